@@ -1,0 +1,136 @@
+#include "env/file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "env/random.h"
+
+namespace mullion::env {
+namespace {
+
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  int get() const { return number_; }
+  bool valid() const { return number_ >= 0; }
+
+ private:
+  int number_;
+};
+
+Result<void> write_all(int descriptor, std::string_view content, const Path& path) {
+  while (!content.empty()) {
+    const ssize_t written = ::write(descriptor, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return error_from_errno(errno, "write " + path.string());
+    content.remove_prefix(static_cast<size_t>(written));
+  }
+  return {};
+}
+
+}  // namespace
+
+Error error_from_errno(int number, std::string_view what) {
+  ErrorCode code = ErrorCode::kInternal;
+  if (number == ENOSPC || number == EDQUOT) code = ErrorCode::kInsufficientStorage;
+  if (number == ENOENT) code = ErrorCode::kNotFound;
+  return Error(code, fmt::format("{}: {}", what, std::strerror(number)));
+}
+
+Result<std::string> read_file(const Path& path) {
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return error_from_errno(errno, "open " + path.string());
+  std::string content;
+  char buffer[65536];
+  while (true) {
+    const ssize_t got = ::read(file.get(), buffer, sizeof(buffer));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return error_from_errno(errno, "read " + path.string());
+    if (got == 0) return content;
+    content.append(buffer, static_cast<size_t>(got));
+  }
+}
+
+Result<void> write_file_atomic(const Path& path, std::string_view content, unsigned mode) {
+  const Path temporary = path.string() + fmt::format(".{:016x}.tmp", random_id());
+  {
+    Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+    if (!file.valid()) return error_from_errno(errno, "create " + temporary.string());
+    Result<void> written = write_all(file.get(), content, temporary);
+    if (written && ::fsync(file.get()) != 0) written = error_from_errno(errno, "sync " + temporary.string());
+    if (!written) {
+      ::unlink(temporary.c_str());
+      return written;
+    }
+  }
+  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+    const Error error = error_from_errno(errno, "rename to " + path.string());
+    ::unlink(temporary.c_str());
+    return error;
+  }
+  return sync_directory(path.parent_path().empty() ? Path(".") : path.parent_path());
+}
+
+Result<void> make_directories(const Path& path, unsigned mode) {
+  std::error_code failure;
+  if (std::filesystem::is_directory(path, failure)) return {};
+  if (path.has_parent_path() && path.parent_path() != path) {
+    if (Result<void> parent = make_directories(path.parent_path(), mode); !parent) return parent;
+  }
+  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return error_from_errno(errno, "mkdir " + path.string());
+  return {};
+}
+
+Result<void> sync_directory(const Path& path) {
+  Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.valid()) return error_from_errno(errno, "open " + path.string());
+  if (::fsync(directory.get()) != 0) return error_from_errno(errno, "sync " + path.string());
+  return {};
+}
+
+Result<void> remove_tree(const Path& path) {
+  std::error_code failure;
+  std::filesystem::remove_all(path, failure);
+  if (failure) return error_from_errno(failure.value(), "remove " + path.string());
+  return {};
+}
+
+Result<FileLock> FileLock::acquire(const Path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor < 0) return error_from_errno(errno, "open " + path.string());
+  FileLock lock(descriptor);
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    const Result<std::string> holder = read_file(path);
+    return Error(ErrorCode::kConflict,
+                 fmt::format("{} is held by process {}", path.string(), holder ? *holder : std::string("?")));
+  }
+  const std::string process = std::to_string(::getpid());
+  if (::ftruncate(descriptor, 0) != 0) return error_from_errno(errno, "truncate " + path.string());
+  if (Result<void> written = write_all(descriptor, process, path); !written) return written.error();
+  return lock;
+}
+
+FileLock::FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+FileLock& FileLock::operator=(FileLock&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
+
+FileLock::~FileLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+}  // namespace mullion::env

@@ -1,0 +1,33 @@
+#include "env/random.h"
+
+#include <fmt/format.h>
+#include <sodium.h>
+
+#include <array>
+
+namespace mullion::env {
+
+void secure_random(std::span<unsigned char> out) { randombytes_buf(out.data(), out.size()); }
+
+uint64_t random_id() {
+  uint64_t id = 0;
+  while (id == 0) randombytes_buf(&id, sizeof(id));
+  return id;
+}
+
+std::string random_uuid() {
+  std::array<unsigned char, 16> bytes{};
+  secure_random(bytes);
+  bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0f) | 0x40);
+  bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3f) | 0x80);
+  std::string out;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) out += '-';
+    out += fmt::format("{:02x}", bytes[i]);
+  }
+  return out;
+}
+
+double random_unit() { return static_cast<double>(random_id() >> 11) * 0x1.0p-53; }
+
+}  // namespace mullion::env

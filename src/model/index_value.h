@@ -1,0 +1,25 @@
+// Order-preserving encodings of index values.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/object_type.h"
+
+namespace mullion::model {
+
+/// The encoded values that `body` (canonical JSON) has for each index of `type`, in the order of type.indexes;
+/// several for lists, none when absent. "@endpoint" is left empty: the store knows owners. Encodings compare
+/// byte-wise in the index's order. Fast path: simdjson on-demand, no DOM. Not for content that failed to parse.
+std::vector<std::vector<std::string>> index_values(const ObjectType& type, std::string_view key,
+                                                   std::string_view body);
+/// Same for an argument a client wrote in a filter; kNotAcceptable with the text of filters.md section 2.
+Result<std::string> encode_index_argument(const Index& index, std::string_view prefix, std::string_view text);
+/// JSON text of `Params[name]` inside `body`, or empty view when unset.
+std::string_view raw_param(std::string_view body, std::string_view name);
+/// JSON text of a top-level member, or empty view.
+std::string_view raw_member(std::string_view body, std::string_view name);
+
+}  // namespace mullion::model

@@ -1,0 +1,210 @@
+// HTTP messages and the interfaces of server and client, free of the library that carries them.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "env/clock.h"
+#include "env/runtime.h"
+
+namespace mullion::net {
+
+using env::Task;
+
+/// Ordered header list; names compare case-insensitively.
+class Headers {
+ public:
+  void add(std::string name, std::string value) { items_.emplace_back(std::move(name), std::move(value)); }
+  void set(std::string_view name, std::string value);
+  void remove(std::string_view name);
+  /// First value, or absent.
+  std::optional<std::string_view> get(std::string_view name) const;
+  std::vector<std::string_view> get_all(std::string_view name) const;
+  const std::vector<std::pair<std::string, std::string>>& items() const { return items_; }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> items_;
+};
+
+/// Bytes that arrive or leave piece by piece. One user at a time.
+class BodySource {
+ public:
+  virtual ~BodySource() = default;
+  /// The next piece (at most 256 KiB, valid until the next call); an empty view is the end.
+  virtual Task<Result<std::string_view>> next() = 0;
+  /// Total size when known beforehand.
+  virtual std::optional<uint64_t> size() const { return std::nullopt; }
+};
+using BodySourcePtr = std::unique_ptr<BodySource>;
+
+/// A body that is one string.
+BodySourcePtr body_from_string(std::string text);
+/// Reads everything; kTooLarge beyond `limit` bytes.
+Task<Result<std::string>> read_all(BodySource& source, uint64_t limit);
+
+struct Request {
+  std::string method;   // upper case
+  std::string target;   // as received: path and query
+  std::string path;     // percent-decoded once, without query
+  std::string raw_path; // as received, without query
+  std::vector<std::pair<std::string, std::string>> query;  // form-decoded, in order
+  Headers headers;
+  std::string peer_address;  // textual IP
+  bool peer_is_loopback = false;
+  bool tls = false;
+  std::string id;       // request id: X-Request-Id of a trusted caller, else made here
+  BodySource* body = nullptr;  // never null in a handler; streamed from the connection
+
+  std::optional<std::string_view> query_value(std::string_view name) const;
+};
+
+class WebSocket;
+
+struct Response {
+  int status = 200;
+  Headers headers;
+  /// Text, or a stream (chunked unless it knows its size). Ignored for HEAD, 204 and 304; for HEAD the
+  /// Content-Length of a text body is still sent unless `headers` has one.
+  std::variant<std::string, BodySourcePtr> body;
+  /// When set, the connection becomes a WebSocket after this response's status is ignored and the handshake sent;
+  /// the function owns the conversation and returns when it is over.
+  std::function<Task<void>(std::shared_ptr<WebSocket>)> upgrade;
+};
+
+/// A WebSocket conversation, server or client side. read() and write() may run at the same time, each one at a time
+/// (write() queues internally, bounded by WebSocketLimits::max_queue_bytes; over that kUnavailable).
+class WebSocket {
+ public:
+  virtual ~WebSocket() = default;
+  struct Message {
+    std::string data;
+    bool binary = false;
+  };
+  /// kCancelled/kUnreachable when the conversation is over; kTooLarge when a message exceeds the limit.
+  virtual Task<Result<Message>> read() = 0;
+  virtual Task<Result<void>> write(std::string data, bool binary) = 0;
+  /// Sends a close frame with `code` and ends; safe from any task, idempotent.
+  virtual Task<void> close(uint16_t code, std::string reason) = 0;
+  /// Cuts the connection at once; safe from any thread.
+  virtual void abort() = 0;
+  /// Bytes waiting in the write queue.
+  virtual size_t queued_bytes() const = 0;
+};
+
+using Handler = std::function<Task<Response>(Request&)>;
+
+/// Limits on everything a peer controls.
+struct ServerLimits {
+  uint64_t max_header_bytes = 64 * 1024;
+  size_t max_connections = 20000;
+  env::Duration idle_timeout = std::chrono::seconds(120);     // keep-alive between requests
+  env::Duration header_timeout = std::chrono::seconds(15);    // first byte to end of headers, and TLS handshake
+  env::Duration body_timeout = std::chrono::seconds(60);      // no progress while reading or writing a body
+  uint64_t max_websocket_message = 64 * 1024 * 1024;
+  size_t max_websocket_queue = 16 * 1024 * 1024;
+  env::Duration websocket_ping = std::chrono::seconds(30);    // also detects half-open connections
+};
+
+struct TlsFiles {
+  std::string key_file;          // PEM
+  std::string certificate_file;  // PEM
+};
+
+/// Creates a self-signed P-256 certificate (10 years; names: localhost, host name, loopback addresses) when either
+/// file is absent. Files get mode 0600.
+Result<void> ensure_certificate(const TlsFiles& files);
+/// SHA-256 of the certificate in DER form, lower-case hex.
+Result<std::string> certificate_fingerprint(const std::string& certificate_file);
+
+struct ListenOptions {
+  std::string address = "0.0.0.0";
+  uint16_t port = 0;  // 0: any free port
+  std::optional<TlsFiles> tls;  // absent: plain HTTP
+  ServerLimits limits;
+  std::string flag;  // name of the flag that sets the port, for error texts
+};
+
+/// One listening port. Thread-safe.
+class Server {
+ public:
+  virtual ~Server() = default;
+  virtual uint16_t port() const = 0;
+  virtual size_t connections() const = 0;
+  /// Stops accepting, lets running requests finish for at most `grace`, closes WebSockets politely, then cuts.
+  virtual Task<void> stop(env::Duration grace) = 0;
+};
+/// kConflict naming port and flag when the port is in use.
+Result<std::unique_ptr<Server>> listen(env::Runtime& runtime, ListenOptions options, Handler handler);
+
+/// How a client decides whom to trust.
+struct TrustPolicy {
+  std::string pinned_fingerprint;  // when set: exactly this certificate
+  std::string ca_file;             // when set: verify the chain and name
+  // neither: accept any certificate and report its fingerprint (trust on first use)
+};
+
+struct ClientOptions {
+  std::string base_url;  // "https://host:port" or "http://..."
+  TrustPolicy trust;
+  env::Duration connect_timeout = std::chrono::seconds(5);  // TCP and TLS together
+  env::Duration idle_timeout = std::chrono::seconds(60);    // no progress while waiting or transferring
+  size_t max_idle_connections = 16;
+  uint64_t max_websocket_message = 64 * 1024 * 1024;
+  size_t max_websocket_queue = 16 * 1024 * 1024;
+};
+
+struct ClientRequest {
+  std::string method = "GET";
+  std::string target;  // path and query, already encoded
+  Headers headers;
+  std::variant<std::string, BodySourcePtr> body;
+  std::optional<env::Duration> timeout;  // until response headers; default ClientOptions::idle_timeout
+};
+
+/// Status and headers are there; the body streams from the connection, which returns to the pool at its end.
+struct ClientResponse {
+  int status = 0;
+  Headers headers;
+  BodySourcePtr body;
+};
+
+/// A pooled client of one server. Thread-safe; used from coroutines.
+/// Errors: kUnreachable (refused, reset, DNS, TLS; text says which), kTimeout, kForbidden with "certificate
+/// fingerprint changed" when a pin does not match. A request is repeated on a fresh connection only when a pooled
+/// one turned out closed before any byte of an answer and the method is GET or HEAD.
+class Client {
+ public:
+  virtual ~Client() = default;
+  virtual Task<Result<ClientResponse>> send(ClientRequest request) = 0;
+  virtual Task<Result<std::shared_ptr<WebSocket>>> connect_websocket(std::string target, Headers headers) = 0;
+  /// Fingerprint of the certificate last seen; empty before the first TLS connection.
+  virtual std::string peer_fingerprint() const = 0;
+  /// Closes idle connections and aborts running ones.
+  virtual void close() = 0;
+};
+Result<std::unique_ptr<Client>> make_client(env::Runtime& runtime, ClientOptions options);
+
+/// Sends and reads a whole answer of at most `limit` bytes.
+struct TextResponse {
+  int status = 0;
+  Headers headers;
+  std::string body;
+};
+Task<Result<TextResponse>> fetch(Client& client, ClientRequest request, uint64_t limit = 256 * 1024 * 1024);
+
+/// RFC 3986 percent-encoding of one path segment or query value; percent_decode() leaves broken escapes as they are.
+std::string percent_encode(std::string_view text);
+std::string percent_decode(std::string_view text);
+/// Splits "a=b&c=d", '+' as blank.
+std::vector<std::pair<std::string, std::string>> parse_query_string(std::string_view text);
+
+}  // namespace mullion::net

@@ -1,0 +1,122 @@
+// The store: one ordered commit log, atomic durable commits, lock-free snapshots, queries over indexes.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "env/clock.h"
+#include "env/file.h"
+#include "store/query.h"
+#include "store/types.h"
+
+namespace mullion::store {
+
+struct Options {
+  env::Path directory;                         // created when absent; ignored by the in-memory engine
+  uint64_t map_size = uint64_t{64} << 30;      // largest size of the database, bytes
+  uint64_t log_max_bytes = uint64_t{512} << 20;
+  env::Duration log_max_age = std::chrono::hours(24);
+  size_t max_group = 512;                      // batches made durable together
+  const env::Clock* clock = &env::system_clock();
+};
+
+/// An object as read. `owner` tells kOwn, kLayered or the remote owner.
+struct StoredObject {
+  ObjectId id;
+  std::string body;
+};
+
+/// A frozen view at one sequence number; cheap to take, never blocks the writer. Not thread-safe by itself (one
+/// user at a time), may move between threads. Long-lived views keep old pages alive: let go within seconds, except
+/// for replication snapshots.
+class Snapshot {
+ public:
+  virtual ~Snapshot() = default;
+  virtual Cursor cursor() const = 0;
+  /// The object, or kNotFound (Model and Key filled). Owner kOwn finds only the writable layer.
+  virtual Result<std::string> get(const ObjectId& id) const = 0;
+  /// All owners' objects of this key: own or layered first, then remote owners by id. Empty when there is none.
+  virtual std::vector<StoredObject> get_all_owners(std::string_view type, std::string_view key) const = 0;
+  /// The local object: own, else layered.
+  virtual std::optional<StoredObject> get_local(std::string_view type, std::string_view key) const = 0;
+  /// Calls `visit` for objects of `type` in (key, owner) order starting at `from` (inclusive) until it returns
+  /// false. Views are valid during the call only. Remote owners are included.
+  virtual Result<void> scan(std::string_view type, std::string_view from_key,
+                            const std::function<bool(std::string_view key, std::string_view owner,
+                                                     std::string_view body)>& visit) const = 0;
+  /// Same for one owner only, all in key order; used by replication.
+  virtual Result<void> scan_owner(std::string_view type, std::string_view owner, std::string_view from_key,
+                                  const std::function<bool(std::string_view key, std::string_view body)>& visit)
+      const = 0;
+  /// Every type that has or had an object of any owner.
+  virtual std::vector<std::string> types() const = 0;
+  /// Every remote owner that has objects or an origin recorded.
+  virtual std::vector<std::string> remote_owners() const = 0;
+  /// Digests and counts of every (owner, type) with objects; kLayered excluded.
+  virtual std::vector<TypeDigest> digests() const = 0;
+  virtual std::optional<Cursor> origin_cursor(std::string_view owner) const = 0;
+  virtual std::optional<std::string> secret(std::string_view space, std::string_view key) const = 0;
+  /// Runs a query against exactly this view (see query.h).
+  virtual Result<QueryResult> query(const Query& query) const = 0;
+};
+
+/// What a writer gets back: the cursor of its commit.
+using CommitCallback = std::function<void(Result<Cursor>)>;
+using CommitListener = std::function<void(const std::shared_ptr<const Commit>&)>;
+
+/// Thread-safe.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  /// Queues `batch`; `done` runs on the writer thread once the batch is durable and visible, or refused:
+  /// kConflict (a precondition; Model/Key name the object), kInsufficientStorage, kInternal, kUnavailable when
+  /// closing. `done` must be short. A batch without effect (bodies equal what is stored) still answers a cursor and
+  /// publishes a commit.
+  virtual void commit(Batch batch, CommitCallback done) = 0;
+  /// Blocking form for start-up, tools and tests. Not from coroutines.
+  Result<Cursor> commit_sync(Batch batch);
+
+  virtual std::shared_ptr<const Snapshot> snapshot() const = 0;
+  virtual Cursor newest() const = 0;
+
+  /// Followers: called on the writer thread after each commit, in order. Returns an id for unsubscribe().
+  virtual uint64_t subscribe(CommitListener listener) = 0;
+  virtual void unsubscribe(uint64_t id) = 0;
+
+  /// Reads logged commits with seq > `after`, oldest first, until `visit` returns false or the log ends.
+  /// kNotFound ("compacted") when the log no longer reaches back to `after`, or `after` lies in another epoch.
+  virtual Result<void> read_log(Cursor after, const std::function<bool(const LoggedCommit&)>& visit) const = 0;
+
+  /// Whether replicas (remote owners) take part in queries at all: manager off hides them at once.
+  virtual void show_replicas(bool shown) = 0;
+  virtual bool replicas_shown() const = 0;
+
+  /// Removes every object and origin of a remote owner in bounded commits.
+  virtual Result<void> drop_owner(std::string_view owner) = 0;
+
+  struct Statistics {
+    uint64_t objects = 0;
+    uint64_t log_bytes = 0;
+    uint64_t log_commits = 0;
+    uint64_t index_bytes = 0;
+    uint64_t commits = 0;
+    uint64_t groups = 0;
+    double last_commit_seconds = 0;
+  };
+  virtual Statistics statistics() const = 0;
+  /// Copies the database consistently to `directory` while it runs.
+  virtual Result<void> backup(const env::Path& directory) const = 0;
+};
+
+/// Index descriptors come from the model (model::object_types()); parameter resolution for Params filters of
+/// machines (aggregation) is injected by the API as a function.
+Result<std::unique_ptr<Store>> open_store(const Options& options);
+/// Same behaviour without durability: for tests of other rooms.
+std::unique_ptr<Store> open_memory_store(const env::Clock& clock = env::system_clock());
+
+}  // namespace mullion::store

@@ -1,0 +1,125 @@
+// Words shared by everybody who reads or writes objects.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/result.h"
+#include "env/clock.h"
+
+namespace mullion::store {
+
+/// Owner name of objects that live on this endpoint's writable layer.
+inline constexpr std::string_view kOwn = "";
+/// Owner name of effective objects of content layers below the writable one. Never replicated, never in digests.
+/// Contains a character that no endpoint id can contain.
+inline constexpr std::string_view kLayered = "\x01layers";
+
+inline bool is_remote(std::string_view owner) { return owner != kOwn && owner != kLayered; }
+
+/// A place in one endpoint's commit log. epoch is random, born with a store.
+struct Cursor {
+  uint64_t epoch = 0;
+  uint64_t seq = 0;
+  bool operator==(const Cursor&) const = default;
+};
+
+/// Where a replicated commit was born: the owner and its cursor there.
+struct Origin {
+  std::string owner;
+  Cursor cursor;
+};
+
+/// Identity of an object.
+struct ObjectId {
+  std::string type;   // collection prefix, e.g. "machines"
+  std::string owner;  // kOwn, kLayered or an endpoint id
+  std::string key;
+  bool operator==(const ObjectId&) const = default;
+};
+
+enum class Expect {
+  kAnything,  // no precondition
+  kAbsent,    // the object must not exist (for kOwn: not in the writable layer)
+  kExists,    // must exist
+  kSame,      // must exist with body hash `expected_hash`
+};
+
+/// One wanted change. `body` is canonical JSON without the `Endpoint` member; absent = delete.
+struct Change {
+  ObjectId id;
+  std::optional<std::string> body;
+  Expect expect = Expect::kAnything;
+  Digest expected_hash;  // hash128(body) for kSame
+};
+
+/// A precondition on an object that the batch does not change.
+struct Guard {
+  ObjectId id;
+  Expect expect = Expect::kExists;
+  Digest expected_hash;
+};
+
+/// A private value beside the objects: local only, never in the log, replies or replicas (password hashes, keys,
+/// tokens secrets, preferences of the engine). absent value = delete.
+struct SecretChange {
+  std::string space;  // e.g. "users", "machines", "box-keys", "state"
+  std::string key;
+  std::optional<std::string> value;
+};
+
+/// An atomic set of changes: all or none, one sequence number.
+struct Batch {
+  std::vector<Change> changes;
+  std::vector<Guard> guards;
+  std::vector<SecretChange> secrets;
+  std::optional<Origin> origin;  // set by the replication sink; absent = born here
+  std::string principal;         // who asked, for events: "user:NAME", "system"
+  /// Event action by API contract for changed objects: "update" or "save". create/delete are derived.
+  std::string update_action = "save";
+};
+
+/// What became of one change; old_body is absent for a creation, body for a deletion.
+struct AppliedChange {
+  ObjectId id;
+  std::optional<std::string> old_body;
+  std::optional<std::string> body;
+};
+
+/// A commit as published to in-process followers (index, events) right after it is durable and visible.
+struct Commit {
+  Cursor cursor;
+  std::optional<Origin> origin;
+  std::string principal;
+  std::string update_action;
+  env::WallTime time;
+  std::vector<AppliedChange> changes;  // without no-ops of kLayered shadowing; in batch order
+};
+
+/// Digest of one owner's objects of one type.
+struct TypeDigest {
+  std::string type;
+  std::string owner;
+  Digest digest;
+  uint64_t count = 0;
+};
+
+/// A commit as kept in the log, for followers that read it later or send it on.
+struct LoggedCommit {
+  Cursor cursor;
+  std::optional<Origin> origin;
+  env::WallTime time;
+  struct LoggedChange {
+    ObjectId id;  // owner kOwn or remote; kLayered changes are not logged
+    std::optional<std::string> body;
+  };
+  std::vector<LoggedChange> changes;
+  std::vector<TypeDigest> digests;  // of every (owner, type) touched, after the commit
+};
+
+}  // namespace mullion::store
