@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Fails when a room includes a room it must not know (docs/architecture.md), or another room's internal/."""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CMAKE = (ROOT / "CMakeLists.txt").read_text()
+INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"', re.M)
+CONFINED = re.compile(r'#include\s+<(boost/beast|boost/asio/ssl|openssl/ssl|lmdb\.h)')
+CONFINED_TO = {"boost/beast": "src/net/", "boost/asio/ssl": "src/net/", "openssl/ssl": "src/net/",
+               "lmdb.h": "src/store/"}
+
+
+def allowed_rooms():
+    """room -> every room it may include, read from the one list in CMakeLists.txt."""
+    direct = {}
+    for name, body in re.findall(r"mullion_room\((\w+)([^)]*)\)", CMAKE):
+        rooms = re.search(r"ROOMS ([\w ]+?)(?: LIBS|$)", body.strip())
+        direct[name] = rooms.group(1).split() if rooms else []
+        for other in direct[name]:
+            if other not in direct:
+                sys.exit(f"CMakeLists.txt: room {name} names {other}, which is not above it")
+    reach = {}
+    for name, others in direct.items():
+        reach[name] = {name}.union(*(reach[other] for other in others)) if others else {name}
+    return reach
+
+
+def breaches():
+    reach = allowed_rooms()
+    for path in sorted((ROOT / "src").rglob("*")):
+        if path.suffix not in (".h", ".cc"):
+            continue
+        relative = path.relative_to(ROOT / "src")
+        text = path.read_text()
+        for match in CONFINED.finditer(text):
+            if not str(path.relative_to(ROOT)).startswith(CONFINED_TO[match.group(1)]):
+                yield f"{relative} includes <{match.group(1)}...>, which is confined to {CONFINED_TO[match.group(1)]}"
+        if len(relative.parts) < 2:
+            continue
+        room = relative.parts[0]
+        if room not in reach:
+            yield f"{relative}: room {room} is not in CMakeLists.txt"
+            continue
+        for include in INCLUDE.findall(text):
+            target = include.split("/")[0]
+            if target not in reach:
+                continue
+            if target not in reach[room]:
+                yield f"{relative} includes {include}: {room} must not know {target}"
+            if target != room and "/internal/" in include:
+                yield f"{relative} includes {include}: internal to {target}"
+
+
+def main():
+    found = list(breaches())
+    for line in found:
+        print(line)
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+# The command runner behind ./x. Every command does its own set-up.
+set -euo pipefail
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+cd "$ROOT"
+JOBS="${MULLION_JOBS:-$(nproc)}"
+
+usage() {
+  cat <<'TEXT'
+Usage: ./x COMMAND
+
+  run [--once] [--machines N]   build, then start the mission's seven servers with a fleet and show them
+  test [PART ...]               every test; or only some: checks unit asan tsan blackbox
+  build                         build build/mullion (release with debug information)
+  bench                         build and run the benchmarks, print their tables
+  fix                           format the sources and renew the generated reference files
+  help                          this text
+TEXT
+}
+
+say() { printf '\n== %s\n' "$*"; }
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# Installs what is missing of packages.txt; asks the network only then.
+setup() {
+  local missing=()
+  local package
+  while read -r package; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+  done < <(sed 's/#.*//; /^\s*$/d' packages.txt)
+  if [ ${#missing[@]} -gt 0 ]; then
+    say "installing ${#missing[@]} packages: ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  fi
+}
+
+# configure DIR TYPE [cmake options...]
+configure() {
+  local directory=$1 type=$2
+  shift 2
+  cmake -S . -B "$directory" -G Ninja -DCMAKE_BUILD_TYPE="$type" "$@" >"$directory.configure.log" 2>&1 ||
+    { cat "$directory.configure.log"; return 1; }
+}
+
+build_release() {
+  mkdir -p build
+  say "building build/mullion"
+  configure build/release RelWithDebInfo -DMULLION_TESTS=OFF
+  ninja -j "$JOBS" -C build/release mullion
+  ln -sf release/mullion build/mullion
+}
+
+test_checks() {
+  say "checks: layers, format, generated files, package list"
+  python3 tools/check_layers.py
+  python3 tools/generate_schema.py --check
+  local files
+  mapfile -t files < <(git ls-files 'src/*.h' 'src/*.cc' 'bench/*.cc' 'fuzz/*.cc')
+  clang-format-14 --dry-run --Werror "${files[@]}"
+}
+
+# unit_tests DIR NAME [cmake options...]: builds and runs every room's tests.
+unit_tests() {
+  local directory=$1 name=$2
+  shift 2
+  say "unit tests ($name)"
+  configure "$directory" Debug "$@"
+  ninja -j "$JOBS" -C "$directory"
+  (cd "$directory" && ctest --output-on-failure -j 1 --timeout 300)
+}
+
+test_unit() {
+  unit_tests build/debug "debug"
+  if compgen -G 'tests/unit/*_test.py' >/dev/null; then
+    /usr/bin/python3 -m pytest -q tests/unit
+  fi
+}
+
+test_asan() {
+  ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+    unit_tests build/asan "address and undefined-behaviour sanitizers" "-DMULLION_SANITIZE=address,undefined"
+}
+
+test_tsan() {
+  TSAN_OPTIONS="halt_on_error=1 suppressions=$ROOT/tools/tsan.supp" \
+    unit_tests build/tsan "thread sanitizer" -DMULLION_SANITIZE=thread
+}
+
+test_tidy() {
+  say "clang-tidy"
+  configure build/tidy Debug -DMULLION_TESTS=OFF -DCMAKE_CXX_COMPILER=clang++-14
+  python3 tools/run_tidy.py build/tidy "$JOBS"
+}
+
+test_blackbox() {
+  build_release
+  say "black-box tests of real processes"
+  /usr/bin/python3 -m pytest -q --durations=10 tests/blackbox
+}
+
+command_test() {
+  mkdir -p build
+  setup
+  local parts=("$@")
+  [ ${#parts[@]} -gt 0 ] || parts=(checks unit blackbox asan tsan tidy)
+  local part
+  for part in "${parts[@]}"; do
+    "test_$part"
+  done
+  say "everything passed: ${parts[*]}"
+}
+
+command_run() {
+  setup
+  build_release
+  exec /usr/bin/python3 tools/demo.py "$@"
+}
+
+command_bench() {
+  setup
+  build_release
+  configure build/bench RelWithDebInfo -DMULLION_TESTS=OFF -DMULLION_BENCH=ON
+  ninja -j "$JOBS" -C build/bench
+  /usr/bin/python3 bench/system_bench.py "$@"
+}
+
+command_fix() {
+  setup
+  python3 tools/generate_schema.py --golden
+  local files
+  mapfile -t files < <(git ls-files 'src/*.h' 'src/*.cc' 'bench/*.cc' 'fuzz/*.cc')
+  clang-format-14 -i "${files[@]}"
+}
+
+command=${1:-help}
+[ $# -eq 0 ] || shift
+case "$command" in
+  run) command_run "$@" ;;
+  test) command_test "$@" ;;
+  build) setup; build_release ;;
+  bench) command_bench "$@" ;;
+  fix) command_fix ;;
+  help | --help | -h) usage ;;
+  *) usage >&2; exit 2 ;;
+esac
