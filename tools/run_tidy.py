@@ -26,7 +26,7 @@ def sources(build):
 
 
 def check(build, path):
-    done = subprocess.run(["clang-tidy-14", "--quiet", "-p", str(build), str(path)], capture_output=True, text=True)
+    done = subprocess.run(["clang-tidy-16", "--quiet", "-p", str(build), str(path)], capture_output=True, text=True)
     failed = done.returncode != 0 or "error:" in done.stdout
     return path, failed, done.stdout if failed else ""
 

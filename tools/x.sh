@@ -92,7 +92,7 @@ test_tsan() {
 
 test_tidy() {
   say "clang-tidy"
-  configure build/tidy Debug -DMULLION_TESTS=OFF -DCMAKE_CXX_COMPILER=clang++-14
+  configure build/tidy Debug -DMULLION_TESTS=OFF -DCMAKE_CXX_COMPILER=clang++-16 -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON
   python3 tools/run_tidy.py build/tidy "$JOBS"
 }
 
