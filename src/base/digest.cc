@@ -33,7 +33,8 @@ std::string Digest::hex() const { return fmt::format("{:016x}{:016x}", high, low
 bool Digest::from_hex(std::string_view text, Digest& out) {
   if (text.size() != 32) return false;
   Digest parsed;
-  if (!parse_hex64(text.substr(0, 16), parsed.high) || !parse_hex64(text.substr(16), parsed.low)) return false;
+  if (!parse_hex64(text.substr(0, 16), parsed.high) || !parse_hex64(text.substr(16), parsed.low))
+    return false;
   out = parsed;
   return true;
 }

@@ -10,23 +10,23 @@ namespace mullion {
 /// What went wrong, independent of where. The table in error.cc maps each code to its HTTP status and to the
 /// default `Type` text of the API's error object (contract: errors.md).
 enum class ErrorCode {
-  kBadRequest,          // 400: body is not JSON, malformed request
-  kUnauthorized,        // 401: missing or bad credentials
-  kForbidden,           // 403: rights or licence missing
-  kNotFound,            // 404
-  kConflict,            // 409: exists, patch test failed, still in use, ambiguous owner
-  kNotAcceptable,       // 406: bad filter
-  kTooLarge,            // 413: a size limit
-  kInvalid,             // 422: validation
-  kLocked,              // 423
-  kTooManyRequests,     // 429
-  kInternal,            // 500: a bug or an I/O error
-  kUnavailable,         // 503: owner unreachable, stopping, too stale
-  kInsufficientStorage, // 507: disk full
-  kTimeout,             // 504
-  kCancelled,           // internal: the task was asked to stop
-  kUnreachable,         // 502/internal: a peer could not be reached or broke the connection
-  kCorrupt,             // 500: stored or received bytes fail their checks
+  kBadRequest,           // 400: body is not JSON, malformed request
+  kUnauthorized,         // 401: missing or bad credentials
+  kForbidden,            // 403: rights or licence missing
+  kNotFound,             // 404
+  kConflict,             // 409: exists, patch test failed, still in use, ambiguous owner
+  kNotAcceptable,        // 406: bad filter
+  kTooLarge,             // 413: a size limit
+  kInvalid,              // 422: validation
+  kLocked,               // 423
+  kTooManyRequests,      // 429
+  kInternal,             // 500: a bug or an I/O error
+  kUnavailable,          // 503: owner unreachable, stopping, too stale
+  kInsufficientStorage,  // 507: disk full
+  kTimeout,              // 504
+  kCancelled,            // internal: the task was asked to stop
+  kUnreachable,          // 502/internal: a peer could not be reached or broke the connection
+  kCorrupt,              // 500: stored or received bytes fail their checks
 };
 
 /// HTTP status of `code` (400..599).
@@ -42,7 +42,8 @@ struct Error {
   std::string model;  // collection prefix, or the path for routing errors
   std::string key;    // primary key as the client sent it
   std::string type;
-  int status_override = 0;  // non-zero: use instead of http_status(code); for answers passed on from elsewhere
+  int status_override =
+      0;  // non-zero: use instead of http_status(code); for answers passed on from elsewhere
 
   Error() = default;
   Error(ErrorCode error_code, std::string message) : code(error_code), messages{std::move(message)} {}

@@ -16,7 +16,8 @@ enum class LogLevel { kTrace, kDebug, kInfo, kWarn, kError };
 LogLevel parse_log_level(std::string_view word);
 
 /// A named logger of one room. Cheap to copy; thread-safe.
-/// Message text is free; put machine-readable facts in `key=value` form: log.info("peer lost endpoint={}", id).
+/// Message text is free; put machine-readable facts in `key=value` form: log.info("peer lost endpoint={}",
+/// id).
 class Logger {
  public:
   explicit constexpr Logger(std::string_view room) : room_(room) {}

@@ -11,7 +11,9 @@ namespace {
 
 class SystemClock final : public Clock {
  public:
-  WallTime wall() const override { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
+  WallTime wall() const override {
+    return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+  }
   SteadyTime steady() const override { return std::chrono::steady_clock::now(); }
 };
 
@@ -89,16 +91,18 @@ bool parse_rfc3339(std::string_view text, WallTime& out) {
   int64_t nanoseconds = 0;
   if (!read_number(text, 4, year) || !skip(text, '-') || !read_number(text, 2, month) || !skip(text, '-') ||
       !read_number(text, 2, day) || !(skip(text, 'T') || skip(text, 't')) || !read_number(text, 2, hour) ||
-      !skip(text, ':') || !read_number(text, 2, minute) || !skip(text, ':') || !read_number(text, 2, second) ||
-      !read_fraction(text, nanoseconds) || !read_offset(text, offset)) {
+      !skip(text, ':') || !read_number(text, 2, minute) || !skip(text, ':') ||
+      !read_number(text, 2, second) || !read_fraction(text, nanoseconds) || !read_offset(text, offset)) {
     return false;
   }
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+  const std::chrono::year_month_day date{std::chrono::year(year),
+                                         std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day))};
   if (!date.ok() || hour > 23 || minute > 59 || second > 59) return false;
   const auto seconds = std::chrono::sys_days(date).time_since_epoch() + std::chrono::hours(hour) +
                        std::chrono::minutes(minute) + std::chrono::seconds(second - offset);
-  // Times outside what nanoseconds since 1970 can hold (such as the zero time of year 1) are pinned to the edge.
+  // Times outside what nanoseconds since 1970 can hold (such as the zero time of year 1) are pinned to the
+  // edge.
   constexpr int64_t kLimit = 9'223'372'036;
   const int64_t count = std::chrono::duration_cast<std::chrono::seconds>(seconds).count();
   if (count <= -kLimit) {

@@ -89,7 +89,8 @@ Result<void> make_directories(const Path& path, unsigned mode) {
   if (path.has_parent_path() && path.parent_path() != path) {
     if (Result<void> parent = make_directories(path.parent_path(), mode); !parent) return parent;
   }
-  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return error_from_errno(errno, "mkdir " + path.string());
+  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST)
+    return error_from_errno(errno, "mkdir " + path.string());
   return {};
 }
 

@@ -14,8 +14,8 @@ namespace mullion::env {
 using Path = std::filesystem::path;
 
 Result<std::string> read_file(const Path& path);
-/// Writes to a temporary neighbour, syncs, renames, syncs the directory: readers see the old or the new content.
-/// `mode` are the permission bits of the new file.
+/// Writes to a temporary neighbour, syncs, renames, syncs the directory: readers see the old or the new
+/// content. `mode` are the permission bits of the new file.
 Result<void> write_file_atomic(const Path& path, std::string_view content, unsigned mode = 0644);
 Result<void> make_directories(const Path& path, unsigned mode = 0755);
 Result<void> sync_directory(const Path& path);
@@ -35,7 +35,8 @@ class FileLock {
   int descriptor_ = -1;
 };
 
-/// Maps errno to the error table: ENOSPC and EDQUOT give kInsufficientStorage, ENOENT kNotFound, the rest kInternal.
+/// Maps errno to the error table: ENOSPC and EDQUOT give kInsufficientStorage, ENOENT kNotFound, the rest
+/// kInternal.
 Error error_from_errno(int number, std::string_view what);
 
 }  // namespace mullion::env

@@ -1,5 +1,6 @@
 #include "env/runtime.h"
 
+#include <algorithm>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -12,8 +13,6 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
-
-#include <algorithm>
 #include <condition_variable>
 #include <list>
 #include <mutex>
@@ -32,7 +31,8 @@ asio::thread_pool& blocking_pool() {
 
 }  // namespace
 
-Runtime::Runtime(size_t threads) : context_(static_cast<int>(threads)), work_(asio::make_work_guard(context_)) {
+Runtime::Runtime(size_t threads)
+    : context_(static_cast<int>(threads)), work_(asio::make_work_guard(context_)) {
   for (size_t i = 0; i < threads; ++i) {
     threads_.emplace_back([this] {
       while (!context_.stopped()) {
@@ -65,7 +65,8 @@ struct TaskGroup::State {
     asio::cancellation_signal signal;
   };
 
-  State(asio::any_io_executor target, std::string group) : executor(std::move(target)), name(std::move(group)) {}
+  State(asio::any_io_executor target, std::string group)
+      : executor(std::move(target)), name(std::move(group)) {}
 
   asio::any_io_executor executor;
   std::string name;
@@ -124,13 +125,15 @@ void TaskGroup::spawn(std::string name, std::function<Task<void>()> task) {
     if (state_->stopping) return;
     state_->entries.push_back(entry);
   }
-  // The callable is kept alive beside its coroutine: a lambda's captures live in the callable, not in the frame.
+  // The callable is kept alive beside its coroutine: a lambda's captures live in the callable, not in the
+  // frame.
   auto kept = std::make_shared<std::function<Task<void>()>>(std::move(task));
   asio::post(entry->strand, [state = state_, entry, kept] {
-    asio::co_spawn(entry->strand, (*kept)(),
-                   asio::bind_cancellation_slot(entry->signal.slot(), [state, entry, kept](std::exception_ptr failure) {
-                     state->finish(entry, failure);
-                   }));
+    asio::co_spawn(
+        entry->strand, (*kept)(),
+        asio::bind_cancellation_slot(entry->signal.slot(), [state, entry, kept](std::exception_ptr failure) {
+          state->finish(entry, failure);
+        }));
   });
 }
 
@@ -138,7 +141,8 @@ void TaskGroup::stop() {
   std::unique_lock lock(state_->mutex);
   while (!state_->entries.empty() || !state_->stopping) {
     lock.unlock();
-    state_->cancel_all();  // again and again: a task may have been between two suspensions when it was cancelled
+    state_->cancel_all();  // again and again: a task may have been between two suspensions when it was
+                           // cancelled
     lock.lock();
     state_->emptied.wait_for(lock, std::chrono::milliseconds(50), [this] { return state_->entries.empty(); });
   }
@@ -195,7 +199,8 @@ void Signal::notify_all() {
   }
   // Timers are not thread-safe: each is cancelled on the executor of the coroutine that waits on it.
   for (const std::shared_ptr<State::Waiter>& waiter : waiters) {
-    asio::post(waiter->executor, [waiter] { waiter->timer.expires_at(std::chrono::steady_clock::time_point::min()); });
+    asio::post(waiter->executor,
+               [waiter] { waiter->timer.expires_at(std::chrono::steady_clock::time_point::min()); });
   }
 }
 
@@ -217,7 +222,8 @@ Task<bool> Signal::wait(uint64_t seen, Duration timeout) {
 
 Task<void> run_blocking(std::function<void()> function) {
   co_await asio::co_spawn(
-      blocking_pool(), [function = std::move(function)]() -> Task<void> { co_return function(); }, asio::use_awaitable);
+      blocking_pool(), [function = std::move(function)]() -> Task<void> { co_return function(); },
+      asio::use_awaitable);
 }
 
 }  // namespace mullion::env

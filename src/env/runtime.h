@@ -40,8 +40,8 @@ class Runtime {
   std::vector<std::thread> threads_;
 };
 
-/// Owns background coroutines. Every spawned task runs until it returns or is cancelled by stop(): cancellation
-/// arrives as an asio `operation_aborted` at the task's next suspension. Thread-safe.
+/// Owns background coroutines. Every spawned task runs until it returns or is cancelled by stop():
+/// cancellation arrives as an asio `operation_aborted` at the task's next suspension. Thread-safe.
 class TaskGroup {
  public:
   TaskGroup(asio::any_io_executor executor, std::string name);
@@ -49,8 +49,8 @@ class TaskGroup {
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
-  /// Starts `task` on its own strand. After stop() has begun the task is not started. An exception that leaves
-  /// the task is logged with `name`, never swallowed silently; cancellation is not an error.
+  /// Starts `task` on its own strand. After stop() has begun the task is not started. An exception that
+  /// leaves the task is logged with `name`, never swallowed silently; cancellation is not an error.
   void spawn(std::string name, std::function<Task<void>()> task);
   /// Cancels everything and waits for it. To be called from outside the runtime's threads.
   void stop();
@@ -82,8 +82,8 @@ class Signal {
   std::shared_ptr<State> state_;
 };
 
-/// Runs `function` on a helper thread pool made for blocking calls (compression of packs, key derivation, disk
-/// walks) so that the coroutine threads stay free. Returns its result on the caller's executor.
+/// Runs `function` on a helper thread pool made for blocking calls (compression of packs, key derivation,
+/// disk walks) so that the coroutine threads stay free. Returns its result on the caller's executor.
 Task<void> run_blocking(std::function<void()> function);
 
 }  // namespace mullion::env

@@ -1,0 +1,113 @@
+#include <gtest/gtest.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/result.h"
+
+namespace mullion {
+namespace {
+
+TEST(Error, EveryCodeHasItsStatusAndAWord) {
+  const std::pair<ErrorCode, int> expected[] = {
+      {ErrorCode::kBadRequest, 400},
+      {ErrorCode::kUnauthorized, 401},
+      {ErrorCode::kForbidden, 403},
+      {ErrorCode::kNotFound, 404},
+      {ErrorCode::kNotAcceptable, 406},
+      {ErrorCode::kConflict, 409},
+      {ErrorCode::kTooLarge, 413},
+      {ErrorCode::kInvalid, 422},
+      {ErrorCode::kLocked, 423},
+      {ErrorCode::kTooManyRequests, 429},
+      {ErrorCode::kInternal, 500},
+      {ErrorCode::kUnreachable, 502},
+      {ErrorCode::kUnavailable, 503},
+      {ErrorCode::kTimeout, 504},
+      {ErrorCode::kInsufficientStorage, 507},
+  };
+  for (const auto& [code, status] : expected) {
+    EXPECT_EQ(http_status(code), status) << error_word(code);
+    EXPECT_FALSE(error_word(code).empty());
+  }
+}
+
+TEST(Error, TextNamesTypeModelKeyAndEveryMessage) {
+  const Error error(ErrorCode::kInvalid, "ValidationError", "machines", "m1", {"first", "second"});
+  EXPECT_EQ(error.text(), "ValidationError: machines/m1: first; second");
+  EXPECT_EQ(Error(ErrorCode::kNotFound, "gone").text(), "not-found: gone");
+}
+
+TEST(Error, PassedOnStatusWins) {
+  Error error(ErrorCode::kInternal, "from elsewhere");
+  error.status_override = 418;
+  EXPECT_EQ(error.status(), 418);
+}
+
+TEST(Result, HoldsEitherAValueOrAnError) {
+  const Result<int> good(7);
+  ASSERT_TRUE(good.ok());
+  EXPECT_EQ(*good, 7);
+  const Result<int> bad(Error(ErrorCode::kNotFound, "no"));
+  ASSERT_FALSE(bad.ok());
+  EXPECT_EQ(bad.error().code, ErrorCode::kNotFound);
+  EXPECT_TRUE(Result<void>().ok());
+}
+
+TEST(Result, MovesOutWhatCannotBeCopied) {
+  Result<std::unique_ptr<int>> result(std::make_unique<int>(3));
+  const std::unique_ptr<int> taken = std::move(result).value();
+  EXPECT_EQ(*taken, 3);
+}
+
+TEST(Digest, SumDoesNotDependOnOrderAndCarries) {
+  Digest forward;
+  Digest backward;
+  std::vector<Digest> parts;
+  for (int i = 0; i < 100; ++i) parts.push_back(hash128(std::to_string(i)));
+  for (const Digest& part : parts) forward += part;
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) backward += *part;
+  EXPECT_EQ(forward, backward);
+  for (const Digest& part : parts) forward -= part;
+  EXPECT_EQ(forward, Digest{});
+
+  Digest edge{~uint64_t{0}, 0};
+  edge += Digest{1, 0};
+  EXPECT_EQ(edge, (Digest{0, 1}));
+  edge -= Digest{1, 0};
+  EXPECT_EQ(edge, (Digest{~uint64_t{0}, 0}));
+}
+
+TEST(Digest, HexGoesBothWaysAndRefusesOtherText) {
+  const Digest digest = hash128("mullion");
+  Digest parsed;
+  ASSERT_TRUE(Digest::from_hex(digest.hex(), parsed));
+  EXPECT_EQ(parsed, digest);
+  EXPECT_FALSE(Digest::from_hex("12", parsed));
+  EXPECT_FALSE(Digest::from_hex(std::string(32, 'x'), parsed));
+}
+
+TEST(Digest, FieldsOfAnObjectCannotRunIntoEachOther) {
+  EXPECT_NE(object_digest("ab", "c", "d"), object_digest("a", "bc", "d"));
+  EXPECT_NE(object_digest("a", "bc", "d"), object_digest("a", "b", "cd"));
+}
+
+TEST(Log, KeepsRecentLinesOfEnabledLevels) {
+  set_log_level(LogLevel::kWarn);
+  constexpr Logger log("test");
+  log.info("quiet {}", 1);
+  log.warn("loud number={}", 2);
+  const std::vector<std::string> lines = recent_log_lines();
+  ASSERT_FALSE(lines.empty());
+  EXPECT_NE(lines.back().find("test: loud number=2"), std::string::npos);
+  for (const std::string& line : lines) EXPECT_EQ(line.find("quiet"), std::string::npos);
+  set_log_level(LogLevel::kInfo);
+}
+
+TEST(Log, UnknownLevelWordMeansWarn) {
+  EXPECT_EQ(parse_log_level("debug"), LogLevel::kDebug);
+  EXPECT_EQ(parse_log_level("loud"), LogLevel::kWarn);
+}
+
+}  // namespace
+}  // namespace mullion
