@@ -57,6 +57,7 @@ build_release() {
 test_checks() {
   say "checks: layers, format, generated files, package list"
   python3 tools/check_layers.py
+  python3 tools/generate_settings.py --check
   python3 tools/generate_schema.py --check
   local files
   mapfile -t files < <(git ls-files 'src/*.h' 'src/*.cc' 'bench/*.cc' 'fuzz/*.cc')
@@ -130,6 +131,7 @@ command_bench() {
 
 command_fix() {
   setup
+  python3 tools/generate_settings.py --golden
   python3 tools/generate_schema.py --golden
   local files
   mapfile -t files < <(git ls-files 'src/*.h' 'src/*.cc' 'bench/*.cc' 'fuzz/*.cc')
