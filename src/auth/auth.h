@@ -18,22 +18,28 @@ struct Claim {
   std::string scope, action, specific;
 };
 
-/// A right a request needs: one scope, one action ("update:/Params/x", "action:NAME"), one specific ("" allowed).
+/// A right a request needs: one scope, one action ("update:/Params/x", "action:NAME"), one specific (""
+/// allowed).
 struct Right {
   std::string scope, action, specific;
 };
 
 /// Who is asking, with everything needed to decide without another look-up.
 struct Principal {
-  std::string name;             // "user:rocketskates", "runner:UUID", "system"
-  std::string user;             // user name, empty for machines and the system
+  std::string name;  // "user:rocketskates", "runner:UUID", "system"
+  std::string user;  // user name, empty for machines and the system
   std::vector<Claim> claims;
-  std::string on_behalf_of;     // set when a manager acts for somebody: "user:bob@M1"
+  std::string on_behalf_of;  // set when a manager acts for somebody: "user:bob@M1"
   std::string audit_name() const { return on_behalf_of.empty() ? name : on_behalf_of + " via " + name; }
 };
 
 /// Claim containment of auth.md section 3. Pure.
 bool covers(const std::vector<Claim>& claims, const Right& right);
+/// Whether one claim of `claims` covers the whole of `wanted`, whose parts may be lists. A role contains
+/// another when this holds for every claim of the other.
+bool covers_claim(const std::vector<Claim>& claims, const Claim& wanted);
+/// What both `a` and `b` allow; absent when they have nothing in common.
+std::optional<Claim> intersect(const Claim& a, const Claim& b);
 /// The one check: kForbidden with "Cannot access URI" and "Requires: scope action specific" when not covered.
 Result<void> authorise(const Principal& principal, const Right& right, std::string_view uri);
 
@@ -46,15 +52,17 @@ struct Credentials {
 };
 
 struct TokenRequest {
-  std::string user;           // whom the token speaks for
-  std::string grantor;        // principal user who asked, or "system"
-  std::string machine;        // set for machine tokens instead of user
+  std::string user;     // whom the token speaks for
+  std::string grantor;  // principal user who asked, or "system"
+  std::string machine;  // set for machine tokens instead of user
   env::Duration ttl = std::chrono::seconds(600);
   std::vector<std::string> roles;  // limit to these, empty = all the user's
   std::optional<Claim> restrict_to;
 };
 
-/// "600", "1h", "3y", "never" -> duration; kBadRequest with the contract's text otherwise.
+/// The lifetime of tokens that never expire.
+inline constexpr env::Duration kForever = env::Duration::max();
+/// "600", "1h", "1h30m", "3y", "never" -> duration; kBadRequest with the contract's text otherwise.
 Result<env::Duration> parse_ttl(std::string_view text);
 
 /// Thread-safe. Password hashing is slow (Argon2id): call authenticate() through env::run_blocking when
@@ -66,6 +74,7 @@ class Authenticator {
   virtual Result<Principal> authenticate(const Credentials& credentials) = 0;
   /// False when the answer is in the memory of verified logins or needs no hashing.
   virtual bool needs_hashing(const Credentials& credentials) const = 0;
+  /// kNotFound when the user or machine does not exist, kBadRequest for a lifetime that is not positive.
   virtual Result<std::string> make_token(const TokenRequest& request) = 0;
   /// The value stored as secret PasswordHash (Argon2id text).
   virtual std::string hash_password(std::string_view password) const = 0;
@@ -75,7 +84,20 @@ class Authenticator {
 std::unique_ptr<Authenticator> make_authenticator(store::Store& store,
                                                   const env::Clock& clock = env::system_clock());
 
-/// Secrets in the store: space "users" key NAME -> {"PasswordHash","Secret"} JSON; space "machines" key UUID ->
+/// A fresh value for User.Secret or Machine.Secret: 16 URL-safe characters.
+std::string make_secret();
+/// The change of the store's secrets that sets a password, and a new Secret with it, so that every token that
+/// speaks for `user` or was granted by it ends. Slow (hashes): call it through env::run_blocking; call
+/// Authenticator::forget() once it is committed.
+store::SecretChange password_change(const Authenticator& authenticator, std::string_view user,
+                                    std::string_view password);
+/// The change that ends every token of a user or machine without touching the password. `space` is "users" or
+/// "machines".
+store::SecretChange rotate_secret(const store::Snapshot& snapshot, std::string_view space,
+                                  std::string_view key);
+
+/// Secrets in the store: space "users" key NAME -> {"PasswordHash","Secret"} JSON; space "machines" key UUID
+/// ->
 /// {"Secret"}; space "box-keys" key "prefix/KEY" -> NaCl key pair; space "state" key "baseTokenSecret",
 /// "systemGrantorSecret".
 inline constexpr std::string_view kDefaultUser = "rocketskates";
@@ -86,11 +108,14 @@ struct KeyPair {
   std::string public_key, private_key;  // raw 32 bytes each
 };
 KeyPair make_key_pair();
-/// The object's key pair, made and stored on first use. `write` false: kNotFound when there is none.
-Result<KeyPair> object_key_pair(store::Store& store, std::string_view prefix, std::string_view key);
+/// The object's key pair, made and stored on first use (blocks until durable: not from coroutines). `write`
+/// false: never blocks, kNotFound when there is none yet.
+Result<KeyPair> object_key_pair(store::Store& store, std::string_view prefix, std::string_view key,
+                                bool write = true);
 /// SecureData JSON text of `clear_json`, sealed for `public_key` (32 raw bytes).
 std::string seal(std::string_view public_key, std::string_view clear_json);
-/// Clear JSON text; kInvalid with "Key must be 32 bytes long", "Nonce must be 24 bytes long", "SecureData corrupted".
+/// Clear JSON text; kInvalid with "Key must be 32 bytes long", "Nonce must be 24 bytes long", "SecureData
+/// corrupted".
 Result<std::string> open_sealed(const KeyPair& pair, std::string_view secure_data_json);
 /// True when `json_text` is an object with exactly Key, Nonce, Payload strings.
 bool is_secure_data(std::string_view json_text);
@@ -98,9 +123,15 @@ bool is_secure_data(std::string_view json_text);
 /// The licence as GET /info shows it and as gates ask for it.
 struct Licence {
   bool manager = true;
-  std::string bundle_json;  // LicenseBundle
+  std::string bundle_json;            // LicenseBundle
+  bool community = true;              // false when a signed licence was accepted
+  std::vector<std::string> features;  // active ones, sorted
+  bool has(std::string_view feature) const;
 };
-/// Pack `rackn-license` verified against trusted Ed25519 keys, else the built-in community licence (every feature).
-Licence current_licence(const store::Store& store, const std::vector<std::string>& trusted_keys);
+/// Pack `rackn-license` verified against trusted Ed25519 keys (base64 of 32 bytes each), else the built-in
+/// community licence (every feature). The signed text is base64(LicenseBundle JSON) "." base64(signature over
+/// that JSON).
+Licence current_licence(const store::Store& store, const std::vector<std::string>& trusted_keys,
+                        const env::Clock& clock = env::system_clock());
 
 }  // namespace mullion::auth

@@ -1,0 +1,306 @@
+// Who is asking: passwords and tokens.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "auth/auth.h"
+#include "auth/internal/accounts.h"
+#include "auth/internal/codec.h"
+#include "auth/internal/credentials.h"
+#include "auth/internal/login_memory.h"
+#include "auth/internal/password.h"
+#include "auth/internal/token.h"
+#include "base/log.h"
+#include "env/random.h"
+
+namespace mullion::auth {
+
+namespace {
+
+constexpr Logger kLog("auth");
+constexpr int64_t kClockSkew = 30;  // seconds a token may seem to come from the future
+constexpr size_t kMaxPassword = 1024;
+constexpr std::string_view kDefaultHash = "default";  // stands for the password everybody knows
+
+Error unauthorized(std::string message) {
+  return Error(ErrorCode::kUnauthorized, "AUTH", "", "", {std::move(message)});
+}
+Error bad_login() { return unauthorized("Invalid user or password"); }
+Error bad_token() { return unauthorized("Invalid token"); }
+Error remote_default() {
+  return unauthorized(
+      fmt::format("The default password of user {} is accepted from this host only; change it there first",
+                  kDefaultUser));
+}
+
+Error slowed_down(env::Duration wait) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
+  return Error(ErrorCode::kTooManyRequests, "AUTH", "", "",
+               {fmt::format("Too many failed logins, try again in {} s", seconds)});
+}
+
+int64_t seconds_of(env::WallTime time) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
+bool has_default_password(std::string_view user, const SecretRecord& record) {
+  return user == kDefaultUser && record.password_hash.empty();
+}
+
+/// A part a client left open restricts nothing.
+std::string open_part(const std::string& part) { return part.empty() || part == "all" ? "*" : part; }
+
+std::vector<Claim> restricted(const std::vector<Claim>& claims, const Claim& restriction) {
+  const Claim wanted{open_part(restriction.scope), open_part(restriction.action),
+                     open_part(restriction.specific)};
+  std::vector<Claim> out;
+  for (const Claim& claim : claims) {
+    if (auto both = intersect(claim, wanted)) out.push_back(std::move(*both));
+  }
+  return out;
+}
+
+class StoreAuthenticator final : public Authenticator {
+ public:
+  StoreAuthenticator(store::Store& store, const env::Clock& clock)
+      : store_(store), clock_(clock), verified_(clock), failures_(clock) {}
+
+  Result<Principal> authenticate(const Credentials& credentials) override {
+    auto principal = identify(credentials);
+    if (!principal || credentials.on_behalf_of.empty()) return principal;
+    if (covers(principal->claims, {"system", "replicate", ""})) {
+      principal->on_behalf_of = credentials.on_behalf_of.substr(0, 256);
+    }
+    return principal;
+  }
+
+  bool needs_hashing(const Credentials& credentials) const override {
+    const Presented presented = parse_credentials(credentials);
+    if (presented.kind != Presented::Kind::kPassword) return false;
+    const SecretRecord record = read_secrets(*store_.snapshot(), "users", presented.user);
+    if (has_default_password(presented.user, record)) return false;
+    return !verified_.knows(presented.user, presented.password, record.password_hash);
+  }
+
+  Result<std::string> make_token(const TokenRequest& request) override;
+
+  std::string hash_password(std::string_view password) const override { return argon2id(password); }
+
+  void forget(std::string_view user) override { verified_.forget(user); }
+
+ private:
+  Result<Principal> identify(const Credentials& credentials) {
+    const Presented presented = parse_credentials(credentials);
+    switch (presented.kind) {
+      case Presented::Kind::kPassword:
+        return by_password(presented, credentials);
+      case Presented::Kind::kToken:
+        return by_token(presented.token, credentials);
+      case Presented::Kind::kUnknownScheme:
+        return unauthorized("Unknown authorization scheme: use Basic or Bearer");
+      case Presented::Kind::kNothing:
+        break;
+    }
+    return unauthorized("Authentication required");
+  }
+
+  Result<Principal> by_password(const Presented& presented, const Credentials& credentials);
+  Result<void> check_password(const Presented& presented, const Credentials& credentials,
+                              const SecretRecord& record, bool user_exists);
+  Result<Principal> by_token(std::string_view token, const Credentials& credentials) const;
+  Result<Principal> user_of_token(const store::Snapshot& snapshot, const TokenContent& content,
+                                  const Credentials& credentials) const;
+  std::string binding_of(const store::Snapshot& snapshot, const TokenContent& content) const;
+  std::string token_key(const store::Snapshot& snapshot) const {
+    return snapshot.secret("state", "baseTokenSecret").value_or("");
+  }
+
+  store::Store& store_;
+  const env::Clock& clock_;
+  VerifiedLogins verified_;
+  FailedLogins failures_;
+};
+
+Principal user_principal(std::string_view user, std::vector<Claim> claims, bool whole) {
+  Principal principal;
+  principal.name = fmt::format("user:{}", user);
+  principal.user = std::string(user);
+  principal.claims = std::move(claims);
+  // A restricted token must not be a way to an unrestricted one.
+  principal.claims.push_back({"users", whole ? "get,password,token" : "get", std::string(user)});
+  return principal;
+}
+
+Result<Principal> StoreAuthenticator::by_password(const Presented& presented,
+                                                  const Credentials& credentials) {
+  const auto snapshot = store_.snapshot();
+  const auto roles = user_roles(*snapshot, presented.user);
+  const SecretRecord record = roles ? read_secrets(*snapshot, "users", presented.user) : SecretRecord{};
+  auto checked = check_password(presented, credentials, record, roles.has_value());
+  if (!checked) return checked.error();
+  return user_principal(presented.user, claims_of_roles(*snapshot, *roles), true);
+}
+
+Result<void> StoreAuthenticator::check_password(const Presented& presented, const Credentials& credentials,
+                                                const SecretRecord& record, bool user_exists) {
+  const bool by_default = user_exists && has_default_password(presented.user, record);
+  const std::string_view stored = by_default ? kDefaultHash : std::string_view(record.password_hash);
+  if (user_exists && !by_default && verified_.knows(presented.user, presented.password, stored)) return {};
+  if (const auto wait = failures_.wait(presented.user, credentials.peer_address)) return slowed_down(*wait);
+  if (presented.password.size() > kMaxPassword) return bad_login();
+
+  bool good = false;
+  if (by_default) {
+    good = equal_constant_time(presented.password, kDefaultPassword);
+  } else if (user_exists && !stored.empty()) {
+    good = verify_password(stored, presented.password);
+  } else {
+    waste_verification(presented.password);
+  }
+  if (!good) {
+    failures_.failed(presented.user, credentials.peer_address);
+    kLog.warn("login refused user={} address={}", presented.user, credentials.peer_address);
+    return bad_login();
+  }
+  failures_.succeeded(presented.user, credentials.peer_address);
+  if (by_default) return credentials.peer_is_loopback ? Result<void>{} : Result<void>(remote_default());
+  verified_.remember(presented.user, presented.password, stored);
+  return {};
+}
+
+std::string StoreAuthenticator::binding_of(const store::Snapshot& snapshot,
+                                           const TokenContent& content) const {
+  const bool of_machine = !content.machine.empty();
+  const SecretRecord subject =
+      read_secrets(snapshot, of_machine ? "machines" : "users", of_machine ? content.machine : content.user);
+  const SecretRecord grantor =
+      content.grantor == "system" ? SecretRecord{} : read_secrets(snapshot, "users", content.grantor);
+  return token_binding(token_key(snapshot),
+                       {snapshot.secret("state", "systemGrantorSecret").value_or(""), subject.secret,
+                        subject.password_hash, grantor.secret, grantor.password_hash});
+}
+
+Result<Principal> StoreAuthenticator::by_token(std::string_view token, const Credentials& credentials) const {
+  const auto snapshot = store_.snapshot();
+  const auto content = verify_token(token, token_key(*snapshot));
+  if (!content) return bad_token();
+  const int64_t now = seconds_of(clock_.wall());
+  if (content->issued > now + kClockSkew) return unauthorized("Invalid token: not valid yet");
+  if (content->expires != 0 && content->expires <= now) return unauthorized("Invalid token: expired");
+  if (!equal_constant_time(content->binding, binding_of(*snapshot, *content))) {
+    return unauthorized("Invalid token: revoked");
+  }
+  const bool grantor_exists =
+      content->grantor == "system" || user_roles(*snapshot, content->grantor).has_value();
+  if (!grantor_exists) return unauthorized("Invalid token: revoked");
+  if (content->machine.empty()) return user_of_token(*snapshot, *content, credentials);
+
+  auto claims = machine_claims(*snapshot, content->machine);
+  if (!claims) return unauthorized("Invalid token: unknown machine");
+  Principal principal;
+  principal.name = "runner:" + content->machine;
+  principal.claims = content->restriction ? restricted(*claims, *content->restriction) : std::move(*claims);
+  return principal;
+}
+
+Result<Principal> StoreAuthenticator::user_of_token(const store::Snapshot& snapshot,
+                                                    const TokenContent& content,
+                                                    const Credentials& credentials) const {
+  if (content.user == "system" && content.grantor == "system") {
+    Principal principal;
+    principal.name = "system";
+    principal.claims = {{"*", "*", "*"}};
+    if (content.restriction) principal.claims = restricted(principal.claims, *content.restriction);
+    return principal;
+  }
+  const auto roles = user_roles(snapshot, content.user);
+  if (!roles) return unauthorized("Invalid token: unknown user");
+  const SecretRecord record = read_secrets(snapshot, "users", content.user);
+  if (has_default_password(content.user, record) && !credentials.peer_is_loopback) return remote_default();
+
+  std::vector<Claim> claims = claims_of_roles(snapshot, *roles);
+  if (content.roles) {
+    std::vector<Claim> limited = claims_of_roles(snapshot, *content.roles);
+    std::erase_if(limited, [&claims](const Claim& claim) { return !covers_claim(claims, claim); });
+    claims = std::move(limited);
+  }
+  if (content.restriction) claims = restricted(claims, *content.restriction);
+  return user_principal(content.user, std::move(claims), !content.roles && !content.restriction);
+}
+
+/// The wanted roles that add nothing to what the user may do already.
+std::vector<std::string> contained_roles(const store::Snapshot& snapshot,
+                                         const std::vector<std::string>& held,
+                                         const std::vector<std::string>& wanted) {
+  const std::vector<Claim> claims = claims_of_roles(snapshot, held);
+  std::vector<std::string> kept;
+  for (const std::string& role : wanted) {
+    const auto role_has = role_claims(snapshot, role);
+    const bool inside = std::all_of(role_has.begin(), role_has.end(),
+                                    [&claims](const Claim& claim) { return covers_claim(claims, claim); });
+    if (inside && !role_has.empty()) kept.push_back(role);
+  }
+  return kept;
+}
+
+Error no_such(std::string_view type, const std::string& key) {
+  return Error(ErrorCode::kNotFound, "GET", std::string(type), key, {"Not Found"});
+}
+
+Result<std::string> StoreAuthenticator::make_token(const TokenRequest& request) {
+  if (request.ttl <= env::Duration::zero())
+    return Error(ErrorCode::kBadRequest, "ttl must be more than 0 seconds");
+  const auto snapshot = store_.snapshot();
+  TokenContent content;
+  content.user = request.machine.empty() ? request.user : "";
+  content.machine = request.machine;
+  content.grantor = request.grantor;
+  content.restriction = request.restrict_to;
+  content.issued = seconds_of(clock_.wall());
+  if (request.ttl != kForever) {
+    const auto lifetime = std::chrono::ceil<std::chrono::seconds>(request.ttl).count();
+    content.expires = content.issued + std::max<int64_t>(lifetime, 1);
+  }
+  if (!content.machine.empty()) {
+    if (!snapshot->get_local("machines", content.machine)) return no_such("machines", content.machine);
+  } else if (content.user != "system" || content.grantor != "system") {
+    const auto held = user_roles(*snapshot, content.user);
+    if (!held) return no_such("users", content.user);
+    if (!request.roles.empty()) content.roles = contained_roles(*snapshot, *held, request.roles);
+  }
+  content.binding = binding_of(*snapshot, content);
+  return sign_token(content, token_key(*snapshot));
+}
+
+}  // namespace
+
+std::unique_ptr<Authenticator> make_authenticator(store::Store& store, const env::Clock& clock) {
+  for (const std::string_view name : {"baseTokenSecret", "systemGrantorSecret"}) {
+    // Without the secret no token verifies: logins by password still work, so the server may start.
+    if (auto made = ensure_state_secret(store, name); !made) {
+      kLog.error("cannot store secret name={} error={}", name, made.error().text());
+    }
+  }
+  return std::make_unique<StoreAuthenticator>(store, clock);
+}
+
+std::string make_secret() {
+  std::array<unsigned char, 12> bytes{};  // 16 characters
+  env::secure_random(bytes);
+  return base64url_encode({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+store::SecretChange password_change(const Authenticator& authenticator, std::string_view user,
+                                    std::string_view password) {
+  return {"users", std::string(user), secrets_json({authenticator.hash_password(password), make_secret()})};
+}
+
+store::SecretChange rotate_secret(const store::Snapshot& snapshot, std::string_view space,
+                                  std::string_view key) {
+  SecretRecord record = read_secrets(snapshot, space, key);
+  record.secret = make_secret();
+  return {std::string(space), std::string(key), secrets_json(record)};
+}
+
+}  // namespace mullion::auth

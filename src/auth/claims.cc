@@ -1,0 +1,109 @@
+// Claims: what a role allows, and whether that is enough for a request.
+#include <algorithm>
+
+#include "auth/auth.h"
+
+namespace mullion::auth {
+
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+/// Splits a comma list, blanks trimmed. "" is one empty item.
+std::vector<std::string_view> items_of(std::string_view list) {
+  std::vector<std::string_view> items;
+  while (true) {
+    const size_t comma = list.find(',');
+    items.push_back(trimmed(list.substr(0, comma)));
+    if (comma == std::string_view::npos) return items;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+bool word_covers(std::string_view held, std::string_view wanted) { return held == "*" || held == wanted; }
+
+/// "action" covers "action:x"; "update" and "update:/a" cover "update:/a/b".
+bool action_covers(std::string_view held, std::string_view wanted) {
+  if (word_covers(held, wanted)) return true;
+  const size_t colon = wanted.find(':');
+  if (colon == std::string_view::npos || wanted == "*") return false;
+  if (held == wanted.substr(0, colon)) return true;
+  const std::string_view verb = wanted.substr(0, colon);
+  if (verb != "update" || !held.starts_with("update:/") || !wanted.starts_with(held)) return false;
+  return wanted[held.size()] == '/';  // longer than `held`, or they were equal above
+}
+
+using Covers = bool (*)(std::string_view held, std::string_view wanted);
+
+bool any_covers(std::string_view held_list, std::string_view wanted, Covers covers_one) {
+  const auto held = items_of(held_list);
+  return std::any_of(held.begin(), held.end(),
+                     [&](std::string_view item) { return covers_one(item, wanted); });
+}
+
+bool all_covered(std::string_view held_list, std::string_view wanted_list, Covers covers_one) {
+  const auto wanted = items_of(wanted_list);
+  return std::all_of(wanted.begin(), wanted.end(),
+                     [&](std::string_view item) { return any_covers(held_list, item, covers_one); });
+}
+
+std::string common(std::string_view a, std::string_view b, Covers covers_one) {
+  std::string out;
+  const auto keep = [&out](std::string_view item) { (out += out.empty() ? "" : ",") += item; };
+  for (const std::string_view item : items_of(a)) {
+    if (any_covers(b, item, covers_one)) keep(item);
+  }
+  for (const std::string_view item : items_of(b)) {
+    if (any_covers(a, item, covers_one) && !any_covers(out, item, word_covers)) keep(item);
+  }
+  return out;
+}
+
+bool has_common(std::string_view a, std::string_view b, Covers covers_one) {
+  const auto left = items_of(a);
+  const auto right = items_of(b);
+  return std::any_of(left.begin(), left.end(),
+                     [&](std::string_view x) { return any_covers(b, x, covers_one); }) ||
+         std::any_of(right.begin(), right.end(),
+                     [&](std::string_view x) { return any_covers(a, x, covers_one); });
+}
+
+}  // namespace
+
+bool covers(const std::vector<Claim>& claims, const Right& right) {
+  return std::any_of(claims.begin(), claims.end(), [&right](const Claim& claim) {
+    return any_covers(claim.scope, right.scope, word_covers) &&
+           any_covers(claim.action, right.action, action_covers) &&
+           any_covers(claim.specific, right.specific, word_covers);
+  });
+}
+
+bool covers_claim(const std::vector<Claim>& claims, const Claim& wanted) {
+  return std::any_of(claims.begin(), claims.end(), [&wanted](const Claim& claim) {
+    return all_covered(claim.scope, wanted.scope, word_covers) &&
+           all_covered(claim.action, wanted.action, action_covers) &&
+           all_covered(claim.specific, wanted.specific, word_covers);
+  });
+}
+
+std::optional<Claim> intersect(const Claim& a, const Claim& b) {
+  if (!has_common(a.scope, b.scope, word_covers) || !has_common(a.action, b.action, action_covers) ||
+      !has_common(a.specific, b.specific, word_covers)) {
+    return std::nullopt;
+  }
+  return Claim{common(a.scope, b.scope, word_covers), common(a.action, b.action, action_covers),
+               common(a.specific, b.specific, word_covers)};
+}
+
+Result<void> authorise(const Principal& principal, const Right& right, std::string_view uri) {
+  if (covers(principal.claims, right)) return {};
+  return Error(ErrorCode::kForbidden, "AUTH", "", "",
+               {"Cannot access " + std::string(uri),
+                "Requires: " + right.scope + " " + right.action + " " + right.specific});
+}
+
+}  // namespace mullion::auth

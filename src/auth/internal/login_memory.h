@@ -1,0 +1,65 @@
+// What the process remembers about logins: those that verified lately, and those that failed.
+#pragma once
+
+#include <list>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "env/clock.h"
+
+namespace mullion::auth {
+
+/// Verified (user, password) pairs for one minute, as keyed hashes only. A pair counts only while the stored
+/// hash it was verified against is still the current one. Thread-safe.
+class VerifiedLogins {
+ public:
+  explicit VerifiedLogins(const env::Clock& clock);
+  bool knows(std::string_view user, std::string_view password, std::string_view stored_hash) const;
+  void remember(std::string_view user, std::string_view password, std::string_view stored_hash);
+  void forget(std::string_view user);
+
+ private:
+  struct Entry {
+    std::string user;
+    env::SteadyTime until;
+  };
+  std::string fingerprint(std::string_view user, std::string_view password,
+                          std::string_view stored_hash) const;
+  void drop_expired();
+
+  const env::Clock& clock_;
+  std::string key_;  // of this process only
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, Entry> entries_;
+};
+
+/// Failures per (user, address): a few are free, then each doubles the time until the next try. Also counts
+/// per address alone, so that trying many names does not help. Thread-safe, bounded.
+class FailedLogins {
+ public:
+  explicit FailedLogins(const env::Clock& clock) : clock_(clock) {}
+  /// How long this caller has to wait; absent when it may try now.
+  std::optional<env::Duration> wait(std::string_view user, std::string_view address) const;
+  void failed(std::string_view user, std::string_view address);
+  void succeeded(std::string_view user, std::string_view address);
+
+ private:
+  struct Entry {
+    uint32_t failures = 0;
+    env::SteadyTime last;
+    env::SteadyTime not_before;
+  };
+  void count(const std::string& name, uint32_t free_tries);
+  void make_room();
+  std::optional<env::Duration> wait_of(const std::string& name) const;
+
+  const env::Clock& clock_;
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, Entry> entries_;
+};
+
+}  // namespace mullion::auth

@@ -1,0 +1,120 @@
+// Secure parameters: NaCl boxes with one key pair per object.
+#include <sodium.h>
+
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <mutex>
+
+#include "auth/auth.h"
+#include "auth/internal/codec.h"
+#include "model/object.h"
+
+namespace mullion::auth {
+
+namespace {
+
+namespace json = boost::json;
+constexpr std::string_view kSpace = "box-keys";
+
+unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
+const unsigned char* bytes_of(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+std::string random_bytes(size_t count) {
+  ensure_sodium();
+  std::string out(count, '\0');
+  randombytes_buf(out.data(), out.size());
+  return out;
+}
+
+std::optional<KeyPair> stored_pair(const store::Store& store, const std::string& name) {
+  const auto value = store.snapshot()->secret(kSpace, name);
+  constexpr size_t kTotal = crypto_box_PUBLICKEYBYTES + crypto_box_SECRETKEYBYTES;
+  if (!value || value->size() != kTotal) return std::nullopt;
+  return KeyPair{value->substr(0, crypto_box_PUBLICKEYBYTES), value->substr(crypto_box_PUBLICKEYBYTES)};
+}
+
+/// The three parts of a SecureData value, still base64; absent when `text` is something else.
+std::optional<json::object> parse_secure_data(std::string_view text) {
+  auto parsed = model::parse_json(text, 8);
+  if (!parsed || !parsed->is_object()) return std::nullopt;
+  const json::object& object = parsed->get_object();
+  if (object.size() != 3) return std::nullopt;
+  for (const char* name : {"Key", "Nonce", "Payload"}) {
+    const json::value* part = object.if_contains(name);
+    if (part == nullptr || !part->is_string()) return std::nullopt;
+  }
+  return std::move(parsed->get_object());
+}
+
+std::optional<std::string> part(const json::object& data, const char* name) {
+  return base64_decode(std::string_view(data.at(name).get_string()));
+}
+
+Error corrupted() { return Error(ErrorCode::kInvalid, "SecureData corrupted"); }
+
+}  // namespace
+
+KeyPair make_key_pair() {
+  ensure_sodium();
+  KeyPair pair{std::string(crypto_box_PUBLICKEYBYTES, '\0'), std::string(crypto_box_SECRETKEYBYTES, '\0')};
+  crypto_box_keypair(bytes_of(pair.public_key), bytes_of(pair.private_key));
+  return pair;
+}
+
+Result<KeyPair> object_key_pair(store::Store& store, std::string_view prefix, std::string_view key,
+                                bool write) {
+  const std::string name = std::string(prefix) + "/" + std::string(key);
+  if (auto pair = stored_pair(store, name)) return *pair;
+  if (!write) return Error(ErrorCode::kNotFound, "GET", std::string(prefix), std::string(key), {"Not Found"});
+  static std::mutex making;  // two first users of one object must agree on its pair
+  const std::lock_guard lock(making);
+  if (auto pair = stored_pair(store, name)) return *pair;
+  KeyPair pair = make_key_pair();
+  store::Batch batch;
+  batch.principal = "system";
+  batch.secrets.push_back({std::string(kSpace), name, pair.public_key + pair.private_key});
+  if (auto committed = store.commit_sync(std::move(batch)); !committed) return committed.error();
+  return pair;
+}
+
+std::string seal(std::string_view public_key, std::string_view clear_json) {
+  const KeyPair sender = make_key_pair();
+  const std::string nonce = random_bytes(crypto_box_NONCEBYTES);
+  std::string payload(clear_json.size() + crypto_box_MACBYTES, '\0');
+  if (public_key.size() != crypto_box_PUBLICKEYBYTES ||
+      crypto_box_easy(bytes_of(payload), bytes_of(clear_json), clear_json.size(), bytes_of(nonce),
+                      bytes_of(public_key), bytes_of(sender.private_key)) != 0) {
+    return {};
+  }
+  return json::serialize(json::object{{"Key", base64_encode(sender.public_key)},
+                                      {"Nonce", base64_encode(nonce)},
+                                      {"Payload", base64_encode(payload)}});
+}
+
+Result<std::string> open_sealed(const KeyPair& pair, std::string_view secure_data_json) {
+  const auto data = parse_secure_data(secure_data_json);
+  if (!data) return corrupted();
+  const auto key = part(*data, "Key");
+  const auto nonce = part(*data, "Nonce");
+  const auto payload = part(*data, "Payload");
+  if (!key || key->size() != crypto_box_PUBLICKEYBYTES) {
+    return Error(ErrorCode::kInvalid, "Key must be 32 bytes long");
+  }
+  if (!nonce || nonce->size() != crypto_box_NONCEBYTES) {
+    return Error(ErrorCode::kInvalid, "Nonce must be 24 bytes long");
+  }
+  if (!payload || payload->size() < crypto_box_MACBYTES) return corrupted();
+  std::string clear(payload->size() - crypto_box_MACBYTES, '\0');
+  if (pair.private_key.size() != crypto_box_SECRETKEYBYTES ||
+      crypto_box_open_easy(bytes_of(clear), bytes_of(*payload), payload->size(), bytes_of(*nonce),
+                           bytes_of(*key), bytes_of(pair.private_key)) != 0) {
+    return corrupted();
+  }
+  return clear;
+}
+
+bool is_secure_data(std::string_view json_text) { return parse_secure_data(json_text).has_value(); }
+
+}  // namespace mullion::auth
