@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace mullion::model {
@@ -45,6 +46,27 @@ struct Traits {
   std::string_view actions_path;  // "actions", "plugin_actions" or ""
 };
 
+/// What a rule checks. `%s` in its message is the offending value, `%k` the key, `%i` the position, `%j` an earlier one.
+enum class RuleKind {
+  kName,        // a string field matches a name rule
+  kEntries,     // every string of a list matches a name rule
+  kKeys,        // every key of a map matches a name rule
+  kReference,   // a string field names an object of `to`
+  kReferences,  // every string of a list names an object of `to`
+  kOneOf,       // a string field is a word of an enum
+};
+
+struct Rule {
+  RuleKind kind;
+  std::string_view field;
+  std::string_view rule;     // name rule or enum
+  std::string_view to;       // collection referred to
+  std::string_view message;
+  bool optional;             // an empty value passes
+  bool unique;               // list entries must differ
+  std::string_view unless;   // entries containing this text are not references
+};
+
 struct ObjectType {
   std::string_view type;    // "Machine"
   std::string_view prefix;  // "machines"
@@ -55,6 +77,7 @@ struct ObjectType {
   Traits traits;
   std::span<const Field> fields;  // mixins flattened; `Endpoint` is not among them
   std::span<const Index> indexes;
+  std::span<const Rule> rules;
 
   const Field* find_field(std::string_view name) const;
   const Index* find_index(std::string_view name) const;
@@ -70,5 +93,18 @@ struct NestedType {
   std::span<const Field> fields;
 };
 const NestedType* find_nested_type(std::string_view name);
+
+/// Whether `text` matches a name rule of schema/names.yaml. Precondition: the rule exists.
+bool matches_name_rule(std::string_view rule, std::string_view text);
+
+/// A word of an enum of schema/enums.yaml; aliases (architectures) name their canonical word.
+struct EnumWord {
+  std::string_view enum_name, word, canonical;
+};
+/// Canonical form of `word`, or empty when it is no word of the enum.
+std::string_view canonical_word(std::string_view enum_name, std::string_view word);
+
+/// The OpenAPI document of the generic routes, served as /swagger.json.
+std::string openapi_json();
 
 }  // namespace mullion::model

@@ -1,0 +1,9 @@
+# Object types are generated from schema/.
+set(model_tables ${CMAKE_BINARY_DIR}/generated/model/object_types.inc ${CMAKE_BINARY_DIR}/generated/model/openapi.inc)
+file(GLOB_RECURSE schema_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/schema/*.yaml)
+add_custom_command(
+  OUTPUT ${model_tables}
+  COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tools/generate_schema.py ${CMAKE_BINARY_DIR}/generated/model
+  DEPENDS ${schema_files} ${CMAKE_SOURCE_DIR}/tools/generate_schema.py)
+target_sources(mullion_model PRIVATE ${model_tables})
+target_include_directories(mullion_model PRIVATE ${CMAKE_BINARY_DIR}/generated)

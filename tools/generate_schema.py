@@ -1,0 +1,385 @@
+#!/usr/bin/env python3
+"""Makes tables, documents and client types from the object types in schema/.
+
+usage: generate_schema.py OUTPUT_DIRECTORY   write the C++ tables (object_types.inc, openapi.inc)
+       generate_schema.py --golden           renew the files that are checked in
+       generate_schema.py --check            fail when a checked-in file is not what --golden would write
+"""
+import json
+import pathlib
+import re
+import sys
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SCHEMA = ROOT / "schema"
+
+SCALARS = {"string": "kString", "uuid": "kString", "ip": "kString", "time": "kString", "bytes": "kString",
+           "integer": "kInteger", "number": "kNumber", "boolean": "kBoolean", "any": "kAny"}
+FORMATS = {"uuid": "uuid", "ip": "ip", "time": "rfc3339", "bytes": "bytes"}
+INDEX_TEXT = {"string": ("kString", "string"), "boolean": ("kBoolean", "boolean"), "uuid": ("kUuid", "UUID string"),
+              "ip": ("kIp", "IP Address"), "cidr": ("kCidr", "CIDR Address"), "time": ("kTime", "dateTime"),
+              "expiry": ("kTime", "Date/Time string"), "list": ("kList", "list")}
+TRAITS = ["has_meta", "meta_api", "has_validation", "has_read_only", "has_endpoint", "has_bundle", "has_partial",
+          "has_params", "has_profiles", "has_boot_env", "has_tasks", "can_have_actions", "name_settable",
+          "client_create", "client_update", "client_delete", "replicated"]
+MIXIN_TRAITS = {"Meta": "has_meta", "Validation": "has_validation", "Access": "has_read_only",
+                "Owned": "has_endpoint", "Bundled": "has_bundle", "Partialed": "has_partial"}
+
+
+def load(name):
+    return yaml.safe_load((SCHEMA / name).read_text())
+
+
+class Schema:
+    """Everything in schema/, with mixins already flattened into their types."""
+
+    def __init__(self):
+        self.mixins = load("mixins.yaml")
+        self.types = load("types.yaml")
+        self.enums = load("enums.yaml")
+        self.names = load("names.yaml")
+        self.objects = {}
+        for path in sorted((SCHEMA / "objects").glob("*.yaml")):
+            entry = yaml.safe_load(path.read_text())
+            if entry["prefix"] != path.stem:
+                sys.exit(f"{path.name} describes {entry['prefix']}: file name and prefix must agree")
+            for mixin in entry["mixins"]:
+                entry["fields"] = entry["fields"] + self.mixins.get(mixin, {"fields": []})["fields"]
+            entry["rules"] = entry.get("rules", [])
+            self.objects[entry["prefix"]] = entry
+        self.by_type = {entry["type"]: entry for entry in self.objects.values()}
+
+    def nested_fields(self, name):
+        fields = list(self.types[name].get("fields", []))
+        for embedded in self.types[name].get("embeds", []):
+            fields = self.nested_fields(embedded) + fields
+        return fields
+
+    def is_nested(self, name):
+        return name in self.types
+
+
+def split_kind(kind):
+    """"list of X" -> (kArray, X); "map of X" -> (kObject, X); scalar -> (kind, None); type name -> (kObject, None)."""
+    if kind.startswith("list of "):
+        return "kArray", kind[8:]
+    if kind.startswith("map of "):
+        return "kObject", kind[7:]
+    return SCALARS.get(kind, "kObject"), None
+
+
+def quoted(text):
+    return json.dumps(str(text), ensure_ascii=False)
+
+
+def flag(value):
+    return "true" if value else "false"
+
+
+# --- C++ tables ---------------------------------------------------------------------------------------------------
+
+def cpp_field(field):
+    kind, item = split_kind(field["kind"])
+    reference = field["kind"] if item is None and field["kind"] not in SCALARS else ""
+    item_kind = "kAny" if item is None else SCALARS.get(item, "kObject")
+    item_reference = item if item is not None and item not in SCALARS else ""
+    default = json.dumps(field["default"]) if "default" in field else ""
+    return (f'{{{quoted(field["name"])}, FieldKind::{kind}, {quoted(FORMATS.get(field["kind"], ""))}, '
+            f'{quoted(reference)}, FieldKind::{item_kind}, {quoted(item_reference)}, {quoted(default)}, '
+            f'{quoted(field.get("enum", ""))}, {flag(field.get("read_only"))}, {flag(field.get("omit_empty"))}, '
+            f'{flag(field.get("nullable"))}, {flag(field.get("secret"))}}}')
+
+
+def cpp_index(name, index):
+    kind, text = INDEX_TEXT[index["kind"]]
+    return (f'{{{quoted(name)}, IndexKind::{kind}, {quoted(text)}, {quoted(index.get("path", name))}, '
+            f'{flag(index.get("unique"))}, {flag(index.get("unordered"))}, {flag(index.get("regex"))}}}')
+
+
+def cpp_rule(rule):
+    kinds = {"name": "kName", "entries": "kEntries", "keys": "kKeys", "reference": "kReference",
+             "references": "kReferences", "one_of": "kOneOf"}
+    return (f'{{RuleKind::{kinds[rule["check"]]}, {quoted(rule["field"])}, {quoted(rule.get("rule", ""))}, '
+            f'{quoted(rule.get("to", ""))}, {quoted(rule["message"])}, {flag(rule.get("optional"))}, '
+            f'{flag(rule.get("unique"))}, {quoted(rule.get("unless", ""))}}}')
+
+
+def cpp_array(kind, name, items):
+    if not items:
+        return f"constexpr std::span<const {kind}> {name};\n"
+    return f"constexpr {kind} {name}[] = {{\n  " + ",\n  ".join(items) + "};\n"
+
+
+def identifier(text):
+    return "k" + re.sub(r"[^A-Za-z0-9]", "", text.title())
+
+
+def traits_of(entry):
+    wanted = set(entry["traits"]) | {MIXIN_TRAITS[mixin] for mixin in entry["mixins"]}
+    if "has_params_api" in wanted:
+        wanted.add("has_params")
+    if entry["replicated"]:
+        wanted.add("replicated")
+    return wanted
+
+
+def cpp_tables(schema):
+    out = ["// Made by tools/generate_schema.py from schema/.\n"]
+    for name in sorted(schema.types):
+        out.append(cpp_array("Field", f"kNested{name}Fields", [cpp_field(f) for f in schema.nested_fields(name)]))
+    out.append(cpp_array("NestedType", "kNestedTypes", [
+        f"{{{quoted(name)}, kNested{name}Fields}}" for name in sorted(schema.types)]))
+    rows = []
+    for prefix, entry in schema.objects.items():
+        base = identifier(prefix)
+        fields = [cpp_field(f) for f in entry["fields"]]
+        indexes = [cpp_index(name, index) for name, index in sorted(entry.get("indexes", {}).items())]
+        out.append(cpp_array("Field", f"{base}Fields", fields))
+        out.append(cpp_array("Index", f"{base}Indexes", indexes))
+        out.append(cpp_array("Rule", f"{base}Rules", [cpp_rule(rule) for rule in entry["rules"]]))
+        wanted = traits_of(entry)
+        traits = ", ".join(flag(trait in wanted) for trait in TRAITS)
+        rows.append(
+            f'{{{quoted(entry["type"])}, {quoted(prefix)}, {quoted(entry["key"]["field"])}, '
+            f'{quoted(entry["key"]["kind"])}, {quoted(entry["key"].get("rule", ""))}, '
+            f'{quoted(entry.get("note", ""))}, {{{traits}, {quoted(entry.get("actions_path", ""))}}}, '
+            f'{base}Fields, {base}Indexes, {base}Rules}}')
+    out.append(cpp_array("ObjectType", "kObjectTypes", rows))
+    out.append(cpp_array("NameRule", "kNameRules", [
+        f"{{{quoted(name)}, {quoted(regex)}}}" for name, regex in sorted(schema.names.items())]))
+    words = []
+    for name, values in sorted(schema.enums.items()):
+        if isinstance(values, dict):
+            words += [f"{{{quoted(name)}, {quoted(alias)}, {quoted(canonical)}}}"
+                      for canonical, aliases in values.items() for alias in aliases]
+        else:
+            words += [f'{{{quoted(name)}, {quoted(value)}, {quoted(value)}}}' for value in values]
+    out.append(cpp_array("EnumWord", "kEnumWords", words))
+    return "".join(out)
+
+
+def cpp_text(text):
+    """A long text as C++ string literals, kept below the compiler's limit for one literal."""
+    pieces = [text[i:i + 8000] for i in range(0, len(text), 8000)]
+    return "\n".join(f'R"mullion({piece})mullion"' for piece in pieces) + "\n"
+
+
+# --- OpenAPI ------------------------------------------------------------------------------------------------------
+
+def json_schema_of_word(word, schema):
+    scalars = {"string": {"type": "string"}, "uuid": {"type": "string"}, "ip": {"type": "string"},
+               "time": {"type": "string", "format": "date-time"}, "bytes": {"type": "string", "format": "byte"},
+               "integer": {"type": "integer"}, "number": {"type": "number"}, "boolean": {"type": "boolean"},
+               "any": {}}
+    if word in scalars:
+        return dict(scalars[word])
+    if word.startswith("list of "):
+        return {"type": "array", "items": json_schema_of_word(word[8:], schema)}
+    if word.startswith("map of "):
+        return {"type": "object", "additionalProperties": json_schema_of_word(word[7:], schema)}
+    if word in schema.types or word in schema.by_type:
+        return {"$ref": f"#/components/schemas/{word}"}
+    return {"type": "object"}
+
+
+def json_schema_of_field(field, schema):
+    out = json_schema_of_word(field["kind"], schema)
+    extra = {}
+    if field.get("nullable"):
+        extra["nullable"] = True
+    if field.get("read_only"):
+        extra["readOnly"] = True
+    if "default" in field:
+        extra["default"] = field["default"]
+    if field.get("enum") and isinstance(schema.enums.get(field["enum"]), list):
+        extra["enum"] = schema.enums[field["enum"]]
+    if "$ref" in out and extra:
+        return {"allOf": [out], **extra}
+    return {**out, **extra}
+
+
+def component(fields, schema):
+    return {"type": "object", "properties": {f["name"]: json_schema_of_field(f, schema) for f in fields}}
+
+
+def answer(description, schema=None):
+    out = {"description": description}
+    if schema is not None:
+        out["content"] = {"application/json": {"schema": schema}}
+    return out
+
+
+def operation(summary, tag, answers, parameters=(), body=None):
+    refused = {str(code): answer(text, {"$ref": "#/components/schemas/Error"}) for code, text in [
+        (400, "malformed request"), (401, "missing or wrong credentials"), (403, "rights missing"),
+        (404, "not found"), (406, "bad filter"), (409, "conflict"), (413, "too large"), (422, "validation failed"),
+        (503, "owner unreachable or replica too old")]}
+    out = {"summary": summary, "tags": [tag], "responses": {**answers, **refused}}
+    if parameters:
+        out["parameters"] = list(parameters)
+    if body is not None:
+        out["requestBody"] = {"content": {"application/json": {"schema": body}}}
+    return out
+
+
+def path_parameter(name):
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def collection_paths(prefix, entry, schema):
+    one = {"$ref": f"#/components/schemas/{entry['type']}"}
+    ok = lambda text, body=None: {"200": answer(text, body)}
+    anything = {"type": "object", "additionalProperties": {}}
+    patch = {"type": "array", "items": {"type": "object"}}
+    base, item, wanted = f"/{prefix}", f"/{prefix}/{{id}}", traits_of(entry)
+    ident = path_parameter("id")
+    paths = {
+        base: {"get": operation(f"List {prefix}", prefix, ok("the list", {"type": "array", "items": one})),
+               "head": operation(f"Count {prefix}", prefix, ok("counts in headers"))},
+        item: {"get": operation(f"Read one of {prefix}", prefix, ok("the object", one), [ident]),
+               "head": operation(f"Test for one of {prefix}", prefix, ok("it exists"), [ident])}}
+    if "client_create" in wanted:
+        paths[base]["post"] = operation(f"Create one of {prefix}", prefix, {"201": answer("the new object", one)}, body=one)
+    if "client_update" in wanted:
+        paths[item]["put"] = operation(f"Replace one of {prefix}", prefix, ok("the new object", one), [ident], one)
+        paths[item]["patch"] = operation(f"Change one of {prefix}", prefix, ok("the new object", one), [ident], patch)
+    if "client_delete" in wanted:
+        paths[item]["delete"] = operation(f"Delete one of {prefix}", prefix, ok("the deleted object", one), [ident])
+    if "has_params" in wanted:
+        key = path_parameter("key")
+        paths[f"{item}/params"] = {
+            "get": operation("Read parameters", prefix, ok("name to value", anything), [ident]),
+            "post": operation("Replace parameters", prefix, ok("name to value", anything), [ident], anything),
+            "patch": operation("Change parameters", prefix, ok("name to value", anything), [ident], patch)}
+        paths[f"{item}/params/{{key}}"] = {
+            "get": operation("Read a parameter", prefix, ok("the value, null when unset", {}), [ident, key]),
+            "post": operation("Set a parameter", prefix, ok("the value", {}), [ident, key], {}),
+            "delete": operation("Remove a parameter", prefix, ok("the removed value", {}), [ident, key])}
+        paths[f"{item}/pubkey"] = {"get": operation("Public key for secure parameters", prefix,
+                                                    ok("base64", {"type": "string"}), [ident])}
+    if "meta_api" in wanted:
+        meta = {"type": "object", "additionalProperties": {"type": "string"}}
+        paths[f"/meta/{prefix}/{{id}}"] = {"get": operation("Read Meta", prefix, ok("name to text", meta), [ident]),
+                                           "patch": operation("Change Meta", prefix, ok("name to text", meta), [ident], patch)}
+    if "can_have_actions" in wanted:
+        actions, command = f"{item}/{entry['actions_path']}", path_parameter("command")
+        paths[actions] = {"get": operation("List actions", prefix, ok(
+            "actions", {"type": "array", "items": {"$ref": "#/components/schemas/AvailableAction"}}), [ident])}
+        paths[f"{actions}/{{command}}"] = {
+            "get": operation("Describe an action", prefix, ok(
+                "the action", {"$ref": "#/components/schemas/AvailableAction"}), [ident, command]),
+            "post": operation("Run an action", prefix, ok("what the action answered", {}), [ident, command], anything)}
+    return paths
+
+
+def openapi(schema):
+    components = {name: component(schema.nested_fields(name), schema) for name in sorted(schema.types)}
+    paths = {}
+    owner = {"name": "Endpoint", "kind": "string", "read_only": True}
+    for prefix, entry in schema.objects.items():
+        fields = [f for f in entry["fields"]] + ([owner] if "Owned" in entry["mixins"] else [])
+        components[entry["type"]] = component(fields, schema)
+        paths.update(collection_paths(prefix, entry, schema))
+    return {"openapi": "3.0.3", "info": {"title": "Mullion API", "version": "v3"},
+            "servers": [{"url": "/api/v3"}], "paths": dict(sorted(paths.items())),
+            "components": {"schemas": dict(sorted(components.items())),
+                           "securitySchemes": {"basic": {"type": "http", "scheme": "basic"},
+                                               "bearer": {"type": "http", "scheme": "bearer"}}},
+            "security": [{"basic": []}, {"bearer": []}]}
+
+
+# --- TypeScript and reference -------------------------------------------------------------------------------------
+
+def typescript_word(word, schema):
+    scalars = {"string": "string", "uuid": "string", "ip": "string", "time": "string", "bytes": "string",
+               "integer": "number", "number": "number", "boolean": "boolean", "any": "unknown"}
+    if word in scalars:
+        return scalars[word]
+    if word.startswith("list of "):
+        return f"{typescript_word(word[8:], schema)}[]"
+    if word.startswith("map of "):
+        return f"Record<string, {typescript_word(word[7:], schema)}>"
+    return word if word in schema.types or word in schema.by_type else "unknown"
+
+
+def typescript(schema):
+    out = ["// Made by tools/generate_schema.py from schema/: do not edit.\n"]
+
+    def interface(name, fields, doc=""):
+        lines = [f"/** {doc} */"] if doc else []
+        lines.append(f"export interface {name} {{")
+        for field in fields:
+            word = typescript_word(field["kind"], schema) + (" | null" if field.get("nullable") else "")
+            mark = "?" if field.get("omit_empty") else ""
+            readonly = "readonly " if field.get("read_only") else ""
+            lines.append(f"  {readonly}{field['name']}{mark}: {word};")
+        lines.append("}\n")
+        out.append("\n".join(lines))
+
+    for name in sorted(schema.types):
+        interface(name, schema.nested_fields(name))
+    owner = {"name": "Endpoint", "kind": "string", "read_only": True}
+    for prefix, entry in schema.objects.items():
+        fields = entry["fields"] + ([owner] if "Owned" in entry["mixins"] else [])
+        interface(entry["type"], fields, f"An object of the collection `{prefix}`.")
+    pairs = "\n".join(f"  {prefix}: {entry['type']};" for prefix, entry in schema.objects.items())
+    out.append(f"/** Collection prefix to object type. */\nexport interface Collections {{\n{pairs}\n}}\n")
+    return "\n".join(out)
+
+
+def reference(schema):
+    lines = ["# Object types", "", "Made from `schema/objects/`; renew with `./x fix`.", ""]
+    for prefix, entry in schema.objects.items():
+        lines += [f"## {prefix}", "", f"{entry['type']}, key `{entry['key']['field']}`."
+                  + (f" {entry['note']}." if entry.get("note") else ""), "",
+                  "| field | kind | notes |", "|---|---|---|"]
+        for field in entry["fields"]:
+            notes = [word for word, given in [
+                ("read only", field.get("read_only")), ("left out when empty", field.get("omit_empty")),
+                ("secret: never shown", field.get("secret")), ("may be null", field.get("nullable"))] if given]
+            if "default" in field:
+                notes.append(f"default `{json.dumps(field['default'])}`")
+            if field.get("enum"):
+                notes.append(f"one of {field['enum']}")
+            lines.append(f"| {field['name']} | {field['kind']} | {', '.join(notes)} |")
+        if entry.get("indexes"):
+            names = []
+            for name, index in sorted(entry["indexes"].items()):
+                names.append(f"{name} ({index['kind']}{', unique' if index.get('unique') else ''})")
+            lines += ["", "Indexes: " + ", ".join(names) + "."]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def golden(schema):
+    return {"schema/generated/openapi.json": json.dumps(openapi(schema), indent=1) + "\n",
+            "ux/src/api/types.ts": typescript(schema),
+            "docs/reference/objects.md": reference(schema)}
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+def main():
+    schema = Schema()
+    if sys.argv[1] == "--golden":
+        for name, text in golden(schema).items():
+            write(ROOT / name, text)
+    elif sys.argv[1] == "--check":
+        stale = [name for name, text in golden(schema).items()
+                 if not (ROOT / name).exists() or (ROOT / name).read_text() != text]
+        if stale:
+            sys.exit("not up to date, run ./x fix: " + ", ".join(stale))
+    else:
+        output = pathlib.Path(sys.argv[1])
+        write(output / "object_types.inc", cpp_tables(schema))
+        write(output / "openapi.inc", cpp_text(json.dumps(openapi(schema), separators=(",", ":"))))
+
+
+if __name__ == "__main__":
+    main()
