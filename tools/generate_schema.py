@@ -211,11 +211,13 @@ def answer(description, schema=None):
     return out
 
 
+REFUSALS = {400: "malformed request", 401: "missing or wrong credentials", 403: "rights missing", 404: "not found",
+            406: "bad filter", 409: "conflict", 413: "too large", 422: "validation failed",
+            503: "owner unreachable or replica too old"}
+
+
 def operation(summary, tag, answers, parameters=(), body=None):
-    refused = {str(code): answer(text, {"$ref": "#/components/schemas/Error"}) for code, text in [
-        (400, "malformed request"), (401, "missing or wrong credentials"), (403, "rights missing"),
-        (404, "not found"), (406, "bad filter"), (409, "conflict"), (413, "too large"), (422, "validation failed"),
-        (503, "owner unreachable or replica too old")]}
+    refused = {str(code): {"$ref": f"#/components/responses/Refused{code}"} for code in REFUSALS}
     out = {"summary": summary, "tags": [tag], "responses": {**answers, **refused}}
     if parameters:
         out["parameters"] = list(parameters)
@@ -285,6 +287,8 @@ def openapi(schema):
     return {"openapi": "3.0.3", "info": {"title": "Mullion API", "version": "v3"},
             "servers": [{"url": "/api/v3"}], "paths": dict(sorted(paths.items())),
             "components": {"schemas": dict(sorted(components.items())),
+                           "responses": {f"Refused{code}": answer(text, {"$ref": "#/components/schemas/Error"})
+                                         for code, text in REFUSALS.items()},
                            "securitySchemes": {"basic": {"type": "http", "scheme": "basic"},
                                                "bearer": {"type": "http", "scheme": "bearer"}}},
             "security": [{"basic": []}, {"bearer": []}]}

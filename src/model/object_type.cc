@@ -17,7 +17,7 @@ struct NameRule {
 
 #include "model/object_types.inc"
 
-constexpr std::string_view kOpenApi =
+constexpr char kOpenApi[] =
 #include "model/openapi.inc"
     ;
 
@@ -69,6 +69,6 @@ std::string_view canonical_word(std::string_view enum_name, std::string_view wor
   return {};
 }
 
-std::string openapi_json() { return std::string(kOpenApi); }
+std::string openapi_json() { return std::string(kOpenApi, sizeof(kOpenApi) - 1); }
 
 }  // namespace mullion::model
