@@ -52,16 +52,16 @@ BodySourcePtr body_from_string(std::string text);
 Task<Result<std::string>> read_all(BodySource& source, uint64_t limit);
 
 struct Request {
-  std::string method;   // upper case
-  std::string target;   // as received: path and query
-  std::string path;     // percent-decoded once, without query
-  std::string raw_path; // as received, without query
+  std::string method;                                      // upper case
+  std::string target;                                      // as received: path and query
+  std::string path;                                        // percent-decoded once, without query
+  std::string raw_path;                                    // as received, without query
   std::vector<std::pair<std::string, std::string>> query;  // form-decoded, in order
   Headers headers;
   std::string peer_address;  // textual IP
   bool peer_is_loopback = false;
   bool tls = false;
-  std::string id;       // request id: X-Request-Id of a trusted caller, else made here
+  std::string id;              // request id: X-Request-Id of a trusted caller, else made here
   BodySource* body = nullptr;  // never null in a handler; streamed from the connection
 
   std::optional<std::string_view> query_value(std::string_view name) const;
@@ -75,13 +75,13 @@ struct Response {
   /// Text, or a stream (chunked unless it knows its size). Ignored for HEAD, 204 and 304; for HEAD the
   /// Content-Length of a text body is still sent unless `headers` has one.
   std::variant<std::string, BodySourcePtr> body;
-  /// When set, the connection becomes a WebSocket after this response's status is ignored and the handshake sent;
-  /// the function owns the conversation and returns when it is over.
+  /// When set, the connection becomes a WebSocket after this response's status is ignored and the handshake
+  /// sent; the function owns the conversation and returns when it is over.
   std::function<Task<void>(std::shared_ptr<WebSocket>)> upgrade;
 };
 
-/// A WebSocket conversation, server or client side. read() and write() may run at the same time, each one at a time
-/// (write() queues internally, bounded by WebSocketLimits::max_queue_bytes; over that kUnavailable).
+/// A WebSocket conversation, server or client side. read() and write() may run at the same time, each one at
+/// a time (write() queues internally, bounded by WebSocketLimits::max_queue_bytes; over that kUnavailable).
 class WebSocket {
  public:
   virtual ~WebSocket() = default;
@@ -106,12 +106,12 @@ using Handler = std::function<Task<Response>(Request&)>;
 struct ServerLimits {
   uint64_t max_header_bytes = 64 * 1024;
   size_t max_connections = 20000;
-  env::Duration idle_timeout = std::chrono::seconds(120);     // keep-alive between requests
-  env::Duration header_timeout = std::chrono::seconds(15);    // first byte to end of headers, and TLS handshake
-  env::Duration body_timeout = std::chrono::seconds(60);      // no progress while reading or writing a body
+  env::Duration idle_timeout = std::chrono::seconds(120);   // keep-alive between requests
+  env::Duration header_timeout = std::chrono::seconds(15);  // first byte to end of headers, and TLS handshake
+  env::Duration body_timeout = std::chrono::seconds(60);    // no progress while reading or writing a body
   uint64_t max_websocket_message = 64 * 1024 * 1024;
   size_t max_websocket_queue = 16 * 1024 * 1024;
-  env::Duration websocket_ping = std::chrono::seconds(30);    // also detects half-open connections
+  env::Duration websocket_ping = std::chrono::seconds(30);  // also detects half-open connections
 };
 
 struct TlsFiles {
@@ -119,15 +119,15 @@ struct TlsFiles {
   std::string certificate_file;  // PEM
 };
 
-/// Creates a self-signed P-256 certificate (10 years; names: localhost, host name, loopback addresses) when either
-/// file is absent. Files get mode 0600.
+/// Creates a self-signed P-256 certificate (10 years; names: localhost, host name, loopback addresses) when
+/// either file is absent. Files get mode 0600.
 Result<void> ensure_certificate(const TlsFiles& files);
 /// SHA-256 of the certificate in DER form, lower-case hex.
 Result<std::string> certificate_fingerprint(const std::string& certificate_file);
 
 struct ListenOptions {
   std::string address = "0.0.0.0";
-  uint16_t port = 0;  // 0: any free port
+  uint16_t port = 0;            // 0: any free port
   std::optional<TlsFiles> tls;  // absent: plain HTTP
   ServerLimits limits;
   std::string flag;  // name of the flag that sets the port, for error texts
@@ -139,7 +139,8 @@ class Server {
   virtual ~Server() = default;
   virtual uint16_t port() const = 0;
   virtual size_t connections() const = 0;
-  /// Stops accepting, lets running requests finish for at most `grace`, closes WebSockets politely, then cuts.
+  /// Stops accepting, lets running requests finish for at most `grace`, closes WebSockets politely, then
+  /// cuts.
   virtual Task<void> stop(env::Duration grace) = 0;
 };
 /// kConflict naming port and flag when the port is in use.
@@ -179,8 +180,8 @@ struct ClientResponse {
 
 /// A pooled client of one server. Thread-safe; used from coroutines.
 /// Errors: kUnreachable (refused, reset, DNS, TLS; text says which), kTimeout, kForbidden with "certificate
-/// fingerprint changed" when a pin does not match. A request is repeated on a fresh connection only when a pooled
-/// one turned out closed before any byte of an answer and the method is GET or HEAD.
+/// fingerprint changed" when a pin does not match. A request is repeated on a fresh connection only when a
+/// pooled one turned out closed before any byte of an answer and the method is GET or HEAD.
 class Client {
  public:
   virtual ~Client() = default;
@@ -201,7 +202,8 @@ struct TextResponse {
 };
 Task<Result<TextResponse>> fetch(Client& client, ClientRequest request, uint64_t limit = 256 * 1024 * 1024);
 
-/// RFC 3986 percent-encoding of one path segment or query value; percent_decode() leaves broken escapes as they are.
+/// RFC 3986 percent-encoding of one path segment or query value; percent_decode() leaves broken escapes as
+/// they are.
 std::string percent_encode(std::string_view text);
 std::string percent_decode(std::string_view text);
 /// Splits "a=b&c=d", '+' as blank.

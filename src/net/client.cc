@@ -1,0 +1,377 @@
+// Requests to one server over pooled connections.
+#include <fmt/format.h>
+
+#include <boost/asio/this_coro.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+
+#include "net/internal/client_pool.h"
+#include "net/internal/conversation.h"
+
+namespace mullion::net {
+namespace {
+
+using internal::Buffer;
+using internal::ClientConnection;
+using internal::ClientConnectionPtr;
+using internal::ClientPool;
+using internal::Conversation;
+using internal::Deadline;
+using internal::deadline_after;
+using internal::MessageParser;
+using internal::Origin;
+using internal::Stream;
+
+constexpr size_t kReadBytes = 16 * 1024;
+constexpr size_t kBodyReadBytes = 64 * 1024;
+constexpr size_t kMaxRefusal = 64 * 1024;
+constexpr size_t kMaxInterim = 16;  // "100 Continue" and the like before an answer
+
+bool has_line_break(std::string_view text) {
+  return text.find_first_of("\r\n\0", 0, 3) != std::string_view::npos;
+}
+
+Result<void> check_request(const ClientRequest& request) {
+  bool clean = !request.method.empty() && !has_line_break(request.method) && !request.target.empty() &&
+               request.target.front() == '/' && !has_line_break(request.target) &&
+               request.target.find(' ') == std::string::npos;
+  for (const auto& [name, value] : request.headers.items()) {
+    clean = clean && !name.empty() && !has_line_break(name) && !has_line_break(value);
+  }
+  if (clean) return {};
+  return Error(ErrorCode::kInvalid, "request line or headers contain characters that are not allowed");
+}
+
+std::optional<uint64_t> body_size(const ClientRequest& request) {
+  if (const auto* text = std::get_if<std::string>(&request.body)) return text->size();
+  const BodySourcePtr& source = std::get<BodySourcePtr>(request.body);
+  return source ? source->size() : 0;
+}
+
+std::string request_head(const ClientRequest& request, const Origin& origin) {
+  std::string head = fmt::format("{} {} HTTP/1.1\r\n", request.method, request.target);
+  Headers headers = request.headers;
+  for (std::string_view name : {"Connection", "Transfer-Encoding", "Content-Length"}) headers.remove(name);
+  if (!headers.get("Host")) head += fmt::format("Host: {}\r\n", origin.host_header);
+  for (const auto& [name, value] : headers.items()) head += fmt::format("{}: {}\r\n", name, value);
+  const std::optional<uint64_t> size = body_size(request);
+  const bool bodiless = size == 0 && (request.method == "GET" || request.method == "HEAD");
+  if (size && !bodiless) head += fmt::format("Content-Length: {}\r\n", *size);
+  if (!size) head += "Transfer-Encoding: chunked\r\n";
+  head += "\r\n";
+  return head;
+}
+
+/// The rest of an answer; hands the connection back to the pool when it was read to its end.
+class ResponseBody final : public BodySource {
+ public:
+  ResponseBody(std::shared_ptr<ClientPool> pool, ClientConnectionPtr connection)
+      : pool_(std::move(pool)), connection_(std::move(connection)) {
+    if (connection_->parser.done()) {
+      size_ = 0;
+      finish();
+    } else {
+      size_ = connection_->parser.content_length();
+    }
+  }
+
+  Task<Result<std::string_view>> next() override {
+    if (failure_) co_return *failure_;
+    while (connection_) {
+      ClientConnection& connection = *connection_;
+      connection.buffer.consume(std::exchange(used_, 0));
+      if (connection.parser.done()) {
+        finish();
+        break;
+      }
+      if (!connection.buffer.empty()) {
+        used_ = connection.parser.feed(connection.buffer.view());
+        if (connection.parser.failure() != MessageParser::Failure::kNone) {
+          co_return fail(
+              Error(ErrorCode::kUnreachable, "broken answer: " + connection.parser.failure_text()));
+        }
+        const std::string_view piece = connection.parser.piece();
+        if (!piece.empty()) co_return piece;
+        if (used_ > 0 || connection.parser.done()) continue;
+      }
+      Result<void> more = co_await receive(connection);
+      if (!more) co_return fail(std::move(more.error()));
+    }
+    co_return std::string_view();
+  }
+
+  std::optional<uint64_t> size() const override { return size_; }
+
+ private:
+  Error fail(Error error) {
+    if (pool_->closed()) error = Error(ErrorCode::kCancelled, "the client is closed");
+    failure_ = std::move(error);
+    connection_.reset();
+    return *failure_;
+  }
+
+  void finish() {
+    if (connection_->parser.keep_alive()) {
+      pool_->give_back(std::move(connection_));
+    }
+    connection_.reset();
+  }
+
+  Task<Result<void>> receive(ClientConnection& connection) {
+    if (connection.buffer.size() > kBodyReadBytes)
+      co_return Error(ErrorCode::kUnreachable, "chunk header is too long");
+    char* const room = connection.buffer.prepare(kBodyReadBytes);
+    const Deadline deadline = deadline_after(pool_->options().idle_timeout);
+    Result<size_t> got = co_await connection.stream->read_some(room, kBodyReadBytes, deadline);
+    if (!got) co_return got.error();
+    if (*got > 0) {
+      connection.buffer.commit(*got);
+      co_return Result<void>();
+    }
+    if (connection.parser.feed_end()) co_return Result<void>();
+    co_return Error(ErrorCode::kUnreachable, "the server closed the connection inside the body");
+  }
+
+  std::shared_ptr<ClientPool> pool_;
+  ClientConnectionPtr connection_;
+  std::optional<uint64_t> size_;
+  std::optional<Error> failure_;
+  size_t used_ = 0;
+};
+
+Task<Result<void>> write_body(Stream& stream, BodySource& body, env::Duration patience) {
+  const bool chunked = !body.size().has_value();
+  const uint64_t promised = body.size().value_or(0);
+  uint64_t sent = 0;
+  while (true) {
+    Result<std::string_view> piece = co_await body.next();
+    if (!piece) co_return piece.error();
+    const std::string_view bytes = *piece;
+    if (bytes.empty()) break;
+    sent += bytes.size();
+    if (!chunked && sent > promised)
+      co_return Error(ErrorCode::kInternal, "request body is longer than announced");
+    Stream::Pieces pieces{std::string_view(), bytes, std::string_view()};
+    std::string size_line;
+    if (chunked) {
+      size_line = fmt::format("{:x}\r\n", bytes.size());
+      pieces[0] = size_line;
+      pieces[2] = "\r\n";
+    }
+    Result<void> written = co_await stream.write(pieces, patience);
+    if (!written) co_return written;
+  }
+  if (!chunked && sent != promised)
+    co_return Error(ErrorCode::kInternal, "request body is shorter than announced");
+  if (!chunked) co_return Result<void>();
+  const Stream::Pieces last{"0\r\n\r\n", std::string_view(), std::string_view()};
+  Result<void> written = co_await stream.write(last, patience);
+  co_return written;
+}
+
+Task<Result<void>> write_request(Stream& stream, const ClientRequest& request, const std::string& head,
+                                 env::Duration patience, bool& body_failed) {
+  const auto* text = std::get_if<std::string>(&request.body);
+  const std::string_view body = text == nullptr ? std::string_view() : std::string_view(*text);
+  const Stream::Pieces pieces{head, body, std::string_view()};
+  Result<void> written = co_await stream.write(pieces, patience);
+  if (!written || text != nullptr) co_return written;
+  BodySource* const source = std::get<BodySourcePtr>(request.body).get();
+  if (source == nullptr) co_return written;
+  Result<void> streamed = co_await write_body(stream, *source, patience);
+  // A cut or stalled connection may still hold the server's early answer; a broken body source cannot.
+  body_failed = !streamed && streamed.error().code != ErrorCode::kUnreachable;
+  co_return streamed;
+}
+
+/// Reads the headers of the final answer; `any_byte` tells whether the server said anything at all.
+Task<Result<void>> read_header(ClientConnection& connection, bool head_only, Deadline deadline,
+                               bool& any_byte) {
+  for (size_t interim = 0; interim < kMaxInterim; ++interim) {
+    connection.parser.restart();
+    if (head_only) connection.parser.expect_no_body();
+    while (!connection.parser.header_done()) {
+      if (!connection.buffer.empty()) {
+        connection.buffer.consume(connection.parser.feed(connection.buffer.view()));
+        if (connection.parser.failure() != MessageParser::Failure::kNone) {
+          co_return Error(ErrorCode::kUnreachable, "broken answer: " + connection.parser.failure_text());
+        }
+        if (connection.parser.header_done()) break;
+      }
+      char* const room = connection.buffer.prepare(kReadBytes);
+      Result<size_t> got = co_await connection.stream->read_some(room, kReadBytes, deadline);
+      if (!got) co_return got.error();
+      if (*got == 0)
+        co_return Error(ErrorCode::kUnreachable, "the server closed the connection without an answer");
+      any_byte = true;
+      connection.buffer.commit(*got);
+    }
+    const int status = connection.parser.status();
+    if (status >= 200 || status == 101) co_return Result<void>();
+  }
+  co_return Error(ErrorCode::kUnreachable, "too many interim answers");
+}
+
+struct Exchange {
+  bool any_byte = false;
+  bool body_failed = false;
+};
+
+Task<Result<void>> exchange(ClientConnection& connection, const ClientRequest& request,
+                            const std::string& head, const ClientOptions& options, Exchange& seen) {
+  Result<void> written =
+      co_await write_request(*connection.stream, request, head, options.idle_timeout, seen.body_failed);
+  if (!written && seen.body_failed) co_return written;
+  const env::Duration patience = request.timeout.value_or(options.idle_timeout);
+  Result<void> answered =
+      co_await read_header(connection, request.method == "HEAD", deadline_after(patience), seen.any_byte);
+  if (!written && !answered) co_return written;
+  co_return answered;
+}
+
+ErrorCode code_of_status(int status) {
+  for (ErrorCode code :
+       {ErrorCode::kBadRequest, ErrorCode::kUnauthorized, ErrorCode::kForbidden, ErrorCode::kNotFound,
+        ErrorCode::kConflict, ErrorCode::kNotAcceptable, ErrorCode::kTooLarge, ErrorCode::kInvalid,
+        ErrorCode::kLocked, ErrorCode::kTooManyRequests, ErrorCode::kUnavailable,
+        ErrorCode::kInsufficientStorage, ErrorCode::kTimeout}) {
+    if (http_status(code) == status) return code;
+  }
+  return status >= 500 ? ErrorCode::kInternal : ErrorCode::kUnreachable;
+}
+
+std::string text_member(const boost::json::object& object, std::string_view name) {
+  const boost::json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string().c_str()) : std::string();
+}
+
+/// What a server said instead of opening a WebSocket.
+Error refusal(int status, const std::string& body) {
+  Error error(code_of_status(status),
+              fmt::format("the server answered {} instead of opening a WebSocket", status));
+  error.status_override = status >= 400 ? status : 0;
+  boost::system::error_code broken;
+  const boost::json::value parsed = boost::json::parse(body, broken);
+  if (broken || !parsed.is_object()) return error;
+  const boost::json::object& object = parsed.get_object();
+  error.model = text_member(object, "Model");
+  error.key = text_member(object, "Key");
+  error.type = text_member(object, "Type");
+  const boost::json::value* messages = object.if_contains("Messages");
+  if (messages == nullptr || !messages->is_array() || messages->get_array().empty()) return error;
+  error.messages.clear();
+  for (const boost::json::value& message : messages->get_array()) {
+    if (message.is_string()) error.messages.emplace_back(message.get_string().c_str());
+  }
+  return error;
+}
+
+class ClientImplementation final : public Client {
+ public:
+  explicit ClientImplementation(std::shared_ptr<ClientPool> pool) : pool_(std::move(pool)) {}
+  ~ClientImplementation() override { pool_->close(); }
+
+  Task<Result<ClientResponse>> send(ClientRequest request) override {
+    const std::shared_ptr<ClientPool> pool = pool_;
+    if (Result<void> clean = check_request(request); !clean) co_return clean.error();
+    const std::string head = request_head(request, pool->origin());
+    const bool repeatable = std::holds_alternative<std::string>(request.body) &&
+                            (request.method == "GET" || request.method == "HEAD");
+    for (bool first = true;; first = false) {
+      if (pool->closed()) co_return Error(ErrorCode::kCancelled, "the client is closed");
+      ClientConnectionPtr connection = first ? pool->take_idle() : nullptr;
+      if (!connection) {
+        Result<ClientConnectionPtr> opened = co_await pool->open();
+        if (!opened) co_return opened.error();
+        connection = std::move(opened.value());
+      }
+      Exchange seen;
+      Result<void> done = co_await exchange(*connection, request, head, pool->options(), seen);
+      if (done) co_return make_response(pool, std::move(connection));
+      if (pool->closed()) co_return Error(ErrorCode::kCancelled, "the client is closed");
+      const bool lost = done.error().code == ErrorCode::kUnreachable && !seen.any_byte && !seen.body_failed;
+      if (!lost || !repeatable || !connection->reused) co_return done.error();
+    }
+  }
+
+  Task<Result<std::shared_ptr<WebSocket>>> connect_websocket(std::string target, Headers headers) override {
+    const std::shared_ptr<ClientPool> pool = pool_;
+    ClientRequest request;
+    request.target = std::move(target);
+    request.headers = std::move(headers);
+    if (Result<void> clean = check_request(request); !clean) co_return clean.error();
+    Result<ClientConnectionPtr> opened = co_await pool->open();
+    if (!opened) co_return opened.error();
+    ClientConnectionPtr connection = std::move(opened.value());
+    const std::string key = internal::websocket_key();
+    request.headers.set("Upgrade", "websocket");
+    request.headers.set("Sec-WebSocket-Version", "13");
+    request.headers.set("Sec-WebSocket-Key", key);
+    std::string head = request_head(request, pool->origin());
+    head.insert(head.size() - 2, "Connection: Upgrade\r\n");
+    Exchange seen;
+    Result<void> answered = co_await exchange(*connection, request, head, pool->options(), seen);
+    if (!answered) co_return answered.error();
+    if (connection->parser.status() != 101) {
+      Error error = co_await read_refusal(pool, std::move(connection));
+      co_return error;
+    }
+    const std::string accept(connection->parser.headers().get("Sec-WebSocket-Accept").value_or(""));
+    if (accept != internal::websocket_accept(key)) {
+      co_return Error(ErrorCode::kUnreachable, "the server's WebSocket handshake is not valid");
+    }
+    co_return make_conversation(*pool, *connection);
+  }
+
+  std::string peer_fingerprint() const override { return pool_->fingerprint(); }
+  void close() override { pool_->close(); }
+
+ private:
+  static ClientResponse make_response(const std::shared_ptr<ClientPool>& pool,
+                                      ClientConnectionPtr connection) {
+    ClientResponse response;
+    response.status = connection->parser.status();
+    response.headers = std::move(connection->parser.headers());
+    response.body = std::make_unique<ResponseBody>(pool, std::move(connection));
+    return response;
+  }
+
+  static Task<Error> read_refusal(std::shared_ptr<ClientPool> pool, ClientConnectionPtr connection) {
+    const int status = connection->parser.status();
+    ResponseBody body(pool, std::move(connection));
+    Result<std::string> text = co_await read_all(body, kMaxRefusal);
+    co_return refusal(status, text ? *text : std::string());
+  }
+
+  static std::shared_ptr<WebSocket> make_conversation(ClientPool& pool, ClientConnection& connection) {
+    internal::ConversationOptions options;
+    options.client = true;
+    options.max_message = pool.options().max_websocket_message;
+    options.max_queue = pool.options().max_websocket_queue;
+    options.ping = pool.options().idle_timeout / 2;
+    options.patience = pool.options().idle_timeout;
+    return std::make_shared<Conversation>(connection.stream, std::move(connection.buffer), options,
+                                          pool.tasks());
+  }
+
+  const std::shared_ptr<ClientPool> pool_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Client>> make_client(env::Runtime& runtime, ClientOptions options) {
+  Result<Origin> origin = internal::parse_origin(options.base_url);
+  if (!origin) return origin.error();
+  std::shared_ptr<internal::TlsContext> tls;
+  if (origin->tls) {
+    Result<std::shared_ptr<internal::TlsContext>> made = internal::TlsContext::for_client(options.trust);
+    if (!made) return made.error();
+    tls = std::move(made.value());
+  }
+  auto pool =
+      std::make_shared<ClientPool>(runtime, std::move(options), std::move(origin.value()), std::move(tls));
+  std::unique_ptr<Client> client = std::make_unique<ClientImplementation>(std::move(pool));
+  return client;
+}
+
+}  // namespace mullion::net

@@ -1,0 +1,60 @@
+// A flat byte queue: filled at the end, read from the front.
+#pragma once
+
+#include <cstring>
+#include <memory>
+#include <string_view>
+
+namespace mullion::net::internal {
+
+class Buffer {
+ public:
+  std::string_view view() const { return {bytes_.get() + begin_, end_ - begin_}; }
+  size_t size() const { return end_ - begin_; }
+  bool empty() const { return begin_ == end_; }
+  void consume(size_t count) {
+    begin_ += count;
+    if (begin_ == end_) begin_ = end_ = 0;
+  }
+  void append(std::string_view bytes) {
+    std::memcpy(prepare(bytes.size()), bytes.data(), bytes.size());
+    commit(bytes.size());
+  }
+  /// At least `wanted` free bytes after the content; moves or grows what is there.
+  char* prepare(size_t wanted) {
+    if (capacity_ - end_ >= wanted) return bytes_.get() + end_;
+    if (capacity_ - size() >= wanted) {
+      std::memmove(bytes_.get(), bytes_.get() + begin_, size());
+    } else {
+      grow(size() + wanted);
+    }
+    end_ -= begin_;
+    begin_ = 0;
+    return bytes_.get() + end_;
+  }
+  size_t room() const { return capacity_ - end_; }
+  void commit(size_t count) { end_ += count; }
+  /// Gives the memory of an empty buffer back: an idle connection should cost little.
+  void release_if_empty() {
+    if (!empty()) return;
+    bytes_.reset();
+    capacity_ = begin_ = end_ = 0;
+  }
+
+ private:
+  void grow(size_t least) {
+    size_t capacity = capacity_ == 0 ? 4096 : capacity_;
+    while (capacity < least) capacity *= 2;
+    std::unique_ptr<char[]> bytes(new char[capacity]);
+    if (!empty()) std::memcpy(bytes.get(), bytes_.get() + begin_, size());
+    bytes_ = std::move(bytes);
+    capacity_ = capacity;
+  }
+
+  std::unique_ptr<char[]> bytes_;
+  size_t capacity_ = 0;
+  size_t begin_ = 0;
+  size_t end_ = 0;
+};
+
+}  // namespace mullion::net::internal

@@ -1,0 +1,213 @@
+#include "net/internal/client_pool.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+
+namespace mullion::net::internal {
+namespace {
+
+constexpr auto kKeepIdle = std::chrono::seconds(60);
+constexpr size_t kKeptBuffer = 16 * 1024;
+
+/// The part of a name look-up that its callback and its waiting task share.
+struct LookUp {
+  explicit LookUp(const asio::any_io_executor& executor) : resolver(executor) {}
+  tcp::resolver resolver;
+  env::Signal done;
+  std::mutex mutex;
+  bool finished = false;
+  std::string failure;
+  std::vector<tcp::endpoint> endpoints;
+};
+
+bool is_plain_origin(const boost::urls::url_view& url) {
+  return (url.path().empty() || url.path() == "/") && !url.has_query() && !url.has_fragment() &&
+         !url.has_userinfo();
+}
+
+}  // namespace
+
+Result<Origin> parse_origin(const std::string& base_url) {
+  const auto invalid = [&base_url](std::string_view reason) {
+    return Error(ErrorCode::kInvalid, fmt::format("'{}' is not a server address: {}", base_url, reason));
+  };
+  const auto parsed = boost::urls::parse_uri(base_url);
+  if (!parsed) return invalid("expected http://host:port or https://host:port");
+  const boost::urls::url_view& url = *parsed;
+  const std::string scheme = url.scheme();
+  if (scheme != "http" && scheme != "https") return invalid("the scheme must be http or https");
+  if (!is_plain_origin(url)) return invalid("only scheme, host and port may be given");
+  Origin origin;
+  origin.tls = scheme == "https";
+  origin.host = url.host_address();
+  if (origin.host.empty()) return invalid("the host is missing");
+  if (url.has_port() && url.port_number() == 0) return invalid("the port must be between 1 and 65535");
+  origin.port = url.has_port() ? url.port_number() : origin.tls ? 443 : 80;
+  origin.host_header = std::string(url.encoded_host());
+  if (url.has_port()) origin.host_header += fmt::format(":{}", origin.port);
+  return origin;
+}
+
+ClientPool::ClientPool(env::Runtime& runtime, ClientOptions options, Origin origin,
+                       std::shared_ptr<TlsContext> tls)
+    : executor_(runtime.executor()),
+      options_(std::move(options)),
+      origin_(std::move(origin)),
+      tls_(std::move(tls)),
+      tasks_(std::make_shared<env::TaskGroup>(executor_, "client " + origin_.host_header)) {}
+
+ClientConnectionPtr ClientPool::take_idle() {
+  const Deadline now = deadline_after(env::Duration::zero());
+  std::vector<ClientConnectionPtr> stale;  // closed after the lock is gone
+  std::lock_guard lock(mutex_);
+  while (!idle_.empty()) {
+    ClientConnectionPtr connection = std::move(idle_.back());
+    idle_.pop_back();
+    if (connection->idle_until > now && connection->stream->is_quiet()) {
+      connection->reused = true;
+      return connection;
+    }
+    stale.push_back(std::move(connection));
+  }
+  return nullptr;
+}
+
+void ClientPool::give_back(ClientConnectionPtr connection) {
+  connection->idle_until = deadline_after(kKeepIdle);
+  if (connection->buffer.room() > kKeptBuffer) connection->buffer.release_if_empty();
+  std::lock_guard lock(mutex_);
+  if (closed_ || idle_.size() >= options_.max_idle_connections || !connection->buffer.empty()) return;
+  idle_.push_back(std::move(connection));
+}
+
+Task<Result<ClientConnectionPtr>> ClientPool::open() {
+  const std::shared_ptr<ClientPool> self = shared_from_this();
+  const Deadline deadline = deadline_after(options_.connect_timeout);
+  Result<std::vector<tcp::endpoint>> endpoints = co_await resolve(deadline);
+  if (!endpoints) co_return describe(endpoints.error());
+  Result<std::shared_ptr<Stream>> stream = co_await connect_any(std::move(endpoints.value()), deadline);
+  if (!stream) co_return describe(stream.error());
+  const std::shared_ptr<Stream> opened = *stream;
+  if (tls_) {
+    Result<void> secured = co_await secure(opened, deadline);
+    if (!secured) co_return describe(secured.error());
+  }
+  co_return std::make_unique<ClientConnection>(opened);
+}
+
+Error ClientPool::describe(Error error) const {
+  if (closed()) return Error(ErrorCode::kCancelled, "the client is closed");
+  for (std::string& message : error.messages) {
+    if (error.code == ErrorCode::kTimeout) message = "no connection in time";
+    message = fmt::format("{}: {}", origin_.host_header, message);
+  }
+  return error;
+}
+
+Task<Result<std::vector<tcp::endpoint>>> ClientPool::resolve(Deadline deadline) {
+  boost::system::error_code not_numeric;
+  const auto address = asio::ip::make_address(origin_.host, not_numeric);
+  if (!not_numeric) co_return std::vector<tcp::endpoint>{tcp::endpoint(address, origin_.port)};
+  auto look_up = std::make_shared<LookUp>(executor_);
+  const uint64_t seen = look_up->done.version();
+  // The system's resolver cannot be interrupted: it may finish after nobody waits for it any more.
+  look_up->resolver.async_resolve(
+      origin_.host, std::to_string(origin_.port), tcp::resolver::numeric_service,
+      [look_up](const boost::system::error_code& failure, const tcp::resolver::results_type& results) {
+        {
+          std::lock_guard lock(look_up->mutex);
+          look_up->finished = true;
+          if (failure) look_up->failure = failure.message();
+          for (const auto& entry : results) look_up->endpoints.push_back(entry.endpoint());
+        }
+        look_up->done.notify_all();
+      });
+  const env::Duration patience = deadline - deadline_after(env::Duration::zero());
+  co_await look_up->done.wait(seen, patience);
+  std::lock_guard lock(look_up->mutex);
+  if (!look_up->finished) co_return Error(ErrorCode::kTimeout, "name look-up timed out");
+  if (!look_up->failure.empty())
+    co_return Error(ErrorCode::kUnreachable, "name look-up: " + look_up->failure);
+  co_return std::move(look_up->endpoints);
+}
+
+Task<Result<std::shared_ptr<Stream>>> ClientPool::connect_any(std::vector<tcp::endpoint> endpoints,
+                                                              Deadline deadline) {
+  Error last(ErrorCode::kUnreachable, "the name has no address");
+  for (size_t i = 0; i < endpoints.size(); ++i) {
+    Result<std::shared_ptr<Stream>> begun = Stream::begin_connect(executor_, endpoints[i]);
+    if (!begun) {
+      last = begun.error();
+      continue;
+    }
+    const std::shared_ptr<Stream> stream = *begun;
+    if (!watch(stream)) co_return Error(ErrorCode::kCancelled, "the client is closed");
+    // An address that swallows packets leaves time for the others.
+    const Deadline now = deadline_after(env::Duration::zero());
+    const env::Duration share = (deadline - now) / static_cast<int64_t>(endpoints.size() - i);
+    Result<void> connected = co_await stream->finish_connect(now + share);
+    if (connected) co_return stream;
+    last = connected.error();
+    if (last.code == ErrorCode::kCancelled) break;
+  }
+  co_return last;
+}
+
+Task<Result<void>> ClientPool::secure(std::shared_ptr<Stream> stream, Deadline deadline) {
+  ssl_st* const side = tls_->new_client_side(origin_.host);
+  if (side == nullptr) co_return Error(ErrorCode::kInternal, "out of memory for TLS");
+  stream->use_tls(side);
+  Result<void> ready = co_await stream->handshake(deadline);
+  if (!ready) co_return ready;
+  const std::string seen = peer_certificate_fingerprint(side);
+  const std::string& pinned = options_.trust.pinned_fingerprint;
+  {
+    std::lock_guard lock(mutex_);
+    fingerprint_ = seen;
+  }
+  if (pinned.empty() || pinned == seen) co_return Result<void>();
+  co_return Error(ErrorCode::kForbidden,
+                  fmt::format("certificate fingerprint changed: expected {}, got {}", pinned, seen));
+}
+
+bool ClientPool::watch(const std::shared_ptr<Stream>& stream) {
+  std::lock_guard lock(mutex_);
+  if (closed_) return false;
+  // Forgets the dead when the list has doubled since the last time: constant work per connection.
+  if (streams_.size() == streams_.capacity()) {
+    std::erase_if(streams_, [](const std::weak_ptr<Stream>& known) { return known.expired(); });
+  }
+  streams_.push_back(stream);
+  return true;
+}
+
+std::string ClientPool::fingerprint() const {
+  std::lock_guard lock(mutex_);
+  return fingerprint_;
+}
+
+void ClientPool::close() {
+  std::vector<ClientConnectionPtr> idle;
+  std::vector<std::weak_ptr<Stream>> streams;
+  {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    idle.swap(idle_);
+    streams.swap(streams_);
+  }
+  for (const std::weak_ptr<Stream>& known : streams) {
+    if (const std::shared_ptr<Stream> stream = known.lock()) stream->abort();
+  }
+}
+
+bool ClientPool::closed() const {
+  std::lock_guard lock(mutex_);
+  return closed_;
+}
+
+}  // namespace mullion::net::internal

@@ -1,0 +1,77 @@
+// The connections of one client and how they come to be.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "net/http.h"
+#include "net/internal/buffer.h"
+#include "net/internal/parser.h"
+#include "net/internal/stream.h"
+#include "net/internal/tls.h"
+
+namespace mullion::net::internal {
+
+struct Origin {
+  bool tls = false;
+  std::string host;         // without brackets
+  std::string host_header;  // as sent in Host
+  uint16_t port = 0;
+};
+Result<Origin> parse_origin(const std::string& base_url);
+
+/// A connection and what was read from it beyond the last message.
+struct ClientConnection {
+  explicit ClientConnection(std::shared_ptr<Stream> opened)
+      : stream(std::move(opened)), parser(MessageParser::Kind::kResponse, 256 * 1024) {}
+
+  std::shared_ptr<Stream> stream;
+  Buffer buffer;
+  MessageParser parser;
+  bool reused = false;
+  Deadline idle_until = Deadline::max();
+};
+using ClientConnectionPtr = std::unique_ptr<ClientConnection>;
+
+/// Opens, checks, keeps and cuts connections. Thread-safe.
+class ClientPool : public std::enable_shared_from_this<ClientPool> {
+ public:
+  ClientPool(env::Runtime& runtime, ClientOptions options, Origin origin, std::shared_ptr<TlsContext> tls);
+
+  const ClientOptions& options() const { return options_; }
+  const Origin& origin() const { return origin_; }
+  const std::shared_ptr<env::TaskGroup>& tasks() const { return tasks_; }
+
+  /// A kept connection that still looks alive; null when there is none.
+  ClientConnectionPtr take_idle();
+  /// A fresh connection to a peer whom the trust policy accepts.
+  Task<Result<ClientConnectionPtr>> open();
+  void give_back(ClientConnectionPtr connection);
+  std::string fingerprint() const;
+  void close();
+  bool closed() const;
+
+ private:
+  Task<Result<std::vector<tcp::endpoint>>> resolve(Deadline deadline);
+  Task<Result<std::shared_ptr<Stream>>> connect_any(std::vector<tcp::endpoint> endpoints, Deadline deadline);
+  Task<Result<void>> secure(std::shared_ptr<Stream> stream, Deadline deadline);
+  bool watch(const std::shared_ptr<Stream>& stream);
+  Error describe(Error error) const;
+
+  const asio::any_io_executor executor_;
+  const ClientOptions options_;
+  const Origin origin_;
+  const std::shared_ptr<TlsContext> tls_;
+  const std::shared_ptr<env::TaskGroup> tasks_;
+  mutable std::mutex mutex_;  // guards everything below
+  std::vector<ClientConnectionPtr> idle_;
+  std::vector<std::weak_ptr<Stream>> streams_;  // all that may be alive, for close()
+  std::string fingerprint_;
+  bool closed_ = false;
+};
+
+}  // namespace mullion::net::internal

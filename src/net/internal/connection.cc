@@ -1,0 +1,561 @@
+#include "net/internal/connection.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/error.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/system/system_error.hpp>
+
+#include "base/log.h"
+#include "env/random.h"
+
+namespace mullion::net::internal {
+namespace {
+
+constexpr Logger kLog("net");
+constexpr size_t kReadBytes = 16 * 1024;
+constexpr size_t kBodyReadBytes = 64 * 1024;
+constexpr auto kShortLinger = std::chrono::milliseconds(300);
+constexpr auto kLongLinger = std::chrono::seconds(2);
+constexpr uint64_t kDrainBytes = 256 * 1024;
+constexpr size_t kMaxRequestId = 64;
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+constexpr std::string_view kLastChunk = "0\r\n\r\n";
+
+std::string_view reason_phrase(int status) {
+  switch (status) {
+    case 100:
+      return "Continue";
+    case 101:
+      return "Switching Protocols";
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 202:
+      return "Accepted";
+    case 204:
+      return "No Content";
+    case 206:
+      return "Partial Content";
+    case 301:
+      return "Moved Permanently";
+    case 302:
+      return "Found";
+    case 303:
+      return "See Other";
+    case 304:
+      return "Not Modified";
+    case 307:
+      return "Temporary Redirect";
+    case 308:
+      return "Permanent Redirect";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 406:
+      return "Not Acceptable";
+    case 408:
+      return "Request Timeout";
+    case 409:
+      return "Conflict";
+    case 412:
+      return "Precondition Failed";
+    case 413:
+      return "Payload Too Large";
+    case 415:
+      return "Unsupported Media Type";
+    case 416:
+      return "Range Not Satisfiable";
+    case 422:
+      return "Unprocessable Entity";
+    case 423:
+      return "Locked";
+    case 426:
+      return "Upgrade Required";
+    case 429:
+      return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 502:
+      return "Bad Gateway";
+    case 503:
+      return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
+    case 507:
+      return "Insufficient Storage";
+    default:
+      return "Status";
+  }
+}
+
+bool equals_ignoring_case(std::string_view left, std::string_view right) {
+  return std::equal(left.begin(), left.end(), right.begin(), right.end(), [](char a, char b) {
+    return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
+  });
+}
+
+bool has_token(const Headers& headers, std::string_view name, std::string_view token) {
+  for (std::string_view list : headers.get_all(name)) {
+    while (!list.empty()) {
+      const size_t comma = std::min(list.find(','), list.size());
+      std::string_view item = list.substr(0, comma);
+      list.remove_prefix(std::min(comma + 1, list.size()));
+      while (!item.empty() && item.front() == ' ') item.remove_prefix(1);
+      while (!item.empty() && item.back() == ' ') item.remove_suffix(1);
+      if (equals_ignoring_case(item, token)) return true;
+    }
+  }
+  return false;
+}
+
+/// Headers that describe the connection or the framing: those are this file's business, not the handler's.
+bool is_framing_header(std::string_view name) {
+  return equals_ignoring_case(name, "Connection") || equals_ignoring_case(name, "Transfer-Encoding") ||
+         equals_ignoring_case(name, "Content-Length") || equals_ignoring_case(name, "Upgrade") ||
+         equals_ignoring_case(name, "Sec-WebSocket-Accept") || equals_ignoring_case(name, "Keep-Alive");
+}
+
+/// A line break inside a header would let its author add headers or whole answers.
+void append_header_text(std::string& out, std::string_view text) {
+  for (char c : text) out += (c == '\r' || c == '\n' || c == '\0') ? ' ' : c;
+}
+
+bool is_sane_request_id(std::string_view id) {
+  constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+  return !id.empty() && id.size() <= kMaxRequestId &&
+         id.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
+/// Nothing when it is not known beforehand.
+std::optional<uint64_t> body_size(const Response& response) {
+  if (const auto* text = std::get_if<std::string>(&response.body)) return text->size();
+  const BodySourcePtr& source = std::get<BodySourcePtr>(response.body);
+  return source ? source->size() : 0;
+}
+
+bool is_bodiless(int status) { return status == 204 || status == 304; }
+
+Response error_response(std::string_view method, std::string_view path, int status,
+                        std::string_view message) {
+  Response response;
+  response.status = status;
+  response.headers.add("Content-Type", "application/json");
+  response.body = error_body(method, path, status, message);
+  return response;
+}
+
+/// Why `request` cannot become a WebSocket; empty when it can.
+std::string upgrade_obstacle(const Request& request, int version) {
+  if (request.method != "GET" || version < 11) return "a WebSocket needs an HTTP/1.1 GET";
+  if (!has_token(request.headers, "Connection", "upgrade") ||
+      !has_token(request.headers, "Upgrade", "websocket")) {
+    return "this address speaks WebSocket only: Connection: upgrade and Upgrade: websocket are missing";
+  }
+  if (request.headers.get("Sec-WebSocket-Version").value_or("") != "13") {
+    return "Sec-WebSocket-Version must be 13";
+  }
+  if (request.headers.get("Sec-WebSocket-Key").value_or("").size() != 24)
+    return "Sec-WebSocket-Key is not valid";
+  return "";
+}
+
+}  // namespace
+
+std::string error_body(std::string_view method, std::string_view path, int status, std::string_view message) {
+  const boost::json::string text(message.data(), message.size());
+  const boost::json::string model(path.data(), path.size());
+  const boost::json::string type(method.data(), method.size());
+  return fmt::format(R"({{"Model":{},"Key":"","Type":{},"Messages":[{}],"Code":{}}})",
+                     boost::json::serialize(model), boost::json::serialize(type),
+                     boost::json::serialize(text), status);
+}
+
+/// The request's body, straight out of the connection's buffer.
+class Connection::RequestBody final : public BodySource {
+ public:
+  RequestBody(Connection& connection, bool expects_continue)
+      : connection_(connection), continue_pending_(expects_continue) {}
+
+  Task<Result<std::string_view>> next() override {
+    release();
+    MessageParser& parser = connection_.parser_;
+    while (!parser.done()) {
+      if (failure_) co_return *failure_;
+      const size_t used = connection_.buffer_.empty() ? 0 : parser.feed(connection_.buffer_.view());
+      if (parser.failure() != MessageParser::Failure::kNone) {
+        co_return fail(Error(ErrorCode::kBadRequest, "broken request body: " + parser.failure_text()));
+      }
+      if (used > 0) {
+        used_ = used;
+        const std::string_view piece = parser.piece();
+        if (!piece.empty()) co_return piece;
+        release();
+        continue;
+      }
+      if (parser.done()) break;
+      Result<void> more = co_await receive();
+      if (!more) co_return fail(std::move(more.error()));
+    }
+    co_return std::string_view();
+  }
+
+  std::optional<uint64_t> size() const override { return size_; }
+  void set_size(std::optional<uint64_t> size) { size_ = size; }
+
+  /// Gives the last piece back to the buffer.
+  void release() {
+    if (used_ > 0) connection_.buffer_.consume(used_);
+    used_ = 0;
+  }
+  bool continue_pending() const { return continue_pending_; }
+
+ private:
+  Error fail(Error error) {
+    failure_ = std::move(error);
+    return *failure_;
+  }
+
+  Task<Result<void>> receive() {
+    Connection& owner = connection_;
+    if (std::exchange(continue_pending_, false) && owner.buffer_.empty()) {
+      const Stream::Pieces pieces{kContinue, std::string_view(), std::string_view()};
+      Result<void> written = co_await owner.stream_->write(pieces, owner.limits_.body_timeout);
+      if (!written) co_return written;
+    }
+    // What does not become a body piece (a chunk header) must fit here.
+    if (owner.buffer_.size() > kBodyReadBytes)
+      co_return Error(ErrorCode::kBadRequest, "chunk header is too long");
+    char* const room = owner.buffer_.prepare(kBodyReadBytes);
+    const Deadline deadline = deadline_after(owner.limits_.body_timeout);
+    Result<size_t> got = co_await owner.stream_->read_some(room, kBodyReadBytes, deadline);
+    if (!got) co_return got.error();
+    if (*got == 0)
+      co_return Error(ErrorCode::kUnreachable, "the client closed the connection inside the body");
+    owner.buffer_.commit(*got);
+    co_return Result<void>();
+  }
+
+  Connection& connection_;
+  bool continue_pending_;
+  std::optional<uint64_t> size_;
+  std::optional<Error> failure_;
+  size_t used_ = 0;
+};
+
+Connection::Connection(std::shared_ptr<ServerState> server, std::shared_ptr<Stream> stream, bool over_limit)
+    : server_(std::move(server)),
+      stream_(std::move(stream)),
+      limits_(server_->options.limits),
+      over_limit_(over_limit),
+      parser_(MessageParser::Kind::kRequest, limits_.max_header_bytes) {
+  const asio::ip::address address = stream_->peer_address();
+  peer_address_ = address.to_string();
+  peer_is_loopback_ = address.is_loopback();
+  server_->add(this, stream_);
+}
+
+Connection::~Connection() {
+  stream_->abort();
+  server_->remove(this);
+}
+
+Task<void> Connection::run() {
+  if (server_->tls) {
+    ssl_st* const side = server_->tls->new_server_side();
+    if (side == nullptr) co_return;
+    stream_->use_tls(side);
+    const Deadline deadline = deadline_after(limits_.header_timeout);
+    Result<void> ready = co_await stream_->handshake(deadline);
+    if (!ready) {
+      kLog.debug("handshake failed peer={} reason={}", peer_address_, ready.error().text());
+      co_return;
+    }
+  }
+  Next next = Next::kAnotherRequest;
+  while (next == Next::kAnotherRequest) next = co_await serve_one();
+  if (next == Next::kCloseAfterAnswer) co_await stream_->close_politely(kShortLinger);
+  if (next == Next::kCloseAfterUnreadRequest) co_await stream_->close_politely(kLongLinger);
+}
+
+Task<Connection::Next> Connection::serve_one() {
+  parser_.restart();
+  const bool arrived = co_await wait_for_request();
+  if (!arrived) co_return Next::kClose;
+  const bool complete = co_await read_header();
+  if (!complete) {
+    if (parser_.failure() == MessageParser::Failure::kNone) co_return Next::kClose;
+    co_await answer_broken_request();
+    co_return Next::kCloseAfterUnreadRequest;
+  }
+  const int version = parser_.version();
+  bool keep = parser_.keep_alive();
+  Request request;
+  fill_request(request);
+  RequestBody body(*this, version >= 11 && has_token(request.headers, "Expect", "100-continue"));
+  body.set_size(parser_.done() ? std::optional<uint64_t>(0) : parser_.content_length());
+  request.body = &body;
+  Response response;
+  if (over_limit_) {
+    response = error_response(request.method, request.path, 503, "too many connections");
+  } else {
+    Result<Response> made = co_await call_handler(request);
+    if (!made) co_return Next::kClose;
+    response = std::move(made.value());
+  }
+  if (response.upgrade) {
+    const Next next = co_await upgrade(request, response);
+    co_return next;
+  }
+  keep = keep && !over_limit_ && !server_->stopping();
+  // A client that still waits for "100 Continue" may or may not send the body: nothing can follow.
+  if (!parser_.done() && body.continue_pending()) keep = false;
+  // Without chunks the end of the connection is the end of a body of unknown size.
+  if (version < 11 && !body_size(response)) keep = false;
+  const bool written = co_await write_response(request, response, keep);
+  if (!written) co_return Next::kClose;
+  if (!parser_.done() && keep) {
+    keep = co_await drain_body(body);
+  }
+  body.release();
+  if (!keep) co_return parser_.done() ? Next::kCloseAfterAnswer : Next::kCloseAfterUnreadRequest;
+  if (!server_->set_idle(this, true)) co_return Next::kCloseAfterAnswer;
+  co_return Next::kAnotherRequest;
+}
+
+Task<bool> Connection::wait_for_request() {
+  while (buffer_.empty()) {
+    buffer_.release_if_empty();
+    const Deadline idle = deadline_after(limits_.idle_timeout);
+    Result<void> ready = co_await stream_->wait_readable(idle);
+    if (!ready) co_return false;
+    char* const room = buffer_.prepare(kReadBytes);
+    const Deadline deadline = deadline_after(limits_.header_timeout);
+    Result<size_t> got = co_await stream_->read_some(room, kReadBytes, deadline);
+    if (!got || *got == 0) co_return false;
+    buffer_.commit(*got);
+  }
+  server_->set_idle(this, false);
+  co_return true;
+}
+
+Task<bool> Connection::read_header() {
+  const Deadline deadline = deadline_after(limits_.header_timeout);
+  while (true) {
+    const size_t used = buffer_.empty() ? 0 : parser_.feed(buffer_.view());
+    buffer_.consume(used);
+    if (parser_.failure() != MessageParser::Failure::kNone) co_return false;
+    if (parser_.header_done()) co_return true;
+    char* const room = buffer_.prepare(kReadBytes);
+    Result<size_t> got = co_await stream_->read_some(room, kReadBytes, deadline);
+    if (!got || *got == 0) co_return false;
+    buffer_.commit(*got);
+  }
+}
+
+Task<void> Connection::answer_broken_request() {
+  const bool too_large = parser_.failure() == MessageParser::Failure::kHeaderTooLarge;
+  const std::string text =
+      too_large ? fmt::format("request headers are larger than {} bytes", limits_.max_header_bytes)
+                : "malformed HTTP request: " + parser_.failure_text();
+  Request request;
+  request.method = "GET";
+  Response response = error_response("GET", "", too_large ? 431 : 400, text);
+  const bool ignored = co_await write_response(request, response, false);
+  (void)ignored;
+}
+
+void Connection::fill_request(Request& request) {
+  request.method = std::move(parser_.method());
+  for (char& c : request.method) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  request.target = std::move(parser_.target());
+  std::string_view target = request.target;
+  // The absolute form "http://host/path" means the same as "/path".
+  if (!target.starts_with('/') && target.find("://") != std::string_view::npos) {
+    const size_t slash = target.find('/', target.find("://") + 3);
+    target = slash == std::string_view::npos ? "/" : target.substr(slash);
+  }
+  target = target.substr(0, target.find('#'));
+  const size_t question = target.find('?');
+  request.raw_path = target.substr(0, question);
+  request.path = percent_decode(request.raw_path);
+  if (question != std::string_view::npos) request.query = parse_query_string(target.substr(question + 1));
+  request.headers = std::move(parser_.headers());
+  request.peer_address = peer_address_;
+  request.peer_is_loopback = peer_is_loopback_;
+  request.tls = server_->tls != nullptr;
+  const std::string_view given = request.headers.get("X-Request-Id").value_or("");
+  request.id = is_sane_request_id(given) ? std::string(given) : fmt::format("{:016x}", env::random_id());
+}
+
+Task<Result<Response>> Connection::call_handler(Request& request) {
+  std::string text;
+  try {
+    Response response = co_await server_->handler(request);
+    co_return response;
+  } catch (const boost::system::system_error& error) {
+    if (error.code() == asio::error::operation_aborted) throw;  // this task was told to stop
+    text = error.what();
+  } catch (const std::exception& error) {
+    text = error.what();
+  } catch (...) {
+    text = "unknown exception";
+  }
+  kLog.error("handler failed method={} path={} request={} what={}", request.method, request.raw_path,
+             request.id, text);
+  co_return error_response(request.method, request.path, 500, "internal error, request " + request.id);
+}
+
+void Connection::begin_head(int status, const Headers& headers) {
+  head_.clear();
+  fmt::format_to(std::back_inserter(head_), "HTTP/1.1 {} {}\r\n", status, reason_phrase(status));
+  for (const auto& [name, value] : headers.items()) {
+    if (is_framing_header(name)) continue;
+    append_header_text(head_, name);
+    head_ += ": ";
+    append_header_text(head_, value);
+    head_ += "\r\n";
+  }
+}
+
+Task<bool> Connection::write_response(Request& request, Response& response, bool keep) {
+  const bool head_only = request.method == "HEAD";
+  const bool old_client = parser_.header_done() && parser_.version() < 11;
+  std::string* const text = std::get_if<std::string>(&response.body);
+  BodySource* const source = text == nullptr ? std::get<BodySourcePtr>(response.body).get() : nullptr;
+  const std::optional<uint64_t> size = body_size(response);
+  const bool no_body = head_only || is_bodiless(response.status);
+  bool chunked = false;
+  begin_head(response.status, response.headers);
+  if (head_only && response.headers.get("Content-Length")) {
+    head_ += "Content-Length: ";
+    append_header_text(head_, *response.headers.get("Content-Length"));
+    head_ += "\r\n";
+  } else if (size && !is_bodiless(response.status)) {
+    fmt::format_to(std::back_inserter(head_), "Content-Length: {}\r\n", *size);
+  } else if (!no_body && !old_client) {
+    chunked = true;
+    head_ += "Transfer-Encoding: chunked\r\n";
+  }
+  if (!keep) head_ += "Connection: close\r\n";
+  if (keep && old_client) head_ += "Connection: keep-alive\r\n";
+  head_ += "\r\n";
+  if (no_body || text != nullptr || source == nullptr) {
+    const std::string_view body = no_body || text == nullptr ? std::string_view() : std::string_view(*text);
+    const Stream::Pieces pieces{head_, body, std::string_view()};
+    const bool written = co_await write_all(pieces);
+    co_return written;
+  }
+  const Stream::Pieces pieces{head_, std::string_view(), std::string_view()};
+  const bool begun = co_await write_all(pieces);
+  if (!begun) co_return false;
+  const bool written = co_await write_stream(*source, chunked);
+  co_return written;
+}
+
+Task<bool> Connection::write_stream(BodySource& body, bool chunked) {
+  const std::optional<uint64_t> promised = chunked ? std::nullopt : body.size();
+  uint64_t sent = 0;
+  while (true) {
+    Result<std::string_view> piece = co_await body.next();
+    if (!piece) {
+      // The head is gone: cutting the connection is the only way left to say that the body is not complete.
+      kLog.warn("response body failed peer={} reason={}", peer_address_, piece.error().text());
+      co_return false;
+    }
+    const std::string_view bytes = *piece;
+    if (bytes.empty()) break;
+    sent += bytes.size();
+    if (promised && sent > *promised) {
+      kLog.error("response body is longer than announced announced={}", *promised);
+      co_return false;
+    }
+    Stream::Pieces pieces{std::string_view(), bytes, std::string_view()};
+    std::string size_line;
+    if (chunked) {
+      size_line = fmt::format("{:x}\r\n", bytes.size());
+      pieces[0] = size_line;
+      pieces[2] = "\r\n";
+    }
+    const bool written = co_await write_all(pieces);
+    if (!written) co_return false;
+  }
+  if (promised && sent != *promised) {
+    kLog.error("response body is shorter than announced announced={} sent={}", *promised, sent);
+    co_return false;
+  }
+  if (!chunked) co_return true;
+  const Stream::Pieces last{kLastChunk, std::string_view(), std::string_view()};
+  const bool written = co_await write_all(last);
+  co_return written;
+}
+
+Task<bool> Connection::write_all(Stream::Pieces pieces) {
+  Result<void> written = co_await stream_->write(pieces, limits_.body_timeout);
+  co_return written.ok();
+}
+
+Task<bool> Connection::drain_body(RequestBody& body) {
+  uint64_t drained = 0;
+  while (true) {
+    Result<std::string_view> piece = co_await body.next();
+    if (!piece) co_return false;
+    if (piece->empty()) co_return true;
+    drained += piece->size();
+    if (drained > kDrainBytes) co_return false;
+  }
+}
+
+Task<Connection::Next> Connection::upgrade(Request& request, Response& response) {
+  const std::string obstacle = upgrade_obstacle(request, parser_.version());
+  if (!obstacle.empty() || !parser_.done()) {
+    const std::string text = obstacle.empty() ? "a WebSocket request has no body" : obstacle;
+    Response refusal = error_response(request.method, request.path, 400, text);
+    refusal.headers.add("Sec-WebSocket-Version", "13");
+    const bool written = co_await write_response(request, refusal, false);
+    co_return written ? Next::kCloseAfterAnswer : Next::kClose;
+  }
+  begin_head(101, response.headers);
+  fmt::format_to(std::back_inserter(head_),
+                 "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
+                 websocket_accept(*request.headers.get("Sec-WebSocket-Key")));
+  const Stream::Pieces pieces{head_, std::string_view(), std::string_view()};
+  const bool written = co_await write_all(pieces);
+  if (!written) co_return Next::kClose;
+  ConversationOptions options;
+  options.max_message = limits_.max_websocket_message;
+  options.max_queue = limits_.max_websocket_queue;
+  options.ping = limits_.websocket_ping;
+  options.patience = limits_.body_timeout;
+  auto conversation = std::make_shared<Conversation>(stream_, std::move(buffer_), options, server_->tasks);
+  server_->set_conversation(this, conversation);
+  if (server_->stopping()) co_return Next::kClose;
+  std::string().swap(head_);
+  auto converse = std::move(response.upgrade);
+  try {
+    co_await converse(conversation);
+  } catch (const boost::system::system_error& error) {
+    if (error.code() == asio::error::operation_aborted) throw;
+    kLog.error("websocket task failed path={} request={} what={}", request.raw_path, request.id,
+               error.what());
+  } catch (const std::exception& error) {
+    kLog.error("websocket task failed path={} request={} what={}", request.raw_path, request.id,
+               error.what());
+  }
+  co_await conversation->close(1000, "");
+  co_return Next::kClose;
+}
+
+}  // namespace mullion::net::internal

@@ -1,0 +1,100 @@
+// One accepted connection: requests in, answers out, one after another.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "net/http.h"
+#include "net/internal/buffer.h"
+#include "net/internal/conversation.h"
+#include "net/internal/parser.h"
+#include "net/internal/stream.h"
+#include "net/internal/tls.h"
+
+namespace mullion::net::internal {
+
+class Connection;
+
+/// What all connections of one server share. Thread-safe.
+struct ServerState {
+  ServerState(env::Runtime& runtime, ListenOptions chosen, Handler target)
+      : options(std::move(chosen)),
+        handler(std::move(target)),
+        acceptors(std::make_shared<env::TaskGroup>(runtime.executor(), "accept " + options.flag)),
+        tasks(std::make_shared<env::TaskGroup>(runtime.executor(), "connections " + options.flag)) {}
+
+  const ListenOptions options;
+  const Handler handler;
+  std::shared_ptr<TlsContext> tls;
+  const std::shared_ptr<env::TaskGroup> acceptors;
+  const std::shared_ptr<env::TaskGroup> tasks;
+  env::Signal connection_ended;
+
+  void add(Connection* connection, std::shared_ptr<Stream> stream);
+  void remove(Connection* connection);
+  size_t count() const;
+  bool stopping() const;
+  /// Marks a connection as waiting for its next request; false when the server stops meanwhile.
+  bool set_idle(Connection* connection, bool idle);
+  void set_conversation(Connection* connection, std::weak_ptr<Conversation> conversation);
+  /// Cuts idle connections and returns the conversations that should be closed politely.
+  std::vector<std::shared_ptr<Conversation>> begin_stop();
+  void abort_all();
+
+ private:
+  struct Entry {
+    std::shared_ptr<Stream> stream;
+    std::weak_ptr<Conversation> conversation;
+    bool idle = true;
+  };
+  mutable std::mutex mutex_;
+  std::unordered_map<Connection*, Entry> entries_;
+  bool stopping_ = false;
+};
+
+class Connection {
+ public:
+  /// A connection beyond the limit answers 503 to its first request. `over_limit` says that this is one.
+  Connection(std::shared_ptr<ServerState> server, std::shared_ptr<Stream> stream, bool over_limit);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// Until the peer or a limit ends it.
+  Task<void> run();
+
+ private:
+  class RequestBody;
+  /// After an answer the connection is closed slowly while the peer may still be sending its request.
+  enum class Next { kAnotherRequest, kClose, kCloseAfterAnswer, kCloseAfterUnreadRequest };
+
+  Task<Next> serve_one();
+  Task<bool> wait_for_request();
+  Task<bool> read_header();
+  Task<void> answer_broken_request();
+  Task<Result<Response>> call_handler(Request& request);
+  Task<bool> write_response(Request& request, Response& response, bool keep);
+  Task<bool> write_stream(BodySource& body, bool chunked);
+  Task<bool> write_all(Stream::Pieces pieces);
+  Task<Next> upgrade(Request& request, Response& response);
+  Task<bool> drain_body(RequestBody& body);
+  void fill_request(Request& request);
+  void begin_head(int status, const Headers& headers);
+
+  const std::shared_ptr<ServerState> server_;
+  const std::shared_ptr<Stream> stream_;
+  const ServerLimits& limits_;
+  const bool over_limit_;
+  std::string peer_address_;
+  bool peer_is_loopback_ = false;
+  Buffer buffer_;
+  MessageParser parser_;
+  std::string head_;
+};
+
+/// The body of the contract's error object.
+std::string error_body(std::string_view method, std::string_view path, int status, std::string_view message);
+
+}  // namespace mullion::net::internal

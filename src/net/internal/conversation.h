@@ -1,0 +1,85 @@
+// One WebSocket conversation over a Stream, at either side.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "net/http.h"
+#include "net/internal/buffer.h"
+#include "net/internal/frames.h"
+#include "net/internal/stream.h"
+
+namespace mullion::net::internal {
+
+struct ConversationOptions {
+  bool client = false;  // a client masks what it sends
+  uint64_t max_message = 0;
+  size_t max_queue = 0;
+  env::Duration ping{};      // silence after which the peer is asked for a sign of life; twice that ends it
+  env::Duration patience{};  // how long a write may stall
+};
+
+/// There is no task per conversation: whoever writes first drains the queue for all, read() sends pings, and
+/// only answers to control frames borrow a short task from `tasks`.
+class Conversation final : public WebSocket, public std::enable_shared_from_this<Conversation> {
+ public:
+  Conversation(std::shared_ptr<Stream> stream, Buffer received, ConversationOptions options,
+               std::shared_ptr<env::TaskGroup> tasks);
+  ~Conversation() override;
+
+  Task<Result<Message>> read() override;
+  Task<Result<void>> write(std::string data, bool binary) override;
+  Task<void> close(uint16_t code, std::string reason) override;
+  void abort() override;
+  size_t queued_bytes() const override;
+
+ private:
+  struct Frame {
+    std::string header;
+    std::string payload;
+    size_t size() const { return header.size() + payload.size(); }
+  };
+  class ReaderMark;
+  class WriterMark;
+
+  Task<Result<Message>> read_message();
+  Task<Result<FrameHeader>> read_header();
+  Task<Result<void>> read_payload(const FrameHeader header, std::string& out);
+  Task<Result<void>> handle_control(const FrameHeader header);
+  Task<Result<void>> handle_close(std::string payload);
+  Task<Result<void>> fill_buffer();
+  Result<void> on_silence();
+  Error break_off(uint16_t code, ErrorCode error, std::string text);
+  Deadline read_deadline() const;
+
+  Frame make_frame(Opcode opcode, std::string payload) const;
+  void send_control(Opcode opcode, std::string payload);
+  void send_close(uint16_t code, std::string_view reason);
+  Task<Result<void>> drain();
+  bool next_batch(Frame& batch);
+  Task<void> wait_for_flush();
+  void end();
+  bool ended() const;
+
+  const std::shared_ptr<Stream> stream_;
+  const ConversationOptions options_;
+  const std::shared_ptr<env::TaskGroup> tasks_;
+  Buffer buffer_;                 // the reader's
+  bool ping_unanswered_ = false;  // the reader's
+  env::Signal changed_;
+
+  mutable std::mutex mutex_;  // guards everything below
+  std::deque<Frame> queue_;
+  size_t queued_ = 0;
+  size_t queued_pongs_ = 0;
+  bool reading_ = false;
+  bool writing_ = false;
+  bool close_sent_ = false;
+  bool ended_ = false;
+  Deadline close_deadline_ = Deadline::max();
+};
+
+}  // namespace mullion::net::internal

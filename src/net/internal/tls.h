@@ -1,0 +1,46 @@
+// Keys, certificates and TLS sessions. With stream.cc the only door to OpenSSL.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "net/http.h"
+
+struct ssl_st;
+struct ssl_ctx_st;
+
+namespace mullion::net::internal {
+
+/// What all TLS connections of one server or one client share; remembers sessions so that they resume
+/// cheaply. Thread-safe.
+class TlsContext {
+ public:
+  static Result<std::shared_ptr<TlsContext>> for_server(const TlsFiles& files);
+  static Result<std::shared_ptr<TlsContext>> for_client(const TrustPolicy& trust);
+  ~TlsContext();
+  TlsContext(const TlsContext&) = delete;
+  TlsContext& operator=(const TlsContext&) = delete;
+
+  /// The side of one connection; null when out of memory. Owned by the caller until given to a Stream.
+  ssl_st* new_server_side();
+  ssl_st* new_client_side(const std::string& host);
+
+ private:
+  struct Sessions;
+  explicit TlsContext(ssl_ctx_st* context);
+
+  ssl_ctx_st* context_;
+  bool verifies_ = false;
+  std::unique_ptr<Sessions> sessions_;
+};
+
+/// SHA-256 of the peer's certificate in DER form, lower-case hex; empty when there is none.
+std::string peer_certificate_fingerprint(ssl_st* session);
+
+/// RFC 6455: what a server answers to the client's Sec-WebSocket-Key.
+std::string websocket_accept(std::string_view key);
+/// A fresh Sec-WebSocket-Key.
+std::string websocket_key();
+
+}  // namespace mullion::net::internal

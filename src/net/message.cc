@@ -1,0 +1,176 @@
+// Headers, percent coding, query strings and bodies that live in memory.
+#include <fmt/format.h>
+
+#include "net/http.h"
+
+namespace mullion::net {
+namespace {
+
+constexpr size_t kPieceBytes = 256 * 1024;
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool same_name(std::string_view left, std::string_view right) {
+  if (left.size() != right.size()) return false;
+  for (size_t i = 0; i < left.size(); ++i) {
+    if (lower(left[i]) != lower(right[i])) return false;
+  }
+  return true;
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+bool is_unreserved(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+         c == '_' || c == '~';
+}
+
+std::string form_decode(std::string_view text) {
+  std::string with_blanks(text);
+  for (char& c : with_blanks) {
+    if (c == '+') c = ' ';
+  }
+  return percent_decode(with_blanks);
+}
+
+class StringBody final : public BodySource {
+ public:
+  explicit StringBody(std::string text) : text_(std::move(text)) {}
+
+  Task<Result<std::string_view>> next() override {
+    const std::string_view piece = std::string_view(text_).substr(sent_, kPieceBytes);
+    sent_ += piece.size();
+    co_return piece;
+  }
+  std::optional<uint64_t> size() const override { return text_.size(); }
+
+ private:
+  std::string text_;
+  size_t sent_ = 0;
+};
+
+}  // namespace
+
+void Headers::set(std::string_view name, std::string value) {
+  for (size_t i = 0; i < items_.size(); ++i) {
+    if (!same_name(items_[i].first, name)) continue;
+    items_[i].second = std::move(value);
+    for (size_t later = items_.size() - 1; later > i; --later) {
+      if (same_name(items_[later].first, name)) items_.erase(items_.begin() + static_cast<ptrdiff_t>(later));
+    }
+    return;
+  }
+  items_.emplace_back(std::string(name), std::move(value));
+}
+
+void Headers::remove(std::string_view name) {
+  std::erase_if(items_, [name](const auto& item) { return same_name(item.first, name); });
+}
+
+std::optional<std::string_view> Headers::get(std::string_view name) const {
+  for (const auto& [key, value] : items_) {
+    if (same_name(key, name)) return value;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string_view> Headers::get_all(std::string_view name) const {
+  std::vector<std::string_view> values;
+  for (const auto& [key, value] : items_) {
+    if (same_name(key, name)) values.push_back(value);
+  }
+  return values;
+}
+
+std::optional<std::string_view> Request::query_value(std::string_view name) const {
+  for (const auto& [key, value] : query) {
+    if (key == name) return value;
+  }
+  return std::nullopt;
+}
+
+BodySourcePtr body_from_string(std::string text) { return std::make_unique<StringBody>(std::move(text)); }
+
+Task<Result<std::string>> read_all(BodySource& source, uint64_t limit) {
+  const Error too_large(ErrorCode::kTooLarge, fmt::format("body is larger than {} bytes", limit));
+  const std::optional<uint64_t> size = source.size();
+  if (size && *size > limit) co_return too_large;
+  std::string text;
+  while (true) {
+    Result<std::string_view> piece = co_await source.next();
+    if (!piece) co_return piece.error();
+    if (piece->empty()) break;
+    if (piece->size() > limit - text.size()) co_return too_large;
+    text.append(*piece);
+  }
+  co_return text;
+}
+
+Task<Result<TextResponse>> fetch(Client& client, ClientRequest request, uint64_t limit) {
+  Result<ClientResponse> response = co_await client.send(std::move(request));
+  if (!response) co_return response.error();
+  TextResponse text;
+  text.status = response->status;
+  text.headers = std::move(response->headers);
+  if (response->body) {
+    Result<std::string> body = co_await read_all(*response->body, limit);
+    if (!body) co_return body.error();
+    text.body = std::move(body.value());
+  }
+  co_return text;
+}
+
+std::string percent_encode(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string out;
+  out.reserve(text.size());
+  for (char c : text) {
+    if (is_unreserved(c)) {
+      out += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    out += '%';
+    out += kDigits[byte >> 4];
+    out += kDigits[byte & 15];
+  }
+  return out;
+}
+
+std::string percent_decode(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    const int high = text[i] == '%' && i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
+    const int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+    if (low < 0) {
+      out += text[i];
+      continue;
+    }
+    out += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  return out;
+}
+
+std::vector<std::pair<std::string, std::string>> parse_query_string(std::string_view text) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('&'), text.size());
+    const std::string_view pair = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (pair.empty()) continue;
+    const size_t equals = pair.find('=');
+    const std::string_view name = pair.substr(0, equals);
+    const std::string_view value = equals == std::string_view::npos ? "" : pair.substr(equals + 1);
+    pairs.emplace_back(form_decode(name), form_decode(value));
+  }
+  return pairs;
+}
+
+}  // namespace mullion::net
