@@ -103,7 +103,7 @@ def cpp_rule(rule):
              "references": "kReferences", "one_of": "kOneOf"}
     return (f'{{RuleKind::{kinds[rule["check"]]}, {quoted(rule["field"])}, {quoted(rule.get("rule", ""))}, '
             f'{quoted(rule.get("to", ""))}, {quoted(rule["message"])}, {flag(rule.get("optional"))}, '
-            f'{flag(rule.get("unique"))}, {quoted(rule.get("unless", ""))}}}')
+            f'{flag(rule.get("unique"))}, {quoted(rule.get("unless", ""))}, {flag(rule.get("soft"))}}}')
 
 
 def cpp_array(kind, name, items):

@@ -10,9 +10,10 @@
 
 namespace mullion::model {
 
-/// The encoded values that `body` (canonical JSON) has for each index of `type`, in the order of type.indexes;
-/// several for lists, none when absent. "@endpoint" is left empty: the store knows owners. Encodings compare
-/// byte-wise in the index's order. Fast path: simdjson on-demand, no DOM. Not for content that failed to parse.
+/// The encoded values that `body` (canonical JSON) has for each index of `type`, in the order of
+/// type.indexes; several for lists, none when absent. "@endpoint" is left empty: the store knows owners.
+/// Encodings compare byte-wise in the index's order. Fast path: simdjson on-demand, no DOM. Not for content
+/// that failed to parse.
 std::vector<std::vector<std::string>> index_values(const ObjectType& type, std::string_view key,
                                                    std::string_view body);
 /// Same for an argument a client wrote in a filter; kNotAcceptable with the text of filters.md section 2.

@@ -16,19 +16,19 @@ namespace mullion::model {
 
 namespace json = boost::json;
 
-/// Parses JSON text from outside. Limits nesting to `max_depth`. kBadRequest with position on failure; trailing
-/// garbage, duplicate nothing, invalid UTF-8 are refused.
+/// Parses JSON text from outside. Limits nesting to `max_depth`. kBadRequest with position on failure;
+/// trailing garbage, duplicate nothing, invalid UTF-8 are refused.
 Result<json::value> parse_json(std::string_view text, size_t max_depth = 64);
 
-/// Canonical text: members in descriptor order, unknown members of replicas kept by nobody but the bytes themselves,
-/// omit-when-empty honoured, integers without fraction; `Endpoint` and secret fields left out.
+/// Canonical text: members in descriptor order, unknown members of replicas kept by nobody but the bytes
+/// themselves, omit-when-empty honoured, integers without fraction; `Endpoint` and secret fields left out.
 std::string canonical_body(const ObjectType& type, const json::object& object);
 
 /// Secret fields (Field::secret) taken out of `object`: name -> JSON value. They live in the store's secrets.
 json::object take_secrets(const ObjectType& type, json::object& object);
 
-/// Fills defaults, drops unknown fields, resets read-only fields to those of `before` (or to defaults), checks
-/// kinds. Field names match case-insensitively on input. Errors: kBadRequest for wrong JSON kinds
+/// Fills defaults, drops unknown fields, resets read-only fields to those of `before` (or to defaults),
+/// checks kinds. Field names match case-insensitively on input. Errors: kBadRequest for wrong JSON kinds
 /// ("Field X: expected string, got number").
 Result<json::object> normalise(const ObjectType& type, json::value input, const json::object* before);
 
@@ -41,28 +41,31 @@ class Lookup {
   virtual bool exists(std::string_view type, std::string_view key) const = 0;
 };
 
-/// Every problem that forbids storing `object` (ValidationError messages of errors.md section 3), and problems that
-/// make it stored but not Available. Sets Validated, Available, Errors of `object`.
+/// Every problem that forbids storing `object` (ValidationError messages of errors.md section 3), and
+/// problems that make it stored but not Available. Sets Validated, Available, Errors of `object`.
 struct Verdict {
   std::vector<std::string> invalid;      // not stored
   std::vector<std::string> unavailable;  // stored with Available=false and these Errors
 };
-Verdict validate(const ObjectType& type, json::object& object, const json::object* before, const Lookup& lookup,
-                 bool force);
+Verdict validate(const ObjectType& type, json::object& object, const json::object* before,
+                 const Lookup& lookup, bool force);
 
 /// The primary key of a normalised object; leases and reservations give upper-case hex of the address.
 std::string object_key(const ObjectType& type, const json::object& object);
 /// What a client wrote as key in a URL -> stored key (hex/dotted addresses, UUID case).
 std::string canonical_key(const ObjectType& type, std::string_view requested);
 
-/// RFC 6902 on a copy of `document`; all six operations. Errors: kConflict with the messages of errors.md section 2
-/// ("Patch error at line N: Test op failed." and "Patch: [...]"), kNotAcceptable when the patch is undecodable.
+/// RFC 6902 on a copy of `document`; all six operations. Errors: kConflict with the messages of errors.md
+/// section 2
+/// ("Patch error at line N: Test op failed." and "Patch: [...]"), kNotAcceptable when the patch is
+/// undecodable.
 Result<json::value> apply_patch(const json::value& document, const json::value& patch);
 
 /// Splices `"Endpoint":"id",` behind the opening brace of a canonical body.
 void append_with_endpoint(std::string& out, std::string_view body, std::string_view endpoint);
 
-/// Validates `value` against a Param's JSON Schema; the message format of errors.md ("(root): Invalid type. ...").
+/// Validates `value` against a Param's JSON Schema; the message format of errors.md ("(root): Invalid type.
+/// ...").
 Result<void> check_schema(const json::value& schema, const json::value& value);
 
 }  // namespace mullion::model

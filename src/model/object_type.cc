@@ -26,7 +26,8 @@ using CompiledRules = std::map<std::string_view, std::unique_ptr<RE2>>;
 const CompiledRules& compiled_rules() {
   static const CompiledRules* rules = [] {
     auto* made = new CompiledRules;
-    for (const NameRule& rule : kNameRules) (*made)[rule.name] = std::make_unique<RE2>(std::string(rule.regex));
+    for (const NameRule& rule : kNameRules)
+      (*made)[rule.name] = std::make_unique<RE2>(std::string(rule.regex));
     return made;
   }();
   return *rules;

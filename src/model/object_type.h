@@ -16,23 +16,23 @@ enum class IndexKind { kString, kBoolean, kUuid, kIp, kCidr, kTime, kList };
 struct Field {
   std::string_view name;
   FieldKind kind;
-  std::string_view format;         // "", "uuid", "ip", "rfc3339", "bytes", ...
-  std::string_view ref;            // nested type name, or ""
-  FieldKind item_kind;             // of arrays and maps
-  std::string_view item_ref;       // nested type of items or map values, or ""
-  std::string_view default_json;   // JSON text that a missing value takes; "" = the kind's zero value
-  std::string_view enum_name;      // enum of schema/enums.yaml, or ""
-  bool read_only;                  // client values are ignored
+  std::string_view format;        // "", "uuid", "ip", "rfc3339", "bytes", ...
+  std::string_view ref;           // nested type name, or ""
+  FieldKind item_kind;            // of arrays and maps
+  std::string_view item_ref;      // nested type of items or map values, or ""
+  std::string_view default_json;  // JSON text that a missing value takes; "" = the kind's zero value
+  std::string_view enum_name;     // enum of schema/enums.yaml, or ""
+  bool read_only;                 // client values are ignored
   bool omit_empty;
   bool nullable;
-  bool secret;                     // kept beside the object, never shown or replicated
+  bool secret;  // kept beside the object, never shown or replicated
 };
 
 struct Index {
   std::string_view name;
   IndexKind kind;
   std::string_view type_text;  // as the API shows it: "string", "boolean", "UUID string", ...
-  std::string_view path;       // where the value lives, dotted: "OS.Name"; special: "@key", "@endpoint", "@params"
+  std::string_view path;  // where the value lives, dotted: "OS.Name"; special: "@key", "@endpoint", "@params"
   bool unique;
   bool unordered;
   bool regex;
@@ -42,11 +42,12 @@ struct Traits {
   bool has_meta, meta_api, has_validation, has_read_only, has_endpoint, has_bundle, has_partial, has_params,
       has_profiles, has_boot_env, has_tasks, can_have_actions, name_settable, client_create, client_update,
       client_delete;
-  bool replicated;   // travels to managers
+  bool replicated;                // travels to managers
   std::string_view actions_path;  // "actions", "plugin_actions" or ""
 };
 
-/// What a rule checks. `%s` in its message is the offending value, `%k` the key, `%i` the position, `%j` an earlier one.
+/// What a rule checks. `%s` in its message is the offending value, `%k` the key, `%i` the position, `%j` an
+/// earlier one.
 enum class RuleKind {
   kName,        // a string field matches a name rule
   kEntries,     // every string of a list matches a name rule
@@ -59,20 +60,21 @@ enum class RuleKind {
 struct Rule {
   RuleKind kind;
   std::string_view field;
-  std::string_view rule;     // name rule or enum
-  std::string_view to;       // collection referred to
+  std::string_view rule;  // name rule or enum
+  std::string_view to;    // collection referred to
   std::string_view message;
-  bool optional;             // an empty value passes
-  bool unique;               // list entries must differ
-  std::string_view unless;   // entries containing this text are not references
+  bool optional;            // an empty value passes
+  bool unique;              // list entries must differ
+  std::string_view unless;  // entries containing this text are not references
+  bool soft;                // a breach makes the object unavailable instead of invalid
 };
 
 struct ObjectType {
   std::string_view type;    // "Machine"
   std::string_view prefix;  // "machines"
   std::string_view key_field;
-  std::string_view key_kind;  // "name", "uuid", "hex-address"
-  std::string_view name_rule; // rule of the key/name in schema/names.yaml, or ""
+  std::string_view key_kind;   // "name", "uuid", "hex-address"
+  std::string_view name_rule;  // rule of the key/name in schema/names.yaml, or ""
   std::string_view documentation;
   Traits traits;
   std::span<const Field> fields;  // mixins flattened; `Endpoint` is not among them

@@ -1,0 +1,284 @@
+#include "model/index_value.h"
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <charconv>
+
+#include "env/clock.h"
+#include "model/internal/hooks.h"
+
+namespace mullion::model {
+namespace {
+
+namespace ondemand = simdjson::ondemand;
+
+std::string big_endian(uint64_t number, int bytes) {
+  std::string out;
+  for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8)
+    out.push_back(static_cast<char>(number >> shift & 0xff));
+  return out;
+}
+
+bool encode_cidr(std::string_view text, std::string& out) {
+  const size_t slash = text.find('/');
+  uint32_t network = 0;
+  int bits = 0;
+  if (slash == std::string_view::npos || !internal::parse_ipv4(text.substr(0, slash), network)) return false;
+  const std::string_view length = text.substr(slash + 1);
+  const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), bits);
+  if (error != std::errc{} || end != length.data() + length.size() || bits < 0 || bits > 32) return false;
+  out = big_endian(network, 4) + static_cast<char>(bits);
+  return true;
+}
+
+bool is_uuid(std::string_view text) {
+  if (text.size() != 36) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (dash ? text[i] != '-' : std::isxdigit(static_cast<unsigned char>(text[i])) == 0) return false;
+  }
+  return true;
+}
+
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return out;
+}
+
+/// Encodes a text as a value of `kind`. False: the text is no such value.
+bool encode_text(IndexKind kind, std::string_view text, std::string& out) {
+  uint32_t address = 0;
+  env::WallTime time;
+  switch (kind) {
+    case IndexKind::kString:
+    case IndexKind::kList:
+      out = text;
+      return true;
+    case IndexKind::kBoolean:
+      out = text == "true" ? "\x01" : std::string(1, '\0');
+      return text == "true" || text == "false";
+    case IndexKind::kUuid:
+      out = lower_case(text);
+      return text.empty() || is_uuid(text);
+    case IndexKind::kIp:
+      if (!internal::parse_ipv4(text, address)) return false;
+      out = big_endian(address, 4);
+      return true;
+    case IndexKind::kCidr:
+      return encode_cidr(text, out);
+    case IndexKind::kTime:
+      if (!env::parse_rfc3339(text, time)) return false;
+      out = big_endian(static_cast<uint64_t>(time.time_since_epoch().count()) ^ uint64_t{1} << 63, 8);
+      return true;
+  }
+  return false;
+}
+
+void add_text(const Index& index, std::string_view text, std::vector<std::string>& out) {
+  std::string encoded;
+  if (encode_text(index.kind, text, encoded)) out.push_back(std::move(encoded));
+}
+
+void add_value(const Index& index, ondemand::value value, std::vector<std::string>& out) {
+  switch (value.type().value_unsafe()) {
+    case ondemand::json_type::string: {
+      std::string_view text;
+      if (value.get_string().get(text) == simdjson::SUCCESS) add_text(index, text, out);
+      return;
+    }
+    case ondemand::json_type::boolean: {
+      bool flag = false;
+      if (value.get_bool().get(flag) == simdjson::SUCCESS)
+        out.push_back(std::string(1, flag ? '\x01' : '\0'));
+      return;
+    }
+    case ondemand::json_type::array: {
+      for (auto item : value.get_array()) {
+        std::string_view text;
+        if (item.get_string().get(text) == simdjson::SUCCESS) add_text(index, text, out);
+      }
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+std::string_view path_root(std::string_view path) { return path.substr(0, path.find('.')); }
+
+/// What one pass over a body collects; indexes that need several members are settled at the end.
+class Collector {
+ public:
+  Collector(const ObjectType& type, std::string_view key) : type_(type), values_(type.indexes.size()) {
+    for (size_t i = 0; i < type.indexes.size(); ++i) {
+      if (type.indexes[i].path == "@key") add_text(type.indexes[i], key, values_[i]);
+    }
+  }
+
+  void member(std::string_view name, ondemand::value value) {
+    std::vector<size_t> wanted;
+    for (size_t i = 0; i < type_.indexes.size(); ++i) {
+      const Index& index = type_.indexes[i];
+      const bool params = index.path == "@params" && name == "Params";
+      const bool elevated = index.path == "@elevated" && (name == "ExtraRoles" || name == "ExtraClaims");
+      if (params || elevated || path_root(index.path) == name) wanted.push_back(i);
+    }
+    if (wanted.empty()) return;
+    collect(wanted, value);
+  }
+
+  std::vector<std::vector<std::string>> finish() {
+    for (size_t i = 0; i < type_.indexes.size(); ++i) {
+      if (type_.indexes[i].path == "@elevated")
+        values_[i].push_back(std::string(1, elevated_ ? '\x01' : '\0'));
+    }
+    return std::move(values_);
+  }
+
+ private:
+  /// A value can be read once only: the first index that wants it reads it, the others copy its result.
+  void collect(const std::vector<size_t>& wanted, ondemand::value value) {
+    const Index& index = type_.indexes[wanted.front()];
+    if (index.path == "@elevated") {
+      ondemand::array list;
+      if (value.get_array().get(list) == simdjson::SUCCESS && !list.is_empty().value_unsafe())
+        elevated_ = true;
+      return;
+    }
+    if (index.path == "@params") {
+      collect_keys(value, values_[wanted.front()]);
+    } else if (index.path.find('.') != std::string_view::npos) {
+      ondemand::value inner;
+      if (value.find_field_unordered(index.path.substr(index.path.find('.') + 1)).get(inner) ==
+          simdjson::SUCCESS) {
+        add_value(index, inner, values_[wanted.front()]);
+      }
+    } else {
+      add_value(index, value, values_[wanted.front()]);
+    }
+    for (size_t i = 1; i < wanted.size(); ++i) values_[wanted[i]] = values_[wanted.front()];
+  }
+
+  static void collect_keys(ondemand::value value, std::vector<std::string>& out) {
+    ondemand::object object;
+    if (value.get_object().get(object) != simdjson::SUCCESS) return;
+    for (auto field : object) {
+      std::string_view key;
+      if (field.unescaped_key().get(key) == simdjson::SUCCESS) out.emplace_back(key);
+    }
+  }
+
+  const ObjectType& type_;
+  std::vector<std::vector<std::string>> values_;
+  bool elevated_ = false;
+};
+
+/// One parser per thread: it keeps its buffers.
+ondemand::parser& thread_parser() {
+  thread_local ondemand::parser parser;
+  return parser;
+}
+
+std::string_view trim(std::string_view text) {
+  const size_t last = text.find_last_not_of(" \t\r\n");
+  return last == std::string_view::npos ? std::string_view() : text.substr(0, last + 1);
+}
+
+/// The raw text of `value` as a part of `body`, whose padded copy starts at `copy`.
+std::string_view raw_text(ondemand::value value, const char* copy, std::string_view body) {
+  std::string_view raw;
+  ondemand::json_type type;
+  if (value.type().get(type) != simdjson::SUCCESS) return {};
+  if (type == ondemand::json_type::object) {
+    ondemand::object object;
+    if (value.get_object().get(object) != simdjson::SUCCESS ||
+        object.raw_json().get(raw) != simdjson::SUCCESS)
+      return {};
+  } else if (type == ondemand::json_type::array) {
+    ondemand::array array;
+    if (value.get_array().get(array) != simdjson::SUCCESS || array.raw_json().get(raw) != simdjson::SUCCESS)
+      return {};
+  } else {
+    raw = trim(value.raw_json_token());
+  }
+  const size_t offset = static_cast<size_t>(raw.data() - copy);
+  return offset + raw.size() <= body.size() ? body.substr(offset, raw.size()) : std::string_view();
+}
+
+Error bad_argument(std::string_view prefix, std::string text) {
+  return Error(ErrorCode::kNotAcceptable, "GET", std::string(prefix), "", {std::move(text)});
+}
+
+std::string time_error(std::string_view text) {
+  return fmt::format("parsing time \"{}\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"{}\" as \"2006\"",
+                     text, text);
+}
+
+std::string argument_error(const Index& index, std::string_view prefix, std::string_view text) {
+  switch (index.kind) {
+    case IndexKind::kBoolean:
+      return fmt::format("{} must be true or false", index.name);
+    case IndexKind::kUuid:
+      return fmt::format("Invalid UUID: {}", text);
+    case IndexKind::kCidr:
+      return fmt::format("Invalid subnet CIDR: {}", text);
+    case IndexKind::kIp:
+      if (prefix == "leases") return fmt::format("{} must be an IP address", index.name);
+      return fmt::format("Invalid {}ddress: {}", prefix == "machines" ? 'a' : 'A', text);
+    case IndexKind::kTime:
+      return prefix == "leases" ? fmt::format("{} is not valid: {}", index.name, time_error(text))
+                                : time_error(text);
+    default:
+      return fmt::format("Invalid value: {}", text);
+  }
+}
+
+}  // namespace
+
+std::vector<std::vector<std::string>> index_values(const ObjectType& type, std::string_view key,
+                                                   std::string_view body) {
+  Collector collector(type, key);
+  const simdjson::padded_string padded(body);
+  ondemand::document document;
+  ondemand::object object;
+  if (thread_parser().iterate(padded).get(document) != simdjson::SUCCESS ||
+      document.get_object().get(object) != simdjson::SUCCESS) {
+    return collector.finish();
+  }
+  for (auto field : object) {
+    std::string_view name;
+    ondemand::value value;
+    if (field.unescaped_key().get(name) != simdjson::SUCCESS || field.value().get(value) != simdjson::SUCCESS)
+      break;
+    collector.member(name, value);
+  }
+  return collector.finish();
+}
+
+Result<std::string> encode_index_argument(const Index& index, std::string_view prefix,
+                                          std::string_view text) {
+  std::string encoded;
+  if (!encode_text(index.kind, text, encoded))
+    return bad_argument(prefix, argument_error(index, prefix, text));
+  return encoded;
+}
+
+std::string_view raw_member(std::string_view body, std::string_view name) {
+  const simdjson::padded_string padded(body);
+  ondemand::document document;
+  ondemand::value value;
+  if (thread_parser().iterate(padded).get(document) != simdjson::SUCCESS ||
+      document.find_field_unordered(name).get(value) != simdjson::SUCCESS) {
+    return {};
+  }
+  return raw_text(value, padded.data(), body);
+}
+
+std::string_view raw_param(std::string_view body, std::string_view name) {
+  const std::string_view params = raw_member(body, "Params");
+  return params.empty() || params.front() != '{' ? std::string_view() : raw_member(params, name);
+}
+
+}  // namespace mullion::model

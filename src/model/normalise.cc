@@ -1,0 +1,263 @@
+#include <boost/json.hpp>
+#include <cmath>
+
+#include "model/object.h"
+
+namespace mullion::model {
+namespace {
+
+constexpr std::string_view kZeroTime = "0001-01-01T00:00:00Z";
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+}
+
+/// The member called `name`, exactly or else in other capitals (what the reference client's decoder accepts).
+json::value* find_member(json::object& object, std::string_view name) {
+  if (json::value* exact = object.if_contains(name)) return exact;
+  for (auto& member : object) {
+    if (equal_ignoring_case(member.key(), name)) return &member.value();
+  }
+  return nullptr;
+}
+
+std::string_view kind_word(FieldKind kind) {
+  switch (kind) {
+    case FieldKind::kString:
+      return "string";
+    case FieldKind::kInteger:
+      return "integer";
+    case FieldKind::kNumber:
+      return "number";
+    case FieldKind::kBoolean:
+      return "boolean";
+    case FieldKind::kArray:
+      return "array";
+    case FieldKind::kObject:
+      return "object";
+    case FieldKind::kAny:
+      return "any value";
+  }
+  return "";
+}
+
+std::string_view given_word(const json::value& value) {
+  switch (value.kind()) {
+    case json::kind::null:
+      return "null";
+    case json::kind::bool_:
+      return "boolean";
+    case json::kind::int64:
+    case json::kind::uint64:
+    case json::kind::double_:
+      return "number";
+    case json::kind::string:
+      return "string";
+    case json::kind::array:
+      return "array";
+    case json::kind::object:
+      return "object";
+  }
+  return "";
+}
+
+Error wrong_kind(std::string_view where, FieldKind expected, const json::value& value) {
+  return Error(ErrorCode::kBadRequest,
+               fmt::format("Field {}: expected {}, got {}", where, kind_word(expected), given_word(value)));
+}
+
+Result<json::object> normalise_fields(std::span<const Field> fields, json::object input,
+                                      const json::object* before, std::string_view where);
+
+/// The default of a field that was not given.
+json::value default_value(const Field& field) {
+  if (!field.default_json.empty()) return json::parse(field.default_json);
+  switch (field.kind) {
+    case FieldKind::kString:
+      return field.format == "rfc3339" ? json::value(kZeroTime) : json::value("");
+    case FieldKind::kInteger:
+    case FieldKind::kNumber:
+      return 0;
+    case FieldKind::kBoolean:
+      return false;
+    case FieldKind::kArray:
+      return json::array();
+    case FieldKind::kAny:
+      return nullptr;
+    case FieldKind::kObject:
+      break;
+  }
+  if (field.nullable) return nullptr;
+  const NestedType* nested = field.ref.empty() ? nullptr : find_nested_type(field.ref);
+  if (nested == nullptr) return json::object();
+  return std::move(*normalise_fields(nested->fields, json::object(), nullptr, field.name));
+}
+
+bool is_empty(const json::value& value) {
+  switch (value.kind()) {
+    case json::kind::null:
+      return true;
+    case json::kind::bool_:
+      return !value.get_bool();
+    case json::kind::int64:
+      return value.get_int64() == 0;
+    case json::kind::uint64:
+      return value.get_uint64() == 0;
+    case json::kind::double_:
+      return value.get_double() == 0;
+    case json::kind::string:
+      return value.get_string().empty();
+    case json::kind::array:
+      return value.get_array().empty();
+    case json::kind::object:
+      return value.get_object().empty();
+  }
+  return false;
+}
+
+Result<json::value> normalise_kind(FieldKind kind, std::string_view reference, json::value value,
+                                   std::string_view where);
+
+Result<json::value> normalise_integer(json::value value, std::string_view where) {
+  if (value.is_int64() || value.is_uint64()) return value;
+  if (value.is_double() && std::nearbyint(value.get_double()) == value.get_double() &&
+      std::abs(value.get_double()) < 9.0e15) {
+    return json::value(static_cast<int64_t>(value.get_double()));
+  }
+  return wrong_kind(where, FieldKind::kInteger, value);
+}
+
+Result<json::value> normalise_list(const Field& field, json::value value, std::string_view where) {
+  if (!value.is_array()) return wrong_kind(where, FieldKind::kArray, value);
+  json::array out;
+  size_t position = 0;
+  for (json::value& item : value.get_array()) {
+    Result<json::value> done = normalise_kind(field.item_kind, field.item_ref, std::move(item),
+                                              fmt::format("{}[{}]", where, position++));
+    if (!done) return done.error();
+    out.push_back(std::move(*done));
+  }
+  return json::value(std::move(out));
+}
+
+Result<json::value> normalise_map(const Field& field, json::value value, std::string_view where) {
+  if (!value.is_object()) return wrong_kind(where, FieldKind::kObject, value);
+  std::map<std::string, json::value*> sorted;  // a canonical body has its map keys in one order
+  for (auto& member : value.get_object()) sorted[member.key()] = &member.value();
+  json::object out;
+  for (auto& [key, item] : sorted) {
+    Result<json::value> done =
+        normalise_kind(field.item_kind, field.item_ref, std::move(*item), fmt::format("{}.{}", where, key));
+    if (!done) return done.error();
+    out.emplace(key, std::move(*done));
+  }
+  return json::value(std::move(out));
+}
+
+/// A value whose kind is known but which is no field by itself: list items, map values, nested objects.
+Result<json::value> normalise_kind(FieldKind kind, std::string_view reference, json::value value,
+                                   std::string_view where) {
+  if (value.is_null() && !reference.empty()) return value;
+  const NestedType* nested = reference.empty() ? nullptr : find_nested_type(reference);
+  switch (kind) {
+    case FieldKind::kAny:
+      return value;
+    case FieldKind::kInteger:
+      return normalise_integer(std::move(value), where);
+    case FieldKind::kString:
+      if (!value.is_string()) return wrong_kind(where, kind, value);
+      return value;
+    case FieldKind::kNumber:
+      if (!value.is_number()) return wrong_kind(where, kind, value);
+      return value;
+    case FieldKind::kBoolean:
+      if (!value.is_bool()) return wrong_kind(where, kind, value);
+      return value;
+    case FieldKind::kArray:
+      if (!value.is_array()) return wrong_kind(where, kind, value);
+      return value;
+    case FieldKind::kObject:
+      break;
+  }
+  if (!value.is_object()) return wrong_kind(where, kind, value);
+  if (nested == nullptr) return value;
+  Result<json::object> done = normalise_fields(nested->fields, std::move(value.get_object()), nullptr, where);
+  if (!done) return done.error();
+  return json::value(std::move(*done));
+}
+
+Result<json::value> normalise_field(const Field& field, json::value value, std::string_view where) {
+  if (value.is_null()) return field.nullable ? Result<json::value>(std::move(value)) : default_value(field);
+  if (field.kind == FieldKind::kArray) return normalise_list(field, std::move(value), where);
+  if (field.kind == FieldKind::kObject && field.ref.empty())
+    return normalise_map(field, std::move(value), where);
+  return normalise_kind(field.kind, field.ref, std::move(value), where);
+}
+
+Result<json::object> normalise_fields(std::span<const Field> fields, json::object input,
+                                      const json::object* before, std::string_view where) {
+  json::object out;
+  for (const Field& field : fields) {
+    json::value value;
+    json::value* given = find_member(input, field.name);
+    const json::value* earlier = before == nullptr ? nullptr : before->if_contains(field.name);
+    if (field.read_only && before != nullptr) {
+      value = earlier != nullptr ? *earlier : default_value(field);
+    } else if (given == nullptr || field.read_only) {
+      value = default_value(field);
+    } else {
+      const std::string path =
+          where.empty() ? std::string(field.name) : fmt::format("{}.{}", where, field.name);
+      Result<json::value> done = normalise_field(field, std::move(*given), path);
+      if (!done) return done.error();
+      value = std::move(*done);
+    }
+    if (field.omit_empty && is_empty(value)) continue;
+    out.emplace(field.name, std::move(value));
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<json::object> normalise(const ObjectType& type, json::value input, const json::object* before) {
+  if (!input.is_object()) {
+    return Error(ErrorCode::kBadRequest,
+                 fmt::format("expected an object of {}, got {}", type.prefix, given_word(input)));
+  }
+  return normalise_fields(type.fields, std::move(input.get_object()), before, "");
+}
+
+std::string canonical_body(const ObjectType& type, const json::object& object) {
+  std::string out = "{";
+  for (const Field& field : type.fields) {
+    const json::value* value = object.if_contains(field.name);
+    if (field.omit_empty && (value == nullptr || is_empty(*value))) continue;
+    if (out.size() > 1) out.push_back(',');
+    out.append("\"").append(field.name).append("\":");
+    if (field.secret) {
+      out.append("\"\"");
+    } else {
+      out.append(json::serialize(value == nullptr ? default_value(field) : *value));
+    }
+  }
+  out.push_back('}');
+  return out;
+}
+
+json::object take_secrets(const ObjectType& type, json::object& object) {
+  json::object out;
+  for (const Field& field : type.fields) {
+    if (!field.secret) continue;
+    json::value* value = object.if_contains(field.name);
+    if (value == nullptr) continue;
+    if (!is_empty(*value)) out.emplace(field.name, std::move(*value));
+    *value = "";
+  }
+  return out;
+}
+
+}  // namespace mullion::model

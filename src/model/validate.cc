@@ -1,0 +1,149 @@
+#include <boost/json.hpp>
+#include <set>
+
+#include "model/internal/hooks.h"
+#include "model/object.h"
+
+namespace mullion::model {
+namespace {
+
+using internal::text_of;
+
+/// Fills `%s` (value), `%k` (key) and `%i` (position) of a rule's message.
+std::string fill(std::string_view message, std::string_view value, std::string_view key, size_t position) {
+  std::string out;
+  for (size_t i = 0; i < message.size(); ++i) {
+    if (message[i] != '%' || i + 1 == message.size()) {
+      out.push_back(message[i]);
+      continue;
+    }
+    switch (message[++i]) {
+      case 's':
+        out.append(value);
+        break;
+      case 'k':
+        out.append(key);
+        break;
+      case 'i':
+        out.append(std::to_string(position));
+        break;
+      default:
+        out.append({'%', message[i]});
+    }
+  }
+  return out;
+}
+
+class RuleCheck {
+ public:
+  RuleCheck(const ObjectType& type, const json::object& object, const Lookup& lookup, Verdict& verdict)
+      : object_(object), key_(object_key(type, object)), lookup_(lookup), verdict_(verdict) {}
+
+  void run(const Rule& rule) {
+    switch (rule.kind) {
+      case RuleKind::kName:
+        return check_text(rule, matches_name_rule(rule.rule, text_of(object_, rule.field)));
+      case RuleKind::kOneOf:
+        return check_text(rule, !canonical_word(rule.rule, text_of(object_, rule.field)).empty());
+      case RuleKind::kReference:
+        return check_text(rule, lookup_.exists(rule.to, text_of(object_, rule.field)));
+      case RuleKind::kEntries:
+        return for_each_entry(rule,
+                              [&](std::string_view text) { return matches_name_rule(rule.rule, text); });
+      case RuleKind::kReferences:
+        return check_references(rule);
+      case RuleKind::kKeys:
+        return check_keys(rule);
+    }
+  }
+
+ private:
+  void complain(const Rule& rule, std::string_view value, size_t position) {
+    std::string text = fill(rule.message, value, key_, position);
+    const bool is_reference = rule.kind == RuleKind::kReference || rule.kind == RuleKind::kReferences;
+    if (!is_reference && !key_.empty()) text = key_ + ": " + text;
+    (rule.soft ? verdict_.unavailable : verdict_.invalid).push_back(std::move(text));
+  }
+
+  void check_text(const Rule& rule, bool fine) {
+    const std::string_view value = text_of(object_, rule.field);
+    if (value.empty() && rule.optional) return;
+    if (!fine) complain(rule, value, 0);
+  }
+
+  template <typename Predicate>
+  void for_each_entry(const Rule& rule, Predicate fine) {
+    const json::value* list = object_.if_contains(rule.field);
+    if (list == nullptr || !list->is_array()) return;
+    size_t position = 0;
+    for (const json::value& entry : list->get_array()) {
+      const std::string_view text =
+          entry.is_string() ? std::string_view(entry.get_string()) : std::string_view();
+      if (!fine(text)) complain(rule, text, position);
+      ++position;
+    }
+  }
+
+  void check_references(const Rule& rule) {
+    std::map<std::string, size_t, std::less<>> seen;
+    size_t position = 0;
+    for_each_entry(rule, [&](std::string_view text) {
+      const size_t here = position++;
+      const auto [earlier, fresh] = seen.emplace(std::string(text), here);
+      if (rule.unique && !fresh) {
+        verdict_.invalid.push_back(
+            fmt::format("{}: Duplicate profile {}: at {} and {}", key_, text, earlier->second, here));
+        return true;
+      }
+      if (!rule.unless.empty() && text.find(rule.unless) != std::string_view::npos) return true;
+      return lookup_.exists(rule.to, text);
+    });
+  }
+
+  void check_keys(const Rule& rule) {
+    const json::value* map = object_.if_contains(rule.field);
+    if (map == nullptr || !map->is_object()) return;
+    for (const auto& member : map->get_object()) {
+      if (!matches_name_rule(rule.rule, member.key())) complain(rule, member.key(), 0);
+    }
+  }
+
+  const json::object& object_;
+  std::string key_;
+  const Lookup& lookup_;
+  Verdict& verdict_;
+};
+
+}  // namespace
+
+Verdict validate(const ObjectType& type, json::object& object, const json::object* before,
+                 const Lookup& lookup, bool force) {
+  Verdict verdict;
+  RuleCheck check(type, object, lookup, verdict);
+  for (const Rule& rule : type.rules) check.run(rule);
+  internal::run_type_hook(type, object, before, lookup, force, verdict);
+  if (type.traits.has_validation) {
+    object["Validated"] = verdict.invalid.empty();
+    object["Available"] = verdict.invalid.empty() && verdict.unavailable.empty();
+    object["Errors"] = json::array(verdict.unavailable.begin(), verdict.unavailable.end());
+  }
+  return verdict;
+}
+
+std::string object_key(const ObjectType& type, const json::object& object) {
+  return canonical_key(type, text_of(object, type.key_field));
+}
+
+std::string canonical_key(const ObjectType& type, std::string_view requested) {
+  std::string out(requested);
+  if (type.key_kind == "uuid") {
+    for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  } else if (type.key_kind == "hex-address") {
+    uint32_t address = 0;
+    if (internal::parse_ipv4(requested, address)) return fmt::format("{:08X}", address);
+    for (char& c : out) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return out;
+}
+
+}  // namespace mullion::model

@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Turns schema/routes.yaml into the C++ route table and the declarations of its handlers, its scopes into the
+table of claims, and schema/metrics.yaml into the table of metrics.
+
+Refuses a route without a declared right, with an unknown word, or with an argument its path does not have.
+Usage: generate_routes.py OUTPUT_DIRECTORY  (writes routes.inc, handlers.inc, scopes.inc and metrics.inc)
+"""
+import pathlib
+import re
+import sys
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+KEYS = {"handler", "methods", "path", "root", "right", "denied", "needs", "object", "remote", "body", "limit",
+        "summary", "since"}
+DENIED = {"forbidden": "kForbidden", "not_found": "kNotFound", "filter": "kFilter", "fields": "kFields"}
+REMOTE = {"local": "kLocal", "forward": "kForward", "decode": "kForwardDecode"}
+BODY = {"none": "kNone", "json": "kJson", "stream": "kStream"}
+NEEDS = {"": "kNothing", "meta": "kMeta", "params": "kParams", "actions": "kActions",
+         "plugin_actions": "kPluginActions", "create": "kCreate", "update": "kUpdate", "delete": "kDelete"}
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
+
+
+def refuse(route, reason):
+    sys.exit(f"routes.yaml: {route.get('methods')} {route.get('path')}: {reason}")
+
+
+def arguments_of(path):
+    return {name.rstrip(".") for name in re.findall(r"\{([a-z.]+)\}", path)}
+
+
+def check(route):
+    unknown = set(route) - KEYS
+    if unknown:
+        refuse(route, f"unknown keys {sorted(unknown)}")
+    for key in ("handler", "methods", "path", "right", "summary", "since"):
+        if not route.get(key):
+            refuse(route, f"{key} is missing")
+    if not set(route["methods"]) <= METHODS:
+        refuse(route, "unknown method")
+    known = arguments_of(route["path"]) | ({"key"} if route.get("object") else set())
+    for name in re.findall(r"\{([a-z]+)\}", route["right"]):
+        if name not in known:
+            refuse(route, f"the right uses {{{name}}}, which the path does not have")
+    for key, table in (("denied", DENIED), ("remote", REMOTE), ("body", BODY), ("needs", NEEDS)):
+        if key in route and route[key] not in table:
+            refuse(route, f"{key}: {route[key]} is none of {sorted(table)}")
+    if route["right"] not in ("public", "authenticated") and len(route["right"].split()) not in (2, 3):
+        refuse(route, "a right is public, authenticated or SCOPE ACTION [SPECIFIC]")
+
+
+def row(route):
+    right = route["right"]
+    access = {"public": "kPublic", "authenticated": "kAuthenticated"}.get(right, "kRight")
+    parts = (right.split() if access == "kRight" else []) + ["", "", ""]
+    path = route["path"] if route.get("root") else "/api/v3" + route["path"]
+    methods = " ".join(route["methods"])
+    return (f'    {{"{methods}", "{path}", "{route["handler"]}", Access::{access}, '
+            f'"{parts[0]}", "{parts[1]}", "{parts[2]}", Denied::{DENIED[route.get("denied", "forbidden")]}, '
+            f'Needs::{NEEDS[route.get("needs", "")]}, {"true" if route.get("object") else "false"}, '
+            f'Remote::{REMOTE[route.get("remote", "local")]}, BodyKind::{BODY[route.get("body", "none")]}, '
+            f'{route.get("limit", 0)}, "{route["summary"]}", "{route["since"]}", &handlers::{route["handler"]}}},')
+
+
+def metric_rows():
+    kinds = {"counter": "Counter", "gauge": "Gauge", "histogram": "Histogram"}
+    rows = []
+    for metric in yaml.safe_load((ROOT / "schema" / "metrics.yaml").read_text())["metrics"]:
+        kind = kinds[metric["kind"]]
+        if (kind == "Counter") != metric["name"].endswith("_total"):
+            sys.exit(f"metrics.yaml: {metric['name']}: counters, and only they, end in _total")
+        rows.append(f'    {{"{metric["name"]}", prometheus::MetricType::{kind}, "{metric["help"]}"}},')
+    return rows
+
+
+def scope_rows(scopes):
+    """The vocabulary of claims; the first row is what every other collection has."""
+    rows = {"*": scopes["general"]}
+    for scope, actions in scopes["more"].items():
+        rows[scope] = scopes["general"] + actions
+    rows.update(scopes["only"])
+    return [f'    {{"{scope}", "{" ".join(actions)}"}},' for scope, actions in rows.items()]
+
+
+def main():
+    schema = yaml.safe_load((ROOT / "schema" / "routes.yaml").read_text())
+    routes = schema["routes"]
+    for route in routes:
+        check(route)
+    output = pathlib.Path(sys.argv[1])
+    output.mkdir(parents=True, exist_ok=True)
+    handlers = sorted({route["handler"] for route in routes})
+    (output / "routes.inc").write_text("\n".join(row(route) for route in routes) + "\n")
+    (output / "metrics.inc").write_text("\n".join(metric_rows()) + "\n")
+    (output / "scopes.inc").write_text("\n".join(scope_rows(schema["scopes"])) + "\n")
+    (output / "handlers.inc").write_text(
+        "".join(f"env::Task<Result<net::Response>> {name}(Call& call);\n" for name in handlers))
+
+
+if __name__ == "__main__":
+    main()
