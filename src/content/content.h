@@ -17,8 +17,13 @@ namespace mullion::content {
 
 using env::Task;
 
-/// The stack of layers (contract content.md). Packs are kept in the store's secrets space "contents" as compressed
-/// JSON and their effective objects as store owner kLayered; a change of the stack is one commit. Thread-safe.
+/// What this server claims to be able to do: content packs may require any of it (Info.features).
+extern const std::vector<std::string> kFeatures;
+
+/// The stack of layers (contract content.md). Packs are kept in the store's secrets space "contents" as
+/// compressed JSON and their effective objects as store owner kLayered; a change of the stack is one commit.
+/// Thread-safe. start(), load(), remove() and show() block on the disk: call them through env::run_blocking,
+/// not from coroutines.
 class Layers {
  public:
   virtual ~Layers() = default;
@@ -26,34 +31,53 @@ class Layers {
   virtual Result<void> start() = 0;
   /// JSON array of ContentSummary, top layer first.
   virtual std::string summaries() const = 0;
+  /// ContentSummary of one layer; kNotFound "No such content store".
+  virtual Result<std::string> summary(std::string_view name) const = 0;
+  /// The whole document {"meta","sections"}; kNotFound "No such content store".
   virtual Result<std::string> show(std::string_view name) const = 0;
   /// `replace`: PUT (must exist, names match) instead of POST (must not exist). Answers ContentSummary JSON.
-  virtual Result<std::string> load(std::string_view content_json, bool replace, std::string_view expected_name,
-                                   bool replace_writable, std::string_view principal) = 0;
+  /// The document may be YAML. Refused as a whole with the texts of errors.md section 5, the old stack stays:
+  /// kBadRequest (unreadable), kConflict (exists), kNotFound, kInvalid (a rule of the stack).
+  virtual Result<std::string> load(std::string_view content_json, bool replace,
+                                   std::string_view expected_name, bool replace_writable,
+                                   std::string_view principal) = 0;
+  /// kNotFound, kConflict when other layers require it or objects in use would vanish, kInvalid for
+  /// built-ins.
   virtual Result<void> remove(std::string_view name, std::string_view principal) = 0;
+  /// How values of secure parameters inside packs become ciphertext: (prefix, key, clear JSON) -> SecureData
+  /// JSON. To be set before start(); without it such values are refused.
+  using Sealer = std::function<Result<std::string>(std::string_view prefix, std::string_view key,
+                                                   std::string_view clear_json)>;
+  virtual void set_sealer(Sealer sealer) = 0;
   /// Name and version of every uploaded pack and provider: Components of an Endpoint object.
   struct Component {
     std::string type, name, version;
   };
   virtual std::vector<Component> components() const = 0;
-  /// Whether local object (type, key) is held by a layer that must not be overridden: its layer name, or absent.
+  /// Whether local object (type, key) is held by a layer that must not be overridden: its layer name, or
+  /// absent.
   virtual std::optional<std::string> read_only_layer(std::string_view type, std::string_view key) const = 0;
   /// Called after every change of the stack: (action, pack name).
   virtual void on_change(std::function<void(std::string_view action, std::string_view name)> listener) = 0;
 };
 std::unique_ptr<Layers> make_layers(store::Store& store, std::vector<std::string> features);
 
-/// Preferences: table of names, defaults, checks; values in the store (type "preferences", own objects {"Name","Val"},
-/// not replicated; baseTokenSecret and systemGrantorSecret in secrets space "state").
+/// What secret preferences look like in answers; setting this text back changes nothing.
+inline constexpr std::string_view kMaskedPreference = "********";
+
+/// Preferences: table of names, defaults, checks; values in the store (type "preferences", own objects
+/// {"Name","Val"}, not replicated; baseTokenSecret and systemGrantorSecret in secrets space "state").
 class Preferences {
  public:
   virtual ~Preferences() = default;
-  /// Every preference with its value.
+  /// Every preference with its value, sorted by name. Secret ones are shown as kMaskedPreference.
   virtual std::vector<std::pair<std::string, std::string>> all() const = 0;
+  /// "" for unknown names. Cheap: answered from memory.
   virtual std::string get(std::string_view name) const = 0;
-  /// Checks all names and values, then changes all in one commit. kInvalid with the texts of errors.md. `gate` may
-  /// refuse a value for reasons outside this room (licence).
-  virtual Task<Result<void>> set(std::vector<std::pair<std::string, std::string>> values, std::string principal) = 0;
+  /// Checks all names and values, then changes all in one commit. kInvalid with the texts of errors.md.
+  /// `gate` may refuse a value for reasons outside this room (licence).
+  virtual Task<Result<void>> set(std::vector<std::pair<std::string, std::string>> values,
+                                 std::string principal) = 0;
   using Gate = std::function<Result<void>(std::string_view name, std::string_view value)>;
   virtual void set_gate(Gate gate) = 0;
   /// Called (on the writer thread; be short) after a preference changed.
@@ -61,8 +85,8 @@ class Preferences {
 };
 std::unique_ptr<Preferences> make_preferences(store::Store& store);
 
-/// The file tree of files/ and isos/. Uploads go to a temporary neighbour, are synced and renamed: readers see the
-/// old or the new file, never half. SHA-256 of each file is remembered beside it. Thread-safe.
+/// The file tree of files/ and isos/. Uploads go to a temporary neighbour, are synced and renamed: readers
+/// see the old or the new file, never half. SHA-256 of each file is remembered beside it. Thread-safe.
 class Blobs {
  public:
   virtual ~Blobs() = default;
@@ -72,12 +96,17 @@ class Blobs {
     std::string sha256;  // lower-case hex
     env::Path file;
   };
-  /// Names relative to `directory`, directories ending in '/', sorted; kNotFound.
-  virtual Result<std::vector<std::string>> list(std::string_view bucket, std::string_view directory, bool all) = 0;
+  /// Names relative to `directory`, directories ending in '/', sorted; `all` descends. kNotFound.
+  virtual Result<std::vector<std::string>> list(std::string_view bucket, std::string_view directory,
+                                                bool all) = 0;
+  /// kNotFound "Not a regular file". Reads the whole file once when it was not put here by put(): blocks
+  /// then.
   virtual Result<Info> stat(std::string_view bucket, std::string_view path) = 0;
-  /// Streams `body` in; kConflict "Failed to ensure final directory for X exists", kTooLarge, kInsufficientStorage.
+  /// Streams `body` in; kConflict "Failed to ensure final directory for X exists", kTooLarge,
+  /// kInsufficientStorage.
   virtual Task<Result<Info>> put(std::string bucket, std::string path, net::BodySource& body, bool explode,
                                  uint64_t max_bytes) = 0;
+  /// A file or an empty directory; kNotFound "Unable to delete".
   virtual Result<void> remove(std::string_view bucket, std::string_view path) = 0;
   /// [first, last] inclusive byte range of a file as a body.
   virtual Result<net::BodySourcePtr> open(const Info& info, uint64_t first, uint64_t last) = 0;

@@ -1,0 +1,128 @@
+#include "content/internal/effective.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "model/object.h"
+
+namespace mullion::content {
+
+namespace {
+
+namespace json = boost::json;
+
+/// Sections whose objects others refer to come first, so that "not Available" spreads in one pass.
+constexpr std::string_view kOrder[] = {"templates", "params", "tasks",    "bootenvs",
+                                       "profiles",  "stages", "workflows"};
+
+std::optional<json::object> parse_object(std::string_view body) {
+  auto parsed = model::parse_json(body);
+  if (!parsed || !parsed->is_object()) return std::nullopt;
+  return std::move(parsed->get_object());
+}
+
+/// Own objects over the stack that is about to become effective.
+class StackLookup final : public model::Lookup {
+ public:
+  StackLookup(const std::map<ObjectName, std::string>& bodies, const store::Snapshot& snapshot)
+      : bodies_(bodies), snapshot_(snapshot) {}
+
+  std::optional<json::object> find(std::string_view type, std::string_view key) const override {
+    if (const auto own = own_body(type, key)) return parse_object(*own);
+    const auto found = bodies_.find(ObjectName(type, key));
+    return found == bodies_.end() ? std::nullopt : parse_object(found->second);
+  }
+
+  bool exists(std::string_view type, std::string_view key) const override {
+    return bodies_.contains(ObjectName(type, key)) || own_body(type, key).has_value();
+  }
+
+ private:
+  std::optional<std::string> own_body(std::string_view type, std::string_view key) const {
+    auto own = snapshot_.get({std::string(type), std::string(store::kOwn), std::string(key)});
+    return own ? std::optional(std::move(*own)) : std::nullopt;
+  }
+
+  const std::map<ObjectName, std::string>& bodies_;
+  const store::Snapshot& snapshot_;
+};
+
+class Validator {
+ public:
+  Validator(Effective& effective, const Stack& stack, const store::Snapshot& snapshot)
+      : effective_(effective), stack_(stack), lookup_(effective.bodies, snapshot) {}
+
+  void validate(const ObjectName& name, std::string& body) {
+    const model::ObjectType* type = model::find_object_type(name.first);
+    auto object = type != nullptr ? parse_object(body) : std::nullopt;
+    if (!object) return;
+    model::Verdict verdict = model::validate(*type, *object, nullptr, lookup_, true);
+    std::vector<std::string> problems = std::move(verdict.invalid);
+    std::move(verdict.unavailable.begin(), verdict.unavailable.end(), std::back_inserter(problems));
+    if (problems.empty()) return;
+    json::array errors;
+    for (const std::string& problem : problems) errors.emplace_back(problem);
+    // The object is in the layer whatever we think of it: it shows its problems instead of vanishing.
+    (*object)["Available"] = false;
+    (*object)["Errors"] = std::move(errors);
+    body = model::canonical_body(*type, *object);
+    warn(name, problems);
+  }
+
+ private:
+  void warn(const ObjectName& name, const std::vector<std::string>& problems) {
+    const Layer* holder = stack_.holder(name);
+    if (holder == nullptr) return;
+    auto& list = effective_.warnings[holder->name];
+    for (const std::string& problem : problems) {
+      list.push_back(fmt::format("{}:{}: {}", name.first, name.second, problem));
+    }
+  }
+
+  Effective& effective_;
+  const Stack& stack_;
+  StackLookup lookup_;
+};
+
+size_t order_of(std::string_view section) {
+  return static_cast<size_t>(std::find(std::begin(kOrder), std::end(kOrder), section) - std::begin(kOrder));
+}
+
+}  // namespace
+
+Effective make_effective(const Stack& stack, const store::Snapshot& snapshot) {
+  Effective effective;
+  std::vector<std::pair<size_t, ObjectName>> order;
+  for (const auto& [name, body] : stack.effective()) {
+    effective.bodies.emplace(name, *body);
+    order.emplace_back(order_of(name.first), name);
+  }
+  std::sort(order.begin(), order.end());
+  Validator validator(effective, stack, snapshot);
+  for (const auto& [rank, name] : order) validator.validate(name, effective.bodies.at(name));
+  return effective;
+}
+
+std::vector<store::Change> difference(const store::Snapshot& snapshot,
+                                      const std::map<ObjectName, std::string>& wanted) {
+  std::vector<store::Change> changes;
+  std::set<ObjectName> same;
+  const std::string layered(store::kLayered);
+  for (const std::string& type : snapshot.types()) {
+    (void)snapshot.scan_owner(type, store::kLayered, "", [&](std::string_view key, std::string_view body) {
+      const ObjectName name(type, key);
+      const auto found = wanted.find(name);
+      if (found == wanted.end()) changes.push_back({{type, layered, std::string(key)}, std::nullopt});
+      if (found != wanted.end() && found->second == body) same.insert(name);
+      return true;
+    });
+  }
+  for (const auto& [name, body] : wanted) {
+    if (!same.contains(name)) changes.push_back({{name.first, layered, name.second}, body});
+  }
+  return changes;
+}
+
+}  // namespace mullion::content

@@ -1,0 +1,25 @@
+// From a stack to the objects it shows: validated against each other, and as changes against what the store
+// has.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "content/internal/stack.h"
+#include "store/store.h"
+
+namespace mullion::content {
+
+struct Effective {
+  std::map<ObjectName, std::string> bodies;
+  /// Layer name -> "PREFIX:KEY: message" of objects that are there but not Available.
+  std::map<std::string, std::vector<std::string>> warnings;
+};
+Effective make_effective(const Stack& stack, const store::Snapshot& snapshot);
+
+/// What has to change in the store (owner kLayered) so that it holds exactly `wanted`.
+std::vector<store::Change> difference(const store::Snapshot& snapshot,
+                                      const std::map<ObjectName, std::string>& wanted);
+
+}  // namespace mullion::content

@@ -1,0 +1,123 @@
+#include "content/internal/explode.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "content/internal/blob_path.h"
+#include "content/internal/file_handle.h"
+
+namespace mullion::content {
+
+namespace {
+
+struct CloseArchive {
+  void operator()(archive* handle) const { archive_read_free(handle); }
+};
+using ArchivePtr = std::unique_ptr<archive, CloseArchive>;
+
+Error unreadable(archive* handle) {
+  const char* why = archive_error_string(handle);
+  return Error(ErrorCode::kInvalid,
+               fmt::format("Cannot explode: {}", why != nullptr ? why : "unreadable archive"));
+}
+
+Error suspicious(std::string_view name, std::string_view what) {
+  return Error(ErrorCode::kInvalid, fmt::format("Cannot explode: entry {} {}", name, what));
+}
+
+class Exploder {
+ public:
+  Exploder(archive* handle, const env::Path& target, const ExplodeLimits& limits)
+      : handle_(handle), target_(target), limits_(limits) {}
+
+  Result<std::vector<std::string>> run() {
+    archive_entry* entry = nullptr;
+    for (int status = next(&entry); status != ARCHIVE_EOF; status = next(&entry)) {
+      if (status != ARCHIVE_OK && status != ARCHIVE_WARN) return unreadable(handle_);
+      if (++entries_ > limits_.max_entries) {
+        return Error(ErrorCode::kTooLarge,
+                     fmt::format("Cannot explode: more than {} entries", limits_.max_entries));
+      }
+      if (auto done = one(entry); !done) return done.error();
+    }
+    return std::move(files_);
+  }
+
+ private:
+  int next(archive_entry** entry) { return archive_read_next_header(handle_, entry); }
+
+  Result<void> one(archive_entry* entry) {
+    const char* raw = archive_entry_pathname_utf8(entry);
+    if (raw == nullptr) raw = archive_entry_pathname(entry);
+    std::string_view name = raw != nullptr ? raw : "";
+    while (name.starts_with("./")) name.remove_prefix(2);
+    if (name.empty() || name == ".") return {};
+    if (name.starts_with('/')) return suspicious(name, "has an absolute path");
+    const auto path = clean_path(name, false);
+    if (!path) return suspicious(name, "leaves its directory or has a forbidden name");
+    if (archive_entry_hardlink(entry) != nullptr || archive_entry_symlink(entry) != nullptr) {
+      return suspicious(*path, "is a link");
+    }
+    const auto kind = archive_entry_filetype(entry);
+    if (kind == AE_IFDIR) return env::make_directories(target_ / *path);
+    if (kind != AE_IFREG) return suspicious(*path, "is neither a file nor a directory");
+    return file(*path);
+  }
+
+  Result<void> file(const std::string& path) {
+    const env::Path target = target_ / path;
+    if (auto made = env::make_directories(target.parent_path()); !made) return made;
+    auto output = OutputFile::create(target.string() + ".part");
+    if (!output) return suspicious(path, "cannot be created");
+    if (auto copied = copy(*output); !copied) return copied;
+    if (auto synced = output->sync(); !synced) return synced;
+    if (auto moved = output->move_to(target); !moved) return moved;
+    files_.push_back(path);
+    return {};
+  }
+
+  Result<void> copy(OutputFile& output) {
+    std::string piece(kPieceSize, '\0');
+    while (true) {
+      const la_ssize_t got = archive_read_data(handle_, piece.data(), piece.size());
+      if (got < 0) return unreadable(handle_);
+      if (got == 0) return {};
+      bytes_ += static_cast<uint64_t>(got);
+      if (bytes_ > limits_.max_bytes) {
+        return Error(ErrorCode::kTooLarge,
+                     fmt::format("Cannot explode: more than {} bytes unpacked", limits_.max_bytes));
+      }
+      if (auto written = output.write(std::string_view(piece.data(), static_cast<size_t>(got))); !written) {
+        return written;
+      }
+    }
+  }
+
+  archive* handle_;
+  const env::Path& target_;
+  const ExplodeLimits& limits_;
+  size_t entries_ = 0;
+  uint64_t bytes_ = 0;
+  std::vector<std::string> files_;
+};
+
+}  // namespace
+
+Result<std::vector<std::string>> explode(const env::Path& archive_path, const env::Path& target,
+                                         const ExplodeLimits& limits) {
+  const ArchivePtr handle(archive_read_new());
+  archive_read_support_filter_all(handle.get());
+  archive_read_support_format_tar(handle.get());
+  archive_read_support_format_zip(handle.get());
+  archive_read_support_format_iso9660(handle.get());
+  if (archive_read_open_filename(handle.get(), archive_path.c_str(), kPieceSize) != ARCHIVE_OK) {
+    return unreadable(handle.get());
+  }
+  if (auto made = env::make_directories(target); !made) return made.error();
+  return Exploder(handle.get(), target, limits).run();
+}
+
+}  // namespace mullion::content

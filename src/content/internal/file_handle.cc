@@ -1,0 +1,126 @@
+#include "content/internal/file_handle.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace mullion::content {
+
+namespace {
+
+Error not_regular() { return Error(ErrorCode::kNotFound, "Not a regular file"); }
+
+FileFacts facts_of(const struct stat& status) {
+  constexpr int64_t kBillion = 1'000'000'000;
+  return {static_cast<uint64_t>(status.st_size),
+          static_cast<int64_t>(status.st_mtim.tv_sec) * kBillion + status.st_mtim.tv_nsec};
+}
+
+void close_if_open(int descriptor) {
+  if (descriptor >= 0) ::close(descriptor);
+}
+
+}  // namespace
+
+Sha256::Sha256() { crypto_hash_sha256_init(&state_); }
+
+void Sha256::add(std::string_view bytes) {
+  crypto_hash_sha256_update(&state_, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+}
+
+std::string Sha256::hex() {
+  unsigned char hash[crypto_hash_sha256_BYTES];
+  crypto_hash_sha256_final(&state_, hash);
+  std::string out(2 * sizeof(hash) + 1, '\0');
+  sodium_bin2hex(out.data(), out.size(), hash, sizeof(hash));
+  out.pop_back();  // the terminating zero
+  return out;
+}
+
+Result<InputFile> InputFile::open(const env::Path& path) {
+  // Not blocking: a FIFO somebody put there must not hang us before fstat tells what it is.
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (descriptor < 0) {
+    if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENXIO) return not_regular();
+    return env::error_from_errno(errno, path.filename().string());
+  }
+  struct stat status {};
+  const bool regular = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+  InputFile file(descriptor, facts_of(status));
+  if (!regular) return not_regular();
+  return file;
+}
+
+InputFile::InputFile(InputFile&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), facts_(other.facts_) {}
+
+InputFile& InputFile::operator=(InputFile&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  std::swap(facts_, other.facts_);
+  return *this;
+}
+
+InputFile::~InputFile() { close_if_open(descriptor_); }
+
+Result<void> InputFile::read(uint64_t offset, size_t size, std::string& out) const {
+  out.resize(size);
+  size_t filled = 0;
+  while (filled < size) {
+    const ssize_t got =
+        ::pread(descriptor_, out.data() + filled, size - filled, static_cast<off_t>(offset + filled));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return env::error_from_errno(errno, "read");
+    if (got == 0) break;
+    filled += static_cast<size_t>(got);
+  }
+  out.resize(filled);
+  return {};
+}
+
+Result<OutputFile> OutputFile::create(env::Path path) {
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  if (descriptor < 0) return env::error_from_errno(errno, "create " + path.filename().string());
+  return OutputFile(descriptor, std::move(path));
+}
+
+OutputFile::OutputFile(OutputFile&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::exchange(other.path_, {})) {}
+
+OutputFile::~OutputFile() {
+  close_if_open(descriptor_);
+  if (!path_.empty()) ::unlink(path_.c_str());
+}
+
+Result<void> OutputFile::write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t done = ::write(descriptor_, bytes.data(), bytes.size());
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) return env::error_from_errno(errno, "write");
+    bytes.remove_prefix(static_cast<size_t>(done));
+  }
+  return {};
+}
+
+Result<void> OutputFile::sync() {
+  if (::fsync(descriptor_) != 0) return env::error_from_errno(errno, "fsync");
+  return {};
+}
+
+Result<void> OutputFile::move_to(const env::Path& target) {
+  if (::rename(path_.c_str(), target.c_str()) != 0) {
+    return env::error_from_errno(errno, "rename to " + target.filename().string());
+  }
+  path_.clear();
+  return env::sync_directory(target.parent_path());
+}
+
+Result<FileFacts> file_facts(const env::Path& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return not_regular();
+  return facts_of(status);
+}
+
+}  // namespace mullion::content

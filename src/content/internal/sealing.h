@@ -1,0 +1,17 @@
+// Values of secure parameters in content documents: clear when uploaded, ciphertext from then on.
+#pragma once
+
+#include <boost/json/object.hpp>
+
+#include "content/content.h"
+#include "content/internal/stack.h"
+
+namespace mullion::content {
+
+/// Replaces clear values of secure parameters inside `document` by SecureData. A parameter is secure when the
+/// document itself, the stack or the writable layer says so. kInvalid when there is such a value but no
+/// sealer.
+Result<void> seal_secure_values(boost::json::object& document, const Stack& stack,
+                                const store::Snapshot& snapshot, const Layers::Sealer& sealer);
+
+}  // namespace mullion::content

@@ -1,0 +1,414 @@
+// The stack of content layers of a running server.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+#include <mutex>
+
+#include "base/log.h"
+#include "content/content.h"
+#include "content/internal/builtin.h"
+#include "content/internal/effective.h"
+#include "content/internal/first_start.h"
+#include "content/internal/in_use.h"
+#include "content/internal/pack_codec.h"
+#include "content/internal/pack_names.h"
+#include "content/internal/sealing.h"
+#include "content/internal/stack.h"
+#include "content/internal/yaml.h"
+#include "model/object.h"
+
+namespace mullion::content {
+
+namespace {
+
+namespace json = boost::json;
+constexpr Logger kLog("content");
+constexpr std::string_view kSpace = "contents";
+
+Error about(ErrorCode code, std::string_view method, std::string_view name, std::string message) {
+  return Error(code, std::string(method), "contents", std::string(name), {std::move(message)});
+}
+
+/// Fills in what lower functions left open.
+Error with_method(Error error, std::string_view method, std::string_view name) {
+  if (error.type.empty()) error.type = method;
+  if (error.model.empty()) error.model = "contents";
+  if (error.key.empty()) error.key = name;
+  return error;
+}
+
+/// A missing feature is told in two shapes by contract: a POST knows no key yet.
+Error shaped(Error error, bool replace, std::string_view name) {
+  if (error.type == "STORE_ERROR") {
+    error.type = replace ? "PUT" : "STORE_ERROR";
+    error.key = replace ? std::string(name) : "";
+    return error;
+  }
+  return with_method(std::move(error), replace ? "PUT" : "POST", name);
+}
+
+json::object summary_of(const Layer& layer, const std::vector<std::string>& warnings) {
+  json::object counts;
+  for (const auto& [section, count] : layer.counts) counts[section] = count;
+  json::array texts;
+  for (const std::string& text : layer.warnings) texts.emplace_back(text);
+  for (const std::string& text : warnings) texts.emplace_back(text);
+  return {{"meta", layer.meta}, {"Counts", std::move(counts)}, {"Warnings", std::move(texts)}};
+}
+
+bool own_has(const store::Snapshot& snapshot, const ObjectName& name) {
+  return snapshot.get({name.first, std::string(store::kOwn), name.second}).ok();
+}
+
+std::vector<store::Change> removals_of_own(const store::Snapshot& snapshot, const Layer& layer) {
+  std::vector<store::Change> changes;
+  for (const auto& [name, body] : layer.objects) {
+    if (!own_has(snapshot, name)) continue;
+    changes.push_back({{name.first, std::string(store::kOwn), name.second}, std::nullopt});
+  }
+  return changes;
+}
+
+/// The whole must still hold when the commit happens: nobody may have created one of the keys meanwhile.
+void guard_keys(store::Batch& batch, const Layer& layer) {
+  if (layer.overwritable) return;
+  for (const auto& [name, body] : layer.objects) {
+    batch.guards.push_back({{name.first, std::string(store::kOwn), name.second}, store::Expect::kAbsent, {}});
+  }
+}
+
+class StoreLayers final : public Layers {
+ public:
+  StoreLayers(store::Store& store, std::vector<std::string> features)
+      : store_(store),
+        features_(std::move(features)),
+        backing_(empty_layer(kBackingStore, "", "Writable backing store")) {}
+
+  Result<void> start() override;
+  std::string summaries() const override;
+  Result<std::string> summary(std::string_view name) const override;
+  Result<std::string> show(std::string_view name) const override;
+  Result<std::string> load(std::string_view content_json, bool replace, std::string_view expected_name,
+                           bool replace_writable, std::string_view principal) override;
+  Result<void> remove(std::string_view name, std::string_view principal) override;
+  void set_sealer(Sealer sealer) override { sealer_ = std::move(sealer); }
+  std::vector<Component> components() const override;
+  std::optional<std::string> read_only_layer(std::string_view type, std::string_view key) const override;
+  void on_change(std::function<void(std::string_view, std::string_view)> listener) override {
+    const std::lock_guard lock(mutex_);
+    listeners_.push_back(std::move(listener));
+  }
+
+ private:
+  /// Everything readers need, replaced as a whole.
+  struct State {
+    Stack stack;
+    std::map<std::string, std::vector<std::string>> warnings;
+    const std::vector<std::string>& warnings_of(const std::string& layer) const {
+      static const std::vector<std::string> kNone;
+      const auto found = warnings.find(layer);
+      return found == warnings.end() ? kNone : found->second;
+    }
+  };
+
+  std::shared_ptr<const State> state() const {
+    const std::lock_guard lock(mutex_);
+    return state_;
+  }
+  void publish(Stack stack, Effective effective) {
+    auto next = std::make_shared<State>(State{std::move(stack), std::move(effective.warnings)});
+    const std::lock_guard lock(mutex_);
+    state_ = std::move(next);
+  }
+  void tell(std::string_view action, std::string_view name) const;
+
+  Result<Stack> builtin_stack() const;
+  void add_stored_packs(Stack& stack, const store::Snapshot& snapshot) const;
+  json::object backing_summary() const;
+  std::string backing_document() const;
+  Result<std::string> load_layer(json::object document, bool replace, std::string_view expected_name,
+                                 bool replace_writable, std::string_view principal);
+  Result<void> check_name(const State& current, const std::string& name, bool replace,
+                          std::string_view expected_name) const;
+
+  store::Store& store_;
+  const std::vector<std::string> features_;
+  const Layer backing_;
+  Sealer sealer_;
+  std::mutex changing_;  // held while a change of the stack is checked and committed
+  mutable std::mutex mutex_;
+  std::shared_ptr<const State> state_ = std::make_shared<State>();
+  std::vector<std::function<void(std::string_view, std::string_view)>> listeners_;
+};
+
+void StoreLayers::tell(std::string_view action, std::string_view name) const {
+  std::unique_lock lock(mutex_);
+  const auto listeners = listeners_;
+  lock.unlock();
+  for (const auto& listener : listeners) listener(action, name);
+}
+
+Result<Stack> StoreLayers::builtin_stack() const {
+  auto document = parse_yaml(basic_store_yaml());
+  if (!document) return document.error();
+  auto basic = read_layer(document->as_object());
+  if (!basic) return basic.error();
+  Stack stack;
+  stack = with_layer(stack, std::make_shared<Layer>(std::move(*basic)));
+  stack = with_layer(stack, std::make_shared<Layer>(empty_layer(kLocalStore, "", "Local Override Store")));
+  return with_layer(stack,
+                    std::make_shared<Layer>(empty_layer(kDefaultStore, "", "Initial Default Content")));
+}
+
+void StoreLayers::add_stored_packs(Stack& stack, const store::Snapshot& snapshot) const {
+  for (const std::string& name : stored_pack_names(snapshot)) {
+    const auto bytes = snapshot.secret(kSpace, name);
+    auto text =
+        bytes ? expand_document(*bytes) : Result<std::string>(Error(ErrorCode::kCorrupt, "is missing"));
+    auto document = text ? model::parse_json(*text) : Result<json::value>(text.error());
+    auto layer =
+        document && document->is_object()
+            ? read_layer(document->get_object())
+            : Result<Layer>(document ? Error(ErrorCode::kCorrupt, "is no object") : document.error());
+    if (!layer) {
+      // One damaged pack must not keep the server from starting; its objects are missing until it is loaded
+      // again.
+      kLog.error("stored content pack cannot be loaded name={} error={}", name, layer.error().text());
+      continue;
+    }
+    layer->uploaded = true;
+    stack = with_layer(stack, std::make_shared<Layer>(std::move(*layer)));
+  }
+}
+
+Result<void> StoreLayers::start() {
+  const std::lock_guard lock(changing_);
+  if (auto made = make_first_objects(store_); !made) return made;
+  auto stack = builtin_stack();
+  if (!stack) return stack.error();
+  const auto snapshot = store_.snapshot();
+  add_stored_packs(*stack, *snapshot);
+  if (auto checked = check_requirements(*stack, features_); !checked) {
+    kLog.warn("content packs do not fit together error={}", checked.error().text());
+  }
+  Effective effective = make_effective(*stack, *snapshot);
+  store::Batch batch;
+  batch.principal = "system";
+  batch.changes = difference(*snapshot, effective.bodies);
+  if (!batch.changes.empty()) {
+    if (auto committed = store_.commit_sync(std::move(batch)); !committed) return committed.error();
+  }
+  publish(std::move(*stack), std::move(effective));
+  return {};
+}
+
+json::object StoreLayers::backing_summary() const {
+  json::object counts;
+  for (const model::ObjectType& type : model::object_types()) counts[type.prefix] = 0;
+  for (const store::TypeDigest& digest : store_.snapshot()->digests()) {
+    if (digest.owner == store::kOwn) counts[digest.type] = digest.count;
+  }
+  json::object summary = summary_of(backing_, {});
+  summary["Counts"] = std::move(counts);
+  return summary;
+}
+
+std::string StoreLayers::summaries() const {
+  const auto current = state();
+  json::array all;
+  all.push_back(backing_summary());
+  for (const LayerPtr& layer : current->stack.layers) {
+    all.push_back(summary_of(*layer, current->warnings_of(layer->name)));
+  }
+  return json::serialize(all);
+}
+
+Result<std::string> StoreLayers::summary(std::string_view name) const {
+  if (name == kBackingStore) return json::serialize(backing_summary());
+  const auto current = state();
+  const Layer* layer = current->stack.find(name);
+  if (layer == nullptr) return about(ErrorCode::kNotFound, "GET", name, "No such content store");
+  return json::serialize(summary_of(*layer, current->warnings_of(layer->name)));
+}
+
+std::string StoreLayers::backing_document() const {
+  const auto snapshot = store_.snapshot();
+  std::string out = "{\"meta\":" + json::serialize(backing_.meta) + ",\"sections\":{";
+  std::string_view section_comma;
+  for (const std::string& type : snapshot->types()) {
+    std::string items;
+    (void)snapshot->scan_owner(type, store::kOwn, "", [&items](std::string_view key, std::string_view body) {
+      items += fmt::format("{}{}:{}", items.empty() ? "" : ",", json::serialize(json::value(key)), body);
+      return true;
+    });
+    if (items.empty()) continue;
+    out += fmt::format("{}{}:{{{}}}", section_comma, json::serialize(json::value(type)), items);
+    section_comma = ",";
+  }
+  return out + "}}";
+}
+
+Result<std::string> StoreLayers::show(std::string_view name) const {
+  if (name == kBackingStore) return backing_document();
+  const auto current = state();
+  const Layer* layer = current->stack.find(name);
+  if (layer == nullptr) return about(ErrorCode::kNotFound, "GET", name, "No such content store");
+  json::object sections;
+  for (const auto& [object, body] : layer->objects) {
+    auto parsed = model::parse_json(body);
+    if (!parsed) return parsed.error();
+    json::value& section = sections[object.first];
+    if (!section.is_object()) section = json::object();
+    section.get_object()[object.second] = std::move(*parsed);
+  }
+  return json::serialize(json::object{{"meta", layer->meta}, {"sections", std::move(sections)}});
+}
+
+Result<void> StoreLayers::check_name(const State& current, const std::string& name, bool replace,
+                                     std::string_view expected_name) const {
+  const std::string_view method = replace ? "PUT" : "POST";
+  const Layer* existing = current.stack.find(name);
+  const bool exists = existing != nullptr || name == kBackingStore;
+  if (!replace) {
+    if (!exists) return {};
+    return about(ErrorCode::kConflict, method, name, fmt::format("Content {} already exists", name));
+  }
+  const bool expected_exists = expected_name == kBackingStore || current.stack.find(expected_name) != nullptr;
+  if (!expected_exists) return about(ErrorCode::kNotFound, method, expected_name, "No such content store");
+  if (name != expected_name) {
+    return about(ErrorCode::kInvalid, method, expected_name,
+                 fmt::format("Name of the content is {}, not {}", name, expected_name));
+  }
+  if (existing == nullptr || !existing->uploaded) {
+    return about(ErrorCode::kInvalid, method, name, fmt::format("readonly: {}", name));
+  }
+  return {};
+}
+
+Result<std::string> StoreLayers::load(std::string_view content_json, bool replace,
+                                      std::string_view expected_name, bool replace_writable,
+                                      std::string_view principal) {
+  auto document = parse_document(content_json);
+  if (!document) return shaped(document.error(), replace, expected_name);
+  if (!document->is_object()) {
+    return shaped(Error(ErrorCode::kBadRequest, "content: expected an object"), replace, expected_name);
+  }
+  const std::unique_lock lock(changing_);
+  auto loaded =
+      load_layer(std::move(document->get_object()), replace, expected_name, replace_writable, principal);
+  if (!loaded) return shaped(loaded.error(), replace, expected_name);
+  return loaded;
+}
+
+Result<std::string> StoreLayers::load_layer(json::object document, bool replace,
+                                            std::string_view expected_name, bool replace_writable,
+                                            std::string_view principal) {
+  auto meta = read_meta(document);
+  if (!meta) return meta.error();
+  const std::string name(std::string_view((*meta)["Name"].get_string()));
+  const auto current = state();
+  if (auto checked = check_name(*current, name, replace, expected_name); !checked) return checked.error();
+
+  const auto snapshot = store_.snapshot();
+  if (auto sealed = seal_secure_values(document, current->stack, *snapshot, sealer_); !sealed)
+    return sealed.error();
+  auto read = read_layer(document);
+  if (!read) return read.error();
+  read->uploaded = true;
+  const auto layer = std::make_shared<const Layer>(std::move(*read));
+
+  const auto blocks = [&](const ObjectName& object) {
+    return !replace_writable && own_has(*snapshot, object);
+  };
+  if (auto checked = check_conflicts(current->stack, *layer, blocks); !checked) return checked.error();
+  Stack stack = with_layer(current->stack, layer);
+  if (auto checked = check_requirements(stack, features_); !checked) return checked.error();
+  if (auto checked = check_vanishing(*snapshot, current->stack, stack); !checked) return checked.error();
+
+  Effective effective = make_effective(stack, *snapshot);
+  store::Batch batch;
+  batch.principal = std::string(principal);
+  batch.changes = difference(*snapshot, effective.bodies);
+  if (replace_writable) {
+    for (store::Change& change : removals_of_own(*snapshot, *layer))
+      batch.changes.push_back(std::move(change));
+  } else {
+    guard_keys(batch, *layer);
+  }
+  batch.secrets = layer->secrets;
+  batch.secrets.push_back({std::string(kSpace), name, compress_document(json::serialize(document))});
+  remember_pack_name(*snapshot, batch, name, true);
+  if (auto committed = store_.commit_sync(std::move(batch)); !committed) return committed.error();
+
+  std::string answer = json::serialize(summary_of(*layer, effective.warnings[name]));
+  kLog.info("content pack loaded name={} version={} objects={} warnings={}", name, layer->version.text(),
+            layer->objects.size(), effective.warnings[name].size());
+  publish(std::move(stack), std::move(effective));
+  tell(replace ? "update" : "create", name);
+  return answer;
+}
+
+Result<void> StoreLayers::remove(std::string_view name, std::string_view principal) {
+  const std::unique_lock lock(changing_);
+  const auto current = state();
+  const Layer* layer = current->stack.find(name);
+  if (name == kBackingStore || (layer != nullptr && !layer->uploaded)) {
+    return about(ErrorCode::kInvalid, "DELETE", name, fmt::format("readonly: {}", name));
+  }
+  if (layer == nullptr) return about(ErrorCode::kNotFound, "DELETE", name, "No such content store");
+  const auto needed_by = dependants(current->stack, name);
+  if (!needed_by.empty()) {
+    Error error(ErrorCode::kConflict, "StillInUseError", "contents", std::string(name), {});
+    for (const std::string& other : needed_by)
+      error.messages.push_back(fmt::format("In use by content {}", other));
+    return error;
+  }
+  const auto snapshot = store_.snapshot();
+  Stack stack = without_layer(current->stack, name);
+  if (auto checked = check_vanishing(*snapshot, current->stack, stack); !checked) {
+    return with_method(checked.error(), "DELETE", name);
+  }
+  Effective effective = make_effective(stack, *snapshot);
+  store::Batch batch;
+  batch.principal = std::string(principal);
+  batch.changes = difference(*snapshot, effective.bodies);
+  batch.secrets.push_back({std::string(kSpace), std::string(name), std::nullopt});
+  for (const store::SecretChange& secret : layer->secrets) {
+    batch.secrets.push_back({secret.space, secret.key, std::nullopt});
+  }
+  remember_pack_name(*snapshot, batch, std::string(name), false);
+  if (auto committed = store_.commit_sync(std::move(batch)); !committed) return committed.error();
+  publish(std::move(stack), std::move(effective));
+  tell("delete", name);
+  return {};
+}
+
+std::vector<Layers::Component> StoreLayers::components() const {
+  std::vector<Component> out;
+  const auto current = state();
+  for (const LayerPtr& layer : current->stack.layers) {
+    if (!layer->uploaded) continue;
+    const std::string version(std::string_view(layer->meta.at("Version").get_string()));
+    out.push_back({layer->type == "plugin" ? "PluginProvider" : "ContentPackage", layer->name, version});
+  }
+  return out;
+}
+
+std::optional<std::string> StoreLayers::read_only_layer(std::string_view type, std::string_view key) const {
+  const auto current = state();
+  const ObjectName name(type, key);
+  for (const LayerPtr& layer : current->stack.layers) {
+    if (!layer->overwritable && layer->objects.contains(name)) return layer->name;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::unique_ptr<Layers> make_layers(store::Store& store, std::vector<std::string> features) {
+  return std::make_unique<StoreLayers>(store, std::move(features));
+}
+
+}  // namespace mullion::content

@@ -1,0 +1,8 @@
+# The built-in objects become string constants.
+set(builtin_dir ${CMAKE_SOURCE_DIR}/src/content/builtin)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
+             ${builtin_dir}/basic-store.yaml ${builtin_dir}/first-start.yaml ${builtin_dir}/builtin.cc.in)
+file(READ ${builtin_dir}/basic-store.yaml MULLION_BASIC_STORE)
+file(READ ${builtin_dir}/first-start.yaml MULLION_FIRST_START)
+configure_file(${builtin_dir}/builtin.cc.in ${CMAKE_BINARY_DIR}/generated/content/builtin.cc @ONLY)
+target_sources(mullion_content PRIVATE ${CMAKE_BINARY_DIR}/generated/content/builtin.cc)

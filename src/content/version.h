@@ -1,0 +1,51 @@
+// Versions of content packs and the ranges that prerequisites demand.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace mullion::content {
+
+struct Version {
+  uint64_t major = 0, minor = 0, patch = 0;
+  auto operator<=>(const Version&) const = default;
+  std::string text() const;
+};
+
+/// "v4.8.0-beta1" -> 4.8.0: leading "v" allowed, everything from the first '-' or '+' ignored, missing parts
+/// are 0,
+/// "" is 0.0.0. kInvalid with "Invalid character(s) found in patch number "foo"" and the like.
+Result<Version> parse_version(std::string_view text);
+
+/// A set of versions: alternatives of intervals [low, high).
+class VersionRange {
+ public:
+  /// Operators < <= > >= = == (or none) ! !=, blank = and, || = or, x or * as wildcards. "" allows
+  /// everything.
+  static Result<VersionRange> parse(std::string_view text);
+  bool allows(const Version& version) const;
+
+ private:
+  struct Comparator {
+    enum class Kind { kInside, kOutside } kind;
+    Version low, high;       // [low, high)
+    bool unbounded = false;  // no upper end
+  };
+  static Result<Comparator> parse_comparator(std::string_view text);
+  std::vector<std::vector<Comparator>> alternatives_;
+};
+
+/// One entry of meta.Prerequisites.
+struct Prerequisite {
+  std::string name;
+  VersionRange range;
+};
+/// "name, name: range, ..."; kInvalid names the entry that cannot be read.
+Result<std::vector<Prerequisite>> parse_prerequisites(std::string_view text);
+
+}  // namespace mullion::content
