@@ -89,9 +89,11 @@ Result<void> make_directories(const Path& path, unsigned mode) {
   if (path.has_parent_path() && path.parent_path() != path) {
     if (Result<void> parent = make_directories(path.parent_path(), mode); !parent) return parent;
   }
-  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST)
-    return error_from_errno(errno, "mkdir " + path.string());
-  return {};
+  if (::mkdir(path.c_str(), mode) == 0) return {};
+  const int number = errno;
+  // Somebody else may have made it meanwhile; a file of that name is no directory.
+  if (number == EEXIST && std::filesystem::is_directory(path, failure)) return {};
+  return error_from_errno(number, "mkdir " + path.string());
 }
 
 Result<void> sync_directory(const Path& path) {

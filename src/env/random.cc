@@ -6,12 +6,22 @@
 #include <array>
 
 namespace mullion::env {
+namespace {
 
-void secure_random(std::span<unsigned char> out) { randombytes_buf(out.data(), out.size()); }
+/// libsodium's generator sets itself up on first use, which only sodium_init() makes safe among threads.
+void fill(void* out, size_t size) {
+  static const int ready = sodium_init();
+  (void)ready;
+  randombytes_buf(out, size);
+}
+
+}  // namespace
+
+void secure_random(std::span<unsigned char> out) { fill(out.data(), out.size()); }
 
 uint64_t random_id() {
   uint64_t id = 0;
-  while (id == 0) randombytes_buf(&id, sizeof(id));
+  while (id == 0) fill(&id, sizeof(id));
   return id;
 }
 

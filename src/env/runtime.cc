@@ -1,6 +1,7 @@
 #include "env/runtime.h"
 
 #include <algorithm>
+#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -23,6 +24,12 @@ namespace mullion::env {
 namespace {
 
 constexpr Logger kLog("runtime");
+constexpr auto kCancelInterval = std::chrono::milliseconds(50);
+constexpr size_t kRoundsBeforeWarning = 100;
+
+/// Keeps the callable alive beside its coroutine (a lambda's captures live in the callable, not in the frame)
+/// and turns what it throws before its first suspension into a failure of the task.
+Task<void> run_task(std::function<Task<void>()> task) { co_await task(); }
 
 asio::thread_pool& blocking_pool() {
   static asio::thread_pool pool(2);
@@ -63,6 +70,7 @@ struct TaskGroup::State {
     std::string name;
     asio::strand<asio::any_io_executor> strand;
     asio::cancellation_signal signal;
+    std::list<std::shared_ptr<Entry>>::iterator place;
   };
 
   State(asio::any_io_executor target, std::string group)
@@ -80,7 +88,7 @@ struct TaskGroup::State {
     if (failure) log_failure(*entry, failure);
     {
       std::lock_guard lock(mutex);
-      entries.remove(entry);
+      entries.erase(entry->place);
       if (entries.empty()) emptied.notify_all();
     }
     emptied_signal.notify_all();
@@ -94,7 +102,23 @@ struct TaskGroup::State {
       kLog.error("task failed group={} task={} what={}", name, entry.name, error.what());
     } catch (const std::exception& error) {
       kLog.error("task failed group={} task={} what={}", name, entry.name, error.what());
+    } catch (...) {
+      kLog.error("task failed group={} task={} what=unknown", name, entry.name);
     }
+  }
+
+  /// Stops without end are bugs of tasks that ignore cancellation: say which.
+  void log_stragglers() const {
+    std::lock_guard lock(mutex);
+    for (const std::shared_ptr<Entry>& entry : entries) {
+      kLog.warn("task does not stop group={} task={}", name, entry->name);
+    }
+  }
+
+  /// The threads that would run the tasks are gone: nobody will ever finish them.
+  bool runtime_stopped() const {
+    const auto* io = executor.target<asio::io_context::executor_type>();
+    return io != nullptr && io->context().stopped();
   }
 
   void cancel_all() {
@@ -123,39 +147,38 @@ void TaskGroup::spawn(std::string name, std::function<Task<void>()> task) {
   {
     std::lock_guard lock(state_->mutex);
     if (state_->stopping) return;
-    state_->entries.push_back(entry);
+    entry->place = state_->entries.insert(state_->entries.end(), entry);
   }
-  // The callable is kept alive beside its coroutine: a lambda's captures live in the callable, not in the
-  // frame.
-  auto kept = std::make_shared<std::function<Task<void>()>>(std::move(task));
-  asio::post(entry->strand, [state = state_, entry, kept] {
+  asio::post(entry->strand, [state = state_, entry, task = std::move(task)]() mutable {
     asio::co_spawn(
-        entry->strand, (*kept)(),
-        asio::bind_cancellation_slot(entry->signal.slot(), [state, entry, kept](std::exception_ptr failure) {
+        entry->strand, run_task(std::move(task)),
+        asio::bind_cancellation_slot(entry->signal.slot(), [state, entry](std::exception_ptr failure) {
           state->finish(entry, failure);
         }));
   });
 }
 
 void TaskGroup::stop() {
-  std::unique_lock lock(state_->mutex);
-  while (!state_->entries.empty() || !state_->stopping) {
+  // Cancelled again and again: a task may have been between two suspensions the last time.
+  for (size_t round = 1;; ++round) {
+    state_->cancel_all();
+    std::unique_lock lock(state_->mutex);
+    state_->emptied.wait_for(lock, kCancelInterval, [this] { return state_->entries.empty(); });
+    if (state_->entries.empty() || state_->runtime_stopped()) return;
     lock.unlock();
-    state_->cancel_all();  // again and again: a task may have been between two suspensions when it was
-                           // cancelled
-    lock.lock();
-    state_->emptied.wait_for(lock, std::chrono::milliseconds(50), [this] { return state_->entries.empty(); });
+    if (round % kRoundsBeforeWarning == 0) state_->log_stragglers();
   }
 }
 
 Task<void> TaskGroup::async_stop() {
-  std::shared_ptr<State> state = state_;
-  do {
+  const std::shared_ptr<State> state = state_;
+  for (size_t round = 1;; ++round) {
     const uint64_t seen = state->emptied_signal.version();
     state->cancel_all();
-    if (state->empty()) break;
-    co_await state->emptied_signal.wait(seen, std::chrono::milliseconds(50));
-  } while (!state->empty());
+    if (state->empty()) co_return;
+    co_await state->emptied_signal.wait(seen, kCancelInterval);
+    if (round % kRoundsBeforeWarning == 0) state->log_stragglers();
+  }
 }
 
 size_t TaskGroup::running() const {
@@ -172,15 +195,38 @@ Task<bool> sleep_for(Duration duration) {
 }
 
 struct Signal::State {
+  struct Waiter {
+    explicit Waiter(const asio::any_io_executor& executor) : timer(executor) {}
+    std::mutex mutex;  // guards the timer: it is started by the waiting coroutine and ended by any thread
+    asio::steady_timer timer;
+  };
+  using Waiters = std::list<std::shared_ptr<Waiter>>;
+
   std::mutex mutex;
   uint64_t version = 0;
-  struct Waiter {
-    explicit Waiter(const asio::any_io_executor& executor) : timer(executor), executor(executor) {}
-    asio::steady_timer timer;
-    asio::any_io_executor executor;
-  };
-  std::vector<std::shared_ptr<Waiter>> waiters;
+  Waiters waiters;
 };
+
+namespace {
+
+/// Takes a waiter off the list however its wait ends, also when its coroutine is destroyed with the runtime.
+template <typename State, typename Place>
+class Registration {
+ public:
+  Registration(std::shared_ptr<State> state, Place place) : state_(std::move(state)), place_(place) {}
+  ~Registration() {
+    std::lock_guard lock(state_->mutex);
+    state_->waiters.erase(place_);
+  }
+  Registration(const Registration&) = delete;
+  Registration& operator=(const Registration&) = delete;
+
+ private:
+  std::shared_ptr<State> state_;
+  Place place_;
+};
+
+}  // namespace
 
 Signal::Signal() : state_(std::make_shared<State>()) {}
 Signal::~Signal() = default;
@@ -191,39 +237,55 @@ uint64_t Signal::version() const {
 }
 
 void Signal::notify_all() {
-  std::vector<std::shared_ptr<State::Waiter>> waiters;
-  {
-    std::lock_guard lock(state_->mutex);
-    ++state_->version;
-    waiters.swap(state_->waiters);
-  }
-  // Timers are not thread-safe: each is cancelled on the executor of the coroutine that waits on it.
-  for (const std::shared_ptr<State::Waiter>& waiter : waiters) {
-    asio::post(waiter->executor,
-               [waiter] { waiter->timer.expires_at(std::chrono::steady_clock::time_point::min()); });
+  std::lock_guard lock(state_->mutex);
+  ++state_->version;
+  for (const std::shared_ptr<State::Waiter>& waiter : state_->waiters) {
+    std::lock_guard timer_lock(waiter->mutex);
+    // In the past, not cancelled: a wait that has not begun yet must end at once, too.
+    waiter->timer.expires_at(std::chrono::steady_clock::time_point::min());
   }
 }
 
 Task<bool> Signal::wait(uint64_t seen, Duration timeout) {
-  std::shared_ptr<State> state = state_;
+  const std::shared_ptr<State> state = state_;
   auto waiter = std::make_shared<State::Waiter>(co_await asio::this_coro::executor);
   waiter->timer.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(timeout));
+  State::Waiters::iterator place;
   {
     std::lock_guard lock(state->mutex);
     if (state->version != seen) co_return true;
-    state->waiters.push_back(waiter);
+    place = state->waiters.insert(state->waiters.end(), waiter);
   }
+  Registration<State, State::Waiters::iterator> registration(state, place);
   boost::system::error_code failure;
-  co_await waiter->timer.async_wait(asio::redirect_error(asio::use_awaitable, failure));
+  const auto begin = [waiter](auto handler) {
+    std::lock_guard lock(waiter->mutex);
+    waiter->timer.async_wait(std::move(handler));
+  };
+  auto token = asio::redirect_error(asio::use_awaitable, failure);
+  co_await asio::async_initiate<decltype(token), void(boost::system::error_code)>(begin, token);
   std::lock_guard lock(state->mutex);
-  std::erase(state->waiters, waiter);
   co_return state->version != seen;
 }
 
 Task<void> run_blocking(std::function<void()> function) {
-  co_await asio::co_spawn(
-      blocking_pool(), [function = std::move(function)]() -> Task<void> { co_return function(); },
-      asio::use_awaitable);
+  // Deliberately deaf to cancellation: the function may use what lives in the caller's frame.
+  const auto begin = [](auto handler, std::function<void()> work) {
+    const auto executor = asio::get_associated_executor(handler);
+    asio::post(blocking_pool(), [executor, handler = std::move(handler), work = std::move(work)]() mutable {
+      std::exception_ptr failure;
+      try {
+        work();
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      work = nullptr;
+      asio::post(executor,
+                 [handler = std::move(handler), failure]() mutable { std::move(handler)(failure); });
+    });
+  };
+  co_await asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr)>(
+      begin, asio::use_awaitable, std::move(function));
 }
 
 }  // namespace mullion::env

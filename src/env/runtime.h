@@ -83,7 +83,9 @@ class Signal {
 };
 
 /// Runs `function` on a helper thread pool made for blocking calls (compression of packs, key derivation,
-/// disk walks) so that the coroutine threads stay free. Returns its result on the caller's executor.
+/// disk walks) so that the coroutine threads stay free, and returns on the caller's executor. An exception of
+/// `function` is thrown there. Once begun it is waited for even when the caller is cancelled, so it may use
+/// the caller's locals.
 Task<void> run_blocking(std::function<void()> function);
 
 }  // namespace mullion::env
