@@ -1,0 +1,125 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "auth/auth.h"
+
+namespace mullion::auth {
+namespace {
+
+struct CoversCase {
+  const char* name;
+  Claim held;
+  Right wanted;
+  bool covered;
+};
+
+class Covers : public testing::TestWithParam<CoversCase> {};
+
+TEST_P(Covers, FollowsTheContract) {
+  EXPECT_EQ(covers({GetParam().held}, GetParam().wanted), GetParam().covered);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Claims, Covers,
+    testing::Values(
+        CoversCase{"superuser", {"*", "*", "*"}, {"machines", "delete", "x"}, true},
+        CoversCase{"superuser_list", {"*", "*", "*"}, {"machines", "list", ""}, true},
+        CoversCase{"useless_but_valid", {"*", "*", ""}, {"machines", "get", "x"}, false},
+        CoversCase{"empty_specific_matches_none", {"*", "*", ""}, {"machines", "list", ""}, true},
+        CoversCase{"other_scope", {"jobs", "*", "*"}, {"machines", "get", "x"}, false},
+        CoversCase{"scope_list", {"jobs, machines", "get", "*"}, {"machines", "get", "x"}, true},
+        CoversCase{"action_list_trimmed", {"machines", " list , get ", "*"}, {"machines", "get", "x"}, true},
+        CoversCase{"specific_list", {"machines", "get", "a,b"}, {"machines", "get", "b"}, true},
+        CoversCase{"specific_not_listed", {"machines", "get", "a,b"}, {"machines", "get", "c"}, false},
+        CoversCase{
+            "specific_does_not_cover_none", {"machines", "list", "a"}, {"machines", "list", ""}, false},
+        CoversCase{"star_wanted_needs_star", {"machines", "get", "a,b"}, {"machines", "get", "*"}, false},
+        CoversCase{"star_wanted_has_star", {"machines", "get", "*"}, {"machines", "get", "*"}, true},
+        CoversCase{"plain_action", {"machines", "action", "*"}, {"machines", "action:poweron", "x"}, true},
+        CoversCase{
+            "same_action", {"machines", "action:poweron", "*"}, {"machines", "action:poweron", "x"}, true},
+        CoversCase{
+            "other_action", {"machines", "action:poweron", "*"}, {"machines", "action:poweroff", "x"}, false},
+        CoversCase{
+            "action_prefix", {"machines", "action:power", "*"}, {"machines", "action:poweron", "x"}, false},
+        CoversCase{
+            "actions_is_not_action", {"machines", "actions", "*"}, {"machines", "action:x", "x"}, false},
+        CoversCase{
+            "one_does_not_cover_plain", {"machines", "action:x", "*"}, {"machines", "action", "x"}, false},
+        CoversCase{"plain_update", {"machines", "update", "*"}, {"machines", "update:/OS/Name", "x"}, true},
+        CoversCase{"ancestor", {"machines", "update:/OS", "*"}, {"machines", "update:/OS/Name", "x"}, true},
+        CoversCase{"far_ancestor", {"machines", "update:/A", "*"}, {"machines", "update:/A/B/C", "x"}, true},
+        CoversCase{
+            "same_pointer", {"machines", "update:/OS/Name", "*"}, {"machines", "update:/OS/Name", "x"}, true},
+        CoversCase{
+            "descendant", {"machines", "update:/OS/Name", "*"}, {"machines", "update:/OS", "x"}, false},
+        CoversCase{
+            "text_prefix", {"machines", "update:/Pa", "*"}, {"machines", "update:/Params", "x"}, false},
+        CoversCase{
+            "sibling", {"machines", "update:/Meta", "*"}, {"machines", "update:/Params/a", "x"}, false},
+        CoversCase{
+            "pointer_not_whole", {"machines", "update:/Params", "*"}, {"machines", "update", "x"}, false},
+        CoversCase{
+            "action_is_no_tree", {"machines", "action:a", "*"}, {"machines", "action:a/b", "x"}, false}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(CoversClaim, OneClaimMustCoverTheWhole) {
+  const std::vector<Claim> split{{"machines", "get", "*"}, {"machines", "list", "*"}};
+  EXPECT_TRUE(covers_claim(split, {"machines", "get", "a,b"}));
+  EXPECT_FALSE(covers_claim(split, {"machines", "get,list", "a"}));
+  EXPECT_TRUE(covers_claim({{"machines,jobs", "get,list", "*"}}, {"jobs", "list,get", "a"}));
+  EXPECT_FALSE(covers_claim({{"machines", "get", "a,b"}}, {"machines", "get", "*"}));
+  EXPECT_TRUE(
+      covers_claim({{"machines", "update:/A,action", "*"}}, {"machines", "update:/A/B,action:x", "*"}));
+}
+
+TEST(Intersect, KeepsTheNarrowerSide) {
+  const auto both = intersect({"*", "get,update", "*"}, {"machines", "update:/A,delete", "x,y"});
+  ASSERT_TRUE(both);
+  EXPECT_EQ(both->scope, "machines");
+  EXPECT_EQ(both->action, "update:/A");
+  EXPECT_EQ(both->specific, "x,y");
+  EXPECT_FALSE(intersect({"jobs", "*", "*"}, {"machines", "*", "*"}));
+  EXPECT_FALSE(intersect({"*", "*", ""}, {"*", "*", "x"}));
+  const auto same = intersect({"*", "*", "*"}, {"*", "*", "*"});
+  ASSERT_TRUE(same);
+  EXPECT_EQ(same->specific, "*");
+}
+
+TEST(Authorise, NamesWhatIsMissing) {
+  Principal nobody;
+  const auto refused = authorise(nobody, {"machines", "list", ""}, "/api/v3/machines?limit=1");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kForbidden);
+  EXPECT_EQ(refused.error().type, "AUTH");
+  EXPECT_THAT(refused.error().messages,
+              testing::ElementsAre("Cannot access /api/v3/machines?limit=1", "Requires: machines list "));
+}
+
+struct TtlCase {
+  const char* text;
+  int64_t seconds;  // -1: refused
+};
+class Ttl : public testing::TestWithParam<TtlCase> {};
+TEST_P(Ttl, Parses) {
+  const auto parsed = parse_ttl(GetParam().text);
+  ASSERT_EQ(parsed.ok(), GetParam().seconds >= 0);
+  if (parsed) EXPECT_EQ(*parsed, env::Duration(std::chrono::seconds(GetParam().seconds)));
+}
+INSTANTIATE_TEST_SUITE_P(Ttl, Ttl,
+                         testing::Values(TtlCase{"600", 600}, TtlCase{"0", 0}, TtlCase{"1h", 3600},
+                                         TtlCase{"1h30m", 5400}, TtlCase{"3y", 3 * 365 * 86400},
+                                         TtlCase{"2d", 172800}, TtlCase{"1w", 604800}, TtlCase{"cow", -1},
+                                         TtlCase{"", -1}, TtlCase{"-5", -1}, TtlCase{"1h30", -1},
+                                         TtlCase{"5x", -1}, TtlCase{"h", -1},
+                                         TtlCase{"99999999999999999999", -1}, TtlCase{"9999999999y", -1},
+                                         TtlCase{" 5", -1}, TtlCase{"5 ", -1}));
+
+TEST(Ttl, SaysWhatItCouldNotRead) {
+  EXPECT_EQ(parse_ttl("cow").error().messages.front(), "strconv.ParseInt: parsing \"cow\": invalid syntax");
+  EXPECT_EQ(parse_ttl("cow").error().code, ErrorCode::kBadRequest);
+  EXPECT_EQ(*parse_ttl("never"), kForever);
+}
+
+}  // namespace
+}  // namespace mullion::auth

@@ -1,0 +1,69 @@
+#include <gtest/gtest.h>
+#include <sodium.h>
+
+#include "auth/auth.h"
+#include "auth/internal/codec.h"
+#include "model/object.h"
+
+namespace mullion::auth {
+namespace {
+
+std::string with_part(const std::string& sealed, const char* name, const std::string& text) {
+  auto parsed = model::parse_json(sealed);
+  parsed->as_object()[name] = text;
+  return boost::json::serialize(*parsed);
+}
+
+std::string message_of(const Result<std::string>& result) {
+  return result ? "opened" : result.error().messages.front();
+}
+
+TEST(SecureParams, SealAndOpen) {
+  const KeyPair pair = make_key_pair();
+  ASSERT_EQ(pair.public_key.size(), 32U);
+  for (const std::string clear : {"\"secret\"", "{\"a\":[1,2]}", "", "null"}) {
+    const std::string sealed = seal(pair.public_key, clear);
+    EXPECT_TRUE(is_secure_data(sealed));
+    if (!clear.empty()) EXPECT_EQ(sealed.find(clear), std::string::npos);
+    EXPECT_EQ(*open_sealed(pair, sealed), clear);
+  }
+  EXPECT_NE(seal(pair.public_key, "1"), seal(pair.public_key, "1"));
+}
+
+TEST(SecureParams, RefusesWhatIsDamaged) {
+  const KeyPair pair = make_key_pair();
+  const std::string sealed = seal(pair.public_key, "\"x\"");
+  EXPECT_EQ(message_of(open_sealed(make_key_pair(), sealed)), "SecureData corrupted");
+  EXPECT_EQ(message_of(open_sealed(pair, with_part(sealed, "Key", "QUJD"))), "Key must be 32 bytes long");
+  EXPECT_EQ(message_of(open_sealed(pair, with_part(sealed, "Nonce", "QUJD"))), "Nonce must be 24 bytes long");
+  EXPECT_EQ(message_of(open_sealed(pair, with_part(sealed, "Payload", "QUJD"))), "SecureData corrupted");
+  EXPECT_EQ(message_of(open_sealed(pair, with_part(sealed, "Payload", base64_encode(std::string(40, 'x'))))),
+            "SecureData corrupted");
+  EXPECT_EQ(message_of(open_sealed(pair, "\"text\"")), "SecureData corrupted");
+  EXPECT_EQ(seal("short", "1"), "");
+}
+
+TEST(SecureParams, TellsSecureDataFromOtherValues) {
+  EXPECT_TRUE(is_secure_data(R"({"Key":"","Nonce":"","Payload":""})"));
+  EXPECT_TRUE(is_secure_data(R"( {"Payload":"a","Nonce":"b","Key":"c"} )"));
+  for (const char* text :
+       {"", "1", "\"x\"", "[]", "{}", R"({"Key":"a","Nonce":"b"})", R"({"Key":"a","Nonce":"b","Payload":1})",
+        R"({"Key":"a","Nonce":"b","Payload":"c","More":1})", R"({"key":"a","nonce":"b","payload":"c"})",
+        "{\"Key\""}) {
+    EXPECT_FALSE(is_secure_data(text)) << text;
+  }
+}
+
+TEST(SecureParams, KeyPairsArePerObjectAndStable) {
+  const auto store = store::open_memory_store();
+  EXPECT_EQ(object_key_pair(*store, "machines", "a", false).error().code, ErrorCode::kNotFound);
+  const KeyPair first = *object_key_pair(*store, "machines", "a");
+  EXPECT_EQ(object_key_pair(*store, "machines", "a")->private_key, first.private_key);
+  EXPECT_EQ(object_key_pair(*store, "machines", "a", false)->public_key, first.public_key);
+  EXPECT_NE(object_key_pair(*store, "machines", "b")->public_key, first.public_key);
+  EXPECT_NE(object_key_pair(*store, "profiles", "a")->public_key, first.public_key);
+  EXPECT_EQ(*open_sealed(first, seal(first.public_key, "5")), "5");
+}
+
+}  // namespace
+}  // namespace mullion::auth
