@@ -1,0 +1,134 @@
+#include "api/api.h"
+
+#include "api/internal/answers.h"
+#include "api/internal/blobs.h"
+#include "api/internal/call.h"
+#include "api/internal/dispatcher.h"
+#include "api/internal/info.h"
+#include "api/internal/interfaces.h"
+#include "base/log.h"
+
+namespace mullion::api {
+namespace {
+
+constexpr Logger kLog("api");
+
+/// The object by which clients find the actions of the manager; it lies below the writable layer like what
+/// plugin providers bring.
+constexpr std::string_view kManagerPlugin =
+    R"({"Name":"manager","Provider":"manager","Description":"Attaches endpoints to this manager"})";
+
+/// The first IPv4 address that is not loopback.
+std::string outside_address() {
+  for (const NetworkInterface& interface : network_interfaces()) {
+    for (const std::string& address : interface.addresses) {
+      if (!address.starts_with("127.") && address.find(':') == std::string::npos)
+        return address.substr(0, address.find('/'));
+    }
+  }
+  return "127.0.0.1";
+}
+
+class ApiServer final : public Api {
+ public:
+  explicit ApiServer(Dependencies dependencies) : services_(std::move(dependencies)) {
+    if (services_.facts.address.empty()) services_.facts.address = outside_address();
+    services_.preferences.on_change([this](std::string_view name, std::string_view value) {
+      if (name == "manager") services_.manager_on = value == "true";
+    });
+    services_.layers.on_change([this](std::string_view action, std::string_view name) {
+      services_.events.publish("contents", action, name, "system", "null");
+      services_.tasks.spawn("manager plugin", [this] { return offer_manager_plugin(); });
+    });
+    services_.tasks.spawn("manager plugin", [this] { return offer_manager_plugin(); });
+  }
+
+  void set_manager(manager::Manager& manager) override { services_.manager = &manager; }
+
+  void set_ports(uint16_t api, uint16_t static_plain, uint16_t static_secure) override {
+    services_.facts.api_port = api;
+    services_.facts.static_port = static_plain;
+    services_.facts.static_secure_port = static_secure;
+  }
+
+  Task<net::Response> handle(net::Request& request) override { return dispatch(services_, request); }
+
+  Task<net::Response> handle_static(net::Request& request) override {
+    std::string_view path = request.path;
+    while (path.starts_with('/')) path.remove_prefix(1);
+    const size_t slash = path.find('/');
+    const std::string bucket(path.substr(0, slash));
+    const bool known = (bucket == "files" || bucket == "isos") && slash != std::string_view::npos;
+    if (request.method != "GET" && request.method != "HEAD") {
+      co_return error_response(Error(ErrorCode::kForbidden, request.method, request.path, "", {"Read only"}),
+                               request.method);
+    }
+    if (!known) {
+      co_return error_response(
+          Error(ErrorCode::kNotFound, request.method, request.path, "", {"Not a regular file"}),
+          request.method);
+    }
+    std::string name(path.substr(slash + 1));
+    Result<net::Response> answer = co_await serve_blob(services_.blobs, request, bucket, std::move(name));
+    if (!answer) co_return error_response(answer.error(), request.method);
+    co_return std::move(*answer);
+  }
+
+  std::string state_json() const override { return state_text(services_); }
+
+  std::vector<RouteLatency> route_latencies() const override {
+    std::vector<RouteLatency> out;
+    for (size_t i = 0; i < services_.statistics.size(); ++i) {
+      RouteLatency entry;
+      services_.statistics.read(i, entry);
+      if (entry.count == 0) continue;
+      const bool routed = i < route_table().size();
+      entry.route = routed ? std::string(route_table()[i].pattern) : "other";
+      entry.method =
+          routed ? std::string(route_table()[i].methods.substr(0, route_table()[i].methods.find(' '))) : "";
+      out.push_back(std::move(entry));
+    }
+    return out;
+  }
+
+  size_t websockets() const override { return services_.websockets; }
+  uint64_t dropped_websockets() const override { return services_.events.dropped(); }
+
+  Task<void> stop() override {
+    services_.events.stop();
+    co_await services_.tasks.async_stop();
+  }
+
+ private:
+  Task<void> offer_manager_plugin() {
+    const model::ObjectType* plugins = model::find_object_type("plugins");
+    if (plugins == nullptr) co_return;
+    if (services_.store.snapshot()->get_local("plugins", "manager")) co_return;
+    Result<boost::json::value> wanted = model::parse_json(kManagerPlugin);
+    if (!wanted) co_return;
+    Result<boost::json::object> plugin = model::normalise(*plugins, std::move(*wanted), nullptr);
+    if (!plugin) co_return;
+    (*plugin)["ReadOnly"] = true;
+    (*plugin)["Validated"] = true;
+    (*plugin)["Available"] = true;
+    store::Batch batch;
+    store::Change change;
+    change.id = {"plugins", std::string(store::kLayered), "manager"};
+    change.body = model::canonical_body(*plugins, *plugin);
+    batch.changes.push_back(std::move(change));
+    batch.principal = "system";
+    services_.store.commit(std::move(batch), [](Result<store::Cursor> done) {
+      if (!done) kLog.warn("the plugin `manager` could not be offered reason={}", done.error().text());
+    });
+  }
+
+  Services services_;
+};
+
+}  // namespace
+
+std::unique_ptr<Api> make_api(Dependencies dependencies) {
+  return std::make_unique<ApiServer>(std::move(dependencies));
+}
+
+}  // namespace mullion::api

@@ -1,0 +1,88 @@
+// The HTTP API: every request of the API port and of the static file ports is answered here.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/route_statistics.h"
+#include "auth/auth.h"
+#include "content/content.h"
+#include "env/clock.h"
+#include "env/runtime.h"
+#include "manager/manager.h"
+#include "net/http.h"
+#include "store/store.h"
+
+namespace mullion::api {
+
+using env::Task;
+
+/// What this process is, as GET /info shows it. Fixed after start.
+struct Facts {
+  std::string id;        // what owners are called: HaId, else DRP id
+  std::string local_id;  // DRP id of this process
+  std::string version;   // semver with a leading v
+  std::string address;   // empty: the first address of this machine that is not loopback
+  std::string hostname;
+  uint16_t api_port = 0;
+  uint16_t static_port = 0;
+  uint16_t static_secure_port = 0;
+  std::string certificate_file;           // PEM of the API's certificate
+  std::vector<std::string> trusted_keys;  // Ed25519 keys of licence bundles
+  std::vector<std::string> start_errors;  // shown in info.errors
+};
+
+/// Largest sizes of what clients send.
+struct Limits {
+  uint64_t body_bytes = uint64_t{16} << 20;    // JSON bodies, unless the route says otherwise
+  uint64_t upload_bytes = uint64_t{64} << 30;  // files and isos
+  size_t json_depth = 64;
+  size_t websocket_registrations = 1000;  // of one connection
+  size_t websocket_queue = 10000;         // events waiting for one connection
+  env::Duration longest_poll = std::chrono::minutes(10);
+};
+
+/// Features listed by GET /info: what content packs may require.
+std::vector<std::string> feature_list();
+
+struct Dependencies {
+  env::Runtime& runtime;
+  store::Store& store;
+  auth::Authenticator& authenticator;
+  content::Layers& layers;
+  content::Preferences& preferences;
+  content::Blobs& blobs;
+  Facts facts;
+  Limits limits;
+  const env::Clock* clock = &env::system_clock();
+};
+
+/// Thread-safe. The manager is given after construction because it asks the API for the state it announces.
+class Api {
+ public:
+  virtual ~Api() = default;
+  /// To be called before the first request.
+  virtual void set_manager(manager::Manager& manager) = 0;
+  /// Ports become known when they are bound.
+  virtual void set_ports(uint16_t api, uint16_t static_plain, uint16_t static_secure) = 0;
+
+  /// One request of the API port. Never throws; failures become the contract's error objects.
+  virtual Task<net::Response> handle(net::Request& request) = 0;
+  /// One request of a static file port: files/ and isos/, read only, no login.
+  virtual Task<net::Response> handle_static(net::Request& request) = 0;
+
+  /// JSON of the replication record `state` (manager::StateProvider). No secrets.
+  virtual std::string state_json() const = 0;
+  /// Latencies by route since start, for the metrics page.
+  virtual std::vector<RouteLatency> route_latencies() const = 0;
+  /// Open event websockets, and how many were dropped because they did not read.
+  virtual size_t websockets() const = 0;
+  virtual uint64_t dropped_websockets() const = 0;
+
+  /// Ends event websockets, long polls and followers of the store.
+  virtual Task<void> stop() = 0;
+};
+std::unique_ptr<Api> make_api(Dependencies dependencies);
+
+}  // namespace mullion::api

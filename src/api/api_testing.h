@@ -1,0 +1,268 @@
+// For tests of the API: the real API over an in-memory store, with stand-ins for the rooms around it.
+#pragma once
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/json.hpp>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/api.h"
+
+namespace mullion::api::testing {
+
+namespace json = boost::json;
+
+/// "Bearer NAME" is the login of NAME; claims are set by the test.
+class FakeAuthenticator final : public auth::Authenticator {
+ public:
+  std::map<std::string, std::vector<auth::Claim>> users{{"root", {{"*", "*", "*"}}}, {"nobody", {}}};
+  std::vector<std::string> forgotten;
+  auth::TokenRequest last_token;
+
+  Result<auth::Principal> authenticate(const auth::Credentials& credentials) override {
+    const std::string name = credentials.authorization.starts_with("Bearer ")
+                                 ? credentials.authorization.substr(7)
+                                 : credentials.query_token;
+    const auto found = users.find(name);
+    if (found == users.end()) return Error(ErrorCode::kUnauthorized, "AUTH", "", "", {"Invalid token"});
+    auth::Principal principal;
+    principal.name = "user:" + name;
+    principal.user = name;
+    principal.claims = found->second;
+    return principal;
+  }
+  bool needs_hashing(const auth::Credentials&) const override { return false; }
+  Result<std::string> make_token(const auth::TokenRequest& request) override {
+    last_token = request;
+    return std::string("token-of-") + (request.user.empty() ? request.machine : request.user);
+  }
+  std::string hash_password(std::string_view password) const override {
+    return "hash-of-" + std::string(password);
+  }
+  void forget(std::string_view user) override { forgotten.emplace_back(user); }
+};
+
+class FakeLayers final : public content::Layers {
+ public:
+  std::map<std::string, std::string> read_only;  // "prefix/key" -> layer
+  Result<void> start() override { return {}; }
+  std::string summaries() const override { return "[]"; }
+  Result<std::string> show(std::string_view name) const override {
+    return Error(ErrorCode::kNotFound, "", "contents", std::string(name), {"No such content store"});
+  }
+  Result<std::string> summary(std::string_view name) const override { return show(name); }
+  void set_sealer(Sealer) override {}
+  Result<std::string> load(std::string_view, bool, std::string_view, bool, std::string_view) override {
+    return std::string("{}");
+  }
+  Result<void> remove(std::string_view, std::string_view) override { return {}; }
+  std::vector<Component> components() const override { return {{"ContentPackage", "demo", "v1.2.3"}}; }
+  std::optional<std::string> read_only_layer(std::string_view type, std::string_view key) const override {
+    const auto found = read_only.find(std::string(type) + "/" + std::string(key));
+    if (found == read_only.end()) return std::nullopt;
+    return found->second;
+  }
+  void on_change(std::function<void(std::string_view, std::string_view)>) override {}
+};
+
+class FakePreferences final : public content::Preferences {
+ public:
+  std::map<std::string, std::string> values{{"manager", "false"},         {"defaultStage", "none"},
+                                            {"defaultBootEnv", "local"},  {"defaultWorkflow", ""},
+                                            {"unknownBootEnv", "ignore"}, {"baseTokenSecret", "hidden"}};
+  std::function<void(std::string_view, std::string_view)> listener;
+  std::vector<std::pair<std::string, std::string>> all() const override {
+    return {values.begin(), values.end()};
+  }
+  std::string get(std::string_view name) const override {
+    const auto found = values.find(std::string(name));
+    return found == values.end() ? "" : found->second;
+  }
+  Task<Result<void>> set(std::vector<std::pair<std::string, std::string>> wanted, std::string) override {
+    for (const auto& [name, value] : wanted) {
+      if (!values.contains(name)) co_return Error(ErrorCode::kInvalid, "Unknown Preference " + name);
+    }
+    for (const auto& [name, value] : wanted) {
+      values[name] = value;
+      if (listener) listener(name, value);
+    }
+    co_return Result<void>{};
+  }
+  void set_gate(Gate) override {}
+  void on_change(std::function<void(std::string_view, std::string_view)> wanted) override {
+    listener = std::move(wanted);
+  }
+};
+
+class NoBlobs final : public content::Blobs {
+ public:
+  Result<std::vector<std::string>> list(std::string_view, std::string_view, bool) override {
+    return std::vector<std::string>{"a", "d/"};
+  }
+  Result<Info> stat(std::string_view, std::string_view path) override {
+    if (path != "a") return Error(ErrorCode::kNotFound, "absent");
+    return Info{"a", 10, std::string(64, 'e'), "/dev/null"};
+  }
+  Task<Result<Info>> put(std::string, std::string path, net::BodySource& body, bool,
+                         uint64_t limit) override {
+    Result<std::string> text = co_await net::read_all(body, limit);
+    if (!text) co_return text.error();
+    co_return Info{path, text->size(), std::string(64, 'e'), ""};
+  }
+  Result<void> remove(std::string_view, std::string_view) override {
+    return Error(ErrorCode::kNotFound, "Unable to delete");
+  }
+  Result<net::BodySourcePtr> open(const Info&, uint64_t first, uint64_t last) override {
+    return net::body_from_string(std::string("0123456789").substr(first, last - first + 1));
+  }
+};
+
+/// Remembers what was forwarded.
+class FakeManager final : public manager::Manager {
+ public:
+  struct Forwarded {
+    std::string owner, method, target, principal, body;
+  };
+  std::vector<Forwarded> forwarded;
+  std::map<std::string, manager::OwnerFreshness> known;
+
+  void start() override {}
+  Task<void> stop() override { co_return; }
+  bool active() const override { return true; }
+  Task<Result<std::string>> add_endpoint(std::string params_json, const auth::Principal&) override {
+    if (params_json.find("manager/url") == std::string::npos) {
+      co_return Error(ErrorCode::kInvalid, "Action addEndpoint Missing Parameter manager/url");
+    }
+    co_return std::string(R"({"Id":"A"})");
+  }
+  Task<Result<net::Response>> forward(std::string owner, net::Request& request, std::string api_target,
+                                      const auth::Principal& principal) override {
+    Result<std::string> body = co_await net::read_all(*request.body, 1 << 20);
+    forwarded.push_back({owner, request.method, api_target, principal.name, body ? *body : ""});
+    if (!known.contains(owner)) {
+      co_return Error(ErrorCode::kNotFound, request.method, "endpoints", owner,
+                      {"Unknown endpoint " + owner});
+    }
+    net::Response response;
+    response.headers.set("Content-Type", "application/json");
+    response.body = std::string(R"({"from":")") + owner + "\"}";
+    co_return response;
+  }
+  Task<Result<std::shared_ptr<net::WebSocket>>> forward_websocket(std::string, std::string,
+                                                                  const auth::Principal&) override {
+    co_return Error(ErrorCode::kUnavailable, "no websocket in this test");
+  }
+  std::vector<manager::OwnerFreshness> freshness(const std::vector<std::string>& owners) const override {
+    std::vector<manager::OwnerFreshness> out;
+    for (const std::string& owner : owners) {
+      if (const auto found = known.find(owner); found != known.end()) out.push_back(found->second);
+    }
+    return out;
+  }
+  std::vector<std::string> known_owners() const override { return {}; }
+  Task<void> serve_stream(std::shared_ptr<net::WebSocket>, store::Cursor) override { co_return; }
+};
+
+struct Answer {
+  int status = 0;
+  net::Headers headers;
+  std::string body;
+  json::value json() const { return json::parse(body.empty() ? "null" : body); }
+  std::string header(std::string_view name) const { return std::string(headers.get(name).value_or("")); }
+  std::string message() const { return std::string(json().at("Messages").at(0).as_string()); }
+};
+
+/// The API with everything it needs, and a client without sockets.
+class Fixture {
+ public:
+  explicit Fixture(Limits limits = {}) {
+    Facts facts;
+    facts.id = "M1";
+    facts.local_id = "M1";
+    facts.version = "v0.1.0";
+    facts.address = "127.0.0.1";
+    api = make_api(Dependencies{.runtime = runtime,
+                                .store = *store,
+                                .authenticator = authenticator,
+                                .layers = layers,
+                                .preferences = preferences,
+                                .blobs = blobs,
+                                .facts = std::move(facts),
+                                .limits = limits});
+    api->set_manager(manager);
+  }
+  ~Fixture() { run(api->stop()); }
+
+  template <typename T>
+  T run(Task<T> task) {
+    return boost::asio::co_spawn(runtime.executor(), std::move(task), boost::asio::use_future).get();
+  }
+
+  Answer call(std::string method, std::string target, std::string body = "", std::string user = "root",
+              std::vector<std::pair<std::string, std::string>> headers = {}) {
+    net::BodySourcePtr source = net::body_from_string(std::move(body));
+    net::Request request;
+    request.method = std::move(method);
+    request.target = std::move(target);
+    request.raw_path = request.target.substr(0, request.target.find('?'));
+    request.path = net::percent_decode(request.raw_path);
+    if (request.target.size() > request.raw_path.size()) {
+      request.query =
+          net::parse_query_string(std::string_view(request.target).substr(request.raw_path.size() + 1));
+    }
+    request.peer_address = "127.0.0.1";
+    request.peer_is_loopback = true;
+    request.id = "test";
+    request.body = source.get();
+    if (!user.empty()) request.headers.set("Authorization", "Bearer " + user);
+    for (auto& [name, value] : headers) request.headers.set(name, value);
+    return run(answer(request));
+  }
+
+  /// Puts an object where no route would: a replica, or a content layer.
+  void put_raw(const std::string& type, const std::string& owner, const std::string& key,
+               const std::string& body) {
+    store::Batch batch;
+    store::Change change;
+    change.id = {type, owner, key};
+    change.body = body;
+    batch.changes.push_back(std::move(change));
+    if (store::is_remote(owner)) batch.origin = store::Origin{owner, {1, ++origin_sequence}};
+    const Result<store::Cursor> done = store->commit_sync(std::move(batch));
+    if (!done) throw std::runtime_error(done.error().text());
+  }
+  void put_layered(const std::string& type, const std::string& key, const std::string& body) {
+    put_raw(type, std::string(store::kLayered), key, body);
+  }
+
+  env::Runtime runtime{2};
+  std::unique_ptr<store::Store> store = store::open_memory_store();
+  FakeAuthenticator authenticator;
+  FakeLayers layers;
+  FakePreferences preferences;
+  NoBlobs blobs;
+  FakeManager manager;
+  std::unique_ptr<Api> api;
+  uint64_t origin_sequence = 0;
+
+ private:
+  Task<Answer> answer(net::Request& request) {
+    net::Response response = co_await api->handle(request);
+    Answer out;
+    out.status = response.status;
+    out.headers = response.headers;
+    if (auto* text = std::get_if<std::string>(&response.body)) {
+      out.body = std::move(*text);
+    } else {
+      Result<std::string> all =
+          co_await net::read_all(*std::get<net::BodySourcePtr>(response.body), uint64_t{1} << 30);
+      if (all) out.body = std::move(*all);
+    }
+    co_return out;
+  }
+};
+
+}  // namespace mullion::api::testing

@@ -1,0 +1,330 @@
+#include "api/events.h"
+
+#include <boost/json/serialize.hpp>
+#include <boost/json/string.hpp>
+
+#include "model/object.h"
+
+namespace mullion::api {
+namespace {
+
+/// From here on entries that nobody waits for are swept out.
+constexpr size_t kManyWatches = 1024;
+
+std::string_view trim(std::string_view text) {
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+/// Undoes \1 = '.', \2 = ',', \3 = '*'.
+std::string unescape(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 1 < text.size() && text[i + 1] >= '1' && text[i + 1] <= '3') {
+      out += ".,*"[text[++i] - '1'];
+      continue;
+    }
+    out += text[i];
+  }
+  return out;
+}
+
+std::string json_text(std::string_view text) {
+  return boost::json::serialize(boost::json::string_view(text));
+}
+
+void append_object(std::string& out, const std::optional<std::string>& body, std::string_view endpoint) {
+  if (!body) {
+    out += "null";
+    return;
+  }
+  model::append_with_endpoint(out, *body, endpoint);
+}
+
+std::string event_text(env::WallTime time, std::string_view type, std::string_view action,
+                       std::string_view key, std::string_view principal, std::string_view object_json) {
+  return fmt::format(
+      R"({{"Time":"{}","Type":{},"Action":{},"Key":{},"Principal":{},"Object":{},"Original":null}})",
+      env::format_rfc3339(time), json_text(type), json_text(action), json_text(key), json_text(principal),
+      object_json);
+}
+
+EventPtr acknowledgement(std::string_view action, const std::string& pattern, std::string_view message) {
+  return std::make_shared<Event>(
+      "websocket", std::string(action), pattern,
+      event_text(env::system_clock().wall(), "websocket", action, pattern, "system", json_text(message)));
+}
+
+std::string watch_key(std::string_view type, std::string_view key) {
+  std::string out(type);
+  out += '\0';
+  out += key;
+  return out;
+}
+
+std::string_view action_of(const store::Commit& commit, const store::AppliedChange& change) {
+  if (!change.body) return "delete";
+  if (!change.old_body) return "create";
+  return commit.update_action;
+}
+
+}  // namespace
+
+bool EventPattern::Part::matches(std::string_view word) const {
+  return any || std::find(words.begin(), words.end(), word) != words.end();
+}
+
+EventPattern::Part EventPattern::parse_part(std::string_view text) {
+  Part part;
+  while (true) {
+    const size_t comma = text.find(',');
+    const std::string_view element = trim(text.substr(0, comma));
+    if (element == "*") part.any = true;
+    part.words.push_back(unescape(element));
+    if (comma == std::string_view::npos) return part;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+Result<EventPattern> EventPattern::parse(std::string_view text) {
+  const size_t first = text.find('.');
+  const size_t second = first == std::string_view::npos ? first : text.find('.', first + 1);
+  if (second == std::string_view::npos) {
+    return Error(ErrorCode::kInvalid, fmt::format("Invalid registration {}: expected TYPE.ACTION.KEY", text));
+  }
+  EventPattern pattern;
+  pattern.type_ = parse_part(text.substr(0, first));
+  pattern.action_ = parse_part(text.substr(first + 1, second - first - 1));
+  pattern.key_ = parse_part(text.substr(second + 1));
+  return pattern;
+}
+
+bool EventPattern::matches(std::string_view type, std::string_view action, std::string_view key) const {
+  return type_.matches(type) && action_.matches(action) && key_.matches(key);
+}
+
+Event::Event(std::shared_ptr<const store::Commit> commit, size_t index, std::string_view action,
+             EndpointName endpoint)
+    : type_(commit->changes[index].id.type),
+      action_(action),
+      key_(commit->changes[index].id.key),
+      commit_(std::move(commit)),
+      index_(index),
+      endpoint_(std::move(endpoint)) {}
+
+Event::Event(std::string type, std::string action, std::string key, std::string json)
+    : type_(std::move(type)),
+      action_(std::move(action)),
+      key_(std::move(key)),
+      json_(std::make_shared<const std::string>(std::move(json))) {}
+
+std::shared_ptr<const std::string> Event::json() const {
+  if (!commit_) return json_;
+  std::call_once(made_, [this] {
+    const store::AppliedChange& change = commit_->changes[index_];
+    const std::string endpoint = endpoint_(change.id.owner);
+    std::string text = fmt::format(R"({{"Time":"{}","Type":{},"Action":{},"Key":{},"Principal":{},"Object":)",
+                                   env::format_rfc3339(commit_->time), json_text(type_), json_text(action_),
+                                   json_text(key_), json_text(commit_->principal));
+    append_object(text, change.body ? change.body : change.old_body, endpoint);
+    text += R"(,"Original":)";
+    append_object(text, change.body ? change.old_body : std::nullopt, endpoint);
+    text += '}';
+    json_ = std::make_shared<const std::string>(std::move(text));
+  });
+  return json_;
+}
+
+void EventQueue::push_locked(EventPtr event) {
+  if (closed_) return;
+  if (queue_.size() >= limit_) {
+    overflowed_ = true;
+    closed_ = true;
+    queue_.clear();
+    if (on_overflow_) on_overflow_();
+    return;
+  }
+  queue_.push_back(std::move(event));
+}
+
+void EventQueue::push(EventPtr event) {
+  {
+    std::lock_guard lock(mutex_);
+    push_locked(std::move(event));
+  }
+  signal_.notify_all();
+}
+
+void EventQueue::register_pattern(const std::string& text, size_t most) {
+  Result<EventPattern> pattern = EventPattern::parse(text);
+  if (!pattern) return acknowledge_error(text, pattern.error().messages.front());
+  {
+    std::lock_guard lock(mutex_);
+    if (patterns_.size() >= most) {
+      push_locked(acknowledgement("error", text, "Too many registrations"));
+    } else {
+      patterns_.emplace_back(text, std::move(*pattern));
+      push_locked(acknowledgement("register", text, ""));
+    }
+  }
+  signal_.notify_all();
+}
+
+void EventQueue::deregister_pattern(const std::string& text) {
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = std::find_if(patterns_.begin(), patterns_.end(),
+                                    [&text](const auto& pattern) { return pattern.first == text; });
+    if (found != patterns_.end()) patterns_.erase(found);
+    push_locked(acknowledgement("deregister", text, ""));
+  }
+  signal_.notify_all();
+}
+
+void EventQueue::acknowledge_error(const std::string& text, const std::string& reason) {
+  push(acknowledgement("error", text, reason));
+}
+
+bool EventQueue::wants(std::string_view type, std::string_view action, std::string_view key) const {
+  std::lock_guard lock(mutex_);
+  if (closed_) return false;
+  return std::any_of(patterns_.begin(), patterns_.end(),
+                     [&](const auto& pattern) { return pattern.second.matches(type, action, key); });
+}
+
+env::Task<std::vector<EventPtr>> EventQueue::take() {
+  while (true) {
+    const uint64_t seen = signal_.version();
+    {
+      std::lock_guard lock(mutex_);
+      if (closed_) co_return std::vector<EventPtr>{};
+      if (!queue_.empty()) {
+        std::vector<EventPtr> events(queue_.begin(), queue_.end());
+        queue_.clear();
+        co_return events;
+      }
+    }
+    co_await signal_.wait(seen, std::chrono::minutes(5));
+  }
+}
+
+void EventQueue::close() {
+  {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    queue_.clear();
+  }
+  signal_.notify_all();
+}
+
+EventBus::EventBus(store::Store& store, Event::EndpointName endpoint, const env::Clock& clock)
+    : store_(store), endpoint_(std::move(endpoint)), clock_(clock) {
+  subscription_ =
+      store_.subscribe([this](const std::shared_ptr<const store::Commit>& commit) { follow(commit); });
+}
+
+EventBus::~EventBus() { stop(); }
+
+void EventBus::stop() {
+  {
+    std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    stopped_ = true;
+  }
+  store_.unsubscribe(subscription_);
+  for (const std::shared_ptr<EventQueue>& queue : live_queues()) queue->close();
+  std::lock_guard lock(mutex_);
+  for (auto& [key, watch] : watches_) {
+    if (const std::shared_ptr<env::Signal> signal = watch.lock()) signal->notify_all();
+  }
+}
+
+std::shared_ptr<EventQueue> EventBus::open(size_t limit) {
+  auto queue = std::make_shared<EventQueue>(limit);
+  std::lock_guard lock(mutex_);
+  queues_.push_back(queue);
+  return queue;
+}
+
+std::vector<std::shared_ptr<EventQueue>> EventBus::live_queues() const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<EventQueue>> live;
+  std::erase_if(queues_, [&live](const std::weak_ptr<EventQueue>& weak) {
+    std::shared_ptr<EventQueue> queue = weak.lock();
+    if (!queue) return true;
+    live.push_back(std::move(queue));
+    return false;
+  });
+  return live;
+}
+
+size_t EventBus::readers() const { return live_queues().size(); }
+
+std::shared_ptr<env::Signal> EventBus::watch(std::string_view type, std::string_view key) {
+  std::lock_guard lock(mutex_);
+  if (watches_.size() > kManyWatches)
+    std::erase_if(watches_, [](const auto& entry) { return entry.second.expired(); });
+  std::weak_ptr<env::Signal>& entry = watches_[watch_key(type, key)];
+  std::shared_ptr<env::Signal> signal = entry.lock();
+  if (!signal) {
+    signal = std::make_shared<env::Signal>();
+    entry = signal;
+  }
+  return signal;
+}
+
+void EventBus::wake(const store::Commit& commit) {
+  std::vector<std::shared_ptr<env::Signal>> signals;
+  {
+    std::lock_guard lock(mutex_);
+    if (watches_.empty()) return;
+    for (const store::AppliedChange& change : commit.changes) {
+      const auto found = watches_.find(watch_key(change.id.type, change.id.key));
+      if (found == watches_.end()) continue;
+      if (std::shared_ptr<env::Signal> signal = found->second.lock()) {
+        signals.push_back(std::move(signal));
+      } else {
+        watches_.erase(found);
+      }
+    }
+  }
+  for (const std::shared_ptr<env::Signal>& signal : signals) signal->notify_all();
+}
+
+void EventBus::follow(const std::shared_ptr<const store::Commit>& commit) {
+  wake(*commit);
+  const std::vector<std::shared_ptr<EventQueue>> queues = live_queues();
+  if (queues.empty()) return;
+  const bool replicas = store_.replicas_shown();
+  for (size_t i = 0; i < commit->changes.size(); ++i) {
+    const store::AppliedChange& change = commit->changes[i];
+    if (!replicas && store::is_remote(change.id.owner)) continue;
+    if (change.body == change.old_body) continue;
+    const std::string_view action = action_of(*commit, change);
+    EventPtr event;
+    for (const std::shared_ptr<EventQueue>& queue : queues) {
+      if (!queue->wants(change.id.type, action, change.id.key)) continue;
+      if (!event) event = std::make_shared<Event>(commit, i, action, endpoint_);
+      queue->push(event);
+      if (queue->overflowed()) ++dropped_;
+    }
+  }
+}
+
+void EventBus::publish(std::string_view type, std::string_view action, std::string_view key,
+                       std::string_view principal, std::string_view object_json) {
+  publish_text(std::string(type), std::string(action), std::string(key),
+               event_text(clock_.wall(), type, action, key, principal, object_json));
+}
+
+void EventBus::publish_text(std::string type, std::string action, std::string key, std::string json) {
+  EventPtr event;
+  for (const std::shared_ptr<EventQueue>& queue : live_queues()) {
+    if (!queue->wants(type, action, key)) continue;
+    if (!event) event = std::make_shared<Event>(type, action, key, json);
+    queue->push(event);
+  }
+}
+
+}  // namespace mullion::api

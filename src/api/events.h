@@ -1,0 +1,133 @@
+// Events: what happened, told to websockets in the order it happened (contract: events.md).
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "env/runtime.h"
+#include "store/store.h"
+
+namespace mullion::api {
+
+/// One registration "TYPE.ACTION.KEY": each part `*` or a list of exact words.
+class EventPattern {
+ public:
+  /// kInvalid when there are no three parts.
+  static Result<EventPattern> parse(std::string_view text);
+  bool matches(std::string_view type, std::string_view action, std::string_view key) const;
+
+ private:
+  struct Part {
+    bool any = false;
+    std::vector<std::string> words;
+    bool matches(std::string_view word) const;
+  };
+  static Part parse_part(std::string_view text);
+  Part type_, action_, key_;
+};
+
+/// An event whose JSON is made when somebody is going to read it, once for all readers.
+class Event {
+ public:
+  /// About change number `index` of `commit`. `endpoint` gives what the object shows as its owner.
+  using EndpointName = std::function<std::string(std::string_view owner)>;
+  Event(std::shared_ptr<const store::Commit> commit, size_t index, std::string_view action,
+        EndpointName endpoint);
+  /// Ready-made text.
+  Event(std::string type, std::string action, std::string key, std::string json);
+
+  const std::string& type() const { return type_; }
+  const std::string& action() const { return action_; }
+  const std::string& key() const { return key_; }
+  /// Thread-safe.
+  std::shared_ptr<const std::string> json() const;
+
+ private:
+  std::string type_, action_, key_;
+  std::shared_ptr<const store::Commit> commit_;
+  size_t index_ = 0;
+  EndpointName endpoint_;
+  mutable std::once_flag made_;
+  mutable std::shared_ptr<const std::string> json_;
+};
+using EventPtr = std::shared_ptr<const Event>;
+
+/// The queue of one reader. Thread-safe.
+class EventQueue {
+ public:
+  explicit EventQueue(size_t limit) : limit_(limit) {}
+  /// Called once, from any thread, when the reader is so slow that the queue overflows. Set before
+  /// registering.
+  void on_overflow(std::function<void()> listener) { on_overflow_ = std::move(listener); }
+
+  /// Adds or removes a registration and queues its acknowledgement behind the events that came before.
+  void register_pattern(const std::string& text, size_t most);
+  void deregister_pattern(const std::string& text);
+  void acknowledge_error(const std::string& text, const std::string& reason);
+
+  /// Next events, waiting for the first; empty when the queue is closed or overflowed.
+  env::Task<std::vector<EventPtr>> take();
+  void close();
+  bool overflowed() const { return overflowed_; }
+
+ private:
+  friend class EventBus;
+  bool wants(std::string_view type, std::string_view action, std::string_view key) const;
+  void push(EventPtr event);
+  void push_locked(EventPtr event);
+
+  const size_t limit_;
+  mutable std::mutex mutex_;
+  std::vector<std::pair<std::string, EventPattern>> patterns_;
+  std::deque<EventPtr> queue_;
+  env::Signal signal_;
+  bool closed_ = false;
+  std::atomic<bool> overflowed_{false};
+  std::function<void()> on_overflow_;
+};
+
+/// Follows the store and hands events to queues; wakes those who wait for one object. Thread-safe.
+class EventBus {
+ public:
+  EventBus(store::Store& store, Event::EndpointName endpoint, const env::Clock& clock);
+  ~EventBus();
+
+  std::shared_ptr<EventQueue> open(size_t limit);
+  /// An event that is not a change of the store. `object_json` is its Object.
+  void publish(std::string_view type, std::string_view action, std::string_view key,
+               std::string_view principal, std::string_view object_json);
+  /// Ready-made event text, as posted by a client.
+  void publish_text(std::string type, std::string action, std::string key, std::string json);
+
+  /// A signal that fires after every change of (type, key), whoever owns it.
+  std::shared_ptr<env::Signal> watch(std::string_view type, std::string_view key);
+
+  size_t readers() const;
+  uint64_t dropped() const { return dropped_; }
+  void stop();
+
+ private:
+  void follow(const std::shared_ptr<const store::Commit>& commit);
+  void wake(const store::Commit& commit);
+  std::vector<std::shared_ptr<EventQueue>> live_queues() const;
+
+  store::Store& store_;
+  Event::EndpointName endpoint_;
+  const env::Clock& clock_;
+  uint64_t subscription_ = 0;
+  mutable std::mutex mutex_;
+  mutable std::vector<std::weak_ptr<EventQueue>> queues_;
+  std::unordered_map<std::string, std::weak_ptr<env::Signal>> watches_;
+  std::atomic<uint64_t> dropped_{0};
+  bool stopped_ = false;
+};
+
+}  // namespace mullion::api

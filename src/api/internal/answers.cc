@@ -1,0 +1,158 @@
+#include "api/internal/answers.h"
+
+#include <charconv>
+#include <cmath>
+
+namespace mullion::api {
+namespace {
+
+namespace json = boost::json;
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  return text;
+}
+
+bool unit_of(std::string_view& text, double& seconds) {
+  struct Unit {
+    std::string_view name;
+    double seconds;
+  };
+  // Longer names first: "ms" before "m".
+  static constexpr Unit kUnits[] = {{"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1},
+                                    {"m", 60},    {"h", 3600},  {"d", 86400}};
+  for (const Unit& unit : kUnits) {
+    if (!text.starts_with(unit.name)) continue;
+    text.remove_prefix(unit.name.size());
+    seconds = unit.seconds;
+    return true;
+  }
+  return false;
+}
+
+uint64_t whole_seconds(double age) { return age <= 0 ? 0 : static_cast<uint64_t>(std::ceil(age)); }
+
+}  // namespace
+
+std::string quoted_json(std::string_view text) { return json::serialize(json::string_view(text)); }
+
+std::string base64_encode(std::string_view bytes) {
+  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    const std::string_view group = bytes.substr(i, 3);
+    uint32_t bits = 0;
+    for (size_t k = 0; k < 3; ++k)
+      bits = bits << 8 | (k < group.size() ? static_cast<unsigned char>(group[k]) : 0);
+    for (size_t k = 0; k < 4; ++k) out += k > group.size() ? '=' : kAlphabet[bits >> (18 - 6 * k) & 63];
+  }
+  return out;
+}
+
+net::Response json_response(int status, std::string body) {
+  net::Response response;
+  response.status = status;
+  response.headers.set("Content-Type", "application/json");
+  response.body = std::move(body);
+  return response;
+}
+
+net::Response json_response(int status, const json::value& body) {
+  return json_response(status, json::serialize(body));
+}
+
+std::string error_json(const Error& error, std::string_view method) {
+  json::array messages;
+  for (const std::string& message : error.messages) messages.emplace_back(message);
+  json::object body;
+  body["Model"] = error.model;
+  body["Key"] = error.key;
+  body["Type"] = error.type.empty() ? std::string(method) : error.type;
+  body["Messages"] = std::move(messages);
+  body["Code"] = error.status();
+  return json::serialize(body);
+}
+
+net::Response error_response(const Error& error, std::string_view method) {
+  net::Response response = json_response(error.status(), error_json(error, method));
+  if (error.code == ErrorCode::kUnauthorized) {
+    response.headers.set("WWW-Authenticate", R"(Basic realm="mullion", charset="UTF-8")");
+  }
+  if (error.code == ErrorCode::kTooManyRequests) response.headers.set("Retry-After", "1");
+  return response;
+}
+
+std::string etag_of(std::string_view body) { return '"' + hash128(body).hex() + '"'; }
+
+bool etag_matches(std::string_view header, std::string_view etag) {
+  while (!header.empty()) {
+    const size_t comma = header.find(',');
+    std::string_view candidate = trim(header.substr(0, comma));
+    if (candidate.starts_with("W/")) candidate.remove_prefix(2);
+    if (candidate == "*" || candidate == etag) return true;
+    if (comma == std::string_view::npos) return false;
+    header.remove_prefix(comma + 1);
+  }
+  return false;
+}
+
+bool parse_duration(std::string_view text, env::Duration& out) {
+  if (text.empty()) return false;
+  double total = 0;
+  while (!text.empty()) {
+    double number = 0;
+    const auto [end, failure] =
+        std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+    if (failure != std::errc{} || number < 0) return false;
+    text.remove_prefix(static_cast<size_t>(end - text.data()));
+    double seconds = 1;
+    if (!text.empty() && !unit_of(text, seconds)) return false;
+    total += number * seconds;
+  }
+  if (!(total < 1e9)) return false;
+  out = std::chrono::duration_cast<env::Duration>(std::chrono::duration<double>(total));
+  return true;
+}
+
+Result<void> apply_freshness(const Call& call, const std::vector<std::string>& owners,
+                             net::Response& response) {
+  if (owners.empty() || call.services.manager == nullptr) return {};
+  double largest = -1;
+  if (const auto wanted = call.request.headers.get("X-Mullion-Max-Age")) {
+    env::Duration limit{};
+    if (!parse_duration(*wanted, limit)) {
+      return Error(ErrorCode::kBadRequest,
+                   fmt::format("X-Mullion-Max-Age: {} is not a number of seconds", *wanted));
+    }
+    largest = std::chrono::duration<double>(limit).count();
+  }
+  double oldest = 0;
+  std::string stale;
+  std::vector<std::string> refused;
+  for (const manager::OwnerFreshness& owner : call.services.manager->freshness(owners)) {
+    oldest = std::max(oldest, owner.age_seconds);
+    if (!owner.in_touch) {
+      stale += fmt::format("{}{};age={}", stale.empty() ? "" : ", ", owner.owner,
+                           whole_seconds(owner.age_seconds));
+    }
+    if (largest >= 0 && owner.age_seconds > largest) {
+      refused.push_back(fmt::format("{} is {} s old{}{}", owner.owner, whole_seconds(owner.age_seconds),
+                                    owner.reason.empty() ? "" : ": ", owner.reason));
+    }
+  }
+  if (!refused.empty()) {
+    return Error(ErrorCode::kUnavailable, "", call.type == nullptr ? "" : std::string(call.type->prefix), "",
+                 std::move(refused));
+  }
+  response.headers.set("X-Mullion-Age", std::to_string(whole_seconds(oldest)));
+  if (!stale.empty()) response.headers.set("X-Mullion-Stale", std::move(stale));
+  return {};
+}
+
+void add_commit_header(const Call& call, const store::Cursor& cursor, net::Response& response) {
+  response.headers.set("X-Mullion-Commit",
+                       fmt::format("{} {:016x} {}", call.services.facts.id, cursor.epoch, cursor.seq));
+}
+
+}  // namespace mullion::api

@@ -1,0 +1,38 @@
+// Answers: JSON bodies, error objects, freshness headers.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/internal/call.h"
+
+namespace mullion::api {
+
+net::Response json_response(int status, std::string body);
+net::Response json_response(int status, const boost::json::value& body);
+/// The contract's error object; `method` stands in for an empty Type.
+net::Response error_response(const Error& error, std::string_view method);
+std::string error_json(const Error& error, std::string_view method);
+
+/// Strong ETag of a stored body.
+std::string etag_of(std::string_view body);
+/// Whether an If-None-Match header value names `etag` (list, weak marks and `*` included).
+bool etag_matches(std::string_view header, std::string_view etag);
+
+/// "10", "1m30s", "250ms", "2h" -> duration; false when it is none.
+bool parse_duration(std::string_view text, env::Duration& out);
+
+/// Adds X-Mullion-Age and X-Mullion-Stale for an answer built from `owners`, or refuses with kUnavailable
+/// when one is older than X-Mullion-Max-Age.
+Result<void> apply_freshness(const Call& call, const std::vector<std::string>& owners,
+                             net::Response& response);
+
+/// Header that names the commit an answer follows: "OWNER EPOCHHEX SEQ".
+void add_commit_header(const Call& call, const store::Cursor& cursor, net::Response& response);
+
+std::string quoted_json(std::string_view text);
+/// Standard base64 with padding.
+std::string base64_encode(std::string_view bytes);
+
+}  // namespace mullion::api

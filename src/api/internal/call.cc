@@ -1,0 +1,70 @@
+#include "api/internal/call.h"
+
+#include "api/internal/handlers.h"
+
+namespace mullion::api {
+
+bool ClaimedNames::claim(const std::string& name) {
+  std::lock_guard lock(mutex_);
+  if (std::find(names_.begin(), names_.end(), name) != names_.end()) return false;
+  names_.push_back(name);
+  return true;
+}
+
+void ClaimedNames::release(const std::string& name) {
+  std::lock_guard lock(mutex_);
+  std::erase(names_, name);
+}
+
+Services::Services(Dependencies dependencies)
+    : runtime(dependencies.runtime),
+      store(dependencies.store),
+      authenticator(dependencies.authenticator),
+      layers(dependencies.layers),
+      preferences(dependencies.preferences),
+      blobs(dependencies.blobs),
+      facts(std::move(dependencies.facts)),
+      limits(dependencies.limits),
+      clock(*dependencies.clock),
+      manager_on(dependencies.preferences.get("manager") == "true"),
+      events(
+          dependencies.store, [this](std::string_view owner) { return endpoint_name(owner); },
+          *dependencies.clock),
+      statistics(route_table().size() + 1),
+      tasks(dependencies.runtime.executor(), "api") {}
+
+std::string Services::endpoint_name(std::string_view owner) const {
+  if (store::is_remote(owner)) return std::string(owner);
+  return manager_on ? facts.id : std::string();
+}
+
+const model::ObjectType* Services::find_type(std::string_view prefix) {
+  if (const model::ObjectType* known = model::find_object_type(prefix)) return known;
+  std::lock_guard lock(foreign_mutex_);
+  for (const std::unique_ptr<model::ObjectType>& type : foreign_types_) {
+    if (type->prefix == prefix) return type.get();
+  }
+  const std::vector<std::string> stored = store.snapshot()->types();
+  if (std::find(stored.begin(), stored.end(), prefix) == stored.end()) return nullptr;
+  foreign_names_.push_back(std::make_unique<std::string>(prefix));
+  auto type = std::make_unique<model::ObjectType>();
+  type->prefix = *foreign_names_.back();
+  type->type = type->prefix;
+  type->traits.has_endpoint = true;
+  type->traits.client_update = true;  // forwarded to the owner, who knows the type
+  type->traits.client_delete = true;
+  foreign_types_.push_back(std::move(type));
+  return foreign_types_.back().get();
+}
+
+bool Call::flag(std::string_view name) const {
+  const auto value = request.query_value(name);
+  return value && (*value == "true" || *value == "1" || value->empty());
+}
+
+Error object_error(const Call& call, ErrorCode code, std::vector<std::string> messages) {
+  return Error(code, "", call.type == nullptr ? "" : std::string(call.type->prefix), call.requested_id(),
+               std::move(messages));
+}
+
+}  // namespace mullion::api

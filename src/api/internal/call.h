@@ -1,0 +1,93 @@
+// One request on its way through the API, and the services a handler may use.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/api.h"
+#include "api/events.h"
+#include "api/internal/routes.h"
+#include "model/object.h"
+
+namespace mullion::api {
+
+/// Names that are being claimed by writes in progress: keeps unique indexes unique between check and commit.
+class ClaimedNames {
+ public:
+  /// False when another write holds `name`.
+  bool claim(const std::string& name);
+  void release(const std::string& name);
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> names_;
+};
+
+/// Everything handlers work with; lives as long as the API.
+struct Services {
+  explicit Services(Dependencies dependencies);
+
+  env::Runtime& runtime;
+  store::Store& store;
+  auth::Authenticator& authenticator;
+  content::Layers& layers;
+  content::Preferences& preferences;
+  content::Blobs& blobs;
+  manager::Manager* manager = nullptr;
+  Facts facts;
+  Limits limits;
+  const env::Clock& clock;
+  std::atomic<bool> manager_on{false};  // preference `manager`
+  EventBus events;
+  RouteStatistics statistics;
+  env::TaskGroup tasks;
+  ClaimedNames claimed;
+  std::atomic<uint64_t> websockets{0};
+
+  /// What an object of `owner` shows as its Endpoint (design section 5).
+  std::string endpoint_name(std::string_view owner) const;
+  /// The descriptor of a collection; collections known only from newer peers get a bare one.
+  const model::ObjectType* find_type(std::string_view prefix);
+
+ private:
+  std::mutex foreign_mutex_;
+  std::vector<std::unique_ptr<model::ObjectType>> foreign_types_;
+  std::vector<std::unique_ptr<std::string>> foreign_names_;
+};
+
+/// The object a request is about.
+struct Target {
+  std::string key;
+  std::string owner;  // kOwn, kLayered or an endpoint id
+  std::string body;
+};
+
+/// One request. Lives in the dispatcher's frame until its answer is made.
+struct Call {
+  Services& services;
+  net::Request& request;
+  const Route* route = nullptr;
+  size_t route_number = 0;
+  Arguments arguments;
+  const model::ObjectType* type = nullptr;
+  auth::Principal principal;
+  std::string uri;            // path and query, for refusals
+  bool right_covered = true;  // false with Denied::kFilter/kFields: the handler decides piece by piece
+  std::shared_ptr<const store::Snapshot> snapshot;
+  Target target;     // of routes with `object: true`
+  std::string body;  // of routes with `body: json`
+
+  const std::string& argument(std::string_view name) const { return arguments.get(name); }
+  /// What the client wrote as the object's id.
+  const std::string& requested_id() const {
+    return arguments.has("id") ? arguments.get("id") : arguments.get("rest");
+  }
+  bool flag(std::string_view name) const;
+};
+
+/// An error about the collection and id of this request; Type is the method.
+Error object_error(const Call& call, ErrorCode code, std::vector<std::string> messages);
+
+}  // namespace mullion::api

@@ -1,0 +1,169 @@
+// What collections exist, their indexes, preferences, logs, events, front page.
+#include "api/internal/answers.h"
+#include "api/internal/handlers.h"
+#include "api/internal/objects.h"
+#include "api/openapi.h"
+#include "base/log.h"
+
+namespace mullion::api {
+namespace {
+
+json::object index_object(const model::Index& index) {
+  json::object out;
+  out["Type"] = index.type_text;
+  out["Unique"] = index.unique;
+  out["Unordered"] = index.unordered;
+  out["Regex"] = index.regex;
+  return out;
+}
+
+json::object indexes_of(const model::ObjectType& type) {
+  json::object out;
+  for (const model::Index& index : type.indexes) out[index.name] = index_object(index);
+  return out;
+}
+
+json::object no_index() {
+  const model::Index none{};
+  return index_object(none);
+}
+
+/// Collections that GET /objects leaves out by contract.
+bool listed_as_object(std::string_view prefix) {
+  return prefix != "interfaces" && prefix != "plugin_providers";
+}
+
+json::object preferences_object(const Services& services) {
+  json::object out;
+  for (const auto& [name, value] : services.preferences.all()) out[name] = value;
+  return out;
+}
+
+constexpr std::string_view kFrontPage = R"(<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Mullion</title></head>
+<body><h1>Mullion</h1><p>An endpoint and manager of Digital Rebar Provision.</p>
+<ul><li><a href="/swagger.json">API description</a> (the API is below <code>/api/v3</code>)</li></ul></body></html>
+)";
+
+}  // namespace
+
+namespace handlers {
+
+env::Task<Result<net::Response>> list_collections(Call& call) {
+  std::vector<std::string> prefixes;
+  for (const model::ObjectType& type : model::object_types()) {
+    if (listed_as_object(type.prefix)) prefixes.emplace_back(type.prefix);
+  }
+  for (const std::string& stored : call.services.store.snapshot()->types()) {
+    if (model::find_object_type(stored) == nullptr) prefixes.push_back(stored);
+  }
+  std::sort(prefixes.begin(), prefixes.end());
+  json::array out;
+  for (const std::string& prefix : prefixes) out.emplace_back(prefix);
+  co_return json_response(200, json::value(std::move(out)));
+}
+
+env::Task<Result<net::Response>> list_indexes(Call& call) {
+  if (!call.arguments.has("collection")) {
+    json::object all;
+    for (const model::ObjectType& type : model::object_types()) all[type.prefix] = indexes_of(type);
+    co_return json_response(200, json::value(std::move(all)));
+  }
+  const model::ObjectType* type = call.services.find_type(call.argument("collection"));
+  if (!call.arguments.has("name")) {
+    co_return json_response(200, json::value(type == nullptr ? json::object() : indexes_of(*type)));
+  }
+  const model::Index* index = type == nullptr ? nullptr : type->find_index(call.argument("name"));
+  co_return json_response(200, json::value(index == nullptr ? no_index() : index_object(*index)));
+}
+
+env::Task<Result<net::Response>> list_preferences(Call& call) {
+  co_return json_response(200, json::value(preferences_object(call.services)));
+}
+
+env::Task<Result<net::Response>> set_preferences(Call& call) {
+  Result<json::value> body = parse_body(call);
+  if (!body) co_return body.error();
+  if (!body->is_object())
+    co_return Error(ErrorCode::kBadRequest, "", "prefs", "", {"The body is not a JSON object"});
+  std::vector<std::pair<std::string, std::string>> values;
+  for (const auto& [name, value] : body->get_object()) {
+    if (!value.is_string()) {
+      co_return Error(ErrorCode::kBadRequest, "", "prefs", "",
+                      {fmt::format("{}: expected a string", std::string_view(name))});
+    }
+    values.emplace_back(name, value.get_string());
+  }
+  Result<void> changed =
+      co_await call.services.preferences.set(std::move(values), call.principal.audit_name());
+  if (!changed) {
+    Error error = changed.error();
+    if (error.model.empty() && error.code != ErrorCode::kForbidden) error.model = "prefs";
+    co_return error;
+  }
+  co_return json_response(201, json::value(preferences_object(call.services)));
+}
+
+env::Task<Result<net::Response>> list_logs(Call& call) {
+  json::array lines;
+  uint64_t number = 0;
+  for (const std::string& text : recent_log_lines()) {
+    json::object line;
+    std::string_view rest = text;
+    while (rest.ends_with('\n')) rest.remove_suffix(1);
+    const size_t time_end = std::min(rest.find(' '), rest.size());
+    const size_t level_end = std::min(rest.find(' ', time_end + 1), rest.size());
+    line["Group"] = 0;
+    line["Seq"] = ++number;
+    line["Time"] = rest.substr(0, time_end);
+    line["Service"] = "mullion";
+    line["Principal"] = "system";
+    line["Level"] =
+        time_end < level_end ? rest.substr(time_end + 1, level_end - time_end - 1) : std::string_view();
+    line["File"] = "";
+    line["Line"] = 0;
+    line["Message"] = level_end < rest.size() ? rest.substr(level_end + 1) : rest;
+    line["Data"] = json::array();
+    line["IgnorePublish"] = false;
+    lines.push_back(std::move(line));
+  }
+  (void)call;
+  co_return json_response(200, json::value(std::move(lines)));
+}
+
+env::Task<Result<net::Response>> post_event(Call& call) {
+  Result<json::value> body = parse_body(call);
+  if (!body) co_return body.error();
+  if (!body->is_object())
+    co_return Error(ErrorCode::kBadRequest, "", "events", "", {"The body is not a JSON object"});
+  json::object event = body->get_object();
+  const auto text = [&event](std::string_view name) {
+    const json::value* value = event.if_contains(name);
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+  };
+  if (text("Type").empty() || text("Action").empty()) {
+    co_return Error(ErrorCode::kBadRequest, "", "events", "", {"Type and Action must not be empty"});
+  }
+  env::WallTime time;
+  if (!env::parse_rfc3339(text("Time"), time) || time.time_since_epoch().count() <= 0) {
+    event["Time"] = env::format_rfc3339(call.services.clock.wall());
+  }
+  event["Key"] = text("Key");
+  event["Principal"] = call.principal.audit_name();
+  if (!event.contains("Object")) event["Object"] = nullptr;
+  if (!event.contains("Original")) event["Original"] = nullptr;
+  call.services.events.publish_text(text("Type"), text("Action"), text("Key"), json::serialize(event));
+  co_return json_response(204, std::string());
+}
+
+env::Task<Result<net::Response>> front_page(Call&) {
+  net::Response response;
+  response.headers.set("Content-Type", "text/html; charset=utf-8");
+  response.body = std::string(kFrontPage);
+  co_return response;
+}
+
+env::Task<Result<net::Response>> show_openapi(Call&) { co_return json_response(200, openapi_text()); }
+
+}  // namespace handlers
+}  // namespace mullion::api

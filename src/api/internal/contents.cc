@@ -1,0 +1,76 @@
+// Content packs, files and isos.
+#include "api/internal/answers.h"
+#include "api/internal/blobs.h"
+#include "api/internal/handlers.h"
+
+namespace mullion::api {
+namespace {
+
+/// Loading a pack compiles many objects: it runs beside the coroutine threads.
+env::Task<Result<std::string>> load(Call& call, bool replace, std::string name) {
+  std::optional<Result<std::string>> outcome;
+  const bool replace_writable = call.flag("replaceWritable");
+  const std::string principal = call.principal.audit_name();
+  co_await env::run_blocking(
+      [&] { outcome = call.services.layers.load(call.body, replace, name, replace_writable, principal); });
+  co_return std::move(*outcome);
+}
+
+Error content_error(const Call& call, Error error) {
+  if (error.model.empty()) error.model = "contents";
+  if (error.key.empty() && call.arguments.has("id")) error.key = call.requested_id();
+  return error;
+}
+
+}  // namespace
+
+namespace handlers {
+
+env::Task<Result<net::Response>> list_contents(Call& call) {
+  co_return json_response(200, call.services.layers.summaries());
+}
+
+env::Task<Result<net::Response>> show_content(Call& call) {
+  std::optional<Result<std::string>> content;
+  co_await env::run_blocking([&] { content = call.services.layers.show(call.requested_id()); });
+  if (!*content) co_return content_error(call, content->error());
+  co_return json_response(200, std::move(**content));
+}
+
+env::Task<Result<net::Response>> load_content(Call& call) {
+  Result<std::string> summary = co_await load(call, false, "");
+  if (!summary) co_return content_error(call, summary.error());
+  co_return json_response(201, std::move(*summary));
+}
+
+env::Task<Result<net::Response>> replace_content(Call& call) {
+  Result<std::string> summary = co_await load(call, true, call.requested_id());
+  if (!summary) co_return content_error(call, summary.error());
+  co_return json_response(200, std::move(*summary));
+}
+
+env::Task<Result<net::Response>> remove_content(Call& call) {
+  std::optional<Result<void>> outcome;
+  co_await env::run_blocking(
+      [&] { outcome = call.services.layers.remove(call.requested_id(), call.principal.audit_name()); });
+  if (!*outcome) co_return content_error(call, outcome->error());
+  co_return json_response(204, std::string());
+}
+
+env::Task<Result<net::Response>> list_files(Call& call) { co_return co_await list_blobs(call, "files"); }
+env::Task<Result<net::Response>> list_isos(Call& call) { co_return co_await list_blobs(call, "isos"); }
+env::Task<Result<net::Response>> upload_file(Call& call) { co_return co_await upload_blob(call, "files"); }
+env::Task<Result<net::Response>> upload_iso(Call& call) { co_return co_await upload_blob(call, "isos"); }
+env::Task<Result<net::Response>> remove_file(Call& call) { co_return co_await remove_blob(call, "files"); }
+env::Task<Result<net::Response>> remove_iso(Call& call) { co_return co_await remove_blob(call, "isos"); }
+
+env::Task<Result<net::Response>> show_file(Call& call) {
+  co_return co_await serve_blob(call.services.blobs, call.request, "files", call.argument("rest"));
+}
+
+env::Task<Result<net::Response>> show_iso(Call& call) {
+  co_return co_await serve_blob(call.services.blobs, call.request, "isos", call.argument("rest"));
+}
+
+}  // namespace handlers
+}  // namespace mullion::api

@@ -1,0 +1,19 @@
+// Rights to single fields: `update:/Field/Sub` for each field a write changes.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <string>
+#include <vector>
+
+#include "api/internal/call.h"
+
+namespace mullion::api {
+
+/// JSON pointers of the members that differ, as deep as both sides are objects.
+std::vector<std::string> changed_pointers(const boost::json::object& before,
+                                          const boost::json::object& after);
+/// kForbidden for the first changed field the caller may not change.
+Result<void> authorise_fields(const Call& call, const boost::json::object& before,
+                              const boost::json::object& after);
+
+}  // namespace mullion::api

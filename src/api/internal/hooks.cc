@@ -1,0 +1,86 @@
+#include "api/internal/hooks.h"
+
+#include <array>
+
+namespace mullion::api {
+namespace {
+
+namespace json = boost::json;
+
+std::string text_of(const json::object& object, std::string_view field) {
+  const json::value* value = object.if_contains(field);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+void default_from_preference(const Services& services, json::object& object, std::string_view field,
+                             std::string_view preference) {
+  if (text_of(object, field).empty()) object[field] = services.preferences.get(preference);
+}
+
+void machine_defaults(const Services& services, json::object& object) {
+  default_from_preference(services, object, "Workflow", "defaultWorkflow");
+  default_from_preference(services, object, "Stage", "defaultStage");
+  default_from_preference(services, object, "BootEnv", "defaultBootEnv");
+}
+
+void forget_user(Services& services, const std::string& key) { services.authenticator.forget(key); }
+
+/// "KIND NAME is the active PREF, cannot remove it" for each preference that names the object.
+std::vector<std::string> named_by_preferences(const Services& services, const json::object& object,
+                                              std::string_view kind,
+                                              std::initializer_list<std::string_view> names) {
+  std::vector<std::string> reasons;
+  const std::string name = text_of(object, "Name");
+  for (const std::string_view preference : names) {
+    if (services.preferences.get(preference) == name) {
+      reasons.push_back(fmt::format("{} {} is the active {}, cannot remove it", kind, name, preference));
+    }
+  }
+  return reasons;
+}
+
+std::vector<std::string> boot_env_in_use(const Services& services, const store::Snapshot&,
+                                         const json::object& object) {
+  return named_by_preferences(services, object, "BootEnv", {"defaultBootEnv", "unknownBootEnv"});
+}
+
+std::vector<std::string> stage_in_use(const Services& services, const store::Snapshot&,
+                                      const json::object& object) {
+  return named_by_preferences(services, object, "Stage", {"defaultStage"});
+}
+
+std::vector<std::string> workflow_in_use(const Services& services, const store::Snapshot&,
+                                         const json::object& object) {
+  return named_by_preferences(services, object, "Workflow", {"defaultWorkflow"});
+}
+
+std::vector<std::string> tenant_in_use(const Services&, const store::Snapshot&, const json::object& object) {
+  const json::value* users = object.if_contains("Users");
+  if (users == nullptr || !users->is_array() || users->get_array().empty()) return {};
+  std::string names;
+  for (const json::value& user : users->get_array()) {
+    if (user.is_string()) names += (names.empty() ? "" : " ") + std::string(user.get_string());
+  }
+  return {fmt::format("Constraining Users: [{}]", names)};
+}
+
+const std::array kHooks{
+    TypeHooks{.prefix = "machines", .on_create = machine_defaults, .aggregates_params = true},
+    TypeHooks{.prefix = "users", .on_secrets_changed = forget_user},
+    TypeHooks{.prefix = "bootenvs", .in_use = boot_env_in_use},
+    TypeHooks{.prefix = "stages", .in_use = stage_in_use},
+    TypeHooks{.prefix = "workflows", .in_use = workflow_in_use},
+    TypeHooks{.prefix = "tenants", .in_use = tenant_in_use},
+};
+
+}  // namespace
+
+const TypeHooks& hooks_of(std::string_view prefix) {
+  static const TypeHooks none;
+  for (const TypeHooks& hooks : kHooks) {
+    if (hooks.prefix == prefix) return hooks;
+  }
+  return none;
+}
+
+}  // namespace mullion::api

@@ -1,0 +1,245 @@
+#include "api/internal/info.h"
+
+#include "api/internal/answers.h"
+#include "api/internal/handlers.h"
+#include "api/internal/objects.h"
+
+namespace mullion::api {
+namespace {
+
+/// Scope and its actions, from schema/routes.yaml. "*" stands for every collection without an entry.
+struct ScopeEntry {
+  std::string_view scope;
+  std::string_view actions;
+};
+constexpr ScopeEntry kScopes[] = {
+#include "api/scopes.inc"
+};
+
+json::object actions_of(std::string_view words) {
+  json::object scope;
+  while (!words.empty()) {
+    const size_t blank = words.find(' ');
+    scope[words.substr(0, blank)] = json::object();
+    if (blank == std::string_view::npos) break;
+    words.remove_prefix(blank + 1);
+  }
+  return scope;
+}
+
+json::object scope_table() {
+  json::object scopes;
+  for (const model::ObjectType& type : model::object_types())
+    scopes[type.prefix] = actions_of(kScopes[0].actions);
+  for (const ScopeEntry& entry : std::span(kScopes).subspan(1))
+    scopes[entry.scope] = actions_of(entry.actions);
+  return scopes;
+}
+
+json::array statistics(const Services& services) {
+  const std::shared_ptr<const store::Snapshot> snapshot = services.store.snapshot();
+  json::array out;
+  for (const std::string_view prefix : {"machines", "subnets", "contexts"}) {
+    store::Query query;
+    query.type = prefix;
+    query.count_only = true;
+    query.own_id = services.facts.id;
+    const Result<store::QueryResult> result = snapshot->query(query);
+    json::object entry;
+    entry["name"] = fmt::format("{}.count", prefix);
+    entry["count"] = result ? result->matching : 0;
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
+json::object global_ha_state(const Services& services) {
+  json::object state;
+  state["LoadBalanced"] = false;
+  state["Enabled"] = false;
+  state["ConsensusEnabled"] = false;
+  state["ConsensusJoin"] = "";
+  state["VirtAddr"] = "";
+  state["ServerHostname"] = services.facts.hostname;
+  state["ActiveUri"] = "";
+  state["Token"] = "";
+  state["HaID"] = services.facts.id;
+  state["Valid"] = true;
+  state["Roots"] = json::array();
+  return state;
+}
+
+json::object node_ha_state(const Services& services) {
+  json::object state;
+  state["ConsensusID"] = services.facts.local_id;
+  state["VirtInterface"] = "";
+  state["VirtInterfaceScript"] = "";
+  state["ConsensusAddr"] = "";
+  state["ApiUrl"] = fmt::format("https://{}:{}", services.facts.address, services.facts.api_port);
+  state["Passive"] = false;
+  state["Observer"] = false;
+  return state;
+}
+
+json::object node_info(const Services& services) {
+  json::object node = node_ha_state(services);
+  node["Offline"] = false;
+  node["LastArtifactCommitHandled"] = 0;
+  return node;
+}
+
+json::array to_array(const std::vector<std::string>& items) {
+  json::array out;
+  for (const std::string& item : items) out.emplace_back(item);
+  return out;
+}
+
+/// What does not change while the process runs, except the manager flag.
+json::object identity(const Services& services) {
+  const Facts& facts = services.facts;
+  json::object info;
+#if defined(__aarch64__)
+  info["arch"] = "arm64";
+#else
+  info["arch"] = "amd64";
+#endif
+  info["os"] = "linux";
+  info["version"] = facts.version;
+  info["id"] = facts.local_id;
+  info["local_id"] = facts.local_id;
+  info["ha_id"] = facts.id;
+  info["api_port"] = facts.api_port;
+  info["file_port"] = facts.static_port;
+  info["secure_file_port"] = facts.static_secure_port;
+  info["dhcp_port"] = 0;
+  info["binl_port"] = 0;
+  info["tftp_port"] = 0;
+  info["tftp_enabled"] = false;
+  info["dhcp_enabled"] = false;
+  info["binl_enabled"] = false;
+  info["prov_enabled"] = facts.static_port != 0;
+  info["secure_prov_enabled"] = facts.static_secure_port != 0;
+  info["address"] = facts.address;
+  info["server_hostname"] = facts.hostname;
+  info["manager"] = services.manager_on.load();
+  info["features"] = to_array(feature_list());
+  info["errors"] = to_array(facts.start_errors);
+  info["ha_enabled"] = false;
+  info["ha_virtual_address"] = "";
+  info["ha_is_active"] = true;
+  info["ha_status"] = "Up";
+  info["ha_active_id"] = facts.local_id;
+  info["ha_passive_state"] = json::array();
+  return info;
+}
+
+json::value licence_of(const Services& services) {
+  const auth::Licence licence = auth::current_licence(services.store, services.facts.trusted_keys);
+  boost::system::error_code failure;
+  json::value bundle = json::parse(licence.bundle_json, failure);
+  return failure ? json::value(json::object()) : bundle;
+}
+
+json::array components_of(const Services& services) {
+  json::array out;
+  for (const content::Layers::Component& component : services.layers.components()) {
+    json::object entry;
+    entry["Type"] = component.type;
+    entry["Name"] = component.name;
+    entry["Version"] = component.version;
+    entry["ActualVersion"] = component.version;
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
+json::object shared_preferences(const Services& services) {
+  json::object out;
+  for (const auto& [name, value] : services.preferences.all()) {
+    if (name.ends_with("Secret")) continue;
+    out[name] = value;
+  }
+  return out;
+}
+
+json::value global_params(const store::Snapshot& snapshot) {
+  const std::optional<store::StoredObject> profile = snapshot.get_local("profiles", "global");
+  if (!profile) return json::object();
+  Result<json::object> object = parse_stored(profile->body);
+  if (!object) return json::object();
+  const json::value* params = object->if_contains("Params");
+  return params == nullptr ? json::value(json::object()) : *params;
+}
+
+json::array own_plugins(const store::Snapshot& snapshot) {
+  json::array out;
+  const Result<void> scanned =
+      snapshot.scan_owner("plugins", store::kOwn, "", [&out](std::string_view, std::string_view body) {
+        Result<json::object> plugin = parse_stored(body);
+        if (plugin) out.push_back(std::move(*plugin));
+        return true;
+      });
+  if (!scanned) return {};
+  return out;
+}
+
+json::object consensus_state(const Services& services) {
+  json::object state = global_ha_state(services);
+  for (auto& [name, value] : node_ha_state(services)) state[name] = value;
+  return state;
+}
+
+}  // namespace
+
+json::object info_object(const Services& services) {
+  json::object info = identity(services);
+  info["stats"] = statistics(services);
+  info["scopes"] = scope_table();
+  info["License"] = licence_of(services);
+  json::object cluster = global_ha_state(services);
+  cluster["Nodes"] = json::array{node_info(services)};
+  info["ClusterState"] = std::move(cluster);
+  return info;
+}
+
+std::string state_text(const Services& services) {
+  const std::shared_ptr<const store::Snapshot> snapshot = services.store.snapshot();
+  json::object state;
+  state["info"] = identity(services);
+  state["components"] = components_of(services);
+  state["prefs"] = shared_preferences(services);
+  state["global"] = global_params(*snapshot);
+  state["plugins"] = own_plugins(*snapshot);
+  state["licence"] = licence_of(services);
+  return json::serialize(state);
+}
+
+std::vector<std::string> feature_list() { return content::kFeatures; }
+
+namespace handlers {
+
+env::Task<Result<net::Response>> show_info(Call& call) {
+  co_return json_response(200, json::value(info_object(call.services)));
+}
+
+env::Task<Result<net::Response>> show_consensus(Call& call) {
+  const std::string& what = call.argument("what");
+  const Services& services = call.services;
+  if (what == "id" || what == "leader" || what == "active") {
+    co_return json_response(200, quoted_json(services.facts.local_id));
+  }
+  if (what == "peers") {
+    json::array peers;
+    peers.push_back(node_info(services));
+    co_return json_response(200, json::value(std::move(peers)));
+  }
+  if (what == "state" || what == "fullstate")
+    co_return json_response(200, json::value(consensus_state(services)));
+  if (what == "introduction") co_return json_response(200, json::value(global_ha_state(services)));
+  co_return Error(ErrorCode::kNotFound, call.request.method, call.request.path, "", {"No route"});
+}
+
+env::Task<Result<net::Response>> fail_over_safe(Call&) { co_return json_response(200, std::string("false")); }
+
+}  // namespace handlers
+}  // namespace mullion::api

@@ -1,0 +1,17 @@
+// GET /info and the record `state` of the replication stream.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <string>
+
+#include "api/internal/call.h"
+
+namespace mullion::api {
+
+/// The whole Info object.
+boost::json::object info_object(const Services& services);
+/// manager::StateProvider: info without what changes with every object, components, preferences without
+/// secrets, parameters of profile `global`, plugins, licence.
+std::string state_text(const Services& services);
+
+}  // namespace mullion::api

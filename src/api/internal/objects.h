@@ -1,0 +1,55 @@
+// Reading and writing objects: what the routes of collections share.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "api/internal/call.h"
+
+namespace mullion::api {
+
+namespace json = boost::json;
+
+/// How one object is shown: slim=, params=, decode=.
+struct View {
+  bool slim_meta = false;
+  bool slim_params = false;
+  bool decode = false;
+  std::vector<std::string> params;  // empty: all
+  bool plain() const { return !slim_meta && !slim_params && !decode && params.empty(); }
+};
+View view_of(const Call& call);
+/// Appends the object as the client wants to see it.
+Result<void> append_shown(std::string& out, Services& services, const model::ObjectType& type,
+                          const Target& target, const View& view);
+
+/// Durable commit as a coroutine.
+env::Task<Result<store::Cursor>> commit(store::Store& store, store::Batch batch);
+
+/// The outcome of a write: what is stored now and the commit that holds it.
+struct Written {
+  Target target;
+  store::Cursor cursor;
+};
+
+/// Turns the object as shown into the wanted one. May run several times: other writers may come first.
+using Edit = std::function<Result<json::value>(const json::object& shown)>;
+
+/// Creates an own object.
+env::Task<Result<Written>> create_local(Call& call, json::value wanted);
+/// Changes the local object of `call.target.key` by `edit`, optimistically; an overwritable layered object
+/// gets an override. `action` is the event's: "update" or "save".
+env::Task<Result<Written>> update_local(Call& call, Edit edit, std::string action);
+env::Task<Result<Written>> remove_local(Call& call);
+
+/// Parses a body; the error names the collection.
+Result<json::value> parse_body(const Call& call);
+
+/// 16 characters of URL-safe base64, as token secrets have.
+std::string random_secret();
+
+/// JSON of an object at rest. Stored bytes are trusted; kCorrupt otherwise.
+Result<json::object> parse_stored(std::string_view body);
+
+}  // namespace mullion::api

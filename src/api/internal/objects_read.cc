@@ -1,0 +1,285 @@
+#include "api/internal/answers.h"
+#include "api/internal/handlers.h"
+#include "api/internal/hooks.h"
+#include "api/internal/objects.h"
+#include "api/internal/params.h"
+#include "api/internal/resolve.h"
+
+namespace mullion::api {
+namespace {
+
+/// Lists up to this many objects are answered as one sized body.
+constexpr size_t kSmallList = 256;
+constexpr size_t kPieceBytes = 128 * 1024;
+constexpr size_t kLargestPiece = 256 * 1024;
+
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> items;
+  while (!text.empty()) {
+    const size_t comma = text.find(',');
+    std::string_view item = text.substr(0, comma);
+    while (item.starts_with(' ')) item.remove_prefix(1);
+    while (item.ends_with(' ')) item.remove_suffix(1);
+    if (!item.empty()) items.emplace_back(item);
+    if (comma == std::string_view::npos) break;
+    text.remove_prefix(comma + 1);
+  }
+  return items;
+}
+
+/// The objects of a query as a JSON array, made piece by piece so that memory does not grow with the list.
+class ListBody final : public net::BodySource {
+ public:
+  ListBody(Services& services, const model::ObjectType& type, std::shared_ptr<const store::Snapshot> snapshot,
+           std::vector<store::ObjectRef> refs, View view)
+      : services_(services),
+        type_(type),
+        snapshot_(std::move(snapshot)),
+        refs_(std::move(refs)),
+        view_(std::move(view)) {}
+
+  env::Task<Result<std::string_view>> next() override {
+    if (offset_ == buffer_.size()) fill();
+    const std::string_view piece = std::string_view(buffer_).substr(offset_, kLargestPiece);
+    offset_ += piece.size();
+    co_return piece;
+  }
+
+  void fill() {
+    buffer_.clear();
+    offset_ = 0;
+    if (done_) return;
+    if (position_ == 0) buffer_ += '[';
+    while (position_ < refs_.size() && buffer_.size() < kPieceBytes) append(refs_[position_++]);
+    if (position_ < refs_.size()) return;
+    buffer_ += ']';
+    done_ = true;
+    snapshot_.reset();
+  }
+
+  std::string take_all() {
+    std::string all;
+    while (!done_) {
+      fill();
+      all += buffer_;
+    }
+    return all;
+  }
+
+ private:
+  void append(const store::ObjectRef& ref) {
+    Target target{ref.key, ref.owner, {}};
+    Result<std::string> body = snapshot_->get({std::string(type_.prefix), ref.owner, ref.key});
+    if (!body) return;
+    target.body = std::move(*body);
+    const size_t before = buffer_.size();
+    if (written_) buffer_ += ',';
+    if (append_shown(buffer_, services_, type_, target, view_)) {
+      written_ = true;
+    } else {
+      buffer_.resize(before);
+    }
+  }
+
+  Services& services_;
+  const model::ObjectType& type_;
+  std::shared_ptr<const store::Snapshot> snapshot_;
+  std::vector<store::ObjectRef> refs_;
+  View view_;
+  std::string buffer_;
+  size_t offset_ = 0;
+  size_t position_ = 0;
+  bool written_ = false;
+  bool done_ = false;
+};
+
+/// Absent when everything of the collection may be seen.
+store::VisibilityFilter visibility(const Call& call) {
+  const std::string prefix(call.type->prefix);
+  if (auth::covers(call.principal.claims, {prefix, "get", "*"})) return {};
+  return [claims = call.principal.claims, prefix](std::string_view key, std::string_view) {
+    return auth::covers(claims, {prefix, "get", std::string(key)});
+  };
+}
+
+Result<store::Query> query_of(const Call& call, const std::shared_ptr<const store::Snapshot>& snapshot) {
+  Result<store::Query> query = store::parse_query(call.type->prefix, call.request.query);
+  if (!query) {
+    Error error = query.error();
+    if (error.model.empty()) error.model = call.type->prefix;
+    error.type = "GET";
+    return error;
+  }
+  query->own_id = call.services.facts.id;
+  query->visible = visibility(call);
+  if (hooks_of(call.type->prefix).aggregates_params) query->param_resolver = aggregate_resolver(snapshot);
+  return query;
+}
+
+Result<store::QueryResult> run_query(const Call& call, const store::Snapshot& snapshot,
+                                     const store::Query& query) {
+  Result<store::QueryResult> result = snapshot.query(query);
+  if (result) return result;
+  Error error = result.error();
+  if (error.model.empty()) error.model = call.type->prefix;
+  error.type = "GET";
+  return error;
+}
+
+void add_counts(const store::QueryResult& result, net::Response& response) {
+  response.headers.set("X-DRP-LIST-TOTAL-COUNT", std::to_string(result.total));
+  response.headers.set("X-DRP-LIST-FILTER-COUNT", std::to_string(result.matching));
+}
+
+/// The wait that `Prefer: wait=DUR` asks for; zero when there is none.
+Result<env::Duration> wanted_wait(const Call& call) {
+  env::Duration wait{};
+  for (const std::string_view header : call.request.headers.get_all("Prefer")) {
+    const size_t found = header.find("wait=");
+    if (found == std::string_view::npos) continue;
+    std::string_view text = header.substr(found + 5);
+    text = text.substr(0, text.find_first_of(",; "));
+    if (!parse_duration(text, wait)) {
+      return Error(ErrorCode::kBadRequest, fmt::format("Prefer: wait={} is not a duration", text));
+    }
+  }
+  return std::min(wait, call.services.limits.longest_poll);
+}
+
+/// Holds the request until the object's ETag differs from the client's, or the wait ends.
+env::Task<Result<void>> long_poll(Call& call, std::string_view known) {
+  Result<env::Duration> wait = wanted_wait(call);
+  if (!wait) co_return wait.error();
+  const env::SteadyTime deadline = call.services.clock.steady() + *wait;
+  const std::shared_ptr<env::Signal> signal = call.services.events.watch(call.type->prefix, call.target.key);
+  while (true) {
+    const uint64_t seen = signal->version();
+    call.snapshot = call.services.store.snapshot();
+    Result<Target> target = resolve_object(call, *call.snapshot, call.requested_id());
+    if (!target) co_return target.error();
+    call.target = std::move(*target);
+    if (!etag_matches(known, etag_of(call.target.body))) co_return Result<void>{};
+    call.snapshot.reset();  // a view must not be held while waiting
+    const env::Duration left = deadline - call.services.clock.steady();
+    if (left <= env::Duration::zero()) co_return Result<void>{};
+    co_await signal->wait(seen, left);
+  }
+}
+
+}  // namespace
+
+View view_of(const Call& call) {
+  View view;
+  view.decode = call.flag("decode");
+  if (const auto slim = call.request.query_value("slim")) {
+    for (const std::string& field : split_list(*slim)) {
+      if (field == "Meta") view.slim_meta = true;
+      if (field == "Params") view.slim_params = true;
+    }
+  }
+  if (const auto params = call.request.query_value("params")) view.params = split_list(*params);
+  return view;
+}
+
+Result<json::object> parse_stored(std::string_view body) {
+  boost::system::error_code failure;
+  json::value value = json::parse(json::string_view(body), failure);
+  if (failure || !value.is_object()) return Error(ErrorCode::kCorrupt, "A stored object is not JSON");
+  return std::move(value.get_object());
+}
+
+Result<void> append_shown(std::string& out, Services& services, const model::ObjectType& type,
+                          const Target& target, const View& view) {
+  const bool with_endpoint = type.traits.has_endpoint;
+  if (view.plain()) {
+    if (with_endpoint) {
+      model::append_with_endpoint(out, target.body, services.endpoint_name(target.owner));
+    } else {
+      out += target.body;
+    }
+    return {};
+  }
+  Result<json::object> object = parse_stored(target.body);
+  if (!object) return object.error();
+  if (view.slim_meta && type.traits.has_meta) (*object)["Meta"] = json::object();
+  if (type.traits.has_params) {
+    json::value& params = (*object)["Params"];
+    if (!params.is_object()) params = json::object();
+    if (view.slim_params) params = json::object();
+    keep_params(params.get_object(), view.params);
+    if (view.decode && !store::is_remote(target.owner))
+      decode_params(services, type.prefix, target.key, params.get_object());
+  }
+  if (type.traits.has_partial && (view.slim_meta || view.slim_params)) (*object)["Partial"] = true;
+  if (with_endpoint) (*object)["Endpoint"] = services.endpoint_name(target.owner);
+  out += json::serialize(*object);
+  return {};
+}
+
+namespace handlers {
+
+env::Task<Result<net::Response>> list_objects(Call& call) {
+  std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
+  Result<store::Query> query = query_of(call, snapshot);
+  if (!query) co_return query.error();
+  Result<store::QueryResult> result = run_query(call, *snapshot, *query);
+  if (!result) co_return result.error();
+  net::Response response = json_response(200, std::string());
+  add_counts(*result, response);
+  Result<void> fresh = apply_freshness(call, result->owners, response);
+  if (!fresh) co_return fresh.error();
+  const bool small = result->refs.size() <= kSmallList;
+  auto body = std::make_unique<ListBody>(call.services, *call.type, std::move(snapshot),
+                                         std::move(result->refs), view_of(call));
+  if (small) {
+    response.body = body->take_all();
+  } else {
+    response.body = net::BodySourcePtr(std::move(body));
+  }
+  co_return response;
+}
+
+env::Task<Result<net::Response>> count_objects(Call& call) {
+  std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
+  Result<store::Query> query = query_of(call, snapshot);
+  if (!query) co_return query.error();
+  query->count_only = true;
+  Result<store::QueryResult> result = run_query(call, *snapshot, *query);
+  if (!result) co_return result.error();
+  net::Response response = json_response(200, std::string());
+  add_counts(*result, response);
+  Result<void> fresh = apply_freshness(call, result->owners, response);
+  if (!fresh) co_return fresh.error();
+  co_return response;
+}
+
+env::Task<Result<net::Response>> show_object(Call& call) {
+  const auto known = call.request.headers.get("If-None-Match");
+  if (known && etag_matches(*known, etag_of(call.target.body))) {
+    Result<void> waited = co_await long_poll(call, *known);
+    if (!waited) co_return waited.error();
+  }
+  net::Response response = json_response(200, std::string());
+  const std::string etag = etag_of(call.target.body);
+  response.headers.set("ETag", etag);
+  if (store::is_remote(call.target.owner)) {
+    std::vector<std::string> owners{call.target.owner};
+    Result<void> fresh = apply_freshness(call, owners, response);
+    if (!fresh) co_return fresh.error();
+  }
+  if (known && etag_matches(*known, etag)) {
+    response.status = 304;
+    co_return response;
+  }
+  std::string text;
+  if (call.flag("aggregate") && call.type->traits.has_params) {
+    call.target.body = with_aggregated_params(*call.type, *call.services.store.snapshot(), call.target);
+  }
+  Result<void> shown = append_shown(text, call.services, *call.type, call.target, view_of(call));
+  if (!shown) co_return shown.error();
+  response.body = std::move(text);
+  co_return response;
+}
+
+}  // namespace handlers
+}  // namespace mullion::api

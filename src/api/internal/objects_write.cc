@@ -1,0 +1,466 @@
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+
+#include "api/internal/answers.h"
+#include "api/internal/field_rights.h"
+#include "api/internal/handlers.h"
+#include "api/internal/hooks.h"
+#include "api/internal/objects.h"
+#include "api/internal/params.h"
+#include "api/internal/references.h"
+#include "api/internal/resolve.h"
+#include "env/random.h"
+
+namespace mullion::api {
+namespace {
+
+namespace asio = boost::asio;
+
+/// So often a write is tried again when others change the same object in between.
+constexpr int kMostAttempts = 64;
+
+class SnapshotLookup final : public model::Lookup {
+ public:
+  explicit SnapshotLookup(const store::Snapshot& snapshot) : snapshot_(snapshot) {}
+  std::optional<json::object> find(std::string_view type, std::string_view key) const override {
+    const std::optional<store::StoredObject> object = snapshot_.get_local(type, key);
+    if (!object) return std::nullopt;
+    Result<json::object> parsed = parse_stored(object->body);
+    if (!parsed) return std::nullopt;
+    return std::move(*parsed);
+  }
+  bool exists(std::string_view type, std::string_view key) const override {
+    return snapshot_.get_local(type, key).has_value();
+  }
+
+ private:
+  const store::Snapshot& snapshot_;
+};
+
+/// Names claimed for unique indexes; released when the write is over.
+class Claims {
+ public:
+  explicit Claims(ClaimedNames& names) : names_(names) {}
+  Claims(const Claims&) = delete;
+  Claims& operator=(const Claims&) = delete;
+  ~Claims() {
+    for (const std::string& name : held_) names_.release(name);
+  }
+  bool claim(std::string name) {
+    if (!names_.claim(name)) return false;
+    held_.push_back(std::move(name));
+    return true;
+  }
+
+ private:
+  ClaimedNames& names_;
+  std::vector<std::string> held_;
+};
+
+/// A write that is being prepared.
+struct Draft {
+  const json::object* before = nullptr;  // absent: creation
+  json::object object;
+  json::object secrets;
+  std::string key;
+  std::string body;
+};
+
+Error create_error(const Call& call, ErrorCode code, const std::string& key,
+                   std::vector<std::string> messages) {
+  return Error(code, "CREATE", std::string(call.type->prefix), key, std::move(messages));
+}
+
+Error validation_error(const Call& call, const std::string& key, std::vector<std::string> messages) {
+  return Error(ErrorCode::kInvalid, "ValidationError", std::string(call.type->prefix), key,
+               std::move(messages));
+}
+
+Error with_object(const Call& call, Error error) {
+  if (error.model.empty()) error.model = call.type->prefix;
+  if (error.key.empty() && call.arguments.has("prefix")) error.key = call.requested_id();
+  return error;
+}
+
+std::string text_member(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+bool bool_member(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+bool has_secret_fields(const model::ObjectType& type) {
+  return std::any_of(type.fields.begin(), type.fields.end(),
+                     [](const model::Field& field) { return field.secret; });
+}
+
+/// The private values of the object after this write, or absent when they stay as they are.
+std::optional<std::string> merged_secrets(const Call& call, const store::Snapshot& snapshot,
+                                          const Draft& draft) {
+  if (!has_secret_fields(*call.type)) return std::nullopt;
+  json::object secrets;
+  if (const std::optional<std::string> stored = snapshot.secret(call.type->prefix, draft.key)) {
+    Result<json::object> parsed = parse_stored(*stored);
+    if (parsed) secrets = std::move(*parsed);
+  }
+  bool changed = false;
+  for (const auto& [name, value] : draft.secrets) {
+    if (!value.is_string() || value.get_string().empty()) continue;
+    secrets[name] = value;
+    changed = true;
+  }
+  const model::Field* token_secret = call.type->find_field("Secret");
+  if (token_secret != nullptr && token_secret->secret && text_member(secrets, "Secret").empty()) {
+    secrets["Secret"] = random_secret();
+    changed = true;
+  }
+  if (!changed) return std::nullopt;
+  return json::serialize(secrets);
+}
+
+void fill_key(const Call& call, json::object& object) {
+  if (call.type->key_kind != "uuid") return;
+  json::value& key = object[call.type->key_field];
+  if (!key.is_string() || key.get_string().empty()) key = env::random_uuid();
+}
+
+/// Unique indexes besides the key: nobody else on this endpoint may have the value.
+Result<void> claim_unique(const Call& call, const store::Snapshot& snapshot, const Draft& draft,
+                          Claims& claims) {
+  for (const model::Index& index : call.type->indexes) {
+    if (!index.unique || index.path.starts_with('@') || index.path == call.type->key_field) continue;
+    const std::string value = text_member(draft.object, index.path);
+    if (value.empty() || (draft.before != nullptr && text_member(*draft.before, index.path) == value))
+      continue;
+    const auto taken = [&](const std::string& by) {
+      return Error(ErrorCode::kConflict, draft.before == nullptr ? "CREATE" : "ValidationError",
+                   std::string(call.type->prefix), draft.key,
+                   {fmt::format("{} {} is already used by {}", index.name, value, by)});
+    };
+    if (!claims.claim(fmt::format("{}\n{}\n{}", call.type->prefix, index.name, value)))
+      return taken("another request");
+    for (const store::ObjectRef& ref :
+         refs_by_index(call.services, snapshot, call.type->prefix, index.name, value, true)) {
+      if (ref.key != draft.key) return taken(ref.key);
+    }
+  }
+  return {};
+}
+
+/// From what the client wants to a body that may be stored.
+env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Draft& draft,
+                                 json::value wanted) {
+  if (!wanted.is_object()) {
+    co_return Error(ErrorCode::kBadRequest, "", std::string(call.type->prefix), "",
+                    {"The body is not a JSON object"});
+  }
+  if (draft.before == nullptr) fill_key(call, wanted.get_object());
+  draft.secrets = model::take_secrets(*call.type, wanted.get_object());
+  Result<json::object> normal = model::normalise(*call.type, std::move(wanted), draft.before);
+  if (!normal) co_return with_object(call, normal.error());
+  draft.object = std::move(*normal);
+  const TypeHooks& hooks = hooks_of(call.type->prefix);
+  if (draft.before == nullptr && hooks.on_create != nullptr) hooks.on_create(call.services, draft.object);
+  const std::string key = model::object_key(*call.type, draft.object);
+  if (draft.before == nullptr) {
+    if (key.empty()) co_return create_error(call, ErrorCode::kBadRequest, "", {"Empty key not allowed"});
+    draft.key = key;
+  } else if (key != draft.key) {
+    co_return object_error(call, ErrorCode::kBadRequest,
+                           {fmt::format("Key change from {} to {} is not allowed", draft.key, key)});
+  }
+  if (call.type->traits.has_params) {
+    Result<void> sealed =
+        co_await prepare_params(call.services, snapshot, *call.type, draft.key, draft.object, draft.before);
+    if (!sealed) co_return with_object(call, sealed.error());
+  }
+  co_return Result<void>{};
+}
+
+/// Rules that need other objects; fills draft.body.
+Result<void> check(const Call& call, const store::Snapshot& snapshot, Draft& draft) {
+  const SnapshotLookup lookup(snapshot);
+  model::Verdict verdict =
+      model::validate(*call.type, draft.object, draft.before, lookup, call.flag("force"));
+  if (!verdict.invalid.empty()) return validation_error(call, draft.key, std::move(verdict.invalid));
+  draft.body = model::canonical_body(*call.type, draft.object);
+  return {};
+}
+
+Error read_only_error(const Call& call, const std::string& key) {
+  return object_error(call, ErrorCode::kInvalid, {"readonly: " + key});
+}
+
+/// The local object as the writable layer will take it over: an override starts without the marks of its
+/// layer.
+Result<json::object> base_of(const Call& call, const Target& target) {
+  Result<json::object> object = parse_stored(target.body);
+  if (!object || target.owner == store::kOwn) return object;
+  if (call.services.layers.read_only_layer(call.type->prefix, target.key))
+    return read_only_error(call, target.key);
+  if (call.type->traits.has_read_only) (*object)["ReadOnly"] = false;
+  if (call.type->traits.has_bundle) (*object)["Bundle"] = "";
+  return object;
+}
+
+store::Batch batch_for(const Call& call, const Draft& draft, const Target* before, std::string action) {
+  store::Batch batch;
+  store::Change change;
+  change.id = {std::string(call.type->prefix), std::string(store::kOwn), draft.key};
+  change.body = draft.body;
+  change.expect = store::Expect::kAbsent;
+  if (before != nullptr && before->owner == store::kOwn) {
+    change.expect = store::Expect::kSame;
+    change.expected_hash = hash128(before->body);
+  }
+  batch.changes.push_back(std::move(change));
+  batch.principal = call.principal.audit_name();
+  batch.update_action = std::move(action);
+  return batch;
+}
+
+Error commit_error(const Call& call, Error error, const std::string& key) {
+  if (error.model.empty()) error.model = call.type->prefix;
+  if (error.key.empty()) error.key = key;
+  return error;
+}
+
+bool locked_before_and_after(const Draft& draft) {
+  return bool_member(*draft.before, "Locked") && bool_member(draft.object, "Locked");
+}
+
+/// One attempt; kConflict of the store comes back as absent and is tried again.
+env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit& edit,
+                                                         const std::string& action) {
+  using Outcome = Result<std::optional<Written>>;
+  std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
+  std::optional<store::StoredObject> stored = snapshot->get_local(call.type->prefix, call.target.key);
+  if (!stored) co_return Outcome(object_error(call, ErrorCode::kNotFound, {"Not Found"}));
+  const Target current{stored->id.key, stored->id.owner, std::move(stored->body)};
+  Result<json::object> base = base_of(call, current);
+  if (!base) co_return Outcome(base.error());
+  json::object shown = *base;
+  if (call.type->traits.has_endpoint) shown["Endpoint"] = call.services.endpoint_name(current.owner);
+  Result<json::value> wanted = edit(shown);
+  if (!wanted) co_return Outcome(with_object(call, wanted.error()));
+  Draft draft;
+  draft.before = &*base;
+  draft.key = current.key;
+  Result<void> completed = co_await complete(call, *snapshot, draft, std::move(*wanted));
+  if (!completed) co_return Outcome(completed.error());
+  if (!call.right_covered) {
+    Result<void> allowed = authorise_fields(call, *base, draft.object);
+    if (!allowed) co_return Outcome(allowed.error());
+  }
+  if (locked_before_and_after(draft)) co_return Outcome(object_error(call, ErrorCode::kLocked, {"Locked"}));
+  Result<void> valid = check(call, *snapshot, draft);
+  if (!valid) co_return Outcome(valid.error());
+  Claims claims(call.services.claimed);
+  Result<void> unique = claim_unique(call, *snapshot, draft, claims);
+  if (!unique) co_return Outcome(unique.error());
+  std::optional<std::string> secrets;
+  if (!draft.secrets.empty()) secrets = merged_secrets(call, *snapshot, draft);
+  Written written{{draft.key, std::string(store::kOwn), draft.body}, snapshot->cursor()};
+  if (draft.body == current.body && current.owner == store::kOwn && !secrets) {
+    co_return Outcome(std::optional<Written>(std::move(written)));
+  }
+  store::Batch batch = batch_for(call, draft, &current, action);
+  if (secrets) batch.secrets.push_back({std::string(call.type->prefix), draft.key, secrets});
+  snapshot.reset();
+  Result<store::Cursor> cursor = co_await commit(call.services.store, std::move(batch));
+  if (!cursor && cursor.error().code == ErrorCode::kConflict) co_return Outcome(std::optional<Written>());
+  if (!cursor) co_return Outcome(commit_error(call, cursor.error(), draft.key));
+  const TypeHooks& hooks = hooks_of(call.type->prefix);
+  if (secrets && hooks.on_secrets_changed != nullptr) hooks.on_secrets_changed(call.services, draft.key);
+  written.cursor = *cursor;
+  co_return Outcome(std::optional<Written>(std::move(written)));
+}
+
+net::Response written_response(const Call& call, int status, const Written& written) {
+  std::string text;
+  if (call.type->traits.has_endpoint) {
+    model::append_with_endpoint(text, written.target.body, call.services.endpoint_name(written.target.owner));
+  } else {
+    text = written.target.body;
+  }
+  net::Response response = json_response(status, std::move(text));
+  response.headers.set("ETag", etag_of(written.target.body));
+  add_commit_header(call, written.cursor, response);
+  return response;
+}
+
+std::vector<std::string> reasons_to_keep(const Call& call, const store::Snapshot& snapshot,
+                                         const json::object& object) {
+  std::vector<std::string> reasons;
+  const TypeHooks& hooks = hooks_of(call.type->prefix);
+  if (hooks.in_use != nullptr) reasons = hooks.in_use(call.services, snapshot, object);
+  std::vector<std::string> referrers =
+      references_to(call.services, snapshot, call.type->prefix, call.target.key);
+  reasons.insert(reasons.end(), referrers.begin(), referrers.end());
+  return reasons;
+}
+
+store::Batch removal_batch(const Call& call, const Target& current) {
+  store::Batch batch;
+  store::Change change;
+  change.id = {std::string(call.type->prefix), std::string(store::kOwn), current.key};
+  change.expect = store::Expect::kSame;
+  change.expected_hash = hash128(current.body);
+  batch.changes.push_back(std::move(change));
+  batch.principal = call.principal.audit_name();
+  if (has_secret_fields(*call.type)) {
+    batch.secrets.push_back({std::string(call.type->prefix), current.key, std::nullopt});
+  }
+  if (call.type->traits.has_params) {
+    batch.secrets.push_back({"box-keys", fmt::format("{}/{}", call.type->prefix, current.key), std::nullopt});
+  }
+  return batch;
+}
+
+}  // namespace
+
+std::string random_secret() {
+  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  std::array<unsigned char, 16> bytes{};
+  env::secure_random(bytes);
+  std::string out;
+  for (const unsigned char byte : bytes) out += kAlphabet[byte & 63];
+  return out;
+}
+
+env::Task<Result<store::Cursor>> commit(store::Store& store, store::Batch batch) {
+  auto outcome = std::make_shared<std::optional<Result<store::Cursor>>>();
+  auto start = [&store, &batch, outcome](auto handler) {
+    // The store keeps its callback in a std::function, which must be copyable; the handler is not.
+    auto kept = std::make_shared<decltype(handler)>(std::move(handler));
+    store.commit(std::move(batch), [kept, outcome](Result<store::Cursor> cursor) {
+      *outcome = std::move(cursor);
+      const auto executor = asio::get_associated_executor(*kept);
+      asio::post(executor, [kept] { (*kept)(); });
+    });
+  };
+  co_await asio::async_initiate<decltype(asio::use_awaitable), void()>(std::move(start), asio::use_awaitable);
+  co_return std::move(**outcome);
+}
+
+Result<json::value> parse_body(const Call& call) {
+  Result<json::value> value = model::parse_json(call.body, call.services.limits.json_depth);
+  if (value) return value;
+  Error error = value.error();
+  if (call.type != nullptr && error.model.empty()) error.model = call.type->prefix;
+  return error;
+}
+
+env::Task<Result<Written>> create_local(Call& call, json::value wanted) {
+  std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
+  Draft draft;
+  Result<void> completed = co_await complete(call, *snapshot, draft, std::move(wanted));
+  if (!completed) co_return completed.error();
+  if (snapshot->get_local(call.type->prefix, draft.key)) {
+    co_return create_error(call, ErrorCode::kConflict, draft.key, {"already exists"});
+  }
+  Result<void> valid = check(call, *snapshot, draft);
+  if (!valid) co_return valid.error();
+  Claims claims(call.services.claimed);
+  Result<void> unique = claim_unique(call, *snapshot, draft, claims);
+  if (!unique) co_return unique.error();
+  store::Batch batch = batch_for(call, draft, nullptr, "update");
+  if (std::optional<std::string> secrets = merged_secrets(call, *snapshot, draft)) {
+    batch.secrets.push_back({std::string(call.type->prefix), draft.key, std::move(secrets)});
+  }
+  snapshot.reset();
+  Result<store::Cursor> cursor = co_await commit(call.services.store, std::move(batch));
+  if (!cursor && cursor.error().code == ErrorCode::kConflict) {
+    co_return create_error(call, ErrorCode::kConflict, draft.key, {"already exists"});
+  }
+  if (!cursor) co_return commit_error(call, cursor.error(), draft.key);
+  co_return Written{{draft.key, std::string(store::kOwn), std::move(draft.body)}, *cursor};
+}
+
+env::Task<Result<Written>> update_local(Call& call, Edit edit, std::string action) {
+  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
+    Result<std::optional<Written>> outcome = co_await attempt_update(call, edit, action);
+    if (!outcome) co_return outcome.error();
+    if (*outcome) co_return std::move(**outcome);
+  }
+  co_return object_error(call, ErrorCode::kConflict, {"Too many others change this object at the same time"});
+}
+
+env::Task<Result<Written>> remove_local(Call& call) {
+  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
+    std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
+    std::optional<store::StoredObject> stored = snapshot->get_local(call.type->prefix, call.target.key);
+    if (!stored) co_return object_error(call, ErrorCode::kNotFound, {"Not Found"});
+    const Target current{stored->id.key, stored->id.owner, std::move(stored->body)};
+    if (current.owner != store::kOwn) {
+      co_return Error(ErrorCode::kInvalid, "readonly: " + current.key);
+    }
+    Result<json::object> object = parse_stored(current.body);
+    if (!object) co_return object.error();
+    if (bool_member(*object, "Locked")) co_return object_error(call, ErrorCode::kLocked, {"Locked"});
+    std::vector<std::string> reasons = reasons_to_keep(call, *snapshot, *object);
+    if (!reasons.empty()) {
+      co_return Error(ErrorCode::kConflict, "StillInUseError", std::string(call.type->prefix), current.key,
+                      std::move(reasons));
+    }
+    snapshot.reset();
+    store::Batch batch = removal_batch(call, current);
+    Result<store::Cursor> cursor = co_await commit(call.services.store, std::move(batch));
+    if (!cursor && cursor.error().code == ErrorCode::kConflict) continue;
+    if (!cursor) co_return commit_error(call, cursor.error(), current.key);
+    const TypeHooks& hooks = hooks_of(call.type->prefix);
+    if (hooks.on_secrets_changed != nullptr) hooks.on_secrets_changed(call.services, current.key);
+    co_return Written{current, *cursor};
+  }
+  co_return object_error(call, ErrorCode::kConflict, {"Too many others change this object at the same time"});
+}
+
+namespace handlers {
+
+env::Task<Result<net::Response>> create_object(Call& call) {
+  Result<json::value> wanted = parse_body(call);
+  if (!wanted) co_return wanted.error();
+  Result<Written> written = co_await create_local(call, std::move(*wanted));
+  if (!written) co_return written.error();
+  co_return written_response(call, 201, *written);
+}
+
+env::Task<Result<net::Response>> replace_object(Call& call) {
+  Result<json::value> wanted = parse_body(call);
+  if (!wanted) co_return wanted.error();
+  if (!wanted->is_object()) {
+    co_return object_error(call, ErrorCode::kBadRequest, {"The body is not a JSON object"});
+  }
+  Edit edit = [value = std::move(*wanted), type = call.type, key = call.target.key](const json::object&) {
+    json::value copy = value;
+    json::value& named = copy.get_object()[type->key_field];
+    if (named.is_null() || (named.is_string() && named.get_string().empty())) named = key;
+    return Result<json::value>(std::move(copy));
+  };
+  Result<Written> written = co_await update_local(call, std::move(edit), "update");
+  if (!written) co_return written.error();
+  co_return written_response(call, 200, *written);
+}
+
+env::Task<Result<net::Response>> patch_object(Call& call) {
+  Result<json::value> patch = parse_body(call);
+  if (!patch) co_return patch.error();
+  Edit edit = [operations = std::move(*patch)](const json::object& shown) {
+    return model::apply_patch(json::value(shown), operations);
+  };
+  Result<Written> written = co_await update_local(call, std::move(edit), "update");
+  if (!written) co_return written.error();
+  co_return written_response(call, 200, *written);
+}
+
+env::Task<Result<net::Response>> remove_object(Call& call) {
+  Result<Written> written = co_await remove_local(call);
+  if (!written) co_return written.error();
+  co_return written_response(call, 200, *written);
+}
+
+}  // namespace handlers
+}  // namespace mullion::api

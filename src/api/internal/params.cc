@@ -1,0 +1,413 @@
+#include "api/internal/params.h"
+
+#include <set>
+
+#include "api/internal/answers.h"
+#include "api/internal/handlers.h"
+#include "api/internal/objects.h"
+#include "model/index_value.h"
+
+namespace mullion::api {
+namespace {
+
+/// Profiles within profiles are followed so deep.
+constexpr int kDeepestProfiles = 16;
+
+struct ParamRule {
+  bool secure = false;
+  json::value schema;
+};
+
+std::optional<ParamRule> rule_of(const store::Snapshot& snapshot, std::string_view name) {
+  const std::optional<store::StoredObject> stored = snapshot.get_local("params", name);
+  if (!stored) return std::nullopt;
+  Result<json::object> param = parse_stored(stored->body);
+  if (!param) return std::nullopt;
+  ParamRule rule;
+  if (const json::value* secure = param->if_contains("Secure"))
+    rule.secure = secure->is_bool() && secure->get_bool();
+  if (const json::value* schema = param->if_contains("Schema")) rule.schema = *schema;
+  return rule;
+}
+
+const json::object* object_member(const json::object* object, std::string_view name) {
+  if (object == nullptr) return nullptr;
+  const json::value* value = object->if_contains(name);
+  return value != nullptr && value->is_object() ? &value->get_object() : nullptr;
+}
+
+std::string bad_value(std::string_view name, const json::value& value, std::string_view reason) {
+  return fmt::format("Key '{}': invalid val '{}': : {}", name, json::serialize(value), reason);
+}
+
+void check_value(std::string_view name, const ParamRule& rule, const json::value& value,
+                 const json::value& shown, std::vector<std::string>& problems) {
+  if (!rule.schema.is_object() || rule.schema.get_object().empty()) return;
+  Result<void> valid = model::check_schema(rule.schema, value);
+  if (valid) return;
+  for (const std::string& reason : valid.error().messages) problems.push_back(bad_value(name, shown, reason));
+}
+
+/// A sealed or to be sealed value.
+Result<json::value> seal_value(const auth::KeyPair& pair, std::string_view name, const ParamRule& rule,
+                               const json::value& value, std::vector<std::string>& problems) {
+  const std::string text = json::serialize(value);
+  if (auth::is_secure_data(text)) {
+    Result<std::string> clear = auth::open_sealed(pair, text);
+    if (!clear) return clear.error();
+    boost::system::error_code failure;
+    const json::value opened = json::parse(*clear, failure);
+    if (failure) return Error(ErrorCode::kInvalid, "SecureData corrupted");
+    check_value(name, rule, opened, json::value("sealed"), problems);
+    return value;
+  }
+  check_value(name, rule, value, json::value("secure"), problems);
+  return json::parse(auth::seal(pair.public_key, text));
+}
+
+std::vector<std::string> string_list(const json::object& object, std::string_view name) {
+  std::vector<std::string> items;
+  const json::value* value = object.if_contains(name);
+  if (value == nullptr || !value->is_array()) return items;
+  for (const json::value& item : value->get_array()) {
+    if (item.is_string()) items.emplace_back(item.get_string());
+  }
+  return items;
+}
+
+std::string string_of(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+/// Collects parameters level by level; what is already there wins.
+class Aggregator {
+ public:
+  Aggregator(const store::Snapshot& snapshot, std::string_view owner) : snapshot_(snapshot), owner_(owner) {}
+
+  void add_params(const json::object& object) {
+    const json::object* params = object_member(&object, "Params");
+    if (params == nullptr) return;
+    for (const auto& [name, value] : *params) result.emplace(name, value);
+  }
+  void add_profiles(const json::object& object, int depth = 0) {
+    if (depth > kDeepestProfiles) return;
+    for (const std::string& name : string_list(object, "Profiles")) add_profile(name, depth);
+  }
+  void add_profile(const std::string& name, int depth = 0) {
+    if (!seen_.insert(name).second) return;
+    const std::optional<json::object> profile = find("profiles", name);
+    if (!profile) return;
+    add_params(*profile);
+    add_profiles(*profile, depth + 1);
+  }
+  void add_stage(const std::string& name) {
+    if (name.empty()) return;
+    const std::optional<json::object> stage = find("stages", name);
+    if (!stage) return;
+    add_params(*stage);
+    add_profiles(*stage);
+  }
+
+  json::object result;
+
+ private:
+  std::optional<json::object> find(std::string_view type, const std::string& key) const {
+    std::optional<std::string> body;
+    if (store::is_remote(owner_)) {
+      Result<std::string> remote = snapshot_.get({std::string(type), owner_, key});
+      if (remote) body = std::move(*remote);
+    }
+    if (!body) {
+      if (std::optional<store::StoredObject> local = snapshot_.get_local(type, key))
+        body = std::move(local->body);
+    }
+    if (!body) return std::nullopt;
+    Result<json::object> parsed = parse_stored(*body);
+    if (!parsed) return std::nullopt;
+    return std::move(*parsed);
+  }
+
+  const store::Snapshot& snapshot_;
+  std::string owner_;
+  std::set<std::string> seen_;
+};
+
+json::value default_of(const store::Snapshot& snapshot, std::string_view name) {
+  const std::optional<ParamRule> rule = rule_of(snapshot, name);
+  if (!rule || !rule->schema.is_object()) return nullptr;
+  const json::value* value = rule->schema.get_object().if_contains("default");
+  return value == nullptr ? json::value() : *value;
+}
+
+/// Answer of a write to parameters: the Params of the stored object.
+Result<json::object> params_of(const std::string& body) {
+  Result<json::object> object = parse_stored(body);
+  if (!object) return object;
+  const json::object* params = object_member(&*object, "Params");
+  return params == nullptr ? json::object() : *params;
+}
+
+Result<net::Response> params_response(const Call& call, const Written& written) {
+  Result<json::object> params = params_of(written.target.body);
+  if (!params) return params.error();
+  net::Response response = json_response(200, json::value(std::move(*params)));
+  add_commit_header(call, written.cursor, response);
+  return response;
+}
+
+/// An Edit of the Params member alone.
+Edit edit_params(std::function<Result<json::value>(const json::object& params)> change) {
+  return [change = std::move(change)](const json::object& shown) -> Result<json::value> {
+    json::object copy = shown;
+    const json::object* params = object_member(&shown, "Params");
+    Result<json::value> wanted = change(params == nullptr ? json::object() : *params);
+    if (!wanted) return wanted;
+    if (!wanted->is_object()) return Error(ErrorCode::kBadRequest, "Params must be a JSON object");
+    copy["Params"] = std::move(*wanted);
+    return json::value(std::move(copy));
+  };
+}
+
+Result<json::object> wanted_params(Call& call) {
+  Result<json::object> object = parse_stored(call.target.body);
+  if (!object) return object;
+  json::object params;
+  if (call.flag("aggregate")) {
+    params = aggregated_params(*call.type, *call.snapshot, *object, call.target.owner);
+  } else if (const json::object* own = object_member(&*object, "Params")) {
+    params = *own;
+  }
+  if (call.flag("decode")) decode_params(call.services, call.type->prefix, call.target.key, params);
+  return params;
+}
+
+Result<void> add_age(Call& call, net::Response& response) {
+  if (!store::is_remote(call.target.owner)) return {};
+  return apply_freshness(call, {call.target.owner}, response);
+}
+
+}  // namespace
+
+env::Task<Result<void>> prepare_params(Services& services, const store::Snapshot& snapshot,
+                                       const model::ObjectType& type, std::string key, json::object& object,
+                                       const json::object* before) {
+  json::value* params = object.if_contains("Params");
+  if (params == nullptr || !params->is_object()) co_return Result<void>{};
+  const json::object* old_params = object_member(before, "Params");
+  std::vector<std::string> problems;
+  std::optional<auth::KeyPair> pair;
+  for (auto& member : params->get_object()) {
+    const std::string name(member.key());
+    const json::value* old_value = old_params == nullptr ? nullptr : old_params->if_contains(name);
+    if (old_value != nullptr && *old_value == member.value()) continue;
+    const std::optional<ParamRule> rule = rule_of(snapshot, name);
+    if (!rule) continue;
+    if (!rule->secure) {
+      check_value(name, *rule, member.value(), member.value(), problems);
+      continue;
+    }
+    if (!pair) {
+      std::optional<Result<auth::KeyPair>> made;
+      co_await env::run_blocking([&] { made = auth::object_key_pair(services.store, type.prefix, key); });
+      if (!*made) co_return made->error();
+      pair = std::move(**made);
+    }
+    Result<json::value> sealed = seal_value(*pair, name, *rule, member.value(), problems);
+    if (!sealed) co_return sealed.error();
+    member.value() = std::move(*sealed);
+  }
+  if (problems.empty()) co_return Result<void>{};
+  co_return Error(ErrorCode::kInvalid, "", "", "", std::move(problems));
+}
+
+void keep_params(json::object& params, const std::vector<std::string>& names) {
+  if (names.empty()) return;
+  json::object kept;
+  for (const std::string& name : names) {
+    if (const json::value* value = params.if_contains(name)) kept[name] = *value;
+  }
+  params = std::move(kept);
+}
+
+void decode_params(Services& services, std::string_view prefix, const std::string& key,
+                   json::object& params) {
+  std::optional<Result<auth::KeyPair>> pair;
+  for (auto& member : params) {
+    if (!member.value().is_object()) continue;
+    const std::string text = json::serialize(member.value());
+    if (!auth::is_secure_data(text)) continue;
+    if (!pair) pair = auth::object_key_pair(services.store, prefix, key);
+    if (!*pair) return;
+    Result<std::string> clear = auth::open_sealed(**pair, text);
+    if (!clear) continue;
+    boost::system::error_code failure;
+    json::value value = json::parse(*clear, failure);
+    if (!failure) member.value() = std::move(value);
+  }
+}
+
+json::object aggregated_params(const model::ObjectType& type, const store::Snapshot& snapshot,
+                               const json::object& object, std::string_view owner) {
+  Aggregator aggregator(snapshot, owner);
+  aggregator.add_params(object);
+  aggregator.add_profiles(object);
+  if (type.find_field("Stage") != nullptr && type.traits.has_params)
+    aggregator.add_stage(string_of(object, "Stage"));
+  aggregator.add_profile("global");
+  return std::move(aggregator.result);
+}
+
+std::string with_aggregated_params(const model::ObjectType& type, const store::Snapshot& snapshot,
+                                   const Target& target) {
+  Result<json::object> object = parse_stored(target.body);
+  if (!object) return target.body;
+  (*object)["Params"] = aggregated_params(type, snapshot, *object, target.owner);
+  return json::serialize(*object);
+}
+
+store::ParamResolver aggregate_resolver(std::shared_ptr<const store::Snapshot> snapshot) {
+  return [snapshot = std::move(snapshot)](std::string_view body,
+                                          std::string_view parameter) -> std::optional<std::string> {
+    const std::string_view own = model::raw_param(body, parameter);
+    if (!own.empty()) return std::string(own);
+    Result<json::object> object = parse_stored(body);
+    if (!object) return std::nullopt;
+    Aggregator aggregator(*snapshot, store::kOwn);
+    aggregator.add_profiles(*object);
+    aggregator.add_stage(string_of(*object, "Stage"));
+    aggregator.add_profile("global");
+    if (const json::value* value = aggregator.result.if_contains(parameter)) return json::serialize(*value);
+    const json::value fallback = default_of(*snapshot, parameter);
+    if (fallback.is_null()) return std::nullopt;
+    return json::serialize(fallback);
+  };
+}
+
+namespace handlers {
+
+env::Task<Result<net::Response>> list_params(Call& call) {
+  Result<json::object> params = wanted_params(call);
+  if (!params) co_return params.error();
+  keep_params(*params, view_of(call).params);
+  net::Response response = json_response(200, json::value(std::move(*params)));
+  Result<void> fresh = add_age(call, response);
+  if (!fresh) co_return fresh.error();
+  co_return response;
+}
+
+env::Task<Result<net::Response>> show_param(Call& call) {
+  const std::string& name = call.argument("rest");
+  Result<json::object> params = wanted_params(call);
+  if (!params) co_return params.error();
+  json::value shown;
+  if (const json::value* value = params->if_contains(name))
+    shown = *value;
+  else if (call.flag("aggregate"))
+    shown = default_of(*call.snapshot, name);
+  net::Response response = json_response(200, shown);
+  Result<void> fresh = add_age(call, response);
+  if (!fresh) co_return fresh.error();
+  co_return response;
+}
+
+env::Task<Result<net::Response>> replace_params(Call& call) {
+  Result<json::value> wanted = parse_body(call);
+  if (!wanted) co_return wanted.error();
+  Edit edit =
+      edit_params([value = std::move(*wanted)](const json::object&) { return Result<json::value>(value); });
+  Result<Written> written = co_await update_local(call, std::move(edit), "save");
+  if (!written) co_return written.error();
+  co_return params_response(call, *written);
+}
+
+env::Task<Result<net::Response>> patch_params(Call& call) {
+  Result<json::value> patch = parse_body(call);
+  if (!patch) co_return patch.error();
+  Edit edit = edit_params([operations = std::move(*patch)](const json::object& params) {
+    return model::apply_patch(json::value(params), operations);
+  });
+  Result<Written> written = co_await update_local(call, std::move(edit), "save");
+  if (!written) co_return written.error();
+  co_return params_response(call, *written);
+}
+
+env::Task<Result<net::Response>> set_param(Call& call) {
+  Result<json::value> value = parse_body(call);
+  if (!value) co_return value.error();
+  const std::string name = call.argument("rest");
+  Edit edit = edit_params([name, value = std::move(*value)](const json::object& params) {
+    json::object changed = params;
+    changed[name] = value;
+    return Result<json::value>(json::value(std::move(changed)));
+  });
+  Result<Written> written = co_await update_local(call, std::move(edit), "save");
+  if (!written) co_return written.error();
+  Result<json::object> params = params_of(written->target.body);
+  if (!params) co_return params.error();
+  const json::value* stored = params->if_contains(name);
+  net::Response response = json_response(200, stored == nullptr ? json::value() : *stored);
+  add_commit_header(call, written->cursor, response);
+  co_return response;
+}
+
+env::Task<Result<net::Response>> remove_param(Call& call) {
+  const std::string name = call.argument("rest");
+  auto removed = std::make_shared<json::value>();
+  Edit edit = edit_params([name, removed](const json::object& params) -> Result<json::value> {
+    json::object changed = params;
+    const json::value* value = changed.if_contains(name);
+    if (value == nullptr) return Error(ErrorCode::kNotFound, "", "params", name, {"Not Found"});
+    *removed = *value;
+    changed.erase(name);
+    return json::value(std::move(changed));
+  });
+  Result<Written> written = co_await update_local(call, std::move(edit), "save");
+  if (!written) co_return written.error();
+  net::Response response = json_response(200, *removed);
+  add_commit_header(call, written->cursor, response);
+  co_return response;
+}
+
+env::Task<Result<net::Response>> show_public_key(Call& call) {
+  std::optional<Result<auth::KeyPair>> pair;
+  co_await env::run_blocking(
+      [&] { pair = auth::object_key_pair(call.services.store, call.type->prefix, call.target.key); });
+  if (!*pair) co_return pair->error();
+  co_return json_response(200, quoted_json(base64_encode((*pair)->public_key)));
+}
+
+env::Task<Result<net::Response>> show_meta(Call& call) {
+  Result<json::object> object = parse_stored(call.target.body);
+  if (!object) co_return object.error();
+  const json::object* meta = object_member(&*object, "Meta");
+  net::Response response = json_response(200, json::value(meta == nullptr ? json::object() : *meta));
+  Result<void> fresh = add_age(call, response);
+  if (!fresh) co_return fresh.error();
+  co_return response;
+}
+
+env::Task<Result<net::Response>> patch_meta(Call& call) {
+  Result<json::value> patch = parse_body(call);
+  if (!patch) co_return patch.error();
+  Edit edit = [operations = std::move(*patch)](const json::object& shown) -> Result<json::value> {
+    const json::object* meta = object_member(&shown, "Meta");
+    Result<json::value> wanted =
+        model::apply_patch(json::value(meta == nullptr ? json::object() : *meta), operations);
+    if (!wanted) return wanted;
+    json::object copy = shown;
+    copy["Meta"] = std::move(*wanted);
+    return json::value(std::move(copy));
+  };
+  Result<Written> written = co_await update_local(call, std::move(edit), "save");
+  if (!written) co_return written.error();
+  Result<json::object> object = parse_stored(written->target.body);
+  if (!object) co_return object.error();
+  const json::object* meta = object_member(&*object, "Meta");
+  net::Response response = json_response(200, json::value(meta == nullptr ? json::object() : *meta));
+  add_commit_header(call, written->cursor, response);
+  co_return response;
+}
+
+}  // namespace handlers
+}  // namespace mullion::api

@@ -1,0 +1,35 @@
+// Parameters of objects: schemas, sealing of secure values, aggregation.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/internal/call.h"
+
+namespace mullion::api {
+
+/// Checks every changed parameter of `object` against its Param schema and seals clear values of secure ones.
+/// kInvalid with one message per bad value.
+env::Task<Result<void>> prepare_params(Services& services, const store::Snapshot& snapshot,
+                                       const model::ObjectType& type, std::string key,
+                                       boost::json::object& object, const boost::json::object* before);
+
+/// Leaves only `names`; all when empty.
+void keep_params(boost::json::object& params, const std::vector<std::string>& names);
+/// Opens every sealed value with the object's key; values that cannot be opened stay sealed.
+void decode_params(Services& services, std::string_view prefix, const std::string& key,
+                   boost::json::object& params);
+
+/// Params of the object and of everything it takes parameters from, nearest first wins. Objects of a remote
+/// owner take that owner's profiles, then local ones.
+boost::json::object aggregated_params(const model::ObjectType& type, const store::Snapshot& snapshot,
+                                      const boost::json::object& object, std::string_view owner);
+/// The stored body with aggregated Params.
+std::string with_aggregated_params(const model::ObjectType& type, const store::Snapshot& snapshot,
+                                   const Target& target);
+/// For filters: the aggregated value, or the default of the Param.
+store::ParamResolver aggregate_resolver(std::shared_ptr<const store::Snapshot> snapshot);
+
+}  // namespace mullion::api

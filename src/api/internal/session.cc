@@ -1,0 +1,137 @@
+// Tokens and passwords.
+#include "api/internal/answers.h"
+#include "api/internal/handlers.h"
+#include "api/internal/info.h"
+#include "api/internal/objects.h"
+#include "api/internal/resolve.h"
+
+namespace mullion::api {
+namespace {
+
+Error missing(const Call& call, std::string_view prefix) {
+  return Error(ErrorCode::kNotFound, "", std::string(prefix), call.requested_id(), {"Not Found"});
+}
+
+std::string query_text(const Call& call, std::string_view name) {
+  return std::string(call.request.query_value(name).value_or(""));
+}
+
+std::vector<std::string> comma_list(std::string_view text) {
+  std::vector<std::string> items;
+  while (!text.empty()) {
+    const size_t comma = text.find(',');
+    if (comma != 0) items.emplace_back(text.substr(0, comma));
+    if (comma == std::string_view::npos) break;
+    text.remove_prefix(comma + 1);
+  }
+  return items;
+}
+
+Result<net::Response> token_response(Call& call, const auth::TokenRequest& wanted) {
+  Result<std::string> token = call.services.authenticator.make_token(wanted);
+  if (!token) return token.error();
+  json::object body;
+  body["Token"] = *token;
+  body["Info"] = info_object(call.services);
+  return json_response(200, json::value(std::move(body)));
+}
+
+Result<env::Duration> wanted_ttl(const Call& call, std::string_view prefix) {
+  const std::string text = query_text(call, "ttl");
+  if (text.empty()) return env::Duration(std::chrono::seconds(600));
+  Result<env::Duration> ttl = auth::parse_ttl(text);
+  if (ttl) return ttl;
+  Error error = ttl.error();
+  error.model = prefix;
+  error.key = call.requested_id();
+  return error;
+}
+
+std::string grantor_of(const Call& call) {
+  return call.principal.user.empty() ? "system" : call.principal.user;
+}
+
+std::optional<auth::Claim> wanted_claim(const Call& call) {
+  const std::string scope = query_text(call, "scope");
+  const std::string action = query_text(call, "action");
+  const std::string specific = query_text(call, "specific");
+  if (scope.empty() && action.empty() && specific.empty()) return std::nullopt;
+  const auto or_any = [](const std::string& text) {
+    return text.empty() || text == "all" ? std::string("*") : text;
+  };
+  return auth::Claim{or_any(scope), or_any(action), or_any(specific)};
+}
+
+}  // namespace
+
+namespace handlers {
+
+env::Task<Result<net::Response>> make_user_token(Call& call) {
+  const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
+  const std::optional<Target> user =
+      find_local(call.services, *snapshot, *model::find_object_type("users"), call.requested_id());
+  if (!user) co_return missing(call, "users");
+  Result<env::Duration> ttl = wanted_ttl(call, "users");
+  if (!ttl) co_return ttl.error();
+  auth::TokenRequest wanted;
+  wanted.user = user->key;
+  wanted.grantor = grantor_of(call);
+  wanted.ttl = *ttl;
+  wanted.roles = comma_list(query_text(call, "roles"));
+  wanted.restrict_to = wanted_claim(call);
+  co_return token_response(call, wanted);
+}
+
+env::Task<Result<net::Response>> make_machine_token(Call& call) {
+  const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
+  const std::optional<Target> machine =
+      find_local(call.services, *snapshot, *model::find_object_type("machines"), call.requested_id());
+  if (!machine) co_return missing(call, "machines");
+  Result<env::Duration> ttl = wanted_ttl(call, "machines");
+  if (!ttl) co_return ttl.error();
+  auth::TokenRequest wanted;
+  wanted.machine = machine->key;
+  wanted.grantor = grantor_of(call);
+  wanted.ttl = *ttl;
+  co_return token_response(call, wanted);
+}
+
+env::Task<Result<net::Response>> set_user_password(Call& call) {
+  Result<json::value> body = parse_body(call);
+  if (!body) co_return body.error();
+  const json::value* password = body->is_object() ? body->get_object().if_contains("Password") : nullptr;
+  if (password == nullptr || !password->is_string() || password->get_string().empty()) {
+    co_return Error(ErrorCode::kBadRequest, "", "users", call.requested_id(),
+                    {"Password: expected a text that is not empty"});
+  }
+  const std::string clear(password->get_string());
+  call.type = model::find_object_type("users");
+  call.snapshot = call.services.store.snapshot();
+  std::optional<Target> user = find_local(call.services, *call.snapshot, *call.type, call.requested_id());
+  if (!user) co_return missing(call, "users");
+  call.target = std::move(*user);
+  call.snapshot.reset();
+  std::string hash;
+  auth::Authenticator& authenticator = call.services.authenticator;
+  co_await env::run_blocking([&] { hash = authenticator.hash_password(clear); });
+  json::object secrets;
+  secrets["PasswordHash"] = hash;
+  secrets["Secret"] = random_secret();
+  store::Batch batch;
+  store::Guard guard;
+  guard.id = {"users", call.target.owner, call.target.key};
+  batch.guards.push_back(std::move(guard));
+  batch.secrets.push_back({"users", call.target.key, json::serialize(secrets)});
+  batch.principal = call.principal.audit_name();
+  Result<store::Cursor> cursor = co_await commit(call.services.store, std::move(batch));
+  if (!cursor) co_return cursor.error();
+  authenticator.forget(call.target.key);
+  std::string text;
+  model::append_with_endpoint(text, call.target.body, call.services.endpoint_name(call.target.owner));
+  net::Response response = json_response(200, std::move(text));
+  add_commit_header(call, *cursor, response);
+  co_return response;
+}
+
+}  // namespace handlers
+}  // namespace mullion::api

@@ -1,0 +1,61 @@
+// The system itself: certificate, stand-alone cluster answers, and what this version does not do.
+#include "api/internal/answers.h"
+#include "api/internal/handlers.h"
+#include "env/file.h"
+
+namespace mullion::api {
+namespace {
+
+namespace json = boost::json;
+
+Error refused(const Call& call, std::string_view model, std::string reason) {
+  return Error(ErrorCode::kInvalid, "", std::string(model), call.requested_id(), {std::move(reason)});
+}
+
+Error no_system_action(const Call& call, std::string_view type) {
+  return Error(ErrorCode::kNotFound, std::string(type), "system", "global",
+               {type == "INVOKE" ? fmt::format("Action {} on system: Not Found", call.argument("command"))
+                                 : fmt::format("{}: Not Found", call.argument("command"))});
+}
+
+}  // namespace
+
+namespace handlers {
+
+env::Task<Result<net::Response>> show_certificate(Call& call) {
+  Result<std::string> pem = env::read_file(call.services.facts.certificate_file);
+  if (!pem) co_return pem.error();
+  json::object answer;
+  answer["Cert"] = base64_encode(*pem);
+  answer["Key"] = "";  // the private key never leaves the server
+  co_return json_response(200, json::value(std::move(answer)));
+}
+
+env::Task<Result<net::Response>> system_active(Call&) { co_return json_response(200, std::string("true")); }
+
+env::Task<Result<net::Response>> system_passive(Call& call) {
+  co_return refused(call, "system", "This server stands alone and cannot become passive");
+}
+
+env::Task<Result<net::Response>> refuse_upgrade(Call& call) {
+  co_return refused(call, "system", "This version does not replace its own program");
+}
+
+env::Task<Result<net::Response>> refuse_consensus(Call& call) {
+  co_return refused(call, "system", "This version does not form clusters");
+}
+
+env::Task<Result<net::Response>> upload_provider(Call& call) {
+  co_return refused(call, "plugin_providers", "This version does not run plugin providers");
+}
+
+env::Task<Result<net::Response>> list_system_actions(Call&) {
+  co_return json_response(200, std::string("[]"));
+}
+
+env::Task<Result<net::Response>> show_system_action(Call& call) { co_return no_system_action(call, "GET"); }
+
+env::Task<Result<net::Response>> run_system_action(Call& call) { co_return no_system_action(call, "INVOKE"); }
+
+}  // namespace handlers
+}  // namespace mullion::api

@@ -1,0 +1,155 @@
+#include "api/internal/websocket.h"
+
+#include <charconv>
+
+#include "api/internal/answers.h"
+#include "api/internal/handlers.h"
+#include "base/log.h"
+
+namespace mullion::api {
+namespace {
+
+constexpr Logger kLog("api");
+constexpr uint16_t kNormal = 1000;
+constexpr uint16_t kGoingAway = 1001;
+
+using SocketPtr = std::shared_ptr<net::WebSocket>;
+
+/// What an event conversation needs after its request is gone.
+struct Conversation {
+  Services& services;
+  auth::Principal principal;
+  std::shared_ptr<EventQueue> queue;
+  SocketPtr socket;
+};
+
+bool may_see(const auth::Principal& principal, const Event& event) {
+  if (event.type() == "websocket") return true;
+  return auth::covers(principal.claims, {event.type(), "get", event.key()});
+}
+
+void obey(Conversation& conversation, const std::string& text) {
+  constexpr std::string_view kRegister = "register ";
+  constexpr std::string_view kDeregister = "deregister ";
+  if (text.starts_with(kRegister)) {
+    conversation.queue->register_pattern(text.substr(kRegister.size()),
+                                         conversation.services.limits.websocket_registrations);
+  } else if (text.starts_with(kDeregister)) {
+    conversation.queue->deregister_pattern(text.substr(kDeregister.size()));
+  } else {
+    conversation.queue->acknowledge_error(text.substr(0, 200),
+                                          "Expected: register PATTERN or deregister PATTERN");
+  }
+}
+
+env::Task<void> send_events(std::shared_ptr<Conversation> conversation) {
+  while (true) {
+    std::vector<EventPtr> events = co_await conversation->queue->take();
+    if (events.empty()) break;
+    for (const EventPtr& event : events) {
+      if (!may_see(conversation->principal, *event)) continue;
+      Result<void> sent = co_await conversation->socket->write(*event->json(), false);
+      if (!sent) co_return;
+    }
+  }
+  if (conversation->queue->overflowed()) {
+    kLog.warn("websocket dropped: it does not read principal={}", conversation->principal.name);
+    co_return;
+  }
+  co_await conversation->socket->close(kGoingAway, "");
+}
+
+env::Task<void> converse(std::shared_ptr<Conversation> conversation) {
+  ++conversation->services.websockets;
+  conversation->services.tasks.spawn("events", [conversation] { return send_events(conversation); });
+  while (true) {
+    Result<net::WebSocket::Message> message = co_await conversation->socket->read();
+    if (!message) break;
+    obey(*conversation, message->data);
+  }
+  conversation->queue->close();
+  --conversation->services.websockets;
+}
+
+env::Task<void> pump(SocketPtr from, SocketPtr to) {
+  while (true) {
+    Result<net::WebSocket::Message> message = co_await from->read();
+    if (!message) break;
+    Result<void> sent = co_await to->write(std::move(message->data), message->binary);
+    if (!sent) break;
+  }
+  co_await to->close(kNormal, "");
+  from->abort();
+}
+
+}  // namespace
+
+env::Task<Result<net::Response>> forward_websocket(Call& call, std::string owner, std::string target) {
+  Services& services = call.services;
+  Result<SocketPtr> upstream =
+      co_await services.manager->forward_websocket(std::move(owner), std::move(target), call.principal);
+  if (!upstream) co_return upstream.error();
+  net::Response response;
+  response.status = 101;
+  response.upgrade = [&services, far = std::move(*upstream)](SocketPtr near) -> env::Task<void> {
+    services.tasks.spawn("websocket", [far, near] { return pump(far, near); });
+    return pump(near, far);
+  };
+  co_return response;
+}
+
+namespace handlers {
+
+env::Task<Result<net::Response>> open_websocket(Call& call) {
+  auto conversation = std::make_shared<Conversation>(
+      Conversation{call.services, call.principal,
+                   call.services.events.open(call.services.limits.websocket_queue), nullptr});
+  net::Response response;
+  response.status = 101;
+  response.upgrade = [conversation](SocketPtr socket) -> env::Task<void> {
+    conversation->socket = std::move(socket);
+    conversation->queue->on_overflow([far = std::weak_ptr(conversation->socket)] {
+      if (const SocketPtr alive = far.lock()) alive->abort();
+    });
+    return converse(conversation);
+  };
+  co_return response;
+}
+
+env::Task<Result<net::Response>> open_owner_websocket(Call& call) {
+  std::string owners = call.argument("rest");
+  const std::string own = call.services.facts.id;
+  while (owners.starts_with(own + "/")) owners.erase(0, own.size() + 1);
+  if (owners == own) co_return co_await open_websocket(call);
+  const size_t slash = owners.find('/');
+  std::string target = "/api/v3/ws";
+  if (slash != std::string::npos) target += owners.substr(slash);
+  co_return co_await forward_websocket(call, owners.substr(0, slash), std::move(target));
+}
+
+env::Task<Result<net::Response>> open_replication_stream(Call& call) {
+  store::Cursor resume;
+  const auto number = [&call](std::string_view name, int base, uint64_t& out) {
+    const auto text = call.request.query_value(name);
+    if (!text || text->empty()) return true;
+    const auto [end, failure] = std::from_chars(text->data(), text->data() + text->size(), out, base);
+    return failure == std::errc{} && end == text->data() + text->size();
+  };
+  if (!number("epoch", 16, resume.epoch)) {
+    co_return Error(ErrorCode::kBadRequest, "epoch: expected a hexadecimal number");
+  }
+  if (!number("seq", 10, resume.seq)) co_return Error(ErrorCode::kBadRequest, "seq: expected a number");
+  if (!call.request.headers.get("Upgrade")) {
+    co_return Error(ErrorCode::kBadRequest, "This route is a websocket: an Upgrade header is needed");
+  }
+  net::Response response;
+  response.status = 101;
+  manager::Manager* manager = call.services.manager;
+  response.upgrade = [manager, resume](SocketPtr socket) -> env::Task<void> {
+    return manager->serve_stream(std::move(socket), resume);
+  };
+  co_return response;
+}
+
+}  // namespace handlers
+}  // namespace mullion::api

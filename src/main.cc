@@ -1,0 +1,21 @@
+// The one binary: a server (`mullion serve`, or called dr-provision) and the command line (everything else).
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/cli.h"
+#include "server/server.h"
+
+namespace {
+
+std::string_view base_name(std::string_view path) { return path.substr(path.find_last_of('/') + 1); }
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const bool called_as_server = argc > 0 && base_name(argv[0]) == "dr-provision";
+  const bool serve = called_as_server || (argc > 1 && std::string_view(argv[1]) == "serve");
+  if (!serve) return mullion::cli::run(argc, argv);
+  const std::vector<std::string> arguments(argv + (called_as_server ? 1 : 2), argv + argc);
+  return mullion::server::run(arguments);
+}

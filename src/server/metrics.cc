@@ -1,0 +1,123 @@
+#include "server/metrics.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <cassert>
+#include <limits>
+#include <map>
+#include <sstream>
+
+namespace mullion::server {
+namespace {
+
+struct MetricInfo {
+  std::string_view name;
+  prometheus::MetricType kind;
+  std::string_view help;
+};
+constexpr MetricInfo kMetrics[] = {
+#include "api/metrics.inc"
+};
+
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
+/// The families of one page, in table order; a metric that is not in the table is a bug.
+class Page {
+ public:
+  prometheus::ClientMetric& add(std::string_view name, const Labels& labels = {}) {
+    for (const MetricInfo& info : kMetrics) {
+      if (info.name != name) continue;
+      prometheus::MetricFamily& family = families_[&info];
+      family.name = info.name;
+      family.help = info.help;
+      family.type = info.kind;
+      prometheus::ClientMetric& metric = family.metric.emplace_back();
+      for (const auto& [key, value] : labels) metric.label.push_back({key, value});
+      return metric;
+    }
+    assert(false && "metric is not in schema/metrics.yaml");
+    return unknown_;
+  }
+  void gauge(std::string_view name, double value, const Labels& labels = {}) {
+    add(name, labels).gauge.value = value;
+  }
+  void counter(std::string_view name, double value, const Labels& labels = {}) {
+    add(name, labels).counter.value = value;
+  }
+
+  std::string text() const {
+    std::vector<prometheus::MetricFamily> families;
+    for (const auto& [info, family] : families_) families.push_back(family);
+    std::ostringstream out;
+    prometheus::TextSerializer().Serialize(out, families);
+    return out.str();
+  }
+
+ private:
+  std::map<const MetricInfo*, prometheus::MetricFamily> families_;
+  prometheus::ClientMetric unknown_;
+};
+
+void add_store(Page& page, const MetricSources& sources) {
+  const store::Store::Statistics statistics = sources.store.statistics();
+  page.gauge("mullion_store_objects", static_cast<double>(statistics.objects));
+  page.counter("mullion_store_commits_total", static_cast<double>(statistics.commits));
+  page.counter("mullion_store_groups_total", static_cast<double>(statistics.groups));
+  page.gauge("mullion_store_commit_seconds", statistics.last_commit_seconds);
+  page.gauge("mullion_store_log_bytes", static_cast<double>(statistics.log_bytes));
+  page.gauge("mullion_store_log_commits", static_cast<double>(statistics.log_commits));
+  page.gauge("mullion_store_index_bytes", static_cast<double>(statistics.index_bytes));
+  page.gauge("mullion_store_sequence", static_cast<double>(sources.store.newest().seq));
+  std::map<std::string, uint64_t> owners;
+  for (const store::TypeDigest& digest : sources.store.snapshot()->digests())
+    owners[digest.owner] += digest.count;
+  for (const auto& [owner, count] : owners) {
+    page.gauge("mullion_owner_objects", static_cast<double>(count),
+               {{"owner", owner.empty() ? sources.id : owner}});
+  }
+}
+
+void add_endpoints(Page& page, const MetricSources& sources) {
+  for (const manager::OwnerFreshness& owner : sources.manager.freshness({})) {
+    const Labels labels{{"endpoint", owner.owner}};
+    page.gauge("mullion_endpoint_connected", owner.in_touch ? 1 : 0, labels);
+    page.gauge("mullion_endpoint_age_seconds", owner.age_seconds, labels);
+  }
+}
+
+void add_api(Page& page, const MetricSources& sources) {
+  for (const api::RouteLatency& latency : sources.api.route_latencies()) {
+    const Labels labels{{"method", latency.method}, {"route", latency.route}};
+    prometheus::ClientMetric::Histogram& histogram =
+        page.add("mullion_api_request_seconds", labels).histogram;
+    histogram.sample_count = latency.count;
+    histogram.sample_sum = latency.sum_seconds;
+    uint64_t cumulative = 0;
+    for (size_t i = 0; i < latency.buckets.size(); ++i) {
+      cumulative += latency.buckets[i];
+      const bool last = i == api::kLatencyBounds.size();
+      histogram.bucket.push_back(
+          {cumulative, last ? std::numeric_limits<double>::infinity() : api::kLatencyBounds[i]});
+    }
+    page.counter("mullion_api_errors_total", static_cast<double>(latency.errors), labels);
+  }
+  page.gauge("mullion_api_connections", static_cast<double>(sources.api_server.connections()));
+  page.gauge("mullion_api_websockets", static_cast<double>(sources.api.websockets()));
+  page.counter("mullion_api_websockets_dropped_total", static_cast<double>(sources.api.dropped_websockets()));
+}
+
+}  // namespace
+
+std::string metrics_text(const MetricSources& sources) {
+  Page page;
+  page.gauge("mullion_build_info", 1, {{"version", sources.version}, {"id", sources.id}});
+  page.gauge("mullion_uptime_seconds",
+             std::chrono::duration<double>(env::system_clock().steady() - sources.started).count());
+  add_store(page, sources);
+  add_endpoints(page, sources);
+  add_api(page, sources);
+  return page.text();
+}
+
+}  // namespace mullion::server

@@ -1,0 +1,27 @@
+// The metrics page (schema/metrics.yaml) in Prometheus text form.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "api/api.h"
+#include "env/clock.h"
+#include "manager/manager.h"
+#include "net/http.h"
+#include "store/store.h"
+
+namespace mullion::server {
+
+struct MetricSources {
+  const store::Store& store;
+  const api::Api& api;
+  const manager::Manager& manager;
+  const net::Server& api_server;
+  std::string id;
+  std::string version;
+  env::SteadyTime started;
+};
+
+std::string metrics_text(const MetricSources& sources);
+
+}  // namespace mullion::server

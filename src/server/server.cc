@@ -1,0 +1,377 @@
+#include "server/server.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
+#include <csignal>
+#include <cstdio>
+
+#include "api/api.h"
+#include "auth/auth.h"
+#include "base/log.h"
+#include "content/content.h"
+#include "env/file.h"
+#include "env/runtime.h"
+#include "manager/manager.h"
+#include "net/http.h"
+#include "server/identity.h"
+#include "server/metrics.h"
+#include "store/store.h"
+
+extern char** environ;
+
+namespace mullion::server {
+namespace {
+
+namespace asio = boost::asio;
+constexpr Logger kLog("server");
+constexpr std::string_view kVersion = "v" MULLION_VERSION;
+constexpr auto kGrace = std::chrono::milliseconds(600);
+constexpr auto kStopLimit = std::chrono::milliseconds(1500);
+
+std::string host_name() {
+  char name[256] = {};
+  if (::gethostname(name, sizeof(name) - 1) != 0) return "localhost";
+  return name;
+}
+
+/// Each connection is a descriptor: as many as the system lets us have.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+size_t thread_count(const settings::Settings& settings) {
+  const uint64_t wanted = settings.number("threads");
+  if (wanted != 0) return wanted;
+  return std::max(2U, std::thread::hardware_concurrency());
+}
+
+net::ServerLimits server_limits(const settings::Settings& settings) {
+  net::ServerLimits limits;
+  limits.max_header_bytes = settings.number("max-header");
+  limits.max_connections = settings.number("max-connections");
+  limits.idle_timeout = std::chrono::seconds(settings.number("idle-timeout"));
+  limits.header_timeout = std::chrono::seconds(settings.number("header-timeout"));
+  limits.body_timeout = std::chrono::seconds(settings.number("body-timeout"));
+  limits.max_websocket_queue = settings.number("max-websocket-queue");
+  return limits;
+}
+
+api::Limits api_limits(const settings::Settings& settings) {
+  api::Limits limits;
+  limits.body_bytes = settings.number("max-body");
+  limits.upload_bytes = settings.number("max-upload");
+  limits.json_depth = settings.number("max-json-depth");
+  return limits;
+}
+
+std::vector<std::string> comma_list(std::string_view text) {
+  std::vector<std::string> items;
+  while (!text.empty()) {
+    const size_t comma = text.find(',');
+    if (comma != 0) items.emplace_back(text.substr(0, comma));
+    if (comma == std::string_view::npos) break;
+    text.remove_prefix(comma + 1);
+  }
+  return items;
+}
+
+Result<void> gate_manager(store::Store& store, const std::vector<std::string>& trusted_keys,
+                          std::string_view name, std::string_view value) {
+  if (name != "manager" || value != "true" || auth::current_licence(store, trusted_keys).manager) return {};
+  return Error(ErrorCode::kForbidden, "AUTH", "", "",
+               {"Cannot access /api/v3/prefs",
+                "manager is a licensed feature, which the loaded licence does not grant"});
+}
+
+/// Members stand in start order; stop() and the destructor go backwards.
+class ServerProcess final : public Server {
+ public:
+  explicit ServerProcess(const settings::Settings& settings) : settings_(settings) {}
+  ~ServerProcess() override { ServerProcess::stop(); }
+
+  Result<void> start();
+  uint16_t api_port() const override { return api_server_ ? api_server_->port() : 0; }
+  uint16_t metrics_port() const override { return metrics_server_ ? metrics_server_->port() : 0; }
+  const std::string& id() const override { return ids_.ha_id; }
+  void stop() override;
+
+ private:
+  Result<void> take_base_root();
+  Result<void> open_rooms();
+  void assemble_api();
+  Result<void> listen_everywhere();
+  Result<std::unique_ptr<net::Server>> listen(std::string_view flag, bool tls, net::Handler handler);
+  std::vector<std::string> own_urls() const;
+  net::Response metrics_page(const net::Request& request) const;
+  template <typename MakeTask>
+  void finish(std::string_view what, MakeTask make_task);
+
+  settings::Settings settings_;
+  env::SteadyTime begun_ = env::system_clock().steady();
+  env::Path base_root_;
+  std::optional<env::FileLock> lock_;
+  ServerIds ids_;
+  net::TlsFiles tls_;
+  std::vector<std::string> trusted_keys_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<env::Runtime> runtime_;
+  std::unique_ptr<content::Layers> layers_;
+  std::unique_ptr<content::Preferences> preferences_;
+  std::unique_ptr<content::Blobs> blobs_;
+  std::unique_ptr<auth::Authenticator> authenticator_;
+  std::unique_ptr<api::Api> api_;
+  std::unique_ptr<manager::Manager> manager_;
+  std::unique_ptr<net::Server> api_server_, static_server_, static_secure_server_, metrics_server_;
+  bool stopped_ = false;
+};
+
+Result<void> ServerProcess::take_base_root() {
+  base_root_ = settings_.text("base-root");
+  Result<void> made = env::make_directories(base_root_, 0750);
+  if (!made) return made;
+  Result<env::FileLock> lock = env::FileLock::acquire(base_root_ / "mullion.lock");
+  if (!lock) {
+    if (lock.error().code != ErrorCode::kConflict) return lock.error();
+    return Error(ErrorCode::kConflict, fmt::format("another server runs on --base-root {}: {}",
+                                                   base_root_.string(), lock.error().messages.front()));
+  }
+  lock_ = std::move(*lock);
+  Result<ServerIds> ids = load_ids(base_root_, settings_);
+  if (!ids) return ids.error();
+  ids_ = std::move(*ids);
+  tls_.key_file = settings_.text("tls-key");
+  tls_.certificate_file = settings_.text("tls-cert");
+  if (tls_.key_file.empty()) tls_.key_file = base_root_ / "server.key";
+  if (tls_.certificate_file.empty()) tls_.certificate_file = base_root_ / "server.crt";
+  return net::ensure_certificate(tls_);
+}
+
+Result<void> ServerProcess::open_rooms() {
+  trusted_keys_ = comma_list(settings_.text("trusted-licence-keys"));
+  store::Options options;
+  options.directory = base_root_ / "data";
+  options.map_size = settings_.number("map-size");
+  options.log_max_bytes = settings_.number("log-max-bytes");
+  options.log_max_age = std::chrono::seconds(settings_.number("log-max-age"));
+  Result<std::unique_ptr<store::Store>> store = store::open_store(options);
+  if (!store) return store.error();
+  store_ = std::move(*store);
+  runtime_ = std::make_unique<env::Runtime>(thread_count(settings_));
+  layers_ = content::make_layers(*store_, api::feature_list());
+  layers_->set_sealer([this](std::string_view prefix, std::string_view key,
+                             std::string_view clear_json) -> Result<std::string> {
+    Result<auth::KeyPair> pair = auth::object_key_pair(*store_, prefix, key);
+    if (!pair) return pair.error();
+    return auth::seal(pair->public_key, clear_json);
+  });
+  Result<void> started = layers_->start();
+  if (!started) return started;
+  preferences_ = content::make_preferences(*store_);
+  preferences_->set_gate([this](std::string_view name, std::string_view value) {
+    return gate_manager(*store_, trusted_keys_, name, value);
+  });
+  blobs_ = content::make_blobs(base_root_);
+  authenticator_ = auth::make_authenticator(*store_);
+  return {};
+}
+
+void ServerProcess::assemble_api() {
+  api::Facts facts;
+  facts.id = ids_.ha_id;
+  facts.local_id = ids_.drp_id;
+  facts.version = kVersion;
+  facts.hostname = host_name();
+  facts.certificate_file = tls_.certificate_file;
+  facts.trusted_keys = trusted_keys_;
+  facts.api_port = static_cast<uint16_t>(settings_.number("api-port"));
+  facts.static_port = static_cast<uint16_t>(settings_.number("static-port"));
+  facts.static_secure_port = static_cast<uint16_t>(settings_.number("static-secure-port"));
+  api_ = api::make_api(api::Dependencies{.runtime = *runtime_,
+                                         .store = *store_,
+                                         .authenticator = *authenticator_,
+                                         .layers = *layers_,
+                                         .preferences = *preferences_,
+                                         .blobs = *blobs_,
+                                         .facts = std::move(facts),
+                                         .limits = api_limits(settings_)});
+  manager_ = manager::make_manager(
+      manager::Dependencies{.runtime = *runtime_,
+                            .store = *store_,
+                            .layers = *layers_,
+                            .preferences = *preferences_,
+                            .identity = {.id = ids_.ha_id, .version = std::string(kVersion)},
+                            .state = [this] { return api_->state_json(); },
+                            .own_urls = own_urls()});
+  api_->set_manager(*manager_);
+}
+
+std::vector<std::string> ServerProcess::own_urls() const {
+  const uint64_t port = settings_.number("api-port");
+  std::vector<std::string> urls;
+  for (const std::string& host :
+       {std::string("127.0.0.1"), std::string("localhost"), std::string("[::1]"), host_name()}) {
+    urls.push_back(fmt::format("https://{}:{}", host, port));
+  }
+  return urls;
+}
+
+Result<std::unique_ptr<net::Server>> ServerProcess::listen(std::string_view flag, bool tls,
+                                                           net::Handler handler) {
+  net::ListenOptions options;
+  options.address = settings_.text("listen-address");
+  options.port = static_cast<uint16_t>(settings_.number(flag));
+  options.flag = fmt::format("--{}", flag);
+  options.limits = server_limits(settings_);
+  if (tls) options.tls = tls_;
+  return net::listen(*runtime_, std::move(options), std::move(handler));
+}
+
+net::Response ServerProcess::metrics_page(const net::Request& request) const {
+  net::Response response;
+  if (request.path != "/metrics" && request.path != "/") {
+    response.status = 404;
+    response.headers.set("Content-Type", "text/plain");
+    response.body = std::string("The metrics are at /metrics\n");
+    return response;
+  }
+  response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+  response.body =
+      metrics_text({*store_, *api_, *manager_, *api_server_, ids_.ha_id, std::string(kVersion), begun_});
+  return response;
+}
+
+Result<void> ServerProcess::listen_everywhere() {
+  const net::Handler files = [this](net::Request& request) { return api_->handle_static(request); };
+  Result<std::unique_ptr<net::Server>> plain = listen("static-port", false, files);
+  if (!plain) return plain.error();
+  static_server_ = std::move(*plain);
+  Result<std::unique_ptr<net::Server>> secure = listen("static-secure-port", true, files);
+  if (!secure) return secure.error();
+  static_secure_server_ = std::move(*secure);
+  Result<std::unique_ptr<net::Server>> main =
+      listen("api-port", true, [this](net::Request& request) { return api_->handle(request); });
+  if (!main) return main.error();
+  api_server_ = std::move(*main);
+  api_->set_ports(api_server_->port(), static_server_->port(), static_secure_server_->port());
+  Result<std::unique_ptr<net::Server>> metrics =
+      listen("metrics-port", false,
+             [this](net::Request& request) -> env::Task<net::Response> { co_return metrics_page(request); });
+  if (!metrics) return metrics.error();
+  metrics_server_ = std::move(*metrics);
+  return {};
+}
+
+Result<void> ServerProcess::start() {
+  raise_descriptor_limit();
+  for (const auto step : {&ServerProcess::take_base_root, &ServerProcess::open_rooms}) {
+    Result<void> done = (this->*step)();
+    if (!done) return done;
+  }
+  assemble_api();
+  Result<void> listening = listen_everywhere();
+  if (!listening) return listening;
+  manager_->start();
+  if (!settings_.ignored_used().empty()) {
+    kLog.warn("flags accepted without effect, their services do not run here: {}",
+              fmt::join(settings_.ignored_used(), ", "));
+  }
+  const double seconds = std::chrono::duration<double>(env::system_clock().steady() - begun_).count();
+  kLog.info("ready id={} version={} api={} static={} static-secure={} metrics={} base-root={} ms={:.0f}",
+            ids_.ha_id, kVersion, api_server_->port(), static_server_->port(), static_secure_server_->port(),
+            metrics_server_->port(), base_root_.string(), seconds * 1000);
+  return {};
+}
+
+/// Runs a coroutine to its end from outside the runtime, but not for ever.
+template <typename MakeTask>
+void ServerProcess::finish(std::string_view what, MakeTask make_task) {
+  std::future<void> done = asio::co_spawn(runtime_->executor(), make_task(), asio::use_future);
+  if (done.wait_for(kStopLimit) != std::future_status::ready) kLog.warn("did not stop in time what={}", what);
+}
+
+void ServerProcess::stop() {
+  if (stopped_) return;
+  stopped_ = true;
+  if (runtime_ && manager_) finish("manager", [this] { return manager_->stop(); });
+  if (runtime_ && api_) finish("api", [this] { return api_->stop(); });
+  for (net::Server* server :
+       {metrics_server_.get(), api_server_.get(), static_secure_server_.get(), static_server_.get()}) {
+    if (server != nullptr) finish("port", [server] { return server->stop(kGrace); });
+  }
+  if (runtime_) runtime_->stop();
+  metrics_server_.reset();
+  api_server_.reset();
+  static_secure_server_.reset();
+  static_server_.reset();
+  manager_.reset();
+  api_.reset();
+  authenticator_.reset();
+  blobs_.reset();
+  preferences_.reset();
+  layers_.reset();
+  store_.reset();
+  runtime_.reset();
+  lock_.reset();
+}
+
+std::vector<std::pair<std::string, std::string>> environment() {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const size_t equals = text.find('=');
+    if (equals != std::string_view::npos) out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return out;
+}
+
+bool asks_for_help(const std::vector<std::string>& arguments) {
+  return std::any_of(arguments.begin(), arguments.end(),
+                     [](const std::string& argument) { return argument == "--help" || argument == "-h"; });
+}
+
+int fail(const Error& error) {
+  for (const std::string& message : error.messages) fmt::print(stderr, "mullion: {}\n", message);
+  return 1;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> start(const settings::Settings& settings) {
+  auto server = std::make_unique<ServerProcess>(settings);
+  Result<void> started = server->start();
+  if (!started) return started.error();
+  return std::unique_ptr<Server>(std::move(server));
+}
+
+int run(const std::vector<std::string>& arguments) {
+  if (asks_for_help(arguments)) {
+    fmt::print("{}", settings::help_text());
+    return 0;
+  }
+  Result<settings::Settings> settings = settings::Settings::parse(arguments, environment());
+  if (!settings) return fail(settings.error());
+  set_log_level(parse_log_level(settings->text("log-level")));
+  // Signals are taken by this thread alone; threads started later inherit the mask.
+  sigset_t stop_signals;
+  sigemptyset(&stop_signals);
+  sigaddset(&stop_signals, SIGTERM);
+  sigaddset(&stop_signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  Result<std::unique_ptr<Server>> server = start(*settings);
+  if (!server) return fail(server.error());
+  int signal_number = 0;
+  sigwait(&stop_signals, &signal_number);
+  kLog.info("stopping signal={}", signal_number);
+  (*server)->stop();
+  kLog.info("stopped");
+  return 0;
+}
+
+}  // namespace mullion::server
