@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+#include <charconv>
 
 namespace mullion::net::internal {
 namespace {
@@ -46,8 +47,13 @@ Result<Origin> parse_origin(const std::string& base_url) {
   origin.tls = scheme == "https";
   origin.host = url.host_address();
   if (origin.host.empty()) return invalid("the host is missing");
-  if (url.has_port() && url.port_number() == 0) return invalid("the port must be between 1 and 65535");
-  origin.port = url.has_port() ? url.port_number() : origin.tls ? 443 : 80;
+  origin.port = origin.tls ? 443 : 80;
+  if (url.has_port()) {
+    const std::string text(url.port());
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), origin.port);
+    const bool whole = failure == std::errc() && end == text.data() + text.size();
+    if (!whole || origin.port == 0) return invalid("the port must be between 1 and 65535");
+  }
   origin.host_header = std::string(url.encoded_host());
   if (url.has_port()) origin.host_header += fmt::format(":{}", origin.port);
   return origin;

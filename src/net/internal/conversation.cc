@@ -11,6 +11,7 @@ constexpr size_t kReadBytes = 16 * 1024;
 constexpr size_t kDirectReadBytes = 256 * 1024;
 constexpr size_t kBatchBytes = 64 * 1024;
 constexpr size_t kMaxReason = 123;
+constexpr auto kLinger = std::chrono::milliseconds(500);
 constexpr auto kCloseTime = std::chrono::seconds(3);
 
 uint32_t random_mask() {
@@ -92,14 +93,15 @@ Task<Result<WebSocket::Message>> Conversation::read_message() {
       continue;
     }
     if ((frame.opcode == Opcode::kContinuation) != begun) {
-      co_return break_off(1002, ErrorCode::kUnreachable, "the peer broke the order of message fragments");
+      Error error =
+          co_await break_off(1002, ErrorCode::kUnreachable, "the peer broke the order of message fragments");
+      co_return error;
     }
     if (!begun) message.binary = frame.opcode == Opcode::kBinary;
     begun = true;
     if (frame.payload > options_.max_message - message.data.size()) {
       const std::string text = fmt::format("message is larger than {} bytes", options_.max_message);
-      Error error = break_off(1009, ErrorCode::kTooLarge, text);
-      co_await wait_for_flush();
+      Error error = co_await break_off(1009, ErrorCode::kTooLarge, text);
       co_return error;
     }
     Result<void> received = co_await read_payload(frame, message.data);
@@ -107,8 +109,8 @@ Task<Result<WebSocket::Message>> Conversation::read_message() {
     if (frame.final) break;
   }
   if (!message.binary && !is_valid_utf8(message.data)) {
-    Error error = break_off(1007, ErrorCode::kUnreachable, "the peer sent a text message that is not UTF-8");
-    co_await wait_for_flush();
+    Error error =
+        co_await break_off(1007, ErrorCode::kUnreachable, "the peer sent a text message that is not UTF-8");
     co_return error;
   }
   co_return message;
@@ -120,8 +122,8 @@ Task<Result<FrameHeader>> Conversation::read_header() {
     const std::optional<FrameHeader> header = parse_frame_header(buffer_.view(), broken);
     const bool wrong_mask = header && header->masked == options_.client;
     if (broken || wrong_mask) {
-      Error error = break_off(1002, ErrorCode::kUnreachable, "the peer sent a broken WebSocket frame");
-      co_await wait_for_flush();
+      Error error =
+          co_await break_off(1002, ErrorCode::kUnreachable, "the peer sent a broken WebSocket frame");
       co_return error;
     }
     if (header) {
@@ -242,9 +244,11 @@ Result<void> Conversation::on_silence() {
   return {};
 }
 
-Error Conversation::break_off(uint16_t code, ErrorCode error, std::string text) {
+Task<Error> Conversation::break_off(uint16_t code, ErrorCode error, std::string text) {
   send_close(code, text);
-  return Error(error, std::move(text));
+  co_await wait_for_flush();
+  co_await stream_->close_politely(kLinger);
+  co_return Error(error, std::move(text));
 }
 
 Conversation::Frame Conversation::make_frame(Opcode opcode, std::string payload) const {

@@ -52,7 +52,7 @@ class Conversation final : public WebSocket, public std::enable_shared_from_this
   Task<Result<void>> handle_close(std::string payload);
   Task<Result<void>> fill_buffer();
   Result<void> on_silence();
-  Error break_off(uint16_t code, ErrorCode error, std::string text);
+  Task<Error> break_off(uint16_t code, ErrorCode error, std::string text);
   Deadline read_deadline() const;
 
   Frame make_frame(Opcode opcode, std::string payload) const;
