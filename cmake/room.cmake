@@ -7,7 +7,7 @@ endif()
 
 add_library(mullion_pch STATIC ${CMAKE_SOURCE_DIR}/cmake/pch.cc)
 target_include_directories(mullion_pch PUBLIC ${CMAKE_SOURCE_DIR}/src)
-target_link_libraries(mullion_pch PUBLIC fmt::fmt Boost::json)
+target_link_libraries(mullion_pch PUBLIC fmt::fmt Boost::json Threads::Threads)
 target_precompile_headers(mullion_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.h)
 
 function(mullion_room name)
