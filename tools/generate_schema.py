@@ -28,8 +28,31 @@ MIXIN_TRAITS = {"Meta": "has_meta", "Validation": "has_validation", "Access": "h
                 "Owned": "has_endpoint", "Bundled": "has_bundle", "Partialed": "has_partial"}
 
 
+FREE_TRAITS = {"meta_api", "has_params_api", "has_profiles", "has_boot_env", "has_tasks", "runs_tasks",
+               "can_have_actions", "name_settable", "client_create", "client_update", "client_delete"}
+OBJECT_WORDS = {"type", "prefix", "documentation", "note", "key", "mixins", "traits", "actions_path", "replicated",
+                "fields", "rules", "indexes"}
+FIELD_WORDS = {"name", "kind", "format", "width", "default", "fill_empty", "enum", "required", "read_only",
+               "omit_empty", "nullable", "secret", "note"}
+INDEX_WORDS = {"kind", "path", "unique", "unordered", "regex"}
+RULES = {"name": "kName", "entries": "kEntries", "keys": "kKeys", "reference": "kReference",
+         "references": "kReferences", "one_of": "kOneOf", "entries_one_of": "kEntriesOneOf",
+         "keys_one_of": "kKeysOneOf", "hook": "kHook"}
+RULE_WORDS = {"check", "field", "rule", "to", "message", "optional", "unique", "unless", "soft", "hook"}
+
+
+class SchemaError(Exception):
+    """The schema says something that means nothing."""
+
+
 def load(name):
     return yaml.safe_load((SCHEMA / name).read_text())
+
+
+def refuse_unknown(where, entry, known):
+    unknown = set(entry) - known
+    if unknown:
+        raise SchemaError(f"{where}: unknown word {', '.join(sorted(unknown))}")
 
 
 class Schema:
@@ -44,16 +67,69 @@ class Schema:
         for path in sorted((SCHEMA / "objects").glob("*.yaml")):
             entry = yaml.safe_load(path.read_text())
             if entry["prefix"] != path.stem:
-                sys.exit(f"{path.name} describes {entry['prefix']}: file name and prefix must agree")
+                raise SchemaError(f"{path.name} describes {entry['prefix']}: file name and prefix must agree")
             for mixin in entry["mixins"]:
+                if mixin not in MIXIN_TRAITS:
+                    raise SchemaError(f"{path.name}: unknown mixin {mixin}")
                 entry["fields"] = entry["fields"] + self.mixins.get(mixin, {"fields": []})["fields"]
             entry["rules"] = entry.get("rules", [])
             self.objects[entry["prefix"]] = entry
         self.by_type = {entry["type"]: entry for entry in self.objects.values()}
+        self.scopes = load("scopes.yaml")
+        self.check()
+
+    def check(self):
+        for prefix, entry in self.objects.items():
+            self.check_object(f"objects/{prefix}.yaml", entry)
+        for name, entry in self.types.items():
+            refuse_unknown(f"types.yaml: {name}", entry, {"fields", "embeds", "alias", "note"})
+            self.check_fields(f"types.yaml: {name}", self.nested_fields(name))
+
+    def check_object(self, where, entry):
+        refuse_unknown(where, entry, OBJECT_WORDS)
+        refuse_unknown(f"{where}: traits", entry["traits"], FREE_TRAITS)
+        self.check_fields(where, entry["fields"])
+        names = {field["name"] for field in entry["fields"]}
+        if entry["key"]["field"] not in names:
+            raise SchemaError(f"{where}: the key {entry['key']['field']} is no field")
+        for name, index in entry.get("indexes", {}).items():
+            refuse_unknown(f"{where}: index {name}", index, INDEX_WORDS)
+            path = index.get("path", name)
+            if not path.startswith("@") and path.split(".")[0] not in names:
+                raise SchemaError(f"{where}: index {name} reads {path}, which is no field")
+        for rule in entry["rules"]:
+            self.check_rule(where, rule, names)
+
+    def check_rule(self, where, rule, names):
+        refuse_unknown(f"{where}: rule", rule, RULE_WORDS)
+        if rule["check"] not in RULES:
+            raise SchemaError(f"{where}: unknown check {rule['check']}")
+        if rule["check"] == "hook":
+            return
+        if rule["field"] not in names:
+            raise SchemaError(f"{where}: rule about {rule['field']}, which is no field")
+        words = self.enums if rule["check"].endswith("one_of") else self.names
+        if "rule" in rule and rule["rule"] not in words:
+            raise SchemaError(f"{where}: rule about {rule['field']}: unknown rule {rule['rule']}")
+        if "to" in rule and rule["to"] not in self.objects:
+            raise SchemaError(f"{where}: rule about {rule['field']}: unknown collection {rule['to']}")
+
+    def check_fields(self, where, fields):
+        seen = set()
+        for field in fields:
+            refuse_unknown(f"{where}: field {field['name']}", field, FIELD_WORDS)
+            if field["name"].lower() in seen:
+                raise SchemaError(f"{where}: field {field['name']} stands there twice")
+            seen.add(field["name"].lower())
+            if "enum" in field and field["enum"] not in self.enums:
+                raise SchemaError(f"{where}: field {field['name']}: unknown enum {field['enum']}")
+            word = field["kind"].rpartition(" of ")[2]
+            if word not in SCALARS and word not in self.types and word not in self.by_type:
+                raise SchemaError(f"{where}: field {field['name']}: unknown kind {word}")
 
     def nested_fields(self, name):
         fields = list(self.types[name].get("fields", []))
-        for embedded in self.types[name].get("embeds", []):
+        for embedded in reversed(self.types[name].get("embeds", [])):
             fields = self.nested_fields(embedded) + fields
         return fields
 
@@ -83,13 +159,15 @@ def flag(value):
 def cpp_field(field):
     kind, item = split_kind(field["kind"])
     reference = field["kind"] if item is None and field["kind"] not in SCALARS else ""
-    item_kind = "kAny" if item is None else SCALARS.get(item, "kObject")
-    item_reference = item if item is not None and item not in SCALARS else ""
+    item_kind = "kAny" if item is None else split_kind(item)[0]
+    is_type = item is not None and item not in SCALARS and " of " not in item
+    item_reference = item if is_type else ""
     default = json.dumps(field["default"]) if "default" in field else ""
-    return (f'{{{quoted(field["name"])}, FieldKind::{kind}, {quoted(FORMATS.get(field["kind"], ""))}, '
+    return (f'{{{quoted(field["name"])}, FieldKind::{kind}, {quoted(FORMATS.get(field["kind"], field.get("format", "")))}, '
             f'{quoted(reference)}, FieldKind::{item_kind}, {quoted(item_reference)}, {quoted(default)}, '
             f'{quoted(field.get("enum", ""))}, {flag(field.get("read_only"))}, {flag(field.get("omit_empty"))}, '
-            f'{flag(field.get("nullable"))}, {flag(field.get("secret"))}}}')
+            f'{flag(field.get("nullable"))}, {flag(field.get("secret"))}, {flag(field.get("fill_empty"))}, '
+            f'{flag(field.get("required"))}}}')
 
 
 def cpp_index(name, index):
@@ -99,10 +177,9 @@ def cpp_index(name, index):
 
 
 def cpp_rule(rule):
-    kinds = {"name": "kName", "entries": "kEntries", "keys": "kKeys", "reference": "kReference",
-             "references": "kReferences", "one_of": "kOneOf"}
-    return (f'{{RuleKind::{kinds[rule["check"]]}, {quoted(rule["field"])}, {quoted(rule.get("rule", ""))}, '
-            f'{quoted(rule.get("to", ""))}, {quoted(rule["message"])}, {flag(rule.get("optional"))}, '
+    return (f'{{RuleKind::{RULES[rule["check"]]}, {quoted(rule.get("field", ""))}, '
+            f'{quoted(rule.get("rule", rule.get("hook", "")))}, '
+            f'{quoted(rule.get("to", ""))}, {quoted(rule.get("message", ""))}, {flag(rule.get("optional"))}, '
             f'{flag(rule.get("unique"))}, {quoted(rule.get("unless", ""))}, {flag(rule.get("soft"))}}}')
 
 
@@ -144,7 +221,7 @@ def cpp_tables(schema):
         rows.append(
             f'{{{quoted(entry["type"])}, {quoted(prefix)}, {quoted(entry["key"]["field"])}, '
             f'{quoted(entry["key"]["kind"])}, {quoted(entry["key"].get("rule", ""))}, '
-            f'{quoted(entry.get("note", ""))}, {{{traits}, {quoted(entry.get("actions_path", ""))}}}, '
+            f'{quoted(entry["documentation"])}, {{{traits}, {quoted(entry.get("actions_path", ""))}}}, '
             f'{base}Fields, {base}Indexes, {base}Rules}}')
     out.append(cpp_array("ObjectType", "kObjectTypes", rows))
     out.append(cpp_array("NameRule", "kNameRules", [
@@ -157,7 +234,20 @@ def cpp_tables(schema):
         else:
             words += [f'{{{quoted(name)}, {quoted(value)}, {quoted(value)}}}' for value in values]
     out.append(cpp_array("EnumWord", "kEnumWords", words))
+    out.append(cpp_scopes(schema))
     return "".join(out)
+
+
+def cpp_scopes(schema):
+    """Scope of claims -> its actions; "" stands for types that plugins declare."""
+    general, more = schema.scopes["general"], schema.scopes["more"]
+    table = {prefix: general + more.get(prefix, []) for prefix in schema.objects} | schema.scopes["scopes"]
+    table[""] = general + more["generic"]
+    out, rows = "", []
+    for number, (scope, actions) in enumerate(sorted(table.items())):
+        out += cpp_array("std::string_view", f"kScopeActions{number}", [quoted(action) for action in actions])
+        rows.append(f"{{{quoted(scope)}, kScopeActions{number}}}")
+    return out + cpp_array("ClaimScope", "kClaimScopes", rows)
 
 
 def cpp_text(text):
@@ -195,6 +285,8 @@ def json_schema_of_field(field, schema):
         extra["default"] = field["default"]
     if field.get("enum") and isinstance(schema.enums.get(field["enum"]), list):
         extra["enum"] = schema.enums[field["enum"]]
+    if "note" in field:
+        extra["description"] = field["note"]
     if "$ref" in out and extra:
         return {"allOf": [out], **extra}
     return {**out, **extra}
@@ -277,12 +369,14 @@ def collection_paths(prefix, entry, schema):
 
 
 def openapi(schema):
-    components = {name: component(schema.nested_fields(name), schema) for name in sorted(schema.types)}
+    components = {name: json_schema_of_word(entry["alias"], schema) if "alias" in entry
+                  else component(schema.nested_fields(name), schema) for name, entry in schema.types.items()}
     paths = {}
     owner = {"name": "Endpoint", "kind": "string", "read_only": True}
     for prefix, entry in schema.objects.items():
         fields = [f for f in entry["fields"]] + ([owner] if "Owned" in entry["mixins"] else [])
-        components[entry["type"]] = component(fields, schema)
+        components[entry["type"]] = {"description": entry["documentation"],
+                                     **component([f for f in fields if not f.get("secret")], schema)}
         paths.update(collection_paths(prefix, entry, schema))
     return {"openapi": "3.0.3", "info": {"title": "Mullion API", "version": "v3"},
             "servers": [{"url": "/api/v3"}], "paths": dict(sorted(paths.items())),
@@ -318,27 +412,47 @@ def typescript(schema):
             word = typescript_word(field["kind"], schema) + (" | null" if field.get("nullable") else "")
             mark = "?" if field.get("omit_empty") else ""
             readonly = "readonly " if field.get("read_only") else ""
+            if "note" in field:
+                lines.append(f"  /** {field['note']} */")
             lines.append(f"  {readonly}{field['name']}{mark}: {word};")
         lines.append("}\n")
         out.append("\n".join(lines))
 
     for name in sorted(schema.types):
-        interface(name, schema.nested_fields(name))
+        if "alias" in schema.types[name]:
+            out.append(f"export type {name} = {typescript_word(schema.types[name]['alias'], schema)};\n")
+        else:
+            interface(name, schema.nested_fields(name))
     owner = {"name": "Endpoint", "kind": "string", "read_only": True}
     for prefix, entry in schema.objects.items():
         fields = entry["fields"] + ([owner] if "Owned" in entry["mixins"] else [])
-        interface(entry["type"], fields, f"An object of the collection `{prefix}`.")
+        shown = [f for f in fields if not f.get("secret")]
+        interface(entry["type"], shown, f"{entry['documentation']} Collection `{prefix}`.")
     pairs = "\n".join(f"  {prefix}: {entry['type']};" for prefix, entry in schema.objects.items())
     out.append(f"/** Collection prefix to object type. */\nexport interface Collections {{\n{pairs}\n}}\n")
     return "\n".join(out)
 
 
+def rule_text(rule):
+    if rule["check"] == "hook":
+        return rule["hook"].replace("_", " ")
+    words = {"name": "is a name like", "entries": "entries are names like", "keys": "keys are names like",
+             "reference": "exists in", "references": "all exist in", "one_of": "is one of",
+             "entries_one_of": "entries are of", "keys_one_of": "keys are of"}
+    return f"{rule['field']} {words[rule['check']]} {rule.get('rule') or rule.get('to')}"
+
+
+def reference_head(entry):
+    verbs = ", ".join(verb for verb in ("create", "update", "delete") if f"client_{verb}" in entry["traits"])
+    return [f"Clients may: {verbs or 'read only'}. Replicated to managers: {'yes' if entry['replicated'] else 'no'}.", "",
+            "| field | kind | notes |", "|---|---|---|"]
+
+
 def reference(schema):
     lines = ["# Object types", "", "Made from `schema/objects/`; renew with `./x fix`.", ""]
     for prefix, entry in schema.objects.items():
-        lines += [f"## {prefix}", "", f"{entry['type']}, key `{entry['key']['field']}`."
-                  + (f" {entry['note']}." if entry.get("note") else ""), "",
-                  "| field | kind | notes |", "|---|---|---|"]
+        lines += [f"## {prefix}", "", f"{entry['documentation']} Type {entry['type']}, key `{entry['key']['field']}`"
+                  + (f"; {entry['note']}." if entry.get("note") else "."), ""] + reference_head(entry)
         for field in entry["fields"]:
             notes = [word for word, given in [
                 ("read only", field.get("read_only")), ("left out when empty", field.get("omit_empty")),
@@ -347,13 +461,22 @@ def reference(schema):
                 notes.append(f"default `{json.dumps(field['default'])}`")
             if field.get("enum"):
                 notes.append(f"one of {field['enum']}")
+            if "note" in field:
+                notes.append(field["note"].replace("|", "\\|"))
             lines.append(f"| {field['name']} | {field['kind']} | {', '.join(notes)} |")
         if entry.get("indexes"):
             names = []
             for name, index in sorted(entry["indexes"].items()):
                 names.append(f"{name} ({index['kind']}{', unique' if index.get('unique') else ''})")
             lines += ["", "Indexes: " + ", ".join(names) + "."]
+        if entry["rules"]:
+            lines += ["", "Rules: " + "; ".join(rule_text(rule) for rule in entry["rules"]) + "."]
         lines.append("")
+    lines += ["## Words", "", "| name | words |", "|---|---|"]
+    lines += [f"| {name} | {', '.join(words)} |" for name, words in schema.enums.items()]
+    lines += ["", "## Names", "", "| rule | expression |", "|---|---|"]
+    lines += [f"| {name} | `{rule}` |".replace("+|", "+\\|").replace("L|", "L\\|") for name, rule in schema.names.items()]
+    lines.append("")
     return "\n".join(lines)
 
 
@@ -370,7 +493,12 @@ def write(path, text):
 
 
 def main():
-    schema = Schema()
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    try:
+        schema = Schema()
+    except SchemaError as error:
+        sys.exit(f"schema: {error}")
     if sys.argv[1] == "--golden":
         for name, text in golden(schema).items():
             write(ROOT / name, text)

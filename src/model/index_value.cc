@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
-#include <charconv>
-
 #include "env/clock.h"
 #include "model/internal/hooks.h"
 
@@ -21,23 +19,10 @@ std::string big_endian(uint64_t number, int bytes) {
 }
 
 bool encode_cidr(std::string_view text, std::string& out) {
-  const size_t slash = text.find('/');
   uint32_t network = 0;
   int bits = 0;
-  if (slash == std::string_view::npos || !internal::parse_ipv4(text.substr(0, slash), network)) return false;
-  const std::string_view length = text.substr(slash + 1);
-  const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), bits);
-  if (error != std::errc{} || end != length.data() + length.size() || bits < 0 || bits > 32) return false;
+  if (!internal::parse_cidr(text, network, bits)) return false;
   out = big_endian(network, 4) + static_cast<char>(bits);
-  return true;
-}
-
-bool is_uuid(std::string_view text) {
-  if (text.size() != 36) return false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? text[i] != '-' : std::isxdigit(static_cast<unsigned char>(text[i])) == 0) return false;
-  }
   return true;
 }
 
@@ -61,8 +46,9 @@ bool encode_text(IndexKind kind, std::string_view text, std::string& out) {
       return text == "true" || text == "false";
     case IndexKind::kUuid:
       out = lower_case(text);
-      return text.empty() || is_uuid(text);
+      return text.empty() || internal::is_uuid(text);
     case IndexKind::kIp:
+      if (text.empty()) return out.clear(), true;
       if (!internal::parse_ipv4(text, address)) return false;
       out = big_endian(address, 4);
       return true;
@@ -131,6 +117,10 @@ class Collector {
 
   std::vector<std::vector<std::string>> finish() {
     for (size_t i = 0; i < type_.indexes.size(); ++i) {
+      const bool special = type_.indexes[i].path.starts_with('@');
+      if (values_[i].empty() && !special) add_unset(type_.indexes[i].kind, values_[i]);
+    }
+    for (size_t i = 0; i < type_.indexes.size(); ++i) {
       if (type_.indexes[i].path == "@elevated")
         values_[i].push_back(std::string(1, elevated_ ? '\x01' : '\0'));
     }
@@ -138,6 +128,14 @@ class Collector {
   }
 
  private:
+  static void add_unset(IndexKind kind, std::vector<std::string>& out) {
+    if (kind == IndexKind::kList) return;
+    std::string encoded;
+    if (kind == IndexKind::kBoolean) encode_text(kind, "false", encoded);
+    if (kind == IndexKind::kTime) encode_text(kind, "0001-01-01T00:00:00Z", encoded);
+    out.push_back(std::move(encoded));
+  }
+
   /// A value can be read once only: the first index that wants it reads it, the others copy its result.
   void collect(const std::vector<size_t>& wanted, ondemand::value value) {
     const Index& index = type_.indexes[wanted.front()];

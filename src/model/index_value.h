@@ -11,9 +11,10 @@
 namespace mullion::model {
 
 /// The encoded values that `body` (canonical JSON) has for each index of `type`, in the order of
-/// type.indexes; several for lists, none when absent. "@endpoint" is left empty: the store knows owners.
-/// Encodings compare byte-wise in the index's order. Fast path: simdjson on-demand, no DOM. Not for content
-/// that failed to parse.
+/// type.indexes. Lists have any number of them; every other index has exactly one: absent members count as
+/// "", false or the zero time. "@endpoint" (the store knows owners) and "@none" (ranges have no equality) are
+/// left empty. Encodings compare byte-wise in the index's order; an unset address sorts first. No DOM is
+/// built. Content that is not JSON gives the values of an empty object.
 std::vector<std::vector<std::string>> index_values(const ObjectType& type, std::string_view key,
                                                    std::string_view body);
 /// Same for an argument a client wrote in a filter; kNotAcceptable with the text of filters.md section 2.

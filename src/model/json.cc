@@ -1,4 +1,6 @@
 #include <boost/json.hpp>
+#include <charconv>
+#include <cmath>
 
 #include "model/object.h"
 
@@ -17,6 +19,50 @@ Result<json::value> parse_json(std::string_view text, size_t max_depth) {
     return Error(ErrorCode::kBadRequest, fmt::format("invalid JSON at byte {}: {}", used, failure.message()));
   }
   return parser.release();
+}
+
+namespace {
+
+void append_double(std::string& out, double number) {
+  if (!std::isfinite(number)) {
+    out.append("null");  // cannot be said in JSON; the parser refuses such input
+    return;
+  }
+  char buffer[32];
+  const auto [end, error] = std::to_chars(buffer, buffer + sizeof(buffer), number);
+  out.append(buffer, end);
+}
+
+void append_array(std::string& out, const json::array& array) {
+  out.push_back('[');
+  bool first = true;
+  for (const json::value& item : array) {
+    if (!first) out.push_back(',');
+    first = false;
+    append_json(out, item);
+  }
+  out.push_back(']');
+}
+
+void append_object(std::string& out, const json::object& object) {
+  out.push_back('{');
+  bool first = true;
+  for (const auto& member : object) {
+    if (!first) out.push_back(',');
+    first = false;
+    out.append(json::serialize(member.key())).push_back(':');
+    append_json(out, member.value());
+  }
+  out.push_back('}');
+}
+
+}  // namespace
+
+void append_json(std::string& out, const json::value& value) {
+  if (const json::object* object = value.if_object()) return append_object(out, *object);
+  if (const json::array* array = value.if_array()) return append_array(out, *array);
+  if (const double* number = value.if_double()) return append_double(out, *number);
+  out.append(json::serialize(value));
 }
 
 void append_with_endpoint(std::string& out, std::string_view body, std::string_view endpoint) {

@@ -1,6 +1,8 @@
 #include <boost/json.hpp>
 #include <cmath>
 
+#include "env/clock.h"
+#include "model/internal/hooks.h"
 #include "model/object.h"
 
 namespace mullion::model {
@@ -67,6 +69,10 @@ std::string_view given_word(const json::value& value) {
 Error wrong_kind(std::string_view where, FieldKind expected, const json::value& value) {
   return Error(ErrorCode::kBadRequest,
                fmt::format("Field {}: expected {}, got {}", where, kind_word(expected), given_word(value)));
+}
+
+Error wrong_format(std::string_view where, std::string_view expected, std::string_view text) {
+  return Error(ErrorCode::kBadRequest, fmt::format("Field {}: expected {}, got `{}`", where, expected, text));
 }
 
 Result<json::object> normalise_fields(std::span<const Field> fields, json::object input,
@@ -189,8 +195,36 @@ Result<json::value> normalise_kind(FieldKind kind, std::string_view reference, j
   return json::value(std::move(*done));
 }
 
+/// Texts of a format: empty means unset; UUIDs become lower case.
+Result<json::value> normalise_format(const Field& field, json::value value, std::string_view where) {
+  if (!value.is_string()) return wrong_kind(where, FieldKind::kString, value);
+  const std::string_view text = value.get_string();
+  uint32_t address = 0;
+  env::WallTime time;
+  if (field.format == "uuid") {
+    if (!text.empty() && !internal::is_uuid(text)) return wrong_format(where, "a UUID", text);
+    for (char& c : value.get_string()) c = lower(c);
+  } else if (field.format == "ip") {
+    if (!text.empty() && !internal::parse_ipv4(text, address))
+      return wrong_format(where, "an IPv4 address", text);
+  } else if (field.format == "rfc3339") {
+    if (text.empty()) return json::value(kZeroTime);
+    if (!env::parse_rfc3339(text, time)) return wrong_format(where, "an RFC 3339 time", text);
+  }
+  return value;
+}
+
+bool takes_default(const Field& field, const json::value& value) {
+  if (value.is_null()) return !field.nullable;
+  return field.fill_empty && value.is_string() && value.get_string().empty();
+}
+
 Result<json::value> normalise_field(const Field& field, json::value value, std::string_view where) {
-  if (value.is_null()) return field.nullable ? Result<json::value>(std::move(value)) : default_value(field);
+  if (takes_default(field, value)) return default_value(field);
+  if (value.is_null()) return value;
+  if (field.kind == FieldKind::kString && !field.format.empty()) {
+    return normalise_format(field, std::move(value), where);
+  }
   if (field.kind == FieldKind::kArray) return normalise_list(field, std::move(value), where);
   if (field.kind == FieldKind::kObject && field.ref.empty())
     return normalise_map(field, std::move(value), where);
@@ -241,7 +275,7 @@ std::string canonical_body(const ObjectType& type, const json::object& object) {
     if (field.secret) {
       out.append("\"\"");
     } else {
-      out.append(json::serialize(value == nullptr ? default_value(field) : *value));
+      append_json(out, value == nullptr ? default_value(field) : *value);
     }
   }
   out.push_back('}');

@@ -64,6 +64,11 @@ Result<json::value> apply_patch(const json::value& document, const json::value& 
 /// Splices `"Endpoint":"id",` behind the opening brace of a canonical body.
 void append_with_endpoint(std::string& out, std::string_view body, std::string_view endpoint);
 
+/// Appends the text of `value`; like json::serialize, but numbers as people write them (1.5, not 1.5E0).
+void append_json(std::string& out, const json::value& value);
+
+/// kInvalid when `schema` cannot be used as a JSON Schema (references out of itself, endless references).
+Result<void> compile_schema(const json::value& schema);
 /// Validates `value` against a Param's JSON Schema; the message format of errors.md ("(root): Invalid type.
 /// ...").
 Result<void> check_schema(const json::value& schema, const json::value& value);

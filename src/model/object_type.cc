@@ -53,8 +53,8 @@ const ObjectType* find_object_type(std::string_view prefix) {
 }
 
 const NestedType* find_nested_type(std::string_view name) {
-  const auto found = std::ranges::find(kNestedTypes, name, &NestedType::name);
-  return found == std::end(kNestedTypes) ? nullptr : &*found;
+  const auto found = std::ranges::lower_bound(kNestedTypes, name, {}, &NestedType::name);
+  return found == std::end(kNestedTypes) || found->name != name ? nullptr : &*found;
 }
 
 bool matches_name_rule(std::string_view rule, std::string_view text) {
@@ -69,6 +69,8 @@ std::string_view canonical_word(std::string_view enum_name, std::string_view wor
   }
   return {};
 }
+
+std::span<const ClaimScope> claim_scopes() { return kClaimScopes; }
 
 std::string openapi_json() { return std::string(kOpenApi, sizeof(kOpenApi) - 1); }
 

@@ -25,7 +25,9 @@ struct Field {
   bool read_only;                 // client values are ignored
   bool omit_empty;
   bool nullable;
-  bool secret;  // kept beside the object, never shown or replicated
+  bool secret;      // kept beside the object, never shown or replicated
+  bool fill_empty;  // the default also replaces an empty text
+  bool required;    // as documented; rules check where it matters
 };
 
 struct Index {
@@ -46,21 +48,24 @@ struct Traits {
   std::string_view actions_path;  // "actions", "plugin_actions" or ""
 };
 
-/// What a rule checks. `%s` in its message is the offending value, `%k` the key, `%i` the position, `%j` an
-/// earlier one.
+/// What a rule checks. `%s` in its message is the offending value, `%k` the key, `%i` the position.
 enum class RuleKind {
-  kName,        // a string field matches a name rule
-  kEntries,     // every string of a list matches a name rule
-  kKeys,        // every key of a map matches a name rule
-  kReference,   // a string field names an object of `to`
-  kReferences,  // every string of a list names an object of `to`
-  kOneOf,       // a string field is a word of an enum
+  kName,          // a string field matches a name rule
+  kEntries,       // every string of a list matches a name rule
+  kKeys,          // every key of a map matches a name rule
+  kReference,     // a string field names an object of `to`
+  kReferences,    // every string of a list names an object of `to`
+  kOneOf,         // a string field is a word of an enum
+  kEntriesOneOf,  // every string of a list is a word of an enum
+  kKeysOneOf,     // every key of a map is a word of an enum
+  kHook,          // behaviour that no table can say: `rule` names it (internal/hooks.h)
 };
 
+/// One rule of validation, in the order in which its messages are given.
 struct Rule {
   RuleKind kind;
   std::string_view field;
-  std::string_view rule;  // name rule or enum
+  std::string_view rule;  // name rule, enum or hook
   std::string_view to;    // collection referred to
   std::string_view message;
   bool optional;            // an empty value passes
@@ -108,5 +113,13 @@ std::string_view canonical_word(std::string_view enum_name, std::string_view wor
 
 /// The OpenAPI document of the generic routes, served as /swagger.json.
 std::string openapi_json();
+
+/// A scope of claims and the actions known in it (contract: auth.md section 3).
+struct ClaimScope {
+  std::string_view scope;  // "" stands for the types that plugins declare
+  std::span<const std::string_view> actions;
+};
+/// All scopes, sorted.
+std::span<const ClaimScope> claim_scopes();
 
 }  // namespace mullion::model

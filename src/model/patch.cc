@@ -8,6 +8,9 @@ namespace mullion::model {
 namespace {
 
 constexpr size_t kMaxOperations = 10'000;
+constexpr size_t kMaxDepth = 128;
+/// Values that "copy" may make in one patch: copying a document into itself doubles it each time.
+constexpr size_t kMaxCopied = 1'000'000;
 
 bool numbers_equal(const json::value& a, const json::value& b) {
   if (a.is_double() || b.is_double()) return a.to_number<double>() == b.to_number<double>();
@@ -80,6 +83,7 @@ struct Operation {
   std::string_view name;
   std::string_view path_text;
   std::vector<std::string> path;
+  std::string_view from_text;
   std::vector<std::string> from;
   const json::value* value = nullptr;
 };
@@ -91,7 +95,27 @@ Trouble missing(std::string_view path) {
   return fmt::format("`{}` does not point to an existing location", path);
 }
 
+/// Number of values in `value`, itself included; raises `deepest` to its nesting.
+size_t measure(const json::value& value, size_t depth, size_t& deepest) {
+  deepest = std::max(deepest, depth);
+  size_t count = 1;
+  if (const json::array* array = value.if_array()) {
+    for (const json::value& item : *array) count += measure(item, depth + 1, deepest);
+  } else if (const json::object* object = value.if_object()) {
+    for (const auto& member : *object) count += measure(member.value(), depth + 1, deepest);
+  }
+  return count;
+}
+
+Trouble too_deep(std::span<const std::string> path, const json::value& value) {
+  size_t deepest = 0;
+  measure(value, path.size() + 1, deepest);
+  if (deepest > kMaxDepth) return fmt::format("the result is nested deeper than {}", kMaxDepth);
+  return {};
+}
+
 Trouble add_at(json::value& document, const Operation& operation, json::value value) {
+  if (Trouble trouble = too_deep(operation.path, value)) return trouble;
   if (operation.path.empty()) {
     document = std::move(value);
     return {};
@@ -130,12 +154,13 @@ bool is_prefix(std::span<const std::string> shorter, std::span<const std::string
   return shorter.size() < longer.size() && std::equal(shorter.begin(), shorter.end(), longer.begin());
 }
 
-Trouble apply_one(json::value& document, const Operation& operation) {
+Trouble apply_one(json::value& document, const Operation& operation, size_t& copied) {
   if (operation.name == "add") return add_at(document, operation, *operation.value);
   if (operation.name == "remove") return remove_at(document, operation.path, operation.path_text);
   json::value* target = locate(document, operation.path);
   if (operation.name == "replace") {
     if (target == nullptr) return missing(operation.path_text);
+    if (Trouble trouble = too_deep(operation.path, *operation.value)) return trouble;
     *target = *operation.value;
     return {};
   }
@@ -144,12 +169,16 @@ Trouble apply_one(json::value& document, const Operation& operation) {
     return {};
   }
   json::value* source = locate(document, operation.from);
-  if (source == nullptr) return missing("from");
-  json::value moved = *source;
-  if (operation.name == "move") {
-    if (is_prefix(operation.from, operation.path)) return "cannot move a value into itself";
-    if (Trouble trouble = remove_at(document, operation.from, "from")) return trouble;
+  if (source == nullptr) return missing(operation.from_text);
+  if (operation.name == "copy") {
+    size_t deepest = 0;
+    copied += measure(*source, 0, deepest);
+    if (copied > kMaxCopied) return fmt::format("copies more than {} values", kMaxCopied);
+    return add_at(document, operation, *source);
   }
+  if (is_prefix(operation.from, operation.path)) return "cannot move a value into itself";
+  json::value moved = std::move(*source);
+  if (Trouble trouble = remove_at(document, operation.from, operation.from_text)) return trouble;
   return add_at(document, operation, std::move(moved));
 }
 
@@ -184,32 +213,60 @@ Result<Operation> decode(const json::value& entry, size_t line) {
   // The reference client leaves an empty value out of its operations.
   if (needs_value && operation.value == nullptr) operation.value = &null_value;
   if (operation.name == "move" || operation.name == "copy") {
-    std::optional<std::vector<std::string>> from = split_pointer(string_member(object, "from"));
+    operation.from_text = string_member(object, "from");
+    std::optional<std::vector<std::string>> from = split_pointer(operation.from_text);
     if (!from) return undecodable(line, "from is not a JSON pointer");
     operation.from = std::move(*from);
   }
   return operation;
 }
 
+void append_pretty(std::string& out, const json::value& value, size_t indent);
+
+/// Writes `count` items between brackets, one a line; `write(i)` appends the i-th.
+template <typename Write>
+void append_lines(std::string& out, std::string_view brackets, size_t count, size_t indent, Write write) {
+  out.push_back(brackets[0]);
+  for (size_t i = 0; i < count; ++i) {
+    out.append(i == 0 ? "\n" : ",\n").append(indent + 2, ' ');
+    write(i);
+  }
+  if (count > 0) out.append("\n").append(indent, ' ');
+  out.push_back(brackets[1]);
+}
+
+void append_pretty(std::string& out, const json::value& value, size_t indent) {
+  if (const json::array* array = value.if_array()) {
+    append_lines(out, "[]", array->size(), indent,
+                 [&](size_t i) { append_pretty(out, (*array)[i], indent + 2); });
+  } else if (const json::object* object = value.if_object()) {
+    append_lines(out, "{}", object->size(), indent, [&](size_t i) {
+      const auto member = object->begin() + static_cast<std::ptrdiff_t>(i);
+      out.append(json::serialize(member->key())).append(": ");
+      append_pretty(out, member->value(), indent + 2);
+    });
+  } else {
+    append_json(out, value);
+  }
+}
+
 /// The patch as the reference server prints it: two blanks, members in the order op, path, from, value.
 std::string pretty(const json::array& patch) {
-  std::string out = "[";
-  std::string_view separator = "\n";
+  json::array shown;
   for (const json::value& entry : patch) {
-    out.append(separator).append("  {");
-    std::string_view inner = "\n";
+    json::object line;
     for (std::string_view name : {"op", "path", "from", "value"}) {
       const json::value* member = entry.is_object() ? entry.get_object().if_contains(name) : nullptr;
-      const bool shown = member != nullptr || name == "from";
-      if (!shown) continue;
-      out.append(inner).append("    \"").append(name).append("\": ");
-      out.append(member == nullptr ? std::string("\"\"") : json::serialize(*member));
-      inner = ",\n";
+      if (member != nullptr) {
+        line.emplace(name, *member);
+      } else if (name == "from") {
+        line.emplace(name, "");
+      }
     }
-    out.append("\n  }");
-    separator = ",\n";
+    shown.push_back(std::move(line));
   }
-  out.append(patch.empty() ? "]" : "\n]");
+  std::string out;
+  append_pretty(out, shown, 0);
   return out;
 }
 
@@ -222,10 +279,11 @@ Result<json::value> apply_patch(const json::value& document, const json::value& 
   }
   json::value result = document;
   size_t line = 0;
+  size_t copied = 0;
   for (const json::value& entry : patch.get_array()) {
     const Result<Operation> operation = decode(entry, line);
     if (!operation) return operation.error();
-    if (const Trouble trouble = apply_one(result, *operation)) {
+    if (const Trouble trouble = apply_one(result, *operation, copied)) {
       return Error(
           ErrorCode::kConflict, "", "", "",
           {fmt::format("Patch error at line {}: {}", line, *trouble), "Patch: " + pretty(patch.get_array())});

@@ -36,8 +36,12 @@ std::string fill(std::string_view message, std::string_view value, std::string_v
 
 class RuleCheck {
  public:
-  RuleCheck(const ObjectType& type, const json::object& object, const Lookup& lookup, Verdict& verdict)
-      : object_(object), key_(object_key(type, object)), lookup_(lookup), verdict_(verdict) {}
+  explicit RuleCheck(internal::HookContext& context)
+      : context_(context),
+        object_(context.object),
+        key_(context.key),
+        lookup_(context.lookup),
+        verdict_(context.verdict) {}
 
   void run(const Rule& rule) {
     switch (rule.kind) {
@@ -50,10 +54,18 @@ class RuleCheck {
       case RuleKind::kEntries:
         return for_each_entry(rule,
                               [&](std::string_view text) { return matches_name_rule(rule.rule, text); });
+      case RuleKind::kEntriesOneOf:
+        return for_each_entry(
+            rule, [&](std::string_view text) { return !canonical_word(rule.rule, text).empty(); });
       case RuleKind::kReferences:
         return check_references(rule);
       case RuleKind::kKeys:
-        return check_keys(rule);
+        return check_keys(rule, [&](std::string_view text) { return matches_name_rule(rule.rule, text); });
+      case RuleKind::kKeysOneOf:
+        return check_keys(rule,
+                          [&](std::string_view text) { return !canonical_word(rule.rule, text).empty(); });
+      case RuleKind::kHook:
+        return internal::run_hook(rule.rule, context_);
     }
   }
 
@@ -91,8 +103,7 @@ class RuleCheck {
       const size_t here = position++;
       const auto [earlier, fresh] = seen.emplace(std::string(text), here);
       if (rule.unique && !fresh) {
-        verdict_.invalid.push_back(
-            fmt::format("{}: Duplicate profile {}: at {} and {}", key_, text, earlier->second, here));
+        context_.refuse(fmt::format("Duplicate profile {}: at {} and {}", text, earlier->second, here));
         return true;
       }
       if (!rule.unless.empty() && text.find(rule.unless) != std::string_view::npos) return true;
@@ -100,16 +111,18 @@ class RuleCheck {
     });
   }
 
-  void check_keys(const Rule& rule) {
+  template <typename Predicate>
+  void check_keys(const Rule& rule, Predicate fine) {
     const json::value* map = object_.if_contains(rule.field);
     if (map == nullptr || !map->is_object()) return;
     for (const auto& member : map->get_object()) {
-      if (!matches_name_rule(rule.rule, member.key())) complain(rule, member.key(), 0);
+      if (!fine(member.key())) complain(rule, member.key(), 0);
     }
   }
 
+  internal::HookContext& context_;
   const json::object& object_;
-  std::string key_;
+  const std::string& key_;
   const Lookup& lookup_;
   Verdict& verdict_;
 };
@@ -119,9 +132,9 @@ class RuleCheck {
 Verdict validate(const ObjectType& type, json::object& object, const json::object* before,
                  const Lookup& lookup, bool force) {
   Verdict verdict;
-  RuleCheck check(type, object, lookup, verdict);
+  internal::HookContext context{type, object, before, lookup, verdict, object_key(type, object), force};
+  RuleCheck check(context);
   for (const Rule& rule : type.rules) check.run(rule);
-  internal::run_type_hook(type, object, before, lookup, force, verdict);
   if (type.traits.has_validation) {
     object["Validated"] = verdict.invalid.empty();
     object["Available"] = verdict.invalid.empty() && verdict.unavailable.empty();

@@ -1,18 +1,78 @@
-// Rules that only one type has and that no table can say.
+// Rules that no table can say. schema/objects/*.yaml names them: `{check: hook, hook: NAME}`.
 #pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
 
 #include "model/object.h"
 
 namespace mullion::model::internal {
 
-/// Adds what is wrong with `object` to `verdict`. Nothing for types without a hook.
-void run_type_hook(const ObjectType& type, const json::object& object, const json::object* before,
-                   const Lookup& lookup, bool force, Verdict& verdict);
+/// What a hook looks at and where it says what is wrong.
+struct HookContext {
+  const ObjectType& type;
+  const json::object& object;
+  const json::object* before;  // nullptr: the object is new
+  const Lookup& lookup;
+  Verdict& verdict;
+  std::string key;
+  bool force;
+
+  /// A breach of the object's own rules: "KEY: text".
+  void refuse(std::string_view text) {
+    verdict.invalid.push_back(key.empty() ? std::string(text) : fmt::format("{}: {}", key, text));
+  }
+  /// A breach in relation to other objects: no key in front.
+  void refuse_reference(std::string text) { verdict.invalid.push_back(std::move(text)); }
+};
+
+using Hook = void (*)(HookContext& context);
+
+/// Runs the hook called `name`. Precondition: it exists (a test runs over the whole schema).
+void run_hook(std::string_view name, HookContext& context);
+bool hook_exists(std::string_view name);
+
+// Machines (hooks_machine.cc).
+void check_machine_arch(HookContext& context);
+void check_hardware_addresses(HookContext& context);
+void check_machine_availability(HookContext& context);
+void check_machine_pending_tasks(HookContext& context);
+
+// What is run and booted (hooks_work.cc).
+void check_task_entries(HookContext& context);
+void check_templates(HookContext& context);
+void check_task_templates(HookContext& context);
+void check_task_systems(HookContext& context);
+void check_task_prerequisites(HookContext& context);
+void check_os_architectures(HookContext& context);
+void check_job_task(HookContext& context);
+void check_param_schema(HookContext& context);
+void check_pool_transitions(HookContext& context);
+
+// Networks (hooks_network.cc).
+void check_subnet_range(HookContext& context);
+void check_subnet_change(HookContext& context);
+void check_reservation_address(HookContext& context);
+
+// Rights (hooks_access.cc).
+void check_claims(HookContext& context);
+void check_tenant_members(HookContext& context);
 
 /// Text of a string member, or empty.
 std::string_view text_of(const json::object& object, std::string_view name);
+const json::array* list_of(const json::object& object, std::string_view name);
+const json::object* object_of(const json::object& object, std::string_view name);
+bool boolean_of(const json::object& object, std::string_view name);
+int64_t integer_of(const json::object& object, std::string_view name);
+/// The text of a list's item, or empty.
+std::string_view text_item(const json::value& item);
 
 /// Parses dotted IPv4 into its number.
 bool parse_ipv4(std::string_view text, uint32_t& out);
+/// Parses "a.b.c.d/n".
+bool parse_cidr(std::string_view text, uint32_t& network, int& bits);
+/// Hyphenated hexadecimal, 36 characters.
+bool is_uuid(std::string_view text);
 
 }  // namespace mullion::model::internal

@@ -60,23 +60,12 @@ export interface ClusterState {
   HaID: string;
   Valid: boolean;
   Roots: Cert[];
-  LoadBalanced: boolean;
-  Enabled: boolean;
-  ConsensusEnabled: boolean;
-  ConsensusJoin: string;
-  VirtAddr: string;
-  ServerHostname: string;
-  ActiveUri: string;
-  Token: string;
-  HaID: string;
-  Valid: boolean;
-  Roots: Cert[];
   Nodes: NodeInfo[];
 }
 
 export interface Content {
   meta: ContentMetaData;
-  sections: Record<string, unknown>;
+  sections: Record<string, Record<string, unknown>>;
 }
 
 export interface ContentMetaData {
@@ -109,24 +98,6 @@ export interface ContentSummary {
 }
 
 export interface CurrentHAState {
-  ConsensusID: string;
-  VirtInterface: string;
-  VirtInterfaceScript: string;
-  ConsensusAddr: string;
-  ApiUrl: string;
-  Passive: boolean;
-  Observer: boolean;
-  LoadBalanced: boolean;
-  Enabled: boolean;
-  ConsensusEnabled: boolean;
-  ConsensusJoin: string;
-  VirtAddr: string;
-  ServerHostname: string;
-  ActiveUri: string;
-  Token: string;
-  HaID: string;
-  Valid: boolean;
-  Roots: Cert[];
   LoadBalanced: boolean;
   Enabled: boolean;
   ConsensusEnabled: boolean;
@@ -153,24 +124,26 @@ export interface DhcpOption {
 }
 
 export interface Element {
+  /** DRP | DRPUX | File | Global | Plugin | Pref | PluginProvider | ContentPackage (documents also use short forms CP and PP) */
   Type: string;
   Version: string;
   Name: string;
   ActualVersion: string;
+  /** a content pack may replace writable objects of the same name */
   ReplaceWritable?: boolean;
 }
 
 export interface ElementAction {
+  /** DRP | DRPUX | File | Global | Plugin | Pref | PluginProvider | ContentPackage (documents also use short forms CP and PP) */
   Type: string;
   Version: string;
   Name: string;
   ActualVersion: string;
+  /** a content pack may replace writable objects of the same name */
   ReplaceWritable?: boolean;
-  Type: string;
-  Version: string;
-  Name: string;
-  ActualVersion: string;
+  /** Set (Pref, Global) | AddOrUpdate | Delete (others); ignored for DRP/DRPUX */
   Action: string;
+  /** plugin/pref/global/file value; for File: whether to explode */
   Value: unknown;
 }
 
@@ -179,6 +152,7 @@ export interface Error {
   Key: string;
   Type: string;
   Messages: string[];
+  /** equals the HTTP status */
   Code: number;
 }
 
@@ -189,12 +163,15 @@ export interface Event {
   Key: string;
   Principal: string;
   Object: unknown;
+  /** previous object, for save/update */
   Original: unknown;
 }
 
 export interface FileData {
+  /** starts with files/ or isos/ */
   Path: string;
   Sha256Sum: string;
+  /** URL, or self://<path> for a file of the manager itself */
   Source: string;
   Explode: boolean;
 }
@@ -247,10 +224,12 @@ export interface Info {
   secure_prov_enabled: boolean;
   address: string;
   server_hostname: string;
+  /** true when pref manager=true and the licence allows it */
   manager: boolean;
   stats: Stat[];
   features: string[];
-  scopes: Record<string, unknown>;
+  scopes: Record<string, Record<string, unknown>>;
+  /** JSON name has capital L */
   License: LicenseBundle;
   errors: string[];
   ha_enabled: boolean;
@@ -259,6 +238,7 @@ export interface Info {
   ha_status: string;
   ha_active_id: string;
   ha_passive_state: HaPassiveState[];
+  /** JSON name has capitals; always at least a single-node cluster */
   ClusterState: ClusterState;
 }
 
@@ -268,6 +248,8 @@ export interface JobAction {
   Content: string;
   Meta: Record<string, string>;
 }
+
+export type JobActions = JobAction[];
 
 export interface License {
   Name: string;
@@ -340,16 +322,11 @@ export interface NodeInfo {
   ApiUrl: string;
   Passive: boolean;
   Observer: boolean;
-  ConsensusID: string;
-  VirtInterface: string;
-  VirtInterfaceScript: string;
-  ConsensusAddr: string;
-  ApiUrl: string;
-  Passive: boolean;
-  Observer: boolean;
   Offline: boolean;
   LastArtifactCommitHandled: number;
 }
+
+export type Objects = string[];
 
 export interface OsInfo {
   Name: string;
@@ -383,6 +360,8 @@ export interface PoolResult {
   Status: string;
 }
 
+export type PoolResults = Record<string, PoolResult[]>;
+
 export interface PoolTransitionActions {
   Workflow?: string;
   AddProfiles?: string[];
@@ -404,6 +383,7 @@ export interface RawModel {
   ReadOnly: boolean;
   Documentation: string;
   Description: string;
+  /** only when slimmed */
   Partial: boolean;
 }
 
@@ -459,7 +439,7 @@ export interface WhoamiResult {
   Token?: string;
 }
 
-/** An object of the collection `bootenvs`. */
+/** What a machine boots: kernel, initrds, loaders and templates. Collection `bootenvs`. */
 export interface BootEnv {
   Name: string;
   Description: string;
@@ -482,16 +462,20 @@ export interface BootEnv {
   readonly Endpoint: string;
 }
 
-/** An object of the collection `catalog_items`. */
+/** One installable version of a content pack, plugin provider or server program. Collection `catalog_items`. */
 export interface CatalogItem {
   Id: string;
   Type: string;
   Name: string;
   ActualVersion: string;
+  /** "stable", "tip" or the actual version */
   Version: string;
+  /** PluginProvider | ContentPackage | DRP | DRPUX | DRPCLI */
   ContentType: string;
   Source: string;
+  /** key "<arch>/<os>" or "any/any"; value lower-case hex, or "NOTFOUND" */
   Shasum256: Record<string, string>;
+  /** "<Id>:::<Source>" */
   NOJQSource: string;
   Tip: boolean;
   HotFix: boolean;
@@ -503,7 +487,7 @@ export interface CatalogItem {
   readonly Endpoint: string;
 }
 
-/** An object of the collection `contexts`. */
+/** An environment other than the machine itself in which tasks can run. Collection `contexts`. */
 export interface Context {
   Name: string;
   Image: string;
@@ -519,13 +503,14 @@ export interface Context {
   readonly Endpoint: string;
 }
 
-/** An object of the collection `endpoints`. */
+/** A server that this manager looks after, its observed state and what it should become. Collection `endpoints`. */
 export interface Endpoint {
   Id: string;
   Description?: string;
   Documentation?: string;
   Params?: Record<string, unknown>;
   ConnectionStatus?: string;
+  /** deprecated single name; still honoured, processed together with VersionSets */
   VersionSet?: string;
   VersionSets?: string[];
   Apply?: boolean;
@@ -536,11 +521,15 @@ export interface Endpoint {
   DRPUXVersion?: string;
   Components?: Element[];
   Plugins?: Plugin[];
+  /** reflects the managed endpoint */
   Prefs?: Record<string, string>;
   Global?: Record<string, unknown>;
   Actions?: ElementAction[];
+  /** actions that failed in the last pass of applying */
   readonly ActionErrorCount?: number;
+  /** no plan is made or applied for this endpoint */
   VersionSetsDisabled?: boolean;
+  /** its objects are not replicated to the manager */
   SinglePaneDisabled?: boolean;
   readonly Validated: boolean;
   readonly Available: boolean;
@@ -551,7 +540,7 @@ export interface Endpoint {
   readonly Endpoint: string;
 }
 
-/** An object of the collection `interfaces`. */
+/** A network interface of the server. Collection `interfaces`. */
 export interface Interface {
   Name: string;
   Index: number;
@@ -564,7 +553,7 @@ export interface Interface {
   Meta: Record<string, string>;
 }
 
-/** An object of the collection `jobs`. */
+/** One run of one task on one machine. Collection `jobs`. */
 export interface Job {
   Uuid: string;
   Previous: string;
@@ -572,7 +561,9 @@ export interface Job {
   readonly Task: string;
   readonly Stage: string;
   Context: string;
+  /** created | running | failed | finished | incomplete */
   State: string;
+  /** "" | reboot | poweroff | stop | complete | failed */
   ExitState: string;
   StartTime: string;
   EndTime: string;
@@ -583,6 +574,7 @@ export interface Job {
   readonly Workflow: string;
   readonly BootEnv: string;
   ExtraClaims?: Claim[];
+  /** only when ExtraRoles/ExtraClaims on the task elevate the job */
   Token?: string;
   readonly Validated: boolean;
   readonly Available: boolean;
@@ -593,7 +585,7 @@ export interface Job {
   readonly Endpoint: string;
 }
 
-/** An object of the collection `leases`. */
+/** An address given to a device for a while. Collection `leases`. */
 export interface Lease {
   Addr: string;
   NextServer: string;
@@ -602,6 +594,7 @@ export interface Lease {
   Duration: number;
   ExpireTime: string;
   Strategy: string;
+  /** seen values: "ACK","OFFER","PROBE","PROXY","FAKE","EXPIRED","INVALID" ("FAKE","EXPIRED","INVALID" are certain, the others plausible) */
   readonly State: string;
   Options: DhcpOption[];
   ProvidedOptions: DhcpOption[];
@@ -615,23 +608,27 @@ export interface Lease {
   readonly Endpoint: string;
 }
 
-/** An object of the collection `machines`. */
+/** A computer under management. Collection `machines`. */
 export interface Machine {
   Name: string;
   Description: string;
   Uuid: string;
   readonly CurrentJob: string;
   Address: string;
+  /** filled from pref defaultStage ("none") when empty on create */
   Stage: string;
+  /** filled from pref defaultBootEnv when empty on create */
   BootEnv: string;
   Profiles: string[];
+  /** secure params appear as SecureData objects unless decode=true */
   Params: Record<string, unknown>;
   Tasks: string[];
+  /** -1: nothing started; the number of Tasks: all done */
   CurrentTask: number;
   RetryTaskAttempt: number;
+  /** depth capped at 1 */
   TaskErrorStacks: TaskStack[];
   Runnable: boolean;
-  Secret: string;
   OS: string;
   HardwareAddrs: string[];
   Workflow: string;
@@ -653,12 +650,13 @@ export interface Machine {
   readonly Endpoint: string;
 }
 
-/** An object of the collection `params`. */
+/** The declaration of a parameter: its JSON Schema, default and secrecy. Collection `params`. */
 export interface Param {
   Name: string;
   Description: string;
   Documentation: string;
   Secure: boolean;
+  /** JSON Schema draft v4+; "default" key gives the param default */
   Schema: unknown;
   readonly Validated: boolean;
   readonly Available: boolean;
@@ -669,23 +667,26 @@ export interface Param {
   readonly Endpoint: string;
 }
 
-/** An object of the collection `plugin_providers`. */
+/** A program that offers plugins. Collection `plugin_providers`. */
 export interface PluginProvider {
   Name: string;
   Version: string;
+  /** must be 4 */
   PluginVersion: number;
   AutoStart: boolean;
+  /** deprecated */
   HasPublish: boolean;
   AvailableActions: AvailableAction[];
   RequiredParams: string[];
   OptionalParams: string[];
   StoreObjects: Record<string, unknown>;
   Documentation: string;
+  /** YAML content package text; emptied in list output in practice (reference outputs omit it) */
   Content: string;
   Meta: Record<string, string>;
 }
 
-/** An object of the collection `plugins`. */
+/** A configured instance of a plugin provider. Collection `plugins`. */
 export interface Plugin {
   Name: string;
   Description: string;
@@ -703,7 +704,7 @@ export interface Plugin {
   readonly Endpoint: string;
 }
 
-/** An object of the collection `pools`. */
+/** A group of machines that are allocated and released. Collection `pools`. */
 export interface Pool {
   Id: string;
   Description?: string;
@@ -723,14 +724,14 @@ export interface Pool {
   readonly Endpoint: string;
 }
 
-/** An object of the collection `preferences`. */
+/** A named setting of the server, changed while it runs. Collection `preferences`. */
 export interface Pref {
   Name: string;
   Val: string;
   Meta: Record<string, string>;
 }
 
-/** An object of the collection `profiles`. */
+/** A named set of parameters. Collection `profiles`. */
 export interface Profile {
   Name: string;
   Description: string;
@@ -747,7 +748,7 @@ export interface Profile {
   readonly Endpoint: string;
 }
 
-/** An object of the collection `reservations`. */
+/** An address promised to a device. Collection `reservations`. */
 export interface Reservation {
   Addr: string;
   Description: string;
@@ -768,7 +769,7 @@ export interface Reservation {
   readonly Endpoint: string;
 }
 
-/** An object of the collection `roles`. */
+/** A named set of claims that users are given. Collection `roles`. */
 export interface Role {
   Name: string;
   Claims: Claim[];
@@ -783,7 +784,7 @@ export interface Role {
   readonly Endpoint: string;
 }
 
-/** An object of the collection `stages`. */
+/** A step of a workflow: tasks, templates and the boot environment they need. Collection `stages`. */
 export interface Stage {
   Name: string;
   Description: string;
@@ -807,7 +808,7 @@ export interface Stage {
   readonly Endpoint: string;
 }
 
-/** An object of the collection `subnets`. */
+/** A network on which addresses are handed out. Collection `subnets`. */
 export interface Subnet {
   Name: string;
   Description: string;
@@ -834,7 +835,7 @@ export interface Subnet {
   readonly Endpoint: string;
 }
 
-/** An object of the collection `tasks`. */
+/** A unit of work done on a machine. Collection `tasks`. */
 export interface Task {
   Name: string;
   Description: string;
@@ -854,8 +855,9 @@ export interface Task {
   readonly Endpoint: string;
 }
 
-/** An object of the collection `templates`. */
+/** A text that is rendered with the data of a machine. Collection `templates`. */
 export interface Template {
+  /** immutable after create */
   ID: string;
   Description: string;
   Contents: string;
@@ -868,12 +870,12 @@ export interface Template {
   readonly Endpoint: string;
 }
 
-/** An object of the collection `tenants`. */
+/** A set of objects and the users who may see only those. Collection `tenants`. */
 export interface Tenant {
   Name: string;
   Description: string;
   Documentation: string;
-  Members: Record<string, unknown>;
+  Members: Record<string, string[]>;
   Users: string[];
   readonly Validated: boolean;
   readonly Available: boolean;
@@ -884,12 +886,10 @@ export interface Tenant {
   readonly Endpoint: string;
 }
 
-/** An object of the collection `users`. */
+/** An account of a person or a program. Collection `users`. */
 export interface User {
   Name: string;
   Description: string;
-  PasswordHash?: string;
-  Secret: string;
   Roles: string[];
   readonly Validated: boolean;
   readonly Available: boolean;
@@ -900,7 +900,7 @@ export interface User {
   readonly Endpoint: string;
 }
 
-/** An object of the collection `version_sets`. */
+/** A declaration of what endpoints should have installed and configured. Collection `version_sets`. */
 export interface VersionSet {
   Id: string;
   Documentation: string;
@@ -922,7 +922,7 @@ export interface VersionSet {
   readonly Endpoint: string;
 }
 
-/** An object of the collection `workflows`. */
+/** An ordered list of stages. Collection `workflows`. */
 export interface Workflow {
   Name: string;
   Description: string;

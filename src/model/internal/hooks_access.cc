@@ -1,0 +1,78 @@
+#include <algorithm>
+
+#include "model/internal/hooks.h"
+
+namespace mullion::model::internal {
+namespace {
+
+std::vector<std::string_view> words_of(std::string_view list) {
+  std::vector<std::string_view> words;
+  while (true) {
+    const size_t comma = list.find(',');
+    std::string_view word = list.substr(0, comma);
+    while (!word.empty() && word.front() == ' ') word.remove_prefix(1);
+    while (!word.empty() && word.back() == ' ') word.remove_suffix(1);
+    words.push_back(word);
+    if (comma == std::string_view::npos) return words;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+const ClaimScope* find_scope(std::string_view word) {
+  for (const ClaimScope& scope : claim_scopes()) {
+    if (!word.empty() && scope.scope == word) return &scope;
+  }
+  return nullptr;
+}
+
+bool has_action(const ClaimScope& scope, std::string_view action) {
+  if (action.starts_with("action:")) action = "action";
+  if (action.starts_with("update:/")) action = "update";
+  return std::ranges::find(scope.actions, action) != scope.actions.end();
+}
+
+/// `*` as scope knows every action of any scope.
+bool known_in(std::string_view scope_word, std::string_view action) {
+  if (action == "*") return true;
+  if (const ClaimScope* scope = find_scope(scope_word)) return has_action(*scope, action);
+  return std::ranges::any_of(claim_scopes(),
+                             [&](const ClaimScope& scope) { return has_action(scope, action); });
+}
+
+void check_claim(HookContext& context, const json::object& claim) {
+  const std::vector<std::string_view> scopes = words_of(text_of(claim, "scope"));
+  for (std::string_view scope : scopes) {
+    if (scope != "*" && find_scope(scope) == nullptr)
+      context.refuse(fmt::format("No such scope '{}'", scope));
+  }
+  for (std::string_view action : words_of(text_of(claim, "action"))) {
+    // An unknown scope was complained about already; it does not make its actions unknown too.
+    const bool known =
+        std::ranges::all_of(scopes, [&](std::string_view scope) { return known_in(scope, action); });
+    if (!known) context.refuse(fmt::format("No such action '{}'", action));
+  }
+}
+
+}  // namespace
+
+void check_claims(HookContext& context) {
+  for (std::string_view field : {"Claims", "ExtraClaims"}) {
+    const json::array* claims = list_of(context.object, field);
+    if (claims == nullptr) continue;
+    for (const json::value& claim : *claims) {
+      if (const json::object* parts = claim.if_object()) check_claim(context, *parts);
+    }
+  }
+}
+
+void check_tenant_members(HookContext& context) {
+  const json::object* members = object_of(context.object, "Members");
+  if (members == nullptr) return;
+  for (const auto& member : *members) {
+    if (find_object_type(member.key()) == nullptr) {
+      context.refuse(fmt::format("No such object type '{}'", std::string_view(member.key())));
+    }
+  }
+}
+
+}  // namespace mullion::model::internal

@@ -1,0 +1,78 @@
+#include "model/internal/hooks.h"
+
+namespace mullion::model::internal {
+namespace {
+
+constexpr int64_t kLeastActiveSeconds = 60;
+constexpr int64_t kLeastReservedSeconds = 7200;
+
+bool is_unicast(uint32_t address) {
+  const bool loopback = address >> 24 == 127;
+  const bool link_local = address >> 16 == 0xA9FE;
+  return address != 0 && address < 0xE0000000u && !loopback && !link_local;
+}
+
+void check_active_range(HookContext& context, uint32_t network, int bits) {
+  const uint32_t mask = bits == 0 ? 0 : ~uint32_t{0} << (32 - bits);
+  uint32_t first = 0;
+  uint32_t last = 0;
+  const bool inside = parse_ipv4(text_of(context.object, "ActiveStart"), first) &&
+                      parse_ipv4(text_of(context.object, "ActiveEnd"), last) &&
+                      (first & mask) == (network & mask) && (last & mask) == (network & mask);
+  if (!inside) {
+    context.refuse("ActiveStart and ActiveEnd must be addresses inside the subnet");
+  } else if (first > last) {
+    context.refuse("ActiveStart must not be after ActiveEnd");
+  }
+  if (integer_of(context.object, "ActiveLeaseTime") < kLeastActiveSeconds) {
+    context.refuse("ActiveLeaseTime must be greater than or equal to 60 seconds");
+  }
+}
+
+}  // namespace
+
+void check_subnet_range(HookContext& context) {
+  uint32_t network = 0;
+  int bits = 0;
+  const std::string_view range = text_of(context.object, "Subnet");
+  if (!parse_cidr(range, network, bits)) {
+    return context.refuse(fmt::format("Invalid subnet {}: invalid CIDR address: {}", range, range));
+  }
+  const std::string_view next_server = text_of(context.object, "NextServer");
+  uint32_t server = 0;
+  if (!next_server.empty() && parse_ipv4(next_server, server) && server != 0 && !is_unicast(server)) {
+    context.refuse(fmt::format("Invalid NextServer `{}`", next_server));
+  }
+  if (text_of(context.object, "Strategy").empty()) context.refuse("Strategy must have a value");
+  if (boolean_of(context.object, "Proxy") && boolean_of(context.object, "Unmanaged")) {
+    context.refuse("Proxy and Unmanaged cannot both be true");
+  }
+  if (!boolean_of(context.object, "OnlyReservations") && !boolean_of(context.object, "Proxy")) {
+    check_active_range(context, network, bits);
+  }
+  if (integer_of(context.object, "ReservedLeaseTime") < kLeastReservedSeconds) {
+    context.refuse("ReservedLeaseTime must be greater than or equal to 7200 seconds");
+  }
+}
+
+void check_subnet_change(HookContext& context) {
+  if (context.before == nullptr) return;
+  if (text_of(*context.before, "Strategy") != text_of(context.object, "Strategy")) {
+    context.refuse_reference("Strategy cannot change");
+  }
+  if (text_of(*context.before, "Subnet") != text_of(context.object, "Subnet")) {
+    context.refuse_reference("Subnet range cannot change");
+  }
+}
+
+void check_reservation_address(HookContext& context) {
+  const std::string_view text = text_of(context.object, "Addr");
+  uint32_t address = 0;
+  if (!parse_ipv4(text, address) || !is_unicast(address)) {
+    context.refuse(fmt::format("Invalid Address: {}", text));
+  }
+  if (text_of(context.object, "Token").empty()) context.refuse("Token must not be empty");
+  if (text_of(context.object, "Strategy").empty()) context.refuse("Strategy must not be empty");
+}
+
+}  // namespace mullion::model::internal
