@@ -28,15 +28,20 @@ constexpr size_t kMaxRefusal = 64 * 1024;
 constexpr size_t kMaxInterim = 16;  // "100 Continue" and the like before an answer
 
 bool has_line_break(std::string_view text) {
-  return text.find_first_of("\r\n\0", 0, 3) != std::string_view::npos;
+  return std::any_of(text.begin(), text.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
 }
 
+bool has_blank_or_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c <= ' ' || c == 0x7f; });
+}
+
+/// What would let a value of a caller become a header or a second request.
 Result<void> check_request(const ClientRequest& request) {
-  bool clean = !request.method.empty() && !has_line_break(request.method) && !request.target.empty() &&
-               request.target.front() == '/' && !has_line_break(request.target) &&
-               request.target.find(' ') == std::string::npos;
+  bool clean = !request.method.empty() && !has_blank_or_control(request.method) &&
+               request.target.starts_with('/') && !has_blank_or_control(request.target);
   for (const auto& [name, value] : request.headers.items()) {
-    clean = clean && !name.empty() && !has_line_break(name) && !has_line_break(value);
+    clean = clean && !name.empty() && !has_blank_or_control(name) && name.find(':') == std::string::npos &&
+            !has_line_break(value);
   }
   if (clean) return {};
   return Error(ErrorCode::kInvalid, "request line or headers contain characters that are not allowed");
@@ -287,6 +292,9 @@ class ClientImplementation final : public Client {
       }
       Exchange seen;
       Result<void> done = co_await exchange(*connection, request, head, pool->options(), seen);
+      if (done && connection->parser.status() == 101) {
+        co_return Error(ErrorCode::kUnreachable, "the server switched protocols without being asked");
+      }
       if (done) co_return make_response(pool, std::move(connection));
       if (pool->closed()) co_return Error(ErrorCode::kCancelled, "the client is closed");
       const bool lost = done.error().code == ErrorCode::kUnreachable && !seen.any_byte && !seen.body_failed;

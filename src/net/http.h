@@ -80,8 +80,12 @@ struct Response {
   std::function<Task<void>(std::shared_ptr<WebSocket>)> upgrade;
 };
 
-/// A WebSocket conversation, server or client side. read() and write() may run at the same time, each one at
-/// a time (write() queues internally, bounded by WebSocketLimits::max_queue_bytes; over that kUnavailable).
+/// A WebSocket conversation, server or client side. Thread-safe; at most one read() at a time (a second one
+/// gets kConflict). write() may be called by many tasks: the first one sends and returns when the socket has
+/// taken what was queued (back-pressure), those that come meanwhile queue and return at once, or get
+/// kUnavailable when the queue is over its limit. Pings are sent and answered while a read() is pending. A
+/// task that is cancelled while it sends cuts the connection. Ends with the client or server it came from at
+/// the latest.
 class WebSocket {
  public:
   virtual ~WebSocket() = default;
@@ -133,7 +137,8 @@ struct ListenOptions {
   std::string flag;  // name of the flag that sets the port, for error texts
 };
 
-/// One listening port. Thread-safe.
+/// One listening port. Thread-safe. The destructor cuts what stop() has not ended and waits for it, so it
+/// belongs outside the runtime's threads, or after stop().
 class Server {
  public:
   virtual ~Server() = default;

@@ -65,7 +65,8 @@ ClientPool::ClientPool(env::Runtime& runtime, ClientOptions options, Origin orig
       options_(std::move(options)),
       origin_(std::move(origin)),
       tls_(std::move(tls)),
-      tasks_(std::make_shared<env::TaskGroup>(executor_, "client " + origin_.host_header)) {}
+      tasks_(std::make_shared<env::TaskGroup>(executor_, "client " + origin_.host_header)),
+      sweep_timer_(executor_) {}
 
 ClientConnectionPtr ClientPool::take_idle() {
   const Deadline now = deadline_after(env::Duration::zero());
@@ -89,6 +90,31 @@ void ClientPool::give_back(ClientConnectionPtr connection) {
   std::lock_guard lock(mutex_);
   if (closed_ || idle_.size() >= options_.max_idle_connections || !connection->buffer.empty()) return;
   idle_.push_back(std::move(connection));
+  arm_sweep();
+}
+
+void ClientPool::arm_sweep() {
+  if (sweep_armed_ || idle_.empty()) return;
+  sweep_armed_ = true;
+  sweep_timer_.expires_after(kKeepIdle / 2);
+  sweep_timer_.async_wait([weak = weak_from_this()](boost::system::error_code failure) {
+    const std::shared_ptr<ClientPool> self = failure ? nullptr : weak.lock();
+    if (self) self->sweep();
+  });
+}
+
+void ClientPool::sweep() {
+  const Deadline now = deadline_after(env::Duration::zero());
+  std::vector<ClientConnectionPtr> stale;  // closed after the lock is gone
+  std::lock_guard lock(mutex_);
+  sweep_armed_ = false;
+  const auto is_fresh = [now](const ClientConnectionPtr& kept) {
+    return kept->idle_until > now && kept->stream->is_quiet();
+  };
+  const auto fresh_end = std::stable_partition(idle_.begin(), idle_.end(), is_fresh);
+  std::move(fresh_end, idle_.end(), std::back_inserter(stale));
+  idle_.erase(fresh_end, idle_.end());
+  arm_sweep();
 }
 
 Task<Result<ClientConnectionPtr>> ClientPool::open() {

@@ -60,6 +60,8 @@ class ClientPool : public std::enable_shared_from_this<ClientPool> {
   Task<Result<std::shared_ptr<Stream>>> connect_any(std::vector<tcp::endpoint> endpoints, Deadline deadline);
   Task<Result<void>> secure(std::shared_ptr<Stream> stream, Deadline deadline);
   bool watch(const std::shared_ptr<Stream>& stream);
+  void arm_sweep();
+  void sweep();
   Error describe(Error error) const;
 
   const asio::any_io_executor executor_;
@@ -67,8 +69,10 @@ class ClientPool : public std::enable_shared_from_this<ClientPool> {
   const Origin origin_;
   const std::shared_ptr<TlsContext> tls_;
   const std::shared_ptr<env::TaskGroup> tasks_;
-  mutable std::mutex mutex_;  // guards everything below
-  std::vector<ClientConnectionPtr> idle_;
+  mutable std::mutex mutex_;               // guards everything below
+  std::vector<ClientConnectionPtr> idle_;  // the one kept longest first
+  asio::steady_timer sweep_timer_;
+  bool sweep_armed_ = false;
   std::vector<std::weak_ptr<Stream>> streams_;  // all that may be alive, for close()
   std::string fingerprint_;
   bool closed_ = false;

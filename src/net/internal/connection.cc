@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <boost/asio/error.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/json/serialize.hpp>
-#include <boost/system/system_error.hpp>
 
 #include "base/log.h"
 #include "env/random.h"
@@ -13,6 +12,8 @@ namespace mullion::net::internal {
 namespace {
 
 constexpr Logger kLog("net");
+constexpr uint16_t kNormalClosure = 1000;
+constexpr uint16_t kInternalClosure = 1011;
 constexpr size_t kReadBytes = 16 * 1024;
 constexpr size_t kBodyReadBytes = 64 * 1024;
 constexpr auto kShortLinger = std::chrono::milliseconds(300);
@@ -405,13 +406,14 @@ Task<Result<Response>> Connection::call_handler(Request& request) {
   try {
     Response response = co_await server_->handler(request);
     co_return response;
-  } catch (const boost::system::system_error& error) {
-    if (error.code() == asio::error::operation_aborted) throw;  // this task was told to stop
-    text = error.what();
   } catch (const std::exception& error) {
     text = error.what();
   } catch (...) {
     text = "unknown exception";
+  }
+  const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+  if (state.cancelled() != asio::cancellation_type::none) {
+    co_return Error(ErrorCode::kCancelled, "the server is stopping");
   }
   kLog.error("handler failed method={} path={} request={} what={}", request.method, request.raw_path,
              request.id, text);
@@ -544,17 +546,20 @@ Task<Connection::Next> Connection::upgrade(Request& request, Response& response)
   if (server_->stopping()) co_return Next::kClose;
   std::string().swap(head_);
   auto converse = std::move(response.upgrade);
+  std::string failure;
   try {
     co_await converse(conversation);
-  } catch (const boost::system::system_error& error) {
-    if (error.code() == asio::error::operation_aborted) throw;
-    kLog.error("websocket task failed path={} request={} what={}", request.raw_path, request.id,
-               error.what());
   } catch (const std::exception& error) {
-    kLog.error("websocket task failed path={} request={} what={}", request.raw_path, request.id,
-               error.what());
+    failure = error.what();
+  } catch (...) {
+    failure = "unknown exception";
   }
-  co_await conversation->close(1000, "");
+  const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+  if (state.cancelled() != asio::cancellation_type::none) co_return Next::kClose;
+  if (!failure.empty()) {
+    kLog.error("websocket task failed path={} request={} what={}", request.raw_path, request.id, failure);
+  }
+  co_await conversation->close(failure.empty() ? kNormalClosure : kInternalClosure, "");
   co_return Next::kClose;
 }
 

@@ -4,6 +4,7 @@ namespace mullion::net::internal {
 
 void ServerState::add(Connection* connection, std::shared_ptr<Stream> stream) {
   std::lock_guard lock(mutex_);
+  if (stopping_) stream->abort();  // accepted while the stop began
   entries_.emplace(connection, Entry{std::move(stream), {}, true});
 }
 
