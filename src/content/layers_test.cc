@@ -1,0 +1,392 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json/serialize.hpp>
+#include <cstdlib>
+#include <filesystem>
+
+#include "content/content.h"
+#include "env/file.h"
+#include "model/index_value.h"
+#include "model/object.h"
+
+namespace mullion::content {
+namespace {
+
+namespace json = boost::json;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::string pack(const std::string& name, const std::string& sections, const std::string& meta = "") {
+  return R"({"meta":{"Name":")" + name + "\"" + (meta.empty() ? "" : "," + meta) + R"(},"sections":)" +
+         sections + "}";
+}
+std::string profiles(const std::string& key, const std::string& description = "") {
+  return R"({"profiles":{")" + key + R"(":{"Name":")" + key + R"(","Description":")" + description +
+         R"("}}})";
+}
+
+template <typename T>
+std::string message(const Result<T>& result) {
+  return result ? "ok" : result.error().messages.front();
+}
+
+class LayersTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const auto started = layers_->start();
+    ASSERT_TRUE(started) << started.error().text();
+  }
+  Result<std::string> post(const std::string& text, bool replace_writable = false) {
+    return layers_->load(text, false, "", replace_writable, "user:test");
+  }
+  Result<std::string> put(const std::string& name, const std::string& text) {
+    return layers_->load(text, true, name, false, "user:test");
+  }
+  void own(const std::string& type, const std::string& key, const std::string& body) {
+    store::Batch batch;
+    batch.changes.push_back({{type, "", key}, body});
+    ASSERT_TRUE(store_->commit_sync(std::move(batch)));
+  }
+  json::object object(const std::string& type, const std::string& key) {
+    const auto found = store_->snapshot()->get_local(type, key);
+    return found ? model::parse_json(found->body)->as_object() : json::object();
+  }
+  json::array summaries() { return model::parse_json(layers_->summaries())->as_array(); }
+  std::vector<std::string> names() {
+    std::vector<std::string> out;
+    for (const auto& item : summaries()) out.emplace_back(item.at("meta").at("Name").as_string());
+    return out;
+  }
+  std::string description(const std::string& key) {
+    const auto found = object("profiles", key);
+    return found.empty() ? "absent" : std::string(found.at("Description").as_string());
+  }
+
+  std::unique_ptr<store::Store> store_ = store::open_memory_store();
+  std::unique_ptr<Layers> layers_ = make_layers(*store_, kFeatures);
+};
+
+TEST_F(LayersTest, BuiltinObjects) {
+  EXPECT_TRUE(object("bootenvs", "ignore").at("OnlyUnknown").as_bool());
+  EXPECT_EQ(object("bootenvs", "ignore").at("Templates").as_array().size(), 3U);
+  EXPECT_EQ(object("bootenvs", "local").at("Templates").as_array().size(), 4U);
+  EXPECT_EQ(object("stages", "none").at("BootEnv"), "");
+  EXPECT_EQ(object("stages", "local").at("BootEnv"), "local");
+  EXPECT_EQ(object("params", "pxelinux-local-boot").at("Schema").at("default"), "localboot 0");
+  EXPECT_EQ(object("roles", "superuser").at("Claims").at(0).at("scope"), "*");
+  for (const auto& [type, key] :
+       {std::pair("bootenvs", "local"), {"stages", "local"}, {"roles", "superuser"}}) {
+    const auto found = object(type, key);
+    EXPECT_TRUE(found.at("ReadOnly").as_bool());
+    EXPECT_TRUE(found.at("Available").as_bool()) << json::serialize(found);
+    EXPECT_TRUE(found.at("Validated").as_bool());
+    EXPECT_EQ(found.at("Bundle"), "BasicStore");
+  }
+}
+
+TEST_F(LayersTest, FirstStartHappensOnce) {
+  EXPECT_FALSE(object("profiles", "global").empty());
+  EXPECT_FALSE(object("profiles", "global").at("ReadOnly").as_bool());
+  EXPECT_EQ(object("users", "rocketskates").at("Roles").at(0), "superuser");
+  store::Batch batch;
+  batch.changes.push_back({{"users", "", "rocketskates"}, std::nullopt});
+  ASSERT_TRUE(store_->commit_sync(std::move(batch)));
+  const auto again = make_layers(*store_, kFeatures);
+  const auto before = store_->newest();
+  ASSERT_TRUE(again->start());
+  EXPECT_TRUE(object("users", "rocketskates").empty()) << "a deleted administrator stays deleted";
+  EXPECT_EQ(store_->newest(), before) << "nothing changed, nothing is written";
+}
+
+TEST_F(LayersTest, OrderAndMetaOfSummaries) {
+  ASSERT_TRUE(post(pack("zeta", profiles("z"))));
+  ASSERT_TRUE(post(pack("alpha", profiles("a"),
+                        R"("Version":"v1.2.3","Order":7,"Description":"  trimmed ","Writable":true)")));
+  EXPECT_THAT(names(),
+              ElementsAre("BackingStore", "LocalStore", "alpha", "zeta", "DefaultStore", "BasicStore"));
+  const auto all = summaries();
+  const auto& backing = all[0].as_object();
+  EXPECT_EQ(backing.at("meta").at("Type"), "writable");
+  EXPECT_TRUE(backing.at("meta").at("Writable").as_bool());
+  EXPECT_EQ(backing.at("Counts").at("profiles"), 1);
+  EXPECT_EQ(backing.at("Counts").at("machines"), 0);
+  const auto& alpha = all[2].as_object();
+  EXPECT_EQ(alpha.at("meta").at("Type"), "dynamic");
+  EXPECT_EQ(alpha.at("meta").at("Description"), "trimmed");
+  EXPECT_EQ(alpha.at("meta").at("Order"), "7");
+  EXPECT_FALSE(alpha.at("meta").at("Writable").as_bool());
+  EXPECT_EQ(json::serialize(alpha.at("Counts")), R"({"profiles":1})");
+  EXPECT_EQ(json::serialize(alpha.at("Warnings")), "[]");
+  EXPECT_TRUE(all[5].at("meta").at("Overwritable").as_bool());
+}
+
+TEST_F(LayersTest, LoadReplaceRemove) {
+  std::vector<std::string> heard;
+  layers_->on_change([&heard](std::string_view action, std::string_view name) {
+    heard.push_back(std::string(action) + " " + std::string(name));
+  });
+  ASSERT_TRUE(post(pack("one", profiles("p", "first"), R"("Version":"v1.0.0")")));
+  EXPECT_EQ(description("p"), "first");
+  EXPECT_EQ(object("profiles", "p").at("Bundle"), "one");
+  EXPECT_EQ(layers_->read_only_layer("profiles", "p"), "one");
+  EXPECT_EQ(layers_->read_only_layer("profiles", "global"), std::nullopt);
+  EXPECT_EQ(layers_->read_only_layer("stages", "none"), std::nullopt) << "BasicStore may be overridden";
+  EXPECT_EQ(message(post(pack("one", "{}"))), "Content one already exists");
+  EXPECT_EQ(post(pack("one", "{}")).error().status(), 409);
+
+  ASSERT_TRUE(put("one", pack("one", profiles("p", "second"), R"("Version":"v2.0.0")")));
+  EXPECT_EQ(description("p"), "second");
+  EXPECT_EQ(layers_->components().front().version, "v2.0.0");
+  EXPECT_EQ(layers_->components().front().type, "ContentPackage");
+  EXPECT_EQ(message(put("two", pack("two", "{}"))), "No such content store");
+  EXPECT_EQ(put("one", pack("other", "{}")).error().status(), 422);
+
+  ASSERT_TRUE(layers_->remove("one", "user:test"));
+  EXPECT_EQ(description("p"), "absent");
+  EXPECT_EQ(message(layers_->remove("one", "user:test")), "No such content store");
+  EXPECT_EQ(layers_->remove("one", "user:test").error().status(), 404);
+  EXPECT_THAT(heard, ElementsAre("create one", "update one", "delete one"));
+}
+
+TEST_F(LayersTest, SurvivesRestart) {
+  ASSERT_TRUE(post(pack("one", profiles("p", "kept"), R"("Version":"v1.0.0")")));
+  const auto before = store_->newest();
+  layers_ = make_layers(*store_, kFeatures);
+  ASSERT_TRUE(layers_->start());
+  EXPECT_EQ(store_->newest(), before);
+  EXPECT_EQ(description("p"), "kept");
+  EXPECT_EQ(layers_->components().size(), 1U);
+  EXPECT_EQ(layers_->read_only_layer("profiles", "p"), "one");
+}
+
+TEST_F(LayersTest, Show) {
+  ASSERT_TRUE(post(pack("one", profiles("p", "shown"))));
+  const auto shown = *model::parse_json(*layers_->show("one"));
+  EXPECT_EQ(shown.at("meta").at("Name"), "one");
+  EXPECT_EQ(shown.at("sections").at("profiles").at("p").at("Description"), "shown");
+  ASSERT_TRUE(put("one", *layers_->show("one"))) << "what is shown can be loaded again";
+  const auto backing = *model::parse_json(*layers_->show("BackingStore"));
+  EXPECT_TRUE(backing.at("sections").at("profiles").as_object().contains("global"));
+  EXPECT_TRUE(layers_->show("BasicStore"));
+  EXPECT_EQ(message(layers_->show("nothing")), "No such content store");
+  EXPECT_EQ(layers_->summary("nothing").error().status(), 404);
+  EXPECT_TRUE(layers_->summary("BackingStore"));
+}
+
+TEST_F(LayersTest, ConflictsAreRefusedInBothDirections) {
+  const auto refused = post(pack("BarkingStore", profiles("global")));
+  EXPECT_EQ(message(refused),
+            "profiles:global in layer dynamic-BarkingStore would override layer writable-BackingStore");
+  EXPECT_EQ(refused.error().status(), 422);
+  EXPECT_EQ(refused.error().model, "contents");
+  EXPECT_EQ(refused.error().key, "BarkingStore");
+  EXPECT_EQ(names().size(), 4U) << "a refused pack leaves the old stack";
+
+  ASSERT_TRUE(post(pack("bbb", profiles("p"))));
+  EXPECT_EQ(message(post(pack("aaa", profiles("p")))),
+            "profiles:p in layer dynamic-aaa would override layer dynamic-bbb");
+  EXPECT_EQ(message(post(pack("ccc", profiles("p")))),
+            "profiles:p in layer dynamic-ccc would override layer dynamic-bbb");
+}
+
+TEST_F(LayersTest, OverwritableLayersMayBeOverridden) {
+  ASSERT_TRUE(post(pack("soft", profiles("p", "soft"), R"("Type":"default")")));
+  ASSERT_TRUE(post(pack("hard", profiles("p", "hard"))));
+  EXPECT_EQ(description("p"), "hard");
+  ASSERT_TRUE(layers_->remove("hard", ""));
+  EXPECT_EQ(description("p"), "soft") << "the lower object comes back";
+  own("profiles", "p", R"({"Name":"p","Description":"own"})");
+  EXPECT_EQ(description("p"), "own");
+  EXPECT_EQ(layers_->read_only_layer("profiles", "p"), std::nullopt);
+  ASSERT_TRUE(post(pack("basic", R"({"stages":{"none":{"Name":"none","Description":"mine"}}})")));
+  EXPECT_EQ(object("stages", "none").at("Description"), "mine") << "packs override BasicStore";
+}
+
+TEST_F(LayersTest, ReplaceWritable) {
+  own("profiles", "p", R"({"Name":"p","Description":"own"})");
+  EXPECT_FALSE(post(pack("one", profiles("p", "pack"))));
+  ASSERT_TRUE(post(pack("one", profiles("p", "pack")), true));
+  EXPECT_EQ(description("p"), "pack");
+  EXPECT_FALSE(store_->snapshot()->get({"profiles", "", "p"}));
+}
+
+TEST_F(LayersTest, RequirementsOfMeta) {
+  const auto feature = post(pack("X", "{}", R"("RequiredFeatures":"roles, time-travel")"));
+  EXPECT_EQ(message(feature),
+            "Content layer X requires feature time-travel, but dr-provision does not provide it");
+  EXPECT_EQ(feature.error().type, "STORE_ERROR");
+  EXPECT_EQ(feature.error().key, "");
+  ASSERT_TRUE(post(pack("basic", "{}")));
+  const auto with = [&](const char* meta) { return put("basic", pack("basic", "{}", meta)); };
+  EXPECT_EQ(with(R"("RequiredFeatures":"time-travel")").error().type, "PUT");
+  EXPECT_EQ(message(with(R"("Prerequisites":"foo")")),
+            "Layer basic has foo as a prerequisite, but foo does not exist!");
+  EXPECT_EQ(message(with(R"("Prerequisites":"BasicStore: <1.0.0")")),
+            "Layer basic prerequisite test on BasicStore failed");
+  EXPECT_EQ(message(with(R"("Version":"1.2.foo")")),
+            "Layer basic: invalid version 1.2.foo: Invalid character(s) found in patch number \"foo\"");
+  EXPECT_THAT(message(with(R"("Prerequisites":"BasicStore: ~9")")),
+              HasSubstr("Layer basic: error parsing prerequisites "));
+  EXPECT_TRUE(with(R"("Prerequisites":"BasicStore: >=4.x","RequiredFeatures":"roles tenants")"));
+}
+
+TEST_F(LayersTest, PrerequisitesOfOthers) {
+  ASSERT_TRUE(post(pack("base", "{}", R"("Version":"v2.0.0")")));
+  ASSERT_TRUE(post(pack("top", "{}", R"("Prerequisites":"base: >=2.0.0")")));
+  const auto refused = layers_->remove("base", "");
+  EXPECT_EQ(refused.error().type, "StillInUseError");
+  EXPECT_EQ(message(refused), "In use by content top");
+  EXPECT_EQ(message(put("base", pack("base", "{}", R"("Version":"v1.0.0")"))),
+            "Layer top prerequisite test on base failed");
+  EXPECT_THAT(message(put("base", pack("base", "{}", R"("Version":"v2.0.0","Prerequisites":"top")"))),
+              HasSubstr("loop"));
+  ASSERT_TRUE(layers_->remove("top", ""));
+  EXPECT_TRUE(layers_->remove("base", ""));
+}
+
+TEST_F(LayersTest, ObjectsInUseDoNotVanish) {
+  ASSERT_TRUE(post(pack("one", R"({"stages":{"s":{"Name":"s"}}})")));
+  const model::ObjectType* type = model::find_object_type("machines");
+  const auto machine = model::normalise(
+      *type, json::object{{"Name", "m"}, {"Uuid", "3e7031fc-3062-45f1-835c-92541bc9cbd3"}, {"Stage", "s"}},
+      nullptr);
+  ASSERT_TRUE(machine) << machine.error().text();
+  own("machines", "3e7031fc-3062-45f1-835c-92541bc9cbd3", model::canonical_body(*type, *machine));
+  EXPECT_EQ(message(layers_->remove("one", "")),
+            "stages:s: In use by machines 3e7031fc-3062-45f1-835c-92541bc9cbd3");
+  EXPECT_EQ(layers_->remove("one", "").error().status(), 409);
+  EXPECT_FALSE(put("one", pack("one", "{}")));
+}
+
+TEST_F(LayersTest, BadDocuments) {
+  EXPECT_EQ(message(post(R"({"meta":{},"sections":{}})")), "Store at content- has no Name metadata");
+  EXPECT_EQ(post(R"({"meta":{}})").error().status(), 422);
+  EXPECT_EQ(post("{").error().status(), 400);
+  EXPECT_EQ(post("[]").error().status(), 400);
+  EXPECT_EQ(post(R"({"meta":[]})").error().status(), 400);
+  EXPECT_EQ(post(pack("one", "[]")).error().status(), 400);
+  EXPECT_EQ(post(pack("one", R"({"profiles":[]})")).error().status(), 400);
+  EXPECT_EQ(post(pack("a/b", "{}")).error().status(), 422);
+  const auto undecodable = post(pack("Pack1", R"({"profiles":{"p2-prof":{"Name":5}}})"));
+  ASSERT_FALSE(undecodable);
+  EXPECT_THAT(undecodable.error().messages,
+              ElementsAre(HasSubstr("Store profiles item p2-prof failed to load from layer content-Pack1: "),
+                          "Try manually replacing content layer Pack1"));
+  EXPECT_THAT(message(post(pack("one", R"({"profiles":{"a":{"Name":"b"}}})"))), HasSubstr("its key is b"));
+  EXPECT_EQ(post(pack("BasicStore", "{}")).error().status(), 409);
+  EXPECT_EQ(post(pack("BackingStore", "{}")).error().status(), 409);
+  EXPECT_EQ(message(layers_->remove("BasicStore", "")), "readonly: BasicStore");
+  EXPECT_EQ(message(put("BackingStore", pack("BackingStore", "{}"))), "readonly: BackingStore");
+  EXPECT_EQ(names().size(), 4U);
+}
+
+TEST_F(LayersTest, UnknownSectionsAndPreferences) {
+  const auto loaded = post(
+      pack("one",
+           R"({"gadgets":{"g":{"Name":"g","Deep":{"x":[1]}}},"preferences":{"a":{"Name":"a","Val":"b"}}})"));
+  ASSERT_TRUE(loaded) << message(loaded);
+  EXPECT_THAT(*loaded, HasSubstr("preferences are not taken"));
+  EXPECT_EQ(json::serialize(object("gadgets", "g").at("Deep")), R"({"x":[1]})");
+  EXPECT_EQ(object("gadgets", "g").at("Bundle"), "one");
+  EXPECT_TRUE(object("preferences", "a").empty());
+  ASSERT_TRUE(layers_->remove("one", ""));
+  EXPECT_TRUE(object("gadgets", "g").empty());
+}
+
+TEST_F(LayersTest, ProblemsAreWarnings) {
+  const auto loaded = post(pack("one", R"({"stages":{"s":{"Name":"s","BootEnv":"absent"}}})"));
+  ASSERT_TRUE(loaded) << message(loaded);
+  EXPECT_THAT(*loaded, HasSubstr("stages:s: "));
+  EXPECT_FALSE(object("stages", "s").at("Available").as_bool());
+  ASSERT_TRUE(post(pack("two", R"({"bootenvs":{"absent":{"Name":"absent"}}})")));
+  EXPECT_TRUE(object("stages", "s").at("Available").as_bool()) << "judged again when the stack changes";
+}
+
+TEST_F(LayersTest, SecretsOfUsersStayApart) {
+  ASSERT_TRUE(post(pack("one", R"({"users":{"u":{"Name":"u","PasswordHash":"QUJD","Roles":[]}}})")));
+  EXPECT_FALSE(object("users", "u").contains("PasswordHash"));
+  EXPECT_THAT(store_->snapshot()->secret("users", "u").value_or(""), HasSubstr("QUJD"));
+  EXPECT_THAT(*layers_->show("one"), testing::Not(HasSubstr("QUJD")));
+  ASSERT_TRUE(layers_->remove("one", ""));
+  EXPECT_FALSE(store_->snapshot()->secret("users", "u"));
+}
+
+TEST_F(LayersTest, SecureParametersAreSealed) {
+  const std::string text =
+      pack("one", R"({"params":{"pw":{"Name":"pw","Secure":true,"Schema":{"type":"string"}}},
+      "profiles":{"p":{"Name":"p","Params":{"pw":"clear text","other":1}}}})");
+  EXPECT_THAT(message(post(text)), HasSubstr("secure parameter pw must arrive as SecureData"));
+  layers_->set_sealer([](std::string_view prefix, std::string_view key, std::string_view clear) {
+    EXPECT_EQ(prefix, "profiles");
+    EXPECT_EQ(key, "p");
+    EXPECT_EQ(clear, "\"clear text\"");
+    return Result<std::string>(R"({"Key":"k","Nonce":"n","Payload":"p"})");
+  });
+  ASSERT_TRUE(post(text));
+  EXPECT_EQ(object("profiles", "p").at("Params").at("pw").at("Payload"), "p");
+  EXPECT_EQ(object("profiles", "p").at("Params").at("other"), 1);
+  EXPECT_THAT(*layers_->show("one"), testing::Not(HasSubstr("clear text")));
+}
+
+TEST_F(LayersTest, YamlPacks) {
+  const auto loaded = post(
+      "meta:\n  Name: one\n  Order: 100\nsections:\n  profiles:\n    p:\n      Name: p\n      Description: "
+      "from yaml\n");
+  ASSERT_TRUE(loaded) << message(loaded);
+  EXPECT_EQ(description("p"), "from yaml");
+}
+
+/// Packs of other people, where the machine has them.
+std::filesystem::path real_packs() {
+  if (const char* given = std::getenv("MULLION_PACKS"); given != nullptr) return given;
+  return std::filesystem::path(MULLION_SOURCE_DIR).parent_path() / "shared/data/content-packs";
+}
+
+class PackFiles : public LayersTest {
+ protected:
+  void load_file(const std::filesystem::path& path) {
+    const auto text = env::read_file(path);
+    ASSERT_TRUE(text) << path;
+    const auto loaded = post(*text);
+    ASSERT_TRUE(loaded) << path << ": " << loaded.error().text();
+    const auto document = *model::parse_json(*text);
+    const auto summary = *model::parse_json(*loaded);
+    for (const auto& [section, items] : document.at("sections").as_object()) {
+      EXPECT_EQ(summary.at("Counts").at(section).as_uint64(), items.as_object().size()) << section;
+      for (const auto& [key, item] : items.as_object()) {
+        EXPECT_TRUE(store_->snapshot()->get_local(section, key)) << section << ":" << key;
+      }
+    }
+    for (const auto& warning : summary.at("Warnings").as_array()) {
+      RecordProperty(path.filename().string(), std::string(warning.as_string()));
+      warnings_.emplace_back(warning.as_string());
+    }
+  }
+  std::vector<std::string> warnings_;
+};
+
+TEST_F(PackFiles, DemoPack) {
+  load_file(std::filesystem::path(MULLION_SOURCE_DIR) / "tests/data/packs/demo-pack.json");
+  EXPECT_THAT(warnings_, ElementsAre());
+}
+
+TEST_F(PackFiles, RealPacks) {
+  if (!std::filesystem::is_directory(real_packs())) GTEST_SKIP() << "no packs at " << real_packs();
+  for (const char* name : {"drp-community-content", "task-library", "classify", "flexiflow"}) {
+    load_file(real_packs() / (std::string(name) + ".json"));
+  }
+  EXPECT_EQ(layers_->components().size(), 4U);
+  for (const std::string& warning : warnings_) std::cout << "warning: " << warning << "\n";
+  const auto before = store_->newest();
+  layers_ = make_layers(*store_, kFeatures);
+  ASSERT_TRUE(layers_->start());
+  EXPECT_EQ(store_->newest(), before) << "the same packs give the same bytes";
+  for (const char* name : {"flexiflow", "classify", "task-library", "drp-community-content"}) {
+    EXPECT_TRUE(layers_->remove(name, "")) << name;
+  }
+  EXPECT_EQ(names().size(), 4U);
+}
+
+}  // namespace
+}  // namespace mullion::content
