@@ -122,7 +122,7 @@ TEST_F(ApiTest, EtagFollowsTheObjectAndAnswers304) {
   const std::string etag = fixture.call("GET", "/api/v3/profiles/p1").header("ETag");
   EXPECT_EQ(fixture.call("HEAD", "/api/v3/profiles/p1").header("ETag"), etag);
   EXPECT_EQ(fixture.call("GET", "/api/v3/profiles/p1", "", "root", {{"If-None-Match", etag}}).status, 304);
-  fixture.call("POST", "/api/v3/profiles/p1/params/a", "1");
+  fixture.call("POST", "/api/v3/profiles/p1/params/aa", "1");
   EXPECT_EQ(fixture.call("GET", "/api/v3/profiles/p1", "", "root", {{"If-None-Match", etag}}).status, 200);
 }
 
@@ -131,7 +131,7 @@ TEST_F(ApiTest, LongPollWakesOnChange) {
   const std::string etag = fixture.call("GET", "/api/v3/profiles/p1").header("ETag");
   std::thread writer([this] {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    fixture.call("POST", "/api/v3/profiles/p1/params/a", "1");
+    fixture.call("POST", "/api/v3/profiles/p1/params/aa", "1");
   });
   const Answer answer = fixture.call("GET", "/api/v3/profiles/p1", "", "root",
                                      {{"If-None-Match", etag}, {"Prefer", "wait=20"}});
@@ -145,16 +145,16 @@ TEST_F(ApiTest, LongPollWakesOnChange) {
 
 TEST_F(ApiTest, ParamsAndMeta) {
   create_profile("p1");
-  EXPECT_EQ(fixture.call("GET", "/api/v3/profiles/p1/params/a/b").body, "null");
-  EXPECT_EQ(fixture.call("POST", "/api/v3/profiles/p1/params/a/b", "[1]").body, "[1]");
-  EXPECT_EQ(fixture.call("GET", "/api/v3/profiles/p1/params").body, R"({"a/b":[1]})");
+  EXPECT_EQ(fixture.call("GET", "/api/v3/profiles/p1/params/aa/bb").body, "null");
+  EXPECT_EQ(fixture.call("POST", "/api/v3/profiles/p1/params/aa/bb", "[1]").body, "[1]");
+  EXPECT_EQ(fixture.call("GET", "/api/v3/profiles/p1/params").body, R"({"aa/bb":[1]})");
   EXPECT_EQ(
-      fixture.call("PATCH", "/api/v3/profiles/p1/params", R"([{"op":"add","path":"/x","value":2}])").status,
+      fixture.call("PATCH", "/api/v3/profiles/p1/params", R"([{"op":"add","path":"/xx","value":2}])").status,
       200);
-  EXPECT_EQ(fixture.call("DELETE", "/api/v3/profiles/p1/params/a/b").body, "[1]");
-  const Answer gone = fixture.call("DELETE", "/api/v3/profiles/p1/params/a/b");
+  EXPECT_EQ(fixture.call("DELETE", "/api/v3/profiles/p1/params/aa/bb").body, "[1]");
+  const Answer gone = fixture.call("DELETE", "/api/v3/profiles/p1/params/aa/bb");
   EXPECT_EQ(gone.body,
-            R"({"Model":"params","Key":"a/b","Type":"DELETE","Messages":["Not Found"],"Code":404})");
+            R"({"Model":"params","Key":"aa/bb","Type":"DELETE","Messages":["Not Found"],"Code":404})");
   EXPECT_EQ(fixture.call("POST", "/api/v3/profiles/p1/params", R"({"only":true})").body, R"({"only":true})");
   EXPECT_EQ(
       fixture.call("PATCH", "/api/v3/meta/profiles/p1", R"([{"op":"add","path":"/color","value":"red"}])")
@@ -214,7 +214,7 @@ TEST_F(ApiTest, RightsToSingleFields) {
   create_profile("p1");
   fixture.authenticator.users["editor"] = {{"profiles", "get", "*"},
                                            {"profiles", "update:/Description", "*"},
-                                           {"profiles", "update:/Params/a", "*"}};
+                                           {"profiles", "update:/Params/aa", "*"}};
   EXPECT_EQ(fixture
                 .call("PATCH", "/api/v3/profiles/p1",
                       R"([{"op":"replace","path":"/Description","value":"x"}])", "editor")
@@ -225,8 +225,8 @@ TEST_F(ApiTest, RightsToSingleFields) {
                       R"([{"op":"replace","path":"/Documentation","value":"x"}])", "editor")
                 .status,
             403);
-  EXPECT_EQ(fixture.call("POST", "/api/v3/profiles/p1/params/a", "1", "editor").status, 200);
-  EXPECT_EQ(fixture.call("POST", "/api/v3/profiles/p1/params/b", "1", "editor").status, 403);
+  EXPECT_EQ(fixture.call("POST", "/api/v3/profiles/p1/params/aa", "1", "editor").status, 200);
+  EXPECT_EQ(fixture.call("POST", "/api/v3/profiles/p1/params/bb", "1", "editor").status, 403);
 }
 
 TEST_F(ApiTest, KeyRulesAtAManager) {
@@ -269,13 +269,13 @@ TEST_F(ApiTest, WritesToRemoteObjectsAreForwarded) {
   fixture.manager.known = {{"A", {.owner = "A", .in_touch = true}}};
   fixture.put_raw("profiles", "A", "remote", R"({"Name":"remote"})");
   fixture.call("PATCH", "/api/v3/profiles/Name:remote?force=true", "[]");
-  fixture.call("POST", "/api/v3/profiles/remote/params/a%2Fb", "1");
+  fixture.call("POST", "/api/v3/profiles/remote/params/aa%2Fbb", "1");
   fixture.call("DELETE", "/api/v3/profiles/remote");
   fixture.call("GET", "/api/v3/profiles/remote?decode=true");
   ASSERT_EQ(fixture.manager.forwarded.size(), 4U);
   EXPECT_EQ(fixture.manager.forwarded[0].target, "/api/v3/profiles/Name:remote?force=true");
   EXPECT_EQ(fixture.manager.forwarded[0].body, "[]");
-  EXPECT_EQ(fixture.manager.forwarded[1].target, "/api/v3/profiles/remote/params/a%2Fb");
+  EXPECT_EQ(fixture.manager.forwarded[1].target, "/api/v3/profiles/remote/params/aa%2Fbb");
   EXPECT_EQ(fixture.manager.forwarded[2].method, "DELETE");
   EXPECT_EQ(fixture.manager.forwarded[3].method, "GET");
   EXPECT_EQ(fixture.call("PATCH", "/api/v3/profiles/remote", "[]", "nobody").status, 403);
@@ -300,7 +300,7 @@ TEST_F(ApiTest, ContentLayersAreReadOnlyOrOverridden) {
   const Answer removed = fixture.call("DELETE", "/api/v3/profiles/packed");
   EXPECT_EQ(removed.body,
             R"({"Model":"","Key":"","Type":"DELETE","Messages":["readonly: packed"],"Code":422})");
-  EXPECT_EQ(fixture.call("POST", "/api/v3/profiles/packed/params/a", "1").status, 422);
+  EXPECT_EQ(fixture.call("POST", "/api/v3/profiles/packed/params/aa", "1").status, 422);
   fixture.put_layered("profiles", "basic", R"({"Name":"basic","ReadOnly":true,"Bundle":"BasicStore"})");
   const Answer overridden = fixture.call("PATCH", "/api/v3/profiles/basic",
                                          R"([{"op":"add","path":"/Description","value":"mine"}])");
@@ -331,7 +331,7 @@ TEST_F(ApiTest, SecretsAreKeptAsideAndNeverShown) {
   EXPECT_EQ(fixture.call("PUT", "/api/v3/users/u/password", R"({"Password":"x"})").status, 200);
   const boost::json::value changed = boost::json::parse(*fixture.store->snapshot()->secret("users", "u"));
   EXPECT_EQ(changed.at("PasswordHash"), "hash-of-x");
-  EXPECT_NE(changed.at("Secret"), token_secret);
+  EXPECT_NE(std::string(changed.at("Secret").as_string()), token_secret);
   EXPECT_EQ(fixture.authenticator.forgotten, std::vector<std::string>{"u"});
   EXPECT_EQ(fixture.call("PUT", "/api/v3/users/u/password", R"({"Password":""})").status, 400);
   fixture.call("DELETE", "/api/v3/users/u");
@@ -361,7 +361,7 @@ TEST_F(ApiTest, MachinesTakeDefaultsAndUniqueNames) {
   const Answer twin = fixture.call("POST", "/api/v3/machines", R"({"Name":"m1.example.com"})");
   EXPECT_EQ(twin.status, 409);
   const std::string uuid(created.json().at("Uuid").as_string());
-  EXPECT_EQ(fixture.call("GET", "/api/v3/machines/Name:m1.example.com").json().at("Uuid"), uuid);
+  EXPECT_EQ(fixture.call("GET", "/api/v3/machines/Name:m1.example.com").json().at("Uuid").as_string(), uuid);
   EXPECT_EQ(fixture.call("GET", "/api/v3/machines/Stage:none").status, 404);
   EXPECT_EQ(fixture.call("GET", std::string("/api/v3/machines/") + kUuid + "/token").status, 404);
   fixture.call("PATCH", "/api/v3/machines/" + uuid, R"([{"op":"replace","path":"/Locked","value":true}])");

@@ -333,16 +333,17 @@ std::string random_secret() {
 
 env::Task<Result<store::Cursor>> commit(store::Store& store, store::Batch batch) {
   auto outcome = std::make_shared<std::optional<Result<store::Cursor>>>();
-  auto start = [&store, &batch, outcome](auto handler) {
+  const auto begin = [outcome](auto handler, store::Store* target, store::Batch wanted) {
     // The store keeps its callback in a std::function, which must be copyable; the handler is not.
     auto kept = std::make_shared<decltype(handler)>(std::move(handler));
-    store.commit(std::move(batch), [kept, outcome](Result<store::Cursor> cursor) {
+    const auto executor = asio::get_associated_executor(*kept);
+    target->commit(std::move(wanted), [kept, executor, outcome](Result<store::Cursor> cursor) {
       *outcome = std::move(cursor);
-      const auto executor = asio::get_associated_executor(*kept);
-      asio::post(executor, [kept] { (*kept)(); });
+      asio::post(executor, [kept] { std::move (*kept)(std::exception_ptr()); });
     });
   };
-  co_await asio::async_initiate<decltype(asio::use_awaitable), void()>(std::move(start), asio::use_awaitable);
+  co_await asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr)>(
+      begin, asio::use_awaitable, &store, std::move(batch));
   co_return std::move(**outcome);
 }
 
