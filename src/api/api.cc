@@ -80,8 +80,8 @@ class ApiServer final : public Api {
     std::vector<RouteLatency> out;
     for (size_t i = 0; i < services_.statistics.size(); ++i) {
       RouteLatency entry;
-      services_.statistics.read(i, entry);
-      if (entry.count == 0) continue;
+      entry.latency = services_.statistics[i].read();
+      if (entry.latency.count == 0) continue;
       const bool routed = i < route_table().size();
       entry.route = routed ? std::string(route_table()[i].pattern) : "other";
       entry.method =

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "api/route_statistics.h"
 #include "auth/auth.h"
+#include "base/latency.h"
 #include "content/content.h"
 #include "env/clock.h"
 #include "env/runtime.h"
@@ -31,6 +31,12 @@ struct Facts {
   std::string certificate_file;           // PEM of the API's certificate
   std::vector<std::string> trusted_keys;  // Ed25519 keys of licence bundles
   std::vector<std::string> start_errors;  // shown in info.errors
+};
+
+/// How long one route's requests took; errors are answers with status >= 500.
+struct RouteLatency {
+  std::string method, route;
+  Latency latency;
 };
 
 /// Largest sizes of what clients send.

@@ -163,6 +163,7 @@ class FakeManager final : public manager::Manager {
     return out;
   }
   std::vector<std::string> known_owners() const override { return {}; }
+  std::vector<manager::EndpointStatistics> statistics() const override { return {}; }
   Task<void> serve_stream(std::shared_ptr<net::WebSocket>, store::Cursor) override { co_return; }
 };
 

@@ -4,11 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
 #include <filesystem>
 #include <fstream>
 
 #include "content/content.h"
+#include "net/net_testing.h"
 #include "env/random.h"
 
 namespace mullion::content {
@@ -73,15 +73,12 @@ class BlobsTest : public testing::Test {
   Result<Blobs::Info> put(const std::string& path, const std::string& text, bool explode = false,
                           uint64_t limit = 1 << 20, const std::string& bucket = "files", bool fail = false) {
     Pieces body(text, fail);
-    auto done = boost::asio::co_spawn(runtime_.executor(), blobs_->put(bucket, path, body, explode, limit),
-                                      boost::asio::use_future);
-    return done.get();
+    return net::testing::run(runtime_, [&] { return blobs_->put(bucket, path, body, explode, limit); });
   }
   Result<std::string> read(const Blobs::Info& info, uint64_t first, uint64_t last) {
     auto body = blobs_->open(info, first, last);
     if (!body) return body.error();
-    return boost::asio::co_spawn(runtime_.executor(), net::read_all(**body, 1 << 20), boost::asio::use_future)
-        .get();
+    return net::testing::run(runtime_, [&] { return net::read_all(**body, 1 << 20); });
   }
   size_t left_overs() {
     return static_cast<size_t>(
@@ -122,7 +119,7 @@ TEST_F(BlobsTest, ReplacementIsSeenAndNeverMixed) {
   const auto second = *blobs_->stat("files", "x");
   EXPECT_NE(second.sha256, first.sha256);
   EXPECT_EQ(
-      *boost::asio::co_spawn(runtime_.executor(), net::read_all(*reader, 100), boost::asio::use_future).get(),
+      *net::testing::run(runtime_, [&] { return net::read_all(*reader, 100); }),
       "hello")
       << "who reads the old file reads all of it";
   EXPECT_EQ(blobs_->open(first, 0, 4).error().code, ErrorCode::kConflict);

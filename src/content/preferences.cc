@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "content/content.h"
-#include "content/internal/commit_async.h"
+#include "store/commit_async.h"
 #include "content/internal/preference_table.h"
 #include "content/internal/random_text.h"
 #include "model/object.h"
@@ -176,7 +176,7 @@ Task<Result<void>> StorePreferences::set(std::vector<std::pair<std::string, std:
   if (!good) co_return good.error();
   store::Batch batch = batch_of(*good, std::move(principal));
   if (batch.changes.empty() && batch.secrets.empty()) co_return Result<void>();
-  auto committed = co_await commit_async(store_, std::move(batch));
+  auto committed = co_await store::commit_async(store_, std::move(batch));
   if (!committed) co_return committed.error();
   co_return Result<void>();
 }

@@ -31,8 +31,35 @@ constexpr size_t kRoundsBeforeWarning = 100;
 /// and turns what it throws before its first suspension into a failure of the task.
 Task<void> run_task(std::function<Task<void>()> task) { co_await task(); }
 
-asio::thread_pool& blocking_pool() {
-  static asio::thread_pool pool(2);
+/// The threads of run_blocking() and how many of its calls are under way.
+class BlockingPool {
+ public:
+  template <typename Work>
+  void post(Work work) {
+    {
+      std::lock_guard lock(mutex_);
+      ++running_;
+    }
+    asio::post(pool_, [this, work = std::move(work)]() mutable {
+      work();
+      std::lock_guard lock(mutex_);
+      if (--running_ == 0) idle_.notify_all();
+    });
+  }
+  void wait_until_idle() {
+    std::unique_lock lock(mutex_);
+    idle_.wait(lock, [this] { return running_ == 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  size_t running_ = 0;
+  asio::thread_pool pool_{2};
+};
+
+BlockingPool& blocking_pool() {
+  static BlockingPool pool;
   return pool;
 }
 
@@ -61,6 +88,8 @@ void Runtime::stop() {
     if (thread.joinable()) thread.join();
   }
   threads_.clear();
+  // A blocking call returns through this object and uses its caller's frame: both must outlive it.
+  blocking_pool().wait_until_idle();
 }
 
 struct TaskGroup::State {
@@ -272,7 +301,7 @@ Task<void> run_blocking(std::function<void()> function) {
   // Deliberately deaf to cancellation: the function may use what lives in the caller's frame.
   const auto begin = [](auto handler, std::function<void()> work) {
     const auto executor = asio::get_associated_executor(handler);
-    asio::post(blocking_pool(), [executor, handler = std::move(handler), work = std::move(work)]() mutable {
+    blocking_pool().post([executor, handler = std::move(handler), work = std::move(work)]() mutable {
       std::exception_ptr failure;
       try {
         work();

@@ -278,5 +278,26 @@ TEST(RunBlocking, IsWaitedForWhenItsTaskIsCancelled) {
   EXPECT_TRUE(intact);
 }
 
+TEST(RunBlocking, OutlastsARuntimeThatStopsMeanwhile) {
+  std::atomic<bool> began{false};
+  std::atomic<bool> finished{false};
+  {
+    Runtime runtime(1);
+    asio::co_spawn(
+        runtime.executor(),
+        [&]() -> Task<void> {
+          std::string local = "alive";
+          co_await run_blocking([&] {
+            began = true;
+            std::this_thread::sleep_for(100ms);
+            finished = local == "alive";
+          });
+        },
+        asio::detached);
+    while (!began) std::this_thread::sleep_for(1ms);
+  }
+  EXPECT_TRUE(finished);
+}
+
 }  // namespace
 }  // namespace mullion::env

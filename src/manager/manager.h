@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "auth/auth.h"
+#include "base/latency.h"
 #include "base/result.h"
 #include "content/content.h"
 #include "env/runtime.h"
@@ -33,6 +34,14 @@ struct Identity {
   std::string version;  // server version
 };
 
+/// Numbers of one attached endpoint since start.
+struct EndpointStatistics {
+  std::string id;
+  uint64_t lag = 0;  // commits of the endpoint not yet received
+  uint64_t bytes = 0, commits = 0, snapshots = 0, mismatches = 0, connects = 0;
+  Latency forwards;
+};
+
 /// What a source tells managers above besides objects (design section 6, record `state`), as JSON text of
 /// {"info":{},"components":[],"prefs":{},"global":{},"plugins":[],"licence":{}}.
 using StateProvider = std::function<std::string()>;
@@ -45,6 +54,8 @@ struct Dependencies {
   Identity identity;
   StateProvider state;
   std::vector<std::string> own_urls;  // to recognise addEndpoint of itself
+  std::vector<std::string> features;
+  std::function<bool()> licensed;  // whether the licence allows managing; asked now and then
 };
 
 /// Thread-safe. Sessions run while preference `manager` is true and the licence allows it.
@@ -74,6 +85,7 @@ class Manager {
   /// Freshness of the named owners (all when empty).
   virtual std::vector<OwnerFreshness> freshness(const std::vector<std::string>& owners) const = 0;
   virtual std::vector<std::string> known_owners() const = 0;
+  virtual std::vector<EndpointStatistics> statistics() const = 0;
 
   /// Serves GET /replication/stream (source side); the caller has checked `system replicate`.
   virtual Task<void> serve_stream(std::shared_ptr<net::WebSocket> socket, store::Cursor resume) = 0;

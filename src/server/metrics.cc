@@ -78,29 +78,46 @@ void add_store(Page& page, const MetricSources& sources) {
   }
 }
 
+void add_histogram(Page& page, std::string_view name, const Labels& labels, const Latency& latency) {
+  prometheus::ClientMetric::Histogram& histogram = page.add(name, labels).histogram;
+  histogram.sample_count = latency.count;
+  histogram.sample_sum = latency.sum_seconds;
+  uint64_t cumulative = 0;
+  for (size_t i = 0; i < latency.buckets.size(); ++i) {
+    cumulative += latency.buckets[i];
+    const bool last = i == kLatencyBounds.size();
+    histogram.bucket.push_back(
+        {cumulative, last ? std::numeric_limits<double>::infinity() : kLatencyBounds[i]});
+  }
+}
+
 void add_endpoints(Page& page, const MetricSources& sources) {
   for (const manager::OwnerFreshness& owner : sources.manager.freshness({})) {
     const Labels labels{{"endpoint", owner.owner}};
     page.gauge("mullion_endpoint_connected", owner.in_touch ? 1 : 0, labels);
     page.gauge("mullion_endpoint_age_seconds", owner.age_seconds, labels);
   }
+  for (const manager::EndpointStatistics& endpoint : sources.manager.statistics()) {
+    const Labels labels{{"endpoint", endpoint.id}};
+    page.gauge("mullion_endpoint_lag_commits", static_cast<double>(endpoint.lag), labels);
+    for (const auto& [name, value] :
+         {std::pair<std::string_view, uint64_t>{"mullion_replication_received_bytes_total", endpoint.bytes},
+          {"mullion_replication_commits_total", endpoint.commits},
+          {"mullion_replication_snapshots_total", endpoint.snapshots},
+          {"mullion_replication_digest_mismatches_total", endpoint.mismatches},
+          {"mullion_replication_reconnects_total", endpoint.connects},
+          {"mullion_forward_errors_total", endpoint.forwards.errors}}) {
+      page.counter(name, static_cast<double>(value), labels);
+    }
+    add_histogram(page, "mullion_forward_seconds", labels, endpoint.forwards);
+  }
 }
 
 void add_api(Page& page, const MetricSources& sources) {
-  for (const api::RouteLatency& latency : sources.api.route_latencies()) {
-    const Labels labels{{"method", latency.method}, {"route", latency.route}};
-    prometheus::ClientMetric::Histogram& histogram =
-        page.add("mullion_api_request_seconds", labels).histogram;
-    histogram.sample_count = latency.count;
-    histogram.sample_sum = latency.sum_seconds;
-    uint64_t cumulative = 0;
-    for (size_t i = 0; i < latency.buckets.size(); ++i) {
-      cumulative += latency.buckets[i];
-      const bool last = i == api::kLatencyBounds.size();
-      histogram.bucket.push_back(
-          {cumulative, last ? std::numeric_limits<double>::infinity() : api::kLatencyBounds[i]});
-    }
-    page.counter("mullion_api_errors_total", static_cast<double>(latency.errors), labels);
+  for (const api::RouteLatency& route : sources.api.route_latencies()) {
+    const Labels labels{{"method", route.method}, {"route", route.route}};
+    add_histogram(page, "mullion_api_request_seconds", labels, route.latency);
+    page.counter("mullion_api_errors_total", static_cast<double>(route.latency.errors), labels);
   }
   page.gauge("mullion_api_connections", static_cast<double>(sources.api_server.connections()));
   page.gauge("mullion_api_websockets", static_cast<double>(sources.api.websockets()));

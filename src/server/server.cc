@@ -207,7 +207,11 @@ void ServerProcess::assemble_api() {
                             .preferences = *preferences_,
                             .identity = {.id = ids_.ha_id, .version = std::string(kVersion)},
                             .state = [this] { return api_->state_json(); },
-                            .own_urls = own_urls()});
+                            .own_urls = own_urls(),
+                            .features = api::feature_list(),
+                            .licensed = [this] {
+                              return auth::current_licence(*store_, trusted_keys_).manager;
+                            }});
   api_->set_manager(*manager_);
 }
 

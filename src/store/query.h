@@ -22,7 +22,8 @@ struct Filter {
   std::vector<std::string> arguments;  // as the client wrote them
 };
 
-/// Value of a parameter of one object as JSON text, or absent. Lets the API supply aggregation (profiles, defaults).
+/// Value of a parameter of one object as JSON text, or absent. Lets the API supply aggregation (profiles,
+/// defaults).
 using ParamResolver =
     std::function<std::optional<std::string>(std::string_view body, std::string_view parameter)>;
 /// Decides which objects the caller may see: rights and tenants. Absent = all.
@@ -38,7 +39,8 @@ struct Query {
   bool count_only = false;
   ParamResolver param_resolver;  // absent: own Params only
   VisibilityFilter visible;
-  std::string own_id;  // shown as Endpoint of own objects: `Endpoint=<own_id>` and `Endpoint=` both select them
+  std::string
+      own_id;  // shown as Endpoint of own objects: `Endpoint=<own_id>` and `Endpoint=` both select them
 };
 
 /// References into a snapshot; bodies are read later, one by one, so that a list streams in constant memory.
@@ -48,14 +50,15 @@ struct ObjectRef {
 };
 
 struct QueryResult {
-  uint64_t total = 0;     // visible objects of the type before filters
-  uint64_t matching = 0;  // after filters, before offset and limit
-  std::vector<ObjectRef> refs;  // the page, in order; empty when count_only
+  uint64_t total = 0;               // visible objects of the type before filters
+  uint64_t matching = 0;            // after filters, before offset and limit
+  std::vector<ObjectRef> refs;      // the page, in order; empty when count_only
   std::vector<std::string> owners;  // remote owners whose objects could have matched (freshness), sorted
 };
 
-/// Parses "NAME=OP(args)" pairs (already percent-decoded) into a Query of `type`. Handles limit, offset, sort,
-/// reverse; ignores slim, params, decode, aggregate, token. Errors: kNotAcceptable with the texts of filters.md.
+/// Parses "NAME=OP(args)" pairs (already percent-decoded) into a Query of `type`. Handles limit, offset,
+/// sort, reverse; ignores slim, params, decode, aggregate, token. Errors: kNotAcceptable with the texts of
+/// filters.md.
 Result<Query> parse_query(std::string_view type,
                           const std::vector<std::pair<std::string, std::string>>& parameters);
 

@@ -16,11 +16,11 @@
 namespace mullion::store {
 
 struct Options {
-  env::Path directory;                         // created when absent; ignored by the in-memory engine
-  uint64_t map_size = uint64_t{64} << 30;      // largest size of the database, bytes
+  env::Path directory;                     // created when absent; ignored by the in-memory engine
+  uint64_t map_size = uint64_t{64} << 30;  // largest size of the database, bytes
   uint64_t log_max_bytes = uint64_t{512} << 20;
   env::Duration log_max_age = std::chrono::hours(24);
-  size_t max_group = 512;                      // batches made durable together
+  size_t max_group = 512;  // batches made durable together
   const env::Clock* clock = &env::system_clock();
 };
 
@@ -30,28 +30,29 @@ struct StoredObject {
   std::string body;
 };
 
-/// A frozen view at one sequence number; cheap to take, never blocks the writer. Not thread-safe by itself (one
-/// user at a time), may move between threads. Long-lived views keep old pages alive: let go within seconds, except
-/// for replication snapshots.
+/// A frozen view at one sequence number; cheap to take, never blocks the writer, must end before its store.
+/// Not thread-safe by itself (one user at a time), may move between threads. Long-lived views keep old pages
+/// alive: let go within seconds, except for replication snapshots.
 class Snapshot {
  public:
   virtual ~Snapshot() = default;
   virtual Cursor cursor() const = 0;
   /// The object, or kNotFound (Model and Key filled). Owner kOwn finds only the writable layer.
   virtual Result<std::string> get(const ObjectId& id) const = 0;
-  /// All owners' objects of this key: own or layered first, then remote owners by id. Empty when there is none.
+  /// All owners' objects of this key: own or layered first, then remote owners by id. Empty when there is
+  /// none.
   virtual std::vector<StoredObject> get_all_owners(std::string_view type, std::string_view key) const = 0;
   /// The local object: own, else layered.
   virtual std::optional<StoredObject> get_local(std::string_view type, std::string_view key) const = 0;
-  /// Calls `visit` for objects of `type` in (key, owner) order starting at `from` (inclusive) until it returns
-  /// false. Views are valid during the call only. Remote owners are included.
+  /// Calls `visit` for objects of `type` in (key, owner) order starting at `from` (inclusive) until it
+  /// returns false. Views are valid during the call only. Remote owners are included.
   virtual Result<void> scan(std::string_view type, std::string_view from_key,
                             const std::function<bool(std::string_view key, std::string_view owner,
                                                      std::string_view body)>& visit) const = 0;
   /// Same for one owner only, all in key order; used by replication.
-  virtual Result<void> scan_owner(std::string_view type, std::string_view owner, std::string_view from_key,
-                                  const std::function<bool(std::string_view key, std::string_view body)>& visit)
-      const = 0;
+  virtual Result<void> scan_owner(
+      std::string_view type, std::string_view owner, std::string_view from_key,
+      const std::function<bool(std::string_view key, std::string_view body)>& visit) const = 0;
   /// Every type that has or had an object of any owner.
   virtual std::vector<std::string> types() const = 0;
   /// Every remote owner that has objects or an origin recorded.
@@ -74,9 +75,10 @@ class Store {
   virtual ~Store() = default;
 
   /// Queues `batch`; `done` runs on the writer thread once the batch is durable and visible, or refused:
-  /// kConflict (a precondition; Model/Key name the object), kInsufficientStorage, kInternal, kUnavailable when
-  /// closing. `done` must be short. A batch without effect (bodies equal what is stored) still answers a cursor and
-  /// publishes a commit.
+  /// kConflict (a precondition; Model/Key name the object), kInvalid (an id that cannot be stored),
+  /// kTooLarge, kInsufficientStorage (deletions pass a database at its size limit), kInternal, kUnavailable
+  /// when closing. `done` must be short. A batch without effect (bodies equal what is stored) still answers a
+  /// cursor and publishes a commit.
   virtual void commit(Batch batch, CommitCallback done) = 0;
   /// Blocking form for start-up, tools and tests. Not from coroutines.
   Result<Cursor> commit_sync(Batch batch);
@@ -89,8 +91,10 @@ class Store {
   virtual void unsubscribe(uint64_t id) = 0;
 
   /// Reads logged commits with seq > `after`, oldest first, until `visit` returns false or the log ends.
-  /// kNotFound ("compacted") when the log no longer reaches back to `after`, or `after` lies in another epoch.
-  virtual Result<void> read_log(Cursor after, const std::function<bool(const LoggedCommit&)>& visit) const = 0;
+  /// kNotFound ("compacted") when the log no longer reaches back to `after`, or `after` lies in another
+  /// epoch.
+  virtual Result<void> read_log(Cursor after,
+                                const std::function<bool(const LoggedCommit&)>& visit) const = 0;
 
   /// Whether replicas (remote owners) take part in queries at all: manager off hides them at once.
   virtual void show_replicas(bool shown) = 0;
@@ -100,10 +104,10 @@ class Store {
   virtual Result<void> drop_owner(std::string_view owner) = 0;
 
   struct Statistics {
-    uint64_t objects = 0;
+    uint64_t objects = 0;  // own and remote; layered ones are not counted
     uint64_t log_bytes = 0;
     uint64_t log_commits = 0;
-    uint64_t index_bytes = 0;
+    uint64_t index_bytes = 0;  // memory, about
     uint64_t commits = 0;
     uint64_t groups = 0;
     double last_commit_seconds = 0;

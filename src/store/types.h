@@ -16,8 +16,8 @@ namespace mullion::store {
 
 /// Owner name of objects that live on this endpoint's writable layer.
 inline constexpr std::string_view kOwn = "";
-/// Owner name of effective objects of content layers below the writable one. Never replicated, never in digests.
-/// Contains a character that no endpoint id can contain.
+/// Owner name of effective objects of content layers below the writable one. Never replicated, never in
+/// digests. Contains a character that no endpoint id can contain.
 inline constexpr std::string_view kLayered = "\x01layers";
 
 inline bool is_remote(std::string_view owner) { return owner != kOwn && owner != kLayered; }
@@ -65,12 +65,21 @@ struct Guard {
   Digest expected_hash;
 };
 
-/// A private value beside the objects: local only, never in the log, replies or replicas (password hashes, keys,
-/// tokens secrets, preferences of the engine). absent value = delete.
+/// A private value beside the objects: local only, never in the log, replies or replicas (password hashes,
+/// keys, tokens secrets, preferences of the engine). absent value = delete.
 struct SecretChange {
   std::string space;  // e.g. "users", "machines", "box-keys", "state"
   std::string key;
   std::optional<std::string> value;
+};
+
+/// Digest of one owner's objects of one type.
+struct TypeDigest {
+  std::string type;
+  std::string owner;
+  Digest digest;
+  uint64_t count = 0;
+  bool operator==(const TypeDigest&) const = default;
 };
 
 /// An atomic set of changes: all or none, one sequence number.
@@ -79,7 +88,12 @@ struct Batch {
   std::vector<Guard> guards;
   std::vector<SecretChange> secrets;
   std::optional<Origin> origin;  // set by the replication sink; absent = born here
-  std::string principal;         // who asked, for events: "user:NAME", "system"
+  std::string forget_origin;     // a remote owner whose recorded origin cursor is dropped
+  /// What the digests should be after the batch. One that is not is no reason to refuse the batch: it is told
+  /// to `on_difference` (what it is instead) on the writer thread, before the batch's callback.
+  std::vector<TypeDigest> expected;
+  std::function<void(const TypeDigest& actual)> on_difference;
+  std::string principal;  // who asked, for events: "user:NAME", "system"
   /// Event action by API contract for changed objects: "update" or "save". create/delete are derived.
   std::string update_action = "save";
 };
@@ -99,14 +113,6 @@ struct Commit {
   std::string update_action;
   env::WallTime time;
   std::vector<AppliedChange> changes;  // without no-ops of kLayered shadowing; in batch order
-};
-
-/// Digest of one owner's objects of one type.
-struct TypeDigest {
-  std::string type;
-  std::string owner;
-  Digest digest;
-  uint64_t count = 0;
 };
 
 /// A commit as kept in the log, for followers that read it later or send it on.

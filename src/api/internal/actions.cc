@@ -82,7 +82,9 @@ env::Task<Result<net::Response>> run_manager_action(Call& call) {
     if (error.key.empty()) error.key = kManagerPlugin;
     co_return error;
   }
-  co_return json_response(200, std::move(*endpoint));
+  net::Response response = json_response(200, std::move(*endpoint));
+  add_commit_header(call, call.services.store.newest(), response);
+  co_return response;
 }
 
 }  // namespace handlers

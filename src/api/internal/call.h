@@ -41,7 +41,7 @@ struct Services {
   const env::Clock& clock;
   std::atomic<bool> manager_on{false};  // preference `manager`
   EventBus events;
-  RouteStatistics statistics;
+  std::vector<LatencyHistogram> statistics;  // by route number; the last one: no route
   env::TaskGroup tasks;
   ClaimedNames claimed;
   std::atomic<uint64_t> websockets{0};

@@ -226,7 +226,7 @@ env::Task<net::Response> dispatch(Services& services, net::Request& request) {
   }
   finish_headers(call, response);
   const double seconds = std::chrono::duration<double>(services.clock.steady() - begin).count();
-  services.statistics.record(call.route_number, seconds, response.status);
+  services.statistics[call.route_number].record(seconds, response.status >= 500);
   log_access(call, response.status, seconds);
   co_return response;
 }

@@ -24,9 +24,6 @@ View view_of(const Call& call);
 Result<void> append_shown(std::string& out, Services& services, const model::ObjectType& type,
                           const Target& target, const View& view);
 
-/// Durable commit as a coroutine.
-env::Task<Result<store::Cursor>> commit(store::Store& store, store::Batch batch);
-
 /// The outcome of a write: what is stored now and the commit that holds it.
 struct Written {
   Target target;

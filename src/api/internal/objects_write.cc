@@ -1,6 +1,3 @@
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/async_result.hpp>
-
 #include "api/internal/answers.h"
 #include "api/internal/field_rights.h"
 #include "api/internal/handlers.h"
@@ -10,11 +7,10 @@
 #include "api/internal/references.h"
 #include "api/internal/resolve.h"
 #include "env/random.h"
+#include "store/commit_async.h"
 
 namespace mullion::api {
 namespace {
-
-namespace asio = boost::asio;
 
 /// So often a write is tried again when others change the same object in between.
 constexpr int kMostAttempts = 64;
@@ -270,7 +266,7 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   store::Batch batch = batch_for(call, draft, &current, action);
   if (secrets) batch.secrets.push_back({std::string(call.type->prefix), draft.key, secrets});
   snapshot.reset();
-  Result<store::Cursor> cursor = co_await commit(call.services.store, std::move(batch));
+  Result<store::Cursor> cursor = co_await store::commit_async(call.services.store, std::move(batch));
   if (!cursor && cursor.error().code == ErrorCode::kConflict) co_return Outcome(std::optional<Written>());
   if (!cursor) co_return Outcome(commit_error(call, cursor.error(), draft.key));
   const TypeHooks& hooks = hooks_of(call.type->prefix);
@@ -331,22 +327,6 @@ std::string random_secret() {
   return out;
 }
 
-env::Task<Result<store::Cursor>> commit(store::Store& store, store::Batch batch) {
-  auto outcome = std::make_shared<std::optional<Result<store::Cursor>>>();
-  const auto begin = [outcome](auto handler, store::Store* target, store::Batch wanted) {
-    // The store keeps its callback in a std::function, which must be copyable; the handler is not.
-    auto kept = std::make_shared<decltype(handler)>(std::move(handler));
-    const auto executor = asio::get_associated_executor(*kept);
-    target->commit(std::move(wanted), [kept, executor, outcome](Result<store::Cursor> cursor) {
-      *outcome = std::move(cursor);
-      asio::post(executor, [kept] { std::move (*kept)(std::exception_ptr()); });
-    });
-  };
-  co_await asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr)>(
-      begin, asio::use_awaitable, &store, std::move(batch));
-  co_return std::move(**outcome);
-}
-
 Result<json::value> parse_body(const Call& call) {
   Result<json::value> value = model::parse_json(call.body, call.services.limits.json_depth);
   if (value) return value;
@@ -373,7 +353,7 @@ env::Task<Result<Written>> create_local(Call& call, json::value wanted) {
     batch.secrets.push_back({std::string(call.type->prefix), draft.key, std::move(secrets)});
   }
   snapshot.reset();
-  Result<store::Cursor> cursor = co_await commit(call.services.store, std::move(batch));
+  Result<store::Cursor> cursor = co_await store::commit_async(call.services.store, std::move(batch));
   if (!cursor && cursor.error().code == ErrorCode::kConflict) {
     co_return create_error(call, ErrorCode::kConflict, draft.key, {"already exists"});
   }
@@ -409,7 +389,7 @@ env::Task<Result<Written>> remove_local(Call& call) {
     }
     snapshot.reset();
     store::Batch batch = removal_batch(call, current);
-    Result<store::Cursor> cursor = co_await commit(call.services.store, std::move(batch));
+    Result<store::Cursor> cursor = co_await store::commit_async(call.services.store, std::move(batch));
     if (!cursor && cursor.error().code == ErrorCode::kConflict) continue;
     if (!cursor) co_return commit_error(call, cursor.error(), current.key);
     const TypeHooks& hooks = hooks_of(call.type->prefix);

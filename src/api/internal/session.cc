@@ -4,6 +4,7 @@
 #include "api/internal/info.h"
 #include "api/internal/objects.h"
 #include "api/internal/resolve.h"
+#include "store/commit_async.h"
 
 namespace mullion::api {
 namespace {
@@ -123,7 +124,7 @@ env::Task<Result<net::Response>> set_user_password(Call& call) {
   batch.guards.push_back(std::move(guard));
   batch.secrets.push_back({"users", call.target.key, json::serialize(secrets)});
   batch.principal = call.principal.audit_name();
-  Result<store::Cursor> cursor = co_await commit(call.services.store, std::move(batch));
+  Result<store::Cursor> cursor = co_await store::commit_async(call.services.store, std::move(batch));
   if (!cursor) co_return cursor.error();
   authenticator.forget(call.target.key);
   std::string text;

@@ -1,4 +1,4 @@
-#include "content/internal/commit_async.h"
+#include "store/commit_async.h"
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -6,27 +6,27 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-namespace mullion::content {
+namespace mullion::store {
 
 namespace asio = boost::asio;
 
-env::Task<Result<store::Cursor>> commit_async(store::Store& store, store::Batch batch) {
+env::Task<Result<Cursor>> commit_async(Store& store, Batch batch) {
   auto executor = co_await asio::this_coro::executor;
-  auto start = [executor, &store](auto handler, store::Batch wanted) {
+  auto start = [executor, &store](auto handler, Batch wanted) {
     using Handler = decltype(handler);
     auto shared = std::make_shared<Handler>(std::move(handler));  // std::function wants copies
     store.commit(std::move(wanted),
-                 [shared, work = asio::make_work_guard(executor)](Result<store::Cursor> result) {
+                 [shared, work = asio::make_work_guard(executor)](Result<Cursor> result) {
                    asio::post(work.get_executor(), [shared, result = std::move(result)]() mutable {
                      Handler resume = std::move(*shared);
                      resume(std::move(result));
                    });
                  });
   };
-  Result<store::Cursor> outcome =
-      co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(Result<store::Cursor>)>(
+  Result<Cursor> outcome =
+      co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(Result<Cursor>)>(
           start, asio::use_awaitable, std::move(batch));
   co_return outcome;
 }
 
-}  // namespace mullion::content
+}  // namespace mullion::store

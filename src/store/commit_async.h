@@ -4,9 +4,9 @@
 #include "env/runtime.h"
 #include "store/store.h"
 
-namespace mullion::content {
+namespace mullion::store {
 
 /// Waits until `batch` is durable or refused, without holding a thread.
-env::Task<Result<store::Cursor>> commit_async(store::Store& store, store::Batch batch);
+env::Task<Result<Cursor>> commit_async(Store& store, Batch batch);
 
-}  // namespace mullion::content
+}  // namespace mullion::store

@@ -1,0 +1,96 @@
+#include "manager/contact.h"
+
+#include <sodium.h>
+
+#include "model/object.h"
+
+namespace mullion::manager {
+namespace {
+
+namespace json = boost::json;
+
+constexpr size_t kMaxAnswer = 16 << 20;
+constexpr auto kTimeout = std::chrono::seconds(10);
+constexpr std::string_view kTokenLifetime = "28800";  // seconds
+
+std::string basic_authorization(const std::string& user, const std::string& password) {
+  const std::string clear = user + ":" + password;
+  std::string encoded(sodium_base64_ENCODED_LEN(clear.size(), sodium_base64_VARIANT_ORIGINAL), '\0');
+  sodium_bin2base64(encoded.data(), encoded.size(), reinterpret_cast<const unsigned char*>(clear.data()),
+                    clear.size(), sodium_base64_VARIANT_ORIGINAL);
+  encoded.pop_back();  // the NUL
+  return "Basic " + encoded;
+}
+
+Error not_an_endpoint(std::string_view why) {
+  return Error(ErrorCode::kInvalid, fmt::format("it does not answer as a DRP endpoint: {}", why));
+}
+
+env::Task<Result<json::object>> get_object(net::Client& client, std::string target, std::string authorization) {
+  net::ClientRequest request;
+  request.target = std::move(target);
+  request.headers.add("Authorization", std::move(authorization));
+  request.headers.add("Accept", "application/json");
+  request.timeout = kTimeout;
+  Result<net::TextResponse> answer = co_await net::fetch(client, std::move(request), kMaxAnswer);
+  if (!answer) co_return answer.error();
+  if (answer->status == 401 || answer->status == 403)
+    co_return Error(ErrorCode::kForbidden, "the login was refused: wrong user name or password, or too few rights");
+  if (answer->status == 429) co_return Error(ErrorCode::kUnavailable, "logins are slowed down; later again");
+  if (answer->status != 200) co_return not_an_endpoint(fmt::format("status {}", answer->status));
+  Result<json::value> parsed = model::parse_json(answer->body);
+  if (!parsed || !parsed->is_object()) co_return not_an_endpoint("the answer is not a JSON object");
+  co_return std::move(parsed->get_object());
+}
+
+std::string text_member(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+bool has_feature(const json::object& info, std::string_view feature) {
+  const json::value* features = info.if_contains("features");
+  if (features == nullptr || !features->is_array()) return false;
+  for (const json::value& item : features->get_array()) {
+    if (item.is_string() && std::string_view(item.get_string()) == feature) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+env::Task<Result<std::string>> fetch_token(net::Client& client, std::string username, std::string password) {
+  std::string target =
+      fmt::format("/api/v3/users/{}/token?ttl={}", net::percent_encode(username), kTokenLifetime);
+  Result<json::object> answer =
+      co_await get_object(client, std::move(target), basic_authorization(username, password));
+  if (!answer) co_return answer.error();
+  std::string token = text_member(*answer, "Token");
+  if (token.empty()) co_return not_an_endpoint("it gave no token");
+  co_return token;
+}
+
+env::Task<Result<Contact>> make_contact(env::Runtime& runtime, const Connection& connection) {
+  net::ClientOptions options;
+  options.base_url = connection.url;
+  options.trust.pinned_fingerprint = connection.ca_file.empty() ? connection.fingerprint : "";
+  options.trust.ca_file = connection.ca_file;
+  Result<std::unique_ptr<net::Client>> client = net::make_client(runtime, std::move(options));
+  if (!client) co_return client.error();
+  Contact out;
+  out.client = std::move(*client);
+  Result<std::string> token = co_await fetch_token(*out.client, connection.username, connection.password);
+  if (!token) co_return token.error();
+  out.token = std::move(*token);
+  Result<json::object> info = co_await get_object(*out.client, "/api/v3/info", "Bearer " + out.token);
+  if (!info) co_return info.error();
+  out.info = std::move(*info);
+  out.id = text_member(out.info, "ha_id");
+  if (out.id.empty()) out.id = text_member(out.info, "id");
+  if (out.id.empty()) co_return not_an_endpoint("its info has no id");
+  out.version = text_member(out.info, "version");
+  out.streams = has_feature(out.info, "replication-stream");
+  co_return out;
+}
+
+}  // namespace mullion::manager

@@ -1,0 +1,29 @@
+// The first words with an endpoint: who are you, and do you let me in?
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "env/runtime.h"
+#include "manager/endpoint_object.h"
+#include "net/http.h"
+
+namespace mullion::manager {
+
+/// An endpoint that answered and accepted the login.
+struct Contact {
+  std::shared_ptr<net::Client> client;
+  std::string token;
+  std::string id;  // what it calls itself as an owner
+  std::string version;
+  bool streams = false;  // speaks the replication stream
+  boost::json::object info;
+};
+
+/// Errors: kUnreachable, kTimeout; kForbidden (login refused, or another certificate than the one remembered);
+/// kInvalid (does not answer as a DRP endpoint).
+env::Task<Result<Contact>> make_contact(env::Runtime& runtime, const Connection& connection);
+/// A fresh token for a user who logs in with a password.
+env::Task<Result<std::string>> fetch_token(net::Client& client, std::string username, std::string password);
+
+}  // namespace mullion::manager

@@ -1,0 +1,99 @@
+#include "manager/forward.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace mullion::manager {
+namespace {
+
+/// RFC 9110 section 7.6.1, and what we set ourselves.
+constexpr std::string_view kOwnRequestHeaders[] = {
+    "Connection", "Host",          "Keep-Alive",  "Proxy-Connection",
+    "Proxy-Authorization", "TE",   "Trailer",     "Transfer-Encoding",
+    "Upgrade",    "Authorization", "Content-Length", "Expect",
+    "Cookie",     "X-Request-Id",  "X-Mullion-On-Behalf-Of"};
+constexpr std::string_view kOwnAnswerHeaders[] = {"Connection",        "Keep-Alive", "Proxy-Authenticate",
+                                                  "Transfer-Encoding", "Trailer",    "Upgrade",
+                                                  "X-Request-Id"};
+
+bool same_name(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+}
+
+template <size_t Count>
+net::Headers without(const net::Headers& headers, const std::string_view (&names)[Count]) {
+  net::Headers out;
+  for (const auto& [name, value] : headers.items()) {
+    const bool ours = std::ranges::any_of(names, [&](std::string_view own) { return same_name(own, name); });
+    if (!ours) out.add(name, value);
+  }
+  return out;
+}
+
+class BorrowedBody final : public net::BodySource {
+ public:
+  explicit BorrowedBody(net::BodySource& body) : body_(body) {}
+  env::Task<Result<std::string_view>> next() override { return body_.next(); }
+  std::optional<uint64_t> size() const override { return body_.size(); }
+
+ private:
+  net::BodySource& body_;
+};
+
+class OwnedBody final : public net::BodySource {
+ public:
+  OwnedBody(std::shared_ptr<net::Client> client, net::BodySourcePtr body)
+      : client_(std::move(client)), body_(std::move(body)) {}
+  env::Task<Result<std::string_view>> next() override { return body_->next(); }
+  std::optional<uint64_t> size() const override { return body_->size(); }
+
+ private:
+  std::shared_ptr<net::Client> client_;  // declared first: outlives the body
+  net::BodySourcePtr body_;
+};
+
+}  // namespace
+
+std::string on_behalf_of(const auth::Principal& principal, std::string_view own_id) {
+  if (!principal.on_behalf_of.empty()) return principal.on_behalf_of;
+  return fmt::format("{}@{}", principal.name, own_id);
+}
+
+net::Headers forwarded_headers(const net::Request& request, const std::string& token, std::string on_behalf) {
+  net::Headers out = without(request.headers, kOwnRequestHeaders);
+  out.set("Authorization", "Bearer " + token);
+  out.set("X-Mullion-On-Behalf-Of", std::move(on_behalf));
+  out.set("X-Request-Id", request.id);
+  return out;
+}
+
+net::Headers answered_headers(const net::Headers& headers) { return without(headers, kOwnAnswerHeaders); }
+
+std::variant<std::string, net::BodySourcePtr> forwarded_body(net::Request& request) {
+  const auto length = request.headers.get("Content-Length");
+  const bool has_body = request.headers.get("Transfer-Encoding") || (length && *length != "0");
+  if (!has_body) return std::string();
+  return std::make_unique<BorrowedBody>(*request.body);
+}
+
+net::BodySourcePtr owned_body(std::shared_ptr<net::Client> client, net::BodySourcePtr body) {
+  return std::make_unique<OwnedBody>(std::move(client), std::move(body));
+}
+
+std::optional<CommitMark> parse_commit_mark(std::string_view text) {
+  const size_t first = text.find(' ');
+  const size_t second = first == std::string_view::npos ? first : text.find(' ', first + 1);
+  if (second == std::string_view::npos) return std::nullopt;
+  CommitMark mark;
+  mark.owner = text.substr(0, first);
+  const auto number = [](std::string_view digits, int base, uint64_t& out) {
+    const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), out, base);
+    return failure == std::errc{} && end == digits.data() + digits.size();
+  };
+  const bool fine = number(text.substr(first + 1, second - first - 1), 16, mark.cursor.epoch) &&
+                    number(text.substr(second + 1), 10, mark.cursor.seq);
+  if (!fine) return std::nullopt;
+  return mark;
+}
+
+}  // namespace mullion::manager

@@ -1,0 +1,35 @@
+// Requests on their way to the owner: which headers travel, and when the answer may go back.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "auth/auth.h"
+#include "net/http.h"
+#include "store/types.h"
+
+namespace mullion::manager {
+
+inline constexpr std::string_view kCommitHeader = "X-Mullion-Commit";
+inline constexpr std::string_view kPendingHeader = "X-Mullion-Pending";
+
+/// Who asks, as the owner shall see it: the first who acted keeps the name.
+std::string on_behalf_of(const auth::Principal& principal, std::string_view own_id);
+/// Headers for the next hop: those of the client without what belongs to this connection, with our login.
+net::Headers forwarded_headers(const net::Request& request, const std::string& token, std::string on_behalf);
+/// Headers of the answer without what belongs to the other connection.
+net::Headers answered_headers(const net::Headers& headers);
+/// The body of `request` for the next hop, borrowed: `request` must outlive the call. A request without a body gets
+/// an empty text, so that it may be repeated on another connection.
+std::variant<std::string, net::BodySourcePtr> forwarded_body(net::Request& request);
+/// Keeps `client` alive as long as the body is read.
+net::BodySourcePtr owned_body(std::shared_ptr<net::Client> client, net::BodySourcePtr body);
+
+/// "OWNER EPOCH SEQ" of an X-Mullion-Commit header.
+struct CommitMark {
+  std::string owner;
+  store::Cursor cursor;
+};
+std::optional<CommitMark> parse_commit_mark(std::string_view text);
+
+}  // namespace mullion::manager

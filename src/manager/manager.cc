@@ -1,0 +1,508 @@
+#include "manager/manager.h"
+
+#include <algorithm>
+#include <set>
+#include <shared_mutex>
+
+#include "base/log.h"
+#include "manager/contact.h"
+#include "manager/endpoint_object.h"
+#include "manager/forward.h"
+#include "manager/routes.h"
+#include "manager/session.h"
+#include "model/object.h"
+#include "replication/source.h"
+#include "store/commit_async.h"
+
+namespace mullion::manager {
+namespace {
+
+namespace json = boost::json;
+
+constexpr Logger kLog("manager");
+constexpr auto kReconcileInterval = std::chrono::seconds(10);
+constexpr auto kReadYourWrites = std::chrono::seconds(2);
+/// Long polls take as long as their clients ask.
+constexpr auto kForwardPatience = std::chrono::minutes(11);
+constexpr auto kStopPoll = std::chrono::milliseconds(20);
+constexpr size_t kMostNamed = 50;
+
+double seconds_since(env::SteadyTime begin) {
+  return std::chrono::duration<double>(env::system_clock().steady() - begin).count();
+}
+
+std::string names_of(const std::vector<std::string>& names) {
+  if (names.empty()) return "none";
+  const size_t shown = std::min(names.size(), kMostNamed);
+  std::string out = fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
+  if (shown < names.size()) out += fmt::format(" and {} more", names.size() - shown);
+  return out;
+}
+
+/// Endpoints refer to nothing when they are made.
+class NoLookup final : public model::Lookup {
+ public:
+  std::optional<json::object> find(std::string_view, std::string_view) const override { return std::nullopt; }
+  bool exists(std::string_view, std::string_view) const override { return false; }
+};
+
+class ManagerImpl final : public Manager {
+ public:
+  explicit ManagerImpl(Dependencies dependencies)
+      : given_(std::move(dependencies)),
+        tasks_(given_.runtime.executor(), "manager"),
+        source_(given_.runtime, {given_.store, given_.identity.id, given_.identity.version, given_.features,
+                                 given_.state, [this] { return announcements(); }}) {
+    plan_ = std::make_shared<const Plan>();
+    subscription_ = given_.store.subscribe(
+        [this](const std::shared_ptr<const store::Commit>& commit) { follow(*commit); });
+  }
+  ~ManagerImpl() override { given_.store.unsubscribe(subscription_); }
+
+  void start() override {
+    // The listener cannot be taken back; what it holds outlives us.
+    given_.preferences.on_change([wake = wake_](std::string_view, std::string_view) { wake->notify_all(); });
+    given_.layers.on_change([wake = wake_](std::string_view, std::string_view) { wake->notify_all(); });
+    given_.store.show_replicas(may_manage());
+    tasks_.spawn("supervisor", [this] { return supervise(); });
+  }
+
+  Task<void> stop() override {
+    stopping_ = true;
+    wake_->notify_all();
+    for (const auto& [id, session] : sessions()) session->stop();
+    for (const auto& [id, session] : sessions()) {
+      while (!session->ended()) co_await env::sleep_for(kStopPoll);
+    }
+    co_await tasks_.async_stop();
+    co_await source_.stop();
+  }
+
+  bool active() const override { return active_; }
+
+  Task<Result<std::string>> add_endpoint(std::string params_json, const auth::Principal& principal) override;
+  Task<Result<net::Response>> forward(std::string owner, net::Request& request, std::string api_target,
+                                      const auth::Principal& principal) override;
+  Task<Result<std::shared_ptr<net::WebSocket>>> forward_websocket(std::string owner, std::string api_target,
+                                                                  const auth::Principal& principal) override;
+  std::vector<OwnerFreshness> freshness(const std::vector<std::string>& owners) const override;
+
+  std::vector<std::string> known_owners() const override {
+    std::vector<std::string> out;
+    for (const auto& [owner, route] : plan()->routes) out.push_back(owner);
+    return out;
+  }
+
+  std::vector<EndpointStatistics> statistics() const override {
+    std::vector<EndpointStatistics> out;
+    for (const auto& [id, session] : sessions()) {
+      const replication::SinkCounters& counters = session->counters();
+      out.push_back({id, counters.lag, counters.bytes, counters.commits, counters.snapshots, counters.mismatches,
+                     session->connects(), session->forwards().read()});
+    }
+    return out;
+  }
+
+  Task<void> serve_stream(std::shared_ptr<net::WebSocket> socket, store::Cursor resume) override {
+    return source_.serve(std::move(socket), resume);
+  }
+
+ private:
+  using Sessions = std::map<std::string, std::shared_ptr<Session>, std::less<>>;
+
+  Sessions sessions() const {
+    std::shared_lock lock(mutex_);
+    return sessions_;
+  }
+  std::shared_ptr<Session> session(std::string_view id) const {
+    std::shared_lock lock(mutex_);
+    const auto found = sessions_.find(id);
+    return found == sessions_.end() ? nullptr : found->second;
+  }
+  std::shared_ptr<const Plan> plan() const {
+    std::shared_lock lock(mutex_);
+    return plan_;
+  }
+
+  // ---- the supervisor: makes what runs agree with the Endpoint objects
+
+  bool may_manage() const { return given_.preferences.get("manager") == "true" && given_.licensed(); }
+
+  void follow(const store::Commit& commit) {
+    if (commit.origin) replicated_.notify_all();
+    const bool endpoints = std::ranges::any_of(commit.changes, [](const store::AppliedChange& change) {
+      return change.id.type == kEndpoints && change.id.owner == store::kOwn;
+    });
+    if (endpoints) wake_->notify_all();
+  }
+
+  Task<void> supervise() {
+    while (!stopping_) {
+      const uint64_t seen = wake_->version();
+      co_await reconcile();
+      co_await wake_->wait(seen, kReconcileInterval);
+    }
+  }
+
+  Task<void> reconcile() {
+    const bool active = may_manage();
+    given_.store.show_replicas(active);
+    if (active_.exchange(active) != active) kLog.info("manager is {}", active ? "on" : "off");
+    std::map<std::string, Connection> wanted;
+    std::vector<std::string> unusable;
+    for (const auto& [id, body] : own_endpoints()) {
+      Result<Connection> connection = read_connection(given_.store, id, body);
+      if (!active) {
+        co_await set_status(id, "Disabled");
+      } else if (!connection) {
+        co_await set_status(id, "Error: " + connection.error().messages.front());
+        unusable.push_back(id);
+      } else {
+        wanted.emplace(id, std::move(*connection));
+      }
+    }
+    for (const auto& [id, session] : sessions()) {
+      if (!wanted.contains(id)) retire(id, session);
+    }
+    for (const auto& [id, connection] : wanted) employ(id, connection);
+    replan();
+    if (active && retiring_ == 0 && unusable.empty()) drop_strangers();
+  }
+
+  std::vector<std::pair<std::string, std::string>> own_endpoints() const {
+    std::vector<std::pair<std::string, std::string>> out;
+    const Result<void> scanned = given_.store.snapshot()->scan_owner(
+        kEndpoints, store::kOwn, "", [&](std::string_view key, std::string_view body) {
+          out.emplace_back(key, body);
+          return true;
+        });
+    if (!scanned) kLog.error("endpoints cannot be read what={}", scanned.error().text());
+    return out;
+  }
+
+  Task<void> set_status(std::string id, std::string status) {
+    const Result<void> done = co_await change_endpoint(
+        given_.store, id, [&](json::object& endpoint) { endpoint["ConnectionStatus"] = status; });
+    if (!done) kLog.warn("endpoint object is not updated endpoint={} reason={}", id, done.error().text());
+  }
+
+  void employ(const std::string& id, const Connection& connection) {
+    if (const std::shared_ptr<Session> running = session(id)) {
+      running->reconnect_with(connection);
+      return;
+    }
+    SessionOptions options{given_.runtime,      tasks_, given_.store, given_.identity.id, given_.identity.version,
+                           [wake = wake_] { wake->notify_all(); }};
+    auto made = std::make_shared<Session>(std::move(options), id, connection);
+    {
+      std::unique_lock lock(mutex_);
+      sessions_.emplace(id, made);
+    }
+    tasks_.spawn("session", [made] { return made->run(); });
+  }
+
+  /// Ends a session. When its Endpoint object is gone, so are its position and, with the next round, its replicas.
+  void retire(const std::string& id, const std::shared_ptr<Session>& session) {
+    session->stop();
+    {
+      std::unique_lock lock(mutex_);
+      sessions_.erase(id);
+    }
+    ++retiring_;
+    tasks_.spawn("retire session", [this, id, session]() -> Task<void> {
+      while (!session->ended() && !stopping_) co_await env::sleep_for(kStopPoll);
+      const bool gone =
+          !given_.store.snapshot()->get({std::string(kEndpoints), std::string(store::kOwn), id}).ok();
+      if (gone) co_await forget(id);
+      --retiring_;
+      wake_->notify_all();
+    });
+  }
+
+  Task<void> forget(std::string id) {
+    store::Batch batch;
+    batch.secrets = replication::forget_position(id);
+    batch.principal = "system";
+    const Result<store::Cursor> done = co_await store::commit_async(given_.store, std::move(batch));
+    if (!done) kLog.warn("position is not forgotten endpoint={} reason={}", id, done.error().text());
+  }
+
+  void replan() {
+    std::vector<Neighbour> neighbours;
+    const Sessions running = sessions();
+    for (const auto& [id, session] : running) neighbours.push_back(session->neighbour());
+    const std::shared_ptr<const Plan> before = plan();
+    auto next = std::make_shared<const Plan>(plan_routes(given_.identity.id, neighbours, *before));
+    for (const Refusal& refusal : next->refused) {
+      if (std::ranges::find(before->refused, refusal) != before->refused.end()) continue;
+      kLog.warn("owner refused owner={} through={} reason={}", refusal.owner, refusal.neighbour, refusal.reason);
+    }
+    {
+      std::unique_lock lock(mutex_);
+      plan_ = next;
+    }
+    for (const auto& [id, session] : running) session->subscribe(next->subscriptions(id));
+    source_.owners_changed();
+  }
+
+  /// Replicas that nobody leads to any more.
+  void drop_strangers() {
+    const std::shared_ptr<const Plan> routes = plan();
+    for (const std::string& owner : given_.store.snapshot()->remote_owners()) {
+      const auto route = routes->routes.find(owner);
+      if (route != routes->routes.end() && route->second.followed) continue;
+      {
+        std::unique_lock lock(mutex_);
+        if (!dropping_.insert(owner).second) continue;
+      }
+      tasks_.spawn("drop owner", [this, owner]() -> Task<void> {
+        kLog.info("replica is dropped owner={}", owner);
+        Result<void> done;
+        co_await env::run_blocking([&] { done = given_.store.drop_owner(owner); });
+        if (!done) kLog.error("replica is not dropped owner={} reason={}", owner, done.error().text());
+        dropped(owner);
+      });
+    }
+  }
+  void dropped(const std::string& owner) {
+    std::unique_lock lock(mutex_);
+    dropping_.erase(owner);
+  }
+
+  // ---- what is told upwards
+
+  std::vector<replication::Announcement> announcements() const {
+    std::vector<replication::Announcement> out;
+    if (!active_) return out;
+    for (const auto& [owner, route] : plan()->routes) {
+      if (!route.followed) continue;
+      replication::Announcement& announced = out.emplace_back();
+      announced.owner = owner;
+      announced.via = route.via;
+      announced.via.push_back(given_.identity.id);
+      const OwnerFreshness fresh = freshness_of(owner, &route);
+      announced.in_touch = fresh.in_touch;
+      announced.age_seconds = fresh.in_touch ? 0 : fresh.age_seconds;
+      announced.reason = fresh.reason;
+    }
+    return out;
+  }
+
+  OwnerFreshness freshness_of(const std::string& owner, const Route* route) const {
+    OwnerFreshness out;
+    out.owner = owner;
+    const std::shared_ptr<Session> session = route == nullptr ? nullptr : this->session(route->next_hop);
+    if (!session) {
+      out.age_seconds = std::chrono::duration<double>(env::system_clock().wall().time_since_epoch()).count();
+      out.reason = "no attached endpoint leads to it";
+      return out;
+    }
+    const Session::Freshness fresh = session->freshness(owner);
+    out.in_touch = fresh.in_touch;
+    out.age_seconds = fresh.age_seconds;
+    out.reason = fresh.reason;
+    out.next_hop = route->next_hop;
+    return out;
+  }
+
+  // ---- forwarding
+
+  struct Way {
+    std::shared_ptr<Session> session;
+    Session::Access access;
+    std::string target;
+  };
+  Result<Way> way_to(const std::string& owner, const std::string& api_target) const;
+  Error unreachable(const std::string& owner, const Route& route, std::string_view addition) const;
+  Task<void> await_commit(const net::Headers& headers, net::Headers& answer);
+  Task<Result<json::object>> new_endpoint(const Connection& connection, const Contact& contact);
+
+  Dependencies given_;
+  std::shared_ptr<env::Signal> wake_ = std::make_shared<env::Signal>();
+  env::Signal replicated_;  // a commit of a replica was applied
+  std::atomic<bool> active_{false};
+  std::atomic<bool> stopping_{false};
+  std::atomic<int> retiring_{0};
+  mutable std::shared_mutex mutex_;
+  Sessions sessions_;
+  std::shared_ptr<const Plan> plan_;
+  std::set<std::string> dropping_;
+  uint64_t subscription_ = 0;
+  env::TaskGroup tasks_;
+  replication::Source source_;
+};
+
+std::vector<OwnerFreshness> ManagerImpl::freshness(const std::vector<std::string>& owners) const {
+  std::vector<OwnerFreshness> out;
+  const std::shared_ptr<const Plan> routes = plan();
+  if (owners.empty()) {
+    for (const auto& [owner, route] : routes->routes) out.push_back(freshness_of(owner, &route));
+    return out;
+  }
+  for (const std::string& owner : owners) {
+    const auto route = routes->routes.find(owner);
+    out.push_back(freshness_of(owner, route == routes->routes.end() ? nullptr : &route->second));
+  }
+  return out;
+}
+
+Error ManagerImpl::unreachable(const std::string& owner, const Route& route, std::string_view addition) const {
+  const OwnerFreshness fresh = freshness_of(owner, &route);
+  std::string text = fmt::format("endpoint {} is unreachable: next hop {}, {}; last contact {:.0f} s ago", owner,
+                                 route.next_hop, fresh.reason.empty() ? "not connected" : fresh.reason,
+                                 fresh.age_seconds);
+  Error error(ErrorCode::kUnavailable, std::move(text));
+  error.model = kEndpoints;
+  error.key = owner;
+  if (!addition.empty()) error.messages.emplace_back(addition);
+  return error;
+}
+
+Result<ManagerImpl::Way> ManagerImpl::way_to(const std::string& owner, const std::string& api_target) const {
+  const std::shared_ptr<const Plan> routes = plan();
+  const auto found = routes->routes.find(owner);
+  if (!active_ || found == routes->routes.end()) {
+    Error error(ErrorCode::kNotFound, fmt::format("endpoint {:.200} is not known here; known: {}", owner,
+                                                  active_ ? names_of(known_owners()) : "none, manager is off"));
+    error.model = kEndpoints;
+    error.key = owner.substr(0, 200);
+    return error;
+  }
+  const Route& route = found->second;
+  const std::shared_ptr<Session> session = this->session(route.next_hop);
+  std::optional<Session::Access> access = session ? session->access() : std::nullopt;
+  if (!access) return unreachable(owner, route, "");
+  const bool attached = route.next_hop == owner;
+  return Way{session, std::move(*access), attached ? api_target : "/" + net::percent_encode(owner) + api_target};
+}
+
+Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request& request, std::string api_target,
+                                                 const auth::Principal& principal) {
+  Result<Way> way = way_to(owner, api_target);
+  if (!way) co_return way.error();
+  const env::SteadyTime begin = env::system_clock().steady();
+  net::ClientRequest onwards;
+  onwards.method = request.method;
+  onwards.target = std::move(way->target);
+  onwards.headers = forwarded_headers(request, way->access.token, on_behalf_of(principal, given_.identity.id));
+  onwards.body = forwarded_body(request);
+  onwards.timeout = kForwardPatience;
+  Result<net::ClientResponse> answer = co_await way->access.client->send(std::move(onwards));
+  way->session->forwards().record(seconds_since(begin), !answer);
+  if (!answer) {
+    const std::shared_ptr<const Plan> routes = plan();
+    const auto route = routes->routes.find(owner);
+    const Route taken{owner, way->session->id(), {}, true, {}};
+    co_return unreachable(owner, route == routes->routes.end() ? taken : route->second,
+                          fmt::format("{}; it may have been carried out", answer.error().text()));
+  }
+  net::Response response;
+  response.status = answer->status;
+  response.headers = answered_headers(answer->headers);
+  response.body = owned_body(way->access.client, std::move(answer->body));
+  co_await await_commit(answer->headers, response.headers);
+  co_return response;
+}
+
+/// Read your writes: the answer waits for the replica.
+Task<void> ManagerImpl::await_commit(const net::Headers& headers, net::Headers& answer) {
+  const auto header = headers.get(kCommitHeader);
+  const std::optional<CommitMark> mark = header ? parse_commit_mark(*header) : std::nullopt;
+  if (!mark) co_return;
+  const std::shared_ptr<const Plan> routes = plan();
+  const auto route = routes->routes.find(mark->owner);
+  if (route == routes->routes.end() || !route->second.followed) co_return;
+  const env::SteadyTime deadline = env::system_clock().steady() + kReadYourWrites;
+  while (true) {
+    const uint64_t seen = replicated_.version();
+    const std::optional<store::Cursor> here = given_.store.snapshot()->origin_cursor(mark->owner);
+    if (here && here->epoch == mark->cursor.epoch && here->seq >= mark->cursor.seq) co_return;
+    const env::Duration left = deadline - env::system_clock().steady();
+    if (left <= env::Duration::zero()) break;
+    co_await replicated_.wait(seen, left);
+  }
+  answer.set(kPendingHeader, mark->owner);
+}
+
+Task<Result<std::shared_ptr<net::WebSocket>>> ManagerImpl::forward_websocket(std::string owner,
+                                                                             std::string api_target,
+                                                                             const auth::Principal& principal) {
+  Result<Way> way = way_to(owner, api_target);
+  if (!way) co_return way.error();
+  net::Headers headers;
+  headers.add("Authorization", "Bearer " + way->access.token);
+  headers.add("X-Mullion-On-Behalf-Of", on_behalf_of(principal, given_.identity.id));
+  co_return co_await way->access.client->connect_websocket(std::move(way->target), std::move(headers));
+}
+
+// ---- addEndpoint
+
+Task<Result<std::string>> ManagerImpl::add_endpoint(std::string params_json, const auth::Principal& principal) {
+  if (!may_manage())
+    co_return Error(ErrorCode::kConflict, "this server is no manager: set the preference manager to true first");
+  Result<json::value> params = model::parse_json(params_json);
+  if (!params) co_return params.error();
+  if (!params->is_object()) co_return Error(ErrorCode::kBadRequest, "expected an object of parameters");
+  Result<Connection> connection = read_connection(given_.store, "", params->get_object());
+  if (!connection) co_return connection.error();
+  if (std::ranges::find(given_.own_urls, connection->url) != given_.own_urls.end())
+    co_return Error(ErrorCode::kConflict, fmt::format("{} is this server's own address", connection->url));
+  Result<Contact> contact = co_await make_contact(given_.runtime, *connection);
+  if (!contact) {
+    Error error = contact.error();
+    for (std::string& message : error.messages) message = fmt::format("{}: {}", connection->url, message);
+    co_return error;
+  }
+  if (contact->id == given_.identity.id)
+    co_return Error(ErrorCode::kConflict, fmt::format("{} is this server's own address", connection->url));
+  if (connection->fingerprint.empty() && connection->ca_file.empty())
+    connection->fingerprint = contact->client->peer_fingerprint();
+  Result<json::object> object = co_await new_endpoint(*connection, *contact);
+  if (!object) co_return object.error();
+  store::Change change;
+  change.id = {std::string(kEndpoints), std::string(store::kOwn), contact->id};
+  change.body = model::canonical_body(*model::find_object_type(kEndpoints), *object);
+  change.expect = store::Expect::kAbsent;
+  std::string shown;
+  model::append_with_endpoint(shown, *change.body, given_.identity.id);
+  store::Batch batch;
+  batch.changes.push_back(std::move(change));
+  batch.principal = principal.audit_name();
+  Result<store::Cursor> done = co_await store::commit_async(given_.store, std::move(batch));
+  if (done) co_return shown;
+  if (done.error().code != ErrorCode::kConflict) co_return done.error();
+  co_return Error(ErrorCode::kConflict, fmt::format("endpoint {} is already known here", contact->id));
+}
+
+Task<Result<json::object>> ManagerImpl::new_endpoint(const Connection& connection, const Contact& contact) {
+  const std::string& id = contact.id;
+  if (given_.store.snapshot()->get({std::string(kEndpoints), std::string(store::kOwn), id}).ok())
+    co_return Error(ErrorCode::kConflict, fmt::format("endpoint {} is already known here", id));
+  std::optional<Result<auth::KeyPair>> pair;
+  co_await env::run_blocking([&] { pair = auth::object_key_pair(given_.store, kEndpoints, id); });
+  if (!*pair) co_return pair->error();
+  const std::string sealed =
+      auth::seal((*pair)->public_key, json::serialize(json::string_view(connection.password)));
+  json::object params{{kUrl, connection.url}, {kUsername, connection.username}};
+  params[kPassword] = json::parse(sealed);
+  if (!connection.fingerprint.empty()) params[kFingerprint] = connection.fingerprint;
+  if (!connection.ca_file.empty()) params[kAuthorities] = connection.ca_file;
+  json::object wanted{{"Id", id}, {"Params", std::move(params)}};
+  const model::ObjectType& type = *model::find_object_type(kEndpoints);
+  Result<json::object> object = model::normalise(type, std::move(wanted), nullptr);
+  if (!object) co_return object;
+  const model::Verdict verdict = model::validate(type, *object, nullptr, NoLookup(), false);
+  if (!verdict.invalid.empty())
+    co_return Error(ErrorCode::kInvalid, "ValidationError", std::string(kEndpoints), id, verdict.invalid);
+  (*object)["ConnectionStatus"] = "Connecting";
+  apply_state({{"info", contact.info}}, *object);
+  co_return object;
+}
+
+}  // namespace
+
+std::unique_ptr<Manager> make_manager(Dependencies dependencies) {
+  return std::make_unique<ManagerImpl>(std::move(dependencies));
+}
+
+}  // namespace mullion::manager

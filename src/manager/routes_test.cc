@@ -1,0 +1,85 @@
+#include "manager/routes.h"
+
+#include <gtest/gtest.h>
+
+namespace mullion::manager {
+namespace {
+
+using replication::Announcement;
+
+Announcement at(std::string owner, std::vector<std::string> via = {}, bool in_touch = true) {
+  return {std::move(owner), std::move(via), in_touch, 0, ""};
+}
+Neighbour neighbour(std::string id, std::vector<Announcement> announced, bool connected = true) {
+  return {std::move(id), connected, true, std::move(announced)};
+}
+std::string next_hop(const Plan& plan, std::string_view owner) {
+  const auto route = plan.routes.find(owner);
+  return route == plan.routes.end() ? "-" : route->second.next_hop;
+}
+
+TEST(Routes, EachOwnerGoesThroughWhoAnnouncesIt) {
+  const Plan plan = plan_routes("M1",
+                                {neighbour("R1", {at("R1"), at("A", {"R1"}), at("B", {"R1"})}),
+                                 neighbour("R2", {at("R2"), at("C", {"R2"})})},
+                                {});
+  EXPECT_EQ(next_hop(plan, "A"), "R1");
+  EXPECT_EQ(next_hop(plan, "R1"), "R1");
+  EXPECT_EQ(next_hop(plan, "C"), "R2");
+  EXPECT_EQ(plan.subscriptions("R1"), (std::vector<std::string>{"A", "B", "R1"}));
+  EXPECT_TRUE(plan.refused.empty());
+}
+
+TEST(Routes, LoopsAreRefused) {
+  const Plan plan =
+      plan_routes("M1", {neighbour("R1", {at("R1"), at("M1", {"R1"}), at("X", {"M1", "R1"}), at("A", {"R1"})})}, {});
+  EXPECT_EQ(next_hop(plan, "M1"), "-");
+  EXPECT_EQ(next_hop(plan, "X"), "-");
+  EXPECT_EQ(next_hop(plan, "A"), "R1");
+  ASSERT_EQ(plan.refused.size(), 2U);
+  EXPECT_EQ(plan.refused[0].reason, "it is this server itself");
+  EXPECT_EQ(plan.refused[1].reason, "the way leads through this server");
+}
+
+TEST(Routes, TheShortestWayThroughADiamondWins) {
+  const Plan plan = plan_routes("M1",
+                                {neighbour("R1", {at("R1"), at("A", {"X", "R1"})}),
+                                 neighbour("R2", {at("R2"), at("A", {"R2"})})},
+                                {});
+  EXPECT_EQ(next_hop(plan, "A"), "R2");
+  EXPECT_EQ(plan.routes.at("A").stand_by, (std::vector<std::string>{"R1"}));
+}
+
+TEST(Routes, AStandByTakesOverWhenTheWayBreaks) {
+  const std::vector<Announcement> through_r1{at("A", {"R1"})}, through_r2{at("A", {"R2"})};
+  const Plan first = plan_routes("M1", {neighbour("R1", through_r1), neighbour("R2", through_r2)}, {});
+  EXPECT_EQ(next_hop(first, "A"), "R1") << "by name among equals";
+  const Plan broken = plan_routes("M1", {neighbour("R1", through_r1, false), neighbour("R2", through_r2)}, first);
+  EXPECT_EQ(next_hop(broken, "A"), "R2");
+  const Plan healed = plan_routes("M1", {neighbour("R1", through_r1), neighbour("R2", through_r2)}, broken);
+  EXPECT_EQ(next_hop(healed, "A"), "R2") << "no flapping between equals";
+}
+
+TEST(Routes, AWayThatLostItsOwnerIsWorseThanALongerOne) {
+  const Plan plan = plan_routes("M1",
+                                {neighbour("R1", {at("A", {"R1"}, false)}),
+                                 neighbour("R2", {at("A", {"X", "R2"})})},
+                                {});
+  EXPECT_EQ(next_hop(plan, "A"), "R2");
+}
+
+TEST(Routes, OwnersOfALostNeighbourKeepTheirRoute) {
+  const Plan plan = plan_routes("M1", {neighbour("R1", {at("R1"), at("A", {"R1"})}, false)}, {});
+  EXPECT_EQ(next_hop(plan, "A"), "R1");
+}
+
+TEST(Routes, WithoutSinglePaneNothingIsFollowed) {
+  Neighbour closed = neighbour("A", {at("A")});
+  closed.single_pane = false;
+  const Plan plan = plan_routes("M1", {closed}, {});
+  EXPECT_EQ(next_hop(plan, "A"), "A") << "calls still find their way";
+  EXPECT_TRUE(plan.subscriptions("A").empty());
+}
+
+}  // namespace
+}  // namespace mullion::manager

@@ -1,0 +1,324 @@
+#include "manager/session.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "env/random.h"
+#include "model/object.h"
+#include "store/commit_async.h"
+
+namespace mullion::manager {
+namespace {
+
+namespace json = boost::json;
+
+constexpr Logger kLog("manager");
+constexpr auto kFirstPause = std::chrono::milliseconds(200);
+constexpr auto kLongestPause = std::chrono::seconds(15);
+constexpr auto kSteadyConversation = std::chrono::seconds(10);
+constexpr auto kTokenAge = std::chrono::hours(4);  // half of its life
+/// A source speaks every two seconds; silence beyond this is age.
+constexpr double kQuietSeconds = 3;
+
+env::Duration pause_after(int failures) {
+  const auto longest = std::min<env::Duration>(kLongestPause, kFirstPause * (1 << std::min(failures, 10)));
+  return std::chrono::duration_cast<env::Duration>(longest * (0.5 + 0.5 * env::random_unit()));
+}
+
+/// What the connection ended with, as ConnectionStatus.
+std::string status_of(const Error& error) {
+  const bool lost = error.code == ErrorCode::kUnreachable || error.code == ErrorCode::kTimeout ||
+                    error.code == ErrorCode::kCancelled || error.code == ErrorCode::kUnavailable;
+  const std::string text = error.messages.empty() ? std::string(error_word(error.code)) : error.messages.front();
+  return fmt::format("{}: {}", lost ? "Lost" : "Error", text);
+}
+
+double seconds(env::Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+}  // namespace
+
+Session::Session(SessionOptions options, std::string id, Connection connection)
+    : options_(std::move(options)),
+      id_(std::move(id)),
+      connection_(std::move(connection)),
+      position_(replication::load_position(*options_.store.snapshot(), id_)),
+      current_until_(position_.contact) {
+  announced_at_ = env::system_clock().steady();
+}
+
+env::Task<void> Session::run() {
+  options_.tasks.spawn("describe endpoint", [self = shared_from_this()] { return self->describe(); });
+  int failures = 0;
+  while (!stopping_) {
+    const uint64_t seen = wake_.version();
+    const env::SteadyTime begun = env::system_clock().steady();
+    set_status("Connecting");
+    const Error error = co_await converse();
+    if (stopping_) break;
+    kLog.warn("connection ended endpoint={} reason={}", id_, error.text());
+    set_status(status_of(error));
+    disconnected(error.messages.empty() ? "" : error.messages.front());
+    co_await remember();
+    if (env::system_clock().steady() - begun > kSteadyConversation) failures = 0;
+    co_await wake_.wait(seen, pause_after(failures++));
+  }
+  disconnected("stopped");
+  co_await remember();
+  ended_ = true;
+  describe_.notify_all();
+}
+
+env::Task<Error> Session::converse() {
+  Connection connection;
+  uint64_t version = 0;
+  {
+    std::lock_guard lock(mutex_);
+    connection = connection_;
+    version = connection_version_;
+  }
+  Result<Contact> contact = co_await make_contact(options_.runtime, connection);
+  if (!contact) co_return contact.error();
+  if (contact->id != id_) {
+    co_return Error(ErrorCode::kConflict, fmt::format("{} is now the endpoint {}", connection.url, contact->id));
+  }
+  if (!contact->streams) {
+    co_return Error(ErrorCode::kInvalid, "it does not offer the replication stream (feature replication-stream)");
+  }
+  std::shared_ptr<replication::Sink> sink = make_sink();
+  net::Headers headers;
+  headers.add("Authorization", "Bearer " + contact->token);
+  Result<std::shared_ptr<net::WebSocket>> socket =
+      co_await contact->client->connect_websocket(sink->target(), std::move(headers));
+  if (!socket) co_return socket.error();
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping_ || version != connection_version_) {
+      (*socket)->abort();
+      co_return Error(ErrorCode::kCancelled, "stopped");
+    }
+    socket_ = *socket;
+  }
+  connected({contact->client, contact->token}, sink);
+  options_.tasks.spawn("token of endpoint", [self = shared_from_this(), client = contact->client, connection] {
+    return self->keep_token(client, connection);
+  });
+  Error reason = co_await sink->run(*socket);
+  contact->client->close();
+  co_return reason;
+}
+
+std::shared_ptr<replication::Sink> Session::make_sink() {
+  const std::weak_ptr<Session> weak = weak_from_this();
+  const auto with_session = [weak](auto call) {
+    return [weak, call](auto argument) {
+      if (const std::shared_ptr<Session> self = weak.lock()) call(*self, std::move(argument));
+    };
+  };
+  replication::SinkOptions sink{
+      options_.store, options_.tasks, options_.own_id, options_.version, id_, counters_,
+      with_session([](Session& self, std::vector<replication::Announcement> owners) {
+        self.take_owners(std::move(owners));
+      }),
+      with_session([](Session& self, std::string state) { self.take_state(std::move(state)); }),
+      with_session([](Session& self, bool current) { self.take_currency(current); })};
+  std::lock_guard lock(mutex_);
+  return std::make_shared<replication::Sink>(std::move(sink), position_);
+}
+
+void Session::connected(Access access, std::shared_ptr<replication::Sink> sink) {
+  ++connects_;
+  {
+    std::lock_guard lock(mutex_);
+    access_ = std::move(access);
+    sink_ = std::move(sink);
+    current_ = false;
+    reason_.clear();
+  }
+  kLog.info("connected endpoint={}", id_);
+  set_status("Updating");
+}
+
+void Session::disconnected(std::string reason) {
+  {
+    std::lock_guard lock(mutex_);
+    if (sink_) position_ = sink_->position();
+    if (current_) current_until_ = env::system_clock().wall();
+    current_ = false;
+    access_.reset();
+    sink_.reset();
+    socket_.reset();
+    reason_ = std::move(reason);
+  }
+  options_.changed();
+}
+
+/// Saves until when the replicas were current, so that their age is known after a restart.
+env::Task<void> Session::remember() {
+  store::Batch batch;
+  {
+    std::lock_guard lock(mutex_);
+    if (position_.cursor.epoch == 0) co_return;
+    position_.contact = current_until_;
+    batch.secrets = replication::save_position(id_, position_);
+  }
+  batch.principal = "system";
+  const Result<store::Cursor> done = co_await store::commit_async(options_.store, std::move(batch));
+  if (!done) kLog.warn("the last contact is not saved endpoint={} reason={}", id_, done.error().text());
+}
+
+void Session::stop() {
+  stopping_ = true;
+  std::shared_ptr<net::WebSocket> socket;
+  {
+    std::lock_guard lock(mutex_);
+    socket = socket_;
+  }
+  if (socket) socket->abort();
+  wake_.notify_all();
+  describe_.notify_all();
+}
+
+void Session::reconnect_with(const Connection& connection) {
+  std::shared_ptr<net::WebSocket> socket;
+  {
+    std::lock_guard lock(mutex_);
+    if (connection_ == connection) return;
+    Connection same_way = connection;
+    same_way.single_pane = connection_.single_pane;
+    const bool other_way = !(same_way == connection_);
+    connection_ = connection;
+    if (!other_way) return;
+    ++connection_version_;
+    socket = socket_;
+  }
+  if (socket) socket->abort();
+  wake_.notify_all();
+}
+
+void Session::subscribe(std::vector<std::string> owners) {
+  std::shared_ptr<replication::Sink> sink;
+  {
+    std::lock_guard lock(mutex_);
+    sink = sink_;
+  }
+  if (sink) sink->subscribe(std::move(owners));
+}
+
+env::Task<void> Session::keep_token(std::shared_ptr<net::Client> client, Connection connection) {
+  while (true) {
+    const uint64_t seen = wake_.version();
+    {
+      std::lock_guard lock(mutex_);
+      if (stopping_ || !access_ || access_->client != client) co_return;
+    }
+    if (co_await wake_.wait(seen, kTokenAge)) continue;
+    Result<std::string> token = co_await fetch_token(*client, connection.username, connection.password);
+    std::lock_guard lock(mutex_);
+    if (!token) {
+      kLog.warn("no new token endpoint={} reason={}", id_, token.error().text());
+      continue;
+    }
+    if (access_ && access_->client == client) access_->token = std::move(*token);
+  }
+}
+
+void Session::take_owners(std::vector<replication::Announcement> owners) {
+  {
+    std::lock_guard lock(mutex_);
+    position_.announced = std::move(owners);
+    announced_at_ = env::system_clock().steady();
+  }
+  options_.changed();
+}
+
+void Session::take_state(std::string state) {
+  {
+    std::lock_guard lock(mutex_);
+    state_ = std::move(state);
+  }
+  describe_.notify_all();
+}
+
+void Session::take_currency(bool current) {
+  bool first = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (current_ && !current) current_until_ = env::system_clock().wall();
+    first = current && status_ == "Updating";
+    current_ = current;
+  }
+  if (first) set_status("Connected");
+}
+
+void Session::set_status(std::string status) {
+  {
+    std::lock_guard lock(mutex_);
+    if (status_ == status) return;
+    status_ = std::move(status);
+  }
+  describe_.notify_all();
+}
+
+/// The one who writes the Endpoint object; what changes meanwhile is written with the next round.
+env::Task<void> Session::describe() {
+  std::string written_status, written_state;
+  while (!stopping_ && !ended_) {
+    const uint64_t seen = describe_.version();
+    std::string status, state;
+    {
+      std::lock_guard lock(mutex_);
+      status = status_;
+      state = state_;
+    }
+    if (status == written_status && state == written_state) {
+      co_await describe_.wait(seen, std::chrono::hours(1));
+      continue;
+    }
+    json::object facts;
+    if (Result<json::value> parsed = model::parse_json(state.empty() ? "{}" : state); parsed && parsed->is_object())
+      facts = std::move(parsed->get_object());
+    const Result<void> done = co_await change_endpoint(options_.store, id_, [&](json::object& endpoint) {
+      endpoint["ConnectionStatus"] = status;
+      apply_state(facts, endpoint);
+    });
+    if (!done) kLog.warn("endpoint object is not updated endpoint={} reason={}", id_, done.error().text());
+    written_status = std::move(status);
+    written_state = std::move(state);
+  }
+}
+
+Neighbour Session::neighbour() const {
+  std::lock_guard lock(mutex_);
+  Neighbour out{id_, access_.has_value(), connection_.single_pane, position_.announced};
+  // Before the first word: the endpoint itself is there, whatever lies behind it.
+  if (out.announced.empty()) out.announced.push_back({id_, {}, true, 0, ""});
+  return out;
+}
+
+std::optional<Session::Access> Session::access() const {
+  std::lock_guard lock(mutex_);
+  return access_;
+}
+
+Session::Freshness Session::freshness(std::string_view owner) const {
+  const env::SteadyTime now = env::system_clock().steady();
+  std::lock_guard lock(mutex_);
+  Freshness out;
+  out.in_touch = sink_ != nullptr && sink_->follows(owner);
+  out.reason = reason_;
+  if (current_ && sink_) {
+    const double quiet = seconds(now - sink_->heard());
+    out.age_seconds = quiet > kQuietSeconds ? quiet : 0;
+  } else {
+    out.age_seconds = std::max(0.0, seconds(env::system_clock().wall() - current_until_));
+  }
+  const auto announced =
+      std::ranges::find(position_.announced, owner, &replication::Announcement::owner);
+  if (announced == position_.announced.end() || announced->in_touch) return out;
+  out.age_seconds = std::max(out.age_seconds, announced->age_seconds + seconds(now - announced_at_));
+  out.in_touch = false;
+  if (out.reason.empty()) out.reason = announced->reason;
+  return out;
+}
+
+}  // namespace mullion::manager

@@ -1,0 +1,99 @@
+// One attached endpoint: the connection, its replicas, what its Endpoint object says about it.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "base/latency.h"
+#include "manager/contact.h"
+#include "manager/routes.h"
+#include "replication/sink.h"
+
+namespace mullion::manager {
+
+struct SessionOptions {
+  env::Runtime& runtime;
+  env::TaskGroup& tasks;
+  store::Store& store;
+  std::string own_id, version;
+  std::function<void()> changed;  // what routes depend on changed
+};
+
+/// Connects, follows, reconnects until stopped. Thread-safe.
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(SessionOptions options, std::string id, Connection connection);
+
+  /// Runs until stop(). Everything received is durable or refused when it returns.
+  env::Task<void> run();
+  /// Asks run() to end and cuts the connection.
+  void stop();
+  bool ended() const { return ended_; }
+  /// New parameters; the connection is made anew when they matter for it.
+  void reconnect_with(const Connection& connection);
+  void subscribe(std::vector<std::string> owners);
+
+  const std::string& id() const { return id_; }
+  Neighbour neighbour() const;
+  /// How fresh the replica of `owner` is, as far as this endpoint knows.
+  struct Freshness {
+    bool in_touch = false;
+    double age_seconds = 0;
+    std::string reason;
+  };
+  Freshness freshness(std::string_view owner) const;
+
+  /// A way to send requests; absent while not connected.
+  struct Access {
+    std::shared_ptr<net::Client> client;
+    std::string token;
+  };
+  std::optional<Access> access() const;
+
+  const replication::SinkCounters& counters() const { return counters_; }
+  uint64_t connects() const { return connects_; }
+  LatencyHistogram& forwards() { return forwards_; }
+
+ private:
+  env::Task<Error> converse();
+  env::Task<void> keep_token(std::shared_ptr<net::Client> client, Connection connection);
+  env::Task<void> describe();
+  env::Task<void> remember();
+  void set_status(std::string status);
+  std::shared_ptr<replication::Sink> make_sink();
+  void connected(Access access, std::shared_ptr<replication::Sink> sink);
+  void disconnected(std::string reason);
+  void take_owners(std::vector<replication::Announcement> owners);
+  void take_state(std::string state);
+  void take_currency(bool current);
+
+  SessionOptions options_;
+  const std::string id_;
+  replication::SinkCounters counters_;
+  LatencyHistogram forwards_;
+  std::atomic<uint64_t> connects_{0};
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> ended_{false};
+  env::Signal wake_;      // stop, or other parameters
+  env::Signal describe_;  // status or state to be written
+
+  mutable std::mutex mutex_;
+  Connection connection_;
+  uint64_t connection_version_ = 0;
+  std::optional<Access> access_;
+  std::shared_ptr<net::WebSocket> socket_;
+  std::shared_ptr<replication::Sink> sink_;
+  replication::SavedPosition position_;  // while no sink has it
+  std::vector<std::string> owners_wanted_;
+  env::SteadyTime announced_at_{};
+  bool current_ = false;
+  env::WallTime current_until_{};  // when the replicas were last known to be current
+  std::string reason_ = "not connected yet";
+  std::string status_, state_;
+};
+
+}  // namespace mullion::manager

@@ -1,0 +1,71 @@
+#include <gtest/gtest.h>
+
+#include "model/model_testing.h"
+
+namespace mullion::model {
+namespace {
+
+std::string finding(std::string_view schema, std::string_view value) {
+  const Result<void> result = check_schema(json::parse(schema), json::parse(value));
+  return result.ok() ? "" : result.error().messages.front();
+}
+
+TEST(CheckSchema, WordsFindingsAsTheContract) {
+  EXPECT_EQ(finding(R"({"type":"string"})", "[5]"), "(root): Invalid type. Expected: string, given: array");
+  EXPECT_EQ(finding(R"({"type":"string"})", "true"),
+            "(root): Invalid type. Expected: string, given: boolean");
+  EXPECT_EQ(finding(R"({"type":"integer"})", "\"5\""),
+            "(root): Invalid type. Expected: integer, given: string");
+  EXPECT_EQ(finding(R"({"required":["Spotted"]})", "{}"), "Spotted: Spotted is required");
+  EXPECT_EQ(finding(R"({"properties":{"Spotted":{"type":"boolean"}}})", R"({"Spotted":"x"})"),
+            "Spotted: Invalid type. Expected: boolean, given: string");
+  EXPECT_EQ(finding(R"({"items":{"type":"string"}})", R"(["a",1])"),
+            "1: Invalid type. Expected: string, given: integer");
+}
+
+TEST(CheckSchema, Accepts) {
+  EXPECT_EQ(finding("{}", "[1]"), "");
+  EXPECT_EQ(finding(R"({"type":"number"})", "5"), "");
+  EXPECT_EQ(finding(R"({"type":"integer"})", "5.0"), "");
+  EXPECT_EQ(finding(R"({"type":"string","enum":["a","b"]})", "\"a\""), "");
+  EXPECT_EQ(finding(R"({"type":["string","null"]})", "null"), "");
+  EXPECT_EQ(finding(R"({"type":"object","properties":{"pattern":{"type":"string"}}})", R"({"pattern":"x"})"),
+            "");
+}
+
+TEST(CheckSchema, RefusesByEveryRule) {
+  EXPECT_NE(finding(R"({"enum":["a","b"]})", "\"c\""), "");
+  EXPECT_NE(finding(R"({"type":"integer","minimum":3})", "2"), "");
+  EXPECT_NE(finding(R"({"type":"string","pattern":"^a+$"})", "\"b\""), "");
+  EXPECT_NE(finding(R"({"additionalProperties":false,"properties":{"a":{}}})", R"({"b":1})"), "");
+  EXPECT_NE(finding(R"({"$ref":"#/definitions/x","definitions":{"x":{"type":"string"}}})", "1"), "");
+  EXPECT_NE(finding(R"({"type":["string","null"]})", "1"), "");
+}
+
+TEST(CheckSchema, LongTextsDoNotOverflowTheStack) {
+  const json::value schema = json::parse(R"({"type":"string","pattern":"^(a|b)*$","format":"date-time"})");
+  EXPECT_TRUE(check_schema(schema, json::value(std::string(2'000'000, 'a'))).ok());
+}
+
+TEST(CompileSchema, RefusesWhatCannotBeUsed) {
+  for (
+      std::string_view schema :
+      {R"({"$ref":"#"})", R"({"allOf":[{"$ref":"#"}]})",
+       R"({"$ref":"#/definitions/a","definitions":{"a":{"$ref":"#/definitions/b"},"b":{"$ref":"#/definitions/a"}}})",
+       R"({"$ref":"http://example.org/x.json"})", R"({"$ref":"#/nowhere"})", R"({"pattern":"("})",
+       R"({"properties":{"a":{"not":{"$ref":"#/properties/a"}}}})"}) {
+    EXPECT_FALSE(compile_schema(json::parse(schema)).ok()) << schema;
+    EXPECT_FALSE(check_schema(json::parse(schema), json::parse(R"({"a":1})")).ok()) << schema;
+  }
+}
+
+TEST(CompileSchema, AllowsRecursionIntoTheValue) {
+  const std::string_view tree =
+      R"({"type":"object","properties":{"next":{"$ref":"#"}},"additionalProperties":false})";
+  EXPECT_TRUE(compile_schema(json::parse(tree)).ok());
+  EXPECT_EQ(finding(tree, R"({"next":{"next":{}}})"), "");
+  EXPECT_NE(finding(tree, R"({"next":{"other":{}}})"), "");
+}
+
+}  // namespace
+}  // namespace mullion::model

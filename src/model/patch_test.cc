@@ -1,0 +1,205 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "model/model_testing.h"
+
+namespace mullion::model {
+namespace {
+
+Result<json::value> patched(std::string_view document, std::string_view patch) {
+  return apply_patch(json::parse(document), json::parse(patch));
+}
+
+void expect_patched(std::string_view document, std::string_view patch, std::string_view expected) {
+  const Result<json::value> result = patched(document, patch);
+  ASSERT_TRUE(result.ok()) << result.error().text();
+  EXPECT_EQ(*result, json::parse(expected));
+}
+
+TEST(Patch, DoesTheSixOperations) {
+  expect_patched("{\"a\":1}", "[{\"op\":\"add\",\"path\":\"/b\",\"value\":[2]}]", "{\"a\":1,\"b\":[2]}");
+  expect_patched("{\"a\":[1,3]}", "[{\"op\":\"add\",\"path\":\"/a/1\",\"value\":2}]", "{\"a\":[1,2,3]}");
+  expect_patched("{\"a\":[1]}", "[{\"op\":\"add\",\"path\":\"/a/-\",\"value\":2}]", "{\"a\":[1,2]}");
+  expect_patched("{\"a\":1,\"b\":2}", "[{\"op\":\"remove\",\"path\":\"/a\"}]", "{\"b\":2}");
+  expect_patched("{\"a\":1}", "[{\"op\":\"replace\",\"path\":\"/a\",\"value\":{}}]", "{\"a\":{}}");
+  expect_patched("{\"a\":1}", "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/b\"}]", "{\"b\":1}");
+  expect_patched("{\"a\":1}", "[{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/b\"}]", "{\"a\":1,\"b\":1}");
+  expect_patched("{\"a\":1.0}", "[{\"op\":\"test\",\"path\":\"/a\",\"value\":1}]", "{\"a\":1.0}");
+  expect_patched("{\"a/b\":{\"c~d\":1}}", "[{\"op\":\"replace\",\"path\":\"/a~1b/c~0d\",\"value\":2}]",
+                 "{\"a/b\":{\"c~d\":2}}");
+  expect_patched("{\"a\":1}", "[]", "{\"a\":1}");
+  expect_patched("{\"a\":1}", "[{\"op\":\"test\",\"path\":\"\",\"value\":{\"a\":1}}]", "{\"a\":1}");
+}
+
+TEST(Patch, FailedTestHasTheShapeOfTheContract) {
+  const Result<json::value> result =
+      patched("{\"Name\":\"a\"}",
+              "[{\"op\":\"test\",\"path\":\"/Name\",\"from\":\"\",\"value\":\"a\"},"
+              "{\"value\":{\"x\":[1]},\"path\":\"/Name\",\"op\":\"test\"}]");
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, ErrorCode::kConflict);
+  ASSERT_EQ(result.error().messages.size(), 2u);
+  EXPECT_EQ(result.error().messages[0], "Patch error at line 1: Test op failed.");
+  EXPECT_EQ(result.error().messages[1],
+            "Patch: [\n"
+            "  {\n    \"op\": \"test\",\n    \"path\": \"/Name\",\n    \"from\": \"\",\n    \"value\": "
+            "\"a\"\n  },\n"
+            "  {\n    \"op\": \"test\",\n    \"path\": \"/Name\",\n    \"from\": \"\",\n    \"value\": {\n"
+            "      \"x\": [\n        1\n      ]\n    }\n  }\n]");
+}
+
+TEST(Patch, MissingPathIsAConflict) {
+  for (std::string_view operation :
+       {"{\"op\":\"remove\",\"path\":\"/foo\"}", "{\"op\":\"replace\",\"path\":\"/foo\",\"value\":1}",
+        "{\"op\":\"add\",\"path\":\"/foo/bar\",\"value\":1}",
+        "{\"op\":\"test\",\"path\":\"/foo\",\"value\":1}",
+        "{\"op\":\"copy\",\"from\":\"/foo\",\"path\":\"/a\"}",
+        "{\"op\":\"move\",\"from\":\"/foo\",\"path\":\"/a\"}",
+        "{\"op\":\"add\",\"path\":\"/list/5\",\"value\":1}",
+        "{\"op\":\"add\",\"path\":\"/list/01\",\"value\":1}", "{\"op\":\"remove\",\"path\":\"/list/-\"}",
+        "{\"op\":\"remove\",\"path\":\"/list/99999999999999999999\"}"}) {
+    const Result<json::value> result = patched("{\"a\":1,\"list\":[1]}", fmt::format("[{}]", operation));
+    ASSERT_FALSE(result.ok()) << operation;
+    EXPECT_EQ(result.error().code, ErrorCode::kConflict) << operation;
+    EXPECT_TRUE(result.error().messages[0].starts_with("Patch error at line 0: "));
+  }
+}
+
+TEST(Patch, UndecodableIsNotAcceptable) {
+  for (std::string_view patch :
+       {"{}", "5", "[5]", "[{}]", "[{\"op\":\"fly\",\"path\":\"/a\"}]", "[{\"op\":\"add\",\"value\":1}]",
+        "[{\"op\":\"add\",\"path\":\"a\",\"value\":1}]", "[{\"op\":\"add\",\"path\":\"/a~2\",\"value\":1}]",
+        "[{\"op\":\"copy\",\"path\":\"/a\",\"from\":\"x\"}]"}) {
+    const Result<json::value> result = patched("{\"a\":1}", patch);
+    ASSERT_FALSE(result.ok()) << patch;
+    EXPECT_EQ(result.error().code, ErrorCode::kNotAcceptable) << patch;
+  }
+}
+
+TEST(Patch, IsAllOrNothing) {
+  const json::value document = json::parse("{\"a\":1}");
+  const Result<json::value> result = apply_patch(
+      document,
+      json::parse("[{\"op\":\"remove\",\"path\":\"/a\"},{\"op\":\"test\",\"path\":\"/a\",\"value\":1}]"));
+  EXPECT_FALSE(result.ok());
+  EXPECT_EQ(document, json::parse("{\"a\":1}"));
+}
+
+TEST(Patch, CopiesCannotExplode) {
+  json::array patch;
+  for (int i = 0; i < 100; ++i) {
+    patch.push_back({{"op", "copy"}, {"from", "/a"}, {"path", "/a/" + std::to_string(i)}});
+  }
+  EXPECT_FALSE(apply_patch(json::parse("{\"a\":{}}"), patch).ok());
+  json::array wide;
+  for (int i = 0; i < 100; ++i) {
+    wide.push_back({{"op", "copy"}, {"from", "/a"}, {"path", "/b"}});
+    wide.push_back({{"op", "add"}, {"path", "/a/-"}, {"value", json::array(5000, json::value(1))}});
+  }
+  EXPECT_FALSE(apply_patch(json::parse("{\"a\":[]}"), wide).ok());
+}
+
+TEST(Patch, NestingIsLimited) {
+  json::array patch;
+  std::string path;
+  for (int i = 0; i < 500; ++i) {
+    path += "/a";
+    patch.push_back({{"op", "add"}, {"path", path}, {"value", json::object()}});
+  }
+  EXPECT_FALSE(apply_patch(json::object(), patch).ok());
+}
+
+/// Random documents and patches; nlohmann's implementation says what is right.
+class Oracle {
+ public:
+  nlohmann::json document(int depth) {
+    switch (pick(depth > 0 ? 6 : 4)) {
+      case 0:
+        return pick(5);
+      case 1:
+        return std::string(1, static_cast<char>('a' + pick(4)));
+      case 2:
+        return pick(2) == 0;
+      case 3:
+        return nullptr;
+      case 4: {
+        nlohmann::json list = nlohmann::json::array();
+        for (int i = pick(4); i > 0; --i) list.push_back(document(depth - 1));
+        return list;
+      }
+      default: {
+        nlohmann::json object = nlohmann::json::object();
+        for (int i = pick(4); i > 0; --i) object[name()] = document(depth - 1);
+        return object;
+      }
+    }
+  }
+
+  nlohmann::json patch(const nlohmann::json& document) {
+    nlohmann::json out = nlohmann::json::array();
+    for (int i = pick(3) + 1; i > 0; --i) {
+      static constexpr const char* kNames[] = {"add", "remove", "replace", "move", "copy", "test"};
+      const std::string operation = kNames[pick(6)];
+      nlohmann::json entry = {{"op", operation}, {"path", path(document)}};
+      if (operation == "move" || operation == "copy") entry["from"] = path(document);
+      if (operation == "add" || operation == "replace" || operation == "test")
+        entry["value"] = this->document(1);
+      out.push_back(entry);
+    }
+    return out;
+  }
+
+ private:
+  int pick(int limit) { return static_cast<int>(random_() % static_cast<unsigned>(limit)); }
+  std::string name() { return std::string(1, static_cast<char>('p' + pick(3))); }
+
+  /// Mostly a place that exists.
+  std::string path(const nlohmann::json& document) {
+    std::string out;
+    const nlohmann::json* here = &document;
+    while (true) {
+      if (here->is_object() && pick(5) != 0) {
+        const std::string key = name();
+        out += "/" + key;
+        if (!here->contains(key)) return out;
+        here = &(*here)[key];
+      } else if (here->is_array() && pick(5) != 0) {
+        const int position = pick(4);
+        out += "/" + (position == 3 ? std::string("-") : std::to_string(position));
+        if (position >= static_cast<int>(here->size())) return out;
+        here = &(*here)[static_cast<size_t>(position)];
+      } else {
+        return out.empty() ? "/p" : out;
+      }
+    }
+  }
+
+  std::mt19937 random_{42};
+};
+
+TEST(Patch, AgreesWithTheOracle) {
+  Oracle oracle;
+  int applied = 0;
+  for (int round = 0; round < 5000; ++round) {
+    nlohmann::json document = oracle.document(3);
+    if (!document.is_object()) document = {{"p", document}};
+    const nlohmann::json patch = oracle.patch(document);
+    std::optional<nlohmann::json> expected;
+    try {
+      expected = document.patch(patch);
+    } catch (const nlohmann::json::exception&) {
+    }
+    const Result<json::value> got = apply_patch(json::parse(document.dump()), json::parse(patch.dump()));
+    ASSERT_EQ(got.ok(), expected.has_value()) << document.dump() << " " << patch.dump();
+    if (!expected) continue;
+    ++applied;
+    ASSERT_EQ(nlohmann::json::parse(json::serialize(*got)), *expected)
+        << document.dump() << " " << patch.dump();
+  }
+  EXPECT_GT(applied, 500);
+}
+
+}  // namespace
+}  // namespace mullion::model

@@ -1,0 +1,61 @@
+#include "replication/internal/commit_pipe.h"
+
+namespace mullion::replication {
+namespace {
+
+constexpr size_t kMaxBytes = 16 << 20;
+constexpr size_t kMaxBatches = 512;
+constexpr auto kPatience = std::chrono::minutes(1);
+
+size_t batch_bytes(const store::Batch& batch) {
+  size_t bytes = 0;
+  for (const store::Change& change : batch.changes) bytes += 128 + (change.body ? change.body->size() : 0);
+  return bytes;
+}
+
+}  // namespace
+
+env::Task<Result<void>> CommitPipe::wait_below(size_t bytes, size_t batches) {
+  while (true) {
+    const uint64_t seen = shared_->changed.version();
+    {
+      std::lock_guard lock(shared_->mutex);
+      if (shared_->failure) co_return *shared_->failure;
+      if (shared_->bytes <= bytes && shared_->batches <= batches) co_return Result<void>{};
+    }
+    co_await shared_->changed.wait(seen, kPatience);
+  }
+}
+
+env::Task<Result<void>> CommitPipe::submit(store::Batch batch) {
+  if (Result<void> room = co_await wait_below(kMaxBytes, kMaxBatches); !room) co_return room;
+  const size_t bytes = batch_bytes(batch);
+  {
+    std::lock_guard lock(shared_->mutex);
+    shared_->bytes += bytes;
+    ++shared_->batches;
+  }
+  batch.on_difference = [shared = shared_](const store::TypeDigest& actual) {
+    std::lock_guard lock(shared->mutex);
+    shared->differences.emplace(actual.owner, actual.type);
+  };
+  store_.commit(std::move(batch), [shared = shared_, bytes](Result<store::Cursor> done) {
+    {
+      std::lock_guard lock(shared->mutex);
+      shared->bytes -= bytes;
+      --shared->batches;
+      if (!done && !shared->failure) shared->failure = done.error();
+    }
+    shared->changed.notify_all();
+  });
+  co_return Result<void>{};
+}
+
+env::Task<Result<void>> CommitPipe::drain() { return wait_below(0, 0); }
+
+std::set<std::pair<std::string, std::string>> CommitPipe::take_differences() {
+  std::lock_guard lock(shared_->mutex);
+  return std::exchange(shared_->differences, {});
+}
+
+}  // namespace mullion::replication

@@ -1,0 +1,44 @@
+// Commits under way: in order, bounded, without waiting for each.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "env/runtime.h"
+#include "store/store.h"
+
+namespace mullion::replication {
+
+/// One user at a time; answers arrive on the writer thread.
+class CommitPipe {
+ public:
+  explicit CommitPipe(store::Store& store) : store_(store) {}
+
+  /// Hands `batch` to the store; waits first while too much is under way. The error is that of an earlier batch:
+  /// nothing that came after it may be trusted.
+  env::Task<Result<void>> submit(store::Batch batch);
+  /// Waits until all is durable.
+  env::Task<Result<void>> drain();
+  /// (owner, type) whose digests were not what a batch expected, since the last call.
+  std::set<std::pair<std::string, std::string>> take_differences();
+
+ private:
+  struct Shared {
+    std::mutex mutex;
+    size_t bytes = 0;
+    size_t batches = 0;
+    std::optional<Error> failure;
+    std::set<std::pair<std::string, std::string>> differences;
+    env::Signal changed;
+  };
+  env::Task<Result<void>> wait_below(size_t bytes, size_t batches);
+
+  store::Store& store_;
+  std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+};
+
+}  // namespace mullion::replication

@@ -1,0 +1,527 @@
+#include "replication/sink.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/log.h"
+#include "replication/internal/commit_pipe.h"
+#include "replication/internal/copy.h"
+#include "replication/internal/digests.h"
+#include "replication/internal/position.h"
+
+namespace mullion::replication {
+namespace {
+
+constexpr Logger kLog("replication");
+constexpr auto kPulse = std::chrono::seconds(1);
+constexpr int kPulsesPerPing = 5;
+constexpr auto kSilenceLimit = std::chrono::seconds(15);
+/// Commits of one owner that arrive together become one commit here, up to this many bytes.
+constexpr size_t kMergeBytes = 1 << 20;
+/// With more differing ranges than this, and more than half of all, a full copy is cheaper.
+constexpr size_t kFewRanges = 8;
+
+using OwnerType = std::pair<std::string, std::string>;
+
+/// The owner is known when the commit's record comes.
+store::Change to_change(const Change& change) {
+  store::Change out;
+  out.id = {change.type, "", change.key};
+  if (change.body) out.body = std::string(*change.body);
+  return out;
+}
+
+Error protocol_error(std::string what) {
+  return Error(ErrorCode::kCorrupt, fmt::format("replication stream: {}", what));
+}
+
+/// What a source may say of owners: itself without a way, all others through itself.
+bool is_sound(const Announcement& announced, const std::string& source) {
+  if (announced.owner.empty()) return false;
+  return announced.owner == source ? announced.via.empty()
+                                   : !announced.via.empty() && announced.via.back() == source;
+}
+
+}  // namespace
+
+struct Sink::State : std::enable_shared_from_this<Sink::State> {
+  State(SinkOptions given, SavedPosition saved)
+      : options(std::move(given)), pipe(options.store), position(std::move(saved)) {
+    touch();
+  }
+
+  // ---- what other threads ask and say
+
+  void touch() { heard_at = env::system_clock().steady().time_since_epoch().count(); }
+  env::SteadyTime heard() const { return env::SteadyTime(env::Duration(heard_at.load())); }
+
+  bool follows(std::string_view owner) const {
+    std::lock_guard lock(mutex);
+    return position.follows.contains(owner);
+  }
+
+  // ---- the conversation
+
+  env::Task<Error> run(std::shared_ptr<net::WebSocket> given) {
+    socket = std::move(given);
+    touch();
+    options.tasks.spawn("sink pulse", [self = shared_from_this()] { return self->pulse(); });
+    struct Guard {
+      State& state;
+      ~Guard() {
+        state.over = true;
+        state.wake.notify_all();
+        state.socket->abort();
+      }
+    } guard{*this};
+    Hello hello{kProtocol, options.own_id, options.version, options.store.newest().epoch,
+                options.store.newest().seq, {}};
+    Result<void> fine = co_await send(hello);
+    while (fine) {
+      Result<net::WebSocket::Message> message = co_await socket->read();
+      if (!message) {
+        fine = silent ? Error(ErrorCode::kTimeout, "no word for 15 seconds") : message.error();
+        break;
+      }
+      touch();
+      options.counters.bytes += message->data.size();
+      fine = co_await take_frame(message->data);
+    }
+    Error reason = fine.error();
+    const Result<void> drained = co_await pipe.drain();
+    if (!drained) reason = drained.error();
+    co_return reason;
+  }
+
+  env::Task<Result<void>> take_frame(std::string_view data) {
+    Result<FrameReader> frame = FrameReader::open(data);
+    if (!frame) co_return frame.error();
+    while (true) {
+      Result<std::optional<Record>> record = frame->next();
+      if (!record) co_return record.error();
+      if (!*record) break;
+      if (Result<void> done = co_await handle(**record); !done) co_return done;
+    }
+    if (Result<void> done = co_await flush_commits(); !done) co_return done;
+    if (Result<void> done = co_await ask_about_differences(); !done) co_return done;
+    report_currency();
+    co_return Result<void>{};
+  }
+
+  env::Task<Result<void>> handle(const Record& record) {
+    if (const auto* change = std::get_if<Change>(&record)) {
+      pending.push_back(to_change(*change));
+      co_return Result<void>{};
+    }
+    if (const auto* commit = std::get_if<Commit>(&record)) co_return co_await take_commit(*commit);
+    if (const auto* object = std::get_if<Object>(&record)) co_return co_await take_object(*object);
+    if (Result<void> done = co_await flush_commits(); !done) co_return done;
+    if (const auto* hello = std::get_if<Hello>(&record)) co_return take_hello(*hello);
+    if (const auto* owners = std::get_if<Owners>(&record)) co_return take_owners(*owners);
+    if (const auto* at = std::get_if<At>(&record)) co_return take_at(*at);
+    if (const auto* state = std::get_if<replication::State>(&record)) options.on_state(state->json);
+    if (const auto* ping = std::get_if<Ping>(&record)) newest = std::max(newest, ping->newest);
+    if (const auto* resume = std::get_if<Resume>(&record)) co_return co_await take_resume(*resume);
+    if (const auto* begin = std::get_if<SnapshotBegin>(&record)) co_return co_await begin_snapshot(*begin);
+    if (const auto* end = std::get_if<SnapshotEnd>(&record)) co_return co_await end_snapshot(*end);
+    if (const auto* ranges = std::get_if<Ranges>(&record)) co_return co_await take_ranges(*ranges);
+    if (const auto* begin = std::get_if<RangeBegin>(&record)) co_return co_await begin_range(*begin);
+    if (const auto* end = std::get_if<RangeEnd>(&record)) co_return co_await end_range(*end);
+    co_return Result<void>{};
+  }
+
+  Result<void> take_hello(const Hello& hello) {
+    if (hello.protocol < kProtocol)
+      return protocol_error(fmt::format("protocol {} is not spoken here", hello.protocol));
+    if (hello.id != options.endpoint) {
+      return Error(ErrorCode::kConflict,
+                   fmt::format("the endpoint calls itself {}, not {}", hello.id, options.endpoint));
+    }
+    newest = hello.newest;
+    std::lock_guard lock(mutex);
+    if (position.cursor.epoch == hello.epoch) return {};
+    position.cursor = {hello.epoch, 0};
+    position.follows.clear();
+    return {};
+  }
+
+  Result<void> take_owners(const Owners& owners) {
+    for (const Announcement& announced : owners.owners) {
+      if (!is_sound(announced, options.endpoint))
+        return protocol_error(fmt::format("owner {:.64} is announced on a wrong way", announced.owner));
+    }
+    {
+      std::lock_guard lock(mutex);
+      position.announced = owners.owners;
+      position.heard = env::system_clock().wall();
+      owners_to_save = true;
+    }
+    options.on_owners(owners.owners);
+    return {};
+  }
+
+  Result<void> take_at(const At& at) {
+    began = true;
+    std::lock_guard lock(mutex);
+    if (at.restart) position.follows.clear();
+    if (at.restart) owners_to_save = true;
+    position.cursor.seq = at.seq;
+    return {};
+  }
+
+  // ---- commits
+
+  env::Task<Result<void>> take_commit(const Commit& commit) {
+    std::vector<store::Change> changes = std::exchange(pending, {});
+    for (store::Change& change : changes) change.id.owner = commit.owner;
+    newest = std::max(newest, commit.seq);
+    const bool wanted_here = follows(commit.owner);
+    if (wanted_here && !may_join(commit)) {
+      if (Result<void> done = co_await flush_commits(); !done) co_return done;
+    }
+    {
+      std::lock_guard lock(mutex);
+      position.cursor.seq = commit.seq;
+    }
+    if (!wanted_here) co_return Result<void>{};
+    join(commit, std::move(changes));
+    if (building_bytes >= kMergeBytes) co_return co_await flush_commits();
+    co_return Result<void>{};
+  }
+
+  bool may_join(const Commit& commit) const {
+    return !building || (building->origin->owner == commit.owner &&
+                         building->origin->cursor.epoch == commit.origin.epoch);
+  }
+
+  void join(const Commit& commit, std::vector<store::Change> changes) {
+    if (!building) building.emplace();
+    building->origin = store::Origin{commit.owner, commit.origin};
+    for (store::Change& change : changes) {
+      building_bytes += 128 + (change.body ? change.body->size() : 0);
+      building->changes.push_back(std::move(change));
+    }
+    for (const store::TypeDigest& digest : commit.digests) {
+      const auto same = std::ranges::find(building->expected, digest.type, &store::TypeDigest::type);
+      if (same == building->expected.end())
+        building->expected.push_back(digest);
+      else
+        *same = digest;
+    }
+    ++options.counters.commits;
+  }
+
+  env::Task<Result<void>> flush_commits() {
+    if (!building) co_return Result<void>{};
+    store::Batch batch = std::move(*building);
+    building.reset();
+    building_bytes = 0;
+    co_return co_await submit(std::move(batch));
+  }
+
+  /// Every batch remembers where the stream stands.
+  env::Task<Result<void>> submit(store::Batch batch) {
+    batch.principal = "replication";
+    {
+      std::lock_guard lock(mutex);
+      append_position(options.endpoint, position, owners_to_save, batch.secrets);
+      owners_to_save = false;
+    }
+    co_return co_await pipe.submit(std::move(batch));
+  }
+
+  // ---- copies
+
+  env::Task<Result<void>> take_resume(const Resume& resume) {
+    if (Result<void> done = co_await pipe.drain(); !done) co_return done;
+    {
+      std::lock_guard lock(mutex);
+      position.follows.insert(resume.owner);
+      owners_to_save = true;
+    }
+    const std::shared_ptr<const store::Snapshot> view = options.store.snapshot();
+    const std::vector<store::TypeDigest> own = owner_digests(*view, resume.owner, resume.owner);
+    co_return co_await ask_about(differing_types(own, resume.digests));
+  }
+
+  env::Task<Result<void>> begin_snapshot(const SnapshotBegin& begin) {
+    if (Result<void> done = co_await pipe.drain(); !done) co_return done;
+    {
+      std::lock_guard lock(mutex);
+      position.follows.erase(begin.owner);
+      owners_to_save = true;
+    }
+    std::erase_if(repairing, [&](const auto& item) { return item.first.first == begin.owner; });
+    ++options.counters.snapshots;
+    snapshot_origin = begin.origin;
+    copy.emplace(options.store, begin.owner, begin.origin.epoch);
+    kLog.info("full copy begins endpoint={} owner={}", options.endpoint, begin.owner);
+    co_return Result<void>{};
+  }
+
+  env::Task<Result<void>> take_object(const Object& object) {
+    if (!copy) co_return protocol_error("an object outside of a copy");
+    Result<std::optional<store::Batch>> ready = copy->add(object.type, object.key, object.body);
+    if (!ready) co_return ready.error();
+    if (*ready) co_return co_await submit(std::move(**ready));
+    co_return Result<void>{};
+  }
+
+  env::Task<Result<void>> end_snapshot(const SnapshotEnd& end) {
+    if (!copy || copy->owner() != end.owner) co_return protocol_error("the end of a copy that did not begin");
+    Result<store::Batch> last = copy->finish();
+    if (!last) co_return last.error();
+    last->origin = store::Origin{end.owner, snapshot_origin};
+    last->expected = end.digests;
+    copy.reset();
+    newest = std::max(newest, end.seq);
+    {
+      std::lock_guard lock(mutex);
+      position.cursor.seq = end.seq;
+      position.follows.insert(end.owner);
+      owners_to_save = true;
+    }
+    kLog.info("full copy ends endpoint={} owner={}", options.endpoint, end.owner);
+    co_return co_await submit(std::move(*last));
+  }
+
+  // ---- repair
+
+  env::Task<Result<void>> ask_about_differences() {
+    differences.merge(pipe.take_differences());
+    co_return co_await ask_about(std::exchange(differences, {}));
+  }
+
+  env::Task<Result<void>> ask_about(std::set<OwnerType> items) {
+    for (const OwnerType& item : items) {
+      if (repairing.contains(item) || !follows(item.first)) continue;
+      ++options.counters.mismatches;
+      kLog.warn("digest mismatch endpoint={} owner={} type={}; comparing", options.endpoint, item.first,
+                item.second);
+      repairing.emplace(item, 0);
+      if (Result<void> sent = co_await send(Compare{item.first, item.second}); !sent) co_return sent;
+    }
+    co_return Result<void>{};
+  }
+
+  env::Task<Result<void>> take_ranges(const Ranges& ranges) {
+    const OwnerType item{ranges.owner, ranges.type};
+    const auto repair = repairing.find(item);
+    if (repair == repairing.end()) co_return Result<void>{};
+    if (Result<void> done = co_await pipe.drain(); !done) co_return done;
+    const std::shared_ptr<const store::Snapshot> view = options.store.snapshot();
+    std::vector<const KeyRange*> differing;
+    for (const KeyRange& range : ranges.ranges) {
+      const Result<Digest> own = range_digest(*view, ranges.type, ranges.owner, range);
+      if (!own) co_return own.error();
+      if (*own != range.digest) differing.push_back(&range);
+    }
+    if (differing.size() > kFewRanges && differing.size() * 2 > ranges.ranges.size()) {
+      ask_for_copy(ranges.owner);
+      co_return Result<void>{};
+    }
+    repair->second = differing.size();
+    if (differing.empty()) repairing.erase(repair);
+    for (const KeyRange* range : differing) {
+      Result<void> sent = co_await send(Fetch{ranges.owner, ranges.type, range->from, range->to});
+      if (!sent) co_return sent;
+    }
+    co_return Result<void>{};
+  }
+
+  env::Task<Result<void>> begin_range(const RangeBegin& begin) {
+    if (Result<void> done = co_await pipe.drain(); !done) co_return done;
+    copy.emplace(options.store, begin.owner, KeySpan{begin.type, begin.from, begin.to});
+    co_return Result<void>{};
+  }
+
+  env::Task<Result<void>> end_range(const RangeEnd& end) {
+    if (!copy || copy->owner() != end.owner) co_return protocol_error("the end of a range that did not begin");
+    Result<store::Batch> batch = copy->finish();
+    if (!batch) co_return batch.error();
+    copy.reset();
+    const OwnerType item{end.owner, end.type};
+    const auto repair = repairing.find(item);
+    const bool last = repair != repairing.end() && --repair->second == 0;
+    if (last) batch->expected = end.digests;
+    batch->origin = origin_of(end.owner);
+    if (Result<void> done = co_await submit(std::move(*batch)); !done) co_return done;
+    if (!last) co_return Result<void>{};
+    if (Result<void> done = co_await pipe.drain(); !done) co_return done;
+    const bool healed = !pipe_differs(item);
+    repairing.erase(item);
+    if (!healed) ask_for_copy(end.owner);
+    kLog.warn("replica repaired endpoint={} owner={} type={} equal={}", options.endpoint, end.owner, end.type,
+              healed);
+    co_return Result<void>{};
+  }
+
+  std::optional<store::Origin> origin_of(const std::string& owner) const {
+    const std::optional<store::Cursor> cursor = options.store.snapshot()->origin_cursor(owner);
+    if (!cursor) return std::nullopt;
+    return store::Origin{owner, *cursor};
+  }
+
+  /// Differences seen while a repair was under way say nothing, but those of its last batch do.
+  bool pipe_differs(const OwnerType& item) {
+    differences.merge(pipe.take_differences());
+    return differences.erase(item) != 0;
+  }
+
+  void ask_for_copy(const std::string& owner) {
+    std::erase_if(repairing, [&](const auto& item) { return item.first.first == owner; });
+    {
+      std::lock_guard lock(mutex);
+      position.follows.erase(owner);
+      owners_to_save = true;
+      copies_wanted.insert(owner);
+      wanted_changed = true;
+    }
+    wake.notify_all();
+  }
+
+  // ---- beside the reading
+
+  /// The only one who sends subscriptions, so that they arrive in the order in which they were decided.
+  env::Task<void> pulse() {
+    for (int count = 0; !over; ++count) {
+      const uint64_t seen = wake.version();
+      Result<void> sent = co_await send_subscription();
+      if (sent && count % kPulsesPerPing == 0) {
+        sent = co_await send(Ping{options.store.newest().seq,
+                                  env::system_clock().wall().time_since_epoch().count()});
+      }
+      if (sent) sent = co_await send_ack();
+      if (!sent) co_return;
+      if (env::system_clock().steady() - heard() > kSilenceLimit) {
+        silent = true;
+        socket->abort();
+        co_return;
+      }
+      co_await wake.wait(seen, kPulse);
+    }
+  }
+
+  env::Task<Result<void>> send_ack() {
+    uint64_t seq = 0;
+    {
+      std::lock_guard lock(mutex);
+      seq = position.cursor.seq;
+    }
+    if (seq == acknowledged) co_return Result<void>{};
+    acknowledged = seq;
+    co_return co_await send(Ack{seq});
+  }
+
+  env::Task<Result<void>> send_subscription() {
+    Subscribe all;
+    std::optional<Subscribe> without_copies;
+    {
+      const std::shared_ptr<const store::Snapshot> view = options.store.snapshot();
+      std::lock_guard lock(mutex);
+      if (!wanted_changed) co_return Result<void>{};
+      wanted_changed = false;
+      for (const std::string& owner : *wanted) {
+        Subscription& one = all.owners.emplace_back();
+        one.owner = owner;
+        one.follows = position.follows.contains(owner);
+        if (!copies_wanted.contains(owner)) one.replica = view->origin_cursor(owner);
+      }
+      if (!copies_wanted.empty()) {
+        without_copies.emplace();
+        for (const Subscription& one : all.owners) {
+          if (!copies_wanted.contains(one.owner)) without_copies->owners.push_back(one);
+        }
+        copies_wanted.clear();
+      }
+    }
+    if (without_copies) {
+      if (Result<void> sent = co_await send(*without_copies); !sent) co_return sent;
+    }
+    co_return co_await send(all);
+  }
+
+  void report_currency() {
+    bool current = began;
+    {
+      std::lock_guard lock(mutex);
+      options.counters.lag = newest > position.cursor.seq ? newest - position.cursor.seq : 0;
+      if (options.counters.lag != 0) current = false;
+      for (const std::string& owner : wanted.value_or(std::vector<std::string>{}))
+        current = current && position.follows.contains(owner);
+      if (current) position.contact = env::system_clock().wall();
+    }
+    options.on_current(current);
+  }
+
+  env::Task<Result<void>> send(Record record) {
+    FrameWriter frame;
+    frame.add(record);
+    co_return co_await socket->write(frame.take(), true);
+  }
+
+  SinkOptions options;
+  CommitPipe pipe;
+  std::shared_ptr<net::WebSocket> socket;
+  env::Signal wake;
+  std::atomic<bool> over{false};
+  std::atomic<bool> silent{false};
+  std::atomic<int64_t> heard_at{0};
+  uint64_t acknowledged = 0;  // the pulse's
+
+  // The reader's.
+  uint64_t newest = 0;  // of the source, as last heard
+  bool began = false;
+  std::vector<store::Change> pending;  // of the commit that is arriving
+  std::optional<store::Batch> building;
+  size_t building_bytes = 0;
+  std::optional<Copy> copy;
+  store::Cursor snapshot_origin;
+  std::map<OwnerType, size_t> repairing;  // ranges still to come
+  std::set<OwnerType> differences;      // noticed, not yet asked about
+
+  mutable std::mutex mutex;
+  SavedPosition position;
+  bool owners_to_save = false;
+  std::optional<std::vector<std::string>> wanted;  // absent: not said yet
+  bool wanted_changed = false;
+  std::set<std::string, std::less<>> copies_wanted;
+};
+
+Sink::Sink(SinkOptions options, SavedPosition position)
+    : state_(std::make_shared<State>(std::move(options), std::move(position))) {}
+
+Sink::~Sink() = default;
+
+std::string Sink::target() const {
+  std::lock_guard lock(state_->mutex);
+  const store::Cursor& cursor = state_->position.cursor;
+  if (cursor.epoch == 0) return "/api/v3/replication/stream";
+  return fmt::format("/api/v3/replication/stream?epoch={:016x}&seq={}", cursor.epoch, cursor.seq);
+}
+
+env::Task<Error> Sink::run(std::shared_ptr<net::WebSocket> socket) { return state_->run(std::move(socket)); }
+
+void Sink::subscribe(std::vector<std::string> owners) {
+  {
+    std::lock_guard lock(state_->mutex);
+    if (state_->wanted == owners) return;
+    std::erase_if(state_->position.follows,
+                  [&](const std::string& owner) { return std::ranges::find(owners, owner) == owners.end(); });
+    state_->wanted = std::move(owners);
+    state_->wanted_changed = true;
+    state_->owners_to_save = true;
+  }
+  state_->wake.notify_all();
+}
+
+env::SteadyTime Sink::heard() const { return state_->heard(); }
+
+bool Sink::follows(std::string_view owner) const { return state_->follows(owner); }
+
+SavedPosition Sink::position() const {
+  std::lock_guard lock(state_->mutex);
+  return state_->position;
+}
+
+}  // namespace mullion::replication

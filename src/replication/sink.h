@@ -1,0 +1,85 @@
+// The taking side of the replication stream: keeps replicas of the owners behind one attached endpoint.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "env/runtime.h"
+#include "net/http.h"
+#include "replication/wire.h"
+#include "store/store.h"
+
+namespace mullion::replication {
+
+/// What is remembered of an endpoint between streams and over restarts. Kept in the store's secrets, changed in the
+/// same commit as the replicas, so that it never says more than they hold.
+struct SavedPosition {
+  store::Cursor cursor;                      // in the endpoint's log; epoch 0: none
+  std::set<std::string, std::less<>> follows;  // owners whose replicas are complete as of `cursor`
+  std::vector<Announcement> announced;       // when it was last heard
+  env::WallTime heard{};                     // when that was
+  env::WallTime contact{};                   // last time the replicas were known to be current
+};
+SavedPosition load_position(const store::Snapshot& view, std::string_view endpoint);
+/// The changes of secrets that save it.
+std::vector<store::SecretChange> save_position(std::string_view endpoint, const SavedPosition& position);
+/// The changes of secrets that forget it.
+std::vector<store::SecretChange> forget_position(std::string_view endpoint);
+
+/// Numbers of one attached endpoint, over all its streams. Thread-safe.
+struct SinkCounters {
+  std::atomic<uint64_t> bytes{0};
+  std::atomic<uint64_t> commits{0};
+  std::atomic<uint64_t> snapshots{0};
+  std::atomic<uint64_t> mismatches{0};
+  std::atomic<uint64_t> lag{0};  // commits of the endpoint not yet received here
+};
+
+struct SinkOptions {
+  store::Store& store;
+  env::TaskGroup& tasks;  // runs what goes on beside the reading
+  std::string own_id;
+  std::string version;
+  std::string endpoint;  // id the source must have
+  SinkCounters& counters;
+  /// The source announced these owners (checked: ways end at the source). Then subscribe() is to be called.
+  std::function<void(std::vector<Announcement>)> on_owners;
+  std::function<void(std::string json)> on_state;
+  /// Whether the replicas are as new as what the source told is its newest.
+  std::function<void(bool current)> on_current;
+};
+
+/// One stream. subscribe() and the questions are thread-safe.
+class Sink {
+ public:
+  Sink(SinkOptions options, SavedPosition position);
+  ~Sink();
+  Sink(const Sink&) = delete;
+  Sink& operator=(const Sink&) = delete;
+
+  /// Target of the websocket, with the cursor to resume from.
+  std::string target() const;
+  /// Follows the stream until it breaks, and says why. Everything received is durable or refused when it returns.
+  env::Task<Error> run(std::shared_ptr<net::WebSocket> socket);
+  /// The owners wanted from now on.
+  void subscribe(std::vector<std::string> owners);
+  /// When the source was last heard.
+  env::SteadyTime heard() const;
+  /// Whether the replica of `owner` is complete and follows this stream.
+  bool follows(std::string_view owner) const;
+  /// What to remember of this stream.
+  SavedPosition position() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace mullion::replication

@@ -1,0 +1,164 @@
+// The replication stream as bytes: records, one a line, packed into compressed frames (docs/replication.md).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "store/types.h"
+
+namespace mullion::replication {
+
+inline constexpr uint64_t kProtocol = 1;
+/// Largest frame after decompression, bytes; a peer that sends more is broken.
+inline constexpr size_t kMaxFrame = size_t{64} << 20;
+/// A frame is sent when its text reaches this size, so that neither side holds more than a little.
+inline constexpr size_t kFrameTarget = size_t{256} << 10;
+
+/// An owner that can be followed through the source.
+struct Announcement {
+  std::string owner;
+  /// The endpoints that pass its commits on, nearest to the owner first, the source last; empty for the source
+  /// itself.
+  std::vector<std::string> via;
+  bool in_touch = true;    // whether the source's own replica follows its owner right now
+  double age_seconds = 0;  // how old the source's replica is when it does not
+  std::string reason;      // why it does not
+  bool operator==(const Announcement&) const = default;
+};
+
+/// An owner that the sink wants to follow.
+struct Subscription {
+  std::string owner;
+  /// Followed on this log up to the cursor of the stream: only later commits are wanted.
+  bool follows = false;
+  /// Where the sink's replica stands in the owner's own log, when it has one.
+  std::optional<store::Cursor> replica;
+};
+
+struct Hello {
+  uint64_t protocol = kProtocol;
+  std::string id, version;
+  uint64_t epoch = 0, newest = 0;
+  std::vector<std::string> features;
+};
+struct Owners {
+  std::vector<Announcement> owners;
+};
+struct Subscribe {
+  std::vector<Subscription> owners;
+};
+/// The owner's replica needs no copy; its digests are to be checked.
+struct Resume {
+  std::string owner;
+  std::vector<store::TypeDigest> digests;
+};
+struct SnapshotBegin {
+  std::string owner;
+  store::Cursor origin;  // what the copy holds, in the owner's log
+};
+/// One object of a snapshot or a fetched range, in (type, key) order. `body` points into the frame.
+struct Object {
+  std::string type, key;
+  std::string_view body;
+};
+struct SnapshotEnd {
+  std::string owner;
+  uint64_t seq = 0;  // place in the source's log
+  std::vector<store::TypeDigest> digests;
+};
+/// A change of the commit whose record follows; without body it is a deletion.
+struct Change {
+  std::string type, key;
+  std::optional<std::string_view> body;
+};
+struct Commit {
+  uint64_t seq = 0;  // place in the source's log
+  std::string owner;
+  store::Cursor origin;
+  std::vector<store::TypeDigest> digests;
+};
+/// The stream stands at `seq`. The first one answers the first subscription. `restart`: what was followed before is
+/// not complete here, because the cursor could not be honoured; resumes or copies of every owner come next.
+struct At {
+  uint64_t seq = 0;
+  bool restart = false;
+};
+/// What is not an object: JSON text of manager::StateProvider.
+struct State {
+  std::string json;
+};
+struct Ack {
+  uint64_t seq = 0;
+};
+struct Ping {
+  uint64_t newest = 0;  // the sender's newest seq
+  int64_t clock = 0;    // the sender's wall clock, ns since 1970
+};
+/// The sink's replica of a type differs: which ranges of keys do?
+struct Compare {
+  std::string owner, type;
+};
+struct KeyRange {
+  std::string from, to;  // from <= key < to; empty `to`: no end
+  Digest digest;
+  bool operator==(const KeyRange&) const = default;
+};
+struct Ranges {
+  std::string owner, type;
+  std::vector<KeyRange> ranges;  // adjacent, covering every key
+};
+struct Fetch {
+  std::string owner, type, from, to;
+};
+struct RangeBegin {
+  std::string owner, type, from, to;
+};
+struct RangeEnd {
+  std::string owner, type;
+  uint64_t seq = 0;
+  std::vector<store::TypeDigest> digests;  // of the whole type
+};
+/// A record of a newer peer: skipped.
+struct Unknown {};
+
+using Record = std::variant<Hello, Owners, Subscribe, Resume, SnapshotBegin, Object, SnapshotEnd, Change, Commit,
+                            At, State, Ack, Ping, Compare, Ranges, Fetch, RangeBegin, RangeEnd, Unknown>;
+
+/// Collects records into one frame. Not thread-safe.
+class FrameWriter {
+ public:
+  void add(const Record& record);
+  bool empty() const { return text_.empty(); }
+  bool full() const { return text_.size() >= kFrameTarget; }
+  /// The compressed frame; the writer is empty again.
+  std::string take();
+
+ private:
+  std::string text_;
+};
+
+/// Takes a received frame apart. Not thread-safe.
+class FrameReader {
+ public:
+  /// kCorrupt: not a frame of this protocol.
+  static Result<FrameReader> open(std::string_view frame);
+  /// The next record, or absent at the end. Views in it stay valid as long as the reader. kCorrupt: a record that
+  /// breaks its rules, or a body that is not a JSON object as an endpoint may store it.
+  Result<std::optional<Record>> next();
+
+ private:
+  FrameReader() = default;
+  std::unique_ptr<char[]> text_;
+  std::string_view rest_;
+};
+
+/// Whether objects of `type` travel: all but those that the schema keeps at home. Unknown types do.
+bool is_replicated(std::string_view type);
+
+}  // namespace mullion::replication

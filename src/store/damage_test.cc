@@ -1,0 +1,218 @@
+// Full disks and damaged files: clear refusals, never a crash.
+#include <gmock/gmock.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "store/internal/encoding.h"
+#include "store/internal/engine.h"
+#include "store/store_testing.h"
+
+namespace mullion::store {
+namespace {
+
+using testing::HasSubstr;
+
+void write_bytes(const env::Path& path, std::string_view bytes) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+}
+
+/// Fills the store until it refuses; tells the refusal.
+Error fill(Store& store, size_t body_size, uint64_t& written) {
+  for (written = 0; written < 5000; ++written) {
+    const Result<Cursor> done =
+        store.commit_sync(batch_of({put("jobs", std::to_string(written), noise(body_size, written))}));
+    if (!done) return done.error();
+  }
+  return Error(ErrorCode::kInternal, "never full");
+}
+
+/// A full store reads on, refuses in words, and recovers by deletions.
+void expect_orderly_when_full(Store& store, size_t body_size) {
+  uint64_t written = 0;
+  const Error refusal = fill(store, body_size, written);
+  ASSERT_EQ(refusal.code, ErrorCode::kInsufficientStorage) << refusal.text();
+  ASSERT_GT(written, 3u);
+  for (uint64_t i = 0; i < written; ++i)
+    ASSERT_EQ(body_of(store, "jobs", std::to_string(i)), noise(body_size, i));
+  EXPECT_EQ(body_of(store, "jobs", std::to_string(written)), "-");
+  EXPECT_EQ(store.newest().seq, written);
+  for (uint64_t i = 0; i < written; ++i) {
+    const Result<Cursor> done = store.commit_sync(batch_of({erase("jobs", std::to_string(i))}));
+    ASSERT_TRUE(done.ok()) << "deletion " << i << " of " << written << ": " << done.error().text();
+  }
+  for (int i = 0; i < 3; ++i) must_commit(store, {put("jobs", "again", noise(body_size, 77))});
+  EXPECT_EQ(body_of(store, "jobs", "again"), noise(body_size, 77));
+}
+
+TEST(FullDisk, DatabaseAtItsSizeLimitReadsOnAndRecovers) {
+  for (const size_t body_size : {size_t{300}, size_t{3000}, size_t{60'000}}) {
+    SCOPED_TRACE(body_size);
+    const TempDirectory directory;
+    Options options = options_in(directory.path());
+    options.map_size = 2 << 20;
+    options.log_max_bytes = 100'000;
+    const std::unique_ptr<Store> store = must_open(options);
+    expect_orderly_when_full(*store, body_size);
+  }
+}
+
+TEST(FullDisk, FailedCommitLeavesAFittingOneAlone) {
+  const TempDirectory directory;
+  Options options = options_in(directory.path());
+  options.map_size = 4 << 20;
+  const std::unique_ptr<Store> store = must_open(options);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(store->commit_sync(batch_of({put("new type", "large", noise(8 << 20))})).error().code,
+              ErrorCode::kInsufficientStorage);
+    must_commit(*store, {put("jobs", std::to_string(i), "1")});
+  }
+  must_commit(*store, {put("new type", "small", "1")});
+  EXPECT_EQ(body_of(*store, "new type", "small"), "1");
+  EXPECT_EQ(kept_digests(*store->snapshot()), recomputed_digests(*store->snapshot()));
+}
+
+/// A file system of a few megabytes, seen by this test alone.
+class SmallDisk {
+ public:
+  explicit SmallDisk(const env::Path& where) : where_(where) {
+    mounted_ = ::geteuid() == 0 && ::unshare(CLONE_NEWNS) == 0 &&
+               ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+               ::mount("tmpfs", where.c_str(), "tmpfs", 0, "size=2m") == 0;
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  ~SmallDisk() {
+    if (mounted_) ::umount2(where_.c_str(), MNT_DETACH);
+  }
+  bool mounted() const { return mounted_; }
+
+ private:
+  env::Path where_;
+  bool mounted_;
+};
+
+TEST(FullDisk, FileSystemWithoutSpaceReadsOnAndRecovers) {
+  const TempDirectory directory;
+  const SmallDisk disk(directory.path());
+  if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a file system";
+  Options options = options_in(directory.path() / "store");
+  options.log_max_bytes = 100'000;
+  const std::unique_ptr<Store> store = must_open(options);
+  uint64_t written = 0;
+  const env::Path ballast = directory.path() / "ballast";
+  write_bytes(ballast, noise(300'000));
+  const Error refusal = fill(*store, 3000, written);
+  EXPECT_EQ(refusal.code, ErrorCode::kInsufficientStorage) << refusal.text();
+  for (uint64_t i = 0; i < written; ++i)
+    ASSERT_EQ(body_of(*store, "jobs", std::to_string(i)), noise(3000, i));
+  EXPECT_EQ(body_of(*store, "jobs", std::to_string(written)), "-");
+  std::filesystem::remove(ballast);
+  for (int i = 0; i < 20; ++i) must_commit(*store, {put("jobs", "again", noise(3000, 77))});
+  EXPECT_EQ(body_of(*store, "jobs", "again"), noise(3000, 77));
+}
+
+// Damaged files.
+
+constexpr const char* kDataFile = "data.mdb";
+
+TEST(Damage, GarbageInsteadOfADatabaseIsRefused) {
+  for (const std::string& bytes : {std::string("hello"), noise(100'000), std::string(100'000, '\0')}) {
+    const TempDirectory directory;
+    write_bytes(directory.path() / kDataFile, bytes);
+    const Result<std::unique_ptr<Store>> store = open_store(options_in(directory.path()));
+    ASSERT_FALSE(store.ok());
+    EXPECT_THAT(store.error().text(), HasSubstr(directory.path().string()));
+  }
+}
+
+TEST(Damage, TruncatedFileIsRefusedAtEveryLength) {
+  const TempDirectory directory;
+  {
+    const std::unique_ptr<Store> store = must_open(options_in(directory.path()));
+    for (uint64_t i = 1; i < 20; ++i) must_commit(*store, numbered_batch(i));
+  }
+  const std::string whole = *env::read_file(directory.path() / kDataFile);
+  for (size_t length = 4096; length < whole.size(); length += 4096 * 3 - 100) {
+    const TempDirectory damaged;
+    write_bytes(damaged.path() / kDataFile, std::string_view(whole).substr(0, length));
+    const Result<std::unique_ptr<Store>> store = open_store(options_in(damaged.path()));
+    if (store.ok()) {  // only free pages were lost
+      EXPECT_EQ(whole_batches(*(*store)->snapshot()).size(), 19u) << length;
+      continue;
+    }
+    EXPECT_EQ(store.error().code, ErrorCode::kCorrupt) << store.error().text();
+    EXPECT_EQ(std::filesystem::file_size(damaged.path() / kDataFile), length) << "evidence was changed";
+  }
+}
+
+TEST(Damage, FileEndingInPagesNeverWrittenIsSound) {
+  // Pages that a transaction takes at the end of the file and gives back are counted but never written.
+  const TempDirectory directory;
+  const std::string large = noise(1 << 20);
+  for (uint64_t i = 1; i < 12; ++i) {
+    const std::unique_ptr<Store> store = must_open(options_in(directory.path()));
+    ASSERT_NE(store, nullptr) << i;
+    EXPECT_EQ(whole_batches(*store->snapshot()).size(), i - 1);
+    must_commit(*store, numbered_batch(i));
+    must_commit(*store, {put("tasks", "a", large)});
+    must_commit(*store, {erase("tasks", "a")});
+    must_commit(*store, {put("tasks", "b", large + large), put("tasks", "c", large), erase("tasks", "b"),
+                         erase("tasks", "c")});
+  }
+}
+
+TEST(Damage, FlippedBitInABodyIsNoticed) {
+  const TempDirectory directory;
+  const std::string large = noise(50'000);
+  {
+    const std::unique_ptr<Store> store = must_open(options_in(directory.path()));
+    must_commit(*store, {put("jobs", "large", large), put("jobs", "other", "fine")});
+  }
+  std::string bytes = *env::read_file(directory.path() / kDataFile);
+  const std::string_view middle = std::string_view(large).substr(20'000, 100);
+  for (size_t at = bytes.find(middle); at != std::string::npos; at = bytes.find(middle, at + 1))
+    bytes[at + 50] ^= 1;
+  write_bytes(directory.path() / kDataFile, bytes);
+
+  const std::unique_ptr<Store> store = must_open(options_in(directory.path()));
+  const Result<std::string> body = store->snapshot()->get({"jobs", "", "large"});
+  ASSERT_FALSE(body.ok());
+  EXPECT_EQ(body.error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(body.error().key, "large");
+  EXPECT_EQ(body_of(*store, "jobs", "other"), "fine");
+  EXPECT_FALSE(store->snapshot()->scan("jobs", "", [](auto, auto, auto) { return true; }).ok());
+}
+
+void set_number(const env::Path& directory, std::string_view name, uint64_t number) {
+  Result<std::unique_ptr<internal::Engine>> engine = internal::open_lmdb_engine(directory, 1 << 30);
+  ASSERT_TRUE(engine.ok());
+  Result<std::unique_ptr<internal::WriteTransaction>> transaction = (*engine)->begin_write();
+  ASSERT_TRUE(transaction.ok());
+  ASSERT_TRUE((*transaction)->put(internal::Table::kMeta, name, internal::encode_u64(number)).ok());
+  ASSERT_TRUE((*transaction)->commit().ok());
+}
+
+TEST(Damage, NewerFormatIsRefusedUnlessItCanBeRead) {
+  const TempDirectory directory;
+  must_commit(*must_open(options_in(directory.path())), {put("jobs", "a", "1")});
+  set_number(directory.path(), "format", 2);
+  EXPECT_EQ(body_of(*must_open(options_in(directory.path())), "jobs", "a"), "1");
+  set_number(directory.path(), "oldest-readable", 2);
+  const Result<std::unique_ptr<Store>> store = open_store(options_in(directory.path()));
+  ASSERT_FALSE(store.ok());
+  EXPECT_THAT(store.error().text(), HasSubstr("newer version"));
+}
+
+TEST(Damage, DirectoryThatCannotBeMadeIsNamed) {
+  const TempDirectory directory;
+  write_bytes(directory.path() / "file", "x");
+  const Result<std::unique_ptr<Store>> store = open_store(options_in(directory.path() / "file" / "store"));
+  ASSERT_FALSE(store.ok());
+  EXPECT_THAT(store.error().text(), HasSubstr(directory.path().string()));
+}
+
+}  // namespace
+}  // namespace mullion::store

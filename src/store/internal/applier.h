@@ -1,0 +1,78 @@
+// Applies one batch inside the writer's transaction.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "store/internal/codec.h"
+#include "store/internal/encoding.h"
+#include "store/internal/engine.h"
+#include "store/internal/names.h"
+#include "store/types.h"
+
+namespace mullion::store::internal {
+
+/// A batch whose bodies are compressed already, by the thread that asked.
+struct PreparedBatch {
+  Batch batch;
+  std::vector<std::optional<std::string>> compressed;  // one per change
+};
+
+/// What a row was and became; feeds the index. Unlike AppliedChange it also tells rows hidden and revealed.
+struct RowChange {
+  std::string type;
+  std::string key;
+  OwnerId owner;
+  std::optional<std::string> old_body;
+  std::optional<std::string> new_body;
+};
+
+struct Applied {
+  std::shared_ptr<Commit> commit;
+  std::vector<RowChange> rows;
+  std::vector<TypeDigest> differences;  // what is, where Batch::expected said something else
+  std::function<void(const TypeDigest&)> on_difference;
+};
+
+/// Writer thread only.
+class Applier {
+ public:
+  Applier(WriteTransaction& transaction, Names& names, const Codec& codec)
+      : transaction_(transaction), names_(names), codec_(codec) {}
+
+  /// kConflict when a precondition fails, with nothing written; kInvalid for keys that cannot be stored,
+  /// kTooLarge for bodies; kInsufficientStorage when a full database should grow.
+  Result<void> check(const PreparedBatch& prepared) const;
+  /// Writes objects, digests, secrets, origin and the log entry. After an error the transaction must be
+  /// dropped.
+  Result<Applied> apply(PreparedBatch prepared, const Cursor& cursor, env::WallTime time,
+                        uint64_t& log_bytes);
+
+ private:
+  Result<void> check_one(const ObjectId& id, Expect expect, const Digest& expected_hash) const;
+  Result<std::optional<std::string>> read_row(Table table, std::string_view row) const;
+  Result<void> write_row(const ObjectId& id, TypeId type, OwnerId owner,
+                         const std::optional<std::string>& body, const std::optional<std::string>& compressed,
+                         const std::optional<std::string>& old_body);
+  Result<void> hide_layered(const ObjectId& id, TypeId type);
+  Result<void> reveal_layered(const ObjectId& id, TypeId type);
+  Result<void> apply_change(const Change& change, const std::optional<std::string>& compressed);
+  Result<void> update_digest(OwnerId owner, TypeId type, const ObjectId& id,
+                             const std::optional<std::string>& old_body,
+                             const std::optional<std::string>& new_body);
+  Result<void> apply_secrets(const Batch& batch);
+  std::vector<TypeDigest> find_differences(const std::vector<TypeDigest>& expected) const;
+  Result<void> write_log(const PreparedBatch& prepared, const Commit& commit, uint64_t& log_bytes);
+
+  WriteTransaction& transaction_;
+  Names& names_;
+  const Codec& codec_;
+  std::vector<AppliedChange> changes_;
+  std::vector<RowChange> rows_;
+  std::map<std::pair<OwnerId, TypeId>, TypeDigest> touched_;
+};
+
+}  // namespace mullion::store::internal

@@ -1,0 +1,60 @@
+// Bytes of keys and log entries. Every number in a key is big-endian so that keys sort by it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "store/internal/codec.h"
+#include "store/types.h"
+
+namespace mullion::store::internal {
+
+using OwnerId = uint32_t;
+using TypeId = uint16_t;
+inline constexpr OwnerId kOwnId = 0;
+inline constexpr OwnerId kLayeredId = 1;
+inline constexpr OwnerId kFirstRemoteId = 2;
+/// Longest object key: what fits an engine key beside type and owner.
+inline constexpr size_t kMaxObjectKey = 480;
+
+std::string encode_u16(uint16_t number);
+std::string encode_u32(uint32_t number);
+std::string encode_u64(uint64_t number);
+uint64_t decode_number(std::string_view bytes);
+
+/// objects: type | key | 00 | owner.
+std::string object_row(TypeId type, std::string_view key, OwnerId owner);
+/// Start of all rows of `type` from `key` on.
+std::string object_start(TypeId type, std::string_view key);
+struct ObjectRow {
+  TypeId type;
+  std::string_view key;
+  OwnerId owner;
+};
+ObjectRow decode_object_row(std::string_view row);
+
+/// owned: owner | type | key.
+std::string owned_row(OwnerId owner, TypeId type, std::string_view key);
+/// digests: owner | type.
+std::string digest_row(OwnerId owner, TypeId type);
+/// secrets: space | 00 | key.
+std::string secret_row(std::string_view space, std::string_view key);
+
+std::string encode_digest(const Digest& digest, uint64_t count);
+void decode_digest(std::string_view bytes, Digest& digest, uint64_t& count);
+std::string encode_cursor(const Cursor& cursor);
+Cursor decode_cursor(std::string_view bytes);
+
+/// A log entry; bodies are stored compressed as the objects are, `compressed[i]` for change i (absent:
+/// deletion).
+std::string encode_log_entry(const LoggedCommit& commit,
+                             const std::vector<std::optional<std::string>>& compressed);
+/// kCorrupt when the bytes are damaged.
+Result<LoggedCommit> decode_log_entry(const Cursor& cursor, std::string_view bytes, const Codec& codec);
+/// Only the time of an entry, for trimming.
+env::WallTime log_entry_time(std::string_view bytes);
+
+}  // namespace mullion::store::internal

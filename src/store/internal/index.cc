@@ -1,0 +1,374 @@
+#include "store/internal/index.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "model/index_value.h"
+
+namespace mullion::store::internal {
+namespace {
+
+/// Indexes that the row order or the owner sets answer; they need no map of their own.
+bool answered_otherwise(const model::Index& index) {
+  return index.path == "@key" || index.path == "@endpoint";
+}
+
+/// Sorting a row costs about this many steps of a walk.
+constexpr uint64_t kSortCost = 4;
+
+// What entries cost: a node of a map, its strings, and what bitmaps keep of a row.
+constexpr size_t kMapNode = 48;
+constexpr size_t kBitmapEntry = 2;
+constexpr size_t kRowCost = kMapNode + 64;
+constexpr size_t kPostingCost = kMapNode + 56;
+
+size_t heap_bytes(const std::string& text) { return text.size() > 15 ? text.size() + 17 : 0; }
+
+/// Calls `visit` with the parts of an ordered map that satisfy the positive form of an ordering operator.
+/// `from(value)` finds the first entry not below a value, `behind(value)` the first above it.
+template <typename From, typename Behind, typename Iterator, typename Visit>
+void visit_ranges(Operator op, const std::vector<std::string>& arguments, Iterator begin, Iterator end,
+                  From from, Behind behind, Visit visit) {
+  switch (op) {
+    case Operator::kLt:
+      return visit(begin, from(arguments[0]));
+    case Operator::kLte:
+      return visit(begin, behind(arguments[0]));
+    case Operator::kGt:
+      return visit(behind(arguments[0]), end);
+    case Operator::kGte:
+      return visit(from(arguments[0]), end);
+    case Operator::kBetween:
+      if (arguments[0] <= arguments[1]) visit(from(arguments[0]), behind(arguments[1]));
+      return;
+    case Operator::kExcept:
+      if (arguments[0] > arguments[1]) return visit(begin, end);
+      visit(begin, from(arguments[0]));
+      return visit(behind(arguments[1]), end);
+    default:  // Eq, Ne, In, Nin
+      for (const std::string& argument : arguments) visit(from(argument), behind(argument));
+      return;
+  }
+}
+
+}  // namespace
+
+TypeIndex::TypeIndex(const model::ObjectType* type)
+    : type_(type),
+      postings_(type == nullptr ? 0 : type->indexes.size()),
+      with_value_(postings_.size()),
+      columns_(postings_.size()) {}
+
+uint32_t TypeIndex::new_row(ByKey::iterator entry) {
+  if (free_.empty()) {
+    rows_.push_back(entry);
+    for (const auto& column : columns_) {
+      if (column) column->push_back(nullptr);
+    }
+    return static_cast<uint32_t>(rows_.size() - 1);
+  }
+  const uint32_t row = free_.back();
+  free_.pop_back();
+  rows_[row] = entry;
+  return row;
+}
+
+void TypeIndex::drop_row(ByKey::iterator entry) {
+  const uint32_t row = entry->second;
+  bytes_ -= kRowCost + heap_bytes(entry->first.key);
+  const auto owner = by_owner_.find(entry->first.owner);
+  owner->second.remove(row);
+  if (owner->second.empty()) by_owner_.erase(owner);
+  all_.remove(row);
+  free_.push_back(row);
+  by_key_.erase(entry);
+}
+
+void TypeIndex::add_values(uint32_t row, const std::vector<std::vector<std::string>>& values) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i].empty() || answered_otherwise(type_->indexes[i])) continue;
+    for (const std::string& value : values[i]) {
+      const auto [posting, created] = postings_[i].try_emplace(value);
+      if (posting->second.contains(row)) continue;  // lists may name a value twice
+      bytes_ += kBitmapEntry + (created ? kPostingCost + heap_bytes(value) : 0);
+      posting->second.add(row);
+      if (columns_[i]) (*columns_[i])[row] = &posting->first;
+    }
+    with_value_[i].add(row);
+  }
+}
+
+void TypeIndex::remove_values(uint32_t row, const std::vector<std::vector<std::string>>& values) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i].empty() || answered_otherwise(type_->indexes[i])) continue;
+    with_value_[i].remove(row);
+    if (columns_[i]) (*columns_[i])[row] = nullptr;
+    for (const std::string& value : values[i]) {
+      const auto posting = postings_[i].find(value);
+      if (posting == postings_[i].end() || !posting->second.contains(row)) continue;
+      bytes_ -= kBitmapEntry;
+      posting->second.remove(row);
+      if (!posting->second.empty()) continue;
+      bytes_ -= kPostingCost + heap_bytes(value);
+      postings_[i].erase(posting);
+    }
+  }
+}
+
+void TypeIndex::apply(std::string_view key, OwnerId owner, std::optional<std::string_view> old_body,
+                      std::optional<std::string_view> new_body) {
+  using Values = std::vector<std::vector<std::string>>;
+  const Values before = type_ != nullptr && old_body ? model::index_values(*type_, key, *old_body) : Values();
+  const Values after = type_ != nullptr && new_body ? model::index_values(*type_, key, *new_body) : Values();
+  const auto [entry, created] = by_key_.try_emplace(RowKey{std::string(key), owner}, 0);
+  if (created) {
+    entry->second = new_row(entry);
+    bytes_ += kRowCost + heap_bytes(entry->first.key);
+    by_owner_[owner].add(entry->second);
+    all_.add(entry->second);
+  } else {
+    remove_values(entry->second, before);
+  }
+  if (!new_body) return drop_row(entry);
+  add_values(entry->second, after);
+}
+
+RowSet TypeIndex::visible_rows(const Query& query, bool remote, const OwnerName& owner_name) const {
+  RowSet out;
+  if (remote) {
+    out = all_;
+  } else {
+    for (const auto& [owner, rows] : by_owner_) {
+      if (owner < kFirstRemoteId) out.unite(rows);
+    }
+  }
+  if (!query.visible) return out;
+  RowSet allowed;
+  out.for_each([&](uint32_t row) {
+    const RowKey& key = rows_[row]->first;
+    if (query.visible(key.key, owner_name(key.owner))) allowed.add(row);
+  });
+  return allowed;
+}
+
+RowSet TypeIndex::rows_of_owners(const CompiledFilter& filter, const Query& query,
+                                 const OwnerName& owner_name) const {
+  RowSet out;
+  for (const auto& [owner, rows] : by_owner_) {
+    if (owner_matches(filter, owner_name(owner), query.own_id)) out.unite(rows);
+  }
+  return out;
+}
+
+RowSet TypeIndex::rows_of_keys(const CompiledFilter& filter) const {
+  RowSet out;
+  if (filter.op() == Operator::kRe) {
+    for (const auto& [key, row] : by_key_) {
+      if (filter.matches_value(key.key)) out.add(row);
+    }
+    return out;
+  }
+  auto from = [this](const std::string& key) { return by_key_.lower_bound(RowKey{key, 0}); };
+  auto behind = [&](const std::string& key) { return from(key + '\0'); };  // keys hold no NUL
+  visit_ranges(filter.op(), filter.arguments(), by_key_.begin(), by_key_.end(), from, behind,
+               [&](auto first, auto last) {
+                 for (; first != last; ++first) out.add(first->second);
+               });
+  return out;
+}
+
+RowSet TypeIndex::rows_of_values(const CompiledFilter& filter) const {
+  const Postings& postings = postings_[*filter.index_position()];
+  RowSet out;
+  if (filter.op() == Operator::kRe) {
+    for (const auto& [value, rows] : postings) {
+      if (filter.matches_value(value)) out.unite(rows);
+    }
+    return out;
+  }
+  visit_ranges(
+      filter.op(), filter.arguments(), postings.begin(), postings.end(),
+      [&](const std::string& value) { return postings.lower_bound(value); },
+      [&](const std::string& value) { return postings.upper_bound(value); },
+      [&](auto first, auto last) {
+        for (; first != last; ++first) out.unite(first->second);
+      });
+  return out;
+}
+
+void TypeIndex::narrow(const CompiledFilter& filter, RowSet& matching) const {
+  const bool by_key = type_->indexes[*filter.index_position()].path == "@key";
+  const RowSet rows = by_key ? rows_of_keys(filter) : rows_of_values(filter);
+  if (filter.negated()) {
+    matching.subtract(rows);
+  } else {
+    matching.intersect(rows);
+  }
+}
+
+void TypeIndex::narrow_by_parameters(const Query& query, const CompiledQuery& compiled,
+                                     RowSet& matching) const {
+  if (query.param_resolver) return;  // values may come from elsewhere
+  for (size_t i = 0; i < postings_.size(); ++i) {
+    if (type_->indexes[i].path != "@params") continue;
+    for (const CompiledFilter& filter : compiled.filters) {
+      if (filter.index_position() || filter.negated()) continue;
+      const auto holders = postings_[i].find(filter.name());
+      matching.intersect(holders == postings_[i].end() ? RowSet() : holders->second);
+    }
+    return;
+  }
+}
+
+std::vector<OwnerId> TypeIndex::remote_owners(const RowSet& rows) const {
+  std::vector<OwnerId> out;
+  for (const auto& [owner, own_rows] : by_owner_) {
+    if (owner >= kFirstRemoteId && own_rows.intersects(rows)) out.push_back(owner);
+  }
+  return out;
+}
+
+bool TypeIndex::in_key_order(const RowSet& matching, bool reverse, uint64_t needed,
+                             const Visit& visit) const {
+  const uint64_t count = matching.size();
+  if (count == 0) return true;
+  needed = std::min(needed, count);
+  auto walk = [&](auto first, auto last) {
+    for (; first != last; ++first) {
+      if (matching.contains(first->second) && !visit(first->second)) return false;
+    }
+    return true;
+  };
+  if (by_key_.size() / count * needed < count * kSortCost) {
+    return reverse ? walk(by_key_.rbegin(), by_key_.rend()) : walk(by_key_.begin(), by_key_.end());
+  }
+  std::vector<uint32_t> rows = matching.rows();
+  const auto before = [&](uint32_t a, uint32_t b) {
+    return reverse ? rows_[b]->first < rows_[a]->first : rows_[a]->first < rows_[b]->first;
+  };
+  const auto middle = rows.begin() + static_cast<std::ptrdiff_t>(needed);
+  std::ranges::partial_sort(rows, middle, before);
+  return std::all_of(rows.begin(), middle, visit);
+}
+
+const TypeIndex::Column& TypeIndex::column(size_t index) const {
+  std::lock_guard lock(columns_mutex_);
+  std::unique_ptr<Column>& column = columns_[index];
+  if (!column) {
+    column = std::make_unique<Column>(rows_.size(), nullptr);
+    for (const auto& [value, rows] : postings_[index]) {
+      const std::string* address = &value;
+      rows.for_each([&](uint32_t row) { (*column)[row] = address; });
+    }
+  }
+  return *column;
+}
+
+void TypeIndex::in_column_order(const RowSet& matching, const Order& order, const Visit& visit) const {
+  const Column& values = column(*order.sort);
+  std::vector<uint32_t> rows = matching.rows();
+  auto less = [&](uint32_t a, uint32_t b) {
+    const std::string* left = values[a];
+    const std::string* right = values[b];
+    if (left == right) return rows_[a]->first < rows_[b]->first;
+    if (left == nullptr || right == nullptr) return left == nullptr;
+    return *left < *right;
+  };
+  const auto middle =
+      rows.begin() + static_cast<std::ptrdiff_t>(std::min<uint64_t>(order.needed, rows.size()));
+  std::ranges::partial_sort(rows, middle,
+                            [&](uint32_t a, uint32_t b) { return order.reverse ? less(b, a) : less(a, b); });
+  for (auto row = rows.begin(); row != middle; ++row) {
+    if (!visit(*row)) return;
+  }
+}
+
+void TypeIndex::in_owner_order(const RowSet& matching, const Order& order, const Query& query,
+                               const OwnerName& owner_name, const Visit& visit) const {
+  std::map<std::string, RowSet> by_name;
+  for (const auto& [owner, rows] : by_owner_)
+    by_name[owner < kFirstRemoteId ? query.own_id : owner_name(owner)].unite(rows);
+  auto walk = [&](auto first, auto last) {
+    for (; first != last; ++first) {
+      first->second.intersect(matching);
+      if (!in_key_order(first->second, order.reverse, order.needed, visit)) return;
+    }
+  };
+  if (order.reverse) {
+    walk(by_name.rbegin(), by_name.rend());
+  } else {
+    walk(by_name.begin(), by_name.end());
+  }
+}
+
+void TypeIndex::in_value_order(const RowSet& matching, const Order& order, const Visit& visit) const {
+  const Postings& postings = postings_[*order.sort];
+  RowSet without = matching;
+  without.subtract(with_value_[*order.sort]);
+  auto bucket = [&](const RowSet& rows) {
+    RowSet wanted = rows;
+    wanted.intersect(matching);
+    return in_key_order(wanted, order.reverse, order.needed, visit);
+  };
+  auto walk = [&](auto first, auto last) {
+    for (; first != last; ++first) {
+      if (!bucket(first->second)) return false;
+    }
+    return true;
+  };
+  if (!order.reverse) {
+    if (in_key_order(without, false, order.needed, visit)) walk(postings.begin(), postings.end());
+  } else if (walk(postings.rbegin(), postings.rend())) {
+    in_key_order(without, true, order.needed, visit);
+  }
+}
+
+void TypeIndex::in_order(const RowSet& matching, const Order& order, const Query& query,
+                         const OwnerName& owner_name, const Visit& visit) const {
+  const uint64_t count = matching.size();
+  if (count == 0) return;
+  if (!order.sort) {
+    in_key_order(matching, order.reverse, order.needed, visit);
+    return;
+  }
+  if (type_->indexes[*order.sort].path == "@endpoint")
+    return in_owner_order(matching, order, query, owner_name, visit);
+  // Walking the values meets many that no row of the result has when the result is small.
+  const double share = static_cast<double>(std::min(order.needed, count)) / static_cast<double>(count);
+  const double buckets = static_cast<double>(postings_[*order.sort].size()) * share;
+  if (buckets > static_cast<double>(count * kSortCost)) return in_column_order(matching, order, visit);
+  in_value_order(matching, order, visit);
+}
+
+TypeIndex::Answer TypeIndex::run(const Query& query, const CompiledQuery& compiled, bool remote,
+                                 const OwnerName& owner_name) const {
+  Answer answer;
+  RowSet matching = visible_rows(query, remote, owner_name);
+  answer.total = matching.size();
+  for (const CompiledFilter& filter : compiled.filters) {
+    if (filter.is_endpoint()) matching.intersect(rows_of_owners(filter, query, owner_name));
+  }
+  // The owners that a filter on Endpoint leaves are those whose age matters to the answer.
+  answer.owners = remote_owners(matching);
+  for (const CompiledFilter& filter : compiled.filters) {
+    if (!filter.is_endpoint() && filter.index_position()) narrow(filter, matching);
+    if (!filter.index_position()) answer.complete = false;
+  }
+  narrow_by_parameters(query, compiled, matching);
+  answer.matching = matching.size();
+  const bool nothing = query.count_only || query.limit == std::optional<uint64_t>(0);
+  if (answer.complete && nothing) return answer;
+  constexpr uint64_t kAll = std::numeric_limits<uint64_t>::max();
+  const uint64_t offset = answer.complete ? query.offset : 0;
+  const uint64_t limit = answer.complete ? query.limit.value_or(kAll) : kAll;
+  const Order order{compiled.sort, query.reverse, limit > kAll - offset ? kAll : offset + limit};
+  uint64_t skipped = 0;
+  in_order(matching, order, query, owner_name, [&](uint32_t row) {
+    if (skipped < offset) return ++skipped, true;
+    answer.refs.push_back({rows_[row]->first.key, rows_[row]->first.owner});
+    return answer.refs.size() < limit;
+  });
+  return answer;
+}
+
+}  // namespace mullion::store::internal

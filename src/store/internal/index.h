@@ -1,0 +1,106 @@
+// The in-memory indexes of one type: row numbers by key, and per index an ordered map from value to rows.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/object_type.h"
+#include "store/internal/encoding.h"
+#include "store/internal/match.h"
+#include "store/internal/row_set.h"
+
+namespace mullion::store::internal {
+
+/// Readers may share it; a change needs it alone. The store guards it with one shared mutex.
+class TypeIndex {
+ public:
+  /// `type` is null for types that the model does not know: they have an order by key alone.
+  explicit TypeIndex(const model::ObjectType* type);
+
+  /// Brings the index from `old_body` to `new_body` of one row; absent = the row does not exist.
+  void apply(std::string_view key, OwnerId owner, std::optional<std::string_view> old_body,
+             std::optional<std::string_view> new_body);
+
+  using OwnerName = std::function<std::string(OwnerId)>;
+  struct Answer {
+    uint64_t total = 0;
+    uint64_t matching = 0;
+    struct Ref {
+      std::string key;
+      OwnerId owner;
+    };
+    std::vector<Ref> refs;
+    std::vector<OwnerId> owners;
+    bool complete = true;
+  };
+  /// `remote`: whether remote owners are shown. Filters on parameters need bodies: with them the answer is
+  /// not complete, its refs are all rows that passed the other filters, in order, before paging.
+  Answer run(const Query& query, const CompiledQuery& compiled, bool remote,
+             const OwnerName& owner_name) const;
+
+  size_t rows() const { return by_key_.size(); }
+  /// Memory it takes, about.
+  size_t bytes() const { return bytes_; }
+
+ private:
+  struct RowKey {
+    std::string key;
+    OwnerId owner;
+    auto operator<=>(const RowKey&) const = default;
+  };
+  using ByKey = std::map<RowKey, uint32_t>;
+  using Postings = std::map<std::string, RowSet, std::less<>>;
+  /// Value of each row in one index, null when it has none.
+  using Column = std::vector<const std::string*>;
+  /// Takes the next row in order; false ends the walk.
+  using Visit = std::function<bool(uint32_t row)>;
+  /// How the result is ordered, and how many rows of it will be looked at.
+  struct Order {
+    std::optional<size_t> sort;
+    bool reverse = false;
+    uint64_t needed = 0;
+  };
+
+  uint32_t new_row(ByKey::iterator entry);
+  void drop_row(ByKey::iterator entry);
+  void add_values(uint32_t row, const std::vector<std::vector<std::string>>& values);
+  void remove_values(uint32_t row, const std::vector<std::vector<std::string>>& values);
+  RowSet visible_rows(const Query& query, bool remote, const OwnerName& owner_name) const;
+  RowSet rows_of_owners(const CompiledFilter& filter, const Query& query, const OwnerName& owner_name) const;
+  /// Rows that satisfy the positive form of a filter.
+  RowSet rows_of_keys(const CompiledFilter& filter) const;
+  RowSet rows_of_values(const CompiledFilter& filter) const;
+  /// Narrows `matching` to rows that may hold the parameters a query asks for.
+  void narrow_by_parameters(const Query& query, const CompiledQuery& compiled, RowSet& matching) const;
+  void narrow(const CompiledFilter& filter, RowSet& matching) const;
+  std::vector<OwnerId> remote_owners(const RowSet& rows) const;
+
+  void in_order(const RowSet& matching, const Order& order, const Query& query, const OwnerName& owner_name,
+                const Visit& visit) const;
+  bool in_key_order(const RowSet& matching, bool reverse, uint64_t needed, const Visit& visit) const;
+  void in_owner_order(const RowSet& matching, const Order& order, const Query& query,
+                      const OwnerName& owner_name, const Visit& visit) const;
+  void in_value_order(const RowSet& matching, const Order& order, const Visit& visit) const;
+  void in_column_order(const RowSet& matching, const Order& order, const Visit& visit) const;
+  const Column& column(size_t index) const;
+
+  const model::ObjectType* type_;
+  ByKey by_key_;
+  std::vector<ByKey::const_iterator> rows_;
+  std::vector<uint32_t> free_;
+  std::vector<Postings> postings_;  // one per type_->indexes; empty for those answered otherwise
+  std::vector<RowSet> with_value_;  // rows that have any value, per index: the others sort first
+  std::map<OwnerId, RowSet> by_owner_;
+  RowSet all_;
+  size_t bytes_ = 0;
+  mutable std::mutex columns_mutex_;
+  mutable std::vector<std::unique_ptr<Column>> columns_;  // of indexes that were sorted by
+};
+
+}  // namespace mullion::store::internal

@@ -1,0 +1,167 @@
+#include "store/internal/indexes.h"
+
+#include <chrono>
+#include <thread>
+
+namespace mullion::store::internal {
+namespace {
+
+constexpr size_t kMaxSteps = 4096;
+constexpr size_t kMaxStepBytes = 16 << 20;
+/// Above this many changes since a view was taken, reading its rows afresh is fairer to everybody else.
+constexpr size_t kMaxRollback = 2000;
+/// Between durable and published lie microseconds.
+constexpr auto kPublishPause = std::chrono::microseconds(20);
+
+size_t size_of(const std::vector<RowChange>& rows) {
+  size_t out = 0;
+  for (const RowChange& row : rows) {
+    out += sizeof(RowChange) + row.key.size();
+    if (row.old_body) out += row.old_body->size();
+    if (row.new_body) out += row.new_body->size();
+  }
+  return out;
+}
+
+}  // namespace
+
+uint64_t transaction_seq(const ReadTransaction& transaction) {
+  const std::optional<std::string_view> bytes = transaction.get(Table::kMeta, "seq");
+  return bytes ? decode_number(*bytes) : 0;
+}
+
+std::shared_lock<std::shared_mutex> Indexes::read_lock() const {
+  std::lock_guard gate(gate_);
+  return std::shared_lock(mutex_);
+}
+
+std::unique_lock<std::shared_mutex> Indexes::write_lock() const {
+  std::lock_guard gate(gate_);
+  return std::unique_lock(mutex_);
+}
+
+void Indexes::publish(uint64_t seq, std::vector<RowChange> rows) {
+  const auto lock = write_lock();
+  for (const RowChange& row : rows) {
+    const auto entry = entries_.find(row.type);
+    if (entry == entries_.end()) continue;
+    if (entry->second.ready) {
+      entry->second.index->apply(row.key, row.owner, row.old_body, row.new_body);
+    } else {
+      entry->second.waiting.push_back(row);
+    }
+  }
+  remember(seq_, std::move(rows));
+  seq_ = seq;
+}
+
+void Indexes::remember(uint64_t before, std::vector<RowChange> rows) {
+  const size_t bytes = size_of(rows);
+  step_bytes_ += bytes;
+  steps_.push_back({before, std::move(rows), bytes});
+  while (steps_.size() > kMaxSteps || (step_bytes_ > kMaxStepBytes && !steps_.empty())) {
+    step_bytes_ -= steps_.front().bytes;
+    steps_.pop_front();
+  }
+}
+
+bool Indexes::ready(std::string_view type) const {
+  const auto lock = read_lock();
+  const auto entry = entries_.find(type);
+  return entry != entries_.end() && entry->second.ready;
+}
+
+size_t Indexes::bytes() const {
+  const auto lock = read_lock();
+  size_t out = 0;
+  for (const auto& [type, entry] : entries_) {
+    if (entry.ready) out += entry.index->bytes();
+  }
+  return out;
+}
+
+Result<void> Indexes::build(std::string_view type) {
+  if (ready(type)) return {};
+  std::lock_guard one_at_a_time(building_);
+  std::unique_ptr<ReadTransaction> transaction;
+  while (!transaction) {
+    const auto lock = write_lock();
+    const auto entry = entries_.find(type);
+    if (entry != entries_.end() && entry->second.ready) return {};
+    Result<std::unique_ptr<ReadTransaction>> opened = engine_.begin_read();
+    if (!opened) return opened.error();
+    // The engine may be ahead by a group that is about to be published: start from a view that is not.
+    if (transaction_seq(**opened) == seq_) {
+      transaction = std::move(*opened);
+      entries_[std::string(type)].waiting.clear();
+    }
+  }
+  auto index = std::make_unique<TypeIndex>(model::find_object_type(type));
+  const Result<void> scanned =
+      scan_(*transaction, type, [&](std::string_view key, OwnerId owner, std::string_view body) {
+        index->apply(key, owner, std::nullopt, body);
+      });
+  const auto lock = write_lock();
+  if (!scanned) {
+    entries_.erase(entries_.find(type));
+    return scanned;
+  }
+  Entry& entry = entries_.find(type)->second;
+  for (const RowChange& row : entry.waiting) index->apply(row.key, row.owner, row.old_body, row.new_body);
+  entry.waiting = {};
+  entry.index = std::move(index);
+  entry.ready = true;
+  return {};
+}
+
+Indexes::Reach Indexes::reach(std::string_view type, uint64_t seq,
+                              std::vector<const RowChange*>& changes) const {
+  if (seq == seq_) return Reach::kExact;
+  if (seq > seq_) return Reach::kAhead;
+  if (steps_.empty() || steps_.front().before > seq) return Reach::kTooFar;
+  for (const Step& step : steps_) {
+    if (step.before < seq) continue;
+    for (const RowChange& row : step.rows) {
+      if (row.type == type) changes.push_back(&row);
+    }
+  }
+  if (changes.empty()) return Reach::kExact;
+  return changes.size() > kMaxRollback ? Reach::kTooFar : Reach::kChanged;
+}
+
+bool Indexes::use_rolled_back(std::string_view type, uint64_t seq, const Use& use) {
+  const auto lock = write_lock();
+  const auto entry = entries_.find(type);
+  std::vector<const RowChange*> changes;
+  if (reach(type, seq, changes) == Reach::kTooFar) return false;
+  TypeIndex& index = *entry->second.index;
+  for (auto change = changes.rbegin(); change != changes.rend(); ++change) {
+    index.apply((*change)->key, (*change)->owner, (*change)->new_body, (*change)->old_body);
+  }
+  use(index);
+  for (const RowChange* change : changes) {
+    index.apply(change->key, change->owner, change->old_body, change->new_body);
+  }
+  return true;
+}
+
+Result<bool> Indexes::with(std::string_view type, uint64_t seq, const Use& use) {
+  while (true) {
+    if (Result<void> built = build(type); !built) return built.error();
+    std::vector<const RowChange*> changes;
+    Reach distance;
+    {
+      const auto lock = read_lock();
+      distance = reach(type, seq, changes);
+      if (distance == Reach::kExact) {
+        use(*entries_.find(type)->second.index);
+        return true;
+      }
+    }
+    if (distance == Reach::kTooFar) return false;
+    if (distance == Reach::kChanged) return use_rolled_back(type, seq, use);
+    std::this_thread::sleep_for(kPublishPause);
+  }
+}
+
+}  // namespace mullion::store::internal

@@ -1,0 +1,79 @@
+// All types' indexes, kept at one commit, built when first asked for.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/internal/applier.h"
+#include "store/internal/index.h"
+
+namespace mullion::store::internal {
+
+/// Thread-safe. A type's index is absent until a query needs it; while it is being built, changes wait beside
+/// it. The newest changes are remembered, so that a view taken a moment ago is answered from the index too.
+class Indexes {
+ public:
+  /// Visits every row of a type in a transaction.
+  using Scan = std::function<Result<void>(
+      const ReadTransaction&, std::string_view type,
+      const std::function<void(std::string_view key, OwnerId, std::string_view body)>&)>;
+  using Use = std::function<void(const TypeIndex&)>;
+  Indexes(const Engine& engine, Scan scan) : engine_(engine), scan_(std::move(scan)) {}
+
+  /// Writer thread: the rows of the commits up to `seq`, right after they became durable.
+  void publish(uint64_t seq, std::vector<RowChange> rows);
+  void start_at(uint64_t seq) { seq_ = seq; }
+
+  bool ready(std::string_view type) const;
+  /// Memory of all of them, about.
+  size_t bytes() const;
+  /// Makes the index of `type` ready.
+  Result<void> build(std::string_view type);
+  /// Calls `use` with the index of `type` as it was at commit `seq`; `use` must not call the store. False:
+  /// that commit lies too far back.
+  Result<bool> with(std::string_view type, uint64_t seq, const Use& use);
+
+ private:
+  struct Entry {
+    bool ready = false;
+    std::unique_ptr<TypeIndex> index;
+    std::vector<RowChange> waiting;  // changes after the snapshot that the index is built from
+  };
+  struct Step {  // the changes of one group of commits
+    uint64_t before;
+    std::vector<RowChange> rows;
+    size_t bytes;
+  };
+  enum class Reach { kExact, kChanged, kAhead, kTooFar };
+
+  // Readers queue behind a waiting writer, else a stream of queries would hold up every commit.
+  std::shared_lock<std::shared_mutex> read_lock() const;
+  std::unique_lock<std::shared_mutex> write_lock() const;
+  void remember(uint64_t before, std::vector<RowChange> rows);
+  /// How the index relates to a view at `seq`; `changes` are those of `type` after it, oldest first.
+  Reach reach(std::string_view type, uint64_t seq, std::vector<const RowChange*>& changes) const;
+  bool use_rolled_back(std::string_view type, uint64_t seq, const Use& use);
+
+  const Engine& engine_;
+  Scan scan_;
+  mutable std::mutex gate_;
+  mutable std::shared_mutex mutex_;
+  std::mutex building_;
+  std::map<std::string, Entry, std::less<>> entries_;
+  std::deque<Step> steps_;  // oldest first, without holes
+  size_t step_bytes_ = 0;
+  uint64_t seq_ = 0;
+};
+
+/// The seq that a transaction shows.
+uint64_t transaction_seq(const ReadTransaction& transaction);
+
+}  // namespace mullion::store::internal

@@ -1,0 +1,200 @@
+#include "store/internal/match.h"
+
+#include <fmt/format.h>
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "model/index_value.h"
+#include "store/types.h"
+
+namespace mullion::store::internal {
+namespace {
+
+namespace json = boost::json;
+
+Error refuse(std::string_view prefix, std::string text) {
+  return Error(ErrorCode::kNotAcceptable, "GET", std::string(prefix), "", {std::move(text)});
+}
+
+size_t arguments_wanted(Operator op) {
+  if (op == Operator::kBetween || op == Operator::kExcept) return 2;
+  return op == Operator::kIn || op == Operator::kNin ? 0 : 1;  // 0: any number
+}
+
+bool needs_order(Operator op) {
+  switch (op) {
+    case Operator::kLt:
+    case Operator::kLte:
+    case Operator::kGt:
+    case Operator::kGte:
+    case Operator::kBetween:
+    case Operator::kExcept:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool has_order(const model::Index& index) {
+  return index.kind != model::IndexKind::kList && !index.unordered;
+}
+
+/// Orders two JSON scalars of the same kind; absent when they cannot be compared.
+std::optional<int> compare_scalars(const json::value& a, const json::value& b) {
+  auto sign = [](auto x, auto y) { return x < y ? -1 : y < x ? 1 : 0; };
+  if (a.is_number() && b.is_number()) return sign(a.to_number<double>(), b.to_number<double>());
+  if (a.is_string() && b.is_string())
+    return sign(std::string_view(a.get_string()), std::string_view(b.get_string()));
+  if (a.is_bool() && b.is_bool()) return sign(a.get_bool(), b.get_bool());
+  if (a == b) return 0;
+  return std::nullopt;
+}
+
+json::value parse_scalar(std::string_view text) {
+  boost::system::error_code failure;
+  json::value parsed = json::parse(text, failure);
+  if (failure) return json::value(json::string_view(text));
+  return parsed;
+}
+
+template <typename Compare>
+bool holds(Operator op, size_t arguments, Compare compare) {
+  auto is = [&](size_t i, auto predicate) {
+    const std::optional<int> order = compare(i);
+    return order.has_value() && predicate(*order);
+  };
+  switch (op) {
+    case Operator::kEq:
+    case Operator::kNe:
+      return is(0, [](int o) { return o == 0; });
+    case Operator::kLt:
+      return is(0, [](int o) { return o < 0; });
+    case Operator::kLte:
+      return is(0, [](int o) { return o <= 0; });
+    case Operator::kGt:
+      return is(0, [](int o) { return o > 0; });
+    case Operator::kGte:
+      return is(0, [](int o) { return o >= 0; });
+    case Operator::kBetween:
+      return is(0, [](int o) { return o >= 0; }) && is(1, [](int o) { return o <= 0; });
+    case Operator::kExcept:
+      return is(0, [](int o) { return o < 0; }) || is(1, [](int o) { return o > 0; });
+    case Operator::kIn:
+    case Operator::kNin:
+      for (size_t i = 0; i < arguments; ++i) {
+        if (is(i, [](int o) { return o == 0; })) return true;
+      }
+      return false;
+    case Operator::kRe:
+      return false;
+  }
+  return false;
+}
+
+Result<std::shared_ptr<const re2::RE2>> compile_regex(std::string_view prefix, const std::string& text) {
+  RE2::Options options;
+  options.set_log_errors(false);
+  options.set_max_mem(8 << 20);
+  auto regex = std::make_shared<const RE2>(text, options);
+  if (!regex->ok())
+    return refuse(prefix, fmt::format("Invalid regular expression {}: {}", text, regex->error()));
+  return regex;
+}
+
+}  // namespace
+
+Result<CompiledFilter> CompiledFilter::compile(const model::ObjectType& type, const Filter& filter) {
+  CompiledFilter out;
+  out.name_ = filter.name;
+  out.op_ = filter.op;
+  out.arguments_ = filter.arguments;
+  const model::Index* index = type.find_index(filter.name);
+  const size_t wanted = arguments_wanted(filter.op);
+  if (wanted != 0 && filter.arguments.size() != wanted) {
+    return refuse(type.prefix,
+                  fmt::format("{} needs {} argument{}", filter.name, wanted, wanted == 1 ? "" : "s"));
+  }
+  if (index == nullptr && !type.traits.has_params) {
+    return refuse(type.prefix, fmt::format("{} is not an index of {}", filter.name, type.prefix));
+  }
+  if (filter.op == Operator::kRe) {
+    if (index != nullptr && !index->regex) {
+      return refuse(type.prefix, fmt::format("{} cannot be searched with Re", filter.name));
+    }
+    Result<std::shared_ptr<const re2::RE2>> regex = compile_regex(type.prefix, filter.arguments.front());
+    if (!regex) return regex.error();
+    out.regex_ = *regex;
+  }
+  if (index == nullptr) return out;
+  out.index_ = static_cast<size_t>(index - type.indexes.data());
+  out.endpoint_ = index->path == "@endpoint";
+  if (!has_order(*index) && needs_order(filter.op)) {
+    return refuse(type.prefix, fmt::format("{} has no order", filter.name));
+  }
+  if (filter.op == Operator::kRe) return out;
+  for (std::string& argument : out.arguments_) {
+    Result<std::string> encoded = model::encode_index_argument(*index, type.prefix, argument);
+    if (!encoded) return encoded.error();
+    argument = std::move(*encoded);
+  }
+  return out;
+}
+
+bool CompiledFilter::matches_value(std::string_view value) const {
+  if (regex_) return RE2::PartialMatch(re2::StringPiece(value.data(), value.size()), *regex_);
+  return holds(op_, arguments_.size(),
+               [&](size_t i) { return std::optional<int>(value.compare(arguments_[i])); });
+}
+
+bool CompiledFilter::matches(const std::vector<std::string>& values) const {
+  const bool any =
+      std::ranges::any_of(values, [this](const std::string& value) { return matches_value(value); });
+  return negated() ? !any : any;
+}
+
+bool CompiledFilter::matches_parameter(const std::optional<std::string>& json_text) const {
+  if (!json_text) return negated();
+  const json::value value = parse_scalar(*json_text);
+  bool any = false;
+  if (regex_) {
+    any = value.is_string() && RE2::PartialMatch(std::string(value.get_string()), *regex_);
+  } else {
+    any = holds(op_, arguments_.size(),
+                [&](size_t i) { return compare_scalars(value, parse_scalar(arguments_[i])); });
+  }
+  return negated() ? !any : any;
+}
+
+bool owner_matches(const CompiledFilter& filter, std::string_view owner, std::string_view own_id) {
+  bool any = false;
+  if (is_remote(owner)) {
+    any = filter.matches_value(owner);
+  } else {
+    any = filter.matches_value("") || (!own_id.empty() && filter.matches_value(own_id));
+  }
+  return filter.negated() ? !any : any;
+}
+
+Result<CompiledQuery> compile_query(const model::ObjectType* type, const Query& query) {
+  CompiledQuery out;
+  if (type == nullptr) {
+    if (query.filters.empty() && query.sort.empty()) return out;
+    return refuse(query.type, fmt::format("{} has no indexes here", query.type));
+  }
+  for (const Filter& filter : query.filters) {
+    Result<CompiledFilter> compiled = CompiledFilter::compile(*type, filter);
+    if (!compiled) return compiled.error();
+    out.filters.push_back(std::move(*compiled));
+  }
+  if (query.sort.empty()) return out;
+  const model::Index* index = type->find_index(query.sort);
+  if (index == nullptr || !has_order(*index)) {
+    return refuse(type->prefix, fmt::format("{} cannot be sorted by {}", type->prefix, query.sort));
+  }
+  if (index->path != "@key") out.sort = static_cast<size_t>(index - type->indexes.data());
+  return out;
+}
+
+}  // namespace mullion::store::internal

@@ -1,0 +1,431 @@
+#include "store/internal/store_impl.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <future>
+
+#include "base/log.h"
+#include "env/random.h"
+#include "store/internal/snapshot_impl.h"
+
+namespace mullion::store::internal {
+namespace {
+
+constexpr Logger kLog("store");
+constexpr uint64_t kFormatVersion = 1;
+constexpr uint64_t kOldestReadableVersion = 1;
+constexpr size_t kSamples = 500;
+constexpr size_t kMaxSampleBytes = 4 << 20;
+/// Larger bodies tell little about a type and would hold much memory.
+constexpr size_t kMaxSample = 64 << 10;
+/// Bounded work per group: the log shrinks faster than it grows.
+constexpr size_t kTrimPerGroup = 64;
+/// An owner of an ordinary site leaves in one commit; larger ones leave piece by piece, in bounded memory.
+constexpr size_t kDropChunk = 20000;
+constexpr std::string_view kDictionaryPrefix = "dictionary/";
+
+std::optional<uint64_t> read_number(const ReadTransaction& transaction, std::string_view key) {
+  const auto bytes = transaction.get(Table::kMeta, key);
+  if (!bytes) return std::nullopt;
+  return decode_number(*bytes);
+}
+
+}  // namespace
+
+StoreImpl::StoreImpl(std::unique_ptr<Engine> engine, const Options& options)
+    : engine_(std::move(engine)),
+      options_(options),
+      indexes_(*engine_,
+               [this](const ReadTransaction& transaction, std::string_view type, const auto& visit) {
+                 Result<void> scanned = scan_rows(
+                     transaction, type, "", [&](std::string_view key, OwnerId owner, std::string_view body) {
+                       visit(key, owner, body);
+                       return !closing_;
+                     });
+                 if (scanned && closing_) return Result<void>(Error(ErrorCode::kCancelled, "closing"));
+                 return scanned;
+               }) {}
+
+Result<std::unique_ptr<Store>> StoreImpl::open(std::unique_ptr<Engine> engine, const Options& options) {
+  std::unique_ptr<StoreImpl> store(new StoreImpl(std::move(engine), options));
+  if (Result<void> loaded = store->load(); !loaded) return loaded.error();
+  store->writer_ = std::thread([raw = store.get()] { raw->run_writer(); });
+  if (store->seq_ != 0) store->warmer_ = std::thread([raw = store.get()] { raw->warm_indexes(); });
+  return std::unique_ptr<Store>(std::move(store));
+}
+
+Result<void> StoreImpl::create(WriteTransaction& transaction) {
+  epoch_ = env::random_id();
+  for (const auto& [key, number] : {std::pair<std::string_view, uint64_t>{"format", kFormatVersion},
+                                    {"oldest-readable", kOldestReadableVersion},
+                                    {"epoch", epoch_},
+                                    {"seq", 0},
+                                    {"log-bytes", 0}}) {
+    if (Result<void> done = transaction.put(Table::kMeta, key, encode_u64(number)); !done) return done;
+  }
+  return transaction.commit();
+}
+
+Result<void> StoreImpl::load() {
+  Result<std::unique_ptr<WriteTransaction>> begun = engine_->begin_write();
+  if (!begun) return begun.error();
+  WriteTransaction& transaction = **begun;
+  const std::optional<uint64_t> oldest = read_number(transaction, "oldest-readable");
+  if (oldest && *oldest > kFormatVersion) {
+    return Error(
+        ErrorCode::kCorrupt,
+        fmt::format("the database was written by a newer version (format {}); this one reads up to {}",
+                    *oldest, kFormatVersion));
+  }
+  if (!read_number(transaction, "epoch")) return create(transaction);
+  epoch_ = *read_number(transaction, "epoch");
+  seq_ = read_number(transaction, "seq").value_or(0);
+  log_bytes_ = read_number(transaction, "log-bytes").value_or(0);
+  names_.load(transaction);
+  const std::unique_ptr<RowCursor> cursor = transaction.cursor(Table::kMeta);
+  for (bool more = cursor->seek(kDictionaryPrefix); more && cursor->key().starts_with(kDictionaryPrefix);
+       more = cursor->next()) {
+    const auto id = static_cast<uint32_t>(decode_number(cursor->key().substr(kDictionaryPrefix.size())));
+    const std::string_view value = cursor->value();  // type, NUL, dictionary
+    const size_t end = value.find('\0');
+    codec_.add_dictionary(id, value.substr(0, end), value.substr(end + 1));
+  }
+  indexes_.start_at(seq_);
+  statistics_.log_bytes = log_bytes_;
+  return {};
+}
+
+void StoreImpl::warm_indexes() {
+  for (const std::string& type : names_.types()) {
+    if (closing_) return;
+    if (Result<void> built = indexes_.build(type); !built && !closing_)
+      kLog.error("index not built type={} what={}", type, built.error().text());
+  }
+}
+
+StoreImpl::~StoreImpl() {
+  {
+    std::lock_guard lock(queue_mutex_);
+    closing_ = true;
+  }
+  queue_filled_.notify_all();
+  if (writer_.joinable()) writer_.join();
+  if (warmer_.joinable()) warmer_.join();
+}
+
+void StoreImpl::commit(Batch batch, CommitCallback done) {
+  Waiting waiting;
+  waiting.prepared.batch = std::move(batch);
+  for (const Change& change : waiting.prepared.batch.changes) {
+    std::optional<std::string> compressed;
+    if (change.body) compressed = codec_.compress(change.id.type, *change.body);
+    waiting.prepared.compressed.push_back(std::move(compressed));
+  }
+  waiting.done = std::move(done);
+  {
+    std::lock_guard lock(queue_mutex_);
+    if (!closing_) {
+      queue_.push_back(std::move(waiting));
+      queue_filled_.notify_one();
+      return;
+    }
+  }
+  waiting.done(Error(ErrorCode::kUnavailable, "the server is stopping"));
+}
+
+void StoreImpl::run_writer() {
+  while (true) {
+    std::vector<Waiting> group;
+    {
+      std::unique_lock lock(queue_mutex_);
+      queue_filled_.wait(lock, [this] { return closing_ || !queue_.empty(); });
+      if (queue_.empty()) return;
+      const auto end =
+          queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), options_.max_group));
+      group.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
+      queue_.erase(queue_.begin(), end);
+    }
+    write_group(std::move(group));
+  }
+}
+
+Result<void> StoreImpl::apply_group(std::vector<Waiting>& group, std::vector<Outcome>& outcomes,
+                                    std::vector<Applied>& applied) {
+  Result<std::unique_ptr<WriteTransaction>> begun = engine_->begin_write();
+  if (!begun) return begun.error();
+  WriteTransaction& transaction = **begun;
+  Applier applier(transaction, names_, codec_);
+  uint64_t seq = seq_;
+  for (Waiting& waiting : group) {
+    if (Result<void> fine = applier.check(waiting.prepared); !fine) {
+      outcomes.push_back({std::move(waiting.done), fine.error()});
+      continue;
+    }
+    const store::Cursor cursor{epoch_, seq + 1};
+    Result<Applied> done =
+        applier.apply(std::move(waiting.prepared), cursor, options_.clock->wall(), log_bytes_);
+    outcomes.push_back({std::move(waiting.done), cursor});
+    if (!done) return done.error();
+    ++seq;
+    applied.push_back(std::move(*done));
+  }
+  if (Result<void> done = trim_log(transaction, applied.size()); !done) return done;
+  if (Result<void> done = transaction.put(Table::kMeta, "seq", encode_u64(seq)); !done) return done;
+  if (Result<void> done = transaction.put(Table::kMeta, "log-bytes", encode_u64(log_bytes_)); !done)
+    return done;
+  return transaction.commit();
+}
+
+void StoreImpl::write_group(std::vector<Waiting> group) {
+  const env::SteadyTime started = options_.clock->steady();
+  std::vector<Outcome> outcomes;
+  std::vector<Applied> applied;
+  const uint64_t log_bytes_before = log_bytes_;
+  const Result<void> written = apply_group(group, outcomes, applied);
+  if (!written) {
+    log_bytes_ = log_bytes_before;
+    kLog.error("commit failed what={}", written.error().text());
+    for (Outcome& outcome : outcomes) {
+      if (outcome.result.ok()) outcome.result = written.error();
+      outcome.done(std::move(outcome.result));
+    }
+    for (Waiting& waiting : group) {
+      if (waiting.done) waiting.done(written.error());
+    }
+    return;
+  }
+  publish(applied);
+  {
+    std::lock_guard lock(statistics_mutex_);
+    statistics_.commits += applied.size();
+    ++statistics_.groups;
+    statistics_.last_commit_seconds =
+        std::chrono::duration<double>(options_.clock->steady() - started).count();
+    statistics_.log_bytes = log_bytes_;
+  }
+  for (const Applied& one : applied) {
+    if (!one.on_difference) continue;
+    for (const TypeDigest& actual : one.differences) one.on_difference(actual);
+  }
+  for (Outcome& outcome : outcomes) outcome.done(std::move(outcome.result));
+  collect_samples(applied);
+}
+
+void StoreImpl::publish(std::vector<Applied>& applied) {
+  if (applied.empty()) return;
+  std::vector<RowChange> rows;
+  for (Applied& one : applied) std::ranges::move(one.rows, std::back_inserter(rows));
+  const uint64_t newest = applied.back().commit->cursor.seq;
+  indexes_.publish(newest, std::move(rows));
+  seq_ = newest;
+  std::lock_guard dispatching(dispatch_mutex_);
+  std::map<uint64_t, CommitListener> listeners;
+  {
+    std::lock_guard lock(listeners_mutex_);
+    listeners = listeners_;
+  }
+  for (const Applied& one : applied) {
+    for (const auto& [id, listener] : listeners) {
+      if (is_subscribed(id)) listener(one.commit);  // one listener may have removed another
+    }
+  }
+}
+
+bool StoreImpl::is_subscribed(uint64_t id) {
+  std::lock_guard lock(listeners_mutex_);
+  return listeners_.contains(id);
+}
+
+Result<void> StoreImpl::trim_log(WriteTransaction& transaction, size_t added) {
+  for (size_t i = 0; i < kTrimPerGroup + 2 * added; ++i) {
+    std::string oldest;
+    {
+      const std::unique_ptr<RowCursor> cursor = transaction.cursor(Table::kLog);
+      if (!cursor->seek("")) return {};
+      const bool too_old = options_.clock->wall() - log_entry_time(cursor->value()) > options_.log_max_age;
+      if (log_bytes_ <= options_.log_max_bytes && !too_old) return {};
+      oldest = cursor->key();
+      log_bytes_ -= std::min<uint64_t>(log_bytes_, cursor->value().size());
+    }
+    if (Result<void> done = transaction.erase(Table::kLog, oldest); !done) return done;
+  }
+  return {};
+}
+
+void StoreImpl::collect_samples(const std::vector<Applied>& applied) {
+  for (const Applied& one : applied) {
+    for (const AppliedChange& change : one.commit->changes) {
+      if (change.body) collect_sample(change.id, *change.body);
+    }
+  }
+}
+
+void StoreImpl::collect_sample(const ObjectId& id, const std::string& body) {
+  if (body.size() > kMaxSample || codec_.has_dictionary(id.type)) return;
+  Samples& samples = samples_[id.type];
+  if (samples.tried) return;
+  if (samples.bytes < kMaxSampleBytes) {
+    samples.bodies.push_back(body);
+    samples.bytes += body.size();
+  }
+  if (samples.bodies.size() < kSamples && samples.bytes < kMaxSampleBytes) return;
+  train_dictionary(id.type, samples.bodies);
+  samples = {};
+  samples.tried = true;  // training holds up writers: bodies too unlike each other get no second chance
+}
+
+void StoreImpl::train_dictionary(const std::string& type, const std::vector<std::string>& samples) {
+  const std::string dictionary = Codec::train(samples);
+  if (dictionary.empty()) return;
+  const uint32_t id = codec_.next_id();
+  Result<std::unique_ptr<WriteTransaction>> begun = engine_->begin_write();
+  if (!begun) return;
+  const std::string value = type + std::string(1, '\0') + dictionary;
+  Result<void> written = (*begun)->put(Table::kMeta, std::string(kDictionaryPrefix) + encode_u32(id), value);
+  if (written) written = (*begun)->commit();
+  if (!written) {
+    kLog.warn("dictionary not kept type={} what={}", type, written.error().text());
+    return;
+  }
+  codec_.add_dictionary(id, type, dictionary);
+  kLog.debug("dictionary trained type={} samples={} bytes={}", type, samples.size(), dictionary.size());
+}
+
+std::shared_ptr<const Snapshot> StoreImpl::snapshot() const { return make_snapshot(*this); }
+
+store::Cursor StoreImpl::newest() const { return {epoch_, seq_}; }
+
+uint64_t StoreImpl::subscribe(CommitListener listener) {
+  std::lock_guard lock(listeners_mutex_);
+  listeners_[next_listener_] = std::move(listener);
+  return next_listener_++;
+}
+
+void StoreImpl::unsubscribe(uint64_t id) {
+  // A listener that is running belongs to somebody who may be gone when this returns: wait for its end.
+  std::unique_lock dispatching(dispatch_mutex_, std::defer_lock);
+  if (std::this_thread::get_id() != writer_.get_id()) dispatching.lock();
+  std::lock_guard lock(listeners_mutex_);
+  listeners_.erase(id);
+}
+
+Result<void> StoreImpl::scan_rows(
+    const ReadTransaction& transaction, std::string_view type, std::string_view from_key,
+    const std::function<bool(std::string_view, OwnerId, std::string_view)>& visit) const {
+  const std::optional<TypeId> type_id = names_.find_type(type);
+  if (!type_id) return {};
+  const std::string prefix = encode_u16(*type_id);
+  const std::unique_ptr<RowCursor> cursor = transaction.cursor(Table::kObjects);
+  for (bool more = cursor->seek(object_start(*type_id, from_key)); more; more = cursor->next()) {
+    if (!cursor->key().starts_with(prefix)) return {};
+    const ObjectRow row = decode_object_row(cursor->key());
+    const Result<std::string> body = codec_.decompress(cursor->value());
+    if (!body) {
+      return Error(body.error().code, "", std::string(type), std::string(row.key), body.error().messages);
+    }
+    if (!visit(row.key, row.owner, *body)) return {};
+  }
+  return {};
+}
+
+Result<void> StoreImpl::read_log(store::Cursor after,
+                                 const std::function<bool(const LoggedCommit&)>& visit) const {
+  const Error compacted(ErrorCode::kNotFound,
+                        "compacted: the commit log no longer reaches back to that place");
+  if (after.epoch != epoch_) return compacted;
+  const Result<std::unique_ptr<ReadTransaction>> transaction = engine_->begin_read();
+  if (!transaction) return transaction.error();
+  const uint64_t newest = transaction_seq(**transaction);
+  if (after.seq > newest) return compacted;
+  if (after.seq == newest) return {};
+  const std::unique_ptr<RowCursor> cursor = (*transaction)->cursor(Table::kLog);
+  if (!cursor->seek(encode_u64(after.seq + 1)) || decode_number(cursor->key()) != after.seq + 1)
+    return compacted;
+  do {
+    const Result<LoggedCommit> commit =
+        decode_log_entry({epoch_, decode_number(cursor->key())}, cursor->value(), codec_);
+    if (!commit) return commit.error();
+    if (!visit(*commit)) return {};
+  } while (cursor->next());
+  return {};
+}
+
+Result<void> StoreImpl::drop_owner(std::string_view owner) {
+  if (!is_remote(owner)) return Error(ErrorCode::kInvalid, "only replicas can be dropped");
+  while (true) {
+    Batch batch;
+    const std::shared_ptr<const Snapshot> view = snapshot();
+    for (const std::string& type : view->types()) {
+      const Result<void> scanned =
+          view->scan_owner(type, owner, "", [&](std::string_view key, std::string_view) {
+            batch.changes.push_back(
+                {{type, std::string(owner), std::string(key)}, std::nullopt, Expect::kAnything, {}});
+            return batch.changes.size() < kDropChunk;
+          });
+      if (!scanned) return scanned;
+      if (batch.changes.size() >= kDropChunk) break;
+    }
+    const bool last = batch.changes.size() < kDropChunk;
+    if (last) batch.forget_origin = owner;
+    batch.principal = "system";
+    if (Result<store::Cursor> done = commit_sync(std::move(batch)); !done) return done.error();
+    if (last) return {};
+  }
+}
+
+Store::Statistics StoreImpl::statistics() const {
+  Statistics out;
+  {
+    std::lock_guard lock(statistics_mutex_);
+    out = statistics_;
+  }
+  out.index_bytes = indexes_.bytes();
+  const std::shared_ptr<const Snapshot> view = snapshot();
+  for (const TypeDigest& digest : view->digests()) out.objects += digest.count;
+  if (const Result<std::unique_ptr<ReadTransaction>> read = engine_->begin_read()) {
+    const std::unique_ptr<RowCursor> cursor = (*read)->cursor(Table::kLog);
+    if (cursor->seek("")) out.log_commits = transaction_seq(**read) - decode_number(cursor->key()) + 1;
+  }
+  return out;
+}
+
+Result<void> StoreImpl::backup(const env::Path& directory) const {
+  if (Result<void> copied = engine_->backup(directory); !copied) return copied;
+  // A copy that is started one day must not be taken for this store: managers would trust cursors it never
+  // reached.
+  Result<std::unique_ptr<Engine>> copy = open_lmdb_engine(directory, options_.map_size);
+  if (!copy) return copy.error();
+  Result<std::unique_ptr<WriteTransaction>> transaction = (*copy)->begin_write();
+  if (!transaction) return transaction.error();
+  if (Result<void> done = (*transaction)->put(Table::kMeta, "epoch", encode_u64(env::random_id())); !done)
+    return done;
+  return (*transaction)->commit();
+}
+
+}  // namespace mullion::store::internal
+
+namespace mullion::store {
+
+Result<Cursor> Store::commit_sync(Batch batch) {
+  std::promise<Result<Cursor>> promise;
+  std::future<Result<Cursor>> future = promise.get_future();
+  commit(std::move(batch), [&promise](Result<Cursor> result) { promise.set_value(std::move(result)); });
+  return future.get();
+}
+
+Result<std::unique_ptr<Store>> open_store(const Options& options) {
+  Result<std::unique_ptr<internal::Engine>> engine =
+      internal::open_lmdb_engine(options.directory, options.map_size);
+  if (!engine) return engine.error();
+  return internal::StoreImpl::open(std::move(*engine), options);
+}
+
+std::unique_ptr<Store> open_memory_store(const env::Clock& clock) {
+  Options options;
+  options.clock = &clock;
+  Result<std::unique_ptr<Store>> store = internal::StoreImpl::open(internal::open_memory_engine(), options);
+  return std::move(*store);
+}
+
+}  // namespace mullion::store

@@ -1,0 +1,111 @@
+// The store above an engine: writer thread, snapshots, log.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "store/internal/applier.h"
+#include "store/internal/codec.h"
+#include "store/internal/engine.h"
+#include "store/internal/indexes.h"
+#include "store/internal/names.h"
+#include "store/store.h"
+
+namespace mullion::store::internal {
+
+class StoreImpl final : public Store {
+ public:
+  /// Reads or makes the store's identity and starts the writer.
+  static Result<std::unique_ptr<Store>> open(std::unique_ptr<Engine> engine, const Options& options);
+  ~StoreImpl() override;
+
+  void commit(Batch batch, CommitCallback done) override;
+  std::shared_ptr<const Snapshot> snapshot() const override;
+  Cursor newest() const override;
+  uint64_t subscribe(CommitListener listener) override;
+  void unsubscribe(uint64_t id) override;
+  Result<void> read_log(store::Cursor after,
+                        const std::function<bool(const LoggedCommit&)>& visit) const override;
+  void show_replicas(bool shown) override { replicas_shown_ = shown; }
+  bool replicas_shown() const override { return replicas_shown_; }
+  Result<void> drop_owner(std::string_view owner) override;
+  Statistics statistics() const override;
+  Result<void> backup(const env::Path& directory) const override;
+
+  // Used by snapshots.
+  const Engine& engine() const { return *engine_; }
+  const Codec& codec() const { return codec_; }
+  const Names& names() const { return names_; }
+  Indexes& indexes() const { return indexes_; }
+  uint64_t epoch() const { return epoch_; }
+  /// Visits the rows of a type, decompressed.
+  Result<void> scan_rows(
+      const ReadTransaction& transaction, std::string_view type, std::string_view from_key,
+      const std::function<bool(std::string_view key, OwnerId owner, std::string_view body)>& visit) const;
+
+ private:
+  struct Waiting {
+    PreparedBatch prepared;
+    CommitCallback done;
+  };
+  struct Outcome {
+    CommitCallback done;
+    Result<store::Cursor> result;
+  };
+
+  StoreImpl(std::unique_ptr<Engine> engine, const Options& options);
+  Result<void> load();
+  Result<void> create(WriteTransaction& transaction);
+  void run_writer();
+  void warm_indexes();
+  void write_group(std::vector<Waiting> group);
+  Result<void> apply_group(std::vector<Waiting>& group, std::vector<Outcome>& outcomes,
+                           std::vector<Applied>& applied);
+  Result<void> trim_log(WriteTransaction& transaction, size_t added);
+  void publish(std::vector<Applied>& applied);
+  bool is_subscribed(uint64_t id);
+  void collect_samples(const std::vector<Applied>& applied);
+  void collect_sample(const ObjectId& id, const std::string& body);
+  void train_dictionary(const std::string& type, const std::vector<std::string>& samples);
+
+  std::unique_ptr<Engine> engine_;
+  Options options_;
+  Codec codec_;
+  Names names_;
+  mutable Indexes indexes_;
+  uint64_t epoch_ = 0;
+  std::atomic<uint64_t> seq_{0};
+  std::atomic<bool> replicas_shown_{true};
+
+  std::mutex queue_mutex_;
+  std::condition_variable queue_filled_;
+  std::vector<Waiting> queue_;
+  std::atomic<bool> closing_{false};
+
+  std::mutex listeners_mutex_;
+  std::mutex dispatch_mutex_;  // held while listeners run
+  std::map<uint64_t, CommitListener> listeners_;
+  uint64_t next_listener_ = 1;
+
+  // Writer thread only.
+  struct Samples {
+    std::vector<std::string> bodies;
+    size_t bytes = 0;
+    bool tried = false;
+  };
+  std::map<std::string, Samples> samples_;
+  uint64_t log_bytes_ = 0;
+
+  mutable std::mutex statistics_mutex_;
+  Statistics statistics_;
+  std::thread writer_;
+  std::thread warmer_;
+};
+
+}  // namespace mullion::store::internal

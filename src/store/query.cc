@@ -1,0 +1,114 @@
+#include "store/query.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace mullion::store {
+namespace {
+
+struct OperatorName {
+  std::string_view word;  // lower case
+  Operator op;
+};
+
+constexpr std::array kOperators{
+    OperatorName{"eq", Operator::kEq},         OperatorName{"ne", Operator::kNe},
+    OperatorName{"lt", Operator::kLt},         OperatorName{"lte", Operator::kLte},
+    OperatorName{"gt", Operator::kGt},         OperatorName{"gte", Operator::kGte},
+    OperatorName{"re", Operator::kRe},         OperatorName{"between", Operator::kBetween},
+    OperatorName{"except", Operator::kExcept}, OperatorName{"in", Operator::kIn},
+    OperatorName{"nin", Operator::kNin},
+};
+
+/// Query parameters of a list that are no filters.
+constexpr std::array<std::string_view, 8> kOthers = {"slim",  "params", "decode", "aggregate",
+                                                     "token", "Token",  "force",  "group-by"};
+
+constexpr size_t kMaxFilters = 100;
+constexpr size_t kMaxArguments = 10'000;
+
+Error refuse(std::string_view type, std::string text) {
+  return Error(ErrorCode::kNotAcceptable, "GET", std::string(type), "", {std::move(text)});
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
+}
+
+std::vector<std::string> split_arguments(std::string_view text) {
+  std::vector<std::string> out;
+  while (true) {
+    const size_t comma = text.find(',');
+    out.emplace_back(text.substr(0, comma));
+    if (comma == std::string_view::npos) return out;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+Filter parse_filter(const std::string& name, std::string_view value) {
+  Filter filter;
+  filter.name = name;
+  const size_t open = value.find('(');
+  if (open != std::string_view::npos && value.ends_with(')')) {
+    const std::string word = lower(value.substr(0, open));
+    const auto found = std::ranges::find(kOperators, word, &OperatorName::word);
+    if (found != kOperators.end()) {
+      const std::string_view inside = value.substr(open + 1, value.size() - open - 2);
+      filter.op = found->op;
+      const bool list = filter.op == Operator::kIn || filter.op == Operator::kNin ||
+                        filter.op == Operator::kBetween || filter.op == Operator::kExcept;
+      filter.arguments = list ? split_arguments(inside) : std::vector<std::string>{std::string(inside)};
+      return filter;
+    }
+  }
+  filter.arguments = {std::string(value)};
+  return filter;
+}
+
+Result<uint64_t> parse_count(std::string_view type, std::string_view word, std::string_view text) {
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) {
+    return refuse(type, fmt::format("{} must be a number: {}", word, text));
+  }
+  if (number < 0) return refuse(type, fmt::format("{} cannot be negative", word));
+  return static_cast<uint64_t>(number);
+}
+
+}  // namespace
+
+Result<Query> parse_query(std::string_view type,
+                          const std::vector<std::pair<std::string, std::string>>& parameters) {
+  Query query;
+  query.type = type;
+  for (const auto& [name, value] : parameters) {
+    if (name == "limit" || name == "offset") {
+      const Result<uint64_t> count = parse_count(type, name == "limit" ? "Limit" : "Offset", value);
+      if (!count) return count.error();
+      if (name == "limit") {
+        query.limit = *count;
+      } else {
+        query.offset = *count;
+      }
+    } else if (name == "sort") {
+      query.sort = value;
+    } else if (name == "reverse") {
+      query.reverse = value == "true";
+    } else if (std::ranges::find(kOthers, name) == kOthers.end()) {
+      query.filters.push_back(parse_filter(name, value));
+      if (query.filters.back().arguments.size() > kMaxArguments) {
+        return refuse(type, fmt::format("{}: at most {} values", name, kMaxArguments));
+      }
+    }
+  }
+  if (query.filters.size() > kMaxFilters) return refuse(type, fmt::format("at most {} filters", kMaxFilters));
+  return query;
+}
+
+}  // namespace mullion::store

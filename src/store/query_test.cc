@@ -1,0 +1,530 @@
+// Queries against a plain reading of filters.md: every row looked at, nothing indexed.
+#include "store/query.h"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <random>
+
+#include "store/store_testing.h"
+
+namespace mullion::store {
+namespace {
+
+namespace json = boost::json;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr std::string_view kOwnName = "hq";
+
+// The oracle.
+
+enum class Kind { kText, kFlag, kAddress, kList, kEndpoint, kKey, kParam };
+
+struct Row {
+  std::string key;
+  std::string owner;
+  json::object body;
+};
+
+std::string sortable(Kind kind, std::string_view text) {
+  if (kind != Kind::kAddress || text.empty()) return std::string(text);
+  in_addr address{};
+  EXPECT_EQ(inet_pton(AF_INET, std::string(text).c_str(), &address), 1) << text;
+  return fmt::format("{:08x}", ntohl(address.s_addr));
+}
+
+std::vector<std::string> values_of(const Row& row, std::string_view name, Kind kind,
+                                   std::string_view own_id) {
+  const json::value* member = row.body.if_contains(name);
+  switch (kind) {
+    case Kind::kKey:
+      return {row.key};
+    case Kind::kEndpoint:  // both names select what lives here
+      if (is_remote(row.owner)) return {row.owner};
+      return {"", std::string(own_id)};
+    case Kind::kFlag:
+      return {member != nullptr && member->as_bool() ? "true" : "false"};
+    case Kind::kList: {
+      std::vector<std::string> out;
+      if (member != nullptr && member->is_object()) {
+        for (const auto& [param, value] : member->as_object()) out.emplace_back(param);
+      } else if (member != nullptr) {
+        for (const json::value& item : member->as_array()) out.emplace_back(item.as_string());
+      }
+      return out;
+    }
+    default:
+      return {sortable(kind, member == nullptr ? "" : std::string_view(member->as_string()))};
+  }
+}
+
+bool in_range(Operator op, int first, int second) {
+  switch (op) {
+    case Operator::kLt:
+      return first < 0;
+    case Operator::kLte:
+      return first <= 0;
+    case Operator::kGt:
+      return first > 0;
+    case Operator::kGte:
+      return first >= 0;
+    case Operator::kBetween:
+      return first >= 0 && second <= 0;
+    case Operator::kExcept:
+      return first < 0 || second > 0;
+    default:
+      return first == 0;
+  }
+}
+
+bool has_value(const Filter& filter, Kind kind, const std::string& value) {
+  if (filter.op == Operator::kRe) return RE2::PartialMatch(value, filter.arguments[0]);
+  auto order = [&](size_t i) { return value.compare(sortable(kind, filter.arguments[i])); };
+  if (filter.op == Operator::kIn || filter.op == Operator::kNin) {
+    for (size_t i = 0; i < filter.arguments.size(); ++i) {
+      if (order(i) == 0) return true;
+    }
+    return false;
+  }
+  return in_range(filter.op, order(0), filter.arguments.size() > 1 ? order(1) : 0);
+}
+
+json::value scalar(std::string_view text) {
+  boost::system::error_code failure;
+  json::value value = json::parse(text, failure);
+  return failure ? json::value(json::string_view(text)) : value;
+}
+
+/// Order of two scalars, absent when their types differ.
+std::optional<int> order_of(const json::value& a, const json::value& b) {
+  if (a.is_string() && b.is_string()) return a.get_string().compare(b.get_string());
+  if (a.is_bool() && b.is_bool()) return int{a.get_bool()} - int{b.get_bool()};
+  if (!a.is_number() || !b.is_number()) return std::nullopt;
+  const double difference = a.to_number<double>() - b.to_number<double>();
+  return difference < 0 ? -1 : difference > 0 ? 1 : 0;
+}
+
+bool has_param(const Filter& filter, const json::value& value) {
+  if (filter.op == Operator::kRe)
+    return value.is_string() && RE2::PartialMatch(std::string(value.get_string()), filter.arguments[0]);
+  std::vector<std::optional<int>> orders;
+  for (const std::string& argument : filter.arguments) orders.push_back(order_of(value, scalar(argument)));
+  if (filter.op == Operator::kIn || filter.op == Operator::kNin)
+    return std::ranges::find(orders, std::optional<int>(0)) != orders.end();
+  if (filter.op == Operator::kExcept) {
+    return (orders[0] && *orders[0] < 0) || (orders[1] && *orders[1] > 0);
+  }
+  if (std::ranges::find(orders, std::optional<int>()) != orders.end()) return false;
+  return in_range(filter.op, *orders[0], orders.size() > 1 ? *orders[1] : 0);
+}
+
+struct Field {
+  std::string name;
+  Kind kind;
+  bool regex;
+  std::vector<std::string> arguments;
+};
+
+const std::vector<Field>& fields() {
+  static const std::vector<Field> all = {
+      {"Name", Kind::kText, true, {"node-1", "node-17", "node-3", "", "zz"}},
+      {"Description", Kind::kText, true, {"", "rack 1", "rack 2", "rack 9", "rack"}},
+      {"Stage", Kind::kText, true, {"discover", "local", "none", ""}},
+      {"Address", Kind::kAddress, false, {"10.0.0.9", "10.0.0.10", "192.168.1.1", "9.255.0.1", ""}},
+      {"Runnable", Kind::kFlag, false, {"true", "false"}},
+      {"Profiles", Kind::kList, false, {"global", "site", "rack", "none"}},
+      {"Params", Kind::kList, false, {"rack", "role", "flag", "none"}},
+      {"Endpoint", Kind::kEndpoint, true, {"", "hq", "east", "west", "e"}},
+      {"Key", Kind::kKey, true, {"00000003-0000-4000-8000-000000000000", "00000020", "1", "0000002"}},
+      {"rack", Kind::kParam, true, {"1", "2", "2.5", "9", "-1", "true", "rack"}},
+      {"role", Kind::kParam, true, {"web", "db", "a", "1"}},
+      {"flag", Kind::kParam, true, {"true", "false", "1"}},
+      {"never", Kind::kParam, true, {"true", "x"}},
+  };
+  return all;
+}
+
+const Field& field_of(std::string_view name) { return *std::ranges::find(fields(), name, &Field::name); }
+
+bool matches(const Filter& filter, const Row& row, std::string_view own_id) {
+  const Field& field = field_of(filter.name);
+  const bool negated = filter.op == Operator::kNe || filter.op == Operator::kNin;
+  bool any = false;
+  if (field.kind == Kind::kParam) {
+    const json::value* params = row.body.if_contains("Params");
+    const json::value* value = params == nullptr ? nullptr : params->as_object().if_contains(filter.name);
+    any = value != nullptr && has_param(filter, *value);
+  } else {
+    for (const std::string& value : values_of(row, filter.name, field.kind, own_id))
+      any = any || has_value(filter, field.kind, value);
+  }
+  return any != negated;
+}
+
+std::string sort_value(const Row& row, const std::string& index, std::string_view own_id) {
+  const Kind kind = field_of(index).kind;
+  if (kind == Kind::kEndpoint) return is_remote(row.owner) ? row.owner : std::string(own_id);
+  return values_of(row, index, kind, own_id).front();
+}
+
+using Rows = std::vector<Row>;
+
+Rows all_rows(const Snapshot& view) {
+  Rows out;
+  const Result<void> scanned = view.scan("machines", "", [&](auto key, auto owner, auto body) {
+    out.push_back({std::string(key), std::string(owner), json::parse(body).as_object()});
+    return true;
+  });
+  EXPECT_TRUE(scanned.ok());
+  return out;
+}
+
+QueryResult expected_answer(const Rows& rows, const Query& query, bool replicas) {
+  QueryResult out;
+  std::vector<const Row*> found;
+  for (const Row& row : rows) {  // in the order of keys, then owners
+    if (is_remote(row.owner) && !replicas) continue;
+    if (query.visible && !query.visible(row.key, row.owner)) continue;
+    ++out.total;
+    bool right_owner = true, all = true;
+    for (const Filter& filter : query.filters) {
+      const bool holds = matches(filter, row, query.own_id);
+      all = all && holds;
+      if (filter.name == "Endpoint") right_owner = right_owner && holds;
+    }
+    if (right_owner && is_remote(row.owner)) out.owners.push_back(row.owner);
+    if (all) found.push_back(&row);
+  }
+  std::ranges::sort(out.owners);
+  out.owners.erase(std::ranges::unique(out.owners).begin(), out.owners.end());
+  out.matching = found.size();
+  if (query.count_only) return out;
+  if (!query.sort.empty()) {
+    std::ranges::stable_sort(found, {},
+                             [&](const Row* row) { return sort_value(*row, query.sort, query.own_id); });
+  }
+  if (query.reverse) std::ranges::reverse(found);
+  for (size_t i = query.offset; i < found.size() && out.refs.size() < query.limit.value_or(found.size()); ++i)
+    out.refs.push_back({found[i]->key, found[i]->owner});
+  return out;
+}
+
+// What is asked and of what.
+
+std::string show(const Query& query) {
+  std::string out;
+  for (const Filter& filter : query.filters)
+    out += fmt::format("{} op{} ({}) ", filter.name, static_cast<int>(filter.op),
+                       fmt::join(filter.arguments, ","));
+  return fmt::format("{}sort={} reverse={} offset={} limit={} count={} own={}", out, query.sort,
+                     query.reverse, query.offset, query.limit ? static_cast<int>(*query.limit) : -1,
+                     query.count_only, query.own_id);
+}
+
+std::string show(const QueryResult& result) {
+  std::string out = fmt::format("total={} matching={} owners={}", result.total, result.matching,
+                                fmt::join(result.owners, ","));
+  for (const ObjectRef& ref : result.refs) out += fmt::format(" {}@{}", ref.key.substr(0, 8), ref.owner);
+  return out;
+}
+
+class Dice {
+ public:
+  explicit Dice(uint32_t seed) : random_(seed) {}
+  size_t below(size_t count) { return std::uniform_int_distribution<size_t>(0, count - 1)(random_); }
+  bool once_in(size_t count) { return below(count) == 0; }
+  template <typename List>
+  const auto& one_of(const List& list) {
+    return list[below(list.size())];
+  }
+
+ private:
+  std::mt19937 random_;
+};
+
+std::string machine_key(size_t number) { return fmt::format("{:08x}-0000-4000-8000-000000000000", number); }
+
+std::string random_machine(Dice& dice) {
+  json::object body;
+  if (!dice.once_in(9)) body["Name"] = fmt::format("node-{}", dice.below(40));
+  if (!dice.once_in(5)) body["Description"] = fmt::format("rack {}", dice.below(4));
+  if (!dice.once_in(5)) body["Stage"] = dice.once_in(3) ? "local" : "discover";
+  if (!dice.once_in(5)) body["Address"] = fmt::format("10.0.{}.{}", dice.below(2), dice.below(12));
+  if (!dice.once_in(4)) body["Runnable"] = dice.once_in(2);
+  json::array profiles;
+  for (const char* name : {"global", "site", "site", "rack"}) {
+    if (dice.once_in(3)) profiles.emplace_back(name);
+  }
+  body["Profiles"] = std::move(profiles);
+  json::object params;
+  if (dice.once_in(2)) params["rack"] = static_cast<int64_t>(dice.below(4));
+  if (dice.once_in(9)) params["rack"] = 2.5;
+  if (dice.once_in(3)) params["role"] = dice.once_in(2) ? "web" : "db";
+  if (dice.once_in(3)) params["flag"] = dice.once_in(2);
+  if (dice.once_in(5)) params["deep"] = json::object{{"rack", 1}};
+  if (!dice.once_in(4)) body["Params"] = std::move(params);
+  return json::serialize(body);
+}
+
+Batch random_batch(Dice& dice, size_t most) {
+  const std::vector<std::string> owners = {"", "", std::string(kLayered), "east", "west", "south"};
+  Batch batch;
+  for (size_t i = dice.below(most) + 1; i > 0; --i) {
+    Change change = put("machines", machine_key(dice.below(60)), random_machine(dice), dice.one_of(owners));
+    if (dice.once_in(4)) change.body.reset();
+    batch.changes.push_back(std::move(change));
+  }
+  return batch;
+}
+
+Filter random_filter(Dice& dice) {
+  static const std::vector<Operator> equalities = {Operator::kEq, Operator::kNe, Operator::kIn,
+                                                   Operator::kNin};
+  static const std::vector<Operator> orders = {Operator::kLt,  Operator::kLte,     Operator::kGt,
+                                               Operator::kGte, Operator::kBetween, Operator::kExcept};
+  const Field& field = dice.one_of(fields());
+  const bool ordered = field.kind != Kind::kList && field.kind != Kind::kFlag;
+  Filter filter;
+  filter.name = field.name;
+  filter.op = ordered && dice.once_in(2) ? dice.one_of(orders) : dice.one_of(equalities);
+  if (field.regex && dice.once_in(5)) {
+    filter.op = Operator::kRe;
+    filter.arguments = {dice.one_of(std::vector<std::string>{"1", "^node-[12]", "o", "^$", "a|e"})};
+    return filter;
+  }
+  size_t count = 1;
+  if (filter.op == Operator::kBetween || filter.op == Operator::kExcept) count = 2;
+  if (filter.op == Operator::kIn || filter.op == Operator::kNin) count = dice.below(3) + 1;
+  for (size_t i = 0; i < count; ++i) filter.arguments.push_back(dice.one_of(field.arguments));
+  return filter;
+}
+
+Query random_query(Dice& dice) {
+  Query query;
+  query.type = "machines";
+  for (size_t i = dice.below(4); i > 0; --i) query.filters.push_back(random_filter(dice));
+  query.sort = dice.one_of(std::vector<std::string>{"", "", "Name", "Stage", "Address", "Endpoint", "Key"});
+  query.reverse = dice.once_in(2);
+  if (dice.once_in(2)) query.offset = dice.below(30);
+  if (dice.once_in(2)) query.limit = dice.below(20);
+  query.count_only = dice.once_in(8);
+  if (dice.once_in(2)) query.own_id = kOwnName;
+  if (dice.once_in(4)) query.visible = [](auto key, auto owner) { return owner != "east" && key[7] != '3'; };
+  return query;
+}
+
+void expect_same(const Snapshot& view, const Rows& rows, const Query& query, bool replicas) {
+  const Result<QueryResult> answer = view.query(query);
+  ASSERT_TRUE(answer.ok()) << show(query) << ": " << answer.error().text();
+  ASSERT_EQ(show(*answer), show(expected_answer(rows, query, replicas))) << show(query);
+}
+
+TEST(Query, AnswersAsAPlainScanWould) {
+  const TempDirectory directory;
+  const std::unique_ptr<Store> store = must_open(options_in(directory.path()));
+  Dice dice(20260101);
+  std::shared_ptr<const Snapshot> old;
+  Rows old_rows;
+  for (int round = 0; round < 30 && !testing::Test::HasFatalFailure(); ++round) {
+    must_commit(*store, random_batch(dice, 40));
+    const bool replicas = !dice.once_in(6);
+    store->show_replicas(replicas);
+    const auto view = store->snapshot();
+    const Rows rows = all_rows(*view);
+    for (int i = 0; i < 40 && !testing::Test::HasFatalFailure(); ++i)
+      expect_same(*view, rows, random_query(dice), replicas);
+    if (round % 8 == 0) {
+      old = view;
+      old_rows = rows;
+    }
+    for (int i = 0; i < 10 && !testing::Test::HasFatalFailure(); ++i)
+      expect_same(*old, old_rows, random_query(dice), replicas);
+  }
+}
+
+TEST(Query, OldViewIsAnsweredFarBehindTheIndex) {
+  const std::unique_ptr<Store> store = open_memory_store();
+  Dice dice(5);
+  must_commit(*store, random_batch(dice, 400));
+  const auto view = store->snapshot();
+  const Rows rows = all_rows(*view);
+  Query query;
+  query.type = "machines";
+  query.sort = "Name";
+  expect_same(*view, rows, query, true);
+  for (const size_t changes : {size_t{1}, size_t{50}, size_t{3000}}) {  // at hand, rolled back, read afresh
+    Batch batch;
+    for (size_t i = 0; i < changes; ++i)
+      batch.changes.push_back(put("machines", machine_key(i), random_machine(dice)));
+    must_commit(*store, std::move(batch));
+    expect_same(*view, rows, query, true);
+    expect_same(*store->snapshot(), all_rows(*store->snapshot()), query, true);
+  }
+}
+
+TEST(Query, ListsWithoutAnIndexAgreeWithTheIndex) {
+  const TempDirectory directory;
+  Dice dice(9);
+  {
+    const std::unique_ptr<Store> store = must_open(options_in(directory.path()));
+    must_commit(*store, random_batch(dice, 300));
+  }
+  // A store that was just opened answers plain lists from disk until the index is there.
+  for (int i = 0; i < 20; ++i) {
+    const std::unique_ptr<Store> store = must_open(options_in(directory.path()));
+    const auto view = store->snapshot();
+    const Rows rows = all_rows(*view);
+    for (int j = 0; j < 5; ++j) {
+      Query query = random_query(dice);
+      query.filters.clear();
+      query.sort.clear();
+      query.visible = nullptr;
+      expect_same(*view, rows, query, true);
+    }
+  }
+}
+
+TEST(Query, ResolverSuppliesParameters) {
+  const std::unique_ptr<Store> store = open_memory_store();
+  must_commit(*store, {put("machines", "a", R"({"Params":{"rack":1}})"), put("machines", "b", "{}")});
+  Query query;
+  query.type = "machines";
+  query.filters = {{"rack", Operator::kEq, {"7"}}};
+  query.param_resolver = [](std::string_view body, std::string_view name) -> std::optional<std::string> {
+    EXPECT_EQ(name, "rack");
+    return body == "{}" ? std::optional<std::string>("7") : std::nullopt;
+  };
+  const Result<QueryResult> answer = store->snapshot()->query(query);
+  ASSERT_TRUE(answer.ok());
+  ASSERT_EQ(answer->refs.size(), 1u);
+  EXPECT_EQ(answer->refs[0].key, "b");
+}
+
+TEST(Query, TypesUnknownToTheModelAreListed) {
+  const std::unique_ptr<Store> store = open_memory_store();
+  must_commit(*store, {put("widgets", "b", "{}"), put("widgets", "a", "not even JSON")});
+  Query query;
+  query.type = "widgets";
+  EXPECT_EQ(store->snapshot()->query(query)->refs.front().key, "a");
+  query.filters = {{"Name", Operator::kEq, {"x"}}};
+  EXPECT_EQ(store->snapshot()->query(query).error().code, ErrorCode::kNotAcceptable);
+  query = {};
+  query.type = "gadgets";
+  EXPECT_EQ(store->snapshot()->query(query)->total, 0u);
+}
+
+// Parsing.
+
+using Parameters = std::vector<std::pair<std::string, std::string>>;
+
+TEST(ParseQuery, ReadsPagingAndOrder) {
+  const Result<Query> query = parse_query(
+      "machines", Parameters{{"limit", "5"}, {"offset", "0"}, {"sort", "Name"}, {"reverse", "true"}});
+  ASSERT_TRUE(query.ok());
+  EXPECT_EQ(query->limit, 5u);
+  EXPECT_EQ(query->offset, 0u);
+  EXPECT_EQ(query->sort, "Name");
+  EXPECT_TRUE(query->reverse);
+  EXPECT_THAT(query->filters, IsEmpty());
+}
+
+TEST(ParseQuery, IgnoresWhatShapesTheReply) {
+  const Result<Query> query = parse_query(
+      "machines",
+      Parameters{
+          {"slim", "Meta"}, {"params", "a,b"}, {"decode", "true"}, {"aggregate", "true"}, {"token", "t"}});
+  ASSERT_TRUE(query.ok());
+  EXPECT_THAT(query->filters, IsEmpty());
+}
+
+TEST(ParseQuery, ReadsOperators) {
+  const std::vector<std::tuple<std::string, Operator, std::vector<std::string>>> cases = {
+      {"x", Operator::kEq, {"x"}},
+      {"", Operator::kEq, {""}},
+      {"Eq(x)", Operator::kEq, {"x"}},
+      {"eQ(x)", Operator::kEq, {"x"}},
+      {"Ne()", Operator::kNe, {""}},
+      {"Lt(1)", Operator::kLt, {"1"}},
+      {"Lte(1)", Operator::kLte, {"1"}},
+      {"Gt(1)", Operator::kGt, {"1"}},
+      {"Gte(1,2)", Operator::kGte, {"1,2"}},
+      {"Re(^(a|b)$)", Operator::kRe, {"^(a|b)$"}},
+      {"Between(1,2)", Operator::kBetween, {"1", "2"}},
+      {"Except(1,2)", Operator::kExcept, {"1", "2"}},
+      {"In(a,,b)", Operator::kIn, {"a", "", "b"}},
+      {"Nin(a)", Operator::kNin, {"a"}},
+      {"Foo(x)", Operator::kEq, {"Foo(x)"}},
+      {"Eq(x", Operator::kEq, {"Eq(x"}},
+  };
+  for (const auto& [text, op, arguments] : cases) {
+    const Result<Query> query = parse_query("machines", Parameters{{"Name", text}});
+    ASSERT_TRUE(query.ok()) << text;
+    ASSERT_EQ(query->filters.size(), 1u) << text;
+    EXPECT_EQ(query->filters[0].op, op) << text;
+    EXPECT_EQ(query->filters[0].arguments, arguments) << text;
+  }
+}
+
+TEST(ParseQuery, RepeatedNamesAllApply) {
+  const Result<Query> query = parse_query("machines", Parameters{{"Name", "Gt(a)"}, {"Name", "Lt(c)"}});
+  ASSERT_TRUE(query.ok());
+  EXPECT_EQ(query->filters.size(), 2u);
+}
+
+TEST(ParseQuery, RefusesWithTheTextsOfTheContract) {
+  const std::string time =
+      R"(parsing time "fred" as "2006-01-02T15:04:05Z07:00": cannot parse "fred" as "2006")";
+  struct Case {
+    std::string type, name, value, text;
+  };
+  const std::vector<Case> cases = {
+      {"machines", "limit", "-1", "Limit cannot be negative"},
+      {"machines", "offset", "-7", "Offset cannot be negative"},
+      {"machines", "limit", "many", "Limit must be a number: many"},
+      {"machines", "limit", "", "Limit must be a number: "},
+      {"machines", "limit", "99999999999999999999", "Limit must be a number: 99999999999999999999"},
+      {"machines", "Runnable", "fred", "Runnable must be true or false"},
+      {"machines", "Uuid", "Eq(false)", "Invalid UUID: false"},
+      {"machines", "Address", "fred", "Invalid address: fred"},
+      {"reservations", "Addr", "fred", "Invalid Address: fred"},
+      {"leases", "Addr", "fred", "Addr must be an IP address"},
+      {"subnets", "Subnet", "false", "Invalid subnet CIDR: false"},
+      {"jobs", "StartTime", "Gte(fred)", time},
+      {"leases", "ExpireTime", "fred", "ExpireTime is not valid: " + time},
+      {"machines", "Profiles", "Lt(a)", "Profiles has no order"},
+      {"machines", "Runnable", "Lt(true)", "Runnable has no order"},
+      {"machines", "Runnable", "Re(t)", "Runnable cannot be searched with Re"},
+      {"machines", "Address", "Between(10.0.0.1)", "Address needs 2 arguments"},
+      {"machines", "Address", "Except(10.0.0.1,10.0.0.2,10.0.0.3)", "Address needs 2 arguments"},
+      {"jobs", "NoIndex", "1", "NoIndex is not an index of jobs"},
+      {"machines", "sort", "NoIndex", "machines cannot be sorted by NoIndex"},
+      {"machines", "sort", "Profiles", "machines cannot be sorted by Profiles"},
+      {"machines", "sort", "Runnable", "machines cannot be sorted by Runnable"},
+      {"machines", "Name", "Re(a[)", "Invalid regular expression a[: missing ]: ["},
+  };
+  const std::unique_ptr<Store> store = open_memory_store();
+  for (const Case& one : cases) {
+    SCOPED_TRACE(one.type + " " + one.name + "=" + one.value);
+    const Result<Query> query = parse_query(one.type, Parameters{{one.name, one.value}});
+    const Result<QueryResult> answer = query ? store->snapshot()->query(*query) : query.error();
+    ASSERT_FALSE(answer.ok());
+    EXPECT_EQ(answer.error().code, ErrorCode::kNotAcceptable);
+    EXPECT_EQ(answer.error().type, "GET");
+    EXPECT_EQ(answer.error().model, one.type);
+    EXPECT_EQ(answer.error().key, "");
+    EXPECT_THAT(answer.error().messages, ElementsAre(one.text));
+  }
+}
+
+TEST(ParseQuery, BoundsWhatOneRequestMayAsk) {
+  EXPECT_FALSE(parse_query("machines", Parameters(101, {"Name", "x"})).ok());
+  EXPECT_TRUE(parse_query("machines", Parameters(100, {"Name", "x"})).ok());
+  EXPECT_FALSE(parse_query("machines", Parameters{{"Name", "In(" + std::string(20'000, ',') + ")"}}).ok());
+}
+
+}  // namespace
+}  // namespace mullion::store
