@@ -26,7 +26,8 @@ Error not_an_endpoint(std::string_view why) {
   return Error(ErrorCode::kInvalid, fmt::format("it does not answer as a DRP endpoint: {}", why));
 }
 
-env::Task<Result<json::object>> get_object(net::Client& client, std::string target, std::string authorization) {
+env::Task<Result<json::object>> get_object(net::Client& client, std::string target,
+                                           std::string authorization) {
   net::ClientRequest request;
   request.target = std::move(target);
   request.headers.add("Authorization", std::move(authorization));
@@ -35,7 +36,8 @@ env::Task<Result<json::object>> get_object(net::Client& client, std::string targ
   Result<net::TextResponse> answer = co_await net::fetch(client, std::move(request), kMaxAnswer);
   if (!answer) co_return answer.error();
   if (answer->status == 401 || answer->status == 403)
-    co_return Error(ErrorCode::kForbidden, "the login was refused: wrong user name or password, or too few rights");
+    co_return Error(ErrorCode::kForbidden,
+                    "the login was refused: wrong user name or password, or too few rights");
   if (answer->status == 429) co_return Error(ErrorCode::kUnavailable, "logins are slowed down; later again");
   if (answer->status != 200) co_return not_an_endpoint(fmt::format("status {}", answer->status));
   Result<json::value> parsed = model::parse_json(answer->body);

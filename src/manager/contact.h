@@ -20,8 +20,8 @@ struct Contact {
   boost::json::object info;
 };
 
-/// Errors: kUnreachable, kTimeout; kForbidden (login refused, or another certificate than the one remembered);
-/// kInvalid (does not answer as a DRP endpoint).
+/// Errors: kUnreachable, kTimeout; kForbidden (login refused, or another certificate than the one
+/// remembered); kInvalid (does not answer as a DRP endpoint).
 env::Task<Result<Contact>> make_contact(env::Runtime& runtime, const Connection& connection);
 /// A fresh token for a user who logs in with a password.
 env::Task<Result<std::string>> fetch_token(net::Client& client, std::string username, std::string password);

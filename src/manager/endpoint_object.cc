@@ -71,9 +71,9 @@ Result<Connection> read_connection(store::Store& store, std::string_view id, con
   Result<std::string> url = checked_url(*given);
   if (!url) return url.error();
   out.url = std::move(*url);
-  for (const auto& [name, required, target] : {std::tuple(kUsername, true, &out.username),
-                                               std::tuple(kFingerprint, false, &out.fingerprint),
-                                               std::tuple(kAuthorities, false, &out.ca_file)}) {
+  for (const auto& [name, required, target] :
+       {std::tuple(kUsername, true, &out.username), std::tuple(kFingerprint, false, &out.fingerprint),
+        std::tuple(kAuthorities, false, &out.ca_file)}) {
     Result<std::string> text = text_param(params, name, required);
     if (!text) return text.error();
     *target = std::move(*text);
@@ -125,7 +125,8 @@ env::Task<Result<void>> change_endpoint(store::Store& store, std::string id,
     const Result<std::string> before = store.snapshot()->get(wanted.id);
     if (!before) co_return Result<void>{};
     Result<json::value> parsed = model::parse_json(*before, 256);
-    if (!parsed || !parsed->is_object()) co_return Error(ErrorCode::kCorrupt, "an Endpoint object is unreadable");
+    if (!parsed || !parsed->is_object())
+      co_return Error(ErrorCode::kCorrupt, "an Endpoint object is unreadable");
     change(parsed->get_object());
     wanted.body = model::canonical_body(type, parsed->get_object());
     if (*wanted.body == *before) co_return Result<void>{};

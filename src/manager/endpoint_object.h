@@ -35,9 +35,10 @@ struct Connection {
 
 /// Checks and trims a URL to "https://host[:port]"; kInvalid says what is wrong.
 Result<std::string> checked_url(std::string_view url);
-/// The connection parameters among `params`; kInvalid names the one that is missing or malformed. The password may be
-/// sealed for the Endpoint object `id`.
-Result<Connection> read_connection(store::Store& store, std::string_view id, const boost::json::object& params);
+/// The connection parameters among `params`; kInvalid names the one that is missing or malformed. The
+/// password may be sealed for the Endpoint object `id`.
+Result<Connection> read_connection(store::Store& store, std::string_view id,
+                                   const boost::json::object& params);
 /// Same from a stored Endpoint object.
 Result<Connection> read_connection(store::Store& store, std::string_view id, std::string_view body);
 

@@ -7,17 +7,28 @@ namespace mullion::manager {
 namespace {
 
 /// RFC 9110 section 7.6.1, and what we set ourselves.
-constexpr std::string_view kOwnRequestHeaders[] = {
-    "Connection", "Host",          "Keep-Alive",  "Proxy-Connection",
-    "Proxy-Authorization", "TE",   "Trailer",     "Transfer-Encoding",
-    "Upgrade",    "Authorization", "Content-Length", "Expect",
-    "Cookie",     "X-Request-Id",  "X-Mullion-On-Behalf-Of"};
+constexpr std::string_view kOwnRequestHeaders[] = {"Connection",
+                                                   "Host",
+                                                   "Keep-Alive",
+                                                   "Proxy-Connection",
+                                                   "Proxy-Authorization",
+                                                   "TE",
+                                                   "Trailer",
+                                                   "Transfer-Encoding",
+                                                   "Upgrade",
+                                                   "Authorization",
+                                                   "Content-Length",
+                                                   "Expect",
+                                                   "Cookie",
+                                                   "X-Request-Id",
+                                                   "X-Mullion-On-Behalf-Of"};
 constexpr std::string_view kOwnAnswerHeaders[] = {"Connection",        "Keep-Alive", "Proxy-Authenticate",
                                                   "Transfer-Encoding", "Trailer",    "Upgrade",
                                                   "X-Request-Id"};
 
 bool same_name(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+  return std::ranges::equal(
+      a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 template <size_t Count>

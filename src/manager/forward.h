@@ -19,8 +19,8 @@ std::string on_behalf_of(const auth::Principal& principal, std::string_view own_
 net::Headers forwarded_headers(const net::Request& request, const std::string& token, std::string on_behalf);
 /// Headers of the answer without what belongs to the other connection.
 net::Headers answered_headers(const net::Headers& headers);
-/// The body of `request` for the next hop, borrowed: `request` must outlive the call. A request without a body gets
-/// an empty text, so that it may be repeated on another connection.
+/// The body of `request` for the next hop, borrowed: `request` must outlive the call. A request without a
+/// body gets an empty text, so that it may be repeated on another connection.
 std::variant<std::string, net::BodySourcePtr> forwarded_body(net::Request& request);
 /// Keeps `client` alive as long as the body is read.
 net::BodySourcePtr owned_body(std::shared_ptr<net::Client> client, net::BodySourcePtr body);

@@ -34,7 +34,8 @@ double seconds_since(env::SteadyTime begin) {
 std::string names_of(const std::vector<std::string>& names) {
   if (names.empty()) return "none";
   const size_t shown = std::min(names.size(), kMostNamed);
-  std::string out = fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
+  std::string out =
+      fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
   if (shown < names.size()) out += fmt::format(" and {} more", names.size() - shown);
   return out;
 }
@@ -97,8 +98,8 @@ class ManagerImpl final : public Manager {
     std::vector<EndpointStatistics> out;
     for (const auto& [id, session] : sessions()) {
       const replication::SinkCounters& counters = session->counters();
-      out.push_back({id, counters.lag, counters.bytes, counters.commits, counters.snapshots, counters.mismatches,
-                     session->connects(), session->forwards().read()});
+      out.push_back({id, counters.lag, counters.bytes, counters.commits, counters.snapshots,
+                     counters.mismatches, session->connects(), session->forwards().read()});
     }
     return out;
   }
@@ -191,8 +192,10 @@ class ManagerImpl final : public Manager {
       running->reconnect_with(connection);
       return;
     }
-    SessionOptions options{given_.runtime,      tasks_, given_.store, given_.identity.id, given_.identity.version,
-                           [wake = wake_] { wake->notify_all(); }};
+    SessionOptions options{
+        given_.runtime, tasks_, given_.store, given_.identity.id, given_.identity.version, [wake = wake_] {
+          wake->notify_all();
+        }};
     auto made = std::make_shared<Session>(std::move(options), id, connection);
     {
       std::unique_lock lock(mutex_);
@@ -201,7 +204,8 @@ class ManagerImpl final : public Manager {
     tasks_.spawn("session", [made] { return made->run(); });
   }
 
-  /// Ends a session. When its Endpoint object is gone, so are its position and, with the next round, its replicas.
+  /// Ends a session. When its Endpoint object is gone, so are its position and, with the next round, its
+  /// replicas.
   void retire(const std::string& id, const std::shared_ptr<Session>& session) {
     session->stop();
     {
@@ -235,7 +239,8 @@ class ManagerImpl final : public Manager {
     auto next = std::make_shared<const Plan>(plan_routes(given_.identity.id, neighbours, *before));
     for (const Refusal& refusal : next->refused) {
       if (std::ranges::find(before->refused, refusal) != before->refused.end()) continue;
-      kLog.warn("owner refused owner={} through={} reason={}", refusal.owner, refusal.neighbour, refusal.reason);
+      kLog.warn("owner refused owner={} through={} reason={}", refusal.owner, refusal.neighbour,
+                refusal.reason);
     }
     {
       std::unique_lock lock(mutex_);
@@ -346,11 +351,12 @@ std::vector<OwnerFreshness> ManagerImpl::freshness(const std::vector<std::string
   return out;
 }
 
-Error ManagerImpl::unreachable(const std::string& owner, const Route& route, std::string_view addition) const {
+Error ManagerImpl::unreachable(const std::string& owner, const Route& route,
+                               std::string_view addition) const {
   const OwnerFreshness fresh = freshness_of(owner, &route);
-  std::string text = fmt::format("endpoint {} is unreachable: next hop {}, {}; last contact {:.0f} s ago", owner,
-                                 route.next_hop, fresh.reason.empty() ? "not connected" : fresh.reason,
-                                 fresh.age_seconds);
+  std::string text =
+      fmt::format("endpoint {} is unreachable: next hop {}, {}; last contact {:.0f} s ago", owner,
+                  route.next_hop, fresh.reason.empty() ? "not connected" : fresh.reason, fresh.age_seconds);
   Error error(ErrorCode::kUnavailable, std::move(text));
   error.model = kEndpoints;
   error.key = owner;
@@ -362,8 +368,9 @@ Result<ManagerImpl::Way> ManagerImpl::way_to(const std::string& owner, const std
   const std::shared_ptr<const Plan> routes = plan();
   const auto found = routes->routes.find(owner);
   if (!active_ || found == routes->routes.end()) {
-    Error error(ErrorCode::kNotFound, fmt::format("endpoint {:.200} is not known here; known: {}", owner,
-                                                  active_ ? names_of(known_owners()) : "none, manager is off"));
+    Error error(ErrorCode::kNotFound,
+                fmt::format("endpoint {:.200} is not known here; known: {}", owner,
+                            active_ ? names_of(known_owners()) : "none, manager is off"));
     error.model = kEndpoints;
     error.key = owner.substr(0, 200);
     return error;
@@ -373,18 +380,20 @@ Result<ManagerImpl::Way> ManagerImpl::way_to(const std::string& owner, const std
   std::optional<Session::Access> access = session ? session->access() : std::nullopt;
   if (!access) return unreachable(owner, route, "");
   const bool attached = route.next_hop == owner;
-  return Way{session, std::move(*access), attached ? api_target : "/" + net::percent_encode(owner) + api_target};
+  return Way{session, std::move(*access),
+             attached ? api_target : "/" + net::percent_encode(owner) + api_target};
 }
 
-Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request& request, std::string api_target,
-                                                 const auth::Principal& principal) {
+Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request& request,
+                                                 std::string api_target, const auth::Principal& principal) {
   Result<Way> way = way_to(owner, api_target);
   if (!way) co_return way.error();
   const env::SteadyTime begin = env::system_clock().steady();
   net::ClientRequest onwards;
   onwards.method = request.method;
   onwards.target = std::move(way->target);
-  onwards.headers = forwarded_headers(request, way->access.token, on_behalf_of(principal, given_.identity.id));
+  onwards.headers =
+      forwarded_headers(request, way->access.token, on_behalf_of(principal, given_.identity.id));
   onwards.body = forwarded_body(request);
   onwards.timeout = kForwardPatience;
   Result<net::ClientResponse> answer = co_await way->access.client->send(std::move(onwards));
@@ -424,9 +433,8 @@ Task<void> ManagerImpl::await_commit(const net::Headers& headers, net::Headers& 
   answer.set(kPendingHeader, mark->owner);
 }
 
-Task<Result<std::shared_ptr<net::WebSocket>>> ManagerImpl::forward_websocket(std::string owner,
-                                                                             std::string api_target,
-                                                                             const auth::Principal& principal) {
+Task<Result<std::shared_ptr<net::WebSocket>>> ManagerImpl::forward_websocket(
+    std::string owner, std::string api_target, const auth::Principal& principal) {
   Result<Way> way = way_to(owner, api_target);
   if (!way) co_return way.error();
   net::Headers headers;
@@ -437,9 +445,11 @@ Task<Result<std::shared_ptr<net::WebSocket>>> ManagerImpl::forward_websocket(std
 
 // ---- addEndpoint
 
-Task<Result<std::string>> ManagerImpl::add_endpoint(std::string params_json, const auth::Principal& principal) {
+Task<Result<std::string>> ManagerImpl::add_endpoint(std::string params_json,
+                                                    const auth::Principal& principal) {
   if (!may_manage())
-    co_return Error(ErrorCode::kConflict, "this server is no manager: set the preference manager to true first");
+    co_return Error(ErrorCode::kConflict,
+                    "this server is no manager: set the preference manager to true first");
   Result<json::value> params = model::parse_json(params_json);
   if (!params) co_return params.error();
   if (!params->is_object()) co_return Error(ErrorCode::kBadRequest, "expected an object of parameters");

@@ -23,10 +23,10 @@ using env::Task;
 /// How old what we know of one owner is.
 struct OwnerFreshness {
   std::string owner;
-  double age_seconds = 0;   // since the replica was last known equal to its owner; 0 while in touch
+  double age_seconds = 0;  // since the replica was last known equal to its owner; 0 while in touch
   bool in_touch = false;
   std::string next_hop;
-  std::string reason;       // why not in touch
+  std::string reason;  // why not in touch
 };
 
 struct Identity {
@@ -66,21 +66,22 @@ class Manager {
   virtual Task<void> stop() = 0;
   virtual bool active() const = 0;
 
-  /// Action addEndpoint of the pseudo plugin `manager`; answers the Endpoint object's JSON. Errors: see manager.md
-  /// section 5 and docs/manager.md: wrong URL, wrong login, not a DRP endpoint, own address, already known,
-  /// fingerprint changed. Never leaves a half-made Endpoint.
-  virtual Task<Result<std::string>> add_endpoint(std::string params_json, const auth::Principal& principal) = 0;
+  /// Action addEndpoint of the pseudo plugin `manager`; answers the Endpoint object's JSON. Errors: see
+  /// manager.md section 5 and docs/manager.md: wrong URL, wrong login, not a DRP endpoint, own address,
+  /// already known, fingerprint changed. Never leaves a half-made Endpoint.
+  virtual Task<Result<std::string>> add_endpoint(std::string params_json,
+                                                 const auth::Principal& principal) = 0;
 
-  /// Sends `request` to `owner` (any depth): as /OWNER/api/v3/... through the next hop, or directly when attached.
-  /// `api_target` starts with "/api/v3/" and is already encoded, query included. The answer passes through
-  /// unchanged; before it returns, the replica has reached the owner's commit (2 s, else X-Mullion-Pending).
-  /// kNotFound for an unknown owner (naming the known), kUnavailable at once when unreachable (owner, next hop,
-  /// reason, last contact).
-  virtual Task<Result<net::Response>> forward(std::string owner, net::Request& request, std::string api_target,
-                                              const auth::Principal& principal) = 0;
+  /// Sends `request` to `owner` (any depth): as /OWNER/api/v3/... through the next hop, or directly when
+  /// attached. `api_target` starts with "/api/v3/" and is already encoded, query included. The answer passes
+  /// through unchanged; before it returns, the replica has reached the owner's commit (2 s, else
+  /// X-Mullion-Pending). kNotFound for an unknown owner (naming the known), kUnavailable at once when
+  /// unreachable (owner, next hop, reason, last contact).
+  virtual Task<Result<net::Response>> forward(std::string owner, net::Request& request,
+                                              std::string api_target, const auth::Principal& principal) = 0;
   /// WebSocket of an owner at any depth.
-  virtual Task<Result<std::shared_ptr<net::WebSocket>>> forward_websocket(std::string owner, std::string api_target,
-                                                                          const auth::Principal& principal) = 0;
+  virtual Task<Result<std::shared_ptr<net::WebSocket>>> forward_websocket(
+      std::string owner, std::string api_target, const auth::Principal& principal) = 0;
 
   /// Freshness of the named owners (all when empty).
   virtual std::vector<OwnerFreshness> freshness(const std::vector<std::string>& owners) const = 0;

@@ -13,7 +13,8 @@ struct Candidate {
 
 std::string refusal(std::string_view own_id, const replication::Announcement& announced) {
   if (announced.owner == own_id) return "it is this server itself";
-  if (std::ranges::find(announced.via, own_id) != announced.via.end()) return "the way leads through this server";
+  if (std::ranges::find(announced.via, own_id) != announced.via.end())
+    return "the way leads through this server";
   return {};
 }
 

@@ -13,16 +13,16 @@ namespace mullion::manager {
 struct Neighbour {
   std::string id;
   bool connected = false;
-  bool single_pane = true;  // its objects are replicated
+  bool single_pane = true;                           // its objects are replicated
   std::vector<replication::Announcement> announced;  // itself included; when not connected: as last heard
 };
 
 struct Route {
   std::string owner;
   std::string next_hop;
-  std::vector<std::string> via;         // from the owner outwards, the next hop last; empty when that is the owner
-  bool followed = true;                 // its objects are replicated
-  std::vector<std::string> stand_by;    // other neighbours that announce it, best first
+  std::vector<std::string> via;  // from the owner outwards, the next hop last; empty when that is the owner
+  bool followed = true;          // its objects are replicated
+  std::vector<std::string> stand_by;  // other neighbours that announce it, best first
   bool operator==(const Route&) const = default;
 };
 
@@ -39,8 +39,9 @@ struct Plan {
   std::vector<std::string> subscriptions(std::string_view neighbour) const;
 };
 
-/// Each owner gets one way: through a connected neighbour that is in touch with it, if there is one; among those
-/// the shortest; among equals the one in use, then by name. Ways through this server itself are refused.
+/// Each owner gets one way: through a connected neighbour that is in touch with it, if there is one; among
+/// those the shortest; among equals the one in use, then by name. Ways through this server itself are
+/// refused.
 Plan plan_routes(std::string_view own_id, const std::vector<Neighbour>& neighbours, const Plan& current);
 
 }  // namespace mullion::manager

@@ -31,8 +31,8 @@ TEST(Routes, EachOwnerGoesThroughWhoAnnouncesIt) {
 }
 
 TEST(Routes, LoopsAreRefused) {
-  const Plan plan =
-      plan_routes("M1", {neighbour("R1", {at("R1"), at("M1", {"R1"}), at("X", {"M1", "R1"}), at("A", {"R1"})})}, {});
+  const Plan plan = plan_routes(
+      "M1", {neighbour("R1", {at("R1"), at("M1", {"R1"}), at("X", {"M1", "R1"}), at("A", {"R1"})})}, {});
   EXPECT_EQ(next_hop(plan, "M1"), "-");
   EXPECT_EQ(next_hop(plan, "X"), "-");
   EXPECT_EQ(next_hop(plan, "A"), "R1");
@@ -42,10 +42,9 @@ TEST(Routes, LoopsAreRefused) {
 }
 
 TEST(Routes, TheShortestWayThroughADiamondWins) {
-  const Plan plan = plan_routes("M1",
-                                {neighbour("R1", {at("R1"), at("A", {"X", "R1"})}),
-                                 neighbour("R2", {at("R2"), at("A", {"R2"})})},
-                                {});
+  const Plan plan = plan_routes(
+      "M1", {neighbour("R1", {at("R1"), at("A", {"X", "R1"})}), neighbour("R2", {at("R2"), at("A", {"R2"})})},
+      {});
   EXPECT_EQ(next_hop(plan, "A"), "R2");
   EXPECT_EQ(plan.routes.at("A").stand_by, (std::vector<std::string>{"R1"}));
 }
@@ -54,17 +53,16 @@ TEST(Routes, AStandByTakesOverWhenTheWayBreaks) {
   const std::vector<Announcement> through_r1{at("A", {"R1"})}, through_r2{at("A", {"R2"})};
   const Plan first = plan_routes("M1", {neighbour("R1", through_r1), neighbour("R2", through_r2)}, {});
   EXPECT_EQ(next_hop(first, "A"), "R1") << "by name among equals";
-  const Plan broken = plan_routes("M1", {neighbour("R1", through_r1, false), neighbour("R2", through_r2)}, first);
+  const Plan broken =
+      plan_routes("M1", {neighbour("R1", through_r1, false), neighbour("R2", through_r2)}, first);
   EXPECT_EQ(next_hop(broken, "A"), "R2");
   const Plan healed = plan_routes("M1", {neighbour("R1", through_r1), neighbour("R2", through_r2)}, broken);
   EXPECT_EQ(next_hop(healed, "A"), "R2") << "no flapping between equals";
 }
 
 TEST(Routes, AWayThatLostItsOwnerIsWorseThanALongerOne) {
-  const Plan plan = plan_routes("M1",
-                                {neighbour("R1", {at("A", {"R1"}, false)}),
-                                 neighbour("R2", {at("A", {"X", "R2"})})},
-                                {});
+  const Plan plan = plan_routes(
+      "M1", {neighbour("R1", {at("A", {"R1"}, false)}), neighbour("R2", {at("A", {"X", "R2"})})}, {});
   EXPECT_EQ(next_hop(plan, "A"), "R2");
 }
 

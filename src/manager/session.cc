@@ -29,7 +29,8 @@ env::Duration pause_after(int failures) {
 std::string status_of(const Error& error) {
   const bool lost = error.code == ErrorCode::kUnreachable || error.code == ErrorCode::kTimeout ||
                     error.code == ErrorCode::kCancelled || error.code == ErrorCode::kUnavailable;
-  const std::string text = error.messages.empty() ? std::string(error_word(error.code)) : error.messages.front();
+  const std::string text =
+      error.messages.empty() ? std::string(error_word(error.code)) : error.messages.front();
   return fmt::format("{}: {}", lost ? "Lost" : "Error", text);
 }
 
@@ -79,10 +80,12 @@ env::Task<Error> Session::converse() {
   Result<Contact> contact = co_await make_contact(options_.runtime, connection);
   if (!contact) co_return contact.error();
   if (contact->id != id_) {
-    co_return Error(ErrorCode::kConflict, fmt::format("{} is now the endpoint {}", connection.url, contact->id));
+    co_return Error(ErrorCode::kConflict,
+                    fmt::format("{} is now the endpoint {}", connection.url, contact->id));
   }
   if (!contact->streams) {
-    co_return Error(ErrorCode::kInvalid, "it does not offer the replication stream (feature replication-stream)");
+    co_return Error(ErrorCode::kInvalid,
+                    "it does not offer the replication stream (feature replication-stream)");
   }
   std::shared_ptr<replication::Sink> sink = make_sink();
   net::Headers headers;
@@ -99,9 +102,8 @@ env::Task<Error> Session::converse() {
     socket_ = *socket;
   }
   connected({contact->client, contact->token}, sink);
-  options_.tasks.spawn("token of endpoint", [self = shared_from_this(), client = contact->client, connection] {
-    return self->keep_token(client, connection);
-  });
+  options_.tasks.spawn("token of endpoint", [self = shared_from_this(), client = contact->client,
+                                             connection] { return self->keep_token(client, connection); });
   Error reason = co_await sink->run(*socket);
   contact->client->close();
   co_return reason;
@@ -115,7 +117,12 @@ std::shared_ptr<replication::Sink> Session::make_sink() {
     };
   };
   replication::SinkOptions sink{
-      options_.store, options_.tasks, options_.own_id, options_.version, id_, counters_,
+      options_.store,
+      options_.tasks,
+      options_.own_id,
+      options_.version,
+      id_,
+      counters_,
       with_session([](Session& self, std::vector<replication::Announcement> owners) {
         self.take_owners(std::move(owners));
       }),
@@ -275,7 +282,8 @@ env::Task<void> Session::describe() {
       continue;
     }
     json::object facts;
-    if (Result<json::value> parsed = model::parse_json(state.empty() ? "{}" : state); parsed && parsed->is_object())
+    if (Result<json::value> parsed = model::parse_json(state.empty() ? "{}" : state);
+        parsed && parsed->is_object())
       facts = std::move(parsed->get_object());
     const Result<void> done = co_await change_endpoint(options_.store, id_, [&](json::object& endpoint) {
       endpoint["ConnectionStatus"] = status;
@@ -312,8 +320,7 @@ Session::Freshness Session::freshness(std::string_view owner) const {
   } else {
     out.age_seconds = std::max(0.0, seconds(env::system_clock().wall() - current_until_));
   }
-  const auto announced =
-      std::ranges::find(position_.announced, owner, &replication::Announcement::owner);
+  const auto announced = std::ranges::find(position_.announced, owner, &replication::Announcement::owner);
   if (announced == position_.announced.end() || announced->in_touch) return out;
   out.age_seconds = std::max(out.age_seconds, announced->age_seconds + seconds(now - announced_at_));
   out.in_touch = false;

@@ -74,8 +74,9 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
         state.socket->abort();
       }
     } guard{*this};
-    Hello hello{kProtocol, options.own_id, options.version, options.store.newest().epoch,
-                options.store.newest().seq, {}};
+    Hello hello{
+        kProtocol, options.own_id, options.version, options.store.newest().epoch, options.store.newest().seq,
+        {}};
     Result<void> fine = co_await send(hello);
     while (fine) {
       Result<net::WebSocket::Message> message = co_await socket->read();
@@ -190,8 +191,8 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   }
 
   bool may_join(const Commit& commit) const {
-    return !building || (building->origin->owner == commit.owner &&
-                         building->origin->cursor.epoch == commit.origin.epoch);
+    return !building ||
+           (building->origin->owner == commit.owner && building->origin->cursor.epoch == commit.origin.epoch);
   }
 
   void join(const Commit& commit, std::vector<store::Change> changes) {
@@ -263,8 +264,10 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     if (!copy) co_return protocol_error("an object outside of a copy");
     Result<std::optional<store::Batch>> ready = copy->add(object.type, object.key, object.body);
     if (!ready) co_return ready.error();
-    if (*ready) co_return co_await submit(std::move(**ready));
-    co_return Result<void>{};
+    if (!*ready) co_return Result<void>{};
+    // Part of a copy: for those above it is a change of this owner that does not move its cursor.
+    (*ready)->origin = origin_of(copy->owner());
+    co_return co_await submit(std::move(**ready));
   }
 
   env::Task<Result<void>> end_snapshot(const SnapshotEnd& end) {
@@ -336,7 +339,8 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   }
 
   env::Task<Result<void>> end_range(const RangeEnd& end) {
-    if (!copy || copy->owner() != end.owner) co_return protocol_error("the end of a range that did not begin");
+    if (!copy || copy->owner() != end.owner)
+      co_return protocol_error("the end of a range that did not begin");
     Result<store::Batch> batch = copy->finish();
     if (!batch) co_return batch.error();
     copy.reset();
@@ -388,8 +392,8 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
       const uint64_t seen = wake.version();
       Result<void> sent = co_await send_subscription();
       if (sent && count % kPulsesPerPing == 0) {
-        sent = co_await send(Ping{options.store.newest().seq,
-                                  env::system_clock().wall().time_since_epoch().count()});
+        sent = co_await send(
+            Ping{options.store.newest().seq, env::system_clock().wall().time_since_epoch().count()});
       }
       if (sent) sent = co_await send_ack();
       if (!sent) co_return;
@@ -478,7 +482,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   std::optional<Copy> copy;
   store::Cursor snapshot_origin;
   std::map<OwnerType, size_t> repairing;  // ranges still to come
-  std::set<OwnerType> differences;      // noticed, not yet asked about
+  std::set<OwnerType> differences;        // noticed, not yet asked about
 
   mutable std::mutex mutex;
   SavedPosition position;

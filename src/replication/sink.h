@@ -18,14 +18,14 @@
 
 namespace mullion::replication {
 
-/// What is remembered of an endpoint between streams and over restarts. Kept in the store's secrets, changed in the
-/// same commit as the replicas, so that it never says more than they hold.
+/// What is remembered of an endpoint between streams and over restarts. Kept in the store's secrets, changed
+/// in the same commit as the replicas, so that it never says more than they hold.
 struct SavedPosition {
-  store::Cursor cursor;                      // in the endpoint's log; epoch 0: none
+  store::Cursor cursor;                        // in the endpoint's log; epoch 0: none
   std::set<std::string, std::less<>> follows;  // owners whose replicas are complete as of `cursor`
-  std::vector<Announcement> announced;       // when it was last heard
-  env::WallTime heard{};                     // when that was
-  env::WallTime contact{};                   // last time the replicas were known to be current
+  std::vector<Announcement> announced;         // when it was last heard
+  env::WallTime heard{};                       // when that was
+  env::WallTime contact{};                     // last time the replicas were known to be current
 };
 SavedPosition load_position(const store::Snapshot& view, std::string_view endpoint);
 /// The changes of secrets that save it.
@@ -66,7 +66,8 @@ class Sink {
 
   /// Target of the websocket, with the cursor to resume from.
   std::string target() const;
-  /// Follows the stream until it breaks, and says why. Everything received is durable or refused when it returns.
+  /// Follows the stream until it breaks, and says why. Everything received is durable or refused when it
+  /// returns.
   env::Task<Error> run(std::shared_ptr<net::WebSocket> socket);
   /// The owners wanted from now on.
   void subscribe(std::vector<std::string> owners);

@@ -27,8 +27,8 @@ int64_t steady_nanoseconds() { return env::system_clock().steady().time_since_ep
 
 }  // namespace
 
-/// One conversation. The writer runs in serve(); a reader takes what the sink asks for, a watcher cuts a sink that
-/// is gone without a word.
+/// One conversation. The writer runs in serve(); a reader takes what the sink asks for, a watcher cuts a sink
+/// that is gone without a word.
 class SourceStream : public std::enable_shared_from_this<SourceStream> {
  public:
   SourceStream(Source& source, std::shared_ptr<net::WebSocket> socket, store::Cursor resume)
@@ -84,7 +84,8 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
       std::lock_guard lock(mutex_);
       if (requests_.size() >= kMaxRequests) return Error(ErrorCode::kCorrupt, "too many requests wait");
       // Only what needs an answer is queued; the rest was heard.
-      const bool asks = std::holds_alternative<Subscribe>(**record) || std::holds_alternative<Compare>(**record) ||
+      const bool asks = std::holds_alternative<Subscribe>(**record) ||
+                        std::holds_alternative<Compare>(**record) ||
                         std::holds_alternative<Fetch>(**record) || std::holds_alternative<Hello>(**record);
       if (!asks) continue;
       requests_.push_back(std::move(**record));
@@ -131,6 +132,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     while (true) {
       const uint64_t seen = source_.changed_.version();
       if (Result<void> done = co_await do_requests(); !done) co_return done.error();
+      if (Result<void> done = co_await serve_waiting(); !done) co_return done.error();
       if (owners_sent_ != source_.owners_version_) add_owners();
       if (state_sent_ != source_.state_version_) add_state();
       if (Result<void> done = co_await stream_log(options_.store.newest().seq); !done) co_return done.error();
@@ -194,9 +196,17 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     std::set<std::string, std::less<>> names;
     for (const Subscription& owner : wanted.owners) names.insert(owner.owner);
     std::erase_if(following_, [&](const std::string& owner) { return !names.contains(owner); });
+    waiting_.clear();
     for (const Subscription& owner : wanted.owners) {
       if (following_.contains(owner.owner)) continue;
       if (Result<void> done = co_await send_copy(owner); !done) co_return done;
+    }
+    co_return Result<void>{};
+  }
+
+  env::Task<Result<void>> serve_waiting() {
+    for (const Subscription& wanted : std::exchange(waiting_, {})) {
+      if (Result<void> done = co_await send_copy(wanted); !done) co_return done;
     }
     co_return Result<void>{};
   }
@@ -223,7 +233,10 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     const std::string_view stored = stored_owner(wanted.owner);
     const std::optional<store::Cursor> origin =
         stored == store::kOwn ? view->cursor() : view->origin_cursor(stored);
-    if (!origin) co_return Result<void>{};  // gone meanwhile: the next announcement says so
+    if (!origin) {  // announced, but its first copy is still on its way to us
+      waiting_.push_back(wanted);
+      co_return Result<void>{};
+    }
     following_.insert(wanted.owner);
     std::vector<store::TypeDigest> digests = owner_digests(*view, stored, wanted.owner);
     if (wanted.replica == origin) {
@@ -248,16 +261,17 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     bool more = true;
     while (more) {
       more = false;
-      Result<void> scanned = view.scan_owner(type, owner, from, [&](std::string_view key, std::string_view body) {
-        if (!to.empty() && key >= to) return false;
-        if (frame_.full()) {
-          from = key;
-          more = true;
-          return false;
-        }
-        frame_.add(Object{type, std::string(key), body});
-        return true;
-      });
+      Result<void> scanned =
+          view.scan_owner(type, owner, from, [&](std::string_view key, std::string_view body) {
+            if (!to.empty() && key >= to) return false;
+            if (frame_.full()) {
+              from = key;
+              more = true;
+              return false;
+            }
+            frame_.add(Object{type, std::string(key), body});
+            return true;
+          });
       if (!scanned) co_return scanned;
       if (!frame_.full()) continue;
       if (Result<void> sent = co_await flush(); !sent) co_return sent;
@@ -298,12 +312,13 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     while (position_ < limit) {
       const uint64_t before = position_;
       bool told = true;
-      Result<void> read = options_.store.read_log({epoch_, position_}, [&](const store::LoggedCommit& commit) {
-        if (commit.cursor.seq > limit) return false;
-        told = add_commit(commit);
-        position_ = commit.cursor.seq;
-        return !frame_.full();
-      });
+      Result<void> read =
+          options_.store.read_log({epoch_, position_}, [&](const store::LoggedCommit& commit) {
+            if (commit.cursor.seq > limit) return false;
+            told = add_commit(commit);
+            position_ = commit.cursor.seq;
+            return !frame_.full();
+          });
       if (!read && read.error().code == ErrorCode::kNotFound) co_return co_await start_over();
       if (!read) co_return read;
       if (position_ == before) co_return Result<void>{};
@@ -316,7 +331,8 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
 
   /// The log was trimmed past our place: the sink was too slow, and needs copies.
   env::Task<Result<void>> start_over() {
-    if (fell_behind_) co_return Error(ErrorCode::kUnavailable, "the sink falls behind the log again and again");
+    if (fell_behind_)
+      co_return Error(ErrorCode::kUnavailable, "the sink falls behind the log again and again");
     kLog.warn("sink fell behind the log sink={} at={}", sink_id_, position_);
     fell_behind_ = true;
     position_ = options_.store.newest().seq;
@@ -387,6 +403,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   bool subscribed_ = false;
   bool fell_behind_ = false;
   std::set<std::string, std::less<>> following_;
+  std::vector<Subscription> waiting_;  // wanted, but not here yet
   uint64_t owners_sent_ = 0, state_sent_ = 0;
   std::string last_state_;
 
@@ -408,8 +425,8 @@ Source::~Source() { options_.store.unsubscribe(subscription_); }
 void Source::follow(const store::Commit& commit) {
   const auto in_state = [](const store::AppliedChange& change) {
     if (store::is_remote(change.id.owner)) return false;
-    return change.id.owner == store::kLayered || change.id.type == "preferences" || change.id.type == "plugins" ||
-           (change.id.type == "profiles" && change.id.key == "global");
+    return change.id.owner == store::kLayered || change.id.type == "preferences" ||
+           change.id.type == "plugins" || (change.id.type == "profiles" && change.id.key == "global");
   };
   if (std::ranges::any_of(commit.changes, in_state)) ++state_version_;
   changed_.notify_all();

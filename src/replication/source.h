@@ -31,8 +31,8 @@ class Source {
   Source(const Source&) = delete;
   Source& operator=(const Source&) = delete;
 
-  /// The whole conversation on `socket`; `resume` is the sink's place in our log (epoch 0: none). Returns when it
-  /// is over. A sink that neither reads nor speaks for 30 s is cut.
+  /// The whole conversation on `socket`; `resume` is the sink's place in our log (epoch 0: none). Returns
+  /// when it is over. A sink that neither reads nor speaks for 30 s is cut.
   env::Task<void> serve(std::shared_ptr<net::WebSocket> socket, store::Cursor resume);
   /// Ends what serve() left running; streams end with their sockets.
   env::Task<void> stop();

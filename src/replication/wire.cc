@@ -32,7 +32,8 @@ std::string hex(uint64_t number) { return fmt::format("{:016x}", number); }
 json::array digests_value(const std::vector<store::TypeDigest>& digests) {
   json::array out;
   for (const store::TypeDigest& digest : digests)
-    out.push_back(json::object{{"type", digest.type}, {"digest", digest.digest.hex()}, {"count", digest.count}});
+    out.push_back(
+        json::object{{"type", digest.type}, {"digest", digest.digest.hex()}, {"count", digest.count}});
   return out;
 }
 
@@ -164,8 +165,8 @@ struct Appender {
 
 // ---- reading
 
-/// A record being read. The first member that is absent or of another kind spoils it; what is read afterwards is
-/// empty.
+/// A record being read. The first member that is absent or of another kind spoils it; what is read afterwards
+/// is empty.
 class Reader {
  public:
   Reader(dom::object object, std::string_view line) : object_(object), line_(line) {}
@@ -363,15 +364,24 @@ struct Kind {
   Record (*read)(Reader&);
 };
 constexpr Kind kKinds[] = {
-    {"object", read_object},           {"change", read_change},
-    {"commit", read_commit},           {"at", read_at},
-    {"ping", read_ping},               {"ack", read_ack},
-    {"hello", read_hello},             {"owners", read_owners},
-    {"subscribe", read_subscribe},     {"resume", read_resume},
-    {"snapshot-begin", read_snapshot_begin}, {"snapshot-end", read_snapshot_end},
-    {"state", read_state},             {"compare", read_compare},
-    {"ranges", read_ranges},           {"fetch", read_fetch},
-    {"range-begin", read_range_begin}, {"range-end", read_range_end},
+    {"object", read_object},
+    {"change", read_change},
+    {"commit", read_commit},
+    {"at", read_at},
+    {"ping", read_ping},
+    {"ack", read_ack},
+    {"hello", read_hello},
+    {"owners", read_owners},
+    {"subscribe", read_subscribe},
+    {"resume", read_resume},
+    {"snapshot-begin", read_snapshot_begin},
+    {"snapshot-end", read_snapshot_end},
+    {"state", read_state},
+    {"compare", read_compare},
+    {"ranges", read_ranges},
+    {"fetch", read_fetch},
+    {"range-begin", read_range_begin},
+    {"range-end", read_range_end},
 };
 
 Result<Record> read_record(dom::parser& parser, std::string_view line) {
@@ -401,11 +411,13 @@ dom::parser& thread_parser() {
 
 /// Contexts are large; those of a thread serve all streams.
 ZSTD_CCtx* compressor() {
-  thread_local const std::unique_ptr<ZSTD_CCtx, size_t (*)(ZSTD_CCtx*)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
+  thread_local const std::unique_ptr<ZSTD_CCtx, size_t (*)(ZSTD_CCtx*)> context(ZSTD_createCCtx(),
+                                                                                ZSTD_freeCCtx);
   return context.get();
 }
 ZSTD_DCtx* decompressor() {
-  thread_local const std::unique_ptr<ZSTD_DCtx, size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
+  thread_local const std::unique_ptr<ZSTD_DCtx, size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(),
+                                                                                ZSTD_freeDCtx);
   return context.get();
 }
 
@@ -434,7 +446,8 @@ Result<FrameReader> FrameReader::open(std::string_view frame) {
   if (size > kMaxFrame) return broken("a frame is too large");
   FrameReader reader;
   reader.text_ = std::make_unique<char[]>(size + simdjson::SIMDJSON_PADDING);
-  const size_t got = ZSTD_decompressDCtx(decompressor(), reader.text_.get(), size, frame.data(), frame.size());
+  const size_t got =
+      ZSTD_decompressDCtx(decompressor(), reader.text_.get(), size, frame.data(), frame.size());
   if (ZSTD_isError(got) != 0 || got != size) return broken("a frame is damaged");
   reader.rest_ = {reader.text_.get(), size};
   return reader;

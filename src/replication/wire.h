@@ -23,8 +23,8 @@ inline constexpr size_t kFrameTarget = size_t{256} << 10;
 /// An owner that can be followed through the source.
 struct Announcement {
   std::string owner;
-  /// The endpoints that pass its commits on, nearest to the owner first, the source last; empty for the source
-  /// itself.
+  /// The endpoints that pass its commits on, nearest to the owner first, the source last; empty for the
+  /// source itself.
   std::vector<std::string> via;
   bool in_touch = true;    // whether the source's own replica follows its owner right now
   double age_seconds = 0;  // how old the source's replica is when it does not
@@ -83,8 +83,9 @@ struct Commit {
   store::Cursor origin;
   std::vector<store::TypeDigest> digests;
 };
-/// The stream stands at `seq`. The first one answers the first subscription. `restart`: what was followed before is
-/// not complete here, because the cursor could not be honoured; resumes or copies of every owner come next.
+/// The stream stands at `seq`. The first one answers the first subscription. `restart`: what was followed
+/// before is not complete here, because the cursor could not be honoured; resumes or copies of every owner
+/// come next.
 struct At {
   uint64_t seq = 0;
   bool restart = false;
@@ -127,8 +128,9 @@ struct RangeEnd {
 /// A record of a newer peer: skipped.
 struct Unknown {};
 
-using Record = std::variant<Hello, Owners, Subscribe, Resume, SnapshotBegin, Object, SnapshotEnd, Change, Commit,
-                            At, State, Ack, Ping, Compare, Ranges, Fetch, RangeBegin, RangeEnd, Unknown>;
+using Record =
+    std::variant<Hello, Owners, Subscribe, Resume, SnapshotBegin, Object, SnapshotEnd, Change, Commit, At,
+                 State, Ack, Ping, Compare, Ranges, Fetch, RangeBegin, RangeEnd, Unknown>;
 
 /// Collects records into one frame. Not thread-safe.
 class FrameWriter {
@@ -148,8 +150,8 @@ class FrameReader {
  public:
   /// kCorrupt: not a frame of this protocol.
   static Result<FrameReader> open(std::string_view frame);
-  /// The next record, or absent at the end. Views in it stay valid as long as the reader. kCorrupt: a record that
-  /// breaks its rules, or a body that is not a JSON object as an endpoint may store it.
+  /// The next record, or absent at the end. Views in it stay valid as long as the reader. kCorrupt: a record
+  /// that breaks its rules, or a body that is not a JSON object as an endpoint may store it.
   Result<std::optional<Record>> next();
 
  private:

@@ -200,18 +200,16 @@ void ServerProcess::assemble_api() {
                                          .blobs = *blobs_,
                                          .facts = std::move(facts),
                                          .limits = api_limits(settings_)});
-  manager_ = manager::make_manager(
-      manager::Dependencies{.runtime = *runtime_,
-                            .store = *store_,
-                            .layers = *layers_,
-                            .preferences = *preferences_,
-                            .identity = {.id = ids_.ha_id, .version = std::string(kVersion)},
-                            .state = [this] { return api_->state_json(); },
-                            .own_urls = own_urls(),
-                            .features = api::feature_list(),
-                            .licensed = [this] {
-                              return auth::current_licence(*store_, trusted_keys_).manager;
-                            }});
+  manager_ = manager::make_manager(manager::Dependencies{
+      .runtime = *runtime_,
+      .store = *store_,
+      .layers = *layers_,
+      .preferences = *preferences_,
+      .identity = {.id = ids_.ha_id, .version = std::string(kVersion)},
+      .state = [this] { return api_->state_json(); },
+      .own_urls = own_urls(),
+      .features = api::feature_list(),
+      .licensed = [this] { return auth::current_licence(*store_, trusted_keys_).manager; }});
   api_->set_manager(*manager_);
 }
 

@@ -15,13 +15,12 @@ env::Task<Result<Cursor>> commit_async(Store& store, Batch batch) {
   auto start = [executor, &store](auto handler, Batch wanted) {
     using Handler = decltype(handler);
     auto shared = std::make_shared<Handler>(std::move(handler));  // std::function wants copies
-    store.commit(std::move(wanted),
-                 [shared, work = asio::make_work_guard(executor)](Result<Cursor> result) {
-                   asio::post(work.get_executor(), [shared, result = std::move(result)]() mutable {
-                     Handler resume = std::move(*shared);
-                     resume(std::move(result));
-                   });
-                 });
+    store.commit(std::move(wanted), [shared, work = asio::make_work_guard(executor)](Result<Cursor> result) {
+      asio::post(work.get_executor(), [shared, result = std::move(result)]() mutable {
+        Handler resume = std::move(*shared);
+        resume(std::move(result));
+      });
+    });
   };
   Result<Cursor> outcome =
       co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(Result<Cursor>)>(

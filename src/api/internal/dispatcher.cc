@@ -202,7 +202,7 @@ void finish_headers(const Call& call, net::Response& response) {
 void log_access(const Call& call, int status, double seconds) {
   const bool quiet = status < 400 && (call.request.method == "GET" || call.request.method == "HEAD");
   if (quiet && !Logger::enabled(LogLevel::kDebug)) return;
-  const std::string_view who = call.principal.name.empty() ? "-" : std::string_view(call.principal.name);
+  const std::string who = call.principal.name.empty() ? "-" : call.principal.audit_name();
   const std::string line = fmt::format("{} {} status={} ms={:.1f} principal={} id={}", call.request.method,
                                        call.request.path, status, seconds * 1000, who, call.request.id);
   kLog.write(quiet ? LogLevel::kDebug : LogLevel::kInfo, line);

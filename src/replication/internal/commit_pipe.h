@@ -18,8 +18,8 @@ class CommitPipe {
  public:
   explicit CommitPipe(store::Store& store) : store_(store) {}
 
-  /// Hands `batch` to the store; waits first while too much is under way. The error is that of an earlier batch:
-  /// nothing that came after it may be trusted.
+  /// Hands `batch` to the store; waits first while too much is under way. The error is that of an earlier
+  /// batch: nothing that came after it may be trusted.
   env::Task<Result<void>> submit(store::Batch batch);
   /// Waits until all is durable.
   env::Task<Result<void>> drain();

@@ -22,7 +22,9 @@ bool other_epoch(const store::Snapshot& view, std::string_view owner, uint64_t e
   return known && known->epoch != epoch;
 }
 
-Error out_of_order() { return Error(ErrorCode::kCorrupt, "replication stream: objects of a copy are out of order"); }
+Error out_of_order() {
+  return Error(ErrorCode::kCorrupt, "replication stream: objects of a copy are out of order");
+}
 
 }  // namespace
 
@@ -40,7 +42,8 @@ Copy::Copy(store::Store& store, std::string owner, KeySpan span)
 
 Result<void> Copy::check_order(std::string_view type, std::string_view key) const {
   if (type.empty() || key.empty()) return out_of_order();
-  const bool outside = span_ && (type != span_->type || key < span_->from || (!span_->to.empty() && key >= span_->to));
+  const bool outside =
+      span_ && (type != span_->type || key < span_->from || (!span_->to.empty() && key >= span_->to));
   if (outside || type < type_) return out_of_order();
   if (type != type_) return {};
   const bool first = rows_.empty();
@@ -49,7 +52,8 @@ Result<void> Copy::check_order(std::string_view type, std::string_view key) cons
   return {};
 }
 
-Result<std::optional<store::Batch>> Copy::add(std::string_view type, std::string_view key, std::string_view body) {
+Result<std::optional<store::Batch>> Copy::add(std::string_view type, std::string_view key,
+                                              std::string_view body) {
   if (Result<void> fine = check_order(type, key); !fine) return fine.error();
   if (type != type_) {
     if (Result<void> done = begin_type(type); !done) return done.error();

@@ -16,8 +16,8 @@ struct KeySpan {
   std::string type, from, to;
 };
 
-/// One copy. Holds one batch in memory, except when the owner was replaced by another under the same id: such a
-/// copy becomes visible in one step, as long as it is not larger than kMaxGathered.
+/// One copy. Holds one batch in memory, except when the owner was replaced by another under the same id: such
+/// a copy becomes visible in one step, as long as it is not larger than kMaxGathered.
 class Copy {
  public:
   static constexpr size_t kMaxGathered = size_t{256} << 20;
@@ -28,8 +28,8 @@ class Copy {
   Copy(store::Store& store, std::string owner, KeySpan span);
 
   const std::string& owner() const { return owner_; }
-  /// The next object. Answers a batch that is ready to be committed before the next call. kCorrupt: out of order,
-  /// or out of the range.
+  /// The next object. Answers a batch that is ready to be committed before the next call. kCorrupt: out of
+  /// order, or out of the range.
   Result<std::optional<store::Batch>> add(std::string_view type, std::string_view key, std::string_view body);
   /// The rest, with the deletions of everything that did not arrive.
   Result<store::Batch> finish();
@@ -49,7 +49,7 @@ class Copy {
   store::Store& store_;
   std::string owner_;
   std::optional<KeySpan> span_;
-  bool fresh_;   // there is nothing to compare with
+  bool fresh_;  // there is nothing to compare with
   bool gather_;
   std::string type_;       // whose objects arrive
   std::string next_from_;  // smallest key of it that is not settled
