@@ -97,6 +97,15 @@ TEST_F(ApiTest, PatchChangesTestsAndConflicts) {
   EXPECT_EQ(conflict.status, 409);
   EXPECT_EQ(conflict.json().at("Model"), "profiles");
   EXPECT_EQ(conflict.json().at("Key"), "p1");
+  EXPECT_EQ(fixture.call("PATCH", "/api/v3/profiles/Name:p1", R"([{"op":"test","path":"/Name","value":"x"}])")
+                .json()
+                .at("Key"),
+            "p1");
+  EXPECT_EQ(conflict.json().at("Type"), "PATCH");
+  EXPECT_EQ(conflict.message(), "Patch error at line 0: Test op failed.");
+  EXPECT_EQ(conflict.json().at("Messages").at(1).as_string(),
+            "Patch: [\n  {\n    \"op\": \"test\",\n    \"path\": \"/Description\",\n    \"from\": \"\",\n"
+            "    \"value\": \"other\"\n  }\n]");
   EXPECT_EQ(fixture.call("PATCH", "/api/v3/profiles/nobody", "[]").json().at("Type"), "PATCH");
 }
 
@@ -184,6 +193,70 @@ TEST_F(ApiTest, SecureParamsAreSealedAndOpened) {
   EXPECT_EQ(fixture.call("GET", "/api/v3/profiles/p1/params/pw?decode=true", "", "reader").status, 403);
   EXPECT_EQ(fixture.call("GET", "/api/v3/profiles/p1/pubkey", "", "reader").status, 403);
   EXPECT_EQ(fixture.call("GET", "/api/v3/profiles/p1/pubkey").json().as_string().size(), 44U);
+}
+
+TEST_F(ApiTest, AggregatedSecretsAreOpenedWithTheKeyOfTheirHolder) {
+  fixture.call("POST", "/api/v3/params", R"({"Name":"pw","Secure":true,"Schema":{"type":"string"}})");
+  create_profile("inner");
+  ASSERT_EQ(fixture.call("POST", "/api/v3/profiles/inner/params/pw", R"("geheim")").status, 200);
+  ASSERT_EQ(fixture.call("POST", "/api/v3/profiles", R"({"Name":"outer","Profiles":["inner"]})").status, 201);
+  const std::string outer = "/api/v3/profiles/outer";
+  EXPECT_EQ(fixture.call("GET", outer + "/params/pw?aggregate=true&decode=true").body, R"("geheim")");
+  EXPECT_EQ(fixture.call("GET", outer + "/params?aggregate=true&decode=true").json().at("pw"), "geheim");
+  EXPECT_EQ(fixture.call("GET", outer + "?aggregate=true&decode=true").json().at("Params").at("pw"),
+            "geheim");
+  EXPECT_EQ(fixture.call("GET", outer + "/params/pw?aggregate=true").body.find("geheim"), std::string::npos);
+  EXPECT_EQ(fixture.call("GET", outer + "/params/pw").body, "null");
+}
+
+TEST_F(ApiTest, ComposeJoinsAllLevels) {
+  const auto create = [this](const char* text) {
+    return fixture.call("POST", "/api/v3/profiles", text).status;
+  };
+  ASSERT_EQ(create(R"({"Name":"inner","Params":{"list":[3],"map":{"a":0,"b":{"y":2}},"one":7}})"), 201);
+  ASSERT_EQ(create(R"({"Name":"outer","Profiles":["inner"],
+                       "Params":{"list":[1,2],"map":{"a":1,"b":{"x":1}},"one":8.5}})"),
+            201);
+  const std::string params = "/api/v3/profiles/outer/params/";
+  EXPECT_EQ(fixture.call("GET", params + "list?aggregate=true&compose=true").body, "[1,2,3]");
+  EXPECT_EQ(fixture.call("GET", params + "map?aggregate=true&compose=true").body,
+            R"({"a":1,"b":{"x":1,"y":2}})");
+  EXPECT_EQ(fixture.call("GET", params + "one?aggregate=true&compose=true").body, "8.5");
+  EXPECT_EQ(fixture.call("GET", params + "list?aggregate=true").body, "[1,2]");
+}
+
+TEST_F(ApiTest, AddressesAreNamedInHex) {
+  const Answer absent = fixture.call("GET", "/api/v3/reservations/192.168.100.100");
+  EXPECT_EQ(absent.body,
+            R"({"Model":"reservations","Key":"C0A86464","Type":"GET","Messages":["Not Found"],"Code":404})");
+}
+
+TEST_F(ApiTest, InterfacesAreCountedAndHaveEtags) {
+  const Answer list = fixture.call("GET", "/api/v3/interfaces");
+  const std::string count = std::to_string(list.json().as_array().size());
+  EXPECT_EQ(fixture.call("HEAD", "/api/v3/interfaces").header("X-DRP-LIST-FILTER-COUNT"), count);
+  EXPECT_NE(fixture.call("HEAD", "/api/v3/interfaces/lo").header("ETag"), "");
+  EXPECT_EQ(fixture.call("GET", "/api/v3/interfaces/none0").message(), "No interface");
+}
+
+TEST_F(ApiTest, PostedEvents) {
+  EXPECT_EQ(fixture.call("POST", "/api/v3/events", R"({"Type":"beeblebrox","Action":"created"})").status,
+            204);
+  EXPECT_EQ(fixture.call("POST", "/api/v3/events", R"({"Type":"beeblebrox"})").status, 400);
+  EXPECT_EQ(fixture.call("POST", "/api/v3/events", R"({"Type":"websocket","Action":"register"})").status, 400)
+      << "acknowledgements are counted by clients";
+}
+
+TEST_F(ApiTest, CountsOfHead) {
+  create_profile("p1");
+  create_profile("p2");
+  const Answer all = fixture.call("HEAD", "/api/v3/profiles?limit=1");
+  EXPECT_EQ(all.status, 200);
+  EXPECT_EQ(all.header("X-DRP-LIST-FILTER-COUNT"), "2");
+  const Answer some = fixture.call("HEAD", "/api/v3/profiles?Name=p1");
+  EXPECT_EQ(some.header("X-DRP-LIST-FILTER-COUNT"), "1");
+  EXPECT_EQ(some.header("X-DRP-LIST-TOTAL-COUNT"), "2");
+  EXPECT_EQ(fixture.call("HEAD", "/api/v3/profiles?offset=-1").status, 406);
 }
 
 TEST_F(ApiTest, ParamValuesAreChecked) {
@@ -312,41 +385,41 @@ TEST_F(ApiTest, ContentLayersAreReadOnlyOrOverridden) {
 
 TEST_F(ApiTest, ObjectsInUseAreKept) {
   fixture.call("POST", "/api/v3/roles",
-               R"({"Name":"r","Claims":[{"scope":"*","action":"get","specific":"*"}]})");
-  ASSERT_EQ(fixture.call("POST", "/api/v3/users", R"({"Name":"u","Roles":["r"]})").status, 201);
-  const Answer answer = fixture.call("DELETE", "/api/v3/roles/r");
+               R"({"Name":"rr","Claims":[{"scope":"*","action":"get","specific":"*"}]})");
+  ASSERT_EQ(fixture.call("POST", "/api/v3/users", R"({"Name":"uu","Roles":["rr"]})").status, 201);
+  const Answer answer = fixture.call("DELETE", "/api/v3/roles/rr");
   EXPECT_EQ(answer.status, 409);
   EXPECT_EQ(answer.json().at("Type"), "StillInUseError");
-  EXPECT_EQ(answer.message(), "In use by User u");
+  EXPECT_EQ(answer.message(), "In use by User uu");
 }
 
 TEST_F(ApiTest, SecretsAreKeptAsideAndNeverShown) {
-  const Answer created = fixture.call("POST", "/api/v3/users", R"({"Name":"u"})");
+  const Answer created = fixture.call("POST", "/api/v3/users", R"({"Name":"uu"})");
   ASSERT_EQ(created.status, 201) << created.body;
-  const auto secret = fixture.store->snapshot()->secret("users", "u");
+  const auto secret = fixture.store->snapshot()->secret("users", "uu");
   ASSERT_TRUE(secret.has_value());
   const std::string token_secret(boost::json::parse(*secret).at("Secret").as_string());
   EXPECT_EQ(token_secret.size(), 16U);
   EXPECT_EQ(created.body.find(token_secret), std::string::npos);
-  EXPECT_EQ(fixture.call("PUT", "/api/v3/users/u/password", R"({"Password":"x"})").status, 200);
-  const boost::json::value changed = boost::json::parse(*fixture.store->snapshot()->secret("users", "u"));
+  EXPECT_EQ(fixture.call("PUT", "/api/v3/users/uu/password", R"({"Password":"x"})").status, 200);
+  const boost::json::value changed = boost::json::parse(*fixture.store->snapshot()->secret("users", "uu"));
   EXPECT_EQ(changed.at("PasswordHash"), "hash-of-x");
   EXPECT_NE(std::string(changed.at("Secret").as_string()), token_secret);
-  EXPECT_EQ(fixture.authenticator.forgotten, std::vector<std::string>{"u"});
-  EXPECT_EQ(fixture.call("PUT", "/api/v3/users/u/password", R"({"Password":""})").status, 400);
-  fixture.call("DELETE", "/api/v3/users/u");
-  EXPECT_FALSE(fixture.store->snapshot()->secret("users", "u").has_value());
+  EXPECT_EQ(fixture.authenticator.forgotten, std::vector<std::string>{"uu"});
+  EXPECT_EQ(fixture.call("PUT", "/api/v3/users/uu/password", R"({"Password":""})").status, 400);
+  fixture.call("DELETE", "/api/v3/users/uu");
+  EXPECT_FALSE(fixture.store->snapshot()->secret("users", "uu").has_value());
 }
 
 TEST_F(ApiTest, Tokens) {
-  fixture.call("POST", "/api/v3/users", R"({"Name":"u"})");
-  const Answer token = fixture.call("GET", "/api/v3/users/u/token?ttl=1h&roles=a,b");
+  fixture.call("POST", "/api/v3/users", R"({"Name":"uu"})");
+  const Answer token = fixture.call("GET", "/api/v3/users/uu/token?ttl=1h&roles=a,b");
   ASSERT_EQ(token.status, 200) << token.body;
-  EXPECT_EQ(token.json().at("Token"), "token-of-u");
+  EXPECT_EQ(token.json().at("Token"), "token-of-uu");
   EXPECT_EQ(token.json().at("Info").at("id"), "M1");
   EXPECT_EQ(fixture.authenticator.last_token.ttl, std::chrono::hours(1));
   EXPECT_EQ(fixture.authenticator.last_token.roles.size(), 2U);
-  EXPECT_EQ(fixture.call("GET", "/api/v3/users/u/token?ttl=cow").status, 400);
+  EXPECT_EQ(fixture.call("GET", "/api/v3/users/uu/token?ttl=cow").status, 400);
   EXPECT_EQ(fixture.call("GET", "/api/v3/users/john/token").status, 404);
 }
 

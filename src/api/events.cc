@@ -64,6 +64,8 @@ std::string watch_key(std::string_view type, std::string_view key) {
 }
 
 std::string_view action_of(const store::Commit& commit, const store::AppliedChange& change) {
+  // A preference that was never set has its default: setting it makes nothing new.
+  if (change.id.type == "preferences") return "save";
   if (!change.body) return "delete";
   if (!change.old_body) return "create";
   return commit.update_action;

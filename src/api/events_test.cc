@@ -47,6 +47,15 @@ class Events : public ::testing::Test {
                env::system_clock()};
 };
 
+TEST_F(Events, PreferencesAreSaved) {
+  const std::shared_ptr<EventQueue> queue = bus.open(100);
+  queue->register_pattern("preferences.save.*", 10);
+  ASSERT_TRUE(store->commit_sync(change("preferences", "logLevel", R"({"Name":"logLevel"})")).ok());
+  const std::vector<EventPtr> seen = take(runtime, *queue);
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_EQ(seen.back()->key(), "logLevel");
+}
+
 TEST_F(Events, AcknowledgesInOrderAndTellsChangesOnce) {
   const std::shared_ptr<EventQueue> queue = bus.open(100);
   queue->register_pattern("machines.*.*", 10);

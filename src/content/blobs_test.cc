@@ -8,8 +8,8 @@
 #include <fstream>
 
 #include "content/content.h"
-#include "net/net_testing.h"
 #include "env/random.h"
+#include "net/net_testing.h"
 
 namespace mullion::content {
 namespace {
@@ -118,9 +118,7 @@ TEST_F(BlobsTest, ReplacementIsSeenAndNeverMixed) {
   ASSERT_TRUE(put("x", "something longer"));
   const auto second = *blobs_->stat("files", "x");
   EXPECT_NE(second.sha256, first.sha256);
-  EXPECT_EQ(
-      *net::testing::run(runtime_, [&] { return net::read_all(*reader, 100); }),
-      "hello")
+  EXPECT_EQ(*net::testing::run(runtime_, [&] { return net::read_all(*reader, 100); }), "hello")
       << "who reads the old file reads all of it";
   EXPECT_EQ(blobs_->open(first, 0, 4).error().code, ErrorCode::kConflict);
 }
@@ -200,6 +198,12 @@ TEST_F(BlobsTest, Explodes) {
   EXPECT_EQ(left_overs(), 0U);
 }
 
+TEST_F(BlobsTest, TheLastEntryOfANameWins) {
+  ASSERT_TRUE(put("all.tar", tar_of({{"a", "1"}, {"a.part", "part"}, {"a", "2"}}), true));
+  EXPECT_THAT(*blobs_->list("files", "", true), ElementsAre("a", "a.part", "all.tar"));
+  EXPECT_EQ(*read(*blobs_->stat("files", "a"), 0, 100), "2");
+}
+
 TEST_F(BlobsTest, HostileArchives) {
   const std::vector<std::vector<Entry>> archives = {
       {{"good", "1"}, {"../evil", "x"}},
@@ -209,6 +213,8 @@ TEST_F(BlobsTest, HostileArchives) {
       {{"good", "1"}, {"hard", "", 0, "good"}},
       {{"good", "1"}, {"pipe", "", AE_IFIFO}},
       {{"good", "1"}, {"good", "2"}, {"good/under", "x"}},
+      {{"good", "1"}, {"good", "", AE_IFDIR}},
+      {{"good/under", "1"}, {"good", "x"}},
   };
   for (const auto& entries : archives) {
     const auto refused = put("evil.tar", tar_of(entries), true);

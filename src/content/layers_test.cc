@@ -100,8 +100,8 @@ TEST_F(LayersTest, FirstStartHappensOnce) {
 }
 
 TEST_F(LayersTest, OrderAndMetaOfSummaries) {
-  ASSERT_TRUE(post(pack("zeta", profiles("z"))));
-  ASSERT_TRUE(post(pack("alpha", profiles("a"),
+  ASSERT_TRUE(post(pack("zeta", profiles("zz"))));
+  ASSERT_TRUE(post(pack("alpha", profiles("aa"),
                         R"("Version":"v1.2.3","Order":7,"Description":"  trimmed ","Writable":true)")));
   EXPECT_THAT(names(),
               ElementsAre("BackingStore", "LocalStore", "alpha", "zeta", "DefaultStore", "BasicStore"));
@@ -295,12 +295,24 @@ TEST_F(LayersTest, UnknownSectionsAndPreferences) {
 }
 
 TEST_F(LayersTest, ProblemsAreWarnings) {
-  const auto loaded = post(pack("one", R"({"stages":{"s":{"Name":"s","BootEnv":"absent"}}})"));
+  const auto loaded = post(pack("one", R"({"stages":{"ss":{"Name":"ss","BootEnv":"absent"}}})"));
   ASSERT_TRUE(loaded) << message(loaded);
-  EXPECT_THAT(*loaded, HasSubstr("stages:s: "));
-  EXPECT_FALSE(object("stages", "s").at("Available").as_bool());
+  EXPECT_THAT(*loaded, HasSubstr("stages:ss: "));
+  EXPECT_FALSE(object("stages", "ss").at("Available").as_bool());
   ASSERT_TRUE(post(pack("two", R"({"bootenvs":{"absent":{"Name":"absent"}}})")));
-  EXPECT_TRUE(object("stages", "s").at("Available").as_bool()) << "judged again when the stack changes";
+  EXPECT_TRUE(object("stages", "ss").at("Available").as_bool()) << "judged again when the stack changes";
+}
+
+TEST_F(LayersTest, ScalarsInTextMapsBecomeTexts) {
+  const auto loaded = post(pack("one", R"({"params":{"pp":{"Name":"pp",
+      "Meta":{"clipboard":true,"order":7,"share":1.5,"none":null,"icon":"file"}}},
+      "tasks":{"tt":{"Name":"tt","Templates":[{"Name":"x","Contents":"y","Meta":{"OS":"linux","n":1}}]}}})"));
+  ASSERT_TRUE(loaded) << message(loaded);
+  EXPECT_EQ(json::serialize(object("params", "pp").at("Meta")),
+            R"({"clipboard":"true","icon":"file","none":"","order":"7","share":"1.5"})");
+  EXPECT_EQ(object("tasks", "tt").at("Templates").at(0).at("Meta").at("n"), "1");
+  const auto refused = post(pack("two", R"({"params":{"qq":{"Name":"qq","Meta":{"list":[1]}}}})"));
+  EXPECT_THAT(message(refused), HasSubstr("Field Meta.list: expected string, got array"));
 }
 
 TEST_F(LayersTest, SecretsOfUsersStayApart) {
@@ -353,7 +365,7 @@ class PackFiles : public LayersTest {
     const auto document = *model::parse_json(*text);
     const auto summary = *model::parse_json(*loaded);
     for (const auto& [section, items] : document.at("sections").as_object()) {
-      EXPECT_EQ(summary.at("Counts").at(section).as_uint64(), items.as_object().size()) << section;
+      EXPECT_EQ(summary.at("Counts").at(section).to_number<uint64_t>(), items.as_object().size()) << section;
       for (const auto& [key, item] : items.as_object()) {
         EXPECT_TRUE(store_->snapshot()->get_local(section, key)) << section << ":" << key;
       }
@@ -377,7 +389,7 @@ TEST_F(PackFiles, RealPacks) {
     load_file(real_packs() / (std::string(name) + ".json"));
   }
   EXPECT_EQ(layers_->components().size(), 4U);
-  for (const std::string& warning : warnings_) std::cout << "warning: " << warning << "\n";
+  EXPECT_THAT(warnings_, ElementsAre());
   const auto before = store_->newest();
   layers_ = make_layers(*store_, kFeatures);
   ASSERT_TRUE(layers_->start());

@@ -8,10 +8,10 @@
 
 #include "base/log.h"
 #include "content/content.h"
-#include "store/commit_async.h"
 #include "content/internal/preference_table.h"
 #include "content/internal/random_text.h"
 #include "model/object.h"
+#include "store/commit_async.h"
 
 namespace mullion::content {
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
 #include <cmath>
@@ -5,6 +6,20 @@
 #include "model/object.h"
 
 namespace mullion::model {
+
+namespace {
+
+/// Numbers that are too large for a double arrive as infinity, which no JSON text can say again.
+bool is_finite(const json::value& value) {
+  if (const double* number = value.if_double()) return std::isfinite(*number);
+  if (const json::array* array = value.if_array()) return std::ranges::all_of(*array, is_finite);
+  if (const json::object* object = value.if_object()) {
+    return std::ranges::all_of(*object, [](const auto& member) { return is_finite(member.value()); });
+  }
+  return true;
+}
+
+}  // namespace
 
 Result<json::value> parse_json(std::string_view text, size_t max_depth) {
   json::parse_options options;
@@ -18,7 +33,9 @@ Result<json::value> parse_json(std::string_view text, size_t max_depth) {
   if (failure) {
     return Error(ErrorCode::kBadRequest, fmt::format("invalid JSON at byte {}: {}", used, failure.message()));
   }
-  return parser.release();
+  json::value value = parser.release();
+  if (!is_finite(value)) return Error(ErrorCode::kBadRequest, "invalid JSON: number out of range");
+  return value;
 }
 
 namespace {

@@ -269,7 +269,8 @@ std::string canonical_body(const ObjectType& type, const json::object& object) {
   std::string out = "{";
   for (const Field& field : type.fields) {
     const json::value* value = object.if_contains(field.name);
-    if (field.omit_empty && (value == nullptr || is_empty(*value))) continue;
+    const bool empty = field.secret || value == nullptr || is_empty(*value);
+    if (field.omit_empty && empty) continue;
     if (out.size() > 1) out.push_back(',');
     out.append("\"").append(field.name).append("\":");
     if (field.secret) {

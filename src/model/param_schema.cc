@@ -1,5 +1,6 @@
 // The only file that includes valijson: JSON Schemas of Params.
 #include <boost/json.hpp>
+#include <cmath>
 #include <stdexcept>
 #include <valijson/adapters/boost_json_adapter.hpp>
 #include <valijson/schema.hpp>
@@ -21,6 +22,26 @@ bool says_nothing(const json::value& schema) { return !schema.is_object() || sch
 void populate(const json::value& schema, valijson::Schema& compiled) {
   valijson::SchemaParser parser;
   parser.populateSchema(BoostJsonAdapter(schema), compiled);
+}
+
+/// `value` with 5.0 said as 5: a number without fraction is an integer, however it is written.
+json::value with_whole_numbers(const json::value& value) {
+  constexpr double kExact = 9.0e15;
+  if (const json::array* array = value.if_array()) {
+    json::array out;
+    out.reserve(array->size());
+    for (const json::value& item : *array) out.push_back(with_whole_numbers(item));
+    return out;
+  }
+  if (const json::object* object = value.if_object()) {
+    json::object out;
+    out.reserve(object->size());
+    for (const auto& member : *object) out.emplace(member.key(), with_whole_numbers(member.value()));
+    return out;
+  }
+  const double* number = value.if_double();
+  if (number == nullptr || std::trunc(*number) != *number || std::abs(*number) > kExact) return value;
+  return static_cast<int64_t>(*number);
 }
 
 std::string text_of_finding(valijson::ValidationResults& results) {
@@ -63,7 +84,8 @@ Result<void> check_schema(const json::value& schema, const json::value& value) {
     populate(internal::without_patterns(schema), compiled);
     valijson::Validator validator;
     valijson::ValidationResults results;
-    if (validator.validate(compiled, BoostJsonAdapter(value), &results)) return {};
+    const json::value target = with_whole_numbers(value);
+    if (validator.validate(compiled, BoostJsonAdapter(target), &results)) return {};
     return Error(ErrorCode::kInvalid, text_of_finding(results));
   } catch (const std::exception& failure) {
     return Error(ErrorCode::kInvalid, fmt::format("schema cannot be applied: {}", failure.what()));

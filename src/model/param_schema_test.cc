@@ -27,6 +27,8 @@ TEST(CheckSchema, Accepts) {
   EXPECT_EQ(finding("{}", "[1]"), "");
   EXPECT_EQ(finding(R"({"type":"number"})", "5"), "");
   EXPECT_EQ(finding(R"({"type":"integer"})", "5.0"), "");
+  EXPECT_EQ(finding(R"({"items":{"properties":{"n":{"type":"integer"}}}})", R"([{"n":-2.0}])"), "");
+  EXPECT_EQ(finding(R"({"enum":[5]})", "5.0"), "");
   EXPECT_EQ(finding(R"({"type":"string","enum":["a","b"]})", "\"a\""), "");
   EXPECT_EQ(finding(R"({"type":["string","null"]})", "null"), "");
   EXPECT_EQ(finding(R"({"type":"object","properties":{"pattern":{"type":"string"}}})", R"({"pattern":"x"})"),
@@ -36,6 +38,7 @@ TEST(CheckSchema, Accepts) {
 TEST(CheckSchema, RefusesByEveryRule) {
   EXPECT_NE(finding(R"({"enum":["a","b"]})", "\"c\""), "");
   EXPECT_NE(finding(R"({"type":"integer","minimum":3})", "2"), "");
+  EXPECT_NE(finding(R"({"type":"integer"})", "5.5"), "");
   EXPECT_NE(finding(R"({"type":"string","pattern":"^a+$"})", "\"b\""), "");
   EXPECT_NE(finding(R"({"additionalProperties":false,"properties":{"a":{}}})", R"({"b":1})"), "");
   EXPECT_NE(finding(R"({"$ref":"#/definitions/x","definitions":{"x":{"type":"string"}}})", "1"), "");

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <random>
+#include <stdexcept>
 
 #include "model/model_testing.h"
 
@@ -179,6 +180,38 @@ class Oracle {
   std::mt19937 random_{42};
 };
 
+/// Below a plain value the oracle does nothing or stops the program, where RFC 6902 wants a refusal.
+bool below_plain(const nlohmann::json& document, const std::string& path) {
+  const nlohmann::json::json_pointer parent = nlohmann::json::json_pointer(path).parent_pointer();
+  return document.contains(parent) && document.at(parent).is_primitive();
+}
+
+nlohmann::json move_by_two_steps(const nlohmann::json& document, const std::string& from,
+                                 const std::string& path) {
+  const nlohmann::json value = document.at(nlohmann::json::json_pointer(from));
+  if (path.starts_with(from + "/") || below_plain(document, from)) throw std::invalid_argument(path);
+  const nlohmann::json removed = document.patch(nlohmann::json::array({{{"op", "remove"}, {"path", from}}}));
+  if (below_plain(removed, path)) throw std::invalid_argument(path);
+  return removed.patch(nlohmann::json::array({{{"op", "add"}, {"path", path}, {"value", value}}}));
+}
+
+std::optional<nlohmann::json> expected_of(nlohmann::json document, const nlohmann::json& patch) {
+  try {
+    for (const nlohmann::json& operation : patch) {
+      if (operation.at("op") == "move") {
+        document = move_by_two_steps(document, operation.at("from"), operation.at("path"));
+      } else if (below_plain(document, operation.at("path"))) {
+        return std::nullopt;
+      } else {
+        document = document.patch(nlohmann::json::array({operation}));
+      }
+    }
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+  return document;
+}
+
 TEST(Patch, AgreesWithTheOracle) {
   Oracle oracle;
   int applied = 0;
@@ -186,11 +219,7 @@ TEST(Patch, AgreesWithTheOracle) {
     nlohmann::json document = oracle.document(3);
     if (!document.is_object()) document = {{"p", document}};
     const nlohmann::json patch = oracle.patch(document);
-    std::optional<nlohmann::json> expected;
-    try {
-      expected = document.patch(patch);
-    } catch (const nlohmann::json::exception&) {
-    }
+    const std::optional<nlohmann::json> expected = expected_of(document, patch);
     const Result<json::value> got = apply_patch(json::parse(document.dump()), json::parse(patch.dump()));
     ASSERT_EQ(got.ok(), expected.has_value()) << document.dump() << " " << patch.dump();
     if (!expected) continue;

@@ -62,7 +62,7 @@ INSTANTIATE_TEST_SUITE_P(
     Machines, Invalid,
     testing::Values(
         machine(
-            R"("Name":"m1","Stage":"none","BootEnv":"local","Profiles":["jill"],"Tasks":["t1","stage:x"])",
+            R"("Name":"m1","Stage":"none","BootEnv":"local","Profiles":["jill"],"Tasks":["t1","stage:xx"])",
             {}),
         machine(R"("Name":"x")", {"KEY: Invalid Name `x`"}),
         machine(R"("Name":"a!b")", {"KEY: Invalid Name `a!b`"}), machine(R"("Name":"a b")", {}),

@@ -21,6 +21,8 @@ constexpr size_t kMergeBytes = 1 << 20;
 /// With more differing ranges than this, and more than half of all, a full copy is cheaper.
 constexpr size_t kFewRanges = 8;
 
+constexpr size_t kMaxOwnerName = 255;
+
 using OwnerType = std::pair<std::string, std::string>;
 
 /// The owner is known when the commit's record comes.
@@ -37,7 +39,9 @@ Error protocol_error(std::string what) {
 
 /// What a source may say of owners: itself without a way, all others through itself.
 bool is_sound(const Announcement& announced, const std::string& source) {
-  if (announced.owner.empty()) return false;
+  const auto is_control = [](unsigned char c) { return c < 0x20; };
+  if (announced.owner.empty() || announced.owner.size() > kMaxOwnerName) return false;
+  if (std::ranges::any_of(announced.owner, is_control)) return false;
   return announced.owner == source ? announced.via.empty()
                                    : !announced.via.empty() && announced.via.back() == source;
 }
@@ -74,6 +78,9 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
         state.socket->abort();
       }
     } guard{*this};
+    pipe.on_failure([weak = weak_from_this()] {
+      if (const std::shared_ptr<State> self = weak.lock()) self->socket->abort();
+    });
     Hello hello{
         kProtocol, options.own_id, options.version, options.store.newest().epoch, options.store.newest().seq,
         {}};
@@ -110,6 +117,8 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   }
 
   env::Task<Result<void>> handle(const Record& record) {
+    if (!greeted && !std::holds_alternative<Hello>(record))
+      co_return protocol_error("it begins without hello");
     if (const auto* change = std::get_if<Change>(&record)) {
       pending.push_back(to_change(*change));
       co_return Result<void>{};
@@ -138,6 +147,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
       return Error(ErrorCode::kConflict,
                    fmt::format("the endpoint calls itself {}, not {}", hello.id, options.endpoint));
     }
+    greeted = true;
     newest = hello.newest;
     std::lock_guard lock(mutex);
     if (position.cursor.epoch == hello.epoch) return {};
@@ -233,7 +243,22 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
 
   // ---- copies
 
+  /// What a source sends of an owner: asked for, no longer wanted but still on its way, or none of its
+  /// business.
+  enum class Claim { kWanted, kLate, kForeign };
+  Claim claim(const std::string& owner) const {
+    std::lock_guard lock(mutex);
+    if (!ever_wanted.contains(owner)) return Claim::kForeign;
+    return std::ranges::find(*wanted, owner) == wanted->end() ? Claim::kLate : Claim::kWanted;
+  }
+  Error foreign(const std::string& owner) const {
+    return protocol_error(fmt::format("it speaks for {:.64}, which nobody asked it for", owner));
+  }
+
   env::Task<Result<void>> take_resume(const Resume& resume) {
+    const Claim asked = claim(resume.owner);
+    if (asked == Claim::kForeign) co_return foreign(resume.owner);
+    if (asked == Claim::kLate) co_return Result<void>{};
     if (Result<void> done = co_await pipe.drain(); !done) co_return done;
     {
       std::lock_guard lock(mutex);
@@ -246,6 +271,10 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   }
 
   env::Task<Result<void>> begin_snapshot(const SnapshotBegin& begin) {
+    const Claim asked = claim(begin.owner);
+    if (asked == Claim::kForeign) co_return foreign(begin.owner);
+    skipping = asked == Claim::kLate;
+    if (skipping) co_return Result<void>{};
     if (Result<void> done = co_await pipe.drain(); !done) co_return done;
     {
       std::lock_guard lock(mutex);
@@ -261,6 +290,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   }
 
   env::Task<Result<void>> take_object(const Object& object) {
+    if (skipping) co_return Result<void>{};
     if (!copy) co_return protocol_error("an object outside of a copy");
     Result<std::optional<store::Batch>> ready = copy->add(object.type, object.key, object.body);
     if (!ready) co_return ready.error();
@@ -271,6 +301,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   }
 
   env::Task<Result<void>> end_snapshot(const SnapshotEnd& end) {
+    if (std::exchange(skipping, false)) co_return Result<void>{};
     if (!copy || copy->owner() != end.owner) co_return protocol_error("the end of a copy that did not begin");
     Result<store::Batch> last = copy->finish();
     if (!last) co_return last.error();
@@ -302,7 +333,8 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
       kLog.warn("digest mismatch endpoint={} owner={} type={}; comparing", options.endpoint, item.first,
                 item.second);
       repairing.emplace(item, 0);
-      if (Result<void> sent = co_await send(Compare{item.first, item.second}); !sent) co_return sent;
+      Record question = Compare{item.first, item.second};
+      if (Result<void> sent = co_await send(std::move(question)); !sent) co_return sent;
     }
     co_return Result<void>{};
   }
@@ -326,19 +358,25 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     repair->second = differing.size();
     if (differing.empty()) repairing.erase(repair);
     for (const KeyRange* range : differing) {
-      Result<void> sent = co_await send(Fetch{ranges.owner, ranges.type, range->from, range->to});
+      Record request = Fetch{ranges.owner, ranges.type, range->from, range->to};
+      Result<void> sent = co_await send(std::move(request));
       if (!sent) co_return sent;
     }
     co_return Result<void>{};
   }
 
   env::Task<Result<void>> begin_range(const RangeBegin& begin) {
+    if (claim(begin.owner) == Claim::kForeign) co_return foreign(begin.owner);
+    const auto repair = repairing.find({begin.owner, begin.type});
+    skipping = repair == repairing.end() || repair->second == 0;
+    if (skipping) co_return Result<void>{};
     if (Result<void> done = co_await pipe.drain(); !done) co_return done;
     copy.emplace(options.store, begin.owner, KeySpan{begin.type, begin.from, begin.to});
     co_return Result<void>{};
   }
 
   env::Task<Result<void>> end_range(const RangeEnd& end) {
+    if (std::exchange(skipping, false)) co_return Result<void>{};
     if (!copy || copy->owner() != end.owner)
       co_return protocol_error("the end of a range that did not begin");
     Result<store::Batch> batch = copy->finish();
@@ -392,8 +430,8 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
       const uint64_t seen = wake.version();
       Result<void> sent = co_await send_subscription();
       if (sent && count % kPulsesPerPing == 0) {
-        sent = co_await send(
-            Ping{options.store.newest().seq, env::system_clock().wall().time_since_epoch().count()});
+        Record ping = Ping{options.store.newest().seq, env::system_clock().wall().time_since_epoch().count()};
+        sent = co_await send(std::move(ping));
       }
       if (sent) sent = co_await send_ack();
       if (!sent) co_return;
@@ -414,7 +452,8 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     }
     if (seq == acknowledged) co_return Result<void>{};
     acknowledged = seq;
-    co_return co_await send(Ack{seq});
+    Record ack = Ack{seq};
+    co_return co_await send(std::move(ack));
   }
 
   env::Task<Result<void>> send_subscription() {
@@ -446,7 +485,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   }
 
   void report_currency() {
-    bool current = began;
+    bool current = began && !pipe.failed();
     {
       std::lock_guard lock(mutex);
       options.counters.lag = newest > position.cursor.seq ? newest - position.cursor.seq : 0;
@@ -475,11 +514,13 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
 
   // The reader's.
   uint64_t newest = 0;  // of the source, as last heard
+  bool greeted = false;
   bool began = false;
   std::vector<store::Change> pending;  // of the commit that is arriving
   std::optional<store::Batch> building;
   size_t building_bytes = 0;
   std::optional<Copy> copy;
+  bool skipping = false;  // what arrives now is no longer wanted
   store::Cursor snapshot_origin;
   std::map<OwnerType, size_t> repairing;  // ranges still to come
   std::set<OwnerType> differences;        // noticed, not yet asked about
@@ -489,6 +530,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   bool owners_to_save = false;
   std::optional<std::vector<std::string>> wanted;  // absent: not said yet
   bool wanted_changed = false;
+  std::set<std::string, std::less<>> ever_wanted;
   std::set<std::string, std::less<>> copies_wanted;
 };
 
@@ -512,6 +554,7 @@ void Sink::subscribe(std::vector<std::string> owners) {
     if (state_->wanted == owners) return;
     std::erase_if(state_->position.follows,
                   [&](const std::string& owner) { return std::ranges::find(owners, owner) == owners.end(); });
+    state_->ever_wanted.insert(owners.begin(), owners.end());
     state_->wanted = std::move(owners);
     state_->wanted_changed = true;
     state_->owners_to_save = true;

@@ -192,16 +192,24 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   }
 
   env::Task<Result<void>> subscribe(const Subscribe& wanted) {
-    if (!subscribed_) begin_at(wanted);
+    const std::set<std::string, std::less<>> offered = offered_owners();
+    if (!subscribed_) begin_at(wanted, offered);
     std::set<std::string, std::less<>> names;
     for (const Subscription& owner : wanted.owners) names.insert(owner.owner);
     std::erase_if(following_, [&](const std::string& owner) { return !names.contains(owner); });
     waiting_.clear();
     for (const Subscription& owner : wanted.owners) {
+      if (!offered.contains(owner.owner)) continue;  // gone meanwhile: the next announcement says so
       if (following_.contains(owner.owner)) continue;
       if (Result<void> done = co_await send_copy(owner); !done) co_return done;
     }
     co_return Result<void>{};
+  }
+
+  std::set<std::string, std::less<>> offered_owners() const {
+    std::set<std::string, std::less<>> out{options_.id};
+    for (const Announcement& announced : options_.owners()) out.insert(announced.owner);
+    return out;
   }
 
   env::Task<Result<void>> serve_waiting() {
@@ -212,11 +220,11 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   }
 
   /// The first subscription decides where the stream begins.
-  void begin_at(const Subscribe& wanted) {
+  void begin_at(const Subscribe& wanted, const std::set<std::string, std::less<>>& offered) {
     subscribed_ = true;
     const bool honoured = log_reaches(resume_);
     for (const Subscription& owner : wanted.owners) {
-      if (honoured && owner.follows) following_.insert(owner.owner);
+      if (honoured && owner.follows && offered.contains(owner.owner)) following_.insert(owner.owner);
     }
     position_ = following_.empty() ? options_.store.newest().seq : resume_.seq;
     frame_.add(At{position_, following_.empty()});
@@ -339,7 +347,8 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     frame_.add(At{position_, true});
     const std::set<std::string, std::less<>> owners = std::exchange(following_, {});
     for (const std::string& owner : owners) {
-      if (Result<void> done = co_await send_copy({owner, false, std::nullopt}); !done) co_return done;
+      const Subscription again{owner, false, std::nullopt};
+      if (Result<void> done = co_await send_copy(again); !done) co_return done;
     }
     fell_behind_ = false;
     co_return Result<void>{};

@@ -213,7 +213,9 @@ class Reader {
   }
   std::vector<std::string> texts(std::string_view name) {
     std::vector<std::string> out;
-    for (const dom::element item : array(name)) {
+    dom::array items;
+    if (!read_array(name, items)) return out;
+    for (const dom::element item : items) {
       std::string_view value;
       if (item.get_string().get(value) != simdjson::SUCCESS) return spoil(name), out;
       out.emplace_back(value);
@@ -223,7 +225,9 @@ class Reader {
   /// Calls `read` with a Reader of each element of a list of objects.
   template <typename Read>
   void each(std::string_view name, Read read) {
-    for (const dom::element item : array(name)) {
+    dom::array items;
+    if (!read_array(name, items)) return;
+    for (const dom::element item : items) {
       dom::object object;
       if (item.get_object().get(object) != simdjson::SUCCESS) return spoil(name);
       Reader reader(object, line_);
@@ -258,10 +262,10 @@ class Reader {
   const std::string& spoilt() const { return spoilt_; }
 
  private:
-  dom::array array(std::string_view name) {
-    dom::array items;
-    if (object_.at_key(name).get_array().get(items) != simdjson::SUCCESS) spoil(name);
-    return items;
+  bool read_array(std::string_view name, dom::array& items) {
+    if (object_.at_key(name).get_array().get(items) == simdjson::SUCCESS) return true;
+    spoil(name);
+    return false;
   }
 
   dom::object object_;

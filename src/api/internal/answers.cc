@@ -59,7 +59,9 @@ net::Response json_response(int status, std::string body) {
 }
 
 net::Response json_response(int status, const json::value& body) {
-  return json_response(status, json::serialize(body));
+  std::string text;
+  model::append_json(text, body);
+  return json_response(status, std::move(text));
 }
 
 std::string error_json(const Error& error, std::string_view method) {

@@ -63,8 +63,11 @@ bool Call::flag(std::string_view name) const {
 }
 
 Error object_error(const Call& call, ErrorCode code, std::vector<std::string> messages) {
-  return Error(code, "", call.type == nullptr ? "" : std::string(call.type->prefix), call.requested_id(),
-               std::move(messages));
+  if (call.type == nullptr) return Error(code, "", "", call.requested_id(), std::move(messages));
+  // Addresses are told in hex, everything else as the client wrote it.
+  const bool address = call.type->key_kind == "hex-address";
+  std::string key = address ? model::canonical_key(*call.type, call.requested_id()) : call.requested_id();
+  return Error(code, "", std::string(call.type->prefix), std::move(key), std::move(messages));
 }
 
 }  // namespace mullion::api

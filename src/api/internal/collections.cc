@@ -144,6 +144,10 @@ env::Task<Result<net::Response>> post_event(Call& call) {
   if (text("Type").empty() || text("Action").empty()) {
     co_return Error(ErrorCode::kBadRequest, "", "events", "", {"Type and Action must not be empty"});
   }
+  if (text("Type") == "websocket") {
+    // Clients count these: each answers one command of theirs.
+    co_return Error(ErrorCode::kBadRequest, "", "events", "", {"Type websocket belongs to the server"});
+  }
   env::WallTime time;
   if (!env::parse_rfc3339(text("Time"), time) || time.time_since_epoch().count() <= 0) {
     event["Time"] = env::format_rfc3339(call.services.clock.wall());

@@ -78,12 +78,19 @@ env::Task<Result<net::Response>> list_interfaces(Call& call) {
     if (!auth::covers(call.principal.claims, {"interfaces", "get", interface.name})) continue;
     out.push_back(shown(interface));
   }
-  co_return json_response(200, json::value(std::move(out)));
+  const std::string count = std::to_string(out.size());
+  net::Response response = json_response(200, json::value(std::move(out)));
+  response.headers.set("X-DRP-LIST-TOTAL-COUNT", count);
+  response.headers.set("X-DRP-LIST-FILTER-COUNT", count);
+  co_return response;
 }
 
 env::Task<Result<net::Response>> show_interface(Call& call) {
   for (const NetworkInterface& interface : network_interfaces()) {
-    if (interface.name == call.requested_id()) co_return json_response(200, json::value(shown(interface)));
+    if (interface.name != call.requested_id()) continue;
+    net::Response response = json_response(200, json::value(shown(interface)));
+    response.headers.set("ETag", etag_of(std::get<std::string>(response.body)));
+    co_return response;
   }
   co_return Error(ErrorCode::kNotFound, "", "interfaces", call.requested_id(), {"No interface"});
 }

@@ -212,7 +212,7 @@ Result<void> append_shown(std::string& out, Services& services, const model::Obj
   }
   if (type.traits.has_partial && (view.slim_meta || view.slim_params)) (*object)["Partial"] = true;
   if (with_endpoint) (*object)["Endpoint"] = services.endpoint_name(target.owner);
-  out += json::serialize(*object);
+  model::append_json(out, *object);
   return {};
 }
 
@@ -273,7 +273,9 @@ env::Task<Result<net::Response>> show_object(Call& call) {
   }
   std::string text;
   if (call.flag("aggregate") && call.type->traits.has_params) {
-    call.target.body = with_aggregated_params(*call.type, *call.services.store.snapshot(), call.target);
+    const bool decode = call.flag("decode") && !store::is_remote(call.target.owner);
+    call.target.body = with_aggregated_params(*call.type, *call.services.store.snapshot(), call.target,
+                                              {false, decode ? &call.services : nullptr});
   }
   Result<void> shown = append_shown(text, call.services, *call.type, call.target, view_of(call));
   if (!shown) co_return shown.error();

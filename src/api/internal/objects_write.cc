@@ -74,7 +74,9 @@ Error validation_error(const Call& call, const std::string& key, std::vector<std
 
 Error with_object(const Call& call, Error error) {
   if (error.model.empty()) error.model = call.type->prefix;
-  if (error.key.empty() && call.arguments.has("prefix")) error.key = call.requested_id();
+  if (!error.key.empty() || !call.arguments.has("prefix")) return error;
+  // A patch that does not fit is about the object, whatever the client called it.
+  error.key = error.code == ErrorCode::kConflict ? call.target.key : call.requested_id();
   return error;
 }
 

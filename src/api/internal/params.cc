@@ -37,7 +37,9 @@ const json::object* object_member(const json::object* object, std::string_view n
 }
 
 std::string bad_value(std::string_view name, const json::value& value, std::string_view reason) {
-  return fmt::format("Key '{}': invalid val '{}': : {}", name, json::serialize(value), reason);
+  std::string text;
+  model::append_json(text, value);
+  return fmt::format("Key '{}': invalid val '{}': : {}", name, text, reason);
 }
 
 void check_value(std::string_view name, const ParamRule& rule, const json::value& value,
@@ -80,15 +82,33 @@ std::string string_of(const json::object& object, std::string_view name) {
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
+/// Adds to `nearer` what only `farther` has: members of maps, items of lists.
+void compose(json::value& nearer, const json::value& farther) {
+  if (nearer.is_array() && farther.is_array()) {
+    for (const json::value& item : farther.get_array()) nearer.get_array().push_back(item);
+  } else if (nearer.is_object() && farther.is_object()) {
+    for (const auto& [name, value] : farther.get_object()) {
+      const auto [member, fresh] = nearer.get_object().emplace(name, value);
+      if (!fresh) compose(member->value(), value);
+    }
+  }
+}
+
 /// Collects parameters level by level; what is already there wins.
 class Aggregator {
  public:
-  Aggregator(const store::Snapshot& snapshot, std::string_view owner) : snapshot_(snapshot), owner_(owner) {}
+  Aggregator(const store::Snapshot& snapshot, std::string_view owner, Aggregation how = {})
+      : snapshot_(snapshot), owner_(owner), how_(how) {}
 
-  void add_params(const json::object& object) {
+  void add_params(const json::object& object, std::string_view prefix, const std::string& key) {
     const json::object* params = object_member(&object, "Params");
     if (params == nullptr) return;
-    for (const auto& [name, value] : *params) result.emplace(name, value);
+    json::object level = *params;
+    if (how_.decoder != nullptr) decode_params(*how_.decoder, prefix, key, level);
+    for (const auto& [name, value] : level) {
+      const auto [member, fresh] = result.emplace(name, value);
+      if (!fresh && how_.compose) compose(member->value(), value);
+    }
   }
   void add_profiles(const json::object& object, int depth = 0) {
     if (depth > kDeepestProfiles) return;
@@ -98,14 +118,14 @@ class Aggregator {
     if (!seen_.insert(name).second) return;
     const std::optional<json::object> profile = find("profiles", name);
     if (!profile) return;
-    add_params(*profile);
+    add_params(*profile, "profiles", name);
     add_profiles(*profile, depth + 1);
   }
   void add_stage(const std::string& name) {
     if (name.empty()) return;
     const std::optional<json::object> stage = find("stages", name);
     if (!stage) return;
-    add_params(*stage);
+    add_params(*stage, "stages", name);
     add_profiles(*stage);
   }
 
@@ -130,6 +150,7 @@ class Aggregator {
 
   const store::Snapshot& snapshot_;
   std::string owner_;
+  Aggregation how_;
   std::set<std::string> seen_;
 };
 
@@ -172,13 +193,14 @@ Edit edit_params(std::function<Result<json::value>(const json::object& params)> 
 Result<json::object> wanted_params(Call& call) {
   Result<json::object> object = parse_stored(call.target.body);
   if (!object) return object;
-  json::object params;
-  if (call.flag("aggregate")) {
-    params = aggregated_params(*call.type, *call.snapshot, *object, call.target.owner);
-  } else if (const json::object* own = object_member(&*object, "Params")) {
-    params = *own;
+  const bool decode = call.flag("decode");
+  if (call.flag("aggregate") || call.flag("compose")) {
+    return aggregated_params(*call.type, *call.snapshot, *object, call.target,
+                             {call.flag("compose"), decode ? &call.services : nullptr});
   }
-  if (call.flag("decode")) decode_params(call.services, call.type->prefix, call.target.key, params);
+  const json::object* own = object_member(&*object, "Params");
+  json::object params = own == nullptr ? json::object() : *own;
+  if (decode) decode_params(call.services, call.type->prefix, call.target.key, params);
   return params;
 }
 
@@ -248,9 +270,9 @@ void decode_params(Services& services, std::string_view prefix, const std::strin
 }
 
 json::object aggregated_params(const model::ObjectType& type, const store::Snapshot& snapshot,
-                               const json::object& object, std::string_view owner) {
-  Aggregator aggregator(snapshot, owner);
-  aggregator.add_params(object);
+                               const json::object& object, const Target& target, Aggregation how) {
+  Aggregator aggregator(snapshot, target.owner, how);
+  aggregator.add_params(object, type.prefix, target.key);
   aggregator.add_profiles(object);
   if (type.find_field("Stage") != nullptr && type.traits.has_params)
     aggregator.add_stage(string_of(object, "Stage"));
@@ -259,10 +281,10 @@ json::object aggregated_params(const model::ObjectType& type, const store::Snaps
 }
 
 std::string with_aggregated_params(const model::ObjectType& type, const store::Snapshot& snapshot,
-                                   const Target& target) {
+                                   const Target& target, Aggregation how) {
   Result<json::object> object = parse_stored(target.body);
   if (!object) return target.body;
-  (*object)["Params"] = aggregated_params(type, snapshot, *object, target.owner);
+  (*object)["Params"] = aggregated_params(type, snapshot, *object, target, how);
   return json::serialize(*object);
 }
 
@@ -303,7 +325,7 @@ env::Task<Result<net::Response>> show_param(Call& call) {
   json::value shown;
   if (const json::value* value = params->if_contains(name))
     shown = *value;
-  else if (call.flag("aggregate"))
+  else if (call.flag("aggregate") || call.flag("compose"))
     shown = default_of(*call.snapshot, name);
   net::Response response = json_response(200, shown);
   Result<void> fresh = add_age(call, response);

@@ -22,13 +22,21 @@ void keep_params(boost::json::object& params, const std::vector<std::string>& na
 void decode_params(Services& services, std::string_view prefix, const std::string& key,
                    boost::json::object& params);
 
-/// Params of the object and of everything it takes parameters from, nearest first wins. Objects of a remote
-/// owner take that owner's profiles, then local ones.
+/// How parameters of several levels become one map.
+struct Aggregation {
+  /// Maps are merged and lists joined over all levels; otherwise the nearest value stands alone.
+  bool compose = false;
+  /// Opens sealed values, each with the key of the object that holds it; they stay sealed when absent.
+  Services* decoder = nullptr;
+};
+/// Params of `object`, which is `target`, and of everything it takes parameters from, nearest first wins.
+/// Objects of a remote owner take that owner's profiles, then local ones.
 boost::json::object aggregated_params(const model::ObjectType& type, const store::Snapshot& snapshot,
-                                      const boost::json::object& object, std::string_view owner);
+                                      const boost::json::object& object, const Target& target,
+                                      Aggregation how);
 /// The stored body with aggregated Params.
 std::string with_aggregated_params(const model::ObjectType& type, const store::Snapshot& snapshot,
-                                   const Target& target);
+                                   const Target& target, Aggregation how);
 /// For filters: the aggregated value, or the default of the Param.
 store::ParamResolver aggregate_resolver(std::shared_ptr<const store::Snapshot> snapshot);
 

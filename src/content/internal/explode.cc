@@ -62,20 +62,35 @@ class Exploder {
       return suspicious(*path, "is a link");
     }
     const auto kind = archive_entry_filetype(entry);
+    if (collides(*path, kind == AE_IFDIR)) return suspicious(*path, "is both a file and a directory");
     if (kind == AE_IFDIR) return env::make_directories(target_ / *path);
     if (kind != AE_IFREG) return suspicious(*path, "is neither a file nor a directory");
     return file(*path);
   }
 
+  /// Whether an earlier entry stands in the way: a file where a directory is needed, or the reverse.
+  bool collides(const env::Path& path, bool is_directory) const {
+    std::error_code ignored;
+    if (!is_directory && std::filesystem::is_directory(target_ / path, ignored)) return true;
+    env::Path directory = target_;
+    for (const env::Path& part : is_directory ? path : path.parent_path()) {
+      directory /= part;
+      if (std::filesystem::is_regular_file(directory, ignored)) return true;
+    }
+    return false;
+  }
+
   Result<void> file(const std::string& path) {
     const env::Path target = target_ / path;
     if (auto made = env::make_directories(target.parent_path()); !made) return made;
-    auto output = OutputFile::create(target.string() + ".part");
-    if (!output) return suspicious(path, "cannot be created");
+    std::error_code ignored;
+    const bool again = std::filesystem::remove(target, ignored);  // the last entry of a name wins
+    auto output = OutputFile::create(target);
+    if (!output) return output.error();
     if (auto copied = copy(*output); !copied) return copied;
     if (auto synced = output->sync(); !synced) return synced;
     if (auto moved = output->move_to(target); !moved) return moved;
-    files_.push_back(path);
+    if (!again) files_.push_back(path);
     return {};
   }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 
+#include "content/internal/text_maps.h"
 #include "model/object.h"
 
 namespace mullion::content {
@@ -128,6 +129,7 @@ class Reader {
     if (type.key_kind != "hex-address" && !input.get_object().contains(key_field)) {
       input.get_object()[key_field] = name.second;
     }
+    spell_scalars(type.fields, input.get_object());
     auto object = model::normalise(type, std::move(input), nullptr);
     if (!object) return bad_item(layer_.name, name.first, name.second, object.error().messages.front());
     const std::string key = model::object_key(type, *object);

@@ -1,5 +1,7 @@
 #include "replication/internal/commit_pipe.h"
 
+#include <algorithm>
+
 namespace mullion::replication {
 namespace {
 
@@ -29,6 +31,10 @@ env::Task<Result<void>> CommitPipe::wait_below(size_t bytes, size_t batches) {
 
 env::Task<Result<void>> CommitPipe::submit(store::Batch batch) {
   if (Result<void> room = co_await wait_below(kMaxBytes, kMaxBatches); !room) co_return room;
+  // Whatever a peer says, it never writes what is ours.
+  const bool ours = std::ranges::any_of(
+      batch.changes, [](const store::Change& change) { return !store::is_remote(change.id.owner); });
+  if (ours) co_return Error(ErrorCode::kInternal, "a stream tried to change objects of this server");
   const size_t bytes = batch_bytes(batch);
   {
     std::lock_guard lock(shared_->mutex);
@@ -40,15 +46,30 @@ env::Task<Result<void>> CommitPipe::submit(store::Batch batch) {
     shared->differences.emplace(actual.owner, actual.type);
   };
   store_.commit(std::move(batch), [shared = shared_, bytes](Result<store::Cursor> done) {
+    std::function<void()> complain;
     {
       std::lock_guard lock(shared->mutex);
       shared->bytes -= bytes;
       --shared->batches;
-      if (!done && !shared->failure) shared->failure = done.error();
+      if (!done && !shared->failure) {
+        shared->failure = done.error();
+        complain = shared->on_failure;
+      }
     }
+    if (complain) complain();
     shared->changed.notify_all();
   });
   co_return Result<void>{};
+}
+
+void CommitPipe::on_failure(std::function<void()> callback) {
+  std::lock_guard lock(shared_->mutex);
+  shared_->on_failure = std::move(callback);
+}
+
+bool CommitPipe::failed() const {
+  std::lock_guard lock(shared_->mutex);
+  return shared_->failure.has_value();
 }
 
 env::Task<Result<void>> CommitPipe::drain() { return wait_below(0, 0); }

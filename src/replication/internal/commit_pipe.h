@@ -1,6 +1,7 @@
 // Commits under way: in order, bounded, without waiting for each.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -21,6 +22,9 @@ class CommitPipe {
   /// Hands `batch` to the store; waits first while too much is under way. The error is that of an earlier
   /// batch: nothing that came after it may be trusted.
   env::Task<Result<void>> submit(store::Batch batch);
+  /// Called on the writer thread when a batch is refused.
+  void on_failure(std::function<void()> callback);
+  bool failed() const;
   /// Waits until all is durable.
   env::Task<Result<void>> drain();
   /// (owner, type) whose digests were not what a batch expected, since the last call.
@@ -32,6 +36,7 @@ class CommitPipe {
     size_t bytes = 0;
     size_t batches = 0;
     std::optional<Error> failure;
+    std::function<void()> on_failure;
     std::set<std::pair<std::string, std::string>> differences;
     env::Signal changed;
   };

@@ -13,6 +13,21 @@ bool answered_otherwise(const model::Index& index) {
   return index.path == "@key" || index.path == "@endpoint";
 }
 
+/// Whether the values that pass lie in one stretch of the order.
+bool is_range(Operator op) {
+  switch (op) {
+    case Operator::kEq:
+    case Operator::kLt:
+    case Operator::kLte:
+    case Operator::kGt:
+    case Operator::kGte:
+    case Operator::kBetween:
+      return true;
+    default:
+      return false;
+  }
+}
+
 /// Sorting a row costs about this many steps of a walk.
 constexpr uint64_t kSortCost = 4;
 
@@ -23,6 +38,16 @@ constexpr size_t kRowCost = kMapNode + 64;
 constexpr size_t kPostingCost = kMapNode + 56;
 
 size_t heap_bytes(const std::string& text) { return text.size() > 15 ? text.size() + 17 : 0; }
+
+/// An update leaves most values as they are: those need no work.
+void forget_equal(std::vector<std::vector<std::string>>& before,
+                  std::vector<std::vector<std::string>>& after) {
+  for (size_t i = 0; i < std::min(before.size(), after.size()); ++i) {
+    if (before[i] != after[i]) continue;
+    before[i].clear();
+    after[i].clear();
+  }
+}
 
 /// Calls `visit` with the parts of an ordered map that satisfy the positive form of an ordering operator.
 /// `from(value)` finds the first entry not below a value, `behind(value)` the first above it.
@@ -118,8 +143,8 @@ void TypeIndex::remove_values(uint32_t row, const std::vector<std::vector<std::s
 void TypeIndex::apply(std::string_view key, OwnerId owner, std::optional<std::string_view> old_body,
                       std::optional<std::string_view> new_body) {
   using Values = std::vector<std::vector<std::string>>;
-  const Values before = type_ != nullptr && old_body ? model::index_values(*type_, key, *old_body) : Values();
-  const Values after = type_ != nullptr && new_body ? model::index_values(*type_, key, *new_body) : Values();
+  Values before = type_ != nullptr && old_body ? model::index_values(*type_, key, *old_body) : Values();
+  Values after = type_ != nullptr && new_body ? model::index_values(*type_, key, *new_body) : Values();
   const auto [entry, created] = by_key_.try_emplace(RowKey{std::string(key), owner}, 0);
   if (created) {
     entry->second = new_row(entry);
@@ -127,6 +152,7 @@ void TypeIndex::apply(std::string_view key, OwnerId owner, std::optional<std::st
     by_owner_[owner].add(entry->second);
     all_.add(entry->second);
   } else {
+    forget_equal(before, after);
     remove_values(entry->second, before);
   }
   if (!new_body) return drop_row(entry);
@@ -186,13 +212,21 @@ RowSet TypeIndex::rows_of_values(const CompiledFilter& filter) const {
     }
     return out;
   }
+  std::vector<uint32_t> singles;
   visit_ranges(
       filter.op(), filter.arguments(), postings.begin(), postings.end(),
       [&](const std::string& value) { return postings.lower_bound(value); },
       [&](const std::string& value) { return postings.upper_bound(value); },
       [&](auto first, auto last) {
-        for (; first != last; ++first) out.unite(first->second);
+        for (; first != last; ++first) {
+          if (const std::optional<uint32_t> row = first->second.single()) {
+            singles.push_back(*row);
+          } else {
+            out.unite(first->second);
+          }
+        }
       });
+  out.add_all(singles);
   return out;
 }
 
@@ -303,22 +337,28 @@ void TypeIndex::in_owner_order(const RowSet& matching, const Order& order, const
 
 void TypeIndex::in_value_order(const RowSet& matching, const Order& order, const Visit& visit) const {
   const Postings& postings = postings_[*order.sort];
+  auto first = postings.begin(), last = postings.end();
+  if (order.range != nullptr) {  // all matching rows lie within: the values outside need no walk
+    first = last;
+    visit_ranges(
+        order.range->op(), order.range->arguments(), postings.begin(), postings.end(),
+        [&](const std::string& value) { return postings.lower_bound(value); },
+        [&](const std::string& value) { return postings.upper_bound(value); },
+        [&](auto from, auto to) { first = from, last = to; });
+  }
   RowSet without = matching;
   without.subtract(with_value_[*order.sort]);
-  auto bucket = [&](const RowSet& rows) {
-    RowSet wanted = rows;
-    wanted.intersect(matching);
-    return in_key_order(wanted, order.reverse, order.needed, visit);
-  };
-  auto walk = [&](auto first, auto last) {
-    for (; first != last; ++first) {
-      if (!bucket(first->second)) return false;
+  auto walk = [&](auto from, auto to) {
+    for (; from != to; ++from) {
+      RowSet wanted = from->second;
+      wanted.intersect(matching);
+      if (!in_key_order(wanted, order.reverse, order.needed, visit)) return false;
     }
     return true;
   };
   if (!order.reverse) {
-    if (in_key_order(without, false, order.needed, visit)) walk(postings.begin(), postings.end());
-  } else if (walk(postings.rbegin(), postings.rend())) {
+    if (in_key_order(without, false, order.needed, visit)) walk(first, last);
+  } else if (walk(std::make_reverse_iterator(last), std::make_reverse_iterator(first))) {
     in_key_order(without, true, order.needed, visit);
   }
 }
@@ -361,7 +401,10 @@ TypeIndex::Answer TypeIndex::run(const Query& query, const CompiledQuery& compil
   constexpr uint64_t kAll = std::numeric_limits<uint64_t>::max();
   const uint64_t offset = answer.complete ? query.offset : 0;
   const uint64_t limit = answer.complete ? query.limit.value_or(kAll) : kAll;
-  const Order order{compiled.sort, query.reverse, limit > kAll - offset ? kAll : offset + limit};
+  Order order{compiled.sort, query.reverse, limit > kAll - offset ? kAll : offset + limit};
+  for (const CompiledFilter& filter : compiled.filters) {
+    if (order.sort && filter.index_position() == order.sort && is_range(filter.op())) order.range = &filter;
+  }
   uint64_t skipped = 0;
   in_order(matching, order, query, owner_name, [&](uint32_t row) {
     if (skipped < offset) return ++skipped, true;

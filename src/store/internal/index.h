@@ -65,6 +65,7 @@ class TypeIndex {
     std::optional<size_t> sort;
     bool reverse = false;
     uint64_t needed = 0;
+    const CompiledFilter* range = nullptr;  // a filter on `sort` that only one stretch of values passes
   };
 
   uint32_t new_row(ByKey::iterator entry);

@@ -87,7 +87,7 @@ class FreePages {
   /// False when the tree is not whole.
   bool walk(uint64_t number, int depth = 0) {
     if (number == kNoPage) return true;
-    if (depth > kMaxDepth || number >= first_) return false;
+    if (depth > kMaxDepth || number >= first_ || !seen_.insert(number).second) return false;
     const std::string page = file_.read(number * page_size_, page_size_);
     const auto flags = number_at<uint16_t>(page, 10);
     if ((flags & (kBranch | kLeaf)) == 0) return false;
@@ -127,6 +127,7 @@ class FreePages {
   uint64_t page_size_;
   uint64_t first_;
   std::set<uint64_t> pages_;
+  std::set<uint64_t> seen_;  // of the tree: a damaged one may have circles
 };
 
 }  // namespace

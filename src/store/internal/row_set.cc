@@ -44,6 +44,13 @@ void RowSet::add(uint32_t row) {
   roaring_bitmap_add(many_, row);
 }
 
+void RowSet::add_all(const std::vector<uint32_t>& rows) {
+  if (rows.size() == 1) return add(rows.front());
+  if (rows.empty()) return;
+  grow();
+  roaring_bitmap_add_many(many_, rows.size(), rows.data());
+}
+
 void RowSet::remove(uint32_t row) {
   if (many_ != nullptr) {
     roaring_bitmap_remove(many_, row);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 struct roaring_bitmap_s;
@@ -20,10 +21,14 @@ class RowSet {
   ~RowSet();
 
   void add(uint32_t row);
+  /// In any order.
+  void add_all(const std::vector<uint32_t>& rows);
   void remove(uint32_t row);
   bool contains(uint32_t row) const;
   uint64_t size() const;
   bool empty() const { return size() == 0; }
+  /// The row, when it is the only one and always was.
+  std::optional<uint32_t> single() const { return has_single_ ? std::optional(single_) : std::nullopt; }
 
   void unite(const RowSet& other);
   void intersect(const RowSet& other);

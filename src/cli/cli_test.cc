@@ -1,0 +1,288 @@
+// Whole commands against a small server: requests made, output, exit codes.
+#include "cli/cli.h"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "cli/cli_testing.h"
+
+namespace mullion::cli {
+namespace {
+
+using testing::FakeServer;
+using testing::FakeTerminal;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+namespace json = boost::json;
+
+class Cli : public ::testing::Test {
+ protected:
+  Cli() { fake_.terminal.variables["RS_ENDPOINT"] = server_.url(); }
+
+  int run(const std::vector<std::string>& arguments) { return fake_.run(arguments); }
+  std::string out() const { return fake_.out.str(); }
+  std::string err() const { return fake_.err.str(); }
+  void answer(const std::string& line, std::string body, int status = 200,
+              std::vector<std::pair<std::string, std::string>> headers = {}) {
+    server_.answer(line, {status, std::move(body), std::move(headers)});
+  }
+
+  FakeServer server_;
+  FakeTerminal fake_;
+};
+
+TEST_F(Cli, ListsWithFiltersInEveryFormat) {
+  answer("GET /api/v3/machines", R"([{"Name":"m1","Stage":"none"}])");
+  EXPECT_EQ(run({"machines", "list", "Name", "Eq", "m 1", "--limit", "5", "--sort", "Name", "--reverse"}), 0);
+  EXPECT_EQ(server_.last().line, "GET /api/v3/machines?Name=Eq%28m%201%29&limit=5&sort=Name&reverse=true");
+  EXPECT_EQ(out(), "[\n  {\n    \"Name\": \"m1\",\n    \"Stage\": \"none\"\n  }\n]\n");
+  EXPECT_EQ(run({"machines", "list", "Endpoint=A", "--format", "table"}), 0);
+  EXPECT_EQ(server_.last().line, "GET /api/v3/machines?Endpoint=A&slim=Meta%2CParams");
+  EXPECT_EQ(out(), "Name  Stage\nm1    none\n");
+  EXPECT_EQ(run({"machines", "list", "-F", "table", "-J", "Name,Meta.color"}), 0);
+  EXPECT_EQ(server_.last().line, "GET /api/v3/machines");
+  EXPECT_EQ(run({"machines", "list", "-F", "yaml"}), 0);
+  EXPECT_EQ(out(), "- Name: m1\n  Stage: none\n");
+}
+
+TEST_F(Cli, SaysInTablesWhatIsNotInTouch) {
+  answer("GET /api/v3/machines", R"([{"Name":"m1"}])", 200, {{"X-Mullion-Stale", "A;age=75"}});
+  EXPECT_EQ(run({"machines", "list", "-F", "table"}), 0);
+  EXPECT_EQ(err(), "not in touch, shown as last known: A;age=75\n");
+  EXPECT_EQ(run({"machines", "list"}), 0);
+  EXPECT_EQ(err(), "");
+}
+
+TEST_F(Cli, CountsAndTellsWhatExists) {
+  answer("HEAD /api/v3/machines", "", 200, {{"X-DRP-LIST-FILTER-COUNT", "42"}});
+  EXPECT_EQ(run({"machines", "count", "Runnable=true"}), 0);
+  EXPECT_EQ(out(), "42\n");
+  answer("HEAD /api/v3/machines/Name:m1", "", 200, {{"ETag", "\"e1\""}});
+  EXPECT_EQ(run({"machines", "exists", "Name:m1"}), 0);
+  EXPECT_EQ(out() + err(), "");
+  EXPECT_EQ(run({"machines", "etag", "Name:m1"}), 0);
+  EXPECT_EQ(out(), "\"e1\"\n");
+  EXPECT_EQ(run({"machines", "exists", "m2"}), 1);
+  EXPECT_EQ(err(), "Error: machines:m2 does not exist\n");
+}
+
+TEST_F(Cli, PassesErrorsOfTheServerOn) {
+  EXPECT_EQ(run({"machines", "show", "x"}), 1);
+  EXPECT_EQ(err(), "Error: GET: machines/x: Not Found\n");
+  EXPECT_EQ(out(), "");
+  answer("POST /api/v3/machines",
+         R"({"Model":"machines","Key":"u","Type":"ValidationError","Messages":["one","two"],"Code":422})",
+         422);
+  EXPECT_EQ(run({"machines", "create", "{\"Name\":\"x\"}"}), 1);
+  EXPECT_EQ(err(), "Error: ValidationError: machines/u\n  one\n  two\n");
+  answer("GET /api/v3/machines", "<html>gateway</html>", 502);
+  EXPECT_EQ(run({"machines", "list"}), 1);
+  EXPECT_EQ(err(), "Error: CLIENT_ERROR: <html>gateway</html>\n");
+}
+
+TEST_F(Cli, FailsWithoutAServerOrLogin) {
+  EXPECT_EQ(run({"-E", "http://127.0.0.1:1", "info", "get"}), 1);
+  EXPECT_THAT(err(), StartsWith("Error: Error creating Session: "));
+  EXPECT_THAT(err(), HasSubstr("http://127.0.0.1:1"));
+  answer("GET /api/v3/users/bob/token", R"({"Type":"AUTH","Messages":["bad password"],"Code":401})", 401);
+  EXPECT_EQ(run({"-U", "bob", "info", "get"}), 1);
+  EXPECT_EQ(err(), "Error: Error creating Session: AUTH: bad password\n");
+}
+
+TEST_F(Cli, TakesTheFirstEndpointThatAnswers) {
+  fake_.terminal.variables.erase("RS_ENDPOINT");
+  fake_.terminal.variables["RS_ENDPOINTS"] = "http://127.0.0.1:1 " + server_.url();
+  answer("GET /api/v3/info", R"({"id":"A"})");
+  EXPECT_EQ(run({"info", "get"}), 0);
+  EXPECT_EQ(run({"-E", "http://127.0.0.1:1", "info", "get"}), 1);
+}
+
+TEST_F(Cli, LogsInOnceAndKeepsTheToken) {
+  fake_.terminal.variables["RS_TOKEN_CACHE"] = fake_.home / "tokens";
+  answer("GET /api/v3/info", R"({"id":"A"})");
+  EXPECT_EQ(run({"info", "get"}), 0);
+  EXPECT_EQ(server_.last().authorization, "Bearer tok");
+  std::ifstream file(fake_.home / "tokens/.rocketskates.token");
+  std::string token;
+  std::getline(file, token);
+  EXPECT_EQ(token, "tok");
+  EXPECT_EQ(run({"-T", "mine", "info", "get"}), 0);
+  EXPECT_EQ(server_.last().authorization, "Bearer mine");
+  EXPECT_EQ(run({"-x", "info", "get"}), 0);
+  EXPECT_EQ(server_.last().authorization, "Basic cm9ja2V0c2thdGVzOnIwY2tldHNrOHRz");
+}
+
+TEST_F(Cli, SendsEverythingThroughTheUrlProxyButTheLogin) {
+  answer("GET /R1/A/api/v3/machines", "[]");
+  EXPECT_EQ(run({"-u", "R1/A", "machines", "list"}), 0);
+  EXPECT_EQ(out(), "[]\n");
+}
+
+TEST_F(Cli, CreatesByDocumentOrName) {
+  answer("POST /api/v3/machines", R"({"Name":"m1","Errors":["soft"]})", 201);
+  EXPECT_EQ(run({"machines", "create", "m1", "--force"}), 0);
+  EXPECT_EQ(server_.last().line, "POST /api/v3/machines?force=true");
+  EXPECT_EQ(server_.last().body, R"({"Name":"m1"})");
+  EXPECT_EQ(run({"-X", "machines", "create", "Name: m1"}), 1);
+  EXPECT_EQ(err(), "Error: the object has Errors: soft\n");
+  fake_.in.str("{\"Name\": \"from stdin\"}");
+  EXPECT_EQ(run({"machines", "create", "-"}), 0);
+  EXPECT_EQ(server_.last().body, R"({"Name":"from stdin"})");
+  EXPECT_EQ(run({"subnets", "create", "[1]"}), 1);
+}
+
+TEST_F(Cli, UpdatesByTestedPatch) {
+  answer("GET /api/v3/machines/m1", R"({"Name":"m1","Description":"old","Meta":{"a":"1"}})");
+  answer("PATCH /api/v3/machines/m1", R"({"Name":"m1","Description":"new"})");
+  EXPECT_EQ(run({"machines", "update", "m1", R"({"Description":"new","Meta":{"b":"2"}})"}), 0);
+  EXPECT_EQ(json::parse(server_.last().body), json::parse(R"([
+    {"op":"test","path":"/Description","from":"","value":"old"},
+    {"op":"replace","path":"/Description","from":"","value":"new"},
+    {"op":"add","path":"/Meta/b","from":"","value":"2"}])"));
+  EXPECT_EQ(run({"machines", "update", "m1", R"({"Name":"m1"})", "--ref", R"({"Name":"m1"})"}), 0);
+  EXPECT_EQ(server_.last().body, R"([{"op":"test","path":"","from":"","value":{"Name":"m1"}}])");
+  EXPECT_EQ(run({"machines", "patch", "m1", R"({"op":"add"})"}), 1);
+  EXPECT_EQ(err(), "Error: a patch is a list of operations (RFC 6902)\n");
+}
+
+TEST_F(Cli, DestroysAndSaysSo) {
+  answer("DELETE /api/v3/machines/m1", R"({"Name":"m1"})");
+  EXPECT_EQ(run({"machines", "destroy", "m1"}), 0);
+  EXPECT_EQ(out(), "Deleted machine m1\n");
+}
+
+TEST_F(Cli, WorksOnParametersMetaAndActions) {
+  answer("GET /api/v3/machines/m1/params/a/b", "[1]");
+  EXPECT_EQ(run({"machines", "get", "m1", "param", "a/b", "--aggregate"}), 0);
+  EXPECT_EQ(server_.last().line, "GET /api/v3/machines/m1/params/a/b?aggregate=true");
+  EXPECT_EQ(out(), "[\n  1\n]\n");
+  answer("POST /api/v3/machines/m1/params/a/b", "5");
+  EXPECT_EQ(run({"machines", "set", "m1", "param", "a/b", "to", "5"}), 0);
+  EXPECT_EQ(server_.last().body, "5");
+  answer("GET /api/v3/machines/m1/params", R"({"x":1})");
+  answer("PATCH /api/v3/machines/m1/params", R"({"x":1,"y":"t"})");
+  EXPECT_EQ(run({"machines", "add", "m1", "param", "y", "to", "t"}), 0);
+  EXPECT_EQ(json::parse(server_.last().body), json::parse(R"([
+    {"op":"test","path":"","from":"","value":{"x":1}},{"op":"add","path":"/y","from":"","value":"t"}])"));
+  answer("DELETE /api/v3/machines/m1/params/x", "1");
+  EXPECT_EQ(run({"machines", "remove", "m1", "param", "x"}), 0);
+  answer("GET /api/v3/meta/machines/m1", R"({"color":"red"})");
+  EXPECT_EQ(run({"machines", "meta", "get", "m1", "color"}), 0);
+  EXPECT_EQ(out(), "\"red\"\n");
+  EXPECT_EQ(run({"machines", "meta", "m1"}), 0);
+  EXPECT_EQ(out(), "{\n  \"color\": \"red\"\n}\n");
+  answer("POST /api/v3/machines/m1/actions/blink", "null");
+  EXPECT_EQ(run({"machines", "runaction", "m1", "blink", "times", "3", "how", "fast", "--plugin", "p"}), 0);
+  EXPECT_EQ(server_.last().line, "POST /api/v3/machines/m1/actions/blink?plugin=p");
+  EXPECT_EQ(json::parse(server_.last().body), json::parse(R"({"times":3,"how":"fast"})"));
+}
+
+TEST_F(Cli, ChangesListsAndFieldsInsideMachines) {
+  answer("GET /api/v3/machines/m1",
+         R"({"Profiles":["a"],"Tasks":["t1","t2"],"CurrentTask":0,"Stage":"none"})");
+  answer("PATCH /api/v3/machines/m1", "{}");
+  EXPECT_EQ(run({"machines", "addprofile", "m1", "a", "b"}), 0);
+  EXPECT_THAT(server_.last().body, HasSubstr(R"("value":["a","b"])"));
+  EXPECT_EQ(run({"machines", "removeprofile", "m1", "a"}), 0);
+  EXPECT_THAT(server_.last().body, HasSubstr(R"("op":"replace","path":"/Profiles","from":"","value":[])"));
+  EXPECT_EQ(run({"machines", "inserttask", "m1", "new"}), 0);
+  EXPECT_THAT(server_.last().body, HasSubstr(R"("value":["t1","new","t2"])"));
+  EXPECT_EQ(run({"machines", "stage", "m1", "complete", "-f"}), 0);
+  EXPECT_EQ(server_.last().line, "PATCH /api/v3/machines/m1?force=true");
+  EXPECT_THAT(server_.last().body, HasSubstr(R"("path":"/Stage","from":"","value":"complete")"));
+  EXPECT_EQ(run({"machines", "pause", "m1"}), 0);
+  EXPECT_THAT(server_.last().body, HasSubstr(R"("path":"/Runnable","from":"","value":false)"));
+}
+
+TEST_F(Cli, SetsPreferences) {
+  answer("POST /api/v3/prefs", R"({"manager":"true"})", 201);
+  EXPECT_EQ(run({"prefs", "set", "manager", "true", "-F", "table"}), 0);
+  EXPECT_EQ(server_.last().body, R"({"manager":"true"})");
+  EXPECT_EQ(out(), "Field    Value\nmanager  true\n");
+  EXPECT_EQ(run({"prefs", "set", "a", "b", "c"}), 1);
+}
+
+TEST_F(Cli, WaitsForAFieldByEvents) {
+  answer("GET /api/v3/machines/m1", R"({"Uuid":"u1","Runnable":true,"Stage":"none"})");
+  EXPECT_EQ(run({"machines", "wait", "m1", "Runnable", "true", "5"}), 0);
+  EXPECT_EQ(out(), "complete\n");
+  EXPECT_EQ(run({"machines", "wait", "m1", "Stage", "complete", "1"}), 0);
+  EXPECT_EQ(out(), "timeout\n");
+  EXPECT_EQ(run({"machines", "wait", "m1", "Stage", "complete", "soon"}), 1);
+}
+
+TEST_F(Cli, WatchesEventsUntilTheServerEnds) {
+  server_.set_events({R"({"Type":"machines","Action":"create","Key":"k"})", "not json"});
+  // The small server closes after what it has to say: an error for a watch that should go on.
+  std::thread closer([this] {
+    EXPECT_TRUE(net::testing::eventually([this] { return server_.last().line == "register machines.*.*"; }));
+    EXPECT_TRUE(net::testing::eventually([this] { return server_.sent_events(); }));
+    server_.close_sockets();
+  });
+  EXPECT_EQ(run({"events", "watch", "machines.*.*"}), 1);
+  closer.join();
+  EXPECT_EQ(out(), "{\n  \"Action\": \"create\",\n  \"Key\": \"k\",\n  \"Type\": \"machines\"\n}\n");
+  EXPECT_THAT(err(), StartsWith("Error: "));
+}
+
+TEST_F(Cli, MovesContentsAndFiles) {
+  const std::string pack = fake_.home / "pack.yaml";
+  std::ofstream(pack) << "meta:\n  Name: demo\nsections: {}\n";
+  answer("POST /api/v3/contents", R"({"meta":{"Name":"demo"}})", 201);
+  EXPECT_EQ(run({"contents", "upload", pack, "--replace-writable"}), 0);
+  EXPECT_EQ(server_.last().line, "POST /api/v3/contents?replaceWritable=true");
+  answer("GET /api/v3/contents/demo", R"({"meta":{"Name":"demo"}})");
+  answer("PUT /api/v3/contents/demo", R"({"meta":{"Name":"demo"}})");
+  EXPECT_EQ(run({"contents", "upload", pack}), 0);
+  EXPECT_EQ(server_.last().line, "PUT /api/v3/contents/demo");
+  EXPECT_EQ(run({"contents", "create", "{}"}), 1);
+  EXPECT_EQ(err(), "Error: this is no content pack: meta.Name is missing\n");
+
+  answer("POST /api/v3/files/dir/pack.yaml", R"({"Path":"/dir/pack.yaml","Size":5})", 201);
+  EXPECT_EQ(run({"files", "upload", pack, "as", "dir/pack.yaml"}), 0);
+  EXPECT_EQ(server_.last().body, "meta:\n  Name: demo\nsections: {}\n");
+  answer("GET /api/v3/files/dir/pack.yaml", "some bytes");
+  const std::string copy = fake_.home / "copy";
+  EXPECT_EQ(run({"files", "download", "dir/pack.yaml", "to", copy}), 0);
+  std::ifstream file(copy);
+  std::string text;
+  std::getline(file, text);
+  EXPECT_EQ(text, "some bytes");
+  EXPECT_EQ(run({"files", "download", "dir/none", "to", copy + "2"}), 1);
+  EXPECT_FALSE(std::filesystem::exists(copy + "2.part"));
+}
+
+TEST_F(Cli, AttachesEndpoints) {
+  answer("POST /api/v3/plugins/manager/actions/addEndpoint", R"({"Id":"A"})");
+  EXPECT_EQ(run({"endpoints", "add", "https://a:8092", "manager", "pw"}), 0);
+  const json::value wanted =
+      json::parse(R"({"manager/url":"https://a:8092","manager/username":"manager","manager/password":"pw"})");
+  EXPECT_EQ(json::parse(server_.last().body), wanted);
+  fake_.in.str("pw\n");
+  EXPECT_EQ(run({"endpoints", "add", "https://a:8092", "--username", "manager", "--password", "-"}), 0);
+  EXPECT_EQ(json::parse(server_.last().body), wanted);
+  EXPECT_EQ(run({"endpoints", "add", "https://a:8092"}), 1);
+  answer("GET /api/v3/endpoints/A/params", "{}");
+  answer("PATCH /api/v3/endpoints/A/params", R"({"x":1})");
+  EXPECT_EQ(run({"endpoints", "add", "A", "param", "x", "to", "1"}), 0);
+  EXPECT_THAT(server_.last().line, StartsWith("PATCH /api/v3/endpoints/A/params"));
+}
+
+TEST_F(Cli, DrawsTheHierarchy) {
+  answer("GET /api/v3/info", R"({"id":"M1","ha_id":"M1","manager":true,"version":"v1"})");
+  answer("GET /api/v3/endpoints",
+         R"([{"Id":"R1","Endpoint":"M1","ConnectionStatus":"Connected","DRPVersion":"v1"}])");
+  answer("HEAD /api/v3/machines", "", 200, {{"X-DRP-LIST-FILTER-COUNT", "7"}, {"X-Mullion-Age", "2"}});
+  EXPECT_EQ(run({"endpoints", "tree"}), 0);
+  EXPECT_EQ(out(),
+            "M1      Manager    v1           7 machines\n"
+            "└── R1  Connected  v1  age 2 s  7 machines\n"
+            "2 servers, 14 machines\n");
+  EXPECT_EQ(run({"endpoints", "tree", "-F", "json"}), 0);
+  EXPECT_THAT(out(), HasSubstr("\"Age\": \"age 2 s\""));
+}
+
+}  // namespace
+}  // namespace mullion::cli

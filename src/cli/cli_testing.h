@@ -1,0 +1,167 @@
+// What the tests of this room share: a terminal of strings, a server that records what it is asked.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "cli/cli.h"
+#include "net/net_testing.h"
+
+namespace mullion::cli::testing {
+
+namespace json = boost::json;
+
+/// A terminal whose output can be read, in a home directory of its own.
+struct FakeTerminal {
+  FakeTerminal() {
+    home = std::filesystem::temp_directory_path() / ("mullion-cli-" + env::random_uuid());
+    std::filesystem::create_directories(home);
+    terminal.variables["HOME"] = home;
+  }
+  ~FakeTerminal() {
+    std::error_code ignored;
+    std::filesystem::remove_all(home, ignored);
+  }
+  FakeTerminal(const FakeTerminal&) = delete;
+  FakeTerminal& operator=(const FakeTerminal&) = delete;
+
+  /// Runs one command line on fresh output.
+  int run(const std::vector<std::string>& arguments) {
+    out.str("");
+    err.str("");
+    return run_in(terminal, arguments);
+  }
+
+  std::filesystem::path home;
+  std::ostringstream out;
+  std::ostringstream err;
+  std::istringstream in;
+  Terminal terminal{out, err, in, {}};
+};
+
+/// One request as the server saw it.
+struct Seen {
+  std::string line;  // "GET /api/v3/machines?limit=1"
+  std::string body;
+  std::string authorization;
+};
+
+/// Answers "METHOD /path" from a table; everything else with 404 in the API's shape.
+class FakeServer {
+ public:
+  struct Answer {
+    int status = 200;
+    std::string body = "{}";
+    std::vector<std::pair<std::string, std::string>> headers;
+  };
+
+  FakeServer()
+      : fixture_(net::testing::Fixture::Setup{
+            .handler = [this](net::Request& request) { return handle(request); }}) {
+    answers_["GET /api/v3/users/rocketskates/token"] = {200, R"({"Token":"tok"})", {}};
+  }
+
+  void answer(const std::string& line, Answer answer) {
+    const std::lock_guard lock(mutex_);
+    answers_[line] = std::move(answer);
+  }
+  /// What the event socket says behind its first acknowledgement.
+  void set_events(std::vector<std::string> events) {
+    const std::lock_guard lock(mutex_);
+    events_ = std::move(events);
+  }
+
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(fixture_.server->port()); }
+
+  /// Requests so far without those of the login.
+  std::vector<Seen> seen() {
+    const std::lock_guard lock(mutex_);
+    std::vector<Seen> kept;
+    for (const Seen& entry : seen_) {
+      if (entry.line.find("/token") == std::string::npos) kept.push_back(entry);
+    }
+    return kept;
+  }
+  Seen last() {
+    const std::vector<Seen> all = seen();
+    return all.empty() ? Seen{} : all.back();
+  }
+
+  bool sent_events() {
+    const std::lock_guard lock(mutex_);
+    return sent_events_;
+  }
+  void close_sockets() {
+    const std::lock_guard lock(mutex_);
+    for (const std::weak_ptr<net::WebSocket>& weak : sockets_) {
+      if (const std::shared_ptr<net::WebSocket> socket = weak.lock()) socket->abort();
+    }
+  }
+
+ private:
+  net::Task<net::Response> handle(net::Request& request) {
+    Result<std::string> body = co_await net::read_all(*request.body, 1024 * 1024);
+    Answer answer{
+        404, R"({"Model":"machines","Key":"x","Type":"GET","Messages":["Not Found"],"Code":404})", {}};
+    {
+      const std::lock_guard lock(mutex_);
+      std::string line = request.method + " " + request.target;
+      seen_.push_back(
+          {line, body ? *body : "", std::string(request.headers.get("Authorization").value_or(""))});
+      const auto found = answers_.find(request.method + " " + request.path);
+      if (found != answers_.end()) answer = found->second;
+    }
+    net::Response response;
+    if (request.path.starts_with("/api/v3/ws")) {
+      response.upgrade = [this](std::shared_ptr<net::WebSocket> socket) { return converse(socket); };
+      co_return response;
+    }
+    response.status = answer.status;
+    response.headers.set("Content-Type", "application/json");
+    for (const auto& [name, value] : answer.headers) response.headers.set(name, value);
+    if (request.method != "HEAD") response.body = answer.body;
+    co_return response;
+  }
+
+  net::Task<void> converse(std::shared_ptr<net::WebSocket> socket) {
+    {
+      const std::lock_guard lock(mutex_);
+      sockets_.push_back(socket);
+    }
+    bool first = true;
+    while (true) {
+      Result<net::WebSocket::Message> message = co_await socket->read();
+      if (!message) co_return;
+      std::vector<std::string> events;
+      {
+        const std::lock_guard lock(mutex_);
+        seen_.push_back({message->data, "", ""});
+        if (first) events = events_;
+      }
+      first = false;
+      Result<void> sent =
+          co_await socket->write(R"({"Type":"websocket","Action":"register","Object":""})", false);
+      for (size_t i = 0; sent && i < events.size(); ++i) sent = co_await socket->write(events[i], false);
+      if (!sent) co_return;
+      const std::lock_guard lock(mutex_);
+      sent_events_ = true;
+    }
+  }
+
+  std::mutex mutex_;
+  std::map<std::string, Answer> answers_;
+  std::vector<std::string> events_;
+  std::vector<Seen> seen_;
+  std::vector<std::weak_ptr<net::WebSocket>> sockets_;  // they end with the runtime of fixture_
+  bool sent_events_ = false;
+  net::testing::Fixture fixture_;
+};
+
+}  // namespace mullion::cli::testing

@@ -1,0 +1,184 @@
+// Command lines: the tree, its flags, filters, help and completion.
+#include "cli/command.h"
+
+#include <gmock/gmock.h>
+
+#include "cli/cli_testing.h"
+#include "cli/completion.h"
+#include "cli/filters.h"
+
+namespace mullion::cli {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using testing::FakeTerminal;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+std::string parse(const std::vector<std::string>& words, CommandLine& line) {
+  Result<void> parsed = parse_command_line(command_tree(), words, line);
+  return parsed ? "" : parsed.error().messages[0];
+}
+
+TEST(CommandLine, FindsCommandFlagsAndArguments) {
+  CommandLine line;
+  EXPECT_EQ(parse({"-E", "https://x", "machines", "list", "Endpoint=A", "--limit=5", "-Ftable", "-xd"}, line),
+            "");
+  EXPECT_EQ(line.path.back()->name, "list");
+  EXPECT_EQ(line.path.back()->subject, "machines");
+  EXPECT_THAT(line.arguments, ElementsAre("Endpoint=A"));
+  EXPECT_EQ(line.flags.get("limit"), "5");
+  EXPECT_EQ(line.global.get("endpoint"), "https://x");
+  EXPECT_EQ(line.global.get("format"), "table");
+  EXPECT_TRUE(line.global.on("no-token"));
+  EXPECT_TRUE(line.global.on("debug"));
+}
+
+TEST(CommandLine, TakesDashesAndNegativeNumbersAsArguments) {
+  CommandLine line;
+  EXPECT_EQ(parse({"machines", "create", "-"}, line), "");
+  EXPECT_THAT(line.arguments, ElementsAre("-"));
+  line = {};
+  EXPECT_EQ(parse({"machines", "set", "x", "param", "n", "to", "-5"}, line), "");
+  EXPECT_EQ(line.arguments.back(), "-5");
+  line = {};
+  EXPECT_EQ(parse({"machines", "set", "x", "param", "n", "to", "--", "--text"}, line), "");
+  EXPECT_EQ(line.arguments.back(), "--text");
+}
+
+TEST(CommandLine, SaysWhatDoesNotFit) {
+  CommandLine line;
+  EXPECT_EQ(parse({"machines", "shwo"}, line), "unknown command `shwo` for `machines`");
+  line = {};
+  EXPECT_EQ(parse({"machines", "show"}, line), "show needs ID");
+  line = {};
+  EXPECT_EQ(parse({"machines", "show", "a", "b"}, line), "show takes only ID");
+  line = {};
+  EXPECT_EQ(parse({"machines", "list", "--limt", "5"}, line), "unknown flag: --limt");
+  line = {};
+  EXPECT_EQ(parse({"machines", "list", "--limit"}, line), "flag --limit needs a value");
+  line = {};
+  EXPECT_EQ(parse({"-q"}, line), "unknown flag: -q");
+}
+
+TEST(CommandTree, GivesEachCollectionWhatItsTraitsAllow) {
+  const Command* machines = command_tree().find_child("machines");
+  for (const char* name :
+       {"list",    "show",    "create",    "update", "patch",      "destroy", "exists",   "count",
+        "wait",    "indexes", "meta",      "params", "get",        "set",     "add",      "remove",
+        "actions", "action",  "runaction", "etag",   "addprofile", "bootenv", "workflow", "stage"}) {
+    EXPECT_NE(machines->find_child(name), nullptr) << name;
+  }
+  EXPECT_EQ(command_tree().find_child("interfaces")->find_child("create"), nullptr);
+  EXPECT_EQ(command_tree().find_child("tasks")->find_child("params"), nullptr);
+  EXPECT_NE(command_tree().find_child("jobs")->find_child("plugin_actions"), nullptr);
+  for (const char* name : {"prefs", "info", "events", "contents", "endpoints", "plugins", "users",
+                           "version_sets", "files", "isos", "system", "logs", "objects", "completion"}) {
+    EXPECT_NE(command_tree().find_child(name), nullptr) << name;
+  }
+}
+
+/// Every node of the tree, with the words that lead to it.
+void each_command(const Command& command, const std::vector<std::string>& words,
+                  const std::function<void(const Command&, const std::vector<std::string>&)>& visit) {
+  visit(command, words);
+  for (const Command& child : command.children) {
+    std::vector<std::string> longer = words;
+    longer.push_back(child.name);
+    each_command(child, longer, visit);
+  }
+}
+
+TEST(Help, ExistsForEveryCommand) {
+  FakeTerminal fake;
+  size_t commands = 0;
+  each_command(command_tree(), {}, [&](const Command& command, std::vector<std::string> words) {
+    ++commands;
+    EXPECT_FALSE(command.summary.empty()) << command.name;
+    EXPECT_TRUE(command.handler != nullptr || !command.children.empty()) << command.name;
+    words.emplace_back("--help");
+    EXPECT_EQ(fake.run(words), 0);
+    EXPECT_THAT(fake.out.str(), HasSubstr("Usage:\n  mullion"));
+    EXPECT_THAT(fake.err.str(), IsEmpty());
+  });
+  EXPECT_GT(commands, 300U);
+}
+
+TEST(Help, IsShownForGroupsAndByHelp) {
+  FakeTerminal fake;
+  EXPECT_EQ(fake.run({"machines"}), 0);
+  EXPECT_THAT(fake.out.str(), HasSubstr("mullion machines COMMAND"));
+  EXPECT_EQ(fake.run({"help", "machines", "list"}), 0);
+  EXPECT_THAT(fake.out.str(), HasSubstr("mullion machines list [FILTER]..."));
+  EXPECT_EQ(fake.run({}), 0);
+  EXPECT_THAT(fake.out.str(), HasSubstr("--url-proxy"));
+  EXPECT_THAT(fake.out.str(), Not(HasSubstr("__complete")));
+}
+
+TEST(ErrorOutput, OfACommandLineShowsTheUsage) {
+  FakeTerminal fake;
+  EXPECT_EQ(fake.run({"machines", "show"}), 1);
+  EXPECT_EQ(fake.err.str(), "Error: show needs ID\n\nUsage:\n  mullion machines show ID [flags]\n");
+  EXPECT_THAT(fake.out.str(), IsEmpty());
+  EXPECT_EQ(fake.run({"-d", "serve"}), 1);
+  EXPECT_THAT(fake.err.str(), StartsWith("Error: serve comes first"));
+  EXPECT_EQ(fake.run({"extended", "list"}), 1);
+  EXPECT_THAT(fake.err.str(), StartsWith("Error: -l TYPE is needed"));
+  EXPECT_EQ(fake.run({"machines", "meta", "set", "x", "kee", "a", "to", "b"}), 1);
+  EXPECT_THAT(fake.err.str(), StartsWith("Error: expected `key` instead of `kee`"));
+}
+
+QueryItems filters(const std::vector<std::string>& words) {
+  Result<QueryItems> items = parse_filters(words);
+  return items ? *items : QueryItems{{"error", items.error().messages[0]}};
+}
+
+TEST(Filters, KnowBothForms) {
+  using Item = std::pair<std::string, std::string>;
+  EXPECT_THAT(filters({"Name", "eq", "x", "Runnable", "Ne", "true"}),
+              ElementsAre(Item("Name", "Eq(x)"), Item("Runnable", "Ne(true)")));
+  EXPECT_THAT(filters({"Name=x", "Arch=In(amd64,arm64)"}),
+              ElementsAre(Item("Name", "x"), Item("Arch", "In(amd64,arm64)")));
+  EXPECT_THAT(filters({"Endpoint="}), ElementsAre(Item("Endpoint", "")));
+  EXPECT_THAT(filters({}), IsEmpty());
+}
+
+TEST(Filters, NameTheWordThatDoesNotFit) {
+  EXPECT_THAT(filters({"Name", "like", "x"})[0].second, HasSubstr("unknown operator `like` for Name"));
+  EXPECT_THAT(filters({"Name", "Eq"})[0].second, HasSubstr("three words each"));
+  EXPECT_THAT(filters({"Name=x", "Arch"})[0].second, HasSubstr("`Arch`"));
+}
+
+std::vector<std::string> complete(const std::vector<std::string>& words) {
+  return completions(command_tree(), words);
+}
+
+TEST(Completion, OffersCommandsFlagsAndFilters) {
+  EXPECT_THAT(complete({"mach"}), ElementsAre("machines"));
+  EXPECT_THAT(complete({"machines", "cou"}), ElementsAre("count"));
+  EXPECT_THAT(complete({"-E", "machines", "users", "pass"}), ElementsAre("password"));
+  EXPECT_THAT(complete({"machines", "list", "--li"}), ElementsAre("--limit"));
+  EXPECT_THAT(complete({"machines", "list", "-F", "t"}), ElementsAre("table", "text"));
+  EXPECT_THAT(complete({"machines", "list", "End"}), ElementsAre("Endpoint="));
+  EXPECT_THAT(complete({"completion", ""}), ElementsAre("bash", "fish", "zsh"));
+  EXPECT_THAT(complete({""}), Contains("endpoints"));
+  EXPECT_THAT(complete({""}), Not(Contains("__complete")));
+}
+
+TEST(Completion, PrintsScriptsThatAskTheProgram) {
+  FakeTerminal fake;
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    EXPECT_EQ(fake.run({"completion", shell}), 0);
+    EXPECT_THAT(fake.out.str(), HasSubstr("__complete --"));
+  }
+  EXPECT_EQ(fake.run({"completion", "tcsh"}), 1);
+  EXPECT_THAT(fake.err.str(), HasSubstr("bash, zsh and fish, not `tcsh`"));
+  EXPECT_EQ(fake.run({"__complete", "--", "machines", "--fo"}), 0);
+  EXPECT_EQ(fake.out.str(), "--force\n--format\n");
+}
+
+}  // namespace
+}  // namespace mullion::cli

@@ -1,0 +1,143 @@
+// Preferences, info, events, logs, users, system, version.
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <iostream>
+
+#include "cli/completion.h"
+#include "cli/document.h"
+#include "cli/handlers.h"
+#include "cli/output.h"
+
+namespace mullion::cli {
+namespace {
+
+/// Pairs of words or one document as an object of texts.
+Result<json::value> pairs_or_document(Invocation& call) {
+  if (call.arguments.size() == 1) {
+    Result<json::value> document = document_argument(call.argument(0), call.terminal.in);
+    if (!document || document->is_object()) return document;
+    return usage_error("expected one object, or pairs of name and value");
+  }
+  if (call.arguments.size() % 2 != 0) return usage_error("expected one object, or pairs of name and value");
+  json::object pairs;
+  for (size_t i = 0; i < call.arguments.size(); i += 2) pairs[call.argument(i)] = call.argument(i + 1);
+  return json::value(std::move(pairs));
+}
+
+Result<void> watch_events(Invocation& call, const std::string& pattern, bool objects_only) {
+  const auto ready = []() -> Result<bool> { return true; };
+  const auto on_event = [&call, objects_only](const json::value& event) -> Result<bool> {
+    const json::object* object = event.if_object();
+    const json::value* inner = objects_only && object != nullptr ? object->if_contains("Object") : nullptr;
+    print_value(call.terminal, call.options, "", inner != nullptr ? *inner : event);
+    call.terminal.out.flush();
+    return true;
+  };
+  Result<Session::WatchEnd> end = call.session.watch({pattern}, env::Duration(0), ready, on_event);
+  return end ? Result<void>() : Result<void>(end.error());
+}
+
+}  // namespace
+
+Result<void> prefs_list(Invocation& call) { return print_answer(call, call.session.get("prefs")); }
+
+Result<void> prefs_set(Invocation& call) {
+  Result<json::value> changes = pairs_or_document(call);
+  if (!changes) return changes.error();
+  return print_answer(call, call.session.send_value("POST", "prefs", *changes));
+}
+
+Result<void> info_get(Invocation& call) { return print_answer(call, call.session.get("info")); }
+
+Result<void> info_check(Invocation& call) {
+  Result<json::value> info = call.session.get("info");
+  if (!info) return info.error();
+  return print_answer(call, json::value(json::object{{"active", true}}));
+}
+
+Result<void> info_status(Invocation& call) {
+  Result<json::value> info = call.session.get("info");
+  if (!info) return info.error();
+  json::object status;
+  static constexpr std::string_view kFields[] = {"id",           "ha_id",    "version",   "manager",
+                                                 "ha_status",    "api_port", "file_port", "dhcp_enabled",
+                                                 "tftp_enabled", "errors"};
+  for (const std::string_view field : kFields) {
+    const json::value* found = info->is_object() ? info->get_object().if_contains(field) : nullptr;
+    if (found != nullptr) status[field] = *found;
+  }
+  status["api"] = "up";
+  return print_answer(call, json::value(std::move(status)));
+}
+
+Result<void> events_post(Invocation& call) {
+  Result<json::value> event = document_argument(call.argument(0), call.terminal.in);
+  if (!event) return event.error();
+  if (!event->is_object())
+    return Error(ErrorCode::kBadRequest, "an event is an object with Type, Action and Key");
+  Result<json::value> posted = call.session.send_value("POST", "events", *event);
+  if (!posted) return posted.error();
+  return posted->is_null() ? Result<void>() : print_answer(call, posted);
+}
+
+Result<void> events_watch(Invocation& call) {
+  const std::string pattern = call.optional_argument(0);
+  return watch_events(call, pattern.empty() ? "*.*.*" : pattern, false);
+}
+
+Result<void> logs_get(Invocation& call) { return print_answer(call, call.session.get("logs")); }
+Result<void> logs_watch(Invocation& call) { return watch_events(call, "log.*.*", true); }
+Result<void> objects_list(Invocation& call) { return print_answer(call, call.session.get("objects")); }
+Result<void> system_get(Invocation& call) { return print_answer(call, call.session.get(call.subject)); }
+
+Result<void> system_post(Invocation& call) {
+  return print_answer(call, call.session.send_json({"POST", call.subject, "", {}, {}}));
+}
+
+Result<void> user_password(Invocation& call) {
+  std::string password = call.argument(1);
+  if (password == "-") std::getline(call.terminal.in, password);
+  json::object body;
+  body["Password"] = password;
+  return print_answer(call, call.session.send_value("PUT", api_path({"users", call.argument(0), "password"}),
+                                                    json::value(std::move(body))));
+}
+
+Result<void> user_token(Invocation& call) {
+  static constexpr std::string_view kWords[] = {"ttl", "scope", "action", "specific", "roles"};
+  std::vector<std::pair<std::string, std::string>> query;
+  if (call.arguments.size() % 2 == 0) return usage_error("options are pairs such as `ttl 3600`");
+  for (size_t i = 1; i < call.arguments.size(); i += 2) {
+    if (std::find(std::begin(kWords), std::end(kWords), call.argument(i)) == std::end(kWords)) {
+      return usage_error(
+          fmt::format("unknown option `{}`: expected one of {}", call.argument(i), fmt::join(kWords, ", ")));
+    }
+    query.emplace_back(call.argument(i), call.argument(i + 1));
+  }
+  return print_answer(call,
+                      call.session.get(api_path({"users", call.argument(0), "token"}) + query_text(query)));
+}
+
+Result<void> show_version(Invocation& call) {
+  call.terminal.out << "Version: v" MULLION_VERSION "\n";
+  return {};
+}
+
+Result<void> print_completion(Invocation& call) {
+  Result<std::string> script = completion_script(call.argument(0));
+  if (!script) return usage_error(script.error().messages[0]);
+  call.terminal.out << *script;
+  return {};
+}
+
+Result<void> complete_words(Invocation& call) {
+  for (const std::string& candidate : completions(command_tree(), call.arguments)) {
+    call.terminal.out << candidate << "\n";
+  }
+  return {};
+}
+
+Result<void> misplaced_serve(Invocation&) { return usage_error("serve comes first: mullion serve --help"); }
+
+}  // namespace mullion::cli

@@ -1,0 +1,44 @@
+// Values that people write and read: JSON or YAML in, sorted JSON or YAML out, merges and patches.
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <iosfwd>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace mullion::cli {
+
+namespace json = boost::json;
+
+/// JSON, else YAML (first document; merge keys and anchors as YAML has them). kBadRequest with the reason.
+Result<json::value> parse_document(std::string_view text);
+
+/// An argument that stands for a document: "-" is `in`, a readable file its content, anything else itself.
+Result<std::string> read_argument(std::string_view argument, std::istream& in);
+/// Both in one.
+Result<json::value> document_argument(std::string_view argument, std::istream& in);
+
+/// A value on a command line: JSON when it is JSON, else the text itself.
+json::value scalar_argument(std::string_view text);
+
+/// Two blanks of indentation, sorted keys, [] and {} for what is empty, no newline at the end.
+std::string pretty_json(const json::value& value);
+/// Sorted keys, block style, newline at the end.
+std::string yaml_text(const json::value& value);
+
+/// `changes` folded into `base`: maps merge recursively, null removes a key, everything else replaces.
+json::value merge(json::value base, const json::value& changes);
+
+/// RFC 6902 operations that turn `before` into `after`, each preceded by a test of the value it changes.
+json::array make_patch(const json::value& before, const json::value& after);
+/// Same, with one test of the whole of `before` in front instead.
+json::array make_paranoid_patch(const json::value& before, const json::value& after);
+
+/// One operation in the shape of the contract.
+json::object patch_operation(std::string_view operation, std::string_view path, const json::value& value);
+/// A JSON pointer segment with ~ and / escaped.
+std::string pointer_segment(std::string_view name);
+
+}  // namespace mullion::cli

@@ -1,0 +1,67 @@
+// Global flags, RS_* variables and ~/.drpclirc.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/terminal.h"
+
+namespace mullion::cli {
+
+/// One flag of a command or of all commands.
+struct FlagSpec {
+  std::string_view name;
+  char letter = 0;              // 0: long form only
+  std::string_view value_name;  // "": a switch
+  std::string_view help;
+};
+
+/// Flags as given, in order.
+class FlagValues {
+ public:
+  void set(std::string_view name, std::string value);
+  bool has(std::string_view name) const;
+  /// Last value, or "".
+  std::string get(std::string_view name) const;
+  /// True when a switch was given, unless as --name=false.
+  bool on(std::string_view name) const;
+
+ private:
+  std::vector<std::pair<std::string, std::string>> items_;
+};
+
+enum class Format { kJson, kYaml, kTable, kText };
+
+/// What every command obeys.
+struct Options {
+  std::vector<std::string> endpoints;
+  std::string username;
+  std::string password;
+  std::string token;
+  Format format = Format::kJson;
+  bool format_given = false;
+  std::vector<std::string> print_fields;
+  bool no_header = false;
+  size_t truncate_length = 40;
+  bool colors = false;
+  bool force = false;
+  std::string reference;  // --ref
+  std::string trace;
+  std::string trace_token;
+  std::string url_proxy;
+  bool no_token = false;
+  bool debug = false;
+  bool exit_early = false;
+  std::string token_cache;  // directory
+};
+
+std::span<const FlagSpec> global_flags();
+
+/// Defaults, then the environment, then the rc file, then `flags`; later wins. kBadRequest names what is
+/// wrong.
+Result<Options> resolve_options(const Terminal& terminal, const FlagValues& flags);
+
+}  // namespace mullion::cli

@@ -1,0 +1,65 @@
+// A conversation with one server: login, token cache, requests one after another.
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/options.h"
+#include "cli/request.h"
+#include "cli/terminal.h"
+#include "net/http.h"
+
+namespace mullion::cli {
+
+namespace json = boost::json;
+
+struct Call {
+  std::string method = "GET";
+  std::string target;  // below /api/v3, encoded, with query: "machines?limit=1"
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+  env::Duration wait{0};  // added to the time-out: long polls
+};
+
+/// Logs in at the first request. One thread.
+class Session {
+ public:
+  Session(Terminal& terminal, const Options& options);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  /// A whole answer with status < 400; anything else is an Error with the server's own words.
+  Result<net::TextResponse> send(Call call);
+  /// The JSON value of the answer; null for an empty body.
+  Result<json::value> send_json(Call call);
+  Result<json::value> get(std::string target);
+  Result<json::value> send_value(std::string method, std::string target, const json::value& body);
+
+  using Sink = std::function<Result<void>(std::string_view piece)>;
+  /// Streams the body of a GET into `sink`. True: there was a body; false: 304.
+  Result<bool> download(Call call, const std::function<void(uint64_t size)>& begin, const Sink& sink);
+  /// Streams `body` as octets; the JSON answer.
+  Result<json::value> upload(std::string method, std::string target, net::BodySourcePtr body);
+
+  /// Registers `patterns` on the event socket, then hands every event to `on_event` until it returns false,
+  /// `limit` passes (zero: never) or SIGINT arrives. `ready` runs after the registration is acknowledged.
+  enum class WatchEnd { kStopped, kTimeout, kInterrupted };
+  Result<WatchEnd> watch(std::vector<std::string> patterns, env::Duration limit,
+                         const std::function<Result<bool>()>& ready,
+                         const std::function<Result<bool>(const json::value& event)>& on_event);
+
+  /// Logs in if that has not happened yet.
+  Result<void> start();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace mullion::cli

@@ -1,0 +1,119 @@
+#include "cli/tree_view.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <set>
+
+namespace mullion::cli {
+namespace {
+
+std::string text_of(const json::value& object, std::string_view name) {
+  const json::value* found = object.is_object() ? object.get_object().if_contains(name) : nullptr;
+  return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
+}
+
+struct Line {
+  std::string branch;  // lines and id
+  size_t branch_width;
+  const TreeNode* node;
+};
+
+size_t code_points(std::string_view text) {
+  return static_cast<size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+void add_lines(const TreeNode& node, const std::string& own, const std::string& below,
+               std::vector<Line>& lines) {
+  const std::string branch = own + node.id;
+  lines.push_back({branch, code_points(branch), &node});
+  for (size_t i = 0; i < node.children.size(); ++i) {
+    const bool last = i + 1 == node.children.size();
+    add_lines(node.children[i], below + (last ? "└── " : "├── "), below + (last ? "    " : "│   "), lines);
+  }
+}
+
+/// Fills a column up to `width`; a column that is empty everywhere takes no room.
+void pad(std::string& line, size_t used, size_t width) {
+  if (width > 0) line.append(width - std::min(width, used) + 2, ' ');
+}
+
+void attach(TreeNode& node, const json::array& endpoints, std::set<std::string>& placed) {
+  for (const json::value& endpoint : endpoints) {
+    const std::string id = text_of(endpoint, "Id");
+    if (text_of(endpoint, "Endpoint") != node.id || !placed.insert(id).second) continue;
+    node.children.push_back(
+        {id, text_of(endpoint, "ConnectionStatus"), text_of(endpoint, "DRPVersion"), "", "", {}});
+  }
+  std::sort(node.children.begin(), node.children.end(),
+            [](const TreeNode& left, const TreeNode& right) { return left.id < right.id; });
+  for (TreeNode& child : node.children) attach(child, endpoints, placed);
+}
+
+}  // namespace
+
+TreeNode arrange_endpoints(const std::string& root, const json::array& endpoints) {
+  json::array named = endpoints;
+  for (json::value& endpoint : named) {
+    // A server that is no manager shows its own objects with an empty owner.
+    if (endpoint.is_object() && text_of(endpoint, "Endpoint").empty())
+      endpoint.get_object()["Endpoint"] = root;
+  }
+  TreeNode top{root, "", "", "", "", {}};
+  std::set<std::string> placed = {root};
+  attach(top, named, placed);
+  for (const json::value& endpoint : named) {
+    const std::string id = text_of(endpoint, "Id");
+    if (!placed.insert(id).second) continue;
+    top.children.push_back(
+        {id, text_of(endpoint, "ConnectionStatus"), text_of(endpoint, "DRPVersion"), "", "", {}});
+    attach(top.children.back(), named, placed);
+  }
+  return top;
+}
+
+std::string tree_text(const TreeNode& root) {
+  std::vector<Line> lines;
+  add_lines(root, "", "", lines);
+  size_t branch = 0;
+  size_t state = 0;
+  size_t version = 0;
+  size_t age = 0;
+  size_t machines = 0;
+  for (const Line& line : lines) {
+    branch = std::max(branch, line.branch_width);
+    state = std::max(state, line.node->state.size());
+    version = std::max(version, line.node->version.size());
+    age = std::max(age, line.node->age.size());
+    machines = std::max(machines, line.node->machines.size());
+  }
+  std::string out;
+  for (const Line& line : lines) {
+    std::string text = line.branch;
+    pad(text, line.branch_width, branch);
+    text += line.node->state;
+    pad(text, line.node->state.size(), state);
+    text += line.node->version;
+    pad(text, line.node->version.size(), version);
+    text += line.node->age;
+    pad(text, line.node->age.size(), age);
+    text.append(machines - line.node->machines.size(), ' ').append(line.node->machines).append(" machines");
+    out += text + "\n";
+  }
+  return out;
+}
+
+json::value tree_json(const TreeNode& root) {
+  json::array children;
+  for (const TreeNode& child : root.children) children.push_back(tree_json(child));
+  json::object object;
+  object["Id"] = root.id;
+  object["State"] = root.state;
+  object["Version"] = root.version;
+  object["Age"] = root.age;
+  object["Machines"] = root.machines;
+  object["Children"] = std::move(children);
+  return object;
+}
+
+}  // namespace mullion::cli

@@ -1,0 +1,362 @@
+// Source and sink together, over a real socket.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "net/net_testing.h"
+#include "replication/internal/digests.h"
+#include "replication/sink.h"
+#include "replication/source.h"
+
+namespace mullion::replication {
+namespace {
+
+using namespace std::chrono_literals;
+
+bool eventually(const std::function<bool()>& condition, env::Duration limit = 20s) {
+  const env::SteadyTime end = env::system_clock().steady() + limit;
+  while (env::system_clock().steady() < end) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(2ms);
+  }
+  return condition();
+}
+
+std::string body(int number, size_t size = 100) {
+  return fmt::format(R"({{"Name":"m{}","Description":"{}"}})", number, std::string(size, 'd'));
+}
+
+/// An endpoint: a store and its source behind a port. Owners named in `passes_on` are announced as well.
+class Node {
+ public:
+  Node(env::Runtime& runtime, std::string id,
+       std::unique_ptr<store::Store> given = store::open_memory_store())
+      : id_(std::move(id)), store_(std::move(given)) {
+    SourceOptions options{
+        *store_, id_, "v1", {}, [] { return R"({"info":{"os":"linux"}})"; }, [this] { return announced(); }};
+    source_ = std::make_unique<Source>(runtime, std::move(options));
+    net::ListenOptions listen;
+    listen.address = "127.0.0.1";
+    server_ = std::move(
+        *net::listen(runtime, std::move(listen), [this](net::Request& request) { return answer(request); }));
+    runtime_ = &runtime;
+  }
+  ~Node() {
+    net::testing::run(*runtime_, [this]() -> env::Task<bool> {
+      co_await server_->stop(0s);
+      co_await source_->stop();
+      co_return true;
+    });
+  }
+
+  store::Store& store() { return *store_; }
+  const std::string& id() const { return id_; }
+  std::string url() const { return fmt::format("http://127.0.0.1:{}", server_->port()); }
+  Source& source() { return *source_; }
+  void pass_on(std::string owner) {
+    {
+      std::lock_guard lock(mutex_);
+      passes_on_.push_back({std::move(owner), {id_}, true, 0, ""});
+    }
+    source_->owners_changed();
+  }
+
+  /// Machines with the keys 10000 to 10000 + count, in one commit.
+  void fill(int count, size_t size) {
+    store::Batch batch;
+    for (int i = 0; i < count; ++i)
+      batch.changes.emplace_back() = {{"machines", "", std::to_string(10000 + i)}, body(i, size)};
+    ASSERT_TRUE(store_->commit_sync(std::move(batch)));
+  }
+  void put(const std::string& type, const std::string& key, std::optional<std::string> body) {
+    store::Batch batch;
+    batch.changes.emplace_back() = {{type, "", key}, std::move(body)};
+    ASSERT_TRUE(store_->commit_sync(std::move(batch)));
+  }
+
+ private:
+  std::vector<Announcement> announced() {
+    std::lock_guard lock(mutex_);
+    return passes_on_;
+  }
+  env::Task<net::Response> answer(net::Request& request) {
+    store::Cursor resume;
+    resume.epoch = std::strtoull(std::string(request.query_value("epoch").value_or("")).c_str(), nullptr, 16);
+    resume.seq = std::strtoull(std::string(request.query_value("seq").value_or("")).c_str(), nullptr, 10);
+    net::Response response;
+    response.upgrade = [this, resume](std::shared_ptr<net::WebSocket> socket) {
+      return source_->serve(std::move(socket), resume);
+    };
+    co_return response;
+  }
+
+  std::string id_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<Source> source_;
+  std::unique_ptr<net::Server> server_;
+  env::Runtime* runtime_ = nullptr;
+  std::mutex mutex_;
+  std::vector<Announcement> passes_on_;
+};
+
+/// A manager's side: follows everything that a node announces, until told to stop.
+class Follower {
+ public:
+  Follower(env::Runtime& runtime, Node& from, Node& into) : runtime_(runtime), from_(from), into_(into) {}
+  ~Follower() { stop(); }
+
+  void start() {
+    net::ClientOptions options;
+    options.base_url = from_.url();
+    client_ = std::move(*net::make_client(runtime_, std::move(options)));
+    tasks_ = std::make_unique<env::TaskGroup>(runtime_.executor(), "follower");
+    SinkOptions sink{into_.store(),
+                     *tasks_,
+                     into_.id(),
+                     "v1",
+                     from_.id(),
+                     counters,
+                     [this](std::vector<Announcement> owners) { subscribe(owners); },
+                     [this](std::string json) {
+                       std::lock_guard lock(mutex_);
+                       state_ = std::move(json);
+                     },
+                     [this](bool current) { current_ = current; }};
+    sink_ = std::make_unique<Sink>(std::move(sink), load_position(*into_.store().snapshot(), from_.id()));
+    over_ = false;
+    tasks_->spawn("sink", [this]() -> env::Task<void> {
+      auto socket = co_await client_->connect_websocket(sink_->target(), {});
+      if (socket) {
+        socket_ = *socket;
+        co_await sink_->run(*socket);
+      }
+      over_ = true;
+    });
+  }
+  /// Cuts the connection and waits until everything received is stored.
+  void stop() {
+    if (!sink_) return;
+    EXPECT_TRUE(eventually([this] { return socket_ != nullptr || over_; }));
+    if (socket_) socket_->abort();
+    EXPECT_TRUE(eventually([this] { return over_.load(); }));
+    socket_.reset();
+    tasks_->stop();
+    sink_.reset();
+  }
+  bool equal(const std::string& owner) {
+    const auto here = owner_digests(*into_.store().snapshot(), owner, owner);
+    const std::string stored = owner == from_.id() ? "" : owner;
+    return here == owner_digests(*from_.store().snapshot(), stored, owner);
+  }
+  bool equal() { return current_ && equal(from_.id()); }
+  std::string state() {
+    std::lock_guard lock(mutex_);
+    return state_;
+  }
+  SinkCounters counters;
+
+ private:
+  void subscribe(const std::vector<Announcement>& owners) {
+    std::vector<std::string> names;
+    for (const Announcement& owner : owners) {
+      if (owner.owner != into_.id()) names.push_back(owner.owner);
+    }
+    std::ranges::sort(names);
+    sink_->subscribe(std::move(names));
+  }
+
+  env::Runtime& runtime_;
+  Node& from_;
+  Node& into_;
+  std::unique_ptr<env::TaskGroup> tasks_;  // a stopped group starts nothing any more
+  std::unique_ptr<net::Client> client_;
+  std::unique_ptr<Sink> sink_;
+  std::shared_ptr<net::WebSocket> socket_;
+  std::atomic<bool> over_{false};
+  std::atomic<bool> current_{false};
+  std::mutex mutex_;
+  std::string state_;
+};
+
+class Stream : public ::testing::Test {
+ protected:
+  void corrupt(const std::string& key, std::optional<std::string> wrong) {
+    store::Batch batch;
+    batch.changes.emplace_back() = {{"machines", "A", key}, std::move(wrong)};
+    ASSERT_TRUE(manager_.store().commit_sync(std::move(batch)));
+  }
+
+  env::Runtime runtime_{2};
+  Node leaf_{runtime_, "A"};
+  Node manager_{runtime_, "M"};
+};
+
+TEST_F(Stream, CopiesThenFollows) {
+  leaf_.fill(1000, 100);
+  Follower follower(runtime_, leaf_, manager_);
+  follower.start();
+  ASSERT_TRUE(eventually([&] { return follower.equal(); }));
+  EXPECT_EQ(follower.counters.snapshots, 1U);
+  EXPECT_EQ(follower.state(), R"({"info":{"os":"linux"}})");
+  leaf_.put("machines", "10003", std::nullopt);
+  leaf_.put("profiles", "new", R"({"Name":"new"})");
+  ASSERT_TRUE(eventually([&] { return follower.equal(); }));
+  EXPECT_EQ(follower.counters.snapshots, 1U);
+  EXPECT_EQ(follower.counters.mismatches, 0U);
+  const auto view = manager_.store().snapshot();
+  EXPECT_EQ(*view->get({"profiles", "A", "new"}), R"({"Name":"new"})");
+  EXPECT_EQ(view->origin_cursor("A"), leaf_.store().newest());
+}
+
+TEST_F(Stream, OnlyTheDifferenceAfterACut) {
+  for (int i = 0; i < 200; ++i) leaf_.put("machines", std::to_string(i), body(i, 1000));
+  Follower follower(runtime_, leaf_, manager_);
+  follower.start();
+  ASSERT_TRUE(eventually([&] { return follower.equal(); }));
+  follower.stop();
+  leaf_.put("machines", "7", body(8));
+  const uint64_t before = follower.counters.bytes;
+  follower.start();
+  ASSERT_TRUE(eventually([&] { return follower.equal(); }));
+  EXPECT_EQ(follower.counters.snapshots, 1U);
+  EXPECT_LT(follower.counters.bytes - before, 3000U);
+}
+
+TEST_F(Stream, WhatStaysAtHomeDoesNotTravel) {
+  leaf_.put("preferences", "secret-preference", R"({"Name":"a","Val":"b"})");
+  store::Batch batch;
+  batch.changes.emplace_back() = {{"users", "", "u"}, R"({"Name":"u","Secret":""})"};
+  batch.secrets.push_back({"users", "u", "hash"});
+  batch.changes.emplace_back() = {{"profiles", std::string(store::kLayered), "from-a-pack"}, "{}"};
+  ASSERT_TRUE(leaf_.store().commit_sync(std::move(batch)));
+  Follower follower(runtime_, leaf_, manager_);
+  follower.start();
+  ASSERT_TRUE(eventually([&] { return follower.equal(); }));
+  const auto view = manager_.store().snapshot();
+  EXPECT_TRUE(view->get({"users", "A", "u"}));
+  EXPECT_FALSE(view->get({"preferences", "A", "secret-preference"}));
+  EXPECT_FALSE(view->get({"profiles", "A", "from-a-pack"}));
+  EXPECT_FALSE(view->secret("users", "u"));
+}
+
+TEST_F(Stream, ADifferenceIsNoticedAtTheNextCommitAndRepaired) {
+  leaf_.fill(3000, 1000);
+  Follower follower(runtime_, leaf_, manager_);
+  follower.start();
+  ASSERT_TRUE(eventually([&] { return follower.equal(); }));
+  corrupt("10005", body(1));
+  corrupt("12000", std::nullopt);
+  corrupt("99999", body(2));
+  EXPECT_FALSE(follower.equal());
+  const uint64_t before = follower.counters.bytes;
+  leaf_.put("machines", "20000", body(5));
+  ASSERT_TRUE(eventually([&] { return follower.equal(); }));
+  EXPECT_EQ(follower.counters.mismatches, 1U);
+  EXPECT_EQ(follower.counters.snapshots, 1U) << "no full copy";
+  EXPECT_LT(follower.counters.bytes - before, 1000U * 1000) << "ranges, not everything";
+}
+
+TEST_F(Stream, AReplicaThatIsAllWrongIsCopiedAnew) {
+  leaf_.fill(5000, 100);
+  Follower follower(runtime_, leaf_, manager_);
+  follower.start();
+  ASSERT_TRUE(eventually([&] { return follower.equal(); }));
+  for (int i = 0; i < 5000; i += 100) corrupt(std::to_string(10000 + i), body(-1));
+  leaf_.put("machines", "20000", body(5));
+  ASSERT_TRUE(eventually([&] { return follower.equal(); }));
+  EXPECT_EQ(follower.counters.snapshots, 2U);
+}
+
+TEST_F(Stream, ADifferenceIsFoundOnReconnectToo) {
+  for (int i = 0; i < 10; ++i) leaf_.put("machines", std::to_string(i), body(i));
+  Follower follower(runtime_, leaf_, manager_);
+  follower.start();
+  ASSERT_TRUE(eventually([&] { return follower.equal(); }));
+  follower.stop();
+  corrupt("5", body(50));
+  leaf_.put("machines", "11", body(11));
+  follower.start();
+  ASSERT_TRUE(eventually([&] { return follower.equal(); }));
+  EXPECT_EQ(follower.counters.mismatches, 1U);
+}
+
+TEST_F(Stream, AnotherServerUnderTheSameIdReplacesInOneCommit) {
+  for (int i = 0; i < 100; ++i) leaf_.put("machines", std::to_string(i), body(i));
+  Follower first(runtime_, leaf_, manager_);
+  first.start();
+  ASSERT_TRUE(eventually([&] { return first.equal(); }));
+  first.stop();
+  Node replaced(runtime_, "A");
+  replaced.put("machines", "other", body(1));
+  std::atomic<int> steps{0};
+  const uint64_t listener = manager_.store().subscribe(
+      [&](const std::shared_ptr<const store::Commit>& commit) { steps += commit->changes.empty() ? 0 : 1; });
+  Follower second(runtime_, replaced, manager_);
+  second.start();
+  ASSERT_TRUE(eventually([&] { return second.equal(); }));
+  manager_.store().unsubscribe(listener);
+  EXPECT_EQ(steps, 1);
+}
+
+TEST_F(Stream, AWrongNameIsRefused) {
+  Node stranger(runtime_, "X");
+  SinkCounters counters;
+  net::ClientOptions options;
+  options.base_url = stranger.url();
+  const auto client = std::move(*net::make_client(runtime_, std::move(options)));
+  env::TaskGroup tasks(runtime_.executor(), "test");
+  Sink sink({manager_.store(), tasks, "M", "v1", "A", counters, [](auto) {}, [](auto) {}, [](bool) {}}, {});
+  const Error error = net::testing::run(runtime_, [&]() -> env::Task<Error> {
+    auto socket = co_await client->connect_websocket(sink.target(), {});
+    co_return co_await sink.run(*socket);
+  });
+  tasks.stop();
+  EXPECT_NE(error.text().find("calls itself X"), std::string::npos) << error.text();
+}
+
+TEST_F(Stream, AChainShowsTheLeafAtTheTop) {
+  Node top(runtime_, "T");
+  Follower lower(runtime_, leaf_, manager_), upper(runtime_, manager_, top);
+  upper.start();
+  for (int i = 0; i < 300; ++i) leaf_.put("machines", std::to_string(i), body(i));
+  manager_.pass_on("A");  // announced before its copy is there
+  lower.start();
+  ASSERT_TRUE(eventually([&] { return lower.equal() && upper.equal("A"); }));
+  for (int i = 0; i < 300; i += 3) leaf_.put("machines", std::to_string(i), std::nullopt);
+  manager_.put("machines", "own", body(1));
+  ASSERT_TRUE(eventually([&] { return lower.equal() && upper.equal("A") && upper.equal(); }));
+  EXPECT_EQ(upper.counters.mismatches, 0U);
+  EXPECT_EQ(top.store().snapshot()->origin_cursor("A"), leaf_.store().newest());
+}
+
+/// Random writes and cuts at random moments, over a log so short that full copies happen too.
+TEST_F(Stream, RandomCutsEndEqual) {
+  std::mt19937 random(11);
+  const auto directory = std::filesystem::temp_directory_path() / ("mullion-stream-" + env::random_uuid());
+  store::Options options;
+  options.directory = directory;
+  options.log_max_bytes = 20000;
+  {
+    Node busy(runtime_, "B", std::move(*store::open_store(options)));
+    Follower follower(runtime_, busy, manager_);
+    for (int round = 0; round < 25; ++round) {
+      follower.start();
+      const int writes = static_cast<int>(random() % 60);
+      for (int i = 0; i < writes; ++i) {
+        const std::string key = std::to_string(random() % 50);
+        const bool gone = random() % 4 == 0;
+        busy.put("machines", key,
+                 gone ? std::nullopt : std::optional(body(static_cast<int>(random() % 1000), 400)));
+      }
+      if (random() % 2 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(random() % 20));
+      follower.stop();
+    }
+    follower.start();
+    EXPECT_TRUE(eventually([&] { return follower.equal(); }));
+    EXPECT_EQ(follower.counters.mismatches, 0U);
+  }
+  std::filesystem::remove_all(directory);
+}
+
+}  // namespace
+}  // namespace mullion::replication

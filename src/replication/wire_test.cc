@@ -1,0 +1,148 @@
+#include "replication/wire.h"
+
+#include <gtest/gtest.h>
+#include <zstd.h>
+
+#include <random>
+
+namespace mullion::replication {
+namespace {
+
+std::vector<Record> read_all(const std::string& frame) {
+  std::vector<Record> out;
+  Result<FrameReader> reader = FrameReader::open(frame);
+  EXPECT_TRUE(reader);
+  while (reader) {
+    Result<std::optional<Record>> record = reader->next();
+    if (!record || !*record) break;
+    out.push_back(std::move(**record));
+  }
+  return out;
+}
+
+std::string frame_of(std::string_view text) {
+  std::string out(ZSTD_compressBound(text.size()), '\0');
+  out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 1));
+  return out;
+}
+
+Error error_of(std::string_view text) {
+  Result<FrameReader> reader = FrameReader::open(frame_of(text));
+  if (!reader) return reader.error();
+  while (true) {
+    Result<std::optional<Record>> record = reader->next();
+    if (!record) return record.error();
+    if (!*record) return Error(ErrorCode::kInternal, "no error");
+  }
+}
+
+TEST(Wire, EveryRecordComesBackAsItWent) {
+  Digest digest;
+  ASSERT_TRUE(Digest::from_hex("0123456789abcdef0123456789abcdef", digest));
+  const std::vector<store::TypeDigest> digests{{"machines", "A", digest, 7}};
+  FrameWriter writer;
+  writer.add(Hello{1, "A", "v1", 0xfedcba9876543210, 42, {"x", "y"}});
+  writer.add(Owners{{{"A", {"R1"}, false, 2.5, "cut"}}});
+  writer.add(Subscribe{{{"A", true, store::Cursor{3, 4}}, {"B", false, std::nullopt}}});
+  writer.add(SnapshotBegin{"A", {5, 6}});
+  writer.add(Object{"machines", "k\"1\n", R"({"Name":"x","N":1.50})"});
+  writer.add(SnapshotEnd{"A", 8, digests});
+  writer.add(Change{"machines", "gone", std::nullopt});
+  writer.add(Change{"machines", "there", R"({"body":{"body":1}})"});
+  writer.add(Commit{9, "A", {10, 11}, digests});
+  writer.add(At{12, true});
+  writer.add(State{R"({"info":{}})"});
+  writer.add(Ping{13, -14});
+  writer.add(Ranges{"A", "machines", {{"", "m", digest}, {"m", "", {}}}});
+  writer.add(RangeEnd{"A", "machines", 15, digests});
+  EXPECT_FALSE(writer.empty());
+  const std::string frame = writer.take();
+  EXPECT_TRUE(writer.empty());
+
+  Result<FrameReader> reader = FrameReader::open(frame);
+  ASSERT_TRUE(reader);
+  const auto next = [&] { return std::move(**reader->next()); };
+  const auto hello = std::get<Hello>(next());
+  EXPECT_EQ(hello.epoch, 0xfedcba9876543210);
+  EXPECT_EQ(hello.features.size(), 2U);
+  const auto owners = std::get<Owners>(next());
+  EXPECT_EQ(owners.owners.front(), (Announcement{"A", {"R1"}, false, 2.5, "cut"}));
+  const auto wanted = std::get<Subscribe>(next());
+  EXPECT_TRUE(wanted.owners[0].follows);
+  EXPECT_EQ(wanted.owners[0].replica, (store::Cursor{3, 4}));
+  EXPECT_FALSE(wanted.owners[1].replica);
+  EXPECT_EQ(std::get<SnapshotBegin>(next()).origin, (store::Cursor{5, 6}));
+  const auto object = std::get<Object>(next());
+  EXPECT_EQ(object.key, "k\"1\n");
+  EXPECT_EQ(object.body, R"({"Name":"x","N":1.50})") << "the same bytes, numbers included";
+  EXPECT_EQ(std::get<SnapshotEnd>(next()).digests, digests);
+  EXPECT_FALSE(std::get<Change>(next()).body);
+  EXPECT_EQ(*std::get<Change>(next()).body, R"({"body":{"body":1}})");
+  const auto commit = std::get<Commit>(next());
+  EXPECT_EQ(commit.origin, (store::Cursor{10, 11}));
+  EXPECT_EQ(commit.digests, digests);
+  EXPECT_TRUE(std::get<At>(next()).restart);
+  EXPECT_EQ(std::get<State>(next()).json, R"({"info":{}})");
+  EXPECT_EQ(std::get<Ping>(next()).clock, -14);
+  EXPECT_EQ(std::get<Ranges>(next()).ranges.size(), 2U);
+  EXPECT_EQ(std::get<RangeEnd>(next()).seq, 15U);
+  EXPECT_FALSE(*reader->next());
+}
+
+TEST(Wire, RecordsOfNewerPeersAreSkipped) {
+  const std::vector<Record> records =
+      read_all(frame_of("{\"t\":\"from-the-future\",\"x\":1}\n{\"t\":\"ack\",\"seq\":3,\"new\":{}}\n"));
+  ASSERT_EQ(records.size(), 2U);
+  EXPECT_TRUE(std::holds_alternative<Unknown>(records[0]));
+  EXPECT_TRUE(std::holds_alternative<Ack>(records[1]));
+}
+
+TEST(Wire, WhatBreaksTheRulesIsRefused) {
+  EXPECT_EQ(FrameReader::open("garbage").error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(FrameReader::open("").error().code, ErrorCode::kCorrupt);
+  std::string damaged = frame_of(std::string(1000, 'x'));
+  damaged.resize(damaged.size() / 2);
+  EXPECT_EQ(FrameReader::open(damaged).error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(FrameReader::open(frame_of(std::string(kMaxFrame + 1, ' '))).error().text(),
+            "corrupt: replication stream: a frame is too large");
+  for (const char* text : {
+           "not json\n",
+           "[1]\n",
+           "{}\n",
+           "{\"t\":5}\n",
+           "{\"t\":\"ack\"}\n",
+           "{\"t\":\"ack\",\"seq\":-1}\n",
+           "{\"t\":\"ack\",\"seq\":1}x\n",
+           "{\"t\":\"commit\",\"seq\":1,\"owner\":\"A\"}\n",
+           "{\"t\":\"object\",\"type\":\"m\",\"key\":\"k\",\"body\":5}\n",
+           "{\"t\":\"object\",\"type\":\"m\",\"key\":\"k\",\"body\":{\"a\":}}\n",
+           "{\"t\":\"object\",\"type\":\"m\",\"body\":{},\"key\":\"k\"}\n",
+           "{\"t\":\"object\",\"type\":\"m\",\"key\":\"k\",\"body\":{\"Endpoint\":\"me\"}}\n",
+           "{\"t\":\"hello\",\"protocol\":1,\"id\":\"A\",\"epoch\":\"xyz\",\"newest\":1,\"features\":[]}\n",
+           "{\"t\":\"owners\",\"owners\":[5]}\n",
+           "{\"t\":\"owners\",\"owners\":[{\"owner\":\"A\",\"via\":[5]}]}\n",
+       }) {
+    EXPECT_EQ(error_of(text).code, ErrorCode::kCorrupt) << text;
+  }
+}
+
+TEST(Wire, RandomDamageIsNeverWorseThanAnError) {
+  std::mt19937 random(7);
+  FrameWriter writer;
+  for (int i = 0; i < 50; ++i)
+    writer.add(Object{"machines", std::to_string(i), R"({"Name":"n","Params":{"a":[1]}})"});
+  writer.add(Commit{9, "A", {10, 11}, {{"machines", "A", {1, 2}, 3}}});
+  const std::string frame = writer.take();
+  for (int round = 0; round < 3000; ++round) {
+    std::string damaged = frame;
+    for (int i = 0; i < 1 + round % 4; ++i) damaged[random() % damaged.size()] = static_cast<char>(random());
+    Result<FrameReader> reader = FrameReader::open(damaged);
+    while (reader) {
+      Result<std::optional<Record>> record = reader->next();
+      if (!record || !*record) break;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace mullion::replication
