@@ -13,7 +13,7 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs/reference/settings.md"
 KINDS = {"string": "kString", "port": "kPort", "bytes": "kBytes", "count": "kCount", "seconds": "kSeconds",
-         "boolean": "kBoolean"}
+         "boolean": "kBoolean", "log-level": "kLogLevel"}
 
 
 def quoted(text):

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "api/events.h"
 #include "auth/auth.h"
 #include "base/latency.h"
 #include "content/content.h"
@@ -45,7 +46,7 @@ struct Limits {
   uint64_t upload_bytes = uint64_t{64} << 30;  // files and isos
   size_t json_depth = 64;
   size_t websocket_registrations = 1000;  // of one connection
-  size_t websocket_queue = 10000;         // events waiting for one connection
+  EventQueueLimit websocket_queue;        // events waiting for one connection
   env::Duration longest_poll = std::chrono::minutes(10);
 };
 

@@ -121,6 +121,13 @@ Event::Event(std::string type, std::string action, std::string key, std::string 
       key_(std::move(key)),
       json_(std::make_shared<const std::string>(std::move(json))) {}
 
+size_t Event::bytes() const {
+  constexpr size_t kFrame = 256;
+  if (!commit_) return kFrame + json_->size();
+  const store::AppliedChange& change = commit_->changes[index_];
+  return kFrame + (change.body ? change.body->size() : 0) + (change.old_body ? change.old_body->size() : 0);
+}
+
 std::shared_ptr<const std::string> Event::json() const {
   if (!commit_) return json_;
   std::call_once(made_, [this] {
@@ -138,24 +145,30 @@ std::shared_ptr<const std::string> Event::json() const {
   return json_;
 }
 
-void EventQueue::push_locked(EventPtr event) {
-  if (closed_) return;
-  if (queue_.size() >= limit_) {
+bool EventQueue::push_locked(EventPtr event) {
+  if (closed_) return true;
+  const size_t bytes = event->bytes();
+  const bool full = queue_.size() >= limit_.events || queued_bytes_ + bytes > limit_.bytes;
+  if (full && !queue_.empty()) {  // one event alone may always wait, however large
     overflowed_ = true;
     closed_ = true;
     queue_.clear();
     if (on_overflow_) on_overflow_();
-    return;
+    return false;
   }
+  queued_bytes_ += bytes;
   queue_.push_back(std::move(event));
+  return true;
 }
 
-void EventQueue::push(EventPtr event) {
+bool EventQueue::push(EventPtr event) {
+  bool taken = false;
   {
     std::lock_guard lock(mutex_);
-    push_locked(std::move(event));
+    taken = push_locked(std::move(event));
   }
   signal_.notify_all();
+  return taken;
 }
 
 void EventQueue::register_pattern(const std::string& text, size_t most) {
@@ -204,6 +217,7 @@ env::Task<std::vector<EventPtr>> EventQueue::take() {
       if (!queue_.empty()) {
         std::vector<EventPtr> events(queue_.begin(), queue_.end());
         queue_.clear();
+        queued_bytes_ = 0;
         co_return events;
       }
     }
@@ -242,7 +256,7 @@ void EventBus::stop() {
   }
 }
 
-std::shared_ptr<EventQueue> EventBus::open(size_t limit) {
+std::shared_ptr<EventQueue> EventBus::open(EventQueueLimit limit) {
   auto queue = std::make_shared<EventQueue>(limit);
   std::lock_guard lock(mutex_);
   queues_.push_back(queue);
@@ -308,8 +322,7 @@ void EventBus::follow(const std::shared_ptr<const store::Commit>& commit) {
     for (const std::shared_ptr<EventQueue>& queue : queues) {
       if (!queue->wants(change.id.type, action, change.id.key)) continue;
       if (!event) event = std::make_shared<Event>(commit, i, action, endpoint_);
-      queue->push(event);
-      if (queue->overflowed()) ++dropped_;
+      if (!queue->push(event)) ++dropped_;
     }
   }
 }
@@ -325,7 +338,7 @@ void EventBus::publish_text(std::string type, std::string action, std::string ke
   for (const std::shared_ptr<EventQueue>& queue : live_queues()) {
     if (!queue->wants(type, action, key)) continue;
     if (!event) event = std::make_shared<Event>(type, action, key, json);
-    queue->push(event);
+    if (!queue->push(event)) ++dropped_;
   }
 }
 

@@ -47,6 +47,8 @@ class Event {
   const std::string& type() const { return type_; }
   const std::string& action() const { return action_; }
   const std::string& key() const { return key_; }
+  /// About how much memory it holds while it waits.
+  size_t bytes() const;
   /// Thread-safe.
   std::shared_ptr<const std::string> json() const;
 
@@ -60,10 +62,16 @@ class Event {
 };
 using EventPtr = std::shared_ptr<const Event>;
 
+/// What may wait for one reader.
+struct EventQueueLimit {
+  size_t events = 10000;
+  size_t bytes = size_t{16} << 20;
+};
+
 /// The queue of one reader. Thread-safe.
 class EventQueue {
  public:
-  explicit EventQueue(size_t limit) : limit_(limit) {}
+  explicit EventQueue(EventQueueLimit limit) : limit_(limit) {}
   /// Called once, from any thread, when the reader is so slow that the queue overflows. Set before
   /// registering.
   void on_overflow(std::function<void()> listener) { on_overflow_ = std::move(listener); }
@@ -81,13 +89,15 @@ class EventQueue {
  private:
   friend class EventBus;
   bool wants(std::string_view type, std::string_view action, std::string_view key) const;
-  void push(EventPtr event);
-  void push_locked(EventPtr event);
+  /// False when this event made the queue overflow.
+  bool push(EventPtr event);
+  bool push_locked(EventPtr event);
 
-  const size_t limit_;
+  const EventQueueLimit limit_;
   mutable std::mutex mutex_;
   std::vector<std::pair<std::string, EventPattern>> patterns_;
   std::deque<EventPtr> queue_;
+  size_t queued_bytes_ = 0;
   env::Signal signal_;
   bool closed_ = false;
   std::atomic<bool> overflowed_{false};
@@ -100,7 +110,7 @@ class EventBus {
   EventBus(store::Store& store, Event::EndpointName endpoint, const env::Clock& clock);
   ~EventBus();
 
-  std::shared_ptr<EventQueue> open(size_t limit);
+  std::shared_ptr<EventQueue> open(EventQueueLimit limit);
   /// An event that is not a change of the store. `object_json` is its Object.
   void publish(std::string_view type, std::string_view action, std::string_view key,
                std::string_view principal, std::string_view object_json);

@@ -9,6 +9,8 @@
 namespace mullion::api {
 namespace {
 
+constexpr size_t kPlenty = 1 << 20;
+
 std::vector<EventPtr> take(env::Runtime& runtime, EventQueue& queue) {
   return boost::asio::co_spawn(runtime.executor(), queue.take(), boost::asio::use_future).get();
 }
@@ -48,7 +50,7 @@ class Events : public ::testing::Test {
 };
 
 TEST_F(Events, PreferencesAreSaved) {
-  const std::shared_ptr<EventQueue> queue = bus.open(100);
+  const std::shared_ptr<EventQueue> queue = bus.open({100, kPlenty});
   queue->register_pattern("preferences.save.*", 10);
   ASSERT_TRUE(store->commit_sync(change("preferences", "logLevel", R"({"Name":"logLevel"})")).ok());
   const std::vector<EventPtr> seen = take(runtime, *queue);
@@ -57,7 +59,7 @@ TEST_F(Events, PreferencesAreSaved) {
 }
 
 TEST_F(Events, AcknowledgesInOrderAndTellsChangesOnce) {
-  const std::shared_ptr<EventQueue> queue = bus.open(100);
+  const std::shared_ptr<EventQueue> queue = bus.open({100, kPlenty});
   queue->register_pattern("machines.*.*", 10);
   queue->register_pattern("*.create.*", 10);
   ASSERT_TRUE(store->commit_sync(change("machines", "k", R"({"Uuid":"k"})")).ok());
@@ -75,7 +77,7 @@ TEST_F(Events, AcknowledgesInOrderAndTellsChangesOnce) {
 
 TEST_F(Events, TextHoldsObjectOriginalAndPrincipal) {
   ASSERT_TRUE(store->commit_sync(change("machines", "k", R"({"Uuid":"k","Name":"a"})")).ok());
-  const std::shared_ptr<EventQueue> queue = bus.open(100);
+  const std::shared_ptr<EventQueue> queue = bus.open({100, kPlenty});
   queue->register_pattern("machines.save.k", 10);
   ASSERT_TRUE(store->commit_sync(change("machines", "k", R"({"Uuid":"k","Name":"b"})")).ok());
   const std::vector<EventPtr> events = take(runtime, *queue);
@@ -88,7 +90,7 @@ TEST_F(Events, TextHoldsObjectOriginalAndPrincipal) {
 }
 
 TEST_F(Events, BadRegistrationIsAnsweredNotDropped) {
-  const std::shared_ptr<EventQueue> queue = bus.open(100);
+  const std::shared_ptr<EventQueue> queue = bus.open({100, kPlenty});
   queue->register_pattern("nonsense", 10);
   queue->register_pattern("a.b.c", 0);
   const std::vector<EventPtr> events = take(runtime, *queue);
@@ -98,7 +100,7 @@ TEST_F(Events, BadRegistrationIsAnsweredNotDropped) {
 }
 
 TEST_F(Events, SlowReaderIsDropped) {
-  const std::shared_ptr<EventQueue> queue = bus.open(3);
+  const std::shared_ptr<EventQueue> queue = bus.open({3, kPlenty});
   bool told = false;
   queue->on_overflow([&told] { told = true; });
   queue->register_pattern("*.*.*", 10);
@@ -115,6 +117,20 @@ TEST_F(Events, WatchWakesOnTheObjectOnly) {
   EXPECT_EQ(signal->version(), before);
   ASSERT_TRUE(store->commit_sync(change("machines", "k", R"({"Uuid":"k"})")).ok());
   EXPECT_NE(signal->version(), before);
+}
+
+TEST(EventQueue, LargeEventsOverflowByTheirSize) {
+  bool overflowed = false;
+  const auto store = store::open_memory_store();
+  EventBus bus(
+      *store, [](std::string_view) { return ""; }, env::system_clock());
+  const std::shared_ptr<EventQueue> reader = bus.open({100, 10000});
+  reader->on_overflow([&] { overflowed = true; });
+  reader->register_pattern("*.*.*", 10);
+  for (int i = 0; i < 3; ++i) bus.publish_text("x", "y", "z", std::string(4000, ' '));
+  EXPECT_TRUE(overflowed);
+  EXPECT_EQ(bus.dropped(), 1U);
+  bus.stop();
 }
 
 }  // namespace

@@ -22,6 +22,9 @@ constexpr size_t kMergeBytes = 1 << 20;
 constexpr size_t kFewRanges = 8;
 
 constexpr size_t kMaxOwnerName = 255;
+/// Bytes of one commit: above what a copy that appears in one step may have.
+constexpr size_t kMaxCommit = 2 * Copy::kMaxGathered;
+constexpr size_t kChangeOverhead = 128;
 
 using OwnerType = std::pair<std::string, std::string>;
 
@@ -121,6 +124,8 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
       co_return protocol_error("it begins without hello");
     if (const auto* change = std::get_if<Change>(&record)) {
       pending.push_back(to_change(*change));
+      pending_bytes += kChangeOverhead + (change->body ? change->body->size() : 0);
+      if (pending_bytes > kMaxCommit) co_return protocol_error("a commit is too large");
       co_return Result<void>{};
     }
     if (const auto* commit = std::get_if<Commit>(&record)) co_return co_await take_commit(*commit);
@@ -184,6 +189,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
 
   env::Task<Result<void>> take_commit(const Commit& commit) {
     std::vector<store::Change> changes = std::exchange(pending, {});
+    pending_bytes = 0;
     for (store::Change& change : changes) change.id.owner = commit.owner;
     newest = std::max(newest, commit.seq);
     const bool wanted_here = follows(commit.owner);
@@ -209,7 +215,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     if (!building) building.emplace();
     building->origin = store::Origin{commit.owner, commit.origin};
     for (store::Change& change : changes) {
-      building_bytes += 128 + (change.body ? change.body->size() : 0);
+      building_bytes += kChangeOverhead + (change.body ? change.body->size() : 0);
       building->changes.push_back(std::move(change));
     }
     for (const store::TypeDigest& digest : commit.digests) {
@@ -517,6 +523,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   bool greeted = false;
   bool began = false;
   std::vector<store::Change> pending;  // of the commit that is arriving
+  size_t pending_bytes = 0;
   std::optional<store::Batch> building;
   size_t building_bytes = 0;
   std::optional<Copy> copy;

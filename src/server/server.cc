@@ -67,6 +67,7 @@ api::Limits api_limits(const settings::Settings& settings) {
   limits.body_bytes = settings.number("max-body");
   limits.upload_bytes = settings.number("max-upload");
   limits.json_depth = settings.number("max-json-depth");
+  limits.websocket_queue.bytes = settings.number("max-websocket-queue");
   return limits;
 }
 

@@ -51,6 +51,8 @@ bool parse_boolean(std::string_view text, bool& out) {
   return true;
 }
 
+constexpr std::string_view kLogLevels[] = {"trace", "debug", "info", "warn", "error"};
+
 std::string_view accepted(SettingKind kind) {
   switch (kind) {
     case SettingKind::kString:
@@ -65,6 +67,8 @@ std::string_view accepted(SettingKind kind) {
       return "a time such as 90s, 5m or 24h";
     case SettingKind::kBoolean:
       return "true or false";
+    case SettingKind::kLogLevel:
+      return "trace, debug, info, warn or error";
   }
   return "";
 }
@@ -85,6 +89,8 @@ bool valid(SettingKind kind, std::string_view value) {
       return parse_seconds(value, number);
     case SettingKind::kBoolean:
       return parse_boolean(value, flag);
+    case SettingKind::kLogLevel:
+      return std::ranges::find(kLogLevels, value) != std::end(kLogLevels);
   }
   return false;
 }

@@ -13,7 +13,7 @@
 
 namespace mullion::settings {
 
-enum class SettingKind { kString, kPort, kBytes, kCount, kSeconds, kBoolean };
+enum class SettingKind { kString, kPort, kBytes, kCount, kSeconds, kBoolean, kLogLevel };
 
 /// One entry of the table.
 struct SettingInfo {

@@ -7,13 +7,23 @@
 namespace mullion::settings {
 namespace {
 
+TEST(Settings, ALogLevelIsOneOfItsWords) {
+  EXPECT_TRUE(Settings::parse({"--log-level", "debug"}, {}));
+  const Result<Settings> wrong = Settings::parse({"--log-level", "loud"}, {});
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().messages.front(),
+            "--log-level: 'loud' is not accepted; give trace, debug, info, warn or error");
+}
+
 TEST(Settings, DefaultsAreValidAndNamesUnique) {
   std::set<std::string_view> names;
   const Settings settings = Settings::defaults();
   for (const SettingInfo& info : setting_table()) {
     EXPECT_TRUE(names.insert(info.name).second) << info.name;
     EXPECT_EQ(settings.text(info.name), info.default_text);
-    if (info.kind != SettingKind::kString && info.kind != SettingKind::kBoolean) {
+    const bool textual = info.kind == SettingKind::kString || info.kind == SettingKind::kBoolean ||
+                         info.kind == SettingKind::kLogLevel;
+    if (!textual) {
       settings.number(info.name);  // asserts that the default parses
     }
   }

@@ -20,7 +20,7 @@ struct KeySpan {
 /// a copy becomes visible in one step, as long as it is not larger than kMaxGathered.
 class Copy {
  public:
-  static constexpr size_t kMaxGathered = size_t{256} << 20;
+  static constexpr size_t kMaxGathered = size_t{64} << 20;
 
   /// Of everything `owner` has; `epoch` tells whether it is the owner that we know.
   Copy(store::Store& store, std::string owner, uint64_t epoch);
