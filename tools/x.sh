@@ -9,7 +9,7 @@ usage() {
 Usage: ./x COMMAND
 
   run [--once] [--machines N]   build, then start the mission's seven servers with a fleet and show them
-  test [PART ...]               every test; or only some: checks unit asan tsan blackbox
+  test [PART ...]               every test; or only some: checks unit tsan blackbox tidy
   build                         build build/mullion (release with debug information)
   bench                         build and run the benchmarks, print their tables
   fix                           format the sources and renew the generated reference files
@@ -64,31 +64,29 @@ test_checks() {
   clang-format-14 --dry-run --Werror "${files[@]}"
 }
 
-# unit_tests DIR NAME [cmake options...]: builds and runs every room's tests.
+# unit_tests DIR SANITIZERS [ROOM ...]: builds and runs the tests of these rooms, of all without names.
 unit_tests() {
-  local directory=$1 name=$2
+  local directory=$1 sanitizers=$2
   shift 2
-  say "unit tests ($name)"
-  configure "$directory" Debug "$@"
-  ninja -j "$JOBS" -C "$directory"
-  (cd "$directory" && ctest --output-on-failure -j 1 --timeout 300)
+  local targets=("${@/#/test_}")
+  say "unit tests of ${*:-every room} with sanitizers: $sanitizers"
+  configure "$directory" Debug "-DMULLION_SANITIZE=$sanitizers"
+  ninja -j "$JOBS" -C "$directory" "${targets[@]}"
+  local only=()
+  [ $# -eq 0 ] || only=(-R "^($(IFS='|'; echo "$*"))\$")
+  (cd "$directory" && ctest --output-on-failure -j 1 --timeout 300 "${only[@]}")
 }
 
 test_unit() {
-  unit_tests build/debug "debug"
-  if compgen -G 'tests/unit/*_test.py' >/dev/null; then
-    /usr/bin/python3 -m pytest -q tests/unit
-  fi
-}
-
-test_asan() {
   ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-    unit_tests build/asan "address and undefined-behaviour sanitizers" "-DMULLION_SANITIZE=address,undefined"
+    unit_tests build/asan address,undefined
+  /usr/bin/python3 -m pytest -q tests/unit
 }
 
+# The rooms where threads meet.
 test_tsan() {
   TSAN_OPTIONS="halt_on_error=1 suppressions=$ROOT/tools/tsan.supp" \
-    unit_tests build/tsan "thread sanitizer" -DMULLION_SANITIZE=thread
+    unit_tests build/tsan thread env net store replication manager api
 }
 
 test_tidy() {
@@ -107,7 +105,7 @@ command_test() {
   mkdir -p build
   setup
   local parts=("$@")
-  [ ${#parts[@]} -gt 0 ] || parts=(checks unit blackbox asan tsan tidy)
+  [ ${#parts[@]} -gt 0 ] || parts=(checks unit blackbox tsan tidy)
   local part
   for part in "${parts[@]}"; do
     "test_$part"

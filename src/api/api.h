@@ -10,6 +10,7 @@
 #include "base/latency.h"
 #include "content/content.h"
 #include "env/clock.h"
+#include "env/file.h"
 #include "env/runtime.h"
 #include "manager/manager.h"
 #include "net/http.h"
@@ -32,6 +33,7 @@ struct Facts {
   std::string certificate_file;           // PEM of the API's certificate
   std::vector<std::string> trusted_keys;  // Ed25519 keys of licence bundles
   std::vector<std::string> start_errors;  // shown in info.errors
+  env::Path backups;                      // where copies of the database go
 };
 
 /// How long one route's requests took; errors are answers with status >= 500.

@@ -245,6 +245,7 @@ Command system_commands() {
       {"actions", "", "Actions of the system", actions_list, kActionFlags, "system"},
       {"action", "COMMAND", "One action", action_show, kActionFlags, "system"},
       {"runaction", "COMMAND [PARAMETER]...", "Run an action", action_run, kActionFlags, "system"},
+      {"backup", "", "Copy the database while the server runs", system_post, {}, "system/backup"},
       {"active", "", "Become the active member", system_post, {}, "system/active"},
       {"passive", "", "Become a passive member", system_post, {}, "system/passive"}};
   group.children.push_back(std::move(cluster));

@@ -190,6 +190,7 @@ void ServerProcess::assemble_api() {
   facts.hostname = host_name();
   facts.certificate_file = tls_.certificate_file;
   facts.trusted_keys = trusted_keys_;
+  facts.backups = base_root_ / "backups";
   facts.api_port = static_cast<uint16_t>(settings_.number("api-port"));
   facts.static_port = static_cast<uint16_t>(settings_.number("static-port"));
   facts.static_secure_port = static_cast<uint16_t>(settings_.number("static-secure-port"));

@@ -241,6 +241,7 @@ class FakeEndpoint:
     heard          records that the scripts read
     before_tls     called with each TCP connection first; True: the connection is dealt with
     before_login   called before a login is answered
+    said_instead   by beginning of the target: bytes that are sent in place of the honest answer; the connection ends
     """
 
     def __init__(self, endpoint_id, script, certificate):
@@ -252,6 +253,7 @@ class FakeEndpoint:
         self.failures = []
         self.before_tls = lambda connection: False
         self.before_login = lambda: None
+        self.said_instead = {}
         self.features = ["replication-stream"]
         self.closed = False
         self.lock = threading.Lock()
@@ -309,6 +311,10 @@ class FakeEndpoint:
                 target = head.split(b" ", 2)[1].decode()
                 if target.startswith("/api/v3/replication/stream"):
                     self._upgrade(connection, head, buffered, target)
+                    return
+                instead = [said for begin, said in self.said_instead.items() if target.startswith(begin)]
+                if instead:
+                    connection.sendall(instead[0])
                     return
                 connection.sendall(self._answer(target))
         except (OSError, Closed):

@@ -370,3 +370,20 @@ def test_a_licence_without_manager_refuses_and_stops_it(site):
     manager.become_manager()
     manager.wait_status("A", "Connected")
     wait_equal(leaf, manager)
+
+
+def test_a_backup_restores_what_was_there_and_managers_notice(site):
+    leaf, manager = site.start("A", "M")
+    manager.become_manager().attach(leaf)
+    leaf.create("machines", {"Name": "in-the-backup"})
+    copy = expect(200, leaf.call("POST", "system/backup")).json()["Path"]
+    leaf.create("machines", {"Name": "after-the-backup"})
+    wait_equal(leaf, manager)
+    leaf.stop()
+    shutil.rmtree(leaf.root / "data")
+    shutil.copytree(copy, leaf.root / "data")
+    leaf.start()
+    assert [row["Name"] for row in leaf.objects("machines")] == ["in-the-backup"]
+    leaf.create("machines", {"Name": "another-history"})
+    wait_equal(leaf, manager)
+    assert manager.count("machines") == 2

@@ -576,6 +576,50 @@ def test_locked_machines(server):
     server.delete(path)
 
 
+def side_by_side(count, work):
+    """Runs work(number) in threads; answers the results."""
+    results = [None] * count
+
+    def run_one(number):
+        results[number] = work(number)
+    threads = [threading.Thread(target=run_one, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+@pytest.mark.parametrize("collection", ["profiles", "machines"])
+def test_of_many_who_create_the_same_one_wins(server, collection):
+    for _ in range(5):
+        key = name()
+        answers = side_by_side(8, lambda number: as_user(server, USER, PASSWORD).post(
+            f"{server.url}/api/v3/{collection}", json={"Name": key, "Description": str(number)}))
+        assert sorted(answer.status_code for answer in answers) == [201] + [409] * 7
+        assert server.count(collection, f"?Name={key}") == 1
+        winner = next(answer.json() for answer in answers if answer.status_code == 201)
+        assert server.get(f"{collection}/Name:{key}") == winner
+
+
+def test_patches_with_tests_lose_no_update(server):
+    key = server.create("profiles", {"Name": name(), "Params": {"count/er": 0}})["Name"]
+
+    def count_up(_):
+        session = as_user(server, USER, PASSWORD)
+        url = f"{server.url}/api/v3/profiles/{key}/params"
+        for _ in range(20):
+            while True:
+                seen = session.get(url).json()["count/er"]
+                answer = session.patch(url, json=[{"op": "test", "path": "/count~1er", "value": seen},
+                                                  {"op": "replace", "path": "/count~1er", "value": seen + 1}])
+                if answer.status_code == 200:
+                    break
+                assert answer.status_code == 409, answer.text
+    side_by_side(4, count_up)
+    assert server.get(f"profiles/{key}/params") == {"count/er": 80}
+
+
 @pytest.mark.skipif(not MODELS.exists(), reason="the contract is not beside the repository")
 def test_every_collection_answers(server):
     prefixes = server.get("objects")

@@ -2,6 +2,7 @@
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
 #include "env/file.h"
+#include "env/random.h"
 
 namespace mullion::api {
 namespace {
@@ -35,6 +36,19 @@ env::Task<Result<net::Response>> system_active(Call&) { co_return json_response(
 
 env::Task<Result<net::Response>> system_passive(Call& call) {
   co_return refused(call, "system", "This server stands alone and cannot become passive");
+}
+
+env::Task<Result<net::Response>> make_backup(Call& call) {
+  std::string name = env::format_rfc3339(call.services.clock.wall()).substr(0, 19);
+  std::erase_if(name, [](char c) { return c == ':' || c == '-'; });
+  const env::Path directory = call.services.facts.backups / fmt::format("{}-{:08x}", name, env::random_id() >> 32);
+  Result<void> copied;
+  co_await env::run_blocking([&] {
+    copied = env::make_directories(directory, 0700);
+    if (copied) copied = call.services.store.backup(directory);
+  });
+  if (!copied) co_return copied.error();
+  co_return json_response(200, json::value(json::object{{"Path", directory.string()}}));
 }
 
 env::Task<Result<net::Response>> refuse_upgrade(Call& call) {
