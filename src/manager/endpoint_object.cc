@@ -54,7 +54,7 @@ void copy_text(const json::object& from, const char* name, json::object& to, con
 Result<std::string> checked_url(std::string_view url) {
   const auto parsed = boost::urls::parse_uri(boost::core::string_view(url.data(), url.size()));
   if (!parsed) return invalid(kUrl, fmt::format("`{:.200}` is no URL; expected https://HOST:PORT", url));
-  const boost::urls::url_view view = *parsed;
+  const boost::urls::url_view& view = *parsed;
   if (view.scheme() != "https") return invalid(kUrl, "expected https://HOST:PORT");
   if (view.host().empty()) return invalid(kUrl, "the host is missing; expected https://HOST:PORT");
   if (view.has_userinfo()) return invalid(kUrl, "user and password belong into parameters of their own");

@@ -24,7 +24,9 @@ constexpr auto kReconcileInterval = std::chrono::seconds(10);
 constexpr auto kReadYourWrites = std::chrono::seconds(2);
 /// Long polls take as long as their clients ask.
 constexpr auto kForwardPatience = std::chrono::minutes(11);
-constexpr auto kStopPoll = std::chrono::milliseconds(20);
+constexpr auto kStopPoll = std::chrono::milliseconds(5);
+/// For sessions to store what they received and when they were last in touch.
+constexpr auto kStopPatience = std::chrono::milliseconds(500);
 constexpr size_t kMostNamed = 50;
 
 double seconds_since(env::SteadyTime begin) {
@@ -72,10 +74,11 @@ class ManagerImpl final : public Manager {
     stopping_ = true;
     wake_->notify_all();
     for (const auto& [id, session] : sessions()) session->stop();
+    const env::SteadyTime deadline = env::system_clock().steady() + kStopPatience;
     for (const auto& [id, session] : sessions()) {
-      while (!session->ended()) co_await env::sleep_for(kStopPoll);
+      while (!session->ended() && env::system_clock().steady() < deadline) co_await env::sleep_for(kStopPoll);
     }
-    co_await tasks_.async_stop();
+    co_await tasks_.async_stop();  // cancels who still waits for an answer
     co_await source_.stop();
   }
 

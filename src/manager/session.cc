@@ -61,7 +61,9 @@ env::Task<void> Session::run() {
     disconnected(error.messages.empty() ? "" : error.messages.front());
     co_await remember();
     if (env::system_clock().steady() - begun > kSteadyConversation) failures = 0;
-    co_await wake_.wait(seen, pause_after(failures++));
+    const env::Duration pause = pause_after(failures);
+    ++failures;
+    co_await wake_.wait(seen, pause);
   }
   disconnected("stopped");
   co_await remember();

@@ -7,3 +7,4 @@ add_custom_command(
   DEPENDS ${schema_files} ${CMAKE_SOURCE_DIR}/tools/generate_schema.py)
 target_sources(mullion_model PRIVATE ${model_tables})
 target_include_directories(mullion_model PRIVATE ${CMAKE_BINARY_DIR}/generated)
+add_custom_target(generate_model DEPENDS ${model_tables})

@@ -6,3 +6,4 @@ add_custom_command(
   DEPENDS ${CMAKE_SOURCE_DIR}/schema/settings.yaml ${CMAKE_SOURCE_DIR}/tools/generate_settings.py)
 target_sources(mullion_settings PRIVATE ${settings_table})
 target_include_directories(mullion_settings PRIVATE ${CMAKE_BINARY_DIR}/generated)
+add_custom_target(generate_settings DEPENDS ${settings_table})

@@ -67,8 +67,8 @@ EPOCH = "00000000000000aa"
 
 
 def hello(endpoint_id, **changes):
-    return {"t": "hello", "protocol": 1, "id": endpoint_id, "version": "v0", "epoch": EPOCH, "newest": 1, "features": [],
-            **changes}
+    return {"t": "hello", "protocol": 1, "id": endpoint_id, "version": "v0", "epoch": EPOCH, "newest": 1,
+            "features": [], **changes}
 
 
 def owner(name, *via):

@@ -139,6 +139,21 @@ def test_a_silent_network_is_noticed(site):
     manager.wait_status("A", "Connected")
 
 
+def test_a_manager_stops_in_time_whatever_its_endpoints_do(site):
+    leaf, other, manager = site.start("A", "B", "M")
+    gate = site.gate(leaf)
+    manager.become_manager().attach(leaf, url=gate.url).attach(other)
+    gate.hold()
+    begin = time.monotonic()
+    assert manager.stop() == 0, "connected to a silent endpoint"
+    assert time.monotonic() - begin < 2
+    manager.start()
+    time.sleep(0.3)
+    begin = time.monotonic()
+    assert manager.stop() == 0, "waiting for the answer to its login"
+    assert time.monotonic() - begin < 2
+
+
 # -- kill -9 while writes run
 
 def test_kill_each_server_while_writes_run(site):

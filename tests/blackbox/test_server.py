@@ -5,7 +5,6 @@ import hashlib
 import itertools
 import json
 import os
-import pathlib
 import random
 import re
 import signal
@@ -142,7 +141,7 @@ def tight(shared_site):
 
 def run(*arguments, environment=None, binary=BINARY):
     clean = {key: value for key, value in os.environ.items() if not key.startswith("RS_")}
-    return subprocess.run([str(binary), *map(str, arguments)], env={**clean, **(environment or {})}, timeout=20,
+    return subprocess.run([str(binary), *map(str, arguments)], env={**clean, **(environment or {})}, timeout=5,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
 
 
@@ -419,7 +418,7 @@ def test_a_password_change_ends_password_and_tokens(server):
 
 def test_token_login(server):
     answer = server.get(f"users/{USER}/token?ttl=600")
-    assert answer["Info"] == server.get("info") | {key: answer["Info"][key] for key in ("uptime",) if key in answer["Info"]}
+    assert answer["Info"] == server.get("info")
     session = as_user(server)
     for scheme in ("Bearer", "bearer", "Basic"):
         session.headers["Authorization"] = f"{scheme} {answer['Token']}"
@@ -433,7 +432,8 @@ def test_tokens_expire_and_are_limited(server):
     session = as_user(server, user, password)
 
     def token(query):
-        return as_user(server, token=expect(200, session.get(session.url + f"users/{user}/token{query}")).json()["Token"])
+        answer = expect(200, session.get(session.url + f"users/{user}/token{query}"))
+        return as_user(server, token=answer.json()["Token"])
     short = token("?ttl=1")
     expect(200, short.get(short.url + "info"))
     forever, days, narrow = token("?ttl=never"), token("?ttl=3d"), token("?scope=machines&action=list,get")
@@ -592,7 +592,7 @@ def side_by_side(count, work):
 
 @pytest.mark.parametrize("collection", ["profiles", "machines"])
 def test_of_many_who_create_the_same_one_wins(server, collection):
-    for _ in range(5):
+    for _ in range(3):
         key = name()
         answers = side_by_side(8, lambda number: as_user(server, USER, PASSWORD).post(
             f"{server.url}/api/v3/{collection}", json={"Name": key, "Description": str(number)}))
@@ -953,7 +953,8 @@ def test_uploads_without_length_and_cut_uploads(server):
     chunks = server.session.post(server.url + "/api/v3/" + path, data=(b"c" * 1000 for _ in range(50)), timeout=10)
     assert expect(201, chunks).json()["Size"] == 50_000
     with connect(server.api_port) as cut:
-        cut.sendall(f"POST /api/v3/{path} HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n".encode() + LOGIN + b"\r\nhalf")
+        cut.sendall(f"POST /api/v3/{path} HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n".encode() + LOGIN +
+                    b"\r\nhalf")
     time.sleep(0.2)
     assert server.call("GET", path).content == b"c" * 50_000, "a cut upload replaces nothing"
     assert not [file for file in server.get("isos") if file != path.removeprefix("isos/")], "and leaves nothing"
@@ -1049,7 +1050,8 @@ def test_a_slow_reader_is_dropped_alone(site):
     for number in range(40):
         keys.append(made.create("templates", {"ID": f"t-{number:03}", "Contents": "x" * 500_000})["ID"])
     wait_until("the healthy reader has every event", lambda: seen == keys)
-    wait_until("the slow one is dropped", lambda: made.metrics()["mullion_api_websockets_dropped_total"] == 1, timeout=5)
+    wait_until("the slow one is dropped", timeout=5,
+               condition=lambda: made.metrics()["mullion_api_websockets_dropped_total"] == 1)
     healthy.close()
     slow.close()
 
@@ -1065,8 +1067,8 @@ def test_bodies_that_are_too_large(tight):
     refused(404, tight.call("GET", "files/big"))
     expect(201, tight.call("POST", "files/fits", b"x" * (1 << 20)))
     with connect(tight.api_port) as connection:
-        answer = talk(connection, b"POST /api/v3/profiles HTTP/1.1\r\nHost: x\r\nContent-Length: 18446744073709551615\r\n"
-                      + LOGIN + b"\r\n{}")
+        connection.sendall(b"POST /api/v3/profiles HTTP/1.1\r\nHost: x\r\n" + LOGIN)
+        answer = talk(connection, b"Content-Length: 18446744073709551615\r\n\r\n{}")
     assert answer.split(b" ")[1] in (b"413", b"400")
     assert tight.get("info")
 
@@ -1079,8 +1081,9 @@ def test_headers_that_are_too_large(tight):
 
 
 def test_json_that_nests_too_deep(tight, server):
-    assert tight.call("POST", "profiles", '{"Name":"deep","Params":{"deep":' + "[" * 20 + "]" * 20 + "}}").status_code == 400
-    assert tight.call("POST", "profiles", '{"Name":"deep","Params":{"deep":' + "[" * 10 + "]" * 10 + "}}").status_code == 201
+    for levels, status in ((20, 400), (10, 201)):
+        value = "[" * levels + "]" * levels
+        expect(status, tight.call("POST", "profiles", '{"Name":"deep","Params":{"deep":' + value + "}}"))
     for text in ("[" * 1_000_000, '{"a":' * 1_000_000, "[" * 100 + "]" * 100):
         refused(400, server.call("POST", "profiles", text))
         refused(400, server.call("PATCH", "profiles/global", text))
@@ -1140,9 +1143,11 @@ def test_a_half_open_connection_is_answered(tight):
 
 
 GARBAGE = {
-    "random": os.urandom(3000), "zeros": bytes(5000), "a blank": b" ", "line ends": b"\r\n" * 1000, "quit": b"QUIT\r\n\r\n",
+    "random": os.urandom(3000), "zeros": bytes(5000), "a blank": b" ", "line ends": b"\r\n" * 1000,
+    "quit": b"QUIT\r\n\r\n",
     "tls hello to plain": bytes.fromhex("1603010200010001fc0303") + os.urandom(512),
-    "http/9": b"GET / HTTP/9.9\r\n\r\n", "no version": b"GET /\r\n\r\n", "bad header": b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+    "http/9": b"GET / HTTP/9.9\r\n\r\n", "no version": b"GET /\r\n\r\n",
+    "bad header": b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
     "two lengths": b"POST /api/v3/profiles HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
     "length and chunks": b"POST /x HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "negative length": b"POST /x HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
@@ -1174,12 +1179,13 @@ def test_the_tight_server_is_still_well(tight):
 # -- full
 
 def test_a_full_database_refuses_writes_alone(site):
-    made = site.server("F", flags=["--map-size", "16MiB", "--log-max-bytes", "1MiB"]).start()
+    made = site.server("F", flags=["--map-size", "8MiB", "--log-max-bytes", "1MiB"]).start()
     session = as_user(made, USER, PASSWORD)
     keys, status = [], 201
     while status == 201 and len(keys) < 2000:
         key = f"t-{len(keys):04}"
-        answer = session.post(session.url + "templates", json={"ID": key, "Contents": os.urandom(50_000).hex()}, timeout=10)
+        answer = session.post(session.url + "templates", timeout=10,
+                              json={"ID": key, "Contents": os.urandom(50_000).hex()})
         status = answer.status_code
         if status == 201:
             keys.append(key)

@@ -41,7 +41,8 @@ env::Task<Result<net::Response>> system_passive(Call& call) {
 env::Task<Result<net::Response>> make_backup(Call& call) {
   std::string name = env::format_rfc3339(call.services.clock.wall()).substr(0, 19);
   std::erase_if(name, [](char c) { return c == ':' || c == '-'; });
-  const env::Path directory = call.services.facts.backups / fmt::format("{}-{:08x}", name, env::random_id() >> 32);
+  const env::Path directory =
+      call.services.facts.backups / fmt::format("{}-{:08x}", name, env::random_id() >> 32);
   Result<void> copied;
   co_await env::run_blocking([&] {
     copied = env::make_directories(directory, 0700);
