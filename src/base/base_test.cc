@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "base/text.h"
 
 namespace mullion {
 namespace {
@@ -107,6 +108,12 @@ TEST(Log, KeepsRecentLinesOfEnabledLevels) {
 TEST(Log, UnknownLevelWordMeansWarn) {
   EXPECT_EQ(parse_log_level("debug"), LogLevel::kDebug);
   EXPECT_EQ(parse_log_level("loud"), LogLevel::kWarn);
+}
+
+TEST(Text, ListsAreSplit) {
+  EXPECT_EQ(split_list("a,b,,c,"), (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_TRUE(split_list("").empty());
+  EXPECT_EQ(split_list("a b", ' '), (std::vector<std::string>{"a", "b"}));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "api/api.h"
 #include "auth/auth.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "content/content.h"
 #include "env/file.h"
 #include "env/runtime.h"
@@ -69,17 +70,6 @@ api::Limits api_limits(const settings::Settings& settings) {
   limits.json_depth = settings.number("max-json-depth");
   limits.websocket_queue.bytes = settings.number("max-websocket-queue");
   return limits;
-}
-
-std::vector<std::string> comma_list(std::string_view text) {
-  std::vector<std::string> items;
-  while (!text.empty()) {
-    const size_t comma = text.find(',');
-    if (comma != 0) items.emplace_back(text.substr(0, comma));
-    if (comma == std::string_view::npos) break;
-    text.remove_prefix(comma + 1);
-  }
-  return items;
 }
 
 Result<void> gate_manager(store::Store& store, const std::vector<std::string>& trusted_keys,
@@ -154,7 +144,7 @@ Result<void> ServerProcess::take_base_root() {
 }
 
 Result<void> ServerProcess::open_rooms() {
-  trusted_keys_ = comma_list(settings_.text("trusted-licence-keys"));
+  trusted_keys_ = split_list(settings_.text("trusted-licence-keys"));
   store::Options options;
   options.directory = base_root_ / "data";
   options.map_size = settings_.number("map-size");

@@ -1049,7 +1049,7 @@ def test_a_slow_reader_is_dropped_alone(site):
     keys = []
     for number in range(40):
         keys.append(made.create("templates", {"ID": f"t-{number:03}", "Contents": "x" * 500_000})["ID"])
-    wait_until("the healthy reader has every event", lambda: seen == keys)
+        wait_until("the healthy reader has every event", lambda: seen == keys)
     wait_until("the slow one is dropped", timeout=5,
                condition=lambda: made.metrics()["mullion_api_websockets_dropped_total"] == 1)
     healthy.close()

@@ -4,6 +4,7 @@
 #include "api/internal/info.h"
 #include "api/internal/objects.h"
 #include "api/internal/resolve.h"
+#include "base/text.h"
 #include "store/commit_async.h"
 
 namespace mullion::api {
@@ -15,17 +16,6 @@ Error missing(const Call& call, std::string_view prefix) {
 
 std::string query_text(const Call& call, std::string_view name) {
   return std::string(call.request.query_value(name).value_or(""));
-}
-
-std::vector<std::string> comma_list(std::string_view text) {
-  std::vector<std::string> items;
-  while (!text.empty()) {
-    const size_t comma = text.find(',');
-    if (comma != 0) items.emplace_back(text.substr(0, comma));
-    if (comma == std::string_view::npos) break;
-    text.remove_prefix(comma + 1);
-  }
-  return items;
 }
 
 Result<net::Response> token_response(Call& call, const auth::TokenRequest& wanted) {
@@ -78,7 +68,7 @@ env::Task<Result<net::Response>> make_user_token(Call& call) {
   wanted.user = user->key;
   wanted.grantor = grantor_of(call);
   wanted.ttl = *ttl;
-  wanted.roles = comma_list(query_text(call, "roles"));
+  wanted.roles = split_list(query_text(call, "roles"));
   wanted.restrict_to = wanted_claim(call);
   co_return token_response(call, wanted);
 }

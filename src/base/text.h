@@ -1,0 +1,13 @@
+// Small things with text that several rooms need.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mullion {
+
+/// The parts of "a,b,,c" without empty ones.
+std::vector<std::string> split_list(std::string_view text, char separator = ',');
+
+}  // namespace mullion
