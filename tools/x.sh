@@ -78,7 +78,7 @@ unit_tests() {
 }
 
 test_unit() {
-  ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+  ASAN_OPTIONS=detect_leaks=1:quarantine_size_mb=8 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
     unit_tests build/asan address,undefined
   /usr/bin/python3 -m pytest -q tests/unit
 }
