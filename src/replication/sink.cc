@@ -239,6 +239,8 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   /// Every batch remembers where the stream stands.
   env::Task<Result<void>> submit(store::Batch batch) {
     batch.principal = "replication";
+    for (const std::string& owner : std::exchange(taken_over, {}))
+      batch.secrets.push_back(keeper_change(owner, options.endpoint));
     {
       std::lock_guard lock(mutex);
       append_position(options.endpoint, position, owners_to_save, batch.secrets);
@@ -271,6 +273,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
       position.follows.insert(resume.owner);
       owners_to_save = true;
     }
+    taken_over.insert(resume.owner);
     const std::shared_ptr<const store::Snapshot> view = options.store.snapshot();
     const std::vector<store::TypeDigest> own = owner_digests(*view, resume.owner, resume.owner);
     co_return co_await ask_about(differing_types(own, resume.digests));
@@ -289,6 +292,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     }
     std::erase_if(repairing, [&](const auto& item) { return item.first.first == begin.owner; });
     ++options.counters.snapshots;
+    taken_over.insert(begin.owner);
     snapshot_origin = begin.origin;
     copy.emplace(options.store, begin.owner, begin.origin.epoch);
     kLog.info("full copy begins endpoint={} owner={}", options.endpoint, begin.owner);
@@ -470,6 +474,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
       std::lock_guard lock(mutex);
       if (!wanted_changed) co_return Result<void>{};
       wanted_changed = false;
+      if (!std::exchange(subscribed, true)) forget_what_others_wrote(*view);
       for (const std::string& owner : *wanted) {
         Subscription& one = all.owners.emplace_back();
         one.owner = owner;
@@ -488,6 +493,13 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
       if (Result<void> sent = co_await send(*without_copies); !sent) co_return sent;
     }
     co_return co_await send(all);
+  }
+
+  /// While this endpoint was away another way may have been taken to its owners. Under `mutex`, before
+  /// anything of this stream is under way.
+  void forget_what_others_wrote(const store::Snapshot& view) {
+    std::erase_if(position.follows,
+                  [&](const std::string& owner) { return !is_keeper(view, owner, options.endpoint); });
   }
 
   void report_currency() {
@@ -531,12 +543,14 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   store::Cursor snapshot_origin;
   std::map<OwnerType, size_t> repairing;  // ranges still to come
   std::set<OwnerType> differences;        // noticed, not yet asked about
+  std::set<std::string> taken_over;       // owners whose replica this stream writes from the next batch on
 
   mutable std::mutex mutex;
   SavedPosition position;
   bool owners_to_save = false;
   std::optional<std::vector<std::string>> wanted;  // absent: not said yet
   bool wanted_changed = false;
+  bool subscribed = false;  // the first subscription was sent
   std::set<std::string, std::less<>> ever_wanted;
   std::set<std::string, std::less<>> copies_wanted;
 };

@@ -298,6 +298,26 @@ TEST_F(Stream, AnotherServerUnderTheSameIdReplacesInOneCommit) {
   EXPECT_EQ(steps, 1);
 }
 
+TEST_F(Stream, WhatAnotherWayWroteIsNotTakenForItsOwn) {
+  for (int i = 0; i < 10; ++i) leaf_.put("machines", std::to_string(i), body(i));
+  Follower direct(runtime_, leaf_, manager_);
+  direct.start();
+  ASSERT_TRUE(eventually([&] { return direct.equal(); }));
+  direct.stop();
+  // The other way leads to a server that calls itself A too, and differs.
+  Node between(runtime_, "R");
+  Node impostor(runtime_, "A");
+  impostor.put("machines", "forged", body(1));
+  Follower below(runtime_, impostor, between), around(runtime_, between, manager_);
+  between.pass_on("A");
+  below.start();
+  around.start();
+  ASSERT_TRUE(eventually([&] { return below.equal() && around.equal("A"); }));
+  around.stop();
+  direct.start();
+  EXPECT_TRUE(eventually([&] { return direct.equal(); }));
+}
+
 TEST_F(Stream, AWrongNameIsRefused) {
   Node stranger(runtime_, "X");
   SinkCounters counters;

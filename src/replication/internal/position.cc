@@ -12,6 +12,7 @@ namespace json = boost::json;
 
 constexpr Logger kLog("replication");
 constexpr const char* kSpace = "replication";
+constexpr const char* kKeepers = "replicas";
 
 std::string owners_key(std::string_view endpoint) { return std::string(endpoint) + "/owners"; }
 
@@ -84,6 +85,14 @@ void append_position(std::string_view endpoint, const SavedPosition& position, b
                                               {"seq", position.cursor.seq},
                                               {"contact", position.contact.time_since_epoch().count()}})});
   if (with_owners) out.push_back({kSpace, owners_key(endpoint), json::serialize(owners_value(position))});
+}
+
+store::SecretChange keeper_change(std::string_view owner, std::string_view endpoint) {
+  return {kKeepers, std::string(owner), std::string(endpoint)};
+}
+
+bool is_keeper(const store::Snapshot& view, std::string_view owner, std::string_view endpoint) {
+  return view.origin_cursor(owner) && view.secret(kKeepers, owner) == endpoint;
 }
 
 std::vector<store::SecretChange> save_position(std::string_view endpoint, const SavedPosition& position) {
