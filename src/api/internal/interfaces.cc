@@ -66,6 +66,7 @@ std::vector<NetworkInterface> network_interfaces() {
   }
   ::freeifaddrs(list);
   std::vector<NetworkInterface> out;
+  out.reserve(found.size());
   for (auto& [name, interface] : found) out.push_back(std::move(interface));
   return out;
 }
