@@ -83,6 +83,13 @@ Result<uint64_t> parse_count(std::string_view type, std::string_view word, std::
 
 }  // namespace
 
+KeySet::KeySet(std::vector<std::string> keys) : keys_(std::move(keys)) {
+  std::ranges::sort(keys_);
+  keys_.erase(std::ranges::unique(keys_).begin(), keys_.end());
+}
+
+bool KeySet::contains(std::string_view key) const { return std::ranges::binary_search(keys_, key); }
+
 Result<Query> parse_query(std::string_view type,
                           const std::vector<std::pair<std::string, std::string>>& parameters) {
   Query query;

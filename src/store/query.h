@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,8 +27,22 @@ struct Filter {
 /// defaults).
 using ParamResolver =
     std::function<std::optional<std::string>(std::string_view body, std::string_view parameter)>;
-/// Decides which objects the caller may see: rights and tenants. Absent = all.
-using VisibilityFilter = std::function<bool(std::string_view key, std::string_view owner)>;
+/// Decides object by object, so a query with one costs a look at every object. Absent = all.
+using RowPredicate = std::function<bool(std::string_view key, std::string_view owner)>;
+
+/// A fixed set of keys. The engine keeps the rows of a large one at hand while somebody holds the set: give
+/// the same set again rather than an equal one. Immutable, shareable.
+class KeySet {
+ public:
+  explicit KeySet(std::vector<std::string> keys);
+  bool contains(std::string_view key) const;
+  /// Sorted, each once.
+  const std::vector<std::string>& keys() const { return keys_; }
+
+ private:
+  std::vector<std::string> keys_;
+};
+using KeySetPtr = std::shared_ptr<const KeySet>;
 
 struct Query {
   std::string type;
@@ -38,7 +53,10 @@ struct Query {
   std::optional<uint64_t> limit;
   bool count_only = false;
   ParamResolver param_resolver;  // absent: own Params only
-  VisibilityFilter visible;
+  // Bounds: for this query objects outside them do not exist, not even in `total`.
+  std::vector<KeySetPtr> among;  // the key is in each of these sets
+  std::vector<Filter> bounds;    // on indexes; all must hold; values of kIn that none can have match nothing
+  RowPredicate visible;          // for what the two above cannot say
   std::string
       own_id;  // shown as Endpoint of own objects: `Endpoint=<own_id>` and `Endpoint=` both select them
 };
@@ -50,7 +68,7 @@ struct ObjectRef {
 };
 
 struct QueryResult {
-  uint64_t total = 0;               // visible objects of the type before filters
+  uint64_t total = 0;               // objects of the type within the bounds, before filters
   uint64_t matching = 0;            // after filters, before offset and limit
   std::vector<ObjectRef> refs;      // the page, in order; empty when count_only
   std::vector<std::string> owners;  // remote owners whose objects could have matched (freshness), sorted

@@ -181,12 +181,20 @@ Rows all_rows(const Snapshot& view) {
   return out;
 }
 
+bool within_bounds(const Query& query, const Row& row) {
+  const bool among =
+      std::ranges::all_of(query.among, [&](const KeySetPtr& set) { return set->contains(row.key); });
+  const bool bounded = std::ranges::all_of(
+      query.bounds, [&](const Filter& bound) { return matches(bound, row, query.own_id); });
+  return among && bounded && (!query.visible || query.visible(row.key, row.owner));
+}
+
 QueryResult expected_answer(const Rows& rows, const Query& query, bool replicas) {
   QueryResult out;
   std::vector<const Row*> found;
   for (const Row& row : rows) {  // in the order of keys, then owners
     if (is_remote(row.owner) && !replicas) continue;
-    if (query.visible && !query.visible(row.key, row.owner)) continue;
+    if (!within_bounds(query, row)) continue;
     ++out.total;
     bool right_owner = true, all = true;
     for (const Filter& filter : query.filters) {
@@ -301,6 +309,17 @@ Filter random_filter(Dice& dice) {
   return filter;
 }
 
+/// Long ones whose rows are remembered, a short one that is looked up each time, and nothing.
+std::vector<KeySetPtr> key_sets() {
+  std::vector<std::string> even, few;
+  for (size_t i = 0; i < 120; i += 2) even.push_back(machine_key(i));
+  std::vector<std::string> low(even.begin(), even.begin() + 25);
+  for (size_t i = 1; i < 40; i += 9) few.push_back(machine_key(i));
+  few.push_back(machine_key(2));
+  return {std::make_shared<KeySet>(even), std::make_shared<KeySet>(low), std::make_shared<KeySet>(few),
+          std::make_shared<KeySet>(std::vector<std::string>{})};
+}
+
 Query random_query(Dice& dice) {
   Query query;
   query.type = "machines";
@@ -311,6 +330,9 @@ Query random_query(Dice& dice) {
   if (dice.once_in(2)) query.limit = dice.below(20);
   query.count_only = dice.once_in(8);
   if (dice.once_in(2)) query.own_id = kOwnName;
+  static const std::vector<KeySetPtr> sets = key_sets();
+  for (size_t i = dice.once_in(3) ? dice.below(3) : 0; i > 0; --i) query.among.push_back(dice.one_of(sets));
+  if (dice.once_in(5)) query.bounds = {{"Stage", Operator::kIn, {"local", "none"}}};
   if (dice.once_in(4)) query.visible = [](auto key, auto owner) { return owner != "east" && key[7] != '3'; };
   return query;
 }
@@ -381,6 +403,8 @@ TEST(Query, ListsWithoutAnIndexAgreeWithTheIndex) {
       query.filters.clear();
       query.sort.clear();
       query.visible = nullptr;
+      query.among.clear();
+      query.bounds.clear();
       expect_same(*view, rows, query, true);
     }
   }
@@ -413,6 +437,15 @@ TEST(Query, TypesUnknownToTheModelAreListed) {
   query = {};
   query.type = "gadgets";
   EXPECT_EQ(store->snapshot()->query(query)->total, 0u);
+}
+
+TEST(Query, BoundsMustNameAnIndex) {
+  const std::unique_ptr<Store> store = open_memory_store();
+  must_commit(*store, {put("machines", "a", "{}")});
+  Query query;
+  query.type = "machines";
+  query.bounds = {{"rack", Operator::kEq, {"7"}}};
+  EXPECT_EQ(store->snapshot()->query(query).error().code, ErrorCode::kNotAcceptable);
 }
 
 }  // namespace

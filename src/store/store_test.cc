@@ -283,5 +283,26 @@ TEST_P(StoreCommits, ReplicasCanBeHidden) {
   EXPECT_THAT(store_->snapshot()->get_all_owners("machines", "b"), IsEmpty());
 }
 
+TEST_P(StoreCommits, SecretGuardsRefuseWhatChangedMeanwhile) {
+  const auto attempt = [this](std::optional<std::string> expected) {
+    Batch batch;
+    batch.changes = {put("jobs", "a", "1")};
+    batch.secret_guards.push_back({"keys", "k", std::move(expected)});
+    return store_->commit_sync(std::move(batch));
+  };
+  EXPECT_TRUE(attempt(std::nullopt));
+  EXPECT_EQ(attempt("v").error().code, ErrorCode::kConflict);
+  std::vector<bool> told;
+  store_->subscribe([&](const std::shared_ptr<const Commit>& commit) { told.push_back(commit->secrets); });
+  Batch batch;
+  batch.secrets.push_back({"keys", "k", "v"});
+  must_commit(*store_, std::move(batch));
+  EXPECT_TRUE(attempt("v"));
+  const Result<Cursor> refused = attempt("w");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().key, "k");
+  EXPECT_EQ(told, (std::vector<bool>{true, false})) << "followers hear that secrets changed, not which";
+}
+
 }  // namespace
 }  // namespace mullion::store

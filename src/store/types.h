@@ -73,6 +73,13 @@ struct SecretChange {
   std::optional<std::string> value;
 };
 
+/// A precondition on a private value: it must still be this (absent: there is none).
+struct SecretGuard {
+  std::string space;
+  std::string key;
+  std::optional<std::string> value;
+};
+
 /// Digest of one owner's objects of one type.
 struct TypeDigest {
   std::string type;
@@ -87,6 +94,7 @@ struct Batch {
   std::vector<Change> changes;
   std::vector<Guard> guards;
   std::vector<SecretChange> secrets;
+  std::vector<SecretGuard> secret_guards;
   std::optional<Origin> origin;  // set by the replication sink; absent = born here
   std::string forget_origin;     // a remote owner whose recorded origin cursor is dropped
   /// What the digests should be after the batch. One that is not is no reason to refuse the batch: it is told
@@ -113,6 +121,7 @@ struct Commit {
   std::string update_action;
   env::WallTime time;
   std::vector<AppliedChange> changes;  // without no-ops of kLayered shadowing; in batch order
+  bool secrets = false;                // private values changed too; nobody is told which
 };
 
 /// A commit as kept in the log, for followers that read it later or send it on.

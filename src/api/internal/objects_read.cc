@@ -94,7 +94,7 @@ class ListBody final : public net::BodySource {
 };
 
 /// Absent when everything of the collection may be seen.
-store::VisibilityFilter visibility(const Call& call) {
+store::RowPredicate visibility(const Call& call) {
   const std::string prefix(call.type->prefix);
   if (auth::covers(call.principal.claims, {prefix, "get", "*"})) return {};
   return [claims = call.principal.claims, prefix](std::string_view key, std::string_view) {

@@ -78,6 +78,12 @@ Result<void> Applier::check_one(const ObjectId& id, Expect expect, const Digest&
   return {};
 }
 
+Result<void> Applier::check_secret_guard(const SecretGuard& guard) const {
+  if (Result<void> fine = check_secret({guard.space, guard.key, guard.value}); !fine) return fine;
+  if (transaction_.get(Table::kSecrets, secret_row(guard.space, guard.key)) == guard.value) return {};
+  return conflict({guard.space, "", guard.key}, "changed meanwhile");
+}
+
 Result<void> Applier::check(const PreparedBatch& prepared) const {
   const Batch& batch = prepared.batch;
   if (Result<void> fine = check_origin(batch); !fine) return fine;
@@ -95,6 +101,9 @@ Result<void> Applier::check(const PreparedBatch& prepared) const {
   }
   for (const SecretChange& secret : batch.secrets) {
     if (Result<void> fine = check_secret(secret); !fine) return fine;
+  }
+  for (const SecretGuard& guard : batch.secret_guards) {
+    if (Result<void> fine = check_secret_guard(guard); !fine) return fine;
   }
   if (adds_objects(batch) && transaction_.full()) {
     return Error(ErrorCode::kInsufficientStorage,
@@ -255,6 +264,7 @@ Result<Applied> Applier::apply(PreparedBatch prepared, const Cursor& cursor, env
   commit->update_action = std::move(prepared.batch.update_action);
   commit->time = time;
   commit->changes = std::move(changes_);
+  commit->secrets = !prepared.batch.secrets.empty();
   if (Result<void> done = write_log(prepared, *commit, log_bytes); !done) return done.error();
   return Applied{std::move(commit), std::move(rows_), find_differences(prepared.batch.expected),
                  std::move(prepared.batch.on_difference)};

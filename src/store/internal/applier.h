@@ -52,6 +52,7 @@ class Applier {
                         uint64_t& log_bytes);
 
  private:
+  Result<void> check_secret_guard(const SecretGuard& guard) const;
   Result<void> check_one(const ObjectId& id, Expect expect, const Digest& expected_hash) const;
   Result<std::optional<std::string>> read_row(Table table, std::string_view row) const;
   Result<void> write_row(const ObjectId& id, TypeId type, OwnerId owner,

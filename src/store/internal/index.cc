@@ -100,6 +100,7 @@ uint32_t TypeIndex::new_row(ByKey::iterator entry) {
 
 void TypeIndex::drop_row(ByKey::iterator entry) {
   const uint32_t row = entry->second;
+  leave_standing_sets(entry);
   bytes_ -= kRowCost + heap_bytes(entry->first.key);
   const auto owner = by_owner_.find(entry->first.owner);
   owner->second.remove(row);
@@ -151,30 +152,13 @@ void TypeIndex::apply(std::string_view key, OwnerId owner, std::optional<std::st
     bytes_ += kRowCost + heap_bytes(entry->first.key);
     by_owner_[owner].add(entry->second);
     all_.add(entry->second);
+    join_standing_sets(entry);
   } else {
     forget_equal(before, after);
     remove_values(entry->second, before);
   }
   if (!new_body) return drop_row(entry);
   add_values(entry->second, after);
-}
-
-RowSet TypeIndex::visible_rows(const Query& query, bool remote, const OwnerName& owner_name) const {
-  RowSet out;
-  if (remote) {
-    out = all_;
-  } else {
-    for (const auto& [owner, rows] : by_owner_) {
-      if (owner < kFirstRemoteId) out.unite(rows);
-    }
-  }
-  if (!query.visible) return out;
-  RowSet allowed;
-  out.for_each([&](uint32_t row) {
-    const RowKey& key = rows_[row]->first;
-    if (query.visible(key.key, owner_name(key.owner))) allowed.add(row);
-  });
-  return allowed;
 }
 
 RowSet TypeIndex::rows_of_owners(const CompiledFilter& filter, const Query& query,
@@ -262,19 +246,25 @@ std::vector<OwnerId> TypeIndex::remote_owners(const RowSet& rows) const {
   return out;
 }
 
-bool TypeIndex::in_key_order(const RowSet& matching, bool reverse, uint64_t needed,
-                             const Visit& visit) const {
+bool TypeIndex::in_key_order(const RowSet& matching, bool reverse, uint64_t needed, const Visit& visit,
+                             const std::vector<uint32_t>* candidates) const {
   const uint64_t count = matching.size();
   if (count == 0) return true;
   needed = std::min(needed, count);
-  auto walk = [&](auto first, auto last) {
+  auto walk = [&](auto first, auto last, auto row_of) {
     for (; first != last; ++first) {
-      if (matching.contains(first->second) && !visit(first->second)) return false;
+      const uint32_t row = row_of(*first);
+      if (matching.contains(row) && !visit(row)) return false;
     }
     return true;
   };
-  if (by_key_.size() / count * needed < count * kSortCost) {
-    return reverse ? walk(by_key_.rbegin(), by_key_.rend()) : walk(by_key_.begin(), by_key_.end());
+  const uint64_t walked = candidates == nullptr ? by_key_.size() : candidates->size();
+  if (walked / count * needed < count * kSortCost) {
+    const auto of_entry = [](const ByKey::value_type& entry) { return entry.second; };
+    if (candidates == nullptr && reverse) return walk(by_key_.rbegin(), by_key_.rend(), of_entry);
+    if (candidates == nullptr) return walk(by_key_.begin(), by_key_.end(), of_entry);
+    if (reverse) return walk(candidates->rbegin(), candidates->rend(), std::identity());
+    return walk(candidates->begin(), candidates->end(), std::identity());
   }
   std::vector<uint32_t> rows = matching.rows();
   const auto before = [&](uint32_t a, uint32_t b) {
@@ -350,6 +340,10 @@ void TypeIndex::in_value_order(const RowSet& matching, const Order& order, const
   without.subtract(with_value_[*order.sort]);
   auto walk = [&](auto from, auto to) {
     for (; from != to; ++from) {
+      if (const std::optional<uint32_t> row = from->second.single()) {  // as almost all names have
+        if (matching.contains(*row) && !visit(*row)) return false;
+        continue;
+      }
       RowSet wanted = from->second;
       wanted.intersect(matching);
       if (!in_key_order(wanted, order.reverse, order.needed, visit)) return false;
@@ -368,7 +362,7 @@ void TypeIndex::in_order(const RowSet& matching, const Order& order, const Query
   const uint64_t count = matching.size();
   if (count == 0) return;
   if (!order.sort) {
-    in_key_order(matching, order.reverse, order.needed, visit);
+    in_key_order(matching, order.reverse, order.needed, visit, order.candidates);
     return;
   }
   if (type_->indexes[*order.sort].path == "@endpoint")
@@ -383,7 +377,8 @@ void TypeIndex::in_order(const RowSet& matching, const Order& order, const Query
 TypeIndex::Answer TypeIndex::run(const Query& query, const CompiledQuery& compiled, bool remote,
                                  const OwnerName& owner_name) const {
   Answer answer;
-  RowSet matching = visible_rows(query, remote, owner_name);
+  const StandingSetPtr among = query.among.empty() ? nullptr : rows_among(query.among.front());
+  RowSet matching = rows_within_bounds(query, compiled, remote, owner_name, among);
   answer.total = matching.size();
   for (const CompiledFilter& filter : compiled.filters) {
     if (filter.is_endpoint()) matching.intersect(rows_of_owners(filter, query, owner_name));
@@ -405,6 +400,7 @@ TypeIndex::Answer TypeIndex::run(const Query& query, const CompiledQuery& compil
   for (const CompiledFilter& filter : compiled.filters) {
     if (order.sort && filter.index_position() == order.sort && is_range(filter.op())) order.range = &filter;
   }
+  if (among) order.candidates = &among->in_key_order;
   uint64_t skipped = 0;
   in_order(matching, order, query, owner_name, [&](uint32_t row) {
     if (skipped < offset) return ++skipped, true;

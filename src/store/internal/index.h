@@ -66,13 +66,31 @@ class TypeIndex {
     bool reverse = false;
     uint64_t needed = 0;
     const CompiledFilter* range = nullptr;  // a filter on `sort` that only one stretch of values passes
+    const std::vector<uint32_t>* candidates = nullptr;  // all rows that may match, by key
   };
+
+  /// The rows of a key set that queries come back with, kept up to date.
+  struct StandingSet {
+    std::weak_ptr<const KeySet> keys;
+    RowSet rows;
+    std::vector<uint32_t> in_key_order;
+  };
+  using StandingSetPtr = std::shared_ptr<StandingSet>;
 
   uint32_t new_row(ByKey::iterator entry);
   void drop_row(ByKey::iterator entry);
+  void join_standing_sets(ByKey::const_iterator entry);
+  void leave_standing_sets(ByKey::const_iterator entry);
+  /// Where the entry is, or would be, among rows in key order.
+  std::vector<uint32_t>::iterator place_of(std::vector<uint32_t>& rows, ByKey::const_iterator entry) const;
   void add_values(uint32_t row, const std::vector<std::vector<std::string>>& values);
   void remove_values(uint32_t row, const std::vector<std::vector<std::string>>& values);
-  RowSet visible_rows(const Query& query, bool remote, const OwnerName& owner_name) const;
+  RowSet rows_within_bounds(const Query& query, const CompiledQuery& compiled, bool remote,
+                            const OwnerName& owner_name, const StandingSetPtr& first) const;
+  RowSet rows_of_local_owners() const;
+  StandingSetPtr look_up(const KeySetPtr& set) const;
+  /// Rows of a set: large ones are remembered while somebody holds the set.
+  StandingSetPtr rows_among(const KeySetPtr& set) const;
   RowSet rows_of_owners(const CompiledFilter& filter, const Query& query, const OwnerName& owner_name) const;
   /// Rows that satisfy the positive form of a filter.
   RowSet rows_of_keys(const CompiledFilter& filter) const;
@@ -84,7 +102,8 @@ class TypeIndex {
 
   void in_order(const RowSet& matching, const Order& order, const Query& query, const OwnerName& owner_name,
                 const Visit& visit) const;
-  bool in_key_order(const RowSet& matching, bool reverse, uint64_t needed, const Visit& visit) const;
+  bool in_key_order(const RowSet& matching, bool reverse, uint64_t needed, const Visit& visit,
+                    const std::vector<uint32_t>* candidates = nullptr) const;
   void in_owner_order(const RowSet& matching, const Order& order, const Query& query,
                       const OwnerName& owner_name, const Visit& visit) const;
   void in_value_order(const RowSet& matching, const Order& order, const Visit& visit) const;
@@ -100,6 +119,8 @@ class TypeIndex {
   std::map<OwnerId, RowSet> by_owner_;
   RowSet all_;
   size_t bytes_ = 0;
+  mutable std::mutex sets_mutex_;
+  mutable std::vector<StandingSetPtr> standing_sets_;  // oldest first; only a change of the index alters one
   mutable std::mutex columns_mutex_;
   mutable std::vector<std::unique_ptr<Column>> columns_;  // of indexes that were sorted by
 };

@@ -177,17 +177,47 @@ bool owner_matches(const CompiledFilter& filter, std::string_view owner, std::st
   return filter.negated() ? !any : any;
 }
 
+namespace {
+
+Result<std::vector<CompiledFilter>> compile_all(const model::ObjectType& type,
+                                                const std::vector<Filter>& filters) {
+  std::vector<CompiledFilter> out;
+  for (const Filter& filter : filters) {
+    Result<CompiledFilter> compiled = CompiledFilter::compile(type, filter);
+    if (!compiled) return compiled.error();
+    out.push_back(std::move(*compiled));
+  }
+  return out;
+}
+
+/// Bounds come from the server itself: a value that no object can have is no mistake of whoever asks.
+std::vector<Filter> possible(const model::ObjectType& type, std::vector<Filter> bounds) {
+  for (Filter& bound : bounds) {
+    if (bound.op != Operator::kIn) continue;
+    std::erase_if(bound.arguments, [&](const std::string& argument) {
+      return !CompiledFilter::compile(type, {bound.name, Operator::kEq, {argument}});
+    });
+  }
+  return bounds;
+}
+
+}  // namespace
+
 Result<CompiledQuery> compile_query(const model::ObjectType* type, const Query& query) {
   CompiledQuery out;
   if (type == nullptr) {
-    if (query.filters.empty() && query.sort.empty()) return out;
+    if (query.filters.empty() && query.bounds.empty() && query.sort.empty()) return out;
     return refuse(query.type, fmt::format("{} has no indexes here", query.type));
   }
-  for (const Filter& filter : query.filters) {
-    Result<CompiledFilter> compiled = CompiledFilter::compile(*type, filter);
-    if (!compiled) return compiled.error();
-    out.filters.push_back(std::move(*compiled));
-  }
+  Result<std::vector<CompiledFilter>> filters = compile_all(*type, query.filters);
+  if (!filters) return filters.error();
+  out.filters = std::move(*filters);
+  Result<std::vector<CompiledFilter>> bounds = compile_all(*type, possible(*type, query.bounds));
+  if (!bounds) return bounds.error();
+  out.bounds = std::move(*bounds);
+  const bool on_indexes = std::ranges::all_of(
+      out.bounds, [](const CompiledFilter& bound) { return bound.index_position().has_value(); });
+  if (!on_indexes) return refuse(type->prefix, "a bound must name an index");
   if (query.sort.empty()) return out;
   const model::Index* index = type->find_index(query.sort);
   if (index == nullptr || !has_order(*index)) {

@@ -50,7 +50,8 @@ class CompiledFilter {
 /// All filters of a query, plus its sort index.
 struct CompiledQuery {
   std::vector<CompiledFilter> filters;
-  std::optional<size_t> sort;  // position in type.indexes; absent = by key
+  std::vector<CompiledFilter> bounds;  // each on an index
+  std::optional<size_t> sort;          // position in type.indexes; absent = by key
 };
 Result<CompiledQuery> compile_query(const model::ObjectType* type, const Query& query);
 

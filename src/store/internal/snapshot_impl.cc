@@ -136,8 +136,9 @@ class SnapshotImpl final : public Snapshot {
     const Result<CompiledQuery> compiled = compile_query(model::find_object_type(query.type), query);
     if (!compiled) return compiled.error();
     if (!store_.names().find_type(query.type)) return QueryResult{};
-    if (compiled->filters.empty() && !compiled->sort && !query.visible &&
-        !store_.indexes().ready(query.type)) {
+    const bool everything = compiled->filters.empty() && compiled->bounds.empty() && query.among.empty() &&
+                            !query.visible && !compiled->sort;
+    if (everything && !store_.indexes().ready(query.type)) {
       return list_by_key(query);
     }
     Result<TypeIndex::Answer> answer = answer_from_index(query, *compiled);
