@@ -1,6 +1,7 @@
 // For tests of the API: the real API over an in-memory store, with stand-ins for the rooms around it.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/json.hpp>
@@ -22,18 +23,15 @@ class FakeAuthenticator final : public auth::Authenticator {
   std::vector<std::string> forgotten;
   auth::TokenRequest last_token;
 
+  explicit FakeAuthenticator(store::Store& store) : tenants_(store) {}
+
   Result<auth::Principal> authenticate(const auth::Credentials& credentials) override {
-    const std::string name = credentials.authorization.starts_with("Bearer ")
-                                 ? credentials.authorization.substr(7)
-                                 : credentials.query_token;
-    const auto found = users.find(name);
-    if (found == users.end()) return Error(ErrorCode::kUnauthorized, "AUTH", "", "", {"Invalid token"});
-    auth::Principal principal;
-    principal.name = "user:" + name;
-    principal.user = name;
-    principal.claims = found->second;
-    return principal;
+    const bool bearer = credentials.authorization.starts_with("Bearer ");
+    return login(bearer ? credentials.authorization.substr(7) : credentials.query_token);
   }
+  Result<auth::Principal> renew(const auth::Principal& principal) override { return login(principal.user); }
+  uint64_t generation() const override { return ++asked_; }  // always time to renew
+  auth::TenantDirectory& tenants() override { return tenants_; }
   bool needs_hashing(const auth::Credentials&) const override { return false; }
   Result<std::string> make_token(const auth::TokenRequest& request) override {
     last_token = request;
@@ -43,6 +41,21 @@ class FakeAuthenticator final : public auth::Authenticator {
     return "hash-of-" + std::string(password);
   }
   void forget(std::string_view user) override { forgotten.emplace_back(user); }
+
+ private:
+  Result<auth::Principal> login(const std::string& name) {
+    const auto found = users.find(name);
+    if (found == users.end()) return Error(ErrorCode::kUnauthorized, "AUTH", "", "", {"Invalid token"});
+    auth::Principal principal;
+    principal.name = "user:" + name;
+    principal.user = name;
+    principal.claims = found->second;
+    principal.tenant = tenants_.of(name);
+    return principal;
+  }
+
+  auth::TenantDirectory tenants_;
+  mutable std::atomic<uint64_t> asked_{0};
 };
 
 class FakeLayers final : public content::Layers {
@@ -179,8 +192,9 @@ struct Answer {
 /// The API with everything it needs, and a client without sockets.
 class Fixture {
  public:
-  explicit Fixture(Limits limits = {}) {
+  explicit Fixture(Limits limits = {}, std::vector<std::string> trusted_keys = {}) {
     Facts facts;
+    facts.trusted_keys = std::move(trusted_keys);
     facts.id = "M1";
     facts.local_id = "M1";
     facts.version = "v0.1.0";
@@ -241,7 +255,7 @@ class Fixture {
 
   env::Runtime runtime{2};
   std::unique_ptr<store::Store> store = store::open_memory_store();
-  FakeAuthenticator authenticator;
+  FakeAuthenticator authenticator{*store};
   FakeLayers layers;
   FakePreferences preferences;
   NoBlobs blobs;

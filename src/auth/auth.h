@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/tenants.h"
 #include "base/result.h"
 #include "env/clock.h"
 #include "store/store.h"
@@ -30,6 +31,14 @@ struct Principal {
   std::string user;  // user name, empty for machines and the system
   std::vector<Claim> claims;
   std::string on_behalf_of;  // set when a manager acts for somebody: "user:bob@M1"
+  TenancyPtr tenant;         // null: every object exists for this caller
+  uint64_t generation = 0;   // Authenticator::generation() that the claims and the tenant are of
+  struct Proof;
+  std::shared_ptr<const Proof> proof;  // how Authenticator::renew() knows the caller again
+  /// Whether the object exists for this caller. Users always see themselves.
+  bool sees(std::string_view prefix, std::string_view key) const;
+  /// The keys that exist of a collection; null when all do.
+  store::KeySetPtr visible_keys(std::string_view prefix) const;
   std::string audit_name() const { return on_behalf_of.empty() ? name : on_behalf_of + " via " + name; }
 };
 
@@ -38,6 +47,11 @@ bool covers(const std::vector<Claim>& claims, const Right& right);
 /// Whether one claim of `claims` covers the whole of `wanted`, whose parts may be lists. A role contains
 /// another when this holds for every claim of the other.
 bool covers_claim(const std::vector<Claim>& claims, const Claim& wanted);
+/// The specifics for which `claims` allow `action` in `scope`, sorted; absent: all of them.
+std::optional<std::vector<std::string>> allowed_specifics(const std::vector<Claim>& claims,
+                                                          std::string_view scope, std::string_view action);
+/// Whether some claim allows `action`, or at least a part of it ("update:/Field"), for this specific.
+bool covers_partly(const std::vector<Claim>& claims, const Right& right);
 /// What both `a` and `b` allow; absent when they have nothing in common.
 std::optional<Claim> intersect(const Claim& a, const Claim& b);
 /// The one check: kForbidden with "Cannot access URI" and "Requires: scope action specific" when not covered.
@@ -65,6 +79,18 @@ inline constexpr env::Duration kForever = env::Duration::max();
 /// "600", "1h", "1h30m", "3y", "never" -> duration; kBadRequest with the contract's text otherwise.
 Result<env::Duration> parse_ttl(std::string_view text);
 
+// Tokens that the server makes itself (auth.md section 2), all revoked with the system grantor secret.
+/// A machine nobody knows yet: create and get machines.
+TokenRequest unknown_machine_token(env::Duration ttl);
+/// What a known machine may do for itself.
+TokenRequest known_machine_token(std::string_view uuid, env::Duration ttl);
+/// Get and update one profile; `ttl` is cut to a year: such tokens end up in boot files.
+TokenRequest profile_token(std::string_view profile, env::Duration ttl);
+
+/// Everything a user's roles allow, and what every user may do without a role; absent when there is no such
+/// user here.
+std::optional<std::vector<Claim>> effective_claims(const store::Snapshot& snapshot, std::string_view user);
+
 /// Thread-safe. Password hashing is slow (Argon2id): call authenticate() through env::run_blocking when
 /// needs_hashing() says so.
 class Authenticator {
@@ -78,6 +104,12 @@ class Authenticator {
   virtual Result<std::string> make_token(const TokenRequest& request) = 0;
   /// The value stored as secret PasswordHash (Argon2id text).
   virtual std::string hash_password(std::string_view password) const = 0;
+  /// The same caller with the rights of now, without hashing: for conversations that last. kUnauthorized when
+  /// the user is gone, the password changed or the token was revoked; the token's end does not count.
+  virtual Result<Principal> renew(const Principal& principal) = 0;
+  /// Grows whenever something changed that principals are made from: time to renew().
+  virtual uint64_t generation() const = 0;
+  virtual TenantDirectory& tenants() = 0;
   /// Called when a user's password or secrets changed: forgets remembered logins.
   virtual void forget(std::string_view user) = 0;
 };

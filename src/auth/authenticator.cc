@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 
 #include "auth/auth.h"
 #include "auth/internal/accounts.h"
@@ -15,6 +16,13 @@
 #include "env/random.h"
 
 namespace mullion::auth {
+
+/// A token, or the stored hash that the password was verified against.
+struct Principal::Proof {
+  std::string token;
+  std::string password_hash;
+  bool peer_is_loopback = false;
+};
 
 namespace {
 
@@ -64,16 +72,26 @@ std::vector<Claim> restricted(const std::vector<Claim>& claims, const Claim& res
 class StoreAuthenticator final : public Authenticator {
  public:
   StoreAuthenticator(store::Store& store, const env::Clock& clock)
-      : store_(store), clock_(clock), verified_(clock), failures_(clock) {}
+      : store_(store), clock_(clock), tenants_(store), verified_(clock), failures_(clock) {
+    subscription_ = store_.subscribe([this](const auto& commit) { follow(*commit); });
+  }
+  ~StoreAuthenticator() override { store_.unsubscribe(subscription_); }
 
   Result<Principal> authenticate(const Credentials& credentials) override {
+    const uint64_t generation = generation_;
     auto principal = identify(credentials);
-    if (!principal || credentials.on_behalf_of.empty()) return principal;
+    if (!principal) return principal;
+    principal->generation = generation;
+    if (credentials.on_behalf_of.empty()) return principal;
     if (covers(principal->claims, {"system", "replicate", ""})) {
       principal->on_behalf_of = credentials.on_behalf_of.substr(0, 256);
     }
     return principal;
   }
+
+  Result<Principal> renew(const Principal& principal) override;
+  uint64_t generation() const override { return generation_; }
+  TenantDirectory& tenants() override { return tenants_; }
 
   bool needs_hashing(const Credentials& credentials) const override {
     const Presented presented = parse_credentials(credentials);
@@ -96,7 +114,7 @@ class StoreAuthenticator final : public Authenticator {
       case Presented::Kind::kPassword:
         return by_password(presented, credentials);
       case Presented::Kind::kToken:
-        return by_token(presented.token, credentials);
+        return by_token(presented.token, credentials.peer_is_loopback);
       case Presented::Kind::kUnknownScheme:
         return unauthorized("Unknown authorization scheme: use Basic or Bearer");
       case Presented::Kind::kNothing:
@@ -108,9 +126,14 @@ class StoreAuthenticator final : public Authenticator {
   Result<Principal> by_password(const Presented& presented, const Credentials& credentials);
   Result<void> check_password(const Presented& presented, const Credentials& credentials,
                               const SecretRecord& record, bool user_exists);
-  Result<Principal> by_token(std::string_view token, const Credentials& credentials) const;
+  Result<Principal> by_token(std::string_view token, bool peer_is_loopback);
+  Result<Principal> of_token(const store::Snapshot& snapshot, const TokenContent& content,
+                             bool peer_is_loopback);
   Result<Principal> user_of_token(const store::Snapshot& snapshot, const TokenContent& content,
-                                  const Credentials& credentials) const;
+                                  bool peer_is_loopback);
+  Result<Principal> machine_of_token(const store::Snapshot& snapshot, const TokenContent& content);
+  Result<Principal> prove_again(const Principal& principal);
+  void follow(const store::Commit& commit);
   std::string binding_of(const store::Snapshot& snapshot, const TokenContent& content) const;
   std::string token_key(const store::Snapshot& snapshot) const {
     return snapshot.secret("state", "baseTokenSecret").value_or("");
@@ -118,6 +141,9 @@ class StoreAuthenticator final : public Authenticator {
 
   store::Store& store_;
   const env::Clock& clock_;
+  TenantDirectory tenants_;
+  uint64_t subscription_ = 0;
+  std::atomic<uint64_t> generation_{0};
   VerifiedLogins verified_;
   FailedLogins failures_;
 };
@@ -139,7 +165,48 @@ Result<Principal> StoreAuthenticator::by_password(const Presented& presented,
   const SecretRecord record = roles ? read_secrets(*snapshot, "users", presented.user) : SecretRecord{};
   auto checked = check_password(presented, credentials, record, roles.has_value());
   if (!checked) return checked.error();
-  return user_principal(presented.user, claims_of_roles(*snapshot, *roles), true);
+  Principal principal = user_principal(presented.user, claims_of_roles(*snapshot, *roles), true);
+  principal.tenant = tenants_.of(presented.user);
+  principal.proof = std::make_shared<Principal::Proof>(
+      Principal::Proof{"", record.password_hash, credentials.peer_is_loopback});
+  return principal;
+}
+
+void StoreAuthenticator::follow(const store::Commit& commit) {
+  const auto matters = [](const store::AppliedChange& change) {
+    const bool about_rights =
+        change.id.type == "users" || change.id.type == "roles" || change.id.type == "tenants";
+    const bool machine_gone = change.id.type == "machines" && !change.body;
+    return !store::is_remote(change.id.owner) && (about_rights || machine_gone);
+  };
+  if (commit.secrets || std::ranges::any_of(commit.changes, matters)) ++generation_;
+}
+
+Result<Principal> StoreAuthenticator::renew(const Principal& principal) {
+  const uint64_t generation = generation_;
+  Result<Principal> now = prove_again(principal);
+  if (!now) return now;
+  now->on_behalf_of = principal.on_behalf_of;
+  now->proof = principal.proof;
+  now->generation = generation;
+  return now;
+}
+
+Result<Principal> StoreAuthenticator::prove_again(const Principal& principal) {
+  if (!principal.proof) return principal;
+  const Principal::Proof& proof = *principal.proof;
+  const auto snapshot = store_.snapshot();
+  if (!proof.token.empty()) {
+    const auto content = verify_token(proof.token, token_key(*snapshot));
+    if (!content) return bad_token();
+    return of_token(*snapshot, *content, proof.peer_is_loopback);
+  }
+  const auto roles = user_roles(*snapshot, principal.user);
+  if (!roles || read_secrets(*snapshot, "users", principal.user).password_hash != proof.password_hash)
+    return bad_login();
+  Principal now = user_principal(principal.user, claims_of_roles(*snapshot, *roles), true);
+  now.tenant = tenants_.of(principal.user);
+  return now;
 }
 
 Result<void> StoreAuthenticator::check_password(const Presented& presented, const Credentials& credentials,
@@ -181,32 +248,48 @@ std::string StoreAuthenticator::binding_of(const store::Snapshot& snapshot,
                         subject.password_hash, grantor.secret, grantor.password_hash});
 }
 
-Result<Principal> StoreAuthenticator::by_token(std::string_view token, const Credentials& credentials) const {
+Result<Principal> StoreAuthenticator::by_token(std::string_view token, bool peer_is_loopback) {
   const auto snapshot = store_.snapshot();
   const auto content = verify_token(token, token_key(*snapshot));
   if (!content) return bad_token();
   const int64_t now = seconds_of(clock_.wall());
   if (content->issued > now + kClockSkew) return unauthorized("Invalid token: not valid yet");
   if (content->expires != 0 && content->expires <= now) return unauthorized("Invalid token: expired");
-  if (!equal_constant_time(content->binding, binding_of(*snapshot, *content))) {
+  Result<Principal> principal = of_token(*snapshot, *content, peer_is_loopback);
+  if (principal) {
+    principal->proof =
+        std::make_shared<Principal::Proof>(Principal::Proof{std::string(token), "", peer_is_loopback});
+  }
+  return principal;
+}
+
+/// Whom a token speaks for, whatever the time.
+Result<Principal> StoreAuthenticator::of_token(const store::Snapshot& snapshot, const TokenContent& content,
+                                               bool peer_is_loopback) {
+  if (!equal_constant_time(content.binding, binding_of(snapshot, content))) {
     return unauthorized("Invalid token: revoked");
   }
   const bool grantor_exists =
-      content->grantor == "system" || user_roles(*snapshot, content->grantor).has_value();
+      content.grantor == "system" || user_roles(snapshot, content.grantor).has_value();
   if (!grantor_exists) return unauthorized("Invalid token: revoked");
-  if (content->machine.empty()) return user_of_token(*snapshot, *content, credentials);
+  if (content.machine.empty()) return user_of_token(snapshot, content, peer_is_loopback);
+  return machine_of_token(snapshot, content);
+}
 
-  auto claims = machine_claims(*snapshot, content->machine);
+Result<Principal> StoreAuthenticator::machine_of_token(const store::Snapshot& snapshot,
+                                                       const TokenContent& content) {
+  auto claims = machine_claims(snapshot, content.machine);
   if (!claims) return unauthorized("Invalid token: unknown machine");
   Principal principal;
-  principal.name = "runner:" + content->machine;
-  principal.claims = content->restriction ? restricted(*claims, *content->restriction) : std::move(*claims);
+  principal.name = "runner:" + content.machine;
+  principal.claims = content.restriction ? restricted(*claims, *content.restriction) : std::move(*claims);
+  // Else a tenant's user would see through a machine what is hidden from that user.
+  if (content.grantor != "system") principal.tenant = tenants_.of(content.grantor);
   return principal;
 }
 
 Result<Principal> StoreAuthenticator::user_of_token(const store::Snapshot& snapshot,
-                                                    const TokenContent& content,
-                                                    const Credentials& credentials) const {
+                                                    const TokenContent& content, bool peer_is_loopback) {
   if (content.user == "system" && content.grantor == "system") {
     Principal principal;
     principal.name = "system";
@@ -217,7 +300,7 @@ Result<Principal> StoreAuthenticator::user_of_token(const store::Snapshot& snaps
   const auto roles = user_roles(snapshot, content.user);
   if (!roles) return unauthorized("Invalid token: unknown user");
   const SecretRecord record = read_secrets(snapshot, "users", content.user);
-  if (has_default_password(content.user, record) && !credentials.peer_is_loopback) return remote_default();
+  if (has_default_password(content.user, record) && !peer_is_loopback) return remote_default();
 
   std::vector<Claim> claims = claims_of_roles(snapshot, *roles);
   if (content.roles) {
@@ -226,7 +309,10 @@ Result<Principal> StoreAuthenticator::user_of_token(const store::Snapshot& snaps
     claims = std::move(limited);
   }
   if (content.restriction) claims = restricted(claims, *content.restriction);
-  return user_principal(content.user, std::move(claims), !content.roles && !content.restriction);
+  Principal principal =
+      user_principal(content.user, std::move(claims), !content.roles && !content.restriction);
+  principal.tenant = tenants_.of(content.user);
+  return principal;
 }
 
 /// The wanted roles that add nothing to what the user may do already.
@@ -283,6 +369,12 @@ std::unique_ptr<Authenticator> make_authenticator(store::Store& store, const env
     }
   }
   return std::make_unique<StoreAuthenticator>(store, clock);
+}
+
+std::optional<std::vector<Claim>> effective_claims(const store::Snapshot& snapshot, std::string_view user) {
+  const auto roles = user_roles(snapshot, user);
+  if (!roles) return std::nullopt;
+  return user_principal(user, claims_of_roles(snapshot, *roles), true).claims;
 }
 
 std::string make_secret() {

@@ -389,5 +389,73 @@ TEST_F(AuthenticatorTest, SystemTokens) {
   EXPECT_EQ(auth_->make_token(request).error().code, ErrorCode::kNotFound);
 }
 
+TEST_F(AuthenticatorTest, ServerTokensHaveTheRightsOfTheirPurpose) {
+  const auto rights = [this](const TokenRequest& request) {
+    return login("Bearer " + *auth_->make_token(request), false)->claims;
+  };
+  const auto unknown = rights(unknown_machine_token(seconds(60)));
+  EXPECT_TRUE(covers(unknown, {"machines", "create", ""}) && covers(unknown, {"machines", "get", "x"}));
+  EXPECT_FALSE(covers(unknown, {"machines", "update", "x"}) || covers(unknown, {"profiles", "get", "x"}));
+  EXPECT_TRUE(covers(rights(known_machine_token("m1", seconds(60))), {"machines", "update", "m1"}));
+  const auto profile = rights(profile_token("p", seconds(60)));
+  EXPECT_TRUE(covers(profile, {"profiles", "update:/Params/a", "p"}));
+  EXPECT_FALSE(covers(profile, {"profiles", "update", "q"}) || covers(profile, {"profiles", "delete", "p"}));
+  EXPECT_LE(profile_token("p", kForever).ttl, std::chrono::hours(24 * 366)) << "not for ever";
+}
+
+TEST_F(AuthenticatorTest, TheTenantIsKnownWithTheLogin) {
+  put("tenants", "t", R"({"Name":"t","Members":{"machines":[]},"Users":["ann"]})");
+  EXPECT_FALSE(login(basic("ann", "pw-ann"))->sees("machines", "m1"));
+  EXPECT_FALSE(login("Bearer " + token_for("ann", "bob"))->sees("machines", "m1"));
+  EXPECT_TRUE(login(basic("bob", "pw-bob"))->sees("machines", "m1"));
+  TokenRequest machine;
+  machine.machine = "m1";
+  machine.grantor = "ann";
+  const auto runner = login("Bearer " + *auth_->make_token(machine));
+  EXPECT_FALSE(runner->sees("machines", "m2")) << "a tenant's user sees no more through a machine";
+}
+
+TEST_F(AuthenticatorTest, RenewedLoginsHaveTheRightsOfNow) {
+  const Principal by_password = *login(basic("ann", "pw-ann"));
+  TokenRequest limited;
+  limited.user = "ann";
+  limited.grantor = "ann";
+  limited.restrict_to = Claim{"machines", "get", "x"};
+  const Principal by_token = *login("Bearer " + *auth_->make_token(limited));
+  EXPECT_EQ(by_token.generation, auth_->generation());
+  put("roles", "reader", R"({"Name":"reader","Claims":[{"scope":"stages","action":"get","specific":"*"}]})");
+  EXPECT_NE(by_token.generation, auth_->generation());
+  EXPECT_FALSE(covers(auth_->renew(by_password)->claims, {"machines", "get", "x"}));
+  EXPECT_TRUE(covers(auth_->renew(by_password)->claims, {"stages", "get", "x"}));
+  EXPECT_FALSE(covers(auth_->renew(by_token)->claims, {"stages", "get", "x"}))
+      << "it was limited to machines";
+  EXPECT_EQ(auth_->renew(by_token)->generation, auth_->generation());
+
+  clock_.advance(std::chrono::hours(1));
+  EXPECT_TRUE(auth_->renew(by_token)) << "conversations outlive the end of their token";
+  change(rotate_secret(*store_->snapshot(), "users", "ann"));
+  EXPECT_EQ(message(auth_->renew(by_token)), "Invalid token: revoked");
+  EXPECT_TRUE(auth_->renew(by_password)) << "the password is the same";
+  change(password_change(*auth_, "ann", "other"));
+  EXPECT_EQ(auth_->renew(by_password).error().code, ErrorCode::kUnauthorized);
+}
+
+TEST_F(AuthenticatorTest, OtherObjectsAreNoReasonToRenew) {
+  const uint64_t before = auth_->generation();
+  put("machines", "m2", R"({"Uuid":"m2"})");
+  put("profiles", "p", R"({"Name":"p"})");
+  EXPECT_EQ(auth_->generation(), before);
+  put("tenants", "t", R"({"Name":"t"})");
+  EXPECT_GT(auth_->generation(), before);
+}
+
+TEST_F(AuthenticatorTest, EffectiveClaims) {
+  EXPECT_FALSE(effective_claims(*store_->snapshot(), "nobody"));
+  const auto claims = effective_claims(*store_->snapshot(), "ann");
+  ASSERT_TRUE(claims);
+  EXPECT_TRUE(covers(*claims, {"machines", "get", "x"}) && covers(*claims, {"users", "token", "ann"}));
+  EXPECT_FALSE(covers(*claims, {"machines", "delete", "x"}));
+}
+
 }  // namespace
 }  // namespace mullion::auth

@@ -90,6 +90,35 @@ bool covers_claim(const std::vector<Claim>& claims, const Claim& wanted) {
   });
 }
 
+std::optional<std::vector<std::string>> allowed_specifics(const std::vector<Claim>& claims,
+                                                          std::string_view scope, std::string_view action) {
+  std::vector<std::string> out;
+  for (const Claim& claim : claims) {
+    const bool about =
+        any_covers(claim.scope, scope, word_covers) && any_covers(claim.action, action, action_covers);
+    if (!about) continue;
+    for (const std::string_view item : items_of(claim.specific)) {
+      if (item == "*") return std::nullopt;
+      out.emplace_back(item);
+    }
+  }
+  std::ranges::sort(out);
+  out.erase(std::ranges::unique(out).begin(), out.end());
+  return out;
+}
+
+bool covers_partly(const std::vector<Claim>& claims, const Right& right) {
+  const auto covers_part = [](std::string_view held, std::string_view wanted) {
+    return action_covers(held, wanted) ||
+           (held.starts_with(wanted) && held.substr(wanted.size()).starts_with(":"));
+  };
+  return std::any_of(claims.begin(), claims.end(), [&](const Claim& claim) {
+    return any_covers(claim.scope, right.scope, word_covers) &&
+           any_covers(claim.action, right.action, covers_part) &&
+           any_covers(claim.specific, right.specific, word_covers);
+  });
+}
+
 std::optional<Claim> intersect(const Claim& a, const Claim& b) {
   if (!has_common(a.scope, b.scope, word_covers) || !has_common(a.action, b.action, action_covers) ||
       !has_common(a.specific, b.specific, word_covers)) {

@@ -86,6 +86,27 @@ TEST(Intersect, KeepsTheNarrowerSide) {
   EXPECT_EQ(same->specific, "*");
 }
 
+TEST(AllowedSpecifics, AreThoseOfEveryClaimAboutTheAction) {
+  const std::vector<Claim> claims{{"machines,jobs", "list, get", "b,a"},
+                                  {"machines", "get", "a,c"},
+                                  {"machines", "delete", "d"},
+                                  {"stages", "*", "*"}};
+  using Specifics = std::vector<std::string>;
+  EXPECT_EQ(allowed_specifics(claims, "machines", "get"), Specifics({"a", "b", "c"}));
+  EXPECT_EQ(allowed_specifics(claims, "jobs", "get"), Specifics({"a", "b"}));
+  EXPECT_EQ(allowed_specifics(claims, "profiles", "get"), Specifics());
+  EXPECT_EQ(allowed_specifics(claims, "stages", "get"), std::nullopt) << "all of them";
+}
+
+TEST(CoversPartly, AnyPartOfTheActionIsEnough) {
+  const std::vector<Claim> claims{{"machines", "get,update:/Meta", "a"}, {"subnets", "updateSecure", "*"}};
+  EXPECT_TRUE(covers_partly(claims, {"machines", "update", "a"}));
+  EXPECT_FALSE(covers_partly(claims, {"machines", "update", "b"}));
+  EXPECT_FALSE(covers_partly(claims, {"machine", "update", "a"}));
+  EXPECT_FALSE(covers_partly(claims, {"subnets", "update", "a"}));
+  EXPECT_FALSE(covers_partly(claims, {"machines", "delete", "a"}));
+}
+
 TEST(Authorise, NamesWhatIsMissing) {
   Principal nobody;
   const auto refused = authorise(nobody, {"machines", "list", ""}, "/api/v3/machines?limit=1");

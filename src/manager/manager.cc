@@ -481,9 +481,17 @@ Task<Result<std::string>> ManagerImpl::add_endpoint(std::string params_json,
   store::Batch batch;
   batch.changes.push_back(std::move(change));
   batch.principal = principal.audit_name();
+  if (principal.tenant) {
+    Result<std::optional<store::Change>> joining =
+        auth::join_tenant(*given_.store.snapshot(), *principal.tenant, kEndpoints, contact->id);
+    if (!joining) co_return joining.error();
+    if (*joining) batch.changes.push_back(std::move(**joining));
+  }
   Result<store::Cursor> done = co_await store::commit_async(given_.store, std::move(batch));
   if (done) co_return shown;
   if (done.error().code != ErrorCode::kConflict) co_return done.error();
+  if (done.error().model != kEndpoints)
+    co_return Error(ErrorCode::kConflict, "your tenant was changed meanwhile: try again");
   co_return Error(ErrorCode::kConflict, fmt::format("endpoint {} is already known here", contact->id));
 }
 

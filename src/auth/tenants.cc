@@ -1,0 +1,250 @@
+#include "auth/tenants.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include "auth/auth.h"
+#include "base/digest.h"
+#include "base/log.h"
+#include "model/object.h"
+
+namespace mullion::auth {
+
+namespace {
+
+namespace json = boost::json;
+constexpr Logger kLog("auth");
+constexpr std::string_view kType = "tenants";
+constexpr std::string_view kUsers = "users";
+
+std::optional<json::object> parse_object(std::string_view text) {
+  auto parsed = model::parse_json(text);
+  if (!parsed || !parsed->is_object()) return std::nullopt;
+  return std::move(parsed->get_object());
+}
+
+std::vector<std::string> strings_of(const json::value* list) {
+  std::vector<std::string> out;
+  if (list == nullptr || !list->is_array()) return out;
+  for (const json::value& item : list->get_array()) {
+    if (item.is_string()) out.emplace_back(std::string_view(item.get_string()));
+  }
+  return out;
+}
+
+const json::object* members_of(const json::object& tenant) {
+  const json::value* members = tenant.if_contains("Members");
+  return members == nullptr ? nullptr : members->if_object();
+}
+
+/// Keys as objects have them: people write addresses in more than one way.
+store::KeySetPtr key_set(std::string_view prefix, std::vector<std::string> keys) {
+  if (const model::ObjectType* type = model::find_object_type(prefix)) {
+    for (std::string& key : keys) key = model::canonical_key(*type, key);
+  }
+  return std::make_shared<store::KeySet>(std::move(keys));
+}
+
+/// An unchanged list keeps its set, and with it what the engine remembers about it.
+store::KeySetPtr same_or_new(const TenancyPtr& before, std::string_view prefix, store::KeySetPtr set) {
+  const store::KeySetPtr old = before ? before->members(prefix) : nullptr;
+  return old && old->keys() == set->keys() ? old : set;
+}
+
+TenancyPtr tenancy_of(std::string_view name, const json::object& tenant, const TenancyPtr& before) {
+  Tenancy::Members members;
+  if (const json::object* lists = members_of(tenant)) {
+    for (const auto& [prefix, keys] : *lists)
+      members[std::string(prefix)] = same_or_new(before, prefix, key_set(prefix, strings_of(&keys)));
+  }
+  return std::make_shared<Tenancy>(std::string(name), std::move(members));
+}
+
+bool remove_text(json::value* list, std::string_view text) {
+  if (list == nullptr || !list->is_array()) return false;
+  json::array& items = list->get_array();
+  const auto gone = std::remove_if(items.begin(), items.end(), [text](const json::value& item) {
+    return item.is_string() && std::string_view(item.get_string()) == text;
+  });
+  if (gone == items.end()) return false;
+  items.erase(gone, items.end());
+  return true;
+}
+
+store::Change change_of(const store::StoredObject& stored, const json::object& tenant) {
+  store::Change change;
+  change.id = stored.id;
+  change.body = model::canonical_body(*model::find_object_type(kType), tenant);
+  change.expect = store::Expect::kSame;
+  change.expected_hash = hash128(stored.body);
+  return change;
+}
+
+std::optional<store::Change> without(const store::StoredObject& stored, std::string_view prefix,
+                                     std::string_view key) {
+  std::optional<json::object> tenant = parse_object(stored.body);
+  if (!tenant) return std::nullopt;
+  json::value* members = tenant->if_contains("Members");
+  bool changed = false;
+  if (members != nullptr && members->is_object())
+    changed = remove_text(members->get_object().if_contains(prefix), key);
+  if (prefix == kUsers) changed = remove_text(tenant->if_contains("Users"), key) || changed;
+  if (!changed) return std::nullopt;
+  return change_of(stored, *tenant);
+}
+
+}  // namespace
+
+store::KeySetPtr Tenancy::members(std::string_view prefix) const {
+  const auto found = members_.find(prefix);
+  return found == members_.end() ? nullptr : found->second;
+}
+
+bool Tenancy::hides(std::string_view prefix, std::string_view key) const {
+  const auto found = members_.find(prefix);
+  return found != members_.end() && !found->second->contains(key);
+}
+
+bool Principal::sees(std::string_view prefix, std::string_view key) const {
+  const bool self = prefix == kUsers && key == user;
+  return self || tenant == nullptr || !tenant->hides(prefix, key);
+}
+
+store::KeySetPtr Principal::visible_keys(std::string_view prefix) const {
+  store::KeySetPtr keys = tenant == nullptr ? nullptr : tenant->members(prefix);
+  if (keys == nullptr || prefix != kUsers || user.empty() || keys->contains(user)) return keys;
+  std::vector<std::string> with_self = keys->keys();
+  with_self.push_back(user);
+  return std::make_shared<store::KeySet>(std::move(with_self));
+}
+
+TenantDirectory::TenantDirectory(store::Store& store) : store_(store) {
+  subscription_ = store_.subscribe([this](const auto& commit) { follow(*commit); });
+  const auto snapshot = store_.snapshot();
+  const Result<void> scanned =
+      snapshot->scan(kType, "", [this](std::string_view key, std::string_view owner, std::string_view) {
+        const std::lock_guard lock(changed_mutex_);
+        if (!store::is_remote(owner)) changed_.emplace(key);
+        return true;
+      });
+  if (!scanned) kLog.error("cannot read tenants error={}", scanned.error().text());
+}
+
+TenantDirectory::~TenantDirectory() { store_.unsubscribe(subscription_); }
+
+void TenantDirectory::follow(const store::Commit& commit) {
+  for (const store::AppliedChange& change : commit.changes) {
+    if (change.id.type != kType || store::is_remote(change.id.owner)) continue;
+    const std::lock_guard lock(changed_mutex_);
+    changed_.insert(change.id.key);
+  }
+}
+
+/// Under mutex_. What changed is taken before the view is opened, so the view is never too old for it.
+void TenantDirectory::refresh() {
+  std::set<std::string> changed;
+  {
+    const std::lock_guard lock(changed_mutex_);
+    if (changed_.empty()) return;
+    changed.swap(changed_);
+  }
+  const auto snapshot = store_.snapshot();
+  for (const std::string& name : changed) read_again(*snapshot, name);
+  by_user_.clear();
+  for (const auto& [name, entry] : tenants_) {
+    for (const std::string& user : entry.users) by_user_.emplace(user, entry.tenancy);  // the first wins
+  }
+}
+
+void TenantDirectory::read_again(const store::Snapshot& snapshot, const std::string& name) {
+  const auto stored = snapshot.get_local(kType, name);
+  const std::optional<json::object> tenant = stored ? parse_object(stored->body) : std::nullopt;
+  if (!tenant) {
+    tenants_.erase(name);
+    return;
+  }
+  Entry& entry = tenants_[name];
+  entry.tenancy = tenancy_of(name, *tenant, entry.tenancy);
+  const std::vector<std::string> users = strings_of(tenant->if_contains("Users"));
+  entry.users = {users.begin(), users.end()};
+}
+
+TenancyPtr TenantDirectory::of(std::string_view user) {
+  const std::lock_guard lock(mutex_);
+  refresh();
+  const auto found = by_user_.find(user);
+  return found == by_user_.end() ? nullptr : found->second;
+}
+
+std::vector<std::string> TenantDirectory::holding(std::string_view prefix, std::string_view key) {
+  const std::lock_guard lock(mutex_);
+  refresh();
+  std::vector<std::string> names;
+  for (const auto& [name, entry] : tenants_) {
+    const store::KeySetPtr members = entry.tenancy->members(prefix);
+    const bool as_user = prefix == kUsers && entry.users.contains(key);
+    if (as_user || (members && members->contains(key))) names.push_back(name);
+  }
+  return names;
+}
+
+Result<std::optional<store::Change>> join_tenant(const store::Snapshot& snapshot, const Tenancy& tenancy,
+                                                 std::string_view prefix, std::string_view key) {
+  using Joining = std::optional<store::Change>;
+  if (!tenancy.restricts(prefix)) return Joining();
+  const auto stored = snapshot.get_local(kType, tenancy.name());
+  std::optional<json::object> tenant = stored ? parse_object(stored->body) : std::nullopt;
+  json::value* members = tenant ? tenant->if_contains("Members") : nullptr;
+  if (members == nullptr || !members->is_object()) return Joining();
+  json::value* keys = members->get_object().if_contains(prefix);
+  if (keys == nullptr || !keys->is_array() || tenant_lists(stored->body, prefix, key)) return Joining();
+  if (stored->id.owner != store::kOwn) {
+    return Error(ErrorCode::kInvalid, "CREATE", std::string(prefix), std::string(key),
+                 {fmt::format("Tenant {} belongs to a content pack, so nothing can be added to it: ask an "
+                              "administrator to create the object",
+                              tenancy.name())});
+  }
+  keys->get_array().emplace_back(key);
+  return Joining(change_of(*stored, *tenant));
+}
+
+std::vector<store::Change> leave_tenants(const store::Snapshot& snapshot, TenantDirectory& directory,
+                                         std::string_view prefix, std::string_view key) {
+  std::vector<store::Change> changes;
+  for (const std::string& name : directory.holding(prefix, key)) {
+    const auto stored = snapshot.get_local(kType, name);
+    if (!stored || stored->id.owner != store::kOwn) continue;
+    if (auto change = without(*stored, prefix, key)) changes.push_back(std::move(*change));
+  }
+  return changes;
+}
+
+bool tenant_lists(std::string_view tenant_body, std::string_view prefix, std::string_view key) {
+  const std::optional<json::object> tenant = parse_object(tenant_body);
+  const json::object* members = tenant ? members_of(*tenant) : nullptr;
+  if (members == nullptr) return false;
+  return key_set(prefix, strings_of(members->if_contains(prefix)))->contains(key);
+}
+
+std::vector<std::string> users_elsewhere(const store::Snapshot& snapshot, std::string_view name,
+                                         const std::vector<std::string>& users) {
+  std::vector<std::string> problems;
+  const auto compare = [&](std::string_view key, std::string_view owner, std::string_view body) {
+    if (store::is_remote(owner) || key == name) return true;
+    const std::optional<json::object> tenant = parse_object(body);
+    if (!tenant) return true;
+    for (const std::string& user : strings_of(tenant->if_contains("Users"))) {
+      if (std::ranges::find(users, user) != users.end())
+        problems.push_back(fmt::format("User {} is already in tenant {}", user, key));
+    }
+    return true;
+  };
+  const Result<void> scanned = snapshot.scan(kType, "", compare);
+  if (!scanned) problems.push_back(scanned.error().text());
+  return problems;
+}
+
+}  // namespace mullion::auth
