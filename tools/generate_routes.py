@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Turns schema/routes.yaml into the C++ route table and the declarations of its handlers, its scopes into the
-table of claims, and schema/metrics.yaml into the table of metrics.
+"""Turns schema/routes.yaml into the C++ route table and the declarations of its handlers, and schema/metrics.yaml
+into the table of metrics.
 
-Refuses a route without a declared right, with an unknown word, or with an argument its path does not have.
-Usage: generate_routes.py OUTPUT_DIRECTORY  (writes routes.inc, handlers.inc, scopes.inc and metrics.inc)
+Refuses a route without a declared right, with a right no role could give (schema/scopes.yaml), with an unknown word,
+or with an argument its path does not have.
+Usage: generate_routes.py OUTPUT_DIRECTORY  (writes routes.inc, handlers.inc and metrics.inc)
 """
 import pathlib
 import re
@@ -13,8 +14,9 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 KEYS = {"handler", "methods", "path", "root", "right", "denied", "needs", "object", "remote", "body", "limit",
-        "summary", "since"}
-DENIED = {"forbidden": "kForbidden", "not_found": "kNotFound", "filter": "kFilter", "fields": "kFields"}
+        "summary", "since", "mixed"}
+DENIED = {"forbidden": "kForbidden", "not_found": "kNotFound", "filter": "kFilter", "fields": "kFields",
+          "always": "kAlways", "created": "kCreated"}
 REMOTE = {"local": "kLocal", "forward": "kForward", "decode": "kForwardDecode"}
 BODY = {"none": "kNone", "json": "kJson", "stream": "kStream"}
 NEEDS = {"": "kNothing", "meta": "kMeta", "params": "kParams", "actions": "kActions",
@@ -50,6 +52,20 @@ def check(route):
         refuse(route, "a right is public, authenticated or SCOPE ACTION [SPECIFIC]")
 
 
+def check_right(route, scopes):
+    """A right that no claim can name could be given by the claim of everything alone."""
+    if len(route["right"].split()) < 2:
+        return
+    scope, action = route["right"].split()[:2]
+    general = scopes["general"]
+    more = scopes["more"].get(scope, [])
+    known = scopes["scopes"].get(scope, general + more)
+    if scope == "{prefix}":
+        known = general + [word for words in scopes["more"].values() for word in words]
+    if action.split(":")[0] not in known:
+        refuse(route, f"{scope} has no action {action}")
+
+
 def row(route):
     right = route["right"]
     access = {"public": "kPublic", "authenticated": "kAuthenticated"}.get(right, "kRight")
@@ -59,6 +75,7 @@ def row(route):
     return (f'    {{"{methods}", "{path}", "{route["handler"]}", Access::{access}, '
             f'"{parts[0]}", "{parts[1]}", "{parts[2]}", Denied::{DENIED[route.get("denied", "forbidden")]}, '
             f'Needs::{NEEDS[route.get("needs", "")]}, {"true" if route.get("object") else "false"}, '
+            f'{"true" if route.get("mixed") else "false"}, '
             f'Remote::{REMOTE[route.get("remote", "local")]}, BodyKind::{BODY[route.get("body", "none")]}, '
             f'{route.get("limit", 0)}, "{route["summary"]}", "{route["since"]}", &handlers::{route["handler"]}}},')
 
@@ -74,26 +91,18 @@ def metric_rows():
     return rows
 
 
-def scope_rows(scopes):
-    """The vocabulary of claims; the first row is what every other collection has."""
-    rows = {"*": scopes["general"]}
-    for scope, actions in scopes["more"].items():
-        rows[scope] = scopes["general"] + actions
-    rows.update(scopes["only"])
-    return [f'    {{"{scope}", "{" ".join(actions)}"}},' for scope, actions in rows.items()]
-
-
 def main():
     schema = yaml.safe_load((ROOT / "schema" / "routes.yaml").read_text())
     routes = schema["routes"]
+    scopes = yaml.safe_load((ROOT / "schema" / "scopes.yaml").read_text())
     for route in routes:
         check(route)
+        check_right(route, scopes)
     output = pathlib.Path(sys.argv[1])
     output.mkdir(parents=True, exist_ok=True)
     handlers = sorted({route["handler"] for route in routes})
     (output / "routes.inc").write_text("\n".join(row(route) for route in routes) + "\n")
     (output / "metrics.inc").write_text("\n".join(metric_rows()) + "\n")
-    (output / "scopes.inc").write_text("\n".join(scope_rows(schema["scopes"])) + "\n")
     (output / "handlers.inc").write_text(
         "".join(f"env::Task<Result<net::Response>> {name}(Call& call);\n" for name in handlers))
 

@@ -31,7 +31,7 @@ MIXIN_TRAITS = {"Meta": "has_meta", "Validation": "has_validation", "Access": "h
 FREE_TRAITS = {"meta_api", "has_params_api", "has_profiles", "has_boot_env", "has_tasks", "runs_tasks",
                "can_have_actions", "name_settable", "client_create", "client_update", "client_delete"}
 OBJECT_WORDS = {"type", "prefix", "documentation", "note", "key", "mixins", "traits", "actions_path", "replicated",
-                "fields", "rules", "indexes"}
+                "fields", "rules", "indexes", "rights_by", "licence"}
 FIELD_WORDS = {"name", "kind", "format", "width", "default", "fill_empty", "enum", "required", "read_only",
                "omit_empty", "nullable", "secret", "note"}
 INDEX_WORDS = {"kind", "path", "unique", "unordered", "regex"}
@@ -92,6 +92,8 @@ class Schema:
         names = {field["name"] for field in entry["fields"]}
         if entry["key"]["field"] not in names:
             raise SchemaError(f"{where}: the key {entry['key']['field']} is no field")
+        if entry.get("rights_by", "") not in {"", *entry.get("indexes", {})}:
+            raise SchemaError(f"{where}: rights_by {entry['rights_by']} is no index")
         for name, index in entry.get("indexes", {}).items():
             refuse_unknown(f"{where}: index {name}", index, INDEX_WORDS)
             path = index.get("path", name)
@@ -222,7 +224,8 @@ def cpp_tables(schema):
             f'{{{quoted(entry["type"])}, {quoted(prefix)}, {quoted(entry["key"]["field"])}, '
             f'{quoted(entry["key"]["kind"])}, {quoted(entry["key"].get("rule", ""))}, '
             f'{quoted(entry["documentation"])}, {{{traits}, {quoted(entry.get("actions_path", ""))}}}, '
-            f'{base}Fields, {base}Indexes, {base}Rules}}')
+            f'{base}Fields, {base}Indexes, {base}Rules, {quoted(entry.get("rights_by", ""))}, '
+            f'{quoted(entry.get("licence", ""))}}}')
     out.append(cpp_array("ObjectType", "kObjectTypes", rows))
     out.append(cpp_array("NameRule", "kNameRules", [
         f"{{{quoted(name)}, {quoted(regex)}}}" for name, regex in sorted(schema.names.items())]))

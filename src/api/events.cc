@@ -121,6 +121,13 @@ Event::Event(std::string type, std::string action, std::string key, std::string 
       key_(std::move(key)),
       json_(std::make_shared<const std::string>(std::move(json))) {}
 
+std::string_view Event::body() const {
+  if (!commit_) return {};
+  const store::AppliedChange& change = commit_->changes[index_];
+  if (change.body) return *change.body;
+  return change.old_body ? std::string_view(*change.old_body) : std::string_view();
+}
+
 size_t Event::bytes() const {
   constexpr size_t kFrame = 256;
   if (!commit_) return kFrame + json_->size();

@@ -47,6 +47,11 @@ class Event {
   const std::string& type() const { return type_; }
   const std::string& action() const { return action_; }
   const std::string& key() const { return key_; }
+  /// The object after the change, or before its deletion; empty for events that are no change of an object.
+  std::string_view body() const;
+  /// The whole commit that a change was part of, null for other events.
+  const store::Commit* commit() const { return commit_.get(); }
+  bool deletes() const { return commit_ != nullptr && !commit_->changes[index_].body; }
   /// About how much memory it holds while it waits.
   size_t bytes() const;
   /// Thread-safe.

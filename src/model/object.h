@@ -39,6 +39,8 @@ class Lookup {
   /// The local (own or layered) object, or absent.
   virtual std::optional<json::object> find(std::string_view type, std::string_view key) const = 0;
   virtual bool exists(std::string_view type, std::string_view key) const = 0;
+  /// Whether there are objects of a type that the schema does not know, such as those plugins declare.
+  virtual bool collection_exists(std::string_view /*prefix*/) const { return false; }
 };
 
 /// Every problem that forbids storing `object` (ValidationError messages of errors.md section 3), and

@@ -85,6 +85,8 @@ struct ObjectType {
   std::span<const Field> fields;  // mixins flattened; `Endpoint` is not among them
   std::span<const Index> indexes;
   std::span<const Rule> rules;
+  std::string_view rights_by;  // index whose value is what claims name as specific; "" = the key
+  std::string_view licence;    // licensed feature that changes need, or ""
 
   const Field* find_field(std::string_view name) const;
   const Index* find_index(std::string_view name) const;

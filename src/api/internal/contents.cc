@@ -2,6 +2,7 @@
 #include "api/internal/answers.h"
 #include "api/internal/blobs.h"
 #include "api/internal/handlers.h"
+#include "api/internal/objects.h"
 
 namespace mullion::api {
 namespace {
@@ -14,6 +15,24 @@ env::Task<Result<std::string>> load(Call& call, bool replace, std::string name) 
   co_await env::run_blocking(
       [&] { outcome = call.services.layers.load(call.body, replace, name, replace_writable, principal); });
   co_return std::move(*outcome);
+}
+
+/// A pack without the objects that do not exist for the caller.
+Result<std::string> cut_to_tenant(const Call& call, std::string content) {
+  if (call.principal.tenant == nullptr) return content;
+  Result<json::object> pack = parse_stored(content);
+  if (!pack) return pack.error();
+  json::value* sections = pack->if_contains("sections");
+  if (sections == nullptr || !sections->is_object()) return content;
+  for (auto& [prefix, objects] : sections->get_object()) {
+    if (!objects.is_object()) continue;
+    json::object kept;
+    for (auto& [key, object] : objects.get_object()) {
+      if (call.principal.sees(prefix, key)) kept.emplace(key, std::move(object));
+    }
+    objects = std::move(kept);
+  }
+  return json::serialize(*pack);
 }
 
 Error content_error(const Call& call, Error error) {
@@ -34,7 +53,9 @@ env::Task<Result<net::Response>> show_content(Call& call) {
   std::optional<Result<std::string>> content;
   co_await env::run_blocking([&] { content = call.services.layers.show(call.requested_id()); });
   if (!*content) co_return content_error(call, content->error());
-  co_return json_response(200, std::move(**content));
+  Result<std::string> shown = cut_to_tenant(call, std::move(**content));
+  if (!shown) co_return shown.error();
+  co_return json_response(200, std::move(*shown));
 }
 
 env::Task<Result<net::Response>> load_content(Call& call) {

@@ -2,6 +2,8 @@
 
 #include "api/internal/answers.h"
 #include "api/internal/resolve.h"
+#include "api/internal/rights.h"
+#include "api/internal/tenant_writes.h"
 #include "api/internal/websocket.h"
 #include "base/log.h"
 
@@ -41,45 +43,6 @@ Error no_route(const net::Request& request) {
   return Error(ErrorCode::kNotFound, request.method, request.path, "", {"No route"});
 }
 
-auth::Right right_of(const Call& call) {
-  return {call.arguments.expand(call.route->scope), call.arguments.expand(call.route->action),
-          call.arguments.expand(call.route->specific)};
-}
-
-/// Whether some claim allows to change at least one field, so that the handler should look closer.
-bool may_change_fields(const Call& call, const auth::Right& right) {
-  return std::any_of(call.principal.claims.begin(), call.principal.claims.end(),
-                     [&](const auth::Claim& claim) {
-                       return claim.action.find("update") != std::string::npos &&
-                              (claim.scope == "*" || claim.scope.find(right.scope) != std::string::npos);
-                     });
-}
-
-/// The one check that every route passes.
-Result<void> authorise_route(Call& call) {
-  if (call.route->access != Access::kRight) return {};
-  const auth::Right right = right_of(call);
-  Result<void> allowed = auth::authorise(call.principal, right, call.uri);
-  if (allowed && call.flag("decode") && call.type != nullptr) {
-    return auth::authorise(call.principal, {right.scope, "getSecure", right.specific}, call.uri);
-  }
-  if (allowed) return {};
-  call.right_covered = false;
-  switch (call.route->denied) {
-    case Denied::kForbidden:
-      return allowed;
-    case Denied::kNotFound:
-      return object_error(call, ErrorCode::kNotFound, {"Not Found"});
-    case Denied::kFilter:
-      if (call.flag("decode")) return allowed;
-      return {};
-    case Denied::kFields:
-      if (may_change_fields(call, right)) return {};
-      return allowed;
-  }
-  return allowed;
-}
-
 std::string own_target(const Call& call) {
   const std::string& path = call.request.raw_path;
   const std::string_view query =
@@ -110,34 +73,68 @@ env::Task<Result<void>> read_json_body(Call& call) {
   co_return Error(ErrorCode::kBadRequest, fmt::format("Invalid content type: {}", *type));
 }
 
+/// The object of a forwarded request as the replica has it; only the owner knows those that are not here yet.
+Result<void> find_prefixed(Call& call, const std::string& owner) {
+  call.arguments.set("key", call.requested_id());
+  std::optional<Target> target = find_at(call, *call.services.store.snapshot(), owner, call.requested_id());
+  if (target) {
+    call.target = std::move(*target);
+    call.arguments.set("key", right_specific(*call.type, call.target.key, call.target.body));
+    if (call.principal.sees(call.type->prefix, call.target.key)) return {};
+  } else if (call.principal.visible_keys(call.type->prefix) == nullptr) {
+    return {};
+  }
+  return object_error(call, ErrorCode::kNotFound, {"Not Found"});
+}
+
+/// The owner does not know this server's tenants, so an answer that holds many objects cannot be cut to one.
+Result<void> authorise_foreign_list(const Call& call) {
+  if (call.principal.tenant == nullptr) return {};
+  const bool lists = call.type != nullptr && !call.route->object && call.route->needs != Needs::kCreate &&
+                     call.principal.visible_keys(call.type->prefix) != nullptr;
+  if (!lists && !call.route->mixed) return {};
+  return Error(ErrorCode::kForbidden, "AUTH", "", "",
+               {fmt::format("Cannot access {}", call.uri),
+                fmt::format("Tenant {} hides some of this: ask for it here, with Endpoint as filter",
+                            call.principal.tenant->name())});
+}
+
 /// Routes that a forwarded request would match here, so that its right is checked here too. What only the
 /// owner knows needs every right.
-Result<void> authorise_prefixed(Call& call, std::string_view path) {
+Result<void> authorise_prefixed(Call& call, const OwnerPath& path) {
   const FindType find = [&call](std::string_view prefix) { return call.services.find_type(prefix); };
-  std::optional<RouteMatch> match = match_route(call.request.method, path, find);
+  std::optional<RouteMatch> match = match_route(call.request.method, path.rest, find);
   if (!match) return auth::authorise(call.principal, {"*", "*", "*"}, call.uri);
   call.route = match->route;
   call.type = match->type;
   call.arguments = std::move(match->arguments);
-  if (call.route->object) call.arguments.set("key", call.requested_id());
+  if (call.route->object) {
+    Result<void> found = find_prefixed(call, path.owners.back());
+    if (!found) return found;
+  }
   Result<void> allowed = authorise_route(call);
   // Lists and single fields cannot be checked from outside: without the whole right nothing is forwarded.
   if (allowed && !call.right_covered) return auth::authorise(call.principal, right_of(call), call.uri);
-  return allowed;
+  return allowed ? authorise_foreign_list(call) : allowed;
 }
 
 env::Task<Result<net::Response>> forward_prefixed(Call& call, const OwnerPath& decoded) {
-  Result<void> allowed = authorise_prefixed(call, decoded.rest);
+  Result<void> allowed = authorise_prefixed(call, decoded);
   if (!allowed) co_return allowed.error();
   std::string target;
   for (size_t i = 1; i < decoded.owners.size(); ++i) target += "/" + net::percent_encode(decoded.owners[i]);
   target += own_target(call);
   std::string owner = decoded.owners.front();
   if (call.request.headers.get("Upgrade")) {
-    co_return co_await forward_websocket(call, std::move(owner), std::move(target));
+    const bool events = call.route != nullptr && call.route->access == Access::kAuthenticated;
+    co_return co_await forward_websocket(call, std::move(owner), std::move(target), events);
   }
-  co_return co_await call.services.manager->forward(std::move(owner), call.request, std::move(target),
-                                                    call.principal);
+  Result<net::Response> answer = co_await call.services.manager->forward(std::move(owner), call.request,
+                                                                         std::move(target), call.principal);
+  const bool created = answer && answer->status == 201 && call.route != nullptr && call.type != nullptr &&
+                       call.route->needs == Needs::kCreate;
+  if (created && call.principal.tenant) co_return co_await join_forwarded(call, std::move(*answer));
+  co_return answer;
 }
 
 env::Task<Result<net::Response>> run_route(Call& call) {
@@ -146,7 +143,7 @@ env::Task<Result<net::Response>> run_route(Call& call) {
     Result<Target> target = resolve_object(call, *call.snapshot, call.requested_id());
     if (!target) co_return target.error();
     call.target = std::move(*target);
-    call.arguments.set("key", call.target.key);
+    call.arguments.set("key", right_specific(*call.type, call.target.key, call.target.body));
   }
   Result<void> allowed = authorise_route(call);
   if (!allowed) co_return allowed.error();

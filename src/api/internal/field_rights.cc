@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "api/internal/rights.h"
+
 namespace mullion::api {
 namespace {
 
@@ -57,9 +59,13 @@ std::vector<std::string> changed_pointers(const json::object& before, const json
   return pointers;
 }
 
-Result<void> authorise_fields(const Call& call, const json::object& before, const json::object& after) {
-  for (const std::string& pointer : changed_pointers(before, after)) {
-    const auth::Right right{std::string(call.type->prefix), "update:" + pointer, call.target.key};
+Result<void> authorise_fields(const Call& call, const json::object& before, const json::object& after,
+                              const json::object& secrets) {
+  std::vector<std::string> pointers = changed_pointers(before, after);
+  for (const auto& member : secrets) pointers.push_back("/" + escaped(member.key()));
+  const std::string specific = right_specific(*call.type, call.target.key, before);
+  for (const std::string& pointer : pointers) {
+    const auth::Right right{std::string(call.type->prefix), "update:" + pointer, specific};
     Result<void> allowed = auth::authorise(call.principal, right, call.uri);
     if (!allowed) return allowed;
   }

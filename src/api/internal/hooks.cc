@@ -54,14 +54,31 @@ std::vector<std::string> workflow_in_use(const Services& services, const store::
   return named_by_preferences(services, object, "Workflow", {"defaultWorkflow"});
 }
 
-std::vector<std::string> tenant_in_use(const Services&, const store::Snapshot&, const json::object& object) {
-  const json::value* users = object.if_contains("Users");
-  if (users == nullptr || !users->is_array() || users->get_array().empty()) return {};
-  std::string names;
-  for (const json::value& user : users->get_array()) {
-    if (user.is_string()) names += (names.empty() ? "" : " ") + std::string(user.get_string());
+std::vector<std::string> users_of(const json::object& tenant) {
+  std::vector<std::string> users;
+  const json::value* list = tenant.if_contains("Users");
+  if (list == nullptr || !list->is_array()) return users;
+  for (const json::value& user : list->get_array()) {
+    if (user.is_string()) users.emplace_back(user.get_string());
   }
-  return {fmt::format("Constraining Users: [{}]", names)};
+  return users;
+}
+
+std::vector<std::string> tenant_in_use(const Services&, const store::Snapshot&, const json::object& object) {
+  const std::vector<std::string> users = users_of(object);
+  if (users.empty()) return {};
+  return {fmt::format("Constraining Users: [{}]", fmt::join(users, " "))};
+}
+
+std::vector<std::string> tenant_conflicts(const store::Snapshot& snapshot, const std::string& key,
+                                          const json::object& tenant) {
+  return auth::users_elsewhere(snapshot, key, users_of(tenant));
+}
+
+std::vector<std::string> tenant_exclusive(const json::object& tenant) {
+  std::vector<std::string> names;
+  for (const std::string& user : users_of(tenant)) names.push_back("tenant of user " + user);
+  return names;
 }
 
 const std::array kHooks{
@@ -70,7 +87,10 @@ const std::array kHooks{
     TypeHooks{.prefix = "bootenvs", .in_use = boot_env_in_use},
     TypeHooks{.prefix = "stages", .in_use = stage_in_use},
     TypeHooks{.prefix = "workflows", .in_use = workflow_in_use},
-    TypeHooks{.prefix = "tenants", .in_use = tenant_in_use},
+    TypeHooks{.prefix = "tenants",
+              .in_use = tenant_in_use,
+              .conflicts = tenant_conflicts,
+              .exclusive = tenant_exclusive},
 };
 
 }  // namespace

@@ -20,6 +20,11 @@ struct TypeHooks {
   /// Reasons why the object must not be removed, beyond references.
   std::vector<std::string> (*in_use)(const Services& services, const store::Snapshot& snapshot,
                                      const boost::json::object& object) = nullptr;
+  /// Problems in relation to other objects that no rule of the model can see.
+  std::vector<std::string> (*conflicts)(const store::Snapshot& snapshot, const std::string& key,
+                                        const boost::json::object& object) = nullptr;
+  /// Names that only one write at a time may work on, so that `conflicts` holds until the commit.
+  std::vector<std::string> (*exclusive)(const boost::json::object& object) = nullptr;
   /// Filters on parameters see the aggregated value.
   bool aggregates_params = false;
 };

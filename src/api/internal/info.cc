@@ -3,40 +3,23 @@
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
 #include "api/internal/objects.h"
+#include "api/internal/rights.h"
 
 namespace mullion::api {
 namespace {
 
-/// Scope and its actions, from schema/routes.yaml. "*" stands for every collection without an entry.
-struct ScopeEntry {
-  std::string_view scope;
-  std::string_view actions;
-};
-constexpr ScopeEntry kScopes[] = {
-#include "api/scopes.inc"
-};
-
-json::object actions_of(std::string_view words) {
-  json::object scope;
-  while (!words.empty()) {
-    const size_t blank = words.find(' ');
-    scope[words.substr(0, blank)] = json::object();
-    if (blank == std::string_view::npos) break;
-    words.remove_prefix(blank + 1);
-  }
-  return scope;
-}
-
 json::object scope_table() {
   json::object scopes;
-  for (const model::ObjectType& type : model::object_types())
-    scopes[type.prefix] = actions_of(kScopes[0].actions);
-  for (const ScopeEntry& entry : std::span(kScopes).subspan(1))
-    scopes[entry.scope] = actions_of(entry.actions);
+  for (const model::ClaimScope& scope : model::claim_scopes()) {
+    if (scope.scope.empty()) continue;  // what types of plugins have, when there are any
+    json::object actions;
+    for (const std::string_view action : scope.actions) actions[action] = json::object();
+    scopes[scope.scope] = std::move(actions);
+  }
   return scopes;
 }
 
-json::array statistics(const Services& services) {
+json::array statistics(const Services& services, const auth::Principal& principal) {
   const std::shared_ptr<const store::Snapshot> snapshot = services.store.snapshot();
   json::array out;
   for (const std::string_view prefix : {"machines", "subnets", "contexts"}) {
@@ -44,6 +27,7 @@ json::array statistics(const Services& services) {
     query.type = prefix;
     query.count_only = true;
     query.own_id = services.facts.id;
+    bound_by_tenant(principal, prefix, query);
     const Result<store::QueryResult> result = snapshot->query(query);
     json::object entry;
     entry["name"] = fmt::format("{}.count", prefix);
@@ -191,9 +175,9 @@ json::object consensus_state(const Services& services) {
 
 }  // namespace
 
-json::object info_object(const Services& services) {
+json::object info_object(const Services& services, const auth::Principal& principal) {
   json::object info = identity(services);
-  info["stats"] = statistics(services);
+  info["stats"] = statistics(services, principal);
   info["scopes"] = scope_table();
   info["License"] = licence_of(services);
   json::object cluster = global_ha_state(services);
@@ -219,7 +203,7 @@ std::vector<std::string> feature_list() { return content::kFeatures; }
 namespace handlers {
 
 env::Task<Result<net::Response>> show_info(Call& call) {
-  co_return json_response(200, json::value(info_object(call.services)));
+  co_return json_response(200, json::value(info_object(call.services, call.principal)));
 }
 
 env::Task<Result<net::Response>> show_consensus(Call& call) {

@@ -8,8 +8,8 @@
 
 namespace mullion::api {
 
-/// The whole Info object.
-boost::json::object info_object(const Services& services);
+/// The whole Info object; its counts are of what exists for the caller.
+boost::json::object info_object(const Services& services, const auth::Principal& principal);
 /// manager::StateProvider: info without what changes with every object, components, preferences without
 /// secrets, parameters of profile `global`, plugins, licence.
 std::string state_text(const Services& services);

@@ -76,7 +76,8 @@ namespace handlers {
 env::Task<Result<net::Response>> list_interfaces(Call& call) {
   json::array out;
   for (const NetworkInterface& interface : network_interfaces()) {
-    if (!auth::covers(call.principal.claims, {"interfaces", "get", interface.name})) continue;
+    const bool readable = auth::covers(call.principal.claims, {"interfaces", "get", interface.name});
+    if (!readable || !call.principal.sees("interfaces", interface.name)) continue;
     out.push_back(shown(interface));
   }
   const std::string count = std::to_string(out.size());
@@ -88,7 +89,7 @@ env::Task<Result<net::Response>> list_interfaces(Call& call) {
 
 env::Task<Result<net::Response>> show_interface(Call& call) {
   for (const NetworkInterface& interface : network_interfaces()) {
-    if (interface.name != call.requested_id()) continue;
+    if (interface.name != call.requested_id() || !call.principal.sees("interfaces", interface.name)) continue;
     net::Response response = json_response(200, json::value(shown(interface)));
     response.headers.set("ETag", etag_of(std::get<std::string>(response.body)));
     co_return response;

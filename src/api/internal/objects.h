@@ -21,6 +21,7 @@ struct View {
 };
 View view_of(const Call& call);
 /// Appends the object as the client wants to see it.
+/// (`view.decode`: the caller may read secure values of this object)
 Result<void> append_shown(std::string& out, Services& services, const model::ObjectType& type,
                           const Target& target, const View& view);
 
@@ -39,6 +40,13 @@ env::Task<Result<Written>> create_local(Call& call, json::value wanted);
 /// gets an override. `action` is the event's: "update" or "save".
 env::Task<Result<Written>> update_local(Call& call, Edit edit, std::string action);
 env::Task<Result<Written>> remove_local(Call& call);
+
+/// The own object that a write is about as the writable layer will take it over: an override starts without
+/// the marks of its layer. Errors: the layer is read-only.
+Result<json::object> base_of(const Call& call, const Target& target);
+
+/// A precondition: nothing of a layer lies below the own object.
+store::Guard no_layer_below(const model::ObjectType& type, const std::string& key);
 
 /// Parses a body; the error names the collection.
 Result<json::value> parse_body(const Call& call);

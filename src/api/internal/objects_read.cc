@@ -4,6 +4,7 @@
 #include "api/internal/objects.h"
 #include "api/internal/params.h"
 #include "api/internal/resolve.h"
+#include "api/internal/rights.h"
 
 namespace mullion::api {
 namespace {
@@ -31,12 +32,13 @@ std::vector<std::string> split_list(std::string_view text) {
 class ListBody final : public net::BodySource {
  public:
   ListBody(Services& services, const model::ObjectType& type, std::shared_ptr<const store::Snapshot> snapshot,
-           std::vector<store::ObjectRef> refs, View view)
+           std::vector<store::ObjectRef> refs, View view, std::vector<auth::Claim> claims)
       : services_(services),
         type_(type),
         snapshot_(std::move(snapshot)),
         refs_(std::move(refs)),
-        view_(std::move(view)) {}
+        view_(std::move(view)),
+        claims_(std::move(claims)) {}
 
   env::Task<Result<std::string_view>> next() override {
     if (offset_ == buffer_.size()) fill();
@@ -74,11 +76,19 @@ class ListBody final : public net::BodySource {
     target.body = std::move(*body);
     const size_t before = buffer_.size();
     if (written_) buffer_ += ',';
-    if (append_shown(buffer_, services_, type_, target, view_)) {
+    if (append_shown(buffer_, services_, type_, target, view_for(target))) {
       written_ = true;
     } else {
       buffer_.resize(before);
     }
+  }
+
+  /// Secure values are opened object by object, where the caller has the right.
+  View view_for(const Target& target) const {
+    View view = view_;
+    view.decode = view.decode && auth::covers(claims_, {std::string(type_.prefix), "getSecure",
+                                                        right_specific(type_, target.key, target.body)});
+    return view;
   }
 
   Services& services_;
@@ -86,21 +96,13 @@ class ListBody final : public net::BodySource {
   std::shared_ptr<const store::Snapshot> snapshot_;
   std::vector<store::ObjectRef> refs_;
   View view_;
+  std::vector<auth::Claim> claims_;
   std::string buffer_;
   size_t offset_ = 0;
   size_t position_ = 0;
   bool written_ = false;
   bool done_ = false;
 };
-
-/// Absent when everything of the collection may be seen.
-store::RowPredicate visibility(const Call& call) {
-  const std::string prefix(call.type->prefix);
-  if (auth::covers(call.principal.claims, {prefix, "get", "*"})) return {};
-  return [claims = call.principal.claims, prefix](std::string_view key, std::string_view) {
-    return auth::covers(claims, {prefix, "get", std::string(key)});
-  };
-}
 
 Result<store::Query> query_of(const Call& call, const std::shared_ptr<const store::Snapshot>& snapshot) {
   Result<store::Query> query = store::parse_query(call.type->prefix, call.request.query);
@@ -111,7 +113,7 @@ Result<store::Query> query_of(const Call& call, const std::shared_ptr<const stor
     return error;
   }
   query->own_id = call.services.facts.id;
-  query->visible = visibility(call);
+  bound_by_rights(call, *query);
   if (hooks_of(call.type->prefix).aggregates_params) query->param_resolver = aggregate_resolver(snapshot);
   return query;
 }
@@ -154,6 +156,8 @@ env::Task<Result<void>> long_poll(Call& call, std::string_view known) {
   const std::shared_ptr<env::Signal> signal = call.services.events.watch(call.type->prefix, call.target.key);
   while (true) {
     const uint64_t seen = signal->version();
+    Result<void> allowed = renew_rights(call);
+    if (!allowed) co_return allowed;
     call.snapshot = call.services.store.snapshot();
     Result<Target> target = resolve_object(call, *call.snapshot, call.requested_id());
     if (!target) co_return target.error();
@@ -230,7 +234,7 @@ env::Task<Result<net::Response>> list_objects(Call& call) {
   if (!fresh) co_return fresh.error();
   const bool small = result->refs.size() <= kSmallList;
   auto body = std::make_unique<ListBody>(call.services, *call.type, std::move(snapshot),
-                                         std::move(result->refs), view_of(call));
+                                         std::move(result->refs), view_of(call), call.principal.claims);
   if (small) {
     response.body = body->take_all();
   } else {

@@ -6,6 +6,8 @@
 #include "api/internal/params.h"
 #include "api/internal/references.h"
 #include "api/internal/resolve.h"
+#include "api/internal/rights.h"
+#include "api/internal/tenant_writes.h"
 #include "env/random.h"
 #include "store/commit_async.h"
 
@@ -27,6 +29,10 @@ class SnapshotLookup final : public model::Lookup {
   }
   bool exists(std::string_view type, std::string_view key) const override {
     return snapshot_.get_local(type, key).has_value();
+  }
+  bool collection_exists(std::string_view prefix) const override {
+    const std::vector<std::string> types = snapshot_.types();
+    return std::ranges::find(types, prefix) != types.end();
   }
 
  private:
@@ -58,6 +64,7 @@ struct Draft {
   const json::object* before = nullptr;  // absent: creation
   json::object object;
   json::object secrets;
+  std::optional<auth::KeyPair> sealed_with;
   std::string key;
   std::string body;
 };
@@ -95,6 +102,15 @@ bool has_secret_fields(const model::ObjectType& type) {
                      [](const model::Field& field) { return field.secret; });
 }
 
+/// Without members that say nothing: clients send back the empty texts they were shown.
+json::object set_members(json::object secrets) {
+  json::object out;
+  for (const auto& [name, value] : secrets) {
+    if (value.is_string() && !value.get_string().empty()) out[name] = value;
+  }
+  return out;
+}
+
 /// The private values of the object after this write, or absent when they stay as they are.
 std::optional<std::string> merged_secrets(const Call& call, const store::Snapshot& snapshot,
                                           const Draft& draft) {
@@ -106,7 +122,6 @@ std::optional<std::string> merged_secrets(const Call& call, const store::Snapsho
   }
   bool changed = false;
   for (const auto& [name, value] : draft.secrets) {
-    if (!value.is_string() || value.get_string().empty()) continue;
     secrets[name] = value;
     changed = true;
   }
@@ -142,8 +157,21 @@ Result<void> claim_unique(const Call& call, const store::Snapshot& snapshot, con
       return taken("another request");
     for (const store::ObjectRef& ref :
          refs_by_index(call.services, snapshot, call.type->prefix, index.name, value, true)) {
-      if (ref.key != draft.key) return taken(ref.key);
+      if (ref.key == draft.key) continue;
+      return taken(call.principal.sees(call.type->prefix, ref.key) ? ref.key : "another object");
     }
+  }
+  return {};
+}
+
+/// What only one write at a time may work on; before check(), so that what it sees holds until the commit.
+Result<void> claim_exclusive(const Call& call, const Draft& draft, Claims& claims) {
+  const TypeHooks& hooks = hooks_of(call.type->prefix);
+  if (hooks.exclusive == nullptr) return {};
+  for (std::string& name : hooks.exclusive(draft.object)) {
+    if (claims.claim(name)) continue;
+    return Error(ErrorCode::kConflict, "ValidationError", std::string(call.type->prefix), draft.key,
+                 {fmt::format("The {} is being changed by another request", name)});
   }
   return {};
 }
@@ -156,7 +184,7 @@ env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Dr
                     {"The body is not a JSON object"});
   }
   if (draft.before == nullptr) fill_key(call, wanted.get_object());
-  draft.secrets = model::take_secrets(*call.type, wanted.get_object());
+  draft.secrets = set_members(model::take_secrets(*call.type, wanted.get_object()));
   Result<json::object> normal = model::normalise(*call.type, std::move(wanted), draft.before);
   if (!normal) co_return with_object(call, normal.error());
   draft.object = std::move(*normal);
@@ -171,8 +199,8 @@ env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Dr
                            {fmt::format("Key change from {} to {} is not allowed", draft.key, key)});
   }
   if (call.type->traits.has_params) {
-    Result<void> sealed =
-        co_await prepare_params(call.services, snapshot, *call.type, draft.key, draft.object, draft.before);
+    Result<void> sealed = co_await prepare_params(call.services, snapshot, *call.type, draft.key,
+                                                  draft.object, draft.before, draft.sealed_with);
     if (!sealed) co_return with_object(call, sealed.error());
   }
   co_return Result<void>{};
@@ -184,24 +212,16 @@ Result<void> check(const Call& call, const store::Snapshot& snapshot, Draft& dra
   model::Verdict verdict =
       model::validate(*call.type, draft.object, draft.before, lookup, call.flag("force"));
   if (!verdict.invalid.empty()) return validation_error(call, draft.key, std::move(verdict.invalid));
+  if (const TypeHooks& hooks = hooks_of(call.type->prefix); hooks.conflicts != nullptr) {
+    std::vector<std::string> conflicts = hooks.conflicts(snapshot, draft.key, draft.object);
+    if (!conflicts.empty()) return validation_error(call, draft.key, std::move(conflicts));
+  }
   draft.body = model::canonical_body(*call.type, draft.object);
   return {};
 }
 
 Error read_only_error(const Call& call, const std::string& key) {
   return object_error(call, ErrorCode::kInvalid, {"readonly: " + key});
-}
-
-/// The local object as the writable layer will take it over: an override starts without the marks of its
-/// layer.
-Result<json::object> base_of(const Call& call, const Target& target) {
-  Result<json::object> object = parse_stored(target.body);
-  if (!object || target.owner == store::kOwn) return object;
-  if (call.services.layers.read_only_layer(call.type->prefix, target.key))
-    return read_only_error(call, target.key);
-  if (call.type->traits.has_read_only) (*object)["ReadOnly"] = false;
-  if (call.type->traits.has_bundle) (*object)["Bundle"] = "";
-  return object;
 }
 
 store::Batch batch_for(const Call& call, const Draft& draft, const Target* before, std::string action) {
@@ -215,9 +235,19 @@ store::Batch batch_for(const Call& call, const Draft& draft, const Target* befor
     change.expected_hash = hash128(before->body);
   }
   batch.changes.push_back(std::move(change));
+  if (draft.sealed_with) batch.secret_guards.push_back(box_guard(*call.type, draft.key, *draft.sealed_with));
   batch.principal = call.principal.audit_name();
   batch.update_action = std::move(action);
   return batch;
+}
+
+/// The right to create is checked against the new object where the caller has it for some only.
+Result<void> authorise_creation(const Call& call, const Draft& draft) {
+  if (call.right_covered) return {};
+  return auth::authorise(
+      call.principal,
+      {std::string(call.type->prefix), "create", right_specific(*call.type, draft.key, draft.object)},
+      call.uri);
 }
 
 Error commit_error(const Call& call, Error error, const std::string& key) {
@@ -250,13 +280,15 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   Result<void> completed = co_await complete(call, *snapshot, draft, std::move(*wanted));
   if (!completed) co_return Outcome(completed.error());
   if (!call.right_covered) {
-    Result<void> allowed = authorise_fields(call, *base, draft.object);
+    Result<void> allowed = authorise_fields(call, *base, draft.object, draft.secrets);
     if (!allowed) co_return Outcome(allowed.error());
   }
   if (locked_before_and_after(draft)) co_return Outcome(object_error(call, ErrorCode::kLocked, {"Locked"}));
+  Claims claims(call.services.claimed);
+  Result<void> alone = claim_exclusive(call, draft, claims);
+  if (!alone) co_return Outcome(alone.error());
   Result<void> valid = check(call, *snapshot, draft);
   if (!valid) co_return Outcome(valid.error());
-  Claims claims(call.services.claimed);
   Result<void> unique = claim_unique(call, *snapshot, draft, claims);
   if (!unique) co_return Outcome(unique.error());
   std::optional<std::string> secrets;
@@ -301,24 +333,83 @@ std::vector<std::string> reasons_to_keep(const Call& call, const store::Snapshot
   return reasons;
 }
 
-store::Batch removal_batch(const Call& call, const Target& current) {
+/// `keep_keys`: an object of a layer shows again, sealed with the same key pair.
+store::Batch removal_batch(const Call& call, const store::Snapshot& snapshot, const Target& current,
+                           bool keep_keys) {
   store::Batch batch;
   store::Change change;
   change.id = {std::string(call.type->prefix), std::string(store::kOwn), current.key};
   change.expect = store::Expect::kSame;
   change.expected_hash = hash128(current.body);
+  for (store::Change& leaving :
+       auth::leave_tenants(snapshot, call.services.authenticator.tenants(), call.type->prefix, current.key)) {
+    if (leaving.id != change.id) batch.changes.push_back(std::move(leaving));
+  }
   batch.changes.push_back(std::move(change));
   batch.principal = call.principal.audit_name();
   if (has_secret_fields(*call.type)) {
     batch.secrets.push_back({std::string(call.type->prefix), current.key, std::nullopt});
   }
-  if (call.type->traits.has_params) {
-    batch.secrets.push_back({"box-keys", fmt::format("{}/{}", call.type->prefix, current.key), std::nullopt});
+  if (call.type->traits.has_params && !keep_keys) {
+    batch.guards.push_back(no_layer_below(*call.type, current.key));
+    batch.secrets.push_back({std::string(kBoxSpace), box_name(*call.type, current.key), std::nullopt});
   }
   return batch;
 }
 
+/// One attempt; absent when others changed something meanwhile and it should be tried again.
+env::Task<Result<std::optional<Written>>> attempt_create(Call& call, json::value wanted) {
+  using Outcome = Result<std::optional<Written>>;
+  std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
+  Draft draft;
+  Result<void> completed = co_await complete(call, *snapshot, draft, std::move(wanted));
+  if (!completed) co_return Outcome(completed.error());
+  Result<void> allowed = authorise_creation(call, draft);
+  if (!allowed) co_return Outcome(allowed.error());
+  const Error exists = create_error(call, ErrorCode::kConflict, draft.key, {"already exists"});
+  if (snapshot->get_local(call.type->prefix, draft.key)) co_return Outcome(exists);
+  Claims claims(call.services.claimed);
+  Result<void> alone = claim_exclusive(call, draft, claims);
+  if (!alone) co_return Outcome(alone.error());
+  Result<void> valid = check(call, *snapshot, draft);
+  if (!valid) co_return Outcome(valid.error());
+  Result<void> unique = claim_unique(call, *snapshot, draft, claims);
+  if (!unique) co_return Outcome(unique.error());
+  store::Batch batch = batch_for(call, draft, nullptr, "update");
+  if (std::optional<std::string> secrets = merged_secrets(call, *snapshot, draft)) {
+    batch.secrets.push_back({std::string(call.type->prefix), draft.key, std::move(secrets)});
+  }
+  Result<void> joined = join_own_tenant(call, *snapshot, draft.key, batch);
+  if (!joined) co_return Outcome(joined.error());
+  snapshot.reset();
+  Result<store::Cursor> cursor = co_await store::commit_async(call.services.store, std::move(batch));
+  if (!cursor && cursor.error().code == ErrorCode::kConflict) {
+    const bool taken = cursor.error().model == call.type->prefix && cursor.error().key == draft.key;
+    co_return taken ? Outcome(exists) : Outcome(std::optional<Written>());
+  }
+  if (!cursor) co_return Outcome(commit_error(call, cursor.error(), draft.key));
+  co_return Outcome(
+      std::optional<Written>({{draft.key, std::string(store::kOwn), std::move(draft.body)}, *cursor}));
+}
+
 }  // namespace
+
+Result<json::object> base_of(const Call& call, const Target& target) {
+  Result<json::object> object = parse_stored(target.body);
+  if (!object || target.owner == store::kOwn) return object;
+  if (call.services.layers.read_only_layer(call.type->prefix, target.key))
+    return read_only_error(call, target.key);
+  if (call.type->traits.has_read_only) (*object)["ReadOnly"] = false;
+  if (call.type->traits.has_bundle) (*object)["Bundle"] = "";
+  return object;
+}
+
+store::Guard no_layer_below(const model::ObjectType& type, const std::string& key) {
+  store::Guard guard;
+  guard.id = {std::string(type.prefix), std::string(store::kLayered), key};
+  guard.expect = store::Expect::kAbsent;
+  return guard;
+}
 
 std::string random_secret() {
   constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -338,29 +429,13 @@ Result<json::value> parse_body(const Call& call) {
 }
 
 env::Task<Result<Written>> create_local(Call& call, json::value wanted) {
-  std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
-  Draft draft;
-  Result<void> completed = co_await complete(call, *snapshot, draft, std::move(wanted));
-  if (!completed) co_return completed.error();
-  if (snapshot->get_local(call.type->prefix, draft.key)) {
-    co_return create_error(call, ErrorCode::kConflict, draft.key, {"already exists"});
+  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
+    Result<std::optional<Written>> outcome = co_await attempt_create(call, wanted);
+    if (!outcome) co_return outcome.error();
+    if (*outcome) co_return std::move(**outcome);
   }
-  Result<void> valid = check(call, *snapshot, draft);
-  if (!valid) co_return valid.error();
-  Claims claims(call.services.claimed);
-  Result<void> unique = claim_unique(call, *snapshot, draft, claims);
-  if (!unique) co_return unique.error();
-  store::Batch batch = batch_for(call, draft, nullptr, "update");
-  if (std::optional<std::string> secrets = merged_secrets(call, *snapshot, draft)) {
-    batch.secrets.push_back({std::string(call.type->prefix), draft.key, std::move(secrets)});
-  }
-  snapshot.reset();
-  Result<store::Cursor> cursor = co_await store::commit_async(call.services.store, std::move(batch));
-  if (!cursor && cursor.error().code == ErrorCode::kConflict) {
-    co_return create_error(call, ErrorCode::kConflict, draft.key, {"already exists"});
-  }
-  if (!cursor) co_return commit_error(call, cursor.error(), draft.key);
-  co_return Written{{draft.key, std::string(store::kOwn), std::move(draft.body)}, *cursor};
+  co_return object_error(call, ErrorCode::kConflict,
+                         {"Too many others change the same tenant at the same time"});
 }
 
 env::Task<Result<Written>> update_local(Call& call, Edit edit, std::string action) {
@@ -373,6 +448,7 @@ env::Task<Result<Written>> update_local(Call& call, Edit edit, std::string actio
 }
 
 env::Task<Result<Written>> remove_local(Call& call) {
+  bool keep_keys = false;
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
     std::optional<store::StoredObject> stored = snapshot->get_local(call.type->prefix, call.target.key);
@@ -389,10 +465,13 @@ env::Task<Result<Written>> remove_local(Call& call) {
       co_return Error(ErrorCode::kConflict, "StillInUseError", std::string(call.type->prefix), current.key,
                       std::move(reasons));
     }
+    store::Batch batch = removal_batch(call, *snapshot, current, keep_keys);
     snapshot.reset();
-    store::Batch batch = removal_batch(call, current);
     Result<store::Cursor> cursor = co_await store::commit_async(call.services.store, std::move(batch));
-    if (!cursor && cursor.error().code == ErrorCode::kConflict) continue;
+    if (!cursor && cursor.error().code == ErrorCode::kConflict) {
+      keep_keys = keep_keys || cursor.error().messages == std::vector<std::string>{"already exists"};
+      continue;
+    }
     if (!cursor) co_return commit_error(call, cursor.error(), current.key);
     const TypeHooks& hooks = hooks_of(call.type->prefix);
     if (hooks.on_secrets_changed != nullptr) hooks.on_secrets_changed(call.services, current.key);

@@ -213,12 +213,11 @@ Result<void> add_age(Call& call, net::Response& response) {
 
 env::Task<Result<void>> prepare_params(Services& services, const store::Snapshot& snapshot,
                                        const model::ObjectType& type, std::string key, json::object& object,
-                                       const json::object* before) {
+                                       const json::object* before, std::optional<auth::KeyPair>& pair) {
   json::value* params = object.if_contains("Params");
   if (params == nullptr || !params->is_object()) co_return Result<void>{};
   const json::object* old_params = object_member(before, "Params");
   std::vector<std::string> problems;
-  std::optional<auth::KeyPair> pair;
   for (auto& member : params->get_object()) {
     const std::string name(member.key());
     const json::value* old_value = old_params == nullptr ? nullptr : old_params->if_contains(name);
@@ -389,14 +388,6 @@ env::Task<Result<net::Response>> remove_param(Call& call) {
   net::Response response = json_response(200, *removed);
   add_commit_header(call, written->cursor, response);
   co_return response;
-}
-
-env::Task<Result<net::Response>> show_public_key(Call& call) {
-  std::optional<Result<auth::KeyPair>> pair;
-  co_await env::run_blocking(
-      [&] { pair = auth::object_key_pair(call.services.store, call.type->prefix, call.target.key); });
-  if (!*pair) co_return pair->error();
-  co_return json_response(200, quoted_json(base64_encode((*pair)->public_key)));
 }
 
 env::Task<Result<net::Response>> show_meta(Call& call) {

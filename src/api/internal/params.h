@@ -12,9 +12,17 @@ namespace mullion::api {
 
 /// Checks every changed parameter of `object` against its Param schema and seals clear values of secure ones.
 /// kInvalid with one message per bad value.
+/// `pair` becomes the key pair that sealed: the batch that stores the values must guard it (box_guard).
 env::Task<Result<void>> prepare_params(Services& services, const store::Snapshot& snapshot,
                                        const model::ObjectType& type, std::string key,
-                                       boost::json::object& object, const boost::json::object* before);
+                                       boost::json::object& object, const boost::json::object* before,
+                                       std::optional<auth::KeyPair>& pair);
+
+/// Where key pairs of objects are kept: space and key of the store's secrets.
+inline constexpr std::string_view kBoxSpace = "box-keys";
+std::string box_name(const model::ObjectType& type, std::string_view key);
+/// The object's key pair is still this one when the batch is committed.
+store::SecretGuard box_guard(const model::ObjectType& type, std::string_view key, const auth::KeyPair& pair);
 
 /// Leaves only `names`; all when empty.
 void keep_params(boost::json::object& params, const std::vector<std::string>& names);

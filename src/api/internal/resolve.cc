@@ -18,6 +18,9 @@ Error ambiguous(const Call& call, const std::vector<Target>& candidates) {
 }
 
 Result<Target> choose(const Call& call, std::vector<Target> candidates) {
+  std::erase_if(candidates, [&call](const Target& candidate) {
+    return !call.principal.sees(call.type->prefix, candidate.key);
+  });
   if (candidates.empty()) return not_found(call);
   for (Target& candidate : candidates) {
     if (!store::is_remote(candidate.owner)) return std::move(candidate);
@@ -60,6 +63,15 @@ const model::Index* index_of(const model::ObjectType& type, const std::string& r
   return index;
 }
 
+/// Every owner's object that `requested` names.
+std::vector<Target> named(const Call& call, const store::Snapshot& snapshot, const std::string& requested) {
+  std::string value;
+  const model::Index* index = index_of(*call.type, requested, value);
+  const bool by_other = index != nullptr && index->unique && index->path != "@key";
+  if (by_other) return by_index(call, snapshot, index->name, value);
+  return by_key(call, snapshot, index != nullptr && index->unique ? value : requested);
+}
+
 }  // namespace
 
 std::vector<store::ObjectRef> refs_by_index(const Services& services, const store::Snapshot& snapshot,
@@ -87,13 +99,15 @@ std::vector<store::ObjectRef> refs_by_index(const Services& services, const stor
 
 Result<Target> resolve_object(const Call& call, const store::Snapshot& snapshot,
                               const std::string& requested) {
-  std::string value;
-  const model::Index* index = index_of(*call.type, requested, value);
-  if (index != nullptr && index->unique && index->path != "@key") {
-    return choose(call, by_index(call, snapshot, index->name, value));
+  return choose(call, named(call, snapshot, requested));
+}
+
+std::optional<Target> find_at(const Call& call, const store::Snapshot& snapshot, const std::string& owner,
+                              const std::string& requested) {
+  for (Target& candidate : named(call, snapshot, requested)) {
+    if (candidate.owner == owner) return std::move(candidate);
   }
-  if (index != nullptr && index->unique) return choose(call, by_key(call, snapshot, value));
-  return choose(call, by_key(call, snapshot, requested));
+  return std::nullopt;
 }
 
 std::optional<Target> find_local(const Services& services, const store::Snapshot& snapshot,

@@ -9,8 +9,13 @@
 namespace mullion::api {
 
 /// Finds the object named by primary key or `Index:value`. The own object wins, then the only remote one,
-/// else kConflict naming owners and prefixed paths. kNotFound with Key as requested.
+/// else kConflict naming owners and prefixed paths. Objects hidden by the caller's tenant do not exist.
+/// kNotFound with Key as requested.
 Result<Target> resolve_object(const Call& call, const store::Snapshot& snapshot,
+                              const std::string& requested);
+
+/// The replica of one owner's object, found by key or unique index.
+std::optional<Target> find_at(const Call& call, const store::Snapshot& snapshot, const std::string& owner,
                               const std::string& requested);
 
 /// The local (own or layered) object of a type, found by key or unique index.

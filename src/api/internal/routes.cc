@@ -108,6 +108,15 @@ bool answers(const CompiledRoute& candidate, std::string_view method) {
 
 std::span<const Route> route_table() { return kRoutes; }
 
+void Arguments::set(std::string_view name, std::string value) {
+  for (auto& [known, old] : items_) {
+    if (known != name) continue;
+    old = std::move(value);
+    return;
+  }
+  items_.emplace_back(name, std::move(value));
+}
+
 const std::string& Arguments::get(std::string_view name) const {
   static const std::string empty;
   for (const auto& [known, value] : items_) {

@@ -19,7 +19,7 @@ struct Call;
 
 enum class Access { kPublic, kAuthenticated, kRight };
 /// What happens when the right is missing; see schema/routes.yaml.
-enum class Denied { kForbidden, kNotFound, kFilter, kFields };
+enum class Denied { kForbidden, kAlways, kNotFound, kFilter, kFields, kCreated };
 /// What a collection must allow for a route to exist there.
 enum class Needs { kNothing, kMeta, kParams, kActions, kPluginActions, kCreate, kUpdate, kDelete };
 enum class Remote { kLocal, kForward, kForwardDecode };
@@ -37,6 +37,7 @@ struct Route {
   Denied denied;
   Needs needs;
   bool object;
+  bool mixed;
   Remote remote;
   BodyKind body;
   uint64_t body_limit;  // 0: the setting
@@ -49,7 +50,8 @@ std::span<const Route> route_table();
 /// Arguments taken from a path: name -> text.
 class Arguments {
  public:
-  void set(std::string_view name, std::string value) { items_.emplace_back(name, std::move(value)); }
+  /// `name` must outlive this; a second value replaces the first.
+  void set(std::string_view name, std::string value);
   /// Empty when absent.
   const std::string& get(std::string_view name) const;
   bool has(std::string_view name) const;

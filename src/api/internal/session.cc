@@ -10,6 +10,27 @@
 namespace mullion::api {
 namespace {
 
+/// The local object with the id of this request, when it exists for the caller.
+std::optional<Target> find_subject(const Call& call, const store::Snapshot& snapshot,
+                                   std::string_view prefix) {
+  std::optional<Target> found =
+      find_local(call.services, snapshot, *model::find_object_type(prefix), call.requested_id());
+  if (found && !call.principal.sees(prefix, found->key)) return std::nullopt;
+  return found;
+}
+
+json::array shown_claims(const std::vector<auth::Claim>& claims) {
+  json::array out;
+  for (const auth::Claim& claim : claims) {
+    json::object shown;
+    shown["scope"] = claim.scope;
+    shown["action"] = claim.action;
+    shown["specific"] = claim.specific;
+    out.push_back(std::move(shown));
+  }
+  return out;
+}
+
 Error missing(const Call& call, std::string_view prefix) {
   return Error(ErrorCode::kNotFound, "", std::string(prefix), call.requested_id(), {"Not Found"});
 }
@@ -23,7 +44,7 @@ Result<net::Response> token_response(Call& call, const auth::TokenRequest& wante
   if (!token) return token.error();
   json::object body;
   body["Token"] = *token;
-  body["Info"] = info_object(call.services);
+  body["Info"] = info_object(call.services, call.principal);
   return json_response(200, json::value(std::move(body)));
 }
 
@@ -59,8 +80,7 @@ namespace handlers {
 
 env::Task<Result<net::Response>> make_user_token(Call& call) {
   const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
-  const std::optional<Target> user =
-      find_local(call.services, *snapshot, *model::find_object_type("users"), call.requested_id());
+  const std::optional<Target> user = find_subject(call, *snapshot, "users");
   if (!user) co_return missing(call, "users");
   Result<env::Duration> ttl = wanted_ttl(call, "users");
   if (!ttl) co_return ttl.error();
@@ -75,8 +95,7 @@ env::Task<Result<net::Response>> make_user_token(Call& call) {
 
 env::Task<Result<net::Response>> make_machine_token(Call& call) {
   const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
-  const std::optional<Target> machine =
-      find_local(call.services, *snapshot, *model::find_object_type("machines"), call.requested_id());
+  const std::optional<Target> machine = find_subject(call, *snapshot, "machines");
   if (!machine) co_return missing(call, "machines");
   Result<env::Duration> ttl = wanted_ttl(call, "machines");
   if (!ttl) co_return ttl.error();
@@ -98,7 +117,7 @@ env::Task<Result<net::Response>> set_user_password(Call& call) {
   const std::string clear(password->get_string());
   call.type = model::find_object_type("users");
   call.snapshot = call.services.store.snapshot();
-  std::optional<Target> user = find_local(call.services, *call.snapshot, *call.type, call.requested_id());
+  std::optional<Target> user = find_subject(call, *call.snapshot, "users");
   if (!user) co_return missing(call, "users");
   call.target = std::move(*user);
   call.snapshot.reset();
@@ -122,6 +141,27 @@ env::Task<Result<net::Response>> set_user_password(Call& call) {
   net::Response response = json_response(200, std::move(text));
   add_commit_header(call, *cursor, response);
   co_return response;
+}
+
+/// What a login may do: for the caller itself the login at hand, which may be a limited token; for others all
+/// that their roles allow.
+env::Task<Result<net::Response>> show_capabilities(Call& call) {
+  const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
+  const std::optional<Target> user = find_subject(call, *snapshot, "users");
+  if (!user) co_return missing(call, "users");
+  const bool self = user->key == call.principal.user;
+  const auth::TenancyPtr tenant =
+      self ? call.principal.tenant : call.services.authenticator.tenants().of(user->key);
+  std::vector<auth::Claim> claims = call.principal.claims;
+  if (!self) claims = auth::effective_claims(*snapshot, user->key).value_or(std::vector<auth::Claim>());
+  const Result<json::object> object = parse_stored(user->body);
+  const json::value* roles = object ? object->if_contains("Roles") : nullptr;
+  json::object shown;
+  shown["Name"] = user->key;
+  shown["Roles"] = roles != nullptr && roles->is_array() ? *roles : json::array();
+  shown["Tenant"] = tenant == nullptr ? "" : tenant->name();
+  shown["Claims"] = shown_claims(claims);
+  co_return json_response(200, json::value(std::move(shown)));
 }
 
 }  // namespace handlers

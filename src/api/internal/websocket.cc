@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "api/internal/answers.h"
+#include "api/internal/event_reader.h"
 #include "api/internal/handlers.h"
 #include "base/log.h"
 
@@ -12,21 +13,17 @@ namespace {
 constexpr Logger kLog("api");
 constexpr uint16_t kNormal = 1000;
 constexpr uint16_t kGoingAway = 1001;
+constexpr uint16_t kPolicy = 1008;
 
 using SocketPtr = std::shared_ptr<net::WebSocket>;
 
 /// What an event conversation needs after its request is gone.
 struct Conversation {
   Services& services;
-  auth::Principal principal;
+  EventReader reader;
   std::shared_ptr<EventQueue> queue;
   SocketPtr socket;
 };
-
-bool may_see(const auth::Principal& principal, const Event& event) {
-  if (event.type() == "websocket") return true;
-  return auth::covers(principal.claims, {event.type(), "get", event.key()});
-}
 
 void obey(Conversation& conversation, const std::string& text) {
   constexpr std::string_view kRegister = "register ";
@@ -47,13 +44,18 @@ env::Task<void> send_events(std::shared_ptr<Conversation> conversation) {
     std::vector<EventPtr> events = co_await conversation->queue->take();
     if (events.empty()) break;
     for (const EventPtr& event : events) {
-      if (!may_see(conversation->principal, *event)) continue;
+      if (!conversation->reader.renew()) {
+        kLog.info("websocket closed: the login ended principal={}", conversation->reader.name());
+        co_await conversation->socket->close(kPolicy, "The login ended");
+        co_return;
+      }
+      if (!conversation->reader.may_see(*event)) continue;
       Result<void> sent = co_await conversation->socket->write(*event->json(), false);
       if (!sent) co_return;
     }
   }
   if (conversation->queue->overflowed()) {
-    kLog.warn("websocket dropped: it does not read principal={}", conversation->principal.name);
+    kLog.warn("websocket dropped: it does not read principal={}", conversation->reader.name());
     co_return;
   }
   co_await conversation->socket->close(kGoingAway, "");
@@ -82,17 +84,40 @@ env::Task<void> pump(SocketPtr from, SocketPtr to) {
   from->abort();
 }
 
+/// The far end knows this server alone and sends everything: the reader's rights are applied here.
+env::Task<void> pump_events(SocketPtr from, SocketPtr to, std::shared_ptr<EventReader> reader) {
+  uint16_t reason = kNormal;
+  while (true) {
+    Result<net::WebSocket::Message> message = co_await from->read();
+    if (!message) break;
+    if (!reader->renew()) {
+      reason = kPolicy;
+      break;
+    }
+    if (!reader->may_see(message->data)) continue;
+    Result<void> sent = co_await to->write(std::move(message->data), message->binary);
+    if (!sent) break;
+  }
+  co_await to->close(reason, reason == kPolicy ? "The login ended" : "");
+  from->abort();
+}
+
 }  // namespace
 
-env::Task<Result<net::Response>> forward_websocket(Call& call, std::string owner, std::string target) {
+env::Task<Result<net::Response>> forward_websocket(Call& call, std::string owner, std::string target,
+                                                   bool events) {
   Services& services = call.services;
   Result<SocketPtr> upstream =
       co_await services.manager->forward_websocket(std::move(owner), std::move(target), call.principal);
   if (!upstream) co_return upstream.error();
   net::Response response;
   response.status = 101;
-  response.upgrade = [&services, far = std::move(*upstream)](SocketPtr near) -> env::Task<void> {
-    services.tasks.spawn("websocket", [far, near] { return pump(far, near); });
+  std::shared_ptr<EventReader> reader;
+  if (events) reader = std::make_shared<EventReader>(services, call.principal);
+  response.upgrade = [&services, reader, far = std::move(*upstream)](SocketPtr near) -> env::Task<void> {
+    services.tasks.spawn("websocket", [far, near, reader] {
+      return reader ? pump_events(far, near, reader) : pump(far, near);
+    });
     return pump(near, far);
   };
   co_return response;
@@ -102,7 +127,7 @@ namespace handlers {
 
 env::Task<Result<net::Response>> open_websocket(Call& call) {
   auto conversation = std::make_shared<Conversation>(
-      Conversation{call.services, call.principal,
+      Conversation{call.services, EventReader(call.services, call.principal),
                    call.services.events.open(call.services.limits.websocket_queue), nullptr});
   net::Response response;
   response.status = 101;
@@ -124,7 +149,7 @@ env::Task<Result<net::Response>> open_owner_websocket(Call& call) {
   const size_t slash = owners.find('/');
   std::string target = "/api/v3/ws";
   if (slash != std::string::npos) target += owners.substr(slash);
-  co_return co_await forward_websocket(call, owners.substr(0, slash), std::move(target));
+  co_return co_await forward_websocket(call, owners.substr(0, slash), std::move(target), true);
 }
 
 env::Task<Result<net::Response>> open_replication_stream(Call& call) {

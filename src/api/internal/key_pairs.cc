@@ -1,0 +1,114 @@
+// The key pairs that seal secure parameters: shown, and exchanged.
+#include "api/internal/answers.h"
+#include "api/internal/handlers.h"
+#include "api/internal/objects.h"
+#include "api/internal/params.h"
+#include "store/commit_async.h"
+
+namespace mullion::api {
+namespace {
+
+constexpr int kMostAttempts = 64;
+
+env::Task<Result<auth::KeyPair>> pair_of(Call& call) {
+  std::optional<Result<auth::KeyPair>> pair;
+  co_await env::run_blocking(
+      [&] { pair = auth::object_key_pair(call.services.store, call.type->prefix, call.target.key); });
+  co_return std::move(*pair);
+}
+
+/// Every sealed parameter under the new key; values that the old key does not open are named.
+Result<void> reseal_params(json::object& object, const auth::KeyPair& from, const auth::KeyPair& to) {
+  json::value* params = object.if_contains("Params");
+  if (params == nullptr || !params->is_object()) return {};
+  std::vector<std::string> problems;
+  for (auto& member : params->get_object()) {
+    const std::string text = json::serialize(member.value());
+    if (!auth::is_secure_data(text)) continue;
+    const Result<std::string> clear = auth::open_sealed(from, text);
+    if (clear) {
+      member.value() = json::parse(auth::seal(to.public_key, *clear));
+    } else {
+      problems.push_back(
+          fmt::format("{}: {}", std::string_view(member.key()), clear.error().messages.front()));
+    }
+  }
+  if (problems.empty()) return {};
+  return Error(ErrorCode::kInvalid, "", "", "", std::move(problems));
+}
+
+/// The object under the new key, the new key, and that nobody used the old one in between: one commit.
+Result<store::Batch> exchange(const Call& call, const Target& current, const auth::KeyPair& from,
+                              const auth::KeyPair& to) {
+  Result<json::object> object = parse_stored(current.body);
+  if (!object) return object.error();
+  const json::value* locked = object->if_contains("Locked");
+  if (locked != nullptr && locked->is_bool() && locked->get_bool())
+    return object_error(call, ErrorCode::kLocked, {"Locked"});
+  Result<void> sealed = reseal_params(*object, from, to);
+  if (!sealed) return object_error(call, sealed.error().code, sealed.error().messages);
+  store::Batch batch;
+  store::Change change;
+  change.id = {std::string(call.type->prefix), std::string(store::kOwn), current.key};
+  change.body = model::canonical_body(*call.type, *object);
+  change.expect = store::Expect::kSame;
+  change.expected_hash = hash128(current.body);
+  batch.changes.push_back(std::move(change));
+  batch.guards.push_back(no_layer_below(*call.type, current.key));
+  batch.secret_guards.push_back(box_guard(*call.type, current.key, from));
+  batch.secrets.push_back(
+      {std::string(kBoxSpace), box_name(*call.type, current.key), to.public_key + to.private_key});
+  batch.principal = call.principal.audit_name();
+  return batch;
+}
+
+Error held_by_pack(const Call& call) {
+  return object_error(call, ErrorCode::kConflict,
+                      {"A content pack holds this object too, sealed with the same key: load the pack again "
+                       "to seal its values anew"});
+}
+
+}  // namespace
+
+std::string box_name(const model::ObjectType& type, std::string_view key) {
+  return fmt::format("{}/{}", type.prefix, key);
+}
+
+store::SecretGuard box_guard(const model::ObjectType& type, std::string_view key, const auth::KeyPair& pair) {
+  return {std::string(kBoxSpace), box_name(type, key), pair.public_key + pair.private_key};
+}
+
+namespace handlers {
+
+env::Task<Result<net::Response>> show_public_key(Call& call) {
+  Result<auth::KeyPair> pair = co_await pair_of(call);
+  if (!pair) co_return pair.error();
+  co_return json_response(200, quoted_json(base64_encode(pair->public_key)));
+}
+
+env::Task<Result<net::Response>> rotate_key_pair(Call& call) {
+  const auth::KeyPair fresh = auth::make_key_pair();
+  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
+    Result<auth::KeyPair> old = co_await pair_of(call);
+    if (!old) co_return old.error();
+    const std::optional<store::StoredObject> stored =
+        call.services.store.snapshot()->get_local(call.type->prefix, call.target.key);
+    if (!stored) co_return object_error(call, ErrorCode::kNotFound, {"Not Found"});
+    if (stored->id.owner != store::kOwn) co_return held_by_pack(call);
+    Result<store::Batch> batch =
+        exchange(call, {stored->id.key, stored->id.owner, stored->body}, *old, fresh);
+    if (!batch) co_return batch.error();
+    Result<store::Cursor> cursor = co_await store::commit_async(call.services.store, std::move(*batch));
+    if (cursor) {
+      net::Response response = json_response(200, quoted_json(base64_encode(fresh.public_key)));
+      add_commit_header(call, *cursor, response);
+      co_return response;
+    }
+    if (cursor.error().code != ErrorCode::kConflict) co_return cursor.error();
+    if (cursor.error().messages == std::vector<std::string>{"already exists"}) co_return held_by_pack(call);
+  }
+  co_return object_error(call, ErrorCode::kConflict, {"Too many others change this object at the same time"});
+}
+
+}  // namespace handlers
+}  // namespace mullion::api

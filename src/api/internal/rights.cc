@@ -1,0 +1,148 @@
+#include "api/internal/rights.h"
+
+#include <array>
+
+#include "model/index_value.h"
+
+namespace mullion::api {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view kSecureFeature = "secure-params";
+
+std::string unquoted(std::string_view raw) {
+  const bool text = raw.size() >= 2 && raw.front() == '"';
+  return std::string(text ? raw.substr(1, raw.size() - 2) : raw);
+}
+
+bool reads(const auth::Right& right) {
+  static constexpr std::array<std::string_view, 3> kReading{"list", "get", "actions"};
+  return std::ranges::find(kReading, right.action) != kReading.end();
+}
+
+bool decodes(const Call& call, const auth::Right& right) {
+  return call.flag("decode") && call.type != nullptr && reads(right);
+}
+
+std::string_view verb_of(const auth::Right& right) {
+  return std::string_view(right.action).substr(0, right.action.find(':'));
+}
+
+/// The licensed feature that a request needs, or "".
+std::string_view feature_needed(const Call& call, const auth::Right& right) {
+  if (decodes(call, right) || right.action == "updateSecure") return kSecureFeature;
+  if (call.type == nullptr || reads(right)) return {};
+  return call.type->licence;
+}
+
+Result<void> check_licence(const Call& call, const auth::Right& right) {
+  const std::string_view feature = feature_needed(call, right);
+  if (feature.empty()) return {};
+  const Services& services = call.services;
+  if (auth::current_licence(services.store, services.facts.trusted_keys, services.clock).has(feature))
+    return {};
+  const std::string_view verb = decodes(call, right) ? std::string_view("getSecure") : verb_of(right);
+  return Error(
+      ErrorCode::kForbidden, "AUTH", "", "",
+      {fmt::format("Cannot access {}", call.uri),
+       fmt::format("{} {} is a licensed enterprise feature.  Contact support@rackn.com", right.scope, verb)});
+}
+
+Error not_found(const Call& call, const auth::Right& right) {
+  if (call.type != nullptr) return object_error(call, ErrorCode::kNotFound, {"Not Found"});
+  return Error(ErrorCode::kNotFound, "", right.scope, call.requested_id(), {"Not Found"});
+}
+
+/// What an object may not even be read for does not exist for the caller.
+Error refused(const Call& call, const auth::Right& right, Error refusal) {
+  const bool unseen =
+      call.route->object && !auth::covers(call.principal.claims, {right.scope, "get", right.specific});
+  return unseen ? not_found(call, right) : std::move(refusal);
+}
+
+bool creates_some(const auth::Principal& principal, const auth::Right& right) {
+  const auto specifics = auth::allowed_specifics(principal.claims, right.scope, right.action);
+  return !specifics || !specifics->empty();
+}
+
+Result<void> without_right(const Call& call, const auth::Right& right, Error refusal) {
+  switch (call.route->denied) {
+    case Denied::kAlways:
+      return refusal;
+    case Denied::kNotFound:
+      return not_found(call, right);
+    case Denied::kFilter:
+      return {};
+    case Denied::kCreated:
+      if (creates_some(call.principal, right)) return {};
+      return refusal;
+    case Denied::kFields:
+      if (auth::covers_partly(call.principal.claims, right)) return {};
+      break;
+    case Denied::kForbidden:
+      break;
+  }
+  return refused(call, right, std::move(refusal));
+}
+
+}  // namespace
+
+std::string right_specific(const model::ObjectType& type, std::string_view key, std::string_view body) {
+  if (type.rights_by.empty()) return std::string(key);
+  return unquoted(model::raw_member(body, type.find_index(type.rights_by)->path));
+}
+
+std::string right_specific(const model::ObjectType& type, std::string_view key, const json::object& object) {
+  if (type.rights_by.empty()) return std::string(key);
+  const json::value* value = object.if_contains(type.find_index(type.rights_by)->path);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+auth::Right right_of(const Call& call) {
+  return {call.arguments.expand(call.route->scope), call.arguments.expand(call.route->action),
+          call.arguments.expand(call.route->specific)};
+}
+
+Result<void> authorise_route(Call& call) {
+  if (call.route->access != Access::kRight) return {};
+  const auth::Right right = right_of(call);
+  Result<void> allowed = auth::authorise(call.principal, right, call.uri);
+  call.right_covered = allowed.ok();
+  if (!allowed) allowed = without_right(call, right, allowed.error());
+  if (!allowed) return allowed;
+  if (decodes(call, right)) {
+    allowed = auth::authorise(call.principal, {right.scope, "getSecure", right.specific}, call.uri);
+    if (!allowed) return allowed;
+  }
+  return check_licence(call, right);
+}
+
+void bound_by_tenant(const auth::Principal& principal, std::string_view prefix, store::Query& query) {
+  if (store::KeySetPtr keys = principal.visible_keys(prefix)) query.among.push_back(std::move(keys));
+}
+
+void bound_by_rights(const Call& call, store::Query& query) {
+  bound_by_tenant(call.principal, call.type->prefix, query);
+  auto specifics = auth::allowed_specifics(call.principal.claims, call.type->prefix, "get");
+  if (!specifics) return;
+  if (call.type->rights_by.empty()) {
+    query.among.push_back(std::make_shared<store::KeySet>(std::move(*specifics)));
+    return;
+  }
+  store::Filter bound;
+  bound.name = call.type->rights_by;
+  bound.op = store::Operator::kIn;
+  bound.arguments = std::move(*specifics);
+  query.bounds.push_back(std::move(bound));
+}
+
+Result<void> renew_rights(Call& call) {
+  if (call.services.authenticator.generation() == call.principal.generation) return {};
+  Result<auth::Principal> renewed = call.services.authenticator.renew(call.principal);
+  if (!renewed) return renewed.error();
+  call.principal = std::move(*renewed);
+  return authorise_route(call);
+}
+
+}  // namespace mullion::api

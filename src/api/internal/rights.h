@@ -1,0 +1,33 @@
+// Who may do what to which object: the checks that every route passes, and the bounds of what a caller sees.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <string>
+#include <string_view>
+
+#include "api/internal/call.h"
+
+namespace mullion::api {
+
+/// What claims call an object: its key, or for types with `rights_by` what that index reads from it.
+std::string right_specific(const model::ObjectType& type, std::string_view key, std::string_view body);
+std::string right_specific(const model::ObjectType& type, std::string_view key,
+                           const boost::json::object& object);
+
+/// The one check that every route passes before its work: right, secure reading, licence.
+/// With Denied::kFilter, kFields and kCreated a missing right only clears call.right_covered.
+Result<void> authorise_route(Call& call);
+
+/// The right of the route for the object of this call.
+auth::Right right_of(const Call& call);
+
+/// Limits a query to what exists for the caller and may be read.
+void bound_by_rights(const Call& call, store::Query& query);
+/// The same by tenant alone, for counts that say nothing about single objects.
+void bound_by_tenant(const auth::Principal& principal, std::string_view prefix, store::Query& query);
+
+/// Brings the caller's rights up to date when they may have changed, for requests that wait; fails when the
+/// login ended or the route is not allowed any more.
+Result<void> renew_rights(Call& call);
+
+}  // namespace mullion::api
