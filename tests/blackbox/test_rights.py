@@ -1,0 +1,713 @@
+"""Who may do what: every route as every kind of caller, tenants, tokens, secure parameters, licences; also at a manager.
+
+The matrix is made from schema/routes.yaml: a route without an entry in CALLS fails the test that counts them.
+"""
+import concurrent.futures
+import contextlib
+import itertools
+import json
+import re
+import uuid
+
+import pytest
+import requests
+import websocket
+import yaml
+
+from harness import PASSWORD, ROOT, USER, expect, wait_until
+
+ROUTES = yaml.safe_load((ROOT / "schema" / "routes.yaml").read_text())["routes"]
+TYPES = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((ROOT / "schema" / "objects").glob("*.yaml"))}
+SECRET = "correct-horse-battery-staple"
+
+
+def name(prefix="r"):
+    return f"{prefix}-{uuid.uuid4().hex[:12]}"
+
+
+class Caller:
+    """A client with a login of its own."""
+
+    def __init__(self, server, token=None, login=None, address="127.0.0.1"):
+        self.server = server
+        self.session = requests.Session()
+        self.session.verify, self.session.trust_env = False, False
+        self.session.auth = login
+        if token:
+            self.session.headers["Authorization"] = f"Bearer {token}"
+        adapter = requests.adapters.HTTPAdapter()
+        adapter.init_poolmanager(1, 1, source_address=(address, 0))
+        self.session.mount("https://", adapter)
+
+    def call(self, method, path, body=None, **options):
+        headers = options.pop("headers", {})
+        if body is not None and not isinstance(body, (bytes, str)):
+            body = json.dumps(body)
+            headers = {"Content-Type": "application/json", **headers}
+        path = path if path.startswith("/") else "/api/v3/" + path
+        return self.session.request(method, self.server.url + path, data=body, headers=headers, timeout=30, **options)
+
+    def get(self, path):
+        return expect(200, self.call("GET", path)).json()
+
+    def count(self, collection):
+        return int(expect(200, self.call("HEAD", collection)).headers["X-DRP-LIST-FILTER-COUNT"])
+
+    def keys(self, collection, field="Name"):
+        return {row[field] for row in self.get(collection)}
+
+    def close(self):
+        self.session.close()
+
+
+def claims(*rights):
+    return [dict(zip(("scope", "action", "specific"), right)) for right in rights]
+
+
+def caller_with(server, *rights, roles=(), tenant=None, query=""):
+    """A new user with exactly these rights, as a Caller; `.user` is the name, `.token` the token."""
+    user = name("user")
+    roles = list(roles)
+    if rights:
+        roles.append(server.create("roles", {"Name": name("role"), "Claims": claims(*rights)})["Name"])
+    server.create("users", {"Name": user, "Roles": roles})
+    if tenant:
+        server.patch(f"tenants/{tenant}", ("add", "/Users/-", user))
+    token = server.get(f"users/{user}/token?ttl=1h{query}")["Token"]
+    caller = Caller(server, token=token)
+    caller.user, caller.token = user, token
+    return caller
+
+
+def events_of(server, token, path="/api/v3/ws"):
+    return websocket.create_connection(f"wss://127.0.0.1:{server.api_port}{path}?token={token}",
+                                       sslopt={"cert_reqs": 0}, timeout=10)
+
+
+def tell(events, text):
+    events.send(text)
+    while json.loads(events.recv())["Type"] != "websocket":
+        pass
+
+
+@pytest.fixture(scope="module")
+def server(shared_site):
+    return shared_site.server("S").start()
+
+
+# -- the matrix: how to call each route
+
+def machine_job(server):
+    machine = server.create("machines", {"Name": name()})
+    task = server.create("tasks", {"Name": name()})
+    server.patch(f"machines/{machine['Uuid']}", ("replace", "/Tasks", [task["Name"]]))
+    answer = server.call("POST", "jobs", {"Machine": machine["Uuid"]})
+    assert answer.status_code in (201, 202), answer.text
+    return answer.json()
+
+
+ADDRESSES = itertools.count(1)
+MADE = {
+    "machines": lambda: {"Name": name()}, "profiles": lambda: {"Name": name()}, "plugins": None, "stages": None,
+    "roles": lambda: {"Name": name(), "Claims": []}, "tenants": lambda: {"Name": name()},
+    "users": lambda: {"Name": name()}, "endpoints": lambda: {"Id": name()}, "params": lambda: {"Name": name()},
+    "templates": lambda: {"ID": name()}, "tasks": lambda: {"Name": name()},
+    "reservations": lambda: {"Addr": f"10.9.{next(ADDRESSES) // 250}.{next(ADDRESSES) % 250 + 1}",
+                             "Token": name(), "Strategy": "MAC"}}
+
+
+class Subject:
+    """An object for one call: what its address needs, and the name that claims have for it."""
+
+    def __init__(self, server, prefix):
+        kind = TYPES[prefix]
+        made = machine_job(server) if prefix == "jobs" else server.create(prefix, MADE[prefix]())
+        self.prefix, self.body = prefix, made
+        self.key = made[kind["key"]["field"]]
+        if kind["key"]["kind"] == "hex-address":
+            self.key = "".join(f"{int(part):02X}" for part in self.key.split("."))
+        self.right = made[kind["rights_by"]] if "rights_by" in kind else self.key
+
+
+def prefixes_for(route):
+    """Collections that stand for all where the route exists: the ones with rules of their own first."""
+    needs = {"meta": "meta_api", "params": "has_params_api", "actions": "can_have_actions", "create": "client_create",
+             "update": "client_update", "delete": "client_delete"}
+
+    def fits(prefix):
+        kind, wanted = TYPES[prefix], route.get("needs")
+        if wanted in ("actions", "plugin_actions"):
+            return kind.get("actions_path") == wanted or (wanted == "actions" and "actions_path" not in kind
+                                                          and "can_have_actions" in kind["traits"])
+        return wanted is None or needs[wanted] in kind["traits"]
+    liked = ["jobs", "machines", "roles", "reservations", "profiles", "users", "tenants"]
+    if route["handler"] == "create_object":
+        liked.remove("jobs")  # the server makes these itself
+    return [prefix for prefix in liked if fits(prefix)][:3]
+
+
+PATCHES = {"patch_object": [], "patch_meta": [{"op": "add", "path": "/note", "value": "x"}],
+           "patch_params": [{"op": "add", "path": "/note", "value": 1}], "replace_params": {"note": 2},
+           "set_param": "3"}
+
+
+def generic(server, route, method, prefix):
+    """Arguments and body of a route of every collection."""
+    handler = route["handler"]
+    if handler == "create_object":
+        return {"prefix": prefix}, MADE[prefix](), ""
+    if handler in ("list_objects", "count_objects"):
+        return {"prefix": prefix}, None, ""
+    subject = Subject(server, prefix)
+    arguments = {"prefix": prefix, "id": subject.key, "rest...": subject.key, "command": "nothing"}
+    if handler in ("show_param", "set_param", "remove_param"):
+        arguments["rest..."] = "note"
+    if handler == "remove_param":
+        expect(200, server.call("POST", f"{prefix}/{subject.key}/params/note", "1"))
+    body = PATCHES.get(handler, {} if handler == "run_action" else None)
+    return arguments, subject.body if handler == "replace_object" else body, subject.right
+
+
+def special(**arguments):
+    """A route with an address of its own; values that are functions of the server make what the call needs."""
+    body = arguments.pop("body", None)
+    return lambda server, route, method, prefix: (
+        {key: value(server) if callable(value) else value for key, value in arguments.items()},
+        body(server) if callable(body) else body, "")
+
+
+def a_user(server):
+    return Subject(server, "users").key
+
+
+def a_machine(server):
+    return Subject(server, "machines").key
+
+
+def a_pack(server):
+    pack = name("pack")
+    expect(201, server.call("POST", "contents", {"meta": {"Name": pack}, "sections": {}}))
+    return pack
+
+
+def a_file(bucket):
+    def make(server):
+        path = name()
+        expect(201, server.call("POST", f"{bucket}/{path}", b"x"))
+        return path
+    return make
+
+
+def same_pack(server):
+    return lambda arguments: {"meta": {"Name": arguments["id"]}, "sections": {}}
+
+
+# (method, path) -> how to call it and what it answers those who may. HEAD is called like GET.
+PLAIN = special()
+CALLS = {
+    ("GET", "/"): (PLAIN, 200), ("GET", "/swagger.json"): (PLAIN, 200),
+    ("GET", "/info"): (PLAIN, 200), ("GET", "/objects"): (PLAIN, 200), ("GET", "/indexes"): (PLAIN, 200),
+    ("GET", "/indexes/{collection}"): (special(collection="machines"), 200),
+    ("GET", "/indexes/{collection}/{name}"): (special(collection="machines", name="Key"), 200),
+    ("GET", "/prefs"): (PLAIN, 200), ("POST", "/prefs"): (special(body={}), 201),
+    ("GET", "/logs"): (PLAIN, 200),
+    ("POST", "/events"): (special(body={"Type": "matrix", "Action": "made", "Key": "k"}), 204),
+    ("GET", "/ws"): (PLAIN, 400), ("GET", "/ws/{rest...}"): (special(**{"rest...": "nowhere"}), 404),
+    ("GET", "/replication/stream"): (PLAIN, 400),
+    ("GET", "/users/{id}/token"): (special(id=a_user), 200),
+    ("PUT", "/users/{id}/password"): (special(id=a_user, body={"Password": "matrix password"}), 200),
+    ("GET", "/users/{id}/capabilities"): (special(id=a_user), 200),
+    ("GET", "/machines/{id}/token"): (special(id=a_machine), 200),
+    ("GET", "/contents"): (PLAIN, 200),
+    ("POST", "/contents"): (special(body=lambda server: {"meta": {"Name": name("pack")}, "sections": {}}), 201),
+    ("GET", "/contents/{id}"): (special(id=a_pack), 200), ("DELETE", "/contents/{id}"): (special(id=a_pack), 204),
+    ("PUT", "/contents/{id}"): (special(id=a_pack, body=same_pack), 200),
+    ("GET", "/files"): (PLAIN, 200), ("GET", "/files/{rest...}"): (special(**{"rest...": a_file("files")}), 200),
+    ("POST", "/files/{rest...}"): (special(**{"rest...": a_file("files")}, body="x"), 201),
+    ("PUT", "/files/{rest...}"): (special(**{"rest...": a_file("files")}, body="x"), 201),
+    ("DELETE", "/files/{rest...}"): (special(**{"rest...": a_file("files")}), 204),
+    ("GET", "/isos"): (PLAIN, 200), ("GET", "/isos/{rest...}"): (special(**{"rest...": a_file("isos")}), 200),
+    ("POST", "/isos/{rest...}"): (special(**{"rest...": a_file("isos")}, body="x"), 201),
+    ("PUT", "/isos/{rest...}"): (special(**{"rest...": a_file("isos")}, body="x"), 201),
+    ("DELETE", "/isos/{rest...}"): (special(**{"rest...": a_file("isos")}), 204),
+    ("POST", "/plugin_providers/{id}"): (special(id="none", body=""), 422),
+    ("GET", "/system/cert"): (PLAIN, 200), ("GET", "/static/cert"): (PLAIN, 200),
+    ("POST", "/system/active"): (special(body=""), 200), ("POST", "/system/passive"): (special(body=""), 422),
+    ("POST", "/system/backup"): (special(body=""), 200), ("POST", "/system/upgrade"): (special(body=""), 422),
+    ("GET", "/system/consensus/{what}"): (special(what="id"), 200),
+    ("POST", "/system/consensus/enroll"): (special(body=""), 422),
+    ("POST", "/system/consensus/failOverSafe"): (special(body=""), 200),
+    ("DELETE", "/system/consensus/node/{id}"): (special(id="none"), 422),
+    ("GET", "/system/actions"): (PLAIN, 200), ("GET", "/system/actions/{command}"): (special(command="nothing"), 404),
+    ("POST", "/system/actions/{command}"): (special(command="nothing", body={}), 404),
+    ("GET", "/interfaces"): (PLAIN, 200), ("GET", "/interfaces/{id}"): (special(id="lo"), 200),
+    ("POST", "/plugins/manager/actions/{command}"): (special(command="nothing", body={}), 404),
+    ("POST", "/plugins/manager/addEndpoint"): (special(body={}), 409),
+    ("GET", "/meta/{prefix}/{rest...}"): (generic, 200), ("PATCH", "/meta/{prefix}/{rest...}"): (generic, 200),
+    ("GET", "/{prefix}/{id}/params"): (generic, 200), ("POST", "/{prefix}/{id}/params"): (generic, 200),
+    ("PUT", "/{prefix}/{id}/params"): (generic, 200), ("PATCH", "/{prefix}/{id}/params"): (generic, 200),
+    ("GET", "/{prefix}/{id}/params/{rest...}"): (generic, 200),
+    ("POST", "/{prefix}/{id}/params/{rest...}"): (generic, 200),
+    ("PUT", "/{prefix}/{id}/params/{rest...}"): (generic, 200),
+    ("DELETE", "/{prefix}/{id}/params/{rest...}"): (generic, 200),
+    ("GET", "/{prefix}/{id}/pubkey"): (generic, 200), ("POST", "/{prefix}/{id}/pubkey"): (generic, 200),
+    ("GET", "/{prefix}/{id}/actions"): (generic, 200), ("GET", "/{prefix}/{id}/actions/{command}"): (generic, 404),
+    ("POST", "/{prefix}/{id}/actions/{command}"): (generic, 404),
+    ("GET", "/{prefix}/{id}/plugin_actions"): (generic, 200),
+    ("GET", "/{prefix}/{id}/plugin_actions/{command}"): (generic, 404),
+    ("POST", "/{prefix}/{id}/plugin_actions/{command}"): (generic, 404),
+    ("GET", "/{prefix}"): (generic, 200), ("POST", "/{prefix}"): (generic, 201),
+    ("GET", "/{prefix}/{rest...}"): (generic, 200), ("PUT", "/{prefix}/{rest...}"): (generic, 200),
+    ("PATCH", "/{prefix}/{rest...}"): (generic, 200), ("DELETE", "/{prefix}/{rest...}"): (generic, (200, 422)),
+}
+OF_SUBJECTS = {"make_user_token", "set_user_password", "show_capabilities", "make_machine_token", "show_interface"}
+
+
+def calls_of(route):
+    for method in route["methods"]:
+        yield method, ("GET" if method == "HEAD" else method, route["path"])
+
+
+def test_the_matrix_knows_every_route():
+    """A new route must say here how it is called, and a route that is gone must not stay."""
+    routes = {key for route in ROUTES for _, key in calls_of(route)}
+    assert routes - set(CALLS) == set(), "routes without an entry in CALLS"
+    assert set(CALLS) - routes == set(), "entries in CALLS without a route"
+
+
+class Callers:
+    """The callers that are the same for every route."""
+
+    def __init__(self, server):
+        self.server = server
+        self.nobody, self.none = Caller(server), caller_with(server)
+        self.admin = Caller(server, login=(USER, PASSWORD))
+        members = {prefix: [] for prefix in TYPES if prefix not in ("preferences",)}
+        tenant = server.create("tenants", {"Name": name("tenant"), "Members": members})["Name"]
+        self.tenant = caller_with(server, roles=["superuser"], tenant=tenant)
+        self.account = name("user")
+        server.create("users", {"Name": self.account, "Roles": ["superuser"]})
+        expect(200, server.call("PUT", f"users/{self.account}/password", {"Password": "the right one"}))
+        short = server.get(f"users/{USER}/token?ttl=1")["Token"]
+        self.expired = Caller(server, token=short)
+        wait_until("the short token ends", lambda: self.expired.call("GET", "info").status_code == 401)
+        self.guesses = itertools.count()
+
+    def wrong(self):
+        """Guessing is slowed down by address: each few tries come from another one."""
+        return Caller(self.server, login=(self.account, "a wrong one"),
+                      address=f"127.0.7.{next(self.guesses) // 4 + 1}")
+
+
+@pytest.fixture(scope="module")
+def callers(server):
+    return Callers(server)
+
+
+def status_of_none(route):
+    if route["right"] == "authenticated" or route.get("denied") == "filter":
+        return None
+    if route.get("denied") == "not_found":
+        return 404
+    return 404 if route.get("object") and route.get("denied") != "always" else 403
+
+
+def exact_right(route, arguments, right):
+    values = {key.rstrip("."): value for key, value in arguments.items()}
+    values["key"] = right
+    words = [re.sub(r"\{([a-z]+)\}", lambda match: values[match.group(1)], word) for word in route["right"].split()]
+    return tuple(words + [""])[:3]
+
+
+def check(route, key, method, who, caller, arguments, body, wanted):
+    path = re.sub(r"\{([^}]+)\}", lambda match: arguments[match.group(1)], route["path"])
+    if callable(body):
+        body = body(arguments)
+    answer = caller.call(method, path if route.get("root") else "/api/v3" + path, body)
+    wanted = wanted if isinstance(wanted, tuple) else (wanted,)
+    told = f"{who}: {method} {path} -> {answer.status_code} {answer.text[:200]}, not {wanted}"
+    assert answer.status_code in wanted, told
+    if answer.status_code in (401, 403) and method != "HEAD":
+        assert answer.json()["Type"] == "AUTH", told
+    return answer
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{'-'.join(route['methods'])} {route['path']}")
+def test_every_route_as_everybody(server, callers, route):
+    for method, key in calls_of(route):
+        for prefix in prefixes_for(route) if "{prefix}" in route["path"] else [""]:
+            run_cell(server, callers, route, method, key, prefix)
+
+
+def run_cell(server, callers, route, method, key, prefix):
+    make, okay = CALLS[key]
+    public = route["right"] == "public"
+
+    def fresh():
+        return make(server, route, method, prefix)
+    arguments, body, right = fresh()
+    refused = okay if public else 401
+    for who, caller in (("nobody", callers.nobody), ("wrong password", callers.wrong()), ("expired token", callers.expired)):
+        check(route, key, method, who, caller, arguments, body, refused)
+    none = okay if public else status_of_none(route) or okay
+    answer = check(route, key, method, "no rights", callers.none, arguments, body, none)
+    needed = exact_right(route, arguments, right) if len(route["right"].split()) > 1 else None
+    if answer.status_code == 403 and method != "HEAD":
+        path = answer.request.url[len(server.url):]
+        assert answer.json()["Messages"] == [f"Cannot access {path}", "Requires: " + " ".join(needed)]
+    if route.get("denied") == "filter" and method == "GET":
+        assert answer.json() == []
+    if route["methods"] != ["GET", "HEAD"]:
+        arguments, body, right = fresh()
+    hidden = not public and (route.get("object") or route["handler"] in OF_SUBJECTS)
+    check(route, key, method, "other tenant", callers.tenant, arguments, body, 404 if hidden else okay)
+    if needed:
+        arguments, body, right = fresh()
+        caller = caller_with(server, exact_right(route, arguments, right))
+        check(route, key, method, "exactly the needed right", caller, arguments, body, okay)
+        caller.close()
+    arguments, body, right = fresh()
+    check(route, key, method, "administrator", callers.admin, arguments, body, okay)
+
+
+# -- tenants
+
+@pytest.fixture
+def tenancy(server):
+    """A tenant with one profile, one of its users who may do everything, and a profile of nobody's."""
+    mine, theirs = (server.create("profiles", {"Name": name()})["Name"] for _ in range(2))
+    tenant = server.create("tenants", {"Name": name("tenant"), "Members": {"profiles": [mine]}})["Name"]
+    return caller_with(server, roles=["superuser"], tenant=tenant), tenant, mine, theirs
+
+
+def members(server, tenant, prefix="profiles"):
+    return server.get(f"tenants/{tenant}")["Members"][prefix]
+
+
+def test_hidden_objects_are_in_no_answer(server, tenancy):
+    ann, tenant, mine, theirs = tenancy
+    assert ann.keys("profiles") == {mine} and ann.count("profiles") == 1
+    assert ann.keys("profiles?sort=Name&limit=50&Name=Re(r-)") == {mine}
+    pack = ann.get("contents/BackingStore")["sections"]
+    assert mine in pack["profiles"] and theirs not in pack["profiles"]
+    expect(409, ann.call("POST", "profiles", {"Name": theirs}))
+    made = expect(201, ann.call("POST", "profiles", {"Name": name()})).json()["Name"]
+    assert ann.keys("profiles") == {mine, made} and set(members(server, tenant)) == {mine, made}
+    expect(200, ann.call("DELETE", f"profiles/{made}"))
+    server.delete(f"profiles/{mine}")
+    assert members(server, tenant) == [] and ann.get("profiles") == []
+
+
+def test_many_creations_at_once_all_join(server, tenancy):
+    ann, tenant, mine, _ = tenancy
+    names = [name() for _ in range(24)]
+    callers = [Caller(server, token=ann.token) for _ in range(8)]
+
+    def create(number):
+        for key in names[number::8]:
+            expect(201, callers[number].call("POST", "profiles", {"Name": key}))
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(create, range(8)))
+    assert set(members(server, tenant)) == {mine, *names} == ann.keys("profiles")
+
+
+def test_a_tenant_with_users_stays(server, tenancy):
+    ann, tenant, _, _ = tenancy
+    refusal = expect(409, server.call("DELETE", f"tenants/{tenant}")).json()
+    assert refusal["Messages"] == [f"Constraining Users: [{ann.user}]"]
+    second = server.create("tenants", {"Name": name("tenant")})["Name"]
+    refusal = server.call("PATCH", f"tenants/{second}", [{"op": "add", "path": "/Users/-", "value": ann.user}])
+    assert expect(422, refusal).json()["Messages"] == [f"User {ann.user} is already in tenant {tenant}"]
+    server.delete(f"users/{ann.user}")
+    server.delete(f"tenants/{tenant}")
+
+
+def test_events_are_those_of_the_tenant(server, tenancy):
+    """Rights count when an event is sent, so each change of them waits until what came before has arrived."""
+    ann, tenant, mine, theirs = tenancy
+    events = events_of(server, ann.token)
+    tell(events, "register profiles,templates.*.*")
+
+    def change(profile, text):
+        server.patch(f"profiles/{profile}", ("add", "/Description", text))
+
+    def heard():
+        event = json.loads(events.recv())
+        return event["Key"], event["Action"], event["Object"].get("Description")
+    change(theirs, "hidden")
+    change(mine, "x")
+    assert heard() == (mine, "update", "x")
+    server.patch(f"tenants/{tenant}", ("add", "/Members/profiles/-", theirs))
+    change(theirs, "y")
+    server.delete(f"profiles/{theirs}")
+    assert [heard(), heard()] == [(theirs, "update", "y"), (theirs, "delete", "y")], "its end is told too"
+    server.patch(f"tenants/{tenant}", ("replace", "/Members/profiles", []))
+    change(mine, "hidden")
+    template = server.create("templates", {"ID": name(), "Contents": "x"})["ID"]
+    assert heard()[:2] == (template, "create")
+    events.close()
+
+
+def test_what_ends_a_login_ends_its_events(server):
+    profile = server.create("profiles", {"Name": name()})["Name"]
+    reader = caller_with(server, ("profiles", "get", "*"))
+    events = events_of(server, reader.token)
+    tell(events, "register profiles.*.*")
+    tell(events, f"register users.*.{reader.user}")  # users may always see themselves
+
+    def change(path, field, value):
+        server.patch(path, ("add", f"/{field}", value))
+
+    def heard():
+        event = json.loads(events.recv())
+        return event["Type"], event["Object"]["Description"]
+    change(f"profiles/{profile}", "Description", "x")
+    assert heard() == ("profiles", "x")
+    change(f"users/{reader.user}", "Roles", [])
+    change(f"profiles/{profile}", "Description", "unseen")
+    change(f"users/{reader.user}", "Description", "marker")
+    assert [heard(), heard()] == [("users", ""), ("users", "marker")]
+    change(f"users/{reader.user}", "Roles", ["superuser"])
+    change(f"profiles/{profile}", "Description", "seen")
+    assert [heard(), heard()] == [("users", "marker"), ("profiles", "seen")]
+    change(f"users/{reader.user}", "Secret", "another")
+    change(f"profiles/{profile}", "Description", "never")
+    rest = []
+    with contextlib.suppress(websocket.WebSocketConnectionClosedException):
+        while text := events.recv():  # nothing is the end; a silence too long fails
+            rest.append(text)
+    assert not any("never" in text for text in rest)
+
+
+def test_what_ends_a_login_ends_its_long_poll(server):
+    profile = server.create("profiles", {"Name": name()})["Name"]
+    reader = caller_with(server, ("profiles", "get", "*"))
+    etag = reader.call("GET", f"profiles/{profile}").headers["ETag"]
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(reader.call, "GET", f"profiles/{profile}",
+                              headers={"If-None-Match": etag, "Prefer": "wait=20"})
+        wait_until("the poll waits", lambda: not waiting.done(), timeout=2)
+        server.patch(f"users/{reader.user}", ("replace", "/Roles", []))
+        server.patch(f"profiles/{profile}", ("add", "/Description", "unseen"))
+        assert waiting.result(10).status_code == 404
+
+
+# -- tokens
+
+@pytest.mark.parametrize("change", ["password", "PATCH Secret", "PUT Secret", "baseTokenSecret", "systemGrantorSecret"])
+def test_changed_secrets_end_tokens_at_once(server, change):
+    held, other = caller_with(server, ("info", "get", "")), caller_with(server, ("info", "get", ""))
+    for caller in (held, other):
+        caller.get("info")
+    if change == "password":
+        expect(200, server.call("PUT", f"users/{held.user}/password", {"Password": "another"}))
+    elif change == "PATCH Secret":
+        server.patch(f"users/{held.user}", ("add", "/Secret", "another secret"))
+    elif change == "PUT Secret":
+        body = dict(server.get(f"users/{held.user}"), Secret="another secret")
+        assert "another secret" not in expect(200, server.call("PUT", f"users/{held.user}", body)).text
+    else:
+        server.set_preference(change, uuid.uuid4().hex)
+    expect(401, held.call("GET", "info"))
+    ends_all = change in ("baseTokenSecret", "systemGrantorSecret")
+    expect(401 if ends_all else 200, other.call("GET", "info"))
+
+
+def test_machine_tokens_end_with_their_machine_and_grantor(server):
+    machine = server.create("machines", {"Name": name()})["Uuid"]
+    granting = caller_with(server, roles=["superuser"])
+
+    def token(caller):
+        made = expect(200, caller.call("GET", f"machines/{machine}/token?ttl=1h")).json()["Token"]
+        return Caller(server, token=made)
+    held = token(granting)
+    assert held.get(f"machines/{machine}")["Uuid"] == machine and held.keys("machines", "Uuid") == {machine}
+    expect(404, held.call("DELETE", f"machines/{server.create('machines', {'Name': name()})['Uuid']}"))
+    server.patch(f"machines/{machine}", ("add", "/Secret", "another"))
+    expect(401, held.call("GET", f"machines/{machine}"))
+    held = token(granting)
+    server.patch(f"users/{granting.user}", ("add", "/Secret", "another"))
+    expect(401, held.call("GET", f"machines/{machine}"))
+    held = token(Caller(server, login=(USER, PASSWORD)))
+    server.delete(f"machines/{machine}")
+    expect(401, held.call("GET", "info"))
+
+
+def test_tokens_never_add_rights(server):
+    narrow = server.create("roles", {"Name": name("role"), "Claims": claims(("machines", "list,get", "*"))})["Name"]
+    user = caller_with(server, roles=[narrow])
+
+    def limited(query):
+        return Caller(server, token=expect(200, user.call("GET", f"users/{user.user}/token?{query}")).json()["Token"])
+    expect(404, limited(f"roles={narrow},superuser").call("GET", "profiles/global"))
+    assert limited(f"roles={narrow}").get("machines") is not None
+    assert limited("scope=machines&action=get").get(f"users/{user.user}/capabilities")["Claims"][0] == dict(
+        scope="machines", action="get", specific="*")
+    expect(403, limited("scope=machines").call("GET", f"users/{user.user}/token"))
+
+
+# -- secure parameters
+
+@pytest.fixture(scope="module")
+def secure(server):
+    return server.create("params", {"Name": name("secure"), "Secure": True, "Schema": {"type": "string"}})["Name"]
+
+
+def clear_anywhere(*texts):
+    return [text[max(0, text.find(SECRET) - 80):][:200] for text in texts if SECRET in text]
+
+
+def test_secure_values_are_nowhere_in_clear(server, secure):
+    profile = name()
+    events = events_of(server, server.get(f"users/{USER}/token")["Token"])
+    tell(events, "register *.*.*")
+    answers = [server.call("POST", "profiles", {"Name": profile, "Params": {secure: SECRET}}),
+               server.call("POST", f"profiles/{profile}/params/{secure}", json.dumps(SECRET)),
+               server.call("PATCH", f"profiles/{profile}/params",
+                           [{"op": "replace", "path": f"/{secure}", "value": SECRET}]),
+               server.call("GET", f"profiles/{profile}"), server.call("GET", "profiles"),
+               server.call("GET", f"profiles/{profile}/params?aggregate=true"),
+               server.call("GET", "contents/BackingStore"), server.call("GET", "logs")]
+    refused = expect(422, server.call("POST", f"profiles/{profile}/params/{secure}", json.dumps([SECRET])))
+    server.delete(f"profiles/{profile}")
+    seen = []
+    while not seen or json.loads(seen[-1])["Action"] != "delete":
+        seen.append(events.recv())
+    assert [expect(answer.status_code, answer) for answer in answers if answer.status_code >= 400] == []
+    assert clear_anywhere(*(answer.text for answer in answers), refused.text, *seen, server.log()) == []
+    assert len(seen) >= 4
+    events.close()
+
+
+def test_secure_values_are_read_by_right(server, secure):
+    profile = server.create("profiles", {"Name": name(), "Params": {secure: SECRET}})["Name"]
+    reader = caller_with(server, ("profiles", "list,get", "*"), ("profiles", "list,get", ""))
+    opener = caller_with(server, ("profiles", "list,get,getSecure", "*"))
+    for path in (f"profiles/{profile}", f"profiles/{profile}/params", f"profiles/{profile}/params/{secure}", "profiles"):
+        assert SECRET in expect(200, opener.call("GET", f"{path}?decode=true")).text
+        assert SECRET not in expect(200, reader.call("GET", path)).text
+        refusal = expect(403, reader.call("GET", f"{path}?decode=true")).json()
+        assert refusal["Messages"][1].startswith("Requires: profiles getSecure")
+
+
+def test_rotation_seals_anew(server, secure):
+    profile = server.create("profiles", {"Name": name(), "Params": {secure: SECRET}})["Name"]
+    before, key = server.get(f"profiles/{profile}/params/{secure}"), server.get(f"profiles/{profile}/pubkey")
+    fresh = expect(200, server.call("POST", f"profiles/{profile}/pubkey")).json()
+    assert fresh != key and server.get(f"profiles/{profile}/pubkey") == fresh
+    assert server.get(f"profiles/{profile}/params/{secure}") != before
+    assert server.get(f"profiles/{profile}/params/{secure}?decode=true") == SECRET
+    refusal = expect(422, server.call("POST", f"profiles/{profile}/params/{secure}", before)).json()
+    assert refusal["Messages"] == ["SecureData corrupted"]
+
+
+def test_rotation_and_writes_at_once_lose_nothing(server, secure):
+    """A value sealed for the old key must not be stored beside the new one."""
+    profile = server.create("profiles", {"Name": name()})["Name"]
+    writer = Caller(server, login=(USER, PASSWORD))
+
+    def write():
+        for number in range(15):
+            expect(200, writer.call("POST", f"profiles/{profile}/params/{secure}", json.dumps(f"v{number}")))
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        while not writing.done():
+            expect(200, server.call("POST", f"profiles/{profile}/pubkey"))
+        writing.result()
+    assert server.get(f"profiles/{profile}/params/{secure}?decode=true") == "v14"
+
+
+# -- licences
+
+LICENCE_KEY = "6Rh8MOQIlSRv5oK85UqpFwhnS4WEK9koOjHxsS2sHxc="
+MANAGER_ALONE = (
+    "eyJPd25lciI6IlRlc3QiLCJMaWNlbnNlcyI6W3siTmFtZSI6Im1hbmFnZXIiLCJTdGFydERhdGUiOiIyMDIwLTAxLTAxVDAwOjAwOjAwWiIsIlNv"
+    "ZnRFeHBpcmVEYXRlIjoiMjEwMC0wMS0wMVQwMDowMDowMFoiLCJIYXJkRXhwaXJlRGF0ZSI6IjIxMDAtMDEtMDFUMDA6MDA6MDBaIn1dfQ==."
+    "kX3zJMpofUYmcTlRNjJQp0iGc/gRcqT+vNeMFK9zmcF/jXpwEZBYSBUXwyEv7+jW7GdJQybeZkxPSb/zwr2PCA==")
+
+
+def test_roles_and_tenants_need_a_licence(site):
+    server = site.server("L", flags=["--trusted-licence-keys", LICENCE_KEY]).start()
+    role = server.create("roles", {"Name": name("role")})["Name"]
+    licence = {"Name": "rackn-license", "Params": {"rackn/license": MANAGER_ALONE}}
+    expect(201, server.call("POST", "contents", {"meta": {"Name": "rackn-license"}, "sections": {
+        "profiles": {"rackn-license": licence}}}))
+    for method, path, body, verb in (("POST", "roles", {"Name": "x"}, "create"), ("PATCH", f"roles/{role}", [], "update"),
+                                     ("DELETE", f"roles/{role}", None, "delete"),
+                                     ("POST", "tenants", {"Name": "x"}, "create")):
+        refusal = expect(403, server.call(method, path, body)).json()
+        assert refusal == {"Model": "", "Key": "", "Type": "AUTH", "Code": 403, "Messages": [
+            f"Cannot access /api/v3/{path}",
+            f"{path.split('/')[0]} {verb} is a licensed enterprise feature.  Contact support@rackn.com"]}
+    assert server.get(f"roles/{role}")["Name"] == role
+    server.create("profiles", {"Name": name()})
+
+
+# -- at a manager
+
+@pytest.fixture(scope="module")
+def pair(shared_site):
+    """An endpoint A and its manager M."""
+    endpoint, manager = shared_site.start("A", "M")
+    manager.become_manager().attach(endpoint)
+    return endpoint, manager
+
+
+def test_rights_hold_for_replicas(pair):
+    endpoint, manager = pair
+    one, two = (endpoint.create("machines", {"Name": name()})["Uuid"] for _ in range(2))
+    for key in (one, two):
+        wait_until("the replica is there", lambda key=key: manager.call("GET", f"machines/{key}").status_code == 200)
+    reader = caller_with(manager, ("machines", "get", one), ("machines", "list", ""))
+    assert reader.keys("machines", "Uuid") == {one} and reader.count("machines?Endpoint=A") == 1
+    expect(404, reader.call("GET", f"machines/{two}"))
+    expect(403, reader.call("DELETE", f"machines/{one}"))
+    expect(404, reader.call("DELETE", f"machines/{two}"))
+    for method, path in (("DELETE", f"machines/{one}"), ("GET", "machines"), ("GET", "profiles"), ("GET", "prefs")):
+        expect(403, reader.call(method, f"/A/api/v3/{path}"))
+    assert expect(200, reader.call("GET", f"/A/api/v3/machines/{one}")).json()["Uuid"] == one
+    assert endpoint.get(f"machines/{one}")["Uuid"] == one, "nothing was deleted"
+
+
+def test_tenants_hold_for_replicas(pair):
+    endpoint, manager = pair
+    one, two = (endpoint.create("machines", {"Name": name()})["Uuid"] for _ in range(2))
+    tenant = manager.create("tenants", {"Name": name("tenant"), "Members": {"machines": [one]}})["Name"]
+    ann = caller_with(manager, roles=["superuser"], tenant=tenant)
+    wait_until("the replica is there", lambda: ann.keys("machines", "Uuid") == {one})
+    expect(404, ann.call("PATCH", f"machines/{two}", []))
+    expect(404, ann.call("GET", f"/A/api/v3/machines/{two}"))
+    expect(403, ann.call("GET", "/A/api/v3/machines"))
+    expect(200, ann.call("PATCH", f"machines/{one}", [{"op": "add", "path": "/Description", "value": "by ann"}]))
+    made = expect(201, ann.call("POST", "/A/api/v3/machines", {"Name": name()})).json()["Uuid"]
+    wait_until("what ann made there is hers here", lambda: ann.keys("machines", "Uuid") == {one, made})
+    assert endpoint.get("tenants") == [], "tenants bind where they are"
+
+
+def test_events_of_an_endpoint_are_cut_to_the_reader(pair):
+    endpoint, manager = pair
+    seen, unseen = (endpoint.create("profiles", {"Name": name()})["Name"] for _ in range(2))
+    reader = caller_with(manager, ("profiles", "get", seen))
+    for path in ("/api/v3/ws/A", "/A/api/v3/ws"):
+        events = events_of(manager, reader.token, path)
+        tell(events, "register profiles.*.*")
+        endpoint.patch(f"profiles/{unseen}", ("add", "/Description", path))
+        endpoint.patch(f"profiles/{seen}", ("add", "/Description", path))
+        assert json.loads(events.recv())["Key"] == seen
+        events.close()
+
+
+def test_secure_values_do_not_leave_their_endpoint(pair):
+    endpoint, manager = pair
+    secure = endpoint.create("params", {"Name": name("secure"), "Secure": True})["Name"]
+    profile = endpoint.create("profiles", {"Name": name(), "Params": {secure: SECRET}})["Name"]
+    wait_until("the replica is there", lambda: manager.call("GET", f"profiles/{profile}").status_code == 200)
+    texts = [manager.call("GET", path).text for path in (
+        f"profiles/{profile}", "profiles", f"profiles/{profile}/params", "endpoints/A", "logs", "profiles?decode=true")]
+    assert clear_anywhere(*texts, manager.log(), endpoint.log()) == []
+    opened = expect(200, manager.call("GET", f"profiles/{profile}?decode=true")).json()
+    assert opened["Params"][secure] == SECRET, "asked for by somebody with the right, it is opened at its owner"
+    reader = caller_with(manager, ("profiles", "get", "*"))
+    expect(403, reader.call("GET", f"profiles/{profile}?decode=true"))
+    fresh = expect(200, manager.call("POST", f"profiles/{profile}/pubkey")).json()
+    assert fresh == endpoint.get(f"profiles/{profile}/pubkey"), "rotation is carried out at the owner"
