@@ -96,6 +96,7 @@ class ApiServer final : public Api {
 
   Task<void> stop() override {
     services_.events.stop();
+    services_.job_log_keeper.stop();
     co_await services_.tasks.async_stop();
   }
 

@@ -22,10 +22,10 @@ struct Filter {
   std::vector<std::string> arguments;  // as the client wrote them
 };
 
-/// Value of a parameter of one object as JSON text, or absent. Lets the API supply aggregation (profiles,
-/// defaults).
-using ParamResolver =
-    std::function<std::optional<std::string>(std::string_view body, std::string_view parameter)>;
+/// Value of a parameter of one object of `owner` as JSON text, or absent. Lets the API supply aggregation
+/// (profiles, defaults).
+using ParamResolver = std::function<std::optional<std::string>(std::string_view owner, std::string_view body,
+                                                               std::string_view parameter)>;
 /// Decides which objects the caller may see: rights and tenants. Absent = all.
 using VisibilityFilter = std::function<bool(std::string_view key, std::string_view owner)>;
 

@@ -392,7 +392,8 @@ TEST(Query, ResolverSuppliesParameters) {
   Query query;
   query.type = "machines";
   query.filters = {{"rack", Operator::kEq, {"7"}}};
-  query.param_resolver = [](std::string_view body, std::string_view name) -> std::optional<std::string> {
+  query.param_resolver = [](std::string_view, std::string_view body,
+                            std::string_view name) -> std::optional<std::string> {
     EXPECT_EQ(name, "rack");
     return body == "{}" ? std::optional<std::string>("7") : std::nullopt;
   };

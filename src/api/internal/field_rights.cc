@@ -59,7 +59,7 @@ std::vector<std::string> changed_pointers(const json::object& before, const json
 
 Result<void> authorise_fields(const Call& call, const json::object& before, const json::object& after) {
   for (const std::string& pointer : changed_pointers(before, after)) {
-    const auth::Right right{std::string(call.type->prefix), "update:" + pointer, call.target.key};
+    const auth::Right right{std::string(call.type->prefix), "update:" + pointer, call.argument("key")};
     Result<void> allowed = auth::authorise(call.principal, right, call.uri);
     if (!allowed) return allowed;
   }

@@ -2,6 +2,9 @@
 
 #include <array>
 
+#include "api/internal/job_purge.h"
+#include "model/index_value.h"
+
 namespace mullion::api {
 namespace {
 
@@ -64,7 +67,20 @@ std::vector<std::string> tenant_in_use(const Services&, const store::Snapshot&, 
   return {fmt::format("Constraining Users: [{}]", names)};
 }
 
+std::vector<std::string> job_not_removable(const json::object& job) {
+  const std::string state = text_of(job, "State");
+  if (is_deletable_job(state)) return {};
+  return {fmt::format("Jobs {} is not in a deletable state: {}", text_of(job, "Uuid"), state)};
+}
+
+/// Whoever rules a machine rules its jobs.
+std::string machine_of_job(std::string_view body) {
+  const std::string_view machine = model::raw_member(body, "Machine");
+  return machine.size() < 2 ? std::string() : std::string(machine.substr(1, machine.size() - 2));
+}
+
 const std::array kHooks{
+    TypeHooks{.prefix = "jobs", .not_removable = job_not_removable, .rights_key = machine_of_job},
     TypeHooks{.prefix = "machines", .on_create = machine_defaults, .aggregates_params = true},
     TypeHooks{.prefix = "users", .on_secrets_changed = forget_user},
     TypeHooks{.prefix = "bootenvs", .in_use = boot_env_in_use},

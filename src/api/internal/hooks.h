@@ -20,6 +20,10 @@ struct TypeHooks {
   /// Reasons why the object must not be removed, beyond references.
   std::vector<std::string> (*in_use)(const Services& services, const store::Snapshot& snapshot,
                                      const boost::json::object& object) = nullptr;
+  /// Why the object in its present state must not be removed: each is a breach of a rule, not a reference.
+  std::vector<std::string> (*not_removable)(const boost::json::object& object) = nullptr;
+  /// What claims call the object when it is not its own key.
+  std::string (*rights_key)(std::string_view body) = nullptr;
   /// Filters on parameters see the aggregated value.
   bool aggregates_params = false;
 };

@@ -384,6 +384,10 @@ env::Task<Result<Written>> remove_local(Call& call) {
     Result<json::object> object = parse_stored(current.body);
     if (!object) co_return object.error();
     if (bool_member(*object, "Locked")) co_return object_error(call, ErrorCode::kLocked, {"Locked"});
+    const TypeHooks& hooks = hooks_of(call.type->prefix);
+    std::vector<std::string> breaches;
+    if (hooks.not_removable != nullptr) breaches = hooks.not_removable(*object);
+    if (!breaches.empty()) co_return validation_error(call, current.key, std::move(breaches));
     std::vector<std::string> reasons = reasons_to_keep(call, *snapshot, *object);
     if (!reasons.empty()) {
       co_return Error(ErrorCode::kConflict, "StillInUseError", std::string(call.type->prefix), current.key,
@@ -394,7 +398,6 @@ env::Task<Result<Written>> remove_local(Call& call) {
     Result<store::Cursor> cursor = co_await store::commit_async(call.services.store, std::move(batch));
     if (!cursor && cursor.error().code == ErrorCode::kConflict) continue;
     if (!cursor) co_return commit_error(call, cursor.error(), current.key);
-    const TypeHooks& hooks = hooks_of(call.type->prefix);
     if (hooks.on_secrets_changed != nullptr) hooks.on_secrets_changed(call.services, current.key);
     co_return Written{current, *cursor};
   }

@@ -12,6 +12,8 @@ namespace {
 constexpr Logger kLog("api");
 constexpr uint16_t kNormal = 1000;
 constexpr uint16_t kGoingAway = 1001;
+constexpr uint16_t kPolicyViolation = 1008;
+constexpr std::string_view kTooSlow = "events wait for a reader that is too slow; connect again";
 
 using SocketPtr = std::shared_ptr<net::WebSocket>;
 
@@ -32,13 +34,11 @@ void obey(Conversation& conversation, const std::string& text) {
   constexpr std::string_view kRegister = "register ";
   constexpr std::string_view kDeregister = "deregister ";
   if (text.starts_with(kRegister)) {
-    conversation.queue->register_pattern(text.substr(kRegister.size()),
-                                         conversation.services.limits.websocket_registrations);
+    conversation.queue->register_pattern(text.substr(kRegister.size()));
   } else if (text.starts_with(kDeregister)) {
     conversation.queue->deregister_pattern(text.substr(kDeregister.size()));
   } else {
-    conversation.queue->acknowledge_error(text.substr(0, 200),
-                                          "Expected: register PATTERN or deregister PATTERN");
+    conversation.queue->acknowledge_error(text, "Expected: register PATTERN or deregister PATTERN");
   }
 }
 
@@ -69,6 +69,12 @@ env::Task<void> converse(std::shared_ptr<Conversation> conversation) {
   }
   conversation->queue->close();
   --conversation->services.websockets;
+}
+
+/// Tells a slow reader why it is sent away. It may never read that: close() gives up in time and cuts.
+env::Task<void> send_away(std::weak_ptr<net::WebSocket> far) {
+  const SocketPtr socket = far.lock();
+  if (socket) co_await socket->close(kPolicyViolation, std::string(kTooSlow));
 }
 
 env::Task<void> pump(SocketPtr from, SocketPtr to) {
@@ -108,9 +114,10 @@ env::Task<Result<net::Response>> open_websocket(Call& call) {
   response.status = 101;
   response.upgrade = [conversation](SocketPtr socket) -> env::Task<void> {
     conversation->socket = std::move(socket);
-    conversation->queue->on_overflow([far = std::weak_ptr(conversation->socket)] {
-      if (const SocketPtr alive = far.lock()) alive->abort();
-    });
+    conversation->queue->on_overflow(
+        [&services = conversation->services, far = std::weak_ptr(conversation->socket)] {
+          services.tasks.spawn("slow reader", [far] { return send_away(far); });
+        });
     return converse(conversation);
   };
   co_return response;
