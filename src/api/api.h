@@ -64,7 +64,7 @@ struct Limits {
   env::Duration longest_poll = std::chrono::minutes(10);
 };
 
-/// Features listed by GET /info: what content packs may require.
+/// Features listed by GET /info.
 std::vector<std::string> feature_list();
 
 struct Dependencies {

@@ -160,7 +160,7 @@ Result<void> ServerProcess::open_rooms() {
   if (!store) return store.error();
   store_ = std::move(*store);
   runtime_ = std::make_unique<env::Runtime>(thread_count(settings_));
-  layers_ = content::make_layers(*store_, api::feature_list());
+  layers_ = content::make_layers(*store_, content::accepted_features());
   layers_->set_sealer([this](std::string_view prefix, std::string_view key,
                              std::string_view clear_json) -> Result<std::string> {
     Result<auth::KeyPair> pair = auth::object_key_pair(*store_, prefix, key);

@@ -6,12 +6,14 @@
 #include "api/internal/params.h"
 #include "api/internal/references.h"
 #include "api/internal/resolve.h"
+#include "base/log.h"
 #include "env/random.h"
 #include "store/commit_async.h"
 
 namespace mullion::api {
 namespace {
 
+constexpr Logger kLog("api");
 /// So often a write is tried again when others change the same object in between.
 constexpr int kMostAttempts = 64;
 
@@ -274,6 +276,9 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   const TypeHooks& hooks = hooks_of(call.type->prefix);
   if (secrets && hooks.on_secrets_changed != nullptr) hooks.on_secrets_changed(call.services, draft.key);
   written.cursor = *cursor;
+  if (bool_member(*draft.before, "Locked") && !bool_member(draft.object, "Locked")) {
+    kLog.audit("unlocked {}={} principal={}", call.type->prefix, draft.key, call.principal.audit_name());
+  }
   co_return Outcome(std::optional<Written>(std::move(written)));
 }
 
