@@ -12,6 +12,11 @@ namespace {
 
 constexpr const char* kJob = "11111111-2222-4333-8444-555555555555";
 
+env::Task<std::string> all_of(net::BodySource& body) {
+  Result<std::string> text = co_await net::read_all(body, 1 << 20);
+  co_return text ? std::move(*text) : "error: " + text.error().text();
+}
+
 class JobLogsTest : public testing::Test {
  protected:
   ~JobLogsTest() override { (void)env::remove_tree(directory_); }
@@ -20,10 +25,7 @@ class JobLogsTest : public testing::Test {
     Result<net::BodySourcePtr> body = logs_->open(job);
     if (!body) return "error: " + body.error().text();
     env::Runtime runtime(1);
-    Result<std::string> text =
-        boost::asio::co_spawn(runtime.executor(), net::read_all(**body, 1 << 20), boost::asio::use_future)
-            .get();
-    return text ? *text : "error: " + text.error().text();
+    return boost::asio::co_spawn(runtime.executor(), all_of(**body), boost::asio::use_future).get();
   }
 
   env::Path directory_ = env::Path(testing::TempDir()) / fmt::format("job-logs-{:016x}", env::random_id());

@@ -46,11 +46,13 @@ env::Task<void> send_events(std::shared_ptr<Conversation> conversation) {
   while (true) {
     std::vector<EventPtr> events = co_await conversation->queue->take();
     if (events.empty()) break;
+    bool sent = true;
     for (const EventPtr& event : events) {
       if (!may_see(conversation->principal, *event)) continue;
-      Result<void> sent = co_await conversation->socket->write(*event->json(), false);
-      if (!sent) co_return;
+      sent = (co_await conversation->socket->write(*event->json(), false)).ok();
+      if (!sent) break;
     }
+    if (!sent) break;
   }
   if (conversation->queue->overflowed()) {
     kLog.warn("websocket dropped: it does not read principal={}", conversation->principal.name);
