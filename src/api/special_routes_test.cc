@@ -27,10 +27,11 @@ class SpecialRoutes : public ::testing::Test {
   }
   void add_job(const std::string& uuid, const std::string& state, const std::string& machine = kMachine,
                const std::string& end = "2020-01-01T00:00:00Z") {
-    fixture.put_raw(
-        "jobs", "", uuid,
+    const Answer created = fixture.call(
+        "POST", "/api/v3/jobs",
         fmt::format(R"({{"Uuid":"{}","Machine":"{}","State":"{}","StartTime":"{}","EndTime":"{}"}})", uuid,
                     machine, state, end, end));
+    EXPECT_EQ(created.status, 201) << created.body;
   }
 };
 
