@@ -13,7 +13,7 @@ import sys
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-KEYS = {"handler", "methods", "path", "root", "right", "denied", "needs", "object", "remote", "body", "limit",
+KEYS = {"handler", "methods", "path", "root", "collection", "right", "denied", "needs", "object", "remote", "body", "limit",
         "summary", "since", "mixed"}
 DENIED = {"forbidden": "kForbidden", "not_found": "kNotFound", "filter": "kFilter", "fields": "kFields",
           "always": "kAlways", "created": "kCreated"}
@@ -41,6 +41,8 @@ def check(route):
             refuse(route, f"{key} is missing")
     if not set(route["methods"]) <= METHODS:
         refuse(route, "unknown method")
+    if route.get("object") and not (route.get("collection") or "{prefix}" in route["path"]):
+        refuse(route, "an object needs a {prefix} or a collection")
     known = arguments_of(route["path"]) | ({"key"} if route.get("object") else set())
     for name in re.findall(r"\{([a-z]+)\}", route["right"]):
         if name not in known:
@@ -72,7 +74,7 @@ def row(route):
     parts = (right.split() if access == "kRight" else []) + ["", "", ""]
     path = route["path"] if route.get("root") else "/api/v3" + route["path"]
     methods = " ".join(route["methods"])
-    return (f'    {{"{methods}", "{path}", "{route["handler"]}", Access::{access}, '
+    return (f'    {{"{methods}", "{path}", "{route.get("collection", "")}", "{route["handler"]}", Access::{access}, '
             f'"{parts[0]}", "{parts[1]}", "{parts[2]}", Denied::{DENIED[route.get("denied", "forbidden")]}, '
             f'Needs::{NEEDS[route.get("needs", "")]}, {"true" if route.get("object") else "false"}, '
             f'{"true" if route.get("mixed") else "false"}, '

@@ -37,7 +37,8 @@ class ApiServer final : public Api {
       if (name == "manager") services_.manager_on = value == "true";
     });
     services_.layers.on_change([this](std::string_view action, std::string_view name) {
-      services_.events.publish("contents", action, name, "system", "null");
+      const Result<std::string> summary = services_.layers.summary(name);  // gone after a removal
+      services_.events.publish("contents", action, name, "system", summary ? *summary : "null");
       services_.tasks.spawn("manager plugin", [this] { return offer_manager_plugin(); });
     });
     services_.tasks.spawn("manager plugin", [this] { return offer_manager_plugin(); });
@@ -96,6 +97,7 @@ class ApiServer final : public Api {
 
   Task<void> stop() override {
     services_.events.stop();
+    services_.job_log_keeper.stop();
     co_await services_.tasks.async_stop();
   }
 

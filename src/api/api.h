@@ -9,6 +9,7 @@
 #include "auth/auth.h"
 #include "base/latency.h"
 #include "content/content.h"
+#include "content/job_logs.h"
 #include "env/clock.h"
 #include "env/file.h"
 #include "env/runtime.h"
@@ -30,10 +31,22 @@ struct Facts {
   uint16_t api_port = 0;
   uint16_t static_port = 0;
   uint16_t static_secure_port = 0;
-  std::string certificate_file;           // PEM of the API's certificate
   std::vector<std::string> trusted_keys;  // Ed25519 keys of licence bundles
   std::vector<std::string> start_errors;  // shown in info.errors
   env::Path backups;                      // where copies of the database go
+  env::Path installs;                     // what isos unpack to: OS/[ARCH/]install
+};
+
+/// The certificates of the listening ports. Thread-safe; blocks on the disk.
+class Certificates {
+ public:
+  enum class Port { kApi, kStatic };
+  virtual ~Certificates() = default;
+  /// PEM of the certificate, without its key.
+  virtual Result<std::string> certificate(Port port) const = 0;
+  /// Checks that both belong together, stores them so that a crash leaves one whole pair, and uses them for
+  /// new connections from now on. kInvalid says what is wrong with the pair.
+  virtual Result<void> replace(Port port, const std::string& certificate_pem, const std::string& key_pem) = 0;
 };
 
 /// How long one route's requests took; errors are answers with status >= 500.
@@ -47,12 +60,11 @@ struct Limits {
   uint64_t body_bytes = uint64_t{16} << 20;    // JSON bodies, unless the route says otherwise
   uint64_t upload_bytes = uint64_t{64} << 30;  // files and isos
   size_t json_depth = 64;
-  size_t websocket_registrations = 1000;  // of one connection
-  EventQueueLimit websocket_queue;        // events waiting for one connection
+  EventQueueLimit websocket_queue;  // what one event connection may make wait and register
   env::Duration longest_poll = std::chrono::minutes(10);
 };
 
-/// Features listed by GET /info: what content packs may require.
+/// Features listed by GET /info.
 std::vector<std::string> feature_list();
 
 struct Dependencies {
@@ -62,6 +74,8 @@ struct Dependencies {
   content::Layers& layers;
   content::Preferences& preferences;
   content::Blobs& blobs;
+  content::JobLogs& job_logs;
+  Certificates& certificates;
   Facts facts;
   Limits limits;
   const env::Clock* clock = &env::system_clock();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "api/api.h"
+#include "env/random.h"
 
 namespace mullion::api::testing {
 
@@ -133,6 +134,32 @@ class NoBlobs final : public content::Blobs {
   }
 };
 
+/// Takes every pair whose texts are equal.
+class FakeCertificates final : public Certificates {
+ public:
+  std::map<Port, std::string> pems{{Port::kApi, "first"}, {Port::kStatic, "first"}};
+  Result<std::string> certificate(Port port) const override { return pems.at(port); }
+  Result<void> replace(Port port, const std::string& certificate_pem, const std::string& key_pem) override {
+    if (certificate_pem != key_pem) return Error(ErrorCode::kInvalid, "Cert and Key do not belong together");
+    pems[port] = certificate_pem;
+    return {};
+  }
+};
+
+/// A folder of its own that is gone afterwards.
+class ScratchFolder {
+ public:
+  ScratchFolder()
+      : path_(std::filesystem::temp_directory_path() / fmt::format("api-test-{:016x}", env::random_id())) {}
+  ~ScratchFolder() { (void)env::remove_tree(path_); }
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+  const env::Path& path() const { return path_; }
+
+ private:
+  env::Path path_;
+};
+
 /// Remembers what was forwarded.
 class FakeManager final : public manager::Manager {
  public:
@@ -199,12 +226,15 @@ class Fixture {
     facts.local_id = "M1";
     facts.version = "v0.1.0";
     facts.address = "127.0.0.1";
+    facts.installs = folder.path() / "installs";
     api = make_api(Dependencies{.runtime = runtime,
                                 .store = *store,
                                 .authenticator = authenticator,
                                 .layers = layers,
                                 .preferences = preferences,
                                 .blobs = blobs,
+                                .job_logs = *job_logs,
+                                .certificates = certificates,
                                 .facts = std::move(facts),
                                 .limits = limits});
     api->set_manager(manager);
@@ -259,6 +289,9 @@ class Fixture {
   FakeLayers layers;
   FakePreferences preferences;
   NoBlobs blobs;
+  ScratchFolder folder;
+  std::unique_ptr<content::JobLogs> job_logs = content::make_job_logs(folder.path() / "job-logs", 1000);
+  FakeCertificates certificates;
   FakeManager manager;
   std::unique_ptr<Api> api;
   uint64_t origin_sequence = 0;

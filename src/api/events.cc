@@ -3,6 +3,7 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>
 
+#include "api/internal/event_interests.h"
 #include "model/object.h"
 
 namespace mullion::api {
@@ -10,25 +11,8 @@ namespace {
 
 /// From here on entries that nobody waits for are swept out.
 constexpr size_t kManyWatches = 1024;
-
-std::string_view trim(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
-
-/// Undoes \1 = '.', \2 = ',', \3 = '*'.
-std::string unescape(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 1 < text.size() && text[i + 1] >= '1' && text[i + 1] <= '3') {
-      out += ".,*"[text[++i] - '1'];
-      continue;
-    }
-    out += text[i];
-  }
-  return out;
-}
+/// A text that is no registration is shown so far in its refusal.
+constexpr size_t kShownPattern = 500;
 
 std::string json_text(std::string_view text) {
   return boost::json::serialize(boost::json::string_view(text));
@@ -72,39 +56,6 @@ std::string_view action_of(const store::Commit& commit, const store::AppliedChan
 }
 
 }  // namespace
-
-bool EventPattern::Part::matches(std::string_view word) const {
-  return any || std::find(words.begin(), words.end(), word) != words.end();
-}
-
-EventPattern::Part EventPattern::parse_part(std::string_view text) {
-  Part part;
-  while (true) {
-    const size_t comma = text.find(',');
-    const std::string_view element = trim(text.substr(0, comma));
-    if (element == "*") part.any = true;
-    part.words.push_back(unescape(element));
-    if (comma == std::string_view::npos) return part;
-    text.remove_prefix(comma + 1);
-  }
-}
-
-Result<EventPattern> EventPattern::parse(std::string_view text) {
-  const size_t first = text.find('.');
-  const size_t second = first == std::string_view::npos ? first : text.find('.', first + 1);
-  if (second == std::string_view::npos) {
-    return Error(ErrorCode::kInvalid, fmt::format("Invalid registration {}: expected TYPE.ACTION.KEY", text));
-  }
-  EventPattern pattern;
-  pattern.type_ = parse_part(text.substr(0, first));
-  pattern.action_ = parse_part(text.substr(first + 1, second - first - 1));
-  pattern.key_ = parse_part(text.substr(second + 1));
-  return pattern;
-}
-
-bool EventPattern::matches(std::string_view type, std::string_view action, std::string_view key) const {
-  return type_.matches(type) && action_.matches(action) && key_.matches(key);
-}
 
 Event::Event(std::shared_ptr<const store::Commit> commit, size_t index, std::string_view action,
              EndpointName endpoint)
@@ -178,34 +129,68 @@ bool EventQueue::push(EventPtr event) {
   return taken;
 }
 
-void EventQueue::register_pattern(const std::string& text, size_t most) {
+EventQueue::EventQueue(EventQueueLimit limit, std::shared_ptr<EventInterests> interests)
+    : limit_(limit), interests_(std::move(interests)) {}
+
+EventQueue::~EventQueue() { forget_interests(std::move(patterns_)); }
+
+void EventQueue::forget_interests(std::vector<std::pair<std::string, EventPattern>> patterns) {
+  for (const auto& [text, pattern] : patterns) interests_->remove(pattern, this);
+}
+
+/// Why `text` cannot be registered too; empty when it can.
+std::string EventQueue::obstacle_locked(const std::string& text) const {
+  if (closed_) return "The connection is closing";
+  if (patterns_.size() >= limit_.registrations) {
+    return fmt::format("At most {} registrations per connection", limit_.registrations);
+  }
+  if (pattern_bytes_ + text.size() > limit_.registration_bytes) {
+    return fmt::format("At most {} bytes of registrations per connection", limit_.registration_bytes);
+  }
+  return "";
+}
+
+void EventQueue::register_pattern(const std::string& text) {
   Result<EventPattern> pattern = EventPattern::parse(text);
   if (!pattern) return acknowledge_error(text, pattern.error().messages.front());
+  // First of all the interest: no event may fall between the acknowledgement and it.
+  interests_->add(*pattern, shared_from_this());
+  std::string obstacle;
   {
     std::lock_guard lock(mutex_);
-    if (patterns_.size() >= most) {
-      push_locked(acknowledgement("error", text, "Too many registrations"));
-    } else {
-      patterns_.emplace_back(text, std::move(*pattern));
+    obstacle = obstacle_locked(text);
+    if (obstacle.empty()) {
+      pattern_bytes_ += text.size();
+      patterns_.emplace_back(text, *pattern);
       push_locked(acknowledgement("register", text, ""));
     }
+  }
+  if (!obstacle.empty()) {
+    interests_->remove(*pattern, this);
+    return acknowledge_error(text, obstacle);
   }
   signal_.notify_all();
 }
 
 void EventQueue::deregister_pattern(const std::string& text) {
+  std::vector<std::pair<std::string, EventPattern>> removed;
   {
     std::lock_guard lock(mutex_);
     const auto found = std::find_if(patterns_.begin(), patterns_.end(),
                                     [&text](const auto& pattern) { return pattern.first == text; });
-    if (found != patterns_.end()) patterns_.erase(found);
+    if (found != patterns_.end()) {
+      removed.push_back(std::move(*found));
+      patterns_.erase(found);
+      pattern_bytes_ -= text.size();
+    }
     push_locked(acknowledgement("deregister", text, ""));
   }
+  forget_interests(std::move(removed));
   signal_.notify_all();
 }
 
 void EventQueue::acknowledge_error(const std::string& text, const std::string& reason) {
-  push(acknowledgement("error", text, reason));
+  push(acknowledgement("error", text.substr(0, kShownPattern), reason.substr(0, kShownPattern)));
 }
 
 bool EventQueue::wants(std::string_view type, std::string_view action, std::string_view key) const {
@@ -233,16 +218,22 @@ env::Task<std::vector<EventPtr>> EventQueue::take() {
 }
 
 void EventQueue::close() {
+  std::vector<std::pair<std::string, EventPattern>> removed;
   {
     std::lock_guard lock(mutex_);
     closed_ = true;
     queue_.clear();
+    removed.swap(patterns_);
   }
+  forget_interests(std::move(removed));
   signal_.notify_all();
 }
 
 EventBus::EventBus(store::Store& store, Event::EndpointName endpoint, const env::Clock& clock)
-    : store_(store), endpoint_(std::move(endpoint)), clock_(clock) {
+    : store_(store),
+      endpoint_(std::move(endpoint)),
+      clock_(clock),
+      interests_(std::make_shared<EventInterests>()) {
   subscription_ =
       store_.subscribe([this](const std::shared_ptr<const store::Commit>& commit) { follow(commit); });
 }
@@ -264,8 +255,12 @@ void EventBus::stop() {
 }
 
 std::shared_ptr<EventQueue> EventBus::open(EventQueueLimit limit) {
-  auto queue = std::make_shared<EventQueue>(limit);
+  auto queue = std::make_shared<EventQueue>(limit, interests_);
   std::lock_guard lock(mutex_);
+  if (queues_.size() >= sweep_at_) {
+    std::erase_if(queues_, [](const std::weak_ptr<EventQueue>& weak) { return weak.expired(); });
+    sweep_at_ = queues_.size() * 2 + 64;
+  }
   queues_.push_back(queue);
   return queue;
 }
@@ -283,6 +278,10 @@ std::vector<std::shared_ptr<EventQueue>> EventBus::live_queues() const {
 }
 
 size_t EventBus::readers() const { return live_queues().size(); }
+
+bool EventBus::wanted(std::string_view type, std::string_view key) const {
+  return !interests_->find(type, key).empty();
+}
 
 std::shared_ptr<env::Signal> EventBus::watch(std::string_view type, std::string_view key) {
   std::lock_guard lock(mutex_);
@@ -315,22 +314,24 @@ void EventBus::wake(const store::Commit& commit) {
   for (const std::shared_ptr<env::Signal>& signal : signals) signal->notify_all();
 }
 
+void EventBus::deliver(const EventPtr& event, const std::vector<std::shared_ptr<EventQueue>>& candidates) {
+  for (const std::shared_ptr<EventQueue>& queue : candidates) {
+    if (!queue->wants(event->type(), event->action(), event->key())) continue;
+    if (!queue->push(event)) ++dropped_;
+  }
+}
+
 void EventBus::follow(const std::shared_ptr<const store::Commit>& commit) {
   wake(*commit);
-  const std::vector<std::shared_ptr<EventQueue>> queues = live_queues();
-  if (queues.empty()) return;
+  if (interests_->empty()) return;
   const bool replicas = store_.replicas_shown();
   for (size_t i = 0; i < commit->changes.size(); ++i) {
     const store::AppliedChange& change = commit->changes[i];
     if (!replicas && store::is_remote(change.id.owner)) continue;
     if (change.body == change.old_body) continue;
-    const std::string_view action = action_of(*commit, change);
-    EventPtr event;
-    for (const std::shared_ptr<EventQueue>& queue : queues) {
-      if (!queue->wants(change.id.type, action, change.id.key)) continue;
-      if (!event) event = std::make_shared<Event>(commit, i, action, endpoint_);
-      if (!queue->push(event)) ++dropped_;
-    }
+    const auto candidates = interests_->find(change.id.type, change.id.key);
+    if (candidates.empty()) continue;
+    deliver(std::make_shared<Event>(commit, i, action_of(*commit, change), endpoint_), candidates);
   }
 }
 
@@ -341,12 +342,10 @@ void EventBus::publish(std::string_view type, std::string_view action, std::stri
 }
 
 void EventBus::publish_text(std::string type, std::string action, std::string key, std::string json) {
-  EventPtr event;
-  for (const std::shared_ptr<EventQueue>& queue : live_queues()) {
-    if (!queue->wants(type, action, key)) continue;
-    if (!event) event = std::make_shared<Event>(type, action, key, json);
-    if (!queue->push(event)) ++dropped_;
-  }
+  const auto candidates = interests_->find(type, key);
+  if (candidates.empty()) return;
+  deliver(std::make_shared<Event>(std::move(type), std::move(action), std::move(key), std::move(json)),
+          candidates);
 }
 
 }  // namespace mullion::api

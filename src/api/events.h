@@ -11,28 +11,12 @@
 #include <unordered_map>
 #include <vector>
 
+#include "api/event_pattern.h"
 #include "base/result.h"
 #include "env/runtime.h"
 #include "store/store.h"
 
 namespace mullion::api {
-
-/// One registration "TYPE.ACTION.KEY": each part `*` or a list of exact words.
-class EventPattern {
- public:
-  /// kInvalid when there are no three parts.
-  static Result<EventPattern> parse(std::string_view text);
-  bool matches(std::string_view type, std::string_view action, std::string_view key) const;
-
- private:
-  struct Part {
-    bool any = false;
-    std::vector<std::string> words;
-    bool matches(std::string_view word) const;
-  };
-  static Part parse_part(std::string_view text);
-  Part type_, action_, key_;
-};
 
 /// An event whose JSON is made when somebody is going to read it, once for all readers.
 class Event {
@@ -67,22 +51,27 @@ class Event {
 };
 using EventPtr = std::shared_ptr<const Event>;
 
-/// What may wait for one reader.
+/// What may wait for one reader, and what it may ask for.
 struct EventQueueLimit {
   size_t events = 10000;
   size_t bytes = size_t{16} << 20;
+  size_t registrations = 1000;
+  size_t registration_bytes = 256 * 1024;  // text of all registrations together
 };
 
-/// The queue of one reader. Thread-safe.
-class EventQueue {
+class EventInterests;
+
+/// The queue of one reader. Thread-safe. Made by EventBus::open().
+class EventQueue : public std::enable_shared_from_this<EventQueue> {
  public:
-  explicit EventQueue(EventQueueLimit limit) : limit_(limit) {}
+  EventQueue(EventQueueLimit limit, std::shared_ptr<EventInterests> interests);
+  ~EventQueue();
   /// Called once, from any thread, when the reader is so slow that the queue overflows. Set before
   /// registering.
   void on_overflow(std::function<void()> listener) { on_overflow_ = std::move(listener); }
 
   /// Adds or removes a registration and queues its acknowledgement behind the events that came before.
-  void register_pattern(const std::string& text, size_t most);
+  void register_pattern(const std::string& text);
   void deregister_pattern(const std::string& text);
   void acknowledge_error(const std::string& text, const std::string& reason);
 
@@ -97,10 +86,14 @@ class EventQueue {
   /// False when this event made the queue overflow.
   bool push(EventPtr event);
   bool push_locked(EventPtr event);
+  std::string obstacle_locked(const std::string& text) const;
+  void forget_interests(std::vector<std::pair<std::string, EventPattern>> patterns);
 
   const EventQueueLimit limit_;
-  mutable std::mutex mutex_;
+  const std::shared_ptr<EventInterests> interests_;
+  mutable std::mutex mutex_;  // guards everything below; never held together with that of the interests
   std::vector<std::pair<std::string, EventPattern>> patterns_;
+  size_t pattern_bytes_ = 0;
   std::deque<EventPtr> queue_;
   size_t queued_bytes_ = 0;
   env::Signal signal_;
@@ -125,6 +118,8 @@ class EventBus {
   /// A signal that fires after every change of (type, key), whoever owns it.
   std::shared_ptr<env::Signal> watch(std::string_view type, std::string_view key);
 
+  /// Whether some reader may want an event of this type and key.
+  bool wanted(std::string_view type, std::string_view key) const;
   size_t readers() const;
   uint64_t dropped() const { return dropped_; }
   void stop();
@@ -132,14 +127,17 @@ class EventBus {
  private:
   void follow(const std::shared_ptr<const store::Commit>& commit);
   void wake(const store::Commit& commit);
+  void deliver(const EventPtr& event, const std::vector<std::shared_ptr<EventQueue>>& candidates);
   std::vector<std::shared_ptr<EventQueue>> live_queues() const;
 
   store::Store& store_;
   Event::EndpointName endpoint_;
   const env::Clock& clock_;
+  const std::shared_ptr<EventInterests> interests_;
   uint64_t subscription_ = 0;
   mutable std::mutex mutex_;
   mutable std::vector<std::weak_ptr<EventQueue>> queues_;
+  size_t sweep_at_ = 64;  // number of queues at which dead ones are swept out
   std::unordered_map<std::string, std::weak_ptr<env::Signal>> watches_;
   std::atomic<uint64_t> dropped_{0};
   bool stopped_ = false;

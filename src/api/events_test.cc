@@ -51,7 +51,7 @@ class Events : public ::testing::Test {
 
 TEST_F(Events, PreferencesAreSaved) {
   const std::shared_ptr<EventQueue> queue = bus.open({100, kPlenty});
-  queue->register_pattern("preferences.save.*", 10);
+  queue->register_pattern("preferences.save.*");
   ASSERT_TRUE(store->commit_sync(change("preferences", "logLevel", R"({"Name":"logLevel"})")).ok());
   const std::vector<EventPtr> seen = take(runtime, *queue);
   ASSERT_EQ(seen.size(), 2U);
@@ -60,8 +60,8 @@ TEST_F(Events, PreferencesAreSaved) {
 
 TEST_F(Events, AcknowledgesInOrderAndTellsChangesOnce) {
   const std::shared_ptr<EventQueue> queue = bus.open({100, kPlenty});
-  queue->register_pattern("machines.*.*", 10);
-  queue->register_pattern("*.create.*", 10);
+  queue->register_pattern("machines.*.*");
+  queue->register_pattern("*.create.*");
   ASSERT_TRUE(store->commit_sync(change("machines", "k", R"({"Uuid":"k"})")).ok());
   ASSERT_TRUE(store->commit_sync(change("profiles", "p", R"({"Name":"p"})")).ok());
   queue->deregister_pattern("*.create.*");
@@ -78,7 +78,7 @@ TEST_F(Events, AcknowledgesInOrderAndTellsChangesOnce) {
 TEST_F(Events, TextHoldsObjectOriginalAndPrincipal) {
   ASSERT_TRUE(store->commit_sync(change("machines", "k", R"({"Uuid":"k","Name":"a"})")).ok());
   const std::shared_ptr<EventQueue> queue = bus.open({100, kPlenty});
-  queue->register_pattern("machines.save.k", 10);
+  queue->register_pattern("machines.save.k");
   ASSERT_TRUE(store->commit_sync(change("machines", "k", R"({"Uuid":"k","Name":"b"})")).ok());
   const std::vector<EventPtr> events = take(runtime, *queue);
   ASSERT_EQ(events.size(), 2U);
@@ -90,20 +90,73 @@ TEST_F(Events, TextHoldsObjectOriginalAndPrincipal) {
 }
 
 TEST_F(Events, BadRegistrationIsAnsweredNotDropped) {
+  const std::shared_ptr<EventQueue> queue = bus.open({100, kPlenty, 2, 40});
+  queue->register_pattern("nonsense");
+  queue->register_pattern("a.b.c");
+  queue->register_pattern("a.b." + std::string(40, 'x'));
+  queue->register_pattern("d.e.f");
+  queue->register_pattern("g.h.i");
+  std::vector<std::string> actions;
+  for (const EventPtr& event : take(runtime, *queue)) actions.push_back(event->action());
+  EXPECT_EQ(actions, (std::vector<std::string>{"error", "register", "error", "register", "error"}));
+  EXPECT_FALSE(bus.wanted("g", "i"));
+}
+
+TEST_F(Events, RefusalsDoNotRepeatWhateverLengthWasSent) {
   const std::shared_ptr<EventQueue> queue = bus.open({100, kPlenty});
-  queue->register_pattern("nonsense", 10);
-  queue->register_pattern("a.b.c", 0);
-  const std::vector<EventPtr> events = take(runtime, *queue);
-  ASSERT_EQ(events.size(), 2U);
-  EXPECT_EQ(events[0]->action(), "error");
-  EXPECT_EQ(events[1]->action(), "error");
+  queue->register_pattern(std::string(1 << 20, 'x'));
+  EXPECT_LT(take(runtime, *queue).front()->json()->size(), 5000U);
+}
+
+TEST_F(Events, ARegistrationMadeTwiceEndsWithItsSecondDeregistration) {
+  const std::shared_ptr<EventQueue> queue = bus.open({100, kPlenty});
+  for (int i = 0; i < 2; ++i) queue->register_pattern("a.b.c");
+  bus.publish_text("a", "b", "c", "once");
+  queue->deregister_pattern("a.b.c");
+  bus.publish_text("a", "b", "c", "still");
+  queue->deregister_pattern("a.b.c");
+  bus.publish_text("a", "b", "c", "no more");
+  queue->deregister_pattern("a.b.c");
+  std::vector<std::string> texts;
+  for (const EventPtr& event : take(runtime, *queue)) {
+    if (event->type() == "a") texts.push_back(*event->json());
+  }
+  EXPECT_EQ(texts, (std::vector<std::string>{"once", "still"}));
+}
+
+TEST_F(Events, ReadersThatAreGoneWantNothing) {
+  std::shared_ptr<EventQueue> left = bus.open({100, kPlenty});
+  std::shared_ptr<EventQueue> closed = bus.open({100, kPlenty});
+  for (const auto& queue : {left, closed}) queue->register_pattern("machines,jobs.*.a,b");
+  EXPECT_TRUE(bus.wanted("jobs", "b"));
+  closed->close();
+  left.reset();
+  EXPECT_FALSE(bus.wanted("jobs", "b"));
+}
+
+TEST_F(Events, InterestsCoverWhateverThePatternMatches) {
+  std::string types = "t0", keys = "k0";
+  for (int i = 1; i < 70; ++i) types += fmt::format(",t{}", i), keys += fmt::format(",k{}", i);
+  for (const std::string& pattern : {types + ".x." + keys, "t9.x." + keys, types + ".x.k9",
+                                     std::string("*.x.k9"), std::string("t9.x.*"), std::string("*.x.*")}) {
+    const std::shared_ptr<EventQueue> queue = bus.open({100, kPlenty});
+    queue->register_pattern(pattern);
+    bus.publish_text("t9", "x", "k9", "yes");
+    bus.publish_text("t9", "y", "k9", "no");
+    bus.publish_text("other", "y", "other", "no");
+    const std::vector<EventPtr> seen = take(runtime, *queue);
+    ASSERT_EQ(seen.size(), 2U) << pattern;
+    EXPECT_EQ(*seen[1]->json(), "yes") << pattern;
+    queue->close();
+    EXPECT_FALSE(bus.wanted("t9", "k9")) << pattern;
+  }
 }
 
 TEST_F(Events, SlowReaderIsDropped) {
   const std::shared_ptr<EventQueue> queue = bus.open({3, kPlenty});
   bool told = false;
   queue->on_overflow([&told] { told = true; });
-  queue->register_pattern("*.*.*", 10);
+  queue->register_pattern("*.*.*");
   for (int i = 0; i < 5; ++i) bus.publish("beeblebrox", "created", std::to_string(i), "system", "null");
   EXPECT_TRUE(told);
   EXPECT_TRUE(queue->overflowed());
@@ -126,7 +179,7 @@ TEST(EventQueue, LargeEventsOverflowByTheirSize) {
       *store, [](std::string_view) { return ""; }, env::system_clock());
   const std::shared_ptr<EventQueue> reader = bus.open({100, 10000});
   reader->on_overflow([&] { overflowed = true; });
-  reader->register_pattern("*.*.*", 10);
+  reader->register_pattern("*.*.*");
   for (int i = 0; i < 3; ++i) bus.publish_text("x", "y", "z", std::string(4000, ' '));
   EXPECT_TRUE(overflowed);
   EXPECT_EQ(bus.dropped(), 1U);

@@ -52,6 +52,16 @@ int64_t seconds_of(env::WallTime time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
 }
 
+/// A name that anybody may send, fit for one line of the log.
+std::string printable(std::string_view name) {
+  constexpr size_t kLongest = 100;
+  std::string out(name.substr(0, kLongest));
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) <= ' ') c = '_';
+  }
+  return out;
+}
+
 bool has_default_password(std::string_view user, const SecretRecord& record) {
   return user == kDefaultUser && record.password_hash.empty();
 }
@@ -227,10 +237,11 @@ Result<void> StoreAuthenticator::check_password(const Presented& presented, cons
   }
   if (!good) {
     failures_.failed(presented.user, credentials.peer_address);
-    kLog.warn("login refused user={} address={}", presented.user, credentials.peer_address);
+    kLog.audit("login refused user={} address={}", printable(presented.user), credentials.peer_address);
     return bad_login();
   }
   failures_.succeeded(presented.user, credentials.peer_address);
+  if (!by_default) kLog.audit("login user={} address={}", presented.user, credentials.peer_address);
   if (by_default) return credentials.peer_is_loopback ? Result<void>{} : Result<void>(remote_default());
   verified_.remember(presented.user, presented.password, stored);
   return {};
@@ -356,6 +367,8 @@ Result<std::string> StoreAuthenticator::make_token(const TokenRequest& request) 
     if (!request.roles.empty()) content.roles = contained_roles(*snapshot, *held, request.roles);
   }
   content.binding = binding_of(*snapshot, content);
+  kLog.audit("token made {}={} grantor={}", content.machine.empty() ? "user" : "machine",
+             content.machine.empty() ? content.user : content.machine, content.grantor);
   return sign_token(content, token_key(*snapshot));
 }
 

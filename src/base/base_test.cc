@@ -98,11 +98,38 @@ TEST(Log, KeepsRecentLinesOfEnabledLevels) {
   constexpr Logger log("test");
   log.info("quiet {}", 1);
   log.warn("loud number={}", 2);
-  const std::vector<std::string> lines = recent_log_lines();
+  const std::vector<LogLine> lines = recent_log_lines();
   ASSERT_FALSE(lines.empty());
-  EXPECT_NE(lines.back().find("test: loud number=2"), std::string::npos);
-  for (const std::string& line : lines) EXPECT_EQ(line.find("quiet"), std::string::npos);
+  EXPECT_EQ(lines.back().text, "loud number=2");
+  EXPECT_EQ(lines.back().room, "test");
+  EXPECT_EQ(lines.back().level, LogLevel::kWarn);
+  for (const LogLine& line : lines) EXPECT_EQ(line.text.find("quiet"), std::string::npos);
   set_log_level(LogLevel::kInfo);
+}
+
+TEST(Log, ListenersHearWhatIsWrittenWhileTheyLive) {
+  constexpr Logger log("test");
+  std::vector<std::string> heard;
+  {
+    const LogListener listener([&heard](const LogLine& line) {
+      heard.push_back(std::string(log_level_word(line.level)) + " " + line.text);
+    });
+    log.debug("not enabled");
+    log.write_always(LogLevel::kTrace, "asked for");
+    log.audit("login user={}", "bob");
+  }
+  log.info("too late");
+  EXPECT_EQ(heard, (std::vector<std::string>{"trace asked for", "audit login user=bob"}));
+}
+
+TEST(Log, LinesAreNumberedAndBounded) {
+  constexpr Logger log("test");
+  for (int i = 0; i < 1100; ++i) log.write_always(LogLevel::kTrace, "x");
+  const std::vector<LogLine> lines = recent_log_lines();
+  EXPECT_EQ(lines.size(), 1000U);
+  EXPECT_EQ(lines.back().number - lines.front().number, 999U);
+  log.write_always(LogLevel::kTrace, std::string(1 << 20, 'x'));
+  EXPECT_LE(recent_log_lines().back().text.size(), size_t{16} << 10);
 }
 
 TEST(Log, UnknownLevelWordMeansWarn) {

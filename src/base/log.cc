@@ -1,49 +1,49 @@
 #include "base/log.h"
 
-#include <spdlog/sinks/ringbuffer_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
+#include <deque>
+#include <map>
 #include <memory>
+#include <mutex>
 
 namespace mullion {
 namespace {
 
 constexpr size_t kRecentLines = 1000;
+constexpr size_t kMaxText = 16 * 1024;  // of a line that is kept and published
 
-struct Sinks {
-  std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt> recent =
-      std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(kRecentLines);
+struct Lines {
   std::shared_ptr<spdlog::logger> logger;
+  std::atomic<LogLevel> lowest{LogLevel::kInfo};
 
-  Sinks() {
-    auto stderr_sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-    logger = std::make_shared<spdlog::logger>("mullion", spdlog::sinks_init_list{stderr_sink, recent});
-    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%fZ %^%l%$ %v", spdlog::pattern_time_type::utc);
-    logger->set_level(spdlog::level::info);
-    logger->flush_on(spdlog::level::info);
+  std::mutex mutex;  // guards everything below
+  uint64_t newest = 0;
+  std::deque<LogLine> recent;
+  std::map<uint64_t, LogListener::Function> listeners;
+
+  Lines() {
+    logger = std::make_shared<spdlog::logger>("mullion", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%fZ %v", spdlog::pattern_time_type::utc);
+    logger->set_level(spdlog::level::trace);
+    logger->flush_on(spdlog::level::trace);
   }
 };
 
-Sinks& sinks() {
-  static auto* instance = new Sinks();  // never destroyed: threads may log while the process ends
+Lines& lines() {
+  static auto* instance = new Lines();  // never destroyed: threads may log while the process ends
   return *instance;
 }
 
-spdlog::level::level_enum to_spdlog(LogLevel level) {
-  switch (level) {
-    case LogLevel::kTrace:
-      return spdlog::level::trace;
-    case LogLevel::kDebug:
-      return spdlog::level::debug;
-    case LogLevel::kInfo:
-      return spdlog::level::info;
-    case LogLevel::kWarn:
-      return spdlog::level::warn;
-    case LogLevel::kError:
-      return spdlog::level::err;
-  }
-  return spdlog::level::info;
+void remember(LogLine line) {
+  Lines& all = lines();
+  std::lock_guard lock(all.mutex);
+  line.number = ++all.newest;
+  for (const auto& [id, listener] : all.listeners) listener(line);
+  all.recent.push_back(std::move(line));
+  if (all.recent.size() > kRecentLines) all.recent.pop_front();
 }
 
 }  // namespace
@@ -56,14 +56,44 @@ LogLevel parse_log_level(std::string_view word) {
   return LogLevel::kWarn;
 }
 
-bool Logger::enabled(LogLevel level) { return sinks().logger->should_log(to_spdlog(level)); }
-
-void Logger::write(LogLevel level, std::string_view text) const {
-  sinks().logger->log(to_spdlog(level), "{}: {}", room_, text);
+std::string_view log_level_word(LogLevel level) {
+  constexpr std::string_view kWords[] = {"trace", "debug", "info", "warn", "error", "audit"};
+  return kWords[static_cast<size_t>(level)];
 }
 
-void set_log_level(LogLevel level) { sinks().logger->set_level(to_spdlog(level)); }
+bool Logger::enabled(LogLevel level) { return level >= lines().lowest.load(std::memory_order_relaxed); }
 
-std::vector<std::string> recent_log_lines() { return sinks().recent->last_formatted(); }
+void Logger::write(LogLevel level, std::string_view text) const {
+  if (enabled(level)) write_always(level, text);
+}
+
+void Logger::write_always(LogLevel level, std::string_view text) const {
+  const std::string_view word = level == LogLevel::kWarn ? "warning" : log_level_word(level);
+  lines().logger->info("{} {}: {}", word, room_, text);
+  remember({0, std::chrono::system_clock::now(), level, std::string(room_),
+            std::string(text.substr(0, kMaxText))});
+}
+
+void set_log_level(LogLevel level) { lines().lowest = level; }
+
+std::vector<LogLine> recent_log_lines() {
+  Lines& all = lines();
+  std::lock_guard lock(all.mutex);
+  return {all.recent.begin(), all.recent.end()};
+}
+
+LogListener::LogListener(Function function) {
+  static std::atomic<uint64_t> ids{0};
+  id_ = ++ids;
+  Lines& all = lines();
+  std::lock_guard lock(all.mutex);
+  all.listeners.emplace(id_, std::move(function));
+}
+
+LogListener::~LogListener() {
+  Lines& all = lines();
+  std::lock_guard lock(all.mutex);
+  all.listeners.erase(id_);
+}
 
 }  // namespace mullion

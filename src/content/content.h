@@ -17,8 +17,11 @@ namespace mullion::content {
 
 using env::Task;
 
-/// What this server claims to be able to do: content packs may require any of it (Info.features).
+/// What this server does (Info.features).
 extern const std::vector<std::string> kFeatures;
+/// What content packs may require: kFeatures, and what concerns only objects that this version keeps, shows
+/// and replicates but does not act on yet.
+std::vector<std::string> accepted_features();
 
 /// The stack of layers (contract content.md). Packs are kept in the store's secrets space "contents" as
 /// compressed JSON and their effective objects as store owner kLayered; a change of the stack is one commit.

@@ -6,37 +6,42 @@ const std::vector<std::string> kFeatures = {
     "api-v3",
     "sane-exit-codes",
     "common-blob-size",
-    "change-stage-map",
     "job-exit-states",
-    "package-repository-handling",
     "profileless-machine",
     "threaded-log-levels",
-    "plugin-v2",
-    "fsm-runner",
-    "plugin-v2-safe-config",
-    "workflows",
-    "default-workflow",
     "http-range-header",
     "roles",
     "tenants",
     "secure-params",
     "separate-meta-api",
     "slim-objects",
-    "secure-param-upgrade",
-    "sprig",
-    "multiarch",
-    "actions-in-task-list",
     "endpoint-refs",
     "endpoint-proxy",
-    "inline-upgrade",
     "bundle-objects",
-    "task-prerequisites",
     "content-prerequisite-version-checking",
     "stage-paramer",
-    "overridable-bootloaders",
-    "centos-8",
-    "virtual-media-boot",
+    "selective-job-purge",
     "replication-stream",
 };
+
+namespace {
+
+/// What objects of packs are written for and this version keeps without acting on it.
+constexpr const char* kKept[] = {
+    "change-stage-map",   "package-repository-handling", "plugin-v2",
+    "fsm-runner",         "plugin-v2-safe-config",       "workflows",
+    "default-workflow",   "secure-param-upgrade",        "sprig",
+    "multiarch",          "actions-in-task-list",        "inline-upgrade",
+    "task-prerequisites", "overridable-bootloaders",     "centos-8",
+    "virtual-media-boot",
+};
+
+}  // namespace
+
+std::vector<std::string> accepted_features() {
+  std::vector<std::string> all = kFeatures;
+  all.insert(all.end(), std::begin(kKept), std::end(kKept));
+  return all;
+}
 
 }  // namespace mullion::content

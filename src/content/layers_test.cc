@@ -64,7 +64,7 @@ class LayersTest : public testing::Test {
   }
 
   std::unique_ptr<store::Store> store_ = store::open_memory_store();
-  std::unique_ptr<Layers> layers_ = make_layers(*store_, kFeatures);
+  std::unique_ptr<Layers> layers_ = make_layers(*store_, accepted_features());
 };
 
 TEST_F(LayersTest, BuiltinObjects) {
@@ -92,7 +92,7 @@ TEST_F(LayersTest, FirstStartHappensOnce) {
   store::Batch batch;
   batch.changes.push_back({{"users", "", "rocketskates"}, std::nullopt});
   ASSERT_TRUE(store_->commit_sync(std::move(batch)));
-  const auto again = make_layers(*store_, kFeatures);
+  const auto again = make_layers(*store_, accepted_features());
   const auto before = store_->newest();
   ASSERT_TRUE(again->start());
   EXPECT_TRUE(object("users", "rocketskates").empty()) << "a deleted administrator stays deleted";
@@ -152,7 +152,7 @@ TEST_F(LayersTest, LoadReplaceRemove) {
 TEST_F(LayersTest, SurvivesRestart) {
   ASSERT_TRUE(post(pack("one", profiles("p", "kept"), R"("Version":"v1.0.0")")));
   const auto before = store_->newest();
-  layers_ = make_layers(*store_, kFeatures);
+  layers_ = make_layers(*store_, accepted_features());
   ASSERT_TRUE(layers_->start());
   EXPECT_EQ(store_->newest(), before);
   EXPECT_EQ(description("p"), "kept");
@@ -391,7 +391,7 @@ TEST_F(PackFiles, RealPacks) {
   EXPECT_EQ(layers_->components().size(), 4U);
   EXPECT_THAT(warnings_, ElementsAre());
   const auto before = store_->newest();
-  layers_ = make_layers(*store_, kFeatures);
+  layers_ = make_layers(*store_, accepted_features());
   ASSERT_TRUE(layers_->start());
   EXPECT_EQ(store_->newest(), before) << "the same packs give the same bytes";
   for (const char* name : {"flexiflow", "classify", "task-library", "drp-community-content"}) {

@@ -83,6 +83,21 @@ Result<void> write_file_atomic(const Path& path, std::string_view content, unsig
   return sync_directory(path.parent_path().empty() ? Path(".") : path.parent_path());
 }
 
+Result<void> append_to_file(const Path& path, std::string_view content, uint64_t max_size, unsigned mode) {
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, mode));
+  if (!file.valid()) return error_from_errno(errno, "open " + path.string());
+  struct stat facts {};
+  if (::fstat(file.get(), &facts) != 0) return error_from_errno(errno, "stat " + path.string());
+  const auto size = static_cast<uint64_t>(facts.st_size);
+  if (content.size() > max_size || size > max_size - content.size()) {
+    return Error(ErrorCode::kTooLarge, fmt::format("more than {} bytes", max_size));
+  }
+  Result<void> written = write_all(file.get(), content, path);
+  if (!written && ::ftruncate(file.get(), facts.st_size) != 0)
+    return error_from_errno(errno, "cut " + path.string());
+  return written;
+}
+
 Result<void> make_directories(const Path& path, unsigned mode) {
   std::error_code failure;
   if (std::filesystem::is_directory(path, failure)) return {};

@@ -17,6 +17,11 @@ Result<std::string> read_file(const Path& path);
 /// Writes to a temporary neighbour, syncs, renames, syncs the directory: readers see the old or the new
 /// content. `mode` are the permission bits of the new file.
 Result<void> write_file_atomic(const Path& path, std::string_view content, unsigned mode = 0644);
+/// Appends to a regular file, which is made when it is absent. All or nothing as far as the disk allows: a
+/// failed write is cut off again. kTooLarge when the file would be larger than `max_size`. Not synced. One
+/// writer at a time.
+Result<void> append_to_file(const Path& path, std::string_view content, uint64_t max_size,
+                            unsigned mode = 0640);
 Result<void> make_directories(const Path& path, unsigned mode = 0755);
 Result<void> sync_directory(const Path& path);
 Result<void> remove_tree(const Path& path);

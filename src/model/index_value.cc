@@ -11,6 +11,9 @@ namespace {
 
 namespace ondemand = simdjson::ondemand;
 
+constexpr std::string_view kWithin = "@within:";
+constexpr std::string_view kBetween = "@between:";
+
 std::string big_endian(uint64_t number, int bytes) {
   std::string out;
   for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8)
@@ -205,6 +208,12 @@ std::string_view raw_text(ondemand::value value, const char* copy, std::string_v
   return offset + raw.size() <= body.size() ? body.substr(offset, raw.size()) : std::string_view();
 }
 
+/// Text of a member that needs no unescaping.
+std::string_view text_member(std::string_view body, std::string_view field) {
+  const std::string_view raw = raw_member(body, field);
+  return raw.size() < 2 || raw.front() != '"' ? std::string_view() : raw.substr(1, raw.size() - 2);
+}
+
 Error bad_argument(std::string_view prefix, std::string text) {
   return Error(ErrorCode::kNotAcceptable, "GET", std::string(prefix), "", {std::move(text)});
 }
@@ -261,6 +270,30 @@ Result<std::string> encode_index_argument(const Index& index, std::string_view p
   if (!encode_text(index.kind, text, encoded))
     return bad_argument(prefix, argument_error(index, prefix, text));
   return encoded;
+}
+
+bool is_containment(const Index& index) {
+  return index.path.starts_with(kWithin) || index.path.starts_with(kBetween);
+}
+
+std::optional<AddressRange> address_range(const Index& index, std::string_view body) {
+  uint32_t first = 0, last = 0;
+  if (index.path.starts_with(kWithin)) {
+    int bits = 0;
+    const std::string_view field = index.path.substr(kWithin.size());
+    if (!internal::parse_cidr(text_member(body, field), first, bits)) return std::nullopt;
+    const uint32_t host = bits == 0 ? UINT32_MAX : (uint64_t{1} << (32 - bits)) - 1;
+    first &= ~host;
+    last = first | host;
+  } else {
+    const std::string_view fields = index.path.substr(kBetween.size());
+    const size_t comma = fields.find(',');
+    if (!internal::parse_ipv4(text_member(body, fields.substr(0, comma)), first) ||
+        !internal::parse_ipv4(text_member(body, fields.substr(comma + 1)), last)) {
+      return std::nullopt;
+    }
+  }
+  return AddressRange{big_endian(first, 4), big_endian(last, 4)};
 }
 
 std::string_view raw_member(std::string_view body, std::string_view name) {

@@ -124,8 +124,17 @@ struct TlsFiles {
 };
 
 /// Creates a self-signed P-256 certificate (10 years; names: localhost, host name, loopback addresses) when
-/// either file is absent. Files get mode 0600.
+/// either file is absent. Files get mode 0600. Completes first what a crash in replace_certificate() left.
 Result<void> ensure_certificate(const TlsFiles& files);
+/// Only that completion: nothing is created.
+Result<void> complete_certificate(const TlsFiles& files);
+/// kInvalid when the texts are no certificate (chain) and private key in PEM that belong together, or the
+/// certificate has expired.
+Result<void> check_certificate(const std::string& certificate_pem, const std::string& key_pem);
+/// Checks and stores a new pair. After a crash ensure_certificate() finds the old or the new pair, never a
+/// mixture. One caller at a time.
+Result<void> replace_certificate(const TlsFiles& files, const std::string& certificate_pem,
+                                 const std::string& key_pem);
 /// SHA-256 of the certificate in DER form, lower-case hex.
 Result<std::string> certificate_fingerprint(const std::string& certificate_file);
 
@@ -144,6 +153,9 @@ class Server {
   virtual ~Server() = default;
   virtual uint16_t port() const = 0;
   virtual size_t connections() const = 0;
+  /// New connections are met with this certificate; those that are open stay as they are. kInvalid for a port
+  /// without TLS; what cannot be read changes nothing.
+  virtual Result<void> use_certificate(const TlsFiles& files) = 0;
   /// Stops accepting, lets running requests finish for at most `grace`, closes WebSockets politely, then
   /// cuts.
   virtual Task<void> stop(env::Duration grace) = 0;

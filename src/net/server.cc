@@ -96,6 +96,14 @@ class ServerImplementation final : public Server {
   uint16_t port() const override { return port_; }
   size_t connections() const override { return state_->count(); }
 
+  Result<void> use_certificate(const TlsFiles& files) override {
+    if (!state_->options.tls) return Error(ErrorCode::kInvalid, fmt::format("port {} has no TLS", port_));
+    Result<std::shared_ptr<internal::TlsContext>> made = internal::TlsContext::for_server(files);
+    if (!made) return made.error();
+    state_->set_tls(std::move(*made));
+    return {};
+  }
+
   Task<void> stop(env::Duration grace) override {
     const std::shared_ptr<ServerState> state = state_;
     const std::shared_ptr<tcp::acceptor> acceptor = acceptor_;
@@ -136,7 +144,7 @@ Result<std::unique_ptr<Server>> listen(env::Runtime& runtime, ListenOptions opti
   Result<std::shared_ptr<tcp::acceptor>> acceptor = open_acceptor(runtime, options);
   if (!acceptor) return acceptor.error();
   auto state = std::make_shared<ServerState>(runtime, std::move(options), std::move(handler));
-  state->tls = std::move(tls);
+  state->set_tls(std::move(tls));
   std::unique_ptr<Server> server =
       std::make_unique<ServerImplementation>(std::move(state), std::move(acceptor.value()));
   return server;

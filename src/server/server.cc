@@ -17,6 +17,7 @@
 #include "env/runtime.h"
 #include "manager/manager.h"
 #include "net/http.h"
+#include "server/certificates.h"
 #include "server/identity.h"
 #include "server/metrics.h"
 #include "store/store.h"
@@ -97,7 +98,8 @@ class ServerProcess final : public Server {
   Result<void> open_rooms();
   void assemble_api();
   Result<void> listen_everywhere();
-  Result<std::unique_ptr<net::Server>> listen(std::string_view flag, bool tls, net::Handler handler);
+  Result<std::unique_ptr<net::Server>> listen(std::string_view flag, std::optional<net::TlsFiles> tls,
+                                              net::Handler handler);
   std::vector<std::string> own_urls() const;
   net::Response metrics_page(const net::Request& request) const;
   template <typename MakeTask>
@@ -108,13 +110,14 @@ class ServerProcess final : public Server {
   env::Path base_root_;
   std::optional<env::FileLock> lock_;
   ServerIds ids_;
-  net::TlsFiles tls_;
+  std::unique_ptr<PortCertificates> certificates_;
   std::vector<std::string> trusted_keys_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<env::Runtime> runtime_;
   std::unique_ptr<content::Layers> layers_;
   std::unique_ptr<content::Preferences> preferences_;
   std::unique_ptr<content::Blobs> blobs_;
+  std::unique_ptr<content::JobLogs> job_logs_;
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<manager::Manager> manager_;
@@ -136,11 +139,14 @@ Result<void> ServerProcess::take_base_root() {
   Result<ServerIds> ids = load_ids(base_root_, settings_);
   if (!ids) return ids.error();
   ids_ = std::move(*ids);
-  tls_.key_file = settings_.text("tls-key");
-  tls_.certificate_file = settings_.text("tls-cert");
-  if (tls_.key_file.empty()) tls_.key_file = base_root_ / "server.key";
-  if (tls_.certificate_file.empty()) tls_.certificate_file = base_root_ / "server.crt";
-  return net::ensure_certificate(tls_);
+  net::TlsFiles main{settings_.text("tls-key"), settings_.text("tls-cert")};
+  if (main.key_file.empty()) main.key_file = base_root_ / "server.key";
+  if (main.certificate_file.empty()) main.certificate_file = base_root_ / "server.crt";
+  const net::TlsFiles own_static{base_root_ / "static.key", base_root_ / "static.crt"};
+  certificates_ = std::make_unique<PortCertificates>(main, own_static);
+  Result<void> completed = net::complete_certificate(own_static);
+  if (!completed) return completed;
+  return net::ensure_certificate(main);
 }
 
 Result<void> ServerProcess::open_rooms() {
@@ -154,7 +160,7 @@ Result<void> ServerProcess::open_rooms() {
   if (!store) return store.error();
   store_ = std::move(*store);
   runtime_ = std::make_unique<env::Runtime>(thread_count(settings_));
-  layers_ = content::make_layers(*store_, api::feature_list());
+  layers_ = content::make_layers(*store_, content::accepted_features());
   layers_->set_sealer([this](std::string_view prefix, std::string_view key,
                              std::string_view clear_json) -> Result<std::string> {
     Result<auth::KeyPair> pair = auth::object_key_pair(*store_, prefix, key);
@@ -168,6 +174,7 @@ Result<void> ServerProcess::open_rooms() {
     return gate_manager(*store_, trusted_keys_, name, value);
   });
   blobs_ = content::make_blobs(base_root_);
+  job_logs_ = content::make_job_logs(base_root_ / "job-logs", settings_.number("max-job-log"));
   authenticator_ = auth::make_authenticator(*store_);
   return {};
 }
@@ -178,9 +185,9 @@ void ServerProcess::assemble_api() {
   facts.local_id = ids_.drp_id;
   facts.version = kVersion;
   facts.hostname = host_name();
-  facts.certificate_file = tls_.certificate_file;
   facts.trusted_keys = trusted_keys_;
   facts.backups = base_root_ / "backups";
+  facts.installs = base_root_ / "installs";
   facts.api_port = static_cast<uint16_t>(settings_.number("api-port"));
   facts.static_port = static_cast<uint16_t>(settings_.number("static-port"));
   facts.static_secure_port = static_cast<uint16_t>(settings_.number("static-secure-port"));
@@ -190,6 +197,8 @@ void ServerProcess::assemble_api() {
                                          .layers = *layers_,
                                          .preferences = *preferences_,
                                          .blobs = *blobs_,
+                                         .job_logs = *job_logs_,
+                                         .certificates = *certificates_,
                                          .facts = std::move(facts),
                                          .limits = api_limits(settings_)});
   manager_ = manager::make_manager(manager::Dependencies{
@@ -215,14 +224,15 @@ std::vector<std::string> ServerProcess::own_urls() const {
   return urls;
 }
 
-Result<std::unique_ptr<net::Server>> ServerProcess::listen(std::string_view flag, bool tls,
+Result<std::unique_ptr<net::Server>> ServerProcess::listen(std::string_view flag,
+                                                           std::optional<net::TlsFiles> tls,
                                                            net::Handler handler) {
   net::ListenOptions options;
   options.address = settings_.text("listen-address");
   options.port = static_cast<uint16_t>(settings_.number(flag));
   options.flag = fmt::format("--{}", flag);
   options.limits = server_limits(settings_);
-  if (tls) options.tls = tls_;
+  options.tls = std::move(tls);
   return net::listen(*runtime_, std::move(options), std::move(handler));
 }
 
@@ -242,19 +252,23 @@ net::Response ServerProcess::metrics_page(const net::Request& request) const {
 
 Result<void> ServerProcess::listen_everywhere() {
   const net::Handler files = [this](net::Request& request) { return api_->handle_static(request); };
-  Result<std::unique_ptr<net::Server>> plain = listen("static-port", false, files);
+  Result<std::unique_ptr<net::Server>> plain = listen("static-port", std::nullopt, files);
   if (!plain) return plain.error();
   static_server_ = std::move(*plain);
-  Result<std::unique_ptr<net::Server>> secure = listen("static-secure-port", true, files);
+  Result<std::unique_ptr<net::Server>> secure =
+      listen("static-secure-port", certificates_->files(api::Certificates::Port::kStatic), files);
   if (!secure) return secure.error();
   static_secure_server_ = std::move(*secure);
   Result<std::unique_ptr<net::Server>> main =
-      listen("api-port", true, [this](net::Request& request) { return api_->handle(request); });
+      listen("api-port", certificates_->files(api::Certificates::Port::kApi),
+             [this](net::Request& request) { return api_->handle(request); });
   if (!main) return main.error();
   api_server_ = std::move(*main);
+  certificates_->attach(api::Certificates::Port::kStatic, *static_secure_server_);
+  certificates_->attach(api::Certificates::Port::kApi, *api_server_);
   api_->set_ports(api_server_->port(), static_server_->port(), static_secure_server_->port());
   Result<std::unique_ptr<net::Server>> metrics =
-      listen("metrics-port", false,
+      listen("metrics-port", std::nullopt,
              [this](net::Request& request) -> env::Task<net::Response> { co_return metrics_page(request); });
   if (!metrics) return metrics.error();
   metrics_server_ = std::move(*metrics);
@@ -306,6 +320,7 @@ void ServerProcess::stop() {
   manager_.reset();
   api_.reset();
   authenticator_.reset();
+  job_logs_.reset();
   blobs_.reset();
   preferences_.reset();
   layers_.reset();

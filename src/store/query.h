@@ -23,10 +23,10 @@ struct Filter {
   std::vector<std::string> arguments;  // as the client wrote them
 };
 
-/// Value of a parameter of one object as JSON text, or absent. Lets the API supply aggregation (profiles,
-/// defaults).
-using ParamResolver =
-    std::function<std::optional<std::string>(std::string_view body, std::string_view parameter)>;
+/// Value of a parameter of one object of `owner` as JSON text, or absent. Lets the API supply aggregation
+/// (profiles, defaults).
+using ParamResolver = std::function<std::optional<std::string>(std::string_view owner, std::string_view body,
+                                                               std::string_view parameter)>;
 /// Decides object by object, so a query with one costs a look at every object. Absent = all.
 using RowPredicate = std::function<bool(std::string_view key, std::string_view owner)>;
 

@@ -416,7 +416,8 @@ TEST(Query, ResolverSuppliesParameters) {
   Query query;
   query.type = "machines";
   query.filters = {{"rack", Operator::kEq, {"7"}}};
-  query.param_resolver = [](std::string_view body, std::string_view name) -> std::optional<std::string> {
+  query.param_resolver = [](std::string_view, std::string_view body,
+                            std::string_view name) -> std::optional<std::string> {
     EXPECT_EQ(name, "rack");
     return body == "{}" ? std::optional<std::string>("7") : std::nullopt;
   };
@@ -424,6 +425,83 @@ TEST(Query, ResolverSuppliesParameters) {
   ASSERT_TRUE(answer.ok());
   ASSERT_EQ(answer->refs.size(), 1u);
   EXPECT_EQ(answer->refs[0].key, "b");
+}
+
+std::vector<std::string> keys_of(const Store& store, std::string_view type, Filter filter) {
+  Query query;
+  query.type = type;
+  query.filters = {std::move(filter)};
+  const Result<QueryResult> answer = store.snapshot()->query(query);
+  EXPECT_TRUE(answer.ok()) << (answer ? "" : answer.error().text());
+  std::vector<std::string> keys;
+  if (!answer) return keys;
+  EXPECT_EQ(answer->matching, answer->refs.size());
+  for (const ObjectRef& ref : answer->refs) keys.push_back(ref.key);
+  return keys;
+}
+
+TEST(Query, ParametersAreComparedAsYamlScalarsByKind) {
+  const std::unique_ptr<Store> store = open_memory_store();
+  must_commit(*store, {put("profiles", "flag", R"({"Params":{"v":true}})"),
+                       put("profiles", "list", R"({"Params":{"v":[1,2]}})"),
+                       put("profiles", "nothing", R"({"Params":{"v":null}})"),
+                       put("profiles", "number", R"({"Params":{"v":7}})"),
+                       put("profiles", "text", R"({"Params":{"v":"7"}})"), put("profiles", "unset", "{}")});
+  const std::vector<std::tuple<Operator, std::vector<std::string>, std::vector<std::string>>> cases = {
+      {Operator::kEq, {"7"}, {"number"}},
+      {Operator::kEq, {"7.0"}, {"number"}},
+      {Operator::kEq, {"+7"}, {"number"}},
+      {Operator::kEq, {"007"}, {"number"}},
+      {Operator::kEq, {"\"7\""}, {"text"}},
+      {Operator::kEq, {"'7'"}, {"text"}},
+      {Operator::kEq, {"true"}, {"flag"}},
+      {Operator::kEq, {"TRUE"}, {"flag"}},
+      {Operator::kEq, {"null"}, {"nothing"}},
+      {Operator::kEq, {"~"}, {"nothing"}},
+      {Operator::kEq, {"[1,2]"}, {"list"}},
+      {Operator::kLt, {"8"}, {"number"}},
+      {Operator::kBetween, {"6", "8"}, {"number"}},
+      {Operator::kIn, {"true", "7"}, {"flag", "number"}},
+      {Operator::kNe, {"7"}, {"flag", "list", "nothing", "text", "unset"}},
+      {Operator::kNin, {"true", "7"}, {"list", "nothing", "text", "unset"}},
+      {Operator::kRe, {"^[0-9]$"}, {"text"}},
+  };
+  for (const auto& [op, arguments, wanted] : cases)
+    EXPECT_EQ(keys_of(*store, "profiles", {"v", op, arguments}), wanted) << arguments.front();
+}
+
+TEST(Query, SealedParametersMatchNothing) {
+  const std::unique_ptr<Store> store = open_memory_store();
+  constexpr std::string_view kSealed = R"({"Key":"a","Nonce":"b","Payload":"c"})";
+  must_commit(*store, {put("profiles", "sealed", fmt::format(R"({{"Params":{{"v":{}}}}})", kSealed)),
+                       put("profiles", "similar", R"({"Params":{"v":{"Key":"a","Nonce":"b"}}})")});
+  EXPECT_EQ(keys_of(*store, "profiles", {"v", Operator::kEq, {std::string(kSealed)}}),
+            std::vector<std::string>{});
+  EXPECT_EQ(keys_of(*store, "profiles", {"v", Operator::kNe, {"x"}}), std::vector<std::string>{"similar"});
+}
+
+TEST(Query, SubnetsContainAddresses) {
+  const std::unique_ptr<Store> store = open_memory_store();
+  must_commit(
+      *store,
+      {put("subnets", "all", R"({"Subnet":"0.0.0.0/0","ActiveStart":"0.0.0.0","ActiveEnd":"0.0.0.9"})"),
+       put("subnets", "broken", R"({"Subnet":"x","ActiveStart":"","ActiveEnd":""})"),
+       put("subnets", "one", R"({"Subnet":"10.0.0.7/32","ActiveStart":"10.0.0.7","ActiveEnd":"10.0.0.7"})"),
+       put("subnets", "wide",
+           R"({"Subnet":"10.0.3.9/22","ActiveStart":"10.0.1.0","ActiveEnd":"10.0.2.0"})")});
+  const std::vector<std::tuple<std::string, Operator, std::vector<std::string>, std::vector<std::string>>>
+      cases = {
+          {"Address", Operator::kEq, {"10.0.0.0"}, {"all", "wide"}},
+          {"Address", Operator::kEq, {"10.0.0.7"}, {"all", "one", "wide"}},
+          {"Address", Operator::kEq, {"10.0.4.0"}, {"all"}},
+          {"Address", Operator::kNe, {"10.0.0.7"}, {"broken"}},
+          {"Address", Operator::kEq, {""}, {}},
+          {"ActiveAddress", Operator::kEq, {"10.0.2.0"}, {"wide"}},
+          {"ActiveAddress", Operator::kIn, {"0.0.0.1", "10.0.0.7"}, {"all", "one"}},
+          {"ActiveAddress", Operator::kNin, {"0.0.0.1", "10.0.0.7"}, {"broken", "wide"}},
+      };
+  for (const auto& [name, op, arguments, wanted] : cases)
+    EXPECT_EQ(keys_of(*store, "subnets", {name, op, arguments}), wanted) << name << arguments.front();
 }
 
 TEST(Query, TypesUnknownToTheModelAreListed) {

@@ -8,6 +8,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 std::string_view trim(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
   while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
@@ -38,7 +40,6 @@ uint64_t whole_seconds(double age) { return age <= 0 ? 0 : static_cast<uint64_t>
 std::string quoted_json(std::string_view text) { return json::serialize(json::string_view(text)); }
 
 std::string base64_encode(std::string_view bytes) {
-  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
   for (size_t i = 0; i < bytes.size(); i += 3) {
     const std::string_view group = bytes.substr(i, 3);
@@ -47,6 +48,24 @@ std::string base64_encode(std::string_view bytes) {
       bits = bits << 8 | (k < group.size() ? static_cast<unsigned char>(group[k]) : 0);
     for (size_t k = 0; k < 4; ++k) out += k > group.size() ? '=' : kAlphabet[bits >> (18 - 6 * k) & 63];
   }
+  return out;
+}
+
+std::optional<std::string> base64_decode(std::string_view text) {
+  std::string out;
+  uint32_t bits = 0;
+  size_t digits = 0, padding = 0;
+  for (const char c : text) {
+    if (c == '\r' || c == '\n') continue;
+    const size_t digit = c == '=' ? 0 : kAlphabet.find(c);
+    if (c == '=') ++padding;
+    if (digit == std::string_view::npos || padding > 2 || (padding > 0 && c != '=')) return std::nullopt;
+    bits = bits << 6 | static_cast<uint32_t>(digit);
+    if (++digits % 4 != 0) continue;
+    for (int shift = 16; shift >= 0; shift -= 8) out += static_cast<char>(bits >> shift & 255);
+  }
+  if (digits % 4 != 0) return std::nullopt;
+  out.resize(out.size() - padding);
   return out;
 }
 

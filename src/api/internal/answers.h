@@ -34,5 +34,7 @@ void add_commit_header(const Call& call, const store::Cursor& cursor, net::Respo
 std::string quoted_json(std::string_view text);
 /// Standard base64 with padding.
 std::string base64_encode(std::string_view bytes);
+/// Absent when `text` is not standard base64 with padding; line breaks are taken.
+std::optional<std::string> base64_decode(std::string_view text);
 
 }  // namespace mullion::api

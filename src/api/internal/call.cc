@@ -23,6 +23,8 @@ Services::Services(Dependencies dependencies)
       layers(dependencies.layers),
       preferences(dependencies.preferences),
       blobs(dependencies.blobs),
+      job_logs(dependencies.job_logs),
+      certificates(dependencies.certificates),
       facts(std::move(dependencies.facts)),
       limits(dependencies.limits),
       clock(*dependencies.clock),
@@ -31,7 +33,9 @@ Services::Services(Dependencies dependencies)
           dependencies.store, [this](std::string_view owner) { return endpoint_name(owner); },
           *dependencies.clock),
       statistics(route_table().size() + 1),
-      tasks(dependencies.runtime.executor(), "api") {}
+      tasks(dependencies.runtime.executor(), "api"),
+      log_feed(events, tasks),
+      job_log_keeper(store, job_logs, tasks) {}
 
 std::string Services::endpoint_name(std::string_view owner) const {
   if (store::is_remote(owner)) return std::string(owner);

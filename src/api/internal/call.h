@@ -8,6 +8,8 @@
 
 #include "api/api.h"
 #include "api/events.h"
+#include "api/internal/job_log_keeper.h"
+#include "api/internal/log_feed.h"
 #include "api/internal/routes.h"
 #include "model/object.h"
 
@@ -35,6 +37,8 @@ struct Services {
   content::Layers& layers;
   content::Preferences& preferences;
   content::Blobs& blobs;
+  content::JobLogs& job_logs;
+  Certificates& certificates;
   manager::Manager* manager = nullptr;
   Facts facts;
   Limits limits;
@@ -43,6 +47,8 @@ struct Services {
   EventBus events;
   std::vector<LatencyHistogram> statistics;  // by route number; the last one: no route
   env::TaskGroup tasks;
+  LogFeed log_feed;
+  JobLogKeeper job_log_keeper;
   ClaimedNames claimed;
   std::atomic<uint64_t> websockets{0};
 

@@ -2,8 +2,8 @@
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
 #include "api/internal/objects.h"
+#include "api/internal/posted_event.h"
 #include "api/openapi.h"
-#include "base/log.h"
 
 namespace mullion::api {
 namespace {
@@ -104,59 +104,13 @@ env::Task<Result<net::Response>> set_preferences(Call& call) {
   co_return json_response(201, json::value(preferences_object(call.services)));
 }
 
-env::Task<Result<net::Response>> list_logs(Call& call) {
-  json::array lines;
-  uint64_t number = 0;
-  for (const std::string& text : recent_log_lines()) {
-    json::object line;
-    std::string_view rest = text;
-    while (rest.ends_with('\n')) rest.remove_suffix(1);
-    const size_t time_end = std::min(rest.find(' '), rest.size());
-    const size_t level_end = std::min(rest.find(' ', time_end + 1), rest.size());
-    line["Group"] = 0;
-    line["Seq"] = ++number;
-    line["Time"] = rest.substr(0, time_end);
-    line["Service"] = "mullion";
-    line["Principal"] = "system";
-    line["Level"] =
-        time_end < level_end ? rest.substr(time_end + 1, level_end - time_end - 1) : std::string_view();
-    line["File"] = "";
-    line["Line"] = 0;
-    line["Message"] = level_end < rest.size() ? rest.substr(level_end + 1) : rest;
-    line["Data"] = json::array();
-    line["IgnorePublish"] = false;
-    lines.push_back(std::move(line));
-  }
-  (void)call;
-  co_return json_response(200, json::value(std::move(lines)));
-}
-
 env::Task<Result<net::Response>> post_event(Call& call) {
   Result<json::value> body = parse_body(call);
   if (!body) co_return body.error();
-  if (!body->is_object())
-    co_return Error(ErrorCode::kBadRequest, "", "events", "", {"The body is not a JSON object"});
-  json::object event = body->get_object();
-  const auto text = [&event](std::string_view name) {
-    const json::value* value = event.if_contains(name);
-    return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-  };
-  if (text("Type").empty() || text("Action").empty()) {
-    co_return Error(ErrorCode::kBadRequest, "", "events", "", {"Type and Action must not be empty"});
-  }
-  if (text("Type") == "websocket") {
-    // Clients count these: each answers one command of theirs.
-    co_return Error(ErrorCode::kBadRequest, "", "events", "", {"Type websocket belongs to the server"});
-  }
-  env::WallTime time;
-  if (!env::parse_rfc3339(text("Time"), time) || time.time_since_epoch().count() <= 0) {
-    event["Time"] = env::format_rfc3339(call.services.clock.wall());
-  }
-  event["Key"] = text("Key");
-  event["Principal"] = call.principal.audit_name();
-  if (!event.contains("Object")) event["Object"] = nullptr;
-  if (!event.contains("Original")) event["Original"] = nullptr;
-  call.services.events.publish_text(text("Type"), text("Action"), text("Key"), json::serialize(event));
+  const Result<PostedEvent> event =
+      posted_event(*body, call.principal.audit_name(), call.services.clock.wall());
+  if (!event) co_return event.error();
+  call.services.events.publish_text(event->type, event->action, event->key, event->json);
   co_return json_response(204, std::string());
 }
 
@@ -164,6 +118,14 @@ env::Task<Result<net::Response>> front_page(Call&) {
   net::Response response;
   response.headers.set("Content-Type", "text/html; charset=utf-8");
   response.body = std::string(kFrontPage);
+  co_return response;
+}
+
+env::Task<Result<net::Response>> redirect_home(Call&) {
+  net::Response response;
+  response.status = 302;
+  response.headers.set("Location", "/");
+  response.headers.set("Content-Type", "text/html; charset=utf-8");
   co_return response;
 }
 

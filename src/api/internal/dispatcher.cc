@@ -1,6 +1,7 @@
 #include "api/internal/dispatcher.h"
 
 #include "api/internal/answers.h"
+#include "api/internal/request_log.h"
 #include "api/internal/resolve.h"
 #include "api/internal/rights.h"
 #include "api/internal/tenant_writes.h"
@@ -195,14 +196,22 @@ void finish_headers(const Call& call, net::Response& response) {
   }
 }
 
-/// Reads that went well are logged at debug level: they are most of the traffic and say little.
-void log_access(const Call& call, int status, double seconds) {
-  const bool quiet = status < 400 && (call.request.method == "GET" || call.request.method == "HEAD");
-  if (quiet && !Logger::enabled(LogLevel::kDebug)) return;
+std::string access_line(const Call& call, int status, double seconds) {
   const std::string who = call.principal.name.empty() ? "-" : call.principal.audit_name();
-  const std::string line = fmt::format("{} {} status={} ms={:.1f} principal={} id={}", call.request.method,
-                                       call.request.path, status, seconds * 1000, who, call.request.id);
-  kLog.write(quiet ? LogLevel::kDebug : LogLevel::kInfo, line);
+  return fmt::format("{} {} status={} ms={:.1f} principal={} id={}", call.request.method, call.request.path,
+                     status, seconds * 1000, who, call.request.id);
+}
+
+/// Reads that went well are logged at debug level: they are most of the traffic and say little. A client may
+/// ask for the line of its request at a level of its choice, with a text to find it by.
+void log_access(const Call& call, int status, double seconds) {
+  if (const std::optional<WantedLog> wanted = wanted_log(call.request)) {
+    const std::string mark = wanted->token.empty() ? "" : fmt::format(" trace={}", wanted->token);
+    return kLog.write_always(wanted->level, access_line(call, status, seconds) + mark);
+  }
+  const bool quiet = status < 400 && (call.request.method == "GET" || call.request.method == "HEAD");
+  const LogLevel level = quiet ? LogLevel::kDebug : LogLevel::kInfo;
+  if (Logger::enabled(level)) kLog.write(level, access_line(call, status, seconds));
 }
 
 }  // namespace

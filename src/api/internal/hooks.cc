@@ -2,6 +2,9 @@
 
 #include <array>
 
+#include "api/internal/job_purge.h"
+#include "model/index_value.h"
+
 namespace mullion::api {
 namespace {
 
@@ -81,7 +84,14 @@ std::vector<std::string> tenant_exclusive(const json::object& tenant) {
   return names;
 }
 
+std::vector<std::string> job_not_removable(const json::object& job) {
+  const std::string state = text_of(job, "State");
+  if (is_deletable_job(state)) return {};
+  return {fmt::format("Jobs {} is not in a deletable state: {}", text_of(job, "Uuid"), state)};
+}
+
 const std::array kHooks{
+    TypeHooks{.prefix = "jobs", .not_removable = job_not_removable},
     TypeHooks{.prefix = "machines", .on_create = machine_defaults, .aggregates_params = true},
     TypeHooks{.prefix = "users", .on_secrets_changed = forget_user},
     TypeHooks{.prefix = "bootenvs", .in_use = boot_env_in_use},

@@ -25,6 +25,8 @@ struct TypeHooks {
                                         const boost::json::object& object) = nullptr;
   /// Names that only one write at a time may work on, so that `conflicts` holds until the commit.
   std::vector<std::string> (*exclusive)(const boost::json::object& object) = nullptr;
+  /// Why the object in its present state must not be removed: each is a breach of a rule, not a reference.
+  std::vector<std::string> (*not_removable)(const boost::json::object& object) = nullptr;
   /// Filters on parameters see the aggregated value.
   bool aggregates_params = false;
 };

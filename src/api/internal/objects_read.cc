@@ -5,6 +5,7 @@
 #include "api/internal/params.h"
 #include "api/internal/resolve.h"
 #include "api/internal/rights.h"
+#include "model/index_value.h"
 
 namespace mullion::api {
 namespace {
@@ -118,14 +119,27 @@ Result<store::Query> query_of(const Call& call, const std::shared_ptr<const stor
   return query;
 }
 
-Result<store::QueryResult> run_query(const Call& call, const store::Snapshot& snapshot,
-                                     const store::Query& query) {
-  Result<store::QueryResult> result = snapshot.query(query);
-  if (result) return result;
-  Error error = result.error();
+/// Filters that no index answers read every object.
+bool reads_bodies(const Call& call, const store::Query& query) {
+  return std::any_of(query.filters.begin(), query.filters.end(), [&call](const store::Filter& filter) {
+    const model::Index* index = call.type->find_index(filter.name);
+    return index == nullptr || model::is_containment(*index);
+  });
+}
+
+env::Task<Result<store::QueryResult>> run_query(const Call& call, const store::Snapshot& snapshot,
+                                                const store::Query& query) {
+  std::optional<Result<store::QueryResult>> result;
+  if (reads_bodies(call, query)) {
+    co_await env::run_blocking([&] { result = snapshot.query(query); });
+  } else {
+    result = snapshot.query(query);
+  }
+  if (*result) co_return std::move(*result);
+  Error error = result->error();
   if (error.model.empty()) error.model = call.type->prefix;
   error.type = "GET";
-  return error;
+  co_return error;
 }
 
 void add_counts(const store::QueryResult& result, net::Response& response) {
@@ -226,7 +240,7 @@ env::Task<Result<net::Response>> list_objects(Call& call) {
   std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
   Result<store::Query> query = query_of(call, snapshot);
   if (!query) co_return query.error();
-  Result<store::QueryResult> result = run_query(call, *snapshot, *query);
+  Result<store::QueryResult> result = co_await run_query(call, *snapshot, *query);
   if (!result) co_return result.error();
   net::Response response = json_response(200, std::string());
   add_counts(*result, response);
@@ -248,7 +262,7 @@ env::Task<Result<net::Response>> count_objects(Call& call) {
   Result<store::Query> query = query_of(call, snapshot);
   if (!query) co_return query.error();
   query->count_only = true;
-  Result<store::QueryResult> result = run_query(call, *snapshot, *query);
+  Result<store::QueryResult> result = co_await run_query(call, *snapshot, *query);
   if (!result) co_return result.error();
   net::Response response = json_response(200, std::string());
   add_counts(*result, response);

@@ -8,12 +8,14 @@
 #include "api/internal/resolve.h"
 #include "api/internal/rights.h"
 #include "api/internal/tenant_writes.h"
+#include "base/log.h"
 #include "env/random.h"
 #include "store/commit_async.h"
 
 namespace mullion::api {
 namespace {
 
+constexpr Logger kLog("api");
 /// So often a write is tried again when others change the same object in between.
 constexpr int kMostAttempts = 64;
 
@@ -306,6 +308,9 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   const TypeHooks& hooks = hooks_of(call.type->prefix);
   if (secrets && hooks.on_secrets_changed != nullptr) hooks.on_secrets_changed(call.services, draft.key);
   written.cursor = *cursor;
+  if (bool_member(*draft.before, "Locked") && !bool_member(draft.object, "Locked")) {
+    kLog.audit("unlocked {}={} principal={}", call.type->prefix, draft.key, call.principal.audit_name());
+  }
   co_return Outcome(std::optional<Written>(std::move(written)));
 }
 
@@ -460,6 +465,10 @@ env::Task<Result<Written>> remove_local(Call& call) {
     Result<json::object> object = parse_stored(current.body);
     if (!object) co_return object.error();
     if (bool_member(*object, "Locked")) co_return object_error(call, ErrorCode::kLocked, {"Locked"});
+    const TypeHooks& hooks = hooks_of(call.type->prefix);
+    std::vector<std::string> breaches;
+    if (hooks.not_removable != nullptr) breaches = hooks.not_removable(*object);
+    if (!breaches.empty()) co_return validation_error(call, current.key, std::move(breaches));
     std::vector<std::string> reasons = reasons_to_keep(call, *snapshot, *object);
     if (!reasons.empty()) {
       co_return Error(ErrorCode::kConflict, "StillInUseError", std::string(call.type->prefix), current.key,
@@ -473,7 +482,6 @@ env::Task<Result<Written>> remove_local(Call& call) {
       continue;
     }
     if (!cursor) co_return commit_error(call, cursor.error(), current.key);
-    const TypeHooks& hooks = hooks_of(call.type->prefix);
     if (hooks.on_secrets_changed != nullptr) hooks.on_secrets_changed(call.services, current.key);
     co_return Written{current, *cursor};
   }

@@ -12,6 +12,8 @@ namespace {
 
 /// Profiles within profiles are followed so deep.
 constexpr int kDeepestProfiles = 16;
+/// So many different inheritances one list remembers.
+constexpr size_t kMostInherited = 100'000;
 
 struct ParamRule {
   bool secure = false;
@@ -161,6 +163,22 @@ json::value default_of(const store::Snapshot& snapshot, std::string_view name) {
   return value == nullptr ? json::value() : *value;
 }
 
+/// What an object of `owner` with these Profiles and this Stage has of a parameter that it does not set
+/// itself.
+std::optional<std::string> inherited_param(const store::Snapshot& snapshot, std::string_view owner,
+                                           std::string_view body, std::string_view parameter) {
+  Result<json::object> object = parse_stored(body);
+  if (!object) return std::nullopt;
+  Aggregator aggregator(snapshot, owner);
+  aggregator.add_profiles(*object);
+  aggregator.add_stage(string_of(*object, "Stage"));
+  aggregator.add_profile("global");
+  if (const json::value* value = aggregator.result.if_contains(parameter)) return json::serialize(*value);
+  const json::value fallback = default_of(snapshot, parameter);
+  if (fallback.is_null()) return std::nullopt;
+  return json::serialize(fallback);
+}
+
 /// Answer of a write to parameters: the Params of the stored object.
 Result<json::object> params_of(const std::string& body) {
   Result<json::object> object = parse_stored(body);
@@ -288,21 +306,26 @@ std::string with_aggregated_params(const model::ObjectType& type, const store::S
 }
 
 store::ParamResolver aggregate_resolver(std::shared_ptr<const store::Snapshot> snapshot) {
-  return [snapshot = std::move(snapshot)](std::string_view body,
-                                          std::string_view parameter) -> std::optional<std::string> {
-    const std::string_view own = model::raw_param(body, parameter);
-    if (!own.empty()) return std::string(own);
-    Result<json::object> object = parse_stored(body);
-    if (!object) return std::nullopt;
-    Aggregator aggregator(*snapshot, store::kOwn);
-    aggregator.add_profiles(*object);
-    aggregator.add_stage(string_of(*object, "Stage"));
-    aggregator.add_profile("global");
-    if (const json::value* value = aggregator.result.if_contains(parameter)) return json::serialize(*value);
-    const json::value fallback = default_of(*snapshot, parameter);
-    if (fallback.is_null()) return std::nullopt;
-    return json::serialize(fallback);
-  };
+  auto inherited = std::make_shared<std::unordered_map<std::string, std::optional<std::string>>>();
+  return
+      [snapshot = std::move(snapshot), inherited](std::string_view owner, std::string_view body,
+                                                  std::string_view parameter) -> std::optional<std::string> {
+        const std::string_view own = model::raw_param(body, parameter);
+        if (!own.empty()) return std::string(own);
+        // Machines with the same profiles and stage inherit the same.
+        const std::string_view profiles = model::raw_member(body, "Profiles");
+        const std::string_view stage = model::raw_member(body, "Stage");
+        const std::string name = fmt::format("{}\n{}\n{}\n{}", owner, profiles, stage, parameter);
+        const auto known = inherited->find(name);
+        if (known != inherited->end()) return known->second;
+        std::optional<std::string> value =
+            inherited_param(*snapshot, owner,
+                            fmt::format(R"({{"Profiles":{},"Stage":{}}})", profiles.empty() ? "[]" : profiles,
+                                        stage.empty() ? R"("")" : stage),
+                            parameter);
+        if (inherited->size() < kMostInherited) inherited->emplace(name, value);
+        return value;
+      };
 }
 
 namespace handlers {

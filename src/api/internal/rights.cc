@@ -118,6 +118,14 @@ Result<void> authorise_route(Call& call) {
   return check_licence(call, right);
 }
 
+bool may(const Call& call, const model::ObjectType& type, std::string_view action, std::string_view key,
+         std::string_view body) {
+  const auth::TenancyPtr& tenant = call.principal.tenant;
+  if (tenant != nullptr && tenant->hides(type.prefix, key)) return false;
+  return auth::covers(call.principal.claims,
+                      {std::string(type.prefix), std::string(action), right_specific(type, key, body)});
+}
+
 void bound_by_tenant(const auth::Principal& principal, std::string_view prefix, store::Query& query) {
   if (store::KeySetPtr keys = principal.visible_keys(prefix)) query.among.push_back(std::move(keys));
 }

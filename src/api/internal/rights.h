@@ -21,6 +21,10 @@ Result<void> authorise_route(Call& call);
 /// The right of the route for the object of this call.
 auth::Right right_of(const Call& call);
 
+/// Whether the object exists for the caller and the caller may do `action` to it.
+bool may(const Call& call, const model::ObjectType& type, std::string_view action, std::string_view key,
+         std::string_view body);
+
 /// Limits a query to what exists for the caller and may be read.
 void bound_by_rights(const Call& call, store::Query& query);
 /// The same by tenant alone, for counts that say nothing about single objects.

@@ -149,6 +149,7 @@ std::optional<RouteMatch> match_route(std::string_view method, std::string_view 
     if (!answers(routes[i], method)) continue;
     RouteMatch match{routes[i].route, i, {}, nullptr};
     if (!fits(routes[i], parts, match.arguments)) continue;
+    if (!match.route->collection.empty()) match.type = find_type(match.route->collection);
     if (match.arguments.has("prefix")) {
       match.type = find_type(match.arguments.get("prefix"));
       if (match.type == nullptr || !satisfies(*match.type, routes[i].route->needs)) continue;

@@ -31,6 +31,7 @@ using HandlerFunction = env::Task<Result<net::Response>> (*)(Call&);
 struct Route {
   std::string_view methods;  // separated by blanks
   std::string_view pattern;
+  std::string_view collection;  // the collection when the pattern names it in plain words, or empty
   std::string_view name;
   Access access;
   std::string_view scope, action, specific;  // words or arguments in braces
@@ -66,7 +67,7 @@ struct RouteMatch {
   const Route* route = nullptr;
   size_t number = 0;
   Arguments arguments;
-  const model::ObjectType* type = nullptr;  // of {prefix}
+  const model::ObjectType* type = nullptr;  // of {prefix} or Route::collection
 };
 
 /// Knows collections: nullptr for an unknown prefix.

@@ -23,15 +23,6 @@ Error no_system_action(const Call& call, std::string_view type) {
 
 namespace handlers {
 
-env::Task<Result<net::Response>> show_certificate(Call& call) {
-  Result<std::string> pem = env::read_file(call.services.facts.certificate_file);
-  if (!pem) co_return pem.error();
-  json::object answer;
-  answer["Cert"] = base64_encode(*pem);
-  answer["Key"] = "";  // the private key never leaves the server
-  co_return json_response(200, json::value(std::move(answer)));
-}
-
 env::Task<Result<net::Response>> system_active(Call&) { co_return json_response(200, std::string("true")); }
 
 env::Task<Result<net::Response>> system_passive(Call& call) {

@@ -13,7 +13,8 @@ namespace {
 constexpr Logger kLog("api");
 constexpr uint16_t kNormal = 1000;
 constexpr uint16_t kGoingAway = 1001;
-constexpr uint16_t kPolicy = 1008;
+constexpr uint16_t kPolicyViolation = 1008;
+constexpr std::string_view kTooSlow = "events wait for a reader that is too slow; connect again";
 
 using SocketPtr = std::shared_ptr<net::WebSocket>;
 
@@ -29,13 +30,11 @@ void obey(Conversation& conversation, const std::string& text) {
   constexpr std::string_view kRegister = "register ";
   constexpr std::string_view kDeregister = "deregister ";
   if (text.starts_with(kRegister)) {
-    conversation.queue->register_pattern(text.substr(kRegister.size()),
-                                         conversation.services.limits.websocket_registrations);
+    conversation.queue->register_pattern(text.substr(kRegister.size()));
   } else if (text.starts_with(kDeregister)) {
     conversation.queue->deregister_pattern(text.substr(kDeregister.size()));
   } else {
-    conversation.queue->acknowledge_error(text.substr(0, 200),
-                                          "Expected: register PATTERN or deregister PATTERN");
+    conversation.queue->acknowledge_error(text, "Expected: register PATTERN or deregister PATTERN");
   }
 }
 
@@ -43,16 +42,18 @@ env::Task<void> send_events(std::shared_ptr<Conversation> conversation) {
   while (true) {
     std::vector<EventPtr> events = co_await conversation->queue->take();
     if (events.empty()) break;
+    bool sent = true;
     for (const EventPtr& event : events) {
       if (!conversation->reader.renew()) {
         kLog.info("websocket closed: the login ended principal={}", conversation->reader.name());
-        co_await conversation->socket->close(kPolicy, "The login ended");
+        co_await conversation->socket->close(kPolicyViolation, "The login ended");
         co_return;
       }
       if (!conversation->reader.may_see(*event)) continue;
-      Result<void> sent = co_await conversation->socket->write(*event->json(), false);
-      if (!sent) co_return;
+      sent = (co_await conversation->socket->write(*event->json(), false)).ok();
+      if (!sent) break;
     }
+    if (!sent) break;
   }
   if (conversation->queue->overflowed()) {
     kLog.warn("websocket dropped: it does not read principal={}", conversation->reader.name());
@@ -73,6 +74,12 @@ env::Task<void> converse(std::shared_ptr<Conversation> conversation) {
   --conversation->services.websockets;
 }
 
+/// Tells a slow reader why it is sent away. It may never read that: close() gives up in time and cuts.
+env::Task<void> send_away(std::weak_ptr<net::WebSocket> far) {
+  const SocketPtr socket = far.lock();
+  if (socket) co_await socket->close(kPolicyViolation, std::string(kTooSlow));
+}
+
 env::Task<void> pump(SocketPtr from, SocketPtr to) {
   while (true) {
     Result<net::WebSocket::Message> message = co_await from->read();
@@ -91,14 +98,14 @@ env::Task<void> pump_events(SocketPtr from, SocketPtr to, std::shared_ptr<EventR
     Result<net::WebSocket::Message> message = co_await from->read();
     if (!message) break;
     if (!reader->renew()) {
-      reason = kPolicy;
+      reason = kPolicyViolation;
       break;
     }
     if (!reader->may_see(message->data)) continue;
     Result<void> sent = co_await to->write(std::move(message->data), message->binary);
     if (!sent) break;
   }
-  co_await to->close(reason, reason == kPolicy ? "The login ended" : "");
+  co_await to->close(reason, reason == kPolicyViolation ? "The login ended" : "");
   from->abort();
 }
 
@@ -133,9 +140,10 @@ env::Task<Result<net::Response>> open_websocket(Call& call) {
   response.status = 101;
   response.upgrade = [conversation](SocketPtr socket) -> env::Task<void> {
     conversation->socket = std::move(socket);
-    conversation->queue->on_overflow([far = std::weak_ptr(conversation->socket)] {
-      if (const SocketPtr alive = far.lock()) alive->abort();
-    });
+    conversation->queue->on_overflow(
+        [&services = conversation->services, far = std::weak_ptr(conversation->socket)] {
+          services.tasks.spawn("slow reader", [far] { return send_away(far); });
+        });
     return converse(conversation);
   };
   co_return response;

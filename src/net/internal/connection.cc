@@ -274,8 +274,8 @@ Connection::~Connection() {
 }
 
 Task<void> Connection::run() {
-  if (server_->tls) {
-    ssl_st* const side = server_->tls->new_server_side();
+  if (const std::shared_ptr<TlsContext> tls = server_->tls()) {
+    ssl_st* const side = tls->new_server_side();
     if (side == nullptr) co_return;
     stream_->use_tls(side);
     const Deadline deadline = deadline_after(limits_.header_timeout);
@@ -396,7 +396,7 @@ void Connection::fill_request(Request& request) {
   request.headers = std::move(parser_.headers());
   request.peer_address = peer_address_;
   request.peer_is_loopback = peer_is_loopback_;
-  request.tls = server_->tls != nullptr;
+  request.tls = server_->options.tls.has_value();
   const std::string_view given = request.headers.get("X-Request-Id").value_or("");
   request.id = is_sane_request_id(given) ? std::string(given) : fmt::format("{:016x}", env::random_id());
 }
@@ -445,6 +445,8 @@ Task<bool> Connection::write_response(Request& request, Response& response, bool
     head_ += "Content-Length: ";
     append_header_text(head_, *response.headers.get("Content-Length"));
     head_ += "\r\n";
+  } else if (response.status == 204) {
+    head_ += "Content-Length: 0\r\n";  // clients of this API wait for it whatever the status says
   } else if (size && !is_bodiless(response.status)) {
     fmt::format_to(std::back_inserter(head_), "Content-Length: {}\r\n", *size);
   } else if (!no_body && !old_client) {

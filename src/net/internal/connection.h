@@ -27,11 +27,13 @@ struct ServerState {
 
   const ListenOptions options;
   const Handler handler;
-  std::shared_ptr<TlsContext> tls;
   const std::shared_ptr<env::TaskGroup> acceptors;
   const std::shared_ptr<env::TaskGroup> tasks;
   env::Signal connection_ended;
 
+  /// Absent on plain ports.
+  std::shared_ptr<TlsContext> tls() const;
+  void set_tls(std::shared_ptr<TlsContext> tls);
   void add(Connection* connection, std::shared_ptr<Stream> stream);
   void remove(Connection* connection);
   size_t count() const;
@@ -49,7 +51,8 @@ struct ServerState {
     std::weak_ptr<Conversation> conversation;
     bool idle = true;
   };
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_;  // guards everything below
+  std::shared_ptr<TlsContext> tls_;
   std::unordered_map<Connection*, Entry> entries_;
   bool stopping_ = false;
 };

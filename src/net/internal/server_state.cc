@@ -2,6 +2,16 @@
 
 namespace mullion::net::internal {
 
+std::shared_ptr<TlsContext> ServerState::tls() const {
+  std::lock_guard lock(mutex_);
+  return tls_;
+}
+
+void ServerState::set_tls(std::shared_ptr<TlsContext> tls) {
+  std::lock_guard lock(mutex_);
+  tls_ = std::move(tls);
+}
+
 void ServerState::add(Connection* connection, std::shared_ptr<Stream> stream) {
   std::lock_guard lock(mutex_);
   if (stopping_) stream->abort();  // accepted while the stop began

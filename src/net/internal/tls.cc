@@ -98,6 +98,7 @@ std::string fingerprint_of(X509* certificate) {
 }  // namespace
 
 Result<void> ensure_certificate(const TlsFiles& files) {
+  if (Result<void> completed = complete_certificate(files); !completed) return completed;
   if (::access(files.key_file.c_str(), F_OK) == 0 && ::access(files.certificate_file.c_str(), F_OK) == 0)
     return {};
   const KeyPtr key(EVP_EC_gen("P-256"));

@@ -4,7 +4,9 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/json.hpp>
+#include <charconv>
 
 #include "model/index_value.h"
 #include "store/types.h"
@@ -52,11 +54,38 @@ std::optional<int> compare_scalars(const json::value& a, const json::value& b) {
   return std::nullopt;
 }
 
+struct ScalarWord {
+  std::string_view word;
+  std::optional<bool> value;  // absent: null
+};
+/// What YAML writes besides JSON.
+constexpr ScalarWord kScalarWords[] = {{"True", true}, {"TRUE", true}, {"False", false}, {"FALSE", false},
+                                       {"~", {}},      {"Null", {}},   {"NULL", {}}};
+
+/// A JSON value or a YAML scalar; everything else is a text.
 json::value parse_scalar(std::string_view text) {
   boost::system::error_code failure;
   json::value parsed = json::parse(text, failure);
-  if (failure) return json::value(json::string_view(text));
-  return parsed;
+  if (!failure) return parsed;
+  for (const ScalarWord& known : kScalarWords) {
+    if (known.word == text) return known.value ? json::value(*known.value) : json::value(nullptr);
+  }
+  double number = 0;  // "+1", ".5", "1." and leading zeros
+  std::string_view digits = text.starts_with('+') ? text.substr(1) : text;
+  const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  const bool whole = problem == std::errc{} && end == digits.data() + digits.size();
+  if (whole && digits.find_first_not_of("0123456789.eE+-") == std::string_view::npos) return number;
+  if (text.size() >= 2 && text.front() == '\'' && text.back() == '\'') text = text.substr(1, text.size() - 2);
+  return json::value(json::string_view(text));
+}
+
+/// SecureData: exactly three texts of these names.
+bool is_sealed(const json::value& value) {
+  if (!value.is_object() || value.get_object().size() != 3) return false;
+  return std::ranges::all_of(std::array{"Key", "Nonce", "Payload"}, [&](std::string_view name) {
+    const json::value* member = value.get_object().if_contains(name);
+    return member != nullptr && member->is_string();
+  });
 }
 
 template <typename Compare>
@@ -127,8 +156,15 @@ Result<CompiledFilter> CompiledFilter::compile(const model::ObjectType& type, co
     if (!regex) return regex.error();
     out.regex_ = *regex;
   }
-  if (index == nullptr) return out;
-  out.index_ = static_cast<size_t>(index - type.indexes.data());
+  if (index == nullptr) {
+    for (const std::string& argument : out.arguments_) out.scalars_.push_back(parse_scalar(argument));
+    return out;
+  }
+  if (model::is_containment(*index)) {
+    out.containment_ = index;
+  } else {
+    out.index_ = static_cast<size_t>(index - type.indexes.data());
+  }
   out.endpoint_ = index->path == "@endpoint";
   if (!has_order(*index) && needs_order(filter.op)) {
     return refuse(type.prefix, fmt::format("{} has no order", filter.name));
@@ -154,15 +190,25 @@ bool CompiledFilter::matches(const std::vector<std::string>& values) const {
   return negated() ? !any : any;
 }
 
+bool CompiledFilter::matches_containment(std::string_view body) const {
+  const std::optional<model::AddressRange> range = model::address_range(*containment_, body);
+  const bool any =
+      range && std::ranges::any_of(arguments_, [&](const std::string& address) {
+        return address.size() == range->first.size() && range->first <= address && address <= range->last;
+      });
+  return negated() ? !any : any;
+}
+
 bool CompiledFilter::matches_parameter(const std::optional<std::string>& json_text) const {
   if (!json_text) return negated();
-  const json::value value = parse_scalar(*json_text);
+  boost::system::error_code failure;
+  const json::value value = json::parse(*json_text, failure);
+  if (failure || is_sealed(value)) return false;
   bool any = false;
   if (regex_) {
     any = value.is_string() && RE2::PartialMatch(std::string(value.get_string()), *regex_);
   } else {
-    any = holds(op_, arguments_.size(),
-                [&](size_t i) { return compare_scalars(value, parse_scalar(arguments_[i])); });
+    any = holds(op_, arguments_.size(), [&](size_t i) { return compare_scalars(value, scalars_[i]); });
   }
   return negated() ? !any : any;
 }

@@ -1,6 +1,7 @@
 // Whether an object's values satisfy a filter: one meaning for index look-ups and for scans.
 #pragma once
 
+#include <boost/json/value.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,8 +23,10 @@ class CompiledFilter {
   /// kNotAcceptable with the texts of filters.md.
   static Result<CompiledFilter> compile(const model::ObjectType& type, const Filter& filter);
 
-  /// Position in type.indexes, or absent for a parameter filter.
+  /// Position in type.indexes, or absent for a filter that needs the body: on a parameter, or on addresses
+  /// that the object contains.
   std::optional<size_t> index_position() const { return index_; }
+  bool is_containment() const { return containment_ != nullptr; }
   bool is_endpoint() const { return endpoint_; }
   const std::string& name() const { return name_; }
   Operator op() const { return op_; }
@@ -35,7 +38,9 @@ class CompiledFilter {
   bool negated() const { return op_ == Operator::kNe || op_ == Operator::kNin; }
   /// All values of the object's index.
   bool matches(const std::vector<std::string>& values) const;
-  /// JSON text of a parameter, absent when unset.
+  /// Whether the object's range of addresses contains what is asked for.
+  bool matches_containment(std::string_view body) const;
+  /// JSON text of a parameter, absent when unset. Sealed values match nothing, not even Ne.
   bool matches_parameter(const std::optional<std::string>& json_text) const;
 
  private:
@@ -44,6 +49,8 @@ class CompiledFilter {
   std::optional<size_t> index_;
   bool endpoint_ = false;
   std::vector<std::string> arguments_;
+  std::vector<boost::json::value> scalars_;  // the arguments of a parameter filter
+  const model::Index* containment_ = nullptr;
   std::shared_ptr<const re2::RE2> regex_;
 };
 

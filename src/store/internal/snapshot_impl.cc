@@ -196,7 +196,7 @@ class SnapshotImpl final : public Snapshot {
     for (TypeIndex::Answer::Ref& ref : answer.refs) {
       const Result<std::string> body = get({query.type, store_.names().owner_name(ref.owner), ref.key});
       if (!body) return body.error();
-      if (!passes(query, compiled, *body)) continue;
+      if (!passes(query, compiled, store_.names().owner_name(ref.owner), *body)) continue;
       const bool in_page = answer.matching >= query.offset && !query.count_only &&
                            (!query.limit || page.size() < *query.limit);
       ++answer.matching;
@@ -206,10 +206,13 @@ class SnapshotImpl final : public Snapshot {
     return {};
   }
 
-  static bool passes(const Query& query, const CompiledQuery& compiled, std::string_view body) {
+  static bool passes(const Query& query, const CompiledQuery& compiled, std::string_view owner,
+                     std::string_view body) {
     return std::ranges::all_of(compiled.filters, [&](const CompiledFilter& filter) {
       if (filter.index_position()) return true;
-      if (query.param_resolver) return filter.matches_parameter(query.param_resolver(body, filter.name()));
+      if (filter.is_containment()) return filter.matches_containment(body);
+      if (query.param_resolver)
+        return filter.matches_parameter(query.param_resolver(owner, body, filter.name()));
       const std::string_view raw = model::raw_param(body, filter.name());
       return filter.matches_parameter(raw.empty() ? std::nullopt : std::optional<std::string>(raw));
     });

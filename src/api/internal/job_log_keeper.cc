@@ -1,0 +1,46 @@
+#include "api/internal/job_log_keeper.h"
+
+namespace mullion::api {
+namespace {
+
+env::Task<void> remove_logs(content::JobLogs& logs, std::vector<std::string> jobs) {
+  co_await env::run_blocking([&] {
+    for (const std::string& job : jobs) logs.remove(job);
+  });
+}
+
+env::Task<void> sweep(store::Store& store, content::JobLogs& logs) {
+  co_await env::run_blocking([&] {
+    for (const std::string& job : logs.jobs()) {
+      if (!store.snapshot()->get_local("jobs", job)) logs.remove(job);
+    }
+  });
+}
+
+}  // namespace
+
+JobLogKeeper::JobLogKeeper(store::Store& store, content::JobLogs& logs, env::TaskGroup& tasks)
+    : store_(store), logs_(logs), tasks_(tasks) {
+  subscription_ =
+      store_.subscribe([this](const std::shared_ptr<const store::Commit>& commit) { follow(*commit); });
+  tasks_.spawn("job logs", [this] { return sweep(store_, logs_); });
+}
+
+JobLogKeeper::~JobLogKeeper() { stop(); }
+
+void JobLogKeeper::stop() {
+  if (std::exchange(stopped_, true)) return;
+  store_.unsubscribe(subscription_);
+}
+
+void JobLogKeeper::follow(const store::Commit& commit) {
+  std::vector<std::string> gone;
+  for (const store::AppliedChange& change : commit.changes) {
+    if (change.id.type == "jobs" && change.id.owner == store::kOwn && !change.body)
+      gone.push_back(change.id.key);
+  }
+  if (gone.empty()) return;
+  tasks_.spawn("job logs", [&logs = logs_, gone] { return remove_logs(logs, gone); });
+}
+
+}  // namespace mullion::api

@@ -1,0 +1,187 @@
+// Logs of jobs, and the removal of old jobs.
+#include "api/internal/answers.h"
+#include "api/internal/handlers.h"
+#include "api/internal/job_purge.h"
+#include "api/internal/objects.h"
+#include "api/internal/rights.h"
+#include "auth/tenants.h"
+#include "store/commit_async.h"
+
+namespace mullion::api {
+namespace {
+
+/// The largest piece of a log that one request may bring: it is held in memory.
+constexpr uint64_t kLargestPiece = uint64_t{16} << 20;
+constexpr size_t kPurgedTogether = 500;
+constexpr int kMostRounds = 8;
+
+std::string text_of(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+/// Times that are not set are long ago.
+env::WallTime time_of(const json::object& object, std::string_view name) {
+  env::WallTime time{};
+  if (!env::parse_rfc3339(text_of(object, name), time)) return {};
+  return time;
+}
+
+JobFacts facts_of(const store::Snapshot& snapshot, std::string_view key, const json::object& job) {
+  JobFacts facts{std::string(key), text_of(job, "Machine"), text_of(job, "State"), {}, {}, false, false};
+  facts.start = time_of(job, "StartTime");
+  facts.end = time_of(job, "EndTime");
+  const json::value* current = job.if_contains("Current");
+  facts.current = current != nullptr && current->is_bool() && current->get_bool();
+  facts.machine_exists = snapshot.get_local("machines", facts.machine).has_value();
+  return facts;
+}
+
+std::string query_text(const Call& call, std::string_view name) {
+  return std::string(call.request.query_value(name).value_or(""));
+}
+
+PurgeWords words_of(const Call& call) {
+  const content::Preferences& preferences = call.services.preferences;
+  return {query_text(call, "machine"),
+          query_text(call, "jobsToKeep"),
+          query_text(call, "failedJobsPurgedAfter"),
+          query_text(call, "completeJobsPurgedAfter"),
+          preferences.get("jobsToKeep"),
+          preferences.get("failedJobsPurgedAfter"),
+          preferences.get("completeJobsPurgedAfter")};
+}
+
+/// Own jobs that are to go, with the batch that removes each. Reads every job.
+Result<std::vector<store::Change>> plan_purge(const Call& call, const PurgeRules& rules) {
+  const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
+  std::vector<JobFacts> jobs;
+  std::unordered_map<std::string, Digest> hashes;
+  const auto visit = [&](std::string_view key, std::string_view body) {
+    Result<json::object> job = parse_stored(body);
+    if (!job) return true;
+    JobFacts facts = facts_of(*snapshot, key, *job);
+    // A job that may not be removed still counts as one that is kept.
+    if (!may(call, *call.type, "delete", key, body)) facts.state = "hidden";
+    if (is_deletable_job(facts.state)) hashes.emplace(key, hash128(body));
+    jobs.push_back(std::move(facts));
+    return true;
+  };
+  const Result<void> scanned = snapshot->scan_owner("jobs", store::kOwn, "", visit);
+  if (!scanned) return scanned.error();
+  std::vector<store::Change> changes;
+  for (const std::string& key : jobs_to_purge(std::move(jobs), rules, call.services.clock.wall())) {
+    store::Change change;
+    change.id = {"jobs", std::string(store::kOwn), key};
+    change.expect = store::Expect::kSame;
+    change.expected_hash = hashes.at(key);
+    changes.push_back(std::move(change));
+  }
+  return changes;
+}
+
+env::Task<Result<std::vector<store::Change>>> plan_aside(const Call& call, const PurgeRules& rules) {
+  std::optional<Result<std::vector<store::Change>>> plan;
+  co_await env::run_blocking([&] { plan = plan_purge(call, rules); });
+  co_return std::move(*plan);
+}
+
+/// One commit; false when one of its objects changed meanwhile and the rest needs a new plan.
+env::Task<Result<bool>> commit_removals(const Call& call, std::vector<store::Change> changes,
+                                        std::vector<std::string>& removed) {
+  store::Batch batch;
+  batch.principal = call.principal.audit_name();
+  std::vector<std::string> keys;
+  for (const store::Change& change : changes) {
+    if (!change.body) keys.push_back(change.id.key);
+  }
+  batch.changes = std::move(changes);
+  Result<store::Cursor> done = co_await store::commit_async(call.services.store, std::move(batch));
+  if (!done && done.error().code == ErrorCode::kConflict) co_return false;
+  if (!done) co_return done.error();
+  removed.insert(removed.end(), keys.begin(), keys.end());
+  co_return true;
+}
+
+/// Removes what is planned, many together; a job that tenants list goes alone, with its entries there. False when
+/// something changed meanwhile and the rest needs a new plan.
+env::Task<Result<bool>> carry_out(const Call& call, std::vector<store::Change> plan,
+                                  std::vector<std::string>& removed) {
+  Services& services = call.services;
+  bool complete = true;
+  std::vector<store::Change> together;
+  for (size_t i = 0; i < plan.size(); ++i) {
+    std::vector<store::Change> alone = auth::leave_tenants(
+        *services.store.snapshot(), services.authenticator.tenants(), "jobs", plan[i].id.key);
+    std::vector<store::Change>& batch = alone.empty() ? together : alone;
+    batch.push_back(std::move(plan[i]));
+    if (&batch == &together && together.size() < kPurgedTogether) continue;
+    Result<bool> done = co_await commit_removals(call, std::exchange(batch, {}), removed);
+    if (!done) co_return done;
+    complete = complete && *done;
+  }
+  if (together.empty()) co_return complete;
+  Result<bool> done = co_await commit_removals(call, std::move(together), removed);
+  if (!done) co_return done;
+  co_return complete && *done;
+}
+
+net::Response keys_response(std::vector<std::string> keys) {
+  json::array out;
+  for (std::string& key : keys) out.emplace_back(std::move(key));
+  return json_response(200, json::value(std::move(out)));
+}
+
+}  // namespace
+
+namespace handlers {
+
+env::Task<Result<net::Response>> show_job_log(Call& call) {
+  std::optional<Result<net::BodySourcePtr>> log;
+  co_await env::run_blocking([&] { log = call.services.job_logs.open(call.target.key); });
+  if (!*log) co_return (*log).error();
+  net::Response response;
+  response.headers.set("Content-Type", "application/octet-stream");
+  if (const auto size = (**log)->size()) response.headers.set("Content-Length", std::to_string(*size));
+  response.body = std::move(**log);
+  co_return response;
+}
+
+env::Task<Result<net::Response>> append_job_log(Call& call) {
+  Result<std::string> text = co_await net::read_all(*call.request.body, kLargestPiece);
+  if (!text) co_return text.error();
+  Result<void> appended;
+  Services& services = call.services;
+  co_await env::run_blocking([&] {
+    appended = services.job_logs.append(call.target.key, *text);
+    // Deleted meanwhile: whoever removed the log did so before this line was written.
+    if (!services.store.snapshot()->get_local("jobs", call.target.key))
+      services.job_logs.remove(call.target.key);
+  });
+  if (!appended) {
+    co_return object_error(call, appended.error().code, appended.error().messages);
+  }
+  co_return json_response(204, std::string());
+}
+
+env::Task<Result<net::Response>> purge_jobs(Call& call) {
+  Result<PurgeRules> rules = purge_rules(words_of(call));
+  if (!rules) co_return rules.error();
+  std::vector<std::string> removed;
+  for (int round = 0; round < kMostRounds; ++round) {
+    Result<std::vector<store::Change>> plan = co_await plan_aside(call, *rules);
+    if (!plan) co_return plan.error();
+    if (call.flag("dryrun")) {
+      for (const store::Change& change : *plan) removed.push_back(change.id.key);
+      break;
+    }
+    Result<bool> complete = co_await carry_out(call, std::move(*plan), removed);
+    if (!complete) co_return complete.error();
+    if (*complete) break;
+  }
+  std::sort(removed.begin(), removed.end());
+  co_return keys_response(std::move(removed));
+}
+
+}  // namespace handlers
+}  // namespace mullion::api

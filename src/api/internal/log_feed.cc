@@ -1,0 +1,93 @@
+#include "api/internal/log_feed.h"
+
+#include <boost/asio/this_coro.hpp>
+#include <boost/json.hpp>
+
+#include "api/internal/answers.h"
+#include "api/internal/handlers.h"
+
+namespace mullion::api {
+namespace {
+
+namespace json = boost::json;
+constexpr size_t kMostWaiting = 1000;
+constexpr std::string_view kType = "log";
+
+/// True on a thread that is publishing a line.
+thread_local bool publishing = false;
+
+void publish_one(EventBus& events, const LogLine& line) {
+  publishing = true;
+  events.publish(kType, log_level_word(line.level), line.room, "system",
+                 json::serialize(log_line_object(line)));
+  publishing = false;
+}
+
+LogLine left_out_line(uint64_t count) {
+  return {
+      0, std::chrono::system_clock::now(), LogLevel::kWarn, "api",
+      fmt::format("lines left out because they came faster than they could be published count={}", count)};
+}
+
+}  // namespace
+
+json::object log_line_object(const LogLine& line) {
+  json::object out;
+  out["Group"] = 0;
+  out["Seq"] = line.number;
+  out["Time"] = env::format_rfc3339(std::chrono::time_point_cast<env::Duration>(line.time));
+  out["Service"] = line.room;
+  out["Principal"] = "system";
+  out["Level"] = log_level_word(line.level);
+  out["File"] = "";
+  out["Line"] = 0;
+  out["Message"] = line.text;
+  out["Data"] = json::array();
+  out["IgnorePublish"] = false;
+  return out;
+}
+
+LogFeed::LogFeed(EventBus& events, env::TaskGroup& tasks)
+    : listener_([state = state_, &events](const LogLine& line) { take(*state, events, line); }) {
+  tasks.spawn("log events", [state = state_, &events] { return publish(state, events); });
+}
+
+void LogFeed::take(State& state, EventBus& events, const LogLine& line) {
+  if (publishing || !events.wanted(kType, line.room)) return;
+  {
+    std::lock_guard lock(state.mutex);
+    if (state.waiting.size() >= kMostWaiting) {
+      ++state.left_out;
+      return;
+    }
+    state.waiting.push_back(line);
+  }
+  state.signal.notify_all();
+}
+
+env::Task<void> LogFeed::publish(std::shared_ptr<State> state, EventBus& events) {
+  while ((co_await boost::asio::this_coro::cancellation_state).cancelled() ==
+         boost::asio::cancellation_type::none) {
+    const uint64_t seen = state->signal.version();
+    std::deque<LogLine> lines;
+    {
+      std::lock_guard lock(state->mutex);
+      lines.swap(state->waiting);
+      const uint64_t left_out = std::exchange(state->left_out, 0);
+      if (left_out > 0) lines.push_back(left_out_line(left_out));
+    }
+    for (const LogLine& line : lines) publish_one(events, line);
+    co_await state->signal.wait(seen, std::chrono::hours(1));
+  }
+}
+
+namespace handlers {
+
+env::Task<Result<net::Response>> list_logs(Call&) {
+  json::array lines;
+  for (const LogLine& line : recent_log_lines()) lines.push_back(log_line_object(line));
+  co_return json_response(200, json::value(std::move(lines)));
+}
+
+}  // namespace handlers
+}  // namespace mullion::api

@@ -1,0 +1,67 @@
+#include "api/internal/posted_event.h"
+
+#include <boost/json.hpp>
+
+namespace mullion::api {
+namespace {
+
+namespace json = boost::json;
+
+Error refused(std::string message) {
+  return Error(ErrorCode::kBadRequest, "", "events", "", {std::move(message)});
+}
+
+Result<std::string> text_of(const json::object& event, std::string_view name) {
+  const json::value* value = event.if_contains(name);
+  if (value == nullptr || value->is_null()) return std::string();
+  if (!value->is_string()) return refused(fmt::format("{}: expected a text", name));
+  return std::string(value->get_string());
+}
+
+json::value member_of(const json::object& event, std::string_view name) {
+  const json::value* value = event.if_contains(name);
+  return value == nullptr ? json::value() : *value;
+}
+
+/// Go clients send the year 1 for "no time".
+Result<std::string> time_of(const json::object& event, env::WallTime now) {
+  Result<std::string> text = text_of(event, "Time");
+  if (!text) return text;
+  env::WallTime time;
+  if (!text->empty() && !env::parse_rfc3339(*text, time)) {
+    return refused(fmt::format("Time: {} is not a time", *text));
+  }
+  if (text->empty() || time.time_since_epoch().count() <= 0) return env::format_rfc3339(now);
+  return text;
+}
+
+}  // namespace
+
+Result<PostedEvent> posted_event(const json::value& body, std::string_view principal, env::WallTime now) {
+  if (!body.is_object()) return refused("The body is not a JSON object");
+  const json::object& event = body.get_object();
+  PostedEvent out;
+  for (const auto& [name, target] :
+       {std::pair{"Type", &out.type}, std::pair{"Action", &out.action}, std::pair{"Key", &out.key}}) {
+    Result<std::string> text = text_of(event, name);
+    if (!text) return text.error();
+    *target = std::move(*text);
+  }
+  if (out.type.empty() || out.action.empty()) return refused("Type and Action must not be empty");
+  // Clients count these: each answers one command of theirs.
+  if (out.type == "websocket") return refused("Type websocket belongs to the server");
+  Result<std::string> time = time_of(event, now);
+  if (!time) return time.error();
+  json::object shown;
+  shown["Time"] = *time;
+  shown["Type"] = out.type;
+  shown["Action"] = out.action;
+  shown["Key"] = out.key;
+  shown["Principal"] = principal;
+  shown["Object"] = member_of(event, "Object");
+  shown["Original"] = member_of(event, "Original");
+  out.json = json::serialize(shown);
+  return out;
+}
+
+}  // namespace mullion::api

@@ -1,0 +1,113 @@
+// Which machine is asking?
+#include <charconv>
+
+#include "api/internal/answers.h"
+#include "api/internal/handlers.h"
+#include "api/internal/objects.h"
+#include "api/internal/whoami_score.h"
+#include "model/index_value.h"
+
+namespace mullion::api {
+namespace {
+
+constexpr size_t kMostTexts = 4096;  // of one list in the question
+
+struct Match {
+  int score = 0;
+  std::string uuid;
+};
+
+Error refused(std::string message) {
+  return Error(ErrorCode::kBadRequest, "", "whoami", "", {std::move(message)});
+}
+
+Result<void> check_list(const json::object& object, std::string_view field) {
+  const json::value* value = object.if_contains(field);
+  if (value == nullptr || value->is_null()) return {};
+  if (!value->is_array()) return refused(fmt::format("{}: expected a list", field));
+  if (value->get_array().size() > kMostTexts) {
+    return refused(fmt::format("{}: at most {} entries", field, kMostTexts));
+  }
+  return {};
+}
+
+Result<void> check_question(const json::value& body) {
+  if (!body.is_object()) return refused("The body is not a JSON object");
+  const json::object& asked = body.get_object();
+  const json::value* fingerprint = asked.if_contains("Fingerprint");
+  if (fingerprint != nullptr && fingerprint->is_object()) {
+    Result<void> memory = check_list(fingerprint->get_object(), "MemoryIds");
+    if (!memory) return memory;
+  }
+  return check_list(asked, "MacAddrs");
+}
+
+/// Only what the score looks at is parsed.
+json::object scored_part(std::string_view key, std::string_view body) {
+  json::object machine;
+  for (const std::string_view field : {"Fingerprint", "HardwareAddrs"}) {
+    const std::string_view raw = model::raw_member(body, field);
+    boost::system::error_code failure;
+    json::value value = json::parse(json::string_view(raw), failure);
+    if (!failure) machine[field] = std::move(value);
+  }
+  machine["Uuid"] = key;
+  return machine;
+}
+
+/// The best of this endpoint's machines; of equal ones the first by key.
+Result<Match> best_match(const store::Snapshot& snapshot, const json::object& asked) {
+  Match best;
+  const auto visit = [&](std::string_view key, std::string_view body) {
+    const int score = whoami_score(scored_part(key, body), asked);
+    if (score > best.score) best = {score, std::string(key)};
+    return true;
+  };
+  const Result<void> scanned = snapshot.scan_owner("machines", store::kOwn, "", visit);
+  if (!scanned) return scanned.error();
+  return best;
+}
+
+env::Duration token_lifetime(const Services& services) {
+  const std::string text = services.preferences.get("knownTokenTimeout");
+  int64_t seconds = 0;
+  std::from_chars(text.data(), text.data() + text.size(), seconds);
+  return std::chrono::seconds(seconds > 0 ? seconds : 3600);
+}
+
+Result<json::object> result_of(const Services& services, const Match& match) {
+  json::object result;
+  if (match.score == 0) return result;
+  auth::TokenRequest wanted;
+  wanted.machine = match.uuid;
+  wanted.grantor = "system";
+  wanted.ttl = token_lifetime(services);
+  Result<std::string> token = services.authenticator.make_token(wanted);
+  if (!token) return token.error();
+  result["Score"] = match.score;
+  result["Uuid"] = match.uuid;
+  result["Token"] = *token;
+  return result;
+}
+
+}  // namespace
+
+namespace handlers {
+
+env::Task<Result<net::Response>> who_am_i(Call& call) {
+  Result<json::value> body = parse_body(call);
+  if (!body) co_return body.error();
+  Result<void> checked = check_question(*body);
+  if (!checked) co_return checked.error();
+  json::object& asked = body->get_object();
+  std::optional<Result<Match>> match;
+  co_await env::run_blocking([&] { match = best_match(*call.services.store.snapshot(), asked); });
+  if (!*match) co_return (*match).error();
+  Result<json::object> result = result_of(call.services, **match);
+  if (!result) co_return result.error();
+  asked["Result"] = std::move(*result);
+  co_return json_response(200, *body);
+}
+
+}  // namespace handlers
+}  // namespace mullion::api

@@ -1,0 +1,77 @@
+#include "api/internal/whoami_score.h"
+
+#include <boost/json.hpp>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace mullion::api {
+namespace {
+
+namespace json = boost::json;
+
+struct Word {
+  std::string_view field;
+  int points;
+};
+constexpr Word kWords[] = {{"SSNHash", 25}, {"CSNHash", 25}, {"SystemUUID", 50}, {"CloudInstanceID", 500}};
+constexpr int kShare = 100;  // points for a list that is present as a whole
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return out;
+}
+
+std::string text_of(const json::object& object, std::string_view field) {
+  const json::value* value = object.if_contains(field);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+/// Distinct texts of a list; how they are capitalised does not matter.
+std::set<std::string> texts_of(const json::object& object, std::string_view field) {
+  std::set<std::string> texts;
+  const json::value* value = object.if_contains(field);
+  if (value == nullptr || !value->is_array()) return texts;
+  for (const json::value& item : value->get_array()) {
+    if (item.is_string() && !item.get_string().empty()) texts.insert(lower(item.get_string()));
+  }
+  return texts;
+}
+
+const json::object& member_of(const json::object& object, std::string_view field) {
+  static const json::object none;
+  const json::value* value = object.if_contains(field);
+  return value != nullptr && value->is_object() ? value->get_object() : none;
+}
+
+int share_present(const std::set<std::string>& wanted, const std::set<std::string>& given) {
+  if (wanted.empty()) return 0;
+  int present = 0;
+  for (const std::string& text : wanted) present += given.contains(text) ? 1 : 0;
+  return kShare * present / static_cast<int>(wanted.size());
+}
+
+int same_words(const json::object& known, const json::object& given) {
+  int points = 0;
+  for (const Word& word : kWords) {
+    const std::string text = text_of(known, word.field);
+    if (!text.empty() && text == text_of(given, word.field)) points += word.points;
+  }
+  return points;
+}
+
+}  // namespace
+
+int whoami_score(const json::object& machine, const json::object& asked) {
+  const json::object& known = member_of(machine, "Fingerprint");
+  const json::object& given = member_of(asked, "Fingerprint");
+  int score = same_words(known, given);
+  score += share_present(texts_of(known, "MemoryIds"), texts_of(given, "MemoryIds"));
+  score += share_present(texts_of(machine, "HardwareAddrs"), texts_of(asked, "MacAddrs"));
+  const std::string uuid = lower(text_of(machine, "Uuid"));
+  if (!uuid.empty() && uuid == lower(text_of(asked, "OnDiskUUID"))) score += kOnDiskMatch;
+  return score < kLowestMatch ? 0 : score;
+}
+
+}  // namespace mullion::api

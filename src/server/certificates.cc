@@ -1,0 +1,56 @@
+#include "server/certificates.h"
+
+#include <filesystem>
+
+#include "base/log.h"
+#include "env/file.h"
+
+namespace mullion::server {
+namespace {
+
+constexpr Logger kLog("server");
+
+bool exist(const net::TlsFiles& files) {
+  std::error_code ignored;
+  return std::filesystem::exists(files.key_file, ignored) &&
+         std::filesystem::exists(files.certificate_file, ignored);
+}
+
+}  // namespace
+
+PortCertificates::PortCertificates(net::TlsFiles api, net::TlsFiles own_static)
+    : api_(std::move(api)), own_static_(std::move(own_static)) {}
+
+net::TlsFiles PortCertificates::files(Port port) const {
+  std::lock_guard lock(mutex_);
+  return files_locked(port);
+}
+
+net::TlsFiles PortCertificates::files_locked(Port port) const {
+  return port == Port::kStatic && exist(own_static_) ? own_static_ : api_;
+}
+
+void PortCertificates::attach(Port port, net::Server& server) {
+  std::lock_guard lock(mutex_);
+  servers_[port] = &server;
+}
+
+Result<std::string> PortCertificates::certificate(Port port) const {
+  return env::read_file(files(port).certificate_file);
+}
+
+Result<void> PortCertificates::replace(Port port, const std::string& certificate_pem,
+                                       const std::string& key_pem) {
+  std::lock_guard lock(mutex_);
+  const net::TlsFiles& target = port == Port::kApi ? api_ : own_static_;
+  Result<void> replaced = net::replace_certificate(target, certificate_pem, key_pem);
+  if (!replaced) return replaced;
+  for (const auto& [served, server] : servers_) {
+    Result<void> used = server->use_certificate(files_locked(served));
+    if (!used) return used;
+  }
+  kLog.audit("certificate replaced port={}", port == Port::kApi ? "api" : "static");
+  return {};
+}
+
+}  // namespace mullion::server

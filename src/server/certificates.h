@@ -1,0 +1,34 @@
+// The certificates of the ports: two files each, replaced while the server runs.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "api/api.h"
+#include "net/http.h"
+
+namespace mullion::server {
+
+class PortCertificates final : public api::Certificates {
+ public:
+  /// The static port uses the API's pair until it gets one of its own.
+  PortCertificates(net::TlsFiles api, net::TlsFiles own_static);
+
+  /// What a port listens with now.
+  net::TlsFiles files(Port port) const;
+  /// From now on `server` is told of replacements. It must outlive the last replace().
+  void attach(Port port, net::Server& server);
+
+  Result<std::string> certificate(Port port) const override;
+  Result<void> replace(Port port, const std::string& certificate_pem, const std::string& key_pem) override;
+
+ private:
+  net::TlsFiles files_locked(Port port) const;
+
+  const net::TlsFiles api_, own_static_;
+  mutable std::mutex mutex_;  // one replacement at a time
+  std::map<Port, net::Server*> servers_;
+};
+
+}  // namespace mullion::server
