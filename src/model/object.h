@@ -39,6 +39,8 @@ class Lookup {
   /// The local (own or layered) object, or absent.
   virtual std::optional<json::object> find(std::string_view type, std::string_view key) const = 0;
   virtual bool exists(std::string_view type, std::string_view key) const = 0;
+  /// Whether plugins declare a collection of this name.
+  virtual bool declared(std::string_view) const { return false; }
 };
 
 /// Every problem that forbids storing `object` (ValidationError messages of errors.md section 3), and

@@ -18,11 +18,13 @@ std::vector<std::string_view> words_of(std::string_view list) {
   }
 }
 
-const ClaimScope* find_scope(std::string_view word) {
+/// The scope "" stands for the collections that plugins declare.
+const ClaimScope* find_scope(const Lookup& lookup, std::string_view word) {
   for (const ClaimScope& scope : claim_scopes()) {
     if (!word.empty() && scope.scope == word) return &scope;
   }
-  return nullptr;
+  if (!lookup.declared(word)) return nullptr;
+  return &*std::ranges::find(claim_scopes(), std::string_view(), &ClaimScope::scope);
 }
 
 bool has_action(const ClaimScope& scope, std::string_view action) {
@@ -32,9 +34,9 @@ bool has_action(const ClaimScope& scope, std::string_view action) {
 }
 
 /// `*` as scope knows every action of any scope.
-bool known_in(std::string_view scope_word, std::string_view action) {
+bool known_in(const Lookup& lookup, std::string_view scope_word, std::string_view action) {
   if (action == "*") return true;
-  if (const ClaimScope* scope = find_scope(scope_word)) return has_action(*scope, action);
+  if (const ClaimScope* scope = find_scope(lookup, scope_word)) return has_action(*scope, action);
   return std::ranges::any_of(claim_scopes(),
                              [&](const ClaimScope& scope) { return has_action(scope, action); });
 }
@@ -42,13 +44,13 @@ bool known_in(std::string_view scope_word, std::string_view action) {
 void check_claim(HookContext& context, const json::object& claim) {
   const std::vector<std::string_view> scopes = words_of(text_of(claim, "scope"));
   for (std::string_view scope : scopes) {
-    if (scope != "*" && find_scope(scope) == nullptr)
+    if (scope != "*" && find_scope(context.lookup, scope) == nullptr)
       context.refuse(fmt::format("No such scope '{}'", scope));
   }
   for (std::string_view action : words_of(text_of(claim, "action"))) {
     // An unknown scope was complained about already; it does not make its actions unknown too.
-    const bool known =
-        std::ranges::all_of(scopes, [&](std::string_view scope) { return known_in(scope, action); });
+    const bool known = std::ranges::all_of(
+        scopes, [&](std::string_view scope) { return known_in(context.lookup, scope, action); });
     if (!known) context.refuse(fmt::format("No such action '{}'", action));
   }
 }
@@ -69,7 +71,7 @@ void check_tenant_members(HookContext& context) {
   const json::object* members = object_of(context.object, "Members");
   if (members == nullptr) return;
   for (const auto& member : *members) {
-    if (find_object_type(member.key()) == nullptr) {
+    if (find_object_type(member.key()) == nullptr && !context.lookup.declared(member.key())) {
       context.refuse(fmt::format("No such object type '{}'", std::string_view(member.key())));
     }
   }
