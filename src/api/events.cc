@@ -256,6 +256,11 @@ void EventBus::stop() {
   }
 }
 
+void EventBus::tap(std::function<bool()> wanted, std::function<void(const EventPtr&)> take) {
+  tap_wanted_ = std::move(wanted);
+  tap_ = std::move(take);
+}
+
 std::shared_ptr<EventQueue> EventBus::open(EventQueueLimit limit) {
   auto queue = std::make_shared<EventQueue>(limit);
   std::lock_guard lock(mutex_);
@@ -311,7 +316,8 @@ void EventBus::wake(const store::Commit& commit) {
 void EventBus::follow(const std::shared_ptr<const store::Commit>& commit) {
   wake(*commit);
   const std::vector<std::shared_ptr<EventQueue>> queues = live_queues();
-  if (queues.empty()) return;
+  const bool tapped = tap_wanted_ && tap_wanted_();
+  if (queues.empty() && !tapped) return;
   const bool replicas = store_.replicas_shown();
   for (size_t i = 0; i < commit->changes.size(); ++i) {
     const store::AppliedChange& change = commit->changes[i];
@@ -319,6 +325,10 @@ void EventBus::follow(const std::shared_ptr<const store::Commit>& commit) {
     if (change.body == change.old_body) continue;
     const std::string_view action = action_of(*commit, change);
     EventPtr event;
+    if (tapped && !store::is_remote(change.id.owner)) {
+      event = std::make_shared<Event>(commit, i, action, endpoint_);
+      tap_(event);
+    }
     for (const std::shared_ptr<EventQueue>& queue : queues) {
       if (!queue->wants(change.id.type, action, change.id.key)) continue;
       if (!event) event = std::make_shared<Event>(commit, i, action, endpoint_);
@@ -335,6 +345,10 @@ void EventBus::publish(std::string_view type, std::string_view action, std::stri
 
 void EventBus::publish_text(std::string type, std::string action, std::string key, std::string json) {
   EventPtr event;
+  if (tap_wanted_ && tap_wanted_()) {
+    event = std::make_shared<Event>(type, action, key, json);
+    tap_(event);
+  }
   for (const std::shared_ptr<EventQueue>& queue : live_queues()) {
     if (!queue->wants(type, action, key)) continue;
     if (!event) event = std::make_shared<Event>(type, action, key, json);

@@ -117,6 +117,10 @@ class EventBus {
   /// Ready-made event text, as posted by a client.
   void publish_text(std::string type, std::string action, std::string key, std::string json);
 
+  /// Hands every event that is not about a remote object to `take` while `wanted` says so. Both run on the
+  /// thread that makes the event: they must be short. To be set before the first event.
+  void tap(std::function<bool()> wanted, std::function<void(const EventPtr&)> take);
+
   /// A signal that fires after every change of (type, key), whoever owns it.
   std::shared_ptr<env::Signal> watch(std::string_view type, std::string_view key);
 
@@ -133,6 +137,8 @@ class EventBus {
   Event::EndpointName endpoint_;
   const env::Clock& clock_;
   uint64_t subscription_ = 0;
+  std::function<bool()> tap_wanted_;
+  std::function<void(const EventPtr&)> tap_;
   mutable std::mutex mutex_;
   mutable std::vector<std::weak_ptr<EventQueue>> queues_;
   std::unordered_map<std::string, std::weak_ptr<env::Signal>> watches_;

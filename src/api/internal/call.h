@@ -35,6 +35,7 @@ struct Services {
   content::Layers& layers;
   content::Preferences& preferences;
   content::Blobs& blobs;
+  content::Providers& providers;
   manager::Manager* manager = nullptr;
   Facts facts;
   Limits limits;

@@ -2,6 +2,7 @@
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
 #include "api/internal/objects.h"
+#include "api/internal/plugin_providers.h"
 #include "api/openapi.h"
 #include "base/log.h"
 
@@ -47,6 +48,31 @@ constexpr std::string_view kFrontPage = R"(<!doctype html>
 
 }  // namespace
 
+Result<void> publish_posted(Services& services, json::value posted, std::string principal) {
+  const auto refused = [](std::string why) {
+    return Error(ErrorCode::kBadRequest, "", "events", "", {std::move(why)});
+  };
+  if (!posted.is_object()) return refused("The body is not a JSON object");
+  json::object event = std::move(posted.get_object());
+  const auto text = [&event](std::string_view name) {
+    const json::value* value = event.if_contains(name);
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+  };
+  if (text("Type").empty() || text("Action").empty()) return refused("Type and Action must not be empty");
+  // Clients count these: each answers one command of theirs.
+  if (text("Type") == "websocket") return refused("Type websocket belongs to the server");
+  env::WallTime time;
+  if (!env::parse_rfc3339(text("Time"), time) || time.time_since_epoch().count() <= 0) {
+    event["Time"] = env::format_rfc3339(services.clock.wall());
+  }
+  event["Key"] = text("Key");
+  event["Principal"] = std::move(principal);
+  if (!event.contains("Object")) event["Object"] = nullptr;
+  if (!event.contains("Original")) event["Original"] = nullptr;
+  services.events.publish_text(text("Type"), text("Action"), text("Key"), json::serialize(event));
+  return {};
+}
+
 namespace handlers {
 
 env::Task<Result<net::Response>> list_collections(Call& call) {
@@ -54,8 +80,10 @@ env::Task<Result<net::Response>> list_collections(Call& call) {
   for (const model::ObjectType& type : model::object_types()) {
     if (listed_as_object(type.prefix)) prefixes.emplace_back(type.prefix);
   }
-  for (const std::string& stored : call.services.store.snapshot()->types()) {
-    if (model::find_object_type(stored) == nullptr) prefixes.push_back(stored);
+  const store::Store& store = call.services.store;
+  for (const model::ObjectType* type : store.types().declared()) prefixes.emplace_back(type->prefix);
+  for (const std::string& stored : store.snapshot()->types()) {
+    if (store.types().find(stored) == nullptr) prefixes.push_back(stored);
   }
   std::sort(prefixes.begin(), prefixes.end());
   json::array out;
@@ -67,6 +95,8 @@ env::Task<Result<net::Response>> list_indexes(Call& call) {
   if (!call.arguments.has("collection")) {
     json::object all;
     for (const model::ObjectType& type : model::object_types()) all[type.prefix] = indexes_of(type);
+    for (const model::ObjectType* type : call.services.store.types().declared())
+      all[type->prefix] = indexes_of(*type);
     co_return json_response(200, json::value(std::move(all)));
   }
   const model::ObjectType* type = call.services.find_type(call.argument("collection"));
@@ -134,29 +164,8 @@ env::Task<Result<net::Response>> list_logs(Call& call) {
 env::Task<Result<net::Response>> post_event(Call& call) {
   Result<json::value> body = parse_body(call);
   if (!body) co_return body.error();
-  if (!body->is_object())
-    co_return Error(ErrorCode::kBadRequest, "", "events", "", {"The body is not a JSON object"});
-  json::object event = body->get_object();
-  const auto text = [&event](std::string_view name) {
-    const json::value* value = event.if_contains(name);
-    return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-  };
-  if (text("Type").empty() || text("Action").empty()) {
-    co_return Error(ErrorCode::kBadRequest, "", "events", "", {"Type and Action must not be empty"});
-  }
-  if (text("Type") == "websocket") {
-    // Clients count these: each answers one command of theirs.
-    co_return Error(ErrorCode::kBadRequest, "", "events", "", {"Type websocket belongs to the server"});
-  }
-  env::WallTime time;
-  if (!env::parse_rfc3339(text("Time"), time) || time.time_since_epoch().count() <= 0) {
-    event["Time"] = env::format_rfc3339(call.services.clock.wall());
-  }
-  event["Key"] = text("Key");
-  event["Principal"] = call.principal.audit_name();
-  if (!event.contains("Object")) event["Object"] = nullptr;
-  if (!event.contains("Original")) event["Original"] = nullptr;
-  call.services.events.publish_text(text("Type"), text("Action"), text("Key"), json::serialize(event));
+  Result<void> published = publish_posted(call.services, std::move(*body), call.principal.audit_name());
+  if (!published) co_return published.error();
   co_return json_response(204, std::string());
 }
 

@@ -23,6 +23,11 @@ void machine_defaults(const Services& services, json::object& object) {
   default_from_preference(services, object, "BootEnv", "defaultBootEnv");
 }
 
+/// Not Available until its process is in service.
+void new_plugin(const Services&, json::object& object) {
+  object["PluginErrors"] = json::array{"The plugin is starting"};
+}
+
 void forget_user(Services& services, const std::string& key) { services.authenticator.forget(key); }
 
 /// "KIND NAME is the active PREF, cannot remove it" for each preference that names the object.
@@ -66,6 +71,7 @@ std::vector<std::string> tenant_in_use(const Services&, const store::Snapshot&, 
 
 const std::array kHooks{
     TypeHooks{.prefix = "machines", .on_create = machine_defaults, .aggregates_params = true},
+    TypeHooks{.prefix = "plugins", .on_create = new_plugin},
     TypeHooks{.prefix = "users", .on_secrets_changed = forget_user},
     TypeHooks{.prefix = "bootenvs", .in_use = boot_env_in_use},
     TypeHooks{.prefix = "stages", .in_use = stage_in_use},

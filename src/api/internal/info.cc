@@ -27,12 +27,20 @@ json::object actions_of(std::string_view words) {
   return scope;
 }
 
-json::object scope_table() {
+constexpr std::string_view kDeclared = "declared";  // stands for every collection that plugins declare
+
+json::object scope_table(const Services& services) {
   json::object scopes;
   for (const model::ObjectType& type : model::object_types())
     scopes[type.prefix] = actions_of(kScopes[0].actions);
-  for (const ScopeEntry& entry : std::span(kScopes).subspan(1))
-    scopes[entry.scope] = actions_of(entry.actions);
+  for (const ScopeEntry& entry : std::span(kScopes).subspan(1)) {
+    if (entry.scope != kDeclared) {
+      scopes[entry.scope] = actions_of(entry.actions);
+      continue;
+    }
+    for (const model::ObjectType* type : services.store.types().declared())
+      scopes[type->prefix] = actions_of(entry.actions);
+  }
   return scopes;
 }
 
@@ -194,7 +202,7 @@ json::object consensus_state(const Services& services) {
 json::object info_object(const Services& services) {
   json::object info = identity(services);
   info["stats"] = statistics(services);
-  info["scopes"] = scope_table();
+  info["scopes"] = scope_table(services);
   info["License"] = licence_of(services);
   json::object cluster = global_ha_state(services);
   cluster["Nodes"] = json::array{node_info(services)};

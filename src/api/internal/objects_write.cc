@@ -17,7 +17,8 @@ constexpr int kMostAttempts = 64;
 
 class SnapshotLookup final : public model::Lookup {
  public:
-  explicit SnapshotLookup(const store::Snapshot& snapshot) : snapshot_(snapshot) {}
+  SnapshotLookup(const store::Snapshot& snapshot, const model::TypeCatalog& types)
+      : snapshot_(snapshot), types_(types) {}
   std::optional<json::object> find(std::string_view type, std::string_view key) const override {
     const std::optional<store::StoredObject> object = snapshot_.get_local(type, key);
     if (!object) return std::nullopt;
@@ -28,9 +29,13 @@ class SnapshotLookup final : public model::Lookup {
   bool exists(std::string_view type, std::string_view key) const override {
     return snapshot_.get_local(type, key).has_value();
   }
+  bool declared(std::string_view prefix) const override {
+    return model::find_object_type(prefix) == nullptr && types_.find(prefix) != nullptr;
+  }
 
  private:
   const store::Snapshot& snapshot_;
+  const model::TypeCatalog& types_;
 };
 
 /// Names claimed for unique indexes; released when the write is over.
@@ -180,7 +185,7 @@ env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Dr
 
 /// Rules that need other objects; fills draft.body.
 Result<void> check(const Call& call, const store::Snapshot& snapshot, Draft& draft) {
-  const SnapshotLookup lookup(snapshot);
+  const SnapshotLookup lookup(snapshot, call.services.store.types());
   model::Verdict verdict =
       model::validate(*call.type, draft.object, draft.before, lookup, call.flag("force"));
   if (!verdict.invalid.empty()) return validation_error(call, draft.key, std::move(verdict.invalid));
