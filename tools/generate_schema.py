@@ -23,13 +23,13 @@ INDEX_TEXT = {"string": ("kString", "string"), "boolean": ("kBoolean", "boolean"
               "expiry": ("kTime", "Date/Time string"), "list": ("kList", "list")}
 TRAITS = ["has_meta", "meta_api", "has_validation", "has_read_only", "has_endpoint", "has_bundle", "has_partial",
           "has_params", "has_profiles", "has_boot_env", "has_tasks", "can_have_actions", "name_settable",
-          "client_create", "client_update", "client_delete", "replicated"]
+          "client_create", "client_update", "client_delete", "free_form", "replicated"]
 MIXIN_TRAITS = {"Meta": "has_meta", "Validation": "has_validation", "Access": "has_read_only",
                 "Owned": "has_endpoint", "Bundled": "has_bundle", "Partialed": "has_partial"}
 
 
 FREE_TRAITS = {"meta_api", "has_params_api", "has_profiles", "has_boot_env", "has_tasks", "runs_tasks",
-               "can_have_actions", "name_settable", "client_create", "client_update", "client_delete"}
+               "can_have_actions", "name_settable", "client_create", "client_update", "client_delete", "free_form"}
 OBJECT_WORDS = {"type", "prefix", "documentation", "note", "key", "mixins", "traits", "actions_path", "replicated",
                 "fields", "rules", "indexes", "rights_by", "licence"}
 FIELD_WORDS = {"name", "kind", "format", "width", "default", "fill_empty", "enum", "required", "read_only",
@@ -65,20 +65,25 @@ class Schema:
         self.names = load("names.yaml")
         self.objects = {}
         for path in sorted((SCHEMA / "objects").glob("*.yaml")):
-            entry = yaml.safe_load(path.read_text())
+            entry = self.flattened(path.name, yaml.safe_load(path.read_text()))
             if entry["prefix"] != path.stem:
                 raise SchemaError(f"{path.name} describes {entry['prefix']}: file name and prefix must agree")
-            for mixin in entry["mixins"]:
-                if mixin not in MIXIN_TRAITS:
-                    raise SchemaError(f"{path.name}: unknown mixin {mixin}")
-                entry["fields"] = entry["fields"] + self.mixins.get(mixin, {"fields": []})["fields"]
-            entry["rules"] = entry.get("rules", [])
             self.objects[entry["prefix"]] = entry
+        self.generic = self.flattened("generic.yaml", load("generic.yaml"))
         self.by_type = {entry["type"]: entry for entry in self.objects.values()}
         self.scopes = load("scopes.yaml")
         self.check()
 
+    def flattened(self, where, entry):
+        for mixin in entry["mixins"]:
+            if mixin not in MIXIN_TRAITS:
+                raise SchemaError(f"{where}: unknown mixin {mixin}")
+            entry["fields"] = entry["fields"] + self.mixins.get(mixin, {"fields": []})["fields"]
+        entry["rules"] = entry.get("rules", [])
+        return entry
+
     def check(self):
+        self.check_object("generic.yaml", self.generic)
         for prefix, entry in self.objects.items():
             self.check_object(f"objects/{prefix}.yaml", entry)
         for name, entry in self.types.items():
@@ -204,6 +209,21 @@ def traits_of(entry):
     return wanted
 
 
+def cpp_object_type(base, entry):
+    """The arrays of one type, and its row in the table of types."""
+    fields = [cpp_field(f) for f in entry["fields"]]
+    indexes = [cpp_index(name, index) for name, index in sorted(entry.get("indexes", {}).items())]
+    arrays = (cpp_array("Field", f"{base}Fields", fields) + cpp_array("Index", f"{base}Indexes", indexes)
+              + cpp_array("Rule", f"{base}Rules", [cpp_rule(rule) for rule in entry["rules"]]))
+    wanted = traits_of(entry)
+    traits = ", ".join(flag(trait in wanted) for trait in TRAITS)
+    return arrays, (f'{{{quoted(entry["type"])}, {quoted(entry["prefix"])}, {quoted(entry["key"]["field"])}, '
+                    f'{quoted(entry["key"]["kind"])}, {quoted(entry["key"].get("rule", ""))}, '
+                    f'{quoted(entry["documentation"])}, {{{traits}, {quoted(entry.get("actions_path", ""))}}}, '
+                    f'{base}Fields, {base}Indexes, {base}Rules, {quoted(entry.get("rights_by", ""))}, '
+                    f'{quoted(entry.get("licence", ""))}}}')
+
+
 def cpp_tables(schema):
     out = ["// Made by tools/generate_schema.py from schema/.\n"]
     for name in sorted(schema.types):
@@ -212,21 +232,12 @@ def cpp_tables(schema):
         f"{{{quoted(name)}, kNested{name}Fields}}" for name in sorted(schema.types)]))
     rows = []
     for prefix, entry in schema.objects.items():
-        base = identifier(prefix)
-        fields = [cpp_field(f) for f in entry["fields"]]
-        indexes = [cpp_index(name, index) for name, index in sorted(entry.get("indexes", {}).items())]
-        out.append(cpp_array("Field", f"{base}Fields", fields))
-        out.append(cpp_array("Index", f"{base}Indexes", indexes))
-        out.append(cpp_array("Rule", f"{base}Rules", [cpp_rule(rule) for rule in entry["rules"]]))
-        wanted = traits_of(entry)
-        traits = ", ".join(flag(trait in wanted) for trait in TRAITS)
-        rows.append(
-            f'{{{quoted(entry["type"])}, {quoted(prefix)}, {quoted(entry["key"]["field"])}, '
-            f'{quoted(entry["key"]["kind"])}, {quoted(entry["key"].get("rule", ""))}, '
-            f'{quoted(entry["documentation"])}, {{{traits}, {quoted(entry.get("actions_path", ""))}}}, '
-            f'{base}Fields, {base}Indexes, {base}Rules, {quoted(entry.get("rights_by", ""))}, '
-            f'{quoted(entry.get("licence", ""))}}}')
+        arrays, row = cpp_object_type(identifier(prefix), entry)
+        out.append(arrays)
+        rows.append(row)
     out.append(cpp_array("ObjectType", "kObjectTypes", rows))
+    arrays, row = cpp_object_type("kGeneric", schema.generic)
+    out.append(f"{arrays}constexpr ObjectType kGenericType = {row};\n")
     out.append(cpp_array("NameRule", "kNameRules", [
         f"{{{quoted(name)}, {quoted(regex)}}}" for name, regex in sorted(schema.names.items())]))
     words = []

@@ -6,6 +6,7 @@
 #include "api/internal/dispatcher.h"
 #include "api/internal/info.h"
 #include "api/internal/interfaces.h"
+#include "api/internal/plugin_providers.h"
 #include "base/log.h"
 
 namespace mullion::api {
@@ -42,6 +43,10 @@ class ApiServer final : public Api {
       services_.tasks.spawn("manager plugin", [this] { return offer_manager_plugin(); });
     });
     services_.tasks.spawn("manager plugin", [this] { return offer_manager_plugin(); });
+    // Plugins hear of own objects only: nothing happens twice because a manager sees it too.
+    services_.events.tap(
+        [this] { return services_.providers.wants_events(); },
+        [this](const EventPtr& event) { services_.providers.tell_event([event] { return event->json(); }); });
   }
 
   void set_manager(manager::Manager& manager) override { services_.manager = &manager; }
@@ -73,6 +78,16 @@ class ApiServer final : public Api {
     Result<net::Response> answer = co_await serve_blob(services_.blobs, request, bucket, std::move(name));
     if (!answer) co_return error_response(answer.error(), request.method);
     co_return std::move(*answer);
+  }
+
+  Result<void> publish_event(std::string event_json, std::string principal) override {
+    Result<boost::json::value> event = model::parse_json(event_json, services_.limits.json_depth);
+    if (!event) return event.error();
+    return publish_posted(services_, std::move(*event), std::move(principal));
+  }
+
+  Result<std::string> local_objects(const std::string& prefix) override {
+    return api::local_objects(services_, prefix);
   }
 
   std::string state_json() const override { return state_text(services_); }

@@ -10,6 +10,7 @@
 #include "base/latency.h"
 #include "content/content.h"
 #include "content/job_logs.h"
+#include "content/providers.h"
 #include "env/clock.h"
 #include "env/file.h"
 #include "env/runtime.h"
@@ -76,6 +77,7 @@ struct Dependencies {
   content::Blobs& blobs;
   content::JobLogs& job_logs;
   Certificates& certificates;
+  content::Providers& providers;
   Facts facts;
   Limits limits;
   const env::Clock* clock = &env::system_clock();
@@ -94,6 +96,11 @@ class Api {
   virtual Task<net::Response> handle(net::Request& request) = 0;
   /// One request of a static file port: files/ and isos/, read only, no login.
   virtual Task<net::Response> handle_static(net::Request& request) = 0;
+
+  /// An event that a plugin made. kBadRequest.
+  virtual Result<void> publish_event(std::string event_json, std::string principal) = 0;
+  /// JSON array of the local objects of a collection. kNotFound.
+  virtual Result<std::string> local_objects(const std::string& prefix) = 0;
 
   /// JSON of the replication record `state` (manager::StateProvider). No secrets.
   virtual std::string state_json() const = 0;

@@ -73,6 +73,8 @@ class FakeLayers final : public content::Layers {
     return std::string("{}");
   }
   Result<void> remove(std::string_view, std::string_view) override { return {}; }
+  Result<void> load_provider(std::string_view, bool, std::string_view, Along) override { return {}; }
+  Result<void> remove_provider(std::string_view, std::string_view, Along) override { return {}; }
   std::vector<Component> components() const override { return {{"ContentPackage", "demo", "v1.2.3"}}; }
   std::optional<std::string> read_only_layer(std::string_view type, std::string_view key) const override {
     const auto found = read_only.find(std::string(type) + "/" + std::string(key));
@@ -160,6 +162,46 @@ class ScratchFolder {
   env::Path path_;
 };
 
+/// Offers what the test puts in, and remembers what was asked of it.
+class FakeProviders final : public content::Providers {
+ public:
+  std::vector<content::OfferedAction> offers;
+  Result<std::string> answer = std::string(R"({"done":true})");
+  std::vector<std::pair<std::string, json::value>> runs;  // plugin, action
+  bool publishes = false;
+  std::vector<std::string> events;
+
+  Result<void> start(content::ProviderServices, content::ProviderOptions) override { return {}; }
+  Task<void> stop() override { co_return; }
+  Task<Result<Upload>> upload(std::string name, net::BodySource& body, uint64_t limit, bool,
+                              std::string) override {
+    Result<std::string> text = co_await net::read_all(body, limit);
+    if (!text) co_return text.error();
+    co_return Upload{name, text->size()};
+  }
+  Task<Result<void>> remove(std::string name, std::string) override {
+    co_return Error(ErrorCode::kNotFound, "DELETE", "plugin_providers", name, {"Not Found"});
+  }
+  Result<env::Path> program(std::string_view name) const override {
+    return Error(ErrorCode::kNotFound, "GET", "plugin_providers", std::string(name), {"Not Found"});
+  }
+  std::vector<content::OfferedAction> actions(std::string_view model,
+                                              std::string_view plugin) const override {
+    std::vector<content::OfferedAction> out;
+    for (const content::OfferedAction& offer : offers) {
+      if (offer.action.model == model && (plugin.empty() || offer.plugin == plugin)) out.push_back(offer);
+    }
+    return out;
+  }
+  Task<Result<std::string>> run_action(std::string plugin, std::string action_json) override {
+    runs.emplace_back(plugin, json::parse(action_json));
+    co_return answer;
+  }
+  bool wants_events() const override { return publishes; }
+  void tell_event(content::EventText event) override { events.push_back(*event()); }
+  Counts counts() const override { return {}; }
+};
+
 /// Remembers what was forwarded.
 class FakeManager final : public manager::Manager {
  public:
@@ -235,6 +277,7 @@ class Fixture {
                                 .blobs = blobs,
                                 .job_logs = *job_logs,
                                 .certificates = certificates,
+                                .providers = providers,
                                 .facts = std::move(facts),
                                 .limits = limits});
     api->set_manager(manager);
@@ -292,6 +335,7 @@ class Fixture {
   ScratchFolder folder;
   std::unique_ptr<content::JobLogs> job_logs = content::make_job_logs(folder.path() / "job-logs", 1000);
   FakeCertificates certificates;
+  FakeProviders providers;
   FakeManager manager;
   std::unique_ptr<Api> api;
   uint64_t origin_sequence = 0;

@@ -254,6 +254,11 @@ void EventBus::stop() {
   }
 }
 
+void EventBus::tap(std::function<bool()> wanted, std::function<void(const EventPtr&)> take) {
+  tap_wanted_ = std::move(wanted);
+  tap_ = std::move(take);
+}
+
 std::shared_ptr<EventQueue> EventBus::open(EventQueueLimit limit) {
   auto queue = std::make_shared<EventQueue>(limit, interests_);
   std::lock_guard lock(mutex_);
@@ -323,15 +328,19 @@ void EventBus::deliver(const EventPtr& event, const std::vector<std::shared_ptr<
 
 void EventBus::follow(const std::shared_ptr<const store::Commit>& commit) {
   wake(*commit);
-  if (interests_->empty()) return;
+  const bool tapped = tap_wanted_ && tap_wanted_();
+  if (interests_->empty() && !tapped) return;
   const bool replicas = store_.replicas_shown();
   for (size_t i = 0; i < commit->changes.size(); ++i) {
     const store::AppliedChange& change = commit->changes[i];
     if (!replicas && store::is_remote(change.id.owner)) continue;
     if (change.body == change.old_body) continue;
     const auto candidates = interests_->find(change.id.type, change.id.key);
-    if (candidates.empty()) continue;
-    deliver(std::make_shared<Event>(commit, i, action_of(*commit, change), endpoint_), candidates);
+    const bool told = tapped && !store::is_remote(change.id.owner);
+    if (candidates.empty() && !told) continue;
+    const auto event = std::make_shared<Event>(commit, i, action_of(*commit, change), endpoint_);
+    if (told) tap_(event);
+    deliver(event, candidates);
   }
 }
 
@@ -343,9 +352,12 @@ void EventBus::publish(std::string_view type, std::string_view action, std::stri
 
 void EventBus::publish_text(std::string type, std::string action, std::string key, std::string json) {
   const auto candidates = interests_->find(type, key);
-  if (candidates.empty()) return;
-  deliver(std::make_shared<Event>(std::move(type), std::move(action), std::move(key), std::move(json)),
-          candidates);
+  const bool tapped = tap_wanted_ && tap_wanted_();
+  if (candidates.empty() && !tapped) return;
+  const auto event =
+      std::make_shared<Event>(std::move(type), std::move(action), std::move(key), std::move(json));
+  if (tapped) tap_(event);
+  deliver(event, candidates);
 }
 
 }  // namespace mullion::api

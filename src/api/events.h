@@ -115,6 +115,10 @@ class EventBus {
   /// Ready-made event text, as posted by a client.
   void publish_text(std::string type, std::string action, std::string key, std::string json);
 
+  /// Hands every event that is not about a remote object to `take` while `wanted` says so. Both run on the
+  /// thread that makes the event: they must be short. To be set before the first event.
+  void tap(std::function<bool()> wanted, std::function<void(const EventPtr&)> take);
+
   /// A signal that fires after every change of (type, key), whoever owns it.
   std::shared_ptr<env::Signal> watch(std::string_view type, std::string_view key);
 
@@ -135,6 +139,8 @@ class EventBus {
   const env::Clock& clock_;
   const std::shared_ptr<EventInterests> interests_;
   uint64_t subscription_ = 0;
+  std::function<bool()> tap_wanted_;
+  std::function<void(const EventPtr&)> tap_;
   mutable std::mutex mutex_;
   mutable std::vector<std::weak_ptr<EventQueue>> queues_;
   size_t sweep_at_ = 64;  // number of queues at which dead ones are swept out

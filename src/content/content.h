@@ -47,6 +47,16 @@ class Layers {
   /// kNotFound, kConflict when other layers require it or objects in use would vanish, kInvalid for
   /// built-ins.
   virtual Result<void> remove(std::string_view name, std::string_view principal) = 0;
+  /// What is committed together with the layer of a plugin provider.
+  struct Along {
+    std::vector<store::Change> changes;
+    std::vector<store::SecretChange> secrets;
+  };
+  /// The same for the content of a plugin provider, whose layer belongs to it: load() and remove() leave it
+  /// alone (kConflict). Replaces the layer when the provider is known already.
+  virtual Result<void> load_provider(std::string_view document_json, bool replace_writable,
+                                     std::string_view principal, Along along) = 0;
+  virtual Result<void> remove_provider(std::string_view name, std::string_view principal, Along along) = 0;
   /// How values of secure parameters inside packs become ciphertext: (prefix, key, clear JSON) -> SecureData
   /// JSON. To be set before start(); without it such values are refused.
   using Sealer = std::function<Result<std::string>(std::string_view prefix, std::string_view key,
@@ -83,7 +93,8 @@ class Preferences {
                                  std::string principal) = 0;
   using Gate = std::function<Result<void>(std::string_view name, std::string_view value)>;
   virtual void set_gate(Gate gate) = 0;
-  /// Called (on the writer thread; be short) after a preference changed.
+  /// Called (on the writer thread; be short) after a preference changed. Of secret ones only the name is
+  /// told, by the thread that set them.
   virtual void on_change(std::function<void(std::string_view name, std::string_view value)> listener) = 0;
 };
 std::unique_ptr<Preferences> make_preferences(store::Store& store);

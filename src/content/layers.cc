@@ -12,6 +12,7 @@
 #include "content/internal/effective.h"
 #include "content/internal/first_start.h"
 #include "content/internal/in_use.h"
+#include "content/internal/layer_view.h"
 #include "content/internal/pack_codec.h"
 #include "content/internal/pack_names.h"
 #include "content/internal/sealing.h"
@@ -26,37 +27,6 @@ namespace {
 namespace json = boost::json;
 constexpr Logger kLog("content");
 constexpr std::string_view kSpace = "contents";
-
-Error about(ErrorCode code, std::string_view method, std::string_view name, std::string message) {
-  return Error(code, std::string(method), "contents", std::string(name), {std::move(message)});
-}
-
-/// Fills in what lower functions left open.
-Error with_method(Error error, std::string_view method, std::string_view name) {
-  if (error.type.empty()) error.type = method;
-  if (error.model.empty()) error.model = "contents";
-  if (error.key.empty()) error.key = name;
-  return error;
-}
-
-/// A missing feature is told in two shapes by contract: a POST knows no key yet.
-Error shaped(Error error, bool replace, std::string_view name) {
-  if (error.type == "STORE_ERROR") {
-    error.type = replace ? "PUT" : "STORE_ERROR";
-    error.key = replace ? std::string(name) : "";
-    return error;
-  }
-  return with_method(std::move(error), replace ? "PUT" : "POST", name);
-}
-
-json::object summary_of(const Layer& layer, const std::vector<std::string>& warnings) {
-  json::object counts;
-  for (const auto& [section, count] : layer.counts) counts[section] = count;
-  json::array texts;
-  for (const std::string& text : layer.warnings) texts.emplace_back(text);
-  for (const std::string& text : warnings) texts.emplace_back(text);
-  return {{"meta", layer.meta}, {"Counts", std::move(counts)}, {"Warnings", std::move(texts)}};
-}
 
 bool own_has(const store::Snapshot& snapshot, const ObjectName& name) {
   return snapshot.get({name.first, std::string(store::kOwn), name.second}).ok();
@@ -93,6 +63,9 @@ class StoreLayers final : public Layers {
   Result<std::string> load(std::string_view content_json, bool replace, std::string_view expected_name,
                            bool replace_writable, std::string_view principal) override;
   Result<void> remove(std::string_view name, std::string_view principal) override;
+  Result<void> load_provider(std::string_view document_json, bool replace_writable,
+                             std::string_view principal, Along along) override;
+  Result<void> remove_provider(std::string_view name, std::string_view principal, Along along) override;
   void set_sealer(Sealer sealer) override { sealer_ = std::move(sealer); }
   std::vector<Component> components() const override;
   std::optional<std::string> read_only_layer(std::string_view type, std::string_view key) const override;
@@ -127,9 +100,18 @@ class StoreLayers final : public Layers {
   Result<Stack> builtin_stack() const;
   void add_stored_packs(Stack& stack, const store::Snapshot& snapshot) const;
   json::object backing_summary() const;
-  std::string backing_document() const;
-  Result<std::string> load_layer(json::object document, bool replace, std::string_view expected_name,
-                                 bool replace_writable, std::string_view principal);
+  /// A layer on its way in; `along` is committed with it.
+  struct Loading {
+    bool replace = false;
+    std::string expected_name;
+    bool replace_writable = false;
+    std::string principal;
+    Along along;
+  };
+  Result<std::string> load_layer(json::object document, Loading loading);
+  Result<void> remove_layer(const Layer& layer, std::string_view principal, Along along);
+  Result<void> check_provider_layer(const State& current, std::string_view method,
+                                    std::string_view name) const;
   Result<void> check_name(const State& current, const std::string& name, bool replace,
                           std::string_view expected_name) const;
 
@@ -233,37 +215,12 @@ Result<std::string> StoreLayers::summary(std::string_view name) const {
   return json::serialize(summary_of(*layer, current->warnings_of(layer->name)));
 }
 
-std::string StoreLayers::backing_document() const {
-  const auto snapshot = store_.snapshot();
-  std::string out = "{\"meta\":" + json::serialize(backing_.meta) + ",\"sections\":{";
-  std::string_view section_comma;
-  for (const std::string& type : snapshot->types()) {
-    std::string items;
-    (void)snapshot->scan_owner(type, store::kOwn, "", [&items](std::string_view key, std::string_view body) {
-      items += fmt::format("{}{}:{}", items.empty() ? "" : ",", json::serialize(json::value(key)), body);
-      return true;
-    });
-    if (items.empty()) continue;
-    out += fmt::format("{}{}:{{{}}}", section_comma, json::serialize(json::value(type)), items);
-    section_comma = ",";
-  }
-  return out + "}}";
-}
-
 Result<std::string> StoreLayers::show(std::string_view name) const {
-  if (name == kBackingStore) return backing_document();
+  if (name == kBackingStore) return writable_document(backing_, *store_.snapshot());
   const auto current = state();
   const Layer* layer = current->stack.find(name);
   if (layer == nullptr) return about(ErrorCode::kNotFound, "GET", name, "No such content store");
-  json::object sections;
-  for (const auto& [object, body] : layer->objects) {
-    auto parsed = model::parse_json(body);
-    if (!parsed) return parsed.error();
-    json::value& section = sections[object.first];
-    if (!section.is_object()) section = json::object();
-    section.get_object()[object.second] = std::move(*parsed);
-  }
-  return json::serialize(json::object{{"meta", layer->meta}, {"sections", std::move(sections)}});
+  return document_of(*layer);
 }
 
 Result<void> StoreLayers::check_name(const State& current, const std::string& name, bool replace,
@@ -296,15 +253,44 @@ Result<std::string> StoreLayers::load(std::string_view content_json, bool replac
     return shaped(Error(ErrorCode::kBadRequest, "content: expected an object"), replace, expected_name);
   }
   const std::unique_lock lock(changing_);
+  if (replace) {
+    auto free = check_provider_layer(*state(), "PUT", expected_name);
+    if (!free) return free.error();
+  }
   auto loaded =
-      load_layer(std::move(document->get_object()), replace, expected_name, replace_writable, principal);
+      load_layer(std::move(document->get_object()),
+                 {replace, std::string(expected_name), replace_writable, std::string(principal), {}});
   if (!loaded) return shaped(loaded.error(), replace, expected_name);
   return loaded;
 }
 
-Result<std::string> StoreLayers::load_layer(json::object document, bool replace,
-                                            std::string_view expected_name, bool replace_writable,
-                                            std::string_view principal) {
+Result<void> StoreLayers::check_provider_layer(const State& current, std::string_view method,
+                                               std::string_view name) const {
+  const Layer* layer = current.stack.find(name);
+  const ObjectName provider("plugin_providers", name);
+  if (layer == nullptr || layer->type != "plugin" || !own_has(*store_.snapshot(), provider)) return {};
+  return Error(ErrorCode::kConflict, method == "DELETE" ? "StillInUseError" : std::string(method), "contents",
+               std::string(name), {fmt::format("In use by plugin_providers {}", name)});
+}
+
+Result<void> StoreLayers::load_provider(std::string_view document_json, bool replace_writable,
+                                        std::string_view principal, Along along) {
+  auto document = model::parse_json(document_json);
+  if (!document) return document.error();
+  const std::unique_lock lock(changing_);
+  auto meta = read_meta(document->get_object());
+  if (!meta) return meta.error();
+  const std::string name(std::string_view((*meta)["Name"].get_string()));
+  const bool replace =
+      own_has(*store_.snapshot(), {"plugin_providers", name}) && state()->stack.find(name) != nullptr;
+  auto loaded = load_layer(std::move(document->get_object()),
+                           {replace, name, replace_writable, std::string(principal), std::move(along)});
+  if (!loaded) return shaped(loaded.error(), replace, name);
+  return {};
+}
+
+Result<std::string> StoreLayers::load_layer(json::object document, Loading loading) {
+  const auto& [replace, expected_name, replace_writable, principal, along] = loading;
   auto meta = read_meta(document);
   if (!meta) return meta.error();
   const std::string name(std::string_view((*meta)["Name"].get_string()));
@@ -329,8 +315,9 @@ Result<std::string> StoreLayers::load_layer(json::object document, bool replace,
 
   Effective effective = make_effective(stack, *snapshot);
   store::Batch batch;
-  batch.principal = std::string(principal);
+  batch.principal = principal;
   batch.changes = difference(*snapshot, effective.bodies);
+  batch.changes.insert(batch.changes.end(), along.changes.begin(), along.changes.end());
   if (replace_writable) {
     for (store::Change& change : removals_of_own(*snapshot, *layer))
       batch.changes.push_back(std::move(change));
@@ -338,6 +325,7 @@ Result<std::string> StoreLayers::load_layer(json::object document, bool replace,
     guard_keys(batch, *layer);
   }
   batch.secrets = layer->secrets;
+  batch.secrets.insert(batch.secrets.end(), along.secrets.begin(), along.secrets.end());
   batch.secrets.push_back({std::string(kSpace), name, compress_document(json::serialize(document))});
   remember_pack_name(*snapshot, batch, name, true);
   if (auto committed = store_.commit_sync(std::move(batch)); !committed) return committed.error();
@@ -358,9 +346,30 @@ Result<void> StoreLayers::remove(std::string_view name, std::string_view princip
     return about(ErrorCode::kInvalid, "DELETE", name, fmt::format("readonly: {}", name));
   }
   if (layer == nullptr) return about(ErrorCode::kNotFound, "DELETE", name, "No such content store");
+  if (auto free = check_provider_layer(*current, "DELETE", name); !free) return free;
+  return remove_layer(*layer, principal, {});
+}
+
+Result<void> StoreLayers::remove_provider(std::string_view name, std::string_view principal, Along along) {
+  const std::unique_lock lock(changing_);
+  const auto current = state();
+  if (const Layer* layer = current->stack.find(name))
+    return remove_layer(*layer, principal, std::move(along));
+  // Its layer got lost with a damaged pack; the provider can be removed all the same.
+  store::Batch batch;
+  batch.principal = std::string(principal);
+  batch.changes = std::move(along.changes);
+  batch.secrets = std::move(along.secrets);
+  auto committed = store_.commit_sync(std::move(batch));
+  return committed ? Result<void>() : Result<void>(committed.error());
+}
+
+Result<void> StoreLayers::remove_layer(const Layer& layer, std::string_view principal, Along along) {
+  const auto current = state();
+  const std::string name = layer.name;
   const auto needed_by = dependants(current->stack, name);
   if (!needed_by.empty()) {
-    Error error(ErrorCode::kConflict, "StillInUseError", "contents", std::string(name), {});
+    Error error(ErrorCode::kConflict, "StillInUseError", "contents", name, {});
     for (const std::string& other : needed_by)
       error.messages.push_back(fmt::format("In use by content {}", other));
     return error;
@@ -374,11 +383,13 @@ Result<void> StoreLayers::remove(std::string_view name, std::string_view princip
   store::Batch batch;
   batch.principal = std::string(principal);
   batch.changes = difference(*snapshot, effective.bodies);
-  batch.secrets.push_back({std::string(kSpace), std::string(name), std::nullopt});
-  for (const store::SecretChange& secret : layer->secrets) {
+  std::move(along.changes.begin(), along.changes.end(), std::back_inserter(batch.changes));
+  batch.secrets = std::move(along.secrets);
+  batch.secrets.push_back({std::string(kSpace), name, std::nullopt});
+  for (const store::SecretChange& secret : layer.secrets) {
     batch.secrets.push_back({secret.space, secret.key, std::nullopt});
   }
-  remember_pack_name(*snapshot, batch, std::string(name), false);
+  remember_pack_name(*snapshot, batch, name, false);
   if (auto committed = store_.commit_sync(std::move(batch)); !committed) return committed.error();
   publish(std::move(stack), std::move(effective));
   tell("delete", name);

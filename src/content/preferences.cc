@@ -80,6 +80,7 @@ class StorePreferences final : public Preferences {
 
  private:
   void make_secrets();
+  void tell_secrets_changed(const std::vector<std::string>& names) const;
   void follow(const store::Commit& commit);
   Result<Values> checked(const std::vector<std::pair<std::string, std::string>>& wanted) const;
   store::Batch batch_of(const Values& values, std::string principal) const;
@@ -119,6 +120,16 @@ void StorePreferences::follow(const store::Commit& commit) {
     const auto listeners = listeners_;
     lock.unlock();
     for (const auto& listener : listeners) listener(change.id.key, value);
+  }
+}
+
+/// Commits do not carry secrets: whoever must know is told here, without the value.
+void StorePreferences::tell_secrets_changed(const std::vector<std::string>& names) const {
+  std::unique_lock lock(mutex_);
+  const auto listeners = listeners_;
+  lock.unlock();
+  for (const std::string& name : names) {
+    for (const auto& listener : listeners) listener(name, "");
   }
 }
 
@@ -174,10 +185,15 @@ Task<Result<void>> StorePreferences::set(std::vector<std::pair<std::string, std:
                                          std::string principal) {
   auto good = checked(values);
   if (!good) co_return good.error();
+  std::vector<std::string> secrets;
+  for (const auto& [name, value] : *good) {
+    if (find_preference(name)->secret()) secrets.push_back(name);
+  }
   store::Batch batch = batch_of(*good, std::move(principal));
   if (batch.changes.empty() && batch.secrets.empty()) co_return Result<void>();
   auto committed = co_await store::commit_async(store_, std::move(batch));
   if (!committed) co_return committed.error();
+  tell_secrets_changed(secrets);
   co_return Result<void>();
 }
 

@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include <bit>
+#include <charconv>
+#include <cmath>
+
 #include "env/clock.h"
 #include "model/internal/hooks.h"
 
@@ -35,6 +39,21 @@ std::string lower_case(std::string_view text) {
   return out;
 }
 
+/// Bytes that sort as the numbers do: positive ones get their sign bit set, negative ones are turned over.
+std::string ordered_bytes(double number) {
+  const auto bits = std::bit_cast<uint64_t>(number == 0 ? 0.0 : number);  // there is one zero
+  constexpr uint64_t kSign = uint64_t{1} << 63;
+  return big_endian((bits & kSign) != 0 ? ~bits : bits | kSign, 8);
+}
+
+bool encode_number(std::string_view text, std::string& out) {
+  double number = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failure != std::errc() || end != text.data() + text.size() || !std::isfinite(number)) return false;
+  out = ordered_bytes(number);
+  return true;
+}
+
 /// Encodes a text as a value of `kind`. False: the text is no such value.
 bool encode_text(IndexKind kind, std::string_view text, std::string& out) {
   uint32_t address = 0;
@@ -61,6 +80,8 @@ bool encode_text(IndexKind kind, std::string_view text, std::string& out) {
       if (!env::parse_rfc3339(text, time)) return false;
       out = big_endian(static_cast<uint64_t>(time.time_since_epoch().count()) ^ uint64_t{1} << 63, 8);
       return true;
+    case IndexKind::kNumber:
+      return encode_number(text, out);
   }
   return false;
 }
@@ -81,6 +102,12 @@ void add_value(const Index& index, ondemand::value value, std::vector<std::strin
       bool flag = false;
       if (value.get_bool().get(flag) == simdjson::SUCCESS)
         out.push_back(std::string(1, flag ? '\x01' : '\0'));
+      return;
+    }
+    case ondemand::json_type::number: {
+      double number = 0;
+      if (index.kind == IndexKind::kNumber && value.get_double().get(number) == simdjson::SUCCESS)
+        out.push_back(ordered_bytes(number));
       return;
     }
     case ondemand::json_type::array: {
@@ -132,7 +159,7 @@ class Collector {
 
  private:
   static void add_unset(IndexKind kind, std::vector<std::string>& out) {
-    if (kind == IndexKind::kList) return;
+    if (kind == IndexKind::kList || kind == IndexKind::kNumber) return;
     std::string encoded;
     if (kind == IndexKind::kBoolean) encode_text(kind, "false", encoded);
     if (kind == IndexKind::kTime) encode_text(kind, "0001-01-01T00:00:00Z", encoded);
@@ -237,6 +264,8 @@ std::string argument_error(const Index& index, std::string_view prefix, std::str
     case IndexKind::kTime:
       return prefix == "leases" ? fmt::format("{} is not valid: {}", index.name, time_error(text))
                                 : time_error(text);
+    case IndexKind::kNumber:
+      return fmt::format("{} must be a number", index.name);
     default:
       return fmt::format("Invalid value: {}", text);
   }

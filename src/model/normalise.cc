@@ -255,6 +255,22 @@ Result<json::object> normalise_fields(std::span<const Field> fields, json::objec
   return out;
 }
 
+bool is_field(const ObjectType& type, std::string_view name) {
+  return std::ranges::any_of(type.fields,
+                             [name](const Field& field) { return equal_ignoring_case(field.name, name); });
+}
+
+/// Members beside the fields, in one order; Endpoint is no part of any object.
+std::map<std::string_view, const json::value*> free_members(const ObjectType& type,
+                                                            const json::object& object) {
+  std::map<std::string_view, const json::value*> out;
+  if (!type.traits.free_form) return out;
+  for (const auto& member : object) {
+    if (member.key() != "Endpoint" && !is_field(type, member.key())) out[member.key()] = &member.value();
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<json::object> normalise(const ObjectType& type, json::value input, const json::object* before) {
@@ -262,7 +278,12 @@ Result<json::object> normalise(const ObjectType& type, json::value input, const 
     return Error(ErrorCode::kBadRequest,
                  fmt::format("expected an object of {}, got {}", type.prefix, given_word(input)));
   }
-  return normalise_fields(type.fields, std::move(input.get_object()), before, "");
+  json::object free;
+  for (const auto& [name, value] : free_members(type, input.get_object())) free.emplace(name, *value);
+  Result<json::object> out = normalise_fields(type.fields, std::move(input.get_object()), before, "");
+  if (!out) return out;
+  for (auto& member : free) out->emplace(member.key(), std::move(member.value()));
+  return out;
 }
 
 std::string canonical_body(const ObjectType& type, const json::object& object) {
@@ -278,6 +299,11 @@ std::string canonical_body(const ObjectType& type, const json::object& object) {
     } else {
       append_json(out, value == nullptr ? default_value(field) : *value);
     }
+  }
+  for (const auto& [name, value] : free_members(type, object)) {
+    if (out.size() > 1) out.push_back(',');
+    out.append(json::serialize(json::string_view(name))).push_back(':');
+    append_json(out, *value);
   }
   out.push_back('}');
   return out;

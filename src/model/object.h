@@ -39,7 +39,7 @@ class Lookup {
   /// The local (own or layered) object, or absent.
   virtual std::optional<json::object> find(std::string_view type, std::string_view key) const = 0;
   virtual bool exists(std::string_view type, std::string_view key) const = 0;
-  /// Whether there are objects of a type that the schema does not know, such as those plugins declare.
+  /// Whether there is a collection that the schema does not know: a plugin declares it, or a newer peer brought it.
   virtual bool collection_exists(std::string_view /*prefix*/) const { return false; }
 };
 

@@ -47,6 +47,8 @@ const Index* ObjectType::find_index(std::string_view name) const {
 
 std::span<const ObjectType> object_types() { return kObjectTypes; }
 
+const ObjectType& generic_object_type() { return kGenericType; }
+
 const ObjectType* find_object_type(std::string_view prefix) {
   const auto found = std::ranges::lower_bound(kObjectTypes, prefix, {}, &ObjectType::prefix);
   return found == std::end(kObjectTypes) || found->prefix != prefix ? nullptr : &*found;

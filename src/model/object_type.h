@@ -10,7 +10,8 @@ namespace mullion::model {
 
 enum class FieldKind { kString, kInteger, kNumber, kBoolean, kArray, kObject, kAny };
 /// How an index reads and orders its values (contract: filters.md section 2).
-enum class IndexKind { kString, kBoolean, kUuid, kIp, kCidr, kTime, kList };
+/// kNumber: indexes of properties that plugins declare.
+enum class IndexKind { kString, kBoolean, kUuid, kIp, kCidr, kTime, kList, kNumber };
 
 /// One field of an object or nested type, in canonical order.
 struct Field {
@@ -44,6 +45,7 @@ struct Traits {
   bool has_meta, meta_api, has_validation, has_read_only, has_endpoint, has_bundle, has_partial, has_params,
       has_profiles, has_boot_env, has_tasks, can_have_actions, name_settable, client_create, client_update,
       client_delete;
+  bool free_form;                 // members that are no field are kept
   bool replicated;                // travels to managers
   std::string_view actions_path;  // "actions", "plugin_actions" or ""
 };
@@ -58,6 +60,7 @@ enum class RuleKind {
   kOneOf,         // a string field is a word of an enum
   kEntriesOneOf,  // every string of a list is a word of an enum
   kKeysOneOf,     // every key of a map is a word of an enum
+  kValue,         // a member obeys the JSON Schema whose text is `rule`
   kHook,          // behaviour that no table can say: `rule` names it (internal/hooks.h)
 };
 
@@ -65,7 +68,7 @@ enum class RuleKind {
 struct Rule {
   RuleKind kind;
   std::string_view field;
-  std::string_view rule;  // name rule, enum or hook
+  std::string_view rule;  // name rule, enum, hook or schema
   std::string_view to;    // collection referred to
   std::string_view message;
   bool optional;            // an empty value passes
@@ -94,7 +97,9 @@ struct ObjectType {
 
 /// All collections, sorted by prefix.
 std::span<const ObjectType> object_types();
-/// nullptr when `prefix` is unknown.
+/// What collections that plugins declare are made from (schema/generic.yaml).
+const ObjectType& generic_object_type();
+/// nullptr when `prefix` is unknown; see also type_catalog.h.
 const ObjectType* find_object_type(std::string_view prefix);
 
 struct NestedType {

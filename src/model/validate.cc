@@ -64,6 +64,8 @@ class RuleCheck {
       case RuleKind::kKeysOneOf:
         return check_keys(rule,
                           [&](std::string_view text) { return !canonical_word(rule.rule, text).empty(); });
+      case RuleKind::kValue:
+        return check_value(rule);
       case RuleKind::kHook:
         return internal::run_hook(rule.rule, context_);
     }
@@ -117,6 +119,24 @@ class RuleCheck {
     if (map == nullptr || !map->is_object()) return;
     for (const auto& member : map->get_object()) {
       if (!fine(member.key())) complain(rule, member.key(), 0);
+    }
+  }
+
+  /// Told without the key in front, as the contract has it for objects of plugins.
+  void check_value(const Rule& rule) {
+    const json::value* value = object_.if_contains(rule.field);
+    if (value == nullptr) {
+      if (rule.optional) return;
+      verdict_.invalid.push_back(fmt::format("Error in value: {0}: {0} is required", rule.field));
+      return;
+    }
+    const Result<void> fits = check_schema(json::parse(rule.rule), *value);
+    if (fits) return;
+    constexpr std::string_view kRoot = "(root)";
+    for (std::string_view text : fits.error().messages) {
+      const std::string_view inner = text.starts_with(kRoot) ? text.substr(kRoot.size()) : text;
+      verdict_.invalid.push_back(
+          fmt::format("Error in value: {}{}{}", rule.field, inner.starts_with(':') ? "" : ".", inner));
     }
   }
 

@@ -144,13 +144,19 @@ struct ListenOptions {
   std::optional<TlsFiles> tls;  // absent: plain HTTP
   ServerLimits limits;
   std::string flag;  // name of the flag that sets the port, for error texts
+  /// When set: listens on this unix socket instead, made anew with mode 0600 and removed at the end.
+  std::string unix_path;
 };
 
-/// One listening port. Thread-safe. The destructor cuts what stop() has not ended and waits for it, so it
-/// belongs outside the runtime's threads, or after stop().
+/// Longest path that a unix socket may have, in bytes.
+inline constexpr size_t kLongestUnixPath = 107;
+
+/// One listening port or unix socket. Thread-safe. The destructor cuts what stop() has not ended and waits
+/// for it, so it belongs outside the runtime's threads, or after stop().
 class Server {
  public:
   virtual ~Server() = default;
+  /// 0 for a unix socket.
   virtual uint16_t port() const = 0;
   virtual size_t connections() const = 0;
   /// New connections are met with this certificate; those that are open stay as they are. kInvalid for a port
@@ -160,7 +166,7 @@ class Server {
   /// cuts.
   virtual Task<void> stop(env::Duration grace) = 0;
 };
-/// kConflict naming port and flag when the port is in use.
+/// kConflict naming port and flag when the port is in use; kInvalid for a unix path that is too long.
 Result<std::unique_ptr<Server>> listen(env::Runtime& runtime, ListenOptions options, Handler handler);
 
 /// How a client decides whom to trust.
@@ -171,7 +177,8 @@ struct TrustPolicy {
 };
 
 struct ClientOptions {
-  std::string base_url;  // "https://host:port" or "http://..."
+  std::string base_url;   // "https://host:port" or "http://..."
+  std::string unix_path;  // when set: connections go to this unix socket; base_url gives the Host header
   TrustPolicy trust;
   env::Duration connect_timeout = std::chrono::seconds(5);  // TCP and TLS together
   env::Duration idle_timeout = std::chrono::seconds(60);    // no progress while waiting or transferring

@@ -1,7 +1,11 @@
 // A listening port: accepts, counts and stops connections.
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -17,6 +21,9 @@ using internal::ServerState;
 using internal::Stream;
 namespace asio = boost::asio;
 using asio::ip::tcp;
+using internal::Socket;
+/// Accepts over TCP or a unix socket.
+using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
 
 constexpr Logger kLog("net");
 constexpr size_t kOverLimit =
@@ -28,7 +35,7 @@ Task<void> serve(std::shared_ptr<ServerState> state, std::shared_ptr<Stream> str
   co_await connection.run();
 }
 
-void start_connection(const std::shared_ptr<ServerState>& state, tcp::socket socket) {
+void start_connection(const std::shared_ptr<ServerState>& state, Socket socket) {
   const size_t limit = state->options.limits.max_connections;
   const size_t open = state->tasks->running();
   if (open >= limit + kOverLimit) return;
@@ -37,9 +44,9 @@ void start_connection(const std::shared_ptr<ServerState>& state, tcp::socket soc
                       [state, stream, over = open >= limit] { return serve(state, stream, over); });
 }
 
-Task<void> accept_loop(std::shared_ptr<ServerState> state, std::shared_ptr<tcp::acceptor> acceptor) {
+Task<void> accept_loop(std::shared_ptr<ServerState> state, std::shared_ptr<Acceptor> acceptor) {
   while (!state->stopping()) {
-    tcp::socket socket(acceptor->get_executor());
+    Socket socket(acceptor->get_executor());
     boost::system::error_code failure;
     co_await acceptor->async_accept(socket, asio::redirect_error(asio::use_awaitable, failure));
     if (failure == asio::error::operation_aborted) co_return;
@@ -62,26 +69,53 @@ Error listen_error(const ListenOptions& options, const boost::system::error_code
                                                  options.port, flag, failure.message()));
 }
 
-Result<std::shared_ptr<tcp::acceptor>> open_acceptor(env::Runtime& runtime, const ListenOptions& options) {
+/// An acceptor and the port it got.
+struct Listening {
+  std::shared_ptr<Acceptor> acceptor;
+  uint16_t port = 0;
+};
+
+Result<Listening> open_unix_acceptor(env::Runtime& runtime, const std::string& path) {
+  if (path.size() > kLongestUnixPath) {
+    return Error(ErrorCode::kInvalid,
+                 fmt::format("unix socket path is longer than {} bytes: {}", kLongestUnixPath, path));
+  }
+  ::unlink(path.c_str());  // what a crash left behind
+  const asio::local::stream_protocol::endpoint endpoint(path);
+  auto acceptor = std::make_shared<Acceptor>(runtime.executor());
+  boost::system::error_code failure;
+  acceptor->open(endpoint.protocol(), failure);
+  if (!failure) acceptor->bind(endpoint, failure);
+  if (!failure && ::chmod(path.c_str(), 0600) != 0) failure.assign(errno, boost::system::system_category());
+  if (!failure) acceptor->listen(128, failure);
+  if (failure) {
+    return Error(ErrorCode::kInternal, fmt::format("cannot listen on {}: {}", path, failure.message()));
+  }
+  return Listening{std::move(acceptor), 0};
+}
+
+Result<Listening> open_acceptor(env::Runtime& runtime, const ListenOptions& options) {
+  if (!options.unix_path.empty()) return open_unix_acceptor(runtime, options.unix_path);
   boost::system::error_code failure;
   const auto address = asio::ip::make_address(options.address, failure);
   if (failure)
     return Error(ErrorCode::kInvalid,
                  fmt::format("listen address '{}' is not an IP address", options.address));
   const tcp::endpoint endpoint(address, options.port);
-  auto acceptor = std::make_shared<tcp::acceptor>(runtime.executor());
-  acceptor->open(endpoint.protocol(), failure);
-  if (!failure) acceptor->set_option(tcp::acceptor::reuse_address(true), failure);
-  if (!failure) acceptor->bind(endpoint, failure);
-  if (!failure) acceptor->listen(4096, failure);
+  tcp::acceptor acceptor(runtime.executor());
+  acceptor.open(endpoint.protocol(), failure);
+  if (!failure) acceptor.set_option(tcp::acceptor::reuse_address(true), failure);
+  if (!failure) acceptor.bind(endpoint, failure);
+  if (!failure) acceptor.listen(4096, failure);
   if (failure) return listen_error(options, failure);
-  return acceptor;
+  const uint16_t port = acceptor.local_endpoint().port();
+  return Listening{std::make_shared<Acceptor>(std::move(acceptor)), port};
 }
 
 class ServerImplementation final : public Server {
  public:
-  ServerImplementation(std::shared_ptr<ServerState> state, std::shared_ptr<tcp::acceptor> acceptor)
-      : state_(std::move(state)), acceptor_(std::move(acceptor)), port_(acceptor_->local_endpoint().port()) {
+  ServerImplementation(std::shared_ptr<ServerState> state, Listening listening)
+      : state_(std::move(state)), acceptor_(std::move(listening.acceptor)), port_(listening.port) {
     state_->acceptors->spawn("accept",
                              [state = state_, acceptor = acceptor_] { return accept_loop(state, acceptor); });
   }
@@ -91,6 +125,7 @@ class ServerImplementation final : public Server {
     state_->abort_all();
     state_->acceptors->stop();
     state_->tasks->stop();
+    if (!state_->options.unix_path.empty()) ::unlink(state_->options.unix_path.c_str());
   }
 
   uint16_t port() const override { return port_; }
@@ -106,7 +141,7 @@ class ServerImplementation final : public Server {
 
   Task<void> stop(env::Duration grace) override {
     const std::shared_ptr<ServerState> state = state_;
-    const std::shared_ptr<tcp::acceptor> acceptor = acceptor_;
+    const std::shared_ptr<Acceptor> acceptor = acceptor_;
     const internal::Deadline deadline = internal::deadline_after(grace);
     const auto conversations = state->begin_stop();
     co_await state->acceptors->async_stop();
@@ -128,7 +163,7 @@ class ServerImplementation final : public Server {
 
  private:
   const std::shared_ptr<ServerState> state_;
-  const std::shared_ptr<tcp::acceptor> acceptor_;
+  const std::shared_ptr<Acceptor> acceptor_;
   const uint16_t port_;
 };
 
@@ -141,7 +176,7 @@ Result<std::unique_ptr<Server>> listen(env::Runtime& runtime, ListenOptions opti
     if (!made) return made.error();
     tls = std::move(made.value());
   }
-  Result<std::shared_ptr<tcp::acceptor>> acceptor = open_acceptor(runtime, options);
+  Result<Listening> acceptor = open_acceptor(runtime, options);
   if (!acceptor) return acceptor.error();
   auto state = std::make_shared<ServerState>(runtime, std::move(options), std::move(handler));
   state->set_tls(std::move(tls));

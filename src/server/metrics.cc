@@ -124,6 +124,15 @@ void add_api(Page& page, const MetricSources& sources) {
   page.counter("mullion_api_websockets_dropped_total", static_cast<double>(sources.api.dropped_websockets()));
 }
 
+void add_plugins(Page& page, const MetricSources& sources) {
+  const content::Providers::Counts counts = sources.providers.counts();
+  page.gauge("mullion_plugins", static_cast<double>(counts.serving), {{"serving", "true"}});
+  page.gauge("mullion_plugins", static_cast<double>(counts.plugins - counts.serving), {{"serving", "false"}});
+  page.counter("mullion_plugin_starts_total", static_cast<double>(counts.starts));
+  page.counter("mullion_plugin_failures_total", static_cast<double>(counts.failures));
+  page.counter("mullion_plugin_events_missed_total", static_cast<double>(counts.missed_events));
+}
+
 }  // namespace
 
 std::string metrics_text(const MetricSources& sources) {
@@ -134,6 +143,7 @@ std::string metrics_text(const MetricSources& sources) {
   add_store(page, sources);
   add_endpoints(page, sources);
   add_api(page, sources);
+  add_plugins(page, sources);
   return page.text();
 }
 

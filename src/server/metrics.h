@@ -5,6 +5,7 @@
 #include <string>
 
 #include "api/api.h"
+#include "content/providers.h"
 #include "env/clock.h"
 #include "manager/manager.h"
 #include "net/http.h"
@@ -16,6 +17,7 @@ struct MetricSources {
   const store::Store& store;
   const api::Api& api;
   const manager::Manager& manager;
+  const content::Providers& providers;
   const net::Server& api_server;
   std::string id;
   std::string version;

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "content/content.h"
+#include "content/providers.h"
 #include "env/file.h"
 #include "env/runtime.h"
 #include "manager/manager.h"
@@ -98,6 +99,7 @@ class ServerProcess final : public Server {
   Result<void> open_rooms();
   void assemble_api();
   Result<void> listen_everywhere();
+  Result<void> start_providers();
   Result<std::unique_ptr<net::Server>> listen(std::string_view flag, std::optional<net::TlsFiles> tls,
                                               net::Handler handler);
   std::vector<std::string> own_urls() const;
@@ -118,6 +120,7 @@ class ServerProcess final : public Server {
   std::unique_ptr<content::Preferences> preferences_;
   std::unique_ptr<content::Blobs> blobs_;
   std::unique_ptr<content::JobLogs> job_logs_;
+  std::unique_ptr<content::Providers> providers_;
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<manager::Manager> manager_;
@@ -175,6 +178,7 @@ Result<void> ServerProcess::open_rooms() {
   });
   blobs_ = content::make_blobs(base_root_);
   job_logs_ = content::make_job_logs(base_root_ / "job-logs", settings_.number("max-job-log"));
+  providers_ = content::make_providers(*runtime_, *store_, *layers_, *preferences_);
   authenticator_ = auth::make_authenticator(*store_);
   return {};
 }
@@ -199,6 +203,7 @@ void ServerProcess::assemble_api() {
                                          .blobs = *blobs_,
                                          .job_logs = *job_logs_,
                                          .certificates = *certificates_,
+                                         .providers = *providers_,
                                          .facts = std::move(facts),
                                          .limits = api_limits(settings_)});
   manager_ = manager::make_manager(manager::Dependencies{
@@ -245,8 +250,8 @@ net::Response ServerProcess::metrics_page(const net::Request& request) const {
     return response;
   }
   response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-  response.body =
-      metrics_text({*store_, *api_, *manager_, *api_server_, ids_.ha_id, std::string(kVersion), begun_});
+  response.body = metrics_text(
+      {*store_, *api_, *manager_, *providers_, *api_server_, ids_.ha_id, std::string(kVersion), begun_});
   return response;
 }
 
@@ -275,6 +280,32 @@ Result<void> ServerProcess::listen_everywhere() {
   return {};
 }
 
+Result<void> ServerProcess::start_providers() {
+  content::ProviderServices services;
+  services.make_token = [this] {
+    return authenticator_->make_token({.user = "system", .grantor = "system", .ttl = auth::kForever});
+  };
+  services.open_sealed = [this](std::string_view prefix, std::string_view key,
+                                std::string_view sealed) -> Result<std::string> {
+    Result<auth::KeyPair> pair = auth::object_key_pair(*store_, prefix, key, false);
+    if (!pair) return pair.error();
+    return auth::open_sealed(*pair, sealed);
+  };
+  services.publish = [this](std::string event, std::string principal) {
+    return api_->publish_event(std::move(event), std::move(principal));
+  };
+  services.objects = [this](const std::string& prefix) { return api_->local_objects(prefix); };
+  content::ProviderOptions options;
+  options.base_root = base_root_;
+  const std::string comm_root = settings_.text("plugin-comm-root");
+  options.comm_root = comm_root.empty() ? base_root_ / "plugin-comm" : env::Path(comm_root);
+  options.api_url = fmt::format("https://127.0.0.1:{}", api_server_->port());
+  options.file_url = fmt::format("http://127.0.0.1:{}", static_server_->port());
+  options.start_limit = std::chrono::seconds(settings_.number("plugin-start-timeout"));
+  options.action_limit = std::chrono::seconds(settings_.number("plugin-action-timeout"));
+  return providers_->start(std::move(services), std::move(options));
+}
+
 Result<void> ServerProcess::start() {
   raise_descriptor_limit();
   for (const auto step : {&ServerProcess::take_base_root, &ServerProcess::open_rooms}) {
@@ -284,6 +315,7 @@ Result<void> ServerProcess::start() {
   assemble_api();
   Result<void> listening = listen_everywhere();
   if (!listening) return listening;
+  if (Result<void> plugins = start_providers(); !plugins) return plugins;
   manager_->start();
   if (!settings_.ignored_used().empty()) {
     kLog.warn("flags accepted without effect, their services do not run here: {}",
@@ -306,6 +338,8 @@ void ServerProcess::finish(std::string_view what, MakeTask make_task) {
 void ServerProcess::stop() {
   if (stopped_) return;
   stopped_ = true;
+  // They may still call the API while they say good-bye.
+  if (runtime_ && providers_) finish("plugins", [this] { return providers_->stop(); });
   if (runtime_ && manager_) finish("manager", [this] { return manager_->stop(); });
   if (runtime_ && api_) finish("api", [this] { return api_->stop(); });
   for (net::Server* server :
@@ -319,6 +353,7 @@ void ServerProcess::stop() {
   static_server_.reset();
   manager_.reset();
   api_.reset();
+  providers_.reset();
   authenticator_.reset();
   job_logs_.reset();
   blobs_.reset();

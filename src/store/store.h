@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "env/clock.h"
 #include "env/file.h"
+#include "model/type_catalog.h"
 #include "store/query.h"
 #include "store/types.h"
 
@@ -100,6 +101,10 @@ class Store {
   virtual void show_replicas(bool shown) = 0;
   virtual bool replicas_shown() const = 0;
 
+  /// The collections of this store: built in, and declared by plugins.
+  model::TypeCatalog& types() { return types_; }
+  const model::TypeCatalog& types() const { return types_; }
+
   /// Removes every object and origin of a remote owner in bounded commits.
   virtual Result<void> drop_owner(std::string_view owner) = 0;
 
@@ -115,6 +120,9 @@ class Store {
   virtual Statistics statistics() const = 0;
   /// Copies the database consistently to `directory` while it runs.
   virtual Result<void> backup(const env::Path& directory) const = 0;
+
+ private:
+  model::TypeCatalog types_;
 };
 
 /// Index descriptors come from the model (model::object_types()); parameter resolution for Params filters of

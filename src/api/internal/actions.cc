@@ -1,6 +1,9 @@
-// Plugin actions. The pseudo plugin `manager` is built in; others come with plugin providers.
+// Plugin actions, of objects and of the system. The pseudo plugin `manager` is built in.
+#include "api/internal/action_params.h"
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
+#include "api/internal/objects.h"
+#include "api/internal/params.h"
 
 namespace mullion::api {
 namespace {
@@ -8,15 +11,15 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view kManagerPlugin = "manager";
+constexpr std::string_view kGlobal = "global";  // whose parameters actions of the system see
 
-struct BuiltInAction {
-  std::string_view command;
-  std::vector<std::string_view> required;
-};
-
-const std::vector<BuiltInAction>& manager_actions() {
-  static const std::vector<BuiltInAction> actions{
-      {"addEndpoint", {"manager/url", "manager/username", "manager/password"}}};
+const std::vector<content::ProviderAction>& manager_actions() {
+  static const std::vector<content::ProviderAction> actions{
+      {std::string(kManagerPlugin),
+       "plugins",
+       "addEndpoint",
+       {"manager/url", "manager/username", "manager/password"},
+       {}}};
   return actions;
 }
 
@@ -24,54 +27,198 @@ bool is_manager_plugin(const Call& call) {
   return call.type != nullptr && call.type->prefix == "plugins" && call.target.key == kManagerPlugin;
 }
 
-json::object shown(const BuiltInAction& action) {
-  json::array required;
-  for (const std::string_view name : action.required) required.emplace_back(name);
-  json::object out;
-  out["Provider"] = kManagerPlugin;
-  out["Model"] = "plugins";
-  out["Command"] = action.command;
-  out["RequiredParams"] = std::move(required);
-  out["OptionalParams"] = json::array();
+json::object shown(const content::ProviderAction& action) {
+  return {{"Provider", action.provider},
+          {"Model", action.model},
+          {"Command", action.command},
+          {"RequiredParams", json::array(action.required.begin(), action.required.end())},
+          {"OptionalParams", json::array(action.optional.begin(), action.optional.end())}};
+}
+
+/// What the actions are about: an object, or the system.
+struct Subject {
+  std::string model;       // as actions name it: a prefix, or "" for the system
+  std::string model_name;  // as errors name it
+  std::string key;
+  json::value object;   // as the plugin gets it: opened, with its owner
+  json::object params;  // of all levels, opened
+};
+
+Error about(const Subject& subject, Error error, std::string_view type) {
+  if (error.type.empty()) error.type = type;
+  if (error.model.empty()) error.model = subject.model_name;
+  if (error.key.empty()) error.key = subject.key;
+  return error;
+}
+
+Result<Subject> object_subject(Call& call) {
+  Result<json::object> object = parse_stored(call.target.body);
+  if (!object) return object.error();
+  Subject subject;
+  subject.model = subject.model_name = call.type->prefix;
+  subject.key = call.requested_id();
+  subject.params =
+      aggregated_params(*call.type, *call.snapshot, *object, call.target, {false, &call.services});
+  if (call.type->traits.has_params && (*object)["Params"].is_object()) {
+    decode_params(call.services, call.type->prefix, call.target.key, (*object)["Params"].get_object());
+  }
+  if (call.type->traits.has_endpoint) (*object)["Endpoint"] = call.services.endpoint_name(call.target.owner);
+  subject.object = std::move(*object);
+  return subject;
+}
+
+Result<Subject> system_subject(Call& call) {
+  Subject subject;
+  subject.model_name = "system";
+  subject.key = kGlobal;
+  call.snapshot = call.services.store.snapshot();
+  const model::ObjectType& profiles = *model::find_object_type("profiles");
+  const std::optional<store::StoredObject> global = call.snapshot->get_local(profiles.prefix, kGlobal);
+  if (!global) return subject;
+  Result<json::object> object = parse_stored(global->body);
+  if (!object) return object.error();
+  const Target target{global->id.key, global->id.owner, global->body};
+  subject.params = aggregated_params(profiles, *call.snapshot, *object, target, {false, &call.services});
+  return subject;
+}
+
+Result<Subject> subject_of(Call& call) {
+  return call.type == nullptr ? system_subject(call) : object_subject(call);
+}
+
+ActionSources sources_of(const Call& call, const Subject& subject, const json::object& given) {
+  const store::Snapshot& snapshot = *call.snapshot;
+  return {given, subject.params, [&snapshot](std::string_view name) { return param_default(snapshot, name); },
+          [&snapshot](std::string_view name, const json::value& value) {
+            return param_problems(snapshot, name, value);
+          }};
+}
+
+/// Actions with the command of this request, of the plugin it names if it does.
+std::vector<content::OfferedAction> offered(const Call& call, const Subject& subject) {
+  const std::string plugin(call.request.query_value("plugin").value_or(""));
+  std::vector<content::OfferedAction> actions = call.services.providers.actions(subject.model, plugin);
+  if (is_manager_plugin(call)) {
+    for (const content::ProviderAction& action : manager_actions())
+      actions.push_back({std::string(kManagerPlugin), action});
+  }
+  if (!call.arguments.has("command")) return actions;
+  std::erase_if(actions, [&call](const content::OfferedAction& offer) {
+    return offer.action.command != call.argument("command");
+  });
+  return actions;
+}
+
+Error no_action(const Call& call, const Subject& subject) {
+  return about(subject,
+               Error(ErrorCode::kNotFound,
+                     fmt::format("Action {} on {}: Not Found", call.argument("command"), subject.model_name)),
+               "INVOKE");
+}
+
+json::array shown_without_missing(const Call& call, const Subject& subject) {
+  const json::object nothing;
+  const ActionSources sources = sources_of(call, subject, nothing);
+  json::array out;
+  for (const content::OfferedAction& offer : offered(call, subject)) {
+    // Those of the manager are about what is not there yet: their parameters come with the call.
+    const bool built_in = offer.plugin == kManagerPlugin;
+    if (built_in || missing_parameter(offer.action, sources).empty()) out.push_back(shown(offer.action));
+  }
   return out;
 }
 
-Error no_action(const Call& call) {
-  return Error(ErrorCode::kNotFound, "INVOKE",
-               call.type == nullptr ? "plugins" : std::string(call.type->prefix),
-               call.type == nullptr ? std::string(kManagerPlugin) : call.requested_id(),
-               {fmt::format("Action {} on {}: Not Found", call.argument("command"),
-                            call.type == nullptr ? "plugins" : call.type->prefix)});
+std::string event_object(const content::OfferedAction& offer) {
+  return json::serialize(json::object{{"Plugin", offer.plugin}, {"Command", offer.action.command}});
+}
+
+std::string action_text(const content::OfferedAction& offer, Subject& subject, json::object params) {
+  json::object action;
+  action["Model"] = std::move(subject.object);
+  action["Plugin"] = offer.plugin;
+  action["Command"] = offer.action.command;
+  action["CommandSet"] = "";
+  action["Params"] = std::move(params);
+  std::string text;
+  model::append_json(text, action);
+  return text;
+}
+
+Result<json::object> given_parameters(Call& call) {
+  if (call.body.empty()) return json::object();
+  Result<json::value> body = parse_body(call);
+  if (!body) return body.error();
+  if (body->is_null()) return json::object();
+  if (!body->is_object())
+    return object_error(call, ErrorCode::kBadRequest, {"The body is not a JSON object"});
+  json::object given = std::move(body->get_object());
+  if (call.type != nullptr) decode_params(call.services, call.type->prefix, call.target.key, given);
+  return given;
+}
+
+env::Task<Result<net::Response>> list_actions_of(Call& call) {
+  Result<Subject> subject = subject_of(call);
+  if (!subject) co_return subject.error();
+  co_return json_response(200, json::value(shown_without_missing(call, *subject)));
+}
+
+env::Task<Result<net::Response>> show_action_of(Call& call) {
+  Result<Subject> subject = subject_of(call);
+  if (!subject) co_return subject.error();
+  const std::vector<content::OfferedAction> actions = offered(call, *subject);
+  if (actions.empty()) {
+    Error error(ErrorCode::kNotFound, fmt::format("{}: Not Found", call.argument("command")));
+    co_return about(*subject, std::move(error), "GET");
+  }
+  const json::array fitting = shown_without_missing(call, *subject);
+  if (!fitting.empty()) co_return json_response(200, fitting.front());
+  const json::object nothing;
+  const content::ProviderAction& action = actions.front().action;
+  Error error(ErrorCode::kInvalid,
+              fmt::format("Action {} Missing Parameter {}", action.command,
+                          missing_parameter(action, sources_of(call, *subject, nothing))));
+  co_return about(*subject, std::move(error), "GET");
+}
+
+env::Task<Result<net::Response>> run_action_of(Call& call) {
+  Result<Subject> subject = subject_of(call);
+  if (!subject) co_return subject.error();
+  const std::vector<content::OfferedAction> actions = offered(call, *subject);
+  if (actions.empty()) co_return no_action(call, *subject);
+  Result<json::object> given = given_parameters(call);
+  if (!given) co_return given.error();
+  const content::OfferedAction& offer = actions.front();
+  Result<json::object> params = action_parameters(offer.action, sources_of(call, *subject, *given));
+  if (!params) co_return about(*subject, params.error(), "INVOKE");
+  std::string text = action_text(offer, *subject, std::move(*params));
+  call.snapshot.reset();  // a view must not be held while the plugin works
+  Result<std::string> answer = co_await call.services.providers.run_action(offer.plugin, std::move(text));
+  if (!answer) co_return about(*subject, answer.error(), "INVOKE");
+  call.services.events.publish(subject->model_name, "action",
+                               call.type == nullptr ? subject->key : call.target.key,
+                               call.principal.audit_name(), event_object(offer));
+  co_return json_response(200, answer->empty() ? std::string("null") : std::move(*answer));
 }
 
 }  // namespace
 
 namespace handlers {
 
-env::Task<Result<net::Response>> list_actions(Call& call) {
-  json::array out;
-  if (is_manager_plugin(call)) {
-    for (const BuiltInAction& action : manager_actions()) out.push_back(shown(action));
-  }
-  co_return json_response(200, json::value(std::move(out)));
-}
-
-env::Task<Result<net::Response>> show_action(Call& call) {
-  if (is_manager_plugin(call)) {
-    for (const BuiltInAction& action : manager_actions()) {
-      if (action.command == call.argument("command"))
-        co_return json_response(200, json::value(shown(action)));
-    }
-  }
-  co_return object_error(call, ErrorCode::kNotFound,
-                         {fmt::format("{}: Not Found", call.argument("command"))});
-}
-
-env::Task<Result<net::Response>> run_action(Call& call) { co_return no_action(call); }
+env::Task<Result<net::Response>> list_actions(Call& call) { co_return co_await list_actions_of(call); }
+env::Task<Result<net::Response>> show_action(Call& call) { co_return co_await show_action_of(call); }
+env::Task<Result<net::Response>> run_action(Call& call) { co_return co_await run_action_of(call); }
+env::Task<Result<net::Response>> list_system_actions(Call& call) { co_return co_await list_actions_of(call); }
+env::Task<Result<net::Response>> show_system_action(Call& call) { co_return co_await show_action_of(call); }
+env::Task<Result<net::Response>> run_system_action(Call& call) { co_return co_await run_action_of(call); }
 
 env::Task<Result<net::Response>> run_manager_action(Call& call) {
   const bool direct = !call.arguments.has("command");
-  if (!direct && call.argument("command") != "addEndpoint") co_return no_action(call);
+  if (!direct && call.argument("command") != "addEndpoint") {
+    Subject manager;
+    manager.model_name = "plugins";
+    manager.key = kManagerPlugin;
+    co_return no_action(call, manager);
+  }
   std::string parameters = call.body.empty() ? "{}" : call.body;
   Result<std::string> endpoint =
       co_await call.services.manager->add_endpoint(std::move(parameters), call.principal);

@@ -25,6 +25,7 @@ Services::Services(Dependencies dependencies)
       blobs(dependencies.blobs),
       job_logs(dependencies.job_logs),
       certificates(dependencies.certificates),
+      providers(dependencies.providers),
       facts(std::move(dependencies.facts)),
       limits(dependencies.limits),
       clock(*dependencies.clock),
@@ -43,7 +44,7 @@ std::string Services::endpoint_name(std::string_view owner) const {
 }
 
 const model::ObjectType* Services::find_type(std::string_view prefix) {
-  if (const model::ObjectType* known = model::find_object_type(prefix)) return known;
+  if (const model::ObjectType* known = store.types().find(prefix)) return known;
   std::lock_guard lock(foreign_mutex_);
   for (const std::unique_ptr<model::ObjectType>& type : foreign_types_) {
     if (type->prefix == prefix) return type.get();

@@ -39,6 +39,7 @@ struct Services {
   content::Blobs& blobs;
   content::JobLogs& job_logs;
   Certificates& certificates;
+  content::Providers& providers;
   manager::Manager* manager = nullptr;
   Facts facts;
   Limits limits;

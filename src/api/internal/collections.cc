@@ -2,6 +2,7 @@
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
 #include "api/internal/objects.h"
+#include "api/internal/plugin_providers.h"
 #include "api/internal/posted_event.h"
 #include "api/openapi.h"
 
@@ -47,6 +48,13 @@ constexpr std::string_view kFrontPage = R"(<!doctype html>
 
 }  // namespace
 
+Result<void> publish_posted(Services& services, json::value posted, std::string principal) {
+  const Result<PostedEvent> event = posted_event(posted, principal, services.clock.wall());
+  if (!event) return event.error();
+  services.events.publish_text(event->type, event->action, event->key, event->json);
+  return {};
+}
+
 namespace handlers {
 
 env::Task<Result<net::Response>> list_collections(Call& call) {
@@ -54,8 +62,10 @@ env::Task<Result<net::Response>> list_collections(Call& call) {
   for (const model::ObjectType& type : model::object_types()) {
     if (listed_as_object(type.prefix)) prefixes.emplace_back(type.prefix);
   }
-  for (const std::string& stored : call.services.store.snapshot()->types()) {
-    if (model::find_object_type(stored) == nullptr) prefixes.push_back(stored);
+  const store::Store& store = call.services.store;
+  for (const model::ObjectType* type : store.types().declared()) prefixes.emplace_back(type->prefix);
+  for (const std::string& stored : store.snapshot()->types()) {
+    if (store.types().find(stored) == nullptr) prefixes.push_back(stored);
   }
   std::sort(prefixes.begin(), prefixes.end());
   json::array out;
@@ -67,6 +77,8 @@ env::Task<Result<net::Response>> list_indexes(Call& call) {
   if (!call.arguments.has("collection")) {
     json::object all;
     for (const model::ObjectType& type : model::object_types()) all[type.prefix] = indexes_of(type);
+    for (const model::ObjectType* type : call.services.store.types().declared())
+      all[type->prefix] = indexes_of(*type);
     co_return json_response(200, json::value(std::move(all)));
   }
   const model::ObjectType* type = call.services.find_type(call.argument("collection"));
@@ -107,10 +119,8 @@ env::Task<Result<net::Response>> set_preferences(Call& call) {
 env::Task<Result<net::Response>> post_event(Call& call) {
   Result<json::value> body = parse_body(call);
   if (!body) co_return body.error();
-  const Result<PostedEvent> event =
-      posted_event(*body, call.principal.audit_name(), call.services.clock.wall());
-  if (!event) co_return event.error();
-  call.services.events.publish_text(event->type, event->action, event->key, event->json);
+  Result<void> published = publish_posted(call.services, std::move(*body), call.principal.audit_name());
+  if (!published) co_return published.error();
   co_return json_response(204, std::string());
 }
 

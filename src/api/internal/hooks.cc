@@ -3,7 +3,6 @@
 #include <array>
 
 #include "api/internal/job_purge.h"
-#include "model/index_value.h"
 
 namespace mullion::api {
 namespace {
@@ -24,6 +23,11 @@ void machine_defaults(const Services& services, json::object& object) {
   default_from_preference(services, object, "Workflow", "defaultWorkflow");
   default_from_preference(services, object, "Stage", "defaultStage");
   default_from_preference(services, object, "BootEnv", "defaultBootEnv");
+}
+
+/// Not Available until its process is in service.
+void new_plugin(const Services&, json::object& object) {
+  object["PluginErrors"] = json::array{"The plugin is starting"};
 }
 
 void forget_user(Services& services, const std::string& key) { services.authenticator.forget(key); }
@@ -93,6 +97,7 @@ std::vector<std::string> job_not_removable(const json::object& job) {
 const std::array kHooks{
     TypeHooks{.prefix = "jobs", .not_removable = job_not_removable},
     TypeHooks{.prefix = "machines", .on_create = machine_defaults, .aggregates_params = true},
+    TypeHooks{.prefix = "plugins", .on_create = new_plugin},
     TypeHooks{.prefix = "users", .on_secrets_changed = forget_user},
     TypeHooks{.prefix = "bootenvs", .in_use = boot_env_in_use},
     TypeHooks{.prefix = "stages", .in_use = stage_in_use},

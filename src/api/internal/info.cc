@@ -8,13 +8,22 @@
 namespace mullion::api {
 namespace {
 
-json::object scope_table() {
+json::object actions_of(const model::ClaimScope& scope) {
+  json::object actions;
+  for (const std::string_view action : scope.actions) actions[action] = json::object();
+  return actions;
+}
+
+/// Scope and its actions; the entry without a name is what collections of plugins have.
+json::object scope_table(const Services& services) {
   json::object scopes;
   for (const model::ClaimScope& scope : model::claim_scopes()) {
-    if (scope.scope.empty()) continue;  // what types of plugins have, when there are any
-    json::object actions;
-    for (const std::string_view action : scope.actions) actions[action] = json::object();
-    scopes[scope.scope] = std::move(actions);
+    if (!scope.scope.empty()) {
+      scopes[scope.scope] = actions_of(scope);
+      continue;
+    }
+    for (const model::ObjectType* type : services.store.types().declared())
+      scopes[type->prefix] = actions_of(scope);
   }
   return scopes;
 }
@@ -178,7 +187,7 @@ json::object consensus_state(const Services& services) {
 json::object info_object(const Services& services, const auth::Principal& principal) {
   json::object info = identity(services);
   info["stats"] = statistics(services, principal);
-  info["scopes"] = scope_table();
+  info["scopes"] = scope_table(services);
   info["License"] = licence_of(services);
   json::object cluster = global_ha_state(services);
   cluster["Nodes"] = json::array{node_info(services)};

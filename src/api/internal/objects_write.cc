@@ -21,7 +21,8 @@ constexpr int kMostAttempts = 64;
 
 class SnapshotLookup final : public model::Lookup {
  public:
-  explicit SnapshotLookup(const store::Snapshot& snapshot) : snapshot_(snapshot) {}
+  SnapshotLookup(const store::Snapshot& snapshot, const model::TypeCatalog& types)
+      : snapshot_(snapshot), types_(types) {}
   std::optional<json::object> find(std::string_view type, std::string_view key) const override {
     const std::optional<store::StoredObject> object = snapshot_.get_local(type, key);
     if (!object) return std::nullopt;
@@ -33,12 +34,14 @@ class SnapshotLookup final : public model::Lookup {
     return snapshot_.get_local(type, key).has_value();
   }
   bool collection_exists(std::string_view prefix) const override {
+    if (types_.find(prefix) != nullptr) return true;
     const std::vector<std::string> types = snapshot_.types();
     return std::ranges::find(types, prefix) != types.end();
   }
 
  private:
   const store::Snapshot& snapshot_;
+  const model::TypeCatalog& types_;
 };
 
 /// Names claimed for unique indexes; released when the write is over.
@@ -210,7 +213,7 @@ env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Dr
 
 /// Rules that need other objects; fills draft.body.
 Result<void> check(const Call& call, const store::Snapshot& snapshot, Draft& draft) {
-  const SnapshotLookup lookup(snapshot);
+  const SnapshotLookup lookup(snapshot, call.services.store.types());
   model::Verdict verdict =
       model::validate(*call.type, draft.object, draft.before, lookup, call.flag("force"));
   if (!verdict.invalid.empty()) return validation_error(call, draft.key, std::move(verdict.invalid));

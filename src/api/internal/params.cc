@@ -229,6 +229,18 @@ Result<void> add_age(Call& call, net::Response& response) {
 
 }  // namespace
 
+json::value param_default(const store::Snapshot& snapshot, std::string_view name) {
+  return default_of(snapshot, name);
+}
+
+std::vector<std::string> param_problems(const store::Snapshot& snapshot, std::string_view name,
+                                        const json::value& value) {
+  const std::optional<ParamRule> rule = rule_of(snapshot, name);
+  if (!rule || !rule->schema.is_object() || rule->schema.get_object().empty()) return {};
+  const Result<void> valid = model::check_schema(rule->schema, value);
+  return valid ? std::vector<std::string>() : valid.error().messages;
+}
+
 env::Task<Result<void>> prepare_params(Services& services, const store::Snapshot& snapshot,
                                        const model::ObjectType& type, std::string key, json::object& object,
                                        const json::object* before, std::optional<auth::KeyPair>& pair) {

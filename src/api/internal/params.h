@@ -24,6 +24,12 @@ std::string box_name(const model::ObjectType& type, std::string_view key);
 /// The object's key pair is still this one when the batch is committed.
 store::SecretGuard box_guard(const model::ObjectType& type, std::string_view key, const auth::KeyPair& pair);
 
+/// The default that a Param's schema gives; null when there is none.
+boost::json::value param_default(const store::Snapshot& snapshot, std::string_view name);
+/// What the schema of the Param has against `value`; empty when it fits, or there is no such Param.
+std::vector<std::string> param_problems(const store::Snapshot& snapshot, std::string_view name,
+                                        const boost::json::value& value);
+
 /// Leaves only `names`; all when empty.
 void keep_params(boost::json::object& params, const std::vector<std::string>& names);
 /// Opens every sealed value with the object's key; values that cannot be opened stay sealed.

@@ -28,7 +28,6 @@ constexpr Reference kReferences[] = {
     {"contexts", "machines", "Context", "Machine"},
     {"pools", "machines", "Pool", "Machine"},
     {"pools", "pools", "ParentPool", "Pool"},
-    {"plugin_providers", "plugins", "Provider", "Plugin"},
 };
 
 /// What people call an object: its Name when it has one.

@@ -13,12 +13,6 @@ Error refused(const Call& call, std::string_view model, std::string reason) {
   return Error(ErrorCode::kInvalid, "", std::string(model), call.requested_id(), {std::move(reason)});
 }
 
-Error no_system_action(const Call& call, std::string_view type) {
-  return Error(ErrorCode::kNotFound, std::string(type), "system", "global",
-               {type == "INVOKE" ? fmt::format("Action {} on system: Not Found", call.argument("command"))
-                                 : fmt::format("{}: Not Found", call.argument("command"))});
-}
-
 }  // namespace
 
 namespace handlers {
@@ -50,18 +44,6 @@ env::Task<Result<net::Response>> refuse_upgrade(Call& call) {
 env::Task<Result<net::Response>> refuse_consensus(Call& call) {
   co_return refused(call, "system", "This version does not form clusters");
 }
-
-env::Task<Result<net::Response>> upload_provider(Call& call) {
-  co_return refused(call, "plugin_providers", "This version does not run plugin providers");
-}
-
-env::Task<Result<net::Response>> list_system_actions(Call&) {
-  co_return json_response(200, std::string("[]"));
-}
-
-env::Task<Result<net::Response>> show_system_action(Call& call) { co_return no_system_action(call, "GET"); }
-
-env::Task<Result<net::Response>> run_system_action(Call& call) { co_return no_system_action(call, "INVOKE"); }
 
 }  // namespace handlers
 }  // namespace mullion::api

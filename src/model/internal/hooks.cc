@@ -16,6 +16,7 @@ constexpr std::pair<std::string_view, Hook> kHooks[] = {
     {"machine_pending_tasks", check_machine_pending_tasks},
     {"os_architectures", check_os_architectures},
     {"param_schema", check_param_schema},
+    {"plugin_errors", check_plugin_errors},
     {"pool_transitions", check_pool_transitions},
     {"reservation_address", check_reservation_address},
     {"subnet_change", check_subnet_change},

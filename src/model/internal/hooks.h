@@ -49,6 +49,7 @@ void check_os_architectures(HookContext& context);
 void check_job_task(HookContext& context);
 void check_param_schema(HookContext& context);
 void check_pool_transitions(HookContext& context);
+void check_plugin_errors(HookContext& context);
 
 // Networks (hooks_network.cc).
 void check_subnet_range(HookContext& context);

@@ -202,4 +202,11 @@ void check_pool_transitions(HookContext& context) {
   }
 }
 
+/// The server writes them; a plugin that has any is not in service.
+void check_plugin_errors(HookContext& context) {
+  const json::array* errors = list_of(context.object, "PluginErrors");
+  if (errors == nullptr) return;
+  for (const json::value& error : *errors) context.verdict.unavailable.emplace_back(text_item(error));
+}
+
 }  // namespace mullion::model::internal

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -23,7 +24,7 @@ struct LookUp {
   std::mutex mutex;
   bool finished = false;
   std::string failure;
-  std::vector<tcp::endpoint> endpoints;
+  std::vector<Endpoint> endpoints;
 };
 
 bool is_plain_origin(const boost::urls::url_view& url) {
@@ -120,7 +121,7 @@ void ClientPool::sweep() {
 Task<Result<ClientConnectionPtr>> ClientPool::open() {
   const std::shared_ptr<ClientPool> self = shared_from_this();
   const Deadline deadline = deadline_after(options_.connect_timeout);
-  Result<std::vector<tcp::endpoint>> endpoints = co_await resolve(deadline);
+  Result<std::vector<Endpoint>> endpoints = co_await resolve(deadline);
   if (!endpoints) co_return describe(endpoints.error());
   Result<std::shared_ptr<Stream>> stream = co_await connect_any(std::move(endpoints.value()), deadline);
   if (!stream) co_return describe(stream.error());
@@ -141,10 +142,13 @@ Error ClientPool::describe(Error error) const {
   return error;
 }
 
-Task<Result<std::vector<tcp::endpoint>>> ClientPool::resolve(Deadline deadline) {
+Task<Result<std::vector<Endpoint>>> ClientPool::resolve(Deadline deadline) {
+  if (!options_.unix_path.empty()) {
+    co_return std::vector<Endpoint>{asio::local::stream_protocol::endpoint(options_.unix_path)};
+  }
   boost::system::error_code not_numeric;
   const auto address = asio::ip::make_address(origin_.host, not_numeric);
-  if (!not_numeric) co_return std::vector<tcp::endpoint>{tcp::endpoint(address, origin_.port)};
+  if (!not_numeric) co_return std::vector<Endpoint>{tcp::endpoint(address, origin_.port)};
   auto look_up = std::make_shared<LookUp>(executor_);
   const uint64_t seen = look_up->done.version();
   // The system's resolver cannot be interrupted: it may finish after nobody waits for it any more.
@@ -168,7 +172,7 @@ Task<Result<std::vector<tcp::endpoint>>> ClientPool::resolve(Deadline deadline) 
   co_return std::move(look_up->endpoints);
 }
 
-Task<Result<std::shared_ptr<Stream>>> ClientPool::connect_any(std::vector<tcp::endpoint> endpoints,
+Task<Result<std::shared_ptr<Stream>>> ClientPool::connect_any(std::vector<Endpoint> endpoints,
                                                               Deadline deadline) {
   Error last(ErrorCode::kUnreachable, "the name has no address");
   for (size_t i = 0; i < endpoints.size(); ++i) {

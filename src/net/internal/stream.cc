@@ -131,7 +131,7 @@ class Stream::Waiting {
   Direction direction_;
 };
 
-Stream::Stream(tcp::socket socket)
+Stream::Stream(Socket socket)
     : socket_(std::move(socket)), descriptor_(socket_.native_handle()), timer_(socket_.get_executor()) {
   boost::system::error_code ignored;
   socket_.native_non_blocking(true, ignored);
@@ -142,9 +142,8 @@ Stream::~Stream() {
   if (tls_ != nullptr) SSL_free(tls_);
 }
 
-Result<std::shared_ptr<Stream>> Stream::begin_connect(asio::any_io_executor executor,
-                                                      tcp::endpoint endpoint) {
-  tcp::socket socket(std::move(executor));
+Result<std::shared_ptr<Stream>> Stream::begin_connect(asio::any_io_executor executor, Endpoint endpoint) {
+  Socket socket(std::move(executor));
   boost::system::error_code failure;
   socket.open(endpoint.protocol(), failure);
   if (failure) return Error(ErrorCode::kUnreachable, "socket: " + failure.message());
@@ -166,9 +165,13 @@ Task<Result<void>> Stream::finish_connect(Deadline deadline) {
 
 asio::ip::address Stream::peer_address() const {
   boost::system::error_code failure;
-  const tcp::endpoint endpoint = socket_.remote_endpoint(failure);
+  const Endpoint endpoint = socket_.remote_endpoint(failure);
   if (failure) return {};
-  const asio::ip::address address = endpoint.address();
+  const int family = endpoint.protocol().family();
+  if (family == AF_UNIX) return asio::ip::address_v4::loopback();
+  tcp::endpoint peer(family == AF_INET6 ? tcp::v6() : tcp::v4(), 0);
+  std::memcpy(peer.data(), endpoint.data(), std::min(endpoint.size(), peer.capacity()));
+  const asio::ip::address address = peer.address();
   // An IPv4 peer of a dual-stack listener is shown, and judged, as what it is.
   if (address.is_v6() && address.to_v6().is_v4_mapped()) {
     return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
@@ -216,7 +219,7 @@ Task<Result<void>> Stream::wait(Direction direction, Deadline deadline) {
   unyielded_[direction] = 0;
   if (aborted()) co_return cut_error();
   Waiting waiting(*this, direction, deadline);
-  const auto condition = direction == kRead ? tcp::socket::wait_read : tcp::socket::wait_write;
+  const auto condition = direction == kRead ? Socket::wait_read : Socket::wait_write;
   boost::system::error_code failure;
   co_await socket_.async_wait(condition, asio::redirect_error(asio::use_awaitable, failure));
   const bool expired = waiting.end();

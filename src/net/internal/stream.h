@@ -1,9 +1,10 @@
-// A TCP connection, plain or TLS, with deadlines. OpenSSL works directly on the socket: a TLS connection at
-// rest costs a third of what Asio's TLS stream costs, and nothing above this file is a template over the
-// transport.
+// A connection over TCP or a unix socket, plain or TLS, with deadlines. OpenSSL works directly on the socket:
+// a TLS connection at rest costs a third of what Asio's TLS stream costs, and nothing above this file is a
+// template over the transport.
 #pragma once
 
 #include <array>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
@@ -22,6 +23,9 @@ namespace mullion::net::internal {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
+/// A connection over TCP or a unix socket, and where it leads.
+using Socket = asio::generic::stream_protocol::socket;
+using Endpoint = asio::generic::stream_protocol::endpoint;
 using env::Task;
 using Deadline = env::SteadyTime;
 
@@ -35,21 +39,20 @@ class Stream : public std::enable_shared_from_this<Stream> {
   /// Written in order as if they were one text.
   using Pieces = std::array<std::string_view, 3>;
 
-  explicit Stream(tcp::socket socket);
+  explicit Stream(Socket socket);
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
   /// Starts to connect; the result is ready when `finish_connect()` says so.
-  static Result<std::shared_ptr<Stream>> begin_connect(asio::any_io_executor executor,
-                                                       tcp::endpoint endpoint);
+  static Result<std::shared_ptr<Stream>> begin_connect(asio::any_io_executor executor, Endpoint endpoint);
   Task<Result<void>> finish_connect(Deadline deadline);
 
   /// Everything from now on goes through `session`, which this object owns afterwards.
   void use_tls(ssl_st* session);
   Task<Result<void>> handshake(Deadline deadline);
   ssl_st* tls() const { return tls_; }
-  /// Unspecified when the peer is gone already.
+  /// Unspecified when the peer is gone already; processes at a unix socket are on this machine: 127.0.0.1.
   asio::ip::address peer_address() const;
 
   /// Returns when bytes or the end may be there. May return early.
@@ -85,7 +88,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void on_timer();
 
   mutable std::mutex mutex_;  // guards everything below
-  tcp::socket socket_;
+  Socket socket_;
   int descriptor_;
   asio::steady_timer timer_;
   Deadline armed_ = Deadline::max();

@@ -67,8 +67,12 @@ void Indexes::remember(uint64_t before, std::vector<RowChange> rows) {
 
 bool Indexes::ready(std::string_view type) const {
   const auto lock = read_lock();
+  return is_ready(type, types_.find(type));
+}
+
+bool Indexes::is_ready(std::string_view type, const model::ObjectType* wanted) const {
   const auto entry = entries_.find(type);
-  return entry != entries_.end() && entry->second.ready;
+  return entry != entries_.end() && entry->second.ready && entry->second.type == wanted;
 }
 
 size_t Indexes::bytes() const {
@@ -83,20 +87,20 @@ size_t Indexes::bytes() const {
 Result<void> Indexes::build(std::string_view type) {
   if (ready(type)) return {};
   std::lock_guard one_at_a_time(building_);
+  const model::ObjectType* const wanted = types_.find(type);
   std::unique_ptr<ReadTransaction> transaction;
   while (!transaction) {
     const auto lock = write_lock();
-    const auto entry = entries_.find(type);
-    if (entry != entries_.end() && entry->second.ready) return {};
+    if (is_ready(type, wanted)) return {};
     Result<std::unique_ptr<ReadTransaction>> opened = engine_.begin_read();
     if (!opened) return opened.error();
     // The engine may be ahead by a group that is about to be published: start from a view that is not.
     if (transaction_seq(**opened) == seq_) {
       transaction = std::move(*opened);
-      entries_[std::string(type)].waiting.clear();
+      entries_[std::string(type)] = Entry{.type = wanted};
     }
   }
-  auto index = std::make_unique<TypeIndex>(model::find_object_type(type));
+  auto index = std::make_unique<TypeIndex>(wanted);
   const Result<void> scanned =
       scan_(*transaction, type, [&](std::string_view key, OwnerId owner, std::string_view body) {
         index->apply(key, owner, std::nullopt, body);
@@ -129,8 +133,10 @@ Indexes::Reach Indexes::reach(std::string_view type, uint64_t seq,
   return changes.size() > kMaxRollback ? Reach::kTooFar : Reach::kChanged;
 }
 
-bool Indexes::use_rolled_back(std::string_view type, uint64_t seq, const Use& use) {
+bool Indexes::use_rolled_back(std::string_view type, const model::ObjectType* wanted, uint64_t seq,
+                              const Use& use) {
   const auto lock = write_lock();
+  if (!is_ready(type, wanted)) return false;
   const auto entry = entries_.find(type);
   std::vector<const RowChange*> changes;
   if (reach(type, seq, changes) == Reach::kTooFar) return false;
@@ -145,13 +151,15 @@ bool Indexes::use_rolled_back(std::string_view type, uint64_t seq, const Use& us
   return true;
 }
 
-Result<bool> Indexes::with(std::string_view type, uint64_t seq, const Use& use) {
+Result<bool> Indexes::with(std::string_view type, const model::ObjectType* wanted, uint64_t seq,
+                           const Use& use) {
   while (true) {
     if (Result<void> built = build(type); !built) return built.error();
     std::vector<const RowChange*> changes;
     Reach distance;
     {
       const auto lock = read_lock();
+      if (!is_ready(type, wanted)) return false;
       distance = reach(type, seq, changes);
       if (distance == Reach::kExact) {
         use(*entries_.find(type)->second.index);
@@ -159,7 +167,7 @@ Result<bool> Indexes::with(std::string_view type, uint64_t seq, const Use& use) 
       }
     }
     if (distance == Reach::kTooFar) return false;
-    if (distance == Reach::kChanged) return use_rolled_back(type, seq, use);
+    if (distance == Reach::kChanged) return use_rolled_back(type, wanted, seq, use);
     std::this_thread::sleep_for(kPublishPause);
   }
 }

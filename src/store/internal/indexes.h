@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/type_catalog.h"
 #include "store/internal/applier.h"
 #include "store/internal/index.h"
 
@@ -26,26 +27,29 @@ class Indexes {
       const ReadTransaction&, std::string_view type,
       const std::function<void(std::string_view key, OwnerId, std::string_view body)>&)>;
   using Use = std::function<void(const TypeIndex&)>;
-  Indexes(const Engine& engine, Scan scan) : engine_(engine), scan_(std::move(scan)) {}
+  Indexes(const Engine& engine, const model::TypeCatalog& types, Scan scan)
+      : engine_(engine), types_(types), scan_(std::move(scan)) {}
 
   /// Writer thread: the rows of the commits up to `seq`, right after they became durable.
   void publish(uint64_t seq, std::vector<RowChange> rows);
   void start_at(uint64_t seq) { seq_ = seq; }
 
+  /// Whether the index of `type` is there, made for its present descriptor.
   bool ready(std::string_view type) const;
   /// Memory of all of them, about.
   size_t bytes() const;
   /// Makes the index of `type` ready.
   Result<void> build(std::string_view type);
   /// Calls `use` with the index of `type` as it was at commit `seq`; `use` must not call the store. False:
-  /// that commit lies too far back.
-  Result<bool> with(std::string_view type, uint64_t seq, const Use& use);
+  /// that commit lies too far back, or the index is made for another descriptor than `wanted` by now.
+  Result<bool> with(std::string_view type, const model::ObjectType* wanted, uint64_t seq, const Use& use);
 
  private:
   struct Entry {
     bool ready = false;
     std::unique_ptr<TypeIndex> index;
-    std::vector<RowChange> waiting;  // changes after the snapshot that the index is built from
+    const model::ObjectType* type = nullptr;  // what the index was made for
+    std::vector<RowChange> waiting;           // changes after the snapshot that the index is built from
   };
   struct Step {  // the changes of one group of commits
     uint64_t before;
@@ -60,9 +64,11 @@ class Indexes {
   void remember(uint64_t before, std::vector<RowChange> rows);
   /// How the index relates to a view at `seq`; `changes` are those of `type` after it, oldest first.
   Reach reach(std::string_view type, uint64_t seq, std::vector<const RowChange*>& changes) const;
-  bool use_rolled_back(std::string_view type, uint64_t seq, const Use& use);
+  bool use_rolled_back(std::string_view type, const model::ObjectType* wanted, uint64_t seq, const Use& use);
+  bool is_ready(std::string_view type, const model::ObjectType* wanted) const;
 
   const Engine& engine_;
+  const model::TypeCatalog& types_;
   Scan scan_;
   mutable std::mutex gate_;
   mutable std::shared_mutex mutex_;

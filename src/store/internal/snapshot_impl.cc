@@ -133,7 +133,8 @@ class SnapshotImpl final : public Snapshot {
   }
 
   Result<QueryResult> query(const Query& query) const override {
-    const Result<CompiledQuery> compiled = compile_query(model::find_object_type(query.type), query);
+    const model::ObjectType* const type = store_.types().find(query.type);
+    const Result<CompiledQuery> compiled = compile_query(type, query);
     if (!compiled) return compiled.error();
     if (!store_.names().find_type(query.type)) return QueryResult{};
     const bool everything = compiled->filters.empty() && compiled->bounds.empty() && query.among.empty() &&
@@ -141,7 +142,7 @@ class SnapshotImpl final : public Snapshot {
     if (everything && !store_.indexes().ready(query.type)) {
       return list_by_key(query);
     }
-    Result<TypeIndex::Answer> answer = answer_from_index(query, *compiled);
+    Result<TypeIndex::Answer> answer = answer_from_index(query, type, *compiled);
     if (!answer) return answer.error();
     if (!answer->complete) {
       if (Result<void> finished = filter_by_parameters(query, *compiled, *answer); !finished)
@@ -168,16 +169,17 @@ class SnapshotImpl final : public Snapshot {
     }
   }
 
-  Result<TypeIndex::Answer> answer_from_index(const Query& query, const CompiledQuery& compiled) const {
+  Result<TypeIndex::Answer> answer_from_index(const Query& query, const model::ObjectType* type,
+                                              const CompiledQuery& compiled) const {
     TypeIndex::Answer answer;
     auto use = [&](const TypeIndex& index) {
       answer = index.run(query, compiled, store_.replicas_shown(),
                          [this](OwnerId id) { return store_.names().owner_name(id); });
     };
-    const Result<bool> answered = store_.indexes().with(query.type, seq_, use);
+    const Result<bool> answered = store_.indexes().with(query.type, type, seq_, use);
     if (!answered) return answered.error();
     if (*answered) return answer;
-    TypeIndex own(model::find_object_type(query.type));  // this view is old: an index for it alone
+    TypeIndex own(type);  // this view is old: an index for it alone
     const Result<void> scanned = store_.scan_rows(
         view(), query.type, "", [&](std::string_view key, OwnerId owner, std::string_view body) {
           own.apply(key, owner, std::nullopt, body);

@@ -1,0 +1,83 @@
+// The process of one plugin and the two sockets between it and this server.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "content/internal/log_lines.h"
+#include "content/providers.h"
+#include "env/process.h"
+
+namespace mullion::content {
+
+/// What all plugins share. Lives as long as the providers.
+struct PluginHost {
+  PluginHost(env::Runtime& on, const env::Clock& time)
+      : runtime(on), clock(time), tasks(on.executor(), "plugins") {}
+  env::Runtime& runtime;
+  const env::Clock& clock;
+  ProviderServices services;
+  ProviderOptions options;
+  env::TaskGroup tasks;
+  std::atomic<uint64_t> starts{0}, failures{0}, missed_events{0};
+
+  std::atomic<bool> stopping{false};
+
+  /// What every call of a provider's program finds around it.
+  std::vector<std::string> environment(const std::string& token) const;
+  /// The folder a program of `name` runs in; made anew when absent.
+  Result<env::Path> scratch(const std::string& name) const;
+};
+
+/// Thread-safe. stop() must have returned before the last owner lets go.
+class PluginChild : public std::enable_shared_from_this<PluginChild> {
+ public:
+  /// `changed` is told whenever failure() may have become something else.
+  PluginChild(PluginHost& host, std::string plugin, env::Signal& changed)
+      : host_(host), plugin_(std::move(plugin)), changed_(changed) {}
+  ~PluginChild();
+
+  /// Starts the program and waits for its READY!. After a failure stop() is still to be called.
+  Task<Result<void>> start(env::Path program, const std::function<bool()>& give_up);
+  /// POST to the plugin: its JSON answer, or its error with the code it gave. kTimeout makes it a hanging
+  /// plugin: failure() says so.
+  Task<Result<std::string>> ask(std::string path, std::string body, env::Duration limit);
+  /// Why this process is of no use any more; empty while it is.
+  std::string failure() const;
+  /// Politely for a moment when it is still of use, then at once.
+  Task<void> stop();
+  /// Queues an event, or counts it as missed.
+  void tell_event(EventText event);
+
+ private:
+  Result<void> open_sockets();
+  env::ProcessOptions listen_call(env::Path program, env::Path folder) const;
+  Task<void> read_output(env::Process::Output which);
+  Task<void> watch();
+  Task<void> send_events();
+  void take_lines(const std::vector<std::string>& lines, bool awaits_ready);
+  void fail(std::string reason);
+  Task<net::Response> answer(net::Request& request);
+  Task<Result<std::string>> serve(net::Request& request, std::string_view what);
+  bool is_over() const;
+
+  PluginHost& host_;
+  const std::string plugin_;
+  env::Signal& changed_;
+  std::string token_;
+  env::Path to_plugin_, from_plugin_;
+  std::unique_ptr<env::Process> process_;
+  std::unique_ptr<net::Client> client_;
+  std::unique_ptr<net::Server> server_;
+  env::Signal events_changed_;
+  mutable std::mutex mutex_;  // guards everything below
+  bool ready_ = false;
+  bool stopping_ = false;
+  std::string failure_;
+  std::deque<EventText> events_;
+};
+
+}  // namespace mullion::content

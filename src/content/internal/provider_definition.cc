@@ -1,0 +1,143 @@
+#include "content/internal/provider_definition.h"
+
+#include <fmt/format.h>
+
+#include <boost/json/array.hpp>
+
+#include "content/internal/yaml.h"
+#include "model/object.h"
+#include "model/type_catalog.h"
+
+namespace mullion::content {
+
+namespace {
+
+namespace json = boost::json;
+
+constexpr int64_t kProtocol = 4;
+constexpr std::string_view kType = "plugin_providers";
+constexpr size_t kShownText = 200;
+
+Error refused(std::string message) { return Error(ErrorCode::kInvalid, std::move(message)); }
+
+std::string text_of(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+bool flag_of(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+std::vector<std::string> texts_of(const json::object& object, std::string_view name) {
+  std::vector<std::string> out;
+  const json::value* list = object.if_contains(name);
+  if (list == nullptr || !list->is_array()) return out;
+  for (const json::value& item : list->get_array()) {
+    if (item.is_string()) out.emplace_back(item.get_string());
+  }
+  return out;
+}
+
+/// The beginning of what a program printed, fit for an error text.
+std::string excerpt(std::string_view text) {
+  std::string out;
+  for (const char c : text.substr(0, kShownText)) out += c >= ' ' && c < 0x7f ? c : '.';
+  return out;
+}
+
+/// Fills in who offers each action.
+Result<void> read_actions(ProviderDefinition& definition) {
+  for (json::value& item : definition.object["AvailableActions"].get_array()) {
+    if (!item.is_object()) return refused("AvailableActions: expected objects");
+    json::object& action = item.get_object();
+    action["Provider"] = definition.name;
+    ProviderAction read{definition.name, text_of(action, "Model"), text_of(action, "Command"),
+                        texts_of(action, "RequiredParams"), texts_of(action, "OptionalParams")};
+    if (read.command.empty() || read.command.find('/') != std::string::npos) {
+      return refused(fmt::format("AvailableActions: `{}` is not a name of a command", read.command));
+    }
+    definition.actions.push_back(std::move(read));
+  }
+  return {};
+}
+
+Result<void> read_collections(ProviderDefinition& definition) {
+  for (const auto& [prefix, schema] : definition.object["StoreObjects"].get_object()) {
+    if (auto usable = model::check_declaration(prefix, schema); !usable) return usable;
+    definition.collections.emplace_back(prefix, schema.is_object() ? schema.get_object() : json::object());
+  }
+  return {};
+}
+
+Result<void> check_identity(const json::object& given, std::string_view name) {
+  const std::string said = text_of(given, "Name");
+  if (said != name)
+    return refused(fmt::format("the program calls itself `{}`, not `{}`", excerpt(said), name));
+  const json::value* version = given.if_contains("PluginVersion");
+  const bool spoken = version != nullptr && version->is_number() &&
+                      version->to_number<double>() == static_cast<double>(kProtocol);
+  if (spoken) return {};
+  return refused(fmt::format("PluginVersion must be {}", kProtocol));
+}
+
+void set_default(json::object& meta, std::string_view field, std::string_view value) {
+  const json::value* given = meta.if_contains(field);
+  const bool said =
+      given != nullptr && !given->is_null() && !(given->is_string() && given->get_string().empty());
+  if (!said && !value.empty()) meta[field] = value;
+}
+
+}  // namespace
+
+Result<ProviderDefinition> read_definition(std::string_view text, std::string_view name) {
+  auto parsed = model::parse_json(text);
+  if (!parsed || !parsed->is_object()) {
+    return refused(fmt::format("define did not print a JSON object but: {}", excerpt(text)));
+  }
+  if (auto known = check_identity(parsed->get_object(), name); !known) return known.error();
+  ProviderDefinition definition;
+  definition.name = name;
+  definition.content = text_of(parsed->get_object(), "Content");
+  auto object = model::normalise(*model::find_object_type(kType), std::move(*parsed), nullptr);
+  if (!object) return refused("define: " + object.error().messages.front());
+  definition.object = std::move(*object);
+  definition.object["Content"] = "";
+  definition.version = text_of(definition.object, "Version");
+  definition.auto_start = flag_of(definition.object, "AutoStart");
+  definition.has_publish = flag_of(definition.object, "HasPublish");
+  definition.required = texts_of(definition.object, "RequiredParams");
+  definition.optional = texts_of(definition.object, "OptionalParams");
+  definition.meta = definition.object["Meta"].get_object();
+  if (auto read = read_actions(definition); !read) return read.error();
+  if (auto read = read_collections(definition); !read) return read.error();
+  return definition;
+}
+
+Result<json::object> layer_document(const ProviderDefinition& definition) {
+  json::object document;
+  if (!definition.content.empty()) {
+    auto parsed = parse_document(definition.content);
+    if (!parsed) return refused("Content: " + parsed.error().messages.front());
+    if (!parsed->is_object()) return refused("Content: expected a content pack");
+    document = std::move(parsed->get_object());
+  }
+  const json::value* given = document.if_contains("meta");
+  json::object meta = given != nullptr && given->is_object() ? given->get_object() : json::object();
+  meta["Name"] = definition.name;
+  meta["Type"] = "plugin";
+  set_default(meta, "Version", definition.version);
+  set_default(meta, "Description", fmt::format("Content layer for {} plugin provider", definition.name));
+  set_default(meta, "Source", "FromPluginProvider");
+  set_default(meta, "Color", text_of(definition.meta, "color"));
+  set_default(meta, "Icon", text_of(definition.meta, "icon"));
+  document["meta"] = std::move(meta);
+  return document;
+}
+
+json::object auto_start_plugin(const ProviderDefinition& definition) {
+  return {{"Name", definition.name}, {"Provider", definition.name}, {"Meta", definition.meta}};
+}
+
+}  // namespace mullion::content

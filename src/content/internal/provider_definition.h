@@ -1,0 +1,38 @@
+// What a plugin provider says of itself, read with suspicion. Pure.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "content/providers.h"
+
+namespace mullion::content {
+
+struct ProviderDefinition {
+  std::string name, version;
+  bool auto_start = false;
+  bool has_publish = false;
+  std::vector<ProviderAction> actions;
+  std::vector<std::string> required, optional;  // parameters of its plugins
+  /// Collections it declares, each with its schema.
+  std::vector<std::pair<std::string, boost::json::object>> collections;
+  boost::json::object meta;
+  std::string content;         // the text of its content pack; not kept in `object`
+  boost::json::object object;  // the PluginProvider as stored and shown
+};
+
+/// Reads what `define` printed, or what was stored of it. kInvalid says what is wrong; `name` is what the
+/// client calls it.
+Result<ProviderDefinition> read_definition(std::string_view text, std::string_view name);
+
+/// The content document of the provider's layer.
+Result<boost::json::object> layer_document(const ProviderDefinition& definition);
+
+/// The plugin that AutoStart makes.
+boost::json::object auto_start_plugin(const ProviderDefinition& definition);
+
+}  // namespace mullion::content

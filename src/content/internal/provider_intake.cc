@@ -1,0 +1,78 @@
+#include "content/internal/provider_intake.h"
+
+#include <fmt/format.h>
+
+namespace mullion::content {
+
+namespace {
+
+constexpr size_t kLargestDefinition = size_t{64} << 20;
+constexpr size_t kLargestUnpackOutput = size_t{1} << 20;
+
+/// Says which call of the program failed.
+Error in_call(Error error, std::string_view call) {
+  error.messages.front() = fmt::format("{}: {}", call, error.messages.front());
+  if (error.code == ErrorCode::kTimeout || error.code == ErrorCode::kTooLarge ||
+      error.code == ErrorCode::kCancelled)
+    return error;
+  error.code = ErrorCode::kInvalid;  // a program that cannot be started is no provider
+  return error;
+}
+
+/// Runs the program as `call`, which must end well.
+Task<Result<std::string>> run(const PluginHost& host, const std::string& name, const env::Path& program,
+                              std::vector<std::string> call, size_t max_output) {
+  const std::string word = call.front();
+  auto folder = host.scratch(name);
+  if (!folder) co_return folder.error();
+  auto token = host.services.make_token();
+  if (!token) co_return token.error();
+  env::ProcessOptions options;
+  options.program = program;
+  options.arguments = std::move(call);
+  options.environment = host.environment(*token);
+  options.directory = std::move(*folder);
+  Result<env::ProgramOutput> output =
+      co_await env::run_program(std::move(options), host.options.start_limit, max_output);
+  if (!output) co_return in_call(output.error(), word);
+  if (output->end.good()) co_return std::move(output->output);
+  co_return Error(ErrorCode::kInvalid, fmt::format("{}: ended with {}", word, output->end.text()));
+}
+
+}  // namespace
+
+Intake::~Intake() {
+  if (!placed_) files_.discard(program);
+  if (!unpacked.empty()) (void)env::remove_tree(unpacked);
+}
+
+Result<void> Intake::place() {
+  placed_ = true;
+  if (auto done = files_.place(name_, program); !done) return done;
+  return files_.place_unpacked(name_, std::exchange(unpacked, {}));
+}
+
+Task<Result<std::unique_ptr<Intake>>> take_in(const PluginHost& host, const ProviderFiles& files,
+                                              std::string name, net::BodySource& body, uint64_t max_bytes) {
+  Result<StagedProgram> received = co_await files.receive(name, body, max_bytes);
+  if (!received) co_return received.error();
+  auto intake = std::make_unique<Intake>(files, name, std::move(*received));
+  std::vector<std::string> define(1, "define");
+  Result<std::string> printed =
+      co_await run(host, name, intake->program.path, std::move(define), kLargestDefinition);
+  if (!printed) co_return printed.error();
+  auto definition = read_definition(*printed, name);
+  if (!definition) co_return definition.error();
+  intake->definition = std::move(*definition);
+  auto folder = files.make_unpack_folder();
+  if (!folder) co_return folder.error();
+  intake->unpacked = *folder;
+  std::vector<std::string> unpack(1, "unpack");
+  unpack.push_back(folder->string());
+  Result<std::string> unpacked =
+      co_await run(host, name, intake->program.path, std::move(unpack), kLargestUnpackOutput);
+  if (!unpacked) co_return unpacked.error();
+  co_return intake;
+}
+
+}  // namespace mullion::content

@@ -1,0 +1,402 @@
+// The providers of a running server: uploads, and one runner for each plugin.
+#include "content/providers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+#include <mutex>
+#include <set>
+
+#include "base/log.h"
+#include "content/internal/plugin_runner.h"
+#include "content/internal/plugin_wishes.h"
+#include "content/internal/provider_definition.h"
+#include "content/internal/provider_files.h"
+#include "content/internal/provider_intake.h"
+#include "model/object.h"
+
+namespace mullion::content {
+
+namespace {
+
+namespace json = boost::json;
+constexpr Logger kLog("plugins");
+
+constexpr std::string_view kProviders = "plugin_providers";
+constexpr std::string_view kPlugins = "plugins";
+constexpr auto kStopLimit = std::chrono::milliseconds(900);
+
+Error about(Error error, std::string_view method, std::string_view name) {
+  if (error.type.empty()) error.type = method;
+  error.model = kProviders;
+  error.key = name;
+  return error;
+}
+
+class StoreProviders final : public Providers {
+ public:
+  StoreProviders(env::Runtime& runtime, store::Store& store, Layers& layers, Preferences& preferences,
+                 const env::Clock& clock)
+      : store_(store), layers_(layers), preferences_(preferences), host_(runtime, clock) {}
+  ~StoreProviders() override {
+    if (subscription_ != 0) store_.unsubscribe(subscription_);
+  }
+
+  Result<void> start(ProviderServices services, ProviderOptions options) override;
+  Task<void> stop() override;
+  Task<Result<Upload>> upload(std::string name, net::BodySource& program, uint64_t max_bytes,
+                              bool replace_writable, std::string principal) override;
+  Task<Result<void>> remove(std::string name, std::string principal) override;
+  Result<env::Path> program(std::string_view name) const override;
+  std::vector<OfferedAction> actions(std::string_view model, std::string_view plugin) const override;
+  Task<Result<std::string>> run_action(std::string plugin, std::string action_json) override;
+  bool wants_events() const override;
+  void tell_event(EventText event) override;
+  Counts counts() const override;
+
+ private:
+  using RunnerPtr = std::shared_ptr<PluginRunner>;
+  /// One change of a provider at a time.
+  class Busy;
+
+  void load_entries();
+  void declare_collections();
+  void follow(const store::Commit& commit);
+  Task<void> keep_reconciled();
+  void reconcile();
+  RunnerPtr runner_of(const std::string& plugin);
+  std::vector<RunnerPtr> runners() const;
+  ProviderMap entries() const;
+
+  Result<void> check_collections(const ProviderDefinition& definition) const;
+  Layers::Along along(const ProviderDefinition& definition, const StagedProgram& program) const;
+  Task<Result<void>> accept(Intake& intake, bool replace_writable, const std::string& principal);
+
+  store::Store& store_;
+  Layers& layers_;
+  Preferences& preferences_;
+  PluginHost host_;
+  std::unique_ptr<ProviderFiles> files_;
+  uint64_t subscription_ = 0;
+  env::Signal dirty_;
+  std::atomic<uint64_t> token_epoch_{0};
+  std::atomic<bool> started_{false};
+  mutable std::mutex mutex_;  // guards everything below
+  ProviderMap entries_;
+  std::map<std::string, RunnerPtr, std::less<>> runners_;
+  std::set<std::string> busy_;
+};
+
+class StoreProviders::Busy {
+ public:
+  Busy(StoreProviders& providers, const std::string& name) : providers_(providers), name_(name) {
+    std::lock_guard lock(providers_.mutex_);
+    mine_ = providers_.busy_.insert(name).second;
+  }
+  ~Busy() {
+    std::lock_guard lock(providers_.mutex_);
+    if (mine_) providers_.busy_.erase(name_);
+    providers_.dirty_.notify_all();
+  }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+  bool mine() const { return mine_; }
+
+ private:
+  StoreProviders& providers_;
+  const std::string name_;
+  bool mine_ = false;
+};
+
+Result<void> StoreProviders::start(ProviderServices services, ProviderOptions options) {
+  host_.services = std::move(services);
+  host_.options = std::move(options);
+  files_ = std::make_unique<ProviderFiles>(host_.options.base_root);
+  files_->recover(*store_.snapshot());
+  load_entries();
+  declare_collections();
+  started_ = true;
+  preferences_.on_change([this](std::string_view name, std::string_view) {
+    if (name != "systemGrantorSecret" && name != "baseTokenSecret") return;
+    ++token_epoch_;  // the tokens of running plugins have just ended
+    dirty_.notify_all();
+  });
+  subscription_ =
+      store_.subscribe([this](const std::shared_ptr<const store::Commit>& commit) { follow(*commit); });
+  host_.tasks.spawn("providers", [this] { return keep_reconciled(); });
+  return {};
+}
+
+void StoreProviders::load_entries() {
+  const auto snapshot = store_.snapshot();
+  (void)snapshot->scan_owner(kProviders, store::kOwn, "", [&](std::string_view key, std::string_view body) {
+    auto definition = read_definition(body, key);
+    if (!definition) {
+      kLog.error("stored plugin provider cannot be used name={} error={}", key, definition.error().text());
+      return true;
+    }
+    auto entry = std::make_shared<ProviderEntry>();
+    entry->definition = std::move(*definition);
+    entry->sha256 = snapshot->secret(kProgramSums, key).value_or("");
+    std::error_code ignored;
+    entry->has_program = std::filesystem::is_regular_file(files_->program(key), ignored);
+    std::lock_guard lock(mutex_);
+    entries_[std::string(key)] = std::move(entry);
+    return true;
+  });
+}
+
+/// Those that are declared and no longer ours are withdrawn; their objects stay.
+void StoreProviders::declare_collections() {
+  std::set<std::string, std::less<>> wanted;
+  for (const auto& [name, entry] : entries()) {
+    for (const auto& [prefix, schema] : entry->definition.collections) {
+      store_.types().declare(prefix, schema);
+      wanted.insert(prefix);
+    }
+  }
+  for (const model::ObjectType* type : store_.types().declared()) {
+    if (!wanted.contains(type->prefix)) store_.types().withdraw(type->prefix);
+  }
+}
+
+void StoreProviders::follow(const store::Commit& commit) {
+  const bool ours = std::any_of(commit.changes.begin(), commit.changes.end(), [](const auto& change) {
+    return !store::is_remote(change.id.owner) && (change.id.type == kPlugins || change.id.type == "params");
+  });
+  if (ours) dirty_.notify_all();
+}
+
+Task<void> StoreProviders::keep_reconciled() {
+  while (!host_.stopping) {
+    const uint64_t seen = dirty_.version();
+    reconcile();
+    co_await dirty_.wait(seen, std::chrono::minutes(1));
+  }
+}
+
+void StoreProviders::reconcile() {
+  std::set<std::string> in_change;
+  {
+    std::lock_guard lock(mutex_);
+    in_change = busy_;
+  }
+  const auto snapshot = store_.snapshot();
+  const auto orders =
+      plugin_orders({*snapshot, entries(), *files_, host_.services, token_epoch_, std::move(in_change)});
+  for (const RunnerPtr& runner : runners()) {
+    if (!orders.contains(runner->plugin())) runner->end();
+  }
+  for (const auto& [plugin, order] : orders) {
+    if (const RunnerPtr runner = runner_of(plugin)) runner->order(order);
+  }
+}
+
+/// The runner of a plugin, made when there is none. Absent while an earlier one is still ending.
+StoreProviders::RunnerPtr StoreProviders::runner_of(const std::string& plugin) {
+  std::lock_guard lock(mutex_);
+  RunnerPtr& place = runners_[plugin];
+  if (place && place->ending()) return nullptr;
+  if (place) return place;
+  place = std::make_shared<PluginRunner>(host_, store_, plugin);
+  host_.tasks.spawn("plugin " + plugin, [this, runner = place]() -> Task<void> {
+    co_await runner->run();
+    {
+      std::lock_guard forget(mutex_);
+      runners_.erase(runner->plugin());
+    }
+    dirty_.notify_all();
+  });
+  return place;
+}
+
+std::vector<StoreProviders::RunnerPtr> StoreProviders::runners() const {
+  std::lock_guard lock(mutex_);
+  std::vector<RunnerPtr> out;
+  for (const auto& [plugin, runner] : runners_) out.push_back(runner);
+  return out;
+}
+
+ProviderMap StoreProviders::entries() const {
+  std::lock_guard lock(mutex_);
+  return entries_;
+}
+
+Task<void> StoreProviders::stop() {
+  host_.stopping = true;
+  for (const RunnerPtr& runner : runners()) runner->end();
+  const env::SteadyTime deadline = host_.clock.steady() + kStopLimit;
+  while (true) {
+    const uint64_t seen = dirty_.version();
+    const env::Duration left = deadline - host_.clock.steady();
+    if (runners().empty() || left <= env::Duration::zero()) break;
+    co_await dirty_.wait(seen, left);
+  }
+  co_await host_.tasks.async_stop();
+}
+
+Result<void> StoreProviders::check_collections(const ProviderDefinition& definition) const {
+  for (const auto& [name, entry] : entries()) {
+    if (name == definition.name) continue;
+    for (const auto& [prefix, schema] : entry->definition.collections) {
+      const bool same_prefix = std::any_of(definition.collections.begin(), definition.collections.end(),
+                                           [&](const auto& own) { return own.first == prefix; });
+      if (!same_prefix) continue;
+      return Error(ErrorCode::kConflict,
+                   fmt::format("StoreObjects {}: declared by plugin provider {} already", prefix, name));
+    }
+  }
+  return {};
+}
+
+/// What changes in the store together with the layer: definition, checksum, and the plugin of AutoStart.
+Layers::Along StoreProviders::along(const ProviderDefinition& definition,
+                                    const StagedProgram& program) const {
+  const std::string own(store::kOwn);
+  Layers::Along along;
+  along.secrets.push_back({std::string(kProgramSums), definition.name, program.sha256});
+  along.changes.push_back({{std::string(kProviders), own, definition.name},
+                           model::canonical_body(*model::find_object_type(kProviders), definition.object)});
+  if (!definition.auto_start || store_.snapshot()->get_local(kPlugins, definition.name)) return along;
+  const model::ObjectType& type = *model::find_object_type(kPlugins);
+  auto plugin = model::normalise(type, auto_start_plugin(definition), nullptr);
+  if (!plugin) return along;
+  auto body = plugin_body_with(model::canonical_body(type, *plugin), plugin_errors({}, {.run = true}));
+  if (!body || !*body) return along;
+  along.changes.push_back(
+      {{std::string(kPlugins), own, definition.name}, std::move(**body), store::Expect::kAbsent});
+  return along;
+}
+
+Task<Result<void>> StoreProviders::accept(Intake& intake, bool replace_writable,
+                                          const std::string& principal) {
+  auto document = layer_document(intake.definition);
+  if (!document) co_return document.error();
+  Result<void> done;
+  co_await env::run_blocking([&] {
+    done = layers_.load_provider(json::serialize(*document), replace_writable, principal,
+                                 along(intake.definition, intake.program));
+    if (done) done = intake.place();
+  });
+  if (!done) co_return done;
+  auto entry = std::make_shared<ProviderEntry>();
+  entry->definition = std::move(intake.definition);
+  entry->sha256 = intake.program.sha256;
+  {
+    std::lock_guard lock(mutex_);
+    entries_[entry->definition.name] = entry;
+  }
+  declare_collections();
+  dirty_.notify_all();
+  co_return Result<void>();
+}
+
+Task<Result<Providers::Upload>> StoreProviders::upload(std::string name, net::BodySource& program,
+                                                       uint64_t max_bytes, bool replace_writable,
+                                                       std::string principal) {
+  if (!model::matches_name_rule("name", name)) {
+    co_return about(Error(ErrorCode::kInvalid, fmt::format("Invalid Name `{}`", name)), "POST", name);
+  }
+  if (!started_ || host_.stopping)
+    co_return about(Error(ErrorCode::kUnavailable, "The server is starting or stopping"), "POST", name);
+  const Busy busy(*this, name);
+  if (!busy.mine()) {
+    co_return about(Error(ErrorCode::kConflict, "Another change of this provider is under way"), "POST",
+                    name);
+  }
+  Result<std::unique_ptr<Intake>> intake =
+      co_await take_in(host_, *files_, name, program, std::min(max_bytes, host_.options.max_program));
+  if (!intake) co_return about(intake.error(), "POST", name);
+  Result<void> good = check_collections((*intake)->definition);
+  if (good) good = co_await accept(**intake, replace_writable, principal);
+  if (!good) co_return about(good.error(), "POST", name);
+  const uint64_t size = (*intake)->program.size;
+  kLog.info("plugin provider in service name={} bytes={} principal={}", name, size, principal);
+  co_return Upload{std::move(name), size};
+}
+
+Task<Result<void>> StoreProviders::remove(std::string name, std::string principal) {
+  const Busy busy(*this, name);
+  if (!busy.mine()) {
+    co_return about(Error(ErrorCode::kConflict, "Another change of this provider is under way"), "DELETE",
+                    name);
+  }
+  if (!entries().contains(name)) co_return about(Error(ErrorCode::kNotFound, "Not Found"), "DELETE", name);
+  Layers::Along along;
+  along.changes.push_back({{std::string(kProviders), std::string(store::kOwn), name}, std::nullopt});
+  along.secrets.push_back({std::string(kProgramSums), name, std::nullopt});
+  Result<void> done;
+  co_await env::run_blocking([&] {
+    done = layers_.remove_provider(name, principal, std::move(along));
+    if (done) files_->remove(name);
+  });
+  if (!done) co_return about(done.error(), "DELETE", name);
+  {
+    std::lock_guard lock(mutex_);
+    entries_.erase(name);
+  }
+  declare_collections();
+  dirty_.notify_all();
+  co_return Result<void>();
+}
+
+Result<env::Path> StoreProviders::program(std::string_view name) const {
+  const ProviderMap known = entries();
+  const auto found = known.find(name);
+  if (found != known.end() && found->second->has_program) return files_->program(name);
+  return about(Error(ErrorCode::kNotFound, "Not Found"), "GET", name);
+}
+
+std::vector<OfferedAction> StoreProviders::actions(std::string_view model, std::string_view plugin) const {
+  std::vector<OfferedAction> out;
+  const ProviderMap known = entries();
+  for (const RunnerPtr& runner : runners()) {
+    if (!plugin.empty() && runner->plugin() != plugin) continue;
+    const auto provider = known.find(runner->serving_provider());
+    if (provider == known.end()) continue;
+    for (const ProviderAction& action : provider->second->definition.actions) {
+      if (action.model == model) out.push_back({runner->plugin(), action});
+    }
+  }
+  return out;
+}
+
+Task<Result<std::string>> StoreProviders::run_action(std::string plugin, std::string action_json) {
+  RunnerPtr runner;
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = runners_.find(plugin);
+    if (found != runners_.end()) runner = found->second;
+  }
+  if (!runner) co_return Error(ErrorCode::kUnavailable, fmt::format("Plugin {} is not in service", plugin));
+  co_return co_await runner->run_action(std::move(action_json));
+}
+
+bool StoreProviders::wants_events() const {
+  const std::vector<RunnerPtr> all = runners();
+  return std::any_of(all.begin(), all.end(), [](const RunnerPtr& runner) { return runner->wants_events(); });
+}
+
+void StoreProviders::tell_event(EventText event) {
+  for (const RunnerPtr& runner : runners()) runner->tell_event(event);
+}
+
+Providers::Counts StoreProviders::counts() const {
+  Counts counts{.starts = host_.starts, .failures = host_.failures, .missed_events = host_.missed_events};
+  for (const RunnerPtr& runner : runners()) {
+    ++counts.plugins;
+    if (!runner->serving_provider().empty()) ++counts.serving;
+  }
+  return counts;
+}
+
+}  // namespace
+
+std::unique_ptr<Providers> make_providers(env::Runtime& runtime, store::Store& store, Layers& layers,
+                                          Preferences& preferences, const env::Clock& clock) {
+  return std::make_unique<StoreProviders>(runtime, store, layers, preferences, clock);
+}
+
+}  // namespace mullion::content
