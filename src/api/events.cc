@@ -11,25 +11,6 @@ namespace {
 /// From here on entries that nobody waits for are swept out.
 constexpr size_t kManyWatches = 1024;
 
-std::string_view trim(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
-
-/// Undoes \1 = '.', \2 = ',', \3 = '*'.
-std::string unescape(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 1 < text.size() && text[i + 1] >= '1' && text[i + 1] <= '3') {
-      out += ".,*"[text[++i] - '1'];
-      continue;
-    }
-    out += text[i];
-  }
-  return out;
-}
-
 std::string json_text(std::string_view text) {
   return boost::json::serialize(boost::json::string_view(text));
 }
@@ -72,39 +53,6 @@ std::string_view action_of(const store::Commit& commit, const store::AppliedChan
 }
 
 }  // namespace
-
-bool EventPattern::Part::matches(std::string_view word) const {
-  return any || std::find(words.begin(), words.end(), word) != words.end();
-}
-
-EventPattern::Part EventPattern::parse_part(std::string_view text) {
-  Part part;
-  while (true) {
-    const size_t comma = text.find(',');
-    const std::string_view element = trim(text.substr(0, comma));
-    if (element == "*") part.any = true;
-    part.words.push_back(unescape(element));
-    if (comma == std::string_view::npos) return part;
-    text.remove_prefix(comma + 1);
-  }
-}
-
-Result<EventPattern> EventPattern::parse(std::string_view text) {
-  const size_t first = text.find('.');
-  const size_t second = first == std::string_view::npos ? first : text.find('.', first + 1);
-  if (second == std::string_view::npos) {
-    return Error(ErrorCode::kInvalid, fmt::format("Invalid registration {}: expected TYPE.ACTION.KEY", text));
-  }
-  EventPattern pattern;
-  pattern.type_ = parse_part(text.substr(0, first));
-  pattern.action_ = parse_part(text.substr(first + 1, second - first - 1));
-  pattern.key_ = parse_part(text.substr(second + 1));
-  return pattern;
-}
-
-bool EventPattern::matches(std::string_view type, std::string_view action, std::string_view key) const {
-  return type_.matches(type) && action_.matches(action) && key_.matches(key);
-}
 
 Event::Event(std::shared_ptr<const store::Commit> commit, size_t index, std::string_view action,
              EndpointName endpoint)

@@ -11,28 +11,12 @@
 #include <unordered_map>
 #include <vector>
 
+#include "api/event_pattern.h"
 #include "base/result.h"
 #include "env/runtime.h"
 #include "store/store.h"
 
 namespace mullion::api {
-
-/// One registration "TYPE.ACTION.KEY": each part `*` or a list of exact words.
-class EventPattern {
- public:
-  /// kInvalid when there are no three parts.
-  static Result<EventPattern> parse(std::string_view text);
-  bool matches(std::string_view type, std::string_view action, std::string_view key) const;
-
- private:
-  struct Part {
-    bool any = false;
-    std::vector<std::string> words;
-    bool matches(std::string_view word) const;
-  };
-  static Part parse_part(std::string_view text);
-  Part type_, action_, key_;
-};
 
 /// An event whose JSON is made when somebody is going to read it, once for all readers.
 class Event {
