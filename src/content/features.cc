@@ -23,6 +23,7 @@ const std::vector<std::string> kFeatures = {
     "separate-meta-api",
     "slim-objects",
     "secure-param-upgrade",
+    "secure-params-in-content-packs",
     "sprig",
     "multiarch",
     "actions-in-task-list",

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "content/content.h"
 #include "content/internal/builtin.h"
+#include "content/internal/documents.h"
 #include "content/internal/effective.h"
 #include "content/internal/first_start.h"
 #include "content/internal/in_use.h"
@@ -39,13 +40,14 @@ Error with_method(Error error, std::string_view method, std::string_view name) {
   return error;
 }
 
-/// A missing feature is told in two shapes by contract: a POST knows no key yet.
+/// By contract a POST that meets a missing feature knows no key yet, and tells objects that cannot be read by
+/// a Type of their own; a PUT is plain in both.
 Error shaped(Error error, bool replace, std::string_view name) {
-  if (error.type == "STORE_ERROR") {
-    error.type = replace ? "PUT" : "STORE_ERROR";
-    error.key = replace ? std::string(name) : "";
+  if (error.type == kFeatureMissing && !replace) {
+    error.key.clear();
     return error;
   }
+  if (replace && (error.type == kFeatureMissing || error.type == kUndecodable)) error.type = "PUT";
   return with_method(std::move(error), replace ? "PUT" : "POST", name);
 }
 
@@ -89,7 +91,7 @@ class StoreLayers final : public Layers {
   Result<void> start() override;
   std::string summaries() const override;
   Result<std::string> summary(std::string_view name) const override;
-  Result<std::string> show(std::string_view name) const override;
+  Result<std::string> show(std::string_view name, const Opener& opener) const override;
   Result<std::string> load(std::string_view content_json, bool replace, std::string_view expected_name,
                            bool replace_writable, std::string_view principal) override;
   Result<void> remove(std::string_view name, std::string_view principal) override;
@@ -127,7 +129,6 @@ class StoreLayers final : public Layers {
   Result<Stack> builtin_stack() const;
   void add_stored_packs(Stack& stack, const store::Snapshot& snapshot) const;
   json::object backing_summary() const;
-  std::string backing_document() const;
   Result<std::string> load_layer(json::object document, bool replace, std::string_view expected_name,
                                  bool replace_writable, std::string_view principal);
   Result<void> check_name(const State& current, const std::string& name, bool replace,
@@ -233,37 +234,12 @@ Result<std::string> StoreLayers::summary(std::string_view name) const {
   return json::serialize(summary_of(*layer, current->warnings_of(layer->name)));
 }
 
-std::string StoreLayers::backing_document() const {
-  const auto snapshot = store_.snapshot();
-  std::string out = "{\"meta\":" + json::serialize(backing_.meta) + ",\"sections\":{";
-  std::string_view section_comma;
-  for (const std::string& type : snapshot->types()) {
-    std::string items;
-    (void)snapshot->scan_owner(type, store::kOwn, "", [&items](std::string_view key, std::string_view body) {
-      items += fmt::format("{}{}:{}", items.empty() ? "" : ",", json::serialize(json::value(key)), body);
-      return true;
-    });
-    if (items.empty()) continue;
-    out += fmt::format("{}{}:{{{}}}", section_comma, json::serialize(json::value(type)), items);
-    section_comma = ",";
-  }
-  return out + "}}";
-}
-
-Result<std::string> StoreLayers::show(std::string_view name) const {
-  if (name == kBackingStore) return backing_document();
+Result<std::string> StoreLayers::show(std::string_view name, const Opener& opener) const {
+  if (name == kBackingStore) return writable_document(backing_.meta, *store_.snapshot(), opener);
   const auto current = state();
   const Layer* layer = current->stack.find(name);
   if (layer == nullptr) return about(ErrorCode::kNotFound, "GET", name, "No such content store");
-  json::object sections;
-  for (const auto& [object, body] : layer->objects) {
-    auto parsed = model::parse_json(body);
-    if (!parsed) return parsed.error();
-    json::value& section = sections[object.first];
-    if (!section.is_object()) section = json::object();
-    section.get_object()[object.second] = std::move(*parsed);
-  }
-  return json::serialize(json::object{{"meta", layer->meta}, {"sections", std::move(sections)}});
+  return layer_document(*layer, opener);
 }
 
 Result<void> StoreLayers::check_name(const State& current, const std::string& name, bool replace,
