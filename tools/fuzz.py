@@ -60,7 +60,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("targets", nargs="*")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     names = arguments.targets or sorted(path.stem for path in (ROOT / "fuzz").glob("*.cc"))
     binaries = [arguments.build.resolve() / "fuzz" / name for name in names]
     missing = [binary.name for binary in binaries if not binary.exists()]

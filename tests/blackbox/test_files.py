@@ -77,22 +77,23 @@ def test_an_upload_goes_on_after_a_cut_and_a_crash(site):
     path = "isos/os/big.iso"
     with start_upload(made, path, f"Content-Length: {len(content)}",
                       f"Content-Range: bytes 0-{len(content) - 1}/{len(content)}") as cut:
-        cut.sendall(content[:MIB])
+        cut.sendall(content[:2 * MIB])
 
     def offset():
-        answer = made.call("HEAD", f"{path}?partial=true")
-        return answer.status_code == 200 and int(answer.headers["Upload-Offset"])
-    wait_until("what was sent is there", lambda: offset() == MIB)
+        return int(expect(200, made.call("HEAD", f"{path}?partial=true")).headers["Upload-Offset"])
+    wait_until("the server noticed", lambda: f"POST /api/v3/{path} status=" in made.log())
+    arrived = offset()
+    assert 0 < arrived <= 2 * MIB, "what arrived before the cut is there; a reset may lose what was on its way"
     assert made.call("GET", path).status_code == 404, "nobody sees half a file"
     made.kill()
     made.start()
-    assert offset() == MIB
+    assert offset() == arrived
     wrong = piece(made, path, b"x", 5, len(content))
-    assert (wrong.status_code, wrong.headers["Upload-Offset"]) == (409, str(MIB))
-    assert wrong.json()["Messages"] == [f"The upload stands at {MIB} bytes, not at 5"]
-    step = expect(202, piece(made, path, content[MIB:2 * MIB], MIB, "*"))
-    assert step.json() == {"Path": "os/big.iso", "Size": 2 * MIB}
-    done = expect(201, piece(made, path, content[2 * MIB:], 2 * MIB, len(content)))
+    assert (wrong.status_code, wrong.headers["Upload-Offset"]) == (409, str(arrived))
+    assert wrong.json()["Messages"] == [f"The upload stands at {arrived} bytes, not at 5"]
+    step = expect(202, piece(made, path, content[arrived:2 * MIB + 1], arrived, "*"))
+    assert step.json() == {"Path": "os/big.iso", "Size": 2 * MIB + 1}
+    done = expect(201, piece(made, path, content[2 * MIB + 1:], 2 * MIB + 1, len(content)))
     assert done.json() == {"Path": "os/big.iso", "Size": len(content)}
     shown = expect(200, made.call("GET", path))
     assert shown.content == content
@@ -208,16 +209,19 @@ def test_large_files_cost_no_memory(server):
     server.call("DELETE", "files/large")
 
 
-def test_the_end_of_a_very_large_file(server):
+def test_the_end_of_a_large_sparse_file(server):
     """A sparse file put there by hand: only its size is large, so that hashing it is all the work."""
+    size = 256 * MIB
     (server.root / "files").mkdir(exist_ok=True)
     with open(server.root / "files" / "sparse", "wb") as file:
-        file.truncate((1 << 30) - 1)
+        file.truncate(size - 1)
         file.seek(0, 2)
         file.write(b"e")
+    before = rss(server)
     answer = server.call("GET", "files/sparse", headers={"Range": "bytes=-2"}, timeout=120)
     assert (answer.status_code, answer.content) == (206, b"\0e")
-    assert answer.headers["Content-Range"] == f"bytes {(1 << 30) - 2}-{(1 << 30) - 1}/{1 << 30}"
+    assert answer.headers["Content-Range"] == f"bytes {size - 2}-{size - 1}/{size}"
+    assert rss(server) - before < 16 * MIB
     (server.root / "files" / "sparse").unlink()
 
 
@@ -236,10 +240,13 @@ def test_a_full_disk(site):
     made.command = lambda: ["unshare", "-rm", "sh", "-c", script, str(made.root), *plain()]
     made.start()
     expect(201, made.call("POST", "files/kept", b"kept"))
-    announced = made.call("POST", "files/full", bytes(64 * MIB))
-    assert announced.status_code == 507 and "are free" in announced.json()["Messages"][0]
-    surprise = made.session.post(made.url + "/api/v3/files/full", data=(bytes(MIB) for _ in range(64)), timeout=60)
-    assert (surprise.status_code, surprise.json()["Key"]) == (507, "/full")
+    with start_upload(made, "files/announced", f"Content-Length: {64 * MIB}") as announced:
+        answer = announced.recv(2000)
+        assert b" 507 " in answer and b"are free" in answer, "before a byte of it is sent"
+    with contextlib.suppress(requests.ConnectionError):  # the answer comes while we still send
+        requests.post(made.url + "/api/v3/files/surprise", data=(bytes(MIB) for _ in range(64)), auth=(USER, PASSWORD),
+                      verify=False, timeout=60)
+    wait_until("it is refused", lambda: "POST /api/v3/files/surprise status=507" in made.log())
     assert made.get("files?all=true") == ["kept"], "nothing is left of it"
     expect(201, made.call("POST", "files/after", bytes(MIB)))
     made.create("profiles", {"Name": "after"})
