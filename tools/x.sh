@@ -136,6 +136,7 @@ command_bench() {
   configure build/bench RelWithDebInfo -DMULLION_TESTS=OFF -DMULLION_BENCH=ON
   ninja -j "$JOBS" -C build/bench
   /usr/bin/python3 bench/system_bench.py "$@"
+  /usr/bin/python3 bench/pack_bench.py
 }
 
 command_fix() {
