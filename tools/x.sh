@@ -9,7 +9,8 @@ usage() {
 Usage: ./x COMMAND
 
   run [--once] [--machines N]   build, then start the mission's seven servers with a fleet and show them
-  test [PART ...]               every test; or only some: checks unit tsan blackbox tidy
+  test [PART ...]               every test; or only some: checks unit tsan blackbox tidy fuzz
+                                (MULLION_FUZZ_SECONDS: how long each fuzz target runs, default 20)
   build                         build build/mullion (release with debug information)
   bench                         build and run the benchmarks, print their tables
   fix                           format the sources and renew the generated reference files
@@ -60,7 +61,7 @@ test_checks() {
   python3 tools/generate_settings.py --check
   python3 tools/generate_schema.py --check
   local files
-  mapfile -t files < <(git ls-files 'src/*.h' 'src/*.cc' 'bench/*.cc' 'fuzz/*.cc')
+  mapfile -t files < <(git ls-files 'src/*.h' 'src/*.cc' 'bench/*.cc' 'fuzz/*.h' 'fuzz/*.cc')
   clang-format-14 --dry-run --Werror "${files[@]}"
 }
 
@@ -97,6 +98,14 @@ test_tidy() {
   python3 tools/run_tidy.py build/tidy "$JOBS"
 }
 
+# Reads what strangers send with inputs nobody thought of; see fuzz/README.md.
+test_fuzz() {
+  say "fuzz targets, ${MULLION_FUZZ_SECONDS:-20} s each"
+  configure build/fuzz Debug -DMULLION_TESTS=OFF -DMULLION_FUZZ=ON -DCMAKE_CXX_COMPILER=clang++-16
+  ninja -j "$JOBS" -C build/fuzz fuzz
+  python3 tools/fuzz.py build/fuzz --seconds "${MULLION_FUZZ_SECONDS:-20}" --jobs "$JOBS"
+}
+
 test_blackbox() {
   build_release
   say "black-box tests of real processes"
@@ -107,7 +116,7 @@ command_test() {
   mkdir -p build
   setup
   local parts=("$@")
-  [ ${#parts[@]} -gt 0 ] || parts=(checks unit blackbox tsan tidy)
+  [ ${#parts[@]} -gt 0 ] || parts=(checks unit blackbox tsan tidy fuzz)
   local part
   for part in "${parts[@]}"; do
     "test_$part"
@@ -127,6 +136,7 @@ command_bench() {
   configure build/bench RelWithDebInfo -DMULLION_TESTS=OFF -DMULLION_BENCH=ON
   ninja -j "$JOBS" -C build/bench
   /usr/bin/python3 bench/system_bench.py "$@"
+  /usr/bin/python3 bench/pack_bench.py
 }
 
 command_fix() {
@@ -134,7 +144,7 @@ command_fix() {
   python3 tools/generate_settings.py --golden
   python3 tools/generate_schema.py --golden
   local files
-  mapfile -t files < <(git ls-files 'src/*.h' 'src/*.cc' 'bench/*.cc' 'fuzz/*.cc')
+  mapfile -t files < <(git ls-files 'src/*.h' 'src/*.cc' 'bench/*.cc' 'fuzz/*.h' 'fuzz/*.cc')
   clang-format-14 -i "${files[@]}"
 }
 

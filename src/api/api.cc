@@ -75,7 +75,8 @@ class ApiServer final : public Api {
           request.method);
     }
     std::string name(path.substr(slash + 1));
-    Result<net::Response> answer = co_await serve_blob(services_.blobs, request, bucket, std::move(name));
+    Result<net::Response> answer =
+        co_await serve_blob(services_.blobs, request, bucket, std::move(name), ServeAs::kMediaType);
     if (!answer) co_return error_response(answer.error(), request.method);
     co_return std::move(*answer);
   }

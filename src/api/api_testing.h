@@ -64,10 +64,10 @@ class FakeLayers final : public content::Layers {
   std::map<std::string, std::string> read_only;  // "prefix/key" -> layer
   Result<void> start() override { return {}; }
   std::string summaries() const override { return "[]"; }
-  Result<std::string> show(std::string_view name) const override {
+  Result<std::string> show(std::string_view name, const Opener&) const override {
     return Error(ErrorCode::kNotFound, "", "contents", std::string(name), {"No such content store"});
   }
-  Result<std::string> summary(std::string_view name) const override { return show(name); }
+  Result<std::string> summary(std::string_view name) const override { return show(name, {}); }
   void set_sealer(Sealer) override {}
   Result<std::string> load(std::string_view, bool, std::string_view, bool, std::string_view) override {
     return std::string("{}");
@@ -120,13 +120,31 @@ class NoBlobs final : public content::Blobs {
   }
   Result<Info> stat(std::string_view, std::string_view path) override {
     if (path != "a") return Error(ErrorCode::kNotFound, "absent");
-    return Info{"a", 10, std::string(64, 'e'), "/dev/null"};
+    return Info{"a", 10, std::string(64, 'e'), "/dev/null", env::WallTime(std::chrono::seconds(784111777)),
+                1};
   }
   Task<Result<Info>> put(std::string, std::string path, net::BodySource& body, bool,
                          uint64_t limit) override {
     Result<std::string> text = co_await net::read_all(body, limit);
     if (!text) co_return text.error();
-    co_return Info{path, text->size(), std::string(64, 'e'), ""};
+    co_return Info{path, text->size(), std::string(64, 'e'), "", {}, 1};
+  }
+  Task<Result<Progress>> append(std::string, std::string path, net::BodySource& body, net::ContentRange piece,
+                                bool, uint64_t limit) override {
+    Result<std::string> text = co_await net::read_all(body, limit);
+    if (!text) co_return text.error();
+    if (piece.bytes.first != unfinished_) co_return Error(ErrorCode::kConflict, "does not fit");
+    unfinished_ = piece.last() ? 0 : piece.bytes.last + 1;
+    if (!piece.last()) co_return Progress{unfinished_, std::nullopt};
+    co_return Progress{*piece.total, Info{path, *piece.total, std::string(64, 'e'), "", {}, 1}};
+  }
+  Result<uint64_t> unfinished(std::string_view, std::string_view) override {
+    if (unfinished_ == 0) return Error(ErrorCode::kNotFound, "No unfinished upload");
+    return unfinished_;
+  }
+  Result<void> drop_unfinished(std::string_view, std::string_view) override {
+    unfinished_ = 0;
+    return {};
   }
   Result<void> remove(std::string_view, std::string_view) override {
     return Error(ErrorCode::kNotFound, "Unable to delete");
@@ -134,6 +152,9 @@ class NoBlobs final : public content::Blobs {
   Result<net::BodySourcePtr> open(const Info&, uint64_t first, uint64_t last) override {
     return net::body_from_string(std::string("0123456789").substr(first, last - first + 1));
   }
+
+ private:
+  uint64_t unfinished_ = 0;
 };
 
 /// Takes every pair whose texts are equal.

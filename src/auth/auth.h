@@ -144,6 +144,10 @@ KeyPair make_key_pair();
 /// false: never blocks, kNotFound when there is none yet.
 Result<KeyPair> object_key_pair(store::Store& store, std::string_view prefix, std::string_view key,
                                 bool write = true);
+/// The key pairs of many objects, (prefix, key) each, in their order; those that are missing are made in one
+/// commit. Blocks until durable.
+Result<std::vector<KeyPair>> object_key_pairs(
+    store::Store& store, const std::vector<std::pair<std::string, std::string>>& objects);
 /// SecureData JSON text of `clear_json`, sealed for `public_key` (32 raw bytes).
 std::string seal(std::string_view public_key, std::string_view clear_json);
 /// Clear JSON text; kInvalid with "Key must be 32 bytes long", "Nonce must be 24 bytes long", "SecureData

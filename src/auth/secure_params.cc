@@ -3,6 +3,7 @@
 
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <map>
 #include <mutex>
 
 #include "auth/auth.h"
@@ -52,6 +53,10 @@ std::optional<std::string> part(const json::object& data, const char* name) {
   return base64_decode(std::string_view(data.at(name).get_string()));
 }
 
+std::string pair_name(std::string_view prefix, std::string_view key) {
+  return std::string(prefix) + "/" + std::string(key);
+}
+
 Error corrupted() { return Error(ErrorCode::kInvalid, "SecureData corrupted"); }
 
 }  // namespace
@@ -65,18 +70,32 @@ KeyPair make_key_pair() {
 
 Result<KeyPair> object_key_pair(store::Store& store, std::string_view prefix, std::string_view key,
                                 bool write) {
-  const std::string name = std::string(prefix) + "/" + std::string(key);
-  if (auto pair = stored_pair(store, name)) return *pair;
+  if (auto pair = stored_pair(store, pair_name(prefix, key))) return *pair;
   if (!write) return Error(ErrorCode::kNotFound, "GET", std::string(prefix), std::string(key), {"Not Found"});
+  auto made = object_key_pairs(store, {{std::string(prefix), std::string(key)}});
+  if (!made) return made.error();
+  return std::move(made->front());
+}
+
+Result<std::vector<KeyPair>> object_key_pairs(
+    store::Store& store, const std::vector<std::pair<std::string, std::string>>& objects) {
   static std::mutex making;  // two first users of one object must agree on its pair
   const std::lock_guard lock(making);
-  if (auto pair = stored_pair(store, name)) return *pair;
-  KeyPair pair = make_key_pair();
+  std::vector<KeyPair> pairs;
+  std::map<std::string, KeyPair> fresh;
+  for (const auto& [prefix, key] : objects) {
+    const std::string name = pair_name(prefix, key);
+    const auto stored = stored_pair(store, name);
+    pairs.push_back(stored ? *stored : fresh.try_emplace(name, make_key_pair()).first->second);
+  }
+  if (fresh.empty()) return pairs;
   store::Batch batch;
   batch.principal = "system";
-  batch.secrets.push_back({std::string(kSpace), name, pair.public_key + pair.private_key});
+  for (const auto& [name, pair] : fresh) {
+    batch.secrets.push_back({std::string(kSpace), name, pair.public_key + pair.private_key});
+  }
   if (auto committed = store.commit_sync(std::move(batch)); !committed) return committed.error();
-  return pair;
+  return pairs;
 }
 
 std::string seal(std::string_view public_key, std::string_view clear_json) {

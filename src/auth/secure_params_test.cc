@@ -65,5 +65,22 @@ TEST(SecureParams, KeyPairsArePerObjectAndStable) {
   EXPECT_EQ(*open_sealed(first, seal(first.public_key, "5")), "5");
 }
 
+TEST(ObjectKeyPairs, ManyInOneCommit) {
+  const auto store = store::open_memory_store();
+  const KeyPair known = *object_key_pair(*store, "profiles", "a");
+  const uint64_t before = store->newest().seq;
+  const auto pairs =
+      object_key_pairs(*store, {{"profiles", "b"}, {"profiles", "a"}, {"profiles", "b"}, {"stages", "b"}});
+  ASSERT_TRUE(pairs) << pairs.error().text();
+  ASSERT_EQ(pairs->size(), 4U);
+  EXPECT_EQ((*pairs)[1].private_key, known.private_key);
+  EXPECT_EQ((*pairs)[0].private_key, (*pairs)[2].private_key) << "one object has one pair";
+  EXPECT_NE((*pairs)[0].private_key, (*pairs)[3].private_key);
+  EXPECT_EQ(store->newest().seq, before + 1);
+  EXPECT_EQ(object_key_pair(*store, "stages", "b", false)->private_key, (*pairs)[3].private_key);
+  ASSERT_TRUE(object_key_pairs(*store, {}));
+  EXPECT_EQ(store->newest().seq, before + 1);
+}
+
 }  // namespace
 }  // namespace mullion::auth

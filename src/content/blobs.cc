@@ -2,14 +2,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/log.h"
 #include "content/content.h"
 #include "content/internal/blob_path.h"
 #include "content/internal/checksums.h"
 #include "content/internal/explode.h"
-#include "content/internal/file_handle.h"
+#include "content/internal/file_body.h"
+#include "content/internal/listing.h"
+#include "content/internal/partial_uploads.h"
 #include "content/internal/random_text.h"
+#include "content/internal/receive.h"
 
 namespace mullion::content {
 
@@ -18,7 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 constexpr Logger kLog("content");
 constexpr std::string_view kBuckets[] = {"files", "isos"};
-constexpr size_t kMaxListed = 1'000'000;
 
 Error about(ErrorCode code, std::string_view method, std::string_view bucket, std::string_view path,
             std::string message) {
@@ -31,33 +34,6 @@ Error named(Error error, std::string_view method, std::string_view bucket, std::
   error.key = "/" + std::string(path);
   return error;
 }
-
-/// A range of a file, read directly: pieces of 256 KiB come from the page cache nearly always.
-class FileBody final : public net::BodySource {
- public:
-  FileBody(InputFile file, uint64_t first, uint64_t size)
-      : file_(std::move(file)), at_(first), left_(size), size_(size) {}
-
-  Task<Result<std::string_view>> next() override {
-    const auto wanted = static_cast<size_t>(std::min<uint64_t>(left_, kPieceSize));
-    if (wanted == 0) co_return std::string_view();
-    if (auto read = file_.read(at_, wanted, piece_); !read) co_return read.error();
-    if (piece_.size() < wanted)
-      co_return Error(ErrorCode::kInternal, "file became shorter while it was read");
-    at_ += wanted;
-    left_ -= wanted;
-    co_return std::string_view(piece_);
-  }
-
-  std::optional<uint64_t> size() const override { return size_; }
-
- private:
-  InputFile file_;
-  uint64_t at_;
-  uint64_t left_;
-  uint64_t size_;
-  std::string piece_;
-};
 
 /// A directory below .uploads that goes away with everything in it.
 class ScratchDirectory {
@@ -72,71 +48,87 @@ class ScratchDirectory {
   env::Path path_;
 };
 
+ExplodeLimits explode_limits(const BlobLimits& limits) {
+  ExplodeLimits out;
+  out.max_bytes = limits.unpacked_bytes;
+  out.max_entries = limits.archive_entries;
+  out.max_ratio = std::max<uint64_t>(limits.archive_ratio, 1);
+  return out;
+}
+
+bool is_bucket(std::string_view bucket) {
+  return std::find(std::begin(kBuckets), std::end(kBuckets), bucket) != std::end(kBuckets);
+}
+
+/// "files/a/b": what a file is called in the side trees.
+std::string full_name(std::string_view bucket, std::string_view path) {
+  return fmt::format("{}/{}", bucket, path);
+}
+
+/// Where an upload goes: checked names.
+struct Place {
+  std::string bucket;
+  std::string path;
+  std::string name() const { return full_name(bucket, path); }
+};
+
+Result<Place> place_of(std::string_view bucket, std::string_view path) {
+  if (!is_bucket(bucket)) return about(ErrorCode::kNotFound, "POST", bucket, path, "No such bucket");
+  const auto clean = clean_path(path, false);
+  if (!clean) return named(clean.error(), "POST", bucket, path);
+  if (path.ends_with('/'))
+    return about(ErrorCode::kBadRequest, "POST", bucket, path, "Invalid path: a directory");
+  return Place{std::string(bucket), *clean};
+}
+
+env::WallTime wall_time(const FileFacts& facts) {
+  return env::WallTime(std::chrono::nanoseconds(facts.modified));
+}
+
 class FileBlobs final : public Blobs {
  public:
-  explicit FileBlobs(env::Path root) : root_(std::move(root)), sums_(root_ / ".sums") {
-    // Uploads that a crash left half done.
-    (void)env::remove_tree(root_ / ".uploads");
-    for (const std::string_view directory : {".uploads", ".sums", "files", "isos"}) {
-      if (auto made = env::make_directories(root_ / directory); !made) {
-        kLog.error("cannot create directory name={} error={}", directory, made.error().text());
-      }
-    }
-  }
+  FileBlobs(env::Path root, const BlobLimits& limits)
+      : root_(clean_root(std::move(root))),
+        limits_(limits),
+        sums_(root_ / ".sums"),
+        partials_(root_ / ".unfinished", limits.unfinished_uploads, limits.unfinished_age) {}
 
   Result<std::vector<std::string>> list(std::string_view bucket, std::string_view directory,
                                         bool all) override;
   Result<Info> stat(std::string_view bucket, std::string_view path) override;
   Task<Result<Info>> put(std::string bucket, std::string path, net::BodySource& body, bool explode,
                          uint64_t max_bytes) override;
+  Task<Result<Progress>> append(std::string bucket, std::string path, net::BodySource& body,
+                                net::ContentRange piece, bool explode, uint64_t max_bytes) override;
+  Result<uint64_t> unfinished(std::string_view bucket, std::string_view path) override;
+  Result<void> drop_unfinished(std::string_view bucket, std::string_view path) override;
   Result<void> remove(std::string_view bucket, std::string_view path) override;
   Result<net::BodySourcePtr> open(const Info& info, uint64_t first, uint64_t last) override;
 
  private:
-  struct Received {
-    uint64_t size = 0;
-    std::string sha256;
-  };
-  Task<Result<Received>> receive(OutputFile& output, net::BodySource& body, uint64_t max_bytes) const;
-  Result<void> make_parent(const std::string& bucket, const std::string& path) const;
-  Result<void> explode_beside(const std::string& bucket, const std::string& path, const env::Path& archive);
-  Result<Info> finish(const std::string& bucket, const std::string& path, OutputFile output,
-                      Received received);
+  static env::Path clean_root(env::Path root);
+  Result<void> check_space(const net::BodySource& body) const;
+  Task<Result<void>> append_piece(OutputFile& output, net::BodySource& body, net::ByteRange bytes) const;
+  Result<void> check_parent(const Place& place) const;
+  Result<void> make_parent(const Place& place) const;
+  Result<void> explode_beside(const Place& place, const env::Path& archive);
+  Result<Info> finish(const Place& place, OutputFile output, std::string sha256, bool explode);
 
-  env::Path root_;
+  const env::Path root_;
+  const BlobLimits limits_;
   Checksums sums_;
+  PartialUploads partials_;
 };
 
-bool is_bucket(std::string_view bucket) {
-  return std::find(std::begin(kBuckets), std::end(kBuckets), bucket) != std::end(kBuckets);
-}
-
-std::string sum_name(std::string_view bucket, std::string_view path) {
-  return fmt::format("{}/{}", bucket, path);
-}
-
-void list_one(const fs::directory_entry& entry, const env::Path& base, std::vector<std::string>& names) {
-  std::error_code ignored;
-  const std::string name = entry.path().lexically_relative(base).generic_string();
-  if (entry.is_directory(ignored) && !entry.is_symlink(ignored)) {
-    names.push_back(name + "/");
-  } else if (entry.is_regular_file(ignored)) {
-    names.push_back(name);
+/// Makes the directories, without the uploads that a crash left half done.
+env::Path FileBlobs::clean_root(env::Path root) {
+  (void)env::remove_tree(root / ".uploads");
+  for (const std::string_view directory : {".uploads", ".sums", "files", "isos"}) {
+    if (auto made = env::make_directories(root / directory); !made) {
+      kLog.error("cannot create directory name={} error={}", directory, made.error().text());
+    }
   }
-}
-
-template <typename Iterator>
-Result<std::vector<std::string>> list_with(const env::Path& base) {
-  std::vector<std::string> names;
-  std::error_code problem;
-  for (Iterator at(base, problem), end; !problem && at != end; at.increment(problem)) {
-    list_one(*at, base, names);
-    if (names.size() > kMaxListed)
-      return Error(ErrorCode::kTooLarge, "directory has more than 1000000 names");
-  }
-  if (problem) return Error(ErrorCode::kInternal, "cannot list directory: " + problem.message());
-  std::sort(names.begin(), names.end());
-  return names;
+  return root;
 }
 
 Result<std::vector<std::string>> FileBlobs::list(std::string_view bucket, std::string_view directory,
@@ -147,7 +139,7 @@ Result<std::vector<std::string>> FileBlobs::list(std::string_view bucket, std::s
   if (!is_bucket(bucket) || !path || !fs::is_directory(base, ignored)) {
     return about(ErrorCode::kNotFound, "GET", bucket, directory, "Not a directory");
   }
-  return all ? list_with<fs::recursive_directory_iterator>(base) : list_with<fs::directory_iterator>(base);
+  return list_directory(base, all);
 }
 
 Result<Blobs::Info> FileBlobs::stat(std::string_view bucket, std::string_view path) {
@@ -161,93 +153,167 @@ Result<Blobs::Info> FileBlobs::stat(std::string_view bucket, std::string_view pa
   const auto file = InputFile::open(info.file);
   if (!file) return named(file.error(), "GET", bucket, *clean);
   info.size = file->facts().size;
-  auto sha256 = sums_.of(sum_name(bucket, *clean), *file);
+  info.modified = wall_time(file->facts());
+  info.number = file->facts().number;
+  auto sha256 = sums_.of(full_name(bucket, *clean), *file);
   if (!sha256) return named(sha256.error(), "GET", bucket, *clean);
   info.sha256 = std::move(*sha256);
   return info;
 }
 
-Task<Result<FileBlobs::Received>> FileBlobs::receive(OutputFile& output, net::BodySource& body,
-                                                     uint64_t max_bytes) const {
-  Received received;
-  Sha256 hash;
-  while (true) {
-    Result<std::string_view> piece = co_await body.next();
-    if (!piece) co_return piece.error();
-    if (piece->empty()) break;
-    received.size += piece->size();
-    if (received.size > max_bytes) {
-      co_return Error(ErrorCode::kTooLarge, fmt::format("larger than {} bytes", max_bytes));
-    }
-    hash.add(*piece);
-    if (auto written = output.write(*piece); !written) co_return written.error();
-  }
-  Result<void> synced;
-  // Large files take seconds to become durable: not on a thread that serves others.
-  co_await env::run_blocking([&output, &synced] { synced = output.sync(); });
-  if (!synced) co_return synced.error();
-  received.sha256 = hash.hex();
-  co_return received;
+/// Refuses at once what cannot fit, instead of when the disk is full for everybody.
+Result<void> FileBlobs::check_space(const net::BodySource& body) const {
+  std::error_code problem;
+  const fs::space_info space = fs::space(root_, problem);
+  if (problem || body.size().value_or(0) <= space.available) return {};
+  return Error(ErrorCode::kInsufficientStorage,
+               fmt::format("{} bytes do not fit: {} are free", *body.size(), space.available));
 }
 
-Result<void> FileBlobs::make_parent(const std::string& bucket, const std::string& path) const {
-  const env::Path target = root_ / bucket / path;
+/// Whether the directories above exist or can be made, and no directory is in the file's place. Changes
+/// nothing.
+Result<void> FileBlobs::check_parent(const Place& place) const {
+  const env::Path target = root_ / place.bucket / place.path;
   std::error_code ignored;
-  const bool made =
-      env::make_directories(target.parent_path()).ok() && fs::is_directory(target.parent_path(), ignored);
-  if (made && !fs::is_directory(target, ignored)) return {};
-  return about(ErrorCode::kConflict, "POST", bucket, path,
+  env::Path parent = target.parent_path();
+  while (!fs::exists(fs::symlink_status(parent, ignored))) parent = parent.parent_path();
+  if (fs::is_directory(parent, ignored) && !fs::is_directory(target, ignored)) return {};
+  return about(ErrorCode::kConflict, "POST", place.bucket, place.path,
                fmt::format("Failed to ensure final directory for {} exists", target.filename().string()));
 }
 
-Result<void> FileBlobs::explode_beside(const std::string& bucket, const std::string& path,
-                                       const env::Path& archive) {
+Result<void> FileBlobs::make_parent(const Place& place) const {
+  if (auto checked = check_parent(place); !checked) return checked;
+  const env::Path parent = (root_ / place.bucket / place.path).parent_path();
+  if (env::make_directories(parent)) return {};
+  return check_parent(place);
+}
+
+Result<void> FileBlobs::explode_beside(const Place& place, const env::Path& archive) {
   const ScratchDirectory scratch(root_ / ".uploads" / random_text(18));
-  const auto files = content::explode(archive, scratch.path(), ExplodeLimits{});
+  const auto files = content::explode(archive, scratch.path(), explode_limits(limits_));
   if (!files) return files.error();
-  const std::string parent = env::Path(path).parent_path().generic_string();
+  std::vector<Place> places;
   for (const std::string& file : *files) {
-    const std::string name = parent.empty() ? file : parent + "/" + file;
-    if (auto made = make_parent(bucket, name); !made) return made;
+    places.push_back({place.bucket, (env::Path(place.path).parent_path() / file).generic_string()});
+    // All before the first: an archive that does not fit changes nothing.
+    if (auto checked = check_parent(places.back()); !checked) return checked;
+  }
+  std::set<env::Path> parents;
+  for (size_t i = 0; i < places.size(); ++i) {
+    if (auto made = make_parent(places[i]); !made) return made;
+    const env::Path target = root_ / places[i].bucket / places[i].path;
     std::error_code problem;
-    fs::rename(scratch.path() / file, root_ / bucket / name, problem);
-    if (problem) return env::error_from_errno(problem.value(), "rename to " + name);
-    sums_.forget(sum_name(bucket, name));
+    fs::rename(scratch.path() / (*files)[i], target, problem);
+    if (problem) return env::error_from_errno(problem.value(), "rename to " + places[i].path);
+    sums_.forget(places[i].name());
+    parents.insert(target.parent_path());
+  }
+  for (const env::Path& parent : parents) {
+    if (auto synced = env::sync_directory(parent); !synced) return synced;
   }
   return {};
 }
 
-Result<Blobs::Info> FileBlobs::finish(const std::string& bucket, const std::string& path, OutputFile output,
-                                      Received received) {
-  Info info{path, received.size, std::move(received.sha256), root_ / bucket / path};
-  if (auto made = make_parent(bucket, path); !made) return made.error();
-  if (auto moved = output.move_to(info.file); !moved) return named(moved.error(), "POST", bucket, path);
-  if (const auto facts = file_facts(info.file); facts && facts->size == info.size) {
-    sums_.remember(sum_name(bucket, path), *facts, info.sha256);
+/// From a file that is complete in the side tree to one in its place. Blocks.
+Result<Blobs::Info> FileBlobs::finish(const Place& place, OutputFile output, std::string sha256,
+                                      bool explode) {
+  if (auto synced = output.sync(); !synced) return synced.error();
+  if (explode) {
+    if (auto exploded = explode_beside(place, output.path()); !exploded) return exploded.error();
   }
+  const auto facts = output.facts();
+  if (!facts) return facts.error();
+  Info info{place.path,        facts->size,  std::move(sha256), root_ / place.bucket / place.path,
+            wall_time(*facts), facts->number};
+  if (auto made = make_parent(place); !made) return made.error();
+  if (auto moved = output.move_to(info.file); !moved) return moved.error();
+  sums_.remember(place.name(), *facts, info.sha256);
   return info;
 }
 
 Task<Result<Blobs::Info>> FileBlobs::put(std::string bucket, std::string path, net::BodySource& body,
                                          bool explode, uint64_t max_bytes) {
-  const auto clean = clean_path(path, false);
-  if (!is_bucket(bucket)) co_return about(ErrorCode::kNotFound, "POST", bucket, path, "No such bucket");
-  if (!clean) co_return named(clean.error(), "POST", bucket, path);
-  if (path.ends_with('/'))
-    co_return about(ErrorCode::kBadRequest, "POST", bucket, path, "Invalid path: a directory");
-  if (auto made = make_parent(bucket, *clean); !made) co_return made.error();
-
+  const auto place = place_of(bucket, path);
+  if (!place) co_return place.error();
+  if (auto checked = check_parent(*place); !checked) co_return checked.error();
+  if (auto fits = check_space(body); !fits) co_return named(fits.error(), "POST", bucket, place->path);
   auto output = OutputFile::create(root_ / ".uploads" / random_text(18));
-  if (!output) co_return named(output.error(), "POST", bucket, *clean);
-  Result<Received> received = co_await receive(*output, body, max_bytes);
-  if (!received) co_return named(received.error(), "POST", bucket, *clean);
+  if (!output) co_return named(output.error(), "POST", bucket, place->path);
+  Sha256 hash;
+  Result<uint64_t> received = co_await receive(*output, hash, body, max_bytes);
+  if (!received) co_return named(received.error(), "POST", bucket, place->path);
+  Result<Info> info = Info{};
+  co_await env::run_blocking([&] { info = finish(*place, std::move(*output), hash.hex(), explode); });
+  if (!info) co_return named(info.error(), "POST", bucket, place->path);
+  co_return info;
+}
 
-  Result<void> exploded;
-  if (explode) {
-    co_await env::run_blocking([&] { exploded = explode_beside(bucket, *clean, output->path()); });
+/// Exactly the bytes that were announced, or, when the sender was cut off, the first of them.
+Task<Result<void>> FileBlobs::append_piece(OutputFile& output, net::BodySource& body,
+                                           net::ByteRange bytes) const {
+  const uint64_t length = bytes.last - bytes.first + 1;
+  Sha256 unused;
+  Result<uint64_t> received = co_await receive(output, unused, body, length);
+  const bool wrong_length = received ? *received != length : received.error().code == ErrorCode::kTooLarge;
+  if (wrong_length) {
+    if (auto taken_back = output.cut(bytes.first); !taken_back) co_return taken_back.error();
+    co_return Error(ErrorCode::kBadRequest,
+                    fmt::format("Content-Range: expected a body of {} bytes, got another length", length));
   }
-  if (!exploded) co_return named(exploded.error(), "POST", bucket, *clean);
-  co_return finish(bucket, *clean, std::move(*output), std::move(*received));
+  if (!received) co_return received.error();
+  Result<void> synced;
+  co_await env::run_blocking([&] { synced = output.sync(); });
+  co_return synced;
+}
+
+Task<Result<Blobs::Progress>> FileBlobs::append(std::string bucket, std::string path, net::BodySource& body,
+                                                net::ContentRange piece, bool explode, uint64_t max_bytes) {
+  const auto place = place_of(bucket, path);
+  if (!place) co_return place.error();
+  const auto refused = [&place](Error error) {
+    return named(std::move(error), "POST", place->bucket, place->path);
+  };
+  if (std::max(piece.total.value_or(0), piece.bytes.last + 1) > max_bytes) {
+    co_return refused(Error(ErrorCode::kTooLarge, fmt::format("larger than {} bytes", max_bytes)));
+  }
+  if (auto checked = check_parent(*place); !checked) co_return checked.error();
+  if (auto fits = check_space(body); !fits) co_return refused(fits.error());
+  const auto claim = partials_.claim(place->name());
+  if (!claim) co_return refused(claim.error());
+  auto output = claim->open(piece.bytes.first);
+  if (!output) co_return refused(output.error());
+  Result<void> appended = co_await append_piece(*output, body, piece.bytes);
+  if (!appended) co_return refused(appended.error());
+  if (!piece.last()) co_return Progress{piece.bytes.last + 1, std::nullopt};
+
+  Result<Info> info = Info{};
+  co_await env::run_blocking([&] {
+    const auto written = InputFile::open(output->path());
+    auto sha256 = written ? sha256_of(*written) : Result<std::string>(written.error());
+    info = sha256 ? finish(*place, std::move(*output), std::move(*sha256), explode)
+                  : Result<Info>(sha256.error());
+    if (!info) claim->drop();
+  });
+  if (!info) co_return refused(info.error());
+  co_return Progress{info->size, std::move(*info)};
+}
+
+Result<uint64_t> FileBlobs::unfinished(std::string_view bucket, std::string_view path) {
+  const auto place = place_of(bucket, path);
+  const Error absent = about(ErrorCode::kNotFound, "GET", bucket, path, "No unfinished upload");
+  if (!place) return absent;
+  auto size = partials_.size(place->name());
+  return size ? size : absent;
+}
+
+Result<void> FileBlobs::drop_unfinished(std::string_view bucket, std::string_view path) {
+  if (auto found = unfinished(bucket, path); !found) return named(found.error(), "DELETE", bucket, path);
+  const auto place = place_of(bucket, path);
+  const auto claim = partials_.claim(place->name());
+  if (!claim) return named(claim.error(), "DELETE", bucket, place->path);
+  claim->drop();
+  return {};
 }
 
 Result<void> FileBlobs::remove(std::string_view bucket, std::string_view path) {
@@ -258,14 +324,15 @@ Result<void> FileBlobs::remove(std::string_view bucket, std::string_view path) {
   std::error_code problem;
   const env::Path target = root_ / bucket / *clean;
   if (!fs::remove(target, problem) || problem) return refused;  // refuses directories with content
-  sums_.forget(sum_name(bucket, *clean));
+  sums_.forget(full_name(bucket, *clean));
   return env::sync_directory(target.parent_path());
 }
 
 Result<net::BodySourcePtr> FileBlobs::open(const Info& info, uint64_t first, uint64_t last) {
   auto file = InputFile::open(info.file);
   if (!file) return file.error();
-  if (file->facts().size != info.size) return Error(ErrorCode::kConflict, "file was replaced meanwhile");
+  if (file->facts().size != info.size || file->facts().number != info.number)
+    return Error(ErrorCode::kConflict, "file was replaced meanwhile");
   const uint64_t end = std::min(info.size, last == UINT64_MAX ? last : last + 1);
   const uint64_t size = first < end ? end - first : 0;
   return net::BodySourcePtr(std::make_unique<FileBody>(std::move(*file), first, size));
@@ -273,6 +340,8 @@ Result<net::BodySourcePtr> FileBlobs::open(const Info& info, uint64_t first, uin
 
 }  // namespace
 
-std::unique_ptr<Blobs> make_blobs(env::Path root) { return std::make_unique<FileBlobs>(std::move(root)); }
+std::unique_ptr<Blobs> make_blobs(env::Path root, const BlobLimits& limits) {
+  return std::make_unique<FileBlobs>(std::move(root), limits);
+}
 
 }  // namespace mullion::content

@@ -1,96 +1,10 @@
-#include <archive.h>
-#include <archive_entry.h>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <boost/asio/co_spawn.hpp>
-#include <filesystem>
-#include <fstream>
-
-#include "content/content.h"
-#include "env/random.h"
-#include "net/net_testing.h"
+#include "content/blobs_testing.h"
 
 namespace mullion::content {
 namespace {
 
-namespace fs = std::filesystem;
-using testing::ElementsAre;
-
-/// Gives its text in small pieces, then an error if told so.
-class Pieces final : public net::BodySource {
- public:
-  explicit Pieces(std::string text, bool fail = false) : text_(std::move(text)), fail_(fail) {}
-  env::Task<Result<std::string_view>> next() override {
-    if (at_ >= text_.size() && fail_) co_return Error(ErrorCode::kUnreachable, "connection lost");
-    const std::string_view piece = std::string_view(text_).substr(at_, 7);
-    at_ += piece.size();
-    co_return piece;
-  }
-
- private:
-  std::string text_;
-  bool fail_;
-  size_t at_ = 0;
-};
-
-struct Entry {
-  std::string name;
-  std::string content;
-  int type = AE_IFREG;
-  std::string link;
-};
-
-std::string tar_of(const std::vector<Entry>& entries) {
-  std::string out(1 << 20, '\0');
-  size_t used = 0;
-  archive* handle = archive_write_new();
-  archive_write_set_format_pax_restricted(handle);
-  archive_write_open_memory(handle, out.data(), out.size(), &used);
-  for (const Entry& item : entries) {
-    archive_entry* entry = archive_entry_new();
-    archive_entry_set_pathname(entry, item.name.c_str());
-    archive_entry_set_filetype(entry, static_cast<unsigned>(item.type));
-    archive_entry_set_perm(entry, 0644);
-    archive_entry_set_size(entry, static_cast<la_int64_t>(item.content.size()));
-    if (item.type == AE_IFLNK) archive_entry_set_symlink(entry, item.link.c_str());
-    if (item.type == 0) archive_entry_set_hardlink(entry, item.link.c_str());
-    archive_write_header(handle, entry);
-    archive_write_data(handle, item.content.data(), item.content.size());
-    archive_entry_free(entry);
-  }
-  archive_write_close(handle);
-  archive_write_free(handle);
-  out.resize(used);
-  return out;
-}
-
-class BlobsTest : public testing::Test {
- protected:
-  BlobsTest() { blobs_ = make_blobs(root_); }
-  ~BlobsTest() override { fs::remove_all(root_); }
-
-  Result<Blobs::Info> put(const std::string& path, const std::string& text, bool explode = false,
-                          uint64_t limit = 1 << 20, const std::string& bucket = "files", bool fail = false) {
-    Pieces body(text, fail);
-    return net::testing::run(runtime_, [&] { return blobs_->put(bucket, path, body, explode, limit); });
-  }
-  Result<std::string> read(const Blobs::Info& info, uint64_t first, uint64_t last) {
-    auto body = blobs_->open(info, first, last);
-    if (!body) return body.error();
-    return net::testing::run(runtime_, [&] { return net::read_all(**body, 1 << 20); });
-  }
-  size_t left_overs() {
-    return static_cast<size_t>(
-        std::distance(fs::directory_iterator(root_ / ".uploads"), fs::directory_iterator()));
-  }
-
-  env::Runtime runtime_{1};
-  fs::path root_ = fs::temp_directory_path() / ("mullion-blobs-" + env::random_uuid());
-  std::unique_ptr<Blobs> blobs_;
-};
-
-constexpr const char* kHelloSum = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+using namespace content::testing;
+using ::testing::ElementsAre;
 
 TEST_F(BlobsTest, PutStatReadRemove) {
   const auto info = put("/a/b/hello.txt", "hello");

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "env/file.h"
 #include "net/http.h"
+#include "net/range.h"
 #include "store/store.h"
 
 namespace mullion::content {
@@ -36,8 +37,13 @@ class Layers {
   virtual std::string summaries() const = 0;
   /// ContentSummary of one layer; kNotFound "No such content store".
   virtual Result<std::string> summary(std::string_view name) const = 0;
-  /// The whole document {"meta","sections"}; kNotFound "No such content store".
-  virtual Result<std::string> show(std::string_view name) const = 0;
+  /// What a reader may see of a secure value: (prefix, key of the object, SecureData JSON) -> clear JSON, or
+  /// absent: the SecureData itself is shown.
+  using Opener = std::function<std::optional<std::string>(std::string_view prefix, std::string_view key,
+                                                          std::string_view sealed_json)>;
+  /// The whole document {"meta","sections"}; kNotFound "No such content store". Without opener secure values
+  /// stay sealed.
+  virtual Result<std::string> show(std::string_view name, const Opener& opener = {}) const = 0;
   /// `replace`: PUT (must exist, names match) instead of POST (must not exist). Answers ContentSummary JSON.
   /// The document may be YAML. Refused as a whole with the texts of errors.md section 5, the old stack stays:
   /// kBadRequest (unreadable), kConflict (exists), kNotFound, kInvalid (a rule of the stack).
@@ -57,10 +63,13 @@ class Layers {
   virtual Result<void> load_provider(std::string_view document_json, bool replace_writable,
                                      std::string_view principal, Along along) = 0;
   virtual Result<void> remove_provider(std::string_view name, std::string_view principal, Along along) = 0;
-  /// How values of secure parameters inside packs become ciphertext: (prefix, key, clear JSON) -> SecureData
-  /// JSON. To be set before start(); without it such values are refused.
-  using Sealer = std::function<Result<std::string>(std::string_view prefix, std::string_view key,
-                                                   std::string_view clear_json)>;
+  /// A clear value of a secure parameter inside a pack, and the object that holds it.
+  struct SecureValue {
+    std::string prefix, key, clear_json;
+  };
+  /// How they become ciphertext: all of a pack at once -> SecureData JSON of each, in their order. To be set
+  /// before start(); without it such values are refused.
+  using Sealer = std::function<Result<std::vector<std::string>>(const std::vector<SecureValue>& values)>;
   virtual void set_sealer(Sealer sealer) = 0;
   /// Name and version of every uploaded pack and provider: Components of an Endpoint object.
   struct Component {
@@ -99,8 +108,18 @@ class Preferences {
 };
 std::unique_ptr<Preferences> make_preferences(store::Store& store);
 
+/// What uploads and the archives in them may cost.
+struct BlobLimits {
+  uint64_t unpacked_bytes = uint64_t{64} << 30;
+  uint64_t archive_entries = 200'000;
+  uint64_t archive_ratio = 250;  // unpacked bytes for each byte of the archive, beyond the first 64 MiB
+  size_t unfinished_uploads = 256;
+  env::Duration unfinished_age = std::chrono::hours(24);  // untouched for longer: dropped
+};
+
 /// The file tree of files/ and isos/. Uploads go to a temporary neighbour, are synced and renamed: readers
-/// see the old or the new file, never half. SHA-256 of each file is remembered beside it. Thread-safe.
+/// see the old or the new file, never half. SHA-256 of each file is remembered beside it. Thread-safe. What
+/// is no Task blocks on the disk: call it through env::run_blocking.
 class Blobs {
  public:
   virtual ~Blobs() = default;
@@ -109,22 +128,41 @@ class Blobs {
     uint64_t size = 0;
     std::string sha256;  // lower-case hex
     env::Path file;
+    env::WallTime modified;
+    uint64_t number = 0;  // of this content of the file: another upload has another one
   };
   /// Names relative to `directory`, directories ending in '/', sorted; `all` descends. kNotFound.
   virtual Result<std::vector<std::string>> list(std::string_view bucket, std::string_view directory,
                                                 bool all) = 0;
-  /// kNotFound "Not a regular file". Reads the whole file once when it was not put here by put(): blocks
-  /// then.
+  /// kNotFound "Not a regular file". Reads the whole file once when it was not put here by put().
   virtual Result<Info> stat(std::string_view bucket, std::string_view path) = 0;
-  /// Streams `body` in; kConflict "Failed to ensure final directory for X exists", kTooLarge,
-  /// kInsufficientStorage.
+  /// Streams `body` in; `explode` unpacks it beside the file. kConflict "Failed to ensure final directory for
+  /// X exists", kTooLarge, kInvalid (an archive that is refused), kInsufficientStorage. Refused uploads leave
+  /// nothing behind.
   virtual Task<Result<Info>> put(std::string bucket, std::string path, net::BodySource& body, bool explode,
                                  uint64_t max_bytes) = 0;
+
+  /// How far an upload in pieces has come; `finished` once its last piece is there and the file in its place.
+  struct Progress {
+    uint64_t size = 0;
+    std::optional<Info> finished;
+  };
+  /// Streams one piece in. Pieces come in order, each beginning where the last one ended; one that begins at
+  /// 0 starts again. What arrived of a piece that is cut stays. Errors of put(), and kConflict when the piece
+  /// does not fit or another one is under way, kBadRequest when the body is not as long as the piece says.
+  virtual Task<Result<Progress>> append(std::string bucket, std::string path, net::BodySource& body,
+                                        net::ContentRange piece, bool explode, uint64_t max_bytes) = 0;
+  /// kNotFound "No unfinished upload".
+  virtual Result<uint64_t> unfinished(std::string_view bucket, std::string_view path) = 0;
+  /// Forgets the pieces; kNotFound, kConflict while one is under way.
+  virtual Result<void> drop_unfinished(std::string_view bucket, std::string_view path) = 0;
+
   /// A file or an empty directory; kNotFound "Unable to delete".
   virtual Result<void> remove(std::string_view bucket, std::string_view path) = 0;
-  /// [first, last] inclusive byte range of a file as a body.
+  /// [first, last] inclusive byte range of a file as a body; kConflict when it is not the file that `info` is
+  /// about any more.
   virtual Result<net::BodySourcePtr> open(const Info& info, uint64_t first, uint64_t last) = 0;
 };
-std::unique_ptr<Blobs> make_blobs(env::Path root);
+std::unique_ptr<Blobs> make_blobs(env::Path root, const BlobLimits& limits = {});
 
 }  // namespace mullion::content

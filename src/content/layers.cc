@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "content/content.h"
 #include "content/internal/builtin.h"
+#include "content/internal/documents.h"
 #include "content/internal/effective.h"
 #include "content/internal/first_start.h"
 #include "content/internal/in_use.h"
@@ -59,7 +60,7 @@ class StoreLayers final : public Layers {
   Result<void> start() override;
   std::string summaries() const override;
   Result<std::string> summary(std::string_view name) const override;
-  Result<std::string> show(std::string_view name) const override;
+  Result<std::string> show(std::string_view name, const Opener& opener) const override;
   Result<std::string> load(std::string_view content_json, bool replace, std::string_view expected_name,
                            bool replace_writable, std::string_view principal) override;
   Result<void> remove(std::string_view name, std::string_view principal) override;
@@ -215,12 +216,12 @@ Result<std::string> StoreLayers::summary(std::string_view name) const {
   return json::serialize(summary_of(*layer, current->warnings_of(layer->name)));
 }
 
-Result<std::string> StoreLayers::show(std::string_view name) const {
-  if (name == kBackingStore) return writable_document(backing_, *store_.snapshot());
+Result<std::string> StoreLayers::show(std::string_view name, const Opener& opener) const {
+  if (name == kBackingStore) return writable_document(backing_.meta, *store_.snapshot(), opener);
   const auto current = state();
   const Layer* layer = current->stack.find(name);
   if (layer == nullptr) return about(ErrorCode::kNotFound, "GET", name, "No such content store");
-  return document_of(*layer);
+  return document_of(*layer, opener);
 }
 
 Result<void> StoreLayers::check_name(const State& current, const std::string& name, bool replace,

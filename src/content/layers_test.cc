@@ -270,10 +270,17 @@ TEST_F(LayersTest, BadDocuments) {
   EXPECT_EQ(post(pack("a/b", "{}")).error().status(), 422);
   const auto undecodable = post(pack("Pack1", R"({"profiles":{"p2-prof":{"Name":5}}})"));
   ASSERT_FALSE(undecodable);
+  EXPECT_EQ(undecodable.error().type, "Failed to load backing objects from cache");
   EXPECT_THAT(undecodable.error().messages,
               ElementsAre(HasSubstr("Store profiles item p2-prof failed to load from layer content-Pack1: "),
                           "Try manually replacing content layer Pack1"));
   EXPECT_THAT(message(post(pack("one", R"({"profiles":{"a":{"Name":"b"}}})"))), HasSubstr("its key is b"));
+  ASSERT_TRUE(post(pack("kept", profiles("k", "old"))));
+  const auto refused = put("kept", pack("kept", R"({"profiles":{"k":{"Name":5}}})"));
+  EXPECT_EQ(refused.error().type, "PUT");
+  EXPECT_EQ(refused.error().key, "kept");
+  EXPECT_EQ(description("k"), "old") << "the old content stays";
+  ASSERT_TRUE(layers_->remove("kept", ""));
   EXPECT_EQ(post(pack("BasicStore", "{}")).error().status(), 409);
   EXPECT_EQ(post(pack("BackingStore", "{}")).error().status(), 409);
   EXPECT_EQ(message(layers_->remove("BasicStore", "")), "readonly: BasicStore");
@@ -322,23 +329,6 @@ TEST_F(LayersTest, SecretsOfUsersStayApart) {
   EXPECT_THAT(*layers_->show("one"), testing::Not(HasSubstr("QUJD")));
   ASSERT_TRUE(layers_->remove("one", ""));
   EXPECT_FALSE(store_->snapshot()->secret("users", "u"));
-}
-
-TEST_F(LayersTest, SecureParametersAreSealed) {
-  const std::string text =
-      pack("one", R"({"params":{"pw":{"Name":"pw","Secure":true,"Schema":{"type":"string"}}},
-      "profiles":{"p":{"Name":"p","Params":{"pw":"clear text","other":1}}}})");
-  EXPECT_THAT(message(post(text)), HasSubstr("secure parameter pw must arrive as SecureData"));
-  layers_->set_sealer([](std::string_view prefix, std::string_view key, std::string_view clear) {
-    EXPECT_EQ(prefix, "profiles");
-    EXPECT_EQ(key, "p");
-    EXPECT_EQ(clear, "\"clear text\"");
-    return Result<std::string>(R"({"Key":"k","Nonce":"n","Payload":"p"})");
-  });
-  ASSERT_TRUE(post(text));
-  EXPECT_EQ(object("profiles", "p").at("Params").at("pw").at("Payload"), "p");
-  EXPECT_EQ(object("profiles", "p").at("Params").at("other"), 1);
-  EXPECT_THAT(*layers_->show("one"), testing::Not(HasSubstr("clear text")));
 }
 
 TEST_F(LayersTest, YamlPacks) {

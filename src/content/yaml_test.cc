@@ -31,6 +31,8 @@ TEST(Yaml, HostileDocuments) {
   EXPECT_FALSE(parse_yaml("a: [1, 2"));
   EXPECT_FALSE(parse_yaml("a: *nowhere"));
   EXPECT_FALSE(parse_yaml("? [a, b]\n: c"));
+  EXPECT_FALSE(parse_yaml("a: \xff")) << "no JSON text can hold it";
+  EXPECT_FALSE(parse_yaml("\xff: a"));
   std::string dashes;
   for (int i = 0; i < 5000; ++i) dashes += "- ";
   EXPECT_FALSE(parse_yaml(dashes + "x"));

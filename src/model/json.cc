@@ -45,6 +45,7 @@ void append_double(std::string& out, double number) {
     out.append("null");  // cannot be said in JSON; the parser refuses such input
     return;
   }
+  if (number == 0) number = 0;  // "-0" would be read as the integer 0
   char buffer[32];
   const auto [end, error] = std::to_chars(buffer, buffer + sizeof(buffer), number);
   out.append(buffer, end);

@@ -1,4 +1,7 @@
 // The only file that includes valijson: JSON Schemas of Params.
+// Without this a schema that the library does not take would end the process.
+#define VALIJSON_USE_EXCEPTIONS 1
+
 #include <boost/json.hpp>
 #include <cmath>
 #include <stdexcept>

@@ -56,6 +56,7 @@ TEST(CompileSchema, RefusesWhatCannotBeUsed) {
       {R"({"$ref":"#"})", R"({"allOf":[{"$ref":"#"}]})",
        R"({"$ref":"#/definitions/a","definitions":{"a":{"$ref":"#/definitions/b"},"b":{"$ref":"#/definitions/a"}}})",
        R"({"$ref":"http://example.org/x.json"})", R"({"$ref":"#/nowhere"})", R"({"pattern":"("})",
+       R"({"type":"int-ger"})", R"({"properties":{"a":{"type":"no such type"}}})",
        R"({"properties":{"a":{"not":{"$ref":"#/properties/a"}}}})"}) {
     EXPECT_FALSE(compile_schema(json::parse(schema)).ok()) << schema;
     EXPECT_FALSE(check_schema(json::parse(schema), json::parse(R"({"a":1})")).ok()) << schema;

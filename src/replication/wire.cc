@@ -247,13 +247,13 @@ class Reader {
   std::string_view body() {
     dom::object body;
     if (object_.at_key("body").get_object().get(body) != simdjson::SUCCESS) return spoil("body"), "{}";
-    std::string_view last;
-    for (const dom::key_value_pair member : object_) last = member.key;
     const size_t begin = line_.find(kBodyMember);
-    if (last != "body" || begin == std::string_view::npos) return spoil("body"), "{}";
+    if (!body_stands_last() || begin == std::string_view::npos) return spoil("body"), "{}";
     // `Endpoint` is who the owner is; a body that brings its own would be shown with two.
     if (body.at_key("Endpoint").error() == simdjson::SUCCESS) return spoil("Endpoint"), "{}";
+    if (body.size() == 0) return "{}";  // without blanks inside, which splicing does not expect
     const std::string_view bytes = line_.substr(begin + kBodyMember.size());
+    if (!bytes.starts_with('{')) return spoil("body"), "{}";
     return bytes.substr(0, bytes.rfind('}'));
   }
   void spoil(std::string_view member) {
@@ -262,6 +262,17 @@ class Reader {
   const std::string& spoilt() const { return spoilt_; }
 
  private:
+  /// Before it only members without a structure of their own, so that the first `"body":` of the line is this
+  /// one.
+  bool body_stands_last() const {
+    size_t structured = 0;
+    std::string_view last;
+    for (const dom::key_value_pair member : object_) {
+      if (member.value.is_object() || member.value.is_array()) ++structured;
+      last = member.key;
+    }
+    return structured == 1 && last == "body";
+  }
   bool read_array(std::string_view name, dom::array& items) {
     if (object_.at_key(name).get_array().get(items) == simdjson::SUCCESS) return true;
     spoil(name);

@@ -74,6 +74,29 @@ api::Limits api_limits(const settings::Settings& settings) {
   return limits;
 }
 
+content::BlobLimits blob_limits(const settings::Settings& settings) {
+  content::BlobLimits limits;
+  limits.unpacked_bytes = settings.number("max-unpacked");
+  limits.archive_entries = settings.number("max-archive-entries");
+  limits.archive_ratio = settings.number("max-archive-ratio");
+  limits.unfinished_age = std::chrono::seconds(settings.number("unfinished-upload-age"));
+  return limits;
+}
+
+/// Each value for the key pair of its object.
+Result<std::vector<std::string>> seal_values(store::Store& store,
+                                             const std::vector<content::Layers::SecureValue>& values) {
+  std::vector<std::pair<std::string, std::string>> objects;
+  for (const auto& value : values) objects.emplace_back(value.prefix, value.key);
+  const Result<std::vector<auth::KeyPair>> pairs = auth::object_key_pairs(store, objects);
+  if (!pairs) return pairs.error();
+  std::vector<std::string> sealed;
+  for (size_t i = 0; i < values.size(); ++i) {
+    sealed.push_back(auth::seal((*pairs)[i].public_key, values[i].clear_json));
+  }
+  return sealed;
+}
+
 Result<void> gate_manager(store::Store& store, const std::vector<std::string>& trusted_keys,
                           std::string_view name, std::string_view value) {
   if (name != "manager" || value != "true" || auth::current_licence(store, trusted_keys).manager) return {};
@@ -164,19 +187,14 @@ Result<void> ServerProcess::open_rooms() {
   store_ = std::move(*store);
   runtime_ = std::make_unique<env::Runtime>(thread_count(settings_));
   layers_ = content::make_layers(*store_, content::accepted_features());
-  layers_->set_sealer([this](std::string_view prefix, std::string_view key,
-                             std::string_view clear_json) -> Result<std::string> {
-    Result<auth::KeyPair> pair = auth::object_key_pair(*store_, prefix, key);
-    if (!pair) return pair.error();
-    return auth::seal(pair->public_key, clear_json);
-  });
+  layers_->set_sealer([this](const auto& values) { return seal_values(*store_, values); });
   Result<void> started = layers_->start();
   if (!started) return started;
   preferences_ = content::make_preferences(*store_);
   preferences_->set_gate([this](std::string_view name, std::string_view value) {
     return gate_manager(*store_, trusted_keys_, name, value);
   });
-  blobs_ = content::make_blobs(base_root_);
+  blobs_ = content::make_blobs(base_root_, blob_limits(settings_));
   job_logs_ = content::make_job_logs(base_root_ / "job-logs", settings_.number("max-job-log"));
   providers_ = content::make_providers(*runtime_, *store_, *layers_, *preferences_);
   authenticator_ = auth::make_authenticator(*store_);

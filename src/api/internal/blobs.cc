@@ -1,13 +1,15 @@
 #include "api/internal/blobs.h"
 
-#include <charconv>
-
 #include "api/internal/answers.h"
+#include "api/internal/transfer.h"
 
 namespace mullion::api {
 namespace {
 
 namespace json = boost::json;
+
+/// Tells clients where to go on with an upload in pieces.
+constexpr std::string_view kOffsetHeader = "Upload-Offset";
 
 Error blob_error(const std::string& bucket, const std::string& path, Error error) {
   if (error.model.empty()) error.model = bucket;
@@ -15,122 +17,178 @@ Error blob_error(const std::string& bucket, const std::string& path, Error error
   return error;
 }
 
-bool parse_number(std::string_view text, uint64_t& out) {
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return failure == std::errc{} && end == text.data() + text.size() && !text.empty();
-}
-
 /// Key of an object in files shows a leading slash, in isos none (contract api.md 4.2).
 std::string shown_path(const std::string& bucket, const std::string& path) {
   return bucket == "files" ? "/" + path : path;
 }
 
-bool range_applies(const net::Request& request, const std::string& etag) {
-  const auto condition = request.headers.get("If-Range");
-  return !condition || *condition == etag;
+json::object blob_info(const std::string& bucket, const std::string& path, uint64_t size) {
+  return {{"Path", shown_path(bucket, path)}, {"Size", size}};
+}
+
+/// Runs a function of content::Blobs beside the coroutine threads.
+template <typename Function>
+auto beside(Function function) -> env::Task<decltype(function())> {
+  std::optional<decltype(function())> outcome;
+  co_await env::run_blocking([&] { outcome = function(); });
+  co_return std::move(*outcome);
+}
+
+void describe(net::Response& response, const FileVersion& file, const content::Blobs::Info& info,
+              ServeAs as) {
+  response.headers.set("ETag", file.etag);
+  response.headers.set("Last-Modified", net::format_http_date(file.modified));
+  response.headers.set("X-DRP-SHA256SUM", info.sha256);
+  response.headers.set("Accept-Ranges", "bytes");
+  response.headers.set("X-Content-Type-Options", "nosniff");
+  const bool by_name = as == ServeAs::kMediaType;
+  response.headers.set("Content-Type",
+                       std::string(by_name ? media_type(info.path) : "application/octet-stream"));
+}
+
+net::Response refuse_transfer(const net::Request& request, const std::string& bucket, const std::string& path,
+                              const Transfer& transfer, uint64_t size) {
+  const bool range = transfer.status == 416;
+  Error error(ErrorCode::kBadRequest, "", bucket, "/" + path,
+              {range ? fmt::format("The range begins behind the {} bytes of the file", size)
+                     : "The file is not the one that the conditions name"});
+  error.status_override = transfer.status;
+  net::Response response = error_response(error, request.method);
+  if (range) response.headers.set("Content-Range", fmt::format("bytes */{}", size));
+  return response;
+}
+
+/// The answer about one version of the file; kConflict when it was replaced before it could be opened.
+Result<net::Response> transfer_blob(content::Blobs& blobs, const net::Request& request,
+                                    const std::string& bucket, const content::Blobs::Info& info, ServeAs as) {
+  const FileVersion file{"\"SHA256:" + info.sha256 + "\"", info.modified, info.size};
+  const Transfer transfer = choose_transfer(request.method, request.headers, file);
+  if (transfer.status >= 400) return refuse_transfer(request, bucket, info.path, transfer, info.size);
+  net::Response response;
+  response.status = transfer.status;
+  describe(response, file, info, as);
+  if (transfer.status == 304) return response;
+  if (transfer.status == 206) {
+    response.headers.set("Content-Range",
+                         fmt::format("bytes {}-{}/{}", transfer.bytes.first, transfer.bytes.last, info.size));
+  }
+  if (request.method == "HEAD" || transfer.length == 0) {
+    response.headers.set("Content-Length", std::to_string(transfer.length));
+    return response;
+  }
+  Result<net::BodySourcePtr> body = blobs.open(info, transfer.bytes.first, transfer.bytes.last);
+  if (!body) return body.error();
+  response.body = std::move(*body);
+  return response;
+}
+
+/// Between looking at a file and opening it somebody may replace it: then its successor is served.
+Result<net::Response> serve_newest(content::Blobs& blobs, const net::Request& request,
+                                   const std::string& bucket, const std::string& path, ServeAs as) {
+  constexpr int kTries = 5;
+  Error failure;
+  for (int i = 0; i < kTries; ++i) {
+    const auto info = blobs.stat(bucket, path);
+    if (!info) return Error(ErrorCode::kNotFound, "", bucket, "/" + path, {"Not a regular file"});
+    auto response = transfer_blob(blobs, request, bucket, *info, as);
+    if (response) return response;
+    failure = response.error();
+    if (failure.code != ErrorCode::kConflict && failure.code != ErrorCode::kNotFound) break;
+  }
+  return blob_error(bucket, path, std::move(failure));
+}
+
+Error bad_content_range(const std::string& bucket, const std::string& path) {
+  return Error(ErrorCode::kBadRequest, "", bucket, "/" + path,
+               {"Content-Range: expected bytes FIRST-LAST/TOTAL, or * for a total that is not known yet"});
+}
+
+void add_offset(net::Response& response, uint64_t offset) {
+  response.headers.set(kOffsetHeader, std::to_string(offset));
+}
+
+/// A refusal that says how much of the upload is there.
+env::Task<net::Response> refuse_piece(Call& call, const std::string& bucket, const std::string& path,
+                                      const Error& error) {
+  net::Response response = error_response(error, call.request.method);
+  const auto size = co_await beside([&] { return call.services.blobs.unfinished(bucket, path); });
+  add_offset(response, size ? *size : 0);
+  co_return response;
+}
+
+net::Response uploaded(Call& call, const std::string& bucket, const std::string& path, uint64_t size) {
+  const std::string text = json::serialize(blob_info(bucket, path, size));
+  call.services.events.publish(bucket, "save", path, call.principal.audit_name(), text);
+  return json_response(201, text);
+}
+
+env::Task<Result<net::Response>> upload_piece(Call& call, std::string bucket, std::string path,
+                                              net::ContentRange piece) {
+  Result<content::Blobs::Progress> progress = co_await call.services.blobs.append(
+      bucket, path, *call.request.body, piece, call.flag("explode"), call.services.limits.upload_bytes);
+  if (!progress) {
+    net::Response refusal =
+        co_await refuse_piece(call, bucket, path, blob_error(bucket, path, progress.error()));
+    co_return refusal;
+  }
+  net::Response response = progress->finished
+                               ? uploaded(call, bucket, path, progress->size)
+                               : json_response(202, json::value(blob_info(bucket, path, progress->size)));
+  add_offset(response, progress->size);
+  co_return response;
 }
 
 }  // namespace
 
-RangeKind parse_range(std::string_view header, uint64_t size, ByteRange& out) {
-  constexpr std::string_view kUnit = "bytes=";
-  if (!header.starts_with(kUnit)) return RangeKind::kWhole;
-  header.remove_prefix(kUnit.size());
-  const size_t dash = header.find('-');
-  if (dash == std::string_view::npos || header.find(',') != std::string_view::npos) return RangeKind::kWhole;
-  const std::string_view first = header.substr(0, dash);
-  const std::string_view last = header.substr(dash + 1);
-  uint64_t number = 0;
-  if (first.empty()) {
-    if (!parse_number(last, number)) return RangeKind::kWhole;
-    if (number == 0 || size == 0) return RangeKind::kUnsatisfiable;
-    out = {number >= size ? 0 : size - number, size - 1};
-    return RangeKind::kPart;
-  }
-  if (!parse_number(first, out.first)) return RangeKind::kWhole;
-  out.last = size == 0 ? 0 : size - 1;
-  if (!last.empty()) {
-    if (!parse_number(last, number) || number < out.first) return RangeKind::kWhole;
-    out.last = std::min(out.last, number);
-  }
-  return out.first >= size ? RangeKind::kUnsatisfiable : RangeKind::kPart;
+env::Task<Result<net::Response>> serve_blob(content::Blobs& blobs, const net::Request& request,
+                                            std::string bucket, std::string path, ServeAs as) {
+  co_return co_await beside([&] { return serve_newest(blobs, request, bucket, path, as); });
 }
 
-env::Task<Result<net::Response>> serve_blob(content::Blobs& blobs, const net::Request& request,
-                                            std::string bucket, std::string path) {
-  std::optional<Result<content::Blobs::Info>> found;
-  // A checksum may have to be computed first.
-  co_await env::run_blocking([&] { found = blobs.stat(bucket, path); });
-  if (!*found) co_return Error(ErrorCode::kNotFound, "", bucket, "/" + path, {"Not a regular file"});
-  const content::Blobs::Info info = std::move(**found);
-  net::Response response;
-  const std::string etag = "\"SHA256:" + info.sha256 + "\"";
-  response.headers.set("ETag", etag);
-  response.headers.set("X-DRP-SHA256SUM", info.sha256);
-  response.headers.set("Accept-Ranges", "bytes");
-  response.headers.set("Content-Type", "application/octet-stream");
-  const auto known = request.headers.get("If-None-Match");
-  if (known && etag_matches(*known, etag)) {
-    response.status = 304;
-    co_return response;
+env::Task<Result<net::Response>> show_blob(Call& call, std::string bucket) {
+  const std::string path = call.argument("rest");
+  if (!call.flag("partial")) {
+    co_return co_await serve_blob(call.services.blobs, call.request, bucket, path, ServeAs::kBytes);
   }
-  ByteRange range{0, info.size == 0 ? 0 : info.size - 1};
-  RangeKind kind = RangeKind::kWhole;
-  const auto wanted = request.headers.get("Range");
-  if (wanted && range_applies(request, etag)) kind = parse_range(*wanted, info.size, range);
-  if (kind == RangeKind::kUnsatisfiable) {
-    response = json_response(416, std::string());
-    response.headers.set("Content-Range", fmt::format("bytes */{}", info.size));
-    co_return response;
-  }
-  if (kind == RangeKind::kPart) {
-    response.status = 206;
-    response.headers.set("Content-Range", fmt::format("bytes {}-{}/{}", range.first, range.last, info.size));
-  } else {
-    range = {0, info.size == 0 ? 0 : info.size - 1};
-  }
-  const uint64_t length = info.size == 0 ? 0 : range.last - range.first + 1;
-  if (request.method == "HEAD" || length == 0) {
-    response.headers.set("Content-Length", std::to_string(length));
-    co_return response;
-  }
-  Result<net::BodySourcePtr> body = blobs.open(info, range.first, range.last);
-  if (!body) co_return blob_error(bucket, path, body.error());
-  response.body = std::move(*body);
+  const auto size = co_await beside([&] { return call.services.blobs.unfinished(bucket, path); });
+  if (!size) co_return blob_error(bucket, path, size.error());
+  net::Response response = json_response(200, json::value(blob_info(bucket, path, *size)));
+  add_offset(response, *size);
   co_return response;
 }
 
 env::Task<Result<net::Response>> list_blobs(Call& call, std::string bucket) {
   const std::string directory(call.request.query_value("path").value_or(""));
   const bool all = call.flag("all");
-  std::optional<Result<std::vector<std::string>>> names;
-  co_await env::run_blocking([&] { names = call.services.blobs.list(bucket, directory, all); });
-  if (!*names) co_return blob_error(bucket, directory, names->error());
+  const auto names = co_await beside([&] { return call.services.blobs.list(bucket, directory, all); });
+  if (!names) co_return blob_error(bucket, directory, names.error());
   json::array out;
-  for (const std::string& name : **names) out.emplace_back(name);
+  for (const std::string& name : *names) out.emplace_back(name);
   co_return json_response(200, json::value(std::move(out)));
 }
 
 env::Task<Result<net::Response>> upload_blob(Call& call, std::string bucket) {
   const std::string path = call.argument("rest");
-  const bool explode = call.flag("explode");
+  if (const auto header = call.request.headers.get("Content-Range")) {
+    const auto piece = net::parse_content_range(*header);
+    if (!piece) co_return bad_content_range(bucket, path);
+    co_return co_await upload_piece(call, bucket, path, *piece);
+  }
   Result<content::Blobs::Info> info = co_await call.services.blobs.put(
-      bucket, path, *call.request.body, explode, call.services.limits.upload_bytes);
+      bucket, path, *call.request.body, call.flag("explode"), call.services.limits.upload_bytes);
   if (!info) co_return blob_error(bucket, path, info.error());
-  json::object answer;
-  answer["Path"] = shown_path(bucket, path);
-  answer["Size"] = info->size;
-  const std::string text = json::serialize(answer);
-  call.services.events.publish(bucket, "save", path, call.principal.audit_name(), text);
-  co_return json_response(201, text);
+  co_return uploaded(call, bucket, path, info->size);
 }
 
 env::Task<Result<net::Response>> remove_blob(Call& call, std::string bucket) {
   const std::string path = call.argument("rest");
-  std::optional<Result<void>> removed;
-  co_await env::run_blocking([&] { removed = call.services.blobs.remove(bucket, path); });
-  if (!*removed) co_return blob_error(bucket, path, removed->error());
-  call.services.events.publish(bucket, "delete", path, call.principal.audit_name(), "null");
+  const bool partial = call.flag("partial");
+  const auto removed = co_await beside([&] {
+    content::Blobs& blobs = call.services.blobs;
+    return partial ? blobs.drop_unfinished(bucket, path) : blobs.remove(bucket, path);
+  });
+  if (!removed) co_return blob_error(bucket, path, removed.error());
+  if (!partial) call.services.events.publish(bucket, "delete", path, call.principal.audit_name(), "null");
   co_return json_response(204, std::string());
 }
 

@@ -7,20 +7,16 @@
 
 namespace mullion::api {
 
-/// Bytes, one range of them, or 304; HEAD gives the headers only.
+/// How files are served: the API says of every file that it is bytes, the static servers what kind of bytes.
+enum class ServeAs { kBytes, kMediaType };
+/// All bytes, one range of them, or 304, 412, 416 (transfer.h); HEAD gives the headers only.
 env::Task<Result<net::Response>> serve_blob(content::Blobs& blobs, const net::Request& request,
-                                            std::string bucket, std::string path);
+                                            std::string bucket, std::string path, ServeAs as);
+/// GET or HEAD with ?partial=true: how far an upload in pieces has come.
+env::Task<Result<net::Response>> show_blob(Call& call, std::string bucket);
 env::Task<Result<net::Response>> list_blobs(Call& call, std::string bucket);
+/// With a Content-Range header the body is one piece of an upload.
 env::Task<Result<net::Response>> upload_blob(Call& call, std::string bucket);
 env::Task<Result<net::Response>> remove_blob(Call& call, std::string bucket);
-
-/// First and last byte of a Range header.
-struct ByteRange {
-  uint64_t first = 0;
-  uint64_t last = 0;
-};
-enum class RangeKind { kWhole, kPart, kUnsatisfiable };
-/// One range only; several, or text that is no range, mean the whole file.
-RangeKind parse_range(std::string_view header, uint64_t size, ByteRange& out);
 
 }  // namespace mullion::api

@@ -41,6 +41,19 @@ Error content_error(const Call& call, Error error) {
   return error;
 }
 
+/// Packs show secure values in clear to those who may read them where they live; others get SecureData.
+content::Layers::Opener opener_for(Call& call) {
+  return [&call](std::string_view prefix, std::string_view key,
+                 std::string_view sealed) -> std::optional<std::string> {
+    const auth::Right right{std::string(prefix), "getSecure", std::string(key)};
+    if (!auth::authorise(call.principal, right, call.uri)) return std::nullopt;
+    const auto pair = auth::object_key_pair(call.services.store, prefix, key, false);
+    if (!pair) return std::nullopt;
+    auto clear = auth::open_sealed(*pair, sealed);
+    return clear ? std::optional(std::move(*clear)) : std::nullopt;
+  };
+}
+
 }  // namespace
 
 namespace handlers {
@@ -51,7 +64,8 @@ env::Task<Result<net::Response>> list_contents(Call& call) {
 
 env::Task<Result<net::Response>> show_content(Call& call) {
   std::optional<Result<std::string>> content;
-  co_await env::run_blocking([&] { content = call.services.layers.show(call.requested_id()); });
+  co_await env::run_blocking(
+      [&] { content = call.services.layers.show(call.requested_id(), opener_for(call)); });
   if (!*content) co_return content_error(call, content->error());
   Result<std::string> shown = cut_to_tenant(call, std::move(**content));
   if (!shown) co_return shown.error();
@@ -85,13 +99,8 @@ env::Task<Result<net::Response>> upload_iso(Call& call) { co_return co_await upl
 env::Task<Result<net::Response>> remove_file(Call& call) { co_return co_await remove_blob(call, "files"); }
 env::Task<Result<net::Response>> remove_iso(Call& call) { co_return co_await remove_blob(call, "isos"); }
 
-env::Task<Result<net::Response>> show_file(Call& call) {
-  co_return co_await serve_blob(call.services.blobs, call.request, "files", call.argument("rest"));
-}
-
-env::Task<Result<net::Response>> show_iso(Call& call) {
-  co_return co_await serve_blob(call.services.blobs, call.request, "isos", call.argument("rest"));
-}
+env::Task<Result<net::Response>> show_file(Call& call) { co_return co_await show_blob(call, "files"); }
+env::Task<Result<net::Response>> show_iso(Call& call) { co_return co_await show_blob(call, "isos"); }
 
 }  // namespace handlers
 }  // namespace mullion::api

@@ -103,8 +103,8 @@ env::Task<Result<bool>> commit_removals(const Call& call, std::vector<store::Cha
   co_return true;
 }
 
-/// Removes what is planned, many together; a job that tenants list goes alone, with its entries there. False when
-/// something changed meanwhile and the rest needs a new plan.
+/// Removes what is planned, many together; a job that tenants list goes alone, with its entries there. False
+/// when something changed meanwhile and the rest needs a new plan.
 env::Task<Result<bool>> carry_out(const Call& call, std::vector<store::Change> plan,
                                   std::vector<std::string>& removed) {
   Services& services = call.services;
@@ -123,7 +123,7 @@ env::Task<Result<bool>> carry_out(const Call& call, std::vector<store::Change> p
   if (together.empty()) co_return complete;
   Result<bool> done = co_await commit_removals(call, std::move(together), removed);
   if (!done) co_return done;
-  co_return complete && *done;
+  co_return complete&&* done;
 }
 
 net::Response keys_response(std::vector<std::string> keys) {

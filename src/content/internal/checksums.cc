@@ -8,19 +8,9 @@ namespace mullion::content {
 
 namespace {
 
-/// One line per file: size, time, checksum, name. The name tells hash collisions of entries apart.
+/// One line per file: size, time, inode, checksum, name. The name tells hash collisions of entries apart.
 std::string line_of(const std::string& name, const FileFacts& facts, std::string_view sha256) {
-  return fmt::format("{} {} {} {}\n", facts.size, facts.modified, sha256, name);
-}
-
-Result<std::string> compute(const InputFile& file) {
-  Sha256 hash;
-  std::string piece;
-  for (uint64_t offset = 0; offset < file.facts().size; offset += kPieceSize) {
-    if (auto read = file.read(offset, kPieceSize, piece); !read) return read.error();
-    hash.add(piece);
-  }
-  return hash.hex();
+  return fmt::format("{} {} {} {} {}\n", facts.size, facts.modified, facts.number, sha256, name);
 }
 
 }  // namespace
@@ -33,12 +23,13 @@ env::Path Checksums::entry(const std::string& name) const {
 Result<std::string> Checksums::of(const std::string& name, const InputFile& file) const {
   constexpr size_t kHexSize = 64;
   const auto known = env::read_file(entry(name));
-  const std::string prefix = fmt::format("{} {} ", file.facts().size, file.facts().modified);
+  const std::string prefix =
+      fmt::format("{} {} {} ", file.facts().size, file.facts().modified, file.facts().number);
   if (known && known->starts_with(prefix) && known->size() > prefix.size() + kHexSize) {
     const std::string sha256 = known->substr(prefix.size(), kHexSize);
     if (*known == line_of(name, file.facts(), sha256)) return sha256;
   }
-  auto sha256 = compute(file);
+  auto sha256 = sha256_of(file);
   if (sha256) remember(name, file.facts(), *sha256);
   return sha256;
 }

@@ -1,4 +1,4 @@
-// SHA-256 of files, remembered in a side tree for as long as size and time of a file stay the same.
+// SHA-256 of files, remembered in a side tree for as long as size, time and inode of a file stay the same.
 #pragma once
 
 #include <string>

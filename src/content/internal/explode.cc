@@ -2,8 +2,11 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <memory>
 
 #include "content/internal/blob_path.h"
@@ -30,8 +33,8 @@ Error suspicious(std::string_view name, std::string_view what) {
 
 class Exploder {
  public:
-  Exploder(archive* handle, const env::Path& target, const ExplodeLimits& limits)
-      : handle_(handle), target_(target), limits_(limits) {}
+  Exploder(archive* handle, const env::Path& target, const ExplodeLimits& limits, uint64_t archive_bytes)
+      : handle_(handle), target_(target), limits_(limits), archive_bytes_(archive_bytes) {}
 
   Result<std::vector<std::string>> run() {
     archive_entry* entry = nullptr;
@@ -88,8 +91,7 @@ class Exploder {
     auto output = OutputFile::create(target);
     if (!output) return output.error();
     if (auto copied = copy(*output); !copied) return copied;
-    if (auto synced = output->sync(); !synced) return synced;
-    if (auto moved = output->move_to(target); !moved) return moved;
+    output->keep();
     if (!again) files_.push_back(path);
     return {};
   }
@@ -101,23 +103,43 @@ class Exploder {
       if (got < 0) return unreadable(handle_);
       if (got == 0) return {};
       bytes_ += static_cast<uint64_t>(got);
-      if (bytes_ > limits_.max_bytes) {
-        return Error(ErrorCode::kTooLarge,
-                     fmt::format("Cannot explode: more than {} bytes unpacked", limits_.max_bytes));
-      }
+      if (auto checked = check_size(); !checked) return checked;
       if (auto written = output.write(std::string_view(piece.data(), static_cast<size_t>(got))); !written) {
         return written;
       }
     }
   }
 
+  Result<void> check_size() const {
+    if (bytes_ > limits_.max_bytes) {
+      return Error(ErrorCode::kTooLarge,
+                   fmt::format("Cannot explode: more than {} bytes unpacked", limits_.max_bytes));
+    }
+    if (bytes_ > limits_.free_bytes && bytes_ / limits_.max_ratio > archive_bytes_) {
+      return Error(ErrorCode::kTooLarge,
+                   fmt::format("Cannot explode: unpacks to more than {} times its size", limits_.max_ratio));
+    }
+    return {};
+  }
+
   archive* handle_;
   const env::Path& target_;
   const ExplodeLimits& limits_;
+  const uint64_t archive_bytes_;
   size_t entries_ = 0;
   uint64_t bytes_ = 0;
   std::vector<std::string> files_;
 };
+
+/// Once for all files: syncing each would take longer than unpacking.
+Result<void> sync_tree(const env::Path& tree) {
+  const int descriptor = ::open(tree.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return env::error_from_errno(errno, "open unpacked tree");
+  const int failed = ::syncfs(descriptor) != 0 ? errno : 0;
+  ::close(descriptor);
+  if (failed != 0) return env::error_from_errno(failed, "sync unpacked tree");
+  return {};
+}
 
 }  // namespace
 
@@ -132,7 +154,13 @@ Result<std::vector<std::string>> explode(const env::Path& archive_path, const en
     return unreadable(handle.get());
   }
   if (auto made = env::make_directories(target); !made) return made.error();
-  return Exploder(handle.get(), target, limits).run();
+  std::error_code problem;
+  const uintmax_t archive_bytes = std::filesystem::file_size(archive_path, problem);
+  if (problem) return env::error_from_errno(problem.value(), "archive");
+  auto files = Exploder(handle.get(), target, limits, archive_bytes).run();
+  if (!files) return files;
+  if (auto synced = sync_tree(target); !synced) return synced.error();
+  return files;
 }
 
 }  // namespace mullion::content

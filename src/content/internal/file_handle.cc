@@ -1,7 +1,10 @@
 #include "content/internal/file_handle.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <openssl/evp.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -16,7 +19,7 @@ Error not_regular() { return Error(ErrorCode::kNotFound, "Not a regular file"); 
 FileFacts facts_of(const struct stat& status) {
   constexpr int64_t kBillion = 1'000'000'000;
   return {static_cast<uint64_t>(status.st_size),
-          static_cast<int64_t>(status.st_mtim.tv_sec) * kBillion + status.st_mtim.tv_nsec};
+          static_cast<int64_t>(status.st_mtim.tv_sec) * kBillion + status.st_mtim.tv_nsec, status.st_ino};
 }
 
 void close_if_open(int descriptor) {
@@ -25,19 +28,29 @@ void close_if_open(int descriptor) {
 
 }  // namespace
 
-Sha256::Sha256() { crypto_hash_sha256_init(&state_); }
+void Sha256::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
 
-void Sha256::add(std::string_view bytes) {
-  crypto_hash_sha256_update(&state_, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
-}
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
+
+void Sha256::add(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
 
 std::string Sha256::hex() {
-  unsigned char hash[crypto_hash_sha256_BYTES];
-  crypto_hash_sha256_final(&state_, hash);
-  std::string out(2 * sizeof(hash) + 1, '\0');
-  sodium_bin2hex(out.data(), out.size(), hash, sizeof(hash));
-  out.pop_back();  // the terminating zero
+  unsigned char hash[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  EVP_DigestFinal_ex(context_.get(), hash, &size);
+  std::string out;
+  for (unsigned i = 0; i < size; ++i) out += fmt::format("{:02x}", hash[i]);
   return out;
+}
+
+Result<std::string> sha256_of(const InputFile& file) {
+  Sha256 hash;
+  std::string piece;
+  for (uint64_t offset = 0; offset < file.facts().size; offset += kPieceSize) {
+    if (auto read = file.read(offset, kPieceSize, piece); !read) return read.error();
+    hash.add(piece);
+  }
+  return hash.hex();
 }
 
 Result<InputFile> InputFile::open(const env::Path& path) {
@@ -80,18 +93,39 @@ Result<void> InputFile::read(uint64_t offset, size_t size, std::string& out) con
   return {};
 }
 
+bool InputFile::read_cached(uint64_t offset, size_t size, std::string& out) const {
+  out.resize(size);
+  iovec place{out.data(), size};
+  const ssize_t got = ::preadv2(descriptor_, &place, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+  return got >= 0 && static_cast<size_t>(got) == size;
+}
+
 Result<OutputFile> OutputFile::create(env::Path path) {
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (descriptor < 0) return env::error_from_errno(errno, "create " + path.filename().string());
-  return OutputFile(descriptor, std::move(path));
+  return OutputFile(descriptor, std::move(path), false);
+}
+
+Result<OutputFile> OutputFile::resume(env::Path path, uint64_t offset) {
+  const int flags = O_WRONLY | O_CLOEXEC | O_NOFOLLOW | (offset == 0 ? O_CREAT | O_TRUNC : 0);
+  const int descriptor = ::open(path.c_str(), flags, 0644);
+  if (descriptor < 0 && errno != ENOENT) return env::error_from_errno(errno, "open unfinished upload");
+  OutputFile file(descriptor, std::move(path), true);
+  const off_t end = descriptor < 0 ? 0 : ::lseek(descriptor, 0, SEEK_END);
+  if (descriptor < 0 || static_cast<uint64_t>(end) != offset) {
+    return Error(ErrorCode::kConflict, fmt::format("The upload stands at {} bytes, not at {}", end, offset));
+  }
+  return file;
 }
 
 OutputFile::OutputFile(OutputFile&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::exchange(other.path_, {})) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      path_(std::exchange(other.path_, {})),
+      stays_(other.stays_) {}
 
 OutputFile::~OutputFile() {
   close_if_open(descriptor_);
-  if (!path_.empty()) ::unlink(path_.c_str());
+  if (!path_.empty() && !stays_) ::unlink(path_.c_str());
 }
 
 Result<void> OutputFile::write(std::string_view bytes) {
@@ -102,6 +136,18 @@ Result<void> OutputFile::write(std::string_view bytes) {
     bytes.remove_prefix(static_cast<size_t>(done));
   }
   return {};
+}
+
+Result<void> OutputFile::cut(uint64_t size) {
+  if (::ftruncate(descriptor_, static_cast<off_t>(size)) != 0)
+    return env::error_from_errno(errno, "truncate");
+  return {};
+}
+
+Result<FileFacts> OutputFile::facts() const {
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0) return env::error_from_errno(errno, "stat");
+  return facts_of(status);
 }
 
 Result<void> OutputFile::sync() {
@@ -115,12 +161,6 @@ Result<void> OutputFile::move_to(const env::Path& target) {
   }
   path_.clear();
   return env::sync_directory(target.parent_path());
-}
-
-Result<FileFacts> file_facts(const env::Path& path) {
-  struct stat status {};
-  if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return not_regular();
-  return facts_of(status);
 }
 
 }  // namespace mullion::content

@@ -1,4 +1,4 @@
-// How layers are told to clients: summaries, whole documents, errors.
+// How layers are told to clients: summaries and errors.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "content/internal/pack.h"
-#include "store/store.h"
 
 namespace mullion::content {
 
@@ -15,14 +15,11 @@ namespace mullion::content {
 Error about(ErrorCode code, std::string_view method, std::string_view name, std::string message);
 /// Fills in what lower functions left open.
 Error with_method(Error error, std::string_view method, std::string_view name);
-/// A missing feature is told in two shapes by contract: a POST knows no key yet.
+/// By contract a POST that meets a missing feature knows no key yet, and tells objects that cannot be read by
+/// a Type of their own; a PUT is plain in both.
 Error shaped(Error error, bool replace, std::string_view name);
 
 /// ContentSummary, with the warnings about its objects behind those of the layer itself.
 boost::json::object summary_of(const Layer& layer, const std::vector<std::string>& warnings);
-/// The whole document of a layer.
-Result<std::string> document_of(const Layer& layer);
-/// The document of the writable layer, whose objects are in the store.
-std::string writable_document(const Layer& layer, const store::Snapshot& snapshot);
 
 }  // namespace mullion::content

@@ -55,7 +55,7 @@ bool is_plain_name(std::string_view name) {
 
 Error bad_item(std::string_view layer, std::string_view section, std::string_view key, std::string_view why) {
   return Error(
-      ErrorCode::kInvalid, "", "contents", std::string(layer),
+      ErrorCode::kInvalid, std::string(kUndecodable), "contents", std::string(layer),
       {fmt::format("Store {} item {} failed to load from layer content-{}: {}", section, key, layer, why),
        fmt::format("Try manually replacing content layer {}", layer)});
 }

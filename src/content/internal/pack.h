@@ -36,6 +36,10 @@ struct Layer {
 };
 using LayerPtr = std::shared_ptr<const Layer>;
 
+/// Error types that a POST tells by contract (errors.md section 5).
+inline constexpr std::string_view kFeatureMissing = "STORE_ERROR";
+inline constexpr std::string_view kUndecodable = "Failed to load backing objects from cache";
+
 inline constexpr std::string_view kBackingStore = "BackingStore";
 inline constexpr std::string_view kLocalStore = "LocalStore";
 inline constexpr std::string_view kDefaultStore = "DefaultStore";

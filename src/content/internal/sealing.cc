@@ -17,42 +17,32 @@ json::object* member_object(json::object& object, std::string_view name) {
   return found != nullptr && found->is_object() ? &found->get_object() : nullptr;
 }
 
-bool is_sealed(const json::value& value) {
-  if (!value.is_object()) return false;
-  const json::object& object = value.get_object();
-  return object.size() == 3 && object.contains("Key") && object.contains("Nonce") &&
-         object.contains("Payload");
-}
-
 bool says_secure(const json::value* param) {
   if (param == nullptr || !param->is_object()) return false;
   const json::value* secure = param->get_object().if_contains("Secure");
   return secure != nullptr && secure->is_bool() && secure->get_bool();
 }
 
-class Sealing {
+/// Finds the clear values of secure parameters in a document.
+class ClearValues {
  public:
-  Sealing(json::object& sections, const Stack& stack, const store::Snapshot& snapshot,
-          const Layers::Sealer& sealer)
-      : params_(member_object(sections, "params")), stack_(stack), snapshot_(snapshot), sealer_(sealer) {}
+  ClearValues(json::object& sections, const Stack& stack, const store::Snapshot& snapshot)
+      : params_(member_object(sections, "params")), stack_(stack), snapshot_(snapshot) {}
 
-  Result<void> object(std::string_view section, std::string_view key, json::object& content) const {
+  void find_in(std::string_view section, std::string_view key, json::object& content) {
     json::object* params = member_object(content, "Params");
-    if (params == nullptr) return {};
+    if (params == nullptr) return;
     for (auto& [name, value] : *params) {
       if (is_sealed(value) || !is_secure(name)) continue;
-      if (!sealer_) {
-        return Error(ErrorCode::kInvalid, fmt::format("{}:{}: secure parameter {} must arrive as SecureData",
-                                                      section, key, std::string_view(name)));
-      }
-      auto sealed = sealer_(section, key, json::serialize(value));
-      if (!sealed) return sealed.error();
-      auto parsed = model::parse_json(*sealed);
-      if (!parsed) return parsed.error();
-      value = std::move(*parsed);
+      places.push_back(&value);
+      values.push_back({std::string(section), std::string(key), json::serialize(value)});
+      if (first_name.empty()) first_name = name;
     }
-    return {};
   }
+
+  std::vector<json::value*> places;  // in the document
+  std::vector<Layers::SecureValue> values;
+  std::string first_name;
 
  private:
   bool is_secure(std::string_view param) const {
@@ -72,25 +62,46 @@ class Sealing {
   json::object* params_;
   const Stack& stack_;
   const store::Snapshot& snapshot_;
-  const Layers::Sealer& sealer_;
 };
 
+Result<void> seal(const ClearValues& found, const Layers::Sealer& sealer) {
+  if (found.values.empty()) return {};
+  if (!sealer) {
+    const Layers::SecureValue& first = found.values.front();
+    return Error(ErrorCode::kInvalid, fmt::format("{}:{}: secure parameter {} must arrive as SecureData",
+                                                  first.prefix, first.key, found.first_name));
+  }
+  const auto sealed = sealer(found.values);
+  if (!sealed) return sealed.error();
+  for (size_t i = 0; i < found.places.size(); ++i) {
+    auto parsed = model::parse_json(sealed->at(i));
+    if (!parsed) return parsed.error();
+    *found.places[i] = std::move(*parsed);
+  }
+  return {};
+}
+
 }  // namespace
+
+bool is_sealed(const json::value& value) {
+  if (!value.is_object()) return false;
+  const json::object& object = value.get_object();
+  return object.size() == 3 && object.contains("Key") && object.contains("Nonce") &&
+         object.contains("Payload");
+}
 
 Result<void> seal_secure_values(json::object& document, const Stack& stack, const store::Snapshot& snapshot,
                                 const Layers::Sealer& sealer) {
   json::object* sections = member_object(document, "sections");
   if (sections == nullptr) return {};
-  const Sealing sealing(*sections, stack, snapshot, sealer);
+  ClearValues found(*sections, stack, snapshot);
   for (auto& [section, items] : *sections) {
     if (!items.is_object()) continue;
     for (auto& [key, content] : items.get_object()) {
-      if (!content.is_object()) continue;
-      auto sealed = sealing.object(section, key, content.get_object());
-      if (!sealed) return sealed;
+      if (content.is_object()) found.find_in(section, key, content.get_object());
     }
   }
-  return {};
+  return seal(found, sealer);
 }
 
 }  // namespace mullion::content

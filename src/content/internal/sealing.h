@@ -8,6 +8,9 @@
 
 namespace mullion::content {
 
+/// Whether `value` is SecureData: an object with exactly Key, Nonce and Payload.
+bool is_sealed(const boost::json::value& value);
+
 /// Replaces clear values of secure parameters inside `document` by SecureData. A parameter is secure when the
 /// document itself, the stack or the writable layer says so. kInvalid when there is such a value but no
 /// sealer.

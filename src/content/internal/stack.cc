@@ -47,7 +47,7 @@ Error would_override(const Layer& upper, const ObjectName& object, const std::st
 Result<void> check_features(const Layer& layer, const std::vector<std::string>& features) {
   for (const std::string_view feature : words_of(meta_text(layer, "RequiredFeatures"))) {
     if (std::find(features.begin(), features.end(), feature) != features.end()) continue;
-    return Error(ErrorCode::kInvalid, "STORE_ERROR", "contents", layer.name,
+    return Error(ErrorCode::kInvalid, std::string(kFeatureMissing), "contents", layer.name,
                  {fmt::format("Content layer {} requires feature {}, but dr-provision does not provide it",
                               layer.name, feature)});
   }

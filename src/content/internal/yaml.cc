@@ -1,6 +1,7 @@
 #include "content/internal/yaml.h"
 
 #include <fmt/format.h>
+#include <simdjson.h>
 #include <yaml-cpp/yaml.h>
 
 #include <boost/json/array.hpp>
@@ -21,7 +22,7 @@ constexpr int kMaxDepth = 64;
 constexpr long kMaxIndent = 256;
 
 /// Thrown and caught inside this file only, beside yaml-cpp's own exceptions.
-struct TooMuch {
+struct Unusable {
   std::string_view what;
 };
 
@@ -53,14 +54,20 @@ json::value plain_scalar(const std::string& text) {
   return json::value(text);
 }
 
+/// yaml-cpp hands on bytes that no JSON text may hold.
+const std::string& checked(const std::string& text) {
+  if (!simdjson::validate_utf8(text.data(), text.size())) throw Unusable{"text that is not UTF-8"};
+  return text;
+}
+
 class Converter {
  public:
   json::value convert(const YAML::Node& node, int depth) {
-    if (depth > kMaxDepth) throw TooMuch{"nested too deeply"};
-    if (++nodes_ > kMaxNodes) throw TooMuch{"too many nodes"};
+    if (depth > kMaxDepth) throw Unusable{"nested too deeply"};
+    if (++nodes_ > kMaxNodes) throw Unusable{"too many nodes"};
     switch (node.Type()) {
       case YAML::NodeType::Scalar:
-        return node.Tag() == "?" ? plain_scalar(node.Scalar()) : json::value(node.Scalar());
+        return node.Tag() == "?" ? plain_scalar(checked(node.Scalar())) : json::value(checked(node.Scalar()));
       case YAML::NodeType::Sequence:
         return sequence(node, depth);
       case YAML::NodeType::Map:
@@ -80,8 +87,8 @@ class Converter {
   json::value map(const YAML::Node& node, int depth) {
     json::object out;
     for (const auto& item : node) {
-      if (!item.first.IsScalar()) throw TooMuch{"a key that is not a scalar"};
-      out[item.first.Scalar()] = convert(item.second, depth + 1);
+      if (!item.first.IsScalar()) throw Unusable{"a key that is not a scalar"};
+      out[checked(item.first.Scalar())] = convert(item.second, depth + 1);
     }
     return out;
   }
@@ -117,7 +124,7 @@ Result<json::value> parse_yaml(std::string_view text) {
   try {
     const YAML::Node root = YAML::Load(std::string(text));
     return Converter().convert(root, 0);
-  } catch (const TooMuch& problem) {
+  } catch (const Unusable& problem) {
     return unreadable(problem.what);
   } catch (const YAML::Exception& problem) {
     return unreadable(problem.what());

@@ -1,0 +1,22 @@
+// RFC 6902 patches on a document: two JSON texts, divided by a zero byte.
+#include "fuzz/fuzz.h"
+#include "model/object.h"
+
+using namespace mullion;
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  std::string_view rest = fuzz::text_of(data, size);
+  const auto document = model::parse_json(fuzz::next_part(rest));
+  const auto patch = model::parse_json(rest);
+  if (!document || !patch) return 0;
+  const model::json::value before = *document;
+  const auto patched = model::apply_patch(*document, *patch);
+  fuzz::require(*document == before, "a patch leaves the original alone");
+  if (!patched) {
+    fuzz::require(!patched.error().messages.empty(), "a refusal says why");
+    return 0;
+  }
+  std::string text;
+  model::append_json(text, *patched);
+  return 0;
+}

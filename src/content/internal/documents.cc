@@ -1,0 +1,92 @@
+#include "content/internal/documents.h"
+
+#include <fmt/format.h>
+
+#include <boost/json/serialize.hpp>
+
+#include "content/internal/sealing.h"
+#include "model/object.h"
+
+namespace mullion::content {
+
+namespace {
+
+namespace json = boost::json;
+
+void open_params(json::object& params, const ObjectName& name, const Layers::Opener& opener) {
+  for (auto& [param, value] : params) {
+    if (!is_sealed(value)) continue;
+    const auto clear = opener(name.first, name.second, json::serialize(value));
+    if (!clear) continue;
+    if (auto parsed = model::parse_json(*clear)) value = std::move(*parsed);
+  }
+}
+
+/// Most objects have no secure values: their bytes are shown as they are.
+std::string shown_body(const ObjectName& name, std::string_view body, const Layers::Opener& opener) {
+  if (!opener || body.find("\"Payload\"") == std::string_view::npos) return std::string(body);
+  auto parsed = model::parse_json(body);
+  if (!parsed || !parsed->is_object()) return std::string(body);
+  json::value* params = parsed->get_object().if_contains("Params");
+  if (params != nullptr && params->is_object()) open_params(params->get_object(), name, opener);
+  std::string out;
+  model::append_json(out, *parsed);
+  return out;
+}
+
+/// Objects arrive sorted by section.
+class DocumentWriter {
+ public:
+  explicit DocumentWriter(const json::object& meta) {
+    out_ = "{\"meta\":" + json::serialize(meta) + ",\"sections\":{";
+  }
+
+  void add(std::string_view section, std::string_view key, std::string_view body) {
+    const bool begins = !in_section_ || section != section_;
+    if (begins) begin(section);
+    if (!begins) out_ += ',';
+    out_.append(json::serialize(json::string_view(key))).append(":").append(body);
+  }
+
+  std::string finish() {
+    if (in_section_) out_ += '}';
+    out_ += "}}";
+    return std::move(out_);
+  }
+
+ private:
+  void begin(std::string_view section) {
+    if (in_section_) out_ += "},";
+    out_.append(json::serialize(json::string_view(section))).append(":{");
+    section_ = section;
+    in_section_ = true;
+  }
+
+  std::string out_;
+  std::string section_;
+  bool in_section_ = false;
+};
+
+}  // namespace
+
+std::string document_of(const Layer& layer, const Layers::Opener& opener) {
+  DocumentWriter writer(layer.meta);
+  for (const auto& [name, body] : layer.objects) {
+    writer.add(name.first, name.second, shown_body(name, body, opener));
+  }
+  return writer.finish();
+}
+
+std::string writable_document(const json::object& meta, const store::Snapshot& snapshot,
+                              const Layers::Opener& opener) {
+  DocumentWriter writer(meta);
+  for (const std::string& type : snapshot.types()) {
+    (void)snapshot.scan_owner(type, store::kOwn, "", [&](std::string_view key, std::string_view body) {
+      writer.add(type, key, shown_body(ObjectName(type, key), body, opener));
+      return true;
+    });
+  }
+  return writer.finish();
+}
+
+}  // namespace mullion::content

@@ -1,0 +1,17 @@
+// Content documents as GET shows them.
+#pragma once
+
+#include <string>
+
+#include "content/content.h"
+#include "content/internal/pack.h"
+
+namespace mullion::content {
+
+/// The document of a layer below the writable one. Secure values are shown as `opener` gives them.
+std::string document_of(const Layer& layer, const Layers::Opener& opener);
+/// The document of the writable layer, whose meta is `meta`.
+std::string writable_document(const boost::json::object& meta, const store::Snapshot& snapshot,
+                              const Layers::Opener& opener);
+
+}  // namespace mullion::content

@@ -1,0 +1,104 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "content/content.h"
+#include "model/object.h"
+
+namespace mullion::content {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* kPack = R"({"meta":{"Name":"one"},"sections":{
+    "params":{"pw":{"Name":"pw","Secure":true,"Schema":{"type":"string"}}},
+    "profiles":{"p":{"Name":"p","Params":{"pw":"clear text","other":1}}}}})";
+
+class SecurePacksTest : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(layers_->start()); }
+  /// SecureData that anybody can open: what it hides stands in its Payload.
+  void set_sealer() {
+    layers_->set_sealer([](const std::vector<Layers::SecureValue>& values) {
+      std::vector<std::string> out;
+      for (const auto& [prefix, key, clear] : values) {
+        out.push_back(fmt::format(R"({{"Key":"{}","Nonce":"{}","Payload":{}}})", prefix, key, turned(clear)));
+      }
+      return Result<std::vector<std::string>>(std::move(out));
+    });
+  }
+  static std::string turned(std::string_view clear) { return {clear.rbegin(), clear.rend()}; }
+  Result<std::string> post() { return layers_->load(kPack, false, "", false, "user:test"); }
+  model::json::object profile() {
+    return model::parse_json(store_->snapshot()->get_local("profiles", "p")->body)->as_object();
+  }
+
+  std::unique_ptr<store::Store> store_ = store::open_memory_store();
+  std::unique_ptr<Layers> layers_ = make_layers(*store_, accepted_features());
+};
+
+/// Opens what set_sealer() made, for profile p only.
+std::optional<std::string> open_of_p(std::string_view prefix, std::string_view key, std::string_view sealed) {
+  if (prefix != "profiles" || key != "p") return std::nullopt;
+  const auto data = model::parse_json(sealed);
+  std::string clear = "\"" + std::string(data->at("Payload").as_string()) + "\"";
+  std::reverse(clear.begin(), clear.end());
+  return clear;
+}
+
+TEST_F(SecurePacksTest, ClearValuesAreSealedAtRest) {
+  const auto refused = post();
+  ASSERT_FALSE(refused) << "without a way to seal nothing is stored";
+  EXPECT_THAT(refused.error().messages.front(), HasSubstr("secure parameter pw must arrive as SecureData"));
+  set_sealer();
+  ASSERT_TRUE(post());
+  EXPECT_EQ(profile().at("Params").at("pw").at("Payload"), "txet raelc");
+  EXPECT_EQ(profile().at("Params").at("other"), 1);
+}
+
+TEST_F(SecurePacksTest, ShownAsTheReaderMay) {
+  set_sealer();
+  ASSERT_TRUE(post());
+  EXPECT_THAT(*layers_->show("one"), Not(HasSubstr("clear text"))) << "without opener all stays sealed";
+  const auto shown = layers_->show("one", open_of_p);
+  EXPECT_THAT(*shown, HasSubstr(R"("pw":"clear text")"));
+  EXPECT_THAT(*shown, Not(HasSubstr("Payload")));
+  const auto refused = layers_->show("one", [](auto...) { return std::optional<std::string>(); });
+  EXPECT_THAT(*refused, HasSubstr("Payload"));
+  EXPECT_THAT(*refused, Not(HasSubstr("clear text")));
+}
+
+TEST_F(SecurePacksTest, WhatIsShownCanBeLoadedAgain) {
+  set_sealer();
+  ASSERT_TRUE(post());
+  const auto before = profile();
+  for (const auto& text : {*layers_->show("one", open_of_p), *layers_->show("one")}) {
+    const auto again = layers_->load(text, true, "one", false, "user:test");
+    ASSERT_TRUE(again) << again.error().text();
+    EXPECT_EQ(profile(), before);
+  }
+}
+
+TEST_F(SecurePacksTest, TheWritableLayerToo) {
+  store::Batch batch;
+  batch.changes.push_back({{"profiles", "", "p"},
+                           R"({"Name":"p","Params":{"pw":{"Key":"k","Nonce":"n","Payload":"txet nwo"}}})"});
+  ASSERT_TRUE(store_->commit_sync(std::move(batch)));
+  EXPECT_THAT(*layers_->show("BackingStore", open_of_p), HasSubstr(R"("pw":"own text")"));
+  EXPECT_THAT(*layers_->show("BackingStore"), HasSubstr("txet nwo"));
+}
+
+TEST_F(SecurePacksTest, NothingClearIsWrittenToTheStore) {
+  set_sealer();
+  std::string seen;
+  const uint64_t id = store_->subscribe([&seen](const std::shared_ptr<const store::Commit>& commit) {
+    for (const store::AppliedChange& change : commit->changes) seen += change.body.value_or("");
+  });
+  ASSERT_TRUE(post());
+  store_->unsubscribe(id);
+  EXPECT_THAT(seen, HasSubstr("txet raelc"));
+  EXPECT_THAT(seen, Not(HasSubstr("clear text"))) << "events are made of commits";
+}
+
+}  // namespace
+}  // namespace mullion::content

@@ -1,0 +1,131 @@
+// Limits of archives, uploads in pieces, uploads at the same time.
+#include "content/blobs_testing.h"
+
+namespace mullion::content {
+namespace {
+
+using namespace content::testing;
+using ::testing::ElementsAre;
+
+class UploadsTest : public BlobsTest {};
+
+TEST_F(UploadsTest, ArchivesHaveLimits) {
+  const std::string many = tar_of({{"a", "1"}, {"b", "2"}, {"c", "3"}});
+  const std::string zeros = gzip_of(tar_of({{"zeros", std::string(900'000, '\0')}}));
+  const struct {
+    BlobLimits limits;
+    std::string archive;
+    const char* wanted;
+  } kRows[] = {
+      {{.archive_entries = 2}, many, "Cannot explode: more than 2 entries"},
+      {{.archive_entries = 3}, many, ""},
+      {{.unpacked_bytes = 899'999}, zeros, "Cannot explode: more than 899999 bytes unpacked"},
+      {{.unpacked_bytes = 900'000}, zeros, ""},
+  };
+  for (const auto& row : kRows) {
+    blobs_ = make_blobs(root_, row.limits);
+    const auto info = put("x/all.tar", row.archive, true);
+    EXPECT_EQ(info ? "" : info.error().messages.front(), row.wanted);
+    EXPECT_EQ(info ? 413 : info.error().status(), 413);
+    EXPECT_EQ(fs::exists(root_ / "files/x"), info.ok()) << "all or nothing";
+    fs::remove_all(root_ / "files/x");
+    EXPECT_EQ(left_overs(), 0U);
+  }
+}
+
+TEST_F(UploadsTest, AnArchiveThatDoesNotFitChangesNothing) {
+  ASSERT_TRUE(put("x/b", "a file"));
+  const auto refused = put("x/all.tar", tar_of({{"a", "1"}, {"b/c", "2"}}), true);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().status(), 409);
+  EXPECT_THAT(*blobs_->list("files", "x", true), ElementsAre("b"));
+}
+
+TEST_F(UploadsTest, UploadsInPieces) {
+  EXPECT_EQ(blobs_->unfinished("files", "d/big").error().messages.front(), "No unfinished upload");
+  auto progress = append("hel", 0, 2, std::nullopt);
+  ASSERT_TRUE(progress) << progress.error().text();
+  EXPECT_EQ(progress->size, 3U);
+  EXPECT_FALSE(progress->finished);
+  EXPECT_EQ(*blobs_->unfinished("files", "d/big"), 3U);
+  EXPECT_FALSE(blobs_->stat("files", "d/big")) << "nobody sees half a file";
+  EXPECT_EQ(append("o", 4, 4, 5).error().messages.front(), "The upload stands at 3 bytes, not at 4");
+  EXPECT_EQ(append("l", 2, 2, 5).error().status(), 409);
+  blobs_ = make_blobs(root_);  // a restart in between
+  progress = append("lo", 3, 4, 5);
+  ASSERT_TRUE(progress && progress->finished);
+  EXPECT_EQ(progress->finished->sha256, kHelloSum);
+  EXPECT_EQ(*read(*blobs_->stat("files", "d/big"), 0, 100), "hello");
+  EXPECT_FALSE(blobs_->unfinished("files", "d/big"));
+  EXPECT_EQ(names_in(".unfinished"), 0U);
+}
+
+TEST_F(UploadsTest, PiecesThatAreCutOrWrong) {
+  EXPECT_EQ(append("cut of", 0, 9, 10, true).error().code, ErrorCode::kUnreachable);
+  EXPECT_EQ(*blobs_->unfinished("files", "d/big"), 6U) << "what arrived is there";
+  EXPECT_EQ(append("f!", 6, 9, 10).error().status(), 400) << "shorter than it says";
+  EXPECT_EQ(*blobs_->unfinished("files", "d/big"), 6U) << "and changes nothing";
+  EXPECT_EQ(append("f!!!!", 6, 9, 10).error().status(), 400) << "longer than it says";
+  EXPECT_EQ(*blobs_->unfinished("files", "d/big"), 6U);
+  EXPECT_EQ(append("x", 0, 0, (1 << 20) + 1).error().status(), 413) << "the total is refused at once";
+  ASSERT_TRUE(append("again", 0, 4, 10)) << "from the start";
+  EXPECT_EQ(*blobs_->unfinished("files", "d/big"), 5U);
+  ASSERT_TRUE(blobs_->drop_unfinished("files", "d/big"));
+  EXPECT_EQ(blobs_->drop_unfinished("files", "d/big").error().status(), 404);
+  EXPECT_EQ(append("tar?", 0, 3, 4, false, true).error().status(), 422) << "no archive";
+  EXPECT_FALSE(blobs_->unfinished("files", "d/big")) << "a refused upload leaves nothing";
+  EXPECT_FALSE(fs::exists(root_ / "files/d/big"));
+}
+
+TEST_F(UploadsTest, UnfinishedUploadsAreFewAndNotKeptForEver) {
+  blobs_ = make_blobs(root_, {.unfinished_uploads = 1});
+  ASSERT_TRUE(append("x", 0, 0, 2));
+  Pieces body("y");
+  const auto second = net::testing::run(runtime_, [&] {
+    return blobs_->append("files", "other", body, {{0, 0}, 2}, false, 100);
+  });
+  EXPECT_EQ(second.error().status(), 503) << second.error().text();
+  blobs_ = make_blobs(root_, {.unfinished_age = std::chrono::hours(1)});
+  EXPECT_TRUE(blobs_->unfinished("files", "d/big")) << "young";
+  for (const auto& entry : fs::directory_iterator(root_ / ".unfinished")) {
+    fs::last_write_time(entry, fs::file_time_type::clock::now() - std::chrono::hours(2));
+  }
+  blobs_ = make_blobs(root_, {.unfinished_age = std::chrono::hours(1)});
+  EXPECT_FALSE(blobs_->unfinished("files", "d/big"));
+}
+
+TEST_F(UploadsTest, AnnouncedSizesAreRefusedAtOnce) {
+  const auto put_sized = [this](uint64_t announced, uint64_t limit) {
+    Pieces body("x", false, announced);
+    return net::testing::run(runtime_, [&] { return blobs_->put("files", "x", body, false, limit); });
+  };
+  EXPECT_EQ(put_sized(101, 100).error().code, ErrorCode::kTooLarge);
+  EXPECT_EQ(put_sized(uint64_t{1} << 60, UINT64_MAX).error().code, ErrorCode::kInsufficientStorage);
+  EXPECT_EQ(left_overs(), 0U);
+}
+
+TEST_F(UploadsTest, ConcurrentUploadsOfOnePathLeaveOneOfThem) {
+  constexpr int kUploads = 8;
+  std::vector<std::string> texts;
+  std::vector<std::unique_ptr<Pieces>> bodies;
+  std::vector<std::future<Result<Blobs::Info>>> outcomes;
+  for (int i = 0; i < kUploads; ++i) {
+    texts.push_back(std::string(1000, static_cast<char>('a' + i)));
+    bodies.push_back(std::make_unique<Pieces>(texts.back()));
+    outcomes.push_back(net::testing::start(runtime_, [this, body = bodies.back().get()] {
+      return blobs_->put("files", "same", *body, false, 1 << 20);
+    }));
+  }
+  std::map<std::string, std::string> sums;
+  for (int i = 0; i < kUploads; ++i) {
+    const auto info = outcomes[static_cast<size_t>(i)].get();
+    ASSERT_TRUE(info) << info.error().text();
+    sums[info->sha256] = texts[static_cast<size_t>(i)];
+  }
+  const auto left = *blobs_->stat("files", "same");
+  EXPECT_EQ(*read(left, 0, 1000), sums.at(left.sha256)) << "sum and bytes belong together";
+  EXPECT_EQ(left_overs(), 0U);
+}
+
+}  // namespace
+}  // namespace mullion::content
