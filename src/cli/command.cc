@@ -171,10 +171,10 @@ Result<void> parse_command_line(const Command& root, const std::vector<std::stri
   return parsed;
 }
 
-std::string usage_text(const std::vector<const Command*>& path) {
+std::string usage_text(const std::vector<const Command*>& path, std::string_view program) {
   const Command& command = *path.back();
-  std::string words;
-  for (const Command* step : path) words += (words.empty() ? "" : " ") + step->name;
+  std::string words(program);
+  for (const Command* step : std::span(path).subspan(1)) words += " " + step->name;
   std::string out = "Usage:\n";
   if (command.handler != nullptr) {
     out += "  " + words + (command.arguments.empty() ? "" : " " + command.arguments) + " [flags]\n";
@@ -183,15 +183,15 @@ std::string usage_text(const std::vector<const Command*>& path) {
   return out;
 }
 
-std::string help_text(const std::vector<const Command*>& path) {
+std::string help_text(const std::vector<const Command*>& path, std::string_view program) {
   const Command& command = *path.back();
-  std::string out = command.summary + "\n\n" + usage_text(path);
+  std::string out = command.summary + "\n\n" + usage_text(path, program);
   if (!command.children.empty()) out += "\nCommands:\n";
   for (const Command& child : command.children) {
     if (!child.name.starts_with("__")) out += fmt::format("  {:<18}  {}\n", child.name, child.summary);
   }
   if (!command.flags.empty()) out += "\nFlags:\n" + flag_lines(command.flags);
-  if (path.size() > 1) return out + "\nFlags of every command: mullion --help\n";
+  if (path.size() > 1) return out + fmt::format("\nFlags of every command: {} --help\n", program);
   return out + "\nFlags of every command:\n" + flag_lines(global_flags());
 }
 

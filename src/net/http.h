@@ -132,6 +132,7 @@ Result<std::string> certificate_fingerprint(const std::string& certificate_file)
 struct ListenOptions {
   std::string address = "0.0.0.0";
   uint16_t port = 0;            // 0: any free port
+  std::string unix_socket;      // path: listen there, for this user only, instead of on a port
   std::optional<TlsFiles> tls;  // absent: plain HTTP
   ServerLimits limits;
   std::string flag;  // name of the flag that sets the port, for error texts
@@ -159,7 +160,8 @@ struct TrustPolicy {
 };
 
 struct ClientOptions {
-  std::string base_url;  // "https://host:port" or "http://..."
+  std::string base_url;     // "https://host:port" or "http://..."
+  std::string unix_socket;  // path: connect there; base_url then only says what is in the Host header
   TrustPolicy trust;
   env::Duration connect_timeout = std::chrono::seconds(5);  // TCP and TLS together
   env::Duration idle_timeout = std::chrono::seconds(60);    // no progress while waiting or transferring

@@ -1,5 +1,6 @@
 // A listening port: accepts, counts and stops connections.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -8,6 +9,7 @@
 
 #include "base/log.h"
 #include "net/internal/connection.h"
+#include "net/internal/unix_socket.h"
 
 namespace mullion::net {
 namespace {
@@ -62,7 +64,19 @@ Error listen_error(const ListenOptions& options, const boost::system::error_code
                                                  options.port, flag, failure.message()));
 }
 
+Result<std::shared_ptr<tcp::acceptor>> open_unix_acceptor(env::Runtime& runtime, const std::string& path) {
+  Result<int> descriptor = internal::listen_unix(path);
+  if (!descriptor) return descriptor.error();
+  auto acceptor = std::make_shared<tcp::acceptor>(runtime.executor());
+  boost::system::error_code failure;
+  acceptor->assign(tcp::v4(), *descriptor, failure);
+  if (!failure) return acceptor;
+  ::close(*descriptor);
+  return Error(ErrorCode::kInternal, fmt::format("cannot listen on {}: {}", path, failure.message()));
+}
+
 Result<std::shared_ptr<tcp::acceptor>> open_acceptor(env::Runtime& runtime, const ListenOptions& options) {
+  if (!options.unix_socket.empty()) return open_unix_acceptor(runtime, options.unix_socket);
   boost::system::error_code failure;
   const auto address = asio::ip::make_address(options.address, failure);
   if (failure)
@@ -81,7 +95,9 @@ Result<std::shared_ptr<tcp::acceptor>> open_acceptor(env::Runtime& runtime, cons
 class ServerImplementation final : public Server {
  public:
   ServerImplementation(std::shared_ptr<ServerState> state, std::shared_ptr<tcp::acceptor> acceptor)
-      : state_(std::move(state)), acceptor_(std::move(acceptor)), port_(acceptor_->local_endpoint().port()) {
+      : state_(std::move(state)),
+        acceptor_(std::move(acceptor)),
+        port_(state_->options.unix_socket.empty() ? acceptor_->local_endpoint().port() : 0) {
     state_->acceptors->spawn("accept",
                              [state = state_, acceptor = acceptor_] { return accept_loop(state, acceptor); });
   }
@@ -91,6 +107,7 @@ class ServerImplementation final : public Server {
     state_->abort_all();
     state_->acceptors->stop();
     state_->tasks->stop();
+    if (!state_->options.unix_socket.empty()) ::unlink(state_->options.unix_socket.c_str());
   }
 
   uint16_t port() const override { return port_; }

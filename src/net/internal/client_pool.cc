@@ -120,9 +120,7 @@ void ClientPool::sweep() {
 Task<Result<ClientConnectionPtr>> ClientPool::open() {
   const std::shared_ptr<ClientPool> self = shared_from_this();
   const Deadline deadline = deadline_after(options_.connect_timeout);
-  Result<std::vector<tcp::endpoint>> endpoints = co_await resolve(deadline);
-  if (!endpoints) co_return describe(endpoints.error());
-  Result<std::shared_ptr<Stream>> stream = co_await connect_any(std::move(endpoints.value()), deadline);
+  Result<std::shared_ptr<Stream>> stream = co_await connect(deadline);
   if (!stream) co_return describe(stream.error());
   const std::shared_ptr<Stream> opened = *stream;
   if (tls_) {
@@ -130,6 +128,19 @@ Task<Result<ClientConnectionPtr>> ClientPool::open() {
     if (!secured) co_return describe(secured.error());
   }
   co_return std::make_unique<ClientConnection>(opened);
+}
+
+Task<Result<std::shared_ptr<Stream>>> ClientPool::connect(Deadline deadline) {
+  if (!options_.unix_socket.empty()) co_return connect_unix_socket();
+  Result<std::vector<tcp::endpoint>> endpoints = co_await resolve(deadline);
+  if (!endpoints) co_return endpoints.error();
+  co_return co_await connect_any(std::move(endpoints.value()), deadline);
+}
+
+Result<std::shared_ptr<Stream>> ClientPool::connect_unix_socket() {
+  Result<std::shared_ptr<Stream>> stream = Stream::connect_to_unix(executor_, options_.unix_socket);
+  if (stream && !watch(*stream)) return Error(ErrorCode::kCancelled, "the client is closed");
+  return stream;
 }
 
 Error ClientPool::describe(Error error) const {

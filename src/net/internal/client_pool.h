@@ -56,6 +56,8 @@ class ClientPool : public std::enable_shared_from_this<ClientPool> {
   bool closed() const;
 
  private:
+  Task<Result<std::shared_ptr<Stream>>> connect(Deadline deadline);
+  Result<std::shared_ptr<Stream>> connect_unix_socket();
   Task<Result<std::vector<tcp::endpoint>>> resolve(Deadline deadline);
   Task<Result<std::shared_ptr<Stream>>> connect_any(std::vector<tcp::endpoint> endpoints, Deadline deadline);
   Task<Result<void>> secure(std::shared_ptr<Stream> stream, Deadline deadline);

@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -13,6 +14,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <cstring>
+
+#include "net/internal/unix_socket.h"
 
 namespace mullion::net::internal {
 namespace {
@@ -164,7 +167,20 @@ Task<Result<void>> Stream::finish_connect(Deadline deadline) {
   co_return Result<void>();
 }
 
+Result<std::shared_ptr<Stream>> Stream::connect_to_unix(asio::any_io_executor executor,
+                                                        const std::string& path) {
+  Result<int> descriptor = connect_unix(path);
+  if (!descriptor) return descriptor.error();
+  tcp::socket socket(std::move(executor));
+  boost::system::error_code failure;
+  socket.assign(tcp::v4(), *descriptor, failure);
+  if (!failure) return std::make_shared<Stream>(std::move(socket));
+  ::close(*descriptor);
+  return Error(ErrorCode::kUnreachable, "socket: " + failure.message());
+}
+
 asio::ip::address Stream::peer_address() const {
+  if (is_unix_socket(descriptor_)) return {};
   boost::system::error_code failure;
   const tcp::endpoint endpoint = socket_.remote_endpoint(failure);
   if (failure) return {};

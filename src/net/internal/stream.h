@@ -44,6 +44,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
   static Result<std::shared_ptr<Stream>> begin_connect(asio::any_io_executor executor,
                                                        tcp::endpoint endpoint);
   Task<Result<void>> finish_connect(Deadline deadline);
+  /// A stream over a Unix socket; connected when this returns.
+  static Result<std::shared_ptr<Stream>> connect_to_unix(asio::any_io_executor executor,
+                                                         const std::string& path);
 
   /// Everything from now on goes through `session`, which this object owns afterwards.
   void use_tls(ssl_st* session);
