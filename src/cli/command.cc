@@ -138,10 +138,12 @@ ArgumentCount argument_count(std::string_view usage) {
   ArgumentCount count;
   std::istringstream words{std::string(usage)};
   std::string word;
+  bool optional = false;
   while (words >> word) {
-    const bool optional = word.starts_with('[');
+    optional = optional || word.starts_with('[');
     const bool repeated = word.ends_with("...");
     if (!optional) ++count.least;
+    if (word.find(']') != std::string::npos) optional = false;
     if (count.most != std::string::npos) ++count.most;
     if (repeated) count.most = std::string::npos;
   }

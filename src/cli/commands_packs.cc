@@ -48,7 +48,7 @@ Result<std::vector<PackFile>> read_pack_directory(const fs::path& root, const fs
   if (failure) return Error(ErrorCode::kBadRequest, "cannot read the directory " + root.string());
   for (; entry != fs::recursive_directory_iterator(); entry.increment(failure)) {
     if (failure) return Error(ErrorCode::kBadRequest, "cannot read all of the directory " + root.string());
-    if (is_hidden_directory(*entry) || entry.depth() > 1) entry.disable_recursion_pending();
+    if (is_hidden_directory(*entry) || entry.depth() > 0) entry.disable_recursion_pending();
     if (!entry->is_regular_file(failure) || fs::equivalent(entry->path(), output, failure)) continue;
     Result<PackFile> file = read_pack_file(root, entry->path());
     if (!file) return file.error();

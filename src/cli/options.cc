@@ -175,7 +175,8 @@ Result<void> take_flags(Options& options, const FlagValues& flags) {
 
 bool wants_colors(const Terminal& terminal, const Lookup& values, const FlagValues& flags) {
   if (!terminal.out_is_terminal || value_of(values, "TERM") == "dumb") return false;
-  return !flags.on("no-color") && !is_true(value_of(values, "RS_NO_COLOR")) && !values.contains("NO_COLOR");
+  return !flags.on("no-color") && !is_true(value_of(values, "RS_NO_COLOR")) &&
+         value_of(values, "NO_COLOR").empty();
 }
 
 }  // namespace

@@ -112,6 +112,8 @@ Result<void> Session::serve_proxy(const std::string& path) {
   Result<void> begun = start();
   if (!begun) return begun;
   auto relay = std::make_shared<Relay>(*state_->client, state_->authorization);
+  // From here on a signal ends the proxy, however early it comes.
+  asio::signal_set signals(state_->runtime.executor(), SIGINT, SIGTERM);
   net::ListenOptions options;
   options.unix_socket = path;
   Result<std::unique_ptr<net::Server>> server =
@@ -119,7 +121,6 @@ Result<void> Session::serve_proxy(const std::string& path) {
   if (!server) return server.error();
   state_->terminal.out << "Serving " << path << "; Ctrl-C ends it\n" << std::flush;
   return wait_for(state_->runtime, [&]() -> net::Task<Result<void>> {
-    asio::signal_set signals(state_->runtime.executor(), SIGINT, SIGTERM);
     co_await signals.async_wait(asio::use_awaitable);
     co_await (*server)->stop(std::chrono::seconds(2));
     co_return Result<void>();
