@@ -126,7 +126,8 @@ Command network() {
                 absent("autogen", kNetwork)});
 }
 
-const char* const kAgent = "runs tasks on a machine; use the agent of drpcli, it works against this server";
+const char* const kAgent =
+    "runs tasks on a machine; use the agent of drpcli, which works against this server";
 
 Command agent() {
   return group("agent", "The agent of machines (of drpcli only)",

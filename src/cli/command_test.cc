@@ -53,7 +53,9 @@ TEST(CommandLine, TakesDashesAndNegativeNumbersAsArguments) {
 
 TEST(CommandLine, SaysWhatDoesNotFit) {
   CommandLine line;
-  EXPECT_EQ(parse({"machines", "shwo"}, line), "unknown command `shwo` for `machines`");
+  EXPECT_EQ(parse({"machines", "shwo"}, line), "unknown command `shwo` for `machines`; did you mean `show`?");
+  line = {};
+  EXPECT_EQ(parse({"xyz"}, line), "unknown command `xyz` for `mullion`");
   line = {};
   EXPECT_EQ(parse({"machines", "show"}, line), "show needs ID");
   line = {};

@@ -181,8 +181,8 @@ Command group(std::string name, std::string summary, std::vector<Command> childr
   return made;
 }
 
-Command absent(std::string name, std::string why) {
-  return leaf(name, "[WORD]...", "Not here: " + name + " " + std::move(why), not_served);
+Command absent(std::string name, const std::string& why) {
+  return leaf(std::move(name), "[WORD]...", std::string(kNotHere) + why, not_served);
 }
 
 Command about(std::string subject, Command command) {

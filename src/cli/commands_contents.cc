@@ -128,6 +128,7 @@ Result<json::value> read_pack(Invocation& call, const std::string& argument) {
   if (!pack) return pack;
   const json::value* meta = member(*pack, "meta");
   if (meta != nullptr && !text_member(*meta, "Name").empty()) return pack;
+  if (pack->is_string()) return Error(ErrorCode::kBadRequest, "there is no file " + argument);
   return Error(ErrorCode::kBadRequest, "this is no content pack: meta.Name is missing");
 }
 

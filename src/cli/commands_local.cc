@@ -41,6 +41,9 @@ Result<void> certificate_request(Invocation& call) {
   return {};
 }
 
-Result<void> not_served(Invocation& call) { return Error(ErrorCode::kUnavailable, call.command.summary); }
+Result<void> not_served(Invocation& call) {
+  return Error(ErrorCode::kUnavailable, fmt::format("{} is not here: it {}", call.command.name,
+                                                    call.command.summary.substr(kNotHere.size())));
+}
 
 }  // namespace mullion::cli

@@ -279,15 +279,16 @@ TEST_F(Commands, JoinEnrollAndRemoveMembersOfClusters) {
 
 TEST_F(Commands, SayWhichAreNotHere) {
   EXPECT_EQ(run({"machines", "processjobs", "u1"}), 1);
-  EXPECT_EQ(err(),
-            "Error: Not here: processjobs runs jobs on a machine; use drpcli there, it works against this "
-            "server\n");
+  EXPECT_EQ(
+      err(),
+      "Error: processjobs is not here: it runs jobs on a machine; use drpcli there, which works against "
+      "this server\n");
   for (const std::vector<std::string>& words : {std::vector<std::string>{"agent", "status"},
                                                 {"gohai"},
                                                 {"net", "phys"},
                                                 {"system", "signurl", "x"}}) {
     EXPECT_EQ(run(words), 1);
-    EXPECT_THAT(err(), StartsWith("Error: Not here: "));
+    EXPECT_THAT(err(), HasSubstr(" is not here: it "));
   }
 }
 

@@ -156,7 +156,9 @@ Result<void> cluster_remove(Invocation& call);
 Result<void> password_hash(Invocation& call);
 Result<void> certificate_request(Invocation& call);
 Result<void> write_reference(Invocation& call);
-Result<void> not_served(Invocation& call);  // says why a command of drpcli is not here
+/// Says why a command of drpcli is not here: its summary is kNotHere and what it would do.
+inline constexpr std::string_view kNotHere = "Not here: it ";
+Result<void> not_served(Invocation& call);
 
 // commands_endpoints.cc
 Result<void> endpoint_add(Invocation& call);  // also param_add, which the command shares its name with

@@ -159,7 +159,8 @@ void print_rows(Terminal& terminal, const Options& options, std::string_view sub
   if (!columns.empty()) terminal.out << table_text(columns, {rows.data(), rows.size()}, style);
   if (!of_objects || options.no_header || !terminal.err_is_terminal) return;
   terminal.out.flush();
-  const std::string noun = subject.empty() ? "rows" : std::string(subject);
+  std::string noun = subject.empty() ? "rows" : std::string(subject);
+  if (rows.size() == 1 && noun.ends_with('s')) noun.pop_back();
   terminal.err << rows.size() << " " << noun << "\n";
 }
 

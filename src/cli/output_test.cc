@@ -39,6 +39,8 @@ TEST(Table, AlignsColumnsAndLeavesEmptyOnesOut) {
   fake.terminal.err_is_terminal = true;
   printed(fake, options, "machines", kMachines);
   EXPECT_EQ(fake.err.str(), "2 machines\n");
+  printed(fake, options, "machines", json::array{kMachines.at(0)});
+  EXPECT_EQ(fake.err.str(), "1 machine\n");
 }
 
 TEST(Table, ObeysFieldsHeaderWidthAndColours) {

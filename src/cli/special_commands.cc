@@ -53,7 +53,7 @@ std::vector<Command> machine_commands() {
                   kInspectFlags)}),
       leaf("releaseToPool", "ID", "Give an allocated machine back to its pool", machine_release),
       leaf("whoami", "", "Which machine this computer is", machine_whoami),
-      absent("processjobs", "runs jobs on a machine; use drpcli there, it works against this server"),
+      absent("processjobs", "runs jobs on a machine; use drpcli there, which works against this server"),
   };
 }
 

@@ -55,8 +55,8 @@ def cli(server, tmp_path):
 
 
 def test_an_object_from_birth_to_death(cli):
-    made = cli.json("profiles", "create", "-", stdin='{"Name": "cli-life", "Params": {"n": 1}}')
-    assert made["Params"] == {"n": 1}
+    made = cli.json("profiles", "create", "-", stdin='{"Name": "cli-life", "Params": {"num": 1}}')
+    assert made["Params"] == {"num": 1}
     assert cli.json("profiles", "update", "cli-life", "Description: new")["Description"] == "new"
     patch = '[{"op": "test", "path": "/Description", "value": "new"},' \
             ' {"op": "replace", "path": "/Description", "value": "newer"}]'
@@ -140,7 +140,7 @@ def test_a_pack_from_a_directory_to_the_server_and_back(cli):
 
 
 def test_live_objects_become_a_pack(cli):
-    cli.run("profiles", "create", '{"Name": "cli-bundlize", "Params": {"x": 1}}')
+    cli.run("profiles", "create", '{"Name": "cli-bundlize", "Params": {"num": 1}}')
     cli.run("contents", "bundlize", cli.home / "made.json", "Name=cli-made", "profiles:cli-bundlize", "--delete",
             "--reload")
     assert cli.json("profiles", "show", "cli-bundlize")["Bundle"] == "cli-made"
@@ -155,7 +155,7 @@ def test_files_go_up_come_down_and_go_on_where_they_stopped(cli, server):
     assert cli.json("files", "upload", "big", "as", "cli/dir/big") == {"Path": "/cli/dir/big", "Size": len(content)}
     assert cli.run("files", "exists", "cli/dir/big") == ""
     assert cli.json("files", "list", "cli") == ["dir/"]
-    assert cli.json("files", "list", "cli", "--recurse") == ["dir/big"]
+    assert cli.json("files", "list", "cli", "--recurse") == ["dir/", "dir/big"]
     (cli.home / "copy.part").write_bytes(content[:1_000_000])
     cli.run("files", "download", "cli/dir/big", "to", "copy")
     assert (cli.home / "copy").read_bytes() == content

@@ -22,8 +22,9 @@ std::vector<Command> other_groups();
 Command leaf(std::string name, std::string arguments, std::string summary, Handler handler,
              std::vector<FlagSpec> flags = {});
 Command group(std::string name, std::string summary, std::vector<Command> children);
-/// A command of drpcli that does not exist here; `why` says so, in the help and when it is called.
-Command absent(std::string name, std::string why);
+/// A command of drpcli that does not exist here; `why` says what it would do, in the help and when it is
+/// called.
+Command absent(std::string name, const std::string& why);
 /// Gives the command and all below it what they work on.
 Command about(std::string subject, Command command);
 
