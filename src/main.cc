@@ -1,4 +1,5 @@
-// The one binary: a server (`mullion serve`, or called dr-provision) and the command line (everything else).
+// The one binary: a server (`mullion serve`, or called dr-provision) and the command line (everything else, or
+// called drpcli).
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,7 +15,9 @@ std::string_view base_name(std::string_view path) { return path.substr(path.find
 
 int main(int argc, char** argv) {
   const bool called_as_server = argc > 0 && base_name(argv[0]) == "dr-provision";
-  const bool serve = called_as_server || (argc > 1 && std::string_view(argv[1]) == "serve");
+  const bool called_as_client = argc > 0 && base_name(argv[0]) == "drpcli";
+  const bool serve =
+      called_as_server || (!called_as_client && argc > 1 && std::string_view(argv[1]) == "serve");
   if (!serve) return mullion::cli::run(argc, argv);
   const std::vector<std::string> arguments(argv + (called_as_server ? 1 : 2), argv + argc);
   return mullion::server::run(arguments);

@@ -143,6 +143,9 @@ command_fix() {
   setup
   python3 tools/generate_settings.py --golden
   python3 tools/generate_schema.py --golden
+  build_release
+  rm -f docs/reference/cli/*.md
+  build/mullion __reference docs/reference/cli
   local files
   mapfile -t files < <(git ls-files 'src/*.h' 'src/*.cc' 'bench/*.cc' 'fuzz/*.h' 'fuzz/*.cc')
   clang-format-14 -i "${files[@]}"

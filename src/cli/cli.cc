@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include <algorithm>
 #include <iostream>
 
 #include "cli/command.h"
@@ -17,7 +18,7 @@ int fail(Terminal& terminal, const Error& error, const CommandLine& line) {
   }
   Error plain = error;
   plain.type.clear();
-  terminal.err << error_text(plain) << "\n\n" << usage_text(line.path);
+  terminal.err << error_text(plain) << "\n\n" << usage_text(line.path, terminal.program);
   return 1;
 }
 
@@ -43,7 +44,7 @@ int run_in(Terminal& terminal, const std::vector<std::string>& arguments) {
   Result<void> done = parse_command_line(command_tree(), arguments, line);
   if (!done) return fail(terminal, done.error(), line);
   if (line.help || line.path.back()->handler == nullptr) {
-    terminal.out << help_text(line.path);
+    terminal.out << help_text(line.path, terminal.program);
     return 0;
   }
   done = execute(terminal, line);
@@ -55,7 +56,8 @@ int run_in(Terminal& terminal, const std::vector<std::string>& arguments) {
 int run(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
   Terminal terminal = process_terminal();
-  return run_in(terminal, std::vector<std::string>(argv + 1, argv + argc));
+  if (argc > 0 && std::string_view(argv[0]).ends_with("drpcli")) terminal.program = "drpcli";
+  return run_in(terminal, std::vector<std::string>(argv + std::min(argc, 1), argv + argc));
 }
 
 }  // namespace mullion::cli

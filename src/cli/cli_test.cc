@@ -10,28 +10,12 @@
 namespace mullion::cli {
 namespace {
 
-using testing::FakeServer;
-using testing::FakeTerminal;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 namespace json = boost::json;
 
-class Cli : public ::testing::Test {
- protected:
-  Cli() { fake_.terminal.variables["RS_ENDPOINT"] = server_.url(); }
-
-  int run(const std::vector<std::string>& arguments) { return fake_.run(arguments); }
-  std::string out() const { return fake_.out.str(); }
-  std::string err() const { return fake_.err.str(); }
-  void answer(const std::string& line, std::string body, int status = 200,
-              std::vector<std::pair<std::string, std::string>> headers = {}) {
-    server_.answer(line, {status, std::move(body), std::move(headers)});
-  }
-
-  FakeServer server_;
-  FakeTerminal fake_;
-};
+using Cli = testing::CommandTest;
 
 TEST_F(Cli, ListsWithFiltersInEveryFormat) {
   answer("GET /api/v3/machines", R"([{"Name":"m1","Stage":"none"}])");

@@ -5,6 +5,8 @@
 
 #include <boost/json.hpp>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <sstream>
@@ -51,6 +53,8 @@ struct Seen {
   std::string line;  // "GET /api/v3/machines?limit=1"
   std::string body;
   std::string authorization;
+  std::string range;
+  std::string condition;  // If-None-Match
 };
 
 /// Answers "METHOD /path" from a table; everything else with 404 in the API's shape.
@@ -113,8 +117,11 @@ class FakeServer {
     {
       const std::lock_guard lock(mutex_);
       std::string line = request.method + " " + request.target;
+      const auto header = [&](std::string_view name) {
+        return std::string(request.headers.get(name).value_or(""));
+      };
       seen_.push_back(
-          {line, body ? *body : "", std::string(request.headers.get("Authorization").value_or(""))});
+          {line, body ? *body : "", header("Authorization"), header("Range"), header("If-None-Match")});
       const auto found = answers_.find(request.method + " " + request.path);
       if (found != answers_.end()) answer = found->second;
     }
@@ -142,7 +149,7 @@ class FakeServer {
       std::vector<std::string> events;
       {
         const std::lock_guard lock(mutex_);
-        seen_.push_back({message->data, "", ""});
+        seen_.push_back({message->data, "", "", "", ""});
         if (first) events = events_;
       }
       first = false;
@@ -162,6 +169,36 @@ class FakeServer {
   std::vector<std::weak_ptr<net::WebSocket>> sockets_;  // they end with the runtime of fixture_
   bool sent_events_ = false;
   net::testing::Fixture fixture_;
+};
+
+/// Whole commands against a FakeServer.
+class CommandTest : public ::testing::Test {
+ protected:
+  CommandTest() { fake_.terminal.variables["RS_ENDPOINT"] = server_.url(); }
+
+  int run(const std::vector<std::string>& arguments) { return fake_.run(arguments); }
+  std::string out() const { return fake_.out.str(); }
+  std::string err() const { return fake_.err.str(); }
+  void answer(const std::string& line, std::string body, int status = 200,
+              std::vector<std::pair<std::string, std::string>> headers = {}) {
+    server_.answer(line, {status, std::move(body), std::move(headers)});
+  }
+  /// A file in the home directory; its path.
+  std::string write(const std::string& name, const std::string& text) {
+    const std::filesystem::path path = fake_.home / name;
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << text;
+    return path;
+  }
+  std::string read(const std::string& name) {
+    std::ifstream file(fake_.home / name);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  }
+  std::string last_line() { return server_.last().line; }
+  json::value last_body() { return json::parse(server_.last().body); }
+
+  FakeServer server_;
+  FakeTerminal fake_;
 };
 
 }  // namespace mullion::cli::testing

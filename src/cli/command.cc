@@ -22,6 +22,38 @@ const FlagSpec* find_letter(std::span<const FlagSpec> specs, char letter) {
   return nullptr;
 }
 
+/// How many letters must be added, dropped, changed or swapped to make one word of the other.
+size_t edits_between(std::string_view left, std::string_view right) {
+  std::vector<std::vector<size_t>> cost(left.size() + 1, std::vector<size_t>(right.size() + 1));
+  for (size_t i = 0; i <= left.size(); ++i) {
+    for (size_t k = 0; k <= right.size(); ++k) {
+      if (i == 0 || k == 0) {
+        cost[i][k] = i + k;
+        continue;
+      }
+      const size_t changed = left[i - 1] == right[k - 1] ? 0 : 1;
+      cost[i][k] = std::min({cost[i - 1][k] + 1, cost[i][k - 1] + 1, cost[i - 1][k - 1] + changed});
+      const bool swapped = i > 1 && k > 1 && left[i - 1] == right[k - 2] && left[i - 2] == right[k - 1];
+      if (swapped) cost[i][k] = std::min(cost[i][k], cost[i - 2][k - 2] + 1);
+    }
+  }
+  return cost[left.size()][right.size()];
+}
+
+/// "; did you mean `show`?" when one of the commands is close to what was written.
+std::string suggestion(const Command& group, std::string_view word) {
+  if (word.size() < 3 || word.size() > 40) return {};
+  const Command* nearest = nullptr;
+  size_t fewest = 3;
+  for (const Command& child : group.children) {
+    const size_t edits = child.name.starts_with("__") ? fewest : edits_between(word, child.name);
+    if (edits >= fewest) continue;
+    fewest = edits;
+    nearest = &child;
+  }
+  return nearest == nullptr ? std::string() : fmt::format("; did you mean `{}`?", nearest->name);
+}
+
 class Parser {
  public:
   Parser(const Command& root, const std::vector<std::string>& words, CommandLine& line)
@@ -59,7 +91,8 @@ class Parser {
     if (command().handler == nullptr || (line_.arguments.empty() && command().find_child(word) != nullptr)) {
       const Command* child = command().find_child(word);
       if (child == nullptr) {
-        return usage_error(fmt::format("unknown command `{}` for `{}`", word, command().name));
+        return usage_error(fmt::format("unknown command `{}` for `{}`{}", word, command().name,
+                                       suggestion(command(), word)));
       }
       line_.path.push_back(child);
       return {};
@@ -138,10 +171,12 @@ ArgumentCount argument_count(std::string_view usage) {
   ArgumentCount count;
   std::istringstream words{std::string(usage)};
   std::string word;
+  bool optional = false;
   while (words >> word) {
-    const bool optional = word.starts_with('[');
+    optional = optional || word.starts_with('[');
     const bool repeated = word.ends_with("...");
     if (!optional) ++count.least;
+    if (word.find(']') != std::string::npos) optional = false;
     if (count.most != std::string::npos) ++count.most;
     if (repeated) count.most = std::string::npos;
   }
@@ -171,10 +206,10 @@ Result<void> parse_command_line(const Command& root, const std::vector<std::stri
   return parsed;
 }
 
-std::string usage_text(const std::vector<const Command*>& path) {
+std::string usage_text(const std::vector<const Command*>& path, std::string_view program) {
   const Command& command = *path.back();
-  std::string words;
-  for (const Command* step : path) words += (words.empty() ? "" : " ") + step->name;
+  std::string words(program);
+  for (const Command* step : std::span(path).subspan(1)) words += " " + step->name;
   std::string out = "Usage:\n";
   if (command.handler != nullptr) {
     out += "  " + words + (command.arguments.empty() ? "" : " " + command.arguments) + " [flags]\n";
@@ -183,15 +218,15 @@ std::string usage_text(const std::vector<const Command*>& path) {
   return out;
 }
 
-std::string help_text(const std::vector<const Command*>& path) {
+std::string help_text(const std::vector<const Command*>& path, std::string_view program) {
   const Command& command = *path.back();
-  std::string out = command.summary + "\n\n" + usage_text(path);
+  std::string out = command.summary + "\n\n" + usage_text(path, program);
   if (!command.children.empty()) out += "\nCommands:\n";
   for (const Command& child : command.children) {
     if (!child.name.starts_with("__")) out += fmt::format("  {:<18}  {}\n", child.name, child.summary);
   }
   if (!command.flags.empty()) out += "\nFlags:\n" + flag_lines(command.flags);
-  if (path.size() > 1) return out + "\nFlags of every command: mullion --help\n";
+  if (path.size() > 1) return out + fmt::format("\nFlags of every command: {} --help\n", program);
   return out + "\nFlags of every command:\n" + flag_lines(global_flags());
 }
 

@@ -76,8 +76,9 @@ Result<void> parse_command_line(const Command& root, const std::vector<std::stri
 inline constexpr std::string_view kUsageError = "usage";
 Error usage_error(std::string message);
 
-/// How the command at the end of `path` is called; all there is to know about it.
-std::string usage_text(const std::vector<const Command*>& path);
-std::string help_text(const std::vector<const Command*>& path);
+/// How the command at the end of `path` is called, with `program` in place of the root's name; all there is
+/// to know about it.
+std::string usage_text(const std::vector<const Command*>& path, std::string_view program);
+std::string help_text(const std::vector<const Command*>& path, std::string_view program);
 
 }  // namespace mullion::cli

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "cli/cli_testing.h"
 #include "cli/completion.h"
 #include "cli/filters.h"
@@ -51,7 +53,9 @@ TEST(CommandLine, TakesDashesAndNegativeNumbersAsArguments) {
 
 TEST(CommandLine, SaysWhatDoesNotFit) {
   CommandLine line;
-  EXPECT_EQ(parse({"machines", "shwo"}, line), "unknown command `shwo` for `machines`");
+  EXPECT_EQ(parse({"machines", "shwo"}, line), "unknown command `shwo` for `machines`; did you mean `show`?");
+  line = {};
+  EXPECT_EQ(parse({"xyz"}, line), "unknown command `xyz` for `mullion`");
   line = {};
   EXPECT_EQ(parse({"machines", "show"}, line), "show needs ID");
   line = {};
@@ -62,6 +66,85 @@ TEST(CommandLine, SaysWhatDoesNotFit) {
   EXPECT_EQ(parse({"machines", "list", "--limit"}, line), "flag --limit needs a value");
   line = {};
   EXPECT_EQ(parse({"-q"}, line), "unknown flag: -q");
+}
+
+TEST(CommandLine, CountsArgumentsByTheirBrackets) {
+  const auto counts = [](const char* usage) {
+    const ArgumentCount count = argument_count(usage);
+    return std::pair(count.least, count.most);
+  };
+  EXPECT_EQ(counts(""), std::pair(size_t{0}, size_t{0}));
+  EXPECT_EQ(counts("ID [at] [NUMBER] TASK..."), std::pair(size_t{2}, std::string::npos));
+  EXPECT_EQ(counts("NAME [OPTION VALUE]..."), std::pair(size_t{1}, std::string::npos));
+  EXPECT_EQ(counts("FILE [as] [NAME]"), std::pair(size_t{1}, size_t{3}));
+}
+
+TEST(CommandTree, HasTheCommandsOfTheContract) {
+  const auto find = [](const std::vector<std::string>& words) {
+    const Command* command = &command_tree();
+    for (const std::string& word : words) command = command == nullptr ? nullptr : command->find_child(word);
+    return command;
+  };
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"bootenvs", "install"},
+                                             {"bootenvs", "uploadiso"},
+                                             {"bootenvs", "purgeLocalInstall"},
+                                             {"bootenvs", "fromAppleNBI"},
+                                             {"catalog", "show"},
+                                             {"catalog", "items"},
+                                             {"catalog", "item", "show"},
+                                             {"catalog", "item", "download"},
+                                             {"catalog", "item", "install"},
+                                             {"catalog", "updateLocal"},
+                                             {"catalog", "create"},
+                                             {"certs", "csr"},
+                                             {"contents", "bundle"},
+                                             {"contents", "unbundle"},
+                                             {"contents", "document"},
+                                             {"contents", "bundlize"},
+                                             {"contents", "convert"},
+                                             {"debug"},
+                                             {"events", "post"},
+                                             {"files", "certs", "set"},
+                                             {"files", "static"},
+                                             {"files", "show"},
+                                             {"isos", "get"},
+                                             {"info", "status"},
+                                             {"jobs", "purge"},
+                                             {"jobs", "actions"},
+                                             {"jobs", "log"},
+                                             {"logs", "watch"},
+                                             {"machines", "jobs", "state"},
+                                             {"machines", "currentlog"},
+                                             {"machines", "deletejobs"},
+                                             {"machines", "tasks", "del"},
+                                             {"machines", "inspect", "jobs"},
+                                             {"machines", "processjobs"},
+                                             {"machines", "releaseToPool"},
+                                             {"machines", "whoami"},
+                                             {"machines", "uploadiso"},
+                                             {"net", "autogen"},
+                                             {"plugin_providers", "upload"},
+                                             {"pools", "manage", "release"},
+                                             {"proxy"},
+                                             {"subnets", "leasetimes"},
+                                             {"support", "machine-bundle"},
+                                             {"system", "ha", "enroll"},
+                                             {"system", "upgrade"},
+                                             {"system", "certs", "set"},
+                                             {"system", "signurl"},
+                                             {"templates", "upload"},
+                                             {"users", "passwordhash"},
+                                             {"agent", "install"},
+                                             {"fingerprint"},
+                                             {"gohai"},
+                                             {"autocomplete"}}) {
+    EXPECT_NE(find(words), nullptr) << words[0] << " " << words.back();
+  }
+  // Flags that have no meaning for a collection are not offered.
+  const std::vector<FlagSpec>& flags = find({"workflows", "list"})->flags;
+  EXPECT_TRUE(
+      std::none_of(flags.begin(), flags.end(), [](const FlagSpec& flag) { return flag.name == "params"; }));
 }
 
 TEST(CommandTree, GivesEachCollectionWhatItsTraitsAllow) {
@@ -159,7 +242,7 @@ std::vector<std::string> complete(const std::vector<std::string>& words) {
 TEST(Completion, OffersCommandsFlagsAndFilters) {
   EXPECT_THAT(complete({"mach"}), ElementsAre("machines"));
   EXPECT_THAT(complete({"machines", "cou"}), ElementsAre("count"));
-  EXPECT_THAT(complete({"-E", "machines", "users", "pass"}), ElementsAre("password"));
+  EXPECT_THAT(complete({"-E", "machines", "users", "passwordh"}), ElementsAre("passwordhash"));
   EXPECT_THAT(complete({"machines", "list", "--li"}), ElementsAre("--limit"));
   EXPECT_THAT(complete({"machines", "list", "-F", "t"}), ElementsAre("table", "text"));
   EXPECT_THAT(complete({"machines", "list", "End"}), ElementsAre("Endpoint="));

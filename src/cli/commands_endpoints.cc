@@ -7,6 +7,7 @@
 #include "cli/document.h"
 #include "cli/handlers.h"
 #include "cli/output.h"
+#include "cli/source.h"
 #include "cli/tree_view.h"
 
 namespace mullion::cli {
@@ -25,11 +26,6 @@ Result<void> fill_counts(Invocation& call, TreeNode& node, bool is_root) {
     if (!filled) return filled;
   }
   return {};
-}
-
-std::string field(const json::value& object, std::string_view name) {
-  const json::value* found = object.is_object() ? object.get_object().if_contains(name) : nullptr;
-  return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
 }
 
 size_t total_machines(const TreeNode& node) {
@@ -53,15 +49,15 @@ Result<void> endpoint_add(Invocation& call) {
   }
   const std::string username =
       call.flags.has("username") ? call.flags.get("username") : call.optional_argument(1);
-  std::string password = call.flags.has("password") ? call.flags.get("password") : call.optional_argument(2);
+  const std::string password =
+      call.flags.has("password") ? call.flags.get("password") : call.optional_argument(2);
   if (username.empty() || password.empty()) {
     return usage_error("username and password of an account at the endpoint are needed");
   }
-  if (password == "-") std::getline(call.terminal.in, password);
   json::object body;
   body["manager/url"] = call.argument(0);
   body["manager/username"] = username;
-  body["manager/password"] = password;
+  body["manager/password"] = read_secret(call, password);
   Result<json::value> added =
       call.session.send_value("POST", "plugins/manager/actions/addEndpoint", json::value(std::move(body)));
   if (!added) return added.error();
@@ -74,9 +70,9 @@ Result<void> endpoint_tree(Invocation& call) {
   Result<json::value> endpoints = call.session.get("endpoints");
   if (!endpoints) return endpoints.error();
   if (!endpoints->is_array()) return Error(ErrorCode::kInternal, "the server's list of endpoints is no list");
-  const std::string ha_id = field(*info, "ha_id");
-  TreeNode root = arrange_endpoints(ha_id.empty() ? field(*info, "id") : ha_id, endpoints->get_array());
-  root.version = field(*info, "version");
+  const std::string ha_id = text_member(*info, "ha_id");
+  TreeNode root = arrange_endpoints(ha_id.empty() ? text_member(*info, "id") : ha_id, endpoints->get_array());
+  root.version = text_member(*info, "version");
   const json::value* manager = info->is_object() ? info->get_object().if_contains("manager") : nullptr;
   root.state = manager != nullptr && manager->is_bool() && manager->get_bool() ? "Manager" : "Endpoint";
   Result<void> filled = fill_counts(call, root, true);

@@ -9,6 +9,7 @@
 #include "cli/filters.h"
 #include "cli/handlers.h"
 #include "cli/output.h"
+#include "cli/source.h"
 #include "model/object.h"
 #include "settings/settings.h"
 
@@ -78,8 +79,11 @@ Error head_error(const Invocation& call, const Error& error) {
 }
 
 Result<json::value> creation_body(Invocation& call) {
-  Result<json::value> document = document_argument(call.argument(0), call.terminal.in);
-  if (document && document->is_object()) return document;
+  Result<json::value> document = read_document(call, call.argument(0));
+  if (document && document->is_object()) {
+    if (call.flags.has("ldata")) document->get_object()["Type"] = call.subject;
+    return document;
+  }
   const bool nameable = call.type != nullptr && call.type->traits.name_settable;
   if (document && !nameable) {
     return Error(ErrorCode::kBadRequest, fmt::format("Unable to create a new {} by name", call.subject));
@@ -94,7 +98,7 @@ Result<json::value> creation_body(Invocation& call) {
 
 Result<json::value> reference_object(Invocation& call) {
   if (call.options.reference.empty()) return read_object(call);
-  return document_argument(call.options.reference, call.terminal.in);
+  return read_document(call, call.options.reference);
 }
 
 }  // namespace
@@ -213,7 +217,7 @@ Result<void> create_object(Invocation& call) {
 }
 
 Result<void> update_object(Invocation& call) {
-  Result<json::value> changes = document_argument(call.argument(1), call.terminal.in);
+  Result<json::value> changes = read_document(call, call.argument(1));
   if (!changes) return changes.error();
   if (!changes->is_object()) return Error(ErrorCode::kBadRequest, "the changes must be an object");
   Result<json::value> before = reference_object(call);
@@ -224,7 +228,7 @@ Result<void> update_object(Invocation& call) {
 }
 
 Result<void> patch_object(Invocation& call) {
-  Result<json::value> patch = document_argument(call.argument(1), call.terminal.in);
+  Result<json::value> patch = read_document(call, call.argument(1));
   if (!patch) return patch.error();
   if (!patch->is_array()) return Error(ErrorCode::kBadRequest, "a patch is a list of operations (RFC 6902)");
   return send_patch(call, patch->get_array(), true);

@@ -1,12 +1,12 @@
 // Meta, parameters, actions, and the lists inside objects.
 #include <algorithm>
 #include <boost/json.hpp>
-#include <charconv>
 #include <ostream>
 
 #include "cli/document.h"
 #include "cli/handlers.h"
-#include "cli/output.h"
+#include "cli/sealing.h"
+#include "cli/source.h"
 
 namespace mullion::cli {
 namespace {
@@ -34,12 +34,23 @@ Result<void> patch_map(Invocation& call, const std::string& target, const json::
   return print_answer(call, call.session.send_value("PATCH", target, json::value(patch)));
 }
 
-/// The value of a parameter or action argument on a command line: a document or plain text.
-Result<json::value> value_argument(Invocation& call, const std::string& text) {
-  Result<std::string> content = read_argument(text, call.terminal.in);
-  if (!content) return content.error();
-  Result<json::value> parsed = parse_document(*content);
-  return parsed ? std::move(parsed) : Result<json::value>(json::value(json::string_view(*content)));
+/// The value as the server may see it: sealed for the object when the parameter is secure.
+Result<json::value> sealed_for(Invocation& call, const std::string& key, const json::value& value) {
+  if (is_sealed(value)) return value;
+  Result<json::value> param = call.session.get(api_path({"params", key}));
+  if (!param) return param.error().status_override == 404 ? Result<json::value>(value) : std::move(param);
+  const json::value* secure = member(*param, "Secure");
+  if (secure == nullptr || !secure->is_bool() || !secure->get_bool()) return value;
+  Result<json::value> key_text = call.session.get(api_path({call.subject, call.argument(0), "pubkey"}));
+  if (!key_text) return key_text;
+  if (!key_text->is_string()) return Error(ErrorCode::kInternal, "the server's public key is no text");
+  return seal(std::string(key_text->get_string()), value);
+}
+
+/// Argument `index` as the value of parameter `key`.
+Result<json::value> param_value(Invocation& call, const std::string& key, size_t index) {
+  Result<json::value> value = read_value(call, call.argument(index));
+  return value ? sealed_for(call, key, *value) : std::move(value);
 }
 
 std::string actions_path_of(const Invocation& call) {
@@ -65,7 +76,7 @@ Result<json::value> action_body(Invocation& call, size_t first) {
   json::object body;
   const size_t given = call.arguments.size() - first;
   if (given == 1) {
-    Result<json::value> document = document_argument(call.argument(first), call.terminal.in);
+    Result<json::value> document = read_document(call, call.argument(first));
     if (document && !document->is_object())
       return usage_error("parameters are one object, or pairs of name and value");
     return document;
@@ -174,8 +185,14 @@ Result<void> params_show(Invocation& call) {
   if (call.arguments.size() == 1) {
     return print_answer(call, call.session.get(params_target(call) + query_text(read_query(call))));
   }
-  Result<json::value> values = document_argument(call.argument(1), call.terminal.in);
+  Result<json::value> values = read_document(call, call.argument(1));
   if (!values) return values.error();
+  if (!values->is_object()) return usage_error("parameters are one object of names and values");
+  for (auto& entry : values->get_object()) {
+    Result<json::value> sealed = sealed_for(call, std::string(entry.key()), entry.value());
+    if (!sealed) return sealed.error();
+    entry.value() = std::move(*sealed);
+  }
   return print_answer(call, call.session.send_value("POST", params_target(call), *values));
 }
 
@@ -190,13 +207,13 @@ Result<void> param_set(Invocation& call) {
   Result<void> worded = expect_word(call, 1, "param");
   if (worded) worded = expect_word(call, 3, "to");
   if (!worded) return worded;
-  Result<json::value> value = value_argument(call, call.argument(4));
+  Result<json::value> value = param_value(call, call.argument(2), 4);
   if (!value) return value.error();
   if (call.options.reference.empty()) {
     Result<json::value> set = call.session.send_value("POST", param_target(call, call.argument(2)), *value);
     return print_answer(call, set ? Result<json::value>(*value) : std::move(set));
   }
-  Result<json::value> before = document_argument(call.options.reference, call.terminal.in);
+  Result<json::value> before = read_document(call, call.options.reference);
   if (!before) return before.error();
   const std::string path = "/" + pointer_segment(call.argument(2));
   return patch_map(call, params_target(call),
@@ -207,7 +224,7 @@ Result<void> param_add(Invocation& call) {
   Result<void> worded = expect_word(call, 1, "param");
   if (worded) worded = expect_word(call, 3, "to");
   if (!worded) return worded;
-  Result<json::value> value = value_argument(call, call.argument(4));
+  Result<json::value> value = param_value(call, call.argument(2), 4);
   if (!value) return value.error();
   Result<json::value> params = call.session.get(params_target(call));
   if (!params) return params.error();
@@ -224,7 +241,7 @@ Result<void> param_remove(Invocation& call) {
     return print_answer(call,
                         call.session.send_json({"DELETE", param_target(call, call.argument(2)), "", {}, {}}));
   }
-  Result<json::value> before = document_argument(call.options.reference, call.terminal.in);
+  Result<json::value> before = read_document(call, call.options.reference);
   if (!before) return before.error();
   const std::string path = "/" + pointer_segment(call.argument(2));
   return patch_map(call, params_target(call),
@@ -253,20 +270,17 @@ Result<void> add_task(Invocation& call) { return append_all(call, "Tasks", false
 Result<void> remove_task(Invocation& call) { return remove_all(call, "Tasks"); }
 
 Result<void> insert_task(Invocation& call) {
-  const std::string text = call.optional_argument(2);
-  size_t offset = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), offset);
-  if (!text.empty() && (failure != std::errc() || end != text.data() + text.size())) {
-    return usage_error("the offset must be a number, not `" + text + "`");
-  }
+  Result<uint64_t> offset =
+      call.arguments.size() > 2 ? number_argument(call.argument(2)) : Result<uint64_t>(0);
+  if (!offset) return offset.error();
   Result<json::value> machine = read_object(call);
   if (!machine) return machine.error();
   const json::value* current =
       machine->is_object() ? machine->get_object().if_contains("CurrentTask") : nullptr;
   // Tasks up to the current one have run or are running: the first place that may change is behind it.
   const int64_t behind = current != nullptr && current->is_int64() ? current->get_int64() + 1 : 0;
-  return change_list(call, "Tasks", [&call, offset, behind](json::array& list) {
-    const size_t place = std::min(list.size(), static_cast<size_t>(std::max<int64_t>(0, behind)) + offset);
+  return change_list(call, "Tasks", [&call, &offset, behind](json::array& list) {
+    const size_t place = std::min(list.size(), static_cast<size_t>(std::max<int64_t>(0, behind)) + *offset);
     list.insert(list.begin() + static_cast<std::ptrdiff_t>(place),
                 json::value(json::string_view(call.argument(1))));
     return Result<void>();

@@ -8,6 +8,9 @@
 #include "cli/document.h"
 #include "cli/handlers.h"
 #include "cli/output.h"
+#include "cli/reference.h"
+#include "cli/source.h"
+#include "env/file.h"
 
 namespace mullion::cli {
 namespace {
@@ -15,7 +18,7 @@ namespace {
 /// Pairs of words or one document as an object of texts.
 Result<json::value> pairs_or_document(Invocation& call) {
   if (call.arguments.size() == 1) {
-    Result<json::value> document = document_argument(call.argument(0), call.terminal.in);
+    Result<json::value> document = read_document(call, call.argument(0));
     if (!document || document->is_object()) return document;
     return usage_error("expected one object, or pairs of name and value");
   }
@@ -36,6 +39,16 @@ Result<void> watch_events(Invocation& call, const std::string& pattern, bool obj
   };
   Result<Session::WatchEnd> end = call.session.watch({pattern}, env::Duration(0), ready, on_event);
   return end ? Result<void>() : Result<void>(end.error());
+}
+
+/// Whether the static file server answers: "up", "off", or what is wrong.
+std::string static_server_state(Invocation& call) {
+  Result<std::string> origin = static_origin(call);
+  if (!origin) return "off";
+  Result<net::BodySourcePtr> body = call.session.open_url(*origin + "/");
+  // Any answer shows that it serves; most trees have no front page.
+  const bool answered = body || body.error().messages[0].find("HTTP status") != std::string::npos;
+  return answered ? "up" : body.error().messages[0];
 }
 
 }  // namespace
@@ -60,19 +73,20 @@ Result<void> info_status(Invocation& call) {
   Result<json::value> info = call.session.get("info");
   if (!info) return info.error();
   json::object status;
-  static constexpr std::string_view kFields[] = {"id",           "ha_id",    "version",   "manager",
-                                                 "ha_status",    "api_port", "file_port", "dhcp_enabled",
-                                                 "tftp_enabled", "errors"};
+  static constexpr std::string_view kFields[] = {"id",           "ha_id",        "version",   "manager",
+                                                 "ha_status",    "api_port",     "file_port", "dhcp_enabled",
+                                                 "tftp_enabled", "binl_enabled", "errors"};
   for (const std::string_view field : kFields) {
-    const json::value* found = info->is_object() ? info->get_object().if_contains(field) : nullptr;
+    const json::value* found = member(*info, field);
     if (found != nullptr) status[field] = *found;
   }
   status["api"] = "up";
+  status["static"] = static_server_state(call);
   return print_answer(call, json::value(std::move(status)));
 }
 
 Result<void> events_post(Invocation& call) {
-  Result<json::value> event = document_argument(call.argument(0), call.terminal.in);
+  Result<json::value> event = read_document(call, call.argument(0));
   if (!event) return event.error();
   if (!event->is_object())
     return Error(ErrorCode::kBadRequest, "an event is an object with Type, Action and Key");
@@ -96,10 +110,8 @@ Result<void> system_post(Invocation& call) {
 }
 
 Result<void> user_password(Invocation& call) {
-  std::string password = call.argument(1);
-  if (password == "-") std::getline(call.terminal.in, password);
   json::object body;
-  body["Password"] = password;
+  body["Password"] = read_secret(call, call.argument(1));
   return print_answer(call, call.session.send_value("PUT", api_path({"users", call.argument(0), "password"}),
                                                     json::value(std::move(body))));
 }
@@ -130,6 +142,28 @@ Result<void> print_completion(Invocation& call) {
   call.terminal.out << *script;
   return {};
 }
+
+Result<void> write_completion(Invocation& call) {
+  Result<std::string> script = completion_script("bash");
+  if (!script) return script.error();
+  if (call.arguments.empty()) {
+    call.terminal.out << *script;
+    return {};
+  }
+  Result<void> written = env::write_file_atomic(call.argument(0), *script);
+  return written ? Result<void>()
+                 : Result<void>(Error(written.error().code, "cannot write " + call.argument(0)));
+}
+
+Result<void> write_reference(Invocation& call) {
+  for (const auto& [name, text] : reference_pages(command_tree())) {
+    Result<void> written = env::write_file_atomic(env::Path(call.argument(0)) / name, text);
+    if (!written) return written;
+  }
+  return {};
+}
+
+Result<void> serve_proxy(Invocation& call) { return call.session.serve_proxy(call.argument(0)); }
 
 Result<void> complete_words(Invocation& call) {
   for (const std::string& candidate : completions(command_tree(), call.arguments)) {

@@ -6,10 +6,6 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
-#include <filesystem>
-#include <fstream>
-#include <istream>
-#include <iterator>
 
 #include "model/object.h"
 
@@ -264,20 +260,24 @@ Result<json::value> parse_document(std::string_view text) {
   return parsed;
 }
 
-Result<std::string> read_argument(std::string_view argument, std::istream& in) {
-  if (argument == "-") return std::string(std::istreambuf_iterator<char>(in), {});
-  std::error_code ignored;
-  const bool may_be_file = argument.size() < 4096 && argument.find('\n') == std::string_view::npos;
-  if (!may_be_file || !std::filesystem::is_regular_file(argument, ignored)) return std::string(argument);
-  std::ifstream file{std::filesystem::path(argument), std::ios::binary};
-  if (!file) return Error(ErrorCode::kBadRequest, fmt::format("cannot read {}", argument));
-  return std::string(std::istreambuf_iterator<char>(file), {});
+const json::value* member(const json::value& value, std::string_view name) {
+  const json::object* object = value.if_object();
+  return object == nullptr ? nullptr : object->if_contains(name);
 }
 
-Result<json::value> document_argument(std::string_view argument, std::istream& in) {
-  Result<std::string> text = read_argument(argument, in);
-  if (!text) return text.error();
-  return parse_document(*text);
+std::string text_member(const json::value& value, std::string_view name) {
+  const json::value* found = member(value, name);
+  return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
+}
+
+std::vector<std::string> texts_member(const json::value& value, std::string_view name) {
+  std::vector<std::string> texts;
+  const json::value* found = member(value, name);
+  if (found == nullptr || !found->is_array()) return texts;
+  for (const json::value& item : found->get_array()) {
+    texts.emplace_back(item.is_string() ? std::string(item.get_string()) : json::serialize(item));
+  }
+  return texts;
 }
 
 json::value scalar_argument(std::string_view text) {

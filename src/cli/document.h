@@ -2,9 +2,9 @@
 #pragma once
 
 #include <boost/json/value.hpp>
-#include <iosfwd>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -15,10 +15,12 @@ namespace json = boost::json;
 /// JSON, else YAML (first document; merge keys and anchors as YAML has them). kBadRequest with the reason.
 Result<json::value> parse_document(std::string_view text);
 
-/// An argument that stands for a document: "-" is `in`, a readable file its content, anything else itself.
-Result<std::string> read_argument(std::string_view argument, std::istream& in);
-/// Both in one.
-Result<json::value> document_argument(std::string_view argument, std::istream& in);
+/// A member of an object; nullptr when `value` is no object or has none of this name.
+const json::value* member(const json::value& value, std::string_view name);
+/// Its text; "" when it is absent or no text.
+std::string text_member(const json::value& value, std::string_view name);
+/// Its texts; empty when it is absent or no list.
+std::vector<std::string> texts_member(const json::value& value, std::string_view name);
 
 /// A value on a command line: JSON when it is JSON, else the text itself.
 json::value scalar_argument(std::string_view text);

@@ -31,17 +31,20 @@ TEST(Documents, AreJsonOrYaml) {
   EXPECT_FALSE(parse_document("{\"a\": "));
 }
 
-TEST(Documents, ComeFromStdinFilesOrTheCommandLine) {
-  std::istringstream in("{\"from\": \"stdin\"}");
-  EXPECT_EQ(*document_argument("-", in), json::parse(R"({"from":"stdin"})"));
-  testing::FakeTerminal fake;
-  const std::string file = fake.home / "x.yaml";
-  std::ofstream(file) << "from: file\n";
-  EXPECT_EQ(*document_argument(file, in), json::parse(R"({"from":"file"})"));
-  EXPECT_EQ(*document_argument("{\"from\": 1}", in), json::parse(R"({"from":1})"));
+TEST(Documents, ScalarsAreJsonOrText) {
   EXPECT_EQ(scalar_argument("5"), json::value(5));
   EXPECT_EQ(scalar_argument("[1]"), json::parse("[1]"));
   EXPECT_EQ(scalar_argument("5 apples"), json::value("5 apples"));
+}
+
+TEST(Documents, GiveTheirMembers) {
+  const json::value value = json::parse(R"({"a":"x","n":1,"l":["y",2]})");
+  EXPECT_EQ(text_member(value, "a"), "x");
+  EXPECT_EQ(text_member(value, "n"), "");
+  EXPECT_EQ(texts_member(value, "l"), (std::vector<std::string>{"y", "2"}));
+  EXPECT_TRUE(texts_member(value, "a").empty());
+  EXPECT_EQ(member(value, "none"), nullptr);
+  EXPECT_EQ(member(json::value("text"), "a"), nullptr);
 }
 
 TEST(PrettyJson, SortsKeysAndIndents) {

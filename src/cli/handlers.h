@@ -60,10 +60,12 @@ Result<void> user_password(Invocation& call);
 Result<void> user_token(Invocation& call);
 Result<void> show_version(Invocation& call);
 Result<void> print_completion(Invocation& call);
+Result<void> write_completion(Invocation& call);
 Result<void> complete_words(Invocation& call);
+Result<void> serve_proxy(Invocation& call);
 Result<void> misplaced_serve(Invocation& call);
 
-// commands_transfer.cc
+// commands_contents.cc
 Result<void> contents_list(Invocation& call);
 Result<void> contents_show(Invocation& call);
 Result<void> contents_create(Invocation& call);
@@ -71,11 +73,92 @@ Result<void> contents_update(Invocation& call);
 Result<void> contents_upload(Invocation& call);
 Result<void> contents_destroy(Invocation& call);
 Result<void> contents_exists(Invocation& call);
+
+// commands_packs.cc
+Result<void> pack_bundle(Invocation& call);
+Result<void> pack_unbundle(Invocation& call);
+Result<void> pack_document_command(Invocation& call);
+Result<void> pack_bundlize(Invocation& call);
+Result<void> pack_convert(Invocation& call);
+
+// commands_blobs.cc
 Result<void> blobs_list(Invocation& call);
 Result<void> blobs_download(Invocation& call);
 Result<void> blobs_upload(Invocation& call);
 Result<void> blobs_destroy(Invocation& call);
 Result<void> blobs_exists(Invocation& call);
+Result<void> blobs_static(Invocation& call);
+Result<void> certificate_set(Invocation& call);
+Result<void> provider_upload(Invocation& call);
+Result<void> provider_download(Invocation& call);
+Result<void> system_upgrade(Invocation& call);
+Result<void> debug_download(Invocation& call);
+
+// commands_jobs.cc
+Result<void> job_create(Invocation& call);
+Result<void> job_purge(Invocation& call);
+Result<void> job_actions(Invocation& call);
+Result<void> job_log(Invocation& call);
+Result<void> machine_job_create(Invocation& call);
+Result<void> machine_job_current(Invocation& call);
+Result<void> machine_job_state(Invocation& call);
+Result<void> machine_current_log(Invocation& call);
+Result<void> machine_delete_jobs(Invocation& call);
+Result<void> inspect_tasks(Invocation& call);
+Result<void> inspect_jobs(Invocation& call);
+Result<void> support_machine(Invocation& call);
+
+// commands_machines.cc
+Result<void> tasks_add(Invocation& call);
+Result<void> tasks_delete(Invocation& call);
+Result<void> machine_release(Invocation& call);
+Result<void> machine_whoami(Invocation& call);
+Result<void> show_fingerprint(Invocation& call);
+
+// commands_pools.cc
+Result<void> pools_active(Invocation& call);
+Result<void> pool_status(Invocation& call);
+Result<void> pool_manage(Invocation& call);
+
+// commands_subnets.cc
+Result<void> subnet_range(Invocation& call);
+Result<void> subnet_network(Invocation& call);
+Result<void> subnet_strategy(Invocation& call);
+Result<void> subnet_pickers(Invocation& call);
+Result<void> subnet_next_server(Invocation& call);
+Result<void> subnet_lease_times(Invocation& call);
+Result<void> subnet_set(Invocation& call);
+Result<void> subnet_get(Invocation& call);
+
+// commands_boot.cc
+Result<void> boot_env_install(Invocation& call);
+Result<void> boot_env_upload_iso(Invocation& call);
+Result<void> boot_env_purge(Invocation& call);
+Result<void> customized_upload_iso(Invocation& call);
+Result<void> template_upload(Invocation& call);
+
+// commands_catalog.cc
+Result<void> catalog_show(Invocation& call);
+Result<void> catalog_items(Invocation& call);
+Result<void> catalog_item_show(Invocation& call);
+Result<void> catalog_item_download(Invocation& call);
+Result<void> catalog_item_install(Invocation& call);
+Result<void> catalog_update_local(Invocation& call);
+
+// commands_cluster.cc
+Result<void> cluster_introduction(Invocation& call);
+Result<void> cluster_fail_over_safe(Invocation& call);
+Result<void> cluster_join(Invocation& call);
+Result<void> cluster_enroll(Invocation& call);
+Result<void> cluster_remove(Invocation& call);
+
+// commands_local.cc: no server is asked
+Result<void> password_hash(Invocation& call);
+Result<void> certificate_request(Invocation& call);
+Result<void> write_reference(Invocation& call);
+/// Says why a command of drpcli is not here: its summary is kNotHere and what it would do.
+inline constexpr std::string_view kNotHere = "Not here: it ";
+Result<void> not_served(Invocation& call);
 
 // commands_endpoints.cc
 Result<void> endpoint_add(Invocation& call);  // also param_add, which the command shares its name with
@@ -90,6 +173,14 @@ Result<void> print_answer(Invocation& call, const Result<json::value>& answer);
 Result<json::value> read_object(Invocation& call);
 /// PATCH of the object that the first argument names; prints the answer. An empty patch is sent too.
 Result<void> send_patch(Invocation& call, const json::array& patch, bool force_allowed);
+/// A content pack from whatever the argument stands for; it has a name.
+Result<json::value> read_pack(Invocation& call, const std::string& argument);
+/// PUT when the server has a pack of this name, else POST.
+Result<json::value> upload_pack(Invocation& call, const json::value& pack, bool replace_writable);
+/// "http://HOST:PORT" of the static file server beside the API. kUnavailable when there is none.
+Result<std::string> static_origin(Invocation& call);
+/// A usage error unless the text is a whole number.
+Result<uint64_t> number_argument(const std::string& text);
 /// Fails with a usage error unless argument `index` is `word`: the small words of `set ID param K to V`.
 Result<void> expect_word(const Invocation& call, size_t index, std::string_view word);
 /// Value of a flag as a query item, when given.

@@ -13,7 +13,7 @@ constexpr FlagSpec kGlobalFlags[] = {
     {"username", 'U', "NAME", "Who logs in (RS_KEY=name:password; default rocketskates)"},
     {"password", 'P', "PASSWORD", "Password of the login (RS_KEY)"},
     {"token", 'T', "TOKEN", "Token to use instead of a login (RS_TOKEN)"},
-    {"format", 'F', "FORMAT", "json, yaml, table or text (RS_FORMAT; default json)"},
+    {"format", 'F', "FORMAT", "json, yaml, table, text or go (RS_FORMAT; default json)"},
     {"print-fields", 'J', "A,B", "Fields shown in tables, in this order (RS_PRINT_FIELDS)"},
     {"no-header", 'H', "", "Tables without header and count (RS_NO_HEADER)"},
     {"truncate-length", 'j', "N", "Longest value in a table (RS_TRUNCATE_LENGTH; default 40)"},
@@ -27,9 +27,10 @@ constexpr FlagSpec kGlobalFlags[] = {
     {"debug", 'd', "", "Show requests on stderr"},
     {"exit-early", 'X', "", "Exit 1 when a returned object has Errors (RS_OBJECT_ERRORS_ARE_FATAL)"},
     {"help", 'h', "", "Help about the command"},
-    {"colors", 'C', "LIST", "Accepted for compatibility"},
-    {"catalog", 'c', "URL", "Accepted for compatibility (RS_CATALOG)"},
-    {"download-proxy", 'D', "URL", "Accepted for compatibility (RS_DOWNLOAD_PROXY)"},
+    {"colors", 'C', "LIST",
+     "Colours, as 0=90;1=33;2=36;3=32;4=34,1;5=1: null, boolean, number, text, key, header"},
+    {"catalog", 'c', "URL", "Catalog, a URL or a file (RS_CATALOG)"},
+    {"download-proxy", 'D', "URL", "Accepted for compatibility: downloads are made directly"},
 };
 
 using Lookup = std::map<std::string, std::string, std::less<>>;
@@ -79,11 +80,15 @@ void read_rc_file(const std::string& path, Lookup& values) {
 }
 
 Result<void> set_format(Options& options, const std::string& word) {
-  static const std::map<std::string_view, Format> formats = {
-      {"json", Format::kJson}, {"yaml", Format::kYaml}, {"table", Format::kTable}, {"text", Format::kText}};
+  static const std::map<std::string_view, Format> formats = {{"json", Format::kJson},
+                                                             {"yaml", Format::kYaml},
+                                                             {"table", Format::kTable},
+                                                             {"text", Format::kText},
+                                                             {"go", Format::kGo}};
   const auto found = formats.find(word);
   if (found == formats.end()) {
-    return Error(ErrorCode::kBadRequest, "unknown format `" + word + "`: expected json, yaml, table or text");
+    return Error(ErrorCode::kBadRequest,
+                 "unknown format `" + word + "`: expected json, yaml, table, text or go");
   }
   options.format = found->second;
   options.format_given = true;
@@ -132,6 +137,8 @@ Result<void> take_values(Options& options, const Lookup& values) {
   options.exit_early = is_true(value_of(values, "RS_OBJECT_ERRORS_ARE_FATAL"));
   options.print_fields = split(value_of(values, "RS_PRINT_FIELDS"), ",");
   options.token_cache = cache_directory(values);
+  options.catalog = value_of(values, "RS_CATALOG");
+  options.local_proxy = value_of(values, "RS_LOCAL_PROXY");
   const std::string length = value_of(values, "RS_TRUNCATE_LENGTH");
   if (!length.empty()) {
     Result<void> set = set_truncate_length(options, length);
@@ -143,10 +150,10 @@ Result<void> take_values(Options& options, const Lookup& values) {
 
 Result<void> take_flags(Options& options, const FlagValues& flags) {
   const std::pair<std::string_view, std::string*> texts[] = {
-      {"username", &options.username},  {"password", &options.password},
-      {"token", &options.token},        {"ref", &options.reference},
-      {"trace", &options.trace},        {"trace-token", &options.trace_token},
-      {"url-proxy", &options.url_proxy}};
+      {"username", &options.username},   {"password", &options.password},
+      {"token", &options.token},         {"ref", &options.reference},
+      {"trace", &options.trace},         {"trace-token", &options.trace_token},
+      {"url-proxy", &options.url_proxy}, {"catalog", &options.catalog}};
   for (const auto& [name, target] : texts) {
     if (flags.has(name)) *target = flags.get(name);
   }
@@ -168,10 +175,28 @@ Result<void> take_flags(Options& options, const FlagValues& flags) {
 
 bool wants_colors(const Terminal& terminal, const Lookup& values, const FlagValues& flags) {
   if (!terminal.out_is_terminal || value_of(values, "TERM") == "dumb") return false;
-  return !flags.on("no-color") && !is_true(value_of(values, "RS_NO_COLOR")) && !values.contains("NO_COLOR");
+  return !flags.on("no-color") && !is_true(value_of(values, "RS_NO_COLOR")) &&
+         value_of(values, "NO_COLOR").empty();
 }
 
 }  // namespace
+
+Result<void> set_palette(Palette& palette, std::string_view text) {
+  std::string* const slots[] = {&palette.null, &palette.boolean, &palette.number,
+                                &palette.text, &palette.key,     &palette.header};
+  for (const std::string& part : split(text, ";")) {
+    const bool formed = part.size() > 2 && part[0] >= '0' && part[0] <= '9' && part[1] == '=' &&
+                        part.find_first_not_of("0123456789,", 2) == std::string::npos;
+    if (!formed) {
+      return Error(ErrorCode::kBadRequest, "colours are written as 0=90;4=34,1 and not as `" + part + "`");
+    }
+    const auto slot = static_cast<size_t>(part[0] - '0');
+    if (slot >= std::size(slots)) continue;  // drpcli knows more kinds than this program shows
+    *slots[slot] = part.substr(2);
+    std::replace(slots[slot]->begin(), slots[slot]->end(), ',', ';');
+  }
+  return {};
+}
 
 void FlagValues::set(std::string_view name, std::string value) {
   items_.emplace_back(std::string(name), std::move(value));
@@ -204,6 +229,9 @@ Result<Options> resolve_options(const Terminal& terminal, const FlagValues& flag
   taken = take_flags(options, flags);
   if (!taken) return taken.error();
   options.colors = wants_colors(terminal, values, flags);
+  const std::string colors = flags.has("colors") ? flags.get("colors") : value_of(values, "RS_COLORS");
+  taken = set_palette(options.palette, colors);
+  if (!taken) return taken.error();
   while (options.url_proxy.starts_with('/')) options.url_proxy.erase(0, 1);
   return options;
 }

@@ -33,7 +33,20 @@ class FlagValues {
   std::vector<std::pair<std::string, std::string>> items_;
 };
 
-enum class Format { kJson, kYaml, kTable, kText };
+/// Attributes of terminal colours, such as "34;1", for each kind of text.
+struct Palette {
+  std::string null = "90";
+  std::string boolean = "33";
+  std::string number = "36";
+  std::string text = "32";
+  std::string key = "34;1";
+  std::string header = "1";
+};
+/// Changes by "0=90;1=33": 0 null, 1 boolean, 2 number, 3 text, 4 key, 5 header of tables; several attributes
+/// are separated by commas. kBadRequest when it is written otherwise.
+Result<void> set_palette(Palette& palette, std::string_view text);
+
+enum class Format { kJson, kYaml, kTable, kText, kGo };
 
 /// What every command obeys.
 struct Options {
@@ -47,6 +60,7 @@ struct Options {
   bool no_header = false;
   size_t truncate_length = 40;
   bool colors = false;
+  Palette palette;
   bool force = false;
   std::string reference;  // --ref
   std::string trace;
@@ -56,6 +70,8 @@ struct Options {
   bool debug = false;
   bool exit_early = false;
   std::string token_cache;  // directory
+  std::string catalog;      // URL or file
+  std::string local_proxy;  // Unix socket to talk through
 };
 
 std::span<const FlagSpec> global_flags();

@@ -95,12 +95,23 @@ TEST(Options, ColourOnlyTerminalsThatWantIt) {
   EXPECT_FALSE(resolve(fake).colors);
 }
 
+TEST(Options, TakeColoursFromTheirList) {
+  FakeTerminal fake;
+  fake.terminal.variables["RS_COLORS"] = "0=31;4=35,1;8=92";
+  const Options options = resolve(fake);
+  EXPECT_EQ(options.palette.null, "31");
+  EXPECT_EQ(options.palette.key, "35;1");
+  EXPECT_EQ(options.palette.number, Palette().number);
+}
+
 TEST(Options, SayWhatIsWrong) {
   FakeTerminal fake;
   EXPECT_EQ(fake.run({"-F", "xml", "info", "get"}), 1);
-  EXPECT_EQ(fake.err.str(), "Error: unknown format `xml`: expected json, yaml, table or text\n");
+  EXPECT_EQ(fake.err.str(), "Error: unknown format `xml`: expected json, yaml, table, text or go\n");
   EXPECT_EQ(fake.run({"-j", "many", "info", "get"}), 1);
   EXPECT_EQ(fake.err.str(), "Error: truncate-length must be a number, not `many`\n");
+  EXPECT_EQ(fake.run({"-C", "4:34", "info", "get"}), 1);
+  EXPECT_EQ(fake.err.str(), "Error: colours are written as 0=90;4=34,1 and not as `4:34`\n");
 }
 
 }  // namespace

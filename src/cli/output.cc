@@ -41,6 +41,10 @@ const json::value* value_at(const json::value& row, std::string_view path) {
   return inner == nullptr ? nullptr : value_at(*inner, path.substr(dot + 1));
 }
 
+std::string painted(const std::string& text, const std::string& color) {
+  return "\033[" + color + "m" + text + "\033[0m";
+}
+
 using Grid = std::vector<std::vector<std::string>>;
 
 /// Takes from the widest column until everything fits.
@@ -125,15 +129,15 @@ json::array rows_of(const json::value& value, std::vector<Column>& columns, cons
   return rows;
 }
 
-void print_plain(Terminal& terminal, const std::vector<Column>& columns, const json::array& rows,
-                 bool header) {
+void print_plain(Terminal& terminal, const std::vector<Column>& columns, const json::array& rows, bool header,
+                 size_t longest) {
   std::string out;
   for (size_t i = 0; header && i < columns.size(); ++i) out += (i > 0 ? "\t" : "") + columns[i].title;
   if (header) out += '\n';
   for (const json::value& row : rows) {
     for (size_t i = 0; i < columns.size(); ++i) {
       const json::value* value = value_at(row, columns[i].path);
-      out += (i > 0 ? "\t" : "") + (value == nullptr ? std::string("<nil>") : cell_text(*value));
+      out += (i > 0 ? "\t" : "") + cut(value == nullptr ? std::string("<nil>") : go_text(*value), longest);
     }
     out += '\n';
   }
@@ -147,28 +151,22 @@ void print_rows(Terminal& terminal, const Options& options, std::string_view sub
   std::vector<Column> columns;
   const json::array rows = of_objects ? value.get_array() : rows_of(value, columns, options);
   if (of_objects) columns = columns_of(options, subject, rows);
-  if (options.format == Format::kText) return print_plain(terminal, columns, rows, !options.no_header);
-  TableStyle style{terminal.width, options.truncate_length, !options.no_header, options.colors};
+  if (options.format == Format::kText)
+    return print_plain(terminal, columns, rows, !options.no_header, options.truncate_length);
+  TableStyle style{terminal.width, options.truncate_length, !options.no_header,
+                   options.colors ? options.palette.header : std::string()};
   if (!is_list) style.longest = 100000;  // one object is shown whole where the terminal is wide enough
   if (!columns.empty()) terminal.out << table_text(columns, {rows.data(), rows.size()}, style);
   if (!of_objects || options.no_header || !terminal.err_is_terminal) return;
   terminal.out.flush();
-  const std::string noun = subject.empty() ? "rows" : std::string(subject);
+  std::string noun = subject.empty() ? "rows" : std::string(subject);
+  if (rows.size() == 1 && noun.ends_with('s')) noun.pop_back();
   terminal.err << rows.size() << " " << noun << "\n";
 }
 
 }  // namespace
 
-std::string cell_text(const json::value& value) {
-  std::string text;
-  if (value.is_null()) return text;
-  if (const json::string* plain = value.if_string()) {
-    text = *plain;
-  } else if (const json::array* array = value.if_array()) {
-    for (const json::value& item : *array) text += (text.empty() ? "" : ",") + cell_text(item);
-  } else if (!value.is_object() || !value.get_object().empty()) {
-    model::append_json(text, value);
-  }
+std::string printable(std::string text) {
   for (size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);
     if (byte < 0x20 || byte == 0x7f) text[i] = ' ';
@@ -177,6 +175,75 @@ std::string cell_text(const json::value& value) {
     if (second) text.replace(i, 2, " ");
   }
   return text;
+}
+
+std::string cell_text(const json::value& value) {
+  if (value.is_null()) return {};
+  if (const json::string* plain = value.if_string()) return printable(std::string(*plain));
+  std::string text;
+  if (const json::array* array = value.if_array()) {
+    for (const json::value& item : *array) text += (text.empty() ? "" : ",") + cell_text(item);
+  } else if (!value.is_object() || !value.get_object().empty()) {
+    model::append_json(text, value);
+  }
+  return printable(std::move(text));
+}
+
+std::string go_text(const json::value& value) {
+  if (value.is_null()) return "<nil>";
+  if (const json::string* plain = value.if_string()) return printable(std::string(*plain));
+  std::string text;
+  if (const json::array* array = value.if_array()) {
+    for (const json::value& item : *array) text += (text.empty() ? "" : " ") + go_text(item);
+    return "[" + text + "]";
+  }
+  if (const json::object* object = value.if_object()) {
+    std::vector<std::string> members;
+    for (const auto& entry : *object)
+      members.push_back(std::string(entry.key()) + ":" + go_text(entry.value()));
+    std::sort(members.begin(), members.end());
+    for (const std::string& entry : members) text += (text.empty() ? "" : " ") + entry;
+    return "map[" + printable(std::move(text)) + "]";
+  }
+  model::append_json(text, value);
+  return text;
+}
+
+namespace {
+
+/// End of the JSON string that begins at `begin`.
+size_t string_end(std::string_view text, size_t begin) {
+  size_t end = begin + 1;
+  while (end < text.size() && text[end] != '"') end += text[end] == '\\' ? 2 : 1;
+  return std::min(text.size(), end + 1);
+}
+
+const std::string& color_of_word(char first, const Palette& palette) {
+  if (first == 'n') return palette.null;
+  return first == 't' || first == 'f' ? palette.boolean : palette.number;
+}
+
+}  // namespace
+
+std::string colored_json(const json::value& value, const Palette& palette) {
+  const std::string text = pretty_json(value);
+  std::string out;
+  size_t next = 0;
+  while (next < text.size()) {
+    if (text[next] == '"') {
+      const size_t end = string_end(text, next);
+      const bool is_key = end < text.size() && text[end] == ':';
+      out += painted(text.substr(next, end - next), is_key ? palette.key : palette.text);
+      next = end;
+    } else if (std::string_view("{}[],: \n").find(text[next]) != std::string_view::npos) {
+      out += text[next++];
+    } else {
+      const size_t end = std::min(text.size(), text.find_first_of(",\n", next));
+      out += painted(text.substr(next, end - next), color_of_word(text[next], palette));
+      next = end;
+    }
+  }
+  return out;
 }
 
 std::string table_text(const std::vector<Column>& columns, std::span<const json::value> rows,
@@ -203,7 +270,8 @@ std::string table_text(const std::vector<Column>& columns, std::span<const json:
   if (style.header) {
     std::string line;
     append_line(line, titles, widths);
-    out += style.colors ? "\033[1m" + line.substr(0, line.size() - 1) + "\033[0m\n" : line;
+    out += style.header_color.empty() ? line
+                                      : painted(line.substr(0, line.size() - 1), style.header_color) + "\n";
   }
   for (const std::vector<std::string>& cells : grid) append_line(out, cells, widths);
   return out;
@@ -216,10 +284,12 @@ void print_value(Terminal& terminal, const Options& options, std::string_view su
     return print_rows(terminal, options, subject, value);
   if (tabular) {
     terminal.out << cell_text(value) << "\n";
+  } else if (options.format == Format::kGo) {
+    terminal.out << go_text(value) << "\n";
   } else if (options.format == Format::kYaml) {
     terminal.out << yaml_text(value);
   } else {
-    terminal.out << pretty_json(value) << "\n";
+    terminal.out << (options.colors ? colored_json(value, options.palette) : pretty_json(value)) << "\n";
   }
 }
 

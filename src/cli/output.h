@@ -29,16 +29,24 @@ struct TableStyle {
   size_t width = 0;     // columns of the terminal; 0: unlimited
   size_t longest = 40;  // longest value
   bool header = true;
-  bool colors = false;
+  std::string header_color;  // attributes such as "1"; "": none
 };
 
 /// Aligned columns, fitted to the style's width by shortening the widest ones.
 std::string table_text(const std::vector<Column>& columns, std::span<const json::value> rows,
                        const TableStyle& style);
 
-/// A value on one line: text as it is, lists joined with commas, maps as JSON, nothing for null; control
-/// characters (terminal escapes of others) replaced.
+/// Control characters (terminal escapes of others) replaced by blanks.
+std::string printable(std::string text);
+
+/// A value on one line: text as it is, lists joined with commas, maps as JSON, nothing for null; printable.
 std::string cell_text(const json::value& value);
+
+/// A value as Go programs print it: map[a:1 b:[x y]], <nil>; sorted keys. Control characters are replaced.
+std::string go_text(const json::value& value);
+
+/// pretty_json() with colours.
+std::string colored_json(const json::value& value, const Palette& palette);
 
 /// Prints `value` in the chosen format. `subject` is the collection it belongs to, or "".
 void print_value(Terminal& terminal, const Options& options, std::string_view subject,

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "cli/cli_testing.h"
+#include "cli/document.h"
 #include "cli/tree_view.h"
 
 namespace mullion::cli {
@@ -38,6 +39,8 @@ TEST(Table, AlignsColumnsAndLeavesEmptyOnesOut) {
   fake.terminal.err_is_terminal = true;
   printed(fake, options, "machines", kMachines);
   EXPECT_EQ(fake.err.str(), "2 machines\n");
+  printed(fake, options, "machines", json::array{kMachines.at(0)});
+  EXPECT_EQ(fake.err.str(), "1 machine\n");
 }
 
 TEST(Table, ObeysFieldsHeaderWidthAndColours) {
@@ -69,13 +72,45 @@ TEST(Table, ShowsOneObjectAsFieldsAndPlainListsAsValues) {
   EXPECT_EQ(printed(fake, options, "", json::parse(R"(["x","y"])")), "Value\nx\ny\n");
   EXPECT_EQ(printed(fake, options, "machines", json::parse("[]")).substr(0, 8), "Endpoint");
   options.format = Format::kText;
-  EXPECT_EQ(printed(fake, options, "", json::parse(R"([{"a":1,"b":null}])")), "a\tb\n1\t\n");
+  EXPECT_EQ(printed(fake, options, "", json::parse(R"([{"a":1,"b":null}])")), "a\tb\n1\t<nil>\n");
 }
 
 TEST(Table, NeverPassesControlCharactersOn) {
   EXPECT_EQ(cell_text(json::value("a\033[2Jb\nc\xC2\x9B")), "a [2Jb c ");
   EXPECT_EQ(cell_text(json::parse(R"(["a",{"b":1}])")), "a,{\"b\":1}");
   EXPECT_EQ(cell_text(json::value("grün")), "grün");
+}
+
+TEST(GoFormat, PrintsValuesAsGoDoes) {
+  EXPECT_EQ(go_text(json::parse(R"({"b":[1,"x",null],"a":{"c":true}})")), "map[a:map[c:true] b:[1 x <nil>]]");
+  FakeTerminal fake;
+  Options options;
+  options.format = Format::kGo;
+  EXPECT_EQ(printed(fake, options, "", json::parse(R"(["x"])")), "[x]\n");
+  options.format = Format::kText;
+  options.truncate_length = 6;
+  EXPECT_EQ(printed(fake, options, "machines", json::parse(R"([{"Name":"a-long-name","Stage":"s"}])")),
+            "Name\tStage\na-l...\ts\n");
+}
+
+TEST(Colors, AreOfKeysAndKindsAndChangeNoText) {
+  const json::value value = json::parse(R"({"k":["a \"b\": c",1,true,null,{}]})");
+  Palette palette{"n", "b", "i", "t", "k", "h"};
+  const std::string colored = colored_json(value, palette);
+  EXPECT_THAT(colored, HasSubstr("\033[km\"k\"\033[0m: ["));
+  EXPECT_THAT(colored, HasSubstr("\033[tm\"a \\\"b\\\": c\"\033[0m,"));
+  EXPECT_THAT(colored, HasSubstr("\033[im1\033[0m"));
+  EXPECT_THAT(colored, HasSubstr("\033[bmtrue\033[0m"));
+  EXPECT_THAT(colored, HasSubstr("\033[nmnull\033[0m"));
+  std::string plain;
+  for (size_t i = 0; i < colored.size(); ++i) {
+    if (colored[i] == '\033') {
+      i = colored.find('m', i);
+    } else {
+      plain += colored[i];
+    }
+  }
+  EXPECT_EQ(plain, pretty_json(value));
 }
 
 TEST(ErrorText, HasTheShapeOfTheServersErrors) {

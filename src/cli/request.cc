@@ -4,29 +4,11 @@
 
 #include <boost/json.hpp>
 
+#include "cli/document.h"
 #include "model/object.h"
 #include "net/http.h"
 
 namespace mullion::cli {
-namespace {
-
-namespace json = boost::json;
-
-std::vector<std::string> json_strings(const json::value* value) {
-  std::vector<std::string> texts;
-  if (value == nullptr || !value->is_array()) return texts;
-  for (const json::value& item : value->get_array()) {
-    texts.emplace_back(item.is_string() ? std::string(item.get_string()) : json::serialize(item));
-  }
-  return texts;
-}
-
-std::string json_text(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-}  // namespace
 
 std::string api_path(const std::vector<std::string>& parts) {
   std::string path;
@@ -65,10 +47,10 @@ Error error_from_answer(int status, std::string_view body) {
                                    : std::string(body.substr(0, 2000))};
     return error;
   }
-  error.type = json_text(*object, "Type");
-  error.model = json_text(*object, "Model");
-  error.key = json_text(*object, "Key");
-  error.messages = json_strings(object->if_contains("Messages"));
+  error.type = text_member(*parsed, "Type");
+  error.model = text_member(*parsed, "Model");
+  error.key = text_member(*parsed, "Key");
+  error.messages = texts_member(*parsed, "Messages");
   return error;
 }
 

@@ -41,11 +41,29 @@ class Session {
   Result<json::value> get(std::string target);
   Result<json::value> send_value(std::string method, std::string target, const json::value& body);
 
+  /// What begins a body that streams.
+  struct Arrival {
+    int status = 200;  // 200, or 206 for the rest of something
+    net::Headers headers;
+    uint64_t size = 0;  // of what follows; 0: unknown
+  };
+  using Begin = std::function<Result<void>(const Arrival&)>;
   using Sink = std::function<Result<void>(std::string_view piece)>;
   /// Streams the body of a GET into `sink`. True: there was a body; false: 304.
-  Result<bool> download(Call call, const std::function<void(uint64_t size)>& begin, const Sink& sink);
+  Result<bool> download(Call call, const Begin& begin, const Sink& sink);
   /// Streams `body` as octets; the JSON answer.
   Result<json::value> upload(std::string method, std::string target, net::BodySourcePtr body);
+  /// The body behind an http(s) URL, for download and upload alike; follows up to five redirects. Carries no
+  /// login. Must not outlive the session. kNotFound, kUnreachable ... naming the URL.
+  Result<net::BodySourcePtr> open_url(const std::string& url);
+  /// All of `body`; kTooLarge beyond `limit` bytes.
+  Result<std::string> read_body(net::BodySource& body, uint64_t limit);
+  /// The next piece of `body`; "" is the end.
+  Result<std::string_view> next_piece(net::BodySource& body);
+  /// Runs until SIGINT or SIGTERM: serves the Unix socket at `path` and passes everything on to the server.
+  Result<void> serve_proxy(const std::string& path);
+  /// The server that took the login; valid after start().
+  const std::string& url() const;
 
   /// Registers `patterns` on the event socket, then hands every event to `on_event` until it returns false,
   /// `limit` passes (zero: never) or SIGINT arrives. `ready` runs after the registration is acknowledged.

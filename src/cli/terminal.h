@@ -15,7 +15,8 @@ struct Terminal {
   std::map<std::string, std::string, std::less<>> variables;  // of the environment
   bool out_is_terminal = false;
   bool err_is_terminal = false;
-  size_t width = 0;  // columns of the output; 0: unlimited
+  size_t width = 0;                 // columns of the output; 0: unlimited
+  std::string program = "mullion";  // as it was called: "mullion" or "drpcli"
 
   /// Value of a variable of the environment, or "".
   std::string variable(std::string_view name) const {

@@ -4,13 +4,10 @@
 #include <boost/json.hpp>
 #include <set>
 
+#include "cli/document.h"
+
 namespace mullion::cli {
 namespace {
-
-std::string text_of(const json::value& object, std::string_view name) {
-  const json::value* found = object.is_object() ? object.get_object().if_contains(name) : nullptr;
-  return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
-}
 
 struct Line {
   std::string branch;  // lines and id
@@ -40,10 +37,10 @@ void pad(std::string& line, size_t used, size_t width) {
 
 void attach(TreeNode& node, const json::array& endpoints, std::set<std::string>& placed) {
   for (const json::value& endpoint : endpoints) {
-    const std::string id = text_of(endpoint, "Id");
-    if (text_of(endpoint, "Endpoint") != node.id || !placed.insert(id).second) continue;
+    const std::string id = text_member(endpoint, "Id");
+    if (text_member(endpoint, "Endpoint") != node.id || !placed.insert(id).second) continue;
     node.children.push_back(
-        {id, text_of(endpoint, "ConnectionStatus"), text_of(endpoint, "DRPVersion"), "", "", {}});
+        {id, text_member(endpoint, "ConnectionStatus"), text_member(endpoint, "DRPVersion"), "", "", {}});
   }
   std::sort(node.children.begin(), node.children.end(),
             [](const TreeNode& left, const TreeNode& right) { return left.id < right.id; });
@@ -56,17 +53,17 @@ TreeNode arrange_endpoints(const std::string& root, const json::array& endpoints
   json::array named = endpoints;
   for (json::value& endpoint : named) {
     // A server that is no manager shows its own objects with an empty owner.
-    if (endpoint.is_object() && text_of(endpoint, "Endpoint").empty())
+    if (endpoint.is_object() && text_member(endpoint, "Endpoint").empty())
       endpoint.get_object()["Endpoint"] = root;
   }
   TreeNode top{root, "", "", "", "", {}};
   std::set<std::string> placed = {root};
   attach(top, named, placed);
   for (const json::value& endpoint : named) {
-    const std::string id = text_of(endpoint, "Id");
+    const std::string id = text_member(endpoint, "Id");
     if (!placed.insert(id).second) continue;
     top.children.push_back(
-        {id, text_of(endpoint, "ConnectionStatus"), text_of(endpoint, "DRPVersion"), "", "", {}});
+        {id, text_member(endpoint, "ConnectionStatus"), text_member(endpoint, "DRPVersion"), "", "", {}});
     attach(top.children.back(), named, placed);
   }
   return top;

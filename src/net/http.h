@@ -144,7 +144,8 @@ struct ListenOptions {
   std::optional<TlsFiles> tls;  // absent: plain HTTP
   ServerLimits limits;
   std::string flag;  // name of the flag that sets the port, for error texts
-  /// When set: listens on this unix socket instead, made anew with mode 0600 and removed at the end.
+  /// When set: listens on this unix socket instead, for this user only; removed at the end. kConflict when
+  /// somebody listens there, or the name is no socket.
   std::string unix_path;
 };
 

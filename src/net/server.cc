@@ -75,19 +75,37 @@ struct Listening {
   uint16_t port = 0;
 };
 
+using UnixStream = asio::local::stream_protocol;
+
+/// A socket file whose server is gone may be taken over.
+Result<void> remove_abandoned(env::Runtime& runtime, const UnixStream::endpoint& endpoint) {
+  const std::string path = endpoint.path();
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) return {};
+  if (!S_ISSOCK(status.st_mode)) return Error(ErrorCode::kConflict, path + " exists and is no socket");
+  UnixStream::socket probe(runtime.executor());
+  boost::system::error_code failure;
+  probe.connect(endpoint, failure);
+  if (!failure) return Error(ErrorCode::kConflict, "somebody listens on " + path + " already");
+  ::unlink(path.c_str());
+  return {};
+}
+
 Result<Listening> open_unix_acceptor(env::Runtime& runtime, const std::string& path) {
   if (path.size() > kLongestUnixPath) {
     return Error(ErrorCode::kInvalid,
-                 fmt::format("unix socket path is longer than {} bytes: {}", kLongestUnixPath, path));
+                 fmt::format("unix socket path is too long, more than {} bytes: {}", kLongestUnixPath, path));
   }
-  ::unlink(path.c_str());  // what a crash left behind
-  const asio::local::stream_protocol::endpoint endpoint(path);
+  const UnixStream::endpoint endpoint(path);
+  if (Result<void> free = remove_abandoned(runtime, endpoint); !free) return free.error();
   auto acceptor = std::make_shared<Acceptor>(runtime.executor());
   boost::system::error_code failure;
   acceptor->open(endpoint.protocol(), failure);
+  // The mode set before bind() is the mode the name is born with: at no moment may others connect.
+  if (!failure && ::fchmod(acceptor->native_handle(), 0600) != 0)
+    failure.assign(errno, boost::system::system_category());
   if (!failure) acceptor->bind(endpoint, failure);
-  if (!failure && ::chmod(path.c_str(), 0600) != 0) failure.assign(errno, boost::system::system_category());
-  if (!failure) acceptor->listen(128, failure);
+  if (!failure) acceptor->listen(SOMAXCONN, failure);
   if (failure) {
     return Error(ErrorCode::kInternal, fmt::format("cannot listen on {}: {}", path, failure.message()));
   }

@@ -1,0 +1,187 @@
+// The groups of commands that are no collections.
+#include "cli/handlers.h"
+#include "cli/internal/tree_parts.h"
+
+namespace mullion::cli {
+namespace {
+
+Command certificates(const std::string& whose, const std::string& target) {
+  return about(target, group("certs", "Certificate of " + whose,
+                             {leaf("get", "", "Show it", system_get),
+                              leaf("set", "CERTFILE KEYFILE", "Replace it; files in PEM", certificate_set)}));
+}
+
+Command blobs(const std::string& name) {
+  Command download = leaf("download", "NAME [to] [FILE]",
+                          "Download to a file or stdout; completes what was interrupted", blobs_download);
+  download.aliases = {"show", "get"};
+  Command made = about(
+      name,
+      group(name, "Upload, download and list " + name,
+            {leaf("list", "[PATH]", "Names below a path", blobs_list, {{"recurse", 0, "", "All levels"}}),
+             std::move(download),
+             leaf("upload", "FILE [as] [NAME]", "Upload a file, stdin (-) or what is behind a URL",
+                  blobs_upload, {{"explode", 0, "", "Unpack the archive there"}}),
+             leaf("exists", "NAME", "Exit 0 when it exists, 1 when not", blobs_exists),
+             leaf("static", "NAME", "Fetch it from the static file server", blobs_static),
+             leaf("destroy", "NAME", "Delete", blobs_destroy)}));
+  made.children.push_back(certificates("the static file server", "static/cert"));
+  return made;
+}
+
+Command contents() {
+  const FlagSpec directory = {"dir", 0, "DIR", "Directory instead of the present one"};
+  const FlagSpec replace = {"replace-writable", 0, "", "Take over objects of the writable layer"};
+  const FlagSpec seal = {"key", 0, "FILE", "Seal secure values with the key in FILE, made when it is absent"};
+  const FlagSpec open = {"key", 0, "FILE", "Key that opens the secure values in the pack"};
+  return about(
+      "contents",
+      group("contents", "Work with content packs",
+            {leaf("list", "", "All layers", contents_list),
+             leaf("show", "NAME", "One content pack", contents_show, {seal}),
+             leaf("exists", "NAME", "Exit 0 when it is loaded, 1 when not", contents_exists),
+             leaf("create", "PACK", "Load a content pack", contents_create, {replace, open}),
+             leaf("update", "NAME PACK", "Replace a content pack", contents_update, {replace, open}),
+             leaf("upload", "PACK", "Load or replace a content pack", contents_upload, {replace, open}),
+             leaf("destroy", "NAME", "Remove a content pack", contents_destroy),
+             leaf("bundle", "FILE [FIELD=VALUE]...", "Make a pack of a directory; fields go into its meta",
+                  pack_bundle, {directory}),
+             leaf("unbundle", "FILE", "Write a pack into a directory, one file an object", pack_unbundle,
+                  {directory}),
+             leaf("document", "FILE", "Print the documentation that is in a pack", pack_document_command),
+             leaf("bundlize", "FILE [WORD]...",
+                  "Make a pack of live objects: PREFIX:ID, PREFIX:INDEX=VALUE; FIELD=VALUE for its meta",
+                  pack_bundlize,
+                  {{"delete", 0, "", "Delete the objects once the pack is written"},
+                   {"reload", 0, "", "Upload the pack, in place of the objects"}}),
+             leaf("convert", "FILE", "Create the objects of a pack in the writable layer", pack_convert)}));
+}
+
+Command cluster() {
+  Command cluster = group("ha", "High availability", {});
+  for (const auto& [name, path] :
+       std::initializer_list<std::pair<const char*, const char*>>{{"id", "id"},
+                                                                  {"leader", "leader"},
+                                                                  {"active", "active"},
+                                                                  {"peers", "peers"},
+                                                                  {"state", "state"},
+                                                                  {"dump", "fullstate"}}) {
+    cluster.children.push_back(about(std::string("system/consensus/") + path,
+                                     leaf(name, "", std::string("Cluster: ") + name, system_get)));
+  }
+  for (Command& command : std::vector<Command>{
+           leaf("introduction", "[FILE]", "What a server needs to join, kept in FILE", cluster_introduction),
+           leaf("failOverSafe", "[TIME]", "Whether a stand-by could take over; waits 50ms to 5s",
+                cluster_fail_over_safe),
+           leaf("join", "FILE", "Let this server join the cluster of an introduction", cluster_join),
+           leaf("enroll", "URL USERNAME PASSWORD [KEY VALUE]...",
+                "Take another server into this cluster (PASSWORD - reads stdin)", cluster_enroll),
+           leaf("remove", "ID", "Remove a passive member, by id or address", cluster_remove)}) {
+    cluster.children.push_back(std::move(command));
+  }
+  return cluster;
+}
+
+Command system_commands() {
+  const auto posts = [](const char* name, const char* summary) {
+    return about(std::string("system/") + name, leaf(name, "", summary, system_post));
+  };
+  return group("system", "Work with the server itself",
+               {about("system", leaf("actions", "", "Actions of the system", actions_list, action_flags())),
+                about("system", leaf("action", "COMMAND", "One action", action_show, action_flags())),
+                about("system", leaf("runaction", "COMMAND [PARAMETER]...",
+                                     "Run an action with k v ... or JSON", action_run, action_flags())),
+                posts("backup", "Copy the database while the server runs"),
+                posts("active", "Become the active member"), posts("passive", "Become a passive member"),
+                leaf("upgrade", "FILE", "Send a new version of the server", system_upgrade), cluster(),
+                certificates("the API", "system/cert"),
+                absent("signurl", "asks a service of RackN to sign a URL, which Mullion does not use")});
+}
+
+Command catalog() {
+  const FlagSpec version = {"version", 0, "VERSION", "stable, tip, or a version"};
+  return group(
+      "catalog", "Look into a catalog (--catalog URL or RS_CATALOG) and install from it",
+      {leaf("show", "", "All of it", catalog_show), leaf("items", "", "Its items", catalog_items),
+       group("item", "One item",
+             {leaf("show", "NAME", "An item, or the versions of a name", catalog_item_show, {version}),
+              leaf("download", "NAME [to] [FILE]", "Download an item", catalog_item_download, {version}),
+              leaf("install", "NAME", "Install an item and what it requires on the server",
+                   catalog_item_install, {version})}),
+       leaf("updateLocal", "", "Copy items that are new or changed to the server's own catalog",
+            catalog_update_local,
+            {{"version", 0, "VERSION", "Only this version, or stable"},
+             {"tip", 0, "", "Development versions too"},
+             {"concurrency", 0, "N", "Accepted for compatibility: one at a time"}}),
+       absent("create",
+              "makes a catalog of a directory; a manager does that: plugins runaction manager "
+              "buildCatalog")});
+}
+
+const char* const kNetwork = "works on the network configuration of a machine; use drpcli there";
+
+Command network() {
+  return group("net", "Network configuration of machines (of drpcli only)",
+               {absent("phys", kNetwork), absent("compile", kNetwork), absent("generate", kNetwork),
+                absent("autogen", kNetwork)});
+}
+
+const char* const kAgent =
+    "runs tasks on a machine; use the agent of drpcli, which works against this server";
+
+Command agent() {
+  return group("agent", "The agent of machines (of drpcli only)",
+               {absent("install", kAgent), absent("remove", kAgent), absent("start", kAgent),
+                absent("stop", kAgent), absent("restart", kAgent), absent("status", kAgent)});
+}
+
+Command completion() {
+  return leaf("completion", "SHELL", "Completion script for bash, zsh or fish", print_completion);
+}
+
+}  // namespace
+
+std::vector<Command> other_groups() {
+  return {
+      about("prefs", group("prefs", "Preferences of the server",
+                           {leaf("list", "", "All preferences", prefs_list),
+                            leaf("set", "NAME|JSON [VALUE]...", "Set preferences", prefs_set)})),
+      group("info", "What the server is",
+            {leaf("get", "", "Everything it tells", info_get),
+             leaf("status", "", "Which of its services answer", info_status),
+             leaf("check", "", "Exit 0 when it answers", info_check)}),
+      group("events", "Events of the server",
+            {leaf("watch", "[TYPE.ACTION.KEY]", "Print events as they happen", events_watch),
+             leaf("post", "JSON", "Publish an event", events_post)}),
+      group("logs", "Log of the server",
+            {leaf("get", "", "The newest lines", logs_get),
+             leaf("watch", "", "Lines as they happen", logs_watch)}),
+      group("objects", "Collections of the server", {leaf("list", "", "Their names", objects_list)}),
+      contents(),
+      blobs("files"),
+      blobs("isos"),
+      system_commands(),
+      catalog(),
+      network(),
+      agent(),
+      group("certs", "Certificates",
+            {leaf("csr", "ROOT NAME [HOST]...", "Make ROOT.key and a request for a certificate, ROOT.csr",
+                  certificate_request)}),
+      group("support", "Data for finding mistakes",
+            {leaf("machine-bundle", "ID", "A machine, its jobs of the last day, and the log, in one file",
+                  support_machine),
+             absent("bundle", "collects files of a server; copy its base root, or use system backup")}),
+      leaf("debug", "TYPE FILE", "Measurements of the server into a file (- is stdout)", debug_download,
+           {{"seconds", 0, "N", "Measure this long"}, {"prefix", 0, "PREFIX", "Collection, for TYPE index"}}),
+      leaf("proxy", "SOCKET", "Serve a Unix socket that leads to the server (RS_LOCAL_PROXY)", serve_proxy),
+      leaf("fingerprint", "", "What identifies this computer", show_fingerprint),
+      absent("gohai", "takes stock of a machine's hardware; use drpcli there"),
+      leaf("version", "", "Version of this program", show_version),
+      completion(),
+      leaf("autocomplete", "[FILE]", "Completion script for bash into a file", write_completion),
+      leaf("__complete", "[WORD]...", "Candidates for the last word", complete_words),
+      leaf("__reference", "DIRECTORY", "Write the reference pages of all commands", write_reference),
+  };
+}
+
+}  // namespace mullion::cli
