@@ -47,6 +47,10 @@ class NoLookup final : public model::Lookup {
  public:
   std::optional<json::object> find(std::string_view, std::string_view) const override { return std::nullopt; }
   bool exists(std::string_view, std::string_view) const override { return false; }
+  std::vector<json::object> all(std::string_view) const override { return {}; }
+  std::vector<json::object> where(std::string_view, std::string_view, std::string_view) const override {
+    return {};
+  }
 };
 
 class ManagerImpl final : public Manager {

@@ -39,6 +39,11 @@ class Lookup {
   /// The local (own or layered) object, or absent.
   virtual std::optional<json::object> find(std::string_view type, std::string_view key) const = 0;
   virtual bool exists(std::string_view type, std::string_view key) const = 0;
+  /// Every local object of a collection that is small by nature (subnets).
+  virtual std::vector<json::object> all(std::string_view type) const = 0;
+  /// Local objects whose index `index` has `value`, a few dozen at most.
+  virtual std::vector<json::object> where(std::string_view type, std::string_view index,
+                                          std::string_view value) const = 0;
 };
 
 /// Every problem that forbids storing `object` (ValidationError messages of errors.md section 3), and

@@ -20,6 +20,10 @@ struct TypeHooks {
   /// Reasons why the object must not be removed, beyond references.
   std::vector<std::string> (*in_use)(const Services& services, const store::Snapshot& snapshot,
                                      const boost::json::object& object) = nullptr;
+  /// Reasons why the object must not be removed in the state it is in (ValidationError).
+  std::vector<std::string> (*not_removable)(const boost::json::object& object) = nullptr;
+  /// What two writes under way at once must not both take, beyond unique indexes; "" for nothing.
+  std::string (*claim)(const boost::json::object& object) = nullptr;
   /// Filters on parameters see the aggregated value.
   bool aggregates_params = false;
 };

@@ -2,6 +2,7 @@
 #include "api/internal/field_rights.h"
 #include "api/internal/handlers.h"
 #include "api/internal/hooks.h"
+#include "api/internal/lookup.h"
 #include "api/internal/objects.h"
 #include "api/internal/params.h"
 #include "api/internal/references.h"
@@ -14,24 +15,6 @@ namespace {
 
 /// So often a write is tried again when others change the same object in between.
 constexpr int kMostAttempts = 64;
-
-class SnapshotLookup final : public model::Lookup {
- public:
-  explicit SnapshotLookup(const store::Snapshot& snapshot) : snapshot_(snapshot) {}
-  std::optional<json::object> find(std::string_view type, std::string_view key) const override {
-    const std::optional<store::StoredObject> object = snapshot_.get_local(type, key);
-    if (!object) return std::nullopt;
-    Result<json::object> parsed = parse_stored(object->body);
-    if (!parsed) return std::nullopt;
-    return std::move(*parsed);
-  }
-  bool exists(std::string_view type, std::string_view key) const override {
-    return snapshot_.get_local(type, key).has_value();
-  }
-
- private:
-  const store::Snapshot& snapshot_;
-};
 
 /// Names claimed for unique indexes; released when the write is over.
 class Claims {
@@ -125,29 +108,6 @@ void fill_key(const Call& call, json::object& object) {
   if (!key.is_string() || key.get_string().empty()) key = env::random_uuid();
 }
 
-/// Unique indexes besides the key: nobody else on this endpoint may have the value.
-Result<void> claim_unique(const Call& call, const store::Snapshot& snapshot, const Draft& draft,
-                          Claims& claims) {
-  for (const model::Index& index : call.type->indexes) {
-    if (!index.unique || index.path.starts_with('@') || index.path == call.type->key_field) continue;
-    const std::string value = text_member(draft.object, index.path);
-    if (value.empty() || (draft.before != nullptr && text_member(*draft.before, index.path) == value))
-      continue;
-    const auto taken = [&](const std::string& by) {
-      return Error(ErrorCode::kConflict, draft.before == nullptr ? "CREATE" : "ValidationError",
-                   std::string(call.type->prefix), draft.key,
-                   {fmt::format("{} {} is already used by {}", index.name, value, by)});
-    };
-    if (!claims.claim(fmt::format("{}\n{}\n{}", call.type->prefix, index.name, value)))
-      return taken("another request");
-    for (const store::ObjectRef& ref :
-         refs_by_index(call.services, snapshot, call.type->prefix, index.name, value, true)) {
-      if (ref.key != draft.key) return taken(ref.key);
-    }
-  }
-  return {};
-}
-
 /// From what the client wants to a body that may be stored.
 env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Draft& draft,
                                  json::value wanted) {
@@ -180,12 +140,47 @@ env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Dr
 
 /// Rules that need other objects; fills draft.body.
 Result<void> check(const Call& call, const store::Snapshot& snapshot, Draft& draft) {
-  const SnapshotLookup lookup(snapshot);
+  const SnapshotLookup lookup(call.services, snapshot);
   model::Verdict verdict =
       model::validate(*call.type, draft.object, draft.before, lookup, call.flag("force"));
   if (!verdict.invalid.empty()) return validation_error(call, draft.key, std::move(verdict.invalid));
   draft.body = model::canonical_body(*call.type, draft.object);
   return {};
+}
+
+/// What a hook declares must not be taken twice is judged again once nobody else can take it.
+Result<void> claim_by_hook(const Call& call, Draft& draft, Claims& claims) {
+  const TypeHooks& hooks = hooks_of(call.type->prefix);
+  if (hooks.claim == nullptr) return {};
+  if (!claims.claim(hooks.claim(draft.object))) {
+    return Error(ErrorCode::kConflict, "Conflict", std::string(call.type->prefix), draft.key,
+                 {"Another request writes the same at this moment; try again"});
+  }
+  return check(call, *call.services.store.snapshot(), draft);
+}
+
+/// Unique indexes besides the key: nobody else on this endpoint may have the value.
+Result<void> claim_unique(const Call& call, Draft& draft, Claims& claims) {
+  for (const model::Index& index : call.type->indexes) {
+    if (!index.unique || index.path.starts_with('@') || index.path == call.type->key_field) continue;
+    const std::string value = text_member(draft.object, index.path);
+    if (value.empty() || (draft.before != nullptr && text_member(*draft.before, index.path) == value))
+      continue;
+    const auto taken = [&](const std::string& by) {
+      return Error(ErrorCode::kConflict, draft.before == nullptr ? "CREATE" : "ValidationError",
+                   std::string(call.type->prefix), draft.key,
+                   {fmt::format("{} {} is already used by {}", index.name, value, by)});
+    };
+    if (!claims.claim(fmt::format("{}\n{}\n{}", call.type->prefix, index.name, value)))
+      return taken("another request");
+    // Taken after the claim: who held it before has committed, which an older snapshot would not show.
+    const std::shared_ptr<const store::Snapshot> now = call.services.store.snapshot();
+    for (const store::ObjectRef& ref :
+         refs_by_index(call.services, *now, call.type->prefix, index.name, value, true)) {
+      if (ref.key != draft.key) return taken(ref.key);
+    }
+  }
+  return claim_by_hook(call, draft, claims);
 }
 
 Error read_only_error(const Call& call, const std::string& key) {
@@ -257,7 +252,7 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   Result<void> valid = check(call, *snapshot, draft);
   if (!valid) co_return Outcome(valid.error());
   Claims claims(call.services.claimed);
-  Result<void> unique = claim_unique(call, *snapshot, draft, claims);
+  Result<void> unique = claim_unique(call, draft, claims);
   if (!unique) co_return Outcome(unique.error());
   std::optional<std::string> secrets;
   if (!draft.secrets.empty()) secrets = merged_secrets(call, *snapshot, draft);
@@ -348,7 +343,7 @@ env::Task<Result<Written>> create_local(Call& call, json::value wanted) {
   Result<void> valid = check(call, *snapshot, draft);
   if (!valid) co_return valid.error();
   Claims claims(call.services.claimed);
-  Result<void> unique = claim_unique(call, *snapshot, draft, claims);
+  Result<void> unique = claim_unique(call, draft, claims);
   if (!unique) co_return unique.error();
   store::Batch batch = batch_for(call, draft, nullptr, "update");
   if (std::optional<std::string> secrets = merged_secrets(call, *snapshot, draft)) {
@@ -384,6 +379,11 @@ env::Task<Result<Written>> remove_local(Call& call) {
     Result<json::object> object = parse_stored(current.body);
     if (!object) co_return object.error();
     if (bool_member(*object, "Locked")) co_return object_error(call, ErrorCode::kLocked, {"Locked"});
+    const TypeHooks& hooks = hooks_of(call.type->prefix);
+    if (hooks.not_removable != nullptr) {
+      std::vector<std::string> problems = hooks.not_removable(*object);
+      if (!problems.empty()) co_return validation_error(call, current.key, std::move(problems));
+    }
     std::vector<std::string> reasons = reasons_to_keep(call, *snapshot, *object);
     if (!reasons.empty()) {
       co_return Error(ErrorCode::kConflict, "StillInUseError", std::string(call.type->prefix), current.key,
@@ -394,7 +394,6 @@ env::Task<Result<Written>> remove_local(Call& call) {
     Result<store::Cursor> cursor = co_await store::commit_async(call.services.store, std::move(batch));
     if (!cursor && cursor.error().code == ErrorCode::kConflict) continue;
     if (!cursor) co_return commit_error(call, cursor.error(), current.key);
-    const TypeHooks& hooks = hooks_of(call.type->prefix);
     if (hooks.on_secrets_changed != nullptr) hooks.on_secrets_changed(call.services, current.key);
     co_return Written{current, *cursor};
   }
