@@ -2,7 +2,6 @@
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
 #include "api/internal/objects.h"
-#include "api/openapi.h"
 #include "base/log.h"
 
 namespace mullion::api {
@@ -167,7 +166,7 @@ env::Task<Result<net::Response>> front_page(Call&) {
   co_return response;
 }
 
-env::Task<Result<net::Response>> show_openapi(Call&) { co_return json_response(200, openapi_text()); }
+env::Task<Result<net::Response>> show_openapi(Call&) { co_return json_response(200, model::openapi_json()); }
 
 }  // namespace handlers
 }  // namespace mullion::api
