@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from harness import expect
+from harness import expect, wait_until
 from samples import (GOOD_NAMES, KEY_RULE, MALFORMED, NAMES, NEEDED, REFUSED, TAKEN, WRONG_KINDS, head_of, key_of, unique,
                      value_of)
 
@@ -73,7 +73,16 @@ class World:
         return self.server.call("POST", prefix, self.fill(body))
 
     def create(self, prefix, **more):
-        return expect(201, self.post(prefix, self.body(prefix, **more))).json()
+        shown = expect(201, self.post(prefix, self.body(prefix, **more))).json()
+        return self.settled(prefix, shown)
+
+    def settled(self, prefix, shown):
+        """Endpoints are looked at by the server itself once they are made."""
+        if prefix != "endpoints":
+            return shown
+        path = self.path(prefix, shown)
+        return wait_until("the server has seen the endpoint",
+                          lambda: (now := self.server.get(path)) and now.get("ConnectionStatus") and now)
 
     def path(self, prefix, shown):
         key = shown[FACTS["objects"][prefix]["key"]]
@@ -134,7 +143,7 @@ def test_defaults_and_round_trip(world, prefix):
         CHECKS.true(fact["name"] in shown, f"{prefix}.{fact['name']}")
     if facts["traits"]["hasValidation"]:
         CHECKS.equal((shown["Validated"], shown["Errors"]), (True, []), f"{prefix} is valid")
-    path = world.path(prefix, shown)
+    shown, path = world.settled(prefix, shown), world.path(prefix, shown)
     answer = expect(200, world.server.call("GET", path))
     CHECKS.equal(answer.json(), shown, f"GET {path}")
     CHECKS.equal(expect(200, world.server.call("HEAD", path)).headers["ETag"], answer.headers["ETag"], "ETag of HEAD")

@@ -79,6 +79,7 @@ class Player:
         method, _, path = first.partition(" ")
         if method == "OPEN":
             self.open_events(exchange.request)
+            self.checks += 1
             return self.expect_event(exchange.answer) if "EVENT" in exchange.answer.first else None
         if method == "SEND":
             self.events.send(path)

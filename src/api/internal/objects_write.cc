@@ -102,10 +102,10 @@ std::optional<std::string> merged_secrets(const Call& call, const store::Snapsho
   return json::serialize(secrets);
 }
 
+/// Objects that are named by a UUID get one.
 void fill_key(const Call& call, json::object& object) {
   if (call.type->key_kind != "uuid") return;
-  json::value& key = object[call.type->key_field];
-  if (!key.is_string() || key.get_string().empty()) key = env::random_uuid();
+  if (text_member(object, call.type->key_field).empty()) object[call.type->key_field] = env::random_uuid();
 }
 
 /// From what the client wants to a body that may be stored.
@@ -115,11 +115,11 @@ env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Dr
     co_return Error(ErrorCode::kBadRequest, "", std::string(call.type->prefix), "",
                     {"The body is not a JSON object"});
   }
-  if (draft.before == nullptr) fill_key(call, wanted.get_object());
   draft.secrets = model::take_secrets(*call.type, wanted.get_object());
   Result<json::object> normal = model::normalise(*call.type, std::move(wanted), draft.before);
   if (!normal) co_return with_object(call, normal.error());
   draft.object = std::move(*normal);
+  if (draft.before == nullptr) fill_key(call, draft.object);
   const TypeHooks& hooks = hooks_of(call.type->prefix);
   if (draft.before == nullptr && hooks.on_create != nullptr) hooks.on_create(call.services, draft.object);
   const std::string key = model::object_key(*call.type, draft.object);
