@@ -637,6 +637,26 @@ class Bench:
                        budget=">= 10,000 /s, p99 <= 20 ms", met=one["rate"] >= 10_000 and one["p99"] <= 20)
         self.end(server)
 
+    # (j)
+    def mixed(self):
+        """Reads and writes at once, by one client program that is no bottleneck."""
+        self._end_big()
+        server = self.site.server("X", flags=["--log-level", "warn"]).start()
+        clients, seconds = 64, self.seconds * 3
+        done = subprocess.run([PROGRAMS / "mixed_load", server.url, LOGIN, str(clients), str(seconds)],
+                              stdout=subprocess.PIPE, text=True, check=False)
+        result = json.loads(done.stdout)
+        if result["failure"]:
+            note(f"mixed_load: {result['failure']}")
+        for kind, figure in sorted(result["kinds"].items()):
+            text = f"p50 {figure['p50']:.1f} ms, p99 {figure['p99']:.1f} ms"
+            if kind == "all":
+                text = f"{result['rate']:,.0f} /s, {text}"
+            self.table.add(f"mixed load, {clients} clients, {seconds} s: {kind}", text, f"{figure['count']:,} requests",
+                           budget="no error" if kind == "all" else "",
+                           met=result["errors"] == 0 if kind == "all" else None)
+        self.end(server)
+
     def _end_big(self):
         if self.big is None:
             return
@@ -653,7 +673,7 @@ class Bench:
 
 
 # In this order: those on the big fleet stand together.
-SECTIONS = ["start", "attach", "get", "page", "restart", "list", "propagation", "forward", "idle", "writes", "rooms"]
+SECTIONS = ["start", "attach", "get", "page", "restart", "list", "propagation", "forward", "idle", "writes", "mixed", "rooms"]
 
 
 def main():

@@ -12,6 +12,9 @@ import sys
 
 import yaml
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from openapi_document import openapi  # noqa: E402
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "schema"
 
@@ -272,136 +275,6 @@ def cpp_text(text):
 
 # --- OpenAPI ------------------------------------------------------------------------------------------------------
 
-def json_schema_of_word(word, schema):
-    scalars = {"string": {"type": "string"}, "uuid": {"type": "string"}, "ip": {"type": "string"},
-               "time": {"type": "string", "format": "date-time"}, "bytes": {"type": "string", "format": "byte"},
-               "integer": {"type": "integer"}, "number": {"type": "number"}, "boolean": {"type": "boolean"},
-               "any": {}}
-    if word in scalars:
-        return dict(scalars[word])
-    if word.startswith("list of "):
-        return {"type": "array", "items": json_schema_of_word(word[8:], schema)}
-    if word.startswith("map of "):
-        return {"type": "object", "additionalProperties": json_schema_of_word(word[7:], schema)}
-    if word in schema.types or word in schema.by_type:
-        return {"$ref": f"#/components/schemas/{word}"}
-    return {"type": "object"}
-
-
-def json_schema_of_field(field, schema):
-    out = json_schema_of_word(field["kind"], schema)
-    extra = {}
-    if field.get("nullable"):
-        extra["nullable"] = True
-    if field.get("read_only"):
-        extra["readOnly"] = True
-    if "default" in field:
-        extra["default"] = field["default"]
-    if field.get("enum") and isinstance(schema.enums.get(field["enum"]), list):
-        extra["enum"] = schema.enums[field["enum"]]
-    if "note" in field:
-        extra["description"] = field["note"]
-    if "$ref" in out and extra:
-        return {"allOf": [out], **extra}
-    return {**out, **extra}
-
-
-def component(fields, schema):
-    return {"type": "object", "properties": {f["name"]: json_schema_of_field(f, schema) for f in fields}}
-
-
-def answer(description, schema=None):
-    out = {"description": description}
-    if schema is not None:
-        out["content"] = {"application/json": {"schema": schema}}
-    return out
-
-
-REFUSALS = {400: "malformed request", 401: "missing or wrong credentials", 403: "rights missing", 404: "not found",
-            406: "bad filter", 409: "conflict", 413: "too large", 422: "validation failed",
-            503: "owner unreachable or replica too old"}
-
-
-def operation(summary, tag, answers, parameters=(), body=None):
-    refused = {str(code): {"$ref": f"#/components/responses/Refused{code}"} for code in REFUSALS}
-    out = {"summary": summary, "tags": [tag], "responses": {**answers, **refused}}
-    if parameters:
-        out["parameters"] = list(parameters)
-    if body is not None:
-        out["requestBody"] = {"content": {"application/json": {"schema": body}}}
-    return out
-
-
-def path_parameter(name):
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-
-
-def collection_paths(prefix, entry, schema):
-    one = {"$ref": f"#/components/schemas/{entry['type']}"}
-    ok = lambda text, body=None: {"200": answer(text, body)}
-    anything = {"type": "object", "additionalProperties": {}}
-    patch = {"type": "array", "items": {"type": "object"}}
-    base, item, wanted = f"/{prefix}", f"/{prefix}/{{id}}", traits_of(entry)
-    ident = path_parameter("id")
-    paths = {
-        base: {"get": operation(f"List {prefix}", prefix, ok("the list", {"type": "array", "items": one})),
-               "head": operation(f"Count {prefix}", prefix, ok("counts in headers"))},
-        item: {"get": operation(f"Read one of {prefix}", prefix, ok("the object", one), [ident]),
-               "head": operation(f"Test for one of {prefix}", prefix, ok("it exists"), [ident])}}
-    if "client_create" in wanted:
-        paths[base]["post"] = operation(f"Create one of {prefix}", prefix, {"201": answer("the new object", one)}, body=one)
-    if "client_update" in wanted:
-        paths[item]["put"] = operation(f"Replace one of {prefix}", prefix, ok("the new object", one), [ident], one)
-        paths[item]["patch"] = operation(f"Change one of {prefix}", prefix, ok("the new object", one), [ident], patch)
-    if "client_delete" in wanted:
-        paths[item]["delete"] = operation(f"Delete one of {prefix}", prefix, ok("the deleted object", one), [ident])
-    if "has_params" in wanted:
-        key = path_parameter("key")
-        paths[f"{item}/params"] = {
-            "get": operation("Read parameters", prefix, ok("name to value", anything), [ident]),
-            "post": operation("Replace parameters", prefix, ok("name to value", anything), [ident], anything),
-            "patch": operation("Change parameters", prefix, ok("name to value", anything), [ident], patch)}
-        paths[f"{item}/params/{{key}}"] = {
-            "get": operation("Read a parameter", prefix, ok("the value, null when unset", {}), [ident, key]),
-            "post": operation("Set a parameter", prefix, ok("the value", {}), [ident, key], {}),
-            "delete": operation("Remove a parameter", prefix, ok("the removed value", {}), [ident, key])}
-        paths[f"{item}/pubkey"] = {"get": operation("Public key for secure parameters", prefix,
-                                                    ok("base64", {"type": "string"}), [ident])}
-    if "meta_api" in wanted:
-        meta = {"type": "object", "additionalProperties": {"type": "string"}}
-        paths[f"/meta/{prefix}/{{id}}"] = {"get": operation("Read Meta", prefix, ok("name to text", meta), [ident]),
-                                           "patch": operation("Change Meta", prefix, ok("name to text", meta), [ident], patch)}
-    if "can_have_actions" in wanted:
-        actions, command = f"{item}/{entry['actions_path']}", path_parameter("command")
-        paths[actions] = {"get": operation("List actions", prefix, ok(
-            "actions", {"type": "array", "items": {"$ref": "#/components/schemas/AvailableAction"}}), [ident])}
-        paths[f"{actions}/{{command}}"] = {
-            "get": operation("Describe an action", prefix, ok(
-                "the action", {"$ref": "#/components/schemas/AvailableAction"}), [ident, command]),
-            "post": operation("Run an action", prefix, ok("what the action answered", {}), [ident, command], anything)}
-    return paths
-
-
-def openapi(schema):
-    components = {name: json_schema_of_word(entry["alias"], schema) if "alias" in entry
-                  else component(schema.nested_fields(name), schema) for name, entry in schema.types.items()}
-    paths = {}
-    owner = {"name": "Endpoint", "kind": "string", "read_only": True}
-    for prefix, entry in schema.objects.items():
-        fields = [f for f in entry["fields"]] + ([owner] if "Owned" in entry["mixins"] else [])
-        components[entry["type"]] = {"description": entry["documentation"],
-                                     **component([f for f in fields if not f.get("secret")], schema)}
-        paths.update(collection_paths(prefix, entry, schema))
-    return {"openapi": "3.0.3", "info": {"title": "Mullion API", "version": "v3"},
-            "servers": [{"url": "/api/v3"}], "paths": dict(sorted(paths.items())),
-            "components": {"schemas": dict(sorted(components.items())),
-                           "responses": {f"Refused{code}": answer(text, {"$ref": "#/components/schemas/Error"})
-                                         for code, text in REFUSALS.items()},
-                           "securitySchemes": {"basic": {"type": "http", "scheme": "basic"},
-                                               "bearer": {"type": "http", "scheme": "bearer"}}},
-            "security": [{"basic": []}, {"bearer": []}]}
-
-
 # --- TypeScript and reference -------------------------------------------------------------------------------------
 
 def typescript_word(word, schema):
@@ -494,8 +367,21 @@ def reference(schema):
     return "\n".join(lines)
 
 
+def document_text(document):
+    """JSON with one line for each operation and schema: short, and a change is seen where it is."""
+    def section(name, members, indent):
+        lines = ",\n".join(f"{indent} {json.dumps(key)}: {json.dumps(value)}" for key, value in members.items())
+        return f"{indent}{json.dumps(name)}: {{\n{lines}\n{indent}}}"
+
+    paths = ",\n".join(section(path, operations, "  ") for path, operations in document["paths"].items())
+    components = ",\n".join(section(name, members, "  ") for name, members in document["components"].items())
+    rest = ",\n".join(f" {json.dumps(key)}: {json.dumps(value)}" for key, value in document.items()
+                      if key not in ("paths", "components"))
+    return f'{{\n{rest},\n "paths": {{\n{paths}\n }},\n "components": {{\n{components}\n }}\n}}\n'
+
+
 def golden(schema):
-    return {"schema/generated/openapi.json": json.dumps(openapi(schema), indent=1) + "\n",
+    return {"schema/generated/openapi.json": document_text(openapi(schema, traits_of)),
             "ux/src/api/types.ts": typescript(schema),
             "docs/reference/objects.md": reference(schema)}
 
@@ -524,7 +410,7 @@ def main():
     else:
         output = pathlib.Path(sys.argv[1])
         write(output / "object_types.inc", cpp_tables(schema))
-        write(output / "openapi.inc", cpp_text(json.dumps(openapi(schema), separators=(",", ":"))))
+        write(output / "openapi.inc", cpp_text(json.dumps(openapi(schema, traits_of), separators=(",", ":"))))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ usage() {
 Usage: ./x COMMAND
 
   run [--once] [--machines N]   build, then start the mission's seven servers with a fleet and show them
-  test [PART ...]               every test; or only some: checks unit tsan blackbox tidy fuzz
+  test [PART ...]               every test; or only some: checks unit tsan blackbox contract tidy fuzz
                                 (MULLION_FUZZ_SECONDS: how long each fuzz target runs, default 20)
   build                         build build/mullion (release with debug information)
   bench                         build and run the benchmarks, print their tables
@@ -112,11 +112,19 @@ test_blackbox() {
   /usr/bin/python3 -m pytest -q --durations=10 tests/blackbox
 }
 
+# The contract as tables, recorded conversations, and requests made from our own OpenAPI document.
+test_contract() {
+  build_release
+  say "contract tests and scenarios against real processes"
+  /usr/bin/python3 -m pytest -q --durations=5 tests/scenarios
+  /usr/bin/python3 -m pytest -q --durations=5 tests/contract
+}
+
 command_test() {
   mkdir -p build
   setup
   local parts=("$@")
-  [ ${#parts[@]} -gt 0 ] || parts=(checks unit blackbox tsan tidy fuzz)
+  [ ${#parts[@]} -gt 0 ] || parts=(checks unit blackbox contract tsan tidy fuzz)
   local part
   for part in "${parts[@]}"; do
     "test_$part"

@@ -6,6 +6,7 @@
 #include "api/internal/dispatcher.h"
 #include "api/internal/info.h"
 #include "api/internal/interfaces.h"
+#include "api/internal/judge.h"
 #include "api/internal/plugin_providers.h"
 #include "base/log.h"
 
@@ -32,7 +33,7 @@ std::string outside_address() {
 
 class ApiServer final : public Api {
  public:
-  explicit ApiServer(Dependencies dependencies) : services_(std::move(dependencies)) {
+  explicit ApiServer(Dependencies dependencies) : services_(std::move(dependencies)), judge_(services_) {
     if (services_.facts.address.empty()) services_.facts.address = outside_address();
     services_.preferences.on_change([this](std::string_view name, std::string_view value) {
       if (name == "manager") services_.manager_on = value == "true";
@@ -112,6 +113,7 @@ class ApiServer final : public Api {
   uint64_t dropped_websockets() const override { return services_.events.dropped(); }
 
   Task<void> stop() override {
+    judge_.stop();
     services_.events.stop();
     services_.job_log_keeper.stop();
     co_await services_.tasks.async_stop();
@@ -141,6 +143,7 @@ class ApiServer final : public Api {
   }
 
   Services services_;
+  Judge judge_;
 };
 
 }  // namespace

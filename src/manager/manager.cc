@@ -42,11 +42,7 @@ std::string names_of(const std::vector<std::string>& names) {
   return out;
 }
 
-/// Endpoints refer to nothing when they are made.
-class NoLookup final : public model::Lookup {
- public:
-  std::optional<json::object> find(std::string_view, std::string_view) const override { return std::nullopt; }
-  bool exists(std::string_view, std::string_view) const override { return false; }
+}
 };
 
 class ManagerImpl final : public Manager {
@@ -512,7 +508,7 @@ Task<Result<json::object>> ManagerImpl::new_endpoint(const Connection& connectio
   const model::ObjectType& type = *model::find_object_type(kEndpoints);
   Result<json::object> object = model::normalise(type, std::move(wanted), nullptr);
   if (!object) co_return object;
-  const model::Verdict verdict = model::validate(type, *object, nullptr, NoLookup(), false);
+  const model::Verdict verdict = model::validate(type, *object, nullptr, model::NoLookup(), false);
   if (!verdict.invalid.empty())
     co_return Error(ErrorCode::kInvalid, "ValidationError", std::string(kEndpoints), id, verdict.invalid);
   (*object)["ConnectionStatus"] = "Connecting";

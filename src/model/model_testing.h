@@ -25,6 +25,22 @@ class FakeLookup final : public Lookup {
   bool exists(std::string_view type, std::string_view key) const override {
     return find(type, key).has_value();
   }
+  std::vector<json::object> all(std::string_view type) const override {
+    std::vector<json::object> found;
+    for (const auto& [name, object] : objects_) {
+      if (name.first == type) found.push_back(object);
+    }
+    return found;
+  }
+  std::vector<json::object> where(std::string_view type, std::string_view index,
+                                  std::string_view value) const override {
+    std::vector<json::object> found = all(type);
+    std::erase_if(found, [&](const json::object& object) {
+      const json::value* member = object.if_contains(index);
+      return member == nullptr || *member != json::value(value);
+    });
+    return found;
+  }
 
  private:
   std::map<std::pair<std::string, std::string>, json::object> objects_;

@@ -39,8 +39,25 @@ class Lookup {
   /// The local (own or layered) object, or absent.
   virtual std::optional<json::object> find(std::string_view type, std::string_view key) const = 0;
   virtual bool exists(std::string_view type, std::string_view key) const = 0;
-  /// Whether there is a collection that the schema does not know: a plugin declares it, or a newer peer brought it.
+  /// Whether there is a collection that the schema does not know: a plugin declares it, or a newer peer
+  /// brought it.
   virtual bool collection_exists(std::string_view /*prefix*/) const { return false; }
+  /// Every local object of a collection that is small by nature (subnets).
+  virtual std::vector<json::object> all(std::string_view type) const = 0;
+  /// Local objects whose index `index` has `value`, a few dozen at most.
+  virtual std::vector<json::object> where(std::string_view type, std::string_view index,
+                                          std::string_view value) const = 0;
+};
+
+/// For objects that are judged by themselves.
+class NoLookup final : public Lookup {
+ public:
+  std::optional<json::object> find(std::string_view, std::string_view) const override { return std::nullopt; }
+  bool exists(std::string_view, std::string_view) const override { return false; }
+  std::vector<json::object> all(std::string_view) const override { return {}; }
+  std::vector<json::object> where(std::string_view, std::string_view, std::string_view) const override {
+    return {};
+  }
 };
 
 /// Every problem that forbids storing `object` (ValidationError messages of errors.md section 3), and

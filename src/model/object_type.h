@@ -118,7 +118,7 @@ struct EnumWord {
 /// Canonical form of `word`, or empty when it is no word of the enum.
 std::string_view canonical_word(std::string_view enum_name, std::string_view word);
 
-/// The OpenAPI document of the generic routes, served as /swagger.json.
+/// The OpenAPI document of every route, served as /swagger.json.
 std::string openapi_json();
 
 /// A scope of claims and the actions known in it (contract: auth.md section 3).

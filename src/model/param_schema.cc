@@ -1,7 +1,6 @@
 // The only file that includes valijson: JSON Schemas of Params.
-// Without this a schema that the library does not take would end the process.
+// Without this the library ends the process when a schema is wrong, which anybody may send.
 #define VALIJSON_USE_EXCEPTIONS 1
-
 #include <boost/json.hpp>
 #include <cmath>
 #include <stdexcept>

@@ -71,5 +71,18 @@ TEST(CompileSchema, AllowsRecursionIntoTheValue) {
   EXPECT_NE(finding(tree, R"({"next":{"other":{}}})"), "");
 }
 
+TEST(CompileSchema, SurvivesWhatTheLibraryRefuses) {
+  for (std::string_view text :
+       {R"({"type":"nonsense"})", R"({"type":7})", R"({"minimum":"x"})", R"({"required":7})", R"({"enum":7})",
+        R"({"items":7})", R"({"properties":[]})", R"({"allOf":{}})", R"({"multipleOf":0})",
+        R"({"minLength":-1})", R"({"dependencies":7})", R"({"additionalProperties":7})", R"({"not":7})"}) {
+    const json::value schema = json::parse(text);
+    const Result<void> compiled = compile_schema(schema);
+    if (!compiled) EXPECT_EQ(compiled.error().code, ErrorCode::kInvalid) << text;
+    (void)check_schema(schema, json::parse(R"({"a":[1,"x"]})"));
+  }
+  EXPECT_FALSE(compile_schema(json::parse(R"({"type":"nonsense"})")).ok());
+}
+
 }  // namespace
 }  // namespace mullion::model

@@ -123,8 +123,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"stages",
              R"({"Name":"s1","Tasks":["x:y"],"BootEnv":"!"})",
              {"s1: Invalid BootEnv `!`", "s1: Invalid Task: x:y"}},
-        Case{"jobs", R"({"State":"fred"})", {"Invalid State `fred`"}},
-        Case{"jobs", R"({"State":"failed","ExitState":"fred"})", {"Invalid ExitState `fred`"}},
+        Case{"jobs", R"({"State":"fred"})", {"Invalid State `fred`", "Machine must be set"}},
+        Case{"jobs",
+             R"({"State":"failed","ExitState":"fred"})",
+             {"Invalid ExitState `fred`", "Machine must be set"}},
         Case{"users", R"({"Name":"a@b.c"})", {}},
         Case{"templates", R"({"ID":"!!"})", {"!!: Invalid ID `!!`"}},
         Case{"endpoints", R"({"Id":"a:b"})", {}},
@@ -193,6 +195,142 @@ TEST(Validate, FindsCyclesOfPrerequisites) {
   const Verdict verdict = verdict_of("tasks", R"({"Name":"badfoo","Prerequisites":["badbaz"]})", lookup);
   EXPECT_THAT(verdict.invalid,
               ElementsAre("Task badfoo depends on itself!", "badfoo: badbaz: badbar: badfoo (cycle at 0)"));
+}
+
+// -- what has run, and where it runs
+
+FakeLookup task_world() {
+  FakeLookup lookup = usual_world();
+  lookup.add("tasks", "t2", {{"Available", true}, {"Prerequisites", {"t1"}}});
+  lookup.add("tasks", "broken", {{"Available", false}});
+  return lookup;
+}
+
+constexpr std::string_view kRunning =
+    R"({"Name":"m1","Tasks":["t1","stage:none","t1","t2"],"CurrentTask":2,"Stage":"none"})";
+
+struct TaskCase {
+  std::string_view patch;  // members that replace those of kRunning
+  std::vector<std::string> messages;
+};
+
+class RunningMachine : public testing::TestWithParam<TaskCase> {};
+
+TEST_P(RunningMachine, KeepsItsHistory) {
+  const json::object before = normal("machines", kRunning);
+  json::object after = before;
+  const json::value patch = json::parse(GetParam().patch);
+  for (const auto& [name, value] : patch.as_object()) after[name] = value;
+  EXPECT_EQ(validate(type_of("machines"), after, &before, task_world(), false).invalid, GetParam().messages);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Patches, RunningMachine,
+    testing::Values(
+        TaskCase{R"({"CurrentTask":1})", {}}, TaskCase{R"({"CurrentTask":-1})", {}},
+        TaskCase{R"({"CurrentTask":3})", {"Cannot advance CurrentTask from 2 to 3 without running jobs"}},
+        TaskCase{R"({"CurrentTask":0})", {"Cannot change CurrentTask from 2 to 0 past 1"}},
+        TaskCase{R"({"CurrentTask":-2})", {"Cannot change CurrentTask from 2 to -2 past 1"}},
+        TaskCase{R"({"Tasks":["t1","stage:none","t1"]})", {}},
+        TaskCase{R"({"Tasks":["t1","stage:none","t1","t2","t1"]})", {}},
+        TaskCase{R"({"Tasks":["t1","stage:none"]})",
+                 {"Cannot remove tasks that have already executed or are already executing"}},
+        TaskCase{R"({"Tasks":["t1","stage:none","chroot:/x","t2"]})",
+                 {"Cannot change tasks that have already executed or are executing"}},
+        TaskCase{R"({"Tasks":["t1","stage:none","t1","stage:nowhere"]})", {"Stage nowhere does not exist"}},
+        TaskCase{R"({"Tasks":["t1","stage:none","t1","bootenv:local","t2"]})",
+                 {"Task t2 missing prerequisite t1"}},
+        TaskCase{R"({"Tasks":["t1","stage:none","t1","broken"]})", {"Task broken (at 3) is not available"}}));
+
+TEST(Validate, NewMachinesHaveTheirListInOrder) {
+  const FakeLookup world = task_world();
+  EXPECT_THAT(verdict_of("machines", R"({"Name":"m1","Tasks":["t2"]})", world).invalid,
+              ElementsAre("Task t2 missing prerequisite t1"));
+  EXPECT_THAT(verdict_of("machines", R"({"Name":"m1","Tasks":["t1","t2"],"CurrentTask":2})", world).invalid,
+              IsEmpty());
+  EXPECT_THAT(verdict_of("machines", R"({"Name":"m1","CurrentTask":1})", world).invalid,
+              ElementsAre("Invalid CurrentTask 1: must be between -1 and 0"));
+}
+
+TEST(Validate, WhatIsNotAvailableSpreads) {
+  FakeLookup lookup = usual_world();
+  lookup.add("stages", "bad", {{"Available", false}});
+  EXPECT_THAT(verdict_of("stages", R"({"Name":"s1","BootEnv":"broken"})", lookup).unavailable,
+              ElementsAre("Stage s1 wants BootEnv broken, which is not available"));
+  EXPECT_THAT(verdict_of("stages", R"({"Name":"s1","BootEnv":"ignore"})", lookup).unavailable,
+              ElementsAre("BootEnv ignore does not allow Machine assignments, it has the OnlyUnknown flag."));
+  EXPECT_THAT(verdict_of("workflows", R"({"Name":"w2","Stages":["none","bad","gone"]})", lookup).unavailable,
+              ElementsAre("Stage gone (at 2) does not exist", "Stage bad (at 1) is not available"));
+  EXPECT_THAT(
+      verdict_of("tasks", R"({"Name":"t2","Templates":[{"Name":"n","ID":"gone"}]})", lookup).unavailable,
+      ElementsAre("Template[0]: template gone does not exist"));
+}
+
+TEST(Validate, JobsNeedTheirMachineWhenTheyBegin) {
+  FakeLookup lookup;
+  lookup.add("machines", kKey);
+  const std::string text = fmt::format(R"({{"Machine":"{}"}})", kKey);
+  EXPECT_THAT(verdict_of("jobs", text, lookup).invalid, IsEmpty());
+  EXPECT_THAT(verdict_of("jobs", text).invalid, ElementsAre(fmt::format("Machine {} does not exist", kKey)));
+  const json::object before = normal("jobs", text);
+  json::object after = before;
+  EXPECT_THAT(validate(type_of("jobs"), after, &before, FakeLookup(), false).invalid, IsEmpty());
+}
+
+// -- networks
+
+FakeLookup network_world() {
+  FakeLookup lookup;
+  lookup.add("subnets", "wide", {{"Name", "wide"}, {"Subnet", "10.0.0.0/8"}});
+  lookup.add("subnets", "near", {{"Name", "near"}, {"Subnet", "10.1.2.0/24"}});
+  lookup.add("subnets", "pair", {{"Name", "pair"}, {"Subnet", "192.0.2.0/31"}});
+  const auto reserve = [&](std::string_view address, bool scoped, std::string_view subnet) {
+    json::object taken{{"Addr", address}, {"Token", "t"}, {"Strategy", "MAC"}};
+    taken["Scoped"] = scoped;
+    taken["Subnet"] = subnet;
+    lookup.add("reservations", std::string(address), std::move(taken));
+  };
+  reserve("10.1.2.3", true, "near");
+  reserve("172.16.0.1", false, "");
+  return lookup;
+}
+
+std::vector<std::string> reservation_troubles(std::string_view address, std::string_view token, bool scoped,
+                                              std::string* subnet = nullptr) {
+  json::object object = normal(
+      "reservations",
+      fmt::format(R"({{"Addr":"{}","Token":"{}","Strategy":"MAC","Scoped":{}}})", address, token, scoped));
+  const Verdict verdict = validate(type_of("reservations"), object, nullptr, network_world(), false);
+  if (subnet != nullptr) *subnet = object.at("Subnet").as_string();
+  return verdict.invalid;
+}
+
+TEST(Validate, ReservationsKnowTheNarrowestSubnet) {
+  std::string subnet;
+  EXPECT_THAT(reservation_troubles("10.1.2.9", "u", true, &subnet), IsEmpty());
+  EXPECT_EQ(subnet, "near");
+  EXPECT_THAT(reservation_troubles("10.9.9.9", "u", false, &subnet), IsEmpty());
+  EXPECT_EQ(subnet, "wide");
+  EXPECT_THAT(reservation_troubles("192.0.2.1", "u", true, &subnet), IsEmpty());
+  EXPECT_EQ(subnet, "pair");
+}
+
+TEST(Validate, ReservationsStayInTheirScope) {
+  EXPECT_THAT(reservation_troubles("198.51.100.1", "u", true),
+              ElementsAre("Address 198.51.100.1 is not in a defined Subnet, and Scoped is true."));
+  EXPECT_THAT(reservation_troubles("10.1.2.0", "u", false),
+              ElementsAre("Address 10.1.2.0 is a network or broadcast address for subnet near"));
+  EXPECT_THAT(reservation_troubles("10.1.2.255", "u", true),
+              ElementsAre("Address 10.1.2.255 is a network or broadcast address for subnet near"));
+}
+
+TEST(Validate, OneReservationForADeviceInAScope) {
+  EXPECT_THAT(reservation_troubles("10.1.2.4", "t", true),
+              ElementsAre("Reservation 0A010204 in subnet near already has Strategy MAC: Token t"));
+  EXPECT_THAT(reservation_troubles("198.51.100.1", "t", false),
+              ElementsAre("Unscoped reservation C6336401 already has Strategy MAC: Token t"));
+  EXPECT_THAT(reservation_troubles("10.9.9.9", "t", true), IsEmpty()) << "another subnet";
+  EXPECT_THAT(reservation_troubles("10.1.2.3", "t", true), IsEmpty()) << "itself";
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include "api/internal/objects.h"
 #include "api/internal/plugin_providers.h"
 #include "api/internal/posted_event.h"
-#include "api/openapi.h"
 
 namespace mullion::api {
 namespace {
@@ -139,7 +138,7 @@ env::Task<Result<net::Response>> redirect_home(Call&) {
   co_return response;
 }
 
-env::Task<Result<net::Response>> show_openapi(Call&) { co_return json_response(200, openapi_text()); }
+env::Task<Result<net::Response>> show_openapi(Call&) { co_return json_response(200, model::openapi_json()); }
 
 }  // namespace handlers
 }  // namespace mullion::api

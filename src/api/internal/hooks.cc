@@ -3,11 +3,15 @@
 #include <array>
 
 #include "api/internal/job_purge.h"
+#include "api/internal/objects.h"
 
 namespace mullion::api {
 namespace {
 
 namespace json = boost::json;
+
+/// At most so many reasons are named in a refusal.
+constexpr size_t kMostReasons = 64;
 
 std::string text_of(const json::object& object, std::string_view field) {
   const json::value* value = object.if_contains(field);
@@ -23,6 +27,39 @@ void machine_defaults(const Services& services, json::object& object) {
   default_from_preference(services, object, "Workflow", "defaultWorkflow");
   default_from_preference(services, object, "Stage", "defaultStage");
   default_from_preference(services, object, "BootEnv", "defaultBootEnv");
+  // Nothing has run yet: the first task is still to come.
+  const json::value* tasks = object.if_contains("Tasks");
+  const bool has_tasks = tasks != nullptr && tasks->is_array() && !tasks->get_array().empty();
+  if (has_tasks && object["CurrentTask"] == 0) object["CurrentTask"] = -1;
+}
+
+/// One reservation for a device, counted within its scope.
+std::vector<std::string> reservation_exclusive(const json::object& reservation) {
+  return {
+      fmt::format("reservations\n{}\n{}", text_of(reservation, "Strategy"), text_of(reservation, "Token"))};
+}
+
+std::vector<std::string> subnet_in_use(const Services&, const store::Snapshot& snapshot,
+                                       const json::object& subnet) {
+  std::vector<std::string> reasons;
+  const std::string name = text_of(subnet, "Name");
+  (void)snapshot.scan_owner("reservations", store::kOwn, "", [&](std::string_view, std::string_view body) {
+    const Result<json::object> reservation = parse_stored(body);
+    if (!reservation || text_of(*reservation, "Subnet") != name) return true;
+    const json::value* scoped = reservation->if_contains("Scoped");
+    if (scoped == nullptr || *scoped != json::value(true)) return true;
+    reasons.push_back(fmt::format("Reservation {} is scoped for Subnet {}, cannot delete.",
+                                  text_of(*reservation, "Addr"), name));
+    return reasons.size() < kMostReasons;
+  });
+  return reasons;
+}
+
+/// Every machine looks into this profile last.
+std::vector<std::string> profile_in_use(const Services&, const store::Snapshot&,
+                                        const json::object& profile) {
+  if (text_of(profile, "Name") != "global") return {};
+  return {"Profile global is the global profile, you cannot delete it"};
 }
 
 /// Not Available until its process is in service.
@@ -100,6 +137,9 @@ const std::array kHooks{
     TypeHooks{.prefix = "plugins", .on_create = new_plugin},
     TypeHooks{.prefix = "users", .on_secrets_changed = forget_user},
     TypeHooks{.prefix = "bootenvs", .in_use = boot_env_in_use},
+    TypeHooks{.prefix = "profiles", .in_use = profile_in_use},
+    TypeHooks{.prefix = "reservations", .exclusive = reservation_exclusive},
+    TypeHooks{.prefix = "subnets", .in_use = subnet_in_use},
     TypeHooks{.prefix = "stages", .in_use = stage_in_use},
     TypeHooks{.prefix = "workflows", .in_use = workflow_in_use},
     TypeHooks{.prefix = "tenants",

@@ -23,7 +23,8 @@ struct TypeHooks {
   /// Problems in relation to other objects that no rule of the model can see.
   std::vector<std::string> (*conflicts)(const store::Snapshot& snapshot, const std::string& key,
                                         const boost::json::object& object) = nullptr;
-  /// Names that only one write at a time may work on, so that `conflicts` holds until the commit.
+  /// Names that only one write at a time may work on, so that what `conflicts` and the rules saw holds until
+  /// the commit.
   std::vector<std::string> (*exclusive)(const boost::json::object& object) = nullptr;
   /// Why the object in its present state must not be removed: each is a breach of a rule, not a reference.
   std::vector<std::string> (*not_removable)(const boost::json::object& object) = nullptr;

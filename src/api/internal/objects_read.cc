@@ -228,7 +228,8 @@ Result<void> append_shown(std::string& out, Services& services, const model::Obj
     if (view.decode && !store::is_remote(target.owner))
       decode_params(services, type.prefix, target.key, params.get_object());
   }
-  if (type.traits.has_partial && (view.slim_meta || view.slim_params)) (*object)["Partial"] = true;
+  const bool reduced = view.slim_meta || view.slim_params || !view.params.empty();
+  if (type.traits.has_partial && reduced) (*object)["Partial"] = true;
   if (with_endpoint) (*object)["Endpoint"] = services.endpoint_name(target.owner);
   model::append_json(out, *object);
   return {};

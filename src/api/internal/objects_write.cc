@@ -2,6 +2,7 @@
 #include "api/internal/field_rights.h"
 #include "api/internal/handlers.h"
 #include "api/internal/hooks.h"
+#include "api/internal/lookup.h"
 #include "api/internal/objects.h"
 #include "api/internal/params.h"
 #include "api/internal/references.h"
@@ -18,31 +19,6 @@ namespace {
 constexpr Logger kLog("api");
 /// So often a write is tried again when others change the same object in between.
 constexpr int kMostAttempts = 64;
-
-class SnapshotLookup final : public model::Lookup {
- public:
-  SnapshotLookup(const store::Snapshot& snapshot, const model::TypeCatalog& types)
-      : snapshot_(snapshot), types_(types) {}
-  std::optional<json::object> find(std::string_view type, std::string_view key) const override {
-    const std::optional<store::StoredObject> object = snapshot_.get_local(type, key);
-    if (!object) return std::nullopt;
-    Result<json::object> parsed = parse_stored(object->body);
-    if (!parsed) return std::nullopt;
-    return std::move(*parsed);
-  }
-  bool exists(std::string_view type, std::string_view key) const override {
-    return snapshot_.get_local(type, key).has_value();
-  }
-  bool collection_exists(std::string_view prefix) const override {
-    if (types_.find(prefix) != nullptr) return true;
-    const std::vector<std::string> types = snapshot_.types();
-    return std::ranges::find(types, prefix) != types.end();
-  }
-
- private:
-  const store::Snapshot& snapshot_;
-  const model::TypeCatalog& types_;
-};
 
 /// Names claimed for unique indexes; released when the write is over.
 class Claims {
@@ -139,15 +115,14 @@ std::optional<std::string> merged_secrets(const Call& call, const store::Snapsho
   return json::serialize(secrets);
 }
 
+/// Objects that are named by a UUID get one.
 void fill_key(const Call& call, json::object& object) {
   if (call.type->key_kind != "uuid") return;
-  json::value& key = object[call.type->key_field];
-  if (!key.is_string() || key.get_string().empty()) key = env::random_uuid();
+  if (text_member(object, call.type->key_field).empty()) object[call.type->key_field] = env::random_uuid();
 }
 
 /// Unique indexes besides the key: nobody else on this endpoint may have the value.
-Result<void> claim_unique(const Call& call, const store::Snapshot& snapshot, const Draft& draft,
-                          Claims& claims) {
+Result<void> claim_unique(const Call& call, const Draft& draft, Claims& claims) {
   for (const model::Index& index : call.type->indexes) {
     if (!index.unique || index.path.starts_with('@') || index.path == call.type->key_field) continue;
     const std::string value = text_member(draft.object, index.path);
@@ -160,23 +135,13 @@ Result<void> claim_unique(const Call& call, const store::Snapshot& snapshot, con
     };
     if (!claims.claim(fmt::format("{}\n{}\n{}", call.type->prefix, index.name, value)))
       return taken("another request");
+    // Taken after the claim: who held it before has committed, which an older snapshot would not show.
+    const std::shared_ptr<const store::Snapshot> now = call.services.store.snapshot();
     for (const store::ObjectRef& ref :
-         refs_by_index(call.services, snapshot, call.type->prefix, index.name, value, true)) {
+         refs_by_index(call.services, *now, call.type->prefix, index.name, value, true)) {
       if (ref.key == draft.key) continue;
       return taken(call.principal.sees(call.type->prefix, ref.key) ? ref.key : "another object");
     }
-  }
-  return {};
-}
-
-/// What only one write at a time may work on; before check(), so that what it sees holds until the commit.
-Result<void> claim_exclusive(const Call& call, const Draft& draft, Claims& claims) {
-  const TypeHooks& hooks = hooks_of(call.type->prefix);
-  if (hooks.exclusive == nullptr) return {};
-  for (std::string& name : hooks.exclusive(draft.object)) {
-    if (claims.claim(name)) continue;
-    return Error(ErrorCode::kConflict, "ValidationError", std::string(call.type->prefix), draft.key,
-                 {fmt::format("The {} is being changed by another request", name)});
   }
   return {};
 }
@@ -188,11 +153,11 @@ env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Dr
     co_return Error(ErrorCode::kBadRequest, "", std::string(call.type->prefix), "",
                     {"The body is not a JSON object"});
   }
-  if (draft.before == nullptr) fill_key(call, wanted.get_object());
   draft.secrets = set_members(model::take_secrets(*call.type, wanted.get_object()));
   Result<json::object> normal = model::normalise(*call.type, std::move(wanted), draft.before);
   if (!normal) co_return with_object(call, normal.error());
   draft.object = std::move(*normal);
+  if (draft.before == nullptr) fill_key(call, draft.object);
   const TypeHooks& hooks = hooks_of(call.type->prefix);
   if (draft.before == nullptr && hooks.on_create != nullptr) hooks.on_create(call.services, draft.object);
   const std::string key = model::object_key(*call.type, draft.object);
@@ -213,7 +178,7 @@ env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Dr
 
 /// Rules that need other objects; fills draft.body.
 Result<void> check(const Call& call, const store::Snapshot& snapshot, Draft& draft) {
-  const SnapshotLookup lookup(snapshot, call.services.store.types());
+  const SnapshotLookup lookup(call.services, snapshot);
   model::Verdict verdict =
       model::validate(*call.type, draft.object, draft.before, lookup, call.flag("force"));
   if (!verdict.invalid.empty()) return validation_error(call, draft.key, std::move(verdict.invalid));
@@ -223,6 +188,20 @@ Result<void> check(const Call& call, const store::Snapshot& snapshot, Draft& dra
   }
   draft.body = model::canonical_body(*call.type, draft.object);
   return {};
+}
+
+/// Judges the draft while nobody else may work on what it must have alone.
+Result<void> check_alone(const Call& call, const std::shared_ptr<const store::Snapshot>& snapshot,
+                         Draft& draft, Claims& claims) {
+  const TypeHooks& hooks = hooks_of(call.type->prefix);
+  if (hooks.exclusive == nullptr) return check(call, *snapshot, draft);
+  for (std::string& name : hooks.exclusive(draft.object)) {
+    if (claims.claim(std::move(name))) continue;
+    return Error(ErrorCode::kConflict, "Conflict", std::string(call.type->prefix), draft.key,
+                 {"Another request writes the same at this moment; try again"});
+  }
+  // Who worked on it before has committed, which an older snapshot would not show.
+  return check(call, *call.services.store.snapshot(), draft);
 }
 
 Error read_only_error(const Call& call, const std::string& key) {
@@ -290,11 +269,9 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   }
   if (locked_before_and_after(draft)) co_return Outcome(object_error(call, ErrorCode::kLocked, {"Locked"}));
   Claims claims(call.services.claimed);
-  Result<void> alone = claim_exclusive(call, draft, claims);
-  if (!alone) co_return Outcome(alone.error());
-  Result<void> valid = check(call, *snapshot, draft);
+  Result<void> valid = check_alone(call, snapshot, draft, claims);
   if (!valid) co_return Outcome(valid.error());
-  Result<void> unique = claim_unique(call, *snapshot, draft, claims);
+  Result<void> unique = claim_unique(call, draft, claims);
   if (!unique) co_return Outcome(unique.error());
   std::optional<std::string> secrets;
   if (!draft.secrets.empty()) secrets = merged_secrets(call, *snapshot, draft);
@@ -377,11 +354,9 @@ env::Task<Result<std::optional<Written>>> attempt_create(Call& call, json::value
   const Error exists = create_error(call, ErrorCode::kConflict, draft.key, {"already exists"});
   if (snapshot->get_local(call.type->prefix, draft.key)) co_return Outcome(exists);
   Claims claims(call.services.claimed);
-  Result<void> alone = claim_exclusive(call, draft, claims);
-  if (!alone) co_return Outcome(alone.error());
-  Result<void> valid = check(call, *snapshot, draft);
+  Result<void> valid = check_alone(call, snapshot, draft, claims);
   if (!valid) co_return Outcome(valid.error());
-  Result<void> unique = claim_unique(call, *snapshot, draft, claims);
+  Result<void> unique = claim_unique(call, draft, claims);
   if (!unique) co_return Outcome(unique.error());
   store::Batch batch = batch_for(call, draft, nullptr, "update");
   if (std::optional<std::string> secrets = merged_secrets(call, *snapshot, draft)) {

@@ -20,10 +20,23 @@ struct ParamRule {
   json::value schema;
 };
 
-std::optional<ParamRule> rule_of(const store::Snapshot& snapshot, std::string_view name) {
-  const std::optional<store::StoredObject> stored = snapshot.get_local("params", name);
+/// The declaration as the owner of an object has it, else as it is here (content packs are not replicated).
+std::optional<std::string> declaration(const store::Snapshot& snapshot, const std::string& owner,
+                                       std::string_view name) {
+  if (store::is_remote(owner)) {
+    Result<std::string> remote = snapshot.get({"params", owner, std::string(name)});
+    if (remote) return std::move(*remote);
+  }
+  std::optional<store::StoredObject> local = snapshot.get_local("params", name);
+  if (!local) return std::nullopt;
+  return std::move(local->body);
+}
+
+std::optional<ParamRule> rule_of(const store::Snapshot& snapshot, std::string_view name,
+                                 const std::string& owner = std::string(store::kOwn)) {
+  const std::optional<std::string> stored = declaration(snapshot, owner, name);
   if (!stored) return std::nullopt;
-  Result<json::object> param = parse_stored(stored->body);
+  Result<json::object> param = parse_stored(*stored);
   if (!param) return std::nullopt;
   ParamRule rule;
   if (const json::value* secure = param->if_contains("Secure"))
@@ -156,8 +169,8 @@ class Aggregator {
   std::set<std::string> seen_;
 };
 
-json::value default_of(const store::Snapshot& snapshot, std::string_view name) {
-  const std::optional<ParamRule> rule = rule_of(snapshot, name);
+json::value default_of(const store::Snapshot& snapshot, const std::string& owner, std::string_view name) {
+  const std::optional<ParamRule> rule = rule_of(snapshot, name, owner);
   if (!rule || !rule->schema.is_object()) return nullptr;
   const json::value* value = rule->schema.get_object().if_contains("default");
   return value == nullptr ? json::value() : *value;
@@ -174,7 +187,7 @@ std::optional<std::string> inherited_param(const store::Snapshot& snapshot, std:
   aggregator.add_stage(string_of(*object, "Stage"));
   aggregator.add_profile("global");
   if (const json::value* value = aggregator.result.if_contains(parameter)) return json::serialize(*value);
-  const json::value fallback = default_of(snapshot, parameter);
+  const json::value fallback = default_of(snapshot, std::string(owner), parameter);
   if (fallback.is_null()) return std::nullopt;
   return json::serialize(fallback);
 }
@@ -230,7 +243,7 @@ Result<void> add_age(Call& call, net::Response& response) {
 }  // namespace
 
 json::value param_default(const store::Snapshot& snapshot, std::string_view name) {
-  return default_of(snapshot, name);
+  return default_of(snapshot, std::string(store::kOwn), name);
 }
 
 std::vector<std::string> param_problems(const store::Snapshot& snapshot, std::string_view name,
@@ -360,7 +373,7 @@ env::Task<Result<net::Response>> show_param(Call& call) {
   if (const json::value* value = params->if_contains(name))
     shown = *value;
   else if (call.flag("aggregate") || call.flag("compose"))
-    shown = default_of(*call.snapshot, name);
+    shown = default_of(*call.snapshot, call.target.owner, name);
   net::Response response = json_response(200, shown);
   Result<void> fresh = add_age(call, response);
   if (!fresh) co_return fresh.error();

@@ -3,9 +3,6 @@
 namespace mullion::api {
 namespace {
 
-/// At most this many owners are named in a refusal.
-constexpr size_t kMostRefs = 64;
-
 Error not_found(const Call& call) { return object_error(call, ErrorCode::kNotFound, {"Not Found"}); }
 
 Error ambiguous(const Call& call, const std::vector<Target>& candidates) {
@@ -76,11 +73,11 @@ std::vector<Target> named(const Call& call, const store::Snapshot& snapshot, con
 
 std::vector<store::ObjectRef> refs_by_index(const Services& services, const store::Snapshot& snapshot,
                                             std::string_view prefix, std::string_view index,
-                                            const std::string& value, bool local_only) {
+                                            const std::string& value, bool local_only, uint64_t most) {
   store::Query query;
   query.type = prefix;
   query.own_id = services.facts.id;
-  query.limit = kMostRefs;
+  query.limit = most;
   store::Filter filter;
   filter.name = index;
   filter.op = store::Operator::kEq;

@@ -22,9 +22,10 @@ std::optional<Target> find_at(const Call& call, const store::Snapshot& snapshot,
 std::optional<Target> find_local(const Services& services, const store::Snapshot& snapshot,
                                  const model::ObjectType& type, const std::string& requested);
 
-/// Objects whose index `index` has `value`, a few dozen at most; `local_only` leaves replicas out.
+/// Objects whose index `index` has `value`, `most` of them; `local_only` leaves replicas out.
 std::vector<store::ObjectRef> refs_by_index(const Services& services, const store::Snapshot& snapshot,
                                             std::string_view prefix, std::string_view index,
-                                            const std::string& value, bool local_only = false);
+                                            const std::string& value, bool local_only = false,
+                                            uint64_t most = 64);
 
 }  // namespace mullion::api

@@ -39,6 +39,32 @@ class StackLookup final : public model::Lookup {
     return bodies_.contains(ObjectName(type, key)) || own_body(type, key).has_value();
   }
 
+  std::vector<json::object> all(std::string_view type) const override {
+    std::vector<json::object> found;
+    const auto keep = [&](std::string_view body) {
+      if (std::optional<json::object> object = parse_object(body)) found.push_back(std::move(*object));
+    };
+    (void)snapshot_.scan_owner(type, store::kOwn, "", [&](std::string_view, std::string_view body) {
+      keep(body);
+      return true;
+    });
+    for (auto layered = bodies_.lower_bound(ObjectName(type, "")); layered != bodies_.end(); ++layered) {
+      if (layered->first.first != type) break;
+      if (!own_body(type, layered->first.second)) keep(layered->second);
+    }
+    return found;
+  }
+
+  std::vector<json::object> where(std::string_view type, std::string_view index,
+                                  std::string_view value) const override {
+    std::vector<json::object> found = all(type);
+    std::erase_if(found, [&](const json::object& object) {
+      const json::value* member = object.if_contains(index);
+      return member == nullptr || *member != json::value(value);
+    });
+    return found;
+  }
+
  private:
   std::optional<std::string> own_body(std::string_view type, std::string_view key) const {
     auto own = snapshot_.get({std::string(type), std::string(store::kOwn), std::string(key)});

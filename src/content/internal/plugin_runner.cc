@@ -19,13 +19,6 @@ constexpr std::string_view kPlugins = "plugins";
 constexpr int kReportAttempts = 16;
 constexpr auto kLongRest = std::chrono::hours(1);
 
-/// The rules of plugins look at nothing else.
-class NoOthers final : public model::Lookup {
- public:
-  std::optional<json::object> find(std::string_view, std::string_view) const override { return std::nullopt; }
-  bool exists(std::string_view, std::string_view) const override { return false; }
-};
-
 store::Batch report_batch(const std::string& plugin, const std::string& before, std::string body) {
   store::Change change;
   change.id = {std::string(kPlugins), std::string(store::kOwn), plugin};
@@ -47,7 +40,7 @@ Result<std::optional<std::string>> plugin_body_with(std::string_view body,
   json::object plugin = parsed->get_object();
   plugin["PluginErrors"] = json::array(errors.begin(), errors.end());
   const model::ObjectType& type = *model::find_object_type(kPlugins);
-  model::validate(type, plugin, nullptr, NoOthers(), true);
+  model::validate(type, plugin, nullptr, model::NoLookup(), true);
   std::string changed = model::canonical_body(type, plugin);
   if (changed == body) return std::optional<std::string>();
   return std::optional<std::string>(std::move(changed));

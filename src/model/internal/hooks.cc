@@ -10,23 +10,30 @@ namespace {
 constexpr std::pair<std::string_view, Hook> kHooks[] = {
     {"claims", check_claims},
     {"hardware_addresses", check_hardware_addresses},
+    {"job_machine", check_job_machine},
     {"job_task", check_job_task},
     {"machine_arch", check_machine_arch},
     {"machine_availability", check_machine_availability},
+    {"machine_current_task", check_machine_current_task},
     {"machine_pending_tasks", check_machine_pending_tasks},
+    {"machine_task_list", check_machine_task_list},
     {"os_architectures", check_os_architectures},
     {"param_schema", check_param_schema},
     {"plugin_errors", check_plugin_errors},
     {"pool_transitions", check_pool_transitions},
     {"reservation_address", check_reservation_address},
+    {"reservation_scope", check_reservation_scope},
+    {"stage_boot_env", check_stage_boot_env},
     {"subnet_change", check_subnet_change},
     {"subnet_range", check_subnet_range},
     {"task_entries", check_task_entries},
     {"task_prerequisites", check_task_prerequisites},
     {"task_systems", check_task_systems},
     {"task_templates", check_task_templates},
+    {"template_references", check_template_references},
     {"templates", check_templates},
     {"tenant_members", check_tenant_members},
+    {"workflow_stages", check_workflow_stages},
 };
 
 Hook find_hook(std::string_view name) {
@@ -92,6 +99,10 @@ bool parse_ipv4(std::string_view text, uint32_t& out) {
   if (!text.empty()) return false;
   out = address;
   return true;
+}
+
+std::string ipv4_text(uint32_t address) {
+  return fmt::format("{}.{}.{}.{}", address >> 24, address >> 16 & 255, address >> 8 & 255, address & 255);
 }
 
 bool parse_cidr(std::string_view text, uint32_t& network, int& bits) {

@@ -12,7 +12,7 @@ namespace mullion::model::internal {
 /// What a hook looks at and where it says what is wrong.
 struct HookContext {
   const ObjectType& type;
-  const json::object& object;
+  json::object& object;        // hooks fill fields that follow from other objects
   const json::object* before;  // nullptr: the object is new
   const Lookup& lookup;
   Verdict& verdict;
@@ -38,6 +38,8 @@ void check_machine_arch(HookContext& context);
 void check_hardware_addresses(HookContext& context);
 void check_machine_availability(HookContext& context);
 void check_machine_pending_tasks(HookContext& context);
+void check_machine_task_list(HookContext& context);
+void check_machine_current_task(HookContext& context);
 
 // What is run and booted (hooks_work.cc).
 void check_task_entries(HookContext& context);
@@ -47,6 +49,10 @@ void check_task_systems(HookContext& context);
 void check_task_prerequisites(HookContext& context);
 void check_os_architectures(HookContext& context);
 void check_job_task(HookContext& context);
+void check_job_machine(HookContext& context);
+void check_stage_boot_env(HookContext& context);
+void check_workflow_stages(HookContext& context);
+void check_template_references(HookContext& context);
 void check_param_schema(HookContext& context);
 void check_pool_transitions(HookContext& context);
 void check_plugin_errors(HookContext& context);
@@ -55,6 +61,7 @@ void check_plugin_errors(HookContext& context);
 void check_subnet_range(HookContext& context);
 void check_subnet_change(HookContext& context);
 void check_reservation_address(HookContext& context);
+void check_reservation_scope(HookContext& context);
 
 // Rights (hooks_access.cc).
 void check_claims(HookContext& context);
@@ -73,6 +80,8 @@ std::string_view text_item(const json::value& item);
 bool parse_ipv4(std::string_view text, uint32_t& out);
 /// Parses "a.b.c.d/n".
 bool parse_cidr(std::string_view text, uint32_t& network, int& bits);
+/// The dotted text of an address.
+std::string ipv4_text(uint32_t address);
 /// Hyphenated hexadecimal, 36 characters.
 bool is_uuid(std::string_view text);
 

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cctype>
+#include <set>
 
 #include "model/internal/hooks.h"
 
@@ -34,6 +36,64 @@ std::optional<json::object> named_by(const HookContext& context, std::string_vie
   const std::string_view name = text_of(context.object, field);
   if (name.empty()) return std::nullopt;
   return context.lookup.find(collection, name);
+}
+
+const json::array& tasks_of(const json::object& machine) {
+  static const json::array none;
+  const json::array* tasks = list_of(machine, "Tasks");
+  return tasks == nullptr ? none : *tasks;
+}
+
+bool tasks_changed(const HookContext& context) {
+  return context.before == nullptr || tasks_of(*context.before) != tasks_of(context.object);
+}
+
+/// A new stage, boot environment or workflow starts a task list of its own.
+bool starts_over(const HookContext& context) {
+  return changed(context, "Stage") || changed(context, "BootEnv") || changed(context, "Workflow");
+}
+
+/// What the entry names behind "stage:" must exist.
+void check_step(HookContext& context, std::string_view entry, std::string_view step,
+                std::string_view collection, std::string_view kind) {
+  if (!entry.starts_with(step)) return;
+  const std::string_view name = entry.substr(step.size());
+  if (context.lookup.exists(collection, name)) return;
+  context.refuse_reference(fmt::format("{} {} does not exist", kind, name));
+}
+
+/// Prerequisites must have run since the last boot: what a task did is lost with its boot environment.
+void check_order(HookContext& context, std::string_view name, const json::object& task,
+                 const std::set<std::string_view>& done) {
+  const json::array* prerequisites = list_of(task, "Prerequisites");
+  if (prerequisites == nullptr) return;
+  for (const json::value& prerequisite : *prerequisites) {
+    if (done.contains(text_item(prerequisite))) continue;
+    context.refuse_reference(fmt::format("Task {} missing prerequisite {}", name, text_item(prerequisite)));
+  }
+}
+
+/// Where the list was last cut by a stage or a boot environment, looking back from `position`.
+std::optional<int64_t> last_step(const json::array& tasks, int64_t position) {
+  for (int64_t i = std::min(position, static_cast<int64_t>(tasks.size()) - 1); i >= 0; --i) {
+    const std::string_view entry = text_item(tasks[static_cast<size_t>(i)]);
+    if (entry.starts_with("stage:") || entry.starts_with("bootenv:")) return i;
+  }
+  return std::nullopt;
+}
+
+/// What has run stays in the list as it was.
+void check_history(HookContext& context, int64_t current) {
+  const json::array& earlier = tasks_of(*context.before);
+  const json::array& wanted = tasks_of(context.object);
+  const size_t fixed = std::min(earlier.size(), static_cast<size_t>(std::max<int64_t>(current + 1, 0)));
+  if (wanted.size() < fixed) {
+    return context.refuse_reference(
+        "Cannot remove tasks that have already executed or are already executing");
+  }
+  if (!std::equal(earlier.begin(), earlier.begin() + static_cast<std::ptrdiff_t>(fixed), wanted.begin())) {
+    context.refuse_reference("Cannot change tasks that have already executed or are executing");
+  }
 }
 
 }  // namespace
@@ -84,6 +144,50 @@ void check_machine_pending_tasks(HookContext& context) {
     return;
   }
   context.refuse_reference("Can not change stages with pending tasks unless forced");
+}
+
+void check_machine_task_list(HookContext& context) {
+  std::set<std::string_view> done;
+  const json::array& tasks = tasks_of(context.object);
+  const bool fresh = tasks_changed(context);
+  // What has run need not be there any more, and most machines have run everything.
+  const int64_t current = std::max<int64_t>(integer_of(context.object, "CurrentTask"), 0);
+  for (size_t i = fresh ? 0 : static_cast<size_t>(current); i < tasks.size(); ++i) {
+    const std::string_view entry = text_item(tasks[i]);
+    if (entry.starts_with("bootenv:")) done.clear();
+    if (fresh) check_step(context, entry, "stage:", "stages", "Stage");
+    if (fresh) check_step(context, entry, "bootenv:", "bootenvs", "Bootenv");
+    const std::optional<json::object> task = context.lookup.find("tasks", entry);
+    if (!task) continue;
+    if (fresh) check_order(context, entry, *task, done);
+    done.insert(entry);
+    if (boolean_of(*task, "Available")) continue;
+    (fresh ? context.verdict.invalid : context.verdict.unavailable)
+        .push_back(fmt::format("Task {} (at {}) is not available", entry, i));
+  }
+}
+
+void check_machine_current_task(HookContext& context) {
+  const int64_t wanted = integer_of(context.object, "CurrentTask");
+  const int64_t end = static_cast<int64_t>(tasks_of(context.object).size());
+  if (context.before == nullptr || starts_over(context)) {
+    if (wanted < -1 || wanted > end) {
+      context.refuse(fmt::format("Invalid CurrentTask {}: must be between -1 and {}", wanted, end));
+    }
+    return;
+  }
+  const int64_t current = integer_of(*context.before, "CurrentTask");
+  check_history(context, current);
+  if (wanted > current) {
+    return context.refuse_reference(
+        fmt::format("Cannot advance CurrentTask from {} to {} without running jobs", current, wanted));
+  }
+  const std::optional<int64_t> step = last_step(tasks_of(*context.before), current);
+  const bool rewinds = wanted == -1;  // asks for the whole list again
+  if (wanted < -1 || (step && wanted < *step && !rewinds)) {
+    context.refuse_reference(
+        fmt::format("Cannot change CurrentTask from {} to {} past {}", current, wanted, step.value_or(-1)));
+  }
 }
 
 }  // namespace mullion::model::internal

@@ -29,6 +29,43 @@ void check_active_range(HookContext& context, uint32_t network, int bits) {
   }
 }
 
+/// A subnet as reservations see it.
+struct Network {
+  std::string name;
+  uint32_t address = 0;
+  int bits = 0;
+
+  uint32_t mask() const { return bits == 0 ? 0 : ~uint32_t{0} << (32 - bits); }
+  bool contains(uint32_t other) const { return (other & mask()) == (address & mask()); }
+  /// The first and the last address of a network that has room for both.
+  bool sets_apart(uint32_t other) const {
+    return bits < 31 && ((other & ~mask()) == 0 || (other & ~mask()) == ~mask());
+  }
+};
+
+/// The narrowest subnet around an address.
+std::optional<Network> network_around(const Lookup& lookup, uint32_t address) {
+  std::optional<Network> best;
+  for (const json::object& subnet : lookup.all("subnets")) {
+    Network network{std::string(text_of(subnet, "Name"))};
+    if (!parse_cidr(text_of(subnet, "Subnet"), network.address, network.bits)) continue;
+    if (network.contains(address) && (!best || network.bits > best->bits)) best = std::move(network);
+  }
+  return best;
+}
+
+/// Another reservation for the same device, in the same subnet or likewise without scope.
+bool has_rival(const HookContext& context, const std::string& scope) {
+  const json::object& own = context.object;
+  for (const json::object& other : context.lookup.where("reservations", "Token", text_of(own, "Token"))) {
+    if (object_key(context.type, other) == context.key) continue;
+    if (text_of(other, "Strategy") != text_of(own, "Strategy")) continue;
+    if (boolean_of(other, "Scoped") != boolean_of(own, "Scoped")) continue;
+    if (!boolean_of(own, "Scoped") || text_of(other, "Subnet") == scope) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void check_subnet_range(HookContext& context) {
@@ -73,6 +110,29 @@ void check_reservation_address(HookContext& context) {
   }
   if (text_of(context.object, "Token").empty()) context.refuse("Token must not be empty");
   if (text_of(context.object, "Strategy").empty()) context.refuse("Strategy must not be empty");
+}
+
+void check_reservation_scope(HookContext& context) {
+  const std::string text(text_of(context.object, "Addr"));
+  uint32_t address = 0;
+  if (!parse_ipv4(text, address) || !is_unicast(address)) return;
+  const std::optional<Network> network = network_around(context.lookup, address);
+  const std::string scope = network ? network->name : std::string();
+  const bool scoped = boolean_of(context.object, "Scoped");
+  context.object["Subnet"] = scope;
+  if (scoped && !network) {
+    context.refuse_reference(fmt::format("Address {} is not in a defined Subnet, and Scoped is true.", text));
+  }
+  if (network && network->sets_apart(address)) {
+    context.refuse_reference(
+        fmt::format("Address {} is a network or broadcast address for subnet {}", text, scope));
+  }
+  if (!has_rival(context, scope)) return;
+  const std::string holder = scoped ? fmt::format("Reservation {} in subnet {}", context.key, scope)
+                                    : fmt::format("Unscoped reservation {}", context.key);
+  context.refuse_reference(fmt::format("{} already has Strategy {}: Token {}", holder,
+                                       text_of(context.object, "Strategy"),
+                                       text_of(context.object, "Token")));
 }
 
 }  // namespace mullion::model::internal

@@ -170,6 +170,47 @@ void check_job_task(HookContext& context) {
   context.refuse(fmt::format("Invalid Task `{}`", task));
 }
 
+void check_job_machine(HookContext& context) {
+  if (context.before != nullptr) return;  // a job outlives its machine
+  const std::string_view machine = text_of(context.object, "Machine");
+  if (machine.empty()) return context.refuse("Machine must be set");
+  if (context.lookup.exists("machines", machine)) return;
+  context.refuse_reference(fmt::format("Machine {} does not exist", machine));
+}
+
+void check_stage_boot_env(HookContext& context) {
+  const std::string_view name = text_of(context.object, "BootEnv");
+  const std::optional<json::object> boot_env = context.lookup.find("bootenvs", name);
+  if (name.empty() || !boot_env) return;
+  if (boolean_of(*boot_env, "OnlyUnknown")) {
+    return context.verdict.unavailable.push_back(
+        fmt::format("BootEnv {} does not allow Machine assignments, it has the OnlyUnknown flag.", name));
+  }
+  if (boolean_of(*boot_env, "Available")) return;
+  context.verdict.unavailable.push_back(
+      fmt::format("Stage {} wants BootEnv {}, which is not available", context.key, name));
+}
+
+void check_workflow_stages(HookContext& context) {
+  const json::array* stages = list_of(context.object, "Stages");
+  if (stages == nullptr) return;
+  for (size_t i = 0; i < stages->size(); ++i) {
+    const std::string_view name = text_item((*stages)[i]);
+    const std::optional<json::object> stage = context.lookup.find("stages", name);
+    if (!stage || boolean_of(*stage, "Available")) continue;
+    context.verdict.unavailable.push_back(fmt::format("Stage {} (at {}) is not available", name, i));
+  }
+}
+
+void check_template_references(HookContext& context) {
+  for_each_template(context, [&](size_t position, const json::object& item) {
+    const std::string_view id = text_of(item, "ID");
+    if (id.empty() || context.lookup.exists("templates", id)) return;
+    context.verdict.unavailable.push_back(
+        fmt::format("Template[{}]: template {} does not exist", position, id));
+  });
+}
+
 void check_param_schema(HookContext& context) {
   const json::value* schema = context.object.if_contains("Schema");
   if (schema == nullptr || schema->is_null()) return;

@@ -1,0 +1,147 @@
+#include "api/internal/judge.h"
+
+#include <algorithm>
+
+#include "api/internal/lookup.h"
+#include "api/internal/objects.h"
+#include "api/internal/references.h"
+#include "base/log.h"
+#include "model/index_value.h"
+#include "store/commit_async.h"
+
+namespace mullion::api {
+namespace {
+
+namespace json = boost::json;
+
+constexpr Logger kLog("api");
+/// So often a verdict is tried again when others change the same object in between.
+constexpr int kMostAttempts = 16;
+
+bool is_available(const std::optional<std::string>& body) {
+  return body && model::raw_member(*body, "Available") == "true";
+}
+
+/// Whether those who refer to the object may see a difference.
+bool turned(const store::AppliedChange& change) {
+  return change.body.has_value() != change.old_body.has_value() ||
+         is_available(change.body) != is_available(change.old_body);
+}
+
+bool is_target(std::string_view type) {
+  return std::ranges::any_of(references(), [&](const Reference& entry) { return entry.target == type; });
+}
+
+/// Who refers to things and can be refused for it.
+bool is_judged(std::string_view type) {
+  const model::ObjectType* known = model::find_object_type(type);
+  return known != nullptr && known->traits.has_validation &&
+         std::ranges::any_of(references(), [&](const Reference& entry) { return entry.referrer == type; });
+}
+
+/// The body with a fresh verdict. What would be refused today stays, and says so in its Errors.
+std::string judged_body(const model::ObjectType& type, const std::string& body, const model::Lookup& lookup) {
+  Result<json::object> before = parse_stored(body);
+  if (!before) return body;
+  json::object object = *before;
+  const model::Verdict verdict = model::validate(type, object, &*before, lookup, true);
+  if (!verdict.invalid.empty()) {
+    json::array errors(verdict.invalid.begin(), verdict.invalid.end());
+    errors.insert(errors.end(), verdict.unavailable.begin(), verdict.unavailable.end());
+    object["Validated"] = true;
+    object["Errors"] = std::move(errors);
+  }
+  return model::canonical_body(type, object);
+}
+
+}  // namespace
+
+Judge::Judge(Services& services) : services_(services) {
+  subscription_ = services_.store.subscribe(
+      [this](const std::shared_ptr<const store::Commit>& commit) { follow(*commit); });
+  services_.tasks.spawn("judge", [this] { return run(); });
+}
+
+Judge::~Judge() { stop(); }
+
+void Judge::stop() {
+  if (std::exchange(stopped_, true)) return;
+  services_.store.unsubscribe(subscription_);
+}
+
+void Judge::follow(const store::Commit& commit) {
+  Work found;
+  for (const store::AppliedChange& change : commit.changes) {
+    if (store::is_remote(change.id.owner)) continue;
+    const Name name(change.id.type, change.id.key);
+    const bool target = is_target(change.id.type);
+    if (target && turned(change)) found.turned.insert(name);
+    // A write is judged by what was there when it began; what came or went meanwhile is noticed here. The
+    // many that nobody refers to (machines) are only looked at again when something is wrong with them.
+    const bool doubtful = change.body && is_judged(change.id.type) && (target || !is_available(change.body));
+    if (doubtful) found.doubted.insert(name);
+  }
+  if (found.empty()) return;
+  {
+    std::lock_guard lock(mutex_);
+    waiting_.turned.merge(found.turned);
+    waiting_.doubted.merge(found.doubted);
+  }
+  signal_.notify_all();
+}
+
+Judge::Work Judge::take() {
+  std::lock_guard lock(mutex_);
+  return std::exchange(waiting_, {});
+}
+
+env::Task<void> Judge::run() {
+  while (true) {
+    const uint64_t seen = signal_.version();
+    const Work work = take();
+    if (work.empty()) {
+      co_await signal_.wait(seen, std::chrono::minutes(5));
+      continue;
+    }
+    for (const Name& name : affected(work)) co_await judge(name);
+  }
+}
+
+std::set<Judge::Name> Judge::affected(const Work& work) const {
+  std::set<Name> names = work.doubted;
+  const std::shared_ptr<const store::Snapshot> snapshot = services_.store.snapshot();
+  for (const Reference& reference : references()) {
+    std::set<std::string> keys;
+    for (const auto& [type, key] : work.turned) {
+      if (type == reference.target) keys.insert(key);
+    }
+    if (keys.empty() || !reference.judged || !is_judged(reference.referrer)) continue;
+    for (store::ObjectRef& ref : referrers(services_, *snapshot, reference, keys, SIZE_MAX)) {
+      names.emplace(reference.referrer, std::move(ref.key));
+    }
+  }
+  return names;
+}
+
+env::Task<void> Judge::judge(const Name& name) {
+  const model::ObjectType* type = model::find_object_type(name.first);
+  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
+    std::shared_ptr<const store::Snapshot> snapshot = services_.store.snapshot();
+    const std::optional<store::StoredObject> stored = snapshot->get_local(name.first, name.second);
+    if (!stored) co_return;
+    std::string body = judged_body(*type, stored->body, SnapshotLookup(services_, *snapshot));
+    if (body == stored->body) co_return;
+    store::Batch batch;
+    batch.changes.push_back({stored->id, std::move(body), store::Expect::kSame, hash128(stored->body)});
+    batch.principal = "system";
+    snapshot.reset();
+    const Result<store::Cursor> done = co_await store::commit_async(services_.store, std::move(batch));
+    if (done || done.error().code != ErrorCode::kConflict) {
+      if (!done)
+        kLog.warn("verdict not stored object={}/{} reason={}", name.first, name.second, done.error().text());
+      co_return;
+    }
+  }
+}
+
+}  // namespace mullion::api

@@ -1,0 +1,45 @@
+// Availability over time: what refers to something missing becomes available when that appears, and the
+// reverse.
+#pragma once
+
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "api/internal/call.h"
+
+namespace mullion::api {
+
+/// Follows the store. When a local object comes, goes, or changes its own availability, those that refer to
+/// it are judged again in the background and, where the verdict differs, changed by "system". Thread-safe.
+class Judge {
+ public:
+  /// `services` must outlive it; stop() comes before the end of their tasks.
+  explicit Judge(Services& services);
+  ~Judge();
+  void stop();
+
+ private:
+  using Name = std::pair<std::string, std::string>;  // type and key
+  struct Work {
+    std::set<Name> turned;   // came, went, or changed its availability: those who refer to it are judged
+    std::set<Name> doubted;  // to be judged itself
+    bool empty() const { return turned.empty() && doubted.empty(); }
+  };
+
+  void follow(const store::Commit& commit);
+  Work take();
+  env::Task<void> run();
+  std::set<Name> affected(const Work& work) const;
+  env::Task<void> judge(const Name& name);
+
+  Services& services_;
+  uint64_t subscription_ = 0;
+  std::mutex mutex_;
+  Work waiting_;
+  bool stopped_ = false;
+  env::Signal signal_;
+};
+
+}  // namespace mullion::api
