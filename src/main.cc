@@ -1,5 +1,5 @@
-// The one binary: a server (`mullion serve`, or called dr-provision) and the command line (everything else, or
-// called drpcli).
+// The one binary: a server (`mullion serve`, or called dr-provision) and the command line (everything else,
+// or called drpcli).
 #include <string>
 #include <string_view>
 #include <vector>

@@ -9,7 +9,7 @@ REFUSALS = {400: "malformed request", 401: "missing or wrong credentials", 403: 
             429: "too many requests", 503: "owner unreachable or replica too old", 507: "storage full"}
 RARE_REFUSALS = {416: "no such range", 502: "peer unreachable", 504: "peer too slow"}
 NEEDS = {"create": "client_create", "update": "client_update", "delete": "client_delete", "params": "has_params",
-         "meta": "meta_api"}
+         "meta": "has_meta"}
 UNKNOWN_HANDLER = {"answers": {200: "any", 201: "any", 202: "any", 204: "none", 206: "bytes", 304: "none"}}
 
 

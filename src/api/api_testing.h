@@ -254,8 +254,9 @@ class FakeManager final : public manager::Manager {
     response.body = std::string(R"({"from":")") + owner + "\"}";
     co_return response;
   }
-  Task<Result<std::shared_ptr<net::WebSocket>>> forward_websocket(std::string, std::string,
-                                                                  const auth::Principal&) override {
+  Task<Result<std::shared_ptr<net::WebSocket>>> forward_websocket(std::string owner, std::string target,
+                                                                  const auth::Principal& principal) override {
+    forwarded.push_back({owner, "WEBSOCKET", target, principal.name, ""});
     co_return Error(ErrorCode::kUnavailable, "no websocket in this test");
   }
   std::vector<manager::OwnerFreshness> freshness(const std::vector<std::string>& owners) const override {

@@ -10,6 +10,7 @@ namespace {
 using testing::Answer;
 using testing::Fixture;
 using ::testing::HasSubstr;
+namespace json = boost::json;
 
 constexpr const char* kMachine = "11111111-2222-4333-8444-555555555555";
 constexpr const char* kOther = "99999999-2222-4333-8444-555555555555";
@@ -122,6 +123,7 @@ TEST_F(RightsTest, TenantsHoldForReplicasAndForwardedCalls) {
   EXPECT_THAT(std::string(list.json().at("Messages").at(1).as_string()),
               HasSubstr("Tenant t hides some of this"));
   EXPECT_EQ(fixture.call("GET", "/A/api/v3/contents/BackingStore", "", "ann").status, 403);
+  EXPECT_EQ(fixture.call("GET", "/A/api/v3/" + path + "/token", "", "ann").status, 404);
   EXPECT_TRUE(fixture.manager.forwarded.empty()) << "nothing was sent to the owner";
   EXPECT_EQ(fixture.call("GET", "/A/api/v3/stages", "", "ann").status, 200);
   as("root", "PATCH", "tenants/t",
@@ -137,9 +139,20 @@ TEST_F(RightsTest, ClaimsHoldForForwardedCalls) {
   EXPECT_EQ(fixture.call("GET", "/A/api/v3/machines/Name:far", "", "bob").status, 200)
       << "the right is by key, however the object is called";
   EXPECT_EQ(fixture.call("PATCH", "/A/api/v3/machines/Name:far", "[]", "bob").status, 403);
-  EXPECT_EQ(fixture.call("GET", "/A/api/v3/machines", "", "bob").status, 403);
+  allow({{"machines", "list", "*,"}, {"machines", "get,delete", kMachine}});
+  EXPECT_EQ(fixture.call("GET", "/A/api/v3/machines", "", "bob").json().at("Messages").at(1),
+            "Requires: machines get *")
+      << "the owner would list everything";
   EXPECT_EQ(fixture.call("GET", "/A/api/v3/unknown/route/here", "", "bob").status, 403);
   EXPECT_EQ(as("bob", "GET", "machines").json().as_array().size(), 1U);
+}
+
+TEST_F(RightsTest, TokensInQueriesStayHere) {
+  for (const char* query : {"token=root&x=1", "x=1&Token=root", "x=1&token=root&token=root"}) {
+    fixture.call("GET", std::string("/A/api/v3/ws?") + query, "", "", {{"Upgrade", "websocket"}});
+    ASSERT_FALSE(fixture.manager.forwarded.empty()) << query;
+    EXPECT_EQ(fixture.manager.forwarded.back().target, "/api/v3/ws?x=1") << query;
+  }
 }
 
 TEST_F(RightsTest, WhatMayNotBeReadIsNotFound) {

@@ -118,22 +118,27 @@ Result<void> take_name(const std::string& partial, const std::string& path) {
   return failure ? Result<void>(cannot_write(path)) : Result<void>();
 }
 
-Result<Attempt> attempt_download(Invocation& call, const std::string& target, const std::string& path) {
-  const std::string partial = path + ".part";
-  const uint64_t have = size_of(partial);
+/// Asks for what PATH.part lacks; without such a part, for anything only if it differs from PATH.
+Call download_request(const std::string& target, const std::string& path, uint64_t have) {
   Call request{"GET", target, "", {}, {}};
-  if (have > 0) request.headers.emplace_back("Range", fmt::format("bytes={}-", have));
-  if (have == 0 && std::filesystem::is_regular_file(path)) {
+  if (have > 0) {
+    request.headers.emplace_back("Range", fmt::format("bytes={}-", have));
+  } else if (std::filesystem::is_regular_file(path)) {
     request.headers.emplace_back("If-None-Match", "\"SHA256:" + checksum_of_file(path) + "\"");
   }
+  return request;
+}
+
+/// Appends to, or replaces, the part; `promised` is the checksum the server gives. False: 304.
+Result<bool> download_part(Invocation& call, Call request, const std::string& partial, uint64_t have,
+                           std::string& promised) {
   Progress progress(call.terminal, call.argument(0));
-  std::string promised;
   std::ofstream file;
   const auto begin = [&](const Session::Arrival& arrival) -> Result<void> {
-    const bool goes_on = arrival.status == 206;
+    const uint64_t kept = arrival.status == 206 ? have : 0;
     promised = arrival.headers.get("X-DRP-SHA256SUM").value_or("");
-    progress.begin(arrival.size > 0 && goes_on ? arrival.size + have : arrival.size, goes_on ? have : 0);
-    file.open(partial, std::ios::binary | (goes_on ? std::ios::app : std::ios::trunc));
+    progress.begin(arrival.size > 0 ? arrival.size + kept : 0, kept);
+    file.open(partial, std::ios::binary | (kept > 0 ? std::ios::app : std::ios::trunc));
     return file ? Result<void>() : Result<void>(cannot_write(partial));
   };
   const auto sink = [&](std::string_view piece) -> Result<void> {
@@ -142,11 +147,18 @@ Result<Attempt> attempt_download(Invocation& call, const std::string& target, co
     return file ? Result<void>() : Result<void>(cannot_write(partial));
   };
   Result<bool> done = call.session.download(std::move(request), begin, sink);
+  file.close();
+  return done && *done && file.fail() ? Result<bool>(cannot_write(partial)) : std::move(done);
+}
+
+Result<Attempt> attempt_download(Invocation& call, const std::string& target, const std::string& path) {
+  const std::string partial = path + ".part";
+  const uint64_t have = size_of(partial);
+  std::string promised;
+  Result<bool> done = download_part(call, download_request(target, path, have), partial, have, promised);
   if (!done && have > 0 && done.error().status_override == 416) return Attempt{false, true};
   if (!done) return done.error();
   if (!*done) return Attempt{true, false};
-  file.close();
-  if (file.fail()) return cannot_write(partial);
   if (promised.empty() || promised == checksum_of_file(partial)) return Attempt{};
   if (have > 0) return Attempt{false, true};
   remove_file(partial);

@@ -113,6 +113,8 @@ class FileBlobs final : public Blobs {
   Result<void> make_parent(const Place& place) const;
   Result<void> explode_beside(const Place& place, const env::Path& archive);
   Result<Info> finish(const Place& place, OutputFile output, std::string sha256, bool explode);
+  Result<Info> finish_pieces(const Place& place, const PartialUploads::Claim& claim, OutputFile output,
+                             bool explode);
 
   const env::Path root_;
   const BlobLimits limits_;
@@ -267,6 +269,18 @@ Task<Result<void>> FileBlobs::append_piece(OutputFile& output, net::BodySource& 
   co_return synced;
 }
 
+/// The last piece is there. What cannot become a file is dropped: nothing could be sent to mend it. Blocks.
+Result<Blobs::Info> FileBlobs::finish_pieces(const Place& place, const PartialUploads::Claim& claim,
+                                             OutputFile output, bool explode) {
+  const auto written = InputFile::open(output.path());
+  if (!written) return written.error();
+  auto sha256 = sha256_of(*written);
+  if (!sha256) return sha256.error();
+  auto info = finish(place, std::move(output), std::move(*sha256), explode);
+  if (!info) claim.drop();
+  return info;
+}
+
 Task<Result<Blobs::Progress>> FileBlobs::append(std::string bucket, std::string path, net::BodySource& body,
                                                 net::ContentRange piece, bool explode, uint64_t max_bytes) {
   const auto place = place_of(bucket, path);
@@ -288,13 +302,7 @@ Task<Result<Blobs::Progress>> FileBlobs::append(std::string bucket, std::string 
   if (!piece.last()) co_return Progress{piece.bytes.last + 1, std::nullopt};
 
   Result<Info> info = Info{};
-  co_await env::run_blocking([&] {
-    const auto written = InputFile::open(output->path());
-    auto sha256 = written ? sha256_of(*written) : Result<std::string>(written.error());
-    info = sha256 ? finish(*place, std::move(*output), std::move(*sha256), explode)
-                  : Result<Info>(sha256.error());
-    if (!info) claim->drop();
-  });
+  co_await env::run_blocking([&] { info = finish_pieces(*place, *claim, std::move(*output), explode); });
   if (!info) co_return refused(info.error());
   co_return Progress{info->size, std::move(*info)};
 }

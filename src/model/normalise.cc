@@ -166,7 +166,8 @@ Result<json::value> normalise_map(const Field& field, json::value value, std::st
 /// A value whose kind is known but which is no field by itself: list items, map values, nested objects.
 Result<json::value> normalise_kind(FieldKind kind, std::string_view reference, json::value value,
                                    std::string_view where) {
-  if (value.is_null() && !reference.empty()) return value;
+  // An item that is null is one with nothing in it, as the reference server decodes it.
+  if (value.is_null() && !reference.empty()) value = json::object();
   const NestedType* nested = reference.empty() ? nullptr : find_nested_type(reference);
   switch (kind) {
     case FieldKind::kAny:

@@ -87,10 +87,12 @@ content::BlobLimits blob_limits(const settings::Settings& settings) {
 Result<std::vector<std::string>> seal_values(store::Store& store,
                                              const std::vector<content::Layers::SecureValue>& values) {
   std::vector<std::pair<std::string, std::string>> objects;
+  objects.reserve(values.size());
   for (const auto& value : values) objects.emplace_back(value.prefix, value.key);
   const Result<std::vector<auth::KeyPair>> pairs = auth::object_key_pairs(store, objects);
   if (!pairs) return pairs.error();
   std::vector<std::string> sealed;
+  sealed.reserve(values.size());
   for (size_t i = 0; i < values.size(); ++i) {
     sealed.push_back(auth::seal((*pairs)[i].public_key, values[i].clear_json));
   }

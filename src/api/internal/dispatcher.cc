@@ -44,11 +44,28 @@ Error no_route(const net::Request& request) {
   return Error(ErrorCode::kNotFound, request.method, request.path, "", {"No route"});
 }
 
+/// A query without what logs in here: the owner has no use for it and must not learn it.
+std::string without_login(std::string_view query) {
+  std::string kept;
+  while (!query.empty()) {
+    const size_t end = std::min(query.find('&', 1), query.size());
+    const std::string_view item = query.substr(0, end);
+    const std::string_view name = item.substr(1, item.find('=') - 1);
+    if (name != "token" && name != "Token") {
+      kept += kept.empty() ? '?' : '&';
+      kept += item.substr(1);
+    }
+    query.remove_prefix(end);
+  }
+  return kept;
+}
+
 std::string own_target(const Call& call) {
   const std::string& path = call.request.raw_path;
   const std::string_view query =
       std::string_view(call.request.target).substr(std::min(path.size(), call.request.target.size()));
-  return std::string(split_owner_path(path).rest) + std::string(query);
+  const bool websocket = call.request.headers.get("Upgrade").has_value();
+  return std::string(split_owner_path(path).rest) + (websocket ? without_login(query) : std::string(query));
 }
 
 bool forwards(const Call& call) {
@@ -88,8 +105,13 @@ Result<void> find_prefixed(Call& call, const std::string& owner) {
   return object_error(call, ErrorCode::kNotFound, {"Not Found"});
 }
 
-/// The owner does not know this server's tenants, so an answer that holds many objects cannot be cut to one.
+/// The owner knows neither this caller nor this server's tenants, so an answer that holds many objects is not
+/// cut to what may be seen: only who may see them all gets it.
 Result<void> authorise_foreign_list(const Call& call) {
+  if (call.route->denied == Denied::kFilter) {
+    Result<void> all = auth::authorise(call.principal, {right_of(call).scope, "get", "*"}, call.uri);
+    if (!all) return all;
+  }
   if (call.principal.tenant == nullptr) return {};
   const bool lists = call.type != nullptr && !call.route->object && call.route->needs != Needs::kCreate &&
                      call.principal.visible_keys(call.type->prefix) != nullptr;
@@ -112,6 +134,8 @@ Result<void> authorise_prefixed(Call& call, const OwnerPath& path) {
   if (call.route->object) {
     Result<void> found = find_prefixed(call, path.owners.back());
     if (!found) return found;
+  } else if (const auth::Right right = right_of(call); !call.principal.sees(right.scope, right.specific)) {
+    if (!right.specific.empty()) return object_error(call, ErrorCode::kNotFound, {"Not Found"});
   }
   Result<void> allowed = authorise_route(call);
   // Lists and single fields cannot be checked from outside: without the whole right nothing is forwarded.

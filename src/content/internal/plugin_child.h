@@ -24,7 +24,7 @@ struct PluginHost {
   env::TaskGroup tasks;
   std::atomic<uint64_t> starts{0}, failures{0}, missed_events{0};
 
-  std::atomic<bool> stopping{false};
+  std::atomic<bool> stopping{false};  // the whole server: nothing is started any more
 
   /// What every call of a provider's program finds around it.
   std::vector<std::string> environment(const std::string& token) const;

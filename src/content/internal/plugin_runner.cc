@@ -65,13 +65,13 @@ void PluginRunner::end() {
 
 bool PluginRunner::ending() const {
   std::lock_guard lock(mutex_);
-  return ending_;
+  return ending_ || host_.stopping;
 }
 
 PluginOrder PluginRunner::current_order() const {
   std::lock_guard lock(mutex_);
   PluginOrder order = order_;
-  if (ending_) order.wish = PluginWish{};
+  if (ending_ || host_.stopping) order.wish = PluginWish{};
   return order;
 }
 
