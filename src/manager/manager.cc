@@ -42,9 +42,6 @@ std::string names_of(const std::vector<std::string>& names) {
   return out;
 }
 
-}
-};
-
 class ManagerImpl final : public Manager {
  public:
   explicit ManagerImpl(Dependencies dependencies)
