@@ -55,8 +55,10 @@ TEST(CompileSchema, RefusesWhatCannotBeUsed) {
       std::string_view schema :
       {R"({"$ref":"#"})", R"({"allOf":[{"$ref":"#"}]})",
        R"({"$ref":"#/definitions/a","definitions":{"a":{"$ref":"#/definitions/b"},"b":{"$ref":"#/definitions/a"}}})",
-       R"({"$ref":"http://example.org/x.json"})", R"({"$ref":"#/nowhere"})", R"({"pattern":"("})",
-       R"({"type":"int-ger"})", R"({"properties":{"a":{"type":"no such type"}}})",
+       R"({"$ref":"http://example.org/x.json"})", R"({"$ref":"#/nowhere"})", R"({"$ref":""})",
+       R"({"properties":{"a":{"$ref":""}}})", R"({"pattern":"("})", R"({"type":"int-ger"})",
+       R"({"multipleOf":0})", R"({"anyOf":[{"multipleOf":-1}]})",
+       R"({"properties":{"a":{"type":"no such type"}}})",
        R"({"properties":{"a":{"not":{"$ref":"#/properties/a"}}}})"}) {
     EXPECT_FALSE(compile_schema(json::parse(schema)).ok()) << schema;
     EXPECT_FALSE(check_schema(json::parse(schema), json::parse(R"({"a":1})")).ok()) << schema;

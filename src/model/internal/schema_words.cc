@@ -47,8 +47,10 @@ class ReferenceCheck {
 
  private:
   std::optional<std::string> check_reference(const json::object& rules) {
-    const std::string_view reference = string_at(rules, "$ref");
-    if (reference.empty()) return std::nullopt;
+    const json::value* found = rules.if_contains("$ref");
+    if (found == nullptr || !found->is_string()) return std::nullopt;
+    const std::string_view reference = found->get_string();
+    if (reference.empty()) return "reference to nothing";
     if (reference.front() != '#') return fmt::format("reference to another document: {}", reference);
     boost::system::error_code failure;
     const json::value* target = root_.find_pointer(reference.substr(1), failure);
@@ -101,6 +103,18 @@ std::optional<std::string> pattern_trouble(const json::value& node) {
   const RE2 compiled(re2::StringPiece(pattern.data(), pattern.size()), RE2::Quiet);
   if (compiled.ok()) return std::nullopt;
   return fmt::format("pattern `{}`: {}", pattern, compiled.error());
+}
+
+/// The library divides by it.
+std::optional<std::string> divisor_trouble(const json::value& node) {
+  const json::value* divisor = node.get_object().if_contains("multipleOf");
+  if (divisor == nullptr || !divisor->is_number() || divisor->to_number<double>() > 0) return std::nullopt;
+  return "multipleOf must be larger than 0";
+}
+
+std::optional<std::string> keyword_trouble(const json::value& node) {
+  auto trouble = divisor_trouble(node);
+  return trouble ? trouble : pattern_trouble(node);
 }
 
 std::string_view kind_word(const json::value& value) {
@@ -205,7 +219,7 @@ std::optional<std::string> schema_trouble(const json::value& schema) {
   ReferenceCheck references(schema);
   auto visit = [&](const json::value& node) -> std::optional<std::string> {
     if (auto trouble = references.check(node)) return trouble;
-    return pattern_trouble(node);
+    return keyword_trouble(node);
   };
   return for_each_schema(schema, visit);
 }
