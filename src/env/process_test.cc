@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <thread>
 
 namespace mullion::env {
@@ -20,7 +21,13 @@ class ProcessTest : public testing::Test {
  protected:
   template <typename T>
   T run(Task<T> task) {
-    return asio::co_spawn(runtime_.executor(), std::move(task), asio::use_future).get();
+    std::optional<T> out;
+    asio::co_spawn(runtime_.executor(), keep(std::move(task), out), asio::use_future).get();
+    return std::move(*out);
+  }
+  template <typename T>
+  static Task<void> keep(Task<T> task, std::optional<T>& out) {
+    out = co_await std::move(task);
   }
   static ProcessOptions shell(const std::string& script) {
     return {"/bin/sh", {"-c", script}, {"GREETING=hello", "PATH=/usr/bin:/bin"}, "/tmp"};

@@ -137,8 +137,8 @@ json::array digest_facts(const store::Snapshot& snapshot, std::string_view type)
 
 /// Everything of this page in one, with what a helper far away needs to know. The licence and log lines stay
 /// out: the one names customers, the other names people.
-json::object support_facts(const Services& services) {
-  json::object info = info_object(services);
+json::object support_facts(const Services& services, const auth::Principal& principal) {
+  json::object info = info_object(services, principal);
   info.erase("License");
   info.erase("scopes");
   json::object out;
