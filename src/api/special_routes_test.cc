@@ -228,7 +228,7 @@ TEST_F(SpecialRoutes, DebugPagesHoldNoSecret) {
   EXPECT_EQ(get("debug/support").json().at("Preferences").at("baseTokenSecret"), "********");
   EXPECT_EQ(get("debug/nothing").status, 404);
   EXPECT_EQ(get("debug/threads?seconds=61").status, 400);
-  fixture.call("POST", "/api/v3/profiles", R"({"Name":"p"})");
+  fixture.call("POST", "/api/v3/profiles", R"({"Name":"p1"})");
   const Answer index = get("drp_debug/index/profiles");
   EXPECT_EQ(index.json().at("Owners").at(0).at("Count"), 1);
   EXPECT_TRUE(index.json().at("Indexes").at("Name").at("Unique").as_bool());
