@@ -184,7 +184,7 @@ env::Task<Result<net::Response>> show_debug(Call& call) {
   if (what == "store") co_return json_response(200, json::value(store_facts(services)));
   if (what == "routes") co_return json_response(200, json::value(route_facts(services)));
   if (what == "events") co_return json_response(200, json::value(event_facts(services)));
-  if (what == "support") co_return json_response(200, json::value(support_facts(services)));
+  if (what == "support") co_return json_response(200, json::value(support_facts(services, call.principal)));
   co_return Error(ErrorCode::kNotFound, "", "debug", what,
                   {"Not Found", "Known are: events, memory, routes, store, support, threads"});
 }
