@@ -48,7 +48,7 @@ def open_socket(context, port, login, pattern):
 def mean_write(server, count):
     begin = time.perf_counter()
     for number in range(count):
-        answer = server.call("POST", "profiles/bench/params/n", str(number))
+        answer = server.call("POST", "profiles/bench/params/count", str(number))
         assert answer.status_code == 200, answer.text
     return (time.perf_counter() - begin) / count * 1000
 

@@ -29,27 +29,6 @@ namespace json = boost::json;
 constexpr Logger kLog("content");
 constexpr std::string_view kSpace = "contents";
 
-bool own_has(const store::Snapshot& snapshot, const ObjectName& name) {
-  return snapshot.get({name.first, std::string(store::kOwn), name.second}).ok();
-}
-
-std::vector<store::Change> removals_of_own(const store::Snapshot& snapshot, const Layer& layer) {
-  std::vector<store::Change> changes;
-  for (const auto& [name, body] : layer.objects) {
-    if (!own_has(snapshot, name)) continue;
-    changes.push_back({{name.first, std::string(store::kOwn), name.second}, std::nullopt});
-  }
-  return changes;
-}
-
-/// The whole must still hold when the commit happens: nobody may have created one of the keys meanwhile.
-void guard_keys(store::Batch& batch, const Layer& layer) {
-  if (layer.overwritable) return;
-  for (const auto& [name, body] : layer.objects) {
-    batch.guards.push_back({{name.first, std::string(store::kOwn), name.second}, store::Expect::kAbsent, {}});
-  }
-}
-
 class StoreLayers final : public Layers {
  public:
   StoreLayers(store::Store& store, std::vector<std::string> features)

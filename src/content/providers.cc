@@ -10,6 +10,7 @@
 #include <set>
 
 #include "base/log.h"
+#include "content/internal/busy_names.h"
 #include "content/internal/plugin_runner.h"
 #include "content/internal/plugin_wishes.h"
 #include "content/internal/provider_definition.h"
@@ -58,8 +59,6 @@ class StoreProviders final : public Providers {
 
  private:
   using RunnerPtr = std::shared_ptr<PluginRunner>;
-  /// One change of a provider at a time.
-  class Busy;
 
   void load_entries();
   void declare_collections();
@@ -81,33 +80,12 @@ class StoreProviders final : public Providers {
   std::unique_ptr<ProviderFiles> files_;
   uint64_t subscription_ = 0;
   env::Signal dirty_;
+  BusyNames busy_{dirty_};  // one change of a provider at a time
   std::atomic<uint64_t> token_epoch_{0};
   std::atomic<bool> started_{false};
   mutable std::mutex mutex_;  // guards everything below
   ProviderMap entries_;
   std::map<std::string, RunnerPtr, std::less<>> runners_;
-  std::set<std::string> busy_;
-};
-
-class StoreProviders::Busy {
- public:
-  Busy(StoreProviders& providers, const std::string& name) : providers_(providers), name_(name) {
-    std::lock_guard lock(providers_.mutex_);
-    mine_ = providers_.busy_.insert(name).second;
-  }
-  ~Busy() {
-    std::lock_guard lock(providers_.mutex_);
-    if (mine_) providers_.busy_.erase(name_);
-    providers_.dirty_.notify_all();
-  }
-  Busy(const Busy&) = delete;
-  Busy& operator=(const Busy&) = delete;
-  bool mine() const { return mine_; }
-
- private:
-  StoreProviders& providers_;
-  const std::string name_;
-  bool mine_ = false;
 };
 
 Result<void> StoreProviders::start(ProviderServices services, ProviderOptions options) {
@@ -178,14 +156,9 @@ Task<void> StoreProviders::keep_reconciled() {
 }
 
 void StoreProviders::reconcile() {
-  std::set<std::string> in_change;
-  {
-    std::lock_guard lock(mutex_);
-    in_change = busy_;
-  }
   const auto snapshot = store_.snapshot();
   const auto orders =
-      plugin_orders({*snapshot, entries(), *files_, host_.services, token_epoch_, std::move(in_change)});
+      plugin_orders({*snapshot, entries(), *files_, host_.services, token_epoch_, busy_.names()});
   for (const RunnerPtr& runner : runners()) {
     if (!orders.contains(runner->plugin())) runner->end();
   }
@@ -301,7 +274,7 @@ Task<Result<Providers::Upload>> StoreProviders::upload(std::string name, net::Bo
   }
   if (!started_ || host_.stopping)
     co_return about(Error(ErrorCode::kUnavailable, "The server is starting or stopping"), "POST", name);
-  const Busy busy(*this, name);
+  const BusyNames::Claim busy(busy_, name);
   if (!busy.mine()) {
     co_return about(Error(ErrorCode::kConflict, "Another change of this provider is under way"), "POST",
                     name);
@@ -318,7 +291,7 @@ Task<Result<Providers::Upload>> StoreProviders::upload(std::string name, net::Bo
 }
 
 Task<Result<void>> StoreProviders::remove(std::string name, std::string principal) {
-  const Busy busy(*this, name);
+  const BusyNames::Claim busy(busy_, name);
   if (!busy.mine()) {
     co_return about(Error(ErrorCode::kConflict, "Another change of this provider is under way"), "DELETE",
                     name);

@@ -20,7 +20,7 @@
 namespace mullion::env {
 namespace {
 
-constexpr size_t kReadBytes = 16 * 1024;
+constexpr size_t kReadBytes = 64 * 1024;
 /// Another thread's fork may hold a program that was written a moment ago open for writing: it lets go soon.
 constexpr int kBusyAttempts = 50;
 constexpr auto kBusyPause = std::chrono::milliseconds(10);

@@ -62,8 +62,9 @@ INSTANTIATE_TEST_SUITE_P(
     Machines, Invalid,
     testing::Values(
         machine(
-            R"("Name":"m1","Stage":"none","BootEnv":"local","Profiles":["jill"],"Tasks":["t1","stage:xx"])",
+            R"("Name":"m1","Stage":"none","BootEnv":"local","Profiles":["jill"],"Tasks":["t1","stage:none"])",
             {}),
+        machine(R"("Name":"m1","Tasks":["t1","stage:xx"])", {"Stage xx does not exist"}),
         machine(R"("Name":"x")", {"KEY: Invalid Name `x`"}),
         machine(R"("Name":"a!b")", {"KEY: Invalid Name `a!b`"}), machine(R"("Name":"a b")", {}),
         machine(R"("Name":"m1","Profiles":["foo"])", {"KEY: Profile foo (at 0) does not exist"}),

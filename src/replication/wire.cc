@@ -251,9 +251,9 @@ class Reader {
     if (!body_stands_last() || begin == std::string_view::npos) return spoil("body"), "{}";
     // `Endpoint` is who the owner is; a body that brings its own would be shown with two.
     if (body.at_key("Endpoint").error() == simdjson::SUCCESS) return spoil("Endpoint"), "{}";
-    if (body.size() == 0) return "{}";  // without blanks inside, which splicing does not expect
     const std::string_view bytes = line_.substr(begin + kBodyMember.size());
     if (!bytes.starts_with('{')) return spoil("body"), "{}";
+    if (body.size() == 0) return "{}";  // without blanks inside, which splicing does not expect
     return bytes.substr(0, bytes.rfind('}'));
   }
   void spoil(std::string_view member) {

@@ -91,18 +91,18 @@ def test_each_object_changes_in_order_and_is_visible_before_it_is_told(server):
     with listening(server, "profiles.*." + ",".join(keys)) as events:
         def write(key):
             for number in range(25):
-                expect(200, server.call("POST", f"profiles/{key}/params/n", str(number)))
+                expect(200, server.call("POST", f"profiles/{key}/params/count", str(number)))
         writers = [threading.Thread(target=write, args=(key,)) for key in keys]
         for writer in writers:
             writer.start()
         last = {}
         for _ in range(25 * len(keys)):
             event = json.loads(events.recv())
-            number = event["Object"]["Params"]["n"]
-            assert event["Original"]["Params"].get("n", -1) == number - 1 == last.get(event["Key"], -1)
+            number = event["Object"]["Params"]["count"]
+            assert event["Original"]["Params"].get("count", -1) == number - 1 == last.get(event["Key"], -1)
             last[event["Key"]] = number
             if number % 10 == 0:
-                assert server.get(f"profiles/{event['Key']}")["Params"]["n"] >= number
+                assert server.get(f"profiles/{event['Key']}")["Params"]["count"] >= number
         for writer in writers:
             writer.join()
 
@@ -205,7 +205,7 @@ def test_many_subscribers_hear_their_own(server):
         tell(sockets[-1], f"register profiles.update,save.{key}")
     wait_until("all are counted", lambda: server.metrics()["mullion_api_websockets"] >= len(keys))
     for key in keys:
-        expect(200, server.call("POST", f"profiles/{key}/params/n", "1"))
+        expect(200, server.call("POST", f"profiles/{key}/params/count", "1"))
     for key, events in zip(keys, sockets):
         assert json.loads(events.recv())["Key"] == key
     for events in sockets:

@@ -109,7 +109,8 @@ def test_life_of_a_job_log(site):
     wait_until("the log goes with the job", lambda: not files())
     # What a crash leaves is swept out at the next start.
     made.stop()
-    orphan = made.root / "job-logs" / "aa" / str(uuid.uuid4())
+    orphan = str(uuid.uuid4())
+    orphan = made.root / "job-logs" / orphan[:2] / orphan
     orphan.parent.mkdir(parents=True, exist_ok=True)
     orphan.write_text("left")
     made.start()

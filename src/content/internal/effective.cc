@@ -151,4 +151,24 @@ std::vector<store::Change> difference(const store::Snapshot& snapshot,
   return changes;
 }
 
+bool own_has(const store::Snapshot& snapshot, const ObjectName& name) {
+  return snapshot.get({name.first, std::string(store::kOwn), name.second}).ok();
+}
+
+std::vector<store::Change> removals_of_own(const store::Snapshot& snapshot, const Layer& layer) {
+  std::vector<store::Change> changes;
+  for (const auto& [name, body] : layer.objects) {
+    if (!own_has(snapshot, name)) continue;
+    changes.push_back({{name.first, std::string(store::kOwn), name.second}, std::nullopt});
+  }
+  return changes;
+}
+
+void guard_keys(store::Batch& batch, const Layer& layer) {
+  if (layer.overwritable) return;
+  for (const auto& [name, body] : layer.objects) {
+    batch.guards.push_back({{name.first, std::string(store::kOwn), name.second}, store::Expect::kAbsent, {}});
+  }
+}
+
 }  // namespace mullion::content

@@ -22,4 +22,11 @@ Effective make_effective(const Stack& stack, const store::Snapshot& snapshot);
 std::vector<store::Change> difference(const store::Snapshot& snapshot,
                                       const std::map<ObjectName, std::string>& wanted);
 
+/// Whether the writable layer holds the object.
+bool own_has(const store::Snapshot& snapshot, const ObjectName& name);
+/// Removes what the writable layer holds of the objects of `layer`.
+std::vector<store::Change> removals_of_own(const store::Snapshot& snapshot, const Layer& layer);
+/// The whole must still hold when the commit happens: nobody may have created one of the keys meanwhile.
+void guard_keys(store::Batch& batch, const Layer& layer);
+
 }  // namespace mullion::content

@@ -6,7 +6,7 @@ namespace mullion::content {
 
 namespace {
 
-constexpr size_t kLargestDefinition = size_t{64} << 20;
+constexpr size_t kLargestDefinition = size_t{16} << 20;
 constexpr size_t kLargestUnpackOutput = size_t{1} << 20;
 
 /// Says which call of the program failed.

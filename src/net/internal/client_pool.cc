@@ -135,9 +135,10 @@ Task<Result<ClientConnectionPtr>> ClientPool::open() {
 
 Error ClientPool::describe(Error error) const {
   if (closed()) return Error(ErrorCode::kCancelled, "the client is closed");
+  const std::string& where = options_.unix_path.empty() ? origin_.host_header : options_.unix_path;
   for (std::string& message : error.messages) {
     if (error.code == ErrorCode::kTimeout) message = "no connection in time";
-    message = fmt::format("{}: {}", origin_.host_header, message);
+    message = fmt::format("{}: {}", where, message);
   }
   return error;
 }
