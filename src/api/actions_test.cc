@@ -48,8 +48,8 @@ TEST_F(ActionsTest, ListsThoseWhoseParametersAreThere) {
   const Answer answer = fixture_.call("GET", path("/actions"));
   ASSERT_EQ(answer.status, 200);
   std::vector<std::string> commands;
-  for (const json::value& action : answer.json().as_array())
-    commands.emplace_back(action.at("Command").as_string());
+  const json::value listed = answer.json();
+  for (const json::value& action : listed.as_array()) commands.emplace_back(action.at("Command").as_string());
   EXPECT_THAT(commands, ElementsAre("go", "needs", "far", "default"));
   EXPECT_EQ(answer.json().at(0), json::parse(R"({"Provider":"provider-of-a","Model":"machines","Command":"go",
       "RequiredParams":[],"OptionalParams":[]})"));
@@ -180,7 +180,7 @@ TEST_F(ActionsTest, CollectionsOfPluginsAreLikeAnyOther) {
       422);
   EXPECT_EQ(fixture_.call("PATCH", "/api/v3/sizes/a", R"([{"op":"remove","path":"/zebra"}])").status, 200);
   EXPECT_FALSE(fixture_.call("GET", "/api/v3/sizes/a").json().as_object().contains("zebra"));
-  EXPECT_EQ(fixture_.call("POST", "/api/v3/sizes/a/params/x", "5").status, 200);
+  EXPECT_EQ(fixture_.call("POST", "/api/v3/sizes/a/params/extra", "5").status, 200);
   EXPECT_THAT(fixture_.call("GET", "/api/v3/objects").body, HasSubstr(R"("sizes")"));
   EXPECT_EQ(
       fixture_.call("GET", "/api/v3/info").json().at("scopes").at("sizes").as_object().count("getSecure"),

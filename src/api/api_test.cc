@@ -275,11 +275,14 @@ TEST_F(ApiTest, RightsOfReadersWritersAndNobody) {
   create_profile("p2");
   EXPECT_EQ(fixture.call("GET", "/api/v3/profiles", "", "nobody").body, "[]");
   EXPECT_EQ(fixture.call("GET", "/api/v3/profiles/p1", "", "nobody").status, 404);
-  const Answer refused = fixture.call("DELETE", "/api/v3/profiles/p1?force=true", "", "nobody");
+  const Answer hidden = fixture.call("DELETE", "/api/v3/profiles/p1?force=true", "", "nobody");
+  EXPECT_EQ(hidden.status, 404) << "what may not be read does not exist";
+  EXPECT_EQ(hidden.message(), "Not Found");
+  fixture.authenticator.users["some"] = {{"profiles", "list", ""}, {"profiles", "get", "p2"}};
+  const Answer refused = fixture.call("DELETE", "/api/v3/profiles/p2?force=true", "", "some");
   EXPECT_EQ(refused.status, 403);
   EXPECT_EQ(refused.json().at("Type"), "AUTH");
-  EXPECT_EQ(refused.message(), "Cannot access /api/v3/profiles/p1?force=true");
-  fixture.authenticator.users["some"] = {{"profiles", "list", ""}, {"profiles", "get", "p2"}};
+  EXPECT_EQ(refused.message(), "Cannot access /api/v3/profiles/p2?force=true");
   EXPECT_EQ(fixture.call("GET", "/api/v3/profiles", "", "some").json().as_array().size(), 1U);
 }
 
@@ -351,7 +354,7 @@ TEST_F(ApiTest, WritesToRemoteObjectsAreForwarded) {
   EXPECT_EQ(fixture.manager.forwarded[1].target, "/api/v3/profiles/remote/params/aa%2Fbb");
   EXPECT_EQ(fixture.manager.forwarded[2].method, "DELETE");
   EXPECT_EQ(fixture.manager.forwarded[3].method, "GET");
-  EXPECT_EQ(fixture.call("PATCH", "/api/v3/profiles/remote", "[]", "nobody").status, 403);
+  EXPECT_EQ(fixture.call("PATCH", "/api/v3/profiles/remote", "[]", "nobody").status, 404);
   EXPECT_EQ(fixture.manager.forwarded.size(), 4U);
 }
 
@@ -363,7 +366,7 @@ TEST_F(ApiTest, PrefixedPaths) {
   create_profile("own");
   EXPECT_EQ(fixture.call("GET", "/M1/api/v3/profiles/own").status, 200);
   EXPECT_EQ(fixture.call("GET", "/nobody/api/v3/info").status, 404);
-  EXPECT_EQ(fixture.call("DELETE", "/A/api/v3/profiles/x", "", "nobody").status, 403);
+  EXPECT_EQ(fixture.call("DELETE", "/A/api/v3/profiles/x", "", "nobody").status, 404);
   EXPECT_EQ(fixture.call("GET", "/M1/A/api/v3/info").body, R"({"from":"A"})");
 }
 

@@ -22,7 +22,7 @@ class RightsTest : public ::testing::Test {
     fixture.authenticator.users["ann"] = {{"*", "*", "*"}};  // by role everything; by tenant little
     put("profiles", "mine", R"({"Name":"mine"})");
     put("profiles", "theirs", R"({"Name":"theirs"})");
-    put("tenants", "t", R"({"Name":"t","Members":{"profiles":["mine"],"machines":[]},"Users":["ann"]})");
+    put("tenants", "t1", R"({"Name":"t1","Members":{"profiles":["mine"],"machines":[]},"Users":["ann"]})");
   }
   void put(const std::string& type, const std::string& key, const std::string& body,
            std::string_view owner = store::kOwn) {
@@ -34,7 +34,7 @@ class RightsTest : public ::testing::Test {
     return fixture.call(method, "/api/v3/" + path, body, user);
   }
   std::string members(const std::string& prefix) {
-    return json::serialize(as("root", "GET", "tenants/t").json().at("Members").at(prefix));
+    return json::serialize(as("root", "GET", "tenants/t1").json().at("Members").at(prefix));
   }
 
   Fixture fixture;
@@ -63,11 +63,11 @@ TEST_F(RightsTest, ListsAndCountsLeaveHiddenObjectsOut) {
   const Answer counted = as("ann", "HEAD", "profiles?Name=Re(i)");
   EXPECT_EQ(counted.header("X-DRP-LIST-FILTER-COUNT"), "1");
   EXPECT_EQ(counted.header("X-DRP-LIST-TOTAL-COUNT"), "1");
-  put("machines", kMachine, R"({"Name":"m"})");
+  put("machines", kMachine, R"({"Name":"m1"})");
   EXPECT_EQ(as("ann", "GET", "machines").body, "[]") << "an empty list hides everything";
   EXPECT_EQ(as("ann", "GET", "info").json().at("stats").at(0).at("count"), 0);
   EXPECT_EQ(as("root", "GET", "info").json().at("stats").at(0).at("count"), 1);
-  put("stages", "s", R"({"Name":"s"})");
+  put("stages", "s1", R"({"Name":"s1"})");
   EXPECT_EQ(as("ann", "GET", "stages").json().as_array().size(), 1U) << "not restricted";
 }
 
@@ -82,28 +82,28 @@ TEST_F(RightsTest, WhatATenantsUserCreatesJoinsTheTenant) {
   EXPECT_EQ(as("ann", "GET", "profiles/new").status, 200);
   EXPECT_EQ(members("profiles"), R"(["mine","new"])");
   EXPECT_EQ(sizes, std::vector<size_t>{2}) << "object and tenant in one commit";
-  EXPECT_EQ(as("ann", "POST", "stages", R"({"Name":"s"})").status, 201);
-  EXPECT_FALSE(as("root", "GET", "tenants/t").json().at("Members").as_object().contains("stages"));
+  EXPECT_EQ(as("ann", "POST", "stages", R"({"Name":"s1"})").status, 201);
+  EXPECT_FALSE(as("root", "GET", "tenants/t1").json().at("Members").as_object().contains("stages"));
   EXPECT_EQ(as("root", "POST", "profiles", R"({"Name":"elsewhere"})").status, 201);
   EXPECT_EQ(as("ann", "GET", "profiles/elsewhere").status, 404);
 }
 
 TEST_F(RightsTest, DeletedObjectsLeaveEveryTenant) {
-  put("tenants", "u", R"({"Name":"u","Members":{"profiles":["mine","theirs"]}})");
+  put("tenants", "u1", R"({"Name":"u1","Members":{"profiles":["mine","theirs"]}})");
   EXPECT_EQ(as("ann", "DELETE", "profiles/mine").status, 200);
   EXPECT_EQ(members("profiles"), "[]");
-  EXPECT_EQ(json::serialize(as("root", "GET", "tenants/u").json().at("Members").at("profiles")),
+  EXPECT_EQ(json::serialize(as("root", "GET", "tenants/u1").json().at("Members").at("profiles")),
             R"(["theirs"])");
 }
 
 TEST_F(RightsTest, AUserIsInOneTenant) {
-  const Answer second = as("root", "POST", "tenants", R"({"Name":"u","Users":["bob","ann"]})");
+  const Answer second = as("root", "POST", "tenants", R"({"Name":"u1","Users":["bob","ann"]})");
   EXPECT_EQ(second.status, 422);
-  EXPECT_EQ(second.message(), "User ann is already in tenant t");
-  EXPECT_EQ(as("root", "POST", "tenants", R"({"Name":"u","Users":["bob"]})").status, 201);
-  const Answer moved = as("root", "PATCH", "tenants/t", R"([{"op":"add","path":"/Users/-","value":"bob"}])");
-  EXPECT_EQ(moved.message(), "User bob is already in tenant u");
-  EXPECT_EQ(as("root", "PATCH", "tenants/t", R"([{"op":"add","path":"/Description","value":"x"}])").status,
+  EXPECT_EQ(second.message(), "User ann is already in tenant t1");
+  EXPECT_EQ(as("root", "POST", "tenants", R"({"Name":"u1","Users":["bob"]})").status, 201);
+  const Answer moved = as("root", "PATCH", "tenants/t1", R"([{"op":"add","path":"/Users/-","value":"bob"}])");
+  EXPECT_EQ(moved.message(), "User bob is already in tenant u1");
+  EXPECT_EQ(as("root", "PATCH", "tenants/t1", R"([{"op":"add","path":"/Description","value":"x"}])").status,
             200);
 }
 
@@ -126,7 +126,7 @@ TEST_F(RightsTest, TenantsHoldForReplicasAndForwardedCalls) {
   EXPECT_EQ(fixture.call("GET", "/A/api/v3/" + path + "/token", "", "ann").status, 404);
   EXPECT_TRUE(fixture.manager.forwarded.empty()) << "nothing was sent to the owner";
   EXPECT_EQ(fixture.call("GET", "/A/api/v3/stages", "", "ann").status, 200);
-  as("root", "PATCH", "tenants/t",
+  as("root", "PATCH", "tenants/t1",
      R"([{"op":"add","path":"/Members/machines/-","value":")" + std::string(kMachine) + "\"}]");
   EXPECT_EQ(as("ann", "GET", path).status, 200);
   EXPECT_EQ(fixture.call("GET", "/A/api/v3/machines/Name:far", "", "ann").status, 200);
@@ -223,7 +223,7 @@ TEST_F(RightsTest, CapabilitiesAreWhatALoginMayDo) {
   put("roles", "superuser", R"({"Name":"superuser","Claims":[{"scope":"*","action":"*","specific":"*"}]})");
   put("users", "eve", R"({"Name":"eve","Roles":["superuser"]})");
   const auto own = as("ann", "GET", "users/ann/capabilities").json();
-  EXPECT_EQ(own.at("Tenant"), "t");
+  EXPECT_EQ(own.at("Tenant"), "t1");
   EXPECT_EQ(own.at("Claims").at(0).at("scope"), "*");
   const auto of_eve = as("root", "GET", "users/eve/capabilities").json();
   EXPECT_EQ(of_eve.at("Tenant"), "");
@@ -290,14 +290,14 @@ TEST(Licences, ChangesOfRolesAndTenantsNeedTheirs) {
   fixture.put_layered(
       "profiles", "rackn-license",
       fmt::format(R"({{"Name":"rackn-license","Params":{{"rackn/license":"{}"}}}})", kManagerAlone));
-  EXPECT_EQ(fixture.call("POST", "/api/v3/roles", R"({"Name":"s"})").body,
+  EXPECT_EQ(fixture.call("POST", "/api/v3/roles", R"({"Name":"s1"})").body,
             R"({"Model":"","Key":"","Type":"AUTH","Messages":["Cannot access /api/v3/roles",)"
             R"("roles create is a licensed enterprise feature.  Contact support@rackn.com"],"Code":403})");
   const Answer patched = fixture.call("PATCH", "/api/v3/roles/r", "[]");
   EXPECT_EQ(patched.status, 403);
   EXPECT_THAT(patched.body, HasSubstr("roles update is a licensed enterprise feature."));
   EXPECT_THAT(fixture.call("DELETE", "/api/v3/roles/r").body, HasSubstr("roles delete is a licensed"));
-  EXPECT_THAT(fixture.call("POST", "/api/v3/tenants", R"({"Name":"t"})").body,
+  EXPECT_THAT(fixture.call("POST", "/api/v3/tenants", R"({"Name":"t1"})").body,
               HasSubstr("tenants create is a"));
   EXPECT_EQ(fixture.call("GET", "/api/v3/roles/r").status, 200);
   EXPECT_EQ(fixture.call("GET", "/api/v3/roles").status, 200);
@@ -305,7 +305,7 @@ TEST(Licences, ChangesOfRolesAndTenantsNeedTheirs) {
   EXPECT_THAT(fixture.call("GET", "/api/v3/profiles/p?decode=true").body,
               HasSubstr("profiles getSecure is a licensed"));
   EXPECT_EQ(fixture.call("GET", "/api/v3/profiles/p/pubkey").status, 403);
-  EXPECT_EQ(fixture.call("POST", "/api/v3/roles", R"({"Name":"s"})", "nobody").json().at("Messages").at(1),
+  EXPECT_EQ(fixture.call("POST", "/api/v3/roles", R"({"Name":"s1"})", "nobody").json().at("Messages").at(1),
             "Requires: roles create ")
       << "the right comes first";
 }
