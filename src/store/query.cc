@@ -24,8 +24,9 @@ constexpr std::array kOperators{
 };
 
 /// Query parameters of a list that are no filters.
-constexpr std::array<std::string_view, 8> kOthers = {"slim",  "params", "decode", "aggregate",
-                                                     "token", "Token",  "force",  "group-by"};
+/// `Token` is one: reservations and leases have it as an index.
+constexpr std::array<std::string_view, 7> kOthers = {"slim",  "params", "decode",  "aggregate",
+                                                     "token", "force",  "group-by"};
 
 constexpr size_t kMaxFilters = 100;
 constexpr size_t kMaxArguments = 10'000;
