@@ -144,8 +144,12 @@ TEST_F(ActionsTest, PluginsHearOfOwnObjectsOnly) {
   fixture_.providers.publishes = true;
   fixture_.put_raw("machines", "A", "5d0f0d7a-0000-4000-8000-000000000002", R"({"Name":"far"})");
   fixture_.put_raw("machines", "", "5d0f0d7a-0000-4000-8000-000000000003", R"({"Name":"near"})");
-  ASSERT_THAT(fixture_.providers.events, SizeIs(1));
-  EXPECT_THAT(fixture_.providers.events.front(), HasSubstr("near"));
+  std::vector<std::string> created = fixture_.providers.events;
+  std::erase_if(created, [](const std::string& event) {
+    return event.find(R"("Type":"machines","Action":"create")") == event.npos;
+  });
+  ASSERT_THAT(created, SizeIs(1));
+  EXPECT_THAT(created.front(), HasSubstr("near"));
 }
 
 TEST_F(ActionsTest, CollectionsOfPluginsAreLikeAnyOther) {

@@ -7,6 +7,7 @@
 #include "api/internal/info.h"
 #include "api/internal/interfaces.h"
 #include "api/internal/judge.h"
+#include "api/internal/log_feed.h"
 #include "api/internal/plugin_providers.h"
 #include "base/log.h"
 
@@ -44,10 +45,13 @@ class ApiServer final : public Api {
       services_.tasks.spawn("manager plugin", [this] { return offer_manager_plugin(); });
     });
     services_.tasks.spawn("manager plugin", [this] { return offer_manager_plugin(); });
-    // Plugins hear of own objects only: nothing happens twice because a manager sees it too.
-    services_.events.tap(
-        [this] { return services_.providers.wants_events(); },
-        [this](const EventPtr& event) { services_.providers.tell_event([event] { return event->json(); }); });
+    // Plugins hear of own objects only: nothing happens twice because a manager sees it too. And not of log
+    // lines: one that logs what it hears would never end.
+    services_.events.tap([this] { return services_.providers.wants_events(); },
+                         [this](const EventPtr& event) {
+                           if (event->type() == kLogEvents) return;
+                           services_.providers.tell_event([event] { return event->json(); });
+                         });
   }
 
   void set_manager(manager::Manager& manager) override { services_.manager = &manager; }

@@ -11,14 +11,13 @@ namespace {
 
 namespace json = boost::json;
 constexpr size_t kMostWaiting = 1000;
-constexpr std::string_view kType = "log";
 
 /// True on a thread that is publishing a line.
 thread_local bool publishing = false;
 
 void publish_one(EventBus& events, const LogLine& line) {
   publishing = true;
-  events.publish(kType, log_level_word(line.level), line.room, "system",
+  events.publish(kLogEvents, log_level_word(line.level), line.room, "system",
                  json::serialize(log_line_object(line)));
   publishing = false;
 }
@@ -53,7 +52,7 @@ LogFeed::LogFeed(EventBus& events, env::TaskGroup& tasks)
 }
 
 void LogFeed::take(State& state, EventBus& events, const LogLine& line) {
-  if (publishing || !events.wanted(kType, line.room)) return;
+  if (publishing || !events.wanted(kLogEvents, line.room)) return;
   {
     std::lock_guard lock(state.mutex);
     if (state.waiting.size() >= kMostWaiting) {

@@ -11,6 +11,9 @@
 
 namespace mullion::api {
 
+/// Type of events that are lines of the log.
+inline constexpr std::string_view kLogEvents = "log";
+
 /// The contract's LogLine.
 boost::json::object log_line_object(const LogLine& line);
 
