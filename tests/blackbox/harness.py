@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -45,13 +46,19 @@ _taken_ports = set()
 
 
 def free_port():
+    """A port that nobody listens on, below those that the system gives to outgoing connections: a server that is
+    started a moment later must still get it."""
     while True:
+        port = random.randrange(12000, 32000)
+        if port in _taken_ports:
+            continue
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        if port not in _taken_ports:
-            _taken_ports.add(port)
-            return port
+            try:
+                probe.bind(("0.0.0.0", port))
+            except OSError:
+                continue
+        _taken_ports.add(port)
+        return port
 
 
 class Server:

@@ -111,7 +111,7 @@ MADE = {
     "machines": lambda: {"Name": name()}, "profiles": lambda: {"Name": name()}, "plugins": None, "stages": None,
     "roles": lambda: {"Name": name(), "Claims": []}, "tenants": lambda: {"Name": name()},
     "users": lambda: {"Name": name()}, "endpoints": lambda: {"Id": name()}, "params": lambda: {"Name": name()},
-    "templates": lambda: {"ID": name()}, "tasks": lambda: {"Name": name()},
+    "pools": lambda: {"Id": name()}, "bootenvs": lambda: {"Name": name()}, "templates": lambda: {"ID": name()}, "tasks": lambda: {"Name": name()},
     "reservations": lambda: {"Addr": f"10.9.{next(ADDRESSES) // 250}.{next(ADDRESSES) % 250 + 1}",
                              "Token": name(), "Strategy": "MAC"}}
 
@@ -198,6 +198,14 @@ def a_file(bucket):
     return make
 
 
+def of_subject(prefix, body=None, **arguments):
+    """A route of one collection whose object is looked up before its right is checked."""
+    def make(server, route, method, _):
+        subject = Subject(server, prefix)
+        return {"id": subject.key, **arguments}, body, subject.right
+    return make
+
+
 def same_pack(server):
     return lambda arguments: {"meta": {"Name": arguments["id"]}, "sections": {}}
 
@@ -230,7 +238,20 @@ CALLS = {
     ("POST", "/isos/{rest...}"): (special(**{"rest...": a_file("isos")}, body="x"), 201),
     ("PUT", "/isos/{rest...}"): (special(**{"rest...": a_file("isos")}, body="x"), 201),
     ("DELETE", "/isos/{rest...}"): (special(**{"rest...": a_file("isos")}), 204),
-    ("POST", "/plugin_providers/{id}"): (special(id="none", body=""), 422),
+    ("GET", "/ux"): (PLAIN, 200), ("GET", "/local-ui"): (PLAIN, 200), ("GET", "/swagger-ui"): (PLAIN, 200),
+    ("POST", "/whoami"): (special(body={}), 200),
+    ("POST", "/plugin_providers/{id}"): (special(id="none", body=""), 400),
+    ("GET", "/plugin_providers/{id}/binary"): (special(id="none"), 404),
+    ("DELETE", "/plugin_providers/{id}"): (special(id="none"), 404),
+    ("POST", "/system/cert"): (special(body={}), 400), ("POST", "/static/cert"): (special(body={}), 400),
+    ("GET", "/debug/{what}"): (special(what="memory"), 200),
+    ("GET", "/drp_debug/index/{collection}"): (special(collection="machines"), 200),
+    ("GET", "/jobs/{id}/log"): (of_subject("jobs"), 200), ("PUT", "/jobs/{id}/log"): (of_subject("jobs", b"x"), 204),
+    ("DELETE", "/jobs"): (special(), 200), ("GET", "/pools-active"): (PLAIN, 200),
+    ("GET", "/pools/{id}/status"): (of_subject("pools"), 200),
+    ("POST", "/pools/{id}/{command}"): (of_subject("pools", {}, command="addMachines"), 422),
+    ("POST", "/machines/{id}/releaseToPool"): (of_subject("machines", {}), 422),
+    ("DELETE", "/bootenvs/{id}/purgeLocal"): (of_subject("bootenvs", []), 422),  # it names no system
     ("GET", "/system/cert"): (PLAIN, 200), ("GET", "/static/cert"): (PLAIN, 200),
     ("POST", "/system/active"): (special(body=""), 200), ("POST", "/system/passive"): (special(body=""), 422),
     ("POST", "/system/backup"): (special(body=""), 200), ("POST", "/system/upgrade"): (special(body=""), 422),
@@ -567,7 +588,8 @@ def test_secure_values_are_nowhere_in_clear(server, secure):
                            [{"op": "replace", "path": f"/{secure}", "value": SECRET}]),
                server.call("GET", f"profiles/{profile}"), server.call("GET", "profiles"),
                server.call("GET", f"profiles/{profile}/params?aggregate=true"),
-               server.call("GET", "contents/BackingStore"), server.call("GET", "logs")]
+               caller_with(server, ("contents", "get", "*")).call("GET", "contents/BackingStore"),
+               server.call("GET", "logs")]
     refused = expect(422, server.call("POST", f"profiles/{profile}/params/{secure}", json.dumps([SECRET])))
     server.delete(f"profiles/{profile}")
     seen = []

@@ -148,7 +148,7 @@ def test_runners_reach_the_jobs_of_their_machine_alone(server):
     assert runner.put(f"{runner.url}jobs/{own['Uuid']}/log", data=b"out").status_code == 204
     assert runner.get(f"{runner.url}jobs/{own['Uuid']}/log").content == b"out"
     assert runner.get(f"{runner.url}jobs/{foreign['Uuid']}").status_code == 404
-    assert runner.put(f"{runner.url}jobs/{foreign['Uuid']}/log", data=b"out").status_code == 403
+    assert runner.put(f"{runner.url}jobs/{foreign['Uuid']}/log", data=b"out").status_code == 404
 
 
 # -- who is it, and where does it belong?
