@@ -29,7 +29,10 @@ def json_schema_of_word(word, schema):
 
 
 def json_schema_of_field(field, schema):
-    out = json_schema_of_word(field["kind"], schema)
+    word = field["kind"]
+    if word.startswith("list of ") and word[8:] in schema.by_type:  # whole objects within one are kept as they came
+        word = "list of map of any"
+    out = json_schema_of_word(word, schema)
     extra = {}
     if field.get("nullable"):
         extra["nullable"] = True

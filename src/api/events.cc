@@ -255,8 +255,16 @@ void EventBus::stop() {
 }
 
 void EventBus::tap(std::function<bool()> wanted, std::function<void(const EventPtr&)> take) {
-  tap_wanted_ = std::move(wanted);
-  tap_ = std::move(take);
+  auto tap = std::make_shared<const Tap>(Tap{std::move(wanted), std::move(take)});
+  const std::lock_guard lock(mutex_);
+  tap_ = std::move(tap);
+}
+
+std::shared_ptr<const EventBus::Tap> EventBus::open_tap() const {
+  std::unique_lock lock(mutex_);
+  std::shared_ptr<const Tap> tap = tap_;
+  lock.unlock();
+  return tap && tap->wanted() ? tap : nullptr;
 }
 
 std::shared_ptr<EventQueue> EventBus::open(EventQueueLimit limit) {
@@ -328,18 +336,18 @@ void EventBus::deliver(const EventPtr& event, const std::vector<std::shared_ptr<
 
 void EventBus::follow(const std::shared_ptr<const store::Commit>& commit) {
   wake(*commit);
-  const bool tapped = tap_wanted_ && tap_wanted_();
-  if (interests_->empty() && !tapped) return;
+  const std::shared_ptr<const Tap> tap = open_tap();
+  if (interests_->empty() && !tap) return;
   const bool replicas = store_.replicas_shown();
   for (size_t i = 0; i < commit->changes.size(); ++i) {
     const store::AppliedChange& change = commit->changes[i];
     if (!replicas && store::is_remote(change.id.owner)) continue;
     if (change.body == change.old_body) continue;
     const auto candidates = interests_->find(change.id.type, change.id.key);
-    const bool told = tapped && !store::is_remote(change.id.owner);
+    const bool told = tap && !store::is_remote(change.id.owner);
     if (candidates.empty() && !told) continue;
     const auto event = std::make_shared<Event>(commit, i, action_of(*commit, change), endpoint_);
-    if (told) tap_(event);
+    if (told) tap->take(event);
     deliver(event, candidates);
   }
 }
@@ -352,11 +360,11 @@ void EventBus::publish(std::string_view type, std::string_view action, std::stri
 
 void EventBus::publish_text(std::string type, std::string action, std::string key, std::string json) {
   const auto candidates = interests_->find(type, key);
-  const bool tapped = tap_wanted_ && tap_wanted_();
-  if (candidates.empty() && !tapped) return;
+  const std::shared_ptr<const Tap> tap = open_tap();
+  if (candidates.empty() && !tap) return;
   const auto event =
       std::make_shared<Event>(std::move(type), std::move(action), std::move(key), std::move(json));
-  if (tapped) tap_(event);
+  if (tap) tap->take(event);
   deliver(event, candidates);
 }
 

@@ -116,7 +116,7 @@ class EventBus {
   void publish_text(std::string type, std::string action, std::string key, std::string json);
 
   /// Hands every event that is not about a remote object to `take` while `wanted` says so. Both run on the
-  /// thread that makes the event: they must be short. To be set before the first event.
+  /// thread that makes the event: they must be short.
   void tap(std::function<bool()> wanted, std::function<void(const EventPtr&)> take);
 
   /// A signal that fires after every change of (type, key), whoever owns it.
@@ -139,9 +139,15 @@ class EventBus {
   const env::Clock& clock_;
   const std::shared_ptr<EventInterests> interests_;
   uint64_t subscription_ = 0;
-  std::function<bool()> tap_wanted_;
-  std::function<void(const EventPtr&)> tap_;
+  struct Tap {
+    std::function<bool()> wanted;
+    std::function<void(const EventPtr&)> take;
+  };
+  /// Null while nobody wants it.
+  std::shared_ptr<const Tap> open_tap() const;
+
   mutable std::mutex mutex_;
+  std::shared_ptr<const Tap> tap_;
   mutable std::vector<std::weak_ptr<EventQueue>> queues_;
   size_t sweep_at_ = 64;  // number of queues at which dead ones are swept out
   std::unordered_map<std::string, std::weak_ptr<env::Signal>> watches_;

@@ -153,7 +153,7 @@ TEST_F(SpecialRoutes, WhoamiFindsTheBestMachine) {
   EXPECT_EQ(ask(R"({"MacAddrs":["aa:bb:cc:dd:ee:ff"]})").json().at("Result").at("Uuid"), kMachine);
   EXPECT_TRUE(ask(R"({"Fingerprint":{"CloudInstanceID":"i-8"}})").json().at("Result").as_object().empty());
   EXPECT_EQ(ask("[]").status, 400);
-  EXPECT_EQ(ask(R"({"MacAddrs":7})").message(), "MacAddrs: expected a list");
+  EXPECT_EQ(ask(R"({"MacAddrs":7})").message(), "Field MacAddrs: expected array, got number");
   fixture.authenticator.users["agent"] = {{"machines", "get", "*"}};
   EXPECT_EQ(fixture.call("POST", "/api/v3/whoami", "{}", "agent").status, 403);
 }

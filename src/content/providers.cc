@@ -23,6 +23,7 @@ namespace mullion::content {
 namespace {
 
 namespace json = boost::json;
+constexpr size_t kLongestName = 64;  // it becomes the name of files and sockets
 constexpr Logger kLog("plugins");
 
 constexpr std::string_view kProviders = "plugin_providers";
@@ -269,7 +270,7 @@ Task<Result<void>> StoreProviders::accept(Intake& intake, bool replace_writable,
 Task<Result<Providers::Upload>> StoreProviders::upload(std::string name, net::BodySource& program,
                                                        uint64_t max_bytes, bool replace_writable,
                                                        std::string principal) {
-  if (!model::matches_name_rule("name", name)) {
+  if (!model::matches_name_rule("name", name) || name.size() > kLongestName) {
     co_return about(Error(ErrorCode::kInvalid, fmt::format("Invalid Name `{}`", name)), "POST", name);
   }
   if (!started_ || host_.stopping)

@@ -287,6 +287,14 @@ Result<json::object> normalise(const ObjectType& type, json::value input, const 
   return out;
 }
 
+Result<json::object> normalise_nested(std::string_view name, json::value input) {
+  if (!input.is_object()) {
+    return Error(ErrorCode::kBadRequest,
+                 fmt::format("expected an object {}, got {}", name, given_word(input)));
+  }
+  return normalise_fields(find_nested_type(name)->fields, std::move(input.get_object()), nullptr, "");
+}
+
 std::string canonical_body(const ObjectType& type, const json::object& object) {
   std::string out = "{";
   for (const Field& field : type.fields) {

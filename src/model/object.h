@@ -32,6 +32,9 @@ json::object take_secrets(const ObjectType& type, json::object& object);
 /// ("Field X: expected string, got number").
 Result<json::object> normalise(const ObjectType& type, json::value input, const json::object* before);
 
+/// The same for what is no object of a collection: the nested type `name` of schema/types.yaml.
+Result<json::object> normalise_nested(std::string_view name, json::value input);
+
 /// Answers questions about other objects during validation; implemented by the API over a snapshot.
 class Lookup {
  public:

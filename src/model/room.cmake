@@ -4,7 +4,8 @@ file(GLOB_RECURSE schema_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/schema/*.ya
 add_custom_command(
   OUTPUT ${model_tables}
   COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tools/generate_schema.py ${CMAKE_BINARY_DIR}/generated/model
-  DEPENDS ${schema_files} ${CMAKE_SOURCE_DIR}/tools/generate_schema.py)
+  DEPENDS ${schema_files} ${CMAKE_SOURCE_DIR}/tools/generate_schema.py
+          ${CMAKE_SOURCE_DIR}/tools/openapi_document.py)
 target_sources(mullion_model PRIVATE ${model_tables})
 target_include_directories(mullion_model PRIVATE ${CMAKE_BINARY_DIR}/generated)
 add_custom_target(generate_model DEPENDS ${model_tables})

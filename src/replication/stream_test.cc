@@ -127,7 +127,7 @@ class Follower {
     tasks_->spawn("sink", [this]() -> env::Task<void> {
       auto socket = co_await client_->connect_websocket(sink_->target(), {});
       if (socket) {
-        socket_ = *socket;
+        set_socket(*socket);
         co_await sink_->run(*socket);
       }
       over_ = true;
@@ -136,10 +136,10 @@ class Follower {
   /// Cuts the connection and waits until everything received is stored.
   void stop() {
     if (!sink_) return;
-    EXPECT_TRUE(eventually([this] { return socket_ != nullptr || over_; }));
-    if (socket_) socket_->abort();
+    EXPECT_TRUE(eventually([this] { return socket() != nullptr || over_; }));
+    if (const auto open = socket()) open->abort();
     EXPECT_TRUE(eventually([this] { return over_.load(); }));
-    socket_.reset();
+    set_socket(nullptr);
     tasks_->stop();
     sink_.reset();
   }
@@ -156,6 +156,14 @@ class Follower {
   SinkCounters counters;
 
  private:
+  std::shared_ptr<net::WebSocket> socket() {
+    std::lock_guard lock(mutex_);
+    return socket_;
+  }
+  void set_socket(std::shared_ptr<net::WebSocket> socket) {
+    std::lock_guard lock(mutex_);
+    socket_ = std::move(socket);
+  }
   void subscribe(const std::vector<Announcement>& owners) {
     std::vector<std::string> names;
     for (const Announcement& owner : owners) {
@@ -294,6 +302,7 @@ TEST_F(Stream, AnotherServerUnderTheSameIdReplacesInOneCommit) {
   Follower second(runtime_, replaced, manager_);
   second.start();
   ASSERT_TRUE(eventually([&] { return second.equal(); }));
+  EXPECT_TRUE(eventually([&] { return steps > 0; }));  // followers hear of what can be read already
   manager_.store().unsubscribe(listener);
   EXPECT_EQ(steps, 1);
 }

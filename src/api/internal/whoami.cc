@@ -21,25 +21,20 @@ Error refused(std::string message) {
   return Error(ErrorCode::kBadRequest, "", "whoami", "", {std::move(message)});
 }
 
-Result<void> check_list(const json::object& object, std::string_view field) {
-  const json::value* value = object.if_contains(field);
-  if (value == nullptr || value->is_null()) return {};
-  if (!value->is_array()) return refused(fmt::format("{}: expected a list", field));
-  if (value->get_array().size() > kMostTexts) {
-    return refused(fmt::format("{}: at most {} entries", field, kMostTexts));
-  }
-  return {};
+Result<void> check_length(const json::object& object, std::string_view field) {
+  if (object.at(field).get_array().size() <= kMostTexts) return {};
+  return refused(fmt::format("{}: at most {} entries", field, kMostTexts));
 }
 
-Result<void> check_question(const json::value& body) {
+/// The question with every member that it may have.
+Result<json::object> question(json::value body) {
   if (!body.is_object()) return refused("The body is not a JSON object");
-  const json::object& asked = body.get_object();
-  const json::value* fingerprint = asked.if_contains("Fingerprint");
-  if (fingerprint != nullptr && fingerprint->is_object()) {
-    Result<void> memory = check_list(fingerprint->get_object(), "MemoryIds");
-    if (!memory) return memory;
-  }
-  return check_list(asked, "MacAddrs");
+  Result<json::object> asked = model::normalise_nested("Whoami", std::move(body));
+  if (!asked) return refused(asked.error().messages.front());
+  Result<void> fits = check_length(*asked, "MacAddrs");
+  if (fits) fits = check_length(asked->at("Fingerprint").get_object(), "MemoryIds");
+  if (!fits) return fits.error();
+  return asked;
 }
 
 /// Only what the score looks at is parsed.
@@ -97,16 +92,15 @@ namespace handlers {
 env::Task<Result<net::Response>> who_am_i(Call& call) {
   Result<json::value> body = parse_body(call);
   if (!body) co_return body.error();
-  Result<void> checked = check_question(*body);
-  if (!checked) co_return checked.error();
-  json::object& asked = body->get_object();
+  Result<json::object> asked = question(std::move(*body));
+  if (!asked) co_return asked.error();
   std::optional<Result<Match>> match;
-  co_await env::run_blocking([&] { match = best_match(*call.services.store.snapshot(), asked); });
+  co_await env::run_blocking([&] { match = best_match(*call.services.store.snapshot(), *asked); });
   if (!*match) co_return (*match).error();
   Result<json::object> result = result_of(call.services, **match);
   if (!result) co_return result.error();
-  asked["Result"] = std::move(*result);
-  co_return json_response(200, *body);
+  (*asked)["Result"] = std::move(*result);
+  co_return json_response(200, json::value(std::move(*asked)));
 }
 
 }  // namespace handlers
