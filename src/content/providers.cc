@@ -189,6 +189,7 @@ StoreProviders::RunnerPtr StoreProviders::runner_of(const std::string& plugin) {
 std::vector<StoreProviders::RunnerPtr> StoreProviders::runners() const {
   std::lock_guard lock(mutex_);
   std::vector<RunnerPtr> out;
+  out.reserve(runners_.size());
   for (const auto& [plugin, runner] : runners_) out.push_back(runner);
   return out;
 }

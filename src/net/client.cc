@@ -11,7 +11,6 @@
 namespace mullion::net {
 namespace {
 
-using internal::Buffer;
 using internal::ClientConnection;
 using internal::ClientConnectionPtr;
 using internal::ClientPool;

@@ -48,6 +48,7 @@ class Page {
 
   std::string text() const {
     std::vector<prometheus::MetricFamily> families;
+    families.reserve(families_.size());
     for (const auto& [info, family] : families_) families.push_back(family);
     std::ostringstream out;
     prometheus::TextSerializer().Serialize(out, families);

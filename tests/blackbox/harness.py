@@ -3,6 +3,7 @@
 Nothing here knows the inside of the server. Every wait has an end, and says what it waited for.
 """
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -142,7 +143,15 @@ class Server:
             body = json.dumps(body)
             headers = {"Content-Type": "application/json", **(headers or {})}
         path = path if path.startswith("/") else "/api/v3/" + path
-        return self.session.request(method, self.url + path, data=body, headers=headers, timeout=timeout, **options)
+        send = functools.partial(self.session.request, method, self.url + path, data=body, headers=headers,
+                                 timeout=timeout, **options)
+        try:
+            return send()
+        except requests.ConnectionError:
+            # A kept connection may be closed for idleness at any moment: like other clients, read once more.
+            if method not in ("GET", "HEAD") or self.process is None or self.process.poll() is not None:
+                raise
+            return send()
 
     def get(self, path, **options):
         return expect(200, self.call("GET", path, **options)).json()

@@ -58,6 +58,7 @@ std::string Names::owner_name(OwnerId id) const {
 std::vector<std::string> Names::types() const {
   std::shared_lock lock(mutex_);
   std::vector<std::string> out;
+  out.reserve(types_.by_name.size());
   for (const auto& [name, id] : types_.by_name) out.push_back(name);
   return out;
 }
