@@ -17,6 +17,7 @@
 #include <condition_variable>
 #include <list>
 #include <mutex>
+#include <optional>
 
 #include "base/log.h"
 
@@ -40,8 +41,9 @@ class BlockingPool {
       std::lock_guard lock(mutex_);
       ++running_;
     }
-    asio::post(pool_, [this, work = std::move(work)]() mutable {
-      work();
+    asio::post(pool_, [this, work = std::optional<Work>(std::move(work))]() mutable {
+      (*work)();
+      work.reset();  // what it holds may belong to whoever waits until nothing runs
       std::lock_guard lock(mutex_);
       if (--running_ == 0) idle_.notify_all();
     });

@@ -144,6 +144,7 @@ const ObjectType* TypeCatalog::find(std::string_view prefix) const {
 std::vector<const ObjectType*> TypeCatalog::declared() const {
   std::lock_guard lock(mutex_);
   std::vector<const ObjectType*> out;
+  out.reserve(current_.size());
   for (const auto& [prefix, entry] : current_) out.push_back(&entry->type);
   return out;
 }
