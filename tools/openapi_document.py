@@ -7,7 +7,7 @@ SCHEMA = pathlib.Path(__file__).resolve().parent.parent / "schema"
 REFUSALS = {400: "malformed request", 401: "missing or wrong credentials", 403: "rights or licence missing", 404: "not found",
             406: "bad filter or undecodable patch", 409: "conflict", 413: "too large", 422: "validation failed", 423: "locked",
             429: "too many requests", 503: "owner unreachable or replica too old", 507: "storage full"}
-RARE_REFUSALS = {416: "no such range", 502: "peer unreachable", 504: "peer too slow"}
+RARE_REFUSALS = {412: "the file is another than the condition says", 416: "no such range", 502: "peer unreachable", 504: "peer too slow"}
 NEEDS = {"create": "client_create", "update": "client_update", "delete": "client_delete", "params": "has_params",
          "meta": "has_meta"}
 UNKNOWN_HANDLER = {"answers": {200: "any", 201: "any", 202: "any", 204: "none", 206: "bytes", 304: "none"}}
