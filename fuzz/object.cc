@@ -8,14 +8,6 @@ using namespace mullion;
 
 namespace {
 
-class Nothing final : public model::Lookup {
- public:
-  std::optional<model::json::object> find(std::string_view, std::string_view) const override {
-    return std::nullopt;
-  }
-  bool exists(std::string_view, std::string_view) const override { return false; }
-};
-
 constexpr std::string_view kTypes[] = {"templates", "bootenvs", "tasks",     "stages",
                                        "machines",  "params",   "workflows", "profiles",
                                        "subnets",   "roles",    "leases",    "reservations"};
@@ -32,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!object) return 0;
   (void)model::object_key(type, *object);
   (void)model::take_secrets(type, *object);
-  (void)model::validate(type, *object, nullptr, Nothing(), false);
+  (void)model::validate(type, *object, nullptr, model::NoLookup(), false);
   const std::string body = model::canonical_body(type, *object);
   auto again = model::parse_json(body);
   fuzz::require(again.ok(), "a canonical body is JSON");

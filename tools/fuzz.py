@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the fuzz targets of a build folder: each first over its corpus, then for some seconds on new inputs.
 
-usage: fuzz.py BUILD [--seconds N] [--jobs N] [TARGET ...]
+usage: fuzz.py BUILD [--seconds N] [--seed N] [--jobs N] [TARGET ...]
 
 What crashes a target is kept below BUILD/fuzz/crashes/TARGET; put it into fuzz/corpus/TARGET with the repair.
 """
@@ -19,10 +19,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LEAST_RUNS = 100  # a target that hardly runs finds nothing and must not pass
 
 
-def command(binary, crashes, seconds, new_inputs):
+def command(binary, crashes, seconds, seed, new_inputs):
     name = binary.name
     dictionary = ROOT / "fuzz/dictionaries" / f"{name}.dict"
-    options = [f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024", "-max_len=4096",
+    options = [f"-max_total_time={seconds}", f"-seed={seed}", "-timeout=10", "-rss_limit_mb=1024", "-max_len=4096",
                "-print_final_stats=1", f"-artifact_prefix={crashes}/"]
     if dictionary.exists():
         options.append(f"-dict={dictionary}")
@@ -30,7 +30,7 @@ def command(binary, crashes, seconds, new_inputs):
     return [str(binary), *options, new_inputs, str(ROOT / "fuzz/corpus" / name)]
 
 
-def run(binary, seconds):
+def run(binary, seconds, seed):
     """(name, problem or None, one line about what was done)"""
     name = binary.name
     if not any((ROOT / "fuzz/corpus" / name).iterdir()):
@@ -41,7 +41,7 @@ def run(binary, seconds):
     environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1:quarantine_size_mb=16",
                    "UBSAN_OPTIONS": "print_stacktrace=1"}
     with tempfile.TemporaryDirectory() as new_inputs:
-        done = subprocess.run(command(binary, crashes, seconds, new_inputs), env=environment, text=True,
+        done = subprocess.run(command(binary, crashes, seconds, seed, new_inputs), env=environment, text=True,
                               errors="replace", capture_output=True, timeout=seconds + 120)
     runs = re.search(r"stat::number_of_executed_units:\s+(\d+)", done.stderr)
     covered = re.findall(r"cov: (\d+)", done.stderr)
@@ -58,6 +58,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1, help="of the random numbers; the same one repeats a run, 0 is a new one")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("targets", nargs="*")
     arguments = parser.parse_intermixed_args()
@@ -68,7 +69,7 @@ def main():
         sys.exit(f"not built: {', '.join(missing) or 'anything'}")
     failed = []
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        for name, problem, line in pool.map(lambda binary: run(binary, arguments.seconds), binaries):
+        for name, problem, line in pool.map(lambda binary: run(binary, arguments.seconds, arguments.seed), binaries):
             print(line, flush=True)
             if problem:
                 failed.append(name)
