@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 #include <charconv>
 #include <cmath>
@@ -40,15 +41,37 @@ Result<json::value> parse_json(std::string_view text, size_t max_depth) {
 
 namespace {
 
+constexpr int kMostReadings = 8;
+
+using NumberText = std::array<char, 32>;
+
+std::string_view shortest(double number, NumberText& buffer) {
+  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), number);
+  return {buffer.data(), end};
+}
+
+/// Boost reads long fractions up to a digit off. What is written reads back as itself, so that a body keeps
+/// its bytes however often it is read and written.
+std::string_view settled(double number, NumberText& buffer) {
+  std::string_view text = shortest(number, buffer);
+  for (int reading = 0; reading < kMostReadings; ++reading) {
+    const json::value back = json::parse(json::string_view(text));
+    const double* read = back.if_double();
+    if (read == nullptr || *read == number) break;
+    number = *read;
+    text = shortest(number, buffer);
+  }
+  return text;
+}
+
 void append_double(std::string& out, double number) {
   if (!std::isfinite(number)) {
     out.append("null");  // cannot be said in JSON; the parser refuses such input
     return;
   }
   if (number == 0) number = 0;  // "-0" would be read as the integer 0
-  char buffer[32];
-  const auto [end, error] = std::to_chars(buffer, buffer + sizeof(buffer), number);
-  out.append(buffer, end);
+  NumberText buffer;
+  out.append(settled(number, buffer));
 }
 
 void append_array(std::string& out, const json::array& array) {

@@ -247,5 +247,15 @@ TEST(AppendWithEndpoint, Splices) {
   EXPECT_EQ(out, "{\"Endpoint\":\"\"}");
 }
 
+TEST(Json, NumbersKeepTheirBytesOverManyReadings) {
+  for (const char* text : {"1000000000000000000000000000000016.0", "0.1", "123456.789e300", "5e-324",
+                           "2.2250738585072011e-308", "9007199254740993.5", "0.30000000000000004"}) {
+    std::string first, second;
+    append_json(first, *parse_json(text));
+    append_json(second, *parse_json(first));
+    EXPECT_EQ(first, second) << text;
+  }
+}
+
 }  // namespace
 }  // namespace mullion::model
