@@ -50,18 +50,19 @@ std::string_view shortest(double number, NumberText& buffer) {
   return {buffer.data(), end};
 }
 
-/// Boost reads long fractions up to a digit off. What is written reads back as itself, so that a body keeps
-/// its bytes however often it is read and written.
-std::string_view settled(double number, NumberText& buffer) {
-  std::string_view text = shortest(number, buffer);
+/// Boost reads long fractions up to a digit off. Of the texts that reading and writing would go through in
+/// turn one is chosen, so that a body keeps its bytes however often it is read and written.
+std::string settled(double number) {
+  NumberText buffer;
+  std::string text(shortest(number, buffer)), earlier;
   for (int reading = 0; reading < kMostReadings; ++reading) {
     const json::value back = json::parse(json::string_view(text));
     const double* read = back.if_double();
-    if (read == nullptr || *read == number) break;
+    if (read == nullptr || *read == number) return text;
     number = *read;
-    text = shortest(number, buffer);
+    earlier = std::exchange(text, std::string(shortest(number, buffer)));
   }
-  return text;
+  return std::min(text, earlier);
 }
 
 void append_double(std::string& out, double number) {
@@ -70,8 +71,7 @@ void append_double(std::string& out, double number) {
     return;
   }
   if (number == 0) number = 0;  // "-0" would be read as the integer 0
-  NumberText buffer;
-  out.append(settled(number, buffer));
+  out.append(settled(number));
 }
 
 void append_array(std::string& out, const json::array& array) {
