@@ -9,8 +9,8 @@ using model::json::value;
 
 namespace {
 
-/// Boost reads long fractions to the last digit but one.
-bool same_number(double a, double b) { return a == b || std::abs(a - b) <= 1e-15 * std::abs(a); }
+/// Numbers that Boost cannot read exactly are kept to 15 digits.
+bool same_number(double a, double b) { return a == b || std::abs(a - b) <= 1e-14 * std::abs(a); }
 
 bool same(const value& a, const value& b) {
   if (a.is_double() || b.is_double()) {

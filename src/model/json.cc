@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
@@ -41,28 +43,24 @@ Result<json::value> parse_json(std::string_view text, size_t max_depth) {
 
 namespace {
 
-constexpr int kMostReadings = 8;
-
-using NumberText = std::array<char, 32>;
-
-std::string_view shortest(double number, NumberText& buffer) {
+std::string shortest(double number) {
+  std::array<char, 32> buffer{};
   const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), number);
   return {buffer.data(), end};
 }
 
-/// Boost reads long fractions up to a digit off. Of the texts that reading and writing would go through in
-/// turn one is chosen, so that a body keeps its bytes however often it is read and written.
+double read_again(const std::string& text) { return json::parse(text).to_number<double>(); }
+
+bool reads_as_itself(double number) { return read_again(shortest(number)) == number; }
+
+/// Boost reads long fractions up to a few units off in the last place. Numbers that would wander from reading
+/// to reading are kept to 15 digits, which are coarser than that: a body keeps its bytes however often it is
+/// read and written.
 std::string settled(double number) {
-  NumberText buffer;
-  std::string text(shortest(number, buffer)), earlier;
-  for (int reading = 0; reading < kMostReadings; ++reading) {
-    const json::value back = json::parse(json::string_view(text));
-    const double* read = back.if_double();
-    if (read == nullptr || *read == number) return text;
-    number = *read;
-    earlier = std::exchange(text, std::string(shortest(number, buffer)));
-  }
-  return std::min(text, earlier);
+  if (reads_as_itself(number)) return shortest(number);
+  std::string text = fmt::format("{:.15g}", number);
+  const double read = read_again(text);
+  return reads_as_itself(read) ? shortest(read) : text;
 }
 
 void append_double(std::string& out, double number) {
