@@ -54,18 +54,21 @@ env::Task<void> Session::run() {
     const uint64_t seen = wake_.version();
     const env::SteadyTime begun = env::system_clock().steady();
     set_status("Connecting");
+    const uint64_t connects_before = connects_;
     const Error error = co_await converse();
     if (stopping_) break;
     kLog.warn("connection ended endpoint={} reason={}", id_, error.text());
     set_status(status_of(error));
-    disconnected(error.messages.empty() ? "" : error.messages.front());
+    // A stream that ended says little about the endpoint: requests keep their way until the next attempt tells.
+    const bool may_answer = connects_ != connects_before && error.code != ErrorCode::kTimeout;
+    disconnected(error.messages.empty() ? "" : error.messages.front(), may_answer);
     co_await remember();
     if (env::system_clock().steady() - begun > kSteadyConversation) failures = 0;
     const env::Duration pause = pause_after(failures);
     ++failures;
     co_await wake_.wait(seen, pause);
   }
-  disconnected("stopped");
+  disconnected("stopped", false);
   co_await remember();
   ended_ = true;
   describe_.notify_all();
@@ -106,9 +109,7 @@ env::Task<Error> Session::converse() {
   connected({contact->client, contact->token}, sink);
   options_.tasks.spawn("token of endpoint", [self = shared_from_this(), client = contact->client,
                                              connection] { return self->keep_token(client, connection); });
-  Error reason = co_await sink->run(*socket);
-  contact->client->close();
-  co_return reason;
+  co_return co_await sink->run(*socket);
 }
 
 std::shared_ptr<replication::Sink> Session::make_sink() {
@@ -147,17 +148,19 @@ void Session::connected(Access access, std::shared_ptr<replication::Sink> sink) 
   set_status("Updating");
 }
 
-void Session::disconnected(std::string reason) {
+void Session::disconnected(std::string reason, bool may_answer) {
+  std::optional<Access> given_up;  // closed after the lock is gone
   {
     std::lock_guard lock(mutex_);
     if (sink_) position_ = sink_->position();
     if (current_) current_until_ = env::system_clock().wall();
     current_ = false;
-    access_.reset();
+    if (!may_answer) given_up.swap(access_);
     sink_.reset();
     socket_.reset();
     reason_ = std::move(reason);
   }
+  if (given_up) given_up->client->close();
   options_.changed();
 }
 
@@ -299,7 +302,7 @@ env::Task<void> Session::describe() {
 
 Neighbour Session::neighbour() const {
   std::lock_guard lock(mutex_);
-  Neighbour out{id_, access_.has_value(), connection_.single_pane, position_.announced};
+  Neighbour out{id_, sink_ != nullptr, connection_.single_pane, position_.announced};
   // Before the first word: the endpoint itself is there, whatever lies behind it.
   if (out.announced.empty()) out.announced.push_back({id_, {}, true, 0, ""});
   return out;

@@ -47,7 +47,8 @@ class Session : public std::enable_shared_from_this<Session> {
   };
   Freshness freshness(std::string_view owner) const;
 
-  /// A way to send requests; absent while not connected.
+  /// A way to send requests; absent while the endpoint is known not to answer. Requests under way outlive the
+  /// stream of replicas.
   struct Access {
     std::shared_ptr<net::Client> client;
     std::string token;
@@ -66,7 +67,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void set_status(std::string status);
   std::shared_ptr<replication::Sink> make_sink();
   void connected(Access access, std::shared_ptr<replication::Sink> sink);
-  void disconnected(std::string reason);
+  /// `may_answer`: the stream is over, but nothing says that the endpoint would not take requests.
+  void disconnected(std::string reason, bool may_answer);
   void take_owners(std::vector<replication::Announcement> owners);
   void take_state(std::string state);
   void take_currency(bool current);

@@ -300,6 +300,7 @@ class Gate:
         self.url = f"https://127.0.0.1:{self.port}"
         self.lock = threading.Lock()
         self.sockets = set()
+        self.newest = None
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -318,6 +319,7 @@ class Gate:
                 continue
             with self.lock:
                 self.sockets |= {near, far}
+                self.newest = near
             for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
 
@@ -333,6 +335,10 @@ class Gate:
             end.close()
         with self.lock:
             self.sockets -= {source, sink}
+
+    def cut_newest(self):
+        """The connection that was opened last breaks, and no other."""
+        self.newest.shutdown(socket.SHUT_RDWR)
 
     def cut(self):
         """Connections break at once; new ones are refused."""

@@ -127,6 +127,38 @@ def test_the_age_of_a_dark_site_survives_a_restart_of_the_manager(site):
     assert "A;age=" in answer.headers["X-Mullion-Stale"]
 
 
+def test_requests_outlive_the_stream_of_replicas(site):
+    """A stream that breaks says nothing about the endpoint: what is forwarded meanwhile is answered as ever."""
+    leaf, manager = site.start("A", "M")
+    gate = site.gate(leaf)
+    manager.become_manager()
+    manager.add_endpoint(leaf, gate.url)
+    manager.wait_status("A", "Connected")
+    leaf.create("profiles", {"Name": "polled"})
+    etag = leaf.call("HEAD", "profiles/polled").headers["ETag"]
+    answers = []
+
+    def poll():
+        session = requests.Session()
+        answers.append(session.get(f"{manager.url}/A/api/v3/profiles/polled", auth=(USER, PASSWORD), verify=False,
+                                   timeout=20, headers={"If-None-Match": etag, "Prefer": "wait=15"}))
+
+    stream = gate.newest
+    polling = threading.Thread(target=poll)
+    polling.start()
+    time.sleep(0.3)
+    assert gate.newest is stream, "the poll uses a connection that was there"
+    gate.cut_newest()
+    for number in range(20):
+        expect(201, manager.call("POST", "/A/api/v3/profiles", {"Name": f"during-{number}"}))
+        time.sleep(0.02)
+    wait_until("the stream is there again",
+               lambda: manager.metrics()['mullion_replication_reconnects_total{endpoint="A"}'] == 2)
+    leaf.patch("profiles/polled", ("replace", "/Description", "seen"))
+    polling.join(20)
+    assert [answer.status_code for answer in answers] == [200] and answers[0].json()["Description"] == "seen"
+
+
 def test_a_silent_network_is_noticed(site):
     leaf, manager = site.start("A", "M")
     gate = site.gate(leaf)

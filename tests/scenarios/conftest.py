@@ -10,17 +10,29 @@ import harness  # noqa: E402
 from player import Stage  # noqa: E402
 
 
+SITES = []
+
+
+def troubles(server):
+    """What its log says besides the requests that went well."""
+    lines = [line for line in server.log().splitlines() if " info api: " not in line and " audit " not in line]
+    return "\n".join(lines[-40:])
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item):
     outcome = yield
-    if outcome.get_result().failed:
-        item.session.some_failed = True
+    report = outcome.get_result()
+    if report.failed:
+        for server in (server for site in SITES for server in site.servers.values()):
+            report.sections.append((f"log of {server.name}", troubles(server)))
 
 
 @pytest.fixture(scope="session")
-def stages(request):
+def stages():
     """Where scenarios play, by name."""
     site = harness.Site()
+    SITES.append(site)
     try:
         leaf, middle, top = site.start("A", "R1", "M1")
         middle.become_manager().attach(leaf)
@@ -29,4 +41,4 @@ def stages(request):
         yield {"leaf": Stage("leaf", leaf), "prefix": Stage("prefix", top, "A"), "pane": Stage("pane", top, "A"),
                "top": Stage("top", top)}
     finally:
-        site.close(keep_logs=getattr(request.session, "some_failed", False))
+        site.close()
