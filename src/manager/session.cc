@@ -59,7 +59,8 @@ env::Task<void> Session::run() {
     if (stopping_) break;
     kLog.warn("connection ended endpoint={} reason={}", id_, error.text());
     set_status(status_of(error));
-    // A stream that ended says little about the endpoint: requests keep their way until the next attempt tells.
+    // A stream that ended says little about the endpoint: requests keep their way until the next attempt
+    // tells.
     const bool may_answer = connects_ != connects_before && error.code != ErrorCode::kTimeout;
     disconnected(error.messages.empty() ? "" : error.messages.front(), may_answer);
     co_await remember();
