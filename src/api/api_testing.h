@@ -269,6 +269,12 @@ class FakeManager final : public manager::Manager {
   std::vector<std::string> known_owners() const override { return {}; }
   std::vector<manager::EndpointStatistics> statistics() const override { return {}; }
   Task<void> serve_stream(std::shared_ptr<net::WebSocket>, store::Cursor) override { co_return; }
+  Task<Result<net::ClientResponse>> call(std::string, net::ClientRequest) override {
+    co_return Error(ErrorCode::kUnavailable, "no endpoint in this test");
+  }
+  std::string endpoint_state(const std::string&) const override { return ""; }
+  void on_endpoint_change(std::function<void(const std::string& id)>) override {}
+  void state_changed() override {}
 };
 
 struct Answer {

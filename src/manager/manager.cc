@@ -104,6 +104,16 @@ class ManagerImpl final : public Manager {
     return source_.serve(std::move(socket), resume);
   }
 
+  Task<Result<net::ClientResponse>> call(std::string owner, net::ClientRequest request) override;
+  std::string endpoint_state(const std::string& id) const override {
+    const std::shared_ptr<Session> found = session(id);
+    return found ? found->state() : std::string();
+  }
+  void on_endpoint_change(std::function<void(const std::string& id)> listener) override {
+    *endpoint_changed_ = std::move(listener);
+  }
+  void state_changed() override { source_.state_changed(); }
+
  private:
   using Sessions = std::map<std::string, std::shared_ptr<Session>, std::less<>>;
 
@@ -188,10 +198,15 @@ class ManagerImpl final : public Manager {
       running->reconnect_with(connection);
       return;
     }
-    SessionOptions options{
-        given_.runtime, tasks_, given_.store, given_.identity.id, given_.identity.version, [wake = wake_] {
-          wake->notify_all();
-        }};
+    SessionOptions options{given_.runtime,
+                           tasks_,
+                           given_.store,
+                           given_.identity.id,
+                           given_.identity.version,
+                           [wake = wake_] { wake->notify_all(); },
+                           [told = endpoint_changed_, id] {
+                             if (*told) (*told)(id);
+                           }};
     auto made = std::make_shared<Session>(std::move(options), id, connection);
     {
       std::unique_lock lock(mutex_);
@@ -320,6 +335,8 @@ class ManagerImpl final : public Manager {
 
   Dependencies given_;
   std::shared_ptr<env::Signal> wake_ = std::make_shared<env::Signal>();
+  const std::shared_ptr<std::function<void(const std::string& id)>> endpoint_changed_ =
+      std::make_shared<std::function<void(const std::string& id)>>();
   env::Signal replicated_;  // a commit of a replica was applied
   std::atomic<bool> active_{false};
   std::atomic<bool> stopping_{false};
@@ -407,6 +424,19 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
   response.body = owned_body(way->access.client, std::move(answer->body));
   co_await await_commit(answer->headers, response.headers);
   co_return response;
+}
+
+Task<Result<net::ClientResponse>> ManagerImpl::call(std::string owner, net::ClientRequest request) {
+  Result<Way> way = way_to(owner, request.target);
+  if (!way) co_return way.error();
+  request.target = std::move(way->target);
+  request.headers.set("Authorization", "Bearer " + way->access.token);
+  request.headers.set("X-Mullion-On-Behalf-Of", "system@" + given_.identity.id);
+  if (!request.timeout) request.timeout = kForwardPatience;
+  Result<net::ClientResponse> answer = co_await way->access.client->send(std::move(request));
+  if (!answer) co_return answer.error();
+  answer->body = owned_body(way->access.client, std::move(answer->body));
+  co_return answer;
 }
 
 /// Read your writes: the answer waits for the replica.

@@ -43,7 +43,8 @@ struct EndpointStatistics {
 };
 
 /// What a source tells managers above besides objects (design section 6, record `state`), as JSON text of
-/// {"info":{},"components":[],"prefs":{},"global":{},"plugins":[],"licence":{}}.
+/// {"info":{},"components":[],"prefs":{},"global":{},"plugins":[],"licence":{},"files":{"files/a": SHA-256},
+/// "ux_version":"","configured_by":""}.
 using StateProvider = std::function<std::string()>;
 
 struct Dependencies {
@@ -82,6 +83,17 @@ class Manager {
   /// WebSocket of an owner at any depth.
   virtual Task<Result<std::shared_ptr<net::WebSocket>>> forward_websocket(
       std::string owner, std::string api_target, const auth::Principal& principal) = 0;
+
+  /// A request of this server itself, as the account that the endpoint was attached with: to an attached
+  /// endpoint, or to one at any depth through the next hop. `request.target` begins with "/api/v3/" and is
+  /// encoded. Errors as forward().
+  virtual Task<Result<net::ClientResponse>> call(std::string owner, net::ClientRequest request) = 0;
+  /// What an attached endpoint last told of itself (StateProvider); "" before its first word.
+  virtual std::string endpoint_state(const std::string& id) const = 0;
+  /// `id` told something new of itself, came or went. On any thread; be short. To be set before start().
+  virtual void on_endpoint_change(std::function<void(const std::string& id)> listener) = 0;
+  /// What this server tells of itself changed beside the store (files, lease): managers above hear of it.
+  virtual void state_changed() = 0;
 
   /// Freshness of the named owners (all when empty).
   virtual std::vector<OwnerFreshness> freshness(const std::vector<std::string>& owners) const = 0;

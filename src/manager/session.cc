@@ -147,6 +147,7 @@ void Session::connected(Access access, std::shared_ptr<replication::Sink> sink) 
   }
   kLog.info("connected endpoint={}", id_);
   set_status("Updating");
+  options_.told();
 }
 
 void Session::disconnected(std::string reason, bool may_answer) {
@@ -163,6 +164,7 @@ void Session::disconnected(std::string reason, bool may_answer) {
   }
   if (given_up) given_up->client->close();
   options_.changed();
+  options_.told();
 }
 
 /// Saves until when the replicas were current, so that their age is known after a restart.
@@ -250,6 +252,12 @@ void Session::take_state(std::string state) {
     state_ = std::move(state);
   }
   describe_.notify_all();
+  options_.told();
+}
+
+std::string Session::state() const {
+  std::lock_guard lock(mutex_);
+  return state_;
 }
 
 void Session::take_currency(bool current) {

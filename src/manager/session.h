@@ -21,6 +21,7 @@ struct SessionOptions {
   store::Store& store;
   std::string own_id, version;
   std::function<void()> changed;  // what routes depend on changed
+  std::function<void()> told;     // the endpoint told something of itself, came or went
 };
 
 /// Connects, follows, reconnects until stopped. Thread-safe.
@@ -55,6 +56,8 @@ class Session : public std::enable_shared_from_this<Session> {
   };
   std::optional<Access> access() const;
 
+  /// What the endpoint last told of itself; "" before.
+  std::string state() const;
   const replication::SinkCounters& counters() const { return counters_; }
   uint64_t connects() const { return connects_; }
   LatencyHistogram& forwards() { return forwards_; }

@@ -446,6 +446,11 @@ void Source::owners_changed() {
   changed_.notify_all();
 }
 
+void Source::state_changed() {
+  ++state_version_;
+  changed_.notify_all();
+}
+
 env::Task<void> Source::serve(std::shared_ptr<net::WebSocket> socket, store::Cursor resume) {
   struct Guard {
     std::atomic<size_t>& streams;

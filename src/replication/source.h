@@ -38,6 +38,8 @@ class Source {
   env::Task<void> stop();
   /// To be called when `owners` answers something new.
   void owners_changed();
+  /// SourceOptions::state answers something else now.
+  void state_changed();
   size_t streams() const { return streams_; }
 
  private:

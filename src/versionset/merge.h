@@ -1,0 +1,77 @@
+// Version sets and their merge (contract manager.md section 4). Pure.
+#pragma once
+
+#include <boost/json.hpp>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace mullion::versionset {
+
+namespace json = boost::json;
+
+enum class Kind { kDrp, kDrpUx, kContentPackage, kPluginProvider, kPlugin, kFile, kPref, kGlobal };
+/// "ContentPackage" for kContentPackage, and so on, as Element.Type shows them.
+std::string_view kind_name(Kind kind);
+/// Long words and CP, PP; kInvalid names the word and what is allowed.
+Result<Kind> parse_component_kind(std::string_view word);
+
+struct Component {
+  Kind kind = Kind::kContentPackage;
+  std::string name, version, actual_version;
+  bool replace_writable = false;
+  bool ignored() const { return version == "ignore"; }
+};
+
+struct FileWish {
+  std::string path;  // "files/..." or "isos/..."
+  std::string sha256, source;
+  bool explode = false;
+};
+
+/// One VersionSet object.
+struct VersionSet {
+  std::string id;
+  bool apply = false;
+  std::string drp_version, drpux_version;
+  std::vector<Component> components;
+  std::vector<json::object> plugins;  // whole Plugin objects, by Name
+  std::map<std::string, std::string> prefs;
+  std::map<std::string, json::value> global;
+  std::vector<FileWish> files;
+
+  /// Every fault at once, each naming its member.
+  static Result<VersionSet> parse(std::string_view body);
+};
+
+/// Where one merged value comes from.
+struct Provenance {
+  std::string set;
+  std::vector<std::string> shadows;  // sets further down the list that say something else about the same key
+};
+
+template <typename Value>
+struct Sourced {
+  Value value;
+  Provenance from;
+};
+
+/// What the sets of one endpoint say together.
+struct Wanted {
+  bool apply = true;
+  std::vector<std::string> sets;  // in priority order
+  std::optional<Sourced<std::string>> drp_version, drpux_version;
+  std::vector<Sourced<Component>> components;  // by name
+  std::vector<Sourced<json::object>> plugins;
+  std::map<std::string, Sourced<std::string>> prefs;
+  std::map<std::string, Sourced<json::value>> global;
+  std::vector<Sourced<FileWish>> files;
+};
+
+/// The first of the list wins.
+Wanted merge(const std::vector<const VersionSet*>& priority_order);
+
+}  // namespace mullion::versionset
