@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "content/internal/explode.h"
+#include "content/archive.h"
 #include "content/internal/file_handle.h"
 #include "env/random.h"
 #include "fuzz/fuzz.h"

@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "server/server.h"
+#include "server/upgrade_supervisor.h"
 
 namespace {
 
@@ -14,10 +15,15 @@ std::string_view base_name(std::string_view path) { return path.substr(path.find
 }  // namespace
 
 int main(int argc, char** argv) {
+  const std::string_view word = argc > 1 ? argv[1] : "";
+  if (word == mullion::server::kSelfCheckWord)
+    return mullion::server::self_check(std::vector<std::string>(argv + 2, argv + argc));
+  if (word == mullion::server::kSuperviseWord)
+    return mullion::server::supervise_upgrade(std::vector<std::string>(argv + 2, argv + argc));
   const bool called_as_server = argc > 0 && base_name(argv[0]) == "dr-provision";
   const bool called_as_client = argc > 0 && base_name(argv[0]) == "drpcli";
   const bool serve =
-      called_as_server || (!called_as_client && argc > 1 && std::string_view(argv[1]) == "serve");
+      called_as_server || (!called_as_client && word == "serve");
   if (!serve) return mullion::cli::run(argc, argv);
   const std::vector<std::string> arguments(argv + (called_as_server ? 1 : 2), argv + argc);
   return mullion::server::run(arguments);

@@ -108,7 +108,7 @@ test_fuzz() {
 }
 
 test_blackbox() {
-  build_release example_provider
+  build_release example_provider mullion_next
   say "black-box tests of real processes"
   /usr/bin/python3 -m pytest -q --durations=10 tests/blackbox
 }

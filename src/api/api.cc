@@ -35,13 +35,15 @@ std::string outside_address() {
 class ApiServer final : public Api {
  public:
   explicit ApiServer(Dependencies dependencies) : services_(std::move(dependencies)), judge_(services_) {
+    (void)env::remove_tree(services_.facts.installs / ".unpacking");  // what a crash left half done
     if (services_.facts.address.empty()) services_.facts.address = outside_address();
     services_.preferences.on_change([this](std::string_view name, std::string_view value) {
       if (name == "manager") services_.manager_on = value == "true";
     });
-    services_.layers.on_change([this](std::string_view action, std::string_view name) {
+    services_.layers.on_change([this](std::string_view action, std::string_view name,
+                                      std::string_view principal) {
       const Result<std::string> summary = services_.layers.summary(name);  // gone after a removal
-      services_.events.publish("contents", action, name, "system", summary ? *summary : "null");
+      services_.events.publish("contents", action, name, std::string(principal), summary ? *summary : "null");
       services_.tasks.spawn("manager plugin", [this] { return offer_manager_plugin(); });
     });
     services_.tasks.spawn("manager plugin", [this] { return offer_manager_plugin(); });

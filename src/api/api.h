@@ -8,6 +8,7 @@
 #include "api/events.h"
 #include "auth/auth.h"
 #include "base/latency.h"
+#include "content/archive.h"
 #include "content/content.h"
 #include "content/job_logs.h"
 #include "content/providers.h"
@@ -36,6 +37,7 @@ struct Facts {
   std::vector<std::string> start_errors;  // shown in info.errors
   env::Path backups;                      // where copies of the database go
   env::Path installs;                     // what isos unpack to: OS/[ARCH/]install
+  content::ExplodeLimits unpacking;       // of isos
 };
 
 /// The certificates of the listening ports. Thread-safe; blocks on the disk.
@@ -48,6 +50,25 @@ class Certificates {
   /// Checks that both belong together, stores them so that a crash leaves one whole pair, and uses them for
   /// new connections from now on. kInvalid says what is wrong with the pair.
   virtual Result<void> replace(Port port, const std::string& certificate_pem, const std::string& key_pem) = 0;
+};
+
+/// Replacing the program of this server (docs/operations.md). Thread-safe.
+class Upgrades {
+ public:
+  virtual ~Upgrades() = default;
+  /// Takes a package whole, checks it, and answers its size when the restart into it is about to begin.
+  /// Without `force` only newer versions. kConflict while an upgrade is under way; kInvalid, kTooLarge,
+  /// kInsufficientStorage: then nothing has changed.
+  virtual Task<Result<uint64_t>> upgrade(net::BodySource& package, bool force, std::string principal) = 0;
+  /// JSON: what is going on, or how the last one ended.
+  virtual std::string status_json() const = 0;
+  /// Forgets how the last one ended.
+  virtual void forget() = 0;
+  /// Why the last one was rolled back; "" when it was not. Shown in info.errors.
+  virtual std::string failure() const = 0;
+  /// Whether this program has yet to show that it serves: until then only the system's own logins are served,
+  /// so that nothing is promised by a program that may be taken back.
+  virtual bool on_trial() const = 0;
 };
 
 /// How long one route's requests took; errors are answers with status >= 500.
@@ -78,6 +99,7 @@ struct Dependencies {
   content::JobLogs& job_logs;
   Certificates& certificates;
   content::Providers& providers;
+  Upgrades& upgrades;
   Facts facts;
   Limits limits;
   const env::Clock* clock = &env::system_clock();

@@ -48,7 +48,7 @@ class FakeAuthenticator final : public auth::Authenticator {
     const auto found = users.find(name);
     if (found == users.end()) return Error(ErrorCode::kUnauthorized, "AUTH", "", "", {"Invalid token"});
     auth::Principal principal;
-    principal.name = "user:" + name;
+    principal.name = name == "system" ? name : "user:" + name;
     principal.user = name;
     principal.claims = found->second;
     principal.tenant = tenants_.of(name);
@@ -81,7 +81,7 @@ class FakeLayers final : public content::Layers {
     if (found == read_only.end()) return std::nullopt;
     return found->second;
   }
-  void on_change(std::function<void(std::string_view, std::string_view)>) override {}
+  void on_change(Listener) override {}
 };
 
 class FakePreferences final : public content::Preferences {
@@ -167,6 +167,25 @@ class FakeCertificates final : public Certificates {
     pems[port] = certificate_pem;
     return {};
   }
+};
+
+/// Takes every package, and tells what the test puts in.
+class FakeUpgrades final : public Upgrades {
+ public:
+  std::string why_not, failed;
+  bool trial = false;
+  std::vector<std::pair<std::string, bool>> packages;  // body, force
+  Task<Result<uint64_t>> upgrade(net::BodySource& body, bool force, std::string) override {
+    Result<std::string> text = co_await net::read_all(body, 1 << 20);
+    if (!text) co_return text.error();
+    if (!why_not.empty()) co_return Error(ErrorCode::kInvalid, why_not);
+    packages.emplace_back(*text, force);
+    co_return text->size();
+  }
+  std::string status_json() const override { return R"({"State":"none"})"; }
+  void forget() override { failed.clear(); }
+  std::string failure() const override { return failed; }
+  bool on_trial() const override { return trial; }
 };
 
 /// A folder of its own that is gone afterwards.
@@ -306,6 +325,7 @@ class Fixture {
                                 .job_logs = *job_logs,
                                 .certificates = certificates,
                                 .providers = providers,
+                                .upgrades = upgrades,
                                 .facts = std::move(facts),
                                 .limits = limits});
     api->set_manager(manager);
@@ -364,6 +384,7 @@ class Fixture {
   std::unique_ptr<content::JobLogs> job_logs = content::make_job_logs(folder.path() / "job-logs", 1000);
   FakeCertificates certificates;
   FakeProviders providers;
+  FakeUpgrades upgrades;
   FakeManager manager;
   std::unique_ptr<Api> api;
   uint64_t origin_sequence = 0;

@@ -71,6 +71,15 @@ TEST_F(RightsTest, ListsAndCountsLeaveHiddenObjectsOut) {
   EXPECT_EQ(as("ann", "GET", "stages").json().as_array().size(), 1U) << "not restricted";
 }
 
+TEST_F(RightsTest, WhoUsesAnObjectIsCountedWhereHidden) {
+  ASSERT_EQ(as("root", "POST", "machines", R"({"Name":"m1","Profiles":["mine"]})").status, 201);
+  ASSERT_EQ(as("root", "POST", "machines", R"({"Name":"m2","Profiles":["mine"]})").status, 201);
+  ASSERT_EQ(as("root", "POST", "stages", R"({"Name":"s1","Profiles":["mine"]})").status, 201);
+  EXPECT_EQ(as("ann", "DELETE", "profiles/mine").json().at("Messages"),
+            json::parse(R"(["In use by 2 hidden Machine","In use by Stage s1"])"));
+  EXPECT_THAT(as("root", "DELETE", "profiles/mine").body, HasSubstr("In use by Machine m1"));
+}
+
 TEST_F(RightsTest, WhatATenantsUserCreatesJoinsTheTenant) {
   const Answer taken = as("ann", "POST", "profiles", R"({"Name":"theirs"})");
   EXPECT_EQ(

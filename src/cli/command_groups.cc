@@ -93,7 +93,12 @@ Command system_commands() {
                                      "Run an action with k v ... or JSON", action_run, action_flags())),
                 posts("backup", "Copy the database while the server runs"),
                 posts("active", "Become the active member"), posts("passive", "Become a passive member"),
-                leaf("upgrade", "FILE", "Send a new version of the server", system_upgrade), cluster(),
+                leaf("upgrade", "FILE", "Replace the server's program with the one in a package",
+                     system_upgrade, {{"force", 0, "", "also for the same or an older version"}}),
+                about("system/upgrade", leaf("upgradestatus", "",
+                                             "Whether an upgrade is under way, or how the last one ended",
+                                             system_get)),
+                cluster(),
                 certificates("the API", "system/cert"),
                 absent("signurl", "asks a service of RackN to sign a URL, which Mullion does not use")});
 }

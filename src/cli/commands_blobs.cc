@@ -134,7 +134,8 @@ Result<void> provider_download(Invocation& call) {
 }
 
 Result<void> system_upgrade(Invocation& call) {
-  return print_answer(call, upload_source(call, "POST", "system/upgrade", call.argument(0)));
+  const std::string target = call.flags.on("force") ? "system/upgrade?force=true" : "system/upgrade";
+  return print_answer(call, upload_source(call, "POST", target, call.argument(0)));
 }
 
 Result<void> debug_download(Invocation& call) {

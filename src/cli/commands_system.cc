@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <iostream>
 
+#include "base/version.h"
 #include "cli/completion.h"
 #include "cli/document.h"
 #include "cli/handlers.h"
@@ -132,7 +133,7 @@ Result<void> user_token(Invocation& call) {
 }
 
 Result<void> show_version(Invocation& call) {
-  call.terminal.out << "Version: v" MULLION_VERSION "\n";
+  call.terminal.out << "Version: " << program_version() << "\n";
   return {};
 }
 

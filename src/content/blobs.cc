@@ -5,10 +5,10 @@
 #include <set>
 
 #include "base/log.h"
+#include "content/archive.h"
 #include "content/content.h"
 #include "content/internal/blob_path.h"
 #include "content/internal/checksums.h"
-#include "content/internal/explode.h"
 #include "content/internal/file_body.h"
 #include "content/internal/listing.h"
 #include "content/internal/partial_uploads.h"

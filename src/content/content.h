@@ -79,8 +79,10 @@ class Layers {
   /// Whether local object (type, key) is held by a layer that must not be overridden: its layer name, or
   /// absent.
   virtual std::optional<std::string> read_only_layer(std::string_view type, std::string_view key) const = 0;
-  /// Called after every change of the stack: (action, pack name).
-  virtual void on_change(std::function<void(std::string_view action, std::string_view name)> listener) = 0;
+  /// Called after every change of the stack.
+  using Listener =
+      std::function<void(std::string_view action, std::string_view pack, std::string_view principal)>;
+  virtual void on_change(Listener listener) = 0;
 };
 std::unique_ptr<Layers> make_layers(store::Store& store, std::vector<std::string> features);
 

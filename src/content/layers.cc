@@ -49,7 +49,7 @@ class StoreLayers final : public Layers {
   void set_sealer(Sealer sealer) override { sealer_ = std::move(sealer); }
   std::vector<Component> components() const override;
   std::optional<std::string> read_only_layer(std::string_view type, std::string_view key) const override;
-  void on_change(std::function<void(std::string_view, std::string_view)> listener) override {
+  void on_change(Listener listener) override {
     const std::lock_guard lock(mutex_);
     listeners_.push_back(std::move(listener));
   }
@@ -75,7 +75,7 @@ class StoreLayers final : public Layers {
     const std::lock_guard lock(mutex_);
     state_ = std::move(next);
   }
-  void tell(std::string_view action, std::string_view name) const;
+  void tell(std::string_view action, std::string_view name, std::string_view principal) const;
 
   Result<Stack> builtin_stack() const;
   void add_stored_packs(Stack& stack, const store::Snapshot& snapshot) const;
@@ -102,14 +102,14 @@ class StoreLayers final : public Layers {
   std::mutex changing_;  // held while a change of the stack is checked and committed
   mutable std::mutex mutex_;
   std::shared_ptr<const State> state_ = std::make_shared<State>();
-  std::vector<std::function<void(std::string_view, std::string_view)>> listeners_;
+  std::vector<Listener> listeners_;
 };
 
-void StoreLayers::tell(std::string_view action, std::string_view name) const {
+void StoreLayers::tell(std::string_view action, std::string_view name, std::string_view principal) const {
   std::unique_lock lock(mutex_);
   const auto listeners = listeners_;
   lock.unlock();
-  for (const auto& listener : listeners) listener(action, name);
+  for (const auto& listener : listeners) listener(action, name, principal);
 }
 
 Result<Stack> StoreLayers::builtin_stack() const {
@@ -314,7 +314,7 @@ Result<std::string> StoreLayers::load_layer(json::object document, Loading loadi
   kLog.info("content pack loaded name={} version={} objects={} warnings={}", name, layer->version.text(),
             layer->objects.size(), effective.warnings[name].size());
   publish(std::move(stack), std::move(effective));
-  tell(replace ? "update" : "create", name);
+  tell(replace ? "update" : "create", name, principal);
   return answer;
 }
 
@@ -372,7 +372,7 @@ Result<void> StoreLayers::remove_layer(const Layer& layer, std::string_view prin
   remember_pack_name(*snapshot, batch, name, false);
   if (auto committed = store_.commit_sync(std::move(batch)); !committed) return committed.error();
   publish(std::move(stack), std::move(effective));
-  tell("delete", name);
+  tell("delete", name, principal);
   return {};
 }
 

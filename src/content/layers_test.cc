@@ -123,8 +123,8 @@ TEST_F(LayersTest, OrderAndMetaOfSummaries) {
 
 TEST_F(LayersTest, LoadReplaceRemove) {
   std::vector<std::string> heard;
-  layers_->on_change([&heard](std::string_view action, std::string_view name) {
-    heard.push_back(std::string(action) + " " + std::string(name));
+  layers_->on_change([&heard](std::string_view action, std::string_view name, std::string_view principal) {
+    heard.push_back(fmt::format("{} {} by {}", action, name, principal));
   });
   ASSERT_TRUE(post(pack("one", profiles("p", "first"), R"("Version":"v1.0.0")")));
   EXPECT_EQ(description("p"), "first");
@@ -146,7 +146,8 @@ TEST_F(LayersTest, LoadReplaceRemove) {
   EXPECT_EQ(description("p"), "absent");
   EXPECT_EQ(message(layers_->remove("one", "user:test")), "No such content store");
   EXPECT_EQ(layers_->remove("one", "user:test").error().status(), 404);
-  EXPECT_THAT(heard, ElementsAre("create one", "update one", "delete one"));
+  EXPECT_THAT(heard,
+              ElementsAre("create one by user:test", "update one by user:test", "delete one by user:test"));
 }
 
 TEST_F(LayersTest, SurvivesRestart) {

@@ -40,6 +40,30 @@ Result<void> write_all(int descriptor, std::string_view content, const Path& pat
   return {};
 }
 
+Result<void> copy_bytes(int from, int to, const Path& shown) {
+  std::string buffer(size_t{1} << 20, '\0');
+  while (true) {
+    const ssize_t got = ::read(from, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return error_from_errno(errno, "read for " + shown.string());
+    if (got == 0) return {};
+    Result<void> written = write_all(to, std::string_view(buffer.data(), static_cast<size_t>(got)), shown);
+    if (!written) return written;
+  }
+}
+
+/// Copied and durable, or an error; the caller removes what came of it.
+Result<void> copy_durably(const Path& from, const Path& to, unsigned mode) {
+  Descriptor source(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!source.valid()) return error_from_errno(errno, "open " + from.string());
+  Descriptor target(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!target.valid()) return error_from_errno(errno, "create " + to.string());
+  if (Result<void> copied = copy_bytes(source.get(), target.get(), to); !copied) return copied;
+  if (::fchmod(target.get(), mode) != 0) return error_from_errno(errno, "chmod " + to.string());
+  if (::fsync(target.get()) != 0) return error_from_errno(errno, "sync " + to.string());
+  return {};
+}
+
 }  // namespace
 
 Error error_from_errno(int number, std::string_view what) {
@@ -81,6 +105,18 @@ Result<void> write_file_atomic(const Path& path, std::string_view content, unsig
     return error;
   }
   return sync_directory(path.parent_path().empty() ? Path(".") : path.parent_path());
+}
+
+Result<void> copy_file_atomic(const Path& from, const Path& to, unsigned mode) {
+  const Path temporary = to.string() + fmt::format(".{:016x}.tmp", random_id());
+  Result<void> copied = copy_durably(from, temporary, mode);
+  if (copied && ::rename(temporary.c_str(), to.c_str()) != 0)
+    copied = error_from_errno(errno, "rename to " + to.string());
+  if (!copied) {
+    ::unlink(temporary.c_str());
+    return copied;
+  }
+  return sync_directory(to.parent_path().empty() ? Path(".") : to.parent_path());
 }
 
 Result<void> append_to_file(const Path& path, std::string_view content, uint64_t max_size, unsigned mode) {

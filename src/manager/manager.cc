@@ -58,7 +58,8 @@ class ManagerImpl final : public Manager {
   void start() override {
     // The listener cannot be taken back; what it holds outlives us.
     given_.preferences.on_change([wake = wake_](std::string_view, std::string_view) { wake->notify_all(); });
-    given_.layers.on_change([wake = wake_](std::string_view, std::string_view) { wake->notify_all(); });
+    given_.layers.on_change(
+        [wake = wake_](std::string_view, std::string_view, std::string_view) { wake->notify_all(); });
     given_.store.show_replicas(may_manage());
     tasks_.spawn("supervisor", [this] { return supervise(); });
   }
@@ -479,6 +480,10 @@ Task<Result<std::string>> ManagerImpl::add_endpoint(std::string params_json,
   Result<json::value> params = model::parse_json(params_json);
   if (!params) co_return params.error();
   if (!params->is_object()) co_return Error(ErrorCode::kBadRequest, "expected an object of parameters");
+  for (const std::string_view name : {kUrl, kUsername, kPassword}) {
+    if (!params->get_object().contains(name))
+      co_return Error(ErrorCode::kInvalid, fmt::format("Action addEndpoint Missing Parameter {}", name));
+  }
   Result<Connection> connection = read_connection(given_.store, "", params->get_object());
   if (!connection) co_return connection.error();
   if (std::ranges::find(given_.own_urls, connection->url) != given_.own_urls.end())

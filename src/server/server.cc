@@ -12,6 +12,7 @@
 #include "auth/auth.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/version.h"
 #include "content/content.h"
 #include "content/providers.h"
 #include "env/file.h"
@@ -21,17 +22,18 @@
 #include "server/certificates.h"
 #include "server/identity.h"
 #include "server/metrics.h"
+#include "server/process_settings.h"
+#include "server/upgrade_supervisor.h"
+#include "server/upgrader.h"
 #include "store/store.h"
-
-extern char** environ;
 
 namespace mullion::server {
 namespace {
 
 namespace asio = boost::asio;
 constexpr Logger kLog("server");
-constexpr std::string_view kVersion = "v" MULLION_VERSION;
 constexpr auto kGrace = std::chrono::milliseconds(600);
+constexpr auto kUpgradeSlack = std::chrono::seconds(60);  // beyond the deadline, for stopping and starting
 constexpr auto kStopLimit = std::chrono::milliseconds(1500);
 
 std::string host_name() {
@@ -110,7 +112,8 @@ Result<void> gate_manager(store::Store& store, const std::vector<std::string>& t
 /// Members stand in start order; stop() and the destructor go backwards.
 class ServerProcess final : public Server {
  public:
-  explicit ServerProcess(const settings::Settings& settings) : settings_(settings) {}
+  ServerProcess(const settings::Settings& settings, std::optional<Restart> restart)
+      : settings_(settings), restart_(std::move(restart)) {}
   ~ServerProcess() override { ServerProcess::stop(); }
 
   Result<void> start();
@@ -122,6 +125,8 @@ class ServerProcess final : public Server {
  private:
   Result<void> take_base_root();
   Result<void> open_rooms();
+  void make_upgrader();
+  std::string local_url() const;
   void assemble_api();
   Result<void> listen_everywhere();
   Result<void> start_providers();
@@ -133,6 +138,7 @@ class ServerProcess final : public Server {
   void finish(std::string_view what, MakeTask make_task);
 
   settings::Settings settings_;
+  std::optional<Restart> restart_;
   env::SteadyTime begun_ = env::system_clock().steady();
   env::Path base_root_;
   std::optional<env::FileLock> lock_;
@@ -147,6 +153,7 @@ class ServerProcess final : public Server {
   std::unique_ptr<content::JobLogs> job_logs_;
   std::unique_ptr<content::Providers> providers_;
   std::unique_ptr<auth::Authenticator> authenticator_;
+  std::unique_ptr<Upgrader> upgrader_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<manager::Manager> manager_;
   std::unique_ptr<net::Server> api_server_, static_server_, static_secure_server_, metrics_server_;
@@ -203,15 +210,47 @@ Result<void> ServerProcess::open_rooms() {
   return {};
 }
 
+void ServerProcess::make_upgrader() {
+  UpgradeOptions options;
+  options.base_root = base_root_;
+  options.deadline = settings_.number("upgrade-deadline");
+  options.max_package = std::min(options.max_package, settings_.number("max-upload"));
+  options.unpacking.max_bytes = std::min(uint64_t{4} << 30, settings_.number("max-unpacked"));
+  options.unpacking.max_entries = 1000;
+  options.restart = restart_;
+  options.make_token = [this] {
+    return authenticator_->make_token(
+        {.user = "system",
+         .grantor = "system",
+         .ttl = std::chrono::seconds(settings_.number("upgrade-deadline")) + kUpgradeSlack});
+  };
+  options.fingerprint = [this] {
+    return net::certificate_fingerprint(certificates_->files(api::Certificates::Port::kApi).certificate_file);
+  };
+  upgrader_ = std::make_unique<Upgrader>(*runtime_, std::move(options));
+}
+
+/// Where this computer reaches the API.
+std::string ServerProcess::local_url() const {
+  std::string address = settings_.text("listen-address");
+  if (address == "0.0.0.0" || address.empty()) address = "127.0.0.1";
+  if (address == "::") address = "::1";
+  if (address.find(':') != std::string::npos) address = "[" + address + "]";
+  return fmt::format("https://{}:{}", address, api_server_->port());
+}
+
 void ServerProcess::assemble_api() {
   api::Facts facts;
   facts.id = ids_.ha_id;
   facts.local_id = ids_.drp_id;
-  facts.version = kVersion;
+  facts.version = program_version();
   facts.hostname = host_name();
   facts.trusted_keys = trusted_keys_;
   facts.backups = base_root_ / "backups";
   facts.installs = base_root_ / "installs";
+  const content::BlobLimits limits = blob_limits(settings_);
+  facts.unpacking = {limits.unpacked_bytes, limits.archive_entries,
+                     std::max<uint64_t>(limits.archive_ratio, 1)};
   facts.api_port = static_cast<uint16_t>(settings_.number("api-port"));
   facts.static_port = static_cast<uint16_t>(settings_.number("static-port"));
   facts.static_secure_port = static_cast<uint16_t>(settings_.number("static-secure-port"));
@@ -224,6 +263,7 @@ void ServerProcess::assemble_api() {
                                          .job_logs = *job_logs_,
                                          .certificates = *certificates_,
                                          .providers = *providers_,
+                                         .upgrades = *upgrader_,
                                          .facts = std::move(facts),
                                          .limits = api_limits(settings_)});
   manager_ = manager::make_manager(manager::Dependencies{
@@ -231,7 +271,7 @@ void ServerProcess::assemble_api() {
       .store = *store_,
       .layers = *layers_,
       .preferences = *preferences_,
-      .identity = {.id = ids_.ha_id, .version = std::string(kVersion)},
+      .identity = {.id = ids_.ha_id, .version = std::string(program_version())},
       .state = [this] { return api_->state_json(); },
       .own_urls = own_urls(),
       .features = api::feature_list(),
@@ -270,8 +310,8 @@ net::Response ServerProcess::metrics_page(const net::Request& request) const {
     return response;
   }
   response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-  response.body = metrics_text(
-      {*store_, *api_, *manager_, *providers_, *api_server_, ids_.ha_id, std::string(kVersion), begun_});
+  response.body = metrics_text({*store_, *api_, *manager_, *providers_, *api_server_, ids_.ha_id,
+                                std::string(program_version()), begun_});
   return response;
 }
 
@@ -332,6 +372,7 @@ Result<void> ServerProcess::start() {
     Result<void> done = (this->*step)();
     if (!done) return done;
   }
+  make_upgrader();
   assemble_api();
   Result<void> listening = listen_everywhere();
   if (!listening) return listening;
@@ -343,8 +384,9 @@ Result<void> ServerProcess::start() {
   }
   const double seconds = std::chrono::duration<double>(env::system_clock().steady() - begun_).count();
   kLog.info("ready id={} version={} api={} static={} static-secure={} metrics={} base-root={} ms={:.0f}",
-            ids_.ha_id, kVersion, api_server_->port(), static_server_->port(), static_secure_server_->port(),
-            metrics_server_->port(), base_root_.string(), seconds * 1000);
+            ids_.ha_id, program_version(), api_server_->port(), static_server_->port(),
+            static_secure_server_->port(), metrics_server_->port(), base_root_.string(), seconds * 1000);
+  upgrader_->announce(local_url());
   return {};
 }
 
@@ -361,6 +403,7 @@ void ServerProcess::stop() {
   // They may still call the API while they say good-bye.
   if (runtime_ && providers_) finish("plugins", [this] { return providers_->stop(); });
   if (runtime_ && manager_) finish("manager", [this] { return manager_->stop(); });
+  if (runtime_ && upgrader_) finish("upgrade", [this] { return upgrader_->stop(); });
   if (runtime_ && api_) finish("api", [this] { return api_->stop(); });
   for (net::Server* server :
        {metrics_server_.get(), api_server_.get(), static_secure_server_.get(), static_server_.get()}) {
@@ -373,6 +416,7 @@ void ServerProcess::stop() {
   static_server_.reset();
   manager_.reset();
   api_.reset();
+  upgrader_.reset();
   providers_.reset();
   authenticator_.reset();
   job_logs_.reset();
@@ -382,16 +426,6 @@ void ServerProcess::stop() {
   store_.reset();
   runtime_.reset();
   lock_.reset();
-}
-
-std::vector<std::pair<std::string, std::string>> environment() {
-  std::vector<std::pair<std::string, std::string>> out;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view text = *entry;
-    const size_t equals = text.find('=');
-    if (equals != std::string_view::npos) out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
-  }
-  return out;
 }
 
 bool asks_for_help(const std::vector<std::string>& arguments) {
@@ -404,10 +438,56 @@ int fail(const Error& error) {
   return 1;
 }
 
+/// Taken by the thread that waits for them alone; threads started later inherit the mask.
+class ProcessSignals {
+ public:
+  ProcessSignals() {
+    sigemptyset(&set_);
+    for (const int number : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&set_, number);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  int wait() const {
+    int number = 0;
+    sigwait(&set_, &number);
+    return number;
+  }
+
+ private:
+  sigset_t set_;
+};
+
+/// A wish of the upgrader, on its way to the thread that waits for signals.
+class HandOver {
+ public:
+  void request(std::string token) {
+    {
+      std::lock_guard lock(mutex_);
+      token_ = std::move(token);
+    }
+    ::kill(::getpid(), SIGUSR1);
+  }
+  std::optional<std::string> requested() const {
+    std::lock_guard lock(mutex_);
+    return token_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::optional<std::string> token_;
+};
+
+/// The supervisor becomes this process. Should that fail, the program that was to be replaced starts again,
+/// and finds out that nothing happened.
+int give_way(const env::ProcessImage& image, const env::Path& base_root, const std::string& token) {
+  kLog.error("{}", hand_over(image, base_root, token).text());
+  return fail(env::become(image));
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Server>> start(const settings::Settings& settings) {
-  auto server = std::make_unique<ServerProcess>(settings);
+Result<std::unique_ptr<Server>> start(const settings::Settings& settings, std::optional<Restart> restart) {
+  auto server = std::make_unique<ServerProcess>(settings, std::move(restart));
   Result<void> started = server->start();
   if (!started) return started.error();
   return std::unique_ptr<Server>(std::move(server));
@@ -418,24 +498,30 @@ int run(const std::vector<std::string>& arguments) {
     fmt::print("{}", settings::help_text());
     return 0;
   }
-  Result<settings::Settings> settings = settings::Settings::parse(arguments, environment());
+  Result<settings::Settings> settings = process_settings(arguments);
   if (!settings) return fail(settings.error());
   set_log_level(parse_log_level(settings->text("log-level")));
-  // Signals are taken by this thread alone; threads started later inherit the mask.
-  sigset_t stop_signals;
-  sigemptyset(&stop_signals);
-  sigaddset(&stop_signals, SIGTERM);
-  sigaddset(&stop_signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-  Result<std::unique_ptr<Server>> server = start(*settings);
+  Result<env::ProcessImage> image = env::own_image();
+  if (!image) return fail(image.error());
+  const ProcessSignals signals;
+  HandOver hand_over;
+  Result<std::unique_ptr<Server>> server = start(
+      *settings,
+      Restart{*image, arguments, [&hand_over](std::string token) { hand_over.request(std::move(token)); }});
   if (!server) return fail(server.error());
-  int signal_number = 0;
-  sigwait(&stop_signals, &signal_number);
-  kLog.info("stopping signal={}", signal_number);
+  std::optional<std::string> token;
+  for (int number = signals.wait();; number = signals.wait()) {
+    token = hand_over.requested();
+    if (number == SIGUSR1 && !token) continue;  // from somebody who means something else
+    kLog.info("stopping signal={}", number);
+    if (number != SIGUSR1) token.reset();
+    break;
+  }
   (*server)->stop();
+  server->reset();
   kLog.info("stopped");
-  return 0;
+  if (!token) return 0;
+  return give_way(*image, std::filesystem::absolute(settings->text("base-root")), *token);
 }
 
 }  // namespace mullion::server

@@ -1,12 +1,15 @@
 // The server process: puts the rooms together in start order, and takes them apart in reverse.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/result.h"
+#include "env/self.h"
 #include "settings/settings.h"
 
 namespace mullion::server {
@@ -23,9 +26,18 @@ class Server {
   virtual void stop() = 0;
 };
 
+/// What a server needs to know to make place for another program. Without it upgrades are refused.
+struct Restart {
+  env::ProcessImage image;             // this process as it was started
+  std::vector<std::string> arguments;  // those of `serve`
+  /// Asks for the end of this server, after which the supervisor takes over; `token` is for it. Called once.
+  std::function<void(std::string token)> ask;
+};
+
 /// Starts everything. Errors: kConflict when the base root or a port is in use (naming process, port and
 /// flag), kInvalid for settings that make no sense.
-Result<std::unique_ptr<Server>> start(const settings::Settings& settings);
+Result<std::unique_ptr<Server>> start(const settings::Settings& settings,
+                                      std::optional<Restart> restart = std::nullopt);
 
 /// `mullion serve ARGUMENTS`: runs until SIGTERM or SIGINT; the process's exit code.
 int run(const std::vector<std::string>& arguments);

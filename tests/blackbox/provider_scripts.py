@@ -4,7 +4,7 @@ import json
 HEAD = "#!/usr/bin/python3\n"
 
 OBEDIENT = HEAD + r'''
-import http.server, json, os, socket, socketserver, sys, time
+import http.server, json, os, socket, socketserver, sys, threading, time
 BEHAVIOUR = json.loads(%r)
 DEFINITION = {"Name": BEHAVIOUR["name"], "Version": BEHAVIOUR.get("version", "v1.0.0"), "PluginVersion": 4,
               "AutoStart": BEHAVIOUR.get("auto_start", True), "HasPublish": BEHAVIOUR.get("has_publish", False),
@@ -15,6 +15,17 @@ DEFINITION = {"Name": BEHAVIOUR["name"], "Version": BEHAVIOUR.get("version", "v1
 def note(line):
     with open(BEHAVIOUR["notes"], "a") as notes:
         notes.write(line + "\n")
+
+def leave():
+    """Says good-bye to the server, as a plugin that cannot go on."""
+    body = json.dumps({"Model": "plugins", "Key": "", "Type": "PLUGIN", "Code": 500,
+                       "Messages": [BEHAVIOUR.get("farewell", "enough")]})
+    with socket.socket(socket.AF_UNIX) as server:
+        server.connect(sys.argv[3])
+        server.sendall(("POST /%%s/v4/leaving HTTP/1.1\r\nHost: server\r\nContent-Type: application/json\r\n"
+                        "Content-Length: %%d\r\nConnection: close\r\n\r\n%%s"
+                        %% (BEHAVIOUR.get("prefix", "api-server-plugin"), len(body), body)).encode())
+        note("leaving " + json.dumps(server.recv(65536).decode().split("\r\n")[0]))
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -52,6 +63,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 os._exit(7)
             if command == "hang":
                 time.sleep(600)
+            if command == "leave":
+                threading.Thread(target=leave).start()
+                return self.answer(200, {"leaving": True})
             if command == "fail":
                 return self.error(418, "short and stout")
             if command == "garbage":

@@ -252,6 +252,8 @@ def test_add_endpoint_errors_are_distinct_and_leave_nothing(mission, shared_site
         assert manager.objects("endpoints") == before
         return answer.json()["Messages"][0]
 
+    for name in ("manager/url", "manager/username", "manager/password"):
+        assert refusal(**{name: None}) == f"Action addEndpoint Missing Parameter {name}"
     texts = {
         "no url": refusal(**{"manager/url": None}),
         "bad url": refusal(**{"manager/url": "not a url"}),

@@ -386,6 +386,69 @@ def test_a_crash_is_told_and_mended(server, notes):
     server.delete("plugin_providers/fragile")
 
 
+@pytest.mark.parametrize("prefix", ["api-server-plugin", "api-plugin-server"])
+def test_a_plugin_that_leaves_says_why_and_is_started_anew(server, notes, prefix):
+    """POST leaving under both prefixes that authors know."""
+    name = "leaver-" + prefix.split("-")[1]
+    install(server, name, scripts.obedient(name, notes, actions=[["machines", "leave"]],
+                                           farewell=f"{name} is out of ink", prefix=prefix))
+    wait_available(server, name)
+    uuid = machine(server, name)["Uuid"]
+    first = wait_until("it listens", lambda: [line.split()[1] for line in notes.read_text().splitlines()
+                                             if line.startswith("listening ")])
+    expect(200, run(server, f"machines/{uuid}/actions/leave?plugin={name}"))
+    wait_until("the reason is in the log", lambda: f"The plugin left: {name} is out of ink" in server.log())
+    assert lines_of(notes, "leaving") == ["HTTP/1.1 200 OK"]
+    wait_until("another process serves", lambda: len([line for line in notes.read_text().splitlines()
+                                                      if line.startswith("listening ")]) > len(first))
+    wait_until("the first one is gone", lambda: gone(first[0]))
+    assert wait_available(server, name)["PluginErrors"] == []
+    expect(200, server.call("DELETE", f"plugin_providers/{name}"))
+    expect(200, server.call("DELETE", f"plugins/{name}"))
+
+
+def test_actions_of_jobs_are_plugin_actions(server, notes):
+    install(server, "jobber", scripts.obedient("jobber", notes, actions=[["jobs", "retry"], ["jobs", "fail"]]))
+    wait_available(server, "jobber")
+    server.create("tasks", {"Name": "jobber-task"})
+    uuid = machine(server, "jobber", Tasks=["jobber-task"], Runnable=True)["Uuid"]
+    job = server.create("jobs", {"Machine": uuid})
+    path = f"jobs/{job['Uuid']}/plugin_actions"
+    assert {each["Command"] for each in server.get(path)} == {"retry", "fail"}
+    shown = server.get(path + "/retry")
+    assert shown["Provider"] == "jobber" and shown["Model"] == "jobs"
+    answer = expect(200, run(server, path + "/retry", {"speed": 3})).json()["action"]
+    assert answer["Command"] == "retry" and answer["Params"] == {"speed": 3}
+    assert answer["Model"]["Uuid"] == job["Uuid"] and answer["Plugin"] == "jobber"
+    assert messages(run(server, path + "/fail"), 418) == ["short and stout"]
+    expect(404, run(server, path + "/nothing"))
+    # The plain path is the list of the job's rendered scripts, whatever plugins offer.
+    assert "retry" not in server.call("GET", f"jobs/{job['Uuid']}/actions").text
+
+
+def test_no_provider_takes_the_place_of_the_manager(server):
+    refusal = expect(422, upload(server, "manager", scripts.shell(scripts.definition("manager")))).json()
+    assert refusal["Messages"] == ["Invalid Name `manager`: the manager's own actions are called by it"]
+    assert "manager" not in [each["Name"] for each in server.get("plugin_providers")]
+
+
+def test_a_program_is_downloaded_in_pieces(server, example):
+    """Its size is known beforehand, and memory does not grow with it."""
+    answer = expect(200, server.call("GET", "plugin_providers/incrementer/binary", stream=True))
+    assert int(answer.headers["Content-Length"]) == EXAMPLE.stat().st_size
+    assert hashlib.sha256(b"".join(answer.iter_content(65536))).digest() == hashlib.sha256(EXAMPLE.read_bytes()).digest()
+    head = expect(200, server.call("HEAD", "plugin_providers/incrementer/binary"))
+    assert int(head.headers["Content-Length"]) == EXAMPLE.stat().st_size
+
+
+def test_events_of_packs_name_who_did_it(server):
+    heard = Listener(server, "contents.*.signed")
+    expect(201, server.call("POST", "contents", {"meta": {"Name": "signed"}, "sections": {}}))
+    expect(204, server.call("DELETE", "contents/signed"))
+    assert [(event["Action"], event["Principal"]) for event in (heard.next(), heard.next())] == \
+        [("create", f"user:{USER}"), ("delete", f"user:{USER}")]
+
+
 def test_a_hang_is_cut_and_mended(server, notes):
     install(server, "sleepy", scripts.obedient("sleepy", notes, actions=[["", "work"], ["", "hang"]]))
     wait_available(server, "sleepy")

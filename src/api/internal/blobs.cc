@@ -1,6 +1,7 @@
 #include "api/internal/blobs.h"
 
 #include "api/internal/answers.h"
+#include "api/internal/iso_installs.h"
 #include "api/internal/transfer.h"
 
 namespace mullion::api {
@@ -116,9 +117,16 @@ env::Task<net::Response> refuse_piece(Call& call, const std::string& bucket, con
   co_return response;
 }
 
+/// The version of the user interface is part of what managers know of this server.
+void tell_managers(const Services& services, const std::string& bucket, const std::string& path) {
+  if (bucket == "files" && path.starts_with("ux/")) services.manager->state_changed();
+}
+
 net::Response uploaded(Call& call, const std::string& bucket, const std::string& path, uint64_t size) {
   const std::string text = json::serialize(blob_info(bucket, path, size));
   call.services.events.publish(bucket, "save", path, call.principal.audit_name(), text);
+  tell_managers(call.services, bucket, path);
+  if (bucket == "isos") unpack_iso(call.services, path);
   return json_response(201, text);
 }
 
@@ -188,7 +196,9 @@ env::Task<Result<net::Response>> remove_blob(Call& call, std::string bucket) {
     return partial ? blobs.drop_unfinished(bucket, path) : blobs.remove(bucket, path);
   });
   if (!removed) co_return blob_error(bucket, path, removed.error());
-  if (!partial) call.services.events.publish(bucket, "delete", path, call.principal.audit_name(), "null");
+  if (partial) co_return json_response(204, std::string());
+  call.services.events.publish(bucket, "delete", path, call.principal.audit_name(), "null");
+  tell_managers(call.services, bucket, path);
   co_return json_response(204, std::string());
 }
 

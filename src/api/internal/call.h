@@ -40,6 +40,7 @@ struct Services {
   content::JobLogs& job_logs;
   Certificates& certificates;
   content::Providers& providers;
+  Upgrades& upgrades;
   manager::Manager* manager = nullptr;
   Facts facts;
   Limits limits;

@@ -4,6 +4,7 @@
 #include "api/internal/objects.h"
 #include "api/internal/plugin_providers.h"
 #include "api/internal/posted_event.h"
+#include "api/internal/ux.h"
 
 namespace mullion::api {
 namespace {
@@ -81,10 +82,12 @@ env::Task<Result<net::Response>> list_indexes(Call& call) {
     co_return json_response(200, json::value(std::move(all)));
   }
   const model::ObjectType* type = call.services.find_type(call.argument("collection"));
-  if (!call.arguments.has("name")) {
-    co_return json_response(200, json::value(type == nullptr ? json::object() : indexes_of(*type)));
+  if (type == nullptr) {
+    co_return Error(ErrorCode::kNotFound, call.request.method, "indexes", call.argument("collection"),
+                    {"No such collection"});
   }
-  const model::Index* index = type == nullptr ? nullptr : type->find_index(call.argument("name"));
+  if (!call.arguments.has("name")) co_return json_response(200, json::value(indexes_of(*type)));
+  const model::Index* index = type->find_index(call.argument("name"));
   co_return json_response(200, json::value(index == nullptr ? no_index() : index_object(*index)));
 }
 
@@ -123,8 +126,14 @@ env::Task<Result<net::Response>> post_event(Call& call) {
   co_return json_response(204, std::string());
 }
 
-env::Task<Result<net::Response>> front_page(Call&) {
+env::Task<Result<net::Response>> front_page(Call& call) {
+  bool has_ux = false;
+  co_await env::run_blocking([&] { has_ux = is_ux_installed(call.services.blobs); });
   net::Response response;
+  if (has_ux) {
+    response.status = 302;
+    response.headers.set("Location", "/ux/");
+  }
   response.headers.set("Content-Type", "text/html; charset=utf-8");
   response.body = std::string(kFrontPage);
   co_return response;

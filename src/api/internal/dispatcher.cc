@@ -12,6 +12,7 @@ namespace mullion::api {
 namespace {
 
 constexpr Logger kLog("api");
+constexpr std::string_view kSystem = "system";
 constexpr std::string_view kPrincipalHeader = "X-Mullion-On-Behalf-Of";
 
 auth::Credentials credentials_of(const net::Request& request) {
@@ -204,6 +205,10 @@ env::Task<Result<net::Response>> serve(Call& call) {
     Result<auth::Principal> principal = co_await authenticate(call.services, call.request);
     if (!principal) co_return principal.error();
     call.principal = std::move(*principal);
+    if (call.services.upgrades.on_trial() && call.principal.name != kSystem) {
+      co_return Error(ErrorCode::kUnavailable,
+                      fmt::format("{} is being tried: it serves nobody yet", call.services.facts.version));
+    }
   }
   if (!owner_path.owners.empty()) co_return co_await forward_prefixed(call, owner_path);
   if (!match) co_return no_route(call.request);

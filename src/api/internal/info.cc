@@ -4,6 +4,8 @@
 #include "api/internal/handlers.h"
 #include "api/internal/objects.h"
 #include "api/internal/rights.h"
+#include "api/internal/ux.h"
+#include "base/version.h"
 
 namespace mullion::api {
 namespace {
@@ -87,16 +89,18 @@ json::array to_array(const std::vector<std::string>& items) {
   return out;
 }
 
-/// What does not change while the process runs, except the manager flag.
+std::vector<std::string> errors_of(const Services& services) {
+  std::vector<std::string> errors = services.facts.start_errors;
+  if (const std::string failure = services.upgrades.failure(); !failure.empty()) errors.push_back(failure);
+  return errors;
+}
+
+/// What does not change while the process runs, except the manager flag and what is wrong.
 json::object identity(const Services& services) {
   const Facts& facts = services.facts;
   json::object info;
-#if defined(__aarch64__)
-  info["arch"] = "arm64";
-#else
-  info["arch"] = "amd64";
-#endif
-  info["os"] = "linux";
+  info["arch"] = program_arch();
+  info["os"] = program_os();
   info["version"] = facts.version;
   info["id"] = facts.local_id;
   info["local_id"] = facts.local_id;
@@ -116,7 +120,7 @@ json::object identity(const Services& services) {
   info["server_hostname"] = facts.hostname;
   info["manager"] = services.manager_on.load();
   info["features"] = to_array(feature_list());
-  info["errors"] = to_array(facts.start_errors);
+  info["errors"] = to_array(errors_of(services));
   info["ha_enabled"] = false;
   info["ha_virtual_address"] = "";
   info["ha_is_active"] = true;
@@ -203,6 +207,7 @@ std::string state_text(const Services& services) {
   state["prefs"] = shared_preferences(services);
   state["global"] = global_params(*snapshot);
   state["plugins"] = own_plugins(*snapshot);
+  state["ux_version"] = installed_ux_version(services.blobs);
   state["licence"] = licence_of(services);
   return json::serialize(state);
 }

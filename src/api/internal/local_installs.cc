@@ -1,20 +1,15 @@
 // Unpacked installation files of boot environments.
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
+#include "api/internal/iso_installs.h"
 #include "api/internal/objects.h"
 #include "env/file.h"
 
 namespace mullion::api {
 namespace {
 
-constexpr std::string_view kPlainArchitecture = "amd64";  // has no folder of its own
-
 Error refused(const Call& call, ErrorCode code, std::string message) {
   return object_error(call, code, {std::move(message)});
-}
-
-bool is_folder_name(std::string_view name) {
-  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string_view::npos;
 }
 
 Result<std::string> system_name(const Call& call) {
@@ -44,9 +39,16 @@ Result<std::vector<std::string>> wanted_architectures(const Call& call) {
   return architectures;
 }
 
-env::Path install_folder(const Call& call, const std::string& system, const std::string& architecture) {
-  const env::Path base = call.services.facts.installs / system;
-  return (architecture == kPlainArchitecture ? base : base / architecture) / "install";
+/// The isos of the boot environment for these architectures that are here.
+std::vector<IsoInstall> isos_to_unpack(const Call& call, const std::vector<std::string>& architectures) {
+  Result<json::object> bootenv = parse_stored(call.target.body);
+  if (!bootenv) return {};
+  std::vector<IsoInstall> isos = isos_of(*bootenv);
+  std::erase_if(isos, [&](const IsoInstall& iso) {
+    return std::find(architectures.begin(), architectures.end(), iso.architecture) == architectures.end() ||
+           !call.services.blobs.stat("isos", iso.iso);
+  });
+  return isos;
 }
 
 }  // namespace
@@ -58,17 +60,17 @@ env::Task<Result<net::Response>> purge_local_install(Call& call) {
   if (!system) co_return system.error();
   const Result<std::vector<std::string>> architectures = wanted_architectures(call);
   if (!architectures) co_return architectures.error();
-  if (call.flag("reexplodeIsos")) {
-    co_return refused(call, ErrorCode::kInvalid,
-                      "This version does not unpack isos again; upload the iso after the purge");
-  }
   Result<void> removed;
+  std::vector<IsoInstall> again;
   co_await env::run_blocking([&] {
     for (const std::string& architecture : *architectures) {
-      if (removed) removed = env::remove_tree(install_folder(call, *system, architecture));
+      const env::Path folder = install_folder(call.services.facts.installs, *system, architecture);
+      if (removed) removed = env::remove_tree(folder);
     }
+    if (call.flag("reexplodeIsos")) again = isos_to_unpack(call, *architectures);
   });
   if (!removed) co_return removed.error();
+  unpack_isos(call.services, std::move(again));
   co_return json_response(204, std::string());
 }
 

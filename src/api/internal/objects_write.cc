@@ -5,10 +5,10 @@
 #include "api/internal/lookup.h"
 #include "api/internal/objects.h"
 #include "api/internal/params.h"
-#include "api/internal/references.h"
 #include "api/internal/resolve.h"
 #include "api/internal/rights.h"
 #include "api/internal/tenant_writes.h"
+#include "api/internal/write_support.h"
 #include "base/log.h"
 #include "env/random.h"
 #include "store/commit_async.h"
@@ -17,8 +17,6 @@ namespace mullion::api {
 namespace {
 
 constexpr Logger kLog("api");
-/// So often a write is tried again when others change the same object in between.
-constexpr int kMostAttempts = 64;
 
 /// Names claimed for unique indexes; released when the write is over.
 class Claims {
@@ -55,11 +53,6 @@ Error create_error(const Call& call, ErrorCode code, const std::string& key,
   return Error(code, "CREATE", std::string(call.type->prefix), key, std::move(messages));
 }
 
-Error validation_error(const Call& call, const std::string& key, std::vector<std::string> messages) {
-  return Error(ErrorCode::kInvalid, "ValidationError", std::string(call.type->prefix), key,
-               std::move(messages));
-}
-
 Error with_object(const Call& call, Error error) {
   if (error.model.empty()) error.model = call.type->prefix;
   if (!error.key.empty() || !call.arguments.has("prefix")) return error;
@@ -71,16 +64,6 @@ Error with_object(const Call& call, Error error) {
 std::string text_member(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-bool bool_member(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
-
-bool has_secret_fields(const model::ObjectType& type) {
-  return std::any_of(type.fields.begin(), type.fields.end(),
-                     [](const model::Field& field) { return field.secret; });
 }
 
 /// Without members that say nothing: clients send back the empty texts they were shown.
@@ -234,12 +217,6 @@ Result<void> authorise_creation(const Call& call, const Draft& draft) {
       call.uri);
 }
 
-Error commit_error(const Call& call, Error error, const std::string& key) {
-  if (error.model.empty()) error.model = call.type->prefix;
-  if (error.key.empty()) error.key = key;
-  return error;
-}
-
 bool locked_before_and_after(const Draft& draft) {
   return bool_member(*draft.before, "Locked") && bool_member(draft.object, "Locked");
 }
@@ -294,54 +271,6 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   co_return Outcome(std::optional<Written>(std::move(written)));
 }
 
-net::Response written_response(const Call& call, int status, const Written& written) {
-  std::string text;
-  if (call.type->traits.has_endpoint) {
-    model::append_with_endpoint(text, written.target.body, call.services.endpoint_name(written.target.owner));
-  } else {
-    text = written.target.body;
-  }
-  net::Response response = json_response(status, std::move(text));
-  response.headers.set("ETag", etag_of(written.target.body));
-  add_commit_header(call, written.cursor, response);
-  return response;
-}
-
-std::vector<std::string> reasons_to_keep(const Call& call, const store::Snapshot& snapshot,
-                                         const json::object& object) {
-  std::vector<std::string> reasons;
-  const TypeHooks& hooks = hooks_of(call.type->prefix);
-  if (hooks.in_use != nullptr) reasons = hooks.in_use(call.services, snapshot, object);
-  std::vector<std::string> referrers =
-      references_to(call.services, snapshot, call.type->prefix, call.target.key);
-  reasons.insert(reasons.end(), referrers.begin(), referrers.end());
-  return reasons;
-}
-
-/// `keep_keys`: an object of a layer shows again, sealed with the same key pair.
-store::Batch removal_batch(const Call& call, const store::Snapshot& snapshot, const Target& current,
-                           bool keep_keys) {
-  store::Batch batch;
-  store::Change change;
-  change.id = {std::string(call.type->prefix), std::string(store::kOwn), current.key};
-  change.expect = store::Expect::kSame;
-  change.expected_hash = hash128(current.body);
-  for (store::Change& leaving :
-       auth::leave_tenants(snapshot, call.services.authenticator.tenants(), call.type->prefix, current.key)) {
-    if (leaving.id != change.id) batch.changes.push_back(std::move(leaving));
-  }
-  batch.changes.push_back(std::move(change));
-  batch.principal = call.principal.audit_name();
-  if (has_secret_fields(*call.type)) {
-    batch.secrets.push_back({std::string(call.type->prefix), current.key, std::nullopt});
-  }
-  if (call.type->traits.has_params && !keep_keys) {
-    batch.guards.push_back(no_layer_below(*call.type, current.key));
-    batch.secrets.push_back({std::string(kBoxSpace), box_name(*call.type, current.key), std::nullopt});
-  }
-  return batch;
-}
-
 /// One attempt; absent when others changed something meanwhile and it should be tried again.
 env::Task<Result<std::optional<Written>>> attempt_create(Call& call, json::value wanted) {
   using Outcome = Result<std::optional<Written>>;
@@ -387,13 +316,6 @@ Result<json::object> base_of(const Call& call, const Target& target) {
   return object;
 }
 
-store::Guard no_layer_below(const model::ObjectType& type, const std::string& key) {
-  store::Guard guard;
-  guard.id = {std::string(type.prefix), std::string(store::kLayered), key};
-  guard.expect = store::Expect::kAbsent;
-  return guard;
-}
-
 std::string random_secret() {
   constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   std::array<unsigned char, 16> bytes{};
@@ -426,42 +348,6 @@ env::Task<Result<Written>> update_local(Call& call, Edit edit, std::string actio
     Result<std::optional<Written>> outcome = co_await attempt_update(call, edit, action);
     if (!outcome) co_return outcome.error();
     if (*outcome) co_return std::move(**outcome);
-  }
-  co_return object_error(call, ErrorCode::kConflict, {"Too many others change this object at the same time"});
-}
-
-env::Task<Result<Written>> remove_local(Call& call) {
-  bool keep_keys = false;
-  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
-    std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
-    std::optional<store::StoredObject> stored = snapshot->get_local(call.type->prefix, call.target.key);
-    if (!stored) co_return object_error(call, ErrorCode::kNotFound, {"Not Found"});
-    const Target current{stored->id.key, stored->id.owner, std::move(stored->body)};
-    if (current.owner != store::kOwn) {
-      co_return Error(ErrorCode::kInvalid, "readonly: " + current.key);
-    }
-    Result<json::object> object = parse_stored(current.body);
-    if (!object) co_return object.error();
-    if (bool_member(*object, "Locked")) co_return object_error(call, ErrorCode::kLocked, {"Locked"});
-    const TypeHooks& hooks = hooks_of(call.type->prefix);
-    std::vector<std::string> breaches;
-    if (hooks.not_removable != nullptr) breaches = hooks.not_removable(*object);
-    if (!breaches.empty()) co_return validation_error(call, current.key, std::move(breaches));
-    std::vector<std::string> reasons = reasons_to_keep(call, *snapshot, *object);
-    if (!reasons.empty()) {
-      co_return Error(ErrorCode::kConflict, "StillInUseError", std::string(call.type->prefix), current.key,
-                      std::move(reasons));
-    }
-    store::Batch batch = removal_batch(call, *snapshot, current, keep_keys);
-    snapshot.reset();
-    Result<store::Cursor> cursor = co_await store::commit_async(call.services.store, std::move(batch));
-    if (!cursor && cursor.error().code == ErrorCode::kConflict) {
-      keep_keys = keep_keys || cursor.error().messages == std::vector<std::string>{"already exists"};
-      continue;
-    }
-    if (!cursor) co_return commit_error(call, cursor.error(), current.key);
-    if (hooks.on_secrets_changed != nullptr) hooks.on_secrets_changed(call.services, current.key);
-    co_return Written{current, *cursor};
   }
   co_return object_error(call, ErrorCode::kConflict, {"Too many others change this object at the same time"});
 }
@@ -500,12 +386,6 @@ env::Task<Result<net::Response>> patch_object(Call& call) {
     return model::apply_patch(json::value(shown), operations);
   };
   Result<Written> written = co_await update_local(call, std::move(edit), "update");
-  if (!written) co_return written.error();
-  co_return written_response(call, 200, *written);
-}
-
-env::Task<Result<net::Response>> remove_object(Call& call) {
-  Result<Written> written = co_await remove_local(call);
   if (!written) co_return written.error();
   co_return written_response(call, 200, *written);
 }

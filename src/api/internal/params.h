@@ -24,8 +24,9 @@ std::string box_name(const model::ObjectType& type, std::string_view key);
 /// The object's key pair is still this one when the batch is committed.
 store::SecretGuard box_guard(const model::ObjectType& type, std::string_view key, const auth::KeyPair& pair);
 
-/// The default that a Param's schema gives; null when there is none.
-boost::json::value param_default(const store::Snapshot& snapshot, std::string_view name);
+/// The default that the schema of an owner's Param gives; null when there is none.
+boost::json::value param_default(const store::Snapshot& snapshot, std::string_view name,
+                                 std::string_view owner = store::kOwn);
 /// What the schema of the Param has against `value`; empty when it fits, or there is no such Param.
 std::vector<std::string> param_problems(const store::Snapshot& snapshot, std::string_view name,
                                         const boost::json::value& value);

@@ -5,9 +5,15 @@
 #include "api/internal/blobs.h"
 #include "api/internal/handlers.h"
 #include "api/internal/objects.h"
+#include "content/archive.h"
 
 namespace mullion::api {
 namespace json = boost::json;
+namespace {
+
+constexpr std::string_view kManagerPlugin = "manager";
+
+}  // namespace
 
 Result<std::string> local_objects(Services& services, const std::string& prefix) {
   const model::ObjectType* type = services.find_type(prefix);
@@ -32,6 +38,11 @@ Result<std::string> local_objects(Services& services, const std::string& prefix)
 namespace handlers {
 
 env::Task<Result<net::Response>> upload_provider(Call& call) {
+  if (call.requested_id() == kManagerPlugin) {
+    co_return object_error(
+        call, ErrorCode::kInvalid,
+        {fmt::format("Invalid Name `{}`: the manager's own actions are called by it", kManagerPlugin)});
+  }
   Result<content::Providers::Upload> upload = co_await call.services.providers.upload(
       call.requested_id(), *call.request.body, call.services.limits.upload_bytes,
       call.flag("replaceWritable"), call.principal.audit_name());
@@ -42,12 +53,12 @@ env::Task<Result<net::Response>> upload_provider(Call& call) {
 env::Task<Result<net::Response>> download_provider(Call& call) {
   Result<env::Path> program = call.services.providers.program(call.requested_id());
   if (!program) co_return program.error();
-  Result<std::string> bytes = Error(ErrorCode::kInternal, "");
-  co_await env::run_blocking([&] { bytes = env::read_file(*program); });
-  if (!bytes) co_return bytes.error();
+  Result<net::BodySourcePtr> body = content::stream_file(*program);
+  if (!body) co_return body.error();
   net::Response response;
   response.headers.set("Content-Type", "application/octet-stream");
-  response.body = std::move(*bytes);
+  response.headers.set("Content-Length", std::to_string((*body)->size().value_or(0)));
+  if (call.request.method != "HEAD") response.body = std::move(*body);
   co_return response;
 }
 

@@ -89,15 +89,22 @@ std::vector<store::ObjectRef> referrers(const Services& services, const store::S
 }
 
 std::vector<std::string> references_to(const Services& services, const store::Snapshot& snapshot,
-                                       std::string_view prefix, const std::string& key) {
+                                       const auth::Principal& reader, std::string_view prefix,
+                                       const std::string& key) {
   std::vector<std::string> reasons;
   for (const Reference& reference : kReferences) {
     if (reference.target != prefix) continue;
+    size_t hidden = 0;
     for (const store::ObjectRef& ref : referrers(services, snapshot, reference, {key}, kMostNamed)) {
       if (reasons.size() == kMostNamed) return reasons;
+      if (!reader.sees(reference.referrer, ref.key)) {
+        ++hidden;
+        continue;
+      }
       reasons.push_back(
           fmt::format("In use by {} {}", reference.kind, name_of(snapshot, reference.referrer, ref)));
     }
+    if (hidden != 0) reasons.push_back(fmt::format("In use by {} hidden {}", hidden, reference.kind));
   }
   return reasons;
 }

@@ -37,8 +37,22 @@ env::Task<Result<net::Response>> make_backup(Call& call) {
   co_return json_response(200, json::value(json::object{{"Path", directory.string()}}));
 }
 
-env::Task<Result<net::Response>> refuse_upgrade(Call& call) {
-  co_return refused(call, "system", "This version does not replace its own program");
+env::Task<Result<net::Response>> upgrade_server(Call& call) {
+  Result<uint64_t> size = co_await call.services.upgrades.upgrade(*call.request.body, call.flag("force"),
+                                                                  call.principal.audit_name());
+  if (!size) co_return size.error();
+  co_return json_response(201, json::value(json::object{{"Path", "system/upgrade"}, {"Size", *size}}));
+}
+
+env::Task<Result<net::Response>> show_upgrade(Call& call) {
+  std::string status;
+  co_await env::run_blocking([&] { status = call.services.upgrades.status_json(); });
+  co_return json_response(200, std::move(status));
+}
+
+env::Task<Result<net::Response>> forget_upgrade(Call& call) {
+  co_await env::run_blocking([&] { call.services.upgrades.forget(); });
+  co_return json_response(204, std::string());
 }
 
 env::Task<Result<net::Response>> refuse_consensus(Call& call) {

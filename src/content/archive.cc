@@ -1,4 +1,4 @@
-#include "content/internal/explode.h"
+#include "content/archive.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -10,7 +10,9 @@
 #include <memory>
 
 #include "content/internal/blob_path.h"
+#include "content/internal/file_body.h"
 #include "content/internal/file_handle.h"
+#include "content/internal/receive.h"
 
 namespace mullion::content {
 
@@ -29,6 +31,10 @@ Error unreadable(archive* handle) {
 
 Error suspicious(std::string_view name, std::string_view what) {
   return Error(ErrorCode::kInvalid, fmt::format("Cannot explode: entry {} {}", name, what));
+}
+
+bool is_link(archive_entry* entry) {
+  return archive_entry_hardlink(entry) != nullptr || archive_entry_symlink(entry) != nullptr;
 }
 
 class Exploder {
@@ -61,7 +67,8 @@ class Exploder {
     if (name.starts_with('/')) return suspicious(name, "has an absolute path");
     const auto path = clean_path(name, false);
     if (!path) return suspicious(name, "leaves its directory or has a forbidden name");
-    if (archive_entry_hardlink(entry) != nullptr || archive_entry_symlink(entry) != nullptr) {
+    if (limits_.leave_links_out && is_link(entry)) return {};
+    if (is_link(entry)) {
       return suspicious(*path, "is a link");
     }
     const auto kind = archive_entry_filetype(entry);
@@ -161,6 +168,43 @@ Result<std::vector<std::string>> explode(const env::Path& archive_path, const en
   if (!files) return files;
   if (auto synced = sync_tree(target); !synced) return synced.error();
   return files;
+}
+
+Result<void> put_tree(const env::Path& tree, const env::Path& place) {
+  if (auto made = env::make_directories(place.parent_path()); !made) return made;
+  std::error_code ignored;
+  const bool occupied = std::filesystem::exists(place, ignored);
+  const unsigned how = occupied ? RENAME_EXCHANGE : RENAME_NOREPLACE;
+  if (::renameat2(AT_FDCWD, tree.c_str(), AT_FDCWD, place.c_str(), how) != 0)
+    return env::error_from_errno(errno, "rename to " + place.string());
+  if (auto synced = env::sync_directory(place.parent_path()); !synced) return synced;
+  return occupied ? env::remove_tree(tree) : Result<void>();
+}
+
+env::Task<Result<ReceivedFile>> receive_file(env::Path target, net::BodySource& body, uint64_t max_bytes) {
+  auto output = OutputFile::create(std::move(target));
+  if (!output) co_return output.error();
+  Sha256 hash;
+  Result<uint64_t> size = co_await receive(*output, hash, body, max_bytes);
+  if (!size) co_return size.error();
+  Result<void> synced;
+  co_await env::run_blocking([&] { synced = output->sync(); });
+  if (!synced) co_return synced.error();
+  output->keep();
+  co_return ReceivedFile{*size, hash.hex()};
+}
+
+Result<net::BodySourcePtr> stream_file(const env::Path& file) {
+  auto input = InputFile::open(file);
+  if (!input) return input.error();
+  const uint64_t size = input->facts().size;
+  return net::BodySourcePtr(std::make_unique<FileBody>(std::move(*input), 0, size));
+}
+
+Result<std::string> file_sha256(const env::Path& file) {
+  const auto input = InputFile::open(file);
+  if (!input) return input.error();
+  return sha256_of(*input);
 }
 
 }  // namespace mullion::content

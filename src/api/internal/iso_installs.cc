@@ -1,0 +1,131 @@
+#include "api/internal/iso_installs.h"
+
+#include <algorithm>
+
+#include "api/internal/lookup.h"
+#include "base/log.h"
+#include "env/random.h"
+#include "model/object.h"
+
+namespace mullion::api {
+namespace {
+
+namespace json = boost::json;
+constexpr Logger kLog("isos");
+constexpr std::string_view kPlainArchitecture = "amd64";  // has no folder of its own
+constexpr std::string_view kScratch = ".unpacking";
+
+const json::object* object_member(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr ? value->if_object() : nullptr;
+}
+
+std::string text_member(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
+}
+
+bool equal_sums(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+}
+
+/// Unpacks beside the place, then puts the whole tree there: a reader sees the old files or the new ones.
+Result<size_t> unpack(Services& services, const IsoInstall& wanted) {
+  const Result<content::Blobs::Info> iso = services.blobs.stat("isos", wanted.iso);
+  if (!iso) return iso.error();
+  if (!wanted.sha256.empty() && !equal_sums(wanted.sha256, iso->sha256)) {
+    return Error(ErrorCode::kInvalid,
+                 fmt::format("its SHA-256 is {}, the boot environment wants {}", iso->sha256, wanted.sha256));
+  }
+  content::ExplodeLimits limits = services.facts.unpacking;
+  limits.leave_links_out = true;
+  const env::Path tree = services.facts.installs / kScratch / fmt::format("{:016x}", env::random_id());
+  const Result<std::vector<std::string>> files = content::explode(iso->file, tree, limits);
+  Result<void> done = files ? Result<void>() : Result<void>(files.error());
+  if (done)
+    done =
+        content::put_tree(tree, install_folder(services.facts.installs, wanted.system, wanted.architecture));
+  if (done) return files->size();
+  (void)env::remove_tree(tree);
+  return done.error();
+}
+
+void tell(Services& services, const IsoInstall& install, const Result<size_t>& outcome) {
+  json::object event{{"OS", install.system}, {"Arch", install.architecture}, {"Iso", install.iso}};
+  if (outcome) {
+    kLog.info("iso unpacked iso={} os={} arch={} files={}", install.iso, install.system, install.architecture,
+              *outcome);
+    event["Files"] = *outcome;
+  } else {
+    kLog.warn("iso not unpacked iso={} os={} arch={}: {}", install.iso, install.system, install.architecture,
+              outcome.error().text());
+    event["Error"] = outcome.error().messages.front();
+  }
+  services.events.publish("isos", "explode", install.iso, "system", json::serialize(event));
+}
+
+}  // namespace
+
+bool is_folder_name(std::string_view name) {
+  return !name.empty() && !name.starts_with('.') && name.find('/') == std::string_view::npos &&
+         name.find('\0') == std::string_view::npos;
+}
+
+std::vector<IsoInstall> isos_of(const json::object& bootenv) {
+  std::vector<IsoInstall> out;
+  const json::object* system = object_member(bootenv, "OS");
+  if (system == nullptr) return out;
+  const std::string name = text_member(*system, "Name");
+  if (!is_folder_name(name)) return out;
+  if (const json::object* architectures = object_member(*system, "SupportedArchitectures")) {
+    for (const auto& [word, value] : *architectures) {
+      const std::string_view architecture = model::canonical_word("archAliases", word);
+      if (architecture.empty() || !value.is_object()) continue;
+      const std::string iso = text_member(value.get_object(), "IsoFile");
+      if (!iso.empty())
+        out.push_back({name, std::string(architecture), iso, text_member(value.get_object(), "Sha256")});
+    }
+  }
+  const bool has_plain = std::any_of(out.begin(), out.end(), [](const IsoInstall& install) {
+    return install.architecture == kPlainArchitecture;
+  });
+  const std::string iso = text_member(*system, "IsoFile");
+  if (!iso.empty() && !has_plain)
+    out.push_back({name, std::string(kPlainArchitecture), iso, text_member(*system, "IsoSha256")});
+  return out;
+}
+
+env::Path install_folder(const env::Path& installs, const std::string& system,
+                         const std::string& architecture) {
+  const env::Path base = installs / system;
+  return (architecture == kPlainArchitecture ? base : base / architecture) / "install";
+}
+
+void unpack_iso(Services& services, const std::string& iso) {
+  std::vector<IsoInstall> wanted;
+  scan_local(*services.store.snapshot(), "bootenvs", [&](std::string_view, std::string_view body) {
+    const Result<json::value> bootenv = model::parse_json(body);
+    if (!bootenv || !bootenv->is_object()) return true;
+    for (IsoInstall& install : isos_of(bootenv->get_object())) {
+      // Several boot environments may share one system.
+      if (install.iso == iso && std::find(wanted.begin(), wanted.end(), install) == wanted.end())
+        wanted.push_back(std::move(install));
+    }
+    return true;
+  });
+  unpack_isos(services, std::move(wanted));
+}
+
+void unpack_isos(Services& services, std::vector<IsoInstall> installs) {
+  if (installs.empty()) return;
+  services.tasks.spawn("unpack iso", [&services, installs = std::move(installs)]() -> env::Task<void> {
+    for (const IsoInstall& install : installs) {
+      Result<size_t> outcome = size_t{0};
+      co_await env::run_blocking([&] { outcome = unpack(services, install); });
+      tell(services, install, outcome);
+    }
+  });
+}
+
+}  // namespace mullion::api

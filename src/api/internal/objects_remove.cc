@@ -1,0 +1,102 @@
+// Removing objects: what keeps one, and what goes with it.
+#include "api/internal/handlers.h"
+#include "api/internal/hooks.h"
+#include "api/internal/params.h"
+#include "api/internal/references.h"
+#include "api/internal/tenant_writes.h"
+#include "api/internal/write_support.h"
+#include "store/commit_async.h"
+
+namespace mullion::api {
+namespace {
+
+std::vector<std::string> reasons_to_keep(const Call& call, const store::Snapshot& snapshot,
+                                         const json::object& object) {
+  std::vector<std::string> reasons;
+  const TypeHooks& hooks = hooks_of(call.type->prefix);
+  if (hooks.in_use != nullptr) reasons = hooks.in_use(call.services, snapshot, object);
+  std::vector<std::string> referrers =
+      references_to(call.services, snapshot, call.principal, call.type->prefix, call.target.key);
+  reasons.insert(reasons.end(), referrers.begin(), referrers.end());
+  return reasons;
+}
+
+/// `keep_keys`: an object of a layer shows again, sealed with the same key pair.
+store::Batch removal_batch(const Call& call, const store::Snapshot& snapshot, const Target& current,
+                           bool keep_keys) {
+  store::Batch batch;
+  store::Change change;
+  change.id = {std::string(call.type->prefix), std::string(store::kOwn), current.key};
+  change.expect = store::Expect::kSame;
+  change.expected_hash = hash128(current.body);
+  for (store::Change& leaving :
+       auth::leave_tenants(snapshot, call.services.authenticator.tenants(), call.type->prefix, current.key)) {
+    if (leaving.id != change.id) batch.changes.push_back(std::move(leaving));
+  }
+  batch.changes.push_back(std::move(change));
+  batch.principal = call.principal.audit_name();
+  if (has_secret_fields(*call.type)) {
+    batch.secrets.push_back({std::string(call.type->prefix), current.key, std::nullopt});
+  }
+  if (call.type->traits.has_params && !keep_keys) {
+    batch.guards.push_back(no_layer_below(*call.type, current.key));
+    batch.secrets.push_back({std::string(kBoxSpace), box_name(*call.type, current.key), std::nullopt});
+  }
+  return batch;
+}
+
+}  // namespace
+
+store::Guard no_layer_below(const model::ObjectType& type, const std::string& key) {
+  store::Guard guard;
+  guard.id = {std::string(type.prefix), std::string(store::kLayered), key};
+  guard.expect = store::Expect::kAbsent;
+  return guard;
+}
+
+env::Task<Result<Written>> remove_local(Call& call) {
+  bool keep_keys = false;
+  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
+    std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
+    std::optional<store::StoredObject> stored = snapshot->get_local(call.type->prefix, call.target.key);
+    if (!stored) co_return object_error(call, ErrorCode::kNotFound, {"Not Found"});
+    const Target current{stored->id.key, stored->id.owner, std::move(stored->body)};
+    if (current.owner != store::kOwn) {
+      co_return Error(ErrorCode::kInvalid, "readonly: " + current.key);
+    }
+    Result<json::object> object = parse_stored(current.body);
+    if (!object) co_return object.error();
+    if (bool_member(*object, "Locked")) co_return object_error(call, ErrorCode::kLocked, {"Locked"});
+    const TypeHooks& hooks = hooks_of(call.type->prefix);
+    std::vector<std::string> breaches;
+    if (hooks.not_removable != nullptr) breaches = hooks.not_removable(*object);
+    if (!breaches.empty()) co_return validation_error(call, current.key, std::move(breaches));
+    std::vector<std::string> reasons = reasons_to_keep(call, *snapshot, *object);
+    if (!reasons.empty()) {
+      co_return Error(ErrorCode::kConflict, "StillInUseError", std::string(call.type->prefix), current.key,
+                      std::move(reasons));
+    }
+    store::Batch batch = removal_batch(call, *snapshot, current, keep_keys);
+    snapshot.reset();
+    Result<store::Cursor> cursor = co_await store::commit_async(call.services.store, std::move(batch));
+    if (!cursor && cursor.error().code == ErrorCode::kConflict) {
+      keep_keys = keep_keys || cursor.error().messages == std::vector<std::string>{"already exists"};
+      continue;
+    }
+    if (!cursor) co_return commit_error(call, cursor.error(), current.key);
+    if (hooks.on_secrets_changed != nullptr) hooks.on_secrets_changed(call.services, current.key);
+    co_return Written{current, *cursor};
+  }
+  co_return object_error(call, ErrorCode::kConflict, {"Too many others change this object at the same time"});
+}
+
+namespace handlers {
+
+env::Task<Result<net::Response>> remove_object(Call& call) {
+  Result<Written> written = co_await remove_local(call);
+  if (!written) co_return written.error();
+  co_return written_response(call, 200, *written);
+}
+
+}  // namespace handlers
+}  // namespace mullion::api

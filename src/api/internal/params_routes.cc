@@ -1,0 +1,183 @@
+// Parameters and meta data of one object, read and written on their own.
+#include "api/internal/answers.h"
+#include "api/internal/handlers.h"
+#include "api/internal/objects.h"
+#include "api/internal/params.h"
+
+namespace mullion::api {
+namespace {
+
+const json::object* object_member(const json::object* object, std::string_view name) {
+  const json::value* value = object->if_contains(name);
+  return value != nullptr && value->is_object() ? &value->get_object() : nullptr;
+}
+
+/// Answer of a write to parameters: the Params of the stored object.
+Result<json::object> params_of(const std::string& body) {
+  Result<json::object> object = parse_stored(body);
+  if (!object) return object;
+  const json::object* params = object_member(&*object, "Params");
+  return params == nullptr ? json::object() : *params;
+}
+
+Result<net::Response> params_response(const Call& call, const Written& written) {
+  Result<json::object> params = params_of(written.target.body);
+  if (!params) return params.error();
+  net::Response response = json_response(200, json::value(std::move(*params)));
+  add_commit_header(call, written.cursor, response);
+  return response;
+}
+
+/// An Edit of the Params member alone.
+Edit edit_params(std::function<Result<json::value>(const json::object& params)> change) {
+  return [change = std::move(change)](const json::object& shown) -> Result<json::value> {
+    json::object copy = shown;
+    const json::object* params = object_member(&shown, "Params");
+    Result<json::value> wanted = change(params == nullptr ? json::object() : *params);
+    if (!wanted) return wanted;
+    if (!wanted->is_object()) return Error(ErrorCode::kBadRequest, "Params must be a JSON object");
+    copy["Params"] = std::move(*wanted);
+    return json::value(std::move(copy));
+  };
+}
+
+Result<json::object> wanted_params(Call& call) {
+  Result<json::object> object = parse_stored(call.target.body);
+  if (!object) return object;
+  const bool decode = call.flag("decode");
+  if (call.flag("aggregate") || call.flag("compose")) {
+    return aggregated_params(*call.type, *call.snapshot, *object, call.target,
+                             {call.flag("compose"), decode ? &call.services : nullptr});
+  }
+  const json::object* own = object_member(&*object, "Params");
+  json::object params = own == nullptr ? json::object() : *own;
+  if (decode) decode_params(call.services, call.type->prefix, call.target.key, params);
+  return params;
+}
+
+Result<void> add_age(Call& call, net::Response& response) {
+  if (!store::is_remote(call.target.owner)) return {};
+  return apply_freshness(call, {call.target.owner}, response);
+}
+
+}  // namespace
+
+namespace handlers {
+
+env::Task<Result<net::Response>> list_params(Call& call) {
+  Result<json::object> params = wanted_params(call);
+  if (!params) co_return params.error();
+  keep_params(*params, view_of(call).params);
+  net::Response response = json_response(200, json::value(std::move(*params)));
+  Result<void> fresh = add_age(call, response);
+  if (!fresh) co_return fresh.error();
+  co_return response;
+}
+
+env::Task<Result<net::Response>> show_param(Call& call) {
+  const std::string& name = call.argument("rest");
+  Result<json::object> params = wanted_params(call);
+  if (!params) co_return params.error();
+  json::value shown;
+  if (const json::value* value = params->if_contains(name))
+    shown = *value;
+  else if (call.flag("aggregate") || call.flag("compose"))
+    shown = param_default(*call.snapshot, name, call.target.owner);
+  net::Response response = json_response(200, shown);
+  Result<void> fresh = add_age(call, response);
+  if (!fresh) co_return fresh.error();
+  co_return response;
+}
+
+env::Task<Result<net::Response>> replace_params(Call& call) {
+  Result<json::value> wanted = parse_body(call);
+  if (!wanted) co_return wanted.error();
+  Edit edit =
+      edit_params([value = std::move(*wanted)](const json::object&) { return Result<json::value>(value); });
+  Result<Written> written = co_await update_local(call, std::move(edit), "save");
+  if (!written) co_return written.error();
+  co_return params_response(call, *written);
+}
+
+env::Task<Result<net::Response>> patch_params(Call& call) {
+  Result<json::value> patch = parse_body(call);
+  if (!patch) co_return patch.error();
+  Edit edit = edit_params([operations = std::move(*patch)](const json::object& params) {
+    return model::apply_patch(json::value(params), operations);
+  });
+  Result<Written> written = co_await update_local(call, std::move(edit), "save");
+  if (!written) co_return written.error();
+  co_return params_response(call, *written);
+}
+
+env::Task<Result<net::Response>> set_param(Call& call) {
+  Result<json::value> value = parse_body(call);
+  if (!value) co_return value.error();
+  const std::string name = call.argument("rest");
+  Edit edit = edit_params([name, value = std::move(*value)](const json::object& params) {
+    json::object changed = params;
+    changed[name] = value;
+    return Result<json::value>(json::value(std::move(changed)));
+  });
+  Result<Written> written = co_await update_local(call, std::move(edit), "save");
+  if (!written) co_return written.error();
+  Result<json::object> params = params_of(written->target.body);
+  if (!params) co_return params.error();
+  const json::value* stored = params->if_contains(name);
+  net::Response response = json_response(200, stored == nullptr ? json::value() : *stored);
+  add_commit_header(call, written->cursor, response);
+  co_return response;
+}
+
+env::Task<Result<net::Response>> remove_param(Call& call) {
+  const std::string name = call.argument("rest");
+  auto removed = std::make_shared<json::value>();
+  Edit edit = edit_params([name, removed](const json::object& params) -> Result<json::value> {
+    json::object changed = params;
+    const json::value* value = changed.if_contains(name);
+    if (value == nullptr) return Error(ErrorCode::kNotFound, "", "params", name, {"Not Found"});
+    *removed = *value;
+    changed.erase(name);
+    return json::value(std::move(changed));
+  });
+  Result<Written> written = co_await update_local(call, std::move(edit), "save");
+  if (!written) co_return written.error();
+  net::Response response = json_response(200, *removed);
+  add_commit_header(call, written->cursor, response);
+  co_return response;
+}
+
+env::Task<Result<net::Response>> show_meta(Call& call) {
+  Result<json::object> object = parse_stored(call.target.body);
+  if (!object) co_return object.error();
+  const json::object* meta = object_member(&*object, "Meta");
+  net::Response response = json_response(200, json::value(meta == nullptr ? json::object() : *meta));
+  Result<void> fresh = add_age(call, response);
+  if (!fresh) co_return fresh.error();
+  co_return response;
+}
+
+env::Task<Result<net::Response>> patch_meta(Call& call) {
+  Result<json::value> patch = parse_body(call);
+  if (!patch) co_return patch.error();
+  Edit edit = [operations = std::move(*patch)](const json::object& shown) -> Result<json::value> {
+    const json::object* meta = object_member(&shown, "Meta");
+    Result<json::value> wanted =
+        model::apply_patch(json::value(meta == nullptr ? json::object() : *meta), operations);
+    if (!wanted) return wanted;
+    json::object copy = shown;
+    copy["Meta"] = std::move(*wanted);
+    return json::value(std::move(copy));
+  };
+  Result<Written> written = co_await update_local(call, std::move(edit), "save");
+  if (!written) co_return written.error();
+  Result<json::object> object = parse_stored(written->target.body);
+  if (!object) co_return object.error();
+  const json::object* meta = object_member(&*object, "Meta");
+  net::Response response = json_response(200, json::value(meta == nullptr ? json::object() : *meta));
+  add_commit_header(call, written->cursor, response);
+  co_return response;
+}
+
+}  // namespace handlers
+}  // namespace mullion::api

@@ -1,0 +1,43 @@
+#include "api/internal/write_support.h"
+
+#include <algorithm>
+
+#include "api/internal/answers.h"
+
+namespace mullion::api {
+
+bool bool_member(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+bool has_secret_fields(const model::ObjectType& type) {
+  return std::any_of(type.fields.begin(), type.fields.end(),
+                     [](const model::Field& field) { return field.secret; });
+}
+
+Error validation_error(const Call& call, const std::string& key, std::vector<std::string> messages) {
+  return Error(ErrorCode::kInvalid, "ValidationError", std::string(call.type->prefix), key,
+               std::move(messages));
+}
+
+Error commit_error(const Call& call, Error error, const std::string& key) {
+  if (error.model.empty()) error.model = call.type->prefix;
+  if (error.key.empty()) error.key = key;
+  return error;
+}
+
+net::Response written_response(const Call& call, int status, const Written& written) {
+  std::string text;
+  if (call.type->traits.has_endpoint) {
+    model::append_with_endpoint(text, written.target.body, call.services.endpoint_name(written.target.owner));
+  } else {
+    text = written.target.body;
+  }
+  net::Response response = json_response(status, std::move(text));
+  response.headers.set("ETag", etag_of(written.target.body));
+  add_commit_header(call, written.cursor, response);
+  return response;
+}
+
+}  // namespace mullion::api

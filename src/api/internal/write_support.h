@@ -1,0 +1,21 @@
+// What creating, changing and removing objects share.
+#pragma once
+
+#include "api/internal/objects.h"
+
+namespace mullion::api {
+
+/// So often a write is tried again when others change the same object in between.
+inline constexpr int kMostAttempts = 64;
+
+bool bool_member(const json::object& object, std::string_view name);
+bool has_secret_fields(const model::ObjectType& type);
+
+Error validation_error(const Call& call, const std::string& key, std::vector<std::string> messages);
+/// An error of the store with the collection and key it is about.
+Error commit_error(const Call& call, Error error, const std::string& key);
+
+/// The object, its ETag and its commit.
+net::Response written_response(const Call& call, int status, const Written& written);
+
+}  // namespace mullion::api

@@ -1,6 +1,0 @@
-if(TARGET mullion_cli)
-  get_target_property(cli_kind mullion_cli TYPE)
-  if(NOT cli_kind STREQUAL "INTERFACE_LIBRARY")
-    target_compile_definitions(mullion_cli PRIVATE MULLION_VERSION="${PROJECT_VERSION}")
-  endif()
-endif()

@@ -1,0 +1,46 @@
+// Archives: received without filling the memory, unpacked with suspicion.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "env/file.h"
+#include "net/http.h"
+
+namespace mullion::content {
+
+struct ExplodeLimits {
+  uint64_t max_bytes = uint64_t{64} << 30;
+  size_t max_entries = 200'000;
+  /// Unpacked bytes for each byte of the archive; the first `free_bytes` are not judged.
+  uint64_t max_ratio = 250;
+  uint64_t free_bytes = uint64_t{64} << 20;
+  /// Isos of distributions hold links, mostly to themselves: they are left out instead of refused.
+  bool leave_links_out = false;
+};
+
+/// Unpacks `archive` (zip, tar, compressed tar, iso) into the new directory `target`. Answers the paths of
+/// the files, relative. kInvalid for links, devices, paths that leave the directory, and unreadable archives;
+/// kTooLarge beyond a limit. Blocks.
+Result<std::vector<std::string>> explode(const env::Path& archive, const env::Path& target,
+                                         const ExplodeLimits& limits);
+
+/// Puts the folder `tree` in the place of `place`, whatever is there, in one step, and removes what was
+/// there. Both lie in one file system. Blocks.
+Result<void> put_tree(const env::Path& tree, const env::Path& place);
+
+struct ReceivedFile {
+  uint64_t size = 0;
+  std::string sha256;  // lower-case hex
+};
+/// Streams a body into the new file `target`, durable. kTooLarge beyond `max_bytes`, kInsufficientStorage;
+/// nothing is left of what fails or is cut.
+env::Task<Result<ReceivedFile>> receive_file(env::Path target, net::BodySource& body, uint64_t max_bytes);
+/// The whole of a file as a body, read while it is sent. kNotFound.
+Result<net::BodySourcePtr> stream_file(const env::Path& file);
+/// SHA-256 of a file, lower-case hex. Blocks.
+Result<std::string> file_sha256(const env::Path& file);
+
+}  // namespace mullion::content

@@ -1,6 +1,0 @@
-if(TARGET mullion_server)
-  get_target_property(server_kind mullion_server TYPE)
-  if(NOT server_kind STREQUAL "INTERFACE_LIBRARY")
-    target_compile_definitions(mullion_server PRIVATE MULLION_VERSION="${PROJECT_VERSION}")
-  endif()
-endif()

@@ -1,0 +1,41 @@
+// Packages of the server: what one says of itself, and whether it may take the place of this program. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace mullion::server {
+
+inline constexpr std::string_view kManifestName = "manifest.json";
+
+/// manifest.json of a package (docs/formats.md).
+struct PackageManifest {
+  std::string name, version, arch, os;
+  std::string sha256;  // of the program, lower-case hex
+};
+/// kInvalid names the member that is missing or wrong.
+Result<PackageManifest> parse_manifest(std::string_view text);
+
+/// Where the program lies in a package.
+std::string program_path(const PackageManifest& manifest);
+
+/// Semantic versions with or without "v": negative when `a` comes first; what follows a '+' does not count.
+/// kInvalid when one is none.
+Result<int> compare_versions(std::string_view a, std::string_view b);
+
+/// What the program here is.
+struct RunningProgram {
+  std::string version, arch, os;
+};
+/// kInvalid says why the package does not fit: another program, another platform, or, without `force`, no newer
+/// version.
+Result<void> check_manifest(const PackageManifest& manifest, const RunningProgram& running, bool force);
+
+/// Whether what a program said of itself (self_check()) is what its manifest promised.
+Result<void> check_self_report(std::string_view report, const PackageManifest& manifest);
+/// What a program says of itself when asked.
+std::string self_report(const RunningProgram& running);
+
+}  // namespace mullion::server

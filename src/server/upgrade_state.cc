@@ -1,0 +1,113 @@
+#include "server/upgrade_state.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+
+namespace mullion::server {
+namespace {
+
+namespace json = boost::json;
+constexpr unsigned kPrivate = 0600;
+
+std::string text_of(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
+}
+
+/// Nothing when the file is absent, or no JSON object: then it was not written by us.
+std::optional<json::object> read_object(const env::Path& file) {
+  const Result<std::string> text = env::read_file(file);
+  if (!text) return std::nullopt;
+  boost::system::error_code failure;
+  json::value value = json::parse(*text, failure);
+  if (failure || !value.is_object()) return std::nullopt;
+  return std::move(value.get_object());
+}
+
+Result<void> write_object(const env::Path& file, const json::object& object) {
+  return env::write_file_atomic(file, json::serialize(object) + "\n", kPrivate);
+}
+
+void remove_file(const env::Path& file) {
+  std::error_code ignored;
+  std::filesystem::remove(file, ignored);
+}
+
+}  // namespace
+
+std::string UpgradeOutcome::text() const {
+  if (upgraded) return fmt::format("upgraded {} -> {}", from, to);
+  return fmt::format("rolled back from {} to {}: {}", to, from, reason);
+}
+
+Result<void> UpgradeFolder::make() const { return env::make_directories(root_, 0700); }
+
+std::optional<PendingUpgrade> UpgradeFolder::pending() const {
+  const std::optional<json::object> object = read_object(root_ / "pending.json");
+  if (!object) return std::nullopt;
+  PendingUpgrade pending;
+  pending.from = text_of(*object, "From");
+  pending.to = text_of(*object, "To");
+  pending.program = text_of(*object, "Program");
+  pending.candidate = text_of(*object, "Candidate");
+  pending.fingerprint = text_of(*object, "Fingerprint");
+  pending.started = text_of(*object, "Started");
+  const json::value* deadline = object->if_contains("DeadlineSeconds");
+  if (deadline != nullptr && deadline->is_int64() && deadline->get_int64() > 0)
+    pending.deadline = static_cast<uint64_t>(deadline->get_int64());
+  return pending;
+}
+
+Result<void> UpgradeFolder::begin(const PendingUpgrade& pending) const {
+  return write_object(root_ / "pending.json", {{"From", pending.from},
+                                               {"To", pending.to},
+                                               {"Program", pending.program.string()},
+                                               {"Candidate", pending.candidate.string()},
+                                               {"DeadlineSeconds", pending.deadline},
+                                               {"Fingerprint", pending.fingerprint},
+                                               {"Started", pending.started}});
+}
+
+Result<void> UpgradeFolder::finish(const UpgradeOutcome& outcome) const {
+  Result<void> written = write_object(root_ / "result.json", {{"Upgraded", outcome.upgraded},
+                                                              {"From", outcome.from},
+                                                              {"To", outcome.to},
+                                                              {"Reason", outcome.reason},
+                                                              {"Finished", outcome.finished}});
+  if (!written) return written;
+  remove_file(root_ / "pending.json");
+  return env::sync_directory(root_);
+}
+
+std::optional<UpgradeOutcome> UpgradeFolder::outcome() const {
+  const std::optional<json::object> object = read_object(root_ / "result.json");
+  if (!object) return std::nullopt;
+  const json::value* upgraded = object->if_contains("Upgraded");
+  return UpgradeOutcome{upgraded != nullptr && upgraded->is_bool() && upgraded->get_bool(),
+                        text_of(*object, "From"), text_of(*object, "To"), text_of(*object, "Reason"),
+                        text_of(*object, "Finished")};
+}
+
+void UpgradeFolder::forget_outcome() const { remove_file(root_ / "result.json"); }
+
+std::optional<ReadyNote> UpgradeFolder::ready() const {
+  const std::optional<json::object> object = read_object(root_ / "ready.json");
+  if (!object) return std::nullopt;
+  return ReadyNote{text_of(*object, "Version"), text_of(*object, "Url")};
+}
+
+Result<void> UpgradeFolder::announce(const ReadyNote& note) const {
+  return write_object(root_ / "ready.json", {{"Version", note.version}, {"Url", note.url}});
+}
+
+void UpgradeFolder::forget_ready() const { remove_file(root_ / "ready.json"); }
+
+UpgradeOutcome recovered(const PendingUpgrade& pending, bool candidate_there, std::string now) {
+  UpgradeOutcome outcome{!candidate_there, pending.from, pending.to, "", std::move(now)};
+  if (candidate_there)
+    outcome.reason = "the server was stopped before the new program had shown that it serves";
+  return outcome;
+}
+
+}  // namespace mullion::server

@@ -1,0 +1,69 @@
+// What an upgrade leaves on the disk, and what a start makes of it.
+//
+// The new program lies beside the old one as a file of its own (the candidate) until it has shown that it serves.
+// Then one rename puts it in the old one's place. So there is a program that runs at every moment, and the presence of
+// the candidate tells whether the rename happened.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "env/file.h"
+
+namespace mullion::server {
+
+/// An upgrade that is on its way: upgrade/pending.json.
+struct PendingUpgrade {
+  std::string from, to;
+  env::Path program;        // the file that will be replaced
+  env::Path candidate;      // the new program
+  uint64_t deadline = 60;   // seconds from its start until it has to serve
+  std::string fingerprint;  // of the certificate that it must show
+  std::string started;      // RFC 3339
+};
+
+/// How the last one ended: upgrade/result.json.
+struct UpgradeOutcome {
+  bool upgraded = false;  // else rolled back
+  std::string from, to;
+  std::string reason;  // of the way back
+  std::string finished;
+  /// "upgraded v1 -> v2", "rolled back from v2 to v1: reason".
+  std::string text() const;
+};
+
+/// What the new program says when it serves: upgrade/ready.json.
+struct ReadyNote {
+  std::string version;
+  std::string url;
+};
+
+/// The folder `upgrade` of a base root. Files are written whole or not at all.
+class UpgradeFolder {
+ public:
+  explicit UpgradeFolder(const env::Path& base_root) : root_(base_root / "upgrade") {}
+
+  Result<void> make() const;
+  const env::Path& path() const { return root_; }
+  env::Path previous() const { return root_ / "previous"; }
+
+  std::optional<PendingUpgrade> pending() const;
+  Result<void> begin(const PendingUpgrade& pending) const;
+  /// Keeps the outcome, then forgets what was pending.
+  Result<void> finish(const UpgradeOutcome& outcome) const;
+  std::optional<UpgradeOutcome> outcome() const;
+  void forget_outcome() const;
+
+  std::optional<ReadyNote> ready() const;
+  Result<void> announce(const ReadyNote& note) const;
+  void forget_ready() const;
+
+ private:
+  const env::Path root_;
+};
+
+/// What a start that finds a pending upgrade makes of it. `candidate_there`: whether the rename is still to come.
+UpgradeOutcome recovered(const PendingUpgrade& pending, bool candidate_there, std::string now);
+
+}  // namespace mullion::server

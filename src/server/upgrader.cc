@@ -1,0 +1,271 @@
+#include "server/upgrader.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <cstdlib>
+
+#include "base/log.h"
+#include "base/version.h"
+#include "env/process.h"
+#include "server/upgrade_supervisor.h"
+
+namespace mullion::server {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+using namespace std::chrono_literals;
+constexpr Logger kLog("upgrade");
+constexpr auto kSelfCheckLimit = 20s;
+constexpr size_t kLargestSelfReport = 64 * 1024;
+constexpr auto kAnswerFirst = 150ms;  // the client hears of the upgrade before the server is gone
+constexpr uint64_t kLargestManifest = uint64_t{64} << 10;
+
+Error invalid(std::string message) { return Error(ErrorCode::kInvalid, std::move(message)); }
+
+Error in_system(Error error) {
+  error.model = "system";
+  error.key = "upgrade";
+  return error;
+}
+
+/// A folder that goes away with everything in it.
+class Scratch {
+ public:
+  explicit Scratch(env::Path path) : path_(std::move(path)) {}
+  ~Scratch() { (void)env::remove_tree(path_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  const env::Path& path() const { return path_; }
+
+ private:
+  env::Path path_;
+};
+
+/// Says that an upgrade is under way for as long as it lives, or for good.
+class Claim {
+ public:
+  explicit Claim(std::atomic<bool>& busy) : busy_(busy), mine_(!busy.exchange(true)) {}
+  ~Claim() {
+    if (mine_) busy_ = false;
+  }
+  Claim(const Claim&) = delete;
+  Claim& operator=(const Claim&) = delete;
+  bool mine() const { return mine_; }
+  void keep() { mine_ = false; }
+
+ private:
+  std::atomic<bool>& busy_;
+  bool mine_;
+};
+
+Result<std::string> read_manifest(const env::Path& folder) {
+  std::error_code problem;
+  const uintmax_t size = fs::file_size(folder / kManifestName, problem);
+  if (problem) {
+    return invalid(fmt::format("No {} in the package: tools/make_package.py makes packages for this server",
+                               kManifestName));
+  }
+  if (size > kLargestManifest) return invalid(fmt::format("{} is too large", kManifestName));
+  return env::read_file(folder / kManifestName);
+}
+
+}  // namespace
+
+Upgrader::Upgrader(env::Runtime& runtime, UpgradeOptions options)
+    : options_(std::move(options)),
+      folder_(options_.base_root),
+      running_{std::string(program_version()), std::string(program_arch()), std::string(program_os())},
+      tasks_(runtime.executor(), "upgrade") {
+  on_trial_ = options_.restart && std::getenv(kTrialVariable) != nullptr && folder_.pending();
+  if (!on_trial_) recover();
+  remember_outcome();
+}
+
+void Upgrader::remember_outcome() {
+  const std::optional<UpgradeOutcome> outcome = folder_.outcome();
+  const std::lock_guard lock(mutex_);
+  failure_ = outcome && !outcome->upgraded ? outcome->text() : "";
+}
+
+void Upgrader::recover() {
+  (void)env::remove_tree(folder_.path() / "incoming");
+  const std::optional<PendingUpgrade> pending = folder_.pending();
+  if (!pending) return;
+  std::error_code ignored;
+  const bool candidate_there = fs::exists(pending->candidate, ignored);
+  const UpgradeOutcome outcome =
+      recovered(*pending, candidate_there, env::format_rfc3339(env::system_clock().wall()));
+  kLog.warn("{}", outcome.text());
+  if (Result<void> kept = folder_.finish(outcome); !kept) kLog.error("{}", kept.error().text());
+  if (candidate_there) fs::remove(pending->candidate, ignored);
+}
+
+env::Path Upgrader::candidate() const {
+  const env::Path& program = options_.restart->image.program;
+  return program.parent_path() / fmt::format(".{}.upgrade", program.filename().string());
+}
+
+Result<void> Upgrader::check_place() const {
+  if (!options_.restart) return invalid("this server is part of another program and cannot replace it");
+  const env::Path& program = options_.restart->image.program;
+  std::error_code ignored;
+  if (!fs::is_regular_file(program, ignored))
+    return invalid(fmt::format("the program file {} is not there any more", program.string()));
+  // A rename replaces it: that needs rights on the folder; a file that is write-protected is left alone.
+  if (::access(program.parent_path().c_str(), W_OK | X_OK) == 0 && ::access(program.c_str(), W_OK) == 0)
+    return {};
+  return invalid(fmt::format("the program file {} is not writable by this server", program.string()));
+}
+
+Result<PackageManifest> Upgrader::unpack(const env::Path& package, const env::Path& target,
+                                         bool force) const {
+  const Result<std::vector<std::string>> files = content::explode(package, target, options_.unpacking);
+  if (!files) return files.error();
+  Result<std::string> text = read_manifest(target);
+  if (!text) return text.error();
+  Result<PackageManifest> manifest = parse_manifest(*text);
+  if (!manifest) return manifest;
+  if (Result<void> fits = check_manifest(*manifest, running_, force); !fits) return fits.error();
+  const env::Path program = target / program_path(*manifest);
+  const Result<std::string> sum = content::file_sha256(program);
+  if (!sum) return invalid(fmt::format("No {} in the package", program_path(*manifest)));
+  if (*sum != manifest->sha256) {
+    return invalid(fmt::format("The checksum of {} is {}, the manifest says {}", program_path(*manifest),
+                               *sum, manifest->sha256));
+  }
+  if (::chmod(program.c_str(), 0700) != 0) return env::error_from_errno(errno, "chmod");
+  return manifest;
+}
+
+env::Task<Result<void>> Upgrader::ask_program(env::Path program, PackageManifest manifest) const {
+  env::ProcessOptions process;
+  process.program = std::move(program);
+  process.arguments.emplace_back(kSelfCheckWord);
+  process.arguments.insert(process.arguments.end(), options_.restart->arguments.begin(),
+                           options_.restart->arguments.end());
+  process.environment = options_.restart->image.environment;
+  process.directory = fs::current_path();
+  Result<env::ProgramOutput> output =
+      co_await env::run_program(std::move(process), kSelfCheckLimit, kLargestSelfReport);
+  if (!output) co_return invalid("The program in the package: " + output.error().messages.front());
+  if (!output->end.good()) {
+    const std::string said = output->errors.substr(0, output->errors.find('\n'));
+    co_return invalid(fmt::format("The program in the package does not start here: {}{}{}",
+                                  output->end.text(), said.empty() ? "" : ": ", said));
+  }
+  co_return check_self_report(output->output, manifest);
+}
+
+/// The last step, pending.json, is what makes it an upgrade: whatever fails before leaves nothing.
+Result<void> Upgrader::place(const env::Path& program, const PackageManifest& manifest) {
+  const Result<std::string> fingerprint = options_.fingerprint();
+  if (!fingerprint) return fingerprint.error();
+  PendingUpgrade pending{running_.version,
+                         manifest.version,
+                         options_.restart->image.program,
+                         candidate(),
+                         options_.deadline,
+                         *fingerprint,
+                         env::format_rfc3339(env::system_clock().wall())};
+  struct stat facts {};
+  if (::stat(pending.program.c_str(), &facts) != 0)
+    return env::error_from_errno(errno, pending.program.string());
+  Result<void> done = env::copy_file_atomic(env::own_program_file(), folder_.previous(), 0700);
+  if (done) done = env::copy_file_atomic(program, pending.candidate, facts.st_mode & 0777);
+  if (done) done = folder_.begin(pending);
+  if (done) {
+    forget();
+    return done;
+  }
+  std::error_code ignored;
+  fs::remove(pending.candidate, ignored);
+  return done;
+}
+
+env::Task<Result<void>> Upgrader::prepare(net::BodySource& package, bool force, uint64_t& size,
+                                          PackageManifest& manifest) {
+  if (Result<void> made = folder_.make(); !made) co_return made;
+  const Scratch scratch(folder_.path() / "incoming");
+  Result<void> made = env::remove_tree(scratch.path());
+  if (made) made = env::make_directories(scratch.path(), 0700);
+  if (!made) co_return made;
+  Result<content::ReceivedFile> received =
+      co_await content::receive_file(scratch.path() / "package.zip", package, options_.max_package);
+  if (!received) co_return received.error();
+  if (received->size == 0) co_return invalid("The body is empty: expected a package");
+  size = received->size;
+  const env::Path target = scratch.path() / "package";
+  std::optional<Result<PackageManifest>> unpacked;
+  co_await env::run_blocking([&] { unpacked = unpack(scratch.path() / "package.zip", target, force); });
+  if (!*unpacked) co_return unpacked->error();
+  manifest = **unpacked;
+  const env::Path program = target / program_path(manifest);
+  Result<void> sound = co_await ask_program(program, manifest);
+  if (!sound) co_return sound;
+  Result<void> placed;
+  co_await env::run_blocking([&] { placed = place(program, manifest); });
+  co_return placed;
+}
+
+env::Task<Result<uint64_t>> Upgrader::upgrade(net::BodySource& package, bool force, std::string principal) {
+  Claim claim(busy_);
+  if (!claim.mine() || on_trial_)
+    co_return in_system(Error(ErrorCode::kConflict, "An upgrade of this server is under way"));
+  if (Result<void> possible = check_place(); !possible) co_return in_system(possible.error());
+  Result<std::string> token = options_.make_token();
+  if (!token) co_return token.error();
+  uint64_t size = 0;
+  PackageManifest manifest;
+  Result<void> prepared = co_await prepare(package, force, size, manifest);
+  if (!prepared) co_return in_system(prepared.error());
+  claim.keep();
+  kLog.audit("upgrade from={} to={} by={}", running_.version, manifest.version, principal);
+  tasks_.spawn("restart", [this, token = *token]() -> env::Task<void> {
+    co_await env::sleep_for(kAnswerFirst);
+    options_.restart->ask(token);
+  });
+  co_return size;
+}
+
+std::string Upgrader::status_json() const {
+  json::object status{{"State", "none"}, {"Version", running_.version}, {"Text", ""}};
+  const std::optional<PendingUpgrade> pending = folder_.pending();
+  const std::optional<UpgradeOutcome> outcome = folder_.outcome();
+  if (options_.restart) status["Program"] = options_.restart->image.program.string();
+  if (pending) {
+    status["State"] = "pending";
+    status["From"] = pending->from;
+    status["To"] = pending->to;
+    status["Started"] = pending->started;
+    status["Text"] = fmt::format("{} is being tried", pending->to);
+  } else if (outcome) {
+    status["State"] = outcome->upgraded ? "upgraded" : "rolled back";
+    status["From"] = outcome->from;
+    status["To"] = outcome->to;
+    status["Finished"] = outcome->finished;
+    status["Text"] = outcome->text();
+  }
+  return json::serialize(status);
+}
+
+void Upgrader::forget() {
+  folder_.forget_outcome();
+  remember_outcome();
+}
+
+std::string Upgrader::failure() const {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+void Upgrader::announce(const std::string& url) const {
+  if (!on_trial_) return;
+  if (Result<void> told = folder_.announce({running_.version, url}); !told)
+    kLog.error("the supervisor is not told: {}", told.error().text());
+}
+
+}  // namespace mullion::server

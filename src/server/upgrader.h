@@ -1,0 +1,67 @@
+// Packages on their way to become the program of this server: received, checked, tried; then the process is handed to
+// the supervisor (upgrade_supervisor.h).
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "api/api.h"
+#include "content/archive.h"
+#include "env/runtime.h"
+#include "env/self.h"
+#include "server/server.h"
+#include "server/upgrade_package.h"
+#include "server/upgrade_state.h"
+
+namespace mullion::server {
+
+struct UpgradeOptions {
+  env::Path base_root;
+  uint64_t deadline = 60;  // seconds
+  uint64_t max_package = uint64_t{2} << 30;
+  content::ExplodeLimits unpacking;
+  std::optional<Restart> restart;
+  std::function<Result<std::string>()> make_token;   // for the supervisor
+  std::function<Result<std::string>()> fingerprint;  // of the API's certificate
+};
+
+class Upgrader final : public api::Upgrades {
+ public:
+  /// Looks at what an earlier process left, and says in the log how it ended.
+  Upgrader(env::Runtime& runtime, UpgradeOptions options);
+
+  env::Task<Result<uint64_t>> upgrade(net::BodySource& package, bool force, std::string principal) override;
+  std::string status_json() const override;
+  void forget() override;
+  std::string failure() const override;
+  bool on_trial() const override { return on_trial_; }
+
+  /// To be called when this server serves: tells the supervisor, if there is one.
+  void announce(const std::string& url) const;
+  env::Task<void> stop() { return tasks_.async_stop(); }
+
+ private:
+  void recover();
+  void remember_outcome();
+  Result<void> check_place() const;
+  env::Path candidate() const;
+  Result<PackageManifest> unpack(const env::Path& package, const env::Path& target, bool force) const;
+  env::Task<Result<void>> ask_program(env::Path program, PackageManifest manifest) const;
+  Result<void> place(const env::Path& program, const PackageManifest& manifest);
+  env::Task<Result<void>> prepare(net::BodySource& package, bool force, uint64_t& size,
+                                  PackageManifest& manifest);
+
+  const UpgradeOptions options_;
+  const UpgradeFolder folder_;
+  const RunningProgram running_;
+  bool on_trial_ = false;
+  std::atomic<bool> busy_{false};
+  mutable std::mutex mutex_;
+  std::string failure_;  // of the outcome that is kept: /info asks for it all the time
+  env::TaskGroup tasks_;
+};
+
+}  // namespace mullion::server
