@@ -45,6 +45,17 @@ class Scratch {
   env::Path path_;
 };
 
+/// Takes what a client is sending and forgets it: one that is cut off in the middle would not read the
+/// refusal.
+env::Task<Error> refuse(net::BodySource& body, uint64_t most, Error error) {
+  for (uint64_t taken = 0; taken < most;) {
+    Result<std::string_view> piece = co_await body.next();
+    if (!piece || piece->empty()) break;
+    taken += piece->size();
+  }
+  co_return in_system(std::move(error));
+}
+
 /// Says that an upgrade is under way for as long as it lives, or for good.
 class Claim {
  public:
@@ -213,9 +224,12 @@ env::Task<Result<void>> Upgrader::prepare(net::BodySource& package, bool force, 
 
 env::Task<Result<uint64_t>> Upgrader::upgrade(net::BodySource& package, bool force, std::string principal) {
   Claim claim(busy_);
-  if (!claim.mine() || on_trial_)
-    co_return in_system(Error(ErrorCode::kConflict, "An upgrade of this server is under way"));
-  if (Result<void> possible = check_place(); !possible) co_return in_system(possible.error());
+  if (!claim.mine() || on_trial_) {
+    Error busy(ErrorCode::kConflict, "An upgrade of this server is under way");
+    co_return co_await refuse(package, options_.max_package, std::move(busy));
+  }
+  if (Result<void> possible = check_place(); !possible)
+    co_return co_await refuse(package, options_.max_package, possible.error());
   Result<std::string> token = options_.make_token();
   if (!token) co_return token.error();
   uint64_t size = 0;
