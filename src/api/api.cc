@@ -71,7 +71,8 @@ class ApiServer final : public Api {
     while (path.starts_with('/')) path.remove_prefix(1);
     const size_t slash = path.find('/');
     const std::string bucket(path.substr(0, slash));
-    const bool known = (bucket == "files" || bucket == "isos") && slash != std::string_view::npos;
+    const bool blob = bucket == "files" || bucket == "isos";
+    const bool known = slash != std::string_view::npos && !path.starts_with('.');
     if (request.method != "GET" && request.method != "HEAD") {
       co_return error_response(Error(ErrorCode::kForbidden, request.method, request.path, "", {"Read only"}),
                                request.method);
@@ -81,9 +82,10 @@ class ApiServer final : public Api {
           Error(ErrorCode::kNotFound, request.method, request.path, "", {"Not a regular file"}),
           request.method);
     }
-    std::string name(path.substr(slash + 1));
-    Result<net::Response> answer =
-        co_await serve_blob(services_.blobs, request, bucket, std::move(name), ServeAs::kMediaType);
+    std::string name(blob ? path.substr(slash + 1) : path);  // else OS/install/...
+    std::string from = blob ? bucket : "installs";
+    Result<net::Response> answer = co_await serve_blob(services_.blobs, request, std::move(from),
+                                                       std::move(name), ServeAs::kMediaType);
     if (!answer) co_return error_response(answer.error(), request.method);
     co_return std::move(*answer);
   }

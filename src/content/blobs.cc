@@ -22,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 constexpr Logger kLog("content");
 constexpr std::string_view kBuckets[] = {"files", "isos"};
+constexpr std::string_view kInstalls = "installs";
 
 Error about(ErrorCode code, std::string_view method, std::string_view bucket, std::string_view path,
             std::string message) {
@@ -59,6 +60,9 @@ ExplodeLimits explode_limits(const BlobLimits& limits) {
 bool is_bucket(std::string_view bucket) {
   return std::find(std::begin(kBuckets), std::end(kBuckets), bucket) != std::end(kBuckets);
 }
+
+/// What isos unpacked to is read like files, but not written by clients.
+bool is_readable(std::string_view bucket) { return is_bucket(bucket) || bucket == kInstalls; }
 
 /// "files/a/b": what a file is called in the side trees.
 std::string full_name(std::string_view bucket, std::string_view path) {
@@ -148,7 +152,7 @@ Result<Blobs::Info> FileBlobs::stat(std::string_view bucket, std::string_view pa
   const auto clean = clean_path(path, false);
   const Error absent =
       about(ErrorCode::kNotFound, "GET", bucket, clean ? *clean : path, "Not a regular file");
-  if (!is_bucket(bucket) || !clean) return absent;
+  if (!is_readable(bucket) || !clean) return absent;
   Info info;
   info.path = *clean;
   info.file = root_ / bucket / *clean;

@@ -18,6 +18,7 @@ def note(line):
 
 def leave():
     """Says good-bye to the server, as a plugin that cannot go on."""
+    time.sleep(0.2)  # the action is answered first
     body = json.dumps({"Model": "plugins", "Key": "", "Type": "PLUGIN", "Code": 500,
                        "Messages": [BEHAVIOUR.get("farewell", "enough")]})
     with socket.socket(socket.AF_UNIX) as server:
@@ -25,7 +26,7 @@ def leave():
         server.sendall(("POST /%%s/v4/leaving HTTP/1.1\r\nHost: server\r\nContent-Type: application/json\r\n"
                         "Content-Length: %%d\r\nConnection: close\r\n\r\n%%s"
                         %% (BEHAVIOUR.get("prefix", "api-server-plugin"), len(body), body)).encode())
-        note("leaving " + json.dumps(server.recv(65536).decode().split("\r\n")[0]))
+        server.recv(65536)
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

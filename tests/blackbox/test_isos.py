@@ -5,6 +5,7 @@ import json
 import tarfile
 
 import pytest
+import requests
 import websocket
 
 from harness import PASSWORD, USER, expect, wait_until
@@ -56,6 +57,13 @@ def test_an_upload_is_unpacked_for_every_environment_that_names_it(server):
     for folder in (installs / "blue" / "install", installs / "red" / "arm64" / "install"):
         wait_files(folder, {"boot/vmlinuz": "kernel 1", "readme": "hello"})
     assert not (installs / "red" / "install").exists()
+    # Machines that install fetch it from the static ports, without a login.
+    static = f"http://127.0.0.1:{server.static_port}"
+    assert expect(200, requests.get(f"{static}/blue/install/boot/vmlinuz", timeout=5)).text == "kernel 1"
+    assert expect(200, requests.get(f"{static}/red/arm64/install/readme", timeout=5)).text == "hello"
+    for path in ("blue/install/none", "blue/install", "none/install/readme", ".unpacking/x", "data/data.mdb",
+                 "blue/../../server.key", "blue/%2e%2e/%2e%2e/server.key"):
+        expect(404, requests.get(f"{static}/{path}", timeout=5))
     # Another image replaces all of it.
     upload(server, "blue.iso", image({"boot/vmlinuz": "kernel 2"}))
     wait_files(installs / "blue" / "install", {"boot/vmlinuz": "kernel 2"})

@@ -398,7 +398,6 @@ def test_a_plugin_that_leaves_says_why_and_is_started_anew(server, notes, prefix
                                              if line.startswith("listening ")])
     expect(200, run(server, f"machines/{uuid}/actions/leave?plugin={name}"))
     wait_until("the reason is in the log", lambda: f"The plugin left: {name} is out of ink" in server.log())
-    assert lines_of(notes, "leaving") == ["HTTP/1.1 200 OK"]
     wait_until("another process serves", lambda: len([line for line in notes.read_text().splitlines()
                                                       if line.startswith("listening ")]) > len(first))
     wait_until("the first one is gone", lambda: gone(first[0]))

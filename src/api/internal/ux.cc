@@ -86,9 +86,15 @@ env::Task<Result<net::Response>> open_ux(Call& call) {
 env::Task<Result<net::Response>> show_ux(Call& call) {
   const std::string rest = call.arguments.has("rest") ? call.argument("rest") : "";
   std::string path = std::string(kFolder) + rest;
-  bool there = false;
-  co_await env::run_blocking([&] { there = is_there(call.services.blobs, path); });
-  if (!there && is_page(rest)) path = kFirstPage;
+  bool there = false, installed = false;
+  co_await env::run_blocking([&] {
+    there = is_there(call.services.blobs, path);
+    installed = is_ux_installed(call.services.blobs);
+  });
+  if (!there && is_page(rest)) {
+    if (!installed) co_return redirect("/");
+    path = kFirstPage;
+  }
   const std::string keep = is_fingerprinted(path) ? "public, max-age=31536000, immutable" : "no-cache";
   Result<net::Response> answer =
       co_await serve_blob(call.services.blobs, call.request, "files", path, ServeAs::kMediaType);
