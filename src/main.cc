@@ -22,8 +22,7 @@ int main(int argc, char** argv) {
     return mullion::server::supervise_upgrade(std::vector<std::string>(argv + 2, argv + argc));
   const bool called_as_server = argc > 0 && base_name(argv[0]) == "dr-provision";
   const bool called_as_client = argc > 0 && base_name(argv[0]) == "drpcli";
-  const bool serve =
-      called_as_server || (!called_as_client && word == "serve");
+  const bool serve = called_as_server || (!called_as_client && word == "serve");
   if (!serve) return mullion::cli::run(argc, argv);
   const std::vector<std::string> arguments(argv + (called_as_server ? 1 : 2), argv + argc);
   return mullion::server::run(arguments);

@@ -84,8 +84,8 @@ class ApiServer final : public Api {
     }
     std::string name(blob ? path.substr(slash + 1) : path);  // else OS/install/...
     std::string from = blob ? bucket : "installs";
-    Result<net::Response> answer = co_await serve_blob(services_.blobs, request, std::move(from),
-                                                       std::move(name), ServeAs::kMediaType);
+    Result<net::Response> answer =
+        co_await serve_blob(services_.blobs, request, std::move(from), std::move(name), ServeAs::kMediaType);
     if (!answer) co_return error_response(answer.error(), request.method);
     co_return std::move(*answer);
   }

@@ -95,11 +95,10 @@ Command system_commands() {
                 posts("active", "Become the active member"), posts("passive", "Become a passive member"),
                 leaf("upgrade", "FILE", "Replace the server's program with the one in a package",
                      system_upgrade, {{"force", 0, "", "also for the same or an older version"}}),
-                about("system/upgrade", leaf("upgradestatus", "",
-                                             "Whether an upgrade is under way, or how the last one ended",
-                                             system_get)),
-                cluster(),
-                certificates("the API", "system/cert"),
+                about("system/upgrade",
+                      leaf("upgradestatus", "", "Whether an upgrade is under way, or how the last one ended",
+                           system_get)),
+                cluster(), certificates("the API", "system/cert"),
                 absent("signurl", "asks a service of RackN to sign a URL, which Mullion does not use")});
 }
 

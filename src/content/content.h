@@ -136,7 +136,8 @@ class Blobs {
   /// Names relative to `directory`, directories ending in '/', sorted; `all` descends. kNotFound.
   virtual Result<std::vector<std::string>> list(std::string_view bucket, std::string_view directory,
                                                 bool all) = 0;
-  /// kNotFound "Not a regular file". Reads the whole file once when it was not put here by put().
+  /// kNotFound "Not a regular file". Bucket "installs" is what isos unpacked to. Reads the whole file once
+  /// when it was not put here by put().
   virtual Result<Info> stat(std::string_view bucket, std::string_view path) = 0;
   /// Streams `body` in; `explode` unpacks it beside the file. kConflict "Failed to ensure final directory for
   /// X exists", kTooLarge, kInvalid (an archive that is refused), kInsufficientStorage. Refused uploads leave

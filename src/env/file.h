@@ -22,8 +22,8 @@ Result<void> write_file_atomic(const Path& path, std::string_view content, unsig
 /// writer at a time.
 Result<void> append_to_file(const Path& path, std::string_view content, uint64_t max_size,
                             unsigned mode = 0640);
-/// The bytes of a file, durable, as a file of its own that replaces what was there: readers see the old or the
-/// new content.
+/// The bytes of a file, durable, as a file of its own that replaces what was there: readers see the old or
+/// the new content.
 Result<void> copy_file_atomic(const Path& from, const Path& to, unsigned mode);
 Result<void> make_directories(const Path& path, unsigned mode = 0755);
 Result<void> sync_directory(const Path& path);

@@ -2,13 +2,13 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
-#include <linux/close_range.h>
 #include <thread>
 
 extern char** environ;
@@ -61,9 +61,8 @@ Path own_program_file() { return "/proc/self/exe"; }
 
 std::vector<std::string> with_variables(std::vector<std::string> environment,
                                         const std::map<std::string, std::string>& values) {
-  std::erase_if(environment, [&](const std::string& entry) {
-    return values.contains(entry.substr(0, entry.find('=')));
-  });
+  std::erase_if(environment,
+                [&](const std::string& entry) { return values.contains(entry.substr(0, entry.find('='))); });
   for (const auto& [name, value] : values) {
     if (!value.empty()) environment.push_back(name + "=" + value);
   }

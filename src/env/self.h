@@ -18,7 +18,8 @@ struct ProcessImage {
   std::vector<std::string> environment;  // "NAME=VALUE"
 };
 
-/// This process as it was started. To be asked early: the name of a program that is replaced meanwhile is lost.
+/// This process as it was started. To be asked early: the name of a program that is replaced meanwhile is
+/// lost.
 Result<ProcessImage> own_image();
 /// A path that names this process's program even when its file was removed.
 Path own_program_file();

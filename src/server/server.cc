@@ -5,8 +5,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
-#include <csignal>
-#include <cstdio>
 
 #include "api/api.h"
 #include "auth/auth.h"
@@ -21,9 +19,8 @@
 #include "net/http.h"
 #include "server/certificates.h"
 #include "server/identity.h"
+#include "server/limits.h"
 #include "server/metrics.h"
-#include "server/process_settings.h"
-#include "server/upgrade_supervisor.h"
 #include "server/upgrader.h"
 #include "store/store.h"
 
@@ -48,41 +45,6 @@ void raise_descriptor_limit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-size_t thread_count(const settings::Settings& settings) {
-  const uint64_t wanted = settings.number("threads");
-  if (wanted != 0) return wanted;
-  return std::max(2U, std::thread::hardware_concurrency());
-}
-
-net::ServerLimits server_limits(const settings::Settings& settings) {
-  net::ServerLimits limits;
-  limits.max_header_bytes = settings.number("max-header");
-  limits.max_connections = settings.number("max-connections");
-  limits.idle_timeout = std::chrono::seconds(settings.number("idle-timeout"));
-  limits.header_timeout = std::chrono::seconds(settings.number("header-timeout"));
-  limits.body_timeout = std::chrono::seconds(settings.number("body-timeout"));
-  limits.max_websocket_queue = settings.number("max-websocket-queue");
-  return limits;
-}
-
-api::Limits api_limits(const settings::Settings& settings) {
-  api::Limits limits;
-  limits.body_bytes = settings.number("max-body");
-  limits.upload_bytes = settings.number("max-upload");
-  limits.json_depth = settings.number("max-json-depth");
-  limits.websocket_queue.bytes = settings.number("max-websocket-queue");
-  return limits;
-}
-
-content::BlobLimits blob_limits(const settings::Settings& settings) {
-  content::BlobLimits limits;
-  limits.unpacked_bytes = settings.number("max-unpacked");
-  limits.archive_entries = settings.number("max-archive-entries");
-  limits.archive_ratio = settings.number("max-archive-ratio");
-  limits.unfinished_age = std::chrono::seconds(settings.number("unfinished-upload-age"));
-  return limits;
 }
 
 /// Each value for the key pair of its object.
@@ -248,9 +210,7 @@ void ServerProcess::assemble_api() {
   facts.trusted_keys = trusted_keys_;
   facts.backups = base_root_ / "backups";
   facts.installs = base_root_ / "installs";
-  const content::BlobLimits limits = blob_limits(settings_);
-  facts.unpacking = {limits.unpacked_bytes, limits.archive_entries,
-                     std::max<uint64_t>(limits.archive_ratio, 1)};
+  facts.unpacking = unpack_limits(settings_);
   facts.api_port = static_cast<uint16_t>(settings_.number("api-port"));
   facts.static_port = static_cast<uint16_t>(settings_.number("static-port"));
   facts.static_secure_port = static_cast<uint16_t>(settings_.number("static-secure-port"));
@@ -428,62 +388,6 @@ void ServerProcess::stop() {
   lock_.reset();
 }
 
-bool asks_for_help(const std::vector<std::string>& arguments) {
-  return std::any_of(arguments.begin(), arguments.end(),
-                     [](const std::string& argument) { return argument == "--help" || argument == "-h"; });
-}
-
-int fail(const Error& error) {
-  for (const std::string& message : error.messages) fmt::print(stderr, "mullion: {}\n", message);
-  return 1;
-}
-
-/// Taken by the thread that waits for them alone; threads started later inherit the mask.
-class ProcessSignals {
- public:
-  ProcessSignals() {
-    sigemptyset(&set_);
-    for (const int number : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&set_, number);
-    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-    std::signal(SIGPIPE, SIG_IGN);
-  }
-  int wait() const {
-    int number = 0;
-    sigwait(&set_, &number);
-    return number;
-  }
-
- private:
-  sigset_t set_;
-};
-
-/// A wish of the upgrader, on its way to the thread that waits for signals.
-class HandOver {
- public:
-  void request(std::string token) {
-    {
-      std::lock_guard lock(mutex_);
-      token_ = std::move(token);
-    }
-    ::kill(::getpid(), SIGUSR1);
-  }
-  std::optional<std::string> requested() const {
-    std::lock_guard lock(mutex_);
-    return token_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::optional<std::string> token_;
-};
-
-/// The supervisor becomes this process. Should that fail, the program that was to be replaced starts again,
-/// and finds out that nothing happened.
-int give_way(const env::ProcessImage& image, const env::Path& base_root, const std::string& token) {
-  kLog.error("{}", hand_over(image, base_root, token).text());
-  return fail(env::become(image));
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Server>> start(const settings::Settings& settings, std::optional<Restart> restart) {
@@ -491,37 +395,6 @@ Result<std::unique_ptr<Server>> start(const settings::Settings& settings, std::o
   Result<void> started = server->start();
   if (!started) return started.error();
   return std::unique_ptr<Server>(std::move(server));
-}
-
-int run(const std::vector<std::string>& arguments) {
-  if (asks_for_help(arguments)) {
-    fmt::print("{}", settings::help_text());
-    return 0;
-  }
-  Result<settings::Settings> settings = process_settings(arguments);
-  if (!settings) return fail(settings.error());
-  set_log_level(parse_log_level(settings->text("log-level")));
-  Result<env::ProcessImage> image = env::own_image();
-  if (!image) return fail(image.error());
-  const ProcessSignals signals;
-  HandOver hand_over;
-  Result<std::unique_ptr<Server>> server = start(
-      *settings,
-      Restart{*image, arguments, [&hand_over](std::string token) { hand_over.request(std::move(token)); }});
-  if (!server) return fail(server.error());
-  std::optional<std::string> token;
-  for (int number = signals.wait();; number = signals.wait()) {
-    token = hand_over.requested();
-    if (number == SIGUSR1 && !token) continue;  // from somebody who means something else
-    kLog.info("stopping signal={}", number);
-    if (number != SIGUSR1) token.reset();
-    break;
-  }
-  (*server)->stop();
-  server->reset();
-  kLog.info("stopped");
-  if (!token) return 0;
-  return give_way(*image, std::filesystem::absolute(settings->text("base-root")), *token);
 }
 
 }  // namespace mullion::server

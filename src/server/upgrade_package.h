@@ -29,8 +29,8 @@ Result<int> compare_versions(std::string_view a, std::string_view b);
 struct RunningProgram {
   std::string version, arch, os;
 };
-/// kInvalid says why the package does not fit: another program, another platform, or, without `force`, no newer
-/// version.
+/// kInvalid says why the package does not fit: another program, another platform, or, without `force`, no
+/// newer version.
 Result<void> check_manifest(const PackageManifest& manifest, const RunningProgram& running, bool force);
 
 /// Whether what a program said of itself (self_check()) is what its manifest promised.

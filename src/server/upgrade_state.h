@@ -1,8 +1,8 @@
 // What an upgrade leaves on the disk, and what a start makes of it.
 //
-// The new program lies beside the old one as a file of its own (the candidate) until it has shown that it serves.
-// Then one rename puts it in the old one's place. So there is a program that runs at every moment, and the presence of
-// the candidate tells whether the rename happened.
+// The new program lies beside the old one as a file of its own (the candidate) until it has shown that it
+// serves. Then one rename puts it in the old one's place. So there is a program that runs at every moment,
+// and the presence of the candidate tells whether the rename happened.
 #pragma once
 
 #include <optional>
@@ -63,7 +63,8 @@ class UpgradeFolder {
   const env::Path root_;
 };
 
-/// What a start that finds a pending upgrade makes of it. `candidate_there`: whether the rename is still to come.
+/// What a start that finds a pending upgrade makes of it. `candidate_there`: whether the rename is still to
+/// come.
 UpgradeOutcome recovered(const PendingUpgrade& pending, bool candidate_there, std::string now);
 
 }  // namespace mullion::server

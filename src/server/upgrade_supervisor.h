@@ -1,9 +1,9 @@
 // The time between two programs: the old one, as a process that serves nothing, watches the new one come up.
 //
-// The server's own process becomes the supervisor (a copy of the old program), which has the new program run on the
-// base root as its child. When that serves, it is put in place, stopped, and becomes this process; when it
-// does not, the old program becomes this process again. So the process number never changes, and whoever watches or
-// stops the server by it - systemd, a container - sees one process.
+// The server's own process becomes the supervisor (a copy of the old program), which has the new program run
+// on the base root as its child. When that serves, it is put in place, stopped, and becomes this process;
+// when it does not, the old program becomes this process again. So the process number never changes, and
+// whoever watches or stops the server by it - systemd, a container - sees one process.
 #pragma once
 
 #include <string>

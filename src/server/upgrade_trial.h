@@ -24,8 +24,8 @@ struct TrialVerdict {
   std::string reason;  // of a roll-back or stop
 };
 
-/// It has to say that it serves, to answer as the version it should be, and to go on doing so for `settle`, all
-/// before `deadline`.
+/// It has to say that it serves, to answer as the version it should be, and to go on doing so for `settle`,
+/// all before `deadline`.
 TrialVerdict judge_trial(const TrialSight& sight, const std::string& wanted, env::Duration deadline,
                          env::Duration settle);
 

@@ -1,5 +1,5 @@
-// Packages on their way to become the program of this server: received, checked, tried; then the process is handed to
-// the supervisor (upgrade_supervisor.h).
+// Packages on their way to become the program of this server: received, checked, tried; then the process is
+// handed to the supervisor (upgrade_supervisor.h).
 #pragma once
 
 #include <atomic>

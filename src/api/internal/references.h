@@ -28,8 +28,8 @@ std::vector<store::ObjectRef> referrers(const Services& services, const store::S
                                         const Reference& reference, const std::set<std::string>& keys,
                                         size_t most);
 
-/// "In use by KIND NAME" for local objects that refer to (prefix, key), at most a few dozen. Those that do not exist
-/// for `reader` are only counted.
+/// "In use by KIND NAME" for local objects that refer to (prefix, key), at most a few dozen. Those that do
+/// not exist for `reader` are only counted.
 std::vector<std::string> references_to(const Services& services, const store::Snapshot& snapshot,
                                        const auth::Principal& reader, std::string_view prefix,
                                        const std::string& key);

@@ -1,0 +1,48 @@
+#include "server/limits.h"
+
+#include <algorithm>
+#include <thread>
+
+namespace mullion::server {
+
+size_t thread_count(const settings::Settings& settings) {
+  const uint64_t wanted = settings.number("threads");
+  if (wanted != 0) return wanted;
+  return std::max(2U, std::thread::hardware_concurrency());
+}
+
+net::ServerLimits server_limits(const settings::Settings& settings) {
+  net::ServerLimits limits;
+  limits.max_header_bytes = settings.number("max-header");
+  limits.max_connections = settings.number("max-connections");
+  limits.idle_timeout = std::chrono::seconds(settings.number("idle-timeout"));
+  limits.header_timeout = std::chrono::seconds(settings.number("header-timeout"));
+  limits.body_timeout = std::chrono::seconds(settings.number("body-timeout"));
+  limits.max_websocket_queue = settings.number("max-websocket-queue");
+  return limits;
+}
+
+api::Limits api_limits(const settings::Settings& settings) {
+  api::Limits limits;
+  limits.body_bytes = settings.number("max-body");
+  limits.upload_bytes = settings.number("max-upload");
+  limits.json_depth = settings.number("max-json-depth");
+  limits.websocket_queue.bytes = settings.number("max-websocket-queue");
+  return limits;
+}
+
+content::BlobLimits blob_limits(const settings::Settings& settings) {
+  content::BlobLimits limits;
+  limits.unpacked_bytes = settings.number("max-unpacked");
+  limits.archive_entries = settings.number("max-archive-entries");
+  limits.archive_ratio = settings.number("max-archive-ratio");
+  limits.unfinished_age = std::chrono::seconds(settings.number("unfinished-upload-age"));
+  return limits;
+}
+
+content::ExplodeLimits unpack_limits(const settings::Settings& settings) {
+  const content::BlobLimits limits = blob_limits(settings);
+  return {limits.unpacked_bytes, limits.archive_entries, std::max<uint64_t>(limits.archive_ratio, 1)};
+}
+
+}  // namespace mullion::server

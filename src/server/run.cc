@@ -1,0 +1,110 @@
+// The process of one server: signals, and the hand-over to another program.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <mutex>
+
+#include "base/log.h"
+#include "server/process_settings.h"
+#include "server/server.h"
+#include "server/upgrade_supervisor.h"
+
+namespace mullion::server {
+namespace {
+
+constexpr Logger kLog("server");
+
+bool asks_for_help(const std::vector<std::string>& arguments) {
+  return std::any_of(arguments.begin(), arguments.end(),
+                     [](const std::string& argument) { return argument == "--help" || argument == "-h"; });
+}
+
+int fail(const Error& error) {
+  for (const std::string& message : error.messages) fmt::print(stderr, "mullion: {}\n", message);
+  return 1;
+}
+
+/// Taken by the thread that waits for them alone; threads started later inherit the mask.
+class ProcessSignals {
+ public:
+  ProcessSignals() {
+    sigemptyset(&set_);
+    for (const int number : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&set_, number);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  int wait() const {
+    int number = 0;
+    sigwait(&set_, &number);
+    return number;
+  }
+
+ private:
+  sigset_t set_;
+};
+
+/// A wish of the upgrader, on its way to the thread that waits for signals.
+class HandOver {
+ public:
+  void request(std::string token) {
+    {
+      std::lock_guard lock(mutex_);
+      token_ = std::move(token);
+    }
+    ::kill(::getpid(), SIGUSR1);
+  }
+  std::optional<std::string> requested() const {
+    std::lock_guard lock(mutex_);
+    return token_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::optional<std::string> token_;
+};
+
+/// The supervisor becomes this process. Should that fail, the program that was to be replaced starts again,
+/// and finds out that nothing happened.
+int give_way(const env::ProcessImage& image, const env::Path& base_root, const std::string& token) {
+  kLog.error("{}", hand_over(image, base_root, token).text());
+  return fail(env::become(image));
+}
+
+}  // namespace
+
+int run(const std::vector<std::string>& arguments) {
+  if (asks_for_help(arguments)) {
+    fmt::print("{}", settings::help_text());
+    return 0;
+  }
+  Result<settings::Settings> settings = process_settings(arguments);
+  if (!settings) return fail(settings.error());
+  set_log_level(parse_log_level(settings->text("log-level")));
+  Result<env::ProcessImage> image = env::own_image();
+  if (!image) return fail(image.error());
+  const ProcessSignals signals;
+  HandOver hand_over;
+  Result<std::unique_ptr<Server>> server = start(
+      *settings,
+      Restart{*image, arguments, [&hand_over](std::string token) { hand_over.request(std::move(token)); }});
+  if (!server) return fail(server.error());
+  std::optional<std::string> token;
+  for (int number = signals.wait();; number = signals.wait()) {
+    token = hand_over.requested();
+    if (number == SIGUSR1 && !token) continue;  // from somebody who means something else
+    kLog.info("stopping signal={}", number);
+    if (number != SIGUSR1) token.reset();
+    break;
+  }
+  (*server)->stop();
+  server->reset();
+  kLog.info("stopped");
+  if (!token) return 0;
+  return give_way(*image, std::filesystem::absolute(settings->text("base-root")), *token);
+}
+
+}  // namespace mullion::server
