@@ -330,6 +330,39 @@ def test_a_program_file_that_may_not_be_replaced(server, programs):
     assert one.process.poll() is None
 
 
+def may_mount():
+    return subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"],
+                          capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not may_mount(), reason="this machine lets nobody mount a small disk")
+@pytest.mark.parametrize("step", ["receiving", "unpacking", "keeping the old program"])
+def test_a_full_disk_refuses_the_upgrade_and_leaves_nothing(server, programs, step):
+    package, program = programs["package"].stat().st_size, programs["new"].stat().st_size
+    room = {"receiving": package // 2, "unpacking": package + program // 2,
+            "keeping the old program": package + program + programs["old"].stat().st_size // 2}[step]
+    one = server()
+    plain = one.command()
+    script = f'mount -t tmpfs -o size={room + 8 * 2**20} tmpfs "$0" && exec "$@"'
+    one.root.mkdir(parents=True)
+    one.command = lambda: ["unshare", "-rm", "sh", "-c", script, str(one.root), *plain]
+    one.start()
+    # Leaves exactly that much room.
+    inside = pathlib.Path(f"/proc/{one.process.pid}/root") / str(one.root)[1:]
+    free = os.statvfs(inside).f_bavail * os.statvfs(inside).f_frsize
+    (inside / "ballast").write_bytes(bytes(max(0, free - room)))
+    old = one.version()
+    try:
+        expect(507, one.send(programs["package"]))
+    except requests.ConnectionError:  # the answer came while the package was still being sent
+        wait_until("it is refused", lambda: "POST /api/v3/system/upgrade status=507" in one.log())
+    left = [path.name for path in (inside / "upgrade").iterdir()]
+    assert set(left) <= {"previous"} and [path.name for path in one.program.parent.iterdir()] == [one.program.name]
+    assert one.version() == old and one.get("system/upgrade")["State"] == "none"
+    (inside / "ballast").unlink()
+    one.create("profiles", {"Name": "after"})
+
+
 def test_a_manager_sees_the_new_version(server, site, programs):
     leaf = server().start()
     manager, = site.start("M1")
