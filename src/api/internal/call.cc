@@ -27,6 +27,7 @@ Services::Services(Dependencies dependencies)
       certificates(dependencies.certificates),
       providers(dependencies.providers),
       upgrades(dependencies.upgrades),
+      catalog(dependencies.catalog),
       facts(std::move(dependencies.facts)),
       limits(dependencies.limits),
       clock(*dependencies.clock),

@@ -41,6 +41,7 @@ struct Services {
   Certificates& certificates;
   content::Providers& providers;
   Upgrades& upgrades;
+  catalog::Catalog& catalog;
   manager::Manager* manager = nullptr;
   Facts facts;
   Limits limits;
