@@ -1,6 +1,7 @@
 // The difference between what is wanted and what an endpoint reports, as ordered actions. Pure.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -43,6 +44,7 @@ struct Action {
 
   Provenance from;            // empty for deletions
   std::string current;        // what is there now, for people; "" for nothing, never a secret
+  bool secret = false;        // `value` is shown to nobody
   uint64_t bytes = 0;         // to move; 0 unknown or none
   bool restarts = false;      // the endpoint restarts
   std::optional<catalog::Artifact> artifact;
@@ -66,10 +68,13 @@ struct PlanInputs {
   const catalog::Items& items;
   /// Bytes of a file below files/ here, 0 when unknown.
   std::function<uint64_t(const std::string& path)> size_of;
-  /// Whether the sealed value shown at the endpoint stands for the clear or sealed one that is wanted (docs/configuration.md).
+  /// Whether the sealed value shown at the endpoint (null: it shows none) stands for the clear or sealed one
+  /// that is wanted. `place`: "Global/NAME", "Pref/NAME", "Plugin/NAME/PARAM".
   std::function<bool(const std::string& endpoint, const std::string& place, const json::value& wanted,
                      const json::value& shown)>
       same_secret;
+  /// Whether a parameter of this name is declared secure here.
+  std::function<bool(const std::string& param)> is_secure;
 };
 
 Plan make_plan(const Observed& observed, const Wanted& wanted, const PlanInputs& inputs);
