@@ -106,6 +106,7 @@ void apply_state(const json::object& state, json::object& endpoint) {
     copy_text(facts, "version", endpoint, "DRPVersion");
     copy_text(facts, "ha_id", endpoint, "HaId");
   }
+  copy_text(state, "ux_version", endpoint, "DRPUXVersion");
   for (const auto& [from, to] : {std::pair{"components", "Components"}, std::pair{"plugins", "Plugins"}}) {
     const json::value* list = state.if_contains(from);
     if (list != nullptr && list->is_array()) endpoint[to] = *list;

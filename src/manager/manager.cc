@@ -60,6 +60,9 @@ class ManagerImpl final : public Manager {
     given_.preferences.on_change([wake = wake_](std::string_view, std::string_view) { wake->notify_all(); });
     given_.layers.on_change(
         [wake = wake_](std::string_view, std::string_view, std::string_view) { wake->notify_all(); });
+    // Components are told once the stack has changed; the commit that changes it comes a moment earlier.
+    given_.layers.on_change([changed = own_state_](auto&&...) { changed->notify_all(); });
+    tasks_.spawn("own state", [this] { return tell_own_state(); });
     given_.store.show_replicas(may_manage());
     tasks_.spawn("supervisor", [this] { return supervise(); });
   }
@@ -67,6 +70,7 @@ class ManagerImpl final : public Manager {
   Task<void> stop() override {
     stopping_ = true;
     wake_->notify_all();
+    own_state_->notify_all();
     for (const auto& [id, session] : sessions()) session->stop();
     const env::SteadyTime deadline = env::system_clock().steady() + kStopPatience;
     for (const auto& [id, session] : sessions()) {
@@ -142,6 +146,16 @@ class ManagerImpl final : public Manager {
       return change.id.type == kEndpoints && change.id.owner == store::kOwn;
     });
     if (endpoints) wake_->notify_all();
+  }
+
+  Task<void> tell_own_state() {
+    uint64_t seen = own_state_->version();
+    while (!stopping_) {
+      (void)co_await own_state_->wait(seen, std::chrono::hours(1));
+      const uint64_t now = own_state_->version();
+      if (now != seen) source_.state_changed();
+      seen = now;
+    }
   }
 
   Task<void> supervise() {
@@ -336,6 +350,7 @@ class ManagerImpl final : public Manager {
 
   Dependencies given_;
   std::shared_ptr<env::Signal> wake_ = std::make_shared<env::Signal>();
+  const std::shared_ptr<env::Signal> own_state_ = std::make_shared<env::Signal>();
   const std::shared_ptr<std::function<void(const std::string& id)>> endpoint_changed_ =
       std::make_shared<std::function<void(const std::string& id)>>();
   env::Signal replicated_;  // a commit of a replica was applied
