@@ -72,9 +72,9 @@ TEST_F(RightsTest, ListsAndCountsLeaveHiddenObjectsOut) {
 }
 
 TEST_F(RightsTest, WhoUsesAnObjectIsCountedWhereHidden) {
-  ASSERT_EQ(as("root", "POST", "machines", R"({"Name":"m1","Profiles":["mine"]})").status, 201);
-  ASSERT_EQ(as("root", "POST", "machines", R"({"Name":"m2","Profiles":["mine"]})").status, 201);
-  ASSERT_EQ(as("root", "POST", "stages", R"({"Name":"s1","Profiles":["mine"]})").status, 201);
+  put("machines", kMachine, R"({"Name":"m1","Profiles":["mine"]})");
+  put("machines", kOther, R"({"Name":"m2","Profiles":["mine"]})");
+  put("stages", "s1", R"({"Name":"s1","Profiles":["mine"]})");
   EXPECT_EQ(as("ann", "DELETE", "profiles/mine").json().at("Messages"),
             json::parse(R"(["In use by 2 hidden Machine","In use by Stage s1"])"));
   EXPECT_THAT(as("root", "DELETE", "profiles/mine").body, HasSubstr("In use by Machine m1"));
