@@ -18,7 +18,8 @@ namespace mullion::catalog::testing {
 namespace fs = std::filesystem;
 namespace json = boost::json;
 
-inline std::string pack_text(const std::string& name, const std::string& version, const std::string& more = "") {
+inline std::string pack_text(const std::string& name, const std::string& version,
+                             const std::string& more = "") {
   return R"({"meta":{"Name":")" + name + R"(","Version":")" + version + R"(","Author":"me")" + more +
          R"(},"sections":{"profiles":{}}})";
 }
@@ -162,7 +163,8 @@ class CatalogTest : public ::testing::Test {
              std::string sum;
              co_await env::run_blocking([&] { sum = blobs_->stat("files", path).value().sha256; });
              co_return sum;
-           }).value();
+           })
+        .value();
   }
   void store_object(std::string type, std::string key, const std::string& body) {
     store::Batch batch;
@@ -170,8 +172,9 @@ class CatalogTest : public ::testing::Test {
     ASSERT_TRUE(store_->commit_sync(std::move(batch)));
   }
   void set_places(const json::array& places) {
-    store_object("profiles", "global",
-                 json::serialize(json::object{{"Name", "global"}, {"Params", {{"manager_catalog_urls", places}}}}));
+    store_object(
+        "profiles", "global",
+        json::serialize(json::object{{"Name", "global"}, {"Params", {{"manager_catalog_urls", places}}}}));
   }
   std::string actual(std::string_view id) const {
     const auto items = catalog_->items();

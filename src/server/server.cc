@@ -201,14 +201,15 @@ Result<void> ServerProcess::open_rooms() {
   blobs_ = content::make_blobs(base_root_, blob_limits(settings_));
   job_logs_ = content::make_job_logs(base_root_ / "job-logs", settings_.number("max-job-log"));
   providers_ = content::make_providers(*runtime_, *store_, *layers_, *preferences_);
-  catalog_ = catalog::make_catalog({.runtime = *runtime_,
-                                    .store = *store_,
-                                    .layers = *layers_,
-                                    .blobs = *blobs_,
-                                    .base_root = base_root_,
-                                    .static_url = [this] { return api_->static_url(); },
-                                    .define_limit = std::chrono::seconds(settings_.number("plugin-start-timeout")),
-                                    .max_download = settings_.number("max-upload")});
+  catalog_ =
+      catalog::make_catalog({.runtime = *runtime_,
+                             .store = *store_,
+                             .layers = *layers_,
+                             .blobs = *blobs_,
+                             .base_root = base_root_,
+                             .static_url = [this] { return api_->static_url(); },
+                             .define_limit = std::chrono::seconds(settings_.number("plugin-start-timeout")),
+                             .max_download = settings_.number("max-upload")});
   authenticator_ = auth::make_authenticator(*store_);
   return {};
 }
