@@ -105,6 +105,9 @@ class CatalogTest : public ::testing::Test {
     fs::create_directories(root_);
     EXPECT_TRUE(layers_->start());
     blobs_ = content::make_blobs(root_);
+    // OpenSSL keeps what its first user's thread learnt until that thread ends: it must be this one.
+    write("first", "");
+    (void)sha256("first");
     open();
   }
   ~CatalogTest() override {
@@ -158,14 +161,7 @@ class CatalogTest : public ::testing::Test {
     std::ifstream file(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
   }
-  std::string sha256(const std::string& path) {
-    return run([this, path]() -> Task<Result<std::string>> {
-             std::string sum;
-             co_await env::run_blocking([&] { sum = blobs_->stat("files", path).value().sha256; });
-             co_return sum;
-           })
-        .value();
-  }
+  std::string sha256(const std::string& path) { return blobs_->stat("files", path).value().sha256; }
   void store_object(std::string type, std::string key, const std::string& body) {
     store::Batch batch;
     batch.changes.push_back({{std::move(type), std::string(store::kOwn), std::move(key)}, body});
