@@ -158,7 +158,8 @@ TEST_F(ManagerActionsTest, AreOffered) {
 }
 
 TEST_F(ManagerActionsTest, BuildTheCatalog) {
-  for (const char* path : {"/api/v3/plugins/manager/actions/buildCatalog", "/api/v3/plugins/manager/buildCatalog"}) {
+  for (const char* path :
+       {"/api/v3/plugins/manager/actions/buildCatalog", "/api/v3/plugins/manager/buildCatalog"}) {
     const Answer answer = fixture_.call("POST", path, "");
     EXPECT_EQ(answer.status, 200);
     EXPECT_EQ(answer.json(), json::parse(R"({"Version":"1.0.1","Changed":true,"Items":3,"Files":2,"Read":1,
@@ -179,11 +180,13 @@ TEST_F(ManagerActionsTest, NeedRights) {
 }
 
 TEST_F(ManagerActionsTest, CollectWhatNobodyNeeds) {
-  fixture_.put_raw("version_sets", "", "base",
-                   R"({"Id":"base","DRPVersion":"stable","Components":[{"Name":"a","Version":"v1","ActualVersion":"v1",
+  fixture_.put_raw(
+      "version_sets", "", "base",
+      R"({"Id":"base","DRPVersion":"stable","Components":[{"Name":"a","Version":"v1","ActualVersion":"v1",
                        "Type":"ContentPackage"}]})");
-  fixture_.put_raw("endpoints", "", "A",
-                   R"({"Id":"A","Actions":[{"Name":"","Version":"stable","ActualVersion":"v4","Type":"DRPUX"}]})");
+  fixture_.put_raw(
+      "endpoints", "", "A",
+      R"({"Id":"A","Actions":[{"Name":"","Version":"stable","ActualVersion":"v4","Type":"DRPUX"}]})");
   fixture_.catalog.collection.unused = {{"b-v1", {"b/v1.json"}, 7, {}}};
   fixture_.catalog.collection.kept = {{"a-v1", {"a/v1.json"}, 5, {"version_sets/base"}}};
   const Answer trial = run("collectCatalog", R"({"dry_run":true})");
@@ -192,10 +195,12 @@ TEST_F(ManagerActionsTest, CollectWhatNobodyNeeds) {
       "Kept":[{"Id":"a-v1","Bytes":5,"Paths":["a/v1.json"],"UsedBy":["version_sets/base"]}]})"));
   EXPECT_TRUE(fixture_.catalog.removed.empty());
   using Users = std::multimap<std::string, std::string>;
-  EXPECT_THAT(fixture_.catalog.needed, ::testing::UnorderedElementsAreArray(Users{
-                                           {"a-v1", "version_sets/base"}, {"a-v1", "version_sets/base"},
-                                           {"drp-stable", "version_sets/base"}, {"drp-ux-stable", "endpoints/A"},
-                                           {"drp-ux-v4", "endpoints/A"}}));
+  EXPECT_THAT(fixture_.catalog.needed,
+              ::testing::UnorderedElementsAreArray(Users{{"a-v1", "version_sets/base"},
+                                                         {"a-v1", "version_sets/base"},
+                                                         {"drp-stable", "version_sets/base"},
+                                                         {"drp-ux-stable", "endpoints/A"},
+                                                         {"drp-ux-v4", "endpoints/A"}}));
   EXPECT_EQ(run("collectCatalog").json().at("Catalog").at("Version"), "1.0.1");
   EXPECT_THAT(fixture_.catalog.removed, ElementsAre("b-v1"));
   EXPECT_EQ(run("collectCatalog", R"({"dry_run":7})").status, 400);

@@ -122,12 +122,20 @@ class FakeCatalog final : public catalog::Catalog {
   catalog::Collection collection;
   Task<Result<catalog::BuildReport>> build(std::string principal) override {
     builders.push_back(std::move(principal));
-    co_return catalog::BuildReport{.version = "1.0.1", .changed = true, .items = 3, .files = 2, .hashed = 1,
+    co_return catalog::BuildReport{.version = "1.0.1",
+                                   .changed = true,
+                                   .items = 3,
+                                   .files = 2,
+                                   .hashed = 1,
                                    .warnings = {"x: not an item"}};
   }
   std::shared_ptr<const catalog::Items> items() const override {
-    catalog::Item item{.id = "a-v1", .name = "a", .version = "v1", .actual_version = "v1",
-                       .content_type = "ContentPackage", .source = "http://x/rebar-catalog/a/v1.json"};
+    catalog::Item item{.id = "a-v1",
+                       .name = "a",
+                       .version = "v1",
+                       .actual_version = "v1",
+                       .content_type = "ContentPackage",
+                       .source = "http://x/rebar-catalog/a/v1.json"};
     return std::make_shared<const catalog::Items>(std::vector<catalog::Item>{item});
   }
   void on_change(std::function<void()>) override {}

@@ -36,8 +36,8 @@ Item new_item(const Place& place, std::string_view source_root) {
 /// drp/V.zip beside drp/V.ARCH.OS.zip: clients would take the one for what is in the other.
 void settle_contradiction(Item& item, std::vector<std::string>& warnings) {
   if (item.sha256.size() < 2 || item.sha256.erase(std::string(kEverywhere)) == 0) return;
-  warnings.push_back(fmt::format("{}: it is there for everywhere and for single platforms; the former is left out",
-                                 item.id));
+  warnings.push_back(fmt::format(
+      "{}: it is there for everywhere and for single platforms; the former is left out", item.id));
 }
 
 Item alias_of(const Item& target, std::string_view word) {
@@ -116,8 +116,8 @@ BuiltItems build_items(const std::vector<ScannedFile>& files, std::string_view s
     Item item = new_item(**place, source_root);
     const auto [entry, fresh] = items.try_emplace(item.id, item);
     if (!fresh && (entry->second.content_type != item.content_type || entry->second.name != item.name)) {
-      built.warnings.push_back(fmt::format("{}: there is a {} {} already", file.path, entry->second.content_type,
-                                           entry->second.id));
+      built.warnings.push_back(fmt::format("{}: there is a {} {} already", file.path,
+                                           entry->second.content_type, entry->second.id));
       continue;
     }
     add_build(entry->second, **place, file);
@@ -127,7 +127,8 @@ BuiltItems build_items(const std::vector<ScannedFile>& files, std::string_view s
     built.items.push_back(std::move(item));
   }
   add_aliases(built.items);
-  std::stable_sort(built.items.begin(), built.items.end(), [](const Item& a, const Item& b) { return a.id < b.id; });
+  std::stable_sort(built.items.begin(), built.items.end(),
+                   [](const Item& a, const Item& b) { return a.id < b.id; });
   return built;
 }
 

@@ -23,7 +23,9 @@ const std::string kSum(64, 'a');
 const std::string kOtherSum(64, 'b');
 constexpr std::string_view kRoot = "http://h:1/files/rebar-catalog";
 
-ScannedFile file(std::string path, std::string sum = kSum) { return {std::move(path), std::move(sum), {}, {}}; }
+ScannedFile file(std::string path, std::string sum = kSum) {
+  return {std::move(path), std::move(sum), {}, {}};
+}
 
 std::map<std::string, Item> by_id(const BuiltItems& built) {
   std::map<std::string, Item> out;
@@ -45,7 +47,8 @@ TEST(Place, IsReadByTheContractsTable) {
   };
   const Case cases[] = {
       {"a/v1.2.3.json", "a", "v1.2.3", "ContentPackage", "any/any", "a/v1.2.3.json"},
-      {"a/v1.2.3-tip.4+g1.json", "a", "v1.2.3-tip.4+g1", "ContentPackage", "any/any", "a/v1.2.3-tip.4+g1.json"},
+      {"a/v1.2.3-tip.4+g1.json", "a", "v1.2.3-tip.4+g1", "ContentPackage", "any/any",
+       "a/v1.2.3-tip.4+g1.json"},
       {"rackn-license/v1.0.0.json", "rackn-license", "v1.0.0", "ContentPackage", "any/any",
        "rackn-license/v1.0.0.json"},
       {"p/v1/arm64/linux/p", "p", "v1", "PluginProvider", "arm64/linux", "p/v1"},
@@ -58,15 +61,15 @@ TEST(Place, IsReadByTheContractsTable) {
   for (const Case& wanted : cases) {
     const auto place = place_of(wanted.path);
     ASSERT_TRUE(place && *place) << wanted.path;
-    EXPECT_EQ(**place,
-              (Place{wanted.name, wanted.version, wanted.type, wanted.platform, wanted.item_path}));
+    EXPECT_EQ(**place, (Place{wanted.name, wanted.version, wanted.type, wanted.platform, wanted.item_path}));
   }
   for (const char* own : {"rackn-catalog.json", "rackn-catalog/1.0.1.json", ".incoming/abc"}) {
     const auto place = place_of(own);
     EXPECT_TRUE(place && !*place) << own;
   }
-  for (const char* unknown : {"a", "a/readme.md", "a/latest.json", "a/v1.zip", "p/v1/mips/linux/p", "p/v1/amd64/linux/q",
-                              "p/v1/amd64/p", "p/v1/amd64/linux/x/p", "drpcli/v1/amd64/windows/drpcli", ""}) {
+  for (const char* unknown :
+       {"a", "a/readme.md", "a/latest.json", "a/v1.zip", "p/v1/mips/linux/p", "p/v1/amd64/linux/q",
+        "p/v1/amd64/p", "p/v1/amd64/linux/x/p", "drpcli/v1/amd64/windows/drpcli", ""}) {
     EXPECT_FALSE(place_of(unknown)) << unknown;
   }
 }
@@ -77,13 +80,12 @@ TEST(Build, StableIsTheHighestReleaseAndTipTheNewestTipBuild) {
     std::vector<std::string> versions;
     const char *stable, *tip;
   };
-  const Case cases[] = {
-      {{"v1.0.0", "v1.1.0-tip.7"}, "v1.0.0", "v1.1.0-tip.7"},
-      {{"v1.9.0", "v1.10.0", "v1.10.1-rc.1"}, "v1.10.0", ""},
-      {{"v1.0.0-tip.9", "v1.0.0-tip.10"}, "", "v1.0.0-tip.10"},
-      {{"v2.0.0", "v1.9.0-tip"}, "v2.0.0", "v1.9.0-tip"},
-      {{"v1.0.0-dev.3"}, "", ""},
-      {{"v1.0.0-5-gabc", "v0.9.0"}, "v0.9.0", ""}};
+  const Case cases[] = {{{"v1.0.0", "v1.1.0-tip.7"}, "v1.0.0", "v1.1.0-tip.7"},
+                        {{"v1.9.0", "v1.10.0", "v1.10.1-rc.1"}, "v1.10.0", ""},
+                        {{"v1.0.0-tip.9", "v1.0.0-tip.10"}, "", "v1.0.0-tip.10"},
+                        {{"v2.0.0", "v1.9.0-tip"}, "v2.0.0", "v1.9.0-tip"},
+                        {{"v1.0.0-dev.3"}, "", ""},
+                        {{"v1.0.0-5-gabc", "v0.9.0"}, "v0.9.0", ""}};
   for (const Case& wanted : cases) {
     std::vector<std::string> paths;
     for (const std::string& version : wanted.versions) paths.push_back("a/" + version + ".json");
@@ -98,9 +100,10 @@ TEST(Build, StableIsTheHighestReleaseAndTipTheNewestTipBuild) {
 
 // Breakage 13: every name with a release has a stable item.
 TEST(Build, StableIsThereForEveryKind) {
-  const auto items = built_from({"a/v1.json", "p/v1/amd64/linux/p", "drpcli/v1/amd64/linux/drpcli", "drp/v4.8.0.amd64.linux.zip",
-                                 "drp-ux/v2.zip", "rackn-license/v1.json"});
-  for (const char* id : {"a-stable", "p-stable", "drpcli-stable", "drp-stable", "drp-ux-stable", "rackn-license-stable"}) {
+  const auto items = built_from({"a/v1.json", "p/v1/amd64/linux/p", "drpcli/v1/amd64/linux/drpcli",
+                                 "drp/v4.8.0.amd64.linux.zip", "drp-ux/v2.zip", "rackn-license/v1.json"});
+  for (const char* id :
+       {"a-stable", "p-stable", "drpcli-stable", "drp-stable", "drp-ux-stable", "rackn-license-stable"}) {
     EXPECT_TRUE(items.contains(id)) << id;
   }
   EXPECT_EQ(items.size(), 12U);
@@ -112,8 +115,9 @@ TEST(Build, SetsFlagsAndSources) {
     const char* id;
     bool tip, hot_fix;
   };
-  for (const Case& wanted : {Case{"a-v1.0.0", false, true}, Case{"a-stable", false, true}, Case{"a-tip", true, false},
-                             Case{"a-v1.1.0-tip", true, false}, Case{"a-v1.1.0-rc1", false, false}}) {
+  for (const Case& wanted :
+       {Case{"a-v1.0.0", false, true}, Case{"a-stable", false, true}, Case{"a-tip", true, false},
+        Case{"a-v1.1.0-tip", true, false}, Case{"a-v1.1.0-rc1", false, false}}) {
     EXPECT_EQ(items.at(wanted.id).tip, wanted.tip) << wanted.id;
     EXPECT_EQ(items.at(wanted.id).hot_fix, wanted.hot_fix) << wanted.id;
   }
@@ -124,7 +128,8 @@ TEST(Build, JoinsTheBuildsOfAVersion) {
   ScannedFile other = file("p/v1/arm64/linux/p", kOtherSum);
   ScannedFile asked = file("p/v1/amd64/linux/p");
   asked.meta["Author"] = "me";
-  const auto items = by_id(build_items({other, asked, file("drp/v4.8.0.amd64.linux.zip"), file("drp/v4.8.0.arm64.linux.zip")}, kRoot));
+  const auto items = by_id(build_items(
+      {other, asked, file("drp/v4.8.0.amd64.linux.zip"), file("drp/v4.8.0.arm64.linux.zip")}, kRoot));
   EXPECT_EQ(items.at("p-v1").sha256,
             (std::map<std::string, std::string>{{"amd64/linux", kSum}, {"arm64/linux", kOtherSum}}));
   EXPECT_EQ(items.at("p-v1").meta.at("Author"), "me");
@@ -136,18 +141,24 @@ TEST(Build, JoinsTheBuildsOfAVersion) {
 TEST(Build, TellsWhatIsLeftOut) {
   ScannedFile broken = file("b/v1.json");
   broken.problem = "no content pack: it has no meta";
-  const BuiltItems built = build_items({file("notes.txt"), broken, file("drp/v4.8.0.zip"),
-                                        file("drp/v4.8.0.amd64.linux.zip"), file("c/v1.json"), file("c/v1/amd64/linux/c")},
-                                       kRoot);
-  EXPECT_THAT(built.warnings,
-              ElementsAre(HasSubstr("notes.txt"), "b/v1.json: no content pack: it has no meta",
-                          "c/v1/amd64/linux/c: there is a ContentPackage c-v1 already", HasSubstr("drp-v4.8.0")));
+  const BuiltItems built =
+      build_items({file("notes.txt"), broken, file("drp/v4.8.0.zip"), file("drp/v4.8.0.amd64.linux.zip"),
+                   file("c/v1.json"), file("c/v1/amd64/linux/c")},
+                  kRoot);
+  EXPECT_THAT(
+      built.warnings,
+      ElementsAre(HasSubstr("notes.txt"), "b/v1.json: no content pack: it has no meta",
+                  "c/v1/amd64/linux/c: there is a ContentPackage c-v1 already", HasSubstr("drp-v4.8.0")));
   EXPECT_EQ(by_id(built).at("drp-v4.8.0").sha256.count("any/any"), 0U);
 }
 
 TEST(Build, WritesOneMemberPerLine) {
-  const std::string text = catalog_text(build_items({file("drp/v4.8.0.amd64.linux.zip")}, kRoot).items, "1.0.7");
-  EXPECT_THAT(text, HasSubstr("\n        \"NOJQSource\": \"drp-stable:::http://h:1/files/rebar-catalog/drp/v4.8.0.zip\",\n"));
+  const std::string text =
+      catalog_text(build_items({file("drp/v4.8.0.amd64.linux.zip")}, kRoot).items, "1.0.7");
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          "\n        \"NOJQSource\": \"drp-stable:::http://h:1/files/rebar-catalog/drp/v4.8.0.zip\",\n"));
   const json::value read = json::parse(text);
   EXPECT_EQ(read.at("meta").at("Version"), "1.0.7");
   EXPECT_EQ(read.at("meta").at("Type"), "catalog");
@@ -166,7 +177,8 @@ Result<json::object> meta_in_pieces(const std::string& text, size_t size) {
 }
 
 TEST(PackMeta, IsReadInPiecesAndWithoutTheRest) {
-  const std::string pack = R"({"sections":{"tasks":{"meta":{"Name":"no"},"x":{"y":[1,{"meta":{"Name":"no"}}]}}},
+  const std::string pack =
+      R"({"sections":{"tasks":{"meta":{"Name":"no"},"x":{"y":[1,{"meta":{"Name":"no"}}]}}},
     "meta":{"Name":"pa\u0063k","Version":"v1","Order":5,"Nested":{"Name":"no"},"Prerequisites":"b: >=1"},"rest": this is never read)";
   for (const size_t size : {1UL, 3UL, 1000UL}) {
     const auto meta = meta_in_pieces(pack, size);
@@ -192,11 +204,16 @@ TEST(PackMeta, RefusesWhatIsNoPack) {
 }
 
 TEST(Collection, KeepsWhatSomebodyNeeds) {
-  const std::vector<TreeFile> files{{"a/v1.0.0.json", 10},        {"a/v1.1.0.json", 20},
-                                    {"a/v1.2.0.json", 30},        {"a/v1.3.0-tip.json", 40},
-                                    {"p/v1/amd64/linux/p", 100},  {"p/v1/arm64/linux/p", 200},
-                                    {"p/v2/amd64/linux/p", 1},    {"rackn-license/v1.json", 1},
-                                    {"rackn-license/v2.json", 1}, {"rackn-catalog/1.0.0.json", 1},
+  const std::vector<TreeFile> files{{"a/v1.0.0.json", 10},
+                                    {"a/v1.1.0.json", 20},
+                                    {"a/v1.2.0.json", 30},
+                                    {"a/v1.3.0-tip.json", 40},
+                                    {"p/v1/amd64/linux/p", 100},
+                                    {"p/v1/arm64/linux/p", 200},
+                                    {"p/v2/amd64/linux/p", 1},
+                                    {"rackn-license/v1.json", 1},
+                                    {"rackn-license/v2.json", 1},
+                                    {"rackn-catalog/1.0.0.json", 1},
                                     {"notes.txt", 1}};
   const Collection found = collect(files, {{"a-v1.1.0", "version_sets/base"}, {"a-v1.1.0", "endpoints/A"}});
   ASSERT_THAT(found.unused, SizeIs(2));

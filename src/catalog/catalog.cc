@@ -86,8 +86,8 @@ class LocalCatalog final : public Catalog {
   Fetcher fetcher_;
   RemoteCatalogs remote_;
   uint64_t subscription_ = 0;
-  env::Signal changed_;     // something that items() is made of
-  env::Signal built_;       // a build ended
+  env::Signal changed_;       // something that items() is made of
+  env::Signal built_;         // a build ended
   std::mutex join_mutex_;     // taken before mutex_
   mutable std::mutex mutex_;  // guards everything below
   std::shared_ptr<const Items> items_;

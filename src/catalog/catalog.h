@@ -16,8 +16,8 @@ namespace mullion::catalog {
 using env::Task;
 
 struct BuildReport {
-  std::string version;   // of the pack that is loaded now
-  bool changed = false;  // it was written by this build
+  std::string version;                      // of the pack that is loaded now
+  bool changed = false;                     // it was written by this build
   size_t items = 0, files = 0, hashed = 0;  // `hashed`: the others were known by size, time and inode
   std::vector<std::string> warnings;        // what was left out, and why
 };
@@ -26,20 +26,24 @@ struct BuildReport {
 class Catalog {
  public:
   virtual ~Catalog() = default;
-  /// Scans, hashes what is new, writes both output files and loads the pack: readers see the old or the new catalog, and
-  /// after a failure the old one. Callers that come while a build runs share the one after it, so that each sees what was
-  /// there when it called. Programs of plugin providers for this platform are run (`define`). kInsufficientStorage.
+  /// Scans, hashes what is new, writes both output files and loads the pack: readers see the old or the new
+  /// catalog, and after a failure the old one. Callers that come while a build runs share the one after it,
+  /// so that each sees what was there when it called. Programs of plugin providers for this platform are run
+  /// (`define`). kInsufficientStorage.
   virtual Task<Result<BuildReport>> build(std::string principal) = 0;
-  /// All catalogs joined: own objects, catalog packs, then `manager_catalog_urls` of profile global in their order.
+  /// All catalogs joined: own objects, catalog packs, then `manager_catalog_urls` of profile global in their
+  /// order.
   virtual std::shared_ptr<const Items> items() const = 0;
   /// Called after items() changed; on any thread, be short.
   virtual void on_change(std::function<void()> listener) = 0;
   /// The artifact as a verified file of this server; one that comes from elsewhere is fetched into
-  /// files/rebar-catalog first, once however many ask. kCorrupt when its checksum differs: "NAME: expected sha256 X, the
-  /// file has Y"; kInvalid when it would come from elsewhere without a checksum; kUnreachable, kInsufficientStorage.
+  /// files/rebar-catalog first, once however many ask. kCorrupt when its checksum differs: "NAME: expected
+  /// sha256 X, the file has Y"; kInvalid when it would come from elsewhere without a checksum; kUnreachable,
+  /// kInsufficientStorage.
   virtual Task<Result<content::Blobs::Info>> fetch(Artifact artifact) = 0;
-  /// Versions below files/rebar-catalog that are neither `stable` nor `tip` of any catalog nor in `needed`, and those that
-  /// stay. `needed`: id of an item (version words allowed) -> who needs it. Blocks on the disk.
+  /// Versions below files/rebar-catalog that are neither `stable` nor `tip` of any catalog nor in `needed`,
+  /// and those that stay. `needed`: id of an item (version words allowed) -> who needs it. Blocks on the
+  /// disk.
   virtual Collection unused(const std::multimap<std::string, std::string>& needed) const = 0;
   /// Deletes the files of these versions and builds anew.
   virtual Task<Result<BuildReport>> remove(std::vector<KeptVersion> versions, std::string principal) = 0;

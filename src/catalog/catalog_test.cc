@@ -72,7 +72,8 @@ TEST_F(CatalogTest, KeepsAFewVersionsAndCountsOnFromCopiedOnes) {
     build();
   }
   EXPECT_EQ(build().version, "4.12.11");
-  const auto names = std::distance(fs::directory_iterator(tree() / "rackn-catalog"), fs::directory_iterator());
+  const auto names =
+      std::distance(fs::directory_iterator(tree() / "rackn-catalog"), fs::directory_iterator());
   EXPECT_EQ(names, 5);
 }
 
@@ -103,8 +104,10 @@ TEST_F(CatalogTest, TheLicenceOfTheServerIsAnItem) {
 }
 
 std::string provider(const std::string& name, const std::string& version, const std::string& before = "") {
-  return "#!/bin/sh\n" + before + "[ \"$1\" = define ] || exit 3\nprintf '{\"Name\":\"" + name + "\",\"Version\":\"" +
-         version + "\",\"Meta\":{\"icon\":\"star\",\"License\":\"%s\"},\"Content\":\"{\\\\\"meta\\\\\":{\\\\\"Name\\\\\":\\\\\"x\\\\\",\\\\\"Prerequisites\\\\\":\\\\\"base\\\\\"}}\"}' \"$RS_TOKEN\"\n";
+  return "#!/bin/sh\n" + before + "[ \"$1\" = define ] || exit 3\nprintf '{\"Name\":\"" + name +
+         "\",\"Version\":\"" + version +
+         "\",\"Meta\":{\"icon\":\"star\",\"License\":\"%s\"},\"Content\":\"{\\\\\"meta\\\\\":{"
+         "\\\\\"Name\\\\\":\\\\\"x\\\\\",\\\\\"Prerequisites\\\\\":\\\\\"base\\\\\"}}\"}' \"$RS_TOKEN\"\n";
 }
 
 TEST_F(CatalogTest, AsksProvidersOfItsOwnPlatform) {

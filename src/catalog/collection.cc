@@ -8,7 +8,8 @@
 
 namespace mullion::catalog {
 
-Collection collect(const std::vector<TreeFile>& files, const std::multimap<std::string, std::string>& needed) {
+Collection collect(const std::vector<TreeFile>& files,
+                   const std::multimap<std::string, std::string>& needed) {
   std::map<std::string, KeptVersion> versions;
   std::vector<ScannedFile> scanned;
   for (const TreeFile& file : files) {

@@ -32,9 +32,8 @@ Result<std::string> text_of(const Item& item, const json::object& object, std::s
 /// Parts of paths: nothing that leaves its folder.
 bool is_plain(std::string_view text) {
   return !text.empty() && text != "." && text != ".." && text.size() <= 250 &&
-         std::none_of(text.begin(), text.end(), [](unsigned char c) {
-           return c < 0x20 || c == 0x7f || c == '/' || c == '\\';
-         });
+         std::none_of(text.begin(), text.end(),
+                      [](unsigned char c) { return c < 0x20 || c == 0x7f || c == '/' || c == '\\'; });
 }
 
 bool flag_of(const json::object& object, std::string_view field) {
@@ -56,9 +55,11 @@ Result<void> read_checksums(Item& item, const json::object& object) {
     if (sum == kAbsent) continue;
     std::transform(sum.begin(), sum.end(), sum.begin(), [](unsigned char c) { return std::tolower(c); });
     const size_t slash = std::string_view(platform).find('/');
-    const bool known = slash != std::string_view::npos && is_plain(std::string_view(platform).substr(0, slash)) &&
+    const bool known = slash != std::string_view::npos &&
+                       is_plain(std::string_view(platform).substr(0, slash)) &&
                        is_plain(std::string_view(platform).substr(slash + 1));
-    if (!known) return wrong(item, "Shasum256", fmt::format("`{}` is not ARCH/OS", std::string_view(platform)));
+    if (!known)
+      return wrong(item, "Shasum256", fmt::format("`{}` is not ARCH/OS", std::string_view(platform)));
     if (!is_checksum(sum)) return wrong(item, "Shasum256", fmt::format("`{}` is no SHA-256", sum));
     item.sha256.emplace(platform, std::move(sum));
   }
@@ -130,7 +131,8 @@ Result<Item> Item::parse(const json::object& object) {
   if (!is_plain(item.version)) return wrong(item, "Version", "missing, or not fit for a version");
   if (!is_plain(item.actual_version)) return wrong(item, "ActualVersion", "not fit for a version");
   if (!is_plain(item.id)) return wrong(item, "Id", "not fit for a name");
-  if (std::find(std::begin(kContentTypes), std::end(kContentTypes), item.content_type) == std::end(kContentTypes)) {
+  if (std::find(std::begin(kContentTypes), std::end(kContentTypes), item.content_type) ==
+      std::end(kContentTypes)) {
     return wrong(item, "ContentType",
                  fmt::format("`{}` is none of {}", item.content_type, fmt::join(kContentTypes, ", ")));
   }
@@ -246,8 +248,8 @@ Result<const Item*> Items::resolve(std::string_view name, std::string_view conte
     if (versions.size() < kNamedVersions) versions.push_back(item->version);
   }
   return Error(ErrorCode::kNotFound,
-               fmt::format("the catalog has no {} {} {}, but {}{}", kind, name, word, fmt::join(versions, ", "),
-                           candidates.size() > versions.size() ? ", ..." : ""));
+               fmt::format("the catalog has no {} {} {}, but {}{}", kind, name, word,
+                           fmt::join(versions, ", "), candidates.size() > versions.size() ? ", ..." : ""));
 }
 
 }  // namespace mullion::catalog

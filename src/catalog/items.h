@@ -17,7 +17,8 @@ struct Item {
   std::string id, name, version, actual_version;
   std::string content_type;  // ContentPackage | PluginProvider | DRP | DRPUX | DRPCLI
   std::string source;
-  std::map<std::string, std::string> sha256;  // "ARCH/OS" or "any/any" -> lower-case hex; absent builds are left out
+  std::map<std::string, std::string>
+      sha256;  // "ARCH/OS" or "any/any" -> lower-case hex; absent builds are left out
   bool tip = false;
   bool hot_fix = false;
   boost::json::object meta;
@@ -38,8 +39,10 @@ inline constexpr std::string_view kTip = "tip";
 
 /// One file to transfer.
 struct Artifact {
-  std::string source;  // where the catalog says it is, expanded for the architecture: a URL or self://files/...
-  std::string path;    // below files/, where this server keeps it: "rebar-catalog/NAME/..." by the contract's table
+  std::string
+      source;  // where the catalog says it is, expanded for the architecture: a URL or self://files/...
+  std::string
+      path;  // below files/, where this server keeps it: "rebar-catalog/NAME/..." by the contract's table
   std::string sha256;  // lower-case hex; "" when the catalog gives none
 };
 
@@ -58,10 +61,11 @@ class Items {
   const Item* find(std::string_view id) const;
   /// Every item of this name that no earlier catalog hides, in order. `content_type` empty: any.
   std::vector<const Item*> named(std::string_view name, std::string_view content_type) const;
-  /// `word`: `stable`, `tip`, or a version. Falls back from an item id to an equal actual version, and for `stable` and
-  /// `tip` to the highest release and the newest tip build of that name. kNotFound names what the catalog has of that
-  /// name. `content_type` empty: any.
-  Result<const Item*> resolve(std::string_view name, std::string_view content_type, std::string_view word) const;
+  /// `word`: `stable`, `tip`, or a version. Falls back from an item id to an equal actual version, and for
+  /// `stable` and `tip` to the highest release and the newest tip build of that name. kNotFound names what
+  /// the catalog has of that name. `content_type` empty: any.
+  Result<const Item*> resolve(std::string_view name, std::string_view content_type,
+                              std::string_view word) const;
 
  private:
   std::vector<Item> items_;
@@ -69,7 +73,8 @@ class Items {
   std::map<std::string, std::vector<size_t>, std::less<>> by_name_;
 };
 
-/// The highest release without pre-release part for `stable`, the newest tip build for `tip`; nullptr: there is none.
+/// The highest release without pre-release part for `stable`, the newest tip build for `tip`; nullptr: there
+/// is none.
 const Item* newest_for(const std::vector<const Item*>& items, std::string_view word);
 
 }  // namespace mullion::catalog

@@ -90,16 +90,16 @@ TEST(Artifact, IsExpandedByContentType) {
        "http://h/drpcli/v1/amd64/windows/drpcli.exe", "rebar-catalog/drpcli/v1/amd64/windows/drpcli.exe"},
       {"DRPCLI", "drpcli", "v1", "http://h/drpcli/v1", "amd64/darwin", "amd64", "darwin",
        "http://h/drpcli/v1/amd64/darwin/drpcli", "rebar-catalog/drpcli/v1/amd64/darwin/drpcli"},
-      {"DRP", "drp", "v4.6.3", "http://h/drp/v4.6.3.zip", "any/any", "amd64", "linux", "http://h/drp/v4.6.3.zip",
-       "rebar-catalog/drp/v4.6.3.zip"},
+      {"DRP", "drp", "v4.6.3", "http://h/drp/v4.6.3.zip", "any/any", "amd64", "linux",
+       "http://h/drp/v4.6.3.zip", "rebar-catalog/drp/v4.6.3.zip"},
       {"DRP", "drp", "v4.7.0", "http://h/drp/v4.7.0.zip", "amd64/linux", "amd64", "linux",
        "http://h/drp/v4.7.0.amd64.linux.zip", "rebar-catalog/drp/v4.7.0.amd64.linux.zip"},
       {"DRP", "drp", "v4.12.0", "http://h/drp/v4.12.0.zip", "", "arm64", "linux",
        "http://h/drp/v4.12.0.arm64.linux.zip", "rebar-catalog/drp/v4.12.0.arm64.linux.zip"},
       {"DRP", "drp", "v4.6.0", "http://h/drp/v4.6.0.zip", "", "arm64", "linux", "http://h/drp/v4.6.0.zip",
        "rebar-catalog/drp/v4.6.0.zip"},
-      {"DRPUX", "drp-ux", "v1", "http://h/drp-ux/v1.zip", "any/any", "amd64", "linux", "http://h/drp-ux/v1.zip",
-       "rebar-catalog/drp-ux/v1.zip"},
+      {"DRPUX", "drp-ux", "v1", "http://h/drp-ux/v1.zip", "any/any", "amd64", "linux",
+       "http://h/drp-ux/v1.zip", "rebar-catalog/drp-ux/v1.zip"},
       {"ContentPackage", "a", "v1", "self://files/own/a.json", "any/any", "amd64", "linux",
        "self://files/own/a.json", "own/a.json"}};
   for (const ArtifactCase& wanted : cases) {
@@ -146,17 +146,19 @@ TEST(Items, FirstWins) {
 }
 
 TEST(Items, ResolveWords) {
-  const Items items({item("a", "v1.0.0", "v1.0.0"), item("a", "v1.10.0", "v1.10.0"), item("a", "v1.9.0", "v1.9.0"),
-                     item("a", "v1.11.0-tip.2", "v1.11.0-tip.2"), item("a", "v1.11.0-rc.1", "v1.11.0-rc.1"),
-                     item("b", "stable", "v3.0.0"), item("b", "v9.0.0", "v9.0.0"), item("c", "v1", "v1"),
+  const Items items({item("a", "v1.0.0", "v1.0.0"), item("a", "v1.10.0", "v1.10.0"),
+                     item("a", "v1.9.0", "v1.9.0"), item("a", "v1.11.0-tip.2", "v1.11.0-tip.2"),
+                     item("a", "v1.11.0-rc.1", "v1.11.0-rc.1"), item("b", "stable", "v3.0.0"),
+                     item("b", "v9.0.0", "v9.0.0"), item("c", "v1", "v1"),
                      item("d", "v1-tip", "v1-tip", "PluginProvider")});
   struct Case {
     const char *name, *type, *word, *actual;
   };
-  const Case cases[] = {{"a", "", "stable", "v1.10.0"},        {"a", "ContentPackage", "tip", "v1.11.0-tip.2"},
-                        {"a", "", "v1.9.0", "v1.9.0"},         {"b", "", "stable", "v3.0.0"},
-                        {"b", "", "v3.0.0", "v3.0.0"},         {"a", "", "v1.11.0-rc.1", "v1.11.0-rc.1"},
-                        {"d", "PluginProvider", "tip", "v1-tip"}};
+  const Case cases[] = {
+      {"a", "", "stable", "v1.10.0"},          {"a", "ContentPackage", "tip", "v1.11.0-tip.2"},
+      {"a", "", "v1.9.0", "v1.9.0"},           {"b", "", "stable", "v3.0.0"},
+      {"b", "", "v3.0.0", "v3.0.0"},           {"a", "", "v1.11.0-rc.1", "v1.11.0-rc.1"},
+      {"d", "PluginProvider", "tip", "v1-tip"}};
   for (const Case& wanted : cases) {
     const auto found = items.resolve(wanted.name, wanted.type, wanted.word);
     ASSERT_TRUE(found) << wanted.name << " " << wanted.word << ": " << found.error().text();
@@ -165,16 +167,16 @@ TEST(Items, ResolveWords) {
 }
 
 TEST(Items, SayWhatThereIsInstead) {
-  const Items items({item("a", "v1", "v1"), item("a", "v2", "v2"), item("p", "v1-tip", "v1-tip", "PluginProvider")});
+  const Items items(
+      {item("a", "v1", "v1"), item("a", "v2", "v2"), item("p", "v1-tip", "v1-tip", "PluginProvider")});
   struct Case {
     const char *name, *type, *word, *message;
   };
-  const Case cases[] = {
-      {"a", "ContentPackage", "v3", "the catalog has no ContentPackage a v3, but v1, v2"},
-      {"a", "", "tip", "the catalog has no item a tip, but v1, v2"},
-      {"a", "PluginProvider", "v1", "the catalog has no PluginProvider named a"},
-      {"p", "", "stable", "the catalog has no item p stable, but v1-tip"},
-      {"zz", "", "stable", "the catalog has no item named zz"}};
+  const Case cases[] = {{"a", "ContentPackage", "v3", "the catalog has no ContentPackage a v3, but v1, v2"},
+                        {"a", "", "tip", "the catalog has no item a tip, but v1, v2"},
+                        {"a", "PluginProvider", "v1", "the catalog has no PluginProvider named a"},
+                        {"p", "", "stable", "the catalog has no item p stable, but v1-tip"},
+                        {"zz", "", "stable", "the catalog has no item named zz"}};
   for (const Case& wanted : cases) {
     const auto found = items.resolve(wanted.name, wanted.type, wanted.word);
     ASSERT_FALSE(found);

@@ -8,8 +8,8 @@ namespace mullion::catalog {
 namespace {
 
 using testing::CatalogTest;
-using testing::pack_text;
 using testing::Elsewhere;
+using testing::pack_text;
 namespace fs = std::filesystem;
 namespace json = boost::json;
 using ::testing::ElementsAre;
@@ -31,12 +31,13 @@ TEST_F(CatalogTest, OwnObjectsComeBeforePacksAndAreFollowed) {
 }
 
 std::string catalog_of(const std::string& name, const std::string& version) {
-  json::object item{{"Id", name + "-" + version},      {"Name", name},      {"Version", version},
-                    {"ActualVersion", version},        {"Source", version}, {"ContentType", "ContentPackage"}};
+  json::object item{{"Id", name + "-" + version}, {"Name", name},      {"Version", version},
+                    {"ActualVersion", version},   {"Source", version}, {"ContentType", "ContentPackage"}};
   return json::serialize(json::object{{"sections", {{"catalog_items", {{name + "-" + version, item}}}}}});
 }
 
-// Breakages 2 and 3: one setting rules where the catalog is looked for, several catalogs are joined in its order.
+// Breakages 2 and 3: one setting rules where the catalog is looked for, several catalogs are joined in its
+// order.
 TEST_F(CatalogTest, CatalogsOfElsewhereAreJoinedInOrder) {
   Elsewhere elsewhere(runtime_);
   elsewhere.put("/one.json", catalog_of("x", "v1.0.0"));
@@ -81,8 +82,8 @@ TEST_F(CatalogTest, FetchVerifiesWhatIsHere) {
   const auto bad = fetch(*artifact);
   ASSERT_FALSE(bad);
   EXPECT_EQ(bad.error().code, ErrorCode::kCorrupt);
-  EXPECT_EQ(bad.error().messages.front(), "rebar-catalog/a/v1.0.0.json: expected sha256 " + built + ", the file has " +
-                                              sha256("rebar-catalog/a/v1.0.0.json"));
+  EXPECT_EQ(bad.error().messages.front(), "rebar-catalog/a/v1.0.0.json: expected sha256 " + built +
+                                              ", the file has " + sha256("rebar-catalog/a/v1.0.0.json"));
   fs::remove(tree() / "a" / "v1.0.0.json");
   EXPECT_EQ(fetch(*artifact).error().code, ErrorCode::kNotFound);
 }
@@ -125,7 +126,8 @@ TEST_F(CatalogTest, CollectsWhatNobodyNeeds) {
   for (const char* version : {"v1.0.0", "v1.1.0", "v1.2.0"}) write_pack("a", version);
   write_pack("b", "v1.0.0");
   build();
-  const Collection found = catalog_->unused({{"a-v1.1.0", "version_sets/base"}, {"b-stable", "version_sets/base"}});
+  const Collection found =
+      catalog_->unused({{"a-v1.1.0", "version_sets/base"}, {"b-stable", "version_sets/base"}});
   ASSERT_THAT(found.unused, SizeIs(1));
   EXPECT_EQ(found.unused.front().id, "a-v1.0.0");
   EXPECT_THAT(found.kept, SizeIs(3));

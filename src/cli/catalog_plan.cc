@@ -12,7 +12,8 @@ namespace mullion::cli {
 namespace {
 
 /// Adds what `word` means for each name; false when it means nothing anywhere.
-bool choose_word(const catalog::Items& source, const std::string& word, std::set<const catalog::Item*>& chosen) {
+bool choose_word(const catalog::Items& source, const std::string& word,
+                 std::set<const catalog::Item*>& chosen) {
   bool any = false;
   std::set<std::string> names;
   for (const catalog::Item& item : source.all()) {
@@ -27,7 +28,8 @@ bool choose_word(const catalog::Items& source, const std::string& word, std::set
 
 }  // namespace
 
-Result<std::vector<const catalog::Item*>> choose_items(const catalog::Items& source, const CatalogFilter& filter) {
+Result<std::vector<const catalog::Item*>> choose_items(const catalog::Items& source,
+                                                       const CatalogFilter& filter) {
   std::set<const catalog::Item*> chosen;
   for (const catalog::Item& item : source.all()) {
     if (filter.all && source.find(item.id) == &item) chosen.insert(&item);
@@ -68,7 +70,8 @@ std::vector<catalog::Artifact> missing_files(const std::vector<const catalog::It
 std::map<std::string, std::string> files_of(const catalog::Items& items) {
   std::map<std::string, std::string> out;
   for (const catalog::Item& item : items.all()) {
-    for (const catalog::Artifact& artifact : catalog::artifacts_of(item)) out.emplace(artifact.path, artifact.sha256);
+    for (const catalog::Artifact& artifact : catalog::artifacts_of(item))
+      out.emplace(artifact.path, artifact.sha256);
   }
   return out;
 }

@@ -19,9 +19,10 @@ struct CatalogFilter {
   std::vector<std::pair<std::string, std::string>> single;
 };
 
-/// The items that the filter chooses, sorted by id, no file twice. A word that fits no item at all, and a single item that
-/// is not there, are kNotFound.
-Result<std::vector<const catalog::Item*>> choose_items(const catalog::Items& source, const CatalogFilter& filter);
+/// The items that the filter chooses, sorted by id, no file twice. A word that fits no item at all, and a
+/// single item that is not there, are kNotFound.
+Result<std::vector<const catalog::Item*>> choose_items(const catalog::Items& source,
+                                                       const CatalogFilter& filter);
 
 /// Files of `items` that are not in `present` (path below files/ -> SHA-256), sorted by path.
 std::vector<catalog::Artifact> missing_files(const std::vector<const catalog::Item*>& items,

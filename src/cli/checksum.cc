@@ -15,7 +15,9 @@ constexpr size_t kPiece = 128 * 1024;
 
 void Checksum::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
 
-Checksum::Checksum() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
+Checksum::Checksum() : context_(EVP_MD_CTX_new()) {
+  EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
+}
 
 void Checksum::add(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
 

@@ -104,12 +104,13 @@ Command system_commands() {
 
 /// Which items to copy, and how many at once.
 std::vector<FlagSpec> copy_flags(std::initializer_list<FlagSpec> more) {
-  std::vector<FlagSpec> flags{{"version", 0, "VERSION", "This version, or stable, of every item (default: stable)"},
-                              {"versions", 0, "A,B", "Several of them"},
-                              {"tip", 0, "", "The newest development builds"},
-                              {"all", 0, "", "Every version"},
-                              {"version-set", 0, "NAME", "What this version set of the server names"},
-                              {"concurrency", 0, "N", "Files at once, 1 to 20"}};
+  std::vector<FlagSpec> flags{
+      {"version", 0, "VERSION", "This version, or stable, of every item (default: stable)"},
+      {"versions", 0, "A,B", "Several of them"},
+      {"tip", 0, "", "The newest development builds"},
+      {"all", 0, "", "Every version"},
+      {"version-set", 0, "NAME", "What this version set of the server names"},
+      {"concurrency", 0, "N", "Files at once, 1 to 20"}};
   flags.insert(flags.end(), more);
   return flags;
 }
@@ -117,11 +118,13 @@ std::vector<FlagSpec> copy_flags(std::initializer_list<FlagSpec> more) {
 Command catalog() {
   const FlagSpec version = {"version", 0, "VERSION", "stable, tip, or a version"};
   return group(
-      "catalog", "Catalogs (--catalog URL or RS_CATALOG, else that of the server): look, install, fill, build",
+      "catalog",
+      "Catalogs (--catalog URL or RS_CATALOG, else that of the server): look, install, fill, build",
       {leaf("show", "", "All of it", catalog_show), leaf("items", "", "Its items", catalog_items),
        group("item", "One item",
              {leaf("show", "NAME", "An item, or the versions of a name", catalog_item_show, {version}),
-              leaf("download", "NAME [to] [FILE]", "Download an item and check it", catalog_item_download, {version}),
+              leaf("download", "NAME [to] [FILE]", "Download an item and check it", catalog_item_download,
+                   {version}),
               leaf("install", "NAME", "Install an item and what it requires on the server",
                    catalog_item_install, {version})}),
        leaf("create", "", "Print a catalog with only the stable, or only the tip items", catalog_create,

@@ -124,7 +124,8 @@ Result<void> catalog_items(Invocation& call) {
 Result<void> catalog_item_show(Invocation& call) {
   Result<CatalogDocument> document = read_catalog(call);
   if (!document) return document.error();
-  if (const json::value* found = document->items.if_contains(item_id(call))) return print_answer(call, *found);
+  if (const json::value* found = document->items.if_contains(item_id(call)))
+    return print_answer(call, *found);
   json::array versions;
   for (const auto& item : document->items) {
     if (text_member(item.value(), "Name") == call.argument(0)) versions.push_back(item.value());

@@ -33,8 +33,8 @@ std::string catalog_text(const std::string& base, const std::string& sum_of_b) {
                         {"Meta", {{"Prerequisites", name == "a" ? "b: >=1.0" : ""}}}};
   };
   json::object items{{"a-stable", item("a", "v1", sum_of(kPackA))}, {"b-stable", item("b", "v2", sum_of_b)}};
-  return json::serialize(
-      json::object{{"meta", {{"Name", "rackn-catalog"}}}, {"sections", {{"catalog_items", std::move(items)}}}});
+  return json::serialize(json::object{{"meta", {{"Name", "rackn-catalog"}}},
+                                      {"sections", {{"catalog_items", std::move(items)}}}});
 }
 
 class CatalogCommands : public testing::CommandTest {
@@ -89,7 +89,8 @@ TEST_F(CatalogCommands, FirstOfSeveralCatalogsWins) {
   std::string other = catalog_text("http://other", sum_of(kPackA));
   other.replace(other.find("b-stable"), 8, "c-stable");
   write("other.json", other);
-  EXPECT_EQ(run({"catalog", "show", "-c", fake_.home / "other.json", "-c", fake_.home / "catalog.json"}), 0) << err();
+  EXPECT_EQ(run({"catalog", "show", "-c", fake_.home / "other.json", "-c", fake_.home / "catalog.json"}), 0)
+      << err();
   const json::value shown = json::parse(out());
   EXPECT_EQ(shown.as_object().size(), 3U);
   EXPECT_THAT(std::string(shown.at("a-stable").at("Source").as_string()), HasSubstr("http://other"));
@@ -110,8 +111,8 @@ TEST_F(CatalogCommands, CheckWhatComes) {
         {"catalog", "copyLocal", "--location", fake_.home / "copy"}}) {
     const size_t before = posts("b/v2.json") + posts("contents");
     EXPECT_EQ(run(words), 1) << words[1];
-    EXPECT_THAT(err(), HasSubstr("b/v2.json: expected sha256 " + sum_of("something else") + ", the bytes have " +
-                                 sum_of(kPackB)));
+    EXPECT_THAT(err(), HasSubstr("b/v2.json: expected sha256 " + sum_of("something else") +
+                                 ", the bytes have " + sum_of(kPackB)));
     EXPECT_EQ(posts("b/v2.json") + posts("contents"), before) << words[1];
   }
   EXPECT_FALSE(std::filesystem::exists(fake_.home / "b.json"));
@@ -126,7 +127,8 @@ TEST_F(CatalogCommands, InstallWhatIsRequiredFirst) {
 // Breakage 11: prerequisites were not followed for plugin providers.
 TEST_F(CatalogCommands, InstallWhatAProviderRequires) {
   json::value document = json::parse(catalog_text(server_.url(), sum_of(kPackB)));
-  json::object& a = document.as_object()["sections"].as_object()["catalog_items"].as_object()["a-stable"].as_object();
+  json::object& a =
+      document.as_object()["sections"].as_object()["catalog_items"].as_object()["a-stable"].as_object();
   a["ContentType"] = "PluginProvider";
   a["Source"] = server_.url() + "/files/rebar-catalog/a/v1";
   a["Shasum256"] = {{"amd64/linux", sum_of("program")}};
@@ -143,7 +145,8 @@ TEST_F(CatalogCommands, UpdateAServerWithoutACatalog) {
   EXPECT_EQ(run({"catalog", "updateLocal", "--version", "stable"}), 0) << err();
   EXPECT_EQ(out(), "rebar-catalog/a/v1.json\nrebar-catalog/b/v2.json\n");
   answer("GET /api/v3/files", R"(["1.0.1.json"])");
-  answer("GET /api/v3/files/rebar-catalog/rackn-catalog/1.0.1.json", catalog_text("http://own", sum_of(kPackB)));
+  answer("GET /api/v3/files/rebar-catalog/rackn-catalog/1.0.1.json",
+         catalog_text("http://own", sum_of(kPackB)));
   EXPECT_EQ(run({"catalog", "updateLocal"}), 0) << err();
   EXPECT_EQ(out(), "");
   EXPECT_THAT(err(), HasSubstr("has everything already"));
@@ -158,7 +161,8 @@ TEST_F(CatalogCommands, UpdateWhatAVersionSetNames) {
 
 // Breakage 7: downloads stayed serial whatever was asked for.
 TEST_F(CatalogCommands, CopyAtOnce) {
-  EXPECT_EQ(run({"catalog", "copyLocal", "--location", fake_.home / "copy", "--concurrency", "2"}), 0) << err();
+  EXPECT_EQ(run({"catalog", "copyLocal", "--location", fake_.home / "copy", "--concurrency", "2"}), 0)
+      << err();
   EXPECT_EQ(read("copy/rebar-catalog/a/v1.json"), kPackA);
   EXPECT_EQ(read("copy/rebar-catalog/b/v2.json"), kPackB);
   EXPECT_EQ(run({"catalog", "copyLocal", "--location", fake_.home / "copy"}), 0) << err();

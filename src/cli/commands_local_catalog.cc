@@ -39,7 +39,8 @@ void print_warnings(Invocation& call, const json::value& report) {
 }
 
 /// The elements of a version set and its server, as names with version words.
-Result<std::vector<std::pair<std::string, std::string>>> items_of_set(Invocation& call, const std::string& id) {
+Result<std::vector<std::pair<std::string, std::string>>> items_of_set(Invocation& call,
+                                                                      const std::string& id) {
   Result<json::value> set = call.session.get(api_path({"version_sets", id}));
   if (!set) return set.error();
   std::vector<std::pair<std::string, std::string>> out;
@@ -71,7 +72,8 @@ Result<CatalogFilter> filter_of(Invocation& call) {
     if (!single) return single.error();
     filter.single.insert(filter.single.end(), single->begin(), single->end());
   }
-  if (!filter.all && filter.words.empty() && filter.single.empty()) filter.words.emplace_back(catalog::kStable);
+  if (!filter.all && filter.words.empty() && filter.single.empty())
+    filter.words.emplace_back(catalog::kStable);
   return filter;
 }
 
@@ -102,7 +104,8 @@ Result<std::map<std::string, std::string>> files_of_server(Invocation& call) {
   return files_of(items_of(items->get_object()));
 }
 
-/// Whether the server has this file although its catalog, which may not have been built since, does not say so.
+/// Whether the server has this file although its catalog, which may not have been built since, does not say
+/// so.
 bool is_at_server(Invocation& call, const catalog::Artifact& artifact) {
   if (artifact.sha256.empty()) return false;
   const Result<net::TextResponse> answer =
@@ -132,14 +135,18 @@ Result<void> catalog_build(Invocation& call) {
   if (!report) return report.error();
   print_warnings(call, *report);
   print_rows(call, *report,
-             {{"Version", "Version"}, {"Changed", "Changed"}, {"Items", "Items"}, {"Files", "Files"}, {"Read", "Read"}},
+             {{"Version", "Version"},
+              {"Changed", "Changed"},
+              {"Items", "Items"},
+              {"Files", "Files"},
+              {"Read", "Read"}},
              json::array{*report});
   return {};
 }
 
 Result<void> catalog_collect(Invocation& call) {
-  Result<json::value> answer = call.session.send_value(
-      "POST", std::string(kAction) + "collectCatalog", json::object{{"dry_run", call.flags.on("dry-run")}});
+  Result<json::value> answer = call.session.send_value("POST", std::string(kAction) + "collectCatalog",
+                                                       json::object{{"dry_run", call.flags.on("dry-run")}});
   if (!answer) return answer.error();
   json::array rows;
   for (const auto& [list, word] : {std::pair{"Removed", call.flags.on("dry-run") ? "would go" : "removed"},
@@ -172,10 +179,12 @@ Result<void> catalog_update_local(Invocation& call) {
   std::erase_if(files, [&call](const catalog::Artifact& artifact) { return is_at_server(call, artifact); });
   tell_unchecked(call, files);
   if (files.empty()) call.terminal.err << "the server's catalog has everything already\n";
-  return copy_files(call, files, *at_once, [](Invocation& own, const catalog::Artifact& artifact) -> Result<void> {
-    Result<json::value> stored = upload_artifact(own, "POST", api_path({"files", artifact.path}), artifact);
-    return stored ? Result<void>() : Result<void>(stored.error());
-  });
+  return copy_files(call, files, *at_once,
+                    [](Invocation& own, const catalog::Artifact& artifact) -> Result<void> {
+                      Result<json::value> stored =
+                          upload_artifact(own, "POST", api_path({"files", artifact.path}), artifact);
+                      return stored ? Result<void>() : Result<void>(stored.error());
+                    });
 }
 
 Result<void> catalog_copy_local(Invocation& call) {
@@ -198,13 +207,15 @@ Result<void> catalog_copy_local(Invocation& call) {
   const std::vector<catalog::Artifact> files = missing_files(*chosen, present);
   tell_unchecked(call, files);
   if (files.empty()) call.terminal.err << "everything is there already\n";
-  return copy_files(call, files, *at_once, [location](Invocation& own, const catalog::Artifact& artifact) -> Result<void> {
-    const std::filesystem::path path = location / artifact.path;
-    std::error_code failure;
-    std::filesystem::create_directories(path.parent_path(), failure);
-    if (failure) return Error(ErrorCode::kBadRequest, "cannot make " + path.parent_path().string());
-    return fetch_to_file(own, artifact, path);
-  });
+  return copy_files(call, files, *at_once,
+                    [location](Invocation& own, const catalog::Artifact& artifact) -> Result<void> {
+                      const std::filesystem::path path = location / artifact.path;
+                      std::error_code failure;
+                      std::filesystem::create_directories(path.parent_path(), failure);
+                      if (failure)
+                        return Error(ErrorCode::kBadRequest, "cannot make " + path.parent_path().string());
+                      return fetch_to_file(own, artifact, path);
+                    });
 }
 
 }  // namespace mullion::cli

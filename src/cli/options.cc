@@ -29,7 +29,9 @@ constexpr FlagSpec kGlobalFlags[] = {
     {"help", 'h', "", "Help about the command"},
     {"colors", 'C', "LIST",
      "Colours, as 0=90;1=33;2=36;3=32;4=34,1;5=1: null, boolean, number, text, key, header"},
-    {"catalog", 'c', "URL", "Catalog, a URL or a file; given several times, the first that has an item counts (RS_CATALOG; default: that of the "
+    {"catalog", 'c', "URL",
+     "Catalog, a URL or a file; given several times, the first that has an item counts (RS_CATALOG; default: "
+     "that of the "
      "server)"},
     {"download-proxy", 'D', "URL", "Accepted for compatibility: downloads are made directly"},
 };
@@ -138,7 +140,8 @@ Result<void> take_values(Options& options, const Lookup& values) {
   options.exit_early = is_true(value_of(values, "RS_OBJECT_ERRORS_ARE_FATAL"));
   options.print_fields = split(value_of(values, "RS_PRINT_FIELDS"), ",");
   options.token_cache = cache_directory(values);
-  if (const std::string catalog = value_of(values, "RS_CATALOG"); !catalog.empty()) options.catalogs = {catalog};
+  if (const std::string catalog = value_of(values, "RS_CATALOG"); !catalog.empty())
+    options.catalogs = {catalog};
   options.local_proxy = value_of(values, "RS_LOCAL_PROXY");
   const std::string length = value_of(values, "RS_TRUNCATE_LENGTH");
   if (!length.empty()) {
@@ -151,9 +154,9 @@ Result<void> take_values(Options& options, const Lookup& values) {
 
 Result<void> take_flags(Options& options, const FlagValues& flags) {
   const std::pair<std::string_view, std::string*> texts[] = {
-      {"username", &options.username},   {"password", &options.password},
-      {"token", &options.token},         {"ref", &options.reference},
-      {"trace", &options.trace},         {"trace-token", &options.trace_token},
+      {"username", &options.username},  {"password", &options.password},
+      {"token", &options.token},        {"ref", &options.reference},
+      {"trace", &options.trace},        {"trace-token", &options.trace_token},
       {"url-proxy", &options.url_proxy}};
   if (flags.has("catalog")) options.catalogs = flags.all("catalog");
   for (const auto& [name, target] : texts) {

@@ -71,9 +71,9 @@ struct Options {
   bool no_token = false;
   bool debug = false;
   bool exit_early = false;
-  std::string token_cache;  // directory
+  std::string token_cache;            // directory
   std::vector<std::string> catalogs;  // URLs or files; of two items with one id the first one counts
-  std::string local_proxy;  // Unix socket to talk through
+  std::string local_proxy;            // Unix socket to talk through
 };
 
 std::span<const FlagSpec> global_flags();

@@ -74,7 +74,8 @@ TEST(CatalogUpdate, ChoosesByWordsVersionsAndSets) {
   EXPECT_THAT(chosen(source, {.words = {"tip"}}), ElementsAre("a-tip"));
   EXPECT_THAT(chosen(source, {.words = {"stable", "tip"}}), ElementsAre("a-stable", "a-tip", "b-v1"));
   EXPECT_THAT(chosen(source, {.words = {"v1", "v2"}}), ElementsAre("a-v1", "a-v2", "b-v1"));
-  EXPECT_THAT(chosen(source, {.single = {{"b", "v1-rc"}, {"a", "stable"}}}), ElementsAre("a-stable", "b-v1-rc"));
+  EXPECT_THAT(chosen(source, {.single = {{"b", "v1-rc"}, {"a", "stable"}}}),
+              ElementsAre("a-stable", "b-v1-rc"));
   EXPECT_EQ(chosen(source, {.all = true}).size(), 7U);
   EXPECT_THAT(chosen(source, {.words = {"v9"}}), ElementsAre("the catalog has no item of version v9"));
   EXPECT_THAT(chosen(source, {.single = {{"c", "v1"}}}), ElementsAre("the catalog has no item named c"));
@@ -93,23 +94,27 @@ std::vector<std::string> missing(const std::vector<catalog::Item>& wanted,
 TEST(CatalogUpdate, CopiesWhatIsNewOrChanged) {
   const std::vector<catalog::Item> wanted{item("a", "stable", "v1"), item("a", "v1", "v1"),
                                           item("p", "v2", "v2", "PluginProvider")};
-  EXPECT_THAT(missing(wanted, {}), ElementsAre("rebar-catalog/a/v1.json", "rebar-catalog/p/v2/amd64/linux/p"));
+  EXPECT_THAT(missing(wanted, {}),
+              ElementsAre("rebar-catalog/a/v1.json", "rebar-catalog/p/v2/amd64/linux/p"));
   EXPECT_TRUE(missing(wanted, files_of(catalog::Items(wanted))).empty());
   std::vector<catalog::Item> changed = wanted;
   changed[2].sha256["amd64/linux"] = kOtherSum;
-  EXPECT_THAT(missing(changed, files_of(catalog::Items(wanted))), ElementsAre("rebar-catalog/p/v2/amd64/linux/p"));
+  EXPECT_THAT(missing(changed, files_of(catalog::Items(wanted))),
+              ElementsAre("rebar-catalog/p/v2/amd64/linux/p"));
 }
 
 // Breakage 4: a cached tip was never refreshed because only the key was compared.
 TEST(CatalogUpdate, AMovedTipIsFetchedAgain) {
   const auto present = files_of(catalog::Items({item("a", "tip", "v1.0.0-tip.1")}));
-  EXPECT_THAT(missing({item("a", "tip", "v1.0.0-tip.2")}, present), ElementsAre("rebar-catalog/a/v1.0.0-tip.2.json"));
+  EXPECT_THAT(missing({item("a", "tip", "v1.0.0-tip.2")}, present),
+              ElementsAre("rebar-catalog/a/v1.0.0-tip.2.json"));
   EXPECT_TRUE(missing({item("a", "tip", "v1.0.0-tip.1")}, present).empty());
 }
 
 TEST(CatalogUpdate, KnowsTheNewestCatalog) {
-  EXPECT_EQ(newest_catalog({"1.2.9.json", "1.2.10.json", "1.2.json", "1.3.0-tip.json", "readme.txt", "x.json"}),
-            "1.3.0-tip.json");
+  EXPECT_EQ(
+      newest_catalog({"1.2.9.json", "1.2.10.json", "1.2.json", "1.3.0-tip.json", "readme.txt", "x.json"}),
+      "1.3.0-tip.json");
   EXPECT_EQ(newest_catalog({"v1.2.9.json", "v1.2.10.json"}), "v1.2.10.json");
   EXPECT_EQ(newest_catalog({}), "");
 }

@@ -16,8 +16,9 @@ namespace mullion::cli {
 namespace {
 
 /// Between the tries of a request whose connection broke.
-constexpr std::chrono::seconds kPauses[] = {std::chrono::seconds(1), std::chrono::seconds(1), std::chrono::seconds(2),
-                                            std::chrono::seconds(3), std::chrono::seconds(5)};
+constexpr std::chrono::seconds kPauses[] = {std::chrono::seconds(1), std::chrono::seconds(1),
+                                            std::chrono::seconds(2), std::chrono::seconds(3),
+                                            std::chrono::seconds(5)};
 
 }  // namespace
 
@@ -161,7 +162,8 @@ Result<net::TextResponse> Session::send(Call call) {
   Result<net::TextResponse> answer = state_->exchange(call, true);
   for (const std::chrono::seconds pause : kPauses) {
     // What has its own time limit is not asked again, nor what the server answered.
-    const bool broken = !answer && answer.error().code == ErrorCode::kUnreachable && answer.error().status_override == 0;
+    const bool broken =
+        !answer && answer.error().code == ErrorCode::kUnreachable && answer.error().status_override == 0;
     if (!broken || call.wait > env::Duration(0)) break;
     std::this_thread::sleep_for(pause);
     answer = state_->exchange(call, true);

@@ -167,8 +167,9 @@ Result<const catalog::Item*> find_item(const catalog::Items& items, const std::s
   if (const catalog::Item* found = items.find(id)) return found;
   Result<const catalog::Item*> stable = items.resolve(id, "", catalog::kStable);
   if (stable) return stable;
-  return Error(ErrorCode::kNotFound, fmt::format("the catalog has no item {} (such as task-library-stable): {}", id,
-                                                 stable.error().messages.front()));
+  return Error(ErrorCode::kNotFound,
+               fmt::format("the catalog has no item {} (such as task-library-stable): {}", id,
+                           stable.error().messages.front()));
 }
 
 Result<catalog::Artifact> artifact_for(const catalog::Item& item, const std::string& platform) {

@@ -19,7 +19,8 @@ Result<json::value> read_value(Invocation& call, const std::string& argument);
 /// "-" is a line of stdin, anything else the text itself: passwords.
 std::string read_secret(Invocation& call, const std::string& argument);
 
-/// The catalogs that --catalog or RS_CATALOG name, joined; without one, all that the server knows. Items by id.
+/// The catalogs that --catalog or RS_CATALOG name, joined; without one, all that the server knows. Items by
+/// id.
 struct CatalogDocument {
   json::object meta;   // of the first one
   json::object items;  // of two with one id the first one counts

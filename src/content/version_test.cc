@@ -18,10 +18,9 @@ TEST(Version, Parses) {
 }
 
 TEST(FullVersion, OrdersPreReleasesBeforeTheirRelease) {
-  const char* rising[] = {"v0.9",          "v1.0.0-1",       "v1.0.0-2",   "v1.0.0-10",
-                          "v1.0.0-alpha",  "v1.0.0-alpha.1", "v1.0.0-rc.2", "v1.0.0-rc.10",
-                          "v1.0.0-tip.99", "v1.0.0",         "v1.0.1-tip", "1.2",
-                          "v1.10.0-beta",  "v1.10.0",        "v2"};
+  const char* rising[] = {"v0.9",           "v1.0.0-1",    "v1.0.0-2",     "v1.0.0-10",     "v1.0.0-alpha",
+                          "v1.0.0-alpha.1", "v1.0.0-rc.2", "v1.0.0-rc.10", "v1.0.0-tip.99", "v1.0.0",
+                          "v1.0.1-tip",     "1.2",         "v1.10.0-beta", "v1.10.0",       "v2"};
   for (size_t i = 0; i + 1 < std::size(rising); ++i) {
     const auto low = parse_full_version(rising[i]);
     const auto high = parse_full_version(rising[i + 1]);

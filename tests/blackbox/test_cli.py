@@ -1,9 +1,11 @@
 """The command line as people use it: real processes against a real server."""
+import http.server
 import json
 import os
 import pathlib
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -17,10 +19,10 @@ REFERENCE = ROOT / "docs" / "reference" / "cli"
 class CommandLine:
     """Calls the program in a home of its own."""
 
-    def __init__(self, server, home):
+    def __init__(self, server, home, url=None):
         self.home = pathlib.Path(home)
         self.home.mkdir(parents=True, exist_ok=True)
-        self.environment = {"HOME": str(self.home), "RS_ENDPOINT": server.url, "PATH": os.environ["PATH"]}
+        self.environment = {"HOME": str(self.home), "RS_ENDPOINT": url or server.url, "PATH": os.environ["PATH"]}
 
     def call(self, *words, stdin=None, program=BINARY, **variables):
         return subprocess.run([str(program), *map(str, words)], input=stdin, capture_output=True, timeout=60,
@@ -256,3 +258,34 @@ def test_reference_pages_are_current(cli, tmp_path):
     assert sorted(written) == sorted(kept), "./x fix renews docs/reference/cli"
     for name, text in written.items():
         assert kept[name] == text, f"docs/reference/cli/{name} is not what the program would write; ./x fix renews it"
+
+
+class BreakingServer(http.server.BaseHTTPRequestHandler):
+    """Logs everybody in, and breaks the first connections that ask for profiles."""
+    protocol_version = "HTTP/1.1"
+    breaks = 0
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        if "/profiles" in self.path and BreakingServer.breaks > 0:
+            BreakingServer.breaks -= 1
+            self.close_connection = True
+            return
+        text = b"[]" if "/profiles" in self.path else b'{"Token": "token"}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+
+def test_requests_are_repeated_when_the_connection_breaks(tmp_path):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), BreakingServer) as breaking:
+        threading.Thread(target=breaking.serve_forever, daemon=True).start()
+        cli = CommandLine(None, tmp_path / "home", url=f"http://127.0.0.1:{breaking.server_port}")
+        BreakingServer.breaks = 4
+        begun = time.monotonic()
+        assert cli.run("profiles", "list") == "[]\n"
+        assert BreakingServer.breaks == 0 and time.monotonic() - begun >= 1
+        breaking.shutdown()

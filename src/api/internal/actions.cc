@@ -213,8 +213,9 @@ env::Task<Result<net::Response>> run_system_action(Call& call) { co_return co_aw
 /// The command stands in the path: behind actions/, or directly behind the plugin.
 env::Task<Result<net::Response>> run_manager_action(Call& call) {
   const std::string_view pattern = call.route->pattern;
-  const std::string command = call.arguments.has("command") ? call.argument("command")
-                                                            : std::string(pattern.substr(pattern.rfind('/') + 1));
+  const std::string command = call.arguments.has("command")
+                                  ? call.argument("command")
+                                  : std::string(pattern.substr(pattern.rfind('/') + 1));
   const ManagerAction* action = find_manager_action(command);
   if (action == nullptr) {
     Subject manager;

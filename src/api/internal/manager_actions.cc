@@ -65,12 +65,10 @@ env::Task<Result<std::string>> collect_catalog(Call& call) {
   const Result<bool> dry_run = wants_dry_run(call);
   if (!dry_run) co_return dry_run.error();
   catalog::Collection found;
-  co_await env::run_blocking([&] {
-    found = call.services.catalog.unused(catalog_users(*call.services.store.snapshot()));
-  });
-  json::object answer{{"DryRun", *dry_run},
-                      {"Removed", versions_array(found.unused)},
-                      {"Kept", versions_array(found.kept)}};
+  co_await env::run_blocking(
+      [&] { found = call.services.catalog.unused(catalog_users(*call.services.store.snapshot())); });
+  json::object answer{
+      {"DryRun", *dry_run}, {"Removed", versions_array(found.unused)}, {"Kept", versions_array(found.kept)}};
   if (!*dry_run && !found.unused.empty()) {
     Result<catalog::BuildReport> report =
         co_await call.services.catalog.remove(std::move(found.unused), call.principal.audit_name());
@@ -123,8 +121,8 @@ void add_elements(const json::object& object, std::string_view list, const std::
   }
 }
 
-void add_word(const json::object& object, std::string_view field, std::string_view name, const std::string& user,
-              Users& users) {
+void add_word(const json::object& object, std::string_view field, std::string_view name,
+              const std::string& user, Users& users) {
   const std::string version = text_of(object, field);
   if (!version.empty()) users.emplace(fmt::format("{}-{}", name, version), user);
 }

@@ -20,8 +20,8 @@ std::span<const ManagerAction> manager_actions();
 /// nullptr for unknown commands.
 const ManagerAction* find_manager_action(std::string_view command);
 
-/// Who needs which catalog item: ids, as version sets and the actions of endpoints name them, with "version_sets/ID" and
-/// "endpoints/ID".
+/// Who needs which catalog item: ids, as version sets and the actions of endpoints name them, with
+/// "version_sets/ID" and "endpoints/ID".
 std::multimap<std::string, std::string> catalog_users(const store::Snapshot& snapshot);
 
 }  // namespace mullion::api

@@ -48,7 +48,8 @@ std::vector<std::pair<content::FullVersion, env::Path>> versions_in(const env::P
 
 std::string meta_text(const json::value& document, std::string_view field) {
   const json::value* meta = document.is_object() ? document.get_object().if_contains("meta") : nullptr;
-  const json::value* value = meta != nullptr && meta->is_object() ? meta->get_object().if_contains(field) : nullptr;
+  const json::value* value =
+      meta != nullptr && meta->is_object() ? meta->get_object().if_contains(field) : nullptr;
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
@@ -107,8 +108,8 @@ std::string Builder::next_version(const std::string& present) const {
   if (!files.empty()) newest = std::max(newest, files.front().first.numbers);
   const auto loaded = dependencies_.layers.summary(kPackName);
   const auto parsed = loaded ? model::parse_json(*loaded) : Result<json::value>(json::value(nullptr));
-  if (const auto version = parsed ? content::parse_version(meta_text(*parsed, "Version"))
-                                  : Result<content::Version>(newest)) {
+  if (const auto version =
+          parsed ? content::parse_version(meta_text(*parsed, "Version")) : Result<content::Version>(newest)) {
     newest = std::max(newest, *version);
   }
   return content::Version{newest.major, newest.minor, newest.patch + 1}.text();
@@ -164,7 +165,8 @@ env::Task<Result<BuildReport>> Builder::build(std::string principal) {
   report.hashed = scan->fresh;
   Result<void> published;
   co_await env::run_blocking([&] {
-    BuiltItems built = build_items(scan->files, dependencies_.static_url() + "/files/" + std::string(kTreeName));
+    BuiltItems built =
+        build_items(scan->files, dependencies_.static_url() + "/files/" + std::string(kTreeName));
     report.items = built.items.size();
     report.warnings = std::move(built.warnings);
     published = publish(built, report, principal);

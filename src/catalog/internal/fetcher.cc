@@ -16,8 +16,8 @@ constexpr int kTries = 4;
 constexpr std::string_view kBucket = "files";
 
 Error corrupt(const Artifact& artifact, std::string_view found) {
-  return Error(ErrorCode::kCorrupt, fmt::format("{}: expected sha256 {}, the file has {}", artifact.path,
-                                                artifact.sha256, found));
+  return Error(ErrorCode::kCorrupt,
+               fmt::format("{}: expected sha256 {}, the file has {}", artifact.path, artifact.sha256, found));
 }
 
 bool matches(const Artifact& artifact, const content::Blobs::Info& info) {
@@ -88,7 +88,8 @@ env::Task<Result<content::Blobs::Info>> Fetcher::fetch(Artifact artifact) {
     co_return Error(ErrorCode::kNotFound, fmt::format("{}: there is no such file in files/", artifact.path));
   }
   if (artifact.sha256.empty()) {
-    co_return Error(ErrorCode::kInvalid, fmt::format("{}: the catalog gives no checksum for it", artifact.source));
+    co_return Error(ErrorCode::kInvalid,
+                    fmt::format("{}: the catalog gives no checksum for it", artifact.source));
   }
   std::shared_ptr<Pending> pending;
   bool first = false;

@@ -35,7 +35,8 @@ void KnownFiles::load() {
   const auto text = env::read_file(file_);
   if (!text) return;
   const auto parsed = model::parse_json(*text);
-  if (!parsed || !parsed->is_object() || number_of<int64_t>(parsed->get_object(), "format") != kFormat) return;
+  if (!parsed || !parsed->is_object() || number_of<int64_t>(parsed->get_object(), "format") != kFormat)
+    return;
   const json::value* files = parsed->get_object().if_contains("files");
   if (files == nullptr || !files->is_object()) return;
   for (const auto& [path, value] : files->get_object()) {
@@ -58,8 +59,8 @@ std::optional<ScannedFile> KnownFiles::find(const std::string& path, const conte
   const auto found = entries_.find(path);
   if (found == entries_.end()) return std::nullopt;
   Entry& entry = found->second;
-  const bool same = entry.size == info.size && entry.number == info.number && entry.modified == nanoseconds(info) &&
-                    entry.scanned.sha256 == info.sha256;
+  const bool same = entry.size == info.size && entry.number == info.number &&
+                    entry.modified == nanoseconds(info) && entry.scanned.sha256 == info.sha256;
   if (!same) return std::nullopt;
   entry.seen = true;
   return entry.scanned;
@@ -77,12 +78,9 @@ void KnownFiles::save() {
   for (auto& [path, entry] : entries_) {
     entry.seen = false;
     if (!changed_) continue;
-    files[path] = json::object{{"size", entry.size},
-                               {"number", entry.number},
-                               {"modified", entry.modified},
-                               {"sha256", entry.scanned.sha256},
-                               {"meta", entry.scanned.meta},
-                               {"problem", entry.scanned.problem}};
+    files[path] = json::object{{"size", entry.size},         {"number", entry.number},
+                               {"modified", entry.modified}, {"sha256", entry.scanned.sha256},
+                               {"meta", entry.scanned.meta}, {"problem", entry.scanned.problem}};
   }
   if (!std::exchange(changed_, false)) return;
   const std::string text = json::serialize(json::object{{"format", kFormat}, {"files", std::move(files)}});

@@ -12,9 +12,10 @@ namespace json = boost::json;
 
 constexpr size_t kLongestText = 16 * 1024;
 constexpr size_t kDeepest = 200;
-constexpr std::string_view kKept[] = {"Name",  "Description", "Author", "CodeSource",    "Color",
-                                      "Copyright", "DisplayName", "DocUrl", "Icon", "License", "Order",
-                                      "Prerequisites", "RequiredFeatures", "Tags", "Version", "Type", "Source"};
+constexpr std::string_view kKept[] = {
+    "Name",    "Description", "Author",  "CodeSource", "Color",         "Copyright",        "DisplayName",
+    "DocUrl",  "Icon",        "License", "Order",      "Prerequisites", "RequiredFeatures", "Tags",
+    "Version", "Type",        "Source"};
 
 /// Collects scalars directly below the top level's "meta"; stops the parser behind it.
 struct MetaHandler {
@@ -31,7 +32,8 @@ struct MetaHandler {
 
   bool wants_value() const { return in_meta && depth == 2; }
   void grow(std::string_view part) {
-    if (text.size() <= kLongestText) text += part.substr(0, kLongestText + 1 - std::min(text.size(), kLongestText));
+    if (text.size() <= kLongestText)
+      text += part.substr(0, kLongestText + 1 - std::min(text.size(), kLongestText));
   }
   void keep(json::value value) {
     if (wants_value()) meta[key] = std::move(value);

@@ -13,8 +13,8 @@ namespace mullion::catalog {
 /// Gives the bytes piece by piece; "" is the end.
 using Pieces = std::function<Result<std::string_view>()>;
 
-/// The texts of the document's `meta`, whatever the size of the rest; reading ends behind it. Long values (documentation)
-/// are left out. kInvalid: no content pack.
+/// The texts of the document's `meta`, whatever the size of the rest; reading ends behind it. Long values
+/// (documentation) are left out. kInvalid: no content pack.
 Result<boost::json::object> read_pack_meta(const Pieces& next);
 
 /// What a catalog item keeps of the meta of packs and providers: texts, no documentation.

@@ -45,19 +45,23 @@ Result<std::optional<Place>> checked(std::string_view path, Place place) {
   return std::optional(std::move(place));
 }
 
-Result<std::optional<Place>> archive(std::string_view path, const std::string& name, const std::string& stem) {
-  if (name == "drp-ux") return checked(path, {name, stem, "DRPUX", std::string(kEverywhere), std::string(path)});
+Result<std::optional<Place>> archive(std::string_view path, const std::string& name,
+                                     const std::string& stem) {
+  if (name == "drp-ux")
+    return checked(path, {name, stem, "DRPUX", std::string(kEverywhere), std::string(path)});
   if (name != "drp") return unknown(path, "archives belong to drp or drp-ux");
   auto [version, platform] = split_platform(stem);
   std::string item_path = fmt::format("{}/{}.zip", name, version);
   return checked(path, {name, std::move(version), "DRP", std::move(platform), std::move(item_path)});
 }
 
-Result<std::optional<Place>> single_file(std::string_view path, const std::string& name, const std::string& file) {
+Result<std::optional<Place>> single_file(std::string_view path, const std::string& name,
+                                         const std::string& file) {
   if (file.ends_with(".zip")) return archive(path, name, file.substr(0, file.size() - 4));
   if (!file.ends_with(".json")) return unknown(path, "neither VERSION.json nor VERSION.zip");
   std::string version = file.substr(0, file.size() - 5);
-  return checked(path, {name, std::move(version), "ContentPackage", std::string(kEverywhere), std::string(path)});
+  return checked(path,
+                 {name, std::move(version), "ContentPackage", std::string(kEverywhere), std::string(path)});
 }
 
 Result<std::optional<Place>> program(std::string_view path, const std::vector<std::string>& parts) {

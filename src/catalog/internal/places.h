@@ -16,7 +16,7 @@ inline constexpr std::string_view kLicenceName = "rackn-license";
 struct Place {
   std::string name, version;
   std::string content_type;
-  std::string platform;  // "ARCH/OS" or "any/any"
+  std::string platform;   // "ARCH/OS" or "any/any"
   std::string item_path;  // what Source names: the file, or the folder of a version
   bool operator==(const Place&) const = default;
 };

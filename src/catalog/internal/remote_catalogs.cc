@@ -118,7 +118,8 @@ std::vector<std::string> RemoteCatalogs::problems() const {
 }
 
 /// Blocks.
-void RemoteCatalogs::take(const std::string& place, const Result<std::string>& text, const std::string& etag) {
+void RemoteCatalogs::take(const std::string& place, const Result<std::string>& text,
+                          const std::string& etag) {
   Result<ReadCatalog> read = ReadCatalog();
   const bool unchanged = text && *text == kUnchanged;
   if (text && !unchanged) read = read_catalog(*text);

@@ -1,4 +1,5 @@
-// Catalogs of elsewhere, as `manager_catalog_urls` names them. What was read last stays in use while they cannot be read.
+// Catalogs of elsewhere, as `manager_catalog_urls` names them. What was read last stays in use while they
+// cannot be read.
 #pragma once
 
 #include <map>
@@ -12,8 +13,8 @@
 
 namespace mullion::catalog {
 
-/// The items of a catalog document: a content pack with section `catalog_items`, or that section alone. Items that make no
-/// sense are left out and told. kInvalid: no catalog.
+/// The items of a catalog document: a content pack with section `catalog_items`, or that section alone. Items
+/// that make no sense are left out and told. kInvalid: no catalog.
 struct ReadCatalog {
   std::vector<Item> items;
   std::vector<std::string> warnings;
@@ -29,7 +30,8 @@ class RemoteCatalogs {
   RemoteCatalogs(env::Runtime& runtime, content::Blobs& blobs, env::Path cache)
       : runtime_(runtime), blobs_(blobs), cache_(std::move(cache)) {}
 
-  /// Reads every place again: "self://PATH" below files/, http(s) URLs. Places not named any more are forgotten.
+  /// Reads every place again: "self://PATH" below files/, http(s) URLs. Places not named any more are
+  /// forgotten.
   env::Task<void> refresh(std::vector<std::string> places);
   /// Without asking anybody: what was read last, in the order of the places.
   std::vector<Item> items(const std::vector<std::string>& places);

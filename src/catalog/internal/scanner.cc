@@ -83,7 +83,8 @@ void read_definition(ScannedFile& file, const Place& place, std::string_view pri
       for (const auto& [name, value] : *of_pack) all[name] = value;
     }
   }
-  for (const std::pair<std::string_view, std::string_view> word : {std::pair{"color", "Color"}, {"icon", "Icon"}}) {
+  for (const std::pair<std::string_view, std::string_view> word :
+       {std::pair{"color", "Color"}, {"icon", "Icon"}}) {
     if (all.contains(word.second) || !all.contains(word.first)) continue;
     json::value value = all.at(word.first);  // the insertion moves what it would refer to
     all[word.second] = std::move(value);
@@ -95,7 +96,8 @@ env::ProcessOptions define_call(env::Path program, env::Path folder) {
   env::ProcessOptions call;
   call.program = std::move(program);
   call.arguments = {"define"};
-  call.environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "RS_TOKEN=catalog"};
+  call.environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                      "RS_TOKEN=catalog"};
   call.directory = std::move(folder);
   return call;
 }

@@ -16,10 +16,12 @@ struct UrlParts {
 
 Result<UrlParts> split_url(const std::string& url) {
   const auto parsed = boost::urls::parse_uri(url);
-  const bool web = parsed && (parsed->scheme() == "http" || parsed->scheme() == "https") && !parsed->host().empty();
+  const bool web =
+      parsed && (parsed->scheme() == "http" || parsed->scheme() == "https") && !parsed->host().empty();
   if (!web) return Error(ErrorCode::kBadRequest, "no http(s) URL: " + url);
   UrlParts parts;
-  parts.origin = fmt::format("{}://{}", std::string(parsed->scheme()), std::string(parsed->encoded_host_and_port()));
+  parts.origin =
+      fmt::format("{}://{}", std::string(parsed->scheme()), std::string(parsed->encoded_host_and_port()));
   parts.target = parsed->encoded_path().empty() ? "/" : std::string(parsed->encoded_path());
   if (parsed->has_query()) parts.target += "?" + std::string(parsed->encoded_query());
   return parts;
@@ -67,7 +69,8 @@ env::Task<Result<WebAnswer>> open_url(env::Runtime& runtime, std::string url, ne
       const ErrorCode code = answer->status == 404 ? ErrorCode::kNotFound : ErrorCode::kUnreachable;
       co_return named(url, Error(code, fmt::format("HTTP status {}", answer->status)));
     }
-    co_return WebAnswer{answer->status, std::move(answer->headers), std::move(*client), std::move(answer->body)};
+    co_return WebAnswer{answer->status, std::move(answer->headers), std::move(*client),
+                        std::move(answer->body)};
   }
   co_return Error(ErrorCode::kUnreachable, url + ": too many redirects");
 }

@@ -17,8 +17,8 @@ struct WebAnswer {
   net::BodySourcePtr body;
 };
 
-/// Follows up to five redirects. Certificates are not verified: what comes is checked by its SHA-256. kBadRequest (no URL),
-/// kNotFound, kUnreachable, kTimeout; each names the URL.
+/// Follows up to five redirects. Certificates are not verified: what comes is checked by its SHA-256.
+/// kBadRequest (no URL), kNotFound, kUnreachable, kTimeout; each names the URL.
 env::Task<Result<WebAnswer>> open_url(env::Runtime& runtime, std::string url, net::Headers headers);
 
 }  // namespace mullion::catalog
