@@ -75,7 +75,9 @@ class FakeLayers final : public content::Layers {
   Result<void> remove(std::string_view, std::string_view) override { return {}; }
   Result<void> load_provider(std::string_view, bool, std::string_view, Along) override { return {}; }
   Result<void> remove_provider(std::string_view, std::string_view, Along) override { return {}; }
-  std::vector<Component> components() const override { return {{"ContentPackage", "demo", "v1.2.3", "other: >=1.0"}}; }
+  std::vector<Component> components() const override {
+    return {{"ContentPackage", "demo", "v1.2.3", "other: >=1.0"}};
+  }
   std::optional<std::string> read_only_layer(std::string_view type, std::string_view key) const override {
     const auto found = read_only.find(std::string(type) + "/" + std::string(key));
     if (found == read_only.end()) return std::nullopt;
@@ -121,12 +123,20 @@ class FakeCatalog final : public catalog::Catalog {
   catalog::Collection collection;
   Task<Result<catalog::BuildReport>> build(std::string principal) override {
     builders.push_back(std::move(principal));
-    co_return catalog::BuildReport{.version = "1.0.1", .changed = true, .items = 3, .files = 2, .hashed = 1,
+    co_return catalog::BuildReport{.version = "1.0.1",
+                                   .changed = true,
+                                   .items = 3,
+                                   .files = 2,
+                                   .hashed = 1,
                                    .warnings = {"x: not an item"}};
   }
   std::shared_ptr<const catalog::Items> items() const override {
-    catalog::Item item{.id = "a-v1", .name = "a", .version = "v1", .actual_version = "v1",
-                       .content_type = "ContentPackage", .source = "http://x/rebar-catalog/a/v1.json"};
+    catalog::Item item{.id = "a-v1",
+                       .name = "a",
+                       .version = "v1",
+                       .actual_version = "v1",
+                       .content_type = "ContentPackage",
+                       .source = "http://x/rebar-catalog/a/v1.json"};
     return std::make_shared<const catalog::Items>(std::vector<catalog::Item>{item});
   }
   void on_change(std::function<void()>) override {}
