@@ -76,7 +76,9 @@ class FakeLayers final : public content::Layers {
   Result<void> remove(std::string_view, std::string_view) override { return {}; }
   Result<void> load_provider(std::string_view, bool, std::string_view, Along) override { return {}; }
   Result<void> remove_provider(std::string_view, std::string_view, Along) override { return {}; }
-  std::vector<Component> components() const override { return {{"ContentPackage", "demo", "v1.2.3", "other: >=1.0"}}; }
+  std::vector<Component> components() const override {
+    return {{"ContentPackage", "demo", "v1.2.3", "other: >=1.0"}};
+  }
   std::optional<std::string> read_only_layer(std::string_view type, std::string_view key) const override {
     const auto found = read_only.find(std::string(type) + "/" + std::string(key));
     if (found == read_only.end()) return std::nullopt;

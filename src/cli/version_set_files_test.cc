@@ -93,10 +93,8 @@ TEST(SetChangesTest, NewChangedAndRemoved) {
   EXPECT_THAT(changes->removed, ElementsAre("stray"));
   const std::string text = changes_text(*changes);
   EXPECT_THAT(text, HasSubstr("+ base\n"));
-  EXPECT_THAT(
-      text,
-      HasSubstr(
-          "~ site\n    Global.ntp/servers: [\"a\"] -> [\"a\",\"b\"]\n    Global.other: 1 -> nothing\n"));
+  EXPECT_THAT(text, HasSubstr("~ site\n    Global.other: 1 -> nothing\n"
+                              "    Global.ntp/servers: [\"a\"] -> [\"a\",\"b\"]\n"));
   EXPECT_THAT(text, HasSubstr("- stray\n"));
   EXPECT_THAT(text, HasSubstr("1 new, 1 changed, 1 removed, 0 unchanged"));
 }

@@ -137,9 +137,11 @@ TEST_F(UploadsTest, ListOfUploads) {
   ASSERT_TRUE(put("x/all.tar", tar_of({{"inside", "hello"}}), true));
   ASSERT_TRUE(put("i.iso", "hello", false, 1 << 20, "isos"));
   fs::copy_file(root_ / "files/a", root_ / "files/by-hand");
-  for (const char* name : {"by-hand", "x/inside"}) ASSERT_TRUE(blobs_->stat("files", name)) << "its sum is remembered";
-  const auto expected = ElementsAre(Pair("files/a", kHelloSum), Pair("files/x/all.tar", ::testing::SizeIs(64)),
-                                    Pair("isos/i.iso", kHelloSum));
+  for (const char* name : {"by-hand", "x/inside"})
+    ASSERT_TRUE(blobs_->stat("files", name)) << "its sum is remembered";
+  const auto expected =
+      ElementsAre(Pair("files/a", kHelloSum), Pair("files/x/all.tar", ::testing::SizeIs(64)),
+                  Pair("isos/i.iso", kHelloSum));
   EXPECT_THAT(blobs_->uploads("files/skipped/", kMany), expected);
   blobs_ = make_blobs(root_);
   EXPECT_THAT(blobs_->uploads("files/skipped/", kMany), expected) << "after a restart";

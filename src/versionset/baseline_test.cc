@@ -20,9 +20,11 @@ ModelEndpoint full_endpoint() {
   edge.has(Kind::kContentPackage, "pack", "v1.2.3", "BasicStore");
   edge.has(Kind::kContentPackage, "rackn-license", "v1.0.0");
   edge.has(Kind::kPluginProvider, "prov", "v2.0.0");
-  edge.has_plugin("p", "prov", {{"a", 1}, {"secret", json::object{{"Key", "k"}, {"Nonce", "n"}, {"Payload", "p"}}}});
+  edge.has_plugin("p", "prov",
+                  {{"a", 1}, {"secret", json::object{{"Key", "k"}, {"Nonce", "n"}, {"Payload", "p"}}}});
   edge.has_plugin("manager", "manager");
-  edge.observed.prefs = {{"logLevel", "debug"}, {"debugDhcp", "warn"}, {"manager", "false"}, {"defaultStage", "none"}};
+  edge.observed.prefs = {
+      {"logLevel", "debug"}, {"debugDhcp", "warn"}, {"manager", "false"}, {"defaultStage", "none"}};
   edge.observed.global = {{"x", json::array{1, 2}},
                           {"sealed", json::object{{"Key", "k"}, {"Nonce", "n"}, {"Payload", "p"}}}};
   edge.observed.files = {{"files/here", std::string(64, 'a')},
@@ -62,8 +64,8 @@ TEST(Baseline, SaysWhatItLeavesOut) {
                           "Plugin p: parameter secret: a secret", HasSubstr("Pref debugDhcp: turned"),
                           HasSubstr("Pref logLevel: turned"), HasSubstr("Pref manager: "),
                           "Pref baseTokenSecret: a secret", "Pref systemGrantorSecret: a secret",
-                          "File files/other: this server's copy differs", "File isos/away: this server has no copy of it",
-                          "Global sealed: a secret"));
+                          "File files/other: this server's copy differs",
+                          "File isos/away: this server has no copy of it", "Global sealed: a secret"));
   EXPECT_THAT(text, Not(HasSubstr("Nonce")));
   EXPECT_THAT(text, HasSubstr("files/here"));
 }
@@ -125,7 +127,8 @@ TEST_F(SetBookTest, AListWithAMissingSetIsNotMerged) {
 }
 
 TEST_F(SetBookTest, LayeredSetsCountAndBadOnesAreTold) {
-  put(std::string(store::kLayered), "packed", R"({"Id":"packed","Apply":true,"Files":[{"Path":"files/x","Source":"self://files/src"}]})");
+  put(std::string(store::kLayered), "packed",
+      R"({"Id":"packed","Apply":true,"Files":[{"Path":"files/x","Source":"self://files/src"}]})");
   put("", "bad", R"({"Id":"bad","Components":[{"Name":"x"}]})");
   EXPECT_NE(book_.merged({"packed"}).wanted, nullptr);
   EXPECT_TRUE(book_.takes_file("files/src"));

@@ -29,11 +29,12 @@ class ConfiguratorImpl final : public Configurator {
       : given_(std::move(given)),
         book_(given_.store),
         files_(std::make_shared<FileFacts>(given_.blobs)),
-        executor_(make ? make(given_, [dirty = dirty_](const std::string& id) { dirty->mark_endpoint(id); }) : nullptr),
+        executor_(make ? make(given_, [dirty = dirty_](const std::string& id) { dirty->mark_endpoint(id); })
+                       : nullptr),
         maker_(given_, book_, *files_, executor_.get()),
         tasks_(given_.runtime.executor(), "configurator") {
-    subscription_ =
-        given_.store.subscribe([this](const std::shared_ptr<const store::Commit>& commit) { follow(*commit); });
+    subscription_ = given_.store.subscribe(
+        [this](const std::shared_ptr<const store::Commit>& commit) { follow(*commit); });
     // These listeners cannot be taken back; what they hold outlives us.
     given_.catalog.on_change([dirty = dirty_, files = files_] {
       files->forget();
@@ -59,7 +60,9 @@ class ConfiguratorImpl final : public Configurator {
     if (executor_) co_await executor_->stop();
   }
 
-  Task<Result<Explained>> explain(std::string endpoint) override { return explained(std::move(endpoint), std::nullopt); }
+  Task<Result<Explained>> explain(std::string endpoint) override {
+    return explained(std::move(endpoint), std::nullopt);
+  }
   Task<Result<Explained>> preview(std::string endpoint, std::vector<std::string> sets) override {
     return explained(std::move(endpoint), std::move(sets));
   }
@@ -127,7 +130,8 @@ Task<void> ConfiguratorImpl::work() {
     co_await env::run_blocking([&] { ids = affected(work); });
     for (size_t begin = 0; begin < ids.size() && !stopping_; begin += kChunk) {
       const auto first = ids.begin() + static_cast<std::ptrdiff_t>(begin);
-      std::vector<std::string> chunk(first, first + static_cast<std::ptrdiff_t>(std::min(kChunk, ids.size() - begin)));
+      std::vector<std::string> chunk(
+          first, first + static_cast<std::ptrdiff_t>(std::min(kChunk, ids.size() - begin)));
       co_await renew(std::move(chunk));
     }
   }
@@ -163,7 +167,8 @@ void ConfiguratorImpl::plan_one(const std::string& id, std::vector<std::pair<std
   out.emplace_back(id, std::move(*planned));
 }
 
-std::optional<store::Change> ConfiguratorImpl::change_of(const std::string& id, const Planned& planned) const {
+std::optional<store::Change> ConfiguratorImpl::change_of(const std::string& id,
+                                                         const Planned& planned) const {
   if (planned.provisional) return std::nullopt;
   Result<json::value> object = model::parse_json(planned.body, 256);
   if (!object || !object->is_object()) return std::nullopt;
@@ -178,8 +183,8 @@ std::optional<store::Change> ConfiguratorImpl::change_of(const std::string& id, 
   return change;
 }
 
-/// In one commit; when somebody else changed one of the objects, each by itself, and what fails then is planned
-/// again.
+/// In one commit; when somebody else changed one of the objects, each by itself, and what fails then is
+/// planned again.
 Task<void> ConfiguratorImpl::write(std::vector<store::Change> changes) {
   if (changes.empty()) co_return;
   store::Batch batch;
@@ -241,7 +246,8 @@ void ConfiguratorImpl::forget(const std::string& id) {
   if (executor_) executor_->withdraw(id);
 }
 
-Task<Result<Explained>> ConfiguratorImpl::explained(std::string endpoint, std::optional<std::vector<std::string>> sets) {
+Task<Result<Explained>> ConfiguratorImpl::explained(std::string endpoint,
+                                                    std::optional<std::vector<std::string>> sets) {
   std::optional<Result<Planned>> planned;
   co_await env::run_blocking([&] { planned = maker_.make(endpoint, sets ? &*sets : nullptr); });
   if (!*planned) co_return planned->error();

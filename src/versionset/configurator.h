@@ -23,18 +23,18 @@ struct Dependencies {
   manager::Manager& manager;
   std::string own_id;
   std::function<std::string()> static_url, api_url;  // for templates in sources of files
-  size_t apply_concurrency = 32;  // endpoints at once
+  size_t apply_concurrency = 32;                     // endpoints at once
 };
 
 /// What stands beside an endpoint's plan.
 struct Explained {
   Plan plan;
   Wanted wanted;
-  bool apply = false;          // Endpoint.Apply and the sets'
-  std::string configured_by;   // holder of the lease; "" nobody
+  bool apply = false;         // Endpoint.Apply and the sets'
+  std::string configured_by;  // holder of the lease; "" nobody
   /// idle | waiting | applying | stopped | disabled | not connected | not managing
   std::string state;
-  std::string next_attempt;    // RFC 3339, when stopped
+  std::string next_attempt;  // RFC 3339, when stopped
 };
 
 /// Thread-safe. Works while the manager is active.
@@ -47,8 +47,8 @@ class Configurator {
   virtual Task<Result<Explained>> explain(std::string endpoint) = 0;
   /// The plan an endpoint would have with these sets instead (dry runs). kNotFound names a missing set.
   virtual Task<Result<Explained>> preview(std::string endpoint, std::vector<std::string> sets) = 0;
-  /// A VersionSet object of what the endpoint runs; `left_out` says what was not taken, and why. Blocks on the
-  /// disk. kNotFound; kUnavailable before the endpoint has told of itself.
+  /// A VersionSet object of what the endpoint runs; `left_out` says what was not taken, and why. Blocks on
+  /// the disk. kNotFound; kUnavailable before the endpoint has told of itself.
   virtual Result<json::object> baseline(const std::string& endpoint, const std::string& name,
                                         std::vector<std::string>& left_out) = 0;
   struct Statistics {

@@ -32,7 +32,9 @@ class FakeCatalog final : public catalog::Catalog {
   Task<Result<catalog::BuildReport>> build(std::string) override { co_return catalog::BuildReport(); }
   std::shared_ptr<const catalog::Items> items() const override { return current; }
   void on_change(std::function<void()> listener) override { listeners.push_back(std::move(listener)); }
-  Task<Result<content::Blobs::Info>> fetch(catalog::Artifact) override { co_return Error(ErrorCode::kNotFound, ""); }
+  Task<Result<content::Blobs::Info>> fetch(catalog::Artifact) override {
+    co_return Error(ErrorCode::kNotFound, "");
+  }
   catalog::Collection unused(const std::multimap<std::string, std::string>&) const override { return {}; }
   Task<Result<catalog::BuildReport>> remove(std::vector<catalog::KeptVersion>, std::string) override {
     co_return catalog::BuildReport();
@@ -57,7 +59,8 @@ class FakeManager final : public manager::Manager {
   Task<void> stop() override { co_return; }
   bool active() const override { return on; }
   Task<Result<std::string>> add_endpoint(std::string, const auth::Principal&) override { co_return Error(); }
-  Task<Result<net::Response>> forward(std::string, net::Request&, std::string, const auth::Principal&) override {
+  Task<Result<net::Response>> forward(std::string, net::Request&, std::string,
+                                      const auth::Principal&) override {
     co_return Error();
   }
   Task<Result<std::shared_ptr<net::WebSocket>>> forward_websocket(std::string, std::string,
@@ -70,9 +73,13 @@ class FakeManager final : public manager::Manager {
     const auto found = states_.find(id);
     return found == states_.end() ? "" : found->second;
   }
-  void on_endpoint_change(std::function<void(const std::string&)> listener) override { listener_ = std::move(listener); }
+  void on_endpoint_change(std::function<void(const std::string&)> listener) override {
+    listener_ = std::move(listener);
+  }
   void state_changed() override {}
-  std::vector<manager::OwnerFreshness> freshness(const std::vector<std::string>&) const override { return {}; }
+  std::vector<manager::OwnerFreshness> freshness(const std::vector<std::string>&) const override {
+    return {};
+  }
   std::vector<std::string> known_owners() const override { return {}; }
   std::vector<manager::EndpointStatistics> statistics() const override { return {}; }
   Task<void> serve_stream(std::shared_ptr<net::WebSocket>, store::Cursor) override { co_return; }
@@ -102,7 +109,9 @@ class FakeBlobs final : public content::Blobs {
     info.sha256 = found->second;
     return info;
   }
-  Task<Result<Info>> put(std::string, std::string, net::BodySource&, bool, uint64_t) override { co_return Error(); }
+  Task<Result<Info>> put(std::string, std::string, net::BodySource&, bool, uint64_t) override {
+    co_return Error();
+  }
   Task<Result<Progress>> append(std::string, std::string, net::BodySource&, net::ContentRange, bool,
                                 uint64_t) override {
     co_return Error();
@@ -110,7 +119,9 @@ class FakeBlobs final : public content::Blobs {
   Result<uint64_t> unfinished(std::string_view, std::string_view) override { return Error(); }
   Result<void> drop_unfinished(std::string_view, std::string_view) override { return Error(); }
   std::map<std::string, std::string> uploads(std::string_view, size_t) override { return {}; }
-  void on_change(std::function<void(const std::string&)> listener) override { listeners_.push_back(std::move(listener)); }
+  void on_change(std::function<void(const std::string&)> listener) override {
+    listeners_.push_back(std::move(listener));
+  }
   Result<void> remove(std::string_view, std::string_view) override { return Error(); }
   Result<net::BodySourcePtr> open(const Info&, uint64_t, uint64_t) override { return Error(); }
 
@@ -138,7 +149,8 @@ class FakeExecutor final : public PlanExecutor {
     const std::lock_guard lock(mutex_);
     return state_;
   }
-  bool same_secret(const std::string&, const std::string&, const json::value&, const json::value&) const override {
+  bool same_secret(const std::string&, const std::string&, const json::value&,
+                   const json::value&) const override {
     return true;
   }
   Counts counts() const override { return {.done = 7, .failed = 1, .applying = 1}; }
@@ -166,13 +178,17 @@ class FakeExecutor final : public PlanExecutor {
 class ConfiguratorTest : public ::testing::Test {
  protected:
   ConfiguratorTest() {
-    configurator_ = make_configurator(
-        {.runtime = runtime_, .store = *store_, .catalog = catalog_, .blobs = blobs_, .manager = manager_, .own_id = "M"},
-        [this](const Dependencies&, ApplyNews news) {
-          auto made = std::make_unique<FakeExecutor>(std::move(news));
-          executor_ = made.get();
-          return made;
-        });
+    configurator_ = make_configurator({.runtime = runtime_,
+                                       .store = *store_,
+                                       .catalog = catalog_,
+                                       .blobs = blobs_,
+                                       .manager = manager_,
+                                       .own_id = "M"},
+                                      [this](const Dependencies&, ApplyNews news) {
+                                        auto made = std::make_unique<FakeExecutor>(std::move(news));
+                                        executor_ = made.get();
+                                        return made;
+                                      });
     configurator_->start();
   }
   ~ConfiguratorTest() override {
@@ -193,7 +209,8 @@ class ConfiguratorTest : public ::testing::Test {
     ASSERT_TRUE(store_->commit_sync(std::move(batch)));
   }
   void put_endpoint(const std::string& id, json::array sets, bool apply = false) {
-    put("endpoints", id, {{"Id", id}, {"VersionSets", std::move(sets)}, {"Apply", apply}, {"Validated", true}});
+    put("endpoints", id,
+        {{"Id", id}, {"VersionSets", std::move(sets)}, {"Apply", apply}, {"Validated", true}});
     set_member(id, "Validated", true);
     set_member(id, "ConnectionStatus", "Connected");
   }
@@ -213,7 +230,8 @@ class ConfiguratorTest : public ::testing::Test {
     const json::object object = endpoint(id);
     const json::value* actions = object.if_contains("Actions");
     if (actions == nullptr || !actions->is_array()) return out;
-    for (const json::value& action : actions->get_array()) out.push_back(text_in(action.get_object(), "Name"));
+    for (const json::value& action : actions->get_array())
+      out.push_back(text_in(action.get_object(), "Name"));
     return out;
   }
   template <typename Condition>
@@ -242,7 +260,8 @@ TEST_F(ConfiguratorTest, WritesPlansAndOffersThem) {
   manager_.tell("edge", kState);
   ASSERT_TRUE(eventually([&] { return names() == std::vector<std::string>{"p"}; }));
   EXPECT_EQ(endpoint().at("Available"), true);
-  ASSERT_TRUE(eventually([&] { return executor_->offered("edge") && executor_->offered("edge")->plan->actions.size() == 1; }));
+  ASSERT_TRUE(eventually(
+      [&] { return executor_->offered("edge") && executor_->offered("edge")->plan->actions.size() == 1; }));
   EXPECT_TRUE(executor_->offered("edge")->apply);
   // What the endpoint says now is planned for, without a change of any object.
   manager_.tell("edge", R"({"prefs":{"p":"1"},"global":{},"files":{}})");
@@ -260,7 +279,8 @@ TEST_F(ConfiguratorTest, CatalogAndFilesMakeNewPlans) {
        {"Files", json::array{json::object{{"Path", "files/a"}, {"Source", "self://files/src"}}}}});
   put_endpoint("edge", {"s"});
   manager_.tell("edge", kState);
-  ASSERT_TRUE(eventually([&] { return endpoint().contains("Errors") && endpoint().at("Errors").as_array().size() == 2; }));
+  ASSERT_TRUE(eventually(
+      [&] { return endpoint().contains("Errors") && endpoint().at("Errors").as_array().size() == 2; }));
   EXPECT_EQ(endpoint().at("Available"), false);
   blobs_.put_file("files/src", std::string(64, 'b'));
   ASSERT_TRUE(eventually([&] { return endpoint().at("Errors").as_array().size() == 1; }));
@@ -305,7 +325,11 @@ TEST_F(ConfiguratorTest, HowItGoesIsWritten) {
   put_endpoint("edge", {"s"}, true);
   manager_.tell("edge", kState);
   ASSERT_TRUE(eventually([&] { return names().size() == 1; }));
-  executor_->becomes({.state = "stopped", .configured_by = "M", .next_attempt = "soon", .failed = 2, .errors = {"Pref p: no"}});
+  executor_->becomes({.state = "stopped",
+                      .configured_by = "M",
+                      .next_attempt = "soon",
+                      .failed = 2,
+                      .errors = {"Pref p: no"}});
   ASSERT_TRUE(eventually([&] { return endpoint().contains("ActionErrorCount"); }));
   EXPECT_EQ(endpoint().at("Errors"), json::array{"Pref p: no"});
   EXPECT_EQ(endpoint().at("Available"), false);
@@ -320,7 +344,9 @@ TEST_F(ConfiguratorTest, HowItGoesIsWritten) {
 
 TEST_F(ConfiguratorTest, AnEndpointOnItsWayKeepsItsPlan) {
   put("version_sets", "s",
-      {{"Id", "s"}, {"Apply", true}, {"Files", json::array{json::object{{"Path", "files/a"}, {"Source", "self://files/src"}}}}});
+      {{"Id", "s"},
+       {"Apply", true},
+       {"Files", json::array{json::object{{"Path", "files/a"}, {"Source", "self://files/src"}}}}});
   blobs_.put_file("files/src", std::string(64, 'b'));
   put_endpoint("edge", {"s"});
   set_member("edge", "Prefs", json::object{{"p", "0"}});

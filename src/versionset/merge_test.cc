@@ -1,4 +1,5 @@
-// The rule of contract manager.md section 4: fold from last to first, the one that comes later in the fold wins.
+// The rule of contract manager.md section 4: fold from last to first, the one that comes later in the fold
+// wins.
 #include "versionset/merge.h"
 
 #include <gmock/gmock.h>
@@ -47,16 +48,18 @@ TEST(Merge, FirstOfTheListWinsPerKey) {
 }
 
 TEST(Merge, ComponentsAreOneByNameWhateverTheirType) {
-  const Wanted wanted =
-      merged({parsed(R"({"Id":"a","Components":[{"Name":"x","Type":"PluginProvider","Version":"stable"}]})"),
-              parsed(R"({"Id":"b","Components":[{"Name":"x","Type":"ContentPackage","Version":"stable"}]})")});
+  const Wanted wanted = merged(
+      {parsed(R"({"Id":"a","Components":[{"Name":"x","Type":"PluginProvider","Version":"stable"}]})"),
+       parsed(R"({"Id":"b","Components":[{"Name":"x","Type":"ContentPackage","Version":"stable"}]})")});
   ASSERT_EQ(wanted.components.size(), 1u);
   EXPECT_EQ(wanted.components[0].value.kind, Kind::kPluginProvider);
 }
 
 TEST(Merge, IgnoreWinsLikeAnyVersion) {
-  const VersionSet ignore = parsed(R"({"Id":"a","Components":[{"Name":"x","Type":"CP","Version":"ignore"}]})");
-  const VersionSet pinned = parsed(R"({"Id":"b","Components":[{"Name":"x","Type":"CP","Version":"v1.0.0"}]})");
+  const VersionSet ignore =
+      parsed(R"({"Id":"a","Components":[{"Name":"x","Type":"CP","Version":"ignore"}]})");
+  const VersionSet pinned =
+      parsed(R"({"Id":"b","Components":[{"Name":"x","Type":"CP","Version":"v1.0.0"}]})");
   EXPECT_TRUE(merged({ignore, pinned}).components[0].value.ignored());
   EXPECT_FALSE(merged({pinned, ignore}).components[0].value.ignored());
 }
@@ -64,7 +67,8 @@ TEST(Merge, IgnoreWinsLikeAnyVersion) {
 TEST(Merge, FilesByPathPluginsByName) {
   const VersionSet a = parsed(R"({"Id":"a","Files":[{"Path":"files/f","Source":"self://files/a"}],
     "Plugins":[{"Name":"p","Provider":"one"}]})");
-  const VersionSet b = parsed(R"({"Id":"b","Files":[{"Path":"files/f","Source":"self://files/b","Explode":true}],
+  const VersionSet b =
+      parsed(R"({"Id":"b","Files":[{"Path":"files/f","Source":"self://files/b","Explode":true}],
     "Plugins":[{"Name":"p","Provider":"two"},{"Name":"q","Provider":"two"}]})");
   const Wanted wanted = merged({a, b});
   ASSERT_EQ(wanted.files.size(), 1u);
@@ -84,8 +88,9 @@ TEST(Merge, ApplyOnlyWhenEverySetSaysSo) {
 }
 
 TEST(Merge, ShadowsAreOnlyThoseThatSayOtherwise) {
-  const Wanted wanted = merged({parsed(R"({"Id":"a","Prefs":{"p":"1"}})"), parsed(R"({"Id":"b","Prefs":{"p":"1"}})"),
-                                parsed(R"({"Id":"c","Prefs":{"p":"2"}})"), parsed(R"({"Id":"d","Prefs":{"p":"3"}})")});
+  const Wanted wanted =
+      merged({parsed(R"({"Id":"a","Prefs":{"p":"1"}})"), parsed(R"({"Id":"b","Prefs":{"p":"1"}})"),
+              parsed(R"({"Id":"c","Prefs":{"p":"2"}})"), parsed(R"({"Id":"d","Prefs":{"p":"3"}})")});
   EXPECT_THAT(wanted.prefs.at("p").from.shadows, ElementsAre("c", "d"));
 }
 
@@ -105,7 +110,8 @@ VersionSet naive_merge(VersionSet a, const VersionSet& b) {
     }
   };
   take(a.components, b.components, [](const Component& x, const Component& y) { return x.name == y.name; });
-  take(a.plugins, b.plugins, [](const json::object& x, const json::object& y) { return x.at("Name") == y.at("Name"); });
+  take(a.plugins, b.plugins,
+       [](const json::object& x, const json::object& y) { return x.at("Name") == y.at("Name"); });
   take(a.files, b.files, [](const FileWish& x, const FileWish& y) { return x.path == y.path; });
   for (const auto& [name, value] : b.prefs) a.prefs[name] = value;
   for (const auto& [name, value] : b.global) a.global[name] = value;
@@ -159,7 +165,8 @@ TEST(MergeProperty, FirstWinsAndSaysWhom) {
     Dice dice(seed);
     const std::vector<VersionSet> sets = random_sets(dice);
     for (const auto& [name, entry] : merged(sets).prefs) {
-      const auto first = std::ranges::find_if(sets, [&](const VersionSet& set) { return set.prefs.contains(name); });
+      const auto first =
+          std::ranges::find_if(sets, [&](const VersionSet& set) { return set.prefs.contains(name); });
       ASSERT_NE(first, sets.end());
       EXPECT_EQ(entry.value, first->prefs.at(name));
       EXPECT_EQ(entry.from.set, first->id);
@@ -209,18 +216,21 @@ TEST(ParseSet, EveryFaultAtOnceByItsPlace) {
     "Prefs":{"n":1},"Global":[]})");
   ASSERT_FALSE(set);
   EXPECT_EQ(set.error().status(), 422);
-  EXPECT_THAT(set.error().messages,
-              ElementsAre("DRPVersion: expected a string", HasSubstr("Components[0] (a): Type: `CPX` is no type"),
-                          "Components[1]: Name is missing", "Components[2] (a): is in the list twice",
-                          HasSubstr("Components[2] (a): Version is missing"), "Components[3]: expected an object",
-                          "Plugins[0] (p): Provider is missing", HasSubstr("Files[0] (etc/passwd): Path: `etc/passwd`"),
-                          HasSubstr("Sha256Sum: expected 64"), HasSubstr("Source: `ftp://x` is none of"),
-                          HasSubstr("Files[1] (files/../x): Path"), HasSubstr("Files[1] (files/../x): Sha256Sum is missing"),
-                          "Prefs.n: expected a string", "Global: expected an object"));
+  EXPECT_THAT(
+      set.error().messages,
+      ElementsAre("DRPVersion: expected a string", HasSubstr("Components[0] (a): Type: `CPX` is no type"),
+                  "Components[1]: Name is missing", "Components[2] (a): is in the list twice",
+                  HasSubstr("Components[2] (a): Version is missing"), "Components[3]: expected an object",
+                  "Plugins[0] (p): Provider is missing",
+                  HasSubstr("Files[0] (etc/passwd): Path: `etc/passwd`"), HasSubstr("Sha256Sum: expected 64"),
+                  HasSubstr("Source: `ftp://x` is none of"), HasSubstr("Files[1] (files/../x): Path"),
+                  HasSubstr("Files[1] (files/../x): Sha256Sum is missing"), "Prefs.n: expected a string",
+                  "Global: expected an object"));
 }
 
 TEST(ParseSet, NullMeansNothing) {
-  const VersionSet set = parsed(R"({"Id":"s","Components":null,"Plugins":null,"Prefs":null,"Files":null,"Global":null})");
+  const VersionSet set =
+      parsed(R"({"Id":"s","Components":null,"Plugins":null,"Prefs":null,"Files":null,"Global":null})");
   EXPECT_THAT(set.components, IsEmpty());
 }
 

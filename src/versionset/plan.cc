@@ -62,7 +62,8 @@ std::string shown_value(const json::value& value) {
 
 Planner::Planner(const Observed& observed, const Wanted& wanted, const PlanInputs& inputs)
     : observed_(observed), wanted_(wanted), inputs_(inputs) {
-  for (const Observed::Installed& installed : observed.components) installed_.emplace(installed.name, &installed);
+  for (const Observed::Installed& installed : observed.components)
+    installed_.emplace(installed.name, &installed);
   for (const json::object& plugin : observed.plugins) plugins_.emplace(text_member(plugin, "Name"), &plugin);
 }
 

@@ -26,14 +26,15 @@ struct Observed {
   std::vector<json::object> plugins;
   std::map<std::string, std::string> prefs;
   std::map<std::string, json::value> global;
-  std::map<std::string, std::string> files;  // "files/..." or "isos/..." -> lower-case SHA-256, of uploaded files
-  bool files_known = false;                  // `files` was reported
-  std::set<std::string> auto_start;          // providers that make a plugin of their name by themselves
+  std::map<std::string, std::string>
+      files;                         // "files/..." or "isos/..." -> lower-case SHA-256, of uploaded files
+  bool files_known = false;          // `files` was reported
+  std::set<std::string> auto_start;  // providers that make a plugin of their name by themselves
   bool manager = false;
   bool known = false;  // it has reported at least once; without that nothing is planned
 
-  /// `endpoint`: the Endpoint object. `extra`: the stream's record `state` (manager::StateProvider), empty when
-  /// the endpoint was not heard since this server started.
+  /// `endpoint`: the Endpoint object. `extra`: the stream's record `state` (manager::StateProvider), empty
+  /// when the endpoint was not heard since this server started.
   static Observed parse(const json::object& endpoint, const json::object& extra);
 };
 
@@ -45,12 +46,13 @@ struct Action {
   std::string verb;   // Set | AddOrUpdate | Delete
   json::value value;  // null when the kind has none
 
-  Provenance from;            // empty for deletions
-  std::string current;        // what is there now, for people; "" for nothing, never a secret
-  bool secret = false;        // `value` is shown to nobody
-  uint64_t bytes = 0;         // to move; 0 unknown or none
-  bool restarts = false;      // the endpoint restarts
-  /// What is moved. Of a file: `source` is a URL, or self://files/..., self://isos/... for one of this server.
+  Provenance from;        // empty for deletions
+  std::string current;    // what is there now, for people; "" for nothing, never a secret
+  bool secret = false;    // `value` is shown to nobody
+  uint64_t bytes = 0;     // to move; 0 unknown or none
+  bool restarts = false;  // the endpoint restarts
+  /// What is moved. Of a file: `source` is a URL, or self://files/..., self://isos/... for one of this
+  /// server.
   std::optional<catalog::Artifact> artifact;
   std::vector<size_t> after;  // indexes of actions of this plan that must have succeeded before
 
@@ -61,9 +63,9 @@ struct Action {
 };
 
 struct Plan {
-  std::vector<Action> actions;         // in the order in which they are carried out, deletions last
-  size_t deletions_from = 0;           // index of the first deletion
-  std::vector<std::string> problems;   // why something that is wanted is not in `actions`
+  std::vector<Action> actions;        // in the order in which they are carried out, deletions last
+  size_t deletions_from = 0;          // index of the first deletion
+  std::vector<std::string> problems;  // why something that is wanted is not in `actions`
   bool empty() const { return actions.empty(); }
 };
 

@@ -18,12 +18,15 @@ catalog::Items random_catalog(Dice& dice) {
       for (size_t other = 0; other < std::min<size_t>(i, 4); ++other) {
         if (dice.one_in(4)) needs += fmt::format("{}pack{}", needs.empty() ? "" : ", ", other);
       }
-      items.push_back(made_item(fmt::format("{}{}", i < 4 ? "pack" : "provider", i), fmt::format("v1.{}.0", version),
-                                i < 4 ? "ContentPackage" : "PluginProvider", needs));
+      items.push_back(made_item(fmt::format("{}{}", i < 4 ? "pack" : "provider", i),
+                                fmt::format("v1.{}.0", version), i < 4 ? "ContentPackage" : "PluginProvider",
+                                needs));
     }
   }
-  for (const char* version : {"v4.0.0", "v4.1.0", "v4.2.0"}) items.push_back(made_item("drp", version, "DRP"));
-  for (const char* version : {"v2.0.0", "v2.1.0", "v2.2.0"}) items.push_back(made_item("drp-ux", version, "DRPUX"));
+  for (const char* version : {"v4.0.0", "v4.1.0", "v4.2.0"})
+    items.push_back(made_item("drp", version, "DRP"));
+  for (const char* version : {"v2.0.0", "v2.1.0", "v2.2.0"})
+    items.push_back(made_item("drp-ux", version, "DRPUX"));
   return catalog::Items(std::move(items));
 }
 
@@ -43,7 +46,8 @@ ModelEndpoint random_endpoint(Dice& dice, const catalog::Items& items) {
   }
   for (size_t i = 0; i < 4; ++i) {
     const std::string provider = fmt::format("provider{}", 4 + i % 2);
-    if (edge.component(provider) != nullptr && dice.one_in(2)) edge.has_plugin(fmt::format("plugin{}", i), provider);
+    if (edge.component(provider) != nullptr && dice.one_in(2))
+      edge.has_plugin(fmt::format("plugin{}", i), provider);
     if (dice.one_in(2)) edge.observed.prefs[fmt::format("pref{}", i)] = dice.name("", 3);
     if (dice.one_in(2)) edge.observed.global[fmt::format("param{}", i)] = dice.below(3);
     if (dice.one_in(2)) edge.observed.files[fmt::format("files/f{}", i)] = std::string(64, 'a');
@@ -52,7 +56,8 @@ ModelEndpoint random_endpoint(Dice& dice, const catalog::Items& items) {
 }
 
 struct World {
-  explicit World(uint64_t seed) : dice(seed), items(random_catalog(dice)), edge(random_endpoint(dice, items)) {
+  explicit World(uint64_t seed)
+      : dice(seed), items(random_catalog(dice)), edge(random_endpoint(dice, items)) {
     for (size_t i = 0; i < 1 + dice.below(4); ++i) sets.push_back(random_set(dice, fmt::format("set{}", i)));
     std::vector<const VersionSet*> order;
     for (const VersionSet& set : sets) order.push_back(&set);
@@ -96,7 +101,8 @@ TEST(PlanProperty, DependenciesAreAllThatMatters) {
     while (!open.empty()) {
       std::ranges::shuffle(open, world.dice.engine());
       const auto next = std::ranges::find_if(open, [&](size_t i) {
-        return std::ranges::all_of(plan.actions[i].after, [&](size_t before) { return done.contains(before); });
+        return std::ranges::all_of(plan.actions[i].after,
+                                   [&](size_t before) { return done.contains(before); });
       });
       ASSERT_NE(next, open.end()) << "seed " << seed << ": a circle";
       EXPECT_EQ(world.edge.carry_out(plan.actions[*next], world.items), "") << "seed " << seed;
@@ -123,7 +129,8 @@ TEST(PlanProperty, ResumedAnywhereItEndsTheSame) {
   for (uint64_t seed = 0; seed < kSeeds; ++seed) {
     World world(seed);
     World straight(seed);
-    for (const Action& action : straight.plan().actions) (void)straight.edge.carry_out(action, straight.items);
+    for (const Action& action : straight.plan().actions)
+      (void)straight.edge.carry_out(action, straight.items);
     const Plan plan = world.plan();
     const size_t stop = plan.empty() ? 0 : world.dice.below(plan.actions.size());
     for (size_t i = 0; i < stop; ++i) (void)world.edge.carry_out(plan.actions[i], world.items);
@@ -131,7 +138,8 @@ TEST(PlanProperty, ResumedAnywhereItEndsTheSame) {
     EXPECT_TRUE(world.plan().empty()) << "seed " << seed;
     EXPECT_EQ(world.edge.observed.prefs, straight.edge.observed.prefs);
     EXPECT_EQ(world.edge.observed.files, straight.edge.observed.files);
-    EXPECT_EQ(world.edge.observed.components.size(), straight.edge.observed.components.size()) << "seed " << seed;
+    EXPECT_EQ(world.edge.observed.components.size(), straight.edge.observed.components.size())
+        << "seed " << seed;
   }
 }
 
@@ -141,8 +149,9 @@ TEST(PlanProperty, FirstOfTheListWins) {
     for (const Action& action : world.plan().actions) (void)world.edge.carry_out(action, world.items);
     for (size_t i = world.sets.size(); i-- > 0;) {
       for (const auto& [name, value] : world.sets[i].prefs) {
-        const bool shadowed = std::any_of(world.sets.begin(), world.sets.begin() + static_cast<std::ptrdiff_t>(i),
-                                          [&](const VersionSet& set) { return set.prefs.contains(name); });
+        const bool shadowed =
+            std::any_of(world.sets.begin(), world.sets.begin() + static_cast<std::ptrdiff_t>(i),
+                        [&](const VersionSet& set) { return set.prefs.contains(name); });
         if (shadowed) continue;
         EXPECT_EQ(world.edge.observed.prefs.at(name), value) << "seed " << seed;
       }

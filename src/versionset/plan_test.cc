@@ -61,21 +61,19 @@ class PlanTest : public ::testing::Test {
     };
     inputs.provisioner_url = "http://manager:8091/";
     inputs.api_url = "https://manager:8092";
-    inputs.same_secret = [this](const std::string&, const std::string& place, const json::value&, const json::value&) {
-      return known_secrets.contains(place);
-    };
+    inputs.same_secret = [this](const std::string&, const std::string& place, const json::value&,
+                                const json::value&) { return known_secrets.contains(place); };
     inputs.is_secure = [](const std::string& param) { return param.ends_with("password"); };
     return make_plan(edge.observed, merge(order), inputs);
   }
   static std::vector<std::string> lines(const Plan& plan) {
     std::vector<std::string> out;
     for (const Action& action : plan.actions)
-      out.push_back(fmt::format("{} {} {} {}", action.verb, kind_name(action.kind), action.name, action.actual_version));
+      out.push_back(fmt::format("{} {} {} {}", action.verb, kind_name(action.kind), action.name,
+                                action.actual_version));
     return out;
   }
-  static json::object shown(std::string_view key) {
-    return {{"Key", key}, {"Nonce", "n"}, {"Payload", "p"}};
-  }
+  static json::object shown(std::string_view key) { return {{"Key", key}, {"Nonce", "n"}, {"Payload", "p"}}; }
 
   catalog::Items items = small_catalog();
   ModelEndpoint edge;
@@ -105,9 +103,10 @@ TEST_F(PlanTest, PacksAfterWhatTheyNeedProvidersAfterPacks) {
   const Plan made = plan({R"({"Id":"s","Components":[{"Name":"provneedy","Type":"PP","Version":"v1.0.0"},
     {"Name":"top","Type":"CP","Version":"stable"},{"Name":"mid","Type":"CP","Version":"stable"},
     {"Name":"base","Type":"CP","Version":"stable"}]})"});
-  EXPECT_THAT(lines(made), ElementsAre("AddOrUpdate ContentPackage base v2.0.0", "AddOrUpdate ContentPackage mid v2.0.0",
-                                       "AddOrUpdate ContentPackage top v2.0.0",
-                                       "AddOrUpdate PluginProvider provneedy v1.0.0"));
+  EXPECT_THAT(
+      lines(made),
+      ElementsAre("AddOrUpdate ContentPackage base v2.0.0", "AddOrUpdate ContentPackage mid v2.0.0",
+                  "AddOrUpdate ContentPackage top v2.0.0", "AddOrUpdate PluginProvider provneedy v1.0.0"));
   EXPECT_THAT(made.actions[2].after, ElementsAre(1u, 0u));
   EXPECT_THAT(made.actions[3].after, ElementsAre(0u)) << "breakage 11: prerequisites of providers count too";
 }
@@ -122,7 +121,8 @@ TEST_F(PlanTest, EqualMeansEmptyEvenWithoutCatalog) {
 }
 
 TEST_F(PlanTest, TypeMayBeLeftOut) {  // breakage 61
-  const Plan made = plan({R"({"Id":"s","Components":[{"Name":"prov","Version":"stable"},{"Name":"base","Version":"tip"}]})"});
+  const Plan made = plan(
+      {R"({"Id":"s","Components":[{"Name":"prov","Version":"stable"},{"Name":"base","Version":"tip"}]})"});
   EXPECT_THAT(lines(made), ElementsAre("AddOrUpdate PluginProvider prov v2.0.0"));
   EXPECT_THAT(made.problems, ElementsAre(AllOf(HasSubstr("s: "), HasSubstr("base"), HasSubstr("tip"))));
 }
@@ -130,7 +130,8 @@ TEST_F(PlanTest, TypeMayBeLeftOut) {  // breakage 61
 TEST_F(PlanTest, CatalogThatLacksItemsIsAProblemNotADeletion) {  // breakages 10, 13, 19
   items = catalog::Items();
   edge.has(Kind::kContentPackage, "rackn-license", "v1.0.0");
-  const Plan made = plan({R"({"Id":"licence","Components":[{"Name":"rackn-license","Type":"CP","Version":"stable"}]})"});
+  const Plan made =
+      plan({R"({"Id":"licence","Components":[{"Name":"rackn-license","Type":"CP","Version":"stable"}]})"});
   EXPECT_TRUE(made.empty());
   EXPECT_THAT(made.problems, ElementsAre(AllOf(HasSubstr("licence: "), HasSubstr("rackn-license"))));
 }
@@ -139,8 +140,10 @@ TEST_F(PlanTest, MissingPrerequisiteTakesItsFollowersAlong) {
   const Plan made = plan({R"({"Id":"s","Components":[{"Name":"follower","Type":"CP","Version":"v1.0.0"},
     {"Name":"lonely","Type":"CP","Version":"v1.0.0"},{"Name":"base","Type":"CP","Version":"v1.0.0"}]})"});
   EXPECT_THAT(lines(made), ElementsAre("AddOrUpdate ContentPackage base v1.0.0")) << "what is sound stays";
-  EXPECT_THAT(made.problems, Contains("s: lonely v1.0.0 needs nowhere, which is neither installed nor wanted"));
-  EXPECT_THAT(made.problems, Contains("s: follower v1.0.0 needs lonely, which is neither installed nor wanted"));
+  EXPECT_THAT(made.problems,
+              Contains("s: lonely v1.0.0 needs nowhere, which is neither installed nor wanted"));
+  EXPECT_THAT(made.problems,
+              Contains("s: follower v1.0.0 needs lonely, which is neither installed nor wanted"));
 }
 
 TEST_F(PlanTest, PrerequisiteOfAnotherVersion) {
@@ -161,7 +164,8 @@ TEST_F(PlanTest, WrongTypeIsAProblem) {
   edge.has(Kind::kPluginProvider, "base", "v1.0.0");
   const Plan made = plan({R"({"Id":"s","Components":[{"Name":"base","Type":"CP","Version":"v2.0.0"}]})"});
   EXPECT_TRUE(made.empty());
-  EXPECT_THAT(made.problems, ElementsAre("s: base is wanted as ContentPackage, but is a PluginProvider on edge"));
+  EXPECT_THAT(made.problems,
+              ElementsAre("s: base is wanted as ContentPackage, but is a PluginProvider on edge"));
 }
 
 TEST_F(PlanTest, NoBuildForTheArchitecture) {
@@ -179,7 +183,8 @@ TEST_F(PlanTest, UndeclaredGoesPerKindOnly) {  // breakage 14
   edge.has_plugin("mine", "prov");
   EXPECT_TRUE(plan({R"({"Id":"s","Prefs":{}})"}).empty()) << "a set without packs says nothing about packs";
   const Plan made = plan({R"({"Id":"s","Components":[{"Name":"base","Type":"CP","Version":"v1.0.0"}]})"});
-  EXPECT_THAT(lines(made), ElementsAre("AddOrUpdate ContentPackage base v1.0.0", "Delete ContentPackage by-hand v1.0.0"));
+  EXPECT_THAT(lines(made),
+              ElementsAre("AddOrUpdate ContentPackage base v1.0.0", "Delete ContentPackage by-hand v1.0.0"));
   EXPECT_EQ(made.deletions_from, 1u);
   EXPECT_EQ(made.actions[1].current, "v1.0.0");
   EXPECT_EQ(made.actions[1].from, Provenance{});
@@ -206,7 +211,8 @@ TEST_F(PlanTest, WhatIsProtectedStays) {  // breakage 15
     "Plugins":[{"Name":"wanted","Provider":"prov"}]})";
   EXPECT_THAT(lines(plan({set})), Each(Not(HasSubstr("Delete"))));
   edge.observed.manager = false;
-  EXPECT_THAT(lines(plan({set})), Contains("Delete ContentPackage rackn-catalog v1.0.0")) << "no manager needs it there";
+  EXPECT_THAT(lines(plan({set})), Contains("Delete ContentPackage rackn-catalog v1.0.0"))
+      << "no manager needs it there";
 }
 
 TEST_F(PlanTest, WhatSomethingNeedsThatStaysStays) {
@@ -226,10 +232,11 @@ TEST_F(PlanTest, DeletionsGoFromTheTopDown) {
   edge.has_plugin("odd", "old");
   const Plan made = plan({R"({"Id":"s","Components":[{"Name":"base","Type":"CP","Version":"v1.0.0"},
     {"Name":"prov","Type":"PP","Version":"v1.0.0"}],"Plugins":[{"Name":"wanted","Provider":"prov"}]})"});
-  EXPECT_THAT(lines(made), ElementsAre("AddOrUpdate ContentPackage base v1.0.0", "AddOrUpdate PluginProvider prov v1.0.0",
-                                       "AddOrUpdate Plugin wanted ", "Delete Plugin odd ",
-                                       "Delete PluginProvider old v1.0.0", "Delete ContentPackage c v1.0.0",
-                                       "Delete ContentPackage b v1.0.0", "Delete ContentPackage a v1.0.0"));
+  EXPECT_THAT(lines(made),
+              ElementsAre("AddOrUpdate ContentPackage base v1.0.0", "AddOrUpdate PluginProvider prov v1.0.0",
+                          "AddOrUpdate Plugin wanted ", "Delete Plugin odd ",
+                          "Delete PluginProvider old v1.0.0", "Delete ContentPackage c v1.0.0",
+                          "Delete ContentPackage b v1.0.0", "Delete ContentPackage a v1.0.0"));
   EXPECT_EQ(made.deletions_from, 3u);
   EXPECT_THAT(made.actions[4].after, ElementsAre(3u));
   EXPECT_THAT(made.actions[7].after, ElementsAre(6u, 5u, 4u));
@@ -259,15 +266,18 @@ TEST_F(PlanTest, PluginsAfterTheirProvider) {
 TEST_F(PlanTest, PluginWithoutProviderIsAProblem) {
   const Plan made = plan({R"({"Id":"s","Plugins":[{"Name":"p","Provider":"prov"}]})"});
   EXPECT_TRUE(made.empty());
-  EXPECT_THAT(made.problems, ElementsAre("s: plugin p needs provider prov, which is neither installed nor wanted"));
+  EXPECT_THAT(made.problems,
+              ElementsAre("s: plugin p needs provider prov, which is neither installed nor wanted"));
 }
 
 TEST_F(PlanTest, PluginMetaIsComparedAsFarAsItIsGiven) {
   edge.has(Kind::kPluginProvider, "prov", "v1.0.0");
   edge.has_plugin("p", "prov");
   edge.observed.plugins[0]["Meta"] = {{"color", "red"}, {"icon", "x"}};
-  EXPECT_TRUE(plan({R"({"Id":"s","Plugins":[{"Name":"p","Provider":"prov","Meta":{"color":"red"}}]})"}).empty());
-  EXPECT_FALSE(plan({R"({"Id":"s","Plugins":[{"Name":"p","Provider":"prov","Meta":{"color":"blue"}}]})"}).empty());
+  EXPECT_TRUE(
+      plan({R"({"Id":"s","Plugins":[{"Name":"p","Provider":"prov","Meta":{"color":"red"}}]})"}).empty());
+  EXPECT_FALSE(
+      plan({R"({"Id":"s","Plugins":[{"Name":"p","Provider":"prov","Meta":{"color":"blue"}}]})"}).empty());
 }
 
 TEST_F(PlanTest, ThePseudoPluginOfManagersIsLeftAlone) {
@@ -363,8 +373,9 @@ TEST_F(PlanTest, SecretsOfPluginsAreHidden) {
 TEST_F(PlanTest, LinesSayWhoAskedAndWhatIsMoved) {
   own_files["files/rebar-catalog/base/v2.0.0.json"] = {99, std::string(64, 'a')};
   edge.has(Kind::kContentPackage, "base", "v1.0.0");
-  const Plan made = plan({R"({"Id":"site","Components":[{"Name":"base","Type":"CP","Version":"v2.0.0","ReplaceWritable":true}]})",
-                          R"({"Id":"all","Components":[{"Name":"base","Type":"CP","Version":"v1.0.0"}]})"});
+  const Plan made = plan(
+      {R"({"Id":"site","Components":[{"Name":"base","Type":"CP","Version":"v2.0.0","ReplaceWritable":true}]})",
+       R"({"Id":"all","Components":[{"Name":"base","Type":"CP","Version":"v1.0.0"}]})"});
   ASSERT_EQ(made.actions.size(), 1u);
   const json::object line = made.actions[0].explained();
   EXPECT_EQ(line.at("Set"), "site");
@@ -381,29 +392,6 @@ TEST_F(PlanTest, KeysTellActionsApart) {
   const Plan other = plan({R"({"Id":"s","Prefs":{"a":"2"}})"});
   EXPECT_EQ(one.actions[0].key(), same.actions[0].key());
   EXPECT_NE(one.actions[0].key(), other.actions[0].key());
-}
-
-TEST(ObservedTest, FromObjectAndState) {
-  const json::object endpoint = json::parse(R"({"Id":"e","Arch":"amd64","Os":"linux","DRPVersion":"v1","DRPUXVersion":"v2",
-    "Components":[{"Type":"ContentPackage","Name":"a","Version":"v1","ActualVersion":"v1.0"},
-                  {"Type":"PluginProvider","Name":"b","Version":"v2"}],
-    "Plugins":[{"Name":"p","Provider":"b"}],"Prefs":{"manager":"true"},"Global":{"x":1}})").get_object();
-  const json::object state = json::parse(R"({"files":{"files/a":"ABC"},"prerequisites":{"a":"b: >1"},"auto_start":["b"]})").get_object();
-  const Observed seen = Observed::parse(endpoint, state);
-  EXPECT_TRUE(seen.known && seen.manager && seen.files_known);
-  ASSERT_EQ(seen.components.size(), 2u);
-  EXPECT_EQ(seen.components[0].version, "v1.0");
-  EXPECT_EQ(seen.components[0].prerequisites, "b: >1");
-  EXPECT_EQ(seen.components[1].kind, Kind::kPluginProvider);
-  EXPECT_EQ(seen.components[1].version, "v2");
-  EXPECT_EQ(seen.files.at("files/a"), "abc");
-  EXPECT_TRUE(seen.auto_start.contains("b"));
-}
-
-TEST(ObservedTest, AnAttachedEndpointThatOnlySaidItsVersionIsNotKnown) {  // breakage 18
-  const Observed seen = Observed::parse({{"Id", "e"}, {"DRPVersion", "v1"}}, {});
-  EXPECT_FALSE(seen.known);
-  EXPECT_FALSE(seen.files_known);
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ inline std::string text_in(const json::object& object, std::string_view name) {
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
-inline catalog::Item made_item(std::string name, std::string version, std::string type, std::string prerequisites = "") {
+inline catalog::Item made_item(std::string name, std::string version, std::string type,
+                               std::string prerequisites = "") {
   catalog::Item item;
   item.id = name + "-" + version;
   item.version = item.actual_version = version;
@@ -53,20 +54,33 @@ class ModelEndpoint {
     observed.components.push_back({kind, std::move(name), std::move(version), std::move(prerequisites)});
   }
   void has_plugin(std::string name, std::string provider, json::object params = {}) {
-    observed.plugins.push_back({{"Name", std::move(name)}, {"Provider", std::move(provider)}, {"Params", std::move(params)}});
+    observed.plugins.push_back(
+        {{"Name", std::move(name)}, {"Provider", std::move(provider)}, {"Params", std::move(params)}});
   }
 
   /// "" or why it was refused.
   std::string carry_out(const Action& action, const catalog::Items& items) {
     switch (action.kind) {
-      case Kind::kDrp: observed.drp_version = action.actual_version; return "";
-      case Kind::kDrpUx: observed.drpux_version = action.actual_version; return "";
+      case Kind::kDrp:
+        observed.drp_version = action.actual_version;
+        return "";
+      case Kind::kDrpUx:
+        observed.drpux_version = action.actual_version;
+        return "";
       case Kind::kContentPackage:
-      case Kind::kPluginProvider: return action.verb == "Delete" ? remove(action) : install(action, items);
-      case Kind::kPlugin: return change_plugin(action);
-      case Kind::kFile: observed.files[action.name] = action.artifact->sha256; return "";
-      case Kind::kPref: observed.prefs[action.name] = action.value.get_string(); return "";
-      case Kind::kGlobal: observed.global[action.name] = action.value; return "";
+      case Kind::kPluginProvider:
+        return action.verb == "Delete" ? remove(action) : install(action, items);
+      case Kind::kPlugin:
+        return change_plugin(action);
+      case Kind::kFile:
+        observed.files[action.name] = action.artifact->sha256;
+        return "";
+      case Kind::kPref:
+        observed.prefs[action.name] = action.value.get_string();
+        return "";
+      case Kind::kGlobal:
+        observed.global[action.name] = action.value;
+        return "";
     }
     return "unknown kind";
   }
@@ -84,7 +98,8 @@ class ModelEndpoint {
     if (item == nullptr) return "no such item";
     const std::string prerequisites = text_in(item->meta, "Prerequisites");
     for (const content::Prerequisite& need : read_needs(prerequisites)) {
-      if (!is_builtin(need.name) && component(need.name) == nullptr) return action.name + " lacks " + need.name;
+      if (!is_builtin(need.name) && component(need.name) == nullptr)
+        return action.name + " lacks " + need.name;
     }
     std::erase_if(observed.components, [&](const auto& entry) { return entry.name == action.name; });
     has(action.kind, action.name, action.actual_version, prerequisites);
@@ -106,9 +121,11 @@ class ModelEndpoint {
   }
 
   std::string change_plugin(const Action& action) {
-    std::erase_if(observed.plugins, [&](const json::object& plugin) { return text_in(plugin, "Name") == action.name; });
+    std::erase_if(observed.plugins,
+                  [&](const json::object& plugin) { return text_in(plugin, "Name") == action.name; });
     if (action.verb == "Delete") return "";
-    if (component(text_in(action.value.get_object(), "Provider")) == nullptr) return action.name + " has no provider";
+    if (component(text_in(action.value.get_object(), "Provider")) == nullptr)
+      return action.name + " has no provider";
     observed.plugins.push_back(action.value.get_object());
     return "";
   }

@@ -15,7 +15,9 @@ class Dice {
   explicit Dice(uint64_t seed) : engine_(seed) {}
   size_t below(size_t bound) { return std::uniform_int_distribution<size_t>(0, bound - 1)(engine_); }
   bool one_in(size_t n) { return below(n) == 0; }
-  std::string name(std::string_view stem, size_t choices) { return fmt::format("{}{}", stem, below(choices)); }
+  std::string name(std::string_view stem, size_t choices) {
+    return fmt::format("{}{}", stem, below(choices));
+  }
   std::mt19937_64& engine() { return engine_; }
 
  private:
@@ -46,7 +48,8 @@ inline VersionSet random_set(Dice& dice, std::string id) {
     if (dice.one_in(2)) set.prefs[fmt::format("pref{}", i)] = dice.name("", 3);
     if (dice.one_in(2)) set.global[fmt::format("param{}", i)] = dice.below(3);
     if (dice.one_in(2)) {
-      set.files.push_back({fmt::format("files/f{}", i), std::string(64, static_cast<char>('a' + dice.below(3))),
+      set.files.push_back({fmt::format("files/f{}", i),
+                           std::string(64, static_cast<char>('a' + dice.below(3))),
                            fmt::format("https://example.com/f{}", i), false});
     }
   }

@@ -81,7 +81,7 @@ def test_actions_follow_sets_and_endpoint(manager, leaf):
     # By hand at the endpoint, in the direction of the set and away from it.
     leaf.set_preference("unknownTokenTimeout", "700")
     wait_lines(manager, [("Set", "Global", "site")], timeout=2)
-    expect(200, leaf.call("POST", "profiles/global/params/site", "west"))
+    expect(200, leaf.call("POST", "profiles/global/params/site", json.dumps("west")))
     wait_lines(manager, [], timeout=2)
     leaf.set_preference("unknownTokenTimeout", "900")
     wait_lines(manager, [("Set", "Pref", "unknownTokenTimeout")], timeout=2)
@@ -270,12 +270,12 @@ def test_plans_come_from_the_owner(site):
 def test_plans_survive_a_restart_of_the_manager(site):
     manager, leaf = site.start("M2", "L2")
     manager.become_manager().attach(leaf)
-    want(manager, {"Global": {"k": "v"}, "Files": [{"Path": "files/x", "Source": "http://127.0.0.1:9/x", "Sha256Sum": SUM}]},
+    want(manager, {"Global": {"site": "v"}, "Files": [{"Path": "files/x", "Source": "http://127.0.0.1:9/x", "Sha256Sum": SUM}]},
          endpoint="L2")
-    wanted = [("AddOrUpdate", "File", "files/x"), ("Set", "Global", "k")]
+    wanted = [("AddOrUpdate", "File", "files/x"), ("Set", "Global", "site")]
     wait_lines(manager, wanted, "L2")
     manager.kill()
-    expect(200, leaf.call("POST", "profiles/global/params/k", "v"))
+    expect(200, leaf.call("POST", "profiles/global/params/site", json.dumps("v")))
     manager.start()
     wait_lines(manager, wanted[:1], "L2")
     assert manager.get("endpoints/L2")["Available"] is True

@@ -171,10 +171,11 @@ json::object uploads_of(const Services& services) {
 /// Providers that make a plugin of their name by themselves.
 json::array auto_start_of(const store::Snapshot& snapshot) {
   json::array out;
-  (void)snapshot.scan_owner("plugin_providers", store::kOwn, "", [&out](std::string_view key, std::string_view body) {
-    if (model::raw_member(body, "AutoStart") == "true") out.emplace_back(key);
-    return true;
-  });
+  (void)snapshot.scan_owner("plugin_providers", store::kOwn, "",
+                            [&out](std::string_view key, std::string_view body) {
+                              if (model::raw_member(body, "AutoStart") == "true") out.emplace_back(key);
+                              return true;
+                            });
   return out;
 }
 

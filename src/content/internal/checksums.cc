@@ -67,7 +67,8 @@ void Checksums::remember(const std::string& name, const FileFacts& facts, const 
 void Checksums::visit_uploads(const std::function<bool(const std::string& name)>& visit) const {
   namespace fs = std::filesystem;
   std::error_code problem;
-  for (fs::recursive_directory_iterator at(directory_, problem), end; !problem && at != end; at.increment(problem)) {
+  for (fs::recursive_directory_iterator at(directory_, problem), end; !problem && at != end;
+       at.increment(problem)) {
     std::error_code ignored;
     if (!at->is_regular_file(ignored)) continue;
     const auto text = env::read_file(at->path());

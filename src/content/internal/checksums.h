@@ -18,7 +18,8 @@ class Checksums {
   std::optional<std::string> remembered(const std::string& name, const InputFile& file) const;
   /// Where a file comes from: an upload is what somebody wanted here, the rest came with one.
   enum class Origin { kUpload, kOther };
-  void remember(const std::string& name, const FileFacts& facts, const std::string& sha256, Origin origin) const;
+  void remember(const std::string& name, const FileFacts& facts, const std::string& sha256,
+                Origin origin) const;
   void forget(const std::string& name) const;
   /// Names of remembered uploads, in no order, until `visit` returns false. What it names may be gone by now.
   void visit_uploads(const std::function<bool(const std::string& name)>& visit) const;

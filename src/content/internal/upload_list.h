@@ -16,7 +16,8 @@ class UploadList {
   UploadList(env::Path root, const Checksums& sums) : root_(std::move(root)), sums_(sums) {}
   /// `sha256` empty: there is no such upload any more.
   void set(const std::string& name, const std::string& sha256);
-  /// At most `most` entries in the order of names, without those whose names begin with `without` (unless empty).
+  /// At most `most` entries in the order of names, without those whose names begin with `without` (unless
+  /// empty).
   std::map<std::string, std::string> read(std::string_view without, size_t most);
 
  private:

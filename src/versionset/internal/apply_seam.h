@@ -12,11 +12,12 @@ namespace mullion::versionset {
 
 /// How it goes with carrying out an endpoint's plan.
 struct ApplyState {
-  std::string state = "idle";       // idle | waiting | applying | stopped | not connected
-  std::string configured_by;        // holder of the lease; "" nobody
-  std::string next_attempt;         // RFC 3339, when stopped
-  uint64_t failed = 0;              // Endpoint.ActionErrorCount: actions that failed in the last pass
-  std::vector<std::string> errors;  // for Endpoint.Errors: failed actions with reasons, who else configures it
+  std::string state = "idle";  // idle | waiting | applying | stopped | not connected
+  std::string configured_by;   // holder of the lease; "" nobody
+  std::string next_attempt;    // RFC 3339, when stopped
+  uint64_t failed = 0;         // Endpoint.ActionErrorCount: actions that failed in the last pass
+  std::vector<std::string>
+      errors;  // for Endpoint.Errors: failed actions with reasons, who else configures it
   bool operator==(const ApplyState&) const = default;
 };
 

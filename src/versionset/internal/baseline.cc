@@ -34,16 +34,19 @@ json::array components_of(const Observed& observed, std::vector<std::string>& le
       continue;
     }
     if (installed.version.empty())
-      left_out.push_back(fmt::format("{} {}: has no version, is ignored", kind_name(installed.kind), installed.name));
-    out.push_back(json::object{{"Type", kind_name(installed.kind)},
-                               {"Version", installed.version.empty() ? kIgnore : std::string_view(installed.version)},
-                               {"Name", installed.name},
-                               {"ActualVersion", installed.version}});
+      left_out.push_back(
+          fmt::format("{} {}: has no version, is ignored", kind_name(installed.kind), installed.name));
+    out.push_back(
+        json::object{{"Type", kind_name(installed.kind)},
+                     {"Version", installed.version.empty() ? kIgnore : std::string_view(installed.version)},
+                     {"Name", installed.name},
+                     {"ActualVersion", installed.version}});
   }
   return out;
 }
 
-json::object without_sealed(const std::string& place, const json::object& params, std::vector<std::string>& left_out) {
+json::object without_sealed(const std::string& place, const json::object& params,
+                            std::vector<std::string>& left_out) {
   json::object out;
   for (const auto& [name, value] : params) {
     if (is_sealed(value)) {

@@ -16,7 +16,7 @@ class Dirty {
   struct Work {
     bool all = false;
     std::set<std::string> endpoints;
-    std::set<std::string> sets;  // endpoints that name one of them
+    std::set<std::string> sets;   // endpoints that name one of them
     std::set<std::string> files;  // of this server: endpoints that want a copy
     bool empty() const { return !all && endpoints.empty() && sets.empty() && files.empty(); }
   };

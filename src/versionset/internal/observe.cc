@@ -45,7 +45,8 @@ Observed Observed::parse(const json::object& endpoint, const json::object& extra
     if (provider.is_string()) out.auto_start.emplace(provider.get_string());
   }
   out.manager = flag_member(object_member(extra, "info"), "manager");
-  if (const auto pref = out.prefs.find("manager"); pref != out.prefs.end() && pref->second == "true") out.manager = true;
+  if (const auto pref = out.prefs.find("manager"); pref != out.prefs.end() && pref->second == "true")
+    out.manager = true;
   // Every server has preferences, and only its own report brings them.
   out.known = !extra.empty() || !out.prefs.empty();
   return out;

@@ -25,7 +25,8 @@ class Reader {
     each("Files", [this](const json::object& entry) { read_file(entry); });
     read_prefs();
     for (const auto& [name, value] : map("Global")) set_.global.emplace(name, value);
-    if (!faults_.empty()) return Error(ErrorCode::kInvalid, "ValidationError", "version_sets", set_.id, faults_);
+    if (!faults_.empty())
+      return Error(ErrorCode::kInvalid, "ValidationError", "version_sets", set_.id, faults_);
     return std::move(set_);
   }
 
@@ -115,8 +116,7 @@ class Reader {
     file.explode = flag(entry, "Explode");
     if (const Result<void> path = check_file_path(file.path); !path && !file.path.empty())
       fault("Path: " + path.error().messages.front());
-    if (!file.sha256.empty() && !is_sha256(file.sha256))
-      fault("Sha256Sum: expected 64 hexadecimal digits");
+    if (!file.sha256.empty() && !is_sha256(file.sha256)) fault("Sha256Sum: expected 64 hexadecimal digits");
     if (const Result<void> source = check_source(file.source); !source)
       fault("Source: " + source.error().messages.front());
     if (file.sha256.empty() && !own_file_of(file.source))

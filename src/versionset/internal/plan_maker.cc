@@ -77,8 +77,8 @@ Plan PlanMaker::plan_for(const json::object& object, const Wanted& wanted) const
   if (given_.static_url) inputs.provisioner_url = given_.static_url();
   if (given_.api_url) inputs.api_url = given_.api_url();
   if (executor_ != nullptr) {
-    inputs.same_secret = [this](const std::string& endpoint, const std::string& place, const json::value& wanted_value,
-                                const json::value& shown) {
+    inputs.same_secret = [this](const std::string& endpoint, const std::string& place,
+                                const json::value& wanted_value, const json::value& shown) {
       return executor_->same_secret(endpoint, place, wanted_value, shown);
     };
   }
@@ -98,7 +98,8 @@ Result<Planned> PlanMaker::make(const std::string& endpoint, const std::vector<s
     if (sets != nullptr && !merged.missing.empty())
       return Error(ErrorCode::kNotFound, "GET", "version_sets", merged.missing.front(), {"Not Found"});
     if (sets != nullptr && !merged.problems.empty())
-      return Error(ErrorCode::kInvalid, "ValidationError", "version_sets", merged.problems.front(), merged.problems);
+      return Error(ErrorCode::kInvalid, "ValidationError", "version_sets", merged.problems.front(),
+                   merged.problems);
     plan.problems = std::move(merged.problems);
     out.wanted = std::move(merged.wanted);
   }

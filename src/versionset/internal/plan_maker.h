@@ -30,8 +30,8 @@ class FileFacts {
 
 /// One plan, and what it was made from.
 struct Planned {
-  std::string body;      // of the Endpoint object at that time
-  json::object object;   // the same with the endpoint's newest word
+  std::string body;     // of the Endpoint object at that time
+  json::object object;  // the same with the endpoint's newest word
   std::vector<std::string> sets;
   std::shared_ptr<const Plan> plan;
   std::shared_ptr<const Wanted> wanted;  // nullptr: the sets could not be merged, or there are none

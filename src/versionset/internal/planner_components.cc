@@ -12,7 +12,9 @@ namespace {
 constexpr std::string_view kServer = "drp";
 constexpr std::string_view kUx = "drp-ux";
 
-std::string first_text(const Error& error) { return error.messages.empty() ? error.text() : error.messages.front(); }
+std::string first_text(const Error& error) {
+  return error.messages.empty() ? error.text() : error.messages.front();
+}
 
 std::string prerequisites_of(const catalog::Item& item) {
   const boost::json::value* text = item.meta.if_contains("Prerequisites");
@@ -42,11 +44,12 @@ std::vector<content::Prerequisite> read_needs(const std::string& text) {
 }
 
 void Planner::plan_server() {
-  const auto plan_one = [this](const std::optional<Sourced<std::string>>& wish, Kind kind, std::string_view name,
-                               const std::string& running) {
+  const auto plan_one = [this](const std::optional<Sourced<std::string>>& wish, Kind kind,
+                               std::string_view name, const std::string& running) {
     if (!wish || wish->value == kIgnore || same_version(wish->value, running)) return;
     const auto item = inputs_.items.resolve(name, kind_name(kind), wish->value);
-    if (!item) return problem(fmt::format("{}: {}: {}", wish->from.set, kind_name(kind), first_text(item.error())));
+    if (!item)
+      return problem(fmt::format("{}: {}: {}", wish->from.set, kind_name(kind), first_text(item.error())));
     if (same_version((*item)->actual_version, running)) return;
     Action action;
     action.kind = kind;
@@ -77,8 +80,8 @@ const catalog::Item* Planner::resolve(const Sourced<Component>& wish, Kind& kind
   }
   const Result<Kind> found = parse_component_kind((*item)->content_type);
   if (!found) {
-    problem(fmt::format("{}: {} is a {} in the catalog, which is no component", wish.from.set, wish.value.name,
-                        (*item)->content_type));
+    problem(fmt::format("{}: {} is a {} in the catalog, which is no component", wish.from.set,
+                        wish.value.name, (*item)->content_type));
     return nullptr;
   }
   kind = *found;
@@ -92,7 +95,8 @@ void Planner::plan_component(const Sourced<Component>& wish) {
     return;
   }
   if (is_builtin(component.name))
-    return problem(fmt::format("{}: {} is part of every server and cannot be installed", wish.from.set, component.name));
+    return problem(
+        fmt::format("{}: {} is part of every server and cannot be installed", wish.from.set, component.name));
   const Observed::Installed* there = installed(component.name);
   if (component.kind) declared_.emplace(component.name, *component.kind);
   if (there != nullptr && !component.kind) declared_.emplace(component.name, there->kind);
@@ -149,7 +153,8 @@ bool Planner::lacks_needs(const Installation& installation) {
     const bool present = planned != installations_.end() || there != nullptr;
     if (present && allows(need, version)) continue;
     const Action& action = installation.action;
-    problem(fmt::format("{}: {} {} needs {}, {}", action.from.set, action.name, action.actual_version, need.name,
+    problem(fmt::format("{}: {} {} needs {}, {}", action.from.set, action.name, action.actual_version,
+                        need.name,
                         present ? fmt::format("but {} would not do", version)
                                 : std::string("which is neither installed nor wanted")));
     return true;
@@ -169,7 +174,8 @@ void Planner::drop_what_lacks_needs() {
       break;
     }
   }
-  for (const Installation& installation : installations_) new_needs_[installation.action.name] = installation.needs;
+  for (const Installation& installation : installations_)
+    new_needs_[installation.action.name] = installation.needs;
 }
 
 /// Packs before providers, each after what it needs; otherwise as the sets name them.
@@ -179,8 +185,8 @@ void Planner::order_installations() {
   for (const Installation& installation : installations_) waiting.insert(installation.action.name);
   std::vector<bool> done(installations_.size());
   const auto ready = [&](const Installation& installation) {
-    return std::ranges::none_of(installation.needs,
-                                [&](const content::Prerequisite& need) { return waiting.contains(need.name); });
+    return std::ranges::none_of(
+        installation.needs, [&](const content::Prerequisite& need) { return waiting.contains(need.name); });
   };
   const auto place = [&](size_t i) {
     Installation& installation = installations_[i];

@@ -17,7 +17,8 @@ constexpr std::string_view kManagerPlugin = "manager";
 bool ends_logins(std::string_view pref) { return pref.ends_with("Secret"); }
 
 /// Without the values of parameters that are `hidden`.
-json::object without_secrets(const json::object& plugin, const std::function<bool(const std::string&)>& hidden) {
+json::object without_secrets(const json::object& plugin,
+                             const std::function<bool(const std::string&)>& hidden) {
   json::object out = plugin;
   json::value* params = out.if_contains("Params");
   if (params == nullptr || !params->is_object()) return out;
@@ -34,7 +35,8 @@ bool Planner::is_secret(const std::string& param, const json::value& wanted, con
   return inputs_.is_secure && inputs_.is_secure(param);
 }
 
-bool Planner::same_value(const std::string& place, const json::value& wanted, const json::value& shown) const {
+bool Planner::same_value(const std::string& place, const json::value& wanted,
+                         const json::value& shown) const {
   if (wanted == shown) return true;
   if (!is_sealed(shown)) return false;
   return inputs_.same_secret && inputs_.same_secret(observed_.id, place, wanted, shown);
@@ -46,7 +48,8 @@ bool Planner::same_plugin(const json::object& wanted, const json::object& shown)
   const json::object& there = object_member(shown, "Params");
   for (const auto& [name, value] : asked) {
     const json::value* now = there.if_contains(name);
-    const std::string place = fmt::format("Plugin/{}/{}", text_member(wanted, "Name"), std::string_view(name));
+    const std::string place =
+        fmt::format("Plugin/{}/{}", text_member(wanted, "Name"), std::string_view(name));
     if (now == nullptr || !same_value(place, value, *now)) return false;
   }
   // Secrets that the set does not name were put there by hand, and stay.
@@ -68,10 +71,11 @@ void Planner::plan_plugins() {
     if (name == kManagerPlugin) continue;
     const json::object* there = plugin_there(name);
     const Observed::Installed* running = installed(provider);
-    const bool usable = component_index_.contains(provider) || (running != nullptr && running->kind == Kind::kPluginProvider);
+    const bool usable =
+        component_index_.contains(provider) || (running != nullptr && running->kind == Kind::kPluginProvider);
     if (!usable) {
-      problem(fmt::format("{}: plugin {} needs provider {}, which is neither installed nor wanted", wish.from.set, name,
-                          provider));
+      problem(fmt::format("{}: plugin {} needs provider {}, which is neither installed nor wanted",
+                          wish.from.set, name, provider));
       continue;
     }
     if (there != nullptr && same_plugin(wish.value, *there)) continue;
@@ -83,7 +87,8 @@ void Planner::plan_plugins() {
     action.from = wish.from;
     const json::object& params = object_member(wish.value, "Params");
     action.secret = std::ranges::any_of(params, [&](const json::key_value_pair& member) {
-      const json::value* now = there == nullptr ? nullptr : object_member(*there, "Params").if_contains(member.key());
+      const json::value* now =
+          there == nullptr ? nullptr : object_member(*there, "Params").if_contains(member.key());
       return is_secret(member.key(), member.value(), now);
     });
     if (there != nullptr) {
@@ -110,10 +115,11 @@ void Planner::plan_file(const Sourced<FileWish>& wish) {
   const auto there = observed_.files.find(file.path);
   const bool equal = there != observed_.files.end() && there->second == sha256 && !sha256.empty();
   if (equal) return;
-  if (own && !source) return problem(fmt::format("{}: {}: this server has no {}", wish.from.set, file.path, *own));
+  if (own && !source)
+    return problem(fmt::format("{}: {}: this server has no {}", wish.from.set, file.path, *own));
   if (own && source->sha256 != sha256) {
-    return problem(fmt::format("{}: {}: expected sha256 {}, {} of this server has {}", wish.from.set, file.path, sha256,
-                               *own, source->sha256));
+    return problem(fmt::format("{}: {}: expected sha256 {}, {} of this server has {}", wish.from.set,
+                               file.path, sha256, *own, source->sha256));
   }
   Action action;
   action.kind = Kind::kFile;
@@ -125,7 +131,8 @@ void Planner::plan_file(const Sourced<FileWish>& wish) {
   action.from = wish.from;
   action.current = there == observed_.files.end() ? "" : there->second;
   action.bytes = source ? source->bytes : 0;
-  action.artifact = catalog::Artifact{rendered_source(file.source, inputs_.provisioner_url, inputs_.api_url), "", sha256};
+  action.artifact =
+      catalog::Artifact{rendered_source(file.source, inputs_.provisioner_url, inputs_.api_url), "", sha256};
   add(std::move(action));
 }
 

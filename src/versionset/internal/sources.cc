@@ -58,19 +58,23 @@ std::optional<std::string> own_file_of(std::string_view source) {
 }
 
 Result<void> check_source(std::string_view source) {
-  if (source.empty()) return Error(ErrorCode::kInvalid, "is missing: self://files/..., self://isos/... or a URL");
+  if (source.empty())
+    return Error(ErrorCode::kInvalid, "is missing: self://files/..., self://isos/... or a URL");
   if (own_file_of(source)) return {};
   const std::string plain = without_blanks(source);
-  for (const std::string_view prefix : {std::string_view("http://"), std::string_view("https://"), kProvisioner, kApi}) {
+  for (const std::string_view prefix :
+       {std::string_view("http://"), std::string_view("https://"), kProvisioner, kApi}) {
     const std::optional<std::string_view> rest = rest_of(plain, prefix);
     if (rest && !rest->empty() && rest->find("{{") == std::string_view::npos) return {};
   }
-  return Error(ErrorCode::kInvalid, fmt::format("`{:.200}` is none of self://files/..., self://isos/..., http(s)://..., "
-                                                "{{{{.ProvisionerURL}}}}/..., {{{{.ApiURL}}}}/...",
-                                                source));
+  return Error(ErrorCode::kInvalid,
+               fmt::format("`{:.200}` is none of self://files/..., self://isos/..., http(s)://..., "
+                           "{{{{.ProvisionerURL}}}}/..., {{{{.ApiURL}}}}/...",
+                           source));
 }
 
-std::string rendered_source(std::string_view source, std::string_view provisioner_url, std::string_view api_url) {
+std::string rendered_source(std::string_view source, std::string_view provisioner_url,
+                            std::string_view api_url) {
   if (const std::optional<std::string> own = own_file_of(source)) return fmt::format("{}{}", kSelf, *own);
   const std::string plain = without_blanks(source);
   if (const auto rest = rest_of(plain, kProvisioner)) return joined(provisioner_url, *rest);

@@ -16,6 +16,7 @@ Result<void> check_source(std::string_view source);
 /// "files/..." or "isos/...", when the source is a file of this server.
 std::optional<std::string> own_file_of(std::string_view source);
 /// The source with the templates filled in. A trailing slash of the addresses does not matter.
-std::string rendered_source(std::string_view source, std::string_view provisioner_url, std::string_view api_url);
+std::string rendered_source(std::string_view source, std::string_view provisioner_url,
+                            std::string_view api_url);
 
 }  // namespace mullion::versionset

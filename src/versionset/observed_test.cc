@@ -1,0 +1,37 @@
+// What an endpoint told of itself.
+#include <gmock/gmock.h>
+
+#include "versionset/plan.h"
+
+namespace mullion::versionset {
+namespace {
+
+TEST(ObservedTest, FromObjectAndState) {
+  const json::object endpoint =
+      json::parse(R"({"Id":"e","Arch":"amd64","Os":"linux","DRPVersion":"v1","DRPUXVersion":"v2",
+    "Components":[{"Type":"ContentPackage","Name":"a","Version":"v1","ActualVersion":"v1.0"},
+                  {"Type":"PluginProvider","Name":"b","Version":"v2"}],
+    "Plugins":[{"Name":"p","Provider":"b"}],"Prefs":{"manager":"true"},"Global":{"x":1}})")
+          .get_object();
+  const json::object state =
+      json::parse(R"({"files":{"files/a":"ABC"},"prerequisites":{"a":"b: >1"},"auto_start":["b"]})")
+          .get_object();
+  const Observed seen = Observed::parse(endpoint, state);
+  EXPECT_TRUE(seen.known && seen.manager && seen.files_known);
+  ASSERT_EQ(seen.components.size(), 2u);
+  EXPECT_EQ(seen.components[0].version, "v1.0");
+  EXPECT_EQ(seen.components[0].prerequisites, "b: >1");
+  EXPECT_EQ(seen.components[1].kind, Kind::kPluginProvider);
+  EXPECT_EQ(seen.components[1].version, "v2");
+  EXPECT_EQ(seen.files.at("files/a"), "abc");
+  EXPECT_TRUE(seen.auto_start.contains("b"));
+}
+
+TEST(ObservedTest, AnAttachedEndpointThatOnlySaidItsVersionIsNotKnown) {  // breakage 18
+  const Observed seen = Observed::parse({{"Id", "e"}, {"DRPVersion", "v1"}}, {});
+  EXPECT_FALSE(seen.known);
+  EXPECT_FALSE(seen.files_known);
+}
+
+}  // namespace
+}  // namespace mullion::versionset
