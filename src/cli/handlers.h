@@ -164,6 +164,11 @@ Result<void> not_served(Invocation& call);
 Result<void> endpoint_add(Invocation& call);  // also param_add, which the command shares its name with
 Result<void> endpoint_tree(Invocation& call);
 
+// commands_rollouts.cc
+Result<void> rollout_command(Invocation& call);  // the action that the command is called like
+Result<void> rollout_dry_run(Invocation& call);
+Result<void> rollout_watch(Invocation& call);
+
 // helpers shared by them
 /// Prints the value and, with --exit-early, fails when it carries Errors.
 Result<void> print_result(Invocation& call, const json::value& value);

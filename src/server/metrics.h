@@ -10,6 +10,7 @@
 #include "manager/manager.h"
 #include "net/http.h"
 #include "store/store.h"
+#include "versionset/rollouts.h"
 
 namespace mullion::server {
 
@@ -17,6 +18,7 @@ struct MetricSources {
   const store::Store& store;
   const api::Api& api;
   const manager::Manager& manager;
+  const versionset::Rollouts& rollouts;
   const content::Providers& providers;
   const net::Server& api_server;
   std::string id;

@@ -22,6 +22,7 @@
 #include "server/identity.h"
 #include "server/metrics.h"
 #include "store/store.h"
+#include "versionset/rollouts.h"
 
 extern char** environ;
 
@@ -149,6 +150,7 @@ class ServerProcess final : public Server {
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<manager::Manager> manager_;
+  std::unique_ptr<versionset::Rollouts> rollouts_;
   std::unique_ptr<net::Server> api_server_, static_server_, static_secure_server_, metrics_server_;
   bool stopped_ = false;
 };
@@ -237,6 +239,15 @@ void ServerProcess::assemble_api() {
       .features = api::feature_list(),
       .licensed = [this] { return auth::current_licence(*store_, trusted_keys_).manager; }});
   api_->set_manager(*manager_);
+  rollouts_ = versionset::make_rollouts(versionset::RolloutDependencies{
+      .runtime = *runtime_,
+      .store = *store_,
+      .manager = *manager_,
+      .own_id = ids_.ha_id,
+      .params = [this](std::string_view type, std::shared_ptr<const store::Snapshot> snapshot) {
+        return api_->param_resolver(type, std::move(snapshot));
+      }});
+  api_->set_rollouts(*rollouts_);
 }
 
 std::vector<std::string> ServerProcess::own_urls() const {
@@ -271,7 +282,7 @@ net::Response ServerProcess::metrics_page(const net::Request& request) const {
   }
   response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
   response.body = metrics_text(
-      {*store_, *api_, *manager_, *providers_, *api_server_, ids_.ha_id, std::string(kVersion), begun_});
+      {*store_, *api_, *manager_, *rollouts_, *providers_, *api_server_, ids_.ha_id, std::string(kVersion), begun_});
   return response;
 }
 
@@ -337,6 +348,7 @@ Result<void> ServerProcess::start() {
   if (!listening) return listening;
   if (Result<void> plugins = start_providers(); !plugins) return plugins;
   manager_->start();
+  rollouts_->start();
   if (!settings_.ignored_used().empty()) {
     kLog.warn("flags accepted without effect, their services do not run here: {}",
               fmt::join(settings_.ignored_used(), ", "));
@@ -360,6 +372,7 @@ void ServerProcess::stop() {
   stopped_ = true;
   // They may still call the API while they say good-bye.
   if (runtime_ && providers_) finish("plugins", [this] { return providers_->stop(); });
+  if (runtime_ && rollouts_) finish("rollouts", [this] { return rollouts_->stop(); });
   if (runtime_ && manager_) finish("manager", [this] { return manager_->stop(); });
   if (runtime_ && api_) finish("api", [this] { return api_->stop(); });
   for (net::Server* server :
@@ -371,6 +384,7 @@ void ServerProcess::stop() {
   api_server_.reset();
   static_secure_server_.reset();
   static_server_.reset();
+  rollouts_.reset();
   manager_.reset();
   api_.reset();
   providers_.reset();

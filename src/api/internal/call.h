@@ -13,6 +13,10 @@
 #include "api/internal/routes.h"
 #include "model/object.h"
 
+namespace mullion::versionset {
+class Rollouts;
+}
+
 namespace mullion::api {
 
 /// Names that are being claimed by writes in progress: keeps unique indexes unique between check and commit.
@@ -41,6 +45,7 @@ struct Services {
   Certificates& certificates;
   content::Providers& providers;
   manager::Manager* manager = nullptr;
+  versionset::Rollouts* rollouts = nullptr;
   Facts facts;
   Limits limits;
   const env::Clock& clock;

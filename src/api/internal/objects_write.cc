@@ -307,6 +307,19 @@ net::Response written_response(const Call& call, int status, const Written& writ
   return response;
 }
 
+/// What follows from a write that is done; `written` becomes what is stored then.
+env::Task<Result<void>> follow_up(Call& call, Written& written) {
+  const TypeHooks& hooks = hooks_of(call.type->prefix);
+  if (hooks.after_write == nullptr) co_return Result<void>();
+  Result<std::optional<std::string>> body =
+      co_await hooks.after_write(call, written.target.key, written.target.body);
+  if (!body) co_return body.error();
+  if (!*body) co_return Result<void>();
+  written.target.body = std::move(**body);
+  written.cursor = call.services.store.newest();
+  co_return Result<void>();
+}
+
 std::vector<std::string> reasons_to_keep(const Call& call, const store::Snapshot& snapshot,
                                          const json::object& object) {
   std::vector<std::string> reasons;
@@ -473,6 +486,8 @@ env::Task<Result<net::Response>> create_object(Call& call) {
   if (!wanted) co_return wanted.error();
   Result<Written> written = co_await create_local(call, std::move(*wanted));
   if (!written) co_return written.error();
+  Result<void> followed = co_await follow_up(call, *written);
+  if (!followed) co_return followed.error();
   co_return written_response(call, 201, *written);
 }
 
@@ -490,6 +505,8 @@ env::Task<Result<net::Response>> replace_object(Call& call) {
   };
   Result<Written> written = co_await update_local(call, std::move(edit), "update");
   if (!written) co_return written.error();
+  Result<void> followed = co_await follow_up(call, *written);
+  if (!followed) co_return followed.error();
   co_return written_response(call, 200, *written);
 }
 
@@ -501,6 +518,8 @@ env::Task<Result<net::Response>> patch_object(Call& call) {
   };
   Result<Written> written = co_await update_local(call, std::move(edit), "update");
   if (!written) co_return written.error();
+  Result<void> followed = co_await follow_up(call, *written);
+  if (!followed) co_return followed.error();
   co_return written_response(call, 200, *written);
 }
 
