@@ -52,7 +52,7 @@ TEST(RolloutPlan, EveryFaultIsNamed) {
            {R"({"VersionSets":["a","a"]})", "VersionSets: `a` stands there twice"},
            {R"({"VersionSets":[""]})", "VersionSets: an entry is empty"},
            {R"({"Targets":"Os=linux","TargetEndpoints":["A"]})", "exclude each other"},
-           {R"({"Targets":"Os=Between(a)"})", "Targets: "},
+           {R"j({"Targets":"Os=Between(a)"})j", "Targets: "},
            {R"({"Concurrency":0})", "Concurrency must be between 1 and 1000"},
            {R"({"Soak":"soon"})", "Soak: `soon` is no duration"},
            {R"({"Soak":"never"})", "Soak: `never` is no duration"},
@@ -65,7 +65,7 @@ TEST(RolloutPlan, EveryFaultIsNamed) {
            {R"({"Gate":{"Filter":"Available=false"}})", "Gate.Collection is missing"},
            {R"({"Gate":{"Collection":"machines","Comparison":"~"}})", "Gate.Comparison: `~` is none of"},
            {R"({"Gate":{"Collection":"machines","Count":-1}})", "Gate.Count must not be negative"},
-           {R"({"Gate":{"Collection":"machines","Filter":"Name=Between(a)"}})", "Gate.Filter: "},
+           {R"j({"Gate":{"Collection":"machines","Filter":"Name=Between(a)"}})j", "Gate.Filter: "},
            {R"({"Gate":{"Collection":"machines","Patience":"x"}})", "Gate.Patience: `x`"},
            {R"({"StopWhen":{"Failed":-1}})", "StopWhen.Failed"},
            {R"({"StopWhen":{"FailedPercent":101}})", "StopWhen.FailedPercent"},
@@ -155,9 +155,9 @@ TEST(GateRule, Compares) {
   }
 }
 
-constexpr const char* kPlan = R"({"Id":"roll","VersionSets":["new"],"TargetEndpoints":["x"],"Settle":"0",
+constexpr const char* kPlan = R"j({"Id":"roll","VersionSets":["new"],"TargetEndpoints":["x"],"Settle":"0",
   "Waves":[{"Count":1},{"Count":2}],"Concurrency":2,"Soak":"60",
-  "Gate":{"Collection":"machines","Filter":"Endpoint=In($endpoints)&Available=false","Count":0}})";
+  "Gate":{"Collection":"machines","Filter":"Endpoint=In($endpoints)&Available=false","Count":0}})j";
 const std::vector<std::string> kFive{"A", "B", "C", "D", "E"};
 
 TEST(Machine, GoesThroughItsWaves) {

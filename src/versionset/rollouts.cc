@@ -33,6 +33,12 @@ Error not_found(const std::string& id) {
   return Error(ErrorCode::kNotFound, "INVOKE", std::string(kRollouts), id, {"Not Found"});
 }
 
+GateAnswer no_count(std::string problem) {
+  GateAnswer answer;
+  answer.problem = std::move(problem);
+  return answer;
+}
+
 class RolloutsImpl final : public Rollouts {
  public:
   explicit RolloutsImpl(RolloutDependencies dependencies)
@@ -234,16 +240,18 @@ class RolloutsImpl final : public Rollouts {
   Task<GateAnswer> ask_gate(std::shared_ptr<const store::Snapshot> snapshot, GateRule gate,
                             std::string filter) {
     if (!given_.store.types().find(gate.collection))
-      co_return GateAnswer{std::nullopt, fmt::format("there is no collection {}", gate.collection)};
+      co_return no_count(fmt::format("there is no collection {}", gate.collection));
     Result<store::Query> query = store::parse_query(gate.collection, net::parse_query_string(filter));
-    if (!query) co_return GateAnswer{std::nullopt, query.error().messages.front()};
+    if (!query) co_return no_count(query.error().messages.front());
     query->own_id = given_.own_id;
     query->count_only = true;
     if (given_.params) query->param_resolver = given_.params(gate.collection, snapshot);
     std::optional<Result<store::QueryResult>> found;
     co_await env::run_blocking([&] { found = snapshot->query(*query); });
-    if (!*found) co_return GateAnswer{std::nullopt, found->error().messages.front()};
-    co_return GateAnswer{(*found)->matching, ""};
+    if (!*found) co_return no_count(found->error().messages.front());
+    GateAnswer answer;
+    answer.count = (*found)->matching;
+    co_return answer;
   }
 
   // ---- what is written

@@ -109,9 +109,11 @@ void Puts::ended(const std::string& endpoint, const Result<void>& outcome) {
 
 env::Task<Result<void>> Puts::put_own(Put put) {
   // Somebody else's change in between shows in the facts, and is not overwritten.
-  co_return co_await manager::change_endpoint(store_, put.endpoint, [put](json::object& endpoint) {
+  std::function<void(json::object&)> change = [put](json::object& endpoint) {
     if (assignment_of(endpoint) == put.seen) assign(endpoint, put.wanted);
-  });
+  };
+  Result<void> done = co_await manager::change_endpoint(store_, put.endpoint, std::move(change));
+  co_return done;
 }
 
 env::Task<Result<void>> Puts::put_remote(Put put) {
