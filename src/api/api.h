@@ -109,7 +109,8 @@ class Api {
 
   /// JSON of the replication record `state` (manager::StateProvider). No secrets.
   virtual std::string state_json() const = 0;
-  /// How queries of a collection see parameters: with those of profiles, where the collection has any. Empty: own ones only.
+  /// How queries of a collection see parameters: with those of profiles, where the collection has any. Empty:
+  /// own ones only.
   virtual store::ParamResolver param_resolver(std::string_view prefix,
                                               std::shared_ptr<const store::Snapshot> snapshot) const = 0;
   /// Latencies by route since start, for the metrics page.

@@ -125,13 +125,14 @@ std::vector<Command> endpoint_commands() {
 }
 
 std::vector<Command> rollout_commands() {
-  return {leaf("start", "ID", "Begin a planned rollout", rollout_command),
-          leaf("pause", "ID", "Begin nothing more; endpoints under way finish", rollout_command),
-          leaf("resume", "ID", "Go on; failed endpoints of the wave get another turn", rollout_command),
-          leaf("abort", "ID", "Stop, and leave what is done", rollout_command),
-          leaf("return", "ID", "Give every endpoint back what it had", rollout_command),
-          leaf("dryrun", "ID", "What each wave would do", rollout_dry_run),
-          leaf("watch", "ID", "Follow it until it is over: exit code 0 when it is done, else 1", rollout_watch)};
+  return {
+      leaf("start", "ID", "Begin a planned rollout", rollout_command),
+      leaf("pause", "ID", "Begin nothing more; endpoints under way finish", rollout_command),
+      leaf("resume", "ID", "Go on; failed endpoints of the wave get another turn", rollout_command),
+      leaf("abort", "ID", "Stop, and leave what is done", rollout_command),
+      leaf("return", "ID", "Give every endpoint back what it had", rollout_command),
+      leaf("dryrun", "ID", "What each wave would do", rollout_dry_run),
+      leaf("watch", "ID", "Follow it until it is over: exit code 0 when it is done, else 1", rollout_watch)};
 }
 
 std::vector<Command> template_commands() {
@@ -142,11 +143,11 @@ std::vector<Command> template_commands() {
 
 std::vector<SpecialCommand> special_commands() {
   const std::pair<std::string_view, std::vector<Command> (*)()> tables[] = {
-      {"bootenvs", boot_env_commands}, {"endpoints", endpoint_commands},
-      {"jobs", job_commands},          {"machines", machine_commands},
-      {"pools", pool_commands},        {"plugin_providers", provider_commands},
-      {"rollouts", rollout_commands}, {"subnets", subnet_commands},    {"templates", template_commands},
-      {"users", user_commands}};
+      {"bootenvs", boot_env_commands},  {"endpoints", endpoint_commands},
+      {"jobs", job_commands},           {"machines", machine_commands},
+      {"pools", pool_commands},         {"plugin_providers", provider_commands},
+      {"rollouts", rollout_commands},   {"subnets", subnet_commands},
+      {"templates", template_commands}, {"users", user_commands}};
   std::vector<SpecialCommand> all;
   for (const auto& [collection, table] : tables) {
     for (Command& command : table()) all.push_back({collection, std::move(command)});

@@ -39,7 +39,8 @@ class Chaos {
     if (chance(5)) facts.connected = !facts.connected;
     if (chance(10)) facts.actions = chance(70) ? 0 : 3;
     if (chance(5)) facts.failed_actions = chance(70) ? 0 : 1;
-    if (chance(3)) facts.errors = chance(60) ? std::vector<std::string>() : std::vector<std::string>{"broken"};
+    if (chance(3))
+      facts.errors = chance(60) ? std::vector<std::string>() : std::vector<std::string>{"broken"};
     if (chance(8)) facts.busy = !facts.busy;
   }
 
@@ -61,12 +62,12 @@ void expect_waves_in_order(const Rollout& rollout) {
   for (const Wave& wave : rollout.waves) {
     if (open) {
       EXPECT_FALSE(wave.started);
-      for (const EndpointProgress& endpoint : wave.endpoints) EXPECT_FALSE(rollout.before.contains(endpoint.id));
+      for (const EndpointProgress& endpoint : wave.endpoints)
+        EXPECT_FALSE(rollout.before.contains(endpoint.id));
     }
     if (wave.state != "done") open = true;
   }
 }
-
 
 TEST(RolloutProperties, Hold) {
   std::map<std::string, int> ends;

@@ -9,12 +9,12 @@ namespace mullion::versionset {
 namespace {
 
 using testing::at;
-using testing::rollout_of;
-using testing::targets_of;
-using testing::World;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::rollout_of;
+using testing::targets_of;
+using testing::World;
 
 std::vector<std::vector<std::string>> ids_of(const std::vector<Wave>& waves) {
   std::vector<std::vector<std::string>> out;
@@ -52,7 +52,7 @@ TEST(RolloutPlan, EveryFaultIsNamed) {
            {R"({"VersionSets":["a","a"]})", "VersionSets: `a` stands there twice"},
            {R"({"VersionSets":[""]})", "VersionSets: an entry is empty"},
            {R"({"Targets":"Os=linux","TargetEndpoints":["A"]})", "exclude each other"},
-           {R"j({"Targets":"Os=Between(a)"})j", "Targets: "},
+           {R"j({"Targets":"limit=many"})j", "Targets: Limit must be a number: many"},
            {R"({"Concurrency":0})", "Concurrency must be between 1 and 1000"},
            {R"({"Soak":"soon"})", "Soak: `soon` is no duration"},
            {R"({"Soak":"never"})", "Soak: `never` is no duration"},
@@ -65,7 +65,8 @@ TEST(RolloutPlan, EveryFaultIsNamed) {
            {R"({"Gate":{"Filter":"Available=false"}})", "Gate.Collection is missing"},
            {R"({"Gate":{"Collection":"machines","Comparison":"~"}})", "Gate.Comparison: `~` is none of"},
            {R"({"Gate":{"Collection":"machines","Count":-1}})", "Gate.Count must not be negative"},
-           {R"j({"Gate":{"Collection":"machines","Filter":"Name=Between(a)"}})j", "Gate.Filter: "},
+           {R"j({"Gate":{"Collection":"machines","Filter":"limit=-1"}})j",
+            "Gate.Filter: Limit cannot be negative"},
            {R"({"Gate":{"Collection":"machines","Patience":"x"}})", "Gate.Patience: `x`"},
            {R"({"StopWhen":{"Failed":-1}})", "StopWhen.Failed"},
            {R"({"StopWhen":{"FailedPercent":101}})", "StopWhen.FailedPercent"},
@@ -93,8 +94,10 @@ TEST(RolloutPlan, IsFixedOnceItHasBegun) {
   const json::object over = of(R"({"State":"returned","Soak":"1m"})");
   EXPECT_THAT(plan_changes(planned, of(R"({"Soak":"2m"})")), IsEmpty());
   EXPECT_THAT(plan_changes(running, of(R"({"Soak":"1m","Description":"y"})")), IsEmpty());
-  EXPECT_THAT(plan_changes(running, of(R"({"Soak":"2m"})")),
-              ElementsAre("Soak cannot be changed: the rollout is running; abort or return it and create another one"));
+  EXPECT_THAT(
+      plan_changes(running, of(R"({"Soak":"2m"})")),
+      ElementsAre(
+          "Soak cannot be changed: the rollout is running; abort or return it and create another one"));
   EXPECT_THAT(plan_changes(over, of(R"({"Soak":"2m"})")),
               ElementsAre("Soak cannot be changed: the rollout is returned; create another one"));
 }
@@ -127,8 +130,8 @@ TEST(CutWaves, ByTheirRules) {
 }
 
 TEST(CutWaves, NamesWhatIsNoTargetAndWhatIsNamedTwice) {
-  const Result<std::vector<Wave>> waves =
-      cut_waves(rollout_of(R"({"Waves":[{"Endpoints":["A","X"]},{"Endpoints":["A"]}]})").plan, targets_of({"A", "B"}));
+  const Result<std::vector<Wave>> waves = cut_waves(
+      rollout_of(R"({"Waves":[{"Endpoints":["A","X"]},{"Endpoints":["A"]}]})").plan, targets_of({"A", "B"}));
   ASSERT_FALSE(waves);
   EXPECT_EQ(waves.error().code, ErrorCode::kInvalid);
   EXPECT_THAT(waves.error().messages, ElementsAre("Waves[0]: endpoint X is no target",
@@ -204,7 +207,8 @@ TEST(Machine, AFailedGateReturnsEverything) {
   world.pass(60);
   EXPECT_EQ(world.state(), "returned");
   EXPECT_EQ(world.rollout.reason, "the gate of wave 2 does not hold: 3 machines match, wanted = 0");
-  for (const std::string& id : kFive) EXPECT_EQ(world.fleet[id].assigned.sets, (std::vector<std::string>{"old-" + id}));
+  for (const std::string& id : kFive)
+    EXPECT_EQ(world.fleet[id].assigned.sets, (std::vector<std::string>{"old-" + id}));
   EXPECT_EQ(world.state_of("A"), EndpointState::kReturned);
   EXPECT_EQ(world.state_of("E"), EndpointState::kWaiting);
 }
@@ -434,7 +438,8 @@ TEST(Commands, AreForTheirStates) {
       Rollout rollout = rollout_of(R"({"Id":"roll"})");
       rollout.state = state;
       const Result<Rollout> done = one.command(rollout, at(0), "user:x");
-      EXPECT_EQ(done.ok(), std::ranges::find(one.allowed, state) != one.allowed.end()) << rollout_state_name(state);
+      EXPECT_EQ(done.ok(), std::ranges::find(one.allowed, state) != one.allowed.end())
+          << rollout_state_name(state);
       if (!done) EXPECT_EQ(done.error().code, ErrorCode::kInvalid);
       if (done) EXPECT_EQ(done->history.back().who, "user:x");
     }

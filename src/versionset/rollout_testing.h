@@ -1,4 +1,5 @@
-// For tests of rollouts: a fleet that does what it is told, well or badly, and a rollout stepped over it by hand.
+// For tests of rollouts: a fleet that does what it is told, well or badly, and a rollout stepped over it by
+// hand.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -11,7 +12,9 @@
 
 namespace mullion::versionset::testing {
 
-inline env::WallTime at(int64_t seconds) { return env::WallTime(std::chrono::seconds(1'700'000'000 + seconds)); }
+inline env::WallTime at(int64_t seconds) {
+  return env::WallTime(std::chrono::seconds(1'700'000'000 + seconds));
+}
 
 inline Rollout rollout_of(const std::string& text) {
   Result<Rollout> rollout = Rollout::parse(json::parse(text).as_object());
@@ -25,7 +28,8 @@ inline std::vector<Target> targets_of(const std::vector<std::string>& ids) {
   return out;
 }
 
-/// The fleet and the clock of one rollout; `step()` stores what the machine decides through JSON, as the server does.
+/// The fleet and the clock of one rollout; `step()` stores what the machine decides through JSON, as the
+/// server does.
 class World {
  public:
   World(const std::string& plan, const std::vector<std::string>& ids) : rollout(rollout_of(plan)) {
@@ -74,7 +78,8 @@ class World {
   void run(int64_t most_seconds = 1'000'000) {
     settle();
     while (is_active(rollout.state) && wake && now < most_seconds) {
-      now = std::max<int64_t>(now + 1, std::chrono::duration_cast<std::chrono::seconds>(*wake - at(0)).count());
+      now =
+          std::max<int64_t>(now + 1, std::chrono::duration_cast<std::chrono::seconds>(*wake - at(0)).count());
       settle();
     }
   }

@@ -14,6 +14,9 @@
 
 namespace mullion::versionset {
 
+/// What is wrong with the queries of a plan beside their form: unknown indexes, arguments that do not fit.
+std::vector<std::string> query_faults(const store::Snapshot& snapshot, const RolloutPlan& plan);
+
 struct RolloutDependencies {
   env::Runtime& runtime;
   store::Store& store;

@@ -107,7 +107,7 @@ class Fleet:
         wait_until("the machines are here", lambda: self.manager.count("machines", "?Available=true") == len(self.lights))
 
     def sets(self):
-        return {row["Id"]: (row.get("VersionSets", []), row.get("Apply", False))
+        return {row["Id"]: (tuple(row.get("VersionSets", [])), row.get("Apply", False))
                 for row in self.manager.get("endpoints") if row["Id"] in self.lights}
 
     def plan(self, **more):
@@ -135,8 +135,8 @@ class Fleet:
 
 
 GATE = {"Collection": "machines", "Filter": "Endpoint=In($endpoints)&Available=false", "Count": 0}
-UNTOUCHED = (["base"], False)
-ROLLED_OUT = (["new", "base"], False)
+UNTOUCHED = (("base",), False)
+ROLLED_OUT = (("new", "base"), False)
 
 
 @pytest.fixture(scope="module")
@@ -326,7 +326,7 @@ def test_what_somebody_changes_by_hand_is_not_overwritten(fleet):
     fleet.manager.patch("endpoints/E05", ("add", "/VersionSets", ["base", "new"]))
     paused = fleet.wait_state(rollout, "paused")
     assert endpoints_of(paused)["E05"]["Reason"] == "its version sets or Apply were changed by somebody else"
-    assert fleet.sets()["E05"] == (["base", "new"], False)
+    assert fleet.sets()["E05"] == (("base", "new"), False)
 
 
 def test_replacing_and_meta_waves(fleet):
@@ -337,7 +337,7 @@ def test_replacing_and_meta_waves(fleet):
     assert done["State"] == "done"
     assert [(wave["Name"], len(wave["Endpoints"])) for wave in done["Progress"]] == [
         ("ring=9", 2), ("ring=10", 1), ("without ring", 1)]
-    assert fleet.sets()["E01"] == (["new"], False)
+    assert fleet.sets()["E01"] == (("new",), False)
     assert done["Before"]["E01"] == {"VersionSets": ["base"], "Apply": False}
 
 
@@ -350,6 +350,8 @@ def test_plans_are_checked(fleet):
             ({"Waves": [{"Count": 1, "Percent": 10}]}, "Waves[0]: needs exactly one of Count, Percent, MetaKey, Endpoints"),
             ({"Targets": "Id=A"}, "Targets and TargetEndpoints exclude each other"),
             ({"Gate": {"Collection": "machines", "Comparison": "~"}}, "Gate.Comparison: `~` is none of = != < <= > >="),
+            ({"TargetEndpoints": [], "Targets": "Apply=maybe"}, "Targets: Apply must be true or false"),
+            ({"Gate": {"Collection": "jobs", "Filter": "Nothing=1"}}, "Gate.Filter: Nothing is not an index of jobs"),
             ({"Concurrency": 0}, "Concurrency must be between 1 and 1000")):
         refused = expect(422, fleet.manager.call("POST", "rollouts", fleet.plan(**wrong))).json()
         assert (refused["Type"], refused["Messages"]) == ("ValidationError", [message]), wrong

@@ -42,6 +42,8 @@ std::vector<std::string> rollout_conflicts(const store::Snapshot& snapshot, cons
                                            const json::object& rollout) {
   const Result<versionset::Rollout> parsed = versionset::Rollout::parse(rollout);
   if (!parsed) return parsed.error().messages;
+  std::vector<std::string> faults = versionset::query_faults(snapshot, parsed->plan);
+  if (!faults.empty()) return faults;
   const Result<std::string> stored = snapshot.get({std::string(kRollouts), std::string(store::kOwn), key});
   if (!stored) return {};
   const Result<json::object> before = parse_stored(*stored);

@@ -28,7 +28,8 @@ json::array patch_of(const Put& put) {
   if (!put.seen.sets.empty())
     patch.push_back(
         operation("test", "/VersionSets", json::array(put.seen.sets.begin(), put.seen.sets.end())));
-  if (!put.seen.last_set.empty()) patch.push_back(operation("test", "/VersionSet", json::string_view(put.seen.last_set)));
+  if (!put.seen.last_set.empty())
+    patch.push_back(operation("test", "/VersionSet", json::string_view(put.seen.last_set)));
   patch.push_back(
       operation("add", "/VersionSets", json::array(put.wanted.sets.begin(), put.wanted.sets.end())));
   patch.push_back(operation("add", "/VersionSet", json::string_view(put.wanted.last_set)));

@@ -7,6 +7,7 @@
 
 #include "model/object.h"
 #include "net/http.h"
+#include "versionset/rollouts.h"
 
 namespace mullion::versionset::internal {
 namespace {
@@ -175,3 +176,36 @@ std::vector<std::string> overlaps(const store::Snapshot& snapshot, const std::st
 }
 
 }  // namespace mullion::versionset::internal
+
+namespace mullion::versionset {
+namespace {
+
+/// Asked among no objects at all, so that it costs nothing.
+std::string query_fault(const store::Snapshot& snapshot, std::string_view type, const std::string& filter) {
+  if (model::find_object_type(type) == nullptr) return "";  // of a plugin, which may come and go
+  Result<store::Query> query = store::parse_query(type, net::parse_query_string(filter));
+  if (!query) return query.error().messages.front();
+  query->count_only = true;
+  query->among.push_back(std::make_shared<const store::KeySet>(std::vector<std::string>()));
+  const Result<store::QueryResult> answer = snapshot.query(*query);
+  return answer ? "" : answer.error().messages.front();
+}
+
+}  // namespace
+
+std::vector<std::string> query_faults(const store::Snapshot& snapshot, const RolloutPlan& plan) {
+  std::vector<std::string> out;
+  if (std::string fault = query_fault(snapshot, internal::kEndpointObjects, plan.targets); !fault.empty())
+    out.push_back("Targets: " + fault);
+  if (!plan.gate) return out;
+  Rollout sample;
+  sample.plan = plan;
+  Wave& wave = sample.waves.emplace_back();
+  wave.started = env::WallTime{};
+  wave.endpoints.emplace_back().id = "A";
+  if (std::string fault = query_fault(snapshot, plan.gate->collection, gate_filter(sample)); !fault.empty())
+    out.push_back("Gate.Filter: " + fault);
+  return out;
+}
+
+}  // namespace mullion::versionset
