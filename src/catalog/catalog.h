@@ -15,7 +15,7 @@ namespace mullion::catalog {
 using env::Task;
 
 struct BuildReport {
-  std::string version;                      // of the pack that was written
+  std::string version;  // of the pack that was written
   size_t items = 0, files = 0, hashed = 0;  // `hashed`: the others were known by size, time and inode
   std::vector<std::string> warnings;        // what was left out, and why
 };
@@ -30,18 +30,16 @@ struct Unused {
 class Catalog {
  public:
   virtual ~Catalog() = default;
-  /// Scans, hashes what is new, writes both output files and loads the pack, in this order and each
-  /// atomically: readers see the old or the new catalog. A build under way is joined. Errors: kInvalid (an
-  /// item that contradicts itself), kInsufficientStorage.
+  /// Scans, hashes what is new, writes both output files and loads the pack, in this order and each atomically: readers see
+  /// the old or the new catalog. A build under way is joined. Errors: kInvalid (an item that contradicts itself),
+  /// kInsufficientStorage.
   virtual Task<Result<BuildReport>> build(std::string principal) = 0;
-  /// All catalogs joined: own objects, catalog packs, then `manager_catalog_urls` of profile global in their
-  /// order.
+  /// All catalogs joined: own objects, catalog packs, then `manager_catalog_urls` of profile global in their order.
   virtual std::shared_ptr<const Items> items() const = 0;
   /// Called after items() changed; on any thread, be short.
   virtual void on_change(std::function<void()> listener) = 0;
   /// The artifact as a verified file of this server; one that comes from elsewhere is fetched into
-  /// files/rebar-catalog first. kCorrupt when its checksum differs: "NAME: expected sha256 X, the file has
-  /// Y".
+  /// files/rebar-catalog first. kCorrupt when its checksum differs: "NAME: expected sha256 X, the file has Y".
   virtual Task<Result<content::Blobs::Info>> fetch(Artifact artifact) = 0;
   /// Items below files/rebar-catalog that are neither `stable` nor `tip` nor in `needed` (ids).
   virtual std::vector<Unused> unused(const std::vector<std::string>& needed) const = 0;

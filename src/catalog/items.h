@@ -17,8 +17,7 @@ struct Item {
   std::string id, name, version, actual_version;
   std::string content_type;  // ContentPackage | PluginProvider | DRP | DRPUX | DRPCLI
   std::string source;
-  std::map<std::string, std::string>
-      sha256;  // "ARCH/OS" or "any/any" -> lower-case hex; absent builds are left out
+  std::map<std::string, std::string> sha256;  // "ARCH/OS" or "any/any" -> lower-case hex; absent builds are left out
   bool tip = false;
   bool hot_fix = false;
   boost::json::object meta;
@@ -31,8 +30,7 @@ struct Item {
 /// One file to transfer.
 struct Artifact {
   std::string source;  // where the catalog says it is, expanded for the architecture
-  std::string
-      path;  // below files/, when the source is of this server's own tree ("rebar-catalog/..."), else ""
+  std::string path;    // below files/, when the source is of this server's own tree ("rebar-catalog/..."), else ""
   std::string sha256;
 };
 
@@ -47,10 +45,9 @@ class Items {
   explicit Items(std::vector<Item> items);
   const std::vector<Item>& all() const { return items_; }
   const Item* find(std::string_view id) const;
-  /// `word`: `stable`, `tip`, or a version. Falls back from an item id to an equal actual version. kNotFound
-  /// names what the catalog has of that name. `content_type` empty: any.
-  Result<const Item*> resolve(std::string_view name, std::string_view content_type,
-                              std::string_view word) const;
+  /// `word`: `stable`, `tip`, or a version. Falls back from an item id to an equal actual version. kNotFound names what
+  /// the catalog has of that name. `content_type` empty: any.
+  Result<const Item*> resolve(std::string_view name, std::string_view content_type, std::string_view word) const;
 
  private:
   std::vector<Item> items_;

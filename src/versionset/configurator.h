@@ -27,10 +27,10 @@ struct Dependencies {
 struct Explained {
   Plan plan;
   Wanted wanted;
-  bool apply = false;         // Endpoint.Apply and the sets'
-  std::string configured_by;  // holder of the lease; "" nobody
-  std::string state;          // idle | waiting | applying | stopped | disabled | not connected
-  std::string next_attempt;   // RFC 3339, when stopped
+  bool apply = false;          // Endpoint.Apply and the sets'
+  std::string configured_by;   // holder of the lease; "" nobody
+  std::string state;           // idle | waiting | applying | stopped | disabled | not connected
+  std::string next_attempt;    // RFC 3339, when stopped
 };
 
 /// Thread-safe. Works while the manager is active.

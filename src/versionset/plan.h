@@ -26,8 +26,7 @@ struct Observed {
   std::vector<json::object> plugins;
   std::map<std::string, std::string> prefs;
   std::map<std::string, json::value> global;
-  std::map<std::string, std::string>
-      files;  // "files/..." or "isos/..." -> lower-case SHA-256, of uploaded files
+  std::map<std::string, std::string> files;  // "files/..." or "isos/..." -> lower-case SHA-256, of uploaded files
   bool manager = false;
   bool known = false;  // it has reported at least once; without that nothing is planned
 
@@ -42,10 +41,10 @@ struct Action {
   std::string verb;   // Set | AddOrUpdate | Delete
   json::value value;  // null when the kind has none
 
-  Provenance from;        // empty for deletions
-  std::string current;    // what is there now, for people; "" for nothing, never a secret
-  uint64_t bytes = 0;     // to move; 0 unknown or none
-  bool restarts = false;  // the endpoint restarts
+  Provenance from;            // empty for deletions
+  std::string current;        // what is there now, for people; "" for nothing, never a secret
+  uint64_t bytes = 0;         // to move; 0 unknown or none
+  bool restarts = false;      // the endpoint restarts
   std::optional<catalog::Artifact> artifact;
   std::vector<size_t> after;  // indexes of actions of this plan that must have succeeded before
 
@@ -56,9 +55,9 @@ struct Action {
 };
 
 struct Plan {
-  std::vector<Action> actions;        // in the order in which they are carried out, deletions last
-  size_t deletions_from = 0;          // index of the first deletion
-  std::vector<std::string> problems;  // why something that is wanted is not in `actions`
+  std::vector<Action> actions;         // in the order in which they are carried out, deletions last
+  size_t deletions_from = 0;           // index of the first deletion
+  std::vector<std::string> problems;   // why something that is wanted is not in `actions`
   bool empty() const { return actions.empty(); }
 };
 
@@ -67,8 +66,7 @@ struct PlanInputs {
   const catalog::Items& items;
   /// Bytes of a file below files/ here, 0 when unknown.
   std::function<uint64_t(const std::string& path)> size_of;
-  /// Whether the sealed value shown at the endpoint stands for the clear or sealed one that is wanted
-  /// (docs/configuration.md).
+  /// Whether the sealed value shown at the endpoint stands for the clear or sealed one that is wanted (docs/configuration.md).
   std::function<bool(const std::string& endpoint, const std::string& place, const json::value& wanted,
                      const json::value& shown)>
       same_secret;
