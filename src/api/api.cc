@@ -4,10 +4,12 @@
 #include "api/internal/blobs.h"
 #include "api/internal/call.h"
 #include "api/internal/dispatcher.h"
+#include "api/internal/hooks.h"
 #include "api/internal/info.h"
 #include "api/internal/interfaces.h"
 #include "api/internal/judge.h"
 #include "api/internal/log_feed.h"
+#include "api/internal/params.h"
 #include "api/internal/plugin_providers.h"
 #include "base/log.h"
 
@@ -60,6 +62,7 @@ class ApiServer final : public Api {
   void set_configurator(versionset::Configurator& configurator) override {
     services_.configurator = &configurator;
   }
+  void set_rollouts(versionset::Rollouts& rollouts) override { services_.rollouts = &rollouts; }
 
   void set_ports(uint16_t api, uint16_t static_plain, uint16_t static_secure) override {
     services_.facts.api_port = api;
@@ -111,6 +114,12 @@ class ApiServer final : public Api {
   }
 
   std::string state_json() const override { return state_text(services_); }
+
+  store::ParamResolver param_resolver(std::string_view prefix,
+                                      std::shared_ptr<const store::Snapshot> snapshot) const override {
+    if (!hooks_of(prefix).aggregates_params) return {};
+    return aggregate_resolver(std::move(snapshot));
+  }
 
   std::vector<RouteLatency> route_latencies() const override {
     std::vector<RouteLatency> out;

@@ -21,6 +21,10 @@
 #include "store/store.h"
 #include "versionset/configurator.h"
 
+namespace mullion::versionset {
+class Rollouts;
+}
+
 namespace mullion::api {
 
 using env::Task;
@@ -115,6 +119,7 @@ class Api {
   /// To be called before the first request.
   virtual void set_manager(manager::Manager& manager) = 0;
   virtual void set_configurator(versionset::Configurator& configurator) = 0;
+  virtual void set_rollouts(versionset::Rollouts& rollouts) = 0;
   /// Ports become known when they are bound.
   virtual void set_ports(uint16_t api, uint16_t static_plain, uint16_t static_secure) = 0;
 
@@ -135,6 +140,10 @@ class Api {
 
   /// JSON of the replication record `state` (manager::StateProvider). No secrets.
   virtual std::string state_json() const = 0;
+  /// How queries of a collection see parameters: with those of profiles, where the collection has any. Empty:
+  /// own ones only.
+  virtual store::ParamResolver param_resolver(std::string_view prefix,
+                                              std::shared_ptr<const store::Snapshot> snapshot) const = 0;
   /// Latencies by route since start, for the metrics page.
   virtual std::vector<RouteLatency> route_latencies() const = 0;
   /// Open event websockets, and how many were dropped because they did not read.

@@ -26,6 +26,7 @@ constexpr DefaultColumns kDefaultColumns[] = {
     {"profiles", "Endpoint Name Profiles Bundle Available Description"},
     {"reservations", "Endpoint Addr Strategy Token Scoped Description"},
     {"roles", "Endpoint Name Description"},
+    {"rollouts", "Endpoint Id State VersionSets Targets Reason Description"},
     {"stages", "Endpoint Name BootEnv Tasks Profiles Reboot Bundle Description"},
     {"subnets", "Endpoint Name Subnet ActiveStart ActiveEnd Enabled Strategy Description"},
     {"tasks", "Endpoint Name Bundle Available Description"},

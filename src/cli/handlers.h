@@ -175,6 +175,11 @@ Result<void> endpoint_plan(Invocation& call);
 Result<void> version_set_baseline(Invocation& call);
 Result<void> version_set_apply(Invocation& call);
 
+// commands_rollouts.cc
+Result<void> rollout_command(Invocation& call);  // the action that the command is called like
+Result<void> rollout_dry_run(Invocation& call);
+Result<void> rollout_watch(Invocation& call);
+
 // helpers shared by them
 /// Prints the value and, with --exit-early, fails when it carries Errors.
 Result<void> print_result(Invocation& call, const json::value& value);

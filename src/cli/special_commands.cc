@@ -140,6 +140,17 @@ std::vector<Command> version_set_commands() {
             {"dry-run", 0, "", "Only show what would change"}})};
 }
 
+std::vector<Command> rollout_commands() {
+  return {
+      leaf("start", "ID", "Begin a planned rollout", rollout_command),
+      leaf("pause", "ID", "Begin nothing more; endpoints under way finish", rollout_command),
+      leaf("resume", "ID", "Go on; failed endpoints of the wave get another turn", rollout_command),
+      leaf("abort", "ID", "Stop, and leave what is done", rollout_command),
+      leaf("return", "ID", "Give every endpoint back what it had", rollout_command),
+      leaf("dryrun", "ID", "What each wave would do", rollout_dry_run),
+      leaf("watch", "ID", "Follow it until it is over: exit code 0 when it is done, else 1", rollout_watch)};
+}
+
 std::vector<Command> template_commands() {
   return {leaf("upload", "FILE as ID", "Create or replace a template from a file", template_upload)};
 }
@@ -148,11 +159,12 @@ std::vector<Command> template_commands() {
 
 std::vector<SpecialCommand> special_commands() {
   const std::pair<std::string_view, std::vector<Command> (*)()> tables[] = {
-      {"bootenvs", boot_env_commands}, {"endpoints", endpoint_commands},
-      {"jobs", job_commands},          {"machines", machine_commands},
-      {"pools", pool_commands},        {"plugin_providers", provider_commands},
-      {"subnets", subnet_commands},    {"templates", template_commands},
-      {"users", user_commands},        {"version_sets", version_set_commands}};
+      {"bootenvs", boot_env_commands},  {"endpoints", endpoint_commands},
+      {"jobs", job_commands},           {"machines", machine_commands},
+      {"pools", pool_commands},         {"plugin_providers", provider_commands},
+      {"rollouts", rollout_commands},   {"subnets", subnet_commands},
+      {"templates", template_commands}, {"users", user_commands},
+      {"version_sets", version_set_commands}};
   std::vector<SpecialCommand> all;
   for (const auto& [collection, table] : tables) {
     for (Command& command : table()) all.push_back({collection, std::move(command)});

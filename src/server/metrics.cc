@@ -142,6 +142,17 @@ void add_plugins(Page& page, const MetricSources& sources) {
   page.counter("mullion_plugin_events_missed_total", static_cast<double>(counts.missed_events));
 }
 
+void add_rollouts(Page& page, const MetricSources& sources) {
+  const versionset::Rollouts::Statistics statistics = sources.rollouts.statistics();
+  page.gauge("mullion_rollouts", static_cast<double>(statistics.rollouts));
+  for (const auto& [state, count] : {std::pair<std::string, size_t>{"waiting", statistics.waiting},
+                                     {"under way", statistics.under_way},
+                                     {"done", statistics.done},
+                                     {"failed", statistics.failed}}) {
+    page.gauge("mullion_rollout_endpoints", static_cast<double>(count), {{"state", state}});
+  }
+}
+
 }  // namespace
 
 std::string metrics_text(const MetricSources& sources) {
@@ -154,6 +165,7 @@ std::string metrics_text(const MetricSources& sources) {
   add_plans(page, sources);
   add_api(page, sources);
   add_plugins(page, sources);
+  add_rollouts(page, sources);
   return page.text();
 }
 

@@ -11,6 +11,7 @@
 #include "net/http.h"
 #include "store/store.h"
 #include "versionset/configurator.h"
+#include "versionset/rollouts.h"
 
 namespace mullion::server {
 
@@ -18,6 +19,7 @@ struct MetricSources {
   const store::Store& store;
   const api::Api& api;
   const manager::Manager& manager;
+  const versionset::Rollouts& rollouts;
   const content::Providers& providers;
   const versionset::Configurator& configurator;
   const net::Server& api_server;

@@ -25,6 +25,7 @@
 #include "server/upgrader.h"
 #include "store/store.h"
 #include "versionset/configurator.h"
+#include "versionset/rollouts.h"
 
 namespace mullion::server {
 namespace {
@@ -123,6 +124,7 @@ class ServerProcess final : public Server {
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<manager::Manager> manager_;
   std::unique_ptr<versionset::Configurator> configurator_;
+  std::unique_ptr<versionset::Rollouts> rollouts_;
   std::unique_ptr<net::Server> api_server_, static_server_, static_secure_server_, metrics_server_;
   bool stopped_ = false;
 };
@@ -254,6 +256,15 @@ void ServerProcess::assemble_api() {
   api_->set_manager(*manager_);
   blobs_->on_change([this](const std::string&) { manager_->state_changed(); });
   assemble_configurator();
+  rollouts_ = versionset::make_rollouts(versionset::RolloutDependencies{
+      .runtime = *runtime_,
+      .store = *store_,
+      .manager = *manager_,
+      .own_id = ids_.ha_id,
+      .params = [this](std::string_view type, std::shared_ptr<const store::Snapshot> snapshot) {
+        return api_->param_resolver(type, std::move(snapshot));
+      }});
+  api_->set_rollouts(*rollouts_);
 }
 
 void ServerProcess::assemble_configurator() {
@@ -299,8 +310,7 @@ net::Response ServerProcess::metrics_page(const net::Request& request) const {
     return response;
   }
   response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-  response.body = metrics_text({*store_, *api_, *manager_, *providers_, *configurator_, *api_server_,
-                                ids_.ha_id, std::string(program_version()), begun_});
+  response.body = metrics_text({*store_, *api_, *manager_, *rollouts_, *providers_, *configurator_, *api_server_, ids_.ha_id, std::string(program_version()), begun_});
   return response;
 }
 
@@ -369,6 +379,7 @@ Result<void> ServerProcess::start() {
   catalog_->start();
   manager_->start();
   configurator_->start();
+  rollouts_->start();
   if (!settings_.ignored_used().empty()) {
     kLog.warn("flags accepted without effect, their services do not run here: {}",
               fmt::join(settings_.ignored_used(), ", "));
@@ -394,6 +405,7 @@ void ServerProcess::stop() {
   // They may still call the API while they say good-bye.
   if (runtime_ && providers_) finish("plugins", [this] { return providers_->stop(); });
   if (runtime_ && configurator_) finish("configurator", [this] { return configurator_->stop(); });
+  if (runtime_ && rollouts_) finish("rollouts", [this] { return rollouts_->stop(); });
   if (runtime_ && manager_) finish("manager", [this] { return manager_->stop(); });
   if (runtime_ && upgrader_) finish("upgrade", [this] { return upgrader_->stop(); });
   if (runtime_ && catalog_) finish("catalog", [this] { return catalog_->stop(); });
@@ -408,6 +420,7 @@ void ServerProcess::stop() {
   static_secure_server_.reset();
   static_server_.reset();
   configurator_.reset();
+  rollouts_.reset();
   manager_.reset();
   api_.reset();
   upgrader_.reset();

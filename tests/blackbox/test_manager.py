@@ -44,7 +44,8 @@ def test_counts_and_filters_span_endpoints(mission):
 @pytest.mark.parametrize("collection,body", [
     ("profiles", {"Description": "p"}), ("params", {"Description": "q"}), ("pools", {"Id": None}),
     ("stages", {"Description": "s"}), ("workflows", {}), ("tasks", {}), ("templates", {"ID": None, "Contents": "x"}),
-    ("users", {}), ("roles", {}), ("tenants", {}), ("version_sets", {"Id": None}), ("contexts", {"Engine": "docker"}),
+    ("users", {}), ("roles", {}), ("tenants", {}), ("version_sets", {"Id": None}), ("rollouts", {"Id": None}),
+    ("contexts", {"Engine": "docker"}),
 ])
 def test_all_types_travel(mission, collection, body):
     key = name("obj")

@@ -117,7 +117,7 @@ def seeded_keys(server):
     server.create("jobs", {"Machine": machine})
     for prefix, key in (("profiles", "Name"), ("stages", "Name"), ("tasks", "Name"), ("workflows", "Name"), ("users", "Name"),
                         ("tenants", "Name"), ("roles", "Name"), ("pools", "Id"), ("templates", "ID"), ("contexts", "Name"),
-                        ("version_sets", "Id"), ("catalog_items", "Id"), ("bootenvs", "Name"), ("endpoints", "Id")):
+                        ("version_sets", "Id"), ("rollouts", "Id"), ("catalog_items", "Id"), ("bootenvs", "Name"), ("endpoints", "Id")):
         server.create(prefix, {key: f"seeded-{prefix[:-1]}"})
     expect(201, server.call("POST", "files/seeded.txt", b"0123456789", headers={"Content-Type": "application/octet-stream"}))
     expect(201, server.call("POST", "contents", {"meta": {"Name": "seeded-pack"}}))

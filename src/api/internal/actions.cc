@@ -5,6 +5,7 @@
 #include "api/internal/manager_actions.h"
 #include "api/internal/objects.h"
 #include "api/internal/params.h"
+#include "api/internal/rollout_actions.h"
 
 namespace mullion::api {
 namespace {
@@ -101,6 +102,10 @@ std::vector<content::OfferedAction> offered(const Call& call, const Subject& sub
       actions.push_back({std::string(kManagerPlugin), offer_of(action)});
     }
   }
+  if (has_rollout_actions(call)) {
+    for (const content::ProviderAction& action : rollout_actions())
+      actions.push_back({std::string(kRolloutPlugin), action});
+  }
   if (!call.arguments.has("command")) return actions;
   std::erase_if(actions, [&call](const content::OfferedAction& offer) {
     return offer.action.command != call.argument("command");
@@ -189,6 +194,12 @@ env::Task<Result<net::Response>> run_action_of(Call& call) {
   const content::OfferedAction& offer = actions.front();
   Result<json::object> params = action_parameters(offer.action, sources_of(call, *subject, *given));
   if (!params) co_return about(*subject, params.error(), "INVOKE");
+  if (has_rollout_actions(call) && offer.plugin == kRolloutPlugin) {
+    call.snapshot.reset();
+    Result<net::Response> response = co_await run_rollout_action(call, offer.action.command);
+    if (!response) co_return about(*subject, response.error(), "INVOKE");
+    co_return response;
+  }
   std::string text = action_text(offer, *subject, std::move(*params));
   call.snapshot.reset();  // a view must not be held while the plugin works
   Result<std::string> answer = co_await call.services.providers.run_action(offer.plugin, std::move(text));

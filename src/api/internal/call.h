@@ -14,6 +14,10 @@
 #include "model/object.h"
 #include "versionset/configurator.h"
 
+namespace mullion::versionset {
+class Rollouts;
+}
+
 namespace mullion::api {
 
 /// Names that are being claimed by writes in progress: keeps unique indexes unique between check and commit.
@@ -45,6 +49,7 @@ struct Services {
   catalog::Catalog& catalog;
   manager::Manager* manager = nullptr;
   versionset::Configurator* configurator = nullptr;
+  versionset::Rollouts* rollouts = nullptr;
   Facts facts;
   Limits limits;
   const env::Clock& clock;

@@ -4,6 +4,7 @@
 
 #include "api/internal/job_purge.h"
 #include "api/internal/objects.h"
+#include "api/internal/rollout_actions.h"
 #include "api/internal/version_sets.h"
 
 namespace mullion::api {
@@ -137,6 +138,10 @@ const std::array kHooks{
     TypeHooks{.prefix = "machines", .on_create = machine_defaults, .aggregates_params = true},
     TypeHooks{.prefix = "plugins", .on_create = new_plugin},
     TypeHooks{.prefix = "users", .on_secrets_changed = forget_user},
+    TypeHooks{.prefix = "rollouts",
+              .conflicts = rollout_conflicts,
+              .not_removable = rollout_not_removable,
+              .after_write = begin_written_rollout},
     TypeHooks{.prefix = "bootenvs", .in_use = boot_env_in_use},
     TypeHooks{.prefix = "profiles", .in_use = profile_in_use},
     TypeHooks{.prefix = "reservations", .exclusive = reservation_exclusive},

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,10 @@ struct TypeHooks {
   std::vector<std::string> (*exclusive)(const boost::json::object& object) = nullptr;
   /// Why the object in its present state must not be removed: each is a breach of a rule, not a reference.
   std::vector<std::string> (*not_removable)(const boost::json::object& object) = nullptr;
+  /// After a client's write of the object; answers its body as it is then, or nothing when that has not
+  /// changed.
+  env::Task<Result<std::optional<std::string>>> (*after_write)(Call& call, std::string key,
+                                                               std::string body) = nullptr;
   /// Filters on parameters see the aggregated value.
   bool aggregates_params = false;
 };

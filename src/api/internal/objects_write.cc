@@ -271,6 +271,19 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   co_return Outcome(std::optional<Written>(std::move(written)));
 }
 
+/// What follows from a write that is done; `written` becomes what is stored then.
+env::Task<Result<void>> follow_up(Call& call, Written& written) {
+  const TypeHooks& hooks = hooks_of(call.type->prefix);
+  if (hooks.after_write == nullptr) co_return Result<void>();
+  Result<std::optional<std::string>> body =
+      co_await hooks.after_write(call, written.target.key, written.target.body);
+  if (!body) co_return body.error();
+  if (!*body) co_return Result<void>();
+  written.target.body = std::move(**body);
+  written.cursor = call.services.store.newest();
+  co_return Result<void>();
+}
+
 /// One attempt; absent when others changed something meanwhile and it should be tried again.
 env::Task<Result<std::optional<Written>>> attempt_create(Call& call, json::value wanted) {
   using Outcome = Result<std::optional<Written>>;
@@ -359,6 +372,8 @@ env::Task<Result<net::Response>> create_object(Call& call) {
   if (!wanted) co_return wanted.error();
   Result<Written> written = co_await create_local(call, std::move(*wanted));
   if (!written) co_return written.error();
+  Result<void> followed = co_await follow_up(call, *written);
+  if (!followed) co_return followed.error();
   co_return written_response(call, 201, *written);
 }
 
@@ -376,6 +391,8 @@ env::Task<Result<net::Response>> replace_object(Call& call) {
   };
   Result<Written> written = co_await update_local(call, std::move(edit), "update");
   if (!written) co_return written.error();
+  Result<void> followed = co_await follow_up(call, *written);
+  if (!followed) co_return followed.error();
   co_return written_response(call, 200, *written);
 }
 
@@ -387,6 +404,8 @@ env::Task<Result<net::Response>> patch_object(Call& call) {
   };
   Result<Written> written = co_await update_local(call, std::move(edit), "update");
   if (!written) co_return written.error();
+  Result<void> followed = co_await follow_up(call, *written);
+  if (!followed) co_return followed.error();
   co_return written_response(call, 200, *written);
 }
 

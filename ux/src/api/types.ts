@@ -448,6 +448,85 @@ export interface RawModel {
   Partial: boolean;
 }
 
+export interface RolloutBefore {
+  VersionSets: string[];
+  VersionSet?: string;
+  Apply: boolean;
+}
+
+export interface RolloutEndpoint {
+  Endpoint: string;
+  /** whose Endpoint object it is; empty: this manager's */
+  Owner?: string;
+  /** waiting | putting | applying | closing | done | failed | to return | returning | restoring | returned | not returned | leaving | left */
+  State: string;
+  Reason?: string;
+  /** RFC 3339 */
+  Started?: string;
+  /** since when it is in this state */
+  Since?: string;
+  /** since when it looks done */
+  CalmSince?: string;
+  /** since when it is dark or stopped with errors */
+  TroubleSince?: string;
+}
+
+export interface RolloutEvent {
+  Time: string;
+  What: string;
+  Who?: string;
+}
+
+export interface RolloutGate {
+  /** whose objects are counted: machines, jobs, endpoints ... */
+  Collection: string;
+  /** a query; $endpoints stands for the endpoints of the waves so far: Endpoint=In($endpoints)&Available=false */
+  Filter: string;
+  Comparison: string;
+  Count: number;
+  /** how long after the soak time the gate may take to hold; 0 without it */
+  Patience?: string;
+}
+
+export interface RolloutLimits {
+  /** so many failed endpoints stop it; 1 when neither this nor FailedPercent is given */
+  Failed?: number;
+  /** so much of the endpoints of the waves so far */
+  FailedPercent?: number;
+  /** how long a wave may take until it soaks; 6h without it */
+  WaveLimit?: string;
+  /** how long an endpoint may be dark or stopped with errors before it counts as failed; 5m without it */
+  EndpointLimit?: string;
+}
+
+export interface RolloutWave {
+  Name: string;
+  /** waiting | running | soaking | done | failed */
+  State: string;
+  /** RFC 3339 */
+  Started?: string;
+  /** since when it soaks */
+  Soaking?: string;
+  SoakUntil?: string;
+  Ended?: string;
+  /** the gate's last answer */
+  Gate?: string;
+  Endpoints: RolloutEndpoint[];
+}
+
+export interface RolloutWaveRule {
+  /** so many of the endpoints that are left */
+  Count?: number;
+  /** so many of all endpoints, rounded up */
+  Percent?: number;
+  /** those that are left with this Meta key */
+  MetaKey?: string;
+  /** the value it must have */
+  MetaValue?: string;
+  /** these */
+  Endpoints?: string[];
+}
+
 export interface SecureData {
   Key: string;
   Nonce: string;
@@ -845,6 +924,58 @@ export interface Role {
   readonly Endpoint: string;
 }
 
+/** Version sets on their way to many endpoints, in waves with a gate behind each. Collection `rollouts`. */
+export interface Rollout {
+  Id: string;
+  Description: string;
+  Documentation: string;
+  /** sets to put, in priority order */
+  VersionSets: string[];
+  /** add: in front of what an endpoint has; replace: instead of it */
+  Mode: string;
+  /** a query over endpoints, such as DRPVersion=Lt(v4.15)&ConnectionStatus=Connected */
+  Targets: string;
+  /** ids of endpoints, instead of Targets */
+  TargetEndpoints: string[];
+  /** what no wave takes is the last wave; without any rule all endpoints are one wave */
+  Waves: RolloutWaveRule[];
+  /** Meta key of endpoints, instead of Waves: one wave for each value in order; those without it are the last */
+  WaveBy: string;
+  /** endpoints under way at once */
+  Concurrency: number;
+  /** how long a wave must stay well before its gate is asked, such as 30m */
+  Soak: string;
+  /** how long an endpoint must look done before it is */
+  Settle: string;
+  /** asked after each wave; null: none */
+  Gate: RolloutGate | null;
+  StopWhen: RolloutLimits;
+  /** what a failed gate or too many failed endpoints lead to */
+  OnFailure: string;
+  /** the Apply of an endpoint is true while it is at its turn */
+  Apply: boolean;
+  /** begin at once */
+  Start: boolean;
+  /** planned | running | soaking | paused | returning | returned | aborting | aborted | done | failed */
+  readonly State: string;
+  /** why it is in this state */
+  readonly Reason: string;
+  readonly Started: string;
+  readonly Ended: string;
+  readonly Progress: RolloutWave[];
+  /** the newest 200 */
+  readonly History: RolloutEvent[];
+  /** what each endpoint had when its turn came */
+  readonly Before: Record<string, RolloutBefore>;
+  readonly Validated: boolean;
+  readonly Available: boolean;
+  readonly Errors: string[];
+  readonly ReadOnly: boolean;
+  Meta: Record<string, string>;
+  readonly Bundle: string;
+  readonly Endpoint: string;
+}
+
 /** A step of a workflow: tasks, templates and the boot environment they need. Collection `stages`. */
 export interface Stage {
   Name: string;
@@ -1016,6 +1147,7 @@ export interface Collections {
   profiles: Profile;
   reservations: Reservation;
   roles: Role;
+  rollouts: Rollout;
   stages: Stage;
   subnets: Subnet;
   tasks: Task;

@@ -1,0 +1,76 @@
+#include "api/internal/rollout_actions.h"
+
+#include "api/internal/answers.h"
+#include "api/internal/objects.h"
+#include "versionset/rollouts.h"
+
+namespace mullion::api {
+namespace {
+
+constexpr std::string_view kRollouts = "rollouts";
+
+Error no_rollouts(const std::string& key) {
+  return Error(ErrorCode::kUnavailable, "INVOKE", std::string(kRollouts), key,
+               {"Rollouts are not carried out here"});
+}
+
+}  // namespace
+
+const std::vector<content::ProviderAction>& rollout_actions() {
+  static const std::vector<content::ProviderAction> actions = [] {
+    std::vector<content::ProviderAction> out;
+    for (const char* command : {"start", "pause", "resume", "abort", "return", "dryrun"})
+      out.push_back({std::string(kRolloutPlugin), std::string(kRollouts), command, {}, {}});
+    return out;
+  }();
+  return actions;
+}
+
+bool has_rollout_actions(const Call& call) { return call.type != nullptr && call.type->prefix == kRollouts; }
+
+env::Task<Result<net::Response>> run_rollout_action(Call& call, std::string command) {
+  if (call.services.rollouts == nullptr) co_return no_rollouts(call.target.key);
+  Result<std::string> answer =
+      co_await call.services.rollouts->command(call.target.key, std::move(command), call.principal);
+  if (!answer) co_return answer.error();
+  net::Response response = json_response(200, std::move(*answer));
+  add_commit_header(call, call.services.store.newest(), response);
+  co_return response;
+}
+
+std::vector<std::string> rollout_conflicts(const store::Snapshot& snapshot, const std::string& key,
+                                           const json::object& rollout) {
+  const Result<versionset::Rollout> parsed = versionset::Rollout::parse(rollout);
+  if (!parsed) return parsed.error().messages;
+  std::vector<std::string> faults = versionset::query_faults(snapshot, parsed->plan);
+  if (!faults.empty()) return faults;
+  const Result<std::string> stored = snapshot.get({std::string(kRollouts), std::string(store::kOwn), key});
+  if (!stored) return {};
+  const Result<json::object> before = parse_stored(*stored);
+  return before ? versionset::plan_changes(*before, rollout) : std::vector<std::string>();
+}
+
+std::vector<std::string> rollout_not_removable(const json::object& rollout) {
+  const Result<versionset::Rollout> parsed = versionset::Rollout::parse(rollout);
+  if (!parsed || !versionset::is_active(parsed->state)) return {};
+  return {fmt::format("Rollout {} is {}: abort or return it first", parsed->plan.id,
+                      versionset::rollout_state_name(parsed->state))};
+}
+
+env::Task<Result<std::optional<std::string>>> begin_written_rollout(Call& call, std::string key,
+                                                                    std::string body) {
+  using Outcome = Result<std::optional<std::string>>;
+  const Result<json::object> object = parse_stored(body);
+  if (!object) co_return object.error();
+  const json::value* start = object->if_contains("Start");
+  const json::value* state = object->if_contains("State");
+  const bool begins = start != nullptr && *start == json::value(true) && state != nullptr &&
+                      *state == json::value("planned") && call.services.rollouts != nullptr;
+  if (!begins) co_return Outcome(std::nullopt);
+  Result<std::string> written =
+      co_await call.services.rollouts->begin_written(std::move(key), call.principal);
+  if (!written) co_return written.error();
+  co_return Outcome(std::move(*written));
+}
+
+}  // namespace mullion::api

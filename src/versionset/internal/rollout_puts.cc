@@ -1,0 +1,151 @@
+#include "versionset/internal/rollout_puts.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "manager/endpoint_object.h"
+#include "model/object.h"
+#include "net/http.h"
+#include "versionset/internal/rollout_targets.h"
+
+namespace mullion::versionset::internal {
+namespace {
+
+constexpr Logger kLog("rollout");
+constexpr auto kFirstPause = std::chrono::seconds(1);
+constexpr int kMostDoublings = 5;
+constexpr auto kAnswerLimit = std::chrono::seconds(30);
+constexpr auto kReplicaLimit = std::chrono::seconds(5);
+constexpr uint64_t kLongestAnswer = 16U << 20;
+
+json::object operation(std::string_view op, std::string_view path, json::value value) {
+  return {{"op", op}, {"path", path}, {"value", std::move(value)}};
+}
+
+/// Members that are empty are absent at the owner, and cannot be tested.
+json::array patch_of(const Put& put) {
+  json::array patch;
+  if (!put.seen.sets.empty())
+    patch.push_back(
+        operation("test", "/VersionSets", json::array(put.seen.sets.begin(), put.seen.sets.end())));
+  if (!put.seen.last_set.empty())
+    patch.push_back(operation("test", "/VersionSet", json::string_view(put.seen.last_set)));
+  patch.push_back(
+      operation("add", "/VersionSets", json::array(put.wanted.sets.begin(), put.wanted.sets.end())));
+  patch.push_back(operation("add", "/VersionSet", json::string_view(put.wanted.last_set)));
+  patch.push_back(operation("add", "/Apply", put.wanted.apply));
+  return patch;
+}
+
+std::string first_message(const std::string& body, int status) {
+  const Result<json::value> parsed = model::parse_json(body);
+  if (parsed && parsed->is_object()) {
+    const json::value* messages = parsed->get_object().if_contains("Messages");
+    if (messages != nullptr && messages->is_array() && !messages->get_array().empty() &&
+        messages->get_array().front().is_string())
+      return std::string(messages->get_array().front().get_string()).substr(0, 500);
+  }
+  return fmt::format("status {}", status);
+}
+
+}  // namespace
+
+Puts::Puts(env::Runtime& runtime, store::Store& store, manager::Manager& manager, std::function<void()> ended)
+    : store_(store),
+      manager_(manager),
+      notify_(std::move(ended)),
+      tasks_(runtime.executor(), "rollout puts") {}
+
+Moment Puts::begin(const Put& put, env::WallTime now) {
+  {
+    std::lock_guard lock(mutex_);
+    Entry& entry = entries_[put.endpoint];
+    if (entry.busy) return std::nullopt;
+    if (now < entry.not_before) return entry.not_before;
+    entry.busy = true;
+  }
+  tasks_.spawn("put", [this, put] { return carry_out(put); });
+  return std::nullopt;
+}
+
+void Puts::tell(const std::string& endpoint, EndpointFacts& facts) const {
+  std::lock_guard lock(mutex_);
+  const auto found = entries_.find(endpoint);
+  if (found == entries_.end()) return;
+  facts.busy = found->second.busy;
+  facts.trouble = found->second.trouble;
+}
+
+env::Task<void> Puts::stop() { co_await tasks_.async_stop(); }
+
+env::Task<void> Puts::carry_out(Put put) {
+  Result<void> outcome;
+  if (put.owner.empty()) {
+    outcome = co_await put_own(put);
+  } else {
+    outcome = co_await put_remote(put);
+    if (outcome) co_await await_replica(put);
+  }
+  if (!outcome)
+    kLog.warn("endpoint is not changed endpoint={} owner={} reason={}", put.endpoint, put.owner,
+              outcome.error().text());
+  ended(put.endpoint, outcome);
+}
+
+void Puts::ended(const std::string& endpoint, const Result<void>& outcome) {
+  {
+    std::lock_guard lock(mutex_);
+    Entry& entry = entries_[endpoint];
+    entry.busy = false;
+    if (outcome) {
+      entries_.erase(endpoint);
+    } else {
+      entry.trouble = outcome.error().messages.empty() ? "failed" : outcome.error().messages.front();
+      entry.not_before =
+          env::system_clock().wall() + kFirstPause * (1 << std::min(entry.failures++, kMostDoublings));
+    }
+  }
+  notify_();
+}
+
+env::Task<Result<void>> Puts::put_own(Put put) {
+  // Somebody else's change in between shows in the facts, and is not overwritten.
+  std::function<void(json::object&)> change = [put](json::object& endpoint) {
+    if (assignment_of(endpoint) == put.seen) assign(endpoint, put.wanted);
+  };
+  Result<void> done = co_await manager::change_endpoint(store_, put.endpoint, std::move(change));
+  co_return done;
+}
+
+env::Task<Result<void>> Puts::put_remote(Put put) {
+  net::ClientRequest request;
+  request.method = "PATCH";
+  request.target = "/api/v3/endpoints/" + net::percent_encode(put.endpoint);
+  request.headers.set("Content-Type", "application/json");
+  request.body = json::serialize(patch_of(put));
+  request.timeout = kAnswerLimit;
+  Result<net::ClientResponse> answer = co_await manager_.call(put.owner, std::move(request));
+  if (!answer) co_return answer.error();
+  Result<std::string> body = co_await net::read_all(*answer->body, kLongestAnswer);
+  if (answer->status < 400) co_return Result<void>{};
+  co_return Error(ErrorCode::kUnavailable,
+                  fmt::format("{} answers: {}", put.owner, first_message(body ? *body : "", answer->status)));
+}
+
+/// What was put counts once the replica shows it.
+env::Task<void> Puts::await_replica(Put put) {
+  const env::SteadyTime deadline = env::system_clock().steady() + kReplicaLimit;
+  while (true) {
+    const uint64_t version = seen_.version();
+    const Result<std::string> body =
+        store_.snapshot()->get({std::string(kEndpointObjects), put.owner, put.endpoint});
+    if (!body) co_return;
+    const Result<json::value> object = model::parse_json(*body, 256);
+    if (object && object->is_object() && assignment_of(object->get_object()) == put.wanted) co_return;
+    const env::Duration left = deadline - env::system_clock().steady();
+    if (left <= env::Duration::zero()) co_return;
+    co_await seen_.wait(version, left);
+  }
+}
+
+}  // namespace mullion::versionset::internal

@@ -1,0 +1,51 @@
+// Changes of Endpoint objects on their way to where the objects are.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "env/runtime.h"
+#include "manager/manager.h"
+#include "store/store.h"
+#include "versionset/rollout.h"
+
+namespace mullion::versionset::internal {
+
+/// At most one change of an endpoint at a time; one that fails is not tried again at once. Thread-safe.
+class Puts {
+ public:
+  Puts(env::Runtime& runtime, store::Store& store, manager::Manager& manager, std::function<void()> ended);
+
+  /// Begins the change unless one is under way or the last failure is too fresh; then answers when to ask
+  /// again.
+  Moment begin(const Put& put, env::WallTime now);
+  /// Fills EndpointFacts::busy and trouble.
+  void tell(const std::string& endpoint, EndpointFacts& facts) const;
+  /// A replica or an own object changed: who waits for it looks again.
+  void seen() { seen_.notify_all(); }
+  env::Task<void> stop();
+
+ private:
+  struct Entry {
+    bool busy = false;
+    int failures = 0;
+    env::WallTime not_before{};
+    std::string trouble;
+  };
+  env::Task<void> carry_out(Put put);
+  env::Task<Result<void>> put_own(Put put);
+  env::Task<Result<void>> put_remote(Put put);
+  env::Task<void> await_replica(Put put);
+  void ended(const std::string& endpoint, const Result<void>& outcome);
+
+  store::Store& store_;
+  manager::Manager& manager_;
+  const std::function<void()> notify_;
+  env::Signal seen_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Entry, std::less<>> entries_;
+  env::TaskGroup tasks_;
+};
+
+}  // namespace mullion::versionset::internal

@@ -1,0 +1,211 @@
+#include "versionset/internal/rollout_targets.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "model/object.h"
+#include "net/http.h"
+#include "versionset/rollouts.h"
+
+namespace mullion::versionset::internal {
+namespace {
+
+constexpr size_t kMostNamed = 20;
+constexpr size_t kDepth = 256;
+
+Result<json::object> parse_object(std::string_view body) {
+  Result<json::value> parsed = model::parse_json(body, kDepth);
+  if (!parsed) return parsed.error();
+  if (!parsed->is_object()) return Error(ErrorCode::kCorrupt, "a stored object is unreadable");
+  return std::move(parsed->get_object());
+}
+
+std::string text(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+bool flag(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+std::vector<std::string> texts(const json::object& object, std::string_view name) {
+  std::vector<std::string> out;
+  const json::value* value = object.if_contains(name);
+  if (value == nullptr || !value->is_array()) return out;
+  for (const json::value& item : value->get_array()) {
+    if (item.is_string()) out.emplace_back(item.get_string());
+  }
+  return out;
+}
+
+Target target_of(std::string id, std::string owner, std::string_view body) {
+  Target target{std::move(id), std::move(owner), {}};
+  const Result<json::object> object = parse_object(body);
+  if (!object) return target;
+  const json::value* meta = object->if_contains("Meta");
+  if (meta == nullptr || !meta->is_object()) return target;
+  for (const auto& [key, value] : meta->get_object()) {
+    if (value.is_string()) target.meta[key] = value.get_string();
+  }
+  return target;
+}
+
+Result<std::vector<Target>> named_targets(const store::Snapshot& snapshot, const RolloutPlan& plan,
+                                          const auth::Principal& principal) {
+  std::vector<Target> targets;
+  std::vector<std::string> unknown;
+  for (const std::string& id : plan.target_ids) {
+    std::vector<store::StoredObject> found = snapshot.get_all_owners(kEndpointObjects, id);
+    std::erase_if(found,
+                  [](const store::StoredObject& object) { return object.id.owner == store::kLayered; });
+    if (found.empty() || !principal.sees(kEndpointObjects, id)) {
+      if (unknown.size() < kMostNamed)
+        unknown.push_back(fmt::format("TargetEndpoints: endpoint {:.200} is not known here", id));
+      continue;
+    }
+    targets.push_back(target_of(id, found.front().id.owner, found.front().body));
+  }
+  if (!unknown.empty()) return Error(ErrorCode::kInvalid, "INVOKE", "rollouts", plan.id, std::move(unknown));
+  return targets;
+}
+
+}  // namespace
+
+Assignment assignment_of(const json::object& endpoint) {
+  return {texts(endpoint, "VersionSets"), text(endpoint, "VersionSet"), flag(endpoint, "Apply")};
+}
+
+void assign(json::object& endpoint, const Assignment& assignment) {
+  endpoint["VersionSets"] = json::array(assignment.sets.begin(), assignment.sets.end());
+  endpoint["VersionSet"] = assignment.last_set;
+  endpoint["Apply"] = assignment.apply;
+}
+
+EndpointFacts facts_of_object(const json::object& endpoint) {
+  EndpointFacts facts;
+  facts.exists = true;
+  facts.connected = text(endpoint, "ConnectionStatus") == "Connected";
+  facts.disabled = flag(endpoint, "VersionSetsDisabled");
+  facts.assigned = assignment_of(endpoint);
+  if (const json::value* actions = endpoint.if_contains("Actions"); actions != nullptr && actions->is_array())
+    facts.actions = actions->get_array().size();
+  if (const json::value* failed = endpoint.if_contains("ActionErrorCount");
+      failed != nullptr && failed->is_number())
+    facts.failed_actions = failed->to_number<int64_t>();
+  facts.errors = texts(endpoint, "Errors");
+  return facts;
+}
+
+Result<std::vector<Target>> find_targets(const store::Snapshot& snapshot, const RolloutPlan& plan,
+                                         const std::string& own_id, const auth::Principal& principal) {
+  if (!plan.target_ids.empty()) return named_targets(snapshot, plan, principal);
+  if (plan.targets.empty()) return std::vector<Target>();
+  Result<store::Query> query = store::parse_query(kEndpointObjects, net::parse_query_string(plan.targets));
+  if (!query) return query.error();
+  query->own_id = own_id;
+  Result<store::QueryResult> found = snapshot.query(*query);
+  if (!found) return found.error();
+  std::map<std::string, std::string> owners;  // by id; "" sorts before every other owner
+  for (const store::ObjectRef& ref : found->refs) {
+    if (ref.owner == store::kLayered || !principal.sees(kEndpointObjects, ref.key)) continue;
+    const auto [known, fresh] = owners.try_emplace(ref.key, ref.owner);
+    if (!fresh && ref.owner < known->second) known->second = ref.owner;
+  }
+  std::vector<Target> targets;
+  for (const auto& [id, owner] : owners) {
+    const Result<std::string> body = snapshot.get({std::string(kEndpointObjects), owner, id});
+    if (body) targets.push_back(target_of(id, owner, *body));
+  }
+  return targets;
+}
+
+std::vector<std::string> missing_sets(const store::Snapshot& snapshot, const RolloutPlan& plan) {
+  std::vector<std::string> out;
+  for (const std::string& set : plan.sets) {
+    if (!snapshot.get_local("version_sets", set))
+      out.push_back(fmt::format("VersionSets: there is no version set {:.200} here", set));
+  }
+  return out;
+}
+
+std::vector<std::string> active_rollouts(const store::Snapshot& snapshot) {
+  store::Query query;
+  query.type = kRollouts;
+  query.filters.push_back(
+      {"State", store::Operator::kIn, {"running", "soaking", "paused", "returning", "aborting"}});
+  const Result<store::QueryResult> found = snapshot.query(query);
+  std::vector<std::string> out;
+  if (!found) return out;
+  for (const store::ObjectRef& ref : found->refs) {
+    if (ref.owner == store::kOwn) out.push_back(ref.key);
+  }
+  return out;
+}
+
+Result<Rollout> read_rollout(const store::Snapshot& snapshot, const std::string& id, std::string* body) {
+  Result<std::string> stored = snapshot.get({std::string(kRollouts), std::string(store::kOwn), id});
+  if (!stored) return stored.error();
+  const Result<json::object> object = parse_object(*stored);
+  if (!object) return object.error();
+  if (body != nullptr) *body = std::move(*stored);
+  return Rollout::parse(*object);
+}
+
+std::vector<std::string> overlaps(const store::Snapshot& snapshot, const std::string& id,
+                                  const std::vector<Target>& targets) {
+  std::set<std::string_view> wanted;
+  for (const Target& target : targets) wanted.insert(target.id);
+  std::vector<std::string> out;
+  for (const std::string& other : active_rollouts(snapshot)) {
+    if (other == id) continue;
+    const Result<Rollout> rollout = read_rollout(snapshot, other);
+    if (!rollout) continue;
+    for (const Wave& wave : rollout->waves) {
+      for (const EndpointProgress& endpoint : wave.endpoints) {
+        if (out.size() < kMostNamed && wanted.contains(endpoint.id))
+          out.push_back(fmt::format("endpoint {} is in rollout {}, which is {}: wait for it, or abort it",
+                                    endpoint.id, other, rollout_state_name(rollout->state)));
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace mullion::versionset::internal
+
+namespace mullion::versionset {
+namespace {
+
+/// Asked among no objects at all, so that it costs nothing.
+std::string query_fault(const store::Snapshot& snapshot, std::string_view type, const std::string& filter) {
+  if (model::find_object_type(type) == nullptr) return "";  // of a plugin, which may come and go
+  Result<store::Query> query = store::parse_query(type, net::parse_query_string(filter));
+  if (!query) return query.error().messages.front();
+  query->count_only = true;
+  query->among.push_back(std::make_shared<const store::KeySet>(std::vector<std::string>()));
+  const Result<store::QueryResult> answer = snapshot.query(*query);
+  return answer ? "" : answer.error().messages.front();
+}
+
+}  // namespace
+
+std::vector<std::string> query_faults(const store::Snapshot& snapshot, const RolloutPlan& plan) {
+  std::vector<std::string> out;
+  if (std::string fault = query_fault(snapshot, internal::kEndpointObjects, plan.targets); !fault.empty())
+    out.push_back("Targets: " + fault);
+  if (!plan.gate) return out;
+  Rollout sample;
+  sample.plan = plan;
+  Wave& wave = sample.waves.emplace_back();
+  wave.started = env::WallTime{};
+  wave.endpoints.emplace_back().id = "A";
+  if (std::string fault = query_fault(snapshot, plan.gate->collection, gate_filter(sample)); !fault.empty())
+    out.push_back("Gate.Filter: " + fault);
+  return out;
+}
+
+}  // namespace mullion::versionset
