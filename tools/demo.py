@@ -7,6 +7,7 @@ them; then the whole is shown through the command line and stays until Ctrl-C.
 import argparse
 import concurrent.futures
 import ctypes
+import hashlib
 import json
 import os
 import pathlib
@@ -39,6 +40,11 @@ MACHINES_OF_A_MANAGER = 10
 SEED = "demo"
 WORKERS = 8
 START_SECONDS, STOP_SECONDS, SYNC_SECONDS = 60, 5, 120
+# What only the version set of M1 brings to the leaves.
+SITE_PACK = {"meta": {"Name": "site-notes", "Version": "v1.0.0", "Description": "What every site should know"},
+             "sections": {"profiles": {"site-notes": {"Name": "site-notes", "Description": "Comes from M1",
+                                                      "Params": {"site/contact": "operations"}}}}}
+SITE_MESSAGE = b"This site is configured from M1.\n"
 
 
 class DemoError(Exception):
@@ -102,7 +108,7 @@ class Server:
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return "\n".join(text.splitlines()[-lines:])
 
-    def call(self, method, path, body=None, timeout=60):
+    def call(self, method, path, body=None, timeout=60, raw=None):
         """The answer to a request below /api/v3; DemoError unless it went well."""
         session = getattr(self.sessions, "session", None)
         if session is None:
@@ -111,8 +117,8 @@ class Server:
             session.verify = False
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         login = None if self.token else (USER, PASSWORD)
-        answer = session.request(method, f"{self.url}/api/v3/{path}", json=body, headers=headers, auth=login,
-                                 timeout=timeout)
+        answer = session.request(method, f"{self.url}/api/v3/{path}", json=body, data=raw, headers=headers,
+                                 auth=login, timeout=timeout)
         if answer.status_code >= 400:
             raise DemoError(f"{self.name} refused {method} {path}: {answer.status_code} {answer.text.strip()[:600]}")
         return answer
@@ -273,6 +279,54 @@ class Demo:
             self.progress.step(f"creating {len(entries)} {what}")
             self.everywhere(lambda server, collection, item: server.call("POST", collection, item), entries)
 
+    def configure(self):
+        """M1 declares what the leaves should be; R1 and R2 make them so. Returns the plan of one leaf before and after."""
+        top = self.servers["M1"]
+        packs = content_packs() + [SITE_PACK]
+        self.progress.step("filling M1's catalog")
+        for pack in packs:
+            name, version = pack["meta"]["Name"], pack["meta"].get("Version") or "v0.0.0"
+            top.call("POST", f"files/rebar-catalog/{name}/{version}.json", pack)
+        top.call("POST", "files/site/motd.txt", raw=SITE_MESSAGE)
+        self.command_line("catalog", "build")
+        self.progress.step("declaring the version set site-base at M1")
+        top.call("POST", "version_sets", {
+            "Id": "site-base", "Apply": True, "Description": "What every site has",
+            "Components": [{"Type": "ContentPackage", "Name": pack["meta"]["Name"],
+                            "Version": pack["meta"].get("Version") or "v0.0.0"} for pack in packs],
+            "Prefs": {"debugRenderer": "warn"},
+            "Global": {"site/ntp-servers": ["10.0.0.1", "10.0.0.2"]},
+            "Files": [{"Path": "files/site/motd.txt", "Source": "self://site/motd.txt",
+                       "Sha256Sum": hashlib.sha256(SITE_MESSAGE).hexdigest()}]})
+        for name in LEAVES:
+            top.call("PATCH", f"endpoints/{name}", [{"op": "add", "path": "/VersionSets", "value": ["site-base"]}])
+        self.progress.step("waiting for the plans of the leaves")
+        self.await_endpoints("has a plan", lambda leaf: leaf.get("Actions"))
+        before = self.command_line("endpoints", "plan", LEAVES[0])
+        self.progress.step("applying site-base to " + ", ".join(LEAVES))
+        for name in LEAVES:
+            top.call("PATCH", f"endpoints/{name}", [{"op": "add", "path": "/Apply", "value": True}])
+        self.await_endpoints("is as declared", lambda leaf: leaf.get("Apply") and not leaf.get("Actions"))
+        after = self.command_line("endpoints", "plan", LEAVES[0])
+        self.progress.finish()
+        return before, after
+
+    def await_endpoints(self, what, condition):
+        """Until every leaf fulfils it, as M1 sees them."""
+        deadline = time.monotonic() + SYNC_SECONDS
+        while True:
+            self.check()
+            leaves = [self.servers["M1"].call("GET", f"endpoints/{name}").json() for name in LEAVES]
+            ready = [leaf for leaf in leaves if condition(leaf)]
+            if len(ready) == len(leaves):
+                return
+            if time.monotonic() > deadline:
+                late = next(leaf for leaf in leaves if leaf not in ready)
+                raise DemoError(f"{late['Id']} still not {what} after {SYNC_SECONDS} s: {late.get('Errors')}; "
+                                f"left to do: {json.dumps(late.get('Actions'))[:1000]}")
+            self.progress.detail(f"{len(ready)} of {len(leaves)}")
+            time.sleep(0.1)
+
     def attach(self, manager, name):
         self.servers[manager].call("POST", "plugins/manager/actions/addEndpoint", {
             "manager/url": self.servers[name].url, "manager/username": USER, "manager/password": PASSWORD})
@@ -305,7 +359,7 @@ class Demo:
             raise DemoError(f"mullion {' '.join(arguments)} failed:\n{done.stderr.strip()}")
         return done.stdout.rstrip()
 
-    def show(self, seconds):
+    def show(self, seconds, plans):
         total = sum(self.sizes.values())
         program = os.path.relpath(MULLION)
         top = f"{program} -E {self.servers['M1'].url}"
@@ -314,6 +368,10 @@ class Demo:
         print(self.command_line("endpoints", "tree"))
         print(f"\nTen of the {total} machines at M1:\n")
         print(self.command_line("machines", "list", "--limit", "10", "--format", "table"))
+        print(f"\nThe plan of {LEAVES[0]} after M1 gave its leaves the version set site-base:\n")
+        print(plans[0])
+        print("\nAnd once it was applied, by R1 and R2 with what came from M1's catalog:\n")
+        print(plans[1])
         print("\nAddresses:\n")
         for name in reversed(NAMES):
             server = self.servers[name]
@@ -371,7 +429,8 @@ def main():
     demo = Demo(arguments.machines)
     code = 0
     try:
-        demo.show(demo.set_up())
+        seconds = demo.set_up()
+        demo.show(seconds, demo.configure())
         if not arguments.once:
             demo.stay()
     except KeyboardInterrupt:

@@ -115,7 +115,7 @@ class ManagerImpl final : public Manager {
     return found ? found->state() : std::string();
   }
   void on_endpoint_change(std::function<void(const std::string& id)> listener) override {
-    *endpoint_changed_ = std::move(listener);
+    endpoint_changed_->push_back(std::move(listener));
   }
   void state_changed() override { source_.state_changed(); }
 
@@ -220,7 +220,7 @@ class ManagerImpl final : public Manager {
                            given_.identity.version,
                            [wake = wake_] { wake->notify_all(); },
                            [told = endpoint_changed_, id] {
-                             if (*told) (*told)(id);
+                             for (const auto& tell : *told) tell(id);
                            }};
     auto made = std::make_shared<Session>(std::move(options), id, connection);
     {
@@ -353,6 +353,8 @@ class ManagerImpl final : public Manager {
   const std::shared_ptr<env::Signal> own_state_ = std::make_shared<env::Signal>();
   const std::shared_ptr<std::function<void(const std::string& id)>> endpoint_changed_ =
       std::make_shared<std::function<void(const std::string& id)>>();
+  using EndpointListeners = std::vector<std::function<void(const std::string& id)>>;
+  const std::shared_ptr<EndpointListeners> endpoint_changed_ = std::make_shared<EndpointListeners>();
   env::Signal replicated_;  // a commit of a replica was applied
   std::atomic<bool> active_{false};
   std::atomic<bool> stopping_{false};

@@ -404,8 +404,8 @@ void ServerProcess::stop() {
   stopped_ = true;
   // They may still call the API while they say good-bye.
   if (runtime_ && providers_) finish("plugins", [this] { return providers_->stop(); });
-  if (runtime_ && configurator_) finish("configurator", [this] { return configurator_->stop(); });
   if (runtime_ && rollouts_) finish("rollouts", [this] { return rollouts_->stop(); });
+  if (runtime_ && configurator_) finish("configurator", [this] { return configurator_->stop(); });
   if (runtime_ && manager_) finish("manager", [this] { return manager_->stop(); });
   if (runtime_ && upgrader_) finish("upgrade", [this] { return upgrader_->stop(); });
   if (runtime_ && catalog_) finish("catalog", [this] { return catalog_->stop(); });
@@ -419,8 +419,8 @@ void ServerProcess::stop() {
   api_server_.reset();
   static_secure_server_.reset();
   static_server_.reset();
-  configurator_.reset();
   rollouts_.reset();
+  configurator_.reset();
   manager_.reset();
   api_.reset();
   upgrader_.reset();

@@ -97,6 +97,16 @@ std::vector<std::string> errors_of(const Services& services) {
 }
 
 /// What does not change while the process runs, except the manager flag and what is wrong.
+/// A name-based UUID (RFC 4122: variant 1, version 5 by its shape; the hash is ours).
+std::string uuid_of(std::string_view name) {
+  std::string hex = hash128(name).hex();
+  hex[12] = '5';
+  hex[16] = 'a';
+  return fmt::format("{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4), hex.substr(16, 4),
+                     hex.substr(20));
+}
+
+/// What does not change while the process runs, except the manager flag.
 json::object identity(const Services& services) {
   const Facts& facts = services.facts;
   json::object info;
@@ -128,6 +138,10 @@ json::object identity(const Services& services) {
   info["ha_status"] = "Up";
   info["ha_active_id"] = facts.local_id;
   info["ha_passive_state"] = json::array();
+  info["ha_consensus_id"] = facts.local_id;
+  info["uuid"] = uuid_of(facts.local_id);
+  info["dns_enabled"] = false;
+  info["dns_port"] = 0;
   return info;
 }
 

@@ -271,6 +271,13 @@ export interface Info {
   ha_passive_state: HaPassiveState[];
   /** JSON name has capitals; always at least a single-node cluster */
   ClusterState: ClusterState;
+  /** of this server, made from its local_id; required by clients of v4.17 */
+  uuid: string;
+  /** required by clients of v4.17 */
+  ha_consensus_id: string;
+  /** required by clients of v4.17; no DNS is served */
+  dns_enabled: boolean;
+  dns_port: number;
 }
 
 export interface JobAction {

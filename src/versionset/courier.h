@@ -1,0 +1,25 @@
+// Sends version sets to the managers below, and takes back what nobody there names any more (travel.h decides).
+#pragma once
+
+#include <memory>
+
+#include "versionset/configurator.h"
+
+namespace mullion::versionset {
+
+/// Thread-safe. Works while the manager is active; wakes when replicas, sets or the catalog change.
+class Courier {
+ public:
+  virtual ~Courier() = default;
+  virtual void start() = 0;
+  virtual Task<void> stop() = 0;
+  struct Statistics {
+    uint64_t files = 0, bytes = 0;  // that went to managers below since start
+    uint64_t failures = 0;
+  };
+  virtual Statistics statistics() const = 0;
+};
+/// Of `dependencies` everything but `apply_concurrency` is used.
+std::unique_ptr<Courier> make_courier(const Dependencies& dependencies);
+
+}  // namespace mullion::versionset

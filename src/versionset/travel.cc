@@ -1,0 +1,264 @@
+#include "versionset/travel.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace mullion::versionset {
+namespace {
+
+constexpr std::string_view kSelf = "self://";
+
+std::string text_of(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+std::string origin_of(const json::object& object) {
+  const json::value* meta = object.if_contains("Meta");
+  return meta != nullptr && meta->is_object() ? text_of(meta->get_object(), kTravelledFrom) : std::string();
+}
+
+/// Members of a copy that its manager fills or that mean nothing there.
+json::object without_state(json::object object) {
+  for (std::string_view name : {"Errors", "Available", "Validated", "ReadOnly", "Bundle", "Endpoint"}) object.erase(name);
+  return object;
+}
+
+/// Whether `there` has every member of `wanted` with the same value: what that server filled in does not count.
+bool says_the_same(const json::object& wanted, const json::object& there) {
+  return std::ranges::all_of(wanted, [&](const auto& member) {
+    const json::value* value = there.if_contains(member.key());
+    return value != nullptr && *value == member.value();
+  });
+}
+
+/// What is to travel to one manager, collected set by set.
+class Packer {
+ public:
+  Packer(const TravelInputs& inputs, std::string next_hop, std::vector<std::string>& problems)
+      : inputs_(inputs), problems_(problems) {
+    travel_.next_hop = std::move(next_hop);
+    const auto found = inputs.managers.find(travel_.next_hop);
+    if (found != inputs.managers.end()) there_ = &found->second;
+  }
+
+  void need(const std::string& set, const EndpointBelow& endpoint) { wanted_[set].push_back(&endpoint); }
+
+  Travel pack() {
+    for (const auto& [name, endpoints] : wanted_) pack_set(name, endpoints);
+    list_items();
+    find_stale();
+    return std::move(travel_);
+  }
+
+ private:
+  const json::object* set_there(const std::string& name) const {
+    if (there_ == nullptr) return nullptr;
+    const auto found = there_->sets.find(name);
+    return found == there_->sets.end() ? nullptr : &found->second;
+  }
+
+  void pack_set(const std::string& name, const std::vector<const EndpointBelow*>& endpoints) {
+    const json::object* there = set_there(name);
+    if (there != nullptr && origin_of(*there) != inputs_.own_id) {
+      problems_.push_back(fmt::format("{} has a version set {} of its own, which it uses instead of the one here",
+                                      travel_.next_hop, name));
+      return;
+    }
+    json::object copy = without_state(inputs_.own_sets.at(name));
+    json::object meta;
+    if (const json::value* own = copy.if_contains("Meta"); own != nullptr && own->is_object()) meta = own->get_object();
+    meta[kTravelledFrom] = inputs_.own_id;
+    copy["Meta"] = std::move(meta);
+    pin_server(copy, "DRPVersion", "drp", "DRP", endpoints);
+    pin_server(copy, "DRPUXVersion", "drp-ux", "DRPUX", endpoints);
+    pin_components(copy, endpoints);
+    const std::vector<Cargo> files = move_files(copy);
+    if (there != nullptr && says_the_same(copy, *there)) return;  // who has the set has its files
+    for (const Cargo& cargo : files) put_cargo(cargo);
+    travel_.sets.push_back(std::move(copy));
+  }
+
+  void pin_server(json::object& copy, std::string_view field, std::string_view name, std::string_view type,
+                  const std::vector<const EndpointBelow*>& endpoints) {
+    const std::string word = text_of(copy, field);
+    if (word.empty() || word == "ignore") return;
+    if (const std::optional<std::string> version = carry(name, type, word, endpoints)) copy[field] = *version;
+  }
+
+  void pin_components(json::object& copy, const std::vector<const EndpointBelow*>& endpoints) {
+    json::value* list = copy.if_contains("Components");
+    if (list == nullptr || !list->is_array()) return;
+    for (json::value& value : list->get_array()) {
+      if (!value.is_object()) continue;
+      json::object& component = value.get_object();
+      const std::string word = text_of(component, "Version");
+      if (word.empty() || word == "ignore") continue;
+      // A name is one thing in a catalog: the type's word may be a short or a long one.
+      const std::optional<std::string> version = carry(text_of(component, "Name"), "", word, endpoints);
+      if (!version) continue;
+      component["Version"] = *version;
+      component["ActualVersion"] = *version;
+    }
+  }
+
+  /// Takes an item along; absent when this catalog does not know it: then the manager below may.
+  std::optional<std::string> carry(std::string_view name, std::string_view type, std::string_view word,
+                                   const std::vector<const EndpointBelow*>& endpoints) {
+    const Result<const catalog::Item*> found = inputs_.items.resolve(name, type, word);
+    if (!found) {
+      problems_.push_back(fmt::format("{} {} is not in the catalog here: {} has to know it", name, word, travel_.next_hop));
+      return std::nullopt;
+    }
+    const catalog::Item& item = **found;
+    catalog::Item copy = item;
+    copy.version = item.actual_version;
+    copy.id = fmt::format("{}-{}", item.name, item.actual_version);
+    copy.source = fmt::format("self://files/{}rebar-catalog/{}", kTravelledTree, tail_of(item));
+    copy.sha256 = builds_there(copy);
+    bool any = !copy.sha256.empty();
+    for (const EndpointBelow* endpoint : endpoints) any = carry_build(item, copy, *endpoint) || any;
+    if (!any) return std::nullopt;
+    put_item(copy);
+    return item.actual_version;
+  }
+
+  /// The builds of an item that the manager has: who has the object has its files.
+  std::map<std::string, std::string> builds_there(const catalog::Item& copy) const {
+    if (there_ == nullptr) return {};
+    const auto known = there_->items.find(copy.id);
+    if (known == there_->items.end() || origin_of(known->second) != inputs_.own_id) return {};
+    const Result<catalog::Item> item = catalog::Item::parse(known->second);
+    return item && item->source == copy.source ? item->sha256 : std::map<std::string, std::string>{};
+  }
+
+  /// The place of an item below a catalog's tree.
+  static std::string tail_of(const catalog::Item& item) {
+    constexpr std::string_view kTree = "rebar-catalog/";
+    const size_t at = item.source.rfind(kTree);
+    if (at != std::string::npos) return item.source.substr(at + kTree.size());
+    const size_t last = item.source.rfind('/');
+    return fmt::format("{}/{}/{}", item.name, item.actual_version, item.source.substr(last + 1));
+  }
+
+  /// Adds the build for an endpoint to `copy`, and its file to the cargo unless it is there.
+  bool carry_build(const catalog::Item& item, catalog::Item& copy, const EndpointBelow& endpoint) {
+    const Result<catalog::Artifact> here = catalog::artifact_of(item, endpoint.arch, endpoint.os);
+    if (!here) {
+      problems_.push_back(fmt::format("{}: {}", endpoint.id, here.error().messages.front()));
+      return false;
+    }
+    const std::string own_build = fmt::format("{}/{}", endpoint.arch, endpoint.os);
+    const std::string build = item.sha256.contains(own_build) ? own_build : "any/any";
+    std::string& known = copy.sha256[build];
+    if (known == here->sha256) return true;
+    known = here->sha256;
+    if (const Result<catalog::Artifact> there = catalog::artifact_of(copy, endpoint.arch, endpoint.os); there) {
+      put_cargo({*here, there->path});
+    }
+    return true;
+  }
+
+  void put_item(catalog::Item item) {
+    catalog::Item& known = items_needed_.try_emplace(item.id, item).first->second;
+    known.sha256.merge(item.sha256);
+  }
+
+  void list_items() {
+    for (const auto& [id, item] : items_needed_) {
+      json::object object = item.json();
+      json::object meta = item.meta;
+      meta[kTravelledFrom] = inputs_.own_id;
+      object["Meta"] = std::move(meta);
+      if (there_ != nullptr) {
+        const auto known = there_->items.find(id);
+        if (known != there_->items.end() && says_the_same(object, known->second)) continue;
+      }
+      travel_.items.push_back(std::move(object));
+    }
+  }
+
+  void put_cargo(Cargo cargo) {
+    const auto place = std::ranges::lower_bound(travel_.cargo, cargo);
+    if (place == travel_.cargo.end() || place->path != cargo.path) travel_.cargo.insert(place, std::move(cargo));
+  }
+
+  std::vector<Cargo> move_files(json::object& copy) {
+    std::vector<Cargo> out;
+    json::value* list = copy.if_contains("Files");
+    if (list == nullptr || !list->is_array()) return out;
+    for (json::value& value : list->get_array()) {
+      if (!value.is_object()) continue;
+      json::object& file = value.get_object();
+      const std::string source = text_of(file, "Source");
+      if (!source.starts_with(kSelf)) continue;
+      const std::string path = source.substr(kSelf.size());
+      const std::optional<FileFacts> facts = inputs_.file(path);
+      if (!facts) {
+        problems_.push_back(fmt::format("{} is not a file here", source));
+        continue;
+      }
+      const std::string place =
+          fmt::format("{}files/{}/{}", kTravelledTree, facts->sha256, path.substr(path.rfind('/') + 1));
+      out.push_back({{source, path, facts->sha256}, place});
+      file["Source"] = fmt::format("{}{}", kSelf, place);
+    }
+    return out;
+  }
+
+  void find_stale() {
+    if (there_ == nullptr) return;
+    for (const auto& [name, object] : there_->sets) {
+      if (origin_of(object) == inputs_.own_id && !wanted_.contains(name)) travel_.stale_sets.push_back(name);
+    }
+    for (const auto& [id, object] : there_->items) {
+      if (origin_of(object) != inputs_.own_id || items_needed_.contains(id)) continue;
+      travel_.stale_items.push_back(id);
+      forget_files_of(object);
+    }
+  }
+
+  void forget_files_of(const json::object& object) {
+    const Result<catalog::Item> item = catalog::Item::parse(object);
+    if (!item) return;
+    for (const auto& [build, sha256] : item->sha256) {
+      const size_t slash = build.find('/');
+      const Result<catalog::Artifact> artifact =
+          catalog::artifact_of(*item, build.substr(0, slash), build.substr(slash + 1));
+      if (artifact && artifact->path.starts_with(kTravelledTree)) travel_.stale_files.push_back(artifact->path);
+    }
+  }
+
+  const TravelInputs& inputs_;
+  std::vector<std::string>& problems_;
+  const ManagerBelow* there_ = nullptr;
+  std::map<std::string, std::vector<const EndpointBelow*>> wanted_;
+  std::map<std::string, catalog::Item> items_needed_;
+  Travel travel_;
+};
+
+}  // namespace
+
+TravelPlan plan_travel(const TravelInputs& inputs) {
+  TravelPlan out;
+  std::map<std::string, Packer> packers;
+  const auto packer = [&](const std::string& next_hop) -> Packer& {
+    return packers.try_emplace(next_hop, inputs, next_hop, out.problems).first->second;
+  };
+  for (const auto& [next_hop, there] : inputs.managers) packer(next_hop);  // also those that only have to forget
+  for (const EndpointBelow& endpoint : inputs.endpoints) {
+    for (const std::string& set : endpoint.sets) {
+      if (inputs.own_sets.contains(set)) packer(endpoint.next_hop).need(set, endpoint);
+    }
+  }
+  for (auto& [next_hop, collected] : packers) {
+    Travel travel = collected.pack();
+    if (!travel.empty()) out.travels.push_back(std::move(travel));
+  }
+  std::ranges::sort(out.problems);
+  out.problems.erase(std::unique(out.problems.begin(), out.problems.end()), out.problems.end());
+  return out;
+}
+
+}  // namespace mullion::versionset

@@ -1,0 +1,81 @@
+// Version sets that go to the managers below, with what they need. Pure; docs/configuration.md says why.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catalog/items.h"
+
+namespace mullion::versionset {
+
+namespace json = boost::json;
+
+/// Meta of copies: the id of the manager they came from.
+inline constexpr std::string_view kTravelledFrom = "mullion/from";
+/// Where what travelled lies at the manager below, under files/. Not below rebar-catalog: a build there must not make it
+/// that manager's `stable`.
+inline constexpr std::string_view kTravelledTree = "travelled/";
+
+/// An endpoint that a manager below configures.
+struct EndpointBelow {
+  std::string id;
+  std::string next_hop;  // the attached endpoint that leads to its manager
+  std::string arch, os;
+  std::vector<std::string> sets;  // names, as its Endpoint object says
+};
+
+/// What the attached manager `next_hop` has, as its replica shows it.
+struct ManagerBelow {
+  std::map<std::string, json::object> sets;   // VersionSet objects by Id
+  std::map<std::string, json::object> items;  // CatalogItem objects by Id, its own ones
+};
+
+struct FileFacts {
+  std::string sha256;
+  uint64_t size = 0;
+};
+
+struct TravelInputs {
+  std::string own_id;
+  const std::map<std::string, json::object>& own_sets;
+  const std::vector<EndpointBelow>& endpoints;
+  const std::map<std::string, ManagerBelow>& managers;  // by next hop
+  const catalog::Items& items;
+  /// A file below files/ here; absent when there is none.
+  std::function<std::optional<FileFacts>(const std::string& path)> file;
+};
+
+/// A file to be put below files/ of the manager.
+struct Cargo {
+  catalog::Artifact artifact;  // here
+  std::string path;            // there, below files/
+  auto operator<=>(const Cargo& other) const { return path <=> other.path; }
+  bool operator==(const Cargo& other) const { return path == other.path; }
+};
+
+/// What is to be done at one manager, in this order.
+struct Travel {
+  std::string next_hop;
+  std::vector<Cargo> cargo;              // by path, each once
+  std::vector<json::object> items;       // CatalogItem objects to create or replace
+  std::vector<json::object> sets;        // VersionSet objects to create or replace
+  std::vector<std::string> stale_sets;   // copies nobody there names any more
+  std::vector<std::string> stale_items;
+  std::vector<std::string> stale_files;  // paths below files/ that belonged to stale items
+  bool empty() const {
+    return items.empty() && sets.empty() && stale_sets.empty() && stale_items.empty();
+  }
+};
+
+struct TravelPlan {
+  std::vector<Travel> travels;  // without those that have nothing to do, by next hop
+  std::vector<std::string> problems;
+};
+
+TravelPlan plan_travel(const TravelInputs& inputs);
+
+}  // namespace mullion::versionset

@@ -1,0 +1,201 @@
+// Which copies of version sets, items and files go to the managers below.
+#include "versionset/travel.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace mullion::versionset {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+const std::string kPackSum(64, 'a');
+const std::string kArmSum(64, 'b');
+const std::string kIntelSum(64, 'c');
+const std::string kFileSum(64, 'd');
+
+catalog::Item item(std::string_view name, std::string_view version, std::string_view type, std::string_view source,
+                   std::map<std::string, std::string> sums) {
+  catalog::Item out;
+  out.name = name;
+  out.version = out.actual_version = version;
+  out.id = fmt::format("{}-{}", name, version);
+  out.content_type = type;
+  out.source = source;
+  out.sha256 = std::move(sums);
+  return out;
+}
+
+/// M1, above R1 that configures A (amd64) and B (arm64).
+class TravelTest : public testing::Test {
+ protected:
+  TravelTest() {
+    std::vector<catalog::Item> items;
+    const std::string tree = "http://m1:8091/files/rebar-catalog/";
+    items.push_back(item("pack", "v2.0.0", "ContentPackage", tree + "pack/v2.0.0.json", {{"any/any", kPackSum}}));
+    items.push_back(items.back());
+    items.back().id = "pack-stable";
+    items.back().version = "stable";
+    items.push_back(item("tool", "v1.0.0", "PluginProvider", tree + "tool/v1.0.0",
+                         {{"amd64/linux", kIntelSum}, {"arm64/linux", kArmSum}}));
+    catalog_ = catalog::Items(std::move(items));
+    managers_["R1"];
+  }
+
+  void declare(const std::string& name, const std::string& body) { own_sets_[name] = json::parse(body).as_object(); }
+  void below(std::string id, std::string arch, std::vector<std::string> sets, std::string next_hop = "R1") {
+    endpoints_.push_back({std::move(id), std::move(next_hop), std::move(arch), "linux", std::move(sets)});
+  }
+  TravelPlan plan() {
+    return plan_travel({"M1", own_sets_, endpoints_, managers_, catalog_, [](const std::string& path) {
+                          return path == "images/a.img" ? std::optional<FileFacts>({kFileSum, 10}) : std::nullopt;
+                        }});
+  }
+  /// What the manager has once a travel has been carried out.
+  void arrive(const Travel& travel) {
+    ManagerBelow& there = managers_[travel.next_hop];
+    for (const json::object& object : travel.items) there.items[std::string(object.at("Id").as_string())] = object;
+    for (const json::object& object : travel.sets) {
+      json::object stored = object;
+      stored["Validated"] = true;  // as a server fills in
+      there.sets[std::string(object.at("Id").as_string())] = std::move(stored);
+    }
+    for (const std::string& name : travel.stale_sets) there.sets.erase(name);
+    for (const std::string& id : travel.stale_items) there.items.erase(id);
+  }
+  static std::vector<std::string> builds(const json::object& object) {
+    std::vector<std::string> out;
+    const Result<catalog::Item> item = catalog::Item::parse(object);
+    if (!item) return out;
+    for (const auto& [build, sum] : item->sha256) out.push_back(build);
+    return out;
+  }
+  static std::vector<std::string> paths(const Travel& travel) {
+    std::vector<std::string> out;
+    for (const Cargo& cargo : travel.cargo) out.push_back(cargo.path);
+    return out;
+  }
+
+  catalog::Items catalog_;
+  std::map<std::string, json::object> own_sets_;
+  std::vector<EndpointBelow> endpoints_;
+  std::map<std::string, ManagerBelow> managers_;
+};
+
+TEST_F(TravelTest, ASetNobodyBelowNamesStaysHere) {
+  declare("base", R"({"Id":"base","Components":[{"Type":"CP","Name":"pack","Version":"stable"}]})");
+  below("A", "amd64", {"other"});
+  EXPECT_THAT(plan().travels, IsEmpty());
+}
+
+TEST_F(TravelTest, ACopyIsPinnedAndMarked) {
+  declare("base", R"({"Id":"base","Meta":{"color":"red"},"Components":[
+      {"Type":"CP","Name":"pack","Version":"stable"},{"Type":"CP","Name":"left","Version":"ignore"}]})");
+  below("A", "amd64", {"base"});
+  const TravelPlan made = plan();
+  ASSERT_EQ(made.travels.size(), 1U);
+  const Travel& travel = made.travels[0];
+  ASSERT_EQ(travel.sets.size(), 1U);
+  const json::object& copy = travel.sets[0];
+  EXPECT_EQ(copy.at("Meta").at("mullion/from"), "M1");
+  EXPECT_EQ(copy.at("Meta").at("color"), "red");
+  EXPECT_EQ(copy.at("Components").at(0).at("Version"), "v2.0.0");
+  EXPECT_EQ(copy.at("Components").at(1).at("Version"), "ignore");
+  ASSERT_EQ(travel.items.size(), 1U);
+  EXPECT_EQ(travel.items[0].at("Id"), "pack-v2.0.0");
+  EXPECT_THAT(paths(travel), ElementsAre("travelled/rebar-catalog/pack/v2.0.0.json"));
+  EXPECT_EQ(travel.cargo[0].artifact.path, "rebar-catalog/pack/v2.0.0.json");
+  EXPECT_EQ(travel.cargo[0].artifact.sha256, kPackSum);
+}
+
+TEST_F(TravelTest, WhatArrivedIsNotSentAgain) {
+  declare("base", R"({"Id":"base","DRPVersion":"","Components":[{"Type":"CP","Name":"pack","Version":"stable"},
+      {"Type":"PP","Name":"tool","Version":"v1.0.0"}],"Files":[{"Path":"files/a","Source":"self://images/a.img"}]})");
+  below("A", "amd64", {"base"});
+  TravelPlan made = plan();
+  ASSERT_EQ(made.travels.size(), 1U);
+  EXPECT_EQ(made.travels[0].cargo.size(), 3U);
+  arrive(made.travels[0]);
+  EXPECT_THAT(plan().travels, IsEmpty());
+  below("A2", "amd64", {"base"});
+  EXPECT_THAT(plan().travels, IsEmpty()) << "a second endpoint costs nothing";
+}
+
+TEST_F(TravelTest, AnotherArchitectureAddsItsBuildAlone) {
+  declare("base", R"({"Id":"base","Components":[{"Type":"PP","Name":"tool","Version":"v1.0.0"}]})");
+  below("A", "amd64", {"base"});
+  TravelPlan made = plan();
+  ASSERT_EQ(made.travels.size(), 1U);
+  EXPECT_THAT(paths(made.travels[0]), ElementsAre("travelled/rebar-catalog/tool/v1.0.0/amd64/linux/tool"));
+  EXPECT_THAT(builds(made.travels[0].items[0]), ElementsAre("amd64/linux")) << "only what is there is promised";
+  arrive(made.travels[0]);
+  below("B", "arm64", {"base"});
+  made = plan();
+  ASSERT_EQ(made.travels.size(), 1U);
+  EXPECT_THAT(paths(made.travels[0]), ElementsAre("travelled/rebar-catalog/tool/v1.0.0/arm64/linux/tool"));
+  EXPECT_THAT(builds(made.travels[0].items[0]), ElementsAre("amd64/linux", "arm64/linux"));
+  arrive(made.travels[0]);
+  EXPECT_THAT(plan().travels, IsEmpty());
+}
+
+TEST_F(TravelTest, ASetOfItsOwnIsLeftAlone) {
+  declare("base", R"({"Id":"base"})");
+  below("A", "amd64", {"base"});
+  managers_["R1"].sets["base"] = json::parse(R"({"Id":"base","Description":"of R1"})").as_object();
+  const TravelPlan made = plan();
+  EXPECT_THAT(made.travels, IsEmpty());
+  EXPECT_THAT(made.problems, ElementsAre(testing::HasSubstr("R1 has a version set base of its own")));
+}
+
+TEST_F(TravelTest, WhatNobodyNamesAnyMoreIsTakenBack) {
+  declare("base", R"({"Id":"base","Components":[{"Type":"PP","Name":"tool","Version":"v1.0.0"}]})");
+  below("A", "amd64", {"base"});
+  arrive(plan().travels.at(0));
+  managers_["R1"].sets["own"] = json::parse(R"({"Id":"own"})").as_object();
+  endpoints_.clear();
+  const TravelPlan made = plan();
+  ASSERT_EQ(made.travels.size(), 1U);
+  EXPECT_THAT(made.travels[0].stale_sets, ElementsAre("base"));
+  EXPECT_THAT(made.travels[0].stale_items, ElementsAre("tool-v1.0.0"));
+  EXPECT_THAT(made.travels[0].stale_files, ElementsAre("travelled/rebar-catalog/tool/v1.0.0/amd64/linux/tool"));
+  arrive(made.travels[0]);
+  EXPECT_THAT(plan().travels, IsEmpty());
+}
+
+TEST_F(TravelTest, AChangedSetTravelsAgainAndAMovedStableToo) {
+  declare("base", R"({"Id":"base","Components":[{"Type":"CP","Name":"pack","Version":"stable"}]})");
+  below("A", "amd64", {"base"});
+  arrive(plan().travels.at(0));
+  own_sets_["base"]["Description"] = "new";
+  TravelPlan made = plan();
+  ASSERT_EQ(made.travels.size(), 1U);
+  EXPECT_THAT(made.travels[0].cargo, IsEmpty());
+  EXPECT_EQ(made.travels[0].sets.at(0).at("Description"), "new");
+  arrive(made.travels[0]);
+  std::vector<catalog::Item> items = catalog_.all();
+  items.push_back(item("pack", "v3.0.0", "ContentPackage", "self://rebar-catalog/pack/v3.0.0.json",
+                       {{"any/any", kFileSum}}));
+  items[1] = items.back();
+  items[1].id = "pack-stable";
+  items[1].version = "stable";
+  catalog_ = catalog::Items(std::move(items));
+  made = plan();
+  ASSERT_EQ(made.travels.size(), 1U);
+  EXPECT_EQ(made.travels[0].sets.at(0).at("Components").at(0).at("Version"), "v3.0.0");
+  EXPECT_THAT(made.travels[0].stale_items, ElementsAre("pack-v2.0.0"));
+}
+
+TEST_F(TravelTest, WhatIsNotKnownHereIsSaid) {
+  declare("base", R"({"Id":"base","Components":[{"Type":"CP","Name":"missing","Version":"stable"}],
+      "Files":[{"Path":"files/a","Source":"self://gone"},{"Path":"files/b","Source":"https://x/y"}]})");
+  below("A", "amd64", {"base"});
+  const TravelPlan made = plan();
+  ASSERT_EQ(made.travels.size(), 1U);
+  EXPECT_EQ(made.travels[0].sets.at(0).at("Components").at(0).at("Version"), "stable") << "R1 may know it";
+  EXPECT_THAT(made.problems, ElementsAre(testing::HasSubstr("missing stable is not in the catalog here"),
+                                         testing::HasSubstr("self://gone is not a file here")));
+}
+
+}  // namespace
+}  // namespace mullion::versionset
