@@ -54,7 +54,12 @@ class ApiServer final : public Api {
                          });
   }
 
-  void set_manager(manager::Manager& manager) override { services_.manager = &manager; }
+  void set_manager(manager::Manager& manager) override {
+    services_.manager = &manager;
+    services_.tasks.spawn("configuration lease", [this, &manager] {
+      return services_.lease.watch([&manager] { manager.state_changed(); });
+    });
+  }
 
   void set_ports(uint16_t api, uint16_t static_plain, uint16_t static_secure) override {
     services_.facts.api_port = api;

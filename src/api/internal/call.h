@@ -12,6 +12,7 @@
 #include "api/internal/log_feed.h"
 #include "api/internal/routes.h"
 #include "model/object.h"
+#include "versionset/lease.h"
 
 namespace mullion::api {
 
@@ -50,6 +51,7 @@ struct Services {
   env::TaskGroup tasks;
   LogFeed log_feed;
   JobLogKeeper job_log_keeper;
+  versionset::LeaseKeeper lease;
   ClaimedNames claimed;
   std::atomic<uint64_t> websockets{0};
 

@@ -204,6 +204,7 @@ std::string state_text(const Services& services) {
   state["global"] = global_params(*snapshot);
   state["plugins"] = own_plugins(*snapshot);
   state["licence"] = licence_of(services);
+  state["configured_by"] = services.lease.holder();
   return json::serialize(state);
 }
 
