@@ -20,17 +20,23 @@ std::string_view kind_name(Kind kind);
 /// Long words and CP, PP; kInvalid names the word and what is allowed.
 Result<Kind> parse_component_kind(std::string_view word);
 
+/// Leave alone what is there.
+inline constexpr std::string_view kIgnore = "ignore";
+
 struct Component {
-  Kind kind = Kind::kContentPackage;
+  std::optional<Kind> kind;  // absent: the set does not say, what is installed or the catalog decides
   std::string name, version, actual_version;
   bool replace_writable = false;
-  bool ignored() const { return version == "ignore"; }
+  bool ignored() const { return version == kIgnore; }
+  bool operator==(const Component&) const = default;
 };
 
 struct FileWish {
-  std::string path;  // "files/..." or "isos/..."
-  std::string sha256, source;
+  std::string path;    // "files/..." or "isos/..."
+  std::string sha256;  // lower-case; "" only for a source of this server: what is there
+  std::string source;  // self://files/..., self://isos/..., a URL, or a template that becomes one
   bool explode = false;
+  bool operator==(const FileWish&) const = default;
 };
 
 /// One VersionSet object.
@@ -44,7 +50,7 @@ struct VersionSet {
   std::map<std::string, json::value> global;
   std::vector<FileWish> files;
 
-  /// Every fault at once, each naming its member.
+  /// kInvalid with every fault, each naming its member: "Components[2] (flexiflow): Version is missing: ...".
   static Result<VersionSet> parse(std::string_view body);
 };
 
@@ -52,12 +58,14 @@ struct VersionSet {
 struct Provenance {
   std::string set;
   std::vector<std::string> shadows;  // sets further down the list that say something else about the same key
+  bool operator==(const Provenance&) const = default;
 };
 
 template <typename Value>
 struct Sourced {
   Value value;
   Provenance from;
+  bool operator==(const Sourced&) const = default;
 };
 
 /// What the sets of one endpoint say together.
@@ -70,9 +78,10 @@ struct Wanted {
   std::map<std::string, Sourced<std::string>> prefs;
   std::map<std::string, Sourced<json::value>> global;
   std::vector<Sourced<FileWish>> files;
+  bool operator==(const Wanted&) const = default;
 };
 
-/// The first of the list wins.
+/// The first of the list wins. Lists keep the order in which the fold from last to first meets their keys.
 Wanted merge(const std::vector<const VersionSet*>& priority_order);
 
 }  // namespace mullion::versionset

@@ -21,16 +21,19 @@ struct Observed {
     Kind kind;
     std::string name, version;
     std::string prerequisites;  // meta.Prerequisites of a pack, "" when unknown
-    bool permanent = false;     // built in: never removed
   };
   std::vector<Installed> components;
   std::vector<json::object> plugins;
   std::map<std::string, std::string> prefs;
   std::map<std::string, json::value> global;
   std::map<std::string, std::string> files;  // "files/..." or "isos/..." -> lower-case SHA-256, of uploaded files
+  bool files_known = false;                  // `files` was reported
+  std::set<std::string> auto_start;          // providers that make a plugin of their name by themselves
   bool manager = false;
   bool known = false;  // it has reported at least once; without that nothing is planned
 
+  /// `endpoint`: the Endpoint object. `extra`: the stream's record `state` (manager::StateProvider), empty when
+  /// the endpoint was not heard since this server started.
   static Observed parse(const json::object& endpoint, const json::object& extra);
 };
 
@@ -47,6 +50,7 @@ struct Action {
   bool secret = false;        // `value` is shown to nobody
   uint64_t bytes = 0;         // to move; 0 unknown or none
   bool restarts = false;      // the endpoint restarts
+  /// What is moved. Of a file: `source` is a URL, or self://files/..., self://isos/... for one of this server.
   std::optional<catalog::Artifact> artifact;
   std::vector<size_t> after;  // indexes of actions of this plan that must have succeeded before
 
@@ -66,8 +70,14 @@ struct Plan {
 /// What a plan depends on besides the sets and the report.
 struct PlanInputs {
   const catalog::Items& items;
-  /// Bytes of a file below files/ here, 0 when unknown.
-  std::function<uint64_t(const std::string& path)> size_of;
+  struct OwnFile {
+    uint64_t bytes = 0;
+    std::string sha256;
+  };
+  /// A file of this server, "files/..." or "isos/..."; absent when there is none.
+  std::function<std::optional<OwnFile>(const std::string& path)> own_file;
+  /// What {{.ProvisionerURL}} and {{.ApiURL}} stand for.
+  std::string provisioner_url, api_url;
   /// Whether the sealed value shown at the endpoint (null: it shows none) stands for the clear or sealed one
   /// that is wanted. `place`: "Global/NAME", "Pref/NAME", "Plugin/NAME/PARAM".
   std::function<bool(const std::string& endpoint, const std::string& place, const json::value& wanted,
@@ -76,6 +86,9 @@ struct PlanInputs {
   /// Whether a parameter of this name is declared secure here.
   std::function<bool(const std::string& param)> is_secure;
 };
+
+/// Words that secret values are shown as.
+inline constexpr std::string_view kHidden = "********";
 
 Plan make_plan(const Observed& observed, const Wanted& wanted, const PlanInputs& inputs);
 

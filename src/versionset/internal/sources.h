@@ -1,0 +1,21 @@
+// Where files of version sets come from and go to.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace mullion::versionset {
+
+/// "files/..." or "isos/..." without detours; kInvalid.
+Result<void> check_file_path(std::string_view path);
+/// self://files/..., self://isos/..., http(s)://..., {{.ProvisionerURL}}/... or {{.ApiURL}}/...; kInvalid.
+Result<void> check_source(std::string_view source);
+/// "files/..." or "isos/...", when the source is a file of this server.
+std::optional<std::string> own_file_of(std::string_view source);
+/// The source with the templates filled in. A trailing slash of the addresses does not matter.
+std::string rendered_source(std::string_view source, std::string_view provisioner_url, std::string_view api_url);
+
+}  // namespace mullion::versionset
