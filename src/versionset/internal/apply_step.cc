@@ -126,6 +126,7 @@ void PassMemory::stop(std::string inputs, env::SteadyTime now) {
 
 void PassMemory::unreachable(std::string reason, env::SteadyTime now) {
   unreachable_ = std::move(reason);
+  unreachable_at_ = now;
   retry_at_ = now + doubled(kFirstRetry, unreachable_times_, kLongestRetry);
   ++unreachable_times_;
 }
@@ -135,7 +136,9 @@ void PassMemory::reached() {
   unreachable_times_ = 0;
 }
 
-void PassMemory::heard(env::SteadyTime now) { retry_at_ = std::min(retry_at_, now); }
+void PassMemory::heard(env::SteadyTime now) {
+  retry_at_ = std::min(retry_at_, std::max(now, unreachable_at_ + kShortestRetry));
+}
 
 std::optional<env::SteadyTime> PassMemory::done_at(const std::string& key) const {
   const auto found = done_.find(key);

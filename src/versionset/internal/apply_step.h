@@ -20,6 +20,7 @@ inline constexpr auto kFirstPause = std::chrono::seconds(5);    // after a pass 
 inline constexpr auto kLongestPause = std::chrono::minutes(5);
 inline constexpr auto kShortestPause = std::chrono::seconds(2);  // also when an input changes
 inline constexpr auto kFirstRetry = std::chrono::seconds(1);    // of an endpoint that does not answer; doubles
+inline constexpr auto kShortestRetry = std::chrono::milliseconds(500);  // also when something is new
 inline constexpr auto kLongestRetry = std::chrono::minutes(1);
 /// A connection that breaks so often under one action is the action's fault.
 inline constexpr int kMostBreaks = 3;
@@ -74,7 +75,7 @@ class PassMemory {
   std::string stopped_inputs_;
   std::string unreachable_;
   int unreachable_times_ = 0;
-  env::SteadyTime retry_at_{};
+  env::SteadyTime unreachable_at_{}, retry_at_{};
 };
 
 /// What is known about the endpoint's configuration lease.
@@ -82,6 +83,7 @@ struct LeaseView {
   bool held = false;
   std::string other;        // who holds it instead; "" nobody we know of
   env::SteadyTime until{};  // of ours, or when it is worth asking again
+  env::SteadyTime asked{};  // when we learnt of the other
 };
 
 struct Situation {
