@@ -134,10 +134,71 @@ TEST_F(ActionsTest, ErrorsOfThePluginPassThrough) {
             json::parse(R"({"Model":"things","Key":"k","Type":"INVOKE","Code":418,"Messages":["no luck"]})"));
 }
 
-TEST_F(ActionsTest, ManagerPluginKeepsItsAction) {
-  fixture_.put_layered("plugins", "manager", R"({"Name":"manager","Provider":"manager"})");
+class ManagerActionsTest : public ActionsTest {
+ protected:
+  ManagerActionsTest() {
+    fixture_.put_layered("plugins", "manager", R"({"Name":"manager","Provider":"manager"})");
+  }
+  Answer run(const std::string& command, const std::string& body = "{}", const std::string& user = "root") {
+    return fixture_.call("POST", "/api/v3/plugins/manager/actions/" + command, body, user);
+  }
+};
+
+TEST_F(ManagerActionsTest, AreOffered) {
   const Answer answer = fixture_.call("GET", "/api/v3/plugins/manager/actions");
-  EXPECT_EQ(answer.json().at(0).at("Command"), "addEndpoint");
+  std::vector<std::string> commands;
+  for (const json::value& action : answer.json().as_array()) {
+    commands.emplace_back(action.at("Command").as_string());
+    EXPECT_EQ(action.at("Provider"), "manager");
+    EXPECT_EQ(action.at("Model"), "plugins");
+  }
+  EXPECT_THAT(commands, ElementsAre("addEndpoint", "buildCatalog", "collectCatalog", "showCatalog"));
+  EXPECT_EQ(fixture_.call("GET", "/api/v3/plugins/manager/actions/buildCatalog").json().at("Command"),
+            "buildCatalog");
+}
+
+TEST_F(ManagerActionsTest, BuildTheCatalog) {
+  for (const char* path : {"/api/v3/plugins/manager/actions/buildCatalog", "/api/v3/plugins/manager/buildCatalog"}) {
+    const Answer answer = fixture_.call("POST", path, "");
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.json(), json::parse(R"({"Version":"1.0.1","Changed":true,"Items":3,"Files":2,"Read":1,
+                                             "Warnings":["x: not an item"]})"));
+  }
+  EXPECT_THAT(fixture_.catalog.builders, SizeIs(2));
+  EXPECT_EQ(run("showCatalog").json().at("sections").at("catalog_items").at("a-v1").at("Name"), "a");
+  EXPECT_EQ(run("showCatalog").json().at("problems").at(0), "http://gone: refused");
+}
+
+TEST_F(ManagerActionsTest, NeedRights) {
+  fixture_.authenticator.users["builder"] = {{"plugins", "action:buildCatalog", "manager"}};
+  EXPECT_EQ(run("buildCatalog", "{}", "builder").status, 200);
+  for (const char* command : {"collectCatalog", "showCatalog", "addEndpoint"}) {
+    EXPECT_EQ(run(command, "{}", "builder").status, 403) << command;
+  }
+  EXPECT_EQ(run("buildCatalog", "{}", "nobody").status, 403);
+}
+
+TEST_F(ManagerActionsTest, CollectWhatNobodyNeeds) {
+  fixture_.put_raw("version_sets", "", "base",
+                   R"({"Id":"base","DRPVersion":"stable","Components":[{"Name":"a","Version":"v1","ActualVersion":"v1",
+                       "Type":"ContentPackage"}]})");
+  fixture_.put_raw("endpoints", "", "A",
+                   R"({"Id":"A","Actions":[{"Name":"","Version":"stable","ActualVersion":"v4","Type":"DRPUX"}]})");
+  fixture_.catalog.collection.unused = {{"b-v1", {"b/v1.json"}, 7, {}}};
+  fixture_.catalog.collection.kept = {{"a-v1", {"a/v1.json"}, 5, {"version_sets/base"}}};
+  const Answer trial = run("collectCatalog", R"({"dry_run":true})");
+  EXPECT_EQ(trial.json(), json::parse(R"({"DryRun":true,
+      "Removed":[{"Id":"b-v1","Bytes":7,"Paths":["b/v1.json"],"UsedBy":[]}],
+      "Kept":[{"Id":"a-v1","Bytes":5,"Paths":["a/v1.json"],"UsedBy":["version_sets/base"]}]})"));
+  EXPECT_TRUE(fixture_.catalog.removed.empty());
+  using Users = std::multimap<std::string, std::string>;
+  EXPECT_THAT(fixture_.catalog.needed, ::testing::UnorderedElementsAreArray(Users{
+                                           {"a-v1", "version_sets/base"}, {"a-v1", "version_sets/base"},
+                                           {"drp-stable", "version_sets/base"}, {"drp-ux-stable", "endpoints/A"},
+                                           {"drp-ux-v4", "endpoints/A"}}));
+  EXPECT_EQ(run("collectCatalog").json().at("Catalog").at("Version"), "1.0.1");
+  EXPECT_THAT(fixture_.catalog.removed, ElementsAre("b-v1"));
+  EXPECT_EQ(run("collectCatalog", R"({"dry_run":7})").status, 400);
 }
 
 TEST_F(ActionsTest, PluginsHearOfOwnObjectsOnly) {

@@ -19,7 +19,7 @@ constexpr Logger kLog("api");
 /// The object by which clients find the actions of the manager; it lies below the writable layer like what
 /// plugin providers bring.
 constexpr std::string_view kManagerPlugin =
-    R"({"Name":"manager","Provider":"manager","Description":"Attaches endpoints to this manager"})";
+    R"({"Name":"manager","Provider":"manager","Description":"Attaches endpoints to this manager and builds its catalog"})";
 
 /// The first IPv4 address that is not loopback.
 std::string outside_address() {
@@ -65,6 +65,10 @@ class ApiServer final : public Api {
     services_.facts.api_port = api;
     services_.facts.static_port = static_plain;
     services_.facts.static_secure_port = static_secure;
+  }
+
+  std::string static_url() const override {
+    return fmt::format("http://{}:{}", services_.facts.address, services_.facts.static_port);
   }
 
   Task<net::Response> handle(net::Request& request) override { return dispatch(services_, request); }

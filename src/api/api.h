@@ -8,6 +8,7 @@
 #include "api/events.h"
 #include "auth/auth.h"
 #include "base/latency.h"
+#include "catalog/catalog.h"
 #include "content/content.h"
 #include "content/job_logs.h"
 #include "content/providers.h"
@@ -78,6 +79,7 @@ struct Dependencies {
   content::JobLogs& job_logs;
   Certificates& certificates;
   content::Providers& providers;
+  catalog::Catalog& catalog;
   Facts facts;
   Limits limits;
   const env::Clock* clock = &env::system_clock();
@@ -91,6 +93,9 @@ class Api {
   virtual void set_manager(manager::Manager& manager) = 0;
   /// Ports become known when they are bound.
   virtual void set_ports(uint16_t api, uint16_t static_plain, uint16_t static_secure) = 0;
+
+  /// "http://ADDRESS:PORT" of the static file port, as clients elsewhere reach it.
+  virtual std::string static_url() const = 0;
 
   /// One request of the API port. Never throws; failures become the contract's error objects.
   virtual Task<net::Response> handle(net::Request& request) = 0;

@@ -113,6 +113,40 @@ class FakePreferences final : public content::Preferences {
   }
 };
 
+class FakeCatalog final : public catalog::Catalog {
+ public:
+  std::vector<std::string> builders;
+  std::vector<std::string> removed;
+  std::multimap<std::string, std::string> needed;  // what unused() was told
+  catalog::Collection collection;
+  Task<Result<catalog::BuildReport>> build(std::string principal) override {
+    builders.push_back(std::move(principal));
+    co_return catalog::BuildReport{.version = "1.0.1", .changed = true, .items = 3, .files = 2, .hashed = 1,
+                                   .warnings = {"x: not an item"}};
+  }
+  std::shared_ptr<const catalog::Items> items() const override {
+    catalog::Item item{.id = "a-v1", .name = "a", .version = "v1", .actual_version = "v1",
+                       .content_type = "ContentPackage", .source = "http://x/rebar-catalog/a/v1.json"};
+    return std::make_shared<const catalog::Items>(std::vector<catalog::Item>{item});
+  }
+  void on_change(std::function<void()>) override {}
+  Task<Result<content::Blobs::Info>> fetch(catalog::Artifact) override {
+    co_return Error(ErrorCode::kNotFound, "absent");
+  }
+  catalog::Collection unused(const std::multimap<std::string, std::string>& users) const override {
+    const_cast<FakeCatalog*>(this)->needed = users;
+    return collection;
+  }
+  Task<Result<catalog::BuildReport>> remove(std::vector<catalog::KeptVersion> versions,
+                                            std::string principal) override {
+    for (const catalog::KeptVersion& version : versions) removed.push_back(version.id);
+    co_return co_await build(std::move(principal));
+  }
+  std::vector<std::string> problems() const override { return {"http://gone: refused"}; }
+  void start() override {}
+  Task<void> stop() override { co_return; }
+};
+
 class NoBlobs final : public content::Blobs {
  public:
   Result<std::vector<std::string>> list(std::string_view, std::string_view, bool) override {
@@ -306,6 +340,7 @@ class Fixture {
                                 .job_logs = *job_logs,
                                 .certificates = certificates,
                                 .providers = providers,
+                                .catalog = catalog,
                                 .facts = std::move(facts),
                                 .limits = limits});
     api->set_manager(manager);
@@ -364,6 +399,7 @@ class Fixture {
   std::unique_ptr<content::JobLogs> job_logs = content::make_job_logs(folder.path() / "job-logs", 1000);
   FakeCertificates certificates;
   FakeProviders providers;
+  FakeCatalog catalog;
   FakeManager manager;
   std::unique_ptr<Api> api;
   uint64_t origin_sequence = 0;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "catalog/collection.h"
 #include "catalog/items.h"
 #include "content/content.h"
 #include "env/runtime.h"
@@ -15,34 +16,35 @@ namespace mullion::catalog {
 using env::Task;
 
 struct BuildReport {
-  std::string version;  // of the pack that was written
+  std::string version;   // of the pack that is loaded now
+  bool changed = false;  // it was written by this build
   size_t items = 0, files = 0, hashed = 0;  // `hashed`: the others were known by size, time and inode
   std::vector<std::string> warnings;        // what was left out, and why
-};
-
-/// A version nobody needs, for the garbage collection.
-struct Unused {
-  std::string id, path;
-  uint64_t bytes = 0;
 };
 
 /// Thread-safe.
 class Catalog {
  public:
   virtual ~Catalog() = default;
-  /// Scans, hashes what is new, writes both output files and loads the pack, in this order and each atomically: readers see
-  /// the old or the new catalog. A build under way is joined. Errors: kInvalid (an item that contradicts itself),
-  /// kInsufficientStorage.
+  /// Scans, hashes what is new, writes both output files and loads the pack: readers see the old or the new catalog, and
+  /// after a failure the old one. Callers that come while a build runs share the one after it, so that each sees what was
+  /// there when it called. Programs of plugin providers for this platform are run (`define`). kInsufficientStorage.
   virtual Task<Result<BuildReport>> build(std::string principal) = 0;
   /// All catalogs joined: own objects, catalog packs, then `manager_catalog_urls` of profile global in their order.
   virtual std::shared_ptr<const Items> items() const = 0;
   /// Called after items() changed; on any thread, be short.
   virtual void on_change(std::function<void()> listener) = 0;
   /// The artifact as a verified file of this server; one that comes from elsewhere is fetched into
-  /// files/rebar-catalog first. kCorrupt when its checksum differs: "NAME: expected sha256 X, the file has Y".
+  /// files/rebar-catalog first, once however many ask. kCorrupt when its checksum differs: "NAME: expected sha256 X, the
+  /// file has Y"; kInvalid when it would come from elsewhere without a checksum; kUnreachable, kInsufficientStorage.
   virtual Task<Result<content::Blobs::Info>> fetch(Artifact artifact) = 0;
-  /// Items below files/rebar-catalog that are neither `stable` nor `tip` nor in `needed` (ids).
-  virtual std::vector<Unused> unused(const std::vector<std::string>& needed) const = 0;
+  /// Versions below files/rebar-catalog that are neither `stable` nor `tip` of any catalog nor in `needed`, and those that
+  /// stay. `needed`: id of an item (version words allowed) -> who needs it. Blocks on the disk.
+  virtual Collection unused(const std::multimap<std::string, std::string>& needed) const = 0;
+  /// Deletes the files of these versions and builds anew.
+  virtual Task<Result<BuildReport>> remove(std::vector<KeptVersion> versions, std::string principal) = 0;
+  /// What could not be read of `manager_catalog_urls`: "URL: reason".
+  virtual std::vector<std::string> problems() const = 0;
 
   virtual void start() = 0;
   virtual Task<void> stop() = 0;
@@ -55,6 +57,10 @@ struct Dependencies {
   content::Blobs& blobs;
   env::Path base_root;
   std::function<std::string()> static_url;  // "http://ADDRESS:PORT", for Source of built items
+  std::string platform = "amd64/linux";     // of this server
+  env::Duration define_limit = std::chrono::seconds(30);
+  env::Duration refresh_interval = std::chrono::minutes(5);  // of catalogs behind URLs
+  uint64_t max_download = uint64_t{64} << 30;
 };
 std::unique_ptr<Catalog> make_catalog(Dependencies dependencies);
 

@@ -24,18 +24,29 @@ struct Item {
 
   /// kInvalid names the member that is wrong.
   static Result<Item> parse(const boost::json::object& object);
+  /// With `NOTFOUND` for the platforms a plugin provider is not built for.
   boost::json::object json() const;
+  bool operator==(const Item&) const = default;
 };
+
+inline constexpr std::string_view kArchitectures[] = {"amd64", "arm64", "armv7", "ppc64le"};
+inline constexpr std::string_view kSystems[] = {"linux", "darwin", "windows"};
+inline constexpr std::string_view kEverywhere = "any/any";
+/// Version words.
+inline constexpr std::string_view kStable = "stable";
+inline constexpr std::string_view kTip = "tip";
 
 /// One file to transfer.
 struct Artifact {
-  std::string source;  // where the catalog says it is, expanded for the architecture
-  std::string path;    // below files/, when the source is of this server's own tree ("rebar-catalog/..."), else ""
-  std::string sha256;
+  std::string source;  // where the catalog says it is, expanded for the architecture: a URL or self://files/...
+  std::string path;    // below files/, where this server keeps it: "rebar-catalog/NAME/..." by the contract's table
+  std::string sha256;  // lower-case hex; "" when the catalog gives none
 };
 
 /// The artifact of `item` for a target; kNotFound "NAME VERSION has no build for ARCH/OS".
 Result<Artifact> artifact_of(const Item& item, std::string_view arch, std::string_view os);
+/// Every build of `item`, one artifact for each file.
+std::vector<Artifact> artifacts_of(const Item& item);
 
 /// Immutable. Of items with one id the first one counts ("first wins").
 class Items {
@@ -45,13 +56,20 @@ class Items {
   explicit Items(std::vector<Item> items);
   const std::vector<Item>& all() const { return items_; }
   const Item* find(std::string_view id) const;
-  /// `word`: `stable`, `tip`, or a version. Falls back from an item id to an equal actual version. kNotFound names what
-  /// the catalog has of that name. `content_type` empty: any.
+  /// Every item of this name that no earlier catalog hides, in order. `content_type` empty: any.
+  std::vector<const Item*> named(std::string_view name, std::string_view content_type) const;
+  /// `word`: `stable`, `tip`, or a version. Falls back from an item id to an equal actual version, and for `stable` and
+  /// `tip` to the highest release and the newest tip build of that name. kNotFound names what the catalog has of that
+  /// name. `content_type` empty: any.
   Result<const Item*> resolve(std::string_view name, std::string_view content_type, std::string_view word) const;
 
  private:
   std::vector<Item> items_;
   std::map<std::string, size_t, std::less<>> by_id_;
+  std::map<std::string, std::vector<size_t>, std::less<>> by_name_;
 };
+
+/// The highest release without pre-release part for `stable`, the newest tip build for `tip`; nullptr: there is none.
+const Item* newest_for(const std::vector<const Item*>& items, std::string_view word);
 
 }  // namespace mullion::catalog

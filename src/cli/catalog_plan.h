@@ -1,33 +1,34 @@
-// What has to be copied to bring a server's own catalog up to another one. Pure.
+// Which files of a catalog are wanted, and which of them are missing. Pure.
 #pragma once
 
-#include <boost/json/object.hpp>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "base/result.h"
+#include "catalog/items.h"
 
 namespace mullion::cli {
 
 /// Which items of a catalog are wanted.
 struct CatalogFilter {
-  std::string version;  // "": every version; "stable", or one version
-  bool tip = false;     // development versions too
+  bool all = false;                // the whole history
+  std::vector<std::string> words;  // of every name: `stable`, `tip`, versions
+  /// Name and version word of single items, as a version set has them.
+  std::vector<std::pair<std::string, std::string>> single;
 };
 
-/// One file: where it is, and its path below files/.
-struct CatalogCopy {
-  std::string url;
-  std::string path;
-};
+/// The items that the filter chooses, sorted by id, no file twice. A word that fits no item at all, and a single item that
+/// is not there, are kNotFound.
+Result<std::vector<const catalog::Item*>> choose_items(const catalog::Items& source, const CatalogFilter& filter);
 
-/// Files of the items of `source` that `local` does not have, or has with other checksums; no file twice.
-/// Items whose Source has no `/rebar-catalog/` in it cannot be placed and are left out.
-std::vector<CatalogCopy> plan_catalog_update(const boost::json::object& source,
-                                             const boost::json::object& local, const CatalogFilter& filter);
+/// Files of `items` that are not in `present` (path below files/ -> SHA-256), sorted by path.
+std::vector<catalog::Artifact> missing_files(const std::vector<const catalog::Item*>& items,
+                                             const std::map<std::string, std::string>& present);
 
-/// URLs of an item's files: one, or one for each platform ("amd64/linux") it is there for.
-std::vector<std::string> item_urls(const boost::json::value& item);
-/// The URL for one platform.
-std::string item_url(const boost::json::value& item, const std::string& platform);
+/// What a catalog says is there: path below files/ -> SHA-256.
+std::map<std::string, std::string> files_of(const catalog::Items& items);
 
 /// The newest of names such as "1.2.10.json"; "" when there is none.
 std::string newest_catalog(const std::vector<std::string>& names);

@@ -98,24 +98,37 @@ Command system_commands() {
                 absent("signurl", "asks a service of RackN to sign a URL, which Mullion does not use")});
 }
 
+/// Which items to copy, and how many at once.
+std::vector<FlagSpec> copy_flags(std::initializer_list<FlagSpec> more) {
+  std::vector<FlagSpec> flags{{"version", 0, "VERSION", "This version, or stable, of every item (default: stable)"},
+                              {"versions", 0, "A,B", "Several of them"},
+                              {"tip", 0, "", "The newest development builds"},
+                              {"all", 0, "", "Every version"},
+                              {"version-set", 0, "NAME", "What this version set of the server names"},
+                              {"concurrency", 0, "N", "Files at once, 1 to 20"}};
+  flags.insert(flags.end(), more);
+  return flags;
+}
+
 Command catalog() {
   const FlagSpec version = {"version", 0, "VERSION", "stable, tip, or a version"};
   return group(
-      "catalog", "Look into a catalog (--catalog URL or RS_CATALOG) and install from it",
+      "catalog", "Catalogs (--catalog URL or RS_CATALOG, else that of the server): look, install, fill, build",
       {leaf("show", "", "All of it", catalog_show), leaf("items", "", "Its items", catalog_items),
        group("item", "One item",
              {leaf("show", "NAME", "An item, or the versions of a name", catalog_item_show, {version}),
-              leaf("download", "NAME [to] [FILE]", "Download an item", catalog_item_download, {version}),
+              leaf("download", "NAME [to] [FILE]", "Download an item and check it", catalog_item_download, {version}),
               leaf("install", "NAME", "Install an item and what it requires on the server",
                    catalog_item_install, {version})}),
-       leaf("updateLocal", "", "Copy items that are new or changed to the server's own catalog",
-            catalog_update_local,
-            {{"version", 0, "VERSION", "Only this version, or stable"},
-             {"tip", 0, "", "Development versions too"},
-             {"concurrency", 0, "N", "Accepted for compatibility: one at a time"}}),
-       absent("create",
-              "makes a catalog of a directory; a manager does that: plugins runaction manager "
-              "buildCatalog")});
+       leaf("create", "", "Print a catalog with only the stable, or only the tip items", catalog_create,
+            {{"pkg-version", 0, "WORD", "stable (default) or tip"}}),
+       leaf("updateLocal", "", "Copy items that are new or changed to files/rebar-catalog of the server",
+            catalog_update_local, copy_flags({})),
+       leaf("copyLocal", "", "Copy items that are new or changed to a directory", catalog_copy_local,
+            copy_flags({{"location", 0, "DIR", "Where they go"}})),
+       leaf("build", "", "Build the server's catalog from its files/rebar-catalog", catalog_build),
+       leaf("collect", "", "Delete versions that nobody needs from files/rebar-catalog of the server",
+            catalog_collect, {{"dry-run", 0, "", "Only show what would go, and who needs the rest"}})});
 }
 
 const char* const kNetwork = "works on the network configuration of a machine; use drpcli there";

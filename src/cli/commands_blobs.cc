@@ -118,13 +118,13 @@ Result<void> provider_upload(Invocation& call) {
   const std::string name = std::filesystem::path(call.argument(0)).filename();
   std::string source = worded_argument(call, {"from"});
   if (source.empty()) source = call.argument(0);
-  if (source.starts_with("catalog:")) {
-    Result<std::string> url = catalog_url(call, source.substr(8));
-    if (!url) return url.error();
-    source = *url;
-  }
   std::string target = api_path({"plugin_providers", name});
   if (call.flags.on("replace-writable")) target += "?replaceWritable=true";
+  if (source.starts_with("catalog:")) {
+    Result<catalog::Artifact> artifact = catalog_artifact(call, source.substr(8));
+    if (!artifact) return artifact.error();
+    return print_answer(call, upload_artifact(call, "POST", target, *artifact));
+  }
   return print_answer(call, upload_source(call, "POST", target, source));
 }
 

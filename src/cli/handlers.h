@@ -143,7 +143,13 @@ Result<void> catalog_items(Invocation& call);
 Result<void> catalog_item_show(Invocation& call);
 Result<void> catalog_item_download(Invocation& call);
 Result<void> catalog_item_install(Invocation& call);
+Result<void> catalog_create(Invocation& call);
+
+// commands_local_catalog.cc
+Result<void> catalog_build(Invocation& call);
+Result<void> catalog_collect(Invocation& call);
 Result<void> catalog_update_local(Invocation& call);
+Result<void> catalog_copy_local(Invocation& call);
 
 // commands_cluster.cc
 Result<void> cluster_introduction(Invocation& call);

@@ -29,7 +29,8 @@ constexpr FlagSpec kGlobalFlags[] = {
     {"help", 'h', "", "Help about the command"},
     {"colors", 'C', "LIST",
      "Colours, as 0=90;1=33;2=36;3=32;4=34,1;5=1: null, boolean, number, text, key, header"},
-    {"catalog", 'c', "URL", "Catalog, a URL or a file (RS_CATALOG)"},
+    {"catalog", 'c', "URL", "Catalog, a URL or a file; given several times, the first that has an item counts (RS_CATALOG; default: that of the "
+     "server)"},
     {"download-proxy", 'D', "URL", "Accepted for compatibility: downloads are made directly"},
 };
 
@@ -137,7 +138,7 @@ Result<void> take_values(Options& options, const Lookup& values) {
   options.exit_early = is_true(value_of(values, "RS_OBJECT_ERRORS_ARE_FATAL"));
   options.print_fields = split(value_of(values, "RS_PRINT_FIELDS"), ",");
   options.token_cache = cache_directory(values);
-  options.catalog = value_of(values, "RS_CATALOG");
+  if (const std::string catalog = value_of(values, "RS_CATALOG"); !catalog.empty()) options.catalogs = {catalog};
   options.local_proxy = value_of(values, "RS_LOCAL_PROXY");
   const std::string length = value_of(values, "RS_TRUNCATE_LENGTH");
   if (!length.empty()) {
@@ -153,7 +154,8 @@ Result<void> take_flags(Options& options, const FlagValues& flags) {
       {"username", &options.username},   {"password", &options.password},
       {"token", &options.token},         {"ref", &options.reference},
       {"trace", &options.trace},         {"trace-token", &options.trace_token},
-      {"url-proxy", &options.url_proxy}, {"catalog", &options.catalog}};
+      {"url-proxy", &options.url_proxy}};
+  if (flags.has("catalog")) options.catalogs = flags.all("catalog");
   for (const auto& [name, target] : texts) {
     if (flags.has(name)) *target = flags.get(name);
   }
@@ -204,6 +206,14 @@ void FlagValues::set(std::string_view name, std::string value) {
 
 bool FlagValues::has(std::string_view name) const {
   return std::any_of(items_.begin(), items_.end(), [name](const auto& item) { return item.first == name; });
+}
+
+std::vector<std::string> FlagValues::all(std::string_view name) const {
+  std::vector<std::string> values;
+  for (const auto& [item, value] : items_) {
+    if (item == name) values.push_back(value);
+  }
+  return values;
 }
 
 std::string FlagValues::get(std::string_view name) const {

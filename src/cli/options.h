@@ -26,6 +26,8 @@ class FlagValues {
   bool has(std::string_view name) const;
   /// Last value, or "".
   std::string get(std::string_view name) const;
+  /// Every value, in order.
+  std::vector<std::string> all(std::string_view name) const;
   /// True when a switch was given, unless as --name=false.
   bool on(std::string_view name) const;
 
@@ -70,7 +72,7 @@ struct Options {
   bool debug = false;
   bool exit_early = false;
   std::string token_cache;  // directory
-  std::string catalog;      // URL or file
+  std::vector<std::string> catalogs;  // URLs or files; of two items with one id the first one counts
   std::string local_proxy;  // Unix socket to talk through
 };
 

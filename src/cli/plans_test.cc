@@ -40,47 +40,77 @@ TEST(TaskList, RemovesOnlyWhatHasNotBegun) {
   EXPECT_THAT(remove_tasks({{"a", "a", "a"}, 0}, {"a"}), ElementsAre("a", "a"));
 }
 
-json::object items(const char* text) { return json::parse(text).as_object(); }
+const std::string kSum(64, '1');
+const std::string kOtherSum(64, '2');
 
-std::vector<std::string> copied(const json::object& source, const json::object& local,
-                                const CatalogFilter& filter) {
+catalog::Item item(const std::string& name, const std::string& word, const std::string& version,
+                   std::string type = "ContentPackage") {
+  catalog::Item out;
+  out.id = name + "-" + word;
+  out.name = name;
+  out.version = word;
+  out.actual_version = version;
+  out.source = "https://x/rebar-catalog/" + name + "/" + version;
+  out.sha256 = {{type == "PluginProvider" ? "amd64/linux" : "any/any", kSum}};
+  out.content_type = std::move(type);
+  out.tip = word == "tip";
+  return out;
+}
+
+std::vector<std::string> chosen(const catalog::Items& source, const CatalogFilter& filter) {
+  std::vector<std::string> ids;
+  const auto items = choose_items(source, filter);
+  if (!items) return {items.error().messages.front()};
+  for (const catalog::Item* item : *items) ids.push_back(item->id);
+  return ids;
+}
+
+// Breakages 3, 5 and 6: several versions, tip only, stable without development builds, not the whole history.
+TEST(CatalogUpdate, ChoosesByWordsVersionsAndSets) {
+  const catalog::Items source({item("a", "stable", "v2"), item("a", "tip", "v3-tip"), item("a", "v1", "v1"),
+                               item("a", "v2", "v2"), item("a", "v3-tip", "v3-tip"), item("b", "v1", "v1"),
+                               item("b", "v1-rc", "v1-rc")});
+  EXPECT_THAT(chosen(source, {.words = {"stable"}}), ElementsAre("a-stable", "b-v1"));
+  EXPECT_THAT(chosen(source, {.words = {"tip"}}), ElementsAre("a-tip"));
+  EXPECT_THAT(chosen(source, {.words = {"stable", "tip"}}), ElementsAre("a-stable", "a-tip", "b-v1"));
+  EXPECT_THAT(chosen(source, {.words = {"v1", "v2"}}), ElementsAre("a-v1", "a-v2", "b-v1"));
+  EXPECT_THAT(chosen(source, {.single = {{"b", "v1-rc"}, {"a", "stable"}}}), ElementsAre("a-stable", "b-v1-rc"));
+  EXPECT_EQ(chosen(source, {.all = true}).size(), 7U);
+  EXPECT_THAT(chosen(source, {.words = {"v9"}}), ElementsAre("the catalog has no item of version v9"));
+  EXPECT_THAT(chosen(source, {.single = {{"c", "v1"}}}), ElementsAre("the catalog has no item named c"));
+  EXPECT_TRUE(chosen(catalog::Items(), {.words = {"stable"}}).empty());
+}
+
+std::vector<std::string> missing(const std::vector<catalog::Item>& wanted,
+                                 const std::map<std::string, std::string>& present) {
+  std::vector<const catalog::Item*> items;
+  for (const catalog::Item& one : wanted) items.push_back(&one);
   std::vector<std::string> paths;
-  for (const CatalogCopy& copy : plan_catalog_update(source, local, filter)) paths.push_back(copy.path);
+  for (const catalog::Artifact& file : missing_files(items, present)) paths.push_back(file.path);
   return paths;
 }
 
 TEST(CatalogUpdate, CopiesWhatIsNewOrChanged) {
-  const json::object source = items(R"({
-    "a-v1": {"Id":"a-v1","Name":"a","Version":"v1","ActualVersion":"v1","ContentType":"ContentPackage",
-             "Source":"https://x/rebar-catalog/a/v1.json","Shasum256":{"any/any":"1"}},
-    "a-stable": {"Id":"a-stable","Name":"a","Version":"stable","ActualVersion":"v1","ContentType":"ContentPackage",
-             "Source":"https://x/rebar-catalog/a/v1.json","Shasum256":{"any/any":"1"}},
-    "p-v2": {"Id":"p-v2","Name":"p","Version":"v2","ActualVersion":"v2","ContentType":"PluginProvider",
-             "Source":"https://x/rebar-catalog/p/v2","Shasum256":{"amd64/linux":"1","arm64/linux":"NOTFOUND"}},
-    "t-tip": {"Id":"t-tip","Name":"t","Version":"tip","ActualVersion":"v3-tip","Tip":true,
-             "ContentType":"ContentPackage","Source":"https://x/rebar-catalog/t/tip.json"},
-    "elsewhere": {"Id":"elsewhere","Version":"v1","Source":"https://x/other/a.json"}})");
-  EXPECT_THAT(copied(source, {}, {}),
-              ElementsAre("rebar-catalog/a/v1.json", "rebar-catalog/p/v2/amd64/linux/p"));
-  EXPECT_THAT(copied(source, {}, {"stable", false}), ElementsAre("rebar-catalog/a/v1.json"));
-  EXPECT_THAT(copied(source, {}, {"stable", true}),
-              ElementsAre("rebar-catalog/a/v1.json", "rebar-catalog/t/tip.json"));
-  EXPECT_TRUE(copied(source, source, {}).empty());
-  json::object changed = source;
-  changed["p-v2"].as_object()["Shasum256"].as_object()["amd64/linux"] = "2";
-  EXPECT_THAT(copied(changed, source, {}), ElementsAre("rebar-catalog/p/v2/amd64/linux/p"));
+  const std::vector<catalog::Item> wanted{item("a", "stable", "v1"), item("a", "v1", "v1"),
+                                          item("p", "v2", "v2", "PluginProvider")};
+  EXPECT_THAT(missing(wanted, {}), ElementsAre("rebar-catalog/a/v1.json", "rebar-catalog/p/v2/amd64/linux/p"));
+  EXPECT_TRUE(missing(wanted, files_of(catalog::Items(wanted))).empty());
+  std::vector<catalog::Item> changed = wanted;
+  changed[2].sha256["amd64/linux"] = kOtherSum;
+  EXPECT_THAT(missing(changed, files_of(catalog::Items(wanted))), ElementsAre("rebar-catalog/p/v2/amd64/linux/p"));
 }
 
-TEST(CatalogUpdate, PutsThePlatformIntoNamesOfNewServers) {
-  const json::value item = json::parse(
-      R"({"ContentType":"DRP","Source":"https://x/rebar-catalog/drp/v4.8.zip","Shasum256":{"amd64/linux":"1"}})");
-  EXPECT_EQ(item_url(item, "amd64/linux"), "https://x/rebar-catalog/drp/v4.8.amd64.linux.zip");
-  const json::value tool = json::parse(R"({"ContentType":"DRPCLI","Source":"https://x/drpcli/v4"})");
-  EXPECT_EQ(item_url(tool, "amd64/windows"), "https://x/drpcli/v4/amd64/windows/drpcli.exe");
+// Breakage 4: a cached tip was never refreshed because only the key was compared.
+TEST(CatalogUpdate, AMovedTipIsFetchedAgain) {
+  const auto present = files_of(catalog::Items({item("a", "tip", "v1.0.0-tip.1")}));
+  EXPECT_THAT(missing({item("a", "tip", "v1.0.0-tip.2")}, present), ElementsAre("rebar-catalog/a/v1.0.0-tip.2.json"));
+  EXPECT_TRUE(missing({item("a", "tip", "v1.0.0-tip.1")}, present).empty());
 }
 
 TEST(CatalogUpdate, KnowsTheNewestCatalog) {
-  EXPECT_EQ(newest_catalog({"1.2.9.json", "1.2.10.json", "1.2.json", "readme.txt", "x.json"}), "1.2.10.json");
+  EXPECT_EQ(newest_catalog({"1.2.9.json", "1.2.10.json", "1.2.json", "1.3.0-tip.json", "readme.txt", "x.json"}),
+            "1.3.0-tip.json");
+  EXPECT_EQ(newest_catalog({"v1.2.9.json", "v1.2.10.json"}), "v1.2.10.json");
   EXPECT_EQ(newest_catalog({}), "");
 }
 

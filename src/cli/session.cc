@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <ostream>
+#include <thread>
 
 #include "cli/document.h"
 #include "cli/internal/session_state.h"
@@ -11,6 +12,14 @@
 #include "model/object.h"
 
 namespace mullion::cli {
+
+namespace {
+
+/// Between the tries of a request whose connection broke.
+constexpr std::chrono::seconds kPauses[] = {std::chrono::seconds(1), std::chrono::seconds(1), std::chrono::seconds(2),
+                                            std::chrono::seconds(3), std::chrono::seconds(5)};
+
+}  // namespace
 
 net::ClientRequest Session::State::request_of(const Call& call, bool through_proxy) const {
   net::ClientRequest request;
@@ -149,7 +158,15 @@ Result<void> Session::start() {
 Result<net::TextResponse> Session::send(Call call) {
   Result<void> ready = start();
   if (!ready) return ready.error();
-  return state_->exchange(call, true);
+  Result<net::TextResponse> answer = state_->exchange(call, true);
+  for (const std::chrono::seconds pause : kPauses) {
+    // What has its own time limit is not asked again, nor what the server answered.
+    const bool broken = !answer && answer.error().code == ErrorCode::kUnreachable && answer.error().status_override == 0;
+    if (!broken || call.wait > env::Duration(0)) break;
+    std::this_thread::sleep_for(pause);
+    answer = state_->exchange(call, true);
+  }
+  return answer;
 }
 
 Result<json::value> Session::send_json(Call call) {

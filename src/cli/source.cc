@@ -9,7 +9,7 @@
 #include <istream>
 #include <iterator>
 
-#include "cli/catalog_plan.h"
+#include "cli/checksum.h"
 #include "cli/document.h"
 
 namespace mullion::cli {
@@ -44,8 +44,12 @@ Result<std::string> read_text(Invocation& call, const std::string& argument) {
   if (argument.starts_with('@') && is_file(argument.substr(1))) return read_file(argument.substr(1));
   if (is_url(argument) && argument.find_first_of(" \n") == std::string::npos) return read_url(call, argument);
   if (argument.starts_with("catalog:")) {
-    Result<std::string> url = catalog_url(call, argument.substr(8));
-    return url ? read_url(call, *url) : std::move(url);
+    Result<catalog::Artifact> artifact = catalog_artifact(call, argument.substr(8));
+    if (!artifact) return artifact.error();
+    Result<std::string> text = read_url(call, artifact->source);
+    if (!text) return text;
+    const Result<void> good = check_bytes(*artifact, *text);
+    return good ? std::move(text) : Result<std::string>(good.error());
   }
   return is_file(argument) ? read_file(argument) : Result<std::string>(argument);
 }
@@ -87,30 +91,97 @@ std::string own_platform() {
   return machine + "/linux";
 }
 
-Result<json::object> read_catalog(Invocation& call) {
-  if (call.options.catalog.empty()) {
-    return Error(ErrorCode::kBadRequest, "no catalog is given: name one with --catalog URL or RS_CATALOG");
+namespace {
+
+constexpr std::string_view kItems = "catalog_items";
+
+/// The section of a catalog document.
+Result<CatalogDocument> document_of(const json::value& document, const std::string& source) {
+  const json::value* sections = member(document, "sections");
+  const json::value* items = sections == nullptr ? nullptr : member(*sections, kItems);
+  if (items == nullptr || !items->is_object()) {
+    return Error(ErrorCode::kBadRequest, source + " is no catalog: sections.catalog_items is missing");
   }
-  const std::string& source = call.options.catalog;
-  Result<std::string> text = is_url(source) ? read_url(call, source) : read_file(source);
-  if (!text) return text.error();
-  Result<json::value> catalog = parse_document(*text);
-  if (!catalog) return catalog.error();
-  const json::value* sections = member(*catalog, "sections");
-  const json::value* items = sections == nullptr ? nullptr : member(*sections, "catalog_items");
-  if (items != nullptr && items->is_object()) return items->get_object();
-  return Error(ErrorCode::kBadRequest, source + " is no catalog: sections.catalog_items is missing");
+  const json::value* meta = member(document, "meta");
+  return CatalogDocument{meta != nullptr && meta->is_object() ? meta->get_object() : json::object(),
+                         items->get_object()};
 }
 
-Result<std::string> catalog_url(Invocation& call, const std::string& item) {
-  Result<json::object> items = read_catalog(call);
-  if (!items) return items.error();
-  const json::value* found = items->if_contains(item);
-  if (found == nullptr) {
-    return Error(ErrorCode::kNotFound,
-                 fmt::format("the catalog has no item {} (such as task-library-stable)", item));
+Result<CatalogDocument> read_one(Invocation& call, const std::string& source) {
+  Result<std::string> text = is_url(source) ? read_url(call, source) : read_file(source);
+  if (!text) return text.error();
+  Result<json::value> document = parse_document(*text);
+  return document ? document_of(*document, source) : Result<CatalogDocument>(document.error());
+}
+
+/// What the server resolves version sets with; of a server that cannot tell, its objects.
+Result<CatalogDocument> read_of_server(Invocation& call) {
+  Result<json::value> joined =
+      call.session.send_value("POST", "plugins/manager/actions/showCatalog", json::object());
+  if (joined) return document_of(*joined, "the server's answer");
+  if (joined.error().status_override != 404) return joined.error();
+  Result<json::value> objects = call.session.get(std::string(kItems));
+  if (!objects) return objects.error();
+  CatalogDocument out;
+  if (!objects->is_array()) return out;
+  for (json::value& item : objects->get_array()) {
+    const std::string id = text_member(item, "Id");
+    if (!out.items.contains(id)) out.items[id] = std::move(item);
   }
-  return item_url(*found, own_platform());
+  return out;
+}
+
+}  // namespace
+
+Result<CatalogDocument> read_catalog(Invocation& call) {
+  if (call.options.catalogs.empty()) return read_of_server(call);
+  CatalogDocument joined;
+  for (const std::string& source : call.options.catalogs) {
+    Result<CatalogDocument> one = read_one(call, source);
+    if (!one) return one;
+    if (joined.meta.empty()) joined.meta = std::move(one->meta);
+    for (auto& entry : one->items) {
+      if (!joined.items.contains(entry.key())) joined.items[entry.key()] = std::move(entry.value());
+    }
+  }
+  return joined;
+}
+
+Result<catalog::Items> read_items(Invocation& call) {
+  Result<CatalogDocument> document = read_catalog(call);
+  if (!document) return document.error();
+  return items_of(document->items);
+}
+
+catalog::Items items_of(const json::object& section) {
+  std::vector<catalog::Item> items;
+  for (const auto& entry : section) {
+    if (!entry.value().is_object()) continue;
+    Result<catalog::Item> item = catalog::Item::parse(entry.value().get_object());
+    if (item) items.push_back(std::move(*item));
+  }
+  return catalog::Items(std::move(items));
+}
+
+Result<const catalog::Item*> find_item(const catalog::Items& items, const std::string& id) {
+  if (const catalog::Item* found = items.find(id)) return found;
+  Result<const catalog::Item*> stable = items.resolve(id, "", catalog::kStable);
+  if (stable) return stable;
+  return Error(ErrorCode::kNotFound, fmt::format("the catalog has no item {} (such as task-library-stable): {}", id,
+                                                 stable.error().messages.front()));
+}
+
+Result<catalog::Artifact> artifact_for(const catalog::Item& item, const std::string& platform) {
+  const size_t slash = platform.find('/');
+  return catalog::artifact_of(item, platform.substr(0, slash), platform.substr(slash + 1));
+}
+
+Result<catalog::Artifact> catalog_artifact(Invocation& call, const std::string& item) {
+  Result<catalog::Items> items = read_items(call);
+  if (!items) return items.error();
+  Result<const catalog::Item*> found = find_item(*items, item);
+  if (!found) return found.error();
+  return artifact_for(**found, own_platform());
 }
 
 }  // namespace mullion::cli

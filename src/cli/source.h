@@ -4,6 +4,7 @@
 #include <boost/json/value.hpp>
 #include <string>
 
+#include "catalog/items.h"
 #include "cli/command.h"
 
 namespace mullion::cli {
@@ -18,10 +19,21 @@ Result<json::value> read_value(Invocation& call, const std::string& argument);
 /// "-" is a line of stdin, anything else the text itself: passwords.
 std::string read_secret(Invocation& call, const std::string& argument);
 
-/// Items of the catalog that --catalog or RS_CATALOG names, by id.
-Result<json::object> read_catalog(Invocation& call);
-/// Where an item's bytes are, for this architecture and system when it has several. kNotFound names the item.
-Result<std::string> catalog_url(Invocation& call, const std::string& item);
+/// The catalogs that --catalog or RS_CATALOG name, joined; without one, all that the server knows. Items by id.
+struct CatalogDocument {
+  json::object meta;   // of the first one
+  json::object items;  // of two with one id the first one counts
+};
+Result<CatalogDocument> read_catalog(Invocation& call);
+/// The same as items; those that make no sense are left out.
+Result<catalog::Items> read_items(Invocation& call);
+catalog::Items items_of(const json::object& section);
+/// The item of this id, or of this name and `stable`. kNotFound says what there is.
+Result<const catalog::Item*> find_item(const catalog::Items& items, const std::string& id);
+/// The artifact for a platform, "ARCH/OS".
+Result<catalog::Artifact> artifact_for(const catalog::Item& item, const std::string& platform);
+/// Where an item's bytes are for this architecture and system, with their checksum. kNotFound names the item.
+Result<catalog::Artifact> catalog_artifact(Invocation& call, const std::string& item);
 
 /// Architecture and system of this computer in the catalog's words: "amd64/linux".
 std::string own_platform();

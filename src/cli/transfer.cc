@@ -1,7 +1,6 @@
 #include "cli/transfer.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <boost/json.hpp>
 #include <filesystem>
@@ -9,8 +8,10 @@
 #include <memory>
 #include <ostream>
 
+#include "cli/checksum.h"
 #include "cli/output.h"
 #include "cli/source.h"
+#include "env/random.h"
 
 namespace mullion::cli {
 namespace {
@@ -19,37 +20,6 @@ using std::chrono::steady_clock;
 
 constexpr auto kRedraw = std::chrono::milliseconds(100);
 constexpr size_t kPiece = 128 * 1024;
-
-/// SHA-256 of bytes as they come.
-class Checksum {
- public:
-  Checksum() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
-    EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
-  }
-  void add(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
-  std::string hex() {
-    unsigned char bytes[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    EVP_DigestFinal_ex(context_.get(), bytes, &size);
-    std::string out;
-    for (unsigned i = 0; i < size; ++i) out += fmt::format("{:02x}", bytes[i]);
-    return out;
-  }
-
- private:
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
-};
-
-std::string checksum_of_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  Checksum sum;
-  std::string piece(kPiece, '\0');
-  while (file) {
-    file.read(piece.data(), static_cast<std::streamsize>(piece.size()));
-    sum.add(std::string_view(piece).substr(0, static_cast<size_t>(file.gcount())));
-  }
-  return sum.hex();
-}
 
 std::string megabytes(uint64_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
 
@@ -236,22 +206,30 @@ Result<void> download_to_file(Invocation& call, const std::string& target, const
   return attempt->unchanged ? Result<void>() : take_name(partial, path);
 }
 
-Result<void> fetch_to_file(Invocation& call, const std::string& url, const std::string& path) {
+Result<void> fetch_to_file(Invocation& call, const catalog::Artifact& artifact, const std::string& path) {
   const std::string partial = path + ".part";
-  Result<net::BodySourcePtr> body = call.session.open_url(url);
+  Checksum sum;
+  Result<net::BodySourcePtr> body = call.session.open_url(artifact.source);
   if (!body) return body.error();
   Progress progress(call.terminal, std::filesystem::path(path).filename());
   progress.begin((*body)->size().value_or(0));
   std::ofstream file(partial, std::ios::binary | std::ios::trunc);
   while (file) {
     Result<std::string_view> piece = call.session.next_piece(**body);
-    if (!piece) return piece.error();
+    if (!piece) {
+      remove_file(partial);
+      return piece.error();
+    }
     if (piece->empty()) break;
     file.write(piece->data(), static_cast<std::streamsize>(piece->size()));
+    sum.add(*piece);
     progress.add(piece->size());
   }
   file.close();
-  return file.fail() ? Result<void>(cannot_write(partial)) : take_name(partial, path);
+  Result<void> good = file.fail() ? Result<void>(cannot_write(partial)) : check_sum(artifact, sum.hex());
+  if (good) return take_name(partial, path);
+  remove_file(partial);
+  return good;
 }
 
 Result<json::value> upload_source(Invocation& call, const std::string& method, const std::string& target,
@@ -274,5 +252,22 @@ Result<json::value> upload_source(Invocation& call, const std::string& method, c
   progress.begin(size);
   return call.session.upload(method, target, std::make_unique<StreamBody>(file, size, progress));
 }
+
+Result<json::value> upload_artifact(Invocation& call, const std::string& method, const std::string& target,
+                                    const catalog::Artifact& artifact) {
+  const ScratchFile file;
+  Result<void> fetched = fetch_to_file(call, artifact, file.path());
+  if (!fetched) return fetched.error();
+  return upload_source(call, method, target, file.path());
+}
+
+ScratchFile::ScratchFile() {
+  std::error_code failure;
+  std::filesystem::path folder = std::filesystem::temp_directory_path(failure);
+  if (failure) folder = "/tmp";
+  path_ = folder / ("mullion-" + env::random_uuid());
+}
+
+ScratchFile::~ScratchFile() { remove_file(path_); }
 
 }  // namespace mullion::cli

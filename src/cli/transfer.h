@@ -6,6 +6,7 @@
 #include <iosfwd>
 #include <string>
 
+#include "catalog/items.h"
 #include "cli/command.h"
 
 namespace mullion::cli {
@@ -47,11 +48,28 @@ Result<void> download_to_stream(Invocation& call, const std::string& target, std
 /// is verified before the file takes its name.
 Result<void> download_to_file(Invocation& call, const std::string& target, const std::string& path);
 
-/// Streams what is behind an http(s) URL into a file.
-Result<void> fetch_to_file(Invocation& call, const std::string& url, const std::string& path);
+/// Streams an artifact of a catalog into a file, which takes its name only with the right checksum; kCorrupt.
+Result<void> fetch_to_file(Invocation& call, const catalog::Artifact& artifact, const std::string& path);
 
 /// Streams a file, "-" (stdin) or an http(s) URL to `target`; the server's answer.
 Result<json::value> upload_source(Invocation& call, const std::string& method, const std::string& target,
                                   const std::string& source);
+
+/// Fetches an artifact to a file of its own, and sends it on when its checksum is right.
+Result<json::value> upload_artifact(Invocation& call, const std::string& method, const std::string& target,
+                                    const catalog::Artifact& artifact);
+
+/// A new name in the folder for temporary files; the file goes with this object.
+class ScratchFile {
+ public:
+  ScratchFile();
+  ~ScratchFile();
+  ScratchFile(const ScratchFile&) = delete;
+  ScratchFile& operator=(const ScratchFile&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
 
 }  // namespace mullion::cli

@@ -168,38 +168,6 @@ TEST_F(Transfer, SealsSecureValuesOfPacksInFiles) {
   EXPECT_EQ(run({"contents", "upload", pack, "--key", key + "-none"}), 1);
 }
 
-TEST_F(Transfer, LooksIntoCatalogsAndInstallsFromThem) {
-  const std::string base = server_.url() + "/files/rebar-catalog";
-  write("catalog.json", R"({"meta":{"Name":"rackn-catalog"},"sections":{"catalog_items":{
-      "a-stable":{"Id":"a-stable","Name":"a","Version":"stable","ActualVersion":"v1","ContentType":"ContentPackage",
-                  "Source":")" +
-                            base + R"(/a/v1.json","Meta":{"Prerequisites":"b: >=1.0"}},
-      "b-stable":{"Id":"b-stable","Name":"b","Version":"stable","ActualVersion":"v2","ContentType":"ContentPackage",
-                  "Source":")" +
-                            base + R"(/b/v2.json"}}}})");
-  EXPECT_EQ(run({"catalog", "items"}), 1);
-  EXPECT_EQ(err(), "Error: no catalog is given: name one with --catalog URL or RS_CATALOG\n");
-  fake_.terminal.variables["RS_CATALOG"] = fake_.home / "catalog.json";
-  EXPECT_EQ(run({"catalog", "items", "-F", "table", "-J", "Id,ActualVersion"}), 0);
-  EXPECT_EQ(out(), "Id        ActualVersion\na-stable  v1\nb-stable  v2\n");
-  EXPECT_EQ(run({"catalog", "item", "show", "a", "--version", "v9"}), 1);
-  EXPECT_TRUE(server_.seen().empty());
-  answer("GET /files/rebar-catalog/a/v1.json", R"({"meta":{"Name":"a"},"sections":{}})");
-  answer("GET /files/rebar-catalog/b/v2.json", R"({"meta":{"Name":"b"},"sections":{}})");
-  EXPECT_EQ(run({"catalog", "item", "download", "a", "to", (fake_.home / "a.json").string()}), 0) << err();
-  EXPECT_EQ(read("a.json"), R"({"meta":{"Name":"a"},"sections":{}})");
-  answer("GET /api/v3/info", R"({"arch":"amd64","os":"linux"})");
-  answer("POST /api/v3/contents", "{}", 201);
-  EXPECT_EQ(run({"catalog", "item", "install", "a"}), 0) << err();
-  EXPECT_EQ(out(), "Installed b v2\nInstalled a v1\n");
-  EXPECT_EQ(run({"contents", "create", "catalog:b-stable"}), 0) << err();
-  answer("GET /api/v3/files", "[]");
-  answer("POST /api/v3/files/rebar-catalog/a/v1.json", "{}", 201);
-  answer("POST /api/v3/files/rebar-catalog/b/v2.json", "{}", 201);
-  EXPECT_EQ(run({"catalog", "updateLocal", "--version", "stable"}), 0) << err();
-  EXPECT_EQ(out(), "rebar-catalog/a/v1.json\nrebar-catalog/b/v2.json\n");
-}
-
 TEST_F(Transfer, ServesALocalSocket) {
   answer("GET /api/v3/machines", "[]");
   answer("GET /api/v3/info", "{}");

@@ -102,6 +102,60 @@ Result<Version> parse_version(std::string_view text) {
   return version_of(parts, parts.size());
 }
 
+namespace {
+
+bool is_number(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+std::string_view without_zeros(std::string_view digits) {
+  return digits.substr(std::min(digits.find_first_not_of('0'), digits.size()));
+}
+
+/// Numbers by value and before words; words by their bytes.
+std::strong_ordering compare_parts(std::string_view a, std::string_view b) {
+  const bool number = is_number(a);
+  if (number != is_number(b)) return number ? std::strong_ordering::less : std::strong_ordering::greater;
+  if (!number) return a.compare(b) <=> 0;
+  a = without_zeros(a);
+  b = without_zeros(b);
+  if (a.size() != b.size()) return a.size() <=> b.size();
+  return a.compare(b) <=> 0;
+}
+
+}  // namespace
+
+bool FullVersion::is_tip() const {
+  return std::any_of(pre_release.begin(), pre_release.end(),
+                     [](const std::string& part) { return part.find("tip") != std::string::npos; });
+}
+
+std::strong_ordering FullVersion::operator<=>(const FullVersion& other) const {
+  if (const auto order = numbers <=> other.numbers; order != 0) return order;
+  if (is_release() != other.is_release()) {
+    return is_release() ? std::strong_ordering::greater : std::strong_ordering::less;
+  }
+  const size_t common = std::min(pre_release.size(), other.pre_release.size());
+  for (size_t i = 0; i < common; ++i) {
+    if (const auto order = compare_parts(pre_release[i], other.pre_release[i]); order != 0) return order;
+  }
+  return pre_release.size() <=> other.pre_release.size();
+}
+
+Result<FullVersion> parse_full_version(std::string_view text) {
+  text = trimmed(text);
+  const std::string_view numbers = without_suffix(text);
+  if (numbers.empty()) return Error(ErrorCode::kInvalid, fmt::format("\"{}\" is no version", text));
+  auto parsed = parse_version(text);
+  if (!parsed) return parsed.error();
+  FullVersion version{*parsed, {}};
+  std::string_view rest = text.substr(text.find(numbers) + numbers.size());
+  rest = rest.substr(0, rest.find('+'));
+  if (!rest.starts_with('-')) return version;
+  for (const std::string_view part : split(rest.substr(1), ".")) version.pre_release.emplace_back(part);
+  return version;
+}
+
 Result<VersionRange::Comparator> VersionRange::parse_comparator(std::string_view text) {
   const size_t operator_size = std::min(text.find_first_not_of("<>=!"), text.size());
   const std::string_view op = text.substr(0, operator_size);

@@ -22,6 +22,22 @@ struct Version {
 /// "" is 0.0.0. kInvalid with "Invalid character(s) found in patch number "foo"" and the like.
 Result<Version> parse_version(std::string_view text);
 
+/// A version with its pre-release part, ordered as semantic versioning says: v1.0.0-rc.2 < v1.0.0-rc.10 <
+/// v1.0.0. What stands behind a '+' does not count.
+struct FullVersion {
+  Version numbers;
+  std::vector<std::string> pre_release;  // "rc", "10"; empty: a release
+
+  bool is_release() const { return pre_release.empty(); }
+  /// A development build: "tip" is in its pre-release part.
+  bool is_tip() const;
+  std::strong_ordering operator<=>(const FullVersion& other) const;
+  bool operator==(const FullVersion& other) const { return (*this <=> other) == 0; }
+};
+
+/// Like parse_version(), but a text without a number in front is kInvalid.
+Result<FullVersion> parse_full_version(std::string_view text);
+
 /// A set of versions: alternatives of intervals [low, high).
 class VersionRange {
  public:

@@ -12,6 +12,7 @@
 #include "auth/auth.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "catalog/catalog.h"
 #include "content/content.h"
 #include "content/providers.h"
 #include "env/file.h"
@@ -146,6 +147,7 @@ class ServerProcess final : public Server {
   std::unique_ptr<content::Blobs> blobs_;
   std::unique_ptr<content::JobLogs> job_logs_;
   std::unique_ptr<content::Providers> providers_;
+  std::unique_ptr<catalog::Catalog> catalog_;
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<manager::Manager> manager_;
@@ -199,6 +201,14 @@ Result<void> ServerProcess::open_rooms() {
   blobs_ = content::make_blobs(base_root_, blob_limits(settings_));
   job_logs_ = content::make_job_logs(base_root_ / "job-logs", settings_.number("max-job-log"));
   providers_ = content::make_providers(*runtime_, *store_, *layers_, *preferences_);
+  catalog_ = catalog::make_catalog({.runtime = *runtime_,
+                                    .store = *store_,
+                                    .layers = *layers_,
+                                    .blobs = *blobs_,
+                                    .base_root = base_root_,
+                                    .static_url = [this] { return api_->static_url(); },
+                                    .define_limit = std::chrono::seconds(settings_.number("plugin-start-timeout")),
+                                    .max_download = settings_.number("max-upload")});
   authenticator_ = auth::make_authenticator(*store_);
   return {};
 }
@@ -224,6 +234,7 @@ void ServerProcess::assemble_api() {
                                          .job_logs = *job_logs_,
                                          .certificates = *certificates_,
                                          .providers = *providers_,
+                                         .catalog = *catalog_,
                                          .facts = std::move(facts),
                                          .limits = api_limits(settings_)});
   manager_ = manager::make_manager(manager::Dependencies{
@@ -336,6 +347,7 @@ Result<void> ServerProcess::start() {
   Result<void> listening = listen_everywhere();
   if (!listening) return listening;
   if (Result<void> plugins = start_providers(); !plugins) return plugins;
+  catalog_->start();
   manager_->start();
   if (!settings_.ignored_used().empty()) {
     kLog.warn("flags accepted without effect, their services do not run here: {}",
@@ -361,6 +373,7 @@ void ServerProcess::stop() {
   // They may still call the API while they say good-bye.
   if (runtime_ && providers_) finish("plugins", [this] { return providers_->stop(); });
   if (runtime_ && manager_) finish("manager", [this] { return manager_->stop(); });
+  if (runtime_ && catalog_) finish("catalog", [this] { return catalog_->stop(); });
   if (runtime_ && api_) finish("api", [this] { return api_->stop(); });
   for (net::Server* server :
        {metrics_server_.get(), api_server_.get(), static_secure_server_.get(), static_server_.get()}) {
@@ -375,6 +388,7 @@ void ServerProcess::stop() {
   api_.reset();
   providers_.reset();
   authenticator_.reset();
+  catalog_.reset();
   job_logs_.reset();
   blobs_.reset();
   preferences_.reset();

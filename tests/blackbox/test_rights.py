@@ -267,6 +267,8 @@ CALLS = {
     ("GET", "/interfaces"): (PLAIN, 200), ("GET", "/interfaces/{id}"): (special(id="lo"), 200),
     ("POST", "/plugins/manager/actions/{command}"): (special(command="nothing", body={}), 404),
     ("POST", "/plugins/manager/addEndpoint"): (special(body={}), 409),
+    ("POST", "/plugins/manager/buildCatalog"): (special(body={}), 200),
+    ("POST", "/plugins/manager/collectCatalog"): (special(body={"dry_run": True}), 200),
     ("GET", "/meta/{prefix}/{rest...}"): (generic, 200), ("PATCH", "/meta/{prefix}/{rest...}"): (generic, 200),
     ("GET", "/{prefix}/{id}/params"): (generic, 200), ("POST", "/{prefix}/{id}/params"): (generic, 200),
     ("PUT", "/{prefix}/{id}/params"): (generic, 200), ("PATCH", "/{prefix}/{id}/params"): (generic, 200),

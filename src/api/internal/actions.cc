@@ -2,6 +2,7 @@
 #include "api/internal/action_params.h"
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
+#include "api/internal/manager_actions.h"
 #include "api/internal/objects.h"
 #include "api/internal/params.h"
 
@@ -13,14 +14,11 @@ namespace json = boost::json;
 constexpr std::string_view kManagerPlugin = "manager";
 constexpr std::string_view kGlobal = "global";  // whose parameters actions of the system see
 
-const std::vector<content::ProviderAction>& manager_actions() {
-  static const std::vector<content::ProviderAction> actions{
-      {std::string(kManagerPlugin),
-       "plugins",
-       "addEndpoint",
-       {"manager/url", "manager/username", "manager/password"},
-       {}}};
-  return actions;
+content::ProviderAction offer_of(const ManagerAction& action) {
+  content::ProviderAction offer{std::string(kManagerPlugin), "plugins", std::string(action.command), {}, {}};
+  offer.required.assign(action.required.begin(), action.required.end());
+  offer.optional.assign(action.optional.begin(), action.optional.end());
+  return offer;
 }
 
 bool is_manager_plugin(const Call& call) {
@@ -99,8 +97,9 @@ std::vector<content::OfferedAction> offered(const Call& call, const Subject& sub
   const std::string plugin(call.request.query_value("plugin").value_or(""));
   std::vector<content::OfferedAction> actions = call.services.providers.actions(subject.model, plugin);
   if (is_manager_plugin(call)) {
-    for (const content::ProviderAction& action : manager_actions())
-      actions.push_back({std::string(kManagerPlugin), action});
+    for (const ManagerAction& action : manager_actions()) {
+      actions.push_back({std::string(kManagerPlugin), offer_of(action)});
+    }
   }
   if (!call.arguments.has("command")) return actions;
   std::erase_if(actions, [&call](const content::OfferedAction& offer) {
@@ -211,25 +210,27 @@ env::Task<Result<net::Response>> list_system_actions(Call& call) { co_return co_
 env::Task<Result<net::Response>> show_system_action(Call& call) { co_return co_await show_action_of(call); }
 env::Task<Result<net::Response>> run_system_action(Call& call) { co_return co_await run_action_of(call); }
 
+/// The command stands in the path: behind actions/, or directly behind the plugin.
 env::Task<Result<net::Response>> run_manager_action(Call& call) {
-  const bool direct = !call.arguments.has("command");
-  if (!direct && call.argument("command") != "addEndpoint") {
+  const std::string_view pattern = call.route->pattern;
+  const std::string command = call.arguments.has("command") ? call.argument("command")
+                                                            : std::string(pattern.substr(pattern.rfind('/') + 1));
+  const ManagerAction* action = find_manager_action(command);
+  if (action == nullptr) {
     Subject manager;
     manager.model_name = "plugins";
     manager.key = kManagerPlugin;
     co_return no_action(call, manager);
   }
-  std::string parameters = call.body.empty() ? "{}" : call.body;
-  Result<std::string> endpoint =
-      co_await call.services.manager->add_endpoint(std::move(parameters), call.principal);
-  if (!endpoint) {
-    Error error = endpoint.error();
+  Result<std::string> answer = co_await action->run(call);
+  if (!answer) {
+    Error error = answer.error();
     if (error.type.empty()) error.type = "INVOKE";
     if (error.model.empty()) error.model = "plugins";
     if (error.key.empty()) error.key = kManagerPlugin;
     co_return error;
   }
-  net::Response response = json_response(200, std::move(*endpoint));
+  net::Response response = json_response(200, std::move(*answer));
   add_commit_header(call, call.services.store.newest(), response);
   co_return response;
 }

@@ -26,6 +26,7 @@ Services::Services(Dependencies dependencies)
       job_logs(dependencies.job_logs),
       certificates(dependencies.certificates),
       providers(dependencies.providers),
+      catalog(dependencies.catalog),
       facts(std::move(dependencies.facts)),
       limits(dependencies.limits),
       clock(*dependencies.clock),

@@ -41,6 +41,7 @@ struct Services {
   content::JobLogs& job_logs;
   Certificates& certificates;
   content::Providers& providers;
+  catalog::Catalog& catalog;
   manager::Manager* manager = nullptr;
   Facts facts;
   Limits limits;

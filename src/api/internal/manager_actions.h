@@ -1,0 +1,27 @@
+// What the pseudo plugin `manager` can do.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "api/internal/call.h"
+
+namespace mullion::api {
+
+struct ManagerAction {
+  std::string_view command;
+  std::span<const std::string_view> required, optional;  // names of parameters
+  /// The JSON text of the answer. The parameters are the body of the call.
+  env::Task<Result<std::string>> (*run)(Call& call);
+};
+
+std::span<const ManagerAction> manager_actions();
+/// nullptr for unknown commands.
+const ManagerAction* find_manager_action(std::string_view command);
+
+/// Who needs which catalog item: ids, as version sets and the actions of endpoints name them, with "version_sets/ID" and
+/// "endpoints/ID".
+std::multimap<std::string, std::string> catalog_users(const store::Snapshot& snapshot);
+
+}  // namespace mullion::api

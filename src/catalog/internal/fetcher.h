@@ -1,0 +1,39 @@
+// Artifacts as verified files of this server.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "catalog/catalog.h"
+
+namespace mullion::catalog {
+
+/// Thread-safe.
+class Fetcher {
+ public:
+  explicit Fetcher(const Dependencies& dependencies) : dependencies_(dependencies) {}
+  env::Task<Result<content::Blobs::Info>> fetch(Artifact artifact);
+
+ private:
+  using Info = content::Blobs::Info;
+  /// A download that others wait for too.
+  struct Pending {
+    env::Signal changed;
+    std::optional<Result<Info>> result;
+  };
+  class Claim;
+
+  env::Task<Result<Info>> look(std::string path);
+  env::Task<Result<Info>> join(std::shared_ptr<Pending> pending);
+  env::Task<Result<Info>> download(Artifact artifact);
+  env::Task<Result<Info>> receive(Artifact artifact, std::string part, bool& resumed);
+  Result<Info> place(const Artifact& artifact, const std::string& part);
+  bool is_own(const Artifact& artifact) const;
+
+  const Dependencies& dependencies_;
+  std::mutex mutex_;  // guards pending_ and what is in it
+  std::map<std::string, std::shared_ptr<Pending>> pending_;
+};
+
+}  // namespace mullion::catalog

@@ -1,0 +1,49 @@
+// Reads files/rebar-catalog: checksums, and what packs and providers say of themselves.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "catalog/build.h"
+#include "catalog/internal/known_files.h"
+#include "catalog/internal/places.h"
+#include "content/content.h"
+#include "env/runtime.h"
+
+namespace mullion::catalog {
+
+struct ScannerOptions {
+  env::Path work;        // where programs are copied to before they are asked
+  std::string platform;  // "ARCH/OS" of this server: only its programs can be asked
+  env::Duration define_limit = std::chrono::seconds(30);
+};
+
+/// One scan at a time.
+class Scanner {
+ public:
+  Scanner(content::Blobs& blobs, env::Path known_file, ScannerOptions options)
+      : blobs_(blobs), known_(std::move(known_file)), options_(std::move(options)) {}
+
+  struct Scan {
+    std::vector<ScannedFile> files;
+    size_t fresh = 0;  // those that were new or had changed
+  };
+  /// Files that vanish meanwhile are left out. An absent tree is an empty one.
+  env::Task<Result<Scan>> run();
+
+ private:
+  struct Read {
+    std::optional<ScannedFile> file;  // absent: vanished
+    content::Blobs::Info info;
+    bool fresh = false;
+  };
+  Read read(const std::string& path, const Place& place);
+  env::Task<ScannedFile> ask_provider(ScannedFile file, Place place, env::Path program);
+  bool is_askable(const Place& place) const;
+
+  content::Blobs& blobs_;
+  KnownFiles known_;
+  const ScannerOptions options_;
+};
+
+}  // namespace mullion::catalog

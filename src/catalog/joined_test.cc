@@ -1,0 +1,141 @@
+// Several catalogs, fetching, cleaning up.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catalog/catalog_testing.h"
+
+namespace mullion::catalog {
+namespace {
+
+using testing::CatalogTest;
+using testing::pack_text;
+using testing::Elsewhere;
+namespace fs = std::filesystem;
+namespace json = boost::json;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+const char* const kOwnItem = R"({"Id":"a-v1.0.0","Name":"a","Version":"v1.0.0","ActualVersion":"v1.0.0",
+  "ContentType":"ContentPackage","Source":"own"})";
+
+TEST_F(CatalogTest, OwnObjectsComeBeforePacksAndAreFollowed) {
+  write_pack("a", "v1.0.0");
+  build();
+  std::atomic<int> told{0};
+  catalog_->on_change([&told] { ++told; });
+  store_object("catalog_items", "a-v1.0.0", kOwnItem);
+  eventually([&] { return catalog_->items()->find("a-v1.0.0")->source == "own"; });
+  EXPECT_GE(told, 1);
+  EXPECT_THAT(catalog_->items()->named("a", ""), SizeIs(2));
+}
+
+std::string catalog_of(const std::string& name, const std::string& version) {
+  json::object item{{"Id", name + "-" + version},      {"Name", name},      {"Version", version},
+                    {"ActualVersion", version},        {"Source", version}, {"ContentType", "ContentPackage"}};
+  return json::serialize(json::object{{"sections", {{"catalog_items", {{name + "-" + version, item}}}}}});
+}
+
+// Breakages 2 and 3: one setting rules where the catalog is looked for, several catalogs are joined in its order.
+TEST_F(CatalogTest, CatalogsOfElsewhereAreJoinedInOrder) {
+  Elsewhere elsewhere(runtime_);
+  elsewhere.put("/one.json", catalog_of("x", "v1.0.0"));
+  elsewhere.put("/two.json", catalog_of("x", "v2.0.0"));
+  write("own.json", catalog_of("y", "v3.0.0"));
+  set_places({elsewhere.url() + "/one.json", "self://files/own.json", elsewhere.url() + "/two.json",
+              elsewhere.url() + "/gone.json"});
+  eventually([&] { return !actual("x-v2.0.0").empty(); });
+  EXPECT_EQ(catalog_->items()->all().front().id, "x-v1.0.0");
+  EXPECT_EQ(actual("y-v3.0.0"), "v3.0.0");
+  eventually([&] { return catalog_->problems().size() == 1; });
+  EXPECT_THAT(catalog_->problems(), ElementsAre(HasSubstr("gone.json: HTTP status 404")));
+  set_places({"self://own.json"});
+  eventually([&] { return actual("x-v1.0.0").empty(); });
+  EXPECT_EQ(actual("y-v3.0.0"), "v3.0.0");
+}
+
+TEST_F(CatalogTest, WhatWasReadLastStaysWhileNobodyAnswers) {
+  auto elsewhere = std::make_unique<Elsewhere>(runtime_);
+  elsewhere->put("/c.json", catalog_of("x", "v1.0.0"));
+  set_places({elsewhere->url() + "/c.json"});
+  eventually([&] { return actual("x-v1.0.0") == "v1.0.0"; });
+  elsewhere->stop();
+  build();  // asks again
+  eventually([&] { return !catalog_->problems().empty(); });
+  EXPECT_EQ(actual("x-v1.0.0"), "v1.0.0");
+  close();
+  open();  // without network from the start
+  EXPECT_EQ(actual("x-v1.0.0"), "v1.0.0");
+}
+
+TEST_F(CatalogTest, FetchVerifiesWhatIsHere) {
+  write_pack("a", "v1.0.0");
+  build();
+  const auto artifact = artifact_of(*catalog_->items()->find("a-stable"), "amd64", "linux");
+  ASSERT_TRUE(artifact);
+  const auto good = fetch(*artifact);
+  ASSERT_TRUE(good) << good.error().text();
+  EXPECT_EQ(good->path, "rebar-catalog/a/v1.0.0.json");
+  const std::string built = artifact->sha256;
+  write("rebar-catalog/a/v1.0.0.json", "rotten");
+  const auto bad = fetch(*artifact);
+  ASSERT_FALSE(bad);
+  EXPECT_EQ(bad.error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(bad.error().messages.front(), "rebar-catalog/a/v1.0.0.json: expected sha256 " + built + ", the file has " +
+                                              sha256("rebar-catalog/a/v1.0.0.json"));
+  fs::remove(tree() / "a" / "v1.0.0.json");
+  EXPECT_EQ(fetch(*artifact).error().code, ErrorCode::kNotFound);
+}
+
+// Breakage 8: neither updateLocal nor item install checked what came.
+TEST_F(CatalogTest, FetchBringsResumesAndVerifiesWhatIsElsewhere) {
+  Elsewhere elsewhere(runtime_);
+  const std::string text = pack_text("a", "v1.0.0", R"(,"Description":")" + std::string(100'000, 'd') + "\"");
+  write("sample", text);
+  const std::string sum = sha256("sample");
+  elsewhere.put("/a.json", text);
+  elsewhere.cut_after(40'000);
+  Artifact artifact{elsewhere.url() + "/a.json", "rebar-catalog/a/v1.0.0.json", sum};
+  std::vector<std::future<Result<content::Blobs::Info>>> fetches;
+  for (int i = 0; i < 5; ++i) {
+    fetches.push_back(net::testing::start(runtime_, [this, artifact] { return catalog_->fetch(artifact); }));
+  }
+  for (auto& one : fetches) {
+    const auto info = one.get();
+    ASSERT_TRUE(info) << info.error().text();
+    EXPECT_EQ(info->sha256, sum);
+  }
+  EXPECT_EQ(read(tree() / "a" / "v1.0.0.json"), text);
+  EXPECT_THAT(elsewhere.seen(), ElementsAre("/a.json", "/a.json bytes=40000-"));
+
+  artifact.path = "rebar-catalog/b/v1.0.0.json";
+  artifact.sha256 = std::string(64, '0');
+  const auto wrong = fetch(artifact);
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, ErrorCode::kCorrupt);
+  EXPECT_FALSE(fs::exists(tree() / "b" / "v1.0.0.json"));
+  artifact.sha256 = "";
+  EXPECT_EQ(fetch(artifact).error().code, ErrorCode::kInvalid);
+  artifact.sha256 = sum;
+  artifact.source = elsewhere.url() + "/none.json";
+  EXPECT_EQ(fetch(artifact).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(CatalogTest, CollectsWhatNobodyNeeds) {
+  for (const char* version : {"v1.0.0", "v1.1.0", "v1.2.0"}) write_pack("a", version);
+  write_pack("b", "v1.0.0");
+  build();
+  const Collection found = catalog_->unused({{"a-v1.1.0", "version_sets/base"}, {"b-stable", "version_sets/base"}});
+  ASSERT_THAT(found.unused, SizeIs(1));
+  EXPECT_EQ(found.unused.front().id, "a-v1.0.0");
+  EXPECT_THAT(found.kept, SizeIs(3));
+  EXPECT_THAT(found.kept.back().reasons, ElementsAre("stable", "version_sets/base"));
+  const auto report = run([&] { return catalog_->remove(found.unused, "user:test"); });
+  ASSERT_TRUE(report);
+  EXPECT_EQ(actual("a-v1.0.0"), "");
+  EXPECT_EQ(actual("a-v1.1.0"), "v1.1.0");
+  EXPECT_FALSE(fs::exists(tree() / "a" / "v1.0.0.json"));
+}
+
+}  // namespace
+}  // namespace mullion::catalog
