@@ -667,7 +667,8 @@ class Bench:
     # rooms by themselves
     def rooms(self):
         objects = "1000000" if self.options.full else "100000"
-        for program in (["net_bench"], ["store_bench", "--objects", objects, "--directory", str(self.folder / "rooms")]):
+        for program in (["net_bench"], ["store_bench", "--objects", objects, "--directory", str(self.folder / "rooms")],
+                        ["versionset_bench"]):
             print(f"\n{program[0]}", flush=True)
             subprocess.run([PROGRAMS / program[0], *program[1:]], check=True)
 

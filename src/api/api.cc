@@ -60,6 +60,9 @@ class ApiServer final : public Api {
       return services_.lease.watch([&manager] { manager.state_changed(); });
     });
   }
+  void set_configurator(versionset::Configurator& configurator) override {
+    services_.configurator = &configurator;
+  }
 
   void set_ports(uint16_t api, uint16_t static_plain, uint16_t static_secure) override {
     services_.facts.api_port = api;
@@ -67,6 +70,9 @@ class ApiServer final : public Api {
     services_.facts.static_secure_port = static_secure;
   }
 
+  std::string api_url() const override {
+    return fmt::format("https://{}:{}", services_.facts.address, services_.facts.api_port);
+  }
   std::string static_url() const override {
     return fmt::format("http://{}:{}", services_.facts.address, services_.facts.static_port);
   }

@@ -18,6 +18,7 @@
 #include "manager/manager.h"
 #include "net/http.h"
 #include "store/store.h"
+#include "versionset/configurator.h"
 
 namespace mullion::api {
 
@@ -91,9 +92,12 @@ class Api {
   virtual ~Api() = default;
   /// To be called before the first request.
   virtual void set_manager(manager::Manager& manager) = 0;
+  virtual void set_configurator(versionset::Configurator& configurator) = 0;
   /// Ports become known when they are bound.
   virtual void set_ports(uint16_t api, uint16_t static_plain, uint16_t static_secure) = 0;
 
+  /// "https://ADDRESS:PORT" of the API port, as clients elsewhere reach it.
+  virtual std::string api_url() const = 0;
   /// "http://ADDRESS:PORT" of the static file port, as clients elsewhere reach it.
   virtual std::string static_url() const = 0;
 

@@ -75,7 +75,7 @@ class FakeLayers final : public content::Layers {
   Result<void> remove(std::string_view, std::string_view) override { return {}; }
   Result<void> load_provider(std::string_view, bool, std::string_view, Along) override { return {}; }
   Result<void> remove_provider(std::string_view, std::string_view, Along) override { return {}; }
-  std::vector<Component> components() const override { return {{"ContentPackage", "demo", "v1.2.3"}}; }
+  std::vector<Component> components() const override { return {{"ContentPackage", "demo", "v1.2.3", "other: >=1.0"}}; }
   std::optional<std::string> read_only_layer(std::string_view type, std::string_view key) const override {
     const auto found = read_only.find(std::string(type) + "/" + std::string(key));
     if (found == read_only.end()) return std::nullopt;
@@ -180,6 +180,10 @@ class NoBlobs final : public content::Blobs {
     unfinished_ = 0;
     return {};
   }
+  std::map<std::string, std::string> uploads(std::string_view, size_t) override {
+    return {{"files/a", std::string(64, 'e')}};
+  }
+  void on_change(std::function<void(const std::string&)>) override {}
   Result<void> remove(std::string_view, std::string_view) override {
     return Error(ErrorCode::kNotFound, "Unable to delete");
   }

@@ -41,6 +41,7 @@ Result<void> execute(Terminal& terminal, CommandLine& line) {
 
 int run_in(Terminal& terminal, const std::vector<std::string>& arguments) {
   CommandLine line;
+  terminal.exit_status = 0;
   Result<void> done = parse_command_line(command_tree(), arguments, line);
   if (!done) return fail(terminal, done.error(), line);
   if (line.help || line.path.back()->handler == nullptr) {
@@ -50,7 +51,7 @@ int run_in(Terminal& terminal, const std::vector<std::string>& arguments) {
   done = execute(terminal, line);
   if (!done) return fail(terminal, done.error(), line);
   terminal.out.flush();
-  return 0;
+  return terminal.exit_status;
 }
 
 int run(int argc, char** argv) {

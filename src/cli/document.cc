@@ -260,6 +260,24 @@ Result<json::value> parse_document(std::string_view text) {
   return parsed;
 }
 
+Result<std::vector<json::value>> parse_documents(std::string_view text) {
+  std::vector<json::value> out;
+  if (Result<json::value> parsed = model::parse_json(text)) {
+    out.push_back(std::move(*parsed));
+    return out;
+  }
+  try {
+    for (const YAML::Node& node : YAML::LoadAll(std::string(text))) {
+      Result<json::value> value = from_yaml(node, 0);
+      if (!value) return value.error();
+      if (!value->is_null()) out.push_back(std::move(*value));
+    }
+  } catch (const YAML::Exception& failure) {
+    return Error(ErrorCode::kBadRequest, fmt::format("neither JSON nor YAML: {}", failure.what()));
+  }
+  return out;
+}
+
 const json::value* member(const json::value& value, std::string_view name) {
   const json::object* object = value.if_object();
   return object == nullptr ? nullptr : object->if_contains(name);

@@ -15,6 +15,9 @@ namespace json = boost::json;
 /// JSON, else YAML (first document; merge keys and anchors as YAML has them). kBadRequest with the reason.
 Result<json::value> parse_document(std::string_view text);
 
+/// Every document of a text: JSON, or YAML documents between lines of `---`; empty ones are left out.
+Result<std::vector<json::value>> parse_documents(std::string_view text);
+
 /// A member of an object; nullptr when `value` is no object or has none of this name.
 const json::value* member(const json::value& value, std::string_view name);
 /// Its text; "" when it is absent or no text.

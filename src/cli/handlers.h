@@ -169,6 +169,11 @@ Result<void> not_served(Invocation& call);
 // commands_endpoints.cc
 Result<void> endpoint_add(Invocation& call);  // also param_add, which the command shares its name with
 Result<void> endpoint_tree(Invocation& call);
+Result<void> endpoint_plan(Invocation& call);
+
+// commands_version_sets.cc
+Result<void> version_set_baseline(Invocation& call);
+Result<void> version_set_apply(Invocation& call);
 
 // helpers shared by them
 /// Prints the value and, with --exit-early, fails when it carries Errors.

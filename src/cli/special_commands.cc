@@ -121,7 +121,23 @@ std::vector<Command> endpoint_commands() {
                endpoint_add,
                {{"username", 0, "NAME", "Account at the endpoint"},
                 {"password", 0, "PASSWORD", "Its password (- reads stdin)"}}),
-          leaf("tree", "", "The hierarchy below this manager with state, age and counts", endpoint_tree)};
+          leaf("tree", "", "The hierarchy below this manager with state, age and counts", endpoint_tree),
+          leaf("plan", "ID", "What would be done at an endpoint, which set asks for it, and what is removed",
+               endpoint_plan,
+               {{"sets", 0, "A,B", "The plan with these sets instead of its own; the first wins"}})};
+}
+
+std::vector<Command> version_set_commands() {
+  return {
+      leaf("baseline", "NAME", "A set of what an endpoint runs; says what was left out", version_set_baseline,
+           {{"from", 0, "ENDPOINT", "The endpoint"},
+            {"create", 0, "", "Create it here; else it is only printed"}}),
+      leaf("apply", "",
+           "Make the sets here equal to files. Exit status: 0 equal already, 2 changed, 1 failed",
+           version_set_apply,
+           {{"file", 'f', "DIR|FILE|-", "YAML or JSON, any number of sets in each file"},
+            {"prune", 0, "", "Remove sets that are in no file"},
+            {"dry-run", 0, "", "Only show what would change"}})};
 }
 
 std::vector<Command> template_commands() {
@@ -136,7 +152,7 @@ std::vector<SpecialCommand> special_commands() {
       {"jobs", job_commands},          {"machines", machine_commands},
       {"pools", pool_commands},        {"plugin_providers", provider_commands},
       {"subnets", subnet_commands},    {"templates", template_commands},
-      {"users", user_commands}};
+      {"users", user_commands},        {"version_sets", version_set_commands}};
   std::vector<SpecialCommand> all;
   for (const auto& [collection, table] : tables) {
     for (Command& command : table()) all.push_back({collection, std::move(command)});

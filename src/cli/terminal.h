@@ -17,6 +17,7 @@ struct Terminal {
   bool err_is_terminal = false;
   size_t width = 0;                 // columns of the output; 0: unlimited
   std::string program = "mullion";  // as it was called: "mullion" or "drpcli"
+  int exit_status = 0;              // of a command that succeeded, when it says something by it
 
   /// Value of a variable of the environment, or "".
   std::string variable(std::string_view name) const {

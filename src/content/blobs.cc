@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 #include <set>
 
 #include "base/log.h"
@@ -14,6 +15,7 @@
 #include "content/internal/partial_uploads.h"
 #include "content/internal/random_text.h"
 #include "content/internal/receive.h"
+#include "content/internal/upload_list.h"
 
 namespace mullion::content {
 
@@ -91,6 +93,7 @@ class FileBlobs final : public Blobs {
       : root_(clean_root(std::move(root))),
         limits_(limits),
         sums_(root_ / ".sums"),
+        list_(root_, sums_),
         partials_(root_ / ".unfinished", limits.unfinished_uploads, limits.unfinished_age) {}
 
   Result<std::vector<std::string>> list(std::string_view bucket, std::string_view directory,
@@ -102,6 +105,12 @@ class FileBlobs final : public Blobs {
                                 net::ContentRange piece, bool explode, uint64_t max_bytes) override;
   Result<uint64_t> unfinished(std::string_view bucket, std::string_view path) override;
   Result<void> drop_unfinished(std::string_view bucket, std::string_view path) override;
+  std::map<std::string, std::string> uploads(std::string_view without, size_t most) override {
+    return list_.read(without, most);
+  }
+  void on_change(std::function<void(const std::string& name)> listener) override {
+    listeners_.push_back(std::move(listener));
+  }
   Result<void> remove(std::string_view bucket, std::string_view path) override;
   Result<net::BodySourcePtr> open(const Info& info, uint64_t first, uint64_t last) override;
 
@@ -116,9 +125,17 @@ class FileBlobs final : public Blobs {
   Result<Info> finish_pieces(const Place& place, const PartialUploads::Claim& claim, OutputFile output,
                              bool explode);
 
+  /// A file came, changed or went; `sha256` of an upload.
+  void tell(const std::string& name, const std::string& sha256 = "") {
+    list_.set(name, sha256);
+    for (const auto& listener : listeners_) listener(name);
+  }
+
   const env::Path root_;
   const BlobLimits limits_;
   Checksums sums_;
+  UploadList list_;
+  std::vector<std::function<void(const std::string& name)>> listeners_;
   PartialUploads partials_;
 };
 
@@ -209,6 +226,7 @@ Result<void> FileBlobs::explode_beside(const Place& place, const env::Path& arch
     fs::rename(scratch.path() / (*files)[i], target, problem);
     if (problem) return env::error_from_errno(problem.value(), "rename to " + places[i].path);
     sums_.forget(places[i].name());
+    tell(places[i].name());
     parents.insert(target.parent_path());
   }
   for (const env::Path& parent : parents) {
@@ -230,7 +248,8 @@ Result<Blobs::Info> FileBlobs::finish(const Place& place, OutputFile output, std
             wall_time(*facts), facts->number};
   if (auto made = make_parent(place); !made) return made.error();
   if (auto moved = output.move_to(info.file); !moved) return moved.error();
-  sums_.remember(place.name(), *facts, info.sha256);
+  sums_.remember(place.name(), *facts, info.sha256, Checksums::Origin::kUpload);
+  tell(place.name(), info.sha256);
   return info;
 }
 
@@ -333,6 +352,7 @@ Result<void> FileBlobs::remove(std::string_view bucket, std::string_view path) {
   const env::Path target = root_ / bucket / *clean;
   if (!fs::remove(target, problem) || problem) return refused;  // refuses directories with content
   sums_.forget(full_name(bucket, *clean));
+  tell(full_name(bucket, *clean));
   return env::sync_directory(target.parent_path());
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -74,6 +75,7 @@ class Layers {
   /// Name and version of every uploaded pack and provider: Components of an Endpoint object.
   struct Component {
     std::string type, name, version;
+    std::string prerequisites;  // as its meta has them
   };
   virtual std::vector<Component> components() const = 0;
   /// Whether local object (type, key) is held by a layer that must not be overridden: its layer name, or
@@ -156,6 +158,13 @@ class Blobs {
   virtual Result<uint64_t> unfinished(std::string_view bucket, std::string_view path) = 0;
   /// Forgets the pieces; kNotFound, kConflict while one is under way.
   virtual Result<void> drop_unfinished(std::string_view bucket, std::string_view path) = 0;
+
+  /// SHA-256 of what was uploaded, by name ("files/a", "isos/b"): not what archives unpacked to, not what is
+  /// below `without`. In the order of names, `most` at most. The first call reads what is remembered.
+  virtual std::map<std::string, std::string> uploads(std::string_view without, size_t most) = 0;
+  /// A file ("files/a", "isos/b") was uploaded, replaced, unpacked or removed. On any thread; be short. To be
+  /// called before the first request.
+  virtual void on_change(std::function<void(const std::string& name)> listener) = 0;
 
   /// A file or an empty directory; kNotFound "Unable to delete".
   virtual Result<void> remove(std::string_view bucket, std::string_view path) = 0;

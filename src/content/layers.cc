@@ -382,7 +382,9 @@ std::vector<Layers::Component> StoreLayers::components() const {
   for (const LayerPtr& layer : current->stack.layers) {
     if (!layer->uploaded) continue;
     const std::string version(std::string_view(layer->meta.at("Version").get_string()));
-    out.push_back({layer->type == "plugin" ? "PluginProvider" : "ContentPackage", layer->name, version});
+    const json::value* needs = layer->meta.if_contains("Prerequisites");
+    out.push_back({layer->type == "plugin" ? "PluginProvider" : "ContentPackage", layer->name, version,
+                   needs != nullptr && needs->is_string() ? std::string(needs->get_string()) : ""});
   }
   return out;
 }

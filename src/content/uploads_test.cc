@@ -127,5 +127,46 @@ TEST_F(UploadsTest, ConcurrentUploadsOfOnePathLeaveOneOfThem) {
   EXPECT_EQ(left_overs(), 0U);
 }
 
+using ::testing::Pair;
+
+constexpr size_t kMany = 1000;
+
+TEST_F(UploadsTest, ListOfUploads) {
+  ASSERT_TRUE(put("a", "hello"));
+  ASSERT_TRUE(put("skipped/b", "hello"));
+  ASSERT_TRUE(put("x/all.tar", tar_of({{"inside", "hello"}}), true));
+  ASSERT_TRUE(put("i.iso", "hello", false, 1 << 20, "isos"));
+  fs::copy_file(root_ / "files/a", root_ / "files/by-hand");
+  for (const char* name : {"by-hand", "x/inside"}) ASSERT_TRUE(blobs_->stat("files", name)) << "its sum is remembered";
+  const auto expected = ElementsAre(Pair("files/a", kHelloSum), Pair("files/x/all.tar", ::testing::SizeIs(64)),
+                                    Pair("isos/i.iso", kHelloSum));
+  EXPECT_THAT(blobs_->uploads("files/skipped/", kMany), expected);
+  blobs_ = make_blobs(root_);
+  EXPECT_THAT(blobs_->uploads("files/skipped/", kMany), expected) << "after a restart";
+  EXPECT_EQ(blobs_->uploads("", 2).size(), 2U);
+}
+
+TEST_F(UploadsTest, ListFollowsChanges) {
+  EXPECT_TRUE(blobs_->uploads("", kMany).empty());
+  std::vector<std::string> told;
+  blobs_->on_change([&](const std::string& name) { told.push_back(name); });
+  ASSERT_TRUE(put("a", "hello"));
+  ASSERT_TRUE(put("all.tar", tar_of({{"a", "other"}}), true));
+  EXPECT_THAT(blobs_->uploads("", kMany), ElementsAre(Pair("files/all.tar", ::testing::_)))
+      << "what an archive put in the place of an upload is none";
+  ASSERT_TRUE(blobs_->remove("files", "all.tar"));
+  EXPECT_TRUE(blobs_->uploads("", kMany).empty());
+  EXPECT_THAT(told, ElementsAre("files/a", "files/a", "files/all.tar", "files/all.tar"));
+}
+
+TEST_F(UploadsTest, WhatWasChangedBehindOurBackIsNotListed) {
+  ASSERT_TRUE(put("a", "hello"));
+  ASSERT_TRUE(put("b", "hello"));
+  std::ofstream(root_ / "files/a") << "something else";
+  fs::remove(root_ / "files/b");
+  blobs_ = make_blobs(root_);
+  EXPECT_TRUE(blobs_->uploads("", kMany).empty());
+}
+
 }  // namespace
 }  // namespace mullion::content

@@ -59,6 +59,9 @@ class ManagerImpl final : public Manager {
     // The listener cannot be taken back; what it holds outlives us.
     given_.preferences.on_change([wake = wake_](std::string_view, std::string_view) { wake->notify_all(); });
     given_.layers.on_change([wake = wake_](std::string_view, std::string_view) { wake->notify_all(); });
+    // Components are told once the stack has changed; the commit that changes it comes a moment earlier.
+    given_.layers.on_change([changed = own_state_](auto&&...) { changed->notify_all(); });
+    tasks_.spawn("own state", [this] { return tell_own_state(); });
     given_.store.show_replicas(may_manage());
     tasks_.spawn("supervisor", [this] { return supervise(); });
   }
@@ -66,6 +69,7 @@ class ManagerImpl final : public Manager {
   Task<void> stop() override {
     stopping_ = true;
     wake_->notify_all();
+    own_state_->notify_all();
     for (const auto& [id, session] : sessions()) session->stop();
     const env::SteadyTime deadline = env::system_clock().steady() + kStopPatience;
     for (const auto& [id, session] : sessions()) {
@@ -141,6 +145,16 @@ class ManagerImpl final : public Manager {
       return change.id.type == kEndpoints && change.id.owner == store::kOwn;
     });
     if (endpoints) wake_->notify_all();
+  }
+
+  Task<void> tell_own_state() {
+    uint64_t seen = own_state_->version();
+    while (!stopping_) {
+      (void)co_await own_state_->wait(seen, std::chrono::hours(1));
+      const uint64_t now = own_state_->version();
+      if (now != seen) source_.state_changed();
+      seen = now;
+    }
   }
 
   Task<void> supervise() {
@@ -329,12 +343,14 @@ class ManagerImpl final : public Manager {
     std::string target;
   };
   Result<Way> way_to(const std::string& owner, const std::string& api_target) const;
+  Task<Result<net::ClientResponse>> send(const Way& way, net::ClientRequest request);
   Error unreachable(const std::string& owner, const Route& route, std::string_view addition) const;
   Task<void> await_commit(const net::Headers& headers, net::Headers& answer);
   Task<Result<json::object>> new_endpoint(const Connection& connection, const Contact& contact);
 
   Dependencies given_;
   std::shared_ptr<env::Signal> wake_ = std::make_shared<env::Signal>();
+  const std::shared_ptr<env::Signal> own_state_ = std::make_shared<env::Signal>();
   const std::shared_ptr<std::function<void(const std::string& id)>> endpoint_changed_ =
       std::make_shared<std::function<void(const std::string& id)>>();
   env::Signal replicated_;  // a commit of a replica was applied
@@ -409,7 +425,7 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
       forwarded_headers(request, way->access.token, on_behalf_of(principal, given_.identity.id));
   onwards.body = forwarded_body(request);
   onwards.timeout = kForwardPatience;
-  Result<net::ClientResponse> answer = co_await way->access.client->send(std::move(onwards));
+  Result<net::ClientResponse> answer = co_await send(*way, std::move(onwards));
   way->session->forwards().record(seconds_since(begin), !answer);
   if (!answer) {
     const std::shared_ptr<const Plan> routes = plan();
@@ -426,6 +442,27 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
   co_return response;
 }
 
+/// Once more with a fresh login when the endpoint does not know ours any more and the request can be repeated: it was
+/// refused before anything was done.
+Task<Result<net::ClientResponse>> ManagerImpl::send(const Way& way, net::ClientRequest request) {
+  std::optional<net::ClientRequest> again;
+  if (const auto* text = std::get_if<std::string>(&request.body)) {
+    again.emplace();
+    again->method = request.method;
+    again->target = request.target;
+    again->headers = request.headers;
+    again->body = *text;
+    again->timeout = request.timeout;
+  }
+  Result<net::ClientResponse> answer = co_await way.access.client->send(std::move(request));
+  if (!answer || answer->status != 401) co_return answer;
+  co_await way.session->renew_token(way.access.token);
+  const std::optional<Session::Access> access = way.session->access();
+  if (!again || !access || access->token == way.access.token) co_return answer;
+  again->headers.set("Authorization", "Bearer " + access->token);
+  co_return co_await access->client->send(std::move(*again));
+}
+
 Task<Result<net::ClientResponse>> ManagerImpl::call(std::string owner, net::ClientRequest request) {
   Result<Way> way = way_to(owner, request.target);
   if (!way) co_return way.error();
@@ -433,7 +470,7 @@ Task<Result<net::ClientResponse>> ManagerImpl::call(std::string owner, net::Clie
   request.headers.set("Authorization", "Bearer " + way->access.token);
   request.headers.set("X-Mullion-On-Behalf-Of", "system@" + given_.identity.id);
   if (!request.timeout) request.timeout = kForwardPatience;
-  Result<net::ClientResponse> answer = co_await way->access.client->send(std::move(request));
+  Result<net::ClientResponse> answer = co_await send(*way, std::move(request));
   if (!answer) co_return answer.error();
   answer->body = owned_body(way->access.client, std::move(answer->body));
   co_return answer;

@@ -44,7 +44,7 @@ struct EndpointStatistics {
 
 /// What a source tells managers above besides objects (design section 6, record `state`), as JSON text of
 /// {"info":{},"components":[],"prefs":{},"global":{},"plugins":[],"licence":{},"files":{"files/a": SHA-256},
-/// "ux_version":"","configured_by":""}.
+/// "prerequisites":{"PACK": meta.Prerequisites},"auto_start":[PROVIDER],"ux_version":"","configured_by":""}.
 using StateProvider = std::function<std::string()>;
 
 struct Dependencies {

@@ -114,6 +114,17 @@ void add_endpoints(Page& page, const MetricSources& sources) {
   }
 }
 
+void add_plans(Page& page, const MetricSources& sources) {
+  const versionset::Configurator::Statistics statistics = sources.configurator.statistics();
+  page.counter("mullion_apply_actions_total", static_cast<double>(statistics.actions_done), {{"result", "done"}});
+  page.counter("mullion_apply_actions_total", static_cast<double>(statistics.actions_failed), {{"result", "failed"}});
+  page.gauge("mullion_applying_endpoints", static_cast<double>(statistics.applying));
+  page.counter("mullion_plans_total", static_cast<double>(statistics.plans));
+  page.gauge("mullion_plan_endpoints", static_cast<double>(statistics.with_actions), {{"state", "open"}});
+  page.gauge("mullion_plan_endpoints", static_cast<double>(statistics.endpoints - statistics.with_actions),
+             {{"state", "done"}});
+}
+
 void add_api(Page& page, const MetricSources& sources) {
   for (const api::RouteLatency& route : sources.api.route_latencies()) {
     const Labels labels{{"method", route.method}, {"route", route.route}};
@@ -143,6 +154,7 @@ std::string metrics_text(const MetricSources& sources) {
              std::chrono::duration<double>(env::system_clock().steady() - sources.started).count());
   add_store(page, sources);
   add_endpoints(page, sources);
+  add_plans(page, sources);
   add_api(page, sources);
   add_plugins(page, sources);
   return page.text();

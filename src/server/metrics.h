@@ -10,6 +10,7 @@
 #include "manager/manager.h"
 #include "net/http.h"
 #include "store/store.h"
+#include "versionset/configurator.h"
 
 namespace mullion::server {
 
@@ -18,6 +19,7 @@ struct MetricSources {
   const api::Api& api;
   const manager::Manager& manager;
   const content::Providers& providers;
+  const versionset::Configurator& configurator;
   const net::Server& api_server;
   std::string id;
   std::string version;

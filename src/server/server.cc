@@ -23,6 +23,7 @@
 #include "server/identity.h"
 #include "server/metrics.h"
 #include "store/store.h"
+#include "versionset/configurator.h"
 
 extern char** environ;
 
@@ -124,6 +125,7 @@ class ServerProcess final : public Server {
   Result<void> take_base_root();
   Result<void> open_rooms();
   void assemble_api();
+  void assemble_configurator();
   Result<void> listen_everywhere();
   Result<void> start_providers();
   Result<std::unique_ptr<net::Server>> listen(std::string_view flag, std::optional<net::TlsFiles> tls,
@@ -151,6 +153,7 @@ class ServerProcess final : public Server {
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<manager::Manager> manager_;
+  std::unique_ptr<versionset::Configurator> configurator_;
   std::unique_ptr<net::Server> api_server_, static_server_, static_secure_server_, metrics_server_;
   bool stopped_ = false;
 };
@@ -201,14 +204,15 @@ Result<void> ServerProcess::open_rooms() {
   blobs_ = content::make_blobs(base_root_, blob_limits(settings_));
   job_logs_ = content::make_job_logs(base_root_ / "job-logs", settings_.number("max-job-log"));
   providers_ = content::make_providers(*runtime_, *store_, *layers_, *preferences_);
-  catalog_ = catalog::make_catalog({.runtime = *runtime_,
-                                    .store = *store_,
-                                    .layers = *layers_,
-                                    .blobs = *blobs_,
-                                    .base_root = base_root_,
-                                    .static_url = [this] { return api_->static_url(); },
-                                    .define_limit = std::chrono::seconds(settings_.number("plugin-start-timeout")),
-                                    .max_download = settings_.number("max-upload")});
+  catalog_ =
+      catalog::make_catalog({.runtime = *runtime_,
+                             .store = *store_,
+                             .layers = *layers_,
+                             .blobs = *blobs_,
+                             .base_root = base_root_,
+                             .static_url = [this] { return api_->static_url(); },
+                             .define_limit = std::chrono::seconds(settings_.number("plugin-start-timeout")),
+                             .max_download = settings_.number("max-upload")});
   authenticator_ = auth::make_authenticator(*store_);
   return {};
 }
@@ -248,6 +252,21 @@ void ServerProcess::assemble_api() {
       .features = api::feature_list(),
       .licensed = [this] { return auth::current_licence(*store_, trusted_keys_).manager; }});
   api_->set_manager(*manager_);
+  blobs_->on_change([this](const std::string&) { manager_->state_changed(); });
+  assemble_configurator();
+}
+
+void ServerProcess::assemble_configurator() {
+  configurator_ = versionset::make_configurator({.runtime = *runtime_,
+                                                 .store = *store_,
+                                                 .catalog = *catalog_,
+                                                 .blobs = *blobs_,
+                                                 .manager = *manager_,
+                                                 .own_id = ids_.ha_id,
+                                                 .apply_concurrency = settings_.number("apply-concurrency"),
+                                                 .static_url = [this] { return api_->static_url(); },
+                                                 .api_url = [this] { return api_->api_url(); }});
+  api_->set_configurator(*configurator_);
 }
 
 std::vector<std::string> ServerProcess::own_urls() const {
@@ -281,8 +300,8 @@ net::Response ServerProcess::metrics_page(const net::Request& request) const {
     return response;
   }
   response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-  response.body = metrics_text(
-      {*store_, *api_, *manager_, *providers_, *api_server_, ids_.ha_id, std::string(kVersion), begun_});
+  response.body = metrics_text({*store_, *api_, *manager_, *providers_, *configurator_, *api_server_,
+                                ids_.ha_id, std::string(kVersion), begun_});
   return response;
 }
 
@@ -349,6 +368,7 @@ Result<void> ServerProcess::start() {
   if (Result<void> plugins = start_providers(); !plugins) return plugins;
   catalog_->start();
   manager_->start();
+  configurator_->start();
   if (!settings_.ignored_used().empty()) {
     kLog.warn("flags accepted without effect, their services do not run here: {}",
               fmt::join(settings_.ignored_used(), ", "));
@@ -372,6 +392,7 @@ void ServerProcess::stop() {
   stopped_ = true;
   // They may still call the API while they say good-bye.
   if (runtime_ && providers_) finish("plugins", [this] { return providers_->stop(); });
+  if (runtime_ && configurator_) finish("configurator", [this] { return configurator_->stop(); });
   if (runtime_ && manager_) finish("manager", [this] { return manager_->stop(); });
   if (runtime_ && catalog_) finish("catalog", [this] { return catalog_->stop(); });
   if (runtime_ && api_) finish("api", [this] { return api_->stop(); });
@@ -384,6 +405,7 @@ void ServerProcess::stop() {
   api_server_.reset();
   static_secure_server_.reset();
   static_server_.reset();
+  configurator_.reset();
   manager_.reset();
   api_.reset();
   providers_.reset();

@@ -1,8 +1,10 @@
 // Keeps the plan of every own Endpoint object current, and carries plans out.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "auth/auth.h"
 #include "catalog/catalog.h"
@@ -20,6 +22,7 @@ struct Dependencies {
   content::Blobs& blobs;
   manager::Manager& manager;
   std::string own_id;
+  std::function<std::string()> static_url, api_url;  // for templates in sources of files
   size_t apply_concurrency = 32;  // endpoints at once
 };
 
@@ -29,7 +32,8 @@ struct Explained {
   Wanted wanted;
   bool apply = false;          // Endpoint.Apply and the sets'
   std::string configured_by;   // holder of the lease; "" nobody
-  std::string state;           // idle | waiting | applying | stopped | disabled | not connected
+  /// idle | waiting | applying | stopped | disabled | not connected | not managing
+  std::string state;
   std::string next_attempt;    // RFC 3339, when stopped
 };
 
@@ -43,12 +47,14 @@ class Configurator {
   virtual Task<Result<Explained>> explain(std::string endpoint) = 0;
   /// The plan an endpoint would have with these sets instead (dry runs). kNotFound names a missing set.
   virtual Task<Result<Explained>> preview(std::string endpoint, std::vector<std::string> sets) = 0;
-  /// A VersionSet object of what the endpoint runs; `left_out` says what was not taken, and why.
+  /// A VersionSet object of what the endpoint runs; `left_out` says what was not taken, and why. Blocks on the
+  /// disk. kNotFound; kUnavailable before the endpoint has told of itself.
   virtual Result<json::object> baseline(const std::string& endpoint, const std::string& name,
                                         std::vector<std::string>& left_out) = 0;
   struct Statistics {
     uint64_t plans = 0, actions_done = 0, actions_failed = 0;
-    size_t endpoints = 0, with_actions = 0, applying = 0;
+    size_t endpoints = 0;  // that name sets
+    size_t with_actions = 0, applying = 0;
   };
   virtual Statistics statistics() const = 0;
 };

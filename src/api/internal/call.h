@@ -12,6 +12,7 @@
 #include "api/internal/log_feed.h"
 #include "api/internal/routes.h"
 #include "model/object.h"
+#include "versionset/configurator.h"
 #include "versionset/lease.h"
 
 namespace mullion::api {
@@ -43,6 +44,7 @@ struct Services {
   content::Providers& providers;
   catalog::Catalog& catalog;
   manager::Manager* manager = nullptr;
+  versionset::Configurator* configurator = nullptr;
   Facts facts;
   Limits limits;
   const env::Clock& clock;

@@ -4,6 +4,7 @@
 
 #include "api/internal/job_purge.h"
 #include "api/internal/objects.h"
+#include "api/internal/version_sets.h"
 
 namespace mullion::api {
 namespace {
@@ -141,6 +142,7 @@ const std::array kHooks{
     TypeHooks{.prefix = "reservations", .exclusive = reservation_exclusive},
     TypeHooks{.prefix = "subnets", .in_use = subnet_in_use},
     TypeHooks{.prefix = "stages", .in_use = stage_in_use},
+    TypeHooks{.prefix = "version_sets", .conflicts = version_set_faults},
     TypeHooks{.prefix = "workflows", .in_use = workflow_in_use},
     TypeHooks{.prefix = "tenants",
               .in_use = tenant_in_use,

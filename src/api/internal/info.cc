@@ -4,6 +4,7 @@
 #include "api/internal/handlers.h"
 #include "api/internal/objects.h"
 #include "api/internal/rights.h"
+#include "model/index_value.h"
 
 namespace mullion::api {
 namespace {
@@ -146,6 +147,33 @@ json::array components_of(const Services& services) {
   return out;
 }
 
+/// What packs and providers need, by name; those that need nothing are left out.
+json::object prerequisites_of(const Services& services) {
+  json::object out;
+  for (const content::Layers::Component& component : services.layers.components()) {
+    if (!component.prerequisites.empty()) out[component.name] = component.prerequisites;
+  }
+  return out;
+}
+
+/// Checksums of uploads, without what the catalog tells of better.
+json::object uploads_of(const Services& services) {
+  constexpr size_t kMostFiles = 10'000;
+  json::object out;
+  for (auto& [name, sha256] : services.blobs.uploads("files/rebar-catalog/", kMostFiles)) out[name] = sha256;
+  return out;
+}
+
+/// Providers that make a plugin of their name by themselves.
+json::array auto_start_of(const store::Snapshot& snapshot) {
+  json::array out;
+  (void)snapshot.scan_owner("plugin_providers", store::kOwn, "", [&out](std::string_view key, std::string_view body) {
+    if (model::raw_member(body, "AutoStart") == "true") out.emplace_back(key);
+    return true;
+  });
+  return out;
+}
+
 json::object shared_preferences(const Services& services) {
   json::object out;
   for (const auto& [name, value] : services.preferences.all()) {
@@ -203,6 +231,9 @@ std::string state_text(const Services& services) {
   state["prefs"] = shared_preferences(services);
   state["global"] = global_params(*snapshot);
   state["plugins"] = own_plugins(*snapshot);
+  state["prerequisites"] = prerequisites_of(services);
+  state["auto_start"] = auto_start_of(*snapshot);
+  state["files"] = uploads_of(services);
   state["licence"] = licence_of(services);
   state["configured_by"] = services.lease.holder();
   return json::serialize(state);

@@ -31,6 +31,8 @@ constexpr Reference kReferences[] = {
     {"contexts", "machines", "Context", "", "Machine", false},
     {"pools", "machines", "Pool", "", "Machine", false},
     {"pools", "pools", "ParentPool", "", "Pool", false},
+    // What an endpoint lacks is said with its plan.
+    {"version_sets", "endpoints", "", "VersionSets", "Endpoint", false},
     {"plugin_providers", "plugins", "Provider", "", "Plugin"},
 };
 

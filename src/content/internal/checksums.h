@@ -1,6 +1,8 @@
 // SHA-256 of files, remembered in a side tree for as long as size, time and inode of a file stay the same.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 
 #include "content/internal/file_handle.h"
@@ -12,8 +14,14 @@ class Checksums {
   explicit Checksums(env::Path directory) : directory_(std::move(directory)) {}
   /// Remembered, or computed by reading the whole file.
   Result<std::string> of(const std::string& name, const InputFile& file) const;
-  void remember(const std::string& name, const FileFacts& facts, const std::string& sha256) const;
+  /// Absent when it would have to be computed.
+  std::optional<std::string> remembered(const std::string& name, const InputFile& file) const;
+  /// Where a file comes from: an upload is what somebody wanted here, the rest came with one.
+  enum class Origin { kUpload, kOther };
+  void remember(const std::string& name, const FileFacts& facts, const std::string& sha256, Origin origin) const;
   void forget(const std::string& name) const;
+  /// Names of remembered uploads, in no order, until `visit` returns false. What it names may be gone by now.
+  void visit_uploads(const std::function<bool(const std::string& name)>& visit) const;
 
  private:
   env::Path entry(const std::string& name) const;

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::pair<std::string_view, Hook> kHooks[] = {
     {"claims", check_claims},
+    {"endpoint_errors", check_endpoint_errors},
     {"hardware_addresses", check_hardware_addresses},
     {"job_machine", check_job_machine},
     {"job_task", check_job_task},

@@ -63,6 +63,9 @@ void check_subnet_change(HookContext& context);
 void check_reservation_address(HookContext& context);
 void check_reservation_scope(HookContext& context);
 
+// Managers (hooks_manager.cc).
+void check_endpoint_errors(HookContext& context);
+
 // Rights (hooks_access.cc).
 void check_claims(HookContext& context);
 void check_tenant_members(HookContext& context);

@@ -233,6 +233,8 @@ void Applier::record(const EntryPtr& entry, const Action& action, const Result<E
   if (result) {
     entry->memory.succeeded(key, *result == Effect::kChanged, now());
     entry->memory.reached();
+    // What is remembered of secrets changes the plan, and no report of the endpoint tells of it.
+    if (parts_.news) parts_.news(entry->endpoint);
     if (*result == Effect::kNone) return kLog.debug("nothing to do {}", what);
     ++done_;
     return kLog.info("carried out {}", what);

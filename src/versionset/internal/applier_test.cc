@@ -50,11 +50,15 @@ class World {
     };
     parts.restart = {std::chrono::seconds(5), std::chrono::milliseconds(1)};
     parts.speed = kSpeed;
+    parts.news = [this](const std::string&) {
+      if (follows_) replan();
+    };
     std::lock_guard lock(mutex_);
     applier_ = std::make_shared<Applier>(std::move(parts));
   }
 
   void follow() {
+    follows_ = true;
     endpoint_->changed = [this] { replan(); };
     replan();
   }
@@ -162,6 +166,7 @@ class World {
   std::unique_ptr<ModelArtifacts> artifacts_ = std::make_unique<ModelArtifacts>();
   catalog::Items items_;
   VersionSet set_;
+  std::atomic<bool> follows_{false};
   std::recursive_mutex mutex_;
   std::shared_ptr<Applier> applier_;
 };

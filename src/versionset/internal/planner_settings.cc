@@ -44,12 +44,16 @@ bool Planner::same_plugin(const json::object& wanted, const json::object& shown)
   if (text_member(wanted, "Provider") != text_member(shown, "Provider")) return false;
   const json::object& asked = object_member(wanted, "Params");
   const json::object& there = object_member(shown, "Params");
-  if (asked.size() != there.size()) return false;
   for (const auto& [name, value] : asked) {
     const json::value* now = there.if_contains(name);
     const std::string place = fmt::format("Plugin/{}/{}", text_member(wanted, "Name"), std::string_view(name));
     if (now == nullptr || !same_value(place, value, *now)) return false;
   }
+  // Secrets that the set does not name were put there by hand, and stay.
+  const bool more = std::ranges::any_of(there, [&](const json::key_value_pair& member) {
+    return !asked.contains(member.key()) && !is_sealed(member.value());
+  });
+  if (more) return false;
   const json::object& meta = object_member(shown, "Meta");
   return std::ranges::all_of(object_member(wanted, "Meta"), [&](const json::key_value_pair& member) {
     const json::value* now = meta.if_contains(member.key());

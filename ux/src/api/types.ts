@@ -26,6 +26,17 @@ export interface AvailableAction {
   OptionalParams: string[];
 }
 
+export interface Baseline {
+  VersionSet: VersionSet;
+  /** what was not taken, and why */
+  LeftOut: string[];
+}
+
+export interface BaselineRequest {
+  /** of the version set */
+  Name: string;
+}
+
 export interface BlobInfo {
   Path: string;
   Size: number;
@@ -145,6 +156,26 @@ export interface ElementAction {
   Action: string;
   /** plugin/pref/global/file value; for File: whether to explode */
   Value: unknown;
+}
+
+export interface EndpointPlan {
+  Endpoint: string;
+  /** first wins */
+  VersionSets: string[];
+  /** of the endpoint and of every set */
+  Apply: boolean;
+  /** idle | waiting | applying | stopped | disabled | not connected | not managing */
+  State: string;
+  /** the manager that holds the endpoint's lease */
+  ConfiguredBy: string;
+  /** when a stopped pass begins again */
+  NextAttempt: string;
+  Actions: PlanLine[];
+  Deletions: PlanLine[];
+  /** nothing is deleted while there are any */
+  Problems: string[];
+  Bytes: number;
+  Restarts: boolean;
 }
 
 export interface Error {
@@ -337,6 +368,36 @@ export interface OsInfo {
   IsoSha256: string;
   IsoUrl: string;
   SupportedArchitectures: Record<string, ArchInfo>;
+}
+
+export interface PlanLine {
+  /** DRP | DRPUX | File | Global | Plugin | Pref | PluginProvider | ContentPackage (documents also use short forms CP and PP) */
+  Type: string;
+  Version: string;
+  Name: string;
+  ActualVersion: string;
+  /** a content pack may replace writable objects of the same name */
+  ReplaceWritable?: boolean;
+  /** Set (Pref, Global) | AddOrUpdate | Delete (others); ignored for DRP/DRPUX */
+  Action: string;
+  /** plugin/pref/global/file value; for File: whether to explode */
+  Value: unknown;
+  /** in the order in which they are carried out, deletions last */
+  Number: number;
+  /** the version set that asks; empty for deletions */
+  Set: string;
+  /** sets further down the list that say something else */
+  Shadows: string[];
+  /** what is there now; a secret shows as ******** */
+  Current: string;
+  /** to move; 0 when unknown or none */
+  Bytes: number;
+  /** the endpoint restarts */
+  Restarts: boolean;
+  /** numbers of lines that must have succeeded before */
+  After: number[];
+  Source?: string;
+  Sha256Sum?: string;
 }
 
 export interface PluginProviderUploadInfo {

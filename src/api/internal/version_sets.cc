@@ -1,0 +1,124 @@
+// Plans and baselines of endpoints, and what is wrong with a version set.
+#include "api/internal/version_sets.h"
+
+#include "api/internal/answers.h"
+#include "api/internal/handlers.h"
+#include "api/internal/objects.h"
+#include "base/text.h"
+#include "versionset/configurator.h"
+
+namespace mullion::api {
+namespace {
+
+constexpr size_t kMostSets = 100;
+
+json::array to_array(const std::vector<std::string>& texts) {
+  json::array out;
+  for (const std::string& text : texts) out.emplace_back(text);
+  return out;
+}
+
+json::object plan_json(const std::string& endpoint, const versionset::Explained& explained) {
+  json::array actions, deletions;
+  uint64_t bytes = 0;
+  bool restarts = false;
+  for (size_t i = 0; i < explained.plan.actions.size(); ++i) {
+    const versionset::Action& action = explained.plan.actions[i];
+    json::object line = action.explained();
+    line["Number"] = i;
+    bytes += action.bytes;
+    restarts = restarts || action.restarts;
+    (i < explained.plan.deletions_from ? actions : deletions).emplace_back(std::move(line));
+  }
+  json::object out;
+  out["Endpoint"] = endpoint;
+  out["VersionSets"] = to_array(explained.wanted.sets);
+  out["Apply"] = explained.apply;
+  out["State"] = explained.state;
+  out["ConfiguredBy"] = explained.configured_by;
+  out["NextAttempt"] = explained.next_attempt;
+  out["Actions"] = std::move(actions);
+  out["Deletions"] = std::move(deletions);
+  out["Problems"] = to_array(explained.plan.problems);
+  out["Bytes"] = bytes;
+  out["Restarts"] = restarts;
+  return out;
+}
+
+Error no_configurator() {
+  return Error(ErrorCode::kUnavailable, "this server makes no plans yet: it is starting");
+}
+
+/// "a,b" of the query, or absent when it is not there.
+Result<std::optional<std::vector<std::string>>> wanted_sets(const Call& call) {
+  const auto text = call.request.query_value("sets");
+  if (!text) return std::optional<std::vector<std::string>>();
+  std::vector<std::string> sets = split_list(*text);
+  if (sets.size() > kMostSets)
+    return object_error(call, ErrorCode::kBadRequest, {fmt::format("sets: at most {} are taken", kMostSets)});
+  return std::optional(std::move(sets));
+}
+
+}  // namespace
+
+std::vector<std::string> version_set_faults(const store::Snapshot&, const std::string& key,
+                                            const json::object& object) {
+  const Result<versionset::VersionSet> set = versionset::VersionSet::parse(json::serialize(object));
+  if (set) return {};
+  std::vector<std::string> faults;
+  for (const std::string& fault : set.error().messages) faults.push_back(fmt::format("{}: {}", key, fault));
+  return faults;
+}
+
+namespace handlers {
+
+env::Task<Result<net::Response>> show_endpoint_plan(Call& call) {
+  versionset::Configurator* configurator = call.services.configurator;
+  if (configurator == nullptr) co_return no_configurator();
+  if (call.target.owner != store::kOwn)
+    co_return object_error(call, ErrorCode::kNotFound,
+                           {"plans are made for endpoints attached to this server"});
+  Result<std::optional<std::vector<std::string>>> sets = wanted_sets(call);
+  if (!sets) co_return sets.error();
+  const std::string id = call.target.key;
+  Result<versionset::Explained> explained = Error();
+  if (*sets) {
+    explained = co_await configurator->preview(id, **sets);
+  } else {
+    explained = co_await configurator->explain(id);
+  }
+  if (!explained) co_return explained.error();
+  co_return json_response(200, json::value(plan_json(id, *explained)));
+}
+
+env::Task<Result<net::Response>> make_endpoint_baseline(Call& call) {
+  versionset::Configurator* configurator = call.services.configurator;
+  if (configurator == nullptr) co_return no_configurator();
+  if (call.target.owner != store::kOwn)
+    co_return object_error(call, ErrorCode::kNotFound,
+                           {"baselines are made of endpoints attached to this server"});
+  Result<json::value> body = parse_body(call);
+  if (!body) co_return body.error();
+  const json::value* name = body->is_object() ? body->get_object().if_contains("Name") : nullptr;
+  if (name == nullptr || !name->is_string() || name->get_string().empty())
+    co_return object_error(call, ErrorCode::kBadRequest, {"Name: the name of the version set is missing"});
+  const std::string wanted(name->get_string());
+  const std::string id = call.target.key;
+  std::vector<std::string> left_out;
+  Result<json::object> set = Error();
+  co_await env::run_blocking([&] { set = configurator->baseline(id, wanted, left_out); });
+  if (!set) co_return set.error();
+  const model::ObjectType& type = *model::find_object_type("version_sets");
+  Result<json::object> shaped = model::normalise(type, json::value(std::move(*set)), nullptr);
+  if (!shaped) co_return shaped.error();
+  const model::Verdict verdict = model::validate(type, *shaped, nullptr, model::NoLookup(), false);
+  if (!verdict.invalid.empty())
+    co_return Error(ErrorCode::kInvalid, "ValidationError", "version_sets", wanted, verdict.invalid);
+  json::object answer;
+  answer["VersionSet"] = std::move(*shaped);
+  answer["LeftOut"] = to_array(left_out);
+  co_return json_response(200, json::value(std::move(answer)));
+}
+
+}  // namespace handlers
+}  // namespace mullion::api

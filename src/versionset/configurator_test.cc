@@ -1,0 +1,373 @@
+// The planning half as a service: over a real store, with stand-ins for the rooms around it.
+#include "versionset/configurator.h"
+
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <thread>
+
+#include "manager/endpoint_object.h"
+#include "model/object.h"
+#include "net/net_testing.h"
+#include "versionset/internal/apply_seam.h"
+#include "versionset/plan_testing.h"
+
+namespace mullion::versionset {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class FakeCatalog final : public catalog::Catalog {
+ public:
+  std::shared_ptr<const catalog::Items> current = std::make_shared<const catalog::Items>();
+  std::vector<std::function<void()>> listeners;
+
+  void set(std::vector<catalog::Item> items) {
+    current = std::make_shared<const catalog::Items>(std::move(items));
+    for (const auto& listener : listeners) listener();
+  }
+  Task<Result<catalog::BuildReport>> build(std::string) override { co_return catalog::BuildReport(); }
+  std::shared_ptr<const catalog::Items> items() const override { return current; }
+  void on_change(std::function<void()> listener) override { listeners.push_back(std::move(listener)); }
+  Task<Result<content::Blobs::Info>> fetch(catalog::Artifact) override { co_return Error(ErrorCode::kNotFound, ""); }
+  catalog::Collection unused(const std::multimap<std::string, std::string>&) const override { return {}; }
+  Task<Result<catalog::BuildReport>> remove(std::vector<catalog::KeptVersion>, std::string) override {
+    co_return catalog::BuildReport();
+  }
+  std::vector<std::string> problems() const override { return {}; }
+  void start() override {}
+  Task<void> stop() override { co_return; }
+};
+
+class FakeManager final : public manager::Manager {
+ public:
+  std::atomic<bool> on{true};
+
+  void tell(const std::string& id, std::string state) {
+    {
+      const std::lock_guard lock(mutex_);
+      states_[id] = std::move(state);
+    }
+    listener_(id);
+  }
+  void start() override {}
+  Task<void> stop() override { co_return; }
+  bool active() const override { return on; }
+  Task<Result<std::string>> add_endpoint(std::string, const auth::Principal&) override { co_return Error(); }
+  Task<Result<net::Response>> forward(std::string, net::Request&, std::string, const auth::Principal&) override {
+    co_return Error();
+  }
+  Task<Result<std::shared_ptr<net::WebSocket>>> forward_websocket(std::string, std::string,
+                                                                  const auth::Principal&) override {
+    co_return Error();
+  }
+  Task<Result<net::ClientResponse>> call(std::string, net::ClientRequest) override { co_return Error(); }
+  std::string endpoint_state(const std::string& id) const override {
+    const std::lock_guard lock(mutex_);
+    const auto found = states_.find(id);
+    return found == states_.end() ? "" : found->second;
+  }
+  void on_endpoint_change(std::function<void(const std::string&)> listener) override { listener_ = std::move(listener); }
+  void state_changed() override {}
+  std::vector<manager::OwnerFreshness> freshness(const std::vector<std::string>&) const override { return {}; }
+  std::vector<std::string> known_owners() const override { return {}; }
+  std::vector<manager::EndpointStatistics> statistics() const override { return {}; }
+  Task<void> serve_stream(std::shared_ptr<net::WebSocket>, store::Cursor) override { co_return; }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, std::string> states_;
+  std::function<void(const std::string&)> listener_;
+};
+
+class FakeBlobs final : public content::Blobs {
+ public:
+  void put_file(const std::string& name, const std::string& sha256) {
+    {
+      const std::lock_guard lock(mutex_);
+      files_[name] = sha256;
+    }
+    for (const auto& listener : listeners_) listener(name);
+  }
+  Result<std::vector<std::string>> list(std::string_view, std::string_view, bool) override { return Error(); }
+  Result<Info> stat(std::string_view bucket, std::string_view path) override {
+    const std::lock_guard lock(mutex_);
+    const auto found = files_.find(fmt::format("{}/{}", bucket, path));
+    if (found == files_.end()) return Error(ErrorCode::kNotFound, "Not a regular file");
+    Info info;
+    info.size = 5;
+    info.sha256 = found->second;
+    return info;
+  }
+  Task<Result<Info>> put(std::string, std::string, net::BodySource&, bool, uint64_t) override { co_return Error(); }
+  Task<Result<Progress>> append(std::string, std::string, net::BodySource&, net::ContentRange, bool,
+                                uint64_t) override {
+    co_return Error();
+  }
+  Result<uint64_t> unfinished(std::string_view, std::string_view) override { return Error(); }
+  Result<void> drop_unfinished(std::string_view, std::string_view) override { return Error(); }
+  std::map<std::string, std::string> uploads(std::string_view, size_t) override { return {}; }
+  void on_change(std::function<void(const std::string&)> listener) override { listeners_.push_back(std::move(listener)); }
+  Result<void> remove(std::string_view, std::string_view) override { return Error(); }
+  Result<net::BodySourcePtr> open(const Info&, uint64_t, uint64_t) override { return Error(); }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::string> files_;
+  std::vector<std::function<void(const std::string&)>> listeners_;
+};
+
+/// Remembers what it was offered.
+class FakeExecutor final : public PlanExecutor {
+ public:
+  explicit FakeExecutor(ApplyNews news) : news_(std::move(news)) {}
+  void start() override {}
+  Task<void> stop() override { co_return; }
+  void offer(Offer offer) override {
+    const std::lock_guard lock(mutex_);
+    offers_.insert_or_assign(offer.endpoint, offer);
+  }
+  void withdraw(const std::string& endpoint) override {
+    const std::lock_guard lock(mutex_);
+    offers_.erase(endpoint);
+  }
+  ApplyState state(const std::string&) const override {
+    const std::lock_guard lock(mutex_);
+    return state_;
+  }
+  bool same_secret(const std::string&, const std::string&, const json::value&, const json::value&) const override {
+    return true;
+  }
+  Counts counts() const override { return {.done = 7, .failed = 1, .applying = 1}; }
+
+  std::optional<Offer> offered(const std::string& endpoint) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = offers_.find(endpoint);
+    return found == offers_.end() ? std::nullopt : std::optional(found->second);
+  }
+  void becomes(ApplyState state) {
+    {
+      const std::lock_guard lock(mutex_);
+      state_ = std::move(state);
+    }
+    news_("edge");
+  }
+
+ private:
+  const ApplyNews news_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Offer> offers_;
+  ApplyState state_;
+};
+
+class ConfiguratorTest : public ::testing::Test {
+ protected:
+  ConfiguratorTest() {
+    configurator_ = make_configurator(
+        {.runtime = runtime_, .store = *store_, .catalog = catalog_, .blobs = blobs_, .manager = manager_, .own_id = "M"},
+        [this](const Dependencies&, ApplyNews news) {
+          auto made = std::make_unique<FakeExecutor>(std::move(news));
+          executor_ = made.get();
+          return made;
+        });
+    configurator_->start();
+  }
+  ~ConfiguratorTest() override {
+    net::testing::run(runtime_, [this]() -> Task<int> {
+      co_await configurator_->stop();
+      co_return 0;
+    });
+    configurator_.reset();
+    runtime_.stop();
+  }
+
+  void put(const std::string& type, const std::string& key, json::object object) {
+    const model::ObjectType& described = *model::find_object_type(type);
+    Result<json::object> shaped = model::normalise(described, json::value(std::move(object)), nullptr);
+    ASSERT_TRUE(shaped) << shaped.error().text();
+    store::Batch batch;
+    batch.changes.push_back({{type, "", key}, model::canonical_body(described, *shaped)});
+    ASSERT_TRUE(store_->commit_sync(std::move(batch)));
+  }
+  void put_endpoint(const std::string& id, json::array sets, bool apply = false) {
+    put("endpoints", id, {{"Id", id}, {"VersionSets", std::move(sets)}, {"Apply", apply}, {"Validated", true}});
+    set_member(id, "Validated", true);
+    set_member(id, "ConnectionStatus", "Connected");
+  }
+  /// As the manager writes into it.
+  void set_member(const std::string& id, const std::string& name, json::value value) {
+    const auto done = net::testing::run(runtime_, [&] {
+      return manager::change_endpoint(*store_, id, [&](json::object& endpoint) { endpoint[name] = value; });
+    });
+    ASSERT_TRUE(done);
+  }
+  json::object endpoint(const std::string& id = "edge") {
+    const auto body = store_->snapshot()->get({"endpoints", "", id});
+    return body ? json::parse(*body).get_object() : json::object();
+  }
+  std::vector<std::string> names(const std::string& id = "edge") {
+    std::vector<std::string> out;
+    const json::object object = endpoint(id);
+    const json::value* actions = object.if_contains("Actions");
+    if (actions == nullptr || !actions->is_array()) return out;
+    for (const json::value& action : actions->get_array()) out.push_back(text_in(action.get_object(), "Name"));
+    return out;
+  }
+  template <typename Condition>
+  bool eventually(Condition condition) {
+    for (int i = 0; i < 2000; ++i) {
+      if (condition()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return condition();
+  }
+  static constexpr const char* kState =
+      R"({"components":[{"Type":"ContentPackage","Name":"old","Version":"v1.0.0"}],"prefs":{"p":"0"},"global":{},"files":{}})";
+
+  env::Runtime runtime_{2};
+  std::unique_ptr<store::Store> store_ = store::open_memory_store();
+  FakeCatalog catalog_;
+  FakeBlobs blobs_;
+  FakeManager manager_;
+  FakeExecutor* executor_ = nullptr;
+  std::unique_ptr<Configurator> configurator_;
+};
+
+TEST_F(ConfiguratorTest, WritesPlansAndOffersThem) {
+  put("version_sets", "s", {{"Id", "s"}, {"Apply", true}, {"Prefs", json::object{{"p", "1"}}}});
+  put_endpoint("edge", {"s"}, true);
+  manager_.tell("edge", kState);
+  ASSERT_TRUE(eventually([&] { return names() == std::vector<std::string>{"p"}; }));
+  EXPECT_EQ(endpoint().at("Available"), true);
+  ASSERT_TRUE(eventually([&] { return executor_->offered("edge") && executor_->offered("edge")->plan->actions.size() == 1; }));
+  EXPECT_TRUE(executor_->offered("edge")->apply);
+  // What the endpoint says now is planned for, without a change of any object.
+  manager_.tell("edge", R"({"prefs":{"p":"1"},"global":{},"files":{}})");
+  EXPECT_TRUE(eventually([&] { return names().empty(); }));
+  // A set that holds the whole list back.
+  put("version_sets", "s", {{"Id", "s"}, {"Apply", false}, {"Prefs", json::object{{"p", "2"}}}});
+  EXPECT_TRUE(eventually([&] { return executor_->offered("edge") && !executor_->offered("edge")->apply; }));
+}
+
+TEST_F(ConfiguratorTest, CatalogAndFilesMakeNewPlans) {
+  put("version_sets", "s",
+      {{"Id", "s"},
+       {"Apply", true},
+       {"Components", json::array{json::object{{"Name", "pack"}, {"Type", "CP"}, {"Version", "v1.0.0"}}}},
+       {"Files", json::array{json::object{{"Path", "files/a"}, {"Source", "self://files/src"}}}}});
+  put_endpoint("edge", {"s"});
+  manager_.tell("edge", kState);
+  ASSERT_TRUE(eventually([&] { return endpoint().contains("Errors") && endpoint().at("Errors").as_array().size() == 2; }));
+  EXPECT_EQ(endpoint().at("Available"), false);
+  blobs_.put_file("files/src", std::string(64, 'b'));
+  ASSERT_TRUE(eventually([&] { return endpoint().at("Errors").as_array().size() == 1; }));
+  catalog_.set({made_item("pack", "v1.0.0", "ContentPackage")});
+  ASSERT_TRUE(eventually([&] { return endpoint().at("Available") == json::value(true); }));
+  EXPECT_THAT(names(), ElementsAre("pack", "files/a", "old"));
+}
+
+TEST_F(ConfiguratorTest, MissingSetIsNoPlan) {
+  put("version_sets", "s", {{"Id", "s"}, {"Apply", true}, {"Prefs", json::object{{"p", "1"}}}});
+  put_endpoint("edge", {"s", "gone"}, true);
+  manager_.tell("edge", kState);
+  ASSERT_TRUE(eventually([&] { return endpoint().at("Available") == json::value(false); }));
+  EXPECT_EQ(endpoint().at("Errors"), json::array{"VersionSet gone (at 1) does not exist"});
+  EXPECT_THAT(names(), IsEmpty());
+  ASSERT_TRUE(eventually([&] { return executor_->offered("edge").has_value(); }));
+  EXPECT_TRUE(executor_->offered("edge")->plan->actions.empty());
+  put("version_sets", "gone", {{"Id", "gone"}, {"Apply", true}});
+  EXPECT_TRUE(eventually([&] { return names().size() == 1; }));
+}
+
+TEST_F(ConfiguratorTest, DisabledForgottenAndNotManaging) {
+  put("version_sets", "s", {{"Id", "s"}, {"Apply", true}, {"Prefs", json::object{{"p", "1"}}}});
+  put_endpoint("edge", {"s"});
+  manager_.tell("edge", kState);
+  ASSERT_TRUE(eventually([&] { return executor_->offered("edge").has_value(); }));
+  set_member("edge", "VersionSetsDisabled", true);
+  EXPECT_TRUE(eventually([&] { return !executor_->offered("edge") && names().empty(); }));
+  set_member("edge", "VersionSetsDisabled", false);
+  EXPECT_TRUE(eventually([&] { return executor_->offered("edge").has_value(); }));
+  manager_.on = false;
+  set_member("edge", "VersionSets", json::array());
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_THAT(names(), ElementsAre("p")) << "who is no manager leaves it as it is";
+  manager_.on = true;
+  set_member("edge", "ConnectionStatus", "Connecting");
+  EXPECT_TRUE(eventually([&] { return names().empty() && !executor_->offered("edge"); }));
+}
+
+TEST_F(ConfiguratorTest, HowItGoesIsWritten) {
+  put("version_sets", "s", {{"Id", "s"}, {"Apply", true}, {"Prefs", json::object{{"p", "1"}}}});
+  put_endpoint("edge", {"s"}, true);
+  manager_.tell("edge", kState);
+  ASSERT_TRUE(eventually([&] { return names().size() == 1; }));
+  executor_->becomes({.state = "stopped", .configured_by = "M", .next_attempt = "soon", .failed = 2, .errors = {"Pref p: no"}});
+  ASSERT_TRUE(eventually([&] { return endpoint().contains("ActionErrorCount"); }));
+  EXPECT_EQ(endpoint().at("Errors"), json::array{"Pref p: no"});
+  EXPECT_EQ(endpoint().at("Available"), false);
+  const auto explained = net::testing::run(runtime_, [&] { return configurator_->explain("edge"); });
+  ASSERT_TRUE(explained);
+  EXPECT_EQ(explained->state, "stopped");
+  EXPECT_EQ(explained->configured_by, "M");
+  EXPECT_EQ(explained->next_attempt, "soon");
+  EXPECT_EQ(configurator_->statistics().actions_done, 7u);
+  EXPECT_EQ(configurator_->statistics().with_actions, 1u);
+}
+
+TEST_F(ConfiguratorTest, AnEndpointOnItsWayKeepsItsPlan) {
+  put("version_sets", "s",
+      {{"Id", "s"}, {"Apply", true}, {"Files", json::array{json::object{{"Path", "files/a"}, {"Source", "self://files/src"}}}}});
+  blobs_.put_file("files/src", std::string(64, 'b'));
+  put_endpoint("edge", {"s"});
+  set_member("edge", "Prefs", json::object{{"p", "0"}});
+  set_member("edge", "Actions", json::array{json::object{{"Type", "File"}, {"Name", "from before"}}});
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_THAT(names(), ElementsAre("from before"));
+  set_member("edge", "ConnectionStatus", "Lost: no answer");
+  const json::value told = json::array{"the files of edge are not known before it is connected"};
+  ASSERT_TRUE(eventually([&] { return endpoint().contains("Errors") && endpoint().at("Errors") == told; }));
+  EXPECT_EQ(endpoint().at("Available"), false);
+  manager_.tell("edge", kState);
+  EXPECT_TRUE(eventually([&] { return names() == std::vector<std::string>{"files/a"}; }));
+}
+
+TEST_F(ConfiguratorTest, PreviewsAndBaselines) {
+  put("version_sets", "s", {{"Id", "s"}, {"Apply", true}, {"Prefs", json::object{{"p", "1"}}}});
+  put_endpoint("edge", {});
+  std::vector<std::string> left_out;
+  EXPECT_EQ(configurator_->baseline("edge", "b", left_out).error().code, ErrorCode::kUnavailable);
+  manager_.tell("edge", kState);
+  const auto preview = [&](const std::string& id, std::vector<std::string> sets) {
+    return net::testing::run(runtime_, [&] { return configurator_->preview(id, sets); });
+  };
+  const auto plan = preview("edge", {"s"});
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->plan.actions.size(), 1u);
+  EXPECT_THAT(plan->wanted.sets, ElementsAre("s"));
+  EXPECT_EQ(preview("edge", {"gone"}).error().key, "gone");
+  EXPECT_EQ(preview("nobody", {"s"}).error().code, ErrorCode::kNotFound);
+  const auto set = configurator_->baseline("edge", "b", left_out);
+  ASSERT_TRUE(set);
+  EXPECT_EQ(text_in(*set, "Id"), "b");
+  EXPECT_THAT(left_out, Contains("Pref baseTokenSecret: a secret"));
+  EXPECT_EQ(configurator_->baseline("nobody", "b", left_out).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(ConfiguratorTest, ManyEndpointsOfOneSet) {
+  put("version_sets", "s", {{"Id", "s"}, {"Apply", true}, {"Prefs", json::object{{"p", "1"}}}});
+  for (int i = 0; i < 150; ++i) {
+    const std::string id = fmt::format("edge-{}", i);
+    put("endpoints", id, {{"Id", id}, {"VersionSets", json::array{"s"}}});
+    manager_.tell(id, kState);
+  }
+  for (int i = 0; i < 150; ++i) {
+    EXPECT_TRUE(eventually([&] { return names(fmt::format("edge-{}", i)).size() == 1; })) << i;
+  }
+}
+
+}  // namespace
+}  // namespace mullion::versionset

@@ -1,0 +1,48 @@
+// The version sets of this server, read once each.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "store/store.h"
+#include "versionset/merge.h"
+
+namespace mullion::versionset {
+
+/// What a list of sets comes to.
+struct MergedSets {
+  std::shared_ptr<const Wanted> wanted;  // nullptr when there are problems
+  std::vector<std::string> missing;      // names of sets that do not exist here
+  std::vector<std::string> problems;     // texts for Endpoint.Errors, missing sets among them
+};
+
+/// Names of an Endpoint object's sets in priority order: VersionSets, then the deprecated VersionSet.
+std::vector<std::string> set_names(const json::object& endpoint);
+
+/// Thread-safe. Sets are own or layered objects; what replicas have of that name never counts.
+class SetBook {
+ public:
+  explicit SetBook(store::Store& store) : store_(store) {}
+  /// Read at one moment. A list with a set that is missing or unreadable is not merged at all.
+  MergedSets merged(const std::vector<std::string>& names);
+  /// A set changed, came or went.
+  void forget(const std::string& name);
+  /// Whether a set that was merged since the start takes a file from `path` ("files/...") of this server.
+  bool takes_file(const std::string& path) const;
+
+ private:
+  using SetPtr = std::shared_ptr<const Result<VersionSet>>;
+  SetPtr find(const store::Snapshot& snapshot, const std::string& name);
+
+  store::Store& store_;
+  mutable std::mutex mutex_;
+  std::map<std::string, SetPtr> sets_;
+  std::map<std::vector<std::string>, MergedSets> merged_;
+  std::set<std::string> sources_;
+};
+
+}  // namespace mullion::versionset
