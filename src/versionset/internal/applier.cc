@@ -122,7 +122,11 @@ PlanExecutor::Counts Applier::counts() const { return {done_, failed_, slots_.ta
 // ---- one endpoint
 
 Step Applier::decide(const EntryPtr& entry, std::shared_ptr<const Plan>& plan) {
-  const std::string told = parts_.told_holder(entry->endpoint);
+  const bool waits = [&] {
+    std::lock_guard lock(mutex_);
+    return !entry->lease.held && !entry->lease.other.empty();
+  }();
+  const std::string told = waits ? parts_.told_holder(entry->endpoint) : "";
   std::lock_guard lock(mutex_);
   Situation situation;
   situation.now = now();

@@ -17,6 +17,8 @@ constexpr auto kSlowPiece = std::chrono::seconds(8);
 /// What may lie between a body that was written and the endpoint, on a link that moves so little a second.
 constexpr uint64_t kBuffered = uint64_t{4} << 20;
 constexpr uint64_t kSlowLink = uint64_t{16} << 10;
+/// For a request that was cut here and is not over there yet.
+constexpr auto kOthersPiece = std::chrono::seconds(1);
 /// An endpoint that names another place than we thought is followed so often.
 constexpr int kMostSurprises = 8;
 
@@ -129,8 +131,10 @@ Task<Result<void>> send_pieces(const Target& target, std::string where, std::str
     const std::optional<uint64_t> there = offset_of(*answer);
     const bool follows = answer->status == 202 || (answer->status == 409 && there);
     if (!follows || !there || *there >= info.size) co_return refusal_of(plain_request("POST", where), *answer);
-    if (*there != piece.last + 1 && ++surprises > kMostSurprises)
-      co_return refusal_of(plain_request("POST", where), *answer);
+    if (*there != piece.last + 1) {
+      if (++surprises > kMostSurprises) co_return refusal_of(plain_request("POST", where), *answer);
+      co_await env::sleep_for(kOthersPiece);
+    }
     offset = *there;
     size = next_piece(size, env::system_clock().steady() - begun);
   }
