@@ -58,7 +58,12 @@ class ApiServer final : public Api {
                          });
   }
 
-  void set_manager(manager::Manager& manager) override { services_.manager = &manager; }
+  void set_manager(manager::Manager& manager) override {
+    services_.manager = &manager;
+    services_.tasks.spawn("configuration lease", [this, &manager] {
+      return services_.lease.watch([&manager] { manager.state_changed(); });
+    });
+  }
   void set_configurator(versionset::Configurator& configurator) override {
     services_.configurator = &configurator;
   }

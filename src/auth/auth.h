@@ -150,6 +150,10 @@ Result<std::vector<KeyPair>> object_key_pairs(
     store::Store& store, const std::vector<std::pair<std::string, std::string>>& objects);
 /// SecureData JSON text of `clear_json`, sealed for `public_key` (32 raw bytes).
 std::string seal(std::string_view public_key, std::string_view clear_json);
+/// The same for a public key as `pubkey` routes tell it, in base64. kInvalid when it is none.
+Result<std::string> seal_for(std::string_view public_key_base64, std::string_view clear_json);
+/// Hex of BLAKE2b-256 over salt and text: to recognise a secret again without keeping it.
+std::string salted_digest(std::string_view salt, std::string_view text);
 /// Clear JSON text; kInvalid with "Key must be 32 bytes long", "Nonce must be 24 bytes long", "SecureData
 /// corrupted".
 Result<std::string> open_sealed(const KeyPair& pair, std::string_view secure_data_json);

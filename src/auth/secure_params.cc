@@ -112,6 +112,29 @@ std::string seal(std::string_view public_key, std::string_view clear_json) {
                                       {"Payload", base64_encode(payload)}});
 }
 
+Result<std::string> seal_for(std::string_view public_key_base64, std::string_view clear_json) {
+  const auto key = base64_decode(public_key_base64);
+  std::string sealed = key ? seal(*key, clear_json) : std::string();
+  if (sealed.empty()) return Error(ErrorCode::kInvalid, "Key must be 32 bytes long");
+  return sealed;
+}
+
+std::string salted_digest(std::string_view salt, std::string_view text) {
+  ensure_sodium();
+  constexpr size_t kBytes = crypto_generichash_BYTES;
+  std::string digest(kBytes, '\0');
+  crypto_generichash_state state;
+  crypto_generichash_init(&state, nullptr, 0, kBytes);
+  const std::string length = std::to_string(salt.size()) + ":";
+  for (const std::string_view part : {std::string_view(length), salt, text})
+    crypto_generichash_update(&state, bytes_of(part), part.size());
+  crypto_generichash_final(&state, bytes_of(digest), kBytes);
+  std::string hex(2 * kBytes + 1, '\0');
+  sodium_bin2hex(hex.data(), hex.size(), bytes_of(digest), kBytes);
+  hex.pop_back();
+  return hex;
+}
+
 Result<std::string> open_sealed(const KeyPair& pair, std::string_view secure_data_json) {
   const auto data = parse_secure_data(secure_data_json);
   if (!data) return corrupted();

@@ -107,6 +107,15 @@ void apply_state(const json::object& state, json::object& endpoint) {
     copy_text(facts, "ha_id", endpoint, "HaId");
   }
   copy_text(state, "ux_version", endpoint, "DRPUXVersion");
+  if (const json::value* holder = state.if_contains("configured_by"); holder != nullptr && holder->is_string()) {
+    json::value& meta = endpoint["Meta"];
+    if (!meta.is_object()) meta = json::object();
+    if (holder->get_string().empty()) {
+      meta.get_object().erase(kConfiguredBy);
+    } else {
+      meta.get_object()[kConfiguredBy] = *holder;
+    }
+  }
   for (const auto& [from, to] : {std::pair{"components", "Components"}, std::pair{"plugins", "Plugins"}}) {
     const json::value* list = state.if_contains(from);
     if (list != nullptr && list->is_array()) endpoint[to] = *list;

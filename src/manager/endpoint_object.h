@@ -22,6 +22,9 @@ inline constexpr std::string_view kFingerprint = "manager/fingerprint";
 /// A PEM file of authorities to verify the certificate with, instead of the fingerprint.
 inline constexpr std::string_view kAuthorities = "manager/ca-file";
 
+/// In Meta of an Endpoint object: who holds its configuration lease.
+inline constexpr std::string_view kConfiguredBy = "mullion/configured-by";
+
 /// How to reach an endpoint.
 struct Connection {
   std::string url;  // "https://host:port"

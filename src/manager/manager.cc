@@ -344,6 +344,7 @@ class ManagerImpl final : public Manager {
     std::string target;
   };
   Result<Way> way_to(const std::string& owner, const std::string& api_target) const;
+  Task<Result<net::ClientResponse>> send(const Way& way, net::ClientRequest request);
   Error unreachable(const std::string& owner, const Route& route, std::string_view addition) const;
   Task<void> await_commit(const net::Headers& headers, net::Headers& answer);
   Task<Result<json::object>> new_endpoint(const Connection& connection, const Contact& contact);
@@ -427,7 +428,7 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
       forwarded_headers(request, way->access.token, on_behalf_of(principal, given_.identity.id));
   onwards.body = forwarded_body(request);
   onwards.timeout = kForwardPatience;
-  Result<net::ClientResponse> answer = co_await way->access.client->send(std::move(onwards));
+  Result<net::ClientResponse> answer = co_await send(*way, std::move(onwards));
   way->session->forwards().record(seconds_since(begin), !answer);
   if (!answer) {
     const std::shared_ptr<const Plan> routes = plan();
@@ -444,6 +445,27 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
   co_return response;
 }
 
+/// Once more with a fresh login when the endpoint does not know ours any more and the request can be repeated: it was
+/// refused before anything was done.
+Task<Result<net::ClientResponse>> ManagerImpl::send(const Way& way, net::ClientRequest request) {
+  std::optional<net::ClientRequest> again;
+  if (const auto* text = std::get_if<std::string>(&request.body)) {
+    again.emplace();
+    again->method = request.method;
+    again->target = request.target;
+    again->headers = request.headers;
+    again->body = *text;
+    again->timeout = request.timeout;
+  }
+  Result<net::ClientResponse> answer = co_await way.access.client->send(std::move(request));
+  if (!answer || answer->status != 401) co_return answer;
+  co_await way.session->renew_token(way.access.token);
+  const std::optional<Session::Access> access = way.session->access();
+  if (!again || !access || access->token == way.access.token) co_return answer;
+  again->headers.set("Authorization", "Bearer " + access->token);
+  co_return co_await access->client->send(std::move(*again));
+}
+
 Task<Result<net::ClientResponse>> ManagerImpl::call(std::string owner, net::ClientRequest request) {
   Result<Way> way = way_to(owner, request.target);
   if (!way) co_return way.error();
@@ -451,7 +473,7 @@ Task<Result<net::ClientResponse>> ManagerImpl::call(std::string owner, net::Clie
   request.headers.set("Authorization", "Bearer " + way->access.token);
   request.headers.set("X-Mullion-On-Behalf-Of", "system@" + given_.identity.id);
   if (!request.timeout) request.timeout = kForwardPatience;
-  Result<net::ClientResponse> answer = co_await way->access.client->send(std::move(request));
+  Result<net::ClientResponse> answer = co_await send(*way, std::move(request));
   if (!answer) co_return answer.error();
   answer->body = owned_body(way->access.client, std::move(answer->body));
   co_return answer;

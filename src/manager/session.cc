@@ -237,6 +237,24 @@ env::Task<void> Session::keep_token(std::shared_ptr<net::Client> client, Connect
   }
 }
 
+env::Task<void> Session::renew_token(std::string stale) {
+  std::shared_ptr<net::Client> client;
+  Connection connection;
+  {
+    std::lock_guard lock(mutex_);
+    if (!access_ || access_->token != stale) co_return;
+    client = access_->client;
+    connection = connection_;
+  }
+  Result<std::string> token = co_await fetch_token(*client, connection.username, connection.password);
+  if (!token) {
+    kLog.warn("no new token endpoint={} reason={}", id_, token.error().text());
+    co_return;
+  }
+  std::lock_guard lock(mutex_);
+  if (access_ && access_->client == client) access_->token = std::move(*token);
+}
+
 void Session::take_owners(std::vector<replication::Announcement> owners) {
   {
     std::lock_guard lock(mutex_);

@@ -8,6 +8,7 @@
 #include "model/index_value.h"
 #include "model/object.h"
 #include "store/commit_async.h"
+#include "versionset/internal/applier.h"
 #include "versionset/internal/apply_seam.h"
 #include "versionset/internal/baseline.h"
 #include "versionset/internal/dirty.h"
@@ -301,7 +302,7 @@ std::unique_ptr<Configurator> make_configurator(Dependencies dependencies, const
 }
 
 std::unique_ptr<Configurator> make_configurator(Dependencies dependencies) {
-  return make_configurator(std::move(dependencies), MakeExecutor());
+  return make_configurator(std::move(dependencies), make_applier);
 }
 
 }  // namespace mullion::versionset

@@ -295,6 +295,7 @@ class Gate:
         self.target = port
         self.open = True
         self.holding = False
+        self.rate = None  # bytes a second and direction; None: as fast as it goes
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self.listener.getsockname()[1]
         self.url = f"https://127.0.0.1:{self.port}"
@@ -328,6 +329,8 @@ class Gate:
             while data := source.recv(65536):
                 while self.holding:
                     time.sleep(0.02)
+                if self.rate:
+                    time.sleep(len(data) / self.rate)
                 sink.sendall(data)
         for end in (source, sink):
             with contextlib.suppress(OSError):

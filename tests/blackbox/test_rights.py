@@ -262,6 +262,9 @@ CALLS = {
     ("POST", "/system/consensus/enroll"): (special(body=""), 422),
     ("POST", "/system/consensus/failOverSafe"): (special(body=""), 200),
     ("DELETE", "/system/consensus/node/{id}"): (special(id="none"), 422),
+    ("GET", "/configuration_lease"): (PLAIN, 200),
+    ("POST", "/configuration_lease"): (special(body={"holder": "M"}), 200),
+    ("DELETE", "/configuration_lease"): (special(), 422),  # whose?
     ("GET", "/system/actions"): (PLAIN, 200), ("GET", "/system/actions/{command}"): (special(command="nothing"), 404),
     ("POST", "/system/actions/{command}"): (special(command="nothing", body={}), 404),
     ("GET", "/interfaces"): (PLAIN, 200), ("GET", "/interfaces/{id}"): (special(id="lo"), 200),

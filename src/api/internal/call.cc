@@ -38,7 +38,8 @@ Services::Services(Dependencies dependencies)
       statistics(route_table().size() + 1),
       tasks(dependencies.runtime.executor(), "api"),
       log_feed(events, tasks),
-      job_log_keeper(store, job_logs, tasks) {}
+      job_log_keeper(store, job_logs, tasks),
+      lease(store, *dependencies.clock) {}
 
 std::string Services::endpoint_name(std::string_view owner) const {
   if (store::is_remote(owner)) return std::string(owner);

@@ -13,6 +13,7 @@
 #include "api/internal/routes.h"
 #include "model/object.h"
 #include "versionset/configurator.h"
+#include "versionset/lease.h"
 
 namespace mullion::versionset {
 class Rollouts;
@@ -59,6 +60,7 @@ struct Services {
   env::TaskGroup tasks;
   LogFeed log_feed;
   JobLogKeeper job_log_keeper;
+  versionset::LeaseKeeper lease;
   ClaimedNames claimed;
   std::atomic<uint64_t> websockets{0};
 

@@ -255,6 +255,7 @@ std::string state_text(const Services& services) {
   state["auto_start"] = auto_start_of(*snapshot);
   state["files"] = uploads_of(services);
   state["licence"] = licence_of(services);
+  state["configured_by"] = services.lease.holder();
   return json::serialize(state);
 }
 

@@ -1,0 +1,446 @@
+#include "versionset/internal/applier.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+#include <thread>
+
+#include "versionset/internal/apply_testing.h"
+#include "versionset/internal/run_testing.h"
+
+namespace mullion::versionset {
+namespace {
+
+constexpr double kSpeed = 500;  // a pause of 5 s takes 10 ms
+
+/// A manager with a catalog, an endpoint, and what is wanted of it.
+class World {
+ public:
+  explicit World(std::string id = "M1", ModelEndpoint* shared = nullptr) : id_(std::move(id)), endpoint_(shared) {
+    if (endpoint_ == nullptr) endpoint_ = &own_endpoint_;
+    for (const auto& [name, type] : kItems) {
+      for (const std::string version : {"v1.0.0", "v2.0.0"}) add_item(name, type, version);
+    }
+    for (int i = 0; i < 3; ++i) {
+      const std::string path = fmt::format("files/source{}", i);
+      artifacts_->contents["self://" + path] = std::string(3'000'000, static_cast<char>('a' + i)) + path;
+    }
+    set_.id = "wish";
+    restart();
+  }
+  ~World() { end(); }
+
+  ModelEndpoint& endpoint() { return *endpoint_; }
+  VersionSet& set() { return set_; }
+  ModelArtifacts& artifacts() { return *artifacts_; }
+  ApplyState state() const { return applier_->state("E"); }
+  PlanExecutor::Counts counts() const { return applier_->counts(); }
+  store::Store& store() { return *store_; }
+
+  /// As after kill -9: nothing but the store and the endpoint is left.
+  void restart() {
+    end();
+    ApplierParts parts{*runtime_, *store_, id_, 4};
+    parts.calls = [this](const std::string&) { return std::make_unique<ModelCalls>(*endpoint_); };
+    parts.artifacts = std::make_unique<Borrowed>(*artifacts_);
+    parts.told_holder = [this](const std::string&) {
+      std::lock_guard lock(endpoint_->mutex);
+      return endpoint_->holder;
+    };
+    parts.restart = {std::chrono::seconds(5), std::chrono::milliseconds(1)};
+    parts.speed = kSpeed;
+    parts.news = [this](const std::string&) {
+      if (follows_) replan();
+    };
+    std::lock_guard lock(mutex_);
+    applier_ = std::make_shared<Applier>(std::move(parts));
+  }
+
+  void follow() {
+    follows_ = true;
+    endpoint_->changed = [this] { replan(); };
+    replan();
+  }
+  void replan(bool apply = true) {
+    std::shared_ptr<Applier> applier;
+    std::lock_guard lock(mutex_);
+    auto plan = std::make_shared<const Plan>(make());
+    if (applier_) applier_->offer({"E", plan, nullptr, apply});
+  }
+  Plan make() {
+    Observed observed = Observed::parse(endpoint_->report(), {});
+    {
+      std::lock_guard lock(endpoint_->mutex);
+      for (const auto& [path, content] : endpoint_->files) observed.files[path] = model_sum(content);
+      for (const auto& [pack, need] : endpoint_->needs) {
+        for (Observed::Installed& one : observed.components) {
+          if (one.name == pack) one.prerequisites = need;
+        }
+      }
+    }
+    observed.files_known = true;
+    PlanInputs inputs{items_};
+    inputs.own_file = [this](const std::string& path) -> std::optional<PlanInputs::OwnFile> {
+      const auto found = artifacts_->contents.find("self://" + path);
+      if (found == artifacts_->contents.end()) return std::nullopt;
+      return PlanInputs::OwnFile{found->second.size(), model_sum(found->second)};
+    };
+    inputs.same_secret = [this](const auto& endpoint, const auto& place, const auto& wanted, const auto& shown) {
+      return applier_ && applier_->same_secret(endpoint, place, wanted, shown);
+    };
+    inputs.is_secure = [this](const std::string& param) { return endpoint_->secure.contains(param); };
+    return make_plan(observed, merge({&set_}), inputs);
+  }
+
+  bool eventually(const std::function<bool()>& condition) {
+    for (int i = 0; i < 10'000; ++i) {
+      if (condition()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return false;
+  }
+  /// Nothing is left to do, and nobody configures it any more.
+  bool settled() {
+    return eventually([this] {
+      if (state().state != "idle") return false;
+      std::lock_guard lock(endpoint_->mutex);
+      return endpoint_->holder.empty();
+    });
+  }
+
+ private:
+  /// Artifacts that outlive the applier.
+  class Borrowed final : public Artifacts {
+   public:
+    explicit Borrowed(ModelArtifacts& artifacts) : artifacts_(artifacts) {}
+    Task<Result<content::Blobs::Info>> fetch(catalog::Artifact artifact) override {
+      return artifacts_.fetch(std::move(artifact));
+    }
+    Result<net::BodySourcePtr> open(const content::Blobs::Info& info, uint64_t first, uint64_t last) override {
+      return artifacts_.open(info, first, last);
+    }
+
+   private:
+    ModelArtifacts& artifacts_;
+  };
+
+  void end() {
+    std::shared_ptr<Applier> old;
+    {
+      std::lock_guard lock(mutex_);
+      old = std::exchange(applier_, nullptr);
+    }
+    if (old) boost::asio::co_spawn(runtime_->executor(), old->stop(), boost::asio::use_future).get();
+  }
+  void add_item(const std::string& name, const std::string& type, const std::string& version) {
+    catalog::Item item;
+    item.id = name + "-" + version;
+    item.name = name;
+    item.version = item.actual_version = version;
+    item.content_type = type;
+    const bool zip = type == "DRP" || type == "DRPUX";
+    const bool provider = type == "PluginProvider";
+    item.source = fmt::format("http://m/files/rebar-catalog/{}/{}{}", name, version, provider ? "" : zip ? ".zip" : ".json");
+    const std::string content = name + " " + version;
+    const bool any = type == "ContentPackage" || type == "DRPUX";
+    item.sha256[any ? "any/any" : "amd64/linux"] = model_sum(content);
+    if (name == "pack1") item.meta["Prerequisites"] = "pack0";
+    const Result<catalog::Artifact> artifact = catalog::artifact_of(item, "amd64", "linux");
+    ASSERT_TRUE(artifact) << artifact.error().text();
+    artifacts_->contents[artifact->source] = content;
+    std::vector<catalog::Item> all = items_.all();
+    all.push_back(std::move(item));
+    items_ = catalog::Items(std::move(all));
+  }
+
+  inline static const std::vector<std::pair<std::string, std::string>> kItems = {
+      {"pack0", "ContentPackage"},     {"pack1", "ContentPackage"},     {"pack2", "ContentPackage"},
+      {"provider0", "PluginProvider"}, {"provider1", "PluginProvider"}, {"drp", "DRP"},
+      {"drp-ux", "DRPUX"}};
+  const std::string id_;
+  ModelEndpoint own_endpoint_;
+  ModelEndpoint* endpoint_;
+  std::unique_ptr<store::Store> store_ = store::open_memory_store();
+  std::unique_ptr<env::Runtime> runtime_ = std::make_unique<env::Runtime>(2);
+  std::unique_ptr<ModelArtifacts> artifacts_ = std::make_unique<ModelArtifacts>();
+  catalog::Items items_;
+  VersionSet set_;
+  std::atomic<bool> follows_{false};
+  std::recursive_mutex mutex_;
+  std::shared_ptr<Applier> applier_;
+};
+
+Component component(std::string name, std::string version) {
+  Component out;
+  out.name = std::move(name);
+  out.version = std::move(version);
+  return out;
+}
+
+FileWish file(const World& world, int source, std::string path) {
+  const std::string from = fmt::format("self://files/source{}", source);
+  return {std::move(path), model_sum(const_cast<World&>(world).artifacts().contents.at(from)), from, source == 1};
+}
+
+json::object plugin(std::string name, std::string provider, json::object params = {}) {
+  return {{"Name", std::move(name)}, {"Provider", std::move(provider)}, {"Params", std::move(params)}};
+}
+
+/// One of everything.
+void wish_for_all(World& world) {
+  VersionSet& set = world.set();
+  set.drp_version = "v2.0.0";
+  set.drpux_version = "v1.0.0";
+  set.components = {component("pack1", "v2.0.0"), component("pack0", "v1.0.0"), component("provider0", "v1.0.0")};
+  world.endpoint().needs["pack1"] = "pack0";
+  world.endpoint().secure = {"password", "token"};
+  set.plugins = {plugin("p0", "provider0", {{"url", "http://x"}, {"token", "t0p"}})};
+  set.plugins[0]["Meta"] = json::object{{"a/b", "c"}};
+  set.prefs = {{"defaultStage", "discover"}, {"baseTokenSecret", std::string(32, 'x')}};
+  set.global = {{"ntp", json::array{"a"}}, {"password", "hush"}};
+  set.files = {file(world, 0, "files/f0"), file(world, 1, "isos/i1.iso")};
+}
+
+TEST(Applying, BringsAnEndpointToWhatIsWantedInOrder) {
+  World world;
+  world.endpoint().components["old"] = {Kind::kContentPackage, "v1.0.0"};
+  wish_for_all(world);
+  world.follow();
+  ASSERT_TRUE(world.settled()) << json::serialize(json::value_from(world.state().errors));
+  EXPECT_TRUE(world.make().empty());
+  EXPECT_TRUE(world.state().errors.empty());
+  ModelEndpoint& endpoint = world.endpoint();
+  EXPECT_EQ(endpoint.version, "v2.0.0");
+  EXPECT_EQ(endpoint.ux_version, "v1.0.0");
+  EXPECT_EQ(endpoint.prefs["baseTokenSecret"], std::string(32, 'x'));
+  EXPECT_EQ(endpoint.opened(endpoint.global["password"]), "\"hush\"");
+  EXPECT_EQ(endpoint.opened(endpoint.plugins["p0"]["Params"].at("token")), "\"t0p\"");
+  EXPECT_EQ(endpoint.plugins["p0"]["Meta"], (json::object{{"a/b", "c"}}));
+  EXPECT_FALSE(endpoint.components.contains("old"));
+  const auto place = [&](const std::string& change) {
+    return std::ranges::find(endpoint.changes, change) - endpoint.changes.begin();
+  };
+  EXPECT_EQ(place("POST system/upgrade"), 0);
+  EXPECT_LT(place("POST plugin_providers/provider0"), place("POST plugins"));
+  EXPECT_LT(place("POST profiles/global/params/ntp"), place("DELETE contents/old"));
+  EXPECT_EQ(std::ranges::count(endpoint.changes, "POST contents"), 2);
+}
+
+TEST(Applying, HealsDriftAndFollowsChangesOfTheSet) {
+  World world;
+  wish_for_all(world);
+  world.follow();
+  ASSERT_TRUE(world.settled());
+  {
+    std::lock_guard lock(world.endpoint().mutex);
+    world.endpoint().components["pack0"].second = "v0.0.1";
+    world.endpoint().global["password"] = json::parse(auth::seal(world.endpoint().keys.public_key, "\"other\""));
+    world.endpoint().files["files/f0"] = "by hand";
+    world.endpoint().plugins.erase("p0");
+  }
+  EXPECT_EQ(world.make().actions.size(), 4U);
+  world.replan();
+  ASSERT_TRUE(world.eventually([&] { return world.make().empty(); }));
+  ASSERT_TRUE(world.settled());
+  EXPECT_EQ(world.endpoint().opened(world.endpoint().global["password"]), "\"hush\"");
+  world.set().components[0].version = "v1.0.0";
+  world.set().plugins.clear();
+  world.replan();
+  ASSERT_TRUE(world.settled());
+  EXPECT_TRUE(world.make().empty());
+}
+
+TEST(Applying, DoesNothingWhenApplyIsOff) {
+  World world;
+  wish_for_all(world);
+  world.replan(false);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(world.endpoint().requests, 0);
+  EXPECT_EQ(world.state().state, "idle");
+}
+
+/// Kill the manager after every request in turn; what was done is not done again.
+TEST(Applying, IsTakenUpWhereAKilledManagerLeftIt) {
+  for (int kill_at = 0; kill_at < 200; kill_at += 3) {
+    World world;
+    wish_for_all(world);
+    world.endpoint().failure = {kill_at, true, kill_at % 2 == 0 ? Failure::Kind::kBrokenBefore : Failure::Kind::kBrokenAfter};
+    world.follow();
+    const bool reached = world.eventually([&] {
+      std::lock_guard lock(world.endpoint().mutex);
+      return world.endpoint().requests > kill_at || (world.endpoint().holder.empty() && !world.endpoint().changes.empty());
+    });
+    ASSERT_TRUE(reached);
+    world.restart();
+    {
+      std::lock_guard lock(world.endpoint().mutex);
+      world.endpoint().failure = {};
+    }
+    world.replan();
+    ASSERT_TRUE(world.eventually([&] { return world.make().empty(); })) << kill_at;
+    ASSERT_TRUE(world.settled()) << kill_at;
+    const std::vector<std::string>& changes = world.endpoint().changes;
+    for (const std::string once : {"POST system/upgrade", "POST plugins", "POST plugin_providers/provider0"})
+      EXPECT_EQ(std::ranges::count(changes, once), 1) << once << " killed at " << kill_at;
+    EXPECT_EQ(std::ranges::count(changes, "POST contents"), 2) << kill_at;
+  }
+}
+
+/// Every request fails once, in each way.
+TEST(Applying, SurvivesAFailureOfEveryRequest) {
+  for (const Failure::Kind kind : {Failure::Kind::kRefused, Failure::Kind::kBrokenBefore, Failure::Kind::kBrokenAfter}) {
+    for (int at = 0; at < 70; at += 2) {
+      World world;
+      wish_for_all(world);
+      world.endpoint().failure = {at, false, kind};
+      world.follow();
+      ASSERT_TRUE(world.eventually([&] { return world.make().empty(); })) << at << " " << static_cast<int>(kind);
+      ASSERT_TRUE(world.settled()) << at;
+      EXPECT_TRUE(world.state().errors.empty());
+    }
+  }
+}
+
+TEST(Applying, RandomPlansEndEmpty) {
+  std::mt19937 dice(20261124);
+  const auto one_in = [&dice](unsigned n) { return dice() % n == 0; };
+  World world;
+  world.endpoint().needs["pack1"] = "pack0";
+  world.endpoint().secure = {"g1"};
+  world.follow();
+  for (int round = 0; round < 60; ++round) {
+    VersionSet set;
+    set.id = "wish";
+    const auto version = [&] { return one_in(2) ? "v1.0.0" : "v2.0.0"; };
+    if (one_in(4)) set.drp_version = version();
+    if (one_in(4)) set.drpux_version = version();
+    for (const std::string name : {"pack0", "pack1", "pack2", "provider0", "provider1"}) {
+      if (one_in(2)) set.components.push_back(component(name, version()));
+    }
+    for (int i = 0; i < 3; ++i) {
+      if (one_in(2)) set.global[fmt::format("g{}", i)] = json::value(dice() % 3);
+      if (one_in(3)) set.plugins.push_back(plugin(fmt::format("p{}", i), fmt::format("provider{}", i % 2), {{"g1", dice() % 3}}));
+      if (one_in(3)) set.files.push_back(file(world, static_cast<int>(dice() % 3), fmt::format("files/f{}", i)));
+    }
+    if (one_in(2)) set.prefs["defaultStage"] = fmt::format("stage{}", dice() % 3);
+    world.set() = set;
+    world.replan();
+    ASSERT_TRUE(world.eventually([&] {
+      const Plan plan = world.make();
+      return plan.actions.empty() || (!plan.problems.empty() && plan.deletions_from == 0);
+    })) << "round " << round << ": " << world.state().state;
+    ASSERT_TRUE(world.settled()) << round;
+  }
+}
+
+TEST(Applying, StopsWithTheReasonAndGoesOnWhenAnInputChanges) {
+  World world;
+  world.set().components = {component("pack0", "v1.0.0"), component("pack2", "v1.0.0")};
+  const std::string broken = "http://m/files/rebar-catalog/pack0/v1.0.0.json";
+  world.artifacts().corrupt = {broken};
+  world.follow();
+  ASSERT_TRUE(world.eventually([&] { return world.state().state == "stopped"; }));
+  const ApplyState state = world.state();
+  EXPECT_EQ(state.failed, 1U);
+  EXPECT_THAT(state.errors, testing::ElementsAre("ContentPackage pack0: " + broken + ": expected sha256 x, the file has y"));
+  EXPECT_FALSE(state.next_attempt.empty());
+  EXPECT_TRUE(world.endpoint().components.contains("pack2")) << "what does not depend on it is done";
+  world.set().components[0].version = "v2.0.0";
+  world.replan();
+  ASSERT_TRUE(world.settled());
+  EXPECT_EQ(world.endpoint().components["pack0"].second, "v2.0.0");
+  EXPECT_TRUE(world.state().errors.empty());
+}
+
+TEST(Applying, GoesOnWithAFileWhereItWasCut) {
+  World world;
+  world.set().files = {file(world, 2, "isos/big.iso")};
+  world.endpoint().cut_piece_at = 700'000;
+  world.follow();
+  ASSERT_TRUE(world.settled());
+  EXPECT_EQ(world.endpoint().files["isos/big.iso"], world.artifacts().contents.at("self://files/source2"));
+  World other;
+  other.set().files = {file(other, 2, "isos/big.iso")};
+  other.endpoint().pieces["isos/big.iso"] = "pieces of something else";
+  other.follow();
+  ASSERT_TRUE(other.settled());
+  EXPECT_EQ(other.endpoint().files["isos/big.iso"], other.artifacts().contents.at("self://files/source2"));
+}
+
+TEST(Applying, AFullDiskIsToldAndTriedAgain) {
+  World world;
+  world.set().files = {file(world, 0, "files/f0")};
+  world.set().prefs = {{"defaultStage", "discover"}};
+  world.endpoint().full_at = 1'500'000;
+  world.follow();
+  ASSERT_TRUE(world.eventually([&] { return world.state().state == "stopped"; }));
+  EXPECT_THAT(world.state().errors.front(), testing::HasSubstr("507 the disk is full"));
+  EXPECT_EQ(world.endpoint().prefs["defaultStage"], "discover");
+  {
+    std::lock_guard lock(world.endpoint().mutex);
+    world.endpoint().full_at = SIZE_MAX;
+  }
+  EXPECT_TRUE(world.settled());
+  EXPECT_TRUE(world.make().empty());
+}
+
+TEST(Applying, OneOfTwoManagersConfigures) {
+  ModelEndpoint endpoint;
+  endpoint.holder = "R2";
+  World world("R1", &endpoint);
+  world.set().prefs = {{"defaultStage", "discover"}};
+  world.follow();
+  ASSERT_TRUE(world.eventually([&] { return world.state().configured_by == "R2"; }));
+  EXPECT_EQ(world.state().state, "waiting");
+  EXPECT_THAT(world.state().errors, testing::ElementsAre("configured by R2"));
+  EXPECT_TRUE(endpoint.changes.empty());
+  {
+    std::lock_guard lock(endpoint.mutex);
+    endpoint.holder.clear();
+  }
+  world.replan();
+  EXPECT_TRUE(world.settled());
+  EXPECT_EQ(endpoint.prefs["defaultStage"], "discover");
+}
+
+TEST(Applying, GivesUpOnWhatSomebodyElseUndoes) {
+  World world;
+  world.set().prefs = {{"defaultStage", "discover"}};
+  world.endpoint().changed = [&world] {
+    {
+      std::lock_guard lock(world.endpoint().mutex);
+      world.endpoint().prefs["defaultStage"] = "none";
+    }
+    world.replan();
+  };
+  world.replan();
+  EXPECT_TRUE(world.eventually([&] { return world.state().state == "stopped"; }));
+}
+
+TEST(Applying, KnowsSecretsAgainAfterARestartAndKeepsNoneInClear) {
+  World world;
+  wish_for_all(world);
+  world.follow();
+  ASSERT_TRUE(world.settled());
+  world.restart();
+  EXPECT_TRUE(world.make().empty());
+  const auto record = world.store().snapshot()->secret("configured", "E");
+  ASSERT_TRUE(record);
+  for (const std::string secret : {"hush", "t0p", std::string(32, 'x').c_str()})
+    EXPECT_EQ(record->find(secret), std::string::npos);
+  world.set().global["password"] = "another";
+  EXPECT_EQ(world.make().actions.size(), 1U);
+}
+
+TEST(Applying, AHangingPlaceIsLentToOthers) {
+  env::Runtime runtime(1);
+  Slots slots(1, std::chrono::milliseconds(40));
+  auto first = run_task(runtime, slots.take());
+  auto second = launch(runtime, slots.take());
+  EXPECT_EQ(second.wait_for(std::chrono::milliseconds(10)), std::future_status::timeout);
+  EXPECT_NE(second.get()->get(), nullptr) << "the first one stands still";
+}
+
+}  // namespace
+}  // namespace mullion::versionset

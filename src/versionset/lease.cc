@@ -1,0 +1,145 @@
+#include "versionset/lease.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "model/object.h"
+#include "store/commit_async.h"
+
+namespace mullion::versionset {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view kSpace = "configuration";
+constexpr std::string_view kKey = "lease";
+constexpr std::string_view kModel = "configuration_lease";
+constexpr auto kQuiet = std::chrono::hours(1);
+constexpr int kAttempts = 16;
+
+Error refused(ErrorCode code, std::string_view key, std::string message) {
+  return Error(code, "", std::string(kModel), std::string(key), {std::move(message)});
+}
+
+Error held_by(const Lease& lease) {
+  return refused(ErrorCode::kConflict, lease.holder,
+                 fmt::format("configured by {} until {}", lease.holder, env::format_rfc3339(lease.until)));
+}
+
+Result<void> check_holder(std::string_view holder) {
+  if (holder.empty()) return refused(ErrorCode::kInvalid, "", "holder: expected the id of a manager");
+  if (holder.size() > kLongestHolder)
+    return refused(ErrorCode::kInvalid, "", fmt::format("holder: longer than {} bytes", kLongestHolder));
+  const bool printable = std::ranges::all_of(holder, [](char c) { return c > ' ' && c < 0x7f; });
+  if (!printable) return refused(ErrorCode::kInvalid, "", "holder: blanks and control characters are not allowed");
+  return {};
+}
+
+std::optional<std::string> stored_text(const store::Store& store) {
+  return store.snapshot()->secret(kSpace, kKey);
+}
+
+}  // namespace
+
+std::string lease_text(const Lease& lease) {
+  return json::serialize(json::object{{"holder", lease.holder}, {"until", env::format_rfc3339(lease.until)}});
+}
+
+std::optional<Lease> parse_lease(std::string_view text) {
+  const Result<json::value> parsed = model::parse_json(text, 4);
+  if (!parsed || !parsed->is_object()) return std::nullopt;
+  const json::value* holder = parsed->get_object().if_contains("holder");
+  const json::value* until = parsed->get_object().if_contains("until");
+  if (holder == nullptr || !holder->is_string() || until == nullptr || !until->is_string()) return std::nullopt;
+  Lease lease{std::string(holder->get_string()), {}};
+  if (!env::parse_rfc3339(until->get_string(), lease.until)) return std::nullopt;
+  return lease;
+}
+
+std::optional<Lease> lease_at(std::optional<Lease> stored, env::WallTime now) {
+  if (!stored || stored->until <= now || stored->until > now + kLongestLease) return std::nullopt;
+  return stored;
+}
+
+Result<Lease> grant_lease(const std::optional<Lease>& current, std::string_view holder, int64_t seconds,
+                          env::WallTime now) {
+  if (Result<void> good = check_holder(holder); !good) return good.error();
+  const int64_t longest = std::chrono::seconds(kLongestLease).count();
+  if (seconds < 1 || seconds > longest)
+    return refused(ErrorCode::kInvalid, "", fmt::format("seconds: expected 1 to {}", longest));
+  if (const std::optional<Lease> held = lease_at(current, now); held && held->holder != holder) return held_by(*held);
+  return Lease{std::string(holder), now + std::chrono::seconds(seconds)};
+}
+
+LeaseKeeper::LeaseKeeper(store::Store& store, const env::Clock& clock) : store_(store), clock_(clock) {}
+
+std::optional<Lease> LeaseKeeper::current() const {
+  const std::optional<std::string> text = stored_text(store_);
+  return text ? lease_at(parse_lease(*text), clock_.wall()) : std::nullopt;
+}
+
+std::string LeaseKeeper::holder() const {
+  const std::optional<Lease> lease = current();
+  return lease ? lease->holder : std::string();
+}
+
+env::Task<void> LeaseKeeper::watch(std::function<void()> changed) {
+  std::string told = holder();
+  if (!told.empty()) changed();
+  while (true) {
+    const uint64_t seen = changed_.version();
+    const std::optional<Lease> lease = current();
+    const std::string holder = lease ? lease->holder : std::string();
+    if (holder != told) {
+      told = holder;
+      changed();
+    }
+    const env::Duration left = lease ? lease->until - clock_.wall() : env::Duration(kQuiet);
+    co_await changed_.wait(seen, std::max<env::Duration>(left, std::chrono::milliseconds(1)));
+  }
+}
+
+env::Task<Result<store::Cursor>> LeaseKeeper::exchange(const std::optional<std::string>& before,
+                                                       std::optional<std::string> after) {
+  store::Batch batch;
+  batch.secret_guards.push_back({std::string(kSpace), std::string(kKey), before});
+  batch.secrets.push_back({std::string(kSpace), std::string(kKey), std::move(after)});
+  batch.principal = "system";
+  Result<store::Cursor> done = co_await store::commit_async(store_, std::move(batch));
+  if (done) changed_.notify_all();
+  co_return done;
+}
+
+env::Task<Result<Lease>> LeaseKeeper::take(std::string holder, int64_t seconds) {
+  Error last;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const std::optional<std::string> before = stored_text(store_);
+    Result<Lease> lease =
+        grant_lease(before ? parse_lease(*before) : std::nullopt, holder, seconds, clock_.wall());
+    if (!lease) co_return lease;
+    Result<store::Cursor> done = co_await exchange(before, lease_text(*lease));
+    if (done) co_return lease;
+    last = done.error();
+    if (last.code != ErrorCode::kConflict) break;
+  }
+  co_return last;
+}
+
+env::Task<Result<void>> LeaseKeeper::release(std::string holder) {
+  Error last;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const std::optional<std::string> before = stored_text(store_);
+    if (!before) co_return Result<void>{};
+    const std::optional<Lease> lease = lease_at(parse_lease(*before), clock_.wall());
+    if (lease && lease->holder != holder) co_return held_by(*lease);
+    Result<store::Cursor> done = co_await exchange(before, std::nullopt);
+    if (done) co_return Result<void>{};
+    last = done.error();
+    if (last.code != ErrorCode::kConflict) break;
+  }
+  co_return last;
+}
+
+}  // namespace mullion::versionset

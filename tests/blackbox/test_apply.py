@@ -1,0 +1,296 @@
+"""Plans carried out: every kind of element against real endpoints, and what can go wrong on the way.
+
+MULLION_TEST_ISO_MIB says how large the iso of the test of cut and slow links is.
+"""
+import hashlib
+import json
+import os
+import subprocess
+import threading
+import time
+
+import pytest
+
+from harness import USER, expect, wait_until
+from provider_scripts import obedient
+
+MIB = 1 << 20
+ISO_MIB = int(os.environ.get("MULLION_TEST_ISO_MIB", "96"))
+SECRET = "hush-applied-51c2"
+
+
+def pack(name, version, prerequisites="", **profiles):
+    sections = {"profiles": {key: {"Name": key, "Description": value} for key, value in profiles.items()}}
+    return {"meta": {"Name": name, "Version": version, "Prerequisites": prerequisites}, "sections": sections}
+
+
+def put(manager, path, content):
+    content = json.dumps(content) if isinstance(content, dict) else content
+    expect(201, manager.call("POST", path, content, headers={"Content-Type": "application/octet-stream"}))
+
+
+def catalog(manager, *packs, providers=()):
+    """A catalog of these packs and provider programs (name, version, program)."""
+    for one in packs:
+        put(manager, f"files/rebar-catalog/{one['meta']['Name']}/{one['meta']['Version']}.json", one)
+    for name, version, program in providers:
+        put(manager, f"files/rebar-catalog/{name}/{version}/amd64/linux/{name}", program)
+    expect(200, manager.call("POST", "plugins/manager/actions/buildCatalog", {}, timeout=120))
+
+
+def want(manager, endpoint="A", apply=True, set_id="wish", **body):
+    """The endpoint shall be like this set, which is made or replaced."""
+    body = {"Id": set_id, "Apply": True, **body}
+    if manager.call("HEAD", f"version_sets/{set_id}").status_code == 404:
+        manager.create("version_sets", body)
+    else:
+        expect(200, manager.call("PUT", f"version_sets/{set_id}", body))
+    manager.patch(f"endpoints/{endpoint}", ("add", "/VersionSets", [set_id]), ("add", "/Apply", apply))
+
+
+def component(name, version="stable", kind="ContentPackage"):
+    return {"Name": name, "Version": version, "Type": kind}
+
+
+def plan(manager, endpoint="A"):
+    return manager.get(f"endpoints/{endpoint}/plan")
+
+
+def actions(manager, endpoint="A"):
+    return manager.get(f"endpoints/{endpoint}").get("Actions") or []
+
+
+def errors(manager, endpoint="A"):
+    return manager.get(f"endpoints/{endpoint}").get("Errors") or []
+
+
+def applied(manager, endpoint="A", timeout=60):
+    """Waits until nothing is left to do and nobody configures the endpoint."""
+    def done():
+        row = manager.get(f"endpoints/{endpoint}")
+        left = plan(manager, endpoint)
+        quiet = "mullion/configured-by" not in (row.get("Meta") or {})
+        return quiet and not row.get("Actions") and not left.get("Actions") and not row.get("Errors")
+    wait_until(f"{endpoint} is as wanted", done, timeout, pause=0.1)
+
+
+def versions(server):
+    return {row["meta"]["Name"]: row["meta"]["Version"] for row in server.get("contents")}
+
+
+def sum_of(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture
+def pair(site):
+    """A manager with the endpoint A."""
+    a, m = site.start("A", "M")
+    m.become_manager().attach(a)
+    return a, m
+
+
+def test_every_kind_is_added_changed_removed_and_ignored(pair, tmp_path):
+    a, m = pair
+    catalog(m, pack("base", "v1.0.0", one="1"), pack("base", "v2.0.0", one="2"), pack("top", "v1.0.0", "base", two="1"),
+            providers=[("worker", "v1.0.0", obedient("worker", tmp_path / "notes", auto_start=False))])
+    first, second = os.urandom(3 * MIB), os.urandom(2 * MIB)
+    put(m, "files/mine/first", first)
+    put(m, "isos/second.iso", second)
+    a.create("params", {"Name": "pass", "Secure": True, "Schema": {"type": "string"}})
+    m.create("params", {"Name": "pass", "Secure": True, "Schema": {"type": "string"}})
+    expect(201, a.call("POST", "contents", pack("by-hand", "v1.0.0", hand="x")))
+    wait_until("the hand-installed pack is known", lambda: any(
+        row["Name"] == "by-hand" for row in m.get("endpoints/A").get("Components", [])))
+    want(m, Components=[component("top"), component("base", "v1.0.0"), component("worker", kind="PluginProvider"),
+                        component("by-hand", "ignore")],
+         Plugins=[{"Name": "w1", "Provider": "worker", "Params": {"pass": SECRET, "n": 1}, "Meta": {"x/y": "z"}}],
+         Prefs={"unknownTokenTimeout": "901"}, Global={"plain": [1, "a"], "pass": SECRET},
+         Files=[{"Path": "files/first", "Source": "self://files/mine/first", "Sha256Sum": sum_of(first)},
+                {"Path": "isos/second.iso", "Source": "self://isos/second.iso", "Sha256Sum": sum_of(second)}])
+    applied(m)
+    assert {"base": "v1.0.0", "top": "v1.0.0", "by-hand": "v1.0.0"}.items() <= versions(a).items()
+    assert a.get("profiles/global/params?decode=true") == {"plain": [1, "a"], "pass": SECRET}
+    assert a.get("profiles/global/params")["pass"] != SECRET
+    assert a.get("plugins/w1/params?decode=true") == {"pass": SECRET, "n": 1}
+    assert a.get("plugins/w1")["Meta"]["x/y"] == "z"
+    assert a.get("prefs")["unknownTokenTimeout"] == "901"
+    assert (a.call("GET", "files/first").content, a.call("GET", "isos/second.iso").content) == (first, second)
+    # Changed.
+    want(m, Components=[component("top"), component("base", "v2.0.0"), component("worker", kind="PluginProvider")],
+         Plugins=[{"Name": "w1", "Provider": "worker", "Params": {"pass": SECRET + "2", "n": 2}}],
+         Prefs={"unknownTokenTimeout": "902"}, Global={"plain": {"b": 1}, "pass": SECRET + "2"},
+         Files=[{"Path": "files/first", "Source": "self://isos/second.iso", "Sha256Sum": sum_of(second)}])
+    applied(m)
+    assert versions(a)["base"] == "v2.0.0" and "by-hand" not in versions(a), "nobody ignores it any more"
+    assert a.get("profiles/global/params?decode=true")["pass"] == SECRET + "2"
+    assert a.get("plugins/w1/params?decode=true") == {"pass": SECRET + "2", "n": 2}
+    assert a.call("GET", "files/first").content == second
+    # Removed: the plugin of a kind that is still declared, the pack nobody needs.
+    want(m, Components=[component("base", "v2.0.0"), component("worker", kind="PluginProvider")],
+         Plugins=[{"Name": "w2", "Provider": "worker"}])
+    applied(m)
+    assert "top" not in versions(a)
+    assert {row["Name"] for row in a.get("plugins")} >= {"w2"} and a.call("GET", "plugins/w1").status_code == 404
+    for server in (a, m):
+        assert SECRET not in server.log() and SECRET not in json.dumps(server.get("logs"))
+
+
+def test_drift_is_shown_and_healed(pair):
+    a, m = pair
+    catalog(m, pack("base", "v1.0.0", one="1"))
+    want(m, apply=False, Components=[component("base")], Global={"g": "wanted"})
+    wait_until("it is planned", lambda: len(actions(m)) == 2)
+    time.sleep(0.5)
+    assert "base" not in versions(a), "a preview changes nothing"
+    m.patch("endpoints/A", ("add", "/Apply", True))
+    applied(m)
+    m.patch("endpoints/A", ("add", "/Apply", False))
+    expect(204, a.call("DELETE", "contents/base"))
+    expect(200, a.call("POST", "profiles/global/params/g", '"by hand"'))
+    begin = time.monotonic()
+    wait_until("the drift shows", lambda: {row["Name"] for row in actions(m)} == {"base", "g"}, 5)
+    assert time.monotonic() - begin < 5
+    m.patch("endpoints/A", ("add", "/Apply", True))
+    applied(m)
+    assert a.get("profiles/global/params")["g"] == "wanted" and "base" in versions(a)
+
+
+def test_secrets_that_end_every_login(pair):
+    """The manager's own login ends with them, and it goes on."""
+    a, m = pair
+    want(m, Prefs={"baseTokenSecret": "b" * 32, "systemGrantorSecret": "g" * 32, "unknownTokenTimeout": "903"})
+    applied(m)
+    want(m, Prefs={"baseTokenSecret": "c" * 32, "unknownTokenTimeout": "904"}, Global={"after": 1})
+    applied(m)
+    assert a.get("profiles/global/params")["after"] == 1
+    assert m.get("/A/api/v3/prefs")["unknownTokenTimeout"] == "904", "forwarding goes on too"
+    m.wait_status("A", "Connected")
+    assert not plan(m)["Actions"], "equal secrets plan nothing"
+
+
+@pytest.mark.parametrize("who", ["A", "M"])
+def test_kill_9_on_the_way(pair, who):
+    a, m = pair
+    victim = {"A": a, "M": m}[who]
+    packs = [pack(f"pack{i}", "v1.0.0", **{f"p{i}": "x"}) for i in range(6)]
+    catalog(m, *packs)
+    wanted = {f"param{i}": i for i in range(30)}
+    want(m, Components=[component(one["meta"]["Name"]) for one in packs], Global=wanted)
+    for round_number in range(4):
+        time.sleep(0.1 * (round_number + 1))
+        victim.kill()
+        victim.start()
+    applied(m, timeout=90)
+    assert a.get("profiles/global/params") == wanted
+    assert {f"pack{i}" for i in range(6)} <= set(versions(a))
+
+
+def test_a_large_iso_over_a_cut_and_a_slow_link(site):
+    a, m = site.start("A", "M")
+    gate = site.gate(a)
+    m.become_manager().attach(a, url=gate.url)
+    size = ISO_MIB * MIB
+    block = os.urandom(MIB)
+    seen = hashlib.sha256()
+    for _ in range(ISO_MIB):
+        seen.update(block)
+    expect(201, m.session.post(m.url + "/api/v3/isos/big.iso", data=(block for _ in range(ISO_MIB)), timeout=300))
+    gate.rate = size / 10
+    want(m, Files=[{"Path": "isos/big.iso", "Source": "self://isos/big.iso", "Sha256Sum": seen.hexdigest()}])
+
+    def offset():
+        answer = a.call("HEAD", "isos/big.iso?partial=true")
+        return int(answer.headers["Upload-Offset"]) if answer.status_code == 200 else 0
+    sent = []
+    for part in (8, 3):
+        wait_until("some of it arrived", lambda: offset() > size // part, 120)
+        gate.cut()
+        time.sleep(0.3)
+        sent.append(offset())
+        gate.mend()
+    wait_until("it goes on", lambda: offset() > sent[1], 120)
+    gate.rate = None
+    gate.hold()
+    time.sleep(2)
+    gate.mend()
+    applied(m, timeout=240)
+    head = expect(200, a.call("HEAD", "isos/big.iso"))
+    assert head.headers["X-DRP-SHA256SUM"] == seen.hexdigest()
+    finished = [line for line in m.log().splitlines() if "carried out" in line and "big.iso" in line]
+    assert len(finished) == 1, "it is sent once"
+    last = int(finished[0].split(" bytes=")[1].split()[0])
+    assert last <= size - sent[1] + MIB, "what had arrived was not sent again"
+
+
+def test_a_wrong_checksum_and_a_missing_prerequisite(pair):
+    a, m = pair
+    catalog(m, pack("good", "v1.0.0", g="1"), pack("spoilt", "v1.0.0", s="1"), pack("needy", "v1.0.0", "absent", n="1"))
+    place = m.root / "files" / "rebar-catalog" / "spoilt" / "v1.0.0.json"
+    right = place.read_text()
+    place.write_text(right.replace("1", "2"))
+    expect(201, a.call("POST", "contents", pack("by-hand", "v1.0.0", hand="x")))
+    want(m, Components=[component("good"), component("spoilt", "v1.0.0"), component("needy")], Global={"g": 1})
+    wait_until("what is sound is done", lambda: "good" in versions(a) and a.get("profiles/global/params").get("g") == 1)
+    wait_until("both are told", lambda: any("expected sha256" in text for text in errors(m))
+               and any("needs absent" in text for text in errors(m)), 30)
+    row = m.get("endpoints/A")
+    assert row["ActionErrorCount"] == 1 and row["Available"] is False
+    assert "spoilt" not in versions(a) and "by-hand" in versions(a), "nothing is removed while there is a problem"
+    place.write_text(right)
+    want(m, Components=[component("good"), component("spoilt", "v1.0.0")], Global={"g": 1})
+    applied(m)
+    assert "spoilt" in versions(a) and "by-hand" not in versions(a)
+
+
+def may_mount():
+    return subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"],
+                          capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not may_mount(), reason="this machine lets nobody mount a small disk")
+def test_a_full_disk_at_the_endpoint(site):
+    a, m = site.server("A"), site.server("M").start()
+    a.root.mkdir(parents=True)
+    script = 'mount -t tmpfs -o size=48m tmpfs "$0" && exec "$@"'
+    plain = a.command
+    a.command = lambda: ["unshare", "-rm", "sh", "-c", script, str(a.root), *plain()]
+    a.start()
+    m.become_manager().attach(a)
+    content = os.urandom(64 * MIB)
+    put(m, "files/large", content)
+    wish = {"Path": "files/large", "Source": "self://files/large", "Sha256Sum": sum_of(content)}
+    want(m, Files=[wish], Global={"g": 1})
+    wait_until("it is told", lambda: any("507" in text for text in errors(m)), 60)
+    wait_until("the rest is done", lambda: a.get("profiles/global/params").get("g") == 1)
+    small = os.urandom(MIB)
+    put(m, "files/small", small)
+    want(m, Files=[{"Path": "files/large", "Source": "self://files/small", "Sha256Sum": sum_of(small)}])
+    applied(m)
+
+
+def test_two_managers_over_one_endpoint(site):
+    a, r1, r2 = site.start("A", "R1", "R2")
+    for manager in (r1, r2):
+        manager.become_manager().attach(a)
+    expect(200, a.call("POST", "configuration_lease", {"holder": "R2", "seconds": 6}))
+    want(r1, Global={"g": "from R1"})
+    wait_until("R1 says who configures it", lambda: "configured by R2" in errors(r1))
+    assert a.get("profiles/global/params").get("g") is None
+    assert r2.get("endpoints/A")["Meta"]["mullion/configured-by"] == "R2"
+    applied(r1)
+    assert a.get("profiles/global/params")["g"] == "from R1"
+
+
+def test_a_hanging_endpoint_holds_up_nobody(site):
+    a, b = site.start("A", "B")
+    m = site.server("M", flags=["--apply-concurrency", "1"]).start()
+    m.become_manager().attach(a, b)
+    a.pause()
+    try:
+        want(m, "A", Global={"g": 1})
+        want(m, "B", Global={"g": 1})
+        applied(m, "B", timeout=40)
+    finally:
+        a.resume()
+    applied(m, "A")
