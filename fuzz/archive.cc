@@ -1,9 +1,10 @@
 // Archives to be unpacked: whatever they hold, nothing appears outside the directory, and limits hold.
+#include "content/archive.h"
+
 #include <archive.h>
 
 #include <filesystem>
 
-#include "content/archive.h"
 #include "content/internal/file_handle.h"
 #include "env/random.h"
 #include "fuzz/fuzz.h"

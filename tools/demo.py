@@ -296,7 +296,7 @@ class Demo:
                             "Version": pack["meta"].get("Version") or "v0.0.0"} for pack in packs],
             "Prefs": {"debugRenderer": "warn"},
             "Global": {"site/ntp-servers": ["10.0.0.1", "10.0.0.2"]},
-            "Files": [{"Path": "files/site/motd.txt", "Source": "self://site/motd.txt",
+            "Files": [{"Path": "files/site/motd.txt", "Source": "self://files/site/motd.txt",
                        "Sha256Sum": hashlib.sha256(SITE_MESSAGE).hexdigest()}]})
         for name in LEAVES:
             top.call("PATCH", f"endpoints/{name}", [{"op": "add", "path": "/VersionSets", "value": ["site-base"]}])

@@ -159,11 +159,16 @@ std::vector<Command> template_commands() {
 
 std::vector<SpecialCommand> special_commands() {
   const std::pair<std::string_view, std::vector<Command> (*)()> tables[] = {
-      {"bootenvs", boot_env_commands},  {"endpoints", endpoint_commands},
-      {"jobs", job_commands},           {"machines", machine_commands},
-      {"pools", pool_commands},         {"plugin_providers", provider_commands},
-      {"rollouts", rollout_commands},   {"subnets", subnet_commands},
-      {"templates", template_commands}, {"users", user_commands},
+      {"bootenvs", boot_env_commands},
+      {"endpoints", endpoint_commands},
+      {"jobs", job_commands},
+      {"machines", machine_commands},
+      {"pools", pool_commands},
+      {"plugin_providers", provider_commands},
+      {"rollouts", rollout_commands},
+      {"subnets", subnet_commands},
+      {"templates", template_commands},
+      {"users", user_commands},
       {"version_sets", version_set_commands}};
   std::vector<SpecialCommand> all;
   for (const auto& [collection, table] : tables) {

@@ -352,8 +352,6 @@ class ManagerImpl final : public Manager {
   Dependencies given_;
   std::shared_ptr<env::Signal> wake_ = std::make_shared<env::Signal>();
   const std::shared_ptr<env::Signal> own_state_ = std::make_shared<env::Signal>();
-  const std::shared_ptr<std::function<void(const std::string& id)>> endpoint_changed_ =
-      std::make_shared<std::function<void(const std::string& id)>>();
   using EndpointListeners = std::vector<std::function<void(const std::string& id)>>;
   const std::shared_ptr<EndpointListeners> endpoint_changed_ = std::make_shared<EndpointListeners>();
   env::Signal replicated_;  // a commit of a replica was applied
@@ -445,8 +443,8 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
   co_return response;
 }
 
-/// Once more with a fresh login when the endpoint does not know ours any more and the request can be repeated: it was
-/// refused before anything was done.
+/// Once more with a fresh login when the endpoint does not know ours any more and the request can be
+/// repeated: it was refused before anything was done.
 Task<Result<net::ClientResponse>> ManagerImpl::send(const Way& way, net::ClientRequest request) {
   std::optional<net::ClientRequest> again;
   if (const auto* text = std::get_if<std::string>(&request.body)) {

@@ -116,8 +116,10 @@ void add_endpoints(Page& page, const MetricSources& sources) {
 
 void add_plans(Page& page, const MetricSources& sources) {
   const versionset::Configurator::Statistics statistics = sources.configurator.statistics();
-  page.counter("mullion_apply_actions_total", static_cast<double>(statistics.actions_done), {{"result", "done"}});
-  page.counter("mullion_apply_actions_total", static_cast<double>(statistics.actions_failed), {{"result", "failed"}});
+  page.counter("mullion_apply_actions_total", static_cast<double>(statistics.actions_done),
+               {{"result", "done"}});
+  page.counter("mullion_apply_actions_total", static_cast<double>(statistics.actions_failed),
+               {{"result", "failed"}});
   page.gauge("mullion_applying_endpoints", static_cast<double>(statistics.applying));
   page.counter("mullion_plans_total", static_cast<double>(statistics.plans));
   page.gauge("mullion_plan_endpoints", static_cast<double>(statistics.with_actions), {{"state", "open"}});

@@ -25,6 +25,7 @@
 #include "server/upgrader.h"
 #include "store/store.h"
 #include "versionset/configurator.h"
+#include "versionset/courier.h"
 #include "versionset/rollouts.h"
 
 namespace mullion::server {
@@ -94,6 +95,8 @@ class ServerProcess final : public Server {
   std::string local_url() const;
   void assemble_api();
   void assemble_configurator();
+  env::Task<Result<boost::json::array>> preview_actions(std::string owner, std::string endpoint,
+                                                        std::vector<std::string> sets);
   Result<void> listen_everywhere();
   Result<void> start_providers();
   Result<std::unique_ptr<net::Server>> listen(std::string_view flag, std::optional<net::TlsFiles> tls,
@@ -124,6 +127,7 @@ class ServerProcess final : public Server {
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<manager::Manager> manager_;
   std::unique_ptr<versionset::Configurator> configurator_;
+  std::unique_ptr<versionset::Courier> courier_;
   std::unique_ptr<versionset::Rollouts> rollouts_;
   std::unique_ptr<net::Server> api_server_, static_server_, static_secure_server_, metrics_server_;
   bool stopped_ = false;
@@ -261,22 +265,39 @@ void ServerProcess::assemble_api() {
       .store = *store_,
       .manager = *manager_,
       .own_id = ids_.ha_id,
-      .params = [this](std::string_view type, std::shared_ptr<const store::Snapshot> snapshot) {
-        return api_->param_resolver(type, std::move(snapshot));
-      }});
+      .params =
+          [this](std::string_view type, std::shared_ptr<const store::Snapshot> snapshot) {
+            return api_->param_resolver(type, std::move(snapshot));
+          },
+      .preview =
+          [this](std::string owner, std::string endpoint, std::vector<std::string> sets) {
+            return preview_actions(std::move(owner), std::move(endpoint), std::move(sets));
+          }});
   api_->set_rollouts(*rollouts_);
 }
 
+env::Task<Result<boost::json::array>> ServerProcess::preview_actions(std::string owner, std::string endpoint,
+                                                                     std::vector<std::string> sets) {
+  boost::json::array out;
+  if (!owner.empty()) co_return Error(ErrorCode::kUnavailable, fmt::format("{} plans for it", owner));
+  Result<versionset::Explained> made = co_await configurator_->preview(std::move(endpoint), std::move(sets));
+  if (!made) co_return made.error();
+  for (const versionset::Action& action : made->plan.actions) out.push_back(action.explained());
+  co_return out;
+}
+
 void ServerProcess::assemble_configurator() {
-  configurator_ = versionset::make_configurator({.runtime = *runtime_,
-                                                 .store = *store_,
-                                                 .catalog = *catalog_,
-                                                 .blobs = *blobs_,
-                                                 .manager = *manager_,
-                                                 .own_id = ids_.ha_id,
-                                                 .apply_concurrency = settings_.number("apply-concurrency"),
-                                                 .static_url = [this] { return api_->static_url(); },
-                                                 .api_url = [this] { return api_->api_url(); }});
+  versionset::Dependencies dependencies{.runtime = *runtime_,
+                                        .store = *store_,
+                                        .catalog = *catalog_,
+                                        .blobs = *blobs_,
+                                        .manager = *manager_,
+                                        .own_id = ids_.ha_id,
+                                        .static_url = [this] { return api_->static_url(); },
+                                        .api_url = [this] { return api_->api_url(); },
+                                        .apply_concurrency = settings_.number("apply-concurrency")};
+  courier_ = versionset::make_courier(dependencies);
+  configurator_ = versionset::make_configurator(std::move(dependencies));
   api_->set_configurator(*configurator_);
 }
 
@@ -311,7 +332,8 @@ net::Response ServerProcess::metrics_page(const net::Request& request) const {
     return response;
   }
   response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-  response.body = metrics_text({*store_, *api_, *manager_, *rollouts_, *providers_, *configurator_, *api_server_, ids_.ha_id, std::string(program_version()), begun_});
+  response.body = metrics_text({*store_, *api_, *manager_, *rollouts_, *providers_, *configurator_,
+                                *api_server_, ids_.ha_id, std::string(program_version()), begun_});
   return response;
 }
 
@@ -380,6 +402,7 @@ Result<void> ServerProcess::start() {
   catalog_->start();
   manager_->start();
   configurator_->start();
+  courier_->start();
   rollouts_->start();
   if (!settings_.ignored_used().empty()) {
     kLog.warn("flags accepted without effect, their services do not run here: {}",
@@ -406,6 +429,7 @@ void ServerProcess::stop() {
   // They may still call the API while they say good-bye.
   if (runtime_ && providers_) finish("plugins", [this] { return providers_->stop(); });
   if (runtime_ && rollouts_) finish("rollouts", [this] { return rollouts_->stop(); });
+  if (runtime_ && courier_) finish("courier", [this] { return courier_->stop(); });
   if (runtime_ && configurator_) finish("configurator", [this] { return configurator_->stop(); });
   if (runtime_ && manager_) finish("manager", [this] { return manager_->stop(); });
   if (runtime_ && upgrader_) finish("upgrade", [this] { return upgrader_->stop(); });
@@ -421,6 +445,7 @@ void ServerProcess::stop() {
   static_secure_server_.reset();
   static_server_.reset();
   rollouts_.reset();
+  courier_.reset();
   configurator_.reset();
   manager_.reset();
   api_.reset();

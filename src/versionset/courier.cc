@@ -45,10 +45,12 @@ using Objects = std::map<std::string, json::object>;
 
 Objects objects_of(const store::Snapshot& view, std::string_view type, std::string_view owner) {
   Objects out;
-  const Result<void> scanned = view.scan_owner(type, owner, "", [&](std::string_view key, std::string_view body) {
-    if (std::optional<json::object> object = parse_object(body)) out.try_emplace(std::string(key), std::move(*object));
-    return true;
-  });
+  const Result<void> scanned =
+      view.scan_owner(type, owner, "", [&](std::string_view key, std::string_view body) {
+        if (std::optional<json::object> object = parse_object(body))
+          out.try_emplace(std::string(key), std::move(*object));
+        return true;
+      });
   if (!scanned) kLog.error("objects cannot be read type={} what={}", type, scanned.error().text());
   return out;
 }
@@ -76,9 +78,10 @@ class CourierImpl final : public Courier {
   }
 
   void start() override {
-    subscription_ = given_.store.subscribe([wake = wake_](const std::shared_ptr<const store::Commit>& commit) {
-      if (std::ranges::any_of(commit->changes, matters)) wake->notify_all();
-    });
+    subscription_ =
+        given_.store.subscribe([wake = wake_](const std::shared_ptr<const store::Commit>& commit) {
+          if (std::ranges::any_of(commit->changes, matters)) wake->notify_all();
+        });
     // These listeners cannot be taken back; what they hold outlives us.
     given_.catalog.on_change([wake = wake_] { wake->notify_all(); });
     given_.manager.on_endpoint_change([wake = wake_](const std::string&) { wake->notify_all(); });
@@ -178,9 +181,8 @@ class CourierImpl final : public Courier {
       add_endpoints(*view, owner, endpoints);
     }
     const std::shared_ptr<const catalog::Items> items = given_.catalog.items();
-    return plan_travel({given_.own_id, own_sets, endpoints, managers, *items, [this](const std::string& path) {
-                          return file_facts(path);
-                        }});
+    return plan_travel({given_.own_id, own_sets, endpoints, managers, *items,
+                        [this](const std::string& path) { return file_facts(path); }});
   }
 
   /// Endpoints that the manager `owner` configures.
@@ -188,12 +190,15 @@ class CourierImpl final : public Courier {
                      std::vector<EndpointBelow>& endpoints) const {
     for (const auto& [id, object] : objects_of(view, kEndpoints, owner.owner)) {
       if (id == given_.own_id) continue;
-      endpoints.push_back({id, owner.next_hop, text_of(object, "Arch"), text_of(object, "Os"), set_names_of(object)});
+      endpoints.push_back(
+          {id, owner.next_hop, text_of(object, "Arch"), text_of(object, "Os"), set_names_of(object)});
     }
   }
 
   std::optional<FileFacts> file_facts(const std::string& path) const {
-    const Result<content::Blobs::Info> info = given_.blobs.stat("files", path);
+    const size_t slash = path.find('/');
+    const Result<content::Blobs::Info> info =
+        given_.blobs.stat(path.substr(0, slash), path.substr(slash + 1));
     if (!info) return std::nullopt;
     return FileFacts{info->sha256, info->size};
   }
@@ -208,13 +213,14 @@ class CourierImpl final : public Courier {
 
   Task<Result<void>> carry_out(Travel travel) {
     const std::unique_ptr<EndpointCalls> calls = calls_through(given_.manager, travel.next_hop);
-    const Target target{travel.next_hop,  *calls,       *artifacts_, memory_,
-                        given_.store, [this](uint64_t bytes) { bytes_ += bytes; }};
+    const Target target{travel.next_hop, *calls,       *artifacts_,
+                        memory_,         given_.store, [this](uint64_t bytes) { bytes_ += bytes; }};
     for (const Cargo& cargo : travel.cargo) {
       Result<void> done = co_await deliver_file(target, cargo);
       if (!done) co_return done;
     }
-    for (const auto& [collection, objects] : {std::pair(kItems, &travel.items), std::pair(kSets, &travel.sets)}) {
+    for (const auto& [collection, objects] :
+         {std::pair(kItems, &travel.items), std::pair(kSets, &travel.sets)}) {
       for (const json::object& object : *objects) {
         Result<void> done = co_await put_object(*calls, std::string(collection), object);
         if (!done) co_return done;

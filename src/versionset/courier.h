@@ -1,4 +1,5 @@
-// Sends version sets to the managers below, and takes back what nobody there names any more (travel.h decides).
+// Sends version sets to the managers below, and takes back what nobody there names any more (travel.h
+// decides).
 #pragma once
 
 #include <memory>

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
+#include "versionset/internal/sources.h"
+
 namespace mullion::versionset {
 namespace {
-
-constexpr std::string_view kSelf = "self://";
 
 std::string text_of(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
@@ -21,11 +21,13 @@ std::string origin_of(const json::object& object) {
 
 /// Members of a copy that its manager fills or that mean nothing there.
 json::object without_state(json::object object) {
-  for (std::string_view name : {"Errors", "Available", "Validated", "ReadOnly", "Bundle", "Endpoint"}) object.erase(name);
+  for (std::string_view name : {"Errors", "Available", "Validated", "ReadOnly", "Bundle", "Endpoint"})
+    object.erase(name);
   return object;
 }
 
-/// Whether `there` has every member of `wanted` with the same value: what that server filled in does not count.
+/// Whether `there` has every member of `wanted` with the same value: what that server filled in does not
+/// count.
 bool says_the_same(const json::object& wanted, const json::object& there) {
   return std::ranges::all_of(wanted, [&](const auto& member) {
     const json::value* value = there.if_contains(member.key());
@@ -62,13 +64,15 @@ class Packer {
   void pack_set(const std::string& name, const std::vector<const EndpointBelow*>& endpoints) {
     const json::object* there = set_there(name);
     if (there != nullptr && origin_of(*there) != inputs_.own_id) {
-      problems_.push_back(fmt::format("{} has a version set {} of its own, which it uses instead of the one here",
-                                      travel_.next_hop, name));
+      problems_.push_back(
+          fmt::format("{} has a version set {} of its own, which it uses instead of the one here",
+                      travel_.next_hop, name));
       return;
     }
     json::object copy = without_state(inputs_.own_sets.at(name));
     json::object meta;
-    if (const json::value* own = copy.if_contains("Meta"); own != nullptr && own->is_object()) meta = own->get_object();
+    if (const json::value* own = copy.if_contains("Meta"); own != nullptr && own->is_object())
+      meta = own->get_object();
     meta[kTravelledFrom] = inputs_.own_id;
     copy["Meta"] = std::move(meta);
     pin_server(copy, "DRPVersion", "drp", "DRP", endpoints);
@@ -108,7 +112,8 @@ class Packer {
                                    const std::vector<const EndpointBelow*>& endpoints) {
     const Result<const catalog::Item*> found = inputs_.items.resolve(name, type, word);
     if (!found) {
-      problems_.push_back(fmt::format("{} {} is not in the catalog here: {} has to know it", name, word, travel_.next_hop));
+      problems_.push_back(
+          fmt::format("{} {} is not in the catalog here: {} has to know it", name, word, travel_.next_hop));
       return std::nullopt;
     }
     const catalog::Item& item = **found;
@@ -154,7 +159,8 @@ class Packer {
     std::string& known = copy.sha256[build];
     if (known == here->sha256) return true;
     known = here->sha256;
-    if (const Result<catalog::Artifact> there = catalog::artifact_of(copy, endpoint.arch, endpoint.os); there) {
+    if (const Result<catalog::Artifact> there = catalog::artifact_of(copy, endpoint.arch, endpoint.os);
+        there) {
       put_cargo({*here, there->path});
     }
     return true;
@@ -181,7 +187,8 @@ class Packer {
 
   void put_cargo(Cargo cargo) {
     const auto place = std::ranges::lower_bound(travel_.cargo, cargo);
-    if (place == travel_.cargo.end() || place->path != cargo.path) travel_.cargo.insert(place, std::move(cargo));
+    if (place == travel_.cargo.end() || place->path != cargo.path)
+      travel_.cargo.insert(place, std::move(cargo));
   }
 
   std::vector<Cargo> move_files(json::object& copy) {
@@ -192,17 +199,17 @@ class Packer {
       if (!value.is_object()) continue;
       json::object& file = value.get_object();
       const std::string source = text_of(file, "Source");
-      if (!source.starts_with(kSelf)) continue;
-      const std::string path = source.substr(kSelf.size());
-      const std::optional<FileFacts> facts = inputs_.file(path);
+      const std::optional<std::string> path = own_file_of(source);
+      if (!path) continue;
+      const std::optional<FileFacts> facts = inputs_.file(*path);
       if (!facts) {
         problems_.push_back(fmt::format("{} is not a file here", source));
         continue;
       }
       const std::string place =
-          fmt::format("{}files/{}/{}", kTravelledTree, facts->sha256, path.substr(path.rfind('/') + 1));
-      out.push_back({{source, path, facts->sha256}, place});
-      file["Source"] = fmt::format("{}{}", kSelf, place);
+          fmt::format("{}files/{}/{}", kTravelledTree, facts->sha256, path->substr(path->rfind('/') + 1));
+      out.push_back({{source, *path, facts->sha256}, place});
+      file["Source"] = fmt::format("self://files/{}", place);
     }
     return out;
   }
@@ -226,7 +233,8 @@ class Packer {
       const size_t slash = build.find('/');
       const Result<catalog::Artifact> artifact =
           catalog::artifact_of(*item, build.substr(0, slash), build.substr(slash + 1));
-      if (artifact && artifact->path.starts_with(kTravelledTree)) travel_.stale_files.push_back(artifact->path);
+      if (artifact && artifact->path.starts_with(kTravelledTree))
+        travel_.stale_files.push_back(artifact->path);
     }
   }
 
@@ -246,7 +254,8 @@ TravelPlan plan_travel(const TravelInputs& inputs) {
   const auto packer = [&](const std::string& next_hop) -> Packer& {
     return packers.try_emplace(next_hop, inputs, next_hop, out.problems).first->second;
   };
-  for (const auto& [next_hop, there] : inputs.managers) packer(next_hop);  // also those that only have to forget
+  for (const auto& [next_hop, there] : inputs.managers)
+    packer(next_hop);  // also those that only have to forget
   for (const EndpointBelow& endpoint : inputs.endpoints) {
     for (const std::string& set : endpoint.sets) {
       if (inputs.own_sets.contains(set)) packer(endpoint.next_hop).need(set, endpoint);

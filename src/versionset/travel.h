@@ -16,8 +16,8 @@ namespace json = boost::json;
 
 /// Meta of copies: the id of the manager they came from.
 inline constexpr std::string_view kTravelledFrom = "mullion/from";
-/// Where what travelled lies at the manager below, under files/. Not below rebar-catalog: a build there must not make it
-/// that manager's `stable`.
+/// Where what travelled lies at the manager below, under files/. Not below rebar-catalog: a build there must
+/// not make it that manager's `stable`.
 inline constexpr std::string_view kTravelledTree = "travelled/";
 
 /// An endpoint that a manager below configures.
@@ -45,7 +45,7 @@ struct TravelInputs {
   const std::vector<EndpointBelow>& endpoints;
   const std::map<std::string, ManagerBelow>& managers;  // by next hop
   const catalog::Items& items;
-  /// A file below files/ here; absent when there is none.
+  /// A file of this server ("files/a", "isos/b"); absent when there is none.
   std::function<std::optional<FileFacts>(const std::string& path)> file;
 };
 
@@ -60,15 +60,13 @@ struct Cargo {
 /// What is to be done at one manager, in this order.
 struct Travel {
   std::string next_hop;
-  std::vector<Cargo> cargo;              // by path, each once
-  std::vector<json::object> items;       // CatalogItem objects to create or replace
-  std::vector<json::object> sets;        // VersionSet objects to create or replace
-  std::vector<std::string> stale_sets;   // copies nobody there names any more
+  std::vector<Cargo> cargo;             // by path, each once
+  std::vector<json::object> items;      // CatalogItem objects to create or replace
+  std::vector<json::object> sets;       // VersionSet objects to create or replace
+  std::vector<std::string> stale_sets;  // copies nobody there names any more
   std::vector<std::string> stale_items;
   std::vector<std::string> stale_files;  // paths below files/ that belonged to stale items
-  bool empty() const {
-    return items.empty() && sets.empty() && stale_sets.empty() && stale_items.empty();
-  }
+  bool empty() const { return items.empty() && sets.empty() && stale_sets.empty() && stale_items.empty(); }
 };
 
 struct TravelPlan {

@@ -15,8 +15,8 @@ const std::string kArmSum(64, 'b');
 const std::string kIntelSum(64, 'c');
 const std::string kFileSum(64, 'd');
 
-catalog::Item item(std::string_view name, std::string_view version, std::string_view type, std::string_view source,
-                   std::map<std::string, std::string> sums) {
+catalog::Item item(std::string_view name, std::string_view version, std::string_view type,
+                   std::string_view source, std::map<std::string, std::string> sums) {
   catalog::Item out;
   out.name = name;
   out.version = out.actual_version = version;
@@ -33,7 +33,8 @@ class TravelTest : public testing::Test {
   TravelTest() {
     std::vector<catalog::Item> items;
     const std::string tree = "http://m1:8091/files/rebar-catalog/";
-    items.push_back(item("pack", "v2.0.0", "ContentPackage", tree + "pack/v2.0.0.json", {{"any/any", kPackSum}}));
+    items.push_back(
+        item("pack", "v2.0.0", "ContentPackage", tree + "pack/v2.0.0.json", {{"any/any", kPackSum}}));
     items.push_back(items.back());
     items.back().id = "pack-stable";
     items.back().version = "stable";
@@ -43,19 +44,23 @@ class TravelTest : public testing::Test {
     managers_["R1"];
   }
 
-  void declare(const std::string& name, const std::string& body) { own_sets_[name] = json::parse(body).as_object(); }
+  void declare(const std::string& name, const std::string& body) {
+    own_sets_[name] = json::parse(body).as_object();
+  }
   void below(std::string id, std::string arch, std::vector<std::string> sets, std::string next_hop = "R1") {
     endpoints_.push_back({std::move(id), std::move(next_hop), std::move(arch), "linux", std::move(sets)});
   }
   TravelPlan plan() {
-    return plan_travel({"M1", own_sets_, endpoints_, managers_, catalog_, [](const std::string& path) {
-                          return path == "images/a.img" ? std::optional<FileFacts>({kFileSum, 10}) : std::nullopt;
-                        }});
+    return plan_travel(
+        {"M1", own_sets_, endpoints_, managers_, catalog_, [](const std::string& path) {
+           return path == "files/images/a.img" ? std::optional<FileFacts>({kFileSum, 10}) : std::nullopt;
+         }});
   }
   /// What the manager has once a travel has been carried out.
   void arrive(const Travel& travel) {
     ManagerBelow& there = managers_[travel.next_hop];
-    for (const json::object& object : travel.items) there.items[std::string(object.at("Id").as_string())] = object;
+    for (const json::object& object : travel.items)
+      there.items[std::string(object.at("Id").as_string())] = object;
     for (const json::object& object : travel.sets) {
       json::object stored = object;
       stored["Validated"] = true;  // as a server fills in
@@ -110,8 +115,9 @@ TEST_F(TravelTest, ACopyIsPinnedAndMarked) {
 }
 
 TEST_F(TravelTest, WhatArrivedIsNotSentAgain) {
-  declare("base", R"({"Id":"base","DRPVersion":"","Components":[{"Type":"CP","Name":"pack","Version":"stable"},
-      {"Type":"PP","Name":"tool","Version":"v1.0.0"}],"Files":[{"Path":"files/a","Source":"self://images/a.img"}]})");
+  declare("base",
+          R"({"Id":"base","DRPVersion":"","Components":[{"Type":"CP","Name":"pack","Version":"stable"},
+      {"Type":"PP","Name":"tool","Version":"v1.0.0"}],"Files":[{"Path":"files/a","Source":"self://files/images/a.img"}]})");
   below("A", "amd64", {"base"});
   TravelPlan made = plan();
   ASSERT_EQ(made.travels.size(), 1U);
@@ -128,7 +134,8 @@ TEST_F(TravelTest, AnotherArchitectureAddsItsBuildAlone) {
   TravelPlan made = plan();
   ASSERT_EQ(made.travels.size(), 1U);
   EXPECT_THAT(paths(made.travels[0]), ElementsAre("travelled/rebar-catalog/tool/v1.0.0/amd64/linux/tool"));
-  EXPECT_THAT(builds(made.travels[0].items[0]), ElementsAre("amd64/linux")) << "only what is there is promised";
+  EXPECT_THAT(builds(made.travels[0].items[0]), ElementsAre("amd64/linux"))
+      << "only what is there is promised";
   arrive(made.travels[0]);
   below("B", "arm64", {"base"});
   made = plan();
@@ -158,7 +165,8 @@ TEST_F(TravelTest, WhatNobodyNamesAnyMoreIsTakenBack) {
   ASSERT_EQ(made.travels.size(), 1U);
   EXPECT_THAT(made.travels[0].stale_sets, ElementsAre("base"));
   EXPECT_THAT(made.travels[0].stale_items, ElementsAre("tool-v1.0.0"));
-  EXPECT_THAT(made.travels[0].stale_files, ElementsAre("travelled/rebar-catalog/tool/v1.0.0/amd64/linux/tool"));
+  EXPECT_THAT(made.travels[0].stale_files,
+              ElementsAre("travelled/rebar-catalog/tool/v1.0.0/amd64/linux/tool"));
   arrive(made.travels[0]);
   EXPECT_THAT(plan().travels, IsEmpty());
 }
@@ -174,7 +182,7 @@ TEST_F(TravelTest, AChangedSetTravelsAgainAndAMovedStableToo) {
   EXPECT_EQ(made.travels[0].sets.at(0).at("Description"), "new");
   arrive(made.travels[0]);
   std::vector<catalog::Item> items = catalog_.all();
-  items.push_back(item("pack", "v3.0.0", "ContentPackage", "self://rebar-catalog/pack/v3.0.0.json",
+  items.push_back(item("pack", "v3.0.0", "ContentPackage", "self://files/rebar-catalog/pack/v3.0.0.json",
                        {{"any/any", kFileSum}}));
   items[1] = items.back();
   items[1].id = "pack-stable";
@@ -188,13 +196,13 @@ TEST_F(TravelTest, AChangedSetTravelsAgainAndAMovedStableToo) {
 
 TEST_F(TravelTest, WhatIsNotKnownHereIsSaid) {
   declare("base", R"({"Id":"base","Components":[{"Type":"CP","Name":"missing","Version":"stable"}],
-      "Files":[{"Path":"files/a","Source":"self://gone"},{"Path":"files/b","Source":"https://x/y"}]})");
+      "Files":[{"Path":"files/a","Source":"self://files/gone"},{"Path":"files/b","Source":"https://x/y"}]})");
   below("A", "amd64", {"base"});
   const TravelPlan made = plan();
   ASSERT_EQ(made.travels.size(), 1U);
   EXPECT_EQ(made.travels[0].sets.at(0).at("Components").at(0).at("Version"), "stable") << "R1 may know it";
   EXPECT_THAT(made.problems, ElementsAre(testing::HasSubstr("missing stable is not in the catalog here"),
-                                         testing::HasSubstr("self://gone is not a file here")));
+                                         testing::HasSubstr("self://files/gone is not a file here")));
 }
 
 }  // namespace

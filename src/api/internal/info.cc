@@ -102,8 +102,8 @@ std::string uuid_of(std::string_view name) {
   std::string hex = hash128(name).hex();
   hex[12] = '5';
   hex[16] = 'a';
-  return fmt::format("{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4), hex.substr(16, 4),
-                     hex.substr(20));
+  return fmt::format("{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4),
+                     hex.substr(16, 4), hex.substr(20));
 }
 
 /// What does not change while the process runs, except the manager flag.

@@ -17,10 +17,12 @@ json::value ModelEndpoint::stored(const std::string& param, const json::value& v
 
 json::object ModelEndpoint::report() const {
   std::lock_guard lock(mutex);
-  json::object out{{"Id", "E"}, {"Arch", "amd64"}, {"Os", "linux"}, {"DRPVersion", version}, {"DRPUXVersion", ux_version}};
+  json::object out{
+      {"Id", "E"}, {"Arch", "amd64"}, {"Os", "linux"}, {"DRPVersion", version}, {"DRPUXVersion", ux_version}};
   json::array elements;
   for (const auto& [name, one] : components)
-    elements.push_back(json::object{{"Type", kind_name(one.first)}, {"Name", name}, {"ActualVersion", one.second}});
+    elements.push_back(
+        json::object{{"Type", kind_name(one.first)}, {"Name", name}, {"ActualVersion", one.second}});
   out["Components"] = elements;
   json::array list;
   for (const auto& [name, plugin] : plugins) list.push_back(plugin);
@@ -34,8 +36,8 @@ json::object ModelEndpoint::report() const {
   return out;
 }
 
-Result<Answer> ModelEndpoint::answer(const std::string& method, const std::string& target, const net::Headers& headers,
-                                     const std::string& body) {
+Result<Answer> ModelEndpoint::answer(const std::string& method, const std::string& target,
+                                     const net::Headers& headers, const std::string& body) {
   std::function<void()> tell;
   Result<Answer> out = Answer{};
   {
@@ -46,7 +48,8 @@ Result<Answer> ModelEndpoint::answer(const std::string& method, const std::strin
       --restarting;
       return Error(ErrorCode::kUnreachable, "it restarts");
     }
-    if (fails && failure.kind == Failure::Kind::kBrokenBefore) return Error(ErrorCode::kUnreachable, "broke before");
+    if (fails && failure.kind == Failure::Kind::kBrokenBefore)
+      return Error(ErrorCode::kUnreachable, "broke before");
     if (fails && failure.kind == Failure::Kind::kRefused) return refusal(500, "injected");
     const std::string plain = net::percent_decode(target);
     const size_t mark = plain.find('?');
@@ -80,7 +83,8 @@ Answer ModelEndpoint::serve(const std::string& method, const std::string& path, 
     return shown(200, all);
   }
   if (path == "prefs") {
-    for (const auto& [name, value] : json::parse(body).as_object()) prefs[name] = std::string(value.as_string());
+    for (const auto& [name, value] : json::parse(body).as_object())
+      prefs[name] = std::string(value.as_string());
     return {201, {}, "{}"};
   }
   if (path.ends_with("/pubkey")) {
@@ -116,7 +120,8 @@ Answer ModelEndpoint::serve(const std::string& method, const std::string& path, 
   return serve_file(method, path, query, headers, body);
 }
 
-Answer ModelEndpoint::serve_contents(const std::string& method, const std::string& name, const std::string& body) {
+Answer ModelEndpoint::serve_contents(const std::string& method, const std::string& name,
+                                     const std::string& body) {
   if (method == "GET") {
     json::array out;
     for (const auto& [pack, one] : components)
@@ -137,7 +142,8 @@ Answer ModelEndpoint::serve_contents(const std::string& method, const std::strin
   return {method == "POST" ? 201 : 200, {}, "{}"};
 }
 
-Answer ModelEndpoint::serve_plugins(const std::string& method, const std::string& path, const std::string& body) {
+Answer ModelEndpoint::serve_plugins(const std::string& method, const std::string& path,
+                                    const std::string& body) {
   if (path == "plugins") {
     json::object plugin = json::parse(body).as_object();
     const std::string name = text_member(plugin, "Name");
@@ -177,7 +183,8 @@ Answer ModelEndpoint::serve_file(const std::string& method, const std::string& p
                     partial ? std::to_string(found->second.size()) : model_sum(found->second));
     return out;
   }
-  if (method == "DELETE") return (partial ? pieces : files).erase(path) > 0 ? Answer{204, {}, ""} : Answer{404, {}, ""};
+  if (method == "DELETE")
+    return (partial ? pieces : files).erase(path) > 0 ? Answer{204, {}, ""} : Answer{404, {}, ""};
   const auto header = headers.get("Content-Range");
   if (!header) {
     files[path] = body;
@@ -208,7 +215,8 @@ Answer ModelEndpoint::serve_file(const std::string& method, const std::string& p
   return out;
 }
 
-Answer ModelEndpoint::serve_lease(const std::string& method, const std::string& query, const std::string& body) {
+Answer ModelEndpoint::serve_lease(const std::string& method, const std::string& query,
+                                  const std::string& body) {
   if (method == "POST") {
     const std::string wanted = text_member(json::parse(body).as_object(), "holder");
     if (!holder.empty() && holder != wanted) return refusal(409, "configured by " + holder);
