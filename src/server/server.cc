@@ -263,9 +263,9 @@ void ServerProcess::assemble_configurator() {
                                                  .blobs = *blobs_,
                                                  .manager = *manager_,
                                                  .own_id = ids_.ha_id,
-                                                 .apply_concurrency = settings_.number("apply-concurrency"),
                                                  .static_url = [this] { return api_->static_url(); },
-                                                 .api_url = [this] { return api_->api_url(); }});
+                                                 .api_url = [this] { return api_->api_url(); },
+                                                 .apply_concurrency = settings_.number("apply-concurrency")});
   api_->set_configurator(*configurator_);
 }
 

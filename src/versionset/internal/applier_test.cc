@@ -17,7 +17,7 @@ constexpr double kSpeed = 500;  // a pause of 5 s takes 10 ms
 /// A manager with a catalog, an endpoint, and what is wanted of it.
 class World {
  public:
-  explicit World(std::string id = "M1", ModelEndpoint* shared = nullptr) : id_(std::move(id)), endpoint_(shared) {
+  explicit World(std::string id = "M1", PretendedEndpoint* shared = nullptr) : id_(std::move(id)), endpoint_(shared) {
     if (endpoint_ == nullptr) endpoint_ = &own_endpoint_;
     for (const auto& [name, type] : kItems) {
       for (const std::string version : {"v1.0.0", "v2.0.0"}) add_item(name, type, version);
@@ -31,7 +31,7 @@ class World {
   }
   ~World() { end(); }
 
-  ModelEndpoint& endpoint() { return *endpoint_; }
+  PretendedEndpoint& endpoint() { return *endpoint_; }
   VersionSet& set() { return set_; }
   ModelArtifacts& artifacts() { return *artifacts_; }
   ApplyState state() const { return applier_->state("E"); }
@@ -68,7 +68,12 @@ class World {
     auto plan = std::make_shared<const Plan>(make());
     if (applier_) applier_->offer({"E", plan, nullptr, apply});
   }
+  void wish(const std::function<void(VersionSet&)>& change) {
+    std::lock_guard lock(mutex_);
+    change(set_);
+  }
   Plan make() {
+    std::lock_guard everything(mutex_);
     Observed observed = Observed::parse(endpoint_->report(), {});
     {
       std::lock_guard lock(endpoint_->mutex);
@@ -104,6 +109,9 @@ class World {
   bool settled() {
     return eventually([this] {
       if (state().state != "idle") return false;
+      const Plan plan = make();
+      const bool held_back = !plan.problems.empty() && plan.deletions_from == 0;
+      if (!plan.actions.empty() && !held_back) return false;
       std::lock_guard lock(endpoint_->mutex);
       return endpoint_->holder.empty();
     });
@@ -159,8 +167,8 @@ class World {
       {"provider0", "PluginProvider"}, {"provider1", "PluginProvider"}, {"drp", "DRP"},
       {"drp-ux", "DRPUX"}};
   const std::string id_;
-  ModelEndpoint own_endpoint_;
-  ModelEndpoint* endpoint_;
+  PretendedEndpoint own_endpoint_;
+  PretendedEndpoint* endpoint_;
   std::unique_ptr<store::Store> store_ = store::open_memory_store();
   std::unique_ptr<env::Runtime> runtime_ = std::make_unique<env::Runtime>(2);
   std::unique_ptr<ModelArtifacts> artifacts_ = std::make_unique<ModelArtifacts>();
@@ -210,7 +218,7 @@ TEST(Applying, BringsAnEndpointToWhatIsWantedInOrder) {
   ASSERT_TRUE(world.settled()) << json::serialize(json::value_from(world.state().errors));
   EXPECT_TRUE(world.make().empty());
   EXPECT_TRUE(world.state().errors.empty());
-  ModelEndpoint& endpoint = world.endpoint();
+  PretendedEndpoint& endpoint = world.endpoint();
   EXPECT_EQ(endpoint.version, "v2.0.0");
   EXPECT_EQ(endpoint.ux_version, "v1.0.0");
   EXPECT_EQ(endpoint.prefs["baseTokenSecret"], std::string(32, 'x'));
@@ -244,8 +252,10 @@ TEST(Applying, HealsDriftAndFollowsChangesOfTheSet) {
   ASSERT_TRUE(world.eventually([&] { return world.make().empty(); }));
   ASSERT_TRUE(world.settled());
   EXPECT_EQ(world.endpoint().opened(world.endpoint().global["password"]), "\"hush\"");
-  world.set().components[0].version = "v1.0.0";
-  world.set().plugins.clear();
+  world.wish([](VersionSet& set) {
+    set.components[0].version = "v1.0.0";
+    set.plugins.clear();
+  });
   world.replan();
   ASSERT_TRUE(world.settled());
   EXPECT_TRUE(world.make().empty());
@@ -324,7 +334,7 @@ TEST(Applying, RandomPlansEndEmpty) {
       if (one_in(3)) set.files.push_back(file(world, static_cast<int>(dice() % 3), fmt::format("files/f{}", i)));
     }
     if (one_in(2)) set.prefs["defaultStage"] = fmt::format("stage{}", dice() % 3);
-    world.set() = set;
+    world.wish([&set](VersionSet& wished) { wished = set; });
     world.replan();
     ASSERT_TRUE(world.eventually([&] {
       const Plan plan = world.make();
@@ -346,7 +356,7 @@ TEST(Applying, StopsWithTheReasonAndGoesOnWhenAnInputChanges) {
   EXPECT_THAT(state.errors, testing::ElementsAre("ContentPackage pack0: " + broken + ": expected sha256 x, the file has y"));
   EXPECT_FALSE(state.next_attempt.empty());
   EXPECT_TRUE(world.endpoint().components.contains("pack2")) << "what does not depend on it is done";
-  world.set().components[0].version = "v2.0.0";
+  world.wish([](VersionSet& set) { set.components[0].version = "v2.0.0"; });
   world.replan();
   ASSERT_TRUE(world.settled());
   EXPECT_EQ(world.endpoint().components["pack0"].second, "v2.0.0");
@@ -386,7 +396,7 @@ TEST(Applying, AFullDiskIsToldAndTriedAgain) {
 }
 
 TEST(Applying, OneOfTwoManagersConfigures) {
-  ModelEndpoint endpoint;
+  PretendedEndpoint endpoint;
   endpoint.holder = "R2";
   World world("R1", &endpoint);
   world.set().prefs = {{"defaultStage", "discover"}};
@@ -429,7 +439,7 @@ TEST(Applying, KnowsSecretsAgainAfterARestartAndKeepsNoneInClear) {
   ASSERT_TRUE(record);
   for (const std::string secret : {"hush", "t0p", std::string(32, 'x').c_str()})
     EXPECT_EQ(record->find(secret), std::string::npos);
-  world.set().global["password"] = "another";
+  world.wish([](VersionSet& set) { set.global["password"] = "another"; });
   EXPECT_EQ(world.make().actions.size(), 1U);
 }
 

@@ -10,12 +10,12 @@ std::string after(const std::string& text, std::string_view prefix) { return tex
 
 }  // namespace
 
-json::value ModelEndpoint::stored(const std::string& param, const json::value& value) const {
+json::value PretendedEndpoint::stored(const std::string& param, const json::value& value) const {
   if (!secure.contains(param) || is_sealed(value)) return value;
   return json::parse(auth::seal(keys.public_key, json::serialize(value)));
 }
 
-json::object ModelEndpoint::report() const {
+json::object PretendedEndpoint::report() const {
   std::lock_guard lock(mutex);
   json::object out{{"Id", "E"}, {"Arch", "amd64"}, {"Os", "linux"}, {"DRPVersion", version}, {"DRPUXVersion", ux_version}};
   json::array elements;
@@ -34,7 +34,7 @@ json::object ModelEndpoint::report() const {
   return out;
 }
 
-Result<Answer> ModelEndpoint::answer(const std::string& method, const std::string& target, const net::Headers& headers,
+Result<Answer> PretendedEndpoint::answer(const std::string& method, const std::string& target, const net::Headers& headers,
                                      const std::string& body) {
   std::function<void()> tell;
   Result<Answer> out = Answer{};
@@ -64,7 +64,7 @@ Result<Answer> ModelEndpoint::answer(const std::string& method, const std::strin
   return out;
 }
 
-Answer ModelEndpoint::serve(const std::string& method, const std::string& path, const std::string& query,
+Answer PretendedEndpoint::serve(const std::string& method, const std::string& path, const std::string& query,
                             const net::Headers& headers, const std::string& body) {
   if (path == "configuration_lease") return serve_lease(method, query, body);
   if (path == "info") return shown(200, json::object{{"version", version}});
@@ -80,7 +80,8 @@ Answer ModelEndpoint::serve(const std::string& method, const std::string& path, 
     return shown(200, all);
   }
   if (path == "prefs") {
-    for (const auto& [name, value] : json::parse(body).as_object()) prefs[name] = std::string(value.as_string());
+    const json::value all = json::parse(body);
+    for (const auto& [name, value] : all.as_object()) prefs[name] = std::string(value.as_string());
     return {201, {}, "{}"};
   }
   if (path.ends_with("/pubkey")) {
@@ -116,7 +117,7 @@ Answer ModelEndpoint::serve(const std::string& method, const std::string& path, 
   return serve_file(method, path, query, headers, body);
 }
 
-Answer ModelEndpoint::serve_contents(const std::string& method, const std::string& name, const std::string& body) {
+Answer PretendedEndpoint::serve_contents(const std::string& method, const std::string& name, const std::string& body) {
   if (method == "GET") {
     json::array out;
     for (const auto& [pack, one] : components)
@@ -137,7 +138,7 @@ Answer ModelEndpoint::serve_contents(const std::string& method, const std::strin
   return {method == "POST" ? 201 : 200, {}, "{}"};
 }
 
-Answer ModelEndpoint::serve_plugins(const std::string& method, const std::string& path, const std::string& body) {
+Answer PretendedEndpoint::serve_plugins(const std::string& method, const std::string& path, const std::string& body) {
   if (path == "plugins") {
     json::object plugin = json::parse(body).as_object();
     const std::string name = text_member(plugin, "Name");
@@ -151,10 +152,12 @@ Answer ModelEndpoint::serve_plugins(const std::string& method, const std::string
   if (found == plugins.end()) return refusal(404, "Not Found");
   if (rest.ends_with("/params")) {
     json::object params;
-    for (const auto& [param, value] : json::parse(body).as_object()) params[param] = stored(param, value);
+    const json::value all = json::parse(body);
+    for (const auto& [param, value] : all.as_object()) params[param] = stored(param, value);
     found->second["Params"] = params;
   } else if (method == "PATCH") {
-    for (const json::value& step : json::parse(body).as_array()) {
+    const json::value steps = json::parse(body);
+    for (const json::value& step : steps.as_array()) {
       const std::string at(step.at("path").as_string());
       if (at == "/Meta") found->second["Meta"] = step.at("value");
       if (at.starts_with("/Meta/")) found->second["Meta"].as_object()[after(at, "/Meta/")] = step.at("value");
@@ -165,7 +168,7 @@ Answer ModelEndpoint::serve_plugins(const std::string& method, const std::string
   return shown(200, plugin);
 }
 
-Answer ModelEndpoint::serve_file(const std::string& method, const std::string& path, const std::string& query,
+Answer PretendedEndpoint::serve_file(const std::string& method, const std::string& path, const std::string& query,
                                  const net::Headers& headers, const std::string& body) {
   Answer out{200, {}, ""};
   const bool partial = query == "partial=true";
@@ -208,9 +211,9 @@ Answer ModelEndpoint::serve_file(const std::string& method, const std::string& p
   return out;
 }
 
-Answer ModelEndpoint::serve_lease(const std::string& method, const std::string& query, const std::string& body) {
+Answer PretendedEndpoint::serve_lease(const std::string& method, const std::string& query, const std::string& body) {
   if (method == "POST") {
-    const std::string wanted = text_member(json::parse(body).as_object(), "holder");
+    const std::string wanted = text_member(json::object(json::parse(body).as_object()), "holder");
     if (!holder.empty() && holder != wanted) return refusal(409, "configured by " + holder);
     holder = wanted;
   }

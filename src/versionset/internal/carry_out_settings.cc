@@ -97,8 +97,10 @@ Task<Result<json::object>> params_to_send(const Target& target, const Action& ac
       out[param] = *now;
       continue;
     }
+    std::string holder = "plugins/" + action.name;
+    std::string name(param);
     Result<json::value> value =
-        co_await value_to_send(target, "plugins/" + action.name, std::string(param), action.from.set, wanted);
+        co_await value_to_send(target, std::move(holder), std::move(name), action.from.set, wanted);
     if (!value) co_return value.error();
     out[param] = std::move(*value);
   }
@@ -175,8 +177,10 @@ Task<Result<void>> take_note_of_plugin(const Target& target, const Action& actio
   const json::object& shown = object_member(**there, "Params");
   for (const auto& [param, wanted] : object_member(action.value.get_object(), "Params")) {
     const json::value* now = shown.if_contains(param);
-    Result<void> noted = co_await take_note(target, plugin_place(action, param), wanted,
-                                            now == nullptr ? json::value() : *now, action);
+    std::string place = plugin_place(action, param);
+    json::value value;
+    if (now != nullptr) value = *now;
+    Result<void> noted = co_await take_note(target, std::move(place), wanted, std::move(value), action);
     if (!noted) co_return noted;
   }
   if (!same_plugin(target, action, **there)) co_return not_shown(action, "shows it otherwise");
@@ -227,7 +231,8 @@ Task<Result<Effect>> carry_out_pref(const Target& target, const Action& action) 
   if (!set) co_return set.error();
   // Nobody shows a secret one, and our login may have ended with it.
   if (action.secret) {
-    Result<void> noted = co_await target.memory.remember_secret(target.endpoint, place, action.value, nullptr);
+    json::value unseen;
+    Result<void> noted = co_await target.memory.remember_secret(target.endpoint, place, action.value, std::move(unseen));
     if (!noted) co_return noted.error();
     co_return Effect::kChanged;
   }
@@ -250,8 +255,9 @@ Task<Result<Effect>> carry_out_global(const Target& target, const Action& action
   if (!set) co_return set.error();
   shown = co_await look_up(target.calls, where);
   if (!shown) co_return shown.error();
-  Result<void> noted =
-      co_await take_note(target, place, action.value, *shown ? **shown : json::value(), action);
+  json::value now;
+  if (*shown) now = **shown;
+  Result<void> noted = co_await take_note(target, place, action.value, std::move(now), action);
   if (!noted) co_return noted.error();
   co_return Effect::kChanged;
 }
