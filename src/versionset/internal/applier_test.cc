@@ -17,8 +17,7 @@ constexpr double kSpeed = 500;  // a pause of 5 s takes 10 ms
 /// A manager with a catalog, an endpoint, and what is wanted of it.
 class World {
  public:
-  explicit World(std::string id = "M1", ModelEndpoint* shared = nullptr)
-      : id_(std::move(id)), endpoint_(shared) {
+  explicit World(std::string id = "M1", PretendedEndpoint* shared = nullptr) : id_(std::move(id)), endpoint_(shared) {
     if (endpoint_ == nullptr) endpoint_ = &own_endpoint_;
     for (const auto& [name, type] : kItems) {
       for (const std::string version : {"v1.0.0", "v2.0.0"}) add_item(name, type, version);
@@ -32,7 +31,7 @@ class World {
   }
   ~World() { end(); }
 
-  ModelEndpoint& endpoint() { return *endpoint_; }
+  PretendedEndpoint& endpoint() { return *endpoint_; }
   VersionSet& set() { return set_; }
   ModelArtifacts& artifacts() { return *artifacts_; }
   ApplyState state() const { return applier_->state("E"); }
@@ -69,7 +68,12 @@ class World {
     auto plan = std::make_shared<const Plan>(make());
     if (applier_) applier_->offer({"E", plan, nullptr, apply});
   }
+  void wish(const std::function<void(VersionSet&)>& change) {
+    std::lock_guard lock(mutex_);
+    change(set_);
+  }
   Plan make() {
+    std::lock_guard everything(mutex_);
     Observed observed = Observed::parse(endpoint_->report(), {});
     {
       std::lock_guard lock(endpoint_->mutex);
@@ -87,8 +91,7 @@ class World {
       if (found == artifacts_->contents.end()) return std::nullopt;
       return PlanInputs::OwnFile{found->second.size(), model_sum(found->second)};
     };
-    inputs.same_secret = [this](const auto& endpoint, const auto& place, const auto& wanted,
-                                const auto& shown) {
+    inputs.same_secret = [this](const auto& endpoint, const auto& place, const auto& wanted, const auto& shown) {
       return applier_ && applier_->same_secret(endpoint, place, wanted, shown);
     };
     inputs.is_secure = [this](const std::string& param) { return endpoint_->secure.contains(param); };
@@ -106,6 +109,9 @@ class World {
   bool settled() {
     return eventually([this] {
       if (state().state != "idle") return false;
+      const Plan plan = make();
+      const bool held_back = !plan.problems.empty() && plan.deletions_from == 0;
+      if (!plan.actions.empty() && !held_back) return false;
       std::lock_guard lock(endpoint_->mutex);
       return endpoint_->holder.empty();
     });
@@ -119,8 +125,7 @@ class World {
     Task<Result<content::Blobs::Info>> fetch(catalog::Artifact artifact) override {
       return artifacts_.fetch(std::move(artifact));
     }
-    Result<net::BodySourcePtr> open(const content::Blobs::Info& info, uint64_t first,
-                                    uint64_t last) override {
+    Result<net::BodySourcePtr> open(const content::Blobs::Info& info, uint64_t first, uint64_t last) override {
       return artifacts_.open(info, first, last);
     }
 
@@ -144,10 +149,7 @@ class World {
     item.content_type = type;
     const bool zip = type == "DRP" || type == "DRPUX";
     const bool provider = type == "PluginProvider";
-    item.source = fmt::format("http://m/files/rebar-catalog/{}/{}{}", name, version,
-                              provider ? ""
-                              : zip    ? ".zip"
-                                       : ".json");
+    item.source = fmt::format("http://m/files/rebar-catalog/{}/{}{}", name, version, provider ? "" : zip ? ".zip" : ".json");
     const std::string content = name + " " + version;
     const bool any = type == "ContentPackage" || type == "DRPUX";
     item.sha256[any ? "any/any" : "amd64/linux"] = model_sum(content);
@@ -161,16 +163,12 @@ class World {
   }
 
   inline static const std::vector<std::pair<std::string, std::string>> kItems = {
-      {"pack0", "ContentPackage"},
-      {"pack1", "ContentPackage"},
-      {"pack2", "ContentPackage"},
-      {"provider0", "PluginProvider"},
-      {"provider1", "PluginProvider"},
-      {"drp", "DRP"},
+      {"pack0", "ContentPackage"},     {"pack1", "ContentPackage"},     {"pack2", "ContentPackage"},
+      {"provider0", "PluginProvider"}, {"provider1", "PluginProvider"}, {"drp", "DRP"},
       {"drp-ux", "DRPUX"}};
   const std::string id_;
-  ModelEndpoint own_endpoint_;
-  ModelEndpoint* endpoint_;
+  PretendedEndpoint own_endpoint_;
+  PretendedEndpoint* endpoint_;
   std::unique_ptr<store::Store> store_ = store::open_memory_store();
   std::unique_ptr<env::Runtime> runtime_ = std::make_unique<env::Runtime>(2);
   std::unique_ptr<ModelArtifacts> artifacts_ = std::make_unique<ModelArtifacts>();
@@ -190,8 +188,7 @@ Component component(std::string name, std::string version) {
 
 FileWish file(const World& world, int source, std::string path) {
   const std::string from = fmt::format("self://files/source{}", source);
-  return {std::move(path), model_sum(const_cast<World&>(world).artifacts().contents.at(from)), from,
-          source == 1};
+  return {std::move(path), model_sum(const_cast<World&>(world).artifacts().contents.at(from)), from, source == 1};
 }
 
 json::object plugin(std::string name, std::string provider, json::object params = {}) {
@@ -203,8 +200,7 @@ void wish_for_all(World& world) {
   VersionSet& set = world.set();
   set.drp_version = "v2.0.0";
   set.drpux_version = "v1.0.0";
-  set.components = {component("pack1", "v2.0.0"), component("pack0", "v1.0.0"),
-                    component("provider0", "v1.0.0")};
+  set.components = {component("pack1", "v2.0.0"), component("pack0", "v1.0.0"), component("provider0", "v1.0.0")};
   world.endpoint().needs["pack1"] = "pack0";
   world.endpoint().secure = {"password", "token"};
   set.plugins = {plugin("p0", "provider0", {{"url", "http://x"}, {"token", "t0p"}})};
@@ -222,7 +218,7 @@ TEST(Applying, BringsAnEndpointToWhatIsWantedInOrder) {
   ASSERT_TRUE(world.settled()) << json::serialize(json::value_from(world.state().errors));
   EXPECT_TRUE(world.make().empty());
   EXPECT_TRUE(world.state().errors.empty());
-  ModelEndpoint& endpoint = world.endpoint();
+  PretendedEndpoint& endpoint = world.endpoint();
   EXPECT_EQ(endpoint.version, "v2.0.0");
   EXPECT_EQ(endpoint.ux_version, "v1.0.0");
   EXPECT_EQ(endpoint.prefs["baseTokenSecret"], std::string(32, 'x'));
@@ -247,8 +243,7 @@ TEST(Applying, HealsDriftAndFollowsChangesOfTheSet) {
   {
     std::lock_guard lock(world.endpoint().mutex);
     world.endpoint().components["pack0"].second = "v0.0.1";
-    world.endpoint().global["password"] =
-        json::parse(auth::seal(world.endpoint().keys.public_key, "\"other\""));
+    world.endpoint().global["password"] = json::parse(auth::seal(world.endpoint().keys.public_key, "\"other\""));
     world.endpoint().files["files/f0"] = "by hand";
     world.endpoint().plugins.erase("p0");
   }
@@ -257,8 +252,10 @@ TEST(Applying, HealsDriftAndFollowsChangesOfTheSet) {
   ASSERT_TRUE(world.eventually([&] { return world.make().empty(); }));
   ASSERT_TRUE(world.settled());
   EXPECT_EQ(world.endpoint().opened(world.endpoint().global["password"]), "\"hush\"");
-  world.set().components[0].version = "v1.0.0";
-  world.set().plugins.clear();
+  world.wish([](VersionSet& set) {
+    set.components[0].version = "v1.0.0";
+    set.plugins.clear();
+  });
   world.replan();
   ASSERT_TRUE(world.settled());
   EXPECT_TRUE(world.make().empty());
@@ -278,13 +275,11 @@ TEST(Applying, IsTakenUpWhereAKilledManagerLeftIt) {
   for (int kill_at = 0; kill_at < 200; kill_at += 3) {
     World world;
     wish_for_all(world);
-    world.endpoint().failure = {
-        kill_at, true, kill_at % 2 == 0 ? Failure::Kind::kBrokenBefore : Failure::Kind::kBrokenAfter};
+    world.endpoint().failure = {kill_at, true, kill_at % 2 == 0 ? Failure::Kind::kBrokenBefore : Failure::Kind::kBrokenAfter};
     world.follow();
     const bool reached = world.eventually([&] {
       std::lock_guard lock(world.endpoint().mutex);
-      return world.endpoint().requests > kill_at ||
-             (world.endpoint().holder.empty() && !world.endpoint().changes.empty());
+      return world.endpoint().requests > kill_at || (world.endpoint().holder.empty() && !world.endpoint().changes.empty());
     });
     ASSERT_TRUE(reached);
     world.restart();
@@ -304,15 +299,13 @@ TEST(Applying, IsTakenUpWhereAKilledManagerLeftIt) {
 
 /// Every request fails once, in each way.
 TEST(Applying, SurvivesAFailureOfEveryRequest) {
-  for (const Failure::Kind kind :
-       {Failure::Kind::kRefused, Failure::Kind::kBrokenBefore, Failure::Kind::kBrokenAfter}) {
+  for (const Failure::Kind kind : {Failure::Kind::kRefused, Failure::Kind::kBrokenBefore, Failure::Kind::kBrokenAfter}) {
     for (int at = 0; at < 70; at += 2) {
       World world;
       wish_for_all(world);
       world.endpoint().failure = {at, false, kind};
       world.follow();
-      ASSERT_TRUE(world.eventually([&] { return world.make().empty(); }))
-          << at << " " << static_cast<int>(kind);
+      ASSERT_TRUE(world.eventually([&] { return world.make().empty(); })) << at << " " << static_cast<int>(kind);
       ASSERT_TRUE(world.settled()) << at;
       EXPECT_TRUE(world.state().errors.empty());
     }
@@ -337,20 +330,16 @@ TEST(Applying, RandomPlansEndEmpty) {
     }
     for (int i = 0; i < 3; ++i) {
       if (one_in(2)) set.global[fmt::format("g{}", i)] = json::value(dice() % 3);
-      if (one_in(3))
-        set.plugins.push_back(
-            plugin(fmt::format("p{}", i), fmt::format("provider{}", i % 2), {{"g1", dice() % 3}}));
-      if (one_in(3))
-        set.files.push_back(file(world, static_cast<int>(dice() % 3), fmt::format("files/f{}", i)));
+      if (one_in(3)) set.plugins.push_back(plugin(fmt::format("p{}", i), fmt::format("provider{}", i % 2), {{"g1", dice() % 3}}));
+      if (one_in(3)) set.files.push_back(file(world, static_cast<int>(dice() % 3), fmt::format("files/f{}", i)));
     }
     if (one_in(2)) set.prefs["defaultStage"] = fmt::format("stage{}", dice() % 3);
-    world.set() = set;
+    world.wish([&set](VersionSet& wished) { wished = set; });
     world.replan();
     ASSERT_TRUE(world.eventually([&] {
       const Plan plan = world.make();
       return plan.actions.empty() || (!plan.problems.empty() && plan.deletions_from == 0);
-    })) << "round "
-        << round << ": " << world.state().state;
+    })) << "round " << round << ": " << world.state().state;
     ASSERT_TRUE(world.settled()) << round;
   }
 }
@@ -364,11 +353,10 @@ TEST(Applying, StopsWithTheReasonAndGoesOnWhenAnInputChanges) {
   ASSERT_TRUE(world.eventually([&] { return world.state().state == "stopped"; }));
   const ApplyState state = world.state();
   EXPECT_EQ(state.failed, 1U);
-  EXPECT_THAT(state.errors, testing::ElementsAre("ContentPackage pack0: " + broken +
-                                                 ": expected sha256 x, the file has y"));
+  EXPECT_THAT(state.errors, testing::ElementsAre("ContentPackage pack0: " + broken + ": expected sha256 x, the file has y"));
   EXPECT_FALSE(state.next_attempt.empty());
   EXPECT_TRUE(world.endpoint().components.contains("pack2")) << "what does not depend on it is done";
-  world.set().components[0].version = "v2.0.0";
+  world.wish([](VersionSet& set) { set.components[0].version = "v2.0.0"; });
   world.replan();
   ASSERT_TRUE(world.settled());
   EXPECT_EQ(world.endpoint().components["pack0"].second, "v2.0.0");
@@ -408,7 +396,7 @@ TEST(Applying, AFullDiskIsToldAndTriedAgain) {
 }
 
 TEST(Applying, OneOfTwoManagersConfigures) {
-  ModelEndpoint endpoint;
+  PretendedEndpoint endpoint;
   endpoint.holder = "R2";
   World world("R1", &endpoint);
   world.set().prefs = {{"defaultStage", "discover"}};
@@ -451,7 +439,7 @@ TEST(Applying, KnowsSecretsAgainAfterARestartAndKeepsNoneInClear) {
   ASSERT_TRUE(record);
   for (const std::string secret : {"hush", "t0p", std::string(32, 'x').c_str()})
     EXPECT_EQ(record->find(secret), std::string::npos);
-  world.set().global["password"] = "another";
+  world.wish([](VersionSet& set) { set.global["password"] = "another"; });
   EXPECT_EQ(world.make().actions.size(), 1U);
 }
 

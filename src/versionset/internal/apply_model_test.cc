@@ -10,19 +10,17 @@ std::string after(const std::string& text, std::string_view prefix) { return tex
 
 }  // namespace
 
-json::value ModelEndpoint::stored(const std::string& param, const json::value& value) const {
+json::value PretendedEndpoint::stored(const std::string& param, const json::value& value) const {
   if (!secure.contains(param) || is_sealed(value)) return value;
   return json::parse(auth::seal(keys.public_key, json::serialize(value)));
 }
 
-json::object ModelEndpoint::report() const {
+json::object PretendedEndpoint::report() const {
   std::lock_guard lock(mutex);
-  json::object out{
-      {"Id", "E"}, {"Arch", "amd64"}, {"Os", "linux"}, {"DRPVersion", version}, {"DRPUXVersion", ux_version}};
+  json::object out{{"Id", "E"}, {"Arch", "amd64"}, {"Os", "linux"}, {"DRPVersion", version}, {"DRPUXVersion", ux_version}};
   json::array elements;
   for (const auto& [name, one] : components)
-    elements.push_back(
-        json::object{{"Type", kind_name(one.first)}, {"Name", name}, {"ActualVersion", one.second}});
+    elements.push_back(json::object{{"Type", kind_name(one.first)}, {"Name", name}, {"ActualVersion", one.second}});
   out["Components"] = elements;
   json::array list;
   for (const auto& [name, plugin] : plugins) list.push_back(plugin);
@@ -36,8 +34,8 @@ json::object ModelEndpoint::report() const {
   return out;
 }
 
-Result<Answer> ModelEndpoint::answer(const std::string& method, const std::string& target,
-                                     const net::Headers& headers, const std::string& body) {
+Result<Answer> PretendedEndpoint::answer(const std::string& method, const std::string& target, const net::Headers& headers,
+                                     const std::string& body) {
   std::function<void()> tell;
   Result<Answer> out = Answer{};
   {
@@ -48,8 +46,7 @@ Result<Answer> ModelEndpoint::answer(const std::string& method, const std::strin
       --restarting;
       return Error(ErrorCode::kUnreachable, "it restarts");
     }
-    if (fails && failure.kind == Failure::Kind::kBrokenBefore)
-      return Error(ErrorCode::kUnreachable, "broke before");
+    if (fails && failure.kind == Failure::Kind::kBrokenBefore) return Error(ErrorCode::kUnreachable, "broke before");
     if (fails && failure.kind == Failure::Kind::kRefused) return refusal(500, "injected");
     const std::string plain = net::percent_decode(target);
     const size_t mark = plain.find('?');
@@ -67,7 +64,7 @@ Result<Answer> ModelEndpoint::answer(const std::string& method, const std::strin
   return out;
 }
 
-Answer ModelEndpoint::serve(const std::string& method, const std::string& path, const std::string& query,
+Answer PretendedEndpoint::serve(const std::string& method, const std::string& path, const std::string& query,
                             const net::Headers& headers, const std::string& body) {
   if (path == "configuration_lease") return serve_lease(method, query, body);
   if (path == "info") return shown(200, json::object{{"version", version}});
@@ -83,8 +80,8 @@ Answer ModelEndpoint::serve(const std::string& method, const std::string& path, 
     return shown(200, all);
   }
   if (path == "prefs") {
-    for (const auto& [name, value] : json::parse(body).as_object())
-      prefs[name] = std::string(value.as_string());
+    const json::value all = json::parse(body);
+    for (const auto& [name, value] : all.as_object()) prefs[name] = std::string(value.as_string());
     return {201, {}, "{}"};
   }
   if (path.ends_with("/pubkey")) {
@@ -120,8 +117,7 @@ Answer ModelEndpoint::serve(const std::string& method, const std::string& path, 
   return serve_file(method, path, query, headers, body);
 }
 
-Answer ModelEndpoint::serve_contents(const std::string& method, const std::string& name,
-                                     const std::string& body) {
+Answer PretendedEndpoint::serve_contents(const std::string& method, const std::string& name, const std::string& body) {
   if (method == "GET") {
     json::array out;
     for (const auto& [pack, one] : components)
@@ -142,8 +138,7 @@ Answer ModelEndpoint::serve_contents(const std::string& method, const std::strin
   return {method == "POST" ? 201 : 200, {}, "{}"};
 }
 
-Answer ModelEndpoint::serve_plugins(const std::string& method, const std::string& path,
-                                    const std::string& body) {
+Answer PretendedEndpoint::serve_plugins(const std::string& method, const std::string& path, const std::string& body) {
   if (path == "plugins") {
     json::object plugin = json::parse(body).as_object();
     const std::string name = text_member(plugin, "Name");
@@ -157,10 +152,12 @@ Answer ModelEndpoint::serve_plugins(const std::string& method, const std::string
   if (found == plugins.end()) return refusal(404, "Not Found");
   if (rest.ends_with("/params")) {
     json::object params;
-    for (const auto& [param, value] : json::parse(body).as_object()) params[param] = stored(param, value);
+    const json::value all = json::parse(body);
+    for (const auto& [param, value] : all.as_object()) params[param] = stored(param, value);
     found->second["Params"] = params;
   } else if (method == "PATCH") {
-    for (const json::value& step : json::parse(body).as_array()) {
+    const json::value steps = json::parse(body);
+    for (const json::value& step : steps.as_array()) {
       const std::string at(step.at("path").as_string());
       if (at == "/Meta") found->second["Meta"] = step.at("value");
       if (at.starts_with("/Meta/")) found->second["Meta"].as_object()[after(at, "/Meta/")] = step.at("value");
@@ -171,7 +168,7 @@ Answer ModelEndpoint::serve_plugins(const std::string& method, const std::string
   return shown(200, plugin);
 }
 
-Answer ModelEndpoint::serve_file(const std::string& method, const std::string& path, const std::string& query,
+Answer PretendedEndpoint::serve_file(const std::string& method, const std::string& path, const std::string& query,
                                  const net::Headers& headers, const std::string& body) {
   Answer out{200, {}, ""};
   const bool partial = query == "partial=true";
@@ -183,8 +180,7 @@ Answer ModelEndpoint::serve_file(const std::string& method, const std::string& p
                     partial ? std::to_string(found->second.size()) : model_sum(found->second));
     return out;
   }
-  if (method == "DELETE")
-    return (partial ? pieces : files).erase(path) > 0 ? Answer{204, {}, ""} : Answer{404, {}, ""};
+  if (method == "DELETE") return (partial ? pieces : files).erase(path) > 0 ? Answer{204, {}, ""} : Answer{404, {}, ""};
   const auto header = headers.get("Content-Range");
   if (!header) {
     files[path] = body;
@@ -215,10 +211,9 @@ Answer ModelEndpoint::serve_file(const std::string& method, const std::string& p
   return out;
 }
 
-Answer ModelEndpoint::serve_lease(const std::string& method, const std::string& query,
-                                  const std::string& body) {
+Answer PretendedEndpoint::serve_lease(const std::string& method, const std::string& query, const std::string& body) {
   if (method == "POST") {
-    const std::string wanted = text_member(json::parse(body).as_object(), "holder");
+    const std::string wanted = text_member(json::object(json::parse(body).as_object()), "holder");
     if (!holder.empty() && holder != wanted) return refusal(409, "configured by " + holder);
     holder = wanted;
   }

@@ -51,7 +51,7 @@ struct Failure {
 };
 
 /// The state survives what speaks to it. Thread-safe.
-class ModelEndpoint {
+class PretendedEndpoint {
  public:
   std::string version = "v1.0.0", ux_version;
   std::map<std::string, std::pair<Kind, std::string>> components;  // name -> kind, version
@@ -99,7 +99,7 @@ inline Answer shown(int status, const json::value& value) { return {status, {}, 
 
 class ModelCalls final : public EndpointCalls {
  public:
-  explicit ModelCalls(ModelEndpoint& endpoint) : endpoint_(endpoint) {}
+  explicit ModelCalls(PretendedEndpoint& endpoint) : endpoint_(endpoint) {}
   Task<Result<Answer>> send(net::ClientRequest request) override {
     std::string body;
     if (auto* source = std::get_if<net::BodySourcePtr>(&request.body)) {
@@ -114,7 +114,7 @@ class ModelCalls final : public EndpointCalls {
   }
 
  private:
-  ModelEndpoint& endpoint_;
+  PretendedEndpoint& endpoint_;
 };
 
 }  // namespace mullion::versionset
