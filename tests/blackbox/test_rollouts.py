@@ -24,6 +24,11 @@ def name(prefix="roll"):
     return f"{prefix}-{uuid.uuid4().hex[:8]}"
 
 
+# What an endpoint tells of itself: without that nothing is planned for it.
+STATE = {"info": {"arch": "amd64", "os": "linux", "version": "v0.1.0"}, "components": [], "prefs": {"debugRenderer": "warn"},
+         "global": {}, "plugins": [], "files": {}}
+
+
 class Light:
     """A fake endpoint with one machine, which the test may break and mend."""
 
@@ -46,6 +51,7 @@ class Light:
         with self.lock:
             self.sequence = 1
             stream.begin(objects=[item("object", "machines", self.machine, self._body())])
+            stream.send({"t": "state", "body": STATE})
             self.streams.append(stream)
         end = threading.Event()
 
