@@ -64,14 +64,19 @@ def errors(manager, endpoint="A"):
     return manager.get(f"endpoints/{endpoint}").get("Errors") or []
 
 
-def applied(manager, endpoint="A", timeout=60):
+def applied(manager, endpoint="A", timeout=40):
     """Waits until nothing is left to do and nobody configures the endpoint."""
     def done():
         row = manager.get(f"endpoints/{endpoint}")
         left = plan(manager, endpoint)
         quiet = "mullion/configured-by" not in (row.get("Meta") or {})
         return quiet and not row.get("Actions") and not left.get("Actions") and not row.get("Errors")
-    wait_until(f"{endpoint} is as wanted", done, timeout, pause=0.1)
+    try:
+        wait_until(f"{endpoint} is as wanted", done, timeout, pause=0.1)
+    except AssertionError as failure:
+        row = manager.get(f"endpoints/{endpoint}")
+        left = {name: row.get(name) for name in ("Actions", "Errors", "Meta")}
+        raise AssertionError(f"{failure}; left: {left}; plan: {plan(manager, endpoint)}") from None
 
 
 def versions(server):
