@@ -107,7 +107,8 @@ void apply_state(const json::object& state, json::object& endpoint) {
     copy_text(facts, "ha_id", endpoint, "HaId");
   }
   copy_text(state, "ux_version", endpoint, "DRPUXVersion");
-  if (const json::value* holder = state.if_contains("configured_by"); holder != nullptr && holder->is_string()) {
+  if (const json::value* holder = state.if_contains("configured_by");
+      holder != nullptr && holder->is_string()) {
     json::value& meta = endpoint["Meta"];
     if (!meta.is_object()) meta = json::object();
     if (holder->get_string().empty()) {

@@ -442,8 +442,8 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
   co_return response;
 }
 
-/// Once more with a fresh login when the endpoint does not know ours any more and the request can be repeated: it was
-/// refused before anything was done.
+/// Once more with a fresh login when the endpoint does not know ours any more and the request can be
+/// repeated: it was refused before anything was done.
 Task<Result<net::ClientResponse>> ManagerImpl::send(const Way& way, net::ClientRequest request) {
   std::optional<net::ClientRequest> again;
   if (const auto* text = std::get_if<std::string>(&request.body)) {

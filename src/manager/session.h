@@ -55,7 +55,8 @@ class Session : public std::enable_shared_from_this<Session> {
     std::string token;
   };
   std::optional<Access> access() const;
-  /// The endpoint does not take `stale` any more, because its secrets changed: logs in anew unless somebody did.
+  /// The endpoint does not take `stale` any more, because its secrets changed: logs in anew unless somebody
+  /// did.
   env::Task<void> renew_token(std::string stale);
 
   /// What the endpoint last told of itself; "" before.

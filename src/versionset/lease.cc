@@ -33,7 +33,8 @@ Result<void> check_holder(std::string_view holder) {
   if (holder.size() > kLongestHolder)
     return refused(ErrorCode::kInvalid, "", fmt::format("holder: longer than {} bytes", kLongestHolder));
   const bool printable = std::ranges::all_of(holder, [](char c) { return c > ' ' && c < 0x7f; });
-  if (!printable) return refused(ErrorCode::kInvalid, "", "holder: blanks and control characters are not allowed");
+  if (!printable)
+    return refused(ErrorCode::kInvalid, "", "holder: blanks and control characters are not allowed");
   return {};
 }
 
@@ -52,7 +53,8 @@ std::optional<Lease> parse_lease(std::string_view text) {
   if (!parsed || !parsed->is_object()) return std::nullopt;
   const json::value* holder = parsed->get_object().if_contains("holder");
   const json::value* until = parsed->get_object().if_contains("until");
-  if (holder == nullptr || !holder->is_string() || until == nullptr || !until->is_string()) return std::nullopt;
+  if (holder == nullptr || !holder->is_string() || until == nullptr || !until->is_string())
+    return std::nullopt;
   Lease lease{std::string(holder->get_string()), {}};
   if (!env::parse_rfc3339(until->get_string(), lease.until)) return std::nullopt;
   return lease;
@@ -69,7 +71,8 @@ Result<Lease> grant_lease(const std::optional<Lease>& current, std::string_view 
   const int64_t longest = std::chrono::seconds(kLongestLease).count();
   if (seconds < 1 || seconds > longest)
     return refused(ErrorCode::kInvalid, "", fmt::format("seconds: expected 1 to {}", longest));
-  if (const std::optional<Lease> held = lease_at(current, now); held && held->holder != holder) return held_by(*held);
+  if (const std::optional<Lease> held = lease_at(current, now); held && held->holder != holder)
+    return held_by(*held);
   return Lease{std::string(holder), now + std::chrono::seconds(seconds)};
 }
 

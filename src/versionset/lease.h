@@ -1,5 +1,5 @@
-// The configuration lease: which manager configures this server. Kept by the server itself, so that two managers that
-// know nothing of each other agree (docs/configuration.md).
+// The configuration lease: which manager configures this server. Kept by the server itself, so that two
+// managers that know nothing of each other agree (docs/configuration.md).
 #pragma once
 
 #include <functional>
@@ -28,20 +28,21 @@ struct Lease {
 /// The stored text of a lease, and back; absent for what is no lease.
 std::string lease_text(const Lease& lease);
 std::optional<Lease> parse_lease(std::string_view text);
-/// `stored` while it counts. One that ends later than any lease may comes from a clock that was set back since: it is
-/// over.
+/// `stored` while it counts. One that ends later than any lease may comes from a clock that was set back
+/// since: it is over.
 std::optional<Lease> lease_at(std::optional<Lease> stored, env::WallTime now);
-/// The lease of `holder` from `now` on. kInvalid names the member that is wrong; kConflict while somebody else holds it:
-/// Model configuration_lease, Key the holder, "configured by R1 until 2026-01-01T00:00:00Z".
+/// The lease of `holder` from `now` on. kInvalid names the member that is wrong; kConflict while somebody
+/// else holds it: Model configuration_lease, Key the holder, "configured by R1 until 2026-01-01T00:00:00Z".
 Result<Lease> grant_lease(const std::optional<Lease>& current, std::string_view holder, int64_t seconds,
                           env::WallTime now);
 
-/// The lease of this server. Lives in the store's secrets, so a restart does not free it; it ends by the wall clock.
-/// Thread-safe.
+/// The lease of this server. Lives in the store's secrets, so a restart does not free it; it ends by the wall
+/// clock. Thread-safe.
 class LeaseKeeper {
  public:
   explicit LeaseKeeper(store::Store& store, const env::Clock& clock = env::system_clock());
-  /// Calls `changed` whenever holder() answers something else, also when a lease runs out. Runs until cancelled.
+  /// Calls `changed` whenever holder() answers something else, also when a lease runs out. Runs until
+  /// cancelled.
   env::Task<void> watch(std::function<void()> changed);
 
   std::optional<Lease> current() const;

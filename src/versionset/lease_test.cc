@@ -13,7 +13,9 @@ using std::chrono::seconds;
 
 TEST(Lease, IsGrantedToOneHolderAtATime) {
   const env::WallTime now = env::ManualClock().wall();
-  const auto lease = [&](std::string holder, int left) { return Lease{std::move(holder), now + seconds(left)}; };
+  const auto lease = [&](std::string holder, int left) {
+    return Lease{std::move(holder), now + seconds(left)};
+  };
   struct Case {
     std::string_view what;
     std::optional<Lease> before;

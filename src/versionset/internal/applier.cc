@@ -102,7 +102,8 @@ void Applier::withdraw(const std::string& endpoint) {
   if (stopping_ || parts_.store.snapshot()->get_local("endpoints", endpoint)) return;
   tasks_.spawn("forget", [this, endpoint]() -> Task<void> {
     const Result<void> forgotten = co_await memory_.forget(endpoint);
-    if (!forgotten) kLog.warn("memory is not cleared endpoint={} reason={}", endpoint, forgotten.error().text());
+    if (!forgotten)
+      kLog.warn("memory is not cleared endpoint={} reason={}", endpoint, forgotten.error().text());
   });
 }
 
@@ -162,24 +163,39 @@ Task<void> Applier::work(EntryPtr entry) {
     std::shared_ptr<const Plan> plan;
     const Step step = decide(entry, plan);
     publish(entry, step.state);
-    const std::string key = plan && step.action < plan->actions.size() ? plan->actions[step.action].key() : "";
+    const std::string key =
+        plan && step.action < plan->actions.size() ? plan->actions[step.action].key() : "";
     switch (step.kind) {
       case Step::Kind::kRest:
         if (rest(entry, seen)) co_return;
         break;
-      case Step::Kind::kTakeLease: co_await take_lease(entry); break;
-      case Step::Kind::kRelease: co_await release_lease(entry); break;
-      case Step::Kind::kAct: co_await act(entry, plan, step.action); break;
+      case Step::Kind::kTakeLease:
+        co_await take_lease(entry);
+        break;
+      case Step::Kind::kRelease:
+        co_await release_lease(entry);
+        break;
+      case Step::Kind::kAct:
+        co_await act(entry, plan, step.action);
+        break;
       case Step::Kind::kDoubt:
-        entry->memory.failed(key, named(plan->actions[step.action], "was carried out, but the endpoint does not show it"),
-                             false);
+        entry->memory.failed(
+            key, named(plan->actions[step.action], "was carried out, but the endpoint does not show it"),
+            false);
         break;
       case Step::Kind::kUndone:
-        entry->memory.failed(key, named(plan->actions[step.action], "does not stay: somebody else changes it back"), false);
+        entry->memory.failed(
+            key, named(plan->actions[step.action], "does not stay: somebody else changes it back"), false);
         break;
-      case Step::Kind::kBeginPass: entry->memory.begin_pass(); break;
-      case Step::Kind::kStop: entry->memory.stop(inputs_of(*plan), now()); break;
-      case Step::Kind::kWait: co_await pause(entry, seen, step.until); break;
+      case Step::Kind::kBeginPass:
+        entry->memory.begin_pass();
+        break;
+      case Step::Kind::kStop:
+        entry->memory.stop(inputs_of(*plan), now());
+        break;
+      case Step::Kind::kWait:
+        co_await pause(entry, seen, step.until);
+        break;
     }
   }
 }
@@ -228,12 +244,12 @@ Task<void> Applier::act(EntryPtr entry, std::shared_ptr<const Plan> plan, size_t
   record(entry, action, result, bytes, ms);
 }
 
-void Applier::record(const EntryPtr& entry, const Action& action, const Result<Effect>& result, uint64_t bytes,
-                     double ms) {
+void Applier::record(const EntryPtr& entry, const Action& action, const Result<Effect>& result,
+                     uint64_t bytes, double ms) {
   const std::string key = action.key();
-  const std::string what = fmt::format("endpoint={} kind={} name={} verb={} version={} set={} bytes={} ms={:.0f}",
-                                       entry->endpoint, kind_name(action.kind), action.name, action.verb,
-                                       action.actual_version, action.from.set, bytes, ms);
+  const std::string what = fmt::format(
+      "endpoint={} kind={} name={} verb={} version={} set={} bytes={} ms={:.0f}", entry->endpoint,
+      kind_name(action.kind), action.name, action.verb, action.actual_version, action.from.set, bytes, ms);
   if (result) {
     entry->memory.succeeded(key, *result == Effect::kChanged, now());
     entry->memory.reached();
@@ -299,7 +315,8 @@ Task<void> Applier::ask_holder(EntryPtr entry) {
     const json::object shown = parse_object(answer->body);
     const json::value* seconds = shown.if_contains("seconds");
     lease.other = text_member(shown, "holder");
-    if (seconds != nullptr && seconds->is_int64()) lease.until = now() + std::chrono::seconds(seconds->get_int64() + 1);
+    if (seconds != nullptr && seconds->is_int64())
+      lease.until = now() + std::chrono::seconds(seconds->get_int64() + 1);
   }
   kLog.info("somebody else configures it endpoint={} holder={}", entry->endpoint, lease.other);
   std::lock_guard lock(mutex_);
@@ -312,7 +329,8 @@ Task<void> Applier::release_lease(EntryPtr entry) {
   request.method = "DELETE";
   request.target = fmt::format("{}?holder={}", kLease, net::percent_encode(parts_.own_id));
   Result<Answer> answer = co_await ask(*entry->calls, std::move(request));
-  if (!answer) kLog.debug("the lease is left to run out endpoint={} reason={}", entry->endpoint, answer.error().text());
+  if (!answer)
+    kLog.debug("the lease is left to run out endpoint={} reason={}", entry->endpoint, answer.error().text());
 }
 
 Task<void> Applier::renew_lease(EntryPtr entry, uint64_t holding) {
@@ -339,7 +357,8 @@ Task<void> Applier::renew_lease(EntryPtr entry, uint64_t holding) {
 }
 
 std::unique_ptr<PlanExecutor> make_applier(const Dependencies& dependencies, ApplyNews news) {
-  ApplierParts parts{dependencies.runtime, dependencies.store, dependencies.own_id, dependencies.apply_concurrency};
+  ApplierParts parts{dependencies.runtime, dependencies.store, dependencies.own_id,
+                     dependencies.apply_concurrency};
   manager::Manager* manager = &dependencies.manager;
   parts.calls = [manager](const std::string& endpoint) { return calls_through(*manager, endpoint); };
   parts.artifacts = make_artifacts(dependencies.catalog, dependencies.blobs);

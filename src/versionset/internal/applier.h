@@ -49,7 +49,8 @@ class Applier final : public PlanExecutor {
   Task<void> work(EntryPtr entry);
   Task<void> pause(EntryPtr entry, uint64_t seen, env::SteadyTime until);
   Task<void> act(EntryPtr entry, std::shared_ptr<const Plan> plan, size_t index);
-  void record(const EntryPtr& entry, const Action& action, const Result<Effect>& result, uint64_t bytes, double ms);
+  void record(const EntryPtr& entry, const Action& action, const Result<Effect>& result, uint64_t bytes,
+              double ms);
   Task<void> take_lease(EntryPtr entry);
   Task<void> ask_holder(EntryPtr entry);
   Task<void> release_lease(EntryPtr entry);

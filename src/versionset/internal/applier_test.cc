@@ -17,7 +17,8 @@ constexpr double kSpeed = 500;  // a pause of 5 s takes 10 ms
 /// A manager with a catalog, an endpoint, and what is wanted of it.
 class World {
  public:
-  explicit World(std::string id = "M1", PretendedEndpoint* shared = nullptr) : id_(std::move(id)), endpoint_(shared) {
+  explicit World(std::string id = "M1", PretendedEndpoint* shared = nullptr)
+      : id_(std::move(id)), endpoint_(shared) {
     if (endpoint_ == nullptr) endpoint_ = &own_endpoint_;
     for (const auto& [name, type] : kItems) {
       for (const std::string version : {"v1.0.0", "v2.0.0"}) add_item(name, type, version);
@@ -91,7 +92,8 @@ class World {
       if (found == artifacts_->contents.end()) return std::nullopt;
       return PlanInputs::OwnFile{found->second.size(), sum_of(found->second)};
     };
-    inputs.same_secret = [this](const auto& endpoint, const auto& place, const auto& wanted, const auto& shown) {
+    inputs.same_secret = [this](const auto& endpoint, const auto& place, const auto& wanted,
+                                const auto& shown) {
       return applier_ && applier_->same_secret(endpoint, place, wanted, shown);
     };
     inputs.is_secure = [this](const std::string& param) { return endpoint_->secure.contains(param); };
@@ -106,7 +108,8 @@ class World {
     }
     return false;
   }
-  /// Nothing is left to do, and nobody configures it any more. `lease_lost`: nobody is left to give it back, it runs out.
+  /// Nothing is left to do, and nobody configures it any more. `lease_lost`: nobody is left to give it back,
+  /// it runs out.
   bool settled(bool lease_lost = false) {
     return eventually([this, lease_lost] {
       if (state().state != "idle") return false;
@@ -126,7 +129,8 @@ class World {
     Task<Result<content::Blobs::Info>> fetch(catalog::Artifact artifact) override {
       return artifacts_.fetch(std::move(artifact));
     }
-    Result<net::BodySourcePtr> open(const content::Blobs::Info& info, uint64_t first, uint64_t last) override {
+    Result<net::BodySourcePtr> open(const content::Blobs::Info& info, uint64_t first,
+                                    uint64_t last) override {
       return artifacts_.open(info, first, last);
     }
 
@@ -156,7 +160,10 @@ class World {
     item.content_type = type;
     const bool zip = type == "DRP" || type == "DRPUX";
     const bool provider = type == "PluginProvider";
-    item.source = fmt::format("http://m/files/rebar-catalog/{}/{}{}", name, version, provider ? "" : zip ? ".zip" : ".json");
+    item.source = fmt::format("http://m/files/rebar-catalog/{}/{}{}", name, version,
+                              provider ? ""
+                              : zip    ? ".zip"
+                                       : ".json");
     const std::string content = name + " " + version;
     const bool any = type == "ContentPackage" || type == "DRPUX";
     item.sha256[any ? "any/any" : "amd64/linux"] = model_sum(content);
@@ -170,8 +177,12 @@ class World {
   }
 
   inline static const std::vector<std::pair<std::string, std::string>> kItems = {
-      {"pack0", "ContentPackage"},     {"pack1", "ContentPackage"},     {"pack2", "ContentPackage"},
-      {"provider0", "PluginProvider"}, {"provider1", "PluginProvider"}, {"drp", "DRP"},
+      {"pack0", "ContentPackage"},
+      {"pack1", "ContentPackage"},
+      {"pack2", "ContentPackage"},
+      {"provider0", "PluginProvider"},
+      {"provider1", "PluginProvider"},
+      {"drp", "DRP"},
       {"drp-ux", "DRPUX"}};
   std::map<std::string, std::string> sums_;
   const std::string id_;
@@ -196,7 +207,8 @@ Component component(std::string name, std::string version) {
 
 FileWish file(const World& world, int source, std::string path) {
   const std::string from = fmt::format("self://files/source{}", source);
-  return {std::move(path), model_sum(const_cast<World&>(world).artifacts().contents.at(from)), from, source == 1};
+  return {std::move(path), model_sum(const_cast<World&>(world).artifacts().contents.at(from)), from,
+          source == 1};
 }
 
 json::object plugin(std::string name, std::string provider, json::object params = {}) {
@@ -208,7 +220,8 @@ void wish_for_all(World& world) {
   VersionSet& set = world.set();
   set.drp_version = "v2.0.0";
   set.drpux_version = "v1.0.0";
-  set.components = {component("pack1", "v2.0.0"), component("pack0", "v1.0.0"), component("provider0", "v1.0.0")};
+  set.components = {component("pack1", "v2.0.0"), component("pack0", "v1.0.0"),
+                    component("provider0", "v1.0.0")};
   world.endpoint().needs["pack1"] = "pack0";
   world.endpoint().secure = {"password", "token"};
   set.plugins = {plugin("p0", "provider0", {{"url", "http://x"}, {"token", "t0p"}})};
@@ -251,7 +264,8 @@ TEST(Applying, HealsDriftAndFollowsChangesOfTheSet) {
   {
     std::lock_guard lock(world.endpoint().mutex);
     world.endpoint().components["pack0"].second = "v0.0.1";
-    world.endpoint().global["password"] = json::parse(auth::seal(world.endpoint().keys.public_key, "\"other\""));
+    world.endpoint().global["password"] =
+        json::parse(auth::seal(world.endpoint().keys.public_key, "\"other\""));
     world.endpoint().files["files/f0"] = "by hand";
     world.endpoint().plugins.erase("p0");
   }
@@ -283,11 +297,13 @@ TEST(Applying, IsTakenUpWhereAKilledManagerLeftIt) {
   for (int kill_at = 0; kill_at < 75; kill_at += 3) {
     World world;
     wish_for_all(world);
-    world.endpoint().failure = {kill_at, true, kill_at % 2 == 0 ? Failure::Kind::kBrokenBefore : Failure::Kind::kBrokenAfter};
+    world.endpoint().failure = {
+        kill_at, true, kill_at % 2 == 0 ? Failure::Kind::kBrokenBefore : Failure::Kind::kBrokenAfter};
     world.follow();
     const bool reached = world.eventually([&] {
       std::lock_guard lock(world.endpoint().mutex);
-      return world.endpoint().requests > kill_at || (world.endpoint().holder.empty() && !world.endpoint().changes.empty());
+      return world.endpoint().requests > kill_at ||
+             (world.endpoint().holder.empty() && !world.endpoint().changes.empty());
     });
     ASSERT_TRUE(reached);
     world.restart();
@@ -307,13 +323,15 @@ TEST(Applying, IsTakenUpWhereAKilledManagerLeftIt) {
 
 /// Every request fails once, in each way.
 TEST(Applying, SurvivesAFailureOfEveryRequest) {
-  for (const Failure::Kind kind : {Failure::Kind::kRefused, Failure::Kind::kBrokenBefore, Failure::Kind::kBrokenAfter}) {
+  for (const Failure::Kind kind :
+       {Failure::Kind::kRefused, Failure::Kind::kBrokenBefore, Failure::Kind::kBrokenAfter}) {
     for (int at = 0; at < 70; at += 5) {
       World world;
       wish_for_all(world);
       world.endpoint().failure = {at, false, kind};
       world.follow();
-      ASSERT_TRUE(world.eventually([&] { return world.make().empty(); })) << at << " " << static_cast<int>(kind);
+      ASSERT_TRUE(world.eventually([&] { return world.make().empty(); }))
+          << at << " " << static_cast<int>(kind);
       ASSERT_TRUE(world.settled(true)) << at;
       EXPECT_TRUE(world.state().errors.empty());
     }
@@ -338,8 +356,11 @@ TEST(Applying, RandomPlansEndEmpty) {
     }
     for (int i = 0; i < 3; ++i) {
       if (one_in(2)) set.global[fmt::format("g{}", i)] = json::value(dice() % 3);
-      if (one_in(3)) set.plugins.push_back(plugin(fmt::format("p{}", i), fmt::format("provider{}", i % 2), {{"g1", dice() % 3}}));
-      if (one_in(3)) set.files.push_back(file(world, static_cast<int>(dice() % 3), fmt::format("files/f{}", i)));
+      if (one_in(3))
+        set.plugins.push_back(
+            plugin(fmt::format("p{}", i), fmt::format("provider{}", i % 2), {{"g1", dice() % 3}}));
+      if (one_in(3))
+        set.files.push_back(file(world, static_cast<int>(dice() % 3), fmt::format("files/f{}", i)));
     }
     if (one_in(2)) set.prefs["defaultStage"] = fmt::format("stage{}", dice() % 3);
     world.wish([&set](VersionSet& wished) { wished = set; });
@@ -347,7 +368,8 @@ TEST(Applying, RandomPlansEndEmpty) {
     ASSERT_TRUE(world.eventually([&] {
       const Plan plan = world.make();
       return plan.actions.empty() || (!plan.problems.empty() && plan.deletions_from == 0);
-    })) << "round " << round << ": " << world.state().state;
+    })) << "round "
+        << round << ": " << world.state().state;
     ASSERT_TRUE(world.settled()) << round;
   }
 }
@@ -361,7 +383,8 @@ TEST(Applying, StopsWithTheReasonAndGoesOnWhenAnInputChanges) {
   ASSERT_TRUE(world.eventually([&] { return world.state().state == "stopped"; }));
   const ApplyState state = world.state();
   EXPECT_EQ(state.failed, 1U);
-  EXPECT_THAT(state.errors, testing::ElementsAre("ContentPackage pack0: " + broken + ": expected sha256 x, the file has y"));
+  EXPECT_THAT(state.errors, testing::ElementsAre("ContentPackage pack0: " + broken +
+                                                 ": expected sha256 x, the file has y"));
   EXPECT_FALSE(state.next_attempt.empty());
   EXPECT_TRUE(world.endpoint().components.contains("pack2")) << "what does not depend on it is done";
   world.wish([](VersionSet& set) { set.components[0].version = "v2.0.0"; });
@@ -446,8 +469,7 @@ TEST(Applying, KnowsSecretsAgainAfterARestartAndKeepsNoneInClear) {
   const auto record = world.store().snapshot()->secret("configured", "E");
   ASSERT_TRUE(record);
   const std::vector<std::string> secrets = {"hush", "t0p", std::string(32, 'x')};
-  for (const std::string& secret : secrets)
-    EXPECT_EQ(record->find(secret), std::string::npos);
+  for (const std::string& secret : secrets) EXPECT_EQ(record->find(secret), std::string::npos);
   world.wish([](VersionSet& set) { set.global["password"] = "another"; });
   EXPECT_EQ(world.make().actions.size(), 1U);
 }

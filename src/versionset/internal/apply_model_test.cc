@@ -17,10 +17,12 @@ json::value PretendedEndpoint::stored(const std::string& param, const json::valu
 
 json::object PretendedEndpoint::report() const {
   std::lock_guard lock(mutex);
-  json::object out{{"Id", "E"}, {"Arch", "amd64"}, {"Os", "linux"}, {"DRPVersion", version}, {"DRPUXVersion", ux_version}};
+  json::object out{
+      {"Id", "E"}, {"Arch", "amd64"}, {"Os", "linux"}, {"DRPVersion", version}, {"DRPUXVersion", ux_version}};
   json::array elements;
   for (const auto& [name, one] : components)
-    elements.push_back(json::object{{"Type", kind_name(one.first)}, {"Name", name}, {"ActualVersion", one.second}});
+    elements.push_back(
+        json::object{{"Type", kind_name(one.first)}, {"Name", name}, {"ActualVersion", one.second}});
   out["Components"] = elements;
   json::array list;
   for (const auto& [name, plugin] : plugins) list.push_back(plugin);
@@ -34,8 +36,8 @@ json::object PretendedEndpoint::report() const {
   return out;
 }
 
-Result<Answer> PretendedEndpoint::answer(const std::string& method, const std::string& target, const net::Headers& headers,
-                                     const std::string& body) {
+Result<Answer> PretendedEndpoint::answer(const std::string& method, const std::string& target,
+                                         const net::Headers& headers, const std::string& body) {
   std::function<void()> tell;
   Result<Answer> out = Answer{};
   {
@@ -46,7 +48,8 @@ Result<Answer> PretendedEndpoint::answer(const std::string& method, const std::s
       --restarting;
       return Error(ErrorCode::kUnreachable, "it restarts");
     }
-    if (fails && failure.kind == Failure::Kind::kBrokenBefore) return Error(ErrorCode::kUnreachable, "broke before");
+    if (fails && failure.kind == Failure::Kind::kBrokenBefore)
+      return Error(ErrorCode::kUnreachable, "broke before");
     if (fails && failure.kind == Failure::Kind::kRefused) return refusal(500, "injected");
     const std::string plain = net::percent_decode(target);
     const size_t mark = plain.find('?');
@@ -65,7 +68,7 @@ Result<Answer> PretendedEndpoint::answer(const std::string& method, const std::s
 }
 
 Answer PretendedEndpoint::serve(const std::string& method, const std::string& path, const std::string& query,
-                            const net::Headers& headers, const std::string& body) {
+                                const net::Headers& headers, const std::string& body) {
   if (path == "configuration_lease") return serve_lease(method, query, body);
   if (path == "info") return shown(200, json::object{{"version", version}});
   if (path == "system/upgrade" && method == "GET") return shown(200, json::object{{"State", "none"}});
@@ -117,7 +120,8 @@ Answer PretendedEndpoint::serve(const std::string& method, const std::string& pa
   return serve_file(method, path, query, headers, body);
 }
 
-Answer PretendedEndpoint::serve_contents(const std::string& method, const std::string& name, const std::string& body) {
+Answer PretendedEndpoint::serve_contents(const std::string& method, const std::string& name,
+                                         const std::string& body) {
   if (method == "GET") {
     json::array out;
     for (const auto& [pack, one] : components)
@@ -138,7 +142,8 @@ Answer PretendedEndpoint::serve_contents(const std::string& method, const std::s
   return {method == "POST" ? 201 : 200, {}, "{}"};
 }
 
-Answer PretendedEndpoint::serve_plugins(const std::string& method, const std::string& path, const std::string& body) {
+Answer PretendedEndpoint::serve_plugins(const std::string& method, const std::string& path,
+                                        const std::string& body) {
   if (path == "plugins") {
     json::object plugin = json::parse(body).as_object();
     const std::string name = text_member(plugin, "Name");
@@ -168,8 +173,9 @@ Answer PretendedEndpoint::serve_plugins(const std::string& method, const std::st
   return shown(200, plugin);
 }
 
-Answer PretendedEndpoint::serve_file(const std::string& method, const std::string& path, const std::string& query,
-                                 const net::Headers& headers, const std::string& body) {
+Answer PretendedEndpoint::serve_file(const std::string& method, const std::string& path,
+                                     const std::string& query, const net::Headers& headers,
+                                     const std::string& body) {
   Answer out{200, {}, ""};
   const bool partial = query == "partial=true";
   if (method == "HEAD") {
@@ -180,7 +186,8 @@ Answer PretendedEndpoint::serve_file(const std::string& method, const std::strin
                     partial ? std::to_string(found->second.size()) : model_sum(found->second));
     return out;
   }
-  if (method == "DELETE") return (partial ? pieces : files).erase(path) > 0 ? Answer{204, {}, ""} : Answer{404, {}, ""};
+  if (method == "DELETE")
+    return (partial ? pieces : files).erase(path) > 0 ? Answer{204, {}, ""} : Answer{404, {}, ""};
   const auto header = headers.get("Content-Range");
   if (!header) {
     files[path] = body;
@@ -211,7 +218,8 @@ Answer PretendedEndpoint::serve_file(const std::string& method, const std::strin
   return out;
 }
 
-Answer PretendedEndpoint::serve_lease(const std::string& method, const std::string& query, const std::string& body) {
+Answer PretendedEndpoint::serve_lease(const std::string& method, const std::string& query,
+                                      const std::string& body) {
   if (method == "POST") {
     const std::string wanted = text_member(json::object(json::parse(body).as_object()), "holder");
     if (!holder.empty() && holder != wanted) return refusal(409, "configured by " + holder);

@@ -56,7 +56,9 @@ std::optional<env::SteadyTime> settles_at(const Plan& plan, const PassMemory& me
   return first;
 }
 
-Step wait_until(env::SteadyTime until, std::string_view state) { return {Step::Kind::kWait, 0, until, state}; }
+Step wait_until(env::SteadyTime until, std::string_view state) {
+  return {Step::Kind::kWait, 0, until, state};
+}
 
 Step without_lease(const Situation& situation, const PassMemory& memory) {
   if (!memory.unreachable_reason().empty() && situation.now < memory.retry_at())
@@ -148,8 +150,8 @@ std::optional<env::SteadyTime> PassMemory::done_at(const std::string& key) const
 bool PassMemory::does_not_stay(const std::string& key, env::SteadyTime now) const {
   const auto found = changes_.find(key);
   if (found == changes_.end()) return false;
-  const auto recent = std::ranges::count_if(found->second,
-                                            [now](env::SteadyTime time) { return now - time < kChurnTime; });
+  const auto recent =
+      std::ranges::count_if(found->second, [now](env::SteadyTime time) { return now - time < kChurnTime; });
   return static_cast<size_t>(recent) >= kMostChanges;
 }
 
@@ -157,7 +159,8 @@ Step next_step(const Situation& situation, const PassMemory& memory) {
   const bool work = situation.plan != nullptr && situation.apply && has_work(*situation.plan);
   if (!work) return {situation.lease.held ? Step::Kind::kRelease : Step::Kind::kRest, 0, {}, "idle"};
   if (memory.resume_at()) return while_stopped(situation, memory);
-  if (!situation.lease.held || situation.lease.until <= situation.now) return without_lease(situation, memory);
+  if (!situation.lease.held || situation.lease.until <= situation.now)
+    return without_lease(situation, memory);
   if (const std::optional<Step> chosen = choose(situation, memory)) return *chosen;
   const Step again{Step::Kind::kBeginPass, 0, {}, "applying"};
   if (memory.progress() && !memory.failures().empty()) return again;

@@ -1,5 +1,5 @@
-// What to do next for one endpoint: decided from its plan, what came of it so far, the lease and the clock. Pure; the
-// applier carries it out.
+// What to do next for one endpoint: decided from its plan, what came of it so far, the lease and the clock.
+// Pure; the applier carries it out.
 #pragma once
 
 #include <map>
@@ -16,10 +16,10 @@ namespace mullion::versionset {
 
 /// So long an endpoint may take to tell that it has what was carried out.
 inline constexpr auto kSettle = std::chrono::seconds(30);
-inline constexpr auto kFirstPause = std::chrono::seconds(5);    // after a pass without progress; doubles
+inline constexpr auto kFirstPause = std::chrono::seconds(5);  // after a pass without progress; doubles
 inline constexpr auto kLongestPause = std::chrono::minutes(5);
 inline constexpr auto kShortestPause = std::chrono::seconds(2);  // also when an input changes
-inline constexpr auto kFirstRetry = std::chrono::seconds(1);    // of an endpoint that does not answer; doubles
+inline constexpr auto kFirstRetry = std::chrono::seconds(1);  // of an endpoint that does not answer; doubles
 inline constexpr auto kShortestRetry = std::chrono::milliseconds(500);  // also when something is new
 inline constexpr auto kLongestRetry = std::chrono::minutes(1);
 /// A connection that breaks so often under one action is the action's fault.
@@ -63,11 +63,11 @@ class PassMemory {
   env::SteadyTime retry_at() const { return retry_at_; }
 
  private:
-  std::map<std::string, std::string> failures_;                      // why it failed last
-  std::set<std::string> tried_;                                      // in this pass, without success
-  std::map<std::string, int> breaks_;                                // in this pass
-  std::map<std::string, env::SteadyTime> done_;                      // carried out; the plan may still name it
-  std::map<std::string, std::vector<env::SteadyTime>> changes_;      // when it had to be done
+  std::map<std::string, std::string> failures_;                  // why it failed last
+  std::set<std::string> tried_;                                  // in this pass, without success
+  std::map<std::string, int> breaks_;                            // in this pass
+  std::map<std::string, env::SteadyTime> done_;                  // carried out; the plan may still name it
+  std::map<std::string, std::vector<env::SteadyTime>> changes_;  // when it had to be done
   bool progress_ = false;
   int idle_passes_ = 0;
   std::optional<env::SteadyTime> resume_at_;
@@ -95,15 +95,15 @@ struct Situation {
 
 struct Step {
   enum class Kind {
-    kRest,       // nothing to do: until something new is offered
+    kRest,  // nothing to do: until something new is offered
     kTakeLease,
     kRelease,
-    kAct,        // carry out `action`
-    kDoubt,      // `action` was carried out, and the endpoint still does not show it: it failed
-    kUndone,     // `action` had to be done too often
+    kAct,     // carry out `action`
+    kDoubt,   // `action` was carried out, and the endpoint still does not show it: it failed
+    kUndone,  // `action` had to be done too often
     kBeginPass,
-    kStop,       // the pass is over and nothing got better
-    kWait,       // until `until`, or something new
+    kStop,  // the pass is over and nothing got better
+    kWait,  // until `until`, or something new
   };
   Kind kind = Kind::kRest;
   size_t action = 0;

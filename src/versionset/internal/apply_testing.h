@@ -1,4 +1,5 @@
-// An endpoint for tests of applying: it answers requests as a server would, forgets nothing, and breaks when it is told to.
+// An endpoint for tests of applying: it answers requests as a server would, forgets nothing, and breaks when
+// it is told to.
 #pragma once
 
 #include <fmt/format.h>
@@ -58,7 +59,7 @@ class PretendedEndpoint {
   std::map<std::string, std::string> prefs{{"defaultStage", "none"}, {"baseTokenSecret", "old"}};
   json::object global;
   std::map<std::string, std::string> files, pieces;
-  std::set<std::string> secure;  // parameters
+  std::set<std::string> secure;              // parameters
   std::map<std::string, std::string> needs;  // pack -> pack that must be there
   std::string holder;
   auth::KeyPair keys = auth::make_key_pair();

@@ -61,7 +61,8 @@ net::ClientRequest component_request(const Action& action, bool there) {
 
 Result<catalog::Artifact> artifact_of(const Action& action) {
   if (action.artifact) return *action.artifact;
-  return Error(ErrorCode::kInvalid, fmt::format("{} {} names nothing to send", kind_name(action.kind), action.name));
+  return Error(ErrorCode::kInvalid,
+               fmt::format("{} {} names nothing to send", kind_name(action.kind), action.name));
 }
 
 Task<Result<content::Blobs::Info>> fetch(const Target& target, const Action& action) {
@@ -73,8 +74,8 @@ Task<Result<content::Blobs::Info>> fetch(const Target& target, const Action& act
 }  // namespace
 
 Error not_shown(const Action& action, std::string_view shown) {
-  return Error(ErrorCode::kInternal, fmt::format("the endpoint took {} {}, but then {}", kind_name(action.kind),
-                                                 action.name, shown));
+  return Error(ErrorCode::kInternal, fmt::format("the endpoint took {} {}, but then {}",
+                                                 kind_name(action.kind), action.name, shown));
 }
 
 Task<Result<Effect>> carry_out_component(const Target& target, const Action& action) {
@@ -117,20 +118,26 @@ Task<Result<Effect>> carry_out_file(const Target& target, const Action& action) 
   request.target = target_of(path);
   Result<Answer> removed = co_await target.calls.send(std::move(request));
   if (!removed) co_return removed.error();
-  co_return Error(ErrorCode::kCorrupt, fmt::format("{} arrived damaged: expected sha256 {}, it has {}", path, sha256,
-                                                   there->empty() ? "none" : *there));
+  co_return Error(ErrorCode::kCorrupt, fmt::format("{} arrived damaged: expected sha256 {}, it has {}", path,
+                                                   sha256, there->empty() ? "none" : *there));
 }
 
 Task<Result<Effect>> carry_out(const Target& target, const Action& action, RestartPatience patience) {
   switch (action.kind) {
-    case Kind::kDrp: co_return co_await carry_out_server(target, action, patience);
+    case Kind::kDrp:
+      co_return co_await carry_out_server(target, action, patience);
     case Kind::kContentPackage:
-    case Kind::kPluginProvider: co_return co_await carry_out_component(target, action);
+    case Kind::kPluginProvider:
+      co_return co_await carry_out_component(target, action);
     case Kind::kDrpUx:
-    case Kind::kFile: co_return co_await carry_out_file(target, action);
-    case Kind::kPlugin: co_return co_await carry_out_plugin(target, action);
-    case Kind::kPref: co_return co_await carry_out_pref(target, action);
-    case Kind::kGlobal: co_return co_await carry_out_global(target, action);
+    case Kind::kFile:
+      co_return co_await carry_out_file(target, action);
+    case Kind::kPlugin:
+      co_return co_await carry_out_plugin(target, action);
+    case Kind::kPref:
+      co_return co_await carry_out_pref(target, action);
+    case Kind::kGlobal:
+      co_return co_await carry_out_global(target, action);
   }
   co_return Error(ErrorCode::kInternal, "an action of an unknown kind");
 }

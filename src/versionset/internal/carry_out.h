@@ -18,7 +18,8 @@ struct RestartPatience {
   env::Duration pause = std::chrono::seconds(1);  // between two looks
 };
 
-/// Carries `action` out. Errors say what the endpoint refused and why, or that the way to it broke (is_broken()).
+/// Carries `action` out. Errors say what the endpoint refused and why, or that the way to it broke
+/// (is_broken()).
 Task<Result<Effect>> carry_out(const Target& target, const Action& action, RestartPatience patience = {});
 
 // By kind.

@@ -46,9 +46,10 @@ Task<Result<Effect>> await_version(const Target& target, const Action& action, R
     const std::string reason = co_await way_back(target.calls, action.actual_version);
     if (!reason.empty()) co_return Error(ErrorCode::kInvalid, reason);
   }
-  co_return Error(ErrorCode::kInternal,
-                  fmt::format("the endpoint did not come back with {} within {} s: {}", action.actual_version,
-                              std::chrono::duration_cast<std::chrono::seconds>(patience.deadline).count(), seen));
+  co_return Error(
+      ErrorCode::kInternal,
+      fmt::format("the endpoint did not come back with {} within {} s: {}", action.actual_version,
+                  std::chrono::duration_cast<std::chrono::seconds>(patience.deadline).count(), seen));
 }
 
 }  // namespace

@@ -15,37 +15,44 @@ Result<std::string> clear_text(store::Store& store, const std::string& set, cons
   const std::string text = json::serialize(wanted);
   if (!is_sealed(wanted)) return text;
   const Result<auth::KeyPair> pair = auth::object_key_pair(store, "version_sets", set, false);
-  if (!pair) return Error(ErrorCode::kInvalid, fmt::format("a sealed value of {} cannot be opened: its key is not here", set));
+  if (!pair)
+    return Error(ErrorCode::kInvalid,
+                 fmt::format("a sealed value of {} cannot be opened: its key is not here", set));
   Result<std::string> clear = auth::open_sealed(*pair, text);
-  if (!clear) return Error(ErrorCode::kInvalid, fmt::format("a sealed value of {}: {}", set, reason_of(clear.error())));
+  if (!clear)
+    return Error(ErrorCode::kInvalid, fmt::format("a sealed value of {}: {}", set, reason_of(clear.error())));
   return clear;
 }
 
 Task<Result<bool>> is_secure_there(EndpointCalls& calls, std::string param) {
   Result<std::optional<json::value>> declared = co_await look_up(calls, target_of("params/" + param));
   if (!declared) co_return declared.error();
-  co_return declared->has_value() && (*declared)->is_object() && flag_member((*declared)->get_object(), "Secure");
+  co_return declared->has_value() && (*declared)->is_object() &&
+      flag_member((*declared)->get_object(), "Secure");
 }
 
 /// A value as it may be sent for a parameter of the object `holder` ("profiles/global").
-Task<Result<json::value>> value_to_send(const Target& target, std::string holder, std::string param, std::string set,
-                                        json::value wanted) {
+Task<Result<json::value>> value_to_send(const Target& target, std::string holder, std::string param,
+                                        std::string set, json::value wanted) {
   Result<bool> secure = co_await is_secure_there(target.calls, param);
   if (!secure) co_return secure.error();
   if (!*secure && !is_sealed(wanted)) co_return wanted;
   Result<std::string> clear = clear_text(target.store, set, wanted);
   if (!clear) co_return clear.error();
   if (!*secure)
-    co_return Error(ErrorCode::kInvalid, fmt::format("{} is secret here, and no secure parameter there", param));
+    co_return Error(ErrorCode::kInvalid,
+                    fmt::format("{} is secret here, and no secure parameter there", param));
   Result<std::optional<json::value>> key = co_await look_up(target.calls, target_of(holder + "/pubkey"));
   if (!key) co_return key.error();
-  if (!*key || !(*key)->is_string()) co_return Error(ErrorCode::kInternal, fmt::format("{} has no public key", holder));
+  if (!*key || !(*key)->is_string())
+    co_return Error(ErrorCode::kInternal, fmt::format("{} has no public key", holder));
   Result<std::string> sealed = auth::seal_for((*key)->get_string(), *clear);
   if (!sealed) co_return sealed.error();
   co_return json::parse(*sealed);
 }
 
-bool same_value(const Target& target, const std::string& place, const json::value& wanted, const json::value& shown) {
+bool same_value(const Target& target, const std::string& place, const json::value& wanted,
+                const json::value& shown) {
   if (wanted == shown) return true;
   return is_sealed(shown) && target.memory.same_secret(target.endpoint, place, wanted, shown);
 }
@@ -54,7 +61,8 @@ bool same_value(const Target& target, const std::string& place, const json::valu
 Task<Result<void>> take_note(const Target& target, std::string place, json::value wanted, json::value shown,
                              const Action& action) {
   if (is_sealed(shown))
-    co_return co_await target.memory.remember_secret(target.endpoint, std::move(place), std::move(wanted), std::move(shown));
+    co_return co_await target.memory.remember_secret(target.endpoint, std::move(place), std::move(wanted),
+                                                     std::move(shown));
   if (wanted == shown) co_return Result<void>{};
   co_return not_shown(action, "shows another value");
 }
@@ -69,13 +77,15 @@ bool same_plugin(const Target& target, const Action& action, const json::object&
   const json::object& wanted = action.value.get_object();
   const json::object& asked = object_member(wanted, "Params");
   const json::object& there = object_member(shown, "Params");
-  if (text_member(wanted, "Provider") != text_member(shown, "Provider") || asked.size() != there.size()) return false;
+  if (text_member(wanted, "Provider") != text_member(shown, "Provider") || asked.size() != there.size())
+    return false;
   const bool params = std::ranges::all_of(asked, [&](const json::key_value_pair& member) {
     const json::value* now = there.if_contains(member.key());
     return now != nullptr && same_value(target, plugin_place(action, member.key()), member.value(), *now);
   });
   const json::object& meta = object_member(shown, "Meta");
-  return params && std::ranges::all_of(object_member(wanted, "Meta"), [&](const json::key_value_pair& member) {
+  return params &&
+         std::ranges::all_of(object_member(wanted, "Meta"), [&](const json::key_value_pair& member) {
            const json::value* now = meta.if_contains(member.key());
            return now != nullptr && *now == member.value();
          });
@@ -89,7 +99,8 @@ Task<Result<std::optional<json::object>>> plugin_there(EndpointCalls& calls, std
 }
 
 /// Every parameter as it may be sent. What the endpoint has already stays sealed as it is.
-Task<Result<json::object>> params_to_send(const Target& target, const Action& action, const json::object& there) {
+Task<Result<json::object>> params_to_send(const Target& target, const Action& action,
+                                          const json::object& there) {
   json::object out;
   for (const auto& [param, wanted] : object_member(action.value.get_object(), "Params")) {
     const json::value* now = there.if_contains(param);
@@ -224,7 +235,8 @@ Task<Result<Effect>> carry_out_pref(const Target& target, const Action& action) 
     return now == nullptr ? json::value() : *now;
   };
   if (!action.secret && shown() == action.value) co_return Effect::kNone;
-  if (action.secret && target.memory.same_secret(target.endpoint, place, action.value, nullptr)) co_return Effect::kNone;
+  if (action.secret && target.memory.same_secret(target.endpoint, place, action.value, nullptr))
+    co_return Effect::kNone;
   json::object body;
   body[action.name] = action.value;
   Result<Answer> set = co_await ask(target.calls, json_request("POST", "/api/v3/prefs", body));
@@ -232,7 +244,8 @@ Task<Result<Effect>> carry_out_pref(const Target& target, const Action& action) 
   // Nobody shows a secret one, and our login may have ended with it.
   if (action.secret) {
     json::value unseen;
-    Result<void> noted = co_await target.memory.remember_secret(target.endpoint, place, action.value, std::move(unseen));
+    Result<void> noted =
+        co_await target.memory.remember_secret(target.endpoint, place, action.value, std::move(unseen));
     if (!noted) co_return noted.error();
     co_return Effect::kChanged;
   }

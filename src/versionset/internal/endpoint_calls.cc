@@ -11,7 +11,8 @@ namespace {
 
 constexpr uint64_t kLongestAnswer = uint64_t{64} << 20;
 constexpr auto kLeastPatience = std::chrono::seconds(60);
-constexpr uint64_t kWorkedThrough = uint64_t{20} << 20;  // bytes a second that a slow endpoint hashes and stores
+constexpr uint64_t kWorkedThrough = uint64_t{20}
+                                    << 20;  // bytes a second that a slow endpoint hashes and stores
 constexpr size_t kLongestReason = 500;
 constexpr std::string_view kApi = "/api/v3/";
 
@@ -84,7 +85,9 @@ Error refusal_of(const net::ClientRequest& request, const Answer& answer) {
   return error;
 }
 
-env::Duration patience_for(uint64_t bytes) { return kLeastPatience + std::chrono::seconds(bytes / kWorkedThrough); }
+env::Duration patience_for(uint64_t bytes) {
+  return kLeastPatience + std::chrono::seconds(bytes / kWorkedThrough);
+}
 
 net::ClientRequest get_request(std::string target) {
   net::ClientRequest request;

@@ -25,8 +25,8 @@ struct Answer {
 class EndpointCalls {
  public:
   virtual ~EndpointCalls() = default;
-  /// Sends, and reads the whole answer. `request.target` begins with "/api/v3/" and is encoded. A refusal is an answer.
-  /// Errors: the endpoint cannot be reached, or the conversation broke (is_broken()).
+  /// Sends, and reads the whole answer. `request.target` begins with "/api/v3/" and is encoded. A refusal is
+  /// an answer. Errors: the endpoint cannot be reached, or the conversation broke (is_broken()).
   virtual Task<Result<Answer>> send(net::ClientRequest request) = 0;
 };
 std::unique_ptr<EndpointCalls> calls_through(manager::Manager& manager, std::string endpoint);
@@ -38,8 +38,8 @@ std::string reason_of(const Error& error);
 /// A refusal as an error: "POST contents/x: 409 already exists".
 Error refusal_of(const net::ClientRequest& request, const Answer& answer);
 
-/// How long an answer may take when nothing but work stands between: whole bytes are sent within net's own limits on
-/// standing still; `bytes` is what the endpoint still has to work through.
+/// How long an answer may take when nothing but work stands between: whole bytes are sent within net's own
+/// limits on standing still; `bytes` is what the endpoint still has to work through.
 env::Duration patience_for(uint64_t bytes);
 
 net::ClientRequest get_request(std::string target);

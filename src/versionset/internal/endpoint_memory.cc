@@ -20,7 +20,8 @@ std::string text_of(const json::value& value) {
     model::append_json(text, value);
     return text;
   }
-  for (const char* name : {"Key", "Nonce", "Payload"}) text += std::string(value.at(name).get_string()) + "\n";
+  for (const char* name : {"Key", "Nonce", "Payload"})
+    text += std::string(value.at(name).get_string()) + "\n";
   return text;
 }
 
@@ -63,8 +64,8 @@ env::Task<Result<void>> EndpointMemory::change(std::string endpoint,
   co_return last;
 }
 
-bool EndpointMemory::same_secret(const std::string& endpoint, const std::string& place, const json::value& wanted,
-                                 const json::value& shown) const {
+bool EndpointMemory::same_secret(const std::string& endpoint, const std::string& place,
+                                 const json::value& wanted, const json::value& shown) const {
   const json::object record = this->record(endpoint);
   const json::object& secret = object_member(object_member(record, kSecrets), place);
   const std::string salt = text_member(secret, "salt");
@@ -72,8 +73,8 @@ bool EndpointMemory::same_secret(const std::string& endpoint, const std::string&
          text_member(secret, "wanted") == auth::salted_digest(salt, text_of(wanted));
 }
 
-env::Task<Result<void>> EndpointMemory::remember_secret(std::string endpoint, std::string place, json::value wanted,
-                                                        json::value shown) {
+env::Task<Result<void>> EndpointMemory::remember_secret(std::string endpoint, std::string place,
+                                                        json::value wanted, json::value shown) {
   const std::string salt = auth::make_secret();
   json::object secret{{"salt", salt},
                       {"wanted", auth::salted_digest(salt, text_of(wanted))},

@@ -1,5 +1,5 @@
-// What this server remembers of an endpoint that it configures: which secrets stand behind what it shows, and what the
-// unfinished uploads there are pieces of.
+// What this server remembers of an endpoint that it configures: which secrets stand behind what it shows, and
+// what the unfinished uploads there are pieces of.
 #pragma once
 
 #include <boost/json.hpp>

@@ -35,8 +35,8 @@ class LocalArtifacts final : public Artifacts {
     co_await env::run_blocking([&] { info = blobs_.stat(path.substr(0, slash), path.substr(slash + 1)); });
     if (!info) co_return Error(ErrorCode::kNotFound, fmt::format("this server has no {}", path));
     if (!artifact.sha256.empty() && info->sha256 != artifact.sha256) {
-      co_return Error(ErrorCode::kCorrupt, fmt::format("{}: expected sha256 {}, the file has {}", path, artifact.sha256,
-                                                       info->sha256));
+      co_return Error(ErrorCode::kCorrupt, fmt::format("{}: expected sha256 {}, the file has {}", path,
+                                                       artifact.sha256, info->sha256));
     }
     co_return info;
   }
@@ -67,8 +67,8 @@ class CountedBody final : public net::BodySource {
   uint64_t pending_ = 0;  // handed out, and sent when more is asked for
 };
 
-Result<net::BodySourcePtr> open_counted(const Target& target, const content::Blobs::Info& info, uint64_t first,
-                                        uint64_t last) {
+Result<net::BodySourcePtr> open_counted(const Target& target, const content::Blobs::Info& info,
+                                        uint64_t first, uint64_t last) {
   Result<net::BodySourcePtr> body = target.artifacts.open(info, first, last);
   if (!body) return body;
   return net::BodySourcePtr(std::make_unique<CountedBody>(std::move(*body), target.moved));
@@ -107,7 +107,8 @@ struct Piece {
   uint64_t first = 0, last = 0;
 };
 
-Task<Result<Answer>> send_piece(const Target& target, std::string where, content::Blobs::Info info, Piece piece) {
+Task<Result<Answer>> send_piece(const Target& target, std::string where, content::Blobs::Info info,
+                                Piece piece) {
   Result<net::BodySourcePtr> body = open_counted(target, info, piece.first, piece.last);
   if (!body) co_return body.error();
   net::ClientRequest request = plain_request("POST", std::move(where));
@@ -118,8 +119,8 @@ Task<Result<Answer>> send_piece(const Target& target, std::string where, content
   co_return co_await target.calls.send(std::move(request));
 }
 
-Task<Result<void>> send_pieces(const Target& target, std::string where, std::string query, content::Blobs::Info info,
-                               uint64_t offset) {
+Task<Result<void>> send_pieces(const Target& target, std::string where, std::string query,
+                               content::Blobs::Info info, uint64_t offset) {
   uint64_t size = kFirstPiece;
   int surprises = 0;
   while (true) {
@@ -130,7 +131,8 @@ Task<Result<void>> send_pieces(const Target& target, std::string where, std::str
     if (answer->status == 201) co_return Result<void>{};
     const std::optional<uint64_t> there = offset_of(*answer);
     const bool follows = answer->status == 202 || (answer->status == 409 && there);
-    if (!follows || !there || *there >= info.size) co_return refusal_of(plain_request("POST", where), *answer);
+    if (!follows || !there || *there >= info.size)
+      co_return refusal_of(plain_request("POST", where), *answer);
     if (*there != piece.last + 1) {
       if (++surprises > kMostSurprises) co_return refusal_of(plain_request("POST", where), *answer);
       co_await env::sleep_for(kOthersPiece);
@@ -173,7 +175,8 @@ Task<Result<std::string>> checksum_there(EndpointCalls& calls, std::string path)
   co_return std::string(answer->headers.get(kChecksum).value_or(""));
 }
 
-Task<Result<void>> upload_file(const Target& target, std::string path, content::Blobs::Info info, bool explode) {
+Task<Result<void>> upload_file(const Target& target, std::string path, content::Blobs::Info info,
+                               bool explode) {
   const std::string where = target_of(path);
   const std::string query = explode ? "?explode=true" : "";
   if (info.size == 0) {

@@ -18,7 +18,8 @@ class Artifacts {
   /// A file of this server whose checksum is the artifact's. kCorrupt names the artifact and both checksums.
   virtual Task<Result<content::Blobs::Info>> fetch(catalog::Artifact artifact) = 0;
   /// Bytes `first` to `last`, both included; kConflict when the file was replaced since fetch().
-  virtual Result<net::BodySourcePtr> open(const content::Blobs::Info& info, uint64_t first, uint64_t last) = 0;
+  virtual Result<net::BodySourcePtr> open(const content::Blobs::Info& info, uint64_t first,
+                                          uint64_t last) = 0;
 };
 /// Files of this server (self://), and what the catalog fetches.
 std::unique_ptr<Artifacts> make_artifacts(catalog::Catalog& catalog, content::Blobs& blobs);
@@ -41,8 +42,10 @@ Task<Result<Answer>> send_file(const Target& target, net::ClientRequest request,
 
 /// SHA-256 of a file at the endpoint ("files/a"); "" when there is none.
 Task<Result<std::string>> checksum_there(EndpointCalls& calls, std::string path);
-/// Puts a file to `path` ("files/a", "isos/b") in pieces; goes on where an earlier attempt with the same content ended.
-Task<Result<void>> upload_file(const Target& target, std::string path, content::Blobs::Info info, bool explode);
+/// Puts a file to `path` ("files/a", "isos/b") in pieces; goes on where an earlier attempt with the same
+/// content ended.
+Task<Result<void>> upload_file(const Target& target, std::string path, content::Blobs::Info info,
+                               bool explode);
 
 /// The size of the next piece, so that one takes a few seconds whatever the link.
 uint64_t next_piece(uint64_t piece, env::Duration took);
