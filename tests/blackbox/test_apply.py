@@ -64,14 +64,19 @@ def errors(manager, endpoint="A"):
     return manager.get(f"endpoints/{endpoint}").get("Errors") or []
 
 
-def applied(manager, endpoint="A", timeout=60):
+def applied(manager, endpoint="A", timeout=40):
     """Waits until nothing is left to do and nobody configures the endpoint."""
     def done():
         row = manager.get(f"endpoints/{endpoint}")
         left = plan(manager, endpoint)
         quiet = "mullion/configured-by" not in (row.get("Meta") or {})
         return quiet and not row.get("Actions") and not left.get("Actions") and not row.get("Errors")
-    wait_until(f"{endpoint} is as wanted", done, timeout, pause=0.1)
+    try:
+        wait_until(f"{endpoint} is as wanted", done, timeout, pause=0.1)
+    except AssertionError as failure:
+        row = manager.get(f"endpoints/{endpoint}")
+        left = {name: row.get(name) for name in ("Actions", "Errors", "Meta")}
+        raise AssertionError(f"{failure}; left: {left}; plan: {plan(manager, endpoint)}") from None
 
 
 def versions(server):
@@ -104,7 +109,7 @@ def test_every_kind_is_added_changed_removed_and_ignored(pair, tmp_path):
         row["Name"] == "by-hand" for row in m.get("endpoints/A").get("Components", [])))
     want(m, Components=[component("top"), component("base", "v1.0.0"), component("worker", kind="PluginProvider"),
                         component("by-hand", "ignore")],
-         Plugins=[{"Name": "w1", "Provider": "worker", "Params": {"pass": SECRET, "n": 1}, "Meta": {"x/y": "z"}}],
+         Plugins=[{"Name": "w1", "Provider": "worker", "Params": {"pass": SECRET, "nn": 1}, "Meta": {"x/y": "z"}}],
          Prefs={"unknownTokenTimeout": "901"}, Global={"plain": [1, "a"], "pass": SECRET},
          Files=[{"Path": "files/first", "Source": "self://files/mine/first", "Sha256Sum": sum_of(first)},
                 {"Path": "isos/second.iso", "Source": "self://isos/second.iso", "Sha256Sum": sum_of(second)}])
@@ -112,19 +117,19 @@ def test_every_kind_is_added_changed_removed_and_ignored(pair, tmp_path):
     assert {"base": "v1.0.0", "top": "v1.0.0", "by-hand": "v1.0.0"}.items() <= versions(a).items()
     assert a.get("profiles/global/params?decode=true") == {"plain": [1, "a"], "pass": SECRET}
     assert a.get("profiles/global/params")["pass"] != SECRET
-    assert a.get("plugins/w1/params?decode=true") == {"pass": SECRET, "n": 1}
+    assert a.get("plugins/w1/params?decode=true") == {"pass": SECRET, "nn": 1}
     assert a.get("plugins/w1")["Meta"]["x/y"] == "z"
     assert a.get("prefs")["unknownTokenTimeout"] == "901"
     assert (a.call("GET", "files/first").content, a.call("GET", "isos/second.iso").content) == (first, second)
     # Changed.
     want(m, Components=[component("top"), component("base", "v2.0.0"), component("worker", kind="PluginProvider")],
-         Plugins=[{"Name": "w1", "Provider": "worker", "Params": {"pass": SECRET + "2", "n": 2}}],
+         Plugins=[{"Name": "w1", "Provider": "worker", "Params": {"pass": SECRET + "2", "nn": 2}}],
          Prefs={"unknownTokenTimeout": "902"}, Global={"plain": {"b": 1}, "pass": SECRET + "2"},
          Files=[{"Path": "files/first", "Source": "self://isos/second.iso", "Sha256Sum": sum_of(second)}])
     applied(m)
     assert versions(a)["base"] == "v2.0.0" and "by-hand" not in versions(a), "nobody ignores it any more"
     assert a.get("profiles/global/params?decode=true")["pass"] == SECRET + "2"
-    assert a.get("plugins/w1/params?decode=true") == {"pass": SECRET + "2", "n": 2}
+    assert a.get("plugins/w1/params?decode=true") == {"pass": SECRET + "2", "nn": 2}
     assert a.call("GET", "files/first").content == second
     # Removed: the plugin of a kind that is still declared, the pack nobody needs.
     want(m, Components=[component("base", "v2.0.0"), component("worker", kind="PluginProvider")],
@@ -139,7 +144,7 @@ def test_every_kind_is_added_changed_removed_and_ignored(pair, tmp_path):
 def test_drift_is_shown_and_healed(pair):
     a, m = pair
     catalog(m, pack("base", "v1.0.0", one="1"))
-    want(m, apply=False, Components=[component("base")], Global={"g": "wanted"})
+    want(m, apply=False, Components=[component("base")], Global={"gg": "wanted"})
     wait_until("it is planned", lambda: len(actions(m)) == 2)
     time.sleep(0.5)
     assert "base" not in versions(a), "a preview changes nothing"
@@ -147,13 +152,13 @@ def test_drift_is_shown_and_healed(pair):
     applied(m)
     m.patch("endpoints/A", ("add", "/Apply", False))
     expect(204, a.call("DELETE", "contents/base"))
-    expect(200, a.call("POST", "profiles/global/params/g", '"by hand"'))
+    expect(200, a.call("POST", "profiles/global/params/gg", '"by hand"'))
     begin = time.monotonic()
-    wait_until("the drift shows", lambda: {row["Name"] for row in actions(m)} == {"base", "g"}, 5)
+    wait_until("the drift shows", lambda: {row["Name"] for row in actions(m)} == {"base", "gg"}, 5)
     assert time.monotonic() - begin < 5
     m.patch("endpoints/A", ("add", "/Apply", True))
     applied(m)
-    assert a.get("profiles/global/params")["g"] == "wanted" and "base" in versions(a)
+    assert a.get("profiles/global/params")["gg"] == "wanted" and "base" in versions(a)
 
 
 def test_secrets_that_end_every_login(pair):
@@ -225,20 +230,20 @@ def test_a_large_iso_over_a_cut_and_a_slow_link(site):
 
 def test_a_wrong_checksum_and_a_missing_prerequisite(pair):
     a, m = pair
-    catalog(m, pack("good", "v1.0.0", g="1"), pack("spoilt", "v1.0.0", s="1"), pack("needy", "v1.0.0", "absent", n="1"))
+    catalog(m, pack("good", "v1.0.0", gg="1"), pack("spoilt", "v1.0.0", ss="1"), pack("needy", "v1.0.0", "absent", nn="1"))
     place = m.root / "files" / "rebar-catalog" / "spoilt" / "v1.0.0.json"
     right = place.read_text()
     place.write_text(right.replace("1", "2"))
     expect(201, a.call("POST", "contents", pack("by-hand", "v1.0.0", hand="x")))
-    want(m, Components=[component("good"), component("spoilt", "v1.0.0"), component("needy")], Global={"g": 1})
-    wait_until("what is sound is done", lambda: "good" in versions(a) and a.get("profiles/global/params").get("g") == 1)
+    want(m, Components=[component("good"), component("spoilt", "v1.0.0"), component("needy")], Global={"gg": 1})
+    wait_until("what is sound is done", lambda: "good" in versions(a) and a.get("profiles/global/params").get("gg") == 1)
     wait_until("both are told", lambda: any("expected sha256" in text for text in errors(m))
                and any("needs absent" in text for text in errors(m)), 30)
     row = m.get("endpoints/A")
     assert row["ActionErrorCount"] == 1 and row["Available"] is False
     assert "spoilt" not in versions(a) and "by-hand" in versions(a), "nothing is removed while there is a problem"
     place.write_text(right)
-    want(m, Components=[component("good"), component("spoilt", "v1.0.0")], Global={"g": 1})
+    want(m, Components=[component("good"), component("spoilt", "v1.0.0")], Global={"gg": 1})
     applied(m)
     assert "spoilt" in versions(a) and "by-hand" not in versions(a)
 
@@ -260,9 +265,9 @@ def test_a_full_disk_at_the_endpoint(site):
     content = os.urandom(64 * MIB)
     put(m, "files/large", content)
     wish = {"Path": "files/large", "Source": "self://files/large", "Sha256Sum": sum_of(content)}
-    want(m, Files=[wish], Global={"g": 1})
+    want(m, Files=[wish], Global={"gg": 1})
     wait_until("it is told", lambda: any("507" in text for text in errors(m)), 60)
-    wait_until("the rest is done", lambda: a.get("profiles/global/params").get("g") == 1)
+    wait_until("the rest is done", lambda: a.get("profiles/global/params").get("gg") == 1)
     small = os.urandom(MIB)
     put(m, "files/small", small)
     want(m, Files=[{"Path": "files/large", "Source": "self://files/small", "Sha256Sum": sum_of(small)}])
@@ -274,12 +279,12 @@ def test_two_managers_over_one_endpoint(site):
     for manager in (r1, r2):
         manager.become_manager().attach(a)
     expect(200, a.call("POST", "configuration_lease", {"holder": "R2", "seconds": 6}))
-    want(r1, Global={"g": "from R1"})
+    want(r1, Global={"gg": "from R1"})
     wait_until("R1 says who configures it", lambda: "configured by R2" in errors(r1))
-    assert a.get("profiles/global/params").get("g") is None
+    assert a.get("profiles/global/params").get("gg") is None
     assert r2.get("endpoints/A")["Meta"]["mullion/configured-by"] == "R2"
     applied(r1)
-    assert a.get("profiles/global/params")["g"] == "from R1"
+    assert a.get("profiles/global/params")["gg"] == "from R1"
 
 
 def test_a_hanging_endpoint_holds_up_nobody(site):
@@ -288,8 +293,8 @@ def test_a_hanging_endpoint_holds_up_nobody(site):
     m.become_manager().attach(a, b)
     a.pause()
     try:
-        want(m, "A", Global={"g": 1})
-        want(m, "B", Global={"g": 1})
+        want(m, "A", Global={"gg": 1})
+        want(m, "B", Global={"gg": 1})
         applied(m, "B", timeout=40)
     finally:
         a.resume()
