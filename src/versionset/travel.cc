@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "versionset/internal/json_read.h"
 #include "versionset/internal/sources.h"
 
 namespace mullion::versionset {
@@ -33,6 +34,13 @@ bool says_the_same(const json::object& wanted, const json::object& there) {
     const json::value* value = there.if_contains(member.key());
     return value != nullptr && *value == member.value();
   });
+}
+
+bool holds_sealed(const json::value& value) {
+  if (is_sealed(value)) return true;
+  if (value.is_array()) return std::ranges::any_of(value.get_array(), holds_sealed);
+  if (!value.is_object()) return false;
+  return std::ranges::any_of(value.get_object(), [](const auto& member) { return holds_sealed(member.value()); });
 }
 
 /// What is to travel to one manager, collected set by set.
@@ -67,6 +75,12 @@ class Packer {
       problems_.push_back(
           fmt::format("{} has a version set {} of its own, which it uses instead of the one here",
                       travel_.next_hop, name));
+      return;
+    }
+    if (holds_sealed(inputs_.own_sets.at(name))) {
+      problems_.push_back(
+          fmt::format("{} holds sealed values, which only the server that sealed them can open: declare it at {}", name,
+                      travel_.next_hop));
       return;
     }
     json::object copy = without_state(inputs_.own_sets.at(name));

@@ -38,7 +38,7 @@ store::Batch removal_batch(const Call& call, const store::Snapshot& snapshot, co
   if (has_secret_fields(*call.type)) {
     batch.secrets.push_back({std::string(call.type->prefix), current.key, std::nullopt});
   }
-  if (call.type->traits.has_params && !keep_keys) {
+  if (may_hold_secure_values(*call.type) && !keep_keys) {
     batch.guards.push_back(no_layer_below(*call.type, current.key));
     batch.secrets.push_back({std::string(kBoxSpace), box_name(*call.type, current.key), std::nullopt});
   }

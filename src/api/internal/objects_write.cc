@@ -151,7 +151,7 @@ env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Dr
     co_return object_error(call, ErrorCode::kBadRequest,
                            {fmt::format("Key change from {} to {} is not allowed", draft.key, key)});
   }
-  if (call.type->traits.has_params) {
+  if (may_hold_secure_values(*call.type)) {
     Result<void> sealed = co_await prepare_params(call.services, snapshot, *call.type, draft.key,
                                                   draft.object, draft.before, draft.sealed_with);
     if (!sealed) co_return with_object(call, sealed.error());

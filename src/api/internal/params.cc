@@ -1,5 +1,7 @@
 #include "api/internal/params.h"
 
+#include "api/internal/hooks.h"
+
 #include <set>
 
 #include "api/internal/answers.h"
@@ -205,35 +207,95 @@ std::vector<std::string> param_problems(const store::Snapshot& snapshot, std::st
   return valid ? std::vector<std::string>() : valid.error().messages;
 }
 
+namespace {
+
+/// Checks and seals the changed values of one map of parameters.
+class ParamSealer {
+ public:
+  ParamSealer(Services& services, const store::Snapshot& snapshot, std::string_view prefix, const std::string& key,
+              std::optional<auth::KeyPair>& pair)
+      : services_(services), snapshot_(snapshot), prefix_(prefix), key_(key), pair_(pair) {}
+
+  env::Task<Result<void>> seal(json::value* params, const json::object* before) {
+    if (params == nullptr || !params->is_object()) co_return Result<void>{};
+    for (auto& member : params->get_object()) {
+      const std::string name(member.key());
+      const json::value* old_value = before == nullptr ? nullptr : before->if_contains(name);
+      if (old_value != nullptr && *old_value == member.value()) continue;
+      const std::optional<ParamRule> rule = rule_of(snapshot_, name);
+      if (!rule) continue;
+      if (!rule->secure) {
+        check_value(name, *rule, member.value(), member.value(), problems_);
+        continue;
+      }
+      Result<void> paired = co_await find_pair();
+      if (!paired) co_return paired;
+      Result<json::value> sealed = seal_value(*pair_, name, *rule, member.value(), problems_);
+      if (!sealed) co_return sealed.error();
+      member.value() = std::move(*sealed);
+    }
+    co_return Result<void>{};
+  }
+  Result<void> verdict() {
+    if (problems_.empty()) return {};
+    return Error(ErrorCode::kInvalid, "", "", "", std::move(problems_));
+  }
+
+ private:
+  env::Task<Result<void>> find_pair() {
+    if (pair_) co_return Result<void>{};
+    std::optional<Result<auth::KeyPair>> made;
+    co_await env::run_blocking([&] { made = auth::object_key_pair(services_.store, prefix_, key_); });
+    if (!*made) co_return made->error();
+    pair_ = std::move(**made);
+    co_return Result<void>{};
+  }
+
+  Services& services_;
+  const store::Snapshot& snapshot_;
+  std::string_view prefix_;
+  const std::string& key_;
+  std::optional<auth::KeyPair>& pair_;
+  std::vector<std::string> problems_;
+};
+
+/// The Params that an equally named object of an earlier list had.
+const json::object* params_of_named(const json::object* before, std::string_view list, const json::object& item) {
+  const json::value* old_list = before == nullptr ? nullptr : before->if_contains(list);
+  const json::value* name = item.if_contains("Name");
+  if (old_list == nullptr || !old_list->is_array() || name == nullptr) return nullptr;
+  for (const json::value& old_item : old_list->get_array()) {
+    if (!old_item.is_object()) continue;
+    const json::value* old_name = old_item.get_object().if_contains("Name");
+    if (old_name != nullptr && *old_name == *name) return object_member(&old_item.get_object(), "Params");
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool may_hold_secure_values(const model::ObjectType& type) {
+  return type.traits.has_params || !hooks_of(type.prefix).secure_map.empty();
+}
+
 env::Task<Result<void>> prepare_params(Services& services, const store::Snapshot& snapshot,
                                        const model::ObjectType& type, std::string key, json::object& object,
                                        const json::object* before, std::optional<auth::KeyPair>& pair) {
-  json::value* params = object.if_contains("Params");
-  if (params == nullptr || !params->is_object()) co_return Result<void>{};
-  const json::object* old_params = object_member(before, "Params");
-  std::vector<std::string> problems;
-  for (auto& member : params->get_object()) {
-    const std::string name(member.key());
-    const json::value* old_value = old_params == nullptr ? nullptr : old_params->if_contains(name);
-    if (old_value != nullptr && *old_value == member.value()) continue;
-    const std::optional<ParamRule> rule = rule_of(snapshot, name);
-    if (!rule) continue;
-    if (!rule->secure) {
-      check_value(name, *rule, member.value(), member.value(), problems);
-      continue;
+  const TypeHooks& hooks = hooks_of(type.prefix);
+  const std::string_view map = type.traits.has_params ? "Params" : hooks.secure_map;
+  ParamSealer sealer(services, snapshot, type.prefix, key, pair);
+  Result<void> sealed = co_await sealer.seal(object.if_contains(map), object_member(before, map));
+  if (!sealed) co_return sealed;
+  json::value* list = hooks.secure_list.empty() ? nullptr : object.if_contains(hooks.secure_list);
+  if (list != nullptr && list->is_array()) {
+    for (json::value& item : list->get_array()) {
+      if (!item.is_object()) continue;
+      const json::object* old_params = params_of_named(before, hooks.secure_list, item.get_object());
+      sealed = co_await sealer.seal(item.get_object().if_contains("Params"), old_params);
+      if (!sealed) co_return sealed;
     }
-    if (!pair) {
-      std::optional<Result<auth::KeyPair>> made;
-      co_await env::run_blocking([&] { made = auth::object_key_pair(services.store, type.prefix, key); });
-      if (!*made) co_return made->error();
-      pair = std::move(**made);
-    }
-    Result<json::value> sealed = seal_value(*pair, name, *rule, member.value(), problems);
-    if (!sealed) co_return sealed.error();
-    member.value() = std::move(*sealed);
   }
-  if (problems.empty()) co_return Result<void>{};
-  co_return Error(ErrorCode::kInvalid, "", "", "", std::move(problems));
+  co_return sealer.verdict();
 }
 
 void keep_params(json::object& params, const std::vector<std::string>& names) {

@@ -10,6 +10,8 @@
 
 namespace mullion::api {
 
+/// Whether prepare_params() can have something to do.
+bool may_hold_secure_values(const model::ObjectType& type);
 /// Checks every changed parameter of `object` against its Param schema and seals clear values of secure ones.
 /// kInvalid with one message per bad value.
 /// `pair` becomes the key pair that sealed: the batch that stores the values must guard it (box_guard).

@@ -1,0 +1,129 @@
+"""Version sets of a top manager at leaves below a manager in between: they travel, with what they need, once."""
+import hashlib
+import json
+
+import pytest
+
+from harness import expect, wait_until
+
+
+def pack(version, value):
+    return {"meta": {"Name": "site", "Version": version},
+            "sections": {"profiles": {"site-profile": {"Name": "site-profile", "Params": {"site": value}}}}}
+
+
+@pytest.fixture
+def tree(site):
+    """A and B below R1, R1 below M1."""
+    a, b, middle, top = site.start("A", "B", "R1", "M1")
+    middle.become_manager().attach(a, b)
+    top.become_manager().attach(middle)
+    wait_until("M1 sees the leaves", lambda: top.count("endpoints") == 3)
+    return a, b, middle, top
+
+
+def put_pack(manager, version, value):
+    expect(201, manager.call("POST", f"files/rebar-catalog/site/{version}.json", pack(version, value)))
+    expect(200, manager.call("POST", "plugins/manager/actions/buildCatalog", {}))
+
+
+def declare(manager, **members):
+    return manager.create("version_sets", {"Id": "base", "Apply": True, **members})
+
+
+def assign(manager, *endpoints):
+    for endpoint in endpoints:
+        manager.patch(f"endpoints/{endpoint}", ("add", "/VersionSets", ["base"]), ("add", "/Apply", True))
+
+
+def is_done(manager, endpoint):
+    shown = manager.get(f"endpoints/{endpoint}")
+    return shown.get("VersionSets") == ["base"] and not shown.get("Actions") and shown["Available"]
+
+
+def profile_of(leaf):
+    answer = leaf.call("GET", "profiles/site-profile")
+    return answer.json()["Params"]["site"] if answer.status_code == 200 else None
+
+
+def uploads(manager):
+    """Pieces of files that reached a manager."""
+    return [line for line in manager.log().splitlines() if "api: POST /api/v3/files/travelled/" in line]
+
+
+def test_a_set_of_the_top_reaches_leaves_through_the_middle(tree):
+    a, b, middle, top = tree
+    put_pack(top, "v1.0.0", "one")
+    content = b"from the top\n" * 1000
+    expect(201, top.call("POST", "files/notes/hello.txt", content))
+    declare(top, Components=[{"Type": "CP", "Name": "site", "Version": "stable"}], Global={"site/name": "edge"},
+            Files=[{"Path": "files/hello.txt", "Source": "self://files/notes/hello.txt",
+                    "Sha256Sum": hashlib.sha256(content).hexdigest()}])
+    assign(top, "A")
+    wait_until("A is as declared", lambda: is_done(top, "A") and profile_of(a) == "one")
+    assert a.call("GET", "files/hello.txt").content == content
+    assert a.get("profiles/global/params/site/name") == "edge"
+    copy = middle.get("version_sets/base")
+    assert copy["Meta"]["mullion/from"] == "M1"
+    assert copy["Components"][0]["Version"] == "v1.0.0", "the copy is pinned"
+    assert a.get("configuration_lease").get("holder", "") in ("R1", ""), "only R1 configured it"
+
+    sent = len(uploads(middle))
+    assign(top, "B")
+    wait_until("B is as declared", lambda: is_done(top, "B") and profile_of(b) == "one")
+    assert len(uploads(middle)) == sent, "a second leaf costs the link from the top nothing"
+
+    put_pack(top, "v2.0.0", "two")
+    wait_until("`stable` moves on", lambda: profile_of(a) == profile_of(b) == "two")
+    wait_until("the old item is taken back", lambda: middle.call("HEAD", "catalog_items/site-v1.0.0").status_code == 404)
+
+    for endpoint in ("A", "B"):
+        top.patch(f"endpoints/{endpoint}", ("add", "/VersionSets", []))
+    wait_until("the copy is taken back", lambda: middle.call("HEAD", "version_sets/base").status_code == 404)
+    assert top.call("HEAD", "version_sets/base").status_code == 200
+
+
+def test_a_set_of_the_middle_wins_over_one_of_the_same_name(tree):
+    a, _, middle, top = tree
+    declare(middle, Global={"site/name": "of the middle"})
+    declare(top, Global={"site/name": "of the top"})
+    assign(top, "A")
+    wait_until("A is as R1 says", lambda: a.get("profiles/global/params/site/name") == "of the middle")
+    wait_until("M1 says so", lambda: "R1 has a version set base of its own" in top.log())
+    assert middle.get("version_sets/base")["Global"] == {"site/name": "of the middle"}
+
+
+def test_a_middle_that_was_dark_gets_what_it_missed(tree):
+    a, _, middle, top = tree
+    put_pack(top, "v1.0.0", "one")
+    declare(top, Components=[{"Type": "CP", "Name": "site", "Version": "stable"}])
+    assign(top, "A")
+    wait_until("A is as declared", lambda: is_done(top, "A") and profile_of(a) == "one")
+    middle.kill()
+    top.wait_status("R1", "Lost")
+    put_pack(top, "v2.0.0", "two")
+    middle.start()
+    wait_until("A follows once R1 is back", lambda: profile_of(a) == "two", timeout=40)
+
+
+def test_secret_values_of_sets_are_sealed_and_do_not_travel(tree):
+    a, _, middle, top = tree
+    for server in tree:
+        server.create("params", {"Name": "site/key", "Secure": True, "Schema": {"type": "string"}})
+    made = declare(top, Global={"site/key": "swordfish"}, Plugins=[
+        {"Name": "none", "Provider": "none", "Params": {"site/key": "swordfish"}}])
+    assert set(made["Global"]["site/key"]) == {"Key", "Nonce", "Payload"}
+    assert set(made["Plugins"][0]["Params"]["site/key"]) == {"Key", "Nonce", "Payload"}
+    assert "swordfish" not in json.dumps(top.objects("version_sets"))
+    again = top.patch("version_sets/base", ("add", "/Description", "changed"))
+    assert again["Global"] == made["Global"], "what is sealed stays as it is"
+    assign(top, "A")
+    wait_until("M1 says why not", lambda: "base holds sealed values" in top.log())
+    assert middle.call("HEAD", "version_sets/base").status_code == 404
+    top.patch("endpoints/A", ("add", "/VersionSets", []))
+
+    middle.create("version_sets", {"Id": "secrets", "Apply": True, "Global": {"site/key": "swordfish"}})
+    top.patch("endpoints/A", ("add", "/VersionSets", ["secrets"]), ("add", "/Apply", True))
+    wait_until("A has the value", lambda: a.call("GET", "profiles/global/params/site/key?decode=true").text == '"swordfish"')
+    wait_until("an equal secret plans nothing", lambda: not top.get("endpoints/A").get("Actions"))
+    assert "swordfish" not in middle.log() + top.log() + a.log()
