@@ -35,6 +35,9 @@ constexpr size_t kStampDigits = 19;  // nanoseconds since 1970
 constexpr size_t kLogCommits = 50'000;
 constexpr size_t kLogPiece = 128;
 constexpr auto kTick = std::chrono::milliseconds(1);
+constexpr size_t kLargestBody = 1 << 20;
+
+namespace json = boost::json;
 
 [[noreturn]] void fail(std::string_view what) {
   fmt::print(stderr, "simulated_fleet: {}\n", what);
@@ -275,6 +278,44 @@ std::unique_ptr<SimulatedStore> make_store(const std::vector<std::string>& templ
   return std::make_unique<SimulatedStore>(std::move(keys), std::move(bodies));
 }
 
+/// Preferences and global parameters: what a manager may configure here.
+class Settings {
+ public:
+  /// What the endpoint tells of itself.
+  std::string state() const {
+    std::lock_guard lock(mutex_);
+    return json::serialize(json::object{
+        {"info", {{"os", "linux"}, {"arch", "amd64"}, {"version", "v4.6.0"}}},
+        {"components", json::array()}, {"plugins", json::array()}, {"files", json::object()},
+        {"prefs", prefs_}, {"global", global_}});
+  }
+  /// The answer to a GET; absent for what is not a setting.
+  std::optional<std::string> read(std::string_view path) const {
+    std::lock_guard lock(mutex_);
+    if (path == kPrefs) return json::serialize(prefs_);
+    if (!path.starts_with(kGlobal)) return std::nullopt;
+    const json::value* value = global_.if_contains(path.substr(kGlobal.size()));
+    return value == nullptr ? "null" : json::serialize(*value);
+  }
+  bool write(std::string_view path, const json::value& body) {
+    std::lock_guard lock(mutex_);
+    if (path == kPrefs && body.is_object()) {
+      for (const auto& [name, value] : body.get_object()) prefs_[name] = value;
+      return true;
+    }
+    if (!path.starts_with(kGlobal)) return false;
+    global_[path.substr(kGlobal.size())] = body;
+    return true;
+  }
+
+ private:
+  static constexpr std::string_view kPrefs = "/api/v3/prefs";
+  static constexpr std::string_view kGlobal = "/api/v3/profiles/global/params/";
+
+  mutable std::mutex mutex_;
+  json::object prefs_{{"debugRenderer", "warn"}}, global_;
+};
+
 // Endpoints.
 
 class Endpoint {
@@ -287,7 +328,7 @@ class Endpoint {
                           id_,
                           "v4.6.0",
                           {},
-                          [] { return R"({"info":{"os":"linux"}})"; },
+                          [this] { return settings_.state(); },
                           [] { return std::vector<replication::Announcement>{}; }}) {
     net::ListenOptions listen;
     listen.address = "127.0.0.1";
@@ -318,6 +359,17 @@ class Endpoint {
           id_);
     } else if (request.path.ends_with("/token")) {
       response.body = R"({"Token":"t"})";
+    } else if (request.path == "/api/v3/configuration_lease") {
+      response.body = R"({"holder":"","until":"2100-01-01T00:00:00Z"})";
+    } else if (request.method == "POST") {
+      const Result<std::string> body = co_await net::read_all(*request.body, kLargestBody);
+      const Result<json::value> value = body ? model::parse_json(*body, 64) : body.error();
+      const bool written = value && settings_.write(request.path, *value);
+      if (written) source_.state_changed();
+      response.status = written ? 200 : 400;
+      response.body = written ? *body : "{}";
+    } else if (std::optional<std::string> setting = settings_.read(request.path)) {
+      response.body = std::move(*setting);
     } else {
       response.status = 404;
       response.body = "{}";
@@ -332,6 +384,7 @@ class Endpoint {
   }
 
   std::string id_;
+  Settings settings_;
   std::unique_ptr<SimulatedStore> store_;
   replication::Source source_;
   std::unique_ptr<net::Server> server_;

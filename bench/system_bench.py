@@ -623,6 +623,36 @@ class Bench:
         self.end(manager)
         many.close()
 
+    # (h)
+    def apply(self):
+        """Ten preferences and ten parameters for each of many endpoints at once."""
+        self._end_big()
+        count, settings = 200, 10
+        many = self.simulated(count, 1, name="P")
+        manager = self.site.server("L", flags=["--log-level", "warn"]).start().become_manager()
+        many.attach_to(manager)
+        wait_connected(manager, count)
+        names = [row["Id"] for row in manager.get("endpoints?slim=Params,Meta")]
+        manager.create("version_sets", {"Id": "many", "Apply": True,
+                                        "Prefs": {f"pref{n}": str(n) for n in range(settings)},
+                                        "Global": {f"bench/value-{n}": n for n in range(settings)}})
+        bearer, pid = token(manager), manager.process.pid
+        one = self.load(many.url(0), ["/api/v3/prefs"], self.seconds, 32, bearer)
+        cpu, begin = cpu_seconds(pid), time.monotonic()
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda endpoint: manager.patch(f"endpoints/{endpoint}", ("add", "/VersionSets", ["many"]),
+                                                         ("add", "/Apply", True)), names))
+        total = count * settings * 2
+        harness.wait_until("all actions are carried out", timeout=300, pause=0.1, condition=lambda: manager.metrics()[
+            'mullion_apply_actions_total{result="done"}'] >= total and manager.metrics()[
+            'mullion_plan_endpoints{state="open"}'] == 0)
+        elapsed, cpu = time.monotonic() - begin, cpu_seconds(pid) - cpu
+        # An action looks, acts and looks again: three requests.
+        self.table.add(f"apply: {total} actions at {count} endpoints", f"{total / elapsed:,.0f} actions/s, manager CPU {cpu:.1f} s",
+                       f"GET of a setting, 32 clients: {one['rate']:,.0f} /s", total * 3 / elapsed / one["rate"])
+        self.end(manager)
+        many.close()
+
     # (i)
     def writes(self):
         self._end_big()
@@ -674,7 +704,7 @@ class Bench:
 
 
 # In this order: those on the big fleet stand together.
-SECTIONS = ["start", "attach", "get", "page", "restart", "list", "propagation", "forward", "idle", "writes", "mixed", "rooms"]
+SECTIONS = ["start", "attach", "get", "page", "restart", "list", "propagation", "forward", "idle", "apply", "writes", "mixed", "rooms"]
 
 
 def main():

@@ -127,6 +127,13 @@ void add_plans(Page& page, const MetricSources& sources) {
              {{"state", "done"}});
 }
 
+void add_travels(Page& page, const MetricSources& sources) {
+  const versionset::Courier::Statistics statistics = sources.courier.statistics();
+  page.counter("mullion_travelled_files_total", static_cast<double>(statistics.files));
+  page.counter("mullion_travelled_bytes_total", static_cast<double>(statistics.bytes));
+  page.counter("mullion_travel_failures_total", static_cast<double>(statistics.failures));
+}
+
 void add_api(Page& page, const MetricSources& sources) {
   for (const api::RouteLatency& route : sources.api.route_latencies()) {
     const Labels labels{{"method", route.method}, {"route", route.route}};
@@ -168,6 +175,7 @@ std::string metrics_text(const MetricSources& sources) {
   add_store(page, sources);
   add_endpoints(page, sources);
   add_plans(page, sources);
+  add_travels(page, sources);
   add_api(page, sources);
   add_plugins(page, sources);
   add_rollouts(page, sources);

@@ -11,6 +11,7 @@
 #include "net/http.h"
 #include "store/store.h"
 #include "versionset/configurator.h"
+#include "versionset/courier.h"
 #include "versionset/rollouts.h"
 
 namespace mullion::server {
@@ -22,6 +23,7 @@ struct MetricSources {
   const versionset::Rollouts& rollouts;
   const content::Providers& providers;
   const versionset::Configurator& configurator;
+  const versionset::Courier& courier;
   const net::Server& api_server;
   std::string id;
   std::string version;

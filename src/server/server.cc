@@ -332,7 +332,7 @@ net::Response ServerProcess::metrics_page(const net::Request& request) const {
     return response;
   }
   response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-  response.body = metrics_text({*store_, *api_, *manager_, *rollouts_, *providers_, *configurator_,
+  response.body = metrics_text({*store_, *api_, *manager_, *rollouts_, *providers_, *configurator_, *courier_,
                                 *api_server_, ids_.ha_id, std::string(program_version()), begun_});
   return response;
 }

@@ -69,6 +69,7 @@ def test_a_set_of_the_top_reaches_leaves_through_the_middle(tree):
     assert a.get("configuration_lease").get("holder", "") in ("R1", ""), "only R1 configured it"
 
     sent = len(uploads(middle))
+    assert top.metrics()["mullion_travelled_files_total"] == 2
     assign(top, "B")
     wait_until("B is as declared", lambda: is_done(top, "B") and profile_of(b) == "one")
     assert len(uploads(middle)) == sent, "a second leaf costs the link from the top nothing"
