@@ -147,7 +147,8 @@ class ManagerActionsTest : public ActionsTest {
 TEST_F(ManagerActionsTest, AreOffered) {
   const Answer answer = fixture_.call("GET", "/api/v3/plugins/manager/actions");
   std::vector<std::string> commands;
-  for (const json::value& action : answer.json().as_array()) {
+  const json::value actions = answer.json();
+  for (const json::value& action : actions.as_array()) {
     commands.emplace_back(action.at("Command").as_string());
     EXPECT_EQ(action.at("Provider"), "manager");
     EXPECT_EQ(action.at("Model"), "plugins");

@@ -227,7 +227,7 @@ TEST_F(Commands, MoveProvidersCertificatesAndMeasurements) {
   EXPECT_EQ(out(), "data");
   answer("GET /api/v3/drp_debug/index/machines", "index");
   EXPECT_EQ(run({"debug", "index", "-", "--prefix", "machines"}), 0);
-  answer("POST /api/v3/system/upgrade?force=true", R"({"Path":"system/upgrade","Size":3})");
+  answer("POST /api/v3/system/upgrade", R"({"Path":"system/upgrade","Size":3})");
   EXPECT_EQ(run({"system", "upgrade", pem, "--force"}), 0);
   EXPECT_EQ(last_line(), "POST /api/v3/system/upgrade?force=true");
   answer("GET /api/v3/system/upgrade", R"({"State":"none"})");

@@ -14,6 +14,10 @@ NEEDED = {
 }
 # Fields whose texts have a form, refer to something, or belong together: values that must be taken as they are.
 TAKEN = {
+    ("version_sets", "Components"): [[{"Type": kind, "Name": "pack", "Version": "stable", "ActualVersion": ""}]
+                                     for kind in ("CP", "PP", "ContentPackage", "PluginProvider")],
+    ("version_sets", "Plugins"): [[{"Name": "p1", "Provider": "pp", "Params": {"a": 1}}]],
+    ("version_sets", "Files"): [[{"Path": "files/a", "Sha256Sum": "ab" * 32, "Source": "self://files/b", "Explode": True}]],
     ("machines", "Name"): ["9lives", "a.b-c_d e"], ("machines", "Uuid"): [UUID],
     ("machines", "Address"): ["10.0.0.1", ""], ("machines", "Stage"): ["local"], ("machines", "BootEnv"): ["local"],
     ("machines", "Profiles"): [["${profile}"], ["${profile}", "global"]], ("machines", "Tasks"): [["${task}", "stage:none", "chroot:/x"]],
