@@ -284,10 +284,12 @@ class Settings {
   /// What the endpoint tells of itself.
   std::string state() const {
     std::lock_guard lock(mutex_);
-    return json::serialize(json::object{
-        {"info", {{"os", "linux"}, {"arch", "amd64"}, {"version", "v4.6.0"}}},
-        {"components", json::array()}, {"plugins", json::array()}, {"files", json::object()},
-        {"prefs", prefs_}, {"global", global_}});
+    return json::serialize(json::object{{"info", {{"os", "linux"}, {"arch", "amd64"}, {"version", "v4.6.0"}}},
+                                        {"components", json::array()},
+                                        {"plugins", json::array()},
+                                        {"files", json::object()},
+                                        {"prefs", prefs_},
+                                        {"global", global_}});
   }
   /// The answer to a GET; absent for what is not a setting.
   std::optional<std::string> read(std::string_view path) const {

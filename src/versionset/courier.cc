@@ -7,9 +7,10 @@
 #include <set>
 
 #include "base/log.h"
-#include "model/object.h"
 #include "versionset/internal/endpoint_calls.h"
 #include "versionset/internal/endpoint_memory.h"
+#include "versionset/internal/json_read.h"
+#include "versionset/internal/set_book.h"
 #include "versionset/internal/upload.h"
 #include "versionset/travel.h"
 
@@ -30,39 +31,16 @@ bool matters(const store::AppliedChange& change) {
   return store::is_remote(change.id.owner) && (change.id.type == kEndpoints || change.id.type == kItems);
 }
 
-std::optional<json::object> parse_object(std::string_view body) {
-  Result<json::value> parsed = model::parse_json(body, 256);
-  if (!parsed || !parsed->is_object()) return std::nullopt;
-  return std::move(parsed->get_object());
-}
-
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 using Objects = std::map<std::string, json::object>;
 
 Objects objects_of(const store::Snapshot& view, std::string_view type, std::string_view owner) {
   Objects out;
   const Result<void> scanned =
       view.scan_owner(type, owner, "", [&](std::string_view key, std::string_view body) {
-        if (std::optional<json::object> object = parse_object(body))
-          out.try_emplace(std::string(key), std::move(*object));
+        out.try_emplace(std::string(key), parse_object(body));
         return true;
       });
   if (!scanned) kLog.error("objects cannot be read type={} what={}", type, scanned.error().text());
-  return out;
-}
-
-std::vector<std::string> set_names_of(const json::object& endpoint) {
-  std::vector<std::string> out;
-  if (const json::value* list = endpoint.if_contains("VersionSets"); list != nullptr && list->is_array()) {
-    for (const json::value& name : list->get_array()) {
-      if (name.is_string()) out.emplace_back(name.get_string());
-    }
-  }
-  if (std::string single = text_of(endpoint, "VersionSet"); !single.empty()) out.push_back(std::move(single));
   return out;
 }
 
@@ -191,7 +169,7 @@ class CourierImpl final : public Courier {
     for (const auto& [id, object] : objects_of(view, kEndpoints, owner.owner)) {
       if (id == given_.own_id) continue;
       endpoints.push_back(
-          {id, owner.next_hop, text_of(object, "Arch"), text_of(object, "Os"), set_names_of(object)});
+          {id, owner.next_hop, text_member(object, "Arch"), text_member(object, "Os"), set_names(object)});
     }
   }
 
@@ -250,7 +228,7 @@ class CourierImpl final : public Courier {
   }
 
   static Task<Result<void>> put_object(EndpointCalls& calls, std::string collection, json::object object) {
-    const std::string path = fmt::format("{}/{}", collection, text_of(object, "Id"));
+    const std::string path = fmt::format("{}/{}", collection, text_member(object, "Id"));
     Result<std::optional<json::value>> there = co_await look_up(calls, target_of(path));
     if (!there) co_return there.error();
     const bool exists = there->has_value();

@@ -10,14 +10,10 @@
 namespace mullion::versionset {
 namespace {
 
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 std::string origin_of(const json::object& object) {
   const json::value* meta = object.if_contains("Meta");
-  return meta != nullptr && meta->is_object() ? text_of(meta->get_object(), kTravelledFrom) : std::string();
+  return meta != nullptr && meta->is_object() ? text_member(meta->get_object(), kTravelledFrom)
+                                              : std::string();
 }
 
 /// Members of a copy that its manager fills or that mean nothing there.
@@ -40,7 +36,8 @@ bool holds_sealed(const json::value& value) {
   if (is_sealed(value)) return true;
   if (value.is_array()) return std::ranges::any_of(value.get_array(), holds_sealed);
   if (!value.is_object()) return false;
-  return std::ranges::any_of(value.get_object(), [](const auto& member) { return holds_sealed(member.value()); });
+  return std::ranges::any_of(value.get_object(),
+                             [](const auto& member) { return holds_sealed(member.value()); });
 }
 
 /// What is to travel to one manager, collected set by set.
@@ -78,9 +75,9 @@ class Packer {
       return;
     }
     if (holds_sealed(inputs_.own_sets.at(name))) {
-      problems_.push_back(
-          fmt::format("{} holds sealed values, which only the server that sealed them can open: declare it at {}", name,
-                      travel_.next_hop));
+      problems_.push_back(fmt::format(
+          "{} holds sealed values, which only the server that sealed them can open: declare it at {}", name,
+          travel_.next_hop));
       return;
     }
     json::object copy = without_state(inputs_.own_sets.at(name));
@@ -100,7 +97,7 @@ class Packer {
 
   void pin_server(json::object& copy, std::string_view field, std::string_view name, std::string_view type,
                   const std::vector<const EndpointBelow*>& endpoints) {
-    const std::string word = text_of(copy, field);
+    const std::string word = text_member(copy, field);
     if (word.empty() || word == "ignore") return;
     if (const std::optional<std::string> version = carry(name, type, word, endpoints)) copy[field] = *version;
   }
@@ -111,10 +108,10 @@ class Packer {
     for (json::value& value : list->get_array()) {
       if (!value.is_object()) continue;
       json::object& component = value.get_object();
-      const std::string word = text_of(component, "Version");
+      const std::string word = text_member(component, "Version");
       if (word.empty() || word == "ignore") continue;
       // A name is one thing in a catalog: the type's word may be a short or a long one.
-      const std::optional<std::string> version = carry(text_of(component, "Name"), "", word, endpoints);
+      const std::optional<std::string> version = carry(text_member(component, "Name"), "", word, endpoints);
       if (!version) continue;
       component["Version"] = *version;
       component["ActualVersion"] = *version;
@@ -212,7 +209,7 @@ class Packer {
     for (json::value& value : list->get_array()) {
       if (!value.is_object()) continue;
       json::object& file = value.get_object();
-      const std::string source = text_of(file, "Source");
+      const std::string source = text_member(file, "Source");
       const std::optional<std::string> path = own_file_of(source);
       if (!path) continue;
       const std::optional<FileFacts> facts = inputs_.file(*path);

@@ -1,10 +1,9 @@
 #include "api/internal/params.h"
 
-#include "api/internal/hooks.h"
-
 #include <set>
 
 #include "api/internal/answers.h"
+#include "api/internal/hooks.h"
 #include "api/internal/objects.h"
 #include "model/index_value.h"
 
@@ -212,8 +211,8 @@ namespace {
 /// Checks and seals the changed values of one map of parameters.
 class ParamSealer {
  public:
-  ParamSealer(Services& services, const store::Snapshot& snapshot, std::string_view prefix, const std::string& key,
-              std::optional<auth::KeyPair>& pair)
+  ParamSealer(Services& services, const store::Snapshot& snapshot, std::string_view prefix,
+              const std::string& key, std::optional<auth::KeyPair>& pair)
       : services_(services), snapshot_(snapshot), prefix_(prefix), key_(key), pair_(pair) {}
 
   env::Task<Result<void>> seal(json::value* params, const json::object* before) {
@@ -260,7 +259,8 @@ class ParamSealer {
 };
 
 /// The Params that an equally named object of an earlier list had.
-const json::object* params_of_named(const json::object* before, std::string_view list, const json::object& item) {
+const json::object* params_of_named(const json::object* before, std::string_view list,
+                                    const json::object& item) {
   const json::value* old_list = before == nullptr ? nullptr : before->if_contains(list);
   const json::value* name = item.if_contains("Name");
   if (old_list == nullptr || !old_list->is_array() || name == nullptr) return nullptr;

@@ -23,11 +23,6 @@ std::string named(const Action& action, std::string_view reason) {
   return fmt::format("{} {}: {}", kind_name(action.kind), action.name, reason);
 }
 
-json::object parse_object(const std::string& text) {
-  Result<json::value> parsed = model::parse_json(text);
-  return parsed && parsed->is_object() ? std::move(parsed->get_object()) : json::object();
-}
-
 }  // namespace
 
 /// One endpoint. `memory` and `lease_error` belong to its worker; everything else to Applier::mutex_.

@@ -3,7 +3,15 @@
 #include <algorithm>
 #include <cctype>
 
+#include "model/object.h"
+
 namespace mullion::versionset {
+
+json::object parse_object(std::string_view text) {
+  Result<json::value> parsed = model::parse_json(text, 256);
+  if (!parsed || !parsed->is_object()) return {};
+  return std::move(parsed->get_object());
+}
 
 std::string text_member(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);

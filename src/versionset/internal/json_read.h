@@ -9,6 +9,8 @@ namespace mullion::versionset {
 
 namespace json = boost::json;
 
+/// An empty one when `text` is no JSON object.
+json::object parse_object(std::string_view text);
 /// "" when the member is missing or no string.
 std::string text_member(const json::object& object, std::string_view name);
 /// False when the member is missing or no boolean.
