@@ -274,7 +274,7 @@ Result<json::object> ConfiguratorImpl::baseline(const std::string& endpoint, con
   if (!object) return object.error();
   const Observed observed = maker_.observed(*object);
   if (!observed.known)
-    return Error(ErrorCode::kUnavailable, fmt::format("{} has not told of itself yet", endpoint));
+    return Error(ErrorCode::kConflict, fmt::format("{} has not told of itself yet", endpoint));
   if (!observed.files_known) left_out.push_back("Files: not known before it is connected");
   return baseline_of(
       observed, name, [this](const std::string& path) { return files_->find(path); }, left_out);

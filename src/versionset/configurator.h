@@ -48,7 +48,7 @@ class Configurator {
   /// The plan an endpoint would have with these sets instead (dry runs). kNotFound names a missing set.
   virtual Task<Result<Explained>> preview(std::string endpoint, std::vector<std::string> sets) = 0;
   /// A VersionSet object of what the endpoint runs; `left_out` says what was not taken, and why. Blocks on
-  /// the disk. kNotFound; kUnavailable before the endpoint has told of itself.
+  /// the disk. kNotFound; kConflict before the endpoint has told of itself.
   virtual Result<json::object> baseline(const std::string& endpoint, const std::string& name,
                                         std::vector<std::string>& left_out) = 0;
   struct Statistics {

@@ -366,7 +366,7 @@ TEST_F(ConfiguratorTest, PreviewsAndBaselines) {
   put("version_sets", "s", {{"Id", "s"}, {"Apply", true}, {"Prefs", json::object{{"p", "1"}}}});
   put_endpoint("edge", {});
   std::vector<std::string> left_out;
-  EXPECT_EQ(configurator_->baseline("edge", "b", left_out).error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(configurator_->baseline("edge", "b", left_out).error().code, ErrorCode::kConflict);
   manager_.tell("edge", kState);
   const auto preview = [&](const std::string& id, std::vector<std::string> sets) {
     return net::testing::run(runtime_, [&] { return configurator_->preview(id, sets); });

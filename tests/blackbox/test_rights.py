@@ -252,7 +252,7 @@ CALLS = {
     ("POST", "/pools/{id}/{command}"): (of_subject("pools", {}, command="addMachines"), 422),
     ("POST", "/machines/{id}/releaseToPool"): (of_subject("machines", {}), 422),
     ("GET", "/endpoints/{id}/plan"): (of_subject("endpoints"), 200),
-    ("POST", "/endpoints/{id}/baseline"): (of_subject("endpoints", {"Name": "what-it-runs"}), 503),  # it never told of itself
+    ("POST", "/endpoints/{id}/baseline"): (of_subject("endpoints", {"Name": "what-it-runs"}), 409),  # it never told of itself
     ("DELETE", "/bootenvs/{id}/purgeLocal"): (of_subject("bootenvs", []), 422),  # it names no system
     ("GET", "/system/cert"): (PLAIN, 200), ("GET", "/static/cert"): (PLAIN, 200),
     ("POST", "/system/active"): (special(body=""), 200), ("POST", "/system/passive"): (special(body=""), 422),
