@@ -372,6 +372,52 @@ def test_a_manager_sees_the_new_version(server, site, programs):
     manager.wait_status(leaf.id, "Connected")
 
 
+def declared(site, leaf, files, **wanted):
+    """A manager over `leaf` with these files in its catalog, and a set that wants something of them."""
+    manager, = site.start("M1")
+    manager.become_manager().attach(leaf)
+    for path, content in files.items():
+        expect(201, manager.call("POST", f"files/rebar-catalog/{path}", content))
+    report = expect(200, manager.call("POST", "plugins/manager/actions/buildCatalog", {})).json()
+    assert not report["Warnings"], report
+    manager.create("version_sets", {"Id": "wanted", "Apply": True, **wanted})
+    manager.patch(f"endpoints/{leaf.id}", ("add", "/VersionSets", ["wanted"]), ("add", "/Apply", True))
+    return manager
+
+
+def test_a_version_set_upgrades_the_server_and_goes_on(server, site, programs):
+    leaf = server().start()
+    process = leaf.process.pid
+    manager = declared(site, leaf, {"drp/v9.9.9.amd64.linux.zip": programs["package"].read_bytes()}, DRPVersion="stable",
+                       Prefs={"unknownTokenTimeout": "901"})
+    wait_until("everything is as declared", timeout=60, condition=lambda: manager.get(f"endpoints/{leaf.id}").get(
+        "DRPVersion") == "v9.9.9" and not manager.get(f"endpoints/{leaf.id}").get("Actions"))
+    assert leaf.process.pid == process and leaf.version() == "v9.9.9"
+    assert leaf.get("prefs")["unknownTokenTimeout"] == "901", "what waits for the restart is done after it"
+
+
+def test_a_version_set_with_a_broken_server_is_taken_back_and_says_so(server, site):
+    leaf = server(deadline=3).start()
+    old = leaf.version()
+    broken = package_of(pretender("exit 1"))
+    manager = declared(site, leaf, {"drp/v9.9.9.amd64.linux.zip": broken}, DRPVersion="v9.9.9")
+    wait_until("M1 says what happened", timeout=60, condition=lambda: any(
+        "rolled back" in error for error in manager.get(f"endpoints/{leaf.id}").get("Errors") or []))
+    shown = manager.get(f"endpoints/{leaf.id}")
+    assert (shown["DRPVersion"], shown["Available"], shown["Actions"][0]["Type"]) == (old, False, "DRP")
+    assert leaf.version() == old
+    manager.patch(f"endpoints/{leaf.id}", ("add", "/VersionSets", []))
+    wait_until("it is fine again", lambda: manager.get(f"endpoints/{leaf.id}")["Available"])
+
+
+def test_a_version_set_brings_the_user_interface(site):
+    leaf, = site.start("A")
+    manager = declared(site, leaf, {"drp-ux/v4.1.0.zip": ux_package("v4.1.0")}, DRPUXVersion="stable")
+    wait_until("it is there", lambda: manager.get("endpoints/A").get("DRPUXVersion") == "v4.1.0" and not manager.get(
+        "endpoints/A").get("Actions"))
+    assert "hello" in leaf.call("GET", "/ux/").text
+
+
 # -- the user interface
 
 def ux_package(version, page="<html>hello</html>", **more):
