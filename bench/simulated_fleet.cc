@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include <atomic>
+#include <boost/json.hpp>
 #include <charconv>
 #include <cstdlib>
 #include <deque>
