@@ -63,6 +63,7 @@ std::vector<catalog::Artifact> missing_files(const std::vector<const catalog::It
     }
   }
   std::vector<catalog::Artifact> out;
+  out.reserve(files.size());
   for (auto& [path, artifact] : files) out.push_back(std::move(artifact));
   return out;
 }

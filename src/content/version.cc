@@ -131,13 +131,14 @@ bool FullVersion::is_tip() const {
 }
 
 std::strong_ordering FullVersion::operator<=>(const FullVersion& other) const {
-  if (const auto order = numbers <=> other.numbers; order != 0) return order;
+  if (const auto order = numbers <=> other.numbers; std::is_neq(order)) return order;
   if (is_release() != other.is_release()) {
     return is_release() ? std::strong_ordering::greater : std::strong_ordering::less;
   }
   const size_t common = std::min(pre_release.size(), other.pre_release.size());
   for (size_t i = 0; i < common; ++i) {
-    if (const auto order = compare_parts(pre_release[i], other.pre_release[i]); order != 0) return order;
+    if (const auto order = compare_parts(pre_release[i], other.pre_release[i]); std::is_neq(order))
+      return order;
   }
   return pre_release.size() <=> other.pre_release.size();
 }

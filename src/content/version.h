@@ -32,7 +32,7 @@ struct FullVersion {
   /// A development build: "tip" is in its pre-release part.
   bool is_tip() const;
   std::strong_ordering operator<=>(const FullVersion& other) const;
-  bool operator==(const FullVersion& other) const { return (*this <=> other) == 0; }
+  bool operator==(const FullVersion& other) const { return std::is_eq(*this <=> other); }
 };
 
 /// Like parse_version(), but a text without a number in front is kInvalid.

@@ -17,6 +17,7 @@ class Fold {
 
   std::vector<Sourced<Value>> list() const {
     std::vector<Sourced<Value>> out;
+    out.reserve(entries_.size());
     for (const Entry& entry : entries_) out.push_back(winner(entry));
     return out;
   }

@@ -5,7 +5,6 @@
 #include <boost/json.hpp>
 #include <fstream>
 
-#include "base/log.h"
 #include "catalog/internal/pack_meta.h"
 #include "content/version.h"
 #include "env/process.h"
@@ -17,7 +16,6 @@ namespace mullion::catalog {
 namespace {
 
 namespace json = boost::json;
-constexpr Logger kLog("catalog");
 constexpr size_t kLargestDefinition = size_t{16} << 20;
 constexpr size_t kPiece = size_t{64} << 10;
 
