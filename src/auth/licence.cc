@@ -9,6 +9,7 @@
 #include "auth/auth.h"
 #include "auth/internal/codec.h"
 #include "base/log.h"
+#include "model/members.h"
 #include "model/object.h"
 
 namespace mullion::auth {
@@ -24,11 +25,6 @@ constexpr std::string_view kCommunityFeatures[] = {"airgap",        "contexts", 
                                                    "secure-params", "upto-nodes"};
 constexpr std::string_view kAlways = "2020-01-01T00:00:00Z";
 constexpr std::string_view kNever = "2999-12-31T00:00:00Z";
-
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* found = object.if_contains(name);
-  return found != nullptr && found->is_string() ? std::string(std::string_view(found->get_string())) : "";
-}
 
 json::object community_feature(std::string_view name) {
   return {{"Name", name},
@@ -75,7 +71,7 @@ std::optional<std::string> signed_text(const store::Snapshot& snapshot) {
   if (!parsed || !parsed->is_object()) return std::nullopt;
   const json::value* params = parsed->get_object().if_contains("Params");
   if (params == nullptr || !params->is_object()) return std::nullopt;
-  const std::string text = text_of(params->get_object(), kParam);
+  const std::string text = model::text_member(params->get_object(), kParam);
   return text.empty() ? std::nullopt : std::optional(text);
 }
 
@@ -113,11 +109,11 @@ bool after(env::WallTime now, const std::string& date, bool when_absent) {
 }
 
 void judge_license(json::object& license, env::WallTime now, Licence& licence) {
-  const bool active = after(now, text_of(license, "StartDate"), true) &&
-                      !after(now, text_of(license, "HardExpireDate"), false);
+  const bool active = after(now, model::text_member(license, "StartDate"), true) &&
+                      !after(now, model::text_member(license, "HardExpireDate"), false);
   license["Active"] = active;
-  license["Expired"] = after(now, text_of(license, "SoftExpireDate"), false);
-  if (active) licence.features.push_back(text_of(license, "Name"));
+  license["Expired"] = after(now, model::text_member(license, "SoftExpireDate"), false);
+  if (active) licence.features.push_back(model::text_member(license, "Name"));
 }
 
 Licence licence_of(json::object bundle, env::WallTime now) {

@@ -174,9 +174,10 @@ Task<void> LocalCatalog::follow() {
   while (true) {
     const uint64_t seen = changed_.version();
     std::vector<std::string> wanted;
+    // Catalogs that were just named are read before they count: nothing is missing for a moment.
     co_await env::run_blocking([&] {
-      join();
       wanted = places();
+      if (wanted == asked) join();
     });
     bool ask = wanted != asked || clock.steady() >= next_question;
     {

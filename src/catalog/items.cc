@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "content/version.h"
+#include "model/members.h"
 
 namespace mullion::catalog {
 
@@ -34,11 +35,6 @@ bool is_plain(std::string_view text) {
   return !text.empty() && text != "." && text != ".." && text.size() <= 250 &&
          std::none_of(text.begin(), text.end(),
                       [](unsigned char c) { return c < 0x20 || c == 0x7f || c == '/' || c == '\\'; });
-}
-
-bool flag_of(const json::object& object, std::string_view field) {
-  const json::value* value = object.if_contains(field);
-  return value != nullptr && value->is_bool() && value->get_bool();
 }
 
 bool is_checksum(std::string_view text) {
@@ -137,8 +133,8 @@ Result<Item> Item::parse(const json::object& object) {
                  fmt::format("`{}` is none of {}", item.content_type, fmt::join(kContentTypes, ", ")));
   }
   if (auto read = read_checksums(item, object); !read) return read.error();
-  item.tip = flag_of(object, "Tip");
-  item.hot_fix = flag_of(object, "HotFix");
+  item.tip = model::flag_member(object, "Tip");
+  item.hot_fix = model::flag_member(object, "HotFix");
   if (const json::value* meta = object.if_contains("Meta"); meta != nullptr && meta->is_object()) {
     item.meta = meta->get_object();
   }

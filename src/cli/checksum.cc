@@ -1,9 +1,10 @@
 #include "cli/checksum.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <fstream>
+
+#include "env/sha256.h"
 
 namespace mullion::cli {
 
@@ -13,26 +14,9 @@ constexpr size_t kPiece = 128 * 1024;
 
 }  // namespace
 
-void Checksum::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
-
-Checksum::Checksum() : context_(EVP_MD_CTX_new()) {
-  EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
-}
-
-void Checksum::add(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
-
-std::string Checksum::hex() {
-  unsigned char bytes[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  EVP_DigestFinal_ex(context_.get(), bytes, &size);
-  std::string out;
-  for (unsigned i = 0; i < size; ++i) out += fmt::format("{:02x}", bytes[i]);
-  return out;
-}
-
 std::string checksum_of_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  Checksum sum;
+  env::Sha256 sum;
   std::string piece(kPiece, '\0');
   while (file) {
     file.read(piece.data(), static_cast<std::streamsize>(piece.size()));
@@ -48,7 +32,7 @@ Result<void> check_sum(const catalog::Artifact& artifact, const std::string& sha
 }
 
 Result<void> check_bytes(const catalog::Artifact& artifact, std::string_view bytes) {
-  Checksum sum;
+  env::Sha256 sum;
   sum.add(bytes);
   return check_sum(artifact, sum.hex());
 }

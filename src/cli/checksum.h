@@ -1,31 +1,13 @@
-// SHA-256 of what comes and goes.
+// Checksums of what comes and goes.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
 #include "catalog/items.h"
 
-struct evp_md_ctx_st;
-
 namespace mullion::cli {
-
-/// Of bytes as they come.
-class Checksum {
- public:
-  Checksum();
-  void add(std::string_view bytes);
-  /// Lower-case hex; ends the computation.
-  std::string hex();
-
- private:
-  struct Free {
-    void operator()(evp_md_ctx_st* context) const;
-  };
-  std::unique_ptr<evp_md_ctx_st, Free> context_;
-};
 
 /// What cannot be read has the checksum of nothing.
 std::string checksum_of_file(const std::string& path);

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "cli/checksum.h"
+#include "env/sha256.h"
 #include "cli/cli_testing.h"
 
 namespace mullion::cli {
@@ -15,7 +16,7 @@ constexpr const char* kPackA = R"({"meta":{"Name":"a"},"sections":{}})";
 constexpr const char* kPackB = R"({"meta":{"Name":"b"},"sections":{}})";
 
 std::string sum_of(std::string_view text) {
-  Checksum sum;
+  env::Sha256 sum;
   sum.add(text);
   return sum.hex();
 }

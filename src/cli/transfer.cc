@@ -9,6 +9,7 @@
 #include <ostream>
 
 #include "cli/checksum.h"
+#include "env/sha256.h"
 #include "cli/output.h"
 #include "cli/source.h"
 #include "env/random.h"
@@ -208,7 +209,7 @@ Result<void> download_to_file(Invocation& call, const std::string& target, const
 
 Result<void> fetch_to_file(Invocation& call, const catalog::Artifact& artifact, const std::string& path) {
   const std::string partial = path + ".part";
-  Checksum sum;
+  env::Sha256 sum;
   Result<net::BodySourcePtr> body = call.session.open_url(artifact.source);
   if (!body) return body.error();
   Progress progress(call.terminal, std::filesystem::path(path).filename());

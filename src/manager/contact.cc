@@ -1,4 +1,5 @@
 #include "manager/contact.h"
+#include "model/members.h"
 
 #include <sodium.h>
 
@@ -45,11 +46,6 @@ env::Task<Result<json::object>> get_object(net::Client& client, std::string targ
   co_return std::move(parsed->get_object());
 }
 
-std::string text_member(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 bool has_feature(const json::object& info, std::string_view feature) {
   const json::value* features = info.if_contains("features");
   if (features == nullptr || !features->is_array()) return false;
@@ -67,7 +63,7 @@ env::Task<Result<std::string>> fetch_token(net::Client& client, std::string user
   Result<json::object> answer =
       co_await get_object(client, std::move(target), basic_authorization(username, password));
   if (!answer) co_return answer.error();
-  std::string token = text_member(*answer, "Token");
+  std::string token = model::text_member(*answer, "Token");
   if (token.empty()) co_return not_an_endpoint("it gave no token");
   co_return token;
 }
@@ -87,10 +83,10 @@ env::Task<Result<Contact>> make_contact(env::Runtime& runtime, const Connection&
   Result<json::object> info = co_await get_object(*out.client, "/api/v3/info", "Bearer " + out.token);
   if (!info) co_return info.error();
   out.info = std::move(*info);
-  out.id = text_member(out.info, "ha_id");
-  if (out.id.empty()) out.id = text_member(out.info, "id");
+  out.id = model::text_member(out.info, "ha_id");
+  if (out.id.empty()) out.id = model::text_member(out.info, "id");
   if (out.id.empty()) co_return not_an_endpoint("its info has no id");
-  out.version = text_member(out.info, "version");
+  out.version = model::text_member(out.info, "version");
   out.streams = has_feature(out.info, "replication-stream");
   co_return out;
 }

@@ -174,7 +174,8 @@ Result<std::unique_ptr<Server>> listen(env::Runtime& runtime, ListenOptions opti
 struct TrustPolicy {
   std::string pinned_fingerprint;  // when set: exactly this certificate
   std::string ca_file;             // when set: verify the chain and name
-  // neither: accept any certificate and report its fingerprint (trust on first use)
+  bool system_authorities = false;  // verify them with the authorities that this system trusts
+  // none of them: accept any certificate and report its fingerprint (trust on first use)
 };
 
 struct ClientOptions {

@@ -1,4 +1,5 @@
 #include "server/upgrade_state.h"
+#include "model/members.h"
 
 #include <fmt/format.h>
 
@@ -9,11 +10,6 @@ namespace {
 
 namespace json = boost::json;
 constexpr unsigned kPrivate = 0600;
-
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
-}
 
 /// Nothing when the file is absent, or no JSON object: then it was not written by us.
 std::optional<json::object> read_object(const env::Path& file) {
@@ -47,12 +43,12 @@ std::optional<PendingUpgrade> UpgradeFolder::pending() const {
   const std::optional<json::object> object = read_object(root_ / "pending.json");
   if (!object) return std::nullopt;
   PendingUpgrade pending;
-  pending.from = text_of(*object, "From");
-  pending.to = text_of(*object, "To");
-  pending.program = text_of(*object, "Program");
-  pending.candidate = text_of(*object, "Candidate");
-  pending.fingerprint = text_of(*object, "Fingerprint");
-  pending.started = text_of(*object, "Started");
+  pending.from = model::text_member(*object, "From");
+  pending.to = model::text_member(*object, "To");
+  pending.program = model::text_member(*object, "Program");
+  pending.candidate = model::text_member(*object, "Candidate");
+  pending.fingerprint = model::text_member(*object, "Fingerprint");
+  pending.started = model::text_member(*object, "Started");
   const json::value* deadline = object->if_contains("DeadlineSeconds");
   if (deadline != nullptr && deadline->is_int64() && deadline->get_int64() > 0)
     pending.deadline = static_cast<uint64_t>(deadline->get_int64());
@@ -85,8 +81,8 @@ std::optional<UpgradeOutcome> UpgradeFolder::outcome() const {
   if (!object) return std::nullopt;
   const json::value* upgraded = object->if_contains("Upgraded");
   return UpgradeOutcome{upgraded != nullptr && upgraded->is_bool() && upgraded->get_bool(),
-                        text_of(*object, "From"), text_of(*object, "To"), text_of(*object, "Reason"),
-                        text_of(*object, "Finished")};
+                        model::text_member(*object, "From"), model::text_member(*object, "To"), model::text_member(*object, "Reason"),
+                        model::text_member(*object, "Finished")};
 }
 
 void UpgradeFolder::forget_outcome() const { remove_file(root_ / "result.json"); }
@@ -94,7 +90,7 @@ void UpgradeFolder::forget_outcome() const { remove_file(root_ / "result.json");
 std::optional<ReadyNote> UpgradeFolder::ready() const {
   const std::optional<json::object> object = read_object(root_ / "ready.json");
   if (!object) return std::nullopt;
-  return ReadyNote{text_of(*object, "Version"), text_of(*object, "Url")};
+  return ReadyNote{model::text_member(*object, "Version"), model::text_member(*object, "Url")};
 }
 
 Result<void> UpgradeFolder::announce(const ReadyNote& note) const {

@@ -6,6 +6,7 @@
 #include "api/internal/objects.h"
 #include "api/internal/rollout_actions.h"
 #include "api/internal/version_sets.h"
+#include "model/members.h"
 
 namespace mullion::api {
 namespace {
@@ -15,14 +16,9 @@ namespace json = boost::json;
 /// At most so many reasons are named in a refusal.
 constexpr size_t kMostReasons = 64;
 
-std::string text_of(const json::object& object, std::string_view field) {
-  const json::value* value = object.if_contains(field);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 void default_from_preference(const Services& services, json::object& object, std::string_view field,
                              std::string_view preference) {
-  if (text_of(object, field).empty()) object[field] = services.preferences.get(preference);
+  if (model::text_member(object, field).empty()) object[field] = services.preferences.get(preference);
 }
 
 void machine_defaults(const Services& services, json::object& object) {
@@ -38,20 +34,20 @@ void machine_defaults(const Services& services, json::object& object) {
 /// One reservation for a device, counted within its scope.
 std::vector<std::string> reservation_exclusive(const json::object& reservation) {
   return {
-      fmt::format("reservations\n{}\n{}", text_of(reservation, "Strategy"), text_of(reservation, "Token"))};
+      fmt::format("reservations\n{}\n{}", model::text_member(reservation, "Strategy"), model::text_member(reservation, "Token"))};
 }
 
 std::vector<std::string> subnet_in_use(const Services&, const store::Snapshot& snapshot,
                                        const json::object& subnet) {
   std::vector<std::string> reasons;
-  const std::string name = text_of(subnet, "Name");
+  const std::string name = model::text_member(subnet, "Name");
   (void)snapshot.scan_owner("reservations", store::kOwn, "", [&](std::string_view, std::string_view body) {
     const Result<json::object> reservation = parse_stored(body);
-    if (!reservation || text_of(*reservation, "Subnet") != name) return true;
+    if (!reservation || model::text_member(*reservation, "Subnet") != name) return true;
     const json::value* scoped = reservation->if_contains("Scoped");
     if (scoped == nullptr || *scoped != json::value(true)) return true;
     reasons.push_back(fmt::format("Reservation {} is scoped for Subnet {}, cannot delete.",
-                                  text_of(*reservation, "Addr"), name));
+                                  model::text_member(*reservation, "Addr"), name));
     return reasons.size() < kMostReasons;
   });
   return reasons;
@@ -60,7 +56,7 @@ std::vector<std::string> subnet_in_use(const Services&, const store::Snapshot& s
 /// Every machine looks into this profile last.
 std::vector<std::string> profile_in_use(const Services&, const store::Snapshot&,
                                         const json::object& profile) {
-  if (text_of(profile, "Name") != "global") return {};
+  if (model::text_member(profile, "Name") != "global") return {};
   return {"Profile global is the global profile, you cannot delete it"};
 }
 
@@ -76,7 +72,7 @@ std::vector<std::string> named_by_preferences(const Services& services, const js
                                               std::string_view kind,
                                               std::initializer_list<std::string_view> names) {
   std::vector<std::string> reasons;
-  const std::string name = text_of(object, "Name");
+  const std::string name = model::text_member(object, "Name");
   for (const std::string_view preference : names) {
     if (services.preferences.get(preference) == name) {
       reasons.push_back(fmt::format("{} {} is the active {}, cannot remove it", kind, name, preference));
@@ -128,9 +124,9 @@ std::vector<std::string> tenant_exclusive(const json::object& tenant) {
 }
 
 std::vector<std::string> job_not_removable(const json::object& job) {
-  const std::string state = text_of(job, "State");
+  const std::string state = model::text_member(job, "State");
   if (is_deletable_job(state)) return {};
-  return {fmt::format("Jobs {} is not in a deletable state: {}", text_of(job, "Uuid"), state)};
+  return {fmt::format("Jobs {} is not in a deletable state: {}", model::text_member(job, "Uuid"), state)};
 }
 
 const std::array kHooks{

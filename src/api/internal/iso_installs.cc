@@ -5,6 +5,7 @@
 #include "api/internal/lookup.h"
 #include "base/log.h"
 #include "env/random.h"
+#include "model/members.h"
 #include "model/object.h"
 
 namespace mullion::api {
@@ -18,11 +19,6 @@ constexpr std::string_view kScratch = ".unpacking";
 const json::object* object_member(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
   return value != nullptr ? value->if_object() : nullptr;
-}
-
-std::string text_member(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
 }
 
 bool equal_sums(std::string_view a, std::string_view b) {
@@ -76,23 +72,23 @@ std::vector<IsoInstall> isos_of(const json::object& bootenv) {
   std::vector<IsoInstall> out;
   const json::object* system = object_member(bootenv, "OS");
   if (system == nullptr) return out;
-  const std::string name = text_member(*system, "Name");
+  const std::string name = model::text_member(*system, "Name");
   if (!is_folder_name(name)) return out;
   if (const json::object* architectures = object_member(*system, "SupportedArchitectures")) {
     for (const auto& [word, value] : *architectures) {
       const std::string_view architecture = model::canonical_word("archAliases", word);
       if (architecture.empty() || !value.is_object()) continue;
-      const std::string iso = text_member(value.get_object(), "IsoFile");
+      const std::string iso = model::text_member(value.get_object(), "IsoFile");
       if (!iso.empty())
-        out.push_back({name, std::string(architecture), iso, text_member(value.get_object(), "Sha256")});
+        out.push_back({name, std::string(architecture), iso, model::text_member(value.get_object(), "Sha256")});
     }
   }
   const bool has_plain = std::any_of(out.begin(), out.end(), [](const IsoInstall& install) {
     return install.architecture == kPlainArchitecture;
   });
-  const std::string iso = text_member(*system, "IsoFile");
+  const std::string iso = model::text_member(*system, "IsoFile");
   if (!iso.empty() && !has_plain)
-    out.push_back({name, std::string(kPlainArchitecture), iso, text_member(*system, "IsoSha256")});
+    out.push_back({name, std::string(kPlainArchitecture), iso, model::text_member(*system, "IsoSha256")});
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include "api/internal/objects.h"
 #include "api/internal/rights.h"
 #include "auth/tenants.h"
+#include "model/members.h"
 #include "store/commit_async.h"
 
 namespace mullion::api {
@@ -15,20 +16,15 @@ constexpr uint64_t kLargestPiece = uint64_t{16} << 20;
 constexpr size_t kPurgedTogether = 500;
 constexpr int kMostRounds = 8;
 
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 /// Times that are not set are long ago.
 env::WallTime time_of(const json::object& object, std::string_view name) {
   env::WallTime time{};
-  if (!env::parse_rfc3339(text_of(object, name), time)) return {};
+  if (!env::parse_rfc3339(model::text_member(object, name), time)) return {};
   return time;
 }
 
 JobFacts facts_of(const store::Snapshot& snapshot, std::string_view key, const json::object& job) {
-  JobFacts facts{std::string(key), text_of(job, "Machine"), text_of(job, "State"), {}, {}, false, false};
+  JobFacts facts{std::string(key), model::text_member(job, "Machine"), model::text_member(job, "State"), {}, {}, false, false};
   facts.start = time_of(job, "StartTime");
   facts.end = time_of(job, "EndTime");
   const json::value* current = job.if_contains("Current");

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "api/internal/answers.h"
+#include "model/members.h"
 #include "model/object.h"
 
 namespace mullion::api {
@@ -12,11 +13,6 @@ namespace mullion::api {
 namespace {
 
 namespace json = boost::json;
-
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 json::array texts(const std::vector<std::string>& list) { return json::array(list.begin(), list.end()); }
 
@@ -110,12 +106,12 @@ void add_elements(const json::object& object, std::string_view list, const std::
   if (elements == nullptr || !elements->is_array()) return;
   for (const json::value& element : elements->get_array()) {
     if (!element.is_object()) continue;
-    const std::string type = text_of(element.get_object(), "Type");
-    std::string name = text_of(element.get_object(), "Name");
+    const std::string type = model::text_member(element.get_object(), "Type");
+    std::string name = model::text_member(element.get_object(), "Name");
     if (type == "DRP") name = "drp";
     if (type == "DRPUX") name = "drp-ux";
     for (const std::string_view field : {"Version", "ActualVersion"}) {
-      const std::string version = text_of(element.get_object(), field);
+      const std::string version = model::text_member(element.get_object(), field);
       if (!version.empty()) users.emplace(name + "-" + version, user);
     }
   }
@@ -123,7 +119,7 @@ void add_elements(const json::object& object, std::string_view list, const std::
 
 void add_word(const json::object& object, std::string_view field, std::string_view name,
               const std::string& user, Users& users) {
-  const std::string version = text_of(object, field);
+  const std::string version = model::text_member(object, field);
   if (!version.empty()) users.emplace(fmt::format("{}-{}", name, version), user);
 }
 

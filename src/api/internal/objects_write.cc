@@ -11,6 +11,7 @@
 #include "api/internal/write_support.h"
 #include "base/log.h"
 #include "env/random.h"
+#include "model/members.h"
 #include "store/commit_async.h"
 
 namespace mullion::api {
@@ -61,11 +62,6 @@ Error with_object(const Call& call, Error error) {
   return error;
 }
 
-std::string text_member(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 /// Without members that say nothing: clients send back the empty texts they were shown.
 json::object set_members(json::object secrets) {
   json::object out;
@@ -90,7 +86,7 @@ std::optional<std::string> merged_secrets(const Call& call, const store::Snapsho
     changed = true;
   }
   const model::Field* token_secret = call.type->find_field("Secret");
-  if (token_secret != nullptr && token_secret->secret && text_member(secrets, "Secret").empty()) {
+  if (token_secret != nullptr && token_secret->secret && model::text_member(secrets, "Secret").empty()) {
     secrets["Secret"] = random_secret();
     changed = true;
   }
@@ -101,15 +97,15 @@ std::optional<std::string> merged_secrets(const Call& call, const store::Snapsho
 /// Objects that are named by a UUID get one.
 void fill_key(const Call& call, json::object& object) {
   if (call.type->key_kind != "uuid") return;
-  if (text_member(object, call.type->key_field).empty()) object[call.type->key_field] = env::random_uuid();
+  if (model::text_member(object, call.type->key_field).empty()) object[call.type->key_field] = env::random_uuid();
 }
 
 /// Unique indexes besides the key: nobody else on this endpoint may have the value.
 Result<void> claim_unique(const Call& call, const Draft& draft, Claims& claims) {
   for (const model::Index& index : call.type->indexes) {
     if (!index.unique || index.path.starts_with('@') || index.path == call.type->key_field) continue;
-    const std::string value = text_member(draft.object, index.path);
-    if (value.empty() || (draft.before != nullptr && text_member(*draft.before, index.path) == value))
+    const std::string value = model::text_member(draft.object, index.path);
+    if (value.empty() || (draft.before != nullptr && model::text_member(*draft.before, index.path) == value))
       continue;
     const auto taken = [&](const std::string& by) {
       return Error(ErrorCode::kConflict, draft.before == nullptr ? "CREATE" : "ValidationError",

@@ -1,4 +1,5 @@
 #include "api/internal/whoami_score.h"
+#include "model/members.h"
 
 #include <boost/json.hpp>
 #include <set>
@@ -21,11 +22,6 @@ std::string lower(std::string_view text) {
   std::string out(text);
   for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return out;
-}
-
-std::string text_of(const json::object& object, std::string_view field) {
-  const json::value* value = object.if_contains(field);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
 /// Distinct texts of a list; how they are capitalised does not matter.
@@ -55,8 +51,8 @@ int share_present(const std::set<std::string>& wanted, const std::set<std::strin
 int same_words(const json::object& known, const json::object& given) {
   int points = 0;
   for (const Word& word : kWords) {
-    const std::string text = text_of(known, word.field);
-    if (!text.empty() && text == text_of(given, word.field)) points += word.points;
+    const std::string text = model::text_member(known, word.field);
+    if (!text.empty() && text == model::text_member(given, word.field)) points += word.points;
   }
   return points;
 }
@@ -69,8 +65,8 @@ int whoami_score(const json::object& machine, const json::object& asked) {
   int score = same_words(known, given);
   score += share_present(texts_of(known, "MemoryIds"), texts_of(given, "MemoryIds"));
   score += share_present(texts_of(machine, "HardwareAddrs"), texts_of(asked, "MacAddrs"));
-  const std::string uuid = lower(text_of(machine, "Uuid"));
-  if (!uuid.empty() && uuid == lower(text_of(asked, "OnDiskUUID"))) score += kOnDiskMatch;
+  const std::string uuid = lower(model::text_member(machine, "Uuid"));
+  if (!uuid.empty() && uuid == lower(model::text_member(asked, "OnDiskUUID"))) score += kOnDiskMatch;
   return score < kLowestMatch ? 0 : score;
 }
 

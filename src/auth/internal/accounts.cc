@@ -9,6 +9,7 @@
 
 #include "auth/internal/codec.h"
 #include "env/random.h"
+#include "model/members.h"
 #include "model/object.h"
 
 namespace mullion::auth {
@@ -16,11 +17,6 @@ namespace mullion::auth {
 namespace {
 
 namespace json = boost::json;
-
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* found = object.if_contains(name);
-  return found != nullptr && found->is_string() ? std::string(std::string_view(found->get_string())) : "";
-}
 
 std::optional<json::object> parse_object(std::string_view text) {
   auto parsed = model::parse_json(text);
@@ -58,7 +54,7 @@ SecretRecord read_secrets(const store::Snapshot& snapshot, std::string_view spac
   if (!stored) return {};
   const auto object = parse_object(*stored);
   if (!object) return {};
-  return {text_of(*object, "PasswordHash"), text_of(*object, "Secret")};
+  return {model::text_member(*object, "PasswordHash"), model::text_member(*object, "Secret")};
 }
 
 std::string secrets_json(const SecretRecord& record) {
@@ -88,7 +84,7 @@ std::vector<Claim> role_claims(const store::Snapshot& snapshot, std::string_view
   for (const json::value& item : list->get_array()) {
     if (!item.is_object()) continue;
     const json::object& claim = item.get_object();
-    claims.push_back({text_of(claim, "scope"), text_of(claim, "action"), text_of(claim, "specific")});
+    claims.push_back({model::text_member(claim, "scope"), model::text_member(claim, "action"), model::text_member(claim, "specific")});
   }
   return claims;
 }
@@ -113,7 +109,7 @@ std::optional<std::vector<Claim>> machine_claims(const store::Snapshot& snapshot
       {"info", "get", "*"},
       {"files,isos", "list,get", "*"},
   };
-  const std::string address = hex_address(text_of(*machine, "Address"));
+  const std::string address = hex_address(model::text_member(*machine, "Address"));
   if (!address.empty()) claims.push_back({"reservations", "get,create,update", address});
   return claims;
 }

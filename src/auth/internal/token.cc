@@ -7,6 +7,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "auth/internal/codec.h"
+#include "model/members.h"
 #include "model/object.h"
 
 namespace mullion::auth {
@@ -43,11 +44,6 @@ json::object to_json(const TokenContent& content) {
   return object;
 }
 
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* found = object.if_contains(name);
-  return found != nullptr && found->is_string() ? std::string(std::string_view(found->get_string())) : "";
-}
-
 int64_t number_of(const json::object& object, std::string_view name) {
   const json::value* found = object.if_contains(name);
   return found != nullptr && found->is_int64() ? found->get_int64() : -1;
@@ -66,12 +62,12 @@ std::optional<std::vector<std::string>> strings_of(const json::object& object, s
 std::optional<TokenContent> from_json(const json::object& object) {
   if (number_of(object, "v") != 1) return std::nullopt;
   TokenContent content;
-  content.user = text_of(object, "u");
-  content.machine = text_of(object, "m");
-  content.grantor = text_of(object, "g");
+  content.user = model::text_member(object, "u");
+  content.machine = model::text_member(object, "m");
+  content.grantor = model::text_member(object, "g");
   content.issued = number_of(object, "i");
   content.expires = number_of(object, "e");
-  content.binding = text_of(object, "b");
+  content.binding = model::text_member(object, "b");
   content.roles = strings_of(object, "r");
   if (const auto parts = strings_of(object, "c"); parts && parts->size() == 3) {
     content.restriction = Claim{(*parts)[0], (*parts)[1], (*parts)[2]};

@@ -4,8 +4,8 @@
 
 #include "base/log.h"
 #include "catalog/internal/places.h"
-#include "catalog/internal/web.h"
 #include "net/range.h"
+#include "net/web.h"
 
 namespace mullion::catalog {
 
@@ -123,9 +123,10 @@ env::Task<Result<content::Blobs::Info>> Fetcher::receive(Artifact artifact, std:
     const auto size = dependencies_.blobs.unfinished(kBucket, part);
     have = size ? *size : 0;
   });
-  net::Headers headers;
-  if (have > 0) headers.set("Range", fmt::format("bytes={}-", have));
-  Result<WebAnswer> answer = co_await open_url(dependencies_.runtime, artifact.source, std::move(headers));
+  net::UrlOptions options;  // any certificate: what comes is checked by its SHA-256
+  if (have > 0) options.headers.set("Range", fmt::format("bytes={}-", have));
+  Result<net::UrlAnswer> answer =
+      co_await net::open_url(dependencies_.runtime, artifact.source, std::move(options));
   if (!answer) co_return answer.error();
   resumed = answer->status == 206;
   const auto range = net::parse_content_range(answer->headers.get("Content-Range").value_or(""));

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/log.h"
+#include "model/members.h"
 #include "model/object.h"
 
 namespace mullion::catalog {
@@ -14,11 +15,6 @@ constexpr Logger kLog("catalog");
 constexpr int64_t kFormat = 1;
 
 int64_t nanoseconds(const content::Blobs::Info& info) { return info.modified.time_since_epoch().count(); }
-
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 template <typename Number>
 Number number_of(const json::object& object, std::string_view name) {
@@ -46,7 +42,7 @@ void KnownFiles::load() {
     entry.size = number_of<uint64_t>(object, "size");
     entry.number = number_of<uint64_t>(object, "number");
     entry.modified = number_of<int64_t>(object, "modified");
-    entry.scanned = {path, text_of(object, "sha256"), {}, text_of(object, "problem")};
+    entry.scanned = {path, model::text_member(object, "sha256"), {}, model::text_member(object, "problem")};
     if (const json::value* meta = object.if_contains("meta"); meta != nullptr && meta->is_object()) {
       entry.scanned.meta = meta->get_object();
     }

@@ -7,8 +7,8 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "catalog/internal/web.h"
 #include "model/object.h"
+#include "net/web.h"
 
 namespace mullion::catalog {
 
@@ -79,6 +79,19 @@ std::vector<std::string> catalog_places(std::string_view profile_body) {
     }
   }
   if (out.size() > kMaxPlaces) out.resize(kMaxPlaces);
+  return out;
+}
+
+CatalogUrl catalog_url(const std::string& place) {
+  constexpr std::string_view kPin = "#sha256=";
+  CatalogUrl out;
+  const size_t pin = place.find(kPin);
+  out.url = place.substr(0, pin);
+  if (pin == std::string::npos) {
+    out.trust.system_authorities = true;
+  } else {
+    out.trust.pinned_fingerprint = place.substr(pin + kPin.size());
+  }
   return out;
 }
 
@@ -164,9 +177,11 @@ env::Task<Result<std::string>> RemoteCatalogs::read_place(std::string place, std
     });
     co_return text;
   }
-  net::Headers headers;
-  if (!etag.empty()) headers.set("If-None-Match", etag);
-  Result<WebAnswer> answer = co_await open_url(runtime_, std::move(place), std::move(headers));
+  CatalogUrl source = catalog_url(place);
+  net::UrlOptions options;
+  options.trust = std::move(source.trust);
+  if (!etag.empty()) options.headers.set("If-None-Match", etag);
+  Result<net::UrlAnswer> answer = co_await net::open_url(runtime_, std::move(source.url), std::move(options));
   if (!answer) co_return answer.error();
   if (answer->status == 304) co_return std::string(kUnchanged);
   etag = answer->headers.get("ETag").value_or("");

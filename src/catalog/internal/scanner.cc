@@ -9,6 +9,7 @@
 #include "content/version.h"
 #include "env/process.h"
 #include "env/random.h"
+#include "model/members.h"
 #include "model/object.h"
 
 namespace mullion::catalog {
@@ -18,11 +19,6 @@ namespace {
 namespace json = boost::json;
 constexpr size_t kLargestDefinition = size_t{16} << 20;
 constexpr size_t kPiece = size_t{64} << 10;
-
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 /// Installed under another name or version than its place says, it would be installed again and again.
 std::string contradiction(const Place& place, const std::string& name, const std::string& version) {
@@ -56,7 +52,7 @@ void read_pack(ScannedFile& file, const Place& place, const env::Path& path) {
     file.problem = meta.error().messages.front();
     return;
   }
-  file.problem = contradiction(place, text_of(*meta, "Name"), text_of(*meta, "Version"));
+  file.problem = contradiction(place, model::text_member(*meta, "Name"), model::text_member(*meta, "Version"));
   file.meta = kept_meta(*meta);
 }
 
@@ -68,10 +64,10 @@ void read_definition(ScannedFile& file, const Place& place, std::string_view pri
     return;
   }
   const json::object& definition = parsed->get_object();
-  file.problem = contradiction(place, text_of(definition, "Name"), text_of(definition, "Version"));
+  file.problem = contradiction(place, model::text_member(definition, "Name"), model::text_member(definition, "Version"));
   const json::value* meta = definition.if_contains("Meta");
   json::object all = meta != nullptr && meta->is_object() ? meta->get_object() : json::object();
-  const std::string content = text_of(definition, "Content");
+  const std::string content = model::text_member(definition, "Content");
   if (content.starts_with('{')) {
     bool given = false;
     auto of_pack = read_pack_meta([&]() -> Result<std::string_view> {

@@ -9,27 +9,13 @@
 
 #include "base/result.h"
 #include "env/file.h"
-
-struct evp_md_ctx_st;
+#include "env/sha256.h"
 
 namespace mullion::content {
 
 inline constexpr size_t kPieceSize = 256 * 1024;
 
-/// SHA-256 in steps. OpenSSL's, because it uses what the processor has for it.
-class Sha256 {
- public:
-  Sha256();
-  void add(std::string_view bytes);
-  /// Lower-case hex; ends the computation.
-  std::string hex();
-
- private:
-  struct Free {
-    void operator()(evp_md_ctx_st* context) const;
-  };
-  std::unique_ptr<evp_md_ctx_st, Free> context_;
-};
+using env::Sha256;
 
 /// What identifies one content of a file without reading it.
 struct FileFacts {

@@ -7,6 +7,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "base/log.h"
+#include "model/members.h"
 #include "model/object.h"
 
 namespace mullion::content {
@@ -43,11 +44,6 @@ net::Response json_answer(int status, std::string body) {
   return response;
 }
 
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 int code_of(const json::object& object) {
   const json::value* code = object.if_contains("Code");
   return code != nullptr && code->is_int64() ? static_cast<int>(code->get_int64()) : 0;
@@ -63,9 +59,9 @@ std::optional<Error> error_of(int status, const std::string& body) {
   Error error(ErrorCode::kInternal, fmt::format("the plugin answered {}", status));
   error.status_override = code >= 400 && code <= 599 ? code : status >= 400 && status <= 599 ? status : 500;
   if (!error_shape) return error;
-  error.model = text_of(*object, "Model");
-  error.key = text_of(*object, "Key");
-  error.type = text_of(*object, "Type");
+  error.model = model::text_member(*object, "Model");
+  error.key = model::text_member(*object, "Key");
+  error.type = model::text_member(*object, "Type");
   const json::array* messages = object->at("Messages").if_array();
   if (messages == nullptr || messages->empty()) return error;
   error.messages.clear();
@@ -85,7 +81,7 @@ std::string log_text(const std::string& body) {
   auto parsed = model::parse_json(body);
   if (!parsed) return body;
   if (parsed->is_string()) return std::string(parsed->get_string());
-  const std::string message = parsed->is_object() ? text_of(parsed->get_object(), "Message") : "";
+  const std::string message = parsed->is_object() ? model::text_member(parsed->get_object(), "Message") : "";
   return message.empty() ? body : message;
 }
 

@@ -1,4 +1,5 @@
 #include "content/internal/plugin_wishes.h"
+#include "model/members.h"
 
 #include <fmt/format.h>
 
@@ -17,11 +18,6 @@ std::optional<json::object> parse_object(std::string_view text) {
   auto parsed = model::parse_json(text);
   if (!parsed || !parsed->is_object()) return std::nullopt;
   return std::move(parsed->get_object());
-}
-
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
 const json::object* object_of(const json::object& object, std::string_view name) {
@@ -90,20 +86,10 @@ PluginWish wish_of(const WishSources& sources, const ProviderEntry& provider, co
   return wish;
 }
 
-std::vector<std::string> texts_of(const json::object& object, std::string_view name) {
-  std::vector<std::string> out;
-  const json::value* list = object.if_contains(name);
-  if (list == nullptr || !list->is_array()) return out;
-  for (const json::value& item : list->get_array()) {
-    out.emplace_back(item.is_string() ? std::string_view(item.get_string()) : std::string_view());
-  }
-  return out;
-}
-
 PluginOrder order_of(const WishSources& sources, const std::string& name, const json::object& plugin) {
   PluginOrder order;
-  order.provider = text_of(plugin, "Provider");
-  order.shown = texts_of(plugin, "PluginErrors");
+  order.provider = model::text_member(plugin, "Provider");
+  order.shown = model::texts_member(plugin, "PluginErrors");
   const auto found = sources.providers.find(order.provider);
   const ProviderEntry* provider = found == sources.providers.end() ? nullptr : found->second.get();
   order.wish.problem = problem_of(provider, order.provider);
@@ -124,7 +110,7 @@ std::map<std::string, PluginOrder> plugin_orders(const WishSources& sources) {
       const auto plugin = parse_object(body);
       if (!plugin) return true;
       const std::string name(key);
-      const std::string provider = text_of(*plugin, "Provider");
+      const std::string provider = model::text_member(*plugin, "Provider");
       const bool known = sources.providers.contains(provider);
       if (!known && sources.in_change.contains(provider)) return true;
       if (owner == store::kOwn || known) orders.try_emplace(name, order_of(sources, name, *plugin));

@@ -5,6 +5,7 @@
 #include <boost/json/array.hpp>
 
 #include "content/internal/yaml.h"
+#include "model/members.h"
 #include "model/object.h"
 #include "model/type_catalog.h"
 
@@ -20,26 +21,6 @@ constexpr size_t kShownText = 200;
 
 Error refused(std::string message) { return Error(ErrorCode::kInvalid, std::move(message)); }
 
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-bool flag_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
-
-std::vector<std::string> texts_of(const json::object& object, std::string_view name) {
-  std::vector<std::string> out;
-  const json::value* list = object.if_contains(name);
-  if (list == nullptr || !list->is_array()) return out;
-  for (const json::value& item : list->get_array()) {
-    if (item.is_string()) out.emplace_back(item.get_string());
-  }
-  return out;
-}
-
 /// The beginning of what a program printed, fit for an error text.
 std::string excerpt(std::string_view text) {
   std::string out;
@@ -53,8 +34,8 @@ Result<void> read_actions(ProviderDefinition& definition) {
     if (!item.is_object()) return refused("AvailableActions: expected objects");
     json::object& action = item.get_object();
     action["Provider"] = definition.name;
-    ProviderAction read{definition.name, text_of(action, "Model"), text_of(action, "Command"),
-                        texts_of(action, "RequiredParams"), texts_of(action, "OptionalParams")};
+    ProviderAction read{definition.name, model::text_member(action, "Model"), model::text_member(action, "Command"),
+                        model::texts_member(action, "RequiredParams"), model::texts_member(action, "OptionalParams")};
     if (read.command.empty() || read.command.find('/') != std::string::npos) {
       return refused(fmt::format("AvailableActions: `{}` is not a name of a command", read.command));
     }
@@ -72,7 +53,7 @@ Result<void> read_collections(ProviderDefinition& definition) {
 }
 
 Result<void> check_identity(const json::object& given, std::string_view name) {
-  const std::string said = text_of(given, "Name");
+  const std::string said = model::text_member(given, "Name");
   if (said != name)
     return refused(fmt::format("the program calls itself `{}`, not `{}`", excerpt(said), name));
   const json::value* version = given.if_contains("PluginVersion");
@@ -99,16 +80,16 @@ Result<ProviderDefinition> read_definition(std::string_view text, std::string_vi
   if (auto known = check_identity(parsed->get_object(), name); !known) return known.error();
   ProviderDefinition definition;
   definition.name = name;
-  definition.content = text_of(parsed->get_object(), "Content");
+  definition.content = model::text_member(parsed->get_object(), "Content");
   auto object = model::normalise(*model::find_object_type(kType), std::move(*parsed), nullptr);
   if (!object) return refused("define: " + object.error().messages.front());
   definition.object = std::move(*object);
   definition.object["Content"] = "";
-  definition.version = text_of(definition.object, "Version");
-  definition.auto_start = flag_of(definition.object, "AutoStart");
-  definition.has_publish = flag_of(definition.object, "HasPublish");
-  definition.required = texts_of(definition.object, "RequiredParams");
-  definition.optional = texts_of(definition.object, "OptionalParams");
+  definition.version = model::text_member(definition.object, "Version");
+  definition.auto_start = model::flag_member(definition.object, "AutoStart");
+  definition.has_publish = model::flag_member(definition.object, "HasPublish");
+  definition.required = model::texts_member(definition.object, "RequiredParams");
+  definition.optional = model::texts_member(definition.object, "OptionalParams");
   definition.meta = definition.object["Meta"].get_object();
   if (auto read = read_actions(definition); !read) return read.error();
   if (auto read = read_collections(definition); !read) return read.error();
@@ -130,8 +111,8 @@ Result<json::object> layer_document(const ProviderDefinition& definition) {
   set_default(meta, "Version", definition.version);
   set_default(meta, "Description", fmt::format("Content layer for {} plugin provider", definition.name));
   set_default(meta, "Source", "FromPluginProvider");
-  set_default(meta, "Color", text_of(definition.meta, "color"));
-  set_default(meta, "Icon", text_of(definition.meta, "icon"));
+  set_default(meta, "Color", model::text_member(definition.meta, "color"));
+  set_default(meta, "Icon", model::text_member(definition.meta, "icon"));
   document["meta"] = std::move(meta);
   return document;
 }

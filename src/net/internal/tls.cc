@@ -224,8 +224,12 @@ Result<std::shared_ptr<TlsContext>> TlsContext::for_client(const TrustPolicy& tr
   SSL_CTX_set_app_data(context, made->sessions_.get());
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context, &Sessions::on_new_session);
-  if (trust.ca_file.empty()) return made;
-  if (SSL_CTX_load_verify_locations(context, trust.ca_file.c_str(), nullptr) != 1) {
+  if (trust.ca_file.empty() && !trust.system_authorities) return made;
+  if (trust.system_authorities && SSL_CTX_set_default_verify_paths(context) != 1) {
+    return openssl_error("read the authorities of this system");
+  }
+  if (!trust.ca_file.empty() &&
+      SSL_CTX_load_verify_locations(context, trust.ca_file.c_str(), nullptr) != 1) {
     return openssl_error("read CA file " + trust.ca_file);
   }
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);

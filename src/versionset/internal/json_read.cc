@@ -3,37 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
-#include "model/object.h"
-
 namespace mullion::versionset {
-
-json::object parse_object(std::string_view text) {
-  Result<json::value> parsed = model::parse_json(text, 256);
-  if (!parsed || !parsed->is_object()) return {};
-  return std::move(parsed->get_object());
-}
-
-std::string text_member(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-bool flag_member(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
-
-const json::object& object_member(const json::object& object, std::string_view name) {
-  static const json::object kNone;
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_object() ? value->get_object() : kNone;
-}
-
-const json::array& list_member(const json::object& object, std::string_view name) {
-  static const json::array kNone;
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_array() ? value->get_array() : kNone;
-}
 
 bool is_sealed(const json::value& value) {
   if (!value.is_object() || value.get_object().size() != 3) return false;

@@ -5,19 +5,18 @@
 #include <string>
 #include <string_view>
 
+#include "model/members.h"
+
 namespace mullion::versionset {
 
 namespace json = boost::json;
 
-/// An empty one when `text` is no JSON object.
-json::object parse_object(std::string_view text);
-/// "" when the member is missing or no string.
-std::string text_member(const json::object& object, std::string_view name);
-/// False when the member is missing or no boolean.
-bool flag_member(const json::object& object, std::string_view name);
-/// An empty one when the member is missing or of another kind.
-const json::object& object_member(const json::object& object, std::string_view name);
-const json::array& list_member(const json::object& object, std::string_view name);
+using model::flag_member;
+using model::list_member;
+using model::object_member;
+using model::parse_object;
+using model::text_member;
+using model::texts_member;
 
 /// Whether it is what sealing makes: exactly Key, Nonce and Payload.
 bool is_sealed(const json::value& value);

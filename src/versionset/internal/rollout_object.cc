@@ -6,6 +6,7 @@
 #include <set>
 
 #include "auth/auth.h"
+#include "model/members.h"
 #include "net/http.h"
 #include "store/query.h"
 #include "versionset/rollout.h"
@@ -33,29 +34,9 @@ size_t position(const Names& names, std::string_view word) {
   return static_cast<size_t>(std::ranges::find(names, word) - names.begin());
 }
 
-std::string text(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-bool flag(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
-
 double number(const json::object& object, std::string_view name, double absent = 0) {
   const json::value* value = object.if_contains(name);
   return value != nullptr && value->is_number() ? value->to_number<double>() : absent;
-}
-
-std::vector<std::string> texts(const json::object& object, std::string_view name) {
-  std::vector<std::string> out;
-  const json::value* value = object.if_contains(name);
-  if (value == nullptr || !value->is_array()) return out;
-  for (const json::value& item : value->get_array()) {
-    if (item.is_string()) out.emplace_back(item.get_string());
-  }
-  return out;
 }
 
 template <typename Visit>
@@ -69,7 +50,7 @@ void each_object(const json::object& object, std::string_view name, Visit visit)
 
 Moment moment(const json::object& object, std::string_view name) {
   env::WallTime time;
-  const std::string written = text(object, name);
+  const std::string written = model::text_member(object, name);
   if (written.empty() || written.starts_with("0001-") || !env::parse_rfc3339(written, time))
     return std::nullopt;
   return time;
@@ -90,12 +71,12 @@ class PlanReader {
 
   RolloutPlan read() {
     RolloutPlan plan;
-    plan.id = text(object_, "Id");
-    plan.sets = texts(object_, "VersionSets");
+    plan.id = model::text_member(object_, "Id");
+    plan.sets = model::texts_member(object_, "VersionSets");
     distinct("VersionSets", plan.sets, kMostSets);
     plan.replace = word("Mode", "add", {"add", "replace"}) == "replace";
-    plan.targets = text(object_, "Targets");
-    plan.target_ids = texts(object_, "TargetEndpoints");
+    plan.targets = model::text_member(object_, "Targets");
+    plan.target_ids = model::texts_member(object_, "TargetEndpoints");
     distinct("TargetEndpoints", plan.target_ids, kMostTargets);
     if (!plan.targets.empty() && !plan.target_ids.empty())
       complain("Targets and TargetEndpoints exclude each other");
@@ -112,7 +93,7 @@ class PlanReader {
     read_gate(plan);
     read_limits(plan);
     plan.return_on_failure = word("OnFailure", "return", {"return", "pause"}) == "return";
-    plan.apply = flag(object_, "Apply");
+    plan.apply = model::flag_member(object_, "Apply");
     return plan;
   }
   std::vector<std::string> faults;
@@ -130,7 +111,7 @@ class PlanReader {
   }
 
   std::string word(std::string_view name, std::string_view absent, std::vector<std::string_view> allowed) {
-    std::string given = text(object_, name);
+    std::string given = model::text_member(object_, name);
     if (given.empty()) given = absent;
     if (std::ranges::find(allowed, given) == allowed.end())
       complain(fmt::format("{}: `{:.100}` is none of {}", name, given, fmt::join(allowed, ", ")));
@@ -139,7 +120,7 @@ class PlanReader {
 
   env::Duration duration(const json::object& object, std::string_view name, std::string_view where,
                          env::Duration absent) {
-    const std::string given = text(object, name);
+    const std::string given = model::text_member(object, name);
     if (given.empty()) return absent;
     const Result<env::Duration> parsed = auth::parse_ttl(given);
     if (parsed && *parsed <= kLongest) return *parsed;
@@ -154,7 +135,7 @@ class PlanReader {
   }
 
   void read_waves(RolloutPlan& plan) {
-    plan.wave_by = text(object_, "WaveBy");
+    plan.wave_by = model::text_member(object_, "WaveBy");
     each_object(object_, "Waves", [&](const json::object& rule) {
       plan.waves.push_back(read_wave(rule, fmt::format("Waves[{}]", plan.waves.size())));
     });
@@ -173,9 +154,9 @@ class PlanReader {
     rule.percent = number(object, "Percent");
     if (rule.percent < 0 || rule.percent > 100)
       complain(fmt::format("{}: Percent must be above 0, at most 100", where));
-    rule.meta_key = text(object, "MetaKey");
-    rule.meta_value = text(object, "MetaValue");
-    rule.endpoints = texts(object, "Endpoints");
+    rule.meta_key = model::text_member(object, "MetaKey");
+    rule.meta_value = model::text_member(object, "MetaValue");
+    rule.endpoints = model::texts_member(object, "Endpoints");
     distinct(where + ".Endpoints", rule.endpoints, kMostTargets);
     const int given = (count != 0) + (rule.percent != 0) + !rule.meta_key.empty() + !rule.endpoints.empty();
     if (given != 1)
@@ -190,9 +171,9 @@ class PlanReader {
     if (value == nullptr || !value->is_object()) return;
     const json::object& object = value->get_object();
     GateRule gate;
-    gate.collection = text(object, "Collection");
-    gate.filter = text(object, "Filter");
-    if (const std::string given = text(object, "Comparison"); !given.empty()) gate.comparison = given;
+    gate.collection = model::text_member(object, "Collection");
+    gate.filter = model::text_member(object, "Filter");
+    if (const std::string given = model::text_member(object, "Comparison"); !given.empty()) gate.comparison = given;
     gate.count = static_cast<int64_t>(number(object, "Count"));
     gate.patience = duration(object, "Patience", "Gate.Patience", {});
     if (gate.collection.empty()) complain("Gate.Collection is missing: whose objects are counted");
@@ -224,16 +205,16 @@ class PlanReader {
 };
 
 Assignment read_assignment(const json::object& object) {
-  return {texts(object, "VersionSets"), text(object, "VersionSet"), flag(object, "Apply")};
+  return {model::texts_member(object, "VersionSets"), model::text_member(object, "VersionSet"), model::flag_member(object, "Apply")};
 }
 
 EndpointProgress read_endpoint(const json::object& object) {
   EndpointProgress out;
-  out.id = text(object, "Endpoint");
-  out.owner = text(object, "Owner");
-  const size_t state = position(kEndpointStates, text(object, "State"));
+  out.id = model::text_member(object, "Endpoint");
+  out.owner = model::text_member(object, "Owner");
+  const size_t state = position(kEndpointStates, model::text_member(object, "State"));
   if (state < kEndpointStates.size()) out.state = static_cast<EndpointState>(state);
-  out.reason = text(object, "Reason");
+  out.reason = model::text_member(object, "Reason");
   out.started = moment(object, "Started");
   out.since = moment(object, "Since");
   out.calm_since = moment(object, "CalmSince");
@@ -243,9 +224,9 @@ EndpointProgress read_endpoint(const json::object& object) {
 
 Wave read_wave_progress(const json::object& object) {
   Wave out;
-  out.name = text(object, "Name");
-  out.state = text(object, "State");
-  out.gate = text(object, "Gate");
+  out.name = model::text_member(object, "Name");
+  out.state = model::text_member(object, "State");
+  out.gate = model::text_member(object, "Gate");
   out.started = moment(object, "Started");
   out.soaking = moment(object, "Soaking");
   out.soak_until = moment(object, "SoakUntil");
@@ -281,16 +262,16 @@ json::object wave_json(const Wave& wave) {
 }
 
 void read_machine(const json::object& object, Rollout& rollout) {
-  const size_t state = position(kRolloutStates, text(object, "State"));
+  const size_t state = position(kRolloutStates, model::text_member(object, "State"));
   if (state < kRolloutStates.size()) rollout.state = static_cast<RolloutState>(state);
-  rollout.reason = text(object, "Reason");
+  rollout.reason = model::text_member(object, "Reason");
   rollout.started = moment(object, "Started");
   rollout.ended = moment(object, "Ended");
   each_object(object, "Progress",
               [&](const json::object& wave) { rollout.waves.push_back(read_wave_progress(wave)); });
   each_object(object, "History", [&](const json::object& event) {
     rollout.history.push_back(
-        {moment(event, "Time").value_or(env::WallTime{}), text(event, "What"), text(event, "Who")});
+        {moment(event, "Time").value_or(env::WallTime{}), model::text_member(event, "What"), model::text_member(event, "Who")});
   });
   const json::value* before = object.if_contains("Before");
   if (before == nullptr || !before->is_object()) return;
@@ -350,7 +331,7 @@ std::vector<std::string> plan_gaps(const RolloutPlan& plan) {
 }
 
 std::vector<std::string> plan_changes(const json::object& before, const json::object& after) {
-  const std::string state = text(before, "State");
+  const std::string state = model::text_member(before, "State");
   if (state.empty() || state == "planned") return {};
   const bool over =
       !is_active(static_cast<RolloutState>(position(kRolloutStates, state) % kRolloutStates.size()));

@@ -1,4 +1,5 @@
 #include "versionset/internal/rollout_targets.h"
+#include "model/members.h"
 
 #include <fmt/format.h>
 
@@ -20,26 +21,6 @@ Result<json::object> parse_object(std::string_view body) {
   if (!parsed) return parsed.error();
   if (!parsed->is_object()) return Error(ErrorCode::kCorrupt, "a stored object is unreadable");
   return std::move(parsed->get_object());
-}
-
-std::string text(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-bool flag(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
-
-std::vector<std::string> texts(const json::object& object, std::string_view name) {
-  std::vector<std::string> out;
-  const json::value* value = object.if_contains(name);
-  if (value == nullptr || !value->is_array()) return out;
-  for (const json::value& item : value->get_array()) {
-    if (item.is_string()) out.emplace_back(item.get_string());
-  }
-  return out;
 }
 
 Target target_of(std::string id, std::string owner, std::string_view body) {
@@ -76,7 +57,7 @@ Result<std::vector<Target>> named_targets(const store::Snapshot& snapshot, const
 }  // namespace
 
 Assignment assignment_of(const json::object& endpoint) {
-  return {texts(endpoint, "VersionSets"), text(endpoint, "VersionSet"), flag(endpoint, "Apply")};
+  return {model::texts_member(endpoint, "VersionSets"), model::text_member(endpoint, "VersionSet"), model::flag_member(endpoint, "Apply")};
 }
 
 void assign(json::object& endpoint, const Assignment& assignment) {
@@ -88,15 +69,15 @@ void assign(json::object& endpoint, const Assignment& assignment) {
 EndpointFacts facts_of_object(const json::object& endpoint) {
   EndpointFacts facts;
   facts.exists = true;
-  facts.connected = text(endpoint, "ConnectionStatus") == "Connected";
-  facts.disabled = flag(endpoint, "VersionSetsDisabled");
+  facts.connected = model::text_member(endpoint, "ConnectionStatus") == "Connected";
+  facts.disabled = model::flag_member(endpoint, "VersionSetsDisabled");
   facts.assigned = assignment_of(endpoint);
   if (const json::value* actions = endpoint.if_contains("Actions"); actions != nullptr && actions->is_array())
     facts.actions = actions->get_array().size();
   if (const json::value* failed = endpoint.if_contains("ActionErrorCount");
       failed != nullptr && failed->is_number())
     facts.failed_actions = failed->to_number<int64_t>();
-  facts.errors = texts(endpoint, "Errors");
+  facts.errors = model::texts_member(endpoint, "Errors");
   return facts;
 }
 

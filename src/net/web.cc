@@ -1,0 +1,97 @@
+#include "net/web.h"
+
+#include <fmt/format.h>
+
+#include <boost/url.hpp>
+
+namespace mullion::net {
+namespace {
+
+constexpr int kMaxRedirects = 5;
+
+struct Place {
+  std::string origin;  // "https://host:port"
+  std::string target;  // path and query
+};
+
+Result<Place> split_url(const std::string& url) {
+  const auto parsed = boost::urls::parse_uri(url);
+  const bool web =
+      parsed && (parsed->scheme() == "http" || parsed->scheme() == "https") && !parsed->host().empty();
+  if (!web) return Error(ErrorCode::kBadRequest, "this is no http(s) URL: " + url);
+  Place place;
+  place.origin =
+      fmt::format("{}://{}", std::string(parsed->scheme()), std::string(parsed->encoded_host_and_port()));
+  place.target = parsed->encoded_path().empty() ? "/" : std::string(parsed->encoded_path());
+  if (parsed->has_query()) place.target += "?" + std::string(parsed->encoded_query());
+  return place;
+}
+
+std::string resolve_redirect(const std::string& from, const std::string& location) {
+  const auto base = boost::urls::parse_uri(from);
+  const auto reference = boost::urls::parse_uri_reference(location);
+  boost::urls::url joined;
+  if (!base || !reference || !boost::urls::resolve(*base, *reference, joined)) return location;
+  return std::string(joined.buffer());
+}
+
+bool is_redirect(int status) { return status >= 301 && status <= 308 && status != 304; }
+
+bool is_useful(int status) { return (status >= 200 && status < 300) || status == 304 || status == 416; }
+
+Error named(const std::string& url, Error error) {
+  if (error.messages.empty()) error.messages.emplace_back();
+  error.messages.front() = fmt::format("{}: {}", url, error.messages.front());
+  return error;
+}
+
+/// A body together with the client whose connection it comes from.
+class ForeignBody final : public BodySource {
+ public:
+  ForeignBody(std::unique_ptr<Client> client, BodySourcePtr body)
+      : client_(std::move(client)), body_(std::move(body)) {}
+  env::Task<Result<std::string_view>> next() override { return body_->next(); }
+  std::optional<uint64_t> size() const override { return body_->size(); }
+
+ private:
+  std::unique_ptr<Client> client_;
+  BodySourcePtr body_;
+};
+
+}  // namespace
+
+env::Task<Result<UrlAnswer>> open_url(env::Runtime& runtime, std::string url, UrlOptions options) {
+  for (int hop = 0; hop <= kMaxRedirects; ++hop) {
+    const Result<Place> place = split_url(url);
+    if (!place) co_return place.error();
+    ClientOptions client_options;
+    client_options.base_url = place->origin;
+    client_options.trust = options.trust;
+    client_options.idle_timeout = options.idle_timeout;
+    Result<std::unique_ptr<Client>> client = make_client(runtime, std::move(client_options));
+    if (!client) co_return named(url, client.error());
+    ClientRequest request;
+    request.target = place->target;
+    request.headers = options.headers;
+    Result<ClientResponse> answer = co_await (*client)->send(std::move(request));
+    if (!answer) co_return named(url, answer.error());
+    const auto location = answer->headers.get("Location");
+    if (is_redirect(answer->status) && location) {
+      std::string next = resolve_redirect(url, std::string(*location));
+      if (url.starts_with("https:") && !next.starts_with("https:"))
+        co_return named(url, Error(ErrorCode::kUnreachable, "it leads from https to " + next));
+      url = std::move(next);
+      continue;
+    }
+    if (!is_useful(answer->status)) {
+      const ErrorCode code = answer->status == 404 ? ErrorCode::kNotFound : ErrorCode::kUnreachable;
+      co_return named(url, Error(code, fmt::format("HTTP status {}", answer->status)));
+    }
+    UrlAnswer out{answer->status, std::move(answer->headers), nullptr};
+    out.body = std::make_unique<ForeignBody>(std::move(*client), std::move(answer->body));
+    co_return out;
+  }
+  co_return Error(ErrorCode::kUnreachable, url + ": too many redirects");
+}
+
+}  // namespace mullion::net
