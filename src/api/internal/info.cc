@@ -5,6 +5,7 @@
 #include "api/internal/objects.h"
 #include "api/internal/rights.h"
 #include "api/internal/ux.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "model/index_value.h"
 
@@ -96,7 +97,6 @@ std::vector<std::string> errors_of(const Services& services) {
   return errors;
 }
 
-/// What does not change while the process runs, except the manager flag and what is wrong.
 /// A name-based UUID (RFC 4122: variant 1, version 5 by its shape; the hash is ours).
 std::string uuid_of(std::string_view name) {
   std::string hex = hash128(name).hex();
@@ -106,7 +106,7 @@ std::string uuid_of(std::string_view name) {
                      hex.substr(16, 4), hex.substr(20));
 }
 
-/// What does not change while the process runs, except the manager flag.
+/// What does not change while the process runs, except the manager flag and what is wrong.
 json::object identity(const Services& services) {
   const Facts& facts = services.facts;
   json::object info;
@@ -178,7 +178,9 @@ json::object prerequisites_of(const Services& services) {
 json::object uploads_of(const Services& services) {
   constexpr size_t kMostFiles = 10'000;
   json::object out;
-  for (auto& [name, sha256] : services.blobs.uploads("files/rebar-catalog/", kMostFiles)) out[name] = sha256;
+  for (auto& [name, sha256] : services.blobs.uploads("files/rebar-catalog/", kMostFiles)) {
+    if (is_valid_utf8(name)) out[name] = sha256;  // older servers took any bytes for a name
+  }
   return out;
 }
 
