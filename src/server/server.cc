@@ -99,6 +99,7 @@ class ServerProcess final : public Server {
                                                         std::vector<std::string> sets);
   Result<void> listen_everywhere();
   Result<void> start_providers();
+  Result<void> start_working();
   Result<std::unique_ptr<net::Server>> listen(std::string_view flag, std::optional<net::TlsFiles> tls,
                                               net::Handler handler);
   std::vector<std::string> own_urls() const;
@@ -388,6 +389,17 @@ Result<void> ServerProcess::start_providers() {
   return providers_->start(std::move(services), std::move(options));
 }
 
+/// Everything that acts on its own: runs plugins, talks to other machines, changes them.
+Result<void> ServerProcess::start_working() {
+  if (Result<void> plugins = start_providers(); !plugins) return plugins;
+  catalog_->start();
+  manager_->start();
+  configurator_->start();
+  courier_->start();
+  rollouts_->start();
+  return {};
+}
+
 Result<void> ServerProcess::start() {
   raise_descriptor_limit();
   for (const auto step : {&ServerProcess::take_base_root, &ServerProcess::open_rooms}) {
@@ -398,12 +410,9 @@ Result<void> ServerProcess::start() {
   assemble_api();
   Result<void> listening = listen_everywhere();
   if (!listening) return listening;
-  if (Result<void> plugins = start_providers(); !plugins) return plugins;
-  catalog_->start();
-  manager_->start();
-  configurator_->start();
-  courier_->start();
-  rollouts_->start();
+  // What a program on trial did to others would stay when it is taken back.
+  if (Result<void> working = upgrader_->on_trial() ? Result<void>{} : start_working(); !working)
+    return working;
   if (!settings_.ignored_used().empty()) {
     kLog.warn("flags accepted without effect, their services do not run here: {}",
               fmt::join(settings_.ignored_used(), ", "));
