@@ -156,11 +156,8 @@ void keep_outcome(const UpgradeFolder& folder, const PendingUpgrade& pending, bo
   } else {
     kLog.error("{}", outcome.text());
   }
-  if (Result<void> kept = folder.finish(outcome); !kept)
+  if (Result<void> kept = folder.finish(pending, outcome); !kept)
     kLog.error("the outcome was not kept: {}", kept.error().text());
-  if (upgraded) return;
-  std::error_code ignored;
-  std::filesystem::remove(pending.candidate, ignored);
 }
 
 /// What the server's file holds now becomes this process; the copy of the old program only if that file is

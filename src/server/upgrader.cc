@@ -109,10 +109,9 @@ void Upgrader::recover() {
   std::error_code ignored;
   const bool candidate_there = fs::exists(pending->candidate, ignored);
   const UpgradeOutcome outcome =
-      recovered(*pending, candidate_there, env::format_rfc3339(env::system_clock().wall()));
+      recovered(*pending, candidate_there, running_.version, env::format_rfc3339(env::system_clock().wall()));
   kLog.warn("{}", outcome.text());
-  if (Result<void> kept = folder_.finish(outcome); !kept) kLog.error("{}", kept.error().text());
-  if (candidate_there) fs::remove(pending->candidate, ignored);
+  if (Result<void> kept = folder_.finish(*pending, outcome); !kept) kLog.error("{}", kept.error().text());
 }
 
 env::Path Upgrader::candidate() const {
