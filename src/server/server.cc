@@ -205,7 +205,8 @@ void ServerProcess::make_upgrader() {
     return authenticator_->make_token(
         {.user = "system",
          .grantor = "system",
-         .ttl = std::chrono::seconds(settings_.number("upgrade-deadline")) + kUpgradeSlack});
+         .ttl = std::chrono::seconds(settings_.number("upgrade-deadline")) + kUpgradeSlack,
+         .restrict_to = auth::Claim{"info", "get", "*"}});
   };
   options.fingerprint = [this] {
     return net::certificate_fingerprint(certificates_->files(api::Certificates::Port::kApi).certificate_file);

@@ -32,7 +32,7 @@ Error in_system(Error error) {
   return error;
 }
 
-/// A folder that goes away with everything in it.
+/// A folder that goes away with everything in it, also when the one who uses it is cancelled.
 class Scratch {
  public:
   explicit Scratch(env::Path path) : path_(std::move(path)) {}
@@ -151,7 +151,7 @@ Result<PackageManifest> Upgrader::unpack(const env::Path& package, const env::Pa
   return manifest;
 }
 
-env::Task<Result<void>> Upgrader::ask_program(env::Path program, PackageManifest manifest) const {
+env::Task<Result<std::string>> Upgrader::ask_program(env::Path program, PackageManifest manifest) const {
   env::ProcessOptions process;
   process.program = std::move(program);
   process.arguments.emplace_back(kSelfCheckWord);
@@ -196,29 +196,43 @@ Result<void> Upgrader::place(const env::Path& program, const PackageManifest& ma
   return done;
 }
 
-env::Task<Result<void>> Upgrader::prepare(net::BodySource& package, bool force, uint64_t& size,
-                                          PackageManifest& manifest) {
-  if (Result<void> made = folder_.make(); !made) co_return made;
-  const Scratch scratch(folder_.path() / "incoming");
-  Result<void> made = env::remove_tree(scratch.path());
-  if (made) made = env::make_directories(scratch.path(), 0700);
-  if (!made) co_return made;
+env::Task<Result<Upgrader::Prepared>> Upgrader::prepare(net::BodySource& package, env::Path scratch,
+                                                        bool force) {
   Result<content::ReceivedFile> received =
-      co_await content::receive_file(scratch.path() / "package.zip", package, options_.max_package);
+      co_await content::receive_file(scratch / "package.zip", package, options_.max_package);
   if (!received) co_return received.error();
   if (received->size == 0) co_return invalid("The body is empty: expected a package");
-  size = received->size;
-  const env::Path target = scratch.path() / "package";
+  const env::Path target = scratch / "package";
   std::optional<Result<PackageManifest>> unpacked;
-  co_await env::run_blocking([&] { unpacked = unpack(scratch.path() / "package.zip", target, force); });
+  co_await env::run_blocking([&] { unpacked = unpack(scratch / "package.zip", target, force); });
   if (!*unpacked) co_return unpacked->error();
-  manifest = **unpacked;
+  PackageManifest manifest = std::move(**unpacked);
   const env::Path program = target / program_path(manifest);
-  Result<void> sound = co_await ask_program(program, manifest);
-  if (!sound) co_return sound;
+  Result<std::string> version = co_await ask_program(program, manifest);
+  if (!version) co_return version.error();
+  // As the program spells it: the trial compares with what the program says then.
+  manifest.version = std::move(*version);
+  // Not before the package is there: over a slow line the token would expire.
+  Result<std::string> token = options_.make_token();
+  if (!token) co_return token.error();
   Result<void> placed;
   co_await env::run_blocking([&] { placed = place(program, manifest); });
-  co_return placed;
+  if (!placed) co_return placed.error();
+  co_return Prepared{received->size, std::move(manifest.version), std::move(*token)};
+}
+
+env::Task<Result<Upgrader::Prepared>> Upgrader::prepare_in_scratch(net::BodySource& package, bool force) {
+  const Scratch scratch(folder_.path() / "incoming");
+  Result<void> made;
+  co_await env::run_blocking([&] {
+    made = folder_.make();
+    if (made) made = env::remove_tree(scratch.path());
+    if (made) made = env::make_directories(scratch.path(), 0700);
+  });
+  if (!made) co_return made.error();
+  Result<Prepared> prepared = co_await prepare(package, scratch.path(), force);
+  co_await env::run_blocking([&] { (void)env::remove_tree(scratch.path()); });  // gigabytes take their time
+  co_return prepared;
 }
 
 env::Task<Result<uint64_t>> Upgrader::upgrade(net::BodySource& package, bool force, std::string principal) {
@@ -229,19 +243,15 @@ env::Task<Result<uint64_t>> Upgrader::upgrade(net::BodySource& package, bool for
   }
   if (Result<void> possible = check_place(); !possible)
     co_return co_await refuse(package, options_.max_package, possible.error());
-  Result<std::string> token = options_.make_token();
-  if (!token) co_return token.error();
-  uint64_t size = 0;
-  PackageManifest manifest;
-  Result<void> prepared = co_await prepare(package, force, size, manifest);
+  Result<Prepared> prepared = co_await prepare_in_scratch(package, force);
   if (!prepared) co_return in_system(prepared.error());
   claim.keep();
-  kLog.audit("upgrade from={} to={} by={}", running_.version, manifest.version, principal);
-  tasks_.spawn("restart", [this, token = *token]() -> env::Task<void> {
+  kLog.audit("upgrade from={} to={} by={}", running_.version, prepared->version, principal);
+  tasks_.spawn("restart", [this, token = std::move(prepared->token)]() -> env::Task<void> {
     co_await env::sleep_for(kAnswerFirst);
     options_.restart->ask(token);
   });
-  co_return size;
+  co_return prepared->size;
 }
 
 std::string Upgrader::status_json() const {
