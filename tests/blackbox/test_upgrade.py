@@ -306,6 +306,16 @@ def test_a_program_on_trial_acts_on_nobody(site):
     assert gate.newest is not None
 
 
+def test_a_supervisor_without_an_upgrade_becomes_the_server(site):
+    one = site.server("S")
+    (one.root / "upgrade").mkdir(parents=True)
+    (one.root / "upgrade" / "pending.json").write_text("{")
+    serve = harness.Server.command(one)
+    one.command = lambda: [serve[0], "__supervise_upgrade", str(one.root), serve[0], *serve]
+    one.start()
+    assert one.process.poll() is None and "no upgrade is pending" in one.log()
+
+
 @pytest.mark.parametrize("moment", range(6))
 def test_a_power_cut_at_any_moment_leaves_a_program_that_runs(server, programs, moment):
     one = server().start()
