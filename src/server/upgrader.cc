@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include <cstdlib>
 
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "env/process.h"
@@ -73,6 +74,20 @@ class Claim {
   bool mine_;
 };
 
+/// Removes what copy_file_atomic() to `file` leaves when it is cut off, and `whole`, if wished, the file.
+void remove_copies(const env::Path& file, bool whole) {
+  const std::string name = file.filename().string();
+  std::vector<env::Path> found;
+  std::error_code problem;
+  for (fs::directory_iterator at(file.parent_path(), problem), end; !problem && at != end;
+       at.increment(problem)) {
+    const std::string other = at->path().filename().string();
+    const bool copy = other.starts_with(name + ".") && other.ends_with(".tmp");
+    if (copy || (whole && other == name)) found.push_back(at->path());
+  }
+  for (const env::Path& path : found) fs::remove(path, problem);
+}
+
 Result<std::string> read_manifest(const env::Path& folder) {
   std::error_code problem;
   const uintmax_t size = fs::file_size(folder / kManifestName, problem);
@@ -105,7 +120,7 @@ void Upgrader::remember_outcome() {
 void Upgrader::recover() {
   (void)env::remove_tree(folder_.path() / "incoming");
   const std::optional<PendingUpgrade> pending = folder_.pending();
-  if (!pending) return;
+  if (!pending) return remove_leftovers();
   std::error_code ignored;
   const bool candidate_there = fs::exists(pending->candidate, ignored);
   const UpgradeOutcome outcome =
@@ -114,9 +129,18 @@ void Upgrader::recover() {
   if (Result<void> kept = folder_.finish(*pending, outcome); !kept) kLog.error("{}", kept.error().text());
 }
 
+/// What a cut left before there was an upgrade: copies, whole or half.
+void Upgrader::remove_leftovers() const {
+  remove_copies(folder_.previous(), false);
+  if (options_.restart) remove_copies(candidate(), true);
+}
+
+/// Named for the base root too: several servers may run from one program file.
 env::Path Upgrader::candidate() const {
   const env::Path& program = options_.restart->image.program;
-  return program.parent_path() / fmt::format(".{}.upgrade", program.filename().string());
+  std::error_code ignored;
+  const std::string owner = hash128(fs::absolute(options_.base_root, ignored).string()).hex().substr(0, 8);
+  return program.parent_path() / fmt::format(".{}.{}.upgrade", program.filename().string(), owner);
 }
 
 Result<void> Upgrader::check_place() const {
