@@ -145,6 +145,7 @@ class ApiServer final : public Api {
   uint64_t dropped_websockets() const override { return services_.events.dropped(); }
 
   Task<void> stop() override {
+    services_.isos_to_unpack.stop();
     judge_.stop();
     services_.events.stop();
     services_.job_log_keeper.stop();

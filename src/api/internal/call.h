@@ -8,6 +8,7 @@
 
 #include "api/api.h"
 #include "api/events.h"
+#include "api/internal/iso_queue.h"
 #include "api/internal/job_log_keeper.h"
 #include "api/internal/log_feed.h"
 #include "api/internal/routes.h"
@@ -62,6 +63,7 @@ struct Services {
   JobLogKeeper job_log_keeper;
   versionset::LeaseKeeper lease;
   ClaimedNames claimed;
+  IsoQueue isos_to_unpack;
   std::atomic<uint64_t> websockets{0};
 
   /// What an object of `owner` shows as its Endpoint (design section 5).
