@@ -6,6 +6,7 @@
 
 #include "content/version.h"
 #include "model/object.h"
+#include "store/format.h"
 
 namespace mullion::server {
 namespace {
@@ -80,6 +81,24 @@ Result<void> check_manifest(const PackageManifest& manifest, const RunningProgra
                              manifest.version, running.version));
 }
 
+namespace {
+
+/// What cannot be read back leaves no way back. Programs that say nothing are older than the question.
+Result<void> check_store(const json::object& report) {
+  const json::value* store = report.if_contains("store");
+  const json::object* members = store != nullptr ? store->if_object() : nullptr;
+  const json::value* oldest = members != nullptr ? members->if_contains("oldest_readable") : nullptr;
+  boost::system::error_code failure;
+  const uint64_t needed = oldest != nullptr ? oldest->to_number<uint64_t>(failure) : 0;
+  if (!failure && needed <= store::kFormatVersion) return {};
+  return invalid(fmt::format(
+      "The program in the package writes a database that this one could not read back: it reads up "
+      "to format {}",
+      store::kFormatVersion));
+}
+
+}  // namespace
+
 Result<std::string> check_self_report(std::string_view report, const PackageManifest& manifest) {
   const Error nonsense = invalid("The program in the package does not say what it is");
   Result<json::value> value = model::parse_json(report, kManifestDepth);
@@ -93,12 +112,17 @@ Result<std::string> check_self_report(std::string_view report, const PackageMani
     return invalid(fmt::format("The program in the package says that its {} is {}, the manifest {}", name,
                                *said, *promised));
   }
+  if (Result<void> readable = check_store(value->get_object()); !readable) return readable.error();
   return member(value->get_object(), "version");
 }
 
 std::string self_report(const RunningProgram& running) {
   return json::serialize(json::object{
-      {"name", kProgramName}, {"version", running.version}, {"arch", running.arch}, {"os", running.os}});
+      {"name", kProgramName},
+      {"version", running.version},
+      {"arch", running.arch},
+      {"os", running.os},
+      {"store", {{"format", store::kFormatVersion}, {"oldest_readable", store::kOldestReadableVersion}}}});
 }
 
 }  // namespace mullion::server
