@@ -38,6 +38,18 @@ TEST_F(Ux, TheVersionIsWhatThePackageSays) {
   EXPECT_EQ(installed_ux_version(*blobs_), "v1.2.3");
 }
 
+TEST_F(Ux, TheVersionIsReadWhenToldTo) {
+  UxVersion version;
+  version.read(*blobs_);
+  EXPECT_EQ(version.get(), "");
+  put("ux/version", "v1.2.3");
+  EXPECT_EQ(version.get(), "");
+  version.read(*blobs_);
+  EXPECT_EQ(version.get(), "v1.2.3");
+  EXPECT_TRUE(is_ux_file("files/ux/version"));
+  EXPECT_FALSE(is_ux_file("files/uxy"));
+}
+
 TEST(UxPaths, NamesThatChangeWithTheirContent) {
   for (const std::string_view path :
        {"assets/main-3f9a01cc.js", "main.3f9a01cc2b.css", "a/chunk-B1_x9Yz0Q.js.map"})

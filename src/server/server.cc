@@ -260,7 +260,7 @@ void ServerProcess::assemble_api() {
       .features = api::feature_list(),
       .licensed = [this] { return auth::current_licence(*store_, trusted_keys_).manager; }});
   api_->set_manager(*manager_);
-  blobs_->on_change([this](const std::string&) { manager_->state_changed(); });
+  blobs_->on_change([this](const std::vector<std::string>&) { manager_->state_changed(); });
   assemble_configurator();
   rollouts_ = versionset::make_rollouts(versionset::RolloutDependencies{
       .runtime = *runtime_,

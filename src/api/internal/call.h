@@ -12,6 +12,7 @@
 #include "api/internal/job_log_keeper.h"
 #include "api/internal/log_feed.h"
 #include "api/internal/routes.h"
+#include "api/internal/ux.h"
 #include "model/object.h"
 #include "versionset/configurator.h"
 #include "versionset/lease.h"
@@ -64,6 +65,7 @@ struct Services {
   versionset::LeaseKeeper lease;
   ClaimedNames claimed;
   IsoQueue isos_to_unpack;
+  UxVersion ux_version;
   std::atomic<uint64_t> websockets{0};
 
   /// What an object of `owner` shows as its Endpoint (design section 5).

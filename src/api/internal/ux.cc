@@ -55,6 +55,20 @@ std::string installed_ux_version(content::Blobs& blobs) {
   return is_valid_utf8(version) ? version : "";
 }
 
+bool is_ux_file(const std::string& name) { return name.starts_with("files/ux/"); }
+
+void UxVersion::read(content::Blobs& blobs) {
+  const std::lock_guard one_at_a_time(reading_);
+  std::string version = installed_ux_version(blobs);
+  const std::lock_guard lock(mutex_);
+  version_ = std::move(version);
+}
+
+std::string UxVersion::get() const {
+  const std::lock_guard lock(mutex_);
+  return version_;
+}
+
 bool is_ux_installed(content::Blobs& blobs) { return is_there(blobs, kFirstPage); }
 
 bool is_fingerprinted(std::string_view path) {
