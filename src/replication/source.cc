@@ -145,9 +145,9 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
       }
       if (Result<void> sent = co_await flush(); !sent) co_return sent.error();
       if (options_.store.newest().seq > position_ && !fell_behind_) continue;
-      const bool state_waits = state_sent_ != source_.state_version_ && state_due() > now;
-      co_await source_.changed_.wait(seen,
-                                     (state_waits ? std::min(next_ping, state_due()) : next_ping) - now);
+      const bool state_waits = state_sent_ != source_.state_version_;
+      const env::SteadyTime wake = state_waits ? std::min(next_ping, state_due()) : next_ping;
+      if (wake > now) co_await source_.changed_.wait(seen, wake - now);
     }
   }
 

@@ -34,6 +34,20 @@ Result<std::string> member(const json::object& manifest, std::string_view name) 
   return std::string(value->get_string());
 }
 
+/// What cannot be read back leaves no way back. Programs that say nothing are older than the question.
+Result<void> check_store(const json::object& report) {
+  const json::value* store = report.if_contains("store");
+  const json::object* members = store != nullptr ? store->if_object() : nullptr;
+  const json::value* oldest = members != nullptr ? members->if_contains("oldest_readable") : nullptr;
+  boost::system::error_code failure;
+  const uint64_t needed = oldest != nullptr ? oldest->to_number<uint64_t>(failure) : 0;
+  if (!failure && needed <= store::kFormatVersion) return {};
+  return invalid(fmt::format(
+      "The program in the package writes a database that this one could not read back: it reads up "
+      "to format {}",
+      store::kFormatVersion));
+}
+
 std::string without_v(std::string_view version) {
   return std::string(version.starts_with('v') ? version.substr(1) : version);
 }
@@ -80,24 +94,6 @@ Result<void> check_manifest(const PackageManifest& manifest, const RunningProgra
   return invalid(fmt::format("{} is not newer than the running {}; with force=true it is installed anyway",
                              manifest.version, running.version));
 }
-
-namespace {
-
-/// What cannot be read back leaves no way back. Programs that say nothing are older than the question.
-Result<void> check_store(const json::object& report) {
-  const json::value* store = report.if_contains("store");
-  const json::object* members = store != nullptr ? store->if_object() : nullptr;
-  const json::value* oldest = members != nullptr ? members->if_contains("oldest_readable") : nullptr;
-  boost::system::error_code failure;
-  const uint64_t needed = oldest != nullptr ? oldest->to_number<uint64_t>(failure) : 0;
-  if (!failure && needed <= store::kFormatVersion) return {};
-  return invalid(fmt::format(
-      "The program in the package writes a database that this one could not read back: it reads up "
-      "to format {}",
-      store::kFormatVersion));
-}
-
-}  // namespace
 
 Result<std::string> check_self_report(std::string_view report, const PackageManifest& manifest) {
   const Error nonsense = invalid("The program in the package does not say what it is");

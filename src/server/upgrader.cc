@@ -222,13 +222,14 @@ Result<void> Upgrader::place(const env::Path& program, const PackageManifest& ma
 
 env::Task<Result<Upgrader::Prepared>> Upgrader::prepare(net::BodySource& package, env::Path scratch,
                                                         bool force) {
+  const env::Path file = scratch / "package.zip";
   Result<content::ReceivedFile> received =
-      co_await content::receive_file(scratch / "package.zip", package, options_.max_package);
+      co_await content::receive_file(file, package, options_.max_package);
   if (!received) co_return received.error();
   if (received->size == 0) co_return invalid("The body is empty: expected a package");
   const env::Path target = scratch / "package";
   std::optional<Result<PackageManifest>> unpacked;
-  co_await env::run_blocking([&] { unpacked = unpack(scratch / "package.zip", target, force); });
+  co_await env::run_blocking([&] { unpacked = unpack(file, target, force); });
   if (!*unpacked) co_return unpacked->error();
   PackageManifest manifest = std::move(**unpacked);
   const env::Path program = target / program_path(manifest);
