@@ -1,9 +1,10 @@
 #include "server/upgrade_state.h"
-#include "model/members.h"
 
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+
+#include "model/members.h"
 
 namespace mullion::server {
 namespace {
@@ -81,8 +82,8 @@ std::optional<UpgradeOutcome> UpgradeFolder::outcome() const {
   if (!object) return std::nullopt;
   const json::value* upgraded = object->if_contains("Upgraded");
   return UpgradeOutcome{upgraded != nullptr && upgraded->is_bool() && upgraded->get_bool(),
-                        model::text_member(*object, "From"), model::text_member(*object, "To"), model::text_member(*object, "Reason"),
-                        model::text_member(*object, "Finished")};
+                        model::text_member(*object, "From"), model::text_member(*object, "To"),
+                        model::text_member(*object, "Reason"), model::text_member(*object, "Finished")};
 }
 
 void UpgradeFolder::forget_outcome() const { remove_file(root_ / "result.json"); }

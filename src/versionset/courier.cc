@@ -51,11 +51,10 @@ using Objects = std::map<std::string, json::object>;
 
 Result<Objects> objects_of(const store::Snapshot& view, std::string_view type, std::string_view owner) {
   Objects out;
-  Result<void> scanned =
-      view.scan_owner(type, owner, "", [&](std::string_view key, std::string_view body) {
-        out.try_emplace(std::string(key), parse_object(body));
-        return true;
-      });
+  Result<void> scanned = view.scan_owner(type, owner, "", [&](std::string_view key, std::string_view body) {
+    out.try_emplace(std::string(key), parse_object(body));
+    return true;
+  });
   if (!scanned) return scanned.error();
   return out;
 }
@@ -85,9 +84,10 @@ class CourierImpl final : public Courier {
   }
 
   void start() override {
-    subscription_ = given_.store.subscribe([wake = wake_](const std::shared_ptr<const store::Commit>& commit) {
-      if (std::ranges::any_of(commit->changes, matters)) wake->notify_all();
-    });
+    subscription_ =
+        given_.store.subscribe([wake = wake_](const std::shared_ptr<const store::Commit>& commit) {
+          if (std::ranges::any_of(commit->changes, matters)) wake->notify_all();
+        });
     tasks_.spawn("courier", [this] { return run(); });
   }
 
@@ -175,7 +175,8 @@ class CourierImpl final : public Courier {
         continue;
       }
       ++failures_;
-      kLog.warn("version sets do not reach the manager below manager={} reason={}", id, reason_of(done.error()));
+      kLog.warn("version sets do not reach the manager below manager={} reason={}", id,
+                reason_of(done.error()));
       co_await hop->wake.wait(seen, pause);
       pause = std::min<env::Duration>(pause * 2, kLongestPause);
       travel = hops_->next(id, nullptr);
@@ -224,15 +225,16 @@ class CourierImpl final : public Courier {
         if (raw.empty()) continue;
         if (Result<json::value> value = model::parse_json(raw)) object[name] = std::move(*value);
       }
-      endpoints.push_back({std::string(id), owner.next_hop, text_member(object, "Arch"), text_member(object, "Os"),
-                           set_names(object)});
+      endpoints.push_back({std::string(id), owner.next_hop, text_member(object, "Arch"),
+                           text_member(object, "Os"), set_names(object)});
       return true;
     });
   }
 
   std::optional<TravelFile> travel_file(const std::string& path) const {
     const size_t slash = path.find('/');
-    const Result<content::Blobs::Info> info = given_.blobs.stat(path.substr(0, slash), path.substr(slash + 1));
+    const Result<content::Blobs::Info> info =
+        given_.blobs.stat(path.substr(0, slash), path.substr(slash + 1));
     if (!info) return std::nullopt;
     return TravelFile{info->sha256, info->size};
   }
@@ -247,8 +249,8 @@ class CourierImpl final : public Courier {
 
   Task<Result<void>> carry_out(Travel travel) {
     const std::unique_ptr<EndpointCalls> calls = calls_through(given_.manager, travel.next_hop);
-    const Target target{travel.next_hop,  *calls,       *artifacts_, memory_,
-                        given_.store, [this](uint64_t bytes) { bytes_ += bytes; }};
+    const Target target{travel.next_hop, *calls,       *artifacts_,
+                        memory_,         given_.store, [this](uint64_t bytes) { bytes_ += bytes; }};
     for (const Cargo& cargo : travel.cargo) {
       Result<void> done = co_await deliver_file(target, cargo);
       if (!done) co_return done;

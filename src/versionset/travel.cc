@@ -232,8 +232,8 @@ class Packer {
         problems_.push_back(fmt::format("{} is not a file here", source));
         continue;
       }
-      const std::string place =
-          fmt::format("{}files/{}/{}", travelled_tree(inputs_.own_id), facts->sha256, path->substr(path->rfind('/') + 1));
+      const std::string place = fmt::format("{}files/{}/{}", travelled_tree(inputs_.own_id), facts->sha256,
+                                            path->substr(path->rfind('/') + 1));
       out.push_back({{source, *path, facts->sha256}, place});
       file["Source"] = fmt::format("self://files/{}", place);
     }
@@ -247,7 +247,8 @@ class Packer {
     }
     if (keeps_everything_) return;
     for (const auto& [id, object] : there_->items) {
-      if (origin_of(object) == inputs_.own_id && !items_needed_.contains(id)) travel_.stale_items.push_back(id);
+      if (origin_of(object) == inputs_.own_id && !items_needed_.contains(id))
+        travel_.stale_items.push_back(id);
     }
   }
 

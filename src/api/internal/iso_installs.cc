@@ -80,7 +80,8 @@ std::vector<IsoInstall> isos_of(const json::object& bootenv) {
       if (architecture.empty() || !value.is_object()) continue;
       const std::string iso = model::text_member(value.get_object(), "IsoFile");
       if (!iso.empty())
-        out.push_back({name, std::string(architecture), iso, model::text_member(value.get_object(), "Sha256")});
+        out.push_back(
+            {name, std::string(architecture), iso, model::text_member(value.get_object(), "Sha256")});
     }
   }
   const bool has_plain = std::any_of(out.begin(), out.end(), [](const IsoInstall& install) {
