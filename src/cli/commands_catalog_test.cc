@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 
 #include "cli/checksum.h"
-#include "env/sha256.h"
 #include "cli/cli_testing.h"
+#include "env/sha256.h"
 
 namespace mullion::cli {
 namespace {

@@ -56,8 +56,8 @@ Result<json::value> Session::upload(std::string method, std::string target, net:
 Result<net::BodySourcePtr> Session::open_url(const std::string& url) {
   net::UrlOptions options;
   options.idle_timeout = kPatience;
-  Result<net::UrlAnswer> answer = wait_for(
-      state_->runtime, [&]() { return net::open_url(state_->runtime, url, std::move(options)); });
+  Result<net::UrlAnswer> answer =
+      wait_for(state_->runtime, [&]() { return net::open_url(state_->runtime, url, std::move(options)); });
   if (!answer) return answer.error();
   return std::move(answer->body);
 }

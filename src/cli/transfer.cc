@@ -9,10 +9,10 @@
 #include <ostream>
 
 #include "cli/checksum.h"
-#include "env/sha256.h"
 #include "cli/output.h"
 #include "cli/source.h"
 #include "env/random.h"
+#include "env/sha256.h"
 
 namespace mullion::cli {
 namespace {

@@ -1,8 +1,8 @@
 #include "manager/contact.h"
-#include "model/members.h"
 
 #include <sodium.h>
 
+#include "model/members.h"
 #include "model/object.h"
 
 namespace mullion::manager {

@@ -172,8 +172,8 @@ Result<std::unique_ptr<Server>> listen(env::Runtime& runtime, ListenOptions opti
 
 /// How a client decides whom to trust.
 struct TrustPolicy {
-  std::string pinned_fingerprint;  // when set: exactly this certificate
-  std::string ca_file;             // when set: verify the chain and name
+  std::string pinned_fingerprint;   // when set: exactly this certificate
+  std::string ca_file;              // when set: verify the chain and name
   bool system_authorities = false;  // verify them with the authorities that this system trusts
   // none of them: accept any certificate and report its fingerprint (trust on first use)
 };

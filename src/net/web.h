@@ -20,8 +20,8 @@ struct UrlAnswer {
   BodySourcePtr body;  // keeps its connection; must not outlive the runtime
 };
 
-/// Follows up to five redirects. kBadRequest (no URL), kNotFound, kUnreachable, kTimeout; each names the URL. A redirect
-/// from https to http is refused.
+/// Follows up to five redirects. kBadRequest (no URL), kNotFound, kUnreachable, kTimeout; each names the URL.
+/// A redirect from https to http is refused.
 env::Task<Result<UrlAnswer>> open_url(env::Runtime& runtime, std::string url, UrlOptions options);
 
 }  // namespace mullion::net

@@ -1,12 +1,15 @@
 #include "versionset/courier.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <map>
 #include <mutex>
 #include <set>
 
 #include "base/log.h"
+#include "model/index_value.h"
+#include "model/object.h"
 #include "versionset/internal/endpoint_calls.h"
 #include "versionset/internal/endpoint_memory.h"
 #include "versionset/internal/json_read.h"
@@ -26,23 +29,42 @@ constexpr auto kFirstPause = std::chrono::seconds(2);
 constexpr auto kLongestPause = std::chrono::minutes(5);
 constexpr auto kForEver = std::chrono::hours(24);
 
+/// What of an Endpoint object of a manager below decides what travels to it: all else changes often.
+constexpr std::array<std::string_view, 4> kEndpointMembers{"VersionSets", "VersionSet", "Arch", "Os"};
+
+bool same_members(std::string_view before, std::string_view after) {
+  return std::ranges::all_of(kEndpointMembers, [&](std::string_view name) {
+    return model::raw_member(before, name) == model::raw_member(after, name);
+  });
+}
+
+/// On the writer thread: cheap.
 bool matters(const store::AppliedChange& change) {
   if (change.id.type == kSets) return true;
-  return store::is_remote(change.id.owner) && (change.id.type == kEndpoints || change.id.type == kItems);
+  if (!store::is_remote(change.id.owner)) return false;
+  if (change.id.type == kItems) return true;
+  if (change.id.type != kEndpoints) return false;
+  return !change.body || !change.old_body || !same_members(*change.old_body, *change.body);
 }
 
 using Objects = std::map<std::string, json::object>;
 
-Objects objects_of(const store::Snapshot& view, std::string_view type, std::string_view owner) {
+Result<Objects> objects_of(const store::Snapshot& view, std::string_view type, std::string_view owner) {
   Objects out;
-  const Result<void> scanned =
-      view.scan_owner(type, owner, "", [&](std::string_view key, std::string_view body) {
-        out.try_emplace(std::string(key), parse_object(body));
-        return true;
-      });
-  if (!scanned) kLog.error("objects cannot be read type={} what={}", type, scanned.error().text());
+  Result<void> scanned = view.scan_owner(type, owner, "", [&](std::string_view key, std::string_view body) {
+    out.try_emplace(std::string(key), parse_object(body));
+    return true;
+  });
+  if (!scanned) return scanned.error();
   return out;
 }
+
+/// The travels to one manager, one after the other; a slow or dark one waits alone.
+struct Hop {
+  std::shared_ptr<const Travel> travel;  // the newest; nullptr: nothing to do
+  bool working = false;
+  env::Signal wake;
+};
 
 class CourierImpl final : public Courier {
  public:
@@ -50,7 +72,13 @@ class CourierImpl final : public Courier {
       : given_(given),
         memory_(given_.store),
         artifacts_(make_artifacts(given_.catalog, given_.blobs)),
-        tasks_(given_.runtime.executor(), "courier") {}
+        tasks_(given_.runtime.executor(), "courier") {
+    // These listeners cannot be taken back; what they hold outlives us.
+    given_.catalog.on_change([wake = wake_] { wake->notify_all(); });
+    given_.manager.on_endpoint_change([hops = hops_, wake = wake_](const std::string& id) {
+      if (hops->wake(id)) wake->notify_all();
+    });
+  }
   ~CourierImpl() override {
     if (subscription_ != 0) given_.store.unsubscribe(subscription_);
   }
@@ -60,9 +88,6 @@ class CourierImpl final : public Courier {
         given_.store.subscribe([wake = wake_](const std::shared_ptr<const store::Commit>& commit) {
           if (std::ranges::any_of(commit->changes, matters)) wake->notify_all();
         });
-    // These listeners cannot be taken back; what they hold outlives us.
-    given_.catalog.on_change([wake = wake_] { wake->notify_all(); });
-    given_.manager.on_endpoint_change([wake = wake_](const std::string&) { wake->notify_all(); });
     tasks_.spawn("courier", [this] { return run(); });
   }
 
@@ -75,110 +100,143 @@ class CourierImpl final : public Courier {
   Statistics statistics() const override { return {files_, bytes_, failures_}; }
 
  private:
-  /// One round after the other: what changes during a round is seen by the next.
+  /// Shared with listeners that live longer.
+  class Hops {
+   public:
+    /// True the first time: what an endpoint has may be known from before, then no commit tells of it.
+    bool wake(const std::string& id) {
+      std::lock_guard lock(mutex_);
+      std::shared_ptr<Hop>& hop = hops_[id];
+      const bool first = hop == nullptr;
+      if (first) hop = std::make_shared<Hop>();
+      hop->wake.notify_all();
+      return first;
+    }
+    /// Hops that were idle and have something to do now.
+    std::vector<std::pair<std::string, std::shared_ptr<Hop>>> assign(std::vector<Travel> travels) {
+      std::vector<std::pair<std::string, std::shared_ptr<Hop>>> started;
+      std::lock_guard lock(mutex_);
+      for (auto& [id, hop] : hops_) hop->travel = nullptr;
+      for (Travel& travel : travels) {
+        const std::string id = travel.next_hop;
+        std::shared_ptr<Hop>& hop = hops_[id];
+        if (!hop) hop = std::make_shared<Hop>();
+        hop->travel = std::make_shared<const Travel>(std::move(travel));
+        if (!std::exchange(hop->working, true)) started.emplace_back(id, hop);
+        hop->wake.notify_all();
+      }
+      return started;
+    }
+    /// The next travel of a hop, or nothing: then its worker has ended.
+    std::shared_ptr<const Travel> next(const std::string& id, const std::shared_ptr<const Travel>& done) {
+      std::lock_guard lock(mutex_);
+      const std::shared_ptr<Hop>& hop = hops_.at(id);
+      if (hop->travel == done) hop->travel = nullptr;
+      if (hop->travel == nullptr) hop->working = false;
+      return hop->travel;
+    }
+
+   private:
+    std::mutex mutex_;
+    std::map<std::string, std::shared_ptr<Hop>> hops_;
+  };
+
+  /// One plan after the other: what changes meanwhile is seen by the next.
   Task<void> run() {
-    env::Duration pause = kForEver;
     uint64_t seen = 0;
     while (!stopping_) {
-      co_await wake_->wait(seen, pause);
+      co_await wake_->wait(seen, kForEver);
       if (!co_await env::sleep_for(kGather)) co_return;
       seen = wake_->version();
-      const bool fine = !given_.manager.active() || co_await deliver();
-      if (fine) {
-        pause = kForEver;
+      if (!given_.manager.active()) continue;
+      std::optional<Result<TravelPlan>> plan;
+      co_await env::run_blocking([&] { plan = make_plan(); });
+      if (!plan->ok()) {
+        kLog.error("version sets below cannot be planned what={}", plan->error().text());
+        continue;
+      }
+      tell((*plan)->problems);
+      for (auto& [id, hop] : hops_->assign(std::move((*plan)->travels))) {
+        tasks_.spawn("travel", [this, id = id, hop = hop] { return serve(id, hop); });
+      }
+    }
+  }
+
+  /// Until nothing is to be done there; what fails is tried again.
+  Task<void> serve(std::string id, std::shared_ptr<Hop> hop) {
+    env::Duration pause = kFirstPause;
+    std::shared_ptr<const Travel> travel = hops_->next(id, nullptr);
+    while (travel && !stopping_) {
+      const uint64_t seen = hop->wake.version();
+      const Result<void> done = co_await carry_out(*travel);
+      if (done) {
+        pause = kFirstPause;
+        travel = hops_->next(id, travel);
         continue;
       }
       ++failures_;
-      pause = pause == env::Duration(kForEver) ? env::Duration(kFirstPause)
-                                               : std::min<env::Duration>(pause * 2, kLongestPause);
+      kLog.warn("version sets do not reach the manager below manager={} reason={}", id,
+                reason_of(done.error()));
+      co_await hop->wake.wait(seen, pause);
+      pause = std::min<env::Duration>(pause * 2, kLongestPause);
+      travel = hops_->next(id, nullptr);
     }
   }
 
-  /// False: something did not arrive.
-  Task<bool> deliver() {
-    TravelPlan plan;
-    co_await env::run_blocking([&] { plan = make_plan(); });
-    tell(plan.problems);
-    const size_t count = plan.travels.size();
-    if (count == 0) co_return true;
-    // A manager that is slow or dark does not hold up the others.
-    auto results = std::make_shared<Results>();
-    for (const Travel& travel : plan.travels) {
-      tasks_.spawn("travel", [this, travel, results]() -> Task<void> {
-        const Result<void> done = co_await carry_out(travel);
-        if (!done) {
-          kLog.warn("version sets do not reach the manager below manager={} reason={}", travel.next_hop,
-                    reason_of(done.error()));
-        }
-        results->add(done.ok());
-      });
-    }
-    while (!stopping_) {
-      const uint64_t before = results->changed.version();
-      if (results->ended() == count) break;
-      co_await results->changed.wait(before, kForEver);
-    }
-    co_return results->all_fine();
-  }
-
-  struct Results {
-    void add(bool fine) {
-      {
-        std::lock_guard lock(mutex);
-        ++count;
-        failed = failed || !fine;
-      }
-      changed.notify_all();
-    }
-    size_t ended() const {
-      std::lock_guard lock(mutex);
-      return count;
-    }
-    bool all_fine() const {
-      std::lock_guard lock(mutex);
-      return !failed;
-    }
-    env::Signal changed;
-    mutable std::mutex mutex;
-    size_t count = 0;
-    bool failed = false;
-  };
-
-  TravelPlan make_plan() {
+  /// Blocks.
+  Result<TravelPlan> make_plan() {
     const std::shared_ptr<const store::Snapshot> view = given_.store.snapshot();
-    Objects own_sets = objects_of(*view, kSets, store::kOwn);
-    own_sets.merge(objects_of(*view, kSets, store::kLayered));
+    Result<Objects> own_sets = objects_of(*view, kSets, store::kOwn);
+    if (!own_sets) return own_sets.error();
+    Result<Objects> layered = objects_of(*view, kSets, store::kLayered);
+    if (!layered) return layered.error();
+    own_sets->merge(*layered);
     std::map<std::string, ManagerBelow> managers;
     std::vector<EndpointBelow> endpoints;
     for (const manager::OwnerFreshness& owner : given_.manager.freshness({})) {
       if (owner.next_hop.empty()) continue;
-      if (owner.next_hop == owner.owner) {
-        ManagerBelow there{objects_of(*view, kSets, owner.owner), objects_of(*view, kItems, owner.owner)};
-        if (!there.sets.empty() || !there.items.empty()) managers[owner.owner] = std::move(there);
-      }
-      add_endpoints(*view, owner, endpoints);
+      if (Result<void> added = add_manager(*view, owner, managers); !added) return added.error();
+      if (Result<void> added = add_endpoints(*view, owner, endpoints); !added) return added.error();
     }
     const std::shared_ptr<const catalog::Items> items = given_.catalog.items();
-    return plan_travel({given_.own_id, own_sets, endpoints, managers, *items,
-                        [this](const std::string& path) { return file_facts(path); }});
+    return plan_travel({given_.own_id, *own_sets, endpoints, managers, *items,
+                        [this](const std::string& path) { return travel_file(path); }});
+  }
+
+  static Result<void> add_manager(const store::Snapshot& view, const manager::OwnerFreshness& owner,
+                                  std::map<std::string, ManagerBelow>& managers) {
+    if (owner.next_hop != owner.owner) return {};
+    Result<Objects> sets = objects_of(view, kSets, owner.owner);
+    if (!sets) return sets.error();
+    Result<Objects> items = objects_of(view, kItems, owner.owner);
+    if (!items) return items.error();
+    if (!sets->empty() || !items->empty()) managers[owner.owner] = {std::move(*sets), std::move(*items)};
+    return {};
   }
 
   /// Endpoints that the manager `owner` configures.
-  void add_endpoints(const store::Snapshot& view, const manager::OwnerFreshness& owner,
-                     std::vector<EndpointBelow>& endpoints) const {
-    for (const auto& [id, object] : objects_of(view, kEndpoints, owner.owner)) {
-      if (id == given_.own_id) continue;
-      endpoints.push_back(
-          {id, owner.next_hop, text_member(object, "Arch"), text_member(object, "Os"), set_names(object)});
-    }
+  Result<void> add_endpoints(const store::Snapshot& view, const manager::OwnerFreshness& owner,
+                             std::vector<EndpointBelow>& endpoints) const {
+    return view.scan_owner(kEndpoints, owner.owner, "", [&](std::string_view id, std::string_view body) {
+      if (id == given_.own_id) return true;
+      json::object object;  // the members that count, and no more of it
+      for (std::string_view name : kEndpointMembers) {
+        const std::string_view raw = model::raw_member(body, name);
+        if (raw.empty()) continue;
+        if (Result<json::value> value = model::parse_json(raw)) object[name] = std::move(*value);
+      }
+      endpoints.push_back({std::string(id), owner.next_hop, text_member(object, "Arch"),
+                           text_member(object, "Os"), set_names(object)});
+      return true;
+    });
   }
 
-  std::optional<FileFacts> file_facts(const std::string& path) const {
+  std::optional<TravelFile> travel_file(const std::string& path) const {
     const size_t slash = path.find('/');
     const Result<content::Blobs::Info> info =
         given_.blobs.stat(path.substr(0, slash), path.substr(slash + 1));
     if (!info) return std::nullopt;
-    return FileFacts{info->sha256, info->size};
+    return TravelFile{info->sha256, info->size};
   }
 
   void tell(const std::vector<std::string>& problems) {
@@ -197,18 +255,16 @@ class CourierImpl final : public Courier {
       Result<void> done = co_await deliver_file(target, cargo);
       if (!done) co_return done;
     }
-    for (const auto& [collection, objects] :
-         {std::pair(kItems, &travel.items), std::pair(kSets, &travel.sets)}) {
-      for (const json::object& object : *objects) {
-        Result<void> done = co_await put_object(*calls, std::string(collection), object);
-        if (!done) co_return done;
-      }
+    for (const json::object& object : travel.items) {
+      Result<void> done = co_await put_object(*calls, std::string(kItems), object);
+      if (!done) co_return done;
     }
-    for (const auto& [collection, keys] :
-         {std::pair(kSets, &travel.stale_sets), std::pair(kItems, &travel.stale_items)}) {
-      for (const std::string& key : *keys) co_await remove(*calls, fmt::format("{}/{}", collection, key));
+    for (const json::object& object : travel.sets) {
+      Result<void> done = co_await put_object(*calls, std::string(kSets), object);
+      if (!done) co_return done;
     }
-    for (const std::string& path : travel.stale_files) co_await remove(*calls, "files/" + path);
+    Result<void> cleaned = co_await take_back(*calls, travel);
+    if (!cleaned) co_return cleaned;
     kLog.info("version sets travelled manager={} sets={} items={} files={} taken-back={}", travel.next_hop,
               travel.sets.size(), travel.items.size(), travel.cargo.size(),
               travel.stale_sets.size() + travel.stale_items.size());
@@ -232,30 +288,59 @@ class CourierImpl final : public Courier {
     Result<std::optional<json::value>> there = co_await look_up(calls, target_of(path));
     if (!there) co_return there.error();
     const bool exists = there->has_value();
-    net::ClientRequest request = json_request(exists ? "PUT" : "POST", target_of(exists ? path : collection),
-                                              json::value(std::move(object)));
+    const json::value body(std::move(object));
+    net::ClientRequest request =
+        json_request(exists ? "PUT" : "POST", target_of(exists ? path : collection), body);
     Result<Answer> answer = co_await ask(calls, std::move(request));
     if (!answer) co_return answer.error();
     co_return Result<void>{};
   }
 
-  /// What is in use there stays until it is not: a later round tries again.
-  static Task<void> remove(EndpointCalls& calls, std::string path) {
+  /// Sets, then items, then the files that nothing needs any more: an object that is there has its files.
+  Task<Result<void>> take_back(EndpointCalls& calls, const Travel& travel) {
+    for (const std::string& name : travel.stale_sets) {
+      Result<void> gone = co_await remove(calls, fmt::format("{}/{}", kSets, name));
+      if (!gone) co_return gone;
+    }
+    for (const std::string& id : travel.stale_items) {
+      Result<void> gone = co_await remove(calls, fmt::format("{}/{}", kItems, id));
+      if (!gone) co_return gone;
+    }
+    if (!travel.files_to_keep) co_return Result<void>{};
+    const std::string tree = travelled_tree(given_.own_id);
+    const std::string list = fmt::format("/api/v3/files?path={}&all=true", net::percent_encode(tree));
+    Result<std::optional<json::value>> names = co_await look_up(calls, list);
+    if (!names) co_return names.error();
+    if (!*names || !(*names)->is_array()) co_return Result<void>{};
+    for (const json::value& name : (*names)->get_array()) {
+      if (!name.is_string()) continue;
+      const std::string path = tree + std::string(name.get_string());
+      if (path.ends_with('/') || travel.files_to_keep->contains(path)) continue;
+      Result<void> gone = co_await remove(calls, "files/" + path);
+      if (!gone) co_return gone;
+    }
+    co_return Result<void>{};
+  }
+
+  static Task<Result<void>> remove(EndpointCalls& calls, std::string path) {
     net::ClientRequest request = get_request(target_of(path));
     request.method = "DELETE";
+    const net::ClientRequest named = get_request(request.target);
     const Result<Answer> answer = co_await calls.send(std::move(request));
-    const bool gone = answer && (answer->status < 300 || answer->status == 404);
-    if (!gone) kLog.info("what travelled is not taken back yet path={}", path);
+    if (!answer) co_return answer.error();
+    if (answer->status < 300 || answer->status == 404) co_return Result<void>{};
+    co_return refusal_of(named, *answer);
   }
 
   const Dependencies given_;
   EndpointMemory memory_;
   std::unique_ptr<Artifacts> artifacts_;
   const std::shared_ptr<env::Signal> wake_ = std::make_shared<env::Signal>();
+  const std::shared_ptr<Hops> hops_ = std::make_shared<Hops>();
   uint64_t subscription_ = 0;
   std::atomic<bool> stopping_{false};
   std::atomic<uint64_t> files_{0}, bytes_{0}, failures_{0};
-  std::set<std::string> told_;  // problems; only deliver() uses it
+  std::set<std::string> told_;  // problems; only run() uses it
   env::TaskGroup tasks_;
 };
 

@@ -56,6 +56,7 @@ class Packer {
     for (const auto& [name, endpoints] : wanted_) pack_set(name, endpoints);
     list_items();
     find_stale();
+    if (!keeps_everything_) list_files();
     return std::move(travel_);
   }
 
@@ -75,6 +76,7 @@ class Packer {
       return;
     }
     if (holds_sealed(inputs_.own_sets.at(name))) {
+      if (there != nullptr) keeps_everything_ = true;  // an older copy is in use, with what it needs
       problems_.push_back(fmt::format(
           "{} holds sealed values, which only the server that sealed them can open: declare it at {}", name,
           travel_.next_hop));
@@ -90,6 +92,7 @@ class Packer {
     pin_server(copy, "DRPUXVersion", "drp-ux", "DRPUX", endpoints);
     pin_components(copy, endpoints);
     const std::vector<Cargo> files = move_files(copy);
+    for (const Cargo& cargo : files) files_needed_.insert(cargo.path);
     if (there != nullptr && says_the_same(copy, *there)) return;  // who has the set has its files
     for (const Cargo& cargo : files) put_cargo(cargo);
     travel_.sets.push_back(std::move(copy));
@@ -130,14 +133,26 @@ class Packer {
     const catalog::Item& item = **found;
     catalog::Item copy = item;
     copy.version = item.actual_version;
-    copy.id = fmt::format("{}-{}", item.name, item.actual_version);
-    copy.source = fmt::format("self://files/{}rebar-catalog/{}", kTravelledTree, tail_of(item));
+    copy.id = fmt::format("{}{}-{}", kTravelledItem, item.name, item.actual_version);
+    copy.source =
+        fmt::format("self://files/{}rebar-catalog/{}", travelled_tree(inputs_.own_id), tail_of(item));
+    if (belongs_to_another(copy.id)) {
+      problems_.push_back(fmt::format("{} has {} from another manager already: {} cannot bring its own",
+                                      travel_.next_hop, copy.id, inputs_.own_id));
+      return item.actual_version;  // the same version, whoever brought it
+    }
     copy.sha256 = builds_there(copy);
     bool any = !copy.sha256.empty();
     for (const EndpointBelow* endpoint : endpoints) any = carry_build(item, copy, *endpoint) || any;
     if (!any) return std::nullopt;
     put_item(copy);
     return item.actual_version;
+  }
+
+  bool belongs_to_another(const std::string& item_id) const {
+    if (there_ == nullptr) return false;
+    const auto known = there_->items.find(item_id);
+    return known != there_->items.end() && origin_of(known->second) != inputs_.own_id;
   }
 
   /// The builds of an item that the manager has: who has the object has its files.
@@ -212,13 +227,13 @@ class Packer {
       const std::string source = text_member(file, "Source");
       const std::optional<std::string> path = own_file_of(source);
       if (!path) continue;
-      const std::optional<FileFacts> facts = inputs_.file(*path);
+      const std::optional<TravelFile> facts = inputs_.file(*path);
       if (!facts) {
         problems_.push_back(fmt::format("{} is not a file here", source));
         continue;
       }
-      const std::string place =
-          fmt::format("{}files/{}/{}", kTravelledTree, facts->sha256, path->substr(path->rfind('/') + 1));
+      const std::string place = fmt::format("{}files/{}/{}", travelled_tree(inputs_.own_id), facts->sha256,
+                                            path->substr(path->rfind('/') + 1));
       out.push_back({{source, *path, facts->sha256}, place});
       file["Source"] = fmt::format("self://files/{}", place);
     }
@@ -230,22 +245,19 @@ class Packer {
     for (const auto& [name, object] : there_->sets) {
       if (origin_of(object) == inputs_.own_id && !wanted_.contains(name)) travel_.stale_sets.push_back(name);
     }
+    if (keeps_everything_) return;
     for (const auto& [id, object] : there_->items) {
-      if (origin_of(object) != inputs_.own_id || items_needed_.contains(id)) continue;
-      travel_.stale_items.push_back(id);
-      forget_files_of(object);
+      if (origin_of(object) == inputs_.own_id && !items_needed_.contains(id))
+        travel_.stale_items.push_back(id);
     }
   }
 
-  void forget_files_of(const json::object& object) {
-    const Result<catalog::Item> item = catalog::Item::parse(object);
-    if (!item) return;
-    for (const auto& [build, sha256] : item->sha256) {
-      const size_t slash = build.find('/');
-      const Result<catalog::Artifact> artifact =
-          catalog::artifact_of(*item, build.substr(0, slash), build.substr(slash + 1));
-      if (artifact && artifact->path.starts_with(kTravelledTree))
-        travel_.stale_files.push_back(artifact->path);
+  void list_files() {
+    travel_.files_to_keep = std::move(files_needed_);
+    for (const auto& [id, item] : items_needed_) {
+      for (const catalog::Artifact& artifact : catalog::artifacts_of(item)) {
+        travel_.files_to_keep->insert(artifact.path);
+      }
     }
   }
 
@@ -254,10 +266,14 @@ class Packer {
   const ManagerBelow* there_ = nullptr;
   std::map<std::string, std::vector<const EndpointBelow*>> wanted_;
   std::map<std::string, catalog::Item> items_needed_;
+  std::set<std::string> files_needed_;
+  bool keeps_everything_ = false;
   Travel travel_;
 };
 
 }  // namespace
+
+std::string travelled_tree(std::string_view from) { return fmt::format("travelled/{}/", from); }
 
 TravelPlan plan_travel(const TravelInputs& inputs) {
   TravelPlan out;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,9 +17,11 @@ namespace json = boost::json;
 
 /// Meta of copies: the id of the manager they came from.
 inline constexpr std::string_view kTravelledFrom = "mullion/from";
-/// Where what travelled lies at the manager below, under files/. Not below rebar-catalog: a build there must
-/// not make it that manager's `stable`.
-inline constexpr std::string_view kTravelledTree = "travelled/";
+/// Where what travelled from a manager lies at the one below, under files/; ends with a slash. Not below
+/// rebar-catalog: a build there must not make it that manager's `stable`.
+std::string travelled_tree(std::string_view from);
+/// Catalog items of copies. Not NAME-VERSION, which is what the manager below calls its own.
+inline constexpr std::string_view kTravelledItem = "travelled-";
 
 /// An endpoint that a manager below configures.
 struct EndpointBelow {
@@ -34,7 +37,7 @@ struct ManagerBelow {
   std::map<std::string, json::object> items;  // CatalogItem objects by Id, its own ones
 };
 
-struct FileFacts {
+struct TravelFile {
   std::string sha256;
   uint64_t size = 0;
 };
@@ -46,7 +49,7 @@ struct TravelInputs {
   const std::map<std::string, ManagerBelow>& managers;  // by next hop
   const catalog::Items& items;
   /// A file of this server ("files/a", "isos/b"); absent when there is none.
-  std::function<std::optional<FileFacts>(const std::string& path)> file;
+  std::function<std::optional<TravelFile>(const std::string& path)> file;
 };
 
 /// A file to be put below files/ of the manager.
@@ -65,7 +68,8 @@ struct Travel {
   std::vector<json::object> sets;       // VersionSet objects to create or replace
   std::vector<std::string> stale_sets;  // copies nobody there names any more
   std::vector<std::string> stale_items;
-  std::vector<std::string> stale_files;  // paths below files/ that belonged to stale items
+  /// Every file of travelled_tree() that is still needed. Absent: not known of all, so none may go.
+  std::optional<std::set<std::string>> files_to_keep;
   bool empty() const { return items.empty() && sets.empty() && stale_sets.empty() && stale_items.empty(); }
 };
 

@@ -53,7 +53,7 @@ class TravelTest : public testing::Test {
   TravelPlan plan() {
     return plan_travel(
         {"M1", own_sets_, endpoints_, managers_, catalog_, [](const std::string& path) {
-           return path == "files/images/a.img" ? std::optional<FileFacts>({kFileSum, 10}) : std::nullopt;
+           return path == "files/images/a.img" ? std::optional<TravelFile>({kFileSum, 10}) : std::nullopt;
          }});
   }
   /// What the manager has once a travel has been carried out.
@@ -108,8 +108,8 @@ TEST_F(TravelTest, ACopyIsPinnedAndMarked) {
   EXPECT_EQ(copy.at("Components").at(0).at("Version"), "v2.0.0");
   EXPECT_EQ(copy.at("Components").at(1).at("Version"), "ignore");
   ASSERT_EQ(travel.items.size(), 1U);
-  EXPECT_EQ(travel.items[0].at("Id"), "pack-v2.0.0");
-  EXPECT_THAT(paths(travel), ElementsAre("travelled/rebar-catalog/pack/v2.0.0.json"));
+  EXPECT_EQ(travel.items[0].at("Id"), "travelled-pack-v2.0.0");
+  EXPECT_THAT(paths(travel), ElementsAre("travelled/M1/rebar-catalog/pack/v2.0.0.json"));
   EXPECT_EQ(travel.cargo[0].artifact.path, "rebar-catalog/pack/v2.0.0.json");
   EXPECT_EQ(travel.cargo[0].artifact.sha256, kPackSum);
 }
@@ -133,14 +133,14 @@ TEST_F(TravelTest, AnotherArchitectureAddsItsBuildAlone) {
   below("A", "amd64", {"base"});
   TravelPlan made = plan();
   ASSERT_EQ(made.travels.size(), 1U);
-  EXPECT_THAT(paths(made.travels[0]), ElementsAre("travelled/rebar-catalog/tool/v1.0.0/amd64/linux/tool"));
+  EXPECT_THAT(paths(made.travels[0]), ElementsAre("travelled/M1/rebar-catalog/tool/v1.0.0/amd64/linux/tool"));
   EXPECT_THAT(builds(made.travels[0].items[0]), ElementsAre("amd64/linux"))
       << "only what is there is promised";
   arrive(made.travels[0]);
   below("B", "arm64", {"base"});
   made = plan();
   ASSERT_EQ(made.travels.size(), 1U);
-  EXPECT_THAT(paths(made.travels[0]), ElementsAre("travelled/rebar-catalog/tool/v1.0.0/arm64/linux/tool"));
+  EXPECT_THAT(paths(made.travels[0]), ElementsAre("travelled/M1/rebar-catalog/tool/v1.0.0/arm64/linux/tool"));
   EXPECT_THAT(builds(made.travels[0].items[0]), ElementsAre("amd64/linux", "arm64/linux"));
   arrive(made.travels[0]);
   EXPECT_THAT(plan().travels, IsEmpty());
@@ -164,9 +164,9 @@ TEST_F(TravelTest, WhatNobodyNamesAnyMoreIsTakenBack) {
   const TravelPlan made = plan();
   ASSERT_EQ(made.travels.size(), 1U);
   EXPECT_THAT(made.travels[0].stale_sets, ElementsAre("base"));
-  EXPECT_THAT(made.travels[0].stale_items, ElementsAre("tool-v1.0.0"));
+  EXPECT_THAT(made.travels[0].stale_items, ElementsAre("travelled-tool-v1.0.0"));
   EXPECT_THAT(made.travels[0].stale_files,
-              ElementsAre("travelled/rebar-catalog/tool/v1.0.0/amd64/linux/tool"));
+              ElementsAre("travelled/M1/rebar-catalog/tool/v1.0.0/amd64/linux/tool"));
   arrive(made.travels[0]);
   EXPECT_THAT(plan().travels, IsEmpty());
 }
@@ -191,7 +191,46 @@ TEST_F(TravelTest, AChangedSetTravelsAgainAndAMovedStableToo) {
   made = plan();
   ASSERT_EQ(made.travels.size(), 1U);
   EXPECT_EQ(made.travels[0].sets.at(0).at("Components").at(0).at("Version"), "v3.0.0");
-  EXPECT_THAT(made.travels[0].stale_items, ElementsAre("pack-v2.0.0"));
+  EXPECT_THAT(made.travels[0].stale_items, ElementsAre("travelled-pack-v2.0.0"));
+}
+
+TEST_F(TravelTest, FilesThatASetStillNeedsAreKeptAndNoOthers) {
+  declare("base", R"({"Id":"base","Components":[{"Type":"CP","Name":"pack","Version":"stable"}],
+      "Files":[{"Path":"files/a","Source":"self://files/images/a.img"}]})");
+  below("A", "amd64", {"base"});
+  arrive(plan().travels.at(0));
+  own_sets_["base"].erase("Components");
+  const TravelPlan made = plan();
+  ASSERT_EQ(made.travels.size(), 1U);
+  ASSERT_TRUE(made.travels[0].files_to_keep);
+  EXPECT_THAT(*made.travels[0].files_to_keep, ElementsAre("travelled/M1/files/" + kFileSum + "/a.img"));
+  EXPECT_THAT(made.travels[0].stale_items, ElementsAre("travelled-pack-v2.0.0"));
+}
+
+TEST_F(TravelTest, WhatAnotherManagerBroughtIsNotTouched) {
+  declare("base", R"({"Id":"base","Components":[{"Type":"CP","Name":"pack","Version":"stable"}]})");
+  below("A", "amd64", {"base"});
+  managers_["R1"].items["travelled-pack-v2.0.0"] =
+      json::parse(R"({"Id":"travelled-pack-v2.0.0","Meta":{"mullion/from":"M2"}})").as_object();
+  const TravelPlan made = plan();
+  ASSERT_EQ(made.travels.size(), 1U);
+  EXPECT_THAT(made.travels[0].items, IsEmpty());
+  EXPECT_EQ(made.travels[0].sets.at(0).at("Components").at(0).at("Version"), "v2.0.0");
+  EXPECT_THAT(made.problems, ElementsAre(testing::HasSubstr("from another manager already")));
+}
+
+TEST_F(TravelTest, ACopyThatStaysBecauseTheSetHasSecretsNowKeepsWhatItNeeds) {
+  declare("base", R"({"Id":"base","Components":[{"Type":"CP","Name":"pack","Version":"stable"}]})");
+  declare("other", R"({"Id":"other"})");
+  below("A", "amd64", {"base"});
+  arrive(plan().travels.at(0));
+  own_sets_["base"]["Global"] = json::object{{"secret", {{"Key", "k"}, {"Nonce", "n"}, {"Payload", "p"}}}};
+  below("A", "amd64", {"other"});
+  const TravelPlan made = plan();
+  ASSERT_EQ(made.travels.size(), 1U);
+  EXPECT_THAT(made.travels[0].stale_items, IsEmpty());
+  EXPECT_FALSE(made.travels[0].files_to_keep);
+  EXPECT_THAT(made.problems, ElementsAre(testing::HasSubstr("base holds sealed values")));
 }
 
 TEST_F(TravelTest, WhatIsNotKnownHereIsSaid) {

@@ -76,12 +76,24 @@ def test_a_set_of_the_top_reaches_leaves_through_the_middle(tree):
 
     put_pack(top, "v2.0.0", "two")
     wait_until("`stable` moves on", lambda: profile_of(a) == profile_of(b) == "two")
-    wait_until("the old item is taken back", lambda: middle.call("HEAD", "catalog_items/site-v1.0.0").status_code == 404)
+    wait_until("the old item is taken back", lambda: middle.call("HEAD", "catalog_items/travelled-site-v1.0.0").status_code == 404)
 
     for endpoint in ("A", "B"):
         top.patch(f"endpoints/{endpoint}", ("add", "/VersionSets", []))
     wait_until("the copy is taken back", lambda: middle.call("HEAD", "version_sets/base").status_code == 404)
     assert top.call("HEAD", "version_sets/base").status_code == 200
+    wait_until("no file of it is left below", lambda: not [
+        name for name in middle.get("files?path=travelled&all=true") if not name.endswith("/")])
+
+
+def test_a_middle_with_a_catalog_of_its_own_takes_the_same_version(tree):
+    a, _, middle, top = tree
+    for manager in (middle, top):
+        put_pack(manager, "v1.0.0", "one")
+    declare(top, Components=[{"Type": "CP", "Name": "site", "Version": "stable"}])
+    assign(top, "A")
+    wait_until("A is as declared", lambda: is_done(top, "A") and profile_of(a) == "one")
+    assert middle.get("catalog_items/site-v1.0.0")["ReadOnly"], "its own item is its own"
 
 
 def test_a_set_of_the_middle_wins_over_one_of_the_same_name(tree):
@@ -128,3 +140,22 @@ def test_secret_values_of_sets_are_sealed_and_do_not_travel(tree):
     wait_until("A has the value", lambda: a.call("GET", "profiles/global/params/site/key?decode=true").text == '"swordfish"')
     wait_until("an equal secret plans nothing", lambda: not top.get("endpoints/A").get("Actions"))
     assert "swordfish" not in middle.log() + top.log() + a.log()
+
+
+def test_a_middle_that_stands_still_holds_up_no_other(site):
+    a, c, slow, fast, top = site.start("A", "C", "R1", "R2", "M1")
+    gate = site.gate(slow)
+    slow.become_manager().attach(a)
+    fast.become_manager().attach(c)
+    top.become_manager().attach(slow, url=gate.url)
+    top.attach(fast)
+    wait_until("M1 sees the leaves", lambda: top.count("endpoints") == 4)
+    put_pack(top, "v1.0.0", "one")
+    assign(top, "A", "C")
+    gate.hold()  # both wait for the set, and only one can get it
+    declare(top, Components=[{"Type": "CP", "Name": "site", "Version": "stable"}])
+    wait_until("C is as declared", lambda: profile_of(c) == "one", timeout=5)
+    put_pack(top, "v2.0.0", "two")
+    wait_until("C follows while R1 stands still", lambda: profile_of(c) == "two", timeout=5)
+    gate.mend()
+    wait_until("A follows in the end", lambda: profile_of(a) == "two", timeout=60)

@@ -33,8 +33,8 @@ void machine_defaults(const Services& services, json::object& object) {
 
 /// One reservation for a device, counted within its scope.
 std::vector<std::string> reservation_exclusive(const json::object& reservation) {
-  return {
-      fmt::format("reservations\n{}\n{}", model::text_member(reservation, "Strategy"), model::text_member(reservation, "Token"))};
+  return {fmt::format("reservations\n{}\n{}", model::text_member(reservation, "Strategy"),
+                      model::text_member(reservation, "Token"))};
 }
 
 std::vector<std::string> subnet_in_use(const Services&, const store::Snapshot& snapshot,

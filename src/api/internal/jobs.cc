@@ -24,7 +24,13 @@ env::WallTime time_of(const json::object& object, std::string_view name) {
 }
 
 JobFacts facts_of(const store::Snapshot& snapshot, std::string_view key, const json::object& job) {
-  JobFacts facts{std::string(key), model::text_member(job, "Machine"), model::text_member(job, "State"), {}, {}, false, false};
+  JobFacts facts{std::string(key),
+                 model::text_member(job, "Machine"),
+                 model::text_member(job, "State"),
+                 {},
+                 {},
+                 false,
+                 false};
   facts.start = time_of(job, "StartTime");
   facts.end = time_of(job, "EndTime");
   const json::value* current = job.if_contains("Current");

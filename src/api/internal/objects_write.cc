@@ -97,7 +97,8 @@ std::optional<std::string> merged_secrets(const Call& call, const store::Snapsho
 /// Objects that are named by a UUID get one.
 void fill_key(const Call& call, json::object& object) {
   if (call.type->key_kind != "uuid") return;
-  if (model::text_member(object, call.type->key_field).empty()) object[call.type->key_field] = env::random_uuid();
+  if (model::text_member(object, call.type->key_field).empty())
+    object[call.type->key_field] = env::random_uuid();
 }
 
 /// Unique indexes besides the key: nobody else on this endpoint may have the value.

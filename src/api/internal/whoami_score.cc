@@ -1,10 +1,11 @@
 #include "api/internal/whoami_score.h"
-#include "model/members.h"
 
 #include <boost/json.hpp>
 #include <set>
 #include <string>
 #include <string_view>
+
+#include "model/members.h"
 
 namespace mullion::api {
 namespace {

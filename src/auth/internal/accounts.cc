@@ -84,7 +84,8 @@ std::vector<Claim> role_claims(const store::Snapshot& snapshot, std::string_view
   for (const json::value& item : list->get_array()) {
     if (!item.is_object()) continue;
     const json::object& claim = item.get_object();
-    claims.push_back({model::text_member(claim, "scope"), model::text_member(claim, "action"), model::text_member(claim, "specific")});
+    claims.push_back({model::text_member(claim, "scope"), model::text_member(claim, "action"),
+                      model::text_member(claim, "specific")});
   }
   return claims;
 }

@@ -25,8 +25,8 @@ Result<ReadCatalog> read_catalog(std::string_view text);
 /// `manager_catalog_urls` of the body of profile global: a list, or one text with commas.
 std::vector<std::string> catalog_places(std::string_view profile_body);
 
-/// How a catalog of a place is read. It decides what is installed, so who serves it over https is verified: by the
-/// authorities of this system, or by the fingerprint of its certificate in `URL#sha256=HEX`.
+/// How a catalog of a place is read. It decides what is installed, so who serves it over https is verified:
+/// by the authorities of this system, or by the fingerprint of its certificate in `URL#sha256=HEX`.
 struct CatalogUrl {
   std::string url;
   net::TrustPolicy trust;

@@ -52,7 +52,8 @@ void read_pack(ScannedFile& file, const Place& place, const env::Path& path) {
     file.problem = meta.error().messages.front();
     return;
   }
-  file.problem = contradiction(place, model::text_member(*meta, "Name"), model::text_member(*meta, "Version"));
+  file.problem =
+      contradiction(place, model::text_member(*meta, "Name"), model::text_member(*meta, "Version"));
   file.meta = kept_meta(*meta);
 }
 
@@ -64,7 +65,8 @@ void read_definition(ScannedFile& file, const Place& place, std::string_view pri
     return;
   }
   const json::object& definition = parsed->get_object();
-  file.problem = contradiction(place, model::text_member(definition, "Name"), model::text_member(definition, "Version"));
+  file.problem =
+      contradiction(place, model::text_member(definition, "Name"), model::text_member(definition, "Version"));
   const json::value* meta = definition.if_contains("Meta");
   json::object all = meta != nullptr && meta->is_object() ? meta->get_object() : json::object();
   const std::string content = model::text_member(definition, "Content");

@@ -1,10 +1,10 @@
 #include "content/internal/plugin_wishes.h"
-#include "model/members.h"
 
 #include <fmt/format.h>
 
 #include <boost/json/serialize.hpp>
 
+#include "model/members.h"
 #include "model/object.h"
 
 namespace mullion::content {

@@ -34,8 +34,9 @@ Result<void> read_actions(ProviderDefinition& definition) {
     if (!item.is_object()) return refused("AvailableActions: expected objects");
     json::object& action = item.get_object();
     action["Provider"] = definition.name;
-    ProviderAction read{definition.name, model::text_member(action, "Model"), model::text_member(action, "Command"),
-                        model::texts_member(action, "RequiredParams"), model::texts_member(action, "OptionalParams")};
+    ProviderAction read{definition.name, model::text_member(action, "Model"),
+                        model::text_member(action, "Command"), model::texts_member(action, "RequiredParams"),
+                        model::texts_member(action, "OptionalParams")};
     if (read.command.empty() || read.command.find('/') != std::string::npos) {
       return refused(fmt::format("AvailableActions: `{}` is not a name of a command", read.command));
     }

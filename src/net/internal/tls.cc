@@ -228,8 +228,7 @@ Result<std::shared_ptr<TlsContext>> TlsContext::for_client(const TrustPolicy& tr
   if (trust.system_authorities && SSL_CTX_set_default_verify_paths(context) != 1) {
     return openssl_error("read the authorities of this system");
   }
-  if (!trust.ca_file.empty() &&
-      SSL_CTX_load_verify_locations(context, trust.ca_file.c_str(), nullptr) != 1) {
+  if (!trust.ca_file.empty() && SSL_CTX_load_verify_locations(context, trust.ca_file.c_str(), nullptr) != 1) {
     return openssl_error("read CA file " + trust.ca_file);
   }
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);

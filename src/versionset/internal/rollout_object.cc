@@ -173,7 +173,8 @@ class PlanReader {
     GateRule gate;
     gate.collection = model::text_member(object, "Collection");
     gate.filter = model::text_member(object, "Filter");
-    if (const std::string given = model::text_member(object, "Comparison"); !given.empty()) gate.comparison = given;
+    if (const std::string given = model::text_member(object, "Comparison"); !given.empty())
+      gate.comparison = given;
     gate.count = static_cast<int64_t>(number(object, "Count"));
     gate.patience = duration(object, "Patience", "Gate.Patience", {});
     if (gate.collection.empty()) complain("Gate.Collection is missing: whose objects are counted");
@@ -205,7 +206,8 @@ class PlanReader {
 };
 
 Assignment read_assignment(const json::object& object) {
-  return {model::texts_member(object, "VersionSets"), model::text_member(object, "VersionSet"), model::flag_member(object, "Apply")};
+  return {model::texts_member(object, "VersionSets"), model::text_member(object, "VersionSet"),
+          model::flag_member(object, "Apply")};
 }
 
 EndpointProgress read_endpoint(const json::object& object) {
@@ -270,8 +272,8 @@ void read_machine(const json::object& object, Rollout& rollout) {
   each_object(object, "Progress",
               [&](const json::object& wave) { rollout.waves.push_back(read_wave_progress(wave)); });
   each_object(object, "History", [&](const json::object& event) {
-    rollout.history.push_back(
-        {moment(event, "Time").value_or(env::WallTime{}), model::text_member(event, "What"), model::text_member(event, "Who")});
+    rollout.history.push_back({moment(event, "Time").value_or(env::WallTime{}),
+                               model::text_member(event, "What"), model::text_member(event, "Who")});
   });
   const json::value* before = object.if_contains("Before");
   if (before == nullptr || !before->is_object()) return;

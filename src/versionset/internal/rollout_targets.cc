@@ -1,11 +1,11 @@
 #include "versionset/internal/rollout_targets.h"
-#include "model/members.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
 
+#include "model/members.h"
 #include "model/object.h"
 #include "net/http.h"
 #include "versionset/rollouts.h"
@@ -57,7 +57,8 @@ Result<std::vector<Target>> named_targets(const store::Snapshot& snapshot, const
 }  // namespace
 
 Assignment assignment_of(const json::object& endpoint) {
-  return {model::texts_member(endpoint, "VersionSets"), model::text_member(endpoint, "VersionSet"), model::flag_member(endpoint, "Apply")};
+  return {model::texts_member(endpoint, "VersionSets"), model::text_member(endpoint, "VersionSet"),
+          model::flag_member(endpoint, "Apply")};
 }
 
 void assign(json::object& endpoint, const Assignment& assignment) {
