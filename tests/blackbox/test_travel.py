@@ -151,6 +151,15 @@ def test_secret_values_of_sets_travel_sealed_for_the_manager_that_applies_them(t
     assert "swordfish" not in json.dumps([top.objects("version_sets"), middle.objects("version_sets")])
 
 
+def test_the_key_of_a_set_is_there_before_the_set(site):
+    (m,) = site.start("M")
+    key = m.get("version_sets/to-come/pubkey")
+    m.create("version_sets", {"Id": "to-come"})
+    assert m.get("version_sets/to-come/pubkey") == key and len(key) == 44
+    assert m.call("GET", f"version_sets/{'x' * 2000}/pubkey").status_code in (400, 422)
+    assert m.call("GET", "version_sets/%FF/pubkey").status_code in (200, 400, 422)
+
+
 def test_secret_values_of_plugins_in_sets_are_sealed(tree):
     a, _, middle, top = tree
     for server in (a, middle):
