@@ -23,6 +23,11 @@ std::string named(const Action& action, std::string_view reason) {
   return fmt::format("{} {}: {}", kind_name(action.kind), action.name, reason);
 }
 
+net::ClientRequest lease_request(const std::string& holder) {
+  const json::object wanted{{"holder", holder}, {"seconds", std::chrono::seconds(kLeaseTime).count()}};
+  return json_request("POST", std::string(kLease), wanted);
+}
+
 }  // namespace
 
 /// One endpoint. `memory` and `lease_error` belong to its worker; everything else to Applier::mutex_.
@@ -144,7 +149,8 @@ Step Applier::decide(const EntryPtr& entry, std::shared_ptr<const Plan>& plan) {
 /// Ends the worker, unless something new was offered meanwhile.
 bool Applier::rest(const EntryPtr& entry, uint64_t seen) {
   std::lock_guard lock(mutex_);
-  if (entry->wake.version() != seen) return false;
+  // An offer is made before its call to wake us.
+  if (entry->news || entry->wake.version() != seen) return false;
   entry->working = false;
   entry->lease.other.clear();
   if (entry->withdrawn) entries_.erase(entry->endpoint);
@@ -157,7 +163,7 @@ Task<void> Applier::work(EntryPtr entry) {
     const uint64_t seen = entry->wake.version();
     std::shared_ptr<const Plan> plan;
     const Step step = decide(entry, plan);
-    publish(entry, step.state);
+    if (step.kind != Step::Kind::kAct) publish(entry, step.state);
     const std::string key =
         plan && step.action < plan->actions.size() ? plan->actions[step.action].key() : "";
     switch (step.kind) {
@@ -171,7 +177,7 @@ Task<void> Applier::work(EntryPtr entry) {
         co_await release_lease(entry);
         break;
       case Step::Kind::kAct:
-        co_await act(entry, plan, step.action);
+        co_await act(entry);
         break;
       case Step::Kind::kDoubt:
         entry->memory.failed(
@@ -224,9 +230,19 @@ void Applier::publish(const EntryPtr& entry, std::string_view state) {
   if (parts_.news) parts_.news(entry->endpoint);
 }
 
-Task<void> Applier::act(EntryPtr entry, std::shared_ptr<const Plan> plan, size_t index) {
-  const Action& action = plan->actions[index];
-  std::unique_ptr<Slots::Place> place = co_await slots_.take();
+/// A place first, then the decision: while others have their turn the plan, whether it is applied at all, and
+/// the lease may change.
+Task<void> Applier::act(EntryPtr entry) {
+  std::unique_ptr<Slots::Place> place = slots_.try_take();
+  if (!place) {
+    publish(entry, "waiting");
+    place = co_await slots_.take();
+  }
+  std::shared_ptr<const Plan> plan;
+  const Step step = decide(entry, plan);
+  if (step.kind != Step::Kind::kAct || stopping_) co_return;
+  publish(entry, step.state);
+  const Action& action = plan->actions[step.action];
   const env::SteadyTime begun = env::system_clock().steady();
   uint64_t bytes = 0;
   const Moved moved = [&bytes, &place](uint64_t more) {
@@ -273,10 +289,7 @@ void Applier::lose_lease(const EntryPtr& entry) {
 
 Task<void> Applier::take_lease(EntryPtr entry) {
   const env::SteadyTime asked = now();
-  json::object wanted;
-  wanted["holder"] = parts_.own_id;
-  wanted["seconds"] = std::chrono::seconds(kLeaseTime).count();
-  Result<Answer> answer = co_await ask(*entry->calls, json_request("POST", std::string(kLease), wanted));
+  Result<Answer> answer = co_await ask(*entry->calls, lease_request(parts_.own_id));
   entry->lease_error.clear();
   if (answer) {
     entry->memory.reached();
@@ -329,9 +342,6 @@ Task<void> Applier::release_lease(EntryPtr entry) {
 }
 
 Task<void> Applier::renew_lease(EntryPtr entry, uint64_t holding) {
-  json::object wanted;
-  wanted["holder"] = parts_.own_id;
-  wanted["seconds"] = std::chrono::seconds(kLeaseTime).count();
   while (!stopping_) {
     co_await env::sleep_for(std::chrono::duration_cast<env::Duration>(kRenewal / parts_.speed));
     {
@@ -339,7 +349,7 @@ Task<void> Applier::renew_lease(EntryPtr entry, uint64_t holding) {
       if (entry->holding != holding) co_return;
     }
     const env::SteadyTime asked = now();
-    Result<Answer> answer = co_await ask(*entry->calls, json_request("POST", std::string(kLease), wanted));
+    Result<Answer> answer = co_await ask(*entry->calls, lease_request(parts_.own_id));
     std::lock_guard lock(mutex_);
     if (entry->holding != holding) {
       if (!entry->lease.held && answer) tasks_.spawn("lease", [this, entry] { return release_lease(entry); });

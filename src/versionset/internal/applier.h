@@ -48,7 +48,7 @@ class Applier final : public PlanExecutor {
   env::SteadyTime now() const;
   Task<void> work(EntryPtr entry);
   Task<void> pause(EntryPtr entry, uint64_t seen, env::SteadyTime until);
-  Task<void> act(EntryPtr entry, std::shared_ptr<const Plan> plan, size_t index);
+  Task<void> act(EntryPtr entry);
   void record(const EntryPtr& entry, const Action& action, const Result<Effect>& result, uint64_t bytes,
               double ms);
   Task<void> take_lease(EntryPtr entry);
