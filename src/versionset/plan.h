@@ -33,6 +33,8 @@ struct Observed {
   std::set<std::string> auto_start;  // providers that make a plugin of their name by themselves
   bool manager = false;
   bool known = false;  // it has reported at least once; without that nothing is planned
+  /// `extra` was there. Without it nobody knows what is needed or starts by itself: nothing is deleted.
+  bool told = false;
 
   /// `endpoint`: the Endpoint object. `extra`: the stream's record `state` (manager::StateProvider), empty
   /// when the endpoint was not heard since this server started.

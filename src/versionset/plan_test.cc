@@ -249,6 +249,29 @@ TEST_F(PlanTest, ProviderWhosePluginStaysStays) {
   EXPECT_THAT(lines(made), ElementsAre("AddOrUpdate PluginProvider prov v1.0.0"));
 }
 
+/// After a restart of the manager: the object says what is there, and nobody has said what needs what.
+TEST_F(PlanTest, NothingIsDeletedWhileWhatIsNeededIsNotKnown) {
+  const json::object endpoint = json::parse(R"({"Id":"edge","Arch":"amd64","Os":"linux","Prefs":{"p":"1"},
+    "Components":[{"Type":"ContentPackage","Name":"keeper","ActualVersion":"v1.0.0"},
+                  {"Type":"ContentPackage","Name":"needed","ActualVersion":"v1.0.0"},
+                  {"Type":"PluginProvider","Name":"auto","ActualVersion":"v1.0.0"}],
+    "Plugins":[{"Name":"auto","Provider":"auto"}]})")
+                                    .get_object();
+  const std::string set = R"({"Id":"s","Components":[{"Name":"keeper","Type":"CP","Version":"v1.0.0"},
+    {"Name":"prov","Type":"PP","Version":"v1.0.0"}],"Plugins":[{"Name":"wanted","Provider":"prov"}]})";
+  edge.observed = Observed::parse(endpoint, {});
+  ASSERT_TRUE(edge.observed.known);
+  const Plan before = plan({set});
+  EXPECT_THAT(lines(before),
+              ElementsAre("AddOrUpdate PluginProvider prov v1.0.0", "AddOrUpdate Plugin wanted "));
+  EXPECT_EQ(before.deletions_from, 2u);
+  edge.observed =
+      Observed::parse(endpoint, {{"prerequisites", {{"keeper", "needed"}}}, {"auto_start", {"auto"}}});
+  EXPECT_THAT(lines(plan({set})), Each(Not(HasSubstr("Delete"))));
+  edge.observed = Observed::parse(endpoint, {{"prerequisites", json::object()}});
+  EXPECT_THAT(lines(plan({set})), Contains("Delete ContentPackage needed v1.0.0"));
+}
+
 // ---- plugins
 
 TEST_F(PlanTest, PluginsAfterTheirProvider) {

@@ -85,7 +85,7 @@ class World {
         }
       }
     }
-    observed.files_known = true;
+    observed.files_known = observed.told = true;
     PlanInputs inputs{items_};
     inputs.own_file = [this](const std::string& path) -> std::optional<PlanInputs::OwnFile> {
       const auto found = artifacts_->contents.find("self://" + path);

@@ -26,7 +26,8 @@ struct Offer {
   std::string endpoint;  // id of an own Endpoint object
   std::shared_ptr<const Plan> plan;
   std::shared_ptr<const Wanted> wanted;
-  /// Endpoint.Apply and the sets'. False: nothing may be done, and what is under way ends after its action.
+  /// Endpoint.Apply and the sets', and the plan is made from what the endpoint told on its present
+  /// connection. False: nothing may be done, and what is under way ends after its action.
   bool apply = false;
 };
 
