@@ -120,6 +120,12 @@ def test_every_kind_is_added_changed_removed_and_ignored(pair, tmp_path):
     assert a.get("plugins/w1/params?decode=true") == {"pass": SECRET, "nn": 1}
     assert a.get("plugins/w1")["Meta"]["x/y"] == "z"
     assert a.get("prefs")["unknownTokenTimeout"] == "901"
+    # A secret that somebody puts into the plugin there is nothing to do, and outlives changes.
+    a.create("params", {"Name": "hand", "Secure": True, "Schema": {"type": "string"}})
+    expect(200, a.call("POST", "plugins/w1/params/hand", json.dumps(SECRET + " by hand")))
+    wait_until("the plugin is known with it", lambda: any(
+        "hand" in (row.get("Params") or {}) for row in m.get("endpoints/A").get("Plugins", [])))
+    applied(m)
     assert (a.call("GET", "files/first").content, a.call("GET", "isos/second.iso").content) == (first, second)
     # Changed.
     want(m, Components=[component("top"), component("base", "v2.0.0"), component("worker", kind="PluginProvider")],
@@ -129,7 +135,7 @@ def test_every_kind_is_added_changed_removed_and_ignored(pair, tmp_path):
     applied(m)
     assert versions(a)["base"] == "v2.0.0" and "by-hand" not in versions(a), "nobody ignores it any more"
     assert a.get("profiles/global/params?decode=true")["pass"] == SECRET + "2"
-    assert a.get("plugins/w1/params?decode=true") == {"pass": SECRET + "2", "nn": 2}
+    assert a.get("plugins/w1/params?decode=true") == {"pass": SECRET + "2", "nn": 2, "hand": SECRET + " by hand"}
     assert a.call("GET", "files/first").content == second
     # Removed: the plugin of a kind that is still declared, the pack nobody needs.
     want(m, Components=[component("base", "v2.0.0"), component("worker", kind="PluginProvider")],

@@ -426,6 +426,36 @@ TEST(Applying, AFullDiskIsToldAndTriedAgain) {
   EXPECT_TRUE(world.make().empty());
 }
 
+/// A secret that somebody put into a plugin there, and that the set does not name.
+TEST(Applying, SecretsPutIntoAPluginByHandStay) {
+  World world;
+  wish_for_all(world);
+  world.follow();
+  ASSERT_TRUE(world.settled());
+  json::value by_hand = json::parse(auth::seal(world.endpoint().keys.public_key, "\"by hand\""));
+  {
+    std::lock_guard lock(world.endpoint().mutex);
+    json::object& params = world.endpoint().plugins["p0"]["Params"].as_object();
+    params["password"] = by_hand;
+    params["clear"] = 1;
+  }
+  EXPECT_EQ(world.make().actions.size(), 1U) << "what is not secret is too much";
+  world.replan();
+  ASSERT_TRUE(world.eventually([&] { return world.make().empty(); }));
+  ASSERT_TRUE(world.settled());
+  world.wish([](VersionSet& set) {
+    set.plugins = {plugin("p0", "provider0", {{"url", "http://y"}, {"token", "t1p"}})};
+  });
+  world.replan();
+  ASSERT_TRUE(world.eventually([&] { return world.make().empty(); }));
+  ASSERT_TRUE(world.settled());
+  const json::object params = world.endpoint().plugins["p0"]["Params"].as_object();
+  EXPECT_EQ(params.at("password"), by_hand);
+  EXPECT_EQ(params.at("url"), "http://y");
+  EXPECT_EQ(world.endpoint().opened(params.at("token")), "\"t1p\"");
+  EXPECT_FALSE(params.contains("clear"));
+}
+
 TEST(Applying, OneOfTwoManagersConfigures) {
   PretendedEndpoint endpoint;
   endpoint.holder = "R2";

@@ -5,6 +5,7 @@
 
 #include "versionset/internal/json_read.h"
 #include "versionset/internal/planner.h"
+#include "versionset/internal/same_plugin.h"
 #include "versionset/internal/sources.h"
 
 namespace mullion::versionset {
@@ -42,29 +43,9 @@ bool Planner::same_value(const std::string& place, const json::value& wanted,
   return inputs_.same_secret && inputs_.same_secret(observed_.id, place, wanted, shown);
 }
 
-bool Planner::same_plugin(const json::object& wanted, const json::object& shown) const {
-  if (text_member(wanted, "Provider") != text_member(shown, "Provider")) return false;
-  const json::object& asked = object_member(wanted, "Params");
-  const json::object& there = object_member(shown, "Params");
-  for (const auto& [name, value] : asked) {
-    const json::value* now = there.if_contains(name);
-    const std::string place =
-        fmt::format("Plugin/{}/{}", text_member(wanted, "Name"), std::string_view(name));
-    if (now == nullptr || !same_value(place, value, *now)) return false;
-  }
-  // Secrets that the set does not name were put there by hand, and stay.
-  const bool more = std::ranges::any_of(there, [&](const json::key_value_pair& member) {
-    return !asked.contains(member.key()) && !is_sealed(member.value());
-  });
-  if (more) return false;
-  const json::object& meta = object_member(shown, "Meta");
-  return std::ranges::all_of(object_member(wanted, "Meta"), [&](const json::key_value_pair& member) {
-    const json::value* now = meta.if_contains(member.key());
-    return now != nullptr && *now == member.value();
-  });
-}
-
 void Planner::plan_plugins() {
+  const SameValue same = [this](const std::string& place, const json::value& wanted,
+                                const json::value& shown) { return same_value(place, wanted, shown); };
   for (const Sourced<json::object>& wish : wanted_.plugins) {
     const std::string name = text_member(wish.value, "Name");
     const std::string provider = text_member(wish.value, "Provider");
@@ -78,7 +59,7 @@ void Planner::plan_plugins() {
                           wish.from.set, name, provider));
       continue;
     }
-    if (there != nullptr && same_plugin(wish.value, *there)) continue;
+    if (there != nullptr && same_plugin(wish.value, *there, same)) continue;
     Action action;
     action.kind = Kind::kPlugin;
     action.name = name;
