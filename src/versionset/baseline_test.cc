@@ -30,6 +30,7 @@ ModelEndpoint full_endpoint() {
   edge.observed.global = {{"x", json::array{1, 2}},
                           {"sealed", json::object{{"Key", "k"}, {"Nonce", "n"}, {"Payload", "p"}}}};
   edge.observed.files = {{"files/here", std::string(64, 'a')},
+                         {"files/travelled/files/x", std::string(64, 'a')},
                          {"files/other", std::string(64, 'b')},
                          {"isos/away", std::string(64, 'c')}};
   return edge;
@@ -67,6 +68,7 @@ TEST(Baseline, SaysWhatItLeavesOut) {
                           HasSubstr("Pref logLevel: turned"), HasSubstr("Pref manager: "),
                           "Pref baseTokenSecret: a secret", "Pref systemGrantorSecret: a secret",
                           "File files/other: this server's copy differs",
+                          HasSubstr("File `files/travelled/files/x` is below files/travelled/"),
                           "File isos/away: this server has no copy of it", "Global sealed: a secret"));
   EXPECT_THAT(text, Not(HasSubstr("Nonce")));
   EXPECT_THAT(text, HasSubstr("files/here"));

@@ -151,6 +151,10 @@ class FakeExecutor final : public PlanExecutor {
                    const json::value&) const override {
     return true;
   }
+  bool seen_there(const std::string&, const std::string&, const std::string&,
+                  const std::string&) const override {
+    return false;
+  }
   Counts counts() const override { return {.done = 7, .failed = 1, .applying = 1}; }
 
   std::optional<Offer> offered(const std::string& endpoint) const {

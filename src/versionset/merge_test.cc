@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include "versionset/travel.h"
 #include "versionset/versionset_testing.h"
 
 namespace mullion::versionset {
@@ -226,6 +227,19 @@ TEST(ParseSet, EveryFaultAtOnceByItsPlace) {
                   HasSubstr("Source: `ftp://x` is none of"), HasSubstr("Files[1] (files/../x): Path"),
                   HasSubstr("Files[1] (files/../x): Sha256Sum is missing"), "Prefs.n: expected a string",
                   "Global: expected an object"));
+}
+
+TEST(ParseSet, NoFilesWhereServersKeepTheirOwn) {
+  const auto fault_of = [](std::string_view path) {
+    const Result<VersionSet> set = VersionSet::parse(fmt::format(
+        R"({{"Id":"s","Files":[{{"Path":"{}","Source":"self://files/rebar-catalog/x/v1"}}]}})", path));
+    return set ? std::string() : set.error().messages.front();
+  };
+  EXPECT_THAT(fault_of("files/rebar-catalog/x/v1"), HasSubstr("is below files/rebar-catalog/"));
+  EXPECT_THAT(fault_of(fmt::format("files/{}files/x", travelled_tree("M"))),
+              HasSubstr("is below files/travelled/"));
+  EXPECT_EQ(fault_of("files/rebar-catalogs/x"), "");
+  EXPECT_EQ(fault_of("isos/travelled/x"), "") << "as a source both are fine";
 }
 
 TEST(ParseSet, NullMeansNothing) {

@@ -70,6 +70,7 @@ struct Plan {
   std::vector<Action> actions;        // in the order in which they are carried out, deletions last
   size_t deletions_from = 0;          // index of the first deletion
   std::vector<std::string> problems;  // why something that is wanted is not in `actions`
+  std::string listing;                // digest of the files that the endpoint listed; "" when none are wanted
   bool empty() const { return actions.empty(); }
 };
 
@@ -90,6 +91,11 @@ struct PlanInputs {
   std::function<bool(const std::string& endpoint, const std::string& place, const json::value& wanted,
                      const json::value& shown)>
       same_secret;
+  /// Whether a look at the endpoint found this file with this SHA-256 while it listed what `listing` is the
+  /// digest of: not every file is listed.
+  std::function<bool(const std::string& endpoint, const std::string& path, const std::string& sha256,
+                     const std::string& listing)>
+      seen_there;
   /// Whether a parameter of this name is declared secure here.
   std::function<bool(const std::string& param)> is_secure;
 };

@@ -47,6 +47,10 @@ struct Applier::Entry {
   LeaseView lease;
   uint64_t holding = 0;  // grows whenever the lease is taken or lost: which renewal is the right one
   ApplyState state;
+  /// Files that a look found equal, (path, SHA-256), while the endpoint listed `seen_under`, as it still
+  /// does.
+  std::set<std::pair<std::string, std::string>> seen;
+  std::string seen_under;
 };
 
 Applier::Applier(ApplierParts parts)
@@ -77,6 +81,8 @@ void Applier::offer(Offer offer) {
     EntryPtr& place = entries_[offer.endpoint];
     if (!place) place = std::make_shared<Entry>(offer.endpoint);
     entry = place;
+    const std::string listing = offer.plan ? offer.plan->listing : "";
+    if (std::exchange(entry->seen_under, listing) != listing) entry->seen.clear();
     entry->offer = std::move(offer);
     entry->news = true;
     entry->withdrawn = false;
@@ -116,6 +122,14 @@ ApplyState Applier::state(const std::string& endpoint) const {
 bool Applier::same_secret(const std::string& endpoint, const std::string& place, const json::value& wanted,
                           const json::value& shown) const {
   return memory_.same_secret(endpoint, place, wanted, shown);
+}
+
+bool Applier::seen_there(const std::string& endpoint, const std::string& path, const std::string& sha256,
+                         const std::string& listing) const {
+  std::lock_guard lock(mutex_);
+  const auto found = entries_.find(endpoint);
+  return found != entries_.end() && found->second->seen_under == listing &&
+         found->second->seen.contains({path, sha256});
 }
 
 PlanExecutor::Counts Applier::counts() const { return {done_, failed_, slots_.taken()}; }
@@ -252,7 +266,15 @@ Task<void> Applier::act(EntryPtr entry) {
   const Target target{entry->endpoint, *entry->calls, *parts_.artifacts, memory_, parts_.store, moved};
   const Result<Effect> result = co_await carry_out(target, action, parts_.restart);
   const double ms = std::chrono::duration<double, std::milli>(env::system_clock().steady() - begun).count();
+  if (result && *result == Effect::kNone) saw_equal(entry, *plan, action);
   record(entry, action, result, bytes, ms);
+}
+
+/// What the endpoint does not list would be planned, looked at and missed in its listing for ever.
+void Applier::saw_equal(const EntryPtr& entry, const Plan& plan, const Action& action) {
+  if (action.kind != Kind::kFile || !action.artifact) return;
+  std::lock_guard lock(mutex_);
+  if (entry->seen_under == plan.listing) entry->seen.emplace(action.name, action.artifact->sha256);
 }
 
 void Applier::record(const EntryPtr& entry, const Action& action, const Result<Effect>& result,

@@ -78,7 +78,9 @@ class World {
     Observed observed = Observed::parse(endpoint_->report(), {});
     {
       std::lock_guard lock(endpoint_->mutex);
-      for (const auto& [path, content] : endpoint_->files) observed.files[path] = sum_of(content);
+      for (const auto& [path, content] : endpoint_->files) {
+        if (!endpoint_->unlisted.contains(path)) observed.files[path] = sum_of(content);
+      }
       for (const auto& [pack, need] : endpoint_->needs) {
         for (Observed::Installed& one : observed.components) {
           if (one.name == pack) one.prerequisites = need;
@@ -95,6 +97,10 @@ class World {
     inputs.same_secret = [this](const auto& endpoint, const auto& place, const auto& wanted,
                                 const auto& shown) {
       return applier_ && applier_->same_secret(endpoint, place, wanted, shown);
+    };
+    inputs.seen_there = [this](const auto& endpoint, const auto& path, const auto& sha256,
+                               const auto& listing) {
+      return applier_ && applier_->seen_there(endpoint, path, sha256, listing);
     };
     inputs.is_secure = [this](const std::string& param) { return endpoint_->secure.contains(param); };
     return make_plan(observed, merge({&set_}), inputs);
@@ -424,6 +430,46 @@ TEST(Applying, AFullDiskIsToldAndTriedAgain) {
   }
   EXPECT_TRUE(world.settled());
   EXPECT_TRUE(world.make().empty());
+}
+
+/// As what an archive unpacked to: a look finds it, the listing never does.
+TEST(Applying, AFileThatIsNeverListedIsLookedAtOnce) {
+  World world;
+  world.set().files = {file(world, 0, "files/quiet"), file(world, 1, "files/loud")};
+  world.endpoint().files["files/quiet"] = world.artifacts().contents.at("self://files/source0");
+  world.endpoint().unlisted = {"files/quiet"};
+  world.follow();
+  ASSERT_TRUE(world.settled()) << json::serialize(json::value_from(world.state().errors));
+  EXPECT_TRUE(world.make().empty());
+  EXPECT_TRUE(world.state().errors.empty());
+  EXPECT_EQ(std::ranges::count(world.endpoint().changes, "POST files/quiet"), 0);
+  // Another content is wanted: that is planned, and what was uploaded is found equal at the second look.
+  world.wish([&](VersionSet& set) { set.files[0] = file(world, 2, "files/quiet"); });
+  EXPECT_EQ(world.make().actions.size(), 1U);
+  world.replan();
+  ASSERT_TRUE(world.settled());
+  EXPECT_EQ(world.endpoint().files["files/quiet"], world.artifacts().contents.at("self://files/source2"));
+  // What the endpoint tells of its files changed: nobody knows any more.
+  {
+    std::lock_guard lock(world.endpoint().mutex);
+    world.endpoint().files["files/more"] = "by hand";
+  }
+  EXPECT_EQ(world.make().actions.size(), 1U);
+  world.replan();
+  ASSERT_TRUE(world.settled());
+  EXPECT_TRUE(world.state().errors.empty());
+  // It is listed for a while and then gone, so that the list is the one of before.
+  {
+    std::lock_guard lock(world.endpoint().mutex);
+    world.endpoint().unlisted.clear();
+  }
+  world.replan();
+  ASSERT_TRUE(world.settled());
+  {
+    std::lock_guard lock(world.endpoint().mutex);
+    world.endpoint().files.erase("files/quiet");
+  }
+  EXPECT_EQ(world.make().actions.size(), 1U);
 }
 
 /// A secret that somebody put into a plugin there, and that the set does not name.

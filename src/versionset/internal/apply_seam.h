@@ -49,6 +49,10 @@ class PlanExecutor {
   virtual bool same_secret(const std::string& endpoint, const std::string& place, const json::value& wanted,
                            const json::value& shown) const = 0;
 
+  /// PlanInputs::seen_there: what was found equal without being sent.
+  virtual bool seen_there(const std::string& endpoint, const std::string& path, const std::string& sha256,
+                          const std::string& listing) const = 0;
+
   struct Counts {
     uint64_t done = 0, failed = 0;  // actions since start
     size_t applying = 0;            // endpoints at present

@@ -59,6 +59,7 @@ class PretendedEndpoint {
   std::map<std::string, std::string> prefs{{"defaultStage", "none"}, {"baseTokenSecret", "old"}};
   json::object global;
   std::map<std::string, std::string> files, pieces;
+  std::set<std::string> unlisted;            // files that it has and does not tell of
   std::set<std::string> secure;              // parameters
   std::map<std::string, std::string> needs;  // pack -> pack that must be there
   std::string holder;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "versionset/internal/json_read.h"
+#include "versionset/internal/sources.h"
 
 namespace mullion::versionset {
 namespace {
@@ -93,6 +94,10 @@ json::object prefs_of(const Observed& observed, std::vector<std::string>& left_o
 json::array files_of(const Observed& observed, const OwnFile& own_file, std::vector<std::string>& left_out) {
   json::array out;
   for (const auto& [path, sha256] : observed.files) {
+    if (const Result<void> target = check_target(path); !target) {
+      left_out.push_back(fmt::format("File {}", target.error().messages.front()));
+      continue;
+    }
     const std::optional<PlanInputs::OwnFile> here = own_file ? own_file(path) : std::nullopt;
     if (!here || here->sha256 != sha256) {
       left_out.push_back(fmt::format("File {}: {}", path,

@@ -114,7 +114,7 @@ class Reader {
     file.sha256 = lower(text(entry, "Sha256Sum"));
     file.source = text(entry, "Source");
     file.explode = flag(entry, "Explode");
-    if (const Result<void> path = check_file_path(file.path); !path && !file.path.empty())
+    if (const Result<void> path = check_target(file.path); !path && !file.path.empty())
       fault("Path: " + path.error().messages.front());
     if (!file.sha256.empty() && !is_sha256(file.sha256)) fault("Sha256Sum: expected 64 hexadecimal digits");
     if (const Result<void> source = check_source(file.source); !source)

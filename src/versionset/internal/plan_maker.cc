@@ -76,6 +76,10 @@ Plan PlanMaker::plan_for(const Observed& observed, const Wanted& wanted) const {
                                 const json::value& wanted_value, const json::value& shown) {
       return executor_->same_secret(endpoint, place, wanted_value, shown);
     };
+    inputs.seen_there = [this](const std::string& endpoint, const std::string& path,
+                               const std::string& sha256, const std::string& listing) {
+      return executor_->seen_there(endpoint, path, sha256, listing);
+    };
   }
   return make_plan(observed, wanted, inputs);
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/digest.h"
 #include "versionset/internal/json_read.h"
 #include "versionset/internal/planner.h"
 #include "versionset/internal/same_plugin.h"
@@ -16,6 +17,12 @@ constexpr std::string_view kManagerPlugin = "manager";
 
 /// Preferences whose change ends every login.
 bool ends_logins(std::string_view pref) { return pref.ends_with("Secret"); }
+
+std::string digest_of(const std::map<std::string, std::string>& files) {
+  std::string all;
+  for (const auto& [path, sha256] : files) all += path + "\n" + sha256 + "\n";
+  return hash128(all).hex();
+}
 
 /// Without the values of parameters that are `hidden`.
 json::object without_secrets(const json::object& plugin,
@@ -86,8 +93,13 @@ void Planner::plan_plugins() {
   }
 }
 
+/// Whether a look found it or put it there, though the endpoint does not list it: as far as anybody here can
+/// tell it stays. Of a list that is complete that counts until the list changes.
 bool Planner::was_there(const std::string& path, const std::string& sha256) const {
-  return !sha256.empty() && inputs_.same_secret &&
+  if (sha256.empty()) return false;
+  if (observed_.files_complete)
+    return inputs_.seen_there && inputs_.seen_there(observed_.id, path, sha256, plan_.listing);
+  return inputs_.same_secret &&
          inputs_.same_secret(observed_.id, file_place(path), json::value(sha256), json::value());
 }
 
@@ -99,11 +111,9 @@ void Planner::plan_file(const Sourced<FileWish>& wish) {
   std::string sha256 = file.sha256;
   if (sha256.empty() && source) sha256 = source->sha256;
   const auto there = observed_.files.find(file.path);
-  const bool equal = there != observed_.files.end() && there->second == sha256 && !sha256.empty();
-  if (equal) return;
-  const bool unlisted = there == observed_.files.end() && !observed_.files_complete;
-  // Looked at once: it stays what it was then as far as anybody here can tell.
-  if (unlisted && was_there(file.path, sha256)) return;
+  const bool listed = there != observed_.files.end();
+  if (listed && there->second == sha256 && !sha256.empty()) return;
+  if (!listed && was_there(file.path, sha256)) return;
   if (own && !source)
     return problem(fmt::format("{}: {}: this server has no {}", wish.from.set, file.path, *own));
   if (own && source->sha256 != sha256) {
@@ -118,8 +128,8 @@ void Planner::plan_file(const Sourced<FileWish>& wish) {
   action.verb = "AddOrUpdate";
   action.value = file.explode;
   action.from = wish.from;
-  action.current = there == observed_.files.end() ? "" : there->second;
-  action.unlisted = unlisted;
+  action.current = listed ? there->second : "";
+  action.unlisted = !listed && !observed_.files_complete;
   action.bytes = source ? source->bytes : 0;
   action.artifact =
       catalog::Artifact{rendered_source(file.source, inputs_.provisioner_url, inputs_.api_url), "", sha256};
@@ -130,6 +140,7 @@ void Planner::plan_files() {
   if (wanted_.files.empty()) return;
   if (!observed_.files_known)
     return problem(fmt::format("the files of {} are not known before it is connected", observed_.id));
+  plan_.listing = digest_of(observed_.files);
   for (const Sourced<FileWish>& wish : wanted_.files) plan_file(wish);
 }
 
