@@ -13,6 +13,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 VersionSet parsed(std::string_view body) {
   Result<VersionSet> set = VersionSet::parse(body);
@@ -240,6 +241,17 @@ TEST(ParseSet, NoFilesWhereServersKeepTheirOwn) {
               HasSubstr("is below files/travelled/"));
   EXPECT_EQ(fault_of("files/rebar-catalogs/x"), "");
   EXPECT_EQ(fault_of("isos/travelled/x"), "") << "as a source both are fine";
+}
+
+/// A set is shown and replicated as it is written: it must not hold what every token of a server is made
+/// from.
+TEST(ParseSet, SecretsOfServersAreRefused) {
+  const Result<VersionSet> set = VersionSet::parse(
+      R"({"Id":"s","Prefs":{"baseTokenSecret":"0123","systemGrantorSecret":"********","defaultStage":"x"}})");
+  ASSERT_FALSE(set);
+  EXPECT_THAT(set.error().messages, ElementsAre(HasSubstr("Prefs.baseTokenSecret: a secret of each server"),
+                                                HasSubstr("Prefs.systemGrantorSecret: a secret")));
+  EXPECT_THAT(set.error().text(), Not(HasSubstr("0123")));
 }
 
 TEST(ParseSet, NullMeansNothing) {

@@ -86,7 +86,7 @@ struct PlanInputs {
   /// What {{.ProvisionerURL}} and {{.ApiURL}} stand for.
   std::string provisioner_url, api_url;
   /// Whether the sealed value shown at the endpoint (null: it shows none) stands for the clear or sealed one
-  /// that is wanted. `place`: "Global/NAME", "Pref/NAME", "Plugin/NAME/PARAM". And whether a file that the
+  /// that is wanted. `place`: "Global/NAME", "Plugin/NAME/PARAM". And whether a file that the
   /// endpoint does not list was found or put there with the wanted checksum: "File/PATH", `shown` null.
   std::function<bool(const std::string& endpoint, const std::string& place, const json::value& wanted,
                      const json::value& shown)>

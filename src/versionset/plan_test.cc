@@ -371,17 +371,6 @@ TEST_F(PlanTest, OnlyNamedPrefsAndParams) {  // breakage 20: nothing else is tou
   EXPECT_EQ(made.actions[1].value, json::parse(R"({"deep":[1,2]})"));
 }
 
-TEST_F(PlanTest, SecretsOfLoginsComeLastAndHidden) {  // breakage 16
-  const std::string set = R"({"Id":"s","Prefs":{"baseTokenSecret":"abc","zz":"1"},"Global":{"x":1}})";
-  const Plan made = plan({set});
-  EXPECT_THAT(lines(made), ElementsAre("Set Pref zz ", "Set Global x ", "Set Pref baseTokenSecret "));
-  EXPECT_EQ(made.actions[2].value, "abc");
-  EXPECT_EQ(made.actions[2].element_action().at("Value"), json::value(kHidden));
-  known_secrets = {"Pref/baseTokenSecret"};
-  EXPECT_THAT(lines(plan({set})), ElementsAre("Set Pref zz ", "Set Global x "));
-  EXPECT_TRUE(plan({R"({"Id":"s","Prefs":{"baseTokenSecret":"********"}})"}).empty());
-}
-
 TEST_F(PlanTest, SealedParamsAreComparedByWhoSealedThem) {
   edge.observed.global = {{"db", shown("k")}};
   const std::string set = R"({"Id":"s","Global":{"db":"clear text","my/password":"clear text"}})";

@@ -168,16 +168,19 @@ def test_drift_is_shown_and_healed(pair):
 
 
 def test_secrets_that_end_every_login(pair):
-    """The manager's own login ends with them, and it goes on."""
+    """No set holds them. Changed at the endpoint they end the manager's own login, and it goes on."""
     a, m = pair
-    want(m, Prefs={"baseTokenSecret": "b" * 32, "systemGrantorSecret": "g" * 32, "unknownTokenTimeout": "903"})
+    for secret in ("baseTokenSecret", "systemGrantorSecret"):
+        refused = expect(422, m.call("POST", "version_sets", {"Id": "open", "Prefs": {secret: "b" * 32}})).text
+        assert f"Prefs.{secret}: a secret of each server" in refused and "b" * 32 not in refused
+    want(m, Prefs={"unknownTokenTimeout": "903"})
     applied(m)
-    want(m, Prefs={"baseTokenSecret": "c" * 32, "unknownTokenTimeout": "904"}, Global={"after": 1})
+    expect(201, m.call("POST", "/A/api/v3/prefs", {"baseTokenSecret": "b" * 32, "systemGrantorSecret": "g" * 32}))
+    want(m, Prefs={"unknownTokenTimeout": "904"}, Global={"after": 1})
     applied(m)
     assert a.get("profiles/global/params")["after"] == 1
     assert m.get("/A/api/v3/prefs")["unknownTokenTimeout"] == "904", "forwarding goes on too"
     m.wait_status("A", "Connected")
-    assert not plan(m)["Actions"], "equal secrets plan nothing"
 
 
 @pytest.mark.parametrize("who", ["A", "M"])

@@ -232,7 +232,7 @@ void wish_for_all(World& world) {
   world.endpoint().secure = {"password", "token"};
   set.plugins = {plugin("p0", "provider0", {{"url", "http://x"}, {"token", "t0p"}})};
   set.plugins[0]["Meta"] = json::object{{"a/b", "c"}};
-  set.prefs = {{"defaultStage", "discover"}, {"baseTokenSecret", std::string(32, 'x')}};
+  set.prefs = {{"defaultStage", "discover"}};
   set.global = {{"ntp", json::array{"a"}}, {"password", "hush"}};
   set.files = {file(world, 0, "files/f0"), file(world, 1, "isos/i1.iso")};
 }
@@ -248,7 +248,7 @@ TEST(Applying, BringsAnEndpointToWhatIsWantedInOrder) {
   PretendedEndpoint& endpoint = world.endpoint();
   EXPECT_EQ(endpoint.version, "v2.0.0");
   EXPECT_EQ(endpoint.ux_version, "v1.0.0");
-  EXPECT_EQ(endpoint.prefs["baseTokenSecret"], std::string(32, 'x'));
+  EXPECT_EQ(endpoint.prefs["defaultStage"], "discover");
   EXPECT_EQ(endpoint.opened(endpoint.global["password"]), "\"hush\"");
   EXPECT_EQ(endpoint.opened(endpoint.plugins["p0"]["Params"].at("token")), "\"t0p\"");
   EXPECT_EQ(endpoint.plugins["p0"]["Meta"], (json::object{{"a/b", "c"}}));

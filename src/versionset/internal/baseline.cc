@@ -15,7 +15,7 @@ using OwnFile = std::function<std::optional<PlanInputs::OwnFile>(const std::stri
 /// Preferences that people turn while they look for something, and the one that makes a manager.
 std::string_view why_volatile(std::string_view pref) {
   if (pref.starts_with("debug") || pref == "logLevel") return "turned while looking for something";
-  if (pref.ends_with("Secret")) return "a secret";
+  if (is_secret_pref(pref)) return "a secret";
   if (pref == "manager") return "says what this server is, not how it is configured";
   return "";
 }

@@ -217,7 +217,6 @@ Task<Result<Effect>> carry_out_plugin(const Target& target, const Action& action
 }
 
 Task<Result<Effect>> carry_out_pref(const Target& target, const Action& action) {
-  const std::string place = "Pref/" + action.name;
   Result<std::optional<json::value>> prefs = co_await look_up(target.calls, "/api/v3/prefs");
   if (!prefs) co_return prefs.error();
   const auto shown = [&]() -> json::value {
@@ -225,21 +224,11 @@ Task<Result<Effect>> carry_out_pref(const Target& target, const Action& action) 
     const json::value* now = (*prefs)->get_object().if_contains(action.name);
     return now == nullptr ? json::value() : *now;
   };
-  if (!action.secret && shown() == action.value) co_return Effect::kNone;
-  if (action.secret && target.memory.same_secret(target.endpoint, place, action.value, nullptr))
-    co_return Effect::kNone;
+  if (shown() == action.value) co_return Effect::kNone;
   json::object body;
   body[action.name] = action.value;
   Result<Answer> set = co_await ask(target.calls, json_request("POST", "/api/v3/prefs", body));
   if (!set) co_return set.error();
-  // Nobody shows a secret one, and our login may have ended with it.
-  if (action.secret) {
-    json::value unseen;
-    Result<void> noted =
-        co_await target.memory.remember_secret(target.endpoint, place, action.value, std::move(unseen));
-    if (!noted) co_return noted.error();
-    co_return Effect::kChanged;
-  }
   prefs = co_await look_up(target.calls, "/api/v3/prefs");
   if (!prefs) co_return prefs.error();
   if (shown() != action.value) co_return not_shown(action, "shows another value");

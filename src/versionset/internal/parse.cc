@@ -126,6 +126,13 @@ class Reader {
 
   void read_prefs() {
     for (const auto& [name, value] : map("Prefs")) {
+      if (is_secret_pref(name)) {
+        fault(fmt::format(
+            "Prefs.{}: a secret of each server, which a set would show in clear to whoever may read "
+            "sets; set it at the server",
+            std::string_view(name)));
+        continue;
+      }
       if (!value.is_string()) {
         fault(fmt::format("Prefs.{}: expected a string", std::string_view(name)));
         continue;

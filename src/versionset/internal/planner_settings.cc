@@ -15,9 +15,6 @@ namespace {
 /// The pseudo plugin of managers, which is part of them.
 constexpr std::string_view kManagerPlugin = "manager";
 
-/// Preferences whose change ends every login.
-bool ends_logins(std::string_view pref) { return pref.ends_with("Secret"); }
-
 std::string digest_of(const std::map<std::string, std::string>& files) {
   std::string all;
   for (const auto& [path, sha256] : files) all += path + "\n" + sha256 + "\n";
@@ -145,31 +142,20 @@ void Planner::plan_files() {
 }
 
 void Planner::plan_settings() {
-  std::vector<Action> last;
   for (const auto& [name, wish] : wanted_.prefs) {
     const auto there = observed_.prefs.find(name);
-    const bool secret = ends_logins(name);
-    if (secret && wish.value == kHidden) continue;
-    if (!secret && there != observed_.prefs.end() && there->second == wish.value) continue;
+    const bool known = there != observed_.prefs.end();
+    if (known && there->second == wish.value) continue;
     Action action;
     action.kind = Kind::kPref;
     action.name = name;
     action.verb = "Set";
     action.value = wish.value;
     action.from = wish.from;
-    action.secret = secret;
-    if (!secret) {
-      action.current = there == observed_.prefs.end() ? "" : there->second;
-      add(std::move(action));
-      continue;
-    }
-    const bool set_already =
-        inputs_.same_secret && inputs_.same_secret(observed_.id, "Pref/" + name, action.value, json::value());
-    if (!set_already) last.push_back(std::move(action));
+    action.current = known ? there->second : "";
+    add(std::move(action));
   }
   plan_global();
-  // Later than everything that needs a login.
-  for (Action& action : last) add(std::move(action));
 }
 
 void Planner::plan_global() {
