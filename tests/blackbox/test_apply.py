@@ -2,17 +2,21 @@
 
 MULLION_TEST_ISO_MIB says how large the iso of the test of cut and slow links is.
 """
+import contextlib
 import hashlib
 import json
 import os
+import re
 import subprocess
 import threading
 import time
 
 import pytest
+import websocket
 
 from harness import USER, expect, wait_until
 from provider_scripts import obedient
+from test_server import events_of, tell
 
 MIB = 1 << 20
 ISO_MIB = int(os.environ.get("MULLION_TEST_ISO_MIB", "96"))
@@ -183,9 +187,24 @@ def test_secrets_that_end_every_login(pair):
     m.wait_status("A", "Connected")
 
 
+def drained(events):
+    """What came until now, as (type, action, key)."""
+    seen = []
+    events.settimeout(1)
+    with contextlib.suppress(websocket.WebSocketTimeoutException):
+        while True:
+            event = json.loads(events.recv())
+            seen.append((event["Type"], event["Action"], event["Key"]))
+    return seen
+
+
 @pytest.mark.parametrize("who", ["A", "M"])
 def test_kill_9_on_the_way(pair, who):
+    """Nothing is done twice: M's log says so, and A's events while A lives."""
     a, m = pair
+    events = events_of(a)
+    for pattern in ("profiles.*.global", "contents.*.*"):
+        assert tell(events, f"register {pattern}")["Action"] == "register"
     victim = {"A": a, "M": m}[who]
     packs = [pack(f"pack{i}", "v1.0.0", **{f"p{i}": "x"}) for i in range(6)]
     catalog(m, *packs)
@@ -198,6 +217,14 @@ def test_kill_9_on_the_way(pair, who):
     applied(m, timeout=90)
     assert a.get("profiles/global/params") == wanted
     assert {f"pack{i}" for i in range(6)} <= set(versions(a))
+    done = re.findall(r"carried out .*?kind=(\S+) name=(\S+)", m.log())
+    assert done and len(done) == len(set(done)), "nothing is carried out twice"
+    if who == "M":
+        seen = drained(events)
+        assert sum(event[0] == "profiles" for event in seen) == len(wanted), "each parameter is set once"
+        assert sorted(event[1:] for event in seen if event[0] == "contents") == [
+            ("create", f"pack{i}") for i in range(6)], "each pack comes once"
+    events.close()
 
 
 def test_a_large_iso_over_a_cut_and_a_slow_link(site):
