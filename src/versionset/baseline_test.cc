@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <future>
+
 #include "versionset/internal/set_book.h"
 #include "versionset/internal/verdict.h"
 #include "versionset/plan_testing.h"
@@ -28,6 +30,7 @@ ModelEndpoint full_endpoint() {
   edge.observed.global = {{"x", json::array{1, 2}},
                           {"sealed", json::object{{"Key", "k"}, {"Nonce", "n"}, {"Payload", "p"}}}};
   edge.observed.files = {{"files/here", std::string(64, 'a')},
+                         {"files/travelled/files/x", std::string(64, 'a')},
                          {"files/other", std::string(64, 'b')},
                          {"isos/away", std::string(64, 'c')}};
   return edge;
@@ -65,6 +68,7 @@ TEST(Baseline, SaysWhatItLeavesOut) {
                           HasSubstr("Pref logLevel: turned"), HasSubstr("Pref manager: "),
                           "Pref baseTokenSecret: a secret", "Pref systemGrantorSecret: a secret",
                           "File files/other: this server's copy differs",
+                          HasSubstr("File `files/travelled/files/x` is below files/travelled/"),
                           "File isos/away: this server has no copy of it", "Global sealed: a secret"));
   EXPECT_THAT(text, Not(HasSubstr("Nonce")));
   EXPECT_THAT(text, HasSubstr("files/here"));
@@ -124,6 +128,57 @@ TEST_F(SetBookTest, AListWithAMissingSetIsNotMerged) {
   EXPECT_EQ(merged.wanted->prefs.at("x").value, "1");
   put("", "a", R"({"Id":"a","Apply":true,"Prefs":{"x":"2"}})");
   EXPECT_EQ(book_.merged({"a", "b"}).wanted->prefs.at("x").value, "2");
+}
+
+/// A store in which something happens right after a reader got its view.
+class MeddledStore final : public store::Store {
+ public:
+  explicit MeddledStore(store::Store& inner) : inner_(inner) {}
+  std::function<void()> meddle;
+  void commit(store::Batch batch, store::CommitCallback done) override {
+    inner_.commit(std::move(batch), std::move(done));
+  }
+  std::shared_ptr<const store::Snapshot> snapshot() const override {
+    auto view = inner_.snapshot();
+    if (meddle) meddle();
+    return view;
+  }
+  store::Cursor newest() const override { return inner_.newest(); }
+  uint64_t subscribe(store::CommitListener listener) override {
+    return inner_.subscribe(std::move(listener));
+  }
+  void unsubscribe(uint64_t id) override { inner_.unsubscribe(id); }
+  Result<void> read_log(store::Cursor after,
+                        const std::function<bool(const store::LoggedCommit&)>& visit) const override {
+    return inner_.read_log(after, visit);
+  }
+  void show_replicas(bool shown) override { inner_.show_replicas(shown); }
+  bool replicas_shown() const override { return inner_.replicas_shown(); }
+  Result<void> drop_owner(std::string_view owner) override { return inner_.drop_owner(owner); }
+  Statistics statistics() const override { return inner_.statistics(); }
+  Result<void> backup(const env::Path& directory) const override { return inner_.backup(directory); }
+
+ private:
+  store::Store& inner_;
+};
+
+/// The store's writer calls forget(): it waits for nobody who merges, and what was read before does not stay.
+TEST_F(SetBookTest, ASetThatChangesWhileItIsReadIsForgotten) {
+  put("", "a", R"({"Id":"a","Apply":true,"Prefs":{"x":"1"}})");
+  MeddledStore store(*store_);
+  SetBook book(store);
+  std::future<void> told;
+  std::future_status waited = std::future_status::timeout;
+  store.meddle = [&] {
+    put("", "a", R"({"Id":"a","Apply":true,"Prefs":{"x":"2"}})");
+    told = std::async(std::launch::async, [&book] { book.forget("a"); });
+    waited = told.wait_for(std::chrono::seconds(2));
+  };
+  EXPECT_EQ(book.merged({"a"}).wanted->prefs.at("x").value, "1");
+  EXPECT_EQ(waited, std::future_status::ready);
+  store.meddle = nullptr;
+  told.wait();
+  EXPECT_EQ(book.merged({"a"}).wanted->prefs.at("x").value, "2");
 }
 
 TEST_F(SetBookTest, LayeredSetsCountAndBadOnesAreTold) {

@@ -209,16 +209,15 @@ Task<void> ConfiguratorImpl::write(std::vector<store::Change> changes) {
 }
 
 void ConfiguratorImpl::offer(const std::string& id, const Planned& planned) {
-  if (planned.provisional) return;
   const bool idle = planned.disabled || planned.sets.empty();
   if (idle) {
     forget(id);
     return;
   }
-  count(id, planned.plan->actions.size());
+  if (!planned.provisional) count(id, planned.plan->actions.size());
   if (!executor_) return;
   const auto wanted = planned.wanted ? planned.wanted : std::make_shared<const Wanted>();
-  executor_->offer({id, planned.plan, wanted, planned.apply});
+  executor_->offer({id, planned.plan, wanted, planned.apply && planned.fresh});
 }
 
 Task<void> ConfiguratorImpl::renew(std::vector<std::string> ids) {
@@ -261,18 +260,16 @@ Task<Result<Explained>> ConfiguratorImpl::explained(std::string endpoint,
   out.state = state_word(**planned, state, given_.manager.active());
   out.configured_by = state.configured_by;
   out.next_attempt = state.next_attempt;
-  if (out.configured_by.empty()) {
-    const Result<json::value> told = model::parse_json(given_.manager.endpoint_state(endpoint), 256);
-    if (told && told->is_object()) out.configured_by = text_member(told->get_object(), "configured_by");
-  }
+  if (out.configured_by.empty())
+    out.configured_by = text_member(parse_object(given_.manager.endpoint_state(endpoint)), "configured_by");
   co_return out;
 }
 
 Result<json::object> ConfiguratorImpl::baseline(const std::string& endpoint, const std::string& name,
                                                 std::vector<std::string>& left_out) {
-  const Result<json::object> object = maker_.endpoint_object(endpoint);
-  if (!object) return object.error();
-  const Observed observed = maker_.observed(*object);
+  const Result<SeenEndpoint> seen = maker_.look_at(endpoint);
+  if (!seen) return seen.error();
+  const Observed& observed = seen->observed;
   if (!observed.known)
     return Error(ErrorCode::kConflict, fmt::format("{} has not told of itself yet", endpoint));
   if (!observed.files_known) left_out.push_back("Files: not known before it is connected");

@@ -151,6 +151,10 @@ class FakeExecutor final : public PlanExecutor {
                    const json::value&) const override {
     return true;
   }
+  bool seen_there(const std::string&, const std::string&, const std::string&,
+                  const std::string&) const override {
+    return false;
+  }
   Counts counts() const override { return {.done = 7, .failed = 1, .applying = 1}; }
 
   std::optional<Offer> offered(const std::string& endpoint) const {
@@ -358,6 +362,38 @@ TEST_F(ConfiguratorTest, AnEndpointOnItsWayKeepsItsPlan) {
   EXPECT_EQ(endpoint().at("Available"), false);
   manager_.tell("edge", kState);
   EXPECT_TRUE(eventually([&] { return names() == std::vector<std::string>{"files/a"}; }));
+}
+
+/// After a restart the object says what is there; what needs what is told by the endpoint, once it is
+/// connected.
+TEST_F(ConfiguratorTest, NothingIsCarriedOutBeforeTheEndpointHasToldOnThisConnection) {
+  put("version_sets", "s",
+      {{"Id", "s"},
+       {"Apply", true},
+       {"Prefs", json::object{{"p", "1"}}},
+       {"Components", json::array{json::object{{"Name", "old"}, {"Type", "CP"}, {"Version", "v1.0.0"}}}}});
+  put_endpoint("edge", {"s"}, true);
+  set_member("edge", "Components", json::parse(R"([{"Type":"ContentPackage","Name":"old","Version":"v1.0.0"},
+                             {"Type":"ContentPackage","Name":"needed","Version":"v1.0.0"}])"));
+  set_member("edge", "Prefs", json::object{{"p", "0"}});
+  set_member("edge", "Actions", json::array{json::object{{"Type", "Pref"}, {"Name", "from before"}}});
+  const auto applies = [&] {
+    const auto offered = executor_->offered("edge");
+    return offered && offered->apply;
+  };
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_FALSE(applies());
+  EXPECT_THAT(names(), ElementsAre("from before"));
+  manager_.tell("edge", R"({"prefs":{"p":"0"},"prerequisites":{"old":"needed"},"files":{}})");
+  ASSERT_TRUE(eventually(applies));
+  EXPECT_THAT(names(), ElementsAre("p"));
+  set_member("edge", "ConnectionStatus", "Lost: no answer");
+  EXPECT_TRUE(eventually([&] { return !applies(); }));
+  set_member("edge", "ConnectionStatus", "Connecting");
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_FALSE(applies()) << "its word is of another connection";
+  set_member("edge", "ConnectionStatus", "Connected");
+  EXPECT_TRUE(eventually(applies));
 }
 
 TEST_F(ConfiguratorTest, PreviewsAndBaselines) {

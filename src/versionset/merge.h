@@ -20,6 +20,10 @@ std::string_view kind_name(Kind kind);
 /// Long words and CP, PP; kInvalid names the word and what is allowed.
 Result<Kind> parse_component_kind(std::string_view word);
 
+/// Preferences that are secrets of one server: no set holds them, because sets are shown and replicated in
+/// clear.
+inline bool is_secret_pref(std::string_view pref) { return pref.ends_with("Secret"); }
+
 /// Leave alone what is there.
 inline constexpr std::string_view kIgnore = "ignore";
 

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include "versionset/travel.h"
 #include "versionset/versionset_testing.h"
 
 namespace mullion::versionset {
@@ -12,6 +13,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 VersionSet parsed(std::string_view body) {
   Result<VersionSet> set = VersionSet::parse(body);
@@ -226,6 +228,30 @@ TEST(ParseSet, EveryFaultAtOnceByItsPlace) {
                   HasSubstr("Source: `ftp://x` is none of"), HasSubstr("Files[1] (files/../x): Path"),
                   HasSubstr("Files[1] (files/../x): Sha256Sum is missing"), "Prefs.n: expected a string",
                   "Global: expected an object"));
+}
+
+TEST(ParseSet, NoFilesWhereServersKeepTheirOwn) {
+  const auto fault_of = [](std::string_view path) {
+    const Result<VersionSet> set = VersionSet::parse(fmt::format(
+        R"({{"Id":"s","Files":[{{"Path":"{}","Source":"self://files/rebar-catalog/x/v1"}}]}})", path));
+    return set ? std::string() : set.error().messages.front();
+  };
+  EXPECT_THAT(fault_of("files/rebar-catalog/x/v1"), HasSubstr("is below files/rebar-catalog/"));
+  EXPECT_THAT(fault_of(fmt::format("files/{}files/x", travelled_tree("M"))),
+              HasSubstr("is below files/travelled/"));
+  EXPECT_EQ(fault_of("files/rebar-catalogs/x"), "");
+  EXPECT_EQ(fault_of("isos/travelled/x"), "") << "as a source both are fine";
+}
+
+/// A set is shown and replicated as it is written: it must not hold what every token of a server is made
+/// from.
+TEST(ParseSet, SecretsOfServersAreRefused) {
+  const Result<VersionSet> set = VersionSet::parse(
+      R"({"Id":"s","Prefs":{"baseTokenSecret":"0123","systemGrantorSecret":"********","defaultStage":"x"}})");
+  ASSERT_FALSE(set);
+  EXPECT_THAT(set.error().messages, ElementsAre(HasSubstr("Prefs.baseTokenSecret: a secret of each server"),
+                                                HasSubstr("Prefs.systemGrantorSecret: a secret")));
+  EXPECT_THAT(set.error().text(), Not(HasSubstr("0123")));
 }
 
 TEST(ParseSet, NullMeansNothing) {

@@ -17,7 +17,7 @@ TEST(ObservedTest, FromObjectAndState) {
       json::parse(R"({"files":{"files/a":"ABC"},"prerequisites":{"a":"b: >1"},"auto_start":["b"]})")
           .get_object();
   const Observed seen = Observed::parse(endpoint, state);
-  EXPECT_TRUE(seen.known && seen.manager && seen.files_known && seen.files_complete);
+  EXPECT_TRUE(seen.known && seen.told && seen.manager && seen.files_known && seen.files_complete);
   ASSERT_EQ(seen.components.size(), 2u);
   EXPECT_EQ(seen.components[0].version, "v1.0");
   EXPECT_EQ(seen.components[0].prerequisites, "b: >1");
@@ -36,6 +36,7 @@ TEST(ObservedTest, AnEndpointMayHaveMoreFilesThanItTells) {
 TEST(ObservedTest, AnAttachedEndpointThatOnlySaidItsVersionIsNotKnown) {  // breakage 18
   const Observed seen = Observed::parse({{"Id", "e"}, {"DRPVersion", "v1"}}, {});
   EXPECT_FALSE(seen.known);
+  EXPECT_FALSE(seen.told);
   EXPECT_FALSE(seen.files_known);
 }
 

@@ -33,6 +33,8 @@ struct Observed {
   std::set<std::string> auto_start;  // providers that make a plugin of their name by themselves
   bool manager = false;
   bool known = false;  // it has reported at least once; without that nothing is planned
+  /// `extra` was there. Without it nobody knows what is needed or starts by itself: nothing is deleted.
+  bool told = false;
 
   /// `endpoint`: the Endpoint object. `extra`: the stream's record `state` (manager::StateProvider), empty
   /// when the endpoint was not heard since this server started.
@@ -68,6 +70,7 @@ struct Plan {
   std::vector<Action> actions;        // in the order in which they are carried out, deletions last
   size_t deletions_from = 0;          // index of the first deletion
   std::vector<std::string> problems;  // why something that is wanted is not in `actions`
+  std::string listing;                // digest of the files that the endpoint listed; "" when none are wanted
   bool empty() const { return actions.empty(); }
 };
 
@@ -83,11 +86,16 @@ struct PlanInputs {
   /// What {{.ProvisionerURL}} and {{.ApiURL}} stand for.
   std::string provisioner_url, api_url;
   /// Whether the sealed value shown at the endpoint (null: it shows none) stands for the clear or sealed one
-  /// that is wanted. `place`: "Global/NAME", "Pref/NAME", "Plugin/NAME/PARAM". And whether a file that the
+  /// that is wanted. `place`: "Global/NAME", "Plugin/NAME/PARAM". And whether a file that the
   /// endpoint does not list was found or put there with the wanted checksum: "File/PATH", `shown` null.
   std::function<bool(const std::string& endpoint, const std::string& place, const json::value& wanted,
                      const json::value& shown)>
       same_secret;
+  /// Whether a look at the endpoint found this file with this SHA-256 while it listed what `listing` is the
+  /// digest of: not every file is listed.
+  std::function<bool(const std::string& endpoint, const std::string& path, const std::string& sha256,
+                     const std::string& listing)>
+      seen_there;
   /// Whether a parameter of this name is declared secure here.
   std::function<bool(const std::string& param)> is_secure;
 };

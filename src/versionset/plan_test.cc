@@ -249,6 +249,29 @@ TEST_F(PlanTest, ProviderWhosePluginStaysStays) {
   EXPECT_THAT(lines(made), ElementsAre("AddOrUpdate PluginProvider prov v1.0.0"));
 }
 
+/// After a restart of the manager: the object says what is there, and nobody has said what needs what.
+TEST_F(PlanTest, NothingIsDeletedWhileWhatIsNeededIsNotKnown) {
+  const json::object endpoint = json::parse(R"({"Id":"edge","Arch":"amd64","Os":"linux","Prefs":{"p":"1"},
+    "Components":[{"Type":"ContentPackage","Name":"keeper","ActualVersion":"v1.0.0"},
+                  {"Type":"ContentPackage","Name":"needed","ActualVersion":"v1.0.0"},
+                  {"Type":"PluginProvider","Name":"auto","ActualVersion":"v1.0.0"}],
+    "Plugins":[{"Name":"auto","Provider":"auto"}]})")
+                                    .get_object();
+  const std::string set = R"({"Id":"s","Components":[{"Name":"keeper","Type":"CP","Version":"v1.0.0"},
+    {"Name":"prov","Type":"PP","Version":"v1.0.0"}],"Plugins":[{"Name":"wanted","Provider":"prov"}]})";
+  edge.observed = Observed::parse(endpoint, {});
+  ASSERT_TRUE(edge.observed.known);
+  const Plan before = plan({set});
+  EXPECT_THAT(lines(before),
+              ElementsAre("AddOrUpdate PluginProvider prov v1.0.0", "AddOrUpdate Plugin wanted "));
+  EXPECT_EQ(before.deletions_from, 2u);
+  edge.observed =
+      Observed::parse(endpoint, {{"prerequisites", {{"keeper", "needed"}}}, {"auto_start", {"auto"}}});
+  EXPECT_THAT(lines(plan({set})), Each(Not(HasSubstr("Delete"))));
+  edge.observed = Observed::parse(endpoint, {{"prerequisites", json::object()}});
+  EXPECT_THAT(lines(plan({set})), Contains("Delete ContentPackage needed v1.0.0"));
+}
+
 // ---- plugins
 
 TEST_F(PlanTest, PluginsAfterTheirProvider) {
@@ -346,17 +369,6 @@ TEST_F(PlanTest, OnlyNamedPrefsAndParams) {  // breakage 20: nothing else is tou
   EXPECT_THAT(lines(made), ElementsAre("Set Pref a ", "Set Global x "));
   EXPECT_EQ(made.actions[0].current, "1");
   EXPECT_EQ(made.actions[1].value, json::parse(R"({"deep":[1,2]})"));
-}
-
-TEST_F(PlanTest, SecretsOfLoginsComeLastAndHidden) {  // breakage 16
-  const std::string set = R"({"Id":"s","Prefs":{"baseTokenSecret":"abc","zz":"1"},"Global":{"x":1}})";
-  const Plan made = plan({set});
-  EXPECT_THAT(lines(made), ElementsAre("Set Pref zz ", "Set Global x ", "Set Pref baseTokenSecret "));
-  EXPECT_EQ(made.actions[2].value, "abc");
-  EXPECT_EQ(made.actions[2].element_action().at("Value"), json::value(kHidden));
-  known_secrets = {"Pref/baseTokenSecret"};
-  EXPECT_THAT(lines(plan({set})), ElementsAre("Set Pref zz ", "Set Global x "));
-  EXPECT_TRUE(plan({R"({"Id":"s","Prefs":{"baseTokenSecret":"********"}})"}).empty());
 }
 
 TEST_F(PlanTest, SealedParamsAreComparedByWhoSealedThem) {

@@ -47,7 +47,7 @@ class ModelEndpoint {
     observed.os = "linux";
     observed.drp_version = "v4.0.0";
     observed.drpux_version = "v2.0.0";
-    observed.known = observed.files_known = true;
+    observed.known = observed.told = observed.files_known = true;
   }
 
   void has(Kind kind, std::string name, std::string version, std::string prerequisites = "") {

@@ -2,17 +2,21 @@
 
 MULLION_TEST_ISO_MIB says how large the iso of the test of cut and slow links is.
 """
+import contextlib
 import hashlib
 import json
 import os
+import re
 import subprocess
 import threading
 import time
 
 import pytest
+import websocket
 
 from harness import USER, expect, wait_until
 from provider_scripts import obedient
+from test_server import events_of, tell
 
 MIB = 1 << 20
 ISO_MIB = int(os.environ.get("MULLION_TEST_ISO_MIB", "1024"))
@@ -120,6 +124,12 @@ def test_every_kind_is_added_changed_removed_and_ignored(pair, tmp_path):
     assert a.get("plugins/w1/params?decode=true") == {"pass": SECRET, "nn": 1}
     assert a.get("plugins/w1")["Meta"]["x/y"] == "z"
     assert a.get("prefs")["unknownTokenTimeout"] == "901"
+    # A secret that somebody puts into the plugin there is nothing to do, and outlives changes.
+    a.create("params", {"Name": "hand", "Secure": True, "Schema": {"type": "string"}})
+    expect(200, a.call("POST", "plugins/w1/params/hand", json.dumps(SECRET + " by hand")))
+    wait_until("the plugin is known with it", lambda: any(
+        "hand" in (row.get("Params") or {}) for row in m.get("endpoints/A").get("Plugins", [])))
+    applied(m)
     assert (a.call("GET", "files/first").content, a.call("GET", "isos/second.iso").content) == (first, second)
     # Changed.
     want(m, Components=[component("top"), component("base", "v2.0.0"), component("worker", kind="PluginProvider")],
@@ -129,7 +139,7 @@ def test_every_kind_is_added_changed_removed_and_ignored(pair, tmp_path):
     applied(m)
     assert versions(a)["base"] == "v2.0.0" and "by-hand" not in versions(a), "nobody ignores it any more"
     assert a.get("profiles/global/params?decode=true")["pass"] == SECRET + "2"
-    assert a.get("plugins/w1/params?decode=true") == {"pass": SECRET + "2", "nn": 2}
+    assert a.get("plugins/w1/params?decode=true") == {"pass": SECRET + "2", "nn": 2, "hand": SECRET + " by hand"}
     assert a.call("GET", "files/first").content == second
     # Removed: the plugin of a kind that is still declared, the pack nobody needs.
     want(m, Components=[component("base", "v2.0.0"), component("worker", kind="PluginProvider")],
@@ -162,21 +172,39 @@ def test_drift_is_shown_and_healed(pair):
 
 
 def test_secrets_that_end_every_login(pair):
-    """The manager's own login ends with them, and it goes on."""
+    """No set holds them. Changed at the endpoint they end the manager's own login, and it goes on."""
     a, m = pair
-    want(m, Prefs={"baseTokenSecret": "b" * 32, "systemGrantorSecret": "g" * 32, "unknownTokenTimeout": "903"})
+    for secret in ("baseTokenSecret", "systemGrantorSecret"):
+        refused = expect(422, m.call("POST", "version_sets", {"Id": "open", "Prefs": {secret: "b" * 32}})).text
+        assert f"Prefs.{secret}: a secret of each server" in refused and "b" * 32 not in refused
+    want(m, Prefs={"unknownTokenTimeout": "903"})
     applied(m)
-    want(m, Prefs={"baseTokenSecret": "c" * 32, "unknownTokenTimeout": "904"}, Global={"after": 1})
+    expect(201, m.call("POST", "/A/api/v3/prefs", {"baseTokenSecret": "b" * 32, "systemGrantorSecret": "g" * 32}))
+    want(m, Prefs={"unknownTokenTimeout": "904"}, Global={"after": 1})
     applied(m)
     assert a.get("profiles/global/params")["after"] == 1
     assert m.get("/A/api/v3/prefs")["unknownTokenTimeout"] == "904", "forwarding goes on too"
     m.wait_status("A", "Connected")
-    assert not plan(m)["Actions"], "equal secrets plan nothing"
+
+
+def collect(events, seen):
+    """Appends what comes as (type, action, key), until nothing more comes. Who does not read is cut off."""
+    with contextlib.suppress(websocket.WebSocketException, OSError):
+        while text := events.recv():  # nothing: it was closed
+            event = json.loads(text)
+            seen.append((event["Type"], event["Action"], event["Key"]))
 
 
 @pytest.mark.parametrize("who", ["A", "M"])
 def test_kill_9_on_the_way(pair, who):
+    """Nothing is done twice: M's log says so, and A's events while A lives."""
     a, m = pair
+    events = events_of(a, timeout=120)
+    for pattern in ("profiles.*.global", "contents.*.*"):
+        assert tell(events, f"register {pattern}")["Action"] == "register"
+    seen = []
+    reader = threading.Thread(target=collect, args=(events, seen), daemon=True)
+    reader.start()
     victim = {"A": a, "M": m}[who]
     packs = [pack(f"pack{i}", "v1.0.0", **{f"p{i}": "x"}) for i in range(6)]
     catalog(m, *packs)
@@ -189,6 +217,16 @@ def test_kill_9_on_the_way(pair, who):
     applied(m, timeout=90)
     assert a.get("profiles/global/params") == wanted
     assert {f"pack{i}" for i in range(6)} <= set(versions(a))
+    done = re.findall(r"carried out .*?kind=(\S+) name=(\S+)", m.log())
+    assert done and len(done) == len(set(done)), "nothing is carried out twice"
+    if who == "M":
+        wait_until("the last event is here", lambda: len(seen) >= len(wanted) + len(packs), 5)
+        time.sleep(0.5)
+        assert sum(event[0] == "profiles" for event in seen) == len(wanted), "each parameter is set once"
+        assert sorted(event[1:] for event in seen if event[0] == "contents") == [
+            ("create", f"pack{i}") for i in range(6)], "each pack comes once"
+    events.close()
+    reader.join(10)
 
 
 def test_a_large_iso_over_a_cut_and_a_slow_link(site):
@@ -282,7 +320,8 @@ def test_two_managers_over_one_endpoint(site):
     want(r1, Global={"gg": "from R1"})
     wait_until("R1 says who configures it", lambda: "configured by R2" in errors(r1))
     assert a.get("profiles/global/params").get("gg") is None
-    assert r2.get("endpoints/A")["Meta"]["mullion/configured-by"] == "R2"
+    wait_until("R2 is told so too", lambda: (r2.get("endpoints/A").get("Meta") or {}).get(
+        "mullion/configured-by") == "R2", 5)
     applied(r1)
     assert a.get("profiles/global/params")["gg"] == "from R1"
 

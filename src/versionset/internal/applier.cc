@@ -23,6 +23,11 @@ std::string named(const Action& action, std::string_view reason) {
   return fmt::format("{} {}: {}", kind_name(action.kind), action.name, reason);
 }
 
+net::ClientRequest lease_request(const std::string& holder) {
+  const json::object wanted{{"holder", holder}, {"seconds", std::chrono::seconds(kLeaseTime).count()}};
+  return json_request("POST", std::string(kLease), wanted);
+}
+
 }  // namespace
 
 /// One endpoint. `memory` and `lease_error` belong to its worker; everything else to Applier::mutex_.
@@ -42,6 +47,10 @@ struct Applier::Entry {
   LeaseView lease;
   uint64_t holding = 0;  // grows whenever the lease is taken or lost: which renewal is the right one
   ApplyState state;
+  /// Files that a look found equal, (path, SHA-256), while the endpoint listed `seen_under`, as it still
+  /// does.
+  std::set<std::pair<std::string, std::string>> seen;
+  std::string seen_under;
 };
 
 Applier::Applier(ApplierParts parts)
@@ -72,6 +81,8 @@ void Applier::offer(Offer offer) {
     EntryPtr& place = entries_[offer.endpoint];
     if (!place) place = std::make_shared<Entry>(offer.endpoint);
     entry = place;
+    const std::string listing = offer.plan ? offer.plan->listing : "";
+    if (std::exchange(entry->seen_under, listing) != listing) entry->seen.clear();
     entry->offer = std::move(offer);
     entry->news = true;
     entry->withdrawn = false;
@@ -113,6 +124,14 @@ bool Applier::same_secret(const std::string& endpoint, const std::string& place,
   return memory_.same_secret(endpoint, place, wanted, shown);
 }
 
+bool Applier::seen_there(const std::string& endpoint, const std::string& path, const std::string& sha256,
+                         const std::string& listing) const {
+  std::lock_guard lock(mutex_);
+  const auto found = entries_.find(endpoint);
+  return found != entries_.end() && found->second->seen_under == listing &&
+         found->second->seen.contains({path, sha256});
+}
+
 PlanExecutor::Counts Applier::counts() const { return {done_, failed_, slots_.taken()}; }
 
 // ---- one endpoint
@@ -144,7 +163,8 @@ Step Applier::decide(const EntryPtr& entry, std::shared_ptr<const Plan>& plan) {
 /// Ends the worker, unless something new was offered meanwhile.
 bool Applier::rest(const EntryPtr& entry, uint64_t seen) {
   std::lock_guard lock(mutex_);
-  if (entry->wake.version() != seen) return false;
+  // An offer is made before its call to wake us.
+  if (entry->news || entry->wake.version() != seen) return false;
   entry->working = false;
   entry->lease.other.clear();
   if (entry->withdrawn) entries_.erase(entry->endpoint);
@@ -157,7 +177,7 @@ Task<void> Applier::work(EntryPtr entry) {
     const uint64_t seen = entry->wake.version();
     std::shared_ptr<const Plan> plan;
     const Step step = decide(entry, plan);
-    publish(entry, step.state);
+    if (step.kind != Step::Kind::kAct) publish(entry, step.state);
     const std::string key =
         plan && step.action < plan->actions.size() ? plan->actions[step.action].key() : "";
     switch (step.kind) {
@@ -171,7 +191,7 @@ Task<void> Applier::work(EntryPtr entry) {
         co_await release_lease(entry);
         break;
       case Step::Kind::kAct:
-        co_await act(entry, plan, step.action);
+        co_await act(entry);
         break;
       case Step::Kind::kDoubt:
         entry->memory.failed(
@@ -224,9 +244,19 @@ void Applier::publish(const EntryPtr& entry, std::string_view state) {
   if (parts_.news) parts_.news(entry->endpoint);
 }
 
-Task<void> Applier::act(EntryPtr entry, std::shared_ptr<const Plan> plan, size_t index) {
-  const Action& action = plan->actions[index];
-  std::unique_ptr<Slots::Place> place = co_await slots_.take();
+/// A place first, then the decision: while others have their turn the plan, whether it is applied at all, and
+/// the lease may change.
+Task<void> Applier::act(EntryPtr entry) {
+  std::unique_ptr<Slots::Place> place = slots_.try_take();
+  if (!place) {
+    publish(entry, "waiting");
+    place = co_await slots_.take();
+  }
+  std::shared_ptr<const Plan> plan;
+  const Step step = decide(entry, plan);
+  if (step.kind != Step::Kind::kAct || stopping_) co_return;
+  publish(entry, step.state);
+  const Action& action = plan->actions[step.action];
   const env::SteadyTime begun = env::system_clock().steady();
   uint64_t bytes = 0;
   const Moved moved = [&bytes, &place](uint64_t more) {
@@ -236,7 +266,15 @@ Task<void> Applier::act(EntryPtr entry, std::shared_ptr<const Plan> plan, size_t
   const Target target{entry->endpoint, *entry->calls, *parts_.artifacts, memory_, parts_.store, moved};
   const Result<Effect> result = co_await carry_out(target, action, parts_.restart);
   const double ms = std::chrono::duration<double, std::milli>(env::system_clock().steady() - begun).count();
+  if (result && *result == Effect::kNone) saw_equal(entry, *plan, action);
   record(entry, action, result, bytes, ms);
+}
+
+/// What the endpoint does not list would be planned, looked at and missed in its listing for ever.
+void Applier::saw_equal(const EntryPtr& entry, const Plan& plan, const Action& action) {
+  if (action.kind != Kind::kFile || !action.artifact) return;
+  std::lock_guard lock(mutex_);
+  if (entry->seen_under == plan.listing) entry->seen.emplace(action.name, action.artifact->sha256);
 }
 
 void Applier::record(const EntryPtr& entry, const Action& action, const Result<Effect>& result,
@@ -273,10 +311,7 @@ void Applier::lose_lease(const EntryPtr& entry) {
 
 Task<void> Applier::take_lease(EntryPtr entry) {
   const env::SteadyTime asked = now();
-  json::object wanted;
-  wanted["holder"] = parts_.own_id;
-  wanted["seconds"] = std::chrono::seconds(kLeaseTime).count();
-  Result<Answer> answer = co_await ask(*entry->calls, json_request("POST", std::string(kLease), wanted));
+  Result<Answer> answer = co_await ask(*entry->calls, lease_request(parts_.own_id));
   entry->lease_error.clear();
   if (answer) {
     entry->memory.reached();
@@ -329,9 +364,6 @@ Task<void> Applier::release_lease(EntryPtr entry) {
 }
 
 Task<void> Applier::renew_lease(EntryPtr entry, uint64_t holding) {
-  json::object wanted;
-  wanted["holder"] = parts_.own_id;
-  wanted["seconds"] = std::chrono::seconds(kLeaseTime).count();
   while (!stopping_) {
     co_await env::sleep_for(std::chrono::duration_cast<env::Duration>(kRenewal / parts_.speed));
     {
@@ -339,7 +371,7 @@ Task<void> Applier::renew_lease(EntryPtr entry, uint64_t holding) {
       if (entry->holding != holding) co_return;
     }
     const env::SteadyTime asked = now();
-    Result<Answer> answer = co_await ask(*entry->calls, json_request("POST", std::string(kLease), wanted));
+    Result<Answer> answer = co_await ask(*entry->calls, lease_request(parts_.own_id));
     std::lock_guard lock(mutex_);
     if (entry->holding != holding) {
       if (!entry->lease.held && answer) tasks_.spawn("lease", [this, entry] { return release_lease(entry); });

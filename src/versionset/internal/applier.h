@@ -39,6 +39,8 @@ class Applier final : public PlanExecutor {
   ApplyState state(const std::string& endpoint) const override;
   bool same_secret(const std::string& endpoint, const std::string& place, const json::value& wanted,
                    const json::value& shown) const override;
+  bool seen_there(const std::string& endpoint, const std::string& path, const std::string& sha256,
+                  const std::string& listing) const override;
   Counts counts() const override;
 
  private:
@@ -48,9 +50,10 @@ class Applier final : public PlanExecutor {
   env::SteadyTime now() const;
   Task<void> work(EntryPtr entry);
   Task<void> pause(EntryPtr entry, uint64_t seen, env::SteadyTime until);
-  Task<void> act(EntryPtr entry, std::shared_ptr<const Plan> plan, size_t index);
+  Task<void> act(EntryPtr entry);
   void record(const EntryPtr& entry, const Action& action, const Result<Effect>& result, uint64_t bytes,
               double ms);
+  void saw_equal(const EntryPtr& entry, const Plan& plan, const Action& action);
   Task<void> take_lease(EntryPtr entry);
   Task<void> ask_holder(EntryPtr entry);
   Task<void> release_lease(EntryPtr entry);

@@ -78,14 +78,16 @@ class World {
     Observed observed = Observed::parse(endpoint_->report(), {});
     {
       std::lock_guard lock(endpoint_->mutex);
-      for (const auto& [path, content] : endpoint_->files) observed.files[path] = sum_of(content);
+      for (const auto& [path, content] : endpoint_->files) {
+        if (!endpoint_->unlisted.contains(path)) observed.files[path] = sum_of(content);
+      }
       for (const auto& [pack, need] : endpoint_->needs) {
         for (Observed::Installed& one : observed.components) {
           if (one.name == pack) one.prerequisites = need;
         }
       }
     }
-    observed.files_known = true;
+    observed.files_known = observed.told = true;
     PlanInputs inputs{items_};
     inputs.own_file = [this](const std::string& path) -> std::optional<PlanInputs::OwnFile> {
       const auto found = artifacts_->contents.find("self://" + path);
@@ -95,6 +97,10 @@ class World {
     inputs.same_secret = [this](const auto& endpoint, const auto& place, const auto& wanted,
                                 const auto& shown) {
       return applier_ && applier_->same_secret(endpoint, place, wanted, shown);
+    };
+    inputs.seen_there = [this](const auto& endpoint, const auto& path, const auto& sha256,
+                               const auto& listing) {
+      return applier_ && applier_->seen_there(endpoint, path, sha256, listing);
     };
     inputs.is_secure = [this](const std::string& param) { return endpoint_->secure.contains(param); };
     return make_plan(observed, merge({&set_}), inputs);
@@ -226,7 +232,7 @@ void wish_for_all(World& world) {
   world.endpoint().secure = {"password", "token"};
   set.plugins = {plugin("p0", "provider0", {{"url", "http://x"}, {"token", "t0p"}})};
   set.plugins[0]["Meta"] = json::object{{"a/b", "c"}};
-  set.prefs = {{"defaultStage", "discover"}, {"baseTokenSecret", std::string(32, 'x')}};
+  set.prefs = {{"defaultStage", "discover"}};
   set.global = {{"ntp", json::array{"a"}}, {"password", "hush"}};
   set.files = {file(world, 0, "files/f0"), file(world, 1, "isos/i1.iso")};
 }
@@ -242,7 +248,7 @@ TEST(Applying, BringsAnEndpointToWhatIsWantedInOrder) {
   PretendedEndpoint& endpoint = world.endpoint();
   EXPECT_EQ(endpoint.version, "v2.0.0");
   EXPECT_EQ(endpoint.ux_version, "v1.0.0");
-  EXPECT_EQ(endpoint.prefs["baseTokenSecret"], std::string(32, 'x'));
+  EXPECT_EQ(endpoint.prefs["defaultStage"], "discover");
   EXPECT_EQ(endpoint.opened(endpoint.global["password"]), "\"hush\"");
   EXPECT_EQ(endpoint.opened(endpoint.plugins["p0"]["Params"].at("token")), "\"t0p\"");
   EXPECT_EQ(endpoint.plugins["p0"]["Meta"], (json::object{{"a/b", "c"}}));
@@ -424,6 +430,76 @@ TEST(Applying, AFullDiskIsToldAndTriedAgain) {
   }
   EXPECT_TRUE(world.settled());
   EXPECT_TRUE(world.make().empty());
+}
+
+/// As what an archive unpacked to: a look finds it, the listing never does.
+TEST(Applying, AFileThatIsNeverListedIsLookedAtOnce) {
+  World world;
+  world.set().files = {file(world, 0, "files/quiet"), file(world, 1, "files/loud")};
+  world.endpoint().files["files/quiet"] = world.artifacts().contents.at("self://files/source0");
+  world.endpoint().unlisted = {"files/quiet"};
+  world.follow();
+  ASSERT_TRUE(world.settled()) << json::serialize(json::value_from(world.state().errors));
+  EXPECT_TRUE(world.make().empty());
+  EXPECT_TRUE(world.state().errors.empty());
+  EXPECT_EQ(std::ranges::count(world.endpoint().changes, "POST files/quiet"), 0);
+  // Another content is wanted: that is planned, and what was uploaded is found equal at the second look.
+  world.wish([&](VersionSet& set) { set.files[0] = file(world, 2, "files/quiet"); });
+  EXPECT_EQ(world.make().actions.size(), 1U);
+  world.replan();
+  ASSERT_TRUE(world.settled());
+  EXPECT_EQ(world.endpoint().files["files/quiet"], world.artifacts().contents.at("self://files/source2"));
+  // What the endpoint tells of its files changed: nobody knows any more.
+  {
+    std::lock_guard lock(world.endpoint().mutex);
+    world.endpoint().files["files/more"] = "by hand";
+  }
+  EXPECT_EQ(world.make().actions.size(), 1U);
+  world.replan();
+  ASSERT_TRUE(world.settled());
+  EXPECT_TRUE(world.state().errors.empty());
+  // It is listed for a while and then gone, so that the list is the one of before.
+  {
+    std::lock_guard lock(world.endpoint().mutex);
+    world.endpoint().unlisted.clear();
+  }
+  world.replan();
+  ASSERT_TRUE(world.settled());
+  {
+    std::lock_guard lock(world.endpoint().mutex);
+    world.endpoint().files.erase("files/quiet");
+  }
+  EXPECT_EQ(world.make().actions.size(), 1U);
+}
+
+/// A secret that somebody put into a plugin there, and that the set does not name.
+TEST(Applying, SecretsPutIntoAPluginByHandStay) {
+  World world;
+  wish_for_all(world);
+  world.follow();
+  ASSERT_TRUE(world.settled());
+  json::value by_hand = json::parse(auth::seal(world.endpoint().keys.public_key, "\"by hand\""));
+  {
+    std::lock_guard lock(world.endpoint().mutex);
+    json::object& params = world.endpoint().plugins["p0"]["Params"].as_object();
+    params["password"] = by_hand;
+    params["clear"] = 1;
+  }
+  EXPECT_EQ(world.make().actions.size(), 1U) << "what is not secret is too much";
+  world.replan();
+  ASSERT_TRUE(world.eventually([&] { return world.make().empty(); }));
+  ASSERT_TRUE(world.settled());
+  world.wish([](VersionSet& set) {
+    set.plugins = {plugin("p0", "provider0", {{"url", "http://y"}, {"token", "t1p"}})};
+  });
+  world.replan();
+  ASSERT_TRUE(world.eventually([&] { return world.make().empty(); }));
+  ASSERT_TRUE(world.settled());
+  const json::object params = world.endpoint().plugins["p0"]["Params"].as_object();
+  EXPECT_EQ(params.at("password"), by_hand);
+  EXPECT_EQ(params.at("url"), "http://y");
+  EXPECT_EQ(world.endpoint().opened(params.at("token")), "\"t1p\"");
+  EXPECT_FALSE(params.contains("clear"));
 }
 
 TEST(Applying, OneOfTwoManagersConfigures) {

@@ -28,9 +28,7 @@ json::object PretendedEndpoint::report() const {
   for (const auto& [name, plugin] : plugins) list.push_back(plugin);
   out["Plugins"] = list;
   json::object shown_prefs;
-  for (const auto& [name, value] : prefs) {
-    if (!name.ends_with("Secret")) shown_prefs[name] = value;
-  }
+  for (const auto& [name, value] : prefs) shown_prefs[name] = value;
   out["Prefs"] = shown_prefs;
   out["Global"] = global;
   return out;
@@ -79,7 +77,7 @@ Answer PretendedEndpoint::serve(const std::string& method, const std::string& pa
   }
   if (path == "prefs" && method == "GET") {
     json::object all;
-    for (const auto& [name, value] : prefs) all[name] = name.ends_with("Secret") ? "********" : value;
+    for (const auto& [name, value] : prefs) all[name] = value;
     return shown(200, all);
   }
   if (path == "prefs") {

@@ -26,7 +26,8 @@ struct Offer {
   std::string endpoint;  // id of an own Endpoint object
   std::shared_ptr<const Plan> plan;
   std::shared_ptr<const Wanted> wanted;
-  /// Endpoint.Apply and the sets'. False: nothing may be done, and what is under way ends after its action.
+  /// Endpoint.Apply and the sets', and the plan is made from what the endpoint told on its present
+  /// connection. False: nothing may be done, and what is under way ends after its action.
   bool apply = false;
 };
 
@@ -47,6 +48,10 @@ class PlanExecutor {
   /// PlanInputs::same_secret: what was sealed for the endpoint is known only to who sealed it.
   virtual bool same_secret(const std::string& endpoint, const std::string& place, const json::value& wanted,
                            const json::value& shown) const = 0;
+
+  /// PlanInputs::seen_there: what was found equal without being sent.
+  virtual bool seen_there(const std::string& endpoint, const std::string& path, const std::string& sha256,
+                          const std::string& listing) const = 0;
 
   struct Counts {
     uint64_t done = 0, failed = 0;  // actions since start

@@ -56,9 +56,10 @@ class PretendedEndpoint {
   std::string version = "v1.0.0", ux_version;
   std::map<std::string, std::pair<Kind, std::string>> components;  // name -> kind, version
   std::map<std::string, json::object> plugins;
-  std::map<std::string, std::string> prefs{{"defaultStage", "none"}, {"baseTokenSecret", "old"}};
+  std::map<std::string, std::string> prefs{{"defaultStage", "none"}};
   json::object global;
   std::map<std::string, std::string> files, pieces;
+  std::set<std::string> unlisted;            // files that it has and does not tell of
   std::set<std::string> secure;              // parameters
   std::map<std::string, std::string> needs;  // pack -> pack that must be there
   std::string holder;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "versionset/internal/json_read.h"
+#include "versionset/internal/sources.h"
 
 namespace mullion::versionset {
 namespace {
@@ -14,7 +15,7 @@ using OwnFile = std::function<std::optional<PlanInputs::OwnFile>(const std::stri
 /// Preferences that people turn while they look for something, and the one that makes a manager.
 std::string_view why_volatile(std::string_view pref) {
   if (pref.starts_with("debug") || pref == "logLevel") return "turned while looking for something";
-  if (pref.ends_with("Secret")) return "a secret";
+  if (is_secret_pref(pref)) return "a secret";
   if (pref == "manager") return "says what this server is, not how it is configured";
   return "";
 }
@@ -93,6 +94,10 @@ json::object prefs_of(const Observed& observed, std::vector<std::string>& left_o
 json::array files_of(const Observed& observed, const OwnFile& own_file, std::vector<std::string>& left_out) {
   json::array out;
   for (const auto& [path, sha256] : observed.files) {
+    if (const Result<void> target = check_target(path); !target) {
+      left_out.push_back(fmt::format("File {}", target.error().messages.front()));
+      continue;
+    }
     const std::optional<PlanInputs::OwnFile> here = own_file ? own_file(path) : std::nullopt;
     if (!here || here->sha256 != sha256) {
       left_out.push_back(fmt::format("File {}: {}", path,

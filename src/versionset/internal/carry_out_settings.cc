@@ -6,6 +6,7 @@
 #include "auth/auth.h"
 #include "versionset/internal/carry_out.h"
 #include "versionset/internal/json_read.h"
+#include "versionset/internal/same_plugin.h"
 #include "versionset/internal/set_secrets.h"
 
 namespace mullion::versionset {
@@ -56,26 +57,11 @@ Task<Result<void>> take_note(const Target& target, std::string place, json::valu
 
 // ---- plugins
 
-std::string plugin_place(const Action& action, std::string_view param) {
-  return fmt::format("Plugin/{}/{}", action.name, param);
-}
-
-bool same_plugin(const Target& target, const Action& action, const json::object& shown) {
-  const json::object& wanted = action.value.get_object();
-  const json::object& asked = object_member(wanted, "Params");
-  const json::object& there = object_member(shown, "Params");
-  if (text_member(wanted, "Provider") != text_member(shown, "Provider") || asked.size() != there.size())
-    return false;
-  const bool params = std::ranges::all_of(asked, [&](const json::key_value_pair& member) {
-    const json::value* now = there.if_contains(member.key());
-    return now != nullptr && same_value(target, plugin_place(action, member.key()), member.value(), *now);
-  });
-  const json::object& meta = object_member(shown, "Meta");
-  return params &&
-         std::ranges::all_of(object_member(wanted, "Meta"), [&](const json::key_value_pair& member) {
-           const json::value* now = meta.if_contains(member.key());
-           return now != nullptr && *now == member.value();
-         });
+bool is_as_wanted(const Target& target, const Action& action, const json::object& shown) {
+  return same_plugin(action.value.get_object(), shown,
+                     [&target](const std::string& place, const json::value& wanted, const json::value& now) {
+                       return same_value(target, place, wanted, now);
+                     });
 }
 
 Task<Result<std::optional<json::object>>> plugin_there(EndpointCalls& calls, std::string name) {
@@ -85,13 +71,18 @@ Task<Result<std::optional<json::object>>> plugin_there(EndpointCalls& calls, std
   co_return std::optional<json::object>(std::move((*found)->get_object()));
 }
 
-/// Every parameter as it may be sent. What the endpoint has already stays sealed as it is.
+/// Every parameter as it may be sent: all of them are replaced at once. What the endpoint has already stays
+/// sealed as it is, also what the set does not name.
 Task<Result<json::object>> params_to_send(const Target& target, const Action& action,
                                           const json::object& there) {
+  const json::object& asked = object_member(action.value.get_object(), "Params");
   json::object out;
-  for (const auto& [param, wanted] : object_member(action.value.get_object(), "Params")) {
+  for (const auto& [param, now] : there) {
+    if (stays(asked, param, now)) out[param] = now;
+  }
+  for (const auto& [param, wanted] : asked) {
     const json::value* now = there.if_contains(param);
-    if (now != nullptr && same_value(target, plugin_place(action, param), wanted, *now)) {
+    if (now != nullptr && same_value(target, plugin_place(action.name, param), wanted, *now)) {
       out[param] = *now;
       continue;
     }
@@ -175,13 +166,13 @@ Task<Result<void>> take_note_of_plugin(const Target& target, const Action& actio
   const json::object& shown = object_member(**there, "Params");
   for (const auto& [param, wanted] : object_member(action.value.get_object(), "Params")) {
     const json::value* now = shown.if_contains(param);
-    std::string place = plugin_place(action, param);
+    std::string place = plugin_place(action.name, param);
     json::value value;
     if (now != nullptr) value = *now;
     Result<void> noted = co_await take_note(target, std::move(place), wanted, std::move(value), action);
     if (!noted) co_return noted;
   }
-  if (!same_plugin(target, action, **there)) co_return not_shown(action, "shows it otherwise");
+  if (!is_as_wanted(target, action, **there)) co_return not_shown(action, "shows it otherwise");
   co_return Result<void>{};
 }
 
@@ -192,7 +183,7 @@ Task<Result<Effect>> carry_out_plugin(const Target& target, const Action& action
   if (!action.value.is_object()) co_return Error(ErrorCode::kInvalid, "the plugin is no object");
   Result<std::optional<json::object>> there = co_await plugin_there(target.calls, action.name);
   if (!there) co_return there.error();
-  if (*there && same_plugin(target, action, **there)) co_return Effect::kNone;
+  if (*there && is_as_wanted(target, action, **there)) co_return Effect::kNone;
   const std::string provider = text_member(action.value.get_object(), "Provider");
   if (*there && text_member(**there, "Provider") != provider) {
     Result<void> removed = co_await remove_plugin(target, action.name);
@@ -213,7 +204,6 @@ Task<Result<Effect>> carry_out_plugin(const Target& target, const Action& action
 }
 
 Task<Result<Effect>> carry_out_pref(const Target& target, const Action& action) {
-  const std::string place = "Pref/" + action.name;
   Result<std::optional<json::value>> prefs = co_await look_up(target.calls, "/api/v3/prefs");
   if (!prefs) co_return prefs.error();
   const auto shown = [&]() -> json::value {
@@ -221,21 +211,11 @@ Task<Result<Effect>> carry_out_pref(const Target& target, const Action& action) 
     const json::value* now = (*prefs)->get_object().if_contains(action.name);
     return now == nullptr ? json::value() : *now;
   };
-  if (!action.secret && shown() == action.value) co_return Effect::kNone;
-  if (action.secret && target.memory.same_secret(target.endpoint, place, action.value, nullptr))
-    co_return Effect::kNone;
+  if (shown() == action.value) co_return Effect::kNone;
   json::object body;
   body[action.name] = action.value;
   Result<Answer> set = co_await ask(target.calls, json_request("POST", "/api/v3/prefs", body));
   if (!set) co_return set.error();
-  // Nobody shows a secret one, and our login may have ended with it.
-  if (action.secret) {
-    json::value unseen;
-    Result<void> noted =
-        co_await target.memory.remember_secret(target.endpoint, place, action.value, std::move(unseen));
-    if (!noted) co_return noted.error();
-    co_return Effect::kChanged;
-  }
   prefs = co_await look_up(target.calls, "/api/v3/prefs");
   if (!prefs) co_return prefs.error();
   if (shown() != action.value) co_return not_shown(action, "shows another value");

@@ -25,12 +25,6 @@ std::string text_of(const json::value& value) {
   return text;
 }
 
-json::object parse_record(const std::optional<std::string>& text) {
-  if (!text) return {};
-  Result<json::value> parsed = model::parse_json(*text);
-  return parsed && parsed->is_object() ? std::move(parsed->get_object()) : json::object();
-}
-
 json::object& member(json::object& record, std::string_view name) {
   json::value& value = record[name];
   if (!value.is_object()) value = json::object();
@@ -39,8 +33,14 @@ json::object& member(json::object& record, std::string_view name) {
 
 }  // namespace
 
-json::object EndpointMemory::record(const std::string& endpoint) const {
-  return parse_record(store_.snapshot()->secret(kSpace, endpoint));
+std::shared_ptr<const json::object> EndpointMemory::record(const std::string& endpoint) const {
+  std::string text = store_.snapshot()->secret(kSpace, endpoint).value_or("");
+  const std::lock_guard lock(mutex_);
+  if (text != parsed_text_) {
+    parsed_ = std::make_shared<const json::object>(parse_object(text));
+    parsed_text_ = std::move(text);
+  }
+  return parsed_;
 }
 
 env::Task<Result<void>> EndpointMemory::change(std::string endpoint,
@@ -48,7 +48,7 @@ env::Task<Result<void>> EndpointMemory::change(std::string endpoint,
   Error last;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const std::optional<std::string> before = store_.snapshot()->secret(kSpace, endpoint);
-    json::object record = parse_record(before);
+    json::object record = parse_object(before.value_or(""));
     change(record);
     std::string after = json::serialize(record);
     if (before && *before == after) co_return Result<void>{};
@@ -66,8 +66,8 @@ env::Task<Result<void>> EndpointMemory::change(std::string endpoint,
 
 bool EndpointMemory::same_secret(const std::string& endpoint, const std::string& place,
                                  const json::value& wanted, const json::value& shown) const {
-  const json::object record = this->record(endpoint);
-  const json::object& secret = object_member(object_member(record, kSecrets), place);
+  const std::shared_ptr<const json::object> record = this->record(endpoint);
+  const json::object& secret = object_member(object_member(*record, kSecrets), place);
   const std::string salt = text_member(secret, "salt");
   return !salt.empty() && text_member(secret, "shown") == auth::salted_digest(salt, text_of(shown)) &&
          text_member(secret, "wanted") == auth::salted_digest(salt, text_of(wanted));
@@ -85,8 +85,8 @@ env::Task<Result<void>> EndpointMemory::remember_secret(std::string endpoint, st
 }
 
 std::string EndpointMemory::unfinished(const std::string& endpoint, const std::string& target) const {
-  const json::object record = this->record(endpoint);
-  return text_member(object_member(record, kUploads), target);
+  const std::shared_ptr<const json::object> record = this->record(endpoint);
+  return text_member(object_member(*record, kUploads), target);
 }
 
 env::Task<Result<void>> EndpointMemory::remember_unfinished(std::string endpoint, std::string target,

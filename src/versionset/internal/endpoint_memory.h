@@ -4,6 +4,8 @@
 
 #include <boost/json.hpp>
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -35,10 +37,14 @@ class EndpointMemory {
   env::Task<Result<void>> forget(std::string endpoint);
 
  private:
-  json::object record(const std::string& endpoint) const;
+  /// A plan asks for every secret of an endpoint: its record is parsed once.
+  std::shared_ptr<const json::object> record(const std::string& endpoint) const;
   env::Task<Result<void>> change(std::string endpoint, std::function<void(json::object&)> change);
 
   store::Store& store_;
+  mutable std::mutex mutex_;
+  mutable std::string parsed_text_;
+  mutable std::shared_ptr<const json::object> parsed_ = std::make_shared<const json::object>();
 };
 
 }  // namespace mullion::versionset

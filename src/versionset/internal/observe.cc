@@ -49,7 +49,8 @@ Observed Observed::parse(const json::object& endpoint, const json::object& extra
   if (const auto pref = out.prefs.find("manager"); pref != out.prefs.end() && pref->second == "true")
     out.manager = true;
   // Every server has preferences, and only its own report brings them.
-  out.known = !extra.empty() || !out.prefs.empty();
+  out.told = !extra.empty();
+  out.known = out.told || !out.prefs.empty();
   return out;
 }
 

@@ -114,7 +114,7 @@ class Reader {
     file.sha256 = lower(text(entry, "Sha256Sum"));
     file.source = text(entry, "Source");
     file.explode = flag(entry, "Explode");
-    if (const Result<void> path = check_file_path(file.path); !path && !file.path.empty())
+    if (const Result<void> path = check_target(file.path); !path && !file.path.empty())
       fault("Path: " + path.error().messages.front());
     if (!file.sha256.empty() && !is_sha256(file.sha256)) fault("Sha256Sum: expected 64 hexadecimal digits");
     if (const Result<void> source = check_source(file.source); !source)
@@ -126,6 +126,13 @@ class Reader {
 
   void read_prefs() {
     for (const auto& [name, value] : map("Prefs")) {
+      if (is_secret_pref(name)) {
+        fault(fmt::format(
+            "Prefs.{}: a secret of each server, which a set would show in clear to whoever may read "
+            "sets; set it at the server",
+            std::string_view(name)));
+        continue;
+      }
       if (!value.is_string()) {
         fault(fmt::format("Prefs.{}: expected a string", std::string_view(name)));
         continue;

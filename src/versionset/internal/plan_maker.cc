@@ -2,22 +2,15 @@
 
 #include "manager/endpoint_object.h"
 #include "model/index_value.h"
-#include "model/object.h"
 #include "versionset/internal/json_read.h"
 
 namespace mullion::versionset {
 namespace {
 
 constexpr size_t kMostFiles = 20'000;
-constexpr size_t kDepth = 256;
 
 Error no_endpoint(const std::string& id) {
   return Error(ErrorCode::kNotFound, "GET", "endpoints", id, {"Not Found"});
-}
-
-json::object object_of(std::string_view text) {
-  Result<json::value> parsed = model::parse_json(text, kDepth);
-  return parsed && parsed->is_object() ? std::move(parsed->get_object()) : json::object();
 }
 
 /// Whether the connection is on its way or stands: what the endpoint has not told yet will come by itself.
@@ -25,6 +18,9 @@ bool will_tell(const json::object& object) {
   const std::string status = text_member(object, "ConnectionStatus");
   return status == "Connecting" || status == "Updating" || status == "Connected";
 }
+
+/// Whether its word belongs to the connection that stands now: a stream begins with it, before anything else.
+bool is_fresh(const json::object& object) { return text_member(object, "ConnectionStatus") == "Connected"; }
 
 }  // namespace
 
@@ -51,21 +47,20 @@ void FileFacts::forget() {
   ++forgotten_;
 }
 
-Result<json::object> PlanMaker::endpoint_object(const std::string& endpoint, std::string* body) const {
+Result<SeenEndpoint> PlanMaker::look_at(const std::string& endpoint) const {
   Result<std::string> stored =
       given_.store.snapshot()->get({std::string(manager::kEndpoints), std::string(store::kOwn), endpoint});
   if (!stored) return no_endpoint(endpoint);
-  json::object object = object_of(*stored);
-  if (body != nullptr) *body = std::move(*stored);
-  manager::apply_state(object_of(given_.manager.endpoint_state(endpoint)), object);
-  return object;
+  SeenEndpoint out;
+  out.object = parse_object(*stored);
+  out.body = std::move(*stored);
+  const json::object state = parse_object(given_.manager.endpoint_state(endpoint));
+  manager::apply_state(state, out.object);
+  out.observed = Observed::parse(out.object, state);
+  return out;
 }
 
-Observed PlanMaker::observed(const json::object& object) const {
-  return Observed::parse(object, object_of(given_.manager.endpoint_state(text_member(object, "Id"))));
-}
-
-Plan PlanMaker::plan_for(const json::object& object, const Wanted& wanted) const {
+Plan PlanMaker::plan_for(const Observed& observed, const Wanted& wanted) const {
   const std::shared_ptr<const catalog::Items> items = given_.catalog.items();
   const std::shared_ptr<const store::Snapshot> snapshot = given_.store.snapshot();
   PlanInputs inputs{*items};
@@ -81,15 +76,20 @@ Plan PlanMaker::plan_for(const json::object& object, const Wanted& wanted) const
                                 const json::value& wanted_value, const json::value& shown) {
       return executor_->same_secret(endpoint, place, wanted_value, shown);
     };
+    inputs.seen_there = [this](const std::string& endpoint, const std::string& path,
+                               const std::string& sha256, const std::string& listing) {
+      return executor_->seen_there(endpoint, path, sha256, listing);
+    };
   }
-  return make_plan(observed(object), wanted, inputs);
+  return make_plan(observed, wanted, inputs);
 }
 
 Result<Planned> PlanMaker::make(const std::string& endpoint, const std::vector<std::string>* sets) const {
   Planned out;
-  Result<json::object> object = endpoint_object(endpoint, &out.body);
-  if (!object) return object.error();
-  out.object = std::move(*object);
+  Result<SeenEndpoint> seen = look_at(endpoint);
+  if (!seen) return seen.error();
+  out.body = std::move(seen->body);
+  out.object = std::move(seen->object);
   out.sets = sets == nullptr ? set_names(out.object) : *sets;
   out.disabled = sets == nullptr && flag_member(out.object, "VersionSetsDisabled");
   Plan plan;
@@ -104,10 +104,11 @@ Result<Planned> PlanMaker::make(const std::string& endpoint, const std::vector<s
     out.wanted = std::move(merged.wanted);
   }
   if (out.wanted) {
-    plan = plan_for(out.object, *out.wanted);
+    const bool told = seen->observed.told;
+    plan = plan_for(seen->observed, *out.wanted);
     out.apply = flag_member(out.object, "Apply") && out.wanted->apply;
-    const bool told = !given_.manager.endpoint_state(endpoint).empty();
-    out.provisional = !told && !plan.problems.empty() && will_tell(out.object);
+    out.fresh = told && is_fresh(out.object);
+    out.provisional = !told && will_tell(out.object);
   }
   out.plan = std::make_shared<const Plan>(std::move(plan));
   return out;

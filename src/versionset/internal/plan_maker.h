@@ -28,6 +28,13 @@ class FileFacts {
   uint64_t forgotten_ = 0;
 };
 
+/// An own Endpoint object and the endpoint's word, read once.
+struct SeenEndpoint {
+  std::string body;     // of the object
+  json::object object;  // the same with the endpoint's newest word
+  Observed observed;
+};
+
 /// One plan, and what it was made from.
 struct Planned {
   std::string body;     // of the Endpoint object at that time
@@ -37,7 +44,8 @@ struct Planned {
   std::shared_ptr<const Wanted> wanted;  // nullptr: the sets could not be merged, or there are none
   bool disabled = false;                 // VersionSetsDisabled
   bool apply = false;
-  bool provisional = false;  // the endpoint is about to tell what is missing: nothing is to be written yet
+  bool fresh = false;        // made from what the endpoint told on the present connection: may be carried out
+  bool provisional = false;  // the endpoint is about to tell of itself: nothing is to be written yet
 };
 
 /// Thread-safe; blocks on the disk.
@@ -48,12 +56,11 @@ class PlanMaker {
 
   /// `sets` instead of the object's own. kNotFound: no such own object, or (with `sets`) a missing set.
   Result<Planned> make(const std::string& endpoint, const std::vector<std::string>* sets) const;
-  /// The own object with what the endpoint told since; kNotFound.
-  Result<json::object> endpoint_object(const std::string& endpoint, std::string* body = nullptr) const;
-  Observed observed(const json::object& object) const;
+  /// kNotFound.
+  Result<SeenEndpoint> look_at(const std::string& endpoint) const;
 
  private:
-  Plan plan_for(const json::object& object, const Wanted& wanted) const;
+  Plan plan_for(const Observed& observed, const Wanted& wanted) const;
 
   const Dependencies& given_;
   SetBook& book_;

@@ -127,6 +127,7 @@ void Planner::delete_components(std::set<std::string> components) {
 
 void Planner::plan_deletions() {
   plan_.deletions_from = plan_.actions.size();
+  if (!observed_.told) return;
   const std::set<std::string> plugins = deletable_plugins();
   const std::set<std::string> components = deletable_components(plugins);
   delete_plugins(plugins);

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 
+#include "base/digest.h"
 #include "versionset/internal/json_read.h"
 #include "versionset/internal/planner.h"
+#include "versionset/internal/same_plugin.h"
 #include "versionset/internal/sources.h"
 
 namespace mullion::versionset {
@@ -13,8 +15,11 @@ namespace {
 /// The pseudo plugin of managers, which is part of them.
 constexpr std::string_view kManagerPlugin = "manager";
 
-/// Preferences whose change ends every login.
-bool ends_logins(std::string_view pref) { return pref.ends_with("Secret"); }
+std::string digest_of(const std::map<std::string, std::string>& files) {
+  std::string all;
+  for (const auto& [path, sha256] : files) all += path + "\n" + sha256 + "\n";
+  return hash128(all).hex();
+}
 
 /// Without the values of parameters that are `hidden`.
 json::object without_secrets(const json::object& plugin,
@@ -42,29 +47,9 @@ bool Planner::same_value(const std::string& place, const json::value& wanted,
   return inputs_.same_secret && inputs_.same_secret(observed_.id, place, wanted, shown);
 }
 
-bool Planner::same_plugin(const json::object& wanted, const json::object& shown) const {
-  if (text_member(wanted, "Provider") != text_member(shown, "Provider")) return false;
-  const json::object& asked = object_member(wanted, "Params");
-  const json::object& there = object_member(shown, "Params");
-  for (const auto& [name, value] : asked) {
-    const json::value* now = there.if_contains(name);
-    const std::string place =
-        fmt::format("Plugin/{}/{}", text_member(wanted, "Name"), std::string_view(name));
-    if (now == nullptr || !same_value(place, value, *now)) return false;
-  }
-  // Secrets that the set does not name were put there by hand, and stay.
-  const bool more = std::ranges::any_of(there, [&](const json::key_value_pair& member) {
-    return !asked.contains(member.key()) && !is_sealed(member.value());
-  });
-  if (more) return false;
-  const json::object& meta = object_member(shown, "Meta");
-  return std::ranges::all_of(object_member(wanted, "Meta"), [&](const json::key_value_pair& member) {
-    const json::value* now = meta.if_contains(member.key());
-    return now != nullptr && *now == member.value();
-  });
-}
-
 void Planner::plan_plugins() {
+  const SameValue same = [this](const std::string& place, const json::value& wanted,
+                                const json::value& shown) { return same_value(place, wanted, shown); };
   for (const Sourced<json::object>& wish : wanted_.plugins) {
     const std::string name = text_member(wish.value, "Name");
     const std::string provider = text_member(wish.value, "Provider");
@@ -78,7 +63,7 @@ void Planner::plan_plugins() {
                           wish.from.set, name, provider));
       continue;
     }
-    if (there != nullptr && same_plugin(wish.value, *there)) continue;
+    if (there != nullptr && same_plugin(wish.value, *there, same)) continue;
     Action action;
     action.kind = Kind::kPlugin;
     action.name = name;
@@ -105,8 +90,13 @@ void Planner::plan_plugins() {
   }
 }
 
+/// Whether a look found it or put it there, though the endpoint does not list it: as far as anybody here can
+/// tell it stays. Of a list that is complete that counts until the list changes.
 bool Planner::was_there(const std::string& path, const std::string& sha256) const {
-  return !sha256.empty() && inputs_.same_secret &&
+  if (sha256.empty()) return false;
+  if (observed_.files_complete)
+    return inputs_.seen_there && inputs_.seen_there(observed_.id, path, sha256, plan_.listing);
+  return inputs_.same_secret &&
          inputs_.same_secret(observed_.id, file_place(path), json::value(sha256), json::value());
 }
 
@@ -118,11 +108,9 @@ void Planner::plan_file(const Sourced<FileWish>& wish) {
   std::string sha256 = file.sha256;
   if (sha256.empty() && source) sha256 = source->sha256;
   const auto there = observed_.files.find(file.path);
-  const bool equal = there != observed_.files.end() && there->second == sha256 && !sha256.empty();
-  if (equal) return;
-  const bool unlisted = there == observed_.files.end() && !observed_.files_complete;
-  // Looked at once: it stays what it was then as far as anybody here can tell.
-  if (unlisted && was_there(file.path, sha256)) return;
+  const bool listed = there != observed_.files.end();
+  if (listed && there->second == sha256 && !sha256.empty()) return;
+  if (!listed && was_there(file.path, sha256)) return;
   if (own && !source)
     return problem(fmt::format("{}: {}: this server has no {}", wish.from.set, file.path, *own));
   if (own && source->sha256 != sha256) {
@@ -137,8 +125,8 @@ void Planner::plan_file(const Sourced<FileWish>& wish) {
   action.verb = "AddOrUpdate";
   action.value = file.explode;
   action.from = wish.from;
-  action.current = there == observed_.files.end() ? "" : there->second;
-  action.unlisted = unlisted;
+  action.current = listed ? there->second : "";
+  action.unlisted = !listed && !observed_.files_complete;
   action.bytes = source ? source->bytes : 0;
   action.artifact =
       catalog::Artifact{rendered_source(file.source, inputs_.provisioner_url, inputs_.api_url), "", sha256};
@@ -149,35 +137,25 @@ void Planner::plan_files() {
   if (wanted_.files.empty()) return;
   if (!observed_.files_known)
     return problem(fmt::format("the files of {} are not known before it is connected", observed_.id));
+  plan_.listing = digest_of(observed_.files);
   for (const Sourced<FileWish>& wish : wanted_.files) plan_file(wish);
 }
 
 void Planner::plan_settings() {
-  std::vector<Action> last;
   for (const auto& [name, wish] : wanted_.prefs) {
     const auto there = observed_.prefs.find(name);
-    const bool secret = ends_logins(name);
-    if (secret && wish.value == kHidden) continue;
-    if (!secret && there != observed_.prefs.end() && there->second == wish.value) continue;
+    const bool known = there != observed_.prefs.end();
+    if (known && there->second == wish.value) continue;
     Action action;
     action.kind = Kind::kPref;
     action.name = name;
     action.verb = "Set";
     action.value = wish.value;
     action.from = wish.from;
-    action.secret = secret;
-    if (!secret) {
-      action.current = there == observed_.prefs.end() ? "" : there->second;
-      add(std::move(action));
-      continue;
-    }
-    const bool set_already =
-        inputs_.same_secret && inputs_.same_secret(observed_.id, "Pref/" + name, action.value, json::value());
-    if (!set_already) last.push_back(std::move(action));
+    action.current = known ? there->second : "";
+    add(std::move(action));
   }
   plan_global();
-  // Later than everything that needs a login.
-  for (Action& action : last) add(std::move(action));
 }
 
 void Planner::plan_global() {

@@ -25,28 +25,54 @@ std::vector<std::string> set_names(const json::object& endpoint) {
   return names;
 }
 
-SetBook::SetPtr SetBook::find(const store::Snapshot& snapshot, const std::string& name) {
-  if (const auto known = sets_.find(name); known != sets_.end()) return known->second;
-  const std::optional<store::StoredObject> stored = snapshot.get_local("version_sets", name);
-  if (!stored) return nullptr;
-  auto set = std::make_shared<const Result<VersionSet>>(VersionSet::parse(stored->body));
-  if (*set) {
-    for (const FileWish& file : (*set)->files) {
-      if (std::optional<std::string> own = own_file_of(file.source)) sources_.insert(std::move(*own));
-    }
+/// With mutex_ held: drops what was told of since, and answers how much was told of so far.
+uint64_t SetBook::catch_up() {
+  std::set<std::string> stale;
+  uint64_t told = 0;
+  {
+    const std::lock_guard lock(told_mutex_);
+    stale.swap(stale_);
+    told = told_;
   }
-  return sets_[name] = set;
+  for (const std::string& name : stale) sets_.erase(name);
+  if (!stale.empty()) merged_.clear();
+  return told;
 }
 
 MergedSets SetBook::merged(const std::vector<std::string>& names) {
-  const std::lock_guard lock(mutex_);
-  if (const auto known = merged_.find(names); known != merged_.end()) return known->second;
-  const std::shared_ptr<const store::Snapshot> snapshot = store_.snapshot();
+  std::vector<SetPtr> sets;
+  std::shared_ptr<const store::Snapshot> snapshot;
+  uint64_t told = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    told = catch_up();
+    if (const auto known = merged_.find(names); known != merged_.end()) return known->second;
+    snapshot = store_.snapshot();
+    for (const std::string& name : names) {
+      const auto known = sets_.find(name);
+      sets.push_back(known == sets_.end() ? nullptr : known->second);
+    }
+  }
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (sets[i] == nullptr) sets[i] = read(*snapshot, names[i]);
+  }
+  MergedSets out = merge_all(names, sets);
+  keep(names, sets, out, told);
+  return out;
+}
+
+/// nullptr: there is none.
+SetBook::SetPtr SetBook::read(const store::Snapshot& snapshot, const std::string& name) {
+  const std::optional<store::StoredObject> stored = snapshot.get_local("version_sets", name);
+  if (!stored) return nullptr;
+  return std::make_shared<const Result<VersionSet>>(VersionSet::parse(stored->body));
+}
+
+MergedSets SetBook::merge_all(const std::vector<std::string>& names, const std::vector<SetPtr>& sets) {
   MergedSets out;
   std::vector<const VersionSet*> order;
-  std::vector<SetPtr> alive;
   for (size_t i = 0; i < names.size(); ++i) {
-    SetPtr set = find(*snapshot, names[i]);
+    const SetPtr& set = sets[i];
     if (set == nullptr) {
       out.missing.push_back(names[i]);
       out.problems.push_back(fmt::format("VersionSet {} (at {}) does not exist", names[i], i));
@@ -54,20 +80,35 @@ MergedSets SetBook::merged(const std::vector<std::string>& names) {
       for (const std::string& fault : set->error().messages) out.problems.push_back(names[i] + ": " + fault);
     } else {
       order.push_back(&**set);
-      alive.push_back(std::move(set));
     }
   }
   if (out.problems.empty()) out.wanted = std::make_shared<const Wanted>(merge(order));
-  if (merged_.size() >= kMostMerged) merged_.clear();
-  // What is missing may come at any time.
-  if (out.missing.empty()) merged_.emplace(names, out);
   return out;
 }
 
-void SetBook::forget(const std::string& name) {
+/// For the next one who asks, unless a set was told of since these were read.
+void SetBook::keep(const std::vector<std::string>& names, const std::vector<SetPtr>& sets,
+                   const MergedSets& merged, uint64_t told) {
   const std::lock_guard lock(mutex_);
-  sets_.erase(name);
-  merged_.clear();
+  for (const SetPtr& set : sets) {
+    if (set == nullptr || !*set) continue;
+    for (const FileWish& file : (*set)->files) {
+      if (std::optional<std::string> own = own_file_of(file.source)) sources_.insert(std::move(*own));
+    }
+  }
+  if (catch_up() != told) return;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (sets[i] != nullptr) sets_[names[i]] = sets[i];
+  }
+  if (merged_.size() >= kMostMerged) merged_.clear();
+  // What is missing may come at any time.
+  if (merged.missing.empty()) merged_.insert_or_assign(names, merged);
+}
+
+void SetBook::forget(const std::string& name) {
+  const std::lock_guard lock(told_mutex_);
+  stale_.insert(name);
+  ++told_;
 }
 
 bool SetBook::takes_file(const std::string& path) const {

@@ -29,16 +29,23 @@ class SetBook {
   explicit SetBook(store::Store& store) : store_(store) {}
   /// Read at one moment. A list with a set that is missing or unreadable is not merged at all.
   MergedSets merged(const std::vector<std::string>& names);
-  /// A set changed, came or went.
+  /// A set changed, came or went. Never waits for merged(): the store's writer calls it.
   void forget(const std::string& name);
   /// Whether a set that was merged since the start takes a file from `path` ("files/...") of this server.
   bool takes_file(const std::string& path) const;
 
  private:
   using SetPtr = std::shared_ptr<const Result<VersionSet>>;
-  SetPtr find(const store::Snapshot& snapshot, const std::string& name);
+  static SetPtr read(const store::Snapshot& snapshot, const std::string& name);
+  static MergedSets merge_all(const std::vector<std::string>& names, const std::vector<SetPtr>& sets);
+  uint64_t catch_up();
+  void keep(const std::vector<std::string>& names, const std::vector<SetPtr>& sets, const MergedSets& merged,
+            uint64_t told);
 
   store::Store& store_;
+  std::mutex told_mutex_;  // taken last, and for no work
+  std::set<std::string> stale_;
+  uint64_t told_ = 0;
   mutable std::mutex mutex_;
   std::map<std::string, SetPtr> sets_;
   std::map<std::vector<std::string>, MergedSets> merged_;

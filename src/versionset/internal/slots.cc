@@ -27,6 +27,20 @@ size_t Slots::taken() const {
   return places_.size();
 }
 
+/// With the mutex held.
+std::unique_ptr<Slots::Place> Slots::place_if_free() {
+  const env::SteadyTime now = env::system_clock().steady();
+  if (busy(now) >= most_) return nullptr;
+  std::unique_ptr<Place> place(new Place(*this));
+  place->at_ = places_.insert(places_.end(), now);
+  return place;
+}
+
+std::unique_ptr<Slots::Place> Slots::try_take() {
+  std::lock_guard lock(mutex_);
+  return queue_.empty() ? place_if_free() : nullptr;
+}
+
 env::Task<std::unique_ptr<Slots::Place>> Slots::take() {
   struct Ticket {  // also when the task is cancelled while it waits
     explicit Ticket(Slots& from) : slots(from) {
@@ -48,11 +62,8 @@ env::Task<std::unique_ptr<Slots::Place>> Slots::take() {
     const uint64_t seen = changed_.version();
     {
       std::lock_guard lock(mutex_);
-      const env::SteadyTime now = env::system_clock().steady();
-      if (queue_.begin() == ticket.at && busy(now) < most_) {
-        std::unique_ptr<Place> place(new Place(*this));
-        place->at_ = places_.insert(places_.end(), now);
-        co_return place;
+      if (queue_.begin() == ticket.at) {
+        if (std::unique_ptr<Place> place = place_if_free()) co_return place;
       }
     }
     co_await changed_.wait(seen, still_ / 4);

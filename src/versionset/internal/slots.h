@@ -31,10 +31,13 @@ class Slots {
   };
   /// Waits for a place; first come, first served.
   env::Task<std::unique_ptr<Place>> take();
+  /// A place that is free and for which nobody waits; nullptr.
+  std::unique_ptr<Place> try_take();
   size_t taken() const;
 
  private:
   size_t busy(env::SteadyTime now) const;
+  std::unique_ptr<Place> place_if_free();
 
   const size_t most_;
   const env::Duration still_;

@@ -10,6 +10,9 @@ namespace {
 constexpr std::string_view kSelf = "self://";
 constexpr std::string_view kProvisioner = "{{.ProvisionerURL}}";
 constexpr std::string_view kApi = "{{.ApiURL}}";
+constexpr std::string_view kCatalogTree = "files/rebar-catalog/";
+/// travelled_tree() of every manager.
+constexpr std::string_view kTravelledTrees = "files/travelled/";
 
 bool in_a_bucket(std::string_view path) { return path.starts_with("files/") || path.starts_with("isos/"); }
 
@@ -45,6 +48,19 @@ Result<void> check_file_path(std::string_view path) {
   bool plain = parts.size() > 1 && path.find("//") == std::string_view::npos && !path.ends_with('/');
   for (const std::string& part : parts) plain = plain && part != "." && part != "..";
   if (!plain) return Error(ErrorCode::kInvalid, fmt::format("`{:.200}` is no path of a file", path));
+  return {};
+}
+
+Result<void> check_target(std::string_view path) {
+  if (Result<void> plain = check_file_path(path); !plain) return plain;
+  if (path.starts_with(kCatalogTree))
+    return Error(
+        ErrorCode::kInvalid,
+        fmt::format("`{:.200}` is below {}, where a server's own catalog is built from", path, kCatalogTree));
+  if (path.starts_with(kTravelledTrees))
+    return Error(ErrorCode::kInvalid, fmt::format("`{:.200}` is below {}, where what comes with travelling "
+                                                  "version sets is kept and taken away again",
+                                                  path, kTravelledTrees));
   return {};
 }
 

@@ -11,6 +11,8 @@ namespace mullion::versionset {
 
 /// "files/..." or "isos/..." without detours; kInvalid.
 Result<void> check_file_path(std::string_view path);
+/// A path that files may be put to: not below what servers fill and tidy up by themselves; kInvalid.
+Result<void> check_target(std::string_view path);
 /// self://files/..., self://isos/..., http(s)://..., {{.ProvisionerURL}}/... or {{.ApiURL}}/...; kInvalid.
 Result<void> check_source(std::string_view source);
 /// "files/..." or "isos/...", when the source is a file of this server.
