@@ -135,13 +135,13 @@ std::vector<std::string> plan_gaps(const RolloutPlan& plan);
 std::vector<std::string> plan_changes(const json::object& before, const json::object& after);
 
 /// An endpoint that a rollout is about.
-struct Target {
+struct RolloutTarget {
   std::string id, owner;
   std::map<std::string, std::string> meta;
 };
 /// Each target once, in the order of the rules and of ids; what no rule takes is the last wave. kInvalid: an
 /// id that is no target, an endpoint that two rules name.
-Result<std::vector<Wave>> cut_waves(const RolloutPlan& plan, std::vector<Target> targets);
+Result<std::vector<Wave>> cut_waves(const RolloutPlan& plan, std::vector<RolloutTarget> targets);
 
 /// What is known of an endpoint now.
 struct EndpointFacts {
@@ -169,7 +169,7 @@ struct Put {
   Assignment seen, wanted;
 };
 
-struct Step {
+struct RolloutStep {
   Rollout next;
   bool changed = false;    // `next` must be stored before anything is put
   std::vector<Put> puts;   // idempotent; asked for again until they show in the facts
@@ -177,7 +177,7 @@ struct Step {
   Moment wake;             // when time alone changes something
 };
 /// One step of the machine. `gate` answers a step that asked. The endpoints of a gate: gate_endpoints().
-Step next_step(const Rollout& rollout, const Facts& facts, env::WallTime now,
+RolloutStep next_step(const Rollout& rollout, const Facts& facts, env::WallTime now,
                const std::optional<GateAnswer>& gate = std::nullopt);
 /// Ids of the endpoints of the waves that have begun.
 std::vector<std::string> gate_endpoints(const Rollout& rollout);
@@ -185,7 +185,7 @@ std::vector<std::string> gate_endpoints(const Rollout& rollout);
 std::string gate_filter(const Rollout& rollout);
 
 /// What people tell a rollout. kInvalid (422) says why not and what to do.
-Result<Rollout> start_rollout(Rollout rollout, std::vector<Target> targets, env::WallTime now,
+Result<Rollout> start_rollout(Rollout rollout, std::vector<RolloutTarget> targets, env::WallTime now,
                               std::string who);
 Result<Rollout> pause_rollout(Rollout rollout, env::WallTime now, std::string who);
 /// The failed endpoints of the wave at work get another turn.

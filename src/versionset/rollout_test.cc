@@ -107,7 +107,7 @@ TEST(CutWaves, ByTheirRules) {
     const char* plan;
     std::vector<std::vector<std::string>> waves;
   };
-  std::vector<Target> targets;
+  std::vector<RolloutTarget> targets;
   for (const char* id : {"E", "D", "C", "B", "A"}) targets.push_back({id, "", {}});
   targets[0].meta["ring"] = "10";
   targets[1].meta["ring"] = "9";

@@ -22,8 +22,8 @@ inline Rollout rollout_of(const std::string& text) {
   return std::move(*rollout);
 }
 
-inline std::vector<Target> targets_of(const std::vector<std::string>& ids) {
-  std::vector<Target> out;
+inline std::vector<RolloutTarget> targets_of(const std::vector<std::string>& ids) {
+  std::vector<RolloutTarget> out;
   for (const std::string& id : ids) out.push_back({id, "", {}});
   return out;
 }
@@ -45,7 +45,7 @@ class World {
 
   /// One step; puts are carried out when `deliver`. Whether anything was decided or put.
   bool step(bool deliver = true) {
-    Step next = next_step(rollout, fleet, at(now));
+    RolloutStep next = next_step(rollout, fleet, at(now));
     if (next.asks_gate) next = next_step(rollout, fleet, at(now), gate);
     wake = next.wake;
     if (next.changed) {

@@ -106,7 +106,7 @@ class RolloutsImpl final : public Rollouts {
     std::set<std::string> gates;
     Moment wake;
     for (const std::string& id : active) {
-      std::optional<Step> step = co_await advance(id);
+      std::optional<RolloutStep> step = co_await advance(id);
       if (!step) continue;
       if (step->wake && (!wake || *step->wake < *wake)) wake = step->wake;
       if (step->next.plan.gate) gates.insert(step->next.plan.gate->collection);
@@ -144,7 +144,7 @@ class RolloutsImpl final : public Rollouts {
 
   /// Steps until nothing is left to be stored, then puts. The last step; absent when the rollout cannot go on
   /// now.
-  Task<std::optional<Step>> advance(std::string id) {
+  Task<std::optional<RolloutStep>> advance(std::string id) {
     for (int round = 0; round < kMostSteps && !stopping_; ++round) {
       std::string body;
       const std::shared_ptr<const store::Snapshot> snapshot = given_.store.snapshot();
@@ -156,7 +156,7 @@ class RolloutsImpl final : public Rollouts {
       if (!is_active(rollout->state)) co_return std::nullopt;
       const env::WallTime now = env::system_clock().wall();
       const Facts facts = facts_of(*snapshot, *rollout);
-      Step step = next_step(*rollout, facts, now);
+      RolloutStep step = next_step(*rollout, facts, now);
       if (step.asks_gate) {
         const std::optional<GateAnswer> answer =
             co_await ask_gate(snapshot, *rollout->plan.gate, gate_filter(*rollout));
@@ -287,7 +287,7 @@ class RolloutsImpl final : public Rollouts {
     return out;
   }
 
-  Result<std::vector<Target>> startable(const store::Snapshot& snapshot, const Rollout& rollout,
+  Result<std::vector<RolloutTarget>> startable(const store::Snapshot& snapshot, const Rollout& rollout,
                                         const auth::Principal& principal) const;
   Result<Rollout> obey(const store::Snapshot& snapshot, Rollout rollout, const std::string& command,
                        const auth::Principal& principal) const;
@@ -308,9 +308,9 @@ class RolloutsImpl final : public Rollouts {
   uint64_t subscription_ = 0;
 };
 
-Result<std::vector<Target>> RolloutsImpl::startable(const store::Snapshot& snapshot, const Rollout& rollout,
+Result<std::vector<RolloutTarget>> RolloutsImpl::startable(const store::Snapshot& snapshot, const Rollout& rollout,
                                                     const auth::Principal& principal) const {
-  Result<std::vector<Target>> targets =
+  Result<std::vector<RolloutTarget>> targets =
       internal::find_targets(snapshot, rollout.plan, given_.own_id, principal);
   if (!targets) return targets;
   std::vector<std::string> faults = internal::missing_sets(snapshot, rollout.plan);
@@ -318,7 +318,7 @@ Result<std::vector<Target>> RolloutsImpl::startable(const store::Snapshot& snaps
     faults.push_back(std::move(overlap));
   if (!faults.empty())
     return Error(ErrorCode::kInvalid, "INVOKE", std::string(kRollouts), rollout.plan.id, std::move(faults));
-  for (const Target& target : *targets) {
+  for (const RolloutTarget& target : *targets) {
     Result<void> allowed = auth::authorise(principal, {std::string(kEndpointObjects), "update", target.id},
                                            fmt::format("/api/v3/endpoints/{}", target.id));
     if (!allowed) return allowed.error();
@@ -334,7 +334,7 @@ Result<Rollout> RolloutsImpl::obey(const store::Snapshot& snapshot, Rollout roll
   if (command == "resume") return resume_rollout(std::move(rollout), now, who);
   if (command == "abort") return abort_rollout(std::move(rollout), now, who);
   if (command == "return") {
-    std::vector<Target> touched;
+    std::vector<RolloutTarget> touched;
     for (const Wave& wave : rollout.waves) {
       for (const EndpointProgress& endpoint : wave.endpoints)
         touched.push_back({endpoint.id, endpoint.owner, {}});
@@ -345,7 +345,7 @@ Result<Rollout> RolloutsImpl::obey(const store::Snapshot& snapshot, Rollout roll
     return return_rollout(std::move(rollout), now, who);
   }
   if (rollout.state != RolloutState::kPlanned) return start_rollout(std::move(rollout), {}, now, who);
-  Result<std::vector<Target>> targets = startable(snapshot, rollout, principal);
+  Result<std::vector<RolloutTarget>> targets = startable(snapshot, rollout, principal);
   if (!targets) return targets.error();
   return start_rollout(std::move(rollout), std::move(*targets), now, who);
 }
@@ -414,7 +414,7 @@ Task<Result<std::string>> RolloutsImpl::dry_run(std::string id, auth::Principal 
   if (!rollout) co_return rollout.error().code == ErrorCode::kNotFound ? not_found(id) : rollout.error();
   std::vector<std::string> problems = plan_gaps(rollout->plan);
   if (rollout->waves.empty()) {
-    Result<std::vector<Target>> targets =
+    Result<std::vector<RolloutTarget>> targets =
         internal::find_targets(*snapshot, rollout->plan, given_.own_id, principal);
     if (!targets) co_return targets.error();
     for (std::string& problem : internal::missing_sets(*snapshot, rollout->plan))

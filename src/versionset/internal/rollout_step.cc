@@ -16,7 +16,7 @@ class Machine {
     rollout_ = rollout;
   }
 
-  Step run() {
+  RolloutStep run() {
     switch (rollout_.state) {
       case RolloutState::kRunning:
       case RolloutState::kSoaking:
@@ -453,7 +453,7 @@ class Machine {
     put(endpoint, wanted);
   }
 
-  Step step_;
+  RolloutStep step_;
   Rollout& rollout_;
   const Facts& facts_;
   env::WallTime now_;
@@ -462,7 +462,7 @@ class Machine {
 
 }  // namespace
 
-Step next_step(const Rollout& rollout, const Facts& facts, env::WallTime now,
+RolloutStep next_step(const Rollout& rollout, const Facts& facts, env::WallTime now,
                const std::optional<GateAnswer>& gate) {
   return Machine(rollout, facts, now, gate).run();
 }

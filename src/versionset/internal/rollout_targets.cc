@@ -23,8 +23,8 @@ Result<json::object> parse_object(std::string_view body) {
   return std::move(parsed->get_object());
 }
 
-Target target_of(std::string id, std::string owner, std::string_view body) {
-  Target target{std::move(id), std::move(owner), {}};
+RolloutTarget target_of(std::string id, std::string owner, std::string_view body) {
+  RolloutTarget target{std::move(id), std::move(owner), {}};
   const Result<json::object> object = parse_object(body);
   if (!object) return target;
   const json::value* meta = object->if_contains("Meta");
@@ -35,9 +35,9 @@ Target target_of(std::string id, std::string owner, std::string_view body) {
   return target;
 }
 
-Result<std::vector<Target>> named_targets(const store::Snapshot& snapshot, const RolloutPlan& plan,
+Result<std::vector<RolloutTarget>> named_targets(const store::Snapshot& snapshot, const RolloutPlan& plan,
                                           const auth::Principal& principal) {
-  std::vector<Target> targets;
+  std::vector<RolloutTarget> targets;
   std::vector<std::string> unknown;
   for (const std::string& id : plan.target_ids) {
     std::vector<store::StoredObject> found = snapshot.get_all_owners(kEndpointObjects, id);
@@ -82,10 +82,10 @@ EndpointFacts facts_of_object(const json::object& endpoint) {
   return facts;
 }
 
-Result<std::vector<Target>> find_targets(const store::Snapshot& snapshot, const RolloutPlan& plan,
+Result<std::vector<RolloutTarget>> find_targets(const store::Snapshot& snapshot, const RolloutPlan& plan,
                                          const std::string& own_id, const auth::Principal& principal) {
   if (!plan.target_ids.empty()) return named_targets(snapshot, plan, principal);
-  if (plan.targets.empty()) return std::vector<Target>();
+  if (plan.targets.empty()) return std::vector<RolloutTarget>();
   Result<store::Query> query = store::parse_query(kEndpointObjects, net::parse_query_string(plan.targets));
   if (!query) return query.error();
   query->own_id = own_id;
@@ -97,7 +97,7 @@ Result<std::vector<Target>> find_targets(const store::Snapshot& snapshot, const 
     const auto [known, fresh] = owners.try_emplace(ref.key, ref.owner);
     if (!fresh && ref.owner < known->second) known->second = ref.owner;
   }
-  std::vector<Target> targets;
+  std::vector<RolloutTarget> targets;
   for (const auto& [id, owner] : owners) {
     const Result<std::string> body = snapshot.get({std::string(kEndpointObjects), owner, id});
     if (body) targets.push_back(target_of(id, owner, *body));
@@ -138,9 +138,9 @@ Result<Rollout> read_rollout(const store::Snapshot& snapshot, const std::string&
 }
 
 std::vector<std::string> overlaps(const store::Snapshot& snapshot, const std::string& id,
-                                  const std::vector<Target>& targets) {
+                                  const std::vector<RolloutTarget>& targets) {
   std::set<std::string_view> wanted;
-  for (const Target& target : targets) wanted.insert(target.id);
+  for (const RolloutTarget& target : targets) wanted.insert(target.id);
   std::vector<std::string> out;
   for (const std::string& other : active_rollouts(snapshot)) {
     if (other == id) continue;

@@ -20,7 +20,7 @@ EndpointFacts facts_of_object(const json::object& endpoint);
 
 /// The endpoints of a plan that `principal` sees, each once: the own Endpoint object before those of other
 /// managers. kInvalid names ids that are not known.
-Result<std::vector<Target>> find_targets(const store::Snapshot& snapshot, const RolloutPlan& plan,
+Result<std::vector<RolloutTarget>> find_targets(const store::Snapshot& snapshot, const RolloutPlan& plan,
                                          const std::string& own_id, const auth::Principal& principal);
 /// Sets that are not declared here.
 std::vector<std::string> missing_sets(const store::Snapshot& snapshot, const RolloutPlan& plan);
@@ -30,6 +30,6 @@ Result<Rollout> read_rollout(const store::Snapshot& snapshot, const std::string&
                              std::string* body = nullptr);
 /// "endpoint A is in rollout X, which is running", for each.
 std::vector<std::string> overlaps(const store::Snapshot& snapshot, const std::string& id,
-                                  const std::vector<Target>& targets);
+                                  const std::vector<RolloutTarget>& targets);
 
 }  // namespace mullion::versionset::internal
