@@ -92,7 +92,8 @@ std::vector<std::string> naming_faults(const RolloutPlan& plan, const std::vecto
 }
 
 std::vector<RolloutTarget> take_by_rule(const WaveRule& rule, size_t total,
-                                 const std::set<std::string_view>& reserved, std::vector<RolloutTarget>& left) {
+                                        const std::set<std::string_view>& reserved,
+                                        std::vector<RolloutTarget>& left) {
   if (!rule.endpoints.empty()) {
     const std::set<std::string_view> wanted(rule.endpoints.begin(), rule.endpoints.end());
     return take(left, left.size(), [&](const RolloutTarget& target) { return wanted.contains(target.id); });

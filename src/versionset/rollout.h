@@ -147,9 +147,11 @@ Result<std::vector<Wave>> cut_waves(const RolloutPlan& plan, std::vector<Rollout
 struct EndpointFacts {
   bool exists = false;
   bool connected = false;  // its replica or its own connection is current
+  bool current = true;     // nothing that happened to its object at its owner is unknown here
   bool disabled = false;   // VersionSetsDisabled
   bool busy = false;       // a change of it is on its way; nothing is decided about it
   Assignment assigned;
+  bool planned = false;        // what follows was found out for the sets of `assigned` as they are now
   size_t actions = 0;          // left to do
   int64_t failed_actions = 0;  // of the last pass
   std::vector<std::string> errors;
@@ -170,7 +172,7 @@ struct Put {
 };
 
 struct RolloutStep {
-  Rollout next;
+  Rollout next;            // what the following step begins with, stored or not
   bool changed = false;    // `next` must be stored before anything is put
   std::vector<Put> puts;   // idempotent; asked for again until they show in the facts
   bool asks_gate = false;  // call again with an answer
@@ -178,7 +180,7 @@ struct RolloutStep {
 };
 /// One step of the machine. `gate` answers a step that asked. The endpoints of a gate: gate_endpoints().
 RolloutStep next_step(const Rollout& rollout, const Facts& facts, env::WallTime now,
-               const std::optional<GateAnswer>& gate = std::nullopt);
+                      const std::optional<GateAnswer>& gate = std::nullopt);
 /// Ids of the endpoints of the waves that have begun.
 std::vector<std::string> gate_endpoints(const Rollout& rollout);
 /// The filter with `$endpoints` replaced.
