@@ -292,6 +292,7 @@ TEST_F(ConfiguratorTest, DisabledForgottenAndNotManaging) {
   set_member("edge", "VersionSetsDisabled", false);
   EXPECT_TRUE(eventually([&] { return executor_->offered("edge") && names().size() == 1; }));
   manager_.on = false;
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));  // planning that has begun ends
   set_member("edge", "VersionSets", json::array());
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   EXPECT_THAT(names(), ElementsAre("p")) << "who is no manager leaves it as it is";
