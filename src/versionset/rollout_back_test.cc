@@ -115,8 +115,11 @@ TEST(Commands, AreForTheirStates) {
       const Result<Rollout> done = one.command(rollout, at(0), "user:x");
       EXPECT_EQ(done.ok(), std::ranges::find(one.allowed, state) != one.allowed.end())
           << rollout_state_name(state);
-      if (!done) EXPECT_EQ(done.error().code, ErrorCode::kInvalid);
-      if (done) EXPECT_EQ(done->history.back().who, "user:x");
+      if (!done) {
+        EXPECT_EQ(done.error().code, ErrorCode::kInvalid);
+      } else {
+        EXPECT_EQ(done->history.back().who, "user:x");
+      }
     }
   }
 }
