@@ -1,4 +1,5 @@
 // WebSocket frames: a header that parses is written again with the same meaning, masks undo themselves.
+#include "base/text.h"
 #include "fuzz/fuzz.h"
 #include "net/internal/frames.h"
 

@@ -42,6 +42,10 @@ class ApiServer final : public Api {
     services_.preferences.on_change([this](std::string_view name, std::string_view value) {
       if (name == "manager") services_.manager_on = value == "true";
     });
+    services_.ux_version.read(services_.blobs);
+    services_.blobs.on_change([this](const std::vector<std::string>& names) {
+      if (std::ranges::any_of(names, is_ux_file)) services_.ux_version.read(services_.blobs);
+    });
     services_.layers.on_change([this](std::string_view action, std::string_view name,
                                       std::string_view principal) {
       const Result<std::string> summary = services_.layers.summary(name);  // gone after a removal
@@ -145,6 +149,7 @@ class ApiServer final : public Api {
   uint64_t dropped_websockets() const override { return services_.events.dropped(); }
 
   Task<void> stop() override {
+    services_.isos_to_unpack.stop();
     judge_.stop();
     services_.events.stop();
     services_.job_log_keeper.stop();

@@ -485,6 +485,10 @@ TEST_F(ApiTest, InfoObjectsIndexesPrefs) {
   const std::string state = fixture.api->state_json();
   EXPECT_EQ(state.find("hidden"), std::string::npos);
   EXPECT_NE(state.find(R"("Name":"demo")"), std::string::npos);
+  EXPECT_EQ(state.find('\xff'), std::string::npos) << "an old file whose name is no UTF-8";
+  EXPECT_EQ(state.find("files_incomplete"), std::string::npos);
+  fixture.blobs.uploads_complete = false;
+  EXPECT_NE(fixture.api->state_json().find(R"("files_incomplete":true)"), std::string::npos);
   EXPECT_EQ(fixture.call("GET", "/swagger.json", "", "").json().at("openapi"), "3.0.3");
 }
 

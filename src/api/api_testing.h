@@ -160,6 +160,7 @@ class FakeCatalog final : public catalog::Catalog {
 
 class NoBlobs final : public content::Blobs {
  public:
+  bool uploads_complete = true;
   Result<std::vector<std::string>> list(std::string_view, std::string_view, bool) override {
     return std::vector<std::string>{"a", "d/"};
   }
@@ -191,10 +192,10 @@ class NoBlobs final : public content::Blobs {
     unfinished_ = 0;
     return {};
   }
-  std::map<std::string, std::string> uploads(std::string_view, size_t) override {
-    return {{"files/a", std::string(64, 'e')}};
+  Uploads uploads(std::string_view, size_t) override {
+    return {{{"files/a", std::string(64, 'e')}, {"files/\xff", std::string(64, 'e')}}, uploads_complete};
   }
-  void on_change(std::function<void(const std::string&)>) override {}
+  void on_change(ChangeListener) override {}
   Result<void> remove(std::string_view, std::string_view) override {
     return Error(ErrorCode::kNotFound, "Unable to delete");
   }

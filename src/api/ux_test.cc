@@ -31,8 +31,23 @@ TEST_F(Ux, TheVersionIsWhatThePackageSays) {
   EXPECT_EQ(installed_ux_version(*blobs_), "v1.2.3");
   put("ux/ux-version.json", R"({"version":"v2.0.0"})");
   EXPECT_EQ(installed_ux_version(*blobs_), "v2.0.0");
+  put("ux/version", "v1.2.3-\xe9t\xe9");
   put("ux/ux-version.json", "{");
+  EXPECT_EQ(installed_ux_version(*blobs_), "") << "no UTF-8";
+  put("ux/version", "v1.2.3");
   EXPECT_EQ(installed_ux_version(*blobs_), "v1.2.3");
+}
+
+TEST_F(Ux, TheVersionIsReadWhenToldTo) {
+  UxVersion version;
+  version.read(*blobs_);
+  EXPECT_EQ(version.get(), "");
+  put("ux/version", "v1.2.3");
+  EXPECT_EQ(version.get(), "");
+  version.read(*blobs_);
+  EXPECT_EQ(version.get(), "v1.2.3");
+  EXPECT_TRUE(is_ux_file("files/ux/version"));
+  EXPECT_FALSE(is_ux_file("files/uxy"));
 }
 
 TEST(UxPaths, NamesThatChangeWithTheirContent) {

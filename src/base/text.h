@@ -7,6 +7,9 @@
 
 namespace mullion {
 
+/// Whether `text` is UTF-8 without overlong sequences and surrogates: what JSON may hold.
+bool is_valid_utf8(std::string_view text);
+
 /// The parts of "a,b,,c" without empty ones.
 std::vector<std::string> split_list(std::string_view text, char separator = ',');
 

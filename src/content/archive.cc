@@ -33,8 +33,22 @@ Error suspicious(std::string_view name, std::string_view what) {
   return Error(ErrorCode::kInvalid, fmt::format("Cannot explode: entry {} {}", name, what));
 }
 
+/// UTF-8 where that is known, else the bytes of the archive; null when there is no such name.
+const char* first_of(const char* utf8, const char* raw) { return utf8 != nullptr ? utf8 : raw; }
+
+/// What a hard link is another name of.
+const char* hard_link(archive_entry* entry) {
+  return first_of(archive_entry_hardlink_utf8(entry), archive_entry_hardlink(entry));
+}
+
 bool is_link(archive_entry* entry) {
-  return archive_entry_hardlink(entry) != nullptr || archive_entry_symlink(entry) != nullptr;
+  return hard_link(entry) != nullptr ||
+         first_of(archive_entry_symlink_utf8(entry), archive_entry_symlink(entry)) != nullptr;
+}
+
+std::string_view without_dot(std::string_view name) {
+  while (name.starts_with("./")) name.remove_prefix(2);
+  return name;
 }
 
 class Exploder {
@@ -50,6 +64,7 @@ class Exploder {
         return Error(ErrorCode::kTooLarge,
                      fmt::format("Cannot explode: more than {} entries", limits_.max_entries));
       }
+      if (auto wanted = check_wanted(); !wanted) return wanted.error();
       if (auto done = one(entry); !done) return done.error();
     }
     return std::move(files_);
@@ -59,18 +74,14 @@ class Exploder {
   int next(archive_entry** entry) { return archive_read_next_header(handle_, entry); }
 
   Result<void> one(archive_entry* entry) {
-    const char* raw = archive_entry_pathname_utf8(entry);
-    if (raw == nullptr) raw = archive_entry_pathname(entry);
-    std::string_view name = raw != nullptr ? raw : "";
-    while (name.starts_with("./")) name.remove_prefix(2);
+    const char* raw = first_of(archive_entry_pathname_utf8(entry), archive_entry_pathname(entry));
+    const std::string_view name = without_dot(raw != nullptr ? raw : "");
     if (name.empty() || name == ".") return {};
     if (name.starts_with('/')) return suspicious(name, "has an absolute path");
     const auto path = clean_path(name, false);
     if (!path) return suspicious(name, "leaves its directory or has a forbidden name");
-    if (limits_.leave_links_out && is_link(entry)) return {};
-    if (is_link(entry)) {
-      return suspicious(*path, "is a link");
-    }
+    if (is_link(entry) && !limits_.leave_links_out) return suspicious(*path, "is a link");
+    if (is_link(entry)) return second_name(*path, hard_link(entry));
     const auto kind = archive_entry_filetype(entry);
     if (collides(*path, kind == AE_IFDIR)) return suspicious(*path, "is both a file and a directory");
     if (kind == AE_IFDIR) return env::make_directories(target_ / *path);
@@ -90,16 +101,40 @@ class Exploder {
     return false;
   }
 
+  /// A place for a file; whether there was one of this name: the last entry of a name wins.
+  Result<bool> make_place(const env::Path& target) const {
+    if (auto made = env::make_directories(target.parent_path()); !made) return made.error();
+    std::error_code ignored;
+    return std::filesystem::remove(target, ignored);
+  }
+
+  /// Isos tell of two files with one content as of two names. A link to anything but a file that is here
+  /// already is left out; `first` is null for symbolic ones.
+  Result<void> second_name(const std::string& path, const char* first) {
+    const auto other = clean_path(first != nullptr ? without_dot(first) : "", false);
+    std::error_code ignored;
+    if (!other || *other == path) return {};
+    if (!std::filesystem::is_regular_file(std::filesystem::symlink_status(target_ / *other, ignored)))
+      return {};
+    if (collides(path, false)) return suspicious(path, "is both a file and a directory");
+    const env::Path target = target_ / path;
+    const auto again = make_place(target);
+    if (!again) return again.error();
+    if (::link((target_ / *other).c_str(), target.c_str()) != 0)
+      return env::error_from_errno(errno, "link " + path);
+    if (!*again) files_.push_back(path);
+    return {};
+  }
+
   Result<void> file(const std::string& path) {
     const env::Path target = target_ / path;
-    if (auto made = env::make_directories(target.parent_path()); !made) return made;
-    std::error_code ignored;
-    const bool again = std::filesystem::remove(target, ignored);  // the last entry of a name wins
+    const auto again = make_place(target);
+    if (!again) return again.error();
     auto output = OutputFile::create(target);
     if (!output) return output.error();
     if (auto copied = copy(*output); !copied) return copied;
     output->keep();
-    if (!again) files_.push_back(path);
+    if (!*again) files_.push_back(path);
     return {};
   }
 
@@ -109,12 +144,18 @@ class Exploder {
       const la_ssize_t got = archive_read_data(handle_, piece.data(), piece.size());
       if (got < 0) return unreadable(handle_);
       if (got == 0) return {};
+      if (auto wanted = check_wanted(); !wanted) return wanted;
       bytes_ += static_cast<uint64_t>(got);
       if (auto checked = check_size(); !checked) return checked;
       if (auto written = output.write(std::string_view(piece.data(), static_cast<size_t>(got))); !written) {
         return written;
       }
     }
+  }
+
+  Result<void> check_wanted() const {
+    if (limits_.stop == nullptr || !*limits_.stop) return {};
+    return Error(ErrorCode::kUnavailable, "Cannot explode: the server stops");
   }
 
   Result<void> check_size() const {

@@ -1,6 +1,7 @@
 // Archives: received without filling the memory, unpacked with suspicion.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -17,8 +18,11 @@ struct ExplodeLimits {
   /// Unpacked bytes for each byte of the archive; the first `free_bytes` are not judged.
   uint64_t max_ratio = 250;
   uint64_t free_bytes = uint64_t{64} << 20;
-  /// Isos of distributions hold links, mostly to themselves: they are left out instead of refused.
+  /// Isos of distributions hold links, mostly to themselves: they are left out instead of refused, except
+  /// second names of files that were unpacked before them.
   bool leave_links_out = false;
+  /// Ends the unpacking with kUnavailable once it is true.
+  const std::atomic<bool>* stop = nullptr;
 };
 
 /// Unpacks `archive` (zip, tar, compressed tar, iso) into the new directory `target`. Answers the paths of

@@ -109,12 +109,8 @@ class FileBlobs final : public Blobs {
                                 net::ContentRange piece, bool explode, uint64_t max_bytes) override;
   Result<uint64_t> unfinished(std::string_view bucket, std::string_view path) override;
   Result<void> drop_unfinished(std::string_view bucket, std::string_view path) override;
-  std::map<std::string, std::string> uploads(std::string_view without, size_t most) override {
-    return list_.read(without, most);
-  }
-  void on_change(std::function<void(const std::string& name)> listener) override {
-    listeners_.push_back(std::move(listener));
-  }
+  Uploads uploads(std::string_view without, size_t most) override { return list_.read(without, most); }
+  void on_change(ChangeListener listener) override { listeners_.push_back(std::move(listener)); }
   Result<void> remove(std::string_view bucket, std::string_view path) override;
   Result<net::BodySourcePtr> open(const Info& info, uint64_t first, uint64_t last) override;
 
@@ -125,21 +121,23 @@ class FileBlobs final : public Blobs {
   Result<void> check_parent(const Place& place) const;
   Result<void> make_parent(const Place& place) const;
   Result<void> explode_beside(const Place& place, const env::Path& archive);
+  Result<void> put_in_place(const std::vector<Place>& places, const std::vector<env::Path>& files,
+                            std::vector<std::string>& changed);
   Result<Info> finish(const Place& place, OutputFile output, std::string sha256, bool explode);
   Result<Info> finish_pieces(const Place& place, const PartialUploads::Claim& claim, OutputFile output,
                              bool explode);
 
-  /// A file came, changed or went; `sha256` of an upload.
-  void tell(const std::string& name, const std::string& sha256 = "") {
-    list_.set(name, sha256);
-    for (const auto& listener : listeners_) listener(name);
+  /// Files came, changed or went; `sha256` of an upload.
+  void tell(const std::vector<std::string>& names, const std::string& sha256 = "") {
+    for (const std::string& name : names) list_.set(name, sha256);
+    for (const auto& listener : listeners_) listener(names);
   }
 
   const env::Path root_;
   const BlobLimits limits_;
   Checksums sums_;
   UploadList list_;
-  std::vector<std::function<void(const std::string& name)>> listeners_;
+  std::vector<ChangeListener> listeners_;
   PartialUploads partials_;
 };
 
@@ -178,6 +176,7 @@ Result<Blobs::Info> FileBlobs::stat(std::string_view bucket, std::string_view pa
   info.size = file->facts().size;
   info.modified = wall_time(file->facts());
   info.number = file->facts().number;
+  if (bucket == kInstalls) return info;  // thousands of files, each read once by a few machines
   auto sha256 = sums_.of(full_name(bucket, *clean), *file);
   if (!sha256) return named(sha256.error(), "GET", bucket, *clean);
   info.sha256 = std::move(*sha256);
@@ -217,20 +216,30 @@ Result<void> FileBlobs::explode_beside(const Place& place, const env::Path& arch
   const auto files = content::explode(archive, scratch.path(), explode_limits(limits_));
   if (!files) return files.error();
   std::vector<Place> places;
+  std::vector<env::Path> unpacked;
   for (const std::string& file : *files) {
+    unpacked.push_back(scratch.path() / file);
     places.push_back({place.bucket, (env::Path(place.path).parent_path() / file).generic_string()});
     // All before the first: an archive that does not fit changes nothing.
     if (auto checked = check_parent(places.back()); !checked) return checked;
   }
+  std::vector<std::string> changed;
+  Result<void> done = put_in_place(places, unpacked, changed);
+  if (!changed.empty()) tell(changed);
+  return done;
+}
+
+Result<void> FileBlobs::put_in_place(const std::vector<Place>& places, const std::vector<env::Path>& files,
+                                     std::vector<std::string>& changed) {
   std::set<env::Path> parents;
   for (size_t i = 0; i < places.size(); ++i) {
     if (auto made = make_parent(places[i]); !made) return made;
     const env::Path target = root_ / places[i].bucket / places[i].path;
     std::error_code problem;
-    fs::rename(scratch.path() / (*files)[i], target, problem);
+    fs::rename(files[i], target, problem);
     if (problem) return env::error_from_errno(problem.value(), "rename to " + places[i].path);
     sums_.forget(places[i].name());
-    tell(places[i].name());
+    changed.push_back(places[i].name());
     parents.insert(target.parent_path());
   }
   for (const env::Path& parent : parents) {
@@ -253,7 +262,7 @@ Result<Blobs::Info> FileBlobs::finish(const Place& place, OutputFile output, std
   if (auto made = make_parent(place); !made) return made.error();
   if (auto moved = output.move_to(info.file); !moved) return moved.error();
   sums_.remember(place.name(), *facts, info.sha256, Checksums::Origin::kUpload);
-  tell(place.name(), info.sha256);
+  tell({place.name()}, info.sha256);
   return info;
 }
 
@@ -356,7 +365,7 @@ Result<void> FileBlobs::remove(std::string_view bucket, std::string_view path) {
   const env::Path target = root_ / bucket / *clean;
   if (!fs::remove(target, problem) || problem) return refused;  // refuses directories with content
   sums_.forget(full_name(bucket, *clean));
-  tell(full_name(bucket, *clean));
+  tell({full_name(bucket, *clean)});
   return env::sync_directory(target.parent_path());
 }
 

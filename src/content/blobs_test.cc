@@ -59,7 +59,8 @@ TEST_F(BlobsTest, Lists) {
 }
 
 TEST_F(BlobsTest, PathsStayInside) {
-  for (const char* path : {"../x", "a/../../x", "..", ".", "", "/", "a/./b", "x\\y", "a\nb", "dir/"}) {
+  for (const char* path :
+       {"../x", "a/../../x", "..", ".", "", "/", "a/./b", "x\\y", "a\nb", "dir/", "\xff", "a/caf\xe9/b"}) {
     EXPECT_FALSE(put(path, "1")) << path;
     EXPECT_FALSE(blobs_->stat("files", path)) << path;
     EXPECT_FALSE(blobs_->remove("files", path)) << path;

@@ -138,8 +138,8 @@ class Blobs {
   /// Names relative to `directory`, directories ending in '/', sorted; `all` descends. kNotFound.
   virtual Result<std::vector<std::string>> list(std::string_view bucket, std::string_view directory,
                                                 bool all) = 0;
-  /// kNotFound "Not a regular file". Bucket "installs" is what isos unpacked to. Reads the whole file once
-  /// when it was not put here by put().
+  /// kNotFound "Not a regular file". Bucket "installs" is what isos unpacked to, without checksums. Reads the
+  /// whole file once when it was not put here by put().
   virtual Result<Info> stat(std::string_view bucket, std::string_view path) = 0;
   /// Streams `body` in; `explode` unpacks it beside the file. kConflict "Failed to ensure final directory for
   /// X exists", kTooLarge, kInvalid (an archive that is refused), kInsufficientStorage. Refused uploads leave
@@ -162,12 +162,17 @@ class Blobs {
   /// Forgets the pieces; kNotFound, kConflict while one is under way.
   virtual Result<void> drop_unfinished(std::string_view bucket, std::string_view path) = 0;
 
-  /// SHA-256 of what was uploaded, by name ("files/a", "isos/b"): not what archives unpacked to, not what is
-  /// below `without`. In the order of names, `most` at most. The first call reads what is remembered.
-  virtual std::map<std::string, std::string> uploads(std::string_view without, size_t most) = 0;
-  /// A file ("files/a", "isos/b") was uploaded, replaced, unpacked or removed. On any thread; be short. To be
+  struct Uploads {
+    std::map<std::string, std::string> sums;  // name -> SHA-256
+    bool complete = true;                     // else there are more
+  };
+  /// What was uploaded, by name ("files/a", "isos/b"): not what archives unpacked to, not what is below
+  /// `without`. In the order of names, `most` at most. Never touches the disk.
+  virtual Uploads uploads(std::string_view without, size_t most) = 0;
+  using ChangeListener = std::function<void(const std::vector<std::string>& names)>;
+  /// Files ("files/a", "isos/b") were uploaded, replaced, unpacked or removed. On any thread; be short. To be
   /// called before the first request.
-  virtual void on_change(std::function<void(const std::string& name)> listener) = 0;
+  virtual void on_change(ChangeListener listener) = 0;
 
   /// A file or an empty directory; kNotFound "Unable to delete".
   virtual Result<void> remove(std::string_view bucket, std::string_view path) = 0;
@@ -175,6 +180,7 @@ class Blobs {
   /// about any more.
   virtual Result<net::BodySourcePtr> open(const Info& info, uint64_t first, uint64_t last) = 0;
 };
+/// Reads the checksums of uploads that are remembered below `root`.
 std::unique_ptr<Blobs> make_blobs(env::Path root, const BlobLimits& limits = {});
 
 }  // namespace mullion::content

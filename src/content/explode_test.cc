@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <set>
 
 #include "content/archive.h"
 #include "env/random.h"
@@ -71,6 +72,69 @@ TEST_F(ExplodeTest, IsosAreRead) {
   ASSERT_TRUE(files) << files.error().text();
   EXPECT_EQ(*files, std::vector<std::string>{"boot/vmlinuz"});
   EXPECT_EQ(*env::read_file(root_ / "out" / "boot" / "vmlinuz"), "kernel");
+}
+
+struct Named {
+  const char* name;
+  const char* hard_link;  // null: a file
+};
+
+/// An iso or a tar; every file holds "kernel".
+void write_links(const fs::path& file, int (*format)(archive*), const std::vector<Named>& entries) {
+  archive* out = archive_write_new();
+  ASSERT_EQ(format(out), ARCHIVE_OK);
+  ASSERT_EQ(archive_write_open_filename(out, file.c_str()), ARCHIVE_OK);
+  for (const Named& item : entries) {
+    archive_entry* entry = archive_entry_new();
+    archive_entry_set_pathname(entry, item.name);
+    archive_entry_set_filetype(entry, AE_IFREG);
+    archive_entry_set_perm(entry, 0644);
+    if (item.hard_link != nullptr) archive_entry_set_hardlink(entry, item.hard_link);
+    archive_entry_set_size(entry, item.hard_link != nullptr ? 0 : 6);
+    ASSERT_EQ(archive_write_header(out, entry), ARCHIVE_OK);
+    if (item.hard_link == nullptr) ASSERT_EQ(archive_write_data(out, "kernel", 6), 6);
+    archive_entry_free(entry);
+  }
+  ASSERT_EQ(archive_write_free(out), ARCHIVE_OK);
+}
+
+TEST_F(ExplodeTest, SecondNamesOfFilesAreUnpacked) {
+  const std::vector<Named> entries{{"boot/vmlinuz", nullptr}, {"images/pxe/vmlinuz", "boot/vmlinuz"}};
+  write_links(root_ / "a.iso", archive_write_set_format_iso9660, entries);
+  write_links(root_ / "a.tar", archive_write_set_format_pax_restricted, entries);
+  for (const char* name : {"a.iso", "a.tar"}) {
+    const fs::path out = root_ / (std::string("out-") + name);
+    const auto files = explode(root_ / name, out, {.leave_links_out = true});
+    ASSERT_TRUE(files) << name << " " << files.error().text();
+    EXPECT_EQ(std::set<std::string>(files->begin(), files->end()),
+              (std::set<std::string>{"boot/vmlinuz", "images/pxe/vmlinuz"}))
+        << name;
+    for (const std::string& file : *files) EXPECT_EQ(*env::read_file(out / file), "kernel") << file;
+    EXPECT_FALSE(explode(root_ / name, root_ / env::random_uuid(), {})) << "nobody else may link";
+  }
+}
+
+TEST_F(ExplodeTest, LinksToElsewhereAreLeftOut) {
+  std::ofstream(root_ / "secret") << "secret";
+  write_links(root_ / "a.tar", archive_write_set_format_pax_restricted,
+              {{"up", "../secret"},
+               {"root", (root_ / "secret").c_str()},
+               {"later", "file"},
+               {"file", nullptr},
+               {"self", "self"},
+               {"second", "./file"},
+               {"file", nullptr}});
+  const auto files = explode(root_ / "a.tar", root_ / "out", {.leave_links_out = true});
+  ASSERT_TRUE(files) << files.error().text();
+  EXPECT_EQ(*files, (std::vector<std::string>{"file", "second"}));
+  EXPECT_EQ(*env::read_file(root_ / "out" / "second"), "kernel");
+}
+
+TEST_F(ExplodeTest, StopsWhenAsked) {
+  const std::atomic<bool> stop{true};
+  EXPECT_EQ(outcome({.stop = &stop}), "Cannot explode: the server stops");
+  const std::atomic<bool> go_on{false};
+  EXPECT_EQ(outcome({.stop = &go_on}), "unpacked");
 }
 
 TEST_F(ExplodeTest, ATreeTakesThePlaceOfAnother) {

@@ -1,5 +1,6 @@
 // Limits of archives, uploads in pieces, uploads at the same time.
 #include "content/blobs_testing.h"
+#include "content/internal/upload_list.h"
 
 namespace mullion::content {
 namespace {
@@ -142,23 +143,60 @@ TEST_F(UploadsTest, ListOfUploads) {
   const auto expected =
       ElementsAre(Pair("files/a", kHelloSum), Pair("files/x/all.tar", ::testing::SizeIs(64)),
                   Pair("isos/i.iso", kHelloSum));
-  EXPECT_THAT(blobs_->uploads("files/skipped/", kMany), expected);
+  EXPECT_THAT(blobs_->uploads("files/skipped/", kMany).sums, expected);
   blobs_ = make_blobs(root_);
-  EXPECT_THAT(blobs_->uploads("files/skipped/", kMany), expected) << "after a restart";
-  EXPECT_EQ(blobs_->uploads("", 2).size(), 2U);
+  EXPECT_THAT(blobs_->uploads("files/skipped/", kMany).sums, expected) << "after a restart";
+  EXPECT_TRUE(blobs_->uploads("files/skipped/", 3).complete);
+  EXPECT_EQ(blobs_->uploads("", 2).sums.size(), 2U);
+  EXPECT_FALSE(blobs_->uploads("", 2).complete);
 }
 
 TEST_F(UploadsTest, ListFollowsChanges) {
-  EXPECT_TRUE(blobs_->uploads("", kMany).empty());
+  EXPECT_TRUE(blobs_->uploads("", kMany).sums.empty());
   std::vector<std::string> told;
-  blobs_->on_change([&](const std::string& name) { told.push_back(name); });
+  blobs_->on_change(
+      [&](const std::vector<std::string>& names) { told.insert(told.end(), names.begin(), names.end()); });
   ASSERT_TRUE(put("a", "hello"));
   ASSERT_TRUE(put("all.tar", tar_of({{"a", "other"}}), true));
-  EXPECT_THAT(blobs_->uploads("", kMany), ElementsAre(Pair("files/all.tar", ::testing::_)))
+  EXPECT_THAT(blobs_->uploads("", kMany).sums, ElementsAre(Pair("files/all.tar", ::testing::_)))
       << "what an archive put in the place of an upload is none";
   ASSERT_TRUE(blobs_->remove("files", "all.tar"));
-  EXPECT_TRUE(blobs_->uploads("", kMany).empty());
+  EXPECT_TRUE(blobs_->uploads("", kMany).sums.empty());
   EXPECT_THAT(told, ElementsAre("files/a", "files/a", "files/all.tar", "files/all.tar"));
+}
+
+TEST_F(UploadsTest, AnArchiveIsToldOfAtOnce) {
+  int tells = 0;
+  blobs_->on_change([&](const std::vector<std::string>&) { ++tells; });
+  ASSERT_TRUE(put("all.tar", tar_of({{"a", "1"}, {"b", "2"}, {"c", "3"}}), true));
+  EXPECT_EQ(tells, 2) << "what it held, and the archive";
+}
+
+TEST_F(UploadsTest, ANameThatEndsLikeTheMarkOfOthersIsAnUpload) {
+  ASSERT_TRUE(put("there is no upload", "hello"));
+  blobs_ = make_blobs(root_);
+  EXPECT_THAT(blobs_->uploads("", kMany).sums, ElementsAre(Pair("files/there is no upload", kHelloSum)));
+}
+
+TEST_F(UploadsTest, AFullListForgetsNoChange) {
+  const Checksums sums(root_ / ".sums");
+  UploadList list(root_, sums, 2);
+  list.set("a", "1");
+  list.set("b", "1");
+  EXPECT_TRUE(list.read("", kMany).complete);
+  list.set("c", "1");
+  list.set("a", "2");
+  EXPECT_THAT(list.read("", kMany).sums, ElementsAre(Pair("a", "2"), Pair("b", "1")));
+  EXPECT_FALSE(list.read("", kMany).complete) << "c is not told of";
+}
+
+TEST_F(UploadsTest, WhatIsosUnpackedToHasNoSums) {
+  fs::create_directories(root_ / "installs/x/install");
+  std::ofstream(root_ / "installs/x/install/vmlinuz") << "kernel";
+  const auto info = blobs_->stat("installs", "x/install/vmlinuz");
+  ASSERT_TRUE(info);
+  EXPECT_EQ(info->sha256, "");
+  EXPECT_EQ(names_in(".sums"), 0U);
 }
 
 TEST_F(UploadsTest, WhatWasChangedBehindOurBackIsNotListed) {
@@ -167,7 +205,7 @@ TEST_F(UploadsTest, WhatWasChangedBehindOurBackIsNotListed) {
   std::ofstream(root_ / "files/a") << "something else";
   fs::remove(root_ / "files/b");
   blobs_ = make_blobs(root_);
-  EXPECT_TRUE(blobs_->uploads("", kMany).empty());
+  EXPECT_TRUE(blobs_->uploads("", kMany).sums.empty());
 }
 
 }  // namespace

@@ -53,8 +53,14 @@ Result<ProcessImage> own_image() {
     image.arguments.push_back(line->substr(begin, end - begin));
     begin = end + 1;
   }
-  for (char** entry = environ; *entry != nullptr; ++entry) image.environment.emplace_back(*entry);
+  image.environment = own_environment();
   return image;
+}
+
+std::vector<std::string> own_environment() {
+  std::vector<std::string> entries;
+  for (char** entry = environ; *entry != nullptr; ++entry) entries.emplace_back(*entry);
+  return entries;
 }
 
 Path own_program_file() { return "/proc/self/exe"; }

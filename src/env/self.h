@@ -21,6 +21,8 @@ struct ProcessImage {
 /// This process as it was started. To be asked early: the name of a program that is replaced meanwhile is
 /// lost.
 Result<ProcessImage> own_image();
+/// "NAME=VALUE" of this process.
+std::vector<std::string> own_environment();
 /// A path that names this process's program even when its file was removed.
 Path own_program_file();
 /// The same environment with other values of some variables; an empty value removes one.

@@ -44,7 +44,8 @@ struct EndpointStatistics {
 
 /// What a source tells managers above besides objects (design section 6, record `state`), as JSON text of
 /// {"info":{},"components":[],"prefs":{},"global":{},"plugins":[],"licence":{},"files":{"files/a": SHA-256},
-/// "prerequisites":{"PACK": meta.Prerequisites},"auto_start":[PROVIDER],"ux_version":"","configured_by":""}.
+/// "files_incomplete": true when there are more files than these, "prerequisites":{"PACK":
+/// meta.Prerequisites},"auto_start":[PROVIDER],"ux_version":"","configured_by":""}.
 using StateProvider = std::function<std::string()>;
 
 struct Dependencies {

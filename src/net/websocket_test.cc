@@ -388,16 +388,5 @@ TEST(Frames, MasksFromAnyOffset) {
   }
 }
 
-TEST(Frames, JudgesUtf8) {
-  for (const char* good :
-       {"", "plain ascii text", "caf\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80 and more text"}) {
-    EXPECT_TRUE(internal::is_valid_utf8(good)) << good;
-  }
-  for (const char* bad : {"\x80", "\xc3", "\xc0\xaf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-                          "\xff", "12345678\xc3(", "\xf0\x82\x82\xac"}) {
-    EXPECT_FALSE(internal::is_valid_utf8(bad)) << bad;
-  }
-}
-
 }  // namespace
 }  // namespace mullion::net

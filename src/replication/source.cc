@@ -13,6 +13,8 @@ namespace {
 
 constexpr Logger kLog("replication");
 constexpr auto kPingInterval = std::chrono::seconds(2);
+/// A state is sent whole: thousands of uploads must not send it thousands of times.
+constexpr auto kStateInterval = std::chrono::seconds(1);
 constexpr auto kSilenceLimit = std::chrono::seconds(30);
 constexpr auto kSubscribeLimit = std::chrono::seconds(10);
 constexpr size_t kRangeObjects = 256;
@@ -134,7 +136,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
       if (Result<void> done = co_await do_requests(); !done) co_return done.error();
       if (Result<void> done = co_await serve_waiting(); !done) co_return done.error();
       if (owners_sent_ != source_.owners_version_) add_owners();
-      if (state_sent_ != source_.state_version_) add_state();
+      if (state_sent_ != source_.state_version_ && state_due() <= env::system_clock().steady()) add_state();
       if (Result<void> done = co_await stream_log(options_.store.newest().seq); !done) co_return done.error();
       const env::SteadyTime now = env::system_clock().steady();
       if (now >= next_ping) {
@@ -143,7 +145,9 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
       }
       if (Result<void> sent = co_await flush(); !sent) co_return sent.error();
       if (options_.store.newest().seq > position_ && !fell_behind_) continue;
-      co_await source_.changed_.wait(seen, next_ping - now);
+      const bool state_waits = state_sent_ != source_.state_version_;
+      const env::SteadyTime wake = state_waits ? std::min(next_ping, state_due()) : next_ping;
+      if (wake > now) co_await source_.changed_.wait(seen, wake - now);
     }
   }
 
@@ -385,7 +389,10 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     frame_.add(record);
   }
 
+  env::SteadyTime state_due() const { return state_told_ + kStateInterval; }
+
   void add_state() {
+    state_told_ = env::system_clock().steady();
     state_sent_ = source_.state_version_;
     std::string state = options_.state();
     if (state == last_state_) return;
@@ -414,6 +421,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   std::set<std::string, std::less<>> following_;
   std::vector<Subscription> waiting_;  // wanted, but not here yet
   uint64_t owners_sent_ = 0, state_sent_ = 0;
+  env::SteadyTime state_told_;  // when last_state_ was made
   std::string last_state_;
 
   std::atomic<int64_t> heard_{0};

@@ -33,7 +33,7 @@ class Node {
        std::unique_ptr<store::Store> given = store::open_memory_store())
       : id_(std::move(id)), store_(std::move(given)) {
     SourceOptions options{
-        *store_, id_, "v1", {}, [] { return R"({"info":{"os":"linux"}})"; }, [this] { return announced(); }};
+        *store_, id_, "v1", {}, [this] { return make_state(); }, [this] { return announced(); }};
     source_ = std::make_unique<Source>(runtime, std::move(options));
     net::ListenOptions listen;
     listen.address = "127.0.0.1";
@@ -53,6 +53,14 @@ class Node {
   const std::string& id() const { return id_; }
   std::string url() const { return fmt::format("http://127.0.0.1:{}", server_->port()); }
   Source& source() { return *source_; }
+  void tell_state(std::string state) {
+    {
+      std::lock_guard lock(mutex_);
+      state_ = std::move(state);
+    }
+    source_->state_changed();
+  }
+  std::atomic<int> states_made{0};
   void pass_on(std::string owner) {
     {
       std::lock_guard lock(mutex_);
@@ -75,6 +83,11 @@ class Node {
   }
 
  private:
+  std::string make_state() {
+    ++states_made;
+    std::lock_guard lock(mutex_);
+    return state_;
+  }
   std::vector<Announcement> announced() {
     std::lock_guard lock(mutex_);
     return passes_on_;
@@ -97,6 +110,7 @@ class Node {
   env::Runtime* runtime_ = nullptr;
   std::mutex mutex_;
   std::vector<Announcement> passes_on_;
+  std::string state_ = R"({"info":{"os":"linux"}})";
 };
 
 /// A manager's side: follows everything that a node announces, until told to stop.
@@ -214,6 +228,19 @@ TEST_F(Stream, CopiesThenFollows) {
   const auto view = manager_.store().snapshot();
   EXPECT_EQ(*view->get({"profiles", "A", "new"}), R"({"Name":"new"})");
   EXPECT_EQ(view->origin_cursor("A"), leaf_.store().newest());
+}
+
+TEST_F(Stream, ManyStatesAreOneASecondAndTheLastArrives) {
+  Follower follower(runtime_, leaf_, manager_);
+  follower.start();
+  ASSERT_TRUE(eventually([&] { return follower.equal() && !follower.state().empty(); }));
+  const int before = leaf_.states_made;
+  for (int i = 0; i < 200; ++i) {
+    leaf_.tell_state(fmt::format(R"({{"number":{}}})", i));
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  ASSERT_TRUE(eventually([&] { return follower.state() == R"({"number":199})"; }));
+  EXPECT_LE(leaf_.states_made - before, 5);
 }
 
 TEST_F(Stream, OnlyTheDifferenceAfterACut) {

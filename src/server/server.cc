@@ -99,6 +99,7 @@ class ServerProcess final : public Server {
                                                         std::vector<std::string> sets);
   Result<void> listen_everywhere();
   Result<void> start_providers();
+  Result<void> start_working();
   Result<std::unique_ptr<net::Server>> listen(std::string_view flag, std::optional<net::TlsFiles> tls,
                                               net::Handler handler);
   std::vector<std::string> own_urls() const;
@@ -204,7 +205,8 @@ void ServerProcess::make_upgrader() {
     return authenticator_->make_token(
         {.user = "system",
          .grantor = "system",
-         .ttl = std::chrono::seconds(settings_.number("upgrade-deadline")) + kUpgradeSlack});
+         .ttl = std::chrono::seconds(settings_.number("upgrade-deadline")) + kUpgradeSlack,
+         .restrict_to = auth::Claim{"info", "get", "*"}});
   };
   options.fingerprint = [this] {
     return net::certificate_fingerprint(certificates_->files(api::Certificates::Port::kApi).certificate_file);
@@ -258,7 +260,7 @@ void ServerProcess::assemble_api() {
       .features = api::feature_list(),
       .licensed = [this] { return auth::current_licence(*store_, trusted_keys_).manager; }});
   api_->set_manager(*manager_);
-  blobs_->on_change([this](const std::string&) { manager_->state_changed(); });
+  blobs_->on_change([this](const std::vector<std::string>&) { manager_->state_changed(); });
   assemble_configurator();
   rollouts_ = versionset::make_rollouts(versionset::RolloutDependencies{
       .runtime = *runtime_,
@@ -388,6 +390,17 @@ Result<void> ServerProcess::start_providers() {
   return providers_->start(std::move(services), std::move(options));
 }
 
+/// Everything that acts on its own: runs plugins, talks to other machines, changes them.
+Result<void> ServerProcess::start_working() {
+  if (Result<void> plugins = start_providers(); !plugins) return plugins;
+  catalog_->start();
+  manager_->start();
+  configurator_->start();
+  courier_->start();
+  rollouts_->start();
+  return {};
+}
+
 Result<void> ServerProcess::start() {
   raise_descriptor_limit();
   for (const auto step : {&ServerProcess::take_base_root, &ServerProcess::open_rooms}) {
@@ -398,12 +411,9 @@ Result<void> ServerProcess::start() {
   assemble_api();
   Result<void> listening = listen_everywhere();
   if (!listening) return listening;
-  if (Result<void> plugins = start_providers(); !plugins) return plugins;
-  catalog_->start();
-  manager_->start();
-  configurator_->start();
-  courier_->start();
-  rollouts_->start();
+  // What a program on trial did to others would stay when it is taken back.
+  if (Result<void> working = upgrader_->on_trial() ? Result<void>{} : start_working(); !working)
+    return working;
   if (!settings_.ignored_used().empty()) {
     kLog.warn("flags accepted without effect, their services do not run here: {}",
               fmt::join(settings_.ignored_used(), ", "));

@@ -2,13 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <boost/json.hpp>
-#include <charconv>
-#include <vector>
 
-#include "base/text.h"
+#include "content/version.h"
 #include "model/object.h"
+#include "store/format.h"
 
 namespace mullion::server {
 namespace {
@@ -19,61 +17,13 @@ constexpr size_t kManifestDepth = 8;
 
 Error invalid(std::string message) { return Error(ErrorCode::kInvalid, std::move(message)); }
 
-struct ParsedVersion {
-  std::vector<uint64_t> numbers;
-  std::vector<std::string> pre;  // empty: a release
-};
-
-bool is_number(std::string_view text) {
-  return !text.empty() && text.size() < 19 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
-uint64_t number_of(std::string_view digits) {
-  uint64_t value = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  return value;
-}
-
-std::vector<std::string> parts_of(std::string_view text) {
-  std::vector<std::string> parts;
-  while (true) {
-    const size_t dot = text.find('.');
-    parts.emplace_back(text.substr(0, dot));
-    if (dot == std::string_view::npos) return parts;
-    text.remove_prefix(dot + 1);
-  }
-}
-
-Result<ParsedVersion> parse(std::string_view text) {
-  const std::string_view whole = text;
-  if (text.starts_with('v')) text.remove_prefix(1);
-  text = text.substr(0, text.find('+'));
-  ParsedVersion version;
-  const size_t dash = text.find('-');
-  for (const std::string& part : parts_of(text.substr(0, dash))) {
-    if (!is_number(part)) return invalid(fmt::format("{} is no version such as v1.2.3", whole));
-    version.numbers.push_back(number_of(part));
-  }
-  if (version.numbers.size() > 3) return invalid(fmt::format("{} is no version such as v1.2.3", whole));
-  version.numbers.resize(3);
-  if (dash != std::string_view::npos) version.pre = parts_of(text.substr(dash + 1));
-  return version;
-}
-
-int order(const std::string& a, const std::string& b) {
-  const bool a_number = is_number(a), b_number = is_number(b);
-  if (a_number != b_number) return a_number ? -1 : 1;
-  if (!a_number) return a.compare(b);
-  return number_of(a) < number_of(b) ? -1 : static_cast<int>(number_of(a) > number_of(b));
-}
-
-int order(const std::vector<std::string>& a, const std::vector<std::string>& b) {
-  if (a.empty() || b.empty()) return static_cast<int>(a.empty()) - static_cast<int>(b.empty());
-  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    if (const int found = order(a[i], b[i]); found != 0) return found;
-  }
-  return a.size() < b.size() ? -1 : static_cast<int>(a.size() > b.size());
+/// Digits only, unlike where versions of packs are read: no blanks, no wildcards.
+Result<content::FullVersion> parse(std::string_view text) {
+  std::string_view numbers = text.substr(0, text.find_first_of("-+"));
+  if (numbers.starts_with('v')) numbers.remove_prefix(1);
+  Result<content::FullVersion> version = content::parse_full_version(text);
+  if (version && numbers.find_first_not_of("0123456789.") == std::string_view::npos) return version;
+  return invalid(fmt::format("{} is no version such as v1.2.3", text));
 }
 
 Result<std::string> member(const json::object& manifest, std::string_view name) {
@@ -82,6 +32,20 @@ Result<std::string> member(const json::object& manifest, std::string_view name) 
     return invalid(fmt::format("{}: {}: expected a text", kManifestName, name));
   }
   return std::string(value->get_string());
+}
+
+/// What cannot be read back leaves no way back. Programs that say nothing are older than the question.
+Result<void> check_store(const json::object& report) {
+  const json::value* store = report.if_contains("store");
+  const json::object* members = store != nullptr ? store->if_object() : nullptr;
+  const json::value* oldest = members != nullptr ? members->if_contains("oldest_readable") : nullptr;
+  boost::system::error_code failure;
+  const uint64_t needed = oldest != nullptr ? oldest->to_number<uint64_t>(failure) : 0;
+  if (!failure && needed <= store::kFormatVersion) return {};
+  return invalid(fmt::format(
+      "The program in the package writes a database that this one could not read back: it reads up "
+      "to format {}",
+      store::kFormatVersion));
 }
 
 std::string without_v(std::string_view version) {
@@ -110,11 +74,11 @@ std::string program_path(const PackageManifest& manifest) {
 }
 
 Result<int> compare_versions(std::string_view a, std::string_view b) {
-  const Result<ParsedVersion> left = parse(a), right = parse(b);
+  const Result<content::FullVersion> left = parse(a), right = parse(b);
   if (!left) return left.error();
   if (!right) return right.error();
-  if (left->numbers != right->numbers) return left->numbers < right->numbers ? -1 : 1;
-  return order(left->pre, right->pre);
+  const std::strong_ordering order = *left <=> *right;
+  return std::is_lt(order) ? -1 : static_cast<int>(std::is_gt(order));
 }
 
 Result<void> check_manifest(const PackageManifest& manifest, const RunningProgram& running, bool force) {
@@ -131,7 +95,7 @@ Result<void> check_manifest(const PackageManifest& manifest, const RunningProgra
                              manifest.version, running.version));
 }
 
-Result<void> check_self_report(std::string_view report, const PackageManifest& manifest) {
+Result<std::string> check_self_report(std::string_view report, const PackageManifest& manifest) {
   const Error nonsense = invalid("The program in the package does not say what it is");
   Result<json::value> value = model::parse_json(report, kManifestDepth);
   if (!value || !value->is_object()) return nonsense;
@@ -144,12 +108,17 @@ Result<void> check_self_report(std::string_view report, const PackageManifest& m
     return invalid(fmt::format("The program in the package says that its {} is {}, the manifest {}", name,
                                *said, *promised));
   }
-  return {};
+  if (Result<void> readable = check_store(value->get_object()); !readable) return readable.error();
+  return member(value->get_object(), "version");
 }
 
 std::string self_report(const RunningProgram& running) {
   return json::serialize(json::object{
-      {"name", kProgramName}, {"version", running.version}, {"arch", running.arch}, {"os", running.os}});
+      {"name", kProgramName},
+      {"version", running.version},
+      {"arch", running.arch},
+      {"os", running.os},
+      {"store", {{"format", store::kFormatVersion}, {"oldest_readable", store::kOldestReadableVersion}}}});
 }
 
 }  // namespace mullion::server

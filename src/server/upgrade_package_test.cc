@@ -1,5 +1,6 @@
 #include "server/upgrade_package.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -36,7 +37,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Order{"v2.0.0-1", "v2.0.0-alpha", -1}, Order{"v2.0.0+build1", "v2.0.0+build2", 0}));
 
 TEST(Versions, RefusesWhatIsNone) {
-  for (const std::string_view text : {"", "v", "tip", "1.2.3.4", "1..2", "1.x", "-1.0.0"})
+  for (const std::string_view text :
+       {"", "v", "tip", "1.2.3.4", "1..2", "1.x", "-1.0.0", " v1.0.0", "1.0.0 ", "vv1", "V1.0.0"})
     EXPECT_FALSE(compare_versions(text, "v1.0.0")) << text;
 }
 
@@ -85,9 +87,20 @@ TEST(Manifest, NamesWhatIsMissing) {
 TEST(SelfReport, MustBeWhatTheManifestPromised) {
   const std::string report = self_report({"v1.5.0", "amd64", "linux"});
   EXPECT_TRUE(check_self_report(report, manifest("v1.5.0")));
-  EXPECT_TRUE(check_self_report(report, manifest("1.5.0")));
+  EXPECT_EQ(*check_self_report(report, manifest("1.5.0")), "v1.5.0") << "as the program spells it";
   EXPECT_THAT(check_self_report(report, manifest("v1.6.0")).error().text(),
               HasSubstr("its version is v1.5.0, the manifest v1.6.0"));
+  const auto writing = [](std::string_view store) {
+    return fmt::format(R"({{"name":"mullion","version":"v1.5.0","arch":"amd64","os":"linux","store":{}}})",
+                       store);
+  };
+  EXPECT_TRUE(check_self_report(writing(R"({"format":9,"oldest_readable":1})"), manifest("v1.5.0")));
+  EXPECT_TRUE(check_self_report(writing("null"), manifest("v1.5.0"))) << "older than the question";
+  for (const char* store : {R"({"format":9,"oldest_readable":2})", R"({"oldest_readable":"x"})"}) {
+    EXPECT_THAT(check_self_report(writing(store), manifest("v1.5.0")).error().text(),
+                HasSubstr("could not read back"))
+        << store;
+  }
   EXPECT_THAT(check_self_report("usage: ...", manifest("v1.5.0")).error().text(), HasSubstr("does not say"));
 }
 

@@ -66,7 +66,7 @@ Result<void> UpgradeFolder::begin(const PendingUpgrade& pending) const {
                                                {"Started", pending.started}});
 }
 
-Result<void> UpgradeFolder::finish(const UpgradeOutcome& outcome) const {
+Result<void> UpgradeFolder::finish(const PendingUpgrade& pending, const UpgradeOutcome& outcome) const {
   Result<void> written = write_object(root_ / "result.json", {{"Upgraded", outcome.upgraded},
                                                               {"From", outcome.from},
                                                               {"To", outcome.to},
@@ -74,7 +74,9 @@ Result<void> UpgradeFolder::finish(const UpgradeOutcome& outcome) const {
                                                               {"Finished", outcome.finished}});
   if (!written) return written;
   remove_file(root_ / "pending.json");
-  return env::sync_directory(root_);
+  Result<void> synced = env::sync_directory(root_);
+  if (synced && !outcome.upgraded) remove_file(pending.candidate);
+  return synced;
 }
 
 std::optional<UpgradeOutcome> UpgradeFolder::outcome() const {
@@ -100,10 +102,15 @@ Result<void> UpgradeFolder::announce(const ReadyNote& note) const {
 
 void UpgradeFolder::forget_ready() const { remove_file(root_ / "ready.json"); }
 
-UpgradeOutcome recovered(const PendingUpgrade& pending, bool candidate_there, std::string now) {
-  UpgradeOutcome outcome{!candidate_there, pending.from, pending.to, "", std::move(now)};
-  if (candidate_there)
+UpgradeOutcome recovered(const PendingUpgrade& pending, bool candidate_there, std::string_view running,
+                         std::string now) {
+  const bool upgraded = !candidate_there && running == pending.to;
+  UpgradeOutcome outcome{upgraded, pending.from, pending.to, "", std::move(now)};
+  if (candidate_there) {
     outcome.reason = "the server was stopped before the new program had shown that it serves";
+  } else if (!upgraded) {
+    outcome.reason = fmt::format("{} runs, and the new program is gone", running);
+  }
   return outcome;
 }
 

@@ -50,8 +50,9 @@ class UpgradeFolder {
 
   std::optional<PendingUpgrade> pending() const;
   Result<void> begin(const PendingUpgrade& pending) const;
-  /// Keeps the outcome, then forgets what was pending.
-  Result<void> finish(const UpgradeOutcome& outcome) const;
+  /// Keeps the outcome, forgets what was pending, and removes the candidate of an upgrade that was taken
+  /// back: in this order, so that no cut and no full disk makes it look as if it had been put in place.
+  Result<void> finish(const PendingUpgrade& pending, const UpgradeOutcome& outcome) const;
   std::optional<UpgradeOutcome> outcome() const;
   void forget_outcome() const;
 
@@ -64,7 +65,8 @@ class UpgradeFolder {
 };
 
 /// What a start that finds a pending upgrade makes of it. `candidate_there`: whether the rename is still to
-/// come.
-UpgradeOutcome recovered(const PendingUpgrade& pending, bool candidate_there, std::string now);
+/// come. `running`: the version that starts.
+UpgradeOutcome recovered(const PendingUpgrade& pending, bool candidate_there, std::string_view running,
+                         std::string now);
 
 }  // namespace mullion::server

@@ -38,7 +38,7 @@ TEST_F(UpgradeState, KeepsWhatIsPending) {
 
 TEST_F(UpgradeState, AnOutcomeEndsWhatWasPending) {
   ASSERT_TRUE(folder_.begin(kPending));
-  ASSERT_TRUE(folder_.finish({false, "v1.0.0", "v2.0.0", "it hung", "now"}));
+  ASSERT_TRUE(folder_.finish(kPending, {false, "v1.0.0", "v2.0.0", "it hung", "now"}));
   EXPECT_FALSE(folder_.pending());
   ASSERT_TRUE(folder_.outcome());
   EXPECT_EQ(folder_.outcome()->text(), "rolled back from v2.0.0 to v1.0.0: it hung");
@@ -60,11 +60,41 @@ TEST_F(UpgradeState, TheReadyNoteIsForgotten) {
   EXPECT_FALSE(folder_.ready());
 }
 
-TEST(Recovery, TheCandidateTellsWhetherTheRenameHappened) {
-  EXPECT_EQ(recovered(kPending, false, "now").text(), "upgraded v1.0.0 -> v2.0.0");
-  EXPECT_THAT(recovered(kPending, true, "now").text(),
-              HasSubstr("rolled back from v2.0.0 to v1.0.0: the server was stopped"));
+TEST_F(UpgradeState, TheCandidateGoesLast) {
+  PendingUpgrade pending = kPending;
+  pending.candidate = root_ / ".program.upgrade";
+  const auto there = [&] { return std::filesystem::exists(pending.candidate); };
+  ASSERT_TRUE(env::write_file_atomic(pending.candidate, "new"));
+  ASSERT_TRUE(folder_.begin(pending));
+  // What a full disk does, too: the outcome cannot be written.
+  ASSERT_TRUE(env::make_directories(folder_.path() / "result.json" / "in the way"));
+  EXPECT_FALSE(folder_.finish(pending, {false, "v1.0.0", "v2.0.0", "it hung", "now"}));
+  EXPECT_TRUE(folder_.pending() && there()) << "the next start sees that it was not put in place";
+  ASSERT_TRUE(env::remove_tree(folder_.path() / "result.json"));
+  EXPECT_TRUE(folder_.finish(pending, {false, "v1.0.0", "v2.0.0", "it hung", "now"}));
+  EXPECT_FALSE(folder_.pending() || there());
 }
+
+struct Recovering {
+  bool candidate_there;
+  std::string_view running;
+  std::string_view text;
+};
+class Recovery : public ::testing::TestWithParam<Recovering> {};
+
+TEST_P(Recovery, TellsHowItEnded) {
+  const Recovering& wanted = GetParam();
+  EXPECT_THAT(recovered(kPending, wanted.candidate_there, wanted.running, "now").text(),
+              HasSubstr(std::string(wanted.text)));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, Recovery,
+    ::testing::Values(Recovering{false, "v2.0.0", "upgraded v1.0.0 -> v2.0.0"},
+                      Recovering{false, "v1.0.0", "to v1.0.0: v1.0.0 runs, and the new program is gone"},
+                      Recovering{true, "v1.0.0", "rolled back from v2.0.0 to v1.0.0: the server was stopped"},
+                      Recovering{true, "v2.0.0",
+                                 "rolled back from v2.0.0 to v1.0.0: the server was stopped"}));
 
 }  // namespace
 }  // namespace mullion::server

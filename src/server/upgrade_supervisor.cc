@@ -144,7 +144,10 @@ Result<void> put_in_place(const PendingUpgrade& pending) {
   std::error_code problem;
   std::filesystem::rename(pending.candidate, pending.program, problem);
   if (problem) return env::error_from_errno(problem.value(), "rename to " + pending.program.string());
-  return env::sync_directory(pending.program.parent_path());
+  // The new program is in place already: after a power cut either of the two starts, both whole.
+  if (Result<void> synced = env::sync_directory(pending.program.parent_path()); !synced)
+    kLog.error("{}", synced.error().text());
+  return {};
 }
 
 void keep_outcome(const UpgradeFolder& folder, const PendingUpgrade& pending, bool upgraded,
@@ -156,11 +159,8 @@ void keep_outcome(const UpgradeFolder& folder, const PendingUpgrade& pending, bo
   } else {
     kLog.error("{}", outcome.text());
   }
-  if (Result<void> kept = folder.finish(outcome); !kept)
+  if (Result<void> kept = folder.finish(pending, outcome); !kept)
     kLog.error("the outcome was not kept: {}", kept.error().text());
-  if (upgraded) return;
-  std::error_code ignored;
-  std::filesystem::remove(pending.candidate, ignored);
 }
 
 /// What the server's file holds now becomes this process; the copy of the old program only if that file is
@@ -173,43 +173,63 @@ int start_server(env::ProcessImage server, const UpgradeFolder& folder) {
   return 1;
 }
 
+/// Whatever goes wrong with watching speaks against the new program.
+TrialVerdict watch(Trial& trial, const StopSignals& signals) try {
+  return trial.run(signals);
+} catch (const std::exception& failure) {
+  return {TrialVerdict::Kind::kRollBack, fmt::format("its trial could not be watched: {}", failure.what())};
+}
+
+/// From the trial to the outcome that is kept; whether a server is to run afterwards.
+bool oversee(const UpgradeFolder& folder, const PendingUpgrade& pending, const env::ProcessImage& server,
+             const StopSignals& signals) {
+  const char* token = std::getenv(kTokenVariable);
+  Trial trial(folder, pending, token != nullptr ? token : "", server);
+  TrialVerdict verdict = watch(trial, signals);
+  if (verdict.kind == TrialVerdict::Kind::kProven) {
+    if (Result<void> placed = put_in_place(pending); !placed)
+      verdict = {TrialVerdict::Kind::kRollBack, placed.error().messages.front()};
+  }
+  const bool proven = verdict.kind == TrialVerdict::Kind::kProven;
+  trial.stop(verdict.kind == TrialVerdict::Kind::kRollBack ? env::Duration(0) : env::Duration(kStopPatience));
+  keep_outcome(folder, pending, proven, verdict.reason);
+  return verdict.kind != TrialVerdict::Kind::kStop;
+}
+
+/// The server as it was started, without what only the supervisor was told.
+env::ProcessImage server_image(const std::vector<std::string>& arguments) {
+  return {arguments[1],
+          {arguments.begin() + 2, arguments.end()},
+          env::with_variables(env::own_environment(), {{kTokenVariable, ""}})};
+}
+
 }  // namespace
 
 Error hand_over(const env::ProcessImage& server, const env::Path& base_root, const std::string& token) {
   env::ProcessImage supervisor = server;
   supervisor.program = UpgradeFolder(base_root).previous();
-  supervisor.arguments = {"mullion", std::string(kSuperviseWord), base_root.string()};
+  supervisor.arguments = {"mullion", std::string(kSuperviseWord), base_root.string(),
+                          server.program.string()};
   supervisor.arguments.insert(supervisor.arguments.end(), server.arguments.begin(), server.arguments.end());
   supervisor.environment = env::with_variables(server.environment, {{kTokenVariable, token}});
   return env::become(supervisor);
 }
 
 int supervise_upgrade(const std::vector<std::string>& arguments) {
-  if (arguments.size() < 2) return 2;
+  if (arguments.size() < 3) return 2;
   const StopSignals signals;
   std::signal(SIGPIPE, SIG_IGN);
   const UpgradeFolder folder{env::Path(arguments[0])};
-  const std::optional<PendingUpgrade> pending = folder.pending();
-  Result<env::ProcessImage> own = env::own_image();
-  if (!pending || !own) {
-    kLog.error("no upgrade is pending in {}", folder.path().string());
-    return 1;
+  const env::ProcessImage server = server_image(arguments);
+  // Every way out but a wish to stop ends in a server that runs.
+  try {
+    const std::optional<PendingUpgrade> pending = folder.pending();
+    if (!pending) kLog.error("no upgrade is pending in {}", folder.path().string());
+    if (pending && !oversee(folder, *pending, server, signals)) return 0;
+  } catch (const std::exception& failure) {
+    kLog.error("the upgrade was given up: {}", failure.what());
   }
-  const char* token = std::getenv(kTokenVariable);
-  env::ProcessImage server{pending->program,
-                           {arguments.begin() + 1, arguments.end()},
-                           env::with_variables(own->environment, {{kTokenVariable, ""}})};
-  Trial trial(folder, *pending, token != nullptr ? token : "", server);
-  TrialVerdict verdict = trial.run(signals);
-  if (verdict.kind == TrialVerdict::Kind::kProven) {
-    if (Result<void> placed = put_in_place(*pending); !placed)
-      verdict = {TrialVerdict::Kind::kRollBack, placed.error().messages.front()};
-  }
-  const bool proven = verdict.kind == TrialVerdict::Kind::kProven;
-  trial.stop(verdict.kind == TrialVerdict::Kind::kRollBack ? env::Duration(0) : env::Duration(kStopPatience));
-  keep_outcome(folder, *pending, proven, verdict.reason);
-  if (verdict.kind == TrialVerdict::Kind::kStop) return 0;
-  return start_server(std::move(server), folder);
+  return start_server(server, folder);
 }
 
 int self_check(const std::vector<std::string>& arguments) {

@@ -26,7 +26,9 @@ inline constexpr std::string_view kSelfCheckWord = "__self_check";
 /// `base_root`. Returns only when that cannot be: then the old program goes on.
 Error hand_over(const env::ProcessImage& server, const env::Path& base_root, const std::string& token);
 
-/// `mullion __supervise_upgrade BASE_ROOT NAME ARGUMENTS...`: NAME and ARGUMENTS are those of the server.
+/// `mullion __supervise_upgrade BASE_ROOT PROGRAM NAME ARGUMENTS...`: PROGRAM is the server's file, NAME and
+/// ARGUMENTS are what it was called with. Whatever goes wrong, a server runs in the end, unless it was asked
+/// to stop.
 int supervise_upgrade(const std::vector<std::string>& arguments);
 
 /// `mullion __self_check ARGUMENTS...`: says what this program is, and whether it understands these arguments

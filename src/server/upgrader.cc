@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include <cstdlib>
 
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "env/process.h"
@@ -32,7 +33,7 @@ Error in_system(Error error) {
   return error;
 }
 
-/// A folder that goes away with everything in it.
+/// A folder that goes away with everything in it, also when the one who uses it is cancelled.
 class Scratch {
  public:
   explicit Scratch(env::Path path) : path_(std::move(path)) {}
@@ -73,6 +74,20 @@ class Claim {
   bool mine_;
 };
 
+/// Removes what copy_file_atomic() to `file` leaves when it is cut off, and `whole`, if wished, the file.
+void remove_copies(const env::Path& file, bool whole) {
+  const std::string name = file.filename().string();
+  std::vector<env::Path> found;
+  std::error_code problem;
+  for (fs::directory_iterator at(file.parent_path(), problem), end; !problem && at != end;
+       at.increment(problem)) {
+    const std::string other = at->path().filename().string();
+    const bool copy = other.starts_with(name + ".") && other.ends_with(".tmp");
+    if (copy || (whole && other == name)) found.push_back(at->path());
+  }
+  for (const env::Path& path : found) fs::remove(path, problem);
+}
+
 Result<std::string> read_manifest(const env::Path& folder) {
   std::error_code problem;
   const uintmax_t size = fs::file_size(folder / kManifestName, problem);
@@ -105,19 +120,27 @@ void Upgrader::remember_outcome() {
 void Upgrader::recover() {
   (void)env::remove_tree(folder_.path() / "incoming");
   const std::optional<PendingUpgrade> pending = folder_.pending();
-  if (!pending) return;
+  if (!pending) return remove_leftovers();
   std::error_code ignored;
   const bool candidate_there = fs::exists(pending->candidate, ignored);
   const UpgradeOutcome outcome =
-      recovered(*pending, candidate_there, env::format_rfc3339(env::system_clock().wall()));
+      recovered(*pending, candidate_there, running_.version, env::format_rfc3339(env::system_clock().wall()));
   kLog.warn("{}", outcome.text());
-  if (Result<void> kept = folder_.finish(outcome); !kept) kLog.error("{}", kept.error().text());
-  if (candidate_there) fs::remove(pending->candidate, ignored);
+  if (Result<void> kept = folder_.finish(*pending, outcome); !kept) kLog.error("{}", kept.error().text());
 }
 
+/// What a cut left before there was an upgrade: copies, whole or half.
+void Upgrader::remove_leftovers() const {
+  remove_copies(folder_.previous(), false);
+  if (options_.restart) remove_copies(candidate(), true);
+}
+
+/// Named for the base root too: several servers may run from one program file.
 env::Path Upgrader::candidate() const {
   const env::Path& program = options_.restart->image.program;
-  return program.parent_path() / fmt::format(".{}.upgrade", program.filename().string());
+  std::error_code ignored;
+  const std::string owner = hash128(fs::absolute(options_.base_root, ignored).string()).hex().substr(0, 8);
+  return program.parent_path() / fmt::format(".{}.{}.upgrade", program.filename().string(), owner);
 }
 
 Result<void> Upgrader::check_place() const {
@@ -152,7 +175,7 @@ Result<PackageManifest> Upgrader::unpack(const env::Path& package, const env::Pa
   return manifest;
 }
 
-env::Task<Result<void>> Upgrader::ask_program(env::Path program, PackageManifest manifest) const {
+env::Task<Result<std::string>> Upgrader::ask_program(env::Path program, PackageManifest manifest) const {
   env::ProcessOptions process;
   process.program = std::move(program);
   process.arguments.emplace_back(kSelfCheckWord);
@@ -197,29 +220,44 @@ Result<void> Upgrader::place(const env::Path& program, const PackageManifest& ma
   return done;
 }
 
-env::Task<Result<void>> Upgrader::prepare(net::BodySource& package, bool force, uint64_t& size,
-                                          PackageManifest& manifest) {
-  if (Result<void> made = folder_.make(); !made) co_return made;
-  const Scratch scratch(folder_.path() / "incoming");
-  Result<void> made = env::remove_tree(scratch.path());
-  if (made) made = env::make_directories(scratch.path(), 0700);
-  if (!made) co_return made;
+env::Task<Result<Upgrader::Prepared>> Upgrader::prepare(net::BodySource& package, env::Path scratch,
+                                                        bool force) {
+  const env::Path file = scratch / "package.zip";
   Result<content::ReceivedFile> received =
-      co_await content::receive_file(scratch.path() / "package.zip", package, options_.max_package);
+      co_await content::receive_file(file, package, options_.max_package);
   if (!received) co_return received.error();
   if (received->size == 0) co_return invalid("The body is empty: expected a package");
-  size = received->size;
-  const env::Path target = scratch.path() / "package";
+  const env::Path target = scratch / "package";
   std::optional<Result<PackageManifest>> unpacked;
-  co_await env::run_blocking([&] { unpacked = unpack(scratch.path() / "package.zip", target, force); });
+  co_await env::run_blocking([&] { unpacked = unpack(file, target, force); });
   if (!*unpacked) co_return unpacked->error();
-  manifest = **unpacked;
+  PackageManifest manifest = std::move(**unpacked);
   const env::Path program = target / program_path(manifest);
-  Result<void> sound = co_await ask_program(program, manifest);
-  if (!sound) co_return sound;
+  Result<std::string> version = co_await ask_program(program, manifest);
+  if (!version) co_return version.error();
+  // As the program spells it: the trial compares with what the program says then.
+  manifest.version = std::move(*version);
+  // Not before the package is there: over a slow line the token would expire.
+  Result<std::string> token = options_.make_token();
+  if (!token) co_return token.error();
   Result<void> placed;
   co_await env::run_blocking([&] { placed = place(program, manifest); });
-  co_return placed;
+  if (!placed) co_return placed.error();
+  co_return Prepared{received->size, std::move(manifest.version), std::move(*token)};
+}
+
+env::Task<Result<Upgrader::Prepared>> Upgrader::prepare_in_scratch(net::BodySource& package, bool force) {
+  const Scratch scratch(folder_.path() / "incoming");
+  Result<void> made;
+  co_await env::run_blocking([&] {
+    made = folder_.make();
+    if (made) made = env::remove_tree(scratch.path());
+    if (made) made = env::make_directories(scratch.path(), 0700);
+  });
+  if (!made) co_return made.error();
+  Result<Prepared> prepared = co_await prepare(package, scratch.path(), force);
+  co_await env::run_blocking([&] { (void)env::remove_tree(scratch.path()); });  // gigabytes take their time
+  co_return prepared;
 }
 
 env::Task<Result<uint64_t>> Upgrader::upgrade(net::BodySource& package, bool force, std::string principal) {
@@ -230,19 +268,15 @@ env::Task<Result<uint64_t>> Upgrader::upgrade(net::BodySource& package, bool for
   }
   if (Result<void> possible = check_place(); !possible)
     co_return co_await refuse(package, options_.max_package, possible.error());
-  Result<std::string> token = options_.make_token();
-  if (!token) co_return token.error();
-  uint64_t size = 0;
-  PackageManifest manifest;
-  Result<void> prepared = co_await prepare(package, force, size, manifest);
+  Result<Prepared> prepared = co_await prepare_in_scratch(package, force);
   if (!prepared) co_return in_system(prepared.error());
   claim.keep();
-  kLog.audit("upgrade from={} to={} by={}", running_.version, manifest.version, principal);
-  tasks_.spawn("restart", [this, token = *token]() -> env::Task<void> {
+  kLog.audit("upgrade from={} to={} by={}", running_.version, prepared->version, principal);
+  tasks_.spawn("restart", [this, token = std::move(prepared->token)]() -> env::Task<void> {
     co_await env::sleep_for(kAnswerFirst);
     options_.restart->ask(token);
   });
-  co_return size;
+  co_return prepared->size;
 }
 
 std::string Upgrader::status_json() const {

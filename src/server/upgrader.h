@@ -39,20 +39,29 @@ class Upgrader final : public api::Upgrades {
   std::string failure() const override;
   bool on_trial() const override { return on_trial_; }
 
+  /// Where the new program lies until it has shown that it serves.
+  env::Path candidate() const;
   /// To be called when this server serves: tells the supervisor, if there is one.
   void announce(const std::string& url) const;
   env::Task<void> stop() { return tasks_.async_stop(); }
 
  private:
   void recover();
+  void remove_leftovers() const;
   void remember_outcome();
   Result<void> check_place() const;
-  env::Path candidate() const;
   Result<PackageManifest> unpack(const env::Path& package, const env::Path& target, bool force) const;
-  env::Task<Result<void>> ask_program(env::Path program, PackageManifest manifest) const;
+  /// The version that the program says it is.
+  env::Task<Result<std::string>> ask_program(env::Path program, PackageManifest manifest) const;
   Result<void> place(const env::Path& program, const PackageManifest& manifest);
-  env::Task<Result<void>> prepare(net::BodySource& package, bool force, uint64_t& size,
-                                  PackageManifest& manifest);
+  /// A package that waits for the supervisor.
+  struct Prepared {
+    uint64_t size = 0;
+    std::string version;
+    std::string token;  // for the supervisor
+  };
+  env::Task<Result<Prepared>> prepare(net::BodySource& package, env::Path scratch, bool force);
+  env::Task<Result<Prepared>> prepare_in_scratch(net::BodySource& package, bool force);
 
   const UpgradeOptions options_;
   const UpgradeFolder folder_;

@@ -231,6 +231,22 @@ TEST(Damage, NewerFormatIsRefusedUnlessItCanBeRead) {
   EXPECT_THAT(store.error().text(), HasSubstr("newer version"));
 }
 
+uint64_t number_in(const env::Path& directory, std::string_view name) {
+  const auto engine = std::move(*internal::open_lmdb_engine(directory, 1 << 30));
+  const auto transaction = std::move(*engine->begin_write());
+  return internal::decode_number(transaction->get(internal::Table::kMeta, name).value_or(""));
+}
+
+TEST(Damage, OpeningRaisesNoMark) {  // a program on trial that is taken back has opened the store
+  const TempDirectory directory;
+  must_commit(*must_open(options_in(directory.path())), {put("jobs", "a", "1")});
+  set_number(directory.path(), "format", 0);
+  set_number(directory.path(), "oldest-readable", 0);
+  must_commit(*must_open(options_in(directory.path())), {put("jobs", "a", "2")});
+  EXPECT_EQ(number_in(directory.path(), "format"), 0U);
+  EXPECT_EQ(number_in(directory.path(), "oldest-readable"), 0U);
+}
+
 TEST(Damage, DirectoryThatCannotBeMadeIsNamed) {
   const TempDirectory directory;
   write_bytes(directory.path() / "file", "x");

@@ -43,9 +43,9 @@ class ConfiguratorImpl final : public Configurator {
       dirty->mark_all();
     });
     given_.manager.on_endpoint_change([dirty = dirty_](const std::string& id) { dirty->mark_endpoint(id); });
-    given_.blobs.on_change([dirty = dirty_, files = files_](const std::string& name) {
+    given_.blobs.on_change([dirty = dirty_, files = files_](const std::vector<std::string>& names) {
       files->forget();
-      dirty->mark_file(name);
+      for (const std::string& name : names) dirty->mark_file(name);
     });
   }
   ~ConfiguratorImpl() override { given_.store.unsubscribe(subscription_); }

@@ -53,7 +53,7 @@ class FakeBlobs final : public content::Blobs {
       const std::lock_guard lock(mutex_);
       files_[name] = sha256;
     }
-    for (const auto& listener : listeners_) listener(name);
+    for (const auto& listener : listeners_) listener({name});
   }
   Result<std::vector<std::string>> list(std::string_view, std::string_view, bool) override { return Error(); }
   Result<Info> stat(std::string_view bucket, std::string_view path) override {
@@ -74,17 +74,15 @@ class FakeBlobs final : public content::Blobs {
   }
   Result<uint64_t> unfinished(std::string_view, std::string_view) override { return Error(); }
   Result<void> drop_unfinished(std::string_view, std::string_view) override { return Error(); }
-  std::map<std::string, std::string> uploads(std::string_view, size_t) override { return {}; }
-  void on_change(std::function<void(const std::string&)> listener) override {
-    listeners_.push_back(std::move(listener));
-  }
+  Uploads uploads(std::string_view, size_t) override { return {}; }
+  void on_change(ChangeListener listener) override { listeners_.push_back(std::move(listener)); }
   Result<void> remove(std::string_view, std::string_view) override { return Error(); }
   Result<net::BodySourcePtr> open(const Info&, uint64_t, uint64_t) override { return Error(); }
 
  private:
   std::mutex mutex_;
   std::map<std::string, std::string> files_;
-  std::vector<std::function<void(const std::string&)>> listeners_;
+  std::vector<ChangeListener> listeners_;
 };
 
 /// Remembers what it was offered.

@@ -17,7 +17,7 @@ TEST(ObservedTest, FromObjectAndState) {
       json::parse(R"({"files":{"files/a":"ABC"},"prerequisites":{"a":"b: >1"},"auto_start":["b"]})")
           .get_object();
   const Observed seen = Observed::parse(endpoint, state);
-  EXPECT_TRUE(seen.known && seen.manager && seen.files_known);
+  EXPECT_TRUE(seen.known && seen.manager && seen.files_known && seen.files_complete);
   ASSERT_EQ(seen.components.size(), 2u);
   EXPECT_EQ(seen.components[0].version, "v1.0");
   EXPECT_EQ(seen.components[0].prerequisites, "b: >1");
@@ -25,6 +25,12 @@ TEST(ObservedTest, FromObjectAndState) {
   EXPECT_EQ(seen.components[1].version, "v2");
   EXPECT_EQ(seen.files.at("files/a"), "abc");
   EXPECT_TRUE(seen.auto_start.contains("b"));
+}
+
+TEST(ObservedTest, AnEndpointMayHaveMoreFilesThanItTells) {
+  const json::object state =
+      json::parse(R"({"files":{"files/a":"ABC"},"files_incomplete":true})").get_object();
+  EXPECT_FALSE(Observed::parse({{"Id", "e"}}, state).files_complete);
 }
 
 TEST(ObservedTest, AnAttachedEndpointThatOnlySaidItsVersionIsNotKnown) {  // breakage 18

@@ -29,6 +29,7 @@ struct Observed {
   std::map<std::string, std::string>
       files;                         // "files/..." or "isos/..." -> lower-case SHA-256, of uploaded files
   bool files_known = false;          // `files` was reported
+  bool files_complete = true;        // else there may be more than `files`
   std::set<std::string> auto_start;  // providers that make a plugin of their name by themselves
   bool manager = false;
   bool known = false;  // it has reported at least once; without that nothing is planned
@@ -51,6 +52,7 @@ struct Action {
   bool secret = false;    // `value` is shown to nobody
   uint64_t bytes = 0;     // to move; 0 unknown or none
   bool restarts = false;  // the endpoint restarts
+  bool unlisted = false;  // a file of which the endpoint does not say whether it has it
   /// What is moved. Of a file: `source` is a URL, or self://files/..., self://isos/... for one of this
   /// server.
   std::optional<catalog::Artifact> artifact;
@@ -81,13 +83,17 @@ struct PlanInputs {
   /// What {{.ProvisionerURL}} and {{.ApiURL}} stand for.
   std::string provisioner_url, api_url;
   /// Whether the sealed value shown at the endpoint (null: it shows none) stands for the clear or sealed one
-  /// that is wanted. `place`: "Global/NAME", "Pref/NAME", "Plugin/NAME/PARAM".
+  /// that is wanted. `place`: "Global/NAME", "Pref/NAME", "Plugin/NAME/PARAM". And whether a file that the
+  /// endpoint does not list was found or put there with the wanted checksum: "File/PATH", `shown` null.
   std::function<bool(const std::string& endpoint, const std::string& place, const json::value& wanted,
                      const json::value& shown)>
       same_secret;
   /// Whether a parameter of this name is declared secure here.
   std::function<bool(const std::string& param)> is_secure;
 };
+
+/// Where PlanInputs::same_secret() keeps what is known of a file that is not listed.
+inline std::string file_place(const std::string& path) { return "File/" + path; }
 
 /// Words that secret values are shown as.
 inline constexpr std::string_view kHidden = "********";

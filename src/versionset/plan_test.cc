@@ -322,6 +322,21 @@ TEST_F(PlanTest, UnknownFilesAreAProblemOnlyWhenFilesAreWanted) {
               ElementsAre("the files of edge are not known before it is connected"));
 }
 
+TEST_F(PlanTest, AFileThatIsNotListedIsPlannedOnce) {
+  own_files["files/src"] = {1, std::string(kSum)};
+  edge.observed.files_complete = false;
+  edge.observed.files["files/listed"] = std::string(64, 'c');
+  const std::string set = R"({"Id":"s","Files":[{"Path":"isos/z.iso","Source":"self://files/src"},
+                                                {"Path":"files/listed","Source":"self://files/src"}]})";
+  const Plan made = plan({set});
+  ASSERT_EQ(made.actions.size(), 2u);
+  for (const Action& action : made.actions) EXPECT_EQ(action.unlisted, action.name == "isos/z.iso");
+  known_secrets = {"File/isos/z.iso", "File/files/listed"};  // after the look
+  EXPECT_THAT(lines(plan({set})), ElementsAre("AddOrUpdate File files/listed self://files/src"));
+  edge.observed.files_complete = true;
+  EXPECT_EQ(plan({set}).actions.size(), 2u) << "now it is known that it is not there";
+}
+
 // ---- preferences and parameters
 
 TEST_F(PlanTest, OnlyNamedPrefsAndParams) {  // breakage 20: nothing else is touched, so nothing fights

@@ -60,12 +60,16 @@ def test_an_upload_is_unpacked_for_every_environment_that_names_it(server):
     # Machines that install fetch it from the static ports, without a login.
     static = f"http://127.0.0.1:{server.static_port}"
     assert expect(200, requests.get(f"{static}/blue/install/boot/vmlinuz", timeout=5)).text == "kernel 1"
+    shown = requests.get(f"{static}/blue/install/boot/vmlinuz", timeout=5)
+    assert "X-DRP-SHA256SUM" not in shown.headers, "nobody computes sums of thousands of files"
+    expect(304, requests.get(f"{static}/blue/install/boot/vmlinuz", timeout=5,
+                             headers={"If-None-Match": shown.headers["ETag"]}))
     assert expect(200, requests.get(f"{static}/red/arm64/install/readme", timeout=5)).text == "hello"
     for path in ("blue/install/none", "blue/install", "none/install/readme", ".unpacking/x", "data/data.mdb",
                  "blue/../../server.key", "blue/%2e%2e/%2e%2e/server.key"):
         expect(404, requests.get(f"{static}/{path}", timeout=5))
-    # Another image replaces all of it.
-    upload(server, "blue.iso", image({"boot/vmlinuz": "kernel 2"}))
+    # Another image replaces all of it, also when its name is written with detours.
+    upload(server, "/blue.iso", image({"boot/vmlinuz": "kernel 2"}))
     wait_files(installs / "blue" / "install", {"boot/vmlinuz": "kernel 2"})
     wait_until("nothing is left", lambda: list((installs / ".unpacking").iterdir()) == [])
 

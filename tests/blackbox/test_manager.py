@@ -321,3 +321,18 @@ def test_many_writers_at_all_levels_converge(mission):
     assert mission["A"].count("machines", f"?Name=Re({prefix}.*)") == 120
     wait_equal(mission["A"], mission["R1"], mission["M1"])
     wait_equal(mission["C"], mission["R2"], mission["M1"])
+
+
+def test_names_and_versions_that_are_no_utf8_cut_nobody_off(site):
+    leaf, manager = site.start("A", "M1")
+    manager.become_manager().attach(leaf)
+    refused = expect(400, leaf.call("POST", "files/%FF", b"x")).json()
+    assert refused["Messages"] == ["Invalid path: it is not UTF-8"], refused
+    expect(201, leaf.call("POST", "files/ux/version", b"v1-caf\xe9"))
+    expect(201, leaf.call("POST", "files/good", b"x"))
+    leaf.create("machines", {"Name": "after"})
+    wait_until("the machine arrives", lambda: manager.objects("machines", "?Name=after"))
+    expect(201, leaf.call("POST", "files/ux/version", b"v2"))
+    wait_until("the manager goes on hearing of the leaf",
+               lambda: manager.get("endpoints/A").get("DRPUXVersion") == "v2")
+    manager.wait_status("A", "Connected")

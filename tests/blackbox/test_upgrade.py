@@ -278,6 +278,44 @@ def test_nobody_else_is_served_by_a_program_on_trial(server, programs):
     assert {name for status, name in seen if status == 201} <= kept
 
 
+def test_a_program_on_trial_acts_on_nobody(site):
+    """The new program's process without its supervisor: the trial lasts as long as the test likes."""
+    leaf, manager = site.start("A", "M1")
+    gate = site.gate(leaf)
+    manager.become_manager().attach(leaf, url=gate.url)
+    manager.create("version_sets", {"Id": "wanted", "Apply": True, "Prefs": {"unknownTokenTimeout": "901"}})
+    manager.patch("endpoints/A", ("add", "/VersionSets", ["wanted"]), ("add", "/Apply", True))
+    wait_until("it is as declared", lambda: leaf.get("prefs")["unknownTokenTimeout"] == "901")
+    manager.stop()
+    leaf.set_preference("unknownTokenTimeout", "902")
+    gate.newest = None
+    (manager.root / "upgrade").mkdir(exist_ok=True)
+    pending = {"From": "v0", "To": "v1", "Program": str(manager.root / "program"), "DeadlineSeconds": 60,
+               "Candidate": str(manager.root / ".program.upgrade"), "Fingerprint": "", "Started": ""}
+    (manager.root / "upgrade" / "pending.json").write_text(json.dumps(pending))
+    manager.environment = {"MULLION_UPGRADE_TRIAL": "1"}
+    manager.launch()
+    wait_until("it serves, on trial", lambda: (manager.root / "upgrade" / "ready.json").exists())
+    assert "is being tried" in expect(503, manager.call("GET", "info")).text
+    time.sleep(2)
+    assert gate.newest is None and leaf.get("prefs")["unknownTokenTimeout"] == "902"
+    assert manager.stop() == 0
+    manager.environment = {}
+    manager.start()
+    wait_until("the accepted program goes on", lambda: leaf.get("prefs")["unknownTokenTimeout"] == "901")
+    assert gate.newest is not None
+
+
+def test_a_supervisor_without_an_upgrade_becomes_the_server(site):
+    one = site.server("S")
+    (one.root / "upgrade").mkdir(parents=True)
+    (one.root / "upgrade" / "pending.json").write_text("{")
+    serve = harness.Server.command(one)
+    one.command = lambda: [serve[0], "__supervise_upgrade", str(one.root), serve[0], *serve]
+    one.start()
+    assert one.process.poll() is None and "no upgrade is pending" in one.log()
+
+
 @pytest.mark.parametrize("moment", range(6))
 def test_a_power_cut_at_any_moment_leaves_a_program_that_runs(server, programs, moment):
     one = server().start()

@@ -39,7 +39,7 @@ void describe(net::Response& response, const FileVersion& file, const content::B
               ServeAs as) {
   response.headers.set("ETag", file.etag);
   response.headers.set("Last-Modified", net::format_http_date(file.modified));
-  response.headers.set("X-DRP-SHA256SUM", info.sha256);
+  if (!info.sha256.empty()) response.headers.set("X-DRP-SHA256SUM", info.sha256);
   response.headers.set("Accept-Ranges", "bytes");
   response.headers.set("X-Content-Type-Options", "nosniff");
   const bool by_name = as == ServeAs::kMediaType;
@@ -59,10 +59,16 @@ net::Response refuse_transfer(const net::Request& request, const std::string& bu
   return response;
 }
 
+/// Names the content; that of files without a sum by where and when it was written.
+std::string etag_of(const content::Blobs::Info& info) {
+  if (!info.sha256.empty()) return "\"SHA256:" + info.sha256 + "\"";
+  return fmt::format("\"{:x}-{:x}-{:x}\"", info.number, info.size, info.modified.time_since_epoch().count());
+}
+
 /// The answer about one version of the file; kConflict when it was replaced before it could be opened.
 Result<net::Response> transfer_blob(content::Blobs& blobs, const net::Request& request,
                                     const std::string& bucket, const content::Blobs::Info& info, ServeAs as) {
-  const FileVersion file{"\"SHA256:" + info.sha256 + "\"", info.modified, info.size};
+  const FileVersion file{etag_of(info), info.modified, info.size};
   const Transfer transfer = choose_transfer(request.method, request.headers, file);
   if (transfer.status >= 400) return refuse_transfer(request, bucket, info.path, transfer, info.size);
   net::Response response;
@@ -117,16 +123,11 @@ env::Task<net::Response> refuse_piece(Call& call, const std::string& bucket, con
   co_return response;
 }
 
-/// The version of the user interface is part of what managers know of this server.
-void tell_managers(const Services& services, const std::string& bucket, const std::string& path) {
-  if (bucket == "files" && path.starts_with("ux/")) services.manager->state_changed();
-}
-
-net::Response uploaded(Call& call, const std::string& bucket, const std::string& path, uint64_t size) {
-  const std::string text = json::serialize(blob_info(bucket, path, size));
+net::Response uploaded(Call& call, const std::string& bucket, const std::string& path,
+                       const content::Blobs::Info& info) {
+  const std::string text = json::serialize(blob_info(bucket, path, info.size));
   call.services.events.publish(bucket, "save", path, call.principal.audit_name(), text);
-  tell_managers(call.services, bucket, path);
-  if (bucket == "isos") unpack_iso(call.services, path);
+  if (bucket == "isos") unpack_iso(call.services, info.path);  // the name without detours
   return json_response(201, text);
 }
 
@@ -140,7 +141,7 @@ env::Task<Result<net::Response>> upload_piece(Call& call, std::string bucket, st
     co_return refusal;
   }
   net::Response response = progress->finished
-                               ? uploaded(call, bucket, path, progress->size)
+                               ? uploaded(call, bucket, path, *progress->finished)
                                : json_response(202, json::value(blob_info(bucket, path, progress->size)));
   add_offset(response, progress->size);
   co_return response;
@@ -185,7 +186,7 @@ env::Task<Result<net::Response>> upload_blob(Call& call, std::string bucket) {
   Result<content::Blobs::Info> info = co_await call.services.blobs.put(
       bucket, path, *call.request.body, call.flag("explode"), call.services.limits.upload_bytes);
   if (!info) co_return blob_error(bucket, path, info.error());
-  co_return uploaded(call, bucket, path, info->size);
+  co_return uploaded(call, bucket, path, *info);
 }
 
 env::Task<Result<net::Response>> remove_blob(Call& call, std::string bucket) {
@@ -198,7 +199,6 @@ env::Task<Result<net::Response>> remove_blob(Call& call, std::string bucket) {
   if (!removed) co_return blob_error(bucket, path, removed.error());
   if (partial) co_return json_response(204, std::string());
   call.services.events.publish(bucket, "delete", path, call.principal.audit_name(), "null");
-  tell_managers(call.services, bucket, path);
   co_return json_response(204, std::string());
 }
 

@@ -8,9 +8,11 @@
 
 #include "api/api.h"
 #include "api/events.h"
+#include "api/internal/iso_queue.h"
 #include "api/internal/job_log_keeper.h"
 #include "api/internal/log_feed.h"
 #include "api/internal/routes.h"
+#include "api/internal/ux.h"
 #include "model/object.h"
 #include "versionset/configurator.h"
 #include "versionset/lease.h"
@@ -62,6 +64,8 @@ struct Services {
   JobLogKeeper job_log_keeper;
   versionset::LeaseKeeper lease;
   ClaimedNames claimed;
+  IsoQueue isos_to_unpack;
+  UxVersion ux_version;
   std::atomic<uint64_t> websockets{0};
 
   /// What an object of `owner` shows as its Endpoint (design section 5).

@@ -5,6 +5,7 @@
 #include "api/internal/objects.h"
 #include "api/internal/rights.h"
 #include "api/internal/ux.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "model/index_value.h"
 
@@ -96,7 +97,6 @@ std::vector<std::string> errors_of(const Services& services) {
   return errors;
 }
 
-/// What does not change while the process runs, except the manager flag and what is wrong.
 /// A name-based UUID (RFC 4122: variant 1, version 5 by its shape; the hash is ours).
 std::string uuid_of(std::string_view name) {
   std::string hex = hash128(name).hex();
@@ -106,7 +106,7 @@ std::string uuid_of(std::string_view name) {
                      hex.substr(16, 4), hex.substr(20));
 }
 
-/// What does not change while the process runs, except the manager flag.
+/// What does not change while the process runs, except the manager flag and what is wrong.
 json::object identity(const Services& services) {
   const Facts& facts = services.facts;
   json::object info;
@@ -175,11 +175,15 @@ json::object prerequisites_of(const Services& services) {
 }
 
 /// Checksums of uploads, without what the catalog tells of better.
-json::object uploads_of(const Services& services) {
+void add_uploads(const Services& services, json::object& state) {
   constexpr size_t kMostFiles = 10'000;
-  json::object out;
-  for (auto& [name, sha256] : services.blobs.uploads("files/rebar-catalog/", kMostFiles)) out[name] = sha256;
-  return out;
+  const content::Blobs::Uploads uploads = services.blobs.uploads("files/rebar-catalog/", kMostFiles);
+  json::object files;
+  for (const auto& [name, sha256] : uploads.sums) {
+    if (is_valid_utf8(name)) files[name] = sha256;  // older servers took any bytes for a name
+  }
+  state["files"] = std::move(files);
+  if (!uploads.complete) state["files_incomplete"] = true;
 }
 
 /// Providers that make a plugin of their name by themselves.
@@ -250,10 +254,10 @@ std::string state_text(const Services& services) {
   state["prefs"] = shared_preferences(services);
   state["global"] = global_params(*snapshot);
   state["plugins"] = own_plugins(*snapshot);
-  state["ux_version"] = installed_ux_version(services.blobs);
+  state["ux_version"] = services.ux_version.get();
   state["prerequisites"] = prerequisites_of(services);
   state["auto_start"] = auto_start_of(*snapshot);
-  state["files"] = uploads_of(services);
+  add_uploads(services, state);
   state["licence"] = licence_of(services);
   state["configured_by"] = services.lease.holder();
   return json::serialize(state);

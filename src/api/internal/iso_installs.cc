@@ -36,6 +36,7 @@ Result<size_t> unpack(Services& services, const IsoInstall& wanted) {
   }
   content::ExplodeLimits limits = services.facts.unpacking;
   limits.leave_links_out = true;
+  limits.stop = &services.isos_to_unpack.stopping();
   const env::Path tree = services.facts.installs / kScratch / fmt::format("{:016x}", env::random_id());
   const Result<std::vector<std::string>> files = content::explode(iso->file, tree, limits);
   Result<void> done = files ? Result<void>() : Result<void>(files.error());
@@ -115,14 +116,33 @@ void unpack_iso(Services& services, const std::string& iso) {
 }
 
 void unpack_isos(Services& services, std::vector<IsoInstall> installs) {
-  if (installs.empty()) return;
-  services.tasks.spawn("unpack iso", [&services, installs = std::move(installs)]() -> env::Task<void> {
-    for (const IsoInstall& install : installs) {
+  if (!services.isos_to_unpack.add(std::move(installs))) return;
+  services.tasks.spawn("unpack isos", [&services]() -> env::Task<void> {
+    while (std::optional<IsoInstall> install = services.isos_to_unpack.next()) {
       Result<size_t> outcome = size_t{0};
-      co_await env::run_blocking([&] { outcome = unpack(services, install); });
-      tell(services, install, outcome);
+      co_await env::run_blocking([&] { outcome = unpack(services, *install); });
+      if (!services.isos_to_unpack.stopping()) tell(services, *install, outcome);
     }
   });
+}
+
+bool IsoQueue::add(std::vector<IsoInstall> installs) {
+  const std::lock_guard lock(mutex_);
+  for (IsoInstall& install : installs) {
+    // One that waits will read the newest upload.
+    if (std::find(waiting_.begin(), waiting_.end(), install) == waiting_.end())
+      waiting_.push_back(std::move(install));
+  }
+  return !waiting_.empty() && !std::exchange(working_, true);
+}
+
+std::optional<IsoInstall> IsoQueue::next() {
+  const std::lock_guard lock(mutex_);
+  working_ = !waiting_.empty() && !stopping_;
+  if (!working_) return std::nullopt;
+  IsoInstall install = std::move(waiting_.front());
+  waiting_.pop_front();
+  return install;
 }
 
 }  // namespace mullion::api

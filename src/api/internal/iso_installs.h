@@ -7,17 +7,10 @@
 #include <vector>
 
 #include "api/internal/call.h"
+#include "api/internal/iso_queue.h"
 
 namespace mullion::api {
 
-/// One iso of a boot environment.
-struct IsoInstall {
-  std::string system;        // OS.Name
-  std::string architecture;  // canonical
-  std::string iso;           // its name in isos/
-  std::string sha256;        // "": not given
-  bool operator==(const IsoInstall&) const = default;
-};
 /// The isos that a boot environment names, those of its architectures before the general one. Pure.
 std::vector<IsoInstall> isos_of(const boost::json::object& bootenv);
 
@@ -26,8 +19,8 @@ bool is_folder_name(std::string_view name);
 env::Path install_folder(const env::Path& installs, const std::string& system,
                          const std::string& architecture);
 
-/// Unpacks in the background for every local boot environment that names the iso. How it went is told in the
-/// log and by an event isos.explode.ISO.
+/// Unpacks in the background, one after the other, for every local boot environment that names the iso. How
+/// it went is told in the log and by an event isos.explode.ISO.
 void unpack_iso(Services& services, const std::string& iso);
 /// The same for these, where their isos are there.
 void unpack_isos(Services& services, std::vector<IsoInstall> installs);

@@ -5,6 +5,7 @@
 #include "api/internal/answers.h"
 #include "api/internal/blobs.h"
 #include "api/internal/handlers.h"
+#include "base/text.h"
 #include "model/object.h"
 
 namespace mullion::api {
@@ -51,7 +52,21 @@ std::string installed_ux_version(content::Blobs& blobs) {
   if (!version.empty()) return version;
   version = text_of(blobs, "ux/version");
   version.resize(std::min(version.find_first_of("\r\n"), version.size()));
-  return version;
+  return is_valid_utf8(version) ? version : "";
+}
+
+bool is_ux_file(const std::string& name) { return name.starts_with("files/ux/"); }
+
+void UxVersion::read(content::Blobs& blobs) {
+  const std::lock_guard one_at_a_time(reading_);
+  std::string version = installed_ux_version(blobs);
+  const std::lock_guard lock(mutex_);
+  version_ = std::move(version);
+}
+
+std::string UxVersion::get() const {
+  const std::lock_guard lock(mutex_);
+  return version_;
 }
 
 bool is_ux_installed(content::Blobs& blobs) { return is_there(blobs, kFirstPage); }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace mullion::content {
 
 namespace {
@@ -20,6 +22,7 @@ Result<void> check_part(std::string_view part) {
   if (part.size() > kMaxPart) return bad_path("a part is longer than 250 bytes");
   const bool control =
       std::any_of(part.begin(), part.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+  if (!is_valid_utf8(part)) return bad_path("it is not UTF-8");  // JSON tells of files by their names
   if (control || part.find('\\') != std::string_view::npos)
     return bad_path("it contains forbidden characters");
   return {};

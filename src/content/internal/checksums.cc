@@ -10,12 +10,13 @@ namespace mullion::content {
 
 namespace {
 
-constexpr std::string_view kOtherMark = "no upload\n";
+constexpr std::string_view kOtherMark = "no upload\n";  // a line of its own
+constexpr std::string_view kOtherEnd = "\nno upload\n";
 
 /// The name in an entry of an upload; absent for other entries.
 std::optional<std::string> upload_name(std::string_view entry) {
   constexpr size_t kFieldsBeforeName = 4;
-  if (!entry.ends_with('\n') || entry.ends_with(kOtherMark)) return std::nullopt;
+  if (!entry.ends_with('\n') || entry.ends_with(kOtherEnd)) return std::nullopt;
   for (size_t field = 0; field < kFieldsBeforeName; ++field) {
     const size_t blank = entry.find(' ');
     if (blank == std::string_view::npos) return std::nullopt;

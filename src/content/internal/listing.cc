@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace mullion::content {
 
 namespace {
@@ -13,6 +15,7 @@ void list_one(const fs::directory_entry& entry, const env::Path& base, std::vect
   std::error_code ignored;
   if (entry.is_symlink(ignored)) return;
   const std::string name = entry.path().lexically_relative(base).generic_string();
+  if (!is_valid_utf8(name)) return;  // put here by hand: nobody could ask for it
   if (entry.is_directory(ignored)) {
     names.push_back(name + "/");
   } else if (entry.is_regular_file(ignored)) {

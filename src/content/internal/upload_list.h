@@ -6,27 +6,25 @@
 #include <string>
 #include <string_view>
 
+#include "content/content.h"
 #include "content/internal/checksums.h"
 
 namespace mullion::content {
 
-/// Thread-safe. Read from the side tree when it is first asked for.
+/// Thread-safe. Read from the side tree when it is made.
 class UploadList {
  public:
-  UploadList(env::Path root, const Checksums& sums) : root_(std::move(root)), sums_(sums) {}
+  /// More than `most` would be a tree that nobody looks after by name.
+  UploadList(const env::Path& root, const Checksums& sums, size_t most = 200'000);
   /// `sha256` empty: there is no such upload any more.
   void set(const std::string& name, const std::string& sha256);
-  /// At most `most` entries in the order of names, without those whose names begin with `without` (unless
-  /// empty).
-  std::map<std::string, std::string> read(std::string_view without, size_t most);
+  /// See Blobs::uploads().
+  Blobs::Uploads read(std::string_view without, size_t most) const;
 
  private:
-  void load();
-
-  const env::Path root_;
-  const Checksums& sums_;
-  std::mutex mutex_;
-  bool loaded_ = false;
+  const size_t most_;
+  mutable std::mutex mutex_;
+  bool full_ = false;  // there was one more
   std::map<std::string, std::string> entries_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "env/random.h"
 
 namespace mullion::net::internal {

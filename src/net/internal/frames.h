@@ -29,7 +29,6 @@ std::optional<FrameHeader> parse_frame_header(std::string_view bytes, bool& brok
 std::string frame_header(Opcode opcode, uint64_t payload, std::optional<uint32_t> mask);
 /// XORs `data`, which starts `offset` bytes into the payload, with the mask.
 void apply_mask(char* data, size_t size, uint32_t mask, size_t offset);
-bool is_valid_utf8(std::string_view text);
 /// Whether `code` may travel in a close frame.
 bool is_valid_close_code(uint16_t code);
 

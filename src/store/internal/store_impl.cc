@@ -7,14 +7,13 @@
 
 #include "base/log.h"
 #include "env/random.h"
+#include "store/format.h"
 #include "store/internal/snapshot_impl.h"
 
 namespace mullion::store::internal {
 namespace {
 
 constexpr Logger kLog("store");
-constexpr uint64_t kFormatVersion = 1;
-constexpr uint64_t kOldestReadableVersion = 1;
 constexpr size_t kSamples = 500;
 constexpr size_t kMaxSampleBytes = 4 << 20;
 /// Larger bodies tell little about a type and would hold much memory.

@@ -122,6 +122,18 @@ Task<Result<Effect>> carry_out_file(const Target& target, const Action& action) 
                                                    sha256, there->empty() ? "none" : *there));
 }
 
+/// Of a file that the endpoint does not list nobody else will know that it is there.
+Task<Result<Effect>> carry_out_noted_file(const Target& target, const Action& action) {
+  Result<Effect> done = co_await carry_out_file(target, action);
+  if (!done || !action.unlisted || action.version.empty()) co_return done;
+  json::value wanted(action.version), unseen;
+  std::string place = file_place(action.name);
+  Result<void> noted = co_await target.memory.remember_secret(target.endpoint, std::move(place),
+                                                              std::move(wanted), std::move(unseen));
+  if (!noted) co_return noted.error();
+  co_return done;
+}
+
 Task<Result<Effect>> carry_out(const Target& target, const Action& action, RestartPatience patience) {
   switch (action.kind) {
     case Kind::kDrp:
@@ -130,8 +142,9 @@ Task<Result<Effect>> carry_out(const Target& target, const Action& action, Resta
     case Kind::kPluginProvider:
       co_return co_await carry_out_component(target, action);
     case Kind::kDrpUx:
-    case Kind::kFile:
       co_return co_await carry_out_file(target, action);
+    case Kind::kFile:
+      co_return co_await carry_out_noted_file(target, action);
     case Kind::kPlugin:
       co_return co_await carry_out_plugin(target, action);
     case Kind::kPref:

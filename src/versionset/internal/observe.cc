@@ -41,6 +41,7 @@ Observed Observed::parse(const json::object& endpoint, const json::object& extra
   }
   const json::value* files = extra.if_contains("files");
   out.files_known = files != nullptr && files->is_object();
+  out.files_complete = !flag_member(extra, "files_incomplete");
   for (const json::value& provider : list_member(extra, "auto_start")) {
     if (provider.is_string()) out.auto_start.emplace(provider.get_string());
   }

@@ -41,6 +41,7 @@ class Planner {
   void plan_settings();
   void plan_global();
   bool same_plugin(const json::object& wanted, const json::object& shown) const;
+  bool was_there(const std::string& path, const std::string& sha256) const;
   bool same_value(const std::string& place, const json::value& wanted, const json::value& shown) const;
   bool is_secret(const std::string& param, const json::value& wanted, const json::value* shown) const;
 

@@ -105,6 +105,11 @@ void Planner::plan_plugins() {
   }
 }
 
+bool Planner::was_there(const std::string& path, const std::string& sha256) const {
+  return !sha256.empty() && inputs_.same_secret &&
+         inputs_.same_secret(observed_.id, file_place(path), json::value(sha256), json::value());
+}
+
 void Planner::plan_file(const Sourced<FileWish>& wish) {
   const FileWish& file = wish.value;
   const std::optional<std::string> own = own_file_of(file.source);
@@ -115,6 +120,9 @@ void Planner::plan_file(const Sourced<FileWish>& wish) {
   const auto there = observed_.files.find(file.path);
   const bool equal = there != observed_.files.end() && there->second == sha256 && !sha256.empty();
   if (equal) return;
+  const bool unlisted = there == observed_.files.end() && !observed_.files_complete;
+  // Looked at once: it stays what it was then as far as anybody here can tell.
+  if (unlisted && was_there(file.path, sha256)) return;
   if (own && !source)
     return problem(fmt::format("{}: {}: this server has no {}", wish.from.set, file.path, *own));
   if (own && source->sha256 != sha256) {
@@ -130,6 +138,7 @@ void Planner::plan_file(const Sourced<FileWish>& wish) {
   action.value = file.explode;
   action.from = wish.from;
   action.current = there == observed_.files.end() ? "" : there->second;
+  action.unlisted = unlisted;
   action.bytes = source ? source->bytes : 0;
   action.artifact =
       catalog::Artifact{rendered_source(file.source, inputs_.provisioner_url, inputs_.api_url), "", sha256};
