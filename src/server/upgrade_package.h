@@ -33,8 +33,8 @@ struct RunningProgram {
 /// newer version.
 Result<void> check_manifest(const PackageManifest& manifest, const RunningProgram& running, bool force);
 
-/// The version that a program said it is (self_check()), in its own spelling. kInvalid when it is not what its
-/// manifest promised, or when it would write a database that this program could not read back.
+/// The version that a program said it is (self_check()), in its own spelling. kInvalid when it is not what
+/// its manifest promised, or when it would write a database that this program could not read back.
 Result<std::string> check_self_report(std::string_view report, const PackageManifest& manifest);
 /// What a program says of itself when asked.
 std::string self_report(const RunningProgram& running);
