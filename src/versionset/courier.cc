@@ -7,6 +7,7 @@
 #include <mutex>
 #include <set>
 
+#include "auth/auth.h"
 #include "base/log.h"
 #include "model/index_value.h"
 #include "model/object.h"
@@ -14,6 +15,7 @@
 #include "versionset/internal/endpoint_memory.h"
 #include "versionset/internal/json_read.h"
 #include "versionset/internal/set_book.h"
+#include "versionset/internal/set_secrets.h"
 #include "versionset/internal/upload.h"
 #include "versionset/travel.h"
 
@@ -199,8 +201,11 @@ class CourierImpl final : public Courier {
       if (Result<void> added = add_endpoints(*view, owner, endpoints); !added) return added.error();
     }
     const std::shared_ptr<const catalog::Items> items = given_.catalog.items();
-    return plan_travel({given_.own_id, *own_sets, endpoints, managers, *items,
-                        [this](const std::string& path) { return travel_file(path); }});
+    return plan_travel(
+        {given_.own_id, *own_sets, endpoints, managers, *items,
+         [this](const std::string& path) { return travel_file(path); },
+         [this](const std::string& next_hop, const std::string& place, const json::value& wanted,
+                const json::value& shown) { return memory_.same_secret(next_hop, place, wanted, shown); }});
   }
 
   static Result<void> add_manager(const store::Snapshot& view, const manager::OwnerFreshness& owner,
@@ -259,10 +264,8 @@ class CourierImpl final : public Courier {
       Result<void> done = co_await put_object(*calls, std::string(kItems), object);
       if (!done) co_return done;
     }
-    for (const json::object& object : travel.sets) {
-      Result<void> done = co_await put_object(*calls, std::string(kSets), object);
-      if (!done) co_return done;
-    }
+    Result<void> sets = co_await put_sets(target, travel);
+    if (!sets) co_return sets;
     Result<void> cleaned = co_await take_back(*calls, travel);
     if (!cleaned) co_return cleaned;
     kLog.info("version sets travelled manager={} sets={} items={} files={} taken-back={}", travel.next_hop,
@@ -281,6 +284,52 @@ class CourierImpl final : public Courier {
     Result<void> sent = co_await upload_file(target, path, *info, false);
     if (sent) ++files_;
     co_return sent;
+  }
+
+  /// One that is refused does not hold up the others.
+  Task<Result<void>> put_sets(const Target& target, const Travel& travel) {
+    Result<void> outcome;
+    for (const json::object& object : travel.sets) {
+      Result<void> done = co_await put_set(target, object);
+      if (!done && is_broken(done.error())) co_return done;
+      if (!done) outcome = std::move(done);
+    }
+    co_return outcome;
+  }
+
+  /// Secret values are sealed for the set there, and never leave in clear.
+  Task<Result<void>> put_set(const Target& target, json::value set) {
+    std::vector<SealedAnew> secrets;
+    if (holds_sealed(set)) {
+      const std::string name = text_member(set.get_object(), "Id");
+      const std::string where = fmt::format("{}/{}/pubkey", kSets, name);
+      Result<std::optional<json::value>> key = co_await look_up(target.calls, target_of(where));
+      if (!key) co_return key.error();
+      if (!*key || !(*key)->is_string())
+        co_return Error(ErrorCode::kInvalid, fmt::format("{}: secret values cannot be sealed for it", name));
+      const std::string public_key((*key)->get_string());
+      Result<std::vector<SealedAnew>> sealed =
+          seal_anew(set, [&](const json::value& here) { return sealed_for(public_key, name, here); });
+      if (!sealed) co_return sealed.error();
+      secrets = std::move(*sealed);
+    }
+    Result<void> done = co_await put_object(target.calls, std::string(kSets), std::move(set.get_object()));
+    if (!done) co_return done;
+    for (SealedAnew& secret : secrets) {
+      Result<void> kept = co_await memory_.remember_secret(target.endpoint, std::move(secret.place),
+                                                           std::move(secret.here), std::move(secret.there));
+      if (!kept) co_return kept;
+    }
+    co_return Result<void>{};
+  }
+
+  Result<json::value> sealed_for(const std::string& public_key, const std::string& set,
+                                 const json::value& here) const {
+    const Result<std::string> clear = opened_secret(given_.store, set, here);
+    if (!clear) return clear.error();
+    Result<std::string> sealed = auth::seal_for(public_key, *clear);
+    if (!sealed) return sealed.error();
+    return model::parse_json(*sealed);
   }
 
   static Task<Result<void>> put_object(EndpointCalls& calls, std::string collection, json::object object) {
@@ -306,7 +355,6 @@ class CourierImpl final : public Courier {
       Result<void> gone = co_await remove(calls, fmt::format("{}/{}", kItems, id));
       if (!gone) co_return gone;
     }
-    if (!travel.files_to_keep) co_return Result<void>{};
     const std::string tree = travelled_tree(given_.own_id);
     const std::string list = fmt::format("/api/v3/files?path={}&all=true", net::percent_encode(tree));
     Result<std::optional<json::value>> names = co_await look_up(calls, list);
@@ -315,7 +363,7 @@ class CourierImpl final : public Courier {
     for (const json::value& name : (*names)->get_array()) {
       if (!name.is_string()) continue;
       const std::string path = tree + std::string(name.get_string());
-      if (path.ends_with('/') || travel.files_to_keep->contains(path)) continue;
+      if (path.ends_with('/') || travel.files_to_keep.contains(path)) continue;
       Result<void> gone = co_await remove(calls, "files/" + path);
       if (!gone) co_return gone;
     }

@@ -23,21 +23,48 @@ json::object without_state(json::object object) {
   return object;
 }
 
-/// Whether `there` has every member of `wanted` with the same value: what that server filled in does not
-/// count.
-bool says_the_same(const json::object& wanted, const json::object& there) {
-  return std::ranges::all_of(wanted, [&](const auto& member) {
-    const json::value* value = there.if_contains(member.key());
-    return value != nullptr && *value == member.value();
-  });
+std::string set_place(std::string_view name) { return fmt::format("version_sets/{}", name); }
+
+std::string place_within(std::string_view place, std::string_view member) {
+  return fmt::format("{}/{}", place, member);
 }
 
-bool holds_sealed(const json::value& value) {
-  if (is_sealed(value)) return true;
-  if (value.is_array()) return std::ranges::any_of(value.get_array(), holds_sealed);
-  if (!value.is_object()) return false;
-  return std::ranges::any_of(value.get_object(),
-                             [](const auto& member) { return holds_sealed(member.value()); });
+using SameSecret =
+    std::function<bool(const std::string& place, const json::value& wanted, const json::value& shown)>;
+
+/// Equal, where sealed values are what `same_secret` says of them.
+bool same_value(const std::string& place, const json::value& wanted, const json::value& there,
+                const SameSecret& same_secret) {
+  if (is_sealed(wanted)) return same_secret && same_secret(place, wanted, there);
+  if (wanted.kind() != there.kind()) return wanted == there;
+  if (wanted.is_object()) {
+    const json::object& other = there.get_object();
+    if (wanted.get_object().size() != other.size()) return false;
+    return std::ranges::all_of(wanted.get_object(), [&](const auto& member) {
+      const json::value* value = other.if_contains(member.key());
+      return value != nullptr &&
+             same_value(place_within(place, member.key()), member.value(), *value, same_secret);
+    });
+  }
+  if (!wanted.is_array()) return wanted == there;
+  const json::array& list = wanted.get_array();
+  if (list.size() != there.get_array().size()) return false;
+  for (size_t i = 0; i < list.size(); ++i) {
+    if (!same_value(place_within(place, std::to_string(i)), list[i], there.get_array()[i], same_secret))
+      return false;
+  }
+  return true;
+}
+
+/// Whether `there` has every member of `wanted` with the same value: what that server filled in does not
+/// count.
+bool says_the_same(const std::string& place, const json::object& wanted, const json::object& there,
+                   const SameSecret& same_secret) {
+  return std::ranges::all_of(wanted, [&](const auto& member) {
+    const json::value* value = there.if_contains(member.key());
+    return value != nullptr &&
+           same_value(place_within(place, member.key()), member.value(), *value, same_secret);
+  });
 }
 
 /// What is to travel to one manager, collected set by set.
@@ -56,7 +83,7 @@ class Packer {
     for (const auto& [name, endpoints] : wanted_) pack_set(name, endpoints);
     list_items();
     find_stale();
-    if (!keeps_everything_) list_files();
+    list_files();
     return std::move(travel_);
   }
 
@@ -75,13 +102,6 @@ class Packer {
                       travel_.next_hop, name));
       return;
     }
-    if (holds_sealed(inputs_.own_sets.at(name))) {
-      if (there != nullptr) keeps_everything_ = true;  // an older copy is in use, with what it needs
-      problems_.push_back(fmt::format(
-          "{} holds sealed values, which only the server that sealed them can open: declare it at {}", name,
-          travel_.next_hop));
-      return;
-    }
     json::object copy = without_state(inputs_.own_sets.at(name));
     json::object meta;
     if (const json::value* own = copy.if_contains("Meta"); own != nullptr && own->is_object())
@@ -93,9 +113,17 @@ class Packer {
     pin_components(copy, endpoints);
     const std::vector<Cargo> files = move_files(copy);
     for (const Cargo& cargo : files) files_needed_.insert(cargo.path);
-    if (there != nullptr && says_the_same(copy, *there)) return;  // who has the set has its files
+    if (there != nullptr && is_there(name, copy, *there)) return;  // who has the set has its files
     for (const Cargo& cargo : files) put_cargo(cargo);
     travel_.sets.push_back(std::move(copy));
+  }
+
+  bool is_there(const std::string& name, const json::object& copy, const json::object& there) const {
+    const SameSecret same = [this](const std::string& place, const json::value& wanted,
+                                   const json::value& shown) {
+      return inputs_.same_secret && inputs_.same_secret(travel_.next_hop, place, wanted, shown);
+    };
+    return says_the_same(set_place(name), copy, there, same);
   }
 
   void pin_server(json::object& copy, std::string_view field, std::string_view name, std::string_view type,
@@ -205,7 +233,7 @@ class Packer {
       object["Meta"] = std::move(meta);
       if (there_ != nullptr) {
         const auto known = there_->items.find(id);
-        if (known != there_->items.end() && says_the_same(object, known->second)) continue;
+        if (known != there_->items.end() && says_the_same("", object, known->second, nullptr)) continue;
       }
       travel_.items.push_back(std::move(object));
     }
@@ -245,7 +273,6 @@ class Packer {
     for (const auto& [name, object] : there_->sets) {
       if (origin_of(object) == inputs_.own_id && !wanted_.contains(name)) travel_.stale_sets.push_back(name);
     }
-    if (keeps_everything_) return;
     for (const auto& [id, object] : there_->items) {
       if (origin_of(object) == inputs_.own_id && !items_needed_.contains(id))
         travel_.stale_items.push_back(id);
@@ -256,7 +283,7 @@ class Packer {
     travel_.files_to_keep = std::move(files_needed_);
     for (const auto& [id, item] : items_needed_) {
       for (const catalog::Artifact& artifact : catalog::artifacts_of(item)) {
-        travel_.files_to_keep->insert(artifact.path);
+        travel_.files_to_keep.insert(artifact.path);
       }
     }
   }
@@ -267,11 +294,50 @@ class Packer {
   std::map<std::string, std::vector<const EndpointBelow*>> wanted_;
   std::map<std::string, catalog::Item> items_needed_;
   std::set<std::string> files_needed_;
-  bool keeps_everything_ = false;
   Travel travel_;
 };
 
+Result<void> seal_within(const std::string& place, json::value& value, const Sealer& sealer,
+                         std::vector<SealedAnew>& out) {
+  if (is_sealed(value)) {
+    Result<json::value> sealed = sealer(value);
+    if (!sealed) return sealed.error();
+    out.push_back({place, value, *sealed});
+    value = std::move(*sealed);
+    return {};
+  }
+  if (value.is_object()) {
+    for (auto& member : value.get_object()) {
+      Result<void> done = seal_within(place_within(place, member.key()), member.value(), sealer, out);
+      if (!done) return done;
+    }
+  } else if (value.is_array()) {
+    size_t index = 0;
+    for (json::value& item : value.get_array()) {
+      Result<void> done = seal_within(place_within(place, std::to_string(index++)), item, sealer, out);
+      if (!done) return done;
+    }
+  }
+  return {};
+}
+
 }  // namespace
+
+bool holds_sealed(const json::value& value) {
+  if (is_sealed(value)) return true;
+  if (value.is_array()) return std::ranges::any_of(value.get_array(), holds_sealed);
+  if (!value.is_object()) return false;
+  return std::ranges::any_of(value.get_object(),
+                             [](const auto& member) { return holds_sealed(member.value()); });
+}
+
+Result<std::vector<SealedAnew>> seal_anew(json::value& set, const Sealer& sealer) {
+  std::vector<SealedAnew> out;
+  const std::string name = set.is_object() ? text_member(set.get_object(), "Id") : std::string();
+  Result<void> done = seal_within(set_place(name), set, sealer, out);
+  if (!done) return done.error();
+  return out;
+}
 
 std::string travelled_tree(std::string_view from) { return fmt::format("travelled/{}/", from); }
 

@@ -50,6 +50,11 @@ struct TravelInputs {
   const catalog::Items& items;
   /// A file of this server ("files/a", "isos/b"); absent when there is none.
   std::function<std::optional<TravelFile>(const std::string& path)> file;
+  /// Whether the sealed value `shown` at a manager stands for `wanted`, which is sealed here: what was put
+  /// there as SealedAnew. Absent: never.
+  std::function<bool(const std::string& next_hop, const std::string& place, const json::value& wanted,
+                     const json::value& shown)>
+      same_secret;
 };
 
 /// A file to be put below files/ of the manager.
@@ -68,8 +73,7 @@ struct Travel {
   std::vector<json::object> sets;       // VersionSet objects to create or replace
   std::vector<std::string> stale_sets;  // copies nobody there names any more
   std::vector<std::string> stale_items;
-  /// Every file of travelled_tree() that is still needed. Absent: not known of all, so none may go.
-  std::optional<std::set<std::string>> files_to_keep;
+  std::set<std::string> files_to_keep;  // every file of travelled_tree() that is still needed
   bool empty() const { return items.empty() && sets.empty() && stale_sets.empty() && stale_items.empty(); }
 };
 
@@ -79,5 +83,15 @@ struct TravelPlan {
 };
 
 TravelPlan plan_travel(const TravelInputs& inputs);
+
+/// A secret value on its way: as it is sealed here, and as it is sealed there.
+struct SealedAnew {
+  std::string place;
+  json::value here, there;
+};
+using Sealer = std::function<Result<json::value>(const json::value& sealed)>;
+bool holds_sealed(const json::value& value);
+/// Seals every sealed value in a VersionSet object for its manager. The first error ends it.
+Result<std::vector<SealedAnew>> seal_anew(json::value& set, const Sealer& sealer);
 
 }  // namespace mullion::versionset

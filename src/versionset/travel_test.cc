@@ -52,9 +52,11 @@ class TravelTest : public testing::Test {
   }
   TravelPlan plan() {
     return plan_travel(
-        {"M1", own_sets_, endpoints_, managers_, catalog_, [](const std::string& path) {
+        {"M1", own_sets_, endpoints_, managers_, catalog_,
+         [](const std::string& path) {
            return path == "files/images/a.img" ? std::optional<TravelFile>({kFileSum, 10}) : std::nullopt;
-         }});
+         },
+         same_secret_});
   }
   /// What the manager has once a travel has been carried out.
   void arrive(const Travel& travel) {
@@ -86,6 +88,7 @@ class TravelTest : public testing::Test {
   std::map<std::string, json::object> own_sets_;
   std::vector<EndpointBelow> endpoints_;
   std::map<std::string, ManagerBelow> managers_;
+  decltype(TravelInputs::same_secret) same_secret_;
 };
 
 TEST_F(TravelTest, ASetNobodyBelowNamesStaysHere) {
@@ -165,7 +168,7 @@ TEST_F(TravelTest, WhatNobodyNamesAnyMoreIsTakenBack) {
   ASSERT_EQ(made.travels.size(), 1U);
   EXPECT_THAT(made.travels[0].stale_sets, ElementsAre("base"));
   EXPECT_THAT(made.travels[0].stale_items, ElementsAre("travelled-tool-v1.0.0"));
-  EXPECT_THAT(made.travels[0].files_to_keep, testing::Optional(IsEmpty()));
+  EXPECT_THAT(made.travels[0].files_to_keep, IsEmpty());
   arrive(made.travels[0]);
   EXPECT_THAT(plan().travels, IsEmpty());
 }
@@ -201,8 +204,7 @@ TEST_F(TravelTest, FilesThatASetStillNeedsAreKeptAndNoOthers) {
   own_sets_["base"].erase("Components");
   const TravelPlan made = plan();
   ASSERT_EQ(made.travels.size(), 1U);
-  ASSERT_TRUE(made.travels[0].files_to_keep);
-  EXPECT_THAT(*made.travels[0].files_to_keep, ElementsAre("travelled/M1/files/" + kFileSum + "/a.img"));
+  EXPECT_THAT(made.travels[0].files_to_keep, ElementsAre("travelled/M1/files/" + kFileSum + "/a.img"));
   EXPECT_THAT(made.travels[0].stale_items, ElementsAre("travelled-pack-v2.0.0"));
 }
 
@@ -218,18 +220,52 @@ TEST_F(TravelTest, WhatAnotherManagerBroughtIsNotTouched) {
   EXPECT_THAT(made.problems, ElementsAre(testing::HasSubstr("from another manager already")));
 }
 
-TEST_F(TravelTest, ACopyThatStaysBecauseTheSetHasSecretsNowKeepsWhatItNeeds) {
-  declare("base", R"({"Id":"base","Components":[{"Type":"CP","Name":"pack","Version":"stable"}]})");
-  declare("other", R"({"Id":"other"})");
+json::object sealed(const std::string& payload) {
+  return {{"Key", "k"}, {"Nonce", "n"}, {"Payload", payload}};
+}
+
+TEST_F(TravelTest, SecretsTravelSealedAnew) {
+  declare("base", R"({"Id":"base","Plugins":[{"Name":"p","Params":{"plain":1}}]})");
+  own_sets_["base"]["Global"] = json::object{{"plain", 1}, {"pass/word", sealed("here")}};
+  own_sets_["base"]["Plugins"].as_array()[0].as_object()["Params"].as_object()["key"] = sealed("plugin here");
   below("A", "amd64", {"base"});
-  arrive(plan().travels.at(0));
-  own_sets_["base"]["Global"] = json::object{{"secret", {{"Key", "k"}, {"Nonce", "n"}, {"Payload", "p"}}}};
-  below("A", "amd64", {"other"});
-  const TravelPlan made = plan();
+  TravelPlan made = plan();
   ASSERT_EQ(made.travels.size(), 1U);
-  EXPECT_THAT(made.travels[0].stale_items, IsEmpty());
-  EXPECT_FALSE(made.travels[0].files_to_keep);
-  EXPECT_THAT(made.problems, ElementsAre(testing::HasSubstr("base holds sealed values")));
+  EXPECT_THAT(made.problems, IsEmpty());
+  json::value copy = made.travels[0].sets.at(0);
+  EXPECT_TRUE(holds_sealed(copy));
+  const auto anew = [](const json::value& here) -> Result<json::value> {
+    return json::value(sealed(std::string(here.at("Payload").as_string()) + " there"));
+  };
+  const Result<std::vector<SealedAnew>> secrets = seal_anew(copy, anew);
+  ASSERT_TRUE(secrets);
+  ASSERT_EQ(secrets->size(), 2U);
+  EXPECT_EQ(copy.at("Global").at("pass/word"), sealed("here there"));
+  EXPECT_EQ(copy.at("Global").at("plain"), 1);
+
+  managers_["R1"].sets["base"] = copy.as_object();
+  same_secret_ = [&](const std::string& next_hop, const std::string& place, const json::value& wanted,
+                     const json::value& shown) {
+    return next_hop == "R1" && std::ranges::any_of(*secrets, [&](const SealedAnew& known) {
+             return known.place == place && known.here == wanted && known.there == shown;
+           });
+  };
+  EXPECT_THAT(plan().travels, IsEmpty()) << "nothing changed";
+  own_sets_["base"]["Global"].as_object()["pass/word"] = sealed("another");
+  EXPECT_EQ(plan().travels.size(), 1U);
+  own_sets_["base"]["Global"].as_object()["pass/word"] = sealed("here");
+  managers_["R1"].sets["base"]["Global"].as_object()["pass/word"] = sealed("by hand");
+  EXPECT_EQ(plan().travels.size(), 1U);
+}
+
+TEST_F(TravelTest, ASecretThatCannotBeSealedStopsItsSet) {
+  json::value set = json::parse(R"({"Id":"base","Global":{"a":{"Key":"k","Nonce":"n","Payload":"p"}}})");
+  const Result<std::vector<SealedAnew>> secrets =
+      seal_anew(set, [](const json::value&) -> Result<json::value> {
+        return Error(ErrorCode::kInvalid, "its key is not here");
+      });
+  ASSERT_FALSE(secrets);
+  EXPECT_EQ(set.at("Global").at("a").at("Payload"), "p");
 }
 
 TEST_F(TravelTest, WhatIsNotKnownHereIsSaid) {

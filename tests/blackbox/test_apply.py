@@ -15,7 +15,7 @@ from harness import USER, expect, wait_until
 from provider_scripts import obedient
 
 MIB = 1 << 20
-ISO_MIB = int(os.environ.get("MULLION_TEST_ISO_MIB", "96"))
+ISO_MIB = int(os.environ.get("MULLION_TEST_ISO_MIB", "1024"))
 SECRET = "hush-applied-51c2"
 
 

@@ -253,6 +253,7 @@ CALLS = {
     ("POST", "/machines/{id}/releaseToPool"): (of_subject("machines", {}), 422),
     ("GET", "/endpoints/{id}/plan"): (of_subject("endpoints"), 200),
     ("POST", "/endpoints/{id}/baseline"): (of_subject("endpoints", {"Name": "what-it-runs"}), 409),  # it never told of itself
+    ("GET", "/version_sets/{id}/pubkey"): (special(id="not-yet"), 200),
     ("DELETE", "/bootenvs/{id}/purgeLocal"): (of_subject("bootenvs", []), 422),  # it names no system
     ("GET", "/system/cert"): (PLAIN, 200), ("GET", "/static/cert"): (PLAIN, 200),
     ("POST", "/system/active"): (special(body=""), 200), ("POST", "/system/passive"): (special(body=""), 422),

@@ -119,25 +119,48 @@ def test_a_middle_that_was_dark_gets_what_it_missed(tree):
     wait_until("A follows once R1 is back", lambda: profile_of(a) == "two", timeout=40)
 
 
-def test_secret_values_of_sets_are_sealed_and_do_not_travel(tree):
+def is_sealed(value):
+    return set(value) == {"Key", "Nonce", "Payload"}
+
+
+def secret_at(leaf):
+    return leaf.call("GET", "profiles/global/params/site/key?decode=true").text
+
+
+def test_secret_values_of_sets_travel_sealed_for_the_manager_that_applies_them(tree):
     a, _, middle, top = tree
-    for server in tree:
+    for server in (a, top):  # the one in between need not know what is secret
         server.create("params", {"Name": "site/key", "Secure": True, "Schema": {"type": "string"}})
-    made = declare(top, Global={"site/key": "swordfish"}, Plugins=[
-        {"Name": "none", "Provider": "none", "Params": {"site/key": "swordfish"}}])
-    assert set(made["Global"]["site/key"]) == {"Key", "Nonce", "Payload"}
-    assert set(made["Plugins"][0]["Params"]["site/key"]) == {"Key", "Nonce", "Payload"}
-    assert "swordfish" not in json.dumps(top.objects("version_sets"))
+    made = declare(top, Global={"site/key": "swordfish", "plain": 1})
+    assert is_sealed(made["Global"]["site/key"])
     again = top.patch("version_sets/base", ("add", "/Description", "changed"))
     assert again["Global"] == made["Global"], "what is sealed stays as it is"
     assign(top, "A")
-    wait_until("M1 says why not", lambda: "base holds sealed values" in top.log())
-    assert middle.call("HEAD", "version_sets/base").status_code == 404
-    top.patch("endpoints/A", ("add", "/VersionSets", []))
+    wait_until("A has the value", lambda: secret_at(a) == '"swordfish"', 40)
+    wait_until("an equal secret plans nothing", lambda: is_done(top, "A"))
+    copy = middle.get("version_sets/base")
+    assert is_sealed(copy["Global"]["site/key"]) and copy["Global"] != made["Global"]
+    top.create("version_sets", {"Id": "other", "Apply": True, "Global": {"other": 1}})
+    top.patch("endpoints/A", ("add", "/VersionSets", ["base", "other"]))
+    wait_until("another set follows", lambda: a.get("profiles/global/params").get("other") == 1)
+    assert middle.get("version_sets/base") == copy, "what is there already is not sent again"
+    top.patch("version_sets/base", ("add", "/Global/site~1key", "cuttlefish"))
+    wait_until("A has the new value", lambda: secret_at(a) == '"cuttlefish"', 40)
+    logs = middle.log() + top.log() + a.log()
+    assert "swordfish" not in logs and "cuttlefish" not in logs
+    assert "swordfish" not in json.dumps([top.objects("version_sets"), middle.objects("version_sets")])
 
-    middle.create("version_sets", {"Id": "secrets", "Apply": True, "Global": {"site/key": "swordfish"}})
+
+def test_secret_values_of_plugins_in_sets_are_sealed(tree):
+    a, _, middle, top = tree
+    for server in (a, middle):
+        server.create("params", {"Name": "site/key", "Secure": True, "Schema": {"type": "string"}})
+    made = middle.create("version_sets", {"Id": "secrets", "Apply": True, "Global": {"site/key": "swordfish"}, "Plugins": [
+        {"Name": "none", "Provider": "none", "Params": {"site/key": "swordfish"}}]})
+    assert is_sealed(made["Plugins"][0]["Params"]["site/key"])
+    middle.patch("version_sets/secrets", ("remove", "/Plugins/0"))
     top.patch("endpoints/A", ("add", "/VersionSets", ["secrets"]), ("add", "/Apply", True))
-    wait_until("A has the value", lambda: a.call("GET", "profiles/global/params/site/key?decode=true").text == '"swordfish"')
+    wait_until("A has the value", lambda: secret_at(a) == '"swordfish"')
     wait_until("an equal secret plans nothing", lambda: not top.get("endpoints/A").get("Actions"))
     assert "swordfish" not in middle.log() + top.log() + a.log()
 

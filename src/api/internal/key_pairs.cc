@@ -86,6 +86,18 @@ env::Task<Result<net::Response>> show_public_key(Call& call) {
   co_return json_response(200, quoted_json(base64_encode(pair->public_key)));
 }
 
+/// Sets that travel are sealed before they are there, so that none is ever seen without its secrets.
+env::Task<Result<net::Response>> show_set_key(Call& call) {
+  const std::string name = call.argument("id");
+  const model::ObjectType& type = *model::find_object_type("version_sets");
+  if (!model::matches_name_rule(type.name_rule, name))
+    co_return object_error(call, ErrorCode::kBadRequest, {fmt::format("Invalid Id '{}'", name)});
+  std::optional<Result<auth::KeyPair>> pair;
+  co_await env::run_blocking([&] { pair = auth::object_key_pair(call.services.store, type.prefix, name); });
+  if (!*pair) co_return pair->error();
+  co_return json_response(200, quoted_json(base64_encode((*pair)->public_key)));
+}
+
 env::Task<Result<net::Response>> rotate_key_pair(Call& call) {
   const auth::KeyPair fresh = auth::make_key_pair();
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {

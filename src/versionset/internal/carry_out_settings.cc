@@ -6,23 +6,10 @@
 #include "auth/auth.h"
 #include "versionset/internal/carry_out.h"
 #include "versionset/internal/json_read.h"
+#include "versionset/internal/set_secrets.h"
 
 namespace mullion::versionset {
 namespace {
-
-/// What a version set says in clear, opened with the set's key when it is sealed.
-Result<std::string> clear_text(store::Store& store, const std::string& set, const json::value& wanted) {
-  const std::string text = json::serialize(wanted);
-  if (!is_sealed(wanted)) return text;
-  const Result<auth::KeyPair> pair = auth::object_key_pair(store, "version_sets", set, false);
-  if (!pair)
-    return Error(ErrorCode::kInvalid,
-                 fmt::format("a sealed value of {} cannot be opened: its key is not here", set));
-  Result<std::string> clear = auth::open_sealed(*pair, text);
-  if (!clear)
-    return Error(ErrorCode::kInvalid, fmt::format("a sealed value of {}: {}", set, reason_of(clear.error())));
-  return clear;
-}
 
 Task<Result<bool>> is_secure_there(EndpointCalls& calls, std::string param) {
   Result<std::optional<json::value>> declared = co_await look_up(calls, target_of("params/" + param));
@@ -37,7 +24,7 @@ Task<Result<json::value>> value_to_send(const Target& target, std::string holder
   Result<bool> secure = co_await is_secure_there(target.calls, param);
   if (!secure) co_return secure.error();
   if (!*secure && !is_sealed(wanted)) co_return wanted;
-  Result<std::string> clear = clear_text(target.store, set, wanted);
+  Result<std::string> clear = opened_secret(target.store, set, wanted);
   if (!clear) co_return clear.error();
   if (!*secure)
     co_return Error(ErrorCode::kInvalid,
