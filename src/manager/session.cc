@@ -262,6 +262,7 @@ void Session::take_owners(std::vector<replication::Announcement> owners) {
     announced_at_ = env::system_clock().steady();
   }
   options_.changed();
+  options_.told();
 }
 
 void Session::take_state(std::string state) {

@@ -154,6 +154,14 @@ bool is_prefix(std::span<const std::string> shorter, std::span<const std::string
   return shorter.size() < longer.size() && std::equal(shorter.begin(), shorter.end(), longer.begin());
 }
 
+/// Members that are empty are left out of objects, so a test for null holds where there is none (an extension
+/// of RFC 6902): else nobody could make sure that nothing is there. The object around it must be there.
+bool is_absent_member(json::value& document, const Operation& operation) {
+  if (operation.path.empty()) return false;
+  json::value* parent = locate(document, std::span(operation.path).first(operation.path.size() - 1));
+  return parent != nullptr && parent->is_object() && !parent->get_object().contains(operation.path.back());
+}
+
 Trouble apply_one(json::value& document, const Operation& operation, size_t& copied) {
   if (operation.name == "add") return add_at(document, operation, *operation.value);
   if (operation.name == "remove") return remove_at(document, operation.path, operation.path_text);
@@ -165,7 +173,10 @@ Trouble apply_one(json::value& document, const Operation& operation, size_t& cop
     return {};
   }
   if (operation.name == "test") {
-    if (target == nullptr || !equal(*target, *operation.value)) return "Test op failed.";
+    const bool holds = target != nullptr
+                           ? equal(*target, *operation.value)
+                           : operation.value->is_null() && is_absent_member(document, operation);
+    if (!holds) return "Test op failed.";
     return {};
   }
   json::value* source = locate(document, operation.from);

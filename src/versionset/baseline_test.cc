@@ -201,15 +201,16 @@ TEST(Verdict, WritesTheWholeOfIt) {
   state.failed = 3;
   state.errors = {"Pref x: refused"};
   json::object endpoint{{"Id", "e"}, {"Validated", true}};
-  write_verdict(plan, state, endpoint);
+  write_verdict(plan, state, "a-b", endpoint);
   EXPECT_EQ(endpoint.at("Errors"), (json::array{"a problem", "Pref x: refused"}));
   EXPECT_EQ(endpoint.at("Available"), false);
   EXPECT_EQ(endpoint.at("ActionErrorCount"), 3);
+  EXPECT_EQ(endpoint.at("PlannedFor"), "a-b");
   EXPECT_EQ(endpoint.at("Actions").as_array().size(), 2u);
-  write_verdict(Plan(), ApplyState(), endpoint);
+  write_verdict(Plan(), ApplyState(), "", endpoint);
   EXPECT_EQ(endpoint.at("Available"), true);
   plan.problems.assign(5000, "many");
-  write_verdict(plan, state, endpoint);
+  write_verdict(plan, state, "a-b", endpoint);
   EXPECT_EQ(endpoint.at("Errors").as_array().size(), 100u);
 }
 

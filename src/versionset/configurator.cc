@@ -13,6 +13,7 @@
 #include "versionset/internal/baseline.h"
 #include "versionset/internal/dirty.h"
 #include "versionset/internal/json_read.h"
+#include "versionset/internal/made_for.h"
 #include "versionset/internal/plan_maker.h"
 #include "versionset/internal/set_book.h"
 #include "versionset/internal/verdict.h"
@@ -174,7 +175,8 @@ std::optional<store::Change> ConfiguratorImpl::change_of(const std::string& id,
   Result<json::value> object = model::parse_json(planned.body, 256);
   if (!object || !object->is_object()) return std::nullopt;
   const bool idle = planned.disabled || planned.sets.empty();
-  write_verdict(*planned.plan, idle ? ApplyState() : state_of(id), object->get_object());
+  const std::string word = planned.disabled ? "" : made_for(planned.sets, planned.wanted.get());
+  write_verdict(*planned.plan, idle ? ApplyState() : state_of(id), word, object->get_object());
   store::Change change;
   change.id = {std::string(manager::kEndpoints), std::string(store::kOwn), id};
   change.body = model::canonical_body(*model::find_object_type(manager::kEndpoints), object->get_object());

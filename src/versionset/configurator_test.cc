@@ -10,6 +10,7 @@
 #include "model/object.h"
 #include "net/net_testing.h"
 #include "versionset/internal/apply_seam.h"
+#include "versionset/manager_testing.h"
 #include "versionset/plan_testing.h"
 
 namespace mullion::versionset {
@@ -17,6 +18,7 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using testing::FakeManager;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -42,52 +44,6 @@ class FakeCatalog final : public catalog::Catalog {
   std::vector<std::string> problems() const override { return {}; }
   void start() override {}
   Task<void> stop() override { co_return; }
-};
-
-class FakeManager final : public manager::Manager {
- public:
-  std::atomic<bool> on{true};
-
-  void tell(const std::string& id, std::string state) {
-    {
-      const std::lock_guard lock(mutex_);
-      states_[id] = std::move(state);
-    }
-    listener_(id);
-  }
-  void start() override {}
-  Task<void> stop() override { co_return; }
-  bool active() const override { return on; }
-  Task<Result<std::string>> add_endpoint(std::string, const auth::Principal&) override { co_return Error(); }
-  Task<Result<net::Response>> forward(std::string, net::Request&, std::string,
-                                      const auth::Principal&) override {
-    co_return Error();
-  }
-  Task<Result<std::shared_ptr<net::WebSocket>>> forward_websocket(std::string, std::string,
-                                                                  const auth::Principal&) override {
-    co_return Error();
-  }
-  Task<Result<net::ClientResponse>> call(std::string, net::ClientRequest) override { co_return Error(); }
-  std::string endpoint_state(const std::string& id) const override {
-    const std::lock_guard lock(mutex_);
-    const auto found = states_.find(id);
-    return found == states_.end() ? "" : found->second;
-  }
-  void on_endpoint_change(std::function<void(const std::string&)> listener) override {
-    listener_ = std::move(listener);
-  }
-  void state_changed() override {}
-  std::vector<manager::OwnerFreshness> freshness(const std::vector<std::string>&) const override {
-    return {};
-  }
-  std::vector<std::string> known_owners() const override { return {}; }
-  std::vector<manager::EndpointStatistics> statistics() const override { return {}; }
-  Task<void> serve_stream(std::shared_ptr<net::WebSocket>, store::Cursor) override { co_return; }
-
- private:
-  mutable std::mutex mutex_;
-  std::map<std::string, std::string> states_;
-  std::function<void(const std::string&)> listener_;
 };
 
 class FakeBlobs final : public content::Blobs {
@@ -273,6 +229,29 @@ TEST_F(ConfiguratorTest, WritesPlansAndOffersThem) {
   EXPECT_TRUE(eventually([&] { return executor_->offered("edge") && !executor_->offered("edge")->apply; }));
 }
 
+TEST_F(ConfiguratorTest, PlansSayWhatTheyWereMadeFor) {
+  const auto word = [&] {
+    const json::object object = endpoint();
+    return object.contains("PlannedFor") ? text_in(object, "PlannedFor") : std::string();
+  };
+  put("version_sets", "s", {{"Id", "s"}, {"Apply", true}, {"Prefs", json::object{{"p", "1"}}}});
+  put("version_sets", "t", {{"Id", "t"}, {"Apply", true}});
+  put_endpoint("edge", {"s"});
+  manager_.tell("edge", kState);
+  ASSERT_TRUE(eventually([&] { return !word().empty(); }));
+  const std::string first = word();
+  // Other sets, and other contents of the same sets.
+  set_member("edge", "VersionSets", json::array{"t", "s"});
+  ASSERT_TRUE(eventually([&] { return word() != first; }));
+  const std::string second = word();
+  put("version_sets", "t", {{"Id", "t"}, {"Apply", true}, {"Prefs", json::object{{"q", "1"}}}});
+  ASSERT_TRUE(eventually([&] { return word() != second; }));
+  EXPECT_EQ(word().substr(0, 16), second.substr(0, 16));
+  // Of an endpoint that nothing is planned for it says nothing.
+  set_member("edge", "VersionSetsDisabled", true);
+  EXPECT_TRUE(eventually([&] { return word().empty(); }));
+}
+
 TEST_F(ConfiguratorTest, CatalogAndFilesMakeNewPlans) {
   put("version_sets", "s",
       {{"Id", "s"},
@@ -315,6 +294,7 @@ TEST_F(ConfiguratorTest, DisabledForgottenAndNotManaging) {
   set_member("edge", "VersionSetsDisabled", false);
   EXPECT_TRUE(eventually([&] { return executor_->offered("edge") && names().size() == 1; }));
   manager_.on = false;
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));  // planning that has begun ends
   set_member("edge", "VersionSets", json::array());
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   EXPECT_THAT(names(), ElementsAre("p")) << "who is no manager leaves it as it is";

@@ -30,15 +30,15 @@ bool value_before(const std::string& a, const std::string& b) {
   return a < b;
 }
 
-const std::string* meta_of(const Target& target, const std::string& key) {
+const std::string* meta_of(const RolloutTarget& target, const std::string& key) {
   const auto found = target.meta.find(key);
   return found == target.meta.end() ? nullptr : &found->second;
 }
 
-Wave wave_of(std::string label, std::vector<Target> targets) {
+Wave wave_of(std::string label, std::vector<RolloutTarget> targets) {
   Wave wave;
   wave.name = std::move(label);
-  for (Target& target : targets) {
+  for (RolloutTarget& target : targets) {
     EndpointProgress& endpoint = wave.endpoints.emplace_back();
     endpoint.id = std::move(target.id);
     endpoint.owner = std::move(target.owner);
@@ -48,23 +48,23 @@ Wave wave_of(std::string label, std::vector<Target> targets) {
 
 /// Moves what `wanted` says out of `left`.
 template <typename Wanted>
-std::vector<Target> take(std::vector<Target>& left, size_t most, Wanted wanted) {
-  std::vector<Target> taken, rest;
-  for (Target& target : left) {
+std::vector<RolloutTarget> take(std::vector<RolloutTarget>& left, size_t most, Wanted wanted) {
+  std::vector<RolloutTarget> taken, rest;
+  for (RolloutTarget& target : left) {
     (taken.size() < most && wanted(target) ? taken : rest).push_back(std::move(target));
   }
   left = std::move(rest);
   return taken;
 }
 
-std::vector<Wave> waves_by_meta(const std::string& key, std::vector<Target> targets) {
+std::vector<Wave> waves_by_meta(const std::string& key, std::vector<RolloutTarget> targets) {
   std::set<std::string, decltype(&value_before)> values(&value_before);
-  for (const Target& target : targets) {
+  for (const RolloutTarget& target : targets) {
     if (const std::string* value = meta_of(target, key)) values.insert(*value);
   }
   std::vector<Wave> waves;
   for (const std::string& value : values) {
-    std::vector<Target> taken = take(targets, targets.size(), [&](const Target& target) {
+    std::vector<RolloutTarget> taken = take(targets, targets.size(), [&](const RolloutTarget& target) {
       const std::string* own = meta_of(target, key);
       return own != nullptr && *own == value;
     });
@@ -75,9 +75,9 @@ std::vector<Wave> waves_by_meta(const std::string& key, std::vector<Target> targ
 }
 
 /// Faults of rules that name endpoints.
-std::vector<std::string> naming_faults(const RolloutPlan& plan, const std::vector<Target>& targets) {
+std::vector<std::string> naming_faults(const RolloutPlan& plan, const std::vector<RolloutTarget>& targets) {
   std::set<std::string_view> known, named;
-  for (const Target& target : targets) known.insert(target.id);
+  for (const RolloutTarget& target : targets) known.insert(target.id);
   std::vector<std::string> faults;
   for (size_t i = 0; i < plan.waves.size(); ++i) {
     for (const std::string& id : plan.waves[i].endpoints) {
@@ -91,15 +91,16 @@ std::vector<std::string> naming_faults(const RolloutPlan& plan, const std::vecto
   return faults;
 }
 
-std::vector<Target> take_by_rule(const WaveRule& rule, size_t total,
-                                 const std::set<std::string_view>& reserved, std::vector<Target>& left) {
+std::vector<RolloutTarget> take_by_rule(const WaveRule& rule, size_t total,
+                                        const std::set<std::string_view>& reserved,
+                                        std::vector<RolloutTarget>& left) {
   if (!rule.endpoints.empty()) {
     const std::set<std::string_view> wanted(rule.endpoints.begin(), rule.endpoints.end());
-    return take(left, left.size(), [&](const Target& target) { return wanted.contains(target.id); });
+    return take(left, left.size(), [&](const RolloutTarget& target) { return wanted.contains(target.id); });
   }
-  const auto open = [&](const Target& target) { return !reserved.contains(target.id); };
+  const auto open = [&](const RolloutTarget& target) { return !reserved.contains(target.id); };
   if (!rule.meta_key.empty()) {
-    return take(left, left.size(), [&](const Target& target) {
+    return take(left, left.size(), [&](const RolloutTarget& target) {
       const std::string* value = meta_of(target, rule.meta_key);
       return open(target) && value != nullptr && *value == rule.meta_value;
     });
@@ -176,17 +177,17 @@ bool is_under_way(EndpointState state) {
   }
 }
 
-Result<std::vector<Wave>> cut_waves(const RolloutPlan& plan, std::vector<Target> targets) {
+Result<std::vector<Wave>> cut_waves(const RolloutPlan& plan, std::vector<RolloutTarget> targets) {
   std::vector<std::string> faults = naming_faults(plan, targets);
   if (!faults.empty()) return Error(ErrorCode::kInvalid, "INVOKE", "rollouts", plan.id, std::move(faults));
-  std::ranges::sort(targets, {}, &Target::id);
+  std::ranges::sort(targets, {}, &RolloutTarget::id);
   if (!plan.wave_by.empty()) return waves_by_meta(plan.wave_by, std::move(targets));
   std::set<std::string_view> reserved;
   for (const WaveRule& rule : plan.waves) reserved.insert(rule.endpoints.begin(), rule.endpoints.end());
   const size_t total = targets.size();
   std::vector<Wave> waves;
   for (const WaveRule& rule : plan.waves) {
-    std::vector<Target> taken = take_by_rule(rule, total, reserved, targets);
+    std::vector<RolloutTarget> taken = take_by_rule(rule, total, reserved, targets);
     if (!taken.empty()) waves.push_back(wave_of(rule_label(rule), std::move(taken)));
   }
   if (!targets.empty()) waves.push_back(wave_of(waves.empty() ? "all" : "the others", std::move(targets)));
@@ -237,7 +238,7 @@ void internal::begin_return(Rollout& rollout, env::WallTime now, std::string rea
   }
 }
 
-Result<Rollout> start_rollout(Rollout rollout, std::vector<Target> targets, env::WallTime now,
+Result<Rollout> start_rollout(Rollout rollout, std::vector<RolloutTarget> targets, env::WallTime now,
                               std::string who) {
   if (rollout.state != RolloutState::kPlanned)
     return refusal(rollout, fmt::format("the rollout is {}: create another one to start again",

@@ -135,21 +135,23 @@ std::vector<std::string> plan_gaps(const RolloutPlan& plan);
 std::vector<std::string> plan_changes(const json::object& before, const json::object& after);
 
 /// An endpoint that a rollout is about.
-struct Target {
+struct RolloutTarget {
   std::string id, owner;
   std::map<std::string, std::string> meta;
 };
 /// Each target once, in the order of the rules and of ids; what no rule takes is the last wave. kInvalid: an
 /// id that is no target, an endpoint that two rules name.
-Result<std::vector<Wave>> cut_waves(const RolloutPlan& plan, std::vector<Target> targets);
+Result<std::vector<Wave>> cut_waves(const RolloutPlan& plan, std::vector<RolloutTarget> targets);
 
 /// What is known of an endpoint now.
 struct EndpointFacts {
   bool exists = false;
   bool connected = false;  // its replica or its own connection is current
+  bool current = true;     // nothing that happened to its object at its owner is unknown here
   bool disabled = false;   // VersionSetsDisabled
   bool busy = false;       // a change of it is on its way; nothing is decided about it
   Assignment assigned;
+  bool planned = false;        // what follows was found out for the sets of `assigned` as they are now
   size_t actions = 0;          // left to do
   int64_t failed_actions = 0;  // of the last pass
   std::vector<std::string> errors;
@@ -169,23 +171,23 @@ struct Put {
   Assignment seen, wanted;
 };
 
-struct Step {
-  Rollout next;
+struct RolloutStep {
+  Rollout next;            // what the following step begins with, stored or not
   bool changed = false;    // `next` must be stored before anything is put
   std::vector<Put> puts;   // idempotent; asked for again until they show in the facts
   bool asks_gate = false;  // call again with an answer
   Moment wake;             // when time alone changes something
 };
 /// One step of the machine. `gate` answers a step that asked. The endpoints of a gate: gate_endpoints().
-Step next_step(const Rollout& rollout, const Facts& facts, env::WallTime now,
-               const std::optional<GateAnswer>& gate = std::nullopt);
+RolloutStep next_step(const Rollout& rollout, const Facts& facts, env::WallTime now,
+                      const std::optional<GateAnswer>& gate = std::nullopt);
 /// Ids of the endpoints of the waves that have begun.
 std::vector<std::string> gate_endpoints(const Rollout& rollout);
 /// The filter with `$endpoints` replaced.
 std::string gate_filter(const Rollout& rollout);
 
 /// What people tell a rollout. kInvalid (422) says why not and what to do.
-Result<Rollout> start_rollout(Rollout rollout, std::vector<Target> targets, env::WallTime now,
+Result<Rollout> start_rollout(Rollout rollout, std::vector<RolloutTarget> targets, env::WallTime now,
                               std::string who);
 Result<Rollout> pause_rollout(Rollout rollout, env::WallTime now, std::string who);
 /// The failed endpoints of the wave at work get another turn.

@@ -37,6 +37,12 @@ class Chaos {
   /// What may happen to an endpoint between two looks at it.
   void disturb(EndpointFacts& facts) {
     if (chance(5)) facts.connected = !facts.connected;
+    if (chance(5)) facts.current = !facts.current;
+    // Until it is planned for its new sets, the actions are those for the old ones.
+    if (!facts.planned && chance(30)) {
+      facts.planned = true;
+      facts.actions = chance(40) ? 0 : 2;
+    }
     if (chance(10)) facts.actions = chance(70) ? 0 : 3;
     if (chance(5)) facts.failed_actions = chance(70) ? 0 : 1;
     if (chance(3))
@@ -69,6 +75,28 @@ void expect_waves_in_order(const Rollout& rollout) {
   }
 }
 
+std::map<std::string, EndpointState> states_of(const Rollout& rollout) {
+  std::map<std::string, EndpointState> out;
+  for (const Wave& wave : rollout.waves) {
+    for (const EndpointProgress& endpoint : wave.endpoints) out[endpoint.id] = endpoint.state;
+  }
+  return out;
+}
+
+/// What was said of endpoints by one step was true of them.
+void expect_true_words(const World& world, const std::map<std::string, EndpointState>& before) {
+  for (const auto& [id, state] : states_of(world.rollout)) {
+    const EndpointState was = before.at(id);
+    const EndpointFacts& facts = world.fleet.at(id);
+    if (was == EndpointState::kApplying &&
+        (state == EndpointState::kClosing || state == EndpointState::kDone)) {
+      EXPECT_TRUE(facts.planned) << id;
+      EXPECT_EQ(facts.actions, 0u) << id;
+    }
+    if (was != state && state == EndpointState::kReturned) EXPECT_TRUE(facts.current) << id;
+  }
+}
+
 TEST(RolloutProperties, Hold) {
   std::map<std::string, int> ends;
   for (uint32_t seed = 1; seed <= kRuns; ++seed) {
@@ -77,6 +105,7 @@ TEST(RolloutProperties, Hold) {
     std::vector<std::string> ids;
     for (int i = 0, count = 1 + chaos.number(12); i < count; ++i) ids.push_back(fmt::format("E{:02}", i));
     World world(chaos.plan(), ids);
+    world.lags = true;
     std::map<std::string, Assignment> before;
     for (auto& [id, facts] : world.fleet) {
       facts.assigned.apply = chaos.chance(30);
@@ -89,10 +118,12 @@ TEST(RolloutProperties, Hold) {
     while (is_active(world.rollout.state) && ++rounds < 20'000) {
       for (auto& [id, facts] : world.fleet) chaos.disturb(facts);
       world.gate = {static_cast<uint64_t>(chaos.chance(20) ? 1 : 0), ""};
+      const std::map<std::string, EndpointState> states = states_of(world.rollout);
       world.step(chaos.chance(80));
       for (const Put& put : world.last_puts) ASSERT_FALSE(world.fleet[put.endpoint].busy);
       ASSERT_LE(under_way(world.rollout), world.rollout.plan.concurrency);
       expect_waves_in_order(world.rollout);
+      expect_true_words(world, states);
       if (::testing::Test::HasFailure()) return;
       world.now += chaos.number(4);
     }

@@ -22,11 +22,18 @@ inline Rollout rollout_of(const std::string& text) {
   return std::move(*rollout);
 }
 
-inline std::vector<Target> targets_of(const std::vector<std::string>& ids) {
-  std::vector<Target> out;
+inline std::vector<RolloutTarget> targets_of(const std::vector<std::string>& ids) {
+  std::vector<RolloutTarget> out;
   for (const std::string& id : ids) out.push_back({id, "", {}});
   return out;
 }
+
+/// Two waves by rule, then the rest; a gate.
+inline constexpr const char* kPlan =
+    R"j({"Id":"roll","VersionSets":["new"],"TargetEndpoints":["x"],"Settle":"0",
+  "Waves":[{"Count":1},{"Count":2}],"Concurrency":2,"Soak":"60",
+  "Gate":{"Collection":"machines","Filter":"Endpoint=In($endpoints)&Available=false","Count":0}})j";
+inline const std::vector<std::string> kFive{"A", "B", "C", "D", "E"};
 
 /// The fleet and the clock of one rollout; `step()` stores what the machine decides through JSON, as the
 /// server does.
@@ -35,7 +42,7 @@ class World {
   World(const std::string& plan, const std::vector<std::string>& ids) : rollout(rollout_of(plan)) {
     for (const std::string& id : ids) {
       EndpointFacts& facts = fleet[id];
-      facts.exists = facts.connected = true;
+      facts.exists = facts.connected = facts.planned = true;
       facts.assigned.sets = {"old-" + id};
     }
     Result<Rollout> started = start_rollout(rollout, targets_of(ids), at(0), "user:tester");
@@ -45,13 +52,15 @@ class World {
 
   /// One step; puts are carried out when `deliver`. Whether anything was decided or put.
   bool step(bool deliver = true) {
-    Step next = next_step(rollout, fleet, at(now));
+    RolloutStep next = next_step(rollout, fleet, at(now));
     if (next.asks_gate) next = next_step(rollout, fleet, at(now), gate);
     wake = next.wake;
     if (next.changed) {
       json::object object = plan_json;
       next.next.write(object);
       store(next.next);
+    } else {
+      rollout = next.next;
     }
     last_puts = next.puts;
     if (!next.changed && deliver) {
@@ -61,7 +70,9 @@ class World {
   }
   void deliver(const Put& put) {
     EndpointFacts& facts = fleet[put.endpoint];
-    if (facts.assigned == put.seen) facts.assigned = put.wanted;
+    if (facts.assigned != put.seen) return;
+    if (lags && facts.assigned.sets != put.wanted.sets) facts.planned = false;
+    facts.assigned = put.wanted;
   }
   /// Steps until nothing moves without time.
   void settle() {
@@ -98,6 +109,7 @@ class World {
   Facts fleet;
   GateAnswer gate{0, ""};
   int64_t now = 0;
+  bool lags = false;  // plans are made some time after the sets were put: the test does it
   Moment wake;
   std::vector<Put> last_puts;
   json::object plan_json;

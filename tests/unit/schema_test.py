@@ -18,8 +18,8 @@ _spec.loader.exec_module(generator)
 SCHEMA = generator.Schema()
 
 # Members of the design that the contract does not have.
-OURS = {"endpoints": {"VersionSetsDisabled", "SinglePaneDisabled", "ActionErrorCount"}, "Element": {"ReplaceWritable"},
-        "ElementAction": {"ReplaceWritable"}}
+OURS = {"endpoints": {"VersionSetsDisabled", "SinglePaneDisabled", "ActionErrorCount", "PlannedFor"},
+        "Element": {"ReplaceWritable"}, "ElementAction": {"ReplaceWritable"}}
 OUR_OBJECTS = {"rollouts"}
 OUR_TYPES = {"RolloutWaveRule", "RolloutGate", "RolloutLimits", "RolloutWave", "RolloutEndpoint", "RolloutEvent",
              "RolloutBefore"}

@@ -41,9 +41,7 @@ double number(const json::object& object, std::string_view name, double absent =
 
 template <typename Visit>
 void each_object(const json::object& object, std::string_view name, Visit visit) {
-  const json::value* value = object.if_contains(name);
-  if (value == nullptr || !value->is_array()) return;
-  for (const json::value& item : value->get_array()) {
+  for (const json::value& item : model::list_member(object, name)) {
     if (item.is_object()) visit(item.get_object());
   }
 }
@@ -187,9 +185,7 @@ class PlanReader {
   }
 
   void read_limits(RolloutPlan& plan) {
-    const json::value* value = object_.if_contains("StopWhen");
-    const json::object none;
-    const json::object& object = value != nullptr && value->is_object() ? value->get_object() : none;
+    const json::object& object = model::object_member(object_, "StopWhen");
     const double failed = number(object, "Failed");
     if (failed < 0) complain("StopWhen.Failed must be above 0");
     if (failed > 0) plan.most_failed = static_cast<uint64_t>(failed);
@@ -275,9 +271,7 @@ void read_machine(const json::object& object, Rollout& rollout) {
     rollout.history.push_back({moment(event, "Time").value_or(env::WallTime{}),
                                model::text_member(event, "What"), model::text_member(event, "Who")});
   });
-  const json::value* before = object.if_contains("Before");
-  if (before == nullptr || !before->is_object()) return;
-  for (const auto& [endpoint, assignment] : before->get_object()) {
+  for (const auto& [endpoint, assignment] : model::object_member(object, "Before")) {
     if (assignment.is_object()) rollout.before[endpoint] = read_assignment(assignment.get_object());
   }
 }

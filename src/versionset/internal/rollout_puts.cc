@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "manager/endpoint_object.h"
 #include "model/object.h"
-#include "net/http.h"
+#include "versionset/internal/endpoint_calls.h"
 #include "versionset/internal/rollout_targets.h"
 
 namespace mullion::versionset::internal {
@@ -16,39 +16,30 @@ constexpr auto kFirstPause = std::chrono::seconds(1);
 constexpr int kMostDoublings = 5;
 constexpr auto kAnswerLimit = std::chrono::seconds(30);
 constexpr auto kReplicaLimit = std::chrono::seconds(5);
-constexpr uint64_t kLongestAnswer = 16U << 20;
 
 json::object operation(std::string_view op, std::string_view path, json::value value) {
   return {{"op", op}, {"path", path}, {"value", std::move(value)}};
 }
 
-/// Members that are empty are absent at the owner, and cannot be tested.
+/// Members that are empty are absent at the owner, where null stands for them.
+json::value or_null(bool there, json::value value) { return there ? std::move(value) : json::value(); }
+
+}  // namespace
+
 json::array patch_of(const Put& put) {
   json::array patch;
-  if (!put.seen.sets.empty())
-    patch.push_back(
-        operation("test", "/VersionSets", json::array(put.seen.sets.begin(), put.seen.sets.end())));
-  if (!put.seen.last_set.empty())
-    patch.push_back(operation("test", "/VersionSet", json::string_view(put.seen.last_set)));
+  const Assignment& seen = put.seen;
+  patch.push_back(operation("test", "/VersionSets",
+                            or_null(!seen.sets.empty(), json::array(seen.sets.begin(), seen.sets.end()))));
+  patch.push_back(
+      operation("test", "/VersionSet", or_null(!seen.last_set.empty(), json::string_view(seen.last_set))));
+  patch.push_back(operation("test", "/Apply", or_null(seen.apply, true)));
   patch.push_back(
       operation("add", "/VersionSets", json::array(put.wanted.sets.begin(), put.wanted.sets.end())));
   patch.push_back(operation("add", "/VersionSet", json::string_view(put.wanted.last_set)));
   patch.push_back(operation("add", "/Apply", put.wanted.apply));
   return patch;
 }
-
-std::string first_message(const std::string& body, int status) {
-  const Result<json::value> parsed = model::parse_json(body);
-  if (parsed && parsed->is_object()) {
-    const json::value* messages = parsed->get_object().if_contains("Messages");
-    if (messages != nullptr && messages->is_array() && !messages->get_array().empty() &&
-        messages->get_array().front().is_string())
-      return std::string(messages->get_array().front().get_string()).substr(0, 500);
-  }
-  return fmt::format("status {}", status);
-}
-
-}  // namespace
 
 Puts::Puts(env::Runtime& runtime, store::Store& store, manager::Manager& manager, std::function<void()> ended)
     : store_(store),
@@ -100,7 +91,7 @@ void Puts::ended(const std::string& endpoint, const Result<void>& outcome) {
     if (outcome) {
       entries_.erase(endpoint);
     } else {
-      entry.trouble = outcome.error().messages.empty() ? "failed" : outcome.error().messages.front();
+      entry.trouble = reason_of(outcome.error());
       entry.not_before =
           env::system_clock().wall() + kFirstPause * (1 << std::min(entry.failures++, kMostDoublings));
     }
@@ -118,18 +109,12 @@ env::Task<Result<void>> Puts::put_own(Put put) {
 }
 
 env::Task<Result<void>> Puts::put_remote(Put put) {
-  net::ClientRequest request;
-  request.method = "PATCH";
-  request.target = "/api/v3/endpoints/" + net::percent_encode(put.endpoint);
-  request.headers.set("Content-Type", "application/json");
-  request.body = json::serialize(patch_of(put));
+  net::ClientRequest request = json_request("PATCH", target_of("endpoints/" + put.endpoint), patch_of(put));
   request.timeout = kAnswerLimit;
-  Result<net::ClientResponse> answer = co_await manager_.call(put.owner, std::move(request));
+  const std::unique_ptr<EndpointCalls> owner = calls_through(manager_, put.owner);
+  Result<Answer> answer = co_await ask(*owner, std::move(request));
   if (!answer) co_return answer.error();
-  Result<std::string> body = co_await net::read_all(*answer->body, kLongestAnswer);
-  if (answer->status < 400) co_return Result<void>{};
-  co_return Error(ErrorCode::kUnavailable,
-                  fmt::format("{} answers: {}", put.owner, first_message(body ? *body : "", answer->status)));
+  co_return Result<void>{};
 }
 
 /// What was put counts once the replica shows it.

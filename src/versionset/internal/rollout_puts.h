@@ -12,6 +12,9 @@
 
 namespace mullion::versionset::internal {
 
+/// For the owner's Endpoint object: fails unless it has exactly what was seen, then has what is wanted.
+json::array patch_of(const Put& put);
+
 /// At most one change of an endpoint at a time; one that fails is not tried again at once. Thread-safe.
 class Puts {
  public:

@@ -8,6 +8,8 @@
 #include "model/members.h"
 #include "model/object.h"
 #include "net/http.h"
+#include "versionset/internal/made_for.h"
+#include "versionset/internal/set_book.h"
 #include "versionset/rollouts.h"
 
 namespace mullion::versionset::internal {
@@ -16,28 +18,18 @@ namespace {
 constexpr size_t kMostNamed = 20;
 constexpr size_t kDepth = 256;
 
-Result<json::object> parse_object(std::string_view body) {
-  Result<json::value> parsed = model::parse_json(body, kDepth);
-  if (!parsed) return parsed.error();
-  if (!parsed->is_object()) return Error(ErrorCode::kCorrupt, "a stored object is unreadable");
-  return std::move(parsed->get_object());
-}
-
-Target target_of(std::string id, std::string owner, std::string_view body) {
-  Target target{std::move(id), std::move(owner), {}};
-  const Result<json::object> object = parse_object(body);
-  if (!object) return target;
-  const json::value* meta = object->if_contains("Meta");
-  if (meta == nullptr || !meta->is_object()) return target;
-  for (const auto& [key, value] : meta->get_object()) {
+RolloutTarget target_of(std::string id, std::string owner, std::string_view body) {
+  RolloutTarget target{std::move(id), std::move(owner), {}};
+  const json::object object = model::parse_object(body);
+  for (const auto& [key, value] : model::object_member(object, "Meta")) {
     if (value.is_string()) target.meta[key] = value.get_string();
   }
   return target;
 }
 
-Result<std::vector<Target>> named_targets(const store::Snapshot& snapshot, const RolloutPlan& plan,
-                                          const auth::Principal& principal) {
-  std::vector<Target> targets;
+Result<std::vector<RolloutTarget>> named_targets(const store::Snapshot& snapshot, const RolloutPlan& plan,
+                                                 const auth::Principal& principal) {
+  std::vector<RolloutTarget> targets;
   std::vector<std::string> unknown;
   for (const std::string& id : plan.target_ids) {
     std::vector<store::StoredObject> found = snapshot.get_all_owners(kEndpointObjects, id);
@@ -73,19 +65,19 @@ EndpointFacts facts_of_object(const json::object& endpoint) {
   facts.connected = model::text_member(endpoint, "ConnectionStatus") == "Connected";
   facts.disabled = model::flag_member(endpoint, "VersionSetsDisabled");
   facts.assigned = assignment_of(endpoint);
-  if (const json::value* actions = endpoint.if_contains("Actions"); actions != nullptr && actions->is_array())
-    facts.actions = actions->get_array().size();
+  facts.actions = model::list_member(endpoint, "Actions").size();
   if (const json::value* failed = endpoint.if_contains("ActionErrorCount");
       failed != nullptr && failed->is_number())
     facts.failed_actions = failed->to_number<int64_t>();
   facts.errors = model::texts_member(endpoint, "Errors");
+  facts.planned = is_made_for_names(model::text_member(endpoint, "PlannedFor"), set_names(endpoint));
   return facts;
 }
 
-Result<std::vector<Target>> find_targets(const store::Snapshot& snapshot, const RolloutPlan& plan,
-                                         const std::string& own_id, const auth::Principal& principal) {
+Result<std::vector<RolloutTarget>> find_targets(const store::Snapshot& snapshot, const RolloutPlan& plan,
+                                                const std::string& own_id, const auth::Principal& principal) {
   if (!plan.target_ids.empty()) return named_targets(snapshot, plan, principal);
-  if (plan.targets.empty()) return std::vector<Target>();
+  if (plan.targets.empty()) return std::vector<RolloutTarget>();
   Result<store::Query> query = store::parse_query(kEndpointObjects, net::parse_query_string(plan.targets));
   if (!query) return query.error();
   query->own_id = own_id;
@@ -97,7 +89,7 @@ Result<std::vector<Target>> find_targets(const store::Snapshot& snapshot, const 
     const auto [known, fresh] = owners.try_emplace(ref.key, ref.owner);
     if (!fresh && ref.owner < known->second) known->second = ref.owner;
   }
-  std::vector<Target> targets;
+  std::vector<RolloutTarget> targets;
   for (const auto& [id, owner] : owners) {
     const Result<std::string> body = snapshot.get({std::string(kEndpointObjects), owner, id});
     if (body) targets.push_back(target_of(id, owner, *body));
@@ -128,19 +120,38 @@ std::vector<std::string> active_rollouts(const store::Snapshot& snapshot) {
   return out;
 }
 
+Result<std::string> rollout_body(const store::Snapshot& snapshot, const std::string& id) {
+  return snapshot.get({std::string(kRollouts), std::string(store::kOwn), id});
+}
+
 Result<Rollout> read_rollout(const store::Snapshot& snapshot, const std::string& id, std::string* body) {
-  Result<std::string> stored = snapshot.get({std::string(kRollouts), std::string(store::kOwn), id});
+  Result<std::string> stored = rollout_body(snapshot, id);
   if (!stored) return stored.error();
-  const Result<json::object> object = parse_object(*stored);
+  const Result<json::value> object = model::parse_json(*stored, kDepth);
   if (!object) return object.error();
+  if (!object->is_object()) return Error(ErrorCode::kCorrupt, "a stored object is unreadable");
   if (body != nullptr) *body = std::move(*stored);
-  return Rollout::parse(*object);
+  return Rollout::parse(object->get_object());
+}
+
+Result<store::Change> change_of_rollout(const std::string& id, const std::string& before,
+                                        const Rollout& rollout) {
+  Result<json::value> object = model::parse_json(before, kDepth);
+  if (!object) return object.error();
+  if (!object->is_object()) return Error(ErrorCode::kCorrupt, "a stored object is unreadable");
+  rollout.write(object->get_object());
+  store::Change change;
+  change.id = {std::string(kRollouts), std::string(store::kOwn), id};
+  change.body = model::canonical_body(*model::find_object_type(kRollouts), object->get_object());
+  change.expect = store::Expect::kSame;
+  change.expected_hash = hash128(before);
+  return change;
 }
 
 std::vector<std::string> overlaps(const store::Snapshot& snapshot, const std::string& id,
-                                  const std::vector<Target>& targets) {
+                                  const std::vector<RolloutTarget>& targets) {
   std::set<std::string_view> wanted;
-  for (const Target& target : targets) wanted.insert(target.id);
+  for (const RolloutTarget& target : targets) wanted.insert(target.id);
   std::vector<std::string> out;
   for (const std::string& other : active_rollouts(snapshot)) {
     if (other == id) continue;

@@ -18,7 +18,8 @@ void append(json::array& errors, const std::vector<std::string>& texts) {
 
 }  // namespace
 
-void write_verdict(const Plan& plan, const ApplyState& state, json::object& endpoint) {
+void write_verdict(const Plan& plan, const ApplyState& state, std::string_view planned_for,
+                   json::object& endpoint) {
   json::array actions;
   for (const Action& action : plan.actions) actions.emplace_back(action.element_action());
   json::array errors;
@@ -30,6 +31,7 @@ void write_verdict(const Plan& plan, const ApplyState& state, json::object& endp
   endpoint["Actions"] = std::move(actions);
   endpoint["Errors"] = std::move(errors);
   endpoint["ActionErrorCount"] = state.failed;
+  endpoint["PlannedFor"] = planned_for;
 }
 
 std::string state_word(const Planned& planned, const ApplyState& state, bool managing) {

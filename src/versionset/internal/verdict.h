@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "versionset/internal/apply_seam.h"
@@ -9,8 +10,9 @@
 
 namespace mullion::versionset {
 
-/// Sets Actions, Errors, Available and ActionErrorCount.
-void write_verdict(const Plan& plan, const ApplyState& state, json::object& endpoint);
+/// Sets Actions, Errors, Available, ActionErrorCount and, with the word of made_for(), PlannedFor.
+void write_verdict(const Plan& plan, const ApplyState& state, std::string_view planned_for,
+                   json::object& endpoint);
 
 /// Explained::state.
 std::string state_word(const Planned& planned, const ApplyState& state, bool managing);

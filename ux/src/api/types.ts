@@ -674,6 +674,8 @@ export interface Endpoint {
   Actions?: ElementAction[];
   /** actions that failed in the last pass of applying */
   readonly ActionErrorCount?: number;
+  /** hashes of the version sets that Actions and Errors were made for */
+  readonly PlannedFor?: string;
   /** no plan is made or applied for this endpoint */
   VersionSetsDisabled?: boolean;
   /** its objects are not replicated to the manager */

@@ -1,0 +1,91 @@
+#include "versionset/internal/rollout_dry_run.h"
+
+#include <iterator>
+
+#include "versionset/internal/endpoint_calls.h"
+#include "versionset/internal/rollout_targets.h"
+
+namespace mullion::versionset::internal {
+namespace {
+
+constexpr size_t kMostPreviews = 500;
+
+using Preview = decltype(RolloutDependencies::preview);
+
+Result<void> cut(const store::Snapshot& snapshot, const std::string& own_id, const auth::Principal& principal,
+                 DryRun& out) {
+  const RolloutPlan& plan = out.rollout.plan;
+  Result<std::vector<RolloutTarget>> targets = find_targets(snapshot, plan, own_id, principal);
+  if (!targets) return targets.error();
+  std::ranges::move(missing_sets(snapshot, plan), std::back_inserter(out.problems));
+  std::ranges::move(overlaps(snapshot, plan.id, *targets), std::back_inserter(out.problems));
+  Result<std::vector<Wave>> waves = cut_waves(plan, std::move(*targets));
+  if (!waves) return waves.error();
+  out.rollout.waves = std::move(*waves);
+  return {};
+}
+
+env::Task<void> add_preview(const Preview& preview, std::string owner, std::string endpoint,
+                            Assignment wanted, json::object& out) {
+  if (!wanted.last_set.empty()) wanted.sets.push_back(wanted.last_set);
+  Result<json::array> actions =
+      co_await preview(std::move(owner), std::move(endpoint), std::move(wanted.sets));
+  if (actions) {
+    out["Actions"] = std::move(*actions);
+  } else {
+    out["Problem"] = reason_of(actions.error());
+  }
+}
+
+}  // namespace
+
+Result<DryRun> prepare_dry_run(const store::Snapshot& snapshot, RolloutFacts& facts, const std::string& id,
+                               const std::string& own_id, const auth::Principal& principal) {
+  Result<Rollout> rollout = read_rollout(snapshot, id);
+  if (!rollout) return rollout.error();
+  DryRun out;
+  out.rollout = std::move(*rollout);
+  out.problems = plan_gaps(out.rollout.plan);
+  if (out.rollout.waves.empty()) {
+    if (Result<void> done = cut(snapshot, own_id, principal, out); !done) return done.error();
+  }
+  for (Wave& wave : out.rollout.waves) {
+    // Who began it may have seen more.
+    std::erase_if(wave.endpoints, [&principal](const EndpointProgress& endpoint) {
+      return !principal.sees(kEndpointObjects, endpoint.id);
+    });
+    for (const EndpointProgress& endpoint : wave.endpoints)
+      out.now[endpoint.id] = facts.of_endpoint(snapshot, endpoint).assigned;
+  }
+  return out;
+}
+
+env::Task<std::string> show_dry_run(DryRun dry_run, Preview preview) {
+  const Rollout& rollout = dry_run.rollout;
+  json::array waves;
+  size_t previews = 0;
+  for (const Wave& wave : rollout.waves) {
+    json::array endpoints;
+    for (const EndpointProgress& endpoint : wave.endpoints) {
+      const auto had = rollout.before.find(endpoint.id);
+      const Assignment& before = had == rollout.before.end() ? dry_run.now[endpoint.id] : had->second;
+      const Assignment wanted = rollout.plan.wanted(before);
+      json::object out{{"Endpoint", endpoint.id}, {"Owner", endpoint.owner}};
+      out["State"] = endpoint_state_name(endpoint.state);
+      out["Before"] = json::array(before.sets.begin(), before.sets.end());
+      out["VersionSets"] = json::array(wanted.sets.begin(), wanted.sets.end());
+      out["Apply"] = wanted.apply;
+      if (preview && previews++ < kMostPreviews)
+        co_await add_preview(preview, endpoint.owner, endpoint.id, wanted, out);
+      endpoints.push_back(std::move(out));
+    }
+    waves.push_back(json::object{{"Name", wave.name}, {"Endpoints", std::move(endpoints)}});
+  }
+  const std::vector<std::string>& problems = dry_run.problems;
+  const json::object out{{"Id", rollout.plan.id},
+                         {"Waves", std::move(waves)},
+                         {"Problems", json::array(problems.begin(), problems.end())}};
+  co_return json::serialize(out);
+}
+
+}  // namespace mullion::versionset::internal

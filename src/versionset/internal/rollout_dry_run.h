@@ -1,0 +1,26 @@
+// What a rollout would do, told without doing it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "auth/auth.h"
+#include "versionset/internal/rollout_facts.h"
+#include "versionset/rollouts.h"
+
+namespace mullion::versionset::internal {
+
+/// The waves as they are or would be cut, and what their endpoints have.
+struct DryRun {
+  Rollout rollout;
+  std::map<std::string, Assignment> now;  // by endpoint
+  std::vector<std::string> problems;      // what would forbid to start
+};
+/// Endpoints that `principal` does not see are left out. Blocks on the disk. kNotFound, kInvalid.
+Result<DryRun> prepare_dry_run(const store::Snapshot& snapshot, RolloutFacts& facts, const std::string& id,
+                               const std::string& own_id, const auth::Principal& principal);
+/// As JSON, with what `preview` (may be empty) says of the first endpoints.
+env::Task<std::string> show_dry_run(DryRun dry_run, decltype(RolloutDependencies::preview) preview);
+
+}  // namespace mullion::versionset::internal

@@ -1,0 +1,76 @@
+// For tests: a manager that knows what the test tells it.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "manager/manager.h"
+
+namespace mullion::versionset::testing {
+
+using env::Task;
+
+class FakeManager final : public manager::Manager {
+ public:
+  std::atomic<bool> on{true};
+  std::atomic<bool> in_touch{true}, current{true};  // of every owner
+  /// What owners say to requests; to be set before anything runs.
+  std::function<Result<net::ClientResponse>(const std::string& owner, const net::ClientRequest&)> answer;
+
+  void tell(const std::string& id, std::string state) {
+    {
+      const std::lock_guard lock(mutex_);
+      states_[id] = std::move(state);
+    }
+    listener_(id);
+  }
+  void start() override {}
+  Task<void> stop() override { co_return; }
+  bool active() const override { return on; }
+  Task<Result<std::string>> add_endpoint(std::string, const auth::Principal&) override { co_return Error(); }
+  Task<Result<net::Response>> forward(std::string, net::Request&, std::string,
+                                      const auth::Principal&) override {
+    co_return Error();
+  }
+  Task<Result<std::shared_ptr<net::WebSocket>>> forward_websocket(std::string, std::string,
+                                                                  const auth::Principal&) override {
+    co_return Error();
+  }
+  Task<Result<net::ClientResponse>> call(std::string owner, net::ClientRequest request) override {
+    if (!answer) co_return Error();
+    co_return answer(owner, request);
+  }
+  std::string endpoint_state(const std::string& id) const override {
+    const std::lock_guard lock(mutex_);
+    const auto found = states_.find(id);
+    return found == states_.end() ? "" : found->second;
+  }
+  void on_endpoint_change(std::function<void(const std::string&)> listener) override {
+    listener_ = std::move(listener);
+  }
+  void state_changed() override {}
+  std::vector<manager::OwnerFreshness> freshness(const std::vector<std::string>& owners) const override {
+    std::vector<manager::OwnerFreshness> out;
+    for (const std::string& owner : owners) {
+      manager::OwnerFreshness& fresh = out.emplace_back();
+      fresh.owner = owner;
+      fresh.in_touch = in_touch;
+      fresh.age_seconds = current ? 0 : 1;
+    }
+    return out;
+  }
+  std::vector<std::string> known_owners() const override { return {}; }
+  std::vector<manager::EndpointStatistics> statistics() const override { return {}; }
+  Task<void> serve_stream(std::shared_ptr<net::WebSocket>, store::Cursor) override { co_return; }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, std::string> states_;
+  std::function<void(const std::string&)> listener_;
+};
+
+}  // namespace mullion::versionset::testing

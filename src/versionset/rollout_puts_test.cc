@@ -1,0 +1,44 @@
+// What rollouts send to the owners of Endpoint objects.
+#include "versionset/internal/rollout_puts.h"
+
+#include <gtest/gtest.h>
+
+#include "model/object.h"
+#include "versionset/internal/rollout_targets.h"
+
+namespace mullion::versionset {
+namespace {
+
+std::vector<Assignment> assignments() {
+  std::vector<Assignment> out;
+  for (const std::vector<std::string>& sets :
+       std::vector<std::vector<std::string>>{{}, {"a"}, {"b"}, {"a", "b"}, {"b", "a"}}) {
+    for (const char* last : {"", "a", "z"}) {
+      for (const bool apply : {false, true}) out.push_back({sets, last, apply});
+    }
+  }
+  return out;
+}
+
+/// As it is stored: without what is empty.
+json::value stored(const Assignment& assignment) {
+  json::object object{{"Id", "A"}};
+  internal::assign(object, assignment);
+  return json::parse(model::canonical_body(*model::find_object_type("endpoints"), object));
+}
+
+TEST(RolloutPatch, ChangesOnlyWhatWasSeen) {
+  const std::vector<Assignment> all = assignments();
+  const Assignment wanted{{"new"}, "", true};
+  for (const Assignment& seen : all) {
+    const json::array patch = internal::patch_of({"A", "R1", seen, wanted});
+    for (const Assignment& there : all) {
+      const Result<json::value> done = model::apply_patch(stored(there), patch);
+      EXPECT_EQ(done.ok(), there == seen) << json::serialize(stored(there)) << json::serialize(patch);
+      if (done) EXPECT_EQ(internal::assignment_of(done->as_object()), wanted);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace mullion::versionset
