@@ -68,7 +68,7 @@ class LocalCatalog final : public Catalog {
   Task<Result<content::Blobs::Info>> fetch(Artifact artifact) override {
     return fetcher_.fetch(std::move(artifact));
   }
-  Collection unused(const std::multimap<std::string, std::string>& needed) const override;
+  Collection unused(const std::vector<Need>& needed) override;
   Task<Result<BuildReport>> remove(std::vector<KeptVersion> versions, std::string principal) override;
   std::vector<std::string> problems() const override { return remote_.problems(); }
   void start() override;
@@ -196,7 +196,8 @@ Task<void> LocalCatalog::follow() {
   }
 }
 
-Collection LocalCatalog::unused(const std::multimap<std::string, std::string>& needed) const {
+Collection LocalCatalog::unused(const std::vector<Need>& needed) {
+  join();  // an object that was stored just now counts
   std::vector<TreeFile> files;
   const env::Path tree = dependencies_.base_root / "files" / kTreeName;
   const auto names = dependencies_.blobs.list("files", kTreeName, true);
@@ -204,17 +205,7 @@ Collection LocalCatalog::unused(const std::multimap<std::string, std::string>& n
     std::error_code ignored;
     if (!name.ends_with('/')) files.push_back({name, std::filesystem::file_size(tree / name, ignored)});
   }
-  const std::shared_ptr<const Items> all = items();
-  std::multimap<std::string, std::string> reasons;
-  const auto actual_id = [](const Item& item) { return item.name + "-" + item.actual_version; };
-  for (const auto& [id, reason] : needed) {
-    const Item* item = all->find(id);
-    reasons.emplace(item == nullptr ? id : actual_id(*item), reason);
-  }
-  for (const Item& item : all->all()) {
-    if (item.version == kStable || item.version == kTip) reasons.emplace(actual_id(item), item.version);
-  }
-  return collect(files, reasons);
+  return collect(files, reasons_of(*items(), needed, dependencies_.static_url() + "/files/"));
 }
 
 Task<Result<BuildReport>> LocalCatalog::remove(std::vector<KeptVersion> versions, std::string principal) {

@@ -42,9 +42,8 @@ class Catalog {
   /// kInsufficientStorage.
   virtual Task<Result<content::Blobs::Info>> fetch(Artifact artifact) = 0;
   /// Versions below files/rebar-catalog that are neither `stable` nor `tip` of any catalog nor in `needed`,
-  /// and those that stay. `needed`: id of an item (version words allowed) -> who needs it. Blocks on the
-  /// disk.
-  virtual Collection unused(const std::multimap<std::string, std::string>& needed) const = 0;
+  /// and those that stay. Blocks on the disk.
+  virtual Collection unused(const std::vector<Need>& needed) = 0;
   /// Deletes the files of these versions and builds anew.
   virtual Task<Result<BuildReport>> remove(std::vector<KeptVersion> versions, std::string principal) = 0;
   /// What could not be read of `manager_catalog_urls`: "URL: reason".

@@ -185,6 +185,15 @@ std::vector<Artifact> artifacts_of(const Item& item) {
   return out;
 }
 
+std::vector<Artifact> possible_artifacts_of(const Item& item) {
+  std::vector<Artifact> out = artifacts_of(item);
+  if (!out.empty()) return out;
+  for (const std::string_view arch : kArchitectures) {
+    for (const std::string_view os : kSystems) out.push_back(made(item, arch, os, ""));
+  }
+  return out;
+}
+
 Items::Items(std::vector<Item> items) : items_(std::move(items)) {
   for (size_t i = 0; i < items_.size(); ++i) {
     by_id_.emplace(items_[i].id, i);

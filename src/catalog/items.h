@@ -50,6 +50,8 @@ struct Artifact {
 Result<Artifact> artifact_of(const Item& item, std::string_view arch, std::string_view os);
 /// Every build of `item`, one artifact for each file.
 std::vector<Artifact> artifacts_of(const Item& item);
+/// The same, and of an item without checksums every build it may have.
+std::vector<Artifact> possible_artifacts_of(const Item& item);
 
 /// Immutable. Of items with one id the first one counts ("first wins").
 class Items {

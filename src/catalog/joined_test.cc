@@ -127,7 +127,7 @@ TEST_F(CatalogTest, CollectsWhatNobodyNeeds) {
   write_pack("b", "v1.0.0");
   build();
   const Collection found =
-      catalog_->unused({{"a-v1.1.0", "version_sets/base"}, {"b-stable", "version_sets/base"}});
+      catalog_->unused({{"a", "", "v1.1.0", "", "version_sets/base"}, {"b", "", "stable", "", "version_sets/base"}});
   ASSERT_THAT(found.unused, SizeIs(1));
   EXPECT_EQ(found.unused.front().id, "a-v1.0.0");
   EXPECT_THAT(found.kept, SizeIs(3));
