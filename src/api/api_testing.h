@@ -196,6 +196,9 @@ class NoBlobs final : public content::Blobs {
     return {{{"files/a", std::string(64, 'e')}, {"files/\xff", std::string(64, 'e')}}, uploads_complete};
   }
   void on_change(ChangeListener) override {}
+  Result<Info> move(std::string_view, std::string_view, std::string_view) override {
+    return Error(ErrorCode::kNotFound, "absent");
+  }
   Result<void> remove(std::string_view, std::string_view) override {
     return Error(ErrorCode::kNotFound, "Unable to delete");
   }

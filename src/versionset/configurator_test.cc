@@ -120,6 +120,7 @@ class FakeBlobs final : public content::Blobs {
   Result<void> drop_unfinished(std::string_view, std::string_view) override { return Error(); }
   Uploads uploads(std::string_view, size_t) override { return {}; }
   void on_change(ChangeListener listener) override { listeners_.push_back(std::move(listener)); }
+  Result<Info> move(std::string_view, std::string_view, std::string_view) override { return Error(); }
   Result<void> remove(std::string_view, std::string_view) override { return Error(); }
   Result<net::BodySourcePtr> open(const Info&, uint64_t, uint64_t) override { return Error(); }
 
