@@ -60,7 +60,7 @@ struct Dependencies {
   content::Blobs& blobs;
   env::Path base_root;
   std::function<std::string()> static_url;  // "http://ADDRESS:PORT", for Source of built items
-  std::string platform = "amd64/linux";     // of this server
+  std::string platform = own_platform();    // "ARCH/OS" of this server
   env::Duration define_limit = std::chrono::seconds(30);
   env::Duration refresh_interval = std::chrono::minutes(5);  // of catalogs behind URLs
   uint64_t max_download = uint64_t{64} << 30;

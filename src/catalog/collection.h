@@ -42,8 +42,8 @@ struct Reasons {
   std::multimap<std::string, std::string> versions, paths;
 };
 
-/// `files_root` is what URLs of this server's files begin with: "http://ADDRESS:PORT/files/". `stable` and `tip` of
-/// every catalog stay with all their files.
+/// `files_root` is what URLs of this server's files begin with: "http://ADDRESS:PORT/files/". `stable` and
+/// `tip` of every catalog stay with all their files.
 Reasons reasons_of(const Items& items, const std::vector<Need>& needed, std::string_view files_root);
 
 /// `stable` and `tip` of each name stay, and every licence.

@@ -55,6 +55,19 @@ TEST(Item, FillsInWhatIsAbsent) {
   EXPECT_EQ(read->actual_version, "v1");
 }
 
+// Their places become paths of files, here and on other computers.
+TEST(Item, OwnSourcesHaveNoDetours) {
+  for (const char* source : {"self://files/../x", "self://files/a/./b", "self://files/a//b", "self://files/",
+                             "self://files/a/..", "self://files/a/"}) {
+    const auto read =
+        Item::parse({{"Name", "a"}, {"Version", "v1"}, {"ContentType", "DRP"}, {"Source", source}});
+    ASSERT_FALSE(read) << source;
+    EXPECT_THAT(read.error().messages.front(), HasSubstr("Source")) << source;
+  }
+  EXPECT_TRUE(Item::parse(
+      {{"Name", "a"}, {"Version", "v1"}, {"ContentType", "DRP"}, {"Source", "self://files/a..b/c.json"}}));
+}
+
 TEST(Item, NamesTheMemberThatIsWrong) {
   const std::pair<const char*, const char*> cases[] = {
       {R"({"Version":"v1","ContentType":"DRP"})", "Name"},
