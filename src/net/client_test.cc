@@ -275,49 +275,6 @@ TEST(Client, TimesOutOnSilence) {
   EXPECT_LT(std::chrono::steady_clock::now() - start_time, 2s);
 }
 
-/// Gives a little again and again.
-class DrippingBody final : public BodySource {
- public:
-  Task<Result<std::string_view>> next() override {
-    co_await env::sleep_for(20ms);
-    co_return std::string_view("x");
-  }
-  std::optional<uint64_t> size() const override { return std::nullopt; }
-};
-
-// What always makes a little progress would never end otherwise.
-TEST(Client, HasADeadlineForEverythingTogether) {
-  Fixture fixture({.handler = [](Request&) -> Task<Response> {
-    Response response;
-    response.body = std::make_unique<DrippingBody>();
-    co_return response;
-  }});
-  auto client =
-      client_of(fixture.runtime, {.base_url = "http://127.0.0.1:" + std::to_string(fixture.server->port()),
-                                  .deadline = std::chrono::steady_clock::now() + 300ms});
-  EXPECT_EQ(request(fixture.runtime, *client).error().code, ErrorCode::kTimeout);
-}
-
-TEST(Client, TellsWhetherARequestWasBegun) {
-  env::Runtime runtime(2);
-  const auto send = [&runtime](const std::string& url, bool& begun) {
-    auto client = client_of(runtime, {.base_url = url});
-    return run(runtime, [&]() -> Task<Result<TextResponse>> {
-      ClientRequest request;
-      request.method = "POST";
-      request.target = "/";
-      request.begun = &begun;
-      co_return co_await fetch(*client, std::move(request), 100);
-    });
-  };
-  bool begun = false;
-  EXPECT_FALSE(send("http://127.0.0.1:1", begun));
-  EXPECT_FALSE(begun);
-  ScriptedServer server({""});
-  EXPECT_FALSE(send(server.url(), begun));
-  EXPECT_TRUE(begun);
-}
-
 TEST(Client, TimesOutWhenTheHandshakeStalls) {
   env::Runtime runtime(2);
   asio::io_context context;
