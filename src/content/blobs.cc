@@ -143,7 +143,7 @@ env::Path FileBlobs::clean_root(env::Path root) {
 Result<std::vector<std::string>> FileBlobs::list(std::string_view bucket, std::string_view directory,
                                                  bool all) {
   const auto path = clean_path(directory, true);
-  Result<std::vector<std::string>> names = Error(ErrorCode::kNotFound);
+  Result<std::vector<std::string>> names = Error(ErrorCode::kNotFound, "");
   if (is_bucket(bucket) && path) names = list_directory(root_ / bucket / *path, all);
   if (names || names.error().code != ErrorCode::kNotFound) return names;
   return about(ErrorCode::kNotFound, "GET", bucket, directory, "Not a directory");
