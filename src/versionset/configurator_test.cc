@@ -35,7 +35,7 @@ class FakeCatalog final : public catalog::Catalog {
   Task<Result<content::Blobs::Info>> fetch(catalog::Artifact) override {
     co_return Error(ErrorCode::kNotFound, "");
   }
-  catalog::Collection unused(const std::multimap<std::string, std::string>&) const override { return {}; }
+  catalog::Collection unused(const std::vector<catalog::Need>&) override { return {}; }
   Task<Result<catalog::BuildReport>> remove(std::vector<catalog::KeptVersion>, std::string) override {
     co_return catalog::BuildReport();
   }
