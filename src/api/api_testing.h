@@ -120,7 +120,7 @@ class FakeCatalog final : public catalog::Catalog {
  public:
   std::vector<std::string> builders;
   std::vector<std::string> removed;
-  std::multimap<std::string, std::string> needed;  // what unused() was told
+  std::vector<catalog::Need> needed;  // what unused() was told
   catalog::Collection collection;
   Task<Result<catalog::BuildReport>> build(std::string principal) override {
     builders.push_back(std::move(principal));
@@ -144,8 +144,8 @@ class FakeCatalog final : public catalog::Catalog {
   Task<Result<content::Blobs::Info>> fetch(catalog::Artifact) override {
     co_return Error(ErrorCode::kNotFound, "absent");
   }
-  catalog::Collection unused(const std::multimap<std::string, std::string>& users) const override {
-    const_cast<FakeCatalog*>(this)->needed = users;
+  catalog::Collection unused(const std::vector<catalog::Need>& needs) override {
+    needed = needs;
     return collection;
   }
   Task<Result<catalog::BuildReport>> remove(std::vector<catalog::KeptVersion> versions,
@@ -196,6 +196,9 @@ class NoBlobs final : public content::Blobs {
     return {{{"files/a", std::string(64, 'e')}, {"files/\xff", std::string(64, 'e')}}, uploads_complete};
   }
   void on_change(ChangeListener) override {}
+  Result<Info> move(std::string_view, std::string_view, std::string_view) override {
+    return Error(ErrorCode::kNotFound, "absent");
+  }
   Result<void> remove(std::string_view, std::string_view) override {
     return Error(ErrorCode::kNotFound, "Unable to delete");
   }

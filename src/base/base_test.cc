@@ -137,6 +137,16 @@ TEST(Log, UnknownLevelWordMeansWarn) {
   EXPECT_EQ(parse_log_level("loud"), LogLevel::kWarn);
 }
 
+TEST(Text, WhatIsNotTextIsEscaped) {
+  for (const char* good :
+       {"", "a b", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"})
+    EXPECT_EQ(escaped(good), good);
+  for (const char* bad : {"\x80", "\xc3", "\xc0\xaf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80",
+                          "\xf4\x90\x80\x80", "\xff", "a\xe2\x82"})
+    EXPECT_TRUE(is_valid_utf8(escaped(bad)) && escaped(bad) != bad) << escaped(bad);
+  EXPECT_EQ(escaped("a\n\xc3\xa4\xc3/\x7f\xff"), "a\\x0a\xc3\xa4\\xc3/\\x7f\\xff");
+}
+
 TEST(Text, ListsAreSplit) {
   EXPECT_EQ(split_list("a,b,,c,"), (std::vector<std::string>{"a", "b", "c"}));
   EXPECT_TRUE(split_list("").empty());

@@ -24,6 +24,13 @@ size_t sequence_length(std::string_view text) {
   return length;
 }
 
+void append_escaped(unsigned char byte, std::string& out) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  out += "\\x";
+  out += kDigits[byte >> 4];
+  out += kDigits[byte & 15];
+}
+
 }  // namespace
 
 bool is_valid_utf8(std::string_view text) {
@@ -52,6 +59,19 @@ std::vector<std::string> split_list(std::string_view text, char separator) {
     text.remove_prefix(end + 1);
   }
   return items;
+}
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const auto first = static_cast<unsigned char>(text.front());
+    const size_t length = sequence_length(text);
+    const bool shown = length > 0 && first >= 0x20 && first != 0x7f;
+    if (shown) out += text.substr(0, length);
+    if (!shown) append_escaped(first, out);
+    text.remove_prefix(shown ? length : 1);
+  }
+  return out;
 }
 
 }  // namespace mullion

@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 
+#include "catalog/catalog_url.h"
 #include "catalog/collection.h"
 #include "catalog/internal/pack_meta.h"
 #include "catalog/internal/places.h"
@@ -215,7 +216,8 @@ TEST(Collection, KeepsWhatSomebodyNeeds) {
                                     {"rackn-license/v2.json", 1},
                                     {"rackn-catalog/1.0.0.json", 1},
                                     {"notes.txt", 1}};
-  const Collection found = collect(files, {{"a-v1.1.0", "version_sets/base"}, {"a-v1.1.0", "endpoints/A"}});
+  const Collection found =
+      collect(files, {{{"a-v1.1.0", "version_sets/base"}, {"a-v1.1.0", "endpoints/A"}}, {}});
   ASSERT_THAT(found.unused, SizeIs(2));
   EXPECT_EQ(found.unused[0].id, "a-v1.0.0");
   EXPECT_EQ(found.unused[1].id, "p-v1");
@@ -227,6 +229,70 @@ TEST(Collection, KeepsWhatSomebodyNeeds) {
   EXPECT_THAT(reasons.at("a-v1.2.0"), ElementsAre("stable"));
   EXPECT_THAT(reasons.at("a-v1.3.0-tip"), ElementsAre("tip"));
   EXPECT_THAT(reasons.at("rackn-license-v1"), ElementsAre("licence"));
+}
+
+Item stored_item(std::string id, std::string name, std::string version, std::string source) {
+  Item item;
+  item.id = std::move(id);
+  item.name = std::move(name);
+  item.version = item.actual_version = std::move(version);
+  item.content_type = "ContentPackage";
+  item.source = std::move(source);
+  return item;
+}
+
+std::vector<std::string> unused_ids(const std::vector<TreeFile>& files, const Reasons& reasons) {
+  std::vector<std::string> out;
+  for (const KeptVersion& version : collect(files, reasons).unused) out.push_back(version.id);
+  return out;
+}
+
+// Version sets name files of the tree themselves, too.
+TEST(Collection, KeepsFilesThatSomebodyNames) {
+  const std::vector<TreeFile> files{{"a/v1.json", 1}, {"a/v2.json", 1}, {"a/v3.json", 1}, {"a/v4.json", 1}};
+  const std::string root = "http://h:1/files/";
+  const Reasons reasons =
+      reasons_of(Items(),
+                 {{"", "", "", "files/rebar-catalog/a/v1.json", "version_sets/x"},
+                  {"", "", "", root + "rebar-catalog/a/v2.json", "version_sets/x"},
+                  {"", "", "", "http://elsewhere/files/rebar-catalog/a/v3.json", "version_sets/x"},
+                  {"", "", "", "isos/rebar-catalog/a/v3.json", "version_sets/x"}},
+                 root);
+  EXPECT_THAT(unused_ids(files, reasons), ElementsAre("a-v3"));
+}
+
+// Items of packs and own objects: plans find them by name and version, whatever their ids and places are.
+TEST(Collection, KeepsWhatPlansWouldResolve) {
+  const std::vector<TreeFile> files{{"a/v1.json", 1},         {"a/v2.json", 1}, {"b/v1.json", 1},
+                                    {"b/v2.json", 1},         {"b/v3.json", 1}, {"p/v1/amd64/linux/p", 1},
+                                    {"p/v2/amd64/linux/p", 1}};
+  Item odd_id = stored_item("my-own-id", "x", "blue", "http://e/x");
+  odd_id.name = "a";
+  odd_id.actual_version = "v1";
+  const Item odd_place = stored_item("y-v9", "y", "v9", "self://files/rebar-catalog/b/v1.json");
+  Item stable = stored_item("z-stable", "z", "stable", "http://h:1/files/rebar-catalog/b/v2.json");
+  stable.actual_version = "v7";
+  Item provider = stored_item("p-old", "p", "old", "http://e/p");
+  provider.actual_version = "v1";
+  provider.content_type = "PluginProvider";
+  const Reasons reasons = reasons_of(Items({odd_id, odd_place, stable, provider}),
+                                     {{"a", "ContentPackage", "blue", "", "version_sets/x"},
+                                      {"y", "", "v9", "", "version_sets/x"},
+                                      {"p", "PluginProvider", "old", "", "version_sets/x"}},
+                                     "http://h:1/files/");
+  // The newest of each name stay anyhow.
+  EXPECT_THAT(unused_ids(files, reasons), IsEmpty());
+  EXPECT_THAT(unused_ids(files, Reasons()), ElementsAre("a-v1", "b-v1", "b-v2", "p-v1"));
+}
+
+TEST(CatalogUrl, SaysWhomToTrust) {
+  const CatalogUrl signed_one = catalog_url("https://h/c.json");
+  EXPECT_TRUE(signed_one.trust.system_authorities);
+  EXPECT_TRUE(signed_one.trust.pinned_fingerprint.empty());
+  const CatalogUrl pinned = catalog_url("https://h/c.json#sha256=AB:cd");
+  EXPECT_EQ(pinned.url, "https://h/c.json");
+  EXPECT_EQ(pinned.trust.pinned_fingerprint, "abcd");
+  EXPECT_FALSE(pinned.trust.system_authorities);
 }
 
 TEST(RemoteCatalog, IsReadInEveryShape) {

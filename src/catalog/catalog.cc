@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <boost/asio/error.hpp>
 #include <boost/json.hpp>
+#include <boost/system/system_error.hpp>
 #include <map>
 #include <mutex>
 
@@ -25,6 +28,10 @@ bool concerns_catalogs(const store::Commit& commit) {
     if (store::is_remote(change.id.owner)) return false;
     return change.id.type == kType || (change.id.type == "profiles" && change.id.key == "global");
   });
+}
+
+bool is_cancellation(const boost::system::system_error& failure) {
+  return failure.code() == boost::asio::error::operation_aborted;
 }
 
 /// Own objects, then those of packs.
@@ -68,7 +75,7 @@ class LocalCatalog final : public Catalog {
   Task<Result<content::Blobs::Info>> fetch(Artifact artifact) override {
     return fetcher_.fetch(std::move(artifact));
   }
-  Collection unused(const std::multimap<std::string, std::string>& needed) const override;
+  Collection unused(const std::vector<Need>& needed) override;
   Task<Result<BuildReport>> remove(std::vector<KeptVersion> versions, std::string principal) override;
   std::vector<std::string> problems() const override { return remote_.problems(); }
   void start() override;
@@ -76,7 +83,13 @@ class LocalCatalog final : public Catalog {
 
  private:
   Task<void> run_builds();
+  Task<Result<BuildReport>> build_once(std::string principal);
   Task<void> follow();
+  Task<void> refresh();
+  Task<void> refresh_once(bool all);
+  Task<void> attempt(std::string_view what, Task<void> work);
+  bool stopping() const;
+  void count(std::vector<std::string> wanted);
   void join();
   std::vector<std::string> places() const;
 
@@ -95,7 +108,8 @@ class LocalCatalog final : public Catalog {
   // Builds are numbered by their callers: a build covers all who called before it began.
   uint64_t called_ = 0, covered_ = 0;
   bool building_ = false, stopping_ = false;
-  bool ask_again_ = true;  // catalogs of elsewhere, at once
+  bool ask_again_ = true;             // catalogs of elsewhere, at once
+  std::vector<std::string> counted_;  // places whose catalogs are part of items()
   std::string principal_;
   Result<BuildReport> last_build_ = BuildReport{};
 };
@@ -132,8 +146,7 @@ Task<void> LocalCatalog::run_builds() {
       covers = called_;
       principal = principal_;
     }
-    Result<BuildReport> report = co_await builder_.build(std::move(principal));
-    co_await env::run_blocking([this] { join(); });  // who built it sees it at once
+    Result<BuildReport> report = co_await build_once(std::move(principal));
     {
       std::lock_guard lock(mutex_);
       last_build_ = std::move(report);
@@ -142,6 +155,22 @@ Task<void> LocalCatalog::run_builds() {
     }
     built_.notify_all();
     changed_.notify_all();
+  }
+}
+
+/// Whatever happens is a result: who waits must hear of it.
+Task<Result<BuildReport>> LocalCatalog::build_once(std::string principal) {
+  try {
+    Result<BuildReport> report = co_await builder_.build(std::move(principal));
+    co_await env::run_blocking([this] { join(); });  // who built it sees it at once
+    co_return report;
+  } catch (const boost::system::system_error& failure) {
+    if (is_cancellation(failure)) throw;
+    kLog.error("build failed what={}", failure.what());
+    co_return Error(ErrorCode::kInternal, failure.what());
+  } catch (const std::exception& failure) {
+    kLog.error("build failed what={}", failure.what());
+    co_return Error(ErrorCode::kInternal, failure.what());
   }
 }
 
@@ -154,67 +183,113 @@ std::vector<std::string> LocalCatalog::places() const {
 void LocalCatalog::join() {
   std::lock_guard one_at_a_time(join_mutex_);  // an older view must not replace a newer one
   std::vector<Item> all = stored_items(*dependencies_.store.snapshot());
-  std::vector<Item> elsewhere = remote_.items(places());
+  std::vector<std::string> counted;
+  std::shared_ptr<const Items> before;
+  {
+    std::lock_guard lock(mutex_);
+    counted = counted_;
+    before = items_;
+  }
+  std::vector<Item> elsewhere = remote_.items(counted);
   all.insert(all.end(), std::make_move_iterator(elsewhere.begin()), std::make_move_iterator(elsewhere.end()));
+  if (before->all() == all) return;
+  auto joined = std::make_shared<const Items>(std::move(all));
   std::vector<std::function<void()>> listeners;
   {
     std::lock_guard lock(mutex_);
-    if (items_->all() == all) return;
-    items_ = std::make_shared<const Items>(std::move(all));
+    items_ = std::move(joined);
     listeners = listeners_;
   }
   for (const auto& listener : listeners) listener();
 }
 
-/// Keeps items() as the store and the catalogs of elsewhere are.
+bool LocalCatalog::stopping() const {
+  std::lock_guard lock(mutex_);
+  return stopping_;
+}
+
+/// What fails is tried again when something changes, it does not end the task.
+Task<void> LocalCatalog::attempt(std::string_view what, Task<void> work) {
+  try {
+    co_await std::move(work);
+  } catch (const boost::system::system_error& failure) {
+    if (is_cancellation(failure)) throw;
+    kLog.error("{} failed what={}", what, failure.what());
+  } catch (const std::exception& failure) {
+    kLog.error("{} failed what={}", what, failure.what());
+  }
+}
+
+/// Keeps items() as the store is.
 Task<void> LocalCatalog::follow() {
-  const env::Clock& clock = env::system_clock();
-  std::vector<std::string> asked;
-  env::SteadyTime next_question = clock.steady();
-  while (true) {
+  while (!stopping()) {
     const uint64_t seen = changed_.version();
-    std::vector<std::string> wanted;
-    // Catalogs that were just named are read before they count: nothing is missing for a moment.
-    co_await env::run_blocking([&] {
-      wanted = places();
-      if (wanted == asked) join();
-    });
-    bool ask = wanted != asked || clock.steady() >= next_question;
-    {
-      std::lock_guard lock(mutex_);
-      if (stopping_) co_return;
-      ask = std::exchange(ask_again_, false) || ask;
-    }
-    if (ask) {
-      co_await remote_.refresh(wanted);
-      asked = std::move(wanted);
-      next_question = clock.steady() + dependencies_.refresh_interval;
-      co_await env::run_blocking([this] { join(); });
-    }
+    Task<void> work = env::run_blocking([this] { join(); });
+    co_await attempt("joining", std::move(work));
     // False is the time-out as well as the end, which the next suspension tells apart.
     co_await changed_.wait(seen, dependencies_.refresh_interval);
   }
 }
 
-Collection LocalCatalog::unused(const std::multimap<std::string, std::string>& needed) const {
+/// From now on these places are part of items(). Blocks.
+void LocalCatalog::count(std::vector<std::string> wanted) {
+  {
+    std::lock_guard lock(mutex_);
+    counted_ = wanted;
+  }
+  remote_.keep_only(wanted);
+  join();
+}
+
+/// Catalogs that were just named are read, or have failed, before they count: nothing is missing for a
+/// moment.
+Task<void> LocalCatalog::refresh_once(bool all) {
+  std::vector<std::string> wanted, fresh;
+  co_await env::run_blocking([&] {
+    wanted = places();
+    fresh = remote_.unknown(wanted);
+  });
+  co_await remote_.refresh(fresh);
+  co_await env::run_blocking([&] { count(wanted); });
+  if (!all) co_return;
+  std::erase_if(wanted, [&fresh](const std::string& place) {
+    return std::find(fresh.begin(), fresh.end(), place) != fresh.end();
+  });
+  co_await remote_.refresh(wanted);
+  co_await env::run_blocking([this] { join(); });
+}
+
+/// Keeps items() as the catalogs of elsewhere are. A task of its own: own objects do not wait for slow
+/// servers.
+Task<void> LocalCatalog::refresh() {
+  const env::Clock& clock = env::system_clock();
+  env::SteadyTime next_question = clock.steady();
+  while (!stopping()) {
+    const uint64_t seen = changed_.version();
+    bool all = clock.steady() >= next_question;
+    {
+      std::lock_guard lock(mutex_);
+      all = std::exchange(ask_again_, false) || all;
+    }
+    Task<void> work = refresh_once(all);
+    co_await attempt("reading catalogs", std::move(work));
+    if (all) next_question = clock.steady() + dependencies_.refresh_interval;
+    co_await changed_.wait(seen, dependencies_.refresh_interval);
+  }
+}
+
+Collection LocalCatalog::unused(const std::vector<Need>& needed) {
+  join();  // an object that was stored just now counts
   std::vector<TreeFile> files;
   const env::Path tree = dependencies_.base_root / "files" / kTreeName;
   const auto names = dependencies_.blobs.list("files", kTreeName, true);
   for (const std::string& name : names ? *names : std::vector<std::string>()) {
-    std::error_code ignored;
-    if (!name.ends_with('/')) files.push_back({name, std::filesystem::file_size(tree / name, ignored)});
+    if (name.ends_with('/')) continue;
+    std::error_code problem;
+    const uint64_t bytes = std::filesystem::file_size(tree / name, problem);
+    files.push_back({name, problem ? 0 : bytes});
   }
-  const std::shared_ptr<const Items> all = items();
-  std::multimap<std::string, std::string> reasons;
-  const auto actual_id = [](const Item& item) { return item.name + "-" + item.actual_version; };
-  for (const auto& [id, reason] : needed) {
-    const Item* item = all->find(id);
-    reasons.emplace(item == nullptr ? id : actual_id(*item), reason);
-  }
-  for (const Item& item : all->all()) {
-    if (item.version == kStable || item.version == kTip) reasons.emplace(actual_id(item), item.version);
-  }
-  return collect(files, reasons);
+  return collect(files, reasons_of(*items(), needed, dependencies_.static_url() + "/files/"));
 }
 
 Task<Result<BuildReport>> LocalCatalog::remove(std::vector<KeptVersion> versions, std::string principal) {
@@ -238,11 +313,13 @@ Task<Result<BuildReport>> LocalCatalog::remove(std::vector<KeptVersion> versions
 }
 
 void LocalCatalog::start() {
-  join();
+  fetcher_.sweep();
+  count(places());  // as an earlier process read them
   subscription_ = dependencies_.store.subscribe([this](const std::shared_ptr<const store::Commit>& commit) {
     if (concerns_catalogs(*commit)) changed_.notify_all();
   });
   tasks_.spawn("follow", [this] { return follow(); });
+  tasks_.spawn("refresh", [this] { return refresh(); });
 }
 
 Task<void> LocalCatalog::stop() {
@@ -254,6 +331,7 @@ Task<void> LocalCatalog::stop() {
   built_.notify_all();
   changed_.notify_all();
   co_await tasks_.async_stop();
+  co_await remote_.stop();
 }
 
 }  // namespace

@@ -42,9 +42,8 @@ class Catalog {
   /// kInsufficientStorage.
   virtual Task<Result<content::Blobs::Info>> fetch(Artifact artifact) = 0;
   /// Versions below files/rebar-catalog that are neither `stable` nor `tip` of any catalog nor in `needed`,
-  /// and those that stay. `needed`: id of an item (version words allowed) -> who needs it. Blocks on the
-  /// disk.
-  virtual Collection unused(const std::multimap<std::string, std::string>& needed) const = 0;
+  /// and those that stay. Blocks on the disk.
+  virtual Collection unused(const std::vector<Need>& needed) = 0;
   /// Deletes the files of these versions and builds anew.
   virtual Task<Result<BuildReport>> remove(std::vector<KeptVersion> versions, std::string principal) = 0;
   /// What could not be read of `manager_catalog_urls`: "URL: reason".
@@ -61,7 +60,7 @@ struct Dependencies {
   content::Blobs& blobs;
   env::Path base_root;
   std::function<std::string()> static_url;  // "http://ADDRESS:PORT", for Source of built items
-  std::string platform = "amd64/linux";     // of this server
+  std::string platform = own_platform();    // "ARCH/OS" of this server
   env::Duration define_limit = std::chrono::seconds(30);
   env::Duration refresh_interval = std::chrono::minutes(5);  // of catalogs behind URLs
   uint64_t max_download = uint64_t{64} << 30;

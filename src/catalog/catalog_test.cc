@@ -8,6 +8,7 @@ namespace mullion::catalog {
 namespace {
 
 using testing::CatalogTest;
+using testing::FaultyBlobs;
 using testing::pack_text;
 namespace fs = std::filesystem;
 namespace json = boost::json;
@@ -138,21 +139,84 @@ TEST_F(CatalogTest, ProvidersThatDoNotAnswerAreLeftOut) {
 
 TEST_F(CatalogTest, BuildsThatComeTogetherAreShared) {
   for (int i = 0; i < 50; ++i) write_pack("a", "v1.0." + std::to_string(i));
+  // Every build asks it, as it fails; the first one waits until all others were called.
+  write(
+      "rebar-catalog/count/v1/amd64/linux/count",
+      fmt::format("#!/bin/sh\necho build >> {0}/builds\nwhile [ ! -e {0}/go ]; do sleep 0.01; done\nexit 1\n",
+                  root_.string()));
   std::vector<std::future<Result<BuildReport>>> builds;
-  for (int i = 0; i < 10; ++i) {
+  const auto call = [&] {
     builds.push_back(net::testing::start(runtime_, [this] { return catalog_->build("user:test"); }));
-  }
-  size_t read = 0;
+  };
+  call();
+  eventually([this] { return fs::exists(root_ / "builds"); });
+  for (int i = 1; i < 10; ++i) call();
+  for (int i = 0; i < 10; ++i)
+    (void)run([]() -> Task<Result<void>> { co_return Result<void>(); });  // they began
+  std::ofstream(root_ / "go") << "";
   for (auto& one : builds) {
     const auto report = one.get();
     ASSERT_TRUE(report);
     EXPECT_EQ(report->items, 51U);
-    read = std::max(read, report->hashed);
   }
-  EXPECT_LE(read, 50U);
+  EXPECT_EQ(read(root_ / "builds"), "build\nbuild\n");
   EXPECT_EQ(actual("a-stable"), "v1.0.49");
   EXPECT_TRUE(fs::exists(tree() / "rackn-catalog" / "1.0.1.json"));
   EXPECT_FALSE(fs::exists(tree() / "rackn-catalog" / "1.0.2.json"));
+}
+
+// A file that is there but cannot be read has not vanished: the old catalog stays.
+TEST_F(CatalogTest, ErrorsOfReadingFailTheBuild) {
+  write_pack("a", "v1.0.0");
+  write_pack("b", "v1.0.0");
+  build();
+  write_pack("b", "v2.0.0");
+  for (std::string FaultyBlobs::*fault : {&FaultyBlobs::unseen, &FaultyBlobs::unreadable}) {
+    (*blobs_).*fault = "b/v2.0.0.json";
+    const auto report = run([this] { return catalog_->build("user:test"); });
+    ASSERT_FALSE(report);
+    EXPECT_THAT(report.error().messages.front(), HasSubstr("b/v2.0.0.json: "));
+    EXPECT_EQ(actual("b-stable"), "v1.0.0");
+    ((*blobs_).*fault).clear();
+  }
+  EXPECT_THAT(build().warnings, IsEmpty());  // nor is it remembered as a fault of the file
+  EXPECT_EQ(actual("b-stable"), "v2.0.0");
+}
+
+// What cannot be an item must not make every build fail.
+TEST_F(CatalogTest, LeavesOutNamesThatNoItemMayHave) {
+  write_pack("good", "v1.0.0");
+  write("rebar-catalog/b\x01/v1.0.0.json", "{}");
+  write("rebar-catalog/b\xff/v1.0.0.json", "{}");  // nobody could ask for it: it is not even listed
+  write("rebar-catalog/" + std::string(240, 'n') + "/v1.0.0-long.json", "{}");
+  write("rebar-catalog/" + std::string(250, 'n') + "/v1.json", "{}");
+  const BuildReport report = build();
+  EXPECT_EQ(report.items, 2U);
+  EXPECT_THAT(report.warnings, SizeIs(3));
+  EXPECT_THAT(report.warnings, Contains(HasSubstr("b\\x01/v1.0.0.json: ")));
+}
+
+// Listeners and settings that throw are failures, not the end of all builds.
+TEST_F(CatalogTest, ExceptionsEndNothing) {
+  write_pack("a", "v1.0.0");
+  without_url_ = true;
+  const auto failed = run([this] { return catalog_->build("user:test"); });
+  ASSERT_FALSE(failed);
+  EXPECT_THAT(failed.error().text(), HasSubstr("no luck"));
+  without_url_ = false;
+  EXPECT_EQ(build().items, 2U);
+  std::atomic<int> thrown{0};
+  catalog_->on_change([&thrown] {
+    ++thrown;
+    throw std::runtime_error("no luck");
+  });
+  for (const char* name : {"x", "y"}) {
+    const std::string id = std::string(name) + "-v1";
+    store_object("catalog_items", id,
+                 json::serialize(json::object{{"Name", name}, {"Version", "v1"}, {"ContentType", "DRPCLI"}}));
+    eventually([&] { return actual(id) == "v1"; });
+  }
+  eventually([&] { return thrown == 2; });
 }
 
 TEST_F(CatalogTest, AFailedBuildLeavesTheOldOne) {

@@ -39,6 +39,25 @@ class Elsewhere {
   }
   /// The next answer ends behind this many bytes.
   void cut_after(size_t bytes) { cut_ = bytes; }
+  /// Parts of files come without a length from now on.
+  void leave_out_lengths() { without_length_ = true; }
+  /// From now on this path is answered with this status and no ETag.
+  void answer_with(const std::string& path, int status) {
+    std::lock_guard lock(mutex_);
+    statuses_[path] = status;
+  }
+  /// From now on this path is answered only when release() was called.
+  void hold(const std::string& path) {
+    std::lock_guard lock(mutex_);
+    held_ = path;
+  }
+  void release() {
+    {
+      std::lock_guard lock(mutex_);
+      held_.clear();
+    }
+    released_.notify_all();
+  }
   std::vector<std::string> seen() {
     std::lock_guard lock(mutex_);
     return seen_;
@@ -63,12 +82,42 @@ class Elsewhere {
     bool given_ = false;
   };
 
+  /// Does not say how much it will be.
+  class EndlessBody final : public net::BodySource {
+   public:
+    explicit EndlessBody(std::string text) : text_(std::move(text)) {}
+    net::Task<Result<std::string_view>> next() override {
+      co_return std::exchange(given_, true) ? std::string_view() : std::string_view(text_);
+    }
+    std::optional<uint64_t> size() const override { return std::nullopt; }
+
+   private:
+    std::string text_;
+    bool given_ = false;
+  };
+
+  net::Task<void> wait_while_held(std::string path) {
+    while (true) {
+      const uint64_t seen = released_.version();
+      {
+        std::lock_guard lock(mutex_);
+        if (held_ != path) co_return;
+      }
+      co_await released_.wait(seen, std::chrono::seconds(60));
+    }
+  }
+
   net::Task<net::Response> answer(net::Request& request) {
+    co_await wait_while_held(request.path);
     net::Response response;
     std::lock_guard lock(mutex_);
     const std::string range(request.headers.get("Range").value_or(""));
     seen_.push_back(request.path + (range.empty() ? "" : " " + range));
     const auto found = files_.find(request.path);
+    if (const auto status = statuses_.find(request.path); status != statuses_.end()) {
+      response.status = status->second;
+      co_return response;
+    }
     response.status = down_ ? 503 : 404;
     if (down_ || found == files_.end()) co_return response;
     const std::string etag = "\"" + std::to_string(std::hash<std::string>()(found->second)) + "\"";
@@ -85,6 +134,8 @@ class Elsewhere {
     const std::string rest = found->second.substr(first);
     if (cut_ > 0) {
       response.body = std::make_unique<CutBody>(rest.substr(0, cut_.exchange(0)), rest.size());
+    } else if (first > 0 && without_length_) {
+      response.body = std::make_unique<EndlessBody>(rest);
     } else {
       response.body = rest;
     }
@@ -95,8 +146,58 @@ class Elsewhere {
   std::mutex mutex_;
   std::map<std::string, std::string> files_;
   std::vector<std::string> seen_;
+  std::map<std::string, int> statuses_;
+  std::string held_;
+  env::Signal released_;
   std::atomic<size_t> cut_{0};
+  std::atomic<bool> without_length_{false};
   std::atomic<bool> down_{false};
+};
+
+/// The real ones, but files of some names cannot be looked at, or not be read.
+class FaultyBlobs final : public content::Blobs {
+ public:
+  explicit FaultyBlobs(std::unique_ptr<content::Blobs> real) : real_(std::move(real)) {}
+  std::string unseen, unreadable;  // ends of paths
+
+  Result<std::vector<std::string>> list(std::string_view bucket, std::string_view directory,
+                                        bool all) override {
+    return real_->list(bucket, directory, all);
+  }
+  Result<Info> stat(std::string_view bucket, std::string_view path) override {
+    if (!unseen.empty() && path.ends_with(unseen)) return Error(ErrorCode::kInternal, "Input/output error");
+    auto info = real_->stat(bucket, path);
+    if (info && !unreadable.empty() && path.ends_with(unreadable)) info->file = info->file.parent_path();
+    return info;
+  }
+  Task<Result<Info>> put(std::string bucket, std::string path, net::BodySource& body, bool explode,
+                         uint64_t most) override {
+    return real_->put(std::move(bucket), std::move(path), body, explode, most);
+  }
+  Task<Result<Progress>> append(std::string bucket, std::string path, net::BodySource& body,
+                                net::ContentRange piece, bool explode, uint64_t most) override {
+    return real_->append(std::move(bucket), std::move(path), body, piece, explode, most);
+  }
+  Result<uint64_t> unfinished(std::string_view bucket, std::string_view path) override {
+    return real_->unfinished(bucket, path);
+  }
+  Result<void> drop_unfinished(std::string_view bucket, std::string_view path) override {
+    return real_->drop_unfinished(bucket, path);
+  }
+  Uploads uploads(std::string_view without, size_t most) override { return real_->uploads(without, most); }
+  void on_change(ChangeListener listener) override { real_->on_change(std::move(listener)); }
+  Result<Info> move(std::string_view bucket, std::string_view from, std::string_view to) override {
+    return real_->move(bucket, from, to);
+  }
+  Result<void> remove(std::string_view bucket, std::string_view path) override {
+    return real_->remove(bucket, path);
+  }
+  Result<net::BodySourcePtr> open(const Info& info, uint64_t first, uint64_t last) override {
+    return real_->open(info, first, last);
+  }
+
+ private:
+  const std::unique_ptr<content::Blobs> real_;
 };
 
 class CatalogTest : public ::testing::Test {
@@ -104,7 +205,7 @@ class CatalogTest : public ::testing::Test {
   CatalogTest() : root_(fs::temp_directory_path() / ("mullion-catalog-" + env::random_uuid())) {
     fs::create_directories(root_);
     EXPECT_TRUE(layers_->start());
-    blobs_ = content::make_blobs(root_);
+    blobs_ = std::make_unique<FaultyBlobs>(content::make_blobs(root_));
     // OpenSSL keeps what its first user's thread learnt until that thread ends: it must be this one.
     write("first", "");
     (void)sha256("first");
@@ -127,14 +228,18 @@ class CatalogTest : public ::testing::Test {
                               .layers = *layers_,
                               .blobs = *blobs_,
                               .base_root = root_,
-                              .static_url = [] { return std::string("http://h:1"); }};
+                              .static_url = [this] {
+                                if (without_url_) throw std::runtime_error("no luck");
+                                return std::string("http://h:1");
+                              }};
+    dependencies.platform = "amd64/linux";
     dependencies.define_limit = std::chrono::milliseconds(1500);
     catalog_ = make_catalog(std::move(dependencies));
     catalog_->start();
   }
   void close() {
     if (!catalog_) return;
-    run([this]() -> Task<Result<void>> {
+    (void)run([this]() -> Task<Result<void>> {
       co_await catalog_->stop();
       co_return Result<void>();
     });
@@ -186,7 +291,8 @@ class CatalogTest : public ::testing::Test {
   env::Runtime runtime_{2};
   std::unique_ptr<store::Store> store_ = store::open_memory_store();
   std::unique_ptr<content::Layers> layers_ = content::make_layers(*store_, content::accepted_features());
-  std::unique_ptr<content::Blobs> blobs_;
+  std::unique_ptr<FaultyBlobs> blobs_;
+  std::atomic<bool> without_url_{false};
   std::unique_ptr<Catalog> catalog_;
 };
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "catalog/items.h"
 
 namespace mullion::catalog {
 
@@ -28,7 +29,24 @@ struct Collection {
   std::vector<KeptVersion> unused, kept;  // sorted by id
 };
 
-/// `needed`: ids of versions with the reasons. `stable` and `tip` of each name stay, and every licence.
-Collection collect(const std::vector<TreeFile>& files, const std::multimap<std::string, std::string>& needed);
+/// What somebody relies on: an item, asked for as Items::resolve() takes it, or a file of this server.
+struct Need {
+  std::string name, type, word;  // `type` empty: any
+  std::string file;              // "files/..." or a URL; then the others are empty
+  std::string user;
+  bool operator==(const Need&) const = default;
+};
+
+/// Why versions ("NAME-VERSION") and files below rebar-catalog stay.
+struct Reasons {
+  std::multimap<std::string, std::string> versions, paths;
+};
+
+/// `files_root` is what URLs of this server's files begin with: "http://ADDRESS:PORT/files/". `stable` and
+/// `tip` of every catalog stay with all their files.
+Reasons reasons_of(const Items& items, const std::vector<Need>& needed, std::string_view files_root);
+
+/// `stable` and `tip` of each name stay, and every licence.
+Collection collect(const std::vector<TreeFile>& files, const Reasons& reasons);
 
 }  // namespace mullion::catalog

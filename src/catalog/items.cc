@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+#include "base/version.h"
 #include "content/version.h"
 #include "model/members.h"
 
@@ -17,6 +19,8 @@ namespace json = boost::json;
 constexpr std::string_view kAbsent = "NOTFOUND";
 constexpr std::string_view kContentTypes[] = {"ContentPackage", "PluginProvider", "DRP", "DRPUX", "DRPCLI"};
 constexpr std::string_view kTree = "rebar-catalog/";
+constexpr std::string_view kOwnFiles = "self://files/";
+constexpr size_t kLongestWord = 250;
 constexpr size_t kNamedVersions = 8;  // in an error text
 
 Error wrong(const Item& item, std::string_view field, std::string_view why) {
@@ -28,13 +32,6 @@ Result<std::string> text_of(const Item& item, const json::object& object, std::s
   if (value == nullptr || value->is_null()) return std::string();
   if (!value->is_string()) return wrong(item, field, "expected a string");
   return std::string(value->get_string());
-}
-
-/// Parts of paths: nothing that leaves its folder.
-bool is_plain(std::string_view text) {
-  return !text.empty() && text != "." && text != ".." && text.size() <= 250 &&
-         std::none_of(text.begin(), text.end(),
-                      [](unsigned char c) { return c < 0x20 || c == 0x7f || c == '/' || c == '\\'; });
 }
 
 bool is_checksum(std::string_view text) {
@@ -52,8 +49,8 @@ Result<void> read_checksums(Item& item, const json::object& object) {
     std::transform(sum.begin(), sum.end(), sum.begin(), [](unsigned char c) { return std::tolower(c); });
     const size_t slash = std::string_view(platform).find('/');
     const bool known = slash != std::string_view::npos &&
-                       is_plain(std::string_view(platform).substr(0, slash)) &&
-                       is_plain(std::string_view(platform).substr(slash + 1));
+                       is_item_word(std::string_view(platform).substr(0, slash)) &&
+                       is_item_word(std::string_view(platform).substr(slash + 1));
     if (!known)
       return wrong(item, "Shasum256", fmt::format("`{}` is not ARCH/OS", std::string_view(platform)));
     if (!is_checksum(sum)) return wrong(item, "Shasum256", fmt::format("`{}` is no SHA-256", sum));
@@ -108,7 +105,7 @@ std::string expanded(const Item& item, std::string source, std::string_view arch
 
 /// Where an item's file, or its folder, belongs by the contract's table.
 std::string place_of(const Item& item) {
-  if (item.source.starts_with("self://files/")) return item.source.substr(13);
+  if (item.source.starts_with(kOwnFiles)) return item.source.substr(kOwnFiles.size());
   const bool archive = item.content_type == "DRP" || item.content_type == "DRPUX";
   const std::string_view ending = has_platform_folders(item) ? "" : archive ? ".zip" : ".json";
   return fmt::format("{}{}/{}{}", kTree, item.name, item.actual_version, ending);
@@ -118,20 +115,41 @@ Artifact made(const Item& item, std::string_view arch, std::string_view os, std:
   return {expanded(item, item.source, arch, os), expanded(item, place_of(item), arch, os), std::move(sha256)};
 }
 
+/// A file of this server: a path without detours.
+Result<void> check_own_source(const Item& item) {
+  if (!item.source.starts_with(kOwnFiles)) return {};
+  std::string_view rest = std::string_view(item.source).substr(kOwnFiles.size());
+  while (true) {
+    const size_t slash = std::min(rest.find('/'), rest.size());
+    if (!is_item_word(rest.substr(0, slash))) return wrong(item, "Source", "not fit for a path below files/");
+    if (slash == rest.size()) return {};
+    rest.remove_prefix(slash + 1);
+  }
+}
+
 }  // namespace
+
+std::string own_platform() { return fmt::format("{}/{}", program_arch(), program_os()); }
+
+bool is_item_word(std::string_view text) {
+  return !text.empty() && text != "." && text != ".." && text.size() <= kLongestWord && is_valid_utf8(text) &&
+         std::none_of(text.begin(), text.end(),
+                      [](unsigned char c) { return c < 0x20 || c == 0x7f || c == '/' || c == '\\'; });
+}
 
 Result<Item> Item::parse(const json::object& object) {
   Item item;
   if (auto read = read_texts(item, object); !read) return read.error();
-  if (!is_plain(item.name)) return wrong(item, "Name", "missing, or not fit for a name");
-  if (!is_plain(item.version)) return wrong(item, "Version", "missing, or not fit for a version");
-  if (!is_plain(item.actual_version)) return wrong(item, "ActualVersion", "not fit for a version");
-  if (!is_plain(item.id)) return wrong(item, "Id", "not fit for a name");
+  if (!is_item_word(item.name)) return wrong(item, "Name", "missing, or not fit for a name");
+  if (!is_item_word(item.version)) return wrong(item, "Version", "missing, or not fit for a version");
+  if (!is_item_word(item.actual_version)) return wrong(item, "ActualVersion", "not fit for a version");
+  if (!is_item_word(item.id)) return wrong(item, "Id", "not fit for a name");
   if (std::find(std::begin(kContentTypes), std::end(kContentTypes), item.content_type) ==
       std::end(kContentTypes)) {
     return wrong(item, "ContentType",
                  fmt::format("`{}` is none of {}", item.content_type, fmt::join(kContentTypes, ", ")));
   }
+  if (auto fine = check_own_source(item); !fine) return fine.error();
   if (auto read = read_checksums(item, object); !read) return read.error();
   item.tip = model::flag_member(object, "Tip");
   item.hot_fix = model::flag_member(object, "HotFix");
@@ -182,6 +200,15 @@ std::vector<Artifact> artifacts_of(const Item& item) {
   }
   const bool one_file = !has_platform_folders(item) && !has_platform_names(item);
   if (item.sha256.empty() && one_file) out.push_back(made(item, "any", "any", ""));
+  return out;
+}
+
+std::vector<Artifact> possible_artifacts_of(const Item& item) {
+  std::vector<Artifact> out = artifacts_of(item);
+  if (!out.empty()) return out;
+  for (const std::string_view arch : kArchitectures) {
+    for (const std::string_view os : kSystems) out.push_back(made(item, arch, os, ""));
+  }
   return out;
 }
 

@@ -12,6 +12,10 @@
 
 namespace mullion::catalog {
 
+/// Names, versions and ids of items: parts of paths and keys of objects. UTF-8 without control characters and
+/// slashes, 250 bytes at most.
+bool is_item_word(std::string_view text);
+
 /// One CatalogItem (contract manager.md section 5.1).
 struct Item {
   std::string id, name, version, actual_version;
@@ -33,6 +37,8 @@ struct Item {
 inline constexpr std::string_view kArchitectures[] = {"amd64", "arm64", "armv7", "ppc64le"};
 inline constexpr std::string_view kSystems[] = {"linux", "darwin", "windows"};
 inline constexpr std::string_view kEverywhere = "any/any";
+/// What this program was built for: "ARCH/OS".
+std::string own_platform();
 /// Version words.
 inline constexpr std::string_view kStable = "stable";
 inline constexpr std::string_view kTip = "tip";
@@ -50,6 +56,8 @@ struct Artifact {
 Result<Artifact> artifact_of(const Item& item, std::string_view arch, std::string_view os);
 /// Every build of `item`, one artifact for each file.
 std::vector<Artifact> artifacts_of(const Item& item);
+/// The same, and of an item without checksums every build it may have.
+std::vector<Artifact> possible_artifacts_of(const Item& item);
 
 /// Immutable. Of items with one id the first one counts ("first wins").
 class Items {

@@ -55,6 +55,28 @@ TEST(Item, FillsInWhatIsAbsent) {
   EXPECT_EQ(read->actual_version, "v1");
 }
 
+// Words of other places ("armv7l", "x86_64") would find no build.
+TEST(Artifact, OwnPlatformIsOneThatItemsHave) {
+  const std::string own = own_platform();
+  const size_t slash = own.find('/');
+  ASSERT_NE(slash, std::string::npos);
+  EXPECT_EQ(std::count(std::begin(kArchitectures), std::end(kArchitectures), own.substr(0, slash)), 1);
+  EXPECT_EQ(std::count(std::begin(kSystems), std::end(kSystems), own.substr(slash + 1)), 1);
+}
+
+// Their places become paths of files, here and on other computers.
+TEST(Item, OwnSourcesHaveNoDetours) {
+  for (const char* source : {"self://files/../x", "self://files/a/./b", "self://files/a//b", "self://files/",
+                             "self://files/a/..", "self://files/a/"}) {
+    const auto read =
+        Item::parse({{"Name", "a"}, {"Version", "v1"}, {"ContentType", "DRP"}, {"Source", source}});
+    ASSERT_FALSE(read) << source;
+    EXPECT_THAT(read.error().messages.front(), HasSubstr("Source")) << source;
+  }
+  EXPECT_TRUE(Item::parse(
+      {{"Name", "a"}, {"Version", "v1"}, {"ContentType", "DRP"}, {"Source", "self://files/a..b/c.json"}}));
+}
+
 TEST(Item, NamesTheMemberThatIsWrong) {
   const std::pair<const char*, const char*> cases[] = {
       {R"({"Version":"v1","ContentType":"DRP"})", "Name"},

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "catalog/catalog_testing.h"
 
 namespace mullion::catalog {
@@ -53,6 +55,40 @@ TEST_F(CatalogTest, CatalogsOfElsewhereAreJoinedInOrder) {
   set_places({"self://own.json"});
   eventually([&] { return actual("x-v1.0.0").empty(); });
   EXPECT_EQ(actual("y-v3.0.0"), "v3.0.0");
+}
+
+// One slow server must not hold up own objects, nor may the list with it count before it has answered.
+TEST_F(CatalogTest, OwnObjectsDoNotWaitForSlowCatalogs) {
+  Elsewhere elsewhere(runtime_);
+  elsewhere.put("/slow.json", catalog_of("x", "v1.0.0"));
+  elsewhere.put("/fast.json", catalog_of("y", "v1.0.0"));
+  elsewhere.hold("/slow.json");
+  set_places({elsewhere.url() + "/slow.json", elsewhere.url() + "/fast.json"});
+  eventually([&] { return elsewhere.seen() == std::vector<std::string>{"/fast.json"}; });
+  store_object("catalog_items", "a-v1.0.0", kOwnItem);
+  eventually([&] { return actual("a-v1.0.0") == "v1.0.0"; });
+  EXPECT_EQ(actual("y-v1.0.0"), "");
+  elsewhere.release();
+  eventually([&] { return actual("y-v1.0.0") == "v1.0.0"; });
+  EXPECT_EQ(actual("x-v1.0.0"), "v1.0.0");
+}
+
+TEST_F(CatalogTest, AnEmptyAnswerIsNoCatalog) {
+  Elsewhere elsewhere(runtime_);
+  elsewhere.put("/c.json", catalog_of("x", "v1.0.0"));
+  elsewhere.put("/never.json", "");
+  elsewhere.answer_with("/early.json", 304);
+  elsewhere.answer_with("/odd.json", 204);
+  set_places({elsewhere.url() + "/c.json", elsewhere.url() + "/never.json", elsewhere.url() + "/early.json",
+              elsewhere.url() + "/odd.json"});
+  eventually([&] { return actual("x-v1.0.0") == "v1.0.0"; });
+  EXPECT_THAT(catalog_->problems(), ::testing::UnorderedElementsAre(HasSubstr("never.json: no catalog"),
+                                                                    HasSubstr("early.json: HTTP status 304"),
+                                                                    HasSubstr("odd.json: HTTP status 204")));
+  elsewhere.put("/c.json", "");
+  build();  // asks again
+  eventually([&] { return catalog_->problems().size() == 4; });
+  EXPECT_EQ(actual("x-v1.0.0"), "v1.0.0");
 }
 
 TEST_F(CatalogTest, WhatWasReadLastStaysWhileNobodyAnswers) {
@@ -122,12 +158,68 @@ TEST_F(CatalogTest, FetchBringsResumesAndVerifiesWhatIsElsewhere) {
   EXPECT_EQ(fetch(artifact).error().code, ErrorCode::kNotFound);
 }
 
+TEST_F(CatalogTest, FetchResumesAnswersWithoutLength) {
+  Elsewhere elsewhere(runtime_);
+  const std::string text = pack_text("a", "v1.0.0", R"(,"Description":")" + std::string(100'000, 'd') + "\"");
+  write("sample", text);
+  elsewhere.put("/a.json", text);
+  elsewhere.cut_after(40'000);
+  elsewhere.leave_out_lengths();
+  const auto info = fetch({elsewhere.url() + "/a.json", "rebar-catalog/a/v1.0.0.json", sha256("sample")});
+  ASSERT_TRUE(info) << info.error().text();
+  EXPECT_EQ(read(tree() / "a" / "v1.0.0.json"), text);
+  EXPECT_THAT(elsewhere.seen(), ElementsAre("/a.json", "/a.json bytes=40000-"));
+}
+
+// The same bytes under two names are received one after the other, and leave nothing beside their places.
+TEST_F(CatalogTest, FetchTakesTheSameBytesToSeveralPlaces) {
+  Elsewhere elsewhere(runtime_);
+  const std::string text = pack_text("a", "v1.0.0");
+  write("sample", text);
+  const std::string sum = sha256("sample");
+  elsewhere.put("/a.json", text);
+  std::mutex mutex;
+  std::set<std::string> told;
+  blobs_->on_change([&](const std::vector<std::string>& names) {
+    std::lock_guard lock(mutex);
+    told.insert(names.begin(), names.end());
+  });
+  elsewhere.hold("/a.json");
+  std::vector<std::future<Result<content::Blobs::Info>>> fetches;
+  for (const char* name : {"a", "b", "a", "b"}) {
+    const Artifact artifact{elsewhere.url() + "/a.json", fmt::format("rebar-catalog/{}/v1.0.0.json", name),
+                            sum};
+    fetches.push_back(net::testing::start(runtime_, [this, artifact] { return catalog_->fetch(artifact); }));
+  }
+  elsewhere.release();
+  for (auto& one : fetches) {
+    const auto info = one.get();
+    ASSERT_TRUE(info) << info.error().text();
+  }
+  EXPECT_EQ(read(tree() / "a" / "v1.0.0.json"), text);
+  EXPECT_EQ(read(tree() / "b" / "v1.0.0.json"), text);
+  EXPECT_THAT(elsewhere.seen(), SizeIs(2));
+  const std::map<std::string, std::string> wanted{{"files/rebar-catalog/a/v1.0.0.json", sum},
+                                                  {"files/rebar-catalog/b/v1.0.0.json", sum}};
+  EXPECT_EQ(blobs_->uploads("", 10).sums, wanted);
+  EXPECT_TRUE(told.contains("files/rebar-catalog/a/v1.0.0.json"));
+  EXPECT_TRUE(told.contains("files/rebar-catalog/b/v1.0.0.json"));
+}
+
+TEST_F(CatalogTest, StartSweepsWhatACrashLeft) {
+  const std::string left = "rebar-catalog/.incoming/" + std::string(64, 'a');
+  close();
+  write(left, "whole, but not in its place");
+  open();
+  EXPECT_FALSE(fs::exists(root_ / "files" / left));
+}
+
 TEST_F(CatalogTest, CollectsWhatNobodyNeeds) {
   for (const char* version : {"v1.0.0", "v1.1.0", "v1.2.0"}) write_pack("a", version);
   write_pack("b", "v1.0.0");
   build();
-  const Collection found =
-      catalog_->unused({{"a-v1.1.0", "version_sets/base"}, {"b-stable", "version_sets/base"}});
+  const Collection found = catalog_->unused(
+      {{"a", "", "v1.1.0", "", "version_sets/base"}, {"b", "", "stable", "", "version_sets/base"}});
   ASSERT_THAT(found.unused, SizeIs(1));
   EXPECT_EQ(found.unused.front().id, "a-v1.0.0");
   EXPECT_THAT(found.kept, SizeIs(3));

@@ -254,6 +254,16 @@ TEST_F(Cli, AttachesEndpoints) {
   EXPECT_THAT(server_.last().line, StartsWith("PATCH /api/v3/endpoints/A/params"));
 }
 
+// A server that was cut off while it answered may have done what it was asked.
+TEST_F(Cli, AsksAgainOnlyForWhatChangesNothing) {
+  server_.answer("POST /api/v3/plugins/manager/actions/addEndpoint", {200, "{}", {}, true});
+  EXPECT_EQ(run({"endpoints", "add", "https://a:8092", "manager", "pw"}), 1);
+  EXPECT_EQ(server_.seen().size(), 1U);
+  server_.answer("GET /api/v3/info", {200, R"({"id":"M1"})", {}, true});
+  EXPECT_EQ(run({"info", "get"}), 0) << err();
+  EXPECT_EQ(server_.seen().size(), 3U);
+}
+
 TEST_F(Cli, DrawsTheHierarchy) {
   answer("GET /api/v3/info", R"({"id":"M1","ha_id":"M1","manager":true,"version":"v1"})");
   answer("GET /api/v3/endpoints",

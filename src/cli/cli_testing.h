@@ -64,6 +64,7 @@ class FakeServer {
     int status = 200;
     std::string body = "{}";
     std::vector<std::pair<std::string, std::string>> headers;
+    bool cut_once = false;  // the connection breaks inside the first answer
   };
 
   FakeServer()
@@ -110,6 +111,13 @@ class FakeServer {
   }
 
  private:
+  /// Promises what does not come.
+  class BrokenBody final : public net::BodySource {
+   public:
+    net::Task<Result<std::string_view>> next() override { co_return Error(ErrorCode::kUnreachable, "cut"); }
+    std::optional<uint64_t> size() const override { return 100; }
+  };
+
   net::Task<net::Response> handle(net::Request& request) {
     Result<std::string> body = co_await net::read_all(*request.body, 1024 * 1024);
     Answer answer{
@@ -124,6 +132,7 @@ class FakeServer {
           {line, body ? *body : "", header("Authorization"), header("Range"), header("If-None-Match")});
       const auto found = answers_.find(request.method + " " + request.path);
       if (found != answers_.end()) answer = found->second;
+      if (found != answers_.end()) found->second.cut_once = false;
     }
     net::Response response;
     if (request.path.starts_with("/api/v3/ws")) {
@@ -134,6 +143,7 @@ class FakeServer {
     response.headers.set("Content-Type", "application/json");
     for (const auto& [name, value] : answer.headers) response.headers.set(name, value);
     if (request.method != "HEAD") response.body = answer.body;
+    if (answer.cut_once) response.body = std::make_unique<BrokenBody>();
     co_return response;
   }
 

@@ -120,6 +120,42 @@ TEST_F(CatalogCommands, CheckWhatComes) {
   EXPECT_FALSE(std::filesystem::exists(fake_.home / "copy/rebar-catalog/b/v2.json"));
 }
 
+// Items of a server's own files have no URL.
+TEST_F(CatalogCommands, FetchFilesOfTheServer) {
+  json::value document = json::parse(catalog_text(server_.url(), sum_of(kPackB)));
+  json::object& b =
+      document.as_object()["sections"].as_object()["catalog_items"].as_object()["b-stable"].as_object();
+  b["Source"] = "self://files/own/b.json";
+  write("catalog.json", json::serialize(document));
+  answer("GET /api/v3/files/own/b.json", kPackB);
+  EXPECT_EQ(run({"catalog", "item", "download", "b", "to", (fake_.home / "b.json").string()}), 0) << err();
+  EXPECT_EQ(read("b.json"), kPackB);
+  EXPECT_EQ(run({"catalog", "item", "install", "b"}), 0) << err();
+  EXPECT_EQ(run({"contents", "create", "catalog:b-stable"}), 0) << err();
+  EXPECT_EQ(run({"catalog", "copyLocal", "--location", fake_.home / "copy"}), 0) << err();
+  EXPECT_EQ(read("copy/own/b.json"), kPackB);
+  answer("GET /api/v3/files/own/b.json", "other bytes");
+  EXPECT_EQ(run({"catalog", "item", "download", "b", "to", (fake_.home / "c.json").string()}), 1);
+  EXPECT_THAT(err(), HasSubstr("expected sha256"));
+}
+
+// The document decides what is installed: whoever has any certificate must not give it.
+TEST_F(CatalogCommands, KnowWhoGivesTheDocument) {
+  net::testing::Fixture secure({.tls = true, .handler = [this](net::Request&) -> net::Task<net::Response> {
+                                  co_return net::testing::text_response(
+                                      catalog_text(server_.url(), sum_of(kPackB)));
+                                }});
+  const std::string url = "https://localhost:" + std::to_string(secure.server->port()) + "/c.json";
+  EXPECT_EQ(run({"catalog", "items", "-c", url}), 1);
+  EXPECT_THAT(err(), HasSubstr("certificate"));
+  EXPECT_THAT(err(), HasSubstr(url + "#sha256=HEX"));
+  const auto print =
+      net::certificate_fingerprint(net::testing::shared_certificate().files().certificate_file);
+  ASSERT_TRUE(print);
+  EXPECT_EQ(run({"catalog", "items", "-c", url + "#sha256=" + *print}), 0) << err();
+  EXPECT_EQ(run({"catalog", "items", "-c", url + "#sha256=" + std::string(64, '0')}), 1);
+}
+
 TEST_F(CatalogCommands, InstallWhatIsRequiredFirst) {
   EXPECT_EQ(run({"catalog", "item", "install", "a"}), 0) << err();
   EXPECT_EQ(out(), "Installed b v2\nInstalled a v1\n");

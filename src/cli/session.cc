@@ -47,8 +47,9 @@ void Session::State::report(const Call& call, std::string_view outcome) const {
   terminal.err << fmt::format("{} {}/api/v3/{} -> {}\n", call.method, url, call.target, outcome);
 }
 
-Result<net::TextResponse> Session::State::exchange(const Call& call, bool through_proxy) {
+Result<net::TextResponse> Session::State::exchange(const Call& call, bool through_proxy, bool* begun) {
   net::ClientRequest request = request_of(call, through_proxy);
+  request.begun = begun;
   Result<net::TextResponse> answer =
       wait_for(runtime, [&]() { return net::fetch(*client, std::move(request), kLargestAnswer); });
   if (!answer) {
@@ -159,14 +160,18 @@ Result<void> Session::start() {
 Result<net::TextResponse> Session::send(Call call) {
   Result<void> ready = start();
   if (!ready) return ready.error();
-  Result<net::TextResponse> answer = state_->exchange(call, true);
+  const bool harmless = call.method == "GET" || call.method == "HEAD";
+  bool begun = false;
+  Result<net::TextResponse> answer = state_->exchange(call, true, &begun);
   for (const std::chrono::seconds pause : kPauses) {
     // What has its own time limit is not asked again, nor what the server answered.
     const bool broken =
         !answer && answer.error().code == ErrorCode::kUnreachable && answer.error().status_override == 0;
     if (!broken || call.wait > env::Duration(0)) break;
+    if (begun && !harmless) break;  // it may have been carried out
     std::this_thread::sleep_for(pause);
-    answer = state_->exchange(call, true);
+    begun = false;
+    answer = state_->exchange(call, true, &begun);
   }
   return answer;
 }

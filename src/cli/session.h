@@ -34,7 +34,8 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  /// A whole answer with status < 400; anything else is an Error with the server's own words.
+  /// A whole answer with status < 400; anything else is an Error with the server's own words. Asks again when
+  /// the connection breaks, but not for what the server may have carried out.
   Result<net::TextResponse> send(Call call);
   /// The JSON value of the answer; null for an empty body.
   Result<json::value> send_json(Call call);
@@ -55,7 +56,9 @@ class Session {
   Result<json::value> upload(std::string method, std::string target, net::BodySourcePtr body);
   /// The body behind an http(s) URL, for download and upload alike; follows up to five redirects. Carries no
   /// login. Must not outlive the session. kNotFound, kUnreachable ... naming the URL.
-  Result<net::BodySourcePtr> open_url(const std::string& url);
+  Result<net::BodySourcePtr> open_url(const std::string& url, const net::TrustPolicy& trust = {});
+  /// The body of a GET at the server, with login. Must not outlive the session.
+  Result<net::BodySourcePtr> open(Call call);
   /// All of `body`; kTooLarge beyond `limit` bytes.
   Result<std::string> read_body(net::BodySource& body, uint64_t limit);
   /// The next piece of `body`; "" is the end.

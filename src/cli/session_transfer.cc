@@ -53,8 +53,24 @@ Result<json::value> Session::upload(std::string method, std::string target, net:
   return model::parse_json(answer->body);
 }
 
-Result<net::BodySourcePtr> Session::open_url(const std::string& url) {
+Result<net::BodySourcePtr> Session::open(Call call) {
+  Result<void> ready = start();
+  if (!ready) return ready.error();
+  net::ClientRequest request = state_->request_of(call, true);
+  request.headers.add("Accept", "application/octet-stream");
+  return wait_for(state_->runtime, [&]() -> net::Task<Result<net::BodySourcePtr>> {
+    Result<net::ClientResponse> answer = co_await state_->client->send(std::move(request));
+    if (!answer) co_return answer.error();
+    state_->report(call, std::to_string(answer->status));
+    if (answer->status < 400) co_return std::move(answer->body);
+    Result<std::string> text = co_await net::read_all(*answer->body, kLargestRefusal);
+    co_return error_from_answer(answer->status, text ? *text : std::string());
+  });
+}
+
+Result<net::BodySourcePtr> Session::open_url(const std::string& url, const net::TrustPolicy& trust) {
   net::UrlOptions options;
+  options.trust = trust;
   options.idle_timeout = kPatience;
   Result<net::UrlAnswer> answer =
       wait_for(state_->runtime, [&]() { return net::open_url(state_->runtime, url, std::move(options)); });

@@ -1,7 +1,6 @@
 #include "cli/source.h"
 
 #include <fmt/format.h>
-#include <sys/utsname.h>
 
 #include <boost/json.hpp>
 #include <filesystem>
@@ -9,6 +8,7 @@
 #include <istream>
 #include <iterator>
 
+#include "catalog/catalog_url.h"
 #include "cli/checksum.h"
 #include "cli/document.h"
 
@@ -29,24 +29,50 @@ Result<std::string> read_file(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
-Result<std::string> read_url(Invocation& call, const std::string& url) {
-  Result<net::BodySourcePtr> body = call.session.open_url(url);
+Result<std::string> read_whole(Invocation& call, Result<net::BodySourcePtr> body) {
   if (!body) return body.error();
   return call.session.read_body(**body, kLargestDocument);
 }
 
+/// A refused certificate, and what can be done about it.
+Error explained(Error error, const std::string& source) {
+  const bool refused = source.starts_with("https:") && !error.messages.empty() &&
+                       error.messages.front().find("certificate") != std::string::npos;
+  if (!refused) return error;
+  const std::string url = source.substr(0, source.find('#'));
+  error.messages.push_back(
+      fmt::format("a catalog decides what is installed, so its server must be known: if it is the right one, "
+                  "name the catalog as "
+                  "{}#sha256=HEX with the SHA-256 of its certificate (openssl x509 -fingerprint -sha256)",
+                  url));
+  return error;
+}
+
+Result<std::string> read_catalog_url(Invocation& call, const std::string& source) {
+  const catalog::CatalogUrl place = catalog::catalog_url(source);
+  Result<std::string> text = read_whole(call, call.session.open_url(place.url, place.trust));
+  return text ? std::move(text) : Result<std::string>(explained(text.error(), source));
+}
+
 }  // namespace
+
+Result<net::BodySourcePtr> open_artifact(Invocation& call, const catalog::Artifact& artifact) {
+  constexpr std::string_view kOwn = "self://files/";
+  if (!artifact.source.starts_with(kOwn)) return call.session.open_url(artifact.source);
+  return call.session.open({"GET", api_path({"files", artifact.source.substr(kOwn.size())}), "", {}, {}});
+}
 
 bool is_url(std::string_view text) { return text.starts_with("http://") || text.starts_with("https://"); }
 
 Result<std::string> read_text(Invocation& call, const std::string& argument) {
   if (argument == "-") return std::string(std::istreambuf_iterator<char>(call.terminal.in), {});
   if (argument.starts_with('@') && is_file(argument.substr(1))) return read_file(argument.substr(1));
-  if (is_url(argument) && argument.find_first_of(" \n") == std::string::npos) return read_url(call, argument);
+  if (is_url(argument) && argument.find_first_of(" \n") == std::string::npos)
+    return read_whole(call, call.session.open_url(argument));
   if (argument.starts_with("catalog:")) {
     Result<catalog::Artifact> artifact = catalog_artifact(call, argument.substr(8));
     if (!artifact) return artifact.error();
-    Result<std::string> text = read_url(call, artifact->source);
+    Result<std::string> text = read_whole(call, open_artifact(call, *artifact));
     if (!text) return text;
     const Result<void> good = check_bytes(*artifact, *text);
     return good ? std::move(text) : Result<std::string>(good.error());
@@ -82,15 +108,6 @@ std::string read_secret(Invocation& call, const std::string& argument) {
   return line;
 }
 
-std::string own_platform() {
-  utsname names{};
-  uname(&names);
-  std::string machine = names.machine;
-  if (machine == "x86_64") machine = "amd64";
-  if (machine == "aarch64") machine = "arm64";
-  return machine + "/linux";
-}
-
 namespace {
 
 constexpr std::string_view kItems = "catalog_items";
@@ -108,7 +125,7 @@ Result<CatalogDocument> document_of(const json::value& document, const std::stri
 }
 
 Result<CatalogDocument> read_one(Invocation& call, const std::string& source) {
-  Result<std::string> text = is_url(source) ? read_url(call, source) : read_file(source);
+  Result<std::string> text = is_url(source) ? read_catalog_url(call, source) : read_file(source);
   if (!text) return text.error();
   Result<json::value> document = parse_document(*text);
   return document ? document_of(*document, source) : Result<CatalogDocument>(document.error());
@@ -182,7 +199,7 @@ Result<catalog::Artifact> catalog_artifact(Invocation& call, const std::string& 
   if (!items) return items.error();
   Result<const catalog::Item*> found = find_item(*items, item);
   if (!found) return found.error();
-  return artifact_for(**found, own_platform());
+  return artifact_for(**found, catalog::own_platform());
 }
 
 }  // namespace mullion::cli

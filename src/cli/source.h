@@ -33,11 +33,10 @@ catalog::Items items_of(const json::object& section);
 Result<const catalog::Item*> find_item(const catalog::Items& items, const std::string& id);
 /// The artifact for a platform, "ARCH/OS".
 Result<catalog::Artifact> artifact_for(const catalog::Item& item, const std::string& platform);
+/// The bytes of an artifact: of this server for self://files/..., else of its URL.
+Result<net::BodySourcePtr> open_artifact(Invocation& call, const catalog::Artifact& artifact);
 /// Where an item's bytes are for this architecture and system, with their checksum. kNotFound names the item.
 Result<catalog::Artifact> catalog_artifact(Invocation& call, const std::string& item);
-
-/// Architecture and system of this computer in the catalog's words: "amd64/linux".
-std::string own_platform();
 
 bool is_url(std::string_view text);
 

@@ -210,7 +210,7 @@ Result<void> download_to_file(Invocation& call, const std::string& target, const
 Result<void> fetch_to_file(Invocation& call, const catalog::Artifact& artifact, const std::string& path) {
   const std::string partial = path + ".part";
   env::Sha256 sum;
-  Result<net::BodySourcePtr> body = call.session.open_url(artifact.source);
+  Result<net::BodySourcePtr> body = open_artifact(call, artifact);
   if (!body) return body.error();
   Progress progress(call.terminal, std::filesystem::path(path).filename());
   progress.begin((*body)->size().value_or(0));

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <mutex>
 #include <set>
 
 #include "base/log.h"
@@ -15,6 +14,7 @@
 #include "content/internal/partial_uploads.h"
 #include "content/internal/random_text.h"
 #include "content/internal/receive.h"
+#include "content/internal/scratch_directory.h"
 #include "content/internal/upload_list.h"
 
 namespace mullion::content {
@@ -37,19 +37,6 @@ Error named(Error error, std::string_view method, std::string_view bucket, std::
   error.key = "/" + std::string(path);
   return error;
 }
-
-/// A directory below .uploads that goes away with everything in it.
-class ScratchDirectory {
- public:
-  explicit ScratchDirectory(env::Path path) : path_(std::move(path)) {}
-  ~ScratchDirectory() { (void)env::remove_tree(path_); }
-  ScratchDirectory(const ScratchDirectory&) = delete;
-  ScratchDirectory& operator=(const ScratchDirectory&) = delete;
-  const env::Path& path() const { return path_; }
-
- private:
-  env::Path path_;
-};
 
 ExplodeLimits explode_limits(const BlobLimits& limits) {
   ExplodeLimits out;
@@ -111,6 +98,7 @@ class FileBlobs final : public Blobs {
   Result<void> drop_unfinished(std::string_view bucket, std::string_view path) override;
   Uploads uploads(std::string_view without, size_t most) override { return list_.read(without, most); }
   void on_change(ChangeListener listener) override { listeners_.push_back(std::move(listener)); }
+  Result<Info> move(std::string_view bucket, std::string_view from, std::string_view to) override;
   Result<void> remove(std::string_view bucket, std::string_view path) override;
   Result<net::BodySourcePtr> open(const Info& info, uint64_t first, uint64_t last) override;
 
@@ -155,12 +143,10 @@ env::Path FileBlobs::clean_root(env::Path root) {
 Result<std::vector<std::string>> FileBlobs::list(std::string_view bucket, std::string_view directory,
                                                  bool all) {
   const auto path = clean_path(directory, true);
-  std::error_code ignored;
-  const env::Path base = root_ / bucket / (path ? *path : "");
-  if (!is_bucket(bucket) || !path || !fs::is_directory(base, ignored)) {
-    return about(ErrorCode::kNotFound, "GET", bucket, directory, "Not a directory");
-  }
-  return list_directory(base, all);
+  Result<std::vector<std::string>> names = Error(ErrorCode::kNotFound, "");
+  if (is_bucket(bucket) && path) names = list_directory(root_ / bucket / *path, all);
+  if (names || names.error().code != ErrorCode::kNotFound) return names;
+  return about(ErrorCode::kNotFound, "GET", bucket, directory, "Not a directory");
 }
 
 Result<Blobs::Info> FileBlobs::stat(std::string_view bucket, std::string_view path) {
@@ -354,6 +340,29 @@ Result<void> FileBlobs::drop_unfinished(std::string_view bucket, std::string_vie
   if (!claim) return named(claim.error(), "DELETE", bucket, place->path);
   claim->drop();
   return {};
+}
+
+Result<Blobs::Info> FileBlobs::move(std::string_view bucket, std::string_view from, std::string_view to) {
+  const auto source = place_of(bucket, from);
+  const auto target = place_of(bucket, to);
+  if (!source || !target) return source ? target.error() : source.error();
+  auto info = stat(bucket, from);
+  if (!info || source->path == target->path) return info;
+  if (auto made = make_parent(*target); !made) return made.error();
+  const env::Path old_file = std::exchange(info->file, root_ / bucket / target->path);
+  std::error_code problem;
+  fs::rename(old_file, info->file, problem);
+  if (problem) return env::error_from_errno(problem.value(), "rename to " + target->path);
+  info->path = target->path;
+  const FileFacts facts{info->size, info->modified.time_since_epoch().count(), info->number};
+  sums_.remember(target->name(), facts, info->sha256, Checksums::Origin::kUpload);
+  sums_.forget(source->name());
+  tell({source->name()});
+  tell({target->name()}, info->sha256);
+  for (const env::Path& file : {info->file, old_file}) {
+    if (auto synced = env::sync_directory(file.parent_path()); !synced) return synced.error();
+  }
+  return info;
 }
 
 Result<void> FileBlobs::remove(std::string_view bucket, std::string_view path) {

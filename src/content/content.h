@@ -174,6 +174,9 @@ class Blobs {
   /// called before the first request.
   virtual void on_change(ChangeListener listener) = 0;
 
+  /// Gives a file another name, over what is there, and keeps its checksum; it counts as an upload.
+  /// kNotFound, kConflict "Failed to ensure final directory for X exists".
+  virtual Result<Info> move(std::string_view bucket, std::string_view from, std::string_view to) = 0;
   /// A file or an empty directory; kNotFound "Unable to delete".
   virtual Result<void> remove(std::string_view bucket, std::string_view path) = 0;
   /// [first, last] inclusive byte range of a file as a body; kConflict when it is not the file that `info` is

@@ -208,5 +208,38 @@ TEST_F(UploadsTest, WhatWasChangedBehindOurBackIsNotListed) {
   EXPECT_TRUE(blobs_->uploads("", kMany).sums.empty());
 }
 
+// Who takes it for an absent one would go on as if nothing was in it.
+TEST_F(UploadsTest, ADirectoryThatCannotBeLookedAtIsNotAbsent) {
+  fs::create_symlink("loop", root_ / "files/loop");
+  EXPECT_EQ(blobs_->list("files", "loop", true).error().code, ErrorCode::kInternal);
+  for (const std::string& absent : {std::string("absent"), std::string(300, 'n')})
+    EXPECT_EQ(blobs_->list("files", absent, true).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(UploadsTest, MovingKeepsTheChecksumAndTellsBothNames) {
+  ASSERT_TRUE(put("in/part", "hello"));
+  std::vector<std::string> told;
+  blobs_->on_change([&told](const std::vector<std::string>& names) {
+    told.insert(told.end(), names.begin(), names.end());
+  });
+  ASSERT_TRUE(put("out/there", "old"));
+  told.clear();
+  const auto moved = blobs_->move("files", "in/part", "out/there");
+  ASSERT_TRUE(moved) << moved.error().text();
+  EXPECT_EQ(moved->path, "out/there");
+  EXPECT_EQ(moved->sha256, kHelloSum);
+  EXPECT_THAT(told, ElementsAre("files/in/part", "files/out/there"));
+  EXPECT_EQ(*read(*moved, 0, 100), "hello");
+  const std::map<std::string, std::string> wanted{{"files/out/there", kHelloSum}};
+  EXPECT_EQ(blobs_->uploads("", 10).sums, wanted);
+  blobs_ = make_blobs(root_);
+  EXPECT_EQ(blobs_->uploads("", 10).sums, wanted);  // on the disk, too: nothing was hashed again
+  EXPECT_EQ(blobs_->stat("files", "in/part").error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(blobs_->move("files", "in/part", "x").error().code, ErrorCode::kNotFound);
+  ASSERT_TRUE(put("file", "x"));
+  EXPECT_EQ(blobs_->move("files", "out/there", "file/x").error().code, ErrorCode::kConflict);
+  EXPECT_FALSE(blobs_->move("files", "out/there", "../x"));
+}
+
 }  // namespace
 }  // namespace mullion::content

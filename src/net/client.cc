@@ -125,7 +125,8 @@ class ResponseBody final : public BodySource {
     if (connection.buffer.size() > kBodyReadBytes)
       co_return Error(ErrorCode::kUnreachable, "chunk header is too long");
     char* const room = connection.buffer.prepare(kBodyReadBytes);
-    const Deadline deadline = deadline_after(pool_->options().idle_timeout);
+    const Deadline deadline =
+        std::min(deadline_after(pool_->options().idle_timeout), pool_->options().deadline);
     Result<size_t> got = co_await connection.stream->read_some(room, kBodyReadBytes, deadline);
     if (!got) co_return got.error();
     if (*got > 0) {
@@ -223,12 +224,13 @@ struct Exchange {
 
 Task<Result<void>> exchange(ClientConnection& connection, const ClientRequest& request,
                             const std::string& head, const ClientOptions& options, Exchange& seen) {
+  if (request.begun != nullptr) *request.begun = true;
   Result<void> written =
       co_await write_request(*connection.stream, request, head, options.idle_timeout, seen.body_failed);
   if (!written && seen.body_failed) co_return written;
-  const env::Duration patience = request.timeout.value_or(options.idle_timeout);
-  Result<void> answered =
-      co_await read_header(connection, request.method == "HEAD", deadline_after(patience), seen.any_byte);
+  const Deadline deadline =
+      std::min(deadline_after(request.timeout.value_or(options.idle_timeout)), options.deadline);
+  Result<void> answered = co_await read_header(connection, request.method == "HEAD", deadline, seen.any_byte);
   if (!written && !answered) co_return written;
   co_return answered;
 }

@@ -184,6 +184,7 @@ struct ClientOptions {
   TrustPolicy trust;
   env::Duration connect_timeout = std::chrono::seconds(5);  // TCP and TLS together
   env::Duration idle_timeout = std::chrono::seconds(60);    // no progress while waiting or transferring
+  env::SteadyTime deadline = env::SteadyTime::max();        // of everything together, bodies of answers too
   size_t max_idle_connections = 16;
   uint64_t max_websocket_message = 64 * 1024 * 1024;
   size_t max_websocket_queue = 16 * 1024 * 1024;
@@ -195,6 +196,9 @@ struct ClientRequest {
   Headers headers;
   std::variant<std::string, BodySourcePtr> body;
   std::optional<env::Duration> timeout;  // until response headers; default ClientOptions::idle_timeout
+  /// Becomes true before the first byte of it leaves: until then nobody can have carried it out. Must outlive
+  /// send().
+  bool* begun = nullptr;
 };
 
 /// Status and headers are there; the body streams from the connection, which returns to the pool at its end.

@@ -61,6 +61,9 @@ class ForeignBody final : public BodySource {
 }  // namespace
 
 env::Task<Result<UrlAnswer>> open_url(env::Runtime& runtime, std::string url, UrlOptions options) {
+  const env::SteadyTime now = env::system_clock().steady();
+  const env::SteadyTime deadline =
+      options.total > env::SteadyTime::max() - now ? env::SteadyTime::max() : now + options.total;
   for (int hop = 0; hop <= kMaxRedirects; ++hop) {
     const Result<Place> place = split_url(url);
     if (!place) co_return place.error();
@@ -68,6 +71,7 @@ env::Task<Result<UrlAnswer>> open_url(env::Runtime& runtime, std::string url, Ur
     client_options.base_url = place->origin;
     client_options.trust = options.trust;
     client_options.idle_timeout = options.idle_timeout;
+    client_options.deadline = deadline;
     Result<std::unique_ptr<Client>> client = make_client(runtime, std::move(client_options));
     if (!client) co_return named(url, client.error());
     ClientRequest request;

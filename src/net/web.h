@@ -12,6 +12,7 @@ struct UrlOptions {
   Headers headers;
   TrustPolicy trust;
   env::Duration idle_timeout = std::chrono::seconds(60);
+  env::Duration total = env::Duration::max();  // until the end of the body, redirects included
 };
 
 struct UrlAnswer {

@@ -37,7 +37,7 @@ class FakeCatalog final : public catalog::Catalog {
   Task<Result<content::Blobs::Info>> fetch(catalog::Artifact) override {
     co_return Error(ErrorCode::kNotFound, "");
   }
-  catalog::Collection unused(const std::multimap<std::string, std::string>&) const override { return {}; }
+  catalog::Collection unused(const std::vector<catalog::Need>&) override { return {}; }
   Task<Result<catalog::BuildReport>> remove(std::vector<catalog::KeptVersion>, std::string) override {
     co_return catalog::BuildReport();
   }
@@ -76,6 +76,7 @@ class FakeBlobs final : public content::Blobs {
   Result<void> drop_unfinished(std::string_view, std::string_view) override { return Error(); }
   Uploads uploads(std::string_view, size_t) override { return {}; }
   void on_change(ChangeListener listener) override { listeners_.push_back(std::move(listener)); }
+  Result<Info> move(std::string_view, std::string_view, std::string_view) override { return Error(); }
   Result<void> remove(std::string_view, std::string_view) override { return Error(); }
   Result<net::BodySourcePtr> open(const Info&, uint64_t, uint64_t) override { return Error(); }
 

@@ -1,4 +1,5 @@
 """Catalogs of real servers: building, copying, installing, cleaning up. Packs are real ones where they are there."""
+import concurrent.futures
 import hashlib
 import json
 import threading
@@ -238,13 +239,21 @@ def test_nobody_needs_old_versions(server, tmp_path):
     build(server)
     server.create("version_sets", {"Id": "base", "Components": [
         {"Name": "own", "Type": "ContentPackage", "Version": "v1.1.0"}]})
+    put_pack(server, "given", "v1.0.0")
+    put_pack(server, "given", "v1.1.0")
+    server.create("version_sets", {"Id": "files", "Files": [
+        {"Path": "files/given.json", "Source": "self://files/rebar-catalog/given/v1.0.0.json"}]})
+    action(server, "collectCatalog", {"dryRun": True}, 400)
+    build(server)
     trial = action(server, "collectCatalog", {"dry_run": True})
     assert [version["Id"] for version in trial["Removed"]] == ["own-v1.0.0", "own-v1.2.0"]
     assert {version["Id"]: version["UsedBy"] for version in trial["Kept"]} == {
+        "given-v1.0.0": ["version_sets/files"], "given-v1.1.0": ["stable"],
         "own-v1.1.0": ["version_sets/base"], "own-v1.3.0": ["stable"], "own-v2.0.0-tip.1": ["tip"]}
     assert "own-v1.0.0" in items(server)
     assert "removed" in commands(server, tmp_path).run("catalog", "collect")
-    assert sorted(items(server)) == ["own-stable", "own-tip", "own-v1.1.0", "own-v1.3.0", "own-v2.0.0-tip.1"]
+    assert sorted(items(server)) == ["given-stable", "given-v1.0.0", "given-v1.1.0", "own-stable", "own-tip",
+                                     "own-v1.1.0", "own-v1.3.0", "own-v2.0.0-tip.1"]
     assert action(server, "collectCatalog")["Removed"] == []
     expect(404, server.call("GET", "files/rebar-catalog/own/v1.0.0.json"))
 
@@ -285,30 +294,38 @@ def test_readers_see_the_old_or_the_new_catalog(server):
 def test_builds_that_come_together_end_alike(server):
     for i in range(40):
         put_pack(server, f"own{i}", "v1.0.0")
-    reports = []
-    callers = [threading.Thread(target=lambda: reports.append(
-        requests.post(f"{server.url}/api/v3/plugins/manager/actions/buildCatalog", json={}, auth=server.session.auth,
-                      verify=False, timeout=60).json())) for _ in range(8)]
-    for caller in callers:
-        caller.start()
-    for caller in callers:
-        caller.join()
-    assert {(report["Version"], report["Items"]) for report in reports} == {("1.0.1", 80)}
+    with concurrent.futures.ThreadPoolExecutor(8) as callers:
+        reports = list(callers.map(lambda _: requests.post(
+            f"{server.url}/api/v3/plugins/manager/actions/buildCatalog", json={}, auth=server.session.auth,
+            verify=False, timeout=60).json(), range(8)))
+    assert [(report["Version"], report["Items"]) for report in reports] == [("1.0.1", 80)] * 8
 
 
 def test_a_killed_build_leaves_a_whole_catalog(server):
+    """Killed early, late and in between: somewhere between reading and publishing is where it hurts."""
     for i in range(60):
         put_pack(server, f"own{i}", "v1.0.0")
+    began = time.monotonic()
     build(server)
-    for i in range(60):
-        put_pack(server, f"own{i}", "v1.1.0")
-    caller = threading.Thread(target=lambda: pytest.raises(requests.RequestException, build, server))
-    caller.start()
-    time.sleep(0.02)  # somewhere in the middle
-    server.kill()
-    caller.join()
-    server.start()
-    assert len(items(server)) in (120, 180)
-    assert len(requests.get(catalog_url(server), timeout=10).json()["sections"]["catalog_items"]) in (120, 180)
-    build(server)
-    assert len(items(server)) == 180
+    whole = time.monotonic() - began
+    before, cut = 120, 0
+    for step in range(1, 7):
+        for i in range(60):
+            put_pack(server, f"own{i}", f"v1.{step}.0")
+        with concurrent.futures.ThreadPoolExecutor(1) as callers:
+            called = callers.submit(build, server)
+            time.sleep(whole * step / 6)
+            server.kill()
+            failure = called.exception()
+        assert failure is None or isinstance(failure, requests.RequestException), failure
+        cut += failure is not None
+        server.start()
+        after = before + 60
+        loaded = set(items(server))
+        assert len(loaded) in (before, after)
+        assert failure is not None or len(loaded) == after
+        assert len(requests.get(catalog_url(server), timeout=10).json()["sections"]["catalog_items"]) in (before, after)
+        build(server)
+        assert len(items(server)) == after
+        before = after
+    assert cut > 0, "no build was cut"

@@ -234,7 +234,12 @@ env::Task<Result<net::Response>> run_manager_action(Call& call) {
     manager.key = kManagerPlugin;
     co_return no_action(call, manager);
   }
-  Result<std::string> answer = co_await action->run(call);
+  Result<std::string> answer = std::string();
+  if (Result<void> known = check_parameters(*action, call.body); known) {
+    answer = co_await action->run(call);
+  } else {
+    answer = known.error();
+  }
   if (!answer) {
     Error error = answer.error();
     if (error.type.empty()) error.type = "INVOKE";

@@ -1,12 +1,14 @@
 // The actions of the pseudo plugin `manager`, as a table.
 #include "api/internal/manager_actions.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/json.hpp>
 
 #include "api/internal/answers.h"
-#include "model/members.h"
 #include "model/object.h"
+#include "versionset/needs.h"
 
 namespace mullion::api {
 
@@ -61,8 +63,12 @@ env::Task<Result<std::string>> collect_catalog(Call& call) {
   const Result<bool> dry_run = wants_dry_run(call);
   if (!dry_run) co_return dry_run.error();
   catalog::Collection found;
-  co_await env::run_blocking(
-      [&] { found = call.services.catalog.unused(catalog_users(*call.services.store.snapshot())); });
+  Result<std::vector<catalog::Need>> needs = std::vector<catalog::Need>();
+  co_await env::run_blocking([&] {
+    needs = versionset::catalog_needs(*call.services.store.snapshot());
+    if (needs) found = call.services.catalog.unused(*needs);
+  });
+  if (!needs) co_return needs.error();
   json::object answer{
       {"DryRun", *dry_run}, {"Removed", versions_array(found.unused)}, {"Kept", versions_array(found.kept)}};
   if (!*dry_run && !found.unused.empty()) {
@@ -92,36 +98,12 @@ env::Task<Result<std::string>> show_catalog(Call& call) {
 }
 
 constexpr std::string_view kLogin[] = {"manager/url", "manager/username", "manager/password"};
+constexpr std::string_view kTrust[] = {"manager/fingerprint", "manager/ca-file"};
 constexpr std::string_view kDryRun[] = {"dry_run"};
-constexpr ManagerAction kActions[] = {{"addEndpoint", kLogin, {}, add_endpoint},
+constexpr ManagerAction kActions[] = {{"addEndpoint", kLogin, kTrust, add_endpoint},
                                       {"buildCatalog", {}, {}, build_catalog},
                                       {"collectCatalog", {}, kDryRun, collect_catalog},
                                       {"showCatalog", {}, {}, show_catalog}};
-
-using Users = std::multimap<std::string, std::string>;
-
-/// Components of a version set, actions of an endpoint: {"Name", "Version", "ActualVersion"}.
-void add_elements(const json::object& object, std::string_view list, const std::string& user, Users& users) {
-  const json::value* elements = object.if_contains(list);
-  if (elements == nullptr || !elements->is_array()) return;
-  for (const json::value& element : elements->get_array()) {
-    if (!element.is_object()) continue;
-    const std::string type = model::text_member(element.get_object(), "Type");
-    std::string name = model::text_member(element.get_object(), "Name");
-    if (type == "DRP") name = "drp";
-    if (type == "DRPUX") name = "drp-ux";
-    for (const std::string_view field : {"Version", "ActualVersion"}) {
-      const std::string version = model::text_member(element.get_object(), field);
-      if (!version.empty()) users.emplace(name + "-" + version, user);
-    }
-  }
-}
-
-void add_word(const json::object& object, std::string_view field, std::string_view name,
-              const std::string& user, Users& users) {
-  const std::string version = model::text_member(object, field);
-  if (!version.empty()) users.emplace(fmt::format("{}-{}", name, version), user);
-}
 
 }  // namespace
 
@@ -134,22 +116,21 @@ const ManagerAction* find_manager_action(std::string_view command) {
   return found == std::end(kActions) ? nullptr : found;
 }
 
-std::multimap<std::string, std::string> catalog_users(const store::Snapshot& snapshot) {
-  Users users;
-  for (const std::string_view type : {"version_sets", "endpoints"}) {
-    (void)snapshot.scan(type, "", [&](std::string_view key, std::string_view, std::string_view body) {
-      const auto parsed = model::parse_json(body);
-      if (!parsed || !parsed->is_object()) return true;
-      const json::object& object = parsed->get_object();
-      const std::string user = fmt::format("{}/{}", type, key);
-      const bool set = type == "version_sets";
-      add_elements(object, set ? "Components" : "Actions", user, users);
-      if (set) add_word(object, "DRPVersion", "drp", user, users);
-      if (set) add_word(object, "DRPUXVersion", "drp-ux", user, users);
-      return true;
-    });
+Result<void> check_parameters(const ManagerAction& action, std::string_view body) {
+  if (body.empty()) return {};
+  const auto given = model::parse_json(body);
+  if (!given) return given.error();
+  if (given->is_null()) return {};
+  if (!given->is_object()) return Error(ErrorCode::kBadRequest, "The body is not a JSON object");
+  const auto is_in = [](std::span<const std::string_view> names, std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  for (const auto& member : given->get_object()) {
+    if (is_in(action.required, member.key()) || is_in(action.optional, member.key())) continue;
+    return Error(ErrorCode::kBadRequest, fmt::format("Action {} has no parameter {:.200}", action.command,
+                                                     std::string_view(member.key())));
   }
-  return users;
+  return {};
 }
 
 }  // namespace mullion::api

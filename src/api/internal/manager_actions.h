@@ -20,8 +20,7 @@ std::span<const ManagerAction> manager_actions();
 /// nullptr for unknown commands.
 const ManagerAction* find_manager_action(std::string_view command);
 
-/// Who needs which catalog item: ids, as version sets and the actions of endpoints name them, with
-/// "version_sets/ID" and "endpoints/ID".
-std::multimap<std::string, std::string> catalog_users(const store::Snapshot& snapshot);
+/// kBadRequest names what the action does not know: a flag that is spelt wrong must not be passed over.
+Result<void> check_parameters(const ManagerAction& action, std::string_view body);
 
 }  // namespace mullion::api

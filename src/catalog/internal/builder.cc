@@ -38,9 +38,9 @@ std::optional<content::FullVersion> version_of_file(const std::string& name) {
 /// Catalogs of `folder`, newest first.
 std::vector<std::pair<content::FullVersion, env::Path>> versions_in(const env::Path& folder) {
   std::vector<std::pair<content::FullVersion, env::Path>> out;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    if (auto version = version_of_file(entry.path().filename())) out.emplace_back(*version, entry.path());
+  std::error_code problem;
+  for (fs::directory_iterator at(folder, problem), end; !problem && at != end; at.increment(problem)) {
+    if (auto version = version_of_file(at->path().filename())) out.emplace_back(*version, at->path());
   }
   std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
   return out;
@@ -97,8 +97,9 @@ bool Builder::is_current(const std::string& version) const {
   const auto summary = dependencies_.layers.summary(kPackName);
   if (!summary) return false;
   const auto parsed = model::parse_json(*summary);
+  std::error_code problem;
   return parsed && meta_text(*parsed, "Version") == version &&
-         fs::exists(tree_ / kPackName / (version + ".json"));
+         fs::exists(tree_ / kPackName / (version + ".json"), problem);
 }
 
 std::string Builder::next_version(const std::string& present) const {

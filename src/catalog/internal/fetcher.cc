@@ -14,6 +14,7 @@ namespace {
 constexpr Logger kLog("catalog");
 constexpr int kTries = 4;
 constexpr std::string_view kBucket = "files";
+constexpr std::string_view kIncoming = "rebar-catalog/.incoming";
 
 Error corrupt(const Artifact& artifact, std::string_view found) {
   return Error(ErrorCode::kCorrupt,
@@ -30,13 +31,28 @@ bool is_passing(const Error& error) {
          error.code == ErrorCode::kConflict;
 }
 
+/// What of the file an answer brings, `have` bytes being here; absent when it does not say, or not the right
+/// one.
+std::optional<net::ContentRange> piece_of(const net::UrlAnswer& answer, uint64_t have) {
+  const uint64_t length = answer.body->size().value_or(0);  // chunked answers have none
+  if (answer.status != 206) {
+    if (length == 0) return std::nullopt;
+    return net::ContentRange{{0, length - 1}, length};
+  }
+  auto range = net::parse_content_range(answer.headers.get("Content-Range").value_or(""));
+  if (!range || range->bytes.first != have) return std::nullopt;
+  if (length != 0 && range->bytes.last - range->bytes.first + 1 != length) return std::nullopt;
+  if (!range->total) range->total = range->bytes.last + 1;
+  return range;
+}
+
 }  // namespace
 
-/// The right to download a path. Who waits for it hears of its end whatever happens.
+/// The right to download these bytes. Who waits for it hears of its end whatever happens.
 class Fetcher::Claim {
  public:
-  Claim(Fetcher& fetcher, std::string path, std::shared_ptr<Pending> pending)
-      : fetcher_(fetcher), path_(std::move(path)), pending_(std::move(pending)) {}
+  Claim(Fetcher& fetcher, std::string sha256, std::shared_ptr<Pending> pending)
+      : fetcher_(fetcher), sha256_(std::move(sha256)), pending_(std::move(pending)) {}
   ~Claim() { finish(Error(ErrorCode::kCancelled, "the download was given up")); }
   Claim(const Claim&) = delete;
   Claim& operator=(const Claim&) = delete;
@@ -46,20 +62,26 @@ class Fetcher::Claim {
       std::lock_guard lock(fetcher_.mutex_);
       if (pending_->result) return;
       pending_->result = std::move(result);
-      fetcher_.pending_.erase(path_);
+      fetcher_.pending_.erase(sha256_);
     }
     pending_->changed.notify_all();
   }
 
  private:
   Fetcher& fetcher_;
-  const std::string path_;
+  const std::string sha256_;
   const std::shared_ptr<Pending> pending_;
 };
 
 bool Fetcher::is_own(const Artifact& artifact) const {
   return artifact.source.starts_with("self://") ||
          artifact.source.starts_with(dependencies_.static_url() + "/files/");
+}
+
+void Fetcher::sweep() {
+  const auto left = dependencies_.blobs.list(kBucket, kIncoming, true);
+  for (const std::string& name : left ? *left : std::vector<std::string>())
+    (void)dependencies_.blobs.remove(kBucket, fmt::format("{}/{}", kIncoming, name));
 }
 
 env::Task<Result<content::Blobs::Info>> Fetcher::look(std::string path) {
@@ -81,37 +103,45 @@ env::Task<Result<content::Blobs::Info>> Fetcher::join(std::shared_ptr<Pending> p
 }
 
 env::Task<Result<content::Blobs::Info>> Fetcher::fetch(Artifact artifact) {
-  Result<Info> local = co_await look(artifact.path);
-  if (local && matches(artifact, *local)) co_return local;
-  if (is_own(artifact)) {
-    if (local) co_return corrupt(artifact, local->sha256);
-    co_return Error(ErrorCode::kNotFound, fmt::format("{}: there is no such file in files/", artifact.path));
-  }
-  if (artifact.sha256.empty()) {
-    co_return Error(ErrorCode::kInvalid,
-                    fmt::format("{}: the catalog gives no checksum for it", artifact.source));
-  }
-  std::shared_ptr<Pending> pending;
-  bool first = false;
-  {
-    std::lock_guard lock(mutex_);
-    std::shared_ptr<Pending>& entry = pending_[artifact.path];
-    first = entry == nullptr;
-    if (first) entry = std::make_shared<Pending>();
-    pending = entry;
-  }
-  if (!first) {
+  while (true) {
+    Result<Info> local = co_await look(artifact.path);
+    if (local && matches(artifact, *local)) co_return local;
+    if (is_own(artifact)) {
+      if (local) co_return corrupt(artifact, local->sha256);
+      co_return Error(ErrorCode::kNotFound,
+                      fmt::format("{}: there is no such file in files/", artifact.path));
+    }
+    if (artifact.sha256.empty()) {
+      co_return Error(ErrorCode::kInvalid,
+                      fmt::format("{}: the catalog gives no checksum for it", artifact.source));
+    }
+    std::shared_ptr<Pending> pending;
+    bool first = false;
+    {
+      std::lock_guard lock(mutex_);
+      std::shared_ptr<Pending>& entry = pending_[artifact.sha256];
+      first = entry == nullptr;
+      if (first) entry = std::make_shared<Pending>();
+      pending = entry;
+    }
+    if (first) {
+      Result<Info> fetched = co_await claim(artifact, pending);
+      if (!fetched && local) {  // what is there is wrong, and no better one can be had
+        Error error = corrupt(artifact, local->sha256);
+        error.messages.push_back(fetched.error().text());
+        fetched = error;
+      }
+      co_return fetched;
+    }
     Result<Info> joined = co_await join(pending);
-    if (joined && !matches(artifact, *joined)) co_return corrupt(artifact, joined->sha256);
-    co_return joined;
+    if (!joined || joined->path == artifact.path) co_return joined;
+    // The same bytes for another place: now it is our turn.
   }
-  Claim claim(*this, artifact.path, pending);
-  Result<Info> fetched = co_await download(artifact);
-  if (!fetched && local) {  // what is there is wrong, and no better one can be had
-    Error error = corrupt(artifact, local->sha256);
-    error.messages.push_back(fetched.error().text());
-    fetched = error;
-  }
+}
+
+env::Task<Result<content::Blobs::Info>> Fetcher::claim(Artifact artifact, std::shared_ptr<Pending> pending) {
+  Claim claim(*this, artifact.sha256, std::move(pending));
+  Result<Info> fetched = co_await download(std::move(artifact));
   claim.finish(fetched);
   co_return fetched;
 }
@@ -129,41 +159,26 @@ env::Task<Result<content::Blobs::Info>> Fetcher::receive(Artifact artifact, std:
       co_await net::open_url(dependencies_.runtime, artifact.source, std::move(options));
   if (!answer) co_return answer.error();
   resumed = answer->status == 206;
-  const auto range = net::parse_content_range(answer->headers.get("Content-Range").value_or(""));
-  if (answer->status == 416 || (resumed && (!range || range->bytes.first != have))) {
+  const std::optional<net::ContentRange> piece = piece_of(*answer, have);
+  if (answer->status == 416 || (resumed && !piece)) {
     co_await env::run_blocking([&] { (void)dependencies_.blobs.drop_unfinished(kBucket, part); });
     co_return Error(ErrorCode::kUnreachable, artifact.source + ": the rest of it is not there");
   }
-  const uint64_t first = resumed ? have : 0;
-  const uint64_t size = answer->body->size().value_or(0);
-  if (size == 0) {
+  if (!piece) {  // nothing says where it ends, so that it could not be gone on with
+    if (have > 0)
+      co_await env::run_blocking([&] { (void)dependencies_.blobs.drop_unfinished(kBucket, part); });
     co_return co_await dependencies_.blobs.put(std::string(kBucket), part, *answer->body, false,
                                                dependencies_.max_download);
   }
-  const net::ContentRange piece{{first, first + size - 1}, first + size};
   Result<content::Blobs::Progress> progress = co_await dependencies_.blobs.append(
-      std::string(kBucket), part, *answer->body, piece, false, dependencies_.max_download);
+      std::string(kBucket), part, *answer->body, *piece, false, dependencies_.max_download);
   if (!progress) co_return progress.error();
   if (progress->finished) co_return *progress->finished;
   co_return Error(ErrorCode::kUnreachable, artifact.source + ": it ended early");
 }
 
-/// Blocks.
-Result<content::Blobs::Info> Fetcher::place(const Artifact& artifact, const std::string& part) {
-  const env::Path files = dependencies_.base_root / kBucket;
-  const env::Path target = files / artifact.path;
-  if (auto made = env::make_directories(target.parent_path()); !made) return made.error();
-  std::error_code problem;
-  std::filesystem::rename(files / part, target, problem);
-  if (problem) return env::error_from_errno(problem.value(), "rename to " + artifact.path);
-  if (auto synced = env::sync_directory(target.parent_path()); !synced) return synced.error();
-  auto info = dependencies_.blobs.stat(kBucket, artifact.path);
-  if (info && !matches(artifact, *info)) return corrupt(artifact, info->sha256);
-  return info;
-}
-
 env::Task<Result<content::Blobs::Info>> Fetcher::download(Artifact artifact) {
-  const std::string part = fmt::format("{}/.incoming/{}", kTreeName, artifact.sha256);
+  const std::string part = fmt::format("{}/{}", kIncoming, artifact.sha256);
   env::Duration pause = std::chrono::seconds(1);
   Result<Info> received = Error(ErrorCode::kUnreachable, artifact.source);
   for (int attempt = 0; attempt < kTries; ++attempt) {
@@ -171,7 +186,8 @@ env::Task<Result<content::Blobs::Info>> Fetcher::download(Artifact artifact) {
     received = co_await receive(artifact, part, resumed);
     if (received && received->sha256 == artifact.sha256) {
       Result<Info> placed = Info{};
-      co_await env::run_blocking([&] { placed = place(artifact, part); });
+      co_await env::run_blocking([&] { placed = dependencies_.blobs.move(kBucket, part, artifact.path); });
+      if (!placed) co_return placed;
       kLog.info("fetched source={} path={}", artifact.source, artifact.path);
       co_return placed;
     }

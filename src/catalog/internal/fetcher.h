@@ -14,6 +14,8 @@ class Fetcher {
  public:
   explicit Fetcher(const Dependencies& dependencies) : dependencies_(dependencies) {}
   env::Task<Result<content::Blobs::Info>> fetch(Artifact artifact);
+  /// Removes what a crash left between receiving and its place. Before the first fetch(). Blocks.
+  void sweep();
 
  private:
   using Info = content::Blobs::Info;
@@ -28,12 +30,12 @@ class Fetcher {
   env::Task<Result<Info>> join(std::shared_ptr<Pending> pending);
   env::Task<Result<Info>> download(Artifact artifact);
   env::Task<Result<Info>> receive(Artifact artifact, std::string part, bool& resumed);
-  Result<Info> place(const Artifact& artifact, const std::string& part);
+  env::Task<Result<Info>> claim(Artifact artifact, std::shared_ptr<Pending> pending);
   bool is_own(const Artifact& artifact) const;
 
   const Dependencies& dependencies_;
-  std::mutex mutex_;  // guards pending_ and what is in it
-  std::map<std::string, std::shared_ptr<Pending>> pending_;
+  std::mutex mutex_;                                         // guards pending_ and what is in it
+  std::map<std::string, std::shared_ptr<Pending>> pending_;  // by SHA-256: what is received has that name
 };
 
 }  // namespace mullion::catalog

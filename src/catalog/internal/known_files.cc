@@ -12,7 +12,7 @@ namespace {
 
 namespace json = boost::json;
 constexpr Logger kLog("catalog");
-constexpr int64_t kFormat = 1;
+constexpr int64_t kFormat = 2;  // 1 remembered errors of reading as faults of the files
 
 int64_t nanoseconds(const content::Blobs::Info& info) { return info.modified.time_since_epoch().count(); }
 

@@ -13,7 +13,7 @@ namespace mullion::catalog {
 namespace {
 
 Error unknown(std::string_view path, std::string_view why) {
-  return Error(ErrorCode::kInvalid, fmt::format("{}: {}", path, why));
+  return Error(ErrorCode::kInvalid, fmt::format("{}: {}", escaped(path), escaped(why)));
 }
 
 template <size_t kCount>
@@ -39,9 +39,16 @@ std::pair<std::string, std::string> split_platform(const std::string& stem) {
   return {stem, std::string(kEverywhere)};
 }
 
+bool shorter(std::string_view a, std::string_view b) { return a.size() < b.size(); }
+
 Result<std::optional<Place>> checked(std::string_view path, Place place) {
   const auto version = content::parse_full_version(place.version);
   if (!version) return unknown(path, version.error().messages.front());
+  // The longest of what it will be called: what no item may be called must not make the whole build fail.
+  const std::string_view longest = std::max({std::string_view(place.version), kStable, kTip}, shorter);
+  const bool fit = is_item_word(place.name) && is_item_word(place.version) &&
+                   is_item_word(fmt::format("{}-{}", place.name, longest));
+  if (!fit) return unknown(path, "name and version are too long, or no plain text");
   return std::optional(std::move(place));
 }
 

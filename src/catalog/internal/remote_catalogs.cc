@@ -2,11 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/error.hpp>
 #include <boost/json.hpp>
+#include <boost/system/system_error.hpp>
 
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "catalog/catalog_url.h"
 #include "model/object.h"
 #include "net/web.h"
 
@@ -20,7 +25,8 @@ constexpr uint64_t kLargestCatalog = uint64_t{128} << 20;
 constexpr size_t kMaxItems = 100'000;
 constexpr size_t kMaxPlaces = 32;
 constexpr std::string_view kSelf = "self://";
-constexpr std::string_view kUnchanged = "";
+constexpr env::Duration kLongestRead = std::chrono::minutes(2);
+constexpr size_t kReaders = kMaxPlaces;  // one that is slow holds up no other
 
 const json::value* member(const json::value& value, std::string_view name) {
   return value.is_object() ? value.get_object().if_contains(name) : nullptr;
@@ -82,43 +88,63 @@ std::vector<std::string> catalog_places(std::string_view profile_body) {
   return out;
 }
 
-CatalogUrl catalog_url(const std::string& place) {
-  constexpr std::string_view kPin = "#sha256=";
-  CatalogUrl out;
-  const size_t pin = place.find(kPin);
-  out.url = place.substr(0, pin);
-  if (pin == std::string::npos) {
-    out.trust.system_authorities = true;
-  } else {
-    out.trust.pinned_fingerprint = place.substr(pin + kPin.size());
-  }
-  return out;
-}
+/// Places that wait for one of the readers.
+struct RemoteCatalogs::Round {
+  std::mutex mutex;  // guards next
+  std::vector<std::string> places;
+  size_t next = 0;
+  std::atomic<size_t> reading{0};
+  env::Signal done;
+};
 
 env::Path RemoteCatalogs::cache_file(const std::string& place) const {
   return cache_ / (hash128(place).hex() + ".json");
 }
 
-/// Blocks at the first question for a place: what an earlier process read is on the disk.
-const RemoteCatalogs::Known& RemoteCatalogs::known(const std::string& place) {
-  const auto found = known_.find(place);
-  if (found != known_.end()) return found->second;
-  Known& entry = known_[place];
+/// What an earlier process read is on the disk. Blocks.
+void RemoteCatalogs::load(const std::string& place) {
+  {
+    std::lock_guard lock(mutex_);
+    if (known_.contains(place)) return;
+  }
   const auto text = env::read_file(cache_file(place));
-  if (!text) return entry;
+  if (!text) return;
   auto read = read_catalog(*text);
-  if (read) entry.items = std::move(read->items);
-  return entry;
+  if (!read) return;
+  Known entry;
+  entry.items = std::make_shared<const std::vector<Item>>(std::move(read->items));
+  std::lock_guard lock(mutex_);
+  known_.try_emplace(place, std::move(entry));  // what was read meanwhile is newer
 }
 
 std::vector<Item> RemoteCatalogs::items(const std::vector<std::string>& places) {
-  std::lock_guard lock(mutex_);
-  std::vector<Item> out;
+  std::vector<ItemList> lists;
   for (const std::string& place : places) {
-    const Known& entry = known(place);
-    out.insert(out.end(), entry.items.begin(), entry.items.end());
+    load(place);
+    std::lock_guard lock(mutex_);
+    const auto found = known_.find(place);
+    if (found != known_.end() && found->second.items) lists.push_back(found->second.items);
+  }
+  std::vector<Item> out;
+  for (const ItemList& list : lists) out.insert(out.end(), list->begin(), list->end());
+  return out;
+}
+
+std::vector<std::string> RemoteCatalogs::unknown(const std::vector<std::string>& places) {
+  std::vector<std::string> out;
+  for (const std::string& place : places) {
+    load(place);
+    std::lock_guard lock(mutex_);
+    if (!known_.contains(place)) out.push_back(place);
   }
   return out;
+}
+
+void RemoteCatalogs::keep_only(const std::vector<std::string>& places) {
+  std::lock_guard lock(mutex_);
+  std::erase_if(known_, [&places](const auto& entry) {
+    return std::find(places.begin(), places.end(), entry.first) == places.end();
+  });
 }
 
 std::vector<std::string> RemoteCatalogs::problems() const {
@@ -130,82 +156,128 @@ std::vector<std::string> RemoteCatalogs::problems() const {
   return out;
 }
 
+void RemoteCatalogs::take_problem(const std::string& place, std::string problem) {
+  bool fresh = false;
+  {
+    std::lock_guard lock(mutex_);
+    Known& entry = known_[place];
+    fresh = entry.problem != problem;
+    entry.problem = problem;
+  }
+  if (fresh) kLog.warn("catalog cannot be read place={} reason={}", place, problem);
+}
+
 /// Blocks.
-void RemoteCatalogs::take(const std::string& place, const Result<std::string>& text,
-                          const std::string& etag) {
-  Result<ReadCatalog> read = ReadCatalog();
-  const bool unchanged = text && *text == kUnchanged;
-  if (text && !unchanged) read = read_catalog(*text);
-  std::lock_guard lock(mutex_);
-  (void)known(place);
-  Known& entry = known_[place];
-  const std::string before = std::exchange(entry.problem, "");
-  if (!text) entry.problem = text.error().messages.front();
-  if (text && !read) entry.problem = read.error().messages.front();
-  if (!entry.problem.empty()) {
-    if (entry.problem != before) kLog.warn("catalog cannot be read place={} reason={}", place, entry.problem);
+void RemoteCatalogs::take(const std::string& place, const Result<Document>& document) {
+  load(place);  // a failure must not hide what an earlier process read
+  if (!document) return take_problem(place, document.error().messages.front());
+  if (!document->text) {
+    std::lock_guard lock(mutex_);
+    known_[place].problem.clear();
     return;
   }
-  if (unchanged) return;
+  auto read = read_catalog(*document->text);
+  if (!read) return take_problem(place, read.error().messages.front());
   for (const std::string& warning : read->warnings) kLog.warn("catalog place={} {}", place, warning);
-  entry.items = std::move(read->items);
-  entry.etag = etag;
+  Known fresh;
+  fresh.etag = document->etag;
+  fresh.items = std::make_shared<const std::vector<Item>>(std::move(read->items));
+  {
+    std::lock_guard lock(mutex_);
+    std::swap(known_[place], fresh);  // the old items go when the lock is gone
+  }
   if (place.starts_with(kSelf)) return;  // it is on the disk already
   Result<void> kept = env::make_directories(cache_, 0750);
-  if (kept) kept = env::write_file_atomic(cache_file(place), *text, 0640);
+  if (kept) kept = env::write_file_atomic(cache_file(place), *document->text, 0640);
   if (!kept) kLog.warn("catalog is not kept place={} reason={}", place, kept.error().text());
 }
 
-/// The text; "" when it is what `etag` stands for.
-env::Task<Result<std::string>> RemoteCatalogs::read_place(std::string place, std::string& etag) {
+/// Blocks.
+Result<RemoteCatalogs::Document> RemoteCatalogs::read_own(const std::string& place, const std::string& etag) {
+  std::string path = place.substr(kSelf.size());
+  if (path.starts_with("files/")) path.erase(0, 6);
+  const auto info = blobs_.stat("files", path);
+  if (!info) return info.error();
+  if (info->size > kLargestCatalog) return Error(ErrorCode::kTooLarge, "larger than a catalog may be");
+  if (info->sha256 == etag) return Document{std::nullopt, etag};
+  auto text = env::read_file(info->file);
+  if (!text) return text.error();
+  return Document{std::move(*text), info->sha256};
+}
+
+env::Task<Result<RemoteCatalogs::Document>> RemoteCatalogs::read_place(std::string place, std::string etag) {
   if (place.starts_with(kSelf)) {
-    std::string path = place.substr(kSelf.size());
-    if (path.starts_with("files/")) path.erase(0, 6);
-    Result<std::string> text = std::string();
-    co_await env::run_blocking([&] {
-      auto info = blobs_.stat("files", path);
-      if (!info) {
-        text = info.error();
-      } else if (info->size > kLargestCatalog) {
-        text = Error(ErrorCode::kTooLarge, "larger than a catalog may be");
-      } else if (info->sha256 == etag) {
-        text = std::string(kUnchanged);
-      } else {
-        text = env::read_file(info->file);
-        etag = info->sha256;
-      }
-    });
-    co_return text;
+    Result<Document> own = Document();
+    co_await env::run_blocking([&] { own = read_own(place, etag); });
+    co_return own;
   }
   CatalogUrl source = catalog_url(place);
   net::UrlOptions options;
   options.trust = std::move(source.trust);
+  options.total = kLongestRead;
   if (!etag.empty()) options.headers.set("If-None-Match", etag);
   Result<net::UrlAnswer> answer = co_await net::open_url(runtime_, std::move(source.url), std::move(options));
   if (!answer) co_return answer.error();
-  if (answer->status == 304) co_return std::string(kUnchanged);
-  etag = answer->headers.get("ETag").value_or("");
-  co_return co_await net::read_all(*answer->body, kLargestCatalog);
+  if (answer->status == 304 && !etag.empty()) co_return Document{std::nullopt, etag};
+  if (answer->status != 200)
+    co_return Error(ErrorCode::kUnreachable,
+                    fmt::format("HTTP status {} brings no document", answer->status));
+  Document document{std::nullopt, std::string(answer->headers.get("ETag").value_or(""))};
+  Result<std::string> text = co_await net::read_all(*answer->body, kLargestCatalog);
+  if (!text) co_return text.error();
+  document.text = std::move(*text);
+  co_return document;
+}
+
+env::Task<void> RemoteCatalogs::read_one(std::string place) {
+  std::string etag;
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = known_.find(place);
+    if (found != known_.end()) etag = found->second.etag;
+  }
+  Result<Document> document = co_await read_place(place, std::move(etag));
+  if (!document && document.error().code == ErrorCode::kCancelled) co_return;
+  co_await env::run_blocking([&] { take(place, document); });
+}
+
+env::Task<void> RemoteCatalogs::read_some(std::shared_ptr<Round> round) {
+  // However it ends: who waits for the round must not wait for ever.
+  const std::shared_ptr<void> leave(nullptr, [round](void*) {
+    if (--round->reading == 0) round->done.notify_all();
+  });
+  while (true) {
+    std::string place;
+    {
+      std::lock_guard lock(round->mutex);
+      if (round->next >= round->places.size()) co_return;
+      place = round->places[round->next++];
+    }
+    try {
+      co_await read_one(place);
+    } catch (const boost::system::system_error& failure) {
+      if (failure.code() == boost::asio::error::operation_aborted) throw;
+      take_problem(place, failure.what());
+    } catch (const std::exception& failure) {
+      take_problem(place, failure.what());
+    }
+  }
 }
 
 env::Task<void> RemoteCatalogs::refresh(std::vector<std::string> places) {
-  {
-    std::lock_guard lock(mutex_);
-    std::erase_if(known_, [&places](const auto& entry) {
-      return std::find(places.begin(), places.end(), entry.first) == places.end();
-    });
-  }
-  for (const std::string& place : places) {
-    std::string etag;
-    {
-      std::lock_guard lock(mutex_);
-      const auto found = known_.find(place);
-      if (found != known_.end()) etag = found->second.etag;
-    }
-    Result<std::string> text = co_await read_place(place, etag);
-    if (!text && text.error().code == ErrorCode::kCancelled) co_return;
-    co_await env::run_blocking([&] { take(place, text, etag); });
+  if (places.empty()) co_return;
+  const auto round = std::make_shared<Round>();
+  round->places = std::move(places);
+  const size_t readers = std::min(kReaders, round->places.size());
+  round->reading = readers;
+  for (size_t i = 0; i < readers; ++i) readers_.spawn("read", [this, round] { return read_some(round); });
+  while (true) {
+    const uint64_t seen = round->done.version();
+    if (round->reading == 0) co_return;
+    co_await round->done.wait(seen, std::chrono::hours(1));  // the end is told apart by the next suspension
   }
 }
+
+env::Task<void> RemoteCatalogs::stop() { return readers_.async_stop(); }
 
 }  // namespace mullion::catalog

@@ -3,14 +3,15 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "catalog/items.h"
 #include "content/content.h"
 #include "env/runtime.h"
-#include "net/http.h"
 
 namespace mullion::catalog {
 
@@ -25,41 +26,54 @@ Result<ReadCatalog> read_catalog(std::string_view text);
 /// `manager_catalog_urls` of the body of profile global: a list, or one text with commas.
 std::vector<std::string> catalog_places(std::string_view profile_body);
 
-/// How a catalog of a place is read. It decides what is installed, so who serves it over https is verified:
-/// by the authorities of this system, or by the fingerprint of its certificate in `URL#sha256=HEX`.
-struct CatalogUrl {
-  std::string url;
-  net::TrustPolicy trust;
-};
-CatalogUrl catalog_url(const std::string& place);
-
-/// One reader at a time; problems() from everywhere.
+/// Thread-safe, but one refresh() at a time.
 class RemoteCatalogs {
  public:
   RemoteCatalogs(env::Runtime& runtime, content::Blobs& blobs, env::Path cache)
-      : runtime_(runtime), blobs_(blobs), cache_(std::move(cache)) {}
+      : runtime_(runtime),
+        blobs_(blobs),
+        cache_(std::move(cache)),
+        readers_(runtime.executor(), "catalogs") {}
 
-  /// Reads every place again: "self://PATH" below files/, http(s) URLs. Places not named any more are
-  /// forgotten.
+  /// Reads places again, several at once: "self://PATH" below files/, http(s) URLs. Each has been read or has
+  /// failed when it ends, after two minutes at the latest.
   env::Task<void> refresh(std::vector<std::string> places);
-  /// Without asking anybody: what was read last, in the order of the places.
+  /// Those that nothing is known of: neither read nor failed, now or by an earlier process.
+  std::vector<std::string> unknown(const std::vector<std::string>& places);
+  /// Forgets all others.
+  void keep_only(const std::vector<std::string>& places);
+  /// Without asking anybody: what was read last, in the order of the places. Blocks on the disk.
   std::vector<Item> items(const std::vector<std::string>& places);
   std::vector<std::string> problems() const;
+  /// Before the runtime ends; after who calls refresh().
+  env::Task<void> stop();
 
  private:
+  using ItemList = std::shared_ptr<const std::vector<Item>>;
   struct Known {
     std::string etag;
-    std::vector<Item> items;
+    ItemList items;  // nullptr: never read
     std::string problem;
   };
-  env::Task<Result<std::string>> read_place(std::string place, std::string& etag);
+  /// What reading a place brought. Absent text: what the etag stood for is still current.
+  struct Document {
+    std::optional<std::string> text;
+    std::string etag;
+  };
+  struct Round;
+  env::Task<void> read_some(std::shared_ptr<Round> round);
+  env::Task<void> read_one(std::string place);
+  env::Task<Result<Document>> read_place(std::string place, std::string etag);
+  Result<Document> read_own(const std::string& place, const std::string& etag);
   env::Path cache_file(const std::string& place) const;
-  const Known& known(const std::string& place);
-  void take(const std::string& place, const Result<std::string>& text, const std::string& etag);
+  void load(const std::string& place);
+  void take(const std::string& place, const Result<Document>& document);
+  void take_problem(const std::string& place, std::string problem);
 
   env::Runtime& runtime_;
   content::Blobs& blobs_;
   const env::Path cache_;
+  env::TaskGroup readers_;
   mutable std::mutex mutex_;  // guards known_
   std::map<std::string, Known> known_;
 };

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <cerrno>
 #include <fstream>
 
+#include "base/text.h"
 #include "catalog/internal/pack_meta.h"
 #include "content/version.h"
 #include "env/process.h"
@@ -20,6 +22,11 @@ namespace json = boost::json;
 constexpr size_t kLargestDefinition = size_t{16} << 20;
 constexpr size_t kPiece = size_t{64} << 10;
 
+Error named(const std::string& path, Error error) {
+  error.messages = {fmt::format("{}: {}", escaped(path), error.text())};
+  return error;
+}
+
 /// Installed under another name or version than its place says, it would be installed again and again.
 std::string contradiction(const Place& place, const std::string& name, const std::string& version) {
   if (name != place.name) return fmt::format("it calls itself `{}`, not {}", name, place.name);
@@ -32,9 +39,13 @@ std::string contradiction(const Place& place, const std::string& name, const std
 /// Reads a file in pieces.
 class FilePieces {
  public:
-  explicit FilePieces(const env::Path& path) : file_(path, std::ios::binary), piece_(kPiece, '\0') {}
+  explicit FilePieces(const env::Path& path) : piece_(kPiece, '\0') {
+    errno = 0;
+    file_.open(path, std::ios::binary);
+    if (!file_.is_open()) failure_ = errno == 0 ? EIO : errno;
+  }
   Result<std::string_view> next() {
-    if (!file_.is_open()) return Error(ErrorCode::kNotFound, "cannot be read");
+    if (failure_ != 0) return env::error_from_errno(failure_, "open");
     file_.read(piece_.data(), static_cast<std::streamsize>(piece_.size()));
     if (file_.bad()) return Error(ErrorCode::kInternal, "cannot be read to its end");
     return std::string_view(piece_).substr(0, static_cast<size_t>(file_.gcount()));
@@ -42,19 +53,23 @@ class FilePieces {
 
  private:
   std::ifstream file_;
+  int failure_ = 0;
   std::string piece_;
 };
 
-void read_pack(ScannedFile& file, const Place& place, const env::Path& path) {
+/// What is wrong with the pack becomes its problem; an error is one of reading.
+Result<void> read_pack(ScannedFile& file, const Place& place, const env::Path& path) {
   FilePieces pieces(path);
   auto meta = read_pack_meta([&pieces] { return pieces.next(); });
+  if (!meta && meta.error().code != ErrorCode::kInvalid) return meta.error();
   if (!meta) {
     file.problem = meta.error().messages.front();
-    return;
+    return {};
   }
   file.problem =
       contradiction(place, model::text_member(*meta, "Name"), model::text_member(*meta, "Version"));
   file.meta = kept_meta(*meta);
+  return {};
 }
 
 /// The meta of a provider: what it says of itself, and what its content pack would.
@@ -120,25 +135,39 @@ bool Scanner::is_askable(const Place& place) const {
 /// Blocks.
 Scanner::Read Scanner::read(const std::string& path, const Place& place) {
   Read out;
+  const auto fail = [&out, &path](const Error& error) {
+    if (error.code != ErrorCode::kNotFound) out.failure = named(path, error);  // else it vanished
+  };
   auto info = blobs_.stat("files", fmt::format("{}/{}", kTreeName, path));
-  if (!info) return out;
+  if (!info) {
+    fail(info.error());
+    return out;
+  }
   out.info = std::move(*info);
   out.file = known_.find(path, out.info);
   if (out.file) return out;
   out.fresh = true;
-  out.file = ScannedFile{path, out.info.sha256, {}, {}};
-  if (place.content_type == "ContentPackage") read_pack(*out.file, place, out.info.file);
-  if (!is_askable(place)) known_.keep(*out.file, out.info);
+  ScannedFile file{path, out.info.sha256, {}, {}};
+  if (auto done = read_new(file, place, out.info); !done) {
+    fail(done.error());
+    return out;
+  }
+  out.file = std::move(file);
   return out;
 }
 
-env::Task<ScannedFile> Scanner::ask_provider(ScannedFile file, Place place, env::Path program) {
+Result<void> Scanner::read_new(ScannedFile& file, const Place& place, const content::Blobs::Info& info) {
+  if (place.content_type == "ContentPackage") {
+    if (auto done = read_pack(file, place, info.file); !done) return done;
+  }
+  if (!is_askable(place)) known_.keep(file, info);
+  return {};
+}
+
+env::Task<Result<ScannedFile>> Scanner::ask_provider(ScannedFile file, Place place, env::Path program) {
   Result<env::Path> copy = env::Path();
   co_await env::run_blocking([&] { copy = runnable_copy(program, options_.work); });
-  if (!copy) {
-    file.problem = copy.error().messages.front();
-    co_return file;
-  }
+  if (!copy) co_return copy.error();
   Result<env::ProgramOutput> said =
       co_await env::run_program(define_call(*copy, options_.work), options_.define_limit, kLargestDefinition);
   co_await env::run_blocking([&] {
@@ -168,12 +197,15 @@ env::Task<Result<Scanner::Scan>> Scanner::run() {
     if (!place || !*place) continue;
     Read found;
     co_await env::run_blocking([&] { found = read(path, **place); });
+    if (found.failure) co_return *found.failure;
     if (!found.file) continue;
     if (found.fresh && is_askable(**place)) {
-      ScannedFile asked = co_await ask_provider(*found.file, **place, found.info.file);
+      Result<ScannedFile> asked = co_await ask_provider(*found.file, **place, found.info.file);
+      if (!asked && asked.error().code == ErrorCode::kNotFound) continue;
+      if (!asked) co_return named(path, asked.error());
       // A program that failed is asked again by the next build.
-      if (asked.problem.empty()) co_await env::run_blocking([&] { known_.keep(asked, found.info); });
-      found.file = std::move(asked);
+      if (asked->problem.empty()) co_await env::run_blocking([&] { known_.keep(*asked, found.info); });
+      found.file = std::move(*asked);
     }
     scan.fresh += found.fresh ? 1 : 0;
     scan.files.push_back(std::move(*found.file));

@@ -28,17 +28,20 @@ class Scanner {
     std::vector<ScannedFile> files;
     size_t fresh = 0;  // those that were new or had changed
   };
-  /// Files that vanish meanwhile are left out. An absent tree is an empty one.
+  /// Files that vanish meanwhile are left out. An absent tree is an empty one. A file that is there but
+  /// cannot be read is an error: a catalog without it would be wrong.
   env::Task<Result<Scan>> run();
 
  private:
   struct Read {
-    std::optional<ScannedFile> file;  // absent: vanished
+    std::optional<ScannedFile> file;  // absent: vanished, or it could not be read
+    std::optional<Error> failure;     // of reading
     content::Blobs::Info info;
     bool fresh = false;
   };
   Read read(const std::string& path, const Place& place);
-  env::Task<ScannedFile> ask_provider(ScannedFile file, Place place, env::Path program);
+  Result<void> read_new(ScannedFile& file, const Place& place, const content::Blobs::Info& info);
+  env::Task<Result<ScannedFile>> ask_provider(ScannedFile file, Place place, env::Path program);
   bool is_askable(const Place& place) const;
 
   content::Blobs& blobs_;

@@ -56,7 +56,8 @@ struct Session::State {
   }
 
   net::ClientRequest request_of(const Call& call, bool through_proxy) const;
-  Result<net::TextResponse> exchange(const Call& call, bool through_proxy);
+  /// `begun` becomes true before anything is sent.
+  Result<net::TextResponse> exchange(const Call& call, bool through_proxy, bool* begun = nullptr);
   Result<void> connect(const std::string& url);
   Result<void> log_in();
   Result<void> take_token(const std::string& ttl, std::string& token);

@@ -1,6 +1,7 @@
 #include "content/internal/listing.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/text.h"
 
@@ -40,6 +41,11 @@ Result<std::vector<std::string>> list_with(const env::Path& base) {
 }  // namespace
 
 Result<std::vector<std::string>> list_directory(const env::Path& directory, bool all) {
+  std::error_code problem;
+  const fs::file_status status = fs::status(directory, problem);
+  const bool unseen = status.type() == fs::file_type::none && problem.value() != ENAMETOOLONG;
+  if (unseen) return env::error_from_errno(problem.value(), directory.string());
+  if (!fs::is_directory(status)) return Error(ErrorCode::kNotFound, directory.string() + ": not a directory");
   return all ? list_with<fs::recursive_directory_iterator>(directory)
              : list_with<fs::directory_iterator>(directory);
 }

@@ -10,7 +10,8 @@
 namespace mullion::content {
 
 /// Relative to `directory`, sorted, directories ending in '/'; links and other special files are left out.
-/// `all` descends. kTooLarge beyond a million names.
+/// `all` descends. kNotFound: it is no directory, which one that cannot be looked at is not. kTooLarge beyond
+/// a million names.
 Result<std::vector<std::string>> list_directory(const env::Path& directory, bool all);
 
 }  // namespace mullion::content

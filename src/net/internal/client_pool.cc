@@ -120,7 +120,7 @@ void ClientPool::sweep() {
 
 Task<Result<ClientConnectionPtr>> ClientPool::open() {
   const std::shared_ptr<ClientPool> self = shared_from_this();
-  const Deadline deadline = deadline_after(options_.connect_timeout);
+  const Deadline deadline = std::min(deadline_after(options_.connect_timeout), options_.deadline);
   Result<std::vector<Endpoint>> endpoints = co_await resolve(deadline);
   if (!endpoints) co_return describe(endpoints.error());
   Result<std::shared_ptr<Stream>> stream = co_await connect_any(std::move(endpoints.value()), deadline);
