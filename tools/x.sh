@@ -57,13 +57,14 @@ build_release() {
 }
 
 test_checks() {
-  say "checks: layers, format, generated files, package list"
+  say "checks: layers, format, generated files, schema, package list"
   python3 tools/check_layers.py
   python3 tools/generate_settings.py --check
   python3 tools/generate_schema.py --check
   local files
   mapfile -t files < <(git ls-files 'src/*.h' 'src/*.cc' 'bench/*.cc' 'fuzz/*.h' 'fuzz/*.cc')
   clang-format-14 --dry-run --Werror "${files[@]}"
+  /usr/bin/python3 -m pytest -q tests/unit  # the schema against the contract
 }
 
 # unit_tests DIR SANITIZERS [ROOM ...]: builds and runs the tests of these rooms, of all without names.
@@ -82,7 +83,6 @@ unit_tests() {
 test_unit() {
   ASAN_OPTIONS=detect_leaks=1:quarantine_size_mb=8 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
     unit_tests build/asan address,undefined
-  /usr/bin/python3 -m pytest -q tests/unit
 }
 
 # The rooms where threads meet.

@@ -19,10 +19,11 @@ SCHEMA = generator.Schema()
 
 # Members of the design that the contract does not have.
 OURS = {"endpoints": {"VersionSetsDisabled", "SinglePaneDisabled", "ActionErrorCount", "PlannedFor"},
-        "Element": {"ReplaceWritable"}, "ElementAction": {"ReplaceWritable"}}
+        "Element": {"ReplaceWritable"}, "ElementAction": {"ReplaceWritable"},
+        "Info": {"dns_enabled", "dns_port", "ha_consensus_id", "uuid"}}  # clients of v4.17 require these
 OUR_OBJECTS = {"rollouts"}
 OUR_TYPES = {"RolloutWaveRule", "RolloutGate", "RolloutLimits", "RolloutWave", "RolloutEndpoint", "RolloutEvent",
-             "RolloutBefore"}
+             "RolloutBefore", "Baseline", "BaselineRequest", "EndpointPlan", "PlanLine"}
 # Defaults that the contract gives in its notes only.
 NOTED_DEFAULTS = {("machines", "Pool"): "default", ("machines", "PoolStatus"): "Free",
                   ("machines", "WorkflowComplete"): True, ("machines", "Runnable"): True, ("jobs", "State"): "created"}
