@@ -107,7 +107,7 @@ env::Task<Error> Session::converse() {
     }
     socket_ = *socket;
   }
-  connected({contact->client, contact->token}, sink);
+  connected({contact->client, contact->token}, sink, version);
   options_.tasks.spawn("token of endpoint", [self = shared_from_this(), client = contact->client,
                                              connection] { return self->keep_token(client, connection); });
   co_return co_await sink->run(*socket);
@@ -136,11 +136,11 @@ std::shared_ptr<replication::Sink> Session::make_sink() {
   return std::make_shared<replication::Sink>(std::move(sink), position_);
 }
 
-void Session::connected(Access access, std::shared_ptr<replication::Sink> sink) {
+void Session::connected(Access access, std::shared_ptr<replication::Sink> sink, uint64_t version) {
   ++connects_;
   {
     std::lock_guard lock(mutex_);
-    access_ = std::move(access);
+    if (version == connection_version_) access_ = std::move(access);
     sink_ = std::move(sink);
     current_ = false;
     reason_.clear();
@@ -195,6 +195,7 @@ void Session::stop() {
 
 void Session::reconnect_with(const Connection& connection) {
   std::shared_ptr<net::WebSocket> socket;
+  std::optional<Access> given_up;  // nothing more is sent where the endpoint is said not to be
   {
     std::lock_guard lock(mutex_);
     if (connection_ == connection) return;
@@ -205,8 +206,10 @@ void Session::reconnect_with(const Connection& connection) {
     if (!other_way) return;
     ++connection_version_;
     socket = socket_;
+    given_up.swap(access_);
   }
   if (socket) socket->abort();
+  if (given_up) given_up->client->close();
   wake_.notify_all();
 }
 

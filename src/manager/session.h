@@ -72,7 +72,7 @@ class Session : public std::enable_shared_from_this<Session> {
   env::Task<void> remember();
   void set_status(std::string status);
   std::shared_ptr<replication::Sink> make_sink();
-  void connected(Access access, std::shared_ptr<replication::Sink> sink);
+  void connected(Access access, std::shared_ptr<replication::Sink> sink, uint64_t version);
   /// `may_answer`: the stream is over, but nothing says that the endpoint would not take requests.
   void disconnected(std::string reason, bool may_answer);
   void take_owners(std::vector<replication::Announcement> owners);

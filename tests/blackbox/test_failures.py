@@ -3,6 +3,7 @@ import base64
 import hashlib
 import json
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
@@ -125,6 +126,19 @@ def test_the_age_of_a_dark_site_survives_a_restart_of_the_manager(site):
     assert len(answer.json()) == 1
     assert int(answer.headers["X-Mullion-Age"]) >= 2
     assert "A;age=" in answer.headers["X-Mullion-Stale"]
+
+
+def test_nothing_goes_the_old_way_once_another_is_given(site):
+    """The new address takes connections and says nothing: requests wait or fail, the old one gets none."""
+    leaf, manager = site.start("A", "M")
+    manager.become_manager().attach(leaf)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        manager.patch("endpoints/A", ("replace", "/Params/manager~1url", f"https://127.0.0.1:{silent.getsockname()[1]}"))
+        try:
+            assert manager.call("POST", "/A/api/v3/profiles", {"Name": "astray"}, timeout=3).status_code >= 400
+        except requests.RequestException:
+            pass
+    assert leaf.call("HEAD", "profiles/astray").status_code == 404
 
 
 def test_requests_outlive_the_stream_of_replicas(site):
