@@ -45,7 +45,8 @@ struct Applier::Entry {
   bool withdrawn = false;
   bool working = false;
   LeaseView lease;
-  uint64_t holding = 0;  // grows whenever the lease is taken or lost: which renewal is the right one
+  bool left_lease = false;  // see Situation
+  uint64_t holding = 0;     // grows whenever the lease is taken or lost: which renewal is the right one
   ApplyState state;
   /// Files that a look found equal, (path, SHA-256), while the endpoint listed `seen_under`, as it still
   /// does.
@@ -137,11 +138,11 @@ PlanExecutor::Counts Applier::counts() const { return {done_, failed_, slots_.ta
 // ---- one endpoint
 
 Step Applier::decide(const EntryPtr& entry, std::shared_ptr<const Plan>& plan) {
-  const bool waits = [&] {
+  const bool asks = [&] {
     std::lock_guard lock(mutex_);
-    return !entry->lease.held && !entry->lease.other.empty();
+    return !entry->lease.held && (entry->news || !entry->lease.other.empty());
   }();
-  const std::string told = waits ? parts_.told_holder(entry->endpoint) : "";
+  const std::string told = asks ? parts_.told_holder(entry->endpoint) : "";
   std::lock_guard lock(mutex_);
   Situation situation;
   situation.now = now();
@@ -155,7 +156,9 @@ Step Applier::decide(const EntryPtr& entry, std::shared_ptr<const Plan>& plan) {
     LeaseView& lease = entry->lease;
     if (told.empty() && !lease.held)
       lease.until = std::min(lease.until, std::max(situation.now, lease.asked + kAskAgainSoonest));
+    entry->left_lease = told == parts_.own_id;
   }
+  situation.left_lease = entry->left_lease;
   situation.lease = entry->lease;
   return next_step(situation, entry->memory);
 }
@@ -306,6 +309,7 @@ void Applier::record(const EntryPtr& entry, const Action& action, const Result<E
 void Applier::lose_lease(const EntryPtr& entry) {
   std::lock_guard lock(mutex_);
   entry->lease.held = false;
+  entry->left_lease = false;
   ++entry->holding;
 }
 

@@ -114,8 +114,8 @@ class World {
     }
     return false;
   }
-  /// Nothing is left to do, and nobody configures it any more. `lease_lost`: nobody is left to give it back,
-  /// it runs out.
+  /// Nothing is left to do, and nobody configures it any more. `lease_lost`: the request that gives it back
+  /// may have failed, then it runs out.
   bool settled(bool lease_lost = false) {
     return eventually([this, lease_lost] {
       if (state().state != "idle") return false;
@@ -319,7 +319,7 @@ TEST(Applying, IsTakenUpWhereAKilledManagerLeftIt) {
     }
     world.replan();
     ASSERT_TRUE(world.eventually([&] { return world.make().empty(); })) << kill_at;
-    ASSERT_TRUE(world.settled(true)) << kill_at;
+    ASSERT_TRUE(world.settled()) << kill_at;
     const std::vector<std::string>& changes = world.endpoint().changes;
     for (const std::string once : {"POST system/upgrade", "POST plugins", "POST plugin_providers/provider0"})
       EXPECT_EQ(std::ranges::count(changes, once), 1) << once << " killed at " << kill_at;

@@ -157,7 +157,8 @@ bool PassMemory::does_not_stay(const std::string& key, env::SteadyTime now) cons
 
 Step next_step(const Situation& situation, const PassMemory& memory) {
   const bool work = situation.plan != nullptr && situation.apply && has_work(*situation.plan);
-  if (!work) return {situation.lease.held ? Step::Kind::kRelease : Step::Kind::kRest, 0, {}, "idle"};
+  const bool lease = situation.lease.held || situation.left_lease;
+  if (!work) return {lease ? Step::Kind::kRelease : Step::Kind::kRest, 0, {}, "idle"};
   if (memory.resume_at()) return while_stopped(situation, memory);
   if (!situation.lease.held || situation.lease.until <= situation.now)
     return without_lease(situation, memory);

@@ -89,6 +89,8 @@ struct LeaseView {
 struct Situation {
   const Plan* plan = nullptr;
   bool apply = false;
+  /// The endpoint says that the lease is ours although we do not hold it: from before a crash or a cut.
+  bool left_lease = false;
   LeaseView lease;
   env::SteadyTime now{};
 };

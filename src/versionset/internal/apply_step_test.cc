@@ -84,6 +84,15 @@ TEST_F(Steps, TakesAndGivesBackTheLease) {
   }
 }
 
+TEST_F(Steps, GivesBackALeaseThatACrashLeft) {
+  situation_.apply = false;
+  situation_.lease.held = false;
+  situation_.left_lease = true;
+  EXPECT_EQ(next().kind, Step::Kind::kRelease);
+  situation_.apply = true;
+  EXPECT_EQ(next().kind, Step::Kind::kTakeLease) << "there is something to do";
+}
+
 TEST_F(Steps, StopsWithoutProgressAndPausesLongerAndLonger) {
   env::Duration last{};
   for (int round = 0; round < 12; ++round) {
