@@ -88,7 +88,7 @@ test_unit() {
 # The rooms where threads meet.
 test_tsan() {
   TSAN_OPTIONS="halt_on_error=1 suppressions=$ROOT/tools/tsan.supp" \
-    unit_tests build/tsan thread env net store replication manager api server
+    unit_tests build/tsan thread env net store replication manager api server catalog versionset
 }
 
 test_tidy() {

@@ -410,10 +410,10 @@ def test_a_manager_sees_the_new_version(server, site, programs):
     manager.wait_status(leaf.id, "Connected")
 
 
-def declared(site, leaf, files, **wanted):
+def declared(site, leaf, files, url=None, **wanted):
     """A manager over `leaf` with these files in its catalog, and a set that wants something of them."""
     manager, = site.start("M1")
-    manager.become_manager().attach(leaf)
+    manager.become_manager().attach(leaf, url=url)
     for path, content in files.items():
         expect(201, manager.call("POST", f"files/rebar-catalog/{path}", content))
     report = expect(200, manager.call("POST", "plugins/manager/actions/buildCatalog", {})).json()
@@ -432,6 +432,42 @@ def test_a_version_set_upgrades_the_server_and_goes_on(server, site, programs):
         "DRPVersion") == "v9.9.9" and not manager.get(f"endpoints/{leaf.id}").get("Actions"))
     assert leaf.process.pid == process and leaf.version() == "v9.9.9"
     assert leaf.get("prefs")["unknownTokenTimeout"] == "901", "what waits for the restart is done after it"
+
+
+def test_a_cut_in_the_middle_of_a_package_resumes(server, site, programs):
+    leaf = server().start()
+    gate = site.gate(leaf)
+    gate.rate = programs["package"].stat().st_size / 4
+    manager = declared(site, leaf, {"drp/v9.9.9.amd64.linux.zip": programs["package"].read_bytes()}, url=gate.url, DRPVersion="stable")
+
+    digest = hashlib.sha256(programs["package"].read_bytes()).hexdigest()
+    where = f"files/upgrades/{digest[:16]}.zip"
+
+    def offset():
+        answer = leaf.call("HEAD", f"{where}?partial=true")
+        return int(answer.headers["Upload-Offset"]) if answer.status_code == 200 else 0
+    wait_until("half of it is there", lambda: offset() > programs["package"].stat().st_size // 3, 60)
+    gate.cut()
+    there = offset()
+    gate.mend()
+    wait_until("it goes on where it was", lambda: offset() > there, 30)
+    gate.rate = None
+    wait_until("the new version runs", lambda: manager.get(f"endpoints/{leaf.id}").get("DRPVersion") == "v9.9.9", 60)
+    wait_until("nothing is left to do", lambda: not manager.get(f"endpoints/{leaf.id}").get("Actions"))
+    line = wait_until("it is told", lambda: next(
+        (line for line in manager.log().splitlines() if "carried out" in line and "kind=DRP " in line), None))
+    assert int(line.split(" bytes=")[1].split()[0]) < programs["package"].stat().st_size - there + (1 << 20)
+    wait_until("the package is gone", lambda: leaf.call("HEAD", where).status_code == 404)
+
+
+def test_a_package_that_was_uploaded_before(server, programs):
+    one = server().start()
+    expect(201, one.call("POST", "files/upgrades/new.zip", programs["package"].read_bytes()))
+    for wrong in ("files/none", "isos/x", "upgrades/new.zip", "files/../secret", ""):
+        error = expect(422, one.send(b"", f"?file={wrong}")).json()
+        assert error["Messages"] == [f"file: {wrong} is no file of this server"]
+    expect(201, one.send(b"", "?file=files/upgrades/new.zip"))
+    assert one.outcome()["State"] == "upgraded" and one.version() == "v9.9.9"
 
 
 def test_a_version_set_with_a_broken_server_is_taken_back_and_says_so(server, site):

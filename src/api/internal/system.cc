@@ -13,6 +13,18 @@ Error refused(const Call& call, std::string_view model, std::string reason) {
   return Error(ErrorCode::kInvalid, "", std::string(model), call.requested_id(), {std::move(reason)});
 }
 
+/// A package that came before as a file of this server, where it could come in pieces.
+env::Task<Result<net::BodySourcePtr>> uploaded_package(Call& call, std::string name) {
+  constexpr std::string_view kFiles = "files/";
+  const Error missing(ErrorCode::kInvalid, "", "system", "upgrade",
+                      {fmt::format("file: {} is no file of this server", name)});
+  if (!name.starts_with(kFiles)) co_return missing;
+  Result<content::Blobs::Info> info = missing;
+  co_await env::run_blocking([&] { info = call.services.blobs.stat("files", name.substr(kFiles.size())); });
+  if (!info || info->size == 0) co_return missing;
+  co_return call.services.blobs.open(*info, 0, info->size - 1);
+}
+
 }  // namespace
 
 namespace handlers {
@@ -38,8 +50,16 @@ env::Task<Result<net::Response>> make_backup(Call& call) {
 }
 
 env::Task<Result<net::Response>> upgrade_server(Call& call) {
-  Result<uint64_t> size = co_await call.services.upgrades.upgrade(*call.request.body, call.flag("force"),
-                                                                  call.principal.audit_name());
+  net::BodySourcePtr package;
+  if (const auto named = call.request.query_value("file")) {
+    std::string name(*named);
+    Result<net::BodySourcePtr> opened = co_await uploaded_package(call, std::move(name));
+    if (!opened) co_return opened.error();
+    package = std::move(*opened);
+  }
+  net::BodySource& body = package ? *package : *call.request.body;
+  Result<uint64_t> size =
+      co_await call.services.upgrades.upgrade(body, call.flag("force"), call.principal.audit_name());
   if (!size) co_return size.error();
   co_return json_response(201, json::value(json::object{{"Path", "system/upgrade"}, {"Size", *size}}));
 }

@@ -256,7 +256,11 @@ TEST(Applying, BringsAnEndpointToWhatIsWantedInOrder) {
   const auto place = [&](const std::string& change) {
     return std::ranges::find(endpoint.changes, change) - endpoint.changes.begin();
   };
-  EXPECT_EQ(place("POST system/upgrade"), 0);
+  EXPECT_LT(place("POST system/upgrade"), place("POST contents"));
+  EXPECT_EQ(std::ranges::count_if(endpoint.files,
+                                  [](const auto& file) { return file.first.starts_with("files/upgrades/"); }),
+            0)
+      << "the package goes once it runs";
   EXPECT_LT(place("POST plugin_providers/provider0"), place("POST plugins"));
   EXPECT_LT(place("POST profiles/global/params/ntp"), place("DELETE contents/old"));
   EXPECT_EQ(std::ranges::count(endpoint.changes, "POST contents"), 2);

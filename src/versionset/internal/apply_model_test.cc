@@ -71,7 +71,7 @@ Answer PretendedEndpoint::serve(const std::string& method, const std::string& pa
   if (path == "info") return shown(200, json::object{{"version", version}});
   if (path == "system/upgrade" && method == "GET") return shown(200, json::object{{"State", "none"}});
   if (path == "system/upgrade") {
-    version = after(body, "drp ");
+    version = after(files.at(after(query, "force=true&file=")), "drp ");
     restarting = 3;
     return {201, {}, "{}"};
   }

@@ -1,6 +1,7 @@
 // Another version of the server itself: the endpoint tries it, and comes back with it or with the old one.
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "versionset/internal/carry_out.h"
 #include "versionset/internal/json_read.h"
 #include "versionset/internal/planner.h"
@@ -8,6 +9,7 @@
 namespace mullion::versionset {
 namespace {
 
+constexpr Logger kLog("apply");
 constexpr auto kLook = std::chrono::seconds(5);
 
 /// Asked while it restarts: not to be waited for long.
@@ -52,12 +54,52 @@ Task<Result<Effect>> await_version(const Target& target, const Action& action, R
                   std::chrono::duration_cast<std::chrono::seconds>(patience.deadline).count(), seen));
 }
 
+/// Where the package lies at the endpoint until it runs: there it comes in pieces, and a cut resumes.
+std::string package_place(const catalog::Artifact& artifact) {
+  constexpr size_t kDigits = 16;
+  return fmt::format("files/upgrades/{}.zip", artifact.sha256.substr(0, kDigits));
+}
+
+Task<void> remove_package(EndpointCalls& calls, std::string place) {
+  net::ClientRequest request = get_request(target_of(place));
+  request.method = "DELETE";
+  const Result<Answer> removed = co_await calls.send(std::move(request));
+  if (!removed) kLog.debug("a package of the server stays at the endpoint reason={}", removed.error().text());
+}
+
+Task<Result<void>> bring_package(const Target& target, std::string place, content::Blobs::Info package) {
+  Result<std::string> there = co_await checksum_there(target.calls, place);
+  if (!there) co_return there.error();
+  if (*there == package.sha256) co_return Result<void>{};
+  co_return co_await upload_file(target, std::move(place), std::move(package), false);
+}
+
+Task<Result<Effect>> upgrade_to(const Target& target, const Action& action, std::string place,
+                                RestartPatience patience) {
+  net::ClientRequest request = get_request("");
+  request.method = "POST";
+  // An older version is wanted when it is declared.
+  request.target = fmt::format("/api/v3/system/upgrade?force=true&file={}", net::percent_encode(place));
+  Result<Answer> sent = co_await ask(target.calls, std::move(request));
+  // The restart may cut the answer; whether it was staged is seen by what comes back.
+  if (!sent && !is_broken(sent.error())) co_return sent.error();
+  if (!sent) {
+    Result<json::object> again = co_await read_object(target.calls, "/api/v3/info");
+    if (again) co_return sent.error();
+  }
+  co_return co_await await_version(target, action, patience);
+}
+
 }  // namespace
 
 Task<Result<Effect>> carry_out_server(const Target& target, const Action& action, RestartPatience patience) {
   Result<json::object> info = co_await read_object(target.calls, "/api/v3/info");
   if (!info) co_return info.error();
-  if (same_version(text_member(*info, "version"), action.actual_version)) co_return Effect::kNone;
+  const std::string place = action.artifact ? package_place(*action.artifact) : "";
+  if (same_version(text_member(*info, "version"), action.actual_version)) {
+    if (!place.empty()) co_await remove_package(target.calls, place);
+    co_return Effect::kNone;
+  }
   const std::string reason = co_await way_back(target.calls, action.actual_version);
   if (!reason.empty()) {
     co_return Error(ErrorCode::kInvalid,
@@ -66,18 +108,11 @@ Task<Result<Effect>> carry_out_server(const Target& target, const Action& action
   if (!action.artifact) co_return Error(ErrorCode::kInvalid, "the version names nothing to send");
   Result<content::Blobs::Info> package = co_await target.artifacts.fetch(*action.artifact);
   if (!package) co_return package.error();
-  net::ClientRequest request;
-  request.method = "POST";
-  request.target = "/api/v3/system/upgrade?force=true";  // an older version is wanted when it is declared
-  request.headers.set("Content-Type", "application/octet-stream");
-  Result<Answer> sent = co_await send_file(target, std::move(request), std::move(*package));
-  // The restart may cut the answer; whether it was staged is seen by what comes back.
-  if (!sent && !is_broken(sent.error())) co_return sent.error();
-  if (!sent) {
-    Result<json::object> again = co_await read_object(target.calls, "/api/v3/info");
-    if (again) co_return sent.error();
-  }
-  co_return co_await await_version(target, action, patience);
+  Result<void> brought = co_await bring_package(target, place, std::move(*package));
+  if (!brought) co_return brought.error();
+  Result<Effect> done = co_await upgrade_to(target, action, place, patience);
+  if (done || !is_broken(done.error())) co_await remove_package(target.calls, place);
+  co_return done;
 }
 
 }  // namespace mullion::versionset
