@@ -146,6 +146,7 @@ command_bench() {
   ninja -j "$JOBS" -C build/bench
   /usr/bin/python3 bench/system_bench.py "$@"
   /usr/bin/python3 bench/pack_bench.py
+  /usr/bin/python3 bench/links_bench.py
 }
 
 command_fix() {

@@ -296,6 +296,7 @@ class Gate:
         self.open = True
         self.holding = False
         self.rate = None  # bytes a second and direction; None: as fast as it goes
+        self.bytes = 0  # that passed, in both directions
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self.listener.getsockname()[1]
         self.url = f"https://127.0.0.1:{self.port}"
@@ -332,6 +333,8 @@ class Gate:
                 if self.rate:
                     time.sleep(len(data) / self.rate)
                 sink.sendall(data)
+                with self.lock:
+                    self.bytes += len(data)
         for end in (source, sink):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
