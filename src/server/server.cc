@@ -95,8 +95,7 @@ class ServerProcess final : public Server {
   std::string local_url() const;
   void assemble_api();
   void assemble_configurator();
-  env::Task<Result<boost::json::array>> preview_actions(std::string owner, std::string endpoint,
-                                                        std::vector<std::string> sets);
+  env::Task<Result<boost::json::array>> preview_actions(std::string endpoint, std::vector<std::string> sets);
   Result<void> listen_everywhere();
   Result<void> start_providers();
   Result<void> start_working();
@@ -272,16 +271,15 @@ void ServerProcess::assemble_api() {
             return api_->param_resolver(type, std::move(snapshot));
           },
       .preview =
-          [this](std::string owner, std::string endpoint, std::vector<std::string> sets) {
-            return preview_actions(std::move(owner), std::move(endpoint), std::move(sets));
+          [this](std::string endpoint, std::vector<std::string> sets) {
+            return preview_actions(std::move(endpoint), std::move(sets));
           }});
   api_->set_rollouts(*rollouts_);
 }
 
-env::Task<Result<boost::json::array>> ServerProcess::preview_actions(std::string owner, std::string endpoint,
+env::Task<Result<boost::json::array>> ServerProcess::preview_actions(std::string endpoint,
                                                                      std::vector<std::string> sets) {
   boost::json::array out;
-  if (!owner.empty()) co_return Error(ErrorCode::kUnavailable, fmt::format("{} plans for it", owner));
   Result<versionset::Explained> made = co_await configurator_->preview(std::move(endpoint), std::move(sets));
   if (!made) co_return made.error();
   for (const versionset::Action& action : made->plan.actions) out.push_back(action.explained());

@@ -230,6 +230,8 @@ class RolloutsImpl final : public Rollouts {
                                const auth::Principal& principal) const;
   Result<store::Change> refused(const std::string& id, const std::string& reason) const;
   Task<Result<std::string>> dry_run(std::string id, auth::Principal principal);
+  Task<Result<json::array>> actions_with(std::string owner, std::string endpoint,
+                                         std::vector<std::string> sets);
 
   RolloutDependencies given_;
   std::shared_ptr<env::Signal> wake_ = std::make_shared<env::Signal>();
@@ -365,8 +367,18 @@ Task<Result<std::string>> RolloutsImpl::dry_run(std::string id, auth::Principal 
   });
   if (!*prepared)
     co_return prepared->error().code == ErrorCode::kNotFound ? not_found(id) : prepared->error();
-  auto preview = given_.preview;
+  internal::Preview preview = [this](std::string owner, std::string endpoint, std::vector<std::string> sets) {
+    return actions_with(std::move(owner), std::move(endpoint), std::move(sets));
+  };
+  if (!given_.preview) preview = nullptr;
   co_return co_await internal::show_dry_run(std::move(**prepared), std::move(preview));
+}
+
+Task<Result<json::array>> RolloutsImpl::actions_with(std::string owner, std::string endpoint,
+                                                     std::vector<std::string> sets) {
+  if (owner.empty()) co_return co_await given_.preview(std::move(endpoint), std::move(sets));
+  co_return co_await internal::preview_at_owner(given_.manager, std::move(owner), std::move(endpoint),
+                                                std::move(sets));
 }
 
 }  // namespace

@@ -24,11 +24,8 @@ struct RolloutDependencies {
   std::string own_id;
   /// How queries of a collection see parameters (gates); may be empty.
   std::function<store::ParamResolver(std::string_view type, std::shared_ptr<const store::Snapshot>)> params;
-  /// The actions an Endpoint object of `owner` ("": own) would have with these sets, as JSON for dry runs;
-  /// may be empty.
-  std::function<env::Task<Result<json::array>>(std::string owner, std::string endpoint,
-                                               std::vector<std::string> sets)>
-      preview;
+  /// The actions an own Endpoint object would have with these sets, as JSON for dry runs; may be empty.
+  std::function<env::Task<Result<json::array>>(std::string endpoint, std::vector<std::string> sets)> preview;
 };
 
 /// Thread-safe. Works while the manager is active; everything it knows is in the objects, so a killed server

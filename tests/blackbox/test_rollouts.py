@@ -324,6 +324,15 @@ def test_a_set_is_carried_out_below_another_manager(site):
     assert follow(top, rollout, {"A": leaf})["State"] == "done"
     assert value_at(leaf) == 2
 
+    def told(sets):
+        again = top.create("rollouts", {"Id": name(), "VersionSets": sets, "TargetEndpoints": ["A"]})["Id"]
+        return expect(200, top.call("POST", f"rollouts/{again}/actions/dryrun", {})).json()["Waves"][0]["Endpoints"][0]
+    assert told(["new"])["Actions"] == [] and "Problem" not in told(["new"])
+    middle.create("version_sets", {"Id": "more", "Global": {"roll/more": 1}})
+    assert [line["Name"] for line in told(["more"])["Actions"]] == ["roll/more"]
+    top.create("version_sets", {"Id": "unheard-of"})
+    assert told(["unheard-of"])["Problem"] == "R1 plans for it, and does not have all of these sets yet"
+
 
 # -- steering
 

@@ -1,5 +1,8 @@
 #include "versionset/internal/rollout_dry_run.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <iterator>
 
 #include "versionset/internal/endpoint_calls.h"
@@ -9,8 +12,6 @@ namespace mullion::versionset::internal {
 namespace {
 
 constexpr size_t kMostPreviews = 500;
-
-using Preview = decltype(RolloutDependencies::preview);
 
 Result<void> cut(const store::Snapshot& snapshot, const std::string& own_id, const auth::Principal& principal,
                  DryRun& out) {
@@ -86,6 +87,26 @@ env::Task<std::string> show_dry_run(DryRun dry_run, Preview preview) {
                          {"Waves", std::move(waves)},
                          {"Problems", json::array(problems.begin(), problems.end())}};
   co_return json::serialize(out);
+}
+
+env::Task<Result<json::array>> preview_at_owner(manager::Manager& manager, std::string owner,
+                                                std::string endpoint, std::vector<std::string> sets) {
+  const std::unique_ptr<EndpointCalls> calls = calls_through(manager, owner);
+  const std::string place = fmt::format("endpoints/{}/plan", endpoint);
+  std::string target =
+      target_of(place) + "?sets=" + net::percent_encode(fmt::format("{}", fmt::join(sets, ",")));
+  Result<std::optional<json::value>> plan = co_await look_up(*calls, std::move(target));
+  if (!plan) co_return plan.error();
+  if (!*plan || !(*plan)->is_object())
+    co_return Error(ErrorCode::kNotFound,
+                    fmt::format("{} plans for it, and does not have all of these sets yet", owner));
+  json::array actions;
+  for (const std::string_view part : {"Actions", "Deletions"}) {
+    const json::value* lines = (*plan)->get_object().if_contains(part);
+    if (lines == nullptr || !lines->is_array()) continue;
+    for (const json::value& line : lines->get_array()) actions.push_back(line);
+  }
+  co_return actions;
 }
 
 }  // namespace mullion::versionset::internal
