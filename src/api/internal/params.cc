@@ -243,6 +243,13 @@ class ParamSealer {
  private:
   env::Task<Result<void>> find_pair() {
     if (pair_) co_return Result<void>{};
+    // Another thread only to make one: while it is waited for, others change the object, and this write
+    // starts again.
+    Result<auth::KeyPair> known = auth::object_key_pair(services_.store, prefix_, key_, false);
+    if (known) {
+      pair_ = std::move(*known);
+      co_return Result<void>{};
+    }
     std::optional<Result<auth::KeyPair>> made;
     co_await env::run_blocking([&] { made = auth::object_key_pair(services_.store, prefix_, key_); });
     if (!*made) co_return made->error();
