@@ -14,8 +14,8 @@
 #include "content/internal/partial_uploads.h"
 #include "content/internal/random_text.h"
 #include "content/internal/receive.h"
-#include "content/internal/scratch_directory.h"
 #include "content/internal/upload_list.h"
+#include "env/scratch_directory.h"
 
 namespace mullion::content {
 
@@ -198,7 +198,7 @@ Result<void> FileBlobs::make_parent(const Place& place) const {
 }
 
 Result<void> FileBlobs::explode_beside(const Place& place, const env::Path& archive) {
-  const ScratchDirectory scratch(root_ / ".uploads" / random_text(18));
+  const env::ScratchDirectory scratch(root_ / ".uploads" / random_text(18));
   const auto files = content::explode(archive, scratch.path(), explode_limits(limits_));
   if (!files) return files.error();
   std::vector<Place> places;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "env/process.h"
+#include "env/scratch_directory.h"
 #include "server/upgrade_supervisor.h"
 
 namespace mullion::server {
@@ -32,19 +33,6 @@ Error in_system(Error error) {
   error.key = "upgrade";
   return error;
 }
-
-/// A folder that goes away with everything in it, also when the one who uses it is cancelled.
-class Scratch {
- public:
-  explicit Scratch(env::Path path) : path_(std::move(path)) {}
-  ~Scratch() { (void)env::remove_tree(path_); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  const env::Path& path() const { return path_; }
-
- private:
-  env::Path path_;
-};
 
 /// Takes what a client is sending and forgets it: one that is cut off in the middle would not read the
 /// refusal.
@@ -247,7 +235,7 @@ env::Task<Result<Upgrader::Prepared>> Upgrader::prepare(net::BodySource& package
 }
 
 env::Task<Result<Upgrader::Prepared>> Upgrader::prepare_in_scratch(net::BodySource& package, bool force) {
-  const Scratch scratch(folder_.path() / "incoming");
+  const env::ScratchDirectory scratch(folder_.path() / "incoming");
   Result<void> made;
   co_await env::run_blocking([&] {
     made = folder_.make();

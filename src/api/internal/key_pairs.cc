@@ -10,11 +10,16 @@ namespace {
 
 constexpr int kMostAttempts = 64;
 
-env::Task<Result<auth::KeyPair>> pair_of(Call& call) {
+/// The pair of an object of the call's type, made when there is none yet.
+env::Task<Result<auth::KeyPair>> pair_of(Call& call, std::string key) {
   std::optional<Result<auth::KeyPair>> pair;
   co_await env::run_blocking(
-      [&] { pair = auth::object_key_pair(call.services.store, call.type->prefix, call.target.key); });
+      [&] { pair = auth::object_key_pair(call.services.store, call.type->prefix, key); });
   co_return std::move(*pair);
+}
+
+net::Response public_key_of(const auth::KeyPair& pair) {
+  return json_response(200, quoted_json(base64_encode(pair.public_key)));
 }
 
 /// Every sealed parameter under the new key; values that the old key does not open are named.
@@ -81,25 +86,23 @@ store::SecretGuard box_guard(const model::ObjectType& type, std::string_view key
 namespace handlers {
 
 env::Task<Result<net::Response>> show_public_key(Call& call) {
-  Result<auth::KeyPair> pair = co_await pair_of(call);
+  Result<auth::KeyPair> pair = co_await pair_of(call, call.target.key);
   if (!pair) co_return pair.error();
-  co_return json_response(200, quoted_json(base64_encode(pair->public_key)));
+  co_return public_key_of(*pair);
 }
 
 /// Sets that travel are sealed before they are there, so that none is ever seen without its secrets.
 env::Task<Result<net::Response>> show_set_key(Call& call) {
-  const std::string name = call.argument("id");
-  std::optional<Result<auth::KeyPair>> pair;
-  co_await env::run_blocking(
-      [&] { pair = auth::object_key_pair(call.services.store, call.type->prefix, name); });
-  if (!*pair) co_return pair->error();
-  co_return json_response(200, quoted_json(base64_encode((*pair)->public_key)));
+  std::string name = call.argument("id");
+  Result<auth::KeyPair> pair = co_await pair_of(call, std::move(name));
+  if (!pair) co_return pair.error();
+  co_return public_key_of(*pair);
 }
 
 env::Task<Result<net::Response>> rotate_key_pair(Call& call) {
   const auth::KeyPair fresh = auth::make_key_pair();
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
-    Result<auth::KeyPair> old = co_await pair_of(call);
+    Result<auth::KeyPair> old = co_await pair_of(call, call.target.key);
     if (!old) co_return old.error();
     const std::optional<store::StoredObject> stored =
         call.services.store.snapshot()->get_local(call.type->prefix, call.target.key);
@@ -110,7 +113,7 @@ env::Task<Result<net::Response>> rotate_key_pair(Call& call) {
     if (!batch) co_return batch.error();
     Result<store::Cursor> cursor = co_await store::commit_async(call.services.store, std::move(*batch));
     if (cursor) {
-      net::Response response = json_response(200, quoted_json(base64_encode(fresh.public_key)));
+      net::Response response = public_key_of(fresh);
       add_commit_header(call, *cursor, response);
       co_return response;
     }
