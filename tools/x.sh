@@ -77,7 +77,7 @@ unit_tests() {
   ninja -j "$JOBS" -C "$directory" "${targets[@]}"
   local only=()
   [ $# -eq 0 ] || only=(-R "^($(IFS='|'; echo "$*"))\$")
-  (cd "$directory" && ctest --output-on-failure -j 1 --timeout 600 "${only[@]}")
+  (cd "$directory" && ctest --output-on-failure -j 1 "${only[@]}")
 }
 
 test_unit() {

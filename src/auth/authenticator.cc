@@ -354,11 +354,11 @@ Result<std::string> StoreAuthenticator::make_token(const TokenRequest& request) 
   content.machine = request.machine;
   content.grantor = request.grantor;
   content.restriction = request.restrict_to;
-  content.issued = seconds_of(clock_.wall());
-  if (request.ttl != kForever) {
-    const auto lifetime = std::chrono::ceil<std::chrono::seconds>(request.ttl).count();
-    content.expires = content.issued + std::max<int64_t>(lifetime, 1);
-  }
+  const env::WallTime now = clock_.wall();
+  content.issued = seconds_of(now);
+  // Tokens tell whole seconds. Rounded up, a token never lives shorter than was asked for.
+  if (request.ttl != kForever)
+    content.expires = std::chrono::ceil<std::chrono::seconds>(now + request.ttl).time_since_epoch().count();
   if (!content.machine.empty()) {
     if (!snapshot->get_local("machines", content.machine)) return no_such("machines", content.machine);
   } else if (content.user != "system" || content.grantor != "system") {

@@ -244,6 +244,19 @@ TEST_F(AuthenticatorTest, TokensExpire) {
   EXPECT_EQ(auth_->make_token(request).error().code, ErrorCode::kBadRequest);
 }
 
+TEST_F(AuthenticatorTest, ATokenLivesAtLeastAsLongAsWasAskedFor) {
+  clock_.advance(std::chrono::milliseconds(900));
+  TokenRequest request;
+  request.user = "ann";
+  request.grantor = "ann";
+  request.ttl = seconds(1);
+  const std::string token = *auth_->make_token(request);
+  clock_.advance(std::chrono::milliseconds(999));
+  EXPECT_TRUE(login("Bearer " + token));
+  clock_.advance(seconds(1));
+  EXPECT_EQ(message(login("Bearer " + token)), "Invalid token: expired");
+}
+
 struct Rotation {
   const char* name;
   const char* space;
