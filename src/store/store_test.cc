@@ -283,6 +283,31 @@ TEST_P(StoreCommits, ReplicasCanBeHidden) {
   EXPECT_THAT(store_->snapshot()->get_all_owners("machines", "b"), IsEmpty());
 }
 
+TEST_P(StoreCommits, AFollowedOwnerWithoutObjectsTakesPart) {
+  must_commit(*store_, {put("machines", "a", "{}", "east")});
+  Batch batch = batch_of({put("stages", "s", "{}", "west")});
+  batch.origin = Origin{"west", {1, 1}};
+  must_commit(*store_, std::move(batch));
+  const auto owners = [this](std::string type, std::vector<Filter> filters, std::vector<Filter> bounds = {}) {
+    Query query;
+    query.type = std::move(type);
+    query.filters = std::move(filters);
+    query.bounds = std::move(bounds);
+    query.count_only = true;
+    return store_->snapshot()->query(query)->owners;
+  };
+  EXPECT_THAT(owners("machines", {}), ElementsAre("east", "west"));
+  EXPECT_THAT(owners("machines", {{"Endpoint", Operator::kEq, {"west"}}}), ElementsAre("west"));
+  EXPECT_THAT(owners("machines", {{"Endpoint", Operator::kNe, {"west"}}}), ElementsAre("east"));
+  EXPECT_THAT(owners("pools", {}), ElementsAre("west")) << "no owner has any";
+  EXPECT_THAT(owners("interfaces", {}), IsEmpty()) << "never replicated";
+  const Filter key{"Key", Operator::kEq, {"a"}};
+  EXPECT_THAT(owners("machines", {}, {key}), ElementsAre("east"))
+      << "a bounded reader learns of no other owners";
+  store_->show_replicas(false);
+  EXPECT_THAT(owners("machines", {}), IsEmpty());
+}
+
 TEST_P(StoreCommits, SecretGuardsRefuseWhatChangedMeanwhile) {
   const auto attempt = [this](std::optional<std::string> expected) {
     Batch batch;

@@ -136,22 +136,46 @@ class SnapshotImpl final : public Snapshot {
     const model::ObjectType* const type = store_.types().find(query.type);
     const Result<CompiledQuery> compiled = compile_query(type, query);
     if (!compiled) return compiled.error();
+    Result<QueryResult> result = objects_of(query, type, *compiled);
+    const bool bounded = !compiled->bounds.empty() || !query.among.empty() || query.visible;
+    const bool replicated = type == nullptr || type->traits.replicated;
+    if (result && !bounded && replicated && store_.replicas_shown())
+      add_followed_owners(query, *compiled, result->owners);
+    return result;
+  }
+
+ private:
+  Result<QueryResult> objects_of(const Query& query, const model::ObjectType* type,
+                                 const CompiledQuery& compiled) const {
     if (!store_.names().find_type(query.type)) return QueryResult{};
-    const bool everything = compiled->filters.empty() && compiled->bounds.empty() && query.among.empty() &&
-                            !query.visible && !compiled->sort;
+    const bool everything = compiled.filters.empty() && compiled.bounds.empty() && query.among.empty() &&
+                            !query.visible && !compiled.sort;
     if (everything && !store_.indexes().ready(query.type)) {
       return list_by_key(query);
     }
-    Result<TypeIndex::Answer> answer = answer_from_index(query, type, *compiled);
+    Result<TypeIndex::Answer> answer = answer_from_index(query, type, compiled);
     if (!answer) return answer.error();
     if (!answer->complete) {
-      if (Result<void> finished = filter_by_parameters(query, *compiled, *answer); !finished)
+      if (Result<void> finished = filter_by_parameters(query, compiled, *answer); !finished)
         return finished.error();
     }
     return to_result(std::move(*answer));
   }
 
- private:
+  /// An owner without objects of the type takes part as well: it may have some by now.
+  void add_followed_owners(const Query& query, const CompiledQuery& compiled,
+                           std::vector<std::string>& owners) const {
+    const std::unique_ptr<RowCursor> origins = view().cursor(Table::kOrigins);
+    for (bool more = origins->seek(""); more; more = origins->next()) {
+      const bool admitted = std::ranges::all_of(compiled.filters, [&](const CompiledFilter& filter) {
+        return !filter.is_endpoint() || owner_matches(filter, origins->key(), query.own_id);
+      });
+      if (admitted) owners.emplace_back(origins->key());
+    }
+    std::ranges::sort(owners);
+    owners.erase(std::ranges::unique(owners).begin(), owners.end());
+  }
+
   static Error not_found(std::string_view type, std::string_view key) {
     return Error(ErrorCode::kNotFound, "", std::string(type), std::string(key), {"Not Found"});
   }
