@@ -89,7 +89,7 @@ class StoreAuthenticator final : public Authenticator {
 
   Result<Principal> authenticate(const Credentials& credentials) override {
     const uint64_t generation = generation_;
-    auto principal = identify(credentials);
+    auto principal = identify(credentials, generation);
     if (!principal) return principal;
     principal->generation = generation;
     if (credentials.on_behalf_of.empty()) return principal;
@@ -118,13 +118,14 @@ class StoreAuthenticator final : public Authenticator {
   void forget(std::string_view user) override { verified_.forget(user); }
 
  private:
-  Result<Principal> identify(const Credentials& credentials) {
+  /// `generation`: read before anything that it covers.
+  Result<Principal> identify(const Credentials& credentials, uint64_t generation) {
     const Presented presented = parse_credentials(credentials);
     switch (presented.kind) {
       case Presented::Kind::kPassword:
         return by_password(presented, credentials);
       case Presented::Kind::kToken:
-        return by_token(presented.token, credentials.peer_is_loopback);
+        return by_token(presented.token, credentials.peer_is_loopback, generation);
       case Presented::Kind::kUnknownScheme:
         return unauthorized("Unknown authorization scheme: use Basic or Bearer");
       case Presented::Kind::kNothing:
@@ -136,7 +137,8 @@ class StoreAuthenticator final : public Authenticator {
   Result<Principal> by_password(const Presented& presented, const Credentials& credentials);
   Result<void> check_password(const Presented& presented, const Credentials& credentials,
                               const SecretRecord& record, bool user_exists);
-  Result<Principal> by_token(std::string_view token, bool peer_is_loopback);
+  Result<Principal> by_token(std::string_view token, bool peer_is_loopback, uint64_t generation);
+  Result<void> check_lifetime(int64_t issued, int64_t expires) const;
   Result<Principal> of_token(const store::Snapshot& snapshot, const TokenContent& content,
                              bool peer_is_loopback);
   Result<Principal> user_of_token(const store::Snapshot& snapshot, const TokenContent& content,
@@ -155,6 +157,7 @@ class StoreAuthenticator final : public Authenticator {
   uint64_t subscription_ = 0;
   std::atomic<uint64_t> generation_{0};
   VerifiedLogins verified_;
+  VerifiedTokens tokens_;
   FailedLogins failures_;
 };
 
@@ -259,17 +262,32 @@ std::string StoreAuthenticator::binding_of(const store::Snapshot& snapshot,
                         subject.password_hash, grantor.secret, grantor.password_hash});
 }
 
-Result<Principal> StoreAuthenticator::by_token(std::string_view token, bool peer_is_loopback) {
+Result<void> StoreAuthenticator::check_lifetime(int64_t issued, int64_t expires) const {
+  const int64_t now = seconds_of(clock_.wall());
+  if (issued > now + kClockSkew) return unauthorized("Invalid token: not valid yet");
+  if (expires != 0 && expires <= now) return unauthorized("Invalid token: expired");
+  return {};
+}
+
+Result<Principal> StoreAuthenticator::by_token(std::string_view token, bool peer_is_loopback,
+                                               uint64_t generation) {
+  if (const VerifiedTokenPtr known = tokens_.find(token, peer_is_loopback, generation)) {
+    Result<void> alive = check_lifetime(known->issued, known->expires);
+    return alive ? known->principal : Result<Principal>(alive.error());
+  }
   const auto snapshot = store_.snapshot();
   const auto content = verify_token(token, token_key(*snapshot));
   if (!content) return bad_token();
-  const int64_t now = seconds_of(clock_.wall());
-  if (content->issued > now + kClockSkew) return unauthorized("Invalid token: not valid yet");
-  if (content->expires != 0 && content->expires <= now) return unauthorized("Invalid token: expired");
+  if (Result<void> alive = check_lifetime(content->issued, content->expires); !alive) return alive.error();
   Result<Principal> principal = of_token(*snapshot, *content, peer_is_loopback);
-  if (principal) {
-    principal->proof =
-        std::make_shared<Principal::Proof>(Principal::Proof{std::string(token), "", peer_is_loopback});
+  if (!principal) return principal;
+  principal->generation = generation;
+  principal->proof =
+      std::make_shared<Principal::Proof>(Principal::Proof{std::string(token), "", peer_is_loopback});
+  // What a machine may do depends on the machine itself, whose changes generations do not count.
+  if (content->machine.empty()) {
+    tokens_.remember(std::make_shared<VerifiedToken>(
+        VerifiedToken{std::string(token), peer_is_loopback, content->issued, content->expires, *principal}));
   }
   return principal;
 }

@@ -309,6 +309,42 @@ TEST_F(AuthenticatorTest, TokensEndWithTheirUser) {
   EXPECT_EQ(auth_->make_token(request).error().code, ErrorCode::kNotFound);
 }
 
+TEST_F(AuthenticatorTest, ARememberedTokenFollowsEveryChangeAtOnce) {
+  const std::string token = "Bearer " + token_for("bob", "ann");
+  const auto may_update = [&] {
+    const auto bob = login(token);
+    return bob ? std::string(covers(bob->claims, {"machines", "update", "x"}) ? "may" : "may not")
+               : message(bob);
+  };
+  EXPECT_EQ(may_update(), "may");
+  put("users", "bob", R"({"Name":"bob","Roles":["reader"]})");
+  EXPECT_EQ(may_update(), "may not");
+  put("roles", "updater",
+      R"({"Name":"updater","Claims":[{"scope":"machines","action":"update","specific":"*"}]})");
+  put("users", "bob", R"({"Name":"bob","Roles":["updater"]})");
+  EXPECT_EQ(may_update(), "may");
+  put("roles", "updater", R"({"Name":"updater","Claims":[]})");
+  EXPECT_EQ(may_update(), "may not");
+  change(password_change(*auth_, "ann", "other"));
+  EXPECT_EQ(may_update(), "Invalid token: revoked");
+}
+
+TEST_F(AuthenticatorTest, AMachinesRightsFollowTheMachine) {
+  const auto put_machine = [this](const std::string& address) {
+    const std::string body = R"({"Uuid":"m1","Address":")" + address + R"("})";
+    put("machines", "m1", body.c_str());
+  };
+  put_machine("10.0.0.1");
+  TokenRequest request;
+  request.machine = "m1";
+  request.grantor = "system";
+  const std::string token = "Bearer " + *auth_->make_token(request);
+  EXPECT_TRUE(covers(login(token)->claims, {"reservations", "get", "0A000001"}));
+  put_machine("10.0.0.2");
+  EXPECT_FALSE(covers(login(token)->claims, {"reservations", "get", "0A000001"}));
+  EXPECT_TRUE(covers(login(token)->claims, {"reservations", "get", "0A000002"}));
+}
+
 TEST_F(AuthenticatorTest, MachineTokens) {
   TokenRequest request;
   request.machine = "m1";

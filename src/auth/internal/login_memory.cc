@@ -13,6 +13,7 @@ namespace {
 
 constexpr env::Duration kRemembered = std::chrono::minutes(1);
 constexpr size_t kMaxRemembered = 4096;
+constexpr size_t kMaxTokens = 4096;
 constexpr size_t kMaxFailures = 16384;
 constexpr uint32_t kFreeTries = 5;
 constexpr uint32_t kFreeTriesPerAddress = 50;
@@ -78,6 +79,41 @@ void VerifiedLogins::forget(std::string_view user) {
 void VerifiedLogins::drop_expired() {
   const auto now = clock_.steady();
   std::erase_if(entries_, [now](const auto& item) { return item.second.until <= now; });
+}
+
+VerifiedTokens::VerifiedTokens() {
+  ensure_sodium();
+  static_assert(sizeof key_ == crypto_shorthash_KEYBYTES);
+  crypto_shorthash_keygen(key_.data());
+}
+
+uint64_t VerifiedTokens::slot_of(std::string_view token) const {
+  uint64_t slot = 0;
+  static_assert(sizeof slot == crypto_shorthash_BYTES);
+  crypto_shorthash(reinterpret_cast<unsigned char*>(&slot),
+                   reinterpret_cast<const unsigned char*>(token.data()), token.size(), key_.data());
+  return slot;
+}
+
+VerifiedTokenPtr VerifiedTokens::find(std::string_view token, bool peer_is_loopback,
+                                      uint64_t generation) const {
+  const uint64_t slot = slot_of(token);
+  VerifiedTokenPtr found;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto at = slots_.find(slot);
+    if (at == slots_.end()) return nullptr;
+    found = at->second;
+  }
+  const bool same = found->peer_is_loopback == peer_is_loopback && equal_constant_time(found->token, token);
+  return same && found->principal.generation == generation ? found : nullptr;
+}
+
+void VerifiedTokens::remember(VerifiedTokenPtr token) {
+  const uint64_t slot = slot_of(token->token);
+  const std::lock_guard lock(mutex_);
+  if (slots_.size() >= kMaxTokens) slots_.clear();
+  slots_[slot] = std::move(token);
 }
 
 std::optional<env::Duration> FailedLogins::wait(std::string_view user, std::string_view address) const {

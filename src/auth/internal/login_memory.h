@@ -1,14 +1,17 @@
 // What the process remembers about logins: those that verified lately, and those that failed.
 #pragma once
 
+#include <array>
 #include <list>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
+#include "auth/auth.h"
 #include "env/clock.h"
 
 namespace mullion::auth {
@@ -35,6 +38,32 @@ class VerifiedLogins {
   std::string key_;  // of this process only
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Entry> entries_;
+};
+
+/// Whom a token speaks for: true as long as users, roles, tenants and secrets are what they were.
+struct VerifiedToken {
+  std::string token;
+  bool peer_is_loopback = false;
+  int64_t issued = 0;   // seconds since 1970
+  int64_t expires = 0;  // 0: never
+  Principal principal;  // its generation is that of Authenticator::generation()
+};
+using VerifiedTokenPtr = std::shared_ptr<const VerifiedToken>;
+
+/// Tokens that verified, so that a request costs no reading of users and roles. Thread-safe, bounded.
+class VerifiedTokens {
+ public:
+  VerifiedTokens();
+  /// Null when the token is not known, or what it was verified against is not the current `generation`.
+  VerifiedTokenPtr find(std::string_view token, bool peer_is_loopback, uint64_t generation) const;
+  void remember(VerifiedTokenPtr token);
+
+ private:
+  uint64_t slot_of(std::string_view token) const;
+
+  std::array<unsigned char, 16> key_{};  // of this process only: nobody can choose who shares a slot
+  mutable std::mutex mutex_;
+  std::unordered_map<uint64_t, VerifiedTokenPtr> slots_;
 };
 
 /// Failures per (user, address): a few are free, then each doubles the time until the next try. Also counts

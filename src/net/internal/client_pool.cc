@@ -14,7 +14,6 @@ namespace mullion::net::internal {
 namespace {
 
 constexpr auto kKeepIdle = std::chrono::seconds(60);
-constexpr size_t kKeptBuffer = 16 * 1024;
 
 /// The part of a name look-up that its callback and its waiting task share.
 struct LookUp {
@@ -87,7 +86,7 @@ ClientConnectionPtr ClientPool::take_idle() {
 
 void ClientPool::give_back(ClientConnectionPtr connection) {
   connection->idle_until = deadline_after(kKeepIdle);
-  if (connection->buffer.room() > kKeptBuffer) connection->buffer.release_if_empty();
+  connection->buffer.release_if_empty();
   std::lock_guard lock(mutex_);
   if (closed_ || idle_.size() >= options_.max_idle_connections || !connection->buffer.empty()) return;
   idle_.push_back(std::move(connection));

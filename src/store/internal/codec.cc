@@ -5,18 +5,29 @@
 
 #include <cstring>
 #include <mutex>
+#include <optional>
+
+#include "base/digest.h"
 
 namespace mullion::store::internal {
 namespace {
 
-constexpr char kFormat = 1;
-constexpr size_t kHeader = 5;
+// format byte, checksum of all that follows, dictionary id, frame
+constexpr char kFormat = 2;
+constexpr size_t kChecksumAt = 1;
+constexpr size_t kDictionaryAt = 5;
+constexpr size_t kFrameAt = 9;
+// format byte, dictionary id, frame with a checksum of its own
+constexpr char kOldFormat = 1;
+constexpr size_t kOldDictionaryAt = 1;
 constexpr int kLevel = 3;
 constexpr size_t kDictionaryBytes = 16 * 1024;
+constexpr size_t kKeptBuffer = 1 << 20;
 
 struct Contexts {
   ZSTD_CCtx* compress = ZSTD_createCCtx();
   ZSTD_DCtx* decompress = ZSTD_createDCtx();
+  std::string buffer;  // of the largest size that was needed up to kKeptBuffer
   Contexts() = default;
   Contexts(const Contexts&) = delete;
   Contexts& operator=(const Contexts&) = delete;
@@ -29,6 +40,30 @@ struct Contexts {
 Contexts& thread_contexts() {
   thread_local Contexts contexts;
   return contexts;
+}
+
+/// Over the compressed bytes: they are a sixth of what zstd would have to hash.
+uint32_t checksum(std::string_view bytes) { return static_cast<uint32_t>(hash128(bytes).low); }
+
+uint32_t number_at(std::string_view value, size_t at) {
+  uint32_t number = 0;
+  std::memcpy(&number, &value[at], sizeof(number));
+  return number;
+}
+
+struct Parts {
+  uint32_t dictionary = 0;
+  std::string_view frame;
+};
+
+/// Absent when `value` is damaged or of no known format.
+std::optional<Parts> take_apart(std::string_view value) {
+  const bool old = !value.empty() && value[0] == kOldFormat;
+  const size_t dictionary_at = old ? kOldDictionaryAt : kDictionaryAt;
+  const size_t frame_at = dictionary_at + sizeof(uint32_t);
+  if (value.size() < frame_at || (!old && value[0] != kFormat)) return std::nullopt;
+  if (!old && number_at(value, kChecksumAt) != checksum(value.substr(kDictionaryAt))) return std::nullopt;
+  return Parts{number_at(value, dictionary_at), value.substr(frame_at)};
 }
 
 }  // namespace
@@ -61,31 +96,34 @@ std::string Codec::compress(std::string_view type, std::string_view body) const 
     if (found != by_type_.end()) dictionary = found->second;
   }
   const uint32_t id = dictionary ? dictionary->id : 0;
-  std::string out(kHeader + ZSTD_compressBound(body.size()), '\0');
-  out[0] = kFormat;
-  std::memcpy(&out[1], &id, sizeof(id));
-  ZSTD_CCtx* context = thread_contexts().compress;
+  Contexts& contexts = thread_contexts();
+  std::string& buffer = contexts.buffer;
+  const size_t needed = kFrameAt + ZSTD_compressBound(body.size());
+  if (buffer.size() < needed) buffer.resize(needed);
+  ZSTD_CCtx* context = contexts.compress;
   ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters);
   ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, kLevel);
-  ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);  // a flipped bit on disk must not go unnoticed
   if (dictionary) ZSTD_CCtx_refCDict(context, dictionary->compress);
-  const size_t size = ZSTD_compress2(context, &out[kHeader], out.size() - kHeader, body.data(), body.size());
-  out.resize(kHeader + size);  // cannot fail: the buffer has the size zstd asks for
+  const size_t size = ZSTD_compress2(context, &buffer[kFrameAt], needed - kFrameAt, body.data(), body.size());
+  std::string out = buffer.substr(0, kFrameAt + size);  // cannot fail: the buffer has the size zstd asks for
+  if (buffer.size() > kKeptBuffer) std::string().swap(buffer);
+  out[0] = kFormat;
+  std::memcpy(&out[kDictionaryAt], &id, sizeof(id));
+  const uint32_t sum = checksum(std::string_view(out).substr(kDictionaryAt));
+  std::memcpy(&out[kChecksumAt], &sum, sizeof(sum));
   return out;
 }
 
 Result<std::string> Codec::decompress(std::string_view value) const {
-  if (value.size() < kHeader || value[0] != kFormat)
-    return Error(ErrorCode::kCorrupt, "stored object has an unknown format");
-  uint32_t id = 0;
-  std::memcpy(&id, &value[1], sizeof(id));
-  const std::string_view frame = value.substr(kHeader);
+  const std::optional<Parts> parts = take_apart(value);
+  if (!parts) return Error(ErrorCode::kCorrupt, "stored object is damaged or of an unknown format");
+  const std::string_view frame = parts->frame;
   const unsigned long long size = ZSTD_getFrameContentSize(frame.data(), frame.size());
   if (size > kMaxBody) return Error(ErrorCode::kCorrupt, "stored object is damaged");
   std::shared_ptr<const Dictionary> dictionary;
-  if (id != 0) {
+  if (parts->dictionary != 0) {
     std::shared_lock lock(mutex_);
-    const auto found = by_id_.find(id);
+    const auto found = by_id_.find(parts->dictionary);
     if (found == by_id_.end()) return Error(ErrorCode::kCorrupt, "stored object names an unknown dictionary");
     dictionary = found->second;
   }

@@ -15,7 +15,7 @@ namespace mullion::store::internal {
 /// Largest object; a stored one that claims to be larger is damaged.
 inline constexpr unsigned long long kMaxBody = 512ull << 20;
 
-/// Thread-safe. A value at rest: format byte 1, dictionary id (4 bytes, little endian; 0 = none), zstd frame.
+/// Thread-safe. A value at rest: see docs/store.md, "Formats".
 class Codec {
  public:
   Codec();
