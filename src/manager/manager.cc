@@ -5,6 +5,7 @@
 #include <shared_mutex>
 
 #include "base/log.h"
+#include "env/memory.h"
 #include "manager/contact.h"
 #include "manager/endpoint_object.h"
 #include "manager/forward.h"
@@ -24,6 +25,7 @@ constexpr auto kReconcileInterval = std::chrono::seconds(10);
 constexpr auto kReadYourWrites = std::chrono::seconds(2);
 /// Long polls take as long as their clients ask.
 constexpr auto kForwardPatience = std::chrono::minutes(11);
+constexpr auto kCopiesEndTogether = std::chrono::seconds(2);
 constexpr auto kStopPoll = std::chrono::milliseconds(5);
 /// For sessions to store what they received and when they were last in touch.
 constexpr auto kStopPatience = std::chrono::milliseconds(500);
@@ -63,6 +65,7 @@ class ManagerImpl final : public Manager {
     // Components are told once the stack has changed; the commit that changes it comes a moment earlier.
     given_.layers.on_change([changed = own_state_](auto&&...) { changed->notify_all(); });
     tasks_.spawn("own state", [this] { return tell_own_state(); });
+    tasks_.spawn("memory", [this] { return give_back_memory(); });
     given_.store.show_replicas(may_manage());
     tasks_.spawn("supervisor", [this] { return supervise(); });
   }
@@ -71,6 +74,7 @@ class ManagerImpl final : public Manager {
     stopping_ = true;
     wake_->notify_all();
     own_state_->notify_all();
+    caught_up_->notify_all();
     for (const auto& [id, session] : sessions()) session->stop();
     const env::SteadyTime deadline = env::system_clock().steady() + kStopPatience;
     for (const auto& [id, session] : sessions()) {
@@ -158,6 +162,17 @@ class ManagerImpl final : public Manager {
     }
   }
 
+  /// Copies leave much freed memory behind.
+  Task<void> give_back_memory() {
+    uint64_t seen = caught_up_->version();
+    while (!stopping_) {
+      if (!co_await caught_up_->wait(seen, std::chrono::hours(1))) continue;
+      if (!co_await env::sleep_for(kCopiesEndTogether)) continue;
+      seen = caught_up_->version();
+      co_await env::run_blocking([] { env::give_back_memory(); });
+    }
+  }
+
   Task<void> supervise() {
     while (!stopping_) {
       const uint64_t seen = wake_->version();
@@ -221,7 +236,8 @@ class ManagerImpl final : public Manager {
                            [wake = wake_] { wake->notify_all(); },
                            [told = endpoint_changed_, id] {
                              for (const auto& tell : *told) tell(id);
-                           }};
+                           },
+                           [caught_up = caught_up_] { caught_up->notify_all(); }};
     auto made = std::make_shared<Session>(std::move(options), id, connection);
     {
       std::unique_lock lock(mutex_);
@@ -352,6 +368,7 @@ class ManagerImpl final : public Manager {
   Dependencies given_;
   std::shared_ptr<env::Signal> wake_ = std::make_shared<env::Signal>();
   const std::shared_ptr<env::Signal> own_state_ = std::make_shared<env::Signal>();
+  const std::shared_ptr<env::Signal> caught_up_ = std::make_shared<env::Signal>();
   using EndpointListeners = std::vector<std::function<void(const std::string& id)>>;
   const std::shared_ptr<EndpointListeners> endpoint_changed_ = std::make_shared<EndpointListeners>();
   env::Signal replicated_;  // a commit of a replica was applied

@@ -290,7 +290,9 @@ void Session::take_currency(bool current) {
     first = current && status_ == "Updating";
     current_ = current;
   }
-  if (first) set_status("Connected");
+  if (!first) return;
+  set_status("Connected");
+  options_.caught_up();
 }
 
 void Session::set_status(std::string status) {

@@ -20,8 +20,9 @@ struct SessionOptions {
   env::TaskGroup& tasks;
   store::Store& store;
   std::string own_id, version;
-  std::function<void()> changed;  // what routes depend on changed
-  std::function<void()> told;     // the endpoint told something of itself, came or went
+  std::function<void()> changed;    // what routes depend on changed
+  std::function<void()> told;       // the endpoint told something of itself, came or went
+  std::function<void()> caught_up;  // what changed while there was no connection has arrived
 };
 
 /// Connects, follows, reconnects until stopped. Thread-safe.

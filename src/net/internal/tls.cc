@@ -147,6 +147,8 @@ int select_protocol(SSL*, const unsigned char** out, unsigned char* out_size, co
   return SSL_TLSEXT_ERR_OK;
 }
 
+using SslContextPtr = std::shared_ptr<ssl_ctx_st>;
+
 void set_common_options(SSL_CTX* context) {
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   // A missing close_notify is judged by the HTTP message: is it complete?
@@ -179,23 +181,59 @@ struct TlsContext::Sessions {
     if (newest != nullptr) SSL_set_session(side, newest);
   }
 
-  static int on_new_session(SSL* side, SSL_SESSION* session) {
-    static_cast<Sessions*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(side)))->keep(session);
-    return 1;  // kept: the reference is ours
-  }
-
   std::mutex mutex;
   SSL_SESSION* newest = nullptr;
 };
 
-TlsContext::TlsContext(ssl_ctx_st* context) : context_(context), sessions_(std::make_unique<Sessions>()) {}
+namespace {
 
-TlsContext::~TlsContext() { SSL_CTX_free(context_); }
+using SessionsPtr = std::shared_ptr<TlsContext::Sessions>;
+
+void free_sessions(void*, void* held, CRYPTO_EX_DATA*, int, long, void*) {
+  delete static_cast<SessionsPtr*>(held);
+}
+
+/// Where a client's connection holds its sessions: servers send tickets as long as it lives, which may be
+/// longer than the client.
+int sessions_slot() {
+  static const int slot = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, &free_sessions);
+  return slot;
+}
+
+int on_new_session(SSL* side, SSL_SESSION* session) {
+  const auto* const held = static_cast<SessionsPtr*>(SSL_get_ex_data(side, sessions_slot()));
+  if (held == nullptr) return 0;
+  (*held)->keep(session);
+  return 1;  // kept: the reference is ours
+}
+
+Result<SslContextPtr> new_client_context() {
+  ERR_clear_error();
+  SslContextPtr made(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free);
+  SSL_CTX* context = made.get();
+  if (context == nullptr) return openssl_error("TLS context");
+  set_common_options(context);
+  SSL_CTX_set_alpn_protos(context, kProtocols.data(), kProtocols.size());
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(context, &on_new_session);
+  return made;
+}
+
+/// For clients that verify nothing, or a fingerprint themselves: a manager has thousands of them.
+Result<SslContextPtr> shared_client_context() {
+  static const Result<SslContextPtr> shared = new_client_context();
+  return shared;
+}
+
+}  // namespace
+
+TlsContext::TlsContext(std::shared_ptr<ssl_ctx_st> context)
+    : context_(std::move(context)), sessions_(std::make_shared<Sessions>()) {}
 
 Result<std::shared_ptr<TlsContext>> TlsContext::for_server(const TlsFiles& files) {
   ERR_clear_error();
-  std::shared_ptr<TlsContext> made(new TlsContext(SSL_CTX_new(TLS_server_method())));
-  SSL_CTX* context = made->context_;
+  SslContextPtr made(SSL_CTX_new(TLS_server_method()), &SSL_CTX_free);
+  SSL_CTX* context = made.get();
   if (context == nullptr) return openssl_error("TLS context");
   set_common_options(context);
   if (SSL_CTX_use_certificate_chain_file(context, files.certificate_file.c_str()) != 1) {
@@ -211,20 +249,16 @@ Result<std::shared_ptr<TlsContext>> TlsContext::for_server(const TlsFiles& files
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
   SSL_CTX_set_num_tickets(context, 1);
   SSL_CTX_set_alpn_select_cb(context, &select_protocol, nullptr);
-  return made;
+  return std::shared_ptr<TlsContext>(new TlsContext(std::move(made)));
 }
 
 Result<std::shared_ptr<TlsContext>> TlsContext::for_client(const TrustPolicy& trust) {
-  ERR_clear_error();
-  std::shared_ptr<TlsContext> made(new TlsContext(SSL_CTX_new(TLS_client_method())));
-  SSL_CTX* context = made->context_;
-  if (context == nullptr) return openssl_error("TLS context");
-  set_common_options(context);
-  SSL_CTX_set_alpn_protos(context, kProtocols.data(), kProtocols.size());
-  SSL_CTX_set_app_data(context, made->sessions_.get());
-  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-  SSL_CTX_sess_set_new_cb(context, &Sessions::on_new_session);
-  if (trust.ca_file.empty() && !trust.system_authorities) return made;
+  const bool verifies = !trust.ca_file.empty() || trust.system_authorities;
+  Result<SslContextPtr> made = verifies ? new_client_context() : shared_client_context();
+  if (!made) return made.error();
+  SSL_CTX* context = made->get();
+  std::shared_ptr<TlsContext> client(new TlsContext(*made));
+  if (!verifies) return client;
   if (trust.system_authorities && SSL_CTX_set_default_verify_paths(context) != 1) {
     return openssl_error("read the authorities of this system");
   }
@@ -232,24 +266,25 @@ Result<std::shared_ptr<TlsContext>> TlsContext::for_client(const TrustPolicy& tr
     return openssl_error("read CA file " + trust.ca_file);
   }
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-  made->verifies_ = true;
-  return made;
+  client->verifies_ = true;
+  return client;
 }
 
 ssl_st* TlsContext::new_server_side() {
-  SSL* side = SSL_new(context_);
+  SSL* side = SSL_new(context_.get());
   if (side != nullptr) SSL_set_accept_state(side);
   return side;
 }
 
 ssl_st* TlsContext::new_client_side(const std::string& host) {
-  SSL* side = SSL_new(context_);
+  SSL* side = SSL_new(context_.get());
   if (side == nullptr) return nullptr;
   SSL_set_connect_state(side);
   const bool address = is_address(host);
   if (!address) SSL_set_tlsext_host_name(side, host.c_str());
   if (verifies_ && address) X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(side), host.c_str());
   if (verifies_ && !address) SSL_set1_host(side, host.c_str());
+  SSL_set_ex_data(side, sessions_slot(), new SessionsPtr(sessions_));
   sessions_->offer(side);
   return side;
 }

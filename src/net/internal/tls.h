@@ -12,13 +12,12 @@ struct ssl_ctx_st;
 
 namespace mullion::net::internal {
 
-/// What all TLS connections of one server or one client share; remembers sessions so that they resume
-/// cheaply. Thread-safe.
+/// What all TLS connections of one server or one client share; remembers a client's sessions so that they
+/// resume cheaply. Thread-safe.
 class TlsContext {
  public:
   static Result<std::shared_ptr<TlsContext>> for_server(const TlsFiles& files);
   static Result<std::shared_ptr<TlsContext>> for_client(const TrustPolicy& trust);
-  ~TlsContext();
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
 
@@ -26,13 +25,14 @@ class TlsContext {
   ssl_st* new_server_side();
   ssl_st* new_client_side(const std::string& host);
 
- private:
   struct Sessions;
-  explicit TlsContext(ssl_ctx_st* context);
 
-  ssl_ctx_st* context_;
+ private:
+  explicit TlsContext(std::shared_ptr<ssl_ctx_st> context);
+
+  std::shared_ptr<ssl_ctx_st> context_;
   bool verifies_ = false;
-  std::unique_ptr<Sessions> sessions_;
+  std::shared_ptr<Sessions> sessions_;
 };
 
 /// SHA-256 of the peer's certificate in DER form, lower-case hex; empty when there is none.
