@@ -24,8 +24,7 @@ std::string source_of(const Installed& installed) {
 }
 
 Item item_of(const Installed& installed, std::string_view platform) {
-  Item item =
-      version_item(installed.name, installed.version, installed.content_type, source_of(installed));
+  Item item = version_item(installed.name, installed.version, installed.content_type, source_of(installed));
   const bool pack = installed.content_type == "ContentPackage";
   item.sha256.emplace(pack ? kEverywhere : platform, installed.sha256);
   item.meta = installed.meta;

@@ -96,7 +96,9 @@ TEST_F(InstalledTest, DamagedFilesAreWrittenAnew) {
 TEST_F(InstalledTest, SecretsStayHere) {
   load_text("a", R"({"meta":{"Name":"a","Version":"v1.0.0"},"sections":{"profiles":{"p":{"Name":"p","Params":{
       "pw":{"Key":"k","Nonce":"n","Payload":"x"}}}}}})");
-  load_text("u", R"({"meta":{"Name":"u","Version":"v1.0.0"},"sections":{"users":{"w":{"Name":"w","PasswordHash":"QUJD"}}}})");
+  load_text(
+      "u",
+      R"({"meta":{"Name":"u","Version":"v1.0.0"},"sections":{"users":{"w":{"Name":"w","PasswordHash":"QUJD"}}}})");
   load("b", "v1.0.0");
   eventually([this] { return actual("b-stable") == "v1.0.0"; });
   EXPECT_THAT(refusal("a", "v1.0.0"), HasSubstr("not sent elsewhere: profiles/p holds a secret"));

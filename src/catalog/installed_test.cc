@@ -40,20 +40,35 @@ TEST(InstalledItems, AreWhatNoCatalogHas) {
       {"a tip build in no catalog", {}, {pack("a", "v1.0.0-tip.3")}, {"a-v1.0.0-tip.3", "a-tip"}, {}},
       {"neither", {}, {pack("a", "v1.0.0-beta.1")}, {"a-v1.0.0-beta.1"}, {}},
       {"a version that is no number", {}, {pack("a", "latest")}, {"a-latest"}, {}},
-      {"others in catalogs do not matter", {listed("b", "v1.0.0")}, {pack("a", "v1.0.0")},
-       {"a-v1.0.0", "a-stable"}, {}},
+      {"others in catalogs do not matter",
+       {listed("b", "v1.0.0")},
+       {pack("a", "v1.0.0")},
+       {"a-v1.0.0", "a-stable"},
+       {}},
       {"a catalog has the same version", {listed("a", "v1.0.0")}, {pack("a", "v1.0.0")}, {}, {}},
       {"a catalog has an older version", {listed("a", "v1.0.0")}, {pack("a", "v2.0.0")}, {"a-v2.0.0"}, {}},
-      {"a catalog has a tip build only", {listed("a", "v1.0.0-tip.1")}, {pack("a", "v1.0.0")}, {"a-v1.0.0"},
+      {"a catalog has a tip build only",
+       {listed("a", "v1.0.0-tip.1")},
+       {pack("a", "v1.0.0")},
+       {"a-v1.0.0"},
        {}},
-      {"another server brought an older version", {listed("a", "v1.0.0", true)}, {pack("a", "v2.0.0")},
-       {"a-v2.0.0", "a-stable"}, {}},
+      {"another server brought an older version",
+       {listed("a", "v1.0.0", true)},
+       {pack("a", "v2.0.0")},
+       {"a-v2.0.0", "a-stable"},
+       {}},
       {"another server brought the same and a newer one",
-       {listed("a", "v1.0.0", true), listed("a", "v2.0.0", true)}, {pack("a", "v1.0.0")}, {"a-stable"}, {}},
+       {listed("a", "v1.0.0", true), listed("a", "v2.0.0", true)},
+       {pack("a", "v1.0.0")},
+       {"a-stable"},
+       {}},
       {"a catalog", {}, {pack("rackn-catalog", "v1.0.0")}, {}, {}},
       {"names that would be no files", {}, {pack("..", "v1.0.0"), pack("a", ""), pack("a", "v1/2")}, {}, {}},
       {"a name that leaves no place for its version", {}, {pack(std::string(250, 'a'), "v1.0.0")}, {}, {}},
-      {"a secret", {}, {pack("a", "v1.0.0", "profiles/p holds a secret")}, {},
+      {"a secret",
+       {},
+       {pack("a", "v1.0.0", "profiles/p holds a secret")},
+       {},
        {{"a", "profiles/p holds a secret"}}}};
   for (const Case& one : cases) {
     const InstalledItems items = installed_items(one.listed, one.here, "amd64/linux");
@@ -65,11 +80,11 @@ TEST(InstalledItems, AreWhatNoCatalogHas) {
 }
 
 TEST(InstalledItems, SayWhereTheyComeFrom) {
-  const InstalledItems made = installed_items(
-      {},
-      {{"ContentPackage", "a", "v1.0.0", kSum, {{"Prerequisites", "b"}}, {}},
-       {"PluginProvider", "p", "v2.0.0-tip.1", kSum, {}, {}}},
-      "arm64/linux");
+  const InstalledItems made =
+      installed_items({},
+                      {{"ContentPackage", "a", "v1.0.0", kSum, {{"Prerequisites", "b"}}, {}},
+                       {"PluginProvider", "p", "v2.0.0-tip.1", kSum, {}, {}}},
+                      "arm64/linux");
   const Items items(made.items, made.withheld);
   const Item& pack = **items.resolve("a", "ContentPackage", "stable");
   EXPECT_EQ(pack.actual_version, "v1.0.0");

@@ -19,8 +19,8 @@ class InstalledHere {
   /// Calls `changed` whenever list() becomes another one, for as long as layers and providers live.
   void follow(std::function<void()> changed);
   std::vector<Installed> list();
-  /// The bytes of an artifact whose source is_installed(): kNotFound when it is installed no more or withheld,
-  /// kCorrupt when its checksum differs.
+  /// The bytes of an artifact whose source is_installed(): kNotFound when it is installed no more or
+  /// withheld, kCorrupt when its checksum differs.
   Result<content::Blobs::Info> open(const Artifact& artifact);
 
  private:
