@@ -62,10 +62,13 @@ int main(int count, char** words) {
     env::Runtime runtime(2);
     const auto layers = content::make_layers(*store, content::accepted_features());
     if (!layers->start()) return 1;
+    const auto preferences = content::make_preferences(*store);
+    const auto providers = content::make_providers(runtime, *store, *layers, *preferences);
     const auto blobs = content::make_blobs(root);
     const auto catalog = catalog::make_catalog({.runtime = runtime,
                                                 .store = *store,
                                                 .layers = *layers,
+                                                .providers = *providers,
                                                 .blobs = *blobs,
                                                 .base_root = root,
                                                 .static_url = [] { return std::string("http://bench:1"); }});

@@ -259,6 +259,8 @@ class FakeProviders final : public content::Providers {
   Result<env::Path> program(std::string_view name) const override {
     return Error(ErrorCode::kNotFound, "GET", "plugin_providers", std::string(name), {"Not Found"});
   }
+  std::vector<Program> programs() const override { return {}; }
+  void on_change(std::function<void()>) override {}
   std::vector<content::OfferedAction> actions(std::string_view model,
                                               std::string_view plugin) const override {
     std::vector<content::OfferedAction> out;

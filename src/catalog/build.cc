@@ -20,32 +20,11 @@ void add_build(Item& item, const Place& place, const ScannedFile& file) {
   if (item.meta.empty()) item.meta = file.meta;
 }
 
-Item new_item(const Place& place, std::string_view source_root) {
-  Item item;
-  item.id = place.name + "-" + place.version;
-  item.name = place.name;
-  item.version = item.actual_version = place.version;
-  item.content_type = place.content_type;
-  item.source = fmt::format("{}/{}", source_root, place.item_path);
-  const auto version = content::parse_full_version(place.version);
-  item.tip = version && version->is_tip();
-  item.hot_fix = version && version->is_release();
-  return item;
-}
-
 /// drp/V.zip beside drp/V.ARCH.OS.zip: clients would take the one for what is in the other.
 void settle_contradiction(Item& item, std::vector<std::string>& warnings) {
   if (item.sha256.size() < 2 || item.sha256.erase(std::string(kEverywhere)) == 0) return;
   warnings.push_back(fmt::format(
       "{}: it is there for everywhere and for single platforms; the former is left out", item.id));
-}
-
-Item alias_of(const Item& target, std::string_view word) {
-  Item alias = target;
-  alias.id = fmt::format("{}-{}", target.name, word);
-  alias.version = word;
-  alias.tip = target.tip || word == kTip;
-  return alias;
 }
 
 /// Adds `stable` and `tip` of each name.
@@ -99,6 +78,28 @@ void write_indented(const json::value& value, size_t depth, std::string& out) {
 
 }  // namespace
 
+Item version_item(std::string_view name, std::string_view version, std::string_view content_type,
+                  std::string source) {
+  Item item;
+  item.id = fmt::format("{}-{}", name, version);
+  item.name = name;
+  item.version = item.actual_version = version;
+  item.content_type = content_type;
+  item.source = std::move(source);
+  const auto parsed = content::parse_full_version(version);
+  item.tip = parsed && parsed->is_tip();
+  item.hot_fix = parsed && parsed->is_release();
+  return item;
+}
+
+Item alias_of(const Item& target, std::string_view word) {
+  Item alias = target;
+  alias.id = fmt::format("{}-{}", target.name, word);
+  alias.version = word;
+  alias.tip = target.tip || word == kTip;
+  return alias;
+}
+
 BuiltItems build_items(const std::vector<ScannedFile>& files, std::string_view source_root) {
   BuiltItems built;
   std::map<std::string, Item> items;  // by id
@@ -113,7 +114,8 @@ BuiltItems build_items(const std::vector<ScannedFile>& files, std::string_view s
       built.warnings.push_back(fmt::format("{}: {}", file.path, file.problem));
       continue;
     }
-    Item item = new_item(**place, source_root);
+    Item item = version_item((*place)->name, (*place)->version, (*place)->content_type,
+                             fmt::format("{}/{}", source_root, (*place)->item_path));
     const auto [entry, fresh] = items.try_emplace(item.id, item);
     if (!fresh && (entry->second.content_type != item.content_type || entry->second.name != item.name)) {
       built.warnings.push_back(fmt::format("{}: there is a {} {} already", file.path,

@@ -26,6 +26,12 @@ struct BuiltItems {
 /// `source_root` stands in front of the paths in Source: "http://ADDRESS:PORT/files/rebar-catalog".
 BuiltItems build_items(const std::vector<ScannedFile>& files, std::string_view source_root);
 
+/// One version, without checksums.
+Item version_item(std::string_view name, std::string_view version, std::string_view content_type,
+                  std::string source);
+/// The same under a version word: `stable` or `tip`.
+Item alias_of(const Item& target, std::string_view word);
+
 /// The catalog as a content pack, indented, one member per line.
 std::string catalog_text(const std::vector<Item>& items, std::string_view version);
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "catalog/internal/builder.h"
 #include "catalog/internal/fetcher.h"
+#include "catalog/internal/installed_here.h"
 #include "catalog/internal/remote_catalogs.h"
 #include "model/object.h"
 
@@ -60,8 +61,11 @@ class LocalCatalog final : public Catalog {
         tasks_(dependencies_.runtime.executor(), "catalog"),
         builder_(dependencies_),
         fetcher_(dependencies_),
+        installed_(dependencies_),
         remote_(dependencies_.runtime, dependencies_.blobs, dependencies_.base_root / "catalog" / "remote"),
-        items_(std::make_shared<const Items>()) {}
+        items_(std::make_shared<const Items>()) {
+    installed_.follow([changed = changed_] { changed->notify_all(); });
+  }
 
   Task<Result<BuildReport>> build(std::string principal) override;
   std::shared_ptr<const Items> items() const override {
@@ -72,9 +76,7 @@ class LocalCatalog final : public Catalog {
     std::lock_guard lock(mutex_);
     listeners_.push_back(std::move(listener));
   }
-  Task<Result<content::Blobs::Info>> fetch(Artifact artifact) override {
-    return fetcher_.fetch(std::move(artifact));
-  }
+  Task<Result<content::Blobs::Info>> fetch(Artifact artifact) override;
   Collection unused(const std::vector<Need>& needed) override;
   Task<Result<BuildReport>> remove(std::vector<KeptVersion> versions, std::string principal) override;
   std::vector<std::string> problems() const override { return remote_.problems(); }
@@ -97,9 +99,11 @@ class LocalCatalog final : public Catalog {
   env::TaskGroup tasks_;
   Builder builder_;
   Fetcher fetcher_;
+  InstalledHere installed_;
   RemoteCatalogs remote_;
   uint64_t subscription_ = 0;
-  env::Signal changed_;       // something that items() is made of
+  /// Something that items() is made of. Listeners that cannot be taken back hold it too.
+  const std::shared_ptr<env::Signal> changed_ = std::make_shared<env::Signal>();
   env::Signal built_;         // a build ended
   std::mutex join_mutex_;     // taken before mutex_
   mutable std::mutex mutex_;  // guards everything below
@@ -154,7 +158,7 @@ Task<void> LocalCatalog::run_builds() {
       ask_again_ = true;
     }
     built_.notify_all();
-    changed_.notify_all();
+    changed_->notify_all();
   }
 }
 
@@ -192,8 +196,11 @@ void LocalCatalog::join() {
   }
   std::vector<Item> elsewhere = remote_.items(counted);
   all.insert(all.end(), std::make_move_iterator(elsewhere.begin()), std::make_move_iterator(elsewhere.end()));
-  if (before->all() == all) return;
-  auto joined = std::make_shared<const Items>(std::move(all));
+  InstalledItems here = installed_items(all, installed_.list(), dependencies_.platform);
+  all.insert(all.end(), std::make_move_iterator(here.items.begin()),
+             std::make_move_iterator(here.items.end()));
+  if (before->all() == all && before->withheld() == here.withheld) return;
+  auto joined = std::make_shared<const Items>(std::move(all), std::move(here.withheld));
   std::vector<std::function<void()>> listeners;
   {
     std::lock_guard lock(mutex_);
@@ -223,11 +230,11 @@ Task<void> LocalCatalog::attempt(std::string_view what, Task<void> work) {
 /// Keeps items() as the store is.
 Task<void> LocalCatalog::follow() {
   while (!stopping()) {
-    const uint64_t seen = changed_.version();
+    const uint64_t seen = changed_->version();
     Task<void> work = env::run_blocking([this] { join(); });
     co_await attempt("joining", std::move(work));
     // False is the time-out as well as the end, which the next suspension tells apart.
-    co_await changed_.wait(seen, dependencies_.refresh_interval);
+    co_await changed_->wait(seen, dependencies_.refresh_interval);
   }
 }
 
@@ -265,7 +272,7 @@ Task<void> LocalCatalog::refresh() {
   const env::Clock& clock = env::system_clock();
   env::SteadyTime next_question = clock.steady();
   while (!stopping()) {
-    const uint64_t seen = changed_.version();
+    const uint64_t seen = changed_->version();
     bool all = clock.steady() >= next_question;
     {
       std::lock_guard lock(mutex_);
@@ -274,8 +281,15 @@ Task<void> LocalCatalog::refresh() {
     Task<void> work = refresh_once(all);
     co_await attempt("reading catalogs", std::move(work));
     if (all) next_question = clock.steady() + dependencies_.refresh_interval;
-    co_await changed_.wait(seen, dependencies_.refresh_interval);
+    co_await changed_->wait(seen, dependencies_.refresh_interval);
   }
+}
+
+Task<Result<content::Blobs::Info>> LocalCatalog::fetch(Artifact artifact) {
+  if (!installed_name(artifact.source)) co_return co_await fetcher_.fetch(std::move(artifact));
+  Result<content::Blobs::Info> info = Error(ErrorCode::kNotFound, "");
+  co_await env::run_blocking([&] { info = installed_.open(artifact); });
+  co_return info;
 }
 
 Collection LocalCatalog::unused(const std::vector<Need>& needed) {
@@ -316,7 +330,7 @@ void LocalCatalog::start() {
   fetcher_.sweep();
   count(places());  // as an earlier process read them
   subscription_ = dependencies_.store.subscribe([this](const std::shared_ptr<const store::Commit>& commit) {
-    if (concerns_catalogs(*commit)) changed_.notify_all();
+    if (concerns_catalogs(*commit)) changed_->notify_all();
   });
   tasks_.spawn("follow", [this] { return follow(); });
   tasks_.spawn("refresh", [this] { return refresh(); });
@@ -329,7 +343,7 @@ Task<void> LocalCatalog::stop() {
   }
   if (subscription_ != 0) dependencies_.store.unsubscribe(subscription_);
   built_.notify_all();
-  changed_.notify_all();
+  changed_->notify_all();
   co_await tasks_.async_stop();
   co_await remote_.stop();
 }

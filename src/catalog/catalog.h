@@ -8,6 +8,7 @@
 #include "catalog/collection.h"
 #include "catalog/items.h"
 #include "content/content.h"
+#include "content/providers.h"
 #include "env/runtime.h"
 #include "store/store.h"
 
@@ -31,15 +32,15 @@ class Catalog {
   /// so that each sees what was there when it called. Programs of plugin providers for this platform are run
   /// (`define`). kInsufficientStorage.
   virtual Task<Result<BuildReport>> build(std::string principal) = 0;
-  /// All catalogs joined: own objects, catalog packs, then `manager_catalog_urls` of profile global in their
-  /// order.
+  /// All catalogs joined: own objects, catalog packs, `manager_catalog_urls` of profile global in their
+  /// order, then what is installed at this server.
   virtual std::shared_ptr<const Items> items() const = 0;
   /// Called after items() changed; on any thread, be short.
   virtual void on_change(std::function<void()> listener) = 0;
   /// The artifact as a verified file of this server; one that comes from elsewhere is fetched into
-  /// files/rebar-catalog first, once however many ask. kCorrupt when its checksum differs: "NAME: expected
-  /// sha256 X, the file has Y"; kInvalid when it would come from elsewhere without a checksum; kUnreachable,
-  /// kInsufficientStorage.
+  /// files/rebar-catalog first, once however many ask; what is installed here is given as it is. kCorrupt
+  /// when its checksum differs: "NAME: expected sha256 X, the file has Y"; kInvalid when it would come from
+  /// elsewhere without a checksum; kUnreachable, kInsufficientStorage.
   virtual Task<Result<content::Blobs::Info>> fetch(Artifact artifact) = 0;
   /// Versions below files/rebar-catalog that are neither `stable` nor `tip` of any catalog nor in `needed`,
   /// and those that stay. Blocks on the disk.
@@ -57,6 +58,7 @@ struct Dependencies {
   env::Runtime& runtime;
   store::Store& store;
   content::Layers& layers;
+  content::Providers& providers;
   content::Blobs& blobs;
   env::Path base_root;
   std::function<std::string()> static_url;  // "http://ADDRESS:PORT", for Source of built items

@@ -200,6 +200,49 @@ class FaultyBlobs final : public content::Blobs {
   const std::unique_ptr<content::Blobs> real_;
 };
 
+/// Providers that are there because a test says so.
+class FakeProviders final : public content::Providers {
+ public:
+  void set(std::vector<Program> programs) {
+    {
+      std::lock_guard lock(mutex_);
+      programs_ = std::move(programs);
+    }
+    for (const auto& listener : listeners_) listener();
+  }
+  std::vector<Program> programs() const override {
+    std::lock_guard lock(mutex_);
+    return programs_;
+  }
+  void on_change(std::function<void()> listener) override { listeners_.push_back(std::move(listener)); }
+
+  Result<void> start(content::ProviderServices, content::ProviderOptions) override { return {}; }
+  Task<void> stop() override { co_return; }
+  Task<Result<Upload>> upload(std::string, net::BodySource&, uint64_t, bool, std::string) override {
+    co_return Error(ErrorCode::kInternal, "not here");
+  }
+  Task<Result<void>> remove(std::string, std::string) override {
+    co_return Error(ErrorCode::kInternal, "not here");
+  }
+  Result<env::Path> program(std::string_view) const override {
+    return Error(ErrorCode::kInternal, "not here");
+  }
+  std::vector<content::OfferedAction> actions(std::string_view, std::string_view) const override {
+    return {};
+  }
+  Task<Result<std::string>> run_action(std::string, std::string) override {
+    co_return Error(ErrorCode::kInternal, "not here");
+  }
+  bool wants_events() const override { return false; }
+  void tell_event(content::EventText) override {}
+  Counts counts() const override { return {}; }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<Program> programs_;
+  std::vector<std::function<void()>> listeners_;
+};
+
 class CatalogTest : public ::testing::Test {
  protected:
   CatalogTest() : root_(fs::temp_directory_path() / ("mullion-catalog-" + env::random_uuid())) {
@@ -226,6 +269,7 @@ class CatalogTest : public ::testing::Test {
     Dependencies dependencies{.runtime = runtime_,
                               .store = *store_,
                               .layers = *layers_,
+                              .providers = providers_,
                               .blobs = *blobs_,
                               .base_root = root_,
                               .static_url = [this] {
@@ -291,6 +335,7 @@ class CatalogTest : public ::testing::Test {
   env::Runtime runtime_{2};
   std::unique_ptr<store::Store> store_ = store::open_memory_store();
   std::unique_ptr<content::Layers> layers_ = content::make_layers(*store_, content::accepted_features());
+  FakeProviders providers_;
   std::unique_ptr<FaultyBlobs> blobs_;
   std::atomic<bool> without_url_{false};
   std::unique_ptr<Catalog> catalog_;

@@ -56,6 +56,7 @@ Reasons reasons_of(const Items& items, const std::vector<Need>& needed, std::str
     if (item) keep_item(**item, need.user, files_root, out);
   }
   for (const Item& item : items.all()) {
+    if (is_installed(item)) continue;  // it lies elsewhere
     if (item.version == kStable || item.version == kTip) keep_item(item, item.version, files_root, out);
   }
   return out;

@@ -129,6 +129,8 @@ Result<void> check_own_source(const Item& item) {
 
 }  // namespace
 
+bool is_installed(const Item& item) { return item.source.starts_with(kInstalledSource); }
+
 std::string own_platform() { return fmt::format("{}/{}", program_arch(), program_os()); }
 
 bool is_item_word(std::string_view text) {
@@ -212,7 +214,8 @@ std::vector<Artifact> possible_artifacts_of(const Item& item) {
   return out;
 }
 
-Items::Items(std::vector<Item> items) : items_(std::move(items)) {
+Items::Items(std::vector<Item> items, Withheld withheld)
+    : items_(std::move(items)), withheld_(std::move(withheld)) {
   for (size_t i = 0; i < items_.size(); ++i) {
     by_id_.emplace(items_[i].id, i);
     by_name_[items_[i].name].push_back(i);
@@ -260,19 +263,29 @@ Result<const Item*> Items::resolve(std::string_view name, std::string_view conte
     if (item->actual_version == word) return item;
   }
   if (word == kStable || word == kTip) {
-    if (const Item* newest = newest_for(candidates, word); newest != nullptr) return newest;
+    std::vector<const Item*> listed = candidates;
+    std::erase_if(listed, [](const Item* item) { return is_installed(*item); });
+    if (const Item* newest = newest_for(listed, word); newest != nullptr) return newest;
   }
+  return not_found(name, content_type, word);
+}
+
+Error Items::not_found(std::string_view name, std::string_view content_type, std::string_view word) const {
+  const std::vector<const Item*> candidates = named(name, content_type);
   const std::string_view kind = content_type.empty() ? "item" : content_type;
-  if (candidates.empty()) {
-    return Error(ErrorCode::kNotFound, fmt::format("the catalog has no {} named {}", kind, name));
+  std::string text = fmt::format("the catalog has no {} named {}", kind, name);
+  if (!candidates.empty()) {
+    std::vector<std::string_view> versions;
+    for (const Item* item : candidates) {
+      if (versions.size() < kNamedVersions) versions.push_back(item->version);
+    }
+    text = fmt::format("the catalog has no {} {} {}, but {}{}", kind, name, word, fmt::join(versions, ", "),
+                       candidates.size() > versions.size() ? ", ..." : "");
   }
-  std::vector<std::string_view> versions;
-  for (const Item* item : candidates) {
-    if (versions.size() < kNamedVersions) versions.push_back(item->version);
+  if (const auto why = withheld_.find(name); why != withheld_.end()) {
+    text += fmt::format("; what is installed here is not sent elsewhere: {}", why->second);
   }
-  return Error(ErrorCode::kNotFound,
-               fmt::format("the catalog has no {} {} {}, but {}{}", kind, name, word,
-                           fmt::join(versions, ", "), candidates.size() > versions.size() ? ", ..." : ""));
+  return Error(ErrorCode::kNotFound, std::move(text));
 }
 
 }  // namespace mullion::catalog

@@ -37,6 +37,10 @@ struct Item {
 inline constexpr std::string_view kArchitectures[] = {"amd64", "arm64", "armv7", "ppc64le"};
 inline constexpr std::string_view kSystems[] = {"linux", "darwin", "windows"};
 inline constexpr std::string_view kEverywhere = "any/any";
+/// Meta of items that another server brought: whose they are.
+inline constexpr std::string_view kBroughtBy = "mullion/from";
+/// Source of items that are installed at this server: INSTALLED contents/NAME or plugin_providers/NAME.
+inline constexpr std::string_view kInstalledSource = "installed://";
 /// What this program was built for: "ARCH/OS".
 std::string own_platform();
 /// Version words.
@@ -52,6 +56,9 @@ struct Artifact {
   std::string sha256;  // lower-case hex; "" when the catalog gives none
 };
 
+/// Whether this is what is installed here, and in no catalog.
+bool is_installed(const Item& item);
+
 /// The artifact of `item` for a target; kNotFound "NAME VERSION has no build for ARCH/OS".
 Result<Artifact> artifact_of(const Item& item, std::string_view arch, std::string_view os);
 /// Every build of `item`, one artifact for each file.
@@ -59,24 +66,31 @@ std::vector<Artifact> artifacts_of(const Item& item);
 /// The same, and of an item without checksums every build it may have.
 std::vector<Artifact> possible_artifacts_of(const Item& item);
 
+/// Name -> why what is installed here under that name is given to nobody.
+using Withheld = std::map<std::string, std::string, std::less<>>;
+
 /// Immutable. Of items with one id the first one counts ("first wins").
 class Items {
  public:
   Items() = default;
   /// In the order of their catalogs.
-  explicit Items(std::vector<Item> items);
+  explicit Items(std::vector<Item> items, Withheld withheld = {});
   const std::vector<Item>& all() const { return items_; }
+  const Withheld& withheld() const { return withheld_; }
   const Item* find(std::string_view id) const;
   /// Every item of this name that no earlier catalog hides, in order. `content_type` empty: any.
   std::vector<const Item*> named(std::string_view name, std::string_view content_type) const;
   /// `word`: `stable`, `tip`, or a version. Falls back from an item id to an equal actual version, and for
-  /// `stable` and `tip` to the highest release and the newest tip build of that name. kNotFound names what
-  /// the catalog has of that name. `content_type` empty: any.
+  /// `stable` and `tip` to the highest release and the newest tip build of that name that is in a catalog.
+  /// kNotFound names what the catalog has of that name, and says what is withheld. `content_type` empty: any.
   Result<const Item*> resolve(std::string_view name, std::string_view content_type,
                               std::string_view word) const;
 
  private:
+  Error not_found(std::string_view name, std::string_view content_type, std::string_view word) const;
+
   std::vector<Item> items_;
+  Withheld withheld_;
   std::map<std::string, size_t, std::less<>> by_id_;
   std::map<std::string, std::vector<size_t>, std::less<>> by_name_;
 };

@@ -77,6 +77,29 @@ TEST(Item, OwnSourcesHaveNoDetours) {
       {{"Name", "a"}, {"Version", "v1"}, {"ContentType", "DRP"}, {"Source", "self://files/a..b/c.json"}}));
 }
 
+// What is installed here is there by its version, but moves no word of a catalog.
+TEST(Items, InstalledOnesAreNoNewestOfACatalog) {
+  Item installed = item("a", "v2.0.0", "v2.0.0");
+  installed.source = "installed://contents/a";
+  const Items items({item("a", "v1.0.0-tip.1", "v1.0.0-tip.1"), installed},
+                    {{"a", "profiles/p holds a secret"}});
+  EXPECT_EQ(items.resolve("a", "", "v2.0.0").value()->source, "installed://contents/a");
+  EXPECT_EQ(items.resolve("a", "", "tip").value()->version, "v1.0.0-tip.1");
+  const auto stable = items.resolve("a", "", "stable");
+  ASSERT_FALSE(stable);
+  EXPECT_EQ(stable.error().messages.front(),
+            "the catalog has no item a stable, but v1.0.0-tip.1, v2.0.0; what is installed here is not sent "
+            "elsewhere: profiles/p holds a secret");
+}
+
+TEST(Items, SayWhatIsWithheld) {
+  const Items items({}, {{"a", "profiles/p holds a secret"}});
+  EXPECT_EQ(items.resolve("a", "ContentPackage", "v1").error().messages.front(),
+            "the catalog has no ContentPackage named a; what is installed here is not sent elsewhere: "
+            "profiles/p holds a secret");
+  EXPECT_EQ(items.resolve("b", "", "v1").error().messages.front(), "the catalog has no item named b");
+}
+
 TEST(Item, NamesTheMemberThatIsWrong) {
   const std::pair<const char*, const char*> cases[] = {
       {R"({"Version":"v1","ContentType":"DRP"})", "Name"},

@@ -139,6 +139,22 @@ TEST_F(CatalogCommands, FetchFilesOfTheServer) {
   EXPECT_THAT(err(), HasSubstr("expected sha256"));
 }
 
+TEST_F(CatalogCommands, FetchWhatIsInstalledAtTheServer) {
+  json::value document = json::parse(catalog_text(server_.url(), sum_of(kPackB)));
+  json::object& b =
+      document.as_object()["sections"].as_object()["catalog_items"].as_object()["b-stable"].as_object();
+  const std::string target = fake_.home / "b.json";
+  answer("GET /api/v3/contents/b", kPackB);
+  answer("GET /api/v3/plugin_providers/b/binary", kPackB);
+  for (const char* source : {"installed://contents/b", "installed://plugin_providers/b"}) {
+    b["Source"] = source;
+    write("catalog.json", json::serialize(document));
+    EXPECT_EQ(run({"catalog", "item", "download", "b", "to", target}), 0) << err();
+    EXPECT_EQ(read("b.json"), kPackB);
+    std::filesystem::remove(target);
+  }
+}
+
 // The document decides what is installed: whoever has any certificate must not give it.
 TEST_F(CatalogCommands, KnowWhoGivesTheDocument) {
   net::testing::Fixture secure({.tls = true, .handler = [this](net::Request&) -> net::Task<net::Response> {

@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include "catalog/catalog_url.h"
+#include "catalog/installed.h"
 #include "cli/checksum.h"
 #include "cli/document.h"
 
@@ -58,6 +59,11 @@ Result<std::string> read_catalog_url(Invocation& call, const std::string& source
 
 Result<net::BodySourcePtr> open_artifact(Invocation& call, const catalog::Artifact& artifact) {
   constexpr std::string_view kOwn = "self://files/";
+  if (const auto installed = catalog::installed_name(artifact.source)) {
+    const bool pack = installed->content_type == "ContentPackage";
+    const std::string path = api_path({pack ? "contents" : "plugin_providers", installed->name});
+    return call.session.open({"GET", pack ? path : path + "/binary", "", {}, {}});
+  }
   if (!artifact.source.starts_with(kOwn)) return call.session.open_url(artifact.source);
   return call.session.open({"GET", api_path({"files", artifact.source.substr(kOwn.size())}), "", {}, {}});
 }

@@ -33,7 +33,8 @@ catalog::Items items_of(const json::object& section);
 Result<const catalog::Item*> find_item(const catalog::Items& items, const std::string& id);
 /// The artifact for a platform, "ARCH/OS".
 Result<catalog::Artifact> artifact_for(const catalog::Item& item, const std::string& platform);
-/// The bytes of an artifact: of this server for self://files/..., else of its URL.
+/// The bytes of an artifact: of this server for self://files/... and what is installed there, else of its
+/// URL.
 Result<net::BodySourcePtr> open_artifact(Invocation& call, const catalog::Artifact& artifact);
 /// Where an item's bytes are for this architecture and system, with their checksum. kNotFound names the item.
 Result<catalog::Artifact> catalog_artifact(Invocation& call, const std::string& item);

@@ -25,6 +25,8 @@ namespace fs = std::filesystem;
 constexpr Logger kLog("content");
 constexpr std::string_view kBuckets[] = {"files", "isos"};
 constexpr std::string_view kInstalls = "installs";
+/// What this server writes by itself.
+constexpr std::string_view kReadOnlyBuckets[] = {kInstalls, "plugins", "catalog"};
 
 Error about(ErrorCode code, std::string_view method, std::string_view bucket, std::string_view path,
             std::string message) {
@@ -46,12 +48,13 @@ ExplodeLimits explode_limits(const BlobLimits& limits) {
   return out;
 }
 
-bool is_bucket(std::string_view bucket) {
-  return std::find(std::begin(kBuckets), std::end(kBuckets), bucket) != std::end(kBuckets);
+template <size_t kCount>
+bool is_one_of(const std::string_view (&buckets)[kCount], std::string_view bucket) {
+  return std::find(std::begin(buckets), std::end(buckets), bucket) != std::end(buckets);
 }
 
-/// What isos unpacked to is read like files, but not written by clients.
-bool is_readable(std::string_view bucket) { return is_bucket(bucket) || bucket == kInstalls; }
+bool is_bucket(std::string_view bucket) { return is_one_of(kBuckets, bucket); }
+bool is_readable(std::string_view bucket) { return is_bucket(bucket) || is_one_of(kReadOnlyBuckets, bucket); }
 
 /// "files/a/b": what a file is called in the side trees.
 std::string full_name(std::string_view bucket, std::string_view path) {

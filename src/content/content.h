@@ -1,6 +1,7 @@
 // Content packs as layers below the writable one, preferences, and files and isos.
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <functional>
 #include <map>
 #include <memory>
@@ -76,6 +77,9 @@ class Layers {
   struct Component {
     std::string type, name, version;
     std::string prerequisites;  // as its meta has them
+    boost::json::object meta;
+    /// "PREFIX/KEY" of an object of it with a secret: a sealed value or a password. Empty: none has any.
+    std::string secret_holder;
   };
   virtual std::vector<Component> components() const = 0;
   /// Whether local object (type, key) is held by a layer that must not be overridden: its layer name, or
@@ -138,8 +142,9 @@ class Blobs {
   /// Names relative to `directory`, directories ending in '/', sorted; `all` descends. kNotFound.
   virtual Result<std::vector<std::string>> list(std::string_view bucket, std::string_view directory,
                                                 bool all) = 0;
-  /// kNotFound "Not a regular file". Bucket "installs" is what isos unpacked to, without checksums. Reads the
-  /// whole file once when it was not put here by put().
+  /// kNotFound "Not a regular file". Bucket "installs" is what isos unpacked to, without checksums; "plugins"
+  /// are the programs of plugin providers, "catalog" is what the catalog keeps. Reads the whole file once
+  /// when it was not put here by put().
   virtual Result<Info> stat(std::string_view bucket, std::string_view path) = 0;
   /// Streams `body` in; `explode` unpacks it beside the file. kConflict "Failed to ensure final directory for
   /// X exists", kTooLarge, kInvalid (an archive that is refused), kInsufficientStorage. Refused uploads leave

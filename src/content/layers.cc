@@ -384,7 +384,8 @@ std::vector<Layers::Component> StoreLayers::components() const {
     const std::string version(std::string_view(layer->meta.at("Version").get_string()));
     const json::value* needs = layer->meta.if_contains("Prerequisites");
     out.push_back({layer->type == "plugin" ? "PluginProvider" : "ContentPackage", layer->name, version,
-                   needs != nullptr && needs->is_string() ? std::string(needs->get_string()) : ""});
+                   needs != nullptr && needs->is_string() ? std::string(needs->get_string()) : "",
+                   layer->meta, layer->secret_holder});
   }
   return out;
 }

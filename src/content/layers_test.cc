@@ -139,6 +139,8 @@ TEST_F(LayersTest, LoadReplaceRemove) {
   EXPECT_EQ(description("p"), "second");
   EXPECT_EQ(layers_->components().front().version, "v2.0.0");
   EXPECT_EQ(layers_->components().front().type, "ContentPackage");
+  EXPECT_EQ(layers_->components().front().meta.at("Version"), "v2.0.0");
+  EXPECT_EQ(layers_->components().front().secret_holder, "");
   EXPECT_EQ(message(put("two", pack("two", "{}"))), "No such content store");
   EXPECT_EQ(put("one", pack("other", "{}")).error().status(), 422);
 
@@ -328,6 +330,7 @@ TEST_F(LayersTest, SecretsOfUsersStayApart) {
   EXPECT_FALSE(object("users", "u").contains("PasswordHash"));
   EXPECT_THAT(store_->snapshot()->secret("users", "u").value_or(""), HasSubstr("QUJD"));
   EXPECT_THAT(*layers_->show("one"), testing::Not(HasSubstr("QUJD")));
+  EXPECT_EQ(layers_->components().front().secret_holder, "users/u");
   ASSERT_TRUE(layers_->remove("one", ""));
   EXPECT_FALSE(store_->snapshot()->secret("users", "u"));
 }

@@ -52,6 +52,8 @@ class StoreProviders final : public Providers {
                               bool replace_writable, std::string principal) override;
   Task<Result<void>> remove(std::string name, std::string principal) override;
   Result<env::Path> program(std::string_view name) const override;
+  std::vector<Program> programs() const override;
+  void on_change(std::function<void()> listener) override { listeners_.push_back(std::move(listener)); }
   std::vector<OfferedAction> actions(std::string_view model, std::string_view plugin) const override;
   Task<Result<std::string>> run_action(std::string plugin, std::string action_json) override;
   bool wants_events() const override;
@@ -62,6 +64,9 @@ class StoreProviders final : public Providers {
   using RunnerPtr = std::shared_ptr<PluginRunner>;
 
   void load_entries();
+  void tell() const {
+    for (const auto& listener : listeners_) listener();
+  }
   void declare_collections();
   void follow(const store::Commit& commit);
   Task<void> keep_reconciled();
@@ -79,6 +84,7 @@ class StoreProviders final : public Providers {
   Preferences& preferences_;
   PluginHost host_;
   std::unique_ptr<ProviderFiles> files_;
+  std::vector<std::function<void()>> listeners_;
   uint64_t subscription_ = 0;
   env::Signal dirty_;
   BusyNames busy_{dirty_};  // one change of a provider at a time
@@ -105,6 +111,7 @@ Result<void> StoreProviders::start(ProviderServices services, ProviderOptions op
   subscription_ =
       store_.subscribe([this](const std::shared_ptr<const store::Commit>& commit) { follow(*commit); });
   host_.tasks.spawn("providers", [this] { return keep_reconciled(); });
+  tell();
   return {};
 }
 
@@ -265,6 +272,7 @@ Task<Result<void>> StoreProviders::accept(Intake& intake, bool replace_writable,
   }
   declare_collections();
   dirty_.notify_all();
+  tell();
   co_return Result<void>();
 }
 
@@ -314,6 +322,7 @@ Task<Result<void>> StoreProviders::remove(std::string name, std::string principa
   }
   declare_collections();
   dirty_.notify_all();
+  tell();
   co_return Result<void>();
 }
 
@@ -322,6 +331,14 @@ Result<env::Path> StoreProviders::program(std::string_view name) const {
   const auto found = known.find(name);
   if (found != known.end() && found->second->has_program) return files_->program(name);
   return about(Error(ErrorCode::kNotFound, "Not Found"), "GET", name);
+}
+
+std::vector<Providers::Program> StoreProviders::programs() const {
+  std::vector<Program> out;
+  for (const auto& [name, entry] : entries()) {
+    if (entry->has_program) out.push_back({name, entry->definition.version, entry->sha256});
+  }
+  return out;
 }
 
 std::vector<OfferedAction> StoreProviders::actions(std::string_view model, std::string_view plugin) const {

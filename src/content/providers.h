@@ -81,6 +81,13 @@ class Providers {
   virtual Task<Result<void>> remove(std::string name, std::string principal) = 0;
   /// The program's file; kNotFound.
   virtual Result<env::Path> program(std::string_view name) const = 0;
+  /// A program in its place: the file NAME of bucket "plugins".
+  struct Program {
+    std::string name, version, sha256;
+  };
+  virtual std::vector<Program> programs() const = 0;
+  /// Called after programs() changed; on any thread, be short. To be called before start().
+  virtual void on_change(std::function<void()> listener) = 0;
 
   /// Actions of plugins in service for objects of `model`, by plugin name; `plugin` may choose one.
   virtual std::vector<OfferedAction> actions(std::string_view model, std::string_view plugin) const = 0;

@@ -54,6 +54,10 @@ TEST_F(SecurePacksTest, ClearValuesAreSealedAtRest) {
   ASSERT_TRUE(post());
   EXPECT_EQ(profile().at("Params").at("pw").at("Payload"), "txet raelc");
   EXPECT_EQ(profile().at("Params").at("other"), 1);
+  EXPECT_EQ(layers_->components().front().secret_holder, "profiles/p");
+  layers_ = make_layers(*store_, accepted_features());
+  ASSERT_TRUE(layers_->start());
+  EXPECT_EQ(layers_->components().front().secret_holder, "profiles/p") << "after a restart too";
 }
 
 TEST_F(SecurePacksTest, ShownAsTheReaderMay) {

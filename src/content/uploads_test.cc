@@ -199,6 +199,20 @@ TEST_F(UploadsTest, WhatIsosUnpackedToHasNoSums) {
   EXPECT_EQ(names_in(".sums"), 0U);
 }
 
+TEST_F(UploadsTest, WhatTheServerWritesItselfIsReadWithItsSumButIsNoUpload) {
+  for (const char* bucket : {"plugins", "catalog"}) {
+    fs::create_directories(root_ / bucket);
+    std::ofstream(root_ / bucket / "x") << "hello";
+    const auto info = blobs_->stat(bucket, "x");
+    ASSERT_TRUE(info) << info.error().text();
+    EXPECT_EQ(info->sha256, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+    EXPECT_TRUE(blobs_->open(*info, 0, UINT64_MAX));
+    EXPECT_FALSE(blobs_->remove(bucket, "x"));
+    EXPECT_FALSE(blobs_->list(bucket, "", true));
+  }
+  EXPECT_THAT(blobs_->uploads("", kMany).sums, ::testing::IsEmpty());
+}
+
 TEST_F(UploadsTest, WhatWasChangedBehindOurBackIsNotListed) {
   ASSERT_TRUE(put("a", "hello"));
   ASSERT_TRUE(put("b", "hello"));

@@ -183,6 +183,7 @@ Result<void> ServerProcess::open_rooms() {
       catalog::make_catalog({.runtime = *runtime_,
                              .store = *store_,
                              .layers = *layers_,
+                             .providers = *providers_,
                              .blobs = *blobs_,
                              .base_root = base_root_,
                              .static_url = [this] { return api_->static_url(); },

@@ -16,7 +16,7 @@ namespace mullion::versionset {
 namespace json = boost::json;
 
 /// Meta of copies: the id of the manager they came from.
-inline constexpr std::string_view kTravelledFrom = "mullion/from";
+inline constexpr std::string_view kTravelledFrom = catalog::kBroughtBy;
 /// Where what travelled from a manager lies at the one below, under files/; ends with a slash. Not below
 /// rebar-catalog: a build there must not make it that manager's `stable`.
 std::string travelled_tree(std::string_view from);

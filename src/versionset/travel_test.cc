@@ -117,6 +117,27 @@ TEST_F(TravelTest, ACopyIsPinnedAndMarked) {
   EXPECT_EQ(travel.cargo[0].artifact.sha256, kPackSum);
 }
 
+TEST_F(TravelTest, WhatIsInstalledHereIsTakenAlong) {
+  catalog_ = catalog::Items(
+      {item("own", "v1.0.0", "ContentPackage", "installed://contents/own", {{"any/any", kPackSum}}),
+       item("run", "v1.0.0", "PluginProvider", "installed://plugin_providers/run",
+            {{"amd64/linux", kIntelSum}})});
+  declare("base", R"({"Id":"base","Components":[{"Name":"own","Version":"v1.0.0"},
+      {"Name":"run","Version":"v1.0.0"}]})");
+  below("A", "amd64", {"base"});
+  const TravelPlan made = plan();
+  ASSERT_EQ(made.travels.size(), 1U);
+  EXPECT_THAT(made.problems, IsEmpty());
+  EXPECT_THAT(paths(made.travels[0]),
+              ElementsAre("travelled/M1/rebar-catalog/own/v1.0.0/own",
+                          "travelled/M1/rebar-catalog/run/v1.0.0/run/amd64/linux/run"));
+  EXPECT_EQ(made.travels[0].cargo[0].artifact.source, "installed://contents/own");
+  EXPECT_EQ(made.travels[0].cargo[1].artifact.source, "installed://plugin_providers/run/amd64/linux/run");
+  EXPECT_EQ(made.travels[0].items[0].at("Source"), "self://files/travelled/M1/rebar-catalog/own/v1.0.0/own");
+  arrive(made.travels[0]);
+  EXPECT_THAT(plan().travels, IsEmpty());
+}
+
 TEST_F(TravelTest, WhatArrivedIsNotSentAgain) {
   declare("base",
           R"({"Id":"base","DRPVersion":"","Components":[{"Type":"CP","Name":"pack","Version":"stable"},

@@ -16,6 +16,7 @@ import websocket
 
 from harness import USER, expect, wait_until
 from provider_scripts import obedient
+from test_plugins import EXAMPLE
 from test_server import events_of, tell
 
 MIB = 1 << 20
@@ -149,6 +150,73 @@ def test_every_kind_is_added_changed_removed_and_ignored(pair, tmp_path):
     assert {row["Name"] for row in a.get("plugins")} >= {"w2"} and a.call("GET", "plugins/w1").status_code == 404
     for server in (a, m):
         assert SECRET not in server.log() and SECRET not in json.dumps(server.get("logs"))
+
+
+def install(server, document):
+    name = document["meta"]["Name"]
+    if server.call("HEAD", f"contents/{name}").status_code == 404:
+        return expect(201, server.call("POST", "contents", document))
+    return expect(200, server.call("PUT", f"contents/{name}", document))
+
+
+def test_what_is_installed_at_the_manager_needs_no_catalog(pair, tmp_path):
+    a, m = pair
+    program = EXAMPLE.read_bytes()
+    install(m, pack("own", "v1.0.0", one="1"))
+    expect(201, m.call("POST", "plugin_providers/incrementer", program, timeout=60))
+    want(m, Components=[component("own", "v1.0.0"), component("incrementer", kind="PluginProvider")])
+    applied(m)
+    assert versions(a)["own"] == "v1.0.0" and a.get("profiles/one")["Description"] == "1"
+    assert a.call("GET", "plugin_providers/incrementer/binary").content == program
+    assert a.get("contents/own") == m.get("contents/own")
+    action = plan(m)
+    assert not action["Actions"] and not (m.root / "files/rebar-catalog").exists(), "nothing that all may read"
+    # A newer one is followed at once.
+    want(m, Components=[component("own", "tip"), component("incrementer", kind="PluginProvider")])
+    wait_until("there is no tip build", lambda: any("has no ContentPackage own tip" in text for text in errors(m)))
+    for version, value in (("v1.1.0-tip.1", "2"), ("v1.1.0-tip.2", "3")):
+        install(m, pack("own", version, one=value))
+        wait_until("the tip moves", lambda: versions(a)["own"] == version, 20, pause=0.1)
+        applied(m)
+        assert a.get("profiles/one")["Description"] == value
+    # Catalogs come first: words mean what they have, an exact version is found in either.
+    catalog(m, pack("own", "v0.9.0", one="old"))
+    want(m, Components=[component("own"), component("incrementer", kind="PluginProvider")])
+    applied(m)
+    assert versions(a)["own"] == "v0.9.0"
+    want(m, Components=[component("own", "v1.1.0-tip.2"), component("incrementer", kind="PluginProvider")])
+    applied(m)
+    assert a.get("profiles/one")["Description"] == "3"
+    catalog(m, pack("own", "v1.1.0-tip.3", one="of the catalog"))
+    install(m, pack("own", "v1.1.0-tip.3", one="installed"))
+    want(m, Components=[component("own", "v1.1.0-tip.3"), component("incrementer", kind="PluginProvider")])
+    applied(m)
+    assert a.get("profiles/one")["Description"] == "of the catalog"
+    # What is removed here is offered no more; who has it keeps it.
+    expect(204, m.call("DELETE", "contents/own"))
+    applied(m)
+    expect(200, a.call("DELETE", "plugin_providers/incrementer"))
+    expect(200, m.call("DELETE", "plugin_providers/incrementer"))
+    wait_until("nobody has it", lambda: any("no PluginProvider named incrementer" in text for text in errors(m)))
+
+
+def test_an_installed_pack_with_secrets_stays_at_the_manager(pair):
+    a, m = pair
+    secret = pack("vault", "v1.0.0")
+    secret["sections"] = {"params": {"pw": {"Name": "pw", "Secure": True, "Schema": {"type": "string"}}},
+                          "profiles": {"safe": {"Name": "safe", "Params": {"pw": SECRET}}}}
+    install(m, secret)
+    want(m, Components=[component("vault", "v1.0.0")])
+    wait_until("the plan says why", lambda: any("not sent elsewhere: profiles/safe holds a secret" in text
+                                                for text in errors(m)))
+    assert not actions(m) and "vault" not in versions(a)
+    kept = [path for path in m.root.glob("catalog/**/*") if path.is_file()]
+    assert not any(b"vault" in path.read_bytes() for path in kept)
+    assert SECRET not in json.dumps([plan(m), errors(m)])
+    del secret["sections"]["profiles"]["safe"]["Params"]
+    install(m, secret)
+    applied(m)
+    assert versions(a)["vault"] == "v1.0.0"
 
 
 def test_drift_is_shown_and_healed(pair):

@@ -217,6 +217,31 @@ def test_the_first_of_several_catalogs_wins(pair, tmp_path):
     assert shown["own-stable"]["Meta"]["Description"] == "of the source"
 
 
+def test_what_is_installed_is_the_last_catalog(server, tmp_path):
+    for name, pack in packs().items():
+        expect(201, server.call("POST", "contents", pack))
+        wait_until("it is an item", lambda: f"{name}-{pack['meta']['Version']}" in joined(server))
+    name = min(packs())
+    cli = commands(server, tmp_path)
+    shown = json.loads(cli.run("catalog", "item", "show", f"{name}-stable"))
+    assert shown["Source"] == f"installed://contents/{name}"
+    cli.run("catalog", "item", "download", f"{name}-stable", "to", str(tmp_path / "got.json"))
+    content = (tmp_path / "got.json").read_bytes()
+    assert hashlib.sha256(content).hexdigest() == shown["Shasum256"]["any/any"]
+    assert json.loads(content) == server.get(f"contents/{name}")
+    # They make a catalog of their own, elsewhere or here.
+    cli.run("catalog", "copyLocal", "--location", str(tmp_path / "tree"))
+    put(server, f"{name}/{shown['ActualVersion']}.json", content)
+    build(server)
+    again = joined(server)[f"{name}-stable"]
+    assert again["Shasum256"] == shown["Shasum256"] and "/files/rebar-catalog/" in again["Source"]
+    assert action(server, "collectCatalog", {"dry_run": True})["Removed"] == []
+    expect(201, server.call("POST", "contents", {"meta": {"Name": "short", "Version": "v1.0.0"}}))
+    wait_until("it is there", lambda: "short-stable" in joined(server))
+    expect(204, server.call("DELETE", "contents/short"))
+    wait_until("it is gone", lambda: not {"short-stable", "short-v1.0.0"} & set(joined(server)))
+
+
 def test_it_works_without_any_network(pair):
     source, target = pair
     put_pack(source, "far", "v1.0.0")

@@ -86,6 +86,24 @@ def test_a_set_of_the_top_reaches_leaves_through_the_middle(tree):
         name for name in middle.get("files?path=travelled&all=true") if not name.endswith("/")])
 
 
+def test_what_is_installed_at_the_top_travels(tree):
+    a, _, middle, top = tree
+    expect(201, top.call("POST", "contents", pack("v1.0.0", "one")))
+    declare(top, Components=[{"Name": "site", "Version": "stable"}])
+    assign(top, "A")
+    wait_until("A has the pack", lambda: profile_of(a) == "one", 40)
+    wait_until("nothing is left to do", lambda: is_done(top, "A"))
+    items = {row["Id"]: row for row in middle.objects("catalog_items")}
+    assert list(items) == ["travelled-site-v1.0.0"] and items["travelled-site-v1.0.0"]["Source"].startswith("self://")
+    expect(200, top.call("PUT", "contents/site", pack("v1.1.0", "two")))
+    wait_until("A has the newer one", lambda: profile_of(a) == "two", 40)
+    # What the middle has installed means `stable` to its own sets, whatever came from above.
+    expect(201, middle.call("POST", "contents", pack("v3.0.0", "of the middle")))
+    middle.create("version_sets", {"Id": "local", "Apply": True, "Components": [{"Name": "site", "Version": "stable"}]})
+    plan = middle.get("endpoints/B/plan?sets=local")
+    assert [(row["Name"], row["ActualVersion"]) for row in plan["Actions"]] == [("site", "v3.0.0")]
+
+
 def test_a_middle_with_a_catalog_of_its_own_takes_the_same_version(tree):
     a, _, middle, top = tree
     for manager in (middle, top):

@@ -16,11 +16,6 @@ constexpr int kTries = 4;
 constexpr std::string_view kBucket = "files";
 constexpr std::string_view kIncoming = "rebar-catalog/.incoming";
 
-Error corrupt(const Artifact& artifact, std::string_view found) {
-  return Error(ErrorCode::kCorrupt,
-               fmt::format("{}: expected sha256 {}, the file has {}", artifact.path, artifact.sha256, found));
-}
-
 bool matches(const Artifact& artifact, const content::Blobs::Info& info) {
   return artifact.sha256.empty() || artifact.sha256 == info.sha256;
 }
@@ -47,6 +42,11 @@ std::optional<net::ContentRange> piece_of(const net::UrlAnswer& answer, uint64_t
 }
 
 }  // namespace
+
+Error differs(const Artifact& artifact, std::string_view found) {
+  return Error(ErrorCode::kCorrupt,
+               fmt::format("{}: expected sha256 {}, the file has {}", artifact.path, artifact.sha256, found));
+}
 
 /// The right to download these bytes. Who waits for it hears of its end whatever happens.
 class Fetcher::Claim {
@@ -107,7 +107,7 @@ env::Task<Result<content::Blobs::Info>> Fetcher::fetch(Artifact artifact) {
     Result<Info> local = co_await look(artifact.path);
     if (local && matches(artifact, *local)) co_return local;
     if (is_own(artifact)) {
-      if (local) co_return corrupt(artifact, local->sha256);
+      if (local) co_return differs(artifact, local->sha256);
       co_return Error(ErrorCode::kNotFound,
                       fmt::format("{}: there is no such file in files/", artifact.path));
     }
@@ -127,7 +127,7 @@ env::Task<Result<content::Blobs::Info>> Fetcher::fetch(Artifact artifact) {
     if (first) {
       Result<Info> fetched = co_await claim(artifact, pending);
       if (!fetched && local) {  // what is there is wrong, and no better one can be had
-        Error error = corrupt(artifact, local->sha256);
+        Error error = differs(artifact, local->sha256);
         error.messages.push_back(fetched.error().text());
         fetched = error;
       }
@@ -192,7 +192,7 @@ env::Task<Result<content::Blobs::Info>> Fetcher::download(Artifact artifact) {
       co_return placed;
     }
     if (received) {
-      const Error wrong = corrupt(artifact, received->sha256);
+      const Error wrong = differs(artifact, received->sha256);
       co_await env::run_blocking([&] { (void)dependencies_.blobs.remove(kBucket, part); });
       received = wrong;
       // Two halves of different files; one whole one is what it is.

@@ -9,6 +9,9 @@
 
 namespace mullion::catalog {
 
+/// kCorrupt: `found` is the checksum of what is there.
+Error differs(const Artifact& artifact, std::string_view found);
+
 /// Thread-safe.
 class Fetcher {
  public:

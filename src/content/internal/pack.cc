@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 
+#include "content/internal/sealing.h"
 #include "content/internal/text_maps.h"
 #include "model/object.h"
 
@@ -146,6 +147,15 @@ class Reader {
   Layer& layer_;
 };
 
+std::string secret_holder_of(const Layer& layer) {
+  if (!layer.secrets.empty())
+    return fmt::format("{}/{}", layer.secrets.front().space, layer.secrets.front().key);
+  const auto found = std::find_if(layer.objects.begin(), layer.objects.end(),
+                                  [](const auto& object) { return body_holds_sealed(object.second); });
+  if (found == layer.objects.end()) return {};
+  return fmt::format("{}/{}", found->first.first, found->first.second);
+}
+
 void apply_meta(Layer& layer) {
   layer.name = std::string_view(layer.meta["Name"].get_string());
   layer.type = std::string_view(layer.meta["Type"].get_string());
@@ -201,6 +211,7 @@ Result<Layer> read_layer(const json::object& document) {
     auto read = reader.section(name, content);
     if (!read) return read.error();
   }
+  layer.secret_holder = secret_holder_of(layer);
   return layer;
 }
 

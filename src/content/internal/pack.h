@@ -30,6 +30,7 @@ struct Layer {
   std::map<ObjectName, std::string> objects;
   std::map<std::string, uint64_t> counts;    // per section of the document
   std::vector<store::SecretChange> secrets;  // secret fields of its objects, e.g. password hashes
+  std::string secret_holder;                 // "PREFIX/KEY" of an object with a secret; empty: there is none
   std::vector<std::string> warnings;         // found while reading
   /// "<Type>-<Name>", as error texts name layers.
   std::string label() const { return type + "-" + name; }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 
 #include "model/object.h"
@@ -15,6 +16,18 @@ namespace json = boost::json;
 json::object* member_object(json::object& object, std::string_view name) {
   json::value* found = object.if_contains(name);
   return found != nullptr && found->is_object() ? &found->get_object() : nullptr;
+}
+
+bool holds_sealed(const json::value& value) {
+  if (is_sealed(value)) return true;
+  if (value.is_array()) {
+    const json::array& list = value.get_array();
+    return std::any_of(list.begin(), list.end(), holds_sealed);
+  }
+  if (!value.is_object()) return false;
+  const json::object& object = value.get_object();
+  return std::any_of(object.begin(), object.end(),
+                     [](const auto& member) { return holds_sealed(member.value()); });
 }
 
 bool says_secure(const json::value* param) {
@@ -88,6 +101,12 @@ bool is_sealed(const json::value& value) {
   const json::object& object = value.get_object();
   return object.size() == 3 && object.contains("Key") && object.contains("Nonce") &&
          object.contains("Payload");
+}
+
+bool body_holds_sealed(std::string_view body) {
+  if (body.find("\"Payload\"") == std::string_view::npos) return false;  // as most
+  const auto parsed = model::parse_json(body);
+  return parsed && holds_sealed(*parsed);
 }
 
 Result<void> seal_secure_values(json::object& document, const Stack& stack, const store::Snapshot& snapshot,

@@ -10,6 +10,8 @@ namespace mullion::content {
 
 /// Whether `value` is SecureData: an object with exactly Key, Nonce and Payload.
 bool is_sealed(const boost::json::value& value);
+/// Whether there is SecureData anywhere in the body of an object.
+bool body_holds_sealed(std::string_view body);
 
 /// Replaces clear values of secure parameters inside `document` by SecureData. A parameter is secure when the
 /// document itself, the stack or the writable layer says so. kInvalid when there is such a value but no
