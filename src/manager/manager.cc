@@ -26,6 +26,7 @@ constexpr auto kReadYourWrites = std::chrono::seconds(2);
 /// Long polls take as long as their clients ask.
 constexpr auto kForwardPatience = std::chrono::minutes(11);
 constexpr auto kCopiesEndTogether = std::chrono::seconds(2);
+constexpr int kMostPostponements = 100;
 constexpr auto kStopPoll = std::chrono::milliseconds(5);
 /// For sessions to store what they received and when they were last in touch.
 constexpr auto kStopPatience = std::chrono::milliseconds(500);
@@ -162,14 +163,16 @@ class ManagerImpl final : public Manager {
     }
   }
 
-  /// Copies leave much freed memory behind.
+  /// Copies leave much freed memory behind; those under way would soon need it again.
   Task<void> give_back_memory() {
     uint64_t seen = caught_up_->version();
     while (!stopping_) {
       if (!co_await caught_up_->wait(seen, std::chrono::hours(1))) continue;
-      if (!co_await env::sleep_for(kCopiesEndTogether)) continue;
-      seen = caught_up_->version();
-      co_await env::run_blocking([] { env::give_back_memory(); });
+      for (int i = 0; i < kMostPostponements; ++i) {
+        seen = caught_up_->version();
+        if (!co_await caught_up_->wait(seen, kCopiesEndTogether)) break;
+      }
+      if (!stopping_) co_await env::run_blocking([] { env::give_back_memory(); });
     }
   }
 
