@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cctype>
+#include <functional>
 #include <ostream>
 
 #include "cli/document.h"
@@ -88,8 +90,12 @@ Result<uint64_t> count_argument(const Invocation& call, size_t index) {
   return number_argument(text);
 }
 
-Result<void> write_support_file(Invocation& call, const std::string& name, const json::value& bundle) {
-  const std::string path = name + ".json";
+/// `kind`-`id`.json. What a server calls itself is no way out of this folder.
+Result<void> write_support_file(Invocation& call, std::string_view kind, std::string id,
+                                const json::value& bundle) {
+  const auto is_plain = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '.'; };
+  std::replace_if(id.begin(), id.end(), std::not_fn(is_plain), '_');
+  const std::string path = fmt::format("{}-{}.json", kind, id);
   // Parameters and logs of a machine are nobody's business but the owner's.
   Result<void> written = env::write_file_atomic(path, pretty_json(bundle) + "\n", 0600);
   if (!written) return Error(written.error().code, "cannot write " + path);
@@ -236,7 +242,18 @@ Result<void> support_machine(Invocation& call) {
   if (!logs) return logs.error();
   const json::value bundle =
       json::object{{"Machine", *machine}, {"Jobs", std::move(whole)}, {"Logs", std::move(*logs)}};
-  return write_support_file(call, "machine-" + text_member(*machine, "Uuid"), bundle);
+  return write_support_file(call, "machine", text_member(*machine, "Uuid"), bundle);
+}
+
+Result<void> support_server(Invocation& call) {
+  Result<json::value> facts = call.session.get("debug/support");
+  if (!facts) return facts.error();
+  Result<json::value> logs = call.session.get("logs");
+  if (!logs) return logs.error();
+  const json::value* info = facts->is_object() ? facts->get_object().if_contains("Info") : nullptr;
+  const std::string id = info == nullptr ? "server" : text_member(*info, "id");
+  const json::value bundle = json::object{{"Support", *facts}, {"Logs", std::move(*logs)}};
+  return write_support_file(call, "support", id, bundle);
 }
 
 }  // namespace mullion::cli

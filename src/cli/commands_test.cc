@@ -257,6 +257,21 @@ TEST_F(Commands, CollectWhatHelpsToUnderstandAMachine) {
   EXPECT_EQ(json::parse(read("machine-u1.json")).at("Jobs").at(0).at("Job").at("Uuid"), "j1");
 }
 
+TEST_F(Commands, CollectWhatHelpsToUnderstandAServer) {
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(fake_.home);
+  answer("GET /api/v3/debug/support", R"({"Info":{"id":"../A:1"},"Routes":[]})");
+  answer("GET /api/v3/logs", R"([{"Message":"started"}])");
+  EXPECT_EQ(run({"support", "bundle"}), 0);
+  std::filesystem::current_path(before);
+  EXPECT_EQ(out(), "support-.._A_1.json\n");
+  const json::value bundle = json::parse(read("support-.._A_1.json"));
+  EXPECT_TRUE(bundle.at("Support").as_object().contains("Routes"));
+  EXPECT_EQ(bundle.at("Logs").at(0).at("Message"), "started");
+  const auto rights = std::filesystem::status(fake_.home / "support-.._A_1.json").permissions();
+  EXPECT_EQ(rights, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+}
+
 TEST_F(Commands, JoinEnrollAndRemoveMembersOfClusters) {
   answer("GET /api/v3/system/consensus/introduction", R"({"Token":"t","HaID":"h"})");
   const std::string file = fake_.home / "intro.json";

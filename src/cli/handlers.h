@@ -107,6 +107,7 @@ Result<void> machine_delete_jobs(Invocation& call);
 Result<void> inspect_tasks(Invocation& call);
 Result<void> inspect_jobs(Invocation& call);
 Result<void> support_machine(Invocation& call);
+Result<void> support_server(Invocation& call);
 
 // commands_machines.cc
 Result<void> tasks_add(Invocation& call);
