@@ -20,9 +20,17 @@ void fill(void* out, size_t size) {
 void secure_random(std::span<unsigned char> out) { fill(out.data(), out.size()); }
 
 uint64_t random_id() {
-  uint64_t id = 0;
-  while (id == 0) fill(&id, sizeof(id));
-  return id;
+  // Every request takes one; asking the system each time is 3 % of a small GET.
+  thread_local std::array<uint64_t, 64> ids;
+  thread_local size_t left = 0;
+  while (true) {
+    if (left == 0) {
+      fill(ids.data(), sizeof(ids));
+      left = ids.size();
+    }
+    const uint64_t id = ids[--left];
+    if (id != 0) return id;
+  }
 }
 
 std::string random_uuid() {
