@@ -28,42 +28,43 @@ inline std::string pack_text(const std::string& name, const std::string& version
 class Elsewhere {
  public:
   explicit Elsewhere(env::Runtime& runtime) {
+    // An answer under way may outlive the server.
     auto listening = net::listen(runtime, {.address = "127.0.0.1", .flag = "--test"},
-                                 [this](net::Request& request) { return answer(request); });
+                                 [state = state_](net::Request& request) { return state->answer(request); });
     EXPECT_TRUE(listening) << listening.error().text();
     server_ = std::move(*listening);
   }
   void put(const std::string& path, std::string text) {
-    std::lock_guard lock(mutex_);
-    files_[path] = std::move(text);
+    std::lock_guard lock(state_->mutex);
+    state_->files[path] = std::move(text);
   }
   /// The next answer ends behind this many bytes.
-  void cut_after(size_t bytes) { cut_ = bytes; }
+  void cut_after(size_t bytes) { state_->cut = bytes; }
   /// Parts of files come without a length from now on.
-  void leave_out_lengths() { without_length_ = true; }
+  void leave_out_lengths() { state_->without_length = true; }
   /// From now on this path is answered with this status and no ETag.
   void answer_with(const std::string& path, int status) {
-    std::lock_guard lock(mutex_);
-    statuses_[path] = status;
+    std::lock_guard lock(state_->mutex);
+    state_->statuses[path] = status;
   }
   /// From now on this path is answered only when release() was called.
   void hold(const std::string& path) {
-    std::lock_guard lock(mutex_);
-    held_ = path;
+    std::lock_guard lock(state_->mutex);
+    state_->held = path;
   }
   void release() {
     {
-      std::lock_guard lock(mutex_);
-      held_.clear();
+      std::lock_guard lock(state_->mutex);
+      state_->held.clear();
     }
-    released_.notify_all();
+    state_->released.notify_all();
   }
   std::vector<std::string> seen() {
-    std::lock_guard lock(mutex_);
-    return seen_;
+    std::lock_guard lock(state_->mutex);
+    return state_->seen;
   }
   std::string url() const { return "http://127.0.0.1:" + std::to_string(server_->port()); }
-  void stop() { down_ = true; }
+  void stop() { state_->down = true; }
 
  private:
   /// Promises more than it gives.
@@ -96,62 +97,66 @@ class Elsewhere {
     bool given_ = false;
   };
 
-  net::Task<void> wait_while_held(std::string path) {
-    while (true) {
-      const uint64_t seen = released_.version();
-      {
-        std::lock_guard lock(mutex_);
-        if (held_ != path) co_return;
+  struct State {
+    net::Task<void> wait_while_held(std::string path) {
+      while (true) {
+        const uint64_t version = released.version();
+        {
+          std::lock_guard lock(mutex);
+          if (held != path) co_return;
+        }
+        co_await released.wait(version, std::chrono::seconds(60));
       }
-      co_await released_.wait(seen, std::chrono::seconds(60));
     }
-  }
 
-  net::Task<net::Response> answer(net::Request& request) {
-    co_await wait_while_held(request.path);
-    net::Response response;
-    std::lock_guard lock(mutex_);
-    const std::string range(request.headers.get("Range").value_or(""));
-    seen_.push_back(request.path + (range.empty() ? "" : " " + range));
-    const auto found = files_.find(request.path);
-    if (const auto status = statuses_.find(request.path); status != statuses_.end()) {
-      response.status = status->second;
+    net::Task<net::Response> answer(net::Request& request) {
+      co_await wait_while_held(request.path);
+      net::Response response;
+      std::lock_guard lock(mutex);
+      const std::string range(request.headers.get("Range").value_or(""));
+      seen.push_back(request.path + (range.empty() ? "" : " " + range));
+      const auto found = files.find(request.path);
+      if (const auto status = statuses.find(request.path); status != statuses.end()) {
+        response.status = status->second;
+        co_return response;
+      }
+      response.status = down ? 503 : 404;
+      if (down || found == files.end()) co_return response;
+      const std::string etag = "\"" + std::to_string(std::hash<std::string>()(found->second)) + "\"";
+      response.headers.set("ETag", etag);
+      response.status = request.headers.get("If-None-Match").value_or("") == etag ? 304 : 200;
+      if (response.status == 304) co_return response;
+      size_t first = 0;
+      if (range.starts_with("bytes=")) {
+        first = std::stoul(range.substr(6));
+        response.status = 206;
+        response.headers.set("Content-Range", fmt::format("bytes {}-{}/{}", first, found->second.size() - 1,
+                                                          found->second.size()));
+      }
+      const std::string rest = found->second.substr(first);
+      if (cut > 0) {
+        response.body = std::make_unique<CutBody>(rest.substr(0, cut.exchange(0)), rest.size());
+      } else if (first > 0 && without_length) {
+        response.body = std::make_unique<EndlessBody>(rest);
+      } else {
+        response.body = rest;
+      }
       co_return response;
     }
-    response.status = down_ ? 503 : 404;
-    if (down_ || found == files_.end()) co_return response;
-    const std::string etag = "\"" + std::to_string(std::hash<std::string>()(found->second)) + "\"";
-    response.headers.set("ETag", etag);
-    response.status = request.headers.get("If-None-Match").value_or("") == etag ? 304 : 200;
-    if (response.status == 304) co_return response;
-    size_t first = 0;
-    if (range.starts_with("bytes=")) {
-      first = std::stoul(range.substr(6));
-      response.status = 206;
-      response.headers.set("Content-Range", fmt::format("bytes {}-{}/{}", first, found->second.size() - 1,
-                                                        found->second.size()));
-    }
-    const std::string rest = found->second.substr(first);
-    if (cut_ > 0) {
-      response.body = std::make_unique<CutBody>(rest.substr(0, cut_.exchange(0)), rest.size());
-    } else if (first > 0 && without_length_) {
-      response.body = std::make_unique<EndlessBody>(rest);
-    } else {
-      response.body = rest;
-    }
-    co_return response;
-  }
 
+    std::mutex mutex;
+    std::map<std::string, std::string> files;
+    std::vector<std::string> seen;
+    std::map<std::string, int> statuses;
+    std::string held;
+    env::Signal released;
+    std::atomic<size_t> cut{0};
+    std::atomic<bool> without_length{false};
+    std::atomic<bool> down{false};
+  };
+
+  const std::shared_ptr<State> state_ = std::make_shared<State>();
   std::unique_ptr<net::Server> server_;
-  std::mutex mutex_;
-  std::map<std::string, std::string> files_;
-  std::vector<std::string> seen_;
-  std::map<std::string, int> statuses_;
-  std::string held_;
-  env::Signal released_;
-  std::atomic<size_t> cut_{0};
-  std::atomic<bool> without_length_{false};
-  std::atomic<bool> down_{false};
 };
 
 /// The real ones, but files of some names cannot be looked at, or not be read.

@@ -77,7 +77,7 @@ Result<void> blobs_static(Invocation& call) {
   Result<std::string> origin = static_origin(call);
   if (!origin) return origin.error();
   Result<net::BodySourcePtr> body =
-      call.session.open_url(*origin + "/" + blob_target(call, call.argument(0)));
+      call.session.open_static(*origin + "/" + blob_target(call, call.argument(0)));
   if (!body) return body.error();
   while (true) {
     Result<std::string_view> piece = call.session.next_piece(**body);

@@ -139,6 +139,20 @@ TEST_F(CatalogCommands, FetchFilesOfTheServer) {
   EXPECT_THAT(err(), HasSubstr("expected sha256"));
 }
 
+TEST_F(CatalogCommands, FetchFromElsewhereThroughAProxy) {
+  const std::string proxy = server_.url();
+  write("catalog.json",
+        catalog_text("http://catalog.invalid", sum_of(kPackA)));  // only the proxy knows the way
+  const std::string target = fake_.home / "b.json";
+  EXPECT_EQ(run({"catalog", "item", "download", "a", "to", target}), 1);
+  EXPECT_EQ(run({"catalog", "item", "download", "a", "to", target, "--download-proxy", proxy}), 0) << err();
+  EXPECT_EQ(read("b.json"), kPackA);
+  std::filesystem::remove(target);
+  fake_.terminal.variables["RS_DOWNLOAD_PROXY"] = proxy;
+  EXPECT_EQ(run({"catalog", "item", "download", "a", "to", target}), 0) << err();
+  EXPECT_EQ(run({"catalog", "item", "download", "a", "to", target, "-D", "proxy.invalid"}), 1);
+}
+
 TEST_F(CatalogCommands, FetchWhatIsInstalledAtTheServer) {
   json::value document = json::parse(catalog_text(server_.url(), sum_of(kPackB)));
   json::object& b =

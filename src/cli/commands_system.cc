@@ -46,7 +46,7 @@ Result<void> watch_events(Invocation& call, const std::string& pattern, bool obj
 std::string static_server_state(Invocation& call) {
   Result<std::string> origin = static_origin(call);
   if (!origin) return "off";
-  Result<net::BodySourcePtr> body = call.session.open_url(*origin + "/");
+  Result<net::BodySourcePtr> body = call.session.open_static(*origin + "/");
   // Any answer shows that it serves; most trees have no front page.
   const bool answered = body || body.error().messages[0].find("HTTP status") != std::string::npos;
   return answered ? "up" : body.error().messages[0];

@@ -33,7 +33,8 @@ constexpr FlagSpec kGlobalFlags[] = {
      "Catalog, a URL or a file; given several times, the first that has an item counts (RS_CATALOG; default: "
      "that of the "
      "server)"},
-    {"download-proxy", 'D', "URL", "Accepted for compatibility: downloads are made directly"},
+    {"download-proxy", 'D', "URL",
+     "Download catalogs, artifacts and files from elsewhere through this HTTP proxy (RS_DOWNLOAD_PROXY)"},
 };
 
 using Lookup = std::map<std::string, std::string, std::less<>>;
@@ -143,6 +144,7 @@ Result<void> take_values(Options& options, const Lookup& values) {
   if (const std::string catalog = value_of(values, "RS_CATALOG"); !catalog.empty())
     options.catalogs = {catalog};
   options.local_proxy = value_of(values, "RS_LOCAL_PROXY");
+  options.download_proxy = value_of(values, "RS_DOWNLOAD_PROXY");
   const std::string length = value_of(values, "RS_TRUNCATE_LENGTH");
   if (!length.empty()) {
     Result<void> set = set_truncate_length(options, length);
@@ -154,10 +156,10 @@ Result<void> take_values(Options& options, const Lookup& values) {
 
 Result<void> take_flags(Options& options, const FlagValues& flags) {
   const std::pair<std::string_view, std::string*> texts[] = {
-      {"username", &options.username},  {"password", &options.password},
-      {"token", &options.token},        {"ref", &options.reference},
-      {"trace", &options.trace},        {"trace-token", &options.trace_token},
-      {"url-proxy", &options.url_proxy}};
+      {"username", &options.username},   {"password", &options.password},
+      {"token", &options.token},         {"ref", &options.reference},
+      {"trace", &options.trace},         {"trace-token", &options.trace_token},
+      {"url-proxy", &options.url_proxy}, {"download-proxy", &options.download_proxy}};
   if (flags.has("catalog")) options.catalogs = flags.all("catalog");
   for (const auto& [name, target] : texts) {
     if (flags.has(name)) *target = flags.get(name);

@@ -74,6 +74,7 @@ struct Options {
   std::string token_cache;            // directory
   std::vector<std::string> catalogs;  // URLs or files; of two items with one id the first one counts
   std::string local_proxy;            // Unix socket to talk through
+  std::string download_proxy;         // "http://host:port" for what does not come from the server
 };
 
 std::span<const FlagSpec> global_flags();

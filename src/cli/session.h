@@ -54,9 +54,12 @@ class Session {
   Result<bool> download(Call call, const Begin& begin, const Sink& sink);
   /// Streams `body` as octets; the JSON answer.
   Result<json::value> upload(std::string method, std::string target, net::BodySourcePtr body);
-  /// The body behind an http(s) URL, for download and upload alike; follows up to five redirects. Carries no
-  /// login. Must not outlive the session. kNotFound, kUnreachable ... naming the URL.
+  /// The body behind an http(s) URL anywhere, for download and upload alike, through the proxy of the
+  /// options; follows up to five redirects. Carries no login. Must not outlive the session. kNotFound,
+  /// kUnreachable ... naming the URL.
   Result<net::BodySourcePtr> open_url(const std::string& url, const net::TrustPolicy& trust = {});
+  /// The same for a URL of the server's static files, which no proxy is asked for.
+  Result<net::BodySourcePtr> open_static(const std::string& url);
   /// The body of a GET at the server, with login. Must not outlive the session.
   Result<net::BodySourcePtr> open(Call call);
   /// All of `body`; kTooLarge beyond `limit` bytes.
@@ -80,6 +83,9 @@ class Session {
 
  private:
   struct State;
+  Result<net::BodySourcePtr> open_url_through(const std::string& url, const net::TrustPolicy& trust,
+                                              const std::string& proxy);
+
   std::unique_ptr<State> state_;
 };
 

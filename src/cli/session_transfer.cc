@@ -69,8 +69,18 @@ Result<net::BodySourcePtr> Session::open(Call call) {
 }
 
 Result<net::BodySourcePtr> Session::open_url(const std::string& url, const net::TrustPolicy& trust) {
+  return open_url_through(url, trust, state_->options.download_proxy);
+}
+
+Result<net::BodySourcePtr> Session::open_static(const std::string& url) {
+  return open_url_through(url, {}, "");
+}
+
+Result<net::BodySourcePtr> Session::open_url_through(const std::string& url, const net::TrustPolicy& trust,
+                                                     const std::string& proxy) {
   net::UrlOptions options;
   options.trust = trust;
+  options.proxy = proxy;
   options.idle_timeout = kPatience;
   Result<net::UrlAnswer> answer =
       wait_for(state_->runtime, [&]() { return net::open_url(state_->runtime, url, std::move(options)); });

@@ -52,8 +52,10 @@ std::optional<uint64_t> body_size(const ClientRequest& request) {
   return source ? source->size() : 0;
 }
 
-std::string request_head(const ClientRequest& request, const Origin& origin) {
-  std::string head = fmt::format("{} {} HTTP/1.1\r\n", request.method, request.target);
+std::string request_head(const ClientRequest& request, const ClientPool& pool) {
+  const Origin& origin = pool.origin();
+  const std::string whom = pool.asks_proxy() ? "http://" + origin.host_header : "";
+  std::string head = fmt::format("{} {}{} HTTP/1.1\r\n", request.method, whom, request.target);
   Headers headers = request.headers;
   for (std::string_view name : {"Connection", "Transfer-Encoding", "Content-Length"}) headers.remove(name);
   if (!headers.get("Host")) head += fmt::format("Host: {}\r\n", origin.host_header);
@@ -280,7 +282,7 @@ class ClientImplementation final : public Client {
   Task<Result<ClientResponse>> send(ClientRequest request) override {
     const std::shared_ptr<ClientPool> pool = pool_;
     if (Result<void> clean = check_request(request); !clean) co_return clean.error();
-    const std::string head = request_head(request, pool->origin());
+    const std::string head = request_head(request, *pool);
     const bool repeatable = std::holds_alternative<std::string>(request.body) &&
                             (request.method == "GET" || request.method == "HEAD");
     for (bool first = true;; first = false) {
@@ -316,7 +318,7 @@ class ClientImplementation final : public Client {
     request.headers.set("Upgrade", "websocket");
     request.headers.set("Sec-WebSocket-Version", "13");
     request.headers.set("Sec-WebSocket-Key", key);
-    std::string head = request_head(request, pool->origin());
+    std::string head = request_head(request, *pool);
     head.insert(head.size() - 2, "Connection: Upgrade\r\n");
     Exchange seen;
     Result<void> answered = co_await exchange(*connection, request, head, pool->options(), seen);
@@ -371,14 +373,21 @@ class ClientImplementation final : public Client {
 Result<std::unique_ptr<Client>> make_client(env::Runtime& runtime, ClientOptions options) {
   Result<Origin> origin = internal::parse_origin(options.base_url);
   if (!origin) return origin.error();
+  std::optional<Origin> proxy;
+  if (!options.proxy.empty()) {
+    Result<Origin> parsed = internal::parse_origin(options.proxy);
+    if (!parsed) return parsed.error();
+    if (parsed->tls) return Error(ErrorCode::kInvalid, "a proxy must be http://host:port: " + options.proxy);
+    proxy = std::move(*parsed);
+  }
   std::shared_ptr<internal::TlsContext> tls;
   if (origin->tls) {
     Result<std::shared_ptr<internal::TlsContext>> made = internal::TlsContext::for_client(options.trust);
     if (!made) return made.error();
     tls = std::move(made.value());
   }
-  auto pool =
-      std::make_shared<ClientPool>(runtime, std::move(options), std::move(origin.value()), std::move(tls));
+  auto pool = std::make_shared<ClientPool>(runtime, std::move(options), std::move(origin.value()),
+                                           std::move(proxy), std::move(tls));
   std::unique_ptr<Client> client = std::make_unique<ClientImplementation>(std::move(pool));
   return client;
 }

@@ -181,6 +181,7 @@ struct TrustPolicy {
 struct ClientOptions {
   std::string base_url;   // "https://host:port" or "http://..."
   std::string unix_path;  // when set: connections go to this unix socket; base_url gives the Host header
+  std::string proxy;      // "http://host:port": everything goes through this proxy, https as a tunnel
   TrustPolicy trust;
   env::Duration connect_timeout = std::chrono::seconds(5);  // TCP and TLS together
   env::Duration idle_timeout = std::chrono::seconds(60);    // no progress while waiting or transferring

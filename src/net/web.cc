@@ -70,6 +70,7 @@ env::Task<Result<UrlAnswer>> open_url(env::Runtime& runtime, std::string url, Ur
     ClientOptions client_options;
     client_options.base_url = place->origin;
     client_options.trust = options.trust;
+    client_options.proxy = options.proxy;
     client_options.idle_timeout = options.idle_timeout;
     client_options.deadline = deadline;
     Result<std::unique_ptr<Client>> client = make_client(runtime, std::move(client_options));

@@ -11,6 +11,7 @@ namespace mullion::net {
 struct UrlOptions {
   Headers headers;
   TrustPolicy trust;
+  std::string proxy;  // as in ClientOptions
   env::Duration idle_timeout = std::chrono::seconds(60);
   env::Duration total = env::Duration::max();  // until the end of the body, redirects included
 };

@@ -10,6 +10,8 @@
 #include <boost/url/url_view.hpp>
 #include <charconv>
 
+#include "net/internal/tunnel.h"
+
 namespace mullion::net::internal {
 namespace {
 
@@ -60,10 +62,11 @@ Result<Origin> parse_origin(const std::string& base_url) {
 }
 
 ClientPool::ClientPool(env::Runtime& runtime, ClientOptions options, Origin origin,
-                       std::shared_ptr<TlsContext> tls)
+                       std::optional<Origin> proxy, std::shared_ptr<TlsContext> tls)
     : executor_(runtime.executor()),
       options_(std::move(options)),
       origin_(std::move(origin)),
+      proxy_(std::move(proxy)),
       tls_(std::move(tls)),
       tasks_(std::make_shared<env::TaskGroup>(executor_, "client " + origin_.host_header)),
       sweep_timer_(executor_) {}
@@ -125,6 +128,10 @@ Task<Result<ClientConnectionPtr>> ClientPool::open() {
   Result<std::shared_ptr<Stream>> stream = co_await connect_any(std::move(endpoints.value()), deadline);
   if (!stream) co_return describe(stream.error());
   const std::shared_ptr<Stream> opened = *stream;
+  if (tls_ && proxy_) {
+    Result<void> led = co_await open_tunnel(*opened, origin_, deadline);
+    if (!led) co_return describe(led.error());
+  }
   if (tls_) {
     Result<void> secured = co_await secure(opened, deadline);
     if (!secured) co_return describe(secured.error());
@@ -134,7 +141,8 @@ Task<Result<ClientConnectionPtr>> ClientPool::open() {
 
 Error ClientPool::describe(Error error) const {
   if (closed()) return Error(ErrorCode::kCancelled, "the client is closed");
-  const std::string& where = options_.unix_path.empty() ? origin_.host_header : options_.unix_path;
+  const Origin& peer = proxy_ ? *proxy_ : origin_;
+  const std::string& where = options_.unix_path.empty() ? peer.host_header : options_.unix_path;
   for (std::string& message : error.messages) {
     if (error.code == ErrorCode::kTimeout) message = "no connection in time";
     message = fmt::format("{}: {}", where, message);
@@ -146,14 +154,15 @@ Task<Result<std::vector<Endpoint>>> ClientPool::resolve(Deadline deadline) {
   if (!options_.unix_path.empty()) {
     co_return std::vector<Endpoint>{asio::local::stream_protocol::endpoint(options_.unix_path)};
   }
+  const Origin& peer = proxy_ ? *proxy_ : origin_;
   boost::system::error_code not_numeric;
-  const auto address = asio::ip::make_address(origin_.host, not_numeric);
-  if (!not_numeric) co_return std::vector<Endpoint>{tcp::endpoint(address, origin_.port)};
+  const auto address = asio::ip::make_address(peer.host, not_numeric);
+  if (!not_numeric) co_return std::vector<Endpoint>{tcp::endpoint(address, peer.port)};
   auto look_up = std::make_shared<LookUp>(executor_);
   const uint64_t seen = look_up->done.version();
   // The system's resolver cannot be interrupted: it may finish after nobody waits for it any more.
   look_up->resolver.async_resolve(
-      origin_.host, std::to_string(origin_.port), tcp::resolver::numeric_service,
+      peer.host, std::to_string(peer.port), tcp::resolver::numeric_service,
       [look_up](const boost::system::error_code& failure, const tcp::resolver::results_type& results) {
         {
           std::lock_guard lock(look_up->mutex);

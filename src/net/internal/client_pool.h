@@ -40,10 +40,13 @@ using ClientConnectionPtr = std::unique_ptr<ClientConnection>;
 /// Opens, checks, keeps and cuts connections. Thread-safe.
 class ClientPool : public std::enable_shared_from_this<ClientPool> {
  public:
-  ClientPool(env::Runtime& runtime, ClientOptions options, Origin origin, std::shared_ptr<TlsContext> tls);
+  ClientPool(env::Runtime& runtime, ClientOptions options, Origin origin, std::optional<Origin> proxy,
+             std::shared_ptr<TlsContext> tls);
 
   const ClientOptions& options() const { return options_; }
   const Origin& origin() const { return origin_; }
+  /// Requests go to a proxy, which reads them: they must say whom they are for.
+  bool asks_proxy() const { return proxy_ && !tls_; }
   const std::shared_ptr<env::TaskGroup>& tasks() const { return tasks_; }
 
   /// A kept connection that still looks alive; null when there is none.
@@ -67,6 +70,7 @@ class ClientPool : public std::enable_shared_from_this<ClientPool> {
   const asio::any_io_executor executor_;
   const ClientOptions options_;
   const Origin origin_;
+  const std::optional<Origin> proxy_;
   const std::shared_ptr<TlsContext> tls_;
   const std::shared_ptr<env::TaskGroup> tasks_;
   mutable std::mutex mutex_;               // guards everything below
