@@ -11,6 +11,9 @@ namespace http = boost::beast::http;
 using BeastError = boost::beast::error_code;
 using BeastText = boost::beast::string_view;
 
+constexpr std::string_view kLastChunk = "0\r\n";
+constexpr size_t kShortestLastChunk = 5;
+
 std::string_view to_std(BeastText text) { return {text.data(), text.size()}; }
 
 struct Message {
@@ -21,6 +24,7 @@ struct Message {
   int version = 11;
   std::string_view piece;
   uint64_t header_bytes = 0;
+  uint64_t chunk_left = 0;  // of the body of the chunk that is being read
 };
 
 /// Receives the events of Beast's parser, which runs over our own buffer.
@@ -55,9 +59,10 @@ class EventParser final : public http::basic_parser<kIsRequest> {
     message_.piece = to_std(body);
     return body.size();
   }
-  void on_chunk_header_impl(uint64_t, BeastText, BeastError&) override {}
+  void on_chunk_header_impl(uint64_t size, BeastText, BeastError&) override { message_.chunk_left = size; }
   size_t on_chunk_body_impl(uint64_t, BeastText body, BeastError&) override {
     message_.piece = to_std(body);
+    message_.chunk_left -= body.size();
     return body.size();
   }
   void on_finish_impl(BeastError&) override {}
@@ -126,6 +131,9 @@ void MessageParser::expect_no_body() {
 size_t MessageParser::feed(std::string_view bytes) {
   State& state = *state_;
   state.message.piece = {};
+  // Having seen the line of a last chunk, Beast asserts that the next call brings all that such a chunk has.
+  const bool maybe_last = bytes.starts_with(kLastChunk) && bytes.size() < kShortestLastChunk;
+  if (maybe_last && header_done() && between_chunks()) return 0;
   BeastError error;
   const bool in_header = !header_done();
   const size_t used = state.with(
@@ -138,6 +146,10 @@ size_t MessageParser::feed(std::string_view bytes) {
   state.message.header_bytes += used;
   if (state.message.header_bytes > state.header_limit) state.fail(http::error::header_limit);
   return used;
+}
+
+bool MessageParser::between_chunks() const {
+  return state_->message.chunk_left == 0 && state_->with([](auto& parser) { return parser.chunked(); });
 }
 
 bool MessageParser::feed_end() {

@@ -54,6 +54,8 @@ class MessageParser {
 
  private:
   struct State;
+  bool between_chunks() const;
+
   std::unique_ptr<State> state_;
 };
 
