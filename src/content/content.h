@@ -76,8 +76,8 @@ class Layers {
   /// Name and version of every uploaded pack and provider: Components of an Endpoint object.
   struct Component {
     std::string type, name, version;
-    std::string prerequisites;  // as its meta has them
-    boost::json::object meta;
+    std::string prerequisites;                        // as its meta has them
+    std::shared_ptr<const boost::json::object> meta;  // never null
     /// "PREFIX/KEY" of an object of it with a secret: a sealed value or a password. Empty: none has any.
     std::string secret_holder;
   };

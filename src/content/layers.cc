@@ -385,7 +385,7 @@ std::vector<Layers::Component> StoreLayers::components() const {
     const json::value* needs = layer->meta.if_contains("Prerequisites");
     out.push_back({layer->type == "plugin" ? "PluginProvider" : "ContentPackage", layer->name, version,
                    needs != nullptr && needs->is_string() ? std::string(needs->get_string()) : "",
-                   layer->meta, layer->secret_holder});
+                   std::shared_ptr<const json::object>(layer, &layer->meta), layer->secret_holder});
   }
   return out;
 }

@@ -139,7 +139,7 @@ TEST_F(LayersTest, LoadReplaceRemove) {
   EXPECT_EQ(description("p"), "second");
   EXPECT_EQ(layers_->components().front().version, "v2.0.0");
   EXPECT_EQ(layers_->components().front().type, "ContentPackage");
-  EXPECT_EQ(layers_->components().front().meta.at("Version"), "v2.0.0");
+  EXPECT_EQ(layers_->components().front().meta->at("Version"), "v2.0.0");
   EXPECT_EQ(layers_->components().front().secret_holder, "");
   EXPECT_EQ(message(put("two", pack("two", "{}"))), "No such content store");
   EXPECT_EQ(put("one", pack("other", "{}")).error().status(), 422);

@@ -375,6 +375,7 @@ Result<std::unique_ptr<Client>> make_client(env::Runtime& runtime, ClientOptions
   if (!origin) return origin.error();
   std::optional<Origin> proxy;
   if (!options.proxy.empty()) {
+    if (!options.unix_path.empty()) return Error(ErrorCode::kInvalid, "no proxy leads to a unix socket");
     Result<Origin> parsed = internal::parse_origin(options.proxy);
     if (!parsed) return parsed.error();
     if (parsed->tls) return Error(ErrorCode::kInvalid, "a proxy must be http://host:port: " + options.proxy);

@@ -1,7 +1,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include <boost/asio/read_until.hpp>
 #include <fstream>
 #include <thread>
 
@@ -17,42 +16,24 @@ using namespace testing;
 class ScriptedServer {
  public:
   explicit ScriptedServer(std::vector<std::string> answers, bool keep_open = false)
-      : acceptor_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
-        thread_([this, answers = std::move(answers), keep_open] { serve(answers, keep_open); }) {}
-  ~ScriptedServer() {
-    stop_ = true;
-    boost::system::error_code ignored;
-    tcp::socket last(context_);
-    last.connect(acceptor_.local_endpoint(), ignored);
-    thread_.join();
-  }
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()); }
+      : answers_(std::move(answers)), keep_open_(keep_open) {}
+  std::string url() const { return server_.url(); }
   int requests() const { return requests_; }
 
  private:
-  void serve(const std::vector<std::string>& answers, bool keep_open) {
-    std::vector<tcp::socket> kept;
-    for (const std::string& answer : answers) {
-      tcp::socket socket = acceptor_.accept();
-      if (stop_) return;
-      boost::system::error_code failure;
-      std::string request;
-      asio::read_until(socket, asio::dynamic_buffer(request), "\r\n\r\n", failure);
-      if (!failure) ++requests_;
-      asio::write(socket, asio::buffer(answer), failure);
-      if (keep_open) kept.push_back(std::move(socket));
-    }
-    while (!stop_) {
-      boost::system::error_code failure;
-      tcp::socket socket = acceptor_.accept(failure);
-    }
+  bool answer_next(tcp::socket socket) {
+    if (LoopbackServer::read_head(socket).find("\r\n\r\n") != std::string::npos) ++requests_;
+    boost::system::error_code failure;
+    asio::write(socket, asio::buffer(answers_[next_++]), failure);
+    if (keep_open_) server_.keep_open(std::move(socket));
+    return next_ < answers_.size();
   }
 
-  asio::io_context context_;
-  tcp::acceptor acceptor_;
-  std::atomic<bool> stop_{false};
+  const std::vector<std::string> answers_;
+  const bool keep_open_;
   std::atomic<int> requests_{0};
-  std::thread thread_;
+  size_t next_ = 0;
+  LoopbackServer server_{[this](tcp::socket socket) { return answer_next(std::move(socket)); }};
 };
 
 std::unique_ptr<Client> client_of(env::Runtime& runtime, ClientOptions options) {

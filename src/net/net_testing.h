@@ -7,10 +7,13 @@
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
+#include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
 #include <filesystem>
+#include <functional>
 #include <future>
 #include <string>
+#include <thread>
 
 #include "env/random.h"
 #include "env/runtime.h"
@@ -123,6 +126,53 @@ class RawConnection {
  private:
   asio::io_context context_;
   tcp::socket socket_;
+};
+
+/// Serves connections one after another on a thread of its own: with `serve_one` until it returns false, then
+/// by closing them at once.
+class LoopbackServer {
+ public:
+  using ServeOne = std::function<bool(tcp::socket)>;
+  explicit LoopbackServer(ServeOne serve_one)
+      : acceptor_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
+        thread_([this, serve_one = std::move(serve_one)] { serve(serve_one); }) {}
+  ~LoopbackServer() {
+    stop_ = true;
+    boost::system::error_code ignored;
+    tcp::socket last(context_);
+    last.connect(acceptor_.local_endpoint(), ignored);
+    thread_.join();
+  }
+  LoopbackServer(const LoopbackServer&) = delete;
+  LoopbackServer& operator=(const LoopbackServer&) = delete;
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()); }
+
+  /// From `serve_one`: the connection stays until the end of this server.
+  void keep_open(tcp::socket socket) { kept_.push_back(std::move(socket)); }
+  /// The head of a request, or what came of it before the end.
+  static std::string read_head(tcp::socket& socket) {
+    boost::system::error_code failure;
+    std::string head;
+    asio::read_until(socket, asio::dynamic_buffer(head), "\r\n\r\n", failure);
+    return head;
+  }
+
+ private:
+  void serve(const ServeOne& serve_one) {
+    bool serving = true;
+    while (true) {
+      boost::system::error_code failure;
+      tcp::socket socket = acceptor_.accept(failure);
+      if (stop_) return;
+      if (serving && !failure) serving = serve_one(std::move(socket));
+    }
+  }
+
+  asio::io_context context_;
+  tcp::acceptor acceptor_;
+  std::vector<tcp::socket> kept_;
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
 };
 
 /// Yields `total` bytes of a pattern without holding them.

@@ -1,5 +1,4 @@
 // Clients that reach their server through a proxy.
-#include <boost/asio/read_until.hpp>
 #include <thread>
 
 #include "net/net_testing.h"
@@ -10,24 +9,11 @@ namespace {
 
 using namespace testing;
 
-/// Serves one connection after another: leads it to the loopback port that the request line names, or refuses
-/// it with `refusal`.
+/// Leads each connection to the loopback port that its request line names, or refuses it with `refusal`.
 class TestProxy {
  public:
-  explicit TestProxy(std::string refusal = "")
-      : acceptor_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
-        thread_([this, refusal = std::move(refusal)] {
-          while (serve_one(refusal)) {
-          }
-        }) {}
-  ~TestProxy() {
-    stop_ = true;
-    boost::system::error_code ignored;
-    tcp::socket last(context_);
-    last.connect(acceptor_.local_endpoint(), ignored);
-    thread_.join();
-  }
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()); }
+  explicit TestProxy(std::string refusal = "") : refusal_(std::move(refusal)) {}
+  std::string url() const { return server_.url(); }
   /// The first line of each request that asked for a way.
   std::vector<std::string> asked() {
     std::lock_guard lock(mutex_);
@@ -35,28 +21,32 @@ class TestProxy {
   }
 
  private:
-  bool serve_one(const std::string& refusal) {
-    tcp::socket client = acceptor_.accept();
-    if (stop_) return false;
+  bool serve_one(tcp::socket client) {
     boost::system::error_code failure;
-    std::string head;
-    asio::read_until(client, asio::dynamic_buffer(head), "\r\n\r\n", failure);
+    std::string head = LoopbackServer::read_head(client);
     const std::string line = head.substr(0, head.find("\r\n"));
     {
       std::lock_guard lock(mutex_);
       asked_.push_back(line);
     }
-    if (!refusal.empty()) {
-      asio::write(client, asio::buffer(refusal), failure);
-      return true;
+    if (refusal_.empty()) {
+      lead(client, line, std::move(head));
+    } else {
+      asio::write(client, asio::buffer(refusal_), failure);
     }
+    return true;
+  }
+
+  static void lead(tcp::socket& client, const std::string& line, std::string head) {
     const bool tunnel = line.starts_with("CONNECT ");
     const std::string_view scheme = "http://";
     const size_t authority = line.find(' ') + 1 + (tunnel ? 0 : scheme.size());
     const size_t colon = line.find(':', authority);
-    tcp::socket server(context_);
+    asio::io_context context;
+    tcp::socket server(context);
     server.connect(
         {asio::ip::address_v4::loopback(), static_cast<uint16_t>(std::stoi(line.substr(colon + 1)))});
+    boost::system::error_code failure;
     if (tunnel) {
       asio::write(client, asio::buffer(std::string("HTTP/1.1 200 Connection established\r\n\r\n")), failure);
     } else {
@@ -66,7 +56,6 @@ class TestProxy {
     std::thread back([&] { relay(server, client); });
     relay(client, server);
     back.join();
-    return true;
   }
 
   static void relay(tcp::socket& from, tcp::socket& to) {
@@ -81,12 +70,10 @@ class TestProxy {
     to.shutdown(tcp::socket::shutdown_both, failure);
   }
 
-  asio::io_context context_;
-  tcp::acceptor acceptor_;
-  std::atomic<bool> stop_{false};
+  const std::string refusal_;
   std::mutex mutex_;
   std::vector<std::string> asked_;
-  std::thread thread_;
+  LoopbackServer server_{[this](tcp::socket client) { return serve_one(std::move(client)); }};
 };
 
 Result<TextResponse> get(env::Runtime& runtime, const ClientOptions& options) {
@@ -157,6 +144,9 @@ TEST(Proxy, SaysWhyThereIsNoWay) {
     options.proxy = proxy;
     EXPECT_EQ(get(runtime, options).error().code, ErrorCode::kInvalid) << proxy;
   }
+  options.proxy = "http://127.0.0.1:1";
+  options.unix_path = "/socket";
+  EXPECT_EQ(get(runtime, options).error().code, ErrorCode::kInvalid);
 }
 
 }  // namespace

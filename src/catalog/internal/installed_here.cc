@@ -25,7 +25,7 @@ constexpr std::string_view kFolder = "installed";
 std::string file_of(std::string_view pack) { return fmt::format("{}.json", pack); }
 
 Installed installed_of(const content::Layers::Component& component) {
-  Installed out{component.type, component.name, component.version, {}, kept_meta(component.meta), {}};
+  Installed out{component.type, component.name, component.version, {}, kept_meta(*component.meta), {}};
   if (!component.secret_holder.empty())
     out.withheld = fmt::format("{} holds a secret", component.secret_holder);
   return out;

@@ -221,8 +221,13 @@ Result<SslContextPtr> new_client_context() {
 
 /// For clients that verify nothing, or a fingerprint themselves: a manager has thousands of them.
 Result<SslContextPtr> shared_client_context() {
-  static const Result<SslContextPtr> shared = new_client_context();
-  return shared;
+  static std::mutex mutex;
+  static SslContextPtr shared;
+  const std::lock_guard lock(mutex);
+  if (shared) return shared;
+  Result<SslContextPtr> made = new_client_context();
+  if (made) shared = *made;
+  return made;
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ class TlsContext {
   ssl_st* new_server_side();
   ssl_st* new_client_side(const std::string& host);
 
-  struct Sessions;
+  struct Sessions;  // of tls.cc alone
 
  private:
   explicit TlsContext(std::shared_ptr<ssl_ctx_st> context);
