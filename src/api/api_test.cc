@@ -349,7 +349,8 @@ TEST_F(ApiTest, WritesToRemoteObjectsAreForwarded) {
   fixture.call("DELETE", "/api/v3/profiles/remote");
   fixture.call("GET", "/api/v3/profiles/remote?decode=true");
   ASSERT_EQ(fixture.manager.forwarded.size(), 4U);
-  EXPECT_EQ(fixture.manager.forwarded[0].target, "/api/v3/profiles/Name:remote?force=true");
+  EXPECT_EQ(fixture.manager.forwarded[0].target, "/api/v3/profiles/remote?force=true")
+      << "the object that was found and authorised, not its name";
   EXPECT_EQ(fixture.manager.forwarded[0].body, "[]");
   EXPECT_EQ(fixture.manager.forwarded[1].target, "/api/v3/profiles/remote/params/aa%2Fbb");
   EXPECT_EQ(fixture.manager.forwarded[2].method, "DELETE");

@@ -567,8 +567,8 @@ Task<Result<std::string>> ManagerImpl::add_endpoint(std::string params_json,
   batch.changes.push_back(std::move(change));
   batch.principal = principal.audit_name();
   if (principal.tenant) {
-    Result<std::optional<store::Change>> joining =
-        auth::join_tenant(*given_.store.snapshot(), *principal.tenant, kEndpoints, contact->id);
+    Result<std::optional<store::Change>> joining = auth::join_tenant(
+        *given_.store.snapshot(), *principal.tenant, {kEndpoints, store::kOwn, contact->id});
     if (!joining) co_return joining.error();
     if (*joining) batch.changes.push_back(std::move(**joining));
   }

@@ -1,6 +1,7 @@
 // Plugin actions, of objects and of the system. The pseudo plugin `manager` is built in.
 #include "api/internal/action_params.h"
 #include "api/internal/answers.h"
+#include "api/internal/finder.h"
 #include "api/internal/handlers.h"
 #include "api/internal/manager_actions.h"
 #include "api/internal/objects.h"
@@ -72,12 +73,11 @@ Result<Subject> system_subject(Call& call) {
   subject.key = kGlobal;
   call.snapshot = call.services.store.snapshot();
   const model::ObjectType& profiles = *model::find_object_type("profiles");
-  const std::optional<store::StoredObject> global = call.snapshot->get_local(profiles.prefix, kGlobal);
+  const std::optional<Target> global = find_here(call, *call.snapshot, profiles, std::string(kGlobal));
   if (!global) return subject;
   Result<json::object> object = parse_stored(global->body);
   if (!object) return object.error();
-  const Target target{global->id.key, global->id.owner, global->body};
-  subject.params = aggregated_params(profiles, *call.snapshot, *object, target, {false, &call.services});
+  subject.params = aggregated_params(profiles, *call.snapshot, *object, *global, {false, &call.services});
   return subject;
 }
 

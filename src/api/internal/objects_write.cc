@@ -1,13 +1,15 @@
 #include "api/internal/answers.h"
 #include "api/internal/field_rights.h"
+#include "api/internal/finder.h"
 #include "api/internal/handlers.h"
 #include "api/internal/hooks.h"
 #include "api/internal/lookup.h"
+#include "api/internal/new_references.h"
 #include "api/internal/objects.h"
 #include "api/internal/params.h"
-#include "api/internal/resolve.h"
 #include "api/internal/rights.h"
 #include "api/internal/tenant_writes.h"
+#include "api/internal/unique_names.h"
 #include "api/internal/write_support.h"
 #include "base/log.h"
 #include "env/random.h"
@@ -18,26 +20,6 @@ namespace mullion::api {
 namespace {
 
 constexpr Logger kLog("api");
-
-/// Names claimed for unique indexes; released when the write is over.
-class Claims {
- public:
-  explicit Claims(ClaimedNames& names) : names_(names) {}
-  Claims(const Claims&) = delete;
-  Claims& operator=(const Claims&) = delete;
-  ~Claims() {
-    for (const std::string& name : held_) names_.release(name);
-  }
-  bool claim(std::string name) {
-    if (!names_.claim(name)) return false;
-    held_.push_back(std::move(name));
-    return true;
-  }
-
- private:
-  ClaimedNames& names_;
-  std::vector<std::string> held_;
-};
 
 /// A write that is being prepared.
 struct Draft {
@@ -71,59 +53,11 @@ json::object set_members(json::object secrets) {
   return out;
 }
 
-/// The private values of the object after this write, or absent when they stay as they are.
-std::optional<std::string> merged_secrets(const Call& call, const store::Snapshot& snapshot,
-                                          const Draft& draft) {
-  if (!has_secret_fields(*call.type)) return std::nullopt;
-  json::object secrets;
-  if (const std::optional<std::string> stored = snapshot.secret(call.type->prefix, draft.key)) {
-    Result<json::object> parsed = parse_stored(*stored);
-    if (parsed) secrets = std::move(*parsed);
-  }
-  bool changed = false;
-  for (const auto& [name, value] : draft.secrets) {
-    secrets[name] = value;
-    changed = true;
-  }
-  const model::Field* token_secret = call.type->find_field("Secret");
-  if (token_secret != nullptr && token_secret->secret && model::text_member(secrets, "Secret").empty()) {
-    secrets["Secret"] = random_secret();
-    changed = true;
-  }
-  if (!changed) return std::nullopt;
-  return json::serialize(secrets);
-}
-
 /// Objects that are named by a UUID get one.
 void fill_key(const Call& call, json::object& object) {
   if (call.type->key_kind != "uuid") return;
   if (model::text_member(object, call.type->key_field).empty())
     object[call.type->key_field] = env::random_uuid();
-}
-
-/// Unique indexes besides the key: nobody else on this endpoint may have the value.
-Result<void> claim_unique(const Call& call, const Draft& draft, Claims& claims) {
-  for (const model::Index& index : call.type->indexes) {
-    if (!index.unique || index.path.starts_with('@') || index.path == call.type->key_field) continue;
-    const std::string value = model::text_member(draft.object, index.path);
-    if (value.empty() || (draft.before != nullptr && model::text_member(*draft.before, index.path) == value))
-      continue;
-    const auto taken = [&](const std::string& by) {
-      return Error(ErrorCode::kConflict, draft.before == nullptr ? "CREATE" : "ValidationError",
-                   std::string(call.type->prefix), draft.key,
-                   {fmt::format("{} {} is already used by {}", index.name, value, by)});
-    };
-    if (!claims.claim(fmt::format("{}\n{}\n{}", call.type->prefix, index.name, value)))
-      return taken("another request");
-    // Taken after the claim: who held it before has committed, which an older snapshot would not show.
-    const std::shared_ptr<const store::Snapshot> now = call.services.store.snapshot();
-    for (const store::ObjectRef& ref :
-         refs_by_index(call.services, *now, call.type->prefix, index.name, value, true)) {
-      if (ref.key == draft.key) continue;
-      return taken(call.principal.sees(call.type->prefix, ref.key) ? ref.key : "another object");
-    }
-  }
-  return {};
 }
 
 /// From what the client wants to a body that may be stored.
@@ -158,7 +92,8 @@ env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Dr
 
 /// Rules that need other objects; fills draft.body.
 Result<void> check(const Call& call, const store::Snapshot& snapshot, Draft& draft) {
-  const SnapshotLookup lookup(call.services, snapshot);
+  const SnapshotLookup lookup(call.services, snapshot,
+                              hides_new_references(call, draft.before, draft.object));
   model::Verdict verdict =
       model::validate(*call.type, draft.object, draft.before, lookup, call.flag("force"));
   if (!verdict.invalid.empty()) return validation_error(call, draft.key, std::move(verdict.invalid));
@@ -210,8 +145,7 @@ Result<void> authorise_creation(const Call& call, const Draft& draft) {
   if (call.right_covered) return {};
   return auth::authorise(
       call.principal,
-      {std::string(call.type->prefix), "create", right_specific(*call.type, draft.key, draft.object)},
-      call.uri);
+      {std::string(call.type->prefix), "create", own_subject(*call.type, draft.key, draft.object)}, call.uri);
 }
 
 bool locked_before_and_after(const Draft& draft) {
@@ -223,9 +157,9 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
                                                          const std::string& action) {
   using Outcome = Result<std::optional<Written>>;
   std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
-  std::optional<store::StoredObject> stored = snapshot->get_local(call.type->prefix, call.target.key);
-  if (!stored) co_return Outcome(object_error(call, ErrorCode::kNotFound, {"Not Found"}));
-  const Target current{stored->id.key, stored->id.owner, std::move(stored->body)};
+  const std::optional<Target> found = find_again(call, *snapshot);
+  if (!found) co_return Outcome(object_error(call, ErrorCode::kNotFound, {"Not Found"}));
+  const Target& current = *found;
   Result<json::object> base = base_of(call, current);
   if (!base) co_return Outcome(base.error());
   json::object shown = *base;
@@ -245,10 +179,10 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   Claims claims(call.services.claimed);
   Result<void> valid = check_alone(call, snapshot, draft, claims);
   if (!valid) co_return Outcome(valid.error());
-  Result<void> unique = claim_unique(call, draft, claims);
+  Result<void> unique = claim_unique(call, draft.key, draft.before, draft.object, claims);
   if (!unique) co_return Outcome(unique.error());
   std::optional<std::string> secrets;
-  if (!draft.secrets.empty()) secrets = merged_secrets(call, *snapshot, draft);
+  if (!draft.secrets.empty()) secrets = merged_secrets(call, *snapshot, draft.key, draft.secrets);
   Written written{{draft.key, std::string(store::kOwn), draft.body}, snapshot->cursor()};
   if (draft.body == current.body && current.owner == store::kOwn && !secrets) {
     co_return Outcome(std::optional<Written>(std::move(written)));
@@ -291,14 +225,14 @@ env::Task<Result<std::optional<Written>>> attempt_create(Call& call, json::value
   Result<void> allowed = authorise_creation(call, draft);
   if (!allowed) co_return Outcome(allowed.error());
   const Error exists = create_error(call, ErrorCode::kConflict, draft.key, {"already exists"});
-  if (snapshot->get_local(call.type->prefix, draft.key)) co_return Outcome(exists);
+  if (is_taken(*snapshot, *call.type, draft.key)) co_return Outcome(exists);
   Claims claims(call.services.claimed);
   Result<void> valid = check_alone(call, snapshot, draft, claims);
   if (!valid) co_return Outcome(valid.error());
-  Result<void> unique = claim_unique(call, draft, claims);
+  Result<void> unique = claim_unique(call, draft.key, draft.before, draft.object, claims);
   if (!unique) co_return Outcome(unique.error());
   store::Batch batch = batch_for(call, draft, nullptr, "update");
-  if (std::optional<std::string> secrets = merged_secrets(call, *snapshot, draft)) {
+  if (std::optional<std::string> secrets = merged_secrets(call, *snapshot, draft.key, draft.secrets)) {
     batch.secrets.push_back({std::string(call.type->prefix), draft.key, std::move(secrets)});
   }
   Result<void> joined = join_own_tenant(call, *snapshot, draft.key, batch);

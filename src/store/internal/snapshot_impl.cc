@@ -197,13 +197,12 @@ class SnapshotImpl final : public Snapshot {
                                               const CompiledQuery& compiled) const {
     TypeIndex::Answer answer;
     auto use = [&](const TypeIndex& index) {
-      answer = index.run(query, compiled, store_.replicas_shown(),
-                         [this](OwnerId id) { return store_.names().owner_name(id); });
+      answer = index.run(query, compiled, store_.replicas_shown());
     };
     const Result<bool> answered = store_.indexes().with(query.type, type, seq_, use);
     if (!answered) return answered.error();
     if (*answered) return answer;
-    TypeIndex own(type);  // this view is old: an index for it alone
+    TypeIndex own(type, [this](OwnerId id) { return store_.names().owner_name(id); });  // this view is old: an index for it alone
     const Result<void> scanned = store_.scan_rows(
         view(), query.type, "", [&](std::string_view key, OwnerId owner, std::string_view body) {
           own.apply(key, owner, std::nullopt, body);
