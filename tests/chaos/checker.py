@@ -15,8 +15,9 @@ import history as history_module
 from history import SECOND
 
 NEVER = math.inf
-# The header has whole seconds, so an age may be told up to one second below what it is.
-ROUNDING = 1.0
+# Ages are rounded up, so there is nothing to allow for where they are too low. How old replicas that are current may be
+# said to be, in seconds, where they are too high.
+CURRENT = 10.0
 # What a register holds before its first swap.
 FIRST = "first"
 # What a client with a right login that asks for what exists can be told. Keys may also be absent.
@@ -412,7 +413,7 @@ def check_ages(history, chain):
         over, witness = ends[position]
         true = (read.begin - over) / SECOND
         text = f"{chain.variable} at {read.at}: at least {true:.1f} s old"
-        if read.age is not None and true > read.age + ROUNDING:
+        if read.age is not None and true > read.age:
             below.add(true - read.age, f"{text}, and said to be {read.age:g} s old", witness, read)
         if read.max_age is not None and true > read.max_age:
             demand.add(true - read.max_age, f"{text}, and at most {read.max_age:g} s were allowed", witness, read)
@@ -434,10 +435,10 @@ def check_told_ages(history):
             continue
         if read.max_age is not None and read.age > math.ceil(read.max_age):
             excess.add(read.age, f"{read.variable} at {read.at}: older than the reader allows", read)
-        possible = (read.end - history.start) / SECOND + restarts + ROUNDING
+        possible = (read.end - history.start) / SECOND + restarts + CURRENT
         if read.age > possible:
             beyond.add(read.age - possible, f"{read.variable} at {read.at}: said to be {read.age:g} s old; the replica "
-                       f"was current {possible:.0f} s ago", read)
+                       f"was current {(read.end - history.start) / SECOND:.0f} s ago", read)
     return missing.found() + excess.found() + beyond.found()
 
 

@@ -9,12 +9,12 @@ import random
 import ssl
 import threading
 import time
-import urllib.parse
 
 from checker import FIRST
 from history import Operation
 
-PATIENCE = 10  # seconds without a byte; then the outcome is unknown
+PATIENCE = (3, 10)  # seconds without a byte, by client; then the outcome is unknown
+AVOIDANCE = 3  # seconds in which a client mostly asks others than who did not answer
 PAUSE = 0.03  # seconds between operations, on average
 DEMANDS = (1, 2, 4, 8)  # seconds, of X-Mullion-Max-Age
 CREATORS = 2  # of each key
@@ -26,8 +26,9 @@ MAYBE_DONE = "may have been carried out"
 class Asker:
     """Connections of one client to every server. Nothing is ever asked twice."""
 
-    def __init__(self, ports, login):
+    def __init__(self, ports, login, patience=max(PATIENCE)):
         self.ports = ports  # of each server
+        self.patience = patience
         self.login = "Basic " + base64.b64encode(":".join(login).encode()).decode()
         self.connections = {}
         self.context = ssl.create_default_context()
@@ -61,7 +62,7 @@ class Asker:
 
     def connect(self, server):
         if server not in self.connections:
-            connection = http.client.HTTPSConnection("127.0.0.1", self.ports[server], timeout=PATIENCE,
+            connection = http.client.HTTPSConnection("127.0.0.1", self.ports[server], timeout=self.patience,
                                                      context=self.context)
             connection.connect()
             self.connections[server] = connection
@@ -146,6 +147,7 @@ class Client(threading.Thread):
         self.operations = []
         self.values = itertools.count(1)
         self.puts = {}  # owner: (parameter's name, its newest value)
+        self.avoided = {}  # server: until when
         self.failure = None
 
     def run(self):
@@ -173,7 +175,11 @@ class Client(threading.Thread):
         return made
 
     def any_level(self, owner):
-        return self.choose.choice(self.levels[owner])
+        levels = self.levels[owner]
+        if self.operations and self.operations[-1].outcome == "unknown":
+            self.avoided[self.operations[-1].at] = time.monotonic() + AVOIDANCE
+        working = [server for server in levels if self.avoided.get(server, 0) < time.monotonic()]
+        return self.choose.choice(working if working and self.choose.random() < 0.8 else levels)
 
     def path(self, operation, rest):
         """Below the owner's name, or as the server's own: writes go to the owner either way, reads only the first way."""

@@ -60,7 +60,7 @@ class Hierarchy:
             self.names = {owner: clients.Names(owner, *SIZES[owner]) for owner in LEVELS}
             self.fill()
         except BaseException:
-            self.close()
+            self.close(keep_logs=True)
             raise
 
     def start(self):
@@ -126,7 +126,11 @@ class Hierarchy:
 
         def calm():
             before.append(self.numbers())
-            return len(self.ages()) == len(BELOW) and not self.different() and before[-2:-1] == [self.numbers()]
+            try:
+                level = len(self.ages()) == len(BELOW) and not self.different()
+            except AssertionError:  # an answer that a moment later may be another
+                return False
+            return level and before[-2:-1] == [self.numbers()]
         wait_until("all levels are equal, current and at rest", calm, CALM_SECONDS, pause=0.5)
 
     def mismatches(self):
@@ -138,6 +142,6 @@ class Hierarchy:
         for server in self.servers.values():
             (directory / f"{server.name}.log").write_text(server.log())
 
-    def close(self):
+    def close(self, keep_logs=False):
         self.proxy.close()
-        self.site.close()
+        self.site.close(keep_logs)

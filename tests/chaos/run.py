@@ -15,7 +15,7 @@ import nemesis
 from hierarchy import LEVELS, ROOT, Hierarchy, harness
 from history import History
 
-CLIENTS = 12
+CLIENTS = 16
 KEPT = ROOT / "build" / "chaos"
 
 
@@ -42,7 +42,8 @@ class Round:
             hierarchy.close()
 
     def client(self, hierarchy, number, numbers, stop):
-        asker = clients.Asker(hierarchy.ports, (harness.USER, harness.PASSWORD))
+        patience = clients.PATIENCE[number % len(clients.PATIENCE)]
+        asker = clients.Asker(hierarchy.ports, (harness.USER, harness.PASSWORD), patience)
         return clients.Client(number, self.seed, LEVELS, hierarchy.names, asker, numbers, stop)
 
     def load(self, hierarchy, history):

@@ -89,6 +89,15 @@ def broken(peer):
     return True
 
 
+def refused(line):
+    """Whether a new connection gets nowhere; it may be reset before it is even made."""
+    try:
+        with line.connect() as peer:
+            return broken(peer)
+    except ConnectionResetError:
+        return True
+
+
 def test_a_line_carries(line):
     with line.connect() as peer:
         assert said(peer, b"x" * 300_000) == b"x" * 300_000
@@ -102,8 +111,7 @@ def test_a_cut_resets_and_refuses_until_mended(line):
         line.disturb("cut")
         with pytest.raises(ConnectionResetError):
             peer.recv(1)
-    with line.connect() as peer:
-        assert broken(peer)
+    assert refused(line)
     line.mend()
     with line.connect() as peer:
         assert said(peer, b"again") == b"again"
@@ -124,8 +132,7 @@ def test_a_refusal_leaves_what_is_connected(line):
         assert said(peer, b"hello") == b"hello"
         line.disturb("refuse")
         assert said(peer, b"still") == b"still"
-        with line.connect() as other:
-            assert broken(other)
+        assert refused(line)
 
 
 @pytest.mark.parametrize("direction", ["up", "down", "both"])
