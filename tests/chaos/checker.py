@@ -67,7 +67,7 @@ def final_read(reads):
 
 # -- chains
 
-def unexplained(chain, read, value, writer):
+def explain_value(chain, read, value, writer):
     """A read saw a value that is no part of the order."""
     if writer is None:
         chain.report("unknown-value", f"{value!r} was seen and never written", read)
@@ -77,83 +77,109 @@ def unexplained(chain, read, value, writer):
         chain.report("lost-write", f"{value!r} was seen and is not what the final value came from", writer, read)
 
 
-def register_chain(variable, operations):
-    """From the final value back to the first: each swap names the value it replaced."""
-    chain = Chain(variable)
-    swaps = [one for one in operations if one.kind == "swap"]
-    reads = reads_among(operations)
-    last = final_read(reads)
-    writers = {one.value: one for one in swaps}
-    winners = {}
-    for swap in effective(swaps):
-        if swap.expected in winners:
-            chain.report("one-winner", f"two swaps replaced {swap.expected!r}", winners[swap.expected], swap)
-        winners.setdefault(swap.expected, swap)
-    if last is None:
-        return chain
-    value = last.seen
-    while value in writers and len(chain.writes) <= len(swaps):
-        chain.writes.append(writers[value])
-        value = writers[value].expected
-    chain.writes.reverse()
-    places = {value: 0} | {write.value: place for place, write in enumerate(chain.writes, 1)}
-    if len(chain.writes) > len(swaps):
-        chain.report("one-order", "the values replace each other in a circle", *chain.writes[:3])
-        chain.writes.clear()
-        return chain
-    if value != FIRST:
-        chain.report("unknown-value", f"{value!r} was there and never written", last, *chain.writes[:1])
-    for write in chain.writes:
-        if write.outcome in ("refused", "failed"):
-            chain.report("refused-write-done", f"{write.value!r} was there although its write was refused", write, last)
-    for swap in effective(swaps):
-        if swap.value not in places:
-            chain.report("lost-write", f"{swap.value!r} was acknowledged and the final value did not come from it", swap, last)
+def place_reads(chain, reads, writers, first):
+    """Gives each read its position by its value; `first` is the value of position 0."""
+    places = {first: 0} | {write.value: place for place, write in enumerate(chain.writes, 1)}
     for read in reads:
         if read.seen in places:
             chain.reads.append((places[read.seen], read))
         else:
-            unexplained(chain, read, read.seen, writers.get(read.seen))
-    for swap in swaps:
-        if swap.outcome == "failed" and swap.expected in places:
-            chain.failed.append((places[swap.expected], swap))
+            explain_value(chain, read, read.seen, writers.get(read.seen))
+    return places
+
+
+def register_chain(variable, operations):
+    """From the final value back to the first: each swap names the value it replaced."""
+    chain = Chain(variable)
+    swaps = [one for one in operations if one.kind == "swap"]
+    writers = {one.value: one for one in swaps}
+    reads = reads_among(operations)
+    report_rivals(chain, swaps)
+    last = final_read(reads)
+    if last is None or not walk_back(chain, last, writers):
+        return chain
+    for write in chain.writes:
+        if write.outcome in ("refused", "failed"):
+            explain_value(chain, last, write.value, write)
+    places = place_reads(chain, reads, writers, FIRST)
+    report_lost(chain, effective(swaps), places, last)
+    chain.failed = [(places[swap.expected], swap) for swap in swaps
+                    if swap.outcome == "failed" and swap.expected in places]
     return chain
+
+
+def report_rivals(chain, swaps):
+    """One value has one successor."""
+    winners = {}
+    for swap in effective(swaps):
+        if swap.expected in winners:
+            chain.report("one-winner", f"two swaps replaced {swap.expected!r}", winners[swap.expected], swap)
+        winners[swap.expected] = swap
+
+
+def walk_back(chain, last, writers):
+    """Fills in the writes that led to the value of the last read. False: they go round."""
+    value = last.seen
+    while value in writers:
+        chain.writes.append(writers[value])
+        value = writers[value].expected
+        if len(chain.writes) > len(writers):
+            chain.report("one-order", "the values replace each other in a circle", *chain.writes[:3])
+            chain.writes.clear()
+            return False
+    chain.writes.reverse()
+    if value != FIRST:
+        chain.report("unknown-value", f"{value!r} was there and never written", last, *chain.writes[:1])
+    return True
+
+
+def report_lost(chain, acknowledged, there, last):
+    for write in acknowledged:
+        if write.value not in there:
+            chain.report("lost-write", f"{write.value!r} was acknowledged and is not part of what is there at the end",
+                         write, last)
 
 
 def sequence_chain(variable, operations):
     """The final list is the order; whatever was seen before must be how it began."""
     chain = Chain(variable)
-    appends = {one.value: one for one in operations if one.kind == "append"}
+    writers = {one.value: one for one in operations if one.kind == "append"}
     reads = reads_among(operations)
     last = final_read(reads)
-    if last is None:
+    if last is None or report_doubled(chain, reads, writers):
         return chain
     final = last.seen or []
+    strange = [value for value in final if value not in writers or writers[value].outcome in ("refused", "failed")]
+    if strange:
+        explain_value(chain, last, strange[0], writers.get(strange[0]))
+        return chain
+    chain.writes = [writers[value] for value in final]
+    report_lost(chain, effective(writers.values()), final, last)
+    for read in reads:
+        place_list(chain, read, last, writers)
+    return chain
+
+
+def report_doubled(chain, reads, writers):
+    """Whether something is there twice."""
     for read in reads:
         twice = [value for value, times in collections.Counter(read.seen or []).items() if times > 1]
         if twice:
-            chain.report("doubled-write", f"{twice[0]!r} is there twice", appends.get(twice[0]), read)
-            return chain
-    for value in final:
-        writer = appends.get(value)
-        if writer is None or writer.outcome in ("refused", "failed"):
-            unexplained(chain, last, value, writer)
-            return chain
-        chain.writes.append(writer)
-    for append in effective(appends.values()):
-        if append.value not in final:
-            chain.report("lost-write", f"{append.value!r} was acknowledged and is not there at the end", append, last)
-    for read in reads:
-        seen = read.seen or []
-        if seen == final[:len(seen)]:
-            chain.reads.append((len(seen), read))
-            continue
-        strange = next((value for value in seen if value not in final), None)
-        if strange is not None:
-            unexplained(chain, read, strange, appends.get(strange))
-        else:
-            chain.report("one-order", f"{seen!r:.300} is not how the final list {final!r:.300} began", read, last)
-    return chain
+            chain.report("doubled-write", f"{twice[0]!r} is there twice", writers.get(twice[0]), read)
+            return True
+    return False
+
+
+def place_list(chain, read, last, writers):
+    """What a read saw of a list must be the beginning of what the last one saw."""
+    seen, final = read.seen or [], last.seen or []
+    strange = next((value for value in seen if value not in final), None)
+    if seen == final[:len(seen)]:
+        chain.reads.append((len(seen), read))
+    elif strange is not None:
+        explain_value(chain, read, strange, writers.get(strange))
+    else:
+        chain.report("one-order", f"{seen!r:.300} is not how the final list {final!r:.300} began", read, last)
 
 
 def parameter_chain(variable, operations):
@@ -161,45 +187,13 @@ def parameter_chain(variable, operations):
     chain = Chain(variable)
     puts = sorted((one for one in operations if one.kind == "put"), key=lambda one: one.begin)
     reads = reads_among(operations)
-    last = final_read(reads)
     seen = {one.seen for one in reads}
     chain.writes = [one for one in puts if one.outcome == "done" or one.outcome == "unknown" and one.value in seen]
-    writers = {one.value: one for one in puts}
-    places = {None: 0} | {write.value: place for place, write in enumerate(chain.writes, 1)}
-    for read in reads:
-        if read.seen in places:
-            chain.reads.append((places[read.seen], read))
-        else:
-            unexplained(chain, read, read.seen, writers.get(read.seen))
-    if last is not None and effective(puts):
-        newest = effective(puts)[-1]
-        if last.begin > newest.end and places.get(last.seen, NEVER) < places[newest.value]:
-            chain.report("lost-write", f"{newest.value!r} was acknowledged and is not there at the end", newest, last)
+    places = place_reads(chain, reads, {one.value: one for one in puts}, None)
+    last, newest = final_read(reads), effective(puts)[-1:]
+    if last and newest and last.begin > newest[0].end and places.get(last.seen, NEVER) < places[newest[0].value]:
+        report_lost(chain, newest, (), last)
     return chain
-
-
-def earliest(writes):
-    """One write that stands for several of which it is not known which took effect."""
-    first = min(writes, key=lambda one: one.begin)
-    return dataclasses.replace(first, outcome="unknown")
-
-
-def creation(chain, creates, reads):
-    """The write that made the key, or none."""
-    done = effective(creates)
-    if len(done) > 1:
-        chain.report("one-winner", "it was created twice", *done[:2])
-    seen = {one.seen: one for one in reads if one.seen is not None}
-    by_value = {one.value: one for one in creates}
-    for value, read in seen.items():
-        writer = by_value.get(value)
-        if writer is None or writer.outcome in ("refused", "failed"):
-            unexplained(chain, read, value, writer)
-    values = set(seen) | {one.value for one in done}
-    if len(values) > 1:
-        chain.report("one-winner", f"two creations took effect: {sorted(map(str, values))}", *done[:1], *seen.values())
-    made = done + [by_value[value] for value in seen if value in by_value]
-    return made[0] if made else None
 
 
 def key_chain(variable, operations):
@@ -208,36 +202,52 @@ def key_chain(variable, operations):
     creates = [one for one in operations if one.kind == "create"]
     deletes = [one for one in operations if one.kind == "delete"]
     reads = reads_among(operations)
-    last = final_read(reads)
-    maker = creation(chain, creates, reads)
-    done = effective(deletes)
-    maybe = [one for one in deletes if one.outcome == "unknown"]
-    if len(done) > 1:
-        chain.report("doubled-write", "it was deleted twice", *done[:2])
-    if maker is None and done:
-        made = [one for one in creates if one.outcome == "unknown"]
-        if not made:
-            chain.report("unknown-value", "it was deleted and never created", *done[:1])
-            return chain
-        maker = earliest(made)
+    maker, remover = creation(chain, creates, deletes, reads), deletion(chain, deletes)
     if maker is None:
         return chain
-    chain.writes.append(maker)
-    remover = done[0] if done else earliest(maybe) if maybe else None
-    if remover is not None:
-        chain.writes.append(remover)
+    chain.writes = [maker] if remover is None else [maker, remover]
+    chain.reads = list(key_positions(maker, remover, reads))
+    last = final_read(reads)
     if last is not None:
-        if done and last.seen is not None and last.begin > done[0].end:
-            chain.report("lost-write", "it was deleted and is there at the end", done[0], last)
-        if remover is None and last.seen is None and maker.outcome == "done" and last.begin > maker.end:
-            refused = [one for one in deletes if one.outcome in ("refused", "failed")]
-            chain.report("refused-write-done" if refused else "lost-write",
-                         "it was created, is not there at the end, and nobody deleted it", maker, last, *refused[:1])
-    chain.reads = list(key_positions(chain, maker, remover, reads))
+        report_key_at_end(chain, maker, remover, deletes, last)
     return chain
 
 
-def key_positions(chain, maker, remover, reads):
+def earliest(writes):
+    """One write that stands for several of which it is not known which took effect."""
+    return dataclasses.replace(min(writes, key=lambda one: one.begin), outcome="unknown")
+
+
+def creation(chain, creates, deletes, reads):
+    """The write that made the key, or none."""
+    by_value = {one.value: one for one in creates}
+    done = effective(creates)
+    seen = {one.seen: one for one in reads if one.seen is not None}
+    for value, read in seen.items():
+        if value not in by_value or by_value[value].outcome in ("refused", "failed"):
+            explain_value(chain, read, value, by_value.get(value))
+    values = {one.value for one in done} | set(seen)
+    if len(values) > 1:
+        chain.report("one-winner", f"several creations took effect: {sorted(map(str, values))}", *done[:2], *seen.values())
+    made = done + [by_value[value] for value in seen if value in by_value]
+    if made or not effective(deletes):
+        return made[0] if made else None
+    perhaps = [one for one in creates if one.outcome == "unknown"]
+    if not perhaps:
+        chain.report("unknown-value", "it was deleted and never created", *effective(deletes)[:1])
+    return earliest(perhaps) if perhaps else None
+
+
+def deletion(chain, deletes):
+    """The write that removed the key, or none."""
+    done = effective(deletes)
+    if len(done) > 1:
+        chain.report("doubled-write", "it was deleted twice", *done[:2])
+    perhaps = [one for one in deletes if one.outcome == "unknown"]
+    return done[0] if done else earliest(perhaps) if perhaps else None
+
+
+def key_positions(maker, remover, reads):
     """Of every read what it saw. Absent is before the creation or after the deletion: where both are possible it says
     nothing."""
     for read in reads:
@@ -247,6 +257,15 @@ def key_positions(chain, maker, remover, reads):
             yield 0, read
         elif maker.outcome == "done" and read.served == "owner" and read.begin > maker.end:
             yield 2, read
+
+
+def report_key_at_end(chain, maker, remover, deletes, last):
+    if remover is None and last.seen is None and maker.outcome == "done" and last.begin > maker.end:
+        refused = [one for one in deletes if one.outcome in ("refused", "failed")]
+        chain.report("refused-write-done" if refused else "lost-write",
+                     "it was created, is not there at the end, and nobody deleted it", maker, last, *refused[:1])
+    if last.seen is not None and remover is not None and last.begin > until(remover):
+        chain.report("lost-write", "it was deleted and is there at the end", remover, last)
 
 
 CHAINS = {"register": register_chain, "sequence": sequence_chain, "parameter": parameter_chain, "key": key_chain}

@@ -170,6 +170,12 @@ def test_a_swap_that_failed_for_a_reason(story):
     assert story.rules() == []
 
 
+def test_a_swap_that_failed_on_the_first_value(story):
+    register(story)
+    story.swap(0.2, 0.3, "first", "c", outcome="failed", status=409)
+    assert story.rules() == ["real-time-order"]
+
+
 def test_a_value_from_the_future(story):
     register(story)
     story.read(0.5, 0.6, "a", at="R1")
@@ -192,6 +198,14 @@ def test_a_pending_write_is_not_promised_above_its_owner(story):
     assert story.rules() == []
     story.read(1.4, 1.5, "first")
     assert "read-your-writes" in story.rules()
+
+
+@pytest.mark.parametrize("manager", ["R1", "M1"])
+def test_a_pending_write_is_promised_nowhere_above(story, manager):
+    story.swap(1, 1.1, "first", "a", at="M1", pending=True)
+    story.read(1.2, 1.3, "first", at=manager)
+    story.read(90, 90.1, "a")
+    assert story.rules() == []
 
 
 def test_a_write_is_not_promised_above_the_level_it_came_through(story):
@@ -265,6 +279,24 @@ def test_an_age_that_is_missing(story):
     register(story)
     story.read(8, 8.1, "b", at="R1", age=None)
     assert story.rules() == ["age-missing"]
+
+
+def test_an_absence_has_no_age_but_keeps_to_the_demand(story):
+    """A manager that has not heard of a key for a while must not say that it is not there to whom that is too old."""
+    story.add("create", "key/k", 1, 1.1, value="v", status=201)
+    story.read(5, 5.1, None, variable="key/k", at="M1", status=404, age=None)
+    story.read(90, 90.1, "v", variable="key/k")
+    assert story.rules() == []
+    story.read(5, 5.1, None, variable="key/k", at="M1", status=404, age=None, max_age=2)
+    assert story.rules() == ["max-age"]
+
+
+def test_the_worst_of_several_ages_is_told(story):
+    register(story)
+    for begin in (4, 7, 5):
+        story.read(begin, begin + 0.1, "a", at="R1", age=1)
+    violation, = [one for one in checker.check(story.history) if one.rule == "age-below-truth"]
+    assert "at least 4.9 s old" in violation.text and "(3 such answers)" in violation.text
 
 
 def test_an_age_that_cannot_be(story):
@@ -396,6 +428,46 @@ def test_a_key_that_a_level_forgot(story):
     assert story.rules() == ["monotonic-reads"]
 
 
+def test_a_key_that_nobody_made(story):
+    story.read(2, 2.1, None, variable="key/k", status=404)
+    story.add("create", "key/k", 3, 3.1, value="v", outcome="refused", status=503)
+    story.read(90, 90.1, None, variable="key/k", status=404)
+    assert story.rules() == []
+    story.add("delete", "key/k", 4, 4.1)
+    assert story.rules() == ["unknown-value"]
+
+
+def test_a_key_that_was_made_without_an_answer(story):
+    story.add("create", "key/k", 1, 4, value="v", outcome="unknown", status=0)
+    story.add("delete", "key/k", 5, 5.1)
+    story.read(90, 90.1, None, variable="key/k", status=404)
+    assert story.rules() == []
+    story.read(6, 6.1, "v", variable="key/k")
+    assert story.rules() == ["read-your-writes", "real-time-order"]
+
+
+def test_a_key_that_went_and_is_there_again(story):
+    """Nobody knows whether it was deleted, until somebody sees that it is gone."""
+    story.add("create", "key/k", 1, 1.1, value="v", status=201)
+    story.add("delete", "key/k", 2, 12, outcome="unknown", status=0)
+    story.read(3, 3.1, "v", variable="key/k")
+    story.read(6, 6.1, None, variable="key/k", status=404, session=2)
+    story.read(90, 90.1, None, variable="key/k", status=404)
+    assert story.rules() == []
+    story.read(8, 8.1, "v", variable="key/k", session=2)
+    assert story.rules() == ["monotonic-reads", "real-time-order"]
+
+
+def test_an_absence_that_may_be_either_proves_nothing(story):
+    story.add("create", "key/k", 1, 3, value="v", status=201)
+    story.add("delete", "key/k", 2, 12, outcome="unknown", status=0)
+    story.read(2.5, 2.6, None, variable="key/k", status=404)
+    story.read(4, 4.1, None, variable="key/k", status=404, at="R1")
+    story.read(5, 5.1, "v", variable="key/k", at="R1")
+    story.read(90, 90.1, "v", variable="key/k")
+    assert story.rules() == []
+
+
 # -- parameters
 
 def parameter(story):
@@ -440,6 +512,21 @@ def test_a_number_given_twice(story):
     assert "sequence" in story.rules()
 
 
+def test_a_number_given_twice_at_one_time(story):
+    story.add("put", "parameter/p/one", 1, 5, value=1, commit=["A", "e", 2])
+    story.add("put", "parameter/p/two", 1, 5, value=1, commit=["A", "e", 2])
+    assert story.rules() == ["sequence"]
+
+
+def test_numbers_of_writes_at_one_time_are_in_any_order(story):
+    for number, seq in enumerate((3, 1, 2)):
+        story.add("put", f"parameter/p/{number}", 1, 5, value=1, commit=["A", "e", seq])
+    story.add("put", "parameter/p/last", 6, 7, value=1, commit=["A", "e", 4])
+    assert story.rules() == []
+    story.history.operations[-1].commit[2] = 2.5
+    assert story.rules() == ["sequence"]
+
+
 def test_numbers_against_real_time(story):
     sequence(story)
     story.add("put", "parameter/p/one", 5, 5.1, value=1, commit=["A", "e", 0])
@@ -464,6 +551,15 @@ def test_a_commit_that_is_missing_or_not_the_owners(story, commit):
     register(story, final="c")
     story.swap(3, 3.1, "b", "c", commit=commit)
     assert story.rules() == ["sequence"]
+
+
+def test_lists_that_show_moments(story):
+    register(story)
+    story.add("swap", "register/y", 1, 3, expected="first", value="z")
+    story.read(90, 90.1, "z", variable="register/y")
+    for x, y in (("b", "first"), ("first", "first"), ("a", "first"), ("b", "z")):
+        story.add("list", "registers/A", 1, 3, seen={"register/x": x, "register/y": y}, at="R1", session=x + y)
+    assert story.rules() == []
 
 
 def test_lists_that_show_no_moment(story):
@@ -504,6 +600,18 @@ def test_a_server_that_did_not_come_back(story):
 
 def test_a_history_in_which_nothing_happened(story):
     assert story.rules(coverage=True) == ["coverage"]
+    assert len(checker.check(story.history)) == 8
+
+
+def test_a_history_in_which_everything_happened(story):
+    register(story)
+    sequence(story)
+    key(story)
+    parameter(story)
+    for variable, seen in (("register/x", "b"), ("sequence/s", ["a", "b", "c"])):
+        for manager in ("R1", "M1"):
+            story.read(91, 91.1, seen, variable=variable, at=manager)
+    assert checker.check_coverage(story.history) == []
 
 
 # -- histories that are right
