@@ -50,13 +50,14 @@ class Round:
         stop, numbers = threading.Event(), itertools.count()
         workers = [self.client(hierarchy, number, numbers, stop) for number in range(CLIENTS)]
         disturber = nemesis.Nemesis(hierarchy, nemesis.schedule(self.seed, self.seconds), stop)
+        for thread in (disturber, *workers):
+            thread.start()
         try:
-            for worker in (*workers, disturber):
-                worker.start()
             stop.wait(self.seconds)
             disturber.join()
         finally:
             stop.set()
+            disturber.join()  # it starts again what it has killed: nothing must be left running
         for worker in workers:
             worker.join()
             history.operations += worker.operations
