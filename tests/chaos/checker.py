@@ -439,11 +439,19 @@ def check_ages(history, chain):
     return below.found() + demand.found()
 
 
+def jumps_over_restarts(history):
+    """Seconds by which replicas may look older than they are: only the wall clock lasts over a restart."""
+    restarted = {fault["target"] for fault in history.faults if fault["kind"] in ("kill", "restart", "restart-elsewhen")}
+    jumps = [fault for fault in history.faults if fault["target"] in restarted
+             and fault["kind"] in ("clock-ahead", "clock-back", "restart-elsewhen")]
+    return sum(abs(fault["seconds"]) for fault in jumps)
+
+
 def check_told_ages(history):
     """Every answer from a replica says its age, one that can be and that the reader allows. (Who asks for a key that no
     owner has is told no age: nobody's replica answered.)"""
     missing, excess, beyond = Worst("age-missing"), Worst("max-age"), Worst("age-beyond-truth")
-    restarts = sum(max(0, fault.get("seconds", 0)) for fault in history.faults if fault["kind"] == "restart-elsewhen")
+    jumps = jumps_over_restarts(history)
     for read in history.operations:
         if read.kind not in ("read", "list") or read.outcome != "done" or history.level(read) == 0:
             continue
@@ -454,7 +462,7 @@ def check_told_ages(history):
             continue
         if read.max_age is not None and read.age > math.ceil(read.max_age):
             excess.add(read.age, f"{read.variable} at {read.at}: older than the reader allows", read)
-        possible = (read.end - history.start) / SECOND + restarts + CURRENT
+        possible = (read.end - history.start) / SECOND + jumps + CURRENT
         if read.age > possible:
             beyond.add(read.age - possible, f"{read.variable} at {read.at}: said to be {read.age:g} s old; the replica "
                        f"was current {(read.end - history.start) / SECOND:.0f} s ago", read)

@@ -303,7 +303,9 @@ def test_an_age_that_cannot_be(story):
     register(story)
     story.read(8, 8.1, "b", at="R1", age=3606)
     assert story.rules() == ["age-beyond-truth"]
-    story.history.faults.append({"kind": "restart-elsewhen", "target": "R1", "begin": 0, "seconds": 3600})
+    story.history.faults.append({"kind": "clock-back", "target": "R1", "begin": 0, "seconds": -3600})
+    assert story.rules() == ["age-beyond-truth"], "while the process lives its steady clock counts"
+    story.history.faults.append({"kind": "kill", "target": "R1", "begin": 0})
     assert story.rules() == []
 
 
