@@ -1,5 +1,6 @@
 """The tools do what the schedule says: lines break as they are told, clocks move, a seed replays its schedule."""
 import contextlib
+import re
 import socket
 import struct
 import subprocess
@@ -10,7 +11,7 @@ import time
 import pytest
 
 import nemesis
-from hierarchy import WallClock, build_shim
+from hierarchy import ROOT, WallClock, build_shim
 from proxy import Line, Proxy
 
 
@@ -236,3 +237,12 @@ def test_schedules_hold_every_kind_and_never_two_faults_of_one_target():
                        for one in others)
     assert kinds == set(nemesis.DECK)
     assert {how["fault"] for how in nemesis.LINE_KINDS.values()} == set(Line.FAULTS)
+
+
+def test_the_seeds_that_every_run_plays_hold_every_kind_and_silence_that_is_given_up():
+    command, = re.findall(r"run.py --rounds (\d+) --seed (\d+)", (ROOT / "tools" / "x.sh").read_text())
+    rounds, first = map(int, command)
+    faults = [fault for seed in range(first, first + rounds) for fault in nemesis.schedule(seed, 40)]
+    assert {fault.kind for fault in faults} == set(nemesis.DECK)
+    long = {fault.target for fault in faults if fault.kind in nemesis.LASTING and fault.duration > 15.5}
+    assert {"R1-A", "M1-R1"} <= long
