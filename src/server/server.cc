@@ -365,8 +365,10 @@ Result<void> ServerProcess::listen_everywhere() {
 
 Result<void> ServerProcess::start_providers() {
   content::ProviderServices services;
-  services.make_token = [this] {
-    return authenticator_->make_token({.user = "system", .grantor = "system", .ttl = auth::kForever});
+  services.make_token = [this](const std::optional<content::TokenScope>& scope, env::Duration life) {
+    auth::TokenRequest request{.user = "system", .grantor = "system", .ttl = life};
+    if (scope) request.restrict_to = auth::Claim{scope->scope, scope->action, scope->specific};
+    return authenticator_->make_token(request);
   };
   services.open_sealed = [this](std::string_view prefix, std::string_view key,
                                 std::string_view sealed) -> Result<std::string> {
@@ -386,6 +388,9 @@ Result<void> ServerProcess::start_providers() {
   options.file_url = fmt::format("http://127.0.0.1:{}", static_server_->port());
   options.start_limit = std::chrono::seconds(settings_.number("plugin-start-timeout"));
   options.action_limit = std::chrono::seconds(settings_.number("plugin-action-timeout"));
+  options.process_limits = {.open_files = settings_.number("plugin-max-files"),
+                            .address_space = settings_.number("plugin-max-memory"),
+                            .processes = settings_.number("plugin-max-processes")};
   return providers_->start(std::move(services), std::move(options));
 }
 
