@@ -8,6 +8,7 @@
 
 #include "api/api.h"
 #include "auth/auth.h"
+#include "auth/signature.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/version.h"
@@ -65,6 +66,16 @@ Result<std::vector<std::string>> seal_values(store::Store& store,
     sealed.push_back(auth::seal((*pairs)[i].public_key, values[i].clear_json));
   }
   return sealed;
+}
+
+/// A key that never verifies anything would be noticed at the next upgrade only.
+Result<void> check_public_keys(const settings::Settings& settings, std::string_view name) {
+  for (const std::string& key : split_list(settings.text(name))) {
+    if (!auth::is_public_key(key))
+      return Error(ErrorCode::kInvalid,
+                   fmt::format("--{}: {} is no Ed25519 public key in base64", name, key));
+  }
+  return {};
 }
 
 Result<void> gate_manager(store::Store& store, const std::vector<std::string>& trusted_keys,
@@ -159,6 +170,7 @@ Result<void> ServerProcess::take_base_root() {
 
 Result<void> ServerProcess::open_rooms() {
   trusted_keys_ = split_list(settings_.text("trusted-licence-keys"));
+  if (Result<void> keys = check_public_keys(settings_, "trusted-package-keys"); !keys) return keys;
   store::Options options;
   options.directory = base_root_ / "data";
   options.map_size = settings_.number("map-size");
@@ -200,6 +212,8 @@ void ServerProcess::make_upgrader() {
   options.max_package = std::min(options.max_package, settings_.number("max-upload"));
   options.unpacking.max_bytes = std::min(uint64_t{4} << 30, settings_.number("max-unpacked"));
   options.unpacking.max_entries = 1000;
+  options.trust = {.keys = split_list(settings_.text("trusted-package-keys")),
+                   .unsigned_too = settings_.boolean("allow-unsigned-packages")};
   options.restart = restart_;
   options.make_token = [this] {
     return authenticator_->make_token(
@@ -230,6 +244,8 @@ void ServerProcess::assemble_api() {
   facts.version = program_version();
   facts.hostname = host_name();
   facts.trusted_keys = trusted_keys_;
+  if (settings_.boolean("allow-unsigned-packages"))
+    facts.start_errors.emplace_back("packages of the server need no signature (--allow-unsigned-packages)");
   facts.backups = base_root_ / "backups";
   facts.installs = base_root_ / "installs";
   facts.unpacking = unpack_limits(settings_);
@@ -365,8 +381,10 @@ Result<void> ServerProcess::listen_everywhere() {
 
 Result<void> ServerProcess::start_providers() {
   content::ProviderServices services;
-  services.make_token = [this] {
-    return authenticator_->make_token({.user = "system", .grantor = "system", .ttl = auth::kForever});
+  services.make_token = [this](const std::optional<content::TokenScope>& scope, env::Duration life) {
+    auth::TokenRequest request{.user = "system", .grantor = "system", .ttl = life};
+    if (scope) request.restrict_to = auth::Claim{scope->scope, scope->action, scope->specific};
+    return authenticator_->make_token(request);
   };
   services.open_sealed = [this](std::string_view prefix, std::string_view key,
                                 std::string_view sealed) -> Result<std::string> {
@@ -386,6 +404,9 @@ Result<void> ServerProcess::start_providers() {
   options.file_url = fmt::format("http://127.0.0.1:{}", static_server_->port());
   options.start_limit = std::chrono::seconds(settings_.number("plugin-start-timeout"));
   options.action_limit = std::chrono::seconds(settings_.number("plugin-action-timeout"));
+  options.process_limits = {.open_files = settings_.number("plugin-max-files"),
+                            .address_space = settings_.number("plugin-max-memory"),
+                            .processes = settings_.number("plugin-max-processes")};
   return providers_->start(std::move(services), std::move(options));
 }
 

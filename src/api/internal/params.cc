@@ -321,7 +321,7 @@ void decode_params(Services& services, std::string_view prefix, const std::strin
     if (!member.value().is_object()) continue;
     const std::string text = json::serialize(member.value());
     if (!auth::is_secure_data(text)) continue;
-    if (!pair) pair = auth::object_key_pair(services.store, prefix, key);
+    if (!pair) pair = auth::object_key_pair(services.store, prefix, key, false);  // a read never writes
     if (!*pair) return;
     Result<std::string> clear = auth::open_sealed(**pair, text);
     if (!clear) continue;
