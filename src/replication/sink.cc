@@ -17,6 +17,9 @@ constexpr Logger kLog("replication");
 constexpr auto kPulse = std::chrono::seconds(1);
 constexpr int kPulsesPerPing = 2;
 constexpr auto kSilenceLimit = std::chrono::seconds(15);
+/// An answer is made from a view that was opened up to this long before its age is asked for: what is proven
+/// counts that much later.
+constexpr auto kAnswerTime = std::chrono::milliseconds(200);
 /// Commits of one owner that arrive together become one commit here, up to this many bytes.
 constexpr size_t kMergeBytes = 1 << 20;
 /// With more differing ranges than this, and more than half of all, a full copy is cheaper.
@@ -541,13 +544,27 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   /// What the source's words prove of the replicas here. On any thread.
   void settle() {
     std::lock_guard lock(mutex);
+    const uint64_t stored = pipe.stored();
+    if (!currency.proves(stored)) return;
     const size_t known = position.as_of.size();
-    const bool newer = currency.stored(pipe.stored(), position.follows, [this](const std::string& owner) {
+    if (!is_settling()) shown = position.as_of;
+    currency.stored(stored, position.follows, [this](const std::string& owner) {
       return !doubtful.contains(owner) && !pipe.differs(owner);
     });
-    if (!newer) return;
+    settled = env::system_clock().steady();
     common = common_as_of(position);
     if (position.as_of.size() != known) owners_to_save = true;
+  }
+
+  bool is_settling() const { return env::system_clock().steady() - settled < kAnswerTime; }
+
+  /// Under `mutex`.
+  std::optional<env::SteadyTime> as_of(std::string_view owner) const {
+    const auto now = position.as_of.find(owner);
+    if (now == position.as_of.end()) return std::nullopt;
+    if (!is_settling()) return now->second;
+    const auto before = shown.find(owner);
+    return before == shown.end() ? std::nullopt : std::optional(std::min(before->second, now->second));
   }
 
   void report_currency() {
@@ -599,6 +616,8 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   mutable std::mutex mutex;
   SavedPosition position;
   Currency currency;                            // writes position.as_of
+  AsOf shown;                                   // before what was proven lately
+  env::SteadyTime settled{};                    // when that was; of the machine's clock
   std::optional<env::SteadyTime> common;        // what common_as_of() last answered
   std::set<std::string, std::less<>> doubtful;  // owners whose replicas are being repaired
   bool owners_to_save = false;
@@ -639,9 +658,7 @@ void Sink::subscribe(std::vector<std::string> owners) {
 
 std::optional<env::SteadyTime> Sink::as_of(std::string_view owner) const {
   std::lock_guard lock(state_->mutex);
-  const AsOf& known = state_->position.as_of;
-  const auto found = known.find(owner);
-  return found == known.end() ? std::nullopt : std::optional(found->second);
+  return state_->as_of(owner);
 }
 
 std::optional<env::SteadyTime> Sink::told(std::string_view owner) const {
@@ -651,10 +668,11 @@ std::optional<env::SteadyTime> Sink::told(std::string_view owner) const {
 
 void Sink::set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of) {
   std::lock_guard lock(state_->mutex);
-  AsOf& known = state_->position.as_of;
-  if (!as_of && !known.contains(owner)) return;
-  if (as_of) known.insert_or_assign(owner, *as_of);
-  if (!as_of) known.erase(owner);
+  if (!as_of && !state_->position.as_of.contains(owner)) return;
+  for (AsOf* known : {&state_->position.as_of, &state_->shown}) {
+    known->erase(owner);
+    if (as_of) known->emplace(owner, *as_of);
+  }
   state_->owners_to_save = true;
 }
 

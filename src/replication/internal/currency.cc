@@ -57,19 +57,22 @@ void Currency::received(uint64_t seq, uint64_t batches) {
   }
 }
 
-bool Currency::stored(uint64_t batches, const std::set<std::string, std::less<>>& follows,
+bool Currency::proves(uint64_t batches) const {
+  return !proofs_.empty() && proofs_.front().batches && *proofs_.front().batches <= batches;
+}
+
+void Currency::stored(uint64_t batches, const std::set<std::string, std::less<>>& follows,
                       const std::function<bool(const std::string&)>& holds) {
   std::optional<Proof> proven;
-  while (!proofs_.empty() && proofs_.front().batches && *proofs_.front().batches <= batches) {
+  while (proves(batches)) {
     proven = std::move(proofs_.front());
     proofs_.pop_front();
   }
-  if (!proven) return false;
+  if (!proven) return;
   for (const std::string& owner : follows) {
     // Not the later one of both: a source may fall back to older replicas, and these then do.
     if (holds(owner)) as_of_.insert_or_assign(owner, claimed(*proven, owner));
   }
-  return true;
 }
 
 env::SteadyTime Currency::claimed(const Proof& proof, std::string_view owner) const {

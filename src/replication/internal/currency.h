@@ -33,9 +33,11 @@ class Currency {
 
   /// Everything up to `seq` of the source's log arrived and is part of the first `batches` batches.
   void received(uint64_t seq, uint64_t batches);
+  /// Whether stored() would have something to say.
+  bool proves(uint64_t batches) const;
   /// The first `batches` batches are stored. `follows`: whose replicas are complete; `holds`: whether one is
-  /// equal as far as is known. Answers whether anything became newer.
-  bool stored(uint64_t batches, const std::set<std::string, std::less<>>& follows,
+  /// equal as far as is known.
+  void stored(uint64_t batches, const std::set<std::string, std::less<>>& follows,
               const std::function<bool(const std::string&)>& holds);
   /// What was said so far proves nothing of what is stored from now on: another replica is, or the log is not
   /// followed without a gap.
