@@ -61,6 +61,7 @@ build_release() {
 test_checks() {
   say "checks: layers, format, generated files, schema, package list"
   python3 tools/check_layers.py
+  python3 tools/check_member_order.py
   python3 tools/generate_settings.py --check
   python3 tools/generate_schema.py --check
   local files

@@ -3,8 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
+#include <cstdlib>
 
 #include "api/api.h"
 #include "auth/auth.h"
@@ -23,6 +22,7 @@
 #include "server/identity.h"
 #include "server/limits.h"
 #include "server/metrics.h"
+#include "server/teardown.h"
 #include "server/upgrader.h"
 #include "store/store.h"
 #include "versionset/configurator.h"
@@ -32,11 +32,11 @@
 namespace mullion::server {
 namespace {
 
-namespace asio = boost::asio;
 constexpr Logger kLog("server");
 constexpr auto kGrace = std::chrono::milliseconds(600);
 constexpr auto kUpgradeSlack = std::chrono::seconds(60);  // beyond the deadline, for stopping and starting
-constexpr auto kStopLimit = std::chrono::milliseconds(1500);
+constexpr auto kStopPatience = std::chrono::milliseconds(1500);
+constexpr auto kStopLimit = std::chrono::seconds(10);
 
 std::string host_name() {
   char name[256] = {};
@@ -86,18 +86,20 @@ Result<void> gate_manager(store::Store& store, const std::vector<std::string>& t
                 "manager is a licensed feature, which the loaded licence does not grant"});
 }
 
-/// Members stand in start order; stop() and the destructor go backwards.
+/// Members stand in start order; stop() goes backwards.
 class ServerProcess final : public Server {
  public:
   ServerProcess(const settings::Settings& settings, std::optional<Restart> restart)
       : settings_(settings), restart_(std::move(restart)) {}
-  ~ServerProcess() override { ServerProcess::stop(); }
+  ~ServerProcess() override {
+    if (!ServerProcess::stop()) std::_Exit(EXIT_FAILURE);  // what still runs uses what would be freed here
+  }
 
   Result<void> start();
   uint16_t api_port() const override { return api_server_ ? api_server_->port() : 0; }
   uint16_t metrics_port() const override { return metrics_server_ ? metrics_server_->port() : 0; }
   const std::string& id() const override { return ids_.ha_id; }
-  void stop() override;
+  bool stop() override;
 
  private:
   Result<void> take_base_root();
@@ -114,8 +116,8 @@ class ServerProcess final : public Server {
                                               net::Handler handler);
   std::vector<std::string> own_urls() const;
   net::Response metrics_page(const net::Request& request) const;
-  template <typename MakeTask>
-  void finish(std::string_view what, MakeTask make_task);
+  Teardown parts();
+  void free_rooms();
 
   settings::Settings settings_;
   std::optional<Restart> restart_;
@@ -125,8 +127,8 @@ class ServerProcess final : public Server {
   ServerIds ids_;
   std::unique_ptr<PortCertificates> certificates_;
   std::vector<std::string> trusted_keys_;
-  std::unique_ptr<store::Store> store_;
   std::unique_ptr<env::Runtime> runtime_;
+  std::unique_ptr<store::Store> store_;
   std::unique_ptr<content::Layers> layers_;
   std::unique_ptr<content::Preferences> preferences_;
   std::unique_ptr<content::Blobs> blobs_;
@@ -141,7 +143,7 @@ class ServerProcess final : public Server {
   std::unique_ptr<versionset::Courier> courier_;
   std::unique_ptr<versionset::Rollouts> rollouts_;
   std::unique_ptr<net::Server> api_server_, static_server_, static_secure_server_, metrics_server_;
-  bool stopped_ = false;
+  std::optional<bool> stopped_;  // what stop() answered
 };
 
 Result<void> ServerProcess::take_base_root() {
@@ -446,29 +448,44 @@ Result<void> ServerProcess::start() {
   return {};
 }
 
-/// Runs a coroutine to its end from outside the runtime, but not for ever.
-template <typename MakeTask>
-void ServerProcess::finish(std::string_view what, MakeTask make_task) {
-  std::future<void> done = asio::co_spawn(runtime_->executor(), make_task(), asio::use_future);
-  if (done.wait_for(kStopLimit) != std::future_status::ready) kLog.warn("did not stop in time what={}", what);
+/// What runs, in start order, but for plugins: they may still call the API while they say good-bye.
+Teardown ServerProcess::parts() {
+  Teardown out;
+  const auto add = [&out](std::string_view what, auto* part) {
+    if (part != nullptr) out.add(std::string(what), [part] { return part->stop(); });
+  };
+  for (net::Server* server :
+       {static_server_.get(), static_secure_server_.get(), api_server_.get(), metrics_server_.get()}) {
+    if (server != nullptr) out.add("port", [server] { return server->stop(kGrace); });
+  }
+  add("api", api_.get());
+  add("catalog", catalog_.get());
+  add("upgrade", upgrader_.get());
+  add("manager", manager_.get());
+  add("configurator", configurator_.get());
+  add("courier", courier_.get());
+  add("rollouts", rollouts_.get());
+  add("plugins", providers_.get());
+  return out;
 }
 
-void ServerProcess::stop() {
-  if (stopped_) return;
-  stopped_ = true;
-  // They may still call the API while they say good-bye.
-  if (runtime_ && providers_) finish("plugins", [this] { return providers_->stop(); });
-  if (runtime_ && rollouts_) finish("rollouts", [this] { return rollouts_->stop(); });
-  if (runtime_ && courier_) finish("courier", [this] { return courier_->stop(); });
-  if (runtime_ && configurator_) finish("configurator", [this] { return configurator_->stop(); });
-  if (runtime_ && manager_) finish("manager", [this] { return manager_->stop(); });
-  if (runtime_ && upgrader_) finish("upgrade", [this] { return upgrader_->stop(); });
-  if (runtime_ && catalog_) finish("catalog", [this] { return catalog_->stop(); });
-  if (runtime_ && api_) finish("api", [this] { return api_->stop(); });
-  for (net::Server* server :
-       {metrics_server_.get(), api_server_.get(), static_secure_server_.get(), static_server_.get()}) {
-    if (server != nullptr) finish("port", [server] { return server->stop(kGrace); });
+bool ServerProcess::stop() {
+  if (stopped_) return *stopped_;
+  const std::vector<std::string> running =
+      runtime_ ? parts().run(*runtime_, kStopPatience, kStopLimit) : std::vector<std::string>();
+  stopped_ = running.empty();
+  if (*stopped_) {
+    free_rooms();
+  } else {
+    kLog.error("still running after {} s: {}; nothing is freed, the process has to end", kStopLimit.count(),
+               fmt::join(running, ", "));
   }
+  return *stopped_;
+}
+
+/// In reverse of start order. The store goes before the runtime: what its writer still has to answer is
+/// posted there.
+void ServerProcess::free_rooms() {
   if (runtime_) runtime_->stop();
   metrics_server_.reset();
   api_server_.reset();
