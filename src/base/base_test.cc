@@ -122,6 +122,22 @@ TEST(Log, ListenersHearWhatIsWrittenWhileTheyLive) {
   EXPECT_EQ(heard, (std::vector<std::string>{"trace asked for", "audit login user=bob"}));
 }
 
+TEST(Log, NobodyWritesALineOfTheirOwn) {
+  constexpr Logger log("test");
+  std::vector<std::string> texts = {"a\xc3",        "\xff",         "\xc2\x85",
+                                    "\xe2\x80\xa8", "\xe2\x80\xae", "\xe2\x81\xa6"};
+  for (int code = 0; code < 0x20; ++code)
+    texts.push_back("x" + std::string(1, static_cast<char>(code)) + "y");
+  for (const std::string& text : texts) {
+    log.info("GET {} status=404", text);
+    const std::string written = recent_log_lines().back().text;
+    EXPECT_EQ(written, "GET " + escaped(text) + " status=404");
+    for (const char c : written) EXPECT_GE(static_cast<unsigned char>(c), 0x20) << written;
+  }
+  log.info("/x\n2026-01-01T00:00:00.000000Z audit auth: login user=root");
+  EXPECT_TRUE(recent_log_lines().back().text.starts_with("/x\\x0a2026")) << "one line";
+}
+
 TEST(Log, LinesAreNumberedAndBounded) {
   constexpr Logger log("test");
   for (int i = 0; i < 1100; ++i) log.write_always(LogLevel::kTrace, "x");
