@@ -1,6 +1,7 @@
 #include "api/internal/dispatcher.h"
 
 #include "api/internal/answers.h"
+#include "api/internal/forwarded_answer.h"
 #include "api/internal/request_log.h"
 #include "api/internal/resolve.h"
 #include "api/internal/rights.h"
@@ -177,8 +178,9 @@ env::Task<Result<net::Response>> run_route(Call& call) {
     if (!call.right_covered) co_return auth::authorise(call.principal, right_of(call), call.uri).error();
     std::string owner = call.target.owner;
     std::string target = own_target(call);
-    co_return co_await call.services.manager->forward(std::move(owner), call.request, std::move(target),
-                                                      call.principal);
+    Result<net::Response> answer =
+        co_await call.services.manager->forward(owner, call.request, std::move(target), call.principal);
+    co_return co_await with_owner(call, std::move(owner), std::move(answer));
   }
   if (call.route->body == BodyKind::kJson) {
     Result<void> read = co_await read_json_body(call);

@@ -14,6 +14,7 @@ constexpr Logger kLog("api");
 constexpr uint16_t kNormal = 1000;
 constexpr uint16_t kGoingAway = 1001;
 constexpr uint16_t kPolicyViolation = 1008;
+constexpr auto kRightsAreSeen = std::chrono::seconds(1);  // how soon a stream ends when its login does
 constexpr std::string_view kTooSlow = "events wait for a reader that is too slow; connect again";
 
 using SocketPtr = std::shared_ptr<net::WebSocket>;
@@ -109,6 +110,24 @@ env::Task<void> pump_events(SocketPtr from, SocketPtr to, std::shared_ptr<EventR
   from->abort();
 }
 
+/// Ends a replication stream when its login no longer may have one: nothing that is sent asks for rights.
+env::Task<void> watch_rights(Services& services, auth::Principal principal,
+                             std::weak_ptr<net::WebSocket> stream) {
+  while (co_await env::sleep_for(kRightsAreSeen)) {
+    const SocketPtr socket = stream.lock();
+    if (!socket) co_return;
+    if (services.authenticator.generation() == principal.generation) continue;
+    Result<auth::Principal> now = services.authenticator.renew(principal);
+    if (now && auth::covers(now->claims, {"system", "replicate", ""})) {
+      principal = std::move(*now);
+      continue;
+    }
+    kLog.info("replication stream closed: the login ended principal={}", principal.audit_name());
+    co_await socket->close(kPolicyViolation, "The login ended");
+    co_return;
+  }
+}
+
 }  // namespace
 
 env::Task<Result<net::Response>> forward_websocket(Call& call, std::string owner, std::string target,
@@ -177,9 +196,12 @@ env::Task<Result<net::Response>> open_replication_stream(Call& call) {
   }
   net::Response response;
   response.status = 101;
-  manager::Manager* manager = call.services.manager;
-  response.upgrade = [manager, resume](SocketPtr socket) -> env::Task<void> {
-    return manager->serve_stream(std::move(socket), resume);
+  Services& services = call.services;
+  response.upgrade = [&services, resume, principal = call.principal](SocketPtr socket) -> env::Task<void> {
+    services.tasks.spawn("rights of a stream", [&services, principal, stream = std::weak_ptr(socket)] {
+      return watch_rights(services, principal, stream);
+    });
+    return services.manager->serve_stream(std::move(socket), resume);
   };
   co_return response;
 }
