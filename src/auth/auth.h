@@ -55,7 +55,7 @@ struct Principal {
   std::string name;  // "user:rocketskates", "runner:UUID", "system"
   std::string user;  // user name, empty for machines and the system
   std::vector<Claim> claims;
-  std::string on_behalf_of;  // set when a manager acts for somebody: "user:bob@M1"
+  std::string on_behalf_of;  // what a manager claims to act for: "user:bob@M1", made by claimed_name()
   TenancyPtr tenant;         // null: every object exists for this caller
   uint64_t generation = 0;   // Authenticator::generation() that the claims and the tenant are of
   struct Proof;
@@ -66,8 +66,17 @@ struct Principal {
   bool is_self(const Identity& object) const;
   /// The objects of a collection that exist; null when all do.
   store::ObjectSetPtr visible_objects(std::string_view prefix) const;
-  std::string audit_name() const { return on_behalf_of.empty() ? name : on_behalf_of + " via " + name; }
+  /// For every line and event that says who did something. What a manager only claims is marked as such.
+  std::string audit_name() const {
+    return on_behalf_of.empty() ? name : on_behalf_of + " (claimed by " + name + ")";
+  }
 };
+
+/// Longest name that a manager may claim to act for, in bytes.
+inline constexpr size_t kLongestClaim = 256;
+/// A name as managers tell it each other: blanks, parentheses and everything beyond printable ASCII as %XX,
+/// so that it can neither end a line nor pass for the mark of another claim; cut to kLongestClaim. Pure.
+std::string claimed_name(std::string_view text);
 
 /// Whether claims can name `text`: it is one item, which no claim reads as several names, as all, or as
 /// another owner's object.
@@ -90,7 +99,7 @@ Result<void> authorise(const Principal& principal, const Right& right, std::stri
 struct Credentials {
   std::string authorization;  // header value, may be empty
   std::string query_token;    // ?token=, websockets only
-  std::string on_behalf_of;   // X-Mullion-On-Behalf-Of; honoured only for principals with `system replicate`
+  std::string on_behalf_of;   // X-Mullion-On-Behalf-Of; believed only of principals with `system replicate`
   bool peer_is_loopback = false;
   std::string peer_address;
 };

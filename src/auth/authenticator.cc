@@ -94,7 +94,7 @@ class StoreAuthenticator final : public Authenticator {
     principal->generation = generation;
     if (credentials.on_behalf_of.empty()) return principal;
     if (covers(principal->claims, {"system", "replicate", Subject::none()})) {
-      principal->on_behalf_of = credentials.on_behalf_of.substr(0, 256);
+      principal->on_behalf_of = claimed_name(credentials.on_behalf_of);
     }
     return principal;
   }
@@ -412,6 +412,16 @@ std::optional<std::vector<Claim>> effective_claims(const store::Snapshot& snapsh
   const auto roles = user_roles(snapshot, user);
   if (!roles) return std::nullopt;
   return user_principal(user, claims_of_roles(snapshot, *roles), true).claims;
+}
+
+std::string claimed_name(std::string_view text) {
+  std::string out;
+  for (const unsigned char c : text.substr(0, kLongestClaim)) {
+    const bool plain = c > ' ' && c < 0x7f && c != '(' && c != ')';
+    out += plain ? std::string(1, static_cast<char>(c)) : fmt::format("%{:02X}", c);
+  }
+  out.resize(std::min(out.size(), kLongestClaim));
+  return out;
 }
 
 std::string make_secret() {

@@ -35,6 +35,13 @@ std::string scrypt_text(const std::string& password) {
          hex(key, sizeof(key));
 }
 
+TEST(ClaimedName, IsOneBoundedPrintableWord) {
+  EXPECT_EQ(claimed_name("user:bob@M1"), "user:bob@M1");
+  EXPECT_EQ(claimed_name("a b\n(c)\x7f\xc3\xa9"), "a%20b%0A%28c%29%7F%C3%A9");
+  EXPECT_EQ(claimed_name(std::string(5000, 'x')).size(), kLongestClaim);
+  EXPECT_EQ(claimed_name(std::string(5000, '\n')).size(), kLongestClaim);
+}
+
 class AuthenticatorTest : public testing::Test {
  protected:
   AuthenticatorTest() {
@@ -406,7 +413,7 @@ TEST_F(AuthenticatorTest, RestrictionClaim) {
 
 TEST_F(AuthenticatorTest, OnBehalfOfNeedsTheRight) {
   Credentials credentials{basic("bob", "pw-bob"), "", "user:carl@M1", true, "10.0.0.1"};
-  EXPECT_EQ(auth_->authenticate(credentials)->audit_name(), "user:carl@M1 via user:bob");
+  EXPECT_EQ(auth_->authenticate(credentials)->audit_name(), "user:carl@M1 (claimed by user:bob)");
   credentials.authorization = basic("ann", "pw-ann");
   EXPECT_EQ(auth_->authenticate(credentials)->audit_name(), "user:ann");
 }

@@ -170,6 +170,10 @@ Result<void> not_served(Invocation& call);
 // commands_endpoints.cc
 Result<void> endpoint_add(Invocation& call);  // also param_add, which the command shares its name with
 Result<void> endpoint_tree(Invocation& call);
+
+// commands_grant.cc
+Result<void> endpoint_grant(Invocation& call);
+Result<void> endpoint_accept(Invocation& call);
 Result<void> endpoint_plan(Invocation& call);
 
 // commands_version_sets.cc

@@ -115,6 +115,7 @@ class ServerProcess final : public Server {
   Result<std::unique_ptr<net::Server>> listen(std::string_view flag, std::optional<net::TlsFiles> tls,
                                               net::Handler handler);
   std::vector<std::string> own_urls() const;
+  env::Path authorities_folder() const;
   net::Response metrics_page(const net::Request& request) const;
   Teardown parts();
   void free_rooms();
@@ -276,7 +277,8 @@ void ServerProcess::assemble_api() {
       .state = [this] { return api_->state_json(); },
       .own_urls = own_urls(),
       .features = api::feature_list(),
-      .licensed = [this] { return auth::current_licence(*store_, trusted_keys_).manager; }});
+      .licensed = [this] { return auth::current_licence(*store_, trusted_keys_).manager; },
+      .authorities = authorities_folder()});
   api_->set_manager(*manager_);
   blobs_->on_change([this](const std::vector<std::string>&) { manager_->state_changed(); });
   assemble_configurator();
@@ -318,6 +320,11 @@ void ServerProcess::assemble_configurator() {
   courier_ = versionset::make_courier(dependencies);
   configurator_ = versionset::make_configurator(std::move(dependencies));
   api_->set_configurator(*configurator_);
+}
+
+env::Path ServerProcess::authorities_folder() const {
+  const std::string folder = settings_.text("manager-ca-folder");
+  return folder.empty() ? base_root_ / "trust" : env::Path(folder);
 }
 
 std::vector<std::string> ServerProcess::own_urls() const {

@@ -4,6 +4,7 @@
 #include "api/internal/finder.h"
 #include "api/internal/handlers.h"
 #include "api/internal/live_rights.h"
+#include "api/internal/forwarded_answer.h"
 #include "api/internal/request_log.h"
 #include "api/internal/rights.h"
 #include "api/internal/tenant_writes.h"
@@ -216,7 +217,8 @@ env::Task<Result<net::Response>> run_route(Call& call) {
   if (forwards(call)) {
     if (!call.right_covered) co_return auth::authorise(call.principal, right_of(call), call.uri).error();
     std::string target = owner_target(call, {});
-    co_return co_await forward_guarded(call, call.target.owner, std::move(target));
+    Result<net::Response> answer = co_await forward_guarded(call, call.target.owner, std::move(target));
+    co_return co_await with_owner(call, call.target.owner, std::move(answer));
   }
   co_return co_await run_handler(call);
 }

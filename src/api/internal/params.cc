@@ -5,7 +5,10 @@
 #include "api/internal/answers.h"
 #include "api/internal/hooks.h"
 #include "api/internal/objects.h"
+#include "content/url_params.h"
+#include "manager/endpoint_object.h"
 #include "model/index_value.h"
+#include "model/secure_params.h"
 
 namespace mullion::api {
 namespace {
@@ -32,8 +35,8 @@ std::optional<std::string> declaration(const store::Snapshot& snapshot, const st
   return std::move(local->body);
 }
 
-std::optional<ParamRule> rule_of(const store::Snapshot& snapshot, std::string_view name,
-                                 const std::string& owner = std::string(store::kOwn)) {
+std::optional<ParamRule> declared_rule(const store::Snapshot& snapshot, std::string_view name,
+                                       const std::string& owner) {
   const std::optional<std::string> stored = declaration(snapshot, owner, name);
   if (!stored) return std::nullopt;
   Result<json::object> param = parse_stored(*stored);
@@ -42,6 +45,15 @@ std::optional<ParamRule> rule_of(const store::Snapshot& snapshot, std::string_vi
   if (const json::value* secure = param->if_contains("Secure"))
     rule.secure = secure->is_bool() && secure->get_bool();
   if (const json::value* schema = param->if_contains("Schema")) rule.schema = *schema;
+  return rule;
+}
+
+std::optional<ParamRule> rule_of(const store::Snapshot& snapshot, std::string_view name,
+                                 const std::string& owner = std::string(store::kOwn)) {
+  std::optional<ParamRule> rule = declared_rule(snapshot, name, owner);
+  if (!model::is_always_secure(name)) return rule;
+  if (!rule) rule.emplace();
+  rule->secure = true;
   return rule;
 }
 
@@ -221,6 +233,7 @@ class ParamSealer {
       const std::string name(member.key());
       const json::value* old_value = before == nullptr ? nullptr : before->if_contains(name);
       if (old_value != nullptr && *old_value == member.value()) continue;
+      check_meaning(name, member.value());
       const std::optional<ParamRule> rule = rule_of(snapshot_, name);
       if (!rule) continue;
       if (!rule->secure) {
@@ -241,6 +254,14 @@ class ParamSealer {
   }
 
  private:
+  /// Parameters that this server itself understands.
+  void check_meaning(std::string_view name, json::value& value) {
+    manager::spell_connection_param(name, value);
+    for (std::string& problem : content::url_param_problems(name, value)) {
+      problems_.push_back(std::move(problem));
+    }
+  }
+
   env::Task<Result<void>> find_pair() {
     if (pair_) co_return Result<void>{};
     // Another thread only to make one: while it is waited for, others change the object, and this write
@@ -282,22 +303,21 @@ const json::object* params_of_named(const json::object* before, std::string_view
 }  // namespace
 
 bool may_hold_secure_values(const model::ObjectType& type) {
-  return type.traits.has_params || !hooks_of(type.prefix).secure_map.empty();
+  return type.traits.has_params || !model::param_places(type.prefix).list.empty();
 }
 
 env::Task<Result<void>> prepare_params(Services& services, const store::Snapshot& snapshot,
                                        const model::ObjectType& type, std::string key, json::object& object,
                                        const json::object* before, std::optional<auth::KeyPair>& pair) {
-  const TypeHooks& hooks = hooks_of(type.prefix);
-  const std::string_view map = type.traits.has_params ? "Params" : hooks.secure_map;
+  const auto [map, items] = model::param_places(type.prefix);
   ParamSealer sealer(services, snapshot, type.prefix, key, pair);
   Result<void> sealed = co_await sealer.seal(object.if_contains(map), object_member(before, map));
   if (!sealed) co_return sealed;
-  json::value* list = hooks.secure_list.empty() ? nullptr : object.if_contains(hooks.secure_list);
+  json::value* list = items.empty() ? nullptr : object.if_contains(items);
   if (list != nullptr && list->is_array()) {
     for (json::value& item : list->get_array()) {
       if (!item.is_object()) continue;
-      const json::object* old_params = params_of_named(before, hooks.secure_list, item.get_object());
+      const json::object* old_params = params_of_named(before, items, item.get_object());
       sealed = co_await sealer.seal(item.get_object().if_contains("Params"), old_params);
       if (!sealed) co_return sealed;
     }

@@ -15,6 +15,7 @@
 #include "catalog/internal/paced_body.h"
 #include "env/unless.h"
 #include "model/object.h"
+#include "net/user_url.h"
 #include "net/web.h"
 
 namespace mullion::catalog {
@@ -36,6 +37,12 @@ const json::value* member(const json::value& value, std::string_view name) {
 
 Error no_catalog(std::string_view why) {
   return Error(ErrorCode::kInvalid, fmt::format("no catalog: {}", why));
+}
+
+/// A place as it may be shown: one that is no URL to read from may hold a login.
+std::string_view shown_place(std::string_view place) {
+  const bool fine = place.starts_with(kSelf) || net::parse_user_url(catalog_url(place).url).ok();
+  return fine ? place : "(no http(s) URL)";
 }
 
 void read_item(const json::value& value, ReadCatalog& out) {
@@ -153,7 +160,7 @@ std::vector<std::string> RemoteCatalogs::problems() const {
   std::lock_guard lock(mutex_);
   std::vector<std::string> out;
   for (const auto& [place, entry] : known_) {
-    if (!entry.problem.empty()) out.push_back(fmt::format("{}: {}", place, entry.problem));
+    if (!entry.problem.empty()) out.push_back(fmt::format("{}: {}", shown_place(place), entry.problem));
   }
   return out;
 }
@@ -166,7 +173,7 @@ void RemoteCatalogs::take_problem(const std::string& place, std::string problem)
     fresh = entry.problem != problem;
     entry.problem = problem;
   }
-  if (fresh) kLog.warn("catalog cannot be read place={} reason={}", place, problem);
+  if (fresh) kLog.warn("catalog cannot be read place={} reason={}", shown_place(place), problem);
 }
 
 /// Blocks.
