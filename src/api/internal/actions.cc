@@ -56,8 +56,8 @@ Result<Subject> object_subject(Call& call) {
   Subject subject;
   subject.model = subject.model_name = call.type->prefix;
   subject.key = call.requested_id();
-  subject.params =
-      aggregated_params(*call.type, *call.snapshot, *object, call.target, {false, &call.services});
+  subject.params = aggregated_params(*call.type, *call.services.store.snapshot(), *object, call.target,
+                                     {false, &call.services});
   if (call.type->traits.has_params && (*object)["Params"].is_object()) {
     decode_params(call.services, call.type->prefix, call.target.key, (*object)["Params"].get_object());
   }
@@ -70,14 +70,14 @@ Result<Subject> system_subject(Call& call) {
   Subject subject;
   subject.model_name = "system";
   subject.key = kGlobal;
-  call.snapshot = call.services.store.snapshot();
+  const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
   const model::ObjectType& profiles = *model::find_object_type("profiles");
-  const std::optional<store::StoredObject> global = call.snapshot->get_local(profiles.prefix, kGlobal);
+  const std::optional<store::StoredObject> global = snapshot->get_local(profiles.prefix, kGlobal);
   if (!global) return subject;
   Result<json::object> object = parse_stored(global->body);
   if (!object) return object.error();
   const Target target{global->id.key, global->id.owner, global->body};
-  subject.params = aggregated_params(profiles, *call.snapshot, *object, target, {false, &call.services});
+  subject.params = aggregated_params(profiles, *snapshot, *object, target, {false, &call.services});
   return subject;
 }
 
@@ -86,10 +86,10 @@ Result<Subject> subject_of(Call& call) {
 }
 
 ActionSources sources_of(const Call& call, const Subject& subject, const json::object& given) {
-  const store::Snapshot& snapshot = *call.snapshot;
-  return {given, subject.params, [&snapshot](std::string_view name) { return param_default(snapshot, name); },
-          [&snapshot](std::string_view name, const json::value& value) {
-            return param_problems(snapshot, name, value);
+  const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
+  return {given, subject.params, [snapshot](std::string_view name) { return param_default(*snapshot, name); },
+          [snapshot](std::string_view name, const json::value& value) {
+            return param_problems(*snapshot, name, value);
           }};
 }
 
@@ -195,13 +195,11 @@ env::Task<Result<net::Response>> run_action_of(Call& call) {
   Result<json::object> params = action_parameters(offer.action, sources_of(call, *subject, *given));
   if (!params) co_return about(*subject, params.error(), "INVOKE");
   if (has_rollout_actions(call) && offer.plugin == kRolloutPlugin) {
-    call.snapshot.reset();
     Result<net::Response> response = co_await run_rollout_action(call, offer.action.command);
     if (!response) co_return about(*subject, response.error(), "INVOKE");
     co_return response;
   }
   std::string text = action_text(offer, *subject, std::move(*params));
-  call.snapshot.reset();  // a view must not be held while the plugin works
   Result<std::string> answer = co_await call.services.providers.run_action(offer.plugin, std::move(text));
   if (!answer) co_return about(*subject, answer.error(), "INVOKE");
   call.services.events.publish(subject->model_name, "action",

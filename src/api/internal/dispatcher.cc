@@ -165,8 +165,7 @@ env::Task<Result<net::Response>> forward_prefixed(Call& call, const OwnerPath& d
 
 env::Task<Result<net::Response>> run_route(Call& call) {
   if (call.route->object) {
-    call.snapshot = call.services.store.snapshot();
-    Result<Target> target = resolve_object(call, *call.snapshot, call.requested_id());
+    Result<Target> target = resolve_object(call, *call.services.store.snapshot(), call.requested_id());
     if (!target) co_return target.error();
     call.target = std::move(*target);
     call.arguments.set("key", right_specific(*call.type, call.target.key, call.target.body));
@@ -187,7 +186,12 @@ env::Task<Result<net::Response>> run_route(Call& call) {
   co_return co_await call.route->handler(call);
 }
 
+Error crowded() {
+  return Error(ErrorCode::kUnavailable, "The database is read by as many as it can serve; try again");
+}
+
 env::Task<Result<net::Response>> serve(Call& call) {
+  if (call.services.store.crowded()) co_return crowded();
   OwnerPath owner_path = split_owner_path(call.request.path);
   while (!owner_path.owners.empty() && owner_path.owners.front() == call.services.facts.id) {
     owner_path.owners.erase(owner_path.owners.begin());
@@ -254,6 +258,9 @@ env::Task<net::Response> dispatch(Services& services, net::Request& request) {
   try {
     Result<net::Response> answer = co_await serve(call);
     response = answer ? std::move(*answer) : error_response(answer.error(), request.method);
+  } catch (const store::NoView& failure) {
+    kLog.error("no view of the database id={} what={}", request.id, failure.what());
+    response = error_response(failure.error(), request.method);
   } catch (const std::exception& failure) {
     kLog.error("handler failed path={} id={} what={}", request.path, request.id, failure.what());
     response = error_response(Error(ErrorCode::kInternal, "Internal error; see the log of the server"),

@@ -99,7 +99,7 @@ Result<json::array> active_pools(const Call& call) {
 
 Result<json::object> pool_status(const Call& call) {
   std::map<std::string, json::array> by_status;
-  const Result<void> visited = visit_pool(call, *call.snapshot, call.target.key,
+  const Result<void> visited = visit_pool(call, *call.services.store.snapshot(), call.target.key,
                                           [&](const store::ObjectRef& ref, std::string_view body) {
                                             const std::string status = text_member(body, "PoolStatus");
                                             by_status[status].push_back(pool_result(ref, body, status));

@@ -352,6 +352,10 @@ class LmdbEngine final : public Engine {
 
   Result<void> backup(const env::Path& directory) const override {
     if (Result<void> made = env::make_directories(directory, 0700); !made) return made;
+    Result<ViewRegister::Ticket> view =
+        views_.enter();  // of the database's own, for as long as the disk takes
+    if (!view) return view.error();
+    view->shows(newest_transaction());
     const int code = mdb_env_copy(environment_.get(), directory.c_str());
     if (code != MDB_SUCCESS) return disk_.error(code, "copy to " + directory.string());
     return {};
@@ -374,6 +378,12 @@ class LmdbEngine final : public Engine {
  private:
   static constexpr uint64_t kNoTransaction = std::numeric_limits<uint64_t>::max();
 
+  uint64_t newest_transaction() const {
+    MDB_envinfo info{};
+    mdb_env_info(environment_.get(), &info);
+    return info.me_last_txnid;
+  }
+
   FreePages free_pages(uint64_t oldest) const {
     const Result<MDB_txn*> reader = readers_.take();
     if (!reader) return {};
@@ -386,9 +396,7 @@ class LmdbEngine final : public Engine {
   /// not matter.
   uint64_t unusable_bytes() const {
     if (file_bytes(environment_.get()) < limit_) return 0;
-    MDB_envinfo info{};
-    mdb_env_info(environment_.get(), &info);
-    const uint64_t newest = info.me_last_txnid;
+    const uint64_t newest = newest_transaction();
     const FreePages free = free_pages(std::min(views_.oldest_transaction().value_or(newest), newest));
     return (free.all - free.reusable) * page_bytes(environment_.get());
   }
