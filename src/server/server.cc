@@ -24,6 +24,7 @@
 #include "server/metrics.h"
 #include "server/teardown.h"
 #include "server/upgrader.h"
+#include "store/compaction.h"
 #include "store/store.h"
 #include "versionset/configurator.h"
 #include "versionset/courier.h"
@@ -178,10 +179,12 @@ Result<void> ServerProcess::open_rooms() {
   options.directory = base_root_ / "data";
   options.map_size = settings_.number("map-size");
   options.log_max_bytes = settings_.number("log-max-bytes");
+  options.max_views = settings_.number("max-views");
   options.log_max_age = std::chrono::seconds(settings_.number("log-max-age"));
   Result<std::unique_ptr<store::Store>> store = store::open_store(options);
   if (!store) return store.error();
   store_ = std::move(*store);
+  store::remove_partial_backups(base_root_ / "backups");
   runtime_ = std::make_unique<env::Runtime>(thread_count(settings_));
   layers_ = content::make_layers(*store_, content::accepted_features());
   layers_->set_sealer([this](const auto& values) { return seal_values(*store_, values); });

@@ -59,7 +59,7 @@ Result<json::array> active_pools(const Call& call) {
 Result<json::object> pool_status(const Call& call) {
   std::map<std::string, json::array> by_status;
   const Result<void> visited =
-      visit_machines(call, *call.snapshot, {"Pool", store::Operator::kEq, {call.target.key}},
+      visit_machines(call, *call.services.store.snapshot(), {"Pool", store::Operator::kEq, {call.target.key}},
                      [&](const store::ObjectRef& ref, std::string_view body) {
                        const std::string status = text_member(body, "PoolStatus");
                        by_status[status].push_back(pool_result(ref, body, status));

@@ -113,11 +113,9 @@ env::Task<Result<net::Response>> set_user_password(Call& call) {
   }
   const std::string clear(password->get_string());
   call.type = model::find_object_type("users");
-  call.snapshot = call.services.store.snapshot();
-  std::optional<Target> user = find_subject(call, *call.snapshot, "users");
+  std::optional<Target> user = find_subject(call, *call.services.store.snapshot(), "users");
   if (!user) co_return missing(call, "users");
   call.target = std::move(*user);
-  call.snapshot.reset();
   std::string hash;
   auth::Authenticator& authenticator = call.services.authenticator;
   co_await env::run_blocking([&] { hash = authenticator.hash_password(clear); });
