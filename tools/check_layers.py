@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Fails when a room includes a room it must not know (docs/architecture.md), or another room's internal/."""
+"""Fails when a room includes a room it must not know (docs/architecture.md), or another room's internal/, and when a
+handler of the API looks objects up past the one place that applies rights (src/api/internal/finder.h)."""
 import pathlib
 import re
 import sys
@@ -53,8 +54,24 @@ def breaches():
                 yield f"{relative} includes {include}: internal to {target}"
 
 
+# How objects are read from the store; handlers have finder.h for that.
+LOOKS_UP = re.compile(r"get_local\(|get_all_owners\(|\bscan(?:_owner|_local)?\(|(?:->|\.)query\(|refs_by_index\(|find_local\(|"
+                      r"[sS]napshot\S*(?:->|\.)get\(|\.secret\(")
+
+
+def unguarded_lookups():
+    for path in sorted((ROOT / "src" / "api").rglob("*.cc")):
+        text = path.read_text()
+        handles = "namespace handlers {" in text or path.name == "dispatcher.cc"
+        if not handles or path.name.endswith("_test.cc"):
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            if LOOKS_UP.search(line):
+                yield f"{path.relative_to(ROOT)}:{number}: a handler looks objects up past api/internal/finder.h"
+
+
 def main():
-    found = list(breaches())
+    found = [*breaches(), *unguarded_lookups()]
     for line in found:
         print(line)
     sys.exit(1 if found else 0)
