@@ -1,4 +1,5 @@
 #include "api/internal/answers.h"
+#include "api/internal/bounded_work.h"
 #include "api/internal/field_rights.h"
 #include "api/internal/handlers.h"
 #include "api/internal/hooks.h"
@@ -11,6 +12,7 @@
 #include "api/internal/write_support.h"
 #include "base/log.h"
 #include "env/random.h"
+#include "model/json_schema.h"
 #include "model/members.h"
 #include "store/commit_async.h"
 
@@ -157,31 +159,34 @@ env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Dr
 }
 
 /// Rules that need other objects; fills draft.body.
-Result<void> check(const Call& call, const store::Snapshot& snapshot, Draft& draft) {
-  const SnapshotLookup lookup(call.services, snapshot);
-  model::Verdict verdict =
-      model::validate(*call.type, draft.object, draft.before, lookup, call.flag("force"));
-  if (!verdict.invalid.empty()) return validation_error(call, draft.key, std::move(verdict.invalid));
+env::Task<Result<void>> check(const Call& call, std::shared_ptr<const store::Snapshot> snapshot,
+                              Draft& draft) {
+  const SnapshotLookup lookup(call.services, *snapshot);
+  model::Verdict verdict = co_await within_budget<model::Verdict>(
+      model::kInlineSchemaSteps, model::kSchemaSteps, [&](model::Budget& budget) {
+        return model::validate(*call.type, draft.object, draft.before, lookup, call.flag("force"), budget);
+      });
+  if (!verdict.invalid.empty()) co_return validation_error(call, draft.key, std::move(verdict.invalid));
   if (const TypeHooks& hooks = hooks_of(call.type->prefix); hooks.conflicts != nullptr) {
-    std::vector<std::string> conflicts = hooks.conflicts(snapshot, draft.key, draft.object);
-    if (!conflicts.empty()) return validation_error(call, draft.key, std::move(conflicts));
+    std::vector<std::string> conflicts = hooks.conflicts(*snapshot, draft.key, draft.object);
+    if (!conflicts.empty()) co_return validation_error(call, draft.key, std::move(conflicts));
   }
   draft.body = model::canonical_body(*call.type, draft.object);
-  return {};
+  co_return Result<void>{};
 }
 
 /// Judges the draft while nobody else may work on what it must have alone.
-Result<void> check_alone(const Call& call, const std::shared_ptr<const store::Snapshot>& snapshot,
-                         Draft& draft, Claims& claims) {
+env::Task<Result<void>> check_alone(const Call& call, std::shared_ptr<const store::Snapshot> snapshot,
+                                    Draft& draft, Claims& claims) {
   const TypeHooks& hooks = hooks_of(call.type->prefix);
-  if (hooks.exclusive == nullptr) return check(call, *snapshot, draft);
+  if (hooks.exclusive == nullptr) co_return co_await check(call, std::move(snapshot), draft);
   for (std::string& name : hooks.exclusive(draft.object)) {
     if (claims.claim(std::move(name))) continue;
-    return Error(ErrorCode::kConflict, "Conflict", std::string(call.type->prefix), draft.key,
-                 {"Another request writes the same at this moment; try again"});
+    co_return Error(ErrorCode::kConflict, "Conflict", std::string(call.type->prefix), draft.key,
+                    {"Another request writes the same at this moment; try again"});
   }
   // Who worked on it before has committed, which an older snapshot would not show.
-  return check(call, *call.services.store.snapshot(), draft);
+  co_return co_await check(call, call.services.store.snapshot(), draft);
 }
 
 Error read_only_error(const Call& call, const std::string& key) {
@@ -230,7 +235,9 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   if (!base) co_return Outcome(base.error());
   json::object shown = *base;
   if (call.type->traits.has_endpoint) shown["Endpoint"] = call.services.endpoint_name(current.owner);
-  Result<json::value> wanted = edit(shown);
+  Result<json::value> wanted = co_await within_budget<Result<json::value>>(
+      model::kInlinePatchSteps, model::kPatchSteps,
+      [&edit, &shown](model::Budget& budget) { return edit(shown, budget); });
   if (!wanted) co_return Outcome(with_object(call, wanted.error()));
   Draft draft;
   draft.before = &*base;
@@ -243,7 +250,7 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   }
   if (locked_before_and_after(draft)) co_return Outcome(object_error(call, ErrorCode::kLocked, {"Locked"}));
   Claims claims(call.services.claimed);
-  Result<void> valid = check_alone(call, snapshot, draft, claims);
+  Result<void> valid = co_await check_alone(call, snapshot, draft, claims);
   if (!valid) co_return Outcome(valid.error());
   Result<void> unique = claim_unique(call, draft, claims);
   if (!unique) co_return Outcome(unique.error());
@@ -293,7 +300,7 @@ env::Task<Result<std::optional<Written>>> attempt_create(Call& call, json::value
   const Error exists = create_error(call, ErrorCode::kConflict, draft.key, {"already exists"});
   if (snapshot->get_local(call.type->prefix, draft.key)) co_return Outcome(exists);
   Claims claims(call.services.claimed);
-  Result<void> valid = check_alone(call, snapshot, draft, claims);
+  Result<void> valid = co_await check_alone(call, snapshot, draft, claims);
   if (!valid) co_return Outcome(valid.error());
   Result<void> unique = claim_unique(call, draft, claims);
   if (!unique) co_return Outcome(unique.error());
@@ -334,6 +341,8 @@ std::string random_secret() {
   for (const unsigned char byte : bytes) out += kAlphabet[byte & 63];
   return out;
 }
+
+model::PatchLimits patch_limits(const Call& call) { return {call.services.limits.body_bytes}; }
 
 Result<json::value> parse_body(const Call& call) {
   Result<json::value> value = model::parse_json(call.body, call.services.limits.json_depth);
@@ -380,7 +389,8 @@ env::Task<Result<net::Response>> replace_object(Call& call) {
   if (!wanted->is_object()) {
     co_return object_error(call, ErrorCode::kBadRequest, {"The body is not a JSON object"});
   }
-  Edit edit = [value = std::move(*wanted), type = call.type, key = call.target.key](const json::object&) {
+  Edit edit = [value = std::move(*wanted), type = call.type, key = call.target.key](const json::object&,
+                                                                                    model::Budget&) {
     json::value copy = value;
     json::value& named = copy.get_object()[type->key_field];
     if (named.is_null() || (named.is_string() && named.get_string().empty())) named = key;
@@ -396,8 +406,9 @@ env::Task<Result<net::Response>> replace_object(Call& call) {
 env::Task<Result<net::Response>> patch_object(Call& call) {
   Result<json::value> patch = parse_body(call);
   if (!patch) co_return patch.error();
-  Edit edit = [operations = std::move(*patch)](const json::object& shown) {
-    return model::apply_patch(json::value(shown), operations);
+  Edit edit = [operations = std::move(*patch), limits = patch_limits(call)](const json::object& shown,
+                                                                            model::Budget& budget) {
+    return model::apply_patch(json::value(shown), operations, budget, limits);
   };
   Result<Written> written = co_await update_local(call, std::move(edit), "update");
   if (!written) co_return written.error();
