@@ -53,6 +53,9 @@ struct Query {
   std::optional<uint64_t> limit;
   bool count_only = false;
   ParamResolver param_resolver;  // absent: own Params only
+  /// What filters that no index answers may cost: one filter on one object is a step for each 64 bytes it
+  /// reads.
+  uint64_t filter_steps = 20'000'000;
   // Bounds: for this query objects outside them do not exist, not even in `total`.
   std::vector<KeySetPtr> among;  // the key is in each of these sets
   std::vector<Filter> bounds;    // on indexes; all must hold; values of kIn that none can have match nothing

@@ -410,6 +410,31 @@ TEST(Query, ListsWithoutAnIndexAgreeWithTheIndex) {
   }
 }
 
+TEST(Query, FiltersWithoutAnIndexHaveABudget) {
+  const std::shared_ptr<Store> store = open_memory_store();
+  std::vector<Change> changes;
+  for (int i = 0; i < 100; ++i) {
+    changes.push_back(put("machines", fmt::format("m{}", i), R"({"Name":"m","Params":{"rack":1}})"));
+  }
+  must_commit(*store, std::move(changes));
+  Query query;
+  query.type = "machines";
+  query.filters = {{"rack", Operator::kEq, {"1"}}, {"role", Operator::kNe, {"x"}}};
+  query.filter_steps = 200;
+  const Result<QueryResult> all = store->snapshot()->query(query);
+  ASSERT_TRUE(all.ok()) << all.error().text();
+  EXPECT_EQ(all->matching, 100u);
+  query.filter_steps = 199;
+  const Result<QueryResult> refused = store->snapshot()->query(query);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kNotAcceptable);
+  EXPECT_EQ(refused.error().messages.front(),
+            "filters without an index take more than 199 steps here: name an index too, or fewer parameters");
+  // What an index answers costs nothing, and leaves less to be looked at.
+  query.filters.push_back({"Name", Operator::kEq, {"other"}});
+  EXPECT_TRUE(store->snapshot()->query(query).ok());
+}
+
 TEST(Query, ResolverSuppliesParameters) {
   const std::unique_ptr<Store> store = open_memory_store();
   must_commit(*store, {put("machines", "a", R"({"Params":{"rack":1}})"), put("machines", "b", "{}")});
