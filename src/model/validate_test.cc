@@ -19,6 +19,17 @@ TEST(Schema, NamesOnlyHooksThatExist) {
   }
 }
 
+TEST(Validate, ProductsOfWordsInClaimsAreBounded) {
+  std::string words = "*";
+  for (int i = 0; i < 3'000; ++i) words += ",*";
+  const json::object claim{{"scope", words}, {"action", words}, {"specific", "*"}};
+  const json::object wanted{{"Name", "wide"}, {"Claims", json::array{claim, claim}}};
+  json::object role = normal("roles", json::serialize(wanted));
+  const Verdict verdict = validate(type_of("roles"), role, nullptr, NoLookup(), false);
+  ASSERT_EQ(verdict.invalid.size(), 1u);
+  EXPECT_EQ(verdict.invalid.front(), "wide: The claims have too many scopes and actions to be checked");
+}
+
 /// What a fresh endpoint has.
 FakeLookup usual_world() {
   FakeLookup lookup;
