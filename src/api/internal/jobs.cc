@@ -1,6 +1,7 @@
 // Logs of jobs, and the removal of old jobs.
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
+#include "api/internal/heavy.h"
 #include "api/internal/job_purge.h"
 #include "api/internal/objects.h"
 #include "api/internal/rights.h"
@@ -83,9 +84,7 @@ Result<std::vector<store::Change>> plan_purge(const Call& call, const PurgeRules
 }
 
 env::Task<Result<std::vector<store::Change>>> plan_aside(const Call& call, const PurgeRules& rules) {
-  std::optional<Result<std::vector<store::Change>>> plan;
-  co_await env::run_blocking([&] { plan = plan_purge(call, rules); });
-  co_return std::move(*plan);
+  co_return co_await heavy(call, env::Pool::kProcessor, [&] { return plan_purge(call, rules); });
 }
 
 /// One commit; false when one of its objects changed meanwhile and the rest needs a new plan.

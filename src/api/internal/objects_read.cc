@@ -1,5 +1,6 @@
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
+#include "api/internal/heavy.h"
 #include "api/internal/hooks.h"
 #include "api/internal/objects.h"
 #include "api/internal/params.h"
@@ -131,7 +132,7 @@ env::Task<Result<store::QueryResult>> run_query(const Call& call, const store::S
                                                 const store::Query& query) {
   std::optional<Result<store::QueryResult>> result;
   if (reads_bodies(call, query)) {
-    co_await env::run_blocking([&] { result = snapshot.query(query); });
+    result = co_await heavy(call, env::Pool::kProcessor, [&] { return snapshot.query(query); });
   } else {
     result = snapshot.query(query);
   }

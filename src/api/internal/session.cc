@@ -1,6 +1,7 @@
 // Tokens and passwords.
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
+#include "api/internal/heavy.h"
 #include "api/internal/info.h"
 #include "api/internal/objects.h"
 #include "api/internal/resolve.h"
@@ -123,7 +124,9 @@ env::Task<Result<net::Response>> set_user_password(Call& call) {
   call.snapshot.reset();
   std::string hash;
   auth::Authenticator& authenticator = call.services.authenticator;
-  co_await env::run_blocking([&] { hash = authenticator.hash_password(clear); });
+  Result<void> hashed =
+      co_await run_heavy(call, env::Pool::kPassword, [&] { hash = authenticator.hash_password(clear); });
+  if (!hashed) co_return hashed.error();
   json::object secrets;
   secrets["PasswordHash"] = hash;
   secrets["Secret"] = random_secret();
