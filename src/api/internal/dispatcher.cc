@@ -9,7 +9,9 @@
 #include "api/internal/rights.h"
 #include "api/internal/tenant_writes.h"
 #include "api/internal/websocket.h"
+#include "auth/login_caller.h"
 #include "base/log.h"
+#include "env/pools.h"
 #include "net/target.h"
 
 namespace mullion::api {
@@ -44,7 +46,11 @@ env::Task<Result<auth::Principal>> authenticate(Services& services, const net::R
     co_return services.authenticator.authenticate(credentials);
   }
   std::optional<Result<auth::Principal>> verdict;
-  co_await env::run_blocking([&] { verdict = services.authenticator.authenticate(credentials); });
+  env::Caller caller = auth::login_caller(credentials);
+  Result<void> hashed = co_await env::run_blocking(env::Pool::kPassword, std::move(caller), [&] {
+    verdict = services.authenticator.authenticate(credentials);
+  });
+  if (!hashed) co_return hashed.error();
   co_return std::move(*verdict);
 }
 

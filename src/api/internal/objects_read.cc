@@ -1,6 +1,7 @@
 #include "api/internal/answers.h"
 #include "api/internal/finder.h"
 #include "api/internal/handlers.h"
+#include "api/internal/heavy.h"
 #include "api/internal/hooks.h"
 #include "api/internal/live_rights.h"
 #include "api/internal/objects.h"
@@ -168,7 +169,7 @@ env::Task<Result<store::QueryResult>> run_query(const Call& call, const store::Q
                                                 const UseResult& use) {
   std::optional<Result<store::QueryResult>> result;
   if (reads_bodies(call, query)) {
-    co_await env::run_blocking([&] { result = answer_query(call, query, use); });
+    result = co_await heavy(call, env::Pool::kProcessor, [&] { return answer_query(call, query, use); });
   } else {
     result = answer_query(call, query, use);
   }

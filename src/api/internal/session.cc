@@ -2,6 +2,7 @@
 #include "api/internal/answers.h"
 #include "api/internal/finder.h"
 #include "api/internal/handlers.h"
+#include "api/internal/heavy.h"
 #include "api/internal/info.h"
 #include "api/internal/objects.h"
 #include "base/text.h"
@@ -118,7 +119,9 @@ env::Task<Result<net::Response>> set_user_password(Call& call) {
   call.target = std::move(*user);
   std::string hash;
   auth::Authenticator& authenticator = call.services.authenticator;
-  co_await env::run_blocking([&] { hash = authenticator.hash_password(clear); });
+  Result<void> hashed =
+      co_await run_heavy(call, env::Pool::kPassword, [&] { hash = authenticator.hash_password(clear); });
+  if (!hashed) co_return hashed.error();
   json::object secrets;
   secrets["PasswordHash"] = hash;
   secrets["Secret"] = random_secret();
