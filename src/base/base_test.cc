@@ -147,6 +147,33 @@ TEST(Text, WhatIsNotTextIsEscaped) {
   EXPECT_EQ(escaped("a\n\xc3\xa4\xc3/\x7f\xff"), "a\\x0a\xc3\xa4\\xc3/\\x7f\\xff");
 }
 
+/// `point` below U+10000 in UTF-8.
+std::string utf8(unsigned point) {
+  if (point < 0x80) return {static_cast<char>(point)};
+  if (point < 0x800) return {static_cast<char>(0xC0 | point >> 6), static_cast<char>(0x80 | (point & 63))};
+  return {static_cast<char>(0xE0 | point >> 12), static_cast<char>(0x80 | (point >> 6 & 63)),
+          static_cast<char>(0x80 | (point & 63))};
+}
+
+TEST(Text, NothingEscapedEndsALineOrMovesTheCursorOrTurnsTheDirection) {
+  std::vector<unsigned> controls = {0x7F, 0x61C, 0x200E, 0x200F, 0x2028, 0x2029};
+  for (unsigned point = 0; point < 0x20; ++point) controls.push_back(point);
+  for (unsigned point = 0x80; point <= 0x9F; ++point) controls.push_back(point);
+  for (unsigned point = 0x202A; point <= 0x202E; ++point) controls.push_back(point);
+  for (unsigned point = 0x2066; point <= 0x2069; ++point) controls.push_back(point);
+  for (const unsigned point : controls) {
+    const std::string shown = escaped("a" + utf8(point) + "b");
+    EXPECT_EQ(shown.find(utf8(point)), std::string::npos) << point;
+    EXPECT_TRUE(shown.starts_with("a\\") && shown.ends_with("b")) << shown;
+    const bool kept = point == '\n' || point == '\t';
+    EXPECT_EQ(escaped_lines(utf8(point)), kept ? utf8(point) : escaped(utf8(point))) << point;
+  }
+  for (const unsigned point :
+       {0x20U, 0x7EU, 0xA0U, 0x61BU, 0x61DU, 0x200DU, 0x2010U, 0x2027U, 0x202FU, 0x2070U})
+    EXPECT_EQ(escaped(utf8(point)), utf8(point));
+  EXPECT_EQ(escaped("\xc2\x9b\x31m \xe2\x80\xae \x1b[2J"), "\\u009b1m \\u202e \\x1b[2J");
+}
+
 TEST(Text, ListsAreSplit) {
   EXPECT_EQ(split_list("a,b,,c,"), (std::vector<std::string>{"a", "b", "c"}));
   EXPECT_TRUE(split_list("").empty());
