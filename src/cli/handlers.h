@@ -160,6 +160,7 @@ Result<void> cluster_enroll(Invocation& call);
 Result<void> cluster_remove(Invocation& call);
 
 // commands_local.cc: no server is asked
+Result<void> trust_server(Invocation& call);
 Result<void> password_hash(Invocation& call);
 Result<void> certificate_request(Invocation& call);
 Result<void> write_reference(Invocation& call);
