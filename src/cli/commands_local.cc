@@ -7,7 +7,6 @@
 
 #include "cli/certificate_request.h"
 #include "cli/handlers.h"
-#include "cli/known_servers.h"
 #include "cli/sealing.h"
 #include "cli/source.h"
 #include "env/file.h"
@@ -39,22 +38,6 @@ Result<void> certificate_request(Invocation& call) {
     return Error(written.error().code, fmt::format("cannot write {} and {}", key_file, request_file));
   call.terminal.out << fmt::format("{} holds the private key, {} the request to sign\n", key_file,
                                    request_file);
-  return {};
-}
-
-Result<void> trust_server(Invocation& call) {
-  std::string given = call.optional_argument(1);
-  if (!given.empty()) {
-    Result<std::string> parsed = parse_fingerprint(given);
-    if (!parsed) return usage_error(parsed.error().messages.front());
-    given = std::move(*parsed);
-  }
-  Result<std::string> address = server_address(call.argument(0));
-  if (!address) return usage_error(address.error().messages.front());
-  Result<std::string> accepted = call.session.accept_server(*address, given);
-  if (!accepted) return accepted.error();
-  call.terminal.out << fmt::format("{} is known by its certificate sha256:{} from now on\n", *address,
-                                   *accepted);
   return {};
 }
 
