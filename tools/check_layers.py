@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Fails when a room includes a room it must not know (docs/architecture.md), or another room's internal/, and when a
-handler of the API looks objects up past the one place that applies rights (src/api/internal/finder.h)."""
+"""Fails when a room includes a room it must not know (docs/architecture.md), or another room's internal/; when a handler
+of the API looks objects up past the one place that applies rights (src/api/internal/finder.h); or when the command line
+opens a connection past the one place that decides whom it talks to."""
 import pathlib
 import re
 import sys
@@ -11,6 +12,9 @@ INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"', re.M)
 CONFINED = re.compile(r'#include\s+<(boost/beast|boost/asio/ssl|openssl/ssl|lmdb\.h)')
 CONFINED_TO = {"boost/beast": "src/net/", "boost/asio/ssl": "src/net/", "openssl/ssl": "src/net/",
                "lmdb.h": "src/store/"}
+# Connections of the command line are opened where it is decided who a server is, and nowhere else.
+CONNECTING = re.compile(r"\bnet::(make_client|open_url|peer_certificate)\(")
+CONNECTING_IN_CLI = "cli/server_trust.cc"
 
 
 def allowed_rooms():
@@ -41,6 +45,9 @@ def breaches():
         if len(relative.parts) < 2:
             continue
         room = relative.parts[0]
+        opens = room == "cli" and path.suffix == ".cc" and not path.name.endswith("_test.cc") and CONNECTING.search(text)
+        if opens and str(relative) != CONNECTING_IN_CLI:
+            yield f"{relative} calls {opens.group(0)}): only {CONNECTING_IN_CLI} may"
         if room not in reach:
             yield f"{relative}: room {room} is not in CMakeLists.txt"
             continue

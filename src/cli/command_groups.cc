@@ -198,6 +198,8 @@ std::vector<Command> other_groups() {
       leaf("debug", "TYPE FILE", "Measurements of the server into a file (- is stdout)", debug_download,
            {{"seconds", 0, "N", "Measure this long"}, {"prefix", 0, "PREFIX", "Collection, for TYPE index"}}),
       leaf("proxy", "SOCKET", "Serve a Unix socket that leads to the server (RS_LOCAL_PROXY)", serve_proxy),
+      leaf("trust", "URL [FINGERPRINT]",
+           "Accept the certificate of a server: the one named, or the one that it shows now", trust_server),
       leaf("fingerprint", "", "What identifies this computer", show_fingerprint),
       absent("gohai", "takes stock of a machine's hardware; use drpcli there"),
       leaf("version", "", "Version of this program", show_version),

@@ -152,6 +152,9 @@ Result<void> catalog_collect(Invocation& call);
 Result<void> catalog_update_local(Invocation& call);
 Result<void> catalog_copy_local(Invocation& call);
 
+// commands_trust.cc
+Result<void> trust_server(Invocation& call);
+
 // commands_cluster.cc
 Result<void> cluster_introduction(Invocation& call);
 Result<void> cluster_fail_over_safe(Invocation& call);
