@@ -7,6 +7,8 @@ import contextlib
 import itertools
 import json
 import re
+import socket
+import ssl
 import uuid
 
 import pytest
@@ -724,7 +726,7 @@ def test_rights_hold_for_replicas(pair):
     one, two = (endpoint.create("machines", {"Name": name()})["Uuid"] for _ in range(2))
     for key in (one, two):
         wait_until("the replica is there", lambda key=key: manager.call("GET", f"machines/{key}").status_code == 200)
-    reader = caller_with(manager, ("machines", "get", one), ("machines", "list", ""))
+    reader = caller_with(manager, ("machines", "get", f"/A/{one}"), ("machines", "list", ""))
     assert reader.keys("machines", "Uuid") == {one} and reader.count("machines?Endpoint=A") == 1
     expect(404, reader.call("GET", f"machines/{two}"))
     expect(403, reader.call("DELETE", f"machines/{one}"))
@@ -735,10 +737,86 @@ def test_rights_hold_for_replicas(pair):
     assert endpoint.get(f"machines/{one}")["Uuid"] == one, "nothing was deleted"
 
 
+@pytest.fixture(scope="module")
+def chain(shared_site):
+    """A leaf LA, its manager LR, and the manager LM of that one."""
+    leaf, middle, top = shared_site.start("LA", "LR", "LM")
+    middle.become_manager().attach(leaf)
+    top.become_manager().attach(middle)
+    return leaf, middle, top
+
+
+def about_one_object():
+    """(method, path below the API) of every route about one object, with {key} for it."""
+    for route in ROUTES:
+        path = route["path"].replace("{prefix}", "{type}").replace("{command}", "poweron")
+        fits = route.get("object") and "{type}" in path or path.startswith(("/users/{id}", "/machines/{id}"))
+        if not fits or route["right"] in ("public", "authenticated"):
+            continue
+        after = path.split("{id}", 1)[-1] if "{id}" in path else ""
+        path = path.replace("{id}", "{key}").replace("{rest...}", "x" if "{rest...}" in after else "{key}")
+        yield from ((method, path) for method in route["methods"] if method != "HEAD")
+
+
+@pytest.mark.parametrize("kind", ["machines", "profiles", "users"])
+def test_a_key_names_the_object_of_this_server(chain, kind):
+    """A caller at a manager who may do everything to the key here may do nothing to the site's of the same key."""
+    leaf, middle, top = chain
+    field = "Uuid" if kind == "machines" else "Name"
+    key = str(uuid.uuid4()) if kind == "machines" else name()
+    body = {"Name": name()} | {field: key}
+    for server in (leaf, middle, top):
+        server.create(kind, body)
+    wait_until("the replicas are there", lambda: len([row for row in top.get(kind) if row[field] == key]) == 3)
+    caller = caller_with(top, (kind, "*", key), ("users", "get,password,token", key))
+    before = leaf.call("GET", f"{kind}/{key}")
+    tried = 0
+    for method, path in about_one_object():
+        if path.startswith(("/users", "/machines")) and not path.startswith(f"/{kind}"):
+            continue
+        below = path.replace("{type}", kind).replace("{key}", key)
+        sent = None if method in ("GET", "DELETE") else [] if method == "PATCH" else {field: key, "Password": "taken"}
+        for prefix in ("/LA", "/LR/LA", "/LR"):
+            answer = caller.call(method, f"{prefix}/api/v3{below}", sent)
+            assert answer.status_code in (403, 404), f"{method} {prefix}{below}: {answer.status_code} {answer.text}"
+            tried += 1
+    assert tried > 40
+    after = leaf.call("GET", f"{kind}/{key}")
+    assert (after.text, after.headers["ETag"]) == (before.text, before.headers["ETag"])
+    assert {row["Endpoint"] for row in caller.get(kind) if row[field] == key} == {"LM"}
+    assert expect(200, caller.call("GET", f"{kind}/{key}")).json()["Endpoint"] == "LM"
+
+
+def test_no_spelling_of_a_path_makes_a_token(chain):
+    """Paths that once were authorised as one request and carried out, with the manager's login, as another."""
+    leaf, middle, top = chain
+    nobody, files = caller_with(top), caller_with(top, ("files", "*", "*"))
+    tail = "api/v3/users/rocketskates/token"
+    for caller in (nobody, files):
+        for prefix in ("LA", "LR/LA", "LR"):
+            for path in (f"{prefix}/%61pi/v3/ws/x/{tail}", f"{prefix}/api/v3/ws/x/{tail}", f"{prefix}/api/%763/files/x/{tail}",
+                         f"{prefix}/api/v3/files/x/{tail}", f"{prefix}/%2e%2e/{tail}", f"{prefix}/api/v3/files/..%2F..%2F..%2F{tail}",
+                         f"{prefix}//{tail}", f"%4c{prefix[1:]}/{tail}"):
+                answer = raw_get(top, "/" + path, caller.token)
+                assert "Token" not in answer and not answer.startswith("HTTP/1.1 2"), f"{path}: {answer[:300]}"
+
+
+def raw_get(server, target, token):
+    """The answer to a request whose target no library has touched."""
+    host, port = server.url.removeprefix("https://").split(":")
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection((host, int(port)), 30) as plain, context.wrap_socket(plain) as line:
+        line.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+                     "Connection: close\r\n\r\n".encode())
+        pieces = iter(lambda: line.recv(65536), b"")
+        return b"".join(pieces).decode(errors="replace")
+
+
 def test_tenants_hold_for_replicas(pair):
     endpoint, manager = pair
     one, two = (endpoint.create("machines", {"Name": name()})["Uuid"] for _ in range(2))
-    tenant = manager.create("tenants", {"Name": name("tenant"), "Members": {"machines": [one]}})["Name"]
+    tenant = manager.create("tenants", {"Name": name("tenant"), "Members": {"machines": [f"/A/{one}"]}})["Name"]
     ann = caller_with(manager, roles=["superuser"], tenant=tenant)
     wait_until("the replica is there", lambda: ann.keys("machines", "Uuid") == {one})
     expect(404, ann.call("PATCH", f"machines/{two}", []))
@@ -753,7 +831,7 @@ def test_tenants_hold_for_replicas(pair):
 def test_events_of_an_endpoint_are_cut_to_the_reader(pair):
     endpoint, manager = pair
     seen, unseen = (endpoint.create("profiles", {"Name": name()})["Name"] for _ in range(2))
-    reader = caller_with(manager, ("profiles", "get", seen))
+    reader = caller_with(manager, ("profiles", "get", f"/A/{seen}"))
     for path in ("/api/v3/ws/A", "/A/api/v3/ws"):
         events = events_of(manager, reader.token, path)
         tell(events, "register profiles.*.*")
