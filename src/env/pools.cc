@@ -58,7 +58,7 @@ WorkerPool::Options password_options() {
           .places_per_caller = 64,
           .places_per_group = 96,
           .places_kept_for_local = 32,
-          .nice = 5};
+          .nice = 10};
 }
 
 struct Pools {

