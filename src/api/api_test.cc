@@ -306,8 +306,9 @@ TEST_F(ApiTest, RightsToSingleFields) {
 }
 
 TEST_F(ApiTest, KeyRulesAtAManager) {
-  fixture.manager.known = {{"A", {.owner = "A", .in_touch = true}},
-                           {"B", {.owner = "B", .age_seconds = 7.2, .resolution_seconds = 6, .in_touch = false}}};
+  fixture.manager.known = {
+      {"A", {.owner = "A", .in_touch = true}},
+      {"B", {.owner = "B", .age_seconds = 7.2, .resolution_seconds = 6, .in_touch = false}}};
   fixture.put_raw("profiles", "A", "shared", R"({"Name":"shared"})");
   const Answer single = fixture.call("GET", "/api/v3/profiles/shared");
   EXPECT_EQ(single.json().at("Endpoint"), "A");
@@ -353,7 +354,8 @@ TEST_F(ApiTest, WritesToRemoteObjectsAreForwarded) {
   fixture.call("DELETE", "/api/v3/profiles/remote");
   fixture.call("GET", "/api/v3/profiles/remote?decode=true");
   ASSERT_EQ(fixture.manager.forwarded.size(), 4U);
-  EXPECT_EQ(fixture.manager.forwarded[0].target, "/api/v3/profiles/Name:remote?force=true");
+  EXPECT_EQ(fixture.manager.forwarded[0].target, "/api/v3/profiles/remote?force=true")
+      << "the object that was found and authorised, not its name";
   EXPECT_EQ(fixture.manager.forwarded[0].body, "[]");
   EXPECT_EQ(fixture.manager.forwarded[1].target, "/api/v3/profiles/remote/params/aa%2Fbb");
   EXPECT_EQ(fixture.manager.forwarded[2].method, "DELETE");

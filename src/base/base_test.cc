@@ -122,6 +122,22 @@ TEST(Log, ListenersHearWhatIsWrittenWhileTheyLive) {
   EXPECT_EQ(heard, (std::vector<std::string>{"trace asked for", "audit login user=bob"}));
 }
 
+TEST(Log, NobodyWritesALineOfTheirOwn) {
+  constexpr Logger log("test");
+  std::vector<std::string> texts = {"a\xc3",        "\xff",         "\xc2\x85",
+                                    "\xe2\x80\xa8", "\xe2\x80\xae", "\xe2\x81\xa6"};
+  for (int code = 0; code < 0x20; ++code)
+    texts.push_back("x" + std::string(1, static_cast<char>(code)) + "y");
+  for (const std::string& text : texts) {
+    log.info("GET {} status=404", text);
+    const std::string written = recent_log_lines().back().text;
+    EXPECT_EQ(written, "GET " + escaped(text) + " status=404");
+    for (const char c : written) EXPECT_GE(static_cast<unsigned char>(c), 0x20) << written;
+  }
+  log.info("/x\n2026-01-01T00:00:00.000000Z audit auth: login user=root");
+  EXPECT_TRUE(recent_log_lines().back().text.starts_with("/x\\x0a2026")) << "one line";
+}
+
 TEST(Log, LinesAreNumberedAndBounded) {
   constexpr Logger log("test");
   for (int i = 0; i < 1100; ++i) log.write_always(LogLevel::kTrace, "x");
@@ -145,6 +161,33 @@ TEST(Text, WhatIsNotTextIsEscaped) {
                           "\xf4\x90\x80\x80", "\xff", "a\xe2\x82"})
     EXPECT_TRUE(is_valid_utf8(escaped(bad)) && escaped(bad) != bad) << escaped(bad);
   EXPECT_EQ(escaped("a\n\xc3\xa4\xc3/\x7f\xff"), "a\\x0a\xc3\xa4\\xc3/\\x7f\\xff");
+}
+
+/// `point` below U+10000 in UTF-8.
+std::string utf8(unsigned point) {
+  if (point < 0x80) return {static_cast<char>(point)};
+  if (point < 0x800) return {static_cast<char>(0xC0 | point >> 6), static_cast<char>(0x80 | (point & 63))};
+  return {static_cast<char>(0xE0 | point >> 12), static_cast<char>(0x80 | (point >> 6 & 63)),
+          static_cast<char>(0x80 | (point & 63))};
+}
+
+TEST(Text, NothingEscapedEndsALineOrMovesTheCursorOrTurnsTheDirection) {
+  std::vector<unsigned> controls = {0x7F, 0x61C, 0x200E, 0x200F, 0x2028, 0x2029};
+  for (unsigned point = 0; point < 0x20; ++point) controls.push_back(point);
+  for (unsigned point = 0x80; point <= 0x9F; ++point) controls.push_back(point);
+  for (unsigned point = 0x202A; point <= 0x202E; ++point) controls.push_back(point);
+  for (unsigned point = 0x2066; point <= 0x2069; ++point) controls.push_back(point);
+  for (const unsigned point : controls) {
+    const std::string shown = escaped("a" + utf8(point) + "b");
+    EXPECT_EQ(shown.find(utf8(point)), std::string::npos) << point;
+    EXPECT_TRUE(shown.starts_with("a\\") && shown.ends_with("b")) << shown;
+    const bool kept = point == '\n' || point == '\t';
+    EXPECT_EQ(escaped_lines(utf8(point)), kept ? utf8(point) : escaped(utf8(point))) << point;
+  }
+  for (const unsigned point :
+       {0x20U, 0x7EU, 0xA0U, 0x61BU, 0x61DU, 0x200DU, 0x2010U, 0x2027U, 0x202FU, 0x2070U})
+    EXPECT_EQ(escaped(utf8(point)), utf8(point));
+  EXPECT_EQ(escaped("\xc2\x9b\x31m \xe2\x80\xae \x1b[2J"), "\\u009b1m \\u202e \\x1b[2J");
 }
 
 TEST(Text, ListsAreSplit) {

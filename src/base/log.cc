@@ -9,6 +9,8 @@
 #include <memory>
 #include <mutex>
 
+#include "base/text.h"
+
 namespace mullion {
 namespace {
 
@@ -67,11 +69,13 @@ void Logger::write(LogLevel level, std::string_view text) const {
   if (enabled(level)) write_always(level, text);
 }
 
+/// The one way into the log: whatever strangers got into the text, it stays one line that reads in its order.
 void Logger::write_always(LogLevel level, std::string_view text) const {
   const std::string_view word = level == LogLevel::kWarn ? "warning" : log_level_word(level);
-  lines().logger->info("{} {}: {}", word, room_, text);
-  remember({0, std::chrono::system_clock::now(), level, std::string(room_),
-            std::string(text.substr(0, kMaxText))});
+  std::string line = escaped(text);
+  lines().logger->info("{} {}: {}", word, room_, line);
+  if (line.size() > kMaxText) line = escaped(std::string_view(line).substr(0, kMaxText));
+  remember({0, std::chrono::system_clock::now(), level, std::string(room_), std::move(line)});
 }
 
 void set_log_level(LogLevel level) { lines().lowest = level; }

@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -24,11 +25,56 @@ size_t sequence_length(std::string_view text) {
   return length;
 }
 
-void append_escaped(unsigned char byte, std::string& out) {
+void append_hex(unsigned value, int digits, std::string& out) {
   constexpr std::string_view kDigits = "0123456789abcdef";
-  out += "\\x";
-  out += kDigits[byte >> 4];
-  out += kDigits[byte & 15];
+  for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4) out += kDigits[(value >> shift) & 15];
+}
+
+/// The code point of a valid sequence of two or three bytes.
+unsigned code_point(std::string_view sequence) {
+  unsigned point = static_cast<unsigned char>(sequence[0]) & (sequence.size() == 2 ? 0x1FU : 0x0FU);
+  for (size_t i = 1; i < sequence.size(); ++i) {
+    point = point << 6 | (static_cast<unsigned char>(sequence[i]) & 0x3FU);
+  }
+  return point;
+}
+
+/// Control characters beyond ASCII, line ends, and what changes the direction of reading.
+bool is_control(unsigned point) {
+  if (point >= 0x80 && point <= 0x9F) return true;      // C1, U+0085 (next line) among them
+  if (point == 0x61C) return true;                      // Arabic letter mark
+  if (point >= 0x200E && point <= 0x200F) return true;  // left-to-right mark, right-to-left mark
+  if (point >= 0x2028 && point <= 0x202E) return true;  // separators, embeddings, overrides
+  return point >= 0x2066 && point <= 0x206F;            // isolates, deprecated format controls
+}
+
+/// Appends the sequence of `length` bytes at the start of `text`, or what stands for it.
+void append_shown(std::string_view text, size_t length, std::string_view kept, std::string& out) {
+  const std::string_view sequence = text.substr(0, length);
+  const auto first = static_cast<unsigned char>(text.front());
+  const bool is_byte = length == 0 || first < 0x20 || first == 0x7f;
+  if (is_byte && kept.find(text.front()) == std::string_view::npos) {
+    out += "\\x";
+    return append_hex(first, 2, out);
+  }
+  const bool wide = length == 2 || length == 3;
+  if (!wide || !is_control(code_point(sequence))) {
+    out += sequence;
+    return;
+  }
+  out += "\\u";
+  append_hex(code_point(sequence), 4, out);
+}
+
+std::string escaped_except(std::string_view text, std::string_view kept) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const size_t length = sequence_length(text);
+    append_shown(text, length, kept, out);
+    text.remove_prefix(std::max<size_t>(length, 1));
+  }
+  return out;
 }
 
 }  // namespace
@@ -61,17 +107,8 @@ std::vector<std::string> split_list(std::string_view text, char separator) {
   return items;
 }
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const auto first = static_cast<unsigned char>(text.front());
-    const size_t length = sequence_length(text);
-    const bool shown = length > 0 && first >= 0x20 && first != 0x7f;
-    if (shown) out += text.substr(0, length);
-    if (!shown) append_escaped(first, out);
-    text.remove_prefix(shown ? length : 1);
-  }
-  return out;
-}
+std::string escaped(std::string_view text) { return escaped_except(text, ""); }
+
+std::string escaped_lines(std::string_view text) { return escaped_except(text, "\n\t"); }
 
 }  // namespace mullion

@@ -254,6 +254,61 @@ TEST_F(Cli, AttachesEndpoints) {
   EXPECT_THAT(server_.last().line, StartsWith("PATCH /api/v3/endpoints/A/params"));
 }
 
+TEST_F(Cli, GrantsAManagerTheLeastItNeeds) {
+  answer("GET /api/v3/objects", R"(["machines","users","roles","tenants","contents","profiles"])");
+  EXPECT_EQ(run({"endpoints", "grant"}), 0) << err();
+  const json::value role = json::parse(out());
+  EXPECT_EQ(role.at("Name"), "manager");
+  std::string everything;
+  for (const json::value& claim : role.at("Claims").as_array()) {
+    EXPECT_NE(claim.at("scope"), "*");
+    EXPECT_NE(claim.at("action"), "*");
+    const std::string scope(claim.at("scope").as_string());
+    if (scope == "machines,profiles") everything = claim.at("action").as_string();
+    if (scope.find("users") != std::string::npos) EXPECT_EQ(claim.at("action"), "list,get");
+  }
+  EXPECT_EQ(everything, "list,get,create,update,delete,actions,action")
+      << "of what the server has, accounts apart";
+  EXPECT_EQ(server_.seen().size(), 1U) << "nothing is changed";
+  EXPECT_EQ(run({"endpoints", "grant", "mgr", "--make"}), 1);
+  EXPECT_THAT(err(), HasSubstr("--password"));
+}
+
+TEST_F(Cli, MakesOrRenewsTheAccountOfAManager) {
+  answer("GET /api/v3/objects", R"(["machines"])");
+  answer("POST /api/v3/roles", "{}", 201);
+  answer("GET /api/v3/users/mgr", R"({"Name":"mgr"})");
+  answer("PATCH /api/v3/users/mgr", "{}");
+  answer("PUT /api/v3/users/mgr/password", "{}");
+  fake_.in.str("secret\n");
+  EXPECT_EQ(run({"endpoints", "grant", "mgr", "--make", "--password", "-"}), 0) << err();
+  EXPECT_EQ(server_.last().line, "PUT /api/v3/users/mgr/password");
+  EXPECT_EQ(json::parse(server_.last().body), json::parse(R"({"Password":"secret"})"));
+  EXPECT_EQ(out().find("secret"), std::string::npos);
+}
+
+TEST_F(Cli, AcceptsTheCertificateThatIsShown) {
+  const std::string known(64, '0'), shown(64, 'a');
+  answer("GET /api/v3/endpoints/A",
+         R"({"Params":{"manager/fingerprint":")" + known +
+             R"("},"ConnectionStatus":"Error: certificate fingerprint changed: expected )" + known +
+             ", got " + shown + R"(; to accept it: ..."})");
+  const std::string set = "POST /api/v3/endpoints/A/params/manager%2Ffingerprint";
+  answer(set, "{}");
+  EXPECT_EQ(run({"endpoints", "accept", "A"}), 0) << err();
+  EXPECT_EQ(server_.last().line, set);
+  EXPECT_EQ(server_.last().body, '"' + shown + '"');
+  std::string spelled;
+  for (int i = 0; i < 32; ++i) spelled += i == 0 ? "AA" : ":AA";
+  EXPECT_EQ(run({"endpoints", "accept", "A", spelled}), 0) << err();
+  EXPECT_EQ(server_.last().body, '"' + shown + '"');
+  EXPECT_EQ(run({"endpoints", "accept", "A", std::string(64, 'b')}), 1) << "another one than is shown";
+  EXPECT_EQ(run({"endpoints", "accept", "A", "abc"}), 1);
+  answer("GET /api/v3/endpoints/A", R"({"ConnectionStatus":"Connected"})");
+  EXPECT_EQ(run({"endpoints", "accept", "A"}), 1);
+  EXPECT_THAT(err(), HasSubstr("Connected"));
+}
+
 // A server that was cut off while it answered may have done what it was asked.
 TEST_F(Cli, AsksAgainOnlyForWhatChangesNothing) {
   server_.answer("POST /api/v3/plugins/manager/actions/addEndpoint", {200, "{}", {}, true});

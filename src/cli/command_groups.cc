@@ -86,20 +86,23 @@ Command system_commands() {
   const auto posts = [](const char* name, const char* summary) {
     return about(std::string("system/") + name, leaf(name, "", summary, system_post));
   };
-  return group("system", "Work with the server itself",
-               {about("system", leaf("actions", "", "Actions of the system", actions_list, action_flags())),
-                about("system", leaf("action", "COMMAND", "One action", action_show, action_flags())),
-                about("system", leaf("runaction", "COMMAND [PARAMETER]...",
-                                     "Run an action with k v ... or JSON", action_run, action_flags())),
-                posts("backup", "Copy the database while the server runs"),
-                posts("active", "Become the active member"), posts("passive", "Become a passive member"),
-                leaf("upgrade", "FILE", "Replace the server's program with the one in a package",
-                     system_upgrade, {{"force", 0, "", "also for the same or an older version"}}),
-                about("system/upgrade",
-                      leaf("upgradestatus", "", "Whether an upgrade is under way, or how the last one ended",
-                           system_get)),
-                cluster(), certificates("the API", "system/cert"),
-                absent("signurl", "asks a service of RackN to sign a URL, which Mullion does not use")});
+  return group(
+      "system", "Work with the server itself",
+      {about("system", leaf("actions", "", "Actions of the system", actions_list, action_flags())),
+       about("system", leaf("action", "COMMAND", "One action", action_show, action_flags())),
+       about("system", leaf("runaction", "COMMAND [PARAMETER]...", "Run an action with k v ... or JSON",
+                            action_run, action_flags())),
+       posts("backup", "Copy the database while the server runs"),
+       leaf("compact", "[BASE-ROOT]",
+            "Give space that the database of a stopped server does not use back to the disk", system_compact),
+       posts("active", "Become the active member"), posts("passive", "Become a passive member"),
+       leaf("upgrade", "FILE", "Replace the server's program with the one in a package", system_upgrade,
+            {{"force", 0, "", "also for the same or an older version"}}),
+       about("system/upgrade",
+             leaf("upgradestatus", "", "Whether an upgrade is under way, or how the last one ended",
+                  system_get)),
+       cluster(), certificates("the API", "system/cert"),
+       absent("signurl", "asks a service of RackN to sign a URL, which Mullion does not use")});
 }
 
 /// Which items to copy, and how many at once.

@@ -162,6 +162,7 @@ Result<void> cluster_remove(Invocation& call);
 // commands_local.cc: no server is asked
 Result<void> password_hash(Invocation& call);
 Result<void> certificate_request(Invocation& call);
+Result<void> system_compact(Invocation& call);
 Result<void> write_reference(Invocation& call);
 /// Says why a command of drpcli is not here: its summary is kNotHere and what it would do.
 inline constexpr std::string_view kNotHere = "Not here: it ";
@@ -170,6 +171,10 @@ Result<void> not_served(Invocation& call);
 // commands_endpoints.cc
 Result<void> endpoint_add(Invocation& call);  // also param_add, which the command shares its name with
 Result<void> endpoint_tree(Invocation& call);
+
+// commands_grant.cc
+Result<void> endpoint_grant(Invocation& call);
+Result<void> endpoint_accept(Invocation& call);
 Result<void> endpoint_plan(Invocation& call);
 
 // commands_version_sets.cc

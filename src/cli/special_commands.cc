@@ -116,15 +116,23 @@ std::vector<Command> provider_commands() {
 }
 
 std::vector<Command> endpoint_commands() {
-  return {leaf("add", "URL [USERNAME] [PASSWORD] [WORD]...",
-               "Attach an endpoint: URL USERNAME PASSWORD; or add a parameter: ID param KEY to VALUE",
-               endpoint_add,
-               {{"username", 0, "NAME", "Account at the endpoint"},
-                {"password", 0, "PASSWORD", "Its password (- reads stdin)"}}),
-          leaf("tree", "", "The hierarchy below this manager with state, age and counts", endpoint_tree),
-          leaf("plan", "ID", "What would be done at an endpoint, which set asks for it, and what is removed",
-               endpoint_plan,
-               {{"sets", 0, "A,B", "The plan with these sets instead of its own; the first wins"}})};
+  return {
+      leaf("add", "URL [USERNAME] [PASSWORD] [WORD]...",
+           "Attach an endpoint: URL USERNAME PASSWORD; or add a parameter: ID param KEY to VALUE",
+           endpoint_add,
+           {{"username", 0, "NAME", "Account at the endpoint"},
+            {"password", 0, "PASSWORD", "Its password (- reads stdin)"}}),
+      leaf("accept", "ID [FINGERPRINT]",
+           "Trust the certificate that an endpoint shows now, or the one with this SHA-256", endpoint_accept),
+      leaf("grant", "[NAME]",
+           "At an endpoint: the role that a manager's account needs there (default name: manager)",
+           endpoint_grant,
+           {{"make", 0, "", "Make the role, and a user of this name with it"},
+            {"password", 0, "PASSWORD", "Password of that user (- reads stdin)"}}),
+      leaf("tree", "", "The hierarchy below this manager with state, age and counts", endpoint_tree),
+      leaf("plan", "ID", "What would be done at an endpoint, which set asks for it, and what is removed",
+           endpoint_plan,
+           {{"sets", 0, "A,B", "The plan with these sets instead of its own; the first wins"}})};
 }
 
 std::vector<Command> version_set_commands() {

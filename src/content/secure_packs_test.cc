@@ -60,6 +60,35 @@ TEST_F(SecurePacksTest, ClearValuesAreSealedAtRest) {
   EXPECT_EQ(layers_->components().front().secret_holder, "profiles/p") << "after a restart too";
 }
 
+TEST_F(SecurePacksTest, PasswordsOfEndpointsAreSecureWhateverIsDeclared) {
+  constexpr const char* kEndpoints = R"({"meta":{"Name":"two"},"sections":{
+      "params":{"manager/password":{"Name":"manager/password","Secure":false,"Schema":{"type":"string"}}},
+      "endpoints":{"e":{"Id":"e","Params":{"manager/password":"clear text"}}},
+      "version_sets":{"s":{"Id":"s","Global":{"manager/password":"clear text"},
+                           "Plugins":[{"Name":"x","Params":{"manager/password":"clear text"}}]}}}})";
+  set_sealer();
+  const auto loaded = layers_->load(kEndpoints, false, "", false, "user:test");
+  ASSERT_TRUE(loaded) << loaded.error().text();
+  for (const auto& [type, key] : {std::pair("endpoints", "e"), std::pair("version_sets", "s")}) {
+    const std::string body = store_->snapshot()->get_local(type, key)->body;
+    EXPECT_THAT(body, Not(HasSubstr("clear text")));
+    EXPECT_THAT(body, HasSubstr("Payload"));
+  }
+}
+
+TEST_F(SecurePacksTest, UrlsWithALoginAreRefused) {
+  set_sealer();
+  constexpr const char* kPackWithUrl = R"({{"meta":{{"Name":"two"}},"sections":{{
+      "endpoints":{{"e":{{"Id":"e","Params":{{"manager/url":"{}"}}}}}}}}}})";
+  const auto refused = layers_->load(fmt::format(fmt::runtime(kPackWithUrl), "https://ann:geheim@host"),
+                                     false, "", false, "user:test");
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().text(), HasSubstr("endpoints:e: manager/url"));
+  EXPECT_THAT(refused.error().text(), Not(HasSubstr("geheim")));
+  EXPECT_TRUE(layers_->load(fmt::format(fmt::runtime(kPackWithUrl), "https://host:1"), false, "", false,
+                            "user:test"));
+}
+
 TEST_F(SecurePacksTest, ShownAsTheReaderMay) {
   set_sealer();
   ASSERT_TRUE(post());

@@ -20,10 +20,11 @@ struct Contact {
   boost::json::object info;
 };
 
-/// Errors: kUnreachable, kTimeout; kForbidden (login refused, or another certificate than the one
-/// remembered); kInvalid (does not answer as a DRP endpoint).
+/// Takes 10 s at most, however slowly the other side speaks. Errors: kUnreachable, kTimeout; kForbidden
+/// (login refused, or another certificate than the one remembered); kTooManyRequests (logins are slowed down
+/// there); kInvalid (does not answer as a DRP endpoint, or there is no such file of authorities).
 env::Task<Result<Contact>> make_contact(env::Runtime& runtime, const Connection& connection);
-/// A fresh token for a user who logs in with a password.
+/// A fresh token for a user who logs in with a password, within 10 s. Errors as make_contact().
 env::Task<Result<std::string>> fetch_token(net::Client& client, std::string username, std::string password);
 
 }  // namespace mullion::manager

@@ -1,10 +1,10 @@
 #include "manager/endpoint_object.h"
 
-#include <boost/url/parse.hpp>
-#include <boost/url/url_view.hpp>
+#include <algorithm>
 
 #include "auth/auth.h"
 #include "model/object.h"
+#include "net/user_url.h"
 #include "store/commit_async.h"
 
 namespace mullion::manager {
@@ -44,6 +44,41 @@ Result<std::string> read_password(store::Store& store, std::string_view id, cons
   return std::string(parsed->get_string());
 }
 
+/// Whether `params` changed.
+Result<bool> seal_params(store::Store& store, const std::string& id, json::object& params) {
+  bool changed = false;
+  if (json::value* url = params.if_contains(kUrl); url != nullptr && url->is_string()) {
+    std::string kept = net::without_login(url->get_string());
+    changed = kept != std::string_view(url->get_string());
+    *url = json::string(kept);
+  }
+  json::value* password = params.if_contains(kPassword);
+  if (password == nullptr) return changed;
+  const std::string clear = json::serialize(*password);
+  if (auth::is_secure_data(clear)) return changed;
+  Result<auth::KeyPair> pair = auth::object_key_pair(store, kEndpoints, id);
+  if (!pair) return pair.error();
+  *password = json::parse(auth::seal(pair->public_key, clear));
+  return true;
+}
+
+Result<std::optional<store::Change>> sealed_endpoint(store::Store& store, const std::string& id,
+                                                     const std::string& body) {
+  Result<json::value> parsed = model::parse_json(body, 256);
+  if (!parsed || !parsed->is_object()) return Error(ErrorCode::kCorrupt, "an Endpoint object is unreadable");
+  json::value* params = parsed->get_object().if_contains("Params");
+  if (params == nullptr || !params->is_object()) return std::optional<store::Change>();
+  const Result<bool> changed = seal_params(store, id, params->get_object());
+  if (!changed) return changed.error();
+  if (!*changed) return std::optional<store::Change>();
+  store::Change change;
+  change.id = {std::string(kEndpoints), std::string(store::kOwn), id};
+  change.body = model::canonical_body(*model::find_object_type(kEndpoints), parsed->get_object());
+  change.expect = store::Expect::kSame;
+  change.expected_hash = hash128(body);
+  return std::optional(std::move(change));
+}
+
 void copy_text(const json::object& from, const char* name, json::object& to, const char* field) {
   const json::value* value = from.if_contains(name);
   if (value != nullptr && value->is_string()) to[field] = *value;
@@ -51,20 +86,38 @@ void copy_text(const json::object& from, const char* name, json::object& to, con
 
 }  // namespace
 
-Result<std::string> checked_url(std::string_view url) {
-  const auto parsed = boost::urls::parse_uri(boost::core::string_view(url.data(), url.size()));
-  if (!parsed) return invalid(kUrl, fmt::format("`{:.200}` is no URL; expected https://HOST:PORT", url));
-  const boost::urls::url_view& view = *parsed;
-  if (view.scheme() != "https") return invalid(kUrl, "expected https://HOST:PORT");
-  if (view.host().empty()) return invalid(kUrl, "the host is missing; expected https://HOST:PORT");
-  if (view.has_userinfo()) return invalid(kUrl, "user and password belong into parameters of their own");
-  const bool more = (!view.path().empty() && view.path() != "/") || view.has_query() || view.has_fragment();
-  if (more) return invalid(kUrl, "expected https://HOST:PORT without a path");
-  const std::string port = view.has_port() ? std::string(view.port()) : "443";
-  return fmt::format("https://{}:{}", std::string(view.encoded_host()), port);
+Result<std::string> checked_url(std::string_view text) {
+  const Result<net::UserUrl> url = net::parse_user_url(text);
+  if (!url) return invalid(kUrl, url.error().messages.front());
+  if (!url->tls || !url->bare) return invalid(kUrl, "expected https://HOST:PORT without a path");
+  return fmt::format("https://{}:{}", url->host, url->port.empty() ? "443" : url->port);
 }
 
-Result<Connection> read_connection(store::Store& store, std::string_view id, const json::object& params) {
+std::string spelled_fingerprint(std::string_view text) {
+  std::string out;
+  for (const unsigned char c : text) {
+    if (c != ':' && !std::isspace(c)) out += static_cast<char>(std::tolower(c));
+  }
+  return out;
+}
+
+void spell_connection_param(std::string_view parameter, json::value& value) {
+  if (parameter == kFingerprint && value.is_string())
+    value = json::string(spelled_fingerprint(value.get_string()));
+}
+
+Result<env::Path> authorities_file(const env::Path& folder, std::string_view name) {
+  const env::Path given{std::string(name)};
+  const env::Path file = given.filename();
+  const bool inside = given == file || given == folder / file;
+  const bool plain =
+      !file.empty() && file != "." && file != ".." && name.find('\0') == std::string_view::npos;
+  if (inside && plain) return folder / file;
+  return invalid(kAuthorities, "expected the name of a file in the folder of authorities");
+}
+
+Result<Connection> read_connection(const ConnectionPlaces& places, std::string_view id,
+                                   const json::object& params) {
   Connection out;
   Result<std::string> given = text_param(params, kUrl, true);
   if (!given) return given.error();
@@ -78,24 +131,51 @@ Result<Connection> read_connection(store::Store& store, std::string_view id, con
     if (!text) return text.error();
     *target = std::move(*text);
   }
-  Result<std::string> password = read_password(store, id, params);
+  out.fingerprint = spelled_fingerprint(out.fingerprint);
+  if (!out.ca_file.empty()) {
+    Result<env::Path> file = authorities_file(places.authorities, out.ca_file);
+    if (!file) return file.error();
+    out.authorities = std::move(*file);
+  }
+  Result<std::string> password = read_password(places.store, id, params);
   if (!password) return password.error();
   out.password = std::move(*password);
   return out;
 }
 
-Result<Connection> read_connection(store::Store& store, std::string_view id, std::string_view body) {
+Result<Connection> read_connection(const ConnectionPlaces& places, std::string_view id,
+                                   std::string_view body) {
   Result<json::value> parsed = model::parse_json(body);
   if (!parsed) return parsed.error();
   const json::object& object = parsed->get_object();
   static const json::object kNone;
   const json::value* params = object.if_contains("Params");
   Result<Connection> out =
-      read_connection(store, id, params != nullptr && params->is_object() ? params->get_object() : kNone);
+      read_connection(places, id, params != nullptr && params->is_object() ? params->get_object() : kNone);
   if (!out) return out;
   const json::value* disabled = object.if_contains("SinglePaneDisabled");
   out->single_pane = disabled == nullptr || !disabled->is_bool() || !disabled->get_bool();
   return out;
+}
+
+Result<void> seal_stored_passwords(store::Store& store) {
+  std::vector<std::pair<std::string, std::string>> endpoints;
+  const Result<void> scanned = store.snapshot()->scan_owner(kEndpoints, store::kOwn, "",
+                                                            [&](std::string_view key, std::string_view body) {
+                                                              endpoints.emplace_back(key, body);
+                                                              return true;
+                                                            });
+  if (!scanned) return scanned;
+  store::Batch batch;
+  batch.principal = "system";
+  for (const auto& [id, body] : endpoints) {
+    Result<std::optional<store::Change>> change = sealed_endpoint(store, id, body);
+    if (!change) return change.error();
+    if (*change) batch.changes.push_back(std::move(**change));
+  }
+  if (batch.changes.empty()) return {};
+  const Result<store::Cursor> done = store.commit_sync(std::move(batch));
+  return done ? Result<void>() : Result<void>(done.error());
 }
 
 void apply_state(const json::object& state, json::object& endpoint) {

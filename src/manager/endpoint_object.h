@@ -8,7 +8,9 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "env/file.h"
 #include "env/runtime.h"
+#include "model/secure_params.h"
 #include "store/store.h"
 
 namespace mullion::manager {
@@ -16,10 +18,11 @@ namespace mullion::manager {
 inline constexpr std::string_view kEndpoints = "endpoints";
 inline constexpr std::string_view kUrl = "manager/url";
 inline constexpr std::string_view kUsername = "manager/username";
-inline constexpr std::string_view kPassword = "manager/password";
+inline constexpr std::string_view kPassword = model::kEndpointPassword;
 /// SHA-256 of the certificate that was there at registration, lower-case hex.
 inline constexpr std::string_view kFingerprint = "manager/fingerprint";
-/// A PEM file of authorities to verify the certificate with, instead of the fingerprint.
+/// Name of a PEM file of authorities in the manager's folder of authorities: they verify the certificate,
+/// instead of the fingerprint.
 inline constexpr std::string_view kAuthorities = "manager/ca-file";
 
 /// In Meta of an Endpoint object: who holds its configuration lease.
@@ -31,19 +34,38 @@ struct Connection {
   std::string username;
   std::string password;  // clear; never logged
   std::string fingerprint;
-  std::string ca_file;
+  std::string ca_file;    // as given
+  env::Path authorities;  // the file that it names; empty: none
   bool single_pane = true;
   bool operator==(const Connection&) const = default;
 };
 
-/// Checks and trims a URL to "https://host[:port]"; kInvalid says what is wrong.
+/// Checks and trims a URL to "https://host:port"; kInvalid says what is wrong and repeats nothing of it.
 Result<std::string> checked_url(std::string_view url);
+/// A fingerprint as certificates are compared: lower-case hex without colons and blanks. Pure.
+std::string spelled_fingerprint(std::string_view text);
+/// Brings the value of a connection parameter to the one spelling that is stored; others stay. Pure.
+void spell_connection_param(std::string_view parameter, boost::json::value& value);
+/// The file that `manager/ca-file` names: a plain name inside `folder`, or the whole path of such a file.
+/// kInvalid for everything else, without looking at the disk. Pure.
+Result<env::Path> authorities_file(const env::Path& folder, std::string_view name);
+
+/// Where connection parameters are opened and resolved.
+struct ConnectionPlaces {
+  store::Store& store;
+  const env::Path& authorities;  // the folder that `manager/ca-file` names files of
+};
 /// The connection parameters among `params`; kInvalid names the one that is missing or malformed. The
 /// password may be sealed for the Endpoint object `id`.
-Result<Connection> read_connection(store::Store& store, std::string_view id,
+Result<Connection> read_connection(const ConnectionPlaces& places, std::string_view id,
                                    const boost::json::object& params);
 /// Same from a stored Endpoint object.
-Result<Connection> read_connection(store::Store& store, std::string_view id, std::string_view body);
+Result<Connection> read_connection(const ConnectionPlaces& places, std::string_view id,
+                                   std::string_view body);
+
+/// Seals the passwords, and cuts the logins out of the URLs, that an earlier version stored in own Endpoint
+/// objects. Blocks until durable: at start, before anybody reads.
+Result<void> seal_stored_passwords(store::Store& store);
 
 /// Puts what an endpoint told of itself (record `state`) into its object.
 void apply_state(const boost::json::object& state, boost::json::object& endpoint);

@@ -66,8 +66,13 @@ class OwnedBody final : public net::BodySource {
 }  // namespace
 
 std::string on_behalf_of(const auth::Principal& principal, std::string_view own_id) {
-  if (!principal.on_behalf_of.empty()) return principal.on_behalf_of;
-  return fmt::format("{}@{}", principal.name, own_id);
+  constexpr std::string_view kCut = "...";
+  std::string name =
+      auth::claimed_name(principal.on_behalf_of.empty() ? principal.name : principal.on_behalf_of);
+  const std::string hop = fmt::format("@{:.100}", own_id);
+  const size_t room = auth::kLongestClaim - hop.size();
+  if (name.size() > room) name = name.substr(0, room - kCut.size()).append(kCut);
+  return name + hop;
 }
 
 net::Headers forwarded_headers(const net::Request& request, const std::string& token, std::string on_behalf) {
@@ -80,11 +85,15 @@ net::Headers forwarded_headers(const net::Request& request, const std::string& t
 
 net::Headers answered_headers(const net::Headers& headers) { return without(headers, kOwnAnswerHeaders); }
 
-std::variant<std::string, net::BodySourcePtr> forwarded_body(net::Request& request) {
+env::Task<Result<ForwardedBody>> forwarded_body(net::Request& request, uint64_t repeatable) {
   const auto length = request.headers.get("Content-Length");
   const bool has_body = request.headers.get("Transfer-Encoding") || (length && *length != "0");
-  if (!has_body) return std::string();
-  return std::make_unique<BorrowedBody>(*request.body);
+  if (!has_body) co_return ForwardedBody(std::string());
+  const std::optional<uint64_t> size = request.body->size();
+  if (!size || *size > repeatable) co_return ForwardedBody(std::make_unique<BorrowedBody>(*request.body));
+  Result<std::string> text = co_await net::read_all(*request.body, repeatable);
+  if (!text) co_return text.error();
+  co_return ForwardedBody(std::move(*text));
 }
 
 net::BodySourcePtr owned_body(std::shared_ptr<net::Client> client, net::BodySourcePtr body) {

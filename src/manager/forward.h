@@ -13,15 +13,18 @@ namespace mullion::manager {
 inline constexpr std::string_view kCommitHeader = "X-Mullion-Commit";
 inline constexpr std::string_view kPendingHeader = "X-Mullion-Pending";
 
-/// Who asks, as the owner shall see it: the first who acted keeps the name.
+/// Who asks, as the owner shall see it: NAME@HOP, and one @HOP more of each manager that the request came
+/// through, at most auth::kLongestClaim bytes. Pure.
 std::string on_behalf_of(const auth::Principal& principal, std::string_view own_id);
 /// Headers for the next hop: those of the client without what belongs to this connection, with our login.
 net::Headers forwarded_headers(const net::Request& request, const std::string& token, std::string on_behalf);
 /// Headers of the answer without what belongs to the other connection.
 net::Headers answered_headers(const net::Headers& headers);
-/// The body of `request` for the next hop, borrowed: `request` must outlive the call. A request without a
-/// body gets an empty text, so that it may be repeated on another connection.
-std::variant<std::string, net::BodySourcePtr> forwarded_body(net::Request& request);
+/// The body of `request` for the next hop: as text, so that it may be sent again, when it says that it has at
+/// most `repeatable` bytes or there is none; else borrowed, and `request` must outlive the call. Errors: what
+/// reading it failed with.
+using ForwardedBody = std::variant<std::string, net::BodySourcePtr>;
+env::Task<Result<ForwardedBody>> forwarded_body(net::Request& request, uint64_t repeatable);
 /// Keeps `client` alive as long as the body is read.
 net::BodySourcePtr owned_body(std::shared_ptr<net::Client> client, net::BodySourcePtr body);
 

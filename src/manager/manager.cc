@@ -5,6 +5,7 @@
 #include <shared_mutex>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "env/memory.h"
 #include "manager/contact.h"
 #include "manager/endpoint_object.h"
@@ -33,6 +34,9 @@ constexpr auto kStopPatience = std::chrono::milliseconds(500);
 constexpr size_t kMostNamed = 50;
 /// Word of an endpoint comes every two seconds, and is on its way for a moment.
 constexpr double kResolutionPerHop = 3;
+/// Bodies up to this size are read before they are sent, so that they can be sent again with a new login.
+constexpr uint64_t kRepeatableBody = uint64_t{1} << 20;
+constexpr uint64_t kLongestRefusal = uint64_t{16} << 10;
 
 double seconds_since(env::SteadyTime begin) {
   return std::chrono::duration<double>(env::system_clock().steady() - begin).count();
@@ -45,6 +49,34 @@ std::string names_of(const std::vector<std::string>& names) {
       fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
   if (shown < names.size()) out += fmt::format(" and {} more", names.size() - shown);
   return out;
+}
+
+bool is_login_refusal(int status) { return status == 401 || status == 403; }
+
+/// A copy that can be sent later; absent when the body streams.
+std::optional<net::ClientRequest> copy_of(const net::ClientRequest& request) {
+  const auto* text = std::get_if<std::string>(&request.body);
+  if (text == nullptr) return std::nullopt;
+  net::ClientRequest out;
+  out.method = request.method;
+  out.target = request.target;
+  out.headers = request.headers;
+  out.body = *text;
+  out.timeout = request.timeout;
+  return out;
+}
+
+/// What a refusal of the API says, in one line; "" when it says nothing.
+std::string messages_of(std::string_view body) {
+  const Result<json::value> parsed = model::parse_json(body);
+  const json::value* list =
+      parsed && parsed->is_object() ? parsed->get_object().if_contains("Messages") : nullptr;
+  if (list == nullptr || !list->is_array()) return "";
+  std::vector<std::string> texts;
+  for (const json::value& message : list->get_array()) {
+    if (message.is_string()) texts.emplace_back(message.get_string());
+  }
+  return escaped(fmt::format("{}", fmt::join(texts, "; ")));
 }
 
 class ManagerImpl final : public Manager {
@@ -193,7 +225,7 @@ class ManagerImpl final : public Manager {
     std::map<std::string, Connection> wanted;
     std::vector<std::string> unusable;
     for (const auto& [id, body] : own_endpoints()) {
-      Result<Connection> connection = read_connection(given_.store, id, body);
+      Result<Connection> connection = read_connection(places(), id, body);
       if (!active) {
         co_await set_status(id, "Disabled");
       } else if (!connection) {
@@ -208,8 +240,11 @@ class ManagerImpl final : public Manager {
     }
     for (const auto& [id, connection] : wanted) employ(id, connection);
     replan();
+    knows_routes_ = true;
     if (active && retiring_ == 0 && unusable.empty()) drop_strangers();
   }
+
+  ConnectionPlaces places() const { return {given_.store, given_.authorities}; }
 
   std::vector<std::pair<std::string, std::string>> own_endpoints() const {
     std::vector<std::pair<std::string, std::string>> out;
@@ -396,7 +431,10 @@ class ManagerImpl final : public Manager {
     std::string target;
   };
   Result<Way> way_to(const std::string& owner, const std::string& api_target) const;
+  Error no_way_to(const std::string& owner) const;
   Task<Result<net::ClientResponse>> send(const Way& way, net::ClientRequest request);
+  Error login_refused(const std::string& owner, const Way& way, int status, std::string_view reason) const;
+  Task<Error> login_refused(std::string owner, const Way& way, net::ClientResponse answer) const;
   Error unreachable(const std::string& owner, const Route& route, std::string_view addition) const;
   Task<void> await_commit(const net::Headers& headers, net::Headers& answer);
   Task<Result<json::object>> new_endpoint(const Connection& connection, const Contact& contact);
@@ -409,6 +447,7 @@ class ManagerImpl final : public Manager {
   const std::shared_ptr<EndpointListeners> endpoint_changed_ = std::make_shared<EndpointListeners>();
   env::Signal replicated_;  // a commit of a replica was applied
   std::atomic<bool> active_{false};
+  std::atomic<bool> knows_routes_{false};  // what is attached has been looked at once
   std::atomic<bool> stopping_{false};
   std::atomic<int> retiring_{0};
   mutable std::shared_mutex mutex_;
@@ -447,17 +486,51 @@ Error ManagerImpl::unreachable(const std::string& owner, const Route& route,
   return error;
 }
 
-Result<ManagerImpl::Way> ManagerImpl::way_to(const std::string& owner, const std::string& api_target) const {
-  const std::shared_ptr<const Plan> routes = plan();
-  const auto found = routes->routes.find(owner);
-  if (!active_ || found == routes->routes.end()) {
-    Error error(ErrorCode::kNotFound,
-                fmt::format("endpoint {:.200} is not known here; known: {}", owner,
-                            active_ ? names_of(known_owners()) : "none, manager is off"));
+/// What is not found now but is known from before is not there at present: a client must not take it for
+/// gone.
+Error ManagerImpl::no_way_to(const std::string& owner) const {
+  const auto about = [&owner](ErrorCode code, std::string text) {
+    Error error(code, std::move(text));
     error.model = kEndpoints;
     error.key = owner.substr(0, 200);
     return error;
+  };
+  if (!knows_routes_) {
+    return about(ErrorCode::kUnavailable,
+                 fmt::format("endpoint {:.200} cannot be reached yet: this manager is starting", owner));
   }
+  if (active_ && std::ranges::count(given_.store.snapshot()->remote_owners(), owner) > 0) {
+    return about(ErrorCode::kUnavailable,
+                 fmt::format("endpoint {:.200} is unreachable: no attached endpoint leads to it", owner));
+  }
+  return about(ErrorCode::kNotFound,
+               fmt::format("endpoint {:.200} is not known here; known: {}", owner,
+                           active_ ? names_of(known_owners()) : "none, manager is off"));
+}
+
+/// Not the client's error: its own login was good here.
+Error ManagerImpl::login_refused(const std::string& owner, const Way& way, int status,
+                                 std::string_view reason) const {
+  Error error(
+      ErrorCode::kUnavailable,
+      fmt::format("endpoint {} is unreachable: login refused: next hop {} answered {} to the login of "
+                  "manager {}",
+                  owner, way.session->id(), status, given_.identity.id));
+  error.model = kEndpoints;
+  error.key = owner;
+  if (!reason.empty()) error.messages.emplace_back(reason);
+  return error;
+}
+
+Task<Error> ManagerImpl::login_refused(std::string owner, const Way& way, net::ClientResponse answer) const {
+  Result<std::string> body = co_await net::read_all(*answer.body, kLongestRefusal);
+  co_return login_refused(owner, way, answer.status, body ? messages_of(*body) : "");
+}
+
+Result<ManagerImpl::Way> ManagerImpl::way_to(const std::string& owner, const std::string& api_target) const {
+  const std::shared_ptr<const Plan> routes = plan();
+  const auto found = routes->routes.find(owner);
+  if (!active_ || found == routes->routes.end()) return no_way_to(owner);
   const Route& route = found->second;
   const std::shared_ptr<Session> session = this->session(route.next_hop);
   std::optional<Session::Access> access = session ? session->access() : std::nullopt;
@@ -470,6 +543,10 @@ Result<ManagerImpl::Way> ManagerImpl::way_to(const std::string& owner, const std
 Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request& request,
                                                  std::string api_target, const auth::Principal& principal) {
   Result<Way> way = way_to(owner, api_target);
+  if (!way) co_return way.error();  // at once, whatever the body is
+  Result<ForwardedBody> body = co_await forwarded_body(request, kRepeatableBody);
+  if (!body) co_return body.error();
+  way = way_to(owner, api_target);  // it may have changed while the body came
   if (!way) co_return way.error();
   const env::SteadyTime begin = env::system_clock().steady();
   net::ClientRequest onwards;
@@ -477,7 +554,7 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
   onwards.target = std::move(way->target);
   onwards.headers =
       forwarded_headers(request, way->access.token, on_behalf_of(principal, given_.identity.id));
-  onwards.body = forwarded_body(request);
+  onwards.body = std::move(*body);
   onwards.timeout = kForwardPatience;
   Result<net::ClientResponse> answer = co_await send(*way, std::move(onwards));
   way->session->forwards().record(seconds_since(begin), !answer);
@@ -488,6 +565,8 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
     co_return unreachable(owner, route == routes->routes.end() ? taken : route->second,
                           fmt::format("{}; it may have been carried out", answer.error().text()));
   }
+  if (is_login_refusal(answer->status))
+    co_return co_await login_refused(std::move(owner), *way, std::move(*answer));
   net::Response response;
   response.status = answer->status;
   response.headers = answered_headers(answer->headers);
@@ -499,15 +578,7 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
 /// Once more with a fresh login when the endpoint does not know ours any more and the request can be
 /// repeated: it was refused before anything was done.
 Task<Result<net::ClientResponse>> ManagerImpl::send(const Way& way, net::ClientRequest request) {
-  std::optional<net::ClientRequest> again;
-  if (const auto* text = std::get_if<std::string>(&request.body)) {
-    again.emplace();
-    again->method = request.method;
-    again->target = request.target;
-    again->headers = request.headers;
-    again->body = *text;
-    again->timeout = request.timeout;
-  }
+  std::optional<net::ClientRequest> again = copy_of(request);
   Result<net::ClientResponse> answer = co_await way.access.client->send(std::move(request));
   if (!answer || answer->status != 401) co_return answer;
   co_await way.session->renew_token(way.access.token);
@@ -526,6 +597,8 @@ Task<Result<net::ClientResponse>> ManagerImpl::call(std::string owner, net::Clie
   if (!request.timeout) request.timeout = kForwardPatience;
   Result<net::ClientResponse> answer = co_await send(*way, std::move(request));
   if (!answer) co_return answer.error();
+  // A missing right is the account's own affair here, and told as it is.
+  if (answer->status == 401) co_return co_await login_refused(std::move(owner), *way, std::move(*answer));
   answer->body = owned_body(way->access.client, std::move(answer->body));
   co_return answer;
 }
@@ -557,7 +630,21 @@ Task<Result<std::shared_ptr<net::WebSocket>>> ManagerImpl::forward_websocket(
   net::Headers headers;
   headers.add("Authorization", "Bearer " + way->access.token);
   headers.add("X-Mullion-On-Behalf-Of", on_behalf_of(principal, given_.identity.id));
-  co_return co_await way->access.client->connect_websocket(std::move(way->target), std::move(headers));
+  Result<std::shared_ptr<net::WebSocket>> socket =
+      co_await way->access.client->connect_websocket(way->target, headers);
+  if (!socket && socket.error().status_override == 401) {
+    co_await way->session->renew_token(way->access.token);
+    if (std::optional<Session::Access> access = way->session->access()) {
+      headers.set("Authorization", "Bearer " + access->token);
+      socket = co_await access->client->connect_websocket(way->target, std::move(headers));
+    }
+  }
+  if (!socket && is_login_refusal(socket.error().status_override)) {
+    const Error& refusal = socket.error();
+    co_return login_refused(owner, *way, refusal.status_override,
+                            refusal.messages.empty() ? "" : escaped(refusal.messages.front()));
+  }
+  co_return socket;
 }
 
 // ---- addEndpoint
@@ -574,7 +661,7 @@ Task<Result<std::string>> ManagerImpl::add_endpoint(std::string params_json,
     if (!params->get_object().contains(name))
       co_return Error(ErrorCode::kInvalid, fmt::format("Action addEndpoint Missing Parameter {}", name));
   }
-  Result<Connection> connection = read_connection(given_.store, "", params->get_object());
+  Result<Connection> connection = read_connection(places(), "", params->get_object());
   if (!connection) co_return connection.error();
   if (std::ranges::find(given_.own_urls, connection->url) != given_.own_urls.end())
     co_return Error(ErrorCode::kConflict, fmt::format("{} is this server's own address", connection->url));
@@ -600,8 +687,8 @@ Task<Result<std::string>> ManagerImpl::add_endpoint(std::string params_json,
   batch.changes.push_back(std::move(change));
   batch.principal = principal.audit_name();
   if (principal.tenant) {
-    Result<std::optional<store::Change>> joining =
-        auth::join_tenant(*given_.store.snapshot(), *principal.tenant, kEndpoints, contact->id);
+    Result<std::optional<store::Change>> joining = auth::join_tenant(
+        *given_.store.snapshot(), *principal.tenant, {kEndpoints, store::kOwn, contact->id});
     if (!joining) co_return joining.error();
     if (*joining) batch.changes.push_back(std::move(**joining));
   }
@@ -641,6 +728,8 @@ Task<Result<json::object>> ManagerImpl::new_endpoint(const Connection& connectio
 }  // namespace
 
 std::unique_ptr<Manager> make_manager(Dependencies dependencies) {
+  if (const Result<void> sealed = seal_stored_passwords(dependencies.store); !sealed)
+    kLog.error("passwords of endpoints are not sealed reason={}", sealed.error().text());
   return std::make_unique<ManagerImpl>(std::move(dependencies));
 }
 

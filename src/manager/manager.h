@@ -63,6 +63,7 @@ struct Dependencies {
   std::vector<std::string> features;
   std::function<bool()> licensed;  // whether the licence allows managing; asked now and then
   const env::Clock& clock = env::system_clock();
+  env::Path authorities;  // folder of the files that `manager/ca-file` may name
 };
 
 /// Thread-safe. Sessions run while preference `manager` is true and the licence allows it.
@@ -82,8 +83,9 @@ class Manager {
   /// Sends `request` to `owner` (any depth): as /OWNER/api/v3/... through the next hop, or directly when
   /// attached. `api_target` starts with "/api/v3/" and is already encoded, query included. The answer passes
   /// through unchanged; before it returns, the replica has reached the owner's commit (2 s, else
-  /// X-Mullion-Pending). kNotFound for an unknown owner (naming the known), kUnavailable at once when
-  /// unreachable (owner, next hop, reason, last contact).
+  /// X-Mullion-Pending). kNotFound for an unknown owner (naming the known); kUnavailable at once when it is
+  /// unreachable (owner, next hop, reason, last contact), when the next hop refuses the login of this server
+  /// (the client's own was good), and while this server does not know its routes yet.
   virtual Task<Result<net::Response>> forward(std::string owner, net::Request& request,
                                               std::string api_target, const auth::Principal& principal) = 0;
   /// WebSocket of an owner at any depth.
@@ -109,6 +111,7 @@ class Manager {
   /// Serves GET /replication/stream (source side); the caller has checked `system replicate`.
   virtual Task<void> serve_stream(std::shared_ptr<net::WebSocket> socket, store::Cursor resume) = 0;
 };
+/// Blocks: seals what an earlier version stored in clear (seal_stored_passwords).
 std::unique_ptr<Manager> make_manager(Dependencies dependencies);
 
 }  // namespace mullion::manager

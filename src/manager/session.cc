@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "env/random.h"
 #include "model/object.h"
 #include "store/commit_async.h"
@@ -15,11 +16,13 @@ namespace json = boost::json;
 constexpr Logger kLog("manager");
 constexpr auto kFirstPause = std::chrono::milliseconds(200);
 constexpr auto kLongestPause = std::chrono::seconds(15);
+constexpr int kLongestPauseExponent = 10;
 constexpr auto kSteadyConversation = std::chrono::seconds(10);
 constexpr auto kTokenAge = std::chrono::hours(4);  // half of its life
 
 env::Duration pause_after(int failures) {
-  const auto longest = std::min<env::Duration>(kLongestPause, kFirstPause * (1 << std::min(failures, 10)));
+  const auto longest =
+      std::min<env::Duration>(kLongestPause, kFirstPause * (1 << std::min(failures, kLongestPauseExponent)));
   return std::chrono::duration_cast<env::Duration>(longest * (0.5 + 0.5 * env::random_unit()));
 }
 
@@ -30,6 +33,26 @@ std::string status_of(const Error& error) {
   const std::string text =
       error.messages.empty() ? std::string(error_word(error.code)) : error.messages.front();
   return fmt::format("{}: {}", lost ? "Lost" : "Error", text);
+}
+
+/// Nothing mends by itself soon, and each try counts as a wrong login at the endpoint.
+bool is_refused(const Error& error) {
+  return error.code == ErrorCode::kForbidden || error.code == ErrorCode::kTooManyRequests;
+}
+
+/// The reason, and for another certificate the command that accepts it.
+Error with_remedy(Error error, std::string_view endpoint) {
+  constexpr std::string_view kOther = "certificate fingerprint changed";
+  if (error.messages.empty() || !error.messages.front().starts_with(kOther)) return error;
+  error.messages.front() += fmt::format("; to accept it: mullion endpoints accept {}", endpoint);
+  return error;
+}
+
+/// A stream that is refused after a good login: the account has too few rights, or was changed meanwhile.
+Error refused_stream(Error error) {
+  if (error.status_override != 401 && error.status_override != 403) return error;
+  const std::string reason = error.messages.empty() ? std::string() : error.messages.back();
+  return Error(ErrorCode::kForbidden, fmt::format("login refused: {:.500}", escaped(reason)));
 }
 
 }  // namespace
@@ -58,7 +81,8 @@ env::Task<void> Session::run() {
     disconnected(error.messages.empty() ? "" : error.messages.front(), may_answer);
     co_await remember();
     if (env::system_clock().steady() - begun > kSteadyConversation) failures = 0;
-    const env::Duration pause = pause_after(failures);
+    const env::Duration pause =
+        is_refused(error) ? pause_after(kLongestPauseExponent) : pause_after(failures);
     ++failures;
     co_await wake_.wait(seen, pause);
   }
@@ -77,7 +101,7 @@ env::Task<Error> Session::converse() {
     version = connection_version_;
   }
   Result<Contact> contact = co_await make_contact(options_.runtime, connection);
-  if (!contact) co_return contact.error();
+  if (!contact) co_return with_remedy(contact.error(), id_);
   if (contact->id != id_) {
     co_return Error(ErrorCode::kConflict,
                     fmt::format("{} is now the endpoint {}", connection.url, contact->id));
@@ -91,7 +115,7 @@ env::Task<Error> Session::converse() {
   headers.add("Authorization", "Bearer " + contact->token);
   Result<std::shared_ptr<net::WebSocket>> socket =
       co_await contact->client->connect_websocket(sink->target(), std::move(headers));
-  if (!socket) co_return socket.error();
+  if (!socket) co_return refused_stream(socket.error());
   {
     std::lock_guard lock(mutex_);
     if (stopping_ || version != connection_version_) {
@@ -222,13 +246,30 @@ env::Task<void> Session::keep_token(std::shared_ptr<net::Client> client, Connect
     }
     if (co_await wake_.wait(seen, kTokenAge)) continue;
     Result<std::string> token = co_await fetch_token(*client, connection.username, connection.password);
-    std::lock_guard lock(mutex_);
-    if (!token) {
-      kLog.warn("no new token endpoint={} reason={}", id_, token.error().text());
-      continue;
-    }
-    if (access_ && access_->client == client) access_->token = std::move(*token);
+    take_token(client, std::move(token));
   }
+}
+
+void Session::take_token(const std::shared_ptr<net::Client>& client, Result<std::string> token) {
+  if (!token) {
+    kLog.warn("no new token endpoint={} reason={}", id_, token.error().text());
+    if (token.error().code == ErrorCode::kForbidden) give_up_login(client);
+    return;
+  }
+  std::lock_guard lock(mutex_);
+  if (access_ && access_->client == client) access_->token = std::move(*token);
+}
+
+void Session::give_up_login(const std::shared_ptr<net::Client>& client) {
+  std::shared_ptr<net::WebSocket> socket;
+  {
+    std::lock_guard lock(mutex_);
+    if (!access_ || access_->client != client) return;
+    access_.reset();
+    socket = socket_;
+    reason_ = "login refused";
+  }
+  if (socket) socket->abort();
 }
 
 env::Task<void> Session::renew_token(std::string stale) {
@@ -240,13 +281,7 @@ env::Task<void> Session::renew_token(std::string stale) {
     client = access_->client;
     connection = connection_;
   }
-  Result<std::string> token = co_await fetch_token(*client, connection.username, connection.password);
-  if (!token) {
-    kLog.warn("no new token endpoint={} reason={}", id_, token.error().text());
-    co_return;
-  }
-  std::lock_guard lock(mutex_);
-  if (access_ && access_->client == client) access_->token = std::move(*token);
+  take_token(client, co_await fetch_token(*client, connection.username, connection.password));
 }
 
 void Session::take_owners(std::vector<replication::Announcement> owners) {

@@ -79,6 +79,9 @@ class Session : public std::enable_shared_from_this<Session> {
  private:
   env::Task<Error> converse();
   env::Task<void> keep_token(std::shared_ptr<net::Client> client, Connection connection);
+  /// A login that was refused ends the stream as well, which was opened with it.
+  void take_token(const std::shared_ptr<net::Client>& client, Result<std::string> token);
+  void give_up_login(const std::shared_ptr<net::Client>& client);
   env::Task<void> describe();
   env::Task<void> remember();
   void set_status(std::string status);

@@ -4,28 +4,12 @@
 
 #include <boost/url.hpp>
 
+#include "net/user_url.h"
+
 namespace mullion::net {
 namespace {
 
 constexpr int kMaxRedirects = 5;
-
-struct Place {
-  std::string origin;  // "https://host:port"
-  std::string target;  // path and query
-};
-
-Result<Place> split_url(const std::string& url) {
-  const auto parsed = boost::urls::parse_uri(url);
-  const bool web =
-      parsed && (parsed->scheme() == "http" || parsed->scheme() == "https") && !parsed->host().empty();
-  if (!web) return Error(ErrorCode::kBadRequest, "this is no http(s) URL: " + url);
-  Place place;
-  place.origin =
-      fmt::format("{}://{}", std::string(parsed->scheme()), std::string(parsed->encoded_host_and_port()));
-  place.target = parsed->encoded_path().empty() ? "/" : std::string(parsed->encoded_path());
-  if (parsed->has_query()) place.target += "?" + std::string(parsed->encoded_query());
-  return place;
-}
 
 std::string resolve_redirect(const std::string& from, const std::string& location) {
   const auto base = boost::urls::parse_uri(from);
@@ -65,7 +49,7 @@ env::Task<Result<UrlAnswer>> open_url(env::Runtime& runtime, std::string url, Ur
   const env::SteadyTime deadline =
       options.total > env::SteadyTime::max() - now ? env::SteadyTime::max() : now + options.total;
   for (int hop = 0; hop <= kMaxRedirects; ++hop) {
-    const Result<Place> place = split_url(url);
+    const Result<UserUrl> place = parse_user_url(url);
     if (!place) co_return place.error();
     ClientOptions client_options;
     client_options.base_url = place->origin;
@@ -84,7 +68,7 @@ env::Task<Result<UrlAnswer>> open_url(env::Runtime& runtime, std::string url, Ur
     if (is_redirect(answer->status) && location) {
       std::string next = resolve_redirect(url, std::string(*location));
       if (url.starts_with("https:") && !next.starts_with("https:"))
-        co_return named(url, Error(ErrorCode::kUnreachable, "it leads from https to " + next));
+        co_return named(url, Error(ErrorCode::kUnreachable, "it leads from https to another scheme"));
       url = std::move(next);
       continue;
     }

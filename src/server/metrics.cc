@@ -70,6 +70,11 @@ void add_store(Page& page, const MetricSources& sources) {
   page.gauge("mullion_store_log_commits", static_cast<double>(statistics.log_commits));
   page.gauge("mullion_store_index_bytes", static_cast<double>(statistics.index_bytes));
   page.gauge("mullion_store_sequence", static_cast<double>(sources.store.newest().seq));
+  page.gauge("mullion_store_views", static_cast<double>(statistics.views));
+  page.gauge("mullion_store_oldest_view_seconds", statistics.oldest_view_seconds);
+  page.gauge("mullion_store_file_bytes", static_cast<double>(statistics.file_bytes));
+  page.gauge("mullion_store_free_bytes", static_cast<double>(statistics.free_bytes));
+  page.gauge("mullion_store_pinned_bytes", static_cast<double>(statistics.pinned_bytes));
   std::map<std::string, uint64_t> owners;
   for (const store::TypeDigest& digest : sources.store.snapshot()->digests())
     owners[digest.owner] += digest.count;

@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "auth/auth.h"
+#include "auth/signature.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/version.h"
@@ -23,6 +24,7 @@
 #include "server/metrics.h"
 #include "server/teardown.h"
 #include "server/upgrader.h"
+#include "store/compaction.h"
 #include "store/store.h"
 #include "versionset/configurator.h"
 #include "versionset/courier.h"
@@ -67,6 +69,16 @@ Result<std::vector<std::string>> seal_values(store::Store& store,
   return sealed;
 }
 
+/// A key that never verifies anything would be noticed at the next upgrade only.
+Result<void> check_public_keys(const settings::Settings& settings, std::string_view name) {
+  for (const std::string& key : split_list(settings.text(name))) {
+    if (!auth::is_public_key(key))
+      return Error(ErrorCode::kInvalid,
+                   fmt::format("--{}: {} is no Ed25519 public key in base64", name, key));
+  }
+  return {};
+}
+
 Result<void> gate_manager(store::Store& store, const std::vector<std::string>& trusted_keys,
                           std::string_view name, std::string_view value) {
   if (name != "manager" || value != "true" || auth::current_licence(store, trusted_keys).manager) return {};
@@ -104,6 +116,7 @@ class ServerProcess final : public Server {
   Result<std::unique_ptr<net::Server>> listen(std::string_view flag, std::optional<net::TlsFiles> tls,
                                               net::Handler handler);
   std::vector<std::string> own_urls() const;
+  env::Path authorities_folder() const;
   net::Response metrics_page(const net::Request& request) const;
   Teardown parts();
   void free_rooms();
@@ -161,14 +174,17 @@ Result<void> ServerProcess::take_base_root() {
 
 Result<void> ServerProcess::open_rooms() {
   trusted_keys_ = split_list(settings_.text("trusted-licence-keys"));
+  if (Result<void> keys = check_public_keys(settings_, "trusted-package-keys"); !keys) return keys;
   store::Options options;
   options.directory = base_root_ / "data";
   options.map_size = settings_.number("map-size");
   options.log_max_bytes = settings_.number("log-max-bytes");
+  options.max_views = settings_.number("max-views");
   options.log_max_age = std::chrono::seconds(settings_.number("log-max-age"));
   Result<std::unique_ptr<store::Store>> store = store::open_store(options);
   if (!store) return store.error();
   store_ = std::move(*store);
+  store::remove_partial_backups(base_root_ / "backups");
   runtime_ = std::make_unique<env::Runtime>(thread_count(settings_));
   layers_ = content::make_layers(*store_, content::accepted_features());
   layers_->set_sealer([this](const auto& values) { return seal_values(*store_, values); });
@@ -202,6 +218,8 @@ void ServerProcess::make_upgrader() {
   options.max_package = std::min(options.max_package, settings_.number("max-upload"));
   options.unpacking.max_bytes = std::min(uint64_t{4} << 30, settings_.number("max-unpacked"));
   options.unpacking.max_entries = 1000;
+  options.trust = {.keys = split_list(settings_.text("trusted-package-keys")),
+                   .unsigned_too = settings_.boolean("allow-unsigned-packages")};
   options.restart = restart_;
   options.make_token = [this] {
     return authenticator_->make_token(
@@ -232,6 +250,8 @@ void ServerProcess::assemble_api() {
   facts.version = program_version();
   facts.hostname = host_name();
   facts.trusted_keys = trusted_keys_;
+  if (settings_.boolean("allow-unsigned-packages"))
+    facts.start_errors.emplace_back("packages of the server need no signature (--allow-unsigned-packages)");
   facts.backups = base_root_ / "backups";
   facts.installs = base_root_ / "installs";
   facts.unpacking = unpack_limits(settings_);
@@ -260,7 +280,8 @@ void ServerProcess::assemble_api() {
       .state = [this] { return api_->state_json(); },
       .own_urls = own_urls(),
       .features = api::feature_list(),
-      .licensed = [this] { return auth::current_licence(*store_, trusted_keys_).manager; }});
+      .licensed = [this] { return auth::current_licence(*store_, trusted_keys_).manager; },
+      .authorities = authorities_folder()});
   api_->set_manager(*manager_);
   blobs_->on_change([this](const std::vector<std::string>&) { manager_->state_changed(); });
   assemble_configurator();
@@ -302,6 +323,11 @@ void ServerProcess::assemble_configurator() {
   courier_ = versionset::make_courier(dependencies);
   configurator_ = versionset::make_configurator(std::move(dependencies));
   api_->set_configurator(*configurator_);
+}
+
+env::Path ServerProcess::authorities_folder() const {
+  const std::string folder = settings_.text("manager-ca-folder");
+  return folder.empty() ? base_root_ / "trust" : env::Path(folder);
 }
 
 std::vector<std::string> ServerProcess::own_urls() const {
@@ -367,8 +393,10 @@ Result<void> ServerProcess::listen_everywhere() {
 
 Result<void> ServerProcess::start_providers() {
   content::ProviderServices services;
-  services.make_token = [this] {
-    return authenticator_->make_token({.user = "system", .grantor = "system", .ttl = auth::kForever});
+  services.make_token = [this](const std::optional<content::TokenScope>& scope, env::Duration life) {
+    auth::TokenRequest request{.user = "system", .grantor = "system", .ttl = life};
+    if (scope) request.restrict_to = auth::Claim{scope->scope, scope->action, scope->specific};
+    return authenticator_->make_token(request);
   };
   services.open_sealed = [this](std::string_view prefix, std::string_view key,
                                 std::string_view sealed) -> Result<std::string> {
@@ -388,6 +416,9 @@ Result<void> ServerProcess::start_providers() {
   options.file_url = fmt::format("http://127.0.0.1:{}", static_server_->port());
   options.start_limit = std::chrono::seconds(settings_.number("plugin-start-timeout"));
   options.action_limit = std::chrono::seconds(settings_.number("plugin-action-timeout"));
+  options.process_limits = {.open_files = settings_.number("plugin-max-files"),
+                            .address_space = settings_.number("plugin-max-memory"),
+                            .processes = settings_.number("plugin-max-processes")};
   return providers_->start(std::move(services), std::move(options));
 }
 

@@ -95,6 +95,7 @@ def test_writes_reach_the_owner_and_are_read_back_at_once(mission):
         answer = expect(200, top.call("PATCH", f"machines/{machine['Uuid']}",
                                       [{"op": "replace", "path": "/Description", "value": text}]))
         assert answer.json()["Description"] == text
+        assert answer.json()["Endpoint"] == "B", "as reads show it"
         assert answer.headers["X-Mullion-Commit"].startswith("B ")
         assert "X-Mullion-Pending" not in answer.headers
         for server in (top, middle, leaf):

@@ -11,6 +11,7 @@
 #include "api/internal/iso_queue.h"
 #include "api/internal/job_log_keeper.h"
 #include "api/internal/log_feed.h"
+#include "api/internal/memory_budget.h"
 #include "api/internal/routes.h"
 #include "api/internal/ux.h"
 #include "model/object.h"
@@ -67,6 +68,7 @@ struct Services {
   IsoQueue isos_to_unpack;
   UxVersion ux_version;
   std::atomic<uint64_t> websockets{0};
+  MemoryBudget lists{size_t{256} << 20};  // what lists that are being sent remember of their objects
 
   /// What an object of `owner` shows as its Endpoint (design section 5).
   std::string endpoint_name(std::string_view owner) const;
@@ -86,7 +88,8 @@ struct Target {
   std::string body;
 };
 
-/// One request. Lives in the dispatcher's frame until its answer is made.
+/// One request. Lives in the dispatcher's frame until its answer is made: for as long as the client takes, so
+/// it holds no view of the database.
 struct Call {
   Services& services;
   net::Request& request;
@@ -95,11 +98,14 @@ struct Call {
   Arguments arguments;
   const model::ObjectType* type = nullptr;
   auth::Principal principal;
-  std::string uri;            // path and query, for refusals
+  std::string uri;                       // path and query, for refusals
+  Segments path;                         // below the owners, begins with "api", "v3" on routes of the API
+  std::string owner;                     // whom the path names: an endpoint id, kOwn for this server
+  size_t id_at = 0, id_count = 0;        // see RouteMatch
+  std::optional<auth::Subject> subject;  // of routes with `object: true`: what the right is about
   bool right_covered = true;  // false with Denied::kFilter/kFields: the handler decides piece by piece
-  std::shared_ptr<const store::Snapshot> snapshot;
-  Target target;     // of routes with `object: true`
-  std::string body;  // of routes with `body: json`
+  Target target;              // of routes with `object: true`
+  std::string body;           // of routes with `body: json`
 
   const std::string& argument(std::string_view name) const { return arguments.get(name); }
   /// What the client wrote as the object's id.
@@ -107,6 +113,10 @@ struct Call {
     return arguments.has("id") ? arguments.get("id") : arguments.get("rest");
   }
   bool flag(std::string_view name) const;
+  /// Whether the client wants a websocket and the route is one.
+  bool is_websocket() const;
+  /// The call is about a route from here on.
+  void take(RouteMatch match);
 };
 
 /// An error about the collection and id of this request; Type is the method.

@@ -6,6 +6,7 @@
 #include "api/internal/objects.h"
 #include "api/internal/rollout_actions.h"
 #include "api/internal/version_sets.h"
+#include "content/url_params.h"
 #include "model/members.h"
 
 namespace mullion::api {
@@ -129,7 +130,13 @@ std::vector<std::string> job_not_removable(const json::object& job) {
   return {fmt::format("Jobs {} is not in a deletable state: {}", model::text_member(job, "Uuid"), state)};
 }
 
+std::vector<std::string> logins_in_sources(const store::Snapshot&, const std::string&,
+                                           const json::object& object) {
+  return content::logins_in_sources(object);
+}
+
 const std::array kHooks{
+    TypeHooks{.prefix = "catalog_items", .conflicts = logins_in_sources},
     TypeHooks{.prefix = "jobs", .not_removable = job_not_removable},
     TypeHooks{.prefix = "machines", .on_create = machine_defaults, .aggregates_params = true},
     TypeHooks{.prefix = "plugins", .on_create = new_plugin},
@@ -138,15 +145,12 @@ const std::array kHooks{
               .conflicts = rollout_conflicts,
               .not_removable = rollout_not_removable,
               .after_write = begin_written_rollout},
-    TypeHooks{.prefix = "bootenvs", .in_use = boot_env_in_use},
+    TypeHooks{.prefix = "bootenvs", .in_use = boot_env_in_use, .conflicts = logins_in_sources},
     TypeHooks{.prefix = "profiles", .in_use = profile_in_use},
     TypeHooks{.prefix = "reservations", .exclusive = reservation_exclusive},
     TypeHooks{.prefix = "subnets", .in_use = subnet_in_use},
     TypeHooks{.prefix = "stages", .in_use = stage_in_use},
-    TypeHooks{.prefix = "version_sets",
-              .conflicts = version_set_faults,
-              .secure_map = "Global",
-              .secure_list = "Plugins"},
+    TypeHooks{.prefix = "version_sets", .conflicts = version_set_faults},
     TypeHooks{.prefix = "workflows", .in_use = workflow_in_use},
     TypeHooks{.prefix = "tenants",
               .in_use = tenant_in_use,

@@ -33,9 +33,6 @@ struct TypeHooks {
   /// changed.
   env::Task<Result<std::optional<std::string>>> (*after_write)(Call& call, std::string key,
                                                                std::string body) = nullptr;
-  /// On a type without Params: the member that holds values of parameters, and the list of objects with
-  /// Params of their own. Values of secure ones are sealed with the key of this object.
-  std::string_view secure_map, secure_list;
   /// Filters on parameters see the aggregated value.
   bool aggregates_params = false;
 };

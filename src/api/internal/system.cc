@@ -42,7 +42,7 @@ env::Task<Result<net::Response>> make_backup(Call& call) {
       call.services.facts.backups / fmt::format("{}-{:08x}", name, env::random_id() >> 32);
   Result<void> copied;
   co_await env::run_blocking([&] {
-    copied = env::make_directories(directory, 0700);
+    copied = env::make_directories(call.services.facts.backups, 0700);
     if (copied) copied = call.services.store.backup(directory);
   });
   if (!copied) co_return copied.error();

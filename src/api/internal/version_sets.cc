@@ -5,6 +5,7 @@
 #include "api/internal/handlers.h"
 #include "api/internal/objects.h"
 #include "base/text.h"
+#include "content/url_params.h"
 #include "versionset/configurator.h"
 
 namespace mullion::api {
@@ -63,9 +64,9 @@ Result<std::optional<std::vector<std::string>>> wanted_sets(const Call& call) {
 
 std::vector<std::string> version_set_faults(const store::Snapshot&, const std::string& key,
                                             const json::object& object) {
+  std::vector<std::string> faults = content::logins_in_sources(object);
   const Result<versionset::VersionSet> set = versionset::VersionSet::parse(json::serialize(object));
-  if (set) return {};
-  std::vector<std::string> faults;
+  if (set) return faults;
   for (const std::string& fault : set.error().messages) faults.push_back(fmt::format("{}: {}", key, fault));
   return faults;
 }

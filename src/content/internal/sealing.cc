@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 
+#include "content/url_params.h"
 #include "model/object.h"
+#include "model/secure_params.h"
 
 namespace mullion::content {
 
@@ -43,9 +45,34 @@ class ClearValues {
       : params_(member_object(sections, "params")), stack_(stack), snapshot_(snapshot) {}
 
   void find_in(std::string_view section, std::string_view key, json::object& content) {
-    json::object* params = member_object(content, "Params");
+    if (section == "catalog_items" || section == "bootenvs" || section == "version_sets") {
+      for (const std::string& problem : logins_in_sources(content)) tell(section, key, problem);
+    }
+    const auto [map, items] = model::param_places(section);
+    find_in_map(section, key, member_object(content, map));
+    json::value* list = items.empty() ? nullptr : content.if_contains(items);
+    if (list == nullptr || !list->is_array()) return;
+    for (json::value& item : list->get_array()) {
+      if (item.is_object()) find_in_map(section, key, member_object(item.get_object(), "Params"));
+    }
+  }
+
+  std::vector<json::value*> places;  // in the document
+  std::vector<Layers::SecureValue> values;
+  std::string first_name;
+  std::vector<std::string> problems;
+
+ private:
+  void tell(std::string_view section, std::string_view key, std::string_view problem) {
+    problems.push_back(fmt::format("{}:{}: {}", section, key, problem));
+  }
+
+  void find_in_map(std::string_view section, std::string_view key, json::object* params) {
     if (params == nullptr) return;
     for (auto& [name, value] : *params) {
+      for (const std::string& problem : url_param_problems(name, value)) {
+        tell(section, key, problem);
+      }
       if (is_sealed(value) || !is_secure(name)) continue;
       places.push_back(&value);
       values.push_back({std::string(section), std::string(key), json::serialize(value)});
@@ -53,12 +80,8 @@ class ClearValues {
     }
   }
 
-  std::vector<json::value*> places;  // in the document
-  std::vector<Layers::SecureValue> values;
-  std::string first_name;
-
- private:
   bool is_secure(std::string_view param) const {
+    if (model::is_always_secure(param)) return true;
     if (params_ != nullptr && params_->contains(param)) return says_secure(params_->if_contains(param));
     return stored_says_secure(param);
   }
@@ -78,6 +101,7 @@ class ClearValues {
 };
 
 Result<void> seal(const ClearValues& found, const Layers::Sealer& sealer) {
+  if (!found.problems.empty()) return Error(ErrorCode::kInvalid, "", "", "", found.problems);
   if (found.values.empty()) return {};
   if (!sealer) {
     const Layers::SecureValue& first = found.values.front();

@@ -416,6 +416,24 @@ TEST(Applying, StopsWithTheReasonAndGoesOnWhenAnInputChanges) {
   EXPECT_TRUE(world.state().errors.empty());
 }
 
+TEST(Applying, WhatNobodyWantsAnyMoreIsNotWaitedFor) {
+  World world;
+  world.set().components = {component("pack0", "v1.0.0")};
+  world.artifacts().endless = {"http://m/files/rebar-catalog/pack0/v1.0.0.json"};
+  world.follow();
+  ASSERT_TRUE(world.eventually([&] { return world.artifacts().asked == 1; }));
+  world.replan();
+  world.wish([](VersionSet& set) { set.prefs = {{"defaultStage", "discover"}}; });
+  world.replan();
+  EXPECT_EQ(world.state().state, "applying") << "the same action is still wanted";
+  world.wish([](VersionSet& set) { set.components[0].version = "v2.0.0"; });
+  world.replan();
+  ASSERT_TRUE(world.settled());
+  EXPECT_EQ(world.endpoint().components["pack0"].second, "v2.0.0");
+  EXPECT_TRUE(world.state().errors.empty());
+  EXPECT_EQ(world.artifacts().asked, 1);
+}
+
 TEST(Applying, GoesOnWithAFileWhereItWasCut) {
   World world;
   world.set().files = {file(world, 2, "isos/big.iso")};

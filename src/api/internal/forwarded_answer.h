@@ -1,0 +1,15 @@
+// Answers of owners about one object, on their way to the client of this manager.
+#pragma once
+
+#include <string>
+
+#include "api/internal/call.h"
+
+namespace mullion::api {
+
+/// An endpoint that is no manager shows its own objects without an Endpoint. Here they have one: fills it
+/// into the object that `answer` shows, as reads of the replica do. Everything else of the answer stays.
+env::Task<Result<net::Response>> with_owner(const Call& call, std::string owner,
+                                            Result<net::Response> answer);
+
+}  // namespace mullion::api

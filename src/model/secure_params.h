@@ -1,0 +1,26 @@
+// Where values of parameters stand in objects, and which of them are never stored in clear.
+#pragma once
+
+#include <string_view>
+
+namespace mullion::model {
+
+/// What logs in at an attached endpoint.
+inline constexpr std::string_view kEndpointPassword = "manager/password";
+
+/// Whether values of this parameter are sealed wherever they are written, whatever a declaration of it says:
+/// for parameters that this program itself gives a meaning. Pure.
+constexpr bool is_always_secure(std::string_view parameter) { return parameter == kEndpointPassword; }
+
+/// Members of an object that hold values of parameters.
+struct ParamPlaces {
+  std::string_view map;   // an object: name of the parameter -> value; "" when there is none
+  std::string_view list;  // a list of objects with a map `Params` each; "" when there is none
+};
+/// Of objects of the collection `prefix`. Pure.
+constexpr ParamPlaces param_places(std::string_view prefix) {
+  if (prefix == "version_sets") return {"Global", "Plugins"};
+  return {"Params", ""};
+}
+
+}  // namespace mullion::model
