@@ -1,7 +1,6 @@
 // What the tests of this room share: endpoints that answer as a script says, and a manager above them.
 #pragma once
 
-#include <boost/asio/use_future.hpp>
 #include <boost/json.hpp>
 
 #include "env/clock_testing.h"
@@ -231,7 +230,7 @@ class Managing {
   Managing(env::Runtime& runtime, std::string id, const env::Clock& clock)
       : runtime_(runtime), id_(std::move(id)), clock_(clock) {
     start();
-    run(preferences_->set({{"manager", "true"}}, "test"));
+    EXPECT_TRUE(run(preferences_->set({{"manager", "true"}}, "test")));
   }
   ~Managing() { stop(); }
   Managing(const Managing&) = delete;
@@ -302,7 +301,8 @@ class Managing {
 
   template <typename T>
   T run(env::Task<T> task) {
-    return boost::asio::co_spawn(runtime_.executor(), std::move(task), boost::asio::use_future).get();
+    const auto kept = std::make_shared<env::Task<T>>(std::move(task));
+    return net::testing::run(runtime_, [kept]() -> env::Task<T> { co_return co_await std::move(*kept); });
   }
 
  private:
