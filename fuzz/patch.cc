@@ -10,7 +10,9 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto patch = model::parse_json(rest);
   if (!document || !patch) return 0;
   const model::json::value before = *document;
-  const auto patched = model::apply_patch(*document, *patch);
+  model::Budget budget(model::kInlinePatchSteps);
+  constexpr model::PatchLimits kLimits{.bytes = 64 * 1024, .depth = 128};
+  const auto patched = model::apply_patch(*document, *patch, budget, kLimits);
   fuzz::require(*document == before, "a patch leaves the original alone");
   if (!patched) {
     fuzz::require(!patched.error().messages.empty(), "a refusal says why");
@@ -18,5 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   std::string text;
   model::append_json(text, *patched);
+  // Numbers may be written longer than they are counted, and control characters take six bytes.
+  fuzz::require(text.size() <= 6 * std::max(4 * size, kLimits.bytes), "a patch makes no more than it may");
   return 0;
 }

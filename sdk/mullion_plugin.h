@@ -200,6 +200,14 @@ class Provider {
   /// The upload makes a plugin of the provider's name.
   Provider& auto_start() { return set("AutoStart", true); }
   Provider& documentation(const std::string& text) { return set("Documentation", text); }
+  /// What RS_TOKEN is for: one claim, each part a word, a comma list or "*". Without it the token may do
+  /// everything that the server can do, which few providers need.
+  Provider& token(const std::string& scope, const std::string& action, const std::string& specific = "*") {
+    definition_["Meta"]["token-scope"] = scope;
+    definition_["Meta"]["token-action"] = action;
+    definition_["Meta"]["token-specific"] = specific;
+    return *this;
+  }
   /// A content pack (YAML or JSON) that comes and goes with the provider: Params, tasks, stages...
   Provider& content(const std::string& text) { return set("Content", text); }
   /// Parameters of the plugin itself.

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Makes a package of the server for POST /system/upgrade and the catalog (docs/formats.md).
 
-    tools/make_package.py [--program build/mullion] [--output build] [--strip]
+    tools/make_package.py --key FILE [--program build/mullion] [--output build] [--strip]
 
-What the program is - version, architecture, system - it is asked itself; the options --version, --arch and --os say
+FILE is a secret key of tools/package_key.py; without it the package is not signed, and servers refuse it unless they
+run with --allow-unsigned-packages. What the program is - version, architecture, system - it is asked itself; the options --version, --arch and --os say
 otherwise, for programs that cannot run here and for tests.
 """
 import argparse
@@ -15,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+
+from package_key import sign
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same program makes the same package
@@ -35,15 +38,19 @@ def add(archive, name, content, mode):
     archive.writestr(entry, content, compresslevel=1)
 
 
-def make_package(program, output, version=None, arch=None, os=None, sha256=None):
-    """Writes OUTPUT/VERSION.ARCH.OS.zip and answers its path."""
+def make_package(program, output, version=None, arch=None, os=None, sha256=None, key=None):
+    """Writes OUTPUT/VERSION.ARCH.OS.zip, signed with the secret key in file KEY, and answers its path."""
     content = pathlib.Path(program).read_bytes()
     said = {} if version and arch and os else report_of(program)
     manifest = {"name": "mullion", "version": version or said["version"], "arch": arch or said["arch"],
                 "os": os or said["os"], "sha256": sha256 or hashlib.sha256(content).hexdigest()}
     path = pathlib.Path(output) / "{version}.{arch}.{os}.zip".format(**manifest)
-    with zipfile.ZipFile(path, "w") as archive:
-        add(archive, "manifest.json", json.dumps(manifest, indent=2) + "\n", 0o644)
+    text = json.dumps(manifest, indent=2) + "\n"
+    with zipfile.ZipFile(path, "w") as archive:  # manifest and signature first: servers read no further without them
+        add(archive, "manifest.json", text, 0o644)
+        if key is not None:
+            with tempfile.TemporaryDirectory() as folder:
+                add(archive, "manifest.json.sig", sign(key, text.encode(), folder) + "\n", 0o644)
         add(archive, "bin/{os}/{arch}/mullion".format(**manifest), content, 0o755)
     return path
 
@@ -52,6 +59,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", type=pathlib.Path, default=ROOT / "build" / "mullion")
     parser.add_argument("--output", type=pathlib.Path, default=ROOT / "build", help="folder of the package")
+    parser.add_argument("--key", type=pathlib.Path, help="secret key that signs it (tools/package_key.py)")
     parser.add_argument("--version")
     parser.add_argument("--arch")
     parser.add_argument("--os")
@@ -62,7 +70,8 @@ def main():
         if options.strip:
             program = pathlib.Path(shutil.copy(program, folder))
             subprocess.run(["strip", str(program)], check=True)
-        print(make_package(program, options.output, options.version, options.arch, options.os))
+        print(make_package(program, options.output, options.version, options.arch, options.os,
+                           key=options.key))
 
 
 if __name__ == "__main__":

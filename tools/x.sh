@@ -9,8 +9,10 @@ usage() {
 Usage: ./x COMMAND
 
   run [--once] [--machines N]   build, then start the mission's seven servers with a fleet and show them
-  test [PART ...]               every test; or only some: checks unit tsan blackbox contract tidy fuzz
+  test [PART ...]               every test; or only some: checks unit tsan blackbox chaos contract tidy fuzz
                                 (MULLION_FUZZ_SECONDS: how long each fuzz target runs, default 20)
+  chaos [--minutes N] [--seed N]
+                                an hour of histories under faults, checked; --help for more
   build                         build build/mullion (release with debug information)
   bench                         build and run the benchmarks, print their tables
   fix                           format the sources and renew the generated reference files
@@ -59,6 +61,7 @@ build_release() {
 test_checks() {
   say "checks: layers, format, generated files, schema, package list"
   python3 tools/check_layers.py
+  python3 tools/check_member_order.py
   python3 tools/generate_settings.py --check
   python3 tools/generate_schema.py --check
   local files
@@ -113,6 +116,16 @@ test_blackbox() {
   /usr/bin/python3 -m pytest -q --durations=10 tests/blackbox
 }
 
+# Histories under faults, see tests/chaos/README.md: the checker's own tests, then rounds of two seeds that hold faults of
+# every kind (test_tools.py), and of a new one.
+test_chaos() {
+  build_release
+  say "histories under faults"
+  /usr/bin/python3 -m pytest -q tests/chaos
+  /usr/bin/python3 tests/chaos/run.py --rounds 2 --seed 311
+  /usr/bin/python3 tests/chaos/run.py --rounds 1
+}
+
 # The contract as tables, recorded conversations, and requests made from our own OpenAPI document.
 test_contract() {
   build_release
@@ -125,7 +138,7 @@ command_test() {
   mkdir -p build
   setup
   local parts=("$@")
-  [ ${#parts[@]} -gt 0 ] || parts=(checks unit blackbox contract tsan tidy fuzz)
+  [ ${#parts[@]} -gt 0 ] || parts=(checks unit blackbox chaos contract tsan tidy fuzz)
   local part
   for part in "${parts[@]}"; do
     "test_$part"
@@ -137,6 +150,12 @@ command_run() {
   setup
   build_release
   exec /usr/bin/python3 tools/demo.py "$@"
+}
+
+command_chaos() {
+  setup
+  build_release
+  exec /usr/bin/python3 tests/chaos/run.py "$@"
 }
 
 command_bench() {
@@ -167,6 +186,7 @@ case "$command" in
   run) command_run "$@" ;;
   test) command_test "$@" ;;
   build) setup; build_release ;;
+  chaos) command_chaos "$@" ;;
   bench) command_bench "$@" ;;
   fix) command_fix ;;
   help | --help | -h) usage ;;

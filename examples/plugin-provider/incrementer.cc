@@ -61,6 +61,7 @@ int main(int argc, char** argv) {
   Provider provider("incrementer", "v1.0.0");
   provider.auto_start()
       .documentation("An example: counts on machines.")
+      .token("info", "get")
       .content(kContent)
       .params({}, {"incrementer/limit", "incrementer/password"})
       .collection("counters",

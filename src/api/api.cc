@@ -4,6 +4,7 @@
 #include "api/internal/blobs.h"
 #include "api/internal/call.h"
 #include "api/internal/dispatcher.h"
+#include "api/internal/endpoint_state.h"
 #include "api/internal/hooks.h"
 #include "api/internal/info.h"
 #include "api/internal/interfaces.h"

@@ -307,7 +307,7 @@ TEST_F(ApiTest, RightsToSingleFields) {
 
 TEST_F(ApiTest, KeyRulesAtAManager) {
   fixture.manager.known = {{"A", {.owner = "A", .in_touch = true}},
-                           {"B", {.owner = "B", .age_seconds = 7.2, .in_touch = false}}};
+                           {"B", {.owner = "B", .age_seconds = 7.2, .resolution_seconds = 6, .in_touch = false}}};
   fixture.put_raw("profiles", "A", "shared", R"({"Name":"shared"})");
   const Answer single = fixture.call("GET", "/api/v3/profiles/shared");
   EXPECT_EQ(single.json().at("Endpoint"), "A");
@@ -326,6 +326,10 @@ TEST_F(ApiTest, KeyRulesAtAManager) {
   const Answer demanding = fixture.call("GET", "/api/v3/profiles", "", "root", {{"X-Mullion-Max-Age", "5"}});
   EXPECT_EQ(demanding.status, 503);
   EXPECT_NE(demanding.message().find("B is 8 s old"), std::string::npos);
+  EXPECT_NE(demanding.message().find("below 6 is finer than what can be known"), std::string::npos);
+  const Answer coarser = fixture.call("GET", "/api/v3/profiles", "", "root", {{"X-Mullion-Max-Age", "6"}});
+  EXPECT_EQ(coarser.status, 503);
+  EXPECT_EQ(coarser.message().find("finer"), std::string::npos) << "it could be met, but is not now";
   EXPECT_EQ(
       fixture.call("GET", "/api/v3/profiles?Endpoint=A", "", "root", {{"X-Mullion-Max-Age", "5"}}).status,
       200);
@@ -349,7 +353,8 @@ TEST_F(ApiTest, WritesToRemoteObjectsAreForwarded) {
   fixture.call("DELETE", "/api/v3/profiles/remote");
   fixture.call("GET", "/api/v3/profiles/remote?decode=true");
   ASSERT_EQ(fixture.manager.forwarded.size(), 4U);
-  EXPECT_EQ(fixture.manager.forwarded[0].target, "/api/v3/profiles/Name:remote?force=true");
+  EXPECT_EQ(fixture.manager.forwarded[0].target, "/api/v3/profiles/remote?force=true")
+      << "the object that was found and authorised, not its name";
   EXPECT_EQ(fixture.manager.forwarded[0].body, "[]");
   EXPECT_EQ(fixture.manager.forwarded[1].target, "/api/v3/profiles/remote/params/aa%2Fbb");
   EXPECT_EQ(fixture.manager.forwarded[2].method, "DELETE");

@@ -33,6 +33,7 @@ class FakeAuthenticator final : public auth::Authenticator {
   }
   Result<auth::Principal> renew(const auth::Principal& principal) override { return login(principal.user); }
   uint64_t generation() const override { return ++asked_; }  // always time to renew
+  env::Signal changes() const override { return changes_; }
   auth::TenantDirectory& tenants() override { return tenants_; }
   bool needs_hashing(const auth::Credentials&) const override { return false; }
   Result<std::string> make_token(const auth::TokenRequest& request) override {
@@ -45,6 +46,7 @@ class FakeAuthenticator final : public auth::Authenticator {
   void forget(std::string_view user) override { forgotten.emplace_back(user); }
 
  private:
+  env::Signal changes_;
   Result<auth::Principal> login(const std::string& name) {
     const auto found = users.find(name);
     if (found == users.end()) return Error(ErrorCode::kUnauthorized, "AUTH", "", "", {"Invalid token"});
@@ -379,13 +381,7 @@ class Fixture {
     net::BodySourcePtr source = net::body_from_string(std::move(body));
     net::Request request;
     request.method = std::move(method);
-    request.target = std::move(target);
-    request.raw_path = request.target.substr(0, request.target.find('?'));
-    request.path = net::percent_decode(request.raw_path);
-    if (request.target.size() > request.raw_path.size()) {
-      request.query =
-          net::parse_query_string(std::string_view(request.target).substr(request.raw_path.size() + 1));
-    }
+    EXPECT_TRUE(request.set_target(std::move(target)));
     request.peer_address = "127.0.0.1";
     request.peer_is_loopback = true;
     request.id = "test";

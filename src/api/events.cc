@@ -72,6 +72,10 @@ Event::Event(std::string type, std::string action, std::string key, std::string 
       key_(std::move(key)),
       json_(std::make_shared<const std::string>(std::move(json))) {}
 
+std::string_view Event::owner() const {
+  return commit_ == nullptr ? store::kOwn : std::string_view(commit_->changes[index_].id.owner);
+}
+
 std::string_view Event::body() const {
   if (!commit_) return {};
   const store::AppliedChange& change = commit_->changes[index_];

@@ -31,6 +31,8 @@ class Event {
   const std::string& type() const { return type_; }
   const std::string& action() const { return action_; }
   const std::string& key() const { return key_; }
+  /// Whose object it is about; kOwn for events that are no change of an object.
+  std::string_view owner() const;
   /// The object after the change, or before its deletion; empty for events that are no change of an object.
   std::string_view body() const;
   /// The whole commit that a change was part of, null for other events.

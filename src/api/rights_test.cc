@@ -136,7 +136,7 @@ TEST_F(RightsTest, TenantsHoldForReplicasAndForwardedCalls) {
   EXPECT_TRUE(fixture.manager.forwarded.empty()) << "nothing was sent to the owner";
   EXPECT_EQ(fixture.call("GET", "/A/api/v3/stages", "", "ann").status, 200);
   as("root", "PATCH", "tenants/t1",
-     R"([{"op":"add","path":"/Members/machines/-","value":")" + std::string(kMachine) + "\"}]");
+     R"([{"op":"add","path":"/Members/machines/-","value":"/A/)" + std::string(kMachine) + "\"}]");
   EXPECT_EQ(as("ann", "GET", path).status, 200);
   EXPECT_EQ(fixture.call("GET", "/A/api/v3/machines/Name:far", "", "ann").status, 200);
 }
@@ -144,11 +144,12 @@ TEST_F(RightsTest, TenantsHoldForReplicasAndForwardedCalls) {
 TEST_F(RightsTest, ClaimsHoldForForwardedCalls) {
   fixture.manager.known["A"] = {"A", 0, true, "A", ""};
   put("machines", kMachine, R"({"Name":"far"})", "A");
-  allow({{"machines", "get,delete", kMachine}});
+  const std::string far = std::string("/A/") + kMachine;
+  allow({{"machines", "get,delete", far}});
   EXPECT_EQ(fixture.call("GET", "/A/api/v3/machines/Name:far", "", "bob").status, 200)
       << "the right is by key, however the object is called";
   EXPECT_EQ(fixture.call("PATCH", "/A/api/v3/machines/Name:far", "[]", "bob").status, 403);
-  allow({{"machines", "list", "*,"}, {"machines", "get,delete", kMachine}});
+  allow({{"machines", "list", "*,"}, {"machines", "get,delete", far}});
   EXPECT_EQ(fixture.call("GET", "/A/api/v3/machines", "", "bob").json().at("Messages").at(1),
             "Requires: machines get *")
       << "the owner would list everything";

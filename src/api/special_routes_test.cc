@@ -36,7 +36,9 @@ class SpecialRoutes : public ::testing::Test {
         fmt::format(R"({{"Uuid":"{}","Machine":"{}","State":"{}","StartTime":"{}","EndTime":"{}"}})", uuid,
                     machine, state, end, end));
     EXPECT_EQ(created.status, 201) << created.body;
-    if (!there) EXPECT_EQ(fixture.call("DELETE", machine_path).status, 200);
+    if (!there) {
+      EXPECT_EQ(fixture.call("DELETE", machine_path).status, 200);
+    }
   }
 };
 

@@ -10,6 +10,7 @@
 #include "auth/tenants.h"
 #include "base/result.h"
 #include "env/clock.h"
+#include "env/runtime.h"
 #include "store/store.h"
 
 namespace mullion::auth {
@@ -19,10 +20,34 @@ struct Claim {
   std::string scope, action, specific;
 };
 
-/// A right a request needs: one scope, one action ("update:/Params/x", "action:NAME"), one specific (""
-/// allowed).
+/// What a right is about. Claims that name a key are about the object of this server; another owner's object
+/// is named "/OWNER/KEY" (docs/security.md). There is no way to make a subject without saying whose it is.
+class Subject {
+ public:
+  /// All there is in the scope, whoever owns it: only claims with "*" cover it.
+  static Subject everything();
+  /// No single object: a collection, or an action of a server.
+  static Subject none();
+  /// What this server has under `name`: an object's key, the path of a file.
+  static Subject here(std::string name);
+  /// What `owner` has under `name`; kOwn and kLayered mean this server.
+  static Subject of(std::string_view owner, std::string name);
+
+  /// Whether one item of a claim's specific is, or includes, this subject.
+  bool named_by(std::string_view item) const;
+  /// As claims spell it.
+  const std::string& text() const { return text_; }
+
+ private:
+  Subject(std::string text, bool nameable) : text_(std::move(text)), nameable_(nameable) {}
+  std::string text_;
+  bool nameable_;
+};
+
+/// A right a request needs: one scope, one action ("update:/Params/x", "action:NAME"), one subject.
 struct Right {
-  std::string scope, action, specific;
+  std::string scope, action;
+  Subject subject;
 };
 
 /// Who is asking, with everything needed to decide without another look-up.
@@ -35,10 +60,12 @@ struct Principal {
   uint64_t generation = 0;   // Authenticator::generation() that the claims and the tenant are of
   struct Proof;
   std::shared_ptr<const Proof> proof;  // how Authenticator::renew() knows the caller again
-  /// Whether the object exists for this caller. Users always see themselves.
-  bool sees(std::string_view prefix, std::string_view key) const;
-  /// The keys that exist of a collection; null when all do.
-  store::KeySetPtr visible_keys(std::string_view prefix) const;
+  /// Whether the object exists for this caller. Users always see themselves: the user of this server.
+  bool sees(const Identity& object) const;
+  /// Whether it is this caller's own account.
+  bool is_self(const Identity& object) const;
+  /// The objects of a collection that exist; null when all do.
+  store::ObjectSetPtr visible_objects(std::string_view prefix) const;
   /// For every line and event that says who did something. What a manager only claims is marked as such.
   std::string audit_name() const {
     return on_behalf_of.empty() ? name : on_behalf_of + " (claimed by " + name + ")";
@@ -51,19 +78,22 @@ inline constexpr size_t kLongestClaim = 256;
 /// so that it can neither end a line nor pass for the mark of another claim; cut to kLongestClaim. Pure.
 std::string claimed_name(std::string_view text);
 
+/// Whether claims can name `text`: it is one item, which no claim reads as several names, as all, or as
+/// another owner's object.
+bool is_claim_item(std::string_view text);
 /// Claim containment of auth.md section 3. Pure.
 bool covers(const std::vector<Claim>& claims, const Right& right);
 /// Whether one claim of `claims` covers the whole of `wanted`, whose parts may be lists. A role contains
 /// another when this holds for every claim of the other.
 bool covers_claim(const std::vector<Claim>& claims, const Claim& wanted);
-/// The specifics for which `claims` allow `action` in `scope`, sorted; absent: all of them.
-std::optional<std::vector<std::string>> allowed_specifics(const std::vector<Claim>& claims,
-                                                          std::string_view scope, std::string_view action);
-/// Whether some claim allows `action`, or at least a part of it ("update:/Field"), for this specific.
+/// The objects that `claims` name for `action` in `scope`, sorted; absent: all of them.
+std::optional<std::vector<store::ObjectRef>> allowed_objects(const std::vector<Claim>& claims,
+                                                             std::string_view scope, std::string_view action);
+/// Whether some claim allows `action`, or at least a part of it ("update:/Field"), for this subject.
 bool covers_partly(const std::vector<Claim>& claims, const Right& right);
 /// What both `a` and `b` allow; absent when they have nothing in common.
 std::optional<Claim> intersect(const Claim& a, const Claim& b);
-/// The one check: kForbidden with "Cannot access URI" and "Requires: scope action specific" when not covered.
+/// The one check: kForbidden with "Cannot access URI" and "Requires: scope action subject" when not covered.
 Result<void> authorise(const Principal& principal, const Right& right, std::string_view uri);
 
 struct Credentials {
@@ -118,6 +148,8 @@ class Authenticator {
   virtual Result<Principal> renew(const Principal& principal) = 0;
   /// Grows whenever something changed that principals are made from: time to renew().
   virtual uint64_t generation() const = 0;
+  /// Notified after generation() has grown. Copies share one signal.
+  virtual env::Signal changes() const = 0;
   virtual TenantDirectory& tenants() = 0;
   /// Called when a user's password or secrets changed: forgets remembered logins.
   virtual void forget(std::string_view user) = 0;

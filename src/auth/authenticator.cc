@@ -93,7 +93,7 @@ class StoreAuthenticator final : public Authenticator {
     if (!principal) return principal;
     principal->generation = generation;
     if (credentials.on_behalf_of.empty()) return principal;
-    if (covers(principal->claims, {"system", "replicate", ""})) {
+    if (covers(principal->claims, {"system", "replicate", Subject::none()})) {
       principal->on_behalf_of = claimed_name(credentials.on_behalf_of);
     }
     return principal;
@@ -101,6 +101,7 @@ class StoreAuthenticator final : public Authenticator {
 
   Result<Principal> renew(const Principal& principal) override;
   uint64_t generation() const override { return generation_; }
+  env::Signal changes() const override { return changes_; }
   TenantDirectory& tenants() override { return tenants_; }
 
   bool needs_hashing(const Credentials& credentials) const override {
@@ -156,6 +157,7 @@ class StoreAuthenticator final : public Authenticator {
   TenantDirectory tenants_;
   uint64_t subscription_ = 0;
   std::atomic<uint64_t> generation_{0};
+  env::Signal changes_;
   VerifiedLogins verified_;
   VerifiedTokens tokens_;
   FailedLogins failures_;
@@ -166,7 +168,9 @@ Principal user_principal(std::string_view user, std::vector<Claim> claims, bool 
   principal.name = fmt::format("user:{}", user);
   principal.user = std::string(user);
   principal.claims = std::move(claims);
-  // A restricted token must not be a way to an unrestricted one.
+  // A restricted token must not be a way to an unrestricted one. A name that claims would read as several,
+  // or as all, gets no right from being one's own.
+  if (!is_claim_item(user)) return principal;
   principal.claims.push_back({"users", whole ? "get,password,token" : "get", std::string(user)});
   return principal;
 }
@@ -192,7 +196,9 @@ void StoreAuthenticator::follow(const store::Commit& commit) {
     const bool machine_gone = change.id.type == "machines" && !change.body;
     return !store::is_remote(change.id.owner) && (about_rights || machine_gone);
   };
-  if (commit.secrets || std::ranges::any_of(commit.changes, matters)) ++generation_;
+  if (!commit.secrets && !std::ranges::any_of(commit.changes, matters)) return;
+  ++generation_;
+  changes_.notify_all();
 }
 
 Result<Principal> StoreAuthenticator::renew(const Principal& principal) {

@@ -21,9 +21,10 @@ std::string basic(const std::string& user, const std::string& password) {
 std::string scrypt_text(const std::string& password) {
   unsigned char key[32];
   const std::string salt = "0123456789abcdef";
-  crypto_pwhash_scryptsalsa208sha256_ll(reinterpret_cast<const unsigned char*>(password.data()),
-                                        password.size(), reinterpret_cast<const unsigned char*>(salt.data()),
-                                        salt.size(), 1024, 8, 1, key, sizeof(key));
+  const int failed = crypto_pwhash_scryptsalsa208sha256_ll(
+      reinterpret_cast<const unsigned char*>(password.data()), password.size(),
+      reinterpret_cast<const unsigned char*>(salt.data()), salt.size(), 1024, 8, 1, key, sizeof(key));
+  EXPECT_EQ(failed, 0);
   const auto hex = [](const unsigned char* bytes, size_t count) {
     std::string out(2 * count + 1, '\0');
     sodium_bin2hex(out.data(), out.size(), bytes, count);
@@ -105,8 +106,8 @@ TEST_F(AuthenticatorTest, BasicLogin) {
   ASSERT_TRUE(ann) << message(ann);
   EXPECT_EQ(ann->name, "user:ann");
   EXPECT_EQ(ann->user, "ann");
-  EXPECT_TRUE(covers(ann->claims, {"machines", "get", "x"}));
-  EXPECT_FALSE(covers(ann->claims, {"machines", "update", "x"}));
+  EXPECT_TRUE(covers(ann->claims, {"machines", "get", Subject::here("x")}));
+  EXPECT_FALSE(covers(ann->claims, {"machines", "update", Subject::here("x")}));
   EXPECT_TRUE(login(basic("bob", "pw-bob"), false));
 }
 
@@ -126,11 +127,11 @@ TEST_F(AuthenticatorTest, BadCredentials) {
 
 TEST_F(AuthenticatorTest, ImplicitRights) {
   const auto ann = *login(basic("ann", "pw-ann"));
-  EXPECT_TRUE(covers(ann.claims, {"users", "get", "ann"}));
-  EXPECT_TRUE(covers(ann.claims, {"users", "password", "ann"}));
-  EXPECT_TRUE(covers(ann.claims, {"users", "token", "ann"}));
-  EXPECT_FALSE(covers(ann.claims, {"users", "get", "bob"}));
-  EXPECT_FALSE(covers(ann.claims, {"users", "password", "bob"}));
+  EXPECT_TRUE(covers(ann.claims, {"users", "get", Subject::here("ann")}));
+  EXPECT_TRUE(covers(ann.claims, {"users", "password", Subject::here("ann")}));
+  EXPECT_TRUE(covers(ann.claims, {"users", "token", Subject::here("ann")}));
+  EXPECT_FALSE(covers(ann.claims, {"users", "get", Subject::here("bob")}));
+  EXPECT_FALSE(covers(ann.claims, {"users", "password", Subject::here("bob")}));
 }
 
 TEST_F(AuthenticatorTest, DefaultAccountFromLoopbackOnlyUntilChanged) {
@@ -320,7 +321,8 @@ TEST_F(AuthenticatorTest, ARememberedTokenFollowsEveryChangeAtOnce) {
   const std::string token = "Bearer " + token_for("bob", "ann");
   const auto may_update = [&] {
     const auto bob = login(token);
-    return bob ? std::string(covers(bob->claims, {"machines", "update", "x"}) ? "may" : "may not")
+    return bob ? std::string(covers(bob->claims, {"machines", "update", Subject::here("x")}) ? "may"
+                                                                                             : "may not")
                : message(bob);
   };
   EXPECT_EQ(may_update(), "may");
@@ -346,10 +348,10 @@ TEST_F(AuthenticatorTest, AMachinesRightsFollowTheMachine) {
   request.machine = "m1";
   request.grantor = "system";
   const std::string token = "Bearer " + *auth_->make_token(request);
-  EXPECT_TRUE(covers(login(token)->claims, {"reservations", "get", "0A000001"}));
+  EXPECT_TRUE(covers(login(token)->claims, {"reservations", "get", Subject::here("0A000001")}));
   put_machine("10.0.0.2");
-  EXPECT_FALSE(covers(login(token)->claims, {"reservations", "get", "0A000001"}));
-  EXPECT_TRUE(covers(login(token)->claims, {"reservations", "get", "0A000002"}));
+  EXPECT_FALSE(covers(login(token)->claims, {"reservations", "get", Subject::here("0A000001")}));
+  EXPECT_TRUE(covers(login(token)->claims, {"reservations", "get", Subject::here("0A000002")}));
 }
 
 TEST_F(AuthenticatorTest, MachineTokens) {
@@ -359,16 +361,16 @@ TEST_F(AuthenticatorTest, MachineTokens) {
   const auto machine = *login("Bearer " + *auth_->make_token(request), false);
   EXPECT_EQ(machine.name, "runner:m1");
   EXPECT_TRUE(machine.user.empty());
-  EXPECT_TRUE(covers(machine.claims, {"machines", "update:/Params/a", "m1"}));
-  EXPECT_TRUE(covers(machine.claims, {"jobs", "create", "m1"}));
-  EXPECT_TRUE(covers(machine.claims, {"stages", "get", "any"}));
-  EXPECT_TRUE(covers(machine.claims, {"reservations", "create", "C0A8010A"}));
-  EXPECT_TRUE(covers(machine.claims, {"events", "post", ""}));
-  EXPECT_FALSE(covers(machine.claims, {"machines", "update:/Params/a", "m2"}));
-  EXPECT_FALSE(covers(machine.claims, {"machines", "delete", "m1"}));
-  EXPECT_FALSE(covers(machine.claims, {"reservations", "create", "C0A8010B"}));
-  EXPECT_FALSE(covers(machine.claims, {"users", "get", "ann"}));
-  EXPECT_FALSE(covers(machine.claims, {"preferences", "list", ""}));
+  EXPECT_TRUE(covers(machine.claims, {"machines", "update:/Params/a", Subject::here("m1")}));
+  EXPECT_TRUE(covers(machine.claims, {"jobs", "create", Subject::here("m1")}));
+  EXPECT_TRUE(covers(machine.claims, {"stages", "get", Subject::here("any")}));
+  EXPECT_TRUE(covers(machine.claims, {"reservations", "create", Subject::here("C0A8010A")}));
+  EXPECT_TRUE(covers(machine.claims, {"events", "post", Subject::none()}));
+  EXPECT_FALSE(covers(machine.claims, {"machines", "update:/Params/a", Subject::here("m2")}));
+  EXPECT_FALSE(covers(machine.claims, {"machines", "delete", Subject::here("m1")}));
+  EXPECT_FALSE(covers(machine.claims, {"reservations", "create", Subject::here("C0A8010B")}));
+  EXPECT_FALSE(covers(machine.claims, {"users", "get", Subject::here("ann")}));
+  EXPECT_FALSE(covers(machine.claims, {"preferences", "list", Subject::none()}));
   request.machine = "absent";
   EXPECT_EQ(auth_->make_token(request).error().code, ErrorCode::kNotFound);
 }
@@ -379,17 +381,18 @@ TEST_F(AuthenticatorTest, RolesLimitATokenAndNeverAdd) {
   request.grantor = "ann";
   request.roles = {"superuser", "writer"};
   const auto nothing = *login("Bearer " + *auth_->make_token(request));
-  EXPECT_FALSE(covers(nothing.claims, {"machines", "get", "x"})) << "roles that add rights are dropped";
-  EXPECT_TRUE(covers(nothing.claims, {"users", "get", "ann"}));
-  EXPECT_FALSE(covers(nothing.claims, {"users", "token", "ann"})) << "no way to a wider token";
+  EXPECT_FALSE(covers(nothing.claims, {"machines", "get", Subject::here("x")}))
+      << "roles that add rights are dropped";
+  EXPECT_TRUE(covers(nothing.claims, {"users", "get", Subject::here("ann")}));
+  EXPECT_FALSE(covers(nothing.claims, {"users", "token", Subject::here("ann")})) << "no way to a wider token";
 
   request.user = "bob";
   request.roles = {"reader"};
   const std::string token = "Bearer " + *auth_->make_token(request);
-  EXPECT_TRUE(covers(login(token)->claims, {"machines", "get", "x"}));
-  EXPECT_FALSE(covers(login(token)->claims, {"machines", "update", "x"}));
+  EXPECT_TRUE(covers(login(token)->claims, {"machines", "get", Subject::here("x")}));
+  EXPECT_FALSE(covers(login(token)->claims, {"machines", "update", Subject::here("x")}));
   put("users", "bob", R"({"Name":"bob","Roles":[]})");
-  EXPECT_FALSE(covers(login(token)->claims, {"machines", "get", "x"}))
+  EXPECT_FALSE(covers(login(token)->claims, {"machines", "get", Subject::here("x")}))
       << "rights taken away are gone at once";
 }
 
@@ -399,12 +402,13 @@ TEST_F(AuthenticatorTest, RestrictionClaim) {
   request.grantor = "bob";
   request.restrict_to = Claim{"machines", "get,update:/Params", ""};
   const auto narrow = *login("Bearer " + *auth_->make_token(request));
-  EXPECT_TRUE(covers(narrow.claims, {"machines", "get", "x"}));
-  EXPECT_TRUE(covers(narrow.claims, {"machines", "update:/Params/a", "x"}));
-  EXPECT_FALSE(covers(narrow.claims, {"machines", "update:/Meta/a", "x"}));
-  EXPECT_FALSE(covers(narrow.claims, {"jobs", "get", "x"}));
+  EXPECT_TRUE(covers(narrow.claims, {"machines", "get", Subject::here("x")}));
+  EXPECT_TRUE(covers(narrow.claims, {"machines", "update:/Params/a", Subject::here("x")}));
+  EXPECT_FALSE(covers(narrow.claims, {"machines", "update:/Meta/a", Subject::here("x")}));
+  EXPECT_FALSE(covers(narrow.claims, {"jobs", "get", Subject::here("x")}));
   request.restrict_to = Claim{"all", "", ""};
-  EXPECT_TRUE(covers(login("Bearer " + *auth_->make_token(request))->claims, {"jobs", "get", "x"}));
+  EXPECT_TRUE(
+      covers(login("Bearer " + *auth_->make_token(request))->claims, {"jobs", "get", Subject::here("x")}));
 }
 
 TEST_F(AuthenticatorTest, OnBehalfOfNeedsTheRight) {
@@ -440,7 +444,7 @@ TEST_F(AuthenticatorTest, SystemTokens) {
   const auto system = login("Bearer " + *auth_->make_token(request), false);
   ASSERT_TRUE(system) << message(system);
   EXPECT_EQ(system->name, "system");
-  EXPECT_TRUE(covers(system->claims, {"machines", "delete", "x"}));
+  EXPECT_TRUE(covers(system->claims, {"machines", "delete", Subject::here("x")}));
   request.grantor = "ann";
   EXPECT_EQ(auth_->make_token(request).error().code, ErrorCode::kNotFound);
 }
@@ -450,25 +454,30 @@ TEST_F(AuthenticatorTest, ServerTokensHaveTheRightsOfTheirPurpose) {
     return login("Bearer " + *auth_->make_token(request), false)->claims;
   };
   const auto unknown = rights(unknown_machine_token(seconds(60)));
-  EXPECT_TRUE(covers(unknown, {"machines", "create", ""}) && covers(unknown, {"machines", "get", "x"}));
-  EXPECT_FALSE(covers(unknown, {"machines", "update", "x"}) || covers(unknown, {"profiles", "get", "x"}));
-  EXPECT_TRUE(covers(rights(known_machine_token("m1", seconds(60))), {"machines", "update", "m1"}));
+  EXPECT_TRUE(covers(unknown, {"machines", "create", Subject::none()}) &&
+              covers(unknown, {"machines", "get", Subject::here("x")}));
+  EXPECT_FALSE(covers(unknown, {"machines", "update", Subject::here("x")}) ||
+               covers(unknown, {"profiles", "get", Subject::here("x")}));
+  EXPECT_TRUE(
+      covers(rights(known_machine_token("m1", seconds(60))), {"machines", "update", Subject::here("m1")}));
   const auto profile = rights(profile_token("p", seconds(60)));
-  EXPECT_TRUE(covers(profile, {"profiles", "update:/Params/a", "p"}));
-  EXPECT_FALSE(covers(profile, {"profiles", "update", "q"}) || covers(profile, {"profiles", "delete", "p"}));
+  EXPECT_TRUE(covers(profile, {"profiles", "update:/Params/a", Subject::here("p")}));
+  EXPECT_FALSE(covers(profile, {"profiles", "update", Subject::here("q")}) ||
+               covers(profile, {"profiles", "delete", Subject::here("p")}));
   EXPECT_LE(profile_token("p", kForever).ttl, std::chrono::hours(24 * 366)) << "not for ever";
 }
 
 TEST_F(AuthenticatorTest, TheTenantIsKnownWithTheLogin) {
   put("tenants", "t", R"({"Name":"t","Members":{"machines":[]},"Users":["ann"]})");
-  EXPECT_FALSE(login(basic("ann", "pw-ann"))->sees("machines", "m1"));
-  EXPECT_FALSE(login("Bearer " + token_for("ann", "bob"))->sees("machines", "m1"));
-  EXPECT_TRUE(login(basic("bob", "pw-bob"))->sees("machines", "m1"));
+  EXPECT_FALSE(login(basic("ann", "pw-ann"))->sees({"machines", store::kOwn, "m1"}));
+  EXPECT_FALSE(login("Bearer " + token_for("ann", "bob"))->sees({"machines", store::kOwn, "m1"}));
+  EXPECT_TRUE(login(basic("bob", "pw-bob"))->sees({"machines", store::kOwn, "m1"}));
   TokenRequest machine;
   machine.machine = "m1";
   machine.grantor = "ann";
   const auto runner = login("Bearer " + *auth_->make_token(machine));
-  EXPECT_FALSE(runner->sees("machines", "m2")) << "a tenant's user sees no more through a machine";
+  EXPECT_FALSE(runner->sees({"machines", store::kOwn, "m2"}))
+      << "a tenant's user sees no more through a machine";
 }
 
 TEST_F(AuthenticatorTest, RenewedLoginsHaveTheRightsOfNow) {
@@ -481,9 +490,9 @@ TEST_F(AuthenticatorTest, RenewedLoginsHaveTheRightsOfNow) {
   EXPECT_EQ(by_token.generation, auth_->generation());
   put("roles", "reader", R"({"Name":"reader","Claims":[{"scope":"stages","action":"get","specific":"*"}]})");
   EXPECT_NE(by_token.generation, auth_->generation());
-  EXPECT_FALSE(covers(auth_->renew(by_password)->claims, {"machines", "get", "x"}));
-  EXPECT_TRUE(covers(auth_->renew(by_password)->claims, {"stages", "get", "x"}));
-  EXPECT_FALSE(covers(auth_->renew(by_token)->claims, {"stages", "get", "x"}))
+  EXPECT_FALSE(covers(auth_->renew(by_password)->claims, {"machines", "get", Subject::here("x")}));
+  EXPECT_TRUE(covers(auth_->renew(by_password)->claims, {"stages", "get", Subject::here("x")}));
+  EXPECT_FALSE(covers(auth_->renew(by_token)->claims, {"stages", "get", Subject::here("x")}))
       << "it was limited to machines";
   EXPECT_EQ(auth_->renew(by_token)->generation, auth_->generation());
 
@@ -509,8 +518,9 @@ TEST_F(AuthenticatorTest, EffectiveClaims) {
   EXPECT_FALSE(effective_claims(*store_->snapshot(), "nobody"));
   const auto claims = effective_claims(*store_->snapshot(), "ann");
   ASSERT_TRUE(claims);
-  EXPECT_TRUE(covers(*claims, {"machines", "get", "x"}) && covers(*claims, {"users", "token", "ann"}));
-  EXPECT_FALSE(covers(*claims, {"machines", "delete", "x"}));
+  EXPECT_TRUE(covers(*claims, {"machines", "get", Subject::here("x")}) &&
+              covers(*claims, {"users", "token", Subject::here("ann")}));
+  EXPECT_FALSE(covers(*claims, {"machines", "delete", Subject::here("x")}));
 }
 
 }  // namespace

@@ -24,6 +24,9 @@ std::vector<std::string_view> items_of(std::string_view list) {
   }
 }
 
+/// What begins the name of another owner's object.
+constexpr char kForeign = '/';
+
 bool word_covers(std::string_view held, std::string_view wanted) { return held == "*" || held == wanted; }
 
 /// "action" covers "action:x"; "update" and "update:/a" cover "update:/a/b".
@@ -63,6 +66,12 @@ std::string common(std::string_view a, std::string_view b, Covers covers_one) {
   return out;
 }
 
+bool names(const Claim& claim, const Subject& subject) {
+  const auto items = items_of(claim.specific);
+  return std::any_of(items.begin(), items.end(),
+                     [&subject](std::string_view item) { return subject.named_by(item); });
+}
+
 bool has_common(std::string_view a, std::string_view b, Covers covers_one) {
   const auto left = items_of(a);
   const auto right = items_of(b);
@@ -74,11 +83,33 @@ bool has_common(std::string_view a, std::string_view b, Covers covers_one) {
 
 }  // namespace
 
+bool is_claim_item(std::string_view text) {
+  return !text.empty() && text != "*" && text.find(',') == std::string_view::npos && trimmed(text) == text &&
+         !text.starts_with(kForeign);
+}
+
+Subject Subject::everything() { return {"*", false}; }
+
+Subject Subject::none() { return {"", true}; }
+
+/// A name that looks like that of another owner's object is named by nothing but "*".
+Subject Subject::here(std::string name) {
+  const bool nameable = !name.starts_with(kForeign);
+  return {std::move(name), nameable};
+}
+
+Subject Subject::of(std::string_view owner, std::string name) {
+  if (!store::is_remote(owner)) return here(std::move(name));
+  const bool nameable = owner.find(kForeign) == std::string_view::npos;
+  return {spelled(owner, name), nameable};
+}
+
+bool Subject::named_by(std::string_view item) const { return item == "*" || (nameable_ && item == text_); }
+
 bool covers(const std::vector<Claim>& claims, const Right& right) {
   return std::any_of(claims.begin(), claims.end(), [&right](const Claim& claim) {
     return any_covers(claim.scope, right.scope, word_covers) &&
-           any_covers(claim.action, right.action, action_covers) &&
-           any_covers(claim.specific, right.specific, word_covers);
+           any_covers(claim.action, right.action, action_covers) && names(claim, right.subject);
   });
 }
 
@@ -90,16 +121,17 @@ bool covers_claim(const std::vector<Claim>& claims, const Claim& wanted) {
   });
 }
 
-std::optional<std::vector<std::string>> allowed_specifics(const std::vector<Claim>& claims,
-                                                          std::string_view scope, std::string_view action) {
-  std::vector<std::string> out;
+std::optional<std::vector<store::ObjectRef>> allowed_objects(const std::vector<Claim>& claims,
+                                                             std::string_view scope,
+                                                             std::string_view action) {
+  std::vector<store::ObjectRef> out;
   for (const Claim& claim : claims) {
     const bool about =
         any_covers(claim.scope, scope, word_covers) && any_covers(claim.action, action, action_covers);
     if (!about) continue;
     for (const std::string_view item : items_of(claim.specific)) {
       if (item == "*") return std::nullopt;
-      out.emplace_back(item);
+      out.push_back(object_spelled(item));
     }
   }
   std::ranges::sort(out);
@@ -114,8 +146,7 @@ bool covers_partly(const std::vector<Claim>& claims, const Right& right) {
   };
   return std::any_of(claims.begin(), claims.end(), [&](const Claim& claim) {
     return any_covers(claim.scope, right.scope, word_covers) &&
-           any_covers(claim.action, right.action, covers_part) &&
-           any_covers(claim.specific, right.specific, word_covers);
+           any_covers(claim.action, right.action, covers_part) && names(claim, right.subject);
   });
 }
 
@@ -132,7 +163,7 @@ Result<void> authorise(const Principal& principal, const Right& right, std::stri
   if (covers(principal.claims, right)) return {};
   return Error(ErrorCode::kForbidden, "AUTH", "", "",
                {"Cannot access " + std::string(uri),
-                "Requires: " + right.scope + " " + right.action + " " + right.specific});
+                "Requires: " + right.scope + " " + right.action + " " + right.subject.text()});
 }
 
 }  // namespace mullion::auth

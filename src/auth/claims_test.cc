@@ -22,45 +22,96 @@ TEST_P(Covers, FollowsTheContract) {
 INSTANTIATE_TEST_SUITE_P(
     Claims, Covers,
     testing::Values(
-        CoversCase{"superuser", {"*", "*", "*"}, {"machines", "delete", "x"}, true},
-        CoversCase{"superuser_list", {"*", "*", "*"}, {"machines", "list", ""}, true},
-        CoversCase{"useless_but_valid", {"*", "*", ""}, {"machines", "get", "x"}, false},
-        CoversCase{"empty_specific_matches_none", {"*", "*", ""}, {"machines", "list", ""}, true},
-        CoversCase{"other_scope", {"jobs", "*", "*"}, {"machines", "get", "x"}, false},
-        CoversCase{"scope_list", {"jobs, machines", "get", "*"}, {"machines", "get", "x"}, true},
-        CoversCase{"action_list_trimmed", {"machines", " list , get ", "*"}, {"machines", "get", "x"}, true},
-        CoversCase{"specific_list", {"machines", "get", "a,b"}, {"machines", "get", "b"}, true},
-        CoversCase{"specific_not_listed", {"machines", "get", "a,b"}, {"machines", "get", "c"}, false},
+        CoversCase{"superuser", {"*", "*", "*"}, {"machines", "delete", Subject::here("x")}, true},
+        CoversCase{"superuser_list", {"*", "*", "*"}, {"machines", "list", Subject::none()}, true},
+        CoversCase{"useless_but_valid", {"*", "*", ""}, {"machines", "get", Subject::here("x")}, false},
         CoversCase{
-            "specific_does_not_cover_none", {"machines", "list", "a"}, {"machines", "list", ""}, false},
-        CoversCase{"star_wanted_needs_star", {"machines", "get", "a,b"}, {"machines", "get", "*"}, false},
-        CoversCase{"star_wanted_has_star", {"machines", "get", "*"}, {"machines", "get", "*"}, true},
-        CoversCase{"plain_action", {"machines", "action", "*"}, {"machines", "action:poweron", "x"}, true},
+            "empty_specific_matches_none", {"*", "*", ""}, {"machines", "list", Subject::none()}, true},
+        CoversCase{"other_scope", {"jobs", "*", "*"}, {"machines", "get", Subject::here("x")}, false},
         CoversCase{
-            "same_action", {"machines", "action:poweron", "*"}, {"machines", "action:poweron", "x"}, true},
+            "scope_list", {"jobs, machines", "get", "*"}, {"machines", "get", Subject::here("x")}, true},
+        CoversCase{"action_list_trimmed",
+                   {"machines", " list , get ", "*"},
+                   {"machines", "get", Subject::here("x")},
+                   true},
         CoversCase{
-            "other_action", {"machines", "action:poweron", "*"}, {"machines", "action:poweroff", "x"}, false},
-        CoversCase{
-            "action_prefix", {"machines", "action:power", "*"}, {"machines", "action:poweron", "x"}, false},
-        CoversCase{
-            "actions_is_not_action", {"machines", "actions", "*"}, {"machines", "action:x", "x"}, false},
-        CoversCase{
-            "one_does_not_cover_plain", {"machines", "action:x", "*"}, {"machines", "action", "x"}, false},
-        CoversCase{"plain_update", {"machines", "update", "*"}, {"machines", "update:/OS/Name", "x"}, true},
-        CoversCase{"ancestor", {"machines", "update:/OS", "*"}, {"machines", "update:/OS/Name", "x"}, true},
-        CoversCase{"far_ancestor", {"machines", "update:/A", "*"}, {"machines", "update:/A/B/C", "x"}, true},
-        CoversCase{
-            "same_pointer", {"machines", "update:/OS/Name", "*"}, {"machines", "update:/OS/Name", "x"}, true},
-        CoversCase{
-            "descendant", {"machines", "update:/OS/Name", "*"}, {"machines", "update:/OS", "x"}, false},
-        CoversCase{
-            "text_prefix", {"machines", "update:/Pa", "*"}, {"machines", "update:/Params", "x"}, false},
-        CoversCase{
-            "sibling", {"machines", "update:/Meta", "*"}, {"machines", "update:/Params/a", "x"}, false},
-        CoversCase{
-            "pointer_not_whole", {"machines", "update:/Params", "*"}, {"machines", "update", "x"}, false},
-        CoversCase{
-            "action_is_no_tree", {"machines", "action:a", "*"}, {"machines", "action:a/b", "x"}, false}),
+            "specific_list", {"machines", "get", "a,b"}, {"machines", "get", Subject::here("b")}, true},
+        CoversCase{"specific_not_listed",
+                   {"machines", "get", "a,b"},
+                   {"machines", "get", Subject::here("c")},
+                   false},
+        CoversCase{"specific_does_not_cover_none",
+                   {"machines", "list", "a"},
+                   {"machines", "list", Subject::none()},
+                   false},
+        CoversCase{"star_wanted_needs_star",
+                   {"machines", "get", "a,b"},
+                   {"machines", "get", Subject::everything()},
+                   false},
+        CoversCase{"star_wanted_has_star",
+                   {"machines", "get", "*"},
+                   {"machines", "get", Subject::everything()},
+                   true},
+        CoversCase{"plain_action",
+                   {"machines", "action", "*"},
+                   {"machines", "action:poweron", Subject::here("x")},
+                   true},
+        CoversCase{"same_action",
+                   {"machines", "action:poweron", "*"},
+                   {"machines", "action:poweron", Subject::here("x")},
+                   true},
+        CoversCase{"other_action",
+                   {"machines", "action:poweron", "*"},
+                   {"machines", "action:poweroff", Subject::here("x")},
+                   false},
+        CoversCase{"action_prefix",
+                   {"machines", "action:power", "*"},
+                   {"machines", "action:poweron", Subject::here("x")},
+                   false},
+        CoversCase{"actions_is_not_action",
+                   {"machines", "actions", "*"},
+                   {"machines", "action:x", Subject::here("x")},
+                   false},
+        CoversCase{"one_does_not_cover_plain",
+                   {"machines", "action:x", "*"},
+                   {"machines", "action", Subject::here("x")},
+                   false},
+        CoversCase{"plain_update",
+                   {"machines", "update", "*"},
+                   {"machines", "update:/OS/Name", Subject::here("x")},
+                   true},
+        CoversCase{"ancestor",
+                   {"machines", "update:/OS", "*"},
+                   {"machines", "update:/OS/Name", Subject::here("x")},
+                   true},
+        CoversCase{"far_ancestor",
+                   {"machines", "update:/A", "*"},
+                   {"machines", "update:/A/B/C", Subject::here("x")},
+                   true},
+        CoversCase{"same_pointer",
+                   {"machines", "update:/OS/Name", "*"},
+                   {"machines", "update:/OS/Name", Subject::here("x")},
+                   true},
+        CoversCase{"descendant",
+                   {"machines", "update:/OS/Name", "*"},
+                   {"machines", "update:/OS", Subject::here("x")},
+                   false},
+        CoversCase{"text_prefix",
+                   {"machines", "update:/Pa", "*"},
+                   {"machines", "update:/Params", Subject::here("x")},
+                   false},
+        CoversCase{"sibling",
+                   {"machines", "update:/Meta", "*"},
+                   {"machines", "update:/Params/a", Subject::here("x")},
+                   false},
+        CoversCase{"pointer_not_whole",
+                   {"machines", "update:/Params", "*"},
+                   {"machines", "update", Subject::here("x")},
+                   false},
+        CoversCase{"action_is_no_tree",
+                   {"machines", "action:a", "*"},
+                   {"machines", "action:a/b", Subject::here("x")},
+                   false}),
     [](const auto& info) { return info.param.name; });
 
 TEST(CoversClaim, OneClaimMustCoverTheWhole) {
@@ -86,30 +137,60 @@ TEST(Intersect, KeepsTheNarrowerSide) {
   EXPECT_EQ(same->specific, "*");
 }
 
-TEST(AllowedSpecifics, AreThoseOfEveryClaimAboutTheAction) {
+TEST(AllowedObjects, AreThoseOfEveryClaimAboutTheAction) {
   const std::vector<Claim> claims{{"machines,jobs", "list, get", "b,a"},
-                                  {"machines", "get", "a,c"},
+                                  {"machines", "get", "a,/east/c"},
                                   {"machines", "delete", "d"},
                                   {"stages", "*", "*"}};
-  using Specifics = std::vector<std::string>;
-  EXPECT_EQ(allowed_specifics(claims, "machines", "get"), Specifics({"a", "b", "c"}));
-  EXPECT_EQ(allowed_specifics(claims, "jobs", "get"), Specifics({"a", "b"}));
-  EXPECT_EQ(allowed_specifics(claims, "profiles", "get"), Specifics());
-  EXPECT_EQ(allowed_specifics(claims, "stages", "get"), std::nullopt) << "all of them";
+  using Objects = std::vector<store::ObjectRef>;
+  EXPECT_EQ(allowed_objects(claims, "machines", "get"), Objects({{"a", ""}, {"b", ""}, {"c", "east"}}));
+  EXPECT_EQ(allowed_objects(claims, "jobs", "get"), Objects({{"a", ""}, {"b", ""}}));
+  EXPECT_EQ(allowed_objects(claims, "profiles", "get"), Objects());
+  EXPECT_EQ(allowed_objects(claims, "stages", "get"), std::nullopt) << "all of them";
+}
+
+/// A claim names the object of this server, or another owner's with the owner: never one for the other.
+TEST(Subjects, NameOneOwnersObject) {
+  const auto held = [](const char* specific) { return std::vector<Claim>{{"machines", "get", specific}}; };
+  const auto may = [&](const char* specific, const Subject& subject) {
+    return covers(held(specific), {"machines", "get", subject});
+  };
+  EXPECT_TRUE(may("a", Subject::here("a")));
+  EXPECT_TRUE(may("a", Subject::of(store::kOwn, "a")));
+  EXPECT_TRUE(may("a", Subject::of(store::kLayered, "a")));
+  EXPECT_FALSE(may("a", Subject::of("east", "a")));
+  EXPECT_TRUE(may("/east/a", Subject::of("east", "a")));
+  EXPECT_FALSE(may("/east/a", Subject::of("west", "a")));
+  EXPECT_FALSE(may("/east/a", Subject::here("a")));
+  EXPECT_FALSE(may("/east/a", Subject::here("/east/a"))) << "a key that looks like another owner's object";
+  EXPECT_FALSE(may("/a/b/c", Subject::of("a/b", "c")));
+  EXPECT_FALSE(may("a", Subject::everything()));
+  EXPECT_FALSE(may("", Subject::of("east", "")));
+  for (const Subject& subject : {Subject::here("a"), Subject::of("east", "a"), Subject::everything(),
+                                 Subject::none(), Subject::here("/east/a"), Subject::of("a/b", "c")}) {
+    EXPECT_TRUE(may("*", subject)) << subject.text();
+  }
+}
+
+TEST(Subjects, NamesThatClaimsWouldReadOtherwiseAreNoItems) {
+  for (const char* name : {"", "*", "a,b", " a", "a ", "/east/a", ","})
+    EXPECT_FALSE(is_claim_item(name)) << name;
+  for (const char* name : {"a", "a b", "a/b", "bob@example.com", "**"})
+    EXPECT_TRUE(is_claim_item(name)) << name;
 }
 
 TEST(CoversPartly, AnyPartOfTheActionIsEnough) {
   const std::vector<Claim> claims{{"machines", "get,update:/Meta", "a"}, {"subnets", "updateSecure", "*"}};
-  EXPECT_TRUE(covers_partly(claims, {"machines", "update", "a"}));
-  EXPECT_FALSE(covers_partly(claims, {"machines", "update", "b"}));
-  EXPECT_FALSE(covers_partly(claims, {"machine", "update", "a"}));
-  EXPECT_FALSE(covers_partly(claims, {"subnets", "update", "a"}));
-  EXPECT_FALSE(covers_partly(claims, {"machines", "delete", "a"}));
+  EXPECT_TRUE(covers_partly(claims, {"machines", "update", Subject::here("a")}));
+  EXPECT_FALSE(covers_partly(claims, {"machines", "update", Subject::here("b")}));
+  EXPECT_FALSE(covers_partly(claims, {"machine", "update", Subject::here("a")}));
+  EXPECT_FALSE(covers_partly(claims, {"subnets", "update", Subject::here("a")}));
+  EXPECT_FALSE(covers_partly(claims, {"machines", "delete", Subject::here("a")}));
 }
 
 TEST(Authorise, NamesWhatIsMissing) {
   Principal nobody;
-  const auto refused = authorise(nobody, {"machines", "list", ""}, "/api/v3/machines?limit=1");
+  const auto refused = authorise(nobody, {"machines", "list", Subject::none()}, "/api/v3/machines?limit=1");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kForbidden);
   EXPECT_EQ(refused.error().type, "AUTH");

@@ -1,6 +1,4 @@
 // The licence: a signed bundle in pack `rackn-license`, or the community licence that is built in.
-#include <sodium.h>
-
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -8,6 +6,7 @@
 
 #include "auth/auth.h"
 #include "auth/internal/codec.h"
+#include "auth/signature.h"
 #include "base/log.h"
 #include "model/members.h"
 #include "model/object.h"
@@ -75,28 +74,15 @@ std::optional<std::string> signed_text(const store::Snapshot& snapshot) {
   return text.empty() ? std::nullopt : std::optional(text);
 }
 
-bool signed_by(std::string_view key_text, std::string_view message, std::string_view signature) {
-  const auto key = base64_decode(key_text);
-  if (!key || key->size() != crypto_sign_PUBLICKEYBYTES || signature.size() != crypto_sign_BYTES)
-    return false;
-  return crypto_sign_verify_detached(reinterpret_cast<const unsigned char*>(signature.data()),
-                                     reinterpret_cast<const unsigned char*>(message.data()), message.size(),
-                                     reinterpret_cast<const unsigned char*>(key->data())) == 0;
-}
-
 /// The bundle inside `text` when one of the trusted keys signed it.
 std::optional<json::object> verified_bundle(std::string_view text,
                                             const std::vector<std::string>& trusted_keys) {
-  ensure_sodium();
   const size_t dot = text.find('.');
   if (dot == std::string_view::npos) return std::nullopt;
   const auto message = base64_decode(text.substr(0, dot));
   const auto signature = base64_decode(text.substr(dot + 1));
   if (!message || !signature) return std::nullopt;
-  const bool trusted = std::any_of(trusted_keys.begin(), trusted_keys.end(), [&](const std::string& key) {
-    return signed_by(key, *message, *signature);
-  });
-  if (!trusted) return std::nullopt;
+  if (!is_signed(*message, *signature, trusted_keys)) return std::nullopt;
   auto parsed = model::parse_json(*message);
   if (!parsed || !parsed->is_object()) return std::nullopt;
   return std::move(parsed->get_object());

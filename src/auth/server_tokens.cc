@@ -33,7 +33,8 @@ TokenRequest known_machine_token(std::string_view uuid, env::Duration ttl) {
 }
 
 TokenRequest profile_token(std::string_view profile, env::Duration ttl) {
-  return system_token({"profiles", "get,update", std::string(profile)}, std::min(ttl, kYear));
+  const std::string specific(is_claim_item(profile) ? profile : "");
+  return system_token({"profiles", "get,update", specific}, std::min(ttl, kYear));
 }
 
 }  // namespace mullion::auth

@@ -41,34 +41,43 @@ const json::object* members_of(const json::object& tenant) {
 }
 
 /// Keys as objects have them: people write addresses in more than one way.
-store::KeySetPtr key_set(std::string_view prefix, std::vector<std::string> keys) {
-  if (const model::ObjectType* type = model::find_object_type(prefix)) {
-    for (std::string& key : keys) key = model::canonical_key(*type, key);
+store::ObjectSetPtr object_set(std::string_view prefix, const std::vector<std::string>& texts) {
+  const model::ObjectType* type = model::find_object_type(prefix);
+  std::vector<store::ObjectRef> objects;
+  for (const std::string& text : texts) {
+    store::ObjectRef object = object_spelled(text);
+    if (type != nullptr) object.key = model::canonical_key(*type, object.key);
+    objects.push_back(std::move(object));
   }
-  return std::make_shared<store::KeySet>(std::move(keys));
+  return std::make_shared<store::ObjectSet>(std::move(objects));
 }
 
 /// An unchanged list keeps its set, and with it what the engine remembers about it.
-store::KeySetPtr same_or_new(const TenancyPtr& before, std::string_view prefix, store::KeySetPtr set) {
-  const store::KeySetPtr old = before ? before->members(prefix) : nullptr;
-  return old && old->keys() == set->keys() ? old : set;
+store::ObjectSetPtr same_or_new(const TenancyPtr& before, std::string_view prefix, store::ObjectSetPtr set) {
+  const store::ObjectSetPtr old = before ? before->members(prefix) : nullptr;
+  return old && old->objects() == set->objects() ? old : set;
 }
 
 TenancyPtr tenancy_of(std::string_view name, const json::object& tenant, const TenancyPtr& before) {
   Tenancy::Members members;
   if (const json::object* lists = members_of(tenant)) {
     for (const auto& [prefix, keys] : *lists)
-      members[std::string(prefix)] = same_or_new(before, prefix, key_set(prefix, strings_of(&keys)));
+      members[std::string(prefix)] = same_or_new(before, prefix, object_set(prefix, strings_of(&keys)));
   }
   return std::make_shared<Tenancy>(std::string(name), std::move(members));
 }
 
-bool remove_text(json::value* list, std::string_view text) {
+/// Whether a member, however it is written, means the object.
+bool means(const json::value& item, const Identity& object) {
+  return item.is_string() &&
+         object_set(object.type, {std::string(item.get_string())})->contains(object.owner, object.key);
+}
+
+bool remove_member(json::value* list, const Identity& object) {
   if (list == nullptr || !list->is_array()) return false;
   json::array& items = list->get_array();
-  const auto gone = std::remove_if(items.begin(), items.end(), [text](const json::value& item) {
-    return item.is_string() && std::string_view(item.get_string()) == text;
-  });
+  const auto gone = std::remove_if(items.begin(), items.end(),
+                                   [&object](const json::value& item) { return means(item, object); });
   if (gone == items.end()) return false;
   items.erase(gone, items.end());
   return true;
@@ -83,42 +92,56 @@ store::Change change_of(const store::StoredObject& stored, const json::object& t
   return change;
 }
 
-std::optional<store::Change> without(const store::StoredObject& stored, std::string_view prefix,
-                                     std::string_view key) {
+std::optional<store::Change> without(const store::StoredObject& stored, const Identity& object) {
   std::optional<json::object> tenant = parse_object(stored.body);
   if (!tenant) return std::nullopt;
   json::value* members = tenant->if_contains("Members");
   bool changed = false;
   if (members != nullptr && members->is_object())
-    changed = remove_text(members->get_object().if_contains(prefix), key);
-  if (prefix == kUsers) changed = remove_text(tenant->if_contains("Users"), key) || changed;
+    changed = remove_member(members->get_object().if_contains(object.type), object);
+  if (object.type == kUsers) changed = remove_member(tenant->if_contains("Users"), object) || changed;
   if (!changed) return std::nullopt;
   return change_of(stored, *tenant);
 }
 
 }  // namespace
 
-store::KeySetPtr Tenancy::members(std::string_view prefix) const {
+std::string spelled(std::string_view owner, std::string_view key) {
+  return store::is_remote(owner) ? fmt::format("/{}/{}", owner, key) : std::string(key);
+}
+
+store::ObjectRef object_spelled(std::string_view text) {
+  if (!text.starts_with('/')) return {std::string(text), std::string(store::kOwn)};
+  const size_t end = text.find('/', 1);
+  if (end == std::string_view::npos || end == 1) return {};
+  return {std::string(text.substr(end + 1)), std::string(text.substr(1, end - 1))};
+}
+
+store::ObjectSetPtr Tenancy::members(std::string_view prefix) const {
   const auto found = members_.find(prefix);
   return found == members_.end() ? nullptr : found->second;
 }
 
-bool Tenancy::hides(std::string_view prefix, std::string_view key) const {
-  const auto found = members_.find(prefix);
-  return found != members_.end() && !found->second->contains(key);
+bool Tenancy::hides(const Identity& object) const {
+  const auto found = members_.find(object.type);
+  return found != members_.end() && !found->second->contains(object.owner, object.key);
 }
 
-bool Principal::sees(std::string_view prefix, std::string_view key) const {
-  const bool self = prefix == kUsers && key == user;
-  return self || tenant == nullptr || !tenant->hides(prefix, key);
+bool Principal::is_self(const Identity& object) const {
+  return object.type == kUsers && !store::is_remote(object.owner) && !user.empty() && object.key == user;
 }
 
-store::KeySetPtr Principal::visible_keys(std::string_view prefix) const {
-  store::KeySetPtr keys = tenant == nullptr ? nullptr : tenant->members(prefix);
-  if (keys == nullptr || prefix != kUsers || user.empty() || keys->contains(user)) return keys;
-  std::vector<std::string> with_self = keys->keys();
-  with_self.push_back(user);
-  return std::make_shared<store::KeySet>(std::move(with_self));
+bool Principal::sees(const Identity& object) const {
+  return is_self(object) || tenant == nullptr || !tenant->hides(object);
+}
+
+store::ObjectSetPtr Principal::visible_objects(std::string_view prefix) const {
+  store::ObjectSetPtr objects = tenant == nullptr ? nullptr : tenant->members(prefix);
+  if (objects == nullptr || prefix != kUsers || user.empty() || objects->contains(store::kOwn, user))
+    return objects;
+  std::vector<store::ObjectRef> with_self = objects->objects();
+  with_self.push_back({user, std::string(store::kOwn)});
+  return std::make_shared<store::ObjectSet>(std::move(with_self));
 }
 
 TenantDirectory::TenantDirectory(store::Store& store) : store_(store) {
@@ -179,54 +202,56 @@ TenancyPtr TenantDirectory::of(std::string_view user) {
   return found == by_user_.end() ? nullptr : found->second;
 }
 
-std::vector<std::string> TenantDirectory::holding(std::string_view prefix, std::string_view key) {
+std::vector<std::string> TenantDirectory::holding(const Identity& object) {
   const std::lock_guard lock(mutex_);
   refresh();
   std::vector<std::string> names;
   for (const auto& [name, entry] : tenants_) {
-    const store::KeySetPtr members = entry.tenancy->members(prefix);
-    const bool as_user = prefix == kUsers && entry.users.contains(key);
-    if (as_user || (members && members->contains(key))) names.push_back(name);
+    const store::ObjectSetPtr members = entry.tenancy->members(object.type);
+    const bool as_user =
+        object.type == kUsers && !store::is_remote(object.owner) && entry.users.contains(object.key);
+    if (as_user || (members && members->contains(object.owner, object.key))) names.push_back(name);
   }
   return names;
 }
 
 Result<std::optional<store::Change>> join_tenant(const store::Snapshot& snapshot, const Tenancy& tenancy,
-                                                 std::string_view prefix, std::string_view key) {
+                                                 const Identity& object) {
   using Joining = std::optional<store::Change>;
-  if (!tenancy.restricts(prefix)) return Joining();
+  if (!tenancy.restricts(object.type)) return Joining();
   const auto stored = snapshot.get_local(kType, tenancy.name());
   std::optional<json::object> tenant = stored ? parse_object(stored->body) : std::nullopt;
   json::value* members = tenant ? tenant->if_contains("Members") : nullptr;
   if (members == nullptr || !members->is_object()) return Joining();
-  json::value* keys = members->get_object().if_contains(prefix);
-  if (keys == nullptr || !keys->is_array() || tenant_lists(stored->body, prefix, key)) return Joining();
+  json::value* keys = members->get_object().if_contains(object.type);
+  if (keys == nullptr || !keys->is_array() || tenant_lists(stored->body, object)) return Joining();
   if (stored->id.owner != store::kOwn) {
-    return Error(ErrorCode::kInvalid, "CREATE", std::string(prefix), std::string(key),
+    return Error(ErrorCode::kInvalid, "CREATE", std::string(object.type), std::string(object.key),
                  {fmt::format("Tenant {} belongs to a content pack, so nothing can be added to it: ask an "
                               "administrator to create the object",
                               tenancy.name())});
   }
-  keys->get_array().emplace_back(key);
+  keys->get_array().emplace_back(spelled(object.owner, object.key));
   return Joining(change_of(*stored, *tenant));
 }
 
 std::vector<store::Change> leave_tenants(const store::Snapshot& snapshot, TenantDirectory& directory,
-                                         std::string_view prefix, std::string_view key) {
+                                         const Identity& object) {
   std::vector<store::Change> changes;
-  for (const std::string& name : directory.holding(prefix, key)) {
+  for (const std::string& name : directory.holding(object)) {
     const auto stored = snapshot.get_local(kType, name);
     if (!stored || stored->id.owner != store::kOwn) continue;
-    if (auto change = without(*stored, prefix, key)) changes.push_back(std::move(*change));
+    if (auto change = without(*stored, object)) changes.push_back(std::move(*change));
   }
   return changes;
 }
 
-bool tenant_lists(std::string_view tenant_body, std::string_view prefix, std::string_view key) {
+bool tenant_lists(std::string_view tenant_body, const Identity& object) {
   const std::optional<json::object> tenant = parse_object(tenant_body);
   const json::object* members = tenant ? members_of(*tenant) : nullptr;
   if (members == nullptr) return false;
-  return key_set(prefix, strings_of(members->if_contains(prefix)))->contains(key);
+  return object_set(object.type, strings_of(members->if_contains(object.type)))
+      ->contains(object.owner, object.key);
 }
 
 std::vector<std::string> users_elsewhere(const store::Snapshot& snapshot, std::string_view name,

@@ -15,16 +15,28 @@
 
 namespace mullion::auth {
 
+/// Which object is meant: one that exists, or one to be made. Borrowed texts.
+struct Identity {
+  std::string_view type;
+  std::string_view owner;  // kOwn, kLayered or an endpoint id
+  std::string_view key;
+};
+
+/// How roles and tenants spell an object: by its key when it is this server's, else "/OWNER/KEY".
+std::string spelled(std::string_view owner, std::string_view key);
+/// The object that such a text means. A text that begins with "/" and names no owner means no object.
+store::ObjectRef object_spelled(std::string_view text);
+
 /// What exists for the users of one tenant. Immutable, shareable.
 class Tenancy {
  public:
-  using Members = std::map<std::string, store::KeySetPtr, std::less<>>;
+  using Members = std::map<std::string, store::ObjectSetPtr, std::less<>>;
   Tenancy(std::string name, Members members) : name_(std::move(name)), members_(std::move(members)) {}
   const std::string& name() const { return name_; }
-  /// The keys that exist of a collection; null when the tenant does not restrict it.
-  store::KeySetPtr members(std::string_view prefix) const;
+  /// The objects that exist of a collection; null when the tenant does not restrict it.
+  store::ObjectSetPtr members(std::string_view prefix) const;
   bool restricts(std::string_view prefix) const { return members(prefix) != nullptr; }
-  bool hides(std::string_view prefix, std::string_view key) const;
+  bool hides(const Identity& object) const;
 
  private:
   std::string name_;
@@ -42,8 +54,8 @@ class TenantDirectory {
 
   /// The tenant of a user, null when there is none.
   TenancyPtr of(std::string_view user);
-  /// Names of the tenants that list the object, or the user when it is one.
-  std::vector<std::string> holding(std::string_view prefix, std::string_view key);
+  /// Names of the tenants that list the object, or the user when it is one of this server.
+  std::vector<std::string> holding(const Identity& object);
 
  private:
   struct Entry {
@@ -66,13 +78,13 @@ class TenantDirectory {
 /// The change that adds a new object to a tenant, for the batch that creates it. Absent when the tenant does
 /// not restrict the collection or lists the key already; kInvalid when the tenant lies in a content pack.
 Result<std::optional<store::Change>> join_tenant(const store::Snapshot& snapshot, const Tenancy& tenancy,
-                                                 std::string_view prefix, std::string_view key);
+                                                 const Identity& object);
 /// The changes that take an object out of every tenant, for the batch that deletes it. A user leaves its
 /// tenant too. Tenants of content packs stay as they are.
 std::vector<store::Change> leave_tenants(const store::Snapshot& snapshot, TenantDirectory& directory,
-                                         std::string_view prefix, std::string_view key);
+                                         const Identity& object);
 /// Whether the text of a tenant lists the object among its members.
-bool tenant_lists(std::string_view tenant_body, std::string_view prefix, std::string_view key);
+bool tenant_lists(std::string_view tenant_body, const Identity& object);
 /// "User X is already in tenant Y" for each of `users` that another tenant than `name` has.
 std::vector<std::string> users_elsewhere(const store::Snapshot& snapshot, std::string_view name,
                                          const std::vector<std::string>& users);

@@ -12,6 +12,13 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
+/// The members of a set as tenants spell them.
+std::vector<std::string> names(const store::ObjectSetPtr& set) {
+  std::vector<std::string> out;
+  for (const store::ObjectRef& object : set->objects()) out.push_back(spelled(object.owner, object.key));
+  return out;
+}
+
 class Tenants : public testing::Test {
  protected:
   void put(const std::string& key, const std::string& body, std::string_view owner = store::kOwn) {
@@ -30,7 +37,7 @@ class Tenants : public testing::Test {
   }
   void leave(std::string_view prefix, std::string_view key) {
     store::Batch batch;
-    batch.changes = leave_tenants(*store_->snapshot(), directory_, prefix, key);
+    batch.changes = leave_tenants(*store_->snapshot(), directory_, {prefix, store::kOwn, key});
     commit(std::move(batch));
   }
 
@@ -43,17 +50,39 @@ TEST_F(Tenants, PrefixesThatAreNamedRestrict) {
   put("t", R"({"Name":"t","Members":{"machines":["a","b"],"profiles":[]},"Users":["ann"]})");
   const TenancyPtr tenancy = directory_.of("ann");
   ASSERT_TRUE(tenancy);
-  EXPECT_FALSE(tenancy->hides("machines", "a"));
-  EXPECT_TRUE(tenancy->hides("machines", "c"));
-  EXPECT_TRUE(tenancy->hides("profiles", "any")) << "an empty list hides everything";
-  EXPECT_FALSE(tenancy->hides("stages", "any")) << "a prefix that is absent restricts nothing";
+  EXPECT_FALSE(tenancy->hides({"machines", store::kOwn, "a"}));
+  EXPECT_TRUE(tenancy->hides({"machines", store::kOwn, "c"}));
+  EXPECT_TRUE(tenancy->hides({"profiles", store::kOwn, "any"})) << "an empty list hides everything";
+  EXPECT_FALSE(tenancy->hides({"stages", store::kOwn, "any"})) << "a prefix that is absent restricts nothing";
   EXPECT_EQ(directory_.of("bob"), nullptr);
+}
+
+TEST_F(Tenants, AMemberIsTheObjectOfOneOwner) {
+  put("t", R"({"Name":"t","Members":{"machines":["a","/east/b","/broken"]},"Users":["ann"]})");
+  const TenancyPtr tenancy = directory_.of("ann");
+  EXPECT_FALSE(tenancy->hides({"machines", store::kOwn, "a"}));
+  EXPECT_FALSE(tenancy->hides({"machines", store::kLayered, "a"}));
+  EXPECT_TRUE(tenancy->hides({"machines", "east", "a"}));
+  EXPECT_FALSE(tenancy->hides({"machines", "east", "b"}));
+  EXPECT_TRUE(tenancy->hides({"machines", "west", "b"}));
+  EXPECT_TRUE(tenancy->hides({"machines", store::kOwn, "b"}));
+  EXPECT_TRUE(tenancy->hides({"machines", store::kOwn, "/east/b"}));
+}
+
+TEST_F(Tenants, ObjectsOfOtherOwnersJoinWithTheirOwner) {
+  put("t", R"({"Name":"t","Members":{"machines":[]},"Users":["ann"]})");
+  const auto joining = join_tenant(*store_->snapshot(), *directory_.of("ann"), {"machines", "east", "b"});
+  ASSERT_TRUE(joining && *joining);
+  store::Batch batch;
+  batch.changes.push_back(**joining);
+  commit(std::move(batch));
+  EXPECT_THAT(names(directory_.of("ann")->members("machines")), ElementsAre("/east/b"));
 }
 
 TEST_F(Tenants, FollowTheStore) {
   put("t", R"({"Name":"t","Members":{"machines":["a"]},"Users":["ann"]})");
   EXPECT_EQ(name_of("ann"), "t");
-  const store::KeySetPtr before = directory_.of("ann")->members("machines");
+  const store::ObjectSetPtr before = directory_.of("ann")->members("machines");
   put("t", R"({"Name":"t","Description":"new","Members":{"machines":["a"]},"Users":["ann","bob"]})");
   EXPECT_EQ(name_of("bob"), "t");
   EXPECT_EQ(directory_.of("bob")->members("machines"), before) << "what queries remember stays good";
@@ -75,9 +104,9 @@ TEST_F(Tenants, ThoseThatExistedBeforeCountAndReplicasDoNot) {
 
 TEST_F(Tenants, AddressesAreKnownHoweverTheyAreWritten) {
   put("t", R"({"Name":"t","Members":{"leases":["192.168.1.2","C0A80103"]},"Users":["ann"]})");
-  EXPECT_FALSE(directory_.of("ann")->hides("leases", "C0A80102"));
-  EXPECT_FALSE(directory_.of("ann")->hides("leases", "C0A80103"));
-  EXPECT_TRUE(directory_.of("ann")->hides("leases", "C0A80104"));
+  EXPECT_FALSE(directory_.of("ann")->hides({"leases", store::kOwn, "C0A80102"}));
+  EXPECT_FALSE(directory_.of("ann")->hides({"leases", store::kOwn, "C0A80103"}));
+  EXPECT_TRUE(directory_.of("ann")->hides({"leases", store::kOwn, "C0A80104"}));
 }
 
 TEST_F(Tenants, UsersAlwaysSeeThemselves) {
@@ -85,29 +114,32 @@ TEST_F(Tenants, UsersAlwaysSeeThemselves) {
   Principal ann;
   ann.user = "ann";
   ann.tenant = directory_.of("ann");
-  EXPECT_TRUE(ann.sees("users", "ann"));
-  EXPECT_FALSE(ann.sees("users", "bob"));
-  EXPECT_THAT(ann.visible_keys("users")->keys(), ElementsAre("ann"));
-  EXPECT_EQ(ann.visible_keys("machines"), nullptr);
+  EXPECT_TRUE(ann.sees({"users", store::kOwn, "ann"}));
+  EXPECT_FALSE(ann.sees({"users", "east", "ann"})) << "somebody else of the same name";
+  EXPECT_FALSE(ann.sees({"users", store::kOwn, "bob"}));
+  EXPECT_THAT(names(ann.visible_objects("users")), ElementsAre("ann"));
+  EXPECT_EQ(ann.visible_objects("machines"), nullptr);
 }
 
 TEST_F(Tenants, NewObjectsJoin) {
   put("t", R"({"Name":"t","Members":{"machines":["a"]},"Users":["ann"]})");
   const TenancyPtr tenancy = directory_.of("ann");
-  const auto joining = join_tenant(*store_->snapshot(), *tenancy, "machines", "b");
+  const auto joining = join_tenant(*store_->snapshot(), *tenancy, {"machines", store::kOwn, "b"});
   ASSERT_TRUE(joining && *joining);
   store::Batch batch;
   batch.changes.push_back(**joining);
   commit(std::move(batch));
-  EXPECT_THAT(directory_.of("ann")->members("machines")->keys(), ElementsAre("a", "b"));
-  EXPECT_FALSE(*join_tenant(*store_->snapshot(), *tenancy, "machines", "b")) << "it is there already";
-  EXPECT_FALSE(*join_tenant(*store_->snapshot(), *tenancy, "stages", "s"))
+  EXPECT_THAT(names(directory_.of("ann")->members("machines")), ElementsAre("a", "b"));
+  EXPECT_FALSE(*join_tenant(*store_->snapshot(), *tenancy, {"machines", store::kOwn, "b"}))
+      << "it is there already";
+  EXPECT_FALSE(*join_tenant(*store_->snapshot(), *tenancy, {"stages", store::kOwn, "s"}))
       << "to list one stage would hide all others";
 }
 
 TEST_F(Tenants, NothingJoinsTheTenantOfAContentPack) {
   put("t", R"({"Name":"t","Members":{"machines":[]},"Users":["ann"]})", store::kLayered);
-  const auto joining = join_tenant(*store_->snapshot(), *directory_.of("ann"), "machines", "b");
+  const auto joining =
+      join_tenant(*store_->snapshot(), *directory_.of("ann"), {"machines", store::kOwn, "b"});
   ASSERT_FALSE(joining);
   EXPECT_EQ(joining.error().code, ErrorCode::kInvalid);
   EXPECT_THAT(joining.error().messages.front(), testing::HasSubstr("Tenant t belongs to a content pack"));
@@ -117,10 +149,10 @@ TEST_F(Tenants, DeletedObjectsLeaveEveryTenant) {
   put("t", R"({"Name":"t","Members":{"machines":["a","b"]},"Users":["ann"]})");
   put("u", R"({"Name":"u","Members":{"machines":["b"],"profiles":["b"]},"Users":["bob"]})");
   leave("machines", "b");
-  EXPECT_THAT(directory_.of("ann")->members("machines")->keys(), ElementsAre("a"));
-  EXPECT_THAT(directory_.of("bob")->members("machines")->keys(), IsEmpty());
-  EXPECT_THAT(directory_.of("bob")->members("profiles")->keys(), ElementsAre("b"));
-  EXPECT_THAT(leave_tenants(*store_->snapshot(), directory_, "machines", "b"), IsEmpty());
+  EXPECT_THAT(names(directory_.of("ann")->members("machines")), ElementsAre("a"));
+  EXPECT_THAT(names(directory_.of("bob")->members("machines")), IsEmpty());
+  EXPECT_THAT(names(directory_.of("bob")->members("profiles")), ElementsAre("b"));
+  EXPECT_THAT(leave_tenants(*store_->snapshot(), directory_, {"machines", store::kOwn, "b"}), IsEmpty());
 }
 
 TEST_F(Tenants, DeletedUsersLeaveTheirTenant) {
@@ -128,7 +160,7 @@ TEST_F(Tenants, DeletedUsersLeaveTheirTenant) {
   leave("users", "ann");
   EXPECT_EQ(name_of("ann"), "-");
   EXPECT_EQ(name_of("bob"), "t");
-  EXPECT_THAT(directory_.of("bob")->members("users")->keys(), IsEmpty());
+  EXPECT_THAT(names(directory_.of("bob")->members("users")), IsEmpty());
 }
 
 TEST_F(Tenants, UsersOfOtherTenantsAreNamed) {

@@ -62,7 +62,7 @@ class LocalCatalog final : public Catalog {
         builder_(dependencies_),
         fetcher_(dependencies_),
         installed_(dependencies_),
-        remote_(dependencies_.runtime, dependencies_.blobs, dependencies_.base_root / "catalog" / "remote"),
+        remote_(dependencies_, dependencies_.base_root / "catalog" / "remote"),
         items_(std::make_shared<const Items>()) {
     installed_.follow([changed = changed_] { changed->notify_all(); });
   }
@@ -94,6 +94,9 @@ class LocalCatalog final : public Catalog {
   void count(std::vector<std::string> wanted);
   void join();
   std::vector<std::string> places() const;
+  std::vector<std::string> want() {
+    return remote_.want([this] { return places(); });
+  }
 
   const Dependencies dependencies_;
   env::TaskGroup tasks_;
@@ -231,7 +234,10 @@ Task<void> LocalCatalog::attempt(std::string_view what, Task<void> work) {
 Task<void> LocalCatalog::follow() {
   while (!stopping()) {
     const uint64_t seen = changed_->version();
-    Task<void> work = env::run_blocking([this] { join(); });
+    Task<void> work = env::run_blocking([this] {
+      (void)want();  // a round that reads what is not named any more ends
+      join();
+    });
     co_await attempt("joining", std::move(work));
     // False is the time-out as well as the end, which the next suspension tells apart.
     co_await changed_->wait(seen, dependencies_.refresh_interval);
@@ -253,7 +259,7 @@ void LocalCatalog::count(std::vector<std::string> wanted) {
 Task<void> LocalCatalog::refresh_once(bool all) {
   std::vector<std::string> wanted, fresh;
   co_await env::run_blocking([&] {
-    wanted = places();
+    wanted = want();
     fresh = remote_.unknown(wanted);
   });
   co_await remote_.refresh(fresh);
@@ -328,7 +334,8 @@ Task<Result<BuildReport>> LocalCatalog::remove(std::vector<KeptVersion> versions
 
 void LocalCatalog::start() {
   fetcher_.sweep();
-  count(places());  // as an earlier process read them
+  (void)env::remove_tree(dependencies_.base_root / "catalog" / "work");  // copies of programs that were asked
+  count(places());                                                       // as an earlier process read them
   subscription_ = dependencies_.store.subscribe([this](const std::shared_ptr<const store::Commit>& commit) {
     if (concerns_catalogs(*commit)) changed_->notify_all();
   });
@@ -346,6 +353,7 @@ Task<void> LocalCatalog::stop() {
   changed_->notify_all();
   co_await tasks_.async_stop();
   co_await remote_.stop();
+  co_await fetcher_.stop();
 }
 
 }  // namespace

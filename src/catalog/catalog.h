@@ -9,6 +9,7 @@
 #include "catalog/items.h"
 #include "content/content.h"
 #include "content/providers.h"
+#include "env/clock.h"
 #include "env/runtime.h"
 #include "store/store.h"
 
@@ -54,6 +55,13 @@ class Catalog {
   virtual Task<void> stop() = 0;
 };
 
+/// How slowly a body may come: less than `least` bytes a second, taken over each `window`, is given up. So a
+/// transfer has an end that its size decides.
+struct Pace {
+  uint64_t least = uint64_t{16} << 10;
+  env::Duration window = std::chrono::seconds(30);
+};
+
 struct Dependencies {
   env::Runtime& runtime;
   store::Store& store;
@@ -66,6 +74,8 @@ struct Dependencies {
   env::Duration define_limit = std::chrono::seconds(30);
   env::Duration refresh_interval = std::chrono::minutes(5);  // of catalogs behind URLs
   uint64_t max_download = uint64_t{64} << 30;
+  Pace pace = {};  // of what comes from elsewhere
+  const env::Clock& clock = env::system_clock();
 };
 std::unique_ptr<Catalog> make_catalog(Dependencies dependencies);
 

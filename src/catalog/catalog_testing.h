@@ -40,6 +40,13 @@ class Elsewhere {
   }
   /// The next answer ends behind this many bytes.
   void cut_after(size_t bytes) { state_->cut = bytes; }
+  /// Bodies of this path begin and then come a byte at a time, and never to an end.
+  void trickle(const std::string& path) {
+    std::lock_guard lock(state_->mutex);
+    state_->trickling = path;
+  }
+  /// Trickling bodies that are being sent.
+  int trickling() const { return *state_->open_trickles; }
   /// Parts of files come without a length from now on.
   void leave_out_lengths() { state_->without_length = true; }
   /// From now on this path is answered with this status and no ETag.
@@ -81,6 +88,25 @@ class Elsewhere {
     std::string text_;
     uint64_t promised_;
     bool given_ = false;
+  };
+
+  /// A byte now and then.
+  class TrickleBody final : public net::BodySource {
+   public:
+    TrickleBody(uint64_t size, std::shared_ptr<std::atomic<int>> open) : size_(size), open_(std::move(open)) {
+      ++*open_;
+    }
+    ~TrickleBody() override { --*open_; }
+    net::Task<Result<std::string_view>> next() override {
+      if (!co_await env::sleep_for(std::chrono::milliseconds(5)))
+        co_return Error(ErrorCode::kCancelled, "cancelled");
+      co_return std::string_view("x");
+    }
+    std::optional<uint64_t> size() const override { return size_; }
+
+   private:
+    const uint64_t size_;
+    const std::shared_ptr<std::atomic<int>> open_;
   };
 
   /// Does not say how much it will be.
@@ -133,6 +159,13 @@ class Elsewhere {
         response.headers.set("Content-Range", fmt::format("bytes {}-{}/{}", first, found->second.size() - 1,
                                                           found->second.size()));
       }
+      if (request.path == trickling) {
+        constexpr size_t kAll = 1'000'000'000;
+        if (response.status == 206)
+          response.headers.set("Content-Range", fmt::format("bytes {}-{}/{}", first, kAll - 1, kAll));
+        response.body = std::make_unique<TrickleBody>(kAll - first, open_trickles);
+        co_return response;
+      }
       const std::string rest = found->second.substr(first);
       if (cut > 0) {
         response.body = std::make_unique<CutBody>(rest.substr(0, cut.exchange(0)), rest.size());
@@ -148,7 +181,8 @@ class Elsewhere {
     std::map<std::string, std::string> files;
     std::vector<std::string> seen;
     std::map<std::string, int> statuses;
-    std::string held;
+    std::string held, trickling;
+    const std::shared_ptr<std::atomic<int>> open_trickles = std::make_shared<std::atomic<int>>(0);
     env::Signal released;
     std::atomic<size_t> cut{0};
     std::atomic<bool> without_length{false};
@@ -283,6 +317,7 @@ class CatalogTest : public ::testing::Test {
                               }};
     dependencies.platform = "amd64/linux";
     dependencies.define_limit = std::chrono::milliseconds(1500);
+    dependencies.pace = pace_;
     catalog_ = make_catalog(std::move(dependencies));
     catalog_->start();
   }
@@ -343,6 +378,7 @@ class CatalogTest : public ::testing::Test {
   FakeProviders providers_;
   std::unique_ptr<FaultyBlobs> blobs_;
   std::atomic<bool> without_url_{false};
+  Pace pace_;  // of the next open()
   std::unique_ptr<Catalog> catalog_;
 };
 

@@ -206,6 +206,60 @@ TEST_F(CatalogTest, FetchTakesTheSameBytesToSeveralPlaces) {
   EXPECT_TRUE(told.contains("files/rebar-catalog/b/v1.0.0.json"));
 }
 
+Artifact endless(const Elsewhere& elsewhere, const std::string& path) {
+  return {elsewhere.url() + "/slow.json", path, std::string(64, 'a')};
+}
+
+TEST_F(CatalogTest, WhatTricklesIsGivenUp) {
+  close();
+  pace_ = {.least = 100'000, .window = std::chrono::milliseconds(50)};
+  open();
+  Elsewhere elsewhere(runtime_);
+  elsewhere.put("/slow.json", pack_text("slow", "v1.0.0"));
+  elsewhere.trickle("/slow.json");
+  const auto got = fetch(endless(elsewhere, "rebar-catalog/slow/v1.0.0.json"));
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().code, ErrorCode::kTimeout);
+  EXPECT_THAT(got.error().text(), HasSubstr("slower than 100000 bytes a second"));
+  set_places({elsewhere.url() + "/slow.json"});
+  eventually([this] { return !catalog_->problems().empty(); });
+  EXPECT_THAT(catalog_->problems().front(), HasSubstr("slower than 100000 bytes a second"));
+  eventually([&] { return elsewhere.trickling() == 0; });
+}
+
+TEST_F(CatalogTest, ADownloadEndsWithTheLastWhoWantsIt) {
+  Elsewhere elsewhere(runtime_);
+  elsewhere.put("/slow.json", pack_text("slow", "v1.0.0"));
+  elsewhere.trickle("/slow.json");
+  const Artifact artifact = endless(elsewhere, "rebar-catalog/slow/v1.0.0.json");
+  std::vector<std::unique_ptr<env::TaskGroup>> wanting;
+  for (int i = 0; i < 2; ++i) {
+    wanting.push_back(std::make_unique<env::TaskGroup>(runtime_.executor(), "wanting"));
+    wanting.back()->spawn("fetch",
+                          [this, artifact]() -> Task<void> { (void)co_await catalog_->fetch(artifact); });
+  }
+  eventually([&] { return elsewhere.trickling() == 1; });
+  wanting.front()->stop();
+  wanting.erase(wanting.begin());
+  EXPECT_EQ(elsewhere.trickling(), 1);
+  EXPECT_EQ(wanting.front()->running(), 1U) << "the other one still waits";
+  wanting.front()->stop();
+  eventually([&] { return elsewhere.trickling() == 0; });
+  EXPECT_EQ(elsewhere.seen().size(), 1U) << "fetched once for both";
+}
+
+TEST_F(CatalogTest, AListOfCatalogsDoesNotWaitForThoseItDropped) {
+  Elsewhere elsewhere(runtime_);
+  for (const char* path : {"/slow.json", "/good.json"}) elsewhere.put(path, catalog_of("p", "v1.0.0"));
+  elsewhere.trickle("/slow.json");
+  set_places({elsewhere.url() + "/slow.json"});
+  eventually([&] { return elsewhere.trickling() == 1; });
+  set_places({elsewhere.url() + "/good.json"});
+  eventually([&] { return actual("p-v1.0.0") == "v1.0.0"; });
+  eventually([&] { return elsewhere.trickling() == 0; });
+  EXPECT_EQ(catalog_->problems(), std::vector<std::string>());
+}
+
 TEST_F(CatalogTest, StartSweepsWhatACrashLeft) {
   const std::string left = "rebar-catalog/.incoming/" + std::string(64, 'a');
   close();

@@ -1,14 +1,12 @@
 #include "content/archive.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <memory>
 
+#include "content/internal/archive_reader.h"
 #include "content/internal/blob_path.h"
 #include "content/internal/file_body.h"
 #include "content/internal/file_handle.h"
@@ -17,11 +15,6 @@
 namespace mullion::content {
 
 namespace {
-
-struct CloseArchive {
-  void operator()(archive* handle) const { archive_read_free(handle); }
-};
-using ArchivePtr = std::unique_ptr<archive, CloseArchive>;
 
 Error unreadable(archive* handle) {
   const char* why = archive_error_string(handle);
@@ -33,17 +26,9 @@ Error suspicious(std::string_view name, std::string_view what) {
   return Error(ErrorCode::kInvalid, fmt::format("Cannot explode: entry {} {}", name, what));
 }
 
-/// UTF-8 where that is known, else the bytes of the archive; null when there is no such name.
-const char* first_of(const char* utf8, const char* raw) { return utf8 != nullptr ? utf8 : raw; }
-
-/// What a hard link is another name of.
-const char* hard_link(archive_entry* entry) {
-  return first_of(archive_entry_hardlink_utf8(entry), archive_entry_hardlink(entry));
-}
-
 bool is_link(archive_entry* entry) {
-  return hard_link(entry) != nullptr ||
-         first_of(archive_entry_symlink_utf8(entry), archive_entry_symlink(entry)) != nullptr;
+  return archive_entry_hardlink(entry) != nullptr || archive_entry_symlink(entry) != nullptr ||
+         archive_entry_filetype(entry) == AE_IFLNK;
 }
 
 std::string_view without_dot(std::string_view name) {
@@ -74,19 +59,33 @@ class Exploder {
   int next(archive_entry** entry) { return archive_read_next_header(handle_, entry); }
 
   Result<void> one(archive_entry* entry) {
-    const char* raw = first_of(archive_entry_pathname_utf8(entry), archive_entry_pathname(entry));
-    const std::string_view name = without_dot(raw != nullptr ? raw : "");
-    if (name.empty() || name == ".") return {};
+    const std::optional<std::string> whole = entry_name(handle_, entry);
+    if (!whole) return nameless();
+    const std::string_view name = without_dot(*whole);
+    if (name.empty() || name == ".") return {};  // the directory itself
     if (name.starts_with('/')) return suspicious(name, "has an absolute path");
     const auto path = clean_path(name, false);
     if (!path) return suspicious(name, "leaves its directory or has a forbidden name");
     if (is_link(entry) && !limits_.leave_links_out) return suspicious(*path, "is a link");
-    if (is_link(entry)) return second_name(*path, hard_link(entry));
+    if (is_link(entry)) return link(*path, entry);
     const auto kind = archive_entry_filetype(entry);
     if (collides(*path, kind == AE_IFDIR)) return suspicious(*path, "is both a file and a directory");
     if (kind == AE_IFDIR) return env::make_directories(target_ / *path);
     if (kind != AE_IFREG) return suspicious(*path, "is neither a file nor a directory");
     return file(*path);
+  }
+
+  /// What is left out without a word is missed when it is too late.
+  Error nameless() const {
+    return Error(
+        ErrorCode::kInvalid,
+        fmt::format("Cannot explode: entry number {} has no name, or one that cannot be read", entries_));
+  }
+
+  Result<void> link(const std::string& path, archive_entry* entry) {
+    const std::optional<std::string> first = hard_link_name(handle_, entry);
+    if (!first) return nameless();
+    return second_name(path, *first);
   }
 
   /// Whether an earlier entry stands in the way: a file where a directory is needed, or the reverse.
@@ -109,9 +108,9 @@ class Exploder {
   }
 
   /// Isos tell of two files with one content as of two names. A link to anything but a file that is here
-  /// already is left out; `first` is null for symbolic ones.
-  Result<void> second_name(const std::string& path, const char* first) {
-    const auto other = clean_path(first != nullptr ? without_dot(first) : "", false);
+  /// already is left out; `first` is empty for symbolic ones.
+  Result<void> second_name(const std::string& path, std::string_view first) {
+    const auto other = clean_path(without_dot(first), false);
     std::error_code ignored;
     if (!other || *other == path) return {};
     if (!std::filesystem::is_regular_file(std::filesystem::symlink_status(target_ / *other, ignored)))
@@ -179,6 +178,14 @@ class Exploder {
   std::vector<std::string> files_;
 };
 
+Result<ArchivePtr> open_archive(const env::Path& file) {
+  Result<ArchivePtr> reader = make_archive_reader();
+  if (!reader) return reader;
+  if (archive_read_open_filename(reader->get(), file.c_str(), kPieceSize) != ARCHIVE_OK)
+    return unreadable(reader->get());
+  return reader;
+}
+
 /// Once for all files: syncing each would take longer than unpacking.
 Result<void> sync_tree(const env::Path& tree) {
   const int descriptor = ::open(tree.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -191,21 +198,36 @@ Result<void> sync_tree(const env::Path& tree) {
 
 }  // namespace
 
+Result<std::vector<std::pair<std::string, std::string>>> first_entries(const env::Path& archive_path,
+                                                                       size_t count, uint64_t max_bytes) {
+  const Utf8Names names;
+  const Result<ArchivePtr> reader = open_archive(archive_path);
+  if (!reader) return reader.error();
+  std::vector<std::pair<std::string, std::string>> out;
+  while (out.size() < count) {
+    archive_entry* entry = nullptr;
+    const int status = archive_read_next_header(reader->get(), &entry);
+    if (status == ARCHIVE_EOF) break;
+    if (status != ARCHIVE_OK && status != ARCHIVE_WARN) return unreadable(reader->get());
+    std::string content(max_bytes, '\0');
+    const la_ssize_t got = archive_read_data(reader->get(), content.data(), content.size());
+    if (got < 0) return unreadable(reader->get());
+    content.resize(static_cast<size_t>(got));
+    out.emplace_back(entry_name(reader->get(), entry).value_or(""), std::move(content));
+  }
+  return out;
+}
+
 Result<std::vector<std::string>> explode(const env::Path& archive_path, const env::Path& target,
                                          const ExplodeLimits& limits) {
-  const ArchivePtr handle(archive_read_new());
-  archive_read_support_filter_all(handle.get());
-  archive_read_support_format_tar(handle.get());
-  archive_read_support_format_zip(handle.get());
-  archive_read_support_format_iso9660(handle.get());
-  if (archive_read_open_filename(handle.get(), archive_path.c_str(), kPieceSize) != ARCHIVE_OK) {
-    return unreadable(handle.get());
-  }
+  const Utf8Names names;
+  const Result<ArchivePtr> reader = open_archive(archive_path);
+  if (!reader) return reader.error();
   if (auto made = env::make_directories(target); !made) return made.error();
   std::error_code problem;
   const uintmax_t archive_bytes = std::filesystem::file_size(archive_path, problem);
   if (problem) return env::error_from_errno(problem.value(), "archive");
-  auto files = Exploder(handle.get(), target, limits, archive_bytes).run();
+  auto files = Exploder(reader->get(), target, limits, archive_bytes).run();
   if (!files) return files;
   if (auto synced = sync_tree(target); !synced) return synced.error();
   return files;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -25,11 +26,17 @@ struct ExplodeLimits {
   const std::atomic<bool>* stop = nullptr;
 };
 
-/// Unpacks `archive` (zip, tar, compressed tar, iso) into the new directory `target`. Answers the paths of
-/// the files, relative. kInvalid for links, devices, paths that leave the directory, and unreadable archives;
-/// kTooLarge beyond a limit. Blocks.
+/// Unpacks `archive` (zip, tar, tar compressed with gzip, bzip2, xz, zstd or lz4, iso) into the new directory
+/// `target`, without starting a program. Answers the paths of the files, relative. kInvalid for links,
+/// devices, paths that leave the directory, entries without a readable name (their number is told), and
+/// unreadable archives; kTooLarge beyond a limit. Blocks.
 Result<std::vector<std::string>> explode(const env::Path& archive, const env::Path& target,
                                          const ExplodeLimits& limits);
+
+/// Name and content of the first `count` entries of an archive, fewer when there are no more; a longer
+/// content is cut off after `max_bytes`. Nothing is unpacked. kInvalid. Blocks.
+Result<std::vector<std::pair<std::string, std::string>>> first_entries(const env::Path& archive, size_t count,
+                                                                       uint64_t max_bytes);
 
 /// Puts the folder `tree` in the place of `place`, whatever is there, in one step, and removes what was
 /// there. Both lie in one file system. Blocks.

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "content/archive.h"
+#include "content/internal/archive_reader.h"
 #include "env/random.h"
 
 namespace mullion::content {
@@ -159,6 +160,111 @@ TEST_F(ExplodeTest, LinksToElsewhereAreLeftOut) {
   ASSERT_TRUE(files) << files.error().text();
   EXPECT_EQ(*files, (std::vector<std::string>{"file", "second"}));
   EXPECT_EQ(*env::read_file(root_ / "out" / "second"), "kernel");
+}
+
+/// The bytes of archives of one file whose name is `name`, made of what the formats say.
+std::string zip_of(const std::vector<std::string>& names, bool flagged_utf8) {
+  const auto number = [](uint32_t value, int bytes) {
+    std::string out;
+    for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> (8 * i));
+    return out;
+  };
+  constexpr uint32_t kCrcOfOne = 0x83dcefb7;  // of "1"
+  std::string out, directory;
+  for (const std::string& name : names) {
+    const std::string common = number(20, 2) + number(flagged_utf8 ? 0x800 : 0, 2) + number(0, 2) +
+                               number(0, 4) + number(kCrcOfOne, 4) + number(1, 4) + number(1, 4) +
+                               number(static_cast<uint32_t>(name.size()), 2) + number(0, 2);
+    directory += "PK\1\2" + number(20, 2) + common + number(0, 2) + number(0, 2) + number(0, 2) +
+                 number(0, 4) + number(static_cast<uint32_t>(out.size()), 4) + name;
+    out += "PK\3\4" + common + name + "1";
+  }
+  const auto count = static_cast<uint32_t>(names.size());
+  return out + directory + "PK\5\6" + number(0, 4) + number(count, 2) + number(count, 2) +
+         number(static_cast<uint32_t>(directory.size()), 4) + number(static_cast<uint32_t>(out.size()), 4) +
+         number(0, 2);
+}
+
+class ExplodeNamesTest : public ExplodeTest {
+ protected:
+  /// The names of what comes out, or why nothing does.
+  std::set<std::string> names_of(const std::string& bytes) {
+    std::ofstream(root_ / "named", std::ios::binary) << bytes;
+    const fs::path out = root_ / env::random_uuid();
+    const auto files = explode(root_ / "named", out, {});
+    if (!files) return {files.error().messages.front()};
+    for (const std::string& file : *files) EXPECT_EQ(*env::read_file(out / file), "1") << file;
+    return {files->begin(), files->end()};
+  }
+  using Names = std::set<std::string>;
+};
+
+TEST_F(ExplodeNamesTest, OfZipsArriveWhateverLettersTheyHold) {
+  const std::vector<std::string> names{"a.txt", "é.txt", "日本/語.txt", "😀", "with blank"};
+  EXPECT_EQ(names_of(zip_of(names, true)), Names(names.begin(), names.end()));
+  EXPECT_EQ(names_of(zip_of(names, false)), Names(names.begin(), names.end())) << "UTF-8 without the flag";
+  EXPECT_EQ(names_of(zip_of({"caf\x82", "\x9a\x94.txt"}, false)), (Names{"café", "Üö.txt"})) << "CP437";
+}
+
+TEST_F(ExplodeNamesTest, ThatCannotBeReadRefuseTheWhole) {
+  const Names second{"Cannot explode: entry number 2 has no name, or one that cannot be read"};
+  EXPECT_EQ(names_of(zip_of({"a.txt", "\xe9.txt"}, true)), second) << "not what its flag says";
+  EXPECT_EQ(names_of(zip_of({"a.txt", "\xef\xbf\xbd.txt"}, true)), second) << "its character is lost";
+  EXPECT_EQ(names_of(zip_of({"a.txt", ""}, false)), second);
+}
+
+TEST_F(ExplodeNamesTest, OfTarsAreUtf8) {
+  for (const char* format : {"gnu", "pax", "ustar"}) {
+    const std::string make = "cd '" + root_.string() +
+                             "' && mkdir -p t/é && printf 1 > t/é/語 && tar -C t -c " + "--format=" + format +
+                             " -f good.tar . && printf 1 > t/$(printf '\\351') && " +
+                             "tar -C t -c --format=" + format + " -f bad.tar --sort=name . && rm -r t";
+    ASSERT_EQ(std::system(make.c_str()), 0);
+    EXPECT_EQ(names_of(*env::read_file(root_ / "good.tar")), Names{"é/語"}) << format;
+    const Names bad = names_of(*env::read_file(root_ / "bad.tar"));
+    ASSERT_EQ(bad.size(), 1U);
+    EXPECT_NE(bad.begin()->find("entry number 4 has no name"), std::string::npos) << format << *bad.begin();
+  }
+}
+
+TEST(Cp437, IsWhatItsTableSays) { EXPECT_EQ(utf8_of_cp437("a\x80\x9b\xb3\xe0\xff"), "aÇ¢│α\u00a0"); }
+
+/// Programs that the library would start for archives that begin as theirs do.
+TEST_F(ExplodeTest, NoProgramIsStartedForAnArchive) {
+  for (const char* name : {"lzop", "lrzip", "grzip", "gzip", "bzip2", "xz", "zstd", "lz4", "uncompress"}) {
+    std::ofstream(root_ / name) << "#!/bin/sh\n: > '" << (root_ / "started").string() << "'\nexit 1\n";
+    fs::permissions(root_ / name, fs::perms::owner_all);
+  }
+  const std::string path = std::getenv("PATH");
+  ::setenv("PATH", (root_.string() + ":" + path).c_str(), 1);
+  const std::string rest(4096, '\0');
+  for (const std::string& magic : {std::string("\x89LZO\0\r\n\x1a\n", 9), std::string("LRZI\0\x06", 6),
+                                   std::string("GRZipII\0\2\4:)", 12), std::string("\x1f\x9d\x90", 3)}) {
+    std::ofstream(root_ / "strange", std::ios::binary) << magic << rest;
+    EXPECT_FALSE(explode(root_ / "strange", root_ / env::random_uuid(), {})) << magic;
+  }
+  ::setenv("PATH", path.c_str(), 1);
+  EXPECT_FALSE(fs::exists(root_ / "started"));
+}
+
+TEST_F(ExplodeTest, EveryCompressionIsRead) {
+  for (const char* filter : {"gzip", "bzip2", "xz", "zstd", "lz4"}) {
+    archive* out = archive_write_new();
+    ASSERT_EQ(archive_write_set_format_pax_restricted(out), ARCHIVE_OK);
+    ASSERT_EQ(archive_write_add_filter_by_name(out, filter), ARCHIVE_OK) << filter;
+    ASSERT_EQ(archive_write_open_filename(out, (root_ / filter).c_str()), ARCHIVE_OK);
+    archive_entry* entry = archive_entry_new();
+    archive_entry_set_pathname(entry, "one");
+    archive_entry_set_filetype(entry, AE_IFREG);
+    archive_entry_set_size(entry, 1);
+    ASSERT_EQ(archive_write_header(out, entry), ARCHIVE_OK);
+    ASSERT_EQ(archive_write_data(out, "1", 1), 1);
+    archive_entry_free(entry);
+    ASSERT_EQ(archive_write_free(out), ARCHIVE_OK);
+    const auto files = explode(root_ / filter, root_ / env::random_uuid(), {});
+    ASSERT_TRUE(files) << filter << files.error().text();
+    EXPECT_EQ(*files, std::vector<std::string>{"one"});
+  }
 }
 
 TEST_F(ExplodeTest, StopsWhenAsked) {

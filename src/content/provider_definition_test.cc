@@ -36,6 +36,21 @@ TEST(ProviderDefinition, IsReadAndCompleted) {
   EXPECT_EQ(read->content, "x: y");
 }
 
+TEST(ProviderDefinition, DeclaresWhatItsTokenIsFor) {
+  EXPECT_FALSE(read_definition(definition(""), "probe")->token);
+  EXPECT_FALSE(read_definition(definition(R"("Meta":{"color":"red"})"), "probe")->token);
+  const auto some = read_definition(
+      definition(R"("Meta":{"token-scope":"machines,params","token-action":"get,list"})"), "probe");
+  ASSERT_TRUE(some) << some.error().text();
+  EXPECT_EQ(some->token, (TokenScope{"machines,params", "get,list", "*"}));
+  const auto again = read_definition(json::serialize(some->object), "probe");
+  ASSERT_TRUE(again) << "as it is stored";
+  EXPECT_EQ(again->token, some->token);
+  const auto empty = read_definition(definition(R"("Meta":{"token-scope":""})"), "probe");
+  ASSERT_FALSE(empty);
+  EXPECT_THAT(empty.error().text(), HasSubstr("token-scope is no text, or empty"));
+}
+
 TEST(ProviderDefinition, NonsenseIsRefusedWithItsReason) {
   const std::vector<std::pair<std::string, std::string>> cases{
       {"", "did not print a JSON object"},

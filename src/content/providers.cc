@@ -16,6 +16,7 @@
 #include "content/internal/provider_definition.h"
 #include "content/internal/provider_files.h"
 #include "content/internal/provider_intake.h"
+#include "env/process_family.h"
 #include "model/object.h"
 
 namespace mullion::content {
@@ -28,6 +29,7 @@ constexpr Logger kLog("plugins");
 
 constexpr std::string_view kProviders = "plugin_providers";
 constexpr std::string_view kPlugins = "plugins";
+constexpr auto kCollectInterval = std::chrono::seconds(30);
 constexpr auto kStopLimit = std::chrono::milliseconds(900);
 
 Error about(Error error, std::string_view method, std::string_view name) {
@@ -70,6 +72,7 @@ class StoreProviders final : public Providers {
   void declare_collections();
   void follow(const store::Commit& commit);
   Task<void> keep_reconciled();
+  Task<void> collect_adopted();
   void reconcile();
   RunnerPtr runner_of(const std::string& plugin);
   std::vector<RunnerPtr> runners() const;
@@ -100,6 +103,7 @@ Result<void> StoreProviders::start(ProviderServices services, ProviderOptions op
   host_.options = std::move(options);
   files_ = std::make_unique<ProviderFiles>(host_.options.base_root);
   files_->recover(*store_.snapshot());
+  (void)env::remove_tree(host_.temporary_root());
   load_entries();
   declare_collections();
   started_ = true;
@@ -111,6 +115,7 @@ Result<void> StoreProviders::start(ProviderServices services, ProviderOptions op
   subscription_ =
       store_.subscribe([this](const std::shared_ptr<const store::Commit>& commit) { follow(*commit); });
   host_.tasks.spawn("providers", [this] { return keep_reconciled(); });
+  host_.tasks.spawn("adopted processes", [this] { return collect_adopted(); });
   tell();
   return {};
 }
@@ -161,6 +166,12 @@ Task<void> StoreProviders::keep_reconciled() {
     reconcile();
     co_await dirty_.wait(seen, std::chrono::minutes(1));
   }
+}
+
+/// What plugins leave to this server would fill the table of processes.
+Task<void> StoreProviders::collect_adopted() {
+  while (!host_.stopping && co_await env::sleep_for(kCollectInterval))
+    co_await env::run_blocking([] { env::ProcessFamilies::instance().collect(); });
 }
 
 void StoreProviders::reconcile() {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "base/result.h"
 #include "content/content.h"
 #include "env/file.h"
+#include "env/process.h"
 #include "env/runtime.h"
 #include "net/http.h"
 #include "store/store.h"
@@ -32,10 +34,17 @@ struct OfferedAction {
 /// The JSON of an event, made when somebody is going to send it.
 using EventText = std::function<std::shared_ptr<const std::string>()>;
 
+/// The one claim that a provider asks for; each part a word, a comma list or "*".
+struct TokenScope {
+  std::string scope, action, specific;
+  bool operator==(const TokenScope&) const = default;
+};
+
 /// What providers and plugins need from rooms that this one must not know. All are thread-safe.
 struct ProviderServices {
-  /// A fresh token with every right, which ends when the system's secrets are renewed.
-  std::function<Result<std::string>()> make_token;
+  /// A fresh token with every right, or those of `scope`. It ends after `life`, and when the system's secrets
+  /// are renewed.
+  std::function<Result<std::string>(const std::optional<TokenScope>& scope, env::Duration life)> make_token;
   /// Clear JSON of a sealed parameter of object (prefix, key).
   std::function<Result<std::string>(std::string_view prefix, std::string_view key, std::string_view sealed)>
       open_sealed;
@@ -55,6 +64,7 @@ struct ProviderOptions {
   /// For an action. A plugin that takes longer hangs, and is started anew.
   env::Duration action_limit = std::chrono::minutes(10);
   uint64_t max_program = uint64_t{1} << 30;  // bytes
+  env::ProcessLimits process_limits;
 };
 
 /// The providers of this server and the processes of their plugins. Thread-safe. Plugin objects decide which

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+
+#include "env/process_family.h"
 
 namespace mullion::env {
 namespace {
@@ -77,10 +80,29 @@ struct Launch {
   const char* directory;
   int input, output, errors, report;
   pid_t parent;
+  ProcessLimits limits;
 };
 
+/// 0 is no limit beside that of this server, which is never raised.
+void set_limit(__rlimit_resource resource, uint64_t value) {
+  rlimit now{};
+  if (value == 0 || ::getrlimit(resource, &now) != 0) return;
+  const rlim_t most = std::min<rlim_t>(now.rlim_max, value);
+  const rlimit wanted{most, most};
+  ::setrlimit(resource, &wanted);
+}
+
+void confine(const ProcessLimits& limits) {
+  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);  // what it holds in memory must not land on the disk
+  set_limit(RLIMIT_NOFILE, limits.open_files);
+  set_limit(RLIMIT_AS, limits.address_space);
+  set_limit(RLIMIT_NPROC, limits.processes);
+}
+
 [[noreturn]] void run_child(const Launch& launch) {
-  ::setpgid(0, 0);
+  ::setsid();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != launch.parent) ::_exit(127);
   sigset_t none;
@@ -93,6 +115,7 @@ struct Launch {
   ::dup2(launch.report, 3);
   ::fcntl(3, F_SETFD, FD_CLOEXEC);
   ::close_range(4, ~0U, 0);
+  confine(launch.limits);
   if (::chdir(launch.directory) == 0) ::execve(launch.program, launch.arguments, launch.environment);
   const int number = errno;
   (void)!::write(3, &number, sizeof(number));
@@ -112,9 +135,8 @@ int failure_of(int report) {
 int open_pidfd(pid_t id) { return static_cast<int>(::syscall(SYS_pidfd_open, id, 0)); }
 
 void forget_child(pid_t id) {
-  ::kill(-id, SIGKILL);
-  while (::waitpid(id, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  ::kill(id, SIGKILL);
+  (void)ProcessFamilies::instance().collect_leader(id);
 }
 
 Task<Result<void>> collect(Process& process, Process::Output which, size_t limit, std::string& out) {
@@ -162,6 +184,8 @@ Result<std::unique_ptr<Process>> Process::spawn(const ProcessOptions& options) {
   std::vector<std::string> arguments{options.program.string()};
   arguments.insert(arguments.end(), options.arguments.begin(), options.arguments.end());
   std::vector<std::string> environment = options.environment;
+  const std::string mark = ProcessFamilies::make_mark();
+  environment.push_back(mark);
   const std::vector<char*> argument_pointers = pointers_to(arguments);
   const std::vector<char*> environment_pointers = pointers_to(environment);
   const Descriptor nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -180,11 +204,10 @@ Result<std::unique_ptr<Process>> Process::spawn(const ProcessOptions& options) {
                       output->write.get(),
                       errors->write.get(),
                       report->write.get(),
-                      ::getpid()};
-  const pid_t id = ::fork();
-  if (id == 0) run_child(launch);
+                      ::getpid(),
+                      options.limits};
+  const pid_t id = ProcessFamilies::instance().fork_leader(mark, [&launch] { run_child(launch); });
   if (id < 0) return error_from_errno(errno, "fork");
-  ::setpgid(id, id);  // whoever comes first: nobody may signal a group that is not there yet
   report->write = Descriptor();
   const int number = failure_of(report->read.get());
   const int descriptor = number == 0 ? open_pidfd(id) : -1;
@@ -226,7 +249,11 @@ Task<Result<ProcessEnd>> Process::wait(Duration patience) {
   const auto outcome = co_await (ended.async_wait(asio::posix::stream_descriptor::wait_read,
                                                   asio::redirect_error(asio::use_awaitable, end_failure)) ||
                                  timer.async_wait(asio::redirect_error(asio::use_awaitable, timer_failure)));
-  if (outcome.index() == 0 && !end_failure) co_return reap();
+  if (outcome.index() == 0 && !end_failure) {
+    ProcessEnd end;
+    co_await run_blocking([&] { end = reap(); });
+    co_return end;
+  }
   if (outcome.index() == 1 && !timer_failure) co_return Error(ErrorCode::kTimeout, "still running");
   co_return Error(ErrorCode::kCancelled, "cancelled");
 }
@@ -235,9 +262,11 @@ ProcessEnd Process::reap() {
   std::lock_guard lock(mutex_);
   if (end_) return *end_;
   ::kill(-id_, SIGKILL);  // while the leader is not reaped its number stands for this group only
-  int status = 0;
-  while (::waitpid(id_, &status, 0) < 0 && errno == EINTR) {
+  siginfo_t ended{};
+  while (::waitid(P_PID, static_cast<id_t>(id_), &ended, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
   }
+  ProcessFamilies::instance().end(id_);
+  const int status = ProcessFamilies::instance().collect_leader(id_);
   end_ = ProcessEnd{};
   if (WIFSIGNALED(status)) end_->signal = WTERMSIG(status);
   if (WIFEXITED(status)) end_->code = WEXITSTATUS(status);

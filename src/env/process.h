@@ -15,11 +15,20 @@
 
 namespace mullion::env {
 
+/// What a child may use at most; 0: as much as this server. It never leaves a core file.
+struct ProcessLimits {
+  uint64_t open_files = 0;
+  uint64_t address_space = 0;  // bytes
+  /// All processes and threads of the account that the server runs as count, on most systems.
+  uint64_t processes = 0;
+};
+
 struct ProcessOptions {
   Path program;
   std::vector<std::string> arguments;    // without the program's own name
   std::vector<std::string> environment;  // "NAME=VALUE"; nothing else is inherited
   Path directory;                        // where it runs
+  ProcessLimits limits;
 };
 
 /// How a process ended.
@@ -31,16 +40,17 @@ struct ProcessEnd {
   std::string text() const;
 };
 
-/// A child in a process group of its own, without standard input, whose outputs are read here. It ends with
-/// this object, and with this server however that ends. Thread-safe, but one reader per output and one
-/// waiter.
+/// A child in a session of its own, without standard input, whose outputs are read here. No program that it
+/// runs gains rights by its file (set-user-ID bits, capabilities). It ends with this object together with
+/// everything it started (process_family.h), and with this server however that ends. Thread-safe, but one
+/// reader per output and one waiter.
 class Process {
  public:
   enum Output { kStandard = 0, kErrors = 1 };
 
   /// kNotFound and kInternal say why the program could not be started.
   static Task<Result<std::unique_ptr<Process>>> start(ProcessOptions options);
-  /// Kills the whole group and waits for the leader to be gone.
+  /// Kills it with everything it started and waits for them to be gone. Blocks.
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
@@ -48,10 +58,10 @@ class Process {
   int id() const { return id_; }
   /// The next bytes of an output; empty at its end. kCancelled.
   Task<Result<std::string>> read(Output which);
-  /// Waits until the process has ended; what it left running in its group is killed then. kTimeout after
-  /// `patience`, kCancelled.
+  /// Waits until the process has ended; what it left running is killed then. kTimeout after `patience`,
+  /// kCancelled.
   Task<Result<ProcessEnd>> wait(Duration patience);
-  /// Ends the whole group at once.
+  /// Kills its process group at once; what else it started follows when its end is noticed.
   void kill();
 
  private:
@@ -72,8 +82,8 @@ struct ProgramOutput {
   ProcessEnd end;
   std::string output, errors;
 };
-/// Runs a program to its end. It is killed, with its group, when it takes longer than `limit` (kTimeout) or
-/// prints more than `max_output` bytes to either output (kTooLarge).
+/// Runs a program to its end. It is killed, with everything it started, when it takes longer than `limit`
+/// (kTimeout) or prints more than `max_output` bytes to either output (kTooLarge).
 Task<Result<ProgramOutput>> run_program(ProcessOptions options, Duration limit, size_t max_output);
 
 }  // namespace mullion::env

@@ -2,15 +2,19 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
 #include <csignal>
-#include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <optional>
+#include <sstream>
 #include <thread>
+
+#include "env/process_family.h"
 
 namespace mullion::env {
 namespace {
@@ -79,11 +83,76 @@ TEST_F(ProcessTest, ItsChildrenEndWithIt) {
   auto done = run(run_program(shell("sleep 600 >/dev/null 2>&1 & echo $!"), std::chrono::seconds(30), 1000));
   ASSERT_TRUE(done);
   const int child = std::stoi(done->output);
-  for (int i = 0; i < 500 && alive(child); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  // A child whose parent is gone may wait for init to collect it: then it is dead all the same.
-  std::ifstream status("/proc/" + std::to_string(child) + "/stat");
-  const std::string text((std::istreambuf_iterator<char>(status)), {});
-  EXPECT_TRUE(text.empty() || text.find(") Z ") != std::string::npos) << text;
+  EXPECT_FALSE(alive(child));
+}
+
+TEST_F(ProcessTest, WhoLeavesItsGroupEndsWithIt) {
+  // Sessions of their own, parents that are gone, no variable of the environment left.
+  const std::string script =
+      "for i in $(seq 10); do"
+      " setsid sh -c 'echo $$; exec sleep 600' &"
+      " (setsid sh -c 'echo $$; exec sleep 600' &);"
+      " (env -i setsid /bin/sh -c 'echo $$; exec /bin/sleep 600' &); done; exec sleep 600";
+  auto process = run(Process::start(shell(script)));
+  ASSERT_TRUE(process) << process.error().text();
+  std::string said;
+  while (std::count(said.begin(), said.end(), '\n') < 30) {
+    auto more = run((*process)->read(Process::kStandard));
+    ASSERT_TRUE(more && !more->empty());
+    said += *more;
+  }
+  process->reset();
+  std::istringstream numbers(said);
+  for (int child = 0; numbers >> child;) EXPECT_FALSE(alive(child)) << child;
+}
+
+TEST_F(ProcessTest, OthersKeepWhatTheyStarted) {
+  auto other = run(Process::start(shell("(setsid sh -c 'echo $$; exec sleep 600' &); exec sleep 600")));
+  ASSERT_TRUE(other);
+  auto said = run((*other)->read(Process::kStandard));
+  ASSERT_TRUE(said);
+  const int child = std::stoi(*said);
+  ASSERT_TRUE(run(run_program(shell("true"), std::chrono::seconds(30), 1000)));
+  EXPECT_TRUE(alive(child) && alive((*other)->id()));
+  other->reset();
+  EXPECT_FALSE(alive(child));
+}
+
+TEST_F(ProcessTest, OwnChildrenOfThisProcessAreLeftAlone) {
+  const pid_t own = ::fork();
+  if (own == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  ASSERT_TRUE(run(run_program(shell("true"), std::chrono::seconds(30), 1000)));
+  EXPECT_TRUE(alive(own));
+  EXPECT_EQ(::waitpid(own, nullptr, WNOHANG), 0);
+  ::kill(own, SIGKILL);
+  EXPECT_EQ(::waitpid(own, nullptr, 0), own);
+}
+
+TEST_F(ProcessTest, AdoptedProcessesThatEndedAreCollected) {
+  auto process = run(Process::start(shell("(setsid sh -c 'echo $$' &); exec sleep 600")));
+  ASSERT_TRUE(process);
+  auto said = run((*process)->read(Process::kStandard));
+  ASSERT_TRUE(said);
+  const int child = std::stoi(*said);
+  for (int i = 0; i < 1000 && alive(child); ++i) {
+    ProcessFamilies::instance().collect();
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_FALSE(alive(child));
+  EXPECT_TRUE(alive((*process)->id()));
+}
+
+TEST_F(ProcessTest, IsConfined) {
+  ProcessOptions options = shell(
+      "grep NoNewPrivs /proc/self/status; ulimit -c; ulimit -n; ulimit -v; "
+      "test $(ps -o sid= -p $$) = $$ && echo session");
+  options.limits = {.open_files = 100, .address_space = uint64_t{1} << 30};
+  auto done = run(run_program(std::move(options), std::chrono::seconds(30), 1000));
+  ASSERT_TRUE(done) << done.error().text();
+  EXPECT_EQ(done->output, "NoNewPrivs:\t1\n0\n100\n1048576\nsession\n");
 }
 
 TEST_F(ProcessTest, EndsWithItsObject) {

@@ -32,6 +32,8 @@ constexpr auto kStopPoll = std::chrono::milliseconds(5);
 /// For sessions to store what they received and when they were last in touch.
 constexpr auto kStopPatience = std::chrono::milliseconds(500);
 constexpr size_t kMostNamed = 50;
+/// Word of an endpoint comes every two seconds, and is on its way for a moment.
+constexpr double kResolutionPerHop = 3;
 /// Bodies up to this size are read before they are sent, so that they can be sent again with a new login.
 constexpr uint64_t kRepeatableBody = uint64_t{1} << 20;
 constexpr uint64_t kLongestRefusal = uint64_t{16} << 10;
@@ -275,7 +277,9 @@ class ManagerImpl final : public Manager {
                            [told = endpoint_changed_, id] {
                              for (const auto& tell : *told) tell(id);
                            },
-                           [caught_up = caught_up_] { caught_up->notify_all(); }};
+                           [caught_up = caught_up_] { caught_up->notify_all(); },
+                           given_.clock,
+                           [this, id](const std::string& owner) { take_over(owner, id); }};
     auto made = std::make_shared<Session>(std::move(options), id, connection);
     {
       std::unique_lock lock(mutex_);
@@ -350,6 +354,7 @@ class ManagerImpl final : public Manager {
     }
   }
   void dropped(const std::string& owner) {
+    for (const auto& [id, session] : sessions()) session->set_as_of(owner, std::nullopt);
     std::unique_lock lock(mutex_);
     dropping_.erase(owner);
   }
@@ -367,7 +372,7 @@ class ManagerImpl final : public Manager {
       announced.via.push_back(given_.identity.id);
       const OwnerFreshness fresh = freshness_of(owner, &route);
       announced.in_touch = fresh.in_touch;
-      announced.age_seconds = fresh.in_touch ? 0 : fresh.age_seconds;
+      announced.age_seconds = fresh.age_seconds;
       announced.reason = fresh.reason;
     }
     return out;
@@ -378,16 +383,44 @@ class ManagerImpl final : public Manager {
     out.owner = owner;
     const std::shared_ptr<Session> session = route == nullptr ? nullptr : this->session(route->next_hop);
     if (!session) {
-      out.age_seconds = std::chrono::duration<double>(env::system_clock().wall().time_since_epoch()).count();
+      out.age_seconds = age_of(std::nullopt);
       out.reason = "no attached endpoint leads to it";
       return out;
     }
     const Session::Freshness fresh = session->freshness(owner);
     out.in_touch = fresh.in_touch;
-    out.age_seconds = fresh.age_seconds;
+    out.age_seconds = age_of(fresh.as_of ? fresh.as_of : left_by_others(owner, fresh));
+    out.resolution_seconds = kResolutionPerHop * static_cast<double>(route->via.size() + 1);
     out.reason = fresh.reason;
     out.next_hop = route->next_hop;
     return out;
+  }
+
+  /// The way has changed and nothing came on the new one yet: the replica is what the old one left, or is
+  /// becoming what the new one offers, whichever is older.
+  std::optional<env::SteadyTime> left_by_others(const std::string& owner,
+                                                const Session::Freshness& fresh) const {
+    std::optional<env::SteadyTime> oldest;
+    for (const auto& [id, session] : sessions()) {
+      const std::optional<env::SteadyTime> left = session->freshness(owner).as_of;
+      if (left) oldest = std::min(oldest.value_or(*left), *left);
+    }
+    return oldest && fresh.told ? std::min(*oldest, *fresh.told) : oldest;
+  }
+
+  /// From now on the endpoint `id` alone says how old the replica of `owner` is.
+  void take_over(const std::string& owner, const std::string& id) {
+    const Sessions all = sessions();
+    const auto taking = all.find(id);
+    if (taking == all.end()) return;
+    const auto as_of = left_by_others(owner, taking->second->freshness(owner));
+    for (const auto& [other, session] : all) session->set_as_of(owner, other == id ? as_of : std::nullopt);
+  }
+
+  /// What was never complete is older than everything.
+  double age_of(std::optional<env::SteadyTime> as_of) const {
+    const env::Duration age = as_of ? given_.clock.steady() - *as_of : given_.clock.wall().time_since_epoch();
+    return std::chrono::duration<double>(age).count();
   }
 
   // ---- forwarding
@@ -654,8 +687,8 @@ Task<Result<std::string>> ManagerImpl::add_endpoint(std::string params_json,
   batch.changes.push_back(std::move(change));
   batch.principal = principal.audit_name();
   if (principal.tenant) {
-    Result<std::optional<store::Change>> joining =
-        auth::join_tenant(*given_.store.snapshot(), *principal.tenant, kEndpoints, contact->id);
+    Result<std::optional<store::Change>> joining = auth::join_tenant(
+        *given_.store.snapshot(), *principal.tenant, {kEndpoints, store::kOwn, contact->id});
     if (!joining) co_return joining.error();
     if (*joining) batch.changes.push_back(std::move(**joining));
   }

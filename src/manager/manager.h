@@ -23,7 +23,11 @@ using env::Task;
 /// How old what we know of one owner is.
 struct OwnerFreshness {
   std::string owner;
-  double age_seconds = 0;  // since the replica was last known equal to its owner; 0 while in touch
+  /// The replica holds everything that its owner had committed this long ago, and perhaps more. Never 0, as
+  /// word of the owner takes its time.
+  double age_seconds = 0;
+  /// While all is well the age stays below this: the smallest that may be counted on.
+  double resolution_seconds = 0;
   bool in_touch = false;
   std::string next_hop;
   std::string reason;  // why not in touch
@@ -58,6 +62,7 @@ struct Dependencies {
   std::vector<std::string> own_urls;  // to recognise addEndpoint of itself
   std::vector<std::string> features;
   std::function<bool()> licensed;  // whether the licence allows managing; asked now and then
+  const env::Clock& clock = env::system_clock();
   env::Path authorities;           // folder of the files that `manager/ca-file` may name
 };
 

@@ -19,8 +19,6 @@ constexpr auto kLongestPause = std::chrono::seconds(15);
 constexpr int kLongestPauseExponent = 10;
 constexpr auto kSteadyConversation = std::chrono::seconds(10);
 constexpr auto kTokenAge = std::chrono::hours(4);  // half of its life
-/// A source speaks every two seconds; silence beyond this is age.
-constexpr double kQuietSeconds = 3;
 
 env::Duration pause_after(int failures) {
   const auto longest =
@@ -57,18 +55,13 @@ Error refused_stream(Error error) {
   return Error(ErrorCode::kForbidden, fmt::format("login refused: {:.500}", escaped(reason)));
 }
 
-double seconds(env::Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 }  // namespace
 
 Session::Session(SessionOptions options, std::string id, Connection connection)
     : options_(std::move(options)),
       id_(std::move(id)),
       connection_(std::move(connection)),
-      position_(replication::load_position(*options_.store.snapshot(), id_)),
-      current_until_(position_.contact) {
-  announced_at_ = env::system_clock().steady();
-}
+      position_(replication::load_position(*options_.store.snapshot(), id_, options_.clock)) {}
 
 env::Task<void> Session::run() {
   options_.tasks.spawn("describe endpoint", [self = shared_from_this()] { return self->describe(); });
@@ -155,7 +148,9 @@ std::shared_ptr<replication::Sink> Session::make_sink() {
         self.take_owners(std::move(owners));
       }),
       with_session([](Session& self, std::string state) { self.take_state(std::move(state)); }),
-      with_session([](Session& self, bool current) { self.take_currency(current); })};
+      with_session([](Session& self, bool current) { self.take_currency(current); }),
+      options_.clock,
+      options_.takes_over};
   std::lock_guard lock(mutex_);
   return std::make_shared<replication::Sink>(std::move(sink), position_);
 }
@@ -166,7 +161,6 @@ void Session::connected(Access access, std::shared_ptr<replication::Sink> sink, 
     std::lock_guard lock(mutex_);
     if (version == connection_version_) access_ = std::move(access);
     sink_ = std::move(sink);
-    current_ = false;
     reason_.clear();
   }
   kLog.info("connected endpoint={}", id_);
@@ -179,8 +173,6 @@ void Session::disconnected(std::string reason, bool may_answer) {
   {
     std::lock_guard lock(mutex_);
     if (sink_) position_ = sink_->position();
-    if (current_) current_until_ = env::system_clock().wall();
-    current_ = false;
     if (!may_answer) given_up.swap(access_);
     sink_.reset();
     socket_.reset();
@@ -191,14 +183,13 @@ void Session::disconnected(std::string reason, bool may_answer) {
   options_.told();
 }
 
-/// Saves until when the replicas were current, so that their age is known after a restart.
+/// Saves as of when the replicas are, so that their age is known after a restart.
 env::Task<void> Session::remember() {
   store::Batch batch;
   {
     std::lock_guard lock(mutex_);
     if (position_.cursor.epoch == 0) co_return;
-    position_.contact = current_until_;
-    batch.secrets = replication::save_position(id_, position_);
+    batch.secrets = replication::save_position(id_, position_, options_.clock);
   }
   batch.principal = "system";
   const Result<store::Cursor> done = co_await store::commit_async(options_.store, std::move(batch));
@@ -297,7 +288,6 @@ void Session::take_owners(std::vector<replication::Announcement> owners) {
   {
     std::lock_guard lock(mutex_);
     position_.announced = std::move(owners);
-    announced_at_ = env::system_clock().steady();
   }
   options_.changed();
   options_.told();
@@ -321,9 +311,7 @@ void Session::take_currency(bool current) {
   bool first = false;
   {
     std::lock_guard lock(mutex_);
-    if (current_ && !current) current_until_ = env::system_clock().wall();
     first = current && status_ == "Updating";
-    current_ = current;
   }
   if (!first) return;
   set_status("Connected");
@@ -382,23 +370,28 @@ std::optional<Session::Access> Session::access() const {
 }
 
 Session::Freshness Session::freshness(std::string_view owner) const {
-  const env::SteadyTime now = env::system_clock().steady();
   std::lock_guard lock(mutex_);
   Freshness out;
   out.in_touch = sink_ != nullptr && sink_->follows(owner);
   out.reason = reason_;
-  if (current_ && sink_) {
-    const double quiet = seconds(now - sink_->heard());
-    out.age_seconds = quiet > kQuietSeconds ? quiet : 0;
-  } else {
-    out.age_seconds = std::max(0.0, seconds(env::system_clock().wall() - current_until_));
+  if (sink_) {
+    out.as_of = sink_->as_of(owner);
+    out.told = sink_->told(owner);
+  } else if (const auto found = position_.as_of.find(owner); found != position_.as_of.end()) {
+    out.as_of = found->second;
   }
   const auto announced = std::ranges::find(position_.announced, owner, &replication::Announcement::owner);
   if (announced == position_.announced.end() || announced->in_touch) return out;
-  out.age_seconds = std::max(out.age_seconds, announced->age_seconds + seconds(now - announced_at_));
   out.in_touch = false;
   if (out.reason.empty()) out.reason = announced->reason;
   return out;
+}
+
+void Session::set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of) {
+  std::lock_guard lock(mutex_);
+  if (sink_) sink_->set_as_of(owner, as_of);
+  if (as_of) position_.as_of.insert_or_assign(owner, *as_of);
+  if (!as_of) position_.as_of.erase(owner);
 }
 
 }  // namespace mullion::manager

@@ -23,6 +23,9 @@ struct SessionOptions {
   std::function<void()> changed;    // what routes depend on changed
   std::function<void()> told;       // the endpoint told something of itself, came or went
   std::function<void()> caught_up;  // what changed while there was no connection has arrived
+  const env::Clock& clock = env::system_clock();
+  /// The replica of `owner` comes from this endpoint from now on.
+  std::function<void(const std::string& owner)> takes_over = nullptr;
 };
 
 /// Connects, follows, reconnects until stopped. Thread-safe.
@@ -44,10 +47,17 @@ class Session : public std::enable_shared_from_this<Session> {
   /// How fresh the replica of `owner` is, as far as this endpoint knows.
   struct Freshness {
     bool in_touch = false;
-    double age_seconds = 0;
+    /// The replica holds everything that its owner had committed by then. Absent: never complete through this
+    /// endpoint.
+    std::optional<env::SteadyTime> as_of;
+    /// The same of the endpoint's own replica, by its last word.
+    std::optional<env::SteadyTime> told;
     std::string reason;
   };
   Freshness freshness(std::string_view owner) const;
+  /// What is known elsewhere of the replica of `owner`. Absent: it was dropped, or comes from another
+  /// endpoint.
+  void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of);
 
   /// A way to send requests; absent while the endpoint is known not to answer. Requests under way outlive the
   /// stream of replicas.
@@ -101,9 +111,6 @@ class Session : public std::enable_shared_from_this<Session> {
   std::shared_ptr<replication::Sink> sink_;
   replication::SavedPosition position_;  // while no sink has it
   std::vector<std::string> owners_wanted_;
-  env::SteadyTime announced_at_{};
-  bool current_ = false;
-  env::WallTime current_until_{};  // when the replicas were last known to be current
   std::string reason_ = "not connected yet";
   std::string status_, state_;
 };

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/budget.h"
 #include "model/object_type.h"
 
 namespace mullion::model {
@@ -71,16 +72,35 @@ struct Verdict {
 };
 Verdict validate(const ObjectType& type, json::object& object, const json::object* before,
                  const Lookup& lookup, bool force);
+/// The same with a budget for the JSON Schemas that are part of it; once it has ended the verdict is of no
+/// use beyond saying so. Without one they may take kSchemaSteps.
+Verdict validate(const ObjectType& type, json::object& object, const json::object* before,
+                 const Lookup& lookup, bool force, Budget& schema_budget);
 
 /// The primary key of a normalised object; leases and reservations give upper-case hex of the address.
 std::string object_key(const ObjectType& type, const json::object& object);
 /// What a client wrote as key in a URL -> stored key (hex/dotted addresses, UUID case).
 std::string canonical_key(const ObjectType& type, std::string_view requested);
 
+/// Steps that a patch may take: a value made, compared or measured, or 64 bytes moved within a list.
+inline constexpr uint64_t kPatchSteps = 20'000'000;
+/// So many may be taken on threads that serve others too.
+inline constexpr uint64_t kInlinePatchSteps = 50'000;
+
+/// What a patched document may be; a document that is larger already may become smaller.
+struct PatchLimits {
+  size_t bytes = size_t{64} << 20;  // of its text, about
+  size_t depth = 128;
+};
+
 /// RFC 6902 on a copy of `document`; all six operations. Errors: kConflict with the messages of errors.md
 /// section 2
-/// ("Patch error at line N: Test op failed." and "Patch: [...]"), kNotAcceptable when the patch is
-/// undecodable.
+/// ("Patch error at line N: Test op failed." and "Patch: [...]", cut when it is long), kNotAcceptable when
+/// the patch is undecodable, kTooLarge naming the operation and the limit when the result, while it is made,
+/// is larger than `limits` or `budget` ends.
+Result<json::value> apply_patch(const json::value& document, const json::value& patch, Budget& budget,
+                                const PatchLimits& limits = {});
+/// The same with kPatchSteps.
 Result<json::value> apply_patch(const json::value& document, const json::value& patch);
 
 /// Splices `"Endpoint":"id",` behind the opening brace of a canonical body.
@@ -88,11 +108,5 @@ void append_with_endpoint(std::string& out, std::string_view body, std::string_v
 
 /// Appends the text of `value`; like json::serialize, but numbers as people write them (1.5, not 1.5E0).
 void append_json(std::string& out, const json::value& value);
-
-/// kInvalid when `schema` cannot be used as a JSON Schema (references out of itself, endless references).
-Result<void> compile_schema(const json::value& schema);
-/// Validates `value` against a Param's JSON Schema; the message format of errors.md ("(root): Invalid type.
-/// ...").
-Result<void> check_schema(const json::value& schema, const json::value& value);
 
 }  // namespace mullion::model

@@ -8,9 +8,9 @@ namespace mullion::model {
 namespace {
 
 constexpr size_t kMaxOperations = 10'000;
-constexpr size_t kMaxDepth = 128;
-/// Values that "copy" may make in one patch: copying a document into itself doubles it each time.
-constexpr size_t kMaxCopied = 1'000'000;
+constexpr size_t kBytesPerStep = 64;
+/// What an error repeats of a patch.
+constexpr size_t kShownBytes = 64 * 1024;
 
 bool numbers_equal(const json::value& a, const json::value& b) {
   if (a.is_double() || b.is_double()) return a.to_number<double>() == b.to_number<double>();
@@ -89,66 +89,61 @@ struct Operation {
 };
 
 /// What stops a patch: a text for the first message line. Absent: the operation was applied.
-using Trouble = std::optional<std::string>;
+struct Trouble {
+  std::string text;
+  ErrorCode code = ErrorCode::kConflict;
+};
+using Outcome = std::optional<Trouble>;
 
-Trouble missing(std::string_view path) {
-  return fmt::format("`{}` does not point to an existing location", path);
+Outcome missing(std::string_view path) {
+  return Trouble{fmt::format("`{}` does not point to an existing location", path)};
 }
 
-/// Number of values in `value`, itself included; raises `deepest` to its nesting.
-size_t measure(const json::value& value, size_t depth, size_t& deepest) {
-  deepest = std::max(deepest, depth);
-  size_t count = 1;
-  if (const json::array* array = value.if_array()) {
-    for (const json::value& item : *array) count += measure(item, depth + 1, deepest);
-  } else if (const json::object* object = value.if_object()) {
-    for (const auto& member : *object) count += measure(member.value(), depth + 1, deepest);
-  }
-  return count;
-}
+/// How large a value is: bytes of its text (about) and nesting.
+struct Extent {
+  size_t bytes = 0;
+  size_t depth = 0;
+};
 
-Trouble too_deep(std::span<const std::string> path, const json::value& value) {
-  size_t deepest = 0;
-  measure(value, path.size() + 1, deepest);
-  if (deepest > kMaxDepth) return fmt::format("the result is nested deeper than {}", kMaxDepth);
-  return {};
-}
+/// Measures values. Each costs a step; when there is none left, what it says is too little.
+class Measure {
+ public:
+  explicit Measure(Budget& budget) : budget_(budget) {}
 
-Trouble add_at(json::value& document, const Operation& operation, json::value value) {
-  if (Trouble trouble = too_deep(operation.path, value)) return trouble;
-  if (operation.path.empty()) {
-    document = std::move(value);
-    return {};
+  Extent of(const json::value& value) {
+    extent_ = {};
+    add(value, 0);
+    return extent_;
   }
-  json::value* parent = locate(document, std::span(operation.path).first(operation.path.size() - 1));
-  const std::string& token = operation.path.back();
-  if (parent != nullptr && parent->is_object()) {
-    parent->get_object()[token] = std::move(value);
-    return {};
-  }
-  if (parent == nullptr || !parent->is_array()) return missing(operation.path_text);
-  json::array& array = parent->get_array();
-  const std::optional<size_t> position = token == "-" ? array.size() : array_position(token, array.size());
-  if (!position) return missing(operation.path_text);
-  array.insert(array.begin() + static_cast<std::ptrdiff_t>(*position), std::move(value));
-  return {};
-}
 
-Trouble remove_at(json::value& document, std::span<const std::string> path, std::string_view text) {
-  if (path.empty()) {
-    document = nullptr;
-    return {};
+ private:
+  void add(const json::value& value, size_t depth) {
+    constexpr size_t kScalar = 8;
+    constexpr size_t kBrackets = 2;
+    extent_.depth = std::max(extent_.depth, depth);
+    if (const json::string* text = value.if_string()) return add_text(*text);
+    extent_.bytes += value.is_structured() ? kBrackets : kScalar;
+    if (!budget_.spend()) return;
+    if (const json::array* array = value.if_array()) {
+      for (size_t i = 0; i < array->size() && !budget_.exhausted(); ++i) add((*array)[i], depth + 1);
+    } else if (const json::object* object = value.if_object()) {
+      for (const auto& member : *object) {
+        if (budget_.exhausted()) return;
+        add_text(member.key());
+        add(member.value(), depth + 1);
+      }
+    }
   }
-  json::value* parent = locate(document, path.first(path.size() - 1));
-  if (parent == nullptr || step(*parent, path.back()) == nullptr) return missing(text);
-  if (parent->is_object()) {
-    parent->get_object().erase(path.back());
-  } else {
-    json::array& array = parent->get_array();
-    array.erase(array.begin() + static_cast<std::ptrdiff_t>(*array_position(path.back(), array.size() - 1)));
+
+  void add_text(std::string_view text) {
+    constexpr size_t kQuotes = 3;  // and what divides it from the next
+    extent_.bytes += text.size() + kQuotes;
+    budget_.spend(1 + text.size() / kBytesPerStep);
   }
-  return {};
-}
+
+  Budget& budget_;
+  Extent extent_;
+};
 
 bool is_prefix(std::span<const std::string> shorter, std::span<const std::string> longer) {
   return shorter.size() < longer.size() && std::equal(shorter.begin(), shorter.end(), longer.begin());
@@ -162,36 +157,152 @@ bool is_absent_member(json::value& document, const Operation& operation) {
   return parent != nullptr && parent->is_object() && !parent->get_object().contains(operation.path.back());
 }
 
-Trouble apply_one(json::value& document, const Operation& operation, size_t& copied) {
-  if (operation.name == "add") return add_at(document, operation, *operation.value);
-  if (operation.name == "remove") return remove_at(document, operation.path, operation.path_text);
-  json::value* target = locate(document, operation.path);
-  if (operation.name == "replace") {
+/// A document while a patch is applied to it: it is never larger than the limits allow.
+class Patching {
+ public:
+  Patching(const json::value& document, Budget& budget, const PatchLimits& limits)
+      : measure_(budget), budget_(budget), limits_(limits), document_(document) {
+    bytes_ = measure_.of(document_).bytes;
+  }
+
+  Outcome apply(const Operation& operation) {
+    Outcome outcome = budget_.exhausted() ? std::nullopt : change(operation);
+    if (!budget_.exhausted()) return outcome;
+    return Trouble{fmt::format("the patch takes more than {} steps", budget_.total()), ErrorCode::kTooLarge};
+  }
+
+  json::value take() { return std::move(document_); }
+
+ private:
+  Outcome change(const Operation& operation) {
+    if (operation.name == "add") return add(operation, *operation.value);
+    if (operation.name == "remove") return remove(operation.path, operation.path_text);
+    if (operation.name == "replace") return replace(operation);
+    if (operation.name == "test") return test(operation);
+    json::value* source = locate(document_, operation.from);
+    if (source == nullptr) return missing(operation.from_text);
+    if (operation.name == "copy") return add(operation, *source);
+    return move(operation, *source);
+  }
+
+  Outcome move(const Operation& operation, json::value& source) {
+    if (is_prefix(operation.from, operation.path)) return Trouble{"cannot move a value into itself"};
+    const Extent extent = measure_.of(source);
+    json::value moved = std::exchange(source, nullptr);
+    bytes_ = bytes_ - std::min(bytes_, extent.bytes) + measure_.of(source).bytes;
+    if (Outcome outcome = remove(operation.from, operation.from_text)) return outcome;
+    return put(operation, std::move(moved), extent);
+  }
+
+  /// Makes room for `added` where `replaced` was; refused when there is none.
+  Outcome resize(const Extent& added, size_t replaced, size_t depth) {
+    if (depth + added.depth > limits_.depth) {
+      return Trouble{fmt::format("the result is nested deeper than {}", limits_.depth), ErrorCode::kTooLarge};
+    }
+    const size_t bytes = bytes_ - std::min(bytes_, replaced) + added.bytes;
+    if (bytes > limits_.bytes && bytes > bytes_) {
+      return Trouble{fmt::format("the result is larger than {} bytes", limits_.bytes), ErrorCode::kTooLarge};
+    }
+    bytes_ = bytes;
+    return {};
+  }
+
+  /// Copies `value`, which may be a part of the document.
+  Outcome add(const Operation& operation, const json::value& value) {
+    const Extent extent = measure_.of(value);
+    if (budget_.exhausted()) return {};
+    return put(operation, value, extent);
+  }
+
+  Outcome put(const Operation& operation, json::value value, const Extent& extent) {
+    if (operation.path.empty()) {
+      if (Outcome outcome = resize(extent, bytes_, 0)) return outcome;
+      document_ = std::move(value);
+      return {};
+    }
+    json::value* parent = locate(document_, std::span(operation.path).first(operation.path.size() - 1));
+    if (parent != nullptr && parent->is_object()) {
+      return put_member(parent->get_object(), operation, std::move(value), extent);
+    }
+    if (parent != nullptr && parent->is_array()) {
+      return put_item(parent->get_array(), operation, std::move(value), extent);
+    }
+    return missing(operation.path_text);
+  }
+
+  Outcome put_member(json::object& object, const Operation& operation, json::value value,
+                     const Extent& extent) {
+    const std::string& name = operation.path.back();
+    const json::value* earlier = object.if_contains(name);
+    const size_t replaced = earlier == nullptr ? 0 : measure_.of(*earlier).bytes + name.size();
+    const Extent member{extent.bytes + name.size(), extent.depth};
+    if (Outcome outcome = resize(member, replaced, operation.path.size())) return outcome;
+    object[name] = std::move(value);
+    return {};
+  }
+
+  Outcome put_item(json::array& array, const Operation& operation, json::value value, const Extent& extent) {
+    const std::string& token = operation.path.back();
+    const std::optional<size_t> position = token == "-" ? array.size() : array_position(token, array.size());
+    if (!position) return missing(operation.path_text);
+    if (Outcome outcome = resize(extent, 0, operation.path.size())) return outcome;
+    if (!spend_on_shift(array.size() - *position)) return {};
+    array.insert(array.begin() + static_cast<std::ptrdiff_t>(*position), std::move(value));
+    return {};
+  }
+
+  /// What stands behind a place in a list moves by one.
+  bool spend_on_shift(size_t items) { return budget_.spend(items * sizeof(json::value) / kBytesPerStep); }
+
+  Outcome remove(std::span<const std::string> path, std::string_view text) {
+    if (path.empty()) {
+      document_ = nullptr;
+      bytes_ = 0;
+      return {};
+    }
+    json::value* parent = locate(document_, path.first(path.size() - 1));
+    json::value* gone = parent == nullptr ? nullptr : step(*parent, path.back());
+    if (gone == nullptr) return missing(text);
+    bytes_ -= std::min(bytes_, measure_.of(*gone).bytes);
+    if (parent->is_object()) {
+      bytes_ -= std::min(bytes_, path.back().size());
+      parent->get_object().erase(path.back());
+      return {};
+    }
+    json::array& array = parent->get_array();
+    const size_t position = *array_position(path.back(), array.size() - 1);
+    if (!spend_on_shift(array.size() - position)) return {};
+    array.erase(array.begin() + static_cast<std::ptrdiff_t>(position));
+    return {};
+  }
+
+  Outcome replace(const Operation& operation) {
+    json::value* target = locate(document_, operation.path);
     if (target == nullptr) return missing(operation.path_text);
-    if (Trouble trouble = too_deep(operation.path, *operation.value)) return trouble;
+    const Extent extent = measure_.of(*operation.value);
+    const size_t replaced = measure_.of(*target).bytes;
+    if (Outcome outcome = resize(extent, replaced, operation.path.size())) return outcome;
     *target = *operation.value;
     return {};
   }
-  if (operation.name == "test") {
+
+  Outcome test(const Operation& operation) {
+    json::value* target = locate(document_, operation.path);
+    measure_.of(*operation.value);  // comparing goes no further than this
+    if (budget_.exhausted()) return {};
     const bool holds = target != nullptr
                            ? equal(*target, *operation.value)
-                           : operation.value->is_null() && is_absent_member(document, operation);
-    if (!holds) return "Test op failed.";
+                           : operation.value->is_null() && is_absent_member(document_, operation);
+    if (!holds) return Trouble{"Test op failed."};
     return {};
   }
-  json::value* source = locate(document, operation.from);
-  if (source == nullptr) return missing(operation.from_text);
-  if (operation.name == "copy") {
-    size_t deepest = 0;
-    copied += measure(*source, 0, deepest);
-    if (copied > kMaxCopied) return fmt::format("copies more than {} values", kMaxCopied);
-    return add_at(document, operation, *source);
-  }
-  if (is_prefix(operation.from, operation.path)) return "cannot move a value into itself";
-  json::value moved = std::move(*source);
-  if (Trouble trouble = remove_at(document, operation.from, operation.from_text)) return trouble;
-  return add_at(document, operation, std::move(moved));
-}
+
+  Measure measure_;
+  Budget& budget_;
+  const PatchLimits& limits_;
+  json::value document_;
+  size_t bytes_ = 0;
+};
 
 Error undecodable(size_t line, std::string_view why) {
   return Error(ErrorCode::kNotAcceptable, fmt::format("Patch error at line {}: {}", line, why));
@@ -232,76 +343,94 @@ Result<Operation> decode(const json::value& entry, size_t line) {
   return operation;
 }
 
-void append_pretty(std::string& out, const json::value& value, size_t indent);
-
-/// Writes `count` items between brackets, one a line; `write(i)` appends the i-th.
-template <typename Write>
-void append_lines(std::string& out, std::string_view brackets, size_t count, size_t indent, Write write) {
-  out.push_back(brackets[0]);
-  for (size_t i = 0; i < count; ++i) {
-    out.append(i == 0 ? "\n" : ",\n").append(indent + 2, ' ');
-    write(i);
+/// A patch as the reference server prints it: two blanks, members in the order op, path, from, value. It ends
+/// where there are more bytes than an error shows: indentation makes a text much longer than the patch was.
+class PrettyPatch {
+ public:
+  std::string of(const json::array& patch) {
+    append_lines("[]", patch, 0, [this](const json::value& entry) { append_operation(entry); });
+    if (!full()) return std::move(out_);
+    out_.resize(kShownBytes);
+    while (!out_.empty() && (static_cast<unsigned char>(out_.back()) & 0x80) != 0) out_.pop_back();
+    return out_ + "...";
   }
-  if (count > 0) out.append("\n").append(indent, ' ');
-  out.push_back(brackets[1]);
-}
 
-void append_pretty(std::string& out, const json::value& value, size_t indent) {
-  if (const json::array* array = value.if_array()) {
-    append_lines(out, "[]", array->size(), indent,
-                 [&](size_t i) { append_pretty(out, (*array)[i], indent + 2); });
-  } else if (const json::object* object = value.if_object()) {
-    append_lines(out, "{}", object->size(), indent, [&](size_t i) {
-      const auto member = object->begin() + static_cast<std::ptrdiff_t>(i);
-      out.append(json::serialize(member->key())).append(": ");
-      append_pretty(out, member->value(), indent + 2);
-    });
-  } else {
-    append_json(out, value);
+ private:
+  bool full() const { return out_.size() > kShownBytes; }
+
+  /// Writes items between brackets, one a line; `write(item)` appends one.
+  template <typename Items, typename Write>
+  void append_lines(std::string_view brackets, const Items& items, size_t indent, Write write) {
+    out_.push_back(brackets[0]);
+    bool first = true;
+    for (const auto& item : items) {
+      if (full()) return;
+      out_.append(first ? "\n" : ",\n").append(indent + 2, ' ');
+      first = false;
+      write(item);
+    }
+    if (!first) out_.append("\n").append(indent, ' ');
+    out_.push_back(brackets[1]);
   }
-}
 
-/// The patch as the reference server prints it: two blanks, members in the order op, path, from, value.
-std::string pretty(const json::array& patch) {
-  json::array shown;
-  for (const json::value& entry : patch) {
-    json::object line;
+  void append_operation(const json::value& entry) {
+    static const json::value no_source("");
+    std::vector<std::pair<std::string_view, const json::value*>> members;
     for (std::string_view name : {"op", "path", "from", "value"}) {
       const json::value* member = entry.is_object() ? entry.get_object().if_contains(name) : nullptr;
-      if (member != nullptr) {
-        line.emplace(name, *member);
-      } else if (name == "from") {
-        line.emplace(name, "");
-      }
+      if (member == nullptr && name == "from") member = &no_source;
+      if (member != nullptr) members.emplace_back(name, member);
     }
-    shown.push_back(std::move(line));
+    append_lines("{}", members, 2,
+                 [this](const auto& member) { append_member(member.first, *member.second, 4); });
   }
-  std::string out;
-  append_pretty(out, shown, 0);
-  return out;
-}
+
+  void append_member(std::string_view name, const json::value& value, size_t indent) {
+    out_.append(json::serialize(json::string_view(name))).append(": ");
+    append(value, indent);
+  }
+
+  void append(const json::value& value, size_t indent) {
+    if (const json::array* array = value.if_array()) {
+      append_lines("[]", *array, indent, [&](const json::value& item) { append(item, indent + 2); });
+    } else if (const json::object* object = value.if_object()) {
+      append_lines("{}", *object, indent, [&](const json::key_value_pair& member) {
+        append_member(member.key(), member.value(), indent + 2);
+      });
+    } else {
+      append_json(out_, value);
+    }
+  }
+
+  std::string out_;
+};
 
 }  // namespace
 
-Result<json::value> apply_patch(const json::value& document, const json::value& patch) {
+Result<json::value> apply_patch(const json::value& document, const json::value& patch, Budget& budget,
+                                const PatchLimits& limits) {
   if (!patch.is_array()) return Error(ErrorCode::kNotAcceptable, "a patch must be an array of operations");
   if (patch.get_array().size() > kMaxOperations) {
     return Error(ErrorCode::kTooLarge, fmt::format("a patch may have at most {} operations", kMaxOperations));
   }
-  json::value result = document;
+  Patching patching(document, budget, limits);
   size_t line = 0;
-  size_t copied = 0;
   for (const json::value& entry : patch.get_array()) {
     const Result<Operation> operation = decode(entry, line);
     if (!operation) return operation.error();
-    if (const Trouble trouble = apply_one(result, *operation, copied)) {
-      return Error(
-          ErrorCode::kConflict, "", "", "",
-          {fmt::format("Patch error at line {}: {}", line, *trouble), "Patch: " + pretty(patch.get_array())});
+    if (const Outcome outcome = patching.apply(*operation)) {
+      return Error(outcome->code, "", "", "",
+                   {fmt::format("Patch error at line {}: {}", line, outcome->text),
+                    "Patch: " + PrettyPatch().of(patch.get_array())});
     }
     ++line;
   }
-  return result;
+  return patching.take();
+}
+
+Result<json::value> apply_patch(const json::value& document, const json::value& patch) {
+  Budget budget(kPatchSteps);
+  return apply_patch(document, patch, budget);
 }
 
 }  // namespace mullion::model

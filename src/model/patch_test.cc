@@ -102,6 +102,82 @@ TEST(Patch, CopiesCannotExplode) {
   EXPECT_FALSE(apply_patch(json::parse("{\"a\":[]}"), wide).ok());
 }
 
+json::value operation(std::string_view name, std::string_view from, std::string_view path) {
+  return {{"op", name}, {"from", from}, {"path", path}};
+}
+
+/// 300 MB from a request of one: the number of values says nothing about their size.
+TEST(Patch, CountsBytes) {
+  json::array patch{{{"op", "add"}, {"path", "/text"}, {"value", std::string(1'000'000, 'x')}}};
+  for (int i = 0; i < 300; ++i) patch.push_back(operation("copy", "/text", fmt::format("/copy-{}", i)));
+  const Result<json::value> result = apply_patch(json::object(), patch);
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, ErrorCode::kTooLarge);
+  EXPECT_EQ(result.error().messages[0], "Patch error at line 67: the result is larger than 67108864 bytes");
+}
+
+TEST(Patch, LimitsCountWhatIsThereInTheEnd) {
+  const std::string text(1'000, 'x');
+  const json::value document{{"a", text}, {"list", {text}}};
+  const PatchLimits limits{.bytes = 4'000, .depth = 128};
+  const auto fits = [&](const json::array& patch) {
+    Budget budget(kPatchSteps);
+    return apply_patch(document, patch, budget, limits).ok();
+  };
+  json::array turns;
+  for (int i = 0; i < 50; ++i) {
+    turns.push_back(operation("copy", "/a", "/b"));
+    turns.push_back(operation("move", "/b", "/list/0"));
+    turns.push_back({{"op", "replace"}, {"path", "/list/0"}, {"value", text}});
+    turns.push_back({{"op", "remove"}, {"path", "/list/0"}});
+  }
+  EXPECT_TRUE(fits(turns));
+  EXPECT_FALSE(fits({operation("copy", "/a", "/b"), operation("copy", "/a", "/c")}));
+  EXPECT_FALSE(fits({operation("copy", "/list", "/list/-"), operation("copy", "/list", "/list/-")}));
+  EXPECT_FALSE(fits({{{"op", "replace"}, {"path", "/a"}, {"value", std::string(4'000, 'x')}}}));
+  EXPECT_FALSE(fits({{{"op", "replace"}, {"path", ""}, {"value", std::string(4'000, 'x')}}}));
+}
+
+TEST(Patch, WhatIsTooLargeMayBecomeSmaller) {
+  const json::value document{{"a", std::string(1'000, 'x')}, {"b", std::string(1'000, 'x')}};
+  const PatchLimits limits{.bytes = 1'200, .depth = 128};
+  Budget budget(kPatchSteps);
+  EXPECT_TRUE(apply_patch(document, json::array{{{"op", "replace"}, {"path", "/a"}, {"value", "y"}}}, budget,
+                          limits));
+  EXPECT_FALSE(
+      apply_patch(document, json::array{{{"op", "add"}, {"path", "/c"}, {"value", "y"}}}, budget, limits));
+}
+
+/// Each of these takes time in proportion to operations times size.
+TEST(Patch, WorkIsBounded) {
+  const json::value document{{"list", json::array(200'000, json::value(1))}};
+  json::array shifts, moves, replaced;
+  for (int i = 0; i < 5'000; ++i) {
+    shifts.push_back({{"op", "add"}, {"path", "/list/0"}, {"value", 1}});
+    moves.push_back(operation("move", i % 2 == 0 ? "/list" : "/other", i % 2 == 0 ? "/other" : "/list"));
+    replaced.push_back({{"op", "remove"}, {"path", "/list/0"}});
+  }
+  for (const json::array& patch : {shifts, moves, replaced}) {
+    Budget budget(kPatchSteps);
+    const Result<json::value> result = apply_patch(document, patch, budget);
+    ASSERT_FALSE(result.ok());
+    EXPECT_EQ(result.error().code, ErrorCode::kTooLarge);
+    EXPECT_NE(result.error().messages[0].find(": the patch takes more than 20000000 steps"),
+              std::string::npos);
+  }
+}
+
+TEST(Patch, ErrorsRepeatNoMoreThanTheyCanShow) {
+  json::value deep = json::array(100'000, json::value(0));
+  for (int i = 0; i < 60; ++i) deep = json::array{std::move(deep)};
+  const json::array patch{{{"op", "test"}, {"path", "/a"}, {"value", deep}}};
+  const Result<json::value> result = apply_patch(json::object(), patch);
+  ASSERT_FALSE(result.ok());
+  EXPECT_TRUE(result.error().messages[1].starts_with("Patch: ["));
+  EXPECT_TRUE(result.error().messages[1].ends_with("..."));
+  EXPECT_LT(result.error().messages[1].size(), 70'000u);
+}
+
 TEST(Patch, NestingIsLimited) {
   json::array patch;
   std::string path;

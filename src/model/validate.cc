@@ -2,6 +2,7 @@
 #include <set>
 
 #include "model/internal/hooks.h"
+#include "model/json_schema.h"
 #include "model/object.h"
 
 namespace mullion::model {
@@ -130,7 +131,7 @@ class RuleCheck {
       verdict_.invalid.push_back(fmt::format("Error in value: {0}: {0} is required", rule.field));
       return;
     }
-    const Result<void> fits = check_schema(json::parse(rule.rule), *value);
+    const Result<void> fits = check_by_schema(rule.rule, *value, context_.schema_budget);
     if (fits) return;
     constexpr std::string_view kRoot = "(root)";
     for (std::string_view text : fits.error().messages) {
@@ -151,8 +152,15 @@ class RuleCheck {
 
 Verdict validate(const ObjectType& type, json::object& object, const json::object* before,
                  const Lookup& lookup, bool force) {
+  Budget budget(kSchemaSteps);
+  return validate(type, object, before, lookup, force, budget);
+}
+
+Verdict validate(const ObjectType& type, json::object& object, const json::object* before,
+                 const Lookup& lookup, bool force, Budget& schema_budget) {
   Verdict verdict;
-  internal::HookContext context{type, object, before, lookup, verdict, object_key(type, object), force};
+  internal::HookContext context{type,  object,       before, lookup, verdict, object_key(type, object),
+                                force, schema_budget};
   RuleCheck check(context);
   for (const Rule& rule : type.rules) check.run(rule);
   if (type.traits.has_validation) {

@@ -53,9 +53,10 @@ Task<Result<std::string>> read_all(BodySource& source, uint64_t limit);
 
 struct Request {
   std::string method;                                      // upper case
-  std::string target;                                      // as received: path and query
-  std::string path;                                        // percent-decoded once, without query
-  std::string raw_path;                                    // as received, without query
+  std::string target;                                      // as received: for messages, never to decide by
+  std::string path;                                        // for people: decoded, without query
+  std::vector<std::string> segments;                       // see Target: what the path means
+  bool folder = false;                                     // the path ends with a slash
   std::vector<std::pair<std::string, std::string>> query;  // form-decoded, in order
   Headers headers;
   std::string peer_address;  // textual IP
@@ -65,6 +66,8 @@ struct Request {
   BodySource* body = nullptr;  // never null in a handler; streamed from the connection
 
   std::optional<std::string_view> query_value(std::string_view name) const;
+  /// Takes `text` as target: fills path, segments, folder and query. Errors as parse_target().
+  Result<void> set_target(std::string text);
 };
 
 class WebSocket;

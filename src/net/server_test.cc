@@ -185,14 +185,15 @@ TEST(Server, LimitsHeaders) {
 
 TEST(Server, DecodesPathAndQuery) {
   Fixture fixture({.handler = [](Request& request) -> Task<Response> {
-    std::string text = request.method + " " + request.path + " " + request.raw_path;
+    std::string text = request.method + " " + request.path;
+    for (const std::string& segment : request.segments) text += " <" + segment + ">";
     for (const auto& [name, value] : request.query) text += " [" + name + "=" + value + "]";
     co_return text_response(text);
   }});
-  EXPECT_EQ(fixture.get("/a%2Fb%20c?x=1+2&y=%41&flag")->body, "GET /a/b c /a%2Fb%20c [x=1 2] [y=A] [flag=]");
+  EXPECT_EQ(fixture.get("/a%2Fb%20c?x=1+2&y=%41&flag")->body, "GET /a/b c <a/b c> [x=1 2] [y=A] [flag=]");
   RawConnection raw = fixture.raw();
   raw.send("GET http://host:80/abs?z=1 HTTP/1.1\r\nHost: host\r\nConnection: close\r\n\r\n");
-  EXPECT_TRUE(contains(raw.read_to_end(), "GET /abs /abs [z=1]"));
+  EXPECT_TRUE(contains(raw.read_to_end(), "GET /abs <abs> [z=1]"));
 }
 
 TEST(Server, TakesSaneRequestIdsOnly) {

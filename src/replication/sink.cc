@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "replication/internal/commit_pipe.h"
 #include "replication/internal/copy.h"
+#include "replication/internal/currency.h"
 #include "replication/internal/digests.h"
 #include "replication/internal/position.h"
 
@@ -14,8 +15,11 @@ namespace {
 
 constexpr Logger kLog("replication");
 constexpr auto kPulse = std::chrono::seconds(1);
-constexpr int kPulsesPerPing = 5;
+constexpr int kPulsesPerPing = 2;
 constexpr auto kSilenceLimit = std::chrono::seconds(15);
+/// An answer is made from a view that was opened up to this long before its age is asked for: what is proven
+/// counts that much later.
+constexpr auto kAnswerTime = std::chrono::milliseconds(200);
 /// Commits of one owner that arrive together become one commit here, up to this many bytes.
 constexpr size_t kMergeBytes = 1 << 20;
 /// With more differing ranges than this, and more than half of all, a full copy is cheaper.
@@ -53,13 +57,16 @@ bool is_sound(const Announcement& announced, const std::string& source) {
 
 struct Sink::State : std::enable_shared_from_this<Sink::State> {
   State(SinkOptions given, SavedPosition saved)
-      : options(std::move(given)), pipe(options.store), position(std::move(saved)) {
+      : options(std::move(given)),
+        pipe(options.store),
+        position(std::move(saved)),
+        currency(options.endpoint, options.clock.steady(), position.as_of) {
     touch();
   }
 
   // ---- what other threads ask and say
 
-  void touch() { heard_at = env::system_clock().steady().time_since_epoch().count(); }
+  void touch() { heard_at = options.clock.steady().time_since_epoch().count(); }
   env::SteadyTime heard() const { return env::SteadyTime(env::Duration(heard_at.load())); }
 
   bool follows(std::string_view owner) const {
@@ -83,6 +90,9 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     } guard{*this};
     pipe.on_failure([weak = weak_from_this()] {
       if (const std::shared_ptr<State> self = weak.lock()) self->socket->abort();
+    });
+    pipe.on_stored([weak = weak_from_this()] {
+      if (const std::shared_ptr<State> self = weak.lock()) self->settle();
     });
     Hello hello{
         kProtocol, options.own_id, options.version, options.store.newest().epoch, options.store.newest().seq,
@@ -135,7 +145,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     if (const auto* owners = std::get_if<Owners>(&record)) co_return take_owners(*owners);
     if (const auto* at = std::get_if<At>(&record)) co_return take_at(*at);
     if (const auto* state = std::get_if<replication::State>(&record)) options.on_state(state->json);
-    if (const auto* ping = std::get_if<Ping>(&record)) newest = std::max(newest, ping->newest);
+    if (const auto* ping = std::get_if<Ping>(&record)) take_ping(*ping);
     if (const auto* resume = std::get_if<Resume>(&record)) co_return co_await take_resume(*resume);
     if (const auto* begin = std::get_if<SnapshotBegin>(&record)) co_return co_await begin_snapshot(*begin);
     if (const auto* end = std::get_if<SnapshotEnd>(&record)) co_return co_await end_snapshot(*end);
@@ -169,16 +179,23 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     {
       std::lock_guard lock(mutex);
       position.announced = owners.owners;
-      position.heard = env::system_clock().wall();
+      currency.take_owners(owners.owners);
       owners_to_save = true;
     }
     options.on_owners(owners.owners);
     return {};
   }
 
+  void take_ping(const Ping& ping) {
+    newest = std::max(newest, ping.newest);
+    std::lock_guard lock(mutex);
+    currency.take_ping(ping, heard());
+  }
+
   Result<void> take_at(const At& at) {
     began = true;
     std::lock_guard lock(mutex);
+    currency.begin_anew();
     if (at.restart) position.follows.clear();
     if (at.restart) owners_to_save = true;
     position.cursor.seq = at.seq;
@@ -243,7 +260,8 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
       batch.secrets.push_back(keeper_change(owner, options.endpoint));
     {
       std::lock_guard lock(mutex);
-      append_position(options.endpoint, position, owners_to_save, batch.secrets);
+      if (owners_to_save) common = common_as_of(position);
+      append_position(options.endpoint, position, common, owners_to_save, options.clock, batch.secrets);
       owners_to_save = false;
     }
     co_return co_await pipe.submit(std::move(batch));
@@ -263,6 +281,11 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     return protocol_error(fmt::format("it speaks for {:.64}, which nobody asked it for", owner));
   }
 
+  void take_over(const std::string& owner) {
+    taken_over.insert(owner);
+    if (options.on_takeover) options.on_takeover(owner);
+  }
+
   env::Task<Result<void>> take_resume(const Resume& resume) {
     const Claim asked = claim(resume.owner);
     if (asked == Claim::kForeign) co_return foreign(resume.owner);
@@ -271,9 +294,10 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     {
       std::lock_guard lock(mutex);
       position.follows.insert(resume.owner);
+      currency.begin_anew();
       owners_to_save = true;
     }
-    taken_over.insert(resume.owner);
+    take_over(resume.owner);
     const std::shared_ptr<const store::Snapshot> view = options.store.snapshot();
     const std::vector<store::TypeDigest> own = owner_digests(*view, resume.owner, resume.owner);
     co_return co_await ask_about(differing_types(own, resume.digests));
@@ -292,7 +316,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     }
     std::erase_if(repairing, [&](const auto& item) { return item.first.first == begin.owner; });
     ++options.counters.snapshots;
-    taken_over.insert(begin.owner);
+    take_over(begin.owner);
     snapshot_origin = begin.origin;
     copy.emplace(options.store, begin.owner, begin.origin.epoch);
     kLog.info("full copy begins endpoint={} owner={}", options.endpoint, begin.owner);
@@ -323,6 +347,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
       std::lock_guard lock(mutex);
       position.cursor.seq = end.seq;
       position.follows.insert(end.owner);
+      currency.begin_anew();
       owners_to_save = true;
     }
     kLog.info("full copy ends endpoint={} owner={}", options.endpoint, end.owner);
@@ -331,8 +356,14 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
 
   // ---- repair
 
-  env::Task<Result<void>> ask_about_differences() {
+  void collect_differences() {
+    std::lock_guard lock(mutex);
     differences.merge(pipe.take_differences());
+    for (const OwnerType& item : differences) doubtful.insert(item.first);
+  }
+
+  env::Task<Result<void>> ask_about_differences() {
+    collect_differences();
     co_return co_await ask_about(std::exchange(differences, {}));
   }
 
@@ -416,7 +447,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
 
   /// Differences seen while a repair was under way say nothing, but those of its last batch do.
   bool pipe_differs(const OwnerType& item) {
-    differences.merge(pipe.take_differences());
+    collect_differences();
     return differences.erase(item) != 0;
   }
 
@@ -440,18 +471,26 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
       const uint64_t seen = wake.version();
       Result<void> sent = co_await send_subscription();
       if (sent && count % kPulsesPerPing == 0) {
-        Record ping = Ping{options.store.newest().seq, env::system_clock().wall().time_since_epoch().count()};
-        sent = co_await send(std::move(ping));
+        sent = co_await send(make_ping());
       }
       if (sent) sent = co_await send_ack();
       if (!sent) co_return;
-      if (env::system_clock().steady() - heard() > kSilenceLimit) {
+      if (options.clock.steady() - heard() > kSilenceLimit) {
         silent = true;
         socket->abort();
         co_return;
       }
       co_await wake.wait(seen, kPulse);
     }
+  }
+
+  Record make_ping() {
+    Ping ping;
+    ping.newest = options.store.newest().seq;
+    ping.clock = options.clock.wall().time_since_epoch().count();
+    std::lock_guard lock(mutex);
+    ping.stamp = currency.stamp(options.clock.steady());
+    return ping;
   }
 
   env::Task<Result<void>> send_ack() {
@@ -502,6 +541,32 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
                   [&](const std::string& owner) { return !is_keeper(view, owner, options.endpoint); });
   }
 
+  /// What the source's words prove of the replicas here. On any thread.
+  void settle() {
+    std::lock_guard lock(mutex);
+    const uint64_t stored = pipe.stored();
+    if (!currency.proves(stored)) return;
+    const size_t known = position.as_of.size();
+    if (!is_settling()) shown = position.as_of;
+    currency.stored(stored, position.follows, [this](const std::string& owner) {
+      return !doubtful.contains(owner) && !pipe.differs(owner);
+    });
+    settled = env::system_clock().steady();
+    common = common_as_of(position);
+    if (position.as_of.size() != known) owners_to_save = true;
+  }
+
+  bool is_settling() const { return env::system_clock().steady() - settled < kAnswerTime; }
+
+  /// Under `mutex`.
+  std::optional<env::SteadyTime> as_of(std::string_view owner) const {
+    const auto now = position.as_of.find(owner);
+    if (now == position.as_of.end()) return std::nullopt;
+    if (!is_settling()) return now->second;
+    const auto before = shown.find(owner);
+    return before == shown.end() ? std::nullopt : std::optional(std::min(before->second, now->second));
+  }
+
   void report_currency() {
     bool current = began && !pipe.failed();
     {
@@ -510,8 +575,11 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
       if (options.counters.lag != 0) current = false;
       for (const std::string& owner : wanted.value_or(std::vector<std::string>{}))
         current = current && position.follows.contains(owner);
-      if (current) position.contact = env::system_clock().wall();
+      doubtful.clear();
+      for (const auto& [item, ranges] : repairing) doubtful.insert(item.first);
+      if (began && !pipe.failed()) currency.received(position.cursor.seq, pipe.submitted());
     }
+    settle();
     options.on_current(current);
   }
 
@@ -547,6 +615,11 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
 
   mutable std::mutex mutex;
   SavedPosition position;
+  Currency currency;                            // writes position.as_of
+  AsOf shown;                                   // before what was proven lately
+  env::SteadyTime settled{};                    // when that was; of the machine's clock
+  std::optional<env::SteadyTime> common;        // what common_as_of() last answered
+  std::set<std::string, std::less<>> doubtful;  // owners whose replicas are being repaired
   bool owners_to_save = false;
   std::optional<std::vector<std::string>> wanted;  // absent: not said yet
   bool wanted_changed = false;
@@ -583,7 +656,25 @@ void Sink::subscribe(std::vector<std::string> owners) {
   state_->wake.notify_all();
 }
 
-env::SteadyTime Sink::heard() const { return state_->heard(); }
+std::optional<env::SteadyTime> Sink::as_of(std::string_view owner) const {
+  std::lock_guard lock(state_->mutex);
+  return state_->as_of(owner);
+}
+
+std::optional<env::SteadyTime> Sink::told(std::string_view owner) const {
+  std::lock_guard lock(state_->mutex);
+  return state_->currency.told(owner);
+}
+
+void Sink::set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of) {
+  std::lock_guard lock(state_->mutex);
+  if (!as_of && !state_->position.as_of.contains(owner)) return;
+  for (AsOf* known : {&state_->position.as_of, &state_->shown}) {
+    known->erase(owner);
+    if (as_of) known->emplace(owner, *as_of);
+  }
+  state_->owners_to_save = true;
+}
 
 bool Sink::follows(std::string_view owner) const { return state_->follows(owner); }
 

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -18,18 +19,25 @@
 
 namespace mullion::replication {
 
+/// By owner: a moment such that the replica here holds everything that its owner had committed by then;
+/// steady time, so that it only compares within this process.
+using AsOf = std::map<std::string, env::SteadyTime, std::less<>>;
+
 /// What is remembered of an endpoint between streams and over restarts. Kept in the store's secrets, changed
 /// in the same commit as the replicas, so that it never says more than they hold.
 struct SavedPosition {
   store::Cursor cursor;                        // in the endpoint's log; epoch 0: none
   std::set<std::string, std::less<>> follows;  // owners whose replicas are complete as of `cursor`
   std::vector<Announcement> announced;         // when it was last heard
-  env::WallTime heard{};                       // when that was
-  env::WallTime contact{};                     // last time the replicas were known to be current
+  AsOf as_of;                                  // absent: never known to be complete
 };
-SavedPosition load_position(const store::Snapshot& view, std::string_view endpoint);
+/// Over a restart the wall clock tells how much older the replicas became; when it was set back meanwhile
+/// they are as old as this process.
+SavedPosition load_position(const store::Snapshot& view, std::string_view endpoint,
+                            const env::Clock& clock = env::system_clock());
 /// The changes of secrets that save it.
-std::vector<store::SecretChange> save_position(std::string_view endpoint, const SavedPosition& position);
+std::vector<store::SecretChange> save_position(std::string_view endpoint, const SavedPosition& position,
+                                               const env::Clock& clock = env::system_clock());
 /// The changes of secrets that forget it.
 std::vector<store::SecretChange> forget_position(std::string_view endpoint);
 
@@ -54,6 +62,10 @@ struct SinkOptions {
   std::function<void(std::string json)> on_state;
   /// Whether the replicas are as new as what the source told is its newest.
   std::function<void(bool current)> on_current;
+  const env::Clock& clock = env::system_clock();
+  /// The replica of `owner` is this stream's from now on. Called before anything of it is written; then
+  /// set_as_of() may be called.
+  std::function<void(const std::string& owner)> on_takeover = nullptr;
 };
 
 /// One stream. subscribe() and the questions are thread-safe.
@@ -71,8 +83,13 @@ class Sink {
   env::Task<Error> run(std::shared_ptr<net::WebSocket> socket);
   /// The owners wanted from now on.
   void subscribe(std::vector<std::string> owners);
-  /// When the source was last heard.
-  env::SteadyTime heard() const;
+  /// As of when the replica of `owner` is: nothing that its owner had committed by then is missing. Absent:
+  /// never known to be complete.
+  std::optional<env::SteadyTime> as_of(std::string_view owner) const;
+  /// As of when the source's own replica of `owner` is, by its last word. Absent: it announces none.
+  std::optional<env::SteadyTime> told(std::string_view owner) const;
+  /// What is known elsewhere of the replica of `owner`. Absent: it was dropped, or is another stream's.
+  void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of);
   /// Whether the replica of `owner` is complete and follows this stream.
   bool follows(std::string_view owner) const;
   /// What to remember of this stream.

@@ -13,6 +13,12 @@ namespace {
 
 constexpr Logger kLog("replication");
 constexpr auto kPingInterval = std::chrono::seconds(2);
+/// However often a sink asks.
+constexpr auto kPingPause = std::chrono::milliseconds(100);
+/// Ages up to this are told as one number for all owners.
+constexpr double kFreshSeconds = 3;
+/// Of what cannot be followed here any more.
+constexpr double kOldestSeconds = 3e9;
 /// A state is sent whole: thousands of uploads must not send it thousands of times.
 constexpr auto kStateInterval = std::chrono::seconds(1);
 constexpr auto kSilenceLimit = std::chrono::seconds(30);
@@ -83,6 +89,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
       Result<std::optional<Record>> record = frame->next();
       if (!record) return record.error();
       if (!*record) return {};
+      if (const auto* ping = std::get_if<Ping>(&**record)) take_stamp(*ping);
       std::lock_guard lock(mutex_);
       if (requests_.size() >= kMaxRequests) return Error(ErrorCode::kCorrupt, "too many requests wait");
       // Only what needs an answer is queued; the rest was heard.
@@ -93,6 +100,10 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
       requests_.push_back(std::move(**record));
       source_.changed_.notify_all();
     }
+  }
+
+  void take_stamp(const Ping& ping) {
+    if (stamp_.exchange(ping.stamp) != ping.stamp) source_.changed_.notify_all();
   }
 
   void end(const Error& reason) {
@@ -130,7 +141,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     add_state();
     if (Result<void> sent = co_await flush(); !sent) co_return sent.error();
     if (Result<void> begun = co_await wait_for_subscription(); !begun) co_return begun.error();
-    env::SteadyTime next_ping = env::system_clock().steady() + kPingInterval;
+    env::SteadyTime pinged = env::system_clock().steady() - kPingPause;
     while (true) {
       const uint64_t seen = source_.changed_.version();
       if (Result<void> done = co_await do_requests(); !done) co_return done.error();
@@ -139,13 +150,14 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
       if (state_sent_ != source_.state_version_ && state_due() <= env::system_clock().steady()) add_state();
       if (Result<void> done = co_await stream_log(options_.store.newest().seq); !done) co_return done.error();
       const env::SteadyTime now = env::system_clock().steady();
-      if (now >= next_ping) {
-        frame_.add(Ping{options_.store.newest().seq, wall_nanoseconds()});
-        next_ping = now + kPingInterval;
+      if (now >= ping_due(pinged)) {
+        if (Result<void> done = co_await add_ping(); !done) co_return done.error();
+        pinged = now;
       }
       if (Result<void> sent = co_await flush(); !sent) co_return sent.error();
       if (options_.store.newest().seq > position_ && !fell_behind_) continue;
       const bool state_waits = state_sent_ != source_.state_version_;
+      const env::SteadyTime next_ping = ping_due(pinged);
       const env::SteadyTime wake = state_waits ? std::min(next_ping, state_due()) : next_ping;
       if (wake > now) co_await source_.changed_.wait(seen, wake - now);
     }
@@ -386,7 +398,42 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     Owners record;
     record.owners.push_back({options_.id, {}, true, 0, ""});
     for (Announcement& owner : options_.owners()) record.owners.push_back(std::move(owner));
+    announced_.clear();
+    for (const Announcement& owner : record.owners) announced_.insert(owner.owner);
     frame_.add(record);
+  }
+
+  env::SteadyTime ping_due(env::SteadyTime last) const {
+    const bool asked = stamp_ != stamp_answered_;
+    return last + (asked ? env::Duration(kPingPause) : env::Duration(kPingInterval));
+  }
+
+  /// The order makes it true: the ages first, then the commit up to which they hold, then the log up to it.
+  env::Task<Result<void>> add_ping() {
+    Ping ping;
+    ping.stamp = stamp_;
+    tell_ages(ping);
+    ping.newest = options_.store.newest().seq;
+    ping.clock = wall_nanoseconds();
+    if (Result<void> done = co_await stream_log(ping.newest); !done) co_return done;
+    frame_.add(ping);
+    stamp_answered_ = ping.stamp;
+    co_return Result<void>{};
+  }
+
+  void tell_ages(Ping& ping) const {
+    ping.age = 0;
+    std::set<std::string, std::less<>> gone = announced_;
+    gone.erase(options_.id);
+    for (Announcement& owner : options_.owners()) {
+      gone.erase(owner.owner);
+      if (owner.age_seconds > kFreshSeconds) {
+        ping.ages.push_back({std::move(owner.owner), owner.age_seconds});
+      } else {
+        ping.age = std::max(*ping.age, owner.age_seconds);
+      }
+    }
+    for (const std::string& owner : gone) ping.ages.push_back({owner, kOldestSeconds});
   }
 
   env::SteadyTime state_due() const { return state_told_ + kStateInterval; }
@@ -423,7 +470,10 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   uint64_t owners_sent_ = 0, state_sent_ = 0;
   env::SteadyTime state_told_;  // when last_state_ was made
   std::string last_state_;
+  std::set<std::string, std::less<>> announced_;  // with the last `owners`
+  uint64_t stamp_answered_ = 0;
 
+  std::atomic<uint64_t> stamp_{0};  // of the sink's last ping
   std::atomic<int64_t> heard_{0};
   std::atomic<int64_t> writing_since_{0};  // 0: not writing
   std::mutex mutex_;

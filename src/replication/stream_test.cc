@@ -61,10 +61,10 @@ class Node {
     source_->state_changed();
   }
   std::atomic<int> states_made{0};
-  void pass_on(std::string owner) {
+  void pass_on(std::string owner, double age = 0) {
     {
       std::lock_guard lock(mutex_);
-      passes_on_.push_back({std::move(owner), {id_}, true, 0, ""});
+      passes_on_.push_back({std::move(owner), {id_}, true, age, ""});
     }
     source_->owners_changed();
   }
@@ -161,6 +161,12 @@ class Follower {
     const auto here = owner_digests(*into_.store().snapshot(), owner, owner);
     const std::string stored = owner == from_.id() ? "" : owner;
     return here == owner_digests(*from_.store().snapshot(), stored, owner);
+  }
+  /// Seconds; absent: not known.
+  std::optional<double> age(const std::string& owner) {
+    const auto as_of = sink_->as_of(owner);
+    if (!as_of) return std::nullopt;
+    return std::chrono::duration<double>(env::system_clock().steady() - *as_of).count();
   }
   bool equal() { return current_ && equal(from_.id()); }
   std::string state() {
@@ -332,6 +338,25 @@ TEST_F(Stream, AnotherServerUnderTheSameIdReplacesInOneCommit) {
   EXPECT_TRUE(eventually([&] { return steps > 0; }));  // followers hear of what can be read already
   manager_.store().unsubscribe(listener);
   EXPECT_EQ(steps, 1);
+  second.stop();
+  replaced.put("machines", "one-more", body(2));
+  second.start();
+  ASSERT_TRUE(eventually([&] { return second.equal(); }));
+  EXPECT_EQ(second.counters.snapshots, 1U) << "the place in its log is known now";
+}
+
+TEST_F(Stream, PingsProveHowOldReplicasAre) {
+  Node top(runtime_, "T");
+  Follower lower(runtime_, leaf_, manager_), upper(runtime_, manager_, top);
+  leaf_.put("machines", "one", body(1));
+  manager_.pass_on("A", 20);
+  lower.start();
+  upper.start();
+  ASSERT_TRUE(eventually([&] { return lower.age("A") && upper.age("M") && upper.age("A"); }));
+  EXPECT_LT(*lower.age("A"), 20);
+  EXPECT_LT(*upper.age("M"), 20);
+  EXPECT_GE(*upper.age("A"), 20) << "as old as the level below says, at least";
+  EXPECT_FALSE(upper.age("X"));
 }
 
 TEST_F(Stream, WhatAnotherWayWroteIsNotTakenForItsOwn) {
@@ -361,7 +386,9 @@ TEST_F(Stream, AWrongNameIsRefused) {
   options.base_url = stranger.url();
   const auto client = std::move(*net::make_client(runtime_, std::move(options)));
   env::TaskGroup tasks(runtime_.executor(), "test");
-  Sink sink({manager_.store(), tasks, "M", "v1", "A", counters, [](auto) {}, [](auto) {}, [](bool) {}}, {});
+  Sink sink({manager_.store(), tasks, "M", "v1", "A", counters, [](auto) {}, [](auto) {}, [](bool) {},
+             env::system_clock()},
+            {});
   const Error error = net::testing::run(runtime_, [&]() -> env::Task<Error> {
     auto socket = co_await client->connect_websocket(sink.target(), {});
     co_return co_await sink.run(*socket);

@@ -103,7 +103,15 @@ json::object value_of(const At& record) {
 }
 json::object value_of(const Ack& record) { return {{"t", "ack"}, {"seq", record.seq}}; }
 json::object value_of(const Ping& record) {
-  return {{"t", "ping"}, {"newest", record.newest}, {"clock", record.clock}};
+  json::object out{{"t", "ping"}, {"newest", record.newest}, {"clock", record.clock}};
+  if (record.stamp != 0) out["stamp"] = record.stamp;
+  if (!record.age) return out;
+  json::array ages;
+  for (const OwnerAge& one : record.ages)
+    ages.push_back(json::object{{"owner", one.owner}, {"age", one.seconds}});
+  out["age"] = *record.age;
+  out["ages"] = std::move(ages);
+  return out;
 }
 json::object value_of(const Compare& record) {
   return {{"t", "compare"}, {"owner", record.owner}, {"type", record.type}};
@@ -189,6 +197,8 @@ class Reader {
     if (object_.at_key(name).get_int64().get(value) != simdjson::SUCCESS) spoil(name);
     return value;
   }
+  /// 0 when it is absent.
+  uint64_t optional_number(std::string_view name) { return has(name) ? number(name) : 0; }
   double real(std::string_view name) {
     double value = 0;
     if (object_.at_key(name).get_double().get(value) != simdjson::SUCCESS) return 0;
@@ -350,7 +360,17 @@ Record read_commit(Reader& in) {
 Record read_at(Reader& in) { return At{in.number("seq"), in.flag("restart")}; }
 Record read_state(Reader& in) { return State{std::string(in.body())}; }
 Record read_ack(Reader& in) { return Ack{in.number("seq")}; }
-Record read_ping(Reader& in) { return Ping{in.number("newest"), in.integer("clock")}; }
+Record read_ping(Reader& in) {
+  Ping out;
+  out.newest = in.number("newest");
+  out.clock = in.integer("clock");
+  out.stamp = in.optional_number("stamp");
+  if (!in.has("age")) return out;
+  out.age = in.real("age");
+  in.each("ages", [&](Reader& item) { out.ages.push_back({item.text("owner"), item.real("age")}); });
+  if (out.ages.size() > kMaxOwners) in.spoil("ages");
+  return out;
+}
 Record read_compare(Reader& in) { return Compare{in.text("owner"), in.text("type")}; }
 Record read_ranges(Reader& in) {
   Ranges out{in.text("owner"), in.text("type"), {}};

@@ -27,8 +27,8 @@ struct Announcement {
   /// source itself.
   std::vector<std::string> via;
   bool in_touch = true;    // whether the source's own replica follows its owner right now
-  double age_seconds = 0;  // how old the source's replica is when it does not
-  std::string reason;      // why it does not
+  double age_seconds = 0;  // how old the source's replica is, in touch or not
+  std::string reason;      // why it is not in touch
   bool operator==(const Announcement&) const = default;
 };
 
@@ -97,9 +97,21 @@ struct State {
 struct Ack {
   uint64_t seq = 0;
 };
+struct OwnerAge {
+  std::string owner;
+  double seconds = 0;
+  bool operator==(const OwnerAge&) const = default;
+};
 struct Ping {
   uint64_t newest = 0;  // the sender's newest seq
   int64_t clock = 0;    // the sender's wall clock, ns since 1970
+  /// Of a sink: a number that the source sends back at once. Of a source: the last number it received; what
+  /// the record says was true after that had been sent. 0: none.
+  uint64_t stamp = 0;
+  /// Of a source: no replica here that can be followed is older than `age` seconds, but those in `ages`.
+  /// Absent: a source that tells ages in `owners` only.
+  std::optional<double> age;
+  std::vector<OwnerAge> ages;
 };
 /// The sink's replica of a type differs: which ranges of keys do?
 struct Compare {

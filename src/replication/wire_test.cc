@@ -52,7 +52,7 @@ TEST(Wire, EveryRecordComesBackAsItWent) {
   writer.add(Commit{9, "A", {10, 11}, digests});
   writer.add(At{12, true});
   writer.add(State{R"({"info":{}})"});
-  writer.add(Ping{13, -14});
+  writer.add(Ping{13, -14, 15, 1.5, {{"B", 75.25}}});
   writer.add(Ranges{"A", "machines", {{"", "m", digest}, {"m", "", {}}}});
   writer.add(RangeEnd{"A", "machines", 15, digests});
   EXPECT_FALSE(writer.empty());
@@ -83,7 +83,11 @@ TEST(Wire, EveryRecordComesBackAsItWent) {
   EXPECT_EQ(commit.digests, digests);
   EXPECT_TRUE(std::get<At>(next()).restart);
   EXPECT_EQ(std::get<State>(next()).json, R"({"info":{}})");
-  EXPECT_EQ(std::get<Ping>(next()).clock, -14);
+  const Ping ping = std::get<Ping>(next());
+  EXPECT_EQ(ping.clock, -14);
+  EXPECT_EQ(ping.stamp, 15U);
+  EXPECT_EQ(ping.age, 1.5);
+  EXPECT_EQ(ping.ages, (std::vector<OwnerAge>{{"B", 75.25}}));
   EXPECT_EQ(std::get<Ranges>(next()).ranges.size(), 2U);
   EXPECT_EQ(std::get<RangeEnd>(next()).seq, 15U);
   EXPECT_FALSE(*reader->next());

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <mutex>
 
@@ -100,10 +101,11 @@ int run(const std::vector<std::string>& arguments) {
     if (number != SIGUSR1) token.reset();
     break;
   }
-  (*server)->stop();
-  server->reset();
-  kLog.info("stopped");
+  const bool stopped = (*server)->stop();
+  if (stopped) kLog.info("stopped");
+  if (!token && !stopped) std::_Exit(EXIT_FAILURE);
   if (!token) return 0;
+  if (!stopped) (void)server->release();  // it goes with this program
   return give_way(*image, std::filesystem::absolute(settings->text("base-root")), *token);
 }
 

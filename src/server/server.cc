@@ -3,11 +3,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
+#include <cstdlib>
 
 #include "api/api.h"
 #include "auth/auth.h"
+#include "auth/signature.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/version.h"
@@ -22,6 +22,7 @@
 #include "server/identity.h"
 #include "server/limits.h"
 #include "server/metrics.h"
+#include "server/teardown.h"
 #include "server/upgrader.h"
 #include "store/store.h"
 #include "versionset/configurator.h"
@@ -31,11 +32,11 @@
 namespace mullion::server {
 namespace {
 
-namespace asio = boost::asio;
 constexpr Logger kLog("server");
 constexpr auto kGrace = std::chrono::milliseconds(600);
 constexpr auto kUpgradeSlack = std::chrono::seconds(60);  // beyond the deadline, for stopping and starting
-constexpr auto kStopLimit = std::chrono::milliseconds(1500);
+constexpr auto kStopPatience = std::chrono::milliseconds(1500);
+constexpr auto kStopLimit = std::chrono::seconds(10);
 
 std::string host_name() {
   char name[256] = {};
@@ -67,6 +68,16 @@ Result<std::vector<std::string>> seal_values(store::Store& store,
   return sealed;
 }
 
+/// A key that never verifies anything would be noticed at the next upgrade only.
+Result<void> check_public_keys(const settings::Settings& settings, std::string_view name) {
+  for (const std::string& key : split_list(settings.text(name))) {
+    if (!auth::is_public_key(key))
+      return Error(ErrorCode::kInvalid,
+                   fmt::format("--{}: {} is no Ed25519 public key in base64", name, key));
+  }
+  return {};
+}
+
 Result<void> gate_manager(store::Store& store, const std::vector<std::string>& trusted_keys,
                           std::string_view name, std::string_view value) {
   if (name != "manager" || value != "true" || auth::current_licence(store, trusted_keys).manager) return {};
@@ -75,18 +86,20 @@ Result<void> gate_manager(store::Store& store, const std::vector<std::string>& t
                 "manager is a licensed feature, which the loaded licence does not grant"});
 }
 
-/// Members stand in start order; stop() and the destructor go backwards.
+/// Members stand in start order; stop() goes backwards.
 class ServerProcess final : public Server {
  public:
   ServerProcess(const settings::Settings& settings, std::optional<Restart> restart)
       : settings_(settings), restart_(std::move(restart)) {}
-  ~ServerProcess() override { ServerProcess::stop(); }
+  ~ServerProcess() override {
+    if (!ServerProcess::stop()) std::_Exit(EXIT_FAILURE);  // what still runs uses what would be freed here
+  }
 
   Result<void> start();
   uint16_t api_port() const override { return api_server_ ? api_server_->port() : 0; }
   uint16_t metrics_port() const override { return metrics_server_ ? metrics_server_->port() : 0; }
   const std::string& id() const override { return ids_.ha_id; }
-  void stop() override;
+  bool stop() override;
 
  private:
   Result<void> take_base_root();
@@ -104,8 +117,8 @@ class ServerProcess final : public Server {
   std::vector<std::string> own_urls() const;
   env::Path authorities_folder() const;
   net::Response metrics_page(const net::Request& request) const;
-  template <typename MakeTask>
-  void finish(std::string_view what, MakeTask make_task);
+  Teardown parts();
+  void free_rooms();
 
   settings::Settings settings_;
   std::optional<Restart> restart_;
@@ -115,8 +128,8 @@ class ServerProcess final : public Server {
   ServerIds ids_;
   std::unique_ptr<PortCertificates> certificates_;
   std::vector<std::string> trusted_keys_;
-  std::unique_ptr<store::Store> store_;
   std::unique_ptr<env::Runtime> runtime_;
+  std::unique_ptr<store::Store> store_;
   std::unique_ptr<content::Layers> layers_;
   std::unique_ptr<content::Preferences> preferences_;
   std::unique_ptr<content::Blobs> blobs_;
@@ -131,7 +144,7 @@ class ServerProcess final : public Server {
   std::unique_ptr<versionset::Courier> courier_;
   std::unique_ptr<versionset::Rollouts> rollouts_;
   std::unique_ptr<net::Server> api_server_, static_server_, static_secure_server_, metrics_server_;
-  bool stopped_ = false;
+  std::optional<bool> stopped_;  // what stop() answered
 };
 
 Result<void> ServerProcess::take_base_root() {
@@ -160,6 +173,7 @@ Result<void> ServerProcess::take_base_root() {
 
 Result<void> ServerProcess::open_rooms() {
   trusted_keys_ = split_list(settings_.text("trusted-licence-keys"));
+  if (Result<void> keys = check_public_keys(settings_, "trusted-package-keys"); !keys) return keys;
   store::Options options;
   options.directory = base_root_ / "data";
   options.map_size = settings_.number("map-size");
@@ -201,6 +215,8 @@ void ServerProcess::make_upgrader() {
   options.max_package = std::min(options.max_package, settings_.number("max-upload"));
   options.unpacking.max_bytes = std::min(uint64_t{4} << 30, settings_.number("max-unpacked"));
   options.unpacking.max_entries = 1000;
+  options.trust = {.keys = split_list(settings_.text("trusted-package-keys")),
+                   .unsigned_too = settings_.boolean("allow-unsigned-packages")};
   options.restart = restart_;
   options.make_token = [this] {
     return authenticator_->make_token(
@@ -231,6 +247,8 @@ void ServerProcess::assemble_api() {
   facts.version = program_version();
   facts.hostname = host_name();
   facts.trusted_keys = trusted_keys_;
+  if (settings_.boolean("allow-unsigned-packages"))
+    facts.start_errors.emplace_back("packages of the server need no signature (--allow-unsigned-packages)");
   facts.backups = base_root_ / "backups";
   facts.installs = base_root_ / "installs";
   facts.unpacking = unpack_limits(settings_);
@@ -372,8 +390,10 @@ Result<void> ServerProcess::listen_everywhere() {
 
 Result<void> ServerProcess::start_providers() {
   content::ProviderServices services;
-  services.make_token = [this] {
-    return authenticator_->make_token({.user = "system", .grantor = "system", .ttl = auth::kForever});
+  services.make_token = [this](const std::optional<content::TokenScope>& scope, env::Duration life) {
+    auth::TokenRequest request{.user = "system", .grantor = "system", .ttl = life};
+    if (scope) request.restrict_to = auth::Claim{scope->scope, scope->action, scope->specific};
+    return authenticator_->make_token(request);
   };
   services.open_sealed = [this](std::string_view prefix, std::string_view key,
                                 std::string_view sealed) -> Result<std::string> {
@@ -393,6 +413,9 @@ Result<void> ServerProcess::start_providers() {
   options.file_url = fmt::format("http://127.0.0.1:{}", static_server_->port());
   options.start_limit = std::chrono::seconds(settings_.number("plugin-start-timeout"));
   options.action_limit = std::chrono::seconds(settings_.number("plugin-action-timeout"));
+  options.process_limits = {.open_files = settings_.number("plugin-max-files"),
+                            .address_space = settings_.number("plugin-max-memory"),
+                            .processes = settings_.number("plugin-max-processes")};
   return providers_->start(std::move(services), std::move(options));
 }
 
@@ -432,29 +455,44 @@ Result<void> ServerProcess::start() {
   return {};
 }
 
-/// Runs a coroutine to its end from outside the runtime, but not for ever.
-template <typename MakeTask>
-void ServerProcess::finish(std::string_view what, MakeTask make_task) {
-  std::future<void> done = asio::co_spawn(runtime_->executor(), make_task(), asio::use_future);
-  if (done.wait_for(kStopLimit) != std::future_status::ready) kLog.warn("did not stop in time what={}", what);
+/// What runs, in start order, but for plugins: they may still call the API while they say good-bye.
+Teardown ServerProcess::parts() {
+  Teardown out;
+  const auto add = [&out](std::string_view what, auto* part) {
+    if (part != nullptr) out.add(std::string(what), [part] { return part->stop(); });
+  };
+  for (net::Server* server :
+       {static_server_.get(), static_secure_server_.get(), api_server_.get(), metrics_server_.get()}) {
+    if (server != nullptr) out.add("port", [server] { return server->stop(kGrace); });
+  }
+  add("api", api_.get());
+  add("catalog", catalog_.get());
+  add("upgrade", upgrader_.get());
+  add("manager", manager_.get());
+  add("configurator", configurator_.get());
+  add("courier", courier_.get());
+  add("rollouts", rollouts_.get());
+  add("plugins", providers_.get());
+  return out;
 }
 
-void ServerProcess::stop() {
-  if (stopped_) return;
-  stopped_ = true;
-  // They may still call the API while they say good-bye.
-  if (runtime_ && providers_) finish("plugins", [this] { return providers_->stop(); });
-  if (runtime_ && rollouts_) finish("rollouts", [this] { return rollouts_->stop(); });
-  if (runtime_ && courier_) finish("courier", [this] { return courier_->stop(); });
-  if (runtime_ && configurator_) finish("configurator", [this] { return configurator_->stop(); });
-  if (runtime_ && manager_) finish("manager", [this] { return manager_->stop(); });
-  if (runtime_ && upgrader_) finish("upgrade", [this] { return upgrader_->stop(); });
-  if (runtime_ && catalog_) finish("catalog", [this] { return catalog_->stop(); });
-  if (runtime_ && api_) finish("api", [this] { return api_->stop(); });
-  for (net::Server* server :
-       {metrics_server_.get(), api_server_.get(), static_secure_server_.get(), static_server_.get()}) {
-    if (server != nullptr) finish("port", [server] { return server->stop(kGrace); });
+bool ServerProcess::stop() {
+  if (stopped_) return *stopped_;
+  const std::vector<std::string> running =
+      runtime_ ? parts().run(*runtime_, kStopPatience, kStopLimit) : std::vector<std::string>();
+  stopped_ = running.empty();
+  if (*stopped_) {
+    free_rooms();
+  } else {
+    kLog.error("still running after {} s: {}; nothing is freed, the process has to end", kStopLimit.count(),
+               fmt::join(running, ", "));
   }
+  return *stopped_;
+}
+
+/// In reverse of start order. The store goes before the runtime: what its writer still has to answer is
+/// posted there.
+void ServerProcess::free_rooms() {
   if (runtime_) runtime_->stop();
   metrics_server_.reset();
   api_server_.reset();

@@ -22,8 +22,10 @@ class Server {
   virtual uint16_t api_port() const = 0;
   virtual uint16_t metrics_port() const = 0;
   virtual const std::string& id() const = 0;
-  /// Graceful, within two seconds; everything answered is durable. Idempotent.
-  virtual void stop() = 0;
+  /// Graceful, within two seconds; everything answered is durable. Idempotent. Answers false when something
+  /// still runs after ten: then nothing was freed, and the process has to end or become another program. The
+  /// destructor ends it.
+  virtual bool stop() = 0;
 };
 
 /// What a server needs to know to make place for another program. Without it upgrades are refused.

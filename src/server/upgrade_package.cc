@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include "auth/signature.h"
 #include "content/version.h"
 #include "model/object.h"
 #include "store/format.h"
@@ -67,6 +68,34 @@ Result<PackageManifest> parse_manifest(std::string_view text) {
     *field = std::move(*found);
   }
   return manifest;
+}
+
+Result<PackageHead> package_head(const std::vector<std::pair<std::string, std::string>>& entries) {
+  PackageHead head;
+  for (const auto& [name, content] : entries) {
+    if (name == kManifestName) head.manifest = content;
+    if (name == kSignatureName) head.signature = content;
+  }
+  if (!head.manifest.empty()) return head;
+  return invalid(fmt::format(
+      "No {} at the beginning of the package: tools/make_package.py makes packages for this server",
+      kManifestName));
+}
+
+Result<void> check_signature(const PackageHead& head, const PackageTrust& trust) {
+  if (trust.unsigned_too || auth::is_signed_base64(head.manifest, head.signature, trust.keys)) return {};
+  const char* why = head.signature.empty() ? "The package is not signed"
+                    : trust.keys.empty()   ? "No key is trusted to sign packages (--trusted-package-keys)"
+                                           : "The package is not signed by a trusted key";
+  return Error(ErrorCode::kInvalid, why);
+}
+
+Result<void> check_files(const std::vector<std::string>& files, const PackageManifest& manifest) {
+  for (const std::string& file : files) {
+    if (file != kManifestName && file != kSignatureName && file != program_path(manifest))
+      return invalid(fmt::format("The package holds {}, which its manifest does not name", file));
+  }
+  return {};
 }
 
 std::string program_path(const PackageManifest& manifest) {

@@ -3,12 +3,17 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
 
 namespace mullion::server {
 
 inline constexpr std::string_view kManifestName = "manifest.json";
+inline constexpr std::string_view kSignatureName = "manifest.json.sig";
+/// Both are the first entries of a package: nothing else is touched before the signature is known to be good.
+inline constexpr size_t kHeadEntries = 2;
 
 /// manifest.json of a package (docs/formats.md).
 struct PackageManifest {
@@ -17,6 +22,25 @@ struct PackageManifest {
 };
 /// kInvalid names the member that is missing or wrong.
 Result<PackageManifest> parse_manifest(std::string_view text);
+
+/// The beginning of a package.
+struct PackageHead {
+  std::string manifest;   // as signed, byte for byte
+  std::string signature;  // base64; empty: unsigned
+};
+/// kInvalid when the manifest is not there. `entries` are the first ones, by name and content.
+Result<PackageHead> package_head(const std::vector<std::pair<std::string, std::string>>& entries);
+
+/// Whom packages are taken from.
+struct PackageTrust {
+  std::vector<std::string> keys;  // Ed25519 public keys, base64
+  bool unsigned_too = false;
+};
+/// kInvalid says what is missing.
+Result<void> check_signature(const PackageHead& head, const PackageTrust& trust);
+
+/// kInvalid names a file that the manifest gives no checksum of.
+Result<void> check_files(const std::vector<std::string>& files, const PackageManifest& manifest);
 
 /// Where the program lies in a package.
 std::string program_path(const PackageManifest& manifest);

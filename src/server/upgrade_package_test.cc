@@ -104,5 +104,41 @@ TEST(SelfReport, MustBeWhatTheManifestPromised) {
   EXPECT_THAT(check_self_report("usage: ...", manifest("v1.5.0")).error().text(), HasSubstr("does not say"));
 }
 
+// RFC 8032, section 7.1, test 2: the message "r".
+constexpr const char* kKey = "PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=";
+constexpr const char* kSignature =
+    "kqAJqfDUyrhyDoILX2QlQKKye1QWUD+Ps3YiI+vbadoI"
+    "WsHkPhWZbkWPNhPQ8R2MOHsurrQwKu6wDSkWErsMAA==";
+
+std::string verdict(const PackageHead& head, const PackageTrust& trust) {
+  const Result<void> checked = check_signature(head, trust);
+  return checked ? "" : checked.error().messages.front();
+}
+
+TEST(UpgradePackage, OnlyTrustedKeysSign) {
+  EXPECT_EQ(verdict({"r", kSignature}, {.keys = {"no key", kKey}}), "");
+  EXPECT_EQ(verdict({"r", std::string(kSignature) + "\n"}, {.keys = {kKey}}), "") << "as a file holds it";
+  EXPECT_EQ(verdict({"s", kSignature}, {.keys = {kKey}}), "The package is not signed by a trusted key");
+  EXPECT_EQ(verdict({"r", "AAAA"}, {.keys = {kKey}}), "The package is not signed by a trusted key");
+  EXPECT_EQ(verdict({"r", ""}, {.keys = {kKey}}), "The package is not signed");
+  EXPECT_EQ(verdict({"r", kSignature}, {}), "No key is trusted to sign packages (--trusted-package-keys)");
+  EXPECT_EQ(verdict({"r", ""}, {.unsigned_too = true}), "");
+}
+
+TEST(UpgradePackage, ItsHeadIsWhatItsFirstEntriesSay) {
+  using Entries = std::vector<std::pair<std::string, std::string>>;
+  const auto head = package_head(Entries{{"manifest.json.sig", "s"}, {"manifest.json", "m"}});
+  ASSERT_TRUE(head);
+  EXPECT_EQ(head->manifest + head->signature, "ms");
+  EXPECT_FALSE(package_head(Entries{{"manifest.json.sig", "s"}, {"bin/linux/amd64/mullion", "m"}}));
+  EXPECT_FALSE(package_head(Entries()));
+}
+
+TEST(UpgradePackage, HoldsNothingItsManifestDoesNotName) {
+  const PackageManifest here = manifest("v1.5.0");
+  EXPECT_TRUE(check_files({"manifest.json", "manifest.json.sig", "bin/linux/amd64/mullion"}, here));
+  EXPECT_FALSE(check_files({"manifest.json", "bin/linux/arm64/mullion"}, here));
+}
+
 }  // namespace
 }  // namespace mullion::server

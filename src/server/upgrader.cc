@@ -76,17 +76,6 @@ void remove_copies(const env::Path& file, bool whole) {
   for (const env::Path& path : found) fs::remove(path, problem);
 }
 
-Result<std::string> read_manifest(const env::Path& folder) {
-  std::error_code problem;
-  const uintmax_t size = fs::file_size(folder / kManifestName, problem);
-  if (problem) {
-    return invalid(fmt::format("No {} in the package: tools/make_package.py makes packages for this server",
-                               kManifestName));
-  }
-  if (size > kLargestManifest) return invalid(fmt::format("{} is too large", kManifestName));
-  return env::read_file(folder / kManifestName);
-}
-
 }  // namespace
 
 Upgrader::Upgrader(env::Runtime& runtime, UpgradeOptions options)
@@ -143,15 +132,24 @@ Result<void> Upgrader::check_place() const {
   return invalid(fmt::format("the program file {} is not writable by this server", program.string()));
 }
 
+/// What the package says of itself, before anything of it is unpacked.
+Result<PackageManifest> Upgrader::trusted_manifest(const env::Path& package) const {
+  const auto entries = content::first_entries(package, kHeadEntries, kLargestManifest);
+  if (!entries) return entries.error();
+  const Result<PackageHead> head = package_head(*entries);
+  if (!head) return head.error();
+  if (Result<void> trusted = check_signature(*head, options_.trust); !trusted) return trusted.error();
+  return parse_manifest(head->manifest);
+}
+
 Result<PackageManifest> Upgrader::unpack(const env::Path& package, const env::Path& target,
                                          bool force) const {
-  const Result<std::vector<std::string>> files = content::explode(package, target, options_.unpacking);
-  if (!files) return files.error();
-  Result<std::string> text = read_manifest(target);
-  if (!text) return text.error();
-  Result<PackageManifest> manifest = parse_manifest(*text);
+  Result<PackageManifest> manifest = trusted_manifest(package);
   if (!manifest) return manifest;
   if (Result<void> fits = check_manifest(*manifest, running_, force); !fits) return fits.error();
+  const Result<std::vector<std::string>> files = content::explode(package, target, options_.unpacking);
+  if (!files) return files.error();
+  if (Result<void> named = check_files(*files, *manifest); !named) return named.error();
   const env::Path program = target / program_path(*manifest);
   const Result<std::string> sum = content::file_sha256(program);
   if (!sum) return invalid(fmt::format("No {} in the package", program_path(*manifest)));

@@ -23,6 +23,7 @@ struct UpgradeOptions {
   uint64_t deadline = 60;  // seconds
   uint64_t max_package = uint64_t{2} << 30;
   content::ExplodeLimits unpacking;
+  PackageTrust trust;
   std::optional<Restart> restart;
   std::function<Result<std::string>()> make_token;   // for the supervisor
   std::function<Result<std::string>()> fingerprint;  // of the API's certificate
@@ -50,6 +51,7 @@ class Upgrader final : public api::Upgrades {
   void remove_leftovers() const;
   void remember_outcome();
   Result<void> check_place() const;
+  Result<PackageManifest> trusted_manifest(const env::Path& package) const;
   Result<PackageManifest> unpack(const env::Path& package, const env::Path& target, bool force) const;
   /// The version that the program says it is.
   env::Task<Result<std::string>> ask_program(env::Path program, PackageManifest manifest) const;

@@ -84,12 +84,21 @@ Result<uint64_t> parse_count(std::string_view type, std::string_view word, std::
 
 }  // namespace
 
-KeySet::KeySet(std::vector<std::string> keys) : keys_(std::move(keys)) {
-  std::ranges::sort(keys_);
-  keys_.erase(std::ranges::unique(keys_).begin(), keys_.end());
+ObjectSet::ObjectSet(std::vector<ObjectRef> objects) : objects_(std::move(objects)) {
+  for (ObjectRef& object : objects_) {
+    if (!is_remote(object.owner)) object.owner = kOwn;
+  }
+  std::ranges::sort(objects_);
+  objects_.erase(std::ranges::unique(objects_).begin(), objects_.end());
 }
 
-bool KeySet::contains(std::string_view key) const { return std::ranges::binary_search(keys_, key); }
+bool ObjectSet::contains(std::string_view owner, std::string_view key) const {
+  using Identity = std::pair<std::string_view, std::string_view>;
+  const Identity wanted{key, is_remote(owner) ? owner : kOwn};
+  return std::ranges::binary_search(objects_, wanted, {}, [](const ObjectRef& object) {
+    return Identity{object.key, object.owner};
+  });
+}
 
 Result<Query> parse_query(std::string_view type,
                           const std::vector<std::pair<std::string, std::string>>& parameters) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "store/types.h"
 
 namespace mullion::store {
 
@@ -30,19 +31,28 @@ using ParamResolver = std::function<std::optional<std::string>(std::string_view 
 /// Decides object by object, so a query with one costs a look at every object. Absent = all.
 using RowPredicate = std::function<bool(std::string_view key, std::string_view owner)>;
 
-/// A fixed set of keys. The engine keeps the rows of a large one at hand while somebody holds the set: give
-/// the same set again rather than an equal one. Immutable, shareable.
-class KeySet {
+/// References into a snapshot; bodies are read later, one by one, so that a list streams in constant memory.
+struct ObjectRef {
+  std::string key;
+  std::string owner;
+  auto operator<=>(const ObjectRef&) const = default;
+};
+
+/// A fixed set of objects of one collection. kOwn as owner stands for the object of this server, own or
+/// layered. The engine keeps the rows of a large one at hand while somebody holds the set: give the same set
+/// again rather than an equal one. Immutable, shareable.
+class ObjectSet {
  public:
-  explicit KeySet(std::vector<std::string> keys);
-  bool contains(std::string_view key) const;
-  /// Sorted, each once.
-  const std::vector<std::string>& keys() const { return keys_; }
+  explicit ObjectSet(std::vector<ObjectRef> objects);
+  /// `owner`: kOwn, kLayered or an endpoint id.
+  bool contains(std::string_view owner, std::string_view key) const;
+  /// Sorted by key, then owner; each once.
+  const std::vector<ObjectRef>& objects() const { return objects_; }
 
  private:
-  std::vector<std::string> keys_;
+  std::vector<ObjectRef> objects_;
 };
-using KeySetPtr = std::shared_ptr<const KeySet>;
+using ObjectSetPtr = std::shared_ptr<const ObjectSet>;
 
 struct Query {
   std::string type;
@@ -53,18 +63,15 @@ struct Query {
   std::optional<uint64_t> limit;
   bool count_only = false;
   ParamResolver param_resolver;  // absent: own Params only
+  /// What filters that no index answers may cost: one filter on one object is a step for each 64 bytes it
+  /// reads.
+  uint64_t filter_steps = 20'000'000;
   // Bounds: for this query objects outside them do not exist, not even in `total`.
-  std::vector<KeySetPtr> among;  // the key is in each of these sets
-  std::vector<Filter> bounds;    // on indexes; all must hold; values of kIn that none can have match nothing
-  RowPredicate visible;          // for what the two above cannot say
+  std::vector<ObjectSetPtr> among;  // the object is in each of these sets
+  std::vector<Filter> bounds;  // on indexes; all must hold; values of kIn that none can have match nothing
+  RowPredicate visible;        // for what the two above cannot say
   std::string
       own_id;  // shown as Endpoint of own objects: `Endpoint=<own_id>` and `Endpoint=` both select them
-};
-
-/// References into a snapshot; bodies are read later, one by one, so that a list streams in constant memory.
-struct ObjectRef {
-  std::string key;
-  std::string owner;
 };
 
 struct QueryResult {

@@ -182,8 +182,8 @@ Rows all_rows(const Snapshot& view) {
 }
 
 bool within_bounds(const Query& query, const Row& row) {
-  const bool among =
-      std::ranges::all_of(query.among, [&](const KeySetPtr& set) { return set->contains(row.key); });
+  const bool among = std::ranges::all_of(
+      query.among, [&](const ObjectSetPtr& set) { return set->contains(row.owner, row.key); });
   const bool bounded = std::ranges::all_of(
       query.bounds, [&](const Filter& bound) { return matches(bound, row, query.own_id); });
   return among && bounded && (!query.visible || query.visible(row.key, row.owner));
@@ -310,14 +310,17 @@ Filter random_filter(Dice& dice) {
 }
 
 /// Long ones whose rows are remembered, a short one that is looked up each time, and nothing.
-std::vector<KeySetPtr> key_sets() {
-  std::vector<std::string> even, few;
-  for (size_t i = 0; i < 120; i += 2) even.push_back(machine_key(i));
-  std::vector<std::string> low(even.begin(), even.begin() + 25);
-  for (size_t i = 1; i < 40; i += 9) few.push_back(machine_key(i));
-  few.push_back(machine_key(2));
-  return {std::make_shared<KeySet>(even), std::make_shared<KeySet>(low), std::make_shared<KeySet>(few),
-          std::make_shared<KeySet>(std::vector<std::string>{})};
+/// Each with objects of this server and, under the same keys, of other owners.
+std::vector<ObjectSetPtr> object_sets() {
+  std::vector<ObjectRef> even, few;
+  for (size_t i = 0; i < 120; i += 2) even.push_back({machine_key(i), std::string(kOwn)});
+  for (size_t i = 0; i < 120; i += 3) even.push_back({machine_key(i), i % 2 == 0 ? "east" : "west"});
+  std::vector<ObjectRef> low(even.begin(), even.begin() + 25);
+  for (size_t i = 1; i < 40; i += 9) few.push_back({machine_key(i), "east"});
+  few.push_back({machine_key(2), std::string(kLayered)});
+  few.push_back({machine_key(2), "nobody"});
+  return {std::make_shared<ObjectSet>(even), std::make_shared<ObjectSet>(low),
+          std::make_shared<ObjectSet>(few), std::make_shared<ObjectSet>(std::vector<ObjectRef>{})};
 }
 
 Query random_query(Dice& dice) {
@@ -330,7 +333,7 @@ Query random_query(Dice& dice) {
   if (dice.once_in(2)) query.limit = dice.below(20);
   query.count_only = dice.once_in(8);
   if (dice.once_in(2)) query.own_id = kOwnName;
-  static const std::vector<KeySetPtr> sets = key_sets();
+  static const std::vector<ObjectSetPtr> sets = object_sets();
   for (size_t i = dice.once_in(3) ? dice.below(3) : 0; i > 0; --i) query.among.push_back(dice.one_of(sets));
   if (dice.once_in(5)) query.bounds = {{"Stage", Operator::kIn, {"local", "none"}}};
   if (dice.once_in(4)) query.visible = [](auto key, auto owner) { return owner != "east" && key[7] != '3'; };
@@ -408,6 +411,31 @@ TEST(Query, ListsWithoutAnIndexAgreeWithTheIndex) {
       expect_same(*view, rows, query, true);
     }
   }
+}
+
+TEST(Query, FiltersWithoutAnIndexHaveABudget) {
+  const std::shared_ptr<Store> store = open_memory_store();
+  std::vector<Change> changes;
+  for (int i = 0; i < 100; ++i) {
+    changes.push_back(put("machines", fmt::format("m{}", i), R"({"Name":"m","Params":{"rack":1}})"));
+  }
+  must_commit(*store, std::move(changes));
+  Query query;
+  query.type = "machines";
+  query.filters = {{"rack", Operator::kEq, {"1"}}, {"role", Operator::kNe, {"x"}}};
+  query.filter_steps = 200;
+  const Result<QueryResult> all = store->snapshot()->query(query);
+  ASSERT_TRUE(all.ok()) << all.error().text();
+  EXPECT_EQ(all->matching, 100u);
+  query.filter_steps = 199;
+  const Result<QueryResult> refused = store->snapshot()->query(query);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kNotAcceptable);
+  EXPECT_EQ(refused.error().messages.front(),
+            "filters without an index take more than 199 steps here: name an index too, or fewer parameters");
+  // What an index answers costs nothing, and leaves less to be looked at.
+  query.filters.push_back({"Name", Operator::kEq, {"other"}});
+  EXPECT_TRUE(store->snapshot()->query(query).ok());
 }
 
 TEST(Query, ResolverSuppliesParameters) {

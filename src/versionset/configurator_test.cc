@@ -295,9 +295,13 @@ TEST_F(ConfiguratorTest, DisabledForgottenAndNotManaging) {
   set_member("edge", "VersionSetsDisabled", false);
   EXPECT_TRUE(eventually([&] { return executor_->offered("edge") && names().size() == 1; }));
   manager_.on = false;
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));  // planning that has begun ends
-  set_member("edge", "VersionSets", json::array());
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  const auto is_looked_at = [&](const std::string& name, json::value value) {
+    const int before = manager_.looks;
+    set_member("edge", name, std::move(value));
+    return eventually([&] { return manager_.looks > before; });
+  };
+  ASSERT_TRUE(is_looked_at("Description", "x"));  // the worker looks when planning that had begun has ended
+  ASSERT_TRUE(is_looked_at("VersionSets", json::array()));
   EXPECT_THAT(names(), ElementsAre("p")) << "who is no manager leaves it as it is";
   manager_.on = true;
   set_member("edge", "ConnectionStatus", "Connecting");

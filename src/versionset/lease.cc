@@ -18,6 +18,8 @@ constexpr std::string_view kKey = "lease";
 constexpr std::string_view kModel = "configuration_lease";
 constexpr auto kQuiet = std::chrono::hours(1);
 constexpr int kAttempts = 16;
+/// Clocks that differ by less were not set: `until` stays as it was granted.
+constexpr auto kClocksAgree = std::chrono::seconds(1);
 
 Error refused(ErrorCode code, std::string_view key, std::string message) {
   return Error(code, "", std::string(kModel), std::string(key), {std::move(message)});
@@ -76,11 +78,37 @@ Result<Lease> grant_lease(const std::optional<Lease>& current, std::string_view 
   return Lease{std::string(holder), now + std::chrono::seconds(seconds)};
 }
 
-LeaseKeeper::LeaseKeeper(store::Store& store, const env::Clock& clock) : store_(store), clock_(clock) {}
+/// What was granted ends then, unless something else was granted meanwhile.
+void LeaseKeeper::remember(const std::string& text, env::SteadyTime until) {
+  std::lock_guard lock(mutex_);
+  if (stored_text(store_) == text) known_ = {text, until};
+}
 
-std::optional<Lease> LeaseKeeper::current() const {
-  const std::optional<std::string> text = stored_text(store_);
-  return text ? lease_at(parse_lease(*text), clock_.wall()) : std::nullopt;
+LeaseKeeper::LeaseKeeper(store::Store& store, const env::Clock& clock) : store_(store), clock_(clock) {
+  (void)current();  // what an earlier process left counts from now on by the steady clock
+}
+
+std::optional<Lease> LeaseKeeper::current() const { return counting(stored_text(store_)); }
+
+/// The lease in `text` while it counts.
+std::optional<Lease> LeaseKeeper::counting(const std::optional<std::string>& text) const {
+  if (!text) return std::nullopt;
+  std::optional<Lease> lease = parse_lease(*text);
+  const env::Duration left = end_of(*text, lease) - clock_.steady();
+  if (!lease || left <= env::Duration::zero()) return std::nullopt;
+  const env::WallTime until = clock_.wall() + left;
+  if (std::chrono::abs(until - lease->until) > kClocksAgree) lease->until = until;
+  return lease;
+}
+
+/// When the lease in `text` ends. The wall clock says so of one that is seen for the first time.
+env::SteadyTime LeaseKeeper::end_of(const std::string& text, const std::optional<Lease>& lease) const {
+  std::lock_guard lock(mutex_);
+  if (known_ && known_->text == text) return known_->until;
+  const env::WallTime now = clock_.wall();
+  const bool counts = lease_at(lease, now).has_value();
+  known_ = {text, clock_.steady() + (counts ? lease->until - now : env::Duration::zero())};
+  return known_->until;
 }
 
 std::string LeaseKeeper::holder() const {
@@ -119,11 +147,15 @@ env::Task<Result<Lease>> LeaseKeeper::take(std::string holder, int64_t seconds) 
   Error last;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const std::optional<std::string> before = stored_text(store_);
-    Result<Lease> lease =
-        grant_lease(before ? parse_lease(*before) : std::nullopt, holder, seconds, clock_.wall());
+    const env::SteadyTime now = clock_.steady();
+    Result<Lease> lease = grant_lease(counting(before), holder, seconds, clock_.wall());
     if (!lease) co_return lease;
-    Result<store::Cursor> done = co_await exchange(before, lease_text(*lease));
-    if (done) co_return lease;
+    const std::string text = lease_text(*lease);
+    Result<store::Cursor> done = co_await exchange(before, text);
+    if (done) {
+      remember(text, now + std::chrono::seconds(seconds));
+      co_return lease;
+    }
     last = done.error();
     if (last.code != ErrorCode::kConflict) break;
   }
@@ -135,7 +167,7 @@ env::Task<Result<void>> LeaseKeeper::release(std::string holder) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const std::optional<std::string> before = stored_text(store_);
     if (!before) co_return Result<void>{};
-    const std::optional<Lease> lease = lease_at(parse_lease(*before), clock_.wall());
+    const std::optional<Lease> lease = counting(before);
     if (lease && lease->holder != holder) co_return held_by(*lease);
     Result<store::Cursor> done = co_await exchange(before, std::nullopt);
     if (done) co_return Result<void>{};

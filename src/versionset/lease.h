@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,8 +37,9 @@ std::optional<Lease> lease_at(std::optional<Lease> stored, env::WallTime now);
 Result<Lease> grant_lease(const std::optional<Lease>& current, std::string_view holder, int64_t seconds,
                           env::WallTime now);
 
-/// The lease of this server. Lives in the store's secrets, so a restart does not free it; it ends by the wall
-/// clock. Thread-safe.
+/// The lease of this server. Lives in the store's secrets, so a restart does not free it. While the process
+/// lives it ends by the steady clock, whatever becomes of the wall clock; the wall clock counts once, when a
+/// process finds a lease that another one left. Thread-safe.
 class LeaseKeeper {
  public:
   explicit LeaseKeeper(store::Store& store, const env::Clock& clock = env::system_clock());
@@ -45,6 +47,7 @@ class LeaseKeeper {
   /// cancelled.
   env::Task<void> watch(std::function<void()> changed);
 
+  /// Who holds it, and until when by the wall clock of now.
   std::optional<Lease> current() const;
   /// "" when nobody holds it.
   std::string holder() const;
@@ -54,12 +57,22 @@ class LeaseKeeper {
   env::Task<Result<void>> release(std::string holder);
 
  private:
+  /// A stored text, and when the lease in it ends.
+  struct Known {
+    std::string text;
+    env::SteadyTime until;
+  };
   env::Task<Result<store::Cursor>> exchange(const std::optional<std::string>& before,
                                             std::optional<std::string> after);
+  std::optional<Lease> counting(const std::optional<std::string>& text) const;
+  env::SteadyTime end_of(const std::string& text, const std::optional<Lease>& lease) const;
+  void remember(const std::string& text, env::SteadyTime until);
 
   store::Store& store_;
   const env::Clock& clock_;
   env::Signal changed_;
+  mutable std::mutex mutex_;
+  mutable std::optional<Known> known_;
 };
 
 }  // namespace mullion::versionset

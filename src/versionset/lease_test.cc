@@ -4,12 +4,14 @@
 
 #include <thread>
 
+#include "env/clock_testing.h"
 #include "versionset/internal/run_testing.h"
 
 namespace mullion::versionset {
 namespace {
 
 using std::chrono::seconds;
+using namespace std::chrono_literals;
 
 TEST(Lease, IsGrantedToOneHolderAtATime) {
   const env::WallTime now = env::ManualClock().wall();
@@ -64,9 +66,9 @@ class Keeping : public testing::Test {
     return run_task(runtime_, std::move(task));
   }
 
-  env::ManualClock clock_;
+  env::Runtime runtime_{2};  // the store answers on it: it goes last
+  env::TwoHandedClock clock_;
   std::unique_ptr<store::Store> store_ = store::open_memory_store(clock_);
-  env::Runtime runtime_{2};
   LeaseKeeper keeper_{*store_, clock_};
   env::TaskGroup tasks_{runtime_.executor(), "test"};
 };
@@ -83,6 +85,48 @@ TEST_F(Keeping, OutlivesTheKeeperAndEndsByTheClock) {
   EXPECT_EQ(restarted.holder(), "");
   EXPECT_TRUE(run(restarted.take("R2", 60)));
   EXPECT_FALSE(run(keeper_.take("R1", 60))) << "the first learns of it when it renews";
+}
+
+TEST_F(Keeping, ClocksThatAreSetNeitherGiveItAwayNorKeepIt) {
+  for (const std::chrono::hours step : {1h, -1h, 24h * 365, -24h * 365}) {
+    ASSERT_TRUE(run(keeper_.take("R1", 60)));
+    clock_.advance(seconds(10));
+    clock_.set_wall_by(step);
+    EXPECT_EQ(keeper_.holder(), "R1");
+    EXPECT_EQ(keeper_.current()->until, clock_.wall() + seconds(50));
+    EXPECT_FALSE(run(keeper_.take("R2", 60)));
+    EXPECT_FALSE(run(keeper_.release("R2")));
+    clock_.advance(seconds(49));
+    EXPECT_EQ(keeper_.holder(), "R1");
+    clock_.advance(seconds(1));
+    EXPECT_EQ(keeper_.holder(), "");
+    EXPECT_TRUE(run(keeper_.take("R2", 60)));
+    EXPECT_TRUE(run(keeper_.release("R2")));
+  }
+}
+
+TEST_F(Keeping, IsRenewedAndSharedOutByAClockThatWasSet) {
+  ASSERT_TRUE(run(keeper_.take("R1", 60)));
+  clock_.set_wall_by(-1h);
+  const Result<Lease> renewed = run(keeper_.take("R1", 60));
+  ASSERT_TRUE(renewed);
+  EXPECT_EQ(renewed->until, clock_.wall() + seconds(60));
+  clock_.advance(seconds(59));
+  EXPECT_EQ(keeper_.holder(), "R1");
+  clock_.advance(seconds(1));
+  EXPECT_EQ(keeper_.holder(), "");
+}
+
+TEST_F(Keeping, WhatAnotherProcessLeftCountsByTheWallClockOnce) {
+  ASSERT_TRUE(run(keeper_.take("R1", 60)));
+  clock_.advance(seconds(20));
+  clock_.restart();
+  LeaseKeeper restarted(*store_, clock_);
+  EXPECT_EQ(restarted.holder(), "R1");
+  clock_.set_wall_by(1h);
+  EXPECT_EQ(restarted.holder(), "R1");
+  clock_.advance(seconds(40));
+  EXPECT_EQ(restarted.holder(), "");
 }
 
 TEST_F(Keeping, IsReleasedByItsHolderOnly) {

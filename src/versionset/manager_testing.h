@@ -17,6 +17,7 @@ using env::Task;
 class FakeManager final : public manager::Manager {
  public:
   std::atomic<bool> on{true};
+  mutable std::atomic<int> looks{0};                // how often somebody wanted to know
   std::atomic<bool> in_touch{true}, current{true};  // of every owner
   /// What owners say to requests; to be set before anything runs.
   std::function<Result<net::ClientResponse>(const std::string& owner, const net::ClientRequest&)> answer;
@@ -30,7 +31,11 @@ class FakeManager final : public manager::Manager {
   }
   void start() override {}
   Task<void> stop() override { co_return; }
-  bool active() const override { return on; }
+  bool active() const override {
+    const bool answer = on;
+    ++looks;
+    return answer;
+  }
   Task<Result<std::string>> add_endpoint(std::string, const auth::Principal&) override { co_return Error(); }
   Task<Result<net::Response>> forward(std::string, net::Request&, std::string,
                                       const auth::Principal&) override {

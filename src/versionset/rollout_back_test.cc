@@ -83,7 +83,9 @@ TEST(Machine, IsReturnedOnlyWhenTheOwnerIsKnown) {
     world.run();
     EXPECT_EQ(world.state(), one.state);
     EXPECT_EQ(world.fleet["A"].assigned, before);
-    if (one.state == std::string("failed")) EXPECT_THAT(world.rollout.reason, HasSubstr("; not returned: A"));
+    if (one.state == std::string("failed")) {
+      EXPECT_THAT(world.rollout.reason, HasSubstr("; not returned: A"));
+    }
   }
 }
 

@@ -93,7 +93,9 @@ void expect_true_words(const World& world, const std::map<std::string, EndpointS
       EXPECT_TRUE(facts.planned) << id;
       EXPECT_EQ(facts.actions, 0u) << id;
     }
-    if (was != state && state == EndpointState::kReturned) EXPECT_TRUE(facts.current) << id;
+    if (was != state && state == EndpointState::kReturned) {
+      EXPECT_TRUE(facts.current) << id;
+    }
   }
 }
 

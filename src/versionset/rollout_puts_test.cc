@@ -35,7 +35,9 @@ TEST(RolloutPatch, ChangesOnlyWhatWasSeen) {
     for (const Assignment& there : all) {
       const Result<json::value> done = model::apply_patch(stored(there), patch);
       EXPECT_EQ(done.ok(), there == seen) << json::serialize(stored(there)) << json::serialize(patch);
-      if (done) EXPECT_EQ(internal::assignment_of(done->as_object()), wanted);
+      if (done) {
+        EXPECT_EQ(internal::assignment_of(done->as_object()), wanted);
+      }
     }
   }
 }

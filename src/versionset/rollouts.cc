@@ -261,8 +261,9 @@ Result<std::vector<RolloutTarget>> RolloutsImpl::startable(const store::Snapshot
   if (!faults.empty())
     return Error(ErrorCode::kInvalid, "INVOKE", std::string(kRollouts), rollout.plan.id, std::move(faults));
   for (const RolloutTarget& target : *targets) {
-    Result<void> allowed = auth::authorise(principal, {std::string(kEndpointObjects), "update", target.id},
-                                           fmt::format("/api/v3/endpoints/{}", target.id));
+    const auth::Right right{std::string(kEndpointObjects), "update",
+                            auth::Subject::of(target.owner, target.id)};
+    Result<void> allowed = auth::authorise(principal, right, fmt::format("/api/v3/endpoints/{}", target.id));
     if (!allowed) return allowed.error();
   }
   return targets;

@@ -202,7 +202,7 @@ TEST_F(RolloutsTest, DryRunsShowWhatTheCallerSees) {
   put_endpoint("A");
   put_endpoint("B");
   auth::Principal tenant = principal_;
-  const auto members = std::make_shared<const store::KeySet>(std::vector<std::string>{"B"});
+  const auto members = std::make_shared<const store::ObjectSet>(std::vector<store::ObjectRef>{{"B", ""}});
   tenant.tenant = std::make_shared<const auth::Tenancy>("t", auth::Tenancy::Members{{"endpoints", members}});
   const auto shown = [&](const auth::Principal& principal) {
     const Result<std::string> dry = command("dryrun", principal);

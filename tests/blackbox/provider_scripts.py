@@ -10,7 +10,7 @@ DEFINITION = {"Name": BEHAVIOUR["name"], "Version": BEHAVIOUR.get("version", "v1
               "AutoStart": BEHAVIOUR.get("auto_start", True), "HasPublish": BEHAVIOUR.get("has_publish", False),
               "AvailableActions": [{"Model": model, "Command": command} for model, command in BEHAVIOUR.get("actions", [])],
               "RequiredParams": BEHAVIOUR.get("required", []), "OptionalParams": BEHAVIOUR.get("optional", []),
-              "StoreObjects": BEHAVIOUR.get("store", {}), "Content": BEHAVIOUR.get("content", "")}
+              "StoreObjects": BEHAVIOUR.get("store", {}), "Meta": BEHAVIOUR.get("meta", {}), "Content": BEHAVIOUR.get("content", "")}
 
 def note(line):
     with open(BEHAVIOUR["notes"], "a") as notes:
@@ -90,6 +90,13 @@ elif call == "listen":
     if BEHAVIOUR.get("child"):
         if os.fork() == 0:
             time.sleep(600)
+    for number in range(BEHAVIOUR.get("strays", 0)):
+        if os.fork() == 0:  # a session of its own, half of them without a parent, and all without the environment
+            os.setsid()
+            if number %% 2 == 0 and os.fork() != 0:
+                os._exit(0)
+            note("stray %%d" %% os.getpid())
+            os.execve("/bin/sleep", ["sleep", "600"], {})
     with Server(sys.argv[2], Handler) as server:
         print("a line of the plugin with " + os.environ["RS_TOKEN"], flush=True)
         print("READY!", flush=True)

@@ -284,10 +284,16 @@ def test_a_plain_server_is_no_manager(mission):
 
 def test_answers_state_their_age(mission):
     answer = mission["M1"].call("GET", "machines?limit=1")
-    assert answer.headers["X-Mullion-Age"] == "0"
+    assert 1 <= int(answer.headers["X-Mullion-Age"]) <= 6, "3 s for each level, and never 0"
     assert "X-Mullion-Stale" not in answer.headers
-    expect(200, mission["M1"].call("GET", "machines?limit=1", headers={"X-Mullion-Max-Age": "5"}))
+    expect(200, mission["M1"].call("GET", "machines?limit=1", headers={"X-Mullion-Max-Age": "6"}))
     assert "X-Mullion-Age" not in mission["A"].call("GET", "machines?limit=1").headers
+
+
+def test_a_demand_finer_than_what_can_be_known_is_refused_with_that_reason(mission):
+    for name, smallest in (("R1", 3), ("M1", 6)):
+        refused = expect(503, mission[name].call("GET", "machines?Endpoint=A", headers={"X-Mullion-Max-Age": "0"}))
+        assert f"X-Mullion-Max-Age below {smallest} is finer than what can be known" in refused.json()["Messages"][0]
 
 
 def test_metrics_of_endpoints(mission):

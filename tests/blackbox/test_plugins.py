@@ -83,6 +83,90 @@ class Listener:
         return json.loads(self.socket.recv())
 
 
+# -- what a program may do, and what becomes of what it starts
+
+
+def probe(server):
+    """What the obedient plugin tells of itself."""
+    return expect(200, run(server, f"{server.machine}/actions/look")).json()
+
+
+def with_machine(server, name):
+    server.machine = "machines/" + machine(server, name)["Uuid"]
+    return server
+
+
+def test_whatever_a_plugin_started_ends_with_it(server, notes):
+    install(server, "fertile", scripts.obedient("fertile", notes, strays=30))
+    wait_available(server, "fertile")
+    strays = wait_until("all were started", lambda: len(found := lines_of(notes, "stray")) == 30 and found)
+    assert not any(gone(pid) for pid in strays)
+    expect(204, server.call("DELETE", "plugin_providers/fertile"))
+    wait_until("none is left", lambda: all(gone(pid) for pid in strays))
+    assert [pid for pid in strays if pathlib.Path(f"/proc/{pid}").exists()] == [], "collected, too"
+
+
+def test_plugins_do_not_end_each_others_processes(server, notes):
+    for name in ("left", "right"):
+        install(server, name, scripts.obedient(name, notes.with_name(name), strays=2))
+        wait_available(server, name)
+    left, right = (wait_until("they were started", lambda: len(found := lines_of(notes.with_name(name), "stray")) == 2 and found)
+                   for name in ("left", "right"))
+    listening = [int(line.split()[1]) for line in notes.with_name("right").read_text().splitlines() if line.startswith("listening")]
+    expect(204, server.call("DELETE", "plugin_providers/left"))
+    wait_until("its processes end", lambda: all(gone(pid) for pid in left))
+    assert not any(gone(pid) for pid in listening), "the other one still runs"
+    expect(204, server.call("DELETE", "plugin_providers/right"))
+    wait_until("the other's end with it", lambda: all(gone(pid) for pid in right + listening))
+
+
+def test_programs_are_confined(site, notes):
+    server = with_machine(site.server("confined", flags=[*FLAGS, "--plugin-max-files", "200", "--plugin-max-memory", "4GiB"]).start(), "m")
+    install(server, "modest", scripts.obedient("modest", notes, actions=[["machines", "look"]]))
+    wait_available(server, "modest")
+    seen = probe(server)
+    status = pathlib.Path(f"/proc/{seen['pid']}/status").read_text()
+    assert "NoNewPrivs:\t1\n" in status and os.getsid(seen["pid"]) == seen["pid"]
+    limits = {line[:26].strip(): line[26:].split()[:2] for line in pathlib.Path(f"/proc/{seen['pid']}/limits").read_text().splitlines()}
+    assert limits["Max core file size"] == ["0", "0"] and limits["Max open files"] == ["200", "200"]
+    assert limits["Max address space"] == [str(4 << 30)] * 2
+    temporary = pathlib.Path(seen["env"]["TMPDIR"])
+    assert temporary.parent == server.root / "plugin-tmp" and temporary.stat().st_mode & 0o777 == 0o700
+    (temporary / "file").write_text("x")
+    assert list(temporary.parent.iterdir()) == [temporary], "those of define and unpack are gone"
+    server.kill()
+    assert temporary.exists()
+    server.start()
+    wait_available(server, "modest")
+    assert not temporary.exists()
+    later = pathlib.Path(probe(server)["env"]["TMPDIR"])
+    expect(204, server.call("DELETE", "plugin_providers/modest"))
+    wait_until("its folder is gone", lambda: not later.exists())
+
+
+def test_a_token_is_for_what_its_provider_declares(site, notes):
+    server = with_machine(site.server("scoped", flags=FLAGS).start(), "m")
+    install(server, "narrow", scripts.obedient("narrow", notes, actions=[["machines", "look"]],
+                                               meta={"token-scope": "profiles,params", "token-action": "list,get"}))
+
+    def check():
+        wait_available(server, "narrow")
+        token = probe(server)["env"]["RS_TOKEN"]
+
+        def ask(method, path, body=None):
+            return requests.request(method, f"{server.url}/api/v3/{path}", json=body, verify=False, timeout=10,
+                                    headers={"Authorization": "Bearer " + token}).status_code
+        assert ask("GET", "profiles") == ask("GET", "params") == ask("GET", "profiles/global") == 200
+        assert ask("POST", "profiles", {"Name": "p"}) == ask("GET", "machines") == ask("GET", "users") == 403
+        assert ask("GET", f"users/{USER}/token") == 403
+    check()
+    server.stop()
+    server.start()
+    check()
+    refused = upload(server, "odd", scripts.obedient("odd", notes, meta={"token-scope": ""}))
+    assert "token-scope is no text, or empty" in messages(refused, 422)[0]
+
+
 # -- the example
 
 

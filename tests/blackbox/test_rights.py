@@ -400,6 +400,41 @@ def run_cell(server, callers, route, method, key, prefix):
     check(route, key, method, "administrator", callers.admin, arguments, body, okay)
 
 
+# Reads that may leave something behind: who asks for the key may seal values with it, so it must be kept. The right
+# to ask is the right to change.
+KEEPS = {"show_public_key", "show_set_key"}
+ANY_SEALED = {"Key": "A" * 43 + "=", "Nonce": "A" * 32, "Payload": "A" * 24}
+
+
+def sequence(server):
+    return server.metrics()["mullion_store_sequence"]
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if {"GET", "HEAD"} & set(route["methods"])],
+                         ids=lambda route: route["path"])
+def test_reads_write_nothing(server, callers, route):
+    assert route["handler"] not in KEEPS or "updateSecure" in route["right"]
+    for method, key in calls_of(route):
+        for prefix in prefixes_for(route) if "{prefix}" in route["path"] else [""]:
+            if method not in ("GET", "HEAD") or route["handler"] in KEEPS:
+                continue
+            arguments, body, _ = CALLS[key][0](server, route, method, prefix)
+            path = re.sub(r"\{([^}]+)\}", lambda match: arguments[match.group(1)], route["path"])
+            before = sequence(server)
+            for query in ("", "?decode=true", "?aggregate=true&decode=true", "?expand=true&compose=true&decode=true"):
+                callers.admin.call(method, (path if route.get("root") else "/api/v3" + path) + query, body)
+            assert sequence(server) == before, f"{method} {path} wrote"
+
+
+def test_decoding_what_was_sealed_elsewhere_makes_no_key(server):
+    profile = server.create("profiles", {"Name": name(), "Params": {"sealed": ANY_SEALED}})["Name"]
+    before = sequence(server)
+    for path in (f"profiles/{profile}?decode=true", f"profiles/{profile}/params?decode=true",
+                 f"profiles/{profile}/params/sealed?decode=true", f"profiles?Name={profile}&decode=true"):
+        assert json.dumps(ANY_SEALED, separators=(",", ":")) in expect(200, server.call("GET", path)).text.replace(" ", "")
+    assert sequence(server) == before
+
+
 # -- tenants
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """A server that replaces its own program: two really different builds, and every kind of program that should not come
 to serve."""
+import atexit
+import functools
 import hashlib
 import http.client
 import io
@@ -10,6 +12,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import zipfile
@@ -21,10 +24,23 @@ import harness
 from harness import ROOT, expect, wait_until
 
 sys.path.insert(0, str(ROOT / "tools"))
-from make_package import make_package  # noqa: E402
+import make_package as packages  # noqa: E402
+from package_key import make_key  # noqa: E402
 
 NEXT = pathlib.Path(os.environ.get("MULLION_NEXT_BINARY", harness.BINARY.resolve().parent / "mullion_next"))
 REPORT = '{"name":"mullion","version":"%s","arch":"amd64","os":"linux"}'
+
+
+@functools.cache
+def key_pair():
+    """The file of the secret key that signs packages here, and the public key that the servers trust."""
+    folder = pathlib.Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    return folder / "key.pem", make_key(folder / "key.pem")
+
+
+def make_package(program, output, key=None, **manifest):
+    return packages.make_package(program, output, key=key or key_pair()[0], **manifest)
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +67,7 @@ class Upgradable(harness.Server):
         self.program = self.root.parent / f"{self.name}-program" / called
         self.program.parent.mkdir(parents=True)
         shutil.copy(programs["old"], self.program)
-        self.flags += ["--upgrade-deadline", str(deadline)]
+        self.flags += ["--upgrade-deadline", str(deadline), "--trusted-package-keys", key_pair()[1]]
         self.folder, self.word = None, str(self.program)
         self.user = None
         return self
@@ -209,8 +225,8 @@ def test_refuses_what_is_no_good_package_and_changes_nothing(server, programs):
         (b"", "The body is empty"),
         (b"no zip at all" * 100, "Cannot explode"),
         (good[:len(good) // 2], "Cannot explode"),
-        (altered(programs["package"], "manifest.json", None), "No manifest.json in the package"),
-        (altered(programs["package"], "manifest.json", "{"), "manifest.json is no JSON object"),
+        (altered(programs["package"], "manifest.json", None), "No manifest.json at the beginning of the package"),
+        (altered(programs["package"], "extra", "x"), "The package holds extra, which its manifest does not name"),
         (altered(programs["package"], "bin/linux/amd64/mullion", None), "No bin/linux/amd64/mullion in the package"),
         (altered(programs["package"], "../evil", "x"), "leaves its directory"),
         (package_of("x", sha256="0" * 64), "The checksum of bin/linux/amd64/mullion is"),
@@ -228,6 +244,66 @@ def test_refuses_what_is_no_good_package_and_changes_nothing(server, programs):
         assert one.leftovers() == [], reason
     assert one.get("system/upgrade")["State"] == "none" and one.process.poll() is None
     assert "upgrade from=" not in one.log()
+
+
+def zip_of(entries):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in entries:
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def entries_of(package):
+    with zipfile.ZipFile(package) as archive:
+        return [(name, archive.read(name)) for name in archive.namelist()]
+
+
+def test_only_what_a_trusted_key_signed_is_unpacked_and_run(server, programs, tmp_path):
+    one = server().start()
+    make_key(tmp_path / "other.pem")
+    marker = tmp_path / "ran"
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {marker}\nexit 1\n")
+    described = {"version": "v9.9.9", "arch": "amd64", "os": "linux"}
+    unsigned = packages.make_package(program, tmp_path, **described).read_bytes()
+    foreign = make_package(program, tmp_path, key=tmp_path / "other.pem", **described).read_bytes()
+    head, signature, good = entries_of(programs["package"])
+    text = program.read_bytes()
+    changed = json.loads(head[1]) | {"sha256": hashlib.sha256(text).hexdigest()}
+    refusals = [
+        (unsigned, "The package is not signed"),
+        (foreign, "The package is not signed by a trusted key"),
+        (zip_of([(head[0], json.dumps(changed)), signature, (good[0], text)]), "not signed by a trusted key"),
+        (zip_of([(head[0], head[1]), (signature[0], "AAAA"), good]), "not signed by a trusted key"),
+        (zip_of([head, good, signature]), "The package is not signed"),
+        (zip_of([head, signature, (good[0], text)]), "The checksum of bin/linux/amd64/mullion is"),
+        (zip_of([head, signature, good, (head[0], json.dumps(changed)), (good[0], text)]), "The checksum of"),
+    ]
+    for body, reason in refusals:
+        assert reason in expect(422, one.send(body)).json()["Messages"][0]
+        assert one.leftovers() == [] and not marker.exists(), reason
+    assert one.get("info")["errors"] == []
+    one.stop()
+    one.flags = one.flags[:-2]
+    one.start()
+    assert "No key is trusted" in expect(422, one.send(foreign)).json()["Messages"][0]
+
+
+def test_unsigned_packages_only_with_a_setting_that_is_told(server, programs, tmp_path):
+    one = server()
+    one.flags += ["--allow-unsigned-packages"]
+    one.start()
+    assert one.get("info")["errors"] == ["packages of the server need no signature (--allow-unsigned-packages)"]
+    expect(201, one.send(packages.make_package(programs["new"], tmp_path)))
+    assert one.outcome()["State"] == "upgraded" and one.version() == "v9.9.9"
+
+
+def test_a_key_that_is_none_is_refused_at_the_start(site):
+    one = site.server("K", flags=["--trusted-package-keys", "bm90IGEga2V5"])
+    one.launch()
+    assert one.process.wait(20) != 0
+    assert "--trusted-package-keys: bm90IGEga2V5 is no Ed25519 public key in base64" in one.log()
 
 
 def test_a_cut_upload_leaves_nothing_and_blocks_nobody(server, programs):

@@ -1,11 +1,14 @@
 // Plugin actions, of objects and of the system. The pseudo plugin `manager` is built in.
 #include "api/internal/action_params.h"
 #include "api/internal/answers.h"
+#include "api/internal/bounded_work.h"
+#include "api/internal/finder.h"
 #include "api/internal/handlers.h"
 #include "api/internal/manager_actions.h"
 #include "api/internal/objects.h"
 #include "api/internal/params.h"
 #include "api/internal/rollout_actions.h"
+#include "model/json_schema.h"
 
 namespace mullion::api {
 namespace {
@@ -72,12 +75,11 @@ Result<Subject> system_subject(Call& call) {
   subject.key = kGlobal;
   call.snapshot = call.services.store.snapshot();
   const model::ObjectType& profiles = *model::find_object_type("profiles");
-  const std::optional<store::StoredObject> global = call.snapshot->get_local(profiles.prefix, kGlobal);
+  const std::optional<Target> global = find_here(call, *call.snapshot, profiles, std::string(kGlobal));
   if (!global) return subject;
   Result<json::object> object = parse_stored(global->body);
   if (!object) return object.error();
-  const Target target{global->id.key, global->id.owner, global->body};
-  subject.params = aggregated_params(profiles, *call.snapshot, *object, target, {false, &call.services});
+  subject.params = aggregated_params(profiles, *call.snapshot, *object, *global, {false, &call.services});
   return subject;
 }
 
@@ -85,12 +87,22 @@ Result<Subject> subject_of(Call& call) {
   return call.type == nullptr ? system_subject(call) : object_subject(call);
 }
 
-ActionSources sources_of(const Call& call, const Subject& subject, const json::object& given) {
+/// `budget`: for the schemas of the parameters.
+ActionSources sources_of(const Call& call, const Subject& subject, const json::object& given,
+                         model::Budget& budget) {
   const store::Snapshot& snapshot = *call.snapshot;
   return {given, subject.params, [&snapshot](std::string_view name) { return param_default(snapshot, name); },
-          [&snapshot](std::string_view name, const json::value& value) {
-            return param_problems(snapshot, name, value);
+          [&snapshot, &budget](std::string_view name, const json::value& value) {
+            return param_problems(snapshot, name, value, budget);
           }};
+}
+
+/// The first required parameter that has no value anywhere; empty when all have one.
+std::string missing_parameter_of(const Call& call, const Subject& subject,
+                                 const content::ProviderAction& action) {
+  const json::object nothing;
+  model::Budget unused(0);  // no value is judged
+  return missing_parameter(action, sources_of(call, subject, nothing, unused));
 }
 
 /// Actions with the command of this request, of the plugin it names if it does.
@@ -121,13 +133,12 @@ Error no_action(const Call& call, const Subject& subject) {
 }
 
 json::array shown_without_missing(const Call& call, const Subject& subject) {
-  const json::object nothing;
-  const ActionSources sources = sources_of(call, subject, nothing);
   json::array out;
   for (const content::OfferedAction& offer : offered(call, subject)) {
     // Those of the manager are about what is not there yet: their parameters come with the call.
     const bool built_in = offer.plugin == kManagerPlugin;
-    if (built_in || missing_parameter(offer.action, sources).empty()) out.push_back(shown(offer.action));
+    if (built_in || missing_parameter_of(call, subject, offer.action).empty())
+      out.push_back(shown(offer.action));
   }
   return out;
 }
@@ -176,11 +187,9 @@ env::Task<Result<net::Response>> show_action_of(Call& call) {
   }
   const json::array fitting = shown_without_missing(call, *subject);
   if (!fitting.empty()) co_return json_response(200, fitting.front());
-  const json::object nothing;
   const content::ProviderAction& action = actions.front().action;
-  Error error(ErrorCode::kInvalid,
-              fmt::format("Action {} Missing Parameter {}", action.command,
-                          missing_parameter(action, sources_of(call, *subject, nothing))));
+  Error error(ErrorCode::kInvalid, fmt::format("Action {} Missing Parameter {}", action.command,
+                                               missing_parameter_of(call, *subject, action)));
   co_return about(*subject, std::move(error), "GET");
 }
 
@@ -192,7 +201,10 @@ env::Task<Result<net::Response>> run_action_of(Call& call) {
   Result<json::object> given = given_parameters(call);
   if (!given) co_return given.error();
   const content::OfferedAction& offer = actions.front();
-  Result<json::object> params = action_parameters(offer.action, sources_of(call, *subject, *given));
+  Result<json::object> params = co_await within_budget<Result<json::object>>(
+      model::kInlineSchemaSteps, model::kSchemaSteps, [&](model::Budget& budget) {
+        return action_parameters(offer.action, sources_of(call, *subject, *given, budget));
+      });
   if (!params) co_return about(*subject, params.error(), "INVOKE");
   if (has_rollout_actions(call) && offer.plugin == kRolloutPlugin) {
     call.snapshot.reset();

@@ -35,6 +35,17 @@ bool unit_of(std::string_view& text, double& seconds) {
 
 uint64_t whole_seconds(double age) { return age <= 0 ? 0 : static_cast<uint64_t>(std::ceil(age)); }
 
+/// Why `owner` does not meet a demand for at most `largest` seconds.
+std::string too_old(const manager::OwnerFreshness& owner, double largest) {
+  std::string text = fmt::format("{} is {} s old", owner.owner, whole_seconds(owner.age_seconds));
+  if (!owner.reason.empty()) text += ": " + owner.reason;
+  if (largest < owner.resolution_seconds) {
+    text += fmt::format("; X-Mullion-Max-Age below {} is finer than what can be known of it at all times",
+                        whole_seconds(owner.resolution_seconds));
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string quoted_json(std::string_view text) { return json::serialize(json::string_view(text)); }
@@ -158,8 +169,7 @@ Result<void> apply_freshness(const Call& call, const std::vector<std::string>& o
                            whole_seconds(owner.age_seconds));
     }
     if (largest >= 0 && owner.age_seconds > largest) {
-      refused.push_back(fmt::format("{} is {} s old{}{}", owner.owner, whole_seconds(owner.age_seconds),
-                                    owner.reason.empty() ? "" : ": ", owner.reason));
+      refused.push_back(too_old(owner, largest));
     }
   }
   if (!refused.empty()) {

@@ -65,6 +65,21 @@ const model::ObjectType* Services::find_type(std::string_view prefix) {
   return foreign_types_.back().get();
 }
 
+void Call::take(RouteMatch match) {
+  route = match.route;
+  route_number = match.number;
+  type = match.type;
+  id_at = match.id_at;
+  id_count = match.id_count;
+  arguments = std::move(match.arguments);
+}
+
+bool Call::is_websocket() const {
+  if (route == nullptr || !request.headers.get("Upgrade")) return false;
+  return route->handler == &handlers::open_websocket || route->handler == &handlers::open_owner_websocket ||
+         route->handler == &handlers::open_replication_stream;
+}
+
 bool Call::flag(std::string_view name) const {
   const auto value = request.query_value(name);
   return value && (*value == "true" || *value == "1" || value->empty());

@@ -95,7 +95,11 @@ struct Call {
   Arguments arguments;
   const model::ObjectType* type = nullptr;
   auth::Principal principal;
-  std::string uri;            // path and query, for refusals
+  std::string uri;                       // path and query, for refusals
+  Segments path;                         // below the owners, begins with "api", "v3" on routes of the API
+  std::string owner;                     // whom the path names: an endpoint id, kOwn for this server
+  size_t id_at = 0, id_count = 0;        // see RouteMatch
+  std::optional<auth::Subject> subject;  // of routes with `object: true`: what the right is about
   bool right_covered = true;  // false with Denied::kFilter/kFields: the handler decides piece by piece
   std::shared_ptr<const store::Snapshot> snapshot;
   Target target;     // of routes with `object: true`
@@ -107,6 +111,10 @@ struct Call {
     return arguments.has("id") ? arguments.get("id") : arguments.get("rest");
   }
   bool flag(std::string_view name) const;
+  /// Whether the client wants a websocket and the route is one.
+  bool is_websocket() const;
+  /// The call is about a route from here on.
+  void take(RouteMatch match);
 };
 
 /// An error about the collection and id of this request; Type is the method.

@@ -28,7 +28,7 @@ Result<std::string> cut_to_tenant(const Call& call, std::string content) {
     if (!objects.is_object()) continue;
     json::object kept;
     for (auto& [key, object] : objects.get_object()) {
-      if (call.principal.sees(prefix, key)) kept.emplace(key, std::move(object));
+      if (call.principal.sees({prefix, store::kLayered, key})) kept.emplace(key, std::move(object));
     }
     objects = std::move(kept);
   }
@@ -45,7 +45,7 @@ Error content_error(const Call& call, Error error) {
 content::Layers::Opener opener_for(Call& call) {
   return [&call](std::string_view prefix, std::string_view key,
                  std::string_view sealed) -> std::optional<std::string> {
-    const auth::Right right{std::string(prefix), "getSecure", std::string(key)};
+    const auth::Right right{std::string(prefix), "getSecure", auth::Subject::here(std::string(key))};
     if (!auth::authorise(call.principal, right, call.uri)) return std::nullopt;
     const auto pair = auth::object_key_pair(call.services.store, prefix, key, false);
     if (!pair) return std::nullopt;

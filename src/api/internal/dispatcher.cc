@@ -1,13 +1,16 @@
 #include "api/internal/dispatcher.h"
 
 #include "api/internal/answers.h"
+#include "api/internal/finder.h"
+#include "api/internal/handlers.h"
+#include "api/internal/live_rights.h"
 #include "api/internal/forwarded_answer.h"
 #include "api/internal/request_log.h"
-#include "api/internal/resolve.h"
 #include "api/internal/rights.h"
 #include "api/internal/tenant_writes.h"
 #include "api/internal/websocket.h"
 #include "base/log.h"
+#include "net/target.h"
 
 namespace mullion::api {
 namespace {
@@ -16,6 +19,9 @@ constexpr Logger kLog("api");
 constexpr std::string_view kSystem = "system";
 constexpr std::string_view kPrincipalHeader = "X-Mullion-On-Behalf-Of";
 
+/// Names under which websockets may log in by their query: a browser cannot set headers for them.
+bool is_login(std::string_view name) { return name == "token" || name == "Token"; }
+
 auth::Credentials credentials_of(const net::Request& request) {
   auth::Credentials credentials;
   credentials.authorization = request.headers.get("Authorization").value_or("");
@@ -23,8 +29,8 @@ auth::Credentials credentials_of(const net::Request& request) {
   credentials.peer_is_loopback = request.peer_is_loopback;
   credentials.peer_address = request.peer_address;
   if (!request.headers.get("Upgrade")) return credentials;
-  for (const std::string_view name : {"token", "Token"}) {
-    if (const auto value = request.query_value(name)) credentials.query_token = *value;
+  for (const auto& [name, value] : request.query) {
+    if (is_login(name)) credentials.query_token = value;
   }
   return credentials;
 }
@@ -46,34 +52,30 @@ Error no_route(const net::Request& request) {
   return Error(ErrorCode::kNotFound, request.method, request.path, "", {"No route"});
 }
 
-/// A query without what logs in here: the owner has no use for it and must not learn it.
-std::string without_login(std::string_view query) {
-  std::string kept;
-  while (!query.empty()) {
-    const size_t end = std::min(query.find('&', 1), query.size());
-    const std::string_view item = query.substr(0, end);
-    const std::string_view name = item.substr(1, item.find('=') - 1);
-    if (name != "token" && name != "Token") {
-      kept += kept.empty() ? '?' : '&';
-      kept += item.substr(1);
-    }
-    query.remove_prefix(end);
-  }
-  return kept;
-}
-
-std::string own_target(const Call& call) {
-  const std::string& path = call.request.raw_path;
-  const std::string_view query =
-      std::string_view(call.request.target).substr(std::min(path.size(), call.request.target.size()));
-  const bool websocket = call.request.headers.get("Upgrade").has_value();
-  return std::string(split_owner_path(path).rest) + (websocket ? without_login(query) : std::string(query));
+/// A request for another endpoint, made from what was matched and authorised here and from nothing else.
+std::string owner_target(const Call& call, Segments next_owners) {
+  std::vector<std::string> segments(next_owners.begin(), next_owners.end());
+  const bool found = call.subject && !call.target.key.empty();
+  const std::optional<std::string> key = found ? std::optional(call.target.key) : std::nullopt;
+  for (std::string& segment : path_for_owner(call.path, call.id_at, call.id_count, key))
+    segments.push_back(std::move(segment));
+  std::vector<std::pair<std::string, std::string>> query = call.request.query;
+  // What logs in here is of no use to the owner, who must not learn it.
+  if (call.is_websocket()) std::erase_if(query, [](const auto& pair) { return is_login(pair.first); });
+  return net::encode_path(segments) + net::encode_query(query);
 }
 
 bool forwards(const Call& call) {
   if (!call.route->object || !store::is_remote(call.target.owner)) return false;
   if (call.route->remote == Remote::kForward) return true;
   return call.route->remote == Remote::kForwardDecode && call.flag("decode");
+}
+
+/// The object that a call is about, and what the rights call it.
+void take_object(Call& call, Target target) {
+  call.arguments.set("key", target.key);
+  call.subject = subject_of(*call.type, target.owner, target.key, target.body);
+  call.target = std::move(target);
 }
 
 bool is_json_type(std::string_view type) {
@@ -93,30 +95,32 @@ env::Task<Result<void>> read_json_body(Call& call) {
   co_return Error(ErrorCode::kBadRequest, fmt::format("Invalid content type: {}", *type));
 }
 
-/// The object of a forwarded request as the replica has it; only the owner knows those that are not here yet.
-Result<void> find_prefixed(Call& call, const std::string& owner) {
-  call.arguments.set("key", call.requested_id());
-  std::optional<Target> target = find_at(call, *call.services.store.snapshot(), owner, call.requested_id());
+/// The object of a forwarded request as the replica has it. One that is not here yet is known to its owner
+/// alone: no claim can name it, and none of a tenant's members is meant.
+Result<void> find_prefixed(Call& call) {
+  std::optional<Target> target =
+      find_at(call, *call.services.store.snapshot(), call.owner, call.requested_id());
   if (target) {
-    call.target = std::move(*target);
-    call.arguments.set("key", right_specific(*call.type, call.target.key, call.target.body));
-    if (call.principal.sees(call.type->prefix, call.target.key)) return {};
-  } else if (call.principal.visible_keys(call.type->prefix) == nullptr) {
+    take_object(call, std::move(*target));
     return {};
   }
-  return object_error(call, ErrorCode::kNotFound, {"Not Found"});
+  if (call.principal.visible_objects(call.type->prefix) != nullptr)
+    return object_error(call, ErrorCode::kNotFound, {"Not Found"});
+  call.subject = auth::Subject::everything();
+  return {};
 }
 
 /// The owner knows neither this caller nor this server's tenants, so an answer that holds many objects is not
 /// cut to what may be seen: only who may see them all gets it.
 Result<void> authorise_foreign_list(const Call& call) {
   if (call.route->denied == Denied::kFilter) {
-    Result<void> all = auth::authorise(call.principal, {right_of(call).scope, "get", "*"}, call.uri);
+    Result<void> all =
+        auth::authorise(call.principal, {right_of(call).scope, "get", auth::Subject::everything()}, call.uri);
     if (!all) return all;
   }
   if (call.principal.tenant == nullptr) return {};
   const bool lists = call.type != nullptr && !call.route->object && call.route->needs != Needs::kCreate &&
-                     call.principal.visible_keys(call.type->prefix) != nullptr;
+                     call.principal.visible_objects(call.type->prefix) != nullptr;
   if (!lists && !call.route->mixed) return {};
   return Error(ErrorCode::kForbidden, "AUTH", "", "",
                {fmt::format("Cannot access {}", call.uri),
@@ -124,20 +128,24 @@ Result<void> authorise_foreign_list(const Call& call) {
                             call.principal.tenant->name())});
 }
 
-/// Routes that a forwarded request would match here, so that its right is checked here too. What only the
+/// What the path names exists for the caller, though it is no object that could be looked up here.
+bool names_visible(const Call& call) {
+  const std::string name = call.arguments.expand(call.route->specific);
+  return name.empty() || call.principal.sees({call.arguments.expand(call.route->scope), call.owner, name});
+}
+
+/// The route that a forwarded request matches here, so that its right is checked here too. What only the
 /// owner knows needs every right.
-Result<void> authorise_prefixed(Call& call, const OwnerPath& path) {
-  const FindType find = [&call](std::string_view prefix) { return call.services.find_type(prefix); };
-  std::optional<RouteMatch> match = match_route(call.request.method, path.rest, find);
-  if (!match) return auth::authorise(call.principal, {"*", "*", "*"}, call.uri);
-  call.route = match->route;
-  call.type = match->type;
-  call.arguments = std::move(match->arguments);
+Result<void> authorise_prefixed(Call& call) {
+  if (call.route == nullptr) {
+    const auth::Right every{"*", "*", auth::Subject::everything()};
+    return auth::authorise(call.principal, every, call.uri);
+  }
   if (call.route->object) {
-    Result<void> found = find_prefixed(call, path.owners.back());
+    Result<void> found = find_prefixed(call);
     if (!found) return found;
-  } else if (const auth::Right right = right_of(call); !call.principal.sees(right.scope, right.specific)) {
-    if (!right.specific.empty()) return object_error(call, ErrorCode::kNotFound, {"Not Found"});
+  } else if (!names_visible(call)) {
+    return object_error(call, ErrorCode::kNotFound, {"Not Found"});
   }
   Result<void> allowed = authorise_route(call);
   // Lists and single fields cannot be checked from outside: without the whole right nothing is forwarded.
@@ -145,43 +153,51 @@ Result<void> authorise_prefixed(Call& call, const OwnerPath& path) {
   return allowed ? authorise_foreign_list(call) : allowed;
 }
 
-env::Task<Result<net::Response>> forward_prefixed(Call& call, const OwnerPath& decoded) {
-  Result<void> allowed = authorise_prefixed(call, decoded);
-  if (!allowed) co_return allowed.error();
-  std::string target;
-  for (size_t i = 1; i < decoded.owners.size(); ++i) target += "/" + net::percent_encode(decoded.owners[i]);
-  target += own_target(call);
-  std::string owner = decoded.owners.front();
-  if (call.request.headers.get("Upgrade")) {
-    const bool events = call.route != nullptr && call.route->access == Access::kAuthenticated;
-    co_return co_await forward_websocket(call, std::move(owner), std::move(target), events);
+/// While it lives, the body of the request can be read as long as the caller may send it.
+class GuardedRequest {
+ public:
+  explicit GuardedRequest(Call& call)
+      : call_(call), plain_(call.request.body), body_(*plain_, live_rights(call)) {
+    call.request.body = &body_;
   }
+  GuardedRequest(const GuardedRequest&) = delete;
+  GuardedRequest& operator=(const GuardedRequest&) = delete;
+  ~GuardedRequest() { call_.request.body = plain_; }
+
+ private:
+  Call& call_;
+  net::BodySource* plain_;
+  GuardedBody body_;
+};
+
+env::Task<Result<net::Response>> forward_guarded(Call& call, std::string owner, std::string target) {
+  const GuardedRequest guarded(call);
   Result<net::Response> answer = co_await call.services.manager->forward(std::move(owner), call.request,
                                                                          std::move(target), call.principal);
+  co_return answer;
+}
+
+env::Task<Result<net::Response>> forward_prefixed(Call& call, Segments owners) {
+  Result<void> allowed = authorise_prefixed(call);
+  if (!allowed) co_return allowed.error();
+  std::string target = owner_target(call, owners.subspan(1));
+  std::string owner = owners.front();
+  if (call.is_websocket()) {
+    std::optional<std::string> events_of;
+    const bool of_another = call.route->handler == &handlers::open_owner_websocket;
+    if (call.route->access == Access::kAuthenticated) events_of = of_another ? call.path.back() : call.owner;
+    co_return co_await forward_websocket(call, std::move(owner), std::move(target), std::move(events_of));
+  }
+  Result<net::Response> answer = co_await forward_guarded(call, std::move(owner), std::move(target));
   const bool created = answer && answer->status == 201 && call.route != nullptr && call.type != nullptr &&
                        call.route->needs == Needs::kCreate;
   if (created && call.principal.tenant) co_return co_await join_forwarded(call, std::move(*answer));
   co_return answer;
 }
 
-env::Task<Result<net::Response>> run_route(Call& call) {
-  if (call.route->object) {
-    call.snapshot = call.services.store.snapshot();
-    Result<Target> target = resolve_object(call, *call.snapshot, call.requested_id());
-    if (!target) co_return target.error();
-    call.target = std::move(*target);
-    call.arguments.set("key", right_specific(*call.type, call.target.key, call.target.body));
-  }
-  Result<void> allowed = authorise_route(call);
-  if (!allowed) co_return allowed.error();
-  if (forwards(call)) {
-    if (!call.right_covered) co_return auth::authorise(call.principal, right_of(call), call.uri).error();
-    std::string owner = call.target.owner;
-    std::string target = own_target(call);
-    Result<net::Response> answer =
-        co_await call.services.manager->forward(owner, call.request, std::move(target), call.principal);
-    co_return co_await with_owner(call, std::move(owner), std::move(answer));
-  }
+env::Task<Result<net::Response>> run_handler(Call& call) {
+  std::optional<GuardedRequest> guarded;
+  if (call.route->body != BodyKind::kNone) guarded.emplace(call);
   if (call.route->body == BodyKind::kJson) {
     Result<void> read = co_await read_json_body(call);
     if (!read) co_return read.error();
@@ -189,21 +205,41 @@ env::Task<Result<net::Response>> run_route(Call& call) {
   co_return co_await call.route->handler(call);
 }
 
-env::Task<Result<net::Response>> serve(Call& call) {
-  OwnerPath owner_path = split_owner_path(call.request.path);
-  while (!owner_path.owners.empty() && owner_path.owners.front() == call.services.facts.id) {
-    owner_path.owners.erase(owner_path.owners.begin());
+env::Task<Result<net::Response>> run_route(Call& call) {
+  if (call.route->object) {
+    call.snapshot = call.services.store.snapshot();
+    Result<Target> target = find_object(call, *call.snapshot, call.requested_id());
+    if (!target) co_return target.error();
+    take_object(call, std::move(*target));
   }
+  Result<void> allowed = authorise_route(call);
+  if (!allowed) co_return allowed.error();
+  if (forwards(call)) {
+    if (!call.right_covered) co_return auth::authorise(call.principal, right_of(call), call.uri).error();
+    std::string target = owner_target(call, {});
+    Result<net::Response> answer = co_await forward_guarded(call, call.target.owner, std::move(target));
+    co_return co_await with_owner(call, call.target.owner, std::move(answer));
+  }
+  co_return co_await run_handler(call);
+}
+
+/// Finds the route of the path below its owners. False: no such route here.
+bool match(Call& call) {
   const FindType find = [&call](std::string_view prefix) { return call.services.find_type(prefix); };
-  std::optional<RouteMatch> match;
-  if (owner_path.owners.empty()) match = match_route(call.request.method, owner_path.rest, find);
-  if (match) {
-    call.route = match->route;
-    call.route_number = match->number;
-    call.arguments = std::move(match->arguments);
-    call.type = match->type;
-  }
-  if (!match || match->route->access != Access::kPublic) {
+  std::optional<RouteMatch> match = match_route(call.request.method, call.path, find);
+  if (match) call.take(std::move(*match));
+  return match.has_value();
+}
+
+env::Task<Result<net::Response>> serve(Call& call) {
+  const auto [named, rest] = split_owner_path(call.request.segments);
+  Segments owners = named;
+  while (!owners.empty() && owners.front() == call.services.facts.id) owners = owners.subspan(1);
+  call.path = rest;
+  if (!owners.empty()) call.owner = owners.back();
+  const bool found = match(call);
+  const bool own = owners.empty();
+  if (!own || !found || call.route->access != Access::kPublic) {
     Result<auth::Principal> principal = co_await authenticate(call.services, call.request);
     if (!principal) co_return principal.error();
     call.principal = std::move(*principal);
@@ -212,9 +248,17 @@ env::Task<Result<net::Response>> serve(Call& call) {
                       fmt::format("{} is being tried: it serves nobody yet", call.services.facts.version));
     }
   }
-  if (!owner_path.owners.empty()) co_return co_await forward_prefixed(call, owner_path);
-  if (!match) co_return no_route(call.request);
+  if (!own) co_return co_await forward_prefixed(call, owners);
+  if (!found) co_return no_route(call.request);
   co_return co_await run_route(call);
+}
+
+/// A transfer goes on only as long as it is allowed. Others' lists are cut piece by piece where they are
+/// made.
+void guard_body(const Call& call, net::Response& response) {
+  auto* body = std::get_if<net::BodySourcePtr>(&response.body);
+  if (body == nullptr || *body == nullptr || call.principal.name.empty()) return;
+  response.body = std::make_unique<GuardedBody>(std::move(*body), live_rights(call));
 }
 
 /// What is true of every answer.
@@ -256,6 +300,7 @@ env::Task<net::Response> dispatch(Services& services, net::Request& request) {
   try {
     Result<net::Response> answer = co_await serve(call);
     response = answer ? std::move(*answer) : error_response(answer.error(), request.method);
+    guard_body(call, response);
   } catch (const std::exception& failure) {
     kLog.error("handler failed path={} id={} what={}", request.path, request.id, failure.what());
     response = error_response(Error(ErrorCode::kInternal, "Internal error; see the log of the server"),

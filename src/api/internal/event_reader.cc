@@ -15,7 +15,7 @@ bool was_member(const Event& event, const auth::Tenancy& tenancy) {
   if (!event.deletes()) return false;
   return std::ranges::any_of(event.commit()->changes, [&](const store::AppliedChange& change) {
     return change.id.type == "tenants" && change.id.key == tenancy.name() && change.old_body &&
-           auth::tenant_lists(*change.old_body, event.type(), event.key());
+           auth::tenant_lists(*change.old_body, {event.type(), event.owner(), event.key()});
   });
 }
 
@@ -28,35 +28,31 @@ std::string text_member(std::string_view json_text, std::string_view name) {
 
 }  // namespace
 
-bool EventReader::renew() {
-  if (services_.authenticator.generation() == principal_.generation) return true;
-  Result<auth::Principal> now = services_.authenticator.renew(principal_);
-  if (!now) return false;
-  principal_ = std::move(*now);
-  return true;
-}
-
 /// Words of posted events need be no collections.
-bool EventReader::covers(std::string_view type, std::string_view key, std::string_view body) const {
-  const model::ObjectType* known = model::find_object_type(type);
-  std::string specific(key);
-  if (known != nullptr && !body.empty()) specific = right_specific(*known, key, body);
-  return auth::covers(principal_.claims, {std::string(type), "get", std::move(specific)});
+bool EventReader::covers(const auth::Identity& object, std::string_view body) const {
+  const model::ObjectType* known = model::find_object_type(object.type);
+  const auth::Subject subject = known != nullptr && !body.empty()
+                                    ? subject_of(*known, object.owner, object.key, body)
+                                    : auth::Subject::of(object.owner, std::string(object.key));
+  return auth::covers(principal().claims, {std::string(object.type), "get", subject});
 }
 
 bool EventReader::may_see(const Event& event) const {
   if (event.type() == kAnswers) return true;
-  const bool exists = principal_.sees(event.type(), event.key()) || was_member(event, *principal_.tenant);
-  return exists && covers(event.type(), event.key(), event.body());
+  const auth::Identity object{event.type(), event.owner(), event.key()};
+  const bool exists = principal().sees(object) || was_member(event, *principal().tenant);
+  return exists && covers(object, event.body());
 }
 
-bool EventReader::may_see(std::string_view event_json) const {
+bool EventReader::may_see(std::string_view event_json, std::string_view endpoint) const {
   const std::string type = text_member(event_json, "Type");
   if (type == kAnswers) return true;
   const std::string key = text_member(event_json, "Key");
-  const std::string_view object = model::raw_member(event_json, "Object");
-  return principal_.sees(type, key) &&
-         covers(type, key, object.starts_with('{') ? object : std::string_view());
+  std::string_view body = model::raw_member(event_json, "Object");
+  if (!body.starts_with('{')) body = {};
+  const std::string named = text_member(body, "Endpoint");
+  const auth::Identity object{type, named.empty() ? endpoint : std::string_view(named), key};
+  return principal().sees(object) && covers(object, body);
 }
 
 }  // namespace mullion::api

@@ -3,27 +3,29 @@
 
 #include "api/events.h"
 #include "api/internal/call.h"
+#include "api/internal/live_rights.h"
 
 namespace mullion::api {
 
 /// One reader of events. For one coroutine at a time.
 class EventReader {
  public:
-  EventReader(Services& services, auth::Principal principal)
-      : services_(services), principal_(std::move(principal)) {}
+  explicit EventReader(LiveRights rights) : rights_(std::move(rights)) {}
 
   /// Brings the rights up to date; false when the login ended and nothing more may be read.
-  bool renew();
+  bool renew() { return rights_.renew().ok(); }
   bool may_see(const Event& event) const;
-  /// The same for the text of another endpoint's event.
-  bool may_see(std::string_view event_json) const;
-  const std::string& name() const { return principal_.name; }
+  /// The same for the text of an event that `endpoint` sent: about its own object, unless the object names
+  /// another owner.
+  bool may_see(std::string_view event_json, std::string_view endpoint) const;
+  const std::string& name() const { return principal().name; }
+  const LiveRights& rights() const { return rights_; }
 
  private:
-  bool covers(std::string_view type, std::string_view key, std::string_view body) const;
+  const auth::Principal& principal() const { return rights_.principal(); }
+  bool covers(const auth::Identity& object, std::string_view body) const;
 
-  Services& services_;
-  auth::Principal principal_;
+  LiveRights rights_;
 };
 
 }  // namespace mullion::api

@@ -63,9 +63,9 @@ Result<void> authorise_fields(const Call& call, const json::object& before, cons
                               const json::object& secrets) {
   std::vector<std::string> pointers = changed_pointers(before, after);
   for (const auto& member : secrets) pointers.push_back("/" + escaped(member.key()));
-  const std::string specific = right_specific(*call.type, call.target.key, before);
+  const auth::Subject subject = own_subject(*call.type, call.target.key, before);
   for (const std::string& pointer : pointers) {
-    const auth::Right right{std::string(call.type->prefix), "update:" + pointer, specific};
+    const auth::Right right{std::string(call.type->prefix), "update:" + pointer, subject};
     Result<void> allowed = auth::authorise(call.principal, right, call.uri);
     if (!allowed) return allowed;
   }

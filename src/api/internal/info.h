@@ -1,4 +1,4 @@
-// GET /info and the record `state` of the replication stream.
+// GET /info.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -10,8 +10,9 @@ namespace mullion::api {
 
 /// The whole Info object; its counts are of what exists for the caller.
 boost::json::object info_object(const Services& services, const auth::Principal& principal);
-/// manager::StateProvider: info without what changes with every object, components, preferences without
-/// secrets, parameters of profile `global`, plugins, licence.
-std::string state_text(const Services& services);
+/// What does not change while the process runs, except the manager flag and what is wrong.
+boost::json::object identity(const Services& services);
+/// The licence bundle in force.
+boost::json::value licence_of(const Services& services);
 
 }  // namespace mullion::api

@@ -34,6 +34,10 @@ std::string address_text(const ifaddrs& entry) {
   return fmt::format("{}/{}", text, prefix_length(mask->sin6_addr.s6_addr, 16));
 }
 
+bool exists_for(const Call& call, const NetworkInterface& interface) {
+  return call.principal.sees({"interfaces", store::kOwn, interface.name});
+}
+
 json::object shown(const NetworkInterface& interface) {
   json::object out;
   out["ReadOnly"] = true;
@@ -76,8 +80,8 @@ namespace handlers {
 env::Task<Result<net::Response>> list_interfaces(Call& call) {
   json::array out;
   for (const NetworkInterface& interface : network_interfaces()) {
-    const bool readable = auth::covers(call.principal.claims, {"interfaces", "get", interface.name});
-    if (!readable || !call.principal.sees("interfaces", interface.name)) continue;
+    const auth::Right right{"interfaces", "get", auth::Subject::here(interface.name)};
+    if (!auth::covers(call.principal.claims, right) || !exists_for(call, interface)) continue;
     out.push_back(shown(interface));
   }
   const std::string count = std::to_string(out.size());
@@ -89,7 +93,7 @@ env::Task<Result<net::Response>> list_interfaces(Call& call) {
 
 env::Task<Result<net::Response>> show_interface(Call& call) {
   for (const NetworkInterface& interface : network_interfaces()) {
-    if (interface.name != call.requested_id() || !call.principal.sees("interfaces", interface.name)) continue;
+    if (interface.name != call.requested_id() || !exists_for(call, interface)) continue;
     net::Response response = json_response(200, json::value(shown(interface)));
     response.headers.set("ETag", etag_of(std::get<std::string>(response.body)));
     co_return response;

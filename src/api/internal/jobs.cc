@@ -1,7 +1,8 @@
 // Logs of jobs, and the removal of old jobs.
 #include "api/internal/answers.h"
+#include "api/internal/finder.h"
 #include "api/internal/handlers.h"
-#include "api/internal/job_purge.h"
+#include "api/internal/job_purge_plan.h"
 #include "api/internal/objects.h"
 #include "api/internal/rights.h"
 #include "auth/tenants.h"
@@ -16,29 +17,6 @@ constexpr uint64_t kLargestPiece = uint64_t{16} << 20;
 constexpr size_t kPurgedTogether = 500;
 constexpr int kMostRounds = 8;
 
-/// Times that are not set are long ago.
-env::WallTime time_of(const json::object& object, std::string_view name) {
-  env::WallTime time{};
-  if (!env::parse_rfc3339(model::text_member(object, name), time)) return {};
-  return time;
-}
-
-JobFacts facts_of(const store::Snapshot& snapshot, std::string_view key, const json::object& job) {
-  JobFacts facts{std::string(key),
-                 model::text_member(job, "Machine"),
-                 model::text_member(job, "State"),
-                 {},
-                 {},
-                 false,
-                 false};
-  facts.start = time_of(job, "StartTime");
-  facts.end = time_of(job, "EndTime");
-  const json::value* current = job.if_contains("Current");
-  facts.current = current != nullptr && current->is_bool() && current->get_bool();
-  facts.machine_exists = snapshot.get_local("machines", facts.machine).has_value();
-  return facts;
-}
-
 std::string query_text(const Call& call, std::string_view name) {
   return std::string(call.request.query_value(name).value_or(""));
 }
@@ -52,34 +30,6 @@ PurgeWords words_of(const Call& call) {
           preferences.get("jobsToKeep"),
           preferences.get("failedJobsPurgedAfter"),
           preferences.get("completeJobsPurgedAfter")};
-}
-
-/// Own jobs that are to go, with the batch that removes each. Reads every job.
-Result<std::vector<store::Change>> plan_purge(const Call& call, const PurgeRules& rules) {
-  const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
-  std::vector<JobFacts> jobs;
-  std::unordered_map<std::string, Digest> hashes;
-  const auto visit = [&](std::string_view key, std::string_view body) {
-    Result<json::object> job = parse_stored(body);
-    if (!job) return true;
-    JobFacts facts = facts_of(*snapshot, key, *job);
-    // A job that may not be removed still counts as one that is kept.
-    if (!may(call, *call.type, "delete", key, body)) facts.state = "hidden";
-    if (is_deletable_job(facts.state)) hashes.emplace(key, hash128(body));
-    jobs.push_back(std::move(facts));
-    return true;
-  };
-  const Result<void> scanned = snapshot->scan_owner("jobs", store::kOwn, "", visit);
-  if (!scanned) return scanned.error();
-  std::vector<store::Change> changes;
-  for (const std::string& key : jobs_to_purge(std::move(jobs), rules, call.services.clock.wall())) {
-    store::Change change;
-    change.id = {"jobs", std::string(store::kOwn), key};
-    change.expect = store::Expect::kSame;
-    change.expected_hash = hashes.at(key);
-    changes.push_back(std::move(change));
-  }
-  return changes;
 }
 
 env::Task<Result<std::vector<store::Change>>> plan_aside(const Call& call, const PurgeRules& rules) {
@@ -114,7 +64,7 @@ env::Task<Result<bool>> carry_out(const Call& call, std::vector<store::Change> p
   std::vector<store::Change> together;
   for (size_t i = 0; i < plan.size(); ++i) {
     std::vector<store::Change> alone = auth::leave_tenants(
-        *services.store.snapshot(), services.authenticator.tenants(), "jobs", plan[i].id.key);
+        *services.store.snapshot(), services.authenticator.tenants(), {"jobs", store::kOwn, plan[i].id.key});
     std::vector<store::Change>& batch = alone.empty() ? together : alone;
     batch.push_back(std::move(plan[i]));
     if (&batch == &together && together.size() < kPurgedTogether) continue;
@@ -157,8 +107,7 @@ env::Task<Result<net::Response>> append_job_log(Call& call) {
   co_await env::run_blocking([&] {
     appended = services.job_logs.append(call.target.key, *text);
     // Deleted meanwhile: whoever removed the log did so before this line was written.
-    if (!services.store.snapshot()->get_local("jobs", call.target.key))
-      services.job_logs.remove(call.target.key);
+    if (!find_again(call, *services.store.snapshot())) services.job_logs.remove(call.target.key);
   });
   if (!appended) {
     co_return object_error(call, appended.error().code, appended.error().messages);

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "api/internal/bounded_work.h"
 #include "api/internal/lookup.h"
 #include "api/internal/objects.h"
 #include "api/internal/references.h"
 #include "base/log.h"
 #include "model/index_value.h"
+#include "model/json_schema.h"
 #include "store/commit_async.h"
 
 namespace mullion::api {
@@ -40,11 +42,12 @@ bool is_judged(std::string_view type) {
 }
 
 /// The body with a fresh verdict. What would be refused today stays, and says so in its Errors.
-std::string judged_body(const model::ObjectType& type, const std::string& body, const model::Lookup& lookup) {
+std::string judged_body(const model::ObjectType& type, const std::string& body, const model::Lookup& lookup,
+                        model::Budget& budget) {
   Result<json::object> before = parse_stored(body);
   if (!before) return body;
   json::object object = *before;
-  const model::Verdict verdict = model::validate(type, object, &*before, lookup, true);
+  const model::Verdict verdict = model::validate(type, object, &*before, lookup, true, budget);
   if (!verdict.invalid.empty()) {
     json::array errors(verdict.invalid.begin(), verdict.invalid.end());
     errors.insert(errors.end(), verdict.unavailable.begin(), verdict.unavailable.end());
@@ -129,7 +132,10 @@ env::Task<void> Judge::judge(const Name& name) {
     std::shared_ptr<const store::Snapshot> snapshot = services_.store.snapshot();
     const std::optional<store::StoredObject> stored = snapshot->get_local(name.first, name.second);
     if (!stored) co_return;
-    std::string body = judged_body(*type, stored->body, SnapshotLookup(services_, *snapshot));
+    const SnapshotLookup lookup(services_, *snapshot);
+    std::string body = co_await within_budget<std::string>(
+        model::kInlineSchemaSteps, model::kSchemaSteps,
+        [&](model::Budget& budget) { return judged_body(*type, stored->body, lookup, budget); });
     if (body == stored->body) co_return;
     store::Batch batch;
     batch.changes.push_back({stored->id, std::move(body), store::Expect::kSame, hash128(stored->body)});

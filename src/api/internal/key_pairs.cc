@@ -1,5 +1,6 @@
 // The key pairs that seal secure parameters: shown, and exchanged.
 #include "api/internal/answers.h"
+#include "api/internal/finder.h"
 #include "api/internal/handlers.h"
 #include "api/internal/objects.h"
 #include "api/internal/params.h"
@@ -104,12 +105,10 @@ env::Task<Result<net::Response>> rotate_key_pair(Call& call) {
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     Result<auth::KeyPair> old = co_await pair_of(call, call.target.key);
     if (!old) co_return old.error();
-    const std::optional<store::StoredObject> stored =
-        call.services.store.snapshot()->get_local(call.type->prefix, call.target.key);
+    const std::optional<Target> stored = find_again(call, *call.services.store.snapshot());
     if (!stored) co_return object_error(call, ErrorCode::kNotFound, {"Not Found"});
-    if (stored->id.owner != store::kOwn) co_return held_by_pack(call);
-    Result<store::Batch> batch =
-        exchange(call, {stored->id.key, stored->id.owner, stored->body}, *old, fresh);
+    if (stored->owner != store::kOwn) co_return held_by_pack(call);
+    Result<store::Batch> batch = exchange(call, *stored, *old, fresh);
     if (!batch) co_return batch.error();
     Result<store::Cursor> cursor = co_await store::commit_async(call.services.store, std::move(*batch));
     if (cursor) {

@@ -1,20 +1,39 @@
-// Other objects, as validation sees them.
+// Objects of this server as the server itself sees them, whoever asks: for validation and its own work.
+// Requests look objects up in finder.h.
 #pragma once
+
+#include <functional>
 
 #include "api/internal/call.h"
 
 namespace mullion::api {
+
+/// "Name:bob" cut at its colon when what stands before is an index of the type; else null.
+const model::Index* index_of(const model::ObjectType& type, const std::string& requested, std::string& value);
+
+/// The local (own or layered) object of a type, found by key or unique index.
+std::optional<Target> find_local(const Services& services, const store::Snapshot& snapshot,
+                                 const model::ObjectType& type, const std::string& requested);
+
+/// Objects whose index `index` has `value`, `most` of them; `local_only` leaves replicas out.
+std::vector<store::ObjectRef> refs_by_index(const Services& services, const store::Snapshot& snapshot,
+                                            std::string_view prefix, std::string_view index,
+                                            const std::string& value, bool local_only = false,
+                                            uint64_t most = 64);
 
 /// Calls `visit` for every local object of a collection until it returns false: own ones, then those of
 /// layers that no own object hides.
 void scan_local(const store::Snapshot& snapshot, std::string_view type,
                 const std::function<bool(std::string_view key, std::string_view body)>& visit);
 
-/// The local objects of one snapshot, which must outlive it.
+/// Whether an object is kept from whoever asks.
+using Hides = std::function<bool(const model::ObjectType& type, const store::StoredObject& object)>;
+
+/// The local objects of one snapshot, which must outlive it, without those that `hides` names.
 class SnapshotLookup final : public model::Lookup {
  public:
-  SnapshotLookup(const Services& services, const store::Snapshot& snapshot)
-      : services_(services), snapshot_(snapshot) {}
+  SnapshotLookup(const Services& services, const store::Snapshot& snapshot, Hides hides = nullptr)
+      : services_(services), snapshot_(snapshot), hides_(std::move(hides)) {}
   std::optional<boost::json::object> find(std::string_view type, std::string_view key) const override;
   bool exists(std::string_view type, std::string_view key) const override;
   bool collection_exists(std::string_view prefix) const override;
@@ -24,7 +43,10 @@ class SnapshotLookup final : public model::Lookup {
 
  private:
   const Services& services_;
+  std::optional<store::StoredObject> shown(std::string_view type, std::string_view key) const;
+
   const store::Snapshot& snapshot_;
+  Hides hides_;
 };
 
 }  // namespace mullion::api

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "api/internal/call.h"
+#include "model/object.h"
 
 namespace mullion::api {
 
@@ -31,8 +32,11 @@ struct Written {
   store::Cursor cursor;
 };
 
-/// Turns the object as shown into the wanted one. May run several times: other writers may come first.
-using Edit = std::function<Result<json::value>(const json::object& shown)>;
+/// Turns the object as shown into the wanted one, within a budget of kPatchSteps at most. May run several
+/// times: other writers may come first, and what takes longer is done again on another thread.
+using Edit = std::function<Result<json::value>(const json::object& shown, model::Budget& budget)>;
+/// What a patched object may be: no larger than one that comes in one body.
+model::PatchLimits patch_limits(const Call& call);
 
 /// Creates an own object.
 env::Task<Result<Written>> create_local(Call& call, json::value wanted);

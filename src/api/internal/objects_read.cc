@@ -1,9 +1,9 @@
 #include "api/internal/answers.h"
+#include "api/internal/finder.h"
 #include "api/internal/handlers.h"
 #include "api/internal/hooks.h"
 #include "api/internal/objects.h"
 #include "api/internal/params.h"
-#include "api/internal/resolve.h"
 #include "api/internal/rights.h"
 #include "model/index_value.h"
 
@@ -87,8 +87,9 @@ class ListBody final : public net::BodySource {
   /// Secure values are opened object by object, where the caller has the right.
   View view_for(const Target& target) const {
     View view = view_;
-    view.decode = view.decode && auth::covers(claims_, {std::string(type_.prefix), "getSecure",
-                                                        right_specific(type_, target.key, target.body)});
+    view.decode =
+        view.decode && auth::covers(claims_, {std::string(type_.prefix), "getSecure",
+                                              subject_of(type_, target.owner, target.key, target.body)});
     return view;
   }
 
@@ -173,7 +174,7 @@ env::Task<Result<void>> long_poll(Call& call, std::string_view known) {
     Result<void> allowed = renew_rights(call);
     if (!allowed) co_return allowed;
     call.snapshot = call.services.store.snapshot();
-    Result<Target> target = resolve_object(call, *call.snapshot, call.requested_id());
+    Result<Target> target = find_object(call, *call.snapshot, call.requested_id());
     if (!target) co_return target.error();
     call.target = std::move(*target);
     if (!etag_matches(known, etag_of(call.target.body))) co_return Result<void>{};

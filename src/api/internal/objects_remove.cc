@@ -1,4 +1,5 @@
 // Removing objects: what keeps one, and what goes with it.
+#include "api/internal/finder.h"
 #include "api/internal/handlers.h"
 #include "api/internal/hooks.h"
 #include "api/internal/params.h"
@@ -29,8 +30,8 @@ store::Batch removal_batch(const Call& call, const store::Snapshot& snapshot, co
   change.id = {std::string(call.type->prefix), std::string(store::kOwn), current.key};
   change.expect = store::Expect::kSame;
   change.expected_hash = hash128(current.body);
-  for (store::Change& leaving :
-       auth::leave_tenants(snapshot, call.services.authenticator.tenants(), call.type->prefix, current.key)) {
+  for (store::Change& leaving : auth::leave_tenants(snapshot, call.services.authenticator.tenants(),
+                                                    {call.type->prefix, current.owner, current.key})) {
     if (leaving.id != change.id) batch.changes.push_back(std::move(leaving));
   }
   batch.changes.push_back(std::move(change));
@@ -58,9 +59,9 @@ env::Task<Result<Written>> remove_local(Call& call) {
   bool keep_keys = false;
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
-    std::optional<store::StoredObject> stored = snapshot->get_local(call.type->prefix, call.target.key);
-    if (!stored) co_return object_error(call, ErrorCode::kNotFound, {"Not Found"});
-    const Target current{stored->id.key, stored->id.owner, std::move(stored->body)};
+    const std::optional<Target> found = find_again(call, *snapshot);
+    if (!found) co_return object_error(call, ErrorCode::kNotFound, {"Not Found"});
+    const Target& current = *found;
     if (current.owner != store::kOwn) {
       co_return Error(ErrorCode::kInvalid, "readonly: " + current.key);
     }

@@ -1,16 +1,20 @@
 #include "api/internal/answers.h"
+#include "api/internal/bounded_work.h"
 #include "api/internal/field_rights.h"
+#include "api/internal/finder.h"
 #include "api/internal/handlers.h"
 #include "api/internal/hooks.h"
 #include "api/internal/lookup.h"
+#include "api/internal/new_references.h"
 #include "api/internal/objects.h"
 #include "api/internal/params.h"
-#include "api/internal/resolve.h"
 #include "api/internal/rights.h"
 #include "api/internal/tenant_writes.h"
+#include "api/internal/unique_names.h"
 #include "api/internal/write_support.h"
 #include "base/log.h"
 #include "env/random.h"
+#include "model/json_schema.h"
 #include "model/members.h"
 #include "store/commit_async.h"
 
@@ -18,26 +22,6 @@ namespace mullion::api {
 namespace {
 
 constexpr Logger kLog("api");
-
-/// Names claimed for unique indexes; released when the write is over.
-class Claims {
- public:
-  explicit Claims(ClaimedNames& names) : names_(names) {}
-  Claims(const Claims&) = delete;
-  Claims& operator=(const Claims&) = delete;
-  ~Claims() {
-    for (const std::string& name : held_) names_.release(name);
-  }
-  bool claim(std::string name) {
-    if (!names_.claim(name)) return false;
-    held_.push_back(std::move(name));
-    return true;
-  }
-
- private:
-  ClaimedNames& names_;
-  std::vector<std::string> held_;
-};
 
 /// A write that is being prepared.
 struct Draft {
@@ -71,59 +55,11 @@ json::object set_members(json::object secrets) {
   return out;
 }
 
-/// The private values of the object after this write, or absent when they stay as they are.
-std::optional<std::string> merged_secrets(const Call& call, const store::Snapshot& snapshot,
-                                          const Draft& draft) {
-  if (!has_secret_fields(*call.type)) return std::nullopt;
-  json::object secrets;
-  if (const std::optional<std::string> stored = snapshot.secret(call.type->prefix, draft.key)) {
-    Result<json::object> parsed = parse_stored(*stored);
-    if (parsed) secrets = std::move(*parsed);
-  }
-  bool changed = false;
-  for (const auto& [name, value] : draft.secrets) {
-    secrets[name] = value;
-    changed = true;
-  }
-  const model::Field* token_secret = call.type->find_field("Secret");
-  if (token_secret != nullptr && token_secret->secret && model::text_member(secrets, "Secret").empty()) {
-    secrets["Secret"] = random_secret();
-    changed = true;
-  }
-  if (!changed) return std::nullopt;
-  return json::serialize(secrets);
-}
-
 /// Objects that are named by a UUID get one.
 void fill_key(const Call& call, json::object& object) {
   if (call.type->key_kind != "uuid") return;
   if (model::text_member(object, call.type->key_field).empty())
     object[call.type->key_field] = env::random_uuid();
-}
-
-/// Unique indexes besides the key: nobody else on this endpoint may have the value.
-Result<void> claim_unique(const Call& call, const Draft& draft, Claims& claims) {
-  for (const model::Index& index : call.type->indexes) {
-    if (!index.unique || index.path.starts_with('@') || index.path == call.type->key_field) continue;
-    const std::string value = model::text_member(draft.object, index.path);
-    if (value.empty() || (draft.before != nullptr && model::text_member(*draft.before, index.path) == value))
-      continue;
-    const auto taken = [&](const std::string& by) {
-      return Error(ErrorCode::kConflict, draft.before == nullptr ? "CREATE" : "ValidationError",
-                   std::string(call.type->prefix), draft.key,
-                   {fmt::format("{} {} is already used by {}", index.name, value, by)});
-    };
-    if (!claims.claim(fmt::format("{}\n{}\n{}", call.type->prefix, index.name, value)))
-      return taken("another request");
-    // Taken after the claim: who held it before has committed, which an older snapshot would not show.
-    const std::shared_ptr<const store::Snapshot> now = call.services.store.snapshot();
-    for (const store::ObjectRef& ref :
-         refs_by_index(call.services, *now, call.type->prefix, index.name, value, true)) {
-      if (ref.key == draft.key) continue;
-      return taken(call.principal.sees(call.type->prefix, ref.key) ? ref.key : "another object");
-    }
-  }
-  return {};
 }
 
 /// From what the client wants to a body that may be stored.
@@ -157,31 +93,35 @@ env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Dr
 }
 
 /// Rules that need other objects; fills draft.body.
-Result<void> check(const Call& call, const store::Snapshot& snapshot, Draft& draft) {
-  const SnapshotLookup lookup(call.services, snapshot);
-  model::Verdict verdict =
-      model::validate(*call.type, draft.object, draft.before, lookup, call.flag("force"));
-  if (!verdict.invalid.empty()) return validation_error(call, draft.key, std::move(verdict.invalid));
+env::Task<Result<void>> check(const Call& call, std::shared_ptr<const store::Snapshot> snapshot,
+                              Draft& draft) {
+  const SnapshotLookup lookup(call.services, *snapshot,
+                              hides_new_references(call, draft.before, draft.object));
+  model::Verdict verdict = co_await within_budget<model::Verdict>(
+      model::kInlineSchemaSteps, model::kSchemaSteps, [&](model::Budget& budget) {
+        return model::validate(*call.type, draft.object, draft.before, lookup, call.flag("force"), budget);
+      });
+  if (!verdict.invalid.empty()) co_return validation_error(call, draft.key, std::move(verdict.invalid));
   if (const TypeHooks& hooks = hooks_of(call.type->prefix); hooks.conflicts != nullptr) {
-    std::vector<std::string> conflicts = hooks.conflicts(snapshot, draft.key, draft.object);
-    if (!conflicts.empty()) return validation_error(call, draft.key, std::move(conflicts));
+    std::vector<std::string> conflicts = hooks.conflicts(*snapshot, draft.key, draft.object);
+    if (!conflicts.empty()) co_return validation_error(call, draft.key, std::move(conflicts));
   }
   draft.body = model::canonical_body(*call.type, draft.object);
-  return {};
+  co_return Result<void>{};
 }
 
 /// Judges the draft while nobody else may work on what it must have alone.
-Result<void> check_alone(const Call& call, const std::shared_ptr<const store::Snapshot>& snapshot,
-                         Draft& draft, Claims& claims) {
+env::Task<Result<void>> check_alone(const Call& call, std::shared_ptr<const store::Snapshot> snapshot,
+                                    Draft& draft, Claims& claims) {
   const TypeHooks& hooks = hooks_of(call.type->prefix);
-  if (hooks.exclusive == nullptr) return check(call, *snapshot, draft);
+  if (hooks.exclusive == nullptr) co_return co_await check(call, std::move(snapshot), draft);
   for (std::string& name : hooks.exclusive(draft.object)) {
     if (claims.claim(std::move(name))) continue;
-    return Error(ErrorCode::kConflict, "Conflict", std::string(call.type->prefix), draft.key,
-                 {"Another request writes the same at this moment; try again"});
+    co_return Error(ErrorCode::kConflict, "Conflict", std::string(call.type->prefix), draft.key,
+                    {"Another request writes the same at this moment; try again"});
   }
   // Who worked on it before has committed, which an older snapshot would not show.
-  return check(call, *call.services.store.snapshot(), draft);
+  co_return co_await check(call, call.services.store.snapshot(), draft);
 }
 
 Error read_only_error(const Call& call, const std::string& key) {
@@ -210,8 +150,7 @@ Result<void> authorise_creation(const Call& call, const Draft& draft) {
   if (call.right_covered) return {};
   return auth::authorise(
       call.principal,
-      {std::string(call.type->prefix), "create", right_specific(*call.type, draft.key, draft.object)},
-      call.uri);
+      {std::string(call.type->prefix), "create", own_subject(*call.type, draft.key, draft.object)}, call.uri);
 }
 
 bool locked_before_and_after(const Draft& draft) {
@@ -223,14 +162,16 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
                                                          const std::string& action) {
   using Outcome = Result<std::optional<Written>>;
   std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
-  std::optional<store::StoredObject> stored = snapshot->get_local(call.type->prefix, call.target.key);
-  if (!stored) co_return Outcome(object_error(call, ErrorCode::kNotFound, {"Not Found"}));
-  const Target current{stored->id.key, stored->id.owner, std::move(stored->body)};
+  const std::optional<Target> found = find_again(call, *snapshot);
+  if (!found) co_return Outcome(object_error(call, ErrorCode::kNotFound, {"Not Found"}));
+  const Target& current = *found;
   Result<json::object> base = base_of(call, current);
   if (!base) co_return Outcome(base.error());
   json::object shown = *base;
   if (call.type->traits.has_endpoint) shown["Endpoint"] = call.services.endpoint_name(current.owner);
-  Result<json::value> wanted = edit(shown);
+  Result<json::value> wanted = co_await within_budget<Result<json::value>>(
+      model::kInlinePatchSteps, model::kPatchSteps,
+      [&edit, &shown](model::Budget& budget) { return edit(shown, budget); });
   if (!wanted) co_return Outcome(with_object(call, wanted.error()));
   Draft draft;
   draft.before = &*base;
@@ -243,12 +184,12 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   }
   if (locked_before_and_after(draft)) co_return Outcome(object_error(call, ErrorCode::kLocked, {"Locked"}));
   Claims claims(call.services.claimed);
-  Result<void> valid = check_alone(call, snapshot, draft, claims);
+  Result<void> valid = co_await check_alone(call, snapshot, draft, claims);
   if (!valid) co_return Outcome(valid.error());
-  Result<void> unique = claim_unique(call, draft, claims);
+  Result<void> unique = claim_unique(call, draft.key, draft.before, draft.object, claims);
   if (!unique) co_return Outcome(unique.error());
   std::optional<std::string> secrets;
-  if (!draft.secrets.empty()) secrets = merged_secrets(call, *snapshot, draft);
+  if (!draft.secrets.empty()) secrets = merged_secrets(call, *snapshot, draft.key, draft.secrets);
   Written written{{draft.key, std::string(store::kOwn), draft.body}, snapshot->cursor()};
   if (draft.body == current.body && current.owner == store::kOwn && !secrets) {
     co_return Outcome(std::optional<Written>(std::move(written)));
@@ -291,14 +232,14 @@ env::Task<Result<std::optional<Written>>> attempt_create(Call& call, json::value
   Result<void> allowed = authorise_creation(call, draft);
   if (!allowed) co_return Outcome(allowed.error());
   const Error exists = create_error(call, ErrorCode::kConflict, draft.key, {"already exists"});
-  if (snapshot->get_local(call.type->prefix, draft.key)) co_return Outcome(exists);
+  if (is_taken(*snapshot, *call.type, draft.key)) co_return Outcome(exists);
   Claims claims(call.services.claimed);
-  Result<void> valid = check_alone(call, snapshot, draft, claims);
+  Result<void> valid = co_await check_alone(call, snapshot, draft, claims);
   if (!valid) co_return Outcome(valid.error());
-  Result<void> unique = claim_unique(call, draft, claims);
+  Result<void> unique = claim_unique(call, draft.key, draft.before, draft.object, claims);
   if (!unique) co_return Outcome(unique.error());
   store::Batch batch = batch_for(call, draft, nullptr, "update");
-  if (std::optional<std::string> secrets = merged_secrets(call, *snapshot, draft)) {
+  if (std::optional<std::string> secrets = merged_secrets(call, *snapshot, draft.key, draft.secrets)) {
     batch.secrets.push_back({std::string(call.type->prefix), draft.key, std::move(secrets)});
   }
   Result<void> joined = join_own_tenant(call, *snapshot, draft.key, batch);
@@ -334,6 +275,8 @@ std::string random_secret() {
   for (const unsigned char byte : bytes) out += kAlphabet[byte & 63];
   return out;
 }
+
+model::PatchLimits patch_limits(const Call& call) { return {call.services.limits.body_bytes}; }
 
 Result<json::value> parse_body(const Call& call) {
   Result<json::value> value = model::parse_json(call.body, call.services.limits.json_depth);
@@ -380,7 +323,8 @@ env::Task<Result<net::Response>> replace_object(Call& call) {
   if (!wanted->is_object()) {
     co_return object_error(call, ErrorCode::kBadRequest, {"The body is not a JSON object"});
   }
-  Edit edit = [value = std::move(*wanted), type = call.type, key = call.target.key](const json::object&) {
+  Edit edit = [value = std::move(*wanted), type = call.type, key = call.target.key](const json::object&,
+                                                                                    model::Budget&) {
     json::value copy = value;
     json::value& named = copy.get_object()[type->key_field];
     if (named.is_null() || (named.is_string() && named.get_string().empty())) named = key;
@@ -396,8 +340,9 @@ env::Task<Result<net::Response>> replace_object(Call& call) {
 env::Task<Result<net::Response>> patch_object(Call& call) {
   Result<json::value> patch = parse_body(call);
   if (!patch) co_return patch.error();
-  Edit edit = [operations = std::move(*patch)](const json::object& shown) {
-    return model::apply_patch(json::value(shown), operations);
+  Edit edit = [operations = std::move(*patch), limits = patch_limits(call)](const json::object& shown,
+                                                                            model::Budget& budget) {
+    return model::apply_patch(json::value(shown), operations, budget, limits);
   };
   Result<Written> written = co_await update_local(call, std::move(edit), "update");
   if (!written) co_return written.error();

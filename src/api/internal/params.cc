@@ -8,6 +8,7 @@
 #include "content/url_params.h"
 #include "manager/endpoint_object.h"
 #include "model/index_value.h"
+#include "model/json_schema.h"
 #include "model/secure_params.h"
 
 namespace mullion::api {
@@ -18,9 +19,14 @@ constexpr int kDeepestProfiles = 16;
 /// So many different inheritances one list remembers.
 constexpr size_t kMostInherited = 100'000;
 
+/// Nesting of defaults.
+constexpr size_t kDeepestDefault = 128;
+/// What an error repeats of a value.
+constexpr size_t kShownBytes = 4096;
+
 struct ParamRule {
   bool secure = false;
-  json::value schema;
+  std::string schema;  // JSON text; empty: everything fits
 };
 
 /// The declaration as the owner of an object has it, else as it is here (content packs are not replicated).
@@ -39,13 +45,8 @@ std::optional<ParamRule> declared_rule(const store::Snapshot& snapshot, std::str
                                        const std::string& owner) {
   const std::optional<std::string> stored = declaration(snapshot, owner, name);
   if (!stored) return std::nullopt;
-  Result<json::object> param = parse_stored(*stored);
-  if (!param) return std::nullopt;
-  ParamRule rule;
-  if (const json::value* secure = param->if_contains("Secure"))
-    rule.secure = secure->is_bool() && secure->get_bool();
-  if (const json::value* schema = param->if_contains("Schema")) rule.schema = *schema;
-  return rule;
+  return ParamRule{model::raw_member(*stored, "Secure") == "true",
+                   std::string(model::raw_member(*stored, "Schema"))};
 }
 
 std::optional<ParamRule> rule_of(const store::Snapshot& snapshot, std::string_view name,
@@ -66,32 +67,35 @@ const json::object* object_member(const json::object* object, std::string_view n
 std::string bad_value(std::string_view name, const json::value& value, std::string_view reason) {
   std::string text;
   model::append_json(text, value);
+  if (text.size() > kShownBytes) text = fmt::format("{} bytes", text.size());
   return fmt::format("Key '{}': invalid val '{}': : {}", name, text, reason);
 }
 
-void check_value(std::string_view name, const ParamRule& rule, const json::value& value,
-                 const json::value& shown, std::vector<std::string>& problems) {
-  if (!rule.schema.is_object() || rule.schema.get_object().empty()) return;
-  Result<void> valid = model::check_schema(rule.schema, value);
-  if (valid) return;
-  for (const std::string& reason : valid.error().messages) problems.push_back(bad_value(name, shown, reason));
-}
-
-/// A sealed or to be sealed value.
-Result<json::value> seal_value(const auth::KeyPair& pair, std::string_view name, const ParamRule& rule,
-                               const json::value& value, std::vector<std::string>& problems) {
-  const std::string text = json::serialize(value);
-  if (auth::is_secure_data(text)) {
-    Result<std::string> clear = auth::open_sealed(pair, text);
-    if (!clear) return clear.error();
-    boost::system::error_code failure;
-    const json::value opened = json::parse(*clear, failure);
-    if (failure) return Error(ErrorCode::kInvalid, "SecureData corrupted");
-    check_value(name, rule, opened, json::value("sealed"), problems);
-    return value;
+/// Judges the values of one object by their schemas: within a small budget on the thread that serves, what
+/// needs more on another one. All values share both budgets.
+class ValueCheck {
+ public:
+  env::Task<Result<void>> check(const ParamRule& rule, const json::value& value) {
+    if (rule.schema.empty()) co_return Result<void>{};
+    Result<void> valid = model::check_by_schema(rule.schema, value, small_);
+    if (!small_.exhausted()) co_return valid;
+    co_await env::run_blocking([&] { valid = model::check_by_schema(rule.schema, value, large_); });
+    co_return valid;
   }
-  check_value(name, rule, value, json::value("secure"), problems);
-  return json::parse(auth::seal(pair.public_key, text));
+
+ private:
+  model::Budget small_{model::kInlineSchemaSteps};
+  model::Budget large_{model::kSchemaSteps};
+};
+
+/// The value inside sealed data.
+Result<json::value> opened_value(const auth::KeyPair& pair, const std::string& sealed) {
+  Result<std::string> clear = auth::open_sealed(pair, sealed);
+  if (!clear) return clear.error();
+  boost::system::error_code failure;
+  json::value opened = json::parse(*clear, failure);
+  if (failure) return Error(ErrorCode::kInvalid, "SecureData corrupted");
+  return opened;
 }
 
 std::vector<std::string> string_list(const json::object& object, std::string_view name) {
@@ -183,9 +187,11 @@ class Aggregator {
 
 json::value default_of(const store::Snapshot& snapshot, const std::string& owner, std::string_view name) {
   const std::optional<ParamRule> rule = rule_of(snapshot, name, owner);
-  if (!rule || !rule->schema.is_object()) return nullptr;
-  const json::value* value = rule->schema.get_object().if_contains("default");
-  return value == nullptr ? json::value() : *value;
+  if (!rule) return nullptr;
+  const std::string_view text = model::raw_member(rule->schema, "default");
+  if (text.empty()) return nullptr;
+  Result<json::value> value = model::parse_json(text, kDeepestDefault);
+  return value ? std::move(*value) : json::value();
 }
 
 /// What an object of `owner` with these Profiles and this Stage has of a parameter that it does not set
@@ -211,10 +217,10 @@ json::value param_default(const store::Snapshot& snapshot, std::string_view name
 }
 
 std::vector<std::string> param_problems(const store::Snapshot& snapshot, std::string_view name,
-                                        const json::value& value) {
+                                        const json::value& value, model::Budget& budget) {
   const std::optional<ParamRule> rule = rule_of(snapshot, name);
-  if (!rule || !rule->schema.is_object() || rule->schema.get_object().empty()) return {};
-  const Result<void> valid = model::check_schema(rule->schema, value);
+  if (!rule || rule->schema.empty()) return {};
+  const Result<void> valid = model::check_by_schema(rule->schema, value, budget);
   return valid ? std::vector<std::string>() : valid.error().messages;
 }
 
@@ -237,12 +243,12 @@ class ParamSealer {
       const std::optional<ParamRule> rule = rule_of(snapshot_, name);
       if (!rule) continue;
       if (!rule->secure) {
-        check_value(name, *rule, member.value(), member.value(), problems_);
+        co_await check(name, *rule, member.value(), member.value());
         continue;
       }
       Result<void> paired = co_await find_pair();
       if (!paired) co_return paired;
-      Result<json::value> sealed = seal_value(*pair_, name, *rule, member.value(), problems_);
+      Result<json::value> sealed = co_await seal_value(name, *rule, member.value());
       if (!sealed) co_return sealed.error();
       member.value() = std::move(*sealed);
     }
@@ -260,6 +266,29 @@ class ParamSealer {
     for (std::string& problem : content::url_param_problems(name, value)) {
       problems_.push_back(std::move(problem));
     }
+  }
+
+  env::Task<void> check(std::string_view name, const ParamRule& rule, const json::value& value,
+                        const json::value& shown) {
+    const Result<void> valid = co_await check_.check(rule, value);
+    if (valid) co_return;
+    for (const std::string& reason : valid.error().messages)
+      problems_.push_back(bad_value(name, shown, reason));
+  }
+
+  /// A sealed or to be sealed value.
+  env::Task<Result<json::value>> seal_value(std::string_view name, const ParamRule& rule,
+                                            const json::value& value) {
+    const std::string text = json::serialize(value);
+    const json::value shown(auth::is_secure_data(text) ? "sealed" : "secure");
+    if (!auth::is_secure_data(text)) {
+      co_await check(name, rule, value, shown);
+      co_return json::parse(auth::seal(pair_->public_key, text));
+    }
+    const Result<json::value> opened = opened_value(*pair_, text);
+    if (!opened) co_return opened.error();
+    co_await check(name, rule, *opened, shown);
+    co_return value;
   }
 
   env::Task<Result<void>> find_pair() {
@@ -283,6 +312,7 @@ class ParamSealer {
   std::string_view prefix_;
   const std::string& key_;
   std::optional<auth::KeyPair>& pair_;
+  ValueCheck check_;
   std::vector<std::string> problems_;
 };
 
@@ -341,7 +371,7 @@ void decode_params(Services& services, std::string_view prefix, const std::strin
     if (!member.value().is_object()) continue;
     const std::string text = json::serialize(member.value());
     if (!auth::is_secure_data(text)) continue;
-    if (!pair) pair = auth::object_key_pair(services.store, prefix, key);
+    if (!pair) pair = auth::object_key_pair(services.store, prefix, key, false);  // a read never writes
     if (!*pair) return;
     Result<std::string> clear = auth::open_sealed(**pair, text);
     if (!clear) continue;

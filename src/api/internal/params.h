@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "api/internal/call.h"
+#include "model/budget.h"
 
 namespace mullion::api {
 
@@ -29,9 +30,10 @@ store::SecretGuard box_guard(const model::ObjectType& type, std::string_view key
 /// The default that the schema of an owner's Param gives; null when there is none.
 boost::json::value param_default(const store::Snapshot& snapshot, std::string_view name,
                                  std::string_view owner = store::kOwn);
-/// What the schema of the Param has against `value`; empty when it fits, or there is no such Param.
+/// What the schema of the Param has against `value`; empty when it fits, or there is no such Param. Once the
+/// budget has ended the answer is of no use beyond saying so.
 std::vector<std::string> param_problems(const store::Snapshot& snapshot, std::string_view name,
-                                        const boost::json::value& value);
+                                        const boost::json::value& value, model::Budget& budget);
 
 /// Leaves only `names`; all when empty.
 void keep_params(boost::json::object& params, const std::vector<std::string>& names);

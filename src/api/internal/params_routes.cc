@@ -29,16 +29,17 @@ Result<net::Response> params_response(const Call& call, const Written& written) 
 }
 
 /// An Edit of the Params member alone.
-Edit edit_params(std::function<Result<json::value>(const json::object& params)> change) {
-  return [change = std::move(change)](const json::object& shown) -> Result<json::value> {
-    json::object copy = shown;
-    const json::object* params = object_member(&shown, "Params");
-    Result<json::value> wanted = change(params == nullptr ? json::object() : *params);
-    if (!wanted) return wanted;
-    if (!wanted->is_object()) return Error(ErrorCode::kBadRequest, "Params must be a JSON object");
-    copy["Params"] = std::move(*wanted);
-    return json::value(std::move(copy));
-  };
+Edit edit_params(Edit change) {
+  return
+      [change = std::move(change)](const json::object& shown, model::Budget& budget) -> Result<json::value> {
+        json::object copy = shown;
+        const json::object* params = object_member(&shown, "Params");
+        Result<json::value> wanted = change(params == nullptr ? json::object() : *params, budget);
+        if (!wanted) return wanted;
+        if (!wanted->is_object()) return Error(ErrorCode::kBadRequest, "Params must be a JSON object");
+        copy["Params"] = std::move(*wanted);
+        return json::value(std::move(copy));
+      };
 }
 
 Result<json::object> wanted_params(Call& call) {
@@ -92,8 +93,9 @@ env::Task<Result<net::Response>> show_param(Call& call) {
 env::Task<Result<net::Response>> replace_params(Call& call) {
   Result<json::value> wanted = parse_body(call);
   if (!wanted) co_return wanted.error();
-  Edit edit =
-      edit_params([value = std::move(*wanted)](const json::object&) { return Result<json::value>(value); });
+  Edit edit = edit_params([value = std::move(*wanted)](const json::object&, model::Budget&) {
+    return Result<json::value>(value);
+  });
   Result<Written> written = co_await update_local(call, std::move(edit), "save");
   if (!written) co_return written.error();
   co_return params_response(call, *written);
@@ -102,8 +104,9 @@ env::Task<Result<net::Response>> replace_params(Call& call) {
 env::Task<Result<net::Response>> patch_params(Call& call) {
   Result<json::value> patch = parse_body(call);
   if (!patch) co_return patch.error();
-  Edit edit = edit_params([operations = std::move(*patch)](const json::object& params) {
-    return model::apply_patch(json::value(params), operations);
+  Edit edit = edit_params([operations = std::move(*patch), limits = patch_limits(call)](
+                              const json::object& params, model::Budget& budget) {
+    return model::apply_patch(json::value(params), operations, budget, limits);
   });
   Result<Written> written = co_await update_local(call, std::move(edit), "save");
   if (!written) co_return written.error();
@@ -114,7 +117,7 @@ env::Task<Result<net::Response>> set_param(Call& call) {
   Result<json::value> value = parse_body(call);
   if (!value) co_return value.error();
   const std::string name = call.argument("rest");
-  Edit edit = edit_params([name, value = std::move(*value)](const json::object& params) {
+  Edit edit = edit_params([name, value = std::move(*value)](const json::object& params, model::Budget&) {
     json::object changed = params;
     changed[name] = value;
     return Result<json::value>(json::value(std::move(changed)));
@@ -132,7 +135,7 @@ env::Task<Result<net::Response>> set_param(Call& call) {
 env::Task<Result<net::Response>> remove_param(Call& call) {
   const std::string name = call.argument("rest");
   auto removed = std::make_shared<json::value>();
-  Edit edit = edit_params([name, removed](const json::object& params) -> Result<json::value> {
+  Edit edit = edit_params([name, removed](const json::object& params, model::Budget&) -> Result<json::value> {
     json::object changed = params;
     const json::value* value = changed.if_contains(name);
     if (value == nullptr) return Error(ErrorCode::kNotFound, "", "params", name, {"Not Found"});
@@ -160,10 +163,11 @@ env::Task<Result<net::Response>> show_meta(Call& call) {
 env::Task<Result<net::Response>> patch_meta(Call& call) {
   Result<json::value> patch = parse_body(call);
   if (!patch) co_return patch.error();
-  Edit edit = [operations = std::move(*patch)](const json::object& shown) -> Result<json::value> {
+  Edit edit = [operations = std::move(*patch), limits = patch_limits(call)](
+                  const json::object& shown, model::Budget& budget) -> Result<json::value> {
     const json::object* meta = object_member(&shown, "Meta");
     Result<json::value> wanted =
-        model::apply_patch(json::value(meta == nullptr ? json::object() : *meta), operations);
+        model::apply_patch(json::value(meta == nullptr ? json::object() : *meta), operations, budget, limits);
     if (!wanted) return wanted;
     json::object copy = shown;
     copy["Meta"] = std::move(*wanted);

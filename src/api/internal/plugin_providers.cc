@@ -3,6 +3,7 @@
 
 #include "api/internal/answers.h"
 #include "api/internal/blobs.h"
+#include "api/internal/finder.h"
 #include "api/internal/handlers.h"
 #include "api/internal/objects.h"
 #include "content/archive.h"
@@ -14,26 +15,6 @@ namespace {
 constexpr std::string_view kManagerPlugin = "manager";
 
 }  // namespace
-
-Result<std::string> local_objects(Services& services, const std::string& prefix) {
-  const model::ObjectType* type = services.find_type(prefix);
-  if (type == nullptr) return Error(ErrorCode::kNotFound, fmt::format("No such collection {}", prefix));
-  const std::shared_ptr<const store::Snapshot> snapshot = services.store.snapshot();
-  std::string out = "[";
-  std::string last;
-  Result<void> scanned =
-      snapshot->scan(prefix, "", [&](std::string_view key, std::string_view owner, std::string_view body) {
-        // Own objects come before layered ones of the same key, which they hide.
-        if (store::is_remote(owner) || (!last.empty() && last == key)) return true;
-        if (out.size() > 1) out += ',';
-        const Target target{std::string(key), std::string(owner), std::string(body)};
-        (void)append_shown(out, services, *type, target, View{});
-        last = key;
-        return true;
-      });
-  if (!scanned) return scanned.error();
-  return out + "]";
-}
 
 namespace handlers {
 
@@ -64,8 +45,8 @@ env::Task<Result<net::Response>> download_provider(Call& call) {
 
 env::Task<Result<net::Response>> remove_provider(Call& call) {
   const std::string& name = call.requested_id();
-  const std::optional<store::StoredObject> before =
-      call.services.store.snapshot()->get_local("plugin_providers", name);
+  const model::ObjectType& providers = *model::find_object_type("plugin_providers");
+  const std::optional<Target> before = find_here(call, *call.services.store.snapshot(), providers, name);
   Result<void> removed = co_await call.services.providers.remove(name, call.principal.audit_name());
   if (!removed) co_return removed.error();
   co_return json_response(200, before ? before->body : std::string("null"));

@@ -1,7 +1,6 @@
 #include "api/internal/references.h"
 
 #include "api/internal/lookup.h"
-#include "api/internal/resolve.h"
 #include "model/index_value.h"
 
 namespace mullion::api {
@@ -99,7 +98,7 @@ std::vector<std::string> references_to(const Services& services, const store::Sn
     size_t hidden = 0;
     for (const store::ObjectRef& ref : referrers(services, snapshot, reference, {key}, kMostNamed)) {
       if (reasons.size() == kMostNamed) return reasons;
-      if (!reader.sees(reference.referrer, ref.key)) {
+      if (!reader.sees({reference.referrer, ref.owner, ref.key})) {
         ++hidden;
         continue;
       }

@@ -57,13 +57,13 @@ Error not_found(const Call& call, const auth::Right& right) {
 /// What an object may not even be read for does not exist for the caller.
 Error refused(const Call& call, const auth::Right& right, Error refusal) {
   const bool unseen =
-      call.route->object && !auth::covers(call.principal.claims, {right.scope, "get", right.specific});
+      call.route->object && !auth::covers(call.principal.claims, {right.scope, "get", right.subject});
   return unseen ? not_found(call, right) : std::move(refusal);
 }
 
 bool creates_some(const auth::Principal& principal, const auth::Right& right) {
-  const auto specifics = auth::allowed_specifics(principal.claims, right.scope, right.action);
-  return !specifics || !specifics->empty();
+  const auto objects = auth::allowed_objects(principal.claims, right.scope, right.action);
+  return !objects || !objects->empty();
 }
 
 Result<void> without_right(const Call& call, const auth::Right& right, Error refusal) {
@@ -88,20 +88,29 @@ Result<void> without_right(const Call& call, const auth::Right& right, Error ref
 
 }  // namespace
 
-std::string right_specific(const model::ObjectType& type, std::string_view key, std::string_view body) {
-  if (type.rights_by.empty()) return std::string(key);
-  return unquoted(model::raw_member(body, type.find_index(type.rights_by)->path));
+auth::Subject subject_of(const model::ObjectType& type, std::string_view owner, std::string_view key,
+                         std::string_view body) {
+  if (type.rights_by.empty()) return auth::Subject::of(owner, std::string(key));
+  if (store::is_remote(owner)) return auth::Subject::everything();
+  return auth::Subject::here(unquoted(model::raw_member(body, type.find_index(type.rights_by)->path)));
 }
 
-std::string right_specific(const model::ObjectType& type, std::string_view key, const json::object& object) {
-  if (type.rights_by.empty()) return std::string(key);
+auth::Subject own_subject(const model::ObjectType& type, std::string_view key, const json::object& object) {
+  if (type.rights_by.empty()) return auth::Subject::here(std::string(key));
   const json::value* value = object.if_contains(type.find_index(type.rights_by)->path);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+  const bool text = value != nullptr && value->is_string();
+  return auth::Subject::here(text ? std::string(value->get_string()) : std::string());
 }
 
 auth::Right right_of(const Call& call) {
+  auth::Subject subject = auth::Subject::none();
+  if (call.subject) {
+    subject = *call.subject;
+  } else if (!call.route->specific.empty()) {
+    subject = auth::Subject::of(call.owner, call.arguments.expand(call.route->specific));
+  }
   return {call.arguments.expand(call.route->scope), call.arguments.expand(call.route->action),
-          call.arguments.expand(call.route->specific)};
+          std::move(subject)};
 }
 
 Result<void> authorise_route(Call& call) {
@@ -112,37 +121,40 @@ Result<void> authorise_route(Call& call) {
   if (!allowed) allowed = without_right(call, right, allowed.error());
   if (!allowed) return allowed;
   if (decodes(call, right)) {
-    allowed = auth::authorise(call.principal, {right.scope, "getSecure", right.specific}, call.uri);
+    allowed = auth::authorise(call.principal, {right.scope, "getSecure", right.subject}, call.uri);
     if (!allowed) return allowed;
   }
   return check_licence(call, right);
 }
 
-bool may(const Call& call, const model::ObjectType& type, std::string_view action, std::string_view key,
-         std::string_view body) {
-  const auth::TenancyPtr& tenant = call.principal.tenant;
-  if (tenant != nullptr && tenant->hides(type.prefix, key)) return false;
-  return auth::covers(call.principal.claims,
-                      {std::string(type.prefix), std::string(action), right_specific(type, key, body)});
+bool may(const Call& call, const model::ObjectType& type, std::string_view action,
+         const store::ObjectRef& object, std::string_view body) {
+  if (!call.principal.sees({type.prefix, object.owner, object.key})) return false;
+  return auth::covers(call.principal.claims, {std::string(type.prefix), std::string(action),
+                                              subject_of(type, object.owner, object.key, body)});
 }
 
 void bound_by_tenant(const auth::Principal& principal, std::string_view prefix, store::Query& query) {
-  if (store::KeySetPtr keys = principal.visible_keys(prefix)) query.among.push_back(std::move(keys));
+  store::ObjectSetPtr objects = principal.visible_objects(prefix);
+  if (objects != nullptr) query.among.push_back(std::move(objects));
 }
 
 void bound_by_rights(const Call& call, store::Query& query) {
   bound_by_tenant(call.principal, call.type->prefix, query);
-  auto specifics = auth::allowed_specifics(call.principal.claims, call.type->prefix, "get");
-  if (!specifics) return;
+  auto objects = auth::allowed_objects(call.principal.claims, call.type->prefix, "get");
+  if (!objects) return;
   if (call.type->rights_by.empty()) {
-    query.among.push_back(std::make_shared<store::KeySet>(std::move(*specifics)));
+    query.among.push_back(std::make_shared<store::ObjectSet>(std::move(*objects)));
     return;
   }
   store::Filter bound;
   bound.name = call.type->rights_by;
   bound.op = store::Operator::kIn;
-  bound.arguments = std::move(*specifics);
+  for (store::ObjectRef& object : *objects) {
+    if (object.owner == store::kOwn) bound.arguments.push_back(std::move(object.key));
+  }
   query.bounds.push_back(std::move(bound));
+  query.visible = [](std::string_view, std::string_view owner) { return !store::is_remote(owner); };
 }
 
 Result<void> renew_rights(Call& call) {

@@ -9,21 +9,24 @@
 
 namespace mullion::api {
 
-/// What claims call an object: its key, or for types with `rights_by` what that index reads from it.
-std::string right_specific(const model::ObjectType& type, std::string_view key, std::string_view body);
-std::string right_specific(const model::ObjectType& type, std::string_view key,
-                           const boost::json::object& object);
+/// What claims call an object of `owner`: its key, or for types with `rights_by` what that index reads from
+/// it. Claims cannot name another owner's objects of such types one by one.
+auth::Subject subject_of(const model::ObjectType& type, std::string_view owner, std::string_view key,
+                         std::string_view body);
+/// The same for an own object that is about to be stored.
+auth::Subject own_subject(const model::ObjectType& type, std::string_view key,
+                          const boost::json::object& object);
 
 /// The one check that every route passes before its work: right, secure reading, licence.
 /// With Denied::kFilter, kFields and kCreated a missing right only clears call.right_covered.
 Result<void> authorise_route(Call& call);
 
-/// The right of the route for the object of this call.
+/// The right of the route for what this call is about.
 auth::Right right_of(const Call& call);
 
 /// Whether the object exists for the caller and the caller may do `action` to it.
-bool may(const Call& call, const model::ObjectType& type, std::string_view action, std::string_view key,
-         std::string_view body);
+bool may(const Call& call, const model::ObjectType& type, std::string_view action,
+         const store::ObjectRef& object, std::string_view body);
 
 /// Limits a query to what exists for the caller and may be read.
 void bound_by_rights(const Call& call, store::Query& query);

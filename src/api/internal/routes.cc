@@ -1,5 +1,7 @@
 #include "api/internal/routes.h"
 
+#include <fmt/ranges.h>
+
 #include <array>
 
 #include "api/internal/handlers.h"
@@ -52,29 +54,26 @@ std::string_view argument_name(std::string_view segment) {
   return segment;
 }
 
-/// Segments of a path with the place where each begins, so that a rest keeps its slashes.
-struct PathParts {
-  std::string_view path;
-  std::vector<std::string_view> segments;
-
-  std::string rest_from(size_t index) const {
-    return std::string(path.substr(static_cast<size_t>(segments[index].data() - path.data())));
-  }
-};
-
-bool fits(const CompiledRoute& candidate, const PathParts& parts, Arguments& arguments) {
+bool fits(const CompiledRoute& candidate, Segments path) {
   const size_t count = candidate.segments.size();
-  if (candidate.rest ? parts.segments.size() < count : parts.segments.size() != count) return false;
+  if (candidate.rest ? path.size() < count : path.size() != count) return false;
   for (size_t i = 0; i < count; ++i) {
-    if (!is_argument(candidate.segments[i]) && candidate.segments[i] != parts.segments[i]) return false;
-  }
-  for (size_t i = 0; i < count; ++i) {
-    if (!is_argument(candidate.segments[i])) continue;
-    const bool takes_rest = candidate.rest && i + 1 == count;
-    arguments.set(argument_name(candidate.segments[i]),
-                  takes_rest ? parts.rest_from(i) : std::string(parts.segments[i]));
+    if (!is_argument(candidate.segments[i]) && candidate.segments[i] != path[i]) return false;
   }
   return true;
+}
+
+void take_arguments(const CompiledRoute& candidate, Segments path, RouteMatch& match) {
+  for (size_t i = 0; i < candidate.segments.size(); ++i) {
+    if (!is_argument(candidate.segments[i])) continue;
+    const bool takes_rest = candidate.rest && i + 1 == candidate.segments.size();
+    const Segments taken = path.subspan(i, takes_rest ? path.size() - i : 1);
+    const std::string_view name = argument_name(candidate.segments[i]);
+    match.arguments.set(name, fmt::format("{}", fmt::join(taken, "/")));
+    if (name != "id" && (name != "rest" || match.arguments.has("id"))) continue;
+    match.id_at = i;
+    match.id_count = taken.size();
+  }
 }
 
 bool satisfies(const model::ObjectType& type, Needs needs) {
@@ -141,14 +140,13 @@ std::string Arguments::expand(std::string_view text) const {
   }
 }
 
-std::optional<RouteMatch> match_route(std::string_view method, std::string_view path,
-                                      const FindType& find_type) {
-  const PathParts parts{path, split(path, '/')};
+std::optional<RouteMatch> match_route(std::string_view method, Segments path, const FindType& find_type) {
   const std::vector<CompiledRoute>& routes = compiled_routes();
   for (size_t i = 0; i < routes.size(); ++i) {
     if (!answers(routes[i], method)) continue;
-    RouteMatch match{routes[i].route, i, {}, nullptr};
-    if (!fits(routes[i], parts, match.arguments)) continue;
+    if (!fits(routes[i], path)) continue;
+    RouteMatch match{routes[i].route, i};
+    take_arguments(routes[i], path, match);
     if (!match.route->collection.empty()) match.type = find_type(match.route->collection);
     if (match.arguments.has("prefix")) {
       match.type = find_type(match.arguments.get("prefix"));
@@ -159,18 +157,21 @@ std::optional<RouteMatch> match_route(std::string_view method, std::string_view 
   return std::nullopt;
 }
 
-OwnerPath split_owner_path(std::string_view path) {
-  constexpr std::string_view kBase = "/api/v3";
-  size_t found = path.find(kBase);
-  while (found != std::string_view::npos && found + kBase.size() < path.size() &&
-         path[found + kBase.size()] != '/') {
-    found = path.find(kBase, found + 1);
+OwnerPath split_owner_path(Segments path) {
+  for (size_t i = 0; i + 1 < path.size(); ++i) {
+    if (path[i] == "api" && path[i + 1] == "v3") return {path.first(i), path.subspan(i)};
   }
-  OwnerPath result{{}, path};
-  if (found == std::string_view::npos || found == 0) return result;
-  for (const std::string_view owner : split(path.substr(0, found), '/')) result.owners.emplace_back(owner);
-  result.rest = path.substr(found);
-  return result;
+  return {path.first(0), path};
+}
+
+std::vector<std::string> path_for_owner(Segments path, size_t id_at, size_t id_count,
+                                        const std::optional<std::string>& key) {
+  std::vector<std::string> out(path.begin(), path.end());
+  if (!key || id_count == 0) return out;
+  const auto id = out.begin() + static_cast<ptrdiff_t>(id_at);
+  out.erase(id + 1, id + static_cast<ptrdiff_t>(id_count));
+  *id = *key;
+  return out;
 }
 
 }  // namespace mullion::api

@@ -63,24 +63,33 @@ class Arguments {
   std::vector<std::pair<std::string_view, std::string>> items_;
 };
 
+using Segments = std::span<const std::string>;
+
 struct RouteMatch {
   const Route* route = nullptr;
   size_t number = 0;
   Arguments arguments;
   const model::ObjectType* type = nullptr;  // of {prefix} or Route::collection
+  size_t id_at = 0, id_count = 0;  // the segments that the client wrote as the object's id; maybe none
 };
 
 /// Knows collections: nullptr for an unknown prefix.
 using FindType = std::function<const model::ObjectType*(std::string_view prefix)>;
-/// First route that fits method and decoded path, or absent.
-std::optional<RouteMatch> match_route(std::string_view method, std::string_view path,
-                                      const FindType& find_type);
+/// First route that fits method and path, or absent.
+std::optional<RouteMatch> match_route(std::string_view method, Segments path, const FindType& find_type);
 
-/// Owner prefix of a path: "/A/B/api/v3/x" gives {"A","B"} and "/api/v3/x". No owners: the path itself.
+/// Owner prefix of a path: "/A/B/api/v3/x" has the owners A and B and the rest "/api/v3/x". Owners are the
+/// segments before the first "api" that "v3" follows; without one the whole path is the rest.
 struct OwnerPath {
-  std::vector<std::string> owners;
-  std::string_view rest;
+  Segments owners;
+  Segments rest;
 };
-OwnerPath split_owner_path(std::string_view path);
+OwnerPath split_owner_path(Segments path);
+
+/// The path to send to an owner for a request that was matched and authorised here: the segments of `path`,
+/// with `key` as one segment in place of the `id_count` segments that the client wrote as the object's id.
+/// Without `key` as they are.
+std::vector<std::string> path_for_owner(Segments path, size_t id_at, size_t id_count,
+                                        const std::optional<std::string>& key);
 
 }  // namespace mullion::api

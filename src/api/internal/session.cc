@@ -1,9 +1,9 @@
 // Tokens and passwords.
 #include "api/internal/answers.h"
+#include "api/internal/finder.h"
 #include "api/internal/handlers.h"
 #include "api/internal/info.h"
 #include "api/internal/objects.h"
-#include "api/internal/resolve.h"
 #include "base/text.h"
 #include "store/commit_async.h"
 
@@ -13,10 +13,7 @@ namespace {
 /// The local object with the id of this request, when it exists for the caller.
 std::optional<Target> find_subject(const Call& call, const store::Snapshot& snapshot,
                                    std::string_view prefix) {
-  std::optional<Target> found =
-      find_local(call.services, snapshot, *model::find_object_type(prefix), call.requested_id());
-  if (found && !call.principal.sees(prefix, found->key)) return std::nullopt;
-  return found;
+  return find_here(call, snapshot, *model::find_object_type(prefix), call.requested_id());
 }
 
 json::array shown_claims(const std::vector<auth::Claim>& claims) {

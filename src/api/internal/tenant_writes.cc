@@ -36,7 +36,7 @@ Result<void> join_own_tenant(const Call& call, const store::Snapshot& snapshot, 
                              store::Batch& batch) {
   if (call.principal.tenant == nullptr) return {};
   Result<std::optional<store::Change>> joining =
-      auth::join_tenant(snapshot, *call.principal.tenant, call.type->prefix, key);
+      auth::join_tenant(snapshot, *call.principal.tenant, {call.type->prefix, call.owner, key});
   if (!joining) return joining.error();
   if (*joining) batch.changes.push_back(std::move(**joining));
   return {};

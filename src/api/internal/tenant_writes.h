@@ -5,8 +5,8 @@
 
 namespace mullion::api {
 
-/// Adds to the batch that creates (call.type, key) the change of the caller's tenant, when it has one that
-/// restricts the collection.
+/// Adds to the batch that creates (call.type, call.owner, key) the change of the caller's tenant, when it has
+/// one that restricts the collection.
 Result<void> join_own_tenant(const Call& call, const store::Snapshot& snapshot, const std::string& key,
                              store::Batch& batch);
 

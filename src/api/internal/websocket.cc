@@ -6,6 +6,7 @@
 #include "api/internal/event_reader.h"
 #include "api/internal/handlers.h"
 #include "base/log.h"
+#include "net/target.h"
 
 namespace mullion::api {
 namespace {
@@ -14,7 +15,7 @@ constexpr Logger kLog("api");
 constexpr uint16_t kNormal = 1000;
 constexpr uint16_t kGoingAway = 1001;
 constexpr uint16_t kPolicyViolation = 1008;
-constexpr auto kRightsAreSeen = std::chrono::seconds(1);  // how soon a stream ends when its login does
+constexpr std::string_view kLoginEnded = "The login ended";
 constexpr std::string_view kTooSlow = "events wait for a reader that is too slow; connect again";
 
 using SocketPtr = std::shared_ptr<net::WebSocket>;
@@ -46,8 +47,7 @@ env::Task<void> send_events(std::shared_ptr<Conversation> conversation) {
     bool sent = true;
     for (const EventPtr& event : events) {
       if (!conversation->reader.renew()) {
-        kLog.info("websocket closed: the login ended principal={}", conversation->reader.name());
-        co_await conversation->socket->close(kPolicyViolation, "The login ended");
+        co_await conversation->socket->close(kPolicyViolation, std::string(kLoginEnded));
         co_return;
       }
       if (!conversation->reader.may_see(*event)) continue;
@@ -75,10 +75,16 @@ env::Task<void> converse(std::shared_ptr<Conversation> conversation) {
   --conversation->services.websockets;
 }
 
-/// Tells a slow reader why it is sent away. It may never read that: close() gives up in time and cuts.
-env::Task<void> send_away(std::weak_ptr<net::WebSocket> far) {
+/// Tells a slow reader why it is disconnected. It may never read that: close() gives up in time and cuts.
+env::Task<void> disconnect_slow(std::weak_ptr<net::WebSocket> far) {
   const SocketPtr socket = far.lock();
   if (socket) co_await socket->close(kPolicyViolation, std::string(kTooSlow));
+}
+
+void watch_rights(Services& services, LiveRights rights, const SocketPtr& socket) {
+  services.tasks.spawn("rights",
+                       [changes = services.authenticator.changes(), rights = std::move(rights),
+                        far = std::weak_ptr(socket)] { return close_when_rights_end(changes, rights, far); });
 }
 
 env::Task<void> pump(SocketPtr from, SocketPtr to) {
@@ -92,8 +98,10 @@ env::Task<void> pump(SocketPtr from, SocketPtr to) {
   from->abort();
 }
 
-/// The far end knows this server alone and sends everything: the reader's rights are applied here.
-env::Task<void> pump_events(SocketPtr from, SocketPtr to, std::shared_ptr<EventReader> reader) {
+/// The far end, `endpoint`, knows this server alone and sends everything: the reader's rights are applied
+/// here.
+env::Task<void> pump_events(SocketPtr from, SocketPtr to, std::shared_ptr<EventReader> reader,
+                            std::string endpoint) {
   uint16_t reason = kNormal;
   while (true) {
     Result<net::WebSocket::Message> message = co_await from->read();
@@ -102,36 +110,18 @@ env::Task<void> pump_events(SocketPtr from, SocketPtr to, std::shared_ptr<EventR
       reason = kPolicyViolation;
       break;
     }
-    if (!reader->may_see(message->data)) continue;
+    if (!reader->may_see(message->data, endpoint)) continue;
     Result<void> sent = co_await to->write(std::move(message->data), message->binary);
     if (!sent) break;
   }
-  co_await to->close(reason, reason == kPolicyViolation ? "The login ended" : "");
+  co_await to->close(reason, reason == kPolicyViolation ? std::string(kLoginEnded) : std::string());
   from->abort();
-}
-
-/// Ends a replication stream when its login no longer may have one: nothing that is sent asks for rights.
-env::Task<void> watch_rights(Services& services, auth::Principal principal,
-                             std::weak_ptr<net::WebSocket> stream) {
-  while (co_await env::sleep_for(kRightsAreSeen)) {
-    const SocketPtr socket = stream.lock();
-    if (!socket) co_return;
-    if (services.authenticator.generation() == principal.generation) continue;
-    Result<auth::Principal> now = services.authenticator.renew(principal);
-    if (now && auth::covers(now->claims, {"system", "replicate", ""})) {
-      principal = std::move(*now);
-      continue;
-    }
-    kLog.info("replication stream closed: the login ended principal={}", principal.audit_name());
-    co_await socket->close(kPolicyViolation, "The login ended");
-    co_return;
-  }
 }
 
 }  // namespace
 
 env::Task<Result<net::Response>> forward_websocket(Call& call, std::string owner, std::string target,
-                                                   bool events) {
+                                                   std::optional<std::string> events_of) {
   Services& services = call.services;
   Result<SocketPtr> upstream =
       co_await services.manager->forward_websocket(std::move(owner), std::move(target), call.principal);
@@ -139,10 +129,12 @@ env::Task<Result<net::Response>> forward_websocket(Call& call, std::string owner
   net::Response response;
   response.status = 101;
   std::shared_ptr<EventReader> reader;
-  if (events) reader = std::make_shared<EventReader>(services, call.principal);
-  response.upgrade = [&services, reader, far = std::move(*upstream)](SocketPtr near) -> env::Task<void> {
-    services.tasks.spawn("websocket", [far, near, reader] {
-      return reader ? pump_events(far, near, reader) : pump(far, near);
+  if (events_of) reader = std::make_shared<EventReader>(live_rights(call));
+  response.upgrade = [&services, reader, events_of, rights = live_rights(call),
+                      far = std::move(*upstream)](SocketPtr near) -> env::Task<void> {
+    watch_rights(services, rights, near);
+    services.tasks.spawn("websocket", [far, near, reader, events_of] {
+      return reader ? pump_events(far, near, reader, *events_of) : pump(far, near);
     });
     return pump(near, far);
   };
@@ -153,15 +145,16 @@ namespace handlers {
 
 env::Task<Result<net::Response>> open_websocket(Call& call) {
   auto conversation = std::make_shared<Conversation>(
-      Conversation{call.services, EventReader(call.services, call.principal),
+      Conversation{call.services, EventReader(live_rights(call)),
                    call.services.events.open(call.services.limits.websocket_queue), nullptr});
   net::Response response;
   response.status = 101;
   response.upgrade = [conversation](SocketPtr socket) -> env::Task<void> {
+    watch_rights(conversation->services, conversation->reader.rights(), socket);
     conversation->socket = std::move(socket);
     conversation->queue->on_overflow(
         [&services = conversation->services, far = std::weak_ptr(conversation->socket)] {
-          services.tasks.spawn("slow reader", [far] { return send_away(far); });
+          services.tasks.spawn("slow reader", [far] { return disconnect_slow(far); });
         });
     return converse(conversation);
   };
@@ -169,14 +162,12 @@ env::Task<Result<net::Response>> open_websocket(Call& call) {
 }
 
 env::Task<Result<net::Response>> open_owner_websocket(Call& call) {
-  std::string owners = call.argument("rest");
-  const std::string own = call.services.facts.id;
-  while (owners.starts_with(own + "/")) owners.erase(0, own.size() + 1);
-  if (owners == own) co_return co_await open_websocket(call);
-  const size_t slash = owners.find('/');
-  std::string target = "/api/v3/ws";
-  if (slash != std::string::npos) target += owners.substr(slash);
-  co_return co_await forward_websocket(call, owners.substr(0, slash), std::move(target), true);
+  Segments owners = call.path.subspan(call.id_at);
+  while (!owners.empty() && owners.front() == call.services.facts.id) owners = owners.subspan(1);
+  if (owners.empty()) co_return co_await open_websocket(call);
+  std::vector<std::string> target{"api", "v3", "ws"};
+  target.insert(target.end(), owners.begin() + 1, owners.end());
+  co_return co_await forward_websocket(call, owners.front(), net::encode_path(target), owners.back());
 }
 
 env::Task<Result<net::Response>> open_replication_stream(Call& call) {
@@ -196,11 +187,9 @@ env::Task<Result<net::Response>> open_replication_stream(Call& call) {
   }
   net::Response response;
   response.status = 101;
-  Services& services = call.services;
-  response.upgrade = [&services, resume, principal = call.principal](SocketPtr socket) -> env::Task<void> {
-    services.tasks.spawn("rights of a stream", [&services, principal, stream = std::weak_ptr(socket)] {
-      return watch_rights(services, principal, stream);
-    });
+  response.upgrade = [&services = call.services, rights = live_rights(call),
+                      resume](SocketPtr socket) -> env::Task<void> {
+    watch_rights(services, rights, socket);
     return services.manager->serve_stream(std::move(socket), resume);
   };
   co_return response;

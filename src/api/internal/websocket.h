@@ -1,6 +1,7 @@
 // Event websockets, and websockets of other endpoints passed through.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "api/internal/call.h"
@@ -8,8 +9,9 @@
 namespace mullion::api {
 
 /// Opens `target` at `owner` and joins both conversations; failures are answered before the handshake. With
-/// `events` what comes from there are events, and those the caller may not see are left out.
+/// `events_of` what comes from there are events of that endpoint, and those the caller may not see are left
+/// out. Ends with the caller's rights.
 env::Task<Result<net::Response>> forward_websocket(Call& call, std::string owner, std::string target,
-                                                   bool events);
+                                                   std::optional<std::string> events_of);
 
 }  // namespace mullion::api

@@ -2,6 +2,7 @@
 #include <charconv>
 
 #include "api/internal/answers.h"
+#include "api/internal/finder.h"
 #include "api/internal/handlers.h"
 #include "api/internal/objects.h"
 #include "api/internal/whoami_score.h"
@@ -50,15 +51,16 @@ json::object scored_part(std::string_view key, std::string_view body) {
   return machine;
 }
 
-/// The best of this endpoint's machines; of equal ones the first by key.
-Result<Match> best_match(const store::Snapshot& snapshot, const json::object& asked) {
+/// The best of this endpoint's machines that exist for the caller; of equal ones the first by key.
+Result<Match> best_match(const Call& call, const json::object& asked) {
   Match best;
   const auto visit = [&](std::string_view key, std::string_view body) {
     const int score = whoami_score(scored_part(key, body), asked);
     if (score > best.score) best = {score, std::string(key)};
     return true;
   };
-  const Result<void> scanned = snapshot.scan_owner("machines", store::kOwn, "", visit);
+  const model::ObjectType& machines = *model::find_object_type("machines");
+  const Result<void> scanned = visit_own(call, *call.services.store.snapshot(), machines, visit);
   if (!scanned) return scanned.error();
   return best;
 }
@@ -70,12 +72,18 @@ env::Duration token_lifetime(const Services& services) {
   return std::chrono::seconds(seconds > 0 ? seconds : 3600);
 }
 
-Result<json::object> result_of(const Services& services, const Match& match) {
+/// The token of a machine that a tenant's user asked about is bound to that tenant.
+std::string grantor_for(const auth::Principal& principal) {
+  return principal.tenant == nullptr || principal.user.empty() ? "system" : principal.user;
+}
+
+Result<json::object> result_of(const Call& call, const Match& match) {
+  const Services& services = call.services;
   json::object result;
   if (match.score == 0) return result;
   auth::TokenRequest wanted;
   wanted.machine = match.uuid;
-  wanted.grantor = "system";
+  wanted.grantor = grantor_for(call.principal);
   wanted.ttl = token_lifetime(services);
   Result<std::string> token = services.authenticator.make_token(wanted);
   if (!token) return token.error();
@@ -95,9 +103,9 @@ env::Task<Result<net::Response>> who_am_i(Call& call) {
   Result<json::object> asked = question(std::move(*body));
   if (!asked) co_return asked.error();
   std::optional<Result<Match>> match;
-  co_await env::run_blocking([&] { match = best_match(*call.services.store.snapshot(), *asked); });
+  co_await env::run_blocking([&] { match = best_match(call, *asked); });
   if (!*match) co_return (*match).error();
-  Result<json::object> result = result_of(call.services, **match);
+  Result<json::object> result = result_of(call, **match);
   if (!result) co_return result.error();
   (*asked)["Result"] = std::move(*result);
   co_return json_response(200, json::value(std::move(*asked)));

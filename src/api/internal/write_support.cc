@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/internal/answers.h"
+#include "model/members.h"
 
 namespace mullion::api {
 
@@ -25,6 +26,28 @@ Error commit_error(const Call& call, Error error, const std::string& key) {
   if (error.model.empty()) error.model = call.type->prefix;
   if (error.key.empty()) error.key = key;
   return error;
+}
+
+std::optional<std::string> merged_secrets(const Call& call, const store::Snapshot& snapshot,
+                                          const std::string& key, const json::object& given) {
+  if (!has_secret_fields(*call.type)) return std::nullopt;
+  json::object secrets;
+  if (const std::optional<std::string> stored = snapshot.secret(call.type->prefix, key)) {
+    Result<json::object> parsed = parse_stored(*stored);
+    if (parsed) secrets = std::move(*parsed);
+  }
+  bool changed = false;
+  for (const auto& [name, value] : given) {
+    secrets[name] = value;
+    changed = true;
+  }
+  const model::Field* token_secret = call.type->find_field("Secret");
+  if (token_secret != nullptr && token_secret->secret && model::text_member(secrets, "Secret").empty()) {
+    secrets["Secret"] = random_secret();
+    changed = true;
+  }
+  if (!changed) return std::nullopt;
+  return json::serialize(secrets);
 }
 
 net::Response written_response(const Call& call, int status, const Written& written) {

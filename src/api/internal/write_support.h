@@ -15,6 +15,11 @@ Error validation_error(const Call& call, const std::string& key, std::vector<std
 /// An error of the store with the collection and key it is about.
 Error commit_error(const Call& call, Error error, const std::string& key);
 
+/// The private values of the object after a write that gives some of them, or absent when they stay as they
+/// are.
+std::optional<std::string> merged_secrets(const Call& call, const store::Snapshot& snapshot,
+                                          const std::string& key, const json::object& given);
+
 /// The object, its ETag and its commit.
 net::Response written_response(const Call& call, int status, const Written& written);
 

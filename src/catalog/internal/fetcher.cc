@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "catalog/internal/paced_body.h"
 #include "catalog/internal/places.h"
+#include "env/unless.h"
 #include "net/range.h"
 #include "net/web.h"
 
@@ -48,30 +50,59 @@ Error differs(const Artifact& artifact, std::string_view found) {
                fmt::format("{}: expected sha256 {}, the file has {}", artifact.path, artifact.sha256, found));
 }
 
-/// The right to download these bytes. Who waits for it hears of its end whatever happens.
+/// A download that has not ended. Who waits for it hears of its end whatever happens, also when it never
+/// begins.
 class Fetcher::Claim {
  public:
-  Claim(Fetcher& fetcher, std::string sha256, std::shared_ptr<Pending> pending)
+  Claim(Fetcher& fetcher, std::string sha256, PendingPtr pending)
       : fetcher_(fetcher), sha256_(std::move(sha256)), pending_(std::move(pending)) {}
-  ~Claim() { finish(Error(ErrorCode::kCancelled, "the download was given up")); }
+  ~Claim() { fetcher_.finish(sha256_, pending_, Error(ErrorCode::kCancelled, "the download was given up")); }
   Claim(const Claim&) = delete;
   Claim& operator=(const Claim&) = delete;
-
-  void finish(Result<Info> result) {
-    {
-      std::lock_guard lock(fetcher_.mutex_);
-      if (pending_->result) return;
-      pending_->result = std::move(result);
-      fetcher_.pending_.erase(sha256_);
-    }
-    pending_->changed.notify_all();
-  }
 
  private:
   Fetcher& fetcher_;
   const std::string sha256_;
-  const std::shared_ptr<Pending> pending_;
+  const PendingPtr pending_;
 };
+
+/// Somebody who wants a download; the last one who leaves ends it.
+class Fetcher::Waiter {
+ public:
+  Waiter(Fetcher& fetcher, std::string sha256, PendingPtr pending)
+      : fetcher_(fetcher), sha256_(std::move(sha256)), pending_(std::move(pending)) {}
+  ~Waiter() {
+    {
+      std::lock_guard lock(fetcher_.mutex_);  // held until it is settled: nobody joins what is given up
+      if (--pending_->waiting > 0 || pending_->result) return;
+      fetcher_.settle(sha256_, *pending_, Error(ErrorCode::kCancelled, "nobody wants it any more"));
+    }
+    pending_->changed.notify_all();
+  }
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+
+ private:
+  Fetcher& fetcher_;
+  const std::string sha256_;
+  const PendingPtr pending_;
+};
+
+/// Under the lock.
+void Fetcher::settle(const std::string& sha256, Pending& pending, Result<Info> result) {
+  pending.result = std::move(result);
+  pending_.erase(sha256);
+}
+
+/// The first result holds.
+void Fetcher::finish(const std::string& sha256, const PendingPtr& pending, Result<Info> result) {
+  {
+    std::lock_guard lock(mutex_);
+    if (pending->result) return;
+    settle(sha256, *pending, std::move(result));
+  }
+  pending->changed.notify_all();
+}
 
 bool Fetcher::is_own(const Artifact& artifact) const {
   return artifact.source.starts_with("self://") ||
@@ -90,7 +121,7 @@ env::Task<Result<content::Blobs::Info>> Fetcher::look(std::string path) {
   co_return info;
 }
 
-env::Task<Result<content::Blobs::Info>> Fetcher::join(std::shared_ptr<Pending> pending) {
+env::Task<Result<content::Blobs::Info>> Fetcher::join(PendingPtr pending) {
   while (true) {
     const uint64_t seen = pending->changed.version();
     {
@@ -115,36 +146,44 @@ env::Task<Result<content::Blobs::Info>> Fetcher::fetch(Artifact artifact) {
       co_return Error(ErrorCode::kInvalid,
                       fmt::format("{}: the catalog gives no checksum for it", artifact.source));
     }
-    std::shared_ptr<Pending> pending;
-    bool first = false;
-    {
-      std::lock_guard lock(mutex_);
-      std::shared_ptr<Pending>& entry = pending_[artifact.sha256];
-      first = entry == nullptr;
-      if (first) entry = std::make_shared<Pending>();
-      pending = entry;
-    }
-    if (first) {
-      Result<Info> fetched = co_await claim(artifact, pending);
-      if (!fetched && local) {  // what is there is wrong, and no better one can be had
-        Error error = differs(artifact, local->sha256);
-        error.messages.push_back(fetched.error().text());
-        fetched = error;
-      }
-      co_return fetched;
-    }
+    const PendingPtr pending = begin_or_join(artifact);
+    const Waiter waiter(*this, artifact.sha256, pending);
     Result<Info> joined = co_await join(pending);
+    if (!joined && local) {  // what is there is wrong, and no better one can be had
+      Error error = differs(artifact, local->sha256);
+      error.messages.push_back(joined.error().text());
+      joined = error;
+    }
     if (!joined || joined->path == artifact.path) co_return joined;
     // The same bytes for another place: now it is our turn.
   }
 }
 
-env::Task<Result<content::Blobs::Info>> Fetcher::claim(Artifact artifact, std::shared_ptr<Pending> pending) {
-  Claim claim(*this, artifact.sha256, std::move(pending));
-  Result<Info> fetched = co_await download(std::move(artifact));
-  claim.finish(fetched);
-  co_return fetched;
+/// The download of these bytes that is under way, or a new one; one more waits for it.
+Fetcher::PendingPtr Fetcher::begin_or_join(const Artifact& artifact) {
+  PendingPtr pending;
+  {
+    std::lock_guard lock(mutex_);
+    PendingPtr& entry = pending_[artifact.sha256];
+    const bool first = entry == nullptr;
+    if (first) entry = std::make_shared<Pending>();
+    pending = entry;
+    ++pending->waiting;
+    if (!first) return pending;
+  }
+  const auto claim = std::make_shared<const Claim>(*this, artifact.sha256, pending);
+  downloads_.spawn("download", [this, artifact, pending, claim] { return work(artifact, pending); });
+  return pending;
 }
+
+env::Task<void> Fetcher::work(Artifact artifact, PendingPtr pending) {
+  const std::string sha256 = artifact.sha256;
+  env::Task<void> over = until_over(pending);
+  auto received = co_await env::unless(download(std::move(artifact)), std::move(over));
+  if (received) finish(sha256, pending, *std::move(received));
+}
+
+env::Task<void> Fetcher::until_over(PendingPtr pending) { (void)co_await join(std::move(pending)); }
 
 /// One try: what an earlier one left is completed.
 env::Task<Result<content::Blobs::Info>> Fetcher::receive(Artifact artifact, std::string part, bool& resumed) {
@@ -160,6 +199,7 @@ env::Task<Result<content::Blobs::Info>> Fetcher::receive(Artifact artifact, std:
   if (!answer) co_return answer.error();
   resumed = answer->status == 206;
   const std::optional<net::ContentRange> piece = piece_of(*answer, have);
+  PacedBody body(*answer->body, dependencies_.pace, dependencies_.clock);
   if (answer->status == 416 || (resumed && !piece)) {
     co_await env::run_blocking([&] { (void)dependencies_.blobs.drop_unfinished(kBucket, part); });
     co_return Error(ErrorCode::kUnreachable, artifact.source + ": the rest of it is not there");
@@ -167,11 +207,11 @@ env::Task<Result<content::Blobs::Info>> Fetcher::receive(Artifact artifact, std:
   if (!piece) {  // nothing says where it ends, so that it could not be gone on with
     if (have > 0)
       co_await env::run_blocking([&] { (void)dependencies_.blobs.drop_unfinished(kBucket, part); });
-    co_return co_await dependencies_.blobs.put(std::string(kBucket), part, *answer->body, false,
+    co_return co_await dependencies_.blobs.put(std::string(kBucket), part, body, false,
                                                dependencies_.max_download);
   }
   Result<content::Blobs::Progress> progress = co_await dependencies_.blobs.append(
-      std::string(kBucket), part, *answer->body, *piece, false, dependencies_.max_download);
+      std::string(kBucket), part, body, *piece, false, dependencies_.max_download);
   if (!progress) co_return progress.error();
   if (progress->finished) co_return *progress->finished;
   co_return Error(ErrorCode::kUnreachable, artifact.source + ": it ended early");

@@ -15,30 +15,42 @@ Error differs(const Artifact& artifact, std::string_view found);
 /// Thread-safe.
 class Fetcher {
  public:
-  explicit Fetcher(const Dependencies& dependencies) : dependencies_(dependencies) {}
+  explicit Fetcher(const Dependencies& dependencies)
+      : dependencies_(dependencies), downloads_(dependencies.runtime.executor(), "downloads") {}
+  /// Whoever is cancelled leaves the others their download; it is given up when nobody waits for it.
   env::Task<Result<content::Blobs::Info>> fetch(Artifact artifact);
   /// Removes what a crash left between receiving and its place. Before the first fetch(). Blocks.
   void sweep();
+  /// Before the runtime ends.
+  env::Task<void> stop() { return downloads_.async_stop(); }
 
  private:
   using Info = content::Blobs::Info;
-  /// A download that others wait for too.
+  /// A download and who waits for it.
   struct Pending {
     env::Signal changed;
     std::optional<Result<Info>> result;
+    size_t waiting = 0;
   };
+  using PendingPtr = std::shared_ptr<Pending>;
   class Claim;
+  class Waiter;
 
   env::Task<Result<Info>> look(std::string path);
-  env::Task<Result<Info>> join(std::shared_ptr<Pending> pending);
+  env::Task<Result<Info>> join(PendingPtr pending);
+  env::Task<void> until_over(PendingPtr pending);
+  PendingPtr begin_or_join(const Artifact& artifact);
+  void settle(const std::string& sha256, Pending& pending, Result<Info> result);
+  void finish(const std::string& sha256, const PendingPtr& pending, Result<Info> result);
+  env::Task<void> work(Artifact artifact, PendingPtr pending);
   env::Task<Result<Info>> download(Artifact artifact);
   env::Task<Result<Info>> receive(Artifact artifact, std::string part, bool& resumed);
-  env::Task<Result<Info>> claim(Artifact artifact, std::shared_ptr<Pending> pending);
   bool is_own(const Artifact& artifact) const;
 
   const Dependencies& dependencies_;
-  std::mutex mutex_;                                         // guards pending_ and what is in it
-  std::map<std::string, std::shared_ptr<Pending>> pending_;  // by SHA-256: what is received has that name
+  std::mutex mutex_;                           // guards pending_ and what is in it
+  std::map<std::string, PendingPtr> pending_;  // by SHA-256: what is received has that name
+  env::TaskGroup downloads_;
 };
 
 }  // namespace mullion::catalog

@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "catalog/catalog_url.h"
+#include "catalog/internal/paced_body.h"
+#include "env/unless.h"
 #include "model/object.h"
 #include "net/user_url.h"
 #include "net/web.h"
@@ -203,7 +205,7 @@ void RemoteCatalogs::take(const std::string& place, const Result<Document>& docu
 Result<RemoteCatalogs::Document> RemoteCatalogs::read_own(const std::string& place, const std::string& etag) {
   std::string path = place.substr(kSelf.size());
   if (path.starts_with("files/")) path.erase(0, 6);
-  const auto info = blobs_.stat("files", path);
+  const auto info = dependencies_.blobs.stat("files", path);
   if (!info) return info.error();
   if (info->size > kLargestCatalog) return Error(ErrorCode::kTooLarge, "larger than a catalog may be");
   if (info->sha256 == etag) return Document{std::nullopt, etag};
@@ -223,17 +225,43 @@ env::Task<Result<RemoteCatalogs::Document>> RemoteCatalogs::read_place(std::stri
   options.trust = std::move(source.trust);
   options.total = kLongestRead;
   if (!etag.empty()) options.headers.set("If-None-Match", etag);
-  Result<net::UrlAnswer> answer = co_await net::open_url(runtime_, std::move(source.url), std::move(options));
+  Result<net::UrlAnswer> answer =
+      co_await net::open_url(dependencies_.runtime, std::move(source.url), std::move(options));
   if (!answer) co_return answer.error();
   if (answer->status == 304 && !etag.empty()) co_return Document{std::nullopt, etag};
   if (answer->status != 200)
     co_return Error(ErrorCode::kUnreachable,
                     fmt::format("HTTP status {} brings no document", answer->status));
   Document document{std::nullopt, std::string(answer->headers.get("ETag").value_or(""))};
-  Result<std::string> text = co_await net::read_all(*answer->body, kLargestCatalog);
+  PacedBody body(*answer->body, dependencies_.pace, dependencies_.clock);
+  Result<std::string> text = co_await net::read_all(body, kLargestCatalog);
   if (!text) co_return text.error();
   document.text = std::move(*text);
   co_return document;
+}
+
+std::vector<std::string> RemoteCatalogs::want(const std::function<std::vector<std::string>()>& current) {
+  std::lock_guard in_order(want_mutex_);
+  std::vector<std::string> places = current();
+  {
+    std::lock_guard lock(mutex_);
+    wanted_ = {places.begin(), places.end()};
+  }
+  wanted_changed_.notify_all();
+  return places;
+}
+
+bool RemoteCatalogs::is_wanted(const std::string& place) const {
+  std::lock_guard lock(mutex_);
+  return wanted_.contains(place);
+}
+
+env::Task<void> RemoteCatalogs::until_unwanted(std::string place) {
+  while (true) {
+    const uint64_t seen = wanted_changed_.version();
+    if (!is_wanted(place)) co_return;
+    co_await wanted_changed_.wait(seen, std::chrono::hours(1));
+  }
 }
 
 env::Task<void> RemoteCatalogs::read_one(std::string place) {
@@ -243,7 +271,10 @@ env::Task<void> RemoteCatalogs::read_one(std::string place) {
     const auto found = known_.find(place);
     if (found != known_.end()) etag = found->second.etag;
   }
-  Result<Document> document = co_await read_place(place, std::move(etag));
+  Task<void> unwanted = until_unwanted(place);
+  const auto read = co_await env::unless(read_place(place, std::move(etag)), std::move(unwanted));
+  if (!read) co_return;
+  const Result<Document>& document = *read;
   if (!document && document.error().code == ErrorCode::kCancelled) co_return;
   co_await env::run_blocking([&] { take(place, document); });
 }

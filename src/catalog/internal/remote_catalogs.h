@@ -2,13 +2,16 @@
 // cannot be read.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "catalog/catalog.h"
 #include "catalog/items.h"
 #include "content/content.h"
 #include "env/runtime.h"
@@ -29,14 +32,16 @@ std::vector<std::string> catalog_places(std::string_view profile_body);
 /// Thread-safe, but one refresh() at a time.
 class RemoteCatalogs {
  public:
-  RemoteCatalogs(env::Runtime& runtime, content::Blobs& blobs, env::Path cache)
-      : runtime_(runtime),
-        blobs_(blobs),
+  RemoteCatalogs(const Dependencies& dependencies, env::Path cache)
+      : dependencies_(dependencies),
         cache_(std::move(cache)),
-        readers_(runtime.executor(), "catalogs") {}
+        readers_(dependencies.runtime.executor(), "catalogs") {}
 
-  /// Reads places again, several at once: "self://PATH" below files/, http(s) URLs. Each has been read or has
-  /// failed when it ends, after two minutes at the latest.
+  /// From now on only these places are read; reading others is given up. `current` is asked under a lock, so
+  /// that the last one to ask knows best.
+  std::vector<std::string> want(const std::function<std::vector<std::string>()>& current);
+  /// Reads places again, several at once: "self://PATH" below files/, http(s) URLs. Each has been read, has
+  /// failed or is not wanted any more when it ends, after two minutes at the latest.
   env::Task<void> refresh(std::vector<std::string> places);
   /// Those that nothing is known of: neither read nor failed, now or by an earlier process.
   std::vector<std::string> unknown(const std::vector<std::string>& places);
@@ -63,6 +68,8 @@ class RemoteCatalogs {
   struct Round;
   env::Task<void> read_some(std::shared_ptr<Round> round);
   env::Task<void> read_one(std::string place);
+  bool is_wanted(const std::string& place) const;
+  env::Task<void> until_unwanted(std::string place);
   env::Task<Result<Document>> read_place(std::string place, std::string etag);
   Result<Document> read_own(const std::string& place, const std::string& etag);
   env::Path cache_file(const std::string& place) const;
@@ -70,11 +77,13 @@ class RemoteCatalogs {
   void take(const std::string& place, const Result<Document>& document);
   void take_problem(const std::string& place, std::string problem);
 
-  env::Runtime& runtime_;
-  content::Blobs& blobs_;
+  const Dependencies& dependencies_;
   const env::Path cache_;
   env::TaskGroup readers_;
-  mutable std::mutex mutex_;  // guards known_
+  std::mutex want_mutex_;  // taken before mutex_
+  env::Signal wanted_changed_;
+  mutable std::mutex mutex_;  // guards everything below
+  std::set<std::string> wanted_;
   std::map<std::string, Known> known_;
 };
 

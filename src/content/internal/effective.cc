@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "model/json_schema.h"
 #include "model/object.h"
 
 namespace mullion::content {
@@ -84,7 +85,7 @@ class Validator {
     const model::ObjectType* type = model::find_object_type(name.first);
     auto object = type != nullptr ? parse_object(body) : std::nullopt;
     if (!object) return;
-    model::Verdict verdict = model::validate(*type, *object, nullptr, lookup_, true);
+    model::Verdict verdict = judge(*type, *object);
     std::vector<std::string> problems = std::move(verdict.invalid);
     std::move(verdict.unavailable.begin(), verdict.unavailable.end(), std::back_inserter(problems));
     if (problems.empty()) return;
@@ -98,6 +99,15 @@ class Validator {
   }
 
  private:
+  /// Whoever makes packs chooses what their schemas cost: a pack with many costly ones gets little for each
+  /// once it has had its share.
+  model::Verdict judge(const model::ObjectType& type, json::object& object) {
+    model::Budget budget(std::clamp(schema_steps_, model::kInlineSchemaSteps, model::kSchemaSteps));
+    model::Verdict verdict = model::validate(type, object, nullptr, lookup_, true, budget);
+    schema_steps_ -= std::min(schema_steps_, budget.used());
+    return verdict;
+  }
+
   void warn(const ObjectName& name, const std::vector<std::string>& problems) {
     const Layer* holder = stack_.holder(name);
     if (holder == nullptr) return;
@@ -110,6 +120,7 @@ class Validator {
   Effective& effective_;
   const Stack& stack_;
   StackLookup lookup_;
+  uint64_t schema_steps_ = 20 * model::kSchemaSteps;
 };
 
 size_t order_of(std::string_view section) {

@@ -7,6 +7,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "base/log.h"
+#include "env/random.h"
 #include "model/members.h"
 #include "model/object.h"
 
@@ -87,14 +88,27 @@ std::string log_text(const std::string& body) {
 
 }  // namespace
 
-std::vector<std::string> PluginHost::environment(const std::string& token) const {
-  return {std::string(kSearchPath), "RS_ENDPOINT=" + options.api_url, "RS_TOKEN=" + token,
-          "RS_FILESERVER=" + options.file_url, "RS_WEBROOT=" + options.base_root.string()};
+Result<env::ProcessOptions> PluginHost::call(const std::string& name, env::Path program,
+                                             std::vector<std::string> arguments, const std::string& token,
+                                             const env::Path& temporary) const {
+  env::ProcessOptions call;
+  call.program = std::move(program);
+  call.arguments = std::move(arguments);
+  call.environment = {std::string(kSearchPath),
+                      "RS_ENDPOINT=" + options.api_url,
+                      "RS_TOKEN=" + token,
+                      "RS_FILESERVER=" + options.file_url,
+                      "RS_WEBROOT=" + options.base_root.string(),
+                      "TMPDIR=" + temporary.string()};
+  call.directory = options.base_root / "plugin-scratch" / name;
+  call.limits = options.process_limits;
+  if (auto made = env::make_directories(call.directory, 0700); !made) return made.error();
+  return call;
 }
 
-Result<env::Path> PluginHost::scratch(const std::string& name) const {
-  env::Path folder = options.base_root / "plugin-scratch" / name;
-  if (auto made = env::make_directories(folder, 0700); !made) return made.error();
+Result<std::unique_ptr<env::ScratchDirectory>> PluginHost::make_temporary() const {
+  auto folder = std::make_unique<env::ScratchDirectory>(temporary_root() / env::random_uuid());
+  if (auto made = env::make_directories(folder->path(), 0700); !made) return made.error();
   return folder;
 }
 
@@ -152,22 +166,23 @@ Result<void> PluginChild::open_sockets() {
   return {};
 }
 
-env::ProcessOptions PluginChild::listen_call(env::Path program, env::Path folder) const {
-  return {std::move(program),
-          {"listen", to_plugin_.string(), from_plugin_.string()},
-          host_.environment(token_),
-          std::move(folder)};
+Result<env::ProcessOptions> PluginChild::prepare(env::Path program, const std::optional<TokenScope>& scope) {
+  if (auto opened = open_sockets(); !opened) return opened.error();
+  auto temporary = host_.make_temporary();
+  if (!temporary) return temporary.error();
+  temporary_ = std::move(*temporary);
+  auto token = host_.services.make_token(scope, env::Duration::max());
+  if (!token) return token.error();
+  token_ = std::move(*token);
+  return host_.call(plugin_, std::move(program), {"listen", to_plugin_.string(), from_plugin_.string()},
+                    token_, temporary_->path());
 }
 
-Task<Result<void>> PluginChild::start(env::Path program, const std::function<bool()>& give_up) {
-  if (auto opened = open_sockets(); !opened) co_return opened;
-  auto scratch = host_.scratch(plugin_);
-  if (!scratch) co_return scratch.error();
-  auto token = host_.services.make_token();
-  if (!token) co_return token.error();
-  token_ = std::move(*token);
-  env::ProcessOptions launch = listen_call(std::move(program), std::move(*scratch));
-  Result<std::unique_ptr<env::Process>> process = co_await env::Process::start(std::move(launch));
+Task<Result<void>> PluginChild::start(env::Path program, std::optional<TokenScope> scope,
+                                      const std::function<bool()>& give_up) {
+  Result<env::ProcessOptions> launch = prepare(std::move(program), scope);
+  if (!launch) co_return launch.error();
+  Result<std::unique_ptr<env::Process>> process = co_await env::Process::start(std::move(*launch));
   if (!process) co_return process.error();
   process_ = std::move(*process);
   ++host_.starts;
@@ -269,6 +284,7 @@ Task<void> PluginChild::stop() {
   }
   if (client_) client_->close();
   if (server_) co_await server_->stop(env::Duration::zero());
+  co_await env::run_blocking([this] { temporary_.reset(); });
   std::error_code ignored;
   std::filesystem::remove(to_plugin_, ignored);
 }

@@ -10,6 +10,7 @@
 #include "content/internal/log_lines.h"
 #include "content/providers.h"
 #include "env/process.h"
+#include "env/scratch_directory.h"
 
 namespace mullion::content {
 
@@ -26,10 +27,15 @@ struct PluginHost {
 
   std::atomic<bool> stopping{false};  // the whole server: nothing is started any more
 
-  /// What every call of a provider's program finds around it.
-  std::vector<std::string> environment(const std::string& token) const;
-  /// The folder a program of `name` runs in; made anew when absent.
-  Result<env::Path> scratch(const std::string& name) const;
+  /// A call of a program of the provider or plugin `name`: in a folder that stays, made anew when absent,
+  /// with `token` and `temporary` in its environment.
+  Result<env::ProcessOptions> call(const std::string& name, env::Path program,
+                                   std::vector<std::string> arguments, const std::string& token,
+                                   const env::Path& temporary) const;
+  /// A new folder for the temporary files of one call; nobody else may look into it. kInsufficientStorage.
+  Result<std::unique_ptr<env::ScratchDirectory>> make_temporary() const;
+  /// Where those folders lie: what is there when the server starts was left by an earlier process.
+  env::Path temporary_root() const { return options.base_root / "plugin-tmp"; }
 };
 
 /// Thread-safe. stop() must have returned before the last owner lets go.
@@ -40,8 +46,10 @@ class PluginChild : public std::enable_shared_from_this<PluginChild> {
       : host_(host), plugin_(std::move(plugin)), changed_(changed) {}
   ~PluginChild();
 
-  /// Starts the program and waits for its READY!. After a failure stop() is still to be called.
-  Task<Result<void>> start(env::Path program, const std::function<bool()>& give_up);
+  /// Starts the program, with a token of `scope`, and waits for its READY!. After a failure stop() is still
+  /// to be called.
+  Task<Result<void>> start(env::Path program, std::optional<TokenScope> scope,
+                           const std::function<bool()>& give_up);
   /// POST to the plugin: its JSON answer, or its error with the code it gave. kTimeout makes it a hanging
   /// plugin: failure() says so.
   Task<Result<std::string>> ask(std::string path, std::string body, env::Duration limit);
@@ -54,7 +62,7 @@ class PluginChild : public std::enable_shared_from_this<PluginChild> {
 
  private:
   Result<void> open_sockets();
-  env::ProcessOptions listen_call(env::Path program, env::Path folder) const;
+  Result<env::ProcessOptions> prepare(env::Path program, const std::optional<TokenScope>& scope);
   Task<void> read_output(env::Process::Output which);
   Task<void> watch();
   Task<void> send_events();
@@ -69,6 +77,7 @@ class PluginChild : public std::enable_shared_from_this<PluginChild> {
   env::Signal& changed_;
   std::string token_;
   env::Path to_plugin_, from_plugin_;
+  std::unique_ptr<env::ScratchDirectory> temporary_;
   std::unique_ptr<env::Process> process_;
   std::unique_ptr<net::Client> client_;
   std::unique_ptr<net::Server> server_;

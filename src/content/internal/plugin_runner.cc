@@ -132,7 +132,7 @@ Task<void> PluginRunner::report(const PluginOrder& order) {
 Task<void> PluginRunner::start(const PluginOrder& order) {
   child_ = std::make_shared<PluginChild>(host_, plugin_, changed_);
   const auto give_up = [this, &order] { return current_order().wish.generation != order.wish.generation; };
-  Result<void> started = co_await child_->start(order.program, give_up);
+  Result<void> started = co_await child_->start(order.program, order.token, give_up);
   if (started) {
     kLog.info("plugin started plugin={} provider={}", plugin_, order.provider);
     state_ = after_start(std::move(state_), order.wish);

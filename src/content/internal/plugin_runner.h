@@ -16,6 +16,7 @@ struct PluginOrder {
   PluginWish wish;
   std::string provider;
   env::Path program;
+  std::optional<TokenScope> token;
   bool has_publish = false;
   std::vector<std::string> shown;  // PluginErrors as the object says now
   bool operator==(const PluginOrder&) const = default;

@@ -95,6 +95,7 @@ PluginOrder order_of(const WishSources& sources, const std::string& name, const 
   order.wish.problem = problem_of(provider, order.provider);
   if (!order.wish.problem.empty()) return order;
   order.program = sources.files.program(order.provider);
+  order.token = provider->definition.token;
   order.has_publish = provider->definition.has_publish;
   const json::object* params = object_of(plugin, "Params");
   order.wish = wish_of(sources, *provider, name, params == nullptr ? json::object() : *params);

@@ -64,6 +64,29 @@ Result<void> check_identity(const json::object& given, std::string_view name) {
   return refused(fmt::format("PluginVersion must be {}", kProtocol));
 }
 
+/// One part of the claim that Meta declares; absent when Meta does not name it.
+Result<std::optional<std::string>> token_part(const json::object& meta, std::string_view name) {
+  if (!meta.contains(name)) return std::optional<std::string>();
+  std::string value = model::text_member(meta, name);
+  if (value.empty()) return refused(fmt::format("Meta: {} is no text, or empty", name));
+  return std::optional(std::move(value));
+}
+
+Result<void> read_token(ProviderDefinition& definition) {
+  TokenScope token;
+  const std::pair<std::string_view, std::string*> parts[] = {
+      {"token-scope", &token.scope}, {"token-action", &token.action}, {"token-specific", &token.specific}};
+  bool declared = false;
+  for (const auto& [name, place] : parts) {
+    auto value = token_part(definition.meta, name);
+    if (!value) return value.error();
+    declared = declared || *value;
+    *place = value->value_or("*");
+  }
+  if (declared) definition.token = std::move(token);
+  return {};
+}
+
 void set_default(json::object& meta, std::string_view field, std::string_view value) {
   const json::value* given = meta.if_contains(field);
   const bool said =
@@ -92,6 +115,7 @@ Result<ProviderDefinition> read_definition(std::string_view text, std::string_vi
   definition.required = model::texts_member(definition.object, "RequiredParams");
   definition.optional = model::texts_member(definition.object, "OptionalParams");
   definition.meta = definition.object["Meta"].get_object();
+  if (auto read = read_token(definition); !read) return read.error();
   if (auto read = read_actions(definition); !read) return read.error();
   if (auto read = read_collections(definition); !read) return read.error();
   return definition;

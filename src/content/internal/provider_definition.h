@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,6 +21,9 @@ struct ProviderDefinition {
   std::vector<std::string> required, optional;  // parameters of its plugins
   /// Collections it declares, each with its schema.
   std::vector<std::pair<std::string, boost::json::object>> collections;
+  /// What its programs may do with RS_TOKEN, where it says so: `token-scope`, `token-action` and
+  /// `token-specific` of its Meta, each "*" when absent. Absent: everything.
+  std::optional<TokenScope> token;
   boost::json::object meta;
   std::string content;         // the text of its content pack; not kept in `object`
   boost::json::object object;  // the PluginProvider as stored and shown

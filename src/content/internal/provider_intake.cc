@@ -19,21 +19,20 @@ Error in_call(Error error, std::string_view call) {
   return error;
 }
 
-/// Runs the program as `call`, which must end well.
+/// Runs the program as `call`, which must end well, with a token that does not outlive the call by much.
 Task<Result<std::string>> run(const PluginHost& host, const std::string& name, const env::Path& program,
-                              std::vector<std::string> call, size_t max_output) {
+                              std::vector<std::string> call, std::optional<TokenScope> scope,
+                              size_t max_output) {
   const std::string word = call.front();
-  auto folder = host.scratch(name);
-  if (!folder) co_return folder.error();
-  auto token = host.services.make_token();
+  auto temporary = host.make_temporary();
+  if (!temporary) co_return temporary.error();
+  auto token = host.services.make_token(scope, host.options.start_limit + std::chrono::seconds(1));
   if (!token) co_return token.error();
-  env::ProcessOptions options;
-  options.program = program;
-  options.arguments = std::move(call);
-  options.environment = host.environment(*token);
-  options.directory = std::move(*folder);
+  auto options = host.call(name, program, std::move(call), *token, (*temporary)->path());
+  if (!options) co_return options.error();
   Result<env::ProgramOutput> output =
-      co_await env::run_program(std::move(options), host.options.start_limit, max_output);
+      co_await env::run_program(std::move(*options), host.options.start_limit, max_output);
+  co_await env::run_blocking([&] { temporary->reset(); });
   if (!output) co_return in_call(output.error(), word);
   if (output->end.good()) co_return std::move(output->output);
   co_return Error(ErrorCode::kInvalid, fmt::format("{}: ended with {}", word, output->end.text()));
@@ -59,7 +58,7 @@ Task<Result<std::unique_ptr<Intake>>> take_in(const PluginHost& host, const Prov
   auto intake = std::make_unique<Intake>(files, name, std::move(*received));
   std::vector<std::string> define(1, "define");
   Result<std::string> printed =
-      co_await run(host, name, intake->program.path, std::move(define), kLargestDefinition);
+      co_await run(host, name, intake->program.path, std::move(define), std::nullopt, kLargestDefinition);
   if (!printed) co_return printed.error();
   auto definition = read_definition(*printed, name);
   if (!definition) co_return definition.error();
@@ -69,8 +68,8 @@ Task<Result<std::unique_ptr<Intake>>> take_in(const PluginHost& host, const Prov
   intake->unpacked = *folder;
   std::vector<std::string> unpack(1, "unpack");
   unpack.push_back(folder->string());
-  Result<std::string> unpacked =
-      co_await run(host, name, intake->program.path, std::move(unpack), kLargestUnpackOutput);
+  Result<std::string> unpacked = co_await run(host, name, intake->program.path, std::move(unpack),
+                                              intake->definition.token, kLargestUnpackOutput);
   if (!unpacked) co_return unpacked.error();
   co_return intake;
 }

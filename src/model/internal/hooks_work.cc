@@ -3,6 +3,7 @@
 #include <set>
 
 #include "model/internal/hooks.h"
+#include "model/json_schema.h"
 
 namespace mullion::model::internal {
 namespace {
@@ -215,12 +216,12 @@ void check_param_schema(HookContext& context) {
   const json::value* schema = context.object.if_contains("Schema");
   if (schema == nullptr || schema->is_null()) return;
   if (!schema->is_object()) return context.refuse("Schema must be an object");
-  if (Result<void> compiles = compile_schema(*schema); !compiles) {
-    return context.refuse(fmt::format("Invalid schema: {}", compiles.error().messages.front()));
-  }
+  const Result<std::shared_ptr<const JsonSchema>> compiled =
+      JsonSchema::compile(*schema, context.schema_budget);
+  if (!compiled) return context.refuse(fmt::format("Invalid schema: {}", compiled.error().messages.front()));
   const json::value* fallback = schema->get_object().if_contains("default");
   if (fallback == nullptr) return;
-  const Result<void> fits = check_schema(*schema, *fallback);
+  const Result<void> fits = (*compiled)->check(*fallback, context.schema_budget);
   if (!fits) context.refuse(fmt::format("Error in default value: {}", fits.error().messages.front()));
 }
 

@@ -304,13 +304,15 @@ Task<Connection::Next> Connection::serve_one() {
   const int version = parser_.version();
   bool keep = parser_.keep_alive();
   Request request;
-  fill_request(request);
+  const Result<void> understood = fill_request(request);
   RequestBody body(*this, version >= 11 && has_token(request.headers, "Expect", "100-continue"));
   body.set_size(parser_.done() ? std::optional<uint64_t>(0) : parser_.content_length());
   request.body = &body;
   Response response;
   if (over_limit_) {
     response = error_response(request.method, request.path, 503, "too many connections");
+  } else if (!understood) {
+    response = error_response(request.method, "", 400, understood.error().messages.front());
   } else {
     Result<Response> made = co_await call_handler(request);
     if (!made) co_return Next::kClose;
@@ -378,27 +380,16 @@ Task<void> Connection::answer_broken_request() {
   (void)ignored;
 }
 
-void Connection::fill_request(Request& request) {
+Result<void> Connection::fill_request(Request& request) {
   request.method = std::move(parser_.method());
   for (char& c : request.method) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  request.target = std::move(parser_.target());
-  std::string_view target = request.target;
-  // The absolute form "http://host/path" means the same as "/path".
-  if (!target.starts_with('/') && target.find("://") != std::string_view::npos) {
-    const size_t slash = target.find('/', target.find("://") + 3);
-    target = slash == std::string_view::npos ? "/" : target.substr(slash);
-  }
-  target = target.substr(0, target.find('#'));
-  const size_t question = target.find('?');
-  request.raw_path = target.substr(0, question);
-  request.path = percent_decode(request.raw_path);
-  if (question != std::string_view::npos) request.query = parse_query_string(target.substr(question + 1));
   request.headers = std::move(parser_.headers());
   request.peer_address = peer_address_;
   request.peer_is_loopback = peer_is_loopback_;
   request.tls = server_->options.tls.has_value();
   const std::string_view given = request.headers.get("X-Request-Id").value_or("");
   request.id = is_sane_request_id(given) ? std::string(given) : fmt::format("{:016x}", env::random_id());
+  return request.set_target(std::move(parser_.target()));
 }
 
 Task<Result<Response>> Connection::call_handler(Request& request) {
@@ -415,8 +406,8 @@ Task<Result<Response>> Connection::call_handler(Request& request) {
   if (state.cancelled() != asio::cancellation_type::none) {
     co_return Error(ErrorCode::kCancelled, "the server is stopping");
   }
-  kLog.error("handler failed method={} path={} request={} what={}", request.method, request.raw_path,
-             request.id, text);
+  kLog.error("handler failed method={} path={} request={} what={}", request.method, request.path, request.id,
+             text);
   co_return error_response(request.method, request.path, 500, "internal error, request " + request.id);
 }
 
@@ -559,7 +550,7 @@ Task<Connection::Next> Connection::upgrade(Request& request, Response& response)
   const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
   if (state.cancelled() != asio::cancellation_type::none) co_return Next::kClose;
   if (!failure.empty()) {
-    kLog.error("websocket task failed path={} request={} what={}", request.raw_path, request.id, failure);
+    kLog.error("websocket task failed path={} request={} what={}", request.path, request.id, failure);
   }
   co_await conversation->close(failure.empty() ? kNormalClosure : kInternalClosure, "");
   co_return Next::kClose;

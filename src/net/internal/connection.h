@@ -83,7 +83,8 @@ class Connection {
   Task<bool> write_all(Stream::Pieces pieces);
   Task<Next> upgrade(Request& request, Response& response);
   Task<bool> drain_body(RequestBody& body);
-  void fill_request(Request& request);
+  /// kBadRequest when the target has no meaning; everything else is filled then, too.
+  Result<void> fill_request(Request& request);
   void begin_head(int status, const Headers& headers);
 
   const std::shared_ptr<ServerState> server_;

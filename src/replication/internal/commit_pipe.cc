@@ -40,23 +40,27 @@ env::Task<Result<void>> CommitPipe::submit(store::Batch batch) {
     std::lock_guard lock(shared_->mutex);
     shared_->bytes += bytes;
     ++shared_->batches;
+    ++shared_->submitted;
   }
   batch.on_difference = [shared = shared_](const store::TypeDigest& actual) {
     std::lock_guard lock(shared->mutex);
     shared->differences.emplace(actual.owner, actual.type);
   };
   store_.commit(std::move(batch), [shared = shared_, bytes](Result<store::Cursor> done) {
-    std::function<void()> complain;
+    std::function<void()> tell;
     {
       std::lock_guard lock(shared->mutex);
       shared->bytes -= bytes;
       --shared->batches;
       if (!done && !shared->failure) {
         shared->failure = done.error();
-        complain = shared->on_failure;
+        tell = shared->on_failure;
+      } else if (!shared->failure) {
+        ++shared->stored;
+        tell = shared->on_stored;
       }
     }
-    if (complain) complain();
+    if (tell) tell();
     shared->changed.notify_all();
   });
   co_return Result<void>{};
@@ -65,6 +69,26 @@ env::Task<Result<void>> CommitPipe::submit(store::Batch batch) {
 void CommitPipe::on_failure(std::function<void()> callback) {
   std::lock_guard lock(shared_->mutex);
   shared_->on_failure = std::move(callback);
+}
+
+void CommitPipe::on_stored(std::function<void()> callback) {
+  std::lock_guard lock(shared_->mutex);
+  shared_->on_stored = std::move(callback);
+}
+
+uint64_t CommitPipe::submitted() const {
+  std::lock_guard lock(shared_->mutex);
+  return shared_->submitted;
+}
+
+uint64_t CommitPipe::stored() const {
+  std::lock_guard lock(shared_->mutex);
+  return shared_->stored;
+}
+
+bool CommitPipe::differs(const std::string& owner) const {
+  std::lock_guard lock(shared_->mutex);
+  return std::ranges::any_of(shared_->differences, [&](const auto& item) { return item.first == owner; });
 }
 
 bool CommitPipe::failed() const {

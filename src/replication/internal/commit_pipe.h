@@ -24,19 +24,27 @@ class CommitPipe {
   env::Task<Result<void>> submit(store::Batch batch);
   /// Called on the writer thread when a batch is refused.
   void on_failure(std::function<void()> callback);
+  /// Called on the writer thread when a batch is stored.
+  void on_stored(std::function<void()> callback);
+  /// How many batches were submitted, and how many of them, in order, are stored. Thread-safe.
+  uint64_t submitted() const;
+  uint64_t stored() const;
   bool failed() const;
   /// Waits until all is durable.
   env::Task<Result<void>> drain();
   /// (owner, type) whose digests were not what a batch expected, since the last call.
   std::set<std::pair<std::string, std::string>> take_differences();
+  /// Whether there are differences of `owner` to be taken. Thread-safe.
+  bool differs(const std::string& owner) const;
 
  private:
   struct Shared {
     std::mutex mutex;
     size_t bytes = 0;
     size_t batches = 0;
+    uint64_t submitted = 0, stored = 0;
     std::optional<Error> failure;
-    std::function<void()> on_failure;
+    std::function<void()> on_failure, on_stored;
     std::set<std::pair<std::string, std::string>> differences;
     env::Signal changed;
   };

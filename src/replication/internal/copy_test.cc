@@ -89,8 +89,8 @@ TEST(Copy, LargeCopiesComeInBatches) {
 TEST(Copy, AnotherServerUnderTheSameIdAppearsInOneStep) {
   std::mt19937 random(3);
   const auto store = store::open_memory_store();
-  put(*store, "A", random_objects(random, 500, 2000), 7);
-  const Objects after = random_objects(random, 500, 2000);
+  put(*store, "A", random_objects(random, 2000, 2000), 7);
+  const Objects after = random_objects(random, 2000, 2000);  // several batches, were it not for the epoch
   const uint64_t before = store->newest().seq;
   Copy copy(*store, "A", 8);
   run_copy(*store, copy, after);

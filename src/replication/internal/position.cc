@@ -20,7 +20,7 @@ struct SavedOwner {
   std::string owner;
   std::vector<std::string> via;
   bool follows = false;
-  int64_t stale_since = 0;  // ns since 1970; 0: the endpoint was in touch with it
+  int64_t stale_since = 0;  // ns since 1970; 0: followed and in touch, so as of the position's `contact`
 };
 SavedOwner tag_invoke(json::value_to_tag<SavedOwner>, const json::value& value) {
   return {json::value_to<std::string>(value.at("owner")),
@@ -28,63 +28,100 @@ SavedOwner tag_invoke(json::value_to_tag<SavedOwner>, const json::value& value) 
           value.at("stale_since").to_number<int64_t>()};
 }
 
-json::value owners_value(const SavedPosition& position) {
+constexpr int64_t kNever = 1;  // ns since 1970, as 0 says something else
+
+/// Whether the replica of an owner is as new as the stream: it is covered by common_as_of().
+bool is_live(const SavedPosition& position, const Announcement& announced) {
+  return announced.in_touch && position.follows.contains(announced.owner) &&
+         position.as_of.contains(announced.owner);
+}
+
+/// The wall clock's count now, less how long ago `moment` was: clocks may have been set since.
+int64_t wall_count(std::optional<env::SteadyTime> moment, const env::Clock& clock) {
+  if (!moment) return kNever;
+  return (clock.wall() - (clock.steady() - *moment)).time_since_epoch().count();
+}
+
+env::SteadyTime steady_moment(int64_t count, const env::Clock& clock) {
+  const env::Duration age = clock.wall() - env::WallTime(env::Duration(count));
+  return clock.steady() - std::max(age, env::Duration::zero());
+}
+
+std::optional<env::SteadyTime> as_of(const SavedPosition& position, const std::string& owner) {
+  const auto found = position.as_of.find(owner);
+  return found == position.as_of.end() ? std::nullopt : std::optional(found->second);
+}
+
+json::value owners_value(const SavedPosition& position, const env::Clock& clock) {
   json::array out;
   for (const Announcement& announced : position.announced) {
-    const auto age = std::chrono::duration<double>(announced.age_seconds);
-    const env::WallTime stale = position.heard - std::chrono::duration_cast<env::Duration>(age);
+    const int64_t stale =
+        is_live(position, announced) ? 0 : wall_count(as_of(position, announced.owner), clock);
     out.push_back(json::object{{"owner", announced.owner},
                                {"via", json::value_from(announced.via)},
                                {"follows", position.follows.contains(announced.owner)},
-                               {"stale_since", announced.in_touch ? 0 : stale.time_since_epoch().count()}});
+                               {"stale_since", stale}});
   }
   return out;
 }
 
-void read_cursor(const std::string& text, SavedPosition& out) {
+/// The rest is `contact`.
+int64_t read_cursor(const std::string& text, SavedPosition& out) {
   const json::value value = json::parse(text);
   out.cursor = {value.at("epoch").to_number<uint64_t>(), value.at("seq").to_number<uint64_t>()};
-  out.contact = env::WallTime(env::Duration(value.at("contact").to_number<int64_t>()));
+  return value.at("contact").to_number<int64_t>();
 }
 
-void read_owners(const std::string& text, SavedPosition& out) {
-  out.heard = env::system_clock().wall();  // ages are as of now
+void read_owners(const std::string& text, int64_t contact, const env::Clock& clock, SavedPosition& out) {
   for (SavedOwner& saved : json::value_to<std::vector<SavedOwner>>(json::parse(text))) {
     if (saved.follows) out.follows.insert(saved.owner);
+    const int64_t stale = saved.stale_since == 0 ? contact : saved.stale_since;
+    if (stale > kNever) out.as_of.emplace(saved.owner, steady_moment(stale, clock));
     Announcement& announced = out.announced.emplace_back();
     announced.owner = std::move(saved.owner);
     announced.via = std::move(saved.via);
     announced.in_touch = saved.stale_since == 0;
-    if (announced.in_touch) continue;
-    const env::WallTime stale{env::Duration(saved.stale_since)};
-    announced.age_seconds = std::max(0.0, std::chrono::duration<double>(out.heard - stale).count());
   }
 }
 
 }  // namespace
 
-SavedPosition load_position(const store::Snapshot& view, std::string_view endpoint) {
+std::optional<env::SteadyTime> common_as_of(const SavedPosition& position) {
+  std::optional<env::SteadyTime> oldest;
+  for (const Announcement& announced : position.announced) {
+    if (!is_live(position, announced)) continue;
+    const env::SteadyTime own = position.as_of.find(announced.owner)->second;
+    oldest = oldest ? std::min(*oldest, own) : own;
+  }
+  return oldest;
+}
+
+SavedPosition load_position(const store::Snapshot& view, std::string_view endpoint, const env::Clock& clock) {
   SavedPosition out;
   const std::optional<std::string> cursor = view.secret(kSpace, endpoint);
   const std::optional<std::string> owners = view.secret(kSpace, owners_key(endpoint));
   if (!cursor || !owners) return out;
   try {
-    read_cursor(*cursor, out);
-    read_owners(*owners, out);
+    const int64_t contact = read_cursor(*cursor, out);
+    read_owners(*owners, contact, clock, out);
   } catch (const std::exception& failure) {
     kLog.error("saved position is unreadable; copies follow endpoint={} what={}", endpoint, failure.what());
     return SavedPosition{};
   }
+  // Of a replica that another stream wrote since, that one knows.
+  std::erase_if(out.as_of, [&](const auto& item) { return !is_keeper(view, item.first, endpoint); });
   return out;
 }
 
-void append_position(std::string_view endpoint, const SavedPosition& position, bool with_owners,
+void append_position(std::string_view endpoint, const SavedPosition& position,
+                     std::optional<env::SteadyTime> common, bool with_owners, const env::Clock& clock,
                      std::vector<store::SecretChange>& out) {
   out.push_back({kSpace, std::string(endpoint),
                  json::serialize(json::object{{"epoch", position.cursor.epoch},
                                               {"seq", position.cursor.seq},
-                                              {"contact", position.contact.time_since_epoch().count()}})});
-  if (with_owners) out.push_back({kSpace, owners_key(endpoint), json::serialize(owners_value(position))});
+                                              {"contact", wall_count(common, clock)}})});
+  if (with_owners)
+    out.push_back({kSpace, owners_key(endpoint), json::serialize(owners_value(position, clock))});
 }
 
 store::SecretChange keeper_change(std::string_view owner, std::string_view endpoint) {
@@ -95,9 +132,10 @@ bool is_keeper(const store::Snapshot& view, std::string_view owner, std::string_
   return view.origin_cursor(owner) && view.secret(kKeepers, owner) == endpoint;
 }
 
-std::vector<store::SecretChange> save_position(std::string_view endpoint, const SavedPosition& position) {
+std::vector<store::SecretChange> save_position(std::string_view endpoint, const SavedPosition& position,
+                                               const env::Clock& clock) {
   std::vector<store::SecretChange> out;
-  append_position(endpoint, position, true, out);
+  append_position(endpoint, position, common_as_of(position), true, clock, out);
   return out;
 }
 

@@ -78,8 +78,9 @@ void visit_ranges(Operator op, const std::vector<std::string>& arguments, Iterat
 
 }  // namespace
 
-TypeIndex::TypeIndex(const model::ObjectType* type)
+TypeIndex::TypeIndex(const model::ObjectType* type, OwnerName owner_name)
     : type_(type),
+      owner_name_(std::move(owner_name)),
       postings_(type == nullptr ? 0 : type->indexes.size()),
       with_value_(postings_.size()),
       columns_(postings_.size()) {}
@@ -161,11 +162,10 @@ void TypeIndex::apply(std::string_view key, OwnerId owner, std::optional<std::st
   add_values(entry->second, after);
 }
 
-RowSet TypeIndex::rows_of_owners(const CompiledFilter& filter, const Query& query,
-                                 const OwnerName& owner_name) const {
+RowSet TypeIndex::rows_of_owners(const CompiledFilter& filter, const Query& query) const {
   RowSet out;
   for (const auto& [owner, rows] : by_owner_) {
-    if (owner_matches(filter, owner_name(owner), query.own_id)) out.unite(rows);
+    if (owner_matches(filter, owner_name_(owner), query.own_id)) out.unite(rows);
   }
   return out;
 }
@@ -308,10 +308,10 @@ void TypeIndex::in_column_order(const RowSet& matching, const Order& order, cons
 }
 
 void TypeIndex::in_owner_order(const RowSet& matching, const Order& order, const Query& query,
-                               const OwnerName& owner_name, const Visit& visit) const {
+                               const Visit& visit) const {
   std::map<std::string, RowSet> by_name;
   for (const auto& [owner, rows] : by_owner_)
-    by_name[owner < kFirstRemoteId ? query.own_id : owner_name(owner)].unite(rows);
+    by_name[owner < kFirstRemoteId ? query.own_id : owner_name_(owner)].unite(rows);
   auto walk = [&](auto first, auto last) {
     for (; first != last; ++first) {
       first->second.intersect(matching);
@@ -358,15 +358,14 @@ void TypeIndex::in_value_order(const RowSet& matching, const Order& order, const
 }
 
 void TypeIndex::in_order(const RowSet& matching, const Order& order, const Query& query,
-                         const OwnerName& owner_name, const Visit& visit) const {
+                         const Visit& visit) const {
   const uint64_t count = matching.size();
   if (count == 0) return;
   if (!order.sort) {
     in_key_order(matching, order.reverse, order.needed, visit, order.candidates);
     return;
   }
-  if (type_->indexes[*order.sort].path == "@endpoint")
-    return in_owner_order(matching, order, query, owner_name, visit);
+  if (type_->indexes[*order.sort].path == "@endpoint") return in_owner_order(matching, order, query, visit);
   // Walking the values meets many that no row of the result has when the result is small.
   const double share = static_cast<double>(std::min(order.needed, count)) / static_cast<double>(count);
   const double buckets = static_cast<double>(postings_[*order.sort].size()) * share;
@@ -374,14 +373,13 @@ void TypeIndex::in_order(const RowSet& matching, const Order& order, const Query
   in_value_order(matching, order, visit);
 }
 
-TypeIndex::Answer TypeIndex::run(const Query& query, const CompiledQuery& compiled, bool remote,
-                                 const OwnerName& owner_name) const {
+TypeIndex::Answer TypeIndex::run(const Query& query, const CompiledQuery& compiled, bool remote) const {
   Answer answer;
   const StandingSetPtr among = query.among.empty() ? nullptr : rows_among(query.among.front());
-  RowSet matching = rows_within_bounds(query, compiled, remote, owner_name, among);
+  RowSet matching = rows_within_bounds(query, compiled, remote, among);
   answer.total = matching.size();
   for (const CompiledFilter& filter : compiled.filters) {
-    if (filter.is_endpoint()) matching.intersect(rows_of_owners(filter, query, owner_name));
+    if (filter.is_endpoint()) matching.intersect(rows_of_owners(filter, query));
   }
   // The owners that a filter on Endpoint leaves are those whose age matters to the answer.
   answer.owners = remote_owners(matching);
@@ -402,7 +400,7 @@ TypeIndex::Answer TypeIndex::run(const Query& query, const CompiledQuery& compil
   }
   if (among) order.candidates = &among->in_key_order;
   uint64_t skipped = 0;
-  in_order(matching, order, query, owner_name, [&](uint32_t row) {
+  in_order(matching, order, query, [&](uint32_t row) {
     if (skipped < offset) return ++skipped, true;
     answer.refs.push_back({rows_[row]->first.key, rows_[row]->first.owner});
     return answer.refs.size() < limit;

@@ -21,13 +21,14 @@ namespace mullion::store::internal {
 class TypeIndex {
  public:
   /// `type` is null for types that the model does not know: they have an order by key alone.
-  explicit TypeIndex(const model::ObjectType* type);
+  using OwnerName = std::function<std::string(OwnerId)>;
+  /// `owner_name` tells what owners are called; thread-safe.
+  TypeIndex(const model::ObjectType* type, OwnerName owner_name);
 
   /// Brings the index from `old_body` to `new_body` of one row; absent = the row does not exist.
   void apply(std::string_view key, OwnerId owner, std::optional<std::string_view> old_body,
              std::optional<std::string_view> new_body);
 
-  using OwnerName = std::function<std::string(OwnerId)>;
   struct Answer {
     uint64_t total = 0;
     uint64_t matching = 0;
@@ -41,8 +42,7 @@ class TypeIndex {
   };
   /// `remote`: whether remote owners are shown. Filters on parameters need bodies: with them the answer is
   /// not complete, its refs are all rows that passed the other filters, in order, before paging.
-  Answer run(const Query& query, const CompiledQuery& compiled, bool remote,
-             const OwnerName& owner_name) const;
+  Answer run(const Query& query, const CompiledQuery& compiled, bool remote) const;
 
   size_t rows() const { return by_key_.size(); }
   /// Memory it takes, about.
@@ -69,9 +69,9 @@ class TypeIndex {
     const std::vector<uint32_t>* candidates = nullptr;  // all rows that may match, by key
   };
 
-  /// The rows of a key set that queries come back with, kept up to date.
+  /// The rows of an object set that queries come back with, kept up to date.
   struct StandingSet {
-    std::weak_ptr<const KeySet> keys;
+    std::weak_ptr<const ObjectSet> objects;
     RowSet rows;
     std::vector<uint32_t> in_key_order;
   };
@@ -86,12 +86,13 @@ class TypeIndex {
   void add_values(uint32_t row, const std::vector<std::vector<std::string>>& values);
   void remove_values(uint32_t row, const std::vector<std::vector<std::string>>& values);
   RowSet rows_within_bounds(const Query& query, const CompiledQuery& compiled, bool remote,
-                            const OwnerName& owner_name, const StandingSetPtr& first) const;
+                            const StandingSetPtr& first) const;
   RowSet rows_of_local_owners() const;
-  StandingSetPtr look_up(const KeySetPtr& set) const;
+  bool holds(const ObjectSet& set, const RowKey& row) const;
+  StandingSetPtr look_up(const ObjectSetPtr& set) const;
   /// Rows of a set: large ones are remembered while somebody holds the set.
-  StandingSetPtr rows_among(const KeySetPtr& set) const;
-  RowSet rows_of_owners(const CompiledFilter& filter, const Query& query, const OwnerName& owner_name) const;
+  StandingSetPtr rows_among(const ObjectSetPtr& set) const;
+  RowSet rows_of_owners(const CompiledFilter& filter, const Query& query) const;
   /// Rows that satisfy the positive form of a filter.
   RowSet rows_of_keys(const CompiledFilter& filter) const;
   RowSet rows_of_values(const CompiledFilter& filter) const;
@@ -100,17 +101,17 @@ class TypeIndex {
   void narrow(const CompiledFilter& filter, RowSet& matching) const;
   std::vector<OwnerId> remote_owners(const RowSet& rows) const;
 
-  void in_order(const RowSet& matching, const Order& order, const Query& query, const OwnerName& owner_name,
-                const Visit& visit) const;
+  void in_order(const RowSet& matching, const Order& order, const Query& query, const Visit& visit) const;
   bool in_key_order(const RowSet& matching, bool reverse, uint64_t needed, const Visit& visit,
                     const std::vector<uint32_t>* candidates = nullptr) const;
   void in_owner_order(const RowSet& matching, const Order& order, const Query& query,
-                      const OwnerName& owner_name, const Visit& visit) const;
+                      const Visit& visit) const;
   void in_value_order(const RowSet& matching, const Order& order, const Visit& visit) const;
   void in_column_order(const RowSet& matching, const Order& order, const Visit& visit) const;
   const Column& column(size_t index) const;
 
   const model::ObjectType* type_;
+  OwnerName owner_name_;
   ByKey by_key_;
   std::vector<ByKey::const_iterator> rows_;
   std::vector<uint32_t> free_;

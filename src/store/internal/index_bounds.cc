@@ -1,4 +1,4 @@
-// The bounds of queries: rows of key sets, which are remembered and kept up to date.
+// The bounds of queries: rows of object sets, which are remembered and kept up to date.
 #include <algorithm>
 
 #include "store/internal/index.h"
@@ -6,7 +6,7 @@
 namespace mullion::store::internal {
 namespace {
 
-/// Up to so many keys are looked up each time.
+/// Up to so many objects are looked up each time.
 constexpr size_t kSmallSet = 16;
 constexpr size_t kMostStandingSets = 256;
 
@@ -20,8 +20,8 @@ std::vector<uint32_t>::iterator TypeIndex::place_of(std::vector<uint32_t>& rows,
 
 void TypeIndex::join_standing_sets(ByKey::const_iterator entry) {
   for (const StandingSetPtr& set : standing_sets_) {
-    const KeySetPtr keys = set->keys.lock();
-    if (!keys || !keys->contains(entry->first.key)) continue;
+    const ObjectSetPtr objects = set->objects.lock();
+    if (!objects || !holds(*objects, entry->first)) continue;
     set->rows.add(entry->second);
     set->in_key_order.insert(place_of(set->in_key_order, entry), entry->second);
   }
@@ -43,25 +43,33 @@ RowSet TypeIndex::rows_of_local_owners() const {
   return out;
 }
 
-TypeIndex::StandingSetPtr TypeIndex::look_up(const KeySetPtr& set) const {
+bool TypeIndex::holds(const ObjectSet& set, const RowKey& row) const {
+  if (row.owner < kFirstRemoteId) return set.contains(kOwn, row.key);
+  return set.contains(owner_name_(row.owner), row.key);
+}
+
+TypeIndex::StandingSetPtr TypeIndex::look_up(const ObjectSetPtr& set) const {
   auto out = std::make_shared<StandingSet>();
-  out->keys = set;
-  for (const std::string& key : set->keys()) {
-    for (auto entry = by_key_.lower_bound(RowKey{key, 0}); entry != by_key_.end() && entry->first.key == key;
-         ++entry) {
-      out->in_key_order.push_back(entry->second);
+  out->objects = set;
+  const std::string* last = nullptr;
+  for (const ObjectRef& object : set->objects()) {
+    if (last != nullptr && *last == object.key) continue;  // rows of all its owners are there already
+    last = &object.key;
+    for (auto entry = by_key_.lower_bound(RowKey{object.key, 0});
+         entry != by_key_.end() && entry->first.key == object.key; ++entry) {
+      if (holds(*set, entry->first)) out->in_key_order.push_back(entry->second);
     }
   }
   out->rows.add_all(out->in_key_order);
   return out;
 }
 
-TypeIndex::StandingSetPtr TypeIndex::rows_among(const KeySetPtr& set) const {
-  if (set->keys().size() <= kSmallSet) return look_up(set);
+TypeIndex::StandingSetPtr TypeIndex::rows_among(const ObjectSetPtr& set) const {
+  if (set->objects().size() <= kSmallSet) return look_up(set);
   const std::lock_guard lock(sets_mutex_);
-  std::erase_if(standing_sets_, [](const StandingSetPtr& standing) { return standing->keys.expired(); });
+  std::erase_if(standing_sets_, [](const StandingSetPtr& standing) { return standing->objects.expired(); });
   for (const StandingSetPtr& standing : standing_sets_) {
-    if (standing->keys.lock() == set) return standing;
+    if (standing->objects.lock() == set) return standing;
   }
   if (standing_sets_.size() >= kMostStandingSets) standing_sets_.erase(standing_sets_.begin());
   standing_sets_.push_back(look_up(set));
@@ -69,7 +77,7 @@ TypeIndex::StandingSetPtr TypeIndex::rows_among(const KeySetPtr& set) const {
 }
 
 RowSet TypeIndex::rows_within_bounds(const Query& query, const CompiledQuery& compiled, bool remote,
-                                     const OwnerName& owner_name, const StandingSetPtr& first) const {
+                                     const StandingSetPtr& first) const {
   RowSet out;
   if (first == nullptr) {
     out = remote ? all_ : rows_of_local_owners();
@@ -83,7 +91,7 @@ RowSet TypeIndex::rows_within_bounds(const Query& query, const CompiledQuery& co
   RowSet allowed;
   out.for_each([&](uint32_t row) {
     const RowKey& key = rows_[row]->first;
-    if (query.visible(key.key, owner_name(key.owner))) allowed.add(row);
+    if (query.visible(key.key, owner_name_(key.owner))) allowed.add(row);
   });
   return allowed;
 }

@@ -100,7 +100,7 @@ Result<void> Indexes::build(std::string_view type) {
       entries_[std::string(type)] = Entry{.type = wanted};
     }
   }
-  auto index = std::make_unique<TypeIndex>(wanted);
+  auto index = std::make_unique<TypeIndex>(wanted, owner_name_);
   const Result<void> scanned =
       scan_(*transaction, type, [&](std::string_view key, OwnerId owner, std::string_view body) {
         index->apply(key, owner, std::nullopt, body);

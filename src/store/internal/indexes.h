@@ -27,8 +27,8 @@ class Indexes {
       const ReadTransaction&, std::string_view type,
       const std::function<void(std::string_view key, OwnerId, std::string_view body)>&)>;
   using Use = std::function<void(const TypeIndex&)>;
-  Indexes(const Engine& engine, const model::TypeCatalog& types, Scan scan)
-      : engine_(engine), types_(types), scan_(std::move(scan)) {}
+  Indexes(const Engine& engine, const model::TypeCatalog& types, TypeIndex::OwnerName owner_name, Scan scan)
+      : engine_(engine), types_(types), owner_name_(std::move(owner_name)), scan_(std::move(scan)) {}
 
   /// Writer thread: the rows of the commits up to `seq`, right after they became durable.
   void publish(uint64_t seq, std::vector<RowChange> rows);
@@ -69,6 +69,7 @@ class Indexes {
 
   const Engine& engine_;
   const model::TypeCatalog& types_;
+  TypeIndex::OwnerName owner_name_;
   Scan scan_;
   mutable std::mutex gate_;
   mutable std::shared_mutex mutex_;

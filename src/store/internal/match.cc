@@ -125,7 +125,7 @@ bool holds(Operator op, size_t arguments, Compare compare) {
 Result<std::shared_ptr<const re2::RE2>> compile_regex(std::string_view prefix, const std::string& text) {
   RE2::Options options;
   options.set_log_errors(false);
-  options.set_max_mem(8 << 20);
+  options.set_max_mem(1 << 20);  // of each of a hundred filters
   auto regex = std::make_shared<const RE2>(text, options);
   if (!regex->ok())
     return refuse(prefix, fmt::format("Invalid regular expression {}: {}", text, regex->error()));

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "model/budget.h"
 #include "model/index_value.h"
 #include "store/internal/match.h"
 #include "store/internal/store_impl.h"
@@ -197,13 +198,12 @@ class SnapshotImpl final : public Snapshot {
                                               const CompiledQuery& compiled) const {
     TypeIndex::Answer answer;
     auto use = [&](const TypeIndex& index) {
-      answer = index.run(query, compiled, store_.replicas_shown(),
-                         [this](OwnerId id) { return store_.names().owner_name(id); });
+      answer = index.run(query, compiled, store_.replicas_shown());
     };
     const Result<bool> answered = store_.indexes().with(query.type, type, seq_, use);
     if (!answered) return answered.error();
     if (*answered) return answer;
-    TypeIndex own(type);  // this view is old: an index for it alone
+    TypeIndex own(type, [this](OwnerId id) { return store_.names().owner_name(id); });  // this view is old: an index for it alone
     const Result<void> scanned = store_.scan_rows(
         view(), query.type, "", [&](std::string_view key, OwnerId owner, std::string_view body) {
           own.apply(key, owner, std::nullopt, body);
@@ -218,11 +218,14 @@ class SnapshotImpl final : public Snapshot {
   Result<void> filter_by_parameters(const Query& query, const CompiledQuery& compiled,
                                     TypeIndex::Answer& answer) const {
     std::vector<TypeIndex::Answer::Ref> page;
+    model::Budget budget(query.filter_steps);
     answer.matching = 0;
     for (TypeIndex::Answer::Ref& ref : answer.refs) {
       const Result<std::string> body = get({query.type, store_.names().owner_name(ref.owner), ref.key});
       if (!body) return body.error();
-      if (!passes(query, compiled, store_.names().owner_name(ref.owner), *body)) continue;
+      const bool fits = passes(query, compiled, store_.names().owner_name(ref.owner), *body, budget);
+      if (budget.exhausted()) return too_much_to_filter(query);
+      if (!fits) continue;
       const bool in_page = answer.matching >= query.offset && !query.count_only &&
                            (!query.limit || page.size() < *query.limit);
       ++answer.matching;
@@ -232,14 +235,26 @@ class SnapshotImpl final : public Snapshot {
     return {};
   }
 
+  static Error too_much_to_filter(const Query& query) {
+    return Error(
+        ErrorCode::kNotAcceptable, "GET", query.type, "",
+        {fmt::format("filters without an index take more than {} steps here: name an index too, or fewer "
+                     "parameters",
+                     query.filter_steps)});
+  }
+
   static bool passes(const Query& query, const CompiledQuery& compiled, std::string_view owner,
-                     std::string_view body) {
+                     std::string_view body, model::Budget& budget) {
+    constexpr size_t kBytesPerStep = 64;
+    // Found once: the rest of a body is much larger.
+    const std::string_view params = query.param_resolver ? body : model::raw_member(body, "Params");
     return std::ranges::all_of(compiled.filters, [&](const CompiledFilter& filter) {
       if (filter.index_position()) return true;
+      if (!budget.spend(1 + params.size() / kBytesPerStep)) return false;
       if (filter.is_containment()) return filter.matches_containment(body);
       if (query.param_resolver)
         return filter.matches_parameter(query.param_resolver(owner, body, filter.name()));
-      const std::string_view raw = model::raw_param(body, filter.name());
+      const std::string_view raw = params.starts_with('{') ? model::raw_member(params, filter.name()) : "";
       return filter.matches_parameter(raw.empty() ? std::nullopt : std::optional<std::string>(raw));
     });
   }

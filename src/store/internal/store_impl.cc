@@ -35,7 +35,7 @@ std::optional<uint64_t> read_number(const ReadTransaction& transaction, std::str
 StoreImpl::StoreImpl(std::unique_ptr<Engine> engine, const Options& options)
     : engine_(std::move(engine)),
       options_(options),
-      indexes_(*engine_, types(),
+      indexes_(*engine_, types(), [this](OwnerId id) { return names_.owner_name(id); },
                [this](const ReadTransaction& transaction, std::string_view type, const auto& visit) {
                  Result<void> scanned = scan_rows(
                      transaction, type, "", [&](std::string_view key, OwnerId owner, std::string_view body) {

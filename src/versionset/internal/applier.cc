@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/log.h"
+#include "env/unless.h"
 #include "model/object.h"
 #include "versionset/internal/json_read.h"
 
@@ -26,6 +29,45 @@ std::string named(const Action& action, std::string_view reason) {
 net::ClientRequest lease_request(const std::string& holder) {
   const json::object wanted{{"holder", holder}, {"seconds", std::chrono::seconds(kLeaseTime).count()}};
   return json_request("POST", std::string(kLease), wanted);
+}
+
+/// The artifacts for one action: fetching ends when the action is not wanted any more, whatever a server
+/// elsewhere makes of it. What has reached the endpoint is not cut short.
+class WantedArtifacts final : public Artifacts {
+ public:
+  WantedArtifacts(Artifacts& all, env::Signal& changed, std::function<bool()> wanted)
+      : all_(all), changed_(changed), wanted_(std::move(wanted)) {}
+  Task<Result<content::Blobs::Info>> fetch(catalog::Artifact artifact) override {
+    Task<void> unwanted = until_unwanted();
+    auto fetched = co_await env::unless(all_.fetch(std::move(artifact)), std::move(unwanted));
+    if (fetched) co_return *std::move(fetched);
+    co_return Error(ErrorCode::kCancelled, "it is not wanted any more");
+  }
+  Result<net::BodySourcePtr> open(const content::Blobs::Info& info, uint64_t first, uint64_t last) override {
+    return all_.open(info, first, last);
+  }
+
+ private:
+  Task<void> until_unwanted() {
+    while (true) {
+      const uint64_t seen = changed_.version();
+      if (!wanted_()) co_return;
+      co_await changed_.wait(seen, std::chrono::hours(1));
+    }
+  }
+
+  Artifacts& all_;
+  env::Signal& changed_;
+  const std::function<bool()> wanted_;
+};
+
+/// Whether `plan` has this action, with the same bytes.
+bool holds(const Plan& plan, const Action& action) {
+  return std::any_of(plan.actions.begin(), plan.actions.end(), [&action](const Action& other) {
+    return other.key() == action.key() && other.artifact.has_value() == action.artifact.has_value() &&
+           (!action.artifact || (other.artifact->source == action.artifact->source &&
+                                 other.artifact->sha256 == action.artifact->sha256));
+  });
 }
 
 }  // namespace
@@ -266,11 +308,24 @@ Task<void> Applier::act(EntryPtr entry) {
     bytes += more;
     place->touch();
   };
-  const Target target{entry->endpoint, *entry->calls, *parts_.artifacts, memory_, parts_.store, moved};
+  const auto wanted = [this, &entry, &action] { return wants(entry, action); };
+  WantedArtifacts artifacts(*parts_.artifacts, entry->wake, wanted);
+  const Target target{entry->endpoint, *entry->calls, artifacts, memory_, parts_.store, moved};
   const Result<Effect> result = co_await carry_out(target, action, parts_.restart);
+  if (!result && result.error().code == ErrorCode::kCancelled && !wanted()) {
+    kLog.info("given up endpoint={} kind={} name={} reason={}", entry->endpoint, kind_name(action.kind),
+              action.name, result.error().messages.front());
+    co_return;
+  }
   const double ms = std::chrono::duration<double, std::milli>(env::system_clock().steady() - begun).count();
   if (result && *result == Effect::kNone) saw_equal(entry, *plan, action);
   record(entry, action, result, bytes, ms);
+}
+
+/// Whether the newest offer still holds the action.
+bool Applier::wants(const EntryPtr& entry, const Action& action) const {
+  std::lock_guard lock(mutex_);
+  return entry->offer.apply && entry->offer.plan && holds(*entry->offer.plan, action);
 }
 
 /// What the endpoint does not list would be planned, looked at and missed in its listing for ever.

@@ -53,6 +53,7 @@ class Applier final : public PlanExecutor {
   Task<void> act(EntryPtr entry);
   void record(const EntryPtr& entry, const Action& action, const Result<Effect>& result, uint64_t bytes,
               double ms);
+  bool wants(const EntryPtr& entry, const Action& action) const;
   void saw_equal(const EntryPtr& entry, const Plan& plan, const Action& action);
   Task<void> take_lease(EntryPtr entry);
   Task<void> ask_holder(EntryPtr entry);

@@ -110,8 +110,8 @@ class ApplierQueue : public ::testing::Test {
 
   Gate gate_;
   std::map<std::string, PretendedEndpoint> endpoints_;
-  std::unique_ptr<store::Store> store_ = store::open_memory_store();
   env::Runtime runtime_{2};
+  std::unique_ptr<store::Store> store_ = store::open_memory_store();
   std::unique_ptr<Applier> applier_;
 };
 

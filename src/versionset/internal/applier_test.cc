@@ -17,8 +17,8 @@ constexpr double kSpeed = 500;  // a pause of 5 s takes 10 ms
 /// A manager with a catalog, an endpoint, and what is wanted of it.
 class World {
  public:
-  explicit World(std::string id = "M1", PretendedEndpoint* shared = nullptr)
-      : id_(std::move(id)), endpoint_(shared) {
+  explicit World(std::string id = "M1", PretendedEndpoint* shared = nullptr, double speed = kSpeed)
+      : id_(std::move(id)), endpoint_(shared), speed_(speed) {
     if (endpoint_ == nullptr) endpoint_ = &own_endpoint_;
     for (const auto& [name, type] : kItems) {
       for (const std::string version : {"v1.0.0", "v2.0.0"}) add_item(name, type, version);
@@ -50,7 +50,7 @@ class World {
       return endpoint_->holder;
     };
     parts.restart = {std::chrono::seconds(5), std::chrono::milliseconds(1)};
-    parts.speed = kSpeed;
+    parts.speed = speed_;
     parts.news = [this](const std::string&) {
       if (follows_) replan();
     };
@@ -113,6 +113,18 @@ class World {
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
     return false;
+  }
+  /// The first state that meets `condition`; a later look may find another one. Fails when none does.
+  ApplyState state_when(const std::function<bool(const ApplyState&)>& condition) {
+    ApplyState seen;
+    EXPECT_TRUE(eventually([&] {
+      seen = state();
+      return condition(seen);
+    })) << seen.state;
+    return seen;
+  }
+  ApplyState when_stopped() {
+    return state_when([](const ApplyState& state) { return state.state == "stopped"; });
   }
   /// Nothing is left to do, and nobody configures it any more. `lease_lost`: the request that gives it back
   /// may have failed, then it runs out.
@@ -194,8 +206,9 @@ class World {
   const std::string id_;
   PretendedEndpoint own_endpoint_;
   PretendedEndpoint* endpoint_;
-  std::unique_ptr<store::Store> store_ = store::open_memory_store();
+  const double speed_;
   std::unique_ptr<env::Runtime> runtime_ = std::make_unique<env::Runtime>(2);
+  std::unique_ptr<store::Store> store_ = store::open_memory_store();
   std::unique_ptr<ModelArtifacts> artifacts_ = std::make_unique<ModelArtifacts>();
   catalog::Items items_;
   VersionSet set_;
@@ -385,13 +398,12 @@ TEST(Applying, RandomPlansEndEmpty) {
 }
 
 TEST(Applying, StopsWithTheReasonAndGoesOnWhenAnInputChanges) {
-  World world;
+  World world("M1", nullptr, 1);  // nothing is tried again before an input changes
   world.set().components = {component("pack0", "v1.0.0"), component("pack2", "v1.0.0")};
   const std::string broken = "http://m/files/rebar-catalog/pack0/v1.0.0.json";
   world.artifacts().corrupt = {broken};
   world.follow();
-  ASSERT_TRUE(world.eventually([&] { return world.state().state == "stopped"; }));
-  const ApplyState state = world.state();
+  const ApplyState state = world.when_stopped();
   EXPECT_EQ(state.failed, 1U);
   EXPECT_THAT(state.errors, testing::ElementsAre("ContentPackage pack0: " + broken +
                                                  ": expected sha256 x, the file has y"));
@@ -402,6 +414,24 @@ TEST(Applying, StopsWithTheReasonAndGoesOnWhenAnInputChanges) {
   ASSERT_TRUE(world.settled());
   EXPECT_EQ(world.endpoint().components["pack0"].second, "v2.0.0");
   EXPECT_TRUE(world.state().errors.empty());
+}
+
+TEST(Applying, WhatNobodyWantsAnyMoreIsNotWaitedFor) {
+  World world;
+  world.set().components = {component("pack0", "v1.0.0")};
+  world.artifacts().endless = {"http://m/files/rebar-catalog/pack0/v1.0.0.json"};
+  world.follow();
+  ASSERT_TRUE(world.eventually([&] { return world.artifacts().asked == 1; }));
+  world.replan();
+  world.wish([](VersionSet& set) { set.prefs = {{"defaultStage", "discover"}}; });
+  world.replan();
+  EXPECT_EQ(world.state().state, "applying") << "the same action is still wanted";
+  world.wish([](VersionSet& set) { set.components[0].version = "v2.0.0"; });
+  world.replan();
+  ASSERT_TRUE(world.settled());
+  EXPECT_EQ(world.endpoint().components["pack0"].second, "v2.0.0");
+  EXPECT_TRUE(world.state().errors.empty());
+  EXPECT_EQ(world.artifacts().asked, 1);
 }
 
 TEST(Applying, GoesOnWithAFileWhereItWasCut) {
@@ -425,8 +455,9 @@ TEST(Applying, AFullDiskIsToldAndTriedAgain) {
   world.set().prefs = {{"defaultStage", "discover"}};
   world.endpoint().full_at = 1'500'000;
   world.follow();
-  ASSERT_TRUE(world.eventually([&] { return world.state().state == "stopped"; }));
-  EXPECT_THAT(world.state().errors.front(), testing::HasSubstr("507 the disk is full"));
+  const ApplyState stopped = world.when_stopped();
+  ASSERT_FALSE(stopped.errors.empty());
+  EXPECT_THAT(stopped.errors.front(), testing::HasSubstr("507 the disk is full"));
   EXPECT_EQ(world.endpoint().prefs["defaultStage"], "discover");
   {
     std::lock_guard lock(world.endpoint().mutex);
@@ -512,9 +543,10 @@ TEST(Applying, OneOfTwoManagersConfigures) {
   World world("R1", &endpoint);
   world.set().prefs = {{"defaultStage", "discover"}};
   world.follow();
-  ASSERT_TRUE(world.eventually([&] { return world.state().configured_by == "R2"; }));
-  EXPECT_EQ(world.state().state, "waiting");
-  EXPECT_THAT(world.state().errors, testing::ElementsAre("configured by R2"));
+  const ApplyState state =
+      world.state_when([](const ApplyState& seen) { return seen.configured_by == "R2"; });
+  EXPECT_EQ(state.state, "waiting");
+  EXPECT_THAT(state.errors, testing::ElementsAre("configured by R2"));
   EXPECT_TRUE(endpoint.changes.empty());
   {
     std::lock_guard lock(endpoint.mutex);

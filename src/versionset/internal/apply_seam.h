@@ -27,7 +27,8 @@ struct Offer {
   std::shared_ptr<const Plan> plan;
   std::shared_ptr<const Wanted> wanted;
   /// Endpoint.Apply and the sets', and the plan is made from what the endpoint told on its present
-  /// connection. False: nothing may be done, and what is under way ends after its action.
+  /// connection. False: nothing may be done, and what is under way ends after its action, or before it when
+  /// its bytes are still on their way to this server.
   bool apply = false;
 };
 

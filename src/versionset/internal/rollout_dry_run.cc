@@ -53,7 +53,7 @@ Result<DryRun> prepare_dry_run(const store::Snapshot& snapshot, RolloutFacts& fa
   for (Wave& wave : out.rollout.waves) {
     // Who began it may have seen more.
     std::erase_if(wave.endpoints, [&principal](const EndpointProgress& endpoint) {
-      return !principal.sees(kEndpointObjects, endpoint.id);
+      return !principal.sees({kEndpointObjects, endpoint.owner, endpoint.id});
     });
     for (const EndpointProgress& endpoint : wave.endpoints)
       out.now[endpoint.id] = facts.of_endpoint(snapshot, endpoint).assigned;

@@ -55,7 +55,8 @@ RolloutFacts::Touch RolloutFacts::touch_of(const std::string& owner) const {
   Touch out;
   for (const manager::OwnerFreshness& freshness : manager_.freshness({owner})) {
     out.in_touch = out.in_touch || freshness.in_touch;
-    out.current = out.current || (freshness.in_touch && freshness.age_seconds == 0);
+    out.current =
+        out.current || (freshness.in_touch && freshness.age_seconds <= freshness.resolution_seconds);
   }
   return out;
 }

@@ -33,9 +33,10 @@ Result<std::vector<RolloutTarget>> named_targets(const store::Snapshot& snapshot
   std::vector<std::string> unknown;
   for (const std::string& id : plan.target_ids) {
     std::vector<store::StoredObject> found = snapshot.get_all_owners(kEndpointObjects, id);
-    std::erase_if(found,
-                  [](const store::StoredObject& object) { return object.id.owner == store::kLayered; });
-    if (found.empty() || !principal.sees(kEndpointObjects, id)) {
+    std::erase_if(found, [&](const store::StoredObject& object) {
+      return object.id.owner == store::kLayered || !principal.sees({kEndpointObjects, object.id.owner, id});
+    });
+    if (found.empty()) {
       if (unknown.size() < kMostNamed)
         unknown.push_back(fmt::format("TargetEndpoints: endpoint {:.200} is not known here", id));
       continue;
@@ -85,7 +86,7 @@ Result<std::vector<RolloutTarget>> find_targets(const store::Snapshot& snapshot,
   if (!found) return found.error();
   std::map<std::string, std::string> owners;  // by id; "" sorts before every other owner
   for (const store::ObjectRef& ref : found->refs) {
-    if (ref.owner == store::kLayered || !principal.sees(kEndpointObjects, ref.key)) continue;
+    if (ref.owner == store::kLayered || !principal.sees({kEndpointObjects, ref.owner, ref.key})) continue;
     const auto [known, fresh] = owners.try_emplace(ref.key, ref.owner);
     if (!fresh && ref.owner < known->second) known->second = ref.owner;
   }
@@ -179,7 +180,7 @@ std::string query_fault(const store::Snapshot& snapshot, std::string_view type, 
   Result<store::Query> query = store::parse_query(type, net::parse_query_string(filter));
   if (!query) return query.error().messages.front();
   query->count_only = true;
-  query->among.push_back(std::make_shared<const store::KeySet>(std::vector<std::string>()));
+  query->among.push_back(std::make_shared<const store::ObjectSet>(std::vector<store::ObjectRef>()));
   const Result<store::QueryResult> answer = snapshot.query(*query);
   return answer ? "" : answer.error().messages.front();
 }

@@ -1,0 +1,240 @@
+// Rights, memberships and tokens are about (type, owner, key): what names a key means this server's object.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "api/api_testing.h"
+
+namespace mullion::api {
+namespace {
+
+using testing::Answer;
+using testing::Fixture;
+using ::testing::HasSubstr;
+using ::testing::Not;
+namespace json = boost::json;
+
+constexpr const char* kMachine = "11111111-2222-4333-8444-555555555555";
+constexpr const char* kHidden = "99999999-2222-4333-8444-555555555555";
+
+class IdentityTest : public ::testing::Test {
+ protected:
+  IdentityTest() {
+    fixture.preferences.values["manager"] = "true";
+    fixture.manager.known["A"] = {"A", 0, true, "A", ""};
+  }
+  void put(const std::string& type, const std::string& key, const std::string& body,
+           std::string_view owner = store::kOwn) {
+    fixture.put_raw(type, std::string(owner), key, body);
+  }
+  /// The same object at this server and at A.
+  void put_both(const std::string& type, const std::string& key, const std::string& body) {
+    put(type, key, body);
+    put(type, key, body, "A");
+  }
+  void allow(std::vector<auth::Claim> claims) { fixture.authenticator.users["bob"] = std::move(claims); }
+  Answer bob(const std::string& method, const std::string& path, const std::string& body = "") {
+    return fixture.call(method, path, body, "bob");
+  }
+  static std::string machine(const std::string& profiles) {
+    return fmt::format(R"({{"Name":"mine","Uuid":"{}","Profiles":{}}})", kMachine, profiles);
+  }
+  size_t sent() const { return fixture.manager.forwarded.size(); }
+
+  Fixture fixture;
+};
+
+struct Request {
+  const char* method;
+  const char* below;  // the object
+  const char* body;
+};
+constexpr Request kRequests[] = {{"GET", "", ""},
+                                 {"PATCH", "", R"([{"op":"add","path":"/Description","value":"x"}])"},
+                                 {"PUT", "", R"({"Name":"x"})"},
+                                 {"DELETE", "", ""},
+                                 {"GET", "?decode=true", ""},
+                                 {"GET", "/params", ""},
+                                 {"POST", "/params/x", "1"},
+                                 {"DELETE", "/params/x", ""},
+                                 {"GET", "/actions", ""},
+                                 {"POST", "/actions/x", "{}"},
+                                 {"GET", "/pubkey", ""}};
+
+TEST_F(IdentityTest, AClaimThatNamesAKeyMeansTheObjectOfThisServer) {
+  for (const std::string type : {"machines", "profiles"}) {
+    const std::string key = type == "machines" ? kMachine : "p1";
+    put(type, key, R"({"Name":"x"})", "A");
+    allow({{type, "*", key}});
+    for (const Request& request : kRequests) {
+      for (const std::string prefix : {"", "/A"}) {
+        const std::string path = prefix + "/api/v3/" + type + "/" + key + request.below;
+        EXPECT_GE(bob(request.method, path, request.body).status, 403) << request.method << " " << path;
+      }
+    }
+    EXPECT_EQ(bob("GET", "/api/v3/" + type).status, 200);
+    EXPECT_EQ(bob("GET", "/api/v3/" + type).body, "[]");
+    EXPECT_EQ(sent(), 0U);
+    allow({{type, "*", "/A/" + key}});
+    EXPECT_EQ(bob("GET", "/api/v3/" + type + "/" + key).status, 200);
+    EXPECT_EQ(bob("GET", "/A/api/v3/" + type + "/" + key).status, 200);
+    EXPECT_EQ(bob("GET", "/api/v3/" + type).json().as_array().size(), 1U);
+    fixture.manager.forwarded.clear();
+  }
+}
+
+TEST_F(IdentityTest, AUserIsNotTheUserOfTheSameNameElsewhere) {
+  put_both("users", "bob", R"({"Name":"bob","Roles":[]})");
+  allow({{"users", "get,password,token", "bob"}});  // what every user has
+  EXPECT_EQ(bob("GET", "/api/v3/users/bob").json().at("Endpoint"), "") << "the one of this server";
+  EXPECT_EQ(bob("GET", "/api/v3/users").json().as_array().size(), 1U);
+  for (const char* path : {"/A/api/v3/users/bob", "/A/api/v3/users/bob/token", "/A/api/v3/users/Name:bob",
+                           "/A/api/v3/users/bob/capabilities", "/A/B/api/v3/users/bob/token"})
+    EXPECT_GE(bob("GET", path).status, 403) << path;
+  EXPECT_GE(bob("PUT", "/A/api/v3/users/bob/password", R"({"Password":"taken"})").status, 403);
+  EXPECT_EQ(sent(), 0U);
+}
+
+TEST_F(IdentityTest, AMemberOfATenantIsTheObjectOfThisServer) {
+  put("profiles", "theirs", R"({"Name":"theirs"})", "A");
+  put("tenants", "t1", R"({"Name":"t1","Members":{"profiles":[]},"Users":["bob"]})");
+  allow({{"*", "*", "*"}});
+  EXPECT_EQ(bob("GET", "/A/api/v3/profiles/theirs").status, 404);
+  ASSERT_EQ(bob("POST", "/api/v3/profiles", R"({"Name":"theirs"})").status, 201) << "joins the tenant";
+  for (const Request& request : kRequests) {
+    const std::string path = std::string("/A/api/v3/profiles/theirs") + request.below;
+    EXPECT_EQ(bob(request.method, path, request.body).status, 404) << request.method << " " << path;
+  }
+  EXPECT_EQ(bob("GET", "/api/v3/profiles").json().as_array().size(), 1U);
+  EXPECT_EQ(bob("GET", "/api/v3/profiles?Endpoint=A").body, "[]");
+  EXPECT_EQ(sent(), 0U);
+}
+
+TEST_F(IdentityTest, HalfARightIsNotForwarded) {
+  put("machines", kMachine, R"({"Name":"far"})", "A");
+  const std::string path = std::string("/api/v3/machines/") + kMachine;
+  const auto refused = [&](const char* method, const std::string& where, const std::string& body) {
+    for (const std::string prefix : {"", "/A"}) {
+      EXPECT_EQ(bob(method, prefix + where, body).status, 403) << method << " " << prefix << where;
+    }
+  };
+  const std::string patch = R"([{"op":"replace","path":"/Name","value":"x"}])";
+  allow({{"machines", "get,list", "*"}, {"machines", "update:/Description", "*"}});  // one field
+  refused("PATCH", path, patch);
+  refused("PUT", path, R"({"Name":"x"})");
+  refused("POST", path + "/params", "{}");
+  refused("POST", path + "/params/x", "1");
+  refused("DELETE", path + "/params/x", "");
+  refused("PATCH", "/api/v3/meta/machines/" + std::string(kMachine), "[]");
+  allow({{"machines", "get", "*"}, {"machines", "action:poweron", "*"}});  // one action
+  refused("POST", path + "/actions/poweroff", "{}");
+  refused("DELETE", path, "");
+  allow({{"machines", "get", "*"}, {"machines", "create", kMachine}});  // one key
+  EXPECT_EQ(
+      bob("POST", "/A/api/v3/machines", R"({"Name":"x","Uuid":")" + std::string(kMachine) + "\"}").status,
+      403);
+  allow({{"machines", "get", "*"}, {"machines", "create", std::string("/A/") + kMachine}});
+  EXPECT_EQ(bob("POST", "/A/api/v3/machines", R"({"Name":"x"})").status, 403)
+      << "the key is not checked here";
+  allow({{"machines", "list", "*"}});
+  EXPECT_EQ(bob("GET", "/A/api/v3/machines").status, 403) << "the owner would list everything";
+  EXPECT_EQ(sent(), 0U);
+  allow({{"machines", "get", "*"}, {"machines", "update", "*"}});
+  EXPECT_EQ(bob("PATCH", path, patch).status, 200);
+  EXPECT_EQ(sent(), 1U);
+}
+
+/// Spellings that once were authorised as one request and forwarded as another.
+TEST_F(IdentityTest, NoSpellingMakesAnotherRequestOfIt) {
+  allow({{"files", "*", "*"}});
+  for (const std::string path :
+       {"/A/%61pi/v3/ws/x/api/v3/users/root/token", "/A/api/v3/ws/x/api/v3/users/root/token",
+        "/A/api/%76%33/ws/x/api/v3/users/root/token", "/A/api/v3/files/x/api/v3/users/root/token",
+        "/A/%61pi/v3/files/x/api/v3/users/root/token", "https://h/A/api/v3/files/x/api/v3/users/root/token",
+        "//A//api/v3//ws/x/api/v3/users/root/token", "/A/api/v3/files/..%2F..%2Fusers"}) {
+    for (const bool upgrade : {false, true}) {
+      for (const char* method : {"GET", "POST", "PUT", "DELETE"}) {
+        std::vector<std::pair<std::string, std::string>> headers;
+        if (upgrade) headers.emplace_back("Upgrade", "websocket");
+        net::Request parsed;
+        if (!parsed.set_target(path)) continue;
+        fixture.call(method, path, "", "bob", headers);
+      }
+    }
+  }
+  for (const auto& request : fixture.manager.forwarded) {
+    const bool as_authorised =
+        request.target.starts_with("/api/v3/ws/") || request.target.starts_with("/api/v3/files/");
+    EXPECT_TRUE(as_authorised) << request.method << " " << request.target;
+    const bool websocket = request.method == "WEBSOCKET";
+    EXPECT_TRUE(!websocket || request.target.starts_with("/api/v3/ws")) << request.target;
+  }
+  EXPECT_GT(sent(), 8U);
+}
+
+TEST_F(IdentityTest, OnlyWebsocketRoutesBecomeWebsockets) {
+  put("machines", kMachine, R"({"Name":"far"})", "A");
+  allow({{"*", "*", "*"}});
+  const std::string path = std::string("/A/api/v3/machines/") + kMachine;
+  fixture.call("PATCH", path, "[]", "bob", {{"Upgrade", "websocket"}});
+  ASSERT_EQ(sent(), 1U);
+  EXPECT_EQ(fixture.manager.forwarded[0].method, "PATCH") << "a right to change is not one to read";
+}
+
+TEST_F(IdentityTest, WhoamiKnowsOnlyWhatTheCallerSees) {
+  put("machines", kMachine, R"({"Name":"seen","HardwareAddrs":["52:54:00:00:00:01"]})");
+  put("machines", kHidden, R"({"Name":"hidden","HardwareAddrs":["52:54:00:00:00:02"]})");
+  put("tenants", "t1",
+      fmt::format(R"({{"Name":"t1","Members":{{"machines":["{}"]}},"Users":["bob"]}})", kMachine));
+  allow({{"*", "*", "*"}});
+  const auto ask = [this](const char* user, const char* address) {
+    return fixture
+        .call("POST", "/api/v3/whoami", fmt::format(R"({{"MacAddrs":["{}"],"Fingerprint":{{}}}})", address),
+              user)
+        .body;
+  };
+  EXPECT_THAT(ask("bob", "52:54:00:00:00:01"), HasSubstr(kMachine));
+  EXPECT_THAT(ask("bob", "52:54:00:00:00:02"), Not(HasSubstr(kHidden)));
+  EXPECT_THAT(ask("bob", "52:54:00:00:00:02"), Not(HasSubstr("Token")));
+  EXPECT_THAT(ask("root", "52:54:00:00:00:02"), HasSubstr(kHidden));
+}
+
+/// What the caller may not read cannot be referred to, and is told from what is not there by nothing.
+TEST_F(IdentityTest, ReferencesAreResolvedWithTheRightsOfTheCaller) {
+  put("machines", kMachine, machine(R"(["kept"])"));
+  for (const char* profile : {"kept", "hidden", "mine"})
+    put("profiles", profile, fmt::format(R"({{"Name":"{}","Params":{{"x":"secret"}}}})", profile));
+  put("tenants", "t1",
+      fmt::format(R"({{"Name":"t1","Members":{{"machines":["{}"],"profiles":["mine"]}},"Users":["bob"]}})",
+                  kMachine));
+  allow({{"*", "*", "*"}});
+  const std::string path = std::string("/api/v3/machines/") + kMachine;
+  const auto add = [&](const std::string& profile) {
+    return bob("PATCH", path, fmt::format(R"([{{"op":"add","path":"/Profiles/-","value":"{}"}}])", profile));
+  };
+  const Answer hidden = add("hidden"), absent = add("absent");
+  EXPECT_EQ(hidden.status, 422);
+  EXPECT_EQ(absent.status, 422);
+  EXPECT_THAT(hidden.message(), HasSubstr("hidden"));
+  std::string as_absent = hidden.message();
+  as_absent.replace(as_absent.find("hidden"), 6, "absent");
+  EXPECT_EQ(as_absent, absent.message());
+  EXPECT_EQ(add("mine").status, 200);
+  EXPECT_EQ(bob("PATCH", path, R"([{"op":"add","path":"/Description","value":"x"}])").status, 200)
+      << "what somebody else referred to stays";
+  EXPECT_EQ(bob("POST", "/api/v3/machines", R"({"Name":"new","Profiles":["hidden"]})").status, 422);
+  EXPECT_EQ(bob("POST", "/api/v3/jobs", fmt::format(R"({{"Machine":"{}"}})", kHidden)).status, 422);
+}
+
+TEST_F(IdentityTest, AReferenceNeedsTheRightToRead) {
+  put("machines", kMachine, machine("[]"));
+  put("profiles", "secret", R"({"Name":"secret"})");
+  allow({{"machines", "*", "*"}});
+  const std::string path = std::string("/api/v3/machines/") + kMachine;
+  const std::string patch = R"([{"op":"add","path":"/Profiles/-","value":"secret"}])";
+  EXPECT_EQ(bob("PATCH", path, patch).status, 422);
+  allow({{"machines", "*", "*"}, {"profiles", "get", "secret"}});
+  EXPECT_EQ(bob("PATCH", path, patch).status, 200);
+}
+
+}  // namespace
+}  // namespace mullion::api

@@ -1,0 +1,28 @@
+// Work whose cost the client chooses: a little of it on the thread that serves, all of it elsewhere.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include "base/result.h"
+#include "env/runtime.h"
+#include "model/budget.h"
+
+namespace mullion::api {
+
+/// What `work` returns. It is done here while it takes at most `inline_steps`; when it takes more it is done
+/// again, on a thread that serves nobody, with `steps`. So it must leave nothing behind but what it returns.
+template <typename T>
+env::Task<T> within_budget(uint64_t inline_steps, uint64_t steps, std::function<T(model::Budget&)> work) {
+  model::Budget small(inline_steps);
+  T answer = work(small);
+  if (!small.exhausted()) co_return answer;
+  co_await env::run_blocking([&] {
+    model::Budget large(steps);
+    answer = work(large);
+  });
+  co_return answer;
+}
+
+}  // namespace mullion::api

@@ -1,0 +1,50 @@
+#include "api/internal/new_references.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "api/internal/rights.h"
+
+namespace mullion::api {
+namespace {
+
+namespace json = boost::json;
+
+bool equal_but_for_case(std::string_view a, std::string_view b) {
+  return std::ranges::equal(
+      a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+}
+
+/// "KEY", or "stage:KEY" as task lists say it.
+bool is_name(std::string_view text, std::string_view key) {
+  if (text.size() < key.size()) return false;
+  const std::string_view end = text.substr(text.size() - key.size());
+  const bool whole = text.size() == key.size() || text[text.size() - key.size() - 1] == ':';
+  return whole && equal_but_for_case(end, key);
+}
+
+bool names(const json::value& value, std::string_view key) {
+  if (value.is_string()) return is_name(value.get_string(), key);
+  if (value.is_array()) {
+    return std::ranges::any_of(value.get_array(),
+                               [key](const json::value& item) { return names(item, key); });
+  }
+  if (!value.is_object()) return false;
+  return std::ranges::any_of(value.get_object(),
+                             [key](const auto& member) { return names(member.value(), key); });
+}
+
+bool names(const json::object& object, std::string_view key) {
+  return std::ranges::any_of(object, [key](const auto& member) { return names(member.value(), key); });
+}
+
+}  // namespace
+
+Hides hides_new_references(const Call& call, const json::object* before, const json::object& after) {
+  return [&call, before, &after](const model::ObjectType& type, const store::StoredObject& object) {
+    if (may(call, type, "get", {object.id.key, object.id.owner}, object.body)) return false;
+    return names(after, object.id.key) && (before == nullptr || !names(*before, object.id.key));
+  };
+}
+
+}  // namespace mullion::api

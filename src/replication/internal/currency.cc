@@ -1,0 +1,96 @@
+#include "replication/internal/currency.h"
+
+#include <algorithm>
+
+namespace mullion::replication {
+namespace {
+
+/// More are not under way before the silence ends the stream.
+constexpr size_t kMostUnderWay = 32;
+constexpr size_t kMostProofs = 32;
+/// Older than any replica; what a peer says is cut to it.
+constexpr double kOldest = 3e9;
+
+env::SteadyTime before(env::SteadyTime moment, double seconds) {
+  const std::chrono::duration<double> age(std::clamp(seconds, 0.0, kOldest));
+  return moment - std::chrono::duration_cast<env::Duration>(age);
+}
+
+}  // namespace
+
+Currency::Currency(std::string source, env::SteadyTime begun, AsOf& as_of)
+    : source_(std::move(source)), word_(begun), as_of_(as_of) {
+  newest_.base = begun;
+}
+
+uint64_t Currency::stamp(env::SteadyTime now) {
+  if (under_way_.size() >= kMostUnderWay) under_way_.pop_front();
+  under_way_.push_back({++last_stamp_, now});
+  return last_stamp_;
+}
+
+void Currency::take_owners(const std::vector<Announcement>& announced) {
+  announced_.clear();
+  for (const Announcement& one : announced)
+    announced_[one.owner] = {one.in_touch, before(word_, one.age_seconds)};
+}
+
+void Currency::take_ping(const Ping& ping, env::SteadyTime now) {
+  if (!ping.age) {
+    // A source that sends nothing back: the time on the way is not known, only when the word came.
+    word_ = now;
+  } else {
+    const auto answered = std::ranges::find(under_way_, ping.stamp, &Stamp::number);
+    if (answered == under_way_.end()) return;  // answered before, or never sent
+    word_ = answered->sent;
+    under_way_.erase(under_way_.begin(), answered + 1);
+  }
+  newest_ = {ping.newest, word_, ping.age, {}, std::nullopt};
+  for (const OwnerAge& one : ping.ages) newest_.ages[one.owner] = one.seconds;
+  // What is far behind is proven by the words of then, not by words that it never reaches.
+  if (proofs_.size() < kMostProofs) proofs_.push_back(newest_);
+}
+
+void Currency::received(uint64_t seq, uint64_t batches) {
+  for (Proof& proof : proofs_) {
+    if (!proof.batches && proof.seq <= seq) proof.batches = batches;
+  }
+}
+
+bool Currency::proves(uint64_t batches) const {
+  return !proofs_.empty() && proofs_.front().batches && *proofs_.front().batches <= batches;
+}
+
+void Currency::stored(uint64_t batches, const std::set<std::string, std::less<>>& follows,
+                      const std::function<bool(const std::string&)>& holds) {
+  std::optional<Proof> proven;
+  while (proves(batches)) {
+    proven = std::move(proofs_.front());
+    proofs_.pop_front();
+  }
+  if (!proven) return;
+  for (const std::string& owner : follows) {
+    // Not the later one of both: a source may fall back to older replicas, and these then do.
+    if (holds(owner)) as_of_.insert_or_assign(owner, claimed(*proven, owner));
+  }
+}
+
+env::SteadyTime Currency::claimed(const Proof& proof, std::string_view owner) const {
+  if (owner == source_) return proof.base;
+  if (const auto listed = proof.ages.find(owner); listed != proof.ages.end())
+    return before(proof.base, listed->second);
+  if (proof.age) return before(proof.base, *proof.age);
+  const auto announced = announced_.find(owner);
+  if (announced == announced_.end()) return before(proof.base, kOldest);
+  return announced->second.in_touch ? proof.base : announced->second.as_of;
+}
+
+std::optional<env::SteadyTime> Currency::told(std::string_view owner) const {
+  if (owner == source_) return newest_.base;
+  const auto announced = announced_.find(owner);
+  if (announced == announced_.end()) return std::nullopt;
+  // Until its first ping there are the ages of the announcement.
+  return newest_.age || newest_.ages.contains(owner) ? claimed(newest_, owner) : announced->second.as_of;
+}
+
+}  // namespace mullion::replication

@@ -1,0 +1,76 @@
+// How old the replicas behind one stream are: what a source's words prove, and when.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "replication/sink.h"
+
+namespace mullion::replication {
+
+/// A moment T is known of each owner such that its replica here holds everything that the owner had committed
+/// by T: its age is the time since T. Pings prove it. A ping sends back a number that was sent at a moment S,
+/// so what the source says in it was true at S or later, however long it was on its way; once everything up
+/// to the commit that it names is stored here, the replicas are as new as it said at S.
+///
+/// All times are of one steady clock. Not thread-safe.
+class Currency {
+ public:
+  /// `begun`: before the stream was asked for. `as_of`: what earlier streams proved, and what this one will;
+  /// it must outlive this object.
+  Currency(std::string source, env::SteadyTime begun, AsOf& as_of);
+
+  /// The number for a ping that is composed after `now`.
+  uint64_t stamp(env::SteadyTime now);
+  void take_owners(const std::vector<Announcement>& announced);
+  void take_ping(const Ping& ping, env::SteadyTime now);
+
+  /// Everything up to `seq` of the source's log arrived and is part of the first `batches` batches.
+  void received(uint64_t seq, uint64_t batches);
+  /// Whether stored() would have something to say.
+  bool proves(uint64_t batches) const;
+  /// The first `batches` batches are stored. `follows`: whose replicas are complete; `holds`: whether one is
+  /// equal as far as is known.
+  void stored(uint64_t batches, const std::set<std::string, std::less<>>& follows,
+              const std::function<bool(const std::string&)>& holds);
+  /// What was said so far proves nothing of what is stored from now on: another replica is, or the log is not
+  /// followed without a gap.
+  void begin_anew() { proofs_.clear(); }
+  /// As of when the source's replica of `owner` was, by its last word. Absent: it does not announce it.
+  std::optional<env::SteadyTime> told(std::string_view owner) const;
+
+ private:
+  struct Stamp {
+    uint64_t number = 0;
+    env::SteadyTime sent;
+  };
+  struct Claim {  // of an announcement
+    bool in_touch = false;
+    env::SteadyTime as_of;
+  };
+  struct Proof {
+    uint64_t seq = 0;
+    env::SteadyTime base;
+    std::optional<double> age;
+    std::map<std::string, double, std::less<>> ages;
+    std::optional<uint64_t> batches;  // absent: not everything up to `seq` has arrived
+  };
+  env::SteadyTime claimed(const Proof& proof, std::string_view owner) const;
+
+  const std::string source_;
+  env::SteadyTime word_;  // whatever the source says next was true at this moment or later
+  uint64_t last_stamp_ = 0;
+  std::deque<Stamp> under_way_;
+  std::map<std::string, Claim, std::less<>> announced_;
+  Proof newest_;
+  std::deque<Proof> proofs_;
+  AsOf& as_of_;
+};
+
+}  // namespace mullion::replication
