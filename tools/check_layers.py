@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Fails when a room includes a room it must not know (docs/architecture.md), or another room's internal/."""
+"""Fails when a room includes a room it must not know (docs/architecture.md), or another room's internal/; when a handler
+of the API looks objects up past the one place that applies rights (src/api/internal/finder.h); or when the command line
+opens a connection past the one place that decides whom it talks to."""
 import pathlib
 import re
 import sys
@@ -10,6 +12,9 @@ INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"', re.M)
 CONFINED = re.compile(r'#include\s+<(boost/beast|boost/asio/ssl|openssl/ssl|lmdb\.h)')
 CONFINED_TO = {"boost/beast": "src/net/", "boost/asio/ssl": "src/net/", "openssl/ssl": "src/net/",
                "lmdb.h": "src/store/"}
+# Connections of the command line are opened where it is decided who a server is, and nowhere else.
+CONNECTING = re.compile(r"\bnet::(make_client|open_url|peer_certificate)\(")
+CONNECTING_IN_CLI = "cli/server_trust.cc"
 
 
 def allowed_rooms():
@@ -40,6 +45,9 @@ def breaches():
         if len(relative.parts) < 2:
             continue
         room = relative.parts[0]
+        opens = room == "cli" and path.suffix == ".cc" and not path.name.endswith("_test.cc") and CONNECTING.search(text)
+        if opens and str(relative) != CONNECTING_IN_CLI:
+            yield f"{relative} calls {opens.group(0)}): only {CONNECTING_IN_CLI} may"
         if room not in reach:
             yield f"{relative}: room {room} is not in CMakeLists.txt"
             continue
@@ -53,8 +61,24 @@ def breaches():
                 yield f"{relative} includes {include}: internal to {target}"
 
 
+# How objects are read from the store; handlers have finder.h for that.
+LOOKS_UP = re.compile(r"get_local\(|get_all_owners\(|\bscan(?:_owner|_local)?\(|(?:->|\.)query\(|refs_by_index\(|find_local\(|"
+                      r"[sS]napshot\S*(?:->|\.)get\(|\.secret\(")
+
+
+def unguarded_lookups():
+    for path in sorted((ROOT / "src" / "api").rglob("*.cc")):
+        text = path.read_text()
+        handles = "namespace handlers {" in text or path.name == "dispatcher.cc"
+        if not handles or path.name.endswith("_test.cc"):
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            if LOOKS_UP.search(line):
+                yield f"{path.relative_to(ROOT)}:{number}: a handler looks objects up past api/internal/finder.h"
+
+
 def main():
-    found = list(breaches())
+    found = [*breaches(), *unguarded_lookups()]
     for line in found:
         print(line)
     sys.exit(1 if found else 0)

@@ -59,9 +59,10 @@ build_release() {
 }
 
 test_checks() {
-  say "checks: layers, format, generated files, schema, package list"
+  say "checks: layers, views, format, generated files, schema, package list"
   python3 tools/check_layers.py
   python3 tools/check_member_order.py
+  python3 tools/check_views.py
   python3 tools/generate_settings.py --check
   python3 tools/generate_schema.py --check
   local files

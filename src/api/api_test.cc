@@ -306,8 +306,9 @@ TEST_F(ApiTest, RightsToSingleFields) {
 }
 
 TEST_F(ApiTest, KeyRulesAtAManager) {
-  fixture.manager.known = {{"A", {.owner = "A", .in_touch = true}},
-                           {"B", {.owner = "B", .age_seconds = 7.2, .resolution_seconds = 6, .in_touch = false}}};
+  fixture.manager.known = {
+      {"A", {.owner = "A", .in_touch = true}},
+      {"B", {.owner = "B", .age_seconds = 7.2, .resolution_seconds = 6, .in_touch = false}}};
   fixture.put_raw("profiles", "A", "shared", R"({"Name":"shared"})");
   const Answer single = fixture.call("GET", "/api/v3/profiles/shared");
   EXPECT_EQ(single.json().at("Endpoint"), "A");

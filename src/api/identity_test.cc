@@ -20,7 +20,7 @@ class IdentityTest : public ::testing::Test {
  protected:
   IdentityTest() {
     fixture.preferences.values["manager"] = "true";
-    fixture.manager.known["A"] = {"A", 0, true, "A", ""};
+    fixture.manager.known["A"] = {.owner = "A", .in_touch = true, .next_hop = "A"};
   }
   void put(const std::string& type, const std::string& key, const std::string& body,
            std::string_view owner = store::kOwn) {

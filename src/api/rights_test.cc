@@ -118,7 +118,7 @@ TEST_F(RightsTest, AUserIsInOneTenant) {
 
 TEST_F(RightsTest, TenantsHoldForReplicasAndForwardedCalls) {
   fixture.preferences.values["manager"] = "true";
-  fixture.manager.known["A"] = {"A", 0, true, "A", ""};
+  fixture.manager.known["A"] = {.owner = "A", .in_touch = true, .next_hop = "A"};
   put("machines", kMachine, R"({"Name":"far"})", "A");
   const std::string path = std::string("machines/") + kMachine;
   EXPECT_EQ(as("ann", "GET", "machines").body, "[]");
@@ -142,7 +142,7 @@ TEST_F(RightsTest, TenantsHoldForReplicasAndForwardedCalls) {
 }
 
 TEST_F(RightsTest, ClaimsHoldForForwardedCalls) {
-  fixture.manager.known["A"] = {"A", 0, true, "A", ""};
+  fixture.manager.known["A"] = {.owner = "A", .in_touch = true, .next_hop = "A"};
   put("machines", kMachine, R"({"Name":"far"})", "A");
   const std::string far = std::string("/A/") + kMachine;
   allow({{"machines", "get,delete", far}});

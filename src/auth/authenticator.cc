@@ -9,6 +9,7 @@
 #include "auth/internal/accounts.h"
 #include "auth/internal/codec.h"
 #include "auth/internal/credentials.h"
+#include "auth/internal/failed_logins.h"
 #include "auth/internal/login_memory.h"
 #include "auth/internal/password.h"
 #include "auth/internal/token.h"
@@ -29,7 +30,8 @@ namespace {
 constexpr Logger kLog("auth");
 constexpr int64_t kClockSkew = 30;  // seconds a token may seem to come from the future
 constexpr size_t kMaxPassword = 1024;
-constexpr std::string_view kDefaultHash = "default";  // stands for the password everybody knows
+constexpr auto kSoon = std::chrono::milliseconds(100);  // a wait that may end before authenticate() looks
+constexpr std::string_view kDefaultHash = "default";    // stands for the password everybody knows
 
 Error unauthorized(std::string message) {
   return Error(ErrorCode::kUnauthorized, "AUTH", "", "", {std::move(message)});
@@ -109,6 +111,9 @@ class StoreAuthenticator final : public Authenticator {
     if (presented.kind != Presented::Kind::kPassword) return false;
     const SecretRecord record = read_secrets(*store_.snapshot(), "users", presented.user);
     if (has_default_password(presented.user, record)) return false;
+    // Who has to wait is told so at once.
+    const auto wait = failures_.wait(presented.user, env::network_of(credentials.peer_address));
+    if (wait && *wait > kSoon) return false;
     return !verified_.knows(presented.user, presented.password, record.password_hash);
   }
 
@@ -233,7 +238,8 @@ Result<void> StoreAuthenticator::check_password(const Presented& presented, cons
   const bool by_default = user_exists && has_default_password(presented.user, record);
   const std::string_view stored = by_default ? kDefaultHash : std::string_view(record.password_hash);
   if (user_exists && !by_default && verified_.knows(presented.user, presented.password, stored)) return {};
-  if (const auto wait = failures_.wait(presented.user, credentials.peer_address)) return slowed_down(*wait);
+  const env::Network from = env::network_of(credentials.peer_address);
+  if (const auto wait = failures_.wait(presented.user, from)) return slowed_down(*wait);
   if (presented.password.size() > kMaxPassword) return bad_login();
 
   bool good = false;
@@ -245,11 +251,11 @@ Result<void> StoreAuthenticator::check_password(const Presented& presented, cons
     waste_verification(presented.password);
   }
   if (!good) {
-    failures_.failed(presented.user, credentials.peer_address);
+    failures_.failed(presented.user, from);
     kLog.audit("login refused user={} address={}", printable(presented.user), credentials.peer_address);
     return bad_login();
   }
-  failures_.succeeded(presented.user, credentials.peer_address);
+  failures_.succeeded(presented.user, from);
   if (!by_default) kLog.audit("login user={} address={}", presented.user, credentials.peer_address);
   if (by_default) return credentials.peer_is_loopback ? Result<void>{} : Result<void>(remote_default());
   verified_.remember(presented.user, presented.password, stored);

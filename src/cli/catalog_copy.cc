@@ -8,6 +8,8 @@
 #include <sstream>
 #include <thread>
 
+#include "base/text.h"
+
 namespace mullion::cli {
 
 namespace {
@@ -16,15 +18,22 @@ namespace {
 struct Work {
   const std::vector<catalog::Artifact>& files;
   const CopyOne& copy;
-  std::ostream& out;
+  Terminal& terminal;
   std::atomic<size_t> next{0};
-  std::mutex mutex;  // guards out and failure
+  std::mutex mutex;  // guards terminal and failure
   std::optional<Error> failure;
+
+  /// What a worker's commands had to say beside their results.
+  void say(const Terminal& worker, const std::string& errors) {
+    const std::lock_guard lock(mutex);
+    terminal.err << errors;
+    terminal.notes.insert(terminal.notes.end(), worker.notes.begin(), worker.notes.end());
+  }
 
   void done(const catalog::Artifact& artifact, const Result<void>& result) {
     const std::lock_guard lock(mutex);
     if (result) {
-      out << artifact.path << "\n" << std::flush;
+      terminal.out << escaped(artifact.path) << "\n" << std::flush;
     } else if (!failure) {
       failure = result.error();
       next = files.size();
@@ -45,7 +54,7 @@ void run_worker(Work& work, Invocation& call) {
 
 Result<void> copy_files(Invocation& call, const std::vector<catalog::Artifact>& files, size_t at_once,
                         const CopyOne& copy) {
-  Work work{files, copy, call.terminal.out};
+  Work work{files, copy, call.terminal};
   at_once = std::min({std::max<size_t>(at_once, 1), kMostCopies, files.size()});
   if (at_once <= 1) {
     run_worker(work, call);
@@ -55,12 +64,15 @@ Result<void> copy_files(Invocation& call, const std::vector<catalog::Artifact>& 
       threads.emplace_back([&work, &call] {
         // A session belongs to one thread, and bars of several transfers would overwrite each other.
         std::ostringstream silence;
+        std::ostringstream errors;
         std::istringstream nothing;
-        Terminal terminal{silence, silence, nothing, call.terminal.variables};
+        Terminal terminal{silence, errors, nothing, call.terminal.variables};
+        terminal.program = call.terminal.program;
         Session session(terminal, call.options);
         Invocation own{terminal,     call.options, session,    call.command,
                        call.subject, call.type,    call.flags, call.arguments};
         run_worker(work, own);
+        work.say(terminal, errors.str());
       });
     }
     for (std::thread& thread : threads) thread.join();

@@ -16,6 +16,7 @@ using ::testing::StartsWith;
 namespace json = boost::json;
 
 using Cli = testing::CommandTest;
+using CommandLines = std::vector<std::vector<std::string>>;
 
 TEST_F(Cli, ListsWithFiltersInEveryFormat) {
   answer("GET /api/v3/machines", R"([{"Name":"m1","Stage":"none"}])");
@@ -88,14 +89,131 @@ TEST_F(Cli, LogsInOnceAndKeepsTheToken) {
   answer("GET /api/v3/info", R"({"id":"A"})");
   EXPECT_EQ(run({"info", "get"}), 0);
   EXPECT_EQ(server_.last().authorization, "Bearer tok");
-  std::ifstream file(fake_.home / "tokens/.rocketskates.token");
-  std::string token;
-  std::getline(file, token);
-  EXPECT_EQ(token, "tok");
+  const std::filesystem::directory_iterator kept(fake_.home / "tokens/by-server");
+  EXPECT_THAT(read(std::filesystem::relative(kept->path(), fake_.home)), HasSubstr(R"("Token":"tok")"));
+  // What drpcli kept says nothing about the server.
+  write("tokens/.rocketskates.token", "of-drpcli");
+  std::filesystem::remove(kept->path());
+  EXPECT_EQ(run({"info", "get"}), 0);
+  EXPECT_EQ(server_.last().authorization, "Bearer tok");
   EXPECT_EQ(run({"-T", "mine", "info", "get"}), 0);
   EXPECT_EQ(server_.last().authorization, "Bearer mine");
   EXPECT_EQ(run({"-x", "info", "get"}), 0);
   EXPECT_EQ(server_.last().authorization, "Basic cm9ja2V0c2thdGVzOnIwY2tldHNrOHRz");
+}
+
+/// What moves a cursor, paints, ends a line or turns the direction of reading; a line feed only by itself.
+const std::string_view kSteering[] = {"\r",           "\v",           "\f",           "\b",
+                                      "\x07",         "\x1b[31m",     "\x1b]0;title", "\x7f",
+                                      "\xc2\x85",     "\xc2\x9b",     "\xd8\x9c",     "\xe2\x80\x8e",
+                                      "\xe2\x80\x8f", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaa",
+                                      "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xa9"};
+
+std::string hostile() {
+  std::string text = "h\nforged";
+  for (const std::string_view part : kSteering) text += part;
+  return text + "t";
+}
+
+void expect_harmless(const std::string& text, const std::string& where, bool one_line = true) {
+  for (const std::string_view part : kSteering)
+    EXPECT_EQ(text.find(part), std::string::npos) << where << " lets " << json::serialize(json::string(part));
+  const bool forged = ("\n" + text).find("\nforged") != std::string::npos;
+  EXPECT_FALSE(one_line && forged) << where << ": " << text;
+}
+
+TEST_F(Cli, NothingThatAServerSaysSteersATerminal) {
+  fake_.terminal.variables["TERM"] = "xterm";
+  const json::object machine = {{"Name", hostile()},
+                                {"Uuid", hostile()},
+                                {"Id", hostile()},
+                                {hostile(), hostile()},
+                                {"Params", {{hostile(), hostile()}}},
+                                {"Errors", {hostile()}}};
+  const std::string list = json::serialize(json::array{machine});
+  for (const char* path : {"machines", "endpoints", "files", "prefs", "bootenvs"})
+    answer(std::string("GET /api/v3/") + path, list);
+  answer("GET /api/v3/machines/m", json::serialize(machine));
+  answer("GET /api/v3/info", json::serialize(json::object{{"id", hostile()}}));
+  answer("GET /api/v3/jobs/j/log", hostile());
+  answer("GET /api/v3/files/f", hostile());
+  answer("GET /api/v3/profiles",
+         json::serialize(json::object{{"Type", hostile()},
+                                      {"Model", hostile()},
+                                      {"Key", hostile()},
+                                      {"Messages", {hostile(), hostile()}},
+                                      {"Code", 422}}),
+         422);
+  answer("GET /api/v3/stages", hostile(), 500);
+  server_.set_events({json::serialize(json::object{{"Type", "x"}, {"Object", machine}})});
+  for (const bool terminal : {true, false}) {
+    fake_.terminal.out_is_terminal = fake_.terminal.err_is_terminal = terminal;
+    for (const char* format : {"table", "text", "go", "json", "yaml"}) {
+      for (const std::vector<std::string>& words : CommandLines{{"machines", "list"},
+                                                                {"machines", "show", "m"},
+                                                                {"-N", "machines", "list"},
+                                                                {"-J", hostile(), "machines", "list"},
+                                                                {"endpoints", "tree"},
+                                                                {"prefs", "list"},
+                                                                {"files", "list"},
+                                                                {"info", "get"},
+                                                                {"profiles", "list"},
+                                                                {"stages", "list"},
+                                                                {"-d", "profiles", "list", hostile() + "=x"},
+                                                                {"machines", hostile()},
+                                                                {"machines", "create", "@" + hostile()}}) {
+        std::vector<std::string> line = {"-F", format, "-C", "0=1;1=1;2=1;3=1;4=1;5=1"};
+        line.insert(line.end(), words.begin(), words.end());
+        run(line);
+        const std::string where = std::string(format) + " " + words[0] + " " + words[1];
+        const bool for_programs =
+            !terminal && (std::string_view(format) == "json" || std::string_view(format) == "yaml");
+        expect_harmless(err(), where);
+        if (!for_programs) expect_harmless(out(), where);
+      }
+    }
+  }
+  fake_.terminal.out_is_terminal = true;
+  run({"jobs", "log", "j"});
+  expect_harmless(out() + err(), "log", false);
+  run({"files", "download", "f"});
+  expect_harmless(out() + err(), "download", false);
+  fake_.terminal.out_is_terminal = false;
+  EXPECT_EQ(run({"files", "download", "f"}), 0);
+  EXPECT_EQ(out(), hostile());
+}
+
+TEST_F(Cli, JsonForATerminalIsStillJson) {
+  const json::object machine = {{"Name", hostile()}, {hostile(), "x"}};
+  answer("GET /api/v3/machines/m", json::serialize(machine));
+  EXPECT_EQ(run({"machines", "show", "m"}), 0);
+  EXPECT_EQ(json::parse(out()), json::value(machine));
+  fake_.terminal.out_is_terminal = true;
+  EXPECT_EQ(run({"-N", "machines", "show", "m"}), 0);
+  EXPECT_EQ(json::parse(out()), json::value(machine));
+}
+
+TEST_F(Cli, OutputThatCannotBeWrittenIsAnError) {
+  answer("GET /api/v3/machines", "[]");
+  answer("GET /api/v3/machines/m", R"({"Name":"m"})");
+  answer("GET /api/v3/files/x", "content");
+  server_.set_events({R"({"Type":"machines","Action":"save","Object":{}})"});
+  for (const std::vector<std::string>& arguments : CommandLines{{"machines", "list"},
+                                                                {"machines", "list", "-F", "table"},
+                                                                {"machines", "show", "m"},
+                                                                {"files", "download", "x"},
+                                                                {"events", "watch"},
+                                                                {"version"},
+                                                                {"help"},
+                                                                {"completion", "bash"}}) {
+    for (const bool terminal : {false, true}) {
+      fake_.terminal.out_is_terminal = terminal;
+      fake_.out.clear();
+      fake_.out.setstate(std::ios::badbit);
+      EXPECT_EQ(run(arguments), 1) << arguments[0];
+      EXPECT_THAT(err(), HasSubstr("cannot ")) << arguments[0];
+    }
+  }
 }
 
 TEST_F(Cli, SendsEverythingThroughTheUrlProxyButTheLogin) {

@@ -67,9 +67,10 @@ class FakeServer {
     bool cut_once = false;  // the connection breaks inside the first answer
   };
 
-  FakeServer()
-      : fixture_(net::testing::Fixture::Setup{
-            .handler = [this](net::Request& request) { return handle(request); }}) {
+  explicit FakeServer(bool tls = false)
+      : tls_(tls),
+        fixture_(net::testing::Fixture::Setup{
+            .tls = tls, .handler = [this](net::Request& request) { return handle(request); }}) {
     answers_["GET /api/v3/users/rocketskates/token"] = {200, R"({"Token":"tok"})", {}};
   }
 
@@ -83,7 +84,14 @@ class FakeServer {
     events_ = std::move(events);
   }
 
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(fixture_.server->port()); }
+  std::string url() const {
+    return (tls_ ? "https://127.0.0.1:" : "http://127.0.0.1:") + std::to_string(fixture_.server->port());
+  }
+  /// Everything, the login included.
+  std::vector<Seen> all_seen() {
+    const std::lock_guard lock(mutex_);
+    return seen_;
+  }
 
   /// Requests so far without those of the login.
   std::vector<Seen> seen() {
@@ -178,6 +186,7 @@ class FakeServer {
   std::vector<Seen> seen_;
   std::vector<std::weak_ptr<net::WebSocket>> sockets_;  // they end with the runtime of fixture_
   bool sent_events_ = false;
+  const bool tls_;
   net::testing::Fixture fixture_;
 };
 

@@ -86,20 +86,23 @@ Command system_commands() {
   const auto posts = [](const char* name, const char* summary) {
     return about(std::string("system/") + name, leaf(name, "", summary, system_post));
   };
-  return group("system", "Work with the server itself",
-               {about("system", leaf("actions", "", "Actions of the system", actions_list, action_flags())),
-                about("system", leaf("action", "COMMAND", "One action", action_show, action_flags())),
-                about("system", leaf("runaction", "COMMAND [PARAMETER]...",
-                                     "Run an action with k v ... or JSON", action_run, action_flags())),
-                posts("backup", "Copy the database while the server runs"),
-                posts("active", "Become the active member"), posts("passive", "Become a passive member"),
-                leaf("upgrade", "FILE", "Replace the server's program with the one in a package",
-                     system_upgrade, {{"force", 0, "", "also for the same or an older version"}}),
-                about("system/upgrade",
-                      leaf("upgradestatus", "", "Whether an upgrade is under way, or how the last one ended",
-                           system_get)),
-                cluster(), certificates("the API", "system/cert"),
-                absent("signurl", "asks a service of RackN to sign a URL, which Mullion does not use")});
+  return group(
+      "system", "Work with the server itself",
+      {about("system", leaf("actions", "", "Actions of the system", actions_list, action_flags())),
+       about("system", leaf("action", "COMMAND", "One action", action_show, action_flags())),
+       about("system", leaf("runaction", "COMMAND [PARAMETER]...", "Run an action with k v ... or JSON",
+                            action_run, action_flags())),
+       posts("backup", "Copy the database while the server runs"),
+       leaf("compact", "[BASE-ROOT]",
+            "Give space that the database of a stopped server does not use back to the disk", system_compact),
+       posts("active", "Become the active member"), posts("passive", "Become a passive member"),
+       leaf("upgrade", "FILE", "Replace the server's program with the one in a package", system_upgrade,
+            {{"force", 0, "", "also for the same or an older version"}}),
+       about("system/upgrade",
+             leaf("upgradestatus", "", "Whether an upgrade is under way, or how the last one ended",
+                  system_get)),
+       cluster(), certificates("the API", "system/cert"),
+       absent("signurl", "asks a service of RackN to sign a URL, which Mullion does not use")});
 }
 
 /// Which items to copy, and how many at once.
@@ -195,6 +198,8 @@ std::vector<Command> other_groups() {
       leaf("debug", "TYPE FILE", "Measurements of the server into a file (- is stdout)", debug_download,
            {{"seconds", 0, "N", "Measure this long"}, {"prefix", 0, "PREFIX", "Collection, for TYPE index"}}),
       leaf("proxy", "SOCKET", "Serve a Unix socket that leads to the server (RS_LOCAL_PROXY)", serve_proxy),
+      leaf("trust", "URL [FINGERPRINT]",
+           "Accept the certificate of a server: the one named, or the one that it shows now", trust_server),
       leaf("fingerprint", "", "What identifies this computer", show_fingerprint),
       absent("gohai", "takes stock of a machine's hardware; use drpcli there"),
       leaf("version", "", "Version of this program", show_version),

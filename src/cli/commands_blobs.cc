@@ -82,7 +82,7 @@ Result<void> blobs_static(Invocation& call) {
   while (true) {
     Result<std::string_view> piece = call.session.next_piece(**body);
     if (!piece) return piece.error();
-    if (piece->empty()) return {};
+    if (piece->empty() || !call.terminal.out) return {};
     call.terminal.out << *piece;
   }
 }

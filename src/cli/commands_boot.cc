@@ -7,6 +7,7 @@
 #include <ostream>
 #include <set>
 
+#include "base/text.h"
 #include "cli/document.h"
 #include "cli/handlers.h"
 #include "cli/source.h"
@@ -60,14 +61,14 @@ Result<void> upload_isos(Invocation& call, const std::vector<Iso>& isos, const s
     if (std::find(names.begin(), names.end(), iso.file) != names.end()) continue;
     const std::string source = source_of(iso, directory, may_download);
     if (source.empty()) {
-      call.terminal.err << "not uploaded: " << iso.file
+      call.terminal.err << "not uploaded: " << escaped(iso.file)
                         << (iso.url.empty() ? " (there is no file and no URL)\n"
-                                            : " (get it from " + iso.url + ")\n");
+                                            : " (get it from " + escaped(iso.url) + ")\n");
       continue;
     }
     Result<json::value> stored = upload_source(call, "POST", api_path({"isos", iso.file}), source);
     if (!stored) return stored.error();
-    call.terminal.err << "uploaded " << iso.file << "\n";
+    call.terminal.err << "uploaded " << escaped(iso.file) << "\n";
   }
   return {};
 }
@@ -109,7 +110,7 @@ Result<json::value> install_boot_env(Invocation& call, const json::value& boot_e
   const std::string target = api_path({"bootenvs", name});
   Result<net::TextResponse> head = call.session.send({"HEAD", target, "", {}, {}});
   if (head) {
-    call.terminal.err << "Bootenv " << name << " exists already; it stays as it is\n";
+    call.terminal.err << "Bootenv " << escaped(name) << " exists already; it stays as it is\n";
     return call.session.get(target);
   }
   if (head.error().status_override != 404) return head.error();

@@ -70,7 +70,8 @@ class Installer {
     if (!artifact) return artifact.error();
     Result<json::value> installed = send(**item, *artifact);
     if (!installed) return installed.error();
-    call_.terminal.out << fmt::format("Installed {} {}\n", (*item)->name, (*item)->actual_version);
+    call_.terminal.out << fmt::format("Installed {} {}\n", escaped((*item)->name),
+                                      escaped((*item)->actual_version));
     return {};
   }
 

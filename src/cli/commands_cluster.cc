@@ -87,7 +87,9 @@ Result<void> cluster_enroll(Invocation& call) {
   options.password = read_secret(call, call.argument(2));
   options.token.clear();
   options.url_proxy.clear();
-  options.no_token = true;  // the cache of tokens knows accounts, not servers
+  options.local_proxy.clear();  // it leads to the server of the command
+  options.fingerprint.clear();  // so does this
+  options.no_token = true;
   Session target(call.terminal, options);
   Result<json::object> state = get_object(target, "system/consensus/state");
   if (!state) return state.error();

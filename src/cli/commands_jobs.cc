@@ -7,6 +7,7 @@
 #include <functional>
 #include <ostream>
 
+#include "base/text.h"
 #include "cli/document.h"
 #include "cli/handlers.h"
 #include "cli/output.h"
@@ -191,7 +192,7 @@ Result<void> machine_delete_jobs(Invocation& call) {
     const std::string id = text_member(job, "Uuid");
     Result<json::value> gone = call.session.send_json({"DELETE", api_path({"jobs", id}), "", {}, {}});
     if (!gone) return gone.error();
-    call.terminal.out << "Deleted job " << id << "\n";
+    call.terminal.out << "Deleted job " << escaped(id) << "\n";
   }
   return {};
 }

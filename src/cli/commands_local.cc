@@ -1,8 +1,9 @@
-// Commands that need no server: requests for certificates, hashes of passwords. And those that say why they
-// are not here.
+// Commands that need no server: requests for certificates, hashes of passwords, what is done to the database
+// of one that is stopped. And those that say why they are not here.
 #include <fmt/format.h>
 
 #include <charconv>
+#include <filesystem>
 #include <ostream>
 
 #include "cli/certificate_request.h"
@@ -10,6 +11,8 @@
 #include "cli/sealing.h"
 #include "cli/source.h"
 #include "env/file.h"
+#include "settings/settings.h"
+#include "store/compaction.h"
 
 namespace mullion::cli {
 Result<uint64_t> number_argument(const std::string& text) {
@@ -38,6 +41,23 @@ Result<void> certificate_request(Invocation& call) {
     return Error(written.error().code, fmt::format("cannot write {} and {}", key_file, request_file));
   call.terminal.out << fmt::format("{} holds the private key, {} the request to sign\n", key_file,
                                    request_file);
+  return {};
+}
+
+/// The lock keeps a server from starting meanwhile.
+Result<void> system_compact(Invocation& call) {
+  std::string given = call.optional_argument(0);
+  if (given.empty()) given = settings::Settings::defaults().text("base-root");
+  const env::Path base_root = std::move(given);
+  if (!std::filesystem::is_directory(base_root))
+    return Error(ErrorCode::kNotFound, fmt::format("{} is no directory", base_root.string()));
+  const Result<env::FileLock> lock = env::FileLock::acquire(base_root / "mullion.lock");
+  if (!lock && lock.error().code == ErrorCode::kConflict)
+    return Error(ErrorCode::kConflict, fmt::format("a server runs on {}: stop it first", base_root.string()));
+  if (!lock) return lock.error();
+  const Result<store::Compaction> done = store::compact(base_root / "data");
+  if (!done) return done.error();
+  call.terminal.out << fmt::format("{} bytes before, {} now\n", done->bytes_before, done->bytes_after);
   return {};
 }
 

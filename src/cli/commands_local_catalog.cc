@@ -34,7 +34,7 @@ void print_rows(Invocation& call, const json::value& answer, const std::vector<C
 /// Whatever is wrong with files below rebar-catalog.
 void print_warnings(Invocation& call, const json::value& report) {
   for (const std::string& warning : texts_member(report, "Warnings")) {
-    call.terminal.err << "warning: " << printable(warning) << "\n";
+    call.terminal.err << "warning: " << escaped(warning) << "\n";
   }
 }
 
@@ -116,7 +116,7 @@ bool is_at_server(Invocation& call, const catalog::Artifact& artifact) {
 void tell_unchecked(Invocation& call, const std::vector<catalog::Artifact>& files) {
   for (const catalog::Artifact& file : files) {
     if (file.sha256.empty()) {
-      call.terminal.err << "warning: the catalog has no checksum for " << printable(file.source) << "\n";
+      call.terminal.err << "warning: the catalog has no checksum for " << escaped(file.source) << "\n";
     }
   }
 }

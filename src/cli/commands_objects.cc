@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <ostream>
 
+#include "base/text.h"
 #include "cli/document.h"
 #include "cli/filters.h"
 #include "cli/handlers.h"
@@ -44,7 +45,7 @@ Result<QueryItems> list_query(const Invocation& call) {
 void note_staleness(Invocation& call, const net::Headers& headers) {
   if (call.options.format != Format::kTable || call.options.no_header) return;
   const auto stale = headers.get("X-Mullion-Stale");
-  if (stale) call.terminal.err << "not in touch, shown as last known: " << *stale << "\n";
+  if (stale) call.terminal.err << "not in touch, shown as last known: " << escaped(*stale) << "\n";
 }
 
 /// Headers of a long poll, when --wait is given. Without --etag the object's present state is the base.
@@ -159,7 +160,7 @@ Result<void> count_objects(Invocation& call) {
   if (!answer) return head_error(call, answer.error());
   const auto count = answer->headers.get("X-DRP-LIST-FILTER-COUNT");
   if (!count) return Error(ErrorCode::kInternal, "the server did not say how many there are");
-  call.terminal.out << *count << "\n";
+  call.terminal.out << escaped(*count) << "\n";
   return {};
 }
 
@@ -203,7 +204,7 @@ Result<void> object_exists(Invocation& call) {
 Result<void> object_etag(Invocation& call) {
   Result<net::TextResponse> answer = call.session.send({"HEAD", object_target(call), "", {}, {}});
   if (!answer) return head_error(call, answer.error());
-  call.terminal.out << answer->headers.get("ETag").value_or("") << "\n";
+  call.terminal.out << escaped(answer->headers.get("ETag").value_or("")) << "\n";
   return {};
 }
 

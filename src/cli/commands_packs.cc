@@ -8,6 +8,7 @@
 #include <fstream>
 #include <ostream>
 
+#include "base/text.h"
 #include "cli/document.h"
 #include "cli/handlers.h"
 #include "cli/output.h"
@@ -160,7 +161,8 @@ Result<void> pack_bundle(Invocation& call) {
   if (!pack) return pack.error();
   Result<void> set = set_meta(*pack, std::span(call.arguments).subspan(1));
   if (!set) return set;
-  for (const std::string& path : skipped) call.terminal.err << "not part of the pack: " << path << "\n";
+  for (const std::string& path : skipped)
+    call.terminal.err << "not part of the pack: " << escaped(path) << "\n";
   return write_pack(call, output, *pack);
 }
 
@@ -215,7 +217,8 @@ Result<void> pack_convert(Invocation& call) {
       Result<json::value> made =
           call.session.send_value("POST", api_path({section}), without_computed(object.value()));
       if (!made) return made.error();
-      call.terminal.out << fmt::format("Created {}:{}\n", section, std::string_view(object.key()));
+      call.terminal.out << fmt::format("Created {}:{}\n", escaped(section),
+                                       escaped(std::string_view(object.key())));
     }
   }
   return {};

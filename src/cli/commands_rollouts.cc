@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "cli/document.h"
+#include "cli/escaping_stream.h"
 #include "cli/handlers.h"
 #include "cli/output.h"
 #include "cli/rollout_view.h"
@@ -31,7 +32,8 @@ size_t terminal_lines() {
 void show(Invocation& call, const json::value& rollout, std::string& last) {
   std::ostream& out = call.terminal.out;
   if (call.terminal.out_is_terminal) {
-    out << kClear << rollout_text(rollout, env::system_clock().wall(), terminal_lines()) << std::flush;
+    write_styled(out, kClear);
+    out << rollout_text(rollout, env::system_clock().wall(), terminal_lines()) << std::flush;
     return;
   }
   const std::string line = rollout_line(rollout);
@@ -75,9 +77,9 @@ Result<void> rollout_watch(Invocation& call) {
       show(call, *rollout, last);
       if (rollout_is_over(*rollout)) {
         if (text_member(*rollout, "State") == "done") return {};
-        return Error(ErrorCode::kConflict, "", "rollouts", call.argument(0),
-                     {printable("the rollout is " + text_member(*rollout, "State") + ": " +
-                                text_member(*rollout, "Reason"))});
+        return Error(
+            ErrorCode::kConflict, "", "rollouts", call.argument(0),
+            {"the rollout is " + text_member(*rollout, "State") + ": " + text_member(*rollout, "Reason")});
       }
     }
     std::this_thread::sleep_for(kLook);

@@ -3,6 +3,7 @@
 
 #include <iostream>
 
+#include "base/text.h"
 #include "cli/document.h"
 #include "cli/handlers.h"
 #include "cli/output.h"
@@ -86,13 +87,13 @@ void print_plan(Invocation& call, const json::value& plan) {
   std::ostream& out = call.terminal.out;
   const json::array& actions = lines_of(plan, "Actions");
   const json::array& deletions = lines_of(plan, "Deletions");
-  out << printable(fmt::format("{}: {} ({} apply)", text_member(plan, "Endpoint"), text_member(plan, "State"),
-                               flag_of(plan, "Apply") ? "with" : "without"));
+  out << escaped(fmt::format("{}: {} ({} apply)", text_member(plan, "Endpoint"), text_member(plan, "State"),
+                             flag_of(plan, "Apply") ? "with" : "without"));
   if (const std::string by = text_member(plan, "ConfiguredBy"); !by.empty())
-    out << printable(", configured by " + by);
+    out << escaped(", configured by " + by);
   if (const std::string next = text_member(plan, "NextAttempt"); !next.empty())
-    out << printable(", next attempt " + next);
-  out << "\n" << printable("version sets: " + comma_list(plan, "VersionSets")) << "\n";
+    out << escaped(", next attempt " + next);
+  out << "\n" << escaped("version sets: " + comma_list(plan, "VersionSets")) << "\n";
   if (!actions.empty()) {
     out << "\n"
         << lines_table(call, actions,
@@ -113,7 +114,7 @@ void print_plan(Invocation& call, const json::value& plan) {
   }
   const std::vector<std::string> problems = texts_member(plan, "Problems");
   if (!problems.empty()) out << "\nproblems; nothing is removed while there are any:\n";
-  for (const std::string& problem : problems) out << printable("  " + problem) << "\n";
+  for (const std::string& problem : problems) out << escaped("  " + problem) << "\n";
   const std::string bytes = bytes_text(number_of(plan, "Bytes"));
   out << fmt::format("\n{} to do, {} to remove{}{}\n", actions.size(), deletions.size(),
                      bytes.empty() ? "" : fmt::format(", {} to move", bytes),
@@ -202,7 +203,7 @@ Result<void> version_set_baseline(Invocation& call) {
       json::value(std::move(wish)));
   if (!answer) return answer.error();
   for (const std::string& line : texts_member(*answer, "LeftOut"))
-    call.terminal.err << printable("left out: " + line) << "\n";
+    call.terminal.err << escaped("left out: " + line) << "\n";
   const json::value* set = member(*answer, "VersionSet");
   if (set == nullptr) return Error(ErrorCode::kInternal, "the server answered no version set");
   if (!call.flags.has("create")) {

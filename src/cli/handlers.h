@@ -152,6 +152,9 @@ Result<void> catalog_collect(Invocation& call);
 Result<void> catalog_update_local(Invocation& call);
 Result<void> catalog_copy_local(Invocation& call);
 
+// commands_trust.cc
+Result<void> trust_server(Invocation& call);
+
 // commands_cluster.cc
 Result<void> cluster_introduction(Invocation& call);
 Result<void> cluster_fail_over_safe(Invocation& call);
@@ -162,6 +165,7 @@ Result<void> cluster_remove(Invocation& call);
 // commands_local.cc: no server is asked
 Result<void> password_hash(Invocation& call);
 Result<void> certificate_request(Invocation& call);
+Result<void> system_compact(Invocation& call);
 Result<void> write_reference(Invocation& call);
 /// Says why a command of drpcli is not here: its summary is kNotHere and what it would do.
 inline constexpr std::string_view kNotHere = "Not here: it ";

@@ -5,6 +5,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "cli/known_servers.h"
+
 namespace mullion::cli {
 namespace {
 
@@ -33,6 +35,11 @@ constexpr FlagSpec kGlobalFlags[] = {
      "Catalog, a URL or a file; given several times, the first that has an item counts (RS_CATALOG; default: "
      "that of the "
      "server)"},
+    {"verify", 0, "MODE",
+     "remember: the certificate of the first call must stay; strict: verify from the first call on; none "
+     "(RS_VERIFY; default remember)"},
+    {"ca", 0, "FILE", "Verify the server by the authorities in this PEM file (RS_CA)"},
+    {"fingerprint", 0, "HEX", "SHA-256 of the certificate that the server must show (RS_FINGERPRINT)"},
     {"download-proxy", 'D', "URL",
      "Download catalogs, artifacts and files from elsewhere through this HTTP proxy (RS_DOWNLOAD_PROXY)"},
 };
@@ -96,6 +103,39 @@ Result<void> set_format(Options& options, const std::string& word) {
   }
   options.format = found->second;
   options.format_given = true;
+  return {};
+}
+
+Result<void> set_verify(Options& options, const std::string& word) {
+  static const std::map<std::string_view, Verify> modes = {
+      {"remember", Verify::kRemember}, {"strict", Verify::kStrict}, {"none", Verify::kNone}};
+  const auto found = modes.find(word);
+  if (found == modes.end())
+    return Error(ErrorCode::kBadRequest,
+                 "unknown way to verify `" + word + "`: expected remember, strict or none");
+  options.verify = found->second;
+  return {};
+}
+
+/// Flags win over variables.
+Result<void> take_trust(Options& options, const Lookup& values, const FlagValues& flags) {
+  const auto chosen = [&](std::string_view flag, std::string_view variable) {
+    return flags.has(flag) ? flags.get(flag) : value_of(values, variable);
+  };
+  options.known_servers = value_of(values, "RS_KNOWN_SERVERS");
+  const std::string home = value_of(values, "HOME");
+  if (options.known_servers.empty() && !home.empty())
+    options.known_servers = home + "/.config/mullion/known_servers";
+  options.ca_file = chosen("ca", "RS_CA");
+  if (const std::string mode = chosen("verify", "RS_VERIFY"); !mode.empty()) {
+    Result<void> set = set_verify(options, mode);
+    if (!set) return set;
+  }
+  const std::string fingerprint = chosen("fingerprint", "RS_FINGERPRINT");
+  if (fingerprint.empty()) return {};
+  Result<std::string> parsed = parse_fingerprint(fingerprint);
+  if (!parsed) return parsed.error();
+  options.fingerprint = std::move(*parsed);
   return {};
 }
 
@@ -242,6 +282,7 @@ Result<Options> resolve_options(const Terminal& terminal, const FlagValues& flag
   take_credentials(options, values);
   take_endpoints(options, values, flags);
   taken = take_flags(options, flags);
+  if (taken) taken = take_trust(options, values, flags);
   if (!taken) return taken.error();
   options.colors = wants_colors(terminal, values, flags);
   const std::string colors = flags.has("colors") ? flags.get("colors") : value_of(values, "RS_COLORS");

@@ -48,6 +48,10 @@ struct Palette {
 /// are separated by commas. kBadRequest when it is written otherwise.
 Result<void> set_palette(Palette& palette, std::string_view text);
 
+/// Which servers are talked to. By default one shows its certificate at the first call and must show the same
+/// ever after; kStrict demands that it is known or verified from the first call on; kNone checks nothing.
+enum class Verify { kRemember, kStrict, kNone };
+
 enum class Format { kJson, kYaml, kTable, kText, kGo };
 
 /// What every command obeys.
@@ -71,7 +75,11 @@ struct Options {
   bool no_token = false;
   bool debug = false;
   bool exit_early = false;
-  std::string token_cache;            // directory
+  std::string token_cache;  // directory
+  Verify verify = Verify::kRemember;
+  std::string ca_file;                // PEM; verifies the server of the command
+  std::string fingerprint;            // as parse_fingerprint(); the only certificate it may show
+  std::string known_servers;          // file
   std::vector<std::string> catalogs;  // URLs or files; of two items with one id the first one counts
   std::string local_proxy;            // Unix socket to talk through
   std::string download_proxy;         // "http://host:port" for what does not come from the server

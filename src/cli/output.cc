@@ -4,7 +4,9 @@
 #include <boost/json.hpp>
 #include <ostream>
 
+#include "base/text.h"
 #include "cli/document.h"
+#include "cli/escaping_stream.h"
 #include "model/object.h"
 
 namespace mullion::cli {
@@ -132,7 +134,8 @@ json::array rows_of(const json::value& value, std::vector<Column>& columns, cons
 void print_plain(Terminal& terminal, const std::vector<Column>& columns, const json::array& rows, bool header,
                  size_t longest) {
   std::string out;
-  for (size_t i = 0; header && i < columns.size(); ++i) out += (i > 0 ? "\t" : "") + columns[i].title;
+  for (size_t i = 0; header && i < columns.size(); ++i)
+    out += (i > 0 ? "\t" : "") + escaped(columns[i].title);
   if (header) out += '\n';
   for (const json::value& row : rows) {
     for (size_t i = 0; i < columns.size(); ++i) {
@@ -156,7 +159,7 @@ void print_rows(Terminal& terminal, const Options& options, std::string_view sub
   TableStyle style{terminal.width, options.truncate_length, !options.no_header,
                    options.colors ? options.palette.header : std::string()};
   if (!is_list) style.longest = 100000;  // one object is shown whole where the terminal is wide enough
-  if (!columns.empty()) terminal.out << table_text(columns, {rows.data(), rows.size()}, style);
+  if (!columns.empty()) write_styled(terminal.out, table_text(columns, {rows.data(), rows.size()}, style));
   if (!of_objects || options.no_header || !terminal.err_is_terminal) return;
   terminal.out.flush();
   std::string noun = subject.empty() ? "rows" : std::string(subject);
@@ -166,32 +169,21 @@ void print_rows(Terminal& terminal, const Options& options, std::string_view sub
 
 }  // namespace
 
-std::string printable(std::string text) {
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte < 0x20 || byte == 0x7f) text[i] = ' ';
-    // U+0080..U+009F are control characters too: C2 80 .. C2 9F.
-    const bool second = i + 1 < text.size() && byte == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0;
-    if (second) text.replace(i, 2, " ");
-  }
-  return text;
-}
-
 std::string cell_text(const json::value& value) {
   if (value.is_null()) return {};
-  if (const json::string* plain = value.if_string()) return printable(std::string(*plain));
+  if (const json::string* plain = value.if_string()) return escaped(std::string_view(*plain));
   std::string text;
   if (const json::array* array = value.if_array()) {
     for (const json::value& item : *array) text += (text.empty() ? "" : ",") + cell_text(item);
-  } else if (!value.is_object() || !value.get_object().empty()) {
-    model::append_json(text, value);
+    return text;
   }
-  return printable(std::move(text));
+  if (!value.is_object() || !value.get_object().empty()) model::append_json(text, value);
+  return escaped(text);
 }
 
 std::string go_text(const json::value& value) {
   if (value.is_null()) return "<nil>";
-  if (const json::string* plain = value.if_string()) return printable(std::string(*plain));
+  if (const json::string* plain = value.if_string()) return escaped(std::string_view(*plain));
   std::string text;
   if (const json::array* array = value.if_array()) {
     for (const json::value& item : *array) text += (text.empty() ? "" : " ") + go_text(item);
@@ -200,10 +192,10 @@ std::string go_text(const json::value& value) {
   if (const json::object* object = value.if_object()) {
     std::vector<std::string> members;
     for (const auto& entry : *object)
-      members.push_back(std::string(entry.key()) + ":" + go_text(entry.value()));
+      members.push_back(escaped(std::string_view(entry.key())) + ":" + go_text(entry.value()));
     std::sort(members.begin(), members.end());
     for (const std::string& entry : members) text += (text.empty() ? "" : " ") + entry;
-    return "map[" + printable(std::move(text)) + "]";
+    return "map[" + text + "]";
   }
   model::append_json(text, value);
   return text;
@@ -225,8 +217,15 @@ const std::string& color_of_word(char first, const Palette& palette) {
 
 }  // namespace
 
+std::string terminal_json(const json::value& value) {
+  const std::string plain = pretty_json(value);
+  std::string text;
+  for (const char c : plain) text += c == '\x7f' ? std::string_view("\\u007f") : std::string_view(&c, 1);
+  return escaped_lines(text);
+}
+
 std::string colored_json(const json::value& value, const Palette& palette) {
-  const std::string text = pretty_json(value);
+  const std::string text = terminal_json(value);
   std::string out;
   size_t next = 0;
   while (next < text.size()) {
@@ -252,8 +251,8 @@ std::string table_text(const std::vector<Column>& columns, std::span<const json:
   std::vector<size_t> widths;
   std::vector<std::string> titles;
   for (const Column& column : columns) {
-    titles.push_back(column.title);
-    widths.push_back(style.header ? shown_width(column.title) : 1);
+    titles.push_back(escaped(column.title));
+    widths.push_back(style.header ? shown_width(titles.back()) : 1);
   }
   for (const json::value& row : rows) {
     std::vector<std::string> cells;
@@ -277,6 +276,18 @@ std::string table_text(const std::vector<Column>& columns, std::span<const json:
   return out;
 }
 
+namespace {
+
+void print_json(Terminal& terminal, const Options& options, const json::value& value) {
+  if (options.colors) {
+    write_styled(terminal.out, colored_json(value, options.palette) + "\n");
+  } else {
+    terminal.out << (terminal.out_is_terminal ? terminal_json(value) : pretty_json(value)) << "\n";
+  }
+}
+
+}  // namespace
+
 void print_value(Terminal& terminal, const Options& options, std::string_view subject,
                  const json::value& value) {
   const bool tabular = options.format == Format::kTable || options.format == Format::kText;
@@ -289,18 +300,18 @@ void print_value(Terminal& terminal, const Options& options, std::string_view su
   } else if (options.format == Format::kYaml) {
     terminal.out << yaml_text(value);
   } else {
-    terminal.out << (options.colors ? colored_json(value, options.palette) : pretty_json(value)) << "\n";
+    print_json(terminal, options, value);
   }
 }
 
 std::string error_text(const Error& error) {
-  std::string head = error.type;
-  if (!error.model.empty()) head += ": " + error.model;
-  if (!error.model.empty() && !error.key.empty()) head += "/" + error.key;
+  std::string head = escaped(error.type);
+  if (!error.model.empty()) head += ": " + escaped(error.model);
+  if (!error.model.empty() && !error.key.empty()) head += "/" + escaped(error.key);
   std::string text = "Error: " + head;
-  if (error.messages.size() == 1) return text + (head.empty() ? "" : ": ") + error.messages[0];
+  if (error.messages.size() == 1) return text + (head.empty() ? "" : ": ") + escaped(error.messages[0]);
   for (size_t i = 0; i < error.messages.size(); ++i) {
-    text += (i == 0 && head.empty() ? "" : "\n  ") + error.messages[i];
+    text += (i == 0 && head.empty() ? "" : "\n  ") + escaped(error.messages[i]);
   }
   return text;
 }

@@ -36,23 +36,23 @@ struct TableStyle {
 std::string table_text(const std::vector<Column>& columns, std::span<const json::value> rows,
                        const TableStyle& style);
 
-/// Control characters (terminal escapes of others) replaced by blanks.
-std::string printable(std::string text);
-
-/// A value on one line: text as it is, lists joined with commas, maps as JSON, nothing for null; printable.
+/// A value on one line: text as it is, lists joined with commas, maps as JSON, nothing for null; escaped().
 std::string cell_text(const json::value& value);
 
-/// A value as Go programs print it: map[a:1 b:[x y]], <nil>; sorted keys. Control characters are replaced.
+/// A value as Go programs print it: map[a:1 b:[x y]], <nil>; sorted keys; escaped().
 std::string go_text(const json::value& value);
 
-/// pretty_json() with colours.
+/// pretty_json() for terminals: the same value, with everything that could steer one as \uNNNN.
+std::string terminal_json(const json::value& value);
+
+/// terminal_json() with colours.
 std::string colored_json(const json::value& value, const Palette& palette);
 
 /// Prints `value` in the chosen format. `subject` is the collection it belongs to, or "".
 void print_value(Terminal& terminal, const Options& options, std::string_view subject,
                  const json::value& value);
 
-/// "Error: ..." in the shape of the contract, without newline.
+/// "Error: ..." in the shape of the contract, without newline; every message is escaped() and one line.
 std::string error_text(const Error& error);
 
 }  // namespace mullion::cli

@@ -76,9 +76,27 @@ TEST(Table, ShowsOneObjectAsFieldsAndPlainListsAsValues) {
 }
 
 TEST(Table, NeverPassesControlCharactersOn) {
-  EXPECT_EQ(cell_text(json::value("a\033[2Jb\nc\xC2\x9B")), "a [2Jb c ");
+  EXPECT_EQ(cell_text(json::value("a\033[2Jb\nc\xC2\x9B")), "a\\x1b[2Jb\\x0ac\\u009b");
   EXPECT_EQ(cell_text(json::parse(R"(["a",{"b":1}])")), "a,{\"b\":1}");
   EXPECT_EQ(cell_text(json::value("grün")), "grün");
+}
+
+TEST(Errors, EveryMessageIsOneLine) {
+  Error error(ErrorCode::kInvalid, "first\nError: forged");
+  EXPECT_EQ(error_text(error), "Error: first\\x0aError: forged");
+  error.type = "TYPE\r";
+  error.model = "machines";
+  error.key = "k\xe2\x80\xa8";
+  error.messages.emplace_back("\x1b[2J\xc2\x85");
+  EXPECT_EQ(error_text(error),
+            "Error: TYPE\\x0d: machines/k\\u2028\n  first\\x0aError: forged\n  \\x1b[2J\\u0085");
+}
+
+TEST(Tree, ShowsEveryServerInItsOwnLine) {
+  const TreeNode root{"A\n", "up\x1b[1m", "v1\r", "", "1", {{"\xe2\x80\xae", "x", "", "", "2", {}}}};
+  EXPECT_EQ(tree_text(root),
+            "A\\x0a       up\\x1b[1m  v1\\x0d  1 machines\n"
+            "└── \\u202e  x                  2 machines\n");
 }
 
 TEST(GoFormat, PrintsValuesAsGoDoes) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/text.h"
 #include "cli/document.h"
 #include "cli/output.h"
 
@@ -18,7 +19,7 @@ const json::array& list_of(const json::value& value, std::string_view name) {
 }
 
 std::string shown(const json::value& value, std::string_view name) {
-  return printable(text_member(value, name));
+  return escaped(text_member(value, name));
 }
 
 RolloutCounts counts_of(const json::array& endpoints) {

@@ -23,7 +23,7 @@ TEST(RolloutView, ShowsWavesAndWhatIsLeftToSoak) {
             "wave 1 (1 endpoints) done: 1 done, gate: 0 machines match, wanted = 0\n"
             "  A  done\n"
             "wave 2 (the others) soaking: 1 under way, 1 failed, 1 min 30 s to soak\n"
-            "  B1  failed: no  space\n"
+            "  B1  failed: no \\x1bspace\n"
             "  C   applying\n");
   EXPECT_EQ(rollout_text(kRollout, time_of("2026-01-01T01:00:00Z"), 3),
             "spring: soaking\n"

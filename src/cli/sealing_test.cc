@@ -20,7 +20,7 @@ using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 
 TEST(Base64, GoesBothWays) {
-  for (const std::string text :
+  for (const std::string& text :
        {std::string(), std::string("a"), std::string("ab"), std::string("abc\0d", 5)}) {
     Result<std::string> back = base64_bytes(base64_text(text));
     ASSERT_TRUE(back);

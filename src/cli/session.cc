@@ -2,13 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <ostream>
 #include <thread>
 
+#include "base/text.h"
 #include "cli/document.h"
 #include "cli/internal/session_state.h"
-#include "env/file.h"
 #include "model/object.h"
 
 namespace mullion::cli {
@@ -44,14 +43,15 @@ net::ClientRequest Session::State::request_of(const Call& call, bool through_pro
 
 void Session::State::report(const Call& call, std::string_view outcome) const {
   if (!options.debug) return;
-  terminal.err << fmt::format("{} {}/api/v3/{} -> {}\n", call.method, url, call.target, outcome);
+  terminal.err << fmt::format("{} {}/api/v3/{} -> {}\n", call.method, server.url, call.target,
+                              escaped(outcome));
 }
 
 Result<net::TextResponse> Session::State::exchange(const Call& call, bool through_proxy, bool* begun) {
   net::ClientRequest request = request_of(call, through_proxy);
   request.begun = begun;
   Result<net::TextResponse> answer =
-      wait_for(runtime, [&]() { return net::fetch(*client, std::move(request), kLargestAnswer); });
+      wait_for(runtime, [&]() { return net::fetch(*server.client, std::move(request), kLargestAnswer); });
   if (!answer) {
     report(call, answer.error().text());
     return answer;
@@ -62,18 +62,9 @@ Result<net::TextResponse> Session::State::exchange(const Call& call, bool throug
 }
 
 Result<void> Session::State::connect(const std::string& wanted) {
-  net::ClientOptions client_options;
-  client_options.base_url = wanted.find("://") == std::string::npos ? "https://" + wanted : wanted;
-  while (client_options.base_url.ends_with('/')) client_options.base_url.pop_back();
-  client_options.idle_timeout = kPatience;
-  if (!options.local_proxy.empty()) {
-    client_options.base_url = "http://unix";
-    client_options.unix_path = options.local_proxy;
-  }
-  Result<std::unique_ptr<net::Client>> made = net::make_client(runtime, client_options);
-  if (!made) return made.error();
-  client = std::move(*made);
-  url = client_options.base_url;
+  Result<ServerTrust::Server> found = trust.connect(wanted);
+  if (!found) return found.error();
+  server = std::move(*found);
   return {};
 }
 
@@ -89,33 +80,13 @@ Result<void> Session::State::take_token(const std::string& ttl, std::string& tok
   return Error(ErrorCode::kInternal, "the server's answer holds no token");
 }
 
-std::string Session::State::cache_file() const {
-  if (options.token_cache.empty() || options.username.find('/') != std::string::npos) return {};
-  return options.token_cache + "/." + options.username + ".token";
-}
-
-std::string Session::State::cached_token() const {
-  std::ifstream file(cache_file());
-  std::string token;
-  std::getline(file, token);
-  return token;
-}
-
-void Session::State::keep_token(const std::string& token) const {
-  const std::string path = cache_file();
-  if (path.empty()) return;
-  // A cache that cannot be written costs a login at the next command, nothing else.
-  if (!env::make_directories(options.token_cache, 0700)) return;
-  (void)env::write_file_atomic(path, token, 0600);
-}
-
 Result<void> Session::State::log_in() {
   if (!options.token.empty()) {
     authorization = "Bearer " + options.token;
     return {};
   }
-  if (!options.no_token) {
-    const std::string cached = cached_token();
+  if (keeps_tokens()) {
+    const std::string cached = tokens.find(token_owner());
     authorization = "Bearer " + cached;
     if (!cached.empty() && exchange({"GET", "info", "", {}, {}}, false)) return {};
   }
@@ -125,7 +96,7 @@ Result<void> Session::State::log_in() {
   if (!taken || options.no_token) return taken;
   authorization = "Bearer " + token;
   std::string lasting;
-  if (take_token("7200", lasting)) keep_token(lasting);
+  if (keeps_tokens() && take_token("7200", lasting)) tokens.keep(token_owner(), lasting);
   return {};
 }
 
@@ -144,6 +115,8 @@ Result<void> Session::start() {
       return {};
     }
     last = ready.error();
+    // Another server in its place is no reason to go on quietly with the next one.
+    if (last.code == ErrorCode::kForbidden && last.status_override == 0) break;
     if (last.code == ErrorCode::kUnreachable || last.code == ErrorCode::kTimeout)
       last.messages[0] += " (" + url + ")";
   }
@@ -155,6 +128,10 @@ Result<void> Session::start() {
     last.type.insert(0, prefix);
   }
   return last;
+}
+
+Result<std::string> Session::accept_server(const std::string& url, const std::string& fingerprint) {
+  return state_->trust.accept(url, fingerprint);
 }
 
 Result<net::TextResponse> Session::send(Call call) {

@@ -4,6 +4,7 @@
 #include <boost/json/value.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,9 +56,10 @@ class Session {
   /// Streams `body` as octets; the JSON answer.
   Result<json::value> upload(std::string method, std::string target, net::BodySourcePtr body);
   /// The body behind an http(s) URL anywhere, for download and upload alike, through the proxy of the
-  /// options; follows up to five redirects. Carries no login. Must not outlive the session. kNotFound,
-  /// kUnreachable ... naming the URL.
-  Result<net::BodySourcePtr> open_url(const std::string& url, const net::TrustPolicy& trust = {});
+  /// options; follows up to five redirects. Carries no login. Must not outlive the session. Who answers is
+  /// judged by `demanded`, or as servers are by the options. kNotFound, kUnreachable ... naming the URL.
+  Result<net::BodySourcePtr> open_url(const std::string& url,
+                                      const std::optional<net::TrustPolicy>& demanded = std::nullopt);
   /// The same for a URL of the server's static files, which no proxy is asked for.
   Result<net::BodySourcePtr> open_static(const std::string& url);
   /// The body of a GET at the server, with login. Must not outlive the session.
@@ -80,11 +82,11 @@ class Session {
 
   /// Logs in if that has not happened yet.
   Result<void> start();
+  /// As ServerTrust::accept(); talks to no server that needs no look.
+  Result<std::string> accept_server(const std::string& url, const std::string& fingerprint);
 
  private:
   struct State;
-  Result<net::BodySourcePtr> open_url_through(const std::string& url, const net::TrustPolicy& trust,
-                                              const std::string& proxy);
 
   std::unique_ptr<State> state_;
 };

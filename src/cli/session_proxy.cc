@@ -111,7 +111,7 @@ class Relay {
 Result<void> Session::serve_proxy(const std::string& path) {
   Result<void> begun = start();
   if (!begun) return begun;
-  auto relay = std::make_shared<Relay>(*state_->client, state_->authorization);
+  auto relay = std::make_shared<Relay>(*state_->server.client, state_->authorization);
   // From here on a signal ends the proxy, however early it comes.
   asio::signal_set signals(state_->runtime.executor(), SIGINT, SIGTERM);
   net::ListenOptions options;
@@ -119,6 +119,7 @@ Result<void> Session::serve_proxy(const std::string& path) {
   Result<std::unique_ptr<net::Server>> server =
       net::listen(state_->runtime, options, [relay](net::Request& request) { return (*relay)(request); });
   if (!server) return server.error();
+  say_notes(state_->terminal);
   state_->terminal.out << "Serving " << path << "; Ctrl-C ends it\n" << std::flush;
   return wait_for(state_->runtime, [&]() -> net::Task<Result<void>> {
     co_await signals.async_wait(asio::use_awaitable);

@@ -3,7 +3,6 @@
 
 #include "cli/internal/session_state.h"
 #include "model/object.h"
-#include "net/web.h"
 
 namespace mullion::cli {
 namespace {
@@ -18,7 +17,7 @@ Result<bool> Session::download(Call call, const Begin& begin, const Sink& sink) 
   net::ClientRequest request = state_->request_of(call, true);
   request.headers.add("Accept", "application/octet-stream");
   return wait_for(state_->runtime, [&]() -> net::Task<Result<bool>> {
-    Result<net::ClientResponse> answer = co_await state_->client->send(std::move(request));
+    Result<net::ClientResponse> answer = co_await state_->server.client->send(std::move(request));
     if (!answer) co_return answer.error();
     state_->report(call, std::to_string(answer->status));
     if (answer->status >= 400) {
@@ -44,8 +43,9 @@ Result<json::value> Session::upload(std::string method, std::string target, net:
   net::ClientRequest request = state_->request_of(call, true);
   request.body = std::move(body);
   request.timeout = env::Duration(std::chrono::hours(24));  // the answer comes behind the last byte
-  Result<net::TextResponse> answer = wait_for(
-      state_->runtime, [&]() { return net::fetch(*state_->client, std::move(request), kLargestAnswer); });
+  Result<net::TextResponse> answer = wait_for(state_->runtime, [&]() {
+    return net::fetch(*state_->server.client, std::move(request), kLargestAnswer);
+  });
   if (!answer) return answer.error();
   state_->report(call, std::to_string(answer->status));
   if (answer->status >= 400) return error_from_answer(answer->status, answer->body);
@@ -59,7 +59,7 @@ Result<net::BodySourcePtr> Session::open(Call call) {
   net::ClientRequest request = state_->request_of(call, true);
   request.headers.add("Accept", "application/octet-stream");
   return wait_for(state_->runtime, [&]() -> net::Task<Result<net::BodySourcePtr>> {
-    Result<net::ClientResponse> answer = co_await state_->client->send(std::move(request));
+    Result<net::ClientResponse> answer = co_await state_->server.client->send(std::move(request));
     if (!answer) co_return answer.error();
     state_->report(call, std::to_string(answer->status));
     if (answer->status < 400) co_return std::move(answer->body);
@@ -68,24 +68,13 @@ Result<net::BodySourcePtr> Session::open(Call call) {
   });
 }
 
-Result<net::BodySourcePtr> Session::open_url(const std::string& url, const net::TrustPolicy& trust) {
-  return open_url_through(url, trust, state_->options.download_proxy);
+Result<net::BodySourcePtr> Session::open_url(const std::string& url,
+                                             const std::optional<net::TrustPolicy>& demanded) {
+  return state_->trust.open_url(url, state_->options.download_proxy, demanded);
 }
 
 Result<net::BodySourcePtr> Session::open_static(const std::string& url) {
-  return open_url_through(url, {}, "");
-}
-
-Result<net::BodySourcePtr> Session::open_url_through(const std::string& url, const net::TrustPolicy& trust,
-                                                     const std::string& proxy) {
-  net::UrlOptions options;
-  options.trust = trust;
-  options.proxy = proxy;
-  options.idle_timeout = kPatience;
-  Result<net::UrlAnswer> answer =
-      wait_for(state_->runtime, [&]() { return net::open_url(state_->runtime, url, std::move(options)); });
-  if (!answer) return answer.error();
-  return std::move(answer->body);
+  return state_->trust.open_url(url, "", std::nullopt);
 }
 
 Result<std::string> Session::read_body(net::BodySource& body, uint64_t limit) {
@@ -96,6 +85,6 @@ Result<std::string_view> Session::next_piece(net::BodySource& body) {
   return wait_for(state_->runtime, [&]() { return body.next(); });
 }
 
-const std::string& Session::url() const { return state_->url; }
+const std::string& Session::url() const { return state_->server.url; }
 
 }  // namespace mullion::cli

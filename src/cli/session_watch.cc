@@ -80,13 +80,14 @@ Result<Session::WatchEnd> Session::watch(std::vector<std::string> patterns, env:
   net::Headers headers;
   headers.set("Authorization", state.authorization);
   Result<std::shared_ptr<net::WebSocket>> socket =
-      wait_for(state.runtime, [&]() { return state.client->connect_websocket(target, headers); });
+      wait_for(state.runtime, [&]() { return state.server.client->connect_websocket(target, headers); });
   if (!socket) return socket.error();
   auto watch = std::make_shared<Watch>();
   watch->socket = *socket;
   Result<void> registered = wait_for(state.runtime, [&]() { return register_patterns(*watch, patterns); });
   if (!registered) return registered.error();
 
+  say_notes(state.terminal);  // it may go on for days
   const WatchEnds ends(state.runtime, watch, limit);
   Result<bool> go_on = ready();
   for (size_t i = 0; i < watch->early.size() && go_on && *go_on; ++i) go_on = on_event(watch->early[i]);
@@ -98,6 +99,7 @@ Result<Session::WatchEnd> Session::watch(std::vector<std::string> patterns, env:
     if (!message) return message.error();
     Result<json::value> event = model::parse_json(message->data);
     if (event) go_on = on_event(*event);
+    if (!state.terminal.out) return Error(ErrorCode::kInternal, "the output cannot be written");
   }
   wait_for(state.runtime, [&]() -> net::Task<bool> {
     co_await watch->socket->close(1000, "");

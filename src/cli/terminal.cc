@@ -6,6 +6,8 @@
 #include <charconv>
 #include <iostream>
 
+#include "base/text.h"
+
 extern char** environ;
 
 namespace mullion::cli {
@@ -34,6 +36,12 @@ size_t terminal_width(const Terminal& terminal) {
 }
 
 }  // namespace
+
+void say_notes(Terminal& terminal) {
+  for (const std::string& note : terminal.notes) terminal.err << escaped(note) << "\n";
+  terminal.notes.clear();
+  terminal.err.flush();
+}
 
 Terminal process_terminal() {
   Terminal terminal{std::cout, std::cerr, std::cin, environment()};

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace mullion::cli {
 
@@ -18,6 +19,7 @@ struct Terminal {
   size_t width = 0;                 // columns of the output; 0: unlimited
   std::string program = "mullion";  // as it was called: "mullion" or "drpcli"
   int exit_status = 0;              // of a command that succeeded, when it says something by it
+  std::vector<std::string> notes;   // lines for stderr once the command is done
 
   /// Value of a variable of the environment, or "".
   std::string variable(std::string_view name) const {
@@ -25,6 +27,9 @@ struct Terminal {
     return found == variables.end() ? std::string() : found->second;
   }
 };
+
+/// Writes the notes to stderr, once.
+void say_notes(Terminal& terminal);
 
 /// The terminal of this process.
 Terminal process_terminal();

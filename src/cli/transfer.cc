@@ -8,7 +8,9 @@
 #include <memory>
 #include <ostream>
 
+#include "base/text.h"
 #include "cli/checksum.h"
+#include "cli/escaping_stream.h"
 #include "cli/output.h"
 #include "cli/source.h"
 #include "env/random.h"
@@ -160,10 +162,10 @@ std::string progress_line(const std::string& name, uint64_t done, uint64_t size,
 }
 
 Progress::Progress(Terminal& terminal, std::string name)
-    : terminal_(terminal), name_(printable(name)), started_(steady_clock::now()) {}
+    : terminal_(terminal), name_(escaped(name)), started_(steady_clock::now()) {}
 
 Progress::~Progress() {
-  if (visible_) terminal_.err << "\r\033[K" << std::flush;
+  if (visible_) write_styled(terminal_.err, "\r\033[K");
 }
 
 void Progress::begin(uint64_t size, uint64_t done) {
@@ -183,7 +185,8 @@ void Progress::draw() {
   const double seconds = std::chrono::duration<double>(drawn_ - started_).count();
   const double speed = seconds > 0 ? static_cast<double>(done_ - first_) / seconds : 0;
   const size_t width = terminal_.width > 0 ? terminal_.width - 1 : 79;
-  terminal_.err << "\r\033[K" << progress_line(name_, done_, size_, speed, width) << std::flush;
+  write_styled(terminal_.err, "\r\033[K" + progress_line(name_, done_, size_, speed, width));
+  terminal_.err.flush();
 }
 
 Result<void> download_to_stream(Invocation& call, const std::string& target, std::ostream& out) {

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <set>
 
+#include "base/text.h"
 #include "cli/document.h"
 
 namespace mullion::cli {
@@ -14,6 +15,14 @@ struct Line {
   size_t branch_width;
   const TreeNode* node;
 };
+
+/// The node and all below it as they may stand in one line each.
+TreeNode shown(const TreeNode& node) {
+  TreeNode out{escaped(node.id),  escaped(node.state),    escaped(node.version),
+               escaped(node.age), escaped(node.machines), {}};
+  for (const TreeNode& child : node.children) out.children.push_back(shown(child));
+  return out;
+}
 
 size_t code_points(std::string_view text) {
   return static_cast<size_t>(std::count_if(
@@ -69,7 +78,8 @@ TreeNode arrange_endpoints(const std::string& root, const json::array& endpoints
   return top;
 }
 
-std::string tree_text(const TreeNode& root) {
+std::string tree_text(const TreeNode& given) {
+  const TreeNode root = shown(given);
   std::vector<Line> lines;
   add_lines(root, "", "", lines);
   size_t branch = 0;

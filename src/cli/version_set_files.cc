@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/text.h"
 #include "cli/document.h"
 #include "cli/output.h"
 #include "cli/pack_files.h"
@@ -133,7 +134,7 @@ void list_differences(std::string& out, const std::string& path, const json::val
     if (is_named_list(*before, key) && is_named_list(*after, key))
       return list_members(out, path, entries_of(*before, key), entries_of(*after, key));
   }
-  out += printable(fmt::format("    {}: {} -> {}", path, short_value(before), short_value(after))) + "\n";
+  out += escaped(fmt::format("    {}: {} -> {}", path, short_value(before), short_value(after))) + "\n";
 }
 
 std::string differences(const json::object& before, const json::object& after) {
@@ -238,11 +239,11 @@ Result<SetChanges> compare_sets(const SetMap& wanted, const std::vector<json::ob
 
 std::string changes_text(const SetChanges& changes) {
   std::string out;
-  for (const SetChanges::Change& change : changes.created) out += printable("+ " + change.id) + "\n";
+  for (const SetChanges::Change& change : changes.created) out += escaped("+ " + change.id) + "\n";
   for (const SetChanges::Change& change : changes.changed)
-    out += printable("~ " + change.id) + "\n" + differences(change.before, change.after);
-  for (const std::string& id : changes.removed) out += printable("- " + id) + "\n";
-  for (const std::string& text : changes.refused) out += printable("! " + text) + "\n";
+    out += escaped("~ " + change.id) + "\n" + differences(change.before, change.after);
+  for (const std::string& id : changes.removed) out += escaped("- " + id) + "\n";
+  for (const std::string& text : changes.refused) out += escaped("! " + text) + "\n";
   out += fmt::format("{} new, {} changed, {} removed, {} unchanged\n", changes.created.size(),
                      changes.changed.size(), changes.removed.size(), changes.unchanged.size());
   return out;

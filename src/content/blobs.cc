@@ -15,6 +15,7 @@
 #include "content/internal/random_text.h"
 #include "content/internal/receive.h"
 #include "content/internal/upload_list.h"
+#include "env/pools.h"
 #include "env/scratch_directory.h"
 
 namespace mullion::content {
@@ -267,7 +268,8 @@ Task<Result<Blobs::Info>> FileBlobs::put(std::string bucket, std::string path, n
   Result<uint64_t> received = co_await receive(*output, hash, body, max_bytes);
   if (!received) co_return named(received.error(), "POST", bucket, place->path);
   Result<Info> info = Info{};
-  co_await env::run_blocking([&] { info = finish(*place, std::move(*output), hash.hex(), explode); });
+  co_await env::run_blocking(explode ? env::Pool::kLong : env::Pool::kDisk,
+                             [&] { info = finish(*place, std::move(*output), hash.hex(), explode); });
   if (!info) co_return named(info.error(), "POST", bucket, place->path);
   co_return info;
 }
@@ -323,7 +325,8 @@ Task<Result<Blobs::Progress>> FileBlobs::append(std::string bucket, std::string 
   if (!piece.last()) co_return Progress{piece.bytes.last + 1, std::nullopt};
 
   Result<Info> info = Info{};
-  co_await env::run_blocking([&] { info = finish_pieces(*place, *claim, std::move(*output), explode); });
+  co_await env::run_blocking(env::Pool::kLong,
+                             [&] { info = finish_pieces(*place, *claim, std::move(*output), explode); });
   if (!info) co_return refused(info.error());
   co_return Progress{info->size, std::move(*info)};
 }

@@ -1,7 +1,6 @@
 #include "env/runtime.h"
 
 #include <algorithm>
-#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -11,7 +10,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 #include <condition_variable>
@@ -20,6 +18,7 @@
 #include <optional>
 
 #include "base/log.h"
+#include "env/internal/pool_stop.h"
 
 namespace mullion::env {
 namespace {
@@ -31,39 +30,6 @@ constexpr size_t kRoundsBeforeWarning = 100;
 /// Keeps the callable alive beside its coroutine (a lambda's captures live in the callable, not in the frame)
 /// and turns what it throws before its first suspension into a failure of the task.
 Task<void> run_task(std::function<Task<void>()> task) { co_await task(); }
-
-/// The threads of run_blocking() and how many of its calls are under way.
-class BlockingPool {
- public:
-  template <typename Work>
-  void post(Work work) {
-    {
-      std::lock_guard lock(mutex_);
-      ++running_;
-    }
-    asio::post(pool_, [this, work = std::optional<Work>(std::move(work))]() mutable {
-      (*work)();
-      work.reset();  // what it holds may belong to whoever waits until nothing runs
-      std::lock_guard lock(mutex_);
-      if (--running_ == 0) idle_.notify_all();
-    });
-  }
-  void wait_until_idle() {
-    std::unique_lock lock(mutex_);
-    idle_.wait(lock, [this] { return running_ == 0; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable idle_;
-  size_t running_ = 0;
-  asio::thread_pool pool_{2};
-};
-
-BlockingPool& blocking_pool() {
-  static BlockingPool pool;
-  return pool;
-}
 
 }  // namespace
 
@@ -91,7 +57,7 @@ void Runtime::stop() {
   }
   threads_.clear();
   // A blocking call returns through this object and uses its caller's frame: both must outlive it.
-  blocking_pool().wait_until_idle();
+  internal::stop_pool_work_of(static_cast<asio::execution_context*>(&context_));
 }
 
 struct TaskGroup::State {
@@ -297,26 +263,6 @@ Task<bool> Signal::wait(uint64_t seen, Duration timeout) {
   co_await asio::async_initiate<decltype(token), void(boost::system::error_code)>(begin, token);
   std::lock_guard lock(state->mutex);
   co_return state->version != seen;
-}
-
-Task<void> run_blocking(std::function<void()> function) {
-  // Deliberately deaf to cancellation: the function may use what lives in the caller's frame.
-  const auto begin = [](auto handler, std::function<void()> work) {
-    const auto executor = asio::get_associated_executor(handler);
-    blocking_pool().post([executor, handler = std::move(handler), work = std::move(work)]() mutable {
-      std::exception_ptr failure;
-      try {
-        work();
-      } catch (...) {
-        failure = std::current_exception();
-      }
-      work = nullptr;
-      asio::post(executor,
-                 [handler = std::move(handler), failure]() mutable { std::move(handler)(failure); });
-    });
-  };
-  co_await asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr)>(
-      begin, asio::use_awaitable, std::move(function));
 }
 
 }  // namespace mullion::env

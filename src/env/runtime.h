@@ -82,10 +82,10 @@ class Signal {
   std::shared_ptr<State> state_;
 };
 
-/// Runs `function` on a helper thread pool made for blocking calls (compression of packs, key derivation,
-/// disk walks) so that the coroutine threads stay free, and returns on the caller's executor. An exception of
-/// `function` is thrown there. Once begun it is waited for even when the caller is cancelled, so it may use
-/// the caller's locals.
+/// Runs `function`, short work that waits for the disk, on a thread made for that, so that the coroutine
+/// threads stay free, and returns on the caller's executor. Longer work has pools of its own (pools.h). An
+/// exception of `function` is thrown here. A caller that is cancelled while the function waits for its turn
+/// gets operation_aborted; once begun it is waited for, so it may use the caller's locals.
 Task<void> run_blocking(std::function<void()> function);
 
 }  // namespace mullion::env

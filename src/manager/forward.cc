@@ -3,28 +3,15 @@
 #include <algorithm>
 #include <charconv>
 
+#include "net/forwarding.h"
+
 namespace mullion::manager {
 namespace {
 
-/// RFC 9110 section 7.6.1, and what we set ourselves.
-constexpr std::string_view kOwnRequestHeaders[] = {"Connection",
-                                                   "Host",
-                                                   "Keep-Alive",
-                                                   "Proxy-Connection",
-                                                   "Proxy-Authorization",
-                                                   "TE",
-                                                   "Trailer",
-                                                   "Transfer-Encoding",
-                                                   "Upgrade",
-                                                   "Authorization",
-                                                   "Content-Length",
-                                                   "Expect",
-                                                   "Cookie",
-                                                   "X-Request-Id",
-                                                   "X-Mullion-On-Behalf-Of"};
-constexpr std::string_view kOwnAnswerHeaders[] = {"Connection",        "Keep-Alive", "Proxy-Authenticate",
-                                                  "Transfer-Encoding", "Trailer",    "Upgrade",
-                                                  "X-Request-Id"};
+/// What this server sets itself, beside what is for one hop only.
+constexpr std::string_view kOwnRequestHeaders[] = {
+    "Host", "Authorization", "Content-Length", "Expect", "Cookie", "X-Request-Id", "X-Mullion-On-Behalf-Of"};
+constexpr std::string_view kOwnAnswerHeaders[] = {"X-Request-Id"};
 
 bool same_name(std::string_view a, std::string_view b) {
   return std::ranges::equal(
@@ -34,7 +21,8 @@ bool same_name(std::string_view a, std::string_view b) {
 template <size_t Count>
 net::Headers without(const net::Headers& headers, const std::string_view (&names)[Count]) {
   net::Headers out;
-  for (const auto& [name, value] : headers.items()) {
+  const net::Headers forwardable = net::end_to_end(headers);
+  for (const auto& [name, value] : forwardable.items()) {
     const bool ours = std::ranges::any_of(names, [&](std::string_view own) { return same_name(own, name); });
     if (!ours) out.add(name, value);
   }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "env/memory.h"
+#include "env/pools.h"
 #include "manager/contact.h"
 #include "manager/endpoint_object.h"
 #include "manager/forward.h"
@@ -347,7 +348,7 @@ class ManagerImpl final : public Manager {
       tasks_.spawn("drop owner", [this, owner]() -> Task<void> {
         kLog.info("replica is dropped owner={}", owner);
         Result<void> done;
-        co_await env::run_blocking([&] { done = given_.store.drop_owner(owner); });
+        co_await env::run_blocking(env::Pool::kLong, [&] { done = given_.store.drop_owner(owner); });
         if (!done) kLog.error("replica is not dropped owner={} reason={}", owner, done.error().text());
         dropped(owner);
       });

@@ -63,7 +63,7 @@ struct Dependencies {
   std::vector<std::string> features;
   std::function<bool()> licensed;  // whether the licence allows managing; asked now and then
   const env::Clock& clock = env::system_clock();
-  env::Path authorities;           // folder of the files that `manager/ca-file` may name
+  env::Path authorities;  // folder of the files that `manager/ca-file` may name
 };
 
 /// Thread-safe. Sessions run while preference `manager` is true and the licence allows it.

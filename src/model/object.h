@@ -72,10 +72,10 @@ struct Verdict {
 };
 Verdict validate(const ObjectType& type, json::object& object, const json::object* before,
                  const Lookup& lookup, bool force);
-/// The same with a budget for the JSON Schemas that are part of it; once it has ended the verdict is of no
-/// use beyond saying so. Without one they may take kSchemaSteps.
+/// The same with a budget for what grows faster than the object: JSON Schemas, claims, orders of tasks. Once
+/// it has ended the verdict is of no use beyond saying so. Without one they may take kSchemaSteps.
 Verdict validate(const ObjectType& type, json::object& object, const json::object* before,
-                 const Lookup& lookup, bool force, Budget& schema_budget);
+                 const Lookup& lookup, bool force, Budget& budget);
 
 /// The primary key of a normalised object; leases and reservations give upper-case hex of the address.
 std::string object_key(const ObjectType& type, const json::object& object);

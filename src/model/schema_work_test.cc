@@ -48,6 +48,10 @@ json::object members(size_t count, const json::value& each) {
   return out;
 }
 
+json::value letters(size_t count, char letter, std::string_view end = "") {
+  return json::value(std::string(count, letter) + std::string(end));
+}
+
 json::value nested(size_t depth) {
   json::value out = 1;
   for (size_t i = 0; i < depth; ++i) out = json::object{{"n", std::move(out)}};
@@ -119,7 +123,7 @@ std::vector<Hostile> products() {
        kTooMuch},
       {"one text again and again",
        {{"allOf", json::array(5'000, json::value(json::object{{"minLength", 1}}))}},
-       std::string(1'000'000, 'x'),
+       letters(1'000'000, 'x'),
        kTooMuch},
       {"one list again and again",
        {{"allOf", json::array(5'000, json::value(json::object{{"uniqueItems", true}}))}},
@@ -135,7 +139,7 @@ std::vector<Hostile> patterns() {
   for (int i = 0; i < 200; ++i) too_many[fmt::format("^{}$", i)] = json::object();
   const json::value named{{std::string(40, 'a') + "!", 1}};
   return {
-      {"backtracking", {{"pattern", "^(a+)+$"}}, std::string(100'000, 'a') + "!", "Does not match"},
+      {"backtracking", {{"pattern", "^(a+)+$"}}, letters(100'000, 'a', "!"), "Does not match"},
       {"backtracking over names", {{"patternProperties", {{"^(a+)+$", json::object()}}}}, named, ""},
       {"long name",
        {{"patternProperties", {{"^(.|x)*$", json::object()}}}},
@@ -144,12 +148,12 @@ std::vector<Hostile> patterns() {
       {"name that must match", {{"propertyNames", {{"pattern", "^(a+)+$"}}}}, named, "does not match"},
       {"powers of counts", {{"pattern", "((a{0,100}){0,100}){0,100}"}}, "a", "pattern `"},
       {"large program", {{"pattern", "(\\pL{1,300}\\d{1,300})"}}, "a", "pattern too large"},
-      {"long pattern", {{"pattern", std::string(100'000, 'a')}}, "a", "is longer than 8192 bytes"},
+      {"long pattern", {{"pattern", letters(100'000, 'a')}}, "a", "is longer than 8192 bytes"},
       {"many patterns", {{"patternProperties", too_many}}, json::object(), "more than 128 patterns"},
       {"patterns by names", {{"patternProperties", many}}, members(100'000, 1), kTooMuch},
       {"long text by a large pattern",
        {{"pattern", "[a-z]{1,200}[0-9]{1,200}$"}},
-       std::string(2'000'000, 'x'),
+       letters(2'000'000, 'x'),
        kTooMuch},
   };
 }

@@ -6,6 +6,7 @@
 #include <boost/json/serialize.hpp>
 #include <deque>
 
+#include "model/json_schema.h"
 #include "model/object.h"
 
 namespace mullion::model {
@@ -59,10 +60,11 @@ Result<void> check_declaration(std::string_view prefix, const json::value& schem
   if (schema.is_null()) return {};
   if (!schema.is_object()) return refuse("expected a map of properties");
   if (schema.get_object().size() > kMostProperties) return refuse("too many properties");
+  Budget budget(kSchemaSteps);
   for (const auto& [name, property] : schema.get_object()) {
     if (!property.is_object())
       return refuse(fmt::format("{}: expected a JSON Schema", std::string_view(name)));
-    const Result<void> usable = compile_schema(schema_of(property));
+    const Result<std::shared_ptr<const JsonSchema>> usable = JsonSchema::compile(schema_of(property), budget);
     if (!usable)
       return refuse(fmt::format("{}: {}", std::string_view(name), usable.error().messages.front()));
   }

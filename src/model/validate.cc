@@ -131,7 +131,7 @@ class RuleCheck {
       verdict_.invalid.push_back(fmt::format("Error in value: {0}: {0} is required", rule.field));
       return;
     }
-    const Result<void> fits = check_by_schema(rule.rule, *value, context_.schema_budget);
+    const Result<void> fits = check_by_schema(rule.rule, *value, context_.budget);
     if (fits) return;
     constexpr std::string_view kRoot = "(root)";
     for (std::string_view text : fits.error().messages) {
@@ -157,10 +157,10 @@ Verdict validate(const ObjectType& type, json::object& object, const json::objec
 }
 
 Verdict validate(const ObjectType& type, json::object& object, const json::object* before,
-                 const Lookup& lookup, bool force, Budget& schema_budget) {
+                 const Lookup& lookup, bool force, Budget& budget) {
   Verdict verdict;
-  internal::HookContext context{type,  object,       before, lookup, verdict, object_key(type, object),
-                                force, schema_budget};
+  internal::HookContext context{type,  object, before, lookup, verdict, object_key(type, object),
+                                force, budget};
   RuleCheck check(context);
   for (const Rule& rule : type.rules) check.run(rule);
   if (type.traits.has_validation) {

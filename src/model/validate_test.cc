@@ -13,9 +13,21 @@ using testing::IsEmpty;
 TEST(Schema, NamesOnlyHooksThatExist) {
   for (const ObjectType& type : object_types()) {
     for (const Rule& rule : type.rules) {
-      if (rule.kind == RuleKind::kHook) EXPECT_TRUE(internal::hook_exists(rule.rule)) << rule.rule;
+      if (rule.kind != RuleKind::kHook) continue;
+      EXPECT_TRUE(internal::hook_exists(rule.rule)) << rule.rule;
     }
   }
+}
+
+TEST(Validate, ProductsOfWordsInClaimsAreBounded) {
+  std::string words = "*";
+  for (int i = 0; i < 3'000; ++i) words += ",*";
+  const json::object claim{{"scope", words}, {"action", words}, {"specific", "*"}};
+  const json::object wanted{{"Name", "wide"}, {"Claims", json::array{claim, claim}}};
+  json::object role = normal("roles", json::serialize(wanted));
+  const Verdict verdict = validate(type_of("roles"), role, nullptr, NoLookup(), false);
+  ASSERT_EQ(verdict.invalid.size(), 1u);
+  EXPECT_EQ(verdict.invalid.front(), "wide: The claims have too many scopes and actions to be checked");
 }
 
 /// What a fresh endpoint has.

@@ -277,7 +277,12 @@ Error refusal(int status, const std::string& body) {
 class ClientImplementation final : public Client {
  public:
   explicit ClientImplementation(std::shared_ptr<ClientPool> pool) : pool_(std::move(pool)) {}
-  ~ClientImplementation() override { pool_->close(); }
+  /// Outside of the runtime's threads it waits for the client's own tasks: a runtime that is stopped next
+  /// leaves none of them behind. Inside, nobody may wait.
+  ~ClientImplementation() override {
+    pool_->close();
+    if (!pool_->runs_here()) pool_->tasks()->stop();
+  }
 
   Task<Result<ClientResponse>> send(ClientRequest request) override {
     const std::shared_ptr<ClientPool> pool = pool_;
@@ -334,7 +339,7 @@ class ClientImplementation final : public Client {
     co_return make_conversation(*pool, *connection);
   }
 
-  std::string peer_fingerprint() const override { return pool_->fingerprint(); }
+  std::string peer_fingerprint() const override { return pool_->certificate().fingerprint; }
   void close() override { pool_->close(); }
 
  private:
@@ -371,26 +376,9 @@ class ClientImplementation final : public Client {
 }  // namespace
 
 Result<std::unique_ptr<Client>> make_client(env::Runtime& runtime, ClientOptions options) {
-  Result<Origin> origin = internal::parse_origin(options.base_url);
-  if (!origin) return origin.error();
-  std::optional<Origin> proxy;
-  if (!options.proxy.empty()) {
-    if (!options.unix_path.empty()) return Error(ErrorCode::kInvalid, "no proxy leads to a unix socket");
-    Result<Origin> parsed = internal::parse_origin(options.proxy);
-    if (!parsed) return parsed.error();
-    if (parsed->tls) return Error(ErrorCode::kInvalid, "a proxy must be http://host:port: " + options.proxy);
-    proxy = std::move(*parsed);
-  }
-  std::shared_ptr<internal::TlsContext> tls;
-  if (origin->tls) {
-    Result<std::shared_ptr<internal::TlsContext>> made = internal::TlsContext::for_client(options.trust);
-    if (!made) return made.error();
-    tls = std::move(made.value());
-  }
-  auto pool = std::make_shared<ClientPool>(runtime, std::move(options), std::move(origin.value()),
-                                           std::move(proxy), std::move(tls));
-  std::unique_ptr<Client> client = std::make_unique<ClientImplementation>(std::move(pool));
-  return client;
+  Result<std::shared_ptr<ClientPool>> pool = ClientPool::make(runtime, std::move(options));
+  if (!pool) return pool.error();
+  return std::unique_ptr<Client>(std::make_unique<ClientImplementation>(std::move(*pool)));
 }
 
 }  // namespace mullion::net

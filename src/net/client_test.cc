@@ -4,8 +4,10 @@
 #include <fstream>
 #include <thread>
 
+#include "base/log.h"
 #include "env/file.h"
 #include "net/net_testing.h"
+#include "net/peer_certificate.h"
 
 namespace mullion::net {
 namespace {
@@ -162,6 +164,59 @@ TEST(Client, AcceptsThePinnedCertificateOnly) {
   }
   EXPECT_EQ(handled, before);
   EXPECT_FALSE(bad->peer_fingerprint().empty());
+}
+
+TEST(Client, SeesTheCertificateWithoutAsking) {
+  std::atomic<int> handled{0};
+  Fixture fixture({.tls = true, .handler = [&](Request&) -> Task<Response> {
+                     ++handled;
+                     co_return text_response("");
+                   }});
+  const auto seen = [&](ClientOptions options) {
+    return run(fixture.runtime, [&]() { return peer_certificate(fixture.runtime, options); });
+  };
+  ClientOptions options;
+  options.base_url = "https://127.0.0.1:" + std::to_string(fixture.server->port());
+  const Result<PeerCertificate> shown = seen(options);
+  ASSERT_TRUE(shown.ok());
+  EXPECT_EQ(shown->fingerprint, *certificate_fingerprint(shared_certificate().files().certificate_file));
+  EXPECT_TRUE(shown->self_made);
+  options.trust.system_authorities = true;
+  const Result<PeerCertificate> refused = seen(options);
+  EXPECT_FALSE(refused.ok());
+  EXPECT_EQ(handled, 0);
+  options.base_url = "http://127.0.0.1:" + std::to_string(fixture.server->port());
+  EXPECT_EQ(seen(options).error().code, ErrorCode::kInvalid);
+}
+
+TEST(Client, HasNoTaskLeftOnceItIsGone) {
+  const auto greet = [](std::shared_ptr<WebSocket> socket) -> Task<void> {
+    for (int i = 0; i < 3; ++i) co_await socket->write("x", false);
+    co_await socket->close(1000, "");
+  };
+  Fixture fixture({.handler = [greet](Request&) -> Task<Response> {
+    Response response;
+    response.upgrade = greet;
+    co_return response;
+  }});
+  std::atomic<int> left_running{0};
+  const LogListener listener([&left_running](const LogLine& line) {
+    if (line.text.find("running tasks") != std::string::npos) ++left_running;
+  });
+  for (int round = 0; round < 50; ++round) {
+    env::Runtime runtime(1);
+    ClientOptions options;
+    options.base_url = "http://127.0.0.1:" + std::to_string(fixture.server->port());
+    std::unique_ptr<Client> client = client_of(runtime, options);
+    run(runtime, [&]() -> Task<bool> {
+      auto socket = co_await client->connect_websocket("/", {});
+      for (bool open = socket.ok(); open;) open = (co_await (*socket)->read()).ok();
+      co_return true;
+    });
+    client.reset();
+    runtime.stop();
+  }
+  EXPECT_EQ(left_running, 0);
 }
 
 TEST(Client, VerifiesChainAndName) {

@@ -1,9 +1,26 @@
+#include "net/forwarding.h"
 #include "net/net_testing.h"
 
 namespace mullion::net {
 namespace {
 
 using namespace testing;
+
+TEST(Headers, EndToEndAreThoseThatNoHopKeeps) {
+  Headers headers;
+  headers.add("Connection", "close, X-Secret ,,\tx-tab\t");
+  headers.add("Accept", "a");
+  headers.add("connection", "x-more");
+  for (const char* name : {"X-SECRET", "X-Tab", "X-More", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding",
+                           "Upgrade", "Proxy-Connection", "Proxy-Authorization", "Proxy-Authenticate"}) {
+    headers.add(name, "v");
+  }
+  headers.add("X-Kept", "k");
+  const Headers kept = end_to_end(headers);
+  ASSERT_EQ(kept.items().size(), 2u);
+  EXPECT_EQ(kept.get("Accept"), "a");
+  EXPECT_EQ(kept.get("X-Kept"), "k");
+}
 
 TEST(Headers, IgnoreCaseAndKeepOrder) {
   Headers headers;

@@ -17,7 +17,7 @@
 
 #include "env/random.h"
 #include "env/runtime.h"
-#include "net/http.h"
+#include "net/port.h"
 
 namespace mullion::net::testing {
 
@@ -261,6 +261,7 @@ class Fixture {
   struct Setup {
     bool tls = false;
     ServerLimits limits = {};
+    PeerLimits peers = {};
     Handler handler = demo_handler;
     ClientOptions client = {};
   };
@@ -271,7 +272,7 @@ class Fixture {
     options.limits = setup.limits;
     options.flag = "--test-port";
     if (setup.tls) options.tls = shared_certificate().files();
-    Result<std::unique_ptr<Server>> made = listen(runtime, options, setup.handler);
+    Result<std::unique_ptr<Port>> made = listen(runtime, options, setup.peers, setup.handler);
     if (!made) throw std::runtime_error(made.error().text());
     server = std::move(*made);
     setup.client.base_url =
@@ -308,7 +309,7 @@ class Fixture {
   RawConnection raw() { return RawConnection(server->port()); }
 
   env::Runtime runtime;
-  std::unique_ptr<Server> server;
+  std::unique_ptr<Port> server;
   std::unique_ptr<Client> client;
 };
 

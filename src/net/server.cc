@@ -26,22 +26,24 @@ using internal::Socket;
 using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
 
 constexpr Logger kLog("net");
-constexpr size_t kOverLimit =
-    64;  // connections beyond the limit that are told so; further ones are just closed
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 
-Task<void> serve(std::shared_ptr<ServerState> state, std::shared_ptr<Stream> stream, bool over_limit) {
-  Connection connection(std::move(state), std::move(stream), over_limit);
+using Place = internal::Admission::Place;
+
+Task<void> serve(std::shared_ptr<ServerState> state, std::shared_ptr<Stream> stream,
+                 std::unique_ptr<Place> place) {
+  Connection connection(std::move(state), std::move(stream), std::move(place));
   co_await connection.run();
 }
 
 void start_connection(const std::shared_ptr<ServerState>& state, Socket socket) {
-  const size_t limit = state->options.limits.max_connections;
-  const size_t open = state->tasks->running();
-  if (open >= limit + kOverLimit) return;
   auto stream = std::make_shared<Stream>(std::move(socket));
-  state->tasks->spawn("connection",
-                      [state, stream, over = open >= limit] { return serve(state, stream, over); });
+  const env::Network from = env::network_of(stream->peer_address().to_string());
+  std::unique_ptr<Place> place = state->admission->enter(from, state->options.tls.has_value());
+  if (!place) return;
+  // A std::function copies what it holds.
+  auto held = std::make_shared<std::unique_ptr<Place>>(std::move(place));
+  state->tasks->spawn("connection", [state, stream, held] { return serve(state, stream, std::move(*held)); });
 }
 
 Task<void> accept_loop(std::shared_ptr<ServerState> state, std::shared_ptr<Acceptor> acceptor) {
@@ -130,7 +132,7 @@ Result<Listening> open_acceptor(env::Runtime& runtime, const ListenOptions& opti
   return Listening{std::make_shared<Acceptor>(std::move(acceptor)), port};
 }
 
-class ServerImplementation final : public Server {
+class ServerImplementation final : public Port {
  public:
   ServerImplementation(std::shared_ptr<ServerState> state, Listening listening)
       : state_(std::move(state)), acceptor_(std::move(listening.acceptor)), port_(listening.port) {
@@ -148,6 +150,7 @@ class ServerImplementation final : public Server {
 
   uint16_t port() const override { return port_; }
   size_t connections() const override { return state_->count(); }
+  ConnectionStatistics statistics() const override { return state_->admission->statistics(); }
 
   Result<void> use_certificate(const TlsFiles& files) override {
     if (!state_->options.tls) return Error(ErrorCode::kInvalid, fmt::format("port {} has no TLS", port_));
@@ -188,6 +191,13 @@ class ServerImplementation final : public Server {
 }  // namespace
 
 Result<std::unique_ptr<Server>> listen(env::Runtime& runtime, ListenOptions options, Handler handler) {
+  Result<std::unique_ptr<Port>> port = listen(runtime, std::move(options), PeerLimits(), std::move(handler));
+  if (!port) return port.error();
+  return std::unique_ptr<Server>(std::move(*port));
+}
+
+Result<std::unique_ptr<Port>> listen(env::Runtime& runtime, ListenOptions options, PeerLimits peers,
+                                     Handler handler) {
   std::shared_ptr<internal::TlsContext> tls;
   if (options.tls) {
     Result<std::shared_ptr<internal::TlsContext>> made = internal::TlsContext::for_server(*options.tls);
@@ -196,9 +206,9 @@ Result<std::unique_ptr<Server>> listen(env::Runtime& runtime, ListenOptions opti
   }
   Result<Listening> acceptor = open_acceptor(runtime, options);
   if (!acceptor) return acceptor.error();
-  auto state = std::make_shared<ServerState>(runtime, std::move(options), std::move(handler));
+  auto state = std::make_shared<ServerState>(runtime, std::move(options), peers, std::move(handler));
   state->set_tls(std::move(tls));
-  std::unique_ptr<Server> server =
+  std::unique_ptr<Port> server =
       std::make_unique<ServerImplementation>(std::move(state), std::move(acceptor.value()));
   return server;
 }

@@ -183,6 +183,8 @@ TEST(WebSocket, EndsConversationsThatBreakTheProtocol) {
       {std::string("\x81\x81\x00\x00\x00\x00\xff", 7), 1007},      // not UTF-8
       {std::string("\x88\x81\x00\x00\x00\x00\x03", 7), 1002},      // half a close code
       {std::string("\x88\x82\x00\x00\x00\x00\x03\xed", 8), 1002},  // 1005 must not travel
+      {std::string("\x81\xfe\x00\x7d\x00\x00\x00\x00", 8), 1002},  // 125 bytes said in sixteen bits
+      {std::string("\x82\xff\x00\x00\x00\x00\x00\x00\xff\xff\x01\x02\x03\x04", 14), 1002},  // in 64
       {std::string("\x82\xff\x00\x00\x00\x7f\xff\xff\xff\xff\x01\x02\x03\x04", 14), 1009},
   };
   for (const auto& [bytes, code] : broken) {
@@ -301,6 +303,43 @@ TEST(WebSocket, BoundsTheQueueOfAPeerThatStopsReading) {
   RawWebSocket raw(fixture.server->port());
   EXPECT_EQ(refused.get_future().get(), ErrorCode::kUnavailable);
   EXPECT_EQ(stalled.get_future().get(), ErrorCode::kTimeout);
+}
+
+TEST(WebSocket, CutsAWriterOfItsMessageThatTricklesAndAReaderLikewise) {
+  ServerLimits limits;
+  limits.body_timeout = 300ms;
+  PeerLimits peers;
+  peers.least_rate = 50'000'000;
+  std::promise<ErrorCode> read, written;
+  Fixture fixture({.limits = limits,
+                   .peers = peers,
+                   .handler = websocket_handler([&](std::shared_ptr<WebSocket> socket) -> Task<void> {
+                     Result<Message> message = co_await socket->read();
+                     if (!message) {
+                       read.set_value(message.error().code);
+                       co_return;
+                     }
+                     Result<void> sent = co_await socket->write(std::string(50'000'000, 'x'), true);
+                     written.set_value(sent ? ErrorCode::kInternal : sent.error().code);
+                   })});
+  RawWebSocket sender(fixture.server->port());
+  sender.send(internal::frame_header(internal::Opcode::kBinary, 1'000'000, 1));
+  auto broken_off = read.get_future();
+  EXPECT_TRUE(eventually([&] {
+    sender.send("x");
+    return broken_off.wait_for(0s) == std::future_status::ready;
+  }));
+  EXPECT_EQ(broken_off.get(), ErrorCode::kTimeout);
+  RawWebSocket reader(fixture.server->port());
+  reader.send_frame(internal::Opcode::kText, "go");
+  auto cut = written.get_future();
+  std::string scratch(2048, '\0');
+  EXPECT_TRUE(eventually([&] {
+    boost::system::error_code ignored;
+    reader.socket().read_some(asio::buffer(scratch), ignored);
+    return cut.wait_for(0s) == std::future_status::ready;
+  }));
+  EXPECT_EQ(cut.get(), ErrorCode::kTimeout);
 }
 
 TEST(WebSocket, AbortsFromAnyThread) {

@@ -94,9 +94,12 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     pipe.on_stored([weak = weak_from_this()] {
       if (const std::shared_ptr<State> self = weak.lock()) self->settle();
     });
-    Hello hello{
-        kProtocol, options.own_id, options.version, options.store.newest().epoch, options.store.newest().seq,
-        {}};
+    Hello hello{kProtocol,
+                options.own_id,
+                options.version,
+                options.store.newest().epoch,
+                options.store.newest().seq,
+                {std::string(kChangesInCopies)}};
     Result<void> fine = co_await send(hello);
     while (fine) {
       Result<net::WebSocket::Message> message = co_await socket->read();
@@ -209,6 +212,8 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     pending_bytes = 0;
     for (store::Change& change : changes) change.id.owner = commit.owner;
     newest = std::max(newest, commit.seq);
+    if (copy && !skipping && copy->owner() == commit.owner && !follows(commit.owner))
+      co_return co_await take_commit_of_copy(commit, std::move(changes));
     const bool wanted_here = follows(commit.owner);
     if (wanted_here && !may_join(commit)) {
       if (Result<void> done = co_await flush_commits(); !done) co_return done;
@@ -220,6 +225,20 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     if (!wanted_here) co_return Result<void>{};
     join(commit, std::move(changes));
     if (building_bytes >= kMergeBytes) co_return co_await flush_commits();
+    co_return Result<void>{};
+  }
+
+  /// A change of what the copy brought already.
+  env::Task<Result<void>> take_commit_of_copy(const Commit& commit, std::vector<store::Change> changes) {
+    {
+      std::lock_guard lock(mutex);
+      position.cursor.seq = commit.seq;
+    }
+    ++options.counters.commits;
+    snapshot_origin = commit.origin;
+    Result<std::optional<store::Batch>> ready = copy->change(std::move(changes));
+    if (!ready) co_return ready.error();
+    if (*ready) co_return co_await submit_part(std::move(**ready));
     co_return Result<void>{};
   }
 
@@ -298,8 +317,8 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
       owners_to_save = true;
     }
     take_over(resume.owner);
-    const std::shared_ptr<const store::Snapshot> view = options.store.snapshot();
-    const std::vector<store::TypeDigest> own = owner_digests(*view, resume.owner, resume.owner);
+    const std::vector<store::TypeDigest> own =
+        owner_digests(*options.store.snapshot(), resume.owner, resume.owner);
     co_return co_await ask_about(differing_types(own, resume.digests));
   }
 
@@ -329,9 +348,15 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     Result<std::optional<store::Batch>> ready = copy->add(object.type, object.key, object.body);
     if (!ready) co_return ready.error();
     if (!*ready) co_return Result<void>{};
-    // Part of a copy: for those above it is a change of this owner that does not move its cursor.
-    (*ready)->origin = origin_of(copy->owner());
-    co_return co_await submit(std::move(**ready));
+    co_return co_await submit_part(std::move(**ready));
+  }
+
+  /// Part of a copy: for those above it is a change of this owner that does not move its cursor. It says
+  /// where the stream stands, so what came before it must be on its way.
+  env::Task<Result<void>> submit_part(store::Batch part) {
+    if (Result<void> done = co_await flush_commits(); !done) co_return done;
+    part.origin = origin_of(copy->owner());
+    co_return co_await submit(std::move(part));
   }
 
   env::Task<Result<void>> end_snapshot(const SnapshotEnd& end) {
@@ -385,25 +410,31 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     const auto repair = repairing.find(item);
     if (repair == repairing.end()) co_return Result<void>{};
     if (Result<void> done = co_await pipe.drain(); !done) co_return done;
-    const std::shared_ptr<const store::Snapshot> view = options.store.snapshot();
-    std::vector<const KeyRange*> differing;
-    for (const KeyRange& range : ranges.ranges) {
-      const Result<Digest> own = range_digest(*view, ranges.type, ranges.owner, range);
-      if (!own) co_return own.error();
-      if (*own != range.digest) differing.push_back(&range);
-    }
-    if (differing.size() > kFewRanges && differing.size() * 2 > ranges.ranges.size()) {
+    const Result<std::vector<const KeyRange*>> differing = differing_ranges(ranges);
+    if (!differing) co_return differing.error();
+    if (differing->size() > kFewRanges && differing->size() * 2 > ranges.ranges.size()) {
       ask_for_copy(ranges.owner);
       co_return Result<void>{};
     }
-    repair->second = differing.size();
-    if (differing.empty()) repairing.erase(repair);
-    for (const KeyRange* range : differing) {
+    repair->second = differing->size();
+    if (differing->empty()) repairing.erase(repair);
+    for (const KeyRange* range : *differing) {
       Record request = Fetch{ranges.owner, ranges.type, range->from, range->to};
       Result<void> sent = co_await send(std::move(request));
       if (!sent) co_return sent;
     }
     co_return Result<void>{};
+  }
+
+  Result<std::vector<const KeyRange*>> differing_ranges(const Ranges& ranges) const {
+    const std::shared_ptr<const store::Snapshot> view = options.store.snapshot();
+    std::vector<const KeyRange*> out;
+    for (const KeyRange& range : ranges.ranges) {
+      const Result<Digest> own = range_digest(*view, ranges.type, ranges.owner, range);
+      if (!own) return own.error();
+      if (*own != range.digest) out.push_back(&range);
+    }
+    return out;
   }
 
   env::Task<Result<void>> begin_range(const RangeBegin& begin) {

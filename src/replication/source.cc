@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "replication/internal/digests.h"
+#include "replication/internal/pace.h"
 
 namespace mullion::replication {
 namespace {
@@ -24,6 +25,8 @@ constexpr auto kStateInterval = std::chrono::seconds(1);
 constexpr auto kSilenceLimit = std::chrono::seconds(30);
 constexpr auto kSubscribeLimit = std::chrono::seconds(10);
 constexpr size_t kRangeObjects = 256;
+/// What a fetched range may take while it waits to be sent, compressed. A larger one becomes a copy.
+constexpr uint64_t kMaxRange = 8 << 20;
 constexpr size_t kMaxRequests = 10000;
 constexpr uint16_t kProtocolError = 1002;
 constexpr size_t kMaxCloseReason = 120;  // RFC 6455: control frames carry at most 125 bytes
@@ -32,6 +35,18 @@ using std::chrono::duration_cast;
 
 int64_t wall_nanoseconds() { return env::system_clock().wall().time_since_epoch().count(); }
 int64_t steady_nanoseconds() { return env::system_clock().steady().time_since_epoch().count(); }
+
+/// A copy that is being sent, piece by piece, each from a view of its own. What lies before (type, next) was
+/// sent and is kept up to date by the commits that follow; the rest comes with later pieces.
+struct CopyUnderWay {
+  Subscription wanted;
+  store::Cursor origin;  // of the owner's log, when the copy began
+  std::string type, next;
+
+  bool sent(std::string_view of_type, std::string_view key) const {
+    return of_type != type ? of_type < type : key < next;
+  }
+};
 
 }  // namespace
 
@@ -125,7 +140,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
       const int64_t limit = duration_cast<std::chrono::nanoseconds>(kSilenceLimit).count();
       const int64_t now = steady_nanoseconds();
       const int64_t writing = writing_since_;
-      if (now - heard_ <= limit && (writing == 0 || now - writing <= limit)) continue;
+      if (now - heard_ <= limit && (writing == 0 || now - writing <= writing_limit_)) continue;
       end(Error(ErrorCode::kTimeout, "the sink neither reads nor speaks"));
       socket_->abort();
       co_return;
@@ -145,17 +160,18 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     while (true) {
       const uint64_t seen = source_.changed_.version();
       if (Result<void> done = co_await do_requests(); !done) co_return done.error();
-      if (Result<void> done = co_await serve_waiting(); !done) co_return done.error();
       if (owners_sent_ != source_.owners_version_) add_owners();
       if (state_sent_ != source_.state_version_ && state_due() <= env::system_clock().steady()) add_state();
+      if (Result<void> done = co_await continue_copies(); !done) co_return done.error();
       if (Result<void> done = co_await stream_log(options_.store.newest().seq); !done) co_return done.error();
+      if (!copying_ && to_copy_.empty()) fell_behind_ = false;
       const env::SteadyTime now = env::system_clock().steady();
       if (now >= ping_due(pinged)) {
         if (Result<void> done = co_await add_ping(); !done) co_return done.error();
         pinged = now;
       }
       if (Result<void> sent = co_await flush(); !sent) co_return sent.error();
-      if (options_.store.newest().seq > position_ && !fell_behind_) continue;
+      if (copying_ || !to_copy_.empty() || options_.store.newest().seq > position_) continue;
       const bool state_waits = state_sent_ != source_.state_version_;
       const env::SteadyTime next_ping = ping_due(pinged);
       const env::SteadyTime wake = state_waits ? std::min(next_ping, state_due()) : next_ping;
@@ -188,7 +204,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
       }
       Result<void> done;
       if (auto* hello = std::get_if<Hello>(&*request)) done = greet(*hello);
-      if (auto* wanted = std::get_if<Subscribe>(&*request)) done = co_await subscribe(*wanted);
+      if (auto* wanted = std::get_if<Subscribe>(&*request)) subscribe(*wanted);
       if (auto* compare = std::get_if<Compare>(&*request)) done = co_await send_ranges(*compare);
       if (auto* fetch = std::get_if<Fetch>(&*request)) done = co_await send_range(*fetch);
       if (!done) co_return done;
@@ -197,6 +213,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
 
   Result<void> greet(const Hello& hello) {
     sink_id_ = hello.id;
+    changes_in_copies_ = std::ranges::find(hello.features, kChangesInCopies) != hello.features.end();
     if (hello.protocol < kProtocol)
       return Error(ErrorCode::kCorrupt, fmt::format("protocol {} is not spoken here", hello.protocol));
     return {};
@@ -207,32 +224,28 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     return options_.store.read_log(cursor, [](const store::LoggedCommit&) { return false; }).ok();
   }
 
-  env::Task<Result<void>> subscribe(const Subscribe& wanted) {
+  void subscribe(const Subscribe& wanted) {
     const std::set<std::string, std::less<>> offered = offered_owners();
     if (!subscribed_) begin_at(wanted, offered);
     std::set<std::string, std::less<>> names;
     for (const Subscription& owner : wanted.owners) names.insert(owner.owner);
     std::erase_if(following_, [&](const std::string& owner) { return !names.contains(owner); });
+    if (copying_ && !names.contains(copying_->wanted.owner)) copying_.reset();
+    to_copy_.clear();
     waiting_.clear();
     for (const Subscription& owner : wanted.owners) {
       if (!offered.contains(owner.owner)) continue;  // gone meanwhile: the next announcement says so
-      if (following_.contains(owner.owner)) continue;
-      if (Result<void> done = co_await send_copy(owner); !done) co_return done;
+      if (following_.contains(owner.owner) || is_copying(owner.owner)) continue;
+      to_copy_.push_back(owner);
     }
-    co_return Result<void>{};
   }
+
+  bool is_copying(std::string_view owner) const { return copying_ && copying_->wanted.owner == owner; }
 
   std::set<std::string, std::less<>> offered_owners() const {
     std::set<std::string, std::less<>> out{options_.id};
     for (const Announcement& announced : options_.owners()) out.insert(announced.owner);
     return out;
-  }
-
-  env::Task<Result<void>> serve_waiting() {
-    for (const Subscription& wanted : std::exchange(waiting_, {})) {
-      if (Result<void> done = co_await send_copy(wanted); !done) co_return done;
-    }
-    co_return Result<void>{};
   }
 
   /// The first subscription decides where the stream begins.
@@ -250,133 +263,250 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     return owner == options_.id ? store::kOwn : owner;
   }
 
-  // Everything an owner's copy is compared with must be where the copy is: first the log up to the view.
-  env::Task<Result<void>> send_copy(const Subscription& wanted) {
-    const std::shared_ptr<const store::Snapshot> view = options_.store.snapshot();
-    if (Result<void> done = co_await stream_log(view->cursor().seq); !done) co_return done;
-    const std::string_view stored = stored_owner(wanted.owner);
-    const std::optional<store::Cursor> origin =
-        stored == store::kOwn ? view->cursor() : view->origin_cursor(stored);
-    if (!origin) {  // announced, but its first copy is still on its way to us
-      waiting_.push_back(wanted);
-      co_return Result<void>{};
+  // ---- copies
+
+  using View = std::shared_ptr<const store::Snapshot>;
+
+  /// A view whose commits were all added to what the sink gets. To be used up before anything is sent: how
+  /// long that takes is up to the sink.
+  env::Task<Result<View>> current_view() {
+    while (true) {
+      Result<void> streamed = co_await stream_log(options_.store.newest().seq);
+      if (!streamed) co_return streamed.error();
+      View view = options_.store.snapshot();
+      Result<void> added = add_log(view->cursor().seq);
+      if (!added && added.error().code != ErrorCode::kNotFound) co_return added.error();
+      if (position_ >= view->cursor().seq) co_return view;
+      view.reset();
+      Result<void> sent = co_await flush();
+      if (!sent) co_return sent.error();
     }
-    following_.insert(wanted.owner);
-    std::vector<store::TypeDigest> digests = owner_digests(*view, stored, wanted.owner);
+  }
+
+  std::optional<store::Cursor> origin_in(const store::Snapshot& view, std::string_view owner) const {
+    const std::string_view stored = stored_owner(owner);
+    return stored == store::kOwn ? view.cursor() : view.origin_cursor(stored);
+  }
+
+  /// Begins the copies that are wanted, one after the other, and sends a piece of the one that is under way.
+  env::Task<Result<void>> continue_copies() {
+    for (Subscription& wanted : std::exchange(waiting_, {})) to_copy_.push_back(std::move(wanted));
+    while (!copying_ && !to_copy_.empty()) {
+      Result<View> view = co_await current_view();
+      if (!view) co_return view.error();
+      begin_copy(**view);
+    }
+    if (!copying_) co_return Result<void>{};
+    if (!changes_in_copies_) co_return co_await send_whole_copy();
+    Result<View> view = co_await current_view();
+    if (!view) co_return view.error();
+    co_return copying_ ? add_piece(**view) : Result<void>{};
+  }
+
+  void begin_copy(const store::Snapshot& view) {
+    if (to_copy_.empty()) return;
+    Subscription wanted = std::move(to_copy_.front());
+    to_copy_.pop_front();
+    const std::optional<store::Cursor> origin = origin_in(view, wanted.owner);
+    if (!origin) {  // announced, but its first copy is still on its way to us
+      waiting_.push_back(std::move(wanted));
+      return;
+    }
     if (wanted.replica == origin) {
-      frame_.add(Resume{wanted.owner, std::move(digests)});
-      co_return Result<void>{};
+      add_resume(view, wanted.owner);
+      following_.insert(std::move(wanted.owner));
+      return;
     }
     kLog.info("full copy begins sink={} owner={}", sink_id_, wanted.owner);
     frame_.add(SnapshotBegin{wanted.owner, *origin});
-    std::vector<std::string> types = view->types();
-    std::ranges::sort(types);
-    for (const std::string& type : types) {
-      if (!is_replicated(type)) continue;
-      if (Result<void> sent = co_await send_objects(*view, type, stored, "", ""); !sent) co_return sent;
-    }
-    frame_.add(SnapshotEnd{wanted.owner, view->cursor().seq, std::move(digests)});
-    co_return Result<void>{};
+    copying_ = CopyUnderWay{std::move(wanted), *origin, "", ""};
   }
 
-  /// Objects with from <= key < to in key order.
-  env::Task<Result<void>> send_objects(const store::Snapshot& view, const std::string& type,
-                                       std::string_view owner, std::string from, const std::string& to) {
-    bool more = true;
-    while (more) {
-      more = false;
-      Result<void> scanned =
-          view.scan_owner(type, owner, from, [&](std::string_view key, std::string_view body) {
-            if (!to.empty() && key >= to) return false;
-            if (frame_.full()) {
-              from = key;
-              more = true;
-              return false;
-            }
+  void add_resume(const store::Snapshot& view, const std::string& owner) {
+    frame_.add(Resume{owner, owner_digests(view, stored_owner(owner), owner)});
+  }
+
+  /// As many of the next objects as the frame has room for. Of a view that the log was sent up to.
+  Result<void> add_piece(const store::Snapshot& view) {
+    if (!still_the_same_owner(view)) return {};
+    const Result<bool> ended = add_objects(view);
+    if (!ended) return ended.error();
+    if (!*ended) return {};
+    const std::string owner = std::move(copying_->wanted.owner);
+    frame_.add(SnapshotEnd{owner, position_, owner_digests(view, stored_owner(owner), owner)});
+    following_.insert(owner);
+    copying_.reset();
+    return {};
+  }
+
+  /// An owner that left, or was replaced by another one under the same id, begins anew.
+  bool still_the_same_owner(const store::Snapshot& view) {
+    const std::optional<store::Cursor> origin = origin_in(view, copying_->wanted.owner);
+    if (origin && origin->epoch == copying_->origin.epoch) return true;
+    to_copy_.push_front({copying_->wanted.owner, false, std::nullopt});
+    copying_.reset();
+    return false;
+  }
+
+  /// True: none is left.
+  Result<bool> add_objects(const store::Snapshot& view) {
+    std::vector<std::string> types = view.types();
+    std::ranges::sort(types);
+    const std::string_view stored = stored_owner(copying_->wanted.owner);
+    for (const std::string& type : types) {
+      if (type < copying_->type || !is_replicated(type)) continue;
+      const std::string from = type == copying_->type ? copying_->next : "";
+      const Result<void> scanned =
+          view.scan_owner(type, stored, from, [&](std::string_view key, std::string_view body) {
+            if (frame_.full()) return false;
             frame_.add(Object{type, std::string(key), body});
+            copying_->type = type;
+            copying_->next = std::string(key) + '\0';
             return true;
           });
-      if (!scanned) co_return scanned;
-      if (!frame_.full()) continue;
-      if (Result<void> sent = co_await flush(); !sent) co_return sent;
+      if (!scanned) return scanned.error();
+      if (frame_.full()) return false;
     }
+    return true;
+  }
+
+  /// For a sink that does not understand changes before the end of a copy. Its pieces are of different
+  /// moments: the log since the first of them makes them equal, and until then digests say nothing.
+  env::Task<Result<void>> send_whole_copy() {
+    while (true) {
+      const Result<bool> ended = add_objects(*options_.store.snapshot());
+      if (!ended) co_return ended.error();
+      if (*ended) break;
+      Result<void> sent = co_await flush();
+      if (!sent) co_return sent;
+    }
+    const std::string owner = std::move(copying_->wanted.owner);
+    frame_.add(SnapshotEnd{owner, position_, {}});
+    following_.insert(owner);
+    copying_.reset();
+    settling_.insert(owner);
+    Result<View> view = co_await current_view();
+    if (!view) co_return view.error();
+    settling_.erase(owner);
+    if (following_.contains(owner)) add_resume(**view, owner);
     co_return Result<void>{};
   }
 
+  // ---- repair
+
   env::Task<Result<void>> send_ranges(const Compare& request) {
-    const std::shared_ptr<const store::Snapshot> view = options_.store.snapshot();
-    if (Result<void> done = co_await stream_log(view->cursor().seq); !done) co_return done;
+    const Result<View> view = co_await current_view();
+    if (!view) co_return view.error();
     if (!following_.contains(request.owner) || !is_replicated(request.type)) co_return Result<void>{};
     Result<std::vector<KeyRange>> ranges =
-        cut_ranges(*view, request.type, stored_owner(request.owner), kRangeObjects);
+        cut_ranges(**view, request.type, stored_owner(request.owner), kRangeObjects);
     if (!ranges) co_return ranges.error();
     frame_.add(Ranges{request.owner, request.type, std::move(*ranges)});
     co_return Result<void>{};
   }
 
+  /// A range is of one moment, so it is made ready before it is sent.
   env::Task<Result<void>> send_range(const Fetch& request) {
-    const std::shared_ptr<const store::Snapshot> view = options_.store.snapshot();
-    if (Result<void> done = co_await stream_log(view->cursor().seq); !done) co_return done;
-    if (!following_.contains(request.owner) || !is_replicated(request.type)) co_return Result<void>{};
+    std::vector<std::string> frames;
+    {
+      const Result<View> view = co_await current_view();
+      if (!view) co_return view.error();
+      if (!following_.contains(request.owner) || !is_replicated(request.type)) co_return Result<void>{};
+      Result<bool> whole = add_range(**view, request, frames);
+      if (!whole) co_return whole.error();
+      if (!*whole) copy_instead(request.owner);
+    }
+    for (std::string& frame : frames) {
+      if (Result<void> sent = co_await write(std::move(frame)); !sent) co_return sent;
+    }
+    co_return Result<void>{};
+  }
+
+  /// Full frames go to `frames`. False: it is too much to be kept, what there is breaks off.
+  Result<bool> add_range(const store::Snapshot& view, const Fetch& request,
+                         std::vector<std::string>& frames) {
     const std::string_view stored = stored_owner(request.owner);
+    uint64_t bytes = 0;
     frame_.add(RangeBegin{request.owner, request.type, request.from, request.to});
-    Result<void> sent = co_await send_objects(*view, request.type, stored, request.from, request.to);
-    if (!sent) co_return sent;
-    RangeEnd end{request.owner, request.type, view->cursor().seq, {}};
-    for (store::TypeDigest& digest : owner_digests(*view, stored, request.owner)) {
+    const Result<void> scanned =
+        view.scan_owner(request.type, stored, request.from, [&](std::string_view key, std::string_view body) {
+          if (!request.to.empty() && key >= request.to) return false;
+          frame_.add(Object{request.type, std::string(key), body});
+          if (frame_.full()) bytes += frames.emplace_back(frame_.take()).size();
+          return bytes <= kMaxRange;
+        });
+    if (!scanned) return scanned.error();
+    if (bytes > kMaxRange) return false;
+    RangeEnd end{request.owner, request.type, view.cursor().seq, {}};
+    for (store::TypeDigest& digest : owner_digests(view, stored, request.owner)) {
       if (digest.type == request.type) end.digests.push_back(std::move(digest));
     }
     if (end.digests.empty()) end.digests.push_back({request.type, request.owner, {}, 0});
     frame_.add(end);
-    co_return Result<void>{};
+    return true;
   }
+
+  void copy_instead(const std::string& owner) {
+    following_.erase(owner);
+    to_copy_.push_back({owner, false, std::nullopt});
+  }
+
+  // ---- the log
 
   /// Sends the log up to and including `limit`.
   env::Task<Result<void>> stream_log(uint64_t limit) {
     while (position_ < limit) {
       const uint64_t before = position_;
-      bool told = true;
-      Result<void> read =
-          options_.store.read_log({epoch_, position_}, [&](const store::LoggedCommit& commit) {
-            if (commit.cursor.seq > limit) return false;
-            told = add_commit(commit);
-            position_ = commit.cursor.seq;
-            return !frame_.full();
-          });
-      if (!read && read.error().code == ErrorCode::kNotFound) co_return co_await start_over();
+      const Result<void> read = add_log(limit);
+      if (!read && read.error().code == ErrorCode::kNotFound) co_return start_over();
       if (!read) co_return read;
       if (position_ == before) co_return Result<void>{};
-      if (!told) frame_.add(At{position_});
       if (!frame_.full()) continue;
       if (Result<void> sent = co_await flush(); !sent) co_return sent;
     }
     co_return Result<void>{};
   }
 
+  /// The log up to and including `limit`, as far as the frame has room. kNotFound: it was trimmed past our
+  /// place.
+  Result<void> add_log(uint64_t limit) {
+    if (position_ >= limit) return {};
+    bool told = true;
+    const Result<void> read =
+        options_.store.read_log({epoch_, position_}, [&](const store::LoggedCommit& commit) {
+          if (commit.cursor.seq > limit) return false;
+          told = add_commit(commit);
+          position_ = commit.cursor.seq;
+          return !frame_.full();
+        });
+    if (read && !told) frame_.add(At{position_});
+    return read;
+  }
+
   /// The log was trimmed past our place: the sink was too slow, and needs copies.
-  env::Task<Result<void>> start_over() {
-    if (fell_behind_)
-      co_return Error(ErrorCode::kUnavailable, "the sink falls behind the log again and again");
+  Result<void> start_over() {
+    if (fell_behind_) return Error(ErrorCode::kUnavailable, "the sink falls behind the log again and again");
     kLog.warn("sink fell behind the log sink={} at={}", sink_id_, position_);
     fell_behind_ = true;
     position_ = options_.store.newest().seq;
     frame_.add(At{position_, true});
-    const std::set<std::string, std::less<>> owners = std::exchange(following_, {});
-    for (const std::string& owner : owners) {
-      const Subscription again{owner, false, std::nullopt};
-      if (Result<void> done = co_await send_copy(again); !done) co_return done;
-    }
-    fell_behind_ = false;
-    co_return Result<void>{};
+    if (copying_) to_copy_.push_back({copying_->wanted.owner, false, std::nullopt});
+    copying_.reset();
+    settling_.clear();
+    for (const std::string& owner : std::exchange(following_, {}))
+      to_copy_.push_back({owner, false, std::nullopt});
+    return {};
   }
 
   /// False: the commit is none of the sink's business.
   bool add_commit(const store::LoggedCommit& commit) {
     const std::string& owner = commit.origin ? commit.origin->owner : options_.id;
-    if (!following_.contains(owner)) return false;
+    const bool in_copy = is_copying(owner);
+    if (!following_.contains(owner) && !(in_copy && changes_in_copies_)) return false;
     const std::string_view stored = commit.origin ? std::string_view(owner) : store::kOwn;
     for (const store::LoggedCommit::LoggedChange& change : commit.changes) {
       if (change.id.owner != stored || !is_replicated(change.id.type)) continue;
+      if (in_copy && !copying_->sent(change.id.type, change.id.key)) continue;  // will come with its piece
       frame_.add(Change{change.id.type, change.id.key,
                         change.body ? std::optional<std::string_view>(*change.body) : std::nullopt});
     }
@@ -384,7 +514,9 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     record.seq = commit.cursor.seq;
     record.owner = owner;
     record.origin = commit.origin ? commit.origin->cursor : commit.cursor;
+    const bool whole = !in_copy && !settling_.contains(owner);
     for (const store::TypeDigest& digest : commit.digests) {
+      if (!whole) break;
       if (digest.owner != stored || !is_replicated(digest.type)) continue;
       record.digests.push_back({digest.type, owner, digest.digest, digest.count});
     }
@@ -449,10 +581,19 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
 
   env::Task<Result<void>> flush() {
     if (frame_.empty()) co_return Result<void>{};
-    writing_since_ = steady_nanoseconds();
-    Result<void> sent = co_await socket_->write(frame_.take(), true);
+    co_return co_await write(frame_.take());
+  }
+
+  env::Task<Result<void>> write(std::string frame) {
+    const size_t bytes = frame.size();
+    const int64_t begun = steady_nanoseconds();
+    writing_limit_ = Pace::limit(bytes).count();
+    writing_since_ = begun;
+    Result<void> sent = co_await socket_->write(std::move(frame), true);
     writing_since_ = 0;
-    co_return sent;
+    if (!sent || pace_.keeps(bytes, std::chrono::nanoseconds(steady_nanoseconds() - begun))) co_return sent;
+    co_return Error(ErrorCode::kTimeout,
+                    fmt::format("the sink takes less than {} bytes a second", Pace::kLeastRate));
   }
 
   Source& source_;
@@ -464,9 +605,14 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   FrameWriter frame_;
   uint64_t position_ = 0;  // everything up to here was sent or is none of the sink's business
   bool subscribed_ = false;
-  bool fell_behind_ = false;
+  bool fell_behind_ = false;        // and has not caught up since
+  bool changes_in_copies_ = false;  // the sink understands them
+  Pace pace_;
   std::set<std::string, std::less<>> following_;
-  std::vector<Subscription> waiting_;  // wanted, but not here yet
+  std::deque<Subscription> to_copy_;
+  std::optional<CopyUnderWay> copying_;
+  std::set<std::string, std::less<>> settling_;  // copied, but not yet of one moment
+  std::vector<Subscription> waiting_;            // wanted, but not here yet
   uint64_t owners_sent_ = 0, state_sent_ = 0;
   env::SteadyTime state_told_;  // when last_state_ was made
   std::string last_state_;
@@ -476,6 +622,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   std::atomic<uint64_t> stamp_{0};  // of the sink's last ping
   std::atomic<int64_t> heard_{0};
   std::atomic<int64_t> writing_since_{0};  // 0: not writing
+  std::atomic<int64_t> writing_limit_{0};  // how long that write may take
   std::mutex mutex_;
   std::deque<Record> requests_;
   std::optional<Error> ended_;

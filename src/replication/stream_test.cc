@@ -1,8 +1,10 @@
 // Source and sink together, over a real socket.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <random>
 
+#include "env/scratch_directory.h"
 #include "net/net_testing.h"
 #include "replication/internal/digests.h"
 #include "replication/sink.h"
@@ -410,6 +412,275 @@ TEST_F(Stream, AChainShowsTheLeafAtTheTop) {
   ASSERT_TRUE(eventually([&] { return lower.equal() && upper.equal("A") && upper.equal(); }));
   EXPECT_EQ(upper.counters.mismatches, 0U);
   EXPECT_EQ(top.store().snapshot()->origin_cursor("A"), leaf_.store().newest());
+}
+
+/// A sink that holds what it is given in memory, reads only as much as it is told to, and speaks of the
+/// features it is given.
+class HandSink {
+ public:
+  using Objects = std::map<std::pair<std::string, std::string>, std::string>;  // (type, key) -> body
+
+  HandSink(env::Runtime& runtime, Node& from, std::vector<std::string> features)
+      : runtime_(runtime), owner_(from.id()) {
+    net::ClientOptions options;
+    options.base_url = from.url();
+    client_ = std::move(*net::make_client(runtime, std::move(options)));
+    net::testing::run(runtime, [&]() -> env::Task<bool> {
+      auto socket = co_await client_->connect_websocket("/", {});
+      socket_ = std::move(*socket);
+      Record hello = Hello{kProtocol, "H", "v0", 7, 0, features};
+      co_await send(std::move(hello));
+      Record wanted = Subscribe{{{owner_, false, std::nullopt}}};
+      co_await send(std::move(wanted));
+      co_return true;
+    });
+  }
+  ~HandSink() { socket_->abort(); }
+
+  /// Reads one frame; false when the conversation is over.
+  bool read() {
+    return net::testing::run(runtime_, [this]() -> env::Task<bool> {
+      Record ping = Ping{};
+      co_await send(std::move(ping));
+      Result<net::WebSocket::Message> message = co_await socket_->read();
+      if (message) take(message->data);
+      co_return message.ok();
+    });
+  }
+
+  Objects objects;
+  size_t frames_of_objects = 0;
+  size_t changes_in_copy = 0;
+  bool copied = false;
+  /// What the source said the objects should add up to, each time it did, compared with what they do.
+  size_t equal = 0, different = 0;
+  uint64_t seq = 0;
+
+ private:
+  env::Task<bool> send(Record record) {
+    FrameWriter frame;
+    frame.add(record);
+    co_return (co_await socket_->write(frame.take(), true)).ok();
+  }
+
+  void take(std::string_view data) {
+    FrameReader frame = std::move(*FrameReader::open(data));
+    bool has_objects = false;
+    while (const std::optional<Record> record = *frame.next()) {
+      has_objects = has_objects || std::holds_alternative<Object>(*record);
+      take(*record);
+    }
+    frames_of_objects += has_objects ? 1 : 0;
+  }
+
+  void take(const Record& record) {
+    if (const auto* object = std::get_if<Object>(&record)) {
+      EXPECT_FALSE(copied);
+      EXPECT_LT(last_, std::pair(object->type, object->key)) << "out of order";
+      last_ = {object->type, object->key};
+      objects[last_] = object->body;
+    }
+    if (const auto* change = std::get_if<Change>(&record)) pending_.emplace_back(*change);
+    if (const auto* change = std::get_if<Change>(&record)) bodies_.emplace_back(change->body.value_or(""));
+    if (const auto* commit = std::get_if<Commit>(&record)) apply(*commit);
+    if (const auto* at = std::get_if<At>(&record)) seq = at->seq;
+    if (const auto* end = std::get_if<SnapshotEnd>(&record)) {
+      copied = true;
+      seq = end->seq;
+      compare(end->digests);
+    }
+    if (const auto* resume = std::get_if<Resume>(&record)) compare(resume->digests);
+  }
+
+  void apply(const Commit& commit) {
+    seq = commit.seq;
+    for (size_t i = 0; i < pending_.size(); ++i) {
+      const std::pair id(pending_[i].type, pending_[i].key);
+      if (!copied) {
+        ++changes_in_copy;
+        EXPECT_LE(id, last_) << "a change of what has not come yet";
+      }
+      if (pending_[i].body)
+        objects[id] = bodies_[i];
+      else
+        objects.erase(id);
+    }
+    pending_.clear();
+    bodies_.clear();
+    compare(commit.digests);
+  }
+
+  void compare(const std::vector<store::TypeDigest>& expected) {
+    for (const store::TypeDigest& wanted : expected) {
+      store::TypeDigest sum{wanted.type, wanted.owner, {}, 0};
+      for (const auto& [id, body] : objects) {
+        if (id.first != wanted.type) continue;
+        sum.digest += object_digest(id.first, id.second, body);
+        ++sum.count;
+      }
+      ++(sum == wanted ? equal : different);
+    }
+  }
+
+  env::Runtime& runtime_;
+  std::string owner_;
+  std::unique_ptr<net::Client> client_;
+  std::shared_ptr<net::WebSocket> socket_;
+  std::pair<std::string, std::string> last_;
+  std::vector<Change> pending_;
+  std::vector<std::string> bodies_;
+};
+
+/// Text that does not become much smaller.
+std::string random_body(int number, size_t size) {
+  std::mt19937 random(static_cast<unsigned>(number));
+  std::string text(size, ' ');
+  for (char& c : text) c = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"[random() % 64];
+  return fmt::format(R"({{"Name":"m{}","Description":"{}"}})", number, text);
+}
+
+/// Writes on until it is told to stop: changes, deletions and new objects all over the keys.
+class Churn {
+ public:
+  explicit Churn(Node& node) : node_(node), thread_([this] { run(); }) {}
+  ~Churn() { stop(); }
+  void stop() {
+    stop_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  std::atomic<int> rounds{0};
+
+ private:
+  void run() {
+    std::mt19937 random(5);
+    for (; !stop_; ++rounds) {
+      const std::string key = std::to_string(10000 + random() % 6000);
+      const bool gone = random() % 4 == 0;
+      node_.put("machines", key, gone ? std::nullopt : std::optional(body(rounds, random() % 900)));
+      if (rounds % 16 == 0) node_.put("later-" + std::to_string(random() % 8), key, body(rounds));
+      node_.put("profiles", "counter", fmt::format(R"({{"Number":{}}})", rounds.load()));
+      std::this_thread::sleep_for(200us);
+    }
+  }
+
+  Node& node_;
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+int counter_in(const std::string& body) { return std::atoi(body.c_str() + body.find(':') + 1); }
+
+/// With a leaf on a disk, which writes many small commits quickly.
+class Copies : public ::testing::Test {
+ protected:
+  static std::unique_ptr<store::Store> open_in(const std::filesystem::path& directory) {
+    store::Options options;
+    options.directory = directory;
+    options.map_size = uint64_t{1} << 30;
+    return std::move(*store::open_store(options));
+  }
+
+  env::ScratchDirectory directory_{std::filesystem::temp_directory_path() /
+                                   ("mullion-copies-" + env::random_uuid())};
+  env::Runtime runtime_{2};
+  Node leaf_{runtime_, "A", open_in(directory_.path())};
+  Node manager_{runtime_, "M"};
+};
+
+TEST_F(Copies, WhileObjectsChangeAreEqualAndNeverGoBack) {
+  leaf_.fill(4000, 900);
+  leaf_.put("profiles", "counter", R"({"Number":0})");
+  Churn churn(leaf_);
+  Follower follower(runtime_, leaf_, manager_);
+  follower.start();
+  int newest = 0;
+  ASSERT_TRUE(eventually([&] {
+    const Result<std::string> seen = manager_.store().snapshot()->get({"profiles", "A", "counter"});
+    if (seen) {
+      EXPECT_GE(counter_in(*seen), newest);
+      newest = counter_in(*seen);
+    }
+    return follower.counters.snapshots == 1U && churn.rounds > 300 && newest > 0;
+  }));
+  churn.stop();
+  ASSERT_TRUE(eventually([&] { return follower.equal(); }));
+  EXPECT_EQ(follower.counters.snapshots, 1U);
+  EXPECT_EQ(follower.counters.mismatches, 0U);
+  EXPECT_EQ(manager_.store().snapshot()->origin_cursor("A"), leaf_.store().newest());
+}
+
+TEST_F(Copies, OverAnOlderReplicaWhileObjectsChangeAreEqual) {
+  leaf_.fill(4000, 900);
+  store::Batch old;
+  for (int i = 0; i < 4000; i += 3)
+    old.changes.emplace_back() = {{"machines", "A", std::to_string(9000 + i)}, body(-i)};
+  old.changes.emplace_back() = {{"later-3", "A", "gone"}, body(1)};
+  old.origin = store::Origin{"A", {leaf_.store().newest().epoch, 0}};
+  ASSERT_TRUE(manager_.store().commit_sync(std::move(old)));
+  Churn churn(leaf_);
+  Follower follower(runtime_, leaf_, manager_);
+  follower.start();
+  ASSERT_TRUE(eventually([&] { return follower.counters.snapshots == 1U && churn.rounds > 200; }));
+  churn.stop();
+  ASSERT_TRUE(eventually([&] { return follower.equal(); }));
+  EXPECT_EQ(follower.counters.mismatches, 0U);
+}
+
+TEST_F(Copies, OfAChainWhileObjectsChangeAreEqual) {
+  Node top(runtime_, "T");
+  leaf_.fill(3000, 900);
+  Churn churn(leaf_);
+  manager_.pass_on("A");
+  Follower lower(runtime_, leaf_, manager_), upper(runtime_, manager_, top);
+  lower.start();
+  upper.start();
+  ASSERT_TRUE(eventually([&] { return upper.counters.snapshots >= 1U && churn.rounds > 200; }));
+  churn.stop();
+  ASSERT_TRUE(eventually([&] { return lower.equal() && upper.equal("A"); }));
+  EXPECT_EQ(lower.counters.mismatches + upper.counters.mismatches, 0U);
+}
+
+TEST_F(Copies, ThatAreNotReadHoldNoView) {
+  // More than the buffers between the two hold, also after compression.
+  for (int i = 0; i < 300; ++i) leaf_.put("machines", std::to_string(10000 + i), random_body(i, 100'000));
+  HandSink sink(runtime_, leaf_, {std::string(kChangesInCopies)});
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(sink.read());
+  for (int i = 0; i < 5; ++i) {
+    leaf_.put("machines", std::to_string(10000 + i), random_body(i, 5000));
+    EXPECT_LE(leaf_.store().statistics().views, 2U);
+  }
+  ASSERT_TRUE(eventually([&] { return leaf_.store().statistics().views <= 1U; }));  // that of this question
+  while (!sink.copied || sink.seq < leaf_.store().newest().seq) ASSERT_TRUE(sink.read());
+  EXPECT_GT(sink.changes_in_copy, 0U);
+  EXPECT_GT(sink.equal, 0U);
+  EXPECT_EQ(sink.different, 0U);
+}
+
+TEST_F(Copies, BringChangesOnlyOfWhatWasSent) {
+  leaf_.fill(6000, 900);
+  leaf_.put("profiles", "counter", R"({"Number":0})");
+  HandSink sink(runtime_, leaf_, {std::string(kChangesInCopies), "other"});
+  Churn churn(leaf_);
+  while (!sink.copied) ASSERT_TRUE(sink.read());
+  churn.stop();
+  while (sink.seq < leaf_.store().newest().seq) ASSERT_TRUE(sink.read());
+  EXPECT_GT(sink.frames_of_objects, 5U);
+  EXPECT_GT(sink.equal, 0U);
+  EXPECT_EQ(sink.different, 0U);
+}
+
+TEST_F(Copies, AreUnderstoodByASinkOfAnOlderVersion) {
+  leaf_.fill(6000, 900);
+  leaf_.put("profiles", "counter", R"({"Number":0})");
+  HandSink sink(runtime_, leaf_, {});
+  Churn churn(leaf_);
+  while (!sink.copied) ASSERT_TRUE(sink.read());
+  while (sink.equal == 0) ASSERT_TRUE(sink.read());
+  churn.stop();
+  while (sink.seq < leaf_.store().newest().seq) ASSERT_TRUE(sink.read());
+  EXPECT_EQ(sink.changes_in_copy, 0U);
+  EXPECT_GT(sink.equal, 0U);
+  EXPECT_EQ(sink.different, 0U) << "digests are told only when they can be true";
 }
 
 /// Random writes and cuts at random moments, over a log so short that full copies happen too.

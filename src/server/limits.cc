@@ -22,6 +22,16 @@ net::ServerLimits server_limits(const settings::Settings& settings) {
   return limits;
 }
 
+net::PeerLimits peer_limits(const settings::Settings& settings) {
+  net::PeerLimits limits;
+  limits.max_connections_per_address = settings.number("max-connections-per-address");
+  limits.max_connections_of_loopback = settings.number("max-connections-loopback");
+  limits.max_handshakes = settings.number("max-handshakes");
+  limits.max_handshakes_per_address = settings.number("max-handshakes-per-address");
+  limits.least_rate = settings.number("least-rate");
+  return limits;
+}
+
 api::Limits api_limits(const settings::Settings& settings) {
   api::Limits limits;
   limits.body_bytes = settings.number("max-body");

@@ -8,6 +8,8 @@
 #include <map>
 #include <sstream>
 
+#include "env/pools.h"
+
 namespace mullion::server {
 namespace {
 
@@ -70,6 +72,11 @@ void add_store(Page& page, const MetricSources& sources) {
   page.gauge("mullion_store_log_commits", static_cast<double>(statistics.log_commits));
   page.gauge("mullion_store_index_bytes", static_cast<double>(statistics.index_bytes));
   page.gauge("mullion_store_sequence", static_cast<double>(sources.store.newest().seq));
+  page.gauge("mullion_store_views", static_cast<double>(statistics.views));
+  page.gauge("mullion_store_oldest_view_seconds", statistics.oldest_view_seconds);
+  page.gauge("mullion_store_file_bytes", static_cast<double>(statistics.file_bytes));
+  page.gauge("mullion_store_free_bytes", static_cast<double>(statistics.free_bytes));
+  page.gauge("mullion_store_pinned_bytes", static_cast<double>(statistics.pinned_bytes));
   std::map<std::string, uint64_t> owners;
   for (const store::TypeDigest& digest : sources.store.snapshot()->digests())
     owners[digest.owner] += digest.count;
@@ -145,6 +152,35 @@ void add_api(Page& page, const MetricSources& sources) {
   page.counter("mullion_api_websockets_dropped_total", static_cast<double>(sources.api.dropped_websockets()));
 }
 
+void add_ports(Page& page, const MetricSources& sources) {
+  for (const auto& [port, server] : {std::pair<std::string, const net::Port*>{"api", &sources.api_server},
+                                     {"static", &sources.static_server},
+                                     {"static-secure", &sources.static_secure_server},
+                                     {"metrics", &sources.metrics_server}}) {
+    const net::ConnectionStatistics counts = server->statistics();
+    page.gauge("mullion_port_connections", static_cast<double>(counts.open), {{"port", port}});
+    page.gauge("mullion_port_handshakes", static_cast<double>(counts.handshakes), {{"port", port}});
+    page.counter("mullion_port_cut_total", static_cast<double>(counts.cut), {{"port", port}});
+    for (const auto& [reason, count] : {std::pair<std::string, uint64_t>{"port", counts.refused},
+                                        {"address", counts.refused_of_address},
+                                        {"handshakes", counts.refused_handshakes}}) {
+      page.counter("mullion_port_refused_total", static_cast<double>(count),
+                   {{"port", port}, {"reason", reason}});
+    }
+  }
+}
+
+void add_pools(Page& page) {
+  for (const env::WorkerPool::Statistics& pool : env::pool_statistics()) {
+    const Labels labels{{"pool", pool.name}};
+    page.gauge("mullion_pool_running", static_cast<double>(pool.running), labels);
+    page.gauge("mullion_pool_waiting", static_cast<double>(pool.waiting), labels);
+    page.counter("mullion_pool_refused_total", static_cast<double>(pool.refused), labels);
+    add_histogram(page, "mullion_pool_wait_seconds", labels, pool.waited);
+    add_histogram(page, "mullion_pool_run_seconds", labels, pool.ran);
+  }
+}
+
 void add_plugins(Page& page, const MetricSources& sources) {
   const content::Providers::Counts counts = sources.providers.counts();
   page.gauge("mullion_plugins", static_cast<double>(counts.serving), {{"serving", "true"}});
@@ -177,6 +213,8 @@ std::string metrics_text(const MetricSources& sources) {
   add_plans(page, sources);
   add_travels(page, sources);
   add_api(page, sources);
+  add_ports(page, sources);
+  add_pools(page);
   add_plugins(page, sources);
   add_rollouts(page, sources);
   return page.text();

@@ -8,7 +8,7 @@
 #include "content/providers.h"
 #include "env/clock.h"
 #include "manager/manager.h"
-#include "net/http.h"
+#include "net/port.h"
 #include "store/store.h"
 #include "versionset/configurator.h"
 #include "versionset/courier.h"
@@ -24,7 +24,10 @@ struct MetricSources {
   const content::Providers& providers;
   const versionset::Configurator& configurator;
   const versionset::Courier& courier;
-  const net::Server& api_server;
+  const net::Port& api_server;
+  const net::Port& static_server;
+  const net::Port& static_secure_server;
+  const net::Port& metrics_server;
   std::string id;
   std::string version;
   env::SteadyTime started;

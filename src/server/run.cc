@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "base/log.h"
+#include "env/pools.h"
 #include "server/process_settings.h"
 #include "server/server.h"
 #include "server/upgrade_supervisor.h"
@@ -18,6 +19,7 @@ namespace mullion::server {
 namespace {
 
 constexpr Logger kLog("server");
+constexpr auto kStopPatience = std::chrono::seconds(5);  // for work that cannot be broken off
 
 bool asks_for_help(const std::vector<std::string>& arguments) {
   return std::any_of(arguments.begin(), arguments.end(),
@@ -101,7 +103,14 @@ int run(const std::vector<std::string>& arguments) {
     if (number != SIGUSR1) token.reset();
     break;
   }
+  // Everything acknowledged is on the disk: what still runs can be left behind.
+  env::set_last_resort(kStopPatience, [&](std::string_view what) {
+    kLog.error("work does not end, the process ends without it pool={}", what);
+    if (token) std::_Exit(give_way(*image, std::filesystem::absolute(settings->text("base-root")), *token));
+    std::_Exit(EXIT_SUCCESS);
+  });
   const bool stopped = (*server)->stop();
+  if (stopped) server->reset();
   if (stopped) kLog.info("stopped");
   if (!token && !stopped) std::_Exit(EXIT_FAILURE);
   if (!token) return 0;

@@ -24,6 +24,7 @@
 #include "server/metrics.h"
 #include "server/teardown.h"
 #include "server/upgrader.h"
+#include "store/compaction.h"
 #include "store/store.h"
 #include "versionset/configurator.h"
 #include "versionset/courier.h"
@@ -112,8 +113,9 @@ class ServerProcess final : public Server {
   Result<void> listen_everywhere();
   Result<void> start_providers();
   Result<void> start_working();
-  Result<std::unique_ptr<net::Server>> listen(std::string_view flag, std::optional<net::TlsFiles> tls,
-                                              net::Handler handler);
+  Result<std::unique_ptr<net::Port>> listen(std::string_view flag, std::string address,
+                                            std::optional<net::TlsFiles> tls, net::Handler handler);
+  std::string address_of(std::string_view flag) const;
   std::vector<std::string> own_urls() const;
   env::Path authorities_folder() const;
   net::Response metrics_page(const net::Request& request) const;
@@ -143,7 +145,7 @@ class ServerProcess final : public Server {
   std::unique_ptr<versionset::Configurator> configurator_;
   std::unique_ptr<versionset::Courier> courier_;
   std::unique_ptr<versionset::Rollouts> rollouts_;
-  std::unique_ptr<net::Server> api_server_, static_server_, static_secure_server_, metrics_server_;
+  std::unique_ptr<net::Port> api_server_, static_server_, static_secure_server_, metrics_server_;
   std::optional<bool> stopped_;  // what stop() answered
 };
 
@@ -178,10 +180,12 @@ Result<void> ServerProcess::open_rooms() {
   options.directory = base_root_ / "data";
   options.map_size = settings_.number("map-size");
   options.log_max_bytes = settings_.number("log-max-bytes");
+  options.max_views = settings_.number("max-views");
   options.log_max_age = std::chrono::seconds(settings_.number("log-max-age"));
   Result<std::unique_ptr<store::Store>> store = store::open_store(options);
   if (!store) return store.error();
   store_ = std::move(*store);
+  store::remove_partial_backups(base_root_ / "backups");
   runtime_ = std::make_unique<env::Runtime>(thread_count(settings_));
   layers_ = content::make_layers(*store_, content::accepted_features());
   layers_->set_sealer([this](const auto& values) { return seal_values(*store_, values); });
@@ -231,13 +235,22 @@ void ServerProcess::make_upgrader() {
   upgrader_ = std::make_unique<Upgrader>(*runtime_, std::move(options));
 }
 
+/// The host part of a URL by which this computer reaches a port that listens on `address`.
+std::string local_host(std::string address) {
+  if (address == "0.0.0.0" || address.empty()) return "127.0.0.1";
+  if (address == "::") address = "::1";
+  return address.find(':') == std::string::npos ? address : "[" + address + "]";
+}
+
 /// Where this computer reaches the API.
 std::string ServerProcess::local_url() const {
-  std::string address = settings_.text("listen-address");
-  if (address == "0.0.0.0" || address.empty()) address = "127.0.0.1";
-  if (address == "::") address = "::1";
-  if (address.find(':') != std::string::npos) address = "[" + address + "]";
-  return fmt::format("https://{}:{}", address, api_server_->port());
+  return fmt::format("https://{}:{}", local_host(settings_.text("listen-address")), api_server_->port());
+}
+
+/// The address of ports that may have one of their own.
+std::string ServerProcess::address_of(std::string_view flag) const {
+  std::string own = settings_.text(flag);
+  return own.empty() ? settings_.text("listen-address") : own;
 }
 
 void ServerProcess::assemble_api() {
@@ -337,16 +350,16 @@ std::vector<std::string> ServerProcess::own_urls() const {
   return urls;
 }
 
-Result<std::unique_ptr<net::Server>> ServerProcess::listen(std::string_view flag,
-                                                           std::optional<net::TlsFiles> tls,
-                                                           net::Handler handler) {
+Result<std::unique_ptr<net::Port>> ServerProcess::listen(std::string_view flag, std::string address,
+                                                         std::optional<net::TlsFiles> tls,
+                                                         net::Handler handler) {
   net::ListenOptions options;
-  options.address = settings_.text("listen-address");
+  options.address = std::move(address);
   options.port = static_cast<uint16_t>(settings_.number(flag));
   options.flag = fmt::format("--{}", flag);
   options.limits = server_limits(settings_);
   options.tls = std::move(tls);
-  return net::listen(*runtime_, std::move(options), std::move(handler));
+  return net::listen(*runtime_, std::move(options), peer_limits(settings_), std::move(handler));
 }
 
 net::Response ServerProcess::metrics_page(const net::Request& request) const {
@@ -359,29 +372,32 @@ net::Response ServerProcess::metrics_page(const net::Request& request) const {
   }
   response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
   response.body = metrics_text({*store_, *api_, *manager_, *rollouts_, *providers_, *configurator_, *courier_,
-                                *api_server_, ids_.ha_id, std::string(program_version()), begun_});
+                                *api_server_, *static_server_, *static_secure_server_, *metrics_server_,
+                                ids_.ha_id, std::string(program_version()), begun_});
   return response;
 }
 
 Result<void> ServerProcess::listen_everywhere() {
   const net::Handler files = [this](net::Request& request) { return api_->handle_static(request); };
-  Result<std::unique_ptr<net::Server>> plain = listen("static-port", std::nullopt, files);
+  Result<std::unique_ptr<net::Port>> plain =
+      listen("static-port", address_of("static-address"), std::nullopt, files);
   if (!plain) return plain.error();
   static_server_ = std::move(*plain);
-  Result<std::unique_ptr<net::Server>> secure =
-      listen("static-secure-port", certificates_->files(api::Certificates::Port::kStatic), files);
+  Result<std::unique_ptr<net::Port>> secure =
+      listen("static-secure-port", address_of("static-address"),
+             certificates_->files(api::Certificates::Port::kStatic), files);
   if (!secure) return secure.error();
   static_secure_server_ = std::move(*secure);
-  Result<std::unique_ptr<net::Server>> main =
-      listen("api-port", certificates_->files(api::Certificates::Port::kApi),
-             [this](net::Request& request) { return api_->handle(request); });
+  Result<std::unique_ptr<net::Port>> main = listen(
+      "api-port", settings_.text("listen-address"), certificates_->files(api::Certificates::Port::kApi),
+      [this](net::Request& request) { return api_->handle(request); });
   if (!main) return main.error();
   api_server_ = std::move(*main);
   certificates_->attach(api::Certificates::Port::kStatic, *static_secure_server_);
   certificates_->attach(api::Certificates::Port::kApi, *api_server_);
   api_->set_ports(api_server_->port(), static_server_->port(), static_secure_server_->port());
-  Result<std::unique_ptr<net::Server>> metrics =
-      listen("metrics-port", std::nullopt,
+  Result<std::unique_ptr<net::Port>> metrics =
+      listen("metrics-port", address_of("metrics-address"), std::nullopt,
              [this](net::Request& request) -> env::Task<net::Response> { co_return metrics_page(request); });
   if (!metrics) return metrics.error();
   metrics_server_ = std::move(*metrics);
@@ -409,8 +425,9 @@ Result<void> ServerProcess::start_providers() {
   options.base_root = base_root_;
   const std::string comm_root = settings_.text("plugin-comm-root");
   options.comm_root = comm_root.empty() ? base_root_ / "plugin-comm" : env::Path(comm_root);
-  options.api_url = fmt::format("https://127.0.0.1:{}", api_server_->port());
-  options.file_url = fmt::format("http://127.0.0.1:{}", static_server_->port());
+  options.api_url = local_url();
+  options.file_url =
+      fmt::format("http://{}:{}", local_host(address_of("static-address")), static_server_->port());
   options.start_limit = std::chrono::seconds(settings_.number("plugin-start-timeout"));
   options.action_limit = std::chrono::seconds(settings_.number("plugin-action-timeout"));
   options.process_limits = {.open_files = settings_.number("plugin-max-files"),

@@ -10,6 +10,7 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "env/pools.h"
 #include "env/process.h"
 #include "env/scratch_directory.h"
 #include "server/upgrade_supervisor.h"
@@ -215,7 +216,7 @@ env::Task<Result<Upgrader::Prepared>> Upgrader::prepare(net::BodySource& package
   if (received->size == 0) co_return invalid("The body is empty: expected a package");
   const env::Path target = scratch / "package";
   std::optional<Result<PackageManifest>> unpacked;
-  co_await env::run_blocking([&] { unpacked = unpack(file, target, force); });
+  co_await env::run_blocking(env::Pool::kLong, [&] { unpacked = unpack(file, target, force); });
   if (!*unpacked) co_return unpacked->error();
   PackageManifest manifest = std::move(**unpacked);
   const env::Path program = target / program_path(manifest);
@@ -227,7 +228,7 @@ env::Task<Result<Upgrader::Prepared>> Upgrader::prepare(net::BodySource& package
   Result<std::string> token = options_.make_token();
   if (!token) co_return token.error();
   Result<void> placed;
-  co_await env::run_blocking([&] { placed = place(program, manifest); });
+  co_await env::run_blocking(env::Pool::kLong, [&] { placed = place(program, manifest); });
   if (!placed) co_return placed.error();
   co_return Prepared{received->size, std::move(manifest.version), std::move(*token)};
 }
@@ -242,7 +243,8 @@ env::Task<Result<Upgrader::Prepared>> Upgrader::prepare_in_scratch(net::BodySour
   });
   if (!made) co_return made.error();
   Result<Prepared> prepared = co_await prepare(package, scratch.path(), force);
-  co_await env::run_blocking([&] { (void)env::remove_tree(scratch.path()); });  // gigabytes take their time
+  co_await env::run_blocking(env::Pool::kLong,
+                             [&] { (void)env::remove_tree(scratch.path()); });  // gigabytes take their time
   co_return prepared;
 }
 

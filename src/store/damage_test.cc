@@ -212,7 +212,8 @@ TEST(Damage, FlippedBitInABodyIsNoticed) {
 }
 
 void set_number(const env::Path& directory, std::string_view name, uint64_t number) {
-  Result<std::unique_ptr<internal::Engine>> engine = internal::open_lmdb_engine(directory, 1 << 30);
+  Result<std::unique_ptr<internal::Engine>> engine =
+      internal::open_lmdb_engine(directory, {.map_size = 1 << 30});
   ASSERT_TRUE(engine.ok());
   Result<std::unique_ptr<internal::WriteTransaction>> transaction = (*engine)->begin_write();
   ASSERT_TRUE(transaction.ok());
@@ -232,7 +233,7 @@ TEST(Damage, NewerFormatIsRefusedUnlessItCanBeRead) {
 }
 
 uint64_t number_in(const env::Path& directory, std::string_view name) {
-  const auto engine = std::move(*internal::open_lmdb_engine(directory, 1 << 30));
+  const auto engine = std::move(*internal::open_lmdb_engine(directory, {.map_size = 1 << 30}));
   const auto transaction = std::move(*engine->begin_write());
   return internal::decode_number(transaction->get(internal::Table::kMeta, name).value_or(""));
 }

@@ -12,6 +12,7 @@
 #include <random>
 
 #include "store/store_testing.h"
+#include "store/system_calls_testing.h"
 
 namespace mullion::store {
 namespace {
@@ -73,7 +74,21 @@ Function real(const char* name) {
   return reinterpret_cast<Function>(::dlsym(RTLD_NEXT, name));
 }
 
+/// What a write of `size` bytes takes.
+size_t size_taken(size_t size) { return system_call_faults().short_writes ? size / 2 : size; }
+
+void live_or_end() {
+  std::atomic<long>& left = system_call_faults().calls_to_live;
+  if (left >= 0 && --left < 0) ::_exit(0);
+}
+
 }  // namespace
+
+SystemCallFaults& system_call_faults() {
+  static SystemCallFaults one;
+  return one;
+}
+
 }  // namespace mullion::store
 
 // The database library calls these instead of the C library's: the program's own symbols come first.
@@ -81,7 +96,8 @@ extern "C" {
 
 ssize_t pwrite(int file, const void* bytes, size_t size, off_t offset) {
   static const auto next = mullion::store::real<ssize_t (*)(int, const void*, size_t, off_t)>("pwrite");
-  const ssize_t done = next(file, bytes, size, offset);
+  mullion::store::live_or_end();
+  const ssize_t done = next(file, bytes, mullion::store::size_taken(size), offset);
   if (done > 0) {
     mullion::store::recorder().write(file, offset,
                                      {static_cast<const char*>(bytes), static_cast<size_t>(done)});
@@ -92,7 +108,9 @@ ssize_t pwrite(int file, const void* bytes, size_t size, off_t offset) {
 ssize_t writev(int file, const iovec* pieces, int count) {
   static const auto next = mullion::store::real<ssize_t (*)(int, const iovec*, int)>("writev");
   const off_t offset = ::lseek(file, 0, SEEK_CUR);
-  const ssize_t done = next(file, pieces, count);
+  mullion::store::live_or_end();
+  const bool all = mullion::store::size_taken(2) == 2 || count < 2;
+  const ssize_t done = next(file, pieces, all ? count : count / 2);
   if (done <= 0 || offset < 0) return done;
   std::string bytes;
   for (int i = 0; i < count; ++i)
@@ -102,8 +120,21 @@ ssize_t writev(int file, const iovec* pieces, int count) {
   return done;
 }
 
+ssize_t write(int file, const void* bytes, size_t size) {
+  static const auto next = mullion::store::real<ssize_t (*)(int, const void*, size_t)>("write");
+  mullion::store::live_or_end();
+  return next(file, bytes, size);
+}
+
+int rename(const char* from, const char* to) {
+  static const auto next = mullion::store::real<int (*)(const char*, const char*)>("rename");
+  mullion::store::live_or_end();
+  return next(from, to);
+}
+
 int fdatasync(int file) {
   static const auto next = mullion::store::real<int (*)(int)>("fdatasync");
+  mullion::store::live_or_end();
   const int done = next(file);
   if (done == 0) mullion::store::recorder().sync(file);
   return done;
@@ -111,6 +142,7 @@ int fdatasync(int file) {
 
 int fsync(int file) {
   static const auto next = mullion::store::real<int (*)(int)>("fsync");
+  mullion::store::live_or_end();
   const int done = next(file);
   if (done == 0) mullion::store::recorder().sync(file);
   return done;

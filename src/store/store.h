@@ -1,6 +1,7 @@
 // The store: one ordered commit log, atomic durable commits, lock-free snapshots, queries over indexes.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
@@ -21,7 +22,10 @@ struct Options {
   uint64_t map_size = uint64_t{64} << 30;  // largest size of the database, bytes
   uint64_t log_max_bytes = uint64_t{512} << 20;
   env::Duration log_max_age = std::chrono::hours(24);
-  size_t max_group = 512;  // batches made durable together
+  size_t max_group = 512;   // batches made durable together
+  size_t max_views = 2048;  // from this many open views on, nothing new is to be begun (Store::crowded())
+  /// Whether open_store() gives space back to the disk first when that is quick and worth it (compaction.h).
+  bool compact_at_open = true;
   const env::Clock* clock = &env::system_clock();
 };
 
@@ -31,9 +35,23 @@ struct StoredObject {
   std::string body;
 };
 
+/// Thrown by Store::snapshot(): the database cannot be read, because all views are taken (kUnavailable, and
+/// far above Options::max_views) or because it failed.
+class NoView final : public std::exception {
+ public:
+  explicit NoView(Error error) : error_(std::move(error)), text_(error_.text()) {}
+  const Error& error() const { return error_; }
+  const char* what() const noexcept override { return text_.c_str(); }
+
+ private:
+  Error error_;
+  std::string text_;
+};
+
 /// A frozen view at one sequence number; cheap to take, never blocks the writer, must end before its store.
-/// Not thread-safe by itself (one user at a time), may move between threads. Long-lived views keep old pages
-/// alive: let go within seconds, except for replication snapshots.
+/// Not thread-safe by itself (one user at a time), may move between threads. Views are few, and keep the
+/// pages of their moment from being used again: a view is for a piece of work of this process, never for as
+/// long as a peer takes (tools/check_views.py looks for views that are held while something is waited for).
 class Snapshot {
  public:
   virtual ~Snapshot() = default;
@@ -84,7 +102,11 @@ class Store {
   /// Blocking form for start-up, tools and tests. Not from coroutines.
   Result<Cursor> commit_sync(Batch batch);
 
+  /// Throws NoView. Whoever begins work for a peer asks crowded() first, so that there is room for what goes
+  /// on.
   virtual std::shared_ptr<const Snapshot> snapshot() const = 0;
+  /// Whether so many views are open that no new work is to be begun.
+  virtual bool crowded() const { return false; }
   virtual Cursor newest() const = 0;
 
   /// Followers: called on the writer thread after each commit, in order. Returns an id for unsubscribe().
@@ -116,9 +138,16 @@ class Store {
     uint64_t commits = 0;
     uint64_t groups = 0;
     double last_commit_seconds = 0;
+    uint64_t views = 0;              // open now
+    double oldest_view_seconds = 0;  // age of the oldest of them
+    uint64_t file_bytes = 0;         // of the database, in use and free
+    uint64_t free_bytes = 0;         // of these, not in use
+    uint64_t pinned_bytes = 0;       // of the free ones, kept from being used again by views
   };
   virtual Statistics statistics() const = 0;
-  /// Copies the database consistently to `directory` while it runs.
+  /// Copies the database consistently to `directory`, which must not exist, while it runs. Until the copy is
+  /// whole and durable it lies in a neighbour (compaction.h: remove_partial_backups()), which a failure
+  /// removes.
   virtual Result<void> backup(const env::Path& directory) const = 0;
 
  private:

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/log.h"
+#include "env/pools.h"
 #include "manager/endpoint_object.h"
 #include "model/index_value.h"
 #include "model/object.h"
@@ -129,7 +130,7 @@ Task<void> ConfiguratorImpl::work() {
     // When it becomes active the connections of all endpoints change, which marks them again.
     if (!given_.manager.active()) continue;
     std::vector<std::string> ids;
-    co_await env::run_blocking([&] { ids = affected(work); });
+    co_await env::run_blocking(env::Pool::kProcessor, [&] { ids = affected(work); });
     for (size_t begin = 0; begin < ids.size() && !stopping_; begin += kChunk) {
       const auto first = ids.begin() + static_cast<std::ptrdiff_t>(begin);
       std::vector<std::string> chunk(
@@ -225,7 +226,7 @@ void ConfiguratorImpl::offer(const std::string& id, const Planned& planned) {
 Task<void> ConfiguratorImpl::renew(std::vector<std::string> ids) {
   std::vector<std::pair<std::string, Planned>> planned;
   std::vector<store::Change> changes;
-  co_await env::run_blocking([&] {
+  co_await env::run_blocking(env::Pool::kProcessor, [&] {
     for (const std::string& id : ids) plan_one(id, planned);
     for (const auto& [id, plan] : planned) {
       if (std::optional<store::Change> change = change_of(id, plan)) changes.push_back(std::move(*change));
@@ -251,7 +252,8 @@ void ConfiguratorImpl::forget(const std::string& id) {
 Task<Result<Explained>> ConfiguratorImpl::explained(std::string endpoint,
                                                     std::optional<std::vector<std::string>> sets) {
   std::optional<Result<Planned>> planned;
-  co_await env::run_blocking([&] { planned = maker_.make(endpoint, sets ? &*sets : nullptr); });
+  co_await env::run_blocking(env::Pool::kProcessor,
+                             [&] { planned = maker_.make(endpoint, sets ? &*sets : nullptr); });
   if (!*planned) co_return planned->error();
   const ApplyState state = state_of(endpoint);
   Explained out;

@@ -9,6 +9,7 @@
 
 #include "auth/auth.h"
 #include "base/log.h"
+#include "env/pools.h"
 #include "model/index_value.h"
 #include "model/object.h"
 #include "versionset/internal/endpoint_calls.h"
@@ -152,7 +153,7 @@ class CourierImpl final : public Courier {
       seen = wake_->version();
       if (!given_.manager.active()) continue;
       std::optional<Result<TravelPlan>> plan;
-      co_await env::run_blocking([&] { plan = make_plan(); });
+      co_await env::run_blocking(env::Pool::kProcessor, [&] { plan = make_plan(); });
       if (!plan->ok()) {
         kLog.error("version sets below cannot be planned what={}", plan->error().text());
         continue;

@@ -3,7 +3,10 @@ import http.server
 import json
 import os
 import pathlib
+import shlex
+import shutil
 import signal
+import ssl
 import subprocess
 import threading
 import time
@@ -203,14 +206,205 @@ def test_mistakes_are_told_apart(cli):
 
 def test_the_token_cache(cli):
     cache = cli.home / "tokens"
+    (cache).mkdir()
+    (cache / ".rocketskates.token").write_text("of-drpcli")
     cli.run("info", "check", RS_TOKEN_CACHE=str(cache))
-    token = (cache / ".rocketskates.token").read_text()
-    assert (cache / ".rocketskates.token").stat().st_mode & 0o777 == 0o600
+    folder = cache / "by-server"
+    (file,) = folder.iterdir()
+    assert folder.stat().st_mode & 0o777 == 0o700 and file.stat().st_mode & 0o777 == 0o600
+    kept = json.loads(file.read_text())
+    assert kept["Address"] == cli.environment["RS_ENDPOINT"] and kept["Username"] == "rocketskates"
     assert cli.run("info", "check", "-P", "wrong", RS_TOKEN_CACHE=str(cache)) == '{\n  "active": true\n}\n'
-    (cache / ".rocketskates.token").write_text("stale")
-    cli.run("info", "check", RS_TOKEN_CACHE=str(cache))
-    assert (cache / ".rocketskates.token").read_text() not in ("stale", "")
-    cli.run("-T", token, "machines", "count")
+    for damage in ("stale", "", json.dumps({**kept, "Token": "stale"}), "\0" * 100):
+        file.write_text(damage)
+        cli.run("info", "check", RS_TOKEN_CACHE=str(cache))
+        assert json.loads(file.read_text())["Token"] not in ("stale", "")
+    cli.run("-T", kept["Token"], "machines", "count")
+
+
+class Impostor:
+    """An https server with a certificate of its own that notes every request, and answers as a DRP server would."""
+
+    def __init__(self, folder, port=0):
+        self.seen = seen = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+            def do_GET(self):
+                seen.append((self.path, dict(self.headers)))
+                text = b'{"Token": "given-by-the-impostor"}' if "/token" in self.path else b"[]"
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+            do_POST = do_PUT = do_PATCH = do_HEAD = do_DELETE = do_GET
+
+        folder.mkdir(exist_ok=True)
+        key, certificate = folder / "key.pem", folder / "certificate.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-subj", "/CN=impostor", "-days", "2", "-keyout", key, "-out", certificate], check=True,
+                       capture_output=True)
+        self.fingerprint = fingerprint_of(certificate)
+        http.server.ThreadingHTTPServer.allow_reuse_address = True
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        self.port = self.server.server_port
+        self.url = f"https://127.0.0.1:{self.port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def fingerprint_of(certificate):
+    done = subprocess.run(["openssl", "x509", "-in", certificate, "-noout", "-fingerprint", "-sha256"], check=True,
+                          capture_output=True, text=True)
+    return done.stdout.split("=")[1].strip().replace(":", "").lower()
+
+
+def test_another_server_at_a_known_address_gets_nothing(tmp_path):
+    first = Impostor(tmp_path / "first")
+    cli = CommandLine(None, tmp_path / "home", url=first.url)
+    said = cli.call("machines", "list")
+    assert said.returncode == 0 and said.stderr.count(first.fingerprint) == 1
+    assert cli.call("machines", "list").stderr == ""
+    known = cli.home / ".config/mullion/known_servers"
+    assert known.stat().st_mode & 0o777 == 0o600 and known.parent.stat().st_mode & 0o777 == 0o700
+    port = first.port
+    first.close()
+    second = Impostor(tmp_path / "second", port)
+    try:
+        for words in (["machines", "list"], ["-T", "my-token", "machines", "list"], ["-x", "machines", "list"],
+                      ["machines", "wait", "x", "Name", "y", "5"], ["events", "watch"], ["proxy", "socket"],
+                      ["files", "upload", "-", "as", "x"], ["version_sets", "list"], ["catalog", "items"],
+                      ["profiles", "create", second.url]):
+            refused = cli.call(*words, stdin="x")
+            assert refused.returncode == 1 and "HAS CHANGED" in refused.stderr, f"{words}: {refused}"
+            assert second.seen == [], words
+        assert first.fingerprint in refused.stderr
+        command = f"mullion trust {second.url} {second.fingerprint}"
+        assert command in refused.stderr
+        cli.run(*command.split()[1:])
+        cli.run("machines", "list")
+        spelled = ":".join(second.fingerprint[i:i + 2] for i in range(0, 64, 2)).upper()
+        cli.run("--fingerprint", f"sha256:{spelled}", "machines", "list")
+        before = len(second.seen)
+        cli.fails("--fingerprint", first.fingerprint, "machines", "list")
+        cli.fails("machines", "list", RS_CA=str(tmp_path / "first/certificate.pem"))
+        assert len(second.seen) == before
+    finally:
+        second.close()
+
+
+def test_strict_verification_from_the_first_call_on(cli, tmp_path):
+    refused = cli.fails("machines", "list", RS_VERIFY="strict")
+    command = next(line.strip() for line in refused.splitlines() if " trust " in line)
+    assert not (cli.home / ".config").exists()
+    cli.run(*command.split()[1:])
+    cli.run("machines", "list", RS_VERIFY="strict")
+    assert cli.call("machines", "list", RS_VERIFY="none", RS_KNOWN_SERVERS=str(tmp_path / "none")).stderr == ""
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_token_is_shown_to_its_server_alone(cli, tmp_path):
+    cli.run("machines", "list")
+    (file,) = (cli.home / ".cache/drpcli/tokens/by-server").iterdir()
+    token = json.loads(file.read_text())["Token"]
+    other = Impostor(tmp_path / "other")
+    try:
+        cli.run("-E", other.url, "machines", "list")
+        assert other.seen and token not in json.dumps(other.seen)
+        cli.run("machines", "list")
+        assert "given-by-the-impostor" not in file.read_text()
+    finally:
+        other.close()
+
+
+def test_a_server_of_this_computer_that_is_set_up_anew_is_accepted(site, tmp_path):
+    server = site.server("anew").start()
+    cli = CommandLine(server, tmp_path / "home")
+    cli.run("machines", "list")
+    server.stop()
+    shutil.rmtree(server.root)
+    server.start()
+    again = cli.call("machines", "list")
+    assert again.returncode == 0 and "set up anew" in again.stderr
+    assert cli.call("machines", "list").stderr == ""
+    # A certificate that somebody installed is something else.
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=mine", "-days", "2",
+                    "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    cli.run("system", "certs", "set", certificate, key)
+    server.stop()
+    server.start()
+    refused = cli.fails("machines", "list")
+    assert f"mullion trust {server.url} {fingerprint_of(certificate)}" in refused
+    cli.run("trust", server.url)
+    cli.run("machines", "list")
+
+
+@pytest.mark.parametrize("words", [["events", "watch"], ["machines", "wait", "Name:cli-end", "Description", "x", "60"]])
+def test_a_watch_that_the_server_ends_shows_no_insides(site, tmp_path, words):
+    server = site.server("ending").start()
+    cli = CommandLine(server, tmp_path / "home")
+    cli.run("machines", "create", "cli-end")
+    watches = [subprocess.Popen([str(BINARY), *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                env=cli.environment) for _ in range(8)]
+    wait_until("they watch", lambda: server.metrics()["mullion_api_websockets"] >= 8)
+    server.stop()
+    for watch in watches:
+        _, errors = watch.communicate(timeout=30)
+        assert watch.returncode == 1 and errors.startswith("Error: "), errors
+        assert "runtime" not in errors and "group" not in errors and "task" not in errors, errors
+
+
+def test_output_that_cannot_be_written_is_an_error(cli):
+    cli.run("profiles", "create", "cli-full")
+    (cli.home / "content").write_bytes(os.urandom(500_000))
+    cli.run("files", "upload", "content", "as", "cli/full")
+    for words in (["profiles", "list"], ["profiles", "show", "cli-full"], ["profiles", "list", "-F", "table"],
+                  ["files", "download", "cli/full"], ["files", "static", "cli/full"], ["version"], ["--help"],
+                  ["completion", "bash"]):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([str(BINARY), *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
+                                  env=cli.environment, check=False)
+        assert done.returncode == 1 and "cannot" in done.stderr, f"{words}: {done.returncode} {done.stderr}"
+
+
+STEERING = ["\r", "\v", "\f", "\x07", "\x1b[31m", "\x1b]0;title", "\x7f", "\x85", "\x9b", "\u061c", "\u200e", "\u200f",
+            "\u2028", "\u2029", "\u202a", "\u202e", "\u2066", "\u2069"]
+
+
+def test_what_strangers_wrote_steers_no_terminal(cli):
+    text = "h\nforged" + "".join(STEERING) + "t"
+    cli.run("machines", "create", json.dumps({"Name": "cli-steer", "Description": text, "Meta": {"k": text}}))
+    (cli.home / "log").write_text(text)
+    cli.run("files", "upload", "log", "as", "cli/steer")
+
+    def on_terminal(words):
+        command = " ".join(shlex.quote(str(word)) for word in [BINARY, *words])
+        done = subprocess.run(["script", "-qec", command, "/dev/null"], capture_output=True, timeout=60, check=False,
+                              env={**cli.environment, "TERM": "dumb"})
+        return done.stdout.decode().replace("\r\n", "\n")
+    shown = ["-J", "Name,Description,Meta"]
+    for words in (["machines", "show", "Name:cli-steer"], ["machines", "list", "Name=cli-steer", "-F", "yaml"],
+                  ["machines", "list", "Name=cli-steer", "-F", "go"], ["machines", "show", text],
+                  ["machines", "list", "Name=cli-steer", "-F", "table", *shown], ["files", "download", "cli/steer"],
+                  ["machines", "list", "Name=cli-steer", "-F", "text", *shown], [text]):
+        output = on_terminal(words)
+        assert "forged" in output
+        assert not [part for part in STEERING if part in output], f"{words}: {output!r}"
+    assert cli.json("machines", "show", "Name:cli-steer")["Description"] == text
+    for kind in ("table", "text"):
+        output = cli.run("machines", "list", "Name=cli-steer", "-F", kind, "-H", "-j", 999, *shown)
+        assert not [part for part in STEERING if part in output] and output.count("\n") == 1, output
+    refused = cli.fails("machines", "show", text)
+    assert not [part for part in STEERING if part in refused] and refused.count("\n") == 1, refused
 
 
 def test_called_as_drpcli_it_is_the_command_line(cli):

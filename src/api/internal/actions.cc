@@ -59,8 +59,8 @@ Result<Subject> object_subject(Call& call) {
   Subject subject;
   subject.model = subject.model_name = call.type->prefix;
   subject.key = call.requested_id();
-  subject.params =
-      aggregated_params(*call.type, *call.snapshot, *object, call.target, {false, &call.services});
+  subject.params = aggregated_params(*call.type, *call.services.store.snapshot(), *object, call.target,
+                                     {false, &call.services});
   if (call.type->traits.has_params && (*object)["Params"].is_object()) {
     decode_params(call.services, call.type->prefix, call.target.key, (*object)["Params"].get_object());
   }
@@ -73,13 +73,13 @@ Result<Subject> system_subject(Call& call) {
   Subject subject;
   subject.model_name = "system";
   subject.key = kGlobal;
-  call.snapshot = call.services.store.snapshot();
+  const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
   const model::ObjectType& profiles = *model::find_object_type("profiles");
-  const std::optional<Target> global = find_here(call, *call.snapshot, profiles, std::string(kGlobal));
+  const std::optional<Target> global = find_here(call, *snapshot, profiles, std::string(kGlobal));
   if (!global) return subject;
   Result<json::object> object = parse_stored(global->body);
   if (!object) return object.error();
-  subject.params = aggregated_params(profiles, *call.snapshot, *object, *global, {false, &call.services});
+  subject.params = aggregated_params(profiles, *snapshot, *object, *global, {false, &call.services});
   return subject;
 }
 
@@ -90,10 +90,10 @@ Result<Subject> subject_of(Call& call) {
 /// `budget`: for the schemas of the parameters.
 ActionSources sources_of(const Call& call, const Subject& subject, const json::object& given,
                          model::Budget& budget) {
-  const store::Snapshot& snapshot = *call.snapshot;
-  return {given, subject.params, [&snapshot](std::string_view name) { return param_default(snapshot, name); },
-          [&snapshot, &budget](std::string_view name, const json::value& value) {
-            return param_problems(snapshot, name, value, budget);
+  const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
+  return {given, subject.params, [snapshot](std::string_view name) { return param_default(*snapshot, name); },
+          [snapshot, &budget](std::string_view name, const json::value& value) {
+            return param_problems(*snapshot, name, value, budget);
           }};
 }
 
@@ -207,13 +207,11 @@ env::Task<Result<net::Response>> run_action_of(Call& call) {
       });
   if (!params) co_return about(*subject, params.error(), "INVOKE");
   if (has_rollout_actions(call) && offer.plugin == kRolloutPlugin) {
-    call.snapshot.reset();
     Result<net::Response> response = co_await run_rollout_action(call, offer.action.command);
     if (!response) co_return about(*subject, response.error(), "INVOKE");
     co_return response;
   }
   std::string text = action_text(offer, *subject, std::move(*params));
-  call.snapshot.reset();  // a view must not be held while the plugin works
   Result<std::string> answer = co_await call.services.providers.run_action(offer.plugin, std::move(text));
   if (!answer) co_return about(*subject, answer.error(), "INVOKE");
   call.services.events.publish(subject->model_name, "action",

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/text.h"
+
 namespace mullion::api {
 namespace {
 
@@ -32,6 +34,9 @@ bool unit_of(std::string_view& text, double& seconds) {
   }
   return false;
 }
+
+/// Errors quote what was sent, which may be any bytes; JSON holds UTF-8.
+std::string utf8_of(std::string_view text) { return is_valid_utf8(text) ? std::string(text) : escaped(text); }
 
 uint64_t whole_seconds(double age) { return age <= 0 ? 0 : static_cast<uint64_t>(std::ceil(age)); }
 
@@ -96,11 +101,11 @@ net::Response json_response(int status, const json::value& body) {
 
 std::string error_json(const Error& error, std::string_view method) {
   json::array messages;
-  for (const std::string& message : error.messages) messages.emplace_back(message);
+  for (const std::string& message : error.messages) messages.emplace_back(utf8_of(message));
   json::object body;
-  body["Model"] = error.model;
-  body["Key"] = error.key;
-  body["Type"] = error.type.empty() ? std::string(method) : error.type;
+  body["Model"] = utf8_of(error.model);
+  body["Key"] = utf8_of(error.key);
+  body["Type"] = utf8_of(error.type.empty() ? method : error.type);
   body["Messages"] = std::move(messages);
   body["Code"] = error.status();
   return json::serialize(body);

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/result.h"
-#include "env/runtime.h"
+#include "env/pools.h"
 #include "model/budget.h"
 
 namespace mullion::api {
@@ -18,7 +18,7 @@ env::Task<T> within_budget(uint64_t inline_steps, uint64_t steps, std::function<
   model::Budget small(inline_steps);
   T answer = work(small);
   if (!small.exhausted()) co_return answer;
-  co_await env::run_blocking([&] {
+  co_await env::run_blocking(env::Pool::kProcessor, [&] {
     model::Budget large(steps);
     answer = work(large);
   });

@@ -11,6 +11,7 @@
 #include "api/internal/iso_queue.h"
 #include "api/internal/job_log_keeper.h"
 #include "api/internal/log_feed.h"
+#include "api/internal/memory_budget.h"
 #include "api/internal/routes.h"
 #include "api/internal/ux.h"
 #include "model/object.h"
@@ -67,6 +68,7 @@ struct Services {
   IsoQueue isos_to_unpack;
   UxVersion ux_version;
   std::atomic<uint64_t> websockets{0};
+  MemoryBudget lists{size_t{256} << 20};  // what lists that are being sent remember of their objects
 
   /// What an object of `owner` shows as its Endpoint (design section 5).
   std::string endpoint_name(std::string_view owner) const;
@@ -86,7 +88,8 @@ struct Target {
   std::string body;
 };
 
-/// One request. Lives in the dispatcher's frame until its answer is made.
+/// One request. Lives in the dispatcher's frame until its answer is made: for as long as the client takes, so
+/// it holds no view of the database.
 struct Call {
   Services& services;
   net::Request& request;
@@ -101,9 +104,8 @@ struct Call {
   size_t id_at = 0, id_count = 0;        // see RouteMatch
   std::optional<auth::Subject> subject;  // of routes with `object: true`: what the right is about
   bool right_covered = true;  // false with Denied::kFilter/kFields: the handler decides piece by piece
-  std::shared_ptr<const store::Snapshot> snapshot;
-  Target target;     // of routes with `object: true`
-  std::string body;  // of routes with `body: json`
+  Target target;              // of routes with `object: true`
+  std::string body;           // of routes with `body: json`
 
   const std::string& argument(std::string_view name) const { return arguments.get(name); }
   /// What the client wrote as the object's id.

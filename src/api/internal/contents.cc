@@ -2,6 +2,7 @@
 #include "api/internal/answers.h"
 #include "api/internal/blobs.h"
 #include "api/internal/handlers.h"
+#include "api/internal/heavy.h"
 #include "api/internal/objects.h"
 
 namespace mullion::api {
@@ -9,12 +10,11 @@ namespace {
 
 /// Loading a pack compiles many objects: it runs beside the coroutine threads.
 env::Task<Result<std::string>> load(Call& call, bool replace, std::string name) {
-  std::optional<Result<std::string>> outcome;
   const bool replace_writable = call.flag("replaceWritable");
   const std::string principal = call.principal.audit_name();
-  co_await env::run_blocking(
-      [&] { outcome = call.services.layers.load(call.body, replace, name, replace_writable, principal); });
-  co_return std::move(*outcome);
+  co_return co_await heavy(call, env::Pool::kLong, [&] {
+    return call.services.layers.load(call.body, replace, name, replace_writable, principal);
+  });
 }
 
 /// A pack without the objects that do not exist for the caller.
@@ -63,11 +63,11 @@ env::Task<Result<net::Response>> list_contents(Call& call) {
 }
 
 env::Task<Result<net::Response>> show_content(Call& call) {
-  std::optional<Result<std::string>> content;
-  co_await env::run_blocking(
-      [&] { content = call.services.layers.show(call.requested_id(), opener_for(call)); });
-  if (!*content) co_return content_error(call, content->error());
-  Result<std::string> shown = cut_to_tenant(call, std::move(**content));
+  Result<std::string> content = co_await heavy(call, env::Pool::kLong, [&] {
+    return call.services.layers.show(call.requested_id(), opener_for(call));
+  });
+  if (!content) co_return content_error(call, content.error());
+  Result<std::string> shown = cut_to_tenant(call, std::move(*content));
   if (!shown) co_return shown.error();
   co_return json_response(200, std::move(*shown));
 }
@@ -85,10 +85,10 @@ env::Task<Result<net::Response>> replace_content(Call& call) {
 }
 
 env::Task<Result<net::Response>> remove_content(Call& call) {
-  std::optional<Result<void>> outcome;
-  co_await env::run_blocking(
-      [&] { outcome = call.services.layers.remove(call.requested_id(), call.principal.audit_name()); });
-  if (!*outcome) co_return content_error(call, outcome->error());
+  Result<void> outcome = co_await heavy(call, env::Pool::kLong, [&] {
+    return call.services.layers.remove(call.requested_id(), call.principal.audit_name());
+  });
+  if (!outcome) co_return content_error(call, outcome.error());
   co_return json_response(204, std::string());
 }
 

@@ -2,14 +2,16 @@
 
 #include "api/internal/answers.h"
 #include "api/internal/finder.h"
+#include "api/internal/forwarded_answer.h"
 #include "api/internal/handlers.h"
 #include "api/internal/live_rights.h"
-#include "api/internal/forwarded_answer.h"
 #include "api/internal/request_log.h"
 #include "api/internal/rights.h"
 #include "api/internal/tenant_writes.h"
 #include "api/internal/websocket.h"
+#include "auth/login_caller.h"
 #include "base/log.h"
+#include "env/pools.h"
 #include "net/target.h"
 
 namespace mullion::api {
@@ -44,7 +46,11 @@ env::Task<Result<auth::Principal>> authenticate(Services& services, const net::R
     co_return services.authenticator.authenticate(credentials);
   }
   std::optional<Result<auth::Principal>> verdict;
-  co_await env::run_blocking([&] { verdict = services.authenticator.authenticate(credentials); });
+  env::Caller caller = auth::login_caller(credentials);
+  Result<void> hashed = co_await env::run_blocking(env::Pool::kPassword, std::move(caller), [&] {
+    verdict = services.authenticator.authenticate(credentials);
+  });
+  if (!hashed) co_return hashed.error();
   co_return std::move(*verdict);
 }
 
@@ -207,8 +213,7 @@ env::Task<Result<net::Response>> run_handler(Call& call) {
 
 env::Task<Result<net::Response>> run_route(Call& call) {
   if (call.route->object) {
-    call.snapshot = call.services.store.snapshot();
-    Result<Target> target = find_object(call, *call.snapshot, call.requested_id());
+    Result<Target> target = find_object(call, *call.services.store.snapshot(), call.requested_id());
     if (!target) co_return target.error();
     take_object(call, std::move(*target));
   }
@@ -223,6 +228,10 @@ env::Task<Result<net::Response>> run_route(Call& call) {
   co_return co_await run_handler(call);
 }
 
+Error crowded() {
+  return Error(ErrorCode::kUnavailable, "The database is read by as many as it can serve; try again");
+}
+
 /// Finds the route of the path below its owners. False: no such route here.
 bool match(Call& call) {
   const FindType find = [&call](std::string_view prefix) { return call.services.find_type(prefix); };
@@ -232,6 +241,7 @@ bool match(Call& call) {
 }
 
 env::Task<Result<net::Response>> serve(Call& call) {
+  if (call.services.store.crowded()) co_return crowded();
   const auto [named, rest] = split_owner_path(call.request.segments);
   Segments owners = named;
   while (!owners.empty() && owners.front() == call.services.facts.id) owners = owners.subspan(1);
@@ -301,6 +311,9 @@ env::Task<net::Response> dispatch(Services& services, net::Request& request) {
     Result<net::Response> answer = co_await serve(call);
     response = answer ? std::move(*answer) : error_response(answer.error(), request.method);
     guard_body(call, response);
+  } catch (const store::NoView& failure) {
+    kLog.error("no view of the database id={} what={}", request.id, failure.what());
+    response = error_response(failure.error(), request.method);
   } catch (const std::exception& failure) {
     kLog.error("handler failed path={} id={} what={}", request.path, request.id, failure.what());
     response = error_response(Error(ErrorCode::kInternal, "Internal error; see the log of the server"),

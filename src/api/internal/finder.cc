@@ -107,6 +107,11 @@ Result<store::QueryResult> find_all(const Call& call, const store::Snapshot& sna
   return snapshot.query(query);
 }
 
+Result<std::string> read_found(const store::Snapshot& snapshot, const model::ObjectType& type,
+                               const store::ObjectRef& object) {
+  return snapshot.get({std::string(type.prefix), object.owner, object.key});
+}
+
 Result<uint64_t> count_all(const Services& services, const auth::Principal& principal,
                            const store::Snapshot& snapshot, std::string_view prefix) {
   store::Query query;
@@ -129,7 +134,7 @@ Result<void> visit_matching(
   Result<store::QueryResult> found = snapshot.query(query);
   if (!found) return found.error();
   for (const store::ObjectRef& ref : found->refs) {
-    const Result<std::string> body = snapshot.get({std::string(type.prefix), ref.owner, ref.key});
+    const Result<std::string> body = read_found(snapshot, type, ref);
     if (!body || !may(call, type, action, ref, *body)) continue;
     if (!visit(ref, *body)) return {};
   }

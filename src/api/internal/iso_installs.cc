@@ -4,6 +4,7 @@
 
 #include "api/internal/lookup.h"
 #include "base/log.h"
+#include "env/pools.h"
 #include "env/random.h"
 #include "model/members.h"
 #include "model/object.h"
@@ -120,7 +121,7 @@ void unpack_isos(Services& services, std::vector<IsoInstall> installs) {
   services.tasks.spawn("unpack isos", [&services]() -> env::Task<void> {
     while (std::optional<IsoInstall> install = services.isos_to_unpack.next()) {
       Result<size_t> outcome = size_t{0};
-      co_await env::run_blocking([&] { outcome = unpack(services, *install); });
+      co_await env::run_blocking(env::Pool::kLong, [&] { outcome = unpack(services, *install); });
       if (!services.isos_to_unpack.stopping()) tell(services, *install, outcome);
     }
   });

@@ -2,6 +2,7 @@
 #include "api/internal/answers.h"
 #include "api/internal/finder.h"
 #include "api/internal/handlers.h"
+#include "api/internal/heavy.h"
 #include "api/internal/job_purge_plan.h"
 #include "api/internal/objects.h"
 #include "api/internal/rights.h"
@@ -33,9 +34,7 @@ PurgeWords words_of(const Call& call) {
 }
 
 env::Task<Result<std::vector<store::Change>>> plan_aside(const Call& call, const PurgeRules& rules) {
-  std::optional<Result<std::vector<store::Change>>> plan;
-  co_await env::run_blocking([&] { plan = plan_purge(call, rules); });
-  co_return std::move(*plan);
+  co_return co_await heavy(call, env::Pool::kProcessor, [&] { return plan_purge(call, rules); });
 }
 
 /// One commit; false when one of its objects changed meanwhile and the rest needs a new plan.

@@ -1,6 +1,7 @@
 // Unpacked installation files of boot environments.
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
+#include "api/internal/heavy.h"
 #include "api/internal/iso_installs.h"
 #include "api/internal/objects.h"
 #include "env/file.h"
@@ -62,13 +63,14 @@ env::Task<Result<net::Response>> purge_local_install(Call& call) {
   if (!architectures) co_return architectures.error();
   Result<void> removed;
   std::vector<IsoInstall> again;
-  co_await env::run_blocking([&] {
+  Result<void> run = co_await run_heavy(call, env::Pool::kLong, [&] {
     for (const std::string& architecture : *architectures) {
       const env::Path folder = install_folder(call.services.facts.installs, *system, architecture);
       if (removed) removed = env::remove_tree(folder);
     }
     if (call.flag("reexplodeIsos")) again = isos_to_unpack(call, *architectures);
   });
+  if (!run) co_return run.error();
   if (!removed) co_return removed.error();
   unpack_isos(call.services, std::move(again));
   co_return json_response(204, std::string());

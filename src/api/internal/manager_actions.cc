@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include "api/internal/answers.h"
+#include "api/internal/heavy.h"
 #include "model/object.h"
 #include "versionset/needs.h"
 
@@ -64,10 +65,11 @@ env::Task<Result<std::string>> collect_catalog(Call& call) {
   if (!dry_run) co_return dry_run.error();
   catalog::Collection found;
   Result<std::vector<catalog::Need>> needs = std::vector<catalog::Need>();
-  co_await env::run_blocking([&] {
+  Result<void> run = co_await run_heavy(call, env::Pool::kProcessor, [&] {
     needs = versionset::catalog_needs(*call.services.store.snapshot());
     if (needs) found = call.services.catalog.unused(*needs);
   });
+  if (!run) co_return run.error();
   if (!needs) co_return needs.error();
   json::object answer{
       {"DryRun", *dry_run}, {"Removed", versions_array(found.unused)}, {"Kept", versions_array(found.kept)}};
@@ -83,7 +85,7 @@ env::Task<Result<std::string>> collect_catalog(Call& call) {
 /// All catalogs joined: what version sets are resolved with.
 env::Task<Result<std::string>> show_catalog(Call& call) {
   std::string text;
-  co_await env::run_blocking([&] {
+  Result<void> run = co_await run_heavy(call, env::Pool::kProcessor, [&] {
     const std::shared_ptr<const catalog::Items> items = call.services.catalog.items();
     json::object section;
     for (const catalog::Item& item : items->all()) {
@@ -94,6 +96,7 @@ env::Task<Result<std::string>> show_catalog(Call& call) {
                         {"problems", texts(call.services.catalog.problems())}};
     text = json::serialize(answer);
   });
+  if (!run) co_return run.error();
   co_return text;
 }
 

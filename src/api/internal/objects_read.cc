@@ -1,8 +1,11 @@
 #include "api/internal/answers.h"
 #include "api/internal/finder.h"
 #include "api/internal/handlers.h"
+#include "api/internal/heavy.h"
 #include "api/internal/hooks.h"
+#include "api/internal/live_rights.h"
 #include "api/internal/objects.h"
+#include "api/internal/packed_refs.h"
 #include "api/internal/params.h"
 #include "api/internal/rights.h"
 #include "model/index_value.h"
@@ -30,50 +33,70 @@ std::vector<std::string> split_list(std::string_view text) {
 }
 
 /// The objects of a query as a JSON array, made piece by piece so that memory does not grow with the list.
+/// Each piece shows the objects as they are when it is made: one deleted meanwhile is left out, one changed
+/// is shown as it is now. Between pieces no view of the database is held, however slowly the client takes
+/// them.
 class ListBody final : public net::BodySource {
  public:
-  ListBody(Services& services, const model::ObjectType& type, std::shared_ptr<const store::Snapshot> snapshot,
-           std::vector<store::ObjectRef> refs, View view, std::vector<auth::Claim> claims)
+  ListBody(Services& services, const model::ObjectType& type, PackedRefs refs, View view, LiveRights rights)
       : services_(services),
         type_(type),
-        snapshot_(std::move(snapshot)),
         refs_(std::move(refs)),
         view_(std::move(view)),
-        claims_(std::move(claims)) {}
+        rights_(std::move(rights)),
+        generation_(rights_.principal().generation) {}
 
   env::Task<Result<std::string_view>> next() override {
-    if (offset_ == buffer_.size()) fill();
+    if (offset_ == buffer_.size()) {
+      Result<void> filled = fill_as_of_now();
+      if (!filled) co_return filled.error();
+    }
     const std::string_view piece = std::string_view(buffer_).substr(offset_, kLargestPiece);
     offset_ += piece.size();
     co_return piece;
   }
 
-  void fill() {
-    buffer_.clear();
-    offset_ = 0;
-    if (done_) return;
-    if (position_ == 0) buffer_ += '[';
-    while (position_ < refs_.size() && buffer_.size() < kPieceBytes) append(refs_[position_++]);
-    if (position_ < refs_.size()) return;
-    buffer_ += ']';
-    done_ = true;
-    snapshot_.reset();
-  }
-
-  std::string take_all() {
+  /// All of it in one view.
+  std::string take_all(const store::Snapshot& snapshot) {
     std::string all;
     while (!done_) {
-      fill();
+      fill(snapshot);
       all += buffer_;
     }
     return all;
   }
 
+  /// What it remembers, bytes.
+  size_t memory() const { return refs_.bytes(); }
+  void hold(MemoryBudget::Share share) { share_.emplace(std::move(share)); }
+
  private:
-  void append(const store::ObjectRef& ref) {
+  Result<void> fill_as_of_now() {
+    if (Result<void> allowed = rights_.renew(); !allowed) return allowed;
+    try {
+      fill(*services_.store.snapshot());
+      return {};
+    } catch (const store::NoView& failure) {
+      return failure.error();
+    }
+  }
+
+  void fill(const store::Snapshot& snapshot) {
+    buffer_.clear();
+    offset_ = 0;
+    if (done_) return;
+    if (!begun_) buffer_ += '[';
+    begun_ = true;
+    while (!refs_.empty() && buffer_.size() < kPieceBytes) append(snapshot, refs_.take());
+    if (!refs_.empty()) return;
+    buffer_ += ']';
+    done_ = true;
+  }
+
+  void append(const store::Snapshot& snapshot, const store::ObjectRef& ref) {
     Target target{ref.key, ref.owner, {}};
-    Result<std::string> body = snapshot_->get({std::string(type_.prefix), ref.owner, ref.key});
-    if (!body) return;
+    Result<std::string> body = read_found(snapshot, type_, ref);
+    if (!body || !still_readable(ref, *body)) return;
     target.body = std::move(*body);
     const size_t before = buffer_.size();
     if (written_) buffer_ += ',';
@@ -84,29 +107,34 @@ class ListBody final : public net::BodySource {
     }
   }
 
+  /// The query found what the caller might read then.
+  bool still_readable(const store::ObjectRef& ref, std::string_view body) const {
+    return rights_.principal().generation == generation_ || may(rights_.principal(), type_, "get", ref, body);
+  }
+
   /// Secure values are opened object by object, where the caller has the right.
   View view_for(const Target& target) const {
     View view = view_;
     view.decode =
-        view.decode && auth::covers(claims_, {std::string(type_.prefix), "getSecure",
-                                              subject_of(type_, target.owner, target.key, target.body)});
+        view.decode && may(rights_.principal(), type_, "getSecure", {target.key, target.owner}, target.body);
     return view;
   }
 
   Services& services_;
   const model::ObjectType& type_;
-  std::shared_ptr<const store::Snapshot> snapshot_;
-  std::vector<store::ObjectRef> refs_;
+  PackedRefs refs_;  // still to come
+  std::optional<MemoryBudget::Share> share_;
   View view_;
-  std::vector<auth::Claim> claims_;
+  LiveRights rights_;
+  uint64_t generation_;  // of the rights that the query was bound by
   std::string buffer_;
   size_t offset_ = 0;
-  size_t position_ = 0;
+  bool begun_ = false;
   bool written_ = false;
   bool done_ = false;
 };
 
-Result<store::Query> query_of(const Call& call, const std::shared_ptr<const store::Snapshot>& snapshot) {
+Result<store::Query> query_of(const Call& call) {
   Result<store::Query> query = store::parse_query(call.type->prefix, call.request.query);
   if (!query) {
     Error error = query.error();
@@ -114,9 +142,6 @@ Result<store::Query> query_of(const Call& call, const std::shared_ptr<const stor
     error.type = "GET";
     return error;
   }
-  query->own_id = call.services.facts.id;
-  bound_by_rights(call, *query);
-  if (hooks_of(call.type->prefix).aggregates_params) query->param_resolver = aggregate_resolver(snapshot);
   return query;
 }
 
@@ -128,19 +153,46 @@ bool reads_bodies(const Call& call, const store::Query& query) {
   });
 }
 
-env::Task<Result<store::QueryResult>> run_query(const Call& call, const store::Snapshot& snapshot,
-                                                const store::Query& query) {
+/// What is made of a result while the view is there that it was found in.
+using UseResult = std::function<void(const store::Snapshot& snapshot, const store::QueryResult& result)>;
+
+Result<store::QueryResult> answer_query(const Call& call, store::Query query, const UseResult& use) {
+  const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
+  if (hooks_of(call.type->prefix).aggregates_params) query.param_resolver = aggregate_resolver(snapshot);
+  Result<store::QueryResult> result = find_all(call, *snapshot, std::move(query));
+  if (result && use) use(*snapshot, *result);
+  return result;
+}
+
+/// The view is taken by whoever does the work: none is held while the query waits for its turn.
+env::Task<Result<store::QueryResult>> run_query(const Call& call, const store::Query& query,
+                                                const UseResult& use) {
   std::optional<Result<store::QueryResult>> result;
   if (reads_bodies(call, query)) {
-    co_await env::run_blocking([&] { result = snapshot.query(query); });
+    result = co_await heavy(call, env::Pool::kProcessor, [&] { return answer_query(call, query, use); });
   } else {
-    result = snapshot.query(query);
+    result = answer_query(call, query, use);
   }
   if (*result) co_return std::move(*result);
   Error error = result->error();
   if (error.model.empty()) error.model = call.type->prefix;
   error.type = "GET";
   co_return error;
+}
+
+std::unique_ptr<ListBody> list_body(const Call& call, const std::vector<store::ObjectRef>& refs) {
+  return std::make_unique<ListBody>(call.services, *call.type, PackedRefs(refs), view_of(call),
+                                    live_rights(call));
+}
+
+/// A list that is sent in pieces remembers what it is to show for as long as the client takes.
+Result<net::BodySourcePtr> streamed_list(const Call& call, std::vector<store::ObjectRef> refs) {
+  std::unique_ptr<ListBody> body = list_body(call, refs);
+  std::optional<MemoryBudget::Share> share = call.services.lists.take(body->memory());
+  if (!share)
+    return Error(ErrorCode::kUnavailable, "Too many long lists are being sent; try again, or ask for less");
+  body->hold(std::move(*share));
+  return net::BodySourcePtr(std::move(body));
 }
 
 void add_counts(const store::QueryResult& result, net::Response& response) {
@@ -173,12 +225,10 @@ env::Task<Result<void>> long_poll(Call& call, std::string_view known) {
     const uint64_t seen = signal->version();
     Result<void> allowed = renew_rights(call);
     if (!allowed) co_return allowed;
-    call.snapshot = call.services.store.snapshot();
-    Result<Target> target = find_object(call, *call.snapshot, call.requested_id());
+    Result<Target> target = find_object(call, *call.services.store.snapshot(), call.requested_id());
     if (!target) co_return target.error();
     call.target = std::move(*target);
     if (!etag_matches(known, etag_of(call.target.body))) co_return Result<void>{};
-    call.snapshot.reset();  // a view must not be held while waiting
     const env::Duration left = deadline - call.services.clock.steady();
     if (left <= env::Duration::zero()) co_return Result<void>{};
     co_await signal->wait(seen, left);
@@ -239,32 +289,30 @@ Result<void> append_shown(std::string& out, Services& services, const model::Obj
 namespace handlers {
 
 env::Task<Result<net::Response>> list_objects(Call& call) {
-  std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
-  Result<store::Query> query = query_of(call, snapshot);
+  Result<store::Query> query = query_of(call);
   if (!query) co_return query.error();
-  Result<store::QueryResult> result = co_await run_query(call, *snapshot, *query);
+  std::string small;
+  const UseResult use = [&](const store::Snapshot& snapshot, const store::QueryResult& found) {
+    if (found.refs.size() <= kSmallList) small = list_body(call, found.refs)->take_all(snapshot);
+  };
+  Result<store::QueryResult> result = co_await run_query(call, *query, use);
   if (!result) co_return result.error();
-  net::Response response = json_response(200, std::string());
+  net::Response response = json_response(200, std::move(small));
   add_counts(*result, response);
   Result<void> fresh = apply_freshness(call, result->owners, response);
   if (!fresh) co_return fresh.error();
-  const bool small = result->refs.size() <= kSmallList;
-  auto body = std::make_unique<ListBody>(call.services, *call.type, std::move(snapshot),
-                                         std::move(result->refs), view_of(call), call.principal.claims);
-  if (small) {
-    response.body = body->take_all();
-  } else {
-    response.body = net::BodySourcePtr(std::move(body));
-  }
+  if (result->refs.size() <= kSmallList) co_return response;
+  Result<net::BodySourcePtr> body = streamed_list(call, std::move(result->refs));
+  if (!body) co_return body.error();
+  response.body = std::move(*body);
   co_return response;
 }
 
 env::Task<Result<net::Response>> count_objects(Call& call) {
-  std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
-  Result<store::Query> query = query_of(call, snapshot);
+  Result<store::Query> query = query_of(call);
   if (!query) co_return query.error();
   query->count_only = true;
-  Result<store::QueryResult> result = co_await run_query(call, *snapshot, *query);
+  Result<store::QueryResult> result = co_await run_query(call, *query, nullptr);
   if (!result) co_return result.error();
   net::Response response = json_response(200, std::string());
   add_counts(*result, response);

@@ -92,36 +92,40 @@ env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Dr
   co_return Result<void>{};
 }
 
-/// Rules that need other objects; fills draft.body.
-env::Task<Result<void>> check(const Call& call, std::shared_ptr<const store::Snapshot> snapshot,
-                              Draft& draft) {
+/// The rules that the draft breaks, about itself and about other objects.
+std::vector<std::string> broken_rules(const Call& call, Draft& draft, model::Budget& budget) {
+  const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
   const SnapshotLookup lookup(call.services, *snapshot,
                               hides_new_references(call, draft.before, draft.object));
-  model::Verdict verdict = co_await within_budget<model::Verdict>(
-      model::kInlineSchemaSteps, model::kSchemaSteps, [&](model::Budget& budget) {
-        return model::validate(*call.type, draft.object, draft.before, lookup, call.flag("force"), budget);
-      });
-  if (!verdict.invalid.empty()) co_return validation_error(call, draft.key, std::move(verdict.invalid));
-  if (const TypeHooks& hooks = hooks_of(call.type->prefix); hooks.conflicts != nullptr) {
-    std::vector<std::string> conflicts = hooks.conflicts(*snapshot, draft.key, draft.object);
-    if (!conflicts.empty()) co_return validation_error(call, draft.key, std::move(conflicts));
-  }
+  model::Verdict verdict =
+      model::validate(*call.type, draft.object, draft.before, lookup, call.flag("force"), budget);
+  if (!verdict.invalid.empty()) return std::move(verdict.invalid);
+  const TypeHooks& hooks = hooks_of(call.type->prefix);
+  if (hooks.conflicts == nullptr) return {};
+  return hooks.conflicts(*snapshot, draft.key, draft.object);
+}
+
+/// Checks them; fills draft.body.
+env::Task<Result<void>> check(const Call& call, Draft& draft) {
+  std::vector<std::string> breaches = co_await within_budget<std::vector<std::string>>(
+      model::kInlineSchemaSteps, model::kSchemaSteps,
+      [&](model::Budget& budget) { return broken_rules(call, draft, budget); });
+  if (!breaches.empty()) co_return validation_error(call, draft.key, std::move(breaches));
   draft.body = model::canonical_body(*call.type, draft.object);
   co_return Result<void>{};
 }
 
 /// Judges the draft while nobody else may work on what it must have alone.
-env::Task<Result<void>> check_alone(const Call& call, std::shared_ptr<const store::Snapshot> snapshot,
-                                    Draft& draft, Claims& claims) {
+env::Task<Result<void>> check_alone(const Call& call, Draft& draft, Claims& claims) {
   const TypeHooks& hooks = hooks_of(call.type->prefix);
-  if (hooks.exclusive == nullptr) co_return co_await check(call, std::move(snapshot), draft);
+  if (hooks.exclusive == nullptr) co_return co_await check(call, draft);
   for (std::string& name : hooks.exclusive(draft.object)) {
     if (claims.claim(std::move(name))) continue;
     co_return Error(ErrorCode::kConflict, "Conflict", std::string(call.type->prefix), draft.key,
                     {"Another request writes the same at this moment; try again"});
   }
-  // Who worked on it before has committed, which an older snapshot would not show.
-  co_return co_await check(call, call.services.store.snapshot(), draft);
+  // Who worked on it before has committed, which the view that is taken now shows.
+  co_return co_await check(call, draft);
 }
 
 Error read_only_error(const Call& call, const std::string& key) {
@@ -184,7 +188,7 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   }
   if (locked_before_and_after(draft)) co_return Outcome(object_error(call, ErrorCode::kLocked, {"Locked"}));
   Claims claims(call.services.claimed);
-  Result<void> valid = co_await check_alone(call, snapshot, draft, claims);
+  Result<void> valid = co_await check_alone(call, draft, claims);
   if (!valid) co_return Outcome(valid.error());
   Result<void> unique = claim_unique(call, draft.key, draft.before, draft.object, claims);
   if (!unique) co_return Outcome(unique.error());
@@ -234,7 +238,7 @@ env::Task<Result<std::optional<Written>>> attempt_create(Call& call, json::value
   const Error exists = create_error(call, ErrorCode::kConflict, draft.key, {"already exists"});
   if (is_taken(*snapshot, *call.type, draft.key)) co_return Outcome(exists);
   Claims claims(call.services.claimed);
-  Result<void> valid = co_await check_alone(call, snapshot, draft, claims);
+  Result<void> valid = co_await check_alone(call, draft, claims);
   if (!valid) co_return Outcome(valid.error());
   Result<void> unique = claim_unique(call, draft.key, draft.before, draft.object, claims);
   if (!unique) co_return Outcome(unique.error());

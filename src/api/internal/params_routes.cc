@@ -47,7 +47,7 @@ Result<json::object> wanted_params(Call& call) {
   if (!object) return object;
   const bool decode = call.flag("decode");
   if (call.flag("aggregate") || call.flag("compose")) {
-    return aggregated_params(*call.type, *call.snapshot, *object, call.target,
+    return aggregated_params(*call.type, *call.services.store.snapshot(), *object, call.target,
                              {call.flag("compose"), decode ? &call.services : nullptr});
   }
   const json::object* own = object_member(&*object, "Params");
@@ -83,7 +83,7 @@ env::Task<Result<net::Response>> show_param(Call& call) {
   if (const json::value* value = params->if_contains(name))
     shown = *value;
   else if (call.flag("aggregate") || call.flag("compose"))
-    shown = param_default(*call.snapshot, name, call.target.owner);
+    shown = param_default(*call.services.store.snapshot(), name, call.target.owner);
   net::Response response = json_response(200, shown);
   Result<void> fresh = add_age(call, response);
   if (!fresh) co_return fresh.error();

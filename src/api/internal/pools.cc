@@ -4,6 +4,7 @@
 #include "api/internal/answers.h"
 #include "api/internal/finder.h"
 #include "api/internal/handlers.h"
+#include "api/internal/heavy.h"
 #include "api/internal/objects.h"
 #include "api/internal/rights.h"
 #include "model/index_value.h"
@@ -59,7 +60,7 @@ Result<json::array> active_pools(const Call& call) {
 Result<json::object> pool_status(const Call& call) {
   std::map<std::string, json::array> by_status;
   const Result<void> visited =
-      visit_machines(call, *call.snapshot, {"Pool", store::Operator::kEq, {call.target.key}},
+      visit_machines(call, *call.services.store.snapshot(), {"Pool", store::Operator::kEq, {call.target.key}},
                      [&](const store::ObjectRef& ref, std::string_view body) {
                        const std::string status = text_member(body, "PoolStatus");
                        by_status[status].push_back(pool_result(ref, body, status));
@@ -76,17 +77,16 @@ Result<json::object> pool_status(const Call& call) {
 namespace handlers {
 
 env::Task<Result<net::Response>> list_active_pools(Call& call) {
-  std::optional<Result<json::array>> pools;
-  co_await env::run_blocking([&] { pools = active_pools(call); });
-  if (!*pools) co_return (*pools).error();
-  co_return json_response(200, json::value(std::move(**pools)));
+  Result<json::array> pools = co_await heavy(call, env::Pool::kProcessor, [&] { return active_pools(call); });
+  if (!pools) co_return pools.error();
+  co_return json_response(200, json::value(std::move(*pools)));
 }
 
 env::Task<Result<net::Response>> show_pool_status(Call& call) {
-  std::optional<Result<json::object>> status;
-  co_await env::run_blocking([&] { status = pool_status(call); });
-  if (!*status) co_return (*status).error();
-  co_return json_response(200, json::value(std::move(**status)));
+  Result<json::object> status =
+      co_await heavy(call, env::Pool::kProcessor, [&] { return pool_status(call); });
+  if (!status) co_return status.error();
+  co_return json_response(200, json::value(std::move(*status)));
 }
 
 env::Task<Result<net::Response>> refuse_pool_operation(Call& call) {

@@ -127,11 +127,11 @@ Result<void> authorise_route(Call& call) {
   return check_licence(call, right);
 }
 
-bool may(const Call& call, const model::ObjectType& type, std::string_view action,
+bool may(const auth::Principal& principal, const model::ObjectType& type, std::string_view action,
          const store::ObjectRef& object, std::string_view body) {
-  if (!call.principal.sees({type.prefix, object.owner, object.key})) return false;
-  return auth::covers(call.principal.claims, {std::string(type.prefix), std::string(action),
-                                              subject_of(type, object.owner, object.key, body)});
+  if (!principal.sees({type.prefix, object.owner, object.key})) return false;
+  return auth::covers(principal.claims, {std::string(type.prefix), std::string(action),
+                                         subject_of(type, object.owner, object.key, body)});
 }
 
 void bound_by_tenant(const auth::Principal& principal, std::string_view prefix, store::Query& query) {

@@ -25,8 +25,12 @@ Result<void> authorise_route(Call& call);
 auth::Right right_of(const Call& call);
 
 /// Whether the object exists for the caller and the caller may do `action` to it.
-bool may(const Call& call, const model::ObjectType& type, std::string_view action,
+bool may(const auth::Principal& principal, const model::ObjectType& type, std::string_view action,
          const store::ObjectRef& object, std::string_view body);
+inline bool may(const Call& call, const model::ObjectType& type, std::string_view action,
+                const store::ObjectRef& object, std::string_view body) {
+  return may(call.principal, type, action, object, body);
+}
 
 /// Limits a query to what exists for the caller and may be read.
 void bound_by_rights(const Call& call, store::Query& query);

@@ -2,6 +2,7 @@
 #include "api/internal/answers.h"
 #include "api/internal/finder.h"
 #include "api/internal/handlers.h"
+#include "api/internal/heavy.h"
 #include "api/internal/info.h"
 #include "api/internal/objects.h"
 #include "base/text.h"
@@ -113,14 +114,14 @@ env::Task<Result<net::Response>> set_user_password(Call& call) {
   }
   const std::string clear(password->get_string());
   call.type = model::find_object_type("users");
-  call.snapshot = call.services.store.snapshot();
-  std::optional<Target> user = find_subject(call, *call.snapshot, "users");
+  std::optional<Target> user = find_subject(call, *call.services.store.snapshot(), "users");
   if (!user) co_return missing(call, "users");
   call.target = std::move(*user);
-  call.snapshot.reset();
   std::string hash;
   auth::Authenticator& authenticator = call.services.authenticator;
-  co_await env::run_blocking([&] { hash = authenticator.hash_password(clear); });
+  Result<void> hashed =
+      co_await run_heavy(call, env::Pool::kPassword, [&] { hash = authenticator.hash_password(clear); });
+  if (!hashed) co_return hashed.error();
   json::object secrets;
   secrets["PasswordHash"] = hash;
   secrets["Secret"] = random_secret();

@@ -1,6 +1,7 @@
 // The system itself: certificate, stand-alone cluster answers, and what this version does not do.
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
+#include "api/internal/heavy.h"
 #include "env/file.h"
 #include "env/random.h"
 
@@ -40,10 +41,9 @@ env::Task<Result<net::Response>> make_backup(Call& call) {
   std::erase_if(name, [](char c) { return c == ':' || c == '-'; });
   const env::Path directory =
       call.services.facts.backups / fmt::format("{}-{:08x}", name, env::random_id() >> 32);
-  Result<void> copied;
-  co_await env::run_blocking([&] {
-    copied = env::make_directories(directory, 0700);
-    if (copied) copied = call.services.store.backup(directory);
+  Result<void> copied = co_await heavy(call, env::Pool::kLong, [&] {
+    Result<void> made = env::make_directories(call.services.facts.backups, 0700);
+    return made ? call.services.store.backup(directory) : made;
   });
   if (!copied) co_return copied.error();
   co_return json_response(200, json::value(json::object{{"Path", directory.string()}}));

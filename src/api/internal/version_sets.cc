@@ -3,6 +3,7 @@
 
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
+#include "api/internal/heavy.h"
 #include "api/internal/objects.h"
 #include "base/text.h"
 #include "content/url_params.h"
@@ -106,8 +107,8 @@ env::Task<Result<net::Response>> make_endpoint_baseline(Call& call) {
   const std::string wanted(name->get_string());
   const std::string id = call.target.key;
   std::vector<std::string> left_out;
-  Result<json::object> set = Error();
-  co_await env::run_blocking([&] { set = configurator->baseline(id, wanted, left_out); });
+  Result<json::object> set = co_await heavy(call, env::Pool::kProcessor,
+                                            [&] { return configurator->baseline(id, wanted, left_out); });
   if (!set) co_return set.error();
   const model::ObjectType& type = *model::find_object_type("version_sets");
   Result<json::object> shaped = model::normalise(type, json::value(std::move(*set)), nullptr);

@@ -4,6 +4,7 @@
 #include "api/internal/answers.h"
 #include "api/internal/finder.h"
 #include "api/internal/handlers.h"
+#include "api/internal/heavy.h"
 #include "api/internal/objects.h"
 #include "api/internal/whoami_score.h"
 #include "model/index_value.h"
@@ -102,10 +103,9 @@ env::Task<Result<net::Response>> who_am_i(Call& call) {
   if (!body) co_return body.error();
   Result<json::object> asked = question(std::move(*body));
   if (!asked) co_return asked.error();
-  std::optional<Result<Match>> match;
-  co_await env::run_blocking([&] { match = best_match(call, *asked); });
-  if (!*match) co_return (*match).error();
-  Result<json::object> result = result_of(call, **match);
+  Result<Match> match = co_await heavy(call, env::Pool::kProcessor, [&] { return best_match(call, *asked); });
+  if (!match) co_return match.error();
+  Result<json::object> result = result_of(call, *match);
   if (!result) co_return result.error();
   (*asked)["Result"] = std::move(*result);
   co_return json_response(200, json::value(std::move(*asked)));

@@ -1,9 +1,7 @@
-// What the process remembers about logins: those that verified lately, and those that failed.
+// What the process remembers about logins that verified lately.
 #pragma once
 
 #include <array>
-#include <list>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -64,31 +62,6 @@ class VerifiedTokens {
   std::array<unsigned char, 16> key_{};  // of this process only: nobody can choose who shares a slot
   mutable std::mutex mutex_;
   std::unordered_map<uint64_t, VerifiedTokenPtr> slots_;
-};
-
-/// Failures per (user, address): a few are free, then each doubles the time until the next try. Also counts
-/// per address alone, so that trying many names does not help. Thread-safe, bounded.
-class FailedLogins {
- public:
-  explicit FailedLogins(const env::Clock& clock) : clock_(clock) {}
-  /// How long this caller has to wait; absent when it may try now.
-  std::optional<env::Duration> wait(std::string_view user, std::string_view address) const;
-  void failed(std::string_view user, std::string_view address);
-  void succeeded(std::string_view user, std::string_view address);
-
- private:
-  struct Entry {
-    uint32_t failures = 0;
-    env::SteadyTime last;
-    env::SteadyTime not_before;
-  };
-  void count(const std::string& name, uint32_t free_tries);
-  void make_room();
-  std::optional<env::Duration> wait_of(const std::string& name) const;
-
-  const env::Clock& clock_;
-  mutable std::mutex mutex_;
-  std::unordered_map<std::string, Entry> entries_;
 };
 
 }  // namespace mullion::auth

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "content/version.h"
+#include "env/pools.h"
 #include "model/object.h"
 
 namespace mullion::catalog {
@@ -165,7 +166,7 @@ env::Task<Result<BuildReport>> Builder::build(std::string principal) {
   report.files = scan->files.size();
   report.hashed = scan->fresh;
   Result<void> published;
-  co_await env::run_blocking([&] {
+  co_await env::run_blocking(env::Pool::kLong, [&] {
     BuiltItems built =
         build_items(scan->files, dependencies_.static_url() + "/files/" + std::string(kTreeName));
     report.items = built.items.size();

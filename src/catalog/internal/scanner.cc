@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "catalog/internal/pack_meta.h"
 #include "content/version.h"
+#include "env/pools.h"
 #include "env/process.h"
 #include "env/random.h"
 #include "model/members.h"
@@ -166,7 +167,7 @@ Result<void> Scanner::read_new(ScannedFile& file, const Place& place, const cont
 
 env::Task<Result<ScannedFile>> Scanner::ask_provider(ScannedFile file, Place place, env::Path program) {
   Result<env::Path> copy = env::Path();
-  co_await env::run_blocking([&] { copy = runnable_copy(program, options_.work); });
+  co_await env::run_blocking(env::Pool::kLong, [&] { copy = runnable_copy(program, options_.work); });
   if (!copy) co_return copy.error();
   Result<env::ProgramOutput> said =
       co_await env::run_program(define_call(*copy, options_.work), options_.define_limit, kLargestDefinition);
@@ -196,7 +197,7 @@ env::Task<Result<Scanner::Scan>> Scanner::run() {
     if (!place) scan.files.push_back({path, {}, {}, {}});  // build_items() says what is wrong with it
     if (!place || !*place) continue;
     Read found;
-    co_await env::run_blocking([&] { found = read(path, **place); });
+    co_await env::run_blocking(env::Pool::kLong, [&] { found = read(path, **place); });
     if (found.failure) co_return *found.failure;
     if (!found.file) continue;
     if (found.fresh && is_askable(**place)) {

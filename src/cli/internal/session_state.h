@@ -1,17 +1,17 @@
 // What the files behind Session share.
 #pragma once
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/strand.hpp>
 #include <boost/json.hpp>
-#include <future>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "cli/internal/wait.h"
 #include "cli/sealing.h"
+#include "cli/server_trust.h"
 #include "cli/session.h"
+#include "cli/token_cache.h"
 #include "env/runtime.h"
 
 namespace mullion::cli {
@@ -19,32 +19,13 @@ namespace mullion::cli {
 namespace asio = boost::asio;
 
 constexpr uint64_t kLargestAnswer = 2ULL * 1024 * 1024 * 1024;
-constexpr env::Duration kPatience = std::chrono::minutes(2);  // without any progress
-
-/// Runs a coroutine on `runtime` and waits for its result.
-template <typename Function>
-auto wait_for(env::Runtime& runtime, Function function) {
-  using Value = typename decltype(function())::value_type;
-  auto promise = std::make_shared<std::promise<Value>>();
-  auto future = promise->get_future();
-  asio::co_spawn(
-      asio::make_strand(runtime.executor()),
-      [&function, promise]() -> net::Task<void> {
-        Value value = co_await function();
-        promise->set_value(std::move(value));
-      },
-      [promise](const std::exception_ptr& failure) {
-        if (failure) promise->set_exception(failure);
-      });
-  return future.get();
-}
+constexpr env::Duration kPatience = std::chrono::minutes(2);  // for an answer to begin
 
 struct Session::State {
   State(Terminal& given_terminal, const Options& given_options)
       : terminal(given_terminal), options(given_options) {}
   ~State() {
-    if (client) client->close();
-    client.reset();
+    server.client.reset();  // waits for its tasks, which need the runtime
     runtime.stop();
   }
 
@@ -61,16 +42,17 @@ struct Session::State {
   Result<void> connect(const std::string& url);
   Result<void> log_in();
   Result<void> take_token(const std::string& ttl, std::string& token);
-  std::string cache_file() const;
-  std::string cached_token() const;
-  void keep_token(const std::string& token) const;
+  TokenOwner token_owner() const { return {server.address, server.fingerprint, options.username}; }
+  /// Behind RS_LOCAL_PROXY nobody knows which server would see a token.
+  bool keeps_tokens() const { return !options.no_token && !server.address.empty(); }
   void report(const Call& call, std::string_view outcome) const;
 
   Terminal& terminal;
   const Options& options;
   env::Runtime runtime{1};
-  std::unique_ptr<net::Client> client;
-  std::string url;
+  ServerTrust trust{terminal, options, runtime};
+  TokenCache tokens{options.token_cache};
+  ServerTrust::Server server;
   std::string authorization;
   bool started = false;
 };

@@ -18,7 +18,7 @@ struct HookContext {
   Verdict& verdict;
   std::string key;
   bool force;
-  Budget& schema_budget;
+  Budget& budget;
 
   /// A breach of the object's own rules: "KEY: text".
   void refuse(std::string_view text) {

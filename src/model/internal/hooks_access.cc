@@ -48,11 +48,16 @@ bool known_in(std::string_view scope_word, std::string_view action, const Lookup
 
 void check_claim(HookContext& context, const json::object& claim) {
   const std::vector<std::string_view> scopes = words_of(text_of(claim, "scope"));
+  const std::vector<std::string_view> actions = words_of(text_of(claim, "action"));
+  if (context.budget.exhausted()) return;
+  if (!context.budget.spend(scopes.size() * actions.size())) {
+    return context.refuse("The claims have too many scopes and actions to be checked");
+  }
   for (std::string_view scope : scopes) {
     if (scope != "*" && find_scope(scope, context.lookup) == nullptr)
       context.refuse(fmt::format("No such scope '{}'", scope));
   }
-  for (std::string_view action : words_of(text_of(claim, "action"))) {
+  for (std::string_view action : actions) {
     // An unknown scope was complained about already; it does not make its actions unknown too.
     const bool known = std::ranges::all_of(
         scopes, [&](std::string_view scope) { return known_in(scope, action, context.lookup); });

@@ -216,12 +216,11 @@ void check_param_schema(HookContext& context) {
   const json::value* schema = context.object.if_contains("Schema");
   if (schema == nullptr || schema->is_null()) return;
   if (!schema->is_object()) return context.refuse("Schema must be an object");
-  const Result<std::shared_ptr<const JsonSchema>> compiled =
-      JsonSchema::compile(*schema, context.schema_budget);
+  const Result<std::shared_ptr<const JsonSchema>> compiled = JsonSchema::compile(*schema, context.budget);
   if (!compiled) return context.refuse(fmt::format("Invalid schema: {}", compiled.error().messages.front()));
   const json::value* fallback = schema->get_object().if_contains("default");
   if (fallback == nullptr) return;
-  const Result<void> fits = (*compiled)->check(*fallback, context.schema_budget);
+  const Result<void> fits = (*compiled)->check(*fallback, context.budget);
   if (!fits) context.refuse(fmt::format("Error in default value: {}", fits.error().messages.front()));
 }
 

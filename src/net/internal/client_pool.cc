@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -59,6 +60,27 @@ Result<Origin> parse_origin(const std::string& base_url) {
   origin.host_header = std::string(url.encoded_host());
   if (url.has_port()) origin.host_header += fmt::format(":{}", origin.port);
   return origin;
+}
+
+Result<std::shared_ptr<ClientPool>> ClientPool::make(env::Runtime& runtime, ClientOptions options) {
+  Result<Origin> origin = parse_origin(options.base_url);
+  if (!origin) return origin.error();
+  std::optional<Origin> proxy;
+  if (!options.proxy.empty()) {
+    if (!options.unix_path.empty()) return Error(ErrorCode::kInvalid, "no proxy leads to a unix socket");
+    Result<Origin> parsed = parse_origin(options.proxy);
+    if (!parsed) return parsed.error();
+    if (parsed->tls) return Error(ErrorCode::kInvalid, "a proxy must be http://host:port: " + options.proxy);
+    proxy = std::move(*parsed);
+  }
+  std::shared_ptr<TlsContext> tls;
+  if (origin->tls) {
+    Result<std::shared_ptr<TlsContext>> made = TlsContext::for_client(options.trust);
+    if (!made) return made.error();
+    tls = std::move(made.value());
+  }
+  return std::make_shared<ClientPool>(runtime, std::move(options), std::move(origin.value()),
+                                      std::move(proxy), std::move(tls));
 }
 
 ClientPool::ClientPool(env::Runtime& runtime, ClientOptions options, Origin origin,
@@ -209,11 +231,12 @@ Task<Result<void>> ClientPool::secure(std::shared_ptr<Stream> stream, Deadline d
   stream->use_tls(side);
   Result<void> ready = co_await stream->handshake(deadline);
   if (!ready) co_return ready;
-  const std::string seen = peer_certificate_fingerprint(side);
+  PeerCertificate shown = peer_certificate_of(side);
+  const std::string seen = shown.fingerprint;
   const std::string& pinned = options_.trust.pinned_fingerprint;
   {
     std::lock_guard lock(mutex_);
-    fingerprint_ = seen;
+    certificate_ = std::move(shown);
   }
   if (pinned.empty() || pinned == seen) co_return Result<void>();
   co_return Error(ErrorCode::kForbidden,
@@ -231,9 +254,9 @@ bool ClientPool::watch(const std::shared_ptr<Stream>& stream) {
   return true;
 }
 
-std::string ClientPool::fingerprint() const {
+PeerCertificate ClientPool::certificate() const {
   std::lock_guard lock(mutex_);
-  return fingerprint_;
+  return certificate_;
 }
 
 void ClientPool::close() {
@@ -253,6 +276,11 @@ void ClientPool::close() {
 bool ClientPool::closed() const {
   std::lock_guard lock(mutex_);
   return closed_;
+}
+
+bool ClientPool::runs_here() const {
+  const auto* io = executor_.target<asio::io_context::executor_type>();
+  return io != nullptr && io->running_in_this_thread();
 }
 
 }  // namespace mullion::net::internal

@@ -13,6 +13,7 @@
 #include "net/internal/parser.h"
 #include "net/internal/stream.h"
 #include "net/internal/tls.h"
+#include "net/peer_certificate.h"
 
 namespace mullion::net::internal {
 
@@ -40,6 +41,8 @@ using ClientConnectionPtr = std::unique_ptr<ClientConnection>;
 /// Opens, checks, keeps and cuts connections. Thread-safe.
 class ClientPool : public std::enable_shared_from_this<ClientPool> {
  public:
+  /// kInvalid when an address of `options` is none, or the trust policy cannot be obeyed.
+  static Result<std::shared_ptr<ClientPool>> make(env::Runtime& runtime, ClientOptions options);
   ClientPool(env::Runtime& runtime, ClientOptions options, Origin origin, std::optional<Origin> proxy,
              std::shared_ptr<TlsContext> tls);
 
@@ -54,9 +57,12 @@ class ClientPool : public std::enable_shared_from_this<ClientPool> {
   /// A fresh connection to a peer whom the trust policy accepts.
   Task<Result<ClientConnectionPtr>> open();
   void give_back(ClientConnectionPtr connection);
-  std::string fingerprint() const;
+  /// Of the connection opened last; empty before the first one with TLS.
+  PeerCertificate certificate() const;
   void close();
   bool closed() const;
+  /// Whether this is a thread of the runtime.
+  bool runs_here() const;
 
  private:
   Task<Result<std::vector<Endpoint>>> resolve(Deadline deadline);
@@ -78,7 +84,7 @@ class ClientPool : public std::enable_shared_from_this<ClientPool> {
   asio::steady_timer sweep_timer_;
   bool sweep_armed_ = false;
   std::vector<std::weak_ptr<Stream>> streams_;  // all that may be alive, for close()
-  std::string fingerprint_;
+  PeerCertificate certificate_;
   bool closed_ = false;
 };
 

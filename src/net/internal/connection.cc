@@ -6,6 +6,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "env/random.h"
 
 namespace mullion::net::internal {
@@ -173,12 +174,15 @@ std::string upgrade_obstacle(const Request& request, int version) {
   return "";
 }
 
+/// What a peer sent may be any bytes, JSON holds UTF-8.
+std::string utf8_of(std::string_view text) { return is_valid_utf8(text) ? std::string(text) : escaped(text); }
+
 }  // namespace
 
 std::string error_body(std::string_view method, std::string_view path, int status, std::string_view message) {
-  const boost::json::string text(message.data(), message.size());
-  const boost::json::string model(path.data(), path.size());
-  const boost::json::string type(method.data(), method.size());
+  const boost::json::string text(utf8_of(message));
+  const boost::json::string model(utf8_of(path));
+  const boost::json::string type(utf8_of(method));
   return fmt::format(R"({{"Model":{},"Key":"","Type":{},"Messages":[{}],"Code":{}}})",
                      boost::json::serialize(model), boost::json::serialize(type),
                      boost::json::serialize(text), status);
@@ -202,6 +206,7 @@ class Connection::RequestBody final : public BodySource {
       if (used > 0) {
         used_ = used;
         const std::string_view piece = parser.piece();
+        received_ += piece.size();
         if (!piece.empty()) co_return piece;
         release();
         continue;
@@ -222,6 +227,10 @@ class Connection::RequestBody final : public BodySource {
     used_ = 0;
   }
   bool continue_pending() const { return continue_pending_; }
+  /// Bytes that were not asked for yet; absent when the client did not say how many there will be.
+  std::optional<uint64_t> left() const {
+    return size_ ? std::optional<uint64_t>(*size_ - std::min(*size_, received_)) : std::nullopt;
+  }
 
  private:
   Error fail(Error error) {
@@ -233,15 +242,19 @@ class Connection::RequestBody final : public BodySource {
     Connection& owner = connection_;
     if (std::exchange(continue_pending_, false) && owner.buffer_.empty()) {
       const Stream::Pieces pieces{kContinue, std::string_view(), std::string_view()};
-      Result<void> written = co_await owner.stream_->write(pieces, owner.limits_.body_timeout);
-      if (!written) co_return written;
+      const bool written = co_await owner.write_all(pieces);
+      if (!written) co_return Error(ErrorCode::kUnreachable, "the client does not take 100 Continue");
     }
     // What does not become a body piece (a chunk header) must fit here.
     if (owner.buffer_.size() > kBodyReadBytes)
       co_return Error(ErrorCode::kBadRequest, "chunk header is too long");
     char* const room = owner.buffer_.prepare(kBodyReadBytes);
     const Deadline deadline = deadline_after(owner.limits_.body_timeout);
+    const Deadline asked = deadline_after(env::Duration::zero());
     Result<size_t> got = co_await owner.stream_->read_some(room, kBodyReadBytes, deadline);
+    const env::Duration waited = deadline_after(env::Duration::zero()) - asked;
+    if (!pace_.add(got ? *got : 0, waited)) got = too_slow("sends", pace_.least_rate());
+    if (!got && got.error().code == ErrorCode::kTimeout) owner.server_->admission->note_cut();
     if (!got) co_return got.error();
     if (*got == 0)
       co_return Error(ErrorCode::kUnreachable, "the client closed the connection inside the body");
@@ -250,18 +263,22 @@ class Connection::RequestBody final : public BodySource {
   }
 
   Connection& connection_;
+  Pace pace_{connection_.server_->peers.least_rate, connection_.limits_.body_timeout};
   bool continue_pending_;
   std::optional<uint64_t> size_;
   std::optional<Error> failure_;
   size_t used_ = 0;
+  uint64_t received_ = 0;
 };
 
-Connection::Connection(std::shared_ptr<ServerState> server, std::shared_ptr<Stream> stream, bool over_limit)
+Connection::Connection(std::shared_ptr<ServerState> server, std::shared_ptr<Stream> stream,
+                       Admission::PlacePtr place)
     : server_(std::move(server)),
       stream_(std::move(stream)),
       limits_(server_->options.limits),
-      over_limit_(over_limit),
-      parser_(MessageParser::Kind::kRequest, limits_.max_header_bytes) {
+      place_(std::move(place)),
+      parser_(MessageParser::Kind::kRequest, limits_.max_header_bytes),
+      writing_pace_(server_->peers.least_rate, limits_.body_timeout) {
   const asio::ip::address address = stream_->peer_address();
   peer_address_ = address.to_string();
   peer_is_loopback_ = address.is_loopback();
@@ -275,20 +292,32 @@ Connection::~Connection() {
 
 Task<void> Connection::run() {
   if (const std::shared_ptr<TlsContext> tls = server_->tls()) {
-    ssl_st* const side = tls->new_server_side();
-    if (side == nullptr) co_return;
-    stream_->use_tls(side);
-    const Deadline deadline = deadline_after(limits_.header_timeout);
-    Result<void> ready = co_await stream_->handshake(deadline);
-    if (!ready) {
-      kLog.debug("handshake failed peer={} reason={}", peer_address_, ready.error().text());
-      co_return;
-    }
+    const bool ready = co_await shake_hands(*tls);
+    place_->end_handshake();
+    if (!ready) co_return;
   }
   Next next = Next::kAnotherRequest;
   while (next == Next::kAnotherRequest) next = co_await serve_one();
   if (next == Next::kCloseAfterAnswer) co_await stream_->close_politely(kShortLinger);
   if (next == Next::kCloseAfterUnreadRequest) co_await stream_->close_politely(kLongLinger);
+}
+
+Task<bool> Connection::shake_hands(TlsContext& tls) {
+  ssl_st* const side = tls.new_server_side();
+  if (side == nullptr) co_return false;
+  stream_->use_tls(side);
+  const Deadline deadline = deadline_after(limits_.header_timeout);
+  Result<void> ready = co_await stream_->handshake(deadline);
+  if (!ready) kLog.debug("handshake failed peer={} reason={}", peer_address_, ready.error().text());
+  co_return ready.ok();
+}
+
+Task<Result<Response>> Connection::answer(Request& request, const Result<void>& understood) {
+  if (!understood) co_return error_response(request.method, "", 400, understood.error().messages.front());
+  if (place_->refusal().empty()) co_return co_await call_handler(request);
+  Response response = error_response(request.method, request.path, 503, place_->refusal());
+  response.headers.add("Retry-After", "1");
+  co_return response;
 }
 
 Task<Connection::Next> Connection::serve_one() {
@@ -308,21 +337,16 @@ Task<Connection::Next> Connection::serve_one() {
   RequestBody body(*this, version >= 11 && has_token(request.headers, "Expect", "100-continue"));
   body.set_size(parser_.done() ? std::optional<uint64_t>(0) : parser_.content_length());
   request.body = &body;
-  Response response;
-  if (over_limit_) {
-    response = error_response(request.method, request.path, 503, "too many connections");
-  } else if (!understood) {
-    response = error_response(request.method, "", 400, understood.error().messages.front());
-  } else {
-    Result<Response> made = co_await call_handler(request);
-    if (!made) co_return Next::kClose;
-    response = std::move(made.value());
-  }
+  Result<Response> made = co_await answer(request, understood);
+  if (!made) co_return Next::kClose;
+  Response response = std::move(made.value());
   if (response.upgrade) {
     const Next next = co_await upgrade(request, response);
     co_return next;
   }
-  keep = keep && !over_limit_ && !server_->stopping();
+  keep = keep && place_->refusal().empty() && !server_->stopping() && may_drain(body);
+  // RFC 9112, section 6.1: where such a message ends may be read in more than one way.
+  if (version < 11 && request.headers.get("Transfer-Encoding")) keep = false;
   // A client that still waits for "100 Continue" may or may not send the body: nothing can follow.
   if (!parser_.done() && body.continue_pending()) keep = false;
   // Without chunks the end of the connection is the end of a body of unknown size.
@@ -498,8 +522,16 @@ Task<bool> Connection::write_stream(BodySource& body, bool chunked) {
 }
 
 Task<bool> Connection::write_all(Stream::Pieces pieces) {
-  Result<void> written = co_await stream_->write(pieces, limits_.body_timeout);
+  Result<void> written = co_await stream_->write(pieces, limits_.body_timeout, &writing_pace_);
+  if (!written && written.error().code == ErrorCode::kTimeout) server_->admission->note_cut();
   co_return written.ok();
+}
+
+/// Whether the next request may come after what is left of this one's body.
+bool Connection::may_drain(const RequestBody& body) const {
+  if (parser_.done()) return true;
+  const std::optional<uint64_t> left = body.left();
+  return left && *left <= kDrainBytes;
 }
 
 Task<bool> Connection::drain_body(RequestBody& body) {
@@ -534,6 +566,7 @@ Task<Connection::Next> Connection::upgrade(Request& request, Response& response)
   options.max_queue = limits_.max_websocket_queue;
   options.ping = limits_.websocket_ping;
   options.patience = limits_.body_timeout;
+  options.least_rate = server_->peers.least_rate;
   auto conversation = std::make_shared<Conversation>(stream_, std::move(buffer_), options, server_->tasks);
   server_->set_conversation(this, conversation);
   if (server_->stopping()) co_return Next::kClose;

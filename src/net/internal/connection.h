@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "net/http.h"
+#include "net/internal/admission.h"
 #include "net/internal/buffer.h"
 #include "net/internal/conversation.h"
 #include "net/internal/parser.h"
@@ -19,14 +20,18 @@ class Connection;
 
 /// What all connections of one server share. Thread-safe.
 struct ServerState {
-  ServerState(env::Runtime& runtime, ListenOptions chosen, Handler target)
+  ServerState(env::Runtime& runtime, ListenOptions chosen, PeerLimits of_peers, Handler target)
       : options(std::move(chosen)),
         handler(std::move(target)),
+        peers(of_peers),
+        admission(std::make_shared<Admission>(options.limits.max_connections, peers)),
         acceptors(std::make_shared<env::TaskGroup>(runtime.executor(), "accept " + options.flag)),
         tasks(std::make_shared<env::TaskGroup>(runtime.executor(), "connections " + options.flag)) {}
 
   const ListenOptions options;
   const Handler handler;
+  const PeerLimits peers;
+  const std::shared_ptr<Admission> admission;
   const std::shared_ptr<env::TaskGroup> acceptors;
   const std::shared_ptr<env::TaskGroup> tasks;
   env::Signal connection_ended;
@@ -59,8 +64,8 @@ struct ServerState {
 
 class Connection {
  public:
-  /// A connection beyond the limit answers 503 to its first request. `over_limit` says that this is one.
-  Connection(std::shared_ptr<ServerState> server, std::shared_ptr<Stream> stream, bool over_limit);
+  /// A connection whose place is a refusal answers 503 to its first request.
+  Connection(std::shared_ptr<ServerState> server, std::shared_ptr<Stream> stream, Admission::PlacePtr place);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -73,7 +78,9 @@ class Connection {
   /// After an answer the connection is closed slowly while the peer may still be sending its request.
   enum class Next { kAnotherRequest, kClose, kCloseAfterAnswer, kCloseAfterUnreadRequest };
 
+  Task<bool> shake_hands(TlsContext& tls);
   Task<Next> serve_one();
+  Task<Result<Response>> answer(Request& request, const Result<void>& understood);
   Task<bool> wait_for_request();
   Task<bool> read_header();
   Task<void> answer_broken_request();
@@ -82,6 +89,7 @@ class Connection {
   Task<bool> write_stream(BodySource& body, bool chunked);
   Task<bool> write_all(Stream::Pieces pieces);
   Task<Next> upgrade(Request& request, Response& response);
+  bool may_drain(const RequestBody& body) const;
   Task<bool> drain_body(RequestBody& body);
   /// kBadRequest when the target has no meaning; everything else is filled then, too.
   Result<void> fill_request(Request& request);
@@ -90,12 +98,13 @@ class Connection {
   const std::shared_ptr<ServerState> server_;
   const std::shared_ptr<Stream> stream_;
   const ServerLimits& limits_;
-  const bool over_limit_;
+  const Admission::PlacePtr place_;
   std::string peer_address_;
   bool peer_is_loopback_ = false;
   Buffer buffer_;
   MessageParser parser_;
   std::string head_;
+  Pace writing_pace_;
 };
 
 /// The body of the contract's error object.

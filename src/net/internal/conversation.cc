@@ -171,12 +171,16 @@ Task<Result<void>> Conversation::read_payload(const FrameHeader header, std::str
   out.append(buffer_.view().substr(0, buffered));
   buffer_.consume(buffered);
   size_t have = buffered;
+  Pace pace = new_pace();
   while (have < total) {
     // Grows with what arrives, not with what was announced.
     const size_t step = std::min(total - have, std::max(kReadBytes, std::min(have, kDirectReadBytes)));
     out.resize(begin + have + step);
     const Deadline deadline = read_deadline();
+    const Deadline asked = deadline_after(env::Duration::zero());
     Result<size_t> got = co_await stream_->read_some(out.data() + begin + have, step, deadline);
+    const env::Duration waited = deadline_after(env::Duration::zero()) - asked;
+    if (!pace.add(got ? *got : 0, waited)) co_return too_slow("sends", pace.least_rate());
     if (!got && got.error().code == ErrorCode::kTimeout) {
       Result<void> alive = on_silence();
       if (!alive) co_return alive;
@@ -284,7 +288,7 @@ Task<Result<void>> Conversation::drain() {
   Frame batch;
   while (next_batch(batch)) {
     const Stream::Pieces pieces{batch.header, batch.payload, std::string_view()};
-    Result<void> written = co_await stream_->write(pieces, options_.patience);
+    Result<void> written = co_await stream_->write(pieces, options_.patience, &writing_pace_);
     if (!written) co_return written;
     std::lock_guard lock(mutex_);
     queued_ -= std::min(queued_, batch.size());

@@ -20,6 +20,7 @@ struct ConversationOptions {
   size_t max_queue = 0;
   env::Duration ping{};      // silence after which the peer is asked for a sign of life; twice that ends it
   env::Duration patience{};  // how long a write may stall
+  uint64_t least_rate = 0;   // bytes per second, over each `patience`; 0: any
 };
 
 /// There is no task per conversation: whoever writes first drains the queue for all, read() sends pings, and
@@ -54,6 +55,7 @@ class Conversation final : public WebSocket, public std::enable_shared_from_this
   Result<void> on_silence();
   Task<Error> break_off(uint16_t code, ErrorCode error, std::string text);
   Deadline read_deadline() const;
+  Pace new_pace() const { return Pace(options_.least_rate, options_.patience); }
 
   Frame make_frame(Opcode opcode, std::string payload) const;
   void send_control(Opcode opcode, std::string payload);
@@ -70,6 +72,8 @@ class Conversation final : public WebSocket, public std::enable_shared_from_this
   Buffer buffer_;                 // the reader's
   bool ping_unanswered_ = false;  // the reader's
   env::Signal changed_;
+
+  Pace writing_pace_ = new_pace();  // whoever drains the queue
 
   mutable std::mutex mutex_;  // guards everything below
   std::deque<Frame> queue_;

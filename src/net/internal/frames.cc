@@ -36,7 +36,9 @@ std::optional<FrameHeader> parse_frame_header(std::string_view bytes, bool& brok
   header.size = 2 + length_bytes + (header.masked ? 4 : 0);
   if (bytes.size() < header.size) return std::nullopt;
   header.payload = length_bytes == 0 ? length : big_endian(bytes.substr(2, length_bytes));
-  broken = (header.payload >> 63) != 0;
+  // RFC 6455, section 5.2: the length takes no more bytes than it needs.
+  const uint64_t least = length_bytes == 0 ? 0 : length_bytes == 2 ? 126 : 0x10000;
+  broken = (header.payload >> 63) != 0 || header.payload < least;
   if (broken) return std::nullopt;
   if (header.masked) std::memcpy(&header.mask, bytes.data() + 2 + length_bytes, 4);
   return header;

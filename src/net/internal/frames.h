@@ -23,7 +23,8 @@ struct FrameHeader {
 constexpr size_t kMaxFrameHeader = 14;
 
 /// The header at the start of `bytes`; nothing when more bytes are needed. A header that breaks the protocol
-/// (reserved bits or opcodes, long or fragmented control frames) sets `broken`.
+/// (reserved bits or opcodes, long or fragmented control frames, a length in more bytes than it needs) sets
+/// `broken`.
 std::optional<FrameHeader> parse_frame_header(std::string_view bytes, bool& broken);
 /// Header bytes of one unfragmented frame.
 std::string frame_header(Opcode opcode, uint64_t payload, std::optional<uint32_t> mask);

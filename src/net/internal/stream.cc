@@ -1,9 +1,11 @@
 #include "net/internal/stream.h"
 
 #include <fmt/format.h>
+#include <linux/sockios.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -20,6 +22,7 @@ namespace {
 constexpr size_t kRecordBytes = 16 * 1024;
 constexpr size_t kEncryptBytes = 64 * 1024;  // encrypted before the socket is asked to take them
 constexpr size_t kKeptOutputBytes = 4 * 1024;
+constexpr int kPartsOfPatience = 4;
 constexpr size_t kYieldBytes = 1024 * 1024;
 constexpr size_t kLingerBytes = 1024 * 1024;
 constexpr auto kReminder = std::chrono::milliseconds(20);
@@ -51,6 +54,11 @@ void consume(Stream::Pieces& pieces, size_t count) {
 }
 
 }  // namespace
+
+Error too_slow(std::string_view does, uint64_t least_rate) {
+  return Error(ErrorCode::kTimeout,
+               fmt::format("the peer {} less than {} bytes per second", does, least_rate));
+}
 
 Deadline deadline_after(env::Duration duration) {
   const Deadline now = std::chrono::steady_clock::now();
@@ -290,15 +298,37 @@ Result<std::optional<size_t>> Stream::try_read_tls(char* data, size_t size) {
   return std::optional<size_t>(count);
 }
 
-Task<Result<void>> Stream::write(Pieces pieces, env::Duration patience) {
+/// What has left for good: the rest of it waits here or is on its way.
+uint64_t Stream::taken() const {
+  std::lock_guard lock(mutex_);
+  int waiting = 0;
+  if (::ioctl(descriptor_, SIOCOUTQ, &waiting) != 0) waiting = 0;
+  return handed_ - std::min(handed_, static_cast<uint64_t>(std::max(waiting, 0)));
+}
+
+Task<Result<void>> Stream::write(Pieces pieces, env::Duration patience, Pace* pace) {
   unyielded_[kWrite] += total_size(pieces);
+  Pace any(0, env::Duration::max());
+  Pace& measured = pace == nullptr ? any : *pace;
+  std::optional<uint64_t> before;  // asked for when there is something to wait for
+  Deadline patient_until = deadline_after(patience);
   while (true) {
     Result<bool> complete = try_write(pieces);
     if (!complete) co_return complete.error();
     if (*complete) break;
-    const Deadline deadline = deadline_after(patience);
+    if (!before) before = taken();
+    const Deadline begin = deadline_after(env::Duration::zero());
+    // In parts, to know better than by a whole patience when the peer took something last.
+    const env::Duration part = std::min(patience / kPartsOfPatience, measured.left());
+    const Deadline deadline = std::min(patient_until, deadline_after(part));
     Result<void> ready = co_await wait(kWrite, deadline);
-    if (!ready) co_return ready;
+    if (!ready && ready.error().code != ErrorCode::kTimeout) co_return ready;
+    const Deadline now = deadline_after(env::Duration::zero());
+    const uint64_t after = std::max(taken(), *before);  // of unix sockets the system tells roughly
+    if (!measured.add(after - *before, now - begin)) co_return too_slow("takes", measured.least_rate());
+    if (after > *before) patient_until = deadline_after(patience);
+    if (now >= patient_until) co_return Error(ErrorCode::kTimeout, "the peer made no progress in time");
+    before = after;
   }
   if (unyielded_[kWrite] > kYieldBytes) {
     unyielded_[kWrite] = 0;
@@ -335,6 +365,7 @@ Result<bool> Stream::try_write_plain(Pieces& pieces) {
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && would_block(errno)) return false;
     if (count < 0) return system_error(errno, "write");
+    handed_ += static_cast<uint64_t>(count);
     consume(pieces, static_cast<size_t>(count));
   }
   return true;
@@ -375,6 +406,7 @@ Result<bool> Stream::flush() {
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && would_block(errno)) return false;
     if (count < 0) return system_error(errno, "write");
+    handed_ += static_cast<uint64_t>(count);
     encrypted_sent_ += static_cast<size_t>(count);
   }
   encrypted_.clear();

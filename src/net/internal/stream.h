@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "env/clock.h"
 #include "env/runtime.h"
+#include "net/internal/pace.h"
 
 struct ssl_st;
 
@@ -31,6 +32,9 @@ using Deadline = env::SteadyTime;
 
 /// Now plus `duration`, without overflow.
 Deadline deadline_after(env::Duration duration);
+
+/// kTimeout for a peer that "takes" or "sends" less than `least_rate` bytes per second.
+Error too_slow(std::string_view does, uint64_t least_rate);
 
 /// Thread-safe: one reader, one writer and any number of abort() at the same time, on any executor.
 /// Errors: kTimeout (the connection stays as it is), kUnreachable (reset, TLS alert), kCancelled (cut here).
@@ -59,8 +63,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
   Task<Result<void>> wait_readable(Deadline deadline);
   /// At least one byte, or 0 at the end of the stream.
   Task<Result<size_t>> read_some(char* data, size_t size, Deadline deadline);
-  /// Writes everything; fails when the peer takes nothing for `patience`.
-  Task<Result<void>> write(Pieces pieces, env::Duration patience);
+  /// Writes everything; kTimeout when the peer takes nothing for `patience`, or is slower than `pace` allows.
+  /// What the peer takes is what its machine acknowledged, not what fitted into the buffers of this one.
+  Task<Result<void>> write(Pieces pieces, env::Duration patience, Pace* pace = nullptr);
   /// Tells the peer that nothing more follows and discards what it still sends, for a short while: closing
   /// with unread bytes would destroy the answer on its way.
   Task<void> close_politely(env::Duration patience);
@@ -82,6 +87,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   Result<bool> try_write_plain(Pieces& pieces);
   Result<void> encrypt(Pieces& pieces);
   Result<bool> flush();
+  uint64_t taken() const;
   Result<std::optional<Direction>> try_handshake();
   Error tls_error(int result, std::string_view doing);
   void arm_timer();
@@ -99,6 +105,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   ssl_st* tls_ = nullptr;
   std::string encrypted_;  // TLS records not yet taken by the socket
   size_t encrypted_sent_ = 0;
+  uint64_t handed_ = 0;  // bytes that the socket took
   std::array<size_t, 2> unyielded_{0, 0};
 };
 

@@ -95,6 +95,17 @@ std::string fingerprint_of(X509* certificate) {
   return text;
 }
 
+/// Signed by itself, with this computer's name and nothing else as its subject: see fill_certificate().
+bool is_self_made(X509* certificate) {
+  const X509_NAME* subject = X509_get_subject_name(certificate);
+  if (X509_NAME_cmp(subject, X509_get_issuer_name(certificate)) != 0) return false;
+  if (X509_NAME_entry_count(subject) != 1) return false;
+  std::array<char, 256> name{};
+  const int length =
+      X509_NAME_get_text_by_NID(subject, NID_commonName, name.data(), static_cast<int>(name.size()));
+  return length > 0 && std::string_view(name.data(), static_cast<size_t>(length)) == host_name();
+}
+
 }  // namespace
 
 Result<void> ensure_certificate(const TlsFiles& files) {
@@ -294,9 +305,10 @@ ssl_st* TlsContext::new_client_side(const std::string& host) {
   return side;
 }
 
-std::string peer_certificate_fingerprint(ssl_st* session) {
+PeerCertificate peer_certificate_of(ssl_st* session) {
   const CertificatePtr certificate(SSL_get1_peer_certificate(session));
-  return certificate ? fingerprint_of(certificate.get()) : std::string();
+  if (!certificate) return {};
+  return {fingerprint_of(certificate.get()), is_self_made(certificate.get())};
 }
 
 std::string websocket_accept(std::string_view key) {

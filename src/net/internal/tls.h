@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "net/http.h"
+#include "net/peer_certificate.h"
 
 struct ssl_st;
 struct ssl_ctx_st;
@@ -35,8 +36,8 @@ class TlsContext {
   std::shared_ptr<Sessions> sessions_;
 };
 
-/// SHA-256 of the peer's certificate in DER form, lower-case hex; empty when there is none.
-std::string peer_certificate_fingerprint(ssl_st* session);
+/// What the peer of a connection showed; empty when it showed none.
+PeerCertificate peer_certificate_of(ssl_st* session);
 
 /// RFC 6455: what a server answers to the client's Sec-WebSocket-Key.
 std::string websocket_accept(std::string_view key);

@@ -62,12 +62,30 @@ Result<std::optional<store::Batch>> Copy::add(std::string_view type, std::string
   row_bytes_ += kChangeOverhead + body.size();
   if (row_bytes_ < kBatchBytes) return std::optional<store::Batch>();
   if (Result<void> done = settle(false); !done) return done.error();
+  return take_when_large();
+}
+
+Result<std::optional<store::Batch>> Copy::change(std::vector<store::Change> changes) {
+  if (Result<void> done = settle(false); !done) return done.error();
+  for (store::Change& change : changes) {
+    if (change.id.owner != owner_ || span_ || !came_before(change.id)) return out_of_order();
+    batch_bytes_ += kChangeOverhead + (change.body ? change.body->size() : 0);
+    batch_.changes.push_back(std::move(change));
+  }
+  return take_when_large();
+}
+
+bool Copy::came_before(const store::ObjectId& id) const {
+  return id.type != type_ ? id.type < type_ : id.key < next_from_;
+}
+
+std::optional<store::Batch> Copy::take_when_large() {
   if (gather_ && batch_bytes_ > kMaxGathered) {
     kLog.warn("a copy is too large to appear in one step owner={}", owner_);
     gather_ = false;
   }
-  if (gather_ || batch_.changes.empty()) return std::optional<store::Batch>();
-  return std::optional<store::Batch>(take_batch());
+  if (gather_ || batch_bytes_ < kBatchBytes) return std::nullopt;
+  return take_batch();
 }
 
 Result<void> Copy::begin_type(std::string_view type) {

@@ -31,6 +31,9 @@ class Copy {
   /// The next object. Answers a batch that is ready to be committed before the next call. kCorrupt: out of
   /// order, or out of the range.
   Result<std::optional<store::Batch>> add(std::string_view type, std::string_view key, std::string_view body);
+  /// Changes of objects that were added before, or that lie before the last one added; they carry its owner.
+  /// Answers as add() does.
+  Result<std::optional<store::Batch>> change(std::vector<store::Change> changes);
   /// The rest, with the deletions of everything that did not arrive.
   Result<store::Batch> finish();
 
@@ -44,6 +47,8 @@ class Copy {
   Result<void> erase_types(std::string_view after, std::string_view before);
   void upsert(Row& row);
   void erase(std::string_view type, std::string_view key);
+  bool came_before(const store::ObjectId& id) const;
+  std::optional<store::Batch> take_when_large();
   store::Batch take_batch();
 
   store::Store& store_;

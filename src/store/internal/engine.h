@@ -1,11 +1,14 @@
 // An ordered key-value store with snapshots and one writer: what the store needs of a database engine.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
 
 #include "base/result.h"
+#include "env/clock.h"
+#include "env/disk.h"
 #include "env/file.h"
 
 namespace mullion::store::internal {
@@ -47,17 +50,38 @@ class WriteTransaction : public ReadTransaction {
   virtual Result<void> commit() = 0;
 };
 
+/// What an engine holds, and who keeps it from using it again.
+struct EngineFigures {
+  uint64_t file_bytes = 0;  // pages in use and free
+  uint64_t free_bytes = 0;
+  uint64_t pinned_bytes = 0;  // of free_bytes, those a view may still read
+  size_t views = 0;
+  env::Duration oldest_view{};
+};
+
 /// Thread-safe, but for begin_write(): one at a time, committed on the thread that began it.
 class Engine {
  public:
   virtual ~Engine() = default;
+  /// kUnavailable: there are as many views as there may be.
   virtual Result<std::unique_ptr<ReadTransaction>> begin_read() const = 0;
   virtual Result<std::unique_ptr<WriteTransaction>> begin_write() = 0;
   /// A consistent copy while others read and write.
   virtual Result<void> backup(const env::Path& directory) const = 0;
+  virtual size_t views() const = 0;
+  virtual EngineFigures figures() const = 0;
 };
 
-Result<std::unique_ptr<Engine>> open_lmdb_engine(const env::Path& directory, uint64_t map_size);
-std::unique_ptr<Engine> open_memory_engine();
+struct EngineOptions {
+  uint64_t map_size = uint64_t{64} << 30;
+  size_t max_views = 8192;  // open at the same time, no matter for whom
+  const env::Clock* clock = &env::system_clock();
+  bool compact_at_open = false;
+  /// What the file system of a path still takes; bytes.
+  std::function<Result<uint64_t>(const env::Path&)> free_space = env::free_space;
+};
+
+Result<std::unique_ptr<Engine>> open_lmdb_engine(const env::Path& directory, const EngineOptions& options);
+std::unique_ptr<Engine> open_memory_engine(const EngineOptions& options = {});
 
 }  // namespace mullion::store::internal

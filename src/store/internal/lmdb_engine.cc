@@ -3,14 +3,20 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <limits>
 #include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/log.h"
+#include "store/compaction.h"
 #include "store/internal/engine.h"
 #include "store/internal/lmdb_file.h"
+#include "store/internal/view_register.h"
 
 namespace mullion::store::internal {
 namespace {
@@ -18,12 +24,21 @@ namespace {
 constexpr std::array<const char*, kTableCount> kTableNames = {
     "meta", "types", "owners", "objects", "owned", "digests", "hidden", "log", "origins", "secrets"};
 constexpr Logger kLog("store");
-constexpr unsigned kMaxReaders = 2048;
+constexpr const char* kDataFile = "data.mdb";
+/// Where a compact copy is made, beside the database.
+constexpr const char* kCompacting = "compacting";
+/// Readers beyond those that views may take: kept for reuse, and those of the engine itself.
+constexpr size_t kOwnReaders = 32;
 /// Space above the limit that only deletions may use: even they need new pages before they free old ones.
 constexpr uint64_t kMinReserve = 1 << 20;
 constexpr uint64_t kMaxReserve = 64 << 20;
 /// Read transactions kept for reuse: starting a fresh one searches the table of readers.
 constexpr size_t kIdleReaders = 64;
+/// A disk that takes less than this is taken for full when a write was cut short.
+constexpr uint64_t kNoSpace = 1 << 20;
+/// Compaction at the start: from so many free bytes on, and up to so many that have to be copied.
+constexpr uint64_t kWorthCompacting = 16 << 20;
+constexpr uint64_t kQuickToCompact = uint64_t{1} << 30;
 
 Error lmdb_error(int code, std::string_view what) {
   if (code == MDB_MAP_FULL) {
@@ -36,6 +51,8 @@ Error lmdb_error(int code, std::string_view what) {
                              "server once the disk works again",
                              what));
   }
+  if (code == MDB_READERS_FULL)
+    return Error(ErrorCode::kUnavailable, fmt::format("{}: too many read at the same time", what));
   if (code > 0) return env::error_from_errno(code, what);
   const ErrorCode kind = code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_INVALID ||
                                  code == MDB_VERSION_MISMATCH
@@ -140,8 +157,10 @@ class ReaderPool {
 
 class LmdbRead final : public ReadTransaction {
  public:
-  LmdbRead(MDB_txn* transaction, const Handles& handles, ReaderPool& pool)
-      : transaction_(transaction), handles_(handles), pool_(pool) {}
+  LmdbRead(MDB_txn* transaction, const Handles& handles, ReaderPool& pool, ViewRegister::Ticket ticket)
+      : transaction_(transaction), handles_(handles), pool_(pool), ticket_(std::move(ticket)) {
+    ticket_.shows(mdb_txn_id(transaction_));
+  }
   LmdbRead(const LmdbRead&) = delete;
   LmdbRead& operator=(const LmdbRead&) = delete;
   ~LmdbRead() override { pool_.give_back(transaction_); }
@@ -157,12 +176,75 @@ class LmdbRead final : public ReadTransaction {
   MDB_txn* transaction_;
   const Handles& handles_;
   ReaderPool& pool_;
+  ViewRegister::Ticket ticket_;
+};
+
+/// Pages on the list of free ones.
+struct FreePages {
+  uint64_t all = 0;
+  uint64_t reusable = 0;  // none of them can be seen from transaction `oldest` on
+};
+
+/// As the reader sees the list: what each transaction set free, in the order of their numbers.
+FreePages count_free_pages(MDB_txn* reader, uint64_t oldest) {
+  constexpr MDB_dbi kFreePages = 0;
+  FreePages out;
+  MDB_cursor* raw = nullptr;
+  if (mdb_cursor_open(reader, kFreePages, &raw) != MDB_SUCCESS) return out;
+  const std::unique_ptr<MDB_cursor, decltype(&mdb_cursor_close)> cursor(raw, mdb_cursor_close);
+  MDB_val freed_by{}, pages{};
+  while (mdb_cursor_get(raw, &freed_by, &pages, MDB_NEXT) == MDB_SUCCESS) {
+    size_t transaction = 0, count = 0;
+    std::memcpy(&transaction, freed_by.mv_data, sizeof(transaction));
+    std::memcpy(&count, pages.mv_data, sizeof(count));
+    out.all += count;
+    if (transaction < oldest) out.reusable += count;
+  }
+  return out;
+}
+
+/// Bytes of the file that have ever been used.
+uint64_t file_bytes(MDB_env* environment) {
+  MDB_envinfo info{};
+  MDB_stat statistics{};
+  if (mdb_env_info(environment, &info) != MDB_SUCCESS) return 0;
+  if (mdb_env_stat(environment, &statistics) != MDB_SUCCESS) return 0;
+  return (info.me_last_pgno + 1) * statistics.ms_psize;
+}
+
+uint64_t page_bytes(MDB_env* environment) {
+  MDB_stat statistics{};
+  return mdb_env_stat(environment, &statistics) == MDB_SUCCESS ? statistics.ms_psize : 0;
+}
+
+/// The file system a database lies on. Knows what a failed write of it means.
+class DataDisk {
+ public:
+  DataDisk(env::Path directory, std::function<Result<uint64_t>(const env::Path&)> free_space)
+      : directory_(std::move(directory)), free_space_(std::move(free_space)) {}
+
+  /// A write that was cut short for want of space comes as EIO.
+  Error error(int code, std::string_view what) const {
+    if (code != EIO || !is_full()) return lmdb_error(code, what);
+    return env::error_from_errno(ENOSPC, what);
+  }
+
+ private:
+  bool is_full() const {
+    const Result<uint64_t> space = free_space_(directory_);
+    return space && *space < kNoSpace;
+  }
+
+  env::Path directory_;
+  std::function<Result<uint64_t>(const env::Path&)> free_space_;
 };
 
 class LmdbWrite final : public WriteTransaction {
  public:
-  LmdbWrite(MDB_txn* transaction, const Handles& handles, uint64_t limit)
-      : transaction_(transaction), handles_(handles), limit_(limit) {}
+  /// `unusable`: bytes that are free but may not be used again yet.
+  LmdbWrite(MDB_txn* transaction, const Handles& handles, const DataDisk& disk, uint64_t limit,
+            uint64_t unusable)
+      : transaction_(transaction), handles_(handles), disk_(disk), limit_(limit), unusable_(unusable) {}
   LmdbWrite(const LmdbWrite&) = delete;
   LmdbWrite& operator=(const LmdbWrite&) = delete;
   ~LmdbWrite() override {
@@ -180,24 +262,24 @@ class LmdbWrite final : public WriteTransaction {
     MDB_val raw_value = to_val(value);
     const unsigned flags = table == Table::kLog ? MDB_APPEND : 0;
     const int code = mdb_put(transaction_, handles_[static_cast<size_t>(table)], &raw_key, &raw_value, flags);
-    if (code != MDB_SUCCESS) return lmdb_error(code, "write");
+    if (code != MDB_SUCCESS) return disk_.error(code, "write");
     return {};
   }
   Result<void> erase(Table table, std::string_view key) override {
     MDB_val raw_key = to_val(key);
     const int code = mdb_del(transaction_, handles_[static_cast<size_t>(table)], &raw_key, nullptr);
-    if (code != MDB_SUCCESS && code != MDB_NOTFOUND) return lmdb_error(code, "delete");
+    if (code != MDB_SUCCESS && code != MDB_NOTFOUND) return disk_.error(code, "delete");
     return {};
   }
   bool full() const override {
     constexpr MDB_dbi kFreePages = 0, kTables = 1;
-    uint64_t used = pages_of(kFreePages) + pages_of(kTables);
+    uint64_t used = unusable_ + pages_of(kFreePages) + pages_of(kTables);
     for (const MDB_dbi table : handles_) used += pages_of(table);
     return used >= limit_;
   }
   Result<void> commit() override {
     const int code = mdb_txn_commit(std::exchange(transaction_, nullptr));
-    if (code != MDB_SUCCESS) return lmdb_error(code, "commit");
+    if (code != MDB_SUCCESS) return disk_.error(code, "commit");
     return {};
   }
 
@@ -212,23 +294,31 @@ class LmdbWrite final : public WriteTransaction {
 
   MDB_txn* transaction_;
   const Handles& handles_;
+  const DataDisk& disk_;
   uint64_t limit_;
+  uint64_t unusable_;
 };
+
+struct EnvironmentCloser {
+  void operator()(MDB_env* environment) const { mdb_env_close(environment); }
+};
+using Environment = std::unique_ptr<MDB_env, EnvironmentCloser>;
 
 class LmdbEngine final : public Engine {
  public:
-  LmdbEngine(MDB_env* environment, uint64_t limit)
-      : environment_(environment), limit_(limit), readers_(environment) {}
+  LmdbEngine(Environment environment, const env::Path& directory, const EngineOptions& options)
+      : environment_(std::move(environment)),
+        limit_(options.map_size),
+        disk_(directory, options.free_space),
+        views_(options.max_views, *options.clock),
+        readers_(environment_.get()) {}
   LmdbEngine(const LmdbEngine&) = delete;
   LmdbEngine& operator=(const LmdbEngine&) = delete;
-  ~LmdbEngine() override {
-    readers_.clear();
-    mdb_env_close(environment_);
-  }
+  ~LmdbEngine() override { readers_.clear(); }
 
   Result<void> open_tables() {
     MDB_txn* transaction = nullptr;
-    int code = mdb_txn_begin(environment_, nullptr, 0, &transaction);
+    int code = mdb_txn_begin(environment_.get(), nullptr, 0, &transaction);
     if (code != MDB_SUCCESS) return lmdb_error(code, "open database");
     for (size_t i = 0; i < kTableCount && code == MDB_SUCCESS; ++i) {
       code = mdb_dbi_open(transaction, kTableNames[i], MDB_CREATE, &handles_[i]);
@@ -238,56 +328,207 @@ class LmdbEngine final : public Engine {
       return lmdb_error(code, "open table");
     }
     code = mdb_txn_commit(transaction);
-    if (code != MDB_SUCCESS) return lmdb_error(code, "open database");
+    if (code != MDB_SUCCESS) return disk_.error(code, "open database");
     return {};
   }
 
   Result<std::unique_ptr<ReadTransaction>> begin_read() const override {
+    Result<ViewRegister::Ticket> ticket = views_.enter();
+    if (!ticket) return ticket.error();
     const Result<MDB_txn*> transaction = readers_.take();
     if (!transaction) return transaction.error();
-    return std::unique_ptr<ReadTransaction>(std::make_unique<LmdbRead>(*transaction, handles_, readers_));
+    return std::unique_ptr<ReadTransaction>(
+        std::make_unique<LmdbRead>(*transaction, handles_, readers_, std::move(*ticket)));
   }
 
   Result<std::unique_ptr<WriteTransaction>> begin_write() override {
+    const uint64_t unusable = unusable_bytes();
     MDB_txn* transaction = nullptr;
-    const int code = mdb_txn_begin(environment_, nullptr, 0, &transaction);
+    const int code = mdb_txn_begin(environment_.get(), nullptr, 0, &transaction);
     if (code != MDB_SUCCESS) return lmdb_error(code, "write");
-    return std::unique_ptr<WriteTransaction>(std::make_unique<LmdbWrite>(transaction, handles_, limit_));
+    return std::unique_ptr<WriteTransaction>(
+        std::make_unique<LmdbWrite>(transaction, handles_, disk_, limit_, unusable));
   }
 
   Result<void> backup(const env::Path& directory) const override {
     if (Result<void> made = env::make_directories(directory, 0700); !made) return made;
-    const int code = mdb_env_copy(environment_, directory.c_str());
-    if (code != MDB_SUCCESS) return lmdb_error(code, "copy to " + directory.string());
+    Result<ViewRegister::Ticket> view =
+        views_.enter();  // of the database's own, for as long as the disk takes
+    if (!view) return view.error();
+    view->shows(newest_transaction());
+    const int code = mdb_env_copy(environment_.get(), directory.c_str());
+    if (code != MDB_SUCCESS) return disk_.error(code, "copy to " + directory.string());
     return {};
   }
 
+  size_t views() const override { return views_.open(); }
+
+  EngineFigures figures() const override {
+    EngineFigures out;
+    out.views = views_.open();
+    out.oldest_view = views_.oldest_age();
+    out.file_bytes = file_bytes(environment_.get());
+    const uint64_t page = page_bytes(environment_.get());
+    const FreePages free = free_pages(views_.oldest_transaction().value_or(kNoTransaction));
+    out.free_bytes = free.all * page;
+    out.pinned_bytes = (free.all - free.reusable) * page;
+    return out;
+  }
+
  private:
-  MDB_env* environment_;
+  static constexpr uint64_t kNoTransaction = std::numeric_limits<uint64_t>::max();
+
+  uint64_t newest_transaction() const {
+    MDB_envinfo info{};
+    mdb_env_info(environment_.get(), &info);
+    return info.me_last_txnid;
+  }
+
+  FreePages free_pages(uint64_t oldest) const {
+    const Result<MDB_txn*> reader = readers_.take();
+    if (!reader) return {};
+    const FreePages out = count_free_pages(*reader, oldest);
+    readers_.give_back(*reader);
+    return out;
+  }
+
+  /// Free bytes that the next transaction must not use. Counted only where the limit is near: before, it does
+  /// not matter.
+  uint64_t unusable_bytes() const {
+    if (file_bytes(environment_.get()) < limit_) return 0;
+    const uint64_t newest = newest_transaction();
+    const FreePages free = free_pages(std::min(views_.oldest_transaction().value_or(newest), newest));
+    return (free.all - free.reusable) * page_bytes(environment_.get());
+  }
+
+  Environment environment_;
   uint64_t limit_;
+  DataDisk disk_;
   Handles handles_{};
+  mutable ViewRegister views_;
   mutable ReaderPool readers_;
 };
 
-}  // namespace
+// ---- compaction
 
-Result<std::unique_ptr<Engine>> open_lmdb_engine(const env::Path& directory, uint64_t map_size) {
-  if (Result<void> made = env::make_directories(directory, 0700); !made) return made.error();
-  if (Result<void> sound = check_length(directory / "data.mdb"); !sound) return sound.error();
-  MDB_env* environment = nullptr;
-  int code = mdb_env_create(&environment);
+/// For reading alone.
+Result<Environment> open_for_copying(const env::Path& directory) {
+  MDB_env* raw = nullptr;
+  int code = mdb_env_create(&raw);
   if (code != MDB_SUCCESS) return lmdb_error(code, "create database");
-  mdb_env_set_maxdbs(environment, kTableCount);
-  mdb_env_set_maxreaders(environment, kMaxReaders);
-  mdb_env_set_mapsize(environment, map_size + std::clamp(map_size / 8, kMinReserve, kMaxReserve));
+  Environment environment(raw);
+  mdb_env_set_maxdbs(raw, kTableCount);
+  code = mdb_env_open(raw, directory.c_str(), MDB_RDONLY | MDB_NOTLS | MDB_NORDAHEAD, 0600);
+  if (code != MDB_SUCCESS) return lmdb_error(code, "open database " + directory.string());
+  return environment;
+}
+
+struct Sizes {
+  uint64_t file = 0, free = 0;
+  uint64_t used() const { return file - std::min(file, free); }
+};
+
+Result<Sizes> sizes_of(MDB_env* environment) {
+  MDB_txn* reader = nullptr;
+  const int code = mdb_txn_begin(environment, nullptr, MDB_RDONLY, &reader);
+  if (code != MDB_SUCCESS) return lmdb_error(code, "read");
+  const Sizes out{file_bytes(environment), count_free_pages(reader, 0).all * page_bytes(environment)};
+  mdb_txn_abort(reader);
+  return out;
+}
+
+/// A database before it is replaced by a compact copy of itself.
+class Compactor {
+ public:
+  static Result<Compactor> open(const env::Path& directory) {
+    if (!std::filesystem::exists(directory / kDataFile))
+      return Error(ErrorCode::kNotFound, "no database in " + directory.string());
+    if (Result<void> sound = check_length(directory / kDataFile); !sound) return sound.error();
+    Result<Environment> environment = open_for_copying(directory);
+    if (!environment) return environment.error();
+    const Result<Sizes> sizes = sizes_of(environment->get());
+    if (!sizes) return sizes.error();
+    return Compactor(directory, std::move(*environment), *sizes);
+  }
+
+  bool worth_it() const {
+    return sizes_.free > sizes_.file / 2 && sizes_.free >= kWorthCompacting &&
+           sizes_.used() <= kQuickToCompact;
+  }
+
+  /// Once; the database is closed then.
+  Result<Compaction> run() {
+    const env::Path copy = directory_ / kCompacting;
+    Result<Compaction> done = replace_by(copy);
+    if (Result<void> removed = env::remove_tree(copy); !removed)
+      kLog.warn("leftover not removed path={} what={}", copy.string(), removed.error().text());
+    return done;
+  }
+
+ private:
+  Compactor(env::Path directory, Environment environment, Sizes sizes)
+      : directory_(std::move(directory)), environment_(std::move(environment)), sizes_(sizes) {}
+
+  Result<Compaction> replace_by(const env::Path& copy) {
+    if (Result<void> fits = check_space(); !fits) return fits.error();
+    if (Result<void> removed = env::remove_tree(copy); !removed) return removed.error();
+    if (Result<void> made = env::make_directories(copy, 0700); !made) return made.error();
+    const int code = mdb_env_copy2(environment_.get(), copy.c_str(), MDB_CP_COMPACT);
+    if (code != MDB_SUCCESS) return DataDisk(directory_, env::free_space).error(code, "compact");
+    environment_.reset();
+    Result<void> moved = env::move_durably(copy / kDataFile, directory_ / kDataFile);
+    if (!moved) return moved.error();
+    std::error_code failure;
+    return Compaction{sizes_.file, std::filesystem::file_size(directory_ / kDataFile, failure)};
+  }
+
+  Result<void> check_space() const {
+    const Result<uint64_t> space = env::free_space(directory_);
+    if (!space) return space.error();
+    if (*space >= sizes_.used() + kNoSpace) return {};
+    return Error(ErrorCode::kInsufficientStorage,
+                 fmt::format("compaction needs {} bytes on the disk of {}, which has {} left",
+                             sizes_.used() + kNoSpace, directory_.string(), *space));
+  }
+
+  env::Path directory_;
+  Environment environment_;
+  Sizes sizes_;
+};
+
+void compact_when_worth_it(const env::Path& directory) {
+  Result<Compactor> compactor = Compactor::open(directory);
+  if (!compactor || !compactor->worth_it()) return;  // what cannot be opened is told by who opens it to serve
+  const Result<Compaction> done = compactor->run();
+  if (!done) return kLog.warn("database not compacted what={}", done.error().text());
+  kLog.info("database compacted before={} after={}", done->bytes_before, done->bytes_after);
+}
+
+Result<Environment> open_environment(const env::Path& directory, const EngineOptions& options) {
+  MDB_env* raw = nullptr;
+  int code = mdb_env_create(&raw);
+  if (code != MDB_SUCCESS) return lmdb_error(code, "create database");
+  Environment environment(raw);
+  mdb_env_set_maxdbs(raw, kTableCount);
+  mdb_env_set_maxreaders(raw, static_cast<unsigned>(options.max_views + kIdleReaders + kOwnReaders));
+  mdb_env_set_mapsize(raw, options.map_size + std::clamp(options.map_size / 8, kMinReserve, kMaxReserve));
   // Readers may move between threads (NOTLS); scans of many objects gain nothing from read-ahead on large
   // stores.
-  code = mdb_env_open(environment, directory.c_str(), MDB_NOTLS | MDB_NORDAHEAD, 0600);
-  if (code != MDB_SUCCESS) {
-    mdb_env_close(environment);
-    return lmdb_error(code, "open database " + directory.string());
-  }
-  auto engine = std::make_unique<LmdbEngine>(environment, map_size);
+  code = mdb_env_open(raw, directory.c_str(), MDB_NOTLS | MDB_NORDAHEAD, 0600);
+  if (code != MDB_SUCCESS)
+    return DataDisk(directory, options.free_space).error(code, "open database " + directory.string());
+  return environment;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> open_lmdb_engine(const env::Path& directory, const EngineOptions& options) {
+  if (Result<void> made = env::make_directories(directory, 0700); !made) return made.error();
+  if (Result<void> sound = check_length(directory / kDataFile); !sound) return sound.error();
+  if (options.compact_at_open) compact_when_worth_it(directory);
+  Result<Environment> environment = open_environment(directory, options);
+  if (!environment) return environment.error();
+  auto engine = std::make_unique<LmdbEngine>(std::move(*environment), directory, options);
   if (Result<void> opened = engine->open_tables(); !opened) return opened.error();
   // The names of new files must survive a power cut as their contents do.
   for (const env::Path& path : {directory, directory.parent_path()}) {
@@ -300,3 +541,13 @@ Result<std::unique_ptr<Engine>> open_lmdb_engine(const env::Path& directory, uin
 }
 
 }  // namespace mullion::store::internal
+
+namespace mullion::store {
+
+Result<Compaction> compact(const env::Path& directory) {
+  Result<internal::Compactor> compactor = internal::Compactor::open(directory);
+  if (!compactor) return compactor.error();
+  return compactor->run();
+}
+
+}  // namespace mullion::store

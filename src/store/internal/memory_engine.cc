@@ -4,6 +4,7 @@
 #include <string>
 
 #include "store/internal/engine.h"
+#include "store/internal/view_register.h"
 
 namespace mullion::store::internal {
 namespace {
@@ -45,7 +46,8 @@ std::optional<std::string_view> find(const Tables& tables, Table table, std::str
 
 class MemoryRead final : public ReadTransaction {
  public:
-  explicit MemoryRead(Tables tables) : tables_(std::move(tables)) {}
+  MemoryRead(Tables tables, ViewRegister::Ticket ticket)
+      : tables_(std::move(tables)), ticket_(std::move(ticket)) {}
   std::optional<std::string_view> get(Table table, std::string_view key) const override {
     return find(tables_, table, key);
   }
@@ -55,19 +57,26 @@ class MemoryRead final : public ReadTransaction {
 
  private:
   Tables tables_;
+  ViewRegister::Ticket ticket_;
 };
 
 class MemoryEngine final : public Engine {
  public:
-  MemoryEngine() {
+  explicit MemoryEngine(const EngineOptions& options) : views_(options.max_views, *options.clock) {
     for (auto& table : tables_) table = std::make_shared<const Rows>();
   }
   Result<std::unique_ptr<ReadTransaction>> begin_read() const override {
-    return std::unique_ptr<ReadTransaction>(std::make_unique<MemoryRead>(current()));
+    Result<ViewRegister::Ticket> ticket = views_.enter();
+    if (!ticket) return ticket.error();
+    return std::unique_ptr<ReadTransaction>(std::make_unique<MemoryRead>(current(), std::move(*ticket)));
   }
   Result<std::unique_ptr<WriteTransaction>> begin_write() override;
   Result<void> backup(const env::Path&) const override {
     return Error(ErrorCode::kInternal, "a store in memory cannot be backed up");
+  }
+  size_t views() const override { return views_.open(); }
+  EngineFigures figures() const override {
+    return {.views = views_.open(), .oldest_view = views_.oldest_age()};
   }
 
   Tables current() const {
@@ -80,6 +89,7 @@ class MemoryEngine final : public Engine {
   }
 
  private:
+  mutable ViewRegister views_;
   mutable std::mutex mutex_;
   Tables tables_;
 };
@@ -131,6 +141,8 @@ Result<std::unique_ptr<WriteTransaction>> MemoryEngine::begin_write() {
 
 }  // namespace
 
-std::unique_ptr<Engine> open_memory_engine() { return std::make_unique<MemoryEngine>(); }
+std::unique_ptr<Engine> open_memory_engine(const EngineOptions& options) {
+  return std::make_unique<MemoryEngine>(options);
+}
 
 }  // namespace mullion::store::internal

@@ -1,10 +1,7 @@
 #include "store/internal/snapshot_impl.h"
 
 #include <algorithm>
-#include <chrono>
-#include <cstdlib>
 #include <set>
-#include <thread>
 #include <utility>
 
 #include "base/log.h"
@@ -17,8 +14,6 @@ namespace mullion::store::internal {
 namespace {
 
 constexpr Logger kLog("store");
-constexpr int kMaxFailures = 1000;
-constexpr auto kReadPause = std::chrono::milliseconds(10);
 
 class SnapshotImpl final : public Snapshot {
  public:
@@ -184,26 +179,21 @@ class SnapshotImpl final : public Snapshot {
   const ReadTransaction& view() const { return *transaction_; }
 
   static std::unique_ptr<ReadTransaction> open_view(const StoreImpl& store) {
-    for (int failures = 0;;) {
-      Result<std::unique_ptr<ReadTransaction>> opened = store.engine().begin_read();
-      if (opened) return std::move(*opened);
-      kLog.error("cannot read what={}", opened.error().text());
-      // Nothing can be read any more, and an empty view would be a lie: the next start recovers.
-      if (++failures > kMaxFailures) std::abort();
-      std::this_thread::sleep_for(kReadPause);  // more readers than room: one will leave
-    }
+    Result<std::unique_ptr<ReadTransaction>> opened = store.engine().begin_read();
+    if (!opened) throw NoView(opened.error());
+    return std::move(*opened);
   }
 
   Result<TypeIndex::Answer> answer_from_index(const Query& query, const model::ObjectType* type,
                                               const CompiledQuery& compiled) const {
     TypeIndex::Answer answer;
-    auto use = [&](const TypeIndex& index) {
-      answer = index.run(query, compiled, store_.replicas_shown());
-    };
+    auto use = [&](const TypeIndex& index) { answer = index.run(query, compiled, store_.replicas_shown()); };
     const Result<bool> answered = store_.indexes().with(query.type, type, seq_, use);
     if (!answered) return answered.error();
     if (*answered) return answer;
-    TypeIndex own(type, [this](OwnerId id) { return store_.names().owner_name(id); });  // this view is old: an index for it alone
+    TypeIndex own(type, [this](OwnerId id) {
+      return store_.names().owner_name(id);
+    });  // this view is old: an index for it alone
     const Result<void> scanned = store_.scan_rows(
         view(), query.type, "", [&](std::string_view key, OwnerId owner, std::string_view body) {
           own.apply(key, owner, std::nullopt, body);

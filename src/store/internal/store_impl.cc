@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <future>
 
 #include "base/log.h"
 #include "env/random.h"
+#include "store/compaction.h"
 #include "store/format.h"
 #include "store/internal/snapshot_impl.h"
 
@@ -24,6 +26,26 @@ constexpr size_t kTrimPerGroup = 64;
 constexpr size_t kDropChunk = 20000;
 constexpr std::string_view kDictionaryPrefix = "dictionary/";
 
+/// The end of the name of a backup that is under way.
+constexpr std::string_view kPartial = ".partial";
+/// Views beyond those of new work: for what goes on, and what needs several. Nothing is refused before.
+constexpr size_t kViewsPerRequest = 4;
+constexpr size_t kSpareViews = 64;
+
+EngineOptions engine_options(const Options& options) {
+  EngineOptions out;
+  out.map_size = options.map_size;
+  out.max_views = options.max_views * kViewsPerRequest + kSpareViews;
+  out.clock = options.clock;
+  out.compact_at_open = options.compact_at_open;
+  return out;
+}
+
+void drop_partial(const env::Path& path) {
+  if (Result<void> removed = env::remove_tree(path); !removed)
+    kLog.warn("partial backup not removed path={} what={}", path.string(), removed.error().text());
+}
+
 std::optional<uint64_t> read_number(const ReadTransaction& transaction, std::string_view key) {
   const auto bytes = transaction.get(Table::kMeta, key);
   if (!bytes) return std::nullopt;
@@ -35,16 +57,17 @@ std::optional<uint64_t> read_number(const ReadTransaction& transaction, std::str
 StoreImpl::StoreImpl(std::unique_ptr<Engine> engine, const Options& options)
     : engine_(std::move(engine)),
       options_(options),
-      indexes_(*engine_, types(), [this](OwnerId id) { return names_.owner_name(id); },
-               [this](const ReadTransaction& transaction, std::string_view type, const auto& visit) {
-                 Result<void> scanned = scan_rows(
-                     transaction, type, "", [&](std::string_view key, OwnerId owner, std::string_view body) {
-                       visit(key, owner, body);
-                       return !closing_;
-                     });
-                 if (scanned && closing_) return Result<void>(Error(ErrorCode::kCancelled, "closing"));
-                 return scanned;
-               }) {}
+      indexes_(
+          *engine_, types(), [this](OwnerId id) { return names_.owner_name(id); },
+          [this](const ReadTransaction& transaction, std::string_view type, const auto& visit) {
+            Result<void> scanned = scan_rows(transaction, type, "",
+                                             [&](std::string_view key, OwnerId owner, std::string_view body) {
+                                               visit(key, owner, body);
+                                               return !closing_;
+                                             });
+            if (scanned && closing_) return Result<void>(Error(ErrorCode::kCancelled, "closing"));
+            return scanned;
+          }) {}
 
 Result<std::unique_ptr<Store>> StoreImpl::open(std::unique_ptr<Engine> engine, const Options& options) {
   std::unique_ptr<StoreImpl> store(new StoreImpl(std::move(engine), options));
@@ -380,6 +403,12 @@ Store::Statistics StoreImpl::statistics() const {
     out = statistics_;
   }
   out.index_bytes = indexes_.bytes();
+  const EngineFigures figures = engine_->figures();
+  out.views = figures.views;
+  out.oldest_view_seconds = std::chrono::duration<double>(figures.oldest_view).count();
+  out.file_bytes = figures.file_bytes;
+  out.free_bytes = figures.free_bytes;
+  out.pinned_bytes = figures.pinned_bytes;
   const std::shared_ptr<const Snapshot> view = snapshot();
   for (const TypeDigest& digest : view->digests()) out.objects += digest.count;
   if (const Result<std::unique_ptr<ReadTransaction>> read = engine_->begin_read()) {
@@ -390,10 +419,22 @@ Store::Statistics StoreImpl::statistics() const {
 }
 
 Result<void> StoreImpl::backup(const env::Path& directory) const {
+  std::error_code failure;
+  if (std::filesystem::exists(directory, failure))
+    return Error(ErrorCode::kConflict, directory.string() + " exists already");
+  const env::Path partial = directory.string() + std::string(kPartial);
+  Result<void> copied = copy_to(partial);
+  if (copied) copied = env::move_durably(partial, directory);
+  if (!copied) drop_partial(partial);
+  return copied;
+}
+
+/// Whole and durable, or what came of it is to be removed.
+Result<void> StoreImpl::copy_to(const env::Path& directory) const {
   if (Result<void> copied = engine_->backup(directory); !copied) return copied;
   // A copy that is started one day must not be taken for this store: managers would trust cursors it never
   // reached.
-  Result<std::unique_ptr<Engine>> copy = open_lmdb_engine(directory, options_.map_size);
+  Result<std::unique_ptr<Engine>> copy = open_lmdb_engine(directory, {.map_size = options_.map_size});
   if (!copy) return copy.error();
   Result<std::unique_ptr<WriteTransaction>> transaction = (*copy)->begin_write();
   if (!transaction) return transaction.error();
@@ -415,15 +456,25 @@ Result<Cursor> Store::commit_sync(Batch batch) {
 
 Result<std::unique_ptr<Store>> open_store(const Options& options) {
   Result<std::unique_ptr<internal::Engine>> engine =
-      internal::open_lmdb_engine(options.directory, options.map_size);
+      internal::open_lmdb_engine(options.directory, internal::engine_options(options));
   if (!engine) return engine.error();
   return internal::StoreImpl::open(std::move(*engine), options);
+}
+
+void remove_partial_backups(const env::Path& folder) {
+  std::error_code failure;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, failure)) {
+    if (entry.path().extension() != internal::kPartial) continue;
+    internal::kLog.info("partial backup removed path={}", entry.path().string());
+    internal::drop_partial(entry.path());
+  }
 }
 
 std::unique_ptr<Store> open_memory_store(const env::Clock& clock) {
   Options options;
   options.clock = &clock;
-  Result<std::unique_ptr<Store>> store = internal::StoreImpl::open(internal::open_memory_engine(), options);
+  Result<std::unique_ptr<Store>> store =
+      internal::StoreImpl::open(internal::open_memory_engine(internal::engine_options(options)), options);
   return std::move(*store);
 }
 

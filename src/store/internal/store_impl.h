@@ -27,6 +27,7 @@ class StoreImpl final : public Store {
 
   void commit(Batch batch, CommitCallback done) override;
   std::shared_ptr<const Snapshot> snapshot() const override;
+  bool crowded() const override { return engine_->views() >= options_.max_views; }
   Cursor newest() const override;
   uint64_t subscribe(CommitListener listener) override;
   void unsubscribe(uint64_t id) override;
@@ -61,6 +62,7 @@ class StoreImpl final : public Store {
 
   StoreImpl(std::unique_ptr<Engine> engine, const Options& options);
   Result<void> load();
+  Result<void> copy_to(const env::Path& directory) const;
   Result<void> create(WriteTransaction& transaction);
   void run_writer();
   void warm_indexes();

@@ -1,0 +1,174 @@
+#include "env/pools.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/use_future.hpp>
+#include <future>
+
+namespace mullion::env {
+namespace {
+
+using namespace std::chrono_literals;
+
+WorkerPool::Statistics statistics_of(std::string_view name) {
+  for (WorkerPool::Statistics& pool : pool_statistics()) {
+    if (pool.name == name) return std::move(pool);
+  }
+  ADD_FAILURE() << "no pool " << name;
+  return {};
+}
+
+template <typename Condition>
+bool eventually(Condition condition) {
+  for (int i = 0; i < 4000; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(5ms);
+  }
+  return false;
+}
+
+/// Keeps every thread of a pool busy, for many callers, until it is destroyed.
+class Occupied {
+ public:
+  Occupied(Runtime& runtime, Pool pool, size_t threads) {
+    for (size_t i = 0; i < threads; ++i) {
+      done_.push_back(asio::co_spawn(
+          runtime.executor(),
+          [this, pool, i]() -> Task<void> {
+            Caller caller;
+            caller.name = fmt::format("holder {}", i);
+            const Result<void> ran = co_await run_blocking(pool, std::move(caller), [this] {
+              ++held_;
+              opened_.wait();
+            });
+            EXPECT_TRUE(ran.ok());
+          },
+          asio::use_future));
+    }
+    EXPECT_TRUE(eventually([&] { return held_ == threads; }));
+  }
+  ~Occupied() {
+    gate_.set_value();
+    for (std::future<void>& done : done_) done.get();
+  }
+  Occupied(const Occupied&) = delete;
+  Occupied& operator=(const Occupied&) = delete;
+
+ private:
+  std::promise<void> gate_;
+  std::shared_future<void> opened_ = gate_.get_future().share();
+  std::atomic<size_t> held_{0};
+  std::vector<std::future<void>> done_;
+};
+
+constexpr size_t kLongThreads = 4;
+
+TEST(Pools, RefuseACallerThatAsksForTooMuchAndServeOthers) {
+  Runtime runtime(2);
+  const uint64_t before = statistics_of("long").refused;
+  std::vector<std::future<Result<void>>> flood;
+  std::future<Result<void>> other;
+  const auto ask = [&runtime](std::string name) {
+    return asio::co_spawn(
+        runtime.executor(),
+        [name = std::move(name)]() -> Task<Result<void>> {
+          Caller caller;
+          caller.name = name;
+          co_return co_await run_blocking(Pool::kLong, std::move(caller), [] {});
+        },
+        asio::use_future);
+  };
+  {
+    const Occupied occupied(runtime, Pool::kLong, kLongThreads);
+    for (int i = 0; i < 100; ++i) flood.push_back(ask("user:flood"));
+    ASSERT_TRUE(eventually([&] { return statistics_of("long").refused > before; }));
+    other = ask("user:other");
+  }
+  EXPECT_TRUE(other.get().ok());
+  size_t refused = 0;
+  for (auto& one : flood) {
+    const Result<void> ran = one.get();
+    if (ran) continue;
+    ++refused;
+    EXPECT_EQ(ran.error().status(), 503);
+    EXPECT_EQ(ran.error().code, ErrorCode::kTooManyRequests);  // what makes the API add Retry-After
+  }
+  EXPECT_EQ(refused, 100u - 32u);
+}
+
+TEST(Pools, NeverRefuseWorkOfTheServerItself) {
+  Runtime runtime(1);
+  std::atomic<int> done{0};
+  std::vector<std::future<void>> all;
+  for (int i = 0; i < 200; ++i) {
+    all.push_back(asio::co_spawn(
+        runtime.executor(),
+        [&done]() -> Task<void> { co_await run_blocking(Pool::kLong, [&done] { ++done; }); },
+        asio::use_future));
+  }
+  for (std::future<void>& one : all) one.get();
+  EXPECT_EQ(done, 200);
+}
+
+TEST(Pools, LetATaskGoThatIsCancelledWhileItWaits) {
+  Runtime runtime(2);
+  TaskGroup group(runtime.executor(), "test");
+  std::atomic<bool> ran{false};
+  {
+    const Occupied occupied(runtime, Pool::kLong, kLongThreads);
+    group.spawn("waits",
+                [&ran]() -> Task<void> { co_await run_blocking(Pool::kLong, [&ran] { ran = true; }); });
+    ASSERT_TRUE(eventually([] { return statistics_of("long").waiting == 1; }));
+    group.stop();
+    EXPECT_EQ(statistics_of("long").waiting, 0u);
+  }
+  EXPECT_FALSE(ran);
+}
+
+TEST(Pools, DropWhatWaitsWhenItsRuntimeStops) {
+  Runtime holder(2);
+  std::atomic<bool> ran{false};
+  {
+    const Occupied occupied(holder, Pool::kLong, kLongThreads);
+    Runtime runtime(1);
+    asio::co_spawn(
+        runtime.executor(),
+        [&ran]() -> Task<void> { co_await run_blocking(Pool::kLong, [&ran] { ran = true; }); },
+        asio::detached);
+    ASSERT_TRUE(eventually([] { return statistics_of("long").waiting == 1; }));
+    runtime.stop();
+    EXPECT_EQ(statistics_of("long").waiting, 0u);
+  }
+  EXPECT_FALSE(ran);
+}
+
+TEST(Pools, CallForTheLastResortWhenWorkDoesNotEnd) {
+  std::promise<void> gate;
+  std::string named;
+  set_last_resort(1ms, [&](std::string_view what) {
+    named = what;
+    gate.set_value();
+  });
+  {
+    Runtime runtime(1);
+    std::promise<void> begun;
+    asio::co_spawn(
+        runtime.executor(),
+        [&]() -> Task<void> {
+          co_await run_blocking(Pool::kLong, [&] {
+            begun.set_value();
+            gate.get_future().wait();
+          });
+        },
+        asio::detached);
+    begun.get_future().wait();
+    runtime.stop();
+  }
+  EXPECT_EQ(named, "long");
+  set_last_resort(60s, [](std::string_view what) { ADD_FAILURE() << "work goes on in " << what; });
+}
+
+}  // namespace
+}  // namespace mullion::env

@@ -1,0 +1,17 @@
+// Faults of the system calls through which the database library reaches the disk.
+#pragma once
+
+#include <atomic>
+
+namespace mullion::store {
+
+/// Of the whole process. The functions that heed it stand in power_cut_test.cc.
+struct SystemCallFaults {
+  /// Writes take half of what they are given, as on a disk that becomes full.
+  std::atomic<bool> short_writes{false};
+  /// The process ends at the call that brings this down to zero; negative: never.
+  std::atomic<long> calls_to_live{-1};
+};
+SystemCallFaults& system_call_faults();
+
+}  // namespace mullion::store

@@ -1,0 +1,257 @@
+"""What strangers may hold of a server: connections, handshakes, threads for hashing, and its patience."""
+import contextlib
+import json
+import socket
+import threading
+
+import pytest
+import requests
+
+from harness import PASSWORD, USER, expect, wait_until
+
+FLOOD = 44
+
+
+def log_in(server, user, password, source=None):
+    """GET info with a login, on a connection of its own; from another address of this machine when wanted."""
+    session = requests.Session()
+    session.verify, session.trust_env = False, False
+    if source:
+        session.mount("https://", SourceAdapter(source))
+    with session:
+        return session.get(server.url + "/api/v3/info", auth=(user, password), timeout=60)
+
+
+class SourceAdapter(requests.adapters.HTTPAdapter):
+    """Connections that come from a given address."""
+
+    def __init__(self, source):
+        self.source = source
+        super().__init__()
+
+    def init_poolmanager(self, *arguments, **options):
+        super().init_poolmanager(*arguments, source_address=(self.source, 0), **options)
+
+
+def make_user(server, name, password):
+    server.create("users", {"Name": name})
+    expect(200, server.call("PUT", f"users/{name}/password", {"Password": password}))
+
+
+class BadLogins:
+    """Wrong logins of ever new names, many at the same time, until the end of the block."""
+
+    def __init__(self, server):
+        self.server = server
+        self.over = threading.Event()
+        self.statuses = []
+        self.threads = [threading.Thread(target=self.run, args=(i,)) for i in range(FLOOD)]
+
+    def run(self, number):
+        count = 0
+        while not self.over.is_set():
+            count += 1
+            self.statuses.append(log_in(self.server, f"nobody-{number}-{count}", "guess").status_code)
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+
+
+@contextlib.contextmanager
+def connection(port, address="127.0.0.1"):
+    with socket.create_connection((address, port), timeout=20) as opened:
+        yield opened
+
+
+def read_to_end(opened):
+    """Everything until the peer closes or cuts."""
+    received = b""
+    with contextlib.suppress(ConnectionResetError):
+        while piece := opened.recv(65536):
+            received += piece
+    return received
+
+
+def pool(server, what, name):
+    return server.metrics()[f'mullion_pool_{what}{{pool="{name}"}}']
+
+
+def test_bad_logins_hold_up_neither_work_nor_other_logins(site):
+    server = site.server("a").start()
+    make_user(server, "ann", "right")
+    with BadLogins(server) as flood:
+        wait_until("hashing is busy", lambda: pool(server, "waiting", "password") > 0)
+        for i in range(20):
+            expect(201, server.call("POST", f"files/limits/{i}", b"content"))
+            expect(200, server.call("GET", "machines?Description=none"))
+            expect(201, server.call("POST", "machines", {"Name": f"m{i}.limits"}))
+        answered = len(flood.statuses)
+        expect(200, log_in(server, "ann", "right"))
+        wait_until("the flood goes on", lambda: len(flood.statuses) > answered)
+    assert set(flood.statuses) <= {401, 429, 503}
+    assert 401 in flood.statuses
+    assert server.metrics()['mullion_pool_refused_total{pool="disk"}'] == 0
+    assert server.metrics()['mullion_pool_wait_seconds_count{pool="password"}'] > FLOOD
+
+
+def test_failures_slow_down_whoever_fails(site):
+    server = site.server("a").start()
+    make_user(server, "ann", "right")
+    for user in range(15):
+        for _ in range(6):
+            status = log_in(server, f"user-{user}", "guess").status_code
+        assert status == 429
+    for _ in range(6):
+        status = log_in(server, USER, "guess").status_code
+    assert status == 429
+    expect(429, log_in(server, USER, PASSWORD))
+    expect(200, log_in(server, USER, PASSWORD, source="127.0.0.2"))
+    expect(200, log_in(server, "ann", "right"))
+
+
+def refused_for(server, port, reason):
+    return server.metrics()[f'mullion_port_refused_total{{port="{port}",reason="{reason}"}}']
+
+
+@pytest.mark.parametrize("flag, reason", [("--max-connections-loopback", "address"), ("--max-connections", "port"),
+                                          ("--max-handshakes", "handshakes")])
+def test_connections_are_refused_before_the_handshake(site, flag, reason):
+    server = site.server("a", flags=[flag, "4"]).start()
+    server.session.close()
+    wait_until("no connection is open", lambda: server.metrics()['mullion_port_connections{port="api"}'] == 0)
+    with contextlib.ExitStack() as held:
+        for _ in range(4):
+            held.enter_context(connection(server.api_port))
+        wait_until("they shake hands", lambda: server.metrics()['mullion_port_handshakes{port="api"}'] == 4)
+        with connection(server.api_port) as fifth:
+            assert read_to_end(fifth) == b""
+        assert refused_for(server, "api", reason) == 1
+    wait_until("they are gone", lambda: server.metrics()['mullion_port_connections{port="api"}'] == 0)
+    server.get("info")
+
+
+def test_plain_ports_say_why_they_refuse(site):
+    server = site.server("a", flags=["--max-connections-loopback", "2"]).start()
+    with connection(server.static_port), connection(server.static_port):
+        wait_until("both are open", lambda: server.metrics()['mullion_port_connections{port="static"}'] == 2)
+        with connection(server.static_port) as third:
+            third.sendall(b"GET /files/x HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = read_to_end(third)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nRetry-After: 1\r\n" in answer
+
+
+def test_a_slow_reader_is_cut(site):
+    server = site.server("a").start()
+    size = 64 << 20
+    expect(201, server.call("POST", "files/large", bytes(size)))
+    server.stop()
+    server.flags = ["--body-timeout", "1s", "--least-rate", "10MiB"]
+    server.start()
+    with socket.socket() as reader:
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader.connect(("127.0.0.1", server.static_port))
+        reader.sendall(b"GET /files/large HTTP/1.1\r\nHost: x\r\n\r\n")
+        received = []
+
+        def is_cut():
+            received.append(len(reader.recv(1024)))
+            return server.metrics()['mullion_port_cut_total{port="static"}'] == 1
+        wait_until("the reader is cut", is_cut)
+        assert sum(received) + len(read_to_end(reader)) < size
+
+
+def test_a_slow_sender_is_told_so(site):
+    server = site.server("a", flags=["--body-timeout", "1s", "--least-rate", "1MiB"]).start()
+    upload = requests.Session()
+    upload.auth, upload.verify, upload.trust_env = (USER, PASSWORD), False, False
+    cut = threading.Event()
+
+    def trickle():
+        while not cut.wait(0.05):
+            yield b"x"
+    answers = []
+
+    def send():
+        with contextlib.suppress(requests.ConnectionError):
+            answers.append(upload.post(server.url + "/api/v3/files/trickled", data=trickle(), timeout=30))
+    sending = threading.Thread(target=send)
+    sending.start()
+    try:
+        wait_until("it is cut", lambda: server.metrics()['mullion_port_cut_total{port="api"}'] == 1)
+    finally:
+        cut.set()
+        sending.join()
+    assert all(answer.status_code == 504 for answer in answers)
+    expect(404, server.call("GET", "files/trickled"))
+
+
+def refusal_of(server, head):
+    """The head of the answer to a request to the static port whose body never comes."""
+    with connection(server.static_port) as client:
+        client.sendall(head.encode() + b"\r\n\r\n")
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += client.recv(4096)
+        return received.partition(b"\r\n\r\n")[0]
+
+
+def test_a_refusal_says_whether_a_request_may_follow(server):
+    request = "POST /files/x HTTP/1.1\r\nHost: x\r\n"
+    assert b"Connection: close" not in refusal_of(server, request + "Content-Length: 1000")
+    assert b"Connection: close" in refusal_of(server, request + "Content-Length: 10000000")
+    assert b"Connection: close" in refusal_of(server, request + "Transfer-Encoding: chunked")
+
+
+@pytest.fixture(scope="module")
+def server(shared_site):
+    """One for tests that leave it as it was."""
+    return shared_site.server("shared").start()
+
+
+@pytest.mark.parametrize("path", ["machines/%ff%fe", "no-such-%ff", "machines?%ff=%fe", "machines?Uuid=%ff",
+                                  "machines/%c3%28/params", "ws/%ff"])
+def test_errors_are_utf8(server, path):
+    answer = server.call("GET", path)
+    json.loads(answer.content.decode("utf-8", errors="strict"))
+
+
+def test_ports_have_addresses_of_their_own(site):
+    server = site.server("a", flags=["--listen-address", "127.0.0.1", "--metrics-address", "127.0.0.2",
+                                     "--static-address", "127.0.0.3"]).start()
+    for port, address in ((server.metrics_port, "127.0.0.2"), (server.static_port, "127.0.0.3"),
+                          (server.static_secure_port, "127.0.0.3"), (server.api_port, "127.0.0.1")):
+        with connection(port, address):
+            pass
+        for other in {"127.0.0.1", "127.0.0.2", "127.0.0.3"} - {address}:
+            with pytest.raises(ConnectionRefusedError), connection(port, other):
+                pass
+
+
+def test_a_stop_under_a_flood_ends_in_time(site):
+    server = site.server("a").start()
+    over = threading.Event()
+
+    def flood():
+        session = requests.Session()
+        session.auth, session.verify, session.trust_env = (USER, PASSWORD), False, False
+        while not over.is_set():
+            with contextlib.suppress(requests.RequestException):
+                session.get(server.url + "/api/v3/params?Description=none", timeout=30)
+    threads = [threading.Thread(target=flood) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_until("filters run", lambda: server.metrics()['mullion_pool_run_seconds_count{pool="processor"}'] > 50)
+        assert server.stop() == 0
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
