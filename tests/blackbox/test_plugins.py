@@ -101,7 +101,7 @@ def test_whatever_a_plugin_started_ends_with_it(server, notes):
     wait_available(server, "fertile")
     strays = wait_until("all were started", lambda: len(found := lines_of(notes, "stray")) == 30 and found)
     assert not any(gone(pid) for pid in strays)
-    expect(204, server.call("DELETE", "plugin_providers/fertile"))
+    expect(200, server.call("DELETE", "plugin_providers/fertile"))
     wait_until("none is left", lambda: all(gone(pid) for pid in strays))
     assert [pid for pid in strays if pathlib.Path(f"/proc/{pid}").exists()] == [], "collected, too"
 
@@ -113,10 +113,10 @@ def test_plugins_do_not_end_each_others_processes(server, notes):
     left, right = (wait_until("they were started", lambda: len(found := lines_of(notes.with_name(name), "stray")) == 2 and found)
                    for name in ("left", "right"))
     listening = [int(line.split()[1]) for line in notes.with_name("right").read_text().splitlines() if line.startswith("listening")]
-    expect(204, server.call("DELETE", "plugin_providers/left"))
+    expect(200, server.call("DELETE", "plugin_providers/left"))
     wait_until("its processes end", lambda: all(gone(pid) for pid in left))
     assert not any(gone(pid) for pid in listening), "the other one still runs"
-    expect(204, server.call("DELETE", "plugin_providers/right"))
+    expect(200, server.call("DELETE", "plugin_providers/right"))
     wait_until("the other's end with it", lambda: all(gone(pid) for pid in right + listening))
 
 
@@ -140,7 +140,7 @@ def test_programs_are_confined(site, notes):
     wait_available(server, "modest")
     assert not temporary.exists()
     later = pathlib.Path(probe(server)["env"]["TMPDIR"])
-    expect(204, server.call("DELETE", "plugin_providers/modest"))
+    expect(200, server.call("DELETE", "plugin_providers/modest"))
     wait_until("its folder is gone", lambda: not later.exists())
 
 
@@ -297,7 +297,7 @@ def test_environment_token_and_working_directory(server, notes):
     wait_available(server, "surroundings")
     seen = expect(200, run(server, "system/actions/look")).json()
     environment = {name: value for name, value in seen["env"].items() if name not in ("LC_CTYPE", "PWD")}
-    assert set(environment) == {"PATH", "RS_ENDPOINT", "RS_TOKEN", "RS_FILESERVER", "RS_WEBROOT"}
+    assert set(environment) == {"PATH", "RS_ENDPOINT", "RS_TOKEN", "RS_FILESERVER", "RS_WEBROOT", "TMPDIR", "MULLION_FAMILY"}
     assert environment["RS_ENDPOINT"] == server.url and environment["RS_WEBROOT"] == str(server.root)
     assert environment["RS_FILESERVER"] == f"http://127.0.0.1:{server.static_port}"
     assert pathlib.Path(seen["cwd"]).is_relative_to(server.root)
