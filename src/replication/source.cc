@@ -28,6 +28,8 @@ constexpr size_t kRangeObjects = 256;
 /// What a fetched range may take while it waits to be sent, compressed. A larger one becomes a copy.
 constexpr uint64_t kMaxRange = 8 << 20;
 constexpr size_t kMaxRequests = 10000;
+/// A sink that falls behind the log so often without ever being level with it is too slow.
+constexpr int kMostRestarts = 8;
 constexpr uint16_t kProtocolError = 1002;
 constexpr size_t kMaxCloseReason = 120;  // RFC 6455: control frames carry at most 125 bytes
 
@@ -164,7 +166,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
       if (state_sent_ != source_.state_version_ && state_due() <= env::system_clock().steady()) add_state();
       if (Result<void> done = co_await continue_copies(); !done) co_return done.error();
       if (Result<void> done = co_await stream_log(options_.store.newest().seq); !done) co_return done.error();
-      if (!copying_ && to_copy_.empty()) fell_behind_ = false;
+      if (!copying_ && to_copy_.empty()) restarts_ = 0;
       const env::SteadyTime now = env::system_clock().steady();
       if (now >= ping_due(pinged)) {
         if (Result<void> done = co_await add_ping(); !done) co_return done.error();
@@ -485,9 +487,9 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
 
   /// The log was trimmed past our place: the sink was too slow, and needs copies.
   Result<void> start_over() {
-    if (fell_behind_) return Error(ErrorCode::kUnavailable, "the sink falls behind the log again and again");
+    if (++restarts_ > kMostRestarts)
+      return Error(ErrorCode::kUnavailable, "the sink falls behind the log again and again");
     kLog.warn("sink fell behind the log sink={} at={}", sink_id_, position_);
-    fell_behind_ = true;
     position_ = options_.store.newest().seq;
     frame_.add(At{position_, true});
     if (copying_) to_copy_.push_back({copying_->wanted.owner, false, std::nullopt});
@@ -605,7 +607,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   FrameWriter frame_;
   uint64_t position_ = 0;  // everything up to here was sent or is none of the sink's business
   bool subscribed_ = false;
-  bool fell_behind_ = false;        // and has not caught up since
+  int restarts_ = 0;                // since it was level with the log
   bool changes_in_copies_ = false;  // the sink understands them
   Pace pace_;
   std::set<std::string, std::less<>> following_;

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "api/api.h"
@@ -38,6 +39,8 @@ constexpr auto kGrace = std::chrono::milliseconds(600);
 constexpr auto kUpgradeSlack = std::chrono::seconds(60);  // beyond the deadline, for stopping and starting
 constexpr auto kStopPatience = std::chrono::milliseconds(1500);
 constexpr auto kStopLimit = std::chrono::seconds(10);
+constexpr uint64_t kMostViews =
+    100'000;  // more than any machine serves; the table of them is mapped as a whole
 
 std::string host_name() {
   char name[256] = {};
@@ -180,7 +183,7 @@ Result<void> ServerProcess::open_rooms() {
   options.directory = base_root_ / "data";
   options.map_size = settings_.number("map-size");
   options.log_max_bytes = settings_.number("log-max-bytes");
-  options.max_views = settings_.number("max-views");
+  options.max_views = std::clamp<uint64_t>(settings_.number("max-views"), 1, kMostViews);
   options.log_max_age = std::chrono::seconds(settings_.number("log-max-age"));
   Result<std::unique_ptr<store::Store>> store = store::open_store(options);
   if (!store) return store.error();

@@ -761,7 +761,9 @@ def test_a_sink_that_asks_without_reading_costs_little(source):
 
 @pytest.fixture
 def short_log(shared_site):
-    return shared_site.server("SHORT", flags=["--log-max-bytes", "300KB"]).start()
+    server = shared_site.server("SHORT", flags=["--log-max-bytes", "300KB"]).start()
+    yield server
+    server.stop()
 
 
 def fill(server, megabytes, label):
@@ -771,9 +773,10 @@ def fill(server, megabytes, label):
                                     "Contents": base64.b64encode(os.urandom(380_000)).decode()})
 
 
-def test_a_sink_that_falls_behind_the_log_gets_a_copy(short_log):
+@pytest.mark.parametrize("features", [[], ["changes-in-copies"]])
+def test_a_sink_that_falls_behind_the_log_gets_a_copy(short_log, features):
     sink = open_stream(short_log, sockopt=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)])
-    sink.send_binary(fake.pack(hello("slow"), subscribe("SHORT")))
+    sink.send_binary(fake.pack(hello("slow", features=features), subscribe("SHORT")))
     read_until(sink, "snapshot-end")
     fill(short_log, 16, "behind")
     last = short_log.create("machines", {"Name": "last"})["Uuid"]

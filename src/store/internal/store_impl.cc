@@ -434,7 +434,8 @@ Result<void> StoreImpl::copy_to(const env::Path& directory) const {
   if (Result<void> copied = engine_->backup(directory); !copied) return copied;
   // A copy that is started one day must not be taken for this store: managers would trust cursors it never
   // reached.
-  Result<std::unique_ptr<Engine>> copy = open_lmdb_engine(directory, {.map_size = options_.map_size});
+  Result<std::unique_ptr<Engine>> copy =
+      open_lmdb_engine(directory, {.map_size = options_.map_size, .max_views = 8});
   if (!copy) return copy.error();
   Result<std::unique_ptr<WriteTransaction>> transaction = (*copy)->begin_write();
   if (!transaction) return transaction.error();
