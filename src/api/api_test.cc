@@ -331,6 +331,10 @@ TEST_F(ApiTest, KeyRulesAtAManager) {
   const Answer coarser = fixture.call("GET", "/api/v3/profiles", "", "root", {{"X-Mullion-Max-Age", "6"}});
   EXPECT_EQ(coarser.status, 503);
   EXPECT_EQ(coarser.message().find("finer"), std::string::npos) << "it could be met, but is not now";
+  EXPECT_EQ(fixture.call("GET", "/api/v3/profiles/nowhere").status, 404);
+  EXPECT_EQ(fixture.call("GET", "/api/v3/profiles/nowhere", "", "root", {{"X-Mullion-Max-Age", "6"}}).status,
+            503)
+      << "B may have it by now";
   EXPECT_EQ(
       fixture.call("GET", "/api/v3/profiles?Endpoint=A", "", "root", {{"X-Mullion-Max-Age", "5"}}).status,
       200);

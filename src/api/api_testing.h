@@ -323,7 +323,11 @@ class FakeManager final : public manager::Manager {
     }
     return out;
   }
-  std::vector<std::string> known_owners() const override { return {}; }
+  std::vector<std::string> known_owners() const override {
+    std::vector<std::string> out;
+    for (const auto& [owner, freshness] : known) out.push_back(owner);
+    return out;
+  }
   std::vector<manager::EndpointStatistics> statistics() const override { return {}; }
   Task<void> serve_stream(std::shared_ptr<net::WebSocket>, store::Cursor) override { co_return; }
   Task<Result<net::ClientResponse>> call(std::string, net::ClientRequest) override {

@@ -93,7 +93,9 @@ void write_links(const fs::path& file, const std::vector<Named>& entries) {
     if (item.hard_link != nullptr) archive_entry_set_hardlink(entry, item.hard_link);
     archive_entry_set_size(entry, item.hard_link != nullptr ? 0 : 6);
     ASSERT_EQ(archive_write_header(out, entry), ARCHIVE_OK);
-    if (item.hard_link == nullptr) ASSERT_EQ(archive_write_data(out, "kernel", 6), 6);
+    if (item.hard_link == nullptr) {
+      ASSERT_EQ(archive_write_data(out, "kernel", 6), 6);
+    }
     archive_entry_free(entry);
   }
   ASSERT_EQ(archive_write_free(out), ARCHIVE_OK);

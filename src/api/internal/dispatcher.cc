@@ -211,10 +211,21 @@ env::Task<Result<net::Response>> run_handler(Call& call) {
   co_return co_await call.route->handler(call);
 }
 
+/// That an object is nowhere is known as of the oldest replica that could hold it: a demand for a younger
+/// answer holds for it, too.
+Error absence(const Call& call, Error missing) {
+  const bool reads = call.request.method == "GET" || call.request.method == "HEAD";
+  if (!reads || missing.code != ErrorCode::kNotFound || call.services.manager == nullptr) return missing;
+  if (!call.request.headers.get("X-Mullion-Max-Age") || !call.services.store.replicas_shown()) return missing;
+  net::Response unused;
+  const Result<void> fresh = apply_freshness(call, call.services.manager->known_owners(), unused);
+  return fresh ? missing : fresh.error();
+}
+
 env::Task<Result<net::Response>> run_route(Call& call) {
   if (call.route->object) {
     Result<Target> target = find_object(call, *call.services.store.snapshot(), call.requested_id());
-    if (!target) co_return target.error();
+    if (!target) co_return absence(call, target.error());
     take_object(call, std::move(*target));
   }
   Result<void> allowed = authorise_route(call);

@@ -42,9 +42,12 @@ int64_t wall_count(std::optional<env::SteadyTime> moment, const env::Clock& cloc
   return (clock.wall() - (clock.steady() - *moment)).time_since_epoch().count();
 }
 
-env::SteadyTime steady_moment(int64_t count, const env::Clock& clock) {
+/// Absent when the moment is yet to come by the wall clock of now: it was set back while nothing here ran, so
+/// nobody knows how long ago the moment was.
+std::optional<env::SteadyTime> steady_moment(int64_t count, const env::Clock& clock) {
   const env::Duration age = clock.wall() - env::WallTime(env::Duration(count));
-  return clock.steady() - std::max(age, env::Duration::zero());
+  if (age < env::Duration::zero()) return std::nullopt;
+  return clock.steady() - age;
 }
 
 std::optional<env::SteadyTime> as_of(const SavedPosition& position, const std::string& owner) {
@@ -76,7 +79,8 @@ void read_owners(const std::string& text, int64_t contact, const env::Clock& clo
   for (SavedOwner& saved : json::value_to<std::vector<SavedOwner>>(json::parse(text))) {
     if (saved.follows) out.follows.insert(saved.owner);
     const int64_t stale = saved.stale_since == 0 ? contact : saved.stale_since;
-    if (stale > kNever) out.as_of.emplace(saved.owner, steady_moment(stale, clock));
+    const auto moment = stale > kNever ? steady_moment(stale, clock) : std::nullopt;
+    if (moment) out.as_of.emplace(saved.owner, *moment);
     Announcement& announced = out.announced.emplace_back();
     announced.owner = std::move(saved.owner);
     announced.via = std::move(saved.via);
