@@ -383,7 +383,9 @@ TEST_F(Cli, GrantsAManagerTheLeastItNeeds) {
     EXPECT_NE(claim.at("action"), "*");
     const std::string scope(claim.at("scope").as_string());
     if (scope == "machines,profiles") everything = std::string(claim.at("action").as_string());
-    if (scope.find("users") != std::string::npos) EXPECT_EQ(claim.at("action"), "list,get");
+    if (scope.find("users") != std::string::npos) {
+      EXPECT_EQ(claim.at("action"), "list,get");
+    }
   }
   EXPECT_EQ(everything, "list,get,create,update,delete,actions,action")
       << "of what the server has, accounts apart";

@@ -43,7 +43,7 @@ bool is_refused(const Error& error) {
 /// The reason, and for another certificate the command that accepts it.
 Error with_remedy(Error error, std::string_view endpoint) {
   constexpr std::string_view kOther = "certificate fingerprint changed";
-  if (error.messages.empty() || !error.messages.front().starts_with(kOther)) return error;
+  if (error.messages.empty() || error.messages.front().find(kOther) == std::string::npos) return error;
   error.messages.front() += fmt::format("; to accept it: mullion endpoints accept {}", endpoint);
   return error;
 }
