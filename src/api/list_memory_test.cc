@@ -25,7 +25,7 @@ TEST(PackedRefs, GiveBackEveryObjectInOrder) {
 TEST(PackedRefs, TakeLittleMoreThanTheKeys) {
   const std::vector<store::ObjectRef> refs(1000, {std::string(36, 'k'), "endpoint"});
   EXPECT_LT(PackedRefs(refs).bytes(), 1000U * 45);
-  EXPECT_TRUE(PackedRefs({}).empty());
+  EXPECT_TRUE(PackedRefs(std::vector<store::ObjectRef>()).empty());
 }
 
 TEST(MemoryBudget, IsSharedUntilItIsGivenBack) {
