@@ -62,7 +62,7 @@ TEST_F(EndpointSecrets, NoDeclarationTakesTheSecrecyAway) {
 
 TEST_F(EndpointSecrets, OtherObjectsSealItToo) {
   const Answer profile =
-      fixture_.call("POST", "/api/v3/profiles", R"({"Name":"p","Params":{"manager/password":"geheim"}})");
+      fixture_.call("POST", "/api/v3/profiles", R"({"Name":"p1","Params":{"manager/password":"geheim"}})");
   EXPECT_EQ(profile.status, 201);
   EXPECT_THAT(profile.body, Not(HasSubstr("geheim")));
   const Answer set =

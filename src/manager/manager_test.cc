@@ -119,7 +119,8 @@ TEST_F(ManagerTest, AgesGoOnOverARestart) {
   EXPECT_EQ(m.age("A"), 110);
 }
 
-TEST_F(ManagerTest, WithAClockSetBackOverARestartReplicasAreAsOldAsTheProcess) {
+/// How long nothing ran here, nobody knows then: no demand for an age is met.
+TEST_F(ManagerTest, WithAClockSetBackOverARestartAgesAreUnknown) {
   Endpoint a(runtime_, "A");
   Managing m(runtime_, "M", clock_);
   m.attach_and_wait(a);
@@ -131,7 +132,7 @@ TEST_F(ManagerTest, WithAClockSetBackOverARestartReplicasAreAsOldAsTheProcess) {
   m.start();
   ASSERT_TRUE(eventually([&] { return m.freshness("A").resolution_seconds > 0; }));
   clock_.advance(10s);
-  EXPECT_EQ(m.age("A"), 10);
+  EXPECT_GT(m.age("A"), 1e9);
 }
 
 // ---- ages over two levels

@@ -53,7 +53,9 @@ TEST_P(Manifests, AreTakenOrRefused) {
   const Judgement& wanted = GetParam();
   const Result<void> verdict = check_manifest(wanted.manifest, kHere, wanted.force);
   EXPECT_EQ(verdict.ok(), wanted.problem.empty());
-  if (!verdict) EXPECT_THAT(verdict.error().text(), HasSubstr(std::string(wanted.problem)));
+  if (!verdict) {
+    EXPECT_THAT(verdict.error().text(), HasSubstr(std::string(wanted.problem)));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(

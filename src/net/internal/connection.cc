@@ -313,8 +313,10 @@ Task<bool> Connection::shake_hands(TlsContext& tls) {
 }
 
 Task<Result<Response>> Connection::answer(Request& request, const Result<void>& understood) {
-  if (!understood) co_return error_response(request.method, "", 400, understood.error().messages.front());
-  if (place_->refusal().empty()) co_return co_await call_handler(request);
+  if (place_->refusal().empty()) {
+    if (understood) co_return co_await call_handler(request);
+    co_return error_response(request.method, "", 400, understood.error().messages.front());
+  }
   Response response = error_response(request.method, request.path, 503, place_->refusal());
   response.headers.add("Retry-After", "1");
   co_return response;
