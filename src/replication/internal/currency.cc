@@ -29,10 +29,20 @@ uint64_t Currency::stamp(env::SteadyTime now) {
   return last_stamp_;
 }
 
+void Currency::take_hello(uint64_t newest) {
+  newest_ = {newest, word_, std::nullopt, {}, std::nullopt, true};
+  proofs_.push_back(newest_);
+}
+
 void Currency::take_owners(const std::vector<Announcement>& announced) {
   announced_.clear();
   for (const Announcement& one : announced)
     announced_[one.owner] = {one.in_touch, before(word_, one.age_seconds)};
+  if (!newest_.first || !newest_.ages.empty()) return;
+  for (const Announcement& one : announced) newest_.ages[one.owner] = one.age_seconds;
+  for (Proof& proof : proofs_) {
+    if (proof.first) proof.ages = newest_.ages;
+  }
 }
 
 void Currency::take_ping(const Ping& ping, env::SteadyTime now) {
@@ -45,7 +55,7 @@ void Currency::take_ping(const Ping& ping, env::SteadyTime now) {
     word_ = answered->sent;
     under_way_.erase(under_way_.begin(), answered + 1);
   }
-  newest_ = {ping.newest, word_, ping.age, {}, std::nullopt};
+  newest_ = {ping.newest, word_, ping.age, {}, std::nullopt, false};
   for (const OwnerAge& one : ping.ages) newest_.ages[one.owner] = one.seconds;
   // What is far behind is proven by the words of then, not by words that it never reaches.
   if (proofs_.size() < kMostProofs) proofs_.push_back(newest_);
@@ -81,7 +91,7 @@ env::SteadyTime Currency::claimed(const Proof& proof, std::string_view owner) co
     return before(proof.base, listed->second);
   if (proof.age) return before(proof.base, *proof.age);
   const auto announced = announced_.find(owner);
-  if (announced == announced_.end()) return before(proof.base, kOldest);
+  if (proof.first || announced == announced_.end()) return before(proof.base, kOldest);
   return announced->second.in_touch ? proof.base : announced->second.as_of;
 }
 

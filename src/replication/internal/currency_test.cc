@@ -81,11 +81,27 @@ TEST_F(CurrencyTest, WhatArrivedCountsOnceItIsStored) {
   EXPECT_EQ(age("R"), 0);
 }
 
-TEST_F(CurrencyTest, NothingSaidBeforeAGapProvesAnythingAfterIt) {
+TEST_F(CurrencyTest, WhatWasSaidBeforeAGapHoldsOnceWhatCameWithItIsStored) {
   exchange(5);
+  currency_.received(5, batches_ + 1);
   currency_.begin_anew();
+  ++batches_;
+  settle();
+  EXPECT_EQ(age("R"), -1) << "the end of a copy is still on its way into the store";
   store(5);
+  EXPECT_EQ(age("R"), 0);
+}
+
+TEST_F(CurrencyTest, TheFirstWordsAreAsOfTheBeginOfTheStream) {
+  clock_.advance(4s);
+  currency_.take_hello(5);
+  currency_.take_owners({{"R", {}, true, 0, ""}, {"A", {"R"}, true, 2, ""}, {"B", {"R"}, false, 40, "cut"}});
+  store(4);
   EXPECT_EQ(age("R"), -1);
+  store(5);
+  EXPECT_EQ(age("R"), 4);
+  EXPECT_EQ(age("A"), 6);
+  EXPECT_EQ(age("B"), 44);
 }
 
 TEST_F(CurrencyTest, IncompleteAndDoubtfulReplicasStayAsOldAsTheyWere) {
