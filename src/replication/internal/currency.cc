@@ -1,6 +1,7 @@
 #include "replication/internal/currency.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace mullion::replication {
 namespace {
@@ -61,6 +62,11 @@ void Currency::take_ping(const Ping& ping, env::SteadyTime now) {
   if (proofs_.size() < kMostProofs) proofs_.push_back(newest_);
 }
 
+void Currency::begin_anew() {
+  if (proven_) proofs_.push_front(*std::exchange(proven_, std::nullopt));
+  for (Proof& proof : proofs_) proof.batches.reset();
+}
+
 void Currency::received(uint64_t seq, uint64_t batches) {
   for (Proof& proof : proofs_) {
     if (!proof.batches && proof.seq <= seq) proof.batches = batches;
@@ -73,15 +79,14 @@ bool Currency::proves(uint64_t batches) const {
 
 void Currency::stored(uint64_t batches, const std::set<std::string, std::less<>>& follows,
                       const std::function<bool(const std::string&)>& holds) {
-  std::optional<Proof> proven;
+  if (!proves(batches)) return;
   while (proves(batches)) {
-    proven = std::move(proofs_.front());
+    proven_ = std::move(proofs_.front());
     proofs_.pop_front();
   }
-  if (!proven) return;
   for (const std::string& owner : follows) {
     // Not the later one of both: a source may fall back to older replicas, and these then do.
-    if (holds(owner)) as_of_.insert_or_assign(owner, claimed(*proven, owner));
+    if (holds(owner)) as_of_.insert_or_assign(owner, claimed(*proven_, owner));
   }
 }
 

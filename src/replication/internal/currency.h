@@ -41,11 +41,11 @@ class Currency {
   /// equal as far as is known.
   void stored(uint64_t batches, const std::set<std::string, std::less<>>& follows,
               const std::function<bool(const std::string&)>& holds);
-  /// Another replica is followed, or the log from another place: what was said so far holds once everything
-  /// is stored that has arrived by now.
-  void begin_anew() {
-    for (Proof& proof : proofs_) proof.batches.reset();
-  }
+
+  /// Another replica is followed, or the log from another place: what was said so far, also what was proven
+  /// of the others already, holds once everything is stored that has arrived by now.
+  void begin_anew();
+
   /// As of when the source's replica of `owner` was, by its last word. Absent: it does not announce it.
   std::optional<env::SteadyTime> told(std::string_view owner) const;
 
@@ -75,6 +75,7 @@ class Currency {
   std::map<std::string, Claim, std::less<>> announced_;
   Proof newest_;
   std::deque<Proof> proofs_;
+  std::optional<Proof> proven_;  // the last one
   AsOf& as_of_;
 };
 

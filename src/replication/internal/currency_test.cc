@@ -92,6 +92,19 @@ TEST_F(CurrencyTest, WhatWasSaidBeforeAGapHoldsOnceWhatCameWithItIsStored) {
   EXPECT_EQ(age("R"), 0);
 }
 
+TEST_F(CurrencyTest, ACopyThatEndsIsAsNewAsWhatWasProvenOfTheOthers) {
+  follows_.erase("A");
+  exchange(5);
+  store(5);
+  clock_.advance(1s);
+  EXPECT_EQ(age("A"), -1);
+  follows_.insert("A");
+  currency_.begin_anew();
+  store(5);
+  EXPECT_EQ(age("A"), 1);
+  EXPECT_EQ(age("R"), 1);
+}
+
 TEST_F(CurrencyTest, TheFirstWordsAreAsOfTheBeginOfTheStream) {
   clock_.advance(4s);
   currency_.take_hello(5);
