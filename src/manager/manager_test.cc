@@ -119,7 +119,7 @@ TEST_F(ManagerTest, AgesGoOnOverARestart) {
   EXPECT_EQ(m.age("A"), 110);
 }
 
-TEST_F(ManagerTest, WithAClockSetBackOverARestartReplicasAreAsOldAsTheProcess) {
+TEST_F(ManagerTest, WithAClockSetBackOverARestartNobodyKnowsHowOldReplicasAre) {
   Endpoint a(runtime_, "A");
   Managing m(runtime_, "M", clock_);
   m.attach_and_wait(a);
@@ -130,8 +130,9 @@ TEST_F(ManagerTest, WithAClockSetBackOverARestartReplicasAreAsOldAsTheProcess) {
   clock_.restart();
   m.start();
   ASSERT_TRUE(eventually([&] { return m.freshness("A").resolution_seconds > 0; }));
-  clock_.advance(10s);
-  EXPECT_EQ(m.age("A"), 10);
+  EXPECT_GT(m.age("A"), 1e9) << "older than everything, until it is heard again";
+  a.open();
+  EXPECT_TRUE(eventually([&] { return m.age("A") == 0; }));
 }
 
 // ---- ages over two levels
