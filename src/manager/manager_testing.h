@@ -288,7 +288,8 @@ class Managing {
   std::string status(const std::string& id) const {
     const auto body = store_->snapshot()->get({std::string(kEndpoints), std::string(store::kOwn), id});
     if (!body) return "";
-    const boost::json::value* status = boost::json::parse(*body).as_object().if_contains("ConnectionStatus");
+    const boost::json::value endpoint = boost::json::parse(*body);
+    const boost::json::value* status = endpoint.as_object().if_contains("ConnectionStatus");
     return status == nullptr ? "" : std::string(status->as_string());
   }
   Manager& manager() { return *manager_; }

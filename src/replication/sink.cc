@@ -168,6 +168,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     greeted = true;
     newest = hello.newest;
     std::lock_guard lock(mutex);
+    currency.take_hello(hello.newest);
     if (position.cursor.epoch == hello.epoch) return {};
     position.cursor = {hello.epoch, 0};
     position.follows.clear();
@@ -594,8 +595,8 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     const auto now = position.as_of.find(owner);
     if (now == position.as_of.end()) return std::nullopt;
     if (!is_settling()) return now->second;
-    const auto before = shown.find(owner);
-    return before == shown.end() ? std::nullopt : std::optional(std::min(before->second, now->second));
+    const auto before = shown.find(owner);  // absent: its first copy has just ended
+    return before == shown.end() ? now->second : std::min(before->second, now->second);
   }
 
   void report_currency() {

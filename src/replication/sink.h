@@ -32,7 +32,7 @@ struct SavedPosition {
   AsOf as_of;                                  // absent: never known to be complete
 };
 /// Over a restart the wall clock tells how much older the replicas became; when it was set back meanwhile
-/// they are as old as this process.
+/// nobody knows, as if they had never been complete.
 SavedPosition load_position(const store::Snapshot& view, std::string_view endpoint,
                             const env::Clock& clock = env::system_clock());
 /// The changes of secrets that save it.

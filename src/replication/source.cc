@@ -152,9 +152,10 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   // ---- writer
 
   env::Task<Result<void>> converse() {
+    const Owners owners = make_owners();  // first the ages, then the commit up to which they hold
     frame_.add(Hello{kProtocol, options_.id, options_.version, epoch_, options_.store.newest().seq,
                      options_.features});
-    add_owners();
+    frame_.add(owners);
     add_state();
     if (Result<void> sent = co_await flush(); !sent) co_return sent.error();
     if (Result<void> begun = co_await wait_for_subscription(); !begun) co_return begun.error();
@@ -527,14 +528,16 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     return true;
   }
 
-  void add_owners() {
+  void add_owners() { frame_.add(make_owners()); }
+
+  Owners make_owners() {
     owners_sent_ = source_.owners_version_;
     Owners record;
     record.owners.push_back({options_.id, {}, true, 0, ""});
     for (Announcement& owner : options_.owners()) record.owners.push_back(std::move(owner));
     announced_.clear();
     for (const Announcement& owner : record.owners) announced_.insert(owner.owner);
-    frame_.add(record);
+    return record;
   }
 
   env::SteadyTime ping_due(env::SteadyTime last) const {

@@ -114,7 +114,9 @@ env::Task<void> pump_events(SocketPtr from, SocketPtr to, std::shared_ptr<EventR
     Result<void> sent = co_await to->write(std::move(message->data), message->binary);
     if (!sent) break;
   }
-  co_await to->close(reason, reason == kPolicyViolation ? std::string(kLoginEnded) : std::string());
+  std::string text;  // not chosen inside the call: GCC 12 destroys such temporaries of an awaited call twice
+  if (reason == kPolicyViolation) text = kLoginEnded;
+  co_await to->close(reason, std::move(text));
   from->abort();
 }
 

@@ -1,6 +1,7 @@
 #include "replication/internal/currency.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace mullion::replication {
 namespace {
@@ -29,10 +30,20 @@ uint64_t Currency::stamp(env::SteadyTime now) {
   return last_stamp_;
 }
 
+void Currency::take_hello(uint64_t newest) {
+  newest_ = {newest, word_, std::nullopt, {}, std::nullopt, true};
+  proofs_.push_back(newest_);
+}
+
 void Currency::take_owners(const std::vector<Announcement>& announced) {
   announced_.clear();
   for (const Announcement& one : announced)
     announced_[one.owner] = {one.in_touch, before(word_, one.age_seconds)};
+  if (!newest_.first || !newest_.ages.empty()) return;
+  for (const Announcement& one : announced) newest_.ages[one.owner] = one.age_seconds;
+  for (Proof& proof : proofs_) {
+    if (proof.first) proof.ages = newest_.ages;
+  }
 }
 
 void Currency::take_ping(const Ping& ping, env::SteadyTime now) {
@@ -45,10 +56,15 @@ void Currency::take_ping(const Ping& ping, env::SteadyTime now) {
     word_ = answered->sent;
     under_way_.erase(under_way_.begin(), answered + 1);
   }
-  newest_ = {ping.newest, word_, ping.age, {}, std::nullopt};
+  newest_ = {ping.newest, word_, ping.age, {}, std::nullopt, false};
   for (const OwnerAge& one : ping.ages) newest_.ages[one.owner] = one.seconds;
   // What is far behind is proven by the words of then, not by words that it never reaches.
   if (proofs_.size() < kMostProofs) proofs_.push_back(newest_);
+}
+
+void Currency::begin_anew() {
+  if (proven_) proofs_.push_front(*std::exchange(proven_, std::nullopt));
+  for (Proof& proof : proofs_) proof.batches.reset();
 }
 
 void Currency::received(uint64_t seq, uint64_t batches) {
@@ -63,15 +79,14 @@ bool Currency::proves(uint64_t batches) const {
 
 void Currency::stored(uint64_t batches, const std::set<std::string, std::less<>>& follows,
                       const std::function<bool(const std::string&)>& holds) {
-  std::optional<Proof> proven;
+  if (!proves(batches)) return;
   while (proves(batches)) {
-    proven = std::move(proofs_.front());
+    proven_ = std::move(proofs_.front());
     proofs_.pop_front();
   }
-  if (!proven) return;
   for (const std::string& owner : follows) {
     // Not the later one of both: a source may fall back to older replicas, and these then do.
-    if (holds(owner)) as_of_.insert_or_assign(owner, claimed(*proven, owner));
+    if (holds(owner)) as_of_.insert_or_assign(owner, claimed(*proven_, owner));
   }
 }
 
@@ -81,7 +96,7 @@ env::SteadyTime Currency::claimed(const Proof& proof, std::string_view owner) co
     return before(proof.base, listed->second);
   if (proof.age) return before(proof.base, *proof.age);
   const auto announced = announced_.find(owner);
-  if (announced == announced_.end()) return before(proof.base, kOldest);
+  if (proof.first || announced == announced_.end()) return before(proof.base, kOldest);
   return announced->second.in_touch ? proof.base : announced->second.as_of;
 }
 

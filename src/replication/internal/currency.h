@@ -28,6 +28,8 @@ class Currency {
 
   /// The number for a ping that is composed after `now`.
   uint64_t stamp(env::SteadyTime now);
+  /// The first words of a stream prove what they say as pings do: it was asked for before they were said.
+  void take_hello(uint64_t newest);
   void take_owners(const std::vector<Announcement>& announced);
   void take_ping(const Ping& ping, env::SteadyTime now);
 
@@ -39,9 +41,11 @@ class Currency {
   /// equal as far as is known.
   void stored(uint64_t batches, const std::set<std::string, std::less<>>& follows,
               const std::function<bool(const std::string&)>& holds);
-  /// What was said so far proves nothing of what is stored from now on: another replica is, or the log is not
-  /// followed without a gap.
-  void begin_anew() { proofs_.clear(); }
+
+  /// Another replica is followed, or the log from another place: what was said so far, also what was proven
+  /// of the others already, holds once everything is stored that has arrived by now.
+  void begin_anew();
+
   /// As of when the source's replica of `owner` was, by its last word. Absent: it does not announce it.
   std::optional<env::SteadyTime> told(std::string_view owner) const;
 
@@ -60,6 +64,7 @@ class Currency {
     std::optional<double> age;
     std::map<std::string, double, std::less<>> ages;
     std::optional<uint64_t> batches;  // absent: not everything up to `seq` has arrived
+    bool first = false;               // what the stream began with: ages are those of the announcement
   };
   env::SteadyTime claimed(const Proof& proof, std::string_view owner) const;
 
@@ -70,6 +75,7 @@ class Currency {
   std::map<std::string, Claim, std::less<>> announced_;
   Proof newest_;
   std::deque<Proof> proofs_;
+  std::optional<Proof> proven_;  // the last one
   AsOf& as_of_;
 };
 

@@ -81,11 +81,40 @@ TEST_F(CurrencyTest, WhatArrivedCountsOnceItIsStored) {
   EXPECT_EQ(age("R"), 0);
 }
 
-TEST_F(CurrencyTest, NothingSaidBeforeAGapProvesAnythingAfterIt) {
+TEST_F(CurrencyTest, WhatWasSaidBeforeAGapHoldsOnceWhatCameWithItIsStored) {
   exchange(5);
+  currency_.received(5, batches_ + 1);
+  currency_.begin_anew();
+  ++batches_;
+  settle();
+  EXPECT_EQ(age("R"), -1) << "the end of a copy is still on its way into the store";
+  store(5);
+  EXPECT_EQ(age("R"), 0);
+}
+
+TEST_F(CurrencyTest, ACopyThatEndsIsAsNewAsWhatWasProvenOfTheOthers) {
+  follows_.erase("A");
+  exchange(5);
+  store(5);
+  clock_.advance(1s);
+  EXPECT_EQ(age("A"), -1);
+  follows_.insert("A");
   currency_.begin_anew();
   store(5);
+  EXPECT_EQ(age("A"), 1);
+  EXPECT_EQ(age("R"), 1);
+}
+
+TEST_F(CurrencyTest, TheFirstWordsAreAsOfTheBeginOfTheStream) {
+  clock_.advance(4s);
+  currency_.take_hello(5);
+  currency_.take_owners({{"R", {}, true, 0, ""}, {"A", {"R"}, true, 2, ""}, {"B", {"R"}, false, 40, "cut"}});
+  store(4);
   EXPECT_EQ(age("R"), -1);
+  store(5);
+  EXPECT_EQ(age("R"), 4);
+  EXPECT_EQ(age("A"), 6);
+  EXPECT_EQ(age("B"), 44);
 }
 
 TEST_F(CurrencyTest, IncompleteAndDoubtfulReplicasStayAsOldAsTheyWere) {
@@ -231,8 +260,7 @@ TEST_F(PositionTest, AgesGoOnOverARestart) {
   EXPECT_FALSE(loaded.announced[2].in_touch);
 }
 
-/// How long nothing ran here, nobody knows then.
-TEST_F(PositionTest, AgesAreUnknownWhenTheClockWasSetBack) {
+TEST_F(PositionTest, NobodyKnowsTheAgesWhenTheClockWasSetBack) {
   save();
   clock_.restart();
   clock_.set_wall_by(-1h);
