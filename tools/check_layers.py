@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fails when a room includes a room it must not know (docs/architecture.md), or another room's internal/; when a handler
-of the API looks objects up past the one place that applies rights (src/api/internal/finder.h); or when the command line
-opens a connection past the one place that decides whom it talks to."""
+of the API looks objects up past the one place that applies rights (src/api/internal/finder.h); when the command line opens
+a connection past the one place that decides whom it talks to; or when a condition decides about an await."""
 import pathlib
 import re
 import sys
@@ -77,8 +77,21 @@ def unguarded_lookups():
                 yield f"{path.relative_to(ROOT)}:{number}: a handler looks objects up past api/internal/finder.h"
 
 
+# GCC 12 destroys temporaries of such an await twice when the condition decides about them.
+CONDITIONAL_AWAIT = re.compile(r"(?:&&|\|\||\?|\s:)\s*!?\(?co_await|while \(!?co_await|co_await[^;]*\?\s*(?:\"|std::)")
+
+
+def conditional_awaits():
+    for path in sorted((ROOT / "src").rglob("*")):
+        if path.suffix not in (".h", ".cc"):
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if CONDITIONAL_AWAIT.search(line.split("//")[0]):
+                yield f"{path.relative_to(ROOT)}:{number}: a condition decides about an await: give its result a name"
+
+
 def main():
-    found = [*breaches(), *unguarded_lookups()]
+    found = [*breaches(), *conditional_awaits(), *unguarded_lookups()]
     for line in found:
         print(line)
     sys.exit(1 if found else 0)

@@ -170,8 +170,11 @@ Task<void> StoreProviders::keep_reconciled() {
 
 /// What plugins leave to this server would fill the table of processes.
 Task<void> StoreProviders::collect_adopted() {
-  while (!host_.stopping && co_await env::sleep_for(kCollectInterval))
+  while (!host_.stopping) {
+    const bool slept = co_await env::sleep_for(kCollectInterval);
+    if (!slept) co_return;
     co_await env::run_blocking([] { env::ProcessFamilies::instance().collect(); });
+  }
 }
 
 void StoreProviders::reconcile() {

@@ -30,10 +30,7 @@ Task<std::optional<T>> unless(Task<T> work, Task<void> until) {
   using asio::experimental::awaitable_operators::operator||;
   std::optional<T> result;
   std::exception_ptr failure;
-  // Each part has a name: GCC 12 destroys such temporaries of a co_await too early.
-  Task<void> kept = internal::keep(std::move(work), result, failure);
-  auto either = std::move(kept) || std::move(until);
-  const auto first = co_await std::move(either);
+  const auto first = co_await (internal::keep(std::move(work), result, failure) || std::move(until));
   if (first.index() != 0) co_return std::nullopt;
   if (failure) std::rethrow_exception(failure);
   co_return result;

@@ -21,14 +21,12 @@ class UnlessTest : public testing::Test {
     throw std::runtime_error("no luck");
   }
   static Task<int> endless(bool& ended) {
-    while (co_await sleep_for(std::chrono::hours(1))) {
-    }
+    for (bool slept = true; slept;) slept = co_await sleep_for(std::chrono::hours(1));
     ended = true;
     co_return 0;
   }
   static Task<void> never() {
-    while (co_await sleep_for(std::chrono::hours(1))) {
-    }
+    for (bool slept = true; slept;) slept = co_await sleep_for(std::chrono::hours(1));
   }
   static Task<void> soon() { (void)co_await sleep_for(std::chrono::milliseconds(1)); }
   Runtime runtime_{1};

@@ -137,8 +137,9 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   }
 
   env::Task<void> watch() {
-    while (co_await env::sleep_for(kPingInterval)) {
-      if (over()) co_return;
+    while (true) {
+      const bool slept = co_await env::sleep_for(kPingInterval);
+      if (!slept || over()) co_return;
       const int64_t limit = duration_cast<std::chrono::nanoseconds>(kSilenceLimit).count();
       const int64_t now = steady_nanoseconds();
       const int64_t writing = writing_since_;

@@ -64,7 +64,9 @@ env::Task<void> close_when_rights_end(env::Signal changes, LiveRights rights,
       co_return;
     }
     const bool changed = co_await changes.wait(seen, kLook);
-    if (changed && !co_await env::sleep_for(kPause)) co_return;
+    if (!changed) continue;
+    const bool slept = co_await env::sleep_for(kPause);
+    if (!slept) co_return;
   }
 }
 

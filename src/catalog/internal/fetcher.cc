@@ -240,7 +240,9 @@ env::Task<Result<content::Blobs::Info>> Fetcher::download(Artifact artifact) {
     } else if (!is_passing(received.error())) {
       co_return received;
     }
-    if (attempt + 1 < kTries && !co_await env::sleep_for(pause)) break;
+    if (attempt + 1 == kTries) break;
+    const bool slept = co_await env::sleep_for(pause);
+    if (!slept) break;
     pause *= 2;
   }
   co_return received;

@@ -32,8 +32,7 @@ class ModelArtifacts final : public Artifacts {
   Task<Result<content::Blobs::Info>> fetch(catalog::Artifact artifact) override {
     if (endless.contains(artifact.source)) {
       ++asked;
-      while (co_await env::sleep_for(std::chrono::hours(1))) {
-      }
+      for (bool slept = true; slept;) slept = co_await env::sleep_for(std::chrono::hours(1));
       co_return Error(ErrorCode::kCancelled, "cancelled");
     }
     const auto found = contents.find(artifact.source);
