@@ -225,6 +225,68 @@ TEST_F(IdentityTest, ReferencesAreResolvedWithTheRightsOfTheCaller) {
   EXPECT_EQ(bob("POST", "/api/v3/jobs", fmt::format(R"({{"Machine":"{}"}})", kHidden)).status, 422);
 }
 
+/// The owner would resolve names with this server's login.
+TEST_F(IdentityTest, ReferencesElsewhereNeedTheRightToReadWhatTheyMayMean) {
+  put("machines", kMachine, machine("[]"), "A");
+  const std::string path = std::string("/api/v3/machines/") + kMachine;
+  allow({{"machines,users", "*", "*"}});
+  for (const std::string prefix : {"", "/A"}) {
+    for (const char* patch : {R"([{"op":"add","path":"/Profiles/-","value":"secret"}])",
+                              R"([{"op":"copy","from":"/Tasks","path":"/Profiles"}])",
+                              R"([{"op":"replace","path":"","value":{"Profiles":["secret"]}}])",
+                              R"([{"op":"add","path":"/Pro~0files","value":[]}])"})
+      EXPECT_EQ(bob("PATCH", prefix + path, patch).status, 403) << prefix << patch;
+    EXPECT_EQ(bob("PUT", prefix + path, R"({"Name":"x","Stage":"s"})").status, 403);
+  }
+  EXPECT_EQ(bob("POST", "/A/api/v3/users", R"({"Name":"eve","Roles":["superuser"]})").status, 403);
+  EXPECT_EQ(sent(), 0U);
+  const std::string patch = R"([{"op":"add","path":"/Description","value":"x"}])";
+  EXPECT_EQ(bob("PATCH", path, patch).status, 200);
+  ASSERT_EQ(sent(), 1U);
+  EXPECT_EQ(fixture.manager.forwarded[0].body, patch);
+  EXPECT_EQ(bob("POST", "/A/api/v3/users", R"({"Name":"eve","Roles":[]})").status, 200);
+  allow({{"machines", "*", "*"}, {"*", "get", "*"}});
+  EXPECT_EQ(bob("PATCH", path, R"([{"op":"add","path":"/Profiles/-","value":"p"}])").status, 200);
+}
+
+TEST_F(IdentityTest, AUserGetsNoRoleThatItMayNotRead) {
+  put("roles", "all", R"({"Name":"all","Claims":[{"scope":"*","action":"*","specific":"*"}]})");
+  ASSERT_EQ(fixture.call("POST", "/api/v3/users", R"({"Name":"bob","Roles":[]})").status, 201);
+  allow({{"users", "get,update,create", "*"}});
+  for (const char* role : {"all", "absent"}) {
+    EXPECT_EQ(bob("PATCH", "/api/v3/users/bob",
+                  fmt::format(R"([{{"op":"add","path":"/Roles/-","value":"{}"}}])", role))
+                  .status,
+              422);
+    EXPECT_EQ(bob("POST", "/api/v3/users", fmt::format(R"({{"Name":"eve","Roles":["{}"]}})", role)).status,
+              422);
+  }
+}
+
+TEST_F(IdentityTest, TheServersOwnNameIsNobodys) {
+  put("users", "system", R"({"Name":"system","Roles":[]})");
+  EXPECT_EQ(fixture.call("GET", "/api/v3/users/system/token").status, 404);
+  put("users", "ann", R"({"Name":"ann","Roles":[]})");
+  EXPECT_EQ(fixture.call("GET", "/api/v3/users/ann/token?roles=,").status, 400) << "no limit was meant";
+}
+
+TEST_F(IdentityTest, WhatAServerOnTheWayCallsByTheSameNameIsNotMeant) {
+  fixture.manager.known["C"] = {.owner = "C", .in_touch = true, .next_hop = "C"};
+  allow({{"*", "*", "*"}});
+  EXPECT_EQ(bob("GET", "/A/C/api/v3/profiles/x").status, 200);
+  ASSERT_EQ(sent(), 1U);
+  EXPECT_EQ(fixture.manager.forwarded[0].owner, "C");
+  EXPECT_EQ(fixture.manager.forwarded[0].target, "/api/v3/profiles/x");
+}
+
+TEST_F(IdentityTest, WhatTheServerFillsInIsNoReferenceOfTheCaller) {
+  put("stages", "none", R"({"Name":"none"})");
+  put("bootenvs", "local", R"({"Name":"local"})");
+  allow({{"machines", "*", "*"}});
+  EXPECT_EQ(bob("POST", "/api/v3/machines", R"({"Name":"new"})").status, 201);
+  EXPECT_EQ(bob("POST", "/api/v3/machines", R"({"Name":"other","Stage":"none"})").status, 422);
+}
+
 TEST_F(IdentityTest, AReferenceNeedsTheRightToRead) {
   put("machines", kMachine, machine("[]"));
   put("profiles", "secret", R"({"Name":"secret"})");

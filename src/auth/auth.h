@@ -62,6 +62,8 @@ struct Principal {
   std::shared_ptr<const Proof> proof;  // how Authenticator::renew() knows the caller again
   /// Whether the object exists for this caller. Users always see themselves: the user of this server.
   bool sees(const Identity& object) const;
+  /// Whether it is a machine of this server, which sees this server's objects alone.
+  bool is_machine() const { return user.empty() && name.starts_with("runner:"); }
   /// Whether it is this caller's own account.
   bool is_self(const Identity& object) const;
   /// The objects of a collection that exist; null when all do.

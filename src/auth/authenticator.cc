@@ -81,6 +81,9 @@ std::vector<Claim> restricted(const std::vector<Claim>& claims, const Claim& res
   return out;
 }
 
+/// Who made, and whom speak for, the tokens that the server gives to its own programs.
+constexpr std::string_view kServer = "system";
+
 class StoreAuthenticator final : public Authenticator {
  public:
   StoreAuthenticator(store::Store& store, const env::Clock& clock)
@@ -183,7 +186,8 @@ Principal user_principal(std::string_view user, std::vector<Claim> claims, bool 
 Result<Principal> StoreAuthenticator::by_password(const Presented& presented,
                                                   const Credentials& credentials) {
   const auto snapshot = store_.snapshot();
-  const auto roles = user_roles(*snapshot, presented.user);
+  // The server's own tokens speak for this name: nobody logs in by it.
+  const auto roles = presented.user == kServer ? std::nullopt : user_roles(*snapshot, presented.user);
   const SecretRecord record = roles ? read_secrets(*snapshot, "users", presented.user) : SecretRecord{};
   auto checked = check_password(presented, credentials, record, roles.has_value());
   if (!checked) return checked.error();
@@ -331,7 +335,7 @@ Result<Principal> StoreAuthenticator::machine_of_token(const store::Snapshot& sn
 
 Result<Principal> StoreAuthenticator::user_of_token(const store::Snapshot& snapshot,
                                                     const TokenContent& content, bool peer_is_loopback) {
-  if (content.user == "system" && content.grantor == "system") {
+  if (content.user == kServer && content.grantor == kServer) {
     Principal principal;
     principal.name = "system";
     principal.claims = {{"*", "*", "*"}};

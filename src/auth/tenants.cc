@@ -132,6 +132,7 @@ bool Principal::is_self(const Identity& object) const {
 }
 
 bool Principal::sees(const Identity& object) const {
+  if (is_machine() && store::is_remote(object.owner)) return false;
   return is_self(object) || tenant == nullptr || !tenant->hides(object);
 }
 

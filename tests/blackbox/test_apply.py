@@ -370,7 +370,11 @@ def test_a_large_iso_over_a_cut_and_a_slow_link(site):
     applied(m, timeout=240)
     head = expect(200, a.call("HEAD", "isos/big.iso"))
     assert head.headers["X-DRP-SHA256SUM"] == seen.hexdigest()
-    finished = [line for line in m.log().splitlines() if "carried out" in line and "big.iso" in line]
+
+    def carried_out():
+        return [line for line in m.log().splitlines() if "carried out" in line and "big.iso" in line]
+    wait_until("the log says so", carried_out)
+    finished = carried_out()
     assert len(finished) == 1, "it is sent once"
     last = int(finished[0].split(" bytes=")[1].split()[0])
     assert last <= size - sent[1] + MIB, "what had arrived was not sent again"

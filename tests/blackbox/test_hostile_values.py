@@ -54,10 +54,10 @@ def test_hostile_schemas_are_answered_while_others_work(site):
 
 def test_a_patch_makes_no_more_than_a_body_may_be(site):
     server, = site.start("A", flags=["--max-body", "8MiB"])
-    server.create("profiles", {"Name": "p"})
+    server.create("profiles", {"Name": "large"})
     patch = [{"op": "add", "path": "/Params/a", "value": "x" * 1_000_000}]
     patch += [{"op": "copy", "from": "/Params/a", "path": f"/Params/a{number}"} for number in range(5_000)]
-    answer = expect(413, server.call("PATCH", "profiles/p", patch))
+    answer = expect(413, server.call("PATCH", "profiles/large", patch))
     assert re.match(r"Patch error at line 8: the result is larger than 8388608 bytes", answer.json()["Messages"][0])
     with open(f"/proc/{server.process.pid}/status") as status:
         peak = int(re.search(r"VmHWM:\s+(\d+) kB", status.read())[1])

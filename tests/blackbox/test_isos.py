@@ -65,9 +65,9 @@ def test_an_upload_is_unpacked_for_every_environment_that_names_it(server):
     expect(304, requests.get(f"{static}/blue/install/boot/vmlinuz", timeout=5,
                              headers={"If-None-Match": shown.headers["ETag"]}))
     assert expect(200, requests.get(f"{static}/red/arm64/install/readme", timeout=5)).text == "hello"
-    for path in ("blue/install/none", "blue/install", "none/install/readme", ".unpacking/x", "data/data.mdb",
-                 "blue/../../server.key", "blue/%2e%2e/%2e%2e/server.key"):
+    for path in ("blue/install/none", "blue/install", "none/install/readme", ".unpacking/x", "data/data.mdb"):
         expect(404, requests.get(f"{static}/{path}", timeout=5))
+    expect(400, requests.get(f"{static}/blue/%2e%2e/%2e%2e/server.key", timeout=5))
     # Another image replaces all of it, also when its name is written with detours.
     upload(server, "/blue.iso", image({"boot/vmlinuz": "kernel 2"}))
     wait_files(installs / "blue" / "install", {"boot/vmlinuz": "kernel 2"})

@@ -334,7 +334,7 @@ def test_names_and_versions_that_are_no_utf8_cut_nobody_off(site):
     leaf, manager = site.start("A", "M1")
     manager.become_manager().attach(leaf)
     refused = expect(400, leaf.call("POST", "files/%FF", b"x")).json()
-    assert refused["Messages"] == ["Invalid path: it is not UTF-8"], refused
+    assert refused["Messages"] == ["The request's path is not UTF-8"], refused
     expect(201, leaf.call("POST", "files/ux/version", b"v1-caf\xe9"))
     expect(201, leaf.call("POST", "files/good", b"x"))
     leaf.create("machines", {"Name": "after"})

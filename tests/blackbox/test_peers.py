@@ -13,6 +13,7 @@ import websocket
 
 import fake_endpoint as fake
 import harness
+import uuid
 from fake_endpoint import at, commit, hello, item, owner, owners, ping, snapshot_begin, snapshot_end
 from harness import PASSWORD, USER, expect, wait_equal, wait_until
 
@@ -779,7 +780,7 @@ def test_a_sink_that_falls_behind_the_log_gets_a_copy(short_log, features):
     sink.send_binary(fake.pack(hello("slow", features=features), subscribe("SHORT")))
     read_until(sink, "snapshot-end")
     fill(short_log, 16, "behind")
-    last = short_log.create("machines", {"Name": "last"})["Uuid"]
+    last = short_log.create("machines", {"Name": f"last-{uuid.uuid4().hex[:8]}"})["Uuid"]
     seen = []
     while last not in [record.get("key") for record in seen]:
         seen += [{**record, "body": None} for record in fake.unpack(sink.recv())]
@@ -843,7 +844,7 @@ def test_a_sink_that_never_subscribes_is_cut(lazy_sinks):
 
 
 @pytest.mark.parametrize("endpoint,text", [
-    ("HANGS", "no progress"), ("DEAF", "no connection"), ("SILENT", "no word for 15 seconds"), ("HELLOLESS", "hello")])
+    ("HANGS", "did not answer"), ("DEAF", "no connection"), ("SILENT", "no word for 15 seconds"), ("HELLOLESS", "hello")])
 def test_an_endpoint_that_leaves_one_waiting_is_given_up(slow_scene, endpoint, text):
     wait_until(f"{endpoint} shows `{text}`", timeout=25, condition=lambda: any(
         text in status and status.startswith(("Error: ", "Lost: ")) for status in slow_scene.shown[endpoint]))

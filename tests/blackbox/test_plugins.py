@@ -121,7 +121,7 @@ def test_plugins_do_not_end_each_others_processes(server, notes):
 
 
 def test_programs_are_confined(site, notes):
-    server = with_machine(site.server("confined", flags=[*FLAGS, "--plugin-max-files", "200", "--plugin-max-memory", "4GiB"]).start(), "m")
+    server = with_machine(site.server("confined", flags=[*FLAGS, "--plugin-max-files", "200", "--plugin-max-memory", "4GiB"]).start(), "mach")
     install(server, "modest", scripts.obedient("modest", notes, actions=[["machines", "look"]]))
     wait_available(server, "modest")
     seen = probe(server)
@@ -145,7 +145,7 @@ def test_programs_are_confined(site, notes):
 
 
 def test_a_token_is_for_what_its_provider_declares(site, notes):
-    server = with_machine(site.server("scoped", flags=FLAGS).start(), "m")
+    server = with_machine(site.server("scoped", flags=FLAGS).start(), "mach")
     install(server, "narrow", scripts.obedient("narrow", notes, actions=[["machines", "look"]],
                                                meta={"token-scope": "profiles,params", "token-action": "list,get"}))
 
@@ -157,7 +157,8 @@ def test_a_token_is_for_what_its_provider_declares(site, notes):
             return requests.request(method, f"{server.url}/api/v3/{path}", json=body, verify=False, timeout=10,
                                     headers={"Authorization": "Bearer " + token}).status_code
         assert ask("GET", "profiles") == ask("GET", "params") == ask("GET", "profiles/global") == 200
-        assert ask("POST", "profiles", {"Name": "p"}) == ask("GET", "machines") == ask("GET", "users") == 403
+        assert ask("POST", "profiles", {"Name": "made"}) == 403
+        assert ask("GET", "machines/Name:mach") == ask("GET", f"users/{USER}") == 404
         assert ask("GET", f"users/{USER}/token") == 403
     check()
     server.stop()

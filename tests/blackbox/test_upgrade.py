@@ -601,4 +601,4 @@ def test_a_user_interface_is_installed_and_served(site):
         script = expect(200, nobody.get(one.url + "/ux/assets/main-3f9a01cc.js"))
         assert "javascript" in script.headers["Content-Type"] and "immutable" in script.headers["Cache-Control"]
         expect(404, nobody.get(one.url + "/ux/assets/none.js"))
-        expect(404, nobody.get(one.url + "/ux/%2e%2e/secret.txt"))
+        expect(400, nobody.get(one.url + "/ux/%2e%2e/secret.txt"))

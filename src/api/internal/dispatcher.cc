@@ -3,6 +3,7 @@
 #include "api/internal/answers.h"
 #include "api/internal/finder.h"
 #include "api/internal/forwarded_answer.h"
+#include "api/internal/forwarded_references.h"
 #include "api/internal/handlers.h"
 #include "api/internal/live_rights.h"
 #include "api/internal/request_log.h"
@@ -59,12 +60,10 @@ Error no_route(const net::Request& request) {
 }
 
 /// A request for another endpoint, made from what was matched and authorised here and from nothing else.
-std::string owner_target(const Call& call, Segments next_owners) {
-  std::vector<std::string> segments(next_owners.begin(), next_owners.end());
+std::string owner_target(const Call& call) {
   const bool found = call.subject && !call.target.key.empty();
   const std::optional<std::string> key = found ? std::optional(call.target.key) : std::nullopt;
-  for (std::string& segment : path_for_owner(call.path, call.id_at, call.id_count, key))
-    segments.push_back(std::move(segment));
+  const std::vector<std::string> segments = path_for_owner(call.path, call.id_at, call.id_count, key);
   std::vector<std::pair<std::string, std::string>> query = call.request.query;
   // What logs in here is of no use to the owner, who must not learn it.
   if (call.is_websocket()) std::erase_if(query, [](const auto& pair) { return is_login(pair.first); });
@@ -140,9 +139,26 @@ bool names_visible(const Call& call) {
   return name.empty() || call.principal.sees({call.arguments.expand(call.route->scope), call.owner, name});
 }
 
+Error not_for(const Call& call, std::string_view whom) {
+  return Error(ErrorCode::kForbidden, "AUTH", "", "",
+               {fmt::format("Cannot access {}", call.uri), fmt::format("This is not for {}", whom)});
+}
+
+/// What other endpoints are never asked for on behalf of some callers: a machine works at its own endpoint,
+/// and what a tenant hides cannot be cut out of tokens, streams and routes that only the owner knows.
+Result<void> check_caller(const Call& call) {
+  if (call.principal.is_machine()) return not_for(call, "machines of another endpoint");
+  if (call.principal.tenant == nullptr) return {};
+  const HandlerFunction handler = call.route == nullptr ? nullptr : call.route->handler;
+  const bool hidden = handler == nullptr || handler == &handlers::make_machine_token ||
+                      handler == &handlers::make_user_token || handler == &handlers::open_replication_stream;
+  return hidden ? not_for(call, "users of tenants") : Result<void>();
+}
+
 /// The route that a forwarded request matches here, so that its right is checked here too. What only the
 /// owner knows needs every right.
 Result<void> authorise_prefixed(Call& call) {
+  if (Result<void> fit = check_caller(call); !fit) return fit;
   if (call.route == nullptr) {
     const auth::Right every{"*", "*", auth::Subject::everything()};
     return auth::authorise(call.principal, every, call.uri);
@@ -178,16 +194,21 @@ class GuardedRequest {
 
 env::Task<Result<net::Response>> forward_guarded(Call& call, std::string owner, std::string target) {
   const GuardedRequest guarded(call);
+  net::BodySourcePtr replayed;
+  Result<void> may_refer = co_await check_forwarded_references(call, replayed);
+  if (!may_refer) co_return may_refer.error();
   Result<net::Response> answer = co_await call.services.manager->forward(std::move(owner), call.request,
                                                                          std::move(target), call.principal);
   co_return answer;
 }
 
-env::Task<Result<net::Response>> forward_prefixed(Call& call, Segments owners) {
+env::Task<Result<net::Response>> forward_prefixed(Call& call) {
   Result<void> allowed = authorise_prefixed(call);
   if (!allowed) co_return allowed.error();
-  std::string target = owner_target(call, owners.subspan(1));
-  std::string owner = owners.front();
+  // Rights are about the owner, whoever passes requests on to it: what an endpoint on the way calls by the
+  // same name is not meant.
+  std::string target = owner_target(call);
+  std::string owner = call.owner;
   if (call.is_websocket()) {
     std::optional<std::string> events_of;
     const bool of_another = call.route->handler == &handlers::open_owner_websocket;
@@ -232,7 +253,7 @@ env::Task<Result<net::Response>> run_route(Call& call) {
   if (!allowed) co_return allowed.error();
   if (forwards(call)) {
     if (!call.right_covered) co_return auth::authorise(call.principal, right_of(call), call.uri).error();
-    std::string target = owner_target(call, {});
+    std::string target = owner_target(call);
     Result<net::Response> answer = co_await forward_guarded(call, call.target.owner, std::move(target));
     co_return co_await with_owner(call, call.target.owner, std::move(answer));
   }
@@ -269,7 +290,7 @@ env::Task<Result<net::Response>> serve(Call& call) {
                       fmt::format("{} is being tried: it serves nobody yet", call.services.facts.version));
     }
   }
-  if (!own) co_return co_await forward_prefixed(call, owners);
+  if (!own) co_return co_await forward_prefixed(call);
   if (!found) co_return no_route(call.request);
   co_return co_await run_route(call);
 }

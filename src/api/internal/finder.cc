@@ -28,6 +28,12 @@ Result<Target> choose(const Call& call, std::vector<Target> candidates) {
   for (Target& candidate : candidates) {
     if (!store::is_remote(candidate.owner)) return std::move(candidate);
   }
+  if (candidates.size() > 1) {
+    std::erase_if(candidates, [&call](const Target& candidate) {
+      return !may(call, *call.type, "get", {candidate.key, candidate.owner}, candidate.body);
+    });
+    if (candidates.empty()) return not_found(call);
+  }
   if (candidates.size() > 1) return ambiguous(call, candidates);
   return std::move(candidates.front());
 }

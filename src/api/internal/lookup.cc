@@ -85,9 +85,7 @@ bool SnapshotLookup::exists(std::string_view type, std::string_view key) const {
 
 std::optional<store::StoredObject> SnapshotLookup::shown(std::string_view type, std::string_view key) const {
   std::optional<store::StoredObject> object = snapshot_.get_local(type, key);
-  if (!object || hides_ == nullptr) return object;
-  const model::ObjectType* known = model::find_object_type(type);
-  if (known != nullptr && hides_(*known, *object)) return std::nullopt;
+  if (shows_ != nullptr && !shows_(type, key, object ? &*object : nullptr)) return std::nullopt;
   return object;
 }
 

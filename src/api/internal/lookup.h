@@ -26,14 +26,15 @@ std::vector<store::ObjectRef> refs_by_index(const Services& services, const stor
 void scan_local(const store::Snapshot& snapshot, std::string_view type,
                 const std::function<bool(std::string_view key, std::string_view body)>& visit);
 
-/// Whether an object is kept from whoever asks.
-using Hides = std::function<bool(const model::ObjectType& type, const store::StoredObject& object)>;
+/// Whether whoever asks is shown an object; `object` is null when there is none.
+using Shows =
+    std::function<bool(std::string_view type, std::string_view key, const store::StoredObject* object)>;
 
-/// The local objects of one snapshot, which must outlive it, without those that `hides` names.
+/// The local objects of one snapshot, which must outlive it, but for those that `shows` keeps back.
 class SnapshotLookup final : public model::Lookup {
  public:
-  SnapshotLookup(const Services& services, const store::Snapshot& snapshot, Hides hides = nullptr)
-      : services_(services), snapshot_(snapshot), hides_(std::move(hides)) {}
+  SnapshotLookup(const Services& services, const store::Snapshot& snapshot, Shows shows = nullptr)
+      : services_(services), snapshot_(snapshot), shows_(std::move(shows)) {}
   std::optional<boost::json::object> find(std::string_view type, std::string_view key) const override;
   bool exists(std::string_view type, std::string_view key) const override;
   bool collection_exists(std::string_view prefix) const override;
@@ -46,7 +47,7 @@ class SnapshotLookup final : public model::Lookup {
   std::optional<store::StoredObject> shown(std::string_view type, std::string_view key) const;
 
   const store::Snapshot& snapshot_;
-  Hides hides_;
+  Shows shows_;
 };
 
 }  // namespace mullion::api

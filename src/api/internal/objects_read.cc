@@ -227,6 +227,8 @@ env::Task<Result<void>> long_poll(Call& call, std::string_view known) {
     if (!allowed) co_return allowed;
     Result<Target> target = find_object(call, *call.services.store.snapshot(), call.requested_id());
     if (!target) co_return target.error();
+    const bool same = target->owner == call.target.owner && target->key == call.target.key;
+    if (!same) co_return object_error(call, ErrorCode::kNotFound, {"Not Found"});
     call.target = std::move(*target);
     if (!etag_matches(known, etag_of(call.target.body))) co_return Result<void>{};
     const env::Duration left = deadline - call.services.clock.steady();

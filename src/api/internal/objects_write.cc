@@ -26,6 +26,7 @@ constexpr Logger kLog("api");
 /// A write that is being prepared.
 struct Draft {
   const json::object* before = nullptr;  // absent: creation
+  json::value wanted;                    // what the client wrote; null when everything exists for it
   json::object object;
   json::object secrets;
   std::optional<auth::KeyPair> sealed_with;
@@ -69,6 +70,7 @@ env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Dr
     co_return Error(ErrorCode::kBadRequest, "", std::string(call.type->prefix), "",
                     {"The body is not a JSON object"});
   }
+  if (!reads_everything(call.principal)) draft.wanted = wanted;
   draft.secrets = set_members(model::take_secrets(*call.type, wanted.get_object()));
   Result<json::object> normal = model::normalise(*call.type, std::move(wanted), draft.before);
   if (!normal) co_return with_object(call, normal.error());
@@ -95,10 +97,15 @@ env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Dr
 /// The rules that the draft breaks, about itself and about other objects.
 std::vector<std::string> broken_rules(const Call& call, Draft& draft, model::Budget& budget) {
   const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
+  Unresolved unresolved;
   const SnapshotLookup lookup(call.services, *snapshot,
-                              hides_new_references(call, draft.before, draft.object));
+                              shows_to_writer(call, draft.before, draft.wanted, unresolved));
   model::Verdict verdict =
       model::validate(*call.type, draft.object, draft.before, lookup, call.flag("force"), budget);
+  if (!verdict.invalid.empty()) return std::move(verdict.invalid);
+  // Whoever may read everything may name what is to come; from others it might be what is hidden.
+  for (const auto& [type, key] : unresolved)
+    verdict.invalid.push_back(fmt::format("{} {} does not exist", type, key));
   if (!verdict.invalid.empty()) return std::move(verdict.invalid);
   const TypeHooks& hooks = hooks_of(call.type->prefix);
   if (hooks.conflicts == nullptr) return {};
@@ -157,6 +164,14 @@ Result<void> authorise_creation(const Call& call, const Draft& draft) {
       {std::string(call.type->prefix), "create", own_subject(*call.type, draft.key, draft.object)}, call.uri);
 }
 
+/// Whom rights to the object go by may change only to what the caller may change, too.
+Result<void> authorise_new_subject(const Call& call, const json::object& before, const Draft& draft) {
+  if (call.type->rights_by.empty()) return {};
+  const auth::Subject after = own_subject(*call.type, draft.key, draft.object);
+  if (own_subject(*call.type, draft.key, before).text() == after.text()) return {};
+  return auth::authorise(call.principal, {std::string(call.type->prefix), "update", after}, call.uri);
+}
+
 bool locked_before_and_after(const Draft& draft) {
   return bool_member(*draft.before, "Locked") && bool_member(draft.object, "Locked");
 }
@@ -186,6 +201,8 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
     Result<void> allowed = authorise_fields(call, *base, draft.object, draft.secrets);
     if (!allowed) co_return Outcome(allowed.error());
   }
+  Result<void> stays = authorise_new_subject(call, *base, draft);
+  if (!stays) co_return Outcome(stays.error());
   if (locked_before_and_after(draft)) co_return Outcome(object_error(call, ErrorCode::kLocked, {"Locked"}));
   Claims claims(call.services.claimed);
   Result<void> valid = co_await check_alone(call, draft, claims);

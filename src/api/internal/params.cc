@@ -170,8 +170,10 @@ class Aggregator {
       if (remote) body = std::move(*remote);
     }
     if (!body) {
-      if (std::optional<store::StoredObject> local = snapshot_.get_local(type, key))
-        body = std::move(local->body);
+      // Packs are alike at owner and manager; an object of this server's own is another one.
+      std::optional<store::StoredObject> local = snapshot_.get_local(type, key);
+      const bool same = local && (!store::is_remote(owner_) || local->id.owner == store::kLayered);
+      if (same) body = std::move(local->body);
     }
     if (!body) return std::nullopt;
     Result<json::object> parsed = parse_stored(*body);
@@ -369,6 +371,7 @@ void decode_params(Services& services, std::string_view prefix, const std::strin
   std::optional<Result<auth::KeyPair>> pair;
   for (auto& member : params) {
     if (!member.value().is_object()) continue;
+    if (model::is_always_secure(member.key())) continue;  // shown in clear to nobody
     const std::string text = json::serialize(member.value());
     if (!auth::is_secure_data(text)) continue;
     if (!pair) pair = auth::object_key_pair(services.store, prefix, key, false);  // a read never writes

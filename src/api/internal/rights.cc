@@ -134,9 +134,16 @@ bool may(const auth::Principal& principal, const model::ObjectType& type, std::s
                                          subject_of(type, object.owner, object.key, body)});
 }
 
+namespace {
+
+bool is_own(std::string_view, std::string_view owner) { return !store::is_remote(owner); }
+
+}  // namespace
+
 void bound_by_tenant(const auth::Principal& principal, std::string_view prefix, store::Query& query) {
   store::ObjectSetPtr objects = principal.visible_objects(prefix);
   if (objects != nullptr) query.among.push_back(std::move(objects));
+  if (principal.is_machine()) query.visible = is_own;
 }
 
 void bound_by_rights(const Call& call, store::Query& query) {
@@ -154,7 +161,7 @@ void bound_by_rights(const Call& call, store::Query& query) {
     if (object.owner == store::kOwn) bound.arguments.push_back(std::move(object.key));
   }
   query.bounds.push_back(std::move(bound));
-  query.visible = [](std::string_view, std::string_view owner) { return !store::is_remote(owner); };
+  query.visible = is_own;
 }
 
 Result<void> renew_rights(Call& call) {

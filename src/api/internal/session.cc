@@ -11,6 +11,9 @@
 namespace mullion::api {
 namespace {
 
+/// Tokens for this name are those of the server itself: a user of the name gets none.
+constexpr std::string_view kServer = "system";
+
 /// The local object with the id of this request, when it exists for the caller.
 std::optional<Target> find_subject(const Call& call, const store::Snapshot& snapshot,
                                    std::string_view prefix) {
@@ -79,14 +82,17 @@ namespace handlers {
 env::Task<Result<net::Response>> make_user_token(Call& call) {
   const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
   const std::optional<Target> user = find_subject(call, *snapshot, "users");
-  if (!user) co_return missing(call, "users");
+  if (!user || user->key == kServer) co_return missing(call, "users");
   Result<env::Duration> ttl = wanted_ttl(call, "users");
   if (!ttl) co_return ttl.error();
   auth::TokenRequest wanted;
   wanted.user = user->key;
   wanted.grantor = grantor_of(call);
   wanted.ttl = *ttl;
-  wanted.roles = split_list(query_text(call, "roles"));
+  const std::string roles = query_text(call, "roles");
+  wanted.roles = split_list(roles);
+  if (!roles.empty() && wanted.roles.empty())
+    co_return Error(ErrorCode::kBadRequest, "", "users", user->key, {"roles: no role is named"});
   wanted.restrict_to = wanted_claim(call);
   co_return token_response(call, wanted);
 }

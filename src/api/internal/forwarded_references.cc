@@ -1,0 +1,99 @@
+#include "api/internal/forwarded_references.h"
+
+#include <boost/json.hpp>
+
+#include "api/internal/handlers.h"
+#include "api/internal/new_references.h"
+#include "api/internal/references.h"
+#include "model/members.h"
+#include "model/object.h"
+
+namespace mullion::api {
+namespace {
+
+namespace json = boost::json;
+
+/// A member that refers to objects of a collection.
+struct Member {
+  std::string_view target, field;
+};
+
+std::vector<Member> members_of(const model::ObjectType& type) {
+  std::vector<Member> members;
+  for (const Reference& reference : references()) {
+    if (reference.referrer != type.prefix) continue;
+    const bool indexed = !reference.index.empty();
+    members.push_back(
+        {reference.target, indexed ? type.find_index(reference.index)->path : reference.member});
+  }
+  if (type.prefix == "jobs") members.push_back({"machines", "Machine"});
+  return members;
+}
+
+bool reads_all_of(const auth::Principal& principal, std::string_view prefix) {
+  if (principal.tenant != nullptr && principal.tenant->restricts(prefix)) return false;
+  return auth::covers(principal.claims, {std::string(prefix), "get", auth::Subject::everything()});
+}
+
+bool says_nothing(const json::value& value) {
+  return value.is_null() || (value.is_string() && value.get_string().empty()) ||
+         (value.is_array() && value.get_array().empty());
+}
+
+/// The member of the object that a JSON pointer leads into; empty: the whole object.
+std::string_view first_part(std::string_view pointer) {
+  if (pointer.starts_with('/')) pointer.remove_prefix(1);
+  return pointer.substr(0, pointer.find('/'));
+}
+
+bool operation_writes(const json::value& operation, std::string_view field) {
+  if (!operation.is_object()) return true;  // the owner refuses it
+  const std::string word = model::text_member(operation.get_object(), "op");
+  if (word == "test" || word == "remove") return false;
+  const std::string path = model::text_member(operation.get_object(), "path");
+  const std::string_view part = first_part(path);
+  // Names of members need no escapes: one that has some is looked at by nobody here.
+  return part.empty() || part == field || part.find('~') != std::string_view::npos;
+}
+
+bool writes(const json::value& body, std::string_view field) {
+  if (body.is_array()) {
+    return std::ranges::any_of(body.get_array(),
+                               [field](const json::value& item) { return operation_writes(item, field); });
+  }
+  if (!body.is_object()) return true;
+  const json::value* value = body.get_object().if_contains(field);
+  return value != nullptr && !says_nothing(*value);
+}
+
+bool writes_object(const Call& call) {
+  const HandlerFunction handler = call.route == nullptr ? nullptr : call.route->handler;
+  return handler == &handlers::create_object || handler == &handlers::replace_object ||
+         handler == &handlers::patch_object;
+}
+
+}  // namespace
+
+env::Task<Result<void>> check_forwarded_references(Call& call, net::BodySourcePtr& replayed) {
+  if (!writes_object(call) || reads_everything(call.principal)) co_return Result<void>{};
+  std::vector<Member> members = members_of(*call.type);
+  std::erase_if(members,
+                [&call](const Member& member) { return reads_all_of(call.principal, member.target); });
+  if (members.empty()) co_return Result<void>{};
+  Result<std::string> text = co_await net::read_all(*call.request.body, call.services.limits.body_bytes);
+  if (!text) co_return text.error();
+  const Result<json::value> body = model::parse_json(*text, call.services.limits.json_depth);
+  if (!body) co_return body.error();
+  for (const Member& member : members) {
+    if (!writes(*body, member.field)) continue;
+    co_return Error(
+        ErrorCode::kForbidden, "AUTH", "", "",
+        {fmt::format("Cannot access {}", call.uri),
+         fmt::format("Requires: {} get *, for {} of an object elsewhere", member.target, member.field)});
+  }
+  replayed = net::body_from_string(std::move(*text));
+  call.request.body = replayed.get();
+  co_return Result<void>{};
+}
+
+}  // namespace mullion::api
