@@ -153,6 +153,7 @@ def test_a_copy_while_the_endpoint_writes_on_is_one_copy(site):
             number += 1
             leaf.patch(f"profiles/p-{number * 37 % 150:03}",
                        ("replace", "/Meta", {"round": str(number)}))
+            time.sleep(0.05)  # less than the line can take, or nobody could ever keep up
 
     writer = threading.Thread(target=churn)
     writer.start()
