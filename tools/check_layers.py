@@ -78,7 +78,7 @@ def unguarded_lookups():
 
 
 # GCC 12 destroys temporaries of such an await twice when the condition decides about them.
-CONDITIONAL_AWAIT = re.compile(r"(?:&&|\|\||\?|\s:)\s*!?\(?co_await|while \(!?co_await|co_await[^;]*\?\s*(?:\"|std::)")
+CONDITIONAL_AWAIT = re.compile(r"(?:&&|\|\||\?|\s:)\s*!?\(?co_await|(?:if|while) \(!?co_await|co_await[^;]*\?\s*(?:\"|std::)")
 
 
 def conditional_awaits():

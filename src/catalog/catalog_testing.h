@@ -98,8 +98,8 @@ class Elsewhere {
     }
     ~TrickleBody() override { --*open_; }
     net::Task<Result<std::string_view>> next() override {
-      if (!co_await env::sleep_for(std::chrono::milliseconds(5)))
-        co_return Error(ErrorCode::kCancelled, "cancelled");
+      const bool slept = co_await env::sleep_for(std::chrono::milliseconds(5));
+      if (!slept) co_return Error(ErrorCode::kCancelled, "cancelled");
       co_return std::string_view("x");
     }
     std::optional<uint64_t> size() const override { return size_; }
