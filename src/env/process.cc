@@ -176,7 +176,8 @@ Task<Result<std::unique_ptr<Process>>> Process::start(ProcessOptions options) {
     Result<std::unique_ptr<Process>> started = spawn(options);
     const bool busy = !started && started.error().code == ErrorCode::kConflict;
     if (!busy || attempt == kBusyAttempts) co_return started;
-    if (!co_await sleep_for(kBusyPause)) co_return Error(ErrorCode::kCancelled, "cancelled");
+    const bool slept = co_await sleep_for(kBusyPause);
+    if (!slept) co_return Error(ErrorCode::kCancelled, "cancelled");
   }
 }
 

@@ -164,7 +164,8 @@ TEST(Signal, WakesEveryWaiter) {
   const uint64_t seen = signal.version();
   for (int i = 0; i < 20; ++i) {
     group.spawn("wait", [&signal, &woken, seen]() -> Task<void> {
-      if (co_await signal.wait(seen, 10s)) ++woken;
+      const bool woken_up = co_await signal.wait(seen, 10s);
+      if (woken_up) ++woken;
     });
   }
   std::this_thread::sleep_for(20ms);
@@ -202,7 +203,8 @@ TEST(Signal, LosesNoWakeUpAmongThreads) {
           const uint64_t seen = signal.version();
           last = produced.load();
           if (last >= 2000) break;
-          if (!co_await signal.wait(seen, 10s)) break;
+          const bool woken_up = co_await signal.wait(seen, 10s);
+          if (!woken_up) break;
         }
         consumed.set_value(last);
       },

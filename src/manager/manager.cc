@@ -202,10 +202,12 @@ class ManagerImpl final : public Manager {
   Task<void> give_back_memory() {
     uint64_t seen = caught_up_->version();
     while (!stopping_) {
-      if (!co_await caught_up_->wait(seen, std::chrono::hours(1))) continue;
+      const bool woken_up = co_await caught_up_->wait(seen, std::chrono::hours(1));
+      if (!woken_up) continue;
       for (int i = 0; i < kMostPostponements; ++i) {
         seen = caught_up_->version();
-        if (!co_await caught_up_->wait(seen, kCopiesEndTogether)) break;
+        const bool woken_up = co_await caught_up_->wait(seen, kCopiesEndTogether);
+        if (!woken_up) break;
       }
       if (!stopping_) co_await env::run_blocking([] { env::give_back_memory(); });
     }

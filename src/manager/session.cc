@@ -244,7 +244,8 @@ env::Task<void> Session::keep_token(std::shared_ptr<net::Client> client, Connect
       std::lock_guard lock(mutex_);
       if (stopping_ || !access_ || access_->client != client) co_return;
     }
-    if (co_await wake_.wait(seen, kTokenAge)) continue;
+    const bool woken_up = co_await wake_.wait(seen, kTokenAge);
+    if (woken_up) continue;
     Result<std::string> token = co_await fetch_token(*client, connection.username, connection.password);
     take_token(client, std::move(token));
   }

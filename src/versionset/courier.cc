@@ -149,7 +149,8 @@ class CourierImpl final : public Courier {
     uint64_t seen = 0;
     while (!stopping_) {
       co_await wake_->wait(seen, kForEver);
-      if (!co_await env::sleep_for(kGather)) co_return;
+      const bool slept = co_await env::sleep_for(kGather);
+      if (!slept) co_return;
       seen = wake_->version();
       if (!given_.manager.active()) continue;
       std::optional<Result<TravelPlan>> plan;
