@@ -20,7 +20,7 @@ class EndpointSecrets : public ::testing::Test {
   Answer create(const std::string& params) {
     return fixture_.call("POST", "/api/v3/endpoints", R"({"Id":"site","Params":)" + params + "}");
   }
-  /// The password is sealed in the answer, in the object, in lists and in the store, and opens to `clear`.
+  /// The password is sealed in the answer, in the object, in lists and in the store, and nobody is shown it.
   void expect_sealed(const Answer& answer, const std::string& clear) {
     ASSERT_TRUE(answer.status == 200 || answer.status == 201) << answer.body;
     EXPECT_THAT(answer.body, Not(HasSubstr(clear)));
@@ -28,7 +28,10 @@ class EndpointSecrets : public ::testing::Test {
     EXPECT_THAT(fixture_.call("GET", "/api/v3/endpoints").body, Not(HasSubstr(clear)));
     EXPECT_THAT(*fixture_.store->snapshot()->get({"endpoints", "", "site"}), Not(HasSubstr(clear)));
     EXPECT_TRUE(fixture_.call("GET", kPasswordParam).json().as_object().contains("Payload"));
-    EXPECT_EQ(fixture_.call("GET", std::string(kPasswordParam) + "?decode=true").json(), json::value(clear));
+    EXPECT_TRUE(fixture_.call("GET", std::string(kPasswordParam) + "?decode=true")
+                    .json()
+                    .as_object()
+                    .contains("Payload"));
   }
 
   testing::Fixture fixture_;

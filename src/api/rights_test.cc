@@ -132,7 +132,7 @@ TEST_F(RightsTest, TenantsHoldForReplicasAndForwardedCalls) {
   EXPECT_THAT(std::string(list.json().at("Messages").at(1).as_string()),
               HasSubstr("Tenant t1 hides some of this"));
   EXPECT_EQ(fixture.call("GET", "/A/api/v3/contents/BackingStore", "", "ann").status, 403);
-  EXPECT_EQ(fixture.call("GET", "/A/api/v3/" + path + "/token", "", "ann").status, 404);
+  EXPECT_EQ(fixture.call("GET", "/A/api/v3/" + path + "/token", "", "ann").status, 403);
   EXPECT_TRUE(fixture.manager.forwarded.empty()) << "nothing was sent to the owner";
   EXPECT_EQ(fixture.call("GET", "/A/api/v3/stages", "", "ann").status, 200);
   as("root", "PATCH", "tenants/t1",

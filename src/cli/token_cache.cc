@@ -52,8 +52,8 @@ std::vector<Kept> newest_first(const fs::path& directory) {
 
 }  // namespace
 
-TokenCache::TokenCache(fs::path directory)
-    : directory_(directory.empty() ? fs::path() : std::move(directory) / "by-server") {}
+TokenCache::TokenCache(const fs::path& directory)
+    : directory_(directory.empty() ? fs::path() : directory / "by-server") {}
 
 fs::path TokenCache::file_of(const TokenOwner& owner) const {
   env::Sha256 sum;

@@ -21,7 +21,7 @@ class TokenCache {
   static constexpr size_t kMost = 64;  // the oldest make room
 
   /// An empty name: no token is kept.
-  explicit TokenCache(std::filesystem::path directory);
+  explicit TokenCache(const std::filesystem::path& directory);
 
   /// "" when there is none.
   std::string find(const TokenOwner& owner) const;

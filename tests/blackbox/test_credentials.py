@@ -57,7 +57,7 @@ def test_a_password_given_by_hand_is_nowhere_in_clear(site):
     expect(200, upper.call("POST", f"/R1/api/v3/{path}/params/manager%2Fpassword", json.dumps(clear[4])))
     expect(201, lower.call("POST", "contents", {"meta": {"Name": "packed", "Version": "v1.0.0"}, "sections": {
         "endpoints": {"packed": {"Id": "packed", "Params": {"manager/password": clear[5]}}}}}))
-    assert lower.get(f"{path}/params/manager%2Fpassword?decode=true") == clear[4], "for whoever has the right"
+    assert "Payload" in lower.get(f"{path}/params/manager%2Fpassword?decode=true"), "nobody is shown it"
     lower.create("roles", {"Name": "reader", "Claims": [
         {"scope": "contents,endpoints", "action": "list,get", "specific": "*"},
         {"scope": "logs", "action": "get", "specific": "*"}]})

@@ -54,7 +54,7 @@ Shows shows_to_writer(const Call& call, const json::object* before, const json::
     const bool readable = object != nullptr && known != nullptr &&
                           may(call, *known, "get", {object->id.key, object->id.owner}, object->body);
     if (readable) return true;
-    const bool anew = names(wanted, key) && (before == nullptr || !names(*before, key));
+    const bool anew = !key.empty() && names(wanted, key) && (before == nullptr || !names(*before, key));
     if (!anew) return object != nullptr;
     unresolved.emplace_back(type, key);
     return false;
