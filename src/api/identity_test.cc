@@ -280,10 +280,11 @@ TEST_F(IdentityTest, WhatAServerOnTheWayCallsByTheSameNameIsNotMeant) {
 }
 
 TEST_F(IdentityTest, WhatTheServerFillsInIsNoReferenceOfTheCaller) {
-  put("stages", "none", R"({"Name":"none"})");
-  put("bootenvs", "local", R"({"Name":"local"})");
+  put("stages", "none", R"({"Name":"none","Available":true})");
+  put("bootenvs", "local", R"({"Name":"local","Available":true})");
   allow({{"machines", "*", "*"}});
-  EXPECT_EQ(bob("POST", "/api/v3/machines", R"({"Name":"new"})").status, 201);
+  const Answer made = bob("POST", "/api/v3/machines", R"({"Name":"new"})");
+  EXPECT_EQ(made.status, 201) << made.body;
   EXPECT_EQ(bob("POST", "/api/v3/machines", R"({"Name":"other","Stage":"none"})").status, 422);
 }
 
