@@ -157,6 +157,7 @@ void WorkerPool::drop(const void* owner) {
   for (const auto& [id, place] : places_) {
     if (place.entry->ticket.owner == owner) places.push_back(place);
   }
+  dropped.reserve(places.size());
   for (const Place& place : places) dropped.push_back(take_out(place));
 }
 
