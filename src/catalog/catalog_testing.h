@@ -160,7 +160,7 @@ class Elsewhere {
                                                           found->second.size()));
       }
       if (request.path == trickling) {
-        constexpr size_t kAll = 1'000'000'000;
+        constexpr size_t kAll = 100'000'000;
         if (response.status == 206)
           response.headers.set("Content-Range", fmt::format("bytes {}-{}/{}", first, kAll - 1, kAll));
         response.body = std::make_unique<TrickleBody>(kAll - first, open_trickles);

@@ -439,6 +439,10 @@ def check_ages(history, chain):
     return below.found() + demand.found()
 
 
+# What a server says of a replica whose age it cannot know: the time since 1970.
+UNKNOWN_AGE = 1_000_000_000
+
+
 def jumps_over_restarts(history):
     """Seconds by which replicas may look older than they are: only the wall clock lasts over a restart."""
     restarted = {fault["target"] for fault in history.faults if fault["kind"] in ("kill", "restart", "restart-elsewhen")}
@@ -462,6 +466,8 @@ def check_told_ages(history):
             continue
         if read.max_age is not None and read.age > math.ceil(read.max_age):
             excess.add(read.age, f"{read.variable} at {read.at}: older than the reader allows", read)
+        if jumps and read.age >= UNKNOWN_AGE:
+            continue  # after a restart under a clock that was set back nobody knows
         possible = (read.end - history.start) / SECOND + jumps + CURRENT
         if read.age > possible:
             beyond.add(read.age - possible, f"{read.variable} at {read.at}: said to be {read.age:g} s old; the replica "

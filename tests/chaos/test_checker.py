@@ -299,6 +299,15 @@ def test_the_worst_of_several_ages_is_told(story):
     assert "at least 4.9 s old" in violation.text and "(3 such answers)" in violation.text
 
 
+def test_an_unknown_age_needs_a_restart_under_another_clock(story):
+    register(story)
+    story.read(8, 8.1, "b", at="R1", age=1_800_000_000)
+    assert story.rules() == ["age-beyond-truth"]
+    story.history.faults += [{"kind": "clock-back", "target": "R1", "begin": 0, "seconds": -3600},
+                             {"kind": "kill", "target": "R1", "begin": 0}]
+    assert story.rules() == []
+
+
 def test_an_age_that_cannot_be(story):
     register(story)
     story.read(8, 8.1, "b", at="R1", age=3606)
