@@ -407,7 +407,7 @@ TEST(Applying, StopsWithTheReasonAndGoesOnWhenAnInputChanges) {
   EXPECT_EQ(state.failed, 1U);
   EXPECT_THAT(state.errors, testing::ElementsAre("ContentPackage pack0: " + broken +
                                                  ": expected sha256 x, the file has y"));
-  EXPECT_FALSE(state.next_attempt.empty());
+  EXPECT_TRUE(world.eventually([&] { return !world.state().next_attempt.empty(); }));
   EXPECT_TRUE(world.endpoint().components.contains("pack2")) << "what does not depend on it is done";
   world.wish([](VersionSet& set) { set.components[0].version = "v2.0.0"; });
   world.replan();
