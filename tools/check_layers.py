@@ -90,8 +90,21 @@ def conditional_awaits():
                 yield f"{path.relative_to(ROOT)}:{number}: a condition decides about an await: give its result a name"
 
 
+# Until C++23 the pointer that a call returns is gone before the loop over what it points to begins.
+LOOP_PAST_ITS_OWNER = re.compile(r"\bfor \([^;]*[^:]:[^:][^;]*\w\([^()]*\)->\w+(?:\.\w+)*\)(?:\s*$|\s*[^.\-)\s])")
+
+
+def loops_past_their_owner():
+    for path in sorted((ROOT / "src").rglob("*")):
+        if path.suffix not in (".h", ".cc"):
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if LOOP_PAST_ITS_OWNER.search(line.split("//")[0]):
+                yield f"{path.relative_to(ROOT)}:{number}: a loop over what a returned pointer owns: give the pointer a name"
+
+
 def main():
-    found = [*breaches(), *conditional_awaits(), *unguarded_lookups()]
+    found = [*breaches(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups()]
     for line in found:
         print(line)
     sys.exit(1 if found else 0)

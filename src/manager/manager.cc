@@ -131,7 +131,8 @@ class ManagerImpl final : public Manager {
 
   std::vector<std::string> known_owners() const override {
     std::vector<std::string> out;
-    for (const auto& [owner, route] : plan()->routes) out.push_back(owner);
+    const std::shared_ptr<const Plan> routes = plan();
+    for (const auto& [owner, route] : routes->routes) out.push_back(owner);
     return out;
   }
 
@@ -367,7 +368,8 @@ class ManagerImpl final : public Manager {
   std::vector<replication::Announcement> announcements() const {
     std::vector<replication::Announcement> out;
     if (!active_) return out;
-    for (const auto& [owner, route] : plan()->routes) {
+    const std::shared_ptr<const Plan> routes = plan();
+    for (const auto& [owner, route] : routes->routes) {
       if (!route.followed) continue;
       replication::Announcement& announced = out.emplace_back();
       announced.owner = owner;
