@@ -74,6 +74,9 @@ TEST_F(SecurePacksTest, PasswordsOfEndpointsAreSecureWhateverIsDeclared) {
     EXPECT_THAT(body, Not(HasSubstr("clear text")));
     EXPECT_THAT(body, HasSubstr("Payload"));
   }
+  const auto opens_everything = [](auto...) { return std::optional<std::string>(R"("clear text")"); };
+  EXPECT_THAT(*layers_->show("two", opens_everything), Not(HasSubstr("clear text")))
+      << "shown in clear to nobody";
 }
 
 TEST_F(SecurePacksTest, UrlsWithALoginAreRefused) {

@@ -6,6 +6,7 @@
 
 #include "content/internal/sealing.h"
 #include "model/object.h"
+#include "model/secure_params.h"
 
 namespace mullion::content {
 
@@ -15,7 +16,7 @@ namespace json = boost::json;
 
 void open_params(json::object& params, const ObjectName& name, const Layers::Opener& opener) {
   for (auto& [param, value] : params) {
-    if (!is_sealed(value)) continue;
+    if (!is_sealed(value) || model::is_always_secure(param)) continue;  // the latter: in clear to nobody
     const auto clear = opener(name.first, name.second, json::serialize(value));
     if (!clear) continue;
     if (auto parsed = model::parse_json(*clear)) value = std::move(*parsed);
