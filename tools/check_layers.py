@@ -77,8 +77,8 @@ def unguarded_lookups():
                 yield f"{path.relative_to(ROOT)}:{number}: a handler looks objects up past api/internal/finder.h"
 
 
-# GCC 12 destroys temporaries of such an await twice when the condition decides about them.
-CONDITIONAL_AWAIT = re.compile(r"(?:&&|\|\||\?|\s:)\s*!?\(?co_await|(?:if|while) \(!?co_await|co_await[^;]*\?\s*(?:\"|std::)")
+# GCC 12 destroys temporaries of such an await twice when the condition decides about them, and aggregates in its arguments.
+CONDITIONAL_AWAIT = re.compile(r"co_await[^;]*[(,] ?\{\.|(?:&&|\|\||\?|\s:)\s*!?\(?co_await|(?:if|while) \(!?co_await|co_await[^;]*\?\s*(?:\"|std::)")
 
 
 def conditional_awaits():
@@ -87,7 +87,7 @@ def conditional_awaits():
             continue
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if CONDITIONAL_AWAIT.search(line.split("//")[0]):
-                yield f"{path.relative_to(ROOT)}:{number}: a condition decides about an await: give its result a name"
+                yield f"{path.relative_to(ROOT)}:{number}: a condition decides about an await, or it is given an aggregate: give a name to the result or to the aggregate"
 
 
 # Until C++23 the pointer that a call returns is gone before the loop over what it points to begins.

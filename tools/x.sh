@@ -81,7 +81,7 @@ unit_tests() {
   ninja -j "$JOBS" -C "$directory" "${targets[@]}"
   local only=()
   [ $# -eq 0 ] || only=(-R "^($(IFS='|'; echo "$*"))\$")
-  (cd "$directory" && ctest --output-on-failure -j 1 "${only[@]}")
+  (cd "$directory" && ctest --output-on-failure -j "$JOBS" "${only[@]}")
 }
 
 test_unit() {
@@ -111,10 +111,15 @@ test_fuzz() {
   python3 tools/fuzz.py build/fuzz --seconds "${MULLION_FUZZ_SECONDS:-20}" --jobs "$JOBS"
 }
 
+# python_tests ARGUMENTS...: files side by side, the tests of a file one after the other because they share servers.
+python_tests() {
+  /usr/bin/python3 -m pytest -q -n "$JOBS" --dist loadfile "$@"
+}
+
 test_blackbox() {
   build_release example_provider mullion_next
   say "black-box tests of real processes"
-  /usr/bin/python3 -m pytest -q --durations=10 tests/blackbox
+  python_tests --durations=10 tests/blackbox
 }
 
 # Histories under faults, see tests/chaos/README.md: the checker's own tests, then rounds of two seeds that hold faults of
@@ -130,8 +135,8 @@ test_chaos() {
 test_contract() {
   build_release
   say "contract tests and scenarios against real processes"
-  /usr/bin/python3 -m pytest -q --durations=5 tests/scenarios
-  /usr/bin/python3 -m pytest -q --durations=5 tests/contract
+  python_tests --durations=5 tests/scenarios
+  python_tests --durations=5 tests/contract
 }
 
 command_test() {

@@ -3,6 +3,7 @@
 
 #include "api/api_testing.h"
 #include "api/internal/action_params.h"
+#include "env/waiting_testing.h"
 
 namespace mullion::api {
 namespace {
@@ -218,11 +219,15 @@ TEST_F(ActionsTest, PluginsHearOfOwnObjectsOnly) {
   fixture_.providers.publishes = true;
   fixture_.put_raw("machines", "A", "5d0f0d7a-0000-4000-8000-000000000002", R"({"Name":"far"})");
   fixture_.put_raw("machines", "", "5d0f0d7a-0000-4000-8000-000000000003", R"({"Name":"near"})");
-  std::vector<std::string> created = fixture_.providers.events;
-  std::erase_if(created, [](const std::string& event) {
-    return event.find(R"("Type":"machines","Action":"create")") == event.npos;
-  });
-  ASSERT_THAT(created, SizeIs(1));
+  std::vector<std::string> created;
+  ASSERT_TRUE(env::eventually([&] {
+    created = fixture_.providers.events();
+    std::erase_if(created, [](const std::string& event) {
+      return event.find(R"("Type":"machines","Action":"create")") == event.npos;
+    });
+    return !created.empty();
+  }));
+  ASSERT_THAT(created, SizeIs(1)) << "what came before the last one is told before it";
   EXPECT_THAT(created.front(), HasSubstr("near"));
 }
 

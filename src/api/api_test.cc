@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "api/api_testing.h"
+#include "env/waiting_testing.h"
 
 namespace mullion::api {
 namespace {
@@ -504,10 +505,7 @@ TEST_F(ApiTest, InfoObjectsIndexesPrefs) {
 }
 
 TEST_F(ApiTest, ManagerPluginAndItsAction) {
-  for (int i = 0; i < 100 && fixture.call("GET", "/api/v3/plugins/manager").status != 200; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  EXPECT_EQ(fixture.call("GET", "/api/v3/plugins/manager").status, 200);
+  EXPECT_TRUE(env::eventually([&] { return fixture.call("GET", "/api/v3/plugins/manager").status == 200; }));
   EXPECT_EQ(fixture.call("GET", "/api/v3/plugins/manager/actions").json().at(0).at("Command"), "addEndpoint");
   EXPECT_EQ(
       fixture.call("POST", "/api/v3/plugins/manager/actions/addEndpoint", R"({"manager/url":"x"})").body,

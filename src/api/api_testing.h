@@ -244,8 +244,12 @@ class FakeProviders final : public content::Providers {
   std::vector<content::OfferedAction> offers;
   Result<std::string> answer = std::string(R"({"done":true})");
   std::vector<std::pair<std::string, json::value>> runs;  // plugin, action
-  bool publishes = false;
-  std::vector<std::string> events;
+  /// The store's thread of events reads and writes these.
+  std::atomic<bool> publishes = false;
+  std::vector<std::string> events() const {
+    const std::lock_guard lock(mutex_);
+    return events_;
+  }
 
   Result<void> start(content::ProviderServices, content::ProviderOptions) override { return {}; }
   Task<void> stop() override { co_return; }
@@ -276,8 +280,15 @@ class FakeProviders final : public content::Providers {
     co_return answer;
   }
   bool wants_events() const override { return publishes; }
-  void tell_event(content::EventText event) override { events.push_back(*event()); }
+  void tell_event(content::EventText event) override {
+    const std::lock_guard lock(mutex_);
+    events_.push_back(*event());
+  }
   Counts counts() const override { return {}; }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> events_;
 };
 
 /// Remembers what was forwarded.

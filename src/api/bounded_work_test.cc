@@ -21,13 +21,15 @@ using testing::Fixture;
 std::vector<std::thread::id> threads_of(uint64_t steps) {
   env::Runtime runtime(1);
   std::vector<std::thread::id> threads;
-  const std::function<bool(model::Budget&)> work = [&](model::Budget& budget) {
+  const std::function<Result<bool>(model::Budget&)> work = [&](model::Budget& budget) {
     threads.push_back(std::this_thread::get_id());
     return budget.spend(steps);
   };
+  const env::Caller ann{.name = "ann"};
   const auto task = [&]() -> env::Task<bool> {
     threads.push_back(std::this_thread::get_id());
-    co_return co_await within_budget<bool>(10, 1'000, work);
+    Result<bool> done = co_await within_budget<bool>(ann, 10, 1'000, work);
+    co_return done&&* done;
   };
   const bool done = env::asio::co_spawn(runtime.executor(), task(), env::asio::use_future).get();
   EXPECT_EQ(done, steps <= 1'000);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "api/api_testing.h"
+#include "env/waiting_testing.h"
 
 namespace mullion::api {
 namespace {
@@ -25,11 +26,7 @@ class JudgeTest : public ::testing::Test {
   boost::json::value shown(const std::string& path) { return fixture.call("GET", "/api/v3/" + path).json(); }
   /// Verdicts are made in the background; this waits for one.
   bool becomes(const std::string& path, bool available) {
-    for (int i = 0; i < 1000; ++i) {
-      if (shown(path).at("Available") == boost::json::value(available)) return true;
-      std::this_thread::sleep_for(10ms);
-    }
-    return false;
+    return env::eventually([&] { return shown(path).at("Available") == boost::json::value(available); });
   }
 };
 

@@ -116,6 +116,13 @@ TEST_F(RightsTest, AUserIsInOneTenant) {
             200);
 }
 
+TEST_F(RightsTest, ATenantThatMayNotBeReadIsNotNamed) {
+  fixture.authenticator.users["clerk"] = {{"tenants", "create", "*"}, {"users", "list,get", "*"}};
+  const Answer refused = as("clerk", "POST", "tenants", R"({"Name":"u1","Users":["ann"]})");
+  EXPECT_EQ(refused.status, 422);
+  EXPECT_EQ(refused.message(), "User ann is already in another tenant");
+}
+
 TEST_F(RightsTest, TenantsHoldForReplicasAndForwardedCalls) {
   fixture.preferences.values["manager"] = "true";
   fixture.manager.known["A"] = {.owner = "A", .in_touch = true, .next_hop = "A"};

@@ -3,6 +3,7 @@
 
 #include "api/api_testing.h"
 #include "base/log.h"
+#include "env/waiting_testing.h"
 
 namespace mullion::api {
 namespace {
@@ -92,9 +93,7 @@ TEST_F(SpecialRoutes, JobsGoOnlyWhenTheyAreOverAndTheirLogsGoWithThem) {
   EXPECT_EQ(refused.message(), fmt::format("Jobs {} is not in a deletable state: running", kJob));
   fixture.call("PATCH", path, R"([{"op":"replace","path":"/State","value":"finished"}])");
   EXPECT_EQ(fixture.call("DELETE", path).status, 200);
-  for (int i = 0; i < 1000 && !fixture.job_logs->jobs().empty(); ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  EXPECT_TRUE(fixture.job_logs->jobs().empty());
+  EXPECT_TRUE(env::eventually([&] { return fixture.job_logs->jobs().empty(); }));
 }
 
 TEST_F(SpecialRoutes, PurgeFollowsParametersAndPreferences) {

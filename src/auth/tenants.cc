@@ -256,15 +256,17 @@ bool tenant_lists(std::string_view tenant_body, const Identity& object) {
 }
 
 std::vector<std::string> users_elsewhere(const store::Snapshot& snapshot, std::string_view name,
-                                         const std::vector<std::string>& users) {
+                                         const std::vector<std::string>& users,
+                                         const std::function<bool(std::string_view tenant)>& shows) {
   std::vector<std::string> problems;
   const auto compare = [&](std::string_view key, std::string_view owner, std::string_view body) {
     if (store::is_remote(owner) || key == name) return true;
     const std::optional<json::object> tenant = parse_object(body);
     if (!tenant) return true;
     for (const std::string& user : strings_of(tenant->if_contains("Users"))) {
-      if (std::ranges::find(users, user) != users.end())
-        problems.push_back(fmt::format("User {} is already in tenant {}", user, key));
+      if (std::ranges::find(users, user) == users.end()) continue;
+      const std::string where = shows(key) ? fmt::format("tenant {}", key) : std::string("another tenant");
+      problems.push_back(fmt::format("User {} is already in {}", user, where));
     }
     return true;
   };

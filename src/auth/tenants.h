@@ -1,6 +1,7 @@
 // Tenants: which objects exist for whom (contract auth.md section 4).
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -85,8 +86,10 @@ std::vector<store::Change> leave_tenants(const store::Snapshot& snapshot, Tenant
                                          const Identity& object);
 /// Whether the text of a tenant lists the object among its members.
 bool tenant_lists(std::string_view tenant_body, const Identity& object);
-/// "User X is already in tenant Y" for each of `users` that another tenant than `name` has.
+/// "User X is already in tenant Y" for each of `users` that another tenant than `name` has; "in another
+/// tenant" when `shows` says that whoever asks must not hear of Y.
 std::vector<std::string> users_elsewhere(const store::Snapshot& snapshot, std::string_view name,
-                                         const std::vector<std::string>& users);
+                                         const std::vector<std::string>& users,
+                                         const std::function<bool(std::string_view tenant)>& shows);
 
 }  // namespace mullion::auth

@@ -166,9 +166,13 @@ TEST_F(Tenants, DeletedUsersLeaveTheirTenant) {
 TEST_F(Tenants, UsersOfOtherTenantsAreNamed) {
   put("t", R"({"Name":"t","Users":["ann","bob"]})");
   put("far", R"({"Name":"far","Users":["cid"]})", "east");
-  EXPECT_THAT(users_elsewhere(*store_->snapshot(), "u", {"bob", "cid", "dan"}),
+  const auto everything = [](std::string_view) { return true; };
+  const auto nothing = [](std::string_view) { return false; };
+  EXPECT_THAT(users_elsewhere(*store_->snapshot(), "u", {"bob", "cid", "dan"}, everything),
               ElementsAre("User bob is already in tenant t"));
-  EXPECT_THAT(users_elsewhere(*store_->snapshot(), "t", {"ann", "bob"}), IsEmpty());
+  EXPECT_THAT(users_elsewhere(*store_->snapshot(), "u", {"bob"}, nothing),
+              ElementsAre("User bob is already in another tenant"));
+  EXPECT_THAT(users_elsewhere(*store_->snapshot(), "t", {"ann", "bob"}, everything), IsEmpty());
 }
 
 }  // namespace

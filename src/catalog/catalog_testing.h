@@ -11,6 +11,7 @@
 
 #include "catalog/catalog.h"
 #include "env/random.h"
+#include "env/waiting_testing.h"
 #include "net/net_testing.h"
 
 namespace mullion::catalog::testing {
@@ -368,7 +369,7 @@ class CatalogTest : public ::testing::Test {
   }
   template <typename Condition>
   static void eventually(Condition condition) {
-    EXPECT_TRUE(net::testing::eventually(condition));
+    EXPECT_TRUE(env::eventually(condition));
   }
 
   const fs::path root_;

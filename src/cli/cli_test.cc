@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "cli/cli_testing.h"
+#include "env/waiting_testing.h"
 
 namespace mullion::cli {
 namespace {
@@ -319,8 +320,8 @@ TEST_F(Cli, WatchesEventsUntilTheServerEnds) {
   server_.set_events({R"({"Type":"machines","Action":"create","Key":"k"})", "not json"});
   // The small server closes after what it has to say: an error for a watch that should go on.
   std::thread closer([this] {
-    EXPECT_TRUE(net::testing::eventually([this] { return server_.last().line == "register machines.*.*"; }));
-    EXPECT_TRUE(net::testing::eventually([this] { return server_.sent_events(); }));
+    EXPECT_TRUE(env::eventually([this] { return server_.last().line == "register machines.*.*"; }));
+    EXPECT_TRUE(env::eventually([this] { return server_.sent_events(); }));
     server_.close_sockets();
   });
   EXPECT_EQ(run({"events", "watch", "machines.*.*"}), 1);

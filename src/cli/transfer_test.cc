@@ -11,6 +11,7 @@
 
 #include "cli/cli_testing.h"
 #include "cli/sealing.h"
+#include "env/waiting_testing.h"
 
 namespace mullion::cli {
 namespace {
@@ -176,7 +177,7 @@ TEST_F(Transfer, ServesALocalSocket) {
   serving.terminal.variables["RS_ENDPOINT"] = server_.url();
   std::atomic<int> ended = -1;
   std::thread proxy([&] { ended = serving.run({"proxy", socket}); });
-  EXPECT_TRUE(net::testing::eventually([&] { return std::filesystem::exists(socket); }));
+  EXPECT_TRUE(env::eventually([&] { return std::filesystem::exists(socket); }));
   fake_.terminal.variables["RS_LOCAL_PROXY"] = socket;
   fake_.terminal.variables["RS_ENDPOINT"] = "https://nowhere.invalid";
   EXPECT_EQ(run({"machines", "list"}), 0) << err();

@@ -169,7 +169,8 @@ Task<void> run_blocking(Pool pool, std::function<void()> function) {
 
 Task<Result<void>> run_blocking(Pool pool, Caller caller, std::function<void()> function) {
   WorkerPool& target = pool_of(pool);
-  const bool ran = co_await run_in(target, std::move(caller), true, std::move(function));
+  const bool refusable = !caller.name.empty();
+  const bool ran = co_await run_in(target, std::move(caller), refusable, std::move(function));
   if (!ran) co_return too_busy(target);
   co_return Result<void>();
 }

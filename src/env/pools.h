@@ -21,7 +21,8 @@ enum class Pool {
 /// As run_blocking(function), in `pool`, on the server's own account: waits for its turn, is never refused.
 Task<void> run_blocking(Pool pool, std::function<void()> function);
 /// On a caller's account. When the caller, its group or the pool has too much waiting, nothing is done and
-/// the error is one for a client that may try again soon: 503 with Retry-After.
+/// the error is one for a client that may try again soon: 503 with Retry-After. The server itself, a caller
+/// without a name, is never refused.
 Task<Result<void>> run_blocking(Pool pool, Caller caller, std::function<void()> function);
 
 std::vector<WorkerPool::Statistics> pool_statistics();

@@ -7,6 +7,8 @@
 #include <boost/asio/use_future.hpp>
 #include <future>
 
+#include "env/waiting_testing.h"
+
 namespace mullion::env {
 namespace {
 
@@ -18,15 +20,6 @@ WorkerPool::Statistics statistics_of(std::string_view name) {
   }
   ADD_FAILURE() << "no pool " << name;
   return {};
-}
-
-template <typename Condition>
-bool eventually(Condition condition) {
-  for (int i = 0; i < 4000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(5ms);
-  }
-  return false;
 }
 
 /// Keeps every thread of a pool busy, for many callers, until it is destroyed.

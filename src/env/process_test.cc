@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "env/process_family.h"
+#include "env/waiting_testing.h"
 
 namespace mullion::env {
 namespace {
@@ -137,11 +138,10 @@ TEST_F(ProcessTest, AdoptedProcessesThatEndedAreCollected) {
   auto said = run((*process)->read(Process::kStandard));
   ASSERT_TRUE(said);
   const int child = std::stoi(*said);
-  for (int i = 0; i < 1000 && alive(child); ++i) {
+  EXPECT_TRUE(eventually([&] {
     ProcessFamilies::instance().collect();
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  EXPECT_FALSE(alive(child));
+    return !alive(child);
+  }));
   EXPECT_TRUE(alive((*process)->id()));
 }
 

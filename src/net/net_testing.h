@@ -17,12 +17,14 @@
 
 #include "env/random.h"
 #include "env/runtime.h"
+#include "env/waiting_testing.h"
 #include "net/port.h"
 
 namespace mullion::net::testing {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
+using env::eventually;
 using namespace std::chrono_literals;
 
 /// Starts `function` as a coroutine on its own strand; the future holds its result.
@@ -312,15 +314,5 @@ class Fixture {
   std::unique_ptr<Port> server;
   std::unique_ptr<Client> client;
 };
-
-/// Polls until `condition` holds, for at most ten seconds.
-template <typename Condition>
-bool eventually(Condition condition) {
-  for (int i = 0; i < 1000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(10ms);
-  }
-  return false;
-}
 
 }  // namespace mullion::net::testing

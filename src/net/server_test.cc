@@ -231,10 +231,8 @@ TEST(Server, CutsSlowHeaders) {
   for (bool tls : {false, true}) {
     Fixture fixture({.tls = tls, .limits = limits});
     RawConnection raw = fixture.raw();
-    const auto start = std::chrono::steady_clock::now();
     raw.send("GET / HT");  // at the TLS port: garbage instead of a handshake
     EXPECT_EQ(raw.read_to_end().find("200"), std::string::npos);
-    EXPECT_LT(std::chrono::steady_clock::now() - start, 3s);
     EXPECT_TRUE(eventually([&] { return fixture.server->connections() == 0; }));
   }
 }
@@ -245,15 +243,15 @@ TEST(Server, CutsDribbledHeaders) {
   Fixture fixture({.limits = limits});
   RawConnection raw = fixture.raw();
   raw.send("GET / HTTP/1.1\r\n");
-  const auto start = std::chrono::steady_clock::now();
-  std::thread dribble([&] {
-    for (int i = 0; i < 20; ++i) {
+  std::atomic<bool> cut = false;
+  std::thread dribble([&] {  // never silent for as long as the limit
+    while (!cut) {
       raw.send("X: y\r\n");
-      std::this_thread::sleep_for(100ms);
+      std::this_thread::sleep_for(50ms);
     }
   });
   EXPECT_TRUE(eventually([&] { return fixture.server->connections() == 0; }));
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 1500ms);
+  cut = true;
   dribble.join();
 }
 
@@ -333,8 +331,8 @@ TEST(Server, StopLetsRunningRequestsFinish) {
   busy.send("GET /sleep?ms=300 HTTP/1.1\r\nHost: x\r\n\r\n");
   std::this_thread::sleep_for(100ms);
   const auto start = std::chrono::steady_clock::now();
-  run(fixture.runtime, [&]() -> Task<void> { co_await fixture.server->stop(5s); });
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 3s);
+  run(fixture.runtime, [&]() -> Task<void> { co_await fixture.server->stop(120s); });
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 60s) << "the grace is not waited for";
   EXPECT_TRUE(contains(busy.read_to_end(), "slept"));
   EXPECT_EQ(idle.read_to_end(), "");
   EXPECT_EQ(fixture.server->connections(), 0u);
@@ -344,11 +342,9 @@ TEST(Server, StopLetsRunningRequestsFinish) {
 TEST(Server, StopCutsWhatOutlastsTheGrace) {
   Fixture fixture;
   RawConnection busy = fixture.raw();
-  busy.send("GET /sleep?ms=30000 HTTP/1.1\r\nHost: x\r\n\r\n");
+  busy.send("GET /sleep?ms=3000000 HTTP/1.1\r\nHost: x\r\n\r\n");
   std::this_thread::sleep_for(100ms);
-  const auto start = std::chrono::steady_clock::now();
   run(fixture.runtime, [&]() -> Task<void> { co_await fixture.server->stop(200ms); });
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 2s);
   EXPECT_EQ(busy.read_to_end(), "");
 }
 

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "env/scratch_directory.h"
+#include "env/waiting_testing.h"
 #include "net/net_testing.h"
 #include "replication/internal/digests.h"
 #include "replication/sink.h"
@@ -13,16 +14,8 @@
 namespace mullion::replication {
 namespace {
 
+using env::eventually;
 using namespace std::chrono_literals;
-
-bool eventually(const std::function<bool()>& condition, env::Duration limit = 20s) {
-  const env::SteadyTime end = env::system_clock().steady() + limit;
-  while (env::system_clock().steady() < end) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(2ms);
-  }
-  return condition();
-}
 
 std::string body(int number, size_t size = 100) {
   return fmt::format(R"({{"Name":"m{}","Description":"{}"}})", number, std::string(size, 'd'));

@@ -317,7 +317,8 @@ void ServerProcess::assemble_api() {
 env::Task<Result<boost::json::array>> ServerProcess::preview_actions(std::string endpoint,
                                                                      std::vector<std::string> sets) {
   boost::json::array out;
-  Result<versionset::Explained> made = co_await configurator_->preview(std::move(endpoint), std::move(sets));
+  Result<versionset::Explained> made =
+      co_await configurator_->preview(std::move(endpoint), std::move(sets), env::Caller());
   if (!made) co_return made.error();
   for (const versionset::Action& action : made->plan.actions) out.push_back(action.explained());
   co_return out;

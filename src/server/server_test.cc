@@ -7,22 +7,15 @@
 #include <filesystem>
 
 #include "env/random.h"
+#include "env/waiting_testing.h"
 #include "net/net_testing.h"
 
 namespace mullion::server {
 namespace {
 
 namespace json = boost::json;
+using env::eventually;
 using namespace std::chrono_literals;
-
-bool eventually(const std::function<bool()>& condition) {
-  const env::SteadyTime end = env::system_clock().steady() + 20s;
-  while (env::system_clock().steady() < end) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(10ms);
-  }
-  return condition();
-}
 
 struct Answer {
   int status = 0;

@@ -63,11 +63,12 @@ class ConfiguratorImpl final : public Configurator {
     if (executor_) co_await executor_->stop();
   }
 
-  Task<Result<Explained>> explain(std::string endpoint) override {
-    return explained(std::move(endpoint), std::nullopt);
+  Task<Result<Explained>> explain(std::string endpoint, env::Caller caller) override {
+    return explained(std::move(endpoint), std::nullopt, std::move(caller));
   }
-  Task<Result<Explained>> preview(std::string endpoint, std::vector<std::string> sets) override {
-    return explained(std::move(endpoint), std::move(sets));
+  Task<Result<Explained>> preview(std::string endpoint, std::vector<std::string> sets,
+                                  env::Caller caller) override {
+    return explained(std::move(endpoint), std::move(sets), std::move(caller));
   }
   Result<json::object> baseline(const std::string& endpoint, const std::string& name,
                                 std::vector<std::string>& left_out) override;
@@ -85,7 +86,8 @@ class ConfiguratorImpl final : public Configurator {
   void forget(const std::string& id);
   void count(const std::string& id, size_t actions);
   ApplyState state_of(const std::string& id) const { return executor_ ? executor_->state(id) : ApplyState(); }
-  Task<Result<Explained>> explained(std::string endpoint, std::optional<std::vector<std::string>> sets);
+  Task<Result<Explained>> explained(std::string endpoint, std::optional<std::vector<std::string>> sets,
+                                    env::Caller caller);
 
   const Dependencies given_;
   const std::shared_ptr<Dirty> dirty_ = std::make_shared<Dirty>();
@@ -250,10 +252,13 @@ void ConfiguratorImpl::forget(const std::string& id) {
 }
 
 Task<Result<Explained>> ConfiguratorImpl::explained(std::string endpoint,
-                                                    std::optional<std::vector<std::string>> sets) {
+                                                    std::optional<std::vector<std::string>> sets,
+                                                    env::Caller caller) {
   std::optional<Result<Planned>> planned;
-  co_await env::run_blocking(env::Pool::kProcessor,
-                             [&] { planned = maker_.make(endpoint, sets ? &*sets : nullptr); });
+  Result<void> run = co_await env::run_blocking(env::Pool::kProcessor, std::move(caller), [&] {
+    planned = maker_.make(endpoint, sets ? &*sets : nullptr);
+  });
+  if (!run) co_return run.error();
   if (!*planned) co_return planned->error();
   const ApplyState state = state_of(endpoint);
   Explained out;

@@ -8,6 +8,7 @@
 
 #include "auth/auth.h"
 #include "catalog/catalog.h"
+#include "env/pools.h"
 #include "manager/manager.h"
 #include "versionset/plan.h"
 
@@ -43,10 +44,11 @@ class Configurator {
   virtual ~Configurator() = default;
   virtual void start() = 0;
   virtual Task<void> stop() = 0;
-  /// The plan of an own Endpoint object, made now. kNotFound.
-  virtual Task<Result<Explained>> explain(std::string endpoint) = 0;
+  /// The plan of an own Endpoint object, made now on the account of `caller`. kNotFound.
+  virtual Task<Result<Explained>> explain(std::string endpoint, env::Caller caller) = 0;
   /// The plan an endpoint would have with these sets instead (dry runs). kNotFound names a missing set.
-  virtual Task<Result<Explained>> preview(std::string endpoint, std::vector<std::string> sets) = 0;
+  virtual Task<Result<Explained>> preview(std::string endpoint, std::vector<std::string> sets,
+                                          env::Caller caller) = 0;
   /// A VersionSet object of what the endpoint runs; `left_out` says what was not taken, and why. Blocks on
   /// the disk. kNotFound; kConflict before the endpoint has told of itself.
   virtual Result<json::object> baseline(const std::string& endpoint, const std::string& name,

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <thread>
 
+#include "env/waiting_testing.h"
 #include "manager/endpoint_object.h"
 #include "model/object.h"
 #include "net/net_testing.h"
@@ -16,6 +17,7 @@
 namespace mullion::versionset {
 namespace {
 
+using env::eventually;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using testing::FakeManager;
@@ -193,14 +195,6 @@ class ConfiguratorTest : public ::testing::Test {
       out.push_back(text_in(action.get_object(), "Name"));
     return out;
   }
-  template <typename Condition>
-  bool eventually(Condition condition) {
-    for (int i = 0; i < 2000; ++i) {
-      if (condition()) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    return condition();
-  }
   static constexpr const char* kState =
       R"({"components":[{"Type":"ContentPackage","Name":"old","Version":"v1.0.0"}],"prefs":{"p":"0"},"global":{},"files":{}})";
 
@@ -321,7 +315,7 @@ TEST_F(ConfiguratorTest, HowItGoesIsWritten) {
   ASSERT_TRUE(eventually([&] { return endpoint().contains("ActionErrorCount"); }));
   EXPECT_EQ(endpoint().at("Errors"), json::array{"Pref p: no"});
   EXPECT_EQ(endpoint().at("Available"), false);
-  const auto explained = net::testing::run(runtime_, [&] { return configurator_->explain("edge"); });
+  const auto explained = net::testing::run(runtime_, [&] { return configurator_->explain("edge", {}); });
   ASSERT_TRUE(explained);
   EXPECT_EQ(explained->state, "stopped");
   EXPECT_EQ(explained->configured_by, "M");
@@ -388,7 +382,7 @@ TEST_F(ConfiguratorTest, PreviewsAndBaselines) {
   EXPECT_EQ(configurator_->baseline("edge", "b", left_out).error().code, ErrorCode::kConflict);
   manager_.tell("edge", kState);
   const auto preview = [&](const std::string& id, std::vector<std::string> sets) {
-    return net::testing::run(runtime_, [&] { return configurator_->preview(id, sets); });
+    return net::testing::run(runtime_, [&] { return configurator_->preview(id, sets, {}); });
   };
   const auto plan = preview("edge", {"s"});
   ASSERT_TRUE(plan);

@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "env/waiting_testing.h"
 #include "model/object.h"
 #include "net/net_testing.h"
 #include "versionset/internal/made_for.h"
@@ -14,6 +15,7 @@
 namespace mullion::versionset {
 namespace {
 
+using env::eventually;
 using env::Task;
 using ::testing::ElementsAre;
 using testing::FakeManager;
@@ -93,14 +95,6 @@ class RolloutsTest : public ::testing::Test {
   std::string state_of(size_t endpoint) {
     const json::object rollout = get("rollouts", "roll");
     return std::string(rollout.at("Progress").at(0).at("Endpoints").at(endpoint).at("State").as_string());
-  }
-  template <typename Condition>
-  static bool eventually(Condition condition) {
-    for (int i = 0; i < 2000; ++i) {
-      if (condition()) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    return condition();
   }
   /// Long enough for several looks.
   static void wait_a_while() { std::this_thread::sleep_for(std::chrono::milliseconds(300)); }

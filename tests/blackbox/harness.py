@@ -46,11 +46,22 @@ def wait_until(what, condition, timeout=20.0, pause=0.02):
 _taken_ports = set()
 
 
+def port_range(worker):
+    """The ports of one of several processes that run tests side by side, "gw0" and so on: each has its own, because a
+    server that is killed and started again must find its ports free. They lie below those of outgoing connections."""
+    first, last, most_workers = 12000, 32000, 8
+    share = (last - first) // most_workers
+    number = int(worker.removeprefix("gw")) % most_workers
+    return range(first + number * share, first + (number + 1) * share)
+
+
+_ports = port_range(os.environ.get("PYTEST_XDIST_WORKER", "gw0"))
+
+
 def free_port():
-    """A port that nobody listens on, below those that the system gives to outgoing connections: a server that is
-    started a moment later must still get it."""
+    """A port that nobody listens on and that no test of this process was given."""
     while True:
-        port = random.randrange(12000, 32000)
+        port = random.choice(_ports)
         if port in _taken_ports:
             continue
         with socket.socket() as probe:

@@ -4,12 +4,14 @@ The matrix is made from schema/routes.yaml: a route without an entry in CALLS fa
 """
 import concurrent.futures
 import contextlib
+import io
 import itertools
 import json
 import re
 import socket
 import ssl
 import uuid
+import zipfile
 
 import pytest
 import requests
@@ -837,6 +839,63 @@ def test_tenants_hold_for_replicas(pair):
     made = expect(201, ann.call("POST", "/A/api/v3/machines", {"Name": name()})).json()["Uuid"]
     wait_until("what ann made there is hers here", lambda: ann.keys("machines", "Uuid") == {one, made})
     assert endpoint.get("tenants") == [], "tenants bind where they are"
+
+
+def test_what_only_the_owner_could_cut_is_not_asked_for_by_tenants(pair):
+    """Answers about several objects, tokens and streams of another endpoint are made there with the manager's login."""
+    endpoint, manager = pair
+    pool = endpoint.create("pools", {"Id": name("pool")})["Id"]
+    machine = {"Name": name(), "HardwareAddrs": [f"52:54:00:{':'.join(uuid.uuid4().hex[i:i + 2] for i in (0, 2, 4))}"], "Pool": pool}
+    hidden = endpoint.create("machines", machine)["Uuid"]
+    wait_until("the replica is there", lambda: manager.call("GET", f"machines/{hidden}").status_code == 200)
+    tenant = manager.create("tenants", {"Name": name("tenant"), "Members": {"machines": [], "users": []}})["Name"]
+    ann = caller_with(manager, roles=["superuser"], tenant=tenant)
+    asked = {"MacAddrs": machine["HardwareAddrs"], "Fingerprint": {}}
+    for method, path, body in (("POST", "whoami", asked), ("GET", "pools-active", None), ("GET", f"pools/{pool}/status", None),
+                               ("GET", f"machines/{hidden}/token", None), ("GET", f"users/{USER}/token", None),
+                               ("GET", "replication/stream", None)):
+        answer = ann.call(method, f"/A/api/v3/{path}", body)
+        assert answer.status_code in (403, 404), f"{method} {path}: {answer.status_code} {answer.text}"
+        assert not {"Uuid", "Token"} & set(answer.json()) and machine["Name"] not in answer.text
+    expect(404, ann.call("POST", "whoami", asked))
+
+
+def test_a_machine_works_at_its_own_endpoint(pair):
+    endpoint, manager = pair
+    machine = {"Uuid": str(uuid.uuid4()), "Name": name()}
+    for server in pair:
+        server.create("machines", machine)
+    wait_until("both are there", lambda: manager.count("machines", f"?Uuid={machine['Uuid']}") == 2)
+    token = manager.get(f"machines/{machine['Uuid']}/token")["Token"]
+    held = Caller(manager, token=token)
+    assert held.get(f"machines/{machine['Uuid']}")["Endpoint"] == "M"
+    assert {row["Endpoint"] for row in held.get("machines")} <= {"M"}
+    for method, path, body in (("GET", f"machines/{machine['Uuid']}", None), ("PATCH", f"machines/{machine['Uuid']}", []),
+                               ("GET", "info", None), ("POST", "jobs", {"Machine": machine["Uuid"]})):
+        expect(403, held.call(method, f"/A/api/v3/{path}", body))
+
+
+def test_an_archive_needs_the_right_to_every_file(server):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("inside", "x")
+    one = caller_with(server, ("files", "post", "box/archive.zip"))
+    refusal = expect(403, one.call("POST", "files/box/archive.zip?explode=true", packed.getvalue())).json()
+    assert refusal["Messages"][1].startswith("Requires: files post")
+    assert server.call("HEAD", "files/box/inside").status_code == 404
+    expect(201, one.call("POST", "files/box/archive.zip", packed.getvalue()))
+    every = caller_with(server, ("files", "post", "*"))
+    expect(201, every.call("POST", "files/box/archive.zip?explode=true", packed.getvalue()))
+
+
+def test_a_job_does_not_become_another_machines(server):
+    """Rights to jobs go by their machine: who may change the jobs of one does not give them to another."""
+    job, other = machine_job(server), server.create("machines", {"Name": name()})["Uuid"]
+    writer = caller_with(server, ("jobs", "get,update", job["Machine"]))
+    expect(200, writer.call("PATCH", f"jobs/{job['Uuid']}", [{"op": "replace", "path": "/ExitState", "value": "reboot"}]))
+    answer = writer.call("PATCH", f"jobs/{job['Uuid']}", [{"op": "replace", "path": "/Machine", "value": other}])
+    assert answer.status_code in (403, 422), answer.text
+    assert server.get(f"jobs/{job['Uuid']}")["Machine"] == job["Machine"]
 
 
 def test_events_of_an_endpoint_are_cut_to_the_reader(pair):

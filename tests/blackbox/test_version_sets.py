@@ -11,6 +11,7 @@ import yaml
 
 from harness import expect, wait_until
 from test_cli import CommandLine
+from test_server import add_role, add_user, as_user
 
 SUM = "a" * 64
 
@@ -250,6 +251,16 @@ def test_preview_changes_nothing(manager, leaf):
     answer = expect(404, manager.call("GET", "endpoints/A/plan?sets=nobody-made-this"))
     assert answer.json()["Key"] == "nobody-made-this"
     expect(404, manager.call("GET", "endpoints/Z/plan"))
+
+
+def test_a_set_that_may_not_be_read_is_not_previewed(manager, leaf):
+    set_id = manager.create("version_sets", {"Id": name(), "Apply": True, "Global": {"k": "hidden"}})["Id"]
+    path = f"endpoints/A/plan?sets={set_id}"
+    blind = as_user(manager, *add_user(manager, add_role(manager, ("endpoints", "get", "*"))))
+    answer = blind.get(blind.url + path, timeout=30)
+    assert (answer.status_code, answer.json()["Key"]) == (404, set_id), "as if there were none"
+    seeing = as_user(manager, *add_user(manager, add_role(manager, ("endpoints,version_sets", "get", "*"))))
+    assert seeing.get(seeing.url + path, timeout=30).json()["VersionSets"] == [set_id]
 
 
 def test_plans_come_from_the_owner(site):

@@ -4,6 +4,7 @@
 #include "api/internal/bounded_work.h"
 #include "api/internal/finder.h"
 #include "api/internal/handlers.h"
+#include "api/internal/heavy.h"
 #include "api/internal/manager_actions.h"
 #include "api/internal/objects.h"
 #include "api/internal/params.h"
@@ -201,8 +202,8 @@ env::Task<Result<net::Response>> run_action_of(Call& call) {
   Result<json::object> given = given_parameters(call);
   if (!given) co_return given.error();
   const content::OfferedAction& offer = actions.front();
-  Result<json::object> params = co_await within_budget<Result<json::object>>(
-      model::kInlineSchemaSteps, model::kSchemaSteps, [&](model::Budget& budget) {
+  Result<json::object> params = co_await within_budget<json::object>(
+      caller_of(call), model::kInlineSchemaSteps, model::kSchemaSteps, [&](model::Budget& budget) {
         return action_parameters(offer.action, sources_of(call, *subject, *given, budget));
       });
   if (!params) co_return about(*subject, params.error(), "INVOKE");

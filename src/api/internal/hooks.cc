@@ -4,6 +4,7 @@
 
 #include "api/internal/job_purge.h"
 #include "api/internal/objects.h"
+#include "api/internal/rights.h"
 #include "api/internal/rollout_actions.h"
 #include "api/internal/version_sets.h"
 #include "content/url_params.h"
@@ -113,9 +114,12 @@ std::vector<std::string> tenant_in_use(const Services&, const store::Snapshot&, 
   return {fmt::format("Constraining Users: [{}]", fmt::join(users, " "))};
 }
 
-std::vector<std::string> tenant_conflicts(const store::Snapshot& snapshot, const std::string& key,
-                                          const json::object& tenant) {
-  return auth::users_elsewhere(snapshot, key, users_of(tenant));
+std::vector<std::string> tenant_conflicts(const Call& call, const store::Snapshot& snapshot,
+                                          const std::string& key, const json::object& tenant) {
+  const auto shows = [&](std::string_view other) {
+    return may(call, *call.type, "get", {std::string(other), std::string(store::kOwn)}, "{}");
+  };
+  return auth::users_elsewhere(snapshot, key, users_of(tenant), shows);
 }
 
 std::vector<std::string> tenant_exclusive(const json::object& tenant) {
@@ -130,7 +134,7 @@ std::vector<std::string> job_not_removable(const json::object& job) {
   return {fmt::format("Jobs {} is not in a deletable state: {}", model::text_member(job, "Uuid"), state)};
 }
 
-std::vector<std::string> logins_in_sources(const store::Snapshot&, const std::string&,
+std::vector<std::string> logins_in_sources(const Call&, const store::Snapshot&, const std::string&,
                                            const json::object& object) {
   return content::logins_in_sources(object);
 }

@@ -22,8 +22,8 @@ struct TypeHooks {
   std::vector<std::string> (*in_use)(const Services& services, const store::Snapshot& snapshot,
                                      const boost::json::object& object) = nullptr;
   /// Problems in relation to other objects that no rule of the model can see.
-  std::vector<std::string> (*conflicts)(const store::Snapshot& snapshot, const std::string& key,
-                                        const boost::json::object& object) = nullptr;
+  std::vector<std::string> (*conflicts)(const Call& call, const store::Snapshot& snapshot,
+                                        const std::string& key, const boost::json::object& object) = nullptr;
   /// Names that only one write at a time may work on, so that what `conflicts` and the rules saw holds until
   /// the commit.
   std::vector<std::string> (*exclusive)(const boost::json::object& object) = nullptr;

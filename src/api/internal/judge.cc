@@ -130,16 +130,17 @@ env::Task<void> Judge::judge(const Name& name) {
   const model::ObjectType* type = model::find_object_type(name.first);
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     std::optional<store::StoredObject> stored;
-    std::string body = co_await within_budget<std::string>(
-        model::kInlineSchemaSteps, model::kSchemaSteps, [&](model::Budget& budget) {
+    const Result<std::string> body = co_await within_budget<std::string>(
+        env::Caller(), model::kInlineSchemaSteps, model::kSchemaSteps,
+        [&](model::Budget& budget) -> Result<std::string> {
           const std::shared_ptr<const store::Snapshot> snapshot = services_.store.snapshot();
           stored = snapshot->get_local(name.first, name.second);
           if (!stored) return std::string();
           return judged_body(*type, stored->body, SnapshotLookup(services_, *snapshot), budget);
         });
-    if (!stored || body == stored->body) co_return;
+    if (!body || !stored || *body == stored->body) co_return;
     store::Batch batch;
-    batch.changes.push_back({stored->id, std::move(body), store::Expect::kSame, hash128(stored->body)});
+    batch.changes.push_back({stored->id, *body, store::Expect::kSame, hash128(stored->body)});
     batch.principal = "system";
     const Result<store::Cursor> done = co_await store::commit_async(services_.store, std::move(batch));
     if (done || done.error().code != ErrorCode::kConflict) {

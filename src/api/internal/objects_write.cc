@@ -3,6 +3,7 @@
 #include "api/internal/field_rights.h"
 #include "api/internal/finder.h"
 #include "api/internal/handlers.h"
+#include "api/internal/heavy.h"
 #include "api/internal/hooks.h"
 #include "api/internal/lookup.h"
 #include "api/internal/new_references.h"
@@ -87,8 +88,8 @@ env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Dr
                            {fmt::format("Key change from {} to {} is not allowed", draft.key, key)});
   }
   if (may_hold_secure_values(*call.type)) {
-    Result<void> sealed = co_await prepare_params(call.services, snapshot, *call.type, draft.key,
-                                                  draft.object, draft.before, draft.sealed_with);
+    Result<void> sealed = co_await prepare_params(call.services, caller_of(call), snapshot, *call.type,
+                                                  draft.key, draft.object, draft.before, draft.sealed_with);
     if (!sealed) co_return with_object(call, sealed.error());
   }
   co_return Result<void>{};
@@ -109,15 +110,16 @@ std::vector<std::string> broken_rules(const Call& call, Draft& draft, model::Bud
   if (!verdict.invalid.empty()) return std::move(verdict.invalid);
   const TypeHooks& hooks = hooks_of(call.type->prefix);
   if (hooks.conflicts == nullptr) return {};
-  return hooks.conflicts(*snapshot, draft.key, draft.object);
+  return hooks.conflicts(call, *snapshot, draft.key, draft.object);
 }
 
 /// Checks them; fills draft.body.
 env::Task<Result<void>> check(const Call& call, Draft& draft) {
-  std::vector<std::string> breaches = co_await within_budget<std::vector<std::string>>(
-      model::kInlineSchemaSteps, model::kSchemaSteps,
+  Result<std::vector<std::string>> breaches = co_await within_budget<std::vector<std::string>>(
+      caller_of(call), model::kInlineSchemaSteps, model::kSchemaSteps,
       [&](model::Budget& budget) { return broken_rules(call, draft, budget); });
-  if (!breaches.empty()) co_return validation_error(call, draft.key, std::move(breaches));
+  if (!breaches) co_return breaches.error();
+  if (!breaches->empty()) co_return validation_error(call, draft.key, std::move(*breaches));
   draft.body = model::canonical_body(*call.type, draft.object);
   co_return Result<void>{};
 }
@@ -188,8 +190,8 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   if (!base) co_return Outcome(base.error());
   json::object shown = *base;
   if (call.type->traits.has_endpoint) shown["Endpoint"] = call.services.endpoint_name(current.owner);
-  Result<json::value> wanted = co_await within_budget<Result<json::value>>(
-      model::kInlinePatchSteps, model::kPatchSteps,
+  Result<json::value> wanted = co_await within_budget<json::value>(
+      caller_of(call), model::kInlinePatchSteps, model::kPatchSteps,
       [&edit, &shown](model::Budget& budget) { return edit(shown, budget); });
   if (!wanted) co_return Outcome(with_object(call, wanted.error()));
   Draft draft;

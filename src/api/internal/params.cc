@@ -71,19 +71,35 @@ std::string bad_value(std::string_view name, const json::value& value, std::stri
   return fmt::format("Key '{}': invalid val '{}': : {}", name, text, reason);
 }
 
+/// What a schema says against a value; nothing when the value fits.
+using Breaches = std::vector<std::string>;
+
+Breaches breaches_of(const std::string& schema, const json::value& value, model::Budget& budget) {
+  const Result<void> valid = model::check_by_schema(schema, value, budget);
+  return valid ? Breaches() : valid.error().messages;
+}
+
 /// Judges the values of one object by their schemas: within a small budget on the thread that serves, what
-/// needs more on another one. All values share both budgets.
+/// needs more on another one, on the account of `caller`. All values share both budgets.
 class ValueCheck {
  public:
-  env::Task<Result<void>> check(const ParamRule& rule, const json::value& value) {
-    if (rule.schema.empty()) co_return Result<void>{};
-    Result<void> valid = model::check_by_schema(rule.schema, value, small_);
-    if (!small_.exhausted()) co_return valid;
-    co_await env::run_blocking([&] { valid = model::check_by_schema(rule.schema, value, large_); });
-    co_return valid;
+  explicit ValueCheck(env::Caller caller) : caller_(std::move(caller)) {}
+
+  /// Fails when the pool has too much to do.
+  env::Task<Result<Breaches>> check(const ParamRule& rule, const json::value& value) {
+    if (rule.schema.empty()) co_return Breaches();
+    Breaches breaches = breaches_of(rule.schema, value, small_);
+    if (!small_.exhausted()) co_return breaches;
+    env::Caller caller = caller_;
+    Result<void> run = co_await env::run_blocking(env::Pool::kProcessor, std::move(caller), [&] {
+      breaches = breaches_of(rule.schema, value, large_);
+    });
+    if (!run) co_return run.error();
+    co_return breaches;
   }
 
  private:
+  env::Caller caller_;
   model::Budget small_{model::kInlineSchemaSteps};
   model::Budget large_{model::kSchemaSteps};
 };
@@ -222,8 +238,7 @@ std::vector<std::string> param_problems(const store::Snapshot& snapshot, std::st
                                         const json::value& value, model::Budget& budget) {
   const std::optional<ParamRule> rule = rule_of(snapshot, name);
   if (!rule || rule->schema.empty()) return {};
-  const Result<void> valid = model::check_by_schema(rule->schema, value, budget);
-  return valid ? std::vector<std::string>() : valid.error().messages;
+  return breaches_of(rule->schema, value, budget);
 }
 
 namespace {
@@ -231,9 +246,14 @@ namespace {
 /// Checks and seals the changed values of one map of parameters.
 class ParamSealer {
  public:
-  ParamSealer(Services& services, const store::Snapshot& snapshot, std::string_view prefix,
-              const std::string& key, std::optional<auth::KeyPair>& pair)
-      : services_(services), snapshot_(snapshot), prefix_(prefix), key_(key), pair_(pair) {}
+  ParamSealer(Services& services, env::Caller caller, const store::Snapshot& snapshot,
+              std::string_view prefix, const std::string& key, std::optional<auth::KeyPair>& pair)
+      : services_(services),
+        snapshot_(snapshot),
+        prefix_(prefix),
+        key_(key),
+        pair_(pair),
+        check_(std::move(caller)) {}
 
   env::Task<Result<void>> seal(json::value* params, const json::object* before) {
     if (params == nullptr || !params->is_object()) co_return Result<void>{};
@@ -245,7 +265,8 @@ class ParamSealer {
       const std::optional<ParamRule> rule = rule_of(snapshot_, name);
       if (!rule) continue;
       if (!rule->secure) {
-        co_await check(name, *rule, member.value(), member.value());
+        Result<void> checked = co_await check(name, *rule, member.value(), member.value());
+        if (!checked) co_return checked;
         continue;
       }
       Result<void> paired = co_await find_pair();
@@ -270,12 +291,13 @@ class ParamSealer {
     }
   }
 
-  env::Task<void> check(std::string_view name, const ParamRule& rule, const json::value& value,
-                        const json::value& shown) {
-    const Result<void> valid = co_await check_.check(rule, value);
-    if (valid) co_return;
-    for (const std::string& reason : valid.error().messages)
-      problems_.push_back(bad_value(name, shown, reason));
+  /// Fails when the value could not be judged now; what is wrong with it becomes a problem.
+  env::Task<Result<void>> check(std::string_view name, const ParamRule& rule, const json::value& value,
+                                const json::value& shown) {
+    Result<Breaches> breaches = co_await check_.check(rule, value);
+    if (!breaches) co_return breaches.error();
+    for (const std::string& reason : *breaches) problems_.push_back(bad_value(name, shown, reason));
+    co_return Result<void>{};
   }
 
   /// A sealed or to be sealed value.
@@ -284,12 +306,14 @@ class ParamSealer {
     const std::string text = json::serialize(value);
     const json::value shown(auth::is_secure_data(text) ? "sealed" : "secure");
     if (!auth::is_secure_data(text)) {
-      co_await check(name, rule, value, shown);
+      Result<void> checked = co_await check(name, rule, value, shown);
+      if (!checked) co_return checked.error();
       co_return json::parse(auth::seal(pair_->public_key, text));
     }
     const Result<json::value> opened = opened_value(*pair_, text);
     if (!opened) co_return opened.error();
-    co_await check(name, rule, *opened, shown);
+    Result<void> checked = co_await check(name, rule, *opened, shown);
+    if (!checked) co_return checked.error();
     co_return value;
   }
 
@@ -338,11 +362,12 @@ bool may_hold_secure_values(const model::ObjectType& type) {
   return type.traits.has_params || !model::param_places(type.prefix).list.empty();
 }
 
-env::Task<Result<void>> prepare_params(Services& services, const store::Snapshot& snapshot,
-                                       const model::ObjectType& type, std::string key, json::object& object,
-                                       const json::object* before, std::optional<auth::KeyPair>& pair) {
+env::Task<Result<void>> prepare_params(Services& services, env::Caller caller,
+                                       const store::Snapshot& snapshot, const model::ObjectType& type,
+                                       std::string key, json::object& object, const json::object* before,
+                                       std::optional<auth::KeyPair>& pair) {
   const auto [map, items] = model::param_places(type.prefix);
-  ParamSealer sealer(services, snapshot, type.prefix, key, pair);
+  ParamSealer sealer(services, std::move(caller), snapshot, type.prefix, key, pair);
   Result<void> sealed = co_await sealer.seal(object.if_contains(map), object_member(before, map));
   if (!sealed) co_return sealed;
   json::value* list = items.empty() ? nullptr : object.if_contains(items);

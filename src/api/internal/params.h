@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "api/internal/call.h"
+#include "env/pools.h"
 #include "model/budget.h"
 
 namespace mullion::api {
@@ -14,12 +15,12 @@ namespace mullion::api {
 /// Whether prepare_params() can have something to do.
 bool may_hold_secure_values(const model::ObjectType& type);
 /// Checks every changed parameter of `object` against its Param schema and seals clear values of secure ones.
-/// kInvalid with one message per bad value.
+/// kInvalid with one message per bad value; what takes long is done on the account of `caller`.
 /// `pair` becomes the key pair that sealed: the batch that stores the values must guard it (box_guard).
-env::Task<Result<void>> prepare_params(Services& services, const store::Snapshot& snapshot,
-                                       const model::ObjectType& type, std::string key,
-                                       boost::json::object& object, const boost::json::object* before,
-                                       std::optional<auth::KeyPair>& pair);
+env::Task<Result<void>> prepare_params(Services& services, env::Caller caller,
+                                       const store::Snapshot& snapshot, const model::ObjectType& type,
+                                       std::string key, boost::json::object& object,
+                                       const boost::json::object* before, std::optional<auth::KeyPair>& pair);
 
 /// Where key pairs of objects are kept: space and key of the store's secrets.
 inline constexpr std::string_view kBoxSpace = "box-keys";

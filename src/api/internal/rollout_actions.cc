@@ -38,8 +38,8 @@ env::Task<Result<net::Response>> run_rollout_action(Call& call, std::string comm
   co_return response;
 }
 
-std::vector<std::string> rollout_conflicts(const store::Snapshot& snapshot, const std::string& key,
-                                           const json::object& rollout) {
+std::vector<std::string> rollout_conflicts(const Call&, const store::Snapshot& snapshot,
+                                           const std::string& key, const json::object& rollout) {
   const Result<versionset::Rollout> parsed = versionset::Rollout::parse(rollout);
   if (!parsed) return parsed.error().messages;
   std::vector<std::string> faults = versionset::query_faults(snapshot, parsed->plan);

@@ -18,8 +18,8 @@ bool has_rollout_actions(const Call& call);
 env::Task<Result<net::Response>> run_rollout_action(Call& call, std::string command);
 
 // TypeHooks of rollouts.
-std::vector<std::string> rollout_conflicts(const store::Snapshot& snapshot, const std::string& key,
-                                           const boost::json::object& rollout);
+std::vector<std::string> rollout_conflicts(const Call&, const store::Snapshot& snapshot,
+                                           const std::string& key, const boost::json::object& rollout);
 std::vector<std::string> rollout_not_removable(const boost::json::object& rollout);
 env::Task<Result<std::optional<std::string>>> begin_written_rollout(Call& call, std::string key,
                                                                     std::string body);

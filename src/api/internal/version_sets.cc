@@ -2,9 +2,11 @@
 #include "api/internal/version_sets.h"
 
 #include "api/internal/answers.h"
+#include "api/internal/finder.h"
 #include "api/internal/handlers.h"
 #include "api/internal/heavy.h"
 #include "api/internal/objects.h"
+#include "api/internal/rights.h"
 #include "base/text.h"
 #include "content/url_params.h"
 #include "versionset/configurator.h"
@@ -58,12 +60,19 @@ Result<std::optional<std::vector<std::string>>> wanted_sets(const Call& call) {
   std::vector<std::string> sets = split_list(*text);
   if (sets.size() > kMostSets)
     return object_error(call, ErrorCode::kBadRequest, {fmt::format("sets: at most {} are taken", kMostSets)});
+  const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
+  const model::ObjectType& type = *model::find_object_type("version_sets");
+  for (const std::string& set : sets) {
+    const std::optional<Target> found = find_here(call, *snapshot, type, set);
+    if (!found || !may(call, type, "get", {found->key, found->owner}, found->body))
+      return Error(ErrorCode::kNotFound, call.request.method, "version_sets", set, {"Not Found"});
+  }
   return std::optional(std::move(sets));
 }
 
 }  // namespace
 
-std::vector<std::string> version_set_faults(const store::Snapshot&, const std::string& key,
+std::vector<std::string> version_set_faults(const Call&, const store::Snapshot&, const std::string& key,
                                             const json::object& object) {
   std::vector<std::string> faults = content::logins_in_sources(object);
   const Result<versionset::VersionSet> set = versionset::VersionSet::parse(json::serialize(object));
@@ -85,9 +94,9 @@ env::Task<Result<net::Response>> show_endpoint_plan(Call& call) {
   const std::string id = call.target.key;
   Result<versionset::Explained> explained = Error();
   if (*sets) {
-    explained = co_await configurator->preview(id, **sets);
+    explained = co_await configurator->preview(id, **sets, caller_of(call));
   } else {
-    explained = co_await configurator->explain(id);
+    explained = co_await configurator->explain(id, caller_of(call));
   }
   if (!explained) co_return explained.error();
   co_return json_response(200, json::value(plan_json(id, *explained)));

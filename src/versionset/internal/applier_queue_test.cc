@@ -4,12 +4,15 @@
 
 #include <thread>
 
+#include "env/waiting_testing.h"
 #include "versionset/internal/applier.h"
 #include "versionset/internal/apply_testing.h"
 #include "versionset/internal/run_testing.h"
 
 namespace mullion::versionset {
 namespace {
+
+using env::eventually;
 
 /// Shut, requests that change something wait in front of it.
 struct Gate {
@@ -93,10 +96,6 @@ class ApplierQueue : public ::testing::Test {
   bool queued(int i) {
     const ApplyState state = applier_->state(name(i));
     return state.state == "waiting" && state.configured_by == "M";
-  }
-  bool eventually(const std::function<bool()>& condition) {
-    for (int i = 0; i < 2000 && !condition(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    return condition();
   }
   /// The first endpoint has the only place, all others are in the queue for "old".
   void fill() {

@@ -6,11 +6,14 @@
 #include <random>
 #include <thread>
 
+#include "env/waiting_testing.h"
 #include "versionset/internal/apply_testing.h"
 #include "versionset/internal/run_testing.h"
 
 namespace mullion::versionset {
 namespace {
+
+using env::eventually;
 
 constexpr double kSpeed = 500;  // a pause of 5 s takes 10 ms
 
@@ -106,14 +109,6 @@ class World {
     return make_plan(observed, merge({&set_}), inputs);
   }
 
-  bool eventually(const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (std::chrono::steady_clock::now() < deadline) {
-      if (condition()) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-    return false;
-  }
   /// The first state that meets `condition`; a later look may find another one. Fails when none does.
   ApplyState state_when(const std::function<bool(const ApplyState&)>& condition) {
     ApplyState seen;
@@ -294,7 +289,7 @@ TEST(Applying, HealsDriftAndFollowsChangesOfTheSet) {
   }
   EXPECT_EQ(world.make().actions.size(), 4U);
   world.replan();
-  ASSERT_TRUE(world.eventually([&] { return world.make().empty(); }));
+  ASSERT_TRUE(eventually([&] { return world.make().empty(); }));
   ASSERT_TRUE(world.settled());
   EXPECT_EQ(world.endpoint().opened(world.endpoint().global["password"]), "\"hush\"");
   world.wish([](VersionSet& set) {
@@ -323,7 +318,7 @@ TEST(Applying, IsTakenUpWhereAKilledManagerLeftIt) {
     world.endpoint().failure = {
         kill_at, true, kill_at % 2 == 0 ? Failure::Kind::kBrokenBefore : Failure::Kind::kBrokenAfter};
     world.follow();
-    const bool reached = world.eventually([&] {
+    const bool reached = eventually([&] {
       std::lock_guard lock(world.endpoint().mutex);
       return world.endpoint().requests > kill_at ||
              (world.endpoint().holder.empty() && !world.endpoint().changes.empty());
@@ -335,7 +330,7 @@ TEST(Applying, IsTakenUpWhereAKilledManagerLeftIt) {
       world.endpoint().failure = {};
     }
     world.replan();
-    ASSERT_TRUE(world.eventually([&] { return world.make().empty(); })) << kill_at;
+    ASSERT_TRUE(eventually([&] { return world.make().empty(); })) << kill_at;
     ASSERT_TRUE(world.settled()) << kill_at;
     const std::vector<std::string>& changes = world.endpoint().changes;
     for (const std::string once : {"POST system/upgrade", "POST plugins", "POST plugin_providers/provider0"})
@@ -353,8 +348,7 @@ TEST(Applying, SurvivesAFailureOfEveryRequest) {
       wish_for_all(world);
       world.endpoint().failure = {at, false, kind};
       world.follow();
-      ASSERT_TRUE(world.eventually([&] { return world.make().empty(); }))
-          << at << " " << static_cast<int>(kind);
+      ASSERT_TRUE(eventually([&] { return world.make().empty(); })) << at << " " << static_cast<int>(kind);
       ASSERT_TRUE(world.settled(true)) << at;
       EXPECT_TRUE(world.state().errors.empty());
     }
@@ -388,7 +382,7 @@ TEST(Applying, RandomPlansEndEmpty) {
     if (one_in(2)) set.prefs["defaultStage"] = fmt::format("stage{}", dice() % 3);
     world.wish([&set](VersionSet& wished) { wished = set; });
     world.replan();
-    ASSERT_TRUE(world.eventually([&] {
+    ASSERT_TRUE(eventually([&] {
       const Plan plan = world.make();
       return plan.actions.empty() || (!plan.problems.empty() && plan.deletions_from == 0);
     })) << "round "
@@ -407,7 +401,7 @@ TEST(Applying, StopsWithTheReasonAndGoesOnWhenAnInputChanges) {
   EXPECT_EQ(state.failed, 1U);
   EXPECT_THAT(state.errors, testing::ElementsAre("ContentPackage pack0: " + broken +
                                                  ": expected sha256 x, the file has y"));
-  EXPECT_TRUE(world.eventually([&] { return !world.state().next_attempt.empty(); }));
+  EXPECT_TRUE(eventually([&] { return !world.state().next_attempt.empty(); }));
   EXPECT_TRUE(world.endpoint().components.contains("pack2")) << "what does not depend on it is done";
   world.wish([](VersionSet& set) { set.components[0].version = "v2.0.0"; });
   world.replan();
@@ -421,7 +415,7 @@ TEST(Applying, WhatNobodyWantsAnyMoreIsNotWaitedFor) {
   world.set().components = {component("pack0", "v1.0.0")};
   world.artifacts().endless = {"http://m/files/rebar-catalog/pack0/v1.0.0.json"};
   world.follow();
-  ASSERT_TRUE(world.eventually([&] { return world.artifacts().asked == 1; }));
+  ASSERT_TRUE(eventually([&] { return world.artifacts().asked == 1; }));
   world.replan();
   world.wish([](VersionSet& set) { set.prefs = {{"defaultStage", "discover"}}; });
   world.replan();
@@ -522,13 +516,13 @@ TEST(Applying, SecretsPutIntoAPluginByHandStay) {
   }
   EXPECT_EQ(world.make().actions.size(), 1U) << "what is not secret is too much";
   world.replan();
-  ASSERT_TRUE(world.eventually([&] { return world.make().empty(); }));
+  ASSERT_TRUE(eventually([&] { return world.make().empty(); }));
   ASSERT_TRUE(world.settled());
   world.wish([](VersionSet& set) {
     set.plugins = {plugin("p0", "provider0", {{"url", "http://y"}, {"token", "t1p"}})};
   });
   world.replan();
-  ASSERT_TRUE(world.eventually([&] { return world.make().empty(); }));
+  ASSERT_TRUE(eventually([&] { return world.make().empty(); }));
   ASSERT_TRUE(world.settled());
   const json::object params = world.endpoint().plugins["p0"]["Params"].as_object();
   EXPECT_EQ(params.at("password"), by_hand);
@@ -568,7 +562,7 @@ TEST(Applying, GivesUpOnWhatSomebodyElseUndoes) {
     world.replan();
   };
   world.replan();
-  EXPECT_TRUE(world.eventually([&] { return world.state().state == "stopped"; }));
+  EXPECT_TRUE(eventually([&] { return world.state().state == "stopped"; }));
 }
 
 TEST(Applying, KnowsSecretsAgainAfterARestartAndKeepsNoneInClear) {
