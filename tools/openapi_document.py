@@ -97,7 +97,7 @@ class Paths:
             if route.get("root"):
                 continue  # beside the API: the server of the document is /api/v3
             if "{prefix}" not in route["path"]:
-                self.add(route, route["path"], None)
+                self.add(route, route["path"], self.schema.objects.get(route.get("collection")))
                 continue
             for entry in self.schema.objects.values():
                 if self.exists(route.get("needs", ""), entry):

@@ -9,7 +9,7 @@ usage() {
 Usage: ./x COMMAND
 
   run [--once] [--machines N]   build, then start the mission's seven servers with a fleet and show them
-  test [PART ...]               every test; or only some: checks unit tsan blackbox chaos contract tidy fuzz
+  test [PART ...]               every test; or only some: checks unit tsan blackbox chaos contract clients tidy fuzz
                                 (MULLION_FUZZ_SECONDS: how long each fuzz target runs, default 20)
   chaos [--minutes N] [--seed N]
                                 an hour of histories under faults, checked; --help for more
@@ -139,11 +139,33 @@ test_contract() {
   python_tests --durations=5 tests/contract
 }
 
+# Clients that others wrote, against real processes: docs/clients.md.
+test_clients() {
+  build_release
+  say "the public Python client, and what the types of the public Go client insist on"
+  python_clients
+  PYTHONPATH=build/clients/site /usr/bin/python3 -m pytest -q --durations=5 tests/clients
+}
+
+# Fetches the pinned clients once; another list of them is fetched anew.
+python_clients() {
+  local wanted=tests/clients/requirements.txt
+  cmp -s "$wanted" build/clients/requirements.txt && return
+  rm -rf build/clients
+  mkdir -p build/clients
+  if ! /usr/bin/python3 -m pip install -q --root-user-action=ignore --no-deps --require-hashes --only-binary :all: \
+    --target build/clients/site -r "$wanted"; then
+    echo "The public Python client could not be fetched from PyPI: this part cannot run without it." >&2
+    return 1
+  fi
+  cp "$wanted" build/clients/requirements.txt
+}
+
 command_test() {
   mkdir -p build
   setup
   local parts=("$@")
-  [ ${#parts[@]} -gt 0 ] || parts=(checks unit blackbox chaos contract tsan tidy fuzz)
+  [ ${#parts[@]} -gt 0 ] || parts=(checks unit blackbox chaos contract clients tsan tidy fuzz)
   local part
   for part in "${parts[@]}"; do
     "test_$part"

@@ -24,6 +24,17 @@ constexpr Logger kLog("api");
 constexpr std::string_view kManagerPlugin =
     R"({"Name":"manager","Provider":"manager","Description":"Attaches endpoints to this manager and builds its catalog"})";
 
+std::optional<std::string> manager_plugin(const model::ObjectType& plugins) {
+  Result<boost::json::value> wanted = model::parse_json(kManagerPlugin);
+  if (!wanted) return std::nullopt;
+  Result<boost::json::object> plugin = model::normalise(plugins, std::move(*wanted), nullptr);
+  if (!plugin) return std::nullopt;
+  (*plugin)["ReadOnly"] = true;
+  (*plugin)["Validated"] = true;
+  (*plugin)["Available"] = true;
+  return model::canonical_body(plugins, *plugin);
+}
+
 /// The first IPv4 address that is not loopback.
 std::string outside_address() {
   for (const NetworkInterface& interface : network_interfaces()) {
@@ -41,7 +52,9 @@ class ApiServer final : public Api {
     (void)env::remove_tree(services_.facts.installs / ".unpacking");  // what a crash left half done
     if (services_.facts.address.empty()) services_.facts.address = outside_address();
     services_.preferences.on_change([this](std::string_view name, std::string_view value) {
-      if (name == "manager") services_.manager_on = value == "true";
+      if (name != "manager") return;
+      services_.manager_on = value == "true";
+      services_.tasks.spawn("manager plugin", [this] { return offer_manager_plugin(); });
     });
     services_.ux_version.read(services_.blobs);
     services_.blobs.on_change([this](const std::vector<std::string>& names) {
@@ -158,21 +171,23 @@ class ApiServer final : public Api {
   }
 
  private:
+  /// It is there where its actions can be used: at managers.
   Task<void> offer_manager_plugin() {
     const model::ObjectType* plugins = model::find_object_type("plugins");
     if (plugins == nullptr) co_return;
-    if (services_.store.snapshot()->get_local("plugins", "manager")) co_return;
-    Result<boost::json::value> wanted = model::parse_json(kManagerPlugin);
-    if (!wanted) co_return;
-    Result<boost::json::object> plugin = model::normalise(*plugins, std::move(*wanted), nullptr);
-    if (!plugin) co_return;
-    (*plugin)["ReadOnly"] = true;
-    (*plugin)["Validated"] = true;
-    (*plugin)["Available"] = true;
+    const bool wanted_here = services_.manager_on;
+    const std::optional<store::StoredObject> known =
+        services_.store.snapshot()->get_local("plugins", "manager");
+    if (known && known->id.owner == store::kOwn) co_return;
+    if (known.has_value() == wanted_here) co_return;
     store::Batch batch;
     store::Change change;
     change.id = {"plugins", std::string(store::kLayered), "manager"};
-    change.body = model::canonical_body(*plugins, *plugin);
+    if (wanted_here) {
+      std::optional<std::string> body = manager_plugin(*plugins);
+      if (!body) co_return;
+      change.body = std::move(*body);
+    }
     batch.changes.push_back(std::move(change));
     batch.principal = "system";
     services_.store.commit(std::move(batch), [](Result<store::Cursor> done) {

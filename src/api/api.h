@@ -90,6 +90,7 @@ struct Limits {
   size_t json_depth = 64;
   EventQueueLimit websocket_queue;  // what one event connection may make wait and register
   env::Duration longest_poll = std::chrono::minutes(10);
+  env::Duration plugin_start = std::chrono::seconds(10);  // how long a write waits for a plugin that starts
 };
 
 /// Features listed by GET /info.

@@ -97,6 +97,24 @@ TEST_F(RightsTest, WhatATenantsUserCreatesJoinsTheTenant) {
   EXPECT_EQ(as("ann", "GET", "profiles/elsewhere").status, 404);
 }
 
+TEST_F(RightsTest, RefusalsNameTheObjectAsTheClientDid) {
+  put("machines", "5eed0000-0000-4000-8000-000000000001",
+      R"({"Uuid":"5eed0000-0000-4000-8000-000000000001","Name":"m9"})");
+  allow({{"machines", "get", "*"}});
+  const Answer refused = as("bob", "DELETE", "machines/Name:m9");
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(refused.json().at("Messages").at(1), "Requires: machines delete Name:m9");
+}
+
+TEST_F(RightsTest, TheOwnAccountIsOpenedAndNotListed) {
+  put("users", "bob", R"({"Name":"bob","Roles":[]})");
+  allow({{"users", "get,password,token", "bob"}});  // what every user has
+  EXPECT_EQ(as("bob", "GET", "users").body, "[]");
+  EXPECT_EQ(as("bob", "GET", "users/bob").status, 200);
+  allow({{"users", "get", "*"}, {"users", "get,password,token", "bob"}});
+  EXPECT_NE(as("bob", "GET", "users").body, "[]");
+}
+
 TEST_F(RightsTest, DeletedObjectsLeaveEveryTenant) {
   put("tenants", "u1", R"({"Name":"u1","Members":{"profiles":["mine","theirs"]}})");
   EXPECT_EQ(as("ann", "DELETE", "profiles/mine").status, 200);

@@ -260,7 +260,7 @@ Result<void> StoreAuthenticator::check_password(const Presented& presented, cons
     return bad_login();
   }
   failures_.succeeded(presented.user, from);
-  if (!by_default) kLog.audit("login user={} address={}", presented.user, credentials.peer_address);
+  if (!by_default) kLog.audit("Authenticated user {} from {}", presented.user, credentials.peer_address);
   if (by_default) return credentials.peer_is_loopback ? Result<void>{} : Result<void>(remote_default());
   verified_.remember(presented.user, presented.password, stored);
   return {};

@@ -54,6 +54,15 @@ TEST_F(Cli, CountsAndTellsWhatExists) {
   EXPECT_EQ(err(), "Error: machines:m2 does not exist\n");
 }
 
+TEST_F(Cli, SaysWhyWhereAnswersHaveNoBody) {
+  answer("HEAD /api/v3/machines", "", 401, {{"X-Mullion-Error", "Invalid user or password"}});
+  EXPECT_EQ(run({"machines", "count"}), 1);
+  EXPECT_EQ(err(), "Error: Invalid user or password\n");
+  answer("HEAD /api/v3/profiles", "", 403);  // a server that says nothing
+  EXPECT_EQ(run({"profiles", "count"}), 1);
+  EXPECT_EQ(err(), "Error: count profiles: HTTP status 403\n");
+}
+
 TEST_F(Cli, PassesErrorsOfTheServerOn) {
   EXPECT_EQ(run({"machines", "show", "x"}), 1);
   EXPECT_EQ(err(), "Error: GET: machines/x: Not Found\n");

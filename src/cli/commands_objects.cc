@@ -71,10 +71,10 @@ Error does_not_exist(const Invocation& call) {
   return Error(ErrorCode::kNotFound, fmt::format("{}:{} does not exist", call.subject, call.argument(0)));
 }
 
-/// HEAD answers carry no body, so the words are made here.
+/// HEAD answers carry no body: the words come in a header, and are made here when a server sends none.
 Error head_error(const Invocation& call, const Error& error) {
   if (error.status_override == 404) return does_not_exist(call);
-  if (error.status_override == 0) return error;
+  if (error.status_override == 0 || error.type != kClientError) return error;
   return Error(ErrorCode::kInternal,
                fmt::format("{} {}: HTTP status {}", call.command.name, call.subject, error.status_override));
 }

@@ -36,13 +36,17 @@ std::string query_text(const std::vector<std::pair<std::string, std::string>>& i
   return text;
 }
 
-Error error_from_answer(int status, std::string_view body) {
+Error error_from_answer(int status, std::string_view body, const net::Headers& headers) {
   Result<json::value> parsed = model::parse_json(body);
   Error error(ErrorCode::kInternal, "");
   error.status_override = status;
   const json::object* object = parsed ? parsed->if_object() : nullptr;
   if (object == nullptr || !object->contains("Messages")) {
-    error.type = "CLIENT_ERROR";
+    if (const auto reason = headers.get("X-Mullion-Error"); body.empty() && reason) {
+      error.messages = {std::string(*reason)};
+      return error;
+    }
+    error.type = kClientError;
     error.messages = {body.empty() ? fmt::format("HTTP status {}", status)
                                    : std::string(body.substr(0, 2000))};
     return error;

@@ -57,7 +57,7 @@ Result<net::TextResponse> Session::State::exchange(const Call& call, bool throug
     return answer;
   }
   report(call, std::to_string(answer->status));
-  if (answer->status >= 400) return error_from_answer(answer->status, answer->body);
+  if (answer->status >= 400) return error_from_answer(answer->status, answer->body, answer->headers);
   return answer;
 }
 

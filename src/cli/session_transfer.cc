@@ -22,7 +22,7 @@ Result<bool> Session::download(Call call, const Begin& begin, const Sink& sink) 
     state_->report(call, std::to_string(answer->status));
     if (answer->status >= 400) {
       Result<std::string> text = co_await net::read_all(*answer->body, kLargestRefusal);
-      co_return error_from_answer(answer->status, text ? *text : std::string());
+      co_return error_from_answer(answer->status, text ? *text : std::string(), answer->headers);
     }
     if (answer->status == 304) co_return false;
     Result<void> taken = begin({answer->status, answer->headers, answer->body->size().value_or(0)});
@@ -48,7 +48,7 @@ Result<json::value> Session::upload(std::string method, std::string target, net:
   });
   if (!answer) return answer.error();
   state_->report(call, std::to_string(answer->status));
-  if (answer->status >= 400) return error_from_answer(answer->status, answer->body);
+  if (answer->status >= 400) return error_from_answer(answer->status, answer->body, answer->headers);
   if (answer->body.empty()) return json::value(nullptr);
   return model::parse_json(answer->body);
 }
@@ -64,7 +64,7 @@ Result<net::BodySourcePtr> Session::open(Call call) {
     state_->report(call, std::to_string(answer->status));
     if (answer->status < 400) co_return std::move(answer->body);
     Result<std::string> text = co_await net::read_all(*answer->body, kLargestRefusal);
-    co_return error_from_answer(answer->status, text ? *text : std::string());
+    co_return error_from_answer(answer->status, text ? *text : std::string(), answer->headers);
   });
 }
 

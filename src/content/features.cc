@@ -25,6 +25,10 @@ const std::vector<std::string> kFeatures = {
     "stage-paramer",
     "selective-job-purge",
     "replication-stream",
+    "embedded-pool",
+    "partial-objects",
+    "regex-string-filters",
+    "log-has-head-method",
 };
 
 namespace {

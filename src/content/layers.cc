@@ -16,6 +16,7 @@
 #include "content/internal/layer_view.h"
 #include "content/internal/pack_codec.h"
 #include "content/internal/pack_names.h"
+#include "content/internal/preference_table.h"
 #include "content/internal/sealing.h"
 #include "content/internal/stack.h"
 #include "content/internal/yaml.h"
@@ -169,9 +170,12 @@ Result<void> StoreLayers::start() {
 json::object StoreLayers::backing_summary() const {
   json::object counts;
   for (const model::ObjectType& type : model::object_types()) counts[type.prefix] = 0;
-  for (const store::TypeDigest& digest : store_.snapshot()->digests()) {
+  const auto snapshot = store_.snapshot();
+  for (const store::TypeDigest& digest : snapshot->digests()) {
     if (digest.owner == store::kOwn) counts[digest.type] = digest.count;
   }
+  counts["preferences"] = preference_table().size();
+  counts.erase("plugin_providers");
   json::object summary = summary_of(backing_, {});
   summary["Counts"] = std::move(counts);
   return summary;

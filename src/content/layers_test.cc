@@ -111,6 +111,7 @@ TEST_F(LayersTest, OrderAndMetaOfSummaries) {
   EXPECT_TRUE(backing.at("meta").at("Writable").as_bool());
   EXPECT_EQ(backing.at("Counts").at("profiles"), 1);
   EXPECT_EQ(backing.at("Counts").at("machines"), 0);
+  EXPECT_FALSE(backing.at("Counts").as_object().contains("plugin_providers"));
   const auto& alpha = all[2].as_object();
   EXPECT_EQ(alpha.at("meta").at("Type"), "dynamic");
   EXPECT_EQ(alpha.at("meta").at("Description"), "trimmed");
@@ -171,6 +172,12 @@ TEST_F(LayersTest, Show) {
   ASSERT_TRUE(put("one", *layers_->show("one"))) << "what is shown can be loaded again";
   const auto backing = *model::parse_json(*layers_->show("BackingStore"));
   EXPECT_TRUE(backing.at("sections").at("profiles").as_object().contains("global"));
+  const auto& preferences = backing.at("sections").at("preferences").as_object();
+  EXPECT_EQ(preferences.size(), summaries()[0].at("Counts").at("preferences").to_number<size_t>());
+  EXPECT_EQ(json::serialize(preferences.at("defaultStage")),
+            R"({"Name":"defaultStage","Val":"none","Meta":{}})");
+  EXPECT_EQ(std::string_view(preferences.at("baseTokenSecret").at("Val").as_string()), kMaskedPreference)
+      << "no secret is shown";
   EXPECT_TRUE(layers_->show("BasicStore"));
   EXPECT_EQ(message(layers_->show("nothing")), "No such content store");
   EXPECT_EQ(layers_->summary("nothing").error().status(), 404);

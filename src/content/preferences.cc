@@ -24,14 +24,6 @@ constexpr std::string_view kType = "preferences";
 /// Checked values, ready to be stored.
 using Values = std::map<std::string, std::string, std::less<>>;
 
-std::string preference_body(const std::string& name, const std::string& value) {
-  const json::object object{{"Name", name}, {"Val", value}};
-  const model::ObjectType* type = model::find_object_type(kType);
-  if (type == nullptr) return json::serialize(object);
-  auto normalised = model::normalise(*type, object, nullptr);
-  return normalised ? model::canonical_body(*type, *normalised) : json::serialize(object);
-}
-
 std::optional<std::string> value_in(std::string_view body) {
   const auto parsed = model::parse_json(body);
   const json::object* object = parsed ? parsed->if_object() : nullptr;

@@ -79,7 +79,8 @@ class StoreProviders final : public Providers {
   ProviderMap entries() const;
 
   Result<void> check_collections(const ProviderDefinition& definition) const;
-  Layers::Along along(const ProviderDefinition& definition, const StagedProgram& program) const;
+  Layers::Along along(const ProviderDefinition& definition, const json::object& pack_meta,
+                      const StagedProgram& program) const;
   Task<Result<void>> accept(Intake& intake, bool replace_writable, const std::string& principal);
 
   store::Store& store_;
@@ -248,13 +249,14 @@ Result<void> StoreProviders::check_collections(const ProviderDefinition& definit
 }
 
 /// What changes in the store together with the layer: definition, checksum, and the plugin of AutoStart.
-Layers::Along StoreProviders::along(const ProviderDefinition& definition,
+Layers::Along StoreProviders::along(const ProviderDefinition& definition, const json::object& pack_meta,
                                     const StagedProgram& program) const {
   const std::string own(store::kOwn);
   Layers::Along along;
   along.secrets.push_back({std::string(kProgramSums), definition.name, program.sha256});
-  along.changes.push_back({{std::string(kProviders), own, definition.name},
-                           model::canonical_body(*model::find_object_type(kProviders), definition.object)});
+  along.changes.push_back(
+      {{std::string(kProviders), own, definition.name},
+       model::canonical_body(*model::find_object_type(kProviders), shown_provider(definition, pack_meta))});
   if (!definition.auto_start || store_.snapshot()->get_local(kPlugins, definition.name)) return along;
   const model::ObjectType& type = *model::find_object_type(kPlugins);
   auto plugin = model::normalise(type, auto_start_plugin(definition), nullptr);
@@ -273,7 +275,7 @@ Task<Result<void>> StoreProviders::accept(Intake& intake, bool replace_writable,
   Result<void> done;
   co_await env::run_blocking([&] {
     done = layers_.load_provider(json::serialize(*document), replace_writable, principal,
-                                 along(intake.definition, intake.program));
+                                 along(intake.definition, document->at("meta").as_object(), intake.program));
     if (done) done = intake.place();
   });
   if (!done) co_return done;

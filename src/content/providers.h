@@ -31,6 +31,9 @@ struct OfferedAction {
   ProviderAction action;
 };
 
+/// PluginErrors of a plugin that is neither in service yet nor known to be in trouble.
+inline constexpr std::string_view kPluginStarting = "The plugin is starting";
+
 /// The JSON of an event, made when somebody is going to send it.
 using EventText = std::function<std::shared_ptr<const std::string>()>;
 

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <boost/json.hpp>
+#include <cctype>
 #include <cmath>
 
 #include "env/clock.h"
@@ -136,13 +138,17 @@ Result<json::value> normalise_integer(json::value value, std::string_view where)
   return wrong_kind(where, FieldKind::kInteger, value);
 }
 
+Result<json::value> normalise_format(const Field& field, json::value value, std::string_view where);
+
 Result<json::value> normalise_list(const Field& field, json::value value, std::string_view where) {
   if (!value.is_array()) return wrong_kind(where, FieldKind::kArray, value);
   json::array out;
   size_t position = 0;
   for (json::value& item : value.get_array()) {
-    Result<json::value> done = normalise_kind(field.item_kind, field.item_ref, std::move(item),
-                                              fmt::format("{}[{}]", where, position++));
+    const std::string place = fmt::format("{}[{}]", where, position++);
+    Result<json::value> done = field.format.empty()
+                                   ? normalise_kind(field.item_kind, field.item_ref, std::move(item), place)
+                                   : normalise_format(field, std::move(item), place);
     if (!done) return done.error();
     out.push_back(std::move(*done));
   }
@@ -196,6 +202,14 @@ Result<json::value> normalise_kind(FieldKind kind, std::string_view reference, j
   return json::value(std::move(*done));
 }
 
+/// Standard base64 with padding: what clients read into bytes.
+bool is_base64(std::string_view text) {
+  const size_t digits = text.find_last_not_of('=') + 1;  // none: 0
+  const auto is_digit = [](unsigned char c) { return std::isalnum(c) != 0 || c == '+' || c == '/'; };
+  return text.size() % 4 == 0 && text.size() - digits <= 2 &&
+         std::ranges::all_of(text.substr(0, digits), is_digit);
+}
+
 /// Texts of a format: empty means unset; UUIDs become lower case.
 Result<json::value> normalise_format(const Field& field, json::value value, std::string_view where) {
   if (!value.is_string()) return wrong_kind(where, FieldKind::kString, value);
@@ -211,6 +225,8 @@ Result<json::value> normalise_format(const Field& field, json::value value, std:
   } else if (field.format == "rfc3339") {
     if (text.empty()) return json::value(kZeroTime);
     if (!env::parse_rfc3339(text, time)) return wrong_format(where, "an RFC 3339 time", text);
+  } else if (field.format == "base64") {
+    if (!is_base64(text)) return wrong_format(where, "base64", text);
   }
   return value;
 }

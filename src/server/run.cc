@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "base/log.h"
+#include "base/version.h"
 #include "env/pools.h"
 #include "server/process_settings.h"
 #include "server/server.h"
@@ -24,6 +25,11 @@ constexpr auto kStopPatience = std::chrono::seconds(5);  // for work that cannot
 bool asks_for_help(const std::vector<std::string>& arguments) {
   return std::any_of(arguments.begin(), arguments.end(),
                      [](const std::string& argument) { return argument == "--help" || argument == "-h"; });
+}
+
+bool asks_for_version(const std::vector<std::string>& arguments) {
+  return std::any_of(arguments.begin(), arguments.end(),
+                     [](const std::string& argument) { return argument == "--version"; });
 }
 
 int fail(const Error& error) {
@@ -82,6 +88,10 @@ int give_way(const env::ProcessImage& image, const env::Path& base_root, const s
 int run(const std::vector<std::string>& arguments) {
   if (asks_for_help(arguments)) {
     fmt::print("{}", settings::help_text());
+    return 0;
+  }
+  if (asks_for_version(arguments)) {
+    fmt::print("{}\n", program_version());
     return 0;
   }
   Result<settings::Settings> settings = process_settings(arguments);

@@ -428,7 +428,7 @@ def test_several_plugins_of_one_provider(server, notes):
     install(server, "many", scripts.obedient("many", notes, actions=[["profiles", "which"]], auto_start=False))
     for plugin in ("many-a", "many-b"):
         made = server.create("plugins", {"Name": plugin, "Provider": "many"})
-        assert made["Available"] is False and made["PluginErrors"] == ["The plugin is starting"]
+        assert made["Available"] is True and made["PluginErrors"] == [], "answered when it can be used"
     for plugin in ("many-a", "many-b"):
         wait_available(server, plugin)
     assert len(server.get("profiles/global/actions")) == 2
@@ -562,10 +562,12 @@ def test_a_plugin_that_never_gets_ready_says_so(server, what):
 
 
 def test_output_without_end_does_not_fill_the_log(server):
+    begin = time.monotonic()
     install(server, "chatty", scripts.shell(scripts.definition("chatty"), listen="exec yes chatter"))
     wait_until("its words are in the log", lambda: "chatter" in server.log())
     time.sleep(1)
-    assert server.log().count("chatter") <= 1000
+    periods = int((time.monotonic() - begin) / 10) + 2  # of ten seconds; it began within the first
+    assert server.log().count("chatter") <= 500 * periods
     server.delete("plugin_providers/chatty")
     server.delete("plugins/chatty")
 

@@ -271,7 +271,7 @@ def test_logins_and_unlocking_are_audited(server):
     made = machine(server, Locked=True)
     server.patch(f"machines/{made['Uuid']}", ("replace", "/Locked", False))
     lines = [line["Message"] for line in server.get("logs") if line["Level"] == "audit"]
-    for wanted in (f"login user={user} ", f"login refused user={user} ", f"unlocked machines={made['Uuid']} "):
+    for wanted in (f"Authenticated user {user} from ", f"login refused user={user} ", f"unlocked machines={made['Uuid']} "):
         assert any(line.startswith(wanted) for line in lines), wanted
 
 

@@ -10,6 +10,7 @@ NEEDED = {
     "jobs": lambda: {"Machine": "${machine}"},
     "plugins": lambda: {"Provider": "manager"},
     "subnets": lambda: {"Subnet": f"10.{next(_numbers) % 200}.{next(_numbers) % 250}.0/24", "OnlyReservations": True},
+    "leases": lambda: {"Token": unique("t"), "Strategy": "MAC", "ExpireTime": "2030-01-02T03:04:05Z"},
     "reservations": lambda: {"Token": unique("t"), "Strategy": "MAC"},
 }
 # Fields whose texts have a form, refer to something, or belong together: values that must be taken as they are.
@@ -25,7 +26,7 @@ TAKEN = {
     ("machines", "Workflow"): ["${workflow}"], ("machines", "Arch"): ["arm64", "ppc64le", "s390x"],
     ("machines", "Params"): [{"a": 1, "b/c": [True, None]}], ("machines", "Locked"): [True, False],
     ("machines", "PoolStatus"): ["Joining", "HoldJoin", "Building", "HoldBuild", "InUse", "Destroying", "HoldDestroy", "Leaving", "HoldLeave"],
-    ("machines", "Fingerprint"): [{"SSNHash": "QQ==", "CSNHash": "", "CloudInstanceID": "c", "SystemUUID": "s", "MemoryIds": ["m"]}],
+    ("machines", "Fingerprint"): [{"SSNHash": "QQ==", "CSNHash": "", "CloudInstanceID": "c", "SystemUUID": "s", "MemoryIds": ["bQ=="]}],
     ("machines", "TaskErrorStacks"): [[{"CurrentTask": 1, "TaskList": ["a"]}]], ("machines", "Context"): ["docker"],
     ("jobs", "Uuid"): [UUID], ("jobs", "Previous"): [UUID], ("jobs", "Machine"): ["${machine}"],
     ("jobs", "State"): ["created", "running", "failed", "finished", "incomplete"],
@@ -50,6 +51,7 @@ TAKEN = {
     ("subnets", "ActiveLeaseTime"): [60, 100000], ("subnets", "ReservedLeaseTime"): [7200, 100000],
     ("subnets", "Pickers"): [["none"], ["hint", "nextFree", "mostExpired"]], ("subnets", "Strategy"): ["MAC"],
     ("subnets", "OnlyReservations"): [True],
+    ("leases", "NextServer"): ["10.0.0.1", ""], ("leases", "Via"): ["10.0.0.2"], ("leases", "ExpireTime"): ["2030-01-02T03:04:05.5Z"],
     ("reservations", "Addr"): ["10.250.1.1"], ("reservations", "NextServer"): ["10.0.0.1", ""],
     ("reservations", "Strategy"): ["MAC"], ("reservations", "Scoped"): [False], ("reservations", "Token"): ["any text"],
     ("pools", "ParentPool"): ["other"], ("plugins", "Provider"): ["manager"], ("plugins", "Params"): [{"a/b": 1}],
@@ -90,7 +92,7 @@ REFUSED = {
 # Texts of a form that must be refused with 400.
 MALFORMED = {("machines", "Uuid"): ["x", "4c0ffee0"], ("machines", "Address"): ["x", "1.2.3", "256.1.1.1"], ("jobs", "Machine"): ["x"],
              ("jobs", "Previous"): ["x"], ("jobs", "StartTime"): ["yesterday"], ("subnets", "NextServer"): ["x"],
-             ("subnets", "ActiveStart"): ["x"], ("reservations", "NextServer"): ["x"], ("reservations", "Addr"): ["x"]}
+             ("subnets", "ActiveStart"): ["x"], ("leases", "Via"): ["x"], ("leases", "ExpireTime"): ["yesterday"], ("reservations", "NextServer"): ["x"], ("reservations", "Addr"): ["x"]}
 GOOD_NAMES = ["ab", "a1", "a-b", "a_b", "a.b", "a b", "Éa", "äöü", "Машина1", "x" * 200]
 NAMES = {  # rule -> taken, refused
     "name": (GOOD_NAMES, ["a", "1a", "-a", "a/b", "a:b", "a@b", "a!", "é", "a\nb"]),

@@ -12,6 +12,8 @@ namespace json = boost::json;
 
 constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+constexpr size_t kLongestReason = 1000;
+
 std::string_view trim(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
   while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
@@ -37,6 +39,15 @@ bool unit_of(std::string_view& text, double& seconds) {
 
 /// Errors quote what was sent, which may be any bytes; JSON holds UTF-8.
 std::string utf8_of(std::string_view text) { return is_valid_utf8(text) ? std::string(text) : escaped(text); }
+
+/// What a header may hold: one line of printable ASCII.
+std::string reason_of(const Error& error) {
+  std::string text;
+  for (const std::string& message : error.messages) text += (text.empty() ? "" : "; ") + message;
+  std::string out;
+  for (const char c : escaped(text).substr(0, kLongestReason)) out += c >= ' ' && c < 0x7f ? c : '?';
+  return out;
+}
 
 uint64_t whole_seconds(double age) { return age <= 0 ? 0 : static_cast<uint64_t>(std::ceil(age)); }
 
@@ -117,6 +128,7 @@ net::Response error_response(const Error& error, std::string_view method) {
     response.headers.set("WWW-Authenticate", R"(Basic realm="mullion", charset="UTF-8")");
   }
   if (error.code == ErrorCode::kTooManyRequests) response.headers.set("Retry-After", "1");
+  if (method == "HEAD") response.headers.set(kReasonHeader, reason_of(error));
   return response;
 }
 

@@ -11,6 +11,8 @@ namespace mullion::api {
 
 net::Response json_response(int status, std::string body);
 net::Response json_response(int status, const boost::json::value& body);
+/// Why a request was refused, in one line: on answers to HEAD, which have no body.
+inline constexpr std::string_view kReasonHeader = "X-Mullion-Error";
 /// The contract's error object; `method` stands in for an empty Type.
 net::Response error_response(const Error& error, std::string_view method);
 std::string error_json(const Error& error, std::string_view method);

@@ -152,8 +152,26 @@ json::object support_facts(const Services& services, const auth::Principal& prin
   return out;
 }
 
-Result<uint64_t> wanted_seconds(const Call& call) {
-  const std::string text(call.request.query_value("seconds").value_or("0"));
+/// What clients of servers written in Go ask for: the nearest that this one knows, watched for some seconds
+/// where theirs would be.
+struct DebugName {
+  std::string_view asked, answered;
+  uint64_t seconds;
+};
+constexpr DebugName kDebugNames[] = {{"allocs", "memory", 0},        {"heap", "memory", 0},
+                                     {"heapdump", "memory", 0},      {"goroutine", "threads", 0},
+                                     {"threadcreate", "threads", 0}, {"profile", "threads", 5},
+                                     {"trace", "threads", 5}};
+
+DebugName debug_name(std::string_view what) {
+  for (const DebugName& name : kDebugNames) {
+    if (name.asked == what) return name;
+  }
+  return {what, what, 0};
+}
+
+Result<uint64_t> wanted_seconds(const Call& call, uint64_t unsaid) {
+  const std::string text(call.request.query_value("seconds").value_or(std::to_string(unsaid)));
   uint64_t seconds = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   if (failure == std::errc{} && end == text.data() + text.size() && seconds <= kLongestWatch) return seconds;
@@ -175,9 +193,10 @@ json::object sort_of_index(const model::Index& index) {
 namespace handlers {
 
 env::Task<Result<net::Response>> show_debug(Call& call) {
-  const std::string& what = call.argument("what");
+  const DebugName name = debug_name(call.argument("what"));
+  const std::string what(name.answered);
   const Services& services = call.services;
-  const Result<uint64_t> seconds = wanted_seconds(call);
+  const Result<uint64_t> seconds = wanted_seconds(call, name.seconds);
   if (!seconds) co_return seconds.error();
   if (what == "memory") co_return json_response(200, json::value(memory_facts()));
   if (what == "threads") co_return json_response(200, json::value(co_await thread_facts(*seconds)));

@@ -218,8 +218,10 @@ env::Task<Result<net::Response>> forward_prefixed(Call& call) {
   Result<net::Response> answer = co_await forward_guarded(call, std::move(owner), std::move(target));
   const bool created = answer && answer->status == 201 && call.route != nullptr && call.type != nullptr &&
                        call.route->needs == Needs::kCreate;
-  if (created && call.principal.tenant) co_return co_await join_forwarded(call, std::move(*answer));
-  co_return answer;
+  if (created && call.principal.tenant) answer = co_await join_forwarded(call, std::move(*answer));
+  // Reads below an owner are the owner's own words; a change is gone on with here.
+  if (call.request.method == "GET" || call.request.method == "HEAD") co_return answer;
+  co_return co_await with_owner(call, call.owner, std::move(answer));
 }
 
 env::Task<Result<net::Response>> run_handler(Call& call) {
@@ -252,7 +254,7 @@ env::Task<Result<net::Response>> run_route(Call& call) {
   Result<void> allowed = authorise_route(call);
   if (!allowed) co_return allowed.error();
   if (forwards(call)) {
-    if (!call.right_covered) co_return auth::authorise(call.principal, right_of(call), call.uri).error();
+    if (!call.right_covered) co_return authorise(call, right_of(call)).error();
     std::string target = owner_target(call);
     Result<net::Response> answer = co_await forward_guarded(call, call.target.owner, std::move(target));
     co_return co_await with_owner(call, call.target.owner, std::move(answer));

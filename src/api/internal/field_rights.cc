@@ -66,7 +66,7 @@ Result<void> authorise_fields(const Call& call, const json::object& before, cons
   const auth::Subject subject = own_subject(*call.type, call.target.key, before);
   for (const std::string& pointer : pointers) {
     const auth::Right right{std::string(call.type->prefix), "update:" + pointer, subject};
-    Result<void> allowed = auth::authorise(call.principal, right, call.uri);
+    Result<void> allowed = authorise(call, right);
     if (!allowed) return allowed;
   }
   return {};

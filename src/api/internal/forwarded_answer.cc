@@ -32,29 +32,41 @@ class JoinedBody final : public net::BodySource {
 
 bool shows_object(const Route& route) {
   return route.handler == handlers::show_object || route.handler == handlers::replace_object ||
-         route.handler == handlers::patch_object || route.handler == handlers::remove_object;
+         route.handler == handlers::patch_object || route.handler == handlers::remove_object ||
+         route.handler == handlers::create_object || route.handler == handlers::start_machine;
+}
+
+/// Whether a body begins as one without an owner does; then it has one afterwards.
+bool name_owner(std::string& body, const std::string& owner) {
+  if (!body.starts_with(kOwnerless)) return false;
+  body.replace(0, kOwnerless.size(), R"({"Endpoint":)" + json::serialize(json::string_view(owner)));
+  return true;
 }
 
 }  // namespace
 
 env::Task<Result<net::Response>> with_owner(const Call& call, std::string owner,
                                             Result<net::Response> answer) {
-  const bool shown = answer && answer->status >= 200 && answer->status < 300 &&
-                     call.type->traits.has_endpoint && shows_object(*call.route) &&
+  const bool shown = answer && answer->status >= 200 && answer->status < 300 && call.route != nullptr &&
+                     call.type != nullptr && call.type->traits.has_endpoint && shows_object(*call.route) &&
                      call.request.method != "HEAD";
-  auto* body = shown ? std::get_if<net::BodySourcePtr>(&answer->body) : nullptr;
-  if (body == nullptr || *body == nullptr) co_return answer;
-  Result<std::string_view> piece = co_await (*body)->next();
+  if (!shown) co_return answer;
+  if (auto* text = std::get_if<std::string>(&answer->body)) {
+    if (name_owner(*text, owner)) answer->headers.remove("Content-Length");
+    co_return answer;
+  }
+  net::BodySourcePtr& body = std::get<net::BodySourcePtr>(answer->body);
+  if (body == nullptr) co_return answer;
+  Result<std::string_view> piece = co_await body->next();
   if (!piece) co_return piece.error();
   std::string first(*piece);
-  std::optional<uint64_t> size = (*body)->size();
-  if (first.starts_with(kOwnerless)) {
-    const std::string named = R"({"Endpoint":)" + json::serialize(json::string_view(owner));
-    first.replace(0, kOwnerless.size(), named);
-    if (size) *size += named.size() - kOwnerless.size();
+  const size_t before = first.size();
+  std::optional<uint64_t> size = body->size();
+  if (name_owner(first, owner)) {
+    if (size) *size += first.size() - before;
     answer->headers.remove("Content-Length");
   }
-  answer->body = std::make_unique<JoinedBody>(std::move(first), std::move(*body), size);
+  answer->body = std::make_unique<JoinedBody>(std::move(first), std::move(body), size);
   co_return answer;
 }
 

@@ -4,6 +4,7 @@
 
 #include "api/internal/job_purge.h"
 #include "api/internal/objects.h"
+#include "api/internal/plugin_providers.h"
 #include "api/internal/rights.h"
 #include "api/internal/rollout_actions.h"
 #include "api/internal/version_sets.h"
@@ -64,7 +65,7 @@ std::vector<std::string> profile_in_use(const Services&, const store::Snapshot&,
 
 /// Not Available until its process is in service.
 void new_plugin(const Services&, json::object& object) {
-  object["PluginErrors"] = json::array{"The plugin is starting"};
+  object["PluginErrors"] = json::array{content::kPluginStarting};
 }
 
 void forget_user(Services& services, const std::string& key) { services.authenticator.forget(key); }
@@ -142,8 +143,11 @@ std::vector<std::string> logins_in_sources(const Call&, const store::Snapshot&, 
 const std::array kHooks{
     TypeHooks{.prefix = "catalog_items", .conflicts = logins_in_sources},
     TypeHooks{.prefix = "jobs", .not_removable = job_not_removable},
-    TypeHooks{.prefix = "machines", .on_create = machine_defaults, .aggregates_params = true},
-    TypeHooks{.prefix = "plugins", .on_create = new_plugin},
+    TypeHooks{.prefix = "machines",
+              .on_create = machine_defaults,
+              .shown_secret = "Secret",
+              .aggregates_params = true},
+    TypeHooks{.prefix = "plugins", .on_create = new_plugin, .after_write = plugin_started},
     TypeHooks{.prefix = "users", .on_secrets_changed = forget_user},
     TypeHooks{.prefix = "rollouts",
               .conflicts = rollout_conflicts,

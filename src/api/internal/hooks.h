@@ -33,6 +33,8 @@ struct TypeHooks {
   /// changed.
   env::Task<Result<std::optional<std::string>>> (*after_write)(Call& call, std::string key,
                                                                std::string body) = nullptr;
+  /// The secret field that those see who have getSecure; "" when nobody is shown any.
+  std::string_view shown_secret = {};
   /// Filters on parameters see the aggregated value.
   bool aggregates_params = false;
 };

@@ -46,6 +46,19 @@ json::array statistics(const Services& services, const auth::Principal& principa
   return out;
 }
 
+/// A name-based UUID (RFC 4122: variant 1, version 5 by its shape; the hash is ours).
+std::string uuid_of(std::string_view name) {
+  std::string hex = hash128(name).hex();
+  hex[12] = '5';
+  hex[16] = 'a';
+  return fmt::format("{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4),
+                     hex.substr(16, 4), hex.substr(20));
+}
+
+/// What names this server in a cluster. Clients of v4.8 read it into a UUID, whatever an administrator chose
+/// as the server's id.
+std::string consensus_id(const Services& services) { return uuid_of(services.facts.local_id); }
+
 json::object global_ha_state(const Services& services) {
   json::object state;
   state["LoadBalanced"] = false;
@@ -64,7 +77,7 @@ json::object global_ha_state(const Services& services) {
 
 json::object node_ha_state(const Services& services) {
   json::object state;
-  state["ConsensusID"] = services.facts.local_id;
+  state["ConsensusID"] = consensus_id(services);
   state["VirtInterface"] = "";
   state["VirtInterfaceScript"] = "";
   state["ConsensusAddr"] = "";
@@ -91,15 +104,6 @@ std::vector<std::string> errors_of(const Services& services) {
   std::vector<std::string> errors = services.facts.start_errors;
   if (const std::string failure = services.upgrades.failure(); !failure.empty()) errors.push_back(failure);
   return errors;
-}
-
-/// A name-based UUID (RFC 4122: variant 1, version 5 by its shape; the hash is ours).
-std::string uuid_of(std::string_view name) {
-  std::string hex = hash128(name).hex();
-  hex[12] = '5';
-  hex[16] = 'a';
-  return fmt::format("{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4),
-                     hex.substr(16, 4), hex.substr(20));
 }
 
 json::object consensus_state(const Services& services) {
@@ -142,8 +146,8 @@ json::object identity(const Services& services) {
   info["ha_status"] = "Up";
   info["ha_active_id"] = facts.local_id;
   info["ha_passive_state"] = json::array();
-  info["ha_consensus_id"] = facts.local_id;
-  info["uuid"] = uuid_of(facts.local_id);
+  info["ha_consensus_id"] = consensus_id(services);
+  info["uuid"] = consensus_id(services);
   info["dns_enabled"] = false;
   info["dns_port"] = 0;
   return info;
@@ -179,7 +183,7 @@ env::Task<Result<net::Response>> show_consensus(Call& call) {
   const std::string& what = call.argument("what");
   const Services& services = call.services;
   if (what == "id" || what == "leader" || what == "active") {
-    co_return json_response(200, quoted_json(services.facts.local_id));
+    co_return json_response(200, quoted_json(consensus_id(services)));
   }
   if (what == "peers") {
     json::array peers;

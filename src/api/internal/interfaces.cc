@@ -86,6 +86,7 @@ env::Task<Result<net::Response>> list_interfaces(Call& call) {
   }
   const std::string count = std::to_string(out.size());
   net::Response response = json_response(200, json::value(std::move(out)));
+  response.headers.set("X-DRP-LIST-COUNT", count);
   response.headers.set("X-DRP-LIST-TOTAL-COUNT", count);
   response.headers.set("X-DRP-LIST-FILTER-COUNT", count);
   co_return response;

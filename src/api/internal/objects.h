@@ -30,6 +30,7 @@ Result<void> append_shown(std::string& out, Services& services, const model::Obj
 struct Written {
   Target target;
   store::Cursor cursor;
+  std::string secret = {};  // of an object that is gone; see shown_secrets.h
 };
 
 /// Turns the object as shown into the wanted one, within a budget of kPatchSteps at most. May run several

@@ -8,6 +8,7 @@
 #include "api/internal/packed_refs.h"
 #include "api/internal/params.h"
 #include "api/internal/rights.h"
+#include "api/internal/shown_secrets.h"
 #include "model/index_value.h"
 
 namespace mullion::api {
@@ -100,6 +101,8 @@ class ListBody final : public net::BodySource {
     target.body = std::move(*body);
     const size_t before = buffer_.size();
     if (written_) buffer_ += ',';
+    const std::string secret = visible_secret(rights_.principal(), snapshot, type_, target);
+    target.body = with_secret(type_, std::move(target.body), secret);
     if (append_shown(buffer_, services_, type_, target, view_for(target))) {
       written_ = true;
     } else {
@@ -195,7 +198,9 @@ Result<net::BodySourcePtr> streamed_list(const Call& call, std::vector<store::Ob
   return net::BodySourcePtr(std::move(body));
 }
 
-void add_counts(const store::QueryResult& result, net::Response& response) {
+/// How many there are, how many the filters leave, and how many of those the answer holds (or would hold).
+void add_counts(const store::QueryResult& result, uint64_t shown, net::Response& response) {
+  response.headers.set("X-DRP-LIST-COUNT", std::to_string(shown));
   response.headers.set("X-DRP-LIST-TOTAL-COUNT", std::to_string(result.total));
   response.headers.set("X-DRP-LIST-FILTER-COUNT", std::to_string(result.matching));
 }
@@ -300,7 +305,7 @@ env::Task<Result<net::Response>> list_objects(Call& call) {
   Result<store::QueryResult> result = co_await run_query(call, *query, use);
   if (!result) co_return result.error();
   net::Response response = json_response(200, std::move(small));
-  add_counts(*result, response);
+  add_counts(*result, result->refs.size(), response);
   Result<void> fresh = apply_freshness(call, result->owners, response);
   if (!fresh) co_return fresh.error();
   if (result->refs.size() <= kSmallList) co_return response;
@@ -314,10 +319,12 @@ env::Task<Result<net::Response>> count_objects(Call& call) {
   Result<store::Query> query = query_of(call);
   if (!query) co_return query.error();
   query->count_only = true;
+  const uint64_t offset = query->offset, limit = query->limit.value_or(UINT64_MAX);
   Result<store::QueryResult> result = co_await run_query(call, *query, nullptr);
   if (!result) co_return result.error();
   net::Response response = json_response(200, std::string());
-  add_counts(*result, response);
+  const uint64_t behind = result->matching - std::min(offset, result->matching);
+  add_counts(*result, std::min(limit, behind), response);
   Result<void> fresh = apply_freshness(call, result->owners, response);
   if (!fresh) co_return fresh.error();
   co_return response;
@@ -347,6 +354,9 @@ env::Task<Result<net::Response>> show_object(Call& call) {
     call.target.body = with_aggregated_params(*call.type, *call.services.store.snapshot(), call.target,
                                               {false, decode ? &call.services : nullptr});
   }
+  const std::string secret =
+      visible_secret(call.principal, *call.services.store.snapshot(), *call.type, call.target);
+  call.target.body = with_secret(*call.type, std::move(call.target.body), secret);
   Result<void> shown = append_shown(text, call.services, *call.type, call.target, view_of(call));
   if (!shown) co_return shown.error();
   response.body = std::move(text);

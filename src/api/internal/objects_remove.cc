@@ -4,6 +4,7 @@
 #include "api/internal/hooks.h"
 #include "api/internal/params.h"
 #include "api/internal/references.h"
+#include "api/internal/shown_secrets.h"
 #include "api/internal/tenant_writes.h"
 #include "api/internal/write_support.h"
 #include "store/commit_async.h"
@@ -77,6 +78,7 @@ env::Task<Result<Written>> remove_local(Call& call) {
       co_return Error(ErrorCode::kConflict, "StillInUseError", std::string(call.type->prefix), current.key,
                       std::move(reasons));
     }
+    const std::string secret = visible_secret(call.principal, *snapshot, *call.type, current);
     store::Batch batch = removal_batch(call, *snapshot, current, keep_keys);
     snapshot.reset();
     Result<store::Cursor> cursor = co_await store::commit_async(call.services.store, std::move(batch));
@@ -86,7 +88,7 @@ env::Task<Result<Written>> remove_local(Call& call) {
     }
     if (!cursor) co_return commit_error(call, cursor.error(), current.key);
     if (hooks.on_secrets_changed != nullptr) hooks.on_secrets_changed(call.services, current.key);
-    co_return Written{current, *cursor};
+    co_return Written{current, *cursor, secret};
   }
   co_return object_error(call, ErrorCode::kConflict, {"Too many others change this object at the same time"});
 }

@@ -10,6 +10,7 @@
 #include "api/internal/objects.h"
 #include "api/internal/params.h"
 #include "api/internal/rights.h"
+#include "api/internal/shown_secrets.h"
 #include "api/internal/tenant_writes.h"
 #include "api/internal/unique_names.h"
 #include "api/internal/write_support.h"
@@ -190,6 +191,7 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   if (!base) co_return Outcome(base.error());
   json::object shown = *base;
   if (call.type->traits.has_endpoint) shown["Endpoint"] = call.services.endpoint_name(current.owner);
+  fill_secret(*call.type, shown, visible_secret(call.principal, *snapshot, *call.type, current));
   Result<json::value> wanted = co_await within_budget<json::value>(
       caller_of(call), model::kInlinePatchSteps, model::kPatchSteps,
       [&edit, &shown](model::Budget& budget) { return edit(shown, budget); });
@@ -199,6 +201,7 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   draft.key = current.key;
   Result<void> completed = co_await complete(call, *snapshot, draft, std::move(*wanted));
   if (!completed) co_return Outcome(completed.error());
+  draft.secrets = changed_secrets(call, *snapshot, draft.key, std::move(draft.secrets));
   if (!call.right_covered) {
     Result<void> allowed = authorise_fields(call, *base, draft.object, draft.secrets);
     if (!allowed) co_return Outcome(allowed.error());
@@ -278,6 +281,23 @@ env::Task<Result<std::optional<Written>>> attempt_create(Call& call, json::value
       std::optional<Written>({{draft.key, std::string(store::kOwn), std::move(draft.body)}, *cursor}));
 }
 
+/// A patch of the object with some members set before.
+env::Task<Result<net::Response>> patch_from(Call& call, json::object begin) {
+  Result<json::value> patch = parse_body(call);
+  if (!patch) co_return patch.error();
+  Edit edit = [operations = std::move(*patch), begin = std::move(begin), limits = patch_limits(call)](
+                  const json::object& shown, model::Budget& budget) {
+    json::object from = shown;
+    for (const auto& [name, value] : begin) from[name] = value;
+    return model::apply_patch(json::value(std::move(from)), operations, budget, limits);
+  };
+  Result<Written> written = co_await update_local(call, std::move(edit), "update");
+  if (!written) co_return written.error();
+  Result<void> followed = co_await follow_up(call, *written);
+  if (!followed) co_return followed.error();
+  co_return written_response(call, 200, *written);
+}
+
 }  // namespace
 
 Result<json::object> base_of(const Call& call, const Target& target) {
@@ -346,11 +366,11 @@ env::Task<Result<net::Response>> replace_object(Call& call) {
   if (!wanted->is_object()) {
     co_return object_error(call, ErrorCode::kBadRequest, {"The body is not a JSON object"});
   }
-  Edit edit = [value = std::move(*wanted), type = call.type, key = call.target.key](const json::object&,
-                                                                                    model::Budget&) {
+  Edit edit = [value = std::move(*wanted), type = call.type](const json::object& shown, model::Budget&) {
     json::value copy = value;
     json::value& named = copy.get_object()[type->key_field];
-    if (named.is_null() || (named.is_string() && named.get_string().empty())) named = key;
+    if (named.is_null() || (named.is_string() && named.get_string().empty()))
+      named = shown.at(type->key_field);
     return Result<json::value>(std::move(copy));
   };
   Result<Written> written = co_await update_local(call, std::move(edit), "update");
@@ -361,17 +381,16 @@ env::Task<Result<net::Response>> replace_object(Call& call) {
 }
 
 env::Task<Result<net::Response>> patch_object(Call& call) {
-  Result<json::value> patch = parse_body(call);
-  if (!patch) co_return patch.error();
-  Edit edit = [operations = std::move(*patch), limits = patch_limits(call)](const json::object& shown,
-                                                                            model::Budget& budget) {
-    return model::apply_patch(json::value(shown), operations, budget, limits);
-  };
-  Result<Written> written = co_await update_local(call, std::move(edit), "update");
-  if (!written) co_return written.error();
-  Result<void> followed = co_await follow_up(call, *written);
-  if (!followed) co_return followed.error();
-  co_return written_response(call, 200, *written);
+  json::object as_it_is;
+  co_return co_await patch_from(call, std::move(as_it_is));
+}
+
+/// Nothing goes on from where it stood: the patch may set another workflow.
+env::Task<Result<net::Response>> start_machine(Call& call) {
+  json::object stopped;
+  stopped["Workflow"] = "";
+  stopped["Runnable"] = false;
+  co_return co_await patch_from(call, std::move(stopped));
 }
 
 }  // namespace handlers

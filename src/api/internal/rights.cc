@@ -21,6 +21,16 @@ bool reads(const auth::Right& right) {
   return std::ranges::find(kReading, right.action) != kReading.end();
 }
 
+/// A refusal names the object as the client does: what its key is, is not for everybody.
+Result<void> in_words_of_client(const Call& call, const auth::Right& right, Result<void> allowed) {
+  const bool named = call.type != nullptr && call.type->rights_by.empty() && call.route->object &&
+                     !call.requested_id().empty();
+  if (allowed || !named) return allowed;
+  Error error = allowed.error();
+  error.messages.back() = fmt::format("Requires: {} {} {}", right.scope, right.action, call.requested_id());
+  return error;
+}
+
 bool decodes(const Call& call, const auth::Right& right) {
   return call.flag("decode") && call.type != nullptr && reads(right);
 }
@@ -113,15 +123,19 @@ auth::Right right_of(const Call& call) {
           std::move(subject)};
 }
 
+Result<void> authorise(const Call& call, const auth::Right& right) {
+  return in_words_of_client(call, right, auth::authorise(call.principal, right, call.uri));
+}
+
 Result<void> authorise_route(Call& call) {
   if (call.route->access != Access::kRight) return {};
   const auth::Right right = right_of(call);
-  Result<void> allowed = auth::authorise(call.principal, right, call.uri);
+  Result<void> allowed = authorise(call, right);
   call.right_covered = allowed.ok();
   if (!allowed) allowed = without_right(call, right, allowed.error());
   if (!allowed) return allowed;
   if (decodes(call, right)) {
-    allowed = auth::authorise(call.principal, {right.scope, "getSecure", right.subject}, call.uri);
+    allowed = authorise(call, {right.scope, "getSecure", right.subject});
     if (!allowed) return allowed;
   }
   return check_licence(call, right);
@@ -138,17 +152,32 @@ namespace {
 
 bool is_own(std::string_view, std::string_view owner) { return !store::is_remote(owner); }
 
+/// Without the right that everybody has to the own account: it opens the account, and lists nobody.
+std::vector<auth::Claim> listing_claims(const auth::Principal& principal, std::string_view prefix) {
+  std::vector<auth::Claim> claims = principal.claims;
+  const bool implied = prefix == "users" && !claims.empty() && claims.back().scope == "users" &&
+                       claims.back().specific == principal.user;
+  if (implied) claims.pop_back();
+  return claims;
+}
+
+/// What the tenant shows of a collection; null when it does not restrict it.
+store::ObjectSetPtr listed_members(const auth::Principal& principal, std::string_view prefix) {
+  return principal.tenant == nullptr ? nullptr : principal.tenant->members(prefix);
+}
+
 }  // namespace
 
 void bound_by_tenant(const auth::Principal& principal, std::string_view prefix, store::Query& query) {
-  store::ObjectSetPtr objects = principal.visible_objects(prefix);
+  store::ObjectSetPtr objects = listed_members(principal, prefix);
   if (objects != nullptr) query.among.push_back(std::move(objects));
   if (principal.is_machine()) query.visible = is_own;
 }
 
 void bound_by_rights(const Call& call, store::Query& query) {
   bound_by_tenant(call.principal, call.type->prefix, query);
-  auto objects = auth::allowed_objects(call.principal.claims, call.type->prefix, "get");
+  auto objects =
+      auth::allowed_objects(listing_claims(call.principal, call.type->prefix), call.type->prefix, "get");
   if (!objects) return;
   if (call.type->rights_by.empty()) {
     query.among.push_back(std::make_shared<store::ObjectSet>(std::move(*objects)));

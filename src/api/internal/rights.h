@@ -17,6 +17,8 @@ auth::Subject subject_of(const model::ObjectType& type, std::string_view owner, 
 auth::Subject own_subject(const model::ObjectType& type, std::string_view key,
                           const boost::json::object& object);
 
+/// auth::authorise() for what this request is about; the refusal names the object as the client did.
+Result<void> authorise(const Call& call, const auth::Right& right);
 /// The one check that every route passes before its work: right, secure reading, licence.
 /// With Denied::kFilter, kFields and kCreated a missing right only clears call.right_covered.
 Result<void> authorise_route(Call& call);
@@ -34,7 +36,8 @@ inline bool may(const Call& call, const model::ObjectType& type, std::string_vie
 
 /// Limits a query to what exists for the caller and may be read.
 void bound_by_rights(const Call& call, store::Query& query);
-/// The same by tenant alone, for counts that say nothing about single objects.
+/// The same by tenant alone, without the own account that everybody may open: for counts that say nothing
+/// about single objects.
 void bound_by_tenant(const auth::Principal& principal, std::string_view prefix, store::Query& query);
 
 /// Brings the caller's rights up to date when they may have changed, for requests that wait; fails when the

@@ -2,8 +2,10 @@
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
 #include "api/internal/heavy.h"
+#include "api/internal/objects.h"
 #include "env/file.h"
 #include "env/random.h"
+#include "model/members.h"
 
 namespace mullion::api {
 namespace {
@@ -68,6 +70,18 @@ env::Task<Result<net::Response>> show_upgrade(Call& call) {
   std::string status;
   co_await env::run_blocking([&] { status = call.services.upgrades.status_json(); });
   co_return json_response(200, std::move(status));
+}
+
+env::Task<Result<net::Response>> show_upgrade_status(Call& call) {
+  std::string status;
+  co_await env::run_blocking([&] { status = call.services.upgrades.status_json(); });
+  const model::ObjectType& profiles = *model::find_object_type("profiles");
+  Result<json::object> profile = model::normalise(
+      profiles, json::object{{"Name", "upgrade-status"}, {"Params", model::parse_object(status)}}, nullptr);
+  if (!profile) co_return profile.error();
+  std::string text;
+  model::append_with_endpoint(text, model::canonical_body(profiles, *profile), "");
+  co_return json_response(200, std::move(text));
 }
 
 env::Task<Result<net::Response>> forget_upgrade(Call& call) {

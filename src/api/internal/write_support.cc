@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "api/internal/answers.h"
+#include "api/internal/hooks.h"
+#include "api/internal/shown_secrets.h"
 #include "model/members.h"
 
 namespace mullion::api {
@@ -28,17 +30,36 @@ Error commit_error(const Call& call, Error error, const std::string& key) {
   return error;
 }
 
+namespace {
+
+json::object stored_secrets(const Call& call, const store::Snapshot& snapshot, const std::string& key) {
+  const std::optional<std::string> stored = snapshot.secret(call.type->prefix, key);
+  Result<json::object> parsed = stored ? parse_stored(*stored) : json::object();
+  return parsed ? std::move(*parsed) : json::object();
+}
+
+}  // namespace
+
+json::object changed_secrets(const Call& call, const store::Snapshot& snapshot, const std::string& key,
+                             json::object given) {
+  if (given.empty()) return given;
+  const json::object stored = stored_secrets(call, snapshot, key);
+  json::object changed;
+  for (auto& [name, value] : given) {
+    const json::value* known = stored.if_contains(name);
+    if (known == nullptr || *known != value) changed[name] = std::move(value);
+  }
+  return changed;
+}
+
 std::optional<std::string> merged_secrets(const Call& call, const store::Snapshot& snapshot,
                                           const std::string& key, const json::object& given) {
   if (!has_secret_fields(*call.type)) return std::nullopt;
-  json::object secrets;
-  if (const std::optional<std::string> stored = snapshot.secret(call.type->prefix, key)) {
-    Result<json::object> parsed = parse_stored(*stored);
-    if (parsed) secrets = std::move(*parsed);
-  }
+  json::object secrets = stored_secrets(call, snapshot, key);
   bool changed = false;
   for (const auto& [name, value] : given) {
     secrets[name] = value;
+    if (std::string_view(name) == hooks_of(call.type->prefix).shown_secret) secrets[kChosenMark] = true;
     changed = true;
   }
   const model::Field* token_secret = call.type->find_field("Secret");
@@ -52,10 +73,16 @@ std::optional<std::string> merged_secrets(const Call& call, const store::Snapsho
 
 net::Response written_response(const Call& call, int status, const Written& written) {
   std::string text;
+  const Target& target = written.target;
+  const std::string secret =
+      written.secret.empty()
+          ? visible_secret(call.principal, *call.services.store.snapshot(), *call.type, target)
+          : written.secret;
+  const std::string body = with_secret(*call.type, target.body, secret);
   if (call.type->traits.has_endpoint) {
-    model::append_with_endpoint(text, written.target.body, call.services.endpoint_name(written.target.owner));
+    model::append_with_endpoint(text, body, call.services.endpoint_name(target.owner));
   } else {
-    text = written.target.body;
+    text = body;
   }
   net::Response response = json_response(status, std::move(text));
   response.headers.set("ETag", etag_of(written.target.body));

@@ -15,6 +15,9 @@ Error validation_error(const Call& call, const std::string& key, std::vector<std
 /// An error of the store with the collection and key it is about.
 Error commit_error(const Call& call, Error error, const std::string& key);
 
+/// Without the members that are stored already: clients send back what they were shown.
+json::object changed_secrets(const Call& call, const store::Snapshot& snapshot, const std::string& key,
+                             json::object given);
 /// The private values of the object after a write that gives some of them, or absent when they stay as they
 /// are.
 std::optional<std::string> merged_secrets(const Call& call, const store::Snapshot& snapshot,

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <boost/json/serialize.hpp>
+#include <set>
 
+#include "content/internal/preference_table.h"
 #include "content/internal/sealing.h"
 #include "model/object.h"
 #include "model/secure_params.h"
@@ -13,6 +15,7 @@ namespace mullion::content {
 namespace {
 
 namespace json = boost::json;
+constexpr std::string_view kPreferences = "preferences";
 
 void open_params(json::object& params, const ObjectName& name, const Layers::Opener& opener) {
   for (auto& [param, value] : params) {
@@ -68,6 +71,16 @@ class DocumentWriter {
   bool in_section_ = false;
 };
 
+/// With every preference, whether it was ever changed or not.
+std::set<std::string> writable_sections(const store::Snapshot& snapshot) {
+  std::set<std::string> sections{std::string(kPreferences)};
+  for (const std::string& type : snapshot.types()) {
+    // Programs and what they say of themselves are not content that somebody wrote.
+    if (type != "plugin_providers") sections.insert(type);
+  }
+  return sections;
+}
+
 }  // namespace
 
 std::string document_of(const Layer& layer, const Layers::Opener& opener) {
@@ -81,7 +94,12 @@ std::string document_of(const Layer& layer, const Layers::Opener& opener) {
 std::string writable_document(const json::object& meta, const store::Snapshot& snapshot,
                               const Layers::Opener& opener) {
   DocumentWriter writer(meta);
-  for (const std::string& type : snapshot.types()) {
+  for (const std::string& type : writable_sections(snapshot)) {
+    if (type == kPreferences) {
+      for (const PreferenceRule& rule : preference_table())
+        writer.add(type, rule.name, preference_body(snapshot, rule));
+      continue;
+    }
     (void)snapshot.scan_owner(type, store::kOwn, "", [&](std::string_view key, std::string_view body) {
       writer.add(type, key, shown_body(ObjectName(type, key), body, opener));
       return true;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "content/providers.h"
+
 namespace mullion::content {
 
 namespace {
@@ -77,7 +79,7 @@ std::vector<std::string> plugin_errors(const PluginState& state, const PluginWis
             fmt::format("Failed {} times in a row; tried again at most once a minute", state.failures)};
   }
   if (state.failures > 0) return {state.failure};
-  return {"The plugin is starting"};
+  return {std::string(kPluginStarting)};
 }
 
 }  // namespace mullion::content

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "content/content.h"
 #include "model/index_value.h"
 #include "model/object.h"
 
@@ -142,6 +143,17 @@ Result<std::string> check_preference(const PreferenceRule& rule, std::string_vie
       break;
   }
   return std::string(value);
+}
+
+std::string preference_body(std::string_view name, std::string_view value) {
+  const model::ObjectType& type = *model::find_object_type("preferences");
+  auto normalised = model::normalise(type, model::json::object{{"Name", name}, {"Val", value}}, nullptr);
+  return model::canonical_body(type, normalised ? *normalised : model::json::object());
+}
+
+std::string preference_body(const store::Snapshot& snapshot, const PreferenceRule& rule) {
+  return preference_body(rule.name,
+                         rule.secret() ? std::string(kMaskedPreference) : stored_preference(snapshot, rule));
 }
 
 std::string stored_preference(const store::Snapshot& snapshot, const PreferenceRule& rule) {

@@ -38,6 +38,10 @@ const PreferenceRule* find_preference(std::string_view name);
 /// `snapshot`.
 Result<std::string> check_preference(const PreferenceRule& rule, std::string_view value,
                                      const store::Snapshot& snapshot);
+/// A preference as an object: {"Name", "Val", "Meta"}.
+std::string preference_body(std::string_view name, std::string_view value);
+/// The same with its current value; a secret one is masked.
+std::string preference_body(const store::Snapshot& snapshot, const PreferenceRule& rule);
 /// The current value of a preference that is not secret.
 std::string stored_preference(const store::Snapshot& snapshot, const PreferenceRule& rule);
 

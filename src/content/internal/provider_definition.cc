@@ -94,6 +94,13 @@ void set_default(json::object& meta, std::string_view field, std::string_view va
   if (!said && !value.empty()) meta[field] = value;
 }
 
+/// Packs write some words of their meta in capitals that objects write without.
+std::string_view shown_as(std::string_view name) {
+  if (name == "Color") return "color";
+  if (name == "Icon") return "icon";
+  return name;
+}
+
 }  // namespace
 
 Result<ProviderDefinition> read_definition(std::string_view text, std::string_view name) {
@@ -140,6 +147,15 @@ Result<json::object> layer_document(const ProviderDefinition& definition) {
   set_default(meta, "Icon", model::text_member(definition.meta, "icon"));
   document["meta"] = std::move(meta);
   return document;
+}
+
+json::object shown_provider(const ProviderDefinition& definition, const json::object& pack_meta) {
+  json::object object = definition.object;
+  json::object& meta = object["Meta"].get_object();
+  for (const auto& [name, value] : pack_meta) {
+    if (name != "Name" && value.is_string()) set_default(meta, shown_as(name), value.get_string());
+  }
+  return object;
 }
 
 json::object auto_start_plugin(const ProviderDefinition& definition) {

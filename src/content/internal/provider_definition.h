@@ -36,6 +36,11 @@ Result<ProviderDefinition> read_definition(std::string_view text, std::string_vi
 /// The content document of the provider's layer.
 Result<boost::json::object> layer_document(const ProviderDefinition& definition);
 
+/// The provider as clients see it: what its content pack says of itself stands in its Meta, below what the
+/// provider says.
+boost::json::object shown_provider(const ProviderDefinition& definition,
+                                   const boost::json::object& pack_meta);
+
 /// The plugin that AutoStart makes.
 boost::json::object auto_start_plugin(const ProviderDefinition& definition);
 

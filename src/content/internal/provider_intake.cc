@@ -2,11 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <cctype>
+
+#include "base/text.h"
+
 namespace mullion::content {
 
 namespace {
 
 constexpr size_t kLargestDefinition = size_t{16} << 20;
+constexpr size_t kLongestWords = 1000;
 constexpr size_t kLargestUnpackOutput = size_t{1} << 20;
 
 /// Says which call of the program failed.
@@ -17,6 +22,18 @@ Error in_call(Error error, std::string_view call) {
     return error;
   error.code = ErrorCode::kInvalid;  // a program that cannot be started is no provider
   return error;
+}
+
+/// ": " and what a program wrote to its standard error, in one line and without its token; "" when that is
+/// nothing.
+std::string own_words(std::string errors, const std::string& token) {
+  for (size_t at = errors.find(token); at != std::string::npos; at = errors.find(token, at))
+    errors.replace(at, token.size(), kMaskedPreference);
+  std::string_view words = errors;
+  while (!words.empty() && std::isspace(static_cast<unsigned char>(words.back()))) words.remove_suffix(1);
+  // The reason stands at the end, behind what was told on the way.
+  if (words.size() > kLongestWords) words.remove_prefix(words.size() - kLongestWords);
+  return words.empty() ? std::string() : ": " + escaped(words);
 }
 
 /// Runs the program as `call`, which must end well, with a token that does not outlive the call by much.
@@ -35,7 +52,8 @@ Task<Result<std::string>> run(const PluginHost& host, const std::string& name, c
   co_await env::run_blocking([&] { temporary->reset(); });
   if (!output) co_return in_call(output.error(), word);
   if (output->end.good()) co_return std::move(output->output);
-  co_return Error(ErrorCode::kInvalid, fmt::format("{}: ended with {}", word, output->end.text()));
+  co_return Error(ErrorCode::kInvalid, fmt::format("{}: ended with {}{}", word, output->end.text(),
+                                                   own_words(std::move(output->errors), *token)));
 }
 
 }  // namespace

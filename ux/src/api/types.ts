@@ -909,6 +909,7 @@ export interface Reservation {
   Strategy: string;
   Scoped: boolean;
   Duration: number;
+  Params: Record<string, unknown>;
   readonly Validated: boolean;
   readonly Available: boolean;
   readonly Errors: string[];
@@ -1027,6 +1028,7 @@ export interface Subnet {
   Options: DhcpOption[];
   Strategy: string;
   Pickers: string[];
+  Params: Record<string, unknown>;
   readonly Validated: boolean;
   readonly Available: boolean;
   readonly Errors: string[];
