@@ -112,7 +112,9 @@ class Validator {
     const Layer* holder = stack_.holder(name);
     if (holder == nullptr) return;
     auto& list = effective_.warnings[holder->name];
-    for (const std::string& problem : problems) {
+    const std::string key = name.second + ": ";
+    for (std::string_view problem : problems) {
+      if (problem.starts_with(key)) problem.remove_prefix(key.size());
       list.push_back(fmt::format("{}:{}: {}", name.first, name.second, problem));
     }
   }
