@@ -61,6 +61,7 @@ class SimulatedStore final : public store::Store {
   /// Writes `stamp` into the description of machine number `index`.
   void change(size_t index, int64_t stamp);
 
+  void stamp(store::Batch&) const override {}
   std::shared_ptr<const store::Snapshot> snapshot() const override;
   store::Cursor newest() const override {
     std::lock_guard lock(mutex_);

@@ -23,24 +23,27 @@ SCALARS = {"string": "kString", "uuid": "kString", "ip": "kString", "time": "kSt
 FORMATS = {"uuid": "uuid", "ip": "ip", "time": "rfc3339", "bytes": "bytes"}
 INDEX_TEXT = {"string": ("kString", "string"), "boolean": ("kBoolean", "boolean"), "uuid": ("kUuid", "UUID string"),
               "ip": ("kIp", "IP Address"), "cidr": ("kCidr", "CIDR Address"), "time": ("kTime", "dateTime"),
-              "expiry": ("kTime", "Date/Time string"), "list": ("kList", "list")}
+              "expiry": ("kTime", "Date/Time string"), "list": ("kList", "list"),
+              "device": ("kDevice", "string"), "devices": ("kDevices", "list")}
 TRAITS = ["has_meta", "meta_api", "has_validation", "has_read_only", "has_endpoint", "has_bundle", "has_partial",
           "has_params", "has_profiles", "has_boot_env", "has_tasks", "can_have_actions", "name_settable",
           "client_create", "client_update", "client_delete", "free_form", "replicated"]
 MIXIN_TRAITS = {"Meta": "has_meta", "Validation": "has_validation", "Access": "has_read_only",
                 "Owned": "has_endpoint", "Bundled": "has_bundle", "Partialed": "has_partial"}
+IN_FRONT = {"Stamped"}  # mixins whose fields come before those of the type
 
 
 FREE_TRAITS = {"meta_api", "has_params_api", "has_profiles", "has_boot_env", "has_tasks", "runs_tasks",
                "can_have_actions", "name_settable", "client_create", "client_update", "client_delete", "free_form"}
 OBJECT_WORDS = {"type", "prefix", "documentation", "note", "key", "mixins", "traits", "actions_path", "replicated",
-                "fields", "rules", "indexes", "rights_by", "licence"}
+                "fields", "rules", "indexes", "rights_by", "licence", "creation"}
 FIELD_WORDS = {"name", "kind", "format", "width", "default", "fill_empty", "enum", "required", "read_only",
                "omit_empty", "nullable", "secret", "note"}
 INDEX_WORDS = {"kind", "path", "unique", "unordered", "regex"}
 RULES = {"name": "kName", "entries": "kEntries", "keys": "kKeys", "reference": "kReference",
          "references": "kReferences", "one_of": "kOneOf", "entries_one_of": "kEntriesOneOf",
          "keys_one_of": "kKeysOneOf", "hook": "kHook"}
+CREATION_WORDS = {"field", "value", "from", "hook", "always"}
 RULE_WORDS = {"check", "field", "rule", "to", "message", "optional", "unique", "unless", "soft", "hook"}
 
 
@@ -79,10 +82,15 @@ class Schema:
 
     def flattened(self, where, entry):
         for mixin in entry["mixins"]:
-            if mixin not in MIXIN_TRAITS:
+            if mixin not in IN_FRONT | set(MIXIN_TRAITS):
                 raise SchemaError(f"{where}: unknown mixin {mixin}")
-            entry["fields"] = entry["fields"] + self.mixins.get(mixin, {"fields": []})["fields"]
+            shared = self.mixins.get(mixin, {"fields": []})
+            both = [shared["fields"], entry["fields"]] if mixin in IN_FRONT else [entry["fields"], shared["fields"]]
+            entry["fields"] = both[0] + both[1]
+            if "indexes" in entry:
+                entry["indexes"] = entry["indexes"] | shared.get("indexes", {})
         entry["rules"] = entry.get("rules", [])
+        entry["creation"] = entry.get("creation", [])
         return entry
 
     def check(self):
@@ -109,6 +117,16 @@ class Schema:
                 raise SchemaError(f"{where}: index {name} reads {path}, which is no field")
         for rule in entry["rules"]:
             self.check_rule(where, rule, names)
+        for line in entry["creation"]:
+            self.check_creation(where, line, names)
+
+    def check_creation(self, where, line, names):
+        refuse_unknown(f"{where}: creation", line, CREATION_WORDS)
+        if len({"value", "from", "hook"} & set(line)) != 1:
+            raise SchemaError(f"{where}: creation of {line['field']}: needs one of value, from and hook")
+        for path in (line["field"], line.get("from", line["field"])):
+            if path.split(".")[0] not in names:
+                raise SchemaError(f"{where}: creation of {path}, which is no field")
 
     def check_rule(self, where, rule, names):
         refuse_unknown(f"{where}: rule", rule, RULE_WORDS)
@@ -193,6 +211,12 @@ def cpp_rule(rule):
             f'{flag(rule.get("unique"))}, {quoted(rule.get("unless", ""))}, {flag(rule.get("soft"))}}}')
 
 
+def cpp_creation(line):
+    value = json.dumps(line["value"]) if "value" in line else ""
+    return (f'{{{quoted(line["field"])}, {quoted(value)}, {quoted(line.get("from", ""))}, '
+            f'{quoted(line.get("hook", ""))}, {flag(line.get("always"))}}}')
+
+
 def cpp_array(kind, name, items):
     if not items:
         return f"constexpr std::span<const {kind}> {name};\n"
@@ -204,7 +228,7 @@ def identifier(text):
 
 
 def traits_of(entry):
-    wanted = set(entry["traits"]) | {MIXIN_TRAITS[mixin] for mixin in entry["mixins"]}
+    wanted = set(entry["traits"]) | {MIXIN_TRAITS[mixin] for mixin in entry["mixins"] if mixin in MIXIN_TRAITS}
     if "has_params_api" in wanted:
         wanted.add("has_params")
     if entry["replicated"]:
@@ -217,14 +241,15 @@ def cpp_object_type(base, entry):
     fields = [cpp_field(f) for f in entry["fields"]]
     indexes = [cpp_index(name, index) for name, index in sorted(entry.get("indexes", {}).items())]
     arrays = (cpp_array("Field", f"{base}Fields", fields) + cpp_array("Index", f"{base}Indexes", indexes)
-              + cpp_array("Rule", f"{base}Rules", [cpp_rule(rule) for rule in entry["rules"]]))
+              + cpp_array("Rule", f"{base}Rules", [cpp_rule(rule) for rule in entry["rules"]])
+              + cpp_array("Creation", f"{base}Creation", [cpp_creation(line) for line in entry["creation"]]))
     wanted = traits_of(entry)
     traits = ", ".join(flag(trait in wanted) for trait in TRAITS)
     return arrays, (f'{{{quoted(entry["type"])}, {quoted(entry["prefix"])}, {quoted(entry["key"]["field"])}, '
                     f'{quoted(entry["key"]["kind"])}, {quoted(entry["key"].get("rule", ""))}, '
                     f'{quoted(entry["documentation"])}, {{{traits}, {quoted(entry.get("actions_path", ""))}}}, '
                     f'{base}Fields, {base}Indexes, {base}Rules, {quoted(entry.get("rights_by", ""))}, '
-                    f'{quoted(entry.get("licence", ""))}}}')
+                    f'{quoted(entry.get("licence", ""))}, {base}Creation}}')
 
 
 def cpp_tables(schema):
@@ -241,6 +266,8 @@ def cpp_tables(schema):
     out.append(cpp_array("ObjectType", "kObjectTypes", rows))
     arrays, row = cpp_object_type("kGeneric", schema.generic)
     out.append(f"{arrays}constexpr ObjectType kGenericType = {row};\n")
+    kept = [f["name"] for mixin in schema.mixins.values() for f in mixin["fields"] if f.get("read_only")]
+    out.append(cpp_array("std::string_view", "kBookkeeping", [quoted(name) for name in kept]))
     out.append(cpp_array("NameRule", "kNameRules", [
         f"{{{quoted(name)}, {quoted(regex)}}}" for name, regex in sorted(schema.names.items())]))
     words = []
@@ -329,6 +356,12 @@ def rule_text(rule):
     return f"{rule['field']} {words[rule['check']]} {rule.get('rule') or rule.get('to')}"
 
 
+def creation_text(line):
+    what = line["hook"].replace("_", " ") if "hook" in line else \
+        f"`{line['from']}`" if "from" in line else f"`{json.dumps(line['value'])}`"
+    return f"{line['field']} becomes {what}" + ("" if line.get("always") else " when it is empty")
+
+
 def reference_head(entry):
     verbs = ", ".join(verb for verb in ("create", "update", "delete") if f"client_{verb}" in entry["traits"])
     return [f"Clients may: {verbs or 'read only'}. Replicated to managers: {'yes' if entry['replicated'] else 'no'}.", "",
@@ -345,7 +378,8 @@ def reference(schema):
                 ("read only", field.get("read_only")), ("left out when empty", field.get("omit_empty")),
                 ("secret: never shown", field.get("secret")), ("may be null", field.get("nullable"))] if given]
             if "default" in field:
-                notes.append(f"default `{json.dumps(field['default'])}`")
+                notes.append(f"default `{json.dumps(field['default'])}`"
+                             + (", also for an empty value" if field.get("fill_empty") else ""))
             if field.get("enum"):
                 notes.append(f"one of {field['enum']}")
             if "note" in field:
@@ -358,6 +392,8 @@ def reference(schema):
             lines += ["", "Indexes: " + ", ".join(names) + "."]
         if entry["rules"]:
             lines += ["", "Rules: " + "; ".join(rule_text(rule) for rule in entry["rules"]) + "."]
+        if entry["creation"]:
+            lines += ["", "At creation: " + "; ".join(creation_text(line) for line in entry["creation"]) + "."]
         lines.append("")
     lines += ["## Words", "", "| name | words |", "|---|---|"]
     lines += [f"| {name} | {', '.join(words)} |" for name, words in schema.enums.items()]

@@ -238,7 +238,7 @@ TEST_F(ActionsTest, CollectionsOfPluginsAreLikeAnyOther) {
   const auto post = [this](const std::string& body) { return fixture_.call("POST", "/api/v3/sizes", body); };
   const Answer missing = post(R"({"Id":"a"})");
   EXPECT_EQ(missing.status, 422);
-  EXPECT_EQ(missing.message(), "Error in value: Spotted: Spotted is required");
+  EXPECT_EQ(missing.message(), "Error in value: (root): Spotted is required");
   EXPECT_EQ(post(R"({"Id":"a","Spotted":"x"})").message(),
             "Error in value: Spotted: Invalid type. Expected: boolean, given: string");
   EXPECT_EQ(post(R"({"Spotted":true})").message(), "Empty key not allowed");

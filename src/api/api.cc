@@ -12,6 +12,7 @@
 #include "api/internal/log_feed.h"
 #include "api/internal/params.h"
 #include "api/internal/plugin_providers.h"
+#include "api/internal/secure_upgrade.h"
 #include "base/log.h"
 
 namespace mullion::api {
@@ -67,6 +68,7 @@ class ApiServer final : public Api {
       services_.tasks.spawn("manager plugin", [this] { return offer_manager_plugin(); });
     });
     services_.tasks.spawn("manager plugin", [this] { return offer_manager_plugin(); });
+    services_.tasks.spawn("clear values", [this] { return seal_what_was_left(); });
     // Plugins hear of own objects only: nothing happens twice because a manager sees it too. And not of log
     // lines: one that logs what it hears would never end.
     services_.events.tap([this] { return services_.providers.wants_events(); },
@@ -171,6 +173,12 @@ class ApiServer final : public Api {
   }
 
  private:
+  /// A server may end between a parameter's becoming secure and the sealing of its values.
+  Task<void> seal_what_was_left() {
+    const Result<void> sealed = co_await seal_clear_values(services_);
+    if (!sealed) kLog.error("values of secure parameters lie clear reason={}", sealed.error().text());
+  }
+
   /// It is there where its actions can be used: at managers.
   Task<void> offer_manager_plugin() {
     const model::ObjectType* plugins = model::find_object_type("plugins");

@@ -70,7 +70,8 @@ TEST_F(JudgeTest, MachinesFollowTheirStage) {
       fixture.call("PATCH", "/api/v3/stages/s1", R"([{"op":"add","path":"/Tasks","value":["t1"]}])").status,
       200);
   EXPECT_TRUE(becomes(machine, false));
-  EXPECT_EQ(shown(machine).at("Errors").at(0), "Stage s1 is not available");
+  EXPECT_EQ(shown(machine).at("Errors").at(0),
+            "11111111-2222-4333-8444-555555555555: Stage s1 is not available");
   create("tasks", R"({"Name":"t1"})");
   EXPECT_TRUE(becomes(machine, true));
 }
@@ -104,7 +105,7 @@ TEST_F(JudgeTest, JobsAreRemovedWhenTheyAreOver) {
 TEST_F(JudgeTest, SubnetsKeepTheirReservations) {
   create("subnets", R"({"Name":"net","Subnet":"10.1.2.0/24","OnlyReservations":true})");
   create("reservations", R"({"Addr":"10.1.2.3","Token":"t","Strategy":"MAC","Scoped":true})");
-  create("reservations", R"({"Addr":"10.1.2.4","Token":"t","Strategy":"MAC"})");
+  create("reservations", R"({"Addr":"10.1.2.4","Token":"u","Strategy":"MAC"})");
   EXPECT_EQ(fixture.call("DELETE", "/api/v3/subnets/net").message(),
             "Reservation 10.1.2.3 is scoped for Subnet net, cannot delete.");
   EXPECT_EQ(fixture.call("DELETE", "/api/v3/reservations/10.1.2.3").status, 200);

@@ -11,9 +11,6 @@
 namespace mullion::cli {
 namespace {
 
-constexpr std::string_view kComputed[] = {"Available", "Validated", "Errors", "ReadOnly",
-                                          "Bundle",    "Endpoint",  "Partial"};
-
 std::string extension_of(std::string_view path) {
   const std::string_view name = path.substr(path.find_last_of('/') + 1);
   const size_t dot = name.find_last_of('.');
@@ -143,8 +140,11 @@ std::string section_of(const PackFile& file) {
 
 json::value without_computed(json::value object) {
   if (!object.is_object()) return object;
-  for (const std::string_view name : kComputed) object.get_object().erase(name);
-  return object;
+  json::object kept;
+  for (auto& [name, value] : object.get_object()) {
+    if (!model::is_bookkeeping(name)) kept.emplace(name, std::move(value));
+  }
+  return kept;
 }
 
 std::string object_key(std::string_view section, const json::value& object) {

@@ -686,8 +686,6 @@ Task<Result<std::string>> ManagerImpl::add_endpoint(std::string params_json,
   change.id = {std::string(kEndpoints), std::string(store::kOwn), contact->id};
   change.body = model::canonical_body(*model::find_object_type(kEndpoints), *object);
   change.expect = store::Expect::kAbsent;
-  std::string shown;
-  model::append_with_endpoint(shown, *change.body, given_.identity.id);
   store::Batch batch;
   batch.changes.push_back(std::move(change));
   batch.principal = principal.audit_name();
@@ -697,6 +695,9 @@ Task<Result<std::string>> ManagerImpl::add_endpoint(std::string params_json,
     if (!joining) co_return joining.error();
     if (*joining) batch.changes.push_back(std::move(**joining));
   }
+  given_.store.stamp(batch);
+  std::string shown;
+  model::append_with_endpoint(shown, *batch.changes.front().body, given_.identity.id);
   Result<store::Cursor> done = co_await store::commit_async(given_.store, std::move(batch));
   if (done) co_return shown;
   if (done.error().code != ErrorCode::kConflict) co_return done.error();

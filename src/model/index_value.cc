@@ -29,7 +29,8 @@ bool encode_cidr(std::string_view text, std::string& out) {
   uint32_t network = 0;
   int bits = 0;
   if (!internal::parse_cidr(text, network, bits)) return false;
-  out = big_endian(network, 4) + static_cast<char>(bits);
+  const uint32_t mask = bits == 0 ? 0 : ~uint32_t{0} << (32 - bits);
+  out = big_endian(network & mask, 4) + static_cast<char>(bits);  // a.b.c.1/24 is a.b.c.0/24
   return true;
 }
 
@@ -52,6 +53,24 @@ bool encode_number(std::string_view text, std::string& out) {
   if (failure != std::errc() || end != text.data() + text.size() || !std::isfinite(number)) return false;
   out = ordered_bytes(number);
   return true;
+}
+
+/// A hardware address in one spelling, whatever separates its bytes; other texts as they are.
+std::string device_text(std::string_view text) {
+  std::string digits;
+  for (const char c : text) {
+    if (c == ':' || c == '-' || c == '.') continue;
+    if (std::isxdigit(static_cast<unsigned char>(c)) == 0) return std::string(text);
+    digits.push_back(static_cast<char>(std::tolower(static_cast<unsigned char>(c))));
+  }
+  const bool is_address = digits.size() == 12 || digits.size() == 16 || digits.size() == 40;
+  if (!is_address) return std::string(text);
+  std::string out;
+  for (size_t i = 0; i < digits.size(); i += 2) {
+    if (i != 0) out.push_back(':');
+    out.append(digits, i, 2);
+  }
+  return out;
 }
 
 /// Encodes a text as a value of `kind`. False: the text is no such value.
@@ -82,6 +101,10 @@ bool encode_text(IndexKind kind, std::string_view text, std::string& out) {
       return true;
     case IndexKind::kNumber:
       return encode_number(text, out);
+    case IndexKind::kDevice:
+    case IndexKind::kDevices:
+      out = device_text(text);
+      return true;
   }
   return false;
 }
@@ -159,7 +182,7 @@ class Collector {
 
  private:
   static void add_unset(IndexKind kind, std::vector<std::string>& out) {
-    if (kind == IndexKind::kList || kind == IndexKind::kNumber) return;
+    if (is_list(kind) || kind == IndexKind::kNumber) return;
     std::string encoded;
     if (kind == IndexKind::kBoolean) encode_text(kind, "false", encoded);
     if (kind == IndexKind::kTime) encode_text(kind, "0001-01-01T00:00:00Z", encoded);
@@ -290,7 +313,13 @@ std::vector<std::vector<std::string>> index_values(const ObjectType& type, std::
       break;
     collector.member(name, value);
   }
-  return collector.finish();
+  std::vector<std::vector<std::string>> values = collector.finish();
+  for (size_t i = 0; i < type.indexes.size(); ++i) {
+    if (!is_containment(type.indexes[i])) continue;
+    if (const std::optional<AddressRange> range = address_range(type.indexes[i], body))
+      values[i] = {range->first};  // what they are sorted by
+  }
+  return values;
 }
 
 Result<std::string> encode_index_argument(const Index& index, std::string_view prefix,

@@ -30,7 +30,7 @@ TEST(CheckSchema, WordsFindingsAsTheContract) {
             "(root): Invalid type. Expected: string, given: boolean");
   EXPECT_EQ(finding(R"({"type":"integer"})", "\"5\""),
             "(root): Invalid type. Expected: integer, given: string");
-  EXPECT_EQ(finding(R"({"required":["Spotted"]})", "{}"), "Spotted: Spotted is required");
+  EXPECT_EQ(finding(R"({"required":["Spotted"]})", "{}"), "(root): Spotted is required");
   EXPECT_EQ(finding(R"({"properties":{"Spotted":{"type":"boolean"}}})", R"({"Spotted":"x"})"),
             "Spotted: Invalid type. Expected: boolean, given: string");
   EXPECT_EQ(finding(R"({"items":{"type":"string"}})", R"(["a",1])"),
@@ -90,7 +90,7 @@ TEST(CheckSchema, SaysWhereAndWhat) {
       {R"({"propertyNames":{"pattern":"^a"}})",
        {R"({"b":1})", "(root): Property name of \"b\" does not match"}},
       {R"({"dependencies":{"a":["b"]}})", {R"({"a":1})", "(root): Has a dependency on b"}},
-      {R"({"dependencies":{"a":{"required":["b"]}}})", {R"({"a":1})", "b: b is required"}},
+      {R"({"dependencies":{"a":{"required":["b"]}}})", {R"({"a":1})", "(root): b is required"}},
       {R"({"allOf":[{},{"type":"null"}]})", {"1", "(root): Invalid type. Expected: null, given: integer"}},
       {R"({"anyOf":[{"type":"null"}]})", {"1", "(root): Must validate at least one schema (anyOf)"}},
       {R"({"oneOf":[{},{}]})", {"1", "(root): Must validate one and only one schema (oneOf)"}},

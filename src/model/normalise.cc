@@ -3,6 +3,7 @@
 #include <cctype>
 #include <cmath>
 
+#include "base/text.h"
 #include "env/clock.h"
 #include "model/internal/hooks.h"
 #include "model/object.h"
@@ -10,14 +11,11 @@
 namespace mullion::model {
 namespace {
 
+using internal::is_empty;
+
 constexpr std::string_view kZeroTime = "0001-01-01T00:00:00Z";
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
-}
 
 /// The member called `name`, exactly or else in other capitals (what the reference client's decoder accepts).
 json::value* find_member(json::object& object, std::string_view name) {
@@ -102,28 +100,6 @@ json::value default_value(const Field& field) {
   const NestedType* nested = field.ref.empty() ? nullptr : find_nested_type(field.ref);
   if (nested == nullptr) return json::object();
   return std::move(*normalise_fields(nested->fields, json::object(), nullptr, field.name));
-}
-
-bool is_empty(const json::value& value) {
-  switch (value.kind()) {
-    case json::kind::null:
-      return true;
-    case json::kind::bool_:
-      return !value.get_bool();
-    case json::kind::int64:
-      return value.get_int64() == 0;
-    case json::kind::uint64:
-      return value.get_uint64() == 0;
-    case json::kind::double_:
-      return value.get_double() == 0;
-    case json::kind::string:
-      return value.get_string().empty();
-    case json::kind::array:
-      return value.get_array().empty();
-    case json::kind::object:
-      return value.get_object().empty();
-  }
-  return false;
 }
 
 Result<json::value> normalise_kind(FieldKind kind, std::string_view reference, json::value value,
@@ -233,7 +209,7 @@ Result<json::value> normalise_format(const Field& field, json::value value, std:
 
 bool takes_default(const Field& field, const json::value& value) {
   if (value.is_null()) return !field.nullable;
-  return field.fill_empty && value.is_string() && value.get_string().empty();
+  return field.fill_empty && is_empty(value);
 }
 
 Result<json::value> normalise_field(const Field& field, json::value value, std::string_view where) {

@@ -36,6 +36,9 @@ Result<json::object> normalise(const ObjectType& type, json::value input, const 
 /// The same for what is no object of a collection: the nested type `name` of schema/types.yaml.
 Result<json::object> normalise_nested(std::string_view name, json::value input);
 
+/// Writes into a new, normalised object what the schema says about its creation (ObjectType::creation).
+void fill_new(const ObjectType& type, json::object& object);
+
 /// Answers questions about other objects during validation; implemented by the API over a snapshot.
 class Lookup {
  public:

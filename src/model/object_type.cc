@@ -54,6 +54,10 @@ const ObjectType* find_object_type(std::string_view prefix) {
   return found == std::end(kObjectTypes) || found->prefix != prefix ? nullptr : &*found;
 }
 
+bool is_bookkeeping(std::string_view field) {
+  return field == "Endpoint" || std::ranges::find(kBookkeeping, field) != std::end(kBookkeeping);
+}
+
 const NestedType* find_nested_type(std::string_view name) {
   const auto found = std::ranges::lower_bound(kNestedTypes, name, {}, &NestedType::name);
   return found == std::end(kNestedTypes) || found->name != name ? nullptr : &*found;

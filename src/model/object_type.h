@@ -11,7 +11,11 @@ namespace mullion::model {
 enum class FieldKind { kString, kInteger, kNumber, kBoolean, kArray, kObject, kAny };
 /// How an index reads and orders its values (contract: filters.md section 2).
 /// kNumber: indexes of properties that plugins declare.
-enum class IndexKind { kString, kBoolean, kUuid, kIp, kCidr, kTime, kList, kNumber };
+/// kDevice, kDevices: hardware addresses, which are compared as such, and other texts as they are.
+enum class IndexKind { kString, kBoolean, kUuid, kIp, kCidr, kTime, kList, kNumber, kDevice, kDevices };
+
+/// Whether an index holds a list of values of each object.
+inline bool is_list(IndexKind kind) { return kind == IndexKind::kList || kind == IndexKind::kDevices; }
 
 /// One field of an object or nested type, in canonical order.
 struct Field {
@@ -27,7 +31,7 @@ struct Field {
   bool omit_empty;
   bool nullable;
   bool secret;      // kept beside the object, never shown or replicated
-  bool fill_empty;  // the default also replaces an empty text
+  bool fill_empty;  // the default also replaces an empty value: zero means absent
   bool required;    // as documented; rules check where it matters
 };
 
@@ -39,6 +43,7 @@ struct Index {
   bool unique;
   bool unordered;
   bool regex;
+  bool sorts_anyway = false;  // ordered, although reference servers say that theirs is not
 };
 
 struct Traits {
@@ -77,6 +82,15 @@ struct Rule {
   bool soft;                // a breach makes the object unavailable instead of invalid
 };
 
+/// What the server itself writes into an object at its creation, whatever kind of client sends it.
+struct Creation {
+  std::string_view field;       // dotted: "Meta.feature-flags"
+  std::string_view value_json;  // what it becomes, or ""
+  std::string_view from;        // the member it is taken from, dotted, or ""
+  std::string_view hook;        // what no table can say (internal/creation.cc), or ""
+  bool always;                  // also when the client gave another value
+};
+
 struct ObjectType {
   std::string_view type;    // "Machine"
   std::string_view prefix;  // "machines"
@@ -90,6 +104,7 @@ struct ObjectType {
   std::span<const Rule> rules;
   std::string_view rights_by;  // index whose value is what claims name as specific; "" = the key
   std::string_view licence;    // licensed feature that changes need, or ""
+  std::span<const Creation> creation;
 
   const Field* find_field(std::string_view name) const;
   const Index* find_index(std::string_view name) const;
@@ -101,6 +116,10 @@ std::span<const ObjectType> object_types();
 const ObjectType& generic_object_type();
 /// nullptr when `prefix` is unknown; see also type_catalog.h.
 const ObjectType* find_object_type(std::string_view prefix);
+
+/// Whether a field is what the server knows about an object rather than what somebody says in it: clients see
+/// it and cannot set it, and it is no part of what is compared, exported or carried on.
+bool is_bookkeeping(std::string_view field);
 
 struct NestedType {
   std::string_view name;

@@ -122,6 +122,8 @@ struct TypeCatalog::Declared {
     } else {
       return;  // objects and values of any kind have no order
     }
+    index.sorts_anyway = !index.unordered;
+    index.unordered = true;  // as reference servers show what plugins declare
     indexes.push_back(index);
   }
 

@@ -75,9 +75,10 @@ class RuleCheck {
  private:
   void complain(const Rule& rule, std::string_view value, size_t position) {
     std::string text = fill(rule.message, value, key_, position);
+    if (rule.soft) return context_.degrade(text);
     const bool is_reference = rule.kind == RuleKind::kReference || rule.kind == RuleKind::kReferences;
-    if (!is_reference && !key_.empty()) text = key_ + ": " + text;
-    (rule.soft ? verdict_.unavailable : verdict_.invalid).push_back(std::move(text));
+    if (is_reference) return context_.refuse_reference(std::move(text));
+    context_.refuse(text);
   }
 
   void check_text(const Rule& rule, bool fine) {
@@ -128,7 +129,7 @@ class RuleCheck {
     const json::value* value = object_.if_contains(rule.field);
     if (value == nullptr) {
       if (rule.optional) return;
-      verdict_.invalid.push_back(fmt::format("Error in value: {0}: {0} is required", rule.field));
+      verdict_.invalid.push_back(fmt::format("Error in value: (root): {} is required", rule.field));
       return;
     }
     const Result<void> fits = check_by_schema(rule.rule, *value, context_.budget);
@@ -164,8 +165,10 @@ Verdict validate(const ObjectType& type, json::object& object, const json::objec
   RuleCheck check(context);
   for (const Rule& rule : type.rules) check.run(rule);
   if (type.traits.has_validation) {
-    object["Validated"] = verdict.invalid.empty();
-    object["Available"] = verdict.invalid.empty() && verdict.unavailable.empty();
+    // Reference servers do not judge what they know nothing about, and show it so.
+    const bool judged = !type.traits.free_form;
+    object["Validated"] = judged && verdict.invalid.empty();
+    object["Available"] = judged && verdict.invalid.empty() && verdict.unavailable.empty();
     object["Errors"] = json::array(verdict.unavailable.begin(), verdict.unavailable.end());
   }
   return verdict;
@@ -182,6 +185,9 @@ std::string canonical_key(const ObjectType& type, std::string_view requested) {
   } else if (type.key_kind == "hex-address") {
     uint32_t address = 0;
     if (internal::parse_ipv4(requested, address)) return fmt::format("{:08X}", address);
+    const bool is_hex =
+        out.size() == 8 && std::ranges::all_of(out, [](unsigned char c) { return std::isxdigit(c); });
+    if (!is_hex) return out;
     for (char& c : out) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   }
   return out;

@@ -165,8 +165,9 @@ TEST(Validate, SetsTheFlags) {
       normal("stages", R"({"Name":"s1","Profiles":["nobody"],"Tasks":["t9"],"BootEnv":"b9"})");
   const Verdict verdict = validate(type_of("stages"), stage, nullptr, usual_world(), false);
   EXPECT_THAT(verdict.invalid, IsEmpty());
-  EXPECT_THAT(verdict.unavailable, ElementsAre("Profile nobody (at 0) does not exist",
-                                               "Task t9 (at 0) does not exist", "BootEnv b9 does not exist"));
+  EXPECT_THAT(verdict.unavailable,
+              ElementsAre("s1: Profile nobody (at 0) does not exist", "s1: Task t9 (at 0) does not exist",
+                          "s1: BootEnv b9 does not exist"));
   EXPECT_EQ(stage.at("Validated"), true);
   EXPECT_EQ(stage.at("Available"), false);
   EXPECT_EQ(stage.at("Errors").as_array().size(), 3u);
@@ -269,14 +270,15 @@ TEST(Validate, WhatIsNotAvailableSpreads) {
   FakeLookup lookup = usual_world();
   lookup.add("stages", "bad", {{"Available", false}});
   EXPECT_THAT(verdict_of("stages", R"({"Name":"s1","BootEnv":"broken"})", lookup).unavailable,
-              ElementsAre("Stage s1 wants BootEnv broken, which is not available"));
-  EXPECT_THAT(verdict_of("stages", R"({"Name":"s1","BootEnv":"ignore"})", lookup).unavailable,
-              ElementsAre("BootEnv ignore does not allow Machine assignments, it has the OnlyUnknown flag."));
+              ElementsAre("s1: Stage s1 wants BootEnv broken, which is not available"));
+  EXPECT_THAT(
+      verdict_of("stages", R"({"Name":"s1","BootEnv":"ignore"})", lookup).unavailable,
+      ElementsAre("s1: BootEnv ignore does not allow Machine assignments, it has the OnlyUnknown flag."));
   EXPECT_THAT(verdict_of("workflows", R"({"Name":"w2","Stages":["none","bad","gone"]})", lookup).unavailable,
-              ElementsAre("Stage gone (at 2) does not exist", "Stage bad (at 1) is not available"));
+              ElementsAre("w2: Stage gone does not exist", "w2: Stage bad (at 1) is not available"));
   EXPECT_THAT(
       verdict_of("tasks", R"({"Name":"t2","Templates":[{"Name":"n","ID":"gone"}]})", lookup).unavailable,
-      ElementsAre("Template[0]: template gone does not exist"));
+      ElementsAre("t2: Template[0]: template gone does not exist"));
 }
 
 TEST(Validate, JobsNeedTheirMachineWhenTheyBegin) {
@@ -297,14 +299,16 @@ FakeLookup network_world() {
   lookup.add("subnets", "wide", {{"Name", "wide"}, {"Subnet", "10.0.0.0/8"}});
   lookup.add("subnets", "near", {{"Name", "near"}, {"Subnet", "10.1.2.0/24"}});
   lookup.add("subnets", "pair", {{"Name", "pair"}, {"Subnet", "192.0.2.0/31"}});
-  const auto reserve = [&](std::string_view address, bool scoped, std::string_view subnet) {
-    json::object taken{{"Addr", address}, {"Token", "t"}, {"Strategy", "MAC"}};
+  const auto reserve = [&](std::string_view address, std::string_view token, bool scoped,
+                           std::string_view subnet) {
+    json::object taken{{"Addr", address}, {"Token", token}, {"Strategy", "MAC"}};
     taken["Scoped"] = scoped;
     taken["Subnet"] = subnet;
     lookup.add("reservations", std::string(address), std::move(taken));
   };
-  reserve("10.1.2.3", true, "near");
-  reserve("172.16.0.1", false, "");
+  reserve("10.1.2.3", "t", true, "near");
+  reserve("172.16.0.1", "t", false, "");
+  reserve("10.1.2.5", "s", true, "near");
   return lookup;
 }
 
@@ -342,8 +346,11 @@ TEST(Validate, OneReservationForADeviceInAScope) {
               ElementsAre("Reservation 0A010204 in subnet near already has Strategy MAC: Token t"));
   EXPECT_THAT(reservation_troubles("198.51.100.1", "t", false),
               ElementsAre("Unscoped reservation C6336401 already has Strategy MAC: Token t"));
-  EXPECT_THAT(reservation_troubles("10.9.9.9", "t", true), IsEmpty()) << "another subnet";
-  EXPECT_THAT(reservation_troubles("10.1.2.3", "t", true), IsEmpty()) << "itself";
+  EXPECT_THAT(reservation_troubles("10.9.9.9", "t", true),
+              ElementsAre("Unscoped reservation 0A090909 already has Strategy MAC: Token t"))
+      << "one without scope counts in every subnet";
+  EXPECT_THAT(reservation_troubles("10.9.9.9", "s", true), IsEmpty()) << "another subnet";
+  EXPECT_THAT(reservation_troubles("10.1.2.5", "s", true), IsEmpty()) << "itself";
 }
 
 }  // namespace

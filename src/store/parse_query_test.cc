@@ -92,9 +92,9 @@ TEST(ParseQuery, RefusesWithTheTextsOfTheContract) {
       {"machines", "Address", "Between(10.0.0.1)", "Address needs 2 arguments"},
       {"machines", "Address", "Except(10.0.0.1,10.0.0.2,10.0.0.3)", "Address needs 2 arguments"},
       {"jobs", "NoIndex", "1", "NoIndex is not an index of jobs"},
-      {"machines", "sort", "NoIndex", "machines cannot be sorted by NoIndex"},
-      {"machines", "sort", "Profiles", "machines cannot be sorted by Profiles"},
-      {"machines", "sort", "Runnable", "machines cannot be sorted by Runnable"},
+      {"machines", "sort", "NoIndex", "Not sortable: NoIndex"},
+      {"machines", "sort", "Profiles", "Not sortable: Profiles"},
+      {"machines", "sort", "Runnable", "Not sortable: Runnable"},
       {"machines", "Name", "Re(a[)", "Invalid regular expression a[: missing ]: ["},
   };
   const std::unique_ptr<Store> store = open_memory_store();

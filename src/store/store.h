@@ -99,6 +99,9 @@ class Store {
   /// when closing. `done` must be short. A batch without effect (bodies equal what is stored) still answers a
   /// cursor and publishes a commit.
   virtual void commit(Batch batch, CommitCallback done) = 0;
+  /// Writes into the bodies of `batch` who changes them and when, as commit() does with every batch that does
+  /// not have it yet: for whoever answers with what it is about to write.
+  virtual void stamp(Batch& batch) const = 0;
   /// Blocking form for start-up, tools and tests. Not from coroutines.
   Result<Cursor> commit_sync(Batch batch);
 

@@ -104,6 +104,7 @@ struct Batch {
   std::string principal;  // who asked, for events: "user:NAME", "system"
   /// Event action by API contract for changed objects: "update" or "save". create/delete are derived.
   std::string update_action = "save";
+  bool stamped = false;  // the bodies tell who wrote them and when (Store::stamp())
 };
 
 /// What became of one change; old_body is absent for a creation, body for a deletion.

@@ -138,6 +138,7 @@ class MeddledStore final : public store::Store {
   void commit(store::Batch batch, store::CommitCallback done) override {
     inner_.commit(std::move(batch), std::move(done));
   }
+  void stamp(store::Batch& batch) const override { inner_.stamp(batch); }
   std::shared_ptr<const store::Snapshot> snapshot() const override {
     auto view = inner_.snapshot();
     if (meddle) meddle();

@@ -184,9 +184,10 @@ class RolloutsImpl final : public Rollouts {
         }
         co_return std::move(step);
       }
-      const Digest written = hash128(*look.change->body);
-      std::string author = "system";
-      const Result<store::Cursor> stored = co_await commit(std::move(*look.change), std::move(author));
+      store::Batch batch = batch_of(std::move(*look.change), "system");
+      given_.store.stamp(batch);
+      const Digest written = hash128(*batch.changes.front().body);
+      const Result<store::Cursor> stored = co_await store::commit_async(given_.store, std::move(batch));
       if (!stored && stored.error().code != ErrorCode::kConflict) {
         kLog.error("rollout is not stored rollout={} reason={}", id, stored.error().text());
         co_return std::nullopt;
@@ -201,12 +202,16 @@ class RolloutsImpl final : public Rollouts {
 
   // ---- what is written
 
-  Task<Result<store::Cursor>> commit(store::Change change, std::string principal) {
+  static store::Batch batch_of(store::Change change, std::string principal) {
     store::Batch batch;
     batch.changes.push_back(std::move(change));
     batch.principal = std::move(principal);
     batch.update_action = "update";
-    co_return co_await store::commit_async(given_.store, std::move(batch));
+    return batch;
+  }
+
+  Task<Result<store::Cursor>> commit(store::Change change, std::string principal) {
+    co_return co_await store::commit_async(given_.store, batch_of(std::move(change), std::move(principal)));
   }
 
   Result<std::string> stored_body(const std::string& id) const {

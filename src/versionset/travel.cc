@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "model/object_type.h"
 #include "versionset/internal/json_read.h"
 #include "versionset/internal/sources.h"
 
@@ -18,9 +19,11 @@ std::string origin_of(const json::object& object) {
 
 /// Members of a copy that its manager fills or that mean nothing there.
 json::object without_state(json::object object) {
-  for (std::string_view name : {"Errors", "Available", "Validated", "ReadOnly", "Bundle", "Endpoint"})
-    object.erase(name);
-  return object;
+  json::object kept;
+  for (auto& [name, value] : object) {
+    if (!model::is_bookkeeping(name)) kept.emplace(name, std::move(value));
+  }
+  return kept;
 }
 
 std::string set_place(std::string_view name) { return fmt::format("version_sets/{}", name); }

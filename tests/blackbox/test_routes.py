@@ -347,6 +347,6 @@ def test_paging_and_order(server, herd):
     assert server.get(f"profiles?Description={mark}&sort=Name&reverse=true&offset=1") == everything[:1]
     assert server.get(f"profiles?Description={mark}&offset=9") == []
     for query, message in (("limit=-1", "Limit cannot be negative"), ("offset=-1", "Offset cannot be negative"),
-                           ("sort=Params", "profiles cannot be sorted by Params")):
+                           ("sort=Params", "Not sortable: Params")):
         refused(406, server.call("GET", f"profiles?{query}"), [message], Type="GET", Model="profiles", Key="")
         assert server.call("HEAD", f"profiles?{query}").status_code == 406

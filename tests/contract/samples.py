@@ -82,7 +82,7 @@ REFUSED = {
     ("bootenvs", "Templates"): [[{"Name": "t", "ID": "i"}]],
     ("params", "Schema"): ["text", {"type": "string", "default": 1}, {"type": "nonsense"}],
     ("subnets", "Subnet"): ["fred", "10.0.0.0", "10.0.0.0/33"], ("subnets", "NextServer"): ["224.0.0.1"],
-    ("subnets", "ReservedLeaseTime"): [7199], ("subnets", "Pickers"): [["odd"]], ("subnets", "Strategy"): [""],
+    ("subnets", "ReservedLeaseTime"): [7199], ("subnets", "Pickers"): [["odd"]],
     ("reservations", "Addr"): ["224.0.0.1", "127.0.0.1", "0.0.0.0"], ("reservations", "Token"): [""], ("reservations", "Strategy"): [""],
     ("reservations", "Scoped"): [True], ("pools", "ParentPool"): ["!"], ("plugins", "Provider"): ["!", ""], ("plugins", "Params"): [{"!": 1}],
     ("tenants", "Members"): [{"cows": []}], ("roles", "Claims"): [[{"scope": "x", "action": "*", "specific": "*"}],

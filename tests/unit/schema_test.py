@@ -26,7 +26,8 @@ OUR_TYPES = {"RolloutWaveRule", "RolloutGate", "RolloutLimits", "RolloutWave", "
              "RolloutBefore", "Baseline", "BaselineRequest", "EndpointPlan", "PlanLine"}
 # Defaults that the contract gives in its notes only.
 NOTED_DEFAULTS = {("machines", "Pool"): "default", ("machines", "PoolStatus"): "Free",
-                  ("machines", "WorkflowComplete"): True, ("machines", "Runnable"): True, ("jobs", "State"): "created"}
+                  ("machines", "WorkflowComplete"): True, ("machines", "Runnable"): True, ("jobs", "State"): "created",
+                  ("stages", "RunnerWait"): True}
 TRAITS = {"hasMeta": "has_meta", "metaApi": "meta_api", "hasValidation": "has_validation",
           "hasReadOnly": "has_read_only", "hasEndpoint": "has_endpoint", "hasBundle": "has_bundle",
           "hasPartial": "has_partial", "hasParamsApi": "has_params", "hasProfiles": "has_profiles",
@@ -137,6 +138,9 @@ def test_tables_are_the_same_every_time(tmp_path):
     (lambda entry: entry["rules"].append({"check": "guess", "field": "Name"}), "unknown check guess"),
     (lambda entry: entry["rules"].append({"check": "name", "field": "Nome"}), "which is no field"),
     (lambda entry: entry["rules"].append({"check": "name", "field": "Name", "rule": "x"}), "unknown rule x"),
+    (lambda entry: entry["creation"].append({"field": "Name", "values": 1}), "unknown word values"),
+    (lambda entry: entry["creation"].append({"field": "Name", "value": 1, "from": "Name"}), "needs one of"),
+    (lambda entry: entry["creation"].append({"field": "Meta.x", "from": "Mete.y"}), "Mete.y, which is no field"),
     (lambda entry: entry["rules"].append({"check": "reference", "field": "Name", "to": "x"}), "unknown collection x"),
     (lambda entry: entry["traits"].append("shiny"), "unknown word shiny"),
     (lambda entry: entry.update(owner="me"), "unknown word owner"),

@@ -82,10 +82,7 @@ env::Task<Result<net::Response>> list_indexes(Call& call) {
     co_return json_response(200, json::value(std::move(all)));
   }
   const model::ObjectType* type = call.services.find_type(call.argument("collection"));
-  if (type == nullptr) {
-    co_return Error(ErrorCode::kNotFound, call.request.method, "indexes", call.argument("collection"),
-                    {"No such collection"});
-  }
+  if (type == nullptr) co_return json_response(200, json::value(json::object()));  // nothing is indexed
   if (!call.arguments.has("name")) co_return json_response(200, json::value(indexes_of(*type)));
   const model::Index* index = type->find_index(call.argument("name"));
   co_return json_response(200, json::value(index == nullptr ? no_index() : index_object(*index)));

@@ -4,6 +4,7 @@
 #include "api/internal/handlers.h"
 #include "api/internal/heavy.h"
 #include "api/internal/objects.h"
+#include "api/internal/secure_upgrade.h"
 
 namespace mullion::api {
 namespace {
@@ -12,9 +13,13 @@ namespace {
 env::Task<Result<std::string>> load(Call& call, bool replace, std::string name) {
   const bool replace_writable = call.flag("replaceWritable");
   const std::string principal = call.principal.audit_name();
-  co_return co_await heavy(call, env::Pool::kLong, [&] {
+  Result<std::string> summary = co_await heavy(call, env::Pool::kLong, [&] {
     return call.services.layers.load(call.body, replace, name, replace_writable, principal);
   });
+  if (!summary) co_return summary;
+  Result<void> sealed = co_await seal_clear_values(call.services);
+  if (!sealed) co_return sealed.error();
+  co_return summary;
 }
 
 /// A pack without the objects that do not exist for the caller.

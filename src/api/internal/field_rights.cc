@@ -9,10 +9,6 @@ namespace {
 
 namespace json = boost::json;
 
-/// The server computes these itself; whoever may change anything may cause them to change.
-constexpr std::string_view kComputed[] = {"Validated", "Available", "Errors",
-                                          "ReadOnly",  "Bundle",    "Partial"};
-
 std::string escaped(std::string_view name) {
   std::string out;
   for (const char c : name) {
@@ -51,10 +47,9 @@ void collect(const json::object& before, const json::object& after, const std::s
 std::vector<std::string> changed_pointers(const json::object& before, const json::object& after) {
   std::vector<std::string> pointers;
   collect(before, after, "", pointers);
+  // Whoever may change anything may cause these to change.
   std::erase_if(pointers, [](const std::string& pointer) {
-    return std::any_of(std::begin(kComputed), std::end(kComputed), [&pointer](std::string_view name) {
-      return std::string_view(pointer).substr(1) == name;
-    });
+    return model::is_bookkeeping(std::string_view(pointer).substr(1));
   });
   return pointers;
 }

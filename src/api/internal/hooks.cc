@@ -7,8 +7,10 @@
 #include "api/internal/plugin_providers.h"
 #include "api/internal/rights.h"
 #include "api/internal/rollout_actions.h"
+#include "api/internal/secure_upgrade.h"
 #include "api/internal/version_sets.h"
 #include "content/url_params.h"
+#include "model/index_value.h"
 #include "model/members.h"
 
 namespace mullion::api {
@@ -36,8 +38,11 @@ void machine_defaults(const Services& services, json::object& object) {
 
 /// One reservation for a device, counted within its scope.
 std::vector<std::string> reservation_exclusive(const json::object& reservation) {
+  const model::ObjectType& type = *model::find_object_type("reservations");
+  const Result<std::string> device = model::encode_index_argument(*type.find_index("Token"), type.prefix,
+                                                                  model::text_member(reservation, "Token"));
   return {fmt::format("reservations\n{}\n{}", model::text_member(reservation, "Strategy"),
-                      model::text_member(reservation, "Token"))};
+                      device ? *device : std::string())};
 }
 
 std::vector<std::string> subnet_in_use(const Services&, const store::Snapshot& snapshot,
@@ -140,6 +145,15 @@ std::vector<std::string> logins_in_sources(const Call&, const store::Snapshot&, 
   return content::logins_in_sources(object);
 }
 
+/// What was stored in clear is sealed before whoever asked for it is answered.
+env::Task<Result<std::optional<std::string>>> seal_after_write(Call& call, std::string, std::string body) {
+  using Outcome = Result<std::optional<std::string>>;
+  if (model::raw_member(body, "Secure") != "true") co_return Outcome(std::nullopt);
+  Result<void> sealed = co_await seal_clear_values(call.services);
+  if (!sealed) co_return Outcome(sealed.error());
+  co_return Outcome(std::nullopt);
+}
+
 const std::array kHooks{
     TypeHooks{.prefix = "catalog_items", .conflicts = logins_in_sources},
     TypeHooks{.prefix = "jobs", .not_removable = job_not_removable},
@@ -147,6 +161,7 @@ const std::array kHooks{
               .on_create = machine_defaults,
               .shown_secret = "Secret",
               .aggregates_params = true},
+    TypeHooks{.prefix = "params", .after_write = seal_after_write},
     TypeHooks{.prefix = "plugins", .on_create = new_plugin, .after_write = plugin_started},
     TypeHooks{.prefix = "users", .on_secrets_changed = forget_user},
     TypeHooks{.prefix = "rollouts",

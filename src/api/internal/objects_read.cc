@@ -9,6 +9,7 @@
 #include "api/internal/params.h"
 #include "api/internal/rights.h"
 #include "api/internal/shown_secrets.h"
+#include "base/text.h"
 #include "model/index_value.h"
 
 namespace mullion::api {
@@ -249,8 +250,8 @@ View view_of(const Call& call) {
   view.decode = call.flag("decode");
   if (const auto slim = call.request.query_value("slim")) {
     for (const std::string& field : split_list(*slim)) {
-      if (field == "Meta") view.slim_meta = true;
-      if (field == "Params") view.slim_params = true;
+      if (equal_ignoring_case(field, "Meta")) view.slim_meta = true;
+      if (equal_ignoring_case(field, "Params")) view.slim_params = true;
     }
   }
   if (const auto params = call.request.query_value("params")) view.params = split_list(*params);

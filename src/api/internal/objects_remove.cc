@@ -63,9 +63,6 @@ env::Task<Result<Written>> remove_local(Call& call) {
     const std::optional<Target> found = find_again(call, *snapshot);
     if (!found) co_return object_error(call, ErrorCode::kNotFound, {"Not Found"});
     const Target& current = *found;
-    if (current.owner != store::kOwn) {
-      co_return Error(ErrorCode::kInvalid, "readonly: " + current.key);
-    }
     Result<json::object> object = parse_stored(current.body);
     if (!object) co_return object.error();
     if (bool_member(*object, "Locked")) co_return object_error(call, ErrorCode::kLocked, {"Locked"});
@@ -78,6 +75,7 @@ env::Task<Result<Written>> remove_local(Call& call) {
       co_return Error(ErrorCode::kConflict, "StillInUseError", std::string(call.type->prefix), current.key,
                       std::move(reasons));
     }
+    if (current.owner != store::kOwn) co_return Error(ErrorCode::kInvalid, "readonly: " + current.key);
     const std::string secret = visible_secret(call.principal, *snapshot, *call.type, current);
     store::Batch batch = removal_batch(call, *snapshot, current, keep_keys);
     snapshot.reset();

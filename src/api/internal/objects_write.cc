@@ -79,6 +79,7 @@ env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Dr
   draft.object = std::move(*normal);
   if (draft.before == nullptr) fill_key(call, draft.object);
   const TypeHooks& hooks = hooks_of(call.type->prefix);
+  if (draft.before == nullptr) model::fill_new(*call.type, draft.object);
   if (draft.before == nullptr && hooks.on_create != nullptr) hooks.on_create(call.services, draft.object);
   const std::string key = model::object_key(*call.type, draft.object);
   if (draft.before == nullptr) {
@@ -223,6 +224,8 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   store::Batch batch = batch_for(call, draft, &current, action);
   if (secrets) batch.secrets.push_back({std::string(call.type->prefix), draft.key, secrets});
   snapshot.reset();
+  call.services.store.stamp(batch);
+  written.target.body = *batch.changes.front().body;
   Result<store::Cursor> cursor = co_await store::commit_async(call.services.store, std::move(batch));
   if (!cursor && cursor.error().code == ErrorCode::kConflict) co_return Outcome(std::optional<Written>());
   if (!cursor) co_return Outcome(commit_error(call, cursor.error(), draft.key));
@@ -271,6 +274,8 @@ env::Task<Result<std::optional<Written>>> attempt_create(Call& call, json::value
   Result<void> joined = join_own_tenant(call, *snapshot, draft.key, batch);
   if (!joined) co_return Outcome(joined.error());
   snapshot.reset();
+  call.services.store.stamp(batch);
+  draft.body = *batch.changes.front().body;
   Result<store::Cursor> cursor = co_await store::commit_async(call.services.store, std::move(batch));
   if (!cursor && cursor.error().code == ErrorCode::kConflict) {
     const bool taken = cursor.error().model == call.type->prefix && cursor.error().key == draft.key;
@@ -322,6 +327,7 @@ std::string random_secret() {
 model::PatchLimits patch_limits(const Call& call) { return {call.services.limits.body_bytes}; }
 
 Result<json::value> parse_body(const Call& call) {
+  if (call.body.empty()) return json::value();  // nothing sent is null
   Result<json::value> value = model::parse_json(call.body, call.services.limits.json_depth);
   if (value) return value;
   Error error = value.error();

@@ -6,6 +6,7 @@
 #include "api/internal/finder.h"
 #include "api/internal/handlers.h"
 #include "api/internal/objects.h"
+#include "api/internal/secure_upgrade.h"
 #include "content/archive.h"
 
 namespace mullion::api {
@@ -28,6 +29,8 @@ env::Task<Result<net::Response>> upload_provider(Call& call) {
       call.requested_id(), *call.request.body, call.services.limits.upload_bytes,
       call.flag("replaceWritable"), call.principal.audit_name());
   if (!upload) co_return upload.error();
+  Result<void> sealed = co_await seal_clear_values(call.services);
+  if (!sealed) co_return sealed.error();
   // The plugin of AutoStart can be used when the upload is answered.
   (void)co_await plugin_state(call.services, upload->name);
   co_return json_response(201, json::value(json::object{{"path", upload->name}, {"size", upload->size}}));

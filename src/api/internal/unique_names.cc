@@ -1,6 +1,7 @@
 #include "api/internal/unique_names.h"
 
 #include "api/internal/lookup.h"
+#include "model/index_value.h"
 #include "model/members.h"
 
 namespace mullion::api {
@@ -13,12 +14,14 @@ Result<void> claim_unique(const Call& call, const std::string& key, const json::
     if (!index.unique || index.path.starts_with('@') || index.path == call.type->key_field) continue;
     const std::string value = model::text_member(object, index.path);
     if (value.empty() || (before != nullptr && model::text_member(*before, index.path) == value)) continue;
+    const Result<std::string> encoded = model::encode_index_argument(index, call.type->prefix, value);
+    if (!encoded) continue;  // no value of this kind: the rules of the type say so
     const auto taken = [&](const std::string& by) {
       return Error(ErrorCode::kConflict, before == nullptr ? "CREATE" : "ValidationError",
                    std::string(call.type->prefix), key,
                    {fmt::format("{} {} is already used by {}", index.name, value, by)});
     };
-    if (!claims.claim(fmt::format("{}\n{}\n{}", call.type->prefix, index.name, value)))
+    if (!claims.claim(fmt::format("{}\n{}\n{}", call.type->prefix, index.name, *encoded)))
       return taken("another request");
     // Taken after the claim: who held it before has committed, which an older snapshot would not show.
     const std::shared_ptr<const store::Snapshot> now = call.services.store.snapshot();

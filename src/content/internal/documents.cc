@@ -9,6 +9,7 @@
 #include "content/internal/sealing.h"
 #include "model/object.h"
 #include "model/secure_params.h"
+#include "store/stamps.h"
 
 namespace mullion::content {
 
@@ -27,10 +28,11 @@ void open_params(json::object& params, const ObjectName& name, const Layers::Ope
 }
 
 /// Most objects have no secure values: their bytes are shown as they are.
-std::string shown_body(const ObjectName& name, std::string_view body, const Layers::Opener& opener) {
-  if (!opener || body.find("\"Payload\"") == std::string_view::npos) return std::string(body);
+std::string shown_body(const ObjectName& name, std::string_view stored, const Layers::Opener& opener) {
+  std::string body = store::without_stamps(stored);  // an export says what was declared, not when
+  if (!opener || body.find("\"Payload\"") == std::string::npos) return body;
   auto parsed = model::parse_json(body);
-  if (!parsed || !parsed->is_object()) return std::string(body);
+  if (!parsed || !parsed->is_object()) return body;
   json::value* params = parsed->get_object().if_contains("Params");
   if (params != nullptr && params->is_object()) open_params(params->get_object(), name, opener);
   std::string out;

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <set>
 
+#include "model/index_value.h"
 #include "model/json_schema.h"
+#include "model/members.h"
 #include "model/object.h"
 
 namespace mullion::content {
@@ -58,10 +60,18 @@ class StackLookup final : public model::Lookup {
 
   std::vector<json::object> where(std::string_view type, std::string_view index,
                                   std::string_view value) const override {
+    const model::ObjectType* known = model::find_object_type(type);
+    const model::Index* entry = known == nullptr ? nullptr : known->find_index(index);
+    if (entry == nullptr) return {};
+    // Two spellings of one address are one value here as they are in the store.
+    const auto meaning = [&](std::string_view text) {
+      const Result<std::string> encoded = model::encode_index_argument(*entry, type, text);
+      return encoded ? *encoded : std::string(text);
+    };
+    const std::string wanted = meaning(value);
     std::vector<json::object> found = all(type);
     std::erase_if(found, [&](const json::object& object) {
-      const json::value* member = object.if_contains(index);
-      return member == nullptr || *member != json::value(value);
+      return meaning(model::text_member(object, index)) != wanted;
     });
     return found;
   }
@@ -112,7 +122,9 @@ class Validator {
     const Layer* holder = stack_.holder(name);
     if (holder == nullptr) return;
     auto& list = effective_.warnings[holder->name];
-    for (const std::string& problem : problems) {
+    const std::string key = name.second + ": ";
+    for (std::string_view problem : problems) {
+      if (problem.starts_with(key)) problem.remove_prefix(key.size());
       list.push_back(fmt::format("{}:{}: {}", name.first, name.second, problem));
     }
   }

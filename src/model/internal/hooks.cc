@@ -8,6 +8,7 @@ namespace mullion::model::internal {
 namespace {
 
 constexpr std::pair<std::string_view, Hook> kHooks[] = {
+    {"boot_env_parts", check_boot_env_parts},
     {"claims", check_claims},
     {"endpoint_errors", check_endpoint_errors},
     {"hardware_addresses", check_hardware_addresses},
@@ -25,6 +26,7 @@ constexpr std::pair<std::string_view, Hook> kHooks[] = {
     {"reservation_address", check_reservation_address},
     {"reservation_scope", check_reservation_scope},
     {"stage_boot_env", check_stage_boot_env},
+    {"stage_tasks", check_stage_tasks},
     {"subnet_change", check_subnet_change},
     {"subnet_range", check_subnet_range},
     {"task_entries", check_task_entries},
@@ -81,6 +83,28 @@ int64_t integer_of(const json::object& object, std::string_view name) {
 
 std::string_view text_item(const json::value& item) {
   return item.is_string() ? std::string_view(item.get_string()) : std::string_view();
+}
+
+bool is_empty(const json::value& value) {
+  switch (value.kind()) {
+    case json::kind::null:
+      return true;
+    case json::kind::bool_:
+      return !value.get_bool();
+    case json::kind::int64:
+      return value.get_int64() == 0;
+    case json::kind::uint64:
+      return value.get_uint64() == 0;
+    case json::kind::double_:
+      return value.get_double() == 0;
+    case json::kind::string:
+      return value.get_string().empty();
+    case json::kind::array:
+      return value.get_array().empty();
+    case json::kind::object:
+      return value.get_object().empty();
+  }
+  return false;
 }
 
 bool parse_ipv4(std::string_view text, uint32_t& out) {

@@ -26,6 +26,10 @@ struct HookContext {
   }
   /// A breach in relation to other objects: no key in front.
   void refuse_reference(std::string text) { verdict.invalid.push_back(std::move(text)); }
+  /// Why the object cannot be used now: "KEY: text".
+  void degrade(std::string_view text) {
+    verdict.unavailable.push_back(key.empty() ? std::string(text) : fmt::format("{}: {}", key, text));
+  }
 };
 
 using Hook = void (*)(HookContext& context);
@@ -48,10 +52,12 @@ void check_templates(HookContext& context);
 void check_task_templates(HookContext& context);
 void check_task_systems(HookContext& context);
 void check_task_prerequisites(HookContext& context);
+void check_boot_env_parts(HookContext& context);
 void check_os_architectures(HookContext& context);
 void check_job_task(HookContext& context);
 void check_job_machine(HookContext& context);
 void check_stage_boot_env(HookContext& context);
+void check_stage_tasks(HookContext& context);
 void check_workflow_stages(HookContext& context);
 void check_template_references(HookContext& context);
 void check_param_schema(HookContext& context);
@@ -79,6 +85,9 @@ bool boolean_of(const json::object& object, std::string_view name);
 int64_t integer_of(const json::object& object, std::string_view name);
 /// The text of a list's item, or empty.
 std::string_view text_item(const json::value& item);
+
+/// Whether a value says nothing: null, false, 0, and empty texts, lists and maps.
+bool is_empty(const json::value& value);
 
 /// Parses dotted IPv4 into its number.
 bool parse_ipv4(std::string_view text, uint32_t& out);

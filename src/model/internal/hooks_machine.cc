@@ -27,8 +27,8 @@ bool changed(const HookContext& context, std::string_view field) {
 /// A machine may not be put on an unusable object; one that stands on it already just becomes unusable
 /// itself.
 void complain(HookContext& context, std::string_view field, std::string text) {
-  (changed(context, field) ? context.verdict.invalid : context.verdict.unavailable)
-      .push_back(std::move(text));
+  if (changed(context, field)) return context.refuse_reference(std::move(text));
+  context.degrade(text);
 }
 
 std::optional<json::object> named_by(const HookContext& context, std::string_view field,
@@ -189,8 +189,12 @@ void check_machine_task_list(HookContext& context) {
     if (fresh) check_order(context, entry, *task, done);
     done.insert(entry);
     if (boolean_of(*task, "Available")) continue;
-    (fresh ? context.verdict.invalid : context.verdict.unavailable)
-        .push_back(fmt::format("Task {} (at {}) is not available", entry, i));
+    std::string text = fmt::format("Task {} (at {}) is not available", entry, i);
+    if (fresh) {
+      context.refuse_reference(std::move(text));
+    } else {
+      context.degrade(text);
+    }
   }
 }
 

@@ -54,16 +54,16 @@ std::optional<Network> network_around(const Lookup& lookup, uint32_t address) {
   return best;
 }
 
-/// Another reservation for the same device, in the same subnet or likewise without scope.
-bool has_rival(const HookContext& context, const std::string& scope) {
+/// Another reservation for the same device: without scope it counts everywhere, with one in its subnet.
+std::optional<json::object> rival_of(const HookContext& context, const std::string& scope) {
   const json::object& own = context.object;
-  for (const json::object& other : context.lookup.where("reservations", "Token", text_of(own, "Token"))) {
+  for (json::object& other : context.lookup.where("reservations", "Token", text_of(own, "Token"))) {
     if (object_key(context.type, other) == context.key) continue;
     if (text_of(other, "Strategy") != text_of(own, "Strategy")) continue;
-    if (boolean_of(other, "Scoped") != boolean_of(own, "Scoped")) continue;
-    if (!boolean_of(own, "Scoped") || text_of(other, "Subnet") == scope) return true;
+    const bool same_scope = boolean_of(own, "Scoped") && text_of(other, "Subnet") == scope;
+    if (!boolean_of(other, "Scoped") || same_scope) return std::move(other);
   }
-  return false;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -127,9 +127,11 @@ void check_reservation_scope(HookContext& context) {
     context.refuse_reference(
         fmt::format("Address {} is a network or broadcast address for subnet {}", text, scope));
   }
-  if (!has_rival(context, scope)) return;
-  const std::string holder = scoped ? fmt::format("Reservation {} in subnet {}", context.key, scope)
-                                    : fmt::format("Unscoped reservation {}", context.key);
+  const std::optional<json::object> rival = rival_of(context, scope);
+  if (!rival) return;
+  const std::string holder = boolean_of(*rival, "Scoped")
+                                 ? fmt::format("Reservation {} in subnet {}", context.key, scope)
+                                 : fmt::format("Unscoped reservation {}", context.key);
   context.refuse_reference(fmt::format("{} already has Strategy {}: Token {}", holder,
                                        text_of(context.object, "Strategy"),
                                        text_of(context.object, "Token")));

@@ -153,6 +153,19 @@ void check_task_prerequisites(HookContext& context) {
   context.refuse_reference(fmt::format("{} (cycle at 0)", fmt::join(cycle, ": ")));
 }
 
+/// What boots a kernel says which system it belongs to, and has a loader that it can be started by.
+void check_boot_env_parts(HookContext& context) {
+  if (text_of(context.object, "Kernel").empty()) return;
+  const json::object* system = object_of(context.object, "OS");
+  if (system == nullptr || text_of(*system, "Name").empty()) context.degrade("bootenv: Missing OS.Name");
+  bool has_loader = false;
+  for_each_template(context, [&](size_t, const json::object& item) {
+    const std::string_view name = text_of(item, "Name");
+    has_loader = has_loader || name.starts_with("ipxe") || name.starts_with("pxelinux");
+  });
+  if (!has_loader) context.degrade("bootenv: Missing elilo or pxelinux template");
+}
+
 void check_os_architectures(HookContext& context) {
   const json::object* system = object_of(context.object, "OS");
   const json::object* architectures =
@@ -184,12 +197,22 @@ void check_stage_boot_env(HookContext& context) {
   const std::optional<json::object> boot_env = context.lookup.find("bootenvs", name);
   if (name.empty() || !boot_env) return;
   if (boolean_of(*boot_env, "OnlyUnknown")) {
-    return context.verdict.unavailable.push_back(
+    return context.degrade(
         fmt::format("BootEnv {} does not allow Machine assignments, it has the OnlyUnknown flag.", name));
   }
   if (boolean_of(*boot_env, "Available")) return;
-  context.verdict.unavailable.push_back(
-      fmt::format("Stage {} wants BootEnv {}, which is not available", context.key, name));
+  context.degrade(fmt::format("Stage {} wants BootEnv {}, which is not available", context.key, name));
+}
+
+void check_stage_tasks(HookContext& context) {
+  const json::array* tasks = list_of(context.object, "Tasks");
+  if (tasks == nullptr) return;
+  for (size_t i = 0; i < tasks->size(); ++i) {
+    const std::string_view name = text_item((*tasks)[i]);
+    const std::optional<json::object> task = context.lookup.find("tasks", name);
+    if (!task || boolean_of(*task, "Available")) continue;
+    context.degrade(fmt::format("Task {} (at {}) is not available", name, i));
+  }
 }
 
 void check_workflow_stages(HookContext& context) {
@@ -199,7 +222,7 @@ void check_workflow_stages(HookContext& context) {
     const std::string_view name = text_item((*stages)[i]);
     const std::optional<json::object> stage = context.lookup.find("stages", name);
     if (!stage || boolean_of(*stage, "Available")) continue;
-    context.verdict.unavailable.push_back(fmt::format("Stage {} (at {}) is not available", name, i));
+    context.degrade(fmt::format("Stage {} (at {}) is not available", name, i));
   }
 }
 
@@ -207,8 +230,7 @@ void check_template_references(HookContext& context) {
   for_each_template(context, [&](size_t position, const json::object& item) {
     const std::string_view id = text_of(item, "ID");
     if (id.empty() || context.lookup.exists("templates", id)) return;
-    context.verdict.unavailable.push_back(
-        fmt::format("Template[{}]: template {} does not exist", position, id));
+    context.degrade(fmt::format("Template[{}]: template {} does not exist", position, id));
   });
 }
 

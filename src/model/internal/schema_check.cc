@@ -330,9 +330,7 @@ class Judge {
     for (const std::string& name : names) {
       if (!spend_on(name)) return false;
       if (object.contains(name)) continue;
-      // The contract has it so: what is missing at the top stands in its own place.
-      const Place missing{&place, name};
-      return find(place.around == nullptr ? missing : place, "{} is required", name);
+      return find(place, "{} is required", name);
     }
     return true;
   }

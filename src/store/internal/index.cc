@@ -214,9 +214,22 @@ RowSet TypeIndex::rows_of_values(const CompiledFilter& filter) const {
   return out;
 }
 
+RowSet TypeIndex::rows_with_all(const CompiledFilter& filter) const {
+  const Postings& postings = postings_[*filter.index_position()];
+  RowSet out = all_;
+  for (const std::string& argument : filter.arguments()) {
+    const auto holders = postings.find(argument);
+    if (holders == postings.end()) return {};
+    out.intersect(holders->second);
+  }
+  return out;
+}
+
 void TypeIndex::narrow(const CompiledFilter& filter, RowSet& matching) const {
   const bool by_key = type_->indexes[*filter.index_position()].path == "@key";
-  const RowSet rows = by_key ? rows_of_keys(filter) : rows_of_values(filter);
+  const RowSet rows = by_key               ? rows_of_keys(filter)
+                      : filter.wants_all() ? rows_with_all(filter)
+                                           : rows_of_values(filter);
   if (filter.negated()) {
     matching.subtract(rows);
   } else {

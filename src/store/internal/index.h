@@ -96,6 +96,8 @@ class TypeIndex {
   /// Rows that satisfy the positive form of a filter.
   RowSet rows_of_keys(const CompiledFilter& filter) const;
   RowSet rows_of_values(const CompiledFilter& filter) const;
+  /// Rows whose list holds every argument.
+  RowSet rows_with_all(const CompiledFilter& filter) const;
   /// Narrows `matching` to rows that may hold the parameters a query asks for.
   void narrow_by_parameters(const Query& query, const CompiledQuery& compiled, RowSet& matching) const;
   void narrow(const CompiledFilter& filter, RowSet& matching) const;

@@ -40,7 +40,7 @@ bool needs_order(Operator op) {
 }
 
 bool has_order(const model::Index& index) {
-  return index.kind != model::IndexKind::kList && !index.unordered;
+  return !model::is_list(index.kind) && (!index.unordered || index.sorts_anyway);
 }
 
 /// Orders two JSON scalars of the same kind; absent when they cannot be compared.
@@ -122,6 +122,17 @@ bool holds(Operator op, size_t arguments, Compare compare) {
   return false;
 }
 
+/// What Eq names of a list: all of "a,b".
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> out;
+  for (size_t comma = text.find(','); comma != std::string_view::npos; comma = text.find(',')) {
+    out.emplace_back(text.substr(0, comma));
+    text.remove_prefix(comma + 1);
+  }
+  out.emplace_back(text);
+  return out;
+}
+
 Result<std::shared_ptr<const re2::RE2>> compile_regex(std::string_view prefix, const std::string& text) {
   RE2::Options options;
   options.set_log_errors(false);
@@ -152,7 +163,9 @@ Result<CompiledFilter> CompiledFilter::compile(const model::ObjectType& type, co
     if (index != nullptr && !index->regex) {
       return refuse(type.prefix, fmt::format("{} cannot be searched with Re", filter.name));
     }
-    Result<std::shared_ptr<const re2::RE2>> regex = compile_regex(type.prefix, filter.arguments.front());
+    const bool any_case = index != nullptr && index->kind == model::IndexKind::kDevice;
+    Result<std::shared_ptr<const re2::RE2>> regex =
+        compile_regex(type.prefix, (any_case ? "(?i)" : "") + filter.arguments.front());
     if (!regex) return regex.error();
     out.regex_ = *regex;
   }
@@ -166,10 +179,14 @@ Result<CompiledFilter> CompiledFilter::compile(const model::ObjectType& type, co
     out.index_ = static_cast<size_t>(index - type.indexes.data());
   }
   out.endpoint_ = index->path == "@endpoint";
-  if (!has_order(*index) && needs_order(filter.op)) {
+  if ((!has_order(*index) || model::is_containment(*index)) && needs_order(filter.op)) {
     return refuse(type.prefix, fmt::format("{} has no order", filter.name));
   }
   if (filter.op == Operator::kRe) return out;
+  const bool of_list =
+      model::is_list(index->kind) && (filter.op == Operator::kEq || filter.op == Operator::kNe);
+  if (of_list) out.arguments_ = split_list(filter.arguments.front());
+  out.wants_all_ = out.arguments_.size() > 1 && of_list;
   for (std::string& argument : out.arguments_) {
     Result<std::string> encoded = model::encode_index_argument(*index, type.prefix, argument);
     if (!encoded) return encoded.error();
@@ -185,9 +202,14 @@ bool CompiledFilter::matches_value(std::string_view value) const {
 }
 
 bool CompiledFilter::matches(const std::vector<std::string>& values) const {
-  const bool any =
-      std::ranges::any_of(values, [this](const std::string& value) { return matches_value(value); });
-  return negated() ? !any : any;
+  const auto has = [&](const std::string& argument) {
+    return std::ranges::find(values, argument) != values.end();
+  };
+  const bool fits =
+      wants_all_
+          ? std::ranges::all_of(arguments_, has)
+          : std::ranges::any_of(values, [this](const std::string& value) { return matches_value(value); });
+  return negated() ? !fits : fits;
 }
 
 bool CompiledFilter::matches_containment(std::string_view body) const {
@@ -267,7 +289,7 @@ Result<CompiledQuery> compile_query(const model::ObjectType* type, const Query& 
   if (query.sort.empty()) return out;
   const model::Index* index = type->find_index(query.sort);
   if (index == nullptr || !has_order(*index)) {
-    return refuse(type->prefix, fmt::format("{} cannot be sorted by {}", type->prefix, query.sort));
+    return refuse(type->prefix, fmt::format("Not sortable: {}", query.sort));
   }
   if (index->path != "@key") out.sort = static_cast<size_t>(index - type->indexes.data());
   return out;

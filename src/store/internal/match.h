@@ -32,9 +32,12 @@ class CompiledFilter {
   Operator op() const { return op_; }
   const std::vector<std::string>& arguments() const { return arguments_; }
 
+  /// Eq and Ne of several arguments on a list: it holds all of them, or not all.
+  bool wants_all() const { return wants_all_; }
+
   /// Whether one encoded value satisfies the positive form of the operator (Ne as Eq, Nin as In).
   bool matches_value(std::string_view value) const;
-  /// Ne and Nin: an object matches when none of its values does.
+  /// Ne and Nin: an object matches when it does not match the positive form.
   bool negated() const { return op_ == Operator::kNe || op_ == Operator::kNin; }
   /// All values of the object's index.
   bool matches(const std::vector<std::string>& values) const;
@@ -48,6 +51,7 @@ class CompiledFilter {
   Operator op_ = Operator::kEq;
   std::optional<size_t> index_;
   bool endpoint_ = false;
+  bool wants_all_ = false;
   std::vector<std::string> arguments_;
   std::vector<boost::json::value> scalars_;  // the arguments of a parameter filter
   const model::Index* containment_ = nullptr;

@@ -11,6 +11,7 @@
 #include "store/compaction.h"
 #include "store/format.h"
 #include "store/internal/snapshot_impl.h"
+#include "store/stamps.h"
 
 namespace mullion::store::internal {
 namespace {
@@ -136,7 +137,16 @@ StoreImpl::~StoreImpl() {
   if (warmer_.joinable()) warmer_.join();
 }
 
+void StoreImpl::stamp(Batch& batch) const {
+  set_stamps(batch, options_.clock->wall(), [this](const ObjectId& id) -> std::optional<std::string> {
+    Result<std::string> body = snapshot()->get(id);
+    if (!body) return std::nullopt;
+    return std::move(*body);
+  });
+}
+
 void StoreImpl::commit(Batch batch, CommitCallback done) {
+  stamp(batch);
   Waiting waiting;
   waiting.prepared.batch = std::move(batch);
   for (const Change& change : waiting.prepared.batch.changes) {

@@ -26,6 +26,7 @@ class StoreImpl final : public Store {
   ~StoreImpl() override;
 
   void commit(Batch batch, CommitCallback done) override;
+  void stamp(Batch& batch) const override;
   std::shared_ptr<const Snapshot> snapshot() const override;
   bool crowded() const override { return engine_->views() >= options_.max_views; }
   Cursor newest() const override;

@@ -588,6 +588,12 @@ export interface WhoamiResult {
 
 /** What a machine boots: kernel, initrds, loaders and templates. Collection `bootenvs`. */
 export interface BootEnv {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   Name: string;
   Description: string;
   Documentation: string;
@@ -611,6 +617,12 @@ export interface BootEnv {
 
 /** One installable version of a content pack, plugin provider or server program. Collection `catalog_items`. */
 export interface CatalogItem {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   Id: string;
   Type: string;
   Name: string;
@@ -636,6 +648,12 @@ export interface CatalogItem {
 
 /** An environment other than the machine itself in which tasks can run. Collection `contexts`. */
 export interface Context {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   Name: string;
   Image: string;
   Engine: string;
@@ -652,6 +670,12 @@ export interface Context {
 
 /** A server that this manager looks after, its observed state and what it should become. Collection `endpoints`. */
 export interface Endpoint {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   Id: string;
   Description?: string;
   Documentation?: string;
@@ -691,6 +715,12 @@ export interface Endpoint {
 
 /** A network interface of the server. Collection `interfaces`. */
 export interface Interface {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   Name: string;
   Index: number;
   Addresses: string[];
@@ -704,6 +734,12 @@ export interface Interface {
 
 /** One run of one task on one machine. Collection `jobs`. */
 export interface Job {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   Uuid: string;
   Previous: string;
   Machine: string;
@@ -736,6 +772,12 @@ export interface Job {
 
 /** An address given to a device for a while. Collection `leases`. */
 export interface Lease {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   Addr: string;
   NextServer: string;
   Via: string;
@@ -759,6 +801,12 @@ export interface Lease {
 
 /** A computer under management. Collection `machines`. */
 export interface Machine {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   Name: string;
   Description: string;
   Uuid: string;
@@ -777,6 +825,7 @@ export interface Machine {
   RetryTaskAttempt: number;
   /** depth capped at 1 */
   TaskErrorStacks: TaskStack[];
+  /** always true at creation */
   Runnable: boolean;
   OS: string;
   HardwareAddrs: string[];
@@ -788,6 +837,7 @@ export interface Machine {
   Pool: string;
   readonly PoolAllocated: boolean;
   PoolStatus: string;
+  /** always true at creation */
   WorkflowComplete: boolean;
   readonly Validated: boolean;
   readonly Available: boolean;
@@ -801,6 +851,12 @@ export interface Machine {
 
 /** The declaration of a parameter: its JSON Schema, default and secrecy. Collection `params`. */
 export interface Param {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   Name: string;
   Description: string;
   Documentation: string;
@@ -837,6 +893,12 @@ export interface PluginProvider {
 
 /** A configured instance of a plugin provider. Collection `plugins`. */
 export interface Plugin {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   Name: string;
   Description: string;
   Documentation: string;
@@ -855,6 +917,12 @@ export interface Plugin {
 
 /** A group of machines that are allocated and released. Collection `pools`. */
 export interface Pool {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   Id: string;
   Description?: string;
   Documentation?: string;
@@ -882,6 +950,12 @@ export interface Pref {
 
 /** A named set of parameters. Collection `profiles`. */
 export interface Profile {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   Name: string;
   Description: string;
   Documentation: string;
@@ -899,6 +973,12 @@ export interface Profile {
 
 /** An address promised to a device. Collection `reservations`. */
 export interface Reservation {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   Addr: string;
   Description: string;
   Documentation: string;
@@ -921,6 +1001,12 @@ export interface Reservation {
 
 /** A named set of claims that users are given. Collection `roles`. */
 export interface Role {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   Name: string;
   Claims: Claim[];
   Description: string;
@@ -936,6 +1022,12 @@ export interface Role {
 
 /** Version sets on their way to many endpoints, in waves with a gate behind each. Collection `rollouts`. */
 export interface Rollout {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   Id: string;
   Description: string;
   Documentation: string;
@@ -988,6 +1080,12 @@ export interface Rollout {
 
 /** A step of a workflow: tasks, templates and the boot environment they need. Collection `stages`. */
 export interface Stage {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   Name: string;
   Description: string;
   Documentation: string;
@@ -999,6 +1097,7 @@ export interface Stage {
   Tasks: string[];
   Profiles: string[];
   Reboot: boolean;
+  /** always true */
   RunnerWait: boolean;
   readonly Validated: boolean;
   readonly Available: boolean;
@@ -1012,6 +1111,12 @@ export interface Stage {
 
 /** A network on which addresses are handed out. Collection `subnets`. */
 export interface Subnet {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   Name: string;
   Description: string;
   Documentation: string;
@@ -1040,6 +1145,12 @@ export interface Subnet {
 
 /** A unit of work done on a machine. Collection `tasks`. */
 export interface Task {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   Name: string;
   Description: string;
   Documentation: string;
@@ -1060,6 +1171,12 @@ export interface Task {
 
 /** A text that is rendered with the data of a machine. Collection `templates`. */
 export interface Template {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   /** immutable after create */
   ID: string;
   Description: string;
@@ -1075,6 +1192,12 @@ export interface Template {
 
 /** A set of objects and the users who may see only those. Collection `tenants`. */
 export interface Tenant {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   Name: string;
   Description: string;
   Documentation: string;
@@ -1091,6 +1214,12 @@ export interface Tenant {
 
 /** An account of a person or a program. Collection `users`. */
 export interface User {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   Name: string;
   Description: string;
   Roles: string[];
@@ -1105,6 +1234,12 @@ export interface User {
 
 /** A declaration of what endpoints should have installed and configured. Collection `version_sets`. */
 export interface VersionSet {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   Id: string;
   Documentation: string;
   Description: string;
@@ -1127,6 +1262,12 @@ export interface VersionSet {
 
 /** An ordered list of stages. Collection `workflows`. */
 export interface Workflow {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
   Name: string;
   Description: string;
   Documentation: string;

@@ -1,0 +1,111 @@
+#include "api/internal/secure_upgrade.h"
+
+#include <set>
+
+#include "api/internal/lookup.h"
+#include "api/internal/objects.h"
+#include "api/internal/params.h"
+#include "base/log.h"
+#include "store/commit_async.h"
+
+namespace mullion::api {
+namespace {
+
+namespace json = boost::json;
+
+constexpr Logger kLog("api");
+/// So often sealing is tried again when others change the same object in between.
+constexpr int kMostAttempts = 64;
+constexpr uint64_t kEvery = UINT64_MAX;
+
+std::set<std::string> secure_params(const Services& services, const store::Snapshot& snapshot) {
+  std::set<std::string> names;
+  for (store::ObjectRef& ref : refs_by_index(services, snapshot, "params", "Secure", "true", true, kEvery)) {
+    names.insert(std::move(ref.key));
+  }
+  return names;
+}
+
+std::vector<const model::ObjectType*> holders(const Services& services) {
+  std::vector<const model::ObjectType*> types;
+  const auto add = [&](const model::ObjectType& type) {
+    if (may_hold_secure_values(type) && type.find_index("Params") != nullptr) types.push_back(&type);
+  };
+  for (const model::ObjectType& type : model::object_types()) add(type);
+  for (const model::ObjectType* type : services.store.types().declared()) add(*type);
+  return types;
+}
+
+bool lies_clear(const json::value& value) { return !auth::is_secure_data(json::serialize(value)); }
+
+/// The object with its clear values sealed; absent when there are none.
+std::optional<std::string> sealed_body(const model::ObjectType& type, const std::string& body,
+                                       const std::set<std::string>& names, const auth::KeyPair* pair) {
+  Result<json::object> object = parse_stored(body);
+  if (!object) return std::nullopt;
+  json::value* params = object->if_contains("Params");
+  if (params == nullptr || !params->is_object()) return std::nullopt;
+  bool changed = false;
+  for (auto& member : params->get_object()) {
+    if (!names.contains(std::string(member.key())) || !lies_clear(member.value())) continue;
+    changed = true;
+    if (pair != nullptr)
+      member.value() = json::parse(auth::seal(pair->public_key, json::serialize(member.value())));
+  }
+  if (!changed) return std::nullopt;
+  return model::canonical_body(type, *object);
+}
+
+/// One object; nothing to do when nothing in it lies clear.
+env::Task<Result<void>> seal_object(Services& services, const model::ObjectType& type, std::string key,
+                                    const std::set<std::string>& names) {
+  const store::ObjectId id{std::string(type.prefix), std::string(store::kOwn), key};
+  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
+    Result<std::string> before = services.store.snapshot()->get(id);
+    if (!before || !sealed_body(type, *before, names, nullptr)) co_return Result<void>();
+    std::optional<Result<auth::KeyPair>> pair;
+    co_await env::run_blocking([&] { pair = auth::object_key_pair(services.store, type.prefix, key); });
+    if (!*pair) co_return pair->error();
+    store::Batch batch;
+    batch.changes.push_back(
+        {id, sealed_body(type, *before, names, &**pair), store::Expect::kSame, hash128(*before)});
+    batch.secret_guards.push_back(box_guard(type, key, **pair));
+    batch.principal = "system";
+    Result<store::Cursor> done = co_await store::commit_async(services.store, std::move(batch));
+    if (done) {
+      kLog.audit("sealed {}={} reason=its parameter became secure", type.prefix, key);
+      co_return Result<void>();
+    }
+    if (done.error().code != ErrorCode::kConflict) co_return done.error();
+  }
+  co_return Error(ErrorCode::kConflict, "PUT", std::string(type.prefix), key,
+                  {"Too many others change this object at the same time"});
+}
+
+}  // namespace
+
+env::Task<Result<void>> seal_clear_values(Services& services) {
+  std::set<std::string> names;
+  std::vector<std::pair<const model::ObjectType*, std::string>> found;
+  {
+    const std::shared_ptr<const store::Snapshot> snapshot = services.store.snapshot();
+    names = secure_params(services, *snapshot);
+    for (const model::ObjectType* type : holders(services)) {
+      std::set<std::string> keys;
+      for (const std::string& name : names) {
+        for (store::ObjectRef& ref :
+             refs_by_index(services, *snapshot, type->prefix, "Params", name, true, kEvery)) {
+          if (ref.owner == store::kOwn) keys.insert(std::move(ref.key));
+        }
+      }
+      for (const std::string& key : keys) found.emplace_back(type, key);
+    }
+  }
+  for (auto& [type, key] : found) {
+    Result<void> sealed = co_await seal_object(services, *type, std::move(key), names);
+    if (!sealed) co_return sealed;
+  }
+  co_return Result<void>();
+}
+
+}  // namespace mullion::api
