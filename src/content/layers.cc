@@ -18,8 +18,8 @@
 #include "content/internal/pack_names.h"
 #include "content/internal/sealing.h"
 #include "content/internal/stack.h"
-#include "content/internal/yaml.h"
 #include "model/object.h"
+#include "yaml/yaml.h"
 
 namespace mullion::content {
 
@@ -113,7 +113,7 @@ void StoreLayers::tell(std::string_view action, std::string_view name, std::stri
 }
 
 Result<Stack> StoreLayers::builtin_stack() const {
-  auto document = parse_yaml(basic_store_yaml());
+  auto document = yaml::read(basic_store_yaml());
   if (!document) return document.error();
   auto basic = read_layer(document->as_object());
   if (!basic) return basic.error();
@@ -227,7 +227,7 @@ Result<void> StoreLayers::check_name(const State& current, const std::string& na
 Result<std::string> StoreLayers::load(std::string_view content_json, bool replace,
                                       std::string_view expected_name, bool replace_writable,
                                       std::string_view principal) {
-  auto document = parse_document(content_json);
+  auto document = yaml::read(content_json);
   if (!document) return shaped(document.error(), replace, expected_name);
   if (!document->is_object()) {
     return shaped(Error(ErrorCode::kBadRequest, "content: expected an object"), replace, expected_name);
