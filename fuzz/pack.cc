@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto shared = std::make_shared<const content::Layer>(std::move(*layer));
   const content::Stack stack = content::with_layer({}, shared);
   (void)content::check_conflicts(stack, *shared, [](const auto&) { return false; });
-  (void)content::check_requirements(stack, {"api-v3"});
+  (void)content::check_requirements({}, stack, shared->name, {"api-v3"});
   const content::Effective effective = content::make_effective(stack, *snapshot);
   for (const auto& [name, body] : effective.bodies) {
     fuzz::require(model::parse_json(body).ok(), "an effective object is JSON");

@@ -10,14 +10,13 @@
 #include "content/content.h"
 #include "content/internal/builtin.h"
 #include "content/internal/documents.h"
-#include "content/internal/effective.h"
 #include "content/internal/first_start.h"
 #include "content/internal/in_use.h"
 #include "content/internal/layer_view.h"
 #include "content/internal/pack_codec.h"
 #include "content/internal/pack_names.h"
 #include "content/internal/sealing.h"
-#include "content/internal/stack.h"
+#include "content/internal/stack_change.h"
 #include "model/object.h"
 #include "yaml/yaml.h"
 
@@ -152,10 +151,9 @@ Result<void> StoreLayers::start() {
   if (!stack) return stack.error();
   const auto snapshot = store_.snapshot();
   add_stored_packs(*stack, *snapshot);
-  if (auto checked = check_requirements(*stack, features_); !checked) {
-    kLog.warn("content packs do not fit together error={}", checked.error().text());
-  }
-  Effective effective = make_effective(*stack, *snapshot);
+  for (const Breach& breach : unmet_requirements(*stack, features_))
+    kLog.warn("content packs do not fit together error={}", breach.error.text());
+  Effective effective = judge(*stack, features_, *snapshot);
   store::Batch batch;
   batch.principal = "system";
   batch.changes = difference(*snapshot, effective.bodies);
@@ -290,10 +288,10 @@ Result<std::string> StoreLayers::load_layer(json::object document, Loading loadi
   };
   if (auto checked = check_conflicts(current->stack, *layer, blocks); !checked) return checked.error();
   Stack stack = with_layer(current->stack, layer);
-  if (auto checked = check_requirements(stack, features_); !checked) return checked.error();
-  if (auto checked = check_vanishing(*snapshot, current->stack, stack); !checked) return checked.error();
+  auto judged = judge_change(current->stack, stack, name, features_, *snapshot);
+  if (!judged) return judged.error();
 
-  Effective effective = make_effective(stack, *snapshot);
+  Effective& effective = *judged;
   store::Batch batch;
   batch.principal = principal;
   batch.changes = difference(*snapshot, effective.bodies);
@@ -359,7 +357,7 @@ Result<void> StoreLayers::remove_layer(const Layer& layer, std::string_view prin
   if (auto checked = check_vanishing(*snapshot, current->stack, stack); !checked) {
     return with_method(checked.error(), "DELETE", name);
   }
-  Effective effective = make_effective(stack, *snapshot);
+  Effective effective = judge(stack, features_, *snapshot);
   store::Batch batch;
   batch.principal = std::string(principal);
   batch.changes = difference(*snapshot, effective.bodies);
