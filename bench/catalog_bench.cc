@@ -60,7 +60,7 @@ int main(int count, char** words) {
     options.directory = root / "data";
     const auto store = store::open_store(options).value();
     env::Runtime runtime(2);
-    const auto layers = content::make_layers(*store, content::accepted_features());
+    const auto layers = content::make_layers(*store, content::kFeatures);
     if (!layers->start()) return 1;
     const auto preferences = content::make_preferences(*store);
     const auto providers = content::make_providers(runtime, *store, *layers, *preferences);

@@ -375,7 +375,7 @@ class CatalogTest : public ::testing::Test {
   const fs::path root_;
   env::Runtime runtime_{2};
   std::unique_ptr<store::Store> store_ = store::open_memory_store();
-  std::unique_ptr<content::Layers> layers_ = content::make_layers(*store_, content::accepted_features());
+  std::unique_ptr<content::Layers> layers_ = content::make_layers(*store_, content::kFeatures);
   FakeProviders providers_;
   std::unique_ptr<FaultyBlobs> blobs_;
   std::atomic<bool> without_url_{false};

@@ -64,7 +64,7 @@ TEST_F(InstalledTest, TheSameBytesAfterARestart) {
   eventually([this] { return actual("a-stable") == "v1.0.0"; });
   const Artifact before = artifact("a", "stable");
   close();
-  layers_ = content::make_layers(*store_, content::accepted_features());
+  layers_ = content::make_layers(*store_, content::kFeatures);
   ASSERT_TRUE(layers_->start());
   open();
   EXPECT_EQ(artifact("a", "stable").sha256, before.sha256) << "there from the start";

@@ -122,7 +122,7 @@ Result<json::value> install_boot_env(Invocation& call, const json::value& boot_e
 }  // namespace
 
 Result<void> boot_env_install(Invocation& call) {
-  Result<json::value> boot_env = read_document(call, call.argument(0));
+  Result<json::value> boot_env = read_object_of(call, call.argument(0), model::find_object_type("bootenvs"));
   if (!boot_env) return boot_env.error();
   const std::string name = text_member(*boot_env, "Name");
   if (name.empty())

@@ -11,6 +11,7 @@
 #include "cli/sealing.h"
 #include "cli/source.h"
 #include "env/file.h"
+#include "yaml/yaml.h"
 
 namespace mullion::cli {
 namespace {
@@ -62,7 +63,7 @@ Result<void> change_pack_params(json::value& pack, const ValueChange& change) {
 Result<SealingKeys> read_keys(const std::string& path) {
   Result<std::string> text = env::read_file(path);
   if (!text) return Error(ErrorCode::kBadRequest, "cannot read the key file " + path);
-  Result<json::value> document = parse_document(*text);
+  Result<json::value> document = yaml::read(*text);
   if (!document) return document.error();
   return SealingKeys{text_member(*document, "PublicKey"), text_member(*document, "PrivateKey")};
 }

@@ -107,7 +107,7 @@ Result<void> write_support_file(Invocation& call, std::string_view kind, std::st
 }  // namespace
 
 Result<void> job_create(Invocation& call) {
-  Result<json::value> body = read_document(call, call.argument(0));
+  Result<json::value> body = read_object_of(call, call.argument(0), model::find_object_type("jobs"));
   if (body && body->is_object()) return create_job(call, *body);
   Result<json::value> machine = get_machine(call, call.argument(0));
   if (!machine) return machine.error();

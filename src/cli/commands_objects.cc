@@ -80,7 +80,7 @@ Error head_error(const Invocation& call, const Error& error) {
 }
 
 Result<json::value> creation_body(Invocation& call) {
-  Result<json::value> document = read_document(call, call.argument(0));
+  Result<json::value> document = read_object_of(call, call.argument(0), call.type);
   if (document && document->is_object()) {
     if (call.flags.has("ldata")) document->get_object()["Type"] = call.subject;
     return document;
@@ -99,7 +99,7 @@ Result<json::value> creation_body(Invocation& call) {
 
 Result<json::value> reference_object(Invocation& call) {
   if (call.options.reference.empty()) return read_object(call);
-  return read_document(call, call.options.reference);
+  return read_object_of(call, call.options.reference, call.type);
 }
 
 }  // namespace
@@ -218,7 +218,7 @@ Result<void> create_object(Invocation& call) {
 }
 
 Result<void> update_object(Invocation& call) {
-  Result<json::value> changes = read_document(call, call.argument(1));
+  Result<json::value> changes = read_object_of(call, call.argument(1), call.type, yaml::Nulls::kKeep);
   if (!changes) return changes.error();
   if (!changes->is_object()) return Error(ErrorCode::kBadRequest, "the changes must be an object");
   Result<json::value> before = reference_object(call);

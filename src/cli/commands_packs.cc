@@ -15,6 +15,7 @@
 #include "cli/pack_files.h"
 #include "cli/source.h"
 #include "env/file.h"
+#include "yaml/yaml.h"
 
 namespace mullion::cli {
 namespace {
@@ -37,26 +38,53 @@ Result<PackFile> read_pack_file(const fs::path& root, const fs::path& path) {
   return PackFile{path.lexically_relative(root).generic_string(), std::move(*text)};
 }
 
-bool is_hidden_directory(const fs::directory_entry& entry) {
-  return entry.is_directory() && entry.path().filename().string().starts_with('.');
+/// What a pack directory holds.
+struct PackDirectory {
+  std::vector<PackFile> files;
+  std::vector<std::string> skipped;  // folders too deep to be sections
+};
+
+/// Takes one entry into `found`. An object that is not seen would be missing in the pack without a word.
+Result<void> take_entry(const fs::path& root, const fs::directory_entry& entry, bool deep,
+                        PackDirectory& found) {
+  std::error_code failure;
+  const fs::file_status status = fs::status(entry.path(), failure);
+  const std::string path = entry.path().lexically_relative(root).generic_string();
+  if (fs::is_directory(status)) {
+    if (deep) found.skipped.push_back(path + "/");
+    return {};
+  }
+  if (!fs::is_regular_file(status)) {
+    const bool hidden = entry.path().filename().string().starts_with('.');  // locks of editors and the like
+    if (hidden) return {};
+    return Error(ErrorCode::kBadRequest,
+                 path + (entry.is_symlink() ? " is a link to what is no file" : " is no file"));
+  }
+  Result<PackFile> file = read_pack_file(root, entry.path());
+  if (!file) return file.error();
+  found.files.push_back(std::move(*file));
+  return {};
 }
 
-/// Files of the directory and of the directories right below it.
-Result<std::vector<PackFile>> read_pack_directory(const fs::path& root, const fs::path& output) {
-  std::error_code failure;
-  std::vector<PackFile> files;
-  fs::recursive_directory_iterator entry(root, failure);
+/// Files of the directory and of the directories right below it, linked ones too.
+Result<PackDirectory> read_pack_directory(const fs::path& root, const fs::path& output) {
+  std::error_code failure, ignored;
+  PackDirectory found;
+  fs::recursive_directory_iterator entry(root, fs::directory_options::follow_directory_symlink, failure);
   if (failure) return Error(ErrorCode::kBadRequest, "cannot read the directory " + root.string());
   for (; entry != fs::recursive_directory_iterator(); entry.increment(failure)) {
-    if (failure) return Error(ErrorCode::kBadRequest, "cannot read all of the directory " + root.string());
-    if (is_hidden_directory(*entry) || entry.depth() > 0) entry.disable_recursion_pending();
-    if (!entry->is_regular_file(failure) || fs::equivalent(entry->path(), output, failure)) continue;
-    Result<PackFile> file = read_pack_file(root, entry->path());
-    if (!file) return file.error();
-    files.push_back(std::move(*file));
+    if (failure) break;
+    const bool hidden = entry->path().filename().string().starts_with('.');
+    const bool hidden_directory = hidden && entry->is_directory(ignored);
+    if (hidden_directory || entry.depth() > 0) entry.disable_recursion_pending();
+    if (hidden_directory || fs::equivalent(entry->path(), output, ignored)) continue;
+    Result<void> taken = take_entry(root, *entry, entry.depth() > 0, found);
+    if (!taken) return taken.error();
   }
-  std::sort(files.begin(), files.end(), [](const PackFile& a, const PackFile& b) { return a.path < b.path; });
-  return files;
+  if (failure) return Error(ErrorCode::kBadRequest, "cannot read all of the directory " + root.string());
+  std::sort(found.files.begin(), found.files.end(),
+            [](const PackFile& a, const PackFile& b) { return a.path < b.path; });
+  return found;
 }
 
 /// FIELD=VALUE words into the pack's meta.
@@ -77,7 +105,7 @@ std::string pack_text(const Invocation& call, const std::string& path, const jso
   const std::string extension = fs::path(path).extension();
   const bool yaml = extension == ".yaml" || extension == ".yml" ||
                     (extension != ".json" && call.options.format == Format::kYaml);
-  return yaml ? yaml_text(pack) : pretty_json(pack) + "\n";
+  return yaml ? yaml::write(pack) : pretty_json(pack) + "\n";
 }
 
 Result<void> write_pack(Invocation& call, const std::string& path, const json::value& pack) {
@@ -154,15 +182,16 @@ std::vector<std::string> sections_in_order(const json::object& sections) {
 
 Result<void> pack_bundle(Invocation& call) {
   const std::string& output = call.argument(0);
-  Result<std::vector<PackFile>> files = read_pack_directory(directory_of(call), output);
-  if (!files) return files.error();
-  std::vector<std::string> skipped;
-  Result<json::value> pack = pack_of_files(*files, skipped);
+  Result<PackDirectory> directory = read_pack_directory(directory_of(call), output);
+  if (!directory) return directory.error();
+  PackRemarks remarks{directory->skipped, {}};
+  Result<json::value> pack = pack_of_files(directory->files, remarks);
   if (!pack) return pack.error();
   Result<void> set = set_meta(*pack, std::span(call.arguments).subspan(1));
   if (!set) return set;
-  for (const std::string& path : skipped)
+  for (const std::string& path : remarks.skipped)
     call.terminal.err << "not part of the pack: " << escaped(path) << "\n";
+  for (const std::string& text : remarks.repeated) call.terminal.err << "warning: " << escaped(text) << "\n";
   return write_pack(call, output, *pack);
 }
 

@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "cli/source.h"
 #include "cli/version_set_files.h"
+#include "env/file.h"
 
 namespace mullion::cli {
 namespace {
@@ -149,8 +150,11 @@ Result<SetMap> read_sets(Invocation& call, const std::string& path) {
   if (!files) return files.error();
   std::vector<std::string> faults;
   for (const std::string& file : *files) {
-    Result<std::string> text = read_text(call, "@" + file);
-    if (!text) return text.error();
+    Result<std::string> text = env::read_file(file);
+    if (!text) {
+      faults.push_back(fmt::format("{}: cannot be read: {}", file, text.error().messages.front()));
+      continue;
+    }
     const Result<void> added = add_sets(sets, file, *text);
     if (!added) faults.insert(faults.end(), added.error().messages.begin(), added.error().messages.end());
   }

@@ -1,4 +1,4 @@
-// Values that people write and read: JSON or YAML in, sorted JSON or YAML out, merges and patches.
+// Values that people write and read: their members, sorted JSON, merges and patches.
 #pragma once
 
 #include <boost/json/value.hpp>
@@ -12,12 +12,6 @@ namespace mullion::cli {
 
 namespace json = boost::json;
 
-/// JSON, else YAML (first document; merge keys and anchors as YAML has them). kBadRequest with the reason.
-Result<json::value> parse_document(std::string_view text);
-
-/// Every document of a text: JSON, or YAML documents between lines of `---`; empty ones are left out.
-Result<std::vector<json::value>> parse_documents(std::string_view text);
-
 /// A member of an object; nullptr when `value` is no object or has none of this name.
 const json::value* member(const json::value& value, std::string_view name);
 /// Its text; "" when it is absent or no text.
@@ -30,8 +24,6 @@ json::value scalar_argument(std::string_view text);
 
 /// Two blanks of indentation, sorted keys, [] and {} for what is empty, no newline at the end.
 std::string pretty_json(const json::value& value);
-/// Sorted keys, block style, newline at the end.
-std::string yaml_text(const json::value& value);
 
 /// `changes` folded into `base`: maps merge recursively, null removes a key, everything else replaces.
 json::value merge(json::value base, const json::value& changes);

@@ -1,4 +1,4 @@
-// Documents in and out, merges and patches.
+// Members of documents, JSON out, merges and patches.
 #include "cli/document.h"
 
 #include <gmock/gmock.h>
@@ -11,25 +11,6 @@
 
 namespace mullion::cli {
 namespace {
-
-using ::testing::HasSubstr;
-
-json::value read(std::string_view text) {
-  Result<json::value> value = parse_document(text);
-  if (!value) ADD_FAILURE() << value.error().text();
-  return value ? *value : json::value();
-}
-
-TEST(Documents, AreJsonOrYaml) {
-  const json::value expected = json::parse(R"({"Name":"x","Tasks":["a","b"],"N":5,"On":true,"No":null})");
-  EXPECT_EQ(read(R"({"Name":"x","Tasks":["a","b"],"N":5,"On":true,"No":null})"), expected);
-  EXPECT_EQ(read("Name: x\nTasks: [a, b]\nN: 5\nOn: true\nNo: ~\n"), expected);
-  EXPECT_EQ(read("{Name: x}"), json::parse(R"({"Name":"x"})"));
-  EXPECT_EQ(read("version: '5'"), json::parse(R"({"version":"5"})"));
-  EXPECT_EQ(read("just text"), json::value("just text"));
-  EXPECT_FALSE(parse_document("a: b: c"));
-  EXPECT_FALSE(parse_document("{\"a\": "));
-}
 
 TEST(Documents, ScalarsAreJsonOrText) {
   EXPECT_EQ(scalar_argument("5"), json::value(5));
@@ -52,20 +33,6 @@ TEST(PrettyJson, SortsKeysAndIndents) {
             "{\n  \"a\": {\n    \"c\": [\n      1,\n      \"x\"\n    ],\n    \"d\": 1\n  },\n"
             "  \"b\": [],\n  \"e\": {}\n}");
   EXPECT_EQ(pretty_json(json::parse("[]")), "[]");
-}
-
-TEST(Yaml, IsReadableAndComesBackEqual) {
-  EXPECT_EQ(yaml_text(json::parse(R"({"b":[{"x":1,"z":"t"},2],"a":{"k":"v"},"e":[],"t":"l1\nl2\n"})")),
-            "a:\n  k: v\nb:\n- x: 1\n  z: t\n- 2\ne: []\nt: |\n  l1\n  l2\n");
-  for (const char* text : {
-           R"({"a":"true","b":"5","c":"","d":"~","e":"- x","f":"a: b","g":"a #b","h":"0x1f","i":"1:30"})",
-           R"({"a":"x\n","b":"x\n\n","c":"\nx","d":" x\ny","e":"x\ny","f":"tab\there","g":"\u0001"})",
-           R"({"deep":[[1,[2]],{"a":[{"b":"x\ny"}]}],"empty":[{},[],null,true,1.5,-3,"ä"]})",
-           R"({"key: odd":"x","*":"&a","@":"`b`","yes":"no","2020-01-01":"2020-01-01","h":"*.*"})",
-       }) {
-    const json::value value = json::parse(text);
-    EXPECT_EQ(read(yaml_text(value)), value) << yaml_text(value);
-  }
 }
 
 TEST(Merge, FoldsMapsAndRemovesNulls) {

@@ -8,6 +8,7 @@
 #include "cli/document.h"
 #include "cli/escaping_stream.h"
 #include "model/object.h"
+#include "yaml/yaml.h"
 
 namespace mullion::cli {
 namespace {
@@ -298,7 +299,7 @@ void print_value(Terminal& terminal, const Options& options, std::string_view su
   } else if (options.format == Format::kGo) {
     terminal.out << go_text(value) << "\n";
   } else if (options.format == Format::kYaml) {
-    terminal.out << yaml_text(value);
+    terminal.out << yaml::write(value);
   } else {
     print_json(terminal, options, value);
   }

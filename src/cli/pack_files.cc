@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <map>
 
 #include "cli/document.h"
 #include "model/object_type.h"
+#include "yaml/typed_texts.h"
+#include "yaml/yaml.h"
 
 namespace mullion::cli {
 namespace {
@@ -57,7 +60,7 @@ Result<PackFile> file_of_object(const std::string& section, const std::string& k
     return PackFile{"templates/" + name, text_member(object, "Contents")};
   const std::string path = section + "/" + name + "." + extension;
   const json::value kept = without_computed(object);
-  return PackFile{path, extension == "json" ? pretty_json(kept) + "\n" : yaml_text(kept)};
+  return PackFile{path, extension == "json" ? pretty_json(kept) + "\n" : yaml::write(kept)};
 }
 
 void add_meta_files(const json::value& pack, std::vector<PackFile>& files) {
@@ -109,12 +112,20 @@ struct NamedObject {
   json::value object;
 };
 
+Result<json::value> typed_object(const std::string& section, const std::string& text) {
+  Result<json::value> object = yaml::read(text);
+  const model::ObjectType* type = model::find_object_type(section);
+  if (object && object->is_object() && type != nullptr)
+    yaml::spell_texts(type->fields, object->get_object(), yaml::Nulls::kEmptyText);
+  return object;
+}
+
 Result<NamedObject> object_of_file(const std::string& section, const PackFile& file) {
   const std::string name = file.path.substr(section.size() + 1);
   if (section == "templates" && !is_object_file(file.path)) {
     return NamedObject{name, json::object{{"ID", name}, {"Contents", file.text}}};
   }
-  Result<json::value> object = parse_document(file.text);
+  Result<json::value> object = typed_object(section, file.text);
   if (!object) {
     Error error = object.error();
     error.messages[0].insert(0, file.path + ": ");
@@ -173,9 +184,10 @@ Result<std::vector<PackFile>> files_of_pack(const json::value& pack, const std::
   return files;
 }
 
-Result<json::value> pack_of_files(const std::vector<PackFile>& files, std::vector<std::string>& skipped) {
+Result<json::value> pack_of_files(const std::vector<PackFile>& files, PackRemarks& remarks) {
   json::object meta;
   json::object sections;
+  std::map<std::pair<std::string, std::string>, std::string> places;  // of objects, by section and key
   for (const PackFile& file : files) {
     const std::string field = meta_field_of(file.path);
     if (!field.empty()) {
@@ -184,16 +196,20 @@ Result<json::value> pack_of_files(const std::vector<PackFile>& files, std::vecto
     }
     const std::string section = section_of(file);
     if (section.empty()) {
-      skipped.push_back(file.path);
+      remarks.skipped.push_back(file.path);
       continue;
     }
     Result<NamedObject> named = object_of_file(section, file);
     if (!named) return named.error();
     json::value& objects = sections[section];
     if (!objects.is_object()) objects = json::object();
-    if (!objects.get_object().emplace(named->key, std::move(named->object)).second) {
-      return Error(ErrorCode::kBadRequest, fmt::format("{} repeats {} {}", file.path, section, named->key));
+    std::string& place = places[{section, named->key}];
+    if (!place.empty()) {
+      remarks.repeated.push_back(fmt::format("{} {} stands in {} and in {}: the last one counts", section,
+                                             named->key, place, file.path));
     }
+    place = file.path;
+    objects.get_object()[named->key] = std::move(named->object);
   }
   fill_meta_defaults(meta);
   return json::value(json::object{{"meta", std::move(meta)}, {"sections", std::move(sections)}});

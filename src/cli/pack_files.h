@@ -22,14 +22,21 @@ struct PackFile {
 /// kBadRequest when this is no pack or two keys would share a file.
 Result<std::vector<PackFile>> files_of_pack(const json::value& pack, const std::string& extension);
 
-/// The pack that files make. `skipped` gets the paths that do not belong to one.
-/// kBadRequest names the file that cannot be read as an object, has no key, or repeats one.
-Result<json::value> pack_of_files(const std::vector<PackFile>& files, std::vector<std::string>& skipped);
+/// What is worth a word about files that make a pack.
+struct PackRemarks {
+  std::vector<std::string> skipped;   // paths that do not belong to one
+  std::vector<std::string> repeated;  // objects that stand in two files, for people: the last one counts
+};
+
+/// The pack that files make, in their order. Numbers and booleans become texts where an object's type wants
+/// texts. Errors name the file that cannot be read as an object or has no key.
+Result<json::value> pack_of_files(const std::vector<PackFile>& files, PackRemarks& remarks);
 
 /// Key of an object of a section: what its type calls the key, or Id, or Name; "" when there is none.
 std::string object_key(std::string_view section, const json::value& object);
 
-/// Without what servers compute: Available, Validated, Errors, ReadOnly, Bundle, Endpoint, Partial.
+/// Without what servers compute: Available, Validated, Errors, ReadOnly, Bundle, Endpoint, Partial, and who
+/// made or changed it when.
 json::value without_computed(json::value object);
 
 /// The document `contents document` prints: reStructuredText, as the objects' Documentation is.

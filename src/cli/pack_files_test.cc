@@ -47,8 +47,8 @@ TEST(PackFiles, AreThePackAgain) {
   for (const char* extension : {"yaml", "json"}) {
     Result<std::vector<PackFile>> files = files_of_pack(kPack, extension);
     ASSERT_TRUE(files);
-    std::vector<std::string> skipped;
-    Result<json::value> pack = pack_of_files(*files, skipped);
+    PackRemarks remarks;
+    Result<json::value> pack = pack_of_files(*files, remarks);
     ASSERT_TRUE(pack);
     json::value expected = kPack;
     expected.at("meta").as_object().erase("Writable");
@@ -56,30 +56,50 @@ TEST(PackFiles, AreThePackAgain) {
     expected.at("sections").at("templates").at("plain.tmpl").as_object().erase("Available");
     expected.at("sections").at("templates").at("plain.tmpl").as_object().erase("Description");
     EXPECT_EQ(pretty_json(*pack), pretty_json(expected)) << extension;
-    EXPECT_THAT(skipped, IsEmpty());
+    EXPECT_THAT(remarks.skipped, IsEmpty());
   }
 }
 
 Result<json::value> bundle(std::vector<PackFile> files) {
-  std::vector<std::string> skipped;
-  return pack_of_files(files, skipped);
+  PackRemarks remarks;
+  return pack_of_files(files, remarks);
 }
 
 TEST(PackFiles, HaveDefaultsAndSkipStrangers) {
-  std::vector<std::string> skipped;
+  PackRemarks remarks;
   Result<json::value> pack = pack_of_files(
-      {{"README.md", "x"}, {"tasks/.swp", "x"}, {"tasks/note.txt", "x"}, {"a/b/c.yaml", "x"}}, skipped);
+      {{"README.md", "x"}, {"tasks/.swp", "x"}, {"tasks/note.txt", "x"}, {"a/b/c.yaml", "x"}}, remarks);
   ASSERT_TRUE(pack);
   EXPECT_EQ(pack->at("meta"), json::parse(R"({"Name":"Unspecified","Version":"v0.0.0","Type":"dynamic"})"));
-  EXPECT_THAT(skipped, ElementsAre("README.md", "tasks/.swp", "tasks/note.txt", "a/b/c.yaml"));
+  EXPECT_THAT(remarks.skipped, ElementsAre("README.md", "tasks/.swp", "tasks/note.txt", "a/b/c.yaml"));
 }
 
 TEST(PackFiles, NameWhatIsWrong) {
   EXPECT_THAT(bundle({{"tasks/x.yaml", "a: b: c"}}).error().messages[0], HasSubstr("tasks/x.yaml: "));
   EXPECT_EQ(bundle({{"tasks/x.yaml", "Description: d"}}).error().messages[0],
             "tasks/x.yaml holds no object with a key");
-  EXPECT_EQ(bundle({{"tasks/x.yaml", "Name: n"}, {"tasks/y.yaml", "Name: n"}}).error().messages[0],
-            "tasks/y.yaml repeats tasks n");
+}
+
+TEST(PackFiles, TheLastOfTwoObjectsWithOneKeyCounts) {
+  PackRemarks remarks;
+  Result<json::value> pack = pack_of_files(
+      {{"tasks/x.yaml", "Name: tt\nDescription: x"}, {"tasks/y.yaml", "Name: tt\nDescription: y"}}, remarks);
+  ASSERT_TRUE(pack);
+  EXPECT_EQ(pack->at("sections").at("tasks").at("tt").at("Description"), "y");
+  EXPECT_THAT(remarks.repeated,
+              ElementsAre("tasks tt stands in tasks/x.yaml and in tasks/y.yaml: the last one counts"));
+}
+
+TEST(PackFiles, ScalarsBecomeWhatTheirFieldsAreFor) {
+  const Result<json::value> pack =
+      bundle({{"bootenvs/e.yaml", "Name: 7\nOS: {Version: 0}\nMeta: {a: yes, b: 1.5, c: }"},
+              {"profiles/p.yaml", "Name: p\nParams: {a: yes, b: 1.5, c: }"}});
+  ASSERT_TRUE(pack);
+  const json::value& environment = pack->at("sections").at("bootenvs").at("7");
+  EXPECT_EQ(environment.at("OS").at("Version"), "0");
+  EXPECT_EQ(environment.at("Meta"), json::parse(R"({"a":"true","b":"1.5","c":""})"));
+  EXPECT_EQ(pack->at("sections").at("profiles").at("p").at("Params"),
+            json::parse(R"({"a":true,"b":1.5,"c":null})"));
 }
 
 TEST(PackFiles, NeverLeaveTheirDirectory) {

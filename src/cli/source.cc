@@ -4,7 +4,6 @@
 
 #include <boost/json.hpp>
 #include <filesystem>
-#include <fstream>
 #include <istream>
 #include <iterator>
 
@@ -12,6 +11,8 @@
 #include "catalog/installed.h"
 #include "cli/checksum.h"
 #include "cli/document.h"
+#include "env/file.h"
+#include "yaml/yaml.h"
 
 namespace mullion::cli {
 namespace {
@@ -25,9 +26,9 @@ bool is_file(const std::string& path) {
 }
 
 Result<std::string> read_file(const std::string& path) {
-  std::ifstream file{std::filesystem::path(path), std::ios::binary};
-  if (!file) return Error(ErrorCode::kBadRequest, fmt::format("cannot read {}", path));
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  Result<std::string> text = env::read_file(path);
+  if (!text) return Error(ErrorCode::kBadRequest, fmt::format("cannot read {}", path));
+  return text;
 }
 
 Result<std::string> read_whole(Invocation& call, Result<net::BodySourcePtr> body) {
@@ -92,19 +93,30 @@ Result<json::value> read_document(Invocation& call, const std::string& argument)
   }
   Result<std::string> text = read_text(call, argument);
   if (!text) return text.error();
-  Result<json::value> parsed = parse_document(*text);
+  Result<json::value> parsed = yaml::read(*text);
   if (parsed || *text == argument || parsed.error().messages.empty()) return parsed;
   Error error = parsed.error();
   error.messages[0].insert(0, (argument == "-" ? "stdin" : argument) + ": ");
   return error;
 }
 
+Result<json::value> read_object_of(Invocation& call, const std::string& argument,
+                                   const model::ObjectType* type, yaml::Nulls nulls) {
+  Result<json::value> document = read_document(call, argument);
+  if (document && document->is_object() && type != nullptr)
+    yaml::spell_texts(type->fields, document->get_object(), nulls);
+  return document;
+}
+
 Result<json::value> read_value(Invocation& call, const std::string& argument) {
   if (is_url(argument)) return json::value(json::string_view(argument));  // parameters hold URLs
   Result<std::string> text = read_text(call, argument);
   if (!text) return text.error();
-  Result<json::value> parsed = parse_document(*text);
-  return parsed ? std::move(parsed) : Result<json::value>(json::value(json::string_view(*text)));
+  Result<json::value> parsed = yaml::read(*text);
+  if (parsed) return parsed;
+  // What stands in a file and is YAML that cannot be kept whole is no text by mistake.
+  const bool is_text = *text == argument || parsed.error().code == ErrorCode::kBadRequest;
+  return is_text ? Result<json::value>(json::value(json::string_view(*text))) : parsed;
 }
 
 std::string read_secret(Invocation& call, const std::string& argument) {
@@ -133,7 +145,7 @@ Result<CatalogDocument> document_of(const json::value& document, const std::stri
 Result<CatalogDocument> read_one(Invocation& call, const std::string& source) {
   Result<std::string> text = is_url(source) ? read_catalog_url(call, source) : read_file(source);
   if (!text) return text.error();
-  Result<json::value> document = parse_document(*text);
+  Result<json::value> document = yaml::read(*text);
   return document ? document_of(*document, source) : Result<CatalogDocument>(document.error());
 }
 

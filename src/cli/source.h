@@ -6,6 +6,8 @@
 
 #include "catalog/items.h"
 #include "cli/command.h"
+#include "model/object_type.h"
+#include "yaml/typed_texts.h"
 
 namespace mullion::cli {
 
@@ -14,6 +16,10 @@ namespace mullion::cli {
 Result<std::string> read_text(Invocation& call, const std::string& argument);
 /// That as JSON or YAML. kBadRequest says what is wrong, and names a file that is not there.
 Result<json::value> read_document(Invocation& call, const std::string& argument);
+/// Same, of an object: numbers and booleans become texts where its type wants texts. `type` may be nullptr.
+Result<json::value> read_object_of(Invocation& call, const std::string& argument,
+                                   const model::ObjectType* type,
+                                   yaml::Nulls nulls = yaml::Nulls::kEmptyText);
 /// Same, but plain text that is no document is the value itself: parameters.
 Result<json::value> read_value(Invocation& call, const std::string& argument);
 /// "-" is a line of stdin, anything else the text itself: passwords.

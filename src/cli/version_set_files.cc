@@ -12,6 +12,8 @@
 #include "model/object.h"
 #include "model/object_type.h"
 #include "versionset/merge.h"
+#include "yaml/typed_texts.h"
+#include "yaml/yaml.h"
 
 namespace mullion::cli {
 namespace {
@@ -49,6 +51,14 @@ Result<json::object> shaped(const json::object& set) {
   return declared_part(*out);
 }
 
+/// What exports of other servers hold beside the set itself, as far as it says nothing.
+void drop_empty_exports(json::object& set) {
+  const json::value* params = set.if_contains("Params");
+  if (params != nullptr && (params->is_null() || *params == json::value(json::object()))) set.erase("Params");
+  const json::value* type = set.if_contains("Type");
+  if (type != nullptr && *type == json::value(set_type().prefix)) set.erase("Type");
+}
+
 std::vector<std::string> strange_members(const json::object& set) {
   std::vector<std::string> out;
   for (const auto& [name, value] : set) {
@@ -61,8 +71,10 @@ std::vector<std::string> strange_members(const json::object& set) {
 }
 
 Result<void> add_set(SetMap& sets, const std::string& file, const json::value& document) {
-  const json::value plain = without_computed(document);
+  json::value plain = without_computed(document);
   if (!plain.is_object()) return invalid({fmt::format("{}: expected a version set, which is a map", file)});
+  yaml::spell_texts(set_type().fields, plain.get_object(), yaml::Nulls::kEmptyText);
+  drop_empty_exports(plain.get_object());
   const std::string id = text_member(plain, "Id");
   const std::string place = fmt::format("{}: {}", file, id.empty() ? "a set without Id" : id);
   std::vector<std::string> faults = strange_members(plain.get_object());
@@ -144,6 +156,33 @@ std::string differences(const json::object& before, const json::object& after) {
   return out;
 }
 
+bool is_set_file(const fs::path& path) {
+  std::string kind = path.extension();
+  std::ranges::transform(kind, kind.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return kind == ".yaml" || kind == ".yml" || kind == ".json";
+}
+
+/// Takes the file, or tells why what it holds cannot be known. A set that is not seen would be taken for one
+/// that is not wanted: what a link leads to counts, and must be there.
+void look_at(const fs::directory_entry& entry, std::vector<std::string>& files,
+             std::vector<std::string>& faults) {
+  std::error_code problem;
+  const fs::file_status status = fs::status(entry.path(), problem);
+  const std::string path = entry.path();
+  if (entry.is_symlink() && status.type() == fs::file_type::not_found) {
+    faults.push_back(fmt::format("{}: is a link to what is not there", path));
+  } else if (entry.is_symlink() && fs::is_directory(status)) {
+    faults.push_back(fmt::format("{}: is a link to a folder, and such links are not followed", path));
+  } else if (!fs::status_known(status)) {
+    faults.push_back(fmt::format("{}: {}", path, problem.message()));
+  } else if (is_set_file(entry.path()) && fs::is_regular_file(status)) {
+    files.push_back(path);
+  } else if (is_set_file(entry.path()) && !fs::is_directory(status)) {
+    faults.push_back(fmt::format("{}: is no regular file", path));
+  }
+}
+
 json::array names_of(const std::vector<SetChanges::Change>& changes) {
   json::array out;
   for (const SetChanges::Change& change : changes) out.emplace_back(change.id);
@@ -159,7 +198,7 @@ json::array to_array(const std::vector<std::string>& texts) {
 }  // namespace
 
 Result<void> add_sets(SetMap& sets, const std::string& file, std::string_view text) {
-  Result<std::vector<json::value>> documents = parse_documents(text);
+  Result<std::vector<json::value>> documents = yaml::read_all(text);
   if (!documents) return invalid({fmt::format("{}: {}", file, documents.error().messages.front())});
   std::vector<std::string> faults;
   const auto add = [&](const json::value& document) {
@@ -185,19 +224,17 @@ Result<std::vector<std::string>> set_files(const std::string& path) {
     return std::vector<std::string>{path};
   }
   std::vector<std::string> files;
+  std::vector<std::string> faults;
   for (fs::recursive_directory_iterator at(path, problem), end; !problem && at != end;
        at.increment(problem)) {
-    const std::string name = at->path().filename();
-    if (name.starts_with('.')) {
+    if (at->path().filename().string().starts_with('.')) {
       at.disable_recursion_pending();
       continue;
     }
-    const std::string kind = at->path().extension();
-    std::error_code ignored;
-    if (at->is_regular_file(ignored) && (kind == ".yaml" || kind == ".yml" || kind == ".json"))
-      files.push_back(at->path());
+    look_at(*at, files, faults);
   }
-  if (problem) return invalid({fmt::format("{}: {}", path, problem.message())});
+  if (problem) faults.push_back(fmt::format("{}: {}", path, problem.message()));
+  if (!faults.empty()) return invalid(std::move(faults));
   std::ranges::sort(files);
   return files;
 }

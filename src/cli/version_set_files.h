@@ -21,7 +21,8 @@ using SetMap = std::map<std::string, json::object>;
 Result<void> add_sets(SetMap& sets, const std::string& file, std::string_view text);
 
 /// Every *.yaml, *.yml and *.json of a directory and below, by name; hidden ones are left out. Or the file
-/// itself.
+/// itself. kInvalid names everything there whose sets cannot be known: links that lead nowhere or to folders,
+/// what is no file, folders that cannot be read.
 Result<std::vector<std::string>> set_files(const std::string& path);
 
 /// What must be done so that the server has what the files say.

@@ -59,11 +59,26 @@ TEST(SetFiles, MisspeltMembersAreFaults) {  // breakage 63: Name and Contents ar
 TEST(SetFiles, EveryFaultAtOnce) {
   EXPECT_THAT(
       faults_of(
-          "Id: a\nComponents: [{Name: p, Type: XX, Version: tip}]\n---\nId: b\nPrefs: {x: 1}\n---\n- 1\n"),
+          "Id: a\nComponents: [{Name: p, Type: XX, Version: tip}]\n---\nId: b\nPrefs: {x: [1]}\n---\n- 1\n"),
       ElementsAre(HasSubstr("file.yaml: a: Components[0] (p): Type: `XX`"), HasSubstr("file.yaml: b: "),
                   HasSubstr("file.yaml: b: "), HasSubstr("file.yaml: expected a version set")));
   EXPECT_THAT(faults_of("Id: a\n---\nId: a\n"), ElementsAre("file.yaml: a: is in the files twice"));
   EXPECT_THAT(faults_of("Id: [\n"), ElementsAre(HasSubstr("neither JSON nor YAML")));
+}
+
+TEST(SetFiles, WhatOthersExportMayStandWhileItSaysNothing) {
+  EXPECT_THAT(faults_of("Id: a\nParams: {}\nType: version_sets\nCreatedAt: '2026-01-01T00:00:00Z'\n"),
+              IsEmpty());
+  EXPECT_THAT(faults_of("Id: a\nParams: {x: 1}\n"), ElementsAre(HasSubstr("`Params` is no member")));
+  EXPECT_THAT(faults_of("Id: a\nType: profiles\n"), ElementsAre(HasSubstr("`Type` is no member")));
+  EXPECT_THAT(faults_of("Id: a\nComponets: []\n"), ElementsAre(HasSubstr("`Componets` is no member")));
+}
+
+TEST(SetFiles, NumbersWhereTextsAreMeant) {
+  const SetMap sets = sets_of("Id: 7\nPrefs: {unknownTokenTimeout: 900}\nGlobal: {x: 900}\nMeta: {a: yes}\n");
+  EXPECT_EQ(sets.at("7").at("Prefs"), json::parse(R"({"unknownTokenTimeout":"900"})"));
+  EXPECT_EQ(sets.at("7").at("Global"), json::parse(R"({"x":900})"));
+  EXPECT_EQ(sets.at("7").at("Meta"), json::parse(R"({"a":"true"})"));
 }
 
 TEST(SetFiles, WhatServersComputeMayStand) {
@@ -132,6 +147,30 @@ TEST(SetFiles, OfADirectory) {
   ASSERT_TRUE(files);
   EXPECT_THAT(*files, ElementsAre(fake.home / "a.yml", fake.home / "b.yaml", fake.home / "deep/c.json"));
   EXPECT_FALSE(set_files(fake.home / "nowhere"));
+}
+
+TEST(SetFiles, WhatCannotBeSeenIsAFault) {
+  const testing::FakeTerminal fake;
+  const auto folder = fake.home / "sets";
+  std::filesystem::create_directories(folder / "real");
+  std::filesystem::create_directories(fake.home / "elsewhere");
+  std::ofstream(fake.home / "elsewhere/there.yaml") << "Id: x\n";
+  const auto with_link = [&](const char* name, const std::filesystem::path& to) {
+    std::filesystem::create_symlink(to, folder / name);
+    const auto files = set_files(folder);
+    std::filesystem::remove(folder / name);
+    return files ? std::vector<std::string>{} : files.error().messages;
+  };
+  EXPECT_THAT(with_link("b.yaml", "/not/checked/out/b.yaml"),
+              ElementsAre(HasSubstr("b.yaml: is a link to what is not")));
+  EXPECT_THAT(with_link("submodule", "/not/checked/out"),
+              ElementsAre(HasSubstr("submodule: is a link to what is not")));
+  EXPECT_THAT(with_link("linked", "../elsewhere"), ElementsAre(HasSubstr("linked: is a link to a folder")));
+  EXPECT_THAT(with_link("real/up", ".."), ElementsAre(HasSubstr("up: is a link to a folder")));
+  EXPECT_THAT(with_link("pipe.yaml", "/dev/null"), ElementsAre(HasSubstr("pipe.yaml: is no regular file")));
+  EXPECT_THAT(with_link("good.yaml", "../elsewhere/there.yaml"), IsEmpty())
+      << "a link to a file is that file";
+  EXPECT_THAT(with_link(".lock", "user@host"), IsEmpty()) << "hidden ones are nobody's sets";
 }
 
 }  // namespace

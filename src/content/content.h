@@ -22,9 +22,9 @@ using env::Task;
 
 /// What this server does (Info.features).
 extern const std::vector<std::string> kFeatures;
-/// What content packs may require: kFeatures, and what concerns only objects that this version keeps, shows
-/// and replicates but does not act on yet.
-std::vector<std::string> accepted_features();
+/// Whether a content pack may require `feature`: one that the server has announced, or one that only says
+/// what the objects of the pack were written for, which its name tells.
+bool is_feature_accepted(std::string_view feature, const std::vector<std::string>& announced);
 
 /// The stack of layers (contract content.md). Packs are kept in the store's secrets space "contents" as
 /// compressed JSON and their effective objects as store owner kLayered; a change of the stack is one commit.

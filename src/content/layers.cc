@@ -10,7 +10,6 @@
 #include "content/content.h"
 #include "content/internal/builtin.h"
 #include "content/internal/documents.h"
-#include "content/internal/effective.h"
 #include "content/internal/first_start.h"
 #include "content/internal/in_use.h"
 #include "content/internal/layer_view.h"
@@ -18,9 +17,9 @@
 #include "content/internal/pack_names.h"
 #include "content/internal/preference_table.h"
 #include "content/internal/sealing.h"
-#include "content/internal/stack.h"
-#include "content/internal/yaml.h"
+#include "content/internal/stack_change.h"
 #include "model/object.h"
+#include "yaml/yaml.h"
 
 namespace mullion::content {
 
@@ -114,7 +113,7 @@ void StoreLayers::tell(std::string_view action, std::string_view name, std::stri
 }
 
 Result<Stack> StoreLayers::builtin_stack() const {
-  auto document = parse_yaml(basic_store_yaml());
+  auto document = yaml::read(basic_store_yaml());
   if (!document) return document.error();
   auto basic = read_layer(document->as_object());
   if (!basic) return basic.error();
@@ -153,10 +152,9 @@ Result<void> StoreLayers::start() {
   if (!stack) return stack.error();
   const auto snapshot = store_.snapshot();
   add_stored_packs(*stack, *snapshot);
-  if (auto checked = check_requirements(*stack, features_); !checked) {
-    kLog.warn("content packs do not fit together error={}", checked.error().text());
-  }
-  Effective effective = make_effective(*stack, *snapshot);
+  for (const Breach& breach : unmet_requirements(*stack, features_))
+    kLog.warn("content packs do not fit together error={}", breach.error.text());
+  Effective effective = judge(*stack, features_, *snapshot);
   store::Batch batch;
   batch.principal = "system";
   batch.changes = difference(*snapshot, effective.bodies);
@@ -231,7 +229,7 @@ Result<void> StoreLayers::check_name(const State& current, const std::string& na
 Result<std::string> StoreLayers::load(std::string_view content_json, bool replace,
                                       std::string_view expected_name, bool replace_writable,
                                       std::string_view principal) {
-  auto document = parse_document(content_json);
+  auto document = yaml::read(content_json);
   if (!document) return shaped(document.error(), replace, expected_name);
   if (!document->is_object()) {
     return shaped(Error(ErrorCode::kBadRequest, "content: expected an object"), replace, expected_name);
@@ -294,10 +292,10 @@ Result<std::string> StoreLayers::load_layer(json::object document, Loading loadi
   };
   if (auto checked = check_conflicts(current->stack, *layer, blocks); !checked) return checked.error();
   Stack stack = with_layer(current->stack, layer);
-  if (auto checked = check_requirements(stack, features_); !checked) return checked.error();
-  if (auto checked = check_vanishing(*snapshot, current->stack, stack); !checked) return checked.error();
+  auto judged = judge_change(current->stack, stack, name, features_, *snapshot);
+  if (!judged) return judged.error();
 
-  Effective effective = make_effective(stack, *snapshot);
+  Effective& effective = *judged;
   store::Batch batch;
   batch.principal = principal;
   batch.changes = difference(*snapshot, effective.bodies);
@@ -363,7 +361,7 @@ Result<void> StoreLayers::remove_layer(const Layer& layer, std::string_view prin
   if (auto checked = check_vanishing(*snapshot, current->stack, stack); !checked) {
     return with_method(checked.error(), "DELETE", name);
   }
-  Effective effective = make_effective(stack, *snapshot);
+  Effective effective = judge(stack, features_, *snapshot);
   store::Batch batch;
   batch.principal = std::string(principal);
   batch.changes = difference(*snapshot, effective.bodies);

@@ -1,11 +1,8 @@
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <boost/json/serialize.hpp>
 #include <cstdlib>
 #include <filesystem>
 
-#include "content/content.h"
+#include "content/layers_testing.h"
 #include "env/file.h"
 #include "model/index_value.h"
 #include "model/object.h"
@@ -13,59 +10,8 @@
 namespace mullion::content {
 namespace {
 
-namespace json = boost::json;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-std::string pack(const std::string& name, const std::string& sections, const std::string& meta = "") {
-  return R"({"meta":{"Name":")" + name + "\"" + (meta.empty() ? "" : "," + meta) + R"(},"sections":)" +
-         sections + "}";
-}
-std::string profiles(const std::string& key, const std::string& description = "") {
-  return R"({"profiles":{")" + key + R"(":{"Name":")" + key + R"(","Description":")" + description +
-         R"("}}})";
-}
-
-template <typename T>
-std::string message(const Result<T>& result) {
-  return result ? "ok" : result.error().messages.front();
-}
-
-class LayersTest : public testing::Test {
- protected:
-  void SetUp() override {
-    const auto started = layers_->start();
-    ASSERT_TRUE(started) << started.error().text();
-  }
-  Result<std::string> post(const std::string& text, bool replace_writable = false) {
-    return layers_->load(text, false, "", replace_writable, "user:test");
-  }
-  Result<std::string> put(const std::string& name, const std::string& text) {
-    return layers_->load(text, true, name, false, "user:test");
-  }
-  void own(const std::string& type, const std::string& key, const std::string& body) {
-    store::Batch batch;
-    batch.changes.push_back({{type, "", key}, body});
-    ASSERT_TRUE(store_->commit_sync(std::move(batch)));
-  }
-  json::object object(const std::string& type, const std::string& key) {
-    const auto found = store_->snapshot()->get_local(type, key);
-    return found ? model::parse_json(found->body)->as_object() : json::object();
-  }
-  json::array summaries() { return model::parse_json(layers_->summaries())->as_array(); }
-  std::vector<std::string> names() {
-    std::vector<std::string> out;
-    for (const auto& item : summaries()) out.emplace_back(item.at("meta").at("Name").as_string());
-    return out;
-  }
-  std::string description(const std::string& key) {
-    const auto found = object("profiles", key);
-    return found.empty() ? "absent" : std::string(found.at("Description").as_string());
-  }
-
-  std::unique_ptr<store::Store> store_ = store::open_memory_store();
-  std::unique_ptr<Layers> layers_ = make_layers(*store_, accepted_features());
-};
 
 TEST_F(LayersTest, BuiltinObjects) {
   EXPECT_TRUE(object("bootenvs", "ignore").at("OnlyUnknown").as_bool());
@@ -92,7 +38,7 @@ TEST_F(LayersTest, FirstStartHappensOnce) {
   store::Batch batch;
   batch.changes.push_back({{"users", "", "rocketskates"}, std::nullopt});
   ASSERT_TRUE(store_->commit_sync(std::move(batch)));
-  const auto again = make_layers(*store_, accepted_features());
+  const auto again = make_layers(*store_, kFeatures);
   const auto before = store_->newest();
   ASSERT_TRUE(again->start());
   EXPECT_TRUE(object("users", "rocketskates").empty()) << "a deleted administrator stays deleted";
@@ -156,7 +102,7 @@ TEST_F(LayersTest, LoadReplaceRemove) {
 TEST_F(LayersTest, SurvivesRestart) {
   ASSERT_TRUE(post(pack("one", profiles("p", "kept"), R"("Version":"v1.0.0")")));
   const auto before = store_->newest();
-  layers_ = make_layers(*store_, accepted_features());
+  layers_ = make_layers(*store_, kFeatures);
   ASSERT_TRUE(layers_->start());
   EXPECT_EQ(store_->newest(), before);
   EXPECT_EQ(description("p"), "kept");
@@ -219,54 +165,6 @@ TEST_F(LayersTest, ReplaceWritable) {
   ASSERT_TRUE(post(pack("one", profiles("p", "pack")), true));
   EXPECT_EQ(description("p"), "pack");
   EXPECT_FALSE(store_->snapshot()->get({"profiles", "", "p"}));
-}
-
-TEST_F(LayersTest, RequirementsOfMeta) {
-  const auto feature = post(pack("X", "{}", R"("RequiredFeatures":"roles, time-travel")"));
-  EXPECT_EQ(message(feature),
-            "Content layer X requires feature time-travel, but dr-provision does not provide it");
-  EXPECT_EQ(feature.error().type, "STORE_ERROR");
-  EXPECT_EQ(feature.error().key, "");
-  ASSERT_TRUE(post(pack("basic", "{}")));
-  const auto with = [&](const char* meta) { return put("basic", pack("basic", "{}", meta)); };
-  EXPECT_EQ(with(R"("RequiredFeatures":"time-travel")").error().type, "PUT");
-  EXPECT_EQ(message(with(R"("Prerequisites":"foo")")),
-            "Layer basic has foo as a prerequisite, but foo does not exist!");
-  EXPECT_EQ(message(with(R"("Prerequisites":"BasicStore: <1.0.0")")),
-            "Layer basic prerequisite test on BasicStore failed");
-  EXPECT_EQ(message(with(R"("Version":"1.2.foo")")),
-            "Layer basic: invalid version 1.2.foo: Invalid character(s) found in patch number \"foo\"");
-  EXPECT_THAT(message(with(R"("Prerequisites":"BasicStore: ~9")")),
-              HasSubstr("Layer basic: error parsing prerequisites "));
-  EXPECT_TRUE(with(R"("Prerequisites":"BasicStore: >=4.x","RequiredFeatures":"roles tenants")"));
-}
-
-TEST_F(LayersTest, PrerequisitesOfOthers) {
-  ASSERT_TRUE(post(pack("base", "{}", R"("Version":"v2.0.0")")));
-  ASSERT_TRUE(post(pack("top", "{}", R"("Prerequisites":"base: >=2.0.0")")));
-  const auto refused = layers_->remove("base", "");
-  EXPECT_EQ(refused.error().type, "StillInUseError");
-  EXPECT_EQ(message(refused), "In use by content top");
-  EXPECT_EQ(message(put("base", pack("base", "{}", R"("Version":"v1.0.0")"))),
-            "Layer top prerequisite test on base failed");
-  EXPECT_THAT(message(put("base", pack("base", "{}", R"("Version":"v2.0.0","Prerequisites":"top")"))),
-              HasSubstr("loop"));
-  ASSERT_TRUE(layers_->remove("top", ""));
-  EXPECT_TRUE(layers_->remove("base", ""));
-}
-
-TEST_F(LayersTest, ObjectsInUseDoNotVanish) {
-  ASSERT_TRUE(post(pack("one", R"({"stages":{"s":{"Name":"s"}}})")));
-  const model::ObjectType* type = model::find_object_type("machines");
-  const auto machine = model::normalise(
-      *type, json::object{{"Name", "m"}, {"Uuid", "3e7031fc-3062-45f1-835c-92541bc9cbd3"}, {"Stage", "s"}},
-      nullptr);
-  ASSERT_TRUE(machine) << machine.error().text();
-  own("machines", "3e7031fc-3062-45f1-835c-92541bc9cbd3", model::canonical_body(*type, *machine));
-  EXPECT_EQ(message(layers_->remove("one", "")),
-            "stages:s: In use by machines 3e7031fc-3062-45f1-835c-92541bc9cbd3");
-  EXPECT_EQ(layers_->remove("one", "").error().status(), 409);
-  EXPECT_FALSE(put("one", pack("one", "{}")));
 }
 
 TEST_F(LayersTest, BadDocuments) {
@@ -392,7 +290,7 @@ TEST_F(PackFiles, RealPacks) {
   EXPECT_EQ(layers_->components().size(), 4U);
   EXPECT_THAT(warnings_, ElementsAre());
   const auto before = store_->newest();
-  layers_ = make_layers(*store_, accepted_features());
+  layers_ = make_layers(*store_, kFeatures);
   ASSERT_TRUE(layers_->start());
   EXPECT_EQ(store_->newest(), before) << "the same packs give the same bytes";
   for (const char* name : {"flexiflow", "classify", "task-library", "drp-community-content"}) {

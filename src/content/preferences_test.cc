@@ -14,7 +14,7 @@ using Values = std::vector<std::pair<std::string, std::string>>;
 class PreferencesTest : public testing::Test {
  protected:
   PreferencesTest() {
-    EXPECT_TRUE(make_layers(*store_, accepted_features())->start());
+    EXPECT_TRUE(make_layers(*store_, kFeatures)->start());
     preferences_ = make_preferences(*store_);
   }
   Result<void> set(Values values) {
@@ -111,7 +111,7 @@ TEST_F(PreferencesTest, GateAndListeners) {
 }
 
 TEST_F(PreferencesTest, ReferencedObjectsStay) {
-  const auto layers = make_layers(*store_, accepted_features());
+  const auto layers = make_layers(*store_, kFeatures);
   ASSERT_TRUE(layers->start());
   ASSERT_TRUE(layers->load(R"({"meta":{"Name":"one"},"sections":{"stages":{"s":{"Name":"s"}}}})", false, "",
                            false, ""));

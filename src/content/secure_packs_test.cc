@@ -34,7 +34,7 @@ class SecurePacksTest : public testing::Test {
   }
 
   std::unique_ptr<store::Store> store_ = store::open_memory_store();
-  std::unique_ptr<Layers> layers_ = make_layers(*store_, accepted_features());
+  std::unique_ptr<Layers> layers_ = make_layers(*store_, kFeatures);
 };
 
 /// Opens what set_sealer() made, for profile p only.
@@ -55,7 +55,7 @@ TEST_F(SecurePacksTest, ClearValuesAreSealedAtRest) {
   EXPECT_EQ(profile().at("Params").at("pw").at("Payload"), "txet raelc");
   EXPECT_EQ(profile().at("Params").at("other"), 1);
   EXPECT_EQ(layers_->components().front().secret_holder, "profiles/p");
-  layers_ = make_layers(*store_, accepted_features());
+  layers_ = make_layers(*store_, kFeatures);
   ASSERT_TRUE(layers_->start());
   EXPECT_EQ(layers_->components().front().secret_holder, "profiles/p") << "after a restart too";
 }

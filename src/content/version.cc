@@ -222,11 +222,11 @@ Result<std::vector<Prerequisite>> parse_prerequisites(std::string_view text) {
       if (trimmed(entry).empty()) continue;
       return Error(ErrorCode::kInvalid, fmt::format("\"{}\" names no content pack", trimmed(entry)));
     }
-    auto range =
-        VersionRange::parse(colon == std::string_view::npos ? std::string_view() : entry.substr(colon + 1));
+    const std::string_view wanted = colon == std::string_view::npos ? "" : trimmed(entry.substr(colon + 1));
+    auto range = VersionRange::parse(wanted);
     if (!range)
       return Error(ErrorCode::kInvalid, fmt::format("{}: {}", name, range.error().messages.front()));
-    out.push_back({std::string(name), std::move(*range)});
+    out.push_back({std::string(name), std::move(*range), std::string(wanted)});
   }
   return out;
 }

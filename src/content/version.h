@@ -60,6 +60,7 @@ class VersionRange {
 struct Prerequisite {
   std::string name;
   VersionRange range;
+  std::string wanted;  // the range as it is written; "": any version
 };
 /// "name, name: range, ..."; kInvalid names the entry that cannot be read.
 Result<std::vector<Prerequisite>> parse_prerequisites(std::string_view text);

@@ -190,7 +190,7 @@ Result<void> ServerProcess::open_rooms() {
   store_ = std::move(*store);
   store::remove_partial_backups(base_root_ / "backups");
   runtime_ = std::make_unique<env::Runtime>(thread_count(settings_));
-  layers_ = content::make_layers(*store_, content::accepted_features());
+  layers_ = content::make_layers(*store_, content::kFeatures);
   layers_->set_sealer([this](const auto& values) { return seal_values(*store_, values); });
   Result<void> started = layers_->start();
   if (!started) return started;

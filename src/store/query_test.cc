@@ -498,6 +498,23 @@ TEST(Query, ParametersAreComparedAsYamlScalarsByKind) {
     EXPECT_EQ(keys_of(*store, "profiles", {"v", op, arguments}), wanted) << arguments.front();
 }
 
+TEST(Query, LargeWholeNumbersAreNotTheirNeighbours) {
+  const std::unique_ptr<Store> store = open_memory_store();
+  must_commit(*store, {put("profiles", "a", R"({"Params":{"v":9007199254740993}})"),
+                       put("profiles", "b", R"({"Params":{"v":18446744073709551615}})"),
+                       put("profiles", "c", R"({"Params":{"v":-9223372036854775808}})"),
+                       put("profiles", "d", R"({"Params":{"v":0.5}})")});
+  const std::vector<std::tuple<Operator, std::string, std::vector<std::string>>> cases = {
+      {Operator::kEq, "9007199254740993", {"a"}},      {Operator::kEq, "9007199254740992", {}},
+      {Operator::kGt, "9007199254740992", {"a", "b"}}, {Operator::kLt, "9007199254740993", {"c", "d"}},
+      {Operator::kEq, "18446744073709551615", {"b"}},  {Operator::kEq, "18446744073709551614", {}},
+      {Operator::kEq, "-9223372036854775807", {}},     {Operator::kLt, "1", {"c", "d"}},
+      {Operator::kGt, "0.25", {"a", "b", "d"}},
+  };
+  for (const auto& [op, argument, wanted] : cases)
+    EXPECT_EQ(keys_of(*store, "profiles", {"v", op, {argument}}), wanted) << argument;
+}
+
 TEST(Query, SealedParametersMatchNothing) {
   const std::unique_ptr<Store> store = open_memory_store();
   constexpr std::string_view kSealed = R"({"Key":"a","Nonce":"b","Payload":"c"})";

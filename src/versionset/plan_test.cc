@@ -150,7 +150,7 @@ TEST_F(PlanTest, PrerequisiteOfAnotherVersion) {
   edge.has(Kind::kContentPackage, "base", "v1.0.0");
   const Plan made = plan({R"({"Id":"s","Components":[{"Name":"picky","Type":"CP","Version":"v1.0.0"},
     {"Name":"base","Type":"CP","Version":"v2.0.0"}]})"});
-  EXPECT_THAT(made.problems, ElementsAre("s: picky v1.0.0 needs base, but v2.0.0 would not do"));
+  EXPECT_THAT(made.problems, ElementsAre("s: picky v1.0.0 needs base >=3.0.0, but v2.0.0 would not do"));
 }
 
 TEST_F(PlanTest, CirclesAreAProblem) {

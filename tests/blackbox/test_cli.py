@@ -144,6 +144,53 @@ def test_a_pack_from_a_directory_to_the_server_and_back(cli):
     assert cli.fails("contents", "exists", "cli-pack") == "Error: content:cli-pack does not exist\n"
 
 
+def test_a_pack_directory_is_taken_whole(cli):
+    source, real = cli.home / "linked", cli.home / "elsewhere"
+    for folder in (source / "tasks" / "deep", real):
+        folder.mkdir(parents=True)
+    (source / "._Name.meta").write_text("cli-linked")
+    (real / "p.yaml").write_text("Name: cli-linked\nDescription: 12\n")
+    (source / "profiles").symlink_to(real)
+    (source / "tasks" / "a.yaml").write_text("Name: cli-twice\nDescription: first\n")
+    (source / "tasks" / "b.yaml").write_text("Name: cli-twice\nDescription: last\n")
+    done = cli.call("contents", "bundle", cli.home / "linked.json", "--dir", source)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ("not part of the pack: tasks/deep/\n"
+                           "warning: tasks cli-twice stands in tasks/a.yaml and in tasks/b.yaml: the last one counts\n")
+    sections = json.loads((cli.home / "linked.json").read_text())["sections"]
+    assert sections["profiles"]["cli-linked"]["Description"] == "12"
+    assert sections["tasks"]["cli-twice"]["Description"] == "last"
+    (source / "tasks" / ".#a.yaml").symlink_to("user@host:1")  # an editor at work
+    assert cli.call("contents", "bundle", cli.home / "linked.json", "--dir", source).returncode == 0
+    (source / "params.yaml").symlink_to("/not/checked/out")
+    assert "params.yaml is a link to what is no file" in cli.fails("contents", "bundle", cli.home / "linked.json", "--dir", source)
+
+
+def test_input_is_read_whole_or_refused(cli):
+    def refused(text, why):
+        error = cli.fails("profiles", "create", "-", stdin=text)
+        assert why in error, error
+
+    refused("Name: cli-first\n---\nName: cli-second\n", "line 2: a second document begins here")
+    refused("Name: cli-first\nDescription: a\nDescription: b\n", "line 3: member `Description` stands here a second time")
+    refused('{"Name": "cli-first", "Name": "cli-second"}', "member `Name` stands here a second time")
+    refused("Name: cli-first\nDescription: !vault x\n", "line 2: `x` cannot be read as !vault")
+    assert not [one for one in cli.json("profiles", "list") if one["Name"].startswith("cli-first")]
+    cli.run("profiles", "create", "Name: cli-typed\nDescription: 12\nMeta: {a: yes, b: 0x10}\nParams: {aa: yes, bb: 0x10}")
+    typed = cli.json("profiles", "show", "cli-typed")
+    assert (typed["Description"], typed["Meta"]) == ("12", {"a": "true", "b": "16"})
+    assert typed["Params"] == {"aa": True, "bb": 16}
+    assert cli.json("profiles", "update", "cli-typed", "Meta: {a: ~, c: 7}")["Meta"] == {"b": "16", "c": "7"}
+
+
+def test_aliases_cost_no_memory(cli):
+    bomb = "Name: cli-bomb\nParams:\n  a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+    bomb += "".join(f"  a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 11))
+    words = ["prlimit", f"--as={1 << 30}", str(BINARY), "profiles", "create", "-"]
+    done = subprocess.run(words, input=bomb, capture_output=True, text=True, timeout=60, env=cli.environment, check=False)
+    assert done.returncode == 1 and "aliases make too much of this document" in done.stderr, done.stderr
+
+
 def test_live_objects_become_a_pack(cli):
     cli.run("profiles", "create", '{"Name": "cli-bundlize", "Params": {"num": 1}}')
     cli.run("contents", "bundlize", cli.home / "made.json", "Name=cli-made", "profiles:cli-bundlize", "--delete",

@@ -381,6 +381,14 @@ def test_prune_removes_what_no_file_has(site, tmp_path):
     assert "no version sets" in cli.call("version_sets", "apply", "-f", sets, "--prune").stderr
     assert server.get("version_sets/stray")
     (sets / "a.yaml").write_text("Id: kept\n")
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "b.yaml").write_text("Id: stray\n")
+    for link, target in (("b.yaml", "/not/checked/out/b.yaml"), ("linked", tmp_path / "real")):
+        (sets / link).symlink_to(target)
+        done = cli.call("version_sets", "apply", "-f", sets, "--prune")
+        assert done.returncode == 1 and link in done.stderr, f"{done.returncode}: {done.stdout}{done.stderr}"
+        assert server.get("version_sets/stray"), "what is not seen is not taken for what is not wanted"
+        (sets / link).unlink()
     done = cli.call("version_sets", "apply", "-f", sets, "--prune", "--format", "json")
     assert done.returncode == 2 and json.loads(done.stdout)["Removed"] == ["stray"]
     expect(404, server.call("GET", "version_sets/stray"))

@@ -79,7 +79,7 @@ env::Task<Result<net::Response>> show_content(Call& call) {
 
 env::Task<Result<net::Response>> load_content(Call& call) {
   Result<std::string> summary = co_await load(call, false, "");
-  if (!summary) co_return content_error(call, summary.error());
+  if (!summary) co_return summary.error();  // shaped already, some of them without Model
   co_return json_response(201, std::move(*summary));
 }
 

@@ -154,6 +154,24 @@ Effective make_effective(const Stack& stack, const store::Snapshot& snapshot) {
   return effective;
 }
 
+std::vector<std::string> problems_of_own(const Effective& effective, const store::Snapshot& snapshot,
+                                         const std::vector<ObjectName>& objects) {
+  std::vector<std::string> out;
+  const StackLookup lookup(effective.bodies, snapshot);
+  for (const ObjectName& name : objects) {
+    const model::ObjectType* type = model::find_object_type(name.first);
+    std::optional<json::object> object =
+        type == nullptr ? std::nullopt : lookup.find(name.first, name.second);
+    if (!object) continue;
+    const model::Verdict verdict = model::validate(*type, *object, nullptr, lookup, true);
+    for (const auto* problems : {&verdict.invalid, &verdict.unavailable}) {
+      for (const std::string& problem : *problems)
+        out.push_back(fmt::format("{}:{}: {}", name.first, name.second, problem));
+    }
+  }
+  return out;
+}
+
 std::vector<store::Change> difference(const store::Snapshot& snapshot,
                                       const std::map<ObjectName, std::string>& wanted) {
   std::vector<store::Change> changes;

@@ -18,6 +18,10 @@ struct Effective {
 };
 Effective make_effective(const Stack& stack, const store::Snapshot& snapshot);
 
+/// "PREFIX:KEY: message" of those own objects that do not fit `effective`.
+std::vector<std::string> problems_of_own(const Effective& effective, const store::Snapshot& snapshot,
+                                         const std::vector<ObjectName>& objects);
+
 /// What has to change in the store (owner kLayered) so that it holds exactly `wanted`.
 std::vector<store::Change> difference(const store::Snapshot& snapshot,
                                       const std::map<ObjectName, std::string>& wanted);

@@ -5,8 +5,8 @@
 
 #include "content/internal/builtin.h"
 #include "content/internal/random_text.h"
-#include "content/internal/yaml.h"
 #include "model/object.h"
+#include "yaml/yaml.h"
 
 namespace mullion::content {
 
@@ -32,7 +32,7 @@ Result<store::Change> creation(const model::ObjectType& type, const json::value&
 Result<void> make_first_objects(store::Store& store) {
   const auto snapshot = store.snapshot();
   if (snapshot->secret("state", kMark)) return {};
-  const auto document = parse_yaml(first_start_yaml());
+  const auto document = yaml::read(first_start_yaml());
   if (!document) return document.error();
   store::Batch batch;
   batch.principal = "system";

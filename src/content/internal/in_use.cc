@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "content/internal/preference_table.h"
 #include "model/index_value.h"
 #include "model/object_type.h"
@@ -22,28 +24,30 @@ constexpr Reference kReferences[] = {
     {"contexts", "machines", "Context"},   {"roles", "users", "Roles"},
 };
 
-/// Key of one own object that refers to (section, key), or absent.
-std::optional<std::string> user_of(const store::Snapshot& snapshot, const Reference& reference,
-                                   const std::string& key) {
+/// Keys of own objects that refer to (section, key), at most `most`.
+std::vector<std::string> users_of(const store::Snapshot& snapshot, const Reference& reference,
+                                  const std::string& key, size_t most) {
+  std::vector<std::string> out;
   const model::ObjectType* type = model::find_object_type(reference.type);
-  if (type == nullptr || type->find_index(reference.index) == nullptr) return std::nullopt;
+  if (type == nullptr || type->find_index(reference.index) == nullptr) return out;
   store::Query query;
   query.type = reference.type;
   query.filters.push_back({std::string(reference.index), store::Operator::kEq, {key}});
   query.filters.push_back({"Endpoint", store::Operator::kEq, {""}});
-  query.limit = 1;
+  query.limit = most;
   const auto found = snapshot.query(query);
-  if (!found || found->refs.empty()) return std::nullopt;
-  return found->refs.front().key;
+  if (!found) return out;
+  for (const auto& ref : found->refs) out.push_back(ref.key);
+  return out;
 }
 
 void check_references(const store::Snapshot& snapshot, const ObjectName& name,
                       std::vector<std::string>& messages) {
   for (const Reference& reference : kReferences) {
     if (reference.section != name.first) continue;
-    if (const auto user = user_of(snapshot, reference, name.second)) {
+    for (const std::string& user : users_of(snapshot, reference, name.second, 1)) {
       messages.push_back(
-          fmt::format("{}:{}: In use by {} {}", name.first, name.second, reference.type, *user));
+          fmt::format("{}:{}: In use by {} {}", name.first, name.second, reference.type, user));
     }
   }
 }
@@ -57,17 +61,52 @@ void check_preferences(const store::Snapshot& snapshot, const ObjectName& name,
   }
 }
 
+std::vector<ObjectName> vanishing(const Stack& before, const Stack& after) {
+  std::vector<ObjectName> out;
+  for (const auto& [name, body] : before.effective()) {
+    if (after.holder(name) == nullptr) out.push_back(name);
+  }
+  return out;
+}
+
+Result<void> in_use(std::vector<std::string> messages) {
+  if (messages.empty()) return {};
+  return Error(ErrorCode::kConflict, "StillInUseError", "contents", "", std::move(messages));
+}
+
 }  // namespace
 
 Result<void> check_vanishing(const store::Snapshot& snapshot, const Stack& before, const Stack& after) {
   std::vector<std::string> messages;
-  for (const auto& [name, body] : before.effective()) {
-    if (after.holder(name) != nullptr || messages.size() >= kMaxMessages) continue;
+  for (const ObjectName& name : vanishing(before, after)) {
+    if (messages.size() >= kMaxMessages) break;
     check_references(snapshot, name, messages);
     check_preferences(snapshot, name, messages);
   }
-  if (messages.empty()) return {};
-  return Error(ErrorCode::kConflict, "StillInUseError", "contents", "", std::move(messages));
+  return in_use(std::move(messages));
+}
+
+Result<void> check_vanishing_preferences(const store::Snapshot& snapshot, const Stack& before,
+                                         const Stack& after) {
+  std::vector<std::string> messages;
+  for (const ObjectName& name : vanishing(before, after)) check_preferences(snapshot, name, messages);
+  return in_use(std::move(messages));
+}
+
+std::vector<ObjectName> users_of_vanishing(const store::Snapshot& snapshot, const Stack& before,
+                                           const Stack& after) {
+  std::vector<ObjectName> out;
+  for (const ObjectName& name : vanishing(before, after)) {
+    for (const Reference& reference : kReferences) {
+      if (reference.section != name.first) continue;
+      for (const std::string& user : users_of(snapshot, reference, name.second, kMaxMessages))
+        out.emplace_back(reference.type, user);
+    }
+  }
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  if (out.size() > kMaxMessages) out.resize(kMaxMessages);
+  return out;
 }
 
 }  // namespace mullion::content

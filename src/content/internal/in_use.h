@@ -1,4 +1,4 @@
-// Objects that must not vanish with a content pack because something of ours refers to them.
+// Objects that vanish with a content pack although something of ours refers to them.
 #pragma once
 
 #include "content/internal/stack.h"
@@ -9,5 +9,14 @@ namespace mullion::content {
 /// kConflict StillInUseError naming every object of `before` that is missing in `after` although machines or
 /// preferences of this server use it.
 Result<void> check_vanishing(const store::Snapshot& snapshot, const Stack& before, const Stack& after);
+
+/// The same for preferences alone: what a pack drops while machines use it is warned about, but what every
+/// unknown machine boots with stays.
+Result<void> check_vanishing_preferences(const store::Snapshot& snapshot, const Stack& before,
+                                         const Stack& after);
+
+/// Own objects that refer to what `after` lacks, a few dozen at most.
+std::vector<ObjectName> users_of_vanishing(const store::Snapshot& snapshot, const Stack& before,
+                                           const Stack& after);
 
 }  // namespace mullion::content

@@ -25,6 +25,11 @@ Error shaped(Error error, bool replace, std::string_view name) {
     error.key.clear();
     return error;
   }
+  if (error.type == kUndecodable && !replace) {
+    error.model.clear();
+    error.key.clear();
+    return error;
+  }
   if (replace && (error.type == kFeatureMissing || error.type == kUndecodable)) error.type = "PUT";
   return with_method(std::move(error), replace ? "PUT" : "POST", name);
 }

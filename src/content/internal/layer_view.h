@@ -15,8 +15,8 @@ namespace mullion::content {
 Error about(ErrorCode code, std::string_view method, std::string_view name, std::string message);
 /// Fills in what lower functions left open.
 Error with_method(Error error, std::string_view method, std::string_view name);
-/// By contract a POST that meets a missing feature knows no key yet, and tells objects that cannot be read by
-/// a Type of their own; a PUT is plain in both.
+/// By contract a POST that meets a missing feature knows no key yet, and tells objects that cannot be loaded
+/// by a Type of their own, without Model and Key; a PUT is plain in both.
 Error shaped(Error error, bool replace, std::string_view name);
 
 /// ContentSummary, with the warnings about its objects behind those of the layer itself.

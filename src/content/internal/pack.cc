@@ -6,8 +6,8 @@
 #include <boost/json/serialize.hpp>
 
 #include "content/internal/sealing.h"
-#include "content/internal/text_maps.h"
 #include "model/object.h"
+#include "yaml/typed_texts.h"
 
 namespace mullion::content {
 
@@ -130,7 +130,7 @@ class Reader {
     if (type.key_kind != "hex-address" && !input.get_object().contains(key_field)) {
       input.get_object()[key_field] = name.second;
     }
-    spell_scalars(type.fields, input.get_object());
+    yaml::spell_texts(type.fields, input.get_object(), yaml::Nulls::kEmptyText);
     auto object = model::normalise(type, std::move(input), nullptr);
     if (!object) return bad_item(layer_.name, name.first, name.second, object.error().messages.front());
     const std::string key = model::object_key(type, *object);

@@ -4,10 +4,10 @@
 
 #include <boost/json/array.hpp>
 
-#include "content/internal/yaml.h"
 #include "model/members.h"
 #include "model/object.h"
 #include "model/type_catalog.h"
+#include "yaml/yaml.h"
 
 namespace mullion::content {
 
@@ -131,7 +131,7 @@ Result<ProviderDefinition> read_definition(std::string_view text, std::string_vi
 Result<json::object> layer_document(const ProviderDefinition& definition) {
   json::object document;
   if (!definition.content.empty()) {
-    auto parsed = parse_document(definition.content);
+    auto parsed = yaml::read(definition.content);
     if (!parsed) return refused("Content: " + parsed.error().messages.front());
     if (!parsed->is_object()) return refused("Content: expected a content pack");
     document = std::move(parsed->get_object());

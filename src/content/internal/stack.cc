@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "content/content.h"
+
 namespace mullion::content {
 
 namespace {
@@ -44,14 +46,17 @@ Error would_override(const Layer& upper, const ObjectName& object, const std::st
                                          object.second, upper.label(), lower_label));
 }
 
-Result<void> check_features(const Layer& layer, const std::vector<std::string>& features) {
+void find_missing_features(const Layer& layer, const std::vector<std::string>& features,
+                           std::vector<Breach>& out) {
   for (const std::string_view feature : words_of(meta_text(layer, "RequiredFeatures"))) {
-    if (std::find(features.begin(), features.end(), feature) != features.end()) continue;
-    return Error(ErrorCode::kInvalid, std::string(kFeatureMissing), "contents", layer.name,
-                 {fmt::format("Content layer {} requires feature {}, but dr-provision does not provide it",
-                              layer.name, feature)});
+    if (is_feature_accepted(feature, features)) continue;
+    out.push_back(
+        {layer.name,
+         Error(ErrorCode::kInvalid, std::string(kFeatureMissing), "contents", layer.name,
+               {fmt::format("Content layer {} requires feature {}, but dr-provision does not provide it",
+                            layer.name, feature)}),
+         false});
   }
-  return {};
 }
 
 Result<std::vector<Prerequisite>> prerequisites_of(const Layer& layer) {
@@ -61,22 +66,44 @@ Result<std::vector<Prerequisite>> prerequisites_of(const Layer& layer) {
                                          parsed.error().messages.front()));
 }
 
-Result<void> check_prerequisites(const Stack& stack, const Layer& layer) {
+Error missing(const Layer& layer, const Prerequisite& wanted) {
+  Error error = refused(layer.name, fmt::format("Layer {} has {} as a prerequisite, but {} does not exist!",
+                                                layer.name, wanted.name, wanted.name));
+  if (!wanted.wanted.empty())
+    error.messages.push_back(fmt::format("{} wants {} {}", layer.name, wanted.name, wanted.wanted));
+  return error;
+}
+
+Error misfit(const Layer& layer, const Prerequisite& wanted, const Layer& found) {
+  Error error =
+      refused(layer.name, fmt::format("Layer {} prerequisite test on {} failed", layer.name, wanted.name));
+  error.messages.push_back(fmt::format("{} wants {} {}, and {} is there", layer.name, wanted.name,
+                                       wanted.wanted, found.version.text()));
+  return error;
+}
+
+/// Real servers load whatever prerequisites are lacking. A pack that says which version it needs does not
+/// work with another one, and is refused; one that only names its neighbours is loaded and warned about, and
+/// so is one that wants another version of what the server itself brings, since nobody can bring that.
+bool is_only_a_warning(const Prerequisite& wanted) {
+  return wanted.wanted.empty() || is_builtin_layer(wanted.name);
+}
+
+void find_unmet_prerequisites(const Stack& stack, const Layer& layer, std::vector<Breach>& out) {
   const auto prerequisites = prerequisites_of(layer);
-  if (!prerequisites) return prerequisites.error();
+  if (!prerequisites) {
+    out.push_back({layer.name, prerequisites.error(), false});
+    return;
+  }
   for (const Prerequisite& wanted : *prerequisites) {
     if (wanted.name == kBackingStore) continue;
     const Layer* found = stack.find(wanted.name);
     if (found == nullptr) {
-      return refused(layer.name, fmt::format("Layer {} has {} as a prerequisite, but {} does not exist!",
-                                             layer.name, wanted.name, wanted.name));
-    }
-    if (!wanted.range.allows(found->version)) {
-      return refused(layer.name,
-                     fmt::format("Layer {} prerequisite test on {} failed", layer.name, wanted.name));
+      out.push_back({layer.name, missing(layer, wanted), is_only_a_warning(wanted)});
+    } else if (!wanted.range.allows(found->version)) {
+      out.push_back({layer.name, misfit(layer, wanted, *found), is_only_a_warning(wanted)});
     }
   }
-  return {};
 }
 
 /// Depth-first search for a way back to a layer that is still being visited.
@@ -165,12 +192,26 @@ Result<void> check_conflicts(const Stack& stack, const Layer& candidate,
   return {};
 }
 
-Result<void> check_requirements(const Stack& stack, const std::vector<std::string>& features) {
-  LoopFinder loops(stack);
+std::vector<Breach> unmet_requirements(const Stack& stack, const std::vector<std::string>& features) {
+  std::vector<Breach> out;
   for (const LayerPtr& layer : stack.layers) {
-    if (auto checked = check_features(*layer, features); !checked) return checked;
-    if (auto checked = check_prerequisites(stack, *layer); !checked) return checked;
-    if (auto checked = loops.visit(*layer); !checked) return checked;
+    find_missing_features(*layer, features, out);
+    find_unmet_prerequisites(stack, *layer, out);
+    if (auto checked = LoopFinder(stack).visit(*layer); !checked)
+      out.push_back({layer->name, checked.error(), false});
+  }
+  return out;
+}
+
+Result<void> check_requirements(const Stack& before, const Stack& after, std::string_view changed,
+                                const std::vector<std::string>& features) {
+  const std::vector<Breach> known = unmet_requirements(before, features);
+  for (const Breach& breach : unmet_requirements(after, features)) {
+    const bool old =
+        breach.layer != changed && std::any_of(known.begin(), known.end(), [&](const Breach& other) {
+          return other.layer == breach.layer && other.error.messages == breach.error.messages;
+        });
+    if (!breach.tolerated && !old) return breach.error;
   }
   return {};
 }

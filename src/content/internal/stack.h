@@ -31,8 +31,18 @@ Stack without_layer(const Stack& stack, std::string_view name);
 /// overridden. `own_has` tells whether the writable layer holds a key.
 Result<void> check_conflicts(const Stack& stack, const Layer& candidate,
                              const std::function<bool(const ObjectName&)>& own_has);
-/// Features, prerequisites with versions, and loops, of every layer.
-Result<void> check_requirements(const Stack& stack, const std::vector<std::string>& features);
+/// A feature, prerequisite or version that a layer asks for and does not find, or a loop.
+struct Breach {
+  std::string layer;
+  Error error;
+  bool tolerated;  // a warning: the layer may be there nevertheless
+};
+/// Of every layer, in their order.
+std::vector<Breach> unmet_requirements(const Stack& stack, const std::vector<std::string>& features);
+/// The first breach that forbids to go from `before` to `after` by a change of layer `changed`. What another
+/// layer lacked already is not held against it.
+Result<void> check_requirements(const Stack& before, const Stack& after, std::string_view changed,
+                                const std::vector<std::string>& features);
 /// Names of the layers that require `name`.
 std::vector<std::string> dependants(const Stack& stack, std::string_view name);
 

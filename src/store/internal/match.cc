@@ -7,6 +7,7 @@
 #include <array>
 #include <boost/json.hpp>
 #include <charconv>
+#include <limits>
 
 #include "model/index_value.h"
 #include "store/types.h"
@@ -43,10 +44,23 @@ bool has_order(const model::Index& index) {
   return !model::is_list(index.kind) && (!index.unordered || index.sorts_anyway);
 }
 
+/// Whole numbers of 64 bits are compared as such: as doubles neighbours would be equal.
+int compare_numbers(const json::value& a, const json::value& b) {
+  using Wide = long double;  // 64 bits of fraction
+  static_assert(std::numeric_limits<Wide>::digits >= 64);
+  const auto wide = [](const json::value& number) -> Wide {
+    if (number.is_double()) return number.get_double();
+    return number.is_uint64() ? static_cast<Wide>(number.get_uint64())
+                              : static_cast<Wide>(number.get_int64());
+  };
+  const Wide x = wide(a), y = wide(b);
+  return x < y ? -1 : y < x ? 1 : 0;
+}
+
 /// Orders two JSON scalars of the same kind; absent when they cannot be compared.
 std::optional<int> compare_scalars(const json::value& a, const json::value& b) {
   auto sign = [](auto x, auto y) { return x < y ? -1 : y < x ? 1 : 0; };
-  if (a.is_number() && b.is_number()) return sign(a.to_number<double>(), b.to_number<double>());
+  if (a.is_number() && b.is_number()) return compare_numbers(a, b);
   if (a.is_string() && b.is_string())
     return sign(std::string_view(a.get_string()), std::string_view(b.get_string()));
   if (a.is_bool() && b.is_bool()) return sign(a.get_bool(), b.get_bool());

@@ -153,8 +153,8 @@ bool Planner::lacks_needs(const Installation& installation) {
     const bool present = planned != installations_.end() || there != nullptr;
     if (present && allows(need, version)) continue;
     const Action& action = installation.action;
-    problem(fmt::format("{}: {} {} needs {}, {}", action.from.set, action.name, action.actual_version,
-                        need.name,
+    const std::string wanted = need.wanted.empty() ? need.name : fmt::format("{} {}", need.name, need.wanted);
+    problem(fmt::format("{}: {} {} needs {}, {}", action.from.set, action.name, action.actual_version, wanted,
                         present ? fmt::format("but {} would not do", version)
                                 : std::string("which is neither installed nor wanted")));
     return true;
