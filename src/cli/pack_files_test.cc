@@ -83,9 +83,10 @@ TEST(PackFiles, NameWhatIsWrong) {
 TEST(PackFiles, TheLastOfTwoObjectsWithOneKeyCounts) {
   PackRemarks remarks;
   Result<json::value> pack = pack_of_files(
-      {{"tasks/x.yaml", "Name: tt\nDescription: x"}, {"tasks/y.yaml", "Name: tt\nDescription: y"}}, remarks);
+      {{"tasks/x.yaml", "Name: tt\nDescription: first"}, {"tasks/y.yaml", "Name: tt\nDescription: last"}},
+      remarks);
   ASSERT_TRUE(pack);
-  EXPECT_EQ(pack->at("sections").at("tasks").at("tt").at("Description"), "y");
+  EXPECT_EQ(pack->at("sections").at("tasks").at("tt").at("Description"), "last");
   EXPECT_THAT(remarks.repeated,
               ElementsAre("tasks tt stands in tasks/x.yaml and in tasks/y.yaml: the last one counts"));
 }
