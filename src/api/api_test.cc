@@ -504,6 +504,8 @@ TEST_F(ApiTest, InfoObjectsIndexesPrefs) {
 }
 
 TEST_F(ApiTest, ManagerPluginAndItsAction) {
+  EXPECT_EQ(fixture.call("GET", "/api/v3/plugins/manager").status, 404) << "this is no manager";
+  ASSERT_EQ(fixture.call("POST", "/api/v3/prefs", R"({"manager":"true"})").status, 201);
   EXPECT_TRUE(env::eventually([&] { return fixture.call("GET", "/api/v3/plugins/manager").status == 200; }));
   EXPECT_EQ(fixture.call("GET", "/api/v3/plugins/manager/actions").json().at(0).at("Command"), "addEndpoint");
   EXPECT_EQ(

@@ -59,7 +59,9 @@ INSTANTIATE_TEST_SUITE_P(
         RouteCase{"POST", "/api/v3/jobs/j/plugin_actions/x", "run_action", "j", ""},
         RouteCase{"GET", "/api/v3/ws/A/B", "open_owner_websocket", "", "A/B"},
         RouteCase{"GET", "/api/v3/john", "", "", ""}, RouteCase{"GET", "/api/v2/machines", "", "", ""},
-        RouteCase{"POST", "/api/v3/leases", "", "", ""}, RouteCase{"BREW", "/api/v3/machines", "", "", ""}));
+        RouteCase{"POST", "/api/v3/leases", "create_object", "", ""},
+        RouteCase{"POST", "/api/v3/interfaces", "", "", ""},
+        RouteCase{"BREW", "/api/v3/machines", "", "", ""}));
 
 TEST(OwnerPath, IsWhatStandsBeforeTheFirstApi) {
   const auto split = [](const std::vector<std::string>& path) {
