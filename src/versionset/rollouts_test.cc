@@ -231,7 +231,6 @@ TEST_F(RolloutsTest, AFilterByANameThatNobodyKnowsIsAFault) {
   EXPECT_THAT(faults("Id=A", "machines", "Endpoint=In($endpoints)&rack=Ne(7)"),
               ElementsAre(HasSubstr("Gate.Filter: " + unknown + "machines")));
   EXPECT_THAT(faults("availabel=false", "machines", "availabel=false"), ::testing::SizeIs(2));
-  EXPECT_THAT(faults("Id=A", "templates", "rack=7"), ElementsAre(HasSubstr(unknown + "templates")));
   EXPECT_THAT(faults("Id=A", "some_plugins_type", "rack=7"), ::testing::IsEmpty());
   for (const std::string owner : {"", "R1"}) {
     put("params", "rack" + owner, {{"Name", "rack" + owner}}, owner);
