@@ -15,6 +15,7 @@ Usage: ./x COMMAND
                                 an hour of histories under faults, checked; --help for more
   build                         build build/mullion (release with debug information)
   bench                         build and run the benchmarks, print their tables
+  packages [COMMAND]            the Debian packages that a command needs, which it installs by itself
   fix                           format the sources and renew the generated reference files
   help                          this text
 TEXT
@@ -26,13 +27,30 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# Installs what is missing of packages.txt; asks the network only then.
+# Sections of packages.txt that a command needs; one that tests builds and runs what it tests.
+sections_of() {
+  case "$1" in
+    build) echo build ;;
+    run) echo build run ;;
+    bench) echo build run test bench ;;
+    *) echo build run test ;;
+  esac
+}
+
+# packages COMMAND: the names of the packages that it needs.
+packages() {
+  awk -v wanted=" $(sections_of "$1") " '
+    /^\[/ { section = substr($0, 2, length($0) - 2); next }
+    /^[^#]/ && index(wanted, " " section " ")' packages.txt
+}
+
+# setup COMMAND: installs what is missing for it; asks the network only then.
 setup() {
   local missing=()
   local package
   while read -r package; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
-  done < <(sed 's/#.*//; /^\s*$/d' packages.txt)
+  done < <(packages "$1")
   if [ ${#missing[@]} -gt 0 ]; then
     say "installing ${#missing[@]} packages: ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
@@ -163,7 +181,7 @@ python_clients() {
 
 command_test() {
   mkdir -p build
-  setup
+  setup test
   local parts=("$@")
   [ ${#parts[@]} -gt 0 ] || parts=(checks unit blackbox chaos contract clients tsan tidy fuzz)
   local part
@@ -174,19 +192,19 @@ command_test() {
 }
 
 command_run() {
-  setup
+  setup run
   build_release
   exec /usr/bin/python3 tools/demo.py "$@"
 }
 
 command_chaos() {
-  setup
+  setup test
   build_release
   exec /usr/bin/python3 tests/chaos/run.py "$@"
 }
 
 command_bench() {
-  setup
+  setup bench
   build_release
   configure build/bench RelWithDebInfo -DMULLION_TESTS=OFF -DMULLION_BENCH=ON
   ninja -j "$JOBS" -C build/bench
@@ -196,7 +214,7 @@ command_bench() {
 }
 
 command_fix() {
-  setup
+  setup test
   python3 tools/generate_settings.py --golden
   python3 tools/generate_schema.py --golden
   build_release
@@ -212,7 +230,8 @@ command=${1:-help}
 case "$command" in
   run) command_run "$@" ;;
   test) command_test "$@" ;;
-  build) setup; build_release ;;
+  build) setup build; build_release ;;
+  packages) packages "${1:-test}" ;;
   chaos) command_chaos "$@" ;;
   bench) command_bench "$@" ;;
   fix) command_fix ;;

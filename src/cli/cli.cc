@@ -41,6 +41,11 @@ int succeed(Terminal& terminal) {
 
 Result<void> execute(Terminal& terminal, CommandLine& line) {
   const Command& command = *line.path.back();
+  if (line.global.has("ref") && !command.obeys_reference)
+    return usage_error(
+        fmt::format("{} does not look at --ref; update, params, set, remove and those that set "
+                    "one field do",
+                    command.name));
   Result<Options> options = resolve_options(terminal, line.global);
   if (!options) return options.error();
   if (options->debug) set_log_level(LogLevel::kInfo);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <sstream>
 
 namespace mullion::cli {
@@ -54,6 +55,17 @@ std::string suggestion(const Command& group, std::string_view word) {
   return nearest == nullptr ? std::string() : fmt::format("; did you mean `{}`?", nearest->name);
 }
 
+/// As drpcli reads them.
+std::optional<bool> switch_value(std::string_view text) {
+  for (const std::string_view word : {"true", "TRUE", "True", "t", "T", "1"}) {
+    if (text == word) return true;
+  }
+  for (const std::string_view word : {"false", "FALSE", "False", "f", "F", "0"}) {
+    if (text == word) return false;
+  }
+  return std::nullopt;
+}
+
 class Parser {
  public:
   Parser(const Command& root, const std::vector<std::string>& words, CommandLine& line)
@@ -101,10 +113,19 @@ class Parser {
     return {};
   }
 
+  /// A flag of the command or of a group that it belongs to; nullptr.
+  template <typename Find>
+  const FlagSpec* local_flag(Find find) const {
+    for (auto step = line_.path.rbegin(); step != line_.path.rend(); ++step) {
+      if (const FlagSpec* found = find((*step)->flags)) return found;
+    }
+    return nullptr;
+  }
+
   Result<void> take_long(const std::string& text) {
     const size_t equals = text.find('=');
     const std::string name = text.substr(0, equals);
-    const FlagSpec* local = find_flag(command().flags, name);
+    const FlagSpec* local = local_flag([&](const auto& flags) { return find_flag(flags, name); });
     const FlagSpec* spec = local != nullptr ? local : find_flag(global_flags(), name);
     if (spec == nullptr) return usage_error("unknown flag: --" + name);
     FlagValues& values = local != nullptr ? line_.flags : line_.global;
@@ -114,7 +135,7 @@ class Parser {
 
   Result<void> take_letters(const std::string& letters) {
     for (size_t i = 0; i < letters.size(); ++i) {
-      const FlagSpec* local = find_letter(command().flags, letters[i]);
+      const FlagSpec* local = local_flag([&](const auto& flags) { return find_letter(flags, letters[i]); });
       const FlagSpec* spec = local != nullptr ? local : find_letter(global_flags(), letters[i]);
       if (spec == nullptr) return usage_error(fmt::format("unknown flag: -{}", letters[i]));
       FlagValues& values = local != nullptr ? line_.flags : line_.global;
@@ -135,6 +156,11 @@ class Parser {
   }
 
   Result<void> store(const FlagSpec& spec, FlagValues& values, std::string value) {
+    if (spec.value_name.empty()) {
+      const std::optional<bool> on = switch_value(value);
+      if (!on) return usage_error(fmt::format("--{} is true or false, not `{}`", spec.name, value));
+      value = *on ? "true" : "false";
+    }
     if (spec.name == "help") line_.help = true;
     values.set(spec.name, std::move(value));
     return {};

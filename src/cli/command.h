@@ -37,7 +37,8 @@ struct Invocation {
 using Handler = Result<void> (*)(Invocation&);
 
 /// A node: a group with children, or a command with a handler. `arguments` says what it takes, one word each:
-/// "ID" is needed, "[ID]" may be left out, a trailing "..." takes any number.
+/// "ID" is needed, "[ID]" may be left out, a trailing "..." takes any number. Words in small letters between
+/// them are for people: whatever stands there will do, as scripts made for drpcli have it.
 struct Command {
   std::string name;
   std::string arguments;
@@ -47,6 +48,7 @@ struct Command {
   std::string subject;
   std::vector<std::string> aliases;
   std::vector<Command> children;
+  bool obeys_reference = false;  // --ref; other commands refuse it: a guard is obeyed or not accepted
 
   const Command* find_child(std::string_view word) const;
 };

@@ -48,10 +48,11 @@ bool has_plugin_actions(const Traits& traits) {
 
 Command meta_commands() {
   Command meta = leaf("meta", "ID", "Meta of an object", meta_show);
-  meta.children = {leaf("get", "ID KEY", "One value", meta_get),
-                   leaf("add", "ID key KEY val VALUE", "Add a value", meta_add),
-                   leaf("set", "ID key KEY to VALUE", "Set a value", meta_set),
-                   leaf("remove", "ID key KEY", "Remove a value", meta_remove)};
+  meta.children = {
+      leaf("get", "ID KEY", "One value", meta_get),
+      leaf("add", "ID key KEY val VALUE", "Add a value; an error when it is there already", meta_add),
+      leaf("set", "ID key KEY to VALUE", "Set a value", meta_set),
+      leaf("remove", "ID key KEY", "Remove a value", meta_remove)};
   return meta;
 }
 
@@ -63,7 +64,9 @@ struct RegularCommand {
 
 const std::vector<RegularCommand>& regular_commands() {
   static const std::vector<RegularCommand> commands = {
-      {always, leaf("list", "[FILTER]...", "List objects: NAME OP value ..., or NAME=OP(value) ...",
+      {always, leaf("list", "[FILTER]...",
+                    "List objects: NAME OP value ..., or NAME=OP(value) ...; sort NAME, reverse, limit N, "
+                    "offset N too",
                     list_objects, kListFlags)},
       {always, leaf("count", "[FILTER]...", "How many there are", count_objects)},
       {always, leaf("indexes", "", "What can be filtered and sorted by", list_indexes)},
@@ -73,17 +76,18 @@ const std::vector<RegularCommand>& regular_commands() {
       {always, leaf("wait", "ID FIELD VALUE [SECONDS]", "Wait until a field has a value", wait_for_object)},
       {can_create, leaf("create", "JSON", "Create an object (JSON, YAML, a file, - for stdin, or a name)",
                         create_object)},
-      {can_update, leaf("update", "ID JSON", "Merge changes into an object", update_object)},
+      {can_update, guarded(leaf("update", "ID JSON", "Merge changes into an object", update_object))},
       {can_update, leaf("patch", "ID PATCH", "Apply a JSON patch (RFC 6902)", patch_object)},
       {can_delete, leaf("destroy", "ID", "Delete an object", destroy_object)},
       {has_meta, meta_commands()},
-      {has_params,
-       leaf("params", "ID [JSON]", "Show parameters, or replace them all", params_show, kParamFlags)},
+      {has_params, guarded(leaf("params", "ID [JSON]", "Show parameters, or replace them all", params_show,
+                                kParamFlags))},
       {has_params, leaf("get", "ID param KEY", "One parameter", param_get, kParamFlags)},
+      {has_params, guarded(leaf("set", "ID param KEY to VALUE",
+                                "Set a parameter; secure ones are sealed here", param_set))},
       {has_params,
-       leaf("set", "ID param KEY to VALUE", "Set a parameter; secure ones are sealed here", param_set)},
-      {has_params, leaf("add", "ID param KEY to VALUE", "Add a parameter", param_add)},
-      {has_params, leaf("remove", "ID param KEY", "Remove a parameter", param_remove)},
+       leaf("add", "ID param KEY to VALUE", "Add a parameter; an error when it is there already", param_add)},
+      {has_params, guarded(leaf("remove", "ID param KEY", "Remove a parameter", param_remove))},
       {has_params, leaf("uploadiso", "ID", "Upload isos that the parameter bootenv-customize names",
                         customized_upload_iso)},
       {has_plain_actions, leaf("actions", "ID", "Actions an object offers", actions_list, action_flags())},
@@ -99,7 +103,7 @@ const std::vector<RegularCommand>& regular_commands() {
       {has_profiles, leaf("removeprofile", "ID PROFILE...", "Remove profiles", remove_profile)},
       {has_tasks, leaf("addtask", "ID TASK...", "Add tasks at the end", add_task)},
       {has_tasks, leaf("removetask", "ID TASK...", "Remove tasks", remove_task)},
-      {has_boot_env, leaf("bootenv", "ID BOOTENV", "Set the boot environment", set_field)},
+      {has_boot_env, guarded(leaf("bootenv", "ID BOOTENV", "Set the boot environment", set_field))},
   };
   return commands;
 }
@@ -137,15 +141,17 @@ Command collection(const ObjectType& type, const std::vector<SpecialCommand>& sp
 }
 
 Command extended() {
+  const FlagSpec of_type = {"ldata", 'l', "TYPE", "The type"};
   Command made = group("extended", "Work with types that plugins define: extended -l TYPE COMMAND", {});
+  made.flags = {of_type};
   for (const RegularCommand& regular : regular_commands()) {
     if (regular.applies == has_plugin_actions || regular.applies == has_profiles ||
         regular.applies == has_tasks || regular.applies == has_boot_env) {
       continue;
     }
     Command command = regular.command;
-    command.flags.push_back({"ldata", 'l', "TYPE", "The type"});
-    for (Command& child : command.children) child.flags.push_back({"ldata", 'l', "TYPE", "The type"});
+    command.flags.push_back(of_type);
+    for (Command& child : command.children) child.flags.push_back(of_type);
     made.children.push_back(std::move(command));
   }
   return made;
@@ -188,6 +194,11 @@ Command absent(std::string name, const std::string& why) {
 Command about(std::string subject, Command command) {
   for (Command& child : command.children) child = about(subject, std::move(child));
   command.subject = std::move(subject);
+  return command;
+}
+
+Command guarded(Command command) {
+  command.obeys_reference = true;
   return command;
 }
 

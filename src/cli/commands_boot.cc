@@ -51,12 +51,15 @@ std::string source_of(const Iso& iso, const std::string& directory, bool may_dow
   return may_download ? iso.url : std::string();
 }
 
+/// An iso that is needed, not there and can be had from nowhere is an error, once the others are uploaded;
+/// but not when its download was not wanted.
 Result<void> upload_isos(Invocation& call, const std::vector<Iso>& isos, const std::string& directory,
                          bool may_download) {
   if (isos.empty()) return {};
   Result<json::value> present = call.session.get("isos");
   if (!present) return present.error();
   const std::vector<std::string> names = texts_member(json::object{{"isos", *present}}, "isos");
+  std::vector<std::string> missing;
   for (const Iso& iso : isos) {
     if (std::find(names.begin(), names.end(), iso.file) != names.end()) continue;
     const std::string source = source_of(iso, directory, may_download);
@@ -64,13 +67,15 @@ Result<void> upload_isos(Invocation& call, const std::vector<Iso>& isos, const s
       call.terminal.err << "not uploaded: " << escaped(iso.file)
                         << (iso.url.empty() ? " (there is no file and no URL)\n"
                                             : " (get it from " + escaped(iso.url) + ")\n");
+      if (may_download) missing.push_back(iso.file);
       continue;
     }
     Result<json::value> stored = upload_source(call, "POST", api_path({"isos", iso.file}), source);
     if (!stored) return stored.error();
     call.terminal.err << "uploaded " << escaped(iso.file) << "\n";
   }
-  return {};
+  if (missing.empty()) return {};
+  return Error(ErrorCode::kNotFound, fmt::format("not uploaded: {}", fmt::join(missing, ", ")));
 }
 
 Result<void> put_template(Invocation& call, const std::string& id, const std::string& text) {
@@ -137,7 +142,10 @@ Result<void> boot_env_install(Invocation& call) {
 Result<void> boot_env_upload_iso(Invocation& call) {
   Result<json::value> boot_env = read_object(call);
   if (!boot_env) return boot_env.error();
-  Result<void> uploaded = upload_isos(call, isos_of(*boot_env), ".", true);
+  const std::vector<Iso> isos = isos_of(*boot_env);
+  if (isos.empty())
+    return Error(ErrorCode::kInvalid, fmt::format("BootEnv {} does not require an iso", call.argument(0)));
+  Result<void> uploaded = upload_isos(call, isos, ".", true);
   if (!uploaded) return uploaded;
   Result<json::value> after = read_object(call);
   return print_answer(call, after);
@@ -165,13 +173,14 @@ Result<void> customized_upload_iso(Invocation& call) {
       for (const Iso& iso : isos_of(boot_env.value())) isos.push_back(iso);
     }
   }
-  if (isos.empty()) call.terminal.err << "bootenv-customize names no isos here\n";
+  if (isos.empty())
+    return Error(
+        ErrorCode::kInvalid,
+        fmt::format("{} does not require an iso: its bootenv-customize names none", call.argument(0)));
   return upload_isos(call, isos, ".", true);
 }
 
 Result<void> template_upload(Invocation& call) {
-  Result<void> worded = expect_word(call, 1, "as");
-  if (!worded) return worded;
   Result<std::string> text =
       call.argument(0) == "-" ? read_text(call, "-") : env::read_file(call.argument(0));
   if (!text) return Error(ErrorCode::kBadRequest, "cannot read " + call.argument(0));

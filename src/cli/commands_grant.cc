@@ -6,6 +6,7 @@
 
 #include "cli/document.h"
 #include "cli/handlers.h"
+#include "cli/known_servers.h"
 #include "cli/output.h"
 #include "cli/source.h"
 
@@ -94,27 +95,13 @@ Result<void> make_account(Invocation& call, const std::string& name, const json:
   return set ? Result<void>() : Result<void>(set.error());
 }
 
-/// As OpenSSL prints fingerprints, or as managers store them.
-std::string spelled(std::string_view fingerprint) {
-  std::string out;
-  for (const unsigned char c : fingerprint) {
-    if (c != ':' && !std::isspace(c)) out += static_cast<char>(std::tolower(c));
-  }
-  return out;
-}
-
-bool is_fingerprint(std::string_view text) {
-  return text.size() == 64 &&
-         std::ranges::all_of(text, [](unsigned char c) { return std::isxdigit(c) != 0; });
-}
-
 /// The certificate that the endpoint shows instead of the known one; "" when its status tells of none.
 std::string offered_by(const json::value& endpoint) {
   const std::string status = text_member(endpoint, "ConnectionStatus");
   const size_t at = status.find(kOffered);
   if (at == std::string::npos) return "";
-  const std::string found = status.substr(at + kOffered.size(), 64);
-  return is_fingerprint(found) ? found : "";
+  const Result<std::string> found = parse_fingerprint(status.substr(at + kOffered.size(), 64));
+  return found ? *found : "";
 }
 
 std::string known_of(const json::value& endpoint) {
@@ -130,7 +117,7 @@ Result<void> endpoint_grant(Invocation& call) {
   Result<json::value> prefixes = call.session.get("objects");
   if (!prefixes) return prefixes.error();
   const json::object role = manager_role(name, managed_collections(*prefixes));
-  if (call.flags.has("make")) {
+  if (call.flags.on("make")) {
     Result<void> made = make_account(call, name, role);
     if (!made) return made;
   }
@@ -142,14 +129,17 @@ Result<void> endpoint_accept(Invocation& call) {
   Result<json::value> endpoint = call.session.get(path);
   if (!endpoint) return endpoint.error();
   const std::string offered = offered_by(*endpoint);
-  const std::string wanted = call.arguments.size() > 1 ? spelled(call.argument(1)) : offered;
+  std::string wanted = offered;
+  if (call.arguments.size() > 1) {
+    Result<std::string> given = parse_fingerprint(call.argument(1));
+    if (!given) return usage_error(given.error().messages.front());
+    wanted = std::move(*given);
+  }
   if (wanted.empty()) {
     return Error(ErrorCode::kConflict,
                  fmt::format("endpoint {} shows no other certificate; its status is: {}", call.argument(0),
                              text_member(*endpoint, "ConnectionStatus")));
   }
-  if (!is_fingerprint(wanted))
-    return usage_error("FINGERPRINT: expected the 64 hexadecimal digits of a SHA-256");
   if (!offered.empty() && offered != wanted) {
     return Error(ErrorCode::kConflict, fmt::format("endpoint {} shows the certificate {}, not {}",
                                                    call.argument(0), offered, wanted));

@@ -167,8 +167,6 @@ Result<void> machine_job_current(Invocation& call) {
 }
 
 Result<void> machine_job_state(Invocation& call) {
-  Result<void> worded = expect_word(call, 1, "to");
-  if (!worded) return worded;
   Result<std::string> id = current_job(call);
   if (!id) return id.error();
   Result<json::value> job = call.session.get(api_path({"jobs", *id}));

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <chrono>
 #include <ostream>
+#include <thread>
 
 #include "base/text.h"
 #include "cli/document.h"
@@ -48,10 +50,14 @@ void note_staleness(Invocation& call, const net::Headers& headers) {
   if (stale) call.terminal.err << "not in touch, shown as last known: " << escaped(*stale) << "\n";
 }
 
-/// Headers of a long poll, when --wait is given. Without --etag the object's present state is the base.
+/// Headers of a long poll, when --wait is given. Without --etag the object's present state is the base;
+/// --etag alone asks whether it is another one by now.
 Result<void> add_long_poll(Invocation& call, Call& request) {
-  if (!call.flags.has("wait")) return {};
   std::string etag = call.flags.get("etag");
+  if (!call.flags.has("wait")) {
+    if (!etag.empty()) request.headers.emplace_back("If-None-Match", etag);
+    return {};
+  }
   if (etag.empty()) {
     Result<net::TextResponse> head = call.session.send({"HEAD", object_target(call), "", {}, {}});
     if (!head) return head.error();
@@ -62,9 +68,27 @@ Result<void> add_long_poll(Invocation& call, Call& request) {
     return usage_error("--wait needs a time such as 30s or 5m, not `" + call.flags.get("wait") + "`");
   }
   request.headers.emplace_back("If-None-Match", etag);
-  request.headers.emplace_back("Prefer", "wait=" + call.flags.get("wait"));
   request.wait = std::chrono::seconds(seconds);
   return {};
+}
+
+/// Sends a request that may be a long poll, through restarts of the server until its time is over.
+Result<net::TextResponse> send_long_poll(Invocation& call, const Call& request) {
+  if (request.wait.count() == 0) return call.session.send(request);
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  const auto end = now() + request.wait;
+  Reconnection connection(call.terminal, call.session.url());
+  while (true) {
+    Call next = request;
+    const auto left = std::max(std::chrono::ceil<std::chrono::seconds>(end - now()), std::chrono::seconds(0));
+    next.wait = left;
+    next.headers.emplace_back("Prefer", fmt::format("wait={}", left.count()));
+    Result<net::TextResponse> answer = call.session.send(std::move(next));
+    if (answer) connection.found();
+    const bool lost = !answer && may_come_back(answer.error());
+    if (!lost || left.count() == 0) return answer;
+    std::this_thread::sleep_for(std::min<env::Duration>(connection.lost(answer.error()), left));
+  }
 }
 
 Error does_not_exist(const Invocation& call) {
@@ -97,21 +121,11 @@ Result<json::value> creation_body(Invocation& call) {
   return json::value(std::move(named));
 }
 
-Result<json::value> reference_object(Invocation& call) {
-  if (call.options.reference.empty()) return read_object(call);
-  return read_object_of(call, call.options.reference, call.type);
-}
-
 }  // namespace
 
 void add_flag(const Invocation& call, std::string_view flag,
               std::vector<std::pair<std::string, std::string>>& query) {
   if (call.flags.has(flag)) query.emplace_back(flag, call.flags.get(flag));
-}
-
-Result<void> expect_word(const Invocation& call, size_t index, std::string_view word) {
-  if (call.argument(index) == word) return {};
-  return usage_error(fmt::format("expected `{}` instead of `{}`", word, call.argument(index)));
 }
 
 Result<void> print_result(Invocation& call, const json::value& value) {
@@ -137,6 +151,15 @@ Result<void> send_patch(Invocation& call, const json::array& patch, bool force_a
   Result<json::value> changed = call.session.send_value("PATCH", target, json::value(patch));
   if (!changed) return changed.error();
   return print_result(call, *changed);
+}
+
+Result<void> send_changes(Invocation& call, const json::value& changes) {
+  const bool guarded = !call.options.reference.empty();
+  Result<json::value> before =
+      guarded ? read_object_of(call, call.options.reference, call.type) : read_object(call);
+  if (!before) return before.error();
+  const json::value after = merge(*before, changes);
+  return send_patch(call, guarded ? make_paranoid_patch(*before, after) : make_patch(*before, after), true);
 }
 
 Result<void> list_objects(Invocation& call) {
@@ -179,7 +202,7 @@ Result<void> show_object(Invocation& call) {
   Call request{"GET", object_target(call) + query_text(query), "", {}, {}};
   Result<void> prepared = add_long_poll(call, request);
   if (!prepared) return prepared;
-  Result<net::TextResponse> answer = call.session.send(std::move(request));
+  Result<net::TextResponse> answer = send_long_poll(call, request);
   if (!answer) return answer.error();
   if (answer->status == 304) {
     call.terminal.out << "Timeout: no change\n";
@@ -195,7 +218,7 @@ Result<void> object_exists(Invocation& call) {
   Call request{"HEAD", object_target(call), "", {}, {}};
   Result<void> prepared = add_long_poll(call, request);
   if (!prepared) return head_error(call, prepared.error());
-  Result<net::TextResponse> answer = call.session.send(std::move(request));
+  Result<net::TextResponse> answer = send_long_poll(call, request);
   if (!answer) return head_error(call, answer.error());
   if (answer->status == 304) call.terminal.out << "Timeout: no change\n";
   return {};
@@ -221,11 +244,7 @@ Result<void> update_object(Invocation& call) {
   Result<json::value> changes = read_object_of(call, call.argument(1), call.type, yaml::Nulls::kKeep);
   if (!changes) return changes.error();
   if (!changes->is_object()) return Error(ErrorCode::kBadRequest, "the changes must be an object");
-  Result<json::value> before = reference_object(call);
-  if (!before) return before.error();
-  const json::value after = merge(*before, *changes);
-  const bool paranoid = !call.options.reference.empty();
-  return send_patch(call, paranoid ? make_paranoid_patch(*before, after) : make_patch(*before, after), true);
+  return send_changes(call, *changes);
 }
 
 Result<void> patch_object(Invocation& call) {
@@ -272,8 +291,10 @@ Result<void> wait_for_object(Invocation& call) {
   Result<Session::WatchEnd> end = call.session.watch(
       {fmt::format("{}.update.{}", call.subject, key), fmt::format("{}.save.{}", call.subject, key)},
       std::chrono::seconds(seconds), not_yet, on_event);
-  if (!end) return end.error();
   static constexpr std::string_view kWords[] = {"complete", "timeout", "interrupt"};
+  // Scripts look at the word: there is one however the wait ends.
+  if (!end) call.terminal.out << kWords[2] << "\n";
+  if (!end) return end.error();
   call.terminal.out << kWords[static_cast<size_t>(*end)] << "\n";
   return {};
 }

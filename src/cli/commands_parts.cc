@@ -53,6 +53,10 @@ Result<json::value> param_value(Invocation& call, const std::string& key, size_t
   return value ? sealed_for(call, key, *value) : std::move(value);
 }
 
+Error already_present(const std::string& key) {
+  return Error(ErrorCode::kConflict, "Key, " + key + ", already present");
+}
+
 std::string actions_path_of(const Invocation& call) {
   const bool special = call.type != nullptr && !call.type->traits.actions_path.empty();
   return special ? std::string(call.type->traits.actions_path) : "actions";
@@ -148,11 +152,9 @@ Result<void> meta_get(Invocation& call) {
 }
 
 Result<void> meta_add(Invocation& call) {
-  Result<void> worded = expect_word(call, 1, "key");
-  if (worded) worded = expect_word(call, 3, "val");
-  if (!worded) return worded;
   Result<json::value> meta = call.session.get(meta_target(call));
   if (!meta) return meta.error();
+  if (member(*meta, call.argument(2)) != nullptr) return already_present(call.argument(2));
   const json::value value(json::string_view(call.argument(4)));
   const std::string path = "/" + pointer_segment(call.argument(2));
   return patch_map(call, meta_target(call),
@@ -160,9 +162,6 @@ Result<void> meta_add(Invocation& call) {
 }
 
 Result<void> meta_set(Invocation& call) {
-  Result<void> worded = expect_word(call, 1, "key");
-  if (worded) worded = expect_word(call, 3, "to");
-  if (!worded) return worded;
   Result<json::value> meta = call.session.get(meta_target(call));
   if (!meta) return meta.error();
   const std::string path = "/" + pointer_segment(call.argument(2));
@@ -175,14 +174,14 @@ Result<void> meta_set(Invocation& call) {
 }
 
 Result<void> meta_remove(Invocation& call) {
-  Result<void> worded = expect_word(call, 1, "key");
-  if (!worded) return worded;
   const std::string path = "/" + pointer_segment(call.argument(2));
   return patch_map(call, meta_target(call), {patch_operation("remove", path, nullptr)});
 }
 
 Result<void> params_show(Invocation& call) {
+  const bool guarded = !call.options.reference.empty();
   if (call.arguments.size() == 1) {
+    if (guarded) return usage_error("--ref is for changes: say which parameters there shall be");
     return print_answer(call, call.session.get(params_target(call) + query_text(read_query(call))));
   }
   Result<json::value> values = read_document(call, call.argument(1));
@@ -193,20 +192,18 @@ Result<void> params_show(Invocation& call) {
     if (!sealed) return sealed.error();
     entry.value() = std::move(*sealed);
   }
-  return print_answer(call, call.session.send_value("POST", params_target(call), *values));
+  if (!guarded) return print_answer(call, call.session.send_value("POST", params_target(call), *values));
+  Result<json::value> before = read_document(call, call.options.reference);
+  if (!before) return before.error();
+  return patch_map(call, params_target(call), make_paranoid_patch(*before, *values));
 }
 
 Result<void> param_get(Invocation& call) {
-  Result<void> worded = expect_word(call, 1, "param");
-  if (!worded) return worded;
   const std::string query = query_text(read_query(call));
   return print_answer(call, call.session.get(param_target(call, call.argument(2)) + query));
 }
 
 Result<void> param_set(Invocation& call) {
-  Result<void> worded = expect_word(call, 1, "param");
-  if (worded) worded = expect_word(call, 3, "to");
-  if (!worded) return worded;
   Result<json::value> value = param_value(call, call.argument(2), 4);
   if (!value) return value.error();
   if (call.options.reference.empty()) {
@@ -221,22 +218,19 @@ Result<void> param_set(Invocation& call) {
 }
 
 Result<void> param_add(Invocation& call) {
-  Result<void> worded = expect_word(call, 1, "param");
-  if (worded) worded = expect_word(call, 3, "to");
-  if (!worded) return worded;
   Result<json::value> value = param_value(call, call.argument(2), 4);
   if (!value) return value.error();
   Result<json::value> params = call.session.get(params_target(call));
   if (!params) return params.error();
+  if (member(*params, call.argument(2)) != nullptr) return already_present(call.argument(2));
   const std::string path = "/" + pointer_segment(call.argument(2));
+  // Tested as it was seen: of two who add the same at once only one may.
   const json::array patch = {patch_operation("test", "", *params), patch_operation("add", path, *value)};
   Result<json::value> added = call.session.send_value("PATCH", params_target(call), json::value(patch));
   return print_answer(call, added ? Result<json::value>(*value) : std::move(added));
 }
 
 Result<void> param_remove(Invocation& call) {
-  Result<void> worded = expect_word(call, 1, "param");
-  if (!worded) return worded;
   if (call.options.reference.empty()) {
     return print_answer(call,
                         call.session.send_json({"DELETE", param_target(call, call.argument(2)), "", {}, {}}));
@@ -298,13 +292,11 @@ Result<void> set_field(Invocation& call) {
                                              {"pause", "Runnable", "false"}};
   for (const FieldCommand& entry : kFields) {
     if (entry.command != call.command.name) continue;
-    Result<json::value> before = read_object(call);
-    if (!before) return before.error();
     json::value value(json::string_view(call.optional_argument(1)));
     if (!entry.fixed.empty()) value = entry.fixed == "true";
     json::object changes;
     changes[entry.field] = value;
-    return send_patch(call, make_patch(*before, merge(*before, json::value(changes))), true);
+    return send_changes(call, json::value(std::move(changes)));
   }
   return usage_error("no such field");
 }

@@ -1,4 +1,5 @@
 // Rollouts: begin and steer them, see what they would do and what they do.
+#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -15,8 +16,6 @@ namespace mullion::cli {
 namespace {
 
 constexpr auto kLook = std::chrono::seconds(1);
-/// A manager that restarts is waited for.
-constexpr int kMostMisses = 60;
 constexpr std::string_view kClear = "\x1b[H\x1b[J";
 
 Result<json::value> run_action(Invocation& call) {
@@ -41,9 +40,16 @@ void show(Invocation& call, const json::value& rollout, std::string& last) {
   last = line;
 }
 
-bool may_come_back(const Error& error) {
-  return error.code == ErrorCode::kUnreachable || error.code == ErrorCode::kUnavailable ||
-         error.code == ErrorCode::kTimeout;
+/// `done` is the only good end, and only as long as nothing failed on the way: older managers say it of both.
+Result<void> outcome_of(const Invocation& call, const json::value& rollout) {
+  const std::string state = text_member(rollout, "State");
+  const size_t failed = rollout_counts(rollout).failed;
+  if (state == "done" && failed == 0) return {};
+  const std::string reason = text_member(rollout, "Reason");
+  std::string text = "the rollout is " + state;
+  if (!reason.empty()) text += ": " + reason;
+  if (state == "done" && reason.empty()) text += fmt::format(": {} endpoints failed", failed);
+  return Error(ErrorCode::kConflict, "", "rollouts", call.argument(0), {std::move(text)});
 }
 
 }  // namespace
@@ -67,22 +73,21 @@ Result<void> rollout_dry_run(Invocation& call) {
 }
 
 Result<void> rollout_watch(Invocation& call) {
+  const std::string target = api_path({"rollouts", call.argument(0)});
+  Result<json::value> rollout = call.session.get(target);
+  if (!rollout) return rollout.error();
+  Reconnection connection(call.terminal, call.session.url());
   std::string last;
-  int misses = 0;
   while (true) {
-    Result<json::value> rollout = call.session.get(api_path({"rollouts", call.argument(0)}));
-    if (!rollout && (!may_come_back(rollout.error()) || ++misses > kMostMisses)) return rollout.error();
     if (rollout) {
-      misses = 0;
+      connection.found();
       show(call, *rollout, last);
-      if (rollout_is_over(*rollout)) {
-        if (text_member(*rollout, "State") == "done") return {};
-        return Error(
-            ErrorCode::kConflict, "", "rollouts", call.argument(0),
-            {"the rollout is " + text_member(*rollout, "State") + ": " + text_member(*rollout, "Reason")});
-      }
+      if (rollout_is_over(*rollout)) return outcome_of(call, *rollout);
+    } else if (!may_come_back(rollout.error())) {
+      return rollout.error();
     }
-    std::this_thread::sleep_for(kLook);
+    std::this_thread::sleep_for(rollout ? env::Duration(kLook) : connection.lost(rollout.error()));
+    rollout = call.session.get(target);
   }
 }
 

@@ -64,9 +64,6 @@ Result<void> subnet_lease_times(Invocation& call) {
 }
 
 Result<void> subnet_set(Invocation& call) {
-  Result<void> worded = expect_word(call, 1, "option");
-  if (worded) worded = expect_word(call, 3, "to");
-  if (!worded) return worded;
   Result<uint64_t> code = number_argument(call.argument(2));
   if (!code) return code.error();
   Result<json::value> before = read_object(call);
@@ -78,8 +75,6 @@ Result<void> subnet_set(Invocation& call) {
 }
 
 Result<void> subnet_get(Invocation& call) {
-  Result<void> worded = expect_word(call, 1, "option");
-  if (!worded) return worded;
   Result<uint64_t> code = number_argument(call.argument(2));
   if (!code) return code.error();
   Result<json::value> subnet = read_object(call);

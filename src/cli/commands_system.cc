@@ -30,7 +30,12 @@ Result<json::value> pairs_or_document(Invocation& call) {
 }
 
 Result<void> watch_events(Invocation& call, const std::string& pattern, bool objects_only) {
-  const auto ready = []() -> Result<bool> { return true; };
+  bool gap = false;
+  const auto ready = [&call, &gap]() -> Result<bool> {
+    if (gap) call.terminal.err << "what happened in between is not shown\n" << std::flush;
+    gap = true;
+    return true;
+  };
   const auto on_event = [&call, objects_only](const json::value& event) -> Result<bool> {
     const json::object* object = event.if_object();
     const json::value* inner = objects_only && object != nullptr ? object->if_contains("Object") : nullptr;

@@ -10,6 +10,7 @@
 #include "cli/source.h"
 #include "cli/version_set_files.h"
 #include "env/file.h"
+#include "model/object.h"
 
 namespace mullion::cli {
 namespace {
@@ -41,10 +42,23 @@ std::string bytes_text(uint64_t bytes) {
   return fmt::format("{} MB", bytes / 1'000'000);
 }
 
+bool holds_value(const json::value& line) {
+  const std::string kind = text_member(line, "Type");
+  return kind == "Pref" || kind == "Global";
+}
+
+/// What is there is told as text, lists and maps as JSON. They are written as the wanted ones beside them.
+std::string now_text(const json::value& line) {
+  const std::string text = text_member(line, "Current");
+  if (!holds_value(line) || !(text.starts_with('[') || text.starts_with('{'))) return text;
+  const Result<json::value> value = model::parse_json(text);
+  return value ? cell_text(*value) : text;
+}
+
 std::string wanted_text(const json::value& line) {
   const std::string kind = text_member(line, "Type");
   const json::value* value = member(line, "Value");
-  if (kind == "Pref" || kind == "Global") return value == nullptr ? "" : cell_text(*value);
+  if (holds_value(line)) return value == nullptr ? "" : cell_text(*value);
   if (kind == "File") return text_member(line, "ActualVersion");
   if (kind == "Plugin") return value == nullptr ? "" : text_member(*value, "Provider");
   const std::string word = text_member(line, "Version"), version = text_member(line, "ActualVersion");
@@ -60,7 +74,7 @@ json::value row_of(const json::value& line) {
   row["number"] = number_of(line, "Number");
   row["what"] = text_member(line, "Type");
   row["name"] = text_member(line, "Name");
-  row["now"] = text_member(line, "Current");
+  row["now"] = now_text(line);
   row["wanted"] = wanted_text(line);
   row["set"] = text_member(line, "Set");
   row["shadows"] = comma_list(line, "Shadows");
@@ -164,20 +178,28 @@ Result<SetMap> read_sets(Invocation& call, const std::string& path) {
 
 std::string address_of(const std::string& id) { return "version_sets/" + net::percent_encode(id); }
 
-/// New and changed ones before anything is removed. A set that somebody else changed in between is refused.
+/// New and changed ones before anything is removed.
+std::vector<Call> calls_of(const SetChanges& changes) {
+  std::vector<Call> calls;
+  for (const SetChanges::Change& change : changes.created)
+    calls.push_back({"POST", "version_sets", json::serialize(change.after), {}, {}});
+  for (const SetChanges::Change& change : changes.changed)
+    calls.push_back(
+        {"PATCH", address_of(change.id), json::serialize(make_patch(change.before, change.after)), {}, {}});
+  for (const std::string& id : changes.removed) calls.push_back({"DELETE", address_of(id), "", {}, {}});
+  return calls;
+}
+
+/// A set that somebody else changed in between is refused. What was told before is then true of a part only,
+/// and the error says of how much.
 Result<void> carry_out(Invocation& call, const SetChanges& changes) {
-  for (const SetChanges::Change& change : changes.created) {
-    Result<json::value> made = call.session.send_value("POST", "version_sets", json::value(change.after));
-    if (!made) return made.error();
-  }
-  for (const SetChanges::Change& change : changes.changed) {
-    const json::array patch = make_patch(change.before, change.after);
-    Result<json::value> made = call.session.send_value("PATCH", address_of(change.id), json::value(patch));
-    if (!made) return made.error();
-  }
-  for (const std::string& id : changes.removed) {
-    Result<json::value> gone = call.session.send_json({"DELETE", address_of(id), "", {}, {}});
-    if (!gone) return gone.error();
+  const std::vector<Call> calls = calls_of(changes);
+  for (size_t done = 0; done < calls.size(); ++done) {
+    Result<json::value> made = call.session.send_json(calls[done]);
+    if (made) continue;
+    Error error = made.error();
+    error.messages.push_back(fmt::format("of {} changes, only the first {} were made", calls.size(), done));
+    return error;
   }
   return {};
 }
@@ -210,7 +232,7 @@ Result<void> version_set_baseline(Invocation& call) {
     call.terminal.err << escaped("left out: " + line) << "\n";
   const json::value* set = member(*answer, "VersionSet");
   if (set == nullptr) return Error(ErrorCode::kInternal, "the server answered no version set");
-  if (!call.flags.has("create")) {
+  if (!call.flags.on("create")) {
     print_value(call.terminal, call.options, "version_sets", *set);
     return {};
   }
@@ -224,7 +246,7 @@ Result<void> version_set_apply(Invocation& call) {
   const std::string path = call.flags.get("file");
   Result<SetMap> wanted = read_sets(call, path);
   if (!wanted) return wanted.error();
-  const bool prune = call.flags.has("prune");
+  const bool prune = call.flags.on("prune");
   if (wanted->empty() && prune)
     return Error(ErrorCode::kInvalid,
                  fmt::format("{}: no version sets in it; --prune would remove all", path));
@@ -239,7 +261,7 @@ Result<void> version_set_apply(Invocation& call) {
   }
   if (!changes->refused.empty())
     return Error(ErrorCode::kConflict, "nothing was changed: " + changes->refused.front());
-  if (!call.flags.has("dry-run")) {
+  if (!call.flags.on("dry-run")) {
     const Result<void> done = carry_out(call, *changes);
     if (!done) return done;
   }

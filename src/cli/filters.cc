@@ -25,6 +25,43 @@ std::string_view operator_named(std::string_view word) {
   return {};
 }
 
+/// Words of a list that are no filters, as drpcli has them between filters; true: a value follows.
+constexpr std::pair<std::string_view, bool> kListWords[] = {
+    {"sort", true},   {"limit", true},    {"offset", true}, {"slim", true},
+    {"params", true}, {"reverse", false}, {"decode", false}};
+
+const std::pair<std::string_view, bool>* list_word(std::string_view word) {
+  for (const auto& entry : kListWords) {
+    if (entry.first == word) return &entry;
+  }
+  return nullptr;
+}
+
+/// Takes the words that are no filters out of `words`. An index of such a name, which would be followed by an
+/// operator, is one.
+Result<QueryItems> take_list_words(std::vector<std::string>& words) {
+  QueryItems items;
+  std::vector<std::string> filters;
+  for (size_t i = 0; i < words.size();) {
+    const auto* entry = list_word(words[i]);
+    const bool operates = i + 2 < words.size() && !operator_named(words[i + 1]).empty();
+    if (entry == nullptr || (operates && entry->second)) {
+      // A whole filter, so that its value is not taken for a word.
+      const size_t end = std::min(words.size(), i + (words[i].find('=') == std::string::npos ? 3 : 1));
+      filters.insert(filters.end(), words.begin() + static_cast<std::ptrdiff_t>(i),
+                     words.begin() + static_cast<std::ptrdiff_t>(end));
+      i = end;
+      continue;
+    }
+    if (entry->second && i + 1 == words.size())
+      return usage_error(fmt::format("`{}` needs a value", entry->first));
+    items.emplace_back(entry->first, entry->second ? words[i + 1] : "true");
+    i += entry->second ? 2 : 1;
+  }
+  words = std::move(filters);
+  return items;
+}
+
 Result<QueryItems> structured(std::span<const std::string> words) {
   QueryItems items;
   for (const std::string& word : words) {
@@ -37,9 +74,7 @@ Result<QueryItems> structured(std::span<const std::string> words) {
   return items;
 }
 
-}  // namespace
-
-Result<QueryItems> parse_filters(std::span<const std::string> words) {
+Result<QueryItems> parse_plain_filters(std::span<const std::string> words) {
   if (words.empty()) return QueryItems();
   if (words[0].find('=') != std::string::npos) return structured(words);
   if (words.size() % 3 != 0) {
@@ -55,6 +90,18 @@ Result<QueryItems> parse_filters(std::span<const std::string> words) {
     }
     items.emplace_back(words[i], fmt::format("{}({})", known, words[i + 2]));
   }
+  return items;
+}
+
+}  // namespace
+
+Result<QueryItems> parse_filters(std::span<const std::string> given) {
+  std::vector<std::string> words(given.begin(), given.end());
+  Result<QueryItems> taken = take_list_words(words);
+  if (!taken) return taken;
+  Result<QueryItems> items = parse_plain_filters(words);
+  if (!items) return items;
+  items->insert(items->end(), taken->begin(), taken->end());
   return items;
 }
 

@@ -12,7 +12,8 @@ namespace mullion::cli {
 
 using QueryItems = std::vector<std::pair<std::string, std::string>>;
 
-/// `NAME OP value NAME OP value ...`, or, when the first word holds '=', `NAME=value` and `NAME=OP(value)`.
+/// `NAME OP value NAME OP value ...`, or, when the first word holds '=', `NAME=value` and `NAME=OP(value)`;
+/// between them `sort NAME`, `reverse`, `limit N`, `offset N`, `slim A,B`, `params A,B`, `decode`.
 /// A usage error names the word that does not fit.
 Result<QueryItems> parse_filters(std::span<const std::string> words);
 

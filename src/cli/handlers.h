@@ -198,6 +198,9 @@ Result<void> print_answer(Invocation& call, const Result<json::value>& answer);
 Result<json::value> read_object(Invocation& call);
 /// PATCH of the object that the first argument names; prints the answer. An empty patch is sent too.
 Result<void> send_patch(Invocation& call, const json::array& patch, bool force_allowed);
+/// Folds changes into the object that the first argument names, tested against --ref or against what is
+/// there.
+Result<void> send_changes(Invocation& call, const json::value& changes);
 /// A content pack from whatever the argument stands for; it has a name.
 Result<json::value> read_pack(Invocation& call, const std::string& argument);
 /// PUT when the server has a pack of this name, else POST.
@@ -206,8 +209,6 @@ Result<json::value> upload_pack(Invocation& call, const json::value& pack, bool 
 Result<std::string> static_origin(Invocation& call);
 /// A usage error unless the text is a whole number.
 Result<uint64_t> number_argument(const std::string& text);
-/// Fails with a usage error unless argument `index` is `word`: the small words of `set ID param K to V`.
-Result<void> expect_word(const Invocation& call, size_t index, std::string_view word);
 /// Value of a flag as a query item, when given.
 void add_flag(const Invocation& call, std::string_view flag,
               std::vector<std::pair<std::string, std::string>>& query);

@@ -28,8 +28,10 @@ RolloutCounts counts_of(const json::array& endpoints) {
     const std::string state = text_member(endpoint, "State");
     if (state == "waiting" || state == "to return") {
       ++counts.waiting;
-    } else if (state == "done" || state == "left") {
+    } else if (state == "done") {
       ++counts.done;
+    } else if (state == "left") {
+      ++counts.left;
     } else if (state == "failed" || state == "not returned") {
       ++counts.failed;
     } else if (state == "returned") {
@@ -47,7 +49,8 @@ std::string counts_text(const RolloutCounts& counts) {
                                     {counts.under_way, "under way"},
                                     {counts.done, "done"},
                                     {counts.failed, "failed"},
-                                    {counts.returned, "returned"}}) {
+                                    {counts.returned, "returned"},
+                                    {counts.left, "left as they are"}}) {
     if (count > 0) parts.push_back(fmt::format("{} {}", count, word));
   }
   return parts.empty() ? "no endpoints" : fmt::format("{}", fmt::join(parts, ", "));
@@ -97,6 +100,14 @@ std::string action_text(const json::value& action) {
 
 }  // namespace
 
+RolloutCounts rollout_counts(const json::value& rollout) {
+  json::array all;
+  for (const json::value& wave : list_of(rollout, "Progress")) {
+    for (const json::value& endpoint : list_of(wave, "Endpoints")) all.push_back(endpoint);
+  }
+  return counts_of(all);
+}
+
 std::string rollout_text(const json::value& rollout, env::WallTime now, size_t most_lines) {
   std::vector<std::string> lines{header(rollout)};
   size_t number = 0;
@@ -112,14 +123,10 @@ std::string rollout_text(const json::value& rollout, env::WallTime now, size_t m
 std::string rollout_line(const json::value& rollout) {
   const json::array& waves = list_of(rollout, "Progress");
   size_t begun = 0;
-  json::array all;
-  for (const json::value& wave : waves) {
-    if (!text_member(wave, "Started").empty()) ++begun;
-    for (const json::value& endpoint : list_of(wave, "Endpoints")) all.push_back(endpoint);
-  }
+  for (const json::value& wave : waves) begun += text_member(wave, "Started").empty() ? 0 : 1;
   if (waves.empty()) return header(rollout);
   return fmt::format("{}, wave {} of {}: {}", header(rollout), begun, waves.size(),
-                     counts_text(counts_of(all)));
+                     counts_text(rollout_counts(rollout)));
 }
 
 std::string dry_run_text(const json::value& answer) {

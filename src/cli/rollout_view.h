@@ -12,8 +12,10 @@ namespace json = boost::json;
 
 /// Endpoints of a rollout by what became of them.
 struct RolloutCounts {
-  size_t waiting = 0, under_way = 0, done = 0, failed = 0, returned = 0;
+  size_t waiting = 0, under_way = 0, done = 0, failed = 0, returned = 0, left = 0;
 };
+
+RolloutCounts rollout_counts(const json::value& rollout);
 
 /// The table of `rollouts watch`: waves with their endpoints, gate and what is left of the soak time. At most
 /// `most_lines` lines; 0: all.

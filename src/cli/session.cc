@@ -21,6 +21,31 @@ constexpr std::chrono::seconds kPauses[] = {std::chrono::seconds(1), std::chrono
 
 }  // namespace
 
+bool may_come_back(const Error& error) {
+  if (const int status = error.status_override; status != 0)
+    return status == 502 || status == 503 || status == 504;
+  // kCancelled: a server that stops says good-bye to its websockets.
+  return error.code == ErrorCode::kUnreachable || error.code == ErrorCode::kUnavailable ||
+         error.code == ErrorCode::kTimeout || error.code == ErrorCode::kCancelled;
+}
+
+env::Duration Reconnection::lost(const Error& error) {
+  constexpr env::Duration kFirst = std::chrono::milliseconds(500), kLongest = std::chrono::seconds(15);
+  if (pause_.count() == 0) {
+    terminal_.err << fmt::format("lost touch with {}: {}; trying again\n", escaped(server_),
+                                 escaped(error.messages.empty() ? error.text() : error.messages.front()))
+                  << std::flush;
+  }
+  pause_ = pause_.count() == 0 ? kFirst : std::min(pause_ * 2, kLongest);
+  return pause_;
+}
+
+void Reconnection::found() {
+  if (pause_.count() == 0) return;
+  pause_ = env::Duration(0);
+  terminal_.err << fmt::format("in touch with {} again\n", escaped(server_)) << std::flush;
+}
+
 net::ClientRequest Session::State::request_of(const Call& call, bool through_proxy) const {
   net::ClientRequest request;
   request.method = call.method;
@@ -100,6 +125,17 @@ Result<void> Session::State::log_in() {
   return {};
 }
 
+Result<void> Session::State::renew_login() {
+  if (!options.token.empty() || options.no_token)
+    return Error(ErrorCode::kUnauthorized, "there is no login to renew");
+  const std::string before = authorization;
+  authorization = basic();
+  std::string token;
+  Result<void> taken = take_token("", token);
+  authorization = taken ? "Bearer " + token : before;
+  return taken;
+}
+
 Session::Session(Terminal& terminal, const Options& options)
     : state_(std::make_unique<State>(terminal, options)) {}
 Session::~Session() = default;
@@ -150,6 +186,9 @@ Result<net::TextResponse> Session::send(Call call) {
     begun = false;
     answer = state_->exchange(call, true, &begun);
   }
+  // Whoever waits for days outlives tokens. What was refused was not carried out.
+  const bool refused = !answer && answer.error().status_override == 401;
+  if (refused && state_->renew_login()) return state_->exchange(call, true);
   return answer;
 }
 

@@ -27,6 +27,24 @@ struct Call {
   env::Duration wait{0};  // added to the time-out: long polls
 };
 
+/// Whether the same may work soon: the server, or the one behind it, is not there now.
+bool may_come_back(const Error& error);
+
+/// For commands that wait through a restart of the server: pauses that grow, and a word on stderr when touch
+/// is lost and when it is there again.
+class Reconnection {
+ public:
+  Reconnection(Terminal& terminal, std::string server) : terminal_(terminal), server_(std::move(server)) {}
+  /// How long to wait before the next try.
+  env::Duration lost(const Error& error);
+  void found();
+
+ private:
+  Terminal& terminal_;
+  const std::string server_;
+  env::Duration pause_{0};  // zero: in touch
+};
+
 /// Logs in at the first request. One thread.
 class Session {
  public:
@@ -74,7 +92,8 @@ class Session {
   const std::string& url() const;
 
   /// Registers `patterns` on the event socket, then hands every event to `on_event` until it returns false,
-  /// `limit` passes (zero: never) or SIGINT arrives. `ready` runs after the registration is acknowledged.
+  /// `limit` passes (zero: never) or SIGINT arrives. `ready` runs after each registration: a server that goes
+  /// away is waited for, which is said on stderr, and what happened meanwhile is in no event.
   enum class WatchEnd { kStopped, kTimeout, kInterrupted };
   Result<WatchEnd> watch(std::vector<std::string> patterns, env::Duration limit,
                          const std::function<Result<bool>()>& ready,
@@ -87,6 +106,14 @@ class Session {
 
  private:
   struct State;
+  struct WatchSteps {
+    std::function<Result<bool>()> ready;
+    std::function<Result<bool>(const json::value& event)> on_event;
+  };
+
+  /// One connection of a watch, until nobody wants more; its error when it breaks.
+  Result<void> follow(const std::vector<std::string>& patterns, const WatchSteps& steps,
+                      Reconnection& connection);
 
   std::unique_ptr<State> state_;
 };

@@ -6,7 +6,9 @@
 #include <filesystem>
 #include <istream>
 #include <iterator>
+#include <ostream>
 
+#include "base/text.h"
 #include "catalog/catalog_url.h"
 #include "catalog/installed.h"
 #include "cli/checksum.h"
@@ -185,15 +187,24 @@ Result<CatalogDocument> read_catalog(Invocation& call) {
 Result<catalog::Items> read_items(Invocation& call) {
   Result<CatalogDocument> document = read_catalog(call);
   if (!document) return document.error();
-  return items_of(document->items);
+  std::vector<std::string> faults;
+  catalog::Items items = items_of(document->items, &faults);
+  for (const std::string& fault : faults)
+    call.terminal.err << "warning: the catalog has an item that is none: " << escaped(fault) << "\n";
+  return items;
 }
 
-catalog::Items items_of(const json::object& section) {
+catalog::Items items_of(const json::object& section, std::vector<std::string>* faults) {
   std::vector<catalog::Item> items;
   for (const auto& entry : section) {
-    if (!entry.value().is_object()) continue;
-    Result<catalog::Item> item = catalog::Item::parse(entry.value().get_object());
-    if (item) items.push_back(std::move(*item));
+    Result<catalog::Item> item = entry.value().is_object()
+                                     ? catalog::Item::parse(entry.value().get_object())
+                                     : Result<catalog::Item>(Error(ErrorCode::kInvalid, "no object"));
+    if (item) {
+      items.push_back(std::move(*item));
+    } else if (faults != nullptr) {
+      faults->push_back(fmt::format("{}: {}", std::string_view(entry.key()), item.error().messages.front()));
+    }
   }
   return catalog::Items(std::move(items));
 }

@@ -32,9 +32,10 @@ struct CatalogDocument {
   json::object items;  // of two with one id the first one counts
 };
 Result<CatalogDocument> read_catalog(Invocation& call);
-/// The same as items; those that make no sense are left out.
+/// The same as items; those that make no sense are left out, which is said on stderr.
 Result<catalog::Items> read_items(Invocation& call);
-catalog::Items items_of(const json::object& section);
+/// `faults`: what is left out, and why.
+catalog::Items items_of(const json::object& section, std::vector<std::string>* faults = nullptr);
 /// The item of this id, or of this name and `stable`. kNotFound says what there is.
 Result<const catalog::Item*> find_item(const catalog::Items& items, const std::string& id);
 /// The artifact for a platform, "ARCH/OS".

@@ -29,10 +29,10 @@ const std::vector<FlagSpec> kReplaceFlags = {
 
 std::vector<Command> machine_commands() {
   return {
-      leaf("workflow", "ID WORKFLOW", "Set the workflow", set_field),
-      leaf("stage", "ID STAGE", "Set the stage", set_field),
-      leaf("run", "ID", "Make it runnable", set_field),
-      leaf("pause", "ID", "Make it not runnable", set_field),
+      guarded(leaf("workflow", "ID WORKFLOW", "Set the workflow", set_field)),
+      guarded(leaf("stage", "ID STAGE", "Set the stage; '' is none", set_field)),
+      guarded(leaf("run", "ID", "Make it runnable", set_field)),
+      guarded(leaf("pause", "ID", "Make it not runnable", set_field)),
       leaf("inserttask", "ID TASK [OFFSET]", "Insert a task behind the current one", insert_task),
       leaf("token", "ID", "A token with the machine's rights", machine_token,
            {{"ttl", 0, "TIME", "How long it lives"}}),

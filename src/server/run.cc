@@ -113,11 +113,11 @@ int run(const std::vector<std::string>& arguments) {
     if (number != SIGUSR1) token.reset();
     break;
   }
-  // Everything acknowledged is on the disk: what still runs can be left behind.
+  // Everything acknowledged is on the disk: what still runs can be left behind, but that is no success.
   env::set_last_resort(kStopPatience, [&](std::string_view what) {
     kLog.error("work does not end, the process ends without it pool={}", what);
     if (token) std::_Exit(give_way(*image, std::filesystem::absolute(settings->text("base-root")), *token));
-    std::_Exit(EXIT_SUCCESS);
+    std::_Exit(EXIT_FAILURE);
   });
   const bool stopped = (*server)->stop();
   if (stopped) server->reset();

@@ -202,8 +202,37 @@ TEST(Machine, FailuresAreToleratedUpToTheirLimit) {
   patient.rollout.plan.most_failed = 3;
   for (const char* id : {"C", "E"}) patient.fleet[id].disabled = true;
   patient.run();
-  EXPECT_EQ(patient.state(), "done");
-  EXPECT_EQ(patient.rollout.reason, "2 endpoints failed");
+  // Put up with is not done: every wave had its turn, and it is said what came of it.
+  EXPECT_EQ(patient.state(), "failed");
+  EXPECT_EQ(patient.rollout.reason, "2 of 5 endpoints failed");
+  EXPECT_EQ(patient.rollout.ended, at(patient.now));
+  std::vector<std::string> waves;
+  for (const Wave& wave : patient.rollout.waves) waves.push_back(wave.state);
+  EXPECT_EQ(waves, (std::vector<std::string>{"done", "failed", "failed"}));
+  EXPECT_EQ(patient.state_of("D"), EndpointState::kDone);
+  EXPECT_TRUE(return_rollout(patient.rollout, at(patient.now), "user:x")) << "it can be taken back";
+}
+
+TEST(Machine, AWaveThatFailsEverywhereStopsWhateverIsToleratedElsewhere) {
+  for (const size_t failing : {1U, 2U}) {
+    World world(kPlan, kFive);
+    world.rollout.plan.most_failed = 100;
+    for (const char* id : {"B", "C"}) world.fleet[id].disabled = true;
+    if (failing == 1) world.fleet["C"].disabled = false;
+    world.run();
+    EXPECT_EQ(world.state(), failing == 1 ? "failed" : "returned");
+    EXPECT_EQ(world.rollout.reason,
+              failing == 1 ? "1 of 5 endpoints failed" : "every endpoint of wave 2 failed");
+    EXPECT_EQ(world.state_of("D"), failing == 1 ? EndpointState::kDone : EndpointState::kWaiting);
+  }
+  World canary(kPlan, kFive);
+  canary.rollout.plan.most_failed = 3;
+  canary.rollout.plan.return_on_failure = false;
+  canary.fleet["A"].errors = {"no space"};
+  canary.run();
+  EXPECT_EQ(canary.state(), "paused");
+  EXPECT_EQ(canary.rollout.reason, "every endpoint of wave 1 failed");
+  EXPECT_EQ(canary.state_of("B"), EndpointState::kWaiting);
 }
 
 TEST(Machine, AWaveHasALimit) {

@@ -261,6 +261,7 @@ Result<std::vector<RolloutTarget>> RolloutsImpl::startable(const store::Snapshot
       internal::find_targets(snapshot, rollout.plan, given_.own_id, principal);
   if (!targets) return targets;
   std::vector<std::string> faults = internal::missing_sets(snapshot, rollout.plan);
+  for (std::string& fault : query_faults(snapshot, rollout.plan)) faults.push_back(std::move(fault));
   for (std::string& overlap : internal::overlaps(snapshot, rollout.plan.id, *targets))
     faults.push_back(std::move(overlap));
   if (!faults.empty())

@@ -218,6 +218,38 @@ TEST_F(RolloutsTest, DryRunsShowWhatTheCallerSees) {
   EXPECT_EQ(shown(tenant), "B");
 }
 
+TEST_F(RolloutsTest, AFilterByANameThatNobodyKnowsIsAFault) {
+  const auto faults = [&](const std::string& targets, const std::string& collection,
+                          const std::string& filter) {
+    RolloutPlan plan;
+    plan.targets = targets;
+    plan.gate = GateRule{.collection = collection, .filter = filter};
+    return query_faults(*store_->snapshot(), plan);
+  };
+  const std::string unknown = "rack is neither an index of ";
+  EXPECT_THAT(faults("rack=7", "machines", ""), ElementsAre(HasSubstr("Targets: " + unknown + "endpoints")));
+  EXPECT_THAT(faults("Id=A", "machines", "Endpoint=In($endpoints)&rack=Ne(7)"),
+              ElementsAre(HasSubstr("Gate.Filter: " + unknown + "machines")));
+  EXPECT_THAT(faults("availabel=false", "machines", "availabel=false"), ::testing::SizeIs(2));
+  EXPECT_THAT(faults("Id=A", "some_plugins_type", "rack=7"), ::testing::IsEmpty());
+  for (const std::string owner : {"", "R1"}) {
+    put("params", "rack" + owner, {{"Name", "rack" + owner}}, owner);
+    EXPECT_THAT(faults("rack" + owner + "=7", "machines", "rack" + owner + "=Ne(7)&sort=Name"),
+                ::testing::IsEmpty())
+        << "a parameter of here or of an endpoint";
+  }
+  EXPECT_THAT(faults("Id=A", "templates", "rack=7"),
+              ElementsAre(HasSubstr("rack is not an index of templates")))
+      << "which have no parameters, whatever is defined";
+  // And again when it begins: the parameter may be gone by then.
+  put_endpoint("A");
+  put("rollouts", "roll",
+      {{"Id", "roll"}, {"VersionSets", json::array{"new"}}, {"Targets", "row=Ne(7)"}, {"Settle", "0"}});
+  const Result<std::string> started = command("start", principal_);
+  ASSERT_FALSE(started);
+  EXPECT_THAT(started.error().text(), HasSubstr("row is neither an index of endpoints nor a parameter"));
+}
+
 TEST_F(RolloutsTest, CommandsAtOnceTakeTheirTurns) {
   put_endpoint("A");
   const auto begin = [&](const std::string& id) {

@@ -395,19 +395,65 @@ def test_a_server_of_this_computer_that_is_set_up_anew_is_accepted(site, tmp_pat
     cli.run("machines", "list")
 
 
-@pytest.mark.parametrize("words", [["events", "watch"], ["machines", "wait", "Name:cli-end", "Description", "x", "60"]])
-def test_a_watch_that_the_server_ends_shows_no_insides(site, tmp_path, words):
-    server = site.server("ending").start()
+def told(watch, tmp_path, word):
+    """Whether the watch, whose stderr is a file, has said so."""
+    return lambda: word in (tmp_path / f"err-{watch.args[1]}").read_text() or watch.poll() is not None
+
+
+def test_waits_and_watches_go_on_when_the_server_restarts(site, tmp_path):
+    server = site.server("restarting").start()
     cli = CommandLine(server, tmp_path / "home")
     cli.run("machines", "create", "cli-end")
-    watches = [subprocess.Popen([str(BINARY), *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                env=cli.environment) for _ in range(8)]
-    wait_until("they watch", lambda: server.metrics()["mullion_api_websockets"] >= 8)
-    server.stop()
-    for watch in watches:
-        _, errors = watch.communicate(timeout=30)
-        assert watch.returncode == 1 and errors.startswith("Error: "), errors
+    watches = {}
+    for words in (["events", "watch", "profiles.create.*"], ["machines", "wait", "Name:cli-end", "Description", "x", "120"]):
+        with open(tmp_path / f"err-{words[0]}", "w", encoding="utf-8") as errors:
+            watches[words[0]] = subprocess.Popen([str(BINARY), *words], stdout=subprocess.PIPE, stderr=errors, text=True,
+                                                 env=cli.environment)
+    wait_until("they watch", lambda: server.metrics()["mullion_api_websockets"] >= len(watches))
+    for end in (server.stop, server.kill):
+        end()
+        for watch in watches.values():
+            wait_until("it is noticed", told(watch, tmp_path, "lost touch"))
+        server.start()
+        wait_until("they are back", lambda: server.metrics()["mullion_api_websockets"] >= len(watches), timeout=60)
+    cli.run("profiles", "create", "cli-after")
+    cli.run("machines", "update", "Name:cli-end", "Description: x")
+    assert watches["machines"].communicate(timeout=60)[0] == "complete\n"
+    assert watches["machines"].returncode == 0
+    wait_until("it heard", told(watches["events"], tmp_path, "in touch"))
+    watches["events"].send_signal(signal.SIGINT)
+    heard, _ = watches["events"].communicate(timeout=60)
+    assert watches["events"].returncode == 0 and "cli-after" in heard, heard
+    for name in watches:
+        errors = (tmp_path / f"err-{name}").read_text()
+        assert "in touch with" in errors and "Error" not in errors, errors
         assert "runtime" not in errors and "group" not in errors and "task" not in errors, errors
+
+
+def test_words_as_scripts_have_them(cli):
+    for name in ("cli-words-a", "cli-words-b", "cli-words-c"):
+        cli.run("profiles", "create", name)
+    names = [profile["Name"] for profile in cli.json("profiles", "list", "Name", "Re", "cli-words-.", "sort", "Name", "reverse", "limit", "2")]
+    assert names == ["cli-words-c", "cli-words-b"]
+    cli.run("profiles", "set", "cli-words-a", "set", "cli/word", "to", "1")
+    assert cli.json("profiles", "get", "cli-words-a", "whatever", "cli/word") == 1
+    assert "already present" in cli.fails("profiles", "add", "cli-words-a", "param", "cli/word", "to", "2")
+    assert cli.json("profiles", "get", "cli-words-a", "param", "cli/word") == 1
+    for words in (("profiles", "params", "cli-words-a", '{"cli/word": 3}', "--ref", '{"cli/word": "other"}'),
+                  ("profiles", "set", "cli-words-a", "param", "cli/word", "to", "3", "--ref", "other"),
+                  ("profiles", "remove", "cli-words-a", "param", "cli/word", "--ref", "other"),
+                  ("profiles", "update", "cli-words-a", "Description: x", "--ref", "Description: other")):
+        assert "Test op failed" in cli.fails(*words)
+    assert cli.json("profiles", "params", "cli-words-a") == {"cli/word": 1}
+    assert cli.json("profiles", "params", "cli-words-a", '{"cli/other": 3}', "--ref", '{"cli/word": 1}') == {"cli/other": 3}
+    assert "does not exist" in cli.fails("extended", "-l", "cli-no-such-type", "exists", "x")
+    assert cli.json("extended", "-l", "profiles", "list", "Name=cli-words-a")[0]["Name"] == "cli-words-a"
+
+
+def test_a_machine_is_always_in_a_stage(cli):
+    cli.run("machines", "create", "cli-staged")
+    cli.run("machines", "stage", "Name:cli-staged", "local")
+    assert cli.json("machines", "stage", "Name:cli-staged", "")["Stage"] == "none"
 
 
 def test_output_that_cannot_be_written_is_an_error(cli):

@@ -501,6 +501,34 @@ def test_without_the_manager_nothing_begins(fleet):
         fleet.manager.set_preference("manager", "true")
 
 
+# -- what failed is not done
+
+@pytest.mark.parametrize("dark, waves, state, reason", [
+    (["E00"], [{"Count": 1}], "returned", "every endpoint of wave 1 failed"),
+    (["E02"], [{"Count": 1}], "failed", "1 of 3 endpoints failed")])
+def test_failures_that_are_put_up_with_are_no_success(fleet, dark, waves, state, reason):
+    for endpoint in dark:
+        fleet.lights[endpoint].set_dark(True)
+        wait_until("it is dark", lambda: not fleet.manager.status(endpoint).startswith("Connected"))
+    rollout = fleet.create(Waves=waves, TargetEndpoints=["E00", "E01", "E02"], StopWhen={"Failed": 3, "EndpointLimit": "2"})
+    assert run_cli(fleet.manager, "rollouts", "start", rollout).returncode == 0
+    watched = run_cli(fleet.manager, "rollouts", "watch", rollout)
+    shown = fleet.look(rollout)
+    assert (shown["State"], shown["Reason"].split(";")[0]) in ((state, reason), ("failed", reason)), shown
+    assert watched.returncode == 1 and reason in watched.stderr, watched
+    assert (shown["Progress"][1]["State"] == "waiting") == (dark == ["E00"])
+    assert [event["What"] for event in shown["History"]].count("done") == 0
+
+
+def test_filters_by_names_that_nobody_knows_are_refused(fleet):
+    gate = {"Collection": "machines", "Filter": "Endpoint=In($endpoints)&availabel=false", "Count": 0}
+    for more in ({"Targets": "rollout/rack=7", "TargetEndpoints": []}, {"Gate": gate}):
+        refused = expect(422, fleet.manager.call("POST", "rollouts", fleet.plan(**more))).json()
+        assert "is neither an index of" in refused["Messages"][0], refused
+    fleet.manager.create("params", {"Name": "rollout/rack"})
+    fleet.manager.create("rollouts", fleet.plan(Targets="rollout/rack=7", TargetEndpoints=[]))
+
+
 # -- seeing it
 
 def run_cli(server, *words, timeout=60):

@@ -14,6 +14,7 @@
 #include "api/internal/memory_budget.h"
 #include "api/internal/routes.h"
 #include "api/internal/ux.h"
+#include "env/turns.h"
 #include "model/object.h"
 #include "versionset/configurator.h"
 #include "versionset/lease.h"
@@ -65,6 +66,7 @@ struct Services {
   JobLogKeeper job_log_keeper;
   versionset::LeaseKeeper lease;
   ClaimedNames claimed;
+  env::Turns turns;  // of writes that are about the same thing: see write_support.h
   IsoQueue isos_to_unpack;
   UxVersion ux_version;
   std::atomic<uint64_t> websockets{0};

@@ -36,6 +36,11 @@ void machine_defaults(const Services& services, json::object& object) {
   if (has_tasks && object["CurrentTask"] == 0) object["CurrentTask"] = -1;
 }
 
+/// A machine is always in a stage: `none` is the one in which nothing is done.
+void keep_in_a_stage(json::object& machine) {
+  if (model::text_member(machine, "Stage").empty()) machine["Stage"] = "none";
+}
+
 /// One reservation for a device, counted within its scope.
 std::vector<std::string> reservation_exclusive(const json::object& reservation) {
   const model::ObjectType& type = *model::find_object_type("reservations");
@@ -159,6 +164,7 @@ const std::array kHooks{
     TypeHooks{.prefix = "jobs", .not_removable = job_not_removable},
     TypeHooks{.prefix = "machines",
               .on_create = machine_defaults,
+              .on_write = keep_in_a_stage,
               .shown_secret = "Secret",
               .aggregates_params = true},
     TypeHooks{.prefix = "params", .after_write = seal_after_write},

@@ -16,6 +16,8 @@ struct TypeHooks {
   std::string_view prefix;
   /// Fills what a new object takes from preferences.
   void (*on_create)(const Services& services, boost::json::object& object) = nullptr;
+  /// Of every object that a client writes, before it is judged.
+  void (*on_write)(boost::json::object& object) = nullptr;
   /// After a commit that changed secrets of the object or removed it.
   void (*on_secrets_changed)(Services& services, const std::string& key) = nullptr;
   /// Reasons why the object must not be removed, beyond references.

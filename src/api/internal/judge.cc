@@ -6,6 +6,7 @@
 #include "api/internal/lookup.h"
 #include "api/internal/objects.h"
 #include "api/internal/references.h"
+#include "api/internal/write_support.h"
 #include "base/log.h"
 #include "model/index_value.h"
 #include "model/json_schema.h"
@@ -17,8 +18,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr Logger kLog("api");
-/// So often a verdict is tried again when others change the same object in between.
-constexpr int kMostAttempts = 16;
 
 bool is_available(const std::optional<std::string>& body) {
   return body && model::raw_member(*body, "Available") == "true";
@@ -128,6 +127,9 @@ std::set<Judge::Name> Judge::affected(const Work& work) const {
 
 env::Task<void> Judge::judge(const Name& name) {
   const model::ObjectType* type = model::find_object_type(name.first);
+  std::vector<std::string> names{object_turn(name.first, name.second)};
+  // Among many writers it would come too late each time. Without a turn it tries all the same.
+  const Result<env::Turns::Turn> turn = co_await services_.turns.take(std::move(names));
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     std::optional<store::StoredObject> stored;
     const Result<std::string> body = co_await within_budget<std::string>(

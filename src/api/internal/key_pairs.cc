@@ -4,12 +4,11 @@
 #include "api/internal/handlers.h"
 #include "api/internal/objects.h"
 #include "api/internal/params.h"
+#include "api/internal/write_support.h"
 #include "store/commit_async.h"
 
 namespace mullion::api {
 namespace {
-
-constexpr int kMostAttempts = 64;
 
 /// The pair of an object of the call's type, made when there is none yet.
 env::Task<Result<auth::KeyPair>> pair_of(Call& call, std::string key) {
@@ -102,6 +101,9 @@ env::Task<Result<net::Response>> show_set_key(Call& call) {
 
 env::Task<Result<net::Response>> rotate_key_pair(Call& call) {
   const auth::KeyPair fresh = auth::make_key_pair();
+  std::vector<std::string> names{object_turn(call.type->prefix, call.target.key)};
+  Result<env::Turns::Turn> turn = co_await call.services.turns.take(std::move(names));
+  if (!turn) co_return turn.error();
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     Result<auth::KeyPair> old = co_await pair_of(call, call.target.key);
     if (!old) co_return old.error();

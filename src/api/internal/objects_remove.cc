@@ -48,6 +48,16 @@ store::Batch removal_batch(const Call& call, const store::Snapshot& snapshot, co
   return batch;
 }
 
+/// Of the object, and of the tenants that it leaves.
+std::vector<std::string> removal_turns(const Call& call) {
+  std::vector<std::string> names{object_turn(call.type->prefix, call.target.key)};
+  for (const std::string& tenant : call.services.authenticator.tenants().holding(
+           {call.type->prefix, call.target.owner, call.target.key})) {
+    names.push_back(object_turn("tenants", tenant));
+  }
+  return names;
+}
+
 }  // namespace
 
 store::Guard no_layer_below(const model::ObjectType& type, const std::string& key) {
@@ -58,6 +68,8 @@ store::Guard no_layer_below(const model::ObjectType& type, const std::string& ke
 }
 
 env::Task<Result<Written>> remove_local(Call& call) {
+  Result<env::Turns::Turn> turn = co_await call.services.turns.take(removal_turns(call));
+  if (!turn) co_return turn.error();
   bool keep_keys = false;
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();

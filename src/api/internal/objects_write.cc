@@ -81,6 +81,7 @@ env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Dr
   const TypeHooks& hooks = hooks_of(call.type->prefix);
   if (draft.before == nullptr) model::fill_new(*call.type, draft.object);
   if (draft.before == nullptr && hooks.on_create != nullptr) hooks.on_create(call.services, draft.object);
+  if (hooks.on_write != nullptr) hooks.on_write(draft.object);
   const std::string key = model::object_key(*call.type, draft.object);
   if (draft.before == nullptr) {
     if (key.empty()) co_return create_error(call, ErrorCode::kBadRequest, "", {"Empty key not allowed"});
@@ -126,15 +127,15 @@ env::Task<Result<void>> check(const Call& call, Draft& draft) {
   co_return Result<void>{};
 }
 
-/// Judges the draft while nobody else may work on what it must have alone.
-env::Task<Result<void>> check_alone(const Call& call, Draft& draft, Claims& claims) {
+/// Judges the draft when nobody else works on what it must have alone; `turn` lasts until it is committed.
+env::Task<Result<void>> check_alone(const Call& call, Draft& draft, env::Turns::Turn& turn) {
   const TypeHooks& hooks = hooks_of(call.type->prefix);
   if (hooks.exclusive == nullptr) co_return co_await check(call, draft);
-  for (std::string& name : hooks.exclusive(draft.object)) {
-    if (claims.claim(std::move(name))) continue;
-    co_return Error(ErrorCode::kConflict, "Conflict", std::string(call.type->prefix), draft.key,
-                    {"Another request writes the same at this moment; try again"});
-  }
+  std::vector<std::string> names;
+  for (const std::string& name : hooks.exclusive(draft.object)) names.push_back(exclusive_turn(name));
+  Result<env::Turns::Turn> taken = co_await call.services.turns.take(std::move(names));
+  if (!taken) co_return with_object(call, taken.error());
+  turn = std::move(*taken);
   // Who worked on it before has committed, which the view that is taken now shows.
   co_return co_await check(call, draft);
 }
@@ -211,7 +212,8 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   if (!stays) co_return Outcome(stays.error());
   if (locked_before_and_after(draft)) co_return Outcome(object_error(call, ErrorCode::kLocked, {"Locked"}));
   Claims claims(call.services.claimed);
-  Result<void> valid = co_await check_alone(call, draft, claims);
+  env::Turns::Turn alone;
+  Result<void> valid = co_await check_alone(call, draft, alone);
   if (!valid) co_return Outcome(valid.error());
   Result<void> unique = claim_unique(call, draft.key, draft.before, draft.object, claims);
   if (!unique) co_return Outcome(unique.error());
@@ -263,7 +265,8 @@ env::Task<Result<std::optional<Written>>> attempt_create(Call& call, json::value
   const Error exists = create_error(call, ErrorCode::kConflict, draft.key, {"already exists"});
   if (is_taken(*snapshot, *call.type, draft.key)) co_return Outcome(exists);
   Claims claims(call.services.claimed);
-  Result<void> valid = co_await check_alone(call, draft, claims);
+  env::Turns::Turn alone;
+  Result<void> valid = co_await check_alone(call, draft, alone);
   if (!valid) co_return Outcome(valid.error());
   Result<void> unique = claim_unique(call, draft.key, draft.before, draft.object, claims);
   if (!unique) co_return Outcome(unique.error());
@@ -336,6 +339,8 @@ Result<json::value> parse_body(const Call& call) {
 }
 
 env::Task<Result<Written>> create_local(Call& call, json::value wanted) {
+  Result<env::Turns::Turn> turn = co_await call.services.turns.take(tenant_turn(call));
+  if (!turn) co_return with_object(call, turn.error());
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     Result<std::optional<Written>> outcome = co_await attempt_create(call, wanted);
     if (!outcome) co_return outcome.error();
@@ -346,6 +351,9 @@ env::Task<Result<Written>> create_local(Call& call, json::value wanted) {
 }
 
 env::Task<Result<Written>> update_local(Call& call, Edit edit, std::string action) {
+  std::vector<std::string> names{object_turn(call.type->prefix, call.target.key)};
+  Result<env::Turns::Turn> turn = co_await call.services.turns.take(std::move(names));
+  if (!turn) co_return with_object(call, turn.error());
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     Result<std::optional<Written>> outcome = co_await attempt_update(call, edit, action);
     if (!outcome) co_return outcome.error();

@@ -1,6 +1,6 @@
 #include "api/internal/tenant_writes.h"
 
-#include "api/internal/objects.h"
+#include "api/internal/write_support.h"
 #include "base/log.h"
 #include "store/commit_async.h"
 
@@ -8,8 +8,6 @@ namespace mullion::api {
 namespace {
 
 constexpr Logger kLog("api");
-/// So often the tenant is changed again when others change it in between.
-constexpr int kMostAttempts = 64;
 
 /// The key of the object that an owner says it created.
 std::string created_key(const model::ObjectType& type, std::string_view body) {
@@ -18,6 +16,8 @@ std::string created_key(const model::ObjectType& type, std::string_view body) {
 }
 
 env::Task<Result<void>> join(Call& call, const std::string& key) {
+  Result<env::Turns::Turn> turn = co_await call.services.turns.take(tenant_turn(call));
+  if (!turn) co_return turn.error();
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     store::Batch batch;
     batch.principal = call.principal.audit_name();

@@ -9,6 +9,17 @@
 
 namespace mullion::api {
 
+std::string object_turn(std::string_view type, std::string_view key) {
+  return fmt::format("object\n{}\n{}", type, key);
+}
+
+std::string exclusive_turn(std::string_view name) { return fmt::format("exclusive\n{}", name); }
+
+std::vector<std::string> tenant_turn(const Call& call) {
+  if (call.principal.tenant == nullptr) return {};
+  return {object_turn("tenants", call.principal.tenant->name())};
+}
+
 bool bool_member(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
   return value != nullptr && value->is_bool() && value->get_bool();

@@ -42,6 +42,10 @@ struct Session::State {
   Result<void> connect(const std::string& url);
   Result<void> log_in();
   Result<void> take_token(const std::string& ttl, std::string& token);
+  /// A new token in place of one that is not good any more, by name and password.
+  Result<void> renew_login();
+  /// The event socket, with a login that is good.
+  Result<std::shared_ptr<net::WebSocket>> open_events();
   TokenOwner token_owner() const { return {server.address, server.fingerprint, options.username}; }
   /// Behind RS_LOCAL_PROXY nobody knows which server would see a token.
   bool keeps_tokens() const { return !options.no_token && !server.address.empty(); }

@@ -28,6 +28,9 @@ Command absent(std::string name, const std::string& why);
 /// Gives the command and all below it what they work on.
 Command about(std::string subject, Command command);
 
+/// A command that does nothing unless the object is as --ref says.
+Command guarded(Command command);
+
 /// --plugin, of everything about actions.
 std::vector<FlagSpec> action_flags();
 

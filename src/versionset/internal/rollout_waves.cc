@@ -12,6 +12,11 @@ bool over(const EndpointProgress& endpoint) {
   return endpoint.state == EndpointState::kDone || endpoint.state == EndpointState::kFailed;
 }
 
+size_t failed_in(const Wave& wave) {
+  return static_cast<size_t>(
+      std::ranges::count(wave.endpoints, EndpointState::kFailed, &EndpointProgress::state));
+}
+
 }  // namespace
 
 void Machine::work() {
@@ -43,11 +48,12 @@ size_t Machine::number_of(const Wave& wave) const {
 }
 
 void Machine::finish() {
-  const size_t failed = failed_endpoints().first;
-  rollout_.state = RolloutState::kDone;
+  const auto [failed, all] = failed_endpoints();
+  // Failures that were put up with are failures all the same: `done` means everywhere.
+  rollout_.state = failed == 0 ? RolloutState::kDone : RolloutState::kFailed;
   rollout_.ended = now_;
-  rollout_.reason = failed == 0 ? "" : fmt::format("{} endpoints failed", failed);
-  note(rollout_, now_, failed == 0 ? "done" : "done; " + rollout_.reason);
+  rollout_.reason = failed == 0 ? "" : fmt::format("{} of {} endpoints failed", failed, all);
+  note(rollout_, now_, failed == 0 ? "done" : "failed: " + rollout_.reason);
   changed();
 }
 
@@ -56,9 +62,7 @@ std::pair<size_t, size_t> Machine::failed_endpoints() const {
   for (const Wave& wave : rollout_.waves) {
     if (!wave.started) continue;
     all += wave.endpoints.size();
-    failed += static_cast<size_t>(std::ranges::count_if(wave.endpoints, [](const EndpointProgress& endpoint) {
-      return endpoint.state == EndpointState::kFailed;
-    }));
+    failed += failed_in(wave);
   }
   return {failed, all};
 }
@@ -77,8 +81,13 @@ bool Machine::stopped(Wave& wave) {
   const bool much =
       plan().most_failed_percent && failed > 0 &&
       static_cast<double>(failed) * 100 >= *plan().most_failed_percent * static_cast<double>(all);
-  if (!many && !much) return false;
-  stop(wave, fmt::format("{} of {} endpoints failed", failed, all));
+  if (many || much) {
+    stop(wave, fmt::format("{} of {} endpoints failed", failed, all));
+    return true;
+  }
+  // Of a wave that went well nowhere the next one learns nothing, whatever may be put up with.
+  if (working || failed_in(wave) < wave.endpoints.size()) return false;
+  stop(wave, fmt::format("every endpoint of wave {} failed", number_of(wave)));
   return true;
 }
 
@@ -152,10 +161,14 @@ void Machine::judge(Wave& wave, const GateAnswer& answer) {
 }
 
 void Machine::end_wave(Wave& wave) {
-  wave.state = "done";
+  const size_t failed = failed_in(wave);
+  wave.state = failed == 0 ? "done" : "failed";
   wave.ended = now_;
+  const std::string outcome =
+      failed == 0 ? "is done"
+                  : fmt::format("has ended, {} of {} endpoints failed", failed, wave.endpoints.size());
   note(rollout_, now_,
-       fmt::format("wave {} is done{}{}", number_of(wave), wave.gate.empty() ? "" : ": ", wave.gate));
+       fmt::format("wave {} {}{}{}", number_of(wave), outcome, wave.gate.empty() ? "" : ": ", wave.gate));
   changed();
   wake_at(now_);
 }
