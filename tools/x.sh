@@ -211,6 +211,7 @@ command_bench() {
   /usr/bin/python3 bench/system_bench.py "$@"
   /usr/bin/python3 bench/pack_bench.py
   /usr/bin/python3 bench/links_bench.py
+  /usr/bin/python3 bench/flood_bench.py
 }
 
 command_fix() {

@@ -97,7 +97,7 @@ class Reader {
     const json::object& items = content.get_object();
     if (name == "preferences") {
       if (!items.empty())
-        layer_.warnings.push_back("preferences are not taken from content packs: section ignored");
+        layer_.warnings.emplace_back("preferences are not taken from content packs: section ignored");
       return {};
     }
     layer_.counts[std::string(name)] = items.size();
