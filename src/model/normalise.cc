@@ -207,9 +207,29 @@ Result<json::value> normalise_format(const Field& field, json::value value, std:
   return value;
 }
 
+/// Whether a value is of the kind of the field; an empty one of another kind is a mistake, not "absent".
+bool of_kind(FieldKind kind, const json::value& value) {
+  switch (kind) {
+    case FieldKind::kString:
+      return value.is_string();
+    case FieldKind::kInteger:
+    case FieldKind::kNumber:
+      return value.is_number();
+    case FieldKind::kBoolean:
+      return value.is_bool();
+    case FieldKind::kArray:
+      return value.is_array();
+    case FieldKind::kObject:
+      return value.is_object();
+    case FieldKind::kAny:
+      return true;
+  }
+  return false;
+}
+
 bool takes_default(const Field& field, const json::value& value) {
   if (value.is_null()) return !field.nullable;
-  return field.fill_empty && is_empty(value);
+  return field.fill_empty && is_empty(value) && of_kind(field.kind, value);
 }
 
 Result<json::value> normalise_field(const Field& field, json::value value, std::string_view where) {

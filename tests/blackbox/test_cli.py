@@ -79,15 +79,15 @@ def test_an_object_from_birth_to_death(cli):
 
 
 def test_every_format_says_the_same(cli):
-    cli.run("machines", "create", '{"Name": "cli-format", "Description": "a | b", "Meta": {"k": "v"}}')
-    as_json = cli.json("machines", "list", "Name", "Eq", "cli-format")
-    assert yaml.safe_load(cli.run("machines", "list", "Name=cli-format", "-F", "yaml")) == as_json
+    cli.run("profiles", "create", '{"Name": "cli-format", "Description": "a | b", "Meta": {"k": "v"}}')
+    as_json = cli.json("profiles", "list", "Name", "Eq", "cli-format")
+    assert yaml.safe_load(cli.run("profiles", "list", "Name=cli-format", "-F", "yaml")) == as_json
     assert list(as_json[0]) == sorted(as_json[0])
-    table = cli.run("machines", "list", "Name=cli-format", "-F", "table", "-J", "Name,Description,Meta")
+    table = cli.run("profiles", "list", "Name=cli-format", "-F", "table", "-J", "Name,Description,Meta")
     assert table == 'Name        Description  Meta\ncli-format  a | b        {"k":"v"}\n'
-    text = cli.run("machines", "list", "Name=cli-format", "-F", "text", "-J", "Name,Meta,None", "-H")
+    text = cli.run("profiles", "list", "Name=cli-format", "-F", "text", "-J", "Name,Meta,None", "-H")
     assert text == "cli-format\tmap[k:v]\t<nil>\n"
-    assert cli.run("machines", "show", "Name:cli-format", "-F", "go").startswith("map[")
+    assert cli.run("profiles", "show", "Name:cli-format", "-F", "go").startswith("map[")
     assert "\033" not in cli.run("machines", "list")
 
 

@@ -103,7 +103,7 @@ def test_whatever_a_plugin_started_ends_with_it(server, notes):
     assert not any(gone(pid) for pid in strays)
     expect(200, server.call("DELETE", "plugin_providers/fertile"))
     wait_until("none is left", lambda: all(gone(pid) for pid in strays))
-    assert [pid for pid in strays if pathlib.Path(f"/proc/{pid}").exists()] == [], "collected, too"
+    wait_until("all are collected", lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in strays))
 
 
 def test_plugins_do_not_end_each_others_processes(server, notes):

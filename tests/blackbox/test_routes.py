@@ -69,8 +69,9 @@ def test_ids_by_any_unique_index(server):
                                        "ActiveEnd": "10.77.0.20", "Strategy": "MAC", "Enabled": True})
     assert server.get("subnets/Subnet:10.77.0.0/24")["Name"] == subnet["Name"]
     reservation = server.create("reservations", {"Addr": "10.77.0.99", "Strategy": "MAC", "Token": "aa:bb:cc:dd:ee:01"})
-    for key in ("10.77.0.99", "0A4D0063", "0a4d0063", "Addr:10.77.0.99", "Key:0A4D0063"):
+    for key in ("10.77.0.99", "0A4D0063", "0a4d0063", "Key:0A4D0063"):
         assert server.get(f"reservations/{key}")["Addr"] == reservation["Addr"], key
+    refused(404, server.call("GET", "reservations/Addr:10.77.0.99"), ["Not Found"])  # no unique index, as elsewhere
     refused(404, server.call("GET", "reservations/10.77.0.98"), ["Not Found"], Key="0A4D0062")
     server.create("params", {"Name": "deep/er/key"})
     assert server.get("params/deep/er/key")["Name"] == server.get("params/deep%2Fer%2Fkey")["Name"]
@@ -335,7 +336,7 @@ def test_subnets_are_found_by_addresses_inside(server):
         assert inside(query) == wanted, query
     refused(406, server.call("GET", "subnets?Address=fred"), ["Invalid Address: fred"])
     refused(406, server.call("GET", "subnets?Address=Lt(10.0.0.1)"), ["Address has no order"])
-    refused(406, server.call("GET", "subnets?sort=Address"))
+    assert made in [row["Name"] for row in server.get("subnets?sort=Address")]
 
 
 def test_paging_and_order(server, herd):

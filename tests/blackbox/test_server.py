@@ -528,7 +528,7 @@ def test_life_of_an_object(server):
     refused(409, server.call("POST", "machines", machine), ["already exists"], Type="CREATE", Model="machines",
             Key=machine["Uuid"])
     changed = server.patch(path, ("test", "/Name", machine["Name"]), ("replace", "/Description", "changed"))
-    assert changed == dict(machine, Description="changed")
+    assert changed == dict(machine, Description="changed", LastModifiedAt=changed["LastModifiedAt"])
     assert server.patch(path) == changed, "an empty patch changes nothing"
     put = expect(200, server.call("PUT", path, dict(changed, Description="put"))).json()
     assert put["Description"] == "put"
@@ -560,7 +560,7 @@ def test_refusals_of_writes(server):
     refused(400, server.call("POST", "profiles", '{"Name":7}'), Type="POST", Model="profiles")
     refused(422, server.call("POST", "machines", {"Name": name(), "Stage": "baz", "BootEnv": "bar"}),
             ["Stage baz does not exist", "Bootenv bar does not exist"], Type="ValidationError", Model="machines")
-    refused(422, server.call("DELETE", "stages/none"), ["readonly: none"], Type="DELETE")
+    refused(422, server.call("DELETE", "params/pxelinux-local-boot"), ["readonly: pxelinux-local-boot"], Type="DELETE")
     role = add_role(server, ("*", "list", "*"))
     user, _ = add_user(server, role)
     refused(409, server.call("DELETE", f"roles/{role}"), [f"In use by User {user}"], Type="StillInUseError", Key=role)
@@ -680,10 +680,11 @@ def herd(server):
     """30 machines told apart by Description, with one parameter each."""
     label = name("herd")
     for number in range(30):
-        server.create("machines", {
+        made = server.create("machines", {
             "Name": f"{label}-{number:02}", "Description": label, "Address": f"10.0.{number % 3}.{number + 1}",
-            "Runnable": number % 2 == 0, "Params": {"herd/number": number, "herd/word": f"w{number % 5}"},
-            "Meta": {"m": "x"}})
+            "Params": {"herd/number": number, "herd/word": f"w{number % 5}"}, "Meta": {"m": "x"}})
+        if number % 2 == 1:
+            server.patch(f"machines/{made['Uuid']}", ("replace", "/Runnable", False))  # new machines are runnable
     return label
 
 

@@ -13,6 +13,7 @@ def test_every_level_shows_the_owners_stamps(mission):
     leaf, top = mission["A"], mission["M1"]
     leaf.create("users", {"Name": "stamper", "Roles": ["superuser"]})
     made = leaf.create("machines", {"Name": "stamped"})
+    wait_equal(leaf, mission["R1"], top)
     changed = top.patch(f"machines/{made['Uuid']}", ("add", "/Description", "from above"))
     assert stamps(made)["CreatedBy"] == "rocketskates"
     assert (changed["CreatedAt"], changed["CreatedBy"]) == (made["CreatedAt"], made["CreatedBy"])

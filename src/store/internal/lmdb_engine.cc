@@ -34,8 +34,9 @@ constexpr uint64_t kMinReserve = 1 << 20;
 constexpr uint64_t kMaxReserve = 64 << 20;
 /// Read transactions kept for reuse: starting a fresh one searches the table of readers.
 constexpr size_t kIdleReaders = 64;
-/// A disk that takes less than this is taken for full when a write was cut short.
-constexpr uint64_t kNoSpace = 1 << 20;
+/// A disk with less than this is taken for full when a write was cut short: ext4 counts up to 4096 blocks as
+/// free that it keeps for its own metadata.
+constexpr uint64_t kNoSpace = 32 << 20;
 /// Compaction at the start: from so many free bytes on, and up to so many that have to be copied.
 constexpr uint64_t kWorthCompacting = 16 << 20;
 constexpr uint64_t kQuickToCompact = uint64_t{1} << 30;
