@@ -324,6 +324,14 @@ TEST(Server, NamesPortAndFlagWhenThePortIsInUse) {
   EXPECT_EQ(listen(fixture.runtime, options, demo_handler).error().code, ErrorCode::kInvalid);
 }
 
+TEST(Server, AnswersWhoWritesTheWholeBodyBeforeReading) {
+  Fixture fixture;
+  RawConnection raw = fixture.raw();
+  raw.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8388608\r\n\r\n");
+  raw.send(std::string(8 << 20, 'x'));
+  EXPECT_TRUE(contains(raw.read_to_end(), "HTTP/1.1 200")) << "reset before the answer was read";
+}
+
 TEST(Server, StopLetsRunningRequestsFinish) {
   Fixture fixture;
   RawConnection idle = fixture.raw();

@@ -24,7 +24,9 @@ constexpr size_t kEncryptBytes = 64 * 1024;  // encrypted before the socket is a
 constexpr size_t kKeptOutputBytes = 4 * 1024;
 constexpr int kPartsOfPatience = 4;
 constexpr size_t kYieldBytes = 1024 * 1024;
-constexpr size_t kLingerBytes = 1024 * 1024;
+/// What is thrown away after the last answer: a peer that is still writing must not be reset before it reads
+/// the answer.
+constexpr size_t kLingerBytes = 64 * 1024 * 1024;
 constexpr auto kReminder = std::chrono::milliseconds(20);
 
 Error cut_error() { return Error(ErrorCode::kCancelled, "connection was cut"); }
@@ -456,7 +458,10 @@ Task<void> Stream::close_politely(env::Duration patience) {
     }
     if (count == 0 || (count < 0 && !would_block(errno) && errno != EINTR)) co_return;
     if (count > 0) {
+      const bool yields = discarded / kYieldBytes != (discarded + static_cast<size_t>(count)) / kYieldBytes;
       discarded += static_cast<size_t>(count);
+      if (yields) co_await asio::post(asio::use_awaitable);
+      if (yields && deadline_after(env::Duration::zero()) > deadline) co_return;
       continue;
     }
     Result<void> ready = co_await wait(kRead, deadline);
