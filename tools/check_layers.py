@@ -90,8 +90,8 @@ def conditional_awaits():
                 yield f"{path.relative_to(ROOT)}:{number}: a condition decides about an await, or it is given an aggregate: give a name to the result or to the aggregate"
 
 
-# Until C++23 the pointer that a call returns is gone before the loop over what it points to begins.
-LOOP_PAST_ITS_OWNER = re.compile(r"\bfor \([^;]*[^:]:[^:][^;]*\w\([^()]*\)->\w+(?:\.\w+)*\)(?:\s*$|\s*[^.\-)\s])")
+# Until C++23 the pointer or document that a call returns is gone before the loop over what it holds begins.
+LOOP_PAST_ITS_OWNER = re.compile(r"\bfor \([^;]* : [^;]*\.json\(\)\.|\bfor \([^;]*[^:]:[^:][^;]*\w\([^()]*\)->\w+(?:\.\w+)*\)(?:\s*$|\s*[^.\-)\s])")
 
 
 def loops_past_their_owner():

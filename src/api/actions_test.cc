@@ -137,8 +137,11 @@ TEST_F(ActionsTest, ErrorsOfThePluginPassThrough) {
 
 class ManagerActionsTest : public ActionsTest {
  protected:
-  ManagerActionsTest() {
-    fixture_.put_layered("plugins", "manager", R"({"Name":"manager","Provider":"manager"})");
+  void SetUp() override {
+    ActionsTest::SetUp();
+    ASSERT_EQ(fixture_.call("POST", "/api/v3/prefs", R"({"manager":"true"})").status, 201);
+    ASSERT_TRUE(
+        env::eventually([&] { return fixture_.call("GET", "/api/v3/plugins/manager").status == 200; }));
   }
   Answer run(const std::string& command, const std::string& body = "{}", const std::string& user = "root") {
     return fixture_.call("POST", "/api/v3/plugins/manager/actions/" + command, body, user);

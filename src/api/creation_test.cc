@@ -91,7 +91,8 @@ TEST_F(CreationTest, StampsAreSoughtAndSortedBy) {
   const json::value last = created("profiles", R"({"Name":"p1"})");
   const auto names = [&](const std::string& query) {
     std::string out;
-    for (const json::value& profile : get("profiles?" + query).json().as_array())
+    const json::value profiles = get("profiles?" + query).json();
+    for (const json::value& profile : profiles.as_array())
       out += std::string(profile.at("Name").as_string()) + " ";
     return out;
   };

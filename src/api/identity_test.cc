@@ -36,7 +36,13 @@ class IdentityTest : public ::testing::Test {
     return fixture.call(method, path, body, "bob");
   }
   static std::string machine(const std::string& profiles) {
-    return fmt::format(R"({{"Name":"mine","Uuid":"{}","Profiles":{}}})", kMachine, profiles);
+    return fmt::format(R"({{"Name":"mine","Uuid":"{}","Stage":"none","BootEnv":"local","Profiles":{}}})",
+                       kMachine, profiles);
+  }
+  /// What a machine is in when nothing else is said.
+  void put_first_stage() {
+    put("stages", "none", R"({"Name":"none","Validated":true,"Available":true})");
+    put("bootenvs", "local", R"({"Name":"local","Validated":true,"Available":true})");
   }
   size_t sent() const { return fixture.manager.forwarded.size(); }
 
@@ -200,6 +206,7 @@ TEST_F(IdentityTest, WhoamiKnowsOnlyWhatTheCallerSees) {
 
 /// What the caller may not read cannot be referred to, and is told from what is not there by nothing.
 TEST_F(IdentityTest, ReferencesAreResolvedWithTheRightsOfTheCaller) {
+  put_first_stage();
   put("machines", kMachine, machine(R"(["kept"])"));
   for (const char* profile : {"kept", "hidden", "mine"})
     put("profiles", profile, fmt::format(R"({{"Name":"{}","Params":{{"x":"secret"}}}})", profile));
@@ -289,6 +296,7 @@ TEST_F(IdentityTest, WhatTheServerFillsInIsNoReferenceOfTheCaller) {
 }
 
 TEST_F(IdentityTest, AReferenceNeedsTheRightToRead) {
+  put_first_stage();
   put("machines", kMachine, machine("[]"));
   put("profiles", "secret", R"({"Name":"secret"})");
   allow({{"machines", "*", "*"}});

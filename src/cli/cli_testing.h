@@ -107,9 +107,10 @@ class FakeServer {
     return all.empty() ? Seen{} : all.back();
   }
 
-  bool sent_events() {
+  /// The next `times` event sockets are closed behind their events, as by a server that restarts.
+  void close_after_events(size_t times) {
     const std::lock_guard lock(mutex_);
-    return sent_events_;
+    to_close_ = times;
   }
   void close_sockets() {
     const std::lock_guard lock(mutex_);
@@ -175,9 +176,16 @@ class FakeServer {
           co_await socket->write(R"({"Type":"websocket","Action":"register","Object":""})", false);
       for (size_t i = 0; sent && i < events.size(); ++i) sent = co_await socket->write(events[i], false);
       if (!sent) co_return;
-      const std::lock_guard lock(mutex_);
-      sent_events_ = true;
+      if (!closes_now()) continue;
+      co_await socket->close(1001, "restart");
+      co_return;
     }
+  }
+  bool closes_now() {
+    const std::lock_guard lock(mutex_);
+    if (to_close_ == 0) return false;
+    --to_close_;
+    return true;
   }
 
   std::mutex mutex_;
@@ -185,7 +193,7 @@ class FakeServer {
   std::vector<std::string> events_;
   std::vector<Seen> seen_;
   std::vector<std::weak_ptr<net::WebSocket>> sockets_;  // they end with the runtime of fixture_
-  bool sent_events_ = false;
+  size_t to_close_ = 0;
   const bool tls_;
   net::testing::Fixture fixture_;
 };
