@@ -181,6 +181,7 @@ std::string address_of(const std::string& id) { return "version_sets/" + net::pe
 /// New and changed ones before anything is removed.
 std::vector<Call> calls_of(const SetChanges& changes) {
   std::vector<Call> calls;
+  calls.reserve(changes.created.size() + changes.changed.size() + changes.removed.size());
   for (const SetChanges::Change& change : changes.created)
     calls.push_back({"POST", "version_sets", json::serialize(change.after), {}, {}});
   for (const SetChanges::Change& change : changes.changed)
