@@ -6,6 +6,7 @@
 
 #include "model/object.h"
 #include "yaml/internal/events.h"
+#include "yaml/internal/exact_numbers.h"
 #include "yaml/internal/repeated_members.h"
 #include "yaml/internal/scalars.h"
 #include "yaml/yaml.h"
@@ -248,6 +249,7 @@ Result<std::vector<json::value>> read_documents(std::string_view text, size_t mo
     if (const auto repeated = repeated_member(text)) {
       return refusal({fmt::format("member `{}` stands here a second time", repeated->name), repeated->line});
     }
+    read_fractions_exactly(text, *parsed);
     std::vector<json::value> out;
     if (!parsed->is_null()) out.push_back(std::move(*parsed));
     return out;

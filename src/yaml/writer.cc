@@ -31,6 +31,7 @@ std::string flow_text(std::string_view text) {
 std::string number_text(const json::value& value) {
   if (!value.is_double()) return json::serialize(value);
   std::string text = fmt::format("{}", value.get_double());  // the shortest that is this number and no other
+  if (text == "-0") return "-0.0";                           // as a whole number it has no sign
   const size_t exponent = text.find('e');
   if (exponent == std::string::npos) return text;
   if (text[exponent + 1] != '-' && text[exponent + 1] != '+') text.insert(exponent + 1, "+");

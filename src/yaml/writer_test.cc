@@ -99,5 +99,17 @@ TEST(YamlWriter, GeneratedTexts) {
   expect_same(object);
 }
 
+TEST(YamlWriter, FractionsAreExactToTheLastPlace) {
+  for (const std::string text : {"12e122", "-.0", "[-0.0]", "[1.7976931348623157e308]",
+                                 "{\"a\":[0.1,2.2250738585072011e-308,12e122]}"}) {
+    const Result<json::value> once = read(text);
+    ASSERT_TRUE(once) << text;
+    const Result<json::value> again = read(write(*once));
+    ASSERT_TRUE(again) << text;
+    EXPECT_EQ(*once, *again) << text;
+  }
+  EXPECT_EQ(read("12e122")->get_double(), 12e122);
+}
+
 }  // namespace
 }  // namespace mullion::yaml
