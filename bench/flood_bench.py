@@ -144,7 +144,7 @@ def measure(server, token, seconds):
             http.get(f"{server.url}/api/v3/info", timeout=60).raise_for_status()
             reads.append(time.monotonic() - begin)
             begin = time.monotonic()
-            http.post(f"{server.url}/api/v3/profiles/small/params/n", str(number), headers=JSON, timeout=60).raise_for_status()
+            http.post(f"{server.url}/api/v3/profiles/small/params/number", str(number), headers=JSON, timeout=60).raise_for_status()
             writes.append(time.monotonic() - begin)
     return sorted(reads), sorted(writes)
 
