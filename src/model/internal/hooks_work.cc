@@ -204,27 +204,22 @@ void check_stage_boot_env(HookContext& context) {
   context.degrade(fmt::format("Stage {} wants BootEnv {}, which is not available", context.key, name));
 }
 
-void check_stage_tasks(HookContext& context) {
-  const json::array* tasks = list_of(context.object, "Tasks");
-  if (tasks == nullptr) return;
-  for (size_t i = 0; i < tasks->size(); ++i) {
-    const std::string_view name = text_item((*tasks)[i]);
-    const std::optional<json::object> task = context.lookup.find("tasks", name);
-    if (!task || boolean_of(*task, "Available")) continue;
-    context.degrade(fmt::format("Task {} (at {}) is not available", name, i));
+/// Each object that the list names must be available; `kind` is what a message calls one.
+void check_available(HookContext& context, std::string_view list, std::string_view prefix,
+                     std::string_view kind) {
+  const json::array* names = list_of(context.object, list);
+  if (names == nullptr) return;
+  for (size_t i = 0; i < names->size(); ++i) {
+    const std::string_view name = text_item((*names)[i]);
+    const std::optional<json::object> named = context.lookup.find(prefix, name);
+    if (!named || boolean_of(*named, "Available")) continue;
+    context.degrade(fmt::format("{} {} (at {}) is not available", kind, name, i));
   }
 }
 
-void check_workflow_stages(HookContext& context) {
-  const json::array* stages = list_of(context.object, "Stages");
-  if (stages == nullptr) return;
-  for (size_t i = 0; i < stages->size(); ++i) {
-    const std::string_view name = text_item((*stages)[i]);
-    const std::optional<json::object> stage = context.lookup.find("stages", name);
-    if (!stage || boolean_of(*stage, "Available")) continue;
-    context.degrade(fmt::format("Stage {} (at {}) is not available", name, i));
-  }
-}
+void check_stage_tasks(HookContext& context) { check_available(context, "Tasks", "tasks", "Task"); }
+
+void check_workflow_stages(HookContext& context) { check_available(context, "Stages", "stages", "Stage"); }
 
 void check_template_references(HookContext& context) {
   for_each_template(context, [&](size_t position, const json::object& item) {
