@@ -439,8 +439,7 @@ TEST_F(ApiTest, Tokens) {
 }
 
 TEST_F(ApiTest, MachinesTakeDefaultsAndUniqueNames) {
-  fixture.put_layered("stages", "none", R"({"Name":"none","Available":true})");
-  fixture.put_layered("bootenvs", "local", R"({"Name":"local","Available":true,"OnlyUnknown":false})");
+  fixture.put_first_stage();
   const Answer created = fixture.call("POST", "/api/v3/machines", R"({"Name":"m1.example.com"})");
   ASSERT_EQ(created.status, 201) << created.body;
   EXPECT_EQ(created.json().at("Stage"), "none");

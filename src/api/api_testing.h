@@ -421,6 +421,11 @@ class Fixture {
   void put_layered(const std::string& type, const std::string& key, const std::string& body) {
     put_raw(type, std::string(store::kLayered), key, body);
   }
+  /// What a machine is in when nothing else is said, as the built-in pack brings it.
+  void put_first_stage() {
+    put_layered("stages", "none", R"({"Name":"none","Available":true})");
+    put_layered("bootenvs", "local", R"({"Name":"local","Available":true})");
+  }
 
   env::Runtime runtime{2};
   std::unique_ptr<store::Store> store = store::open_memory_store();

@@ -23,10 +23,7 @@ class BusyWrites : public ::testing::Test {
  protected:
   Fixture fixture;
 
-  void SetUp() override {
-    fixture.put_raw("stages", "", "none", R"({"Name":"none","Validated":true,"Available":true})");
-    fixture.put_raw("bootenvs", "", "local", R"({"Name":"local","Validated":true,"Available":true})");
-  }
+  BusyWrites() { fixture.put_first_stage(); }
   /// The status of every writer's request, all sent at once.
   std::vector<int> together(int writers, const std::function<Answer(int writer)>& write) {
     std::vector<int> statuses(static_cast<size_t>(writers));

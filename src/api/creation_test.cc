@@ -13,10 +13,7 @@ using testing::Fixture;
 
 class CreationTest : public ::testing::Test {
  protected:
-  CreationTest() {
-    fixture.put_layered("stages", "none", R"({"Name":"none","Available":true})");
-    fixture.put_layered("bootenvs", "local", R"({"Name":"local","Available":true})");
-  }
+  CreationTest() { fixture.put_first_stage(); }
   Fixture fixture;
 
   json::value created(const std::string& collection, const std::string& body,

@@ -39,11 +39,6 @@ class IdentityTest : public ::testing::Test {
     return fmt::format(R"({{"Name":"mine","Uuid":"{}","Stage":"none","BootEnv":"local","Profiles":{}}})",
                        kMachine, profiles);
   }
-  /// What a machine is in when nothing else is said.
-  void put_first_stage() {
-    put("stages", "none", R"({"Name":"none","Validated":true,"Available":true})");
-    put("bootenvs", "local", R"({"Name":"local","Validated":true,"Available":true})");
-  }
   size_t sent() const { return fixture.manager.forwarded.size(); }
 
   Fixture fixture;
@@ -206,7 +201,7 @@ TEST_F(IdentityTest, WhoamiKnowsOnlyWhatTheCallerSees) {
 
 /// What the caller may not read cannot be referred to, and is told from what is not there by nothing.
 TEST_F(IdentityTest, ReferencesAreResolvedWithTheRightsOfTheCaller) {
-  put_first_stage();
+  fixture.put_first_stage();
   put("machines", kMachine, machine(R"(["kept"])"));
   for (const char* profile : {"kept", "hidden", "mine"})
     put("profiles", profile, fmt::format(R"({{"Name":"{}","Params":{{"x":"secret"}}}})", profile));
@@ -287,8 +282,7 @@ TEST_F(IdentityTest, WhatAServerOnTheWayCallsByTheSameNameIsNotMeant) {
 }
 
 TEST_F(IdentityTest, WhatTheServerFillsInIsNoReferenceOfTheCaller) {
-  put("stages", "none", R"({"Name":"none","Available":true})");
-  put("bootenvs", "local", R"({"Name":"local","Available":true})");
+  fixture.put_first_stage();
   allow({{"machines", "*", "*"}});
   const Answer made = bob("POST", "/api/v3/machines", R"({"Name":"new"})");
   EXPECT_EQ(made.status, 201) << made.body;
@@ -296,7 +290,7 @@ TEST_F(IdentityTest, WhatTheServerFillsInIsNoReferenceOfTheCaller) {
 }
 
 TEST_F(IdentityTest, AReferenceNeedsTheRightToRead) {
-  put_first_stage();
+  fixture.put_first_stage();
   put("machines", kMachine, machine("[]"));
   put("profiles", "secret", R"({"Name":"secret"})");
   allow({{"machines", "*", "*"}});

@@ -13,10 +13,7 @@ using namespace std::chrono_literals;
 
 class JudgeTest : public ::testing::Test {
  protected:
-  JudgeTest() {
-    fixture.put_layered("stages", "none", R"({"Name":"none","Available":true})");
-    fixture.put_layered("bootenvs", "local", R"({"Name":"local","Available":true})");
-  }
+  JudgeTest() { fixture.put_first_stage(); }
   Fixture fixture;
 
   void create(const std::string& collection, const std::string& body) {
