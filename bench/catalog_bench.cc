@@ -2,8 +2,6 @@
 // usage: catalog_bench [VERSIONS]    content packs of 200 names, default 1000
 #include <fmt/format.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -11,6 +9,7 @@
 #include <future>
 
 #include "catalog/catalog.h"
+#include "env/launch.h"
 #include "env/random.h"
 
 namespace {
@@ -35,10 +34,7 @@ void write_packs(const fs::path& tree, int versions) {
 
 double seconds_of_build(env::Runtime& runtime, catalog::Catalog& catalog) {
   const auto begun = std::chrono::steady_clock::now();
-  std::optional<Result<catalog::BuildReport>> done;
-  const auto build = [&]() -> env::Task<void> { done = co_await catalog.build("user:bench"); };
-  boost::asio::co_spawn(runtime.executor(), build(), boost::asio::use_future).get();
-  const Result<catalog::BuildReport>& report = *done;
+  const Result<catalog::BuildReport> report = env::run(runtime, catalog.build("user:bench"));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   if (!report) {
     fmt::print(stderr, "catalog_bench: {}\n", report.error().text());
@@ -76,7 +72,7 @@ int main(int count, char** words) {
     const double cold = seconds_of_build(runtime, *catalog);
     const double unchanged = seconds_of_build(runtime, *catalog);
     fmt::print("unchanged takes 1/{:.0f} of cold\n", cold / unchanged);
-    boost::asio::co_spawn(runtime.executor(), catalog->stop(), boost::asio::use_future).get();
+    env::run(runtime, catalog->stop());
     runtime.stop();
   }
   fs::remove_all(root);

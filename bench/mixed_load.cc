@@ -4,14 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
 #include <cstdlib>
 #include <future>
 #include <map>
 #include <random>
 
 #include "base/log.h"
+#include "env/launch.h"
 #include "env/runtime.h"
 #include "net/http.h"
 
@@ -161,8 +160,7 @@ int run(int argc, char** argv) {
   std::vector<std::future<Tally>> running;
   for (int i = 0; i < clients; ++i) {
     workers.push_back(std::make_unique<Worker>(**client, argv[2], i));
-    running.push_back(boost::asio::co_spawn(
-        runtime.executor(), workers.back()->work(std::chrono::seconds(seconds)), boost::asio::use_future));
+    running.push_back(env::launch(runtime, workers.back()->work(std::chrono::seconds(seconds))));
   }
   Tally all;
   for (std::future<Tally>& one : running) add(all, one.get());

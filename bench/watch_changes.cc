@@ -4,13 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
 #include <charconv>
 #include <cstdlib>
 #include <future>
 
 #include "base/log.h"
+#include "env/launch.h"
 #include "env/runtime.h"
 #include "net/http.h"
 
@@ -81,11 +80,7 @@ int run(int argc, char** argv) {
   options.base_url = argv[1];
   Result<std::unique_ptr<net::Client>> client = net::make_client(runtime, options);
   if (!client) return 1;
-  Watch seen =
-      boost::asio::co_spawn(runtime.executor(),
-                            watch(**client, argv[2], argv[3], std::chrono::seconds(std::stoi(argv[4]))),
-                            boost::asio::use_future)
-          .get();
+  Watch seen = env::run(runtime, watch(**client, argv[2], argv[3], std::chrono::seconds(std::stoi(argv[4]))));
   std::ranges::sort(seen.ages);
   fmt::print(R"({{"events":{},"p50":{:.2f},"p99":{:.2f},"max":{:.2f},"failure":"{}"}})"
              "\n",

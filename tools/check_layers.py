@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Fails when a room includes a room it must not know (docs/architecture.md), or another room's internal/; when a handler
 of the API looks objects up past the one place that applies rights (src/api/internal/finder.h); when the command line opens
-a connection past the one place that decides whom it talks to; or when a condition decides about an await."""
+a connection past the one place that decides whom it talks to; when a coroutine is started without a strand; or when a
+condition decides about an await."""
 import pathlib
 import re
 import sys
@@ -103,8 +104,36 @@ def loops_past_their_owner():
                 yield f"{path.relative_to(ROOT)}:{number}: a loop over what a returned pointer owns: give the pointer a name"
 
 
+# Its end is an exception when a file cannot be read, whatever the stream was told: env::read_file says so in a Result.
+FILE_READ_BY_ITERATOR = re.compile(r"istreambuf_iterator<char>\((?!call\.terminal\.in\))")
+
+
+def files_read_by_iterators():
+    for path in sorted((ROOT / "src").rglob("*")):
+        if path.suffix not in (".h", ".cc") or path.stem.endswith(("_test", "_testing")):
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if FILE_READ_BY_ITERATOR.search(line):
+                yield f"{path.relative_to(ROOT)}:{number}: a file is read by iterators, which throw: use env::read_file"
+
+
+# A coroutine that two threads may run at once is a race as soon as it waits for several things.
+STARTS_COROUTINES = {"src/env/runtime.cc", "src/env/launch.h"}
+
+
+def coroutines_without_strand():
+    for folder in ("src", "bench", "fuzz"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            relative = str(path.relative_to(ROOT))
+            if path.suffix not in (".h", ".cc") or relative in STARTS_COROUTINES:
+                continue
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                if "co_spawn(" in line:
+                    yield f"{relative}:{number}: a coroutine is started past env::launch and env::TaskGroup, which give it a strand"
+
+
 def main():
-    found = [*breaches(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups()]
+    found = [*breaches(), *files_read_by_iterators(), *coroutines_without_strand(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups()]
     for line in found:
         print(line)
     sys.exit(1 if found else 0)

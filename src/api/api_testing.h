@@ -2,8 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
 #include <boost/json.hpp>
 #include <map>
 #include <memory>
@@ -12,6 +10,7 @@
 
 #include "api/api.h"
 #include "api/fake_upgrades.h"
+#include "env/launch.h"
 #include "env/random.h"
 
 namespace mullion::api::testing {
@@ -388,7 +387,7 @@ class Fixture {
 
   template <typename T>
   T run(Task<T> task) {
-    return boost::asio::co_spawn(runtime.executor(), std::move(task), boost::asio::use_future).get();
+    return env::run(runtime, std::move(task));
   }
 
   Answer call(std::string method, std::string target, std::string body = "", std::string user = "root",

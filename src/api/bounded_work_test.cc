@@ -3,11 +3,10 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
 #include <thread>
 
 #include "api/api_testing.h"
+#include "env/launch.h"
 
 namespace mullion::api {
 namespace {
@@ -31,7 +30,7 @@ std::vector<std::thread::id> threads_of(uint64_t steps) {
     Result<bool> done = co_await within_budget<bool>(ann, 10, 1'000, work);
     co_return done&&* done;
   };
-  const bool done = env::asio::co_spawn(runtime.executor(), task(), env::asio::use_future).get();
+  const bool done = env::run(runtime, task());
   EXPECT_EQ(done, steps <= 1'000);
   return threads;
 }

@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
 #include <boost/json.hpp>
+
+#include "env/launch.h"
 
 namespace mullion::api {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 constexpr size_t kPlenty = 1 << 20;
 
 std::vector<EventPtr> take(env::Runtime& runtime, EventQueue& queue) {
-  return boost::asio::co_spawn(runtime.executor(), queue.take(), boost::asio::use_future).get();
+  return env::run(runtime, queue.take());
 }
 
 store::Batch change(std::string type, std::string key, std::optional<std::string> body) {

@@ -146,7 +146,7 @@ TEST_F(CatalogTest, BuildsThatComeTogetherAreShared) {
                   root_.string()));
   std::vector<std::future<Result<BuildReport>>> builds;
   const auto call = [&] {
-    builds.push_back(net::testing::start(runtime_, [this] { return catalog_->build("user:test"); }));
+    builds.push_back(env::launch(runtime_, [this] { return catalog_->build("user:test"); }));
   };
   call();
   eventually([this] { return fs::exists(root_ / "builds"); });

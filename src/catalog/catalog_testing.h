@@ -303,7 +303,7 @@ class CatalogTest : public ::testing::Test {
 
   template <typename Function>
   auto run(Function function) {
-    return net::testing::run(runtime_, std::move(function));
+    return env::run(runtime_, std::move(function));
   }
   void open() {
     Dependencies dependencies{.runtime = runtime_,

@@ -135,7 +135,7 @@ TEST_F(CatalogTest, FetchBringsResumesAndVerifiesWhatIsElsewhere) {
   Artifact artifact{elsewhere.url() + "/a.json", "rebar-catalog/a/v1.0.0.json", sum};
   std::vector<std::future<Result<content::Blobs::Info>>> fetches;
   for (int i = 0; i < 5; ++i) {
-    fetches.push_back(net::testing::start(runtime_, [this, artifact] { return catalog_->fetch(artifact); }));
+    fetches.push_back(env::launch(runtime_, [this, artifact] { return catalog_->fetch(artifact); }));
   }
   for (auto& one : fetches) {
     const auto info = one.get();
@@ -189,7 +189,7 @@ TEST_F(CatalogTest, FetchTakesTheSameBytesToSeveralPlaces) {
   for (const char* name : {"a", "b", "a", "b"}) {
     const Artifact artifact{elsewhere.url() + "/a.json", fmt::format("rebar-catalog/{}/v1.0.0.json", name),
                             sum};
-    fetches.push_back(net::testing::start(runtime_, [this, artifact] { return catalog_->fetch(artifact); }));
+    fetches.push_back(env::launch(runtime_, [this, artifact] { return catalog_->fetch(artifact); }));
   }
   elsewhere.release();
   for (auto& one : fetches) {

@@ -3,7 +3,6 @@
 
 #include <boost/json.hpp>
 #include <filesystem>
-#include <fstream>
 #include <ostream>
 
 #include "cli/document.h"
@@ -11,6 +10,7 @@
 #include "cli/sealing.h"
 #include "cli/source.h"
 #include "cli/transfer.h"
+#include "env/file.h"
 
 namespace mullion::cli {
 namespace {
@@ -33,9 +33,9 @@ Result<void> download(Invocation& call, const std::string& target, const std::st
 }
 
 Result<std::string> base64_of_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Error(ErrorCode::kBadRequest, "cannot read " + path);
-  return base64_text(std::string(std::istreambuf_iterator<char>(file), {}));
+  Result<std::string> content = env::read_file(path);
+  if (!content) return Error(ErrorCode::kBadRequest, "cannot " + content.error().text());
+  return base64_text(std::move(*content));
 }
 
 }  // namespace

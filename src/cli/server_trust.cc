@@ -4,8 +4,8 @@
 
 #include <boost/url.hpp>
 
-#include "cli/internal/wait.h"
 #include "cli/local_server.h"
+#include "env/launch.h"
 #include "net/web.h"
 
 namespace mullion::cli {
@@ -122,7 +122,7 @@ Result<net::BodySourcePtr> ServerTrust::open_url(const std::string& url, const s
     address = who->address;
   }
   Result<net::UrlAnswer> answer =
-      wait_for(runtime_, [&]() { return net::open_url(runtime_, url, std::move(options)); });
+      env::run(runtime_, [&]() { return net::open_url(runtime_, url, std::move(options)); });
   const bool led_elsewhere = !answer && !says(answer.error(), url);
   if (!answer) return demanded || led_elsewhere ? answer.error() : refusal(answer.error(), address);
   return std::move(answer->body);
@@ -229,7 +229,7 @@ Result<ServerTrust::Identity> ServerTrust::verified(Identity who, const net::Cli
 
 Result<net::PeerCertificate> ServerTrust::look(net::ClientOptions where, const net::TrustPolicy& trust) {
   where.trust = trust;
-  return wait_for(runtime_, [&]() { return net::peer_certificate(runtime_, std::move(where)); });
+  return env::run(runtime_, [&]() { return net::peer_certificate(runtime_, std::move(where)); });
 }
 
 Error ServerTrust::refusal(const Error& error, const std::string& address) const {

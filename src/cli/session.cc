@@ -76,7 +76,7 @@ Result<net::TextResponse> Session::State::exchange(const Call& call, bool throug
   net::ClientRequest request = request_of(call, through_proxy);
   request.begun = begun;
   Result<net::TextResponse> answer =
-      wait_for(runtime, [&]() { return net::fetch(*server.client, std::move(request), kLargestAnswer); });
+      env::run(runtime, [&]() { return net::fetch(*server.client, std::move(request), kLargestAnswer); });
   if (!answer) {
     report(call, answer.error().text());
     return answer;

@@ -121,7 +121,7 @@ Result<void> Session::serve_proxy(const std::string& path) {
   if (!server) return server.error();
   say_notes(state_->terminal);
   state_->terminal.out << "Serving " << path << "; Ctrl-C ends it\n" << std::flush;
-  return wait_for(state_->runtime, [&]() -> net::Task<Result<void>> {
+  return env::run(state_->runtime, [&]() -> net::Task<Result<void>> {
     co_await signals.async_wait(asio::use_awaitable);
     co_await (*server)->stop(std::chrono::seconds(2));
     co_return Result<void>();

@@ -16,7 +16,7 @@ Result<bool> Session::download(Call call, const Begin& begin, const Sink& sink) 
   if (!ready) return ready.error();
   net::ClientRequest request = state_->request_of(call, true);
   request.headers.add("Accept", "application/octet-stream");
-  return wait_for(state_->runtime, [&]() -> net::Task<Result<bool>> {
+  return env::run(state_->runtime, [&]() -> net::Task<Result<bool>> {
     Result<net::ClientResponse> answer = co_await state_->server.client->send(std::move(request));
     if (!answer) co_return answer.error();
     state_->report(call, std::to_string(answer->status));
@@ -43,7 +43,7 @@ Result<json::value> Session::upload(std::string method, std::string target, net:
   net::ClientRequest request = state_->request_of(call, true);
   request.body = std::move(body);
   request.timeout = env::Duration(std::chrono::hours(24));  // the answer comes behind the last byte
-  Result<net::TextResponse> answer = wait_for(state_->runtime, [&]() {
+  Result<net::TextResponse> answer = env::run(state_->runtime, [&]() {
     return net::fetch(*state_->server.client, std::move(request), kLargestAnswer);
   });
   if (!answer) return answer.error();
@@ -58,7 +58,7 @@ Result<net::BodySourcePtr> Session::open(Call call) {
   if (!ready) return ready.error();
   net::ClientRequest request = state_->request_of(call, true);
   request.headers.add("Accept", "application/octet-stream");
-  return wait_for(state_->runtime, [&]() -> net::Task<Result<net::BodySourcePtr>> {
+  return env::run(state_->runtime, [&]() -> net::Task<Result<net::BodySourcePtr>> {
     Result<net::ClientResponse> answer = co_await state_->server.client->send(std::move(request));
     if (!answer) co_return answer.error();
     state_->report(call, std::to_string(answer->status));
@@ -78,11 +78,11 @@ Result<net::BodySourcePtr> Session::open_static(const std::string& url) {
 }
 
 Result<std::string> Session::read_body(net::BodySource& body, uint64_t limit) {
-  return wait_for(state_->runtime, [&]() { return net::read_all(body, limit); });
+  return env::run(state_->runtime, [&]() { return net::read_all(body, limit); });
 }
 
 Result<std::string_view> Session::next_piece(net::BodySource& body) {
-  return wait_for(state_->runtime, [&]() { return body.next(); });
+  return env::run(state_->runtime, [&]() { return body.next(); });
 }
 
 const std::string& Session::url() const { return state_->server.url; }

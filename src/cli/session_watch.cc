@@ -111,7 +111,7 @@ Result<std::shared_ptr<net::WebSocket>> Session::State::open_events() {
   const auto connect = [&]() {
     net::Headers headers;
     headers.set("Authorization", authorization);
-    return wait_for(runtime, [&]() { return server.client->connect_websocket(target, headers); });
+    return env::run(runtime, [&]() { return server.client->connect_websocket(target, headers); });
   };
   Result<std::shared_ptr<net::WebSocket>> socket = connect();
   const bool refused = !socket && socket.error().status() == 401;
@@ -124,20 +124,20 @@ Result<void> Session::follow(const std::vector<std::string>& patterns, const Wat
   Result<std::shared_ptr<net::WebSocket>> socket = state.open_events();
   if (!socket) return socket.error();
   Watch watch{*socket, {}};
-  Result<void> registered = wait_for(state.runtime, [&]() { return register_patterns(watch, patterns); });
+  Result<void> registered = env::run(state.runtime, [&]() { return register_patterns(watch, patterns); });
   if (!registered) return registered.error();
   connection.found();
   Result<bool> go_on = steps.ready();
   for (size_t i = 0; i < watch.early.size() && go_on && *go_on; ++i) go_on = steps.on_event(watch.early[i]);
   while (go_on && *go_on) {
-    Result<net::WebSocket::Message> message = wait_for(state.runtime, [&]() { return watch.socket->read(); });
+    Result<net::WebSocket::Message> message = env::run(state.runtime, [&]() { return watch.socket->read(); });
     if (!message) return message.error();
     Result<json::value> event = model::parse_json(message->data);
     if (event) go_on = steps.on_event(*event);
     if (!state.terminal.out) return Error(ErrorCode::kInternal, "the output cannot be written");
   }
   if (!go_on) return go_on.error();
-  wait_for(state.runtime, [&]() -> net::Task<bool> {
+  env::run(state.runtime, [&]() -> net::Task<bool> {
     co_await watch.socket->close(1000, "");
     co_return true;
   });
@@ -165,7 +165,7 @@ Result<Session::WatchEnd> Session::watch(std::vector<std::string> patterns, env:
     // A server that was never there is no server that restarts.
     if (!was_ready || !may_come_back(over.error())) return over.error();
     const env::Duration pause = connection.lost(over.error());
-    wait_for(state.runtime, [&]() { return ends.pause(pause); });
+    env::run(state.runtime, [&]() { return ends.pause(pause); });
     if (const std::optional<WatchEnd> end = ends.ended()) return *end;
   }
 }

@@ -32,7 +32,7 @@ TEST_F(BlobsTest, ReplacementIsSeenAndNeverMixed) {
   ASSERT_TRUE(put("x", "something longer"));
   const auto second = *blobs_->stat("files", "x");
   EXPECT_NE(second.sha256, first.sha256);
-  EXPECT_EQ(*net::testing::run(runtime_, [&] { return net::read_all(*reader, 100); }), "hello")
+  EXPECT_EQ(*env::run(runtime_, [&] { return net::read_all(*reader, 100); }), "hello")
       << "who reads the old file reads all of it";
   EXPECT_EQ(blobs_->open(first, 0, 4).error().code, ErrorCode::kConflict);
 }

@@ -2,9 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
-
+#include "env/launch.h"
 #include "env/random.h"
 
 namespace mullion::content {
@@ -25,7 +23,7 @@ class JobLogsTest : public testing::Test {
     Result<net::BodySourcePtr> body = logs_->open(job);
     if (!body) return "error: " + body.error().text();
     env::Runtime runtime(1);
-    return boost::asio::co_spawn(runtime.executor(), all_of(**body), boost::asio::use_future).get();
+    return env::run(runtime, all_of(**body));
   }
 
   env::Path directory_ = env::Path(testing::TempDir()) / fmt::format("job-logs-{:016x}", env::random_id());

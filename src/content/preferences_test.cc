@@ -1,10 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
-
 #include "content/content.h"
+#include "env/launch.h"
 
 namespace mullion::content {
 namespace {
@@ -18,9 +16,7 @@ class PreferencesTest : public testing::Test {
     preferences_ = make_preferences(*store_);
   }
   Result<void> set(Values values) {
-    auto done = boost::asio::co_spawn(runtime_.executor(), preferences_->set(std::move(values), "user:test"),
-                                      boost::asio::use_future);
-    return done.get();
+    return env::run(runtime_, preferences_->set(std::move(values), "user:test"));
   }
   std::string refusal(Values values) {
     const auto result = set(std::move(values));

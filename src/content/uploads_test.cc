@@ -82,7 +82,7 @@ TEST_F(UploadsTest, UnfinishedUploadsAreFewAndNotKeptForEver) {
   blobs_ = make_blobs(root_, {.unfinished_uploads = 1});
   ASSERT_TRUE(append("x", 0, 0, 2));
   Pieces body("y");
-  const auto second = net::testing::run(runtime_, [&] {
+  const auto second = env::run(runtime_, [&] {
     return blobs_->append("files", "other", body, {{0, 0}, 2}, false, 100);
   });
   EXPECT_EQ(second.error().status(), 503) << second.error().text();
@@ -98,7 +98,7 @@ TEST_F(UploadsTest, UnfinishedUploadsAreFewAndNotKeptForEver) {
 TEST_F(UploadsTest, AnnouncedSizesAreRefusedAtOnce) {
   const auto put_sized = [this](uint64_t announced, uint64_t limit) {
     Pieces body("x", false, announced);
-    return net::testing::run(runtime_, [&] { return blobs_->put("files", "x", body, false, limit); });
+    return env::run(runtime_, [&] { return blobs_->put("files", "x", body, false, limit); });
   };
   EXPECT_EQ(put_sized(101, 100).error().code, ErrorCode::kTooLarge);
   EXPECT_EQ(put_sized(uint64_t{1} << 60, UINT64_MAX).error().code, ErrorCode::kInsufficientStorage);
@@ -113,7 +113,7 @@ TEST_F(UploadsTest, ConcurrentUploadsOfOnePathLeaveOneOfThem) {
   for (int i = 0; i < kUploads; ++i) {
     texts.push_back(std::string(1000, static_cast<char>('a' + i)));
     bodies.push_back(std::make_unique<Pieces>(texts.back()));
-    outcomes.push_back(net::testing::start(runtime_, [this, body = bodies.back().get()] {
+    outcomes.push_back(env::launch(runtime_, [this, body = bodies.back().get()] {
       return blobs_->put("files", "same", *body, false, 1 << 20);
     }));
   }

@@ -2,11 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/use_future.hpp>
 #include <future>
 
+#include "env/launch.h"
 #include "env/waiting_testing.h"
 
 namespace mullion::env {
@@ -27,18 +25,15 @@ class Occupied {
  public:
   Occupied(Runtime& runtime, Pool pool, size_t threads) {
     for (size_t i = 0; i < threads; ++i) {
-      done_.push_back(asio::co_spawn(
-          runtime.executor(),
-          [this, pool, i]() -> Task<void> {
-            Caller caller;
-            caller.name = fmt::format("holder {}", i);
-            const Result<void> ran = co_await run_blocking(pool, std::move(caller), [this] {
-              ++held_;
-              opened_.wait();
-            });
-            EXPECT_TRUE(ran.ok());
-          },
-          asio::use_future));
+      done_.push_back(launch(runtime, [this, pool, i]() -> Task<void> {
+        Caller caller;
+        caller.name = fmt::format("holder {}", i);
+        const Result<void> ran = co_await run_blocking(pool, std::move(caller), [this] {
+          ++held_;
+          opened_.wait();
+        });
+        EXPECT_TRUE(ran.ok());
+      }));
     }
     EXPECT_TRUE(eventually([&] { return held_ == threads; }));
   }
@@ -64,14 +59,11 @@ TEST(Pools, RefuseACallerThatAsksForTooMuchAndServeOthers) {
   std::vector<std::future<Result<void>>> flood;
   std::future<Result<void>> other;
   const auto ask = [&runtime](std::string name) {
-    return asio::co_spawn(
-        runtime.executor(),
-        [name = std::move(name)]() -> Task<Result<void>> {
-          Caller caller;
-          caller.name = name;
-          co_return co_await run_blocking(Pool::kLong, std::move(caller), [] {});
-        },
-        asio::use_future);
+    return launch(runtime, [name = std::move(name)]() -> Task<Result<void>> {
+      Caller caller;
+      caller.name = name;
+      co_return co_await run_blocking(Pool::kLong, std::move(caller), [] {});
+    });
   };
   {
     const Occupied occupied(runtime, Pool::kLong, kLongThreads);
@@ -96,10 +88,8 @@ TEST(Pools, NeverRefuseWorkOfTheServerItself) {
   std::atomic<int> done{0};
   std::vector<std::future<void>> all;
   for (int i = 0; i < 200; ++i) {
-    all.push_back(asio::co_spawn(
-        runtime.executor(),
-        [&done]() -> Task<void> { co_await run_blocking(Pool::kLong, [&done] { ++done; }); },
-        asio::use_future));
+    all.push_back(launch(
+        runtime, [&done]() -> Task<void> { co_await run_blocking(Pool::kLong, [&done] { ++done; }); }));
   }
   for (std::future<void>& one : all) one.get();
   EXPECT_EQ(done, 200);
@@ -126,10 +116,8 @@ TEST(Pools, DropWhatWaitsWhenItsRuntimeStops) {
   {
     const Occupied occupied(holder, Pool::kLong, kLongThreads);
     Runtime runtime(1);
-    asio::co_spawn(
-        runtime.executor(),
-        [&ran]() -> Task<void> { co_await run_blocking(Pool::kLong, [&ran] { ran = true; }); },
-        asio::detached);
+    (void)launch(runtime,
+                 [&ran]() -> Task<void> { co_await run_blocking(Pool::kLong, [&ran] { ran = true; }); });
     ASSERT_TRUE(eventually([] { return statistics_of("long").waiting == 1; }));
     runtime.stop();
     EXPECT_EQ(statistics_of("long").waiting, 0u);
@@ -147,15 +135,12 @@ TEST(Pools, CallForTheLastResortWhenWorkDoesNotEnd) {
   {
     Runtime runtime(1);
     std::promise<void> begun;
-    asio::co_spawn(
-        runtime.executor(),
-        [&]() -> Task<void> {
-          co_await run_blocking(Pool::kLong, [&] {
-            begun.set_value();
-            gate.get_future().wait();
-          });
-        },
-        asio::detached);
+    (void)launch(runtime, [&]() -> Task<void> {
+      co_await run_blocking(Pool::kLong, [&] {
+        begun.set_value();
+        gate.get_future().wait();
+      });
+    });
     begun.get_future().wait();
     runtime.stop();
   }

@@ -10,12 +10,11 @@
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <sstream>
 #include <thread>
 
 #include "base/log.h"
+#include "env/file.h"
 #include "env/random.h"
 
 namespace mullion::env {
@@ -28,9 +27,10 @@ constexpr std::string_view kVariable = "MULLION_FAMILY=";
 constexpr int kMostLooks = 200;
 constexpr auto kPause = std::chrono::milliseconds(2);
 
+/// Empty when the process is gone, which may happen between opening and reading its file.
 std::string text_of(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
+  Result<std::string> text = read_file(file);
+  return text ? std::move(*text) : std::string();
 }
 
 /// The mark in the environment a process was started with; empty when there is none, or it is not shown.

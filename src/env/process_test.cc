@@ -2,18 +2,19 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
+#include <atomic>
 #include <csignal>
 #include <iterator>
 #include <optional>
 #include <sstream>
 #include <thread>
 
+#include "env/launch.h"
 #include "env/process_family.h"
 #include "env/waiting_testing.h"
 
@@ -26,13 +27,7 @@ class ProcessTest : public testing::Test {
  protected:
   template <typename T>
   T run(Task<T> task) {
-    std::optional<T> out;
-    asio::co_spawn(runtime_.executor(), keep(std::move(task), out), asio::use_future).get();
-    return std::move(*out);
-  }
-  template <typename T>
-  static Task<void> keep(Task<T> task, std::optional<T>& out) {
-    out = co_await std::move(task);
+    return env::run(runtime_, std::move(task));
   }
   static ProcessOptions shell(const std::string& script) {
     return {"/bin/sh", {"-c", script}, {"GREETING=hello", "PATH=/usr/bin:/bin"}, "/tmp"};
@@ -48,6 +43,29 @@ TEST_F(ProcessTest, GivesOutputsAndEnd) {
   EXPECT_EQ(done->errors, "err\n");
   EXPECT_EQ(done->end.text(), "exit code 3");
   EXPECT_FALSE(done->end.good());
+}
+
+// What is looked at may be gone before its files are read.
+TEST_F(ProcessTest, OthersMayComeAndGoMeanwhile) {
+  std::atomic<bool> enough{false};
+  std::vector<std::thread> others;
+  for (int i = 0; i < 8; ++i) {
+    others.emplace_back([&enough] {
+      char name[] = "true";
+      char* arguments[] = {name, nullptr};
+      while (!enough) {
+        pid_t id = 0;
+        if (::posix_spawn(&id, "/bin/true", nullptr, nullptr, arguments, environ) == 0)
+          ::waitpid(id, nullptr, 0);
+      }
+    });
+  }
+  for (int i = 0; i < 40; ++i) {
+    auto done = run(run_program(shell("exit 3"), std::chrono::seconds(30), 1000));
+    EXPECT_TRUE(done) << done.error().text();
+  }
+  enough = true;
+  for (std::thread& other : others) other.join();
 }
 
 TEST_F(ProcessTest, StartsClean) {

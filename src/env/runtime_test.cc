@@ -2,12 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/use_future.hpp>
 #include <future>
 #include <stdexcept>
 
+#include "env/launch.h"
 #include "env/waiting_testing.h"
 
 namespace mullion::env {
@@ -130,8 +128,7 @@ TEST(TaskGroup, StopsFromACoroutineEvenOnOneThread) {
       while (true) co_await sleep_for(1h);
     });
   }
-  wait_for(asio::co_spawn(
-      runtime.executor(), [&group]() -> Task<void> { co_await group.async_stop(); }, asio::use_future));
+  wait_for(launch(runtime, [&group]() -> Task<void> { co_await group.async_stop(); }));
   EXPECT_EQ(group.running(), 0u);
 }
 
@@ -179,7 +176,7 @@ TEST(Signal, TimesOutAndReturnsAtOnceWhenTheVersionMovedOn) {
   Runtime runtime(1);
   Signal signal;
   const auto wait = [&](uint64_t seen, Duration timeout) {
-    return wait_for(asio::co_spawn(runtime.executor(), signal.wait(seen, timeout), asio::use_future));
+    return wait_for(launch(runtime, signal.wait(seen, timeout)));
   };
   EXPECT_FALSE(wait(signal.version(), 5ms));
   EXPECT_FALSE(wait(signal.version(), 0ms));
@@ -194,21 +191,17 @@ TEST(Signal, LosesNoWakeUpAmongThreads) {
   Signal signal;
   std::atomic<int> produced{0};
   std::promise<int> consumed;
-  // Without a strand on purpose: a signal must not depend on its waiter's executor.
-  asio::co_spawn(
-      runtime.executor(),
-      [&]() -> Task<void> {
-        int last = 0;
-        while (last < 2000) {
-          const uint64_t seen = signal.version();
-          last = produced.load();
-          if (last >= 2000) break;
-          const bool woken_up = co_await signal.wait(seen, 10s);
-          if (!woken_up) break;
-        }
-        consumed.set_value(last);
-      },
-      asio::detached);
+  (void)launch(runtime, [&]() -> Task<void> {
+    int last = 0;
+    while (last < 2000) {
+      const uint64_t seen = signal.version();
+      last = produced.load();
+      if (last >= 2000) break;
+      const bool woken_up = co_await signal.wait(seen, 10s);
+      if (!woken_up) break;
+    }
+    consumed.set_value(last);
+  });
   std::vector<std::thread> producers;
   for (int i = 0; i < 2; ++i) {
     producers.emplace_back([&] {
@@ -227,13 +220,10 @@ TEST(Signal, OutlivesARuntimeWhoseTasksStillWaitForIt) {
   Signal signal;
   {
     Runtime runtime(1);
-    asio::co_spawn(
-        runtime.executor(),
-        [&]() -> Task<void> {
-          const uint64_t seen = signal.version();
-          co_await signal.wait(seen, 1h);
-        },
-        asio::detached);
+    (void)launch(runtime, [&]() -> Task<void> {
+      const uint64_t seen = signal.version();
+      co_await signal.wait(seen, 1h);
+    });
     std::this_thread::sleep_for(20ms);
   }
   signal.notify_all();
@@ -242,24 +232,21 @@ TEST(Signal, OutlivesARuntimeWhoseTasksStillWaitForIt) {
 TEST(RunBlocking, ReturnsToTheCallerAndPassesExceptionsOn) {
   Runtime runtime(1);
   const std::thread::id outside = std::this_thread::get_id();
-  wait_for(asio::co_spawn(
-      runtime.executor(),
-      [outside]() -> Task<void> {
-        const std::thread::id before = std::this_thread::get_id();
-        std::thread::id inside;
-        co_await run_blocking([&inside] { inside = std::this_thread::get_id(); });
-        EXPECT_NE(inside, before);
-        EXPECT_NE(inside, outside);
-        EXPECT_EQ(before, std::this_thread::get_id());
-        bool thrown = false;
-        try {
-          co_await run_blocking([] { throw std::runtime_error("expected"); });
-        } catch (const std::runtime_error&) {
-          thrown = true;
-        }
-        EXPECT_TRUE(thrown);
-      },
-      asio::use_future));
+  wait_for(launch(runtime, [outside]() -> Task<void> {
+    const std::thread::id before = std::this_thread::get_id();
+    std::thread::id inside;
+    co_await run_blocking([&inside] { inside = std::this_thread::get_id(); });
+    EXPECT_NE(inside, before);
+    EXPECT_NE(inside, outside);
+    EXPECT_EQ(before, std::this_thread::get_id());
+    bool thrown = false;
+    try {
+      co_await run_blocking([] { throw std::runtime_error("expected"); });
+    } catch (const std::runtime_error&) {
+      thrown = true;
+    }
+    EXPECT_TRUE(thrown);
+  }));
 }
 
 TEST(RunBlocking, IsWaitedForWhenItsTaskIsCancelled) {
@@ -285,17 +272,14 @@ TEST(RunBlocking, OutlastsARuntimeThatStopsMeanwhile) {
   std::atomic<bool> finished{false};
   {
     Runtime runtime(1);
-    asio::co_spawn(
-        runtime.executor(),
-        [&]() -> Task<void> {
-          std::string local = "alive";
-          co_await run_blocking([&] {
-            began = true;
-            std::this_thread::sleep_for(100ms);
-            finished = local == "alive";
-          });
-        },
-        asio::detached);
+    (void)launch(runtime, [&]() -> Task<void> {
+      std::string local = "alive";
+      co_await run_blocking([&] {
+        began = true;
+        std::this_thread::sleep_for(100ms);
+        finished = local == "alive";
+      });
+    });
     while (!began) std::this_thread::sleep_for(1ms);
   }
   EXPECT_TRUE(finished);

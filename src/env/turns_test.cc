@@ -3,12 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_future.hpp>
 #include <future>
 #include <thread>
+
+#include "env/launch.h"
 
 namespace mullion::env {
 namespace {
@@ -21,14 +20,7 @@ const std::vector<std::string> kOne{"a"}, kForwards{"a", "b"}, kBackwards{"b", "
 class TurnsTest : public testing::Test {
  protected:
   std::future<Outcome> ask(Turns& turns, std::vector<std::string> names) {
-    const auto promise = std::make_shared<std::promise<Outcome>>();
-    asio::co_spawn(runtime_.executor(), keep(turns, std::move(names), promise), asio::detached);
-    return promise->get_future();
-  }
-  static Task<void> keep(Turns& turns, std::vector<std::string> names,
-                         std::shared_ptr<std::promise<Outcome>> promise) {
-    Outcome outcome = co_await turns.take(std::move(names));
-    promise->set_value(std::move(outcome));
+    return launch(runtime_, turns.take(std::move(names)));
   }
   /// Until so many stand in the row: what they wait for does not depend on how fast they come.
   static void until_in_row(const Turns& turns, const std::string& name, size_t count) {
@@ -84,8 +76,7 @@ TEST_F(TurnsTest, OnlyOneOfManyWorksAtATime) {
     co_return true;
   };
   std::vector<std::future<bool>> all;
-  for (int i = 0; i < 64; ++i)
-    all.push_back(asio::co_spawn(asio::make_strand(runtime_.executor()), work, asio::use_future));
+  for (int i = 0; i < 64; ++i) all.push_back(launch(runtime_, work));
   for (auto& one : all) EXPECT_TRUE(one.get());
   EXPECT_EQ(plain, 64 * 50);
   EXPECT_EQ(most, 1);
@@ -104,7 +95,7 @@ TEST_F(TurnsTest, SeveralNamesInAnyOrderNeverWaitForEachOther) {
       }
       co_return true;
     };
-    all.push_back(asio::co_spawn(asio::make_strand(runtime_.executor()), work, asio::use_future));
+    all.push_back(launch(runtime_, work));
   }
   for (auto& one : all) EXPECT_TRUE(one.get());
 }

@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
 #include <stdexcept>
+
+#include "env/launch.h"
 
 namespace mullion::env {
 namespace {
@@ -12,8 +12,7 @@ namespace {
 class UnlessTest : public testing::Test {
  protected:
   std::optional<int> run(Task<int> work, Task<void> until) {
-    return asio::co_spawn(runtime_.executor(), unless(std::move(work), std::move(until)), asio::use_future)
-        .get();
+    return env::run(runtime_, unless(std::move(work), std::move(until)));
   }
   static Task<int> at_once(int value) { co_return value; }
   static Task<int> failing() {

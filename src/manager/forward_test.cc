@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
+#include "env/launch.h"
 
 namespace mullion::manager {
 namespace {
@@ -54,7 +53,7 @@ class Bodies : public testing::Test {
       Result<ForwardedBody> body = co_await forwarded_body(request, repeatable);
       if (body) out = std::move(*body);
     };
-    boost::asio::co_spawn(runtime_.executor(), task, boost::asio::use_future).get();
+    env::run(runtime_, task);
     return out;
   }
   env::Runtime runtime_{1};

@@ -32,7 +32,7 @@ class Endpoint {
   /// Connections are refused until open().
   void close() {
     if (!server_) return;
-    net::testing::run(runtime_, [this]() -> env::Task<bool> {
+    env::run(runtime_, [this]() -> env::Task<bool> {
       co_await server_->stop(0s);
       co_return true;
     });
@@ -196,7 +196,7 @@ class Endpoint {
   void write(std::string frame) {
     const std::shared_ptr<net::WebSocket> open = socket();
     if (!open) return;
-    net::testing::run(runtime_, [open, frame = std::move(frame)]() -> env::Task<bool> {
+    env::run(runtime_, [open, frame = std::move(frame)]() -> env::Task<bool> {
       const Result<void> written = co_await open->write(frame, true);
       co_return written.ok();
     });
@@ -245,7 +245,7 @@ class Managing {
   }
   void stop() {
     if (!manager_) return;
-    net::testing::run(runtime_, [this]() -> env::Task<bool> {
+    env::run(runtime_, [this]() -> env::Task<bool> {
       co_await manager_->stop();
       co_return true;
     });
@@ -295,8 +295,7 @@ class Managing {
 
   template <typename T>
   T run(env::Task<T> task) {
-    const auto kept = std::make_shared<env::Task<T>>(std::move(task));
-    return net::testing::run(runtime_, [kept]() -> env::Task<T> { co_return co_await std::move(*kept); });
+    return env::run(runtime_, std::move(task));
   }
 
  private:

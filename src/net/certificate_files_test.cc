@@ -72,8 +72,7 @@ TEST(CertificateFiles, ARunningServerMeetsNewConnectionsWithTheNewPair) {
     std::unique_ptr<Client> client = std::move(*make_client(runtime, to));
     ClientRequest request;
     request.target = "/";
-    const Result<TextResponse> answer =
-        testing::run(runtime, [&] { return fetch(*client, std::move(request)); });
+    const Result<TextResponse> answer = env::run(runtime, [&] { return fetch(*client, std::move(request)); });
     EXPECT_TRUE(answer.ok());
     return client->peer_fingerprint();
   };

@@ -109,7 +109,7 @@ TEST(Client, ReusesConnectionsUpToItsLimit) {
   Fixture fixture({.client = options});
   std::vector<std::future<bool>> results;
   for (int i = 0; i < 6; ++i) {
-    results.push_back(start(fixture.runtime, [&]() -> Task<bool> {
+    results.push_back(launch(fixture.runtime, [&]() -> Task<bool> {
       ClientRequest wanted;
       wanted.target = "/sleep?ms=100";
       Result<TextResponse> response = co_await fetch(*fixture.client, std::move(wanted));
@@ -359,7 +359,7 @@ TEST(Client, ReadsTheAnswerToAnUploadThatWasCutShort) {
 
 TEST(Client, CloseEndsRunningRequests) {
   Fixture fixture;
-  auto running = start(fixture.runtime, [&]() -> Task<Result<TextResponse>> {
+  auto running = launch(fixture.runtime, [&]() -> Task<Result<TextResponse>> {
     ClientRequest wanted;
     wanted.target = "/sleep?ms=30000";
     Result<TextResponse> response = co_await fetch(*fixture.client, std::move(wanted));

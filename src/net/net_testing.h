@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
@@ -15,6 +14,7 @@
 #include <string>
 #include <thread>
 
+#include "env/launch.h"
 #include "env/random.h"
 #include "env/runtime.h"
 #include "env/waiting_testing.h"
@@ -25,45 +25,9 @@ namespace mullion::net::testing {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using env::eventually;
+using env::launch;
+using env::run;
 using namespace std::chrono_literals;
-
-/// Starts `function` as a coroutine on its own strand; the future holds its result.
-template <typename Function>
-auto start(env::Runtime& runtime, Function function) {
-  using Value = typename decltype(function())::value_type;
-  struct Kept {
-    explicit Kept(Function taken) : function(std::move(taken)) {}
-    Function function;
-    std::promise<Value> promise;
-  };
-  auto kept = std::make_shared<Kept>(std::move(function));
-  asio::co_spawn(
-      asio::make_strand(runtime.executor()),
-      [kept]() -> Task<void> {
-        if constexpr (std::is_void_v<Value>) {
-          co_await kept->function();
-          kept->promise.set_value();
-        } else {
-          Value value = co_await kept->function();
-          kept->promise.set_value(std::move(value));
-        }
-      },
-      [kept](std::exception_ptr failure) {
-        if (failure) kept->promise.set_exception(failure);
-      });
-  return kept->promise.get_future();
-}
-
-/// Runs `function` as a coroutine and waits for its result.
-template <typename Function>
-auto run(env::Runtime& runtime, Function function) {
-  auto future = start(runtime, std::move(function));
-  if (future.wait_for(60s) != std::future_status::ready) {
-    ADD_FAILURE() << "the coroutine did not end";
-    std::abort();
-  }
-  return future.get();
-}
 
 /// A key and certificate in a directory that is removed at the end.
 class Certificate {

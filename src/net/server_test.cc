@@ -360,7 +360,7 @@ TEST(Server, ServesManyClientsAtOnce) {
   Fixture fixture({.tls = true});
   std::vector<std::future<int>> results;
   for (int task = 0; task < 20; ++task) {
-    results.push_back(start(fixture.runtime, [client = fixture.client.get()]() -> Task<int> {
+    results.push_back(launch(fixture.runtime, [client = fixture.client.get()]() -> Task<int> {
       int good = 0;
       for (int i = 0; i < 20; ++i) {
         ClientRequest request;

@@ -37,7 +37,7 @@ class UnixSocket : public ::testing::Test {
     if (!client) return client.error();
     ClientRequest request;
     request.target = "/x?y=z";
-    return testing::run(runtime_, [&]() { return fetch(**client, std::move(request)); });
+    return env::run(runtime_, [&]() { return fetch(**client, std::move(request)); });
   }
 
   std::filesystem::path directory_ =

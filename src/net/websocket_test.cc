@@ -96,7 +96,7 @@ TEST(WebSocket, ManyWritersAndAReaderAtOnce) {
   std::shared_ptr<WebSocket> socket = run(fixture.runtime, [&] { return open(*fixture.client); });
   std::vector<std::future<int>> writers;
   for (int writer = 0; writer < 8; ++writer) {
-    writers.push_back(start(fixture.runtime, [socket, writer]() -> Task<int> {
+    writers.push_back(launch(fixture.runtime, [socket, writer]() -> Task<int> {
       int good = 0;
       for (int i = 0; i < 200; ++i) {
         Result<void> written =
@@ -258,7 +258,7 @@ TEST(WebSocket, PingsKeepAQuietConversationAlive) {
   Fixture fixture({.limits = limits, .handler = websocket_handler(echo)});
   run(fixture.runtime, [&]() -> Task<void> {
     std::shared_ptr<WebSocket> socket = co_await open(*fixture.client);
-    std::future<bool> reader = start(fixture.runtime, [socket]() -> Task<bool> {
+    std::future<bool> reader = launch(fixture.runtime, [socket]() -> Task<bool> {
       Result<Message> message = co_await socket->read();
       co_return message.ok();
     });
@@ -278,17 +278,14 @@ TEST(WebSocket, BoundsTheQueueOfAPeerThatStopsReading) {
   limits.body_timeout = 1s;
   std::promise<ErrorCode> refused;
   std::promise<ErrorCode> stalled;
+  env::Runtime* runtime = nullptr;
   Fixture fixture({.limits = limits,
                    .handler = websocket_handler([&](std::shared_ptr<WebSocket> socket) -> Task<void> {
-                     auto executor = co_await asio::this_coro::executor;
                      // Fills the socket and stays in write(), as the one that drains.
-                     asio::co_spawn(
-                         executor,
-                         [socket, &stalled]() -> Task<void> {
-                           Result<void> written = co_await socket->write(std::string(64'000'000, 'x'), true);
-                           stalled.set_value(written ? ErrorCode::kInternal : written.error().code);
-                         },
-                         [](std::exception_ptr) {});
+                     (void)launch(*runtime, [socket, &stalled]() -> Task<void> {
+                       Result<void> written = co_await socket->write(std::string(64'000'000, 'x'), true);
+                       stalled.set_value(written ? ErrorCode::kInternal : written.error().code);
+                     });
                      co_await env::sleep_for(200ms);
                      Result<void> last;
                      for (int i = 0; i < 100 && last; ++i)
@@ -298,6 +295,7 @@ TEST(WebSocket, BoundsTheQueueOfAPeerThatStopsReading) {
                      co_await env::sleep_for(1500ms);
                      EXPECT_EQ(socket->queued_bytes(), 0u);
                    })});
+  runtime = &fixture.runtime;
   RawWebSocket raw(fixture.server->port());
   EXPECT_EQ(refused.get_future().get(), ErrorCode::kUnavailable);
   EXPECT_EQ(stalled.get_future().get(), ErrorCode::kTimeout);
@@ -343,7 +341,7 @@ TEST(WebSocket, CutsAWriterOfItsMessageThatTricklesAndAReaderLikewise) {
 TEST(WebSocket, AbortsFromAnyThread) {
   Fixture fixture({.tls = true, .handler = websocket_handler(echo)});
   std::shared_ptr<WebSocket> socket = run(fixture.runtime, [&] { return open(*fixture.client); });
-  std::future<ErrorCode> reader = start(fixture.runtime, [socket]() -> Task<ErrorCode> {
+  std::future<ErrorCode> reader = launch(fixture.runtime, [socket]() -> Task<ErrorCode> {
     Result<Message> message = co_await socket->read();
     co_return message ? ErrorCode::kInternal : message.error().code;
   });
@@ -358,7 +356,7 @@ TEST(WebSocket, AbortsFromAnyThread) {
 TEST(WebSocket, StopOfTheServerClosesPolitely) {
   Fixture fixture({.handler = websocket_handler(echo)});
   std::shared_ptr<WebSocket> socket = run(fixture.runtime, [&] { return open(*fixture.client); });
-  std::future<std::string> reader = start(fixture.runtime, [socket]() -> Task<std::string> {
+  std::future<std::string> reader = launch(fixture.runtime, [socket]() -> Task<std::string> {
     Result<Message> message = co_await socket->read();
     co_return message ? "message" : message.error().text();
   });
@@ -383,7 +381,7 @@ TEST(WebSocket, EndsWhenItsTaskIsCancelled) {
 TEST(WebSocket, ClosingTheClientEndsItsConversations) {
   Fixture fixture({.handler = websocket_handler(echo)});
   std::shared_ptr<WebSocket> socket = run(fixture.runtime, [&] { return open(*fixture.client); });
-  std::future<bool> reader = start(fixture.runtime, [socket]() -> Task<bool> {
+  std::future<bool> reader = launch(fixture.runtime, [socket]() -> Task<bool> {
     Result<Message> message = co_await socket->read();
     co_return message.ok();
   });

@@ -37,7 +37,7 @@ class Node {
     runtime_ = &runtime;
   }
   ~Node() {
-    net::testing::run(*runtime_, [this]() -> env::Task<bool> {
+    env::run(*runtime_, [this]() -> env::Task<bool> {
       co_await server_->stop(0s);
       co_await source_->stop();
       co_return true;
@@ -385,7 +385,7 @@ TEST_F(Stream, AWrongNameIsRefused) {
   Sink sink({manager_.store(), tasks, "M", "v1", "A", counters, [](auto) {}, [](auto) {}, [](bool) {},
              env::system_clock()},
             {});
-  const Error error = net::testing::run(runtime_, [&]() -> env::Task<Error> {
+  const Error error = env::run(runtime_, [&]() -> env::Task<Error> {
     auto socket = co_await client->connect_websocket(sink.target(), {});
     co_return co_await sink.run(*socket);
   });
@@ -419,7 +419,7 @@ class HandSink {
     net::ClientOptions options;
     options.base_url = from.url();
     client_ = std::move(*net::make_client(runtime, std::move(options)));
-    net::testing::run(runtime, [&]() -> env::Task<bool> {
+    env::run(runtime, [&]() -> env::Task<bool> {
       auto socket = co_await client_->connect_websocket("/", {});
       socket_ = std::move(*socket);
       Record hello = Hello{kProtocol, "H", "v0", 7, 0, features};
@@ -433,7 +433,7 @@ class HandSink {
 
   /// Reads one frame; false when the conversation is over.
   bool read() {
-    return net::testing::run(runtime_, [this]() -> env::Task<bool> {
+    return env::run(runtime_, [this]() -> env::Task<bool> {
       Record ping = Ping{};
       co_await send(std::move(ping));
       Result<net::WebSocket::Message> message = co_await socket_->read();

@@ -61,7 +61,7 @@ class Site {
     if (!body.empty()) request.headers.add("Content-Type", "application/json");
     request.body = std::move(body);
     Result<net::TextResponse> answer =
-        net::testing::run(runtime_, [&] { return net::fetch(*client_, std::move(request)); });
+        env::run(runtime_, [&] { return net::fetch(*client_, std::move(request)); });
     if (!answer) return {0, {}, json::value(answer.error().text())};
     boost::system::error_code ignored;
     return {answer->status, answer->headers, json::parse(answer->body, ignored)};
@@ -162,7 +162,7 @@ TEST_F(ServerTest, StopsWhileRequestsRun) {
         request.target = "/A/api/v3/machines";
         request.headers.add("Authorization", "Basic cm9ja2V0c2thdGVzOnIwY2tldHNrOHRz");
         request.body = fmt::format(R"({{"Name":"machine-{}-{}"}})", i, number);
-        (void)net::testing::run(runtime, [&] { return net::fetch(*client, std::move(request)); });
+        (void)env::run(runtime, [&] { return net::fetch(*client, std::move(request)); });
         ++answered;
       }
     });

@@ -1,29 +1,24 @@
 #include "server/teardown.h"
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
 #include <future>
-#include <memory>
 
 #include "base/log.h"
+#include "env/launch.h"
 
 namespace mullion::server {
 namespace {
 
-namespace asio = boost::asio;
 constexpr Logger kLog("server");
 
-/// Under way. The callable lives as long as its coroutine, which may outlive us.
+/// Under way. Its coroutine may outlive us.
 struct Stopping {
   std::string what;
   std::future<void> done;
 };
 
 Stopping begin(env::Runtime& runtime, std::string what, Teardown::Stop stop) {
-  const auto kept = std::make_shared<Teardown::Stop>(std::move(stop));
-  const auto call = [kept]() -> env::Task<void> { co_await (*kept)(); };
-  return {std::move(what), asio::co_spawn(runtime.executor(), call, asio::use_future)};
+  return {std::move(what), env::launch(runtime, std::move(stop))};
 }
 
 bool ends_within(const Stopping& part, env::Duration wait) {

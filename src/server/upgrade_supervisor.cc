@@ -2,14 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
 #include <boost/json.hpp>
 #include <csignal>
 #include <cstdlib>
 
 #include "base/log.h"
 #include "base/version.h"
+#include "env/launch.h"
 #include "env/runtime.h"
 #include "net/http.h"
 #include "server/process_settings.h"
@@ -21,18 +20,12 @@ namespace mullion::server {
 namespace {
 
 using namespace std::chrono_literals;
-namespace asio = boost::asio;
 constexpr Logger kLog("upgrade");
 constexpr auto kPause = 50ms;
 constexpr auto kSettle = 500ms;
 constexpr auto kProbeLimit = 5s;
 constexpr auto kStopPatience = 10s;
 constexpr uint64_t kLargestInfo = uint64_t{4} << 20;
-
-env::Task<void> fetch_into(net::Client& client, net::ClientRequest request,
-                           Result<net::TextResponse>& answer) {
-  answer = co_await net::fetch(client, std::move(request), kLargestInfo);
-}
 
 /// What GET /info of the new program says its version is.
 Result<std::string> ask_version(env::Runtime& runtime, const std::string& url, const std::string& fingerprint,
@@ -46,9 +39,8 @@ Result<std::string> ask_version(env::Runtime& runtime, const std::string& url, c
   net::ClientRequest request;
   request.target = "/api/v3/info";
   request.headers.set("Authorization", "Bearer " + token);
-  Result<net::TextResponse> answer = Error(ErrorCode::kInternal, "");
-  asio::co_spawn(runtime.executor(), fetch_into(**client, std::move(request), answer), asio::use_future)
-      .get();
+  const Result<net::TextResponse> answer =
+      env::run(runtime, net::fetch(**client, std::move(request), kLargestInfo));
   if (!answer) return answer.error();
   if (answer->status != 200)
     return Error(ErrorCode::kUnavailable, fmt::format("/info answers {}", answer->status));

@@ -153,7 +153,7 @@ class ConfiguratorTest : public ::testing::Test {
     configurator_->start();
   }
   ~ConfiguratorTest() override {
-    net::testing::run(runtime_, [this]() -> Task<int> {
+    env::run(runtime_, [this]() -> Task<int> {
       co_await configurator_->stop();
       co_return 0;
     });
@@ -177,7 +177,7 @@ class ConfiguratorTest : public ::testing::Test {
   }
   /// As the manager writes into it.
   void set_member(const std::string& id, const std::string& name, json::value value) {
-    const auto done = net::testing::run(runtime_, [&] {
+    const auto done = env::run(runtime_, [&] {
       return manager::change_endpoint(*store_, id, [&](json::object& endpoint) { endpoint[name] = value; });
     });
     ASSERT_TRUE(done);
@@ -315,7 +315,7 @@ TEST_F(ConfiguratorTest, HowItGoesIsWritten) {
   ASSERT_TRUE(eventually([&] { return endpoint().contains("ActionErrorCount"); }));
   EXPECT_EQ(endpoint().at("Errors"), json::array{"Pref p: no"});
   EXPECT_EQ(endpoint().at("Available"), false);
-  const auto explained = net::testing::run(runtime_, [&] { return configurator_->explain("edge", {}); });
+  const auto explained = env::run(runtime_, [&] { return configurator_->explain("edge", {}); });
   ASSERT_TRUE(explained);
   EXPECT_EQ(explained->state, "stopped");
   EXPECT_EQ(explained->configured_by, "M");
@@ -382,7 +382,7 @@ TEST_F(ConfiguratorTest, PreviewsAndBaselines) {
   EXPECT_EQ(configurator_->baseline("edge", "b", left_out).error().code, ErrorCode::kConflict);
   manager_.tell("edge", kState);
   const auto preview = [&](const std::string& id, std::vector<std::string> sets) {
-    return net::testing::run(runtime_, [&] { return configurator_->preview(id, sets, {}); });
+    return env::run(runtime_, [&] { return configurator_->preview(id, sets, {}); });
   };
   const auto plan = preview("edge", {"s"});
   ASSERT_TRUE(plan);

@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "env/clock_testing.h"
-#include "versionset/internal/run_testing.h"
+#include "env/launch.h"
 
 namespace mullion::versionset {
 namespace {
@@ -63,7 +63,7 @@ class Keeping : public testing::Test {
   ~Keeping() override { tasks_.stop(); }
   template <typename T>
   T run(env::Task<T> task) {
-    return run_task(runtime_, std::move(task));
+    return env::run(runtime_, std::move(task));
   }
 
   env::Runtime runtime_{2};  // the store answers on it: it goes last
@@ -139,10 +139,11 @@ TEST_F(Keeping, IsReleasedByItsHolderOnly) {
 }
 
 TEST_F(Keeping, OneOfManyWhoAskAtOnceGetsIt) {
-  std::vector<std::future<std::optional<Result<Lease>>>> answers;
-  for (int i = 0; i < 8; ++i) answers.push_back(launch(runtime_, keeper_.take(fmt::format("R{}", i), 60)));
+  std::vector<std::future<Result<Lease>>> answers;
+  for (int i = 0; i < 8; ++i)
+    answers.push_back(env::launch(runtime_, keeper_.take(fmt::format("R{}", i), 60)));
   int granted = 0;
-  for (auto& answer : answers) granted += answer.get()->ok() ? 1 : 0;
+  for (auto& answer : answers) granted += answer.get().ok() ? 1 : 0;
   EXPECT_EQ(granted, 1);
 }
 

@@ -34,7 +34,7 @@ class RolloutsTest : public ::testing::Test {
     for (const char* set : {"old", "new"}) put("version_sets", set, {{"Id", set}, {"Apply", true}});
   }
   ~RolloutsTest() override {
-    net::testing::run(runtime_, [this]() -> Task<int> {
+    env::run(runtime_, [this]() -> Task<int> {
       co_await rollouts_->stop();
       co_return 0;
     });
@@ -81,7 +81,7 @@ class RolloutsTest : public ::testing::Test {
   }
 
   Result<std::string> command(const std::string& name, const auth::Principal& principal) {
-    return net::testing::run(runtime_, [&] { return rollouts_->command("roll", name, principal); });
+    return env::run(runtime_, [&] { return rollouts_->command("roll", name, principal); });
   }
   void start(const json::array& targets, json::object more = {}) {
     json::object plan{
@@ -255,7 +255,7 @@ TEST_F(RolloutsTest, CommandsAtOnceTakeTheirTurns) {
   const auto begin = [&](const std::string& id) {
     put("rollouts", id,
         {{"Id", id}, {"VersionSets", json::array{"new"}}, {"TargetEndpoints", json::array{"A"}}});
-    return net::testing::start(runtime_, [this, id] { return rollouts_->command(id, "start", principal_); });
+    return env::launch(runtime_, [this, id] { return rollouts_->command(id, "start", principal_); });
   };
   std::vector<std::future<Result<std::string>>> answers;
   for (int i = 0; i < 20; ++i) answers.push_back(begin(fmt::format("roll-{}", i)));

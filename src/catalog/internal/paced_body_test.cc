@@ -32,7 +32,7 @@ class PacedBodyTest : public ::testing::Test {
     PacedBody body(slow, {.least = 1000, .window = std::chrono::seconds(10)}, clock_);
     EXPECT_EQ(body.size(), 1'000'000U);
     for (int i = 0; i < 100; ++i) {
-      const auto piece = net::testing::run(runtime_, [&] { return body.next(); });
+      const auto piece = env::run(runtime_, [&] { return body.next(); });
       if (piece) continue;
       EXPECT_EQ(piece.error().code, ErrorCode::kTimeout);
       return i;

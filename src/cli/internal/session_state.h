@@ -7,11 +7,11 @@
 #include <string_view>
 #include <utility>
 
-#include "cli/internal/wait.h"
 #include "cli/sealing.h"
 #include "cli/server_trust.h"
 #include "cli/session.h"
 #include "cli/token_cache.h"
+#include "env/launch.h"
 #include "env/runtime.h"
 
 namespace mullion::cli {

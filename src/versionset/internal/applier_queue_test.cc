@@ -4,10 +4,10 @@
 
 #include <thread>
 
+#include "env/launch.h"
 #include "env/waiting_testing.h"
 #include "versionset/internal/applier.h"
 #include "versionset/internal/apply_testing.h"
-#include "versionset/internal/run_testing.h"
 
 namespace mullion::versionset {
 namespace {
@@ -76,7 +76,7 @@ class ApplierQueue : public ::testing::Test {
   }
   ~ApplierQueue() override {
     gate_.shut = false;
-    boost::asio::co_spawn(runtime_.executor(), applier_->stop(), boost::asio::use_future).get();
+    env::run(runtime_, applier_->stop());
   }
 
   static std::string name(int i) { return fmt::format("E{}", i); }

@@ -6,9 +6,9 @@
 #include <random>
 #include <thread>
 
+#include "env/launch.h"
 #include "env/waiting_testing.h"
 #include "versionset/internal/apply_testing.h"
-#include "versionset/internal/run_testing.h"
 
 namespace mullion::versionset {
 namespace {
@@ -163,7 +163,7 @@ class World {
       std::lock_guard lock(mutex_);
       old = std::exchange(applier_, nullptr);
     }
-    if (old) boost::asio::co_spawn(runtime_->executor(), old->stop(), boost::asio::use_future).get();
+    if (old) env::run(*runtime_, old->stop());
   }
   void add_item(const std::string& name, const std::string& type, const std::string& version) {
     catalog::Item item;
@@ -583,10 +583,10 @@ TEST(Applying, KnowsSecretsAgainAfterARestartAndKeepsNoneInClear) {
 TEST(Applying, AHangingPlaceIsLentToOthers) {
   env::Runtime runtime(1);
   Slots slots(1, std::chrono::milliseconds(40));
-  auto first = run_task(runtime, slots.take());
-  auto second = launch(runtime, slots.take());
+  auto first = env::run(runtime, slots.take());
+  auto second = env::launch(runtime, slots.take());
   EXPECT_EQ(second.wait_for(std::chrono::milliseconds(10)), std::future_status::timeout);
-  EXPECT_NE(second.get()->get(), nullptr) << "the first one stands still";
+  EXPECT_NE(second.get().get(), nullptr) << "the first one stands still";
 }
 
 }  // namespace
