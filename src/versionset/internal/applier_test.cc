@@ -151,9 +151,12 @@ class World {
     ModelArtifacts& artifacts_;
   };
 
-  /// Made once for each content.
+  /// Made once for each content. Contents of this test differ in size, at the beginning or at the end:
+  /// looking at all of their megabytes for every plan takes minutes under the thread sanitizer.
   std::string sum_of(const std::string& content) {
-    std::string& sum = sums_[content];
+    const size_t end = content.size() - std::min<size_t>(content.size(), 64);
+    std::string& sum =
+        sums_[fmt::format("{} {} {}", content.size(), content.substr(0, 64), content.substr(end))];
     if (sum.empty()) sum = model_sum(content);
     return sum;
   }
