@@ -213,7 +213,7 @@ env::Task<Result<void>> change_endpoint(store::Store& store, std::string id,
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     store::Change wanted;
     wanted.id = {std::string(kEndpoints), std::string(store::kOwn), id};
-    const Result<std::string> before = store.snapshot()->get(wanted.id);
+    const std::optional<std::string> before = store.snapshot()->get(wanted.id);
     if (!before) co_return Result<void>{};
     Result<json::value> parsed = model::parse_json(*before, 256);
     if (!parsed || !parsed->is_object())

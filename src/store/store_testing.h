@@ -79,10 +79,7 @@ inline Cursor must_commit(Store& store, std::vector<Change> changes) {
 /// The body, or "-" when there is no such object.
 inline std::string body_of(const Snapshot& view, std::string_view type, std::string_view key,
                            std::string_view owner = kOwn) {
-  const Result<std::string> body = view.get({std::string(type), std::string(owner), std::string(key)});
-  if (body) return *body;
-  EXPECT_EQ(body.error().code, ErrorCode::kNotFound) << body.error().text();
-  return "-";
+  return view.get({std::string(type), std::string(owner), std::string(key)}).value_or("-");
 }
 
 inline std::string body_of(const Store& store, std::string_view type, std::string_view key,

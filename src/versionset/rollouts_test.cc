@@ -51,7 +51,7 @@ class RolloutsTest : public ::testing::Test {
     ASSERT_TRUE(store_->commit_sync(std::move(batch)));
   }
   json::object get(const std::string& type, const std::string& key, const std::string& owner = "") {
-    const Result<std::string> body = store_->snapshot()->get({type, owner, key});
+    const std::optional<std::string> body = store_->snapshot()->get({type, owner, key});
     return body ? json::parse(*body).as_object() : json::object();
   }
   void set_member(const std::string& endpoint, const std::string& name, json::value value,

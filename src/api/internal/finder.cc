@@ -56,7 +56,7 @@ std::vector<Target> by_index(const Call& call, const store::Snapshot& snapshot, 
   for (const store::ObjectRef& ref :
        refs_by_index(call.services, snapshot, call.type->prefix, index, value)) {
     if (!replicas && store::is_remote(ref.owner)) continue;
-    Result<std::string> body = snapshot.get({std::string(call.type->prefix), ref.owner, ref.key});
+    std::optional<std::string> body = snapshot.get({std::string(call.type->prefix), ref.owner, ref.key});
     if (body) candidates.push_back({ref.key, ref.owner, std::move(*body)});
   }
   return candidates;

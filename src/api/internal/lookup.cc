@@ -47,7 +47,7 @@ std::optional<Target> find_local(const Services& services, const store::Snapshot
     for (const store::ObjectRef& ref :
          refs_by_index(services, snapshot, type.prefix, index->name, value, true)) {
       if (store::is_remote(ref.owner)) continue;
-      Result<std::string> body = snapshot.get({std::string(type.prefix), ref.owner, ref.key});
+      std::optional<std::string> body = snapshot.get({std::string(type.prefix), ref.owner, ref.key});
       if (body) return Target{ref.key, ref.owner, std::move(*body)};
     }
     return std::nullopt;

@@ -118,7 +118,7 @@ Task<void> PluginRunner::report(const PluginOrder& order) {
   const std::vector<std::string> errors = plugin_errors(state_, order.wish);
   if (ending() || order.shown == errors) co_return;
   for (int attempt = 0; attempt < kReportAttempts; ++attempt) {
-    const Result<std::string> body =
+    const std::optional<std::string> body =
         store_.snapshot()->get({std::string(kPlugins), std::string(store::kOwn), plugin_});
     if (!body) break;  // a plugin of a content layer keeps what its layer says
     auto wanted = plugin_body_with(*body, errors);

@@ -122,7 +122,7 @@ env::Task<void> Puts::await_replica(Put put) {
   const env::SteadyTime deadline = env::system_clock().steady() + kReplicaLimit;
   while (true) {
     const uint64_t version = seen_.version();
-    const Result<std::string> body =
+    const std::optional<std::string> body =
         store_.snapshot()->get({std::string(kEndpointObjects), put.owner, put.endpoint});
     if (!body) co_return;
     const Result<json::value> object = model::parse_json(*body, 256);

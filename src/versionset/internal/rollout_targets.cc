@@ -92,7 +92,7 @@ Result<std::vector<RolloutTarget>> find_targets(const store::Snapshot& snapshot,
   }
   std::vector<RolloutTarget> targets;
   for (const auto& [id, owner] : owners) {
-    const Result<std::string> body = snapshot.get({std::string(kEndpointObjects), owner, id});
+    const std::optional<std::string> body = snapshot.get({std::string(kEndpointObjects), owner, id});
     if (body) targets.push_back(target_of(id, owner, *body));
   }
   return targets;
