@@ -61,11 +61,10 @@ std::optional<Target> find_local(const Services& services, const store::Snapshot
 void scan_local(const store::Snapshot& snapshot, std::string_view type,
                 const std::function<bool(std::string_view key, std::string_view body)>& visit) {
   bool going = true;
-  (void)snapshot.scan_owner(type, store::kOwn, "", [&](std::string_view key, std::string_view body) {
-    return going = visit(key, body);
-  });
+  snapshot.scan_owner(type, store::kOwn, "",
+                      [&](std::string_view key, std::string_view body) { return going = visit(key, body); });
   if (!going) return;
-  (void)snapshot.scan_owner(type, store::kLayered, "", [&](std::string_view key, std::string_view body) {
+  snapshot.scan_owner(type, store::kLayered, "", [&](std::string_view key, std::string_view body) {
     const std::optional<store::StoredObject> shown = snapshot.get_local(type, key);
     return !shown || shown->id.owner != store::kLayered || visit(key, body);
   });

@@ -62,10 +62,11 @@ StoreImpl::StoreImpl(std::unique_ptr<Engine> engine, const Options& options)
           *engine_, types(), [this](OwnerId id) { return names_.owner_name(id); },
           [this](const ReadTransaction& transaction, std::string_view type, const auto& visit) {
             Result<void> scanned = as_result([&] {
-              scan_rows(transaction, type, "", [&](std::string_view key, OwnerId owner, std::string_view body) {
-                visit(key, owner, body);
-                return !closing_;
-              });
+              scan_rows(transaction, type, "",
+                        [&](std::string_view key, OwnerId owner, std::string_view body) {
+                          visit(key, owner, body);
+                          return !closing_;
+                        });
             });
             if (scanned && closing_) return Result<void>(Error(ErrorCode::kCancelled, "closing"));
             return scanned;
@@ -260,8 +261,17 @@ void StoreImpl::publish(std::vector<Applied>& applied) {
   }
   for (const Applied& one : applied) {
     for (const auto& [id, listener] : listeners) {
-      if (is_subscribed(id)) listener(one.commit);  // one listener may have removed another
+      if (is_subscribed(id)) tell(listener, one.commit);  // one listener may have removed another
     }
+  }
+}
+
+/// The commit is durable: a listener that fails takes nobody with it.
+void StoreImpl::tell(const CommitListener& listener, const std::shared_ptr<const Commit>& commit) {
+  try {
+    listener(commit);
+  } catch (const std::exception& failure) {
+    kLog.error("a listener failed seq={} what={}", commit->cursor.seq, failure.what());
   }
 }
 

@@ -73,6 +73,7 @@ class StoreImpl final : public Store {
                            std::vector<Applied>& applied);
   Result<void> trim_log(WriteTransaction& transaction, size_t added);
   void publish(std::vector<Applied>& applied);
+  static void tell(const CommitListener& listener, const std::shared_ptr<const Commit>& commit);
   bool is_subscribed(uint64_t id);
   void collect_samples(const std::vector<Applied>& applied);
   void collect_sample(const ObjectId& id, const std::string& body);

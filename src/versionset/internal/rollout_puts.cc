@@ -69,14 +69,23 @@ void Puts::tell(const std::string& endpoint, EndpointFacts& facts) const {
 
 env::Task<void> Puts::stop() { co_await tasks_.async_stop(); }
 
-env::Task<void> Puts::carry_out(Put put) {
-  Result<void> outcome;
-  if (put.owner.empty()) {
-    outcome = co_await put_own(put);
-  } else {
-    outcome = co_await put_remote(put);
-    if (outcome) co_await await_replica(put);
+env::Task<Result<void>> Puts::write(const Put& put) {
+  try {
+    Result<void> outcome;
+    if (put.owner.empty()) {
+      outcome = co_await put_own(put);
+    } else {
+      outcome = co_await put_remote(put);
+      if (outcome) co_await await_replica(put);
+    }
+    co_return outcome;
+  } catch (const store::ReadFailure& failure) {
+    co_return failure.error();
   }
+}
+
+env::Task<void> Puts::carry_out(Put put) {
+  const Result<void> outcome = co_await write(put);
   if (!outcome)
     kLog.warn("endpoint is not changed endpoint={} owner={} reason={}", put.endpoint, put.owner,
               outcome.error().text());
