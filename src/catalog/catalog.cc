@@ -14,6 +14,7 @@
 #include "catalog/internal/fetcher.h"
 #include "catalog/internal/installed_here.h"
 #include "catalog/internal/remote_catalogs.h"
+#include "env/attempt.h"
 #include "model/object.h"
 
 namespace mullion::catalog {
@@ -39,7 +40,7 @@ bool is_cancellation(const boost::system::system_error& failure) {
 std::vector<Item> stored_items(const store::Snapshot& snapshot) {
   std::vector<Item> out;
   for (const std::string_view owner : {store::kOwn, store::kLayered}) {
-    (void)snapshot.scan_owner(kType, owner, "", [&out](std::string_view key, std::string_view body) {
+    snapshot.scan_owner(kType, owner, "", [&out](std::string_view key, std::string_view body) {
       const auto object = model::parse_json(body);
       auto item = object && object->is_object() ? Item::parse(object->get_object())
                                                 : Result<Item>(Error(ErrorCode::kInvalid, "no object"));
@@ -89,7 +90,6 @@ class LocalCatalog final : public Catalog {
   Task<void> follow();
   Task<void> refresh();
   Task<void> refresh_once(bool all);
-  Task<void> attempt(std::string_view what, Task<void> work);
   bool stopping() const;
   void count(std::vector<std::string> wanted);
   void join();
@@ -218,18 +218,6 @@ bool LocalCatalog::stopping() const {
   return stopping_;
 }
 
-/// What fails is tried again when something changes, it does not end the task.
-Task<void> LocalCatalog::attempt(std::string_view what, Task<void> work) {
-  try {
-    co_await std::move(work);
-  } catch (const boost::system::system_error& failure) {
-    if (is_cancellation(failure)) throw;
-    kLog.error("{} failed what={}", what, failure.what());
-  } catch (const std::exception& failure) {
-    kLog.error("{} failed what={}", what, failure.what());
-  }
-}
-
 /// Keeps items() as the store is.
 Task<void> LocalCatalog::follow() {
   while (!stopping()) {
@@ -238,7 +226,7 @@ Task<void> LocalCatalog::follow() {
       (void)want();  // a round that reads what is not named any more ends
       join();
     });
-    co_await attempt("joining", std::move(work));
+    (void)co_await env::attempt(kLog, "joining", std::move(work));
     // False is the time-out as well as the end, which the next suspension tells apart.
     co_await changed_->wait(seen, dependencies_.refresh_interval);
   }
@@ -285,7 +273,7 @@ Task<void> LocalCatalog::refresh() {
       all = std::exchange(ask_again_, false) || all;
     }
     Task<void> work = refresh_once(all);
-    co_await attempt("reading catalogs", std::move(work));
+    (void)co_await env::attempt(kLog, "reading catalogs", std::move(work));
     if (all) next_question = clock.steady() + dependencies_.refresh_interval;
     co_await changed_->wait(seen, dependencies_.refresh_interval);
   }

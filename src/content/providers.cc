@@ -16,6 +16,7 @@
 #include "content/internal/provider_definition.h"
 #include "content/internal/provider_files.h"
 #include "content/internal/provider_intake.h"
+#include "env/attempt.h"
 #include "env/process_family.h"
 #include "model/object.h"
 
@@ -26,6 +27,7 @@ namespace {
 namespace json = boost::json;
 constexpr size_t kLongestName = 64;  // it becomes the name of files and sockets
 constexpr Logger kLog("plugins");
+constexpr env::Duration kLookAgain = std::chrono::minutes(1);
 
 constexpr std::string_view kProviders = "plugin_providers";
 constexpr std::string_view kPlugins = "plugins";
@@ -73,7 +75,7 @@ class StoreProviders final : public Providers {
   void follow(const store::Commit& commit);
   Task<void> keep_reconciled();
   Task<void> collect_adopted();
-  void reconcile();
+  Task<void> reconcile();
   RunnerPtr runner_of(const std::string& plugin);
   std::vector<RunnerPtr> runners() const;
   ProviderMap entries() const;
@@ -123,7 +125,7 @@ Result<void> StoreProviders::start(ProviderServices services, ProviderOptions op
 
 void StoreProviders::load_entries() {
   const auto snapshot = store_.snapshot();
-  (void)snapshot->scan_owner(kProviders, store::kOwn, "", [&](std::string_view key, std::string_view body) {
+  snapshot->scan_owner(kProviders, store::kOwn, "", [&](std::string_view key, std::string_view body) {
     auto definition = read_definition(body, key);
     if (!definition) {
       kLog.error("stored plugin provider cannot be used name={} error={}", key, definition.error().text());
@@ -164,8 +166,9 @@ void StoreProviders::follow(const store::Commit& commit) {
 Task<void> StoreProviders::keep_reconciled() {
   while (!host_.stopping) {
     const uint64_t seen = dirty_.version();
-    reconcile();
-    co_await dirty_.wait(seen, std::chrono::minutes(1));
+    const bool done = co_await env::attempt(kLog, "following the plugins", reconcile());
+    const env::Duration pause = done ? kLookAgain : env::kTryAgain;
+    co_await dirty_.wait(seen, pause);
   }
 }
 
@@ -178,7 +181,7 @@ Task<void> StoreProviders::collect_adopted() {
   }
 }
 
-void StoreProviders::reconcile() {
+Task<void> StoreProviders::reconcile() {
   const auto snapshot = store_.snapshot();
   const auto orders =
       plugin_orders({*snapshot, entries(), *files_, host_.services, token_epoch_, busy_.names()});
@@ -188,6 +191,7 @@ void StoreProviders::reconcile() {
   for (const auto& [plugin, order] : orders) {
     if (const RunnerPtr runner = runner_of(plugin)) runner->order(order);
   }
+  co_return;
 }
 
 /// The runner of a plugin, made when there is none. Absent while an earlier one is still ending.

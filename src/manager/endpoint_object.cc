@@ -160,12 +160,10 @@ Result<Connection> read_connection(const ConnectionPlaces& places, std::string_v
 
 Result<void> seal_stored_passwords(store::Store& store) {
   std::vector<std::pair<std::string, std::string>> endpoints;
-  const Result<void> scanned = store.snapshot()->scan_owner(kEndpoints, store::kOwn, "",
-                                                            [&](std::string_view key, std::string_view body) {
-                                                              endpoints.emplace_back(key, body);
-                                                              return true;
-                                                            });
-  if (!scanned) return scanned;
+  store.snapshot()->scan_owner(kEndpoints, store::kOwn, "", [&](std::string_view key, std::string_view body) {
+    endpoints.emplace_back(key, body);
+    return true;
+  });
   store::Batch batch;
   batch.principal = "system";
   for (const auto& [id, body] : endpoints) {
@@ -213,7 +211,10 @@ env::Task<Result<void>> change_endpoint(store::Store& store, std::string id,
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     store::Change wanted;
     wanted.id = {std::string(kEndpoints), std::string(store::kOwn), id};
-    const Result<std::string> before = store.snapshot()->get(wanted.id);
+    const Result<std::optional<std::string>> read = store::as_result(
+        [&] { return Result<std::optional<std::string>>(store.snapshot()->get(wanted.id)); });
+    if (!read) co_return read.error();
+    const std::optional<std::string>& before = *read;
     if (!before) co_return Result<void>{};
     Result<json::value> parsed = model::parse_json(*before, 256);
     if (!parsed || !parsed->is_object())

@@ -22,7 +22,7 @@ class StoredEndpoints : public testing::Test {
     ASSERT_TRUE(store_->commit_sync(std::move(batch)));
   }
   std::string body(const std::string& id) const {
-    const Result<std::string> stored = store_->snapshot()->get({"endpoints", "", id});
+    const std::optional<std::string> stored = store_->snapshot()->get({"endpoints", "", id});
     return stored ? *stored : "";
   }
   Result<Connection> connection(const std::string& id) const {

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "env/attempt.h"
 #include "env/memory.h"
 #include "env/pools.h"
 #include "manager/contact.h"
@@ -217,11 +218,12 @@ class ManagerImpl final : public Manager {
   Task<void> supervise() {
     while (!stopping_) {
       const uint64_t seen = wake_->version();
-      co_await reconcile();
-      co_await wake_->wait(seen, kReconcileInterval);
+      const bool agrees = co_await env::attempt(kLog, "following the Endpoint objects", reconcile());
+      co_await wake_->wait(seen, agrees ? kReconcileInterval : env::kTryAgain);
     }
   }
 
+  /// From a view of all Endpoint objects: one that cannot be read ends no session and drops no replica.
   Task<void> reconcile() {
     const bool active = may_manage();
     given_.store.show_replicas(active);
@@ -252,13 +254,16 @@ class ManagerImpl final : public Manager {
 
   std::vector<std::pair<std::string, std::string>> own_endpoints() const {
     std::vector<std::pair<std::string, std::string>> out;
-    const Result<void> scanned = given_.store.snapshot()->scan_owner(
-        kEndpoints, store::kOwn, "", [&](std::string_view key, std::string_view body) {
-          out.emplace_back(key, body);
-          return true;
-        });
-    if (!scanned) kLog.error("endpoints cannot be read what={}", scanned.error().text());
+    given_.store.snapshot()->scan_owner(kEndpoints, store::kOwn, "",
+                                        [&](std::string_view key, std::string_view body) {
+                                          out.emplace_back(key, body);
+                                          return true;
+                                        });
     return out;
+  }
+
+  std::optional<std::string> stored_endpoint(const std::string& id) const {
+    return given_.store.snapshot()->get({std::string(kEndpoints), std::string(store::kOwn), id});
   }
 
   Task<void> set_status(std::string id, std::string status) {
@@ -303,9 +308,8 @@ class ManagerImpl final : public Manager {
     ++retiring_;
     tasks_.spawn("retire session", [this, id, session]() -> Task<void> {
       while (!session->ended() && !stopping_) co_await env::sleep_for(kStopPoll);
-      const bool gone =
-          !given_.store.snapshot()->get({std::string(kEndpoints), std::string(store::kOwn), id}).ok();
-      if (gone) co_await forget(id);
+      const Result<bool> gone = store::as_result([&] { return Result<bool>(!stored_endpoint(id)); });
+      if (gone && *gone) co_await forget(id);
       --retiring_;
       wake_->notify_all();
     });
@@ -442,6 +446,7 @@ class ManagerImpl final : public Manager {
   Task<Error> login_refused(std::string owner, const Way& way, net::ClientResponse answer) const;
   Error unreachable(const std::string& owner, const Route& route, std::string_view addition) const;
   Task<void> await_commit(const net::Headers& headers, net::Headers& answer);
+  bool has_reached(const CommitMark& mark) const;
   Task<Result<json::object>> new_endpoint(const Connection& connection, const Contact& contact);
 
   Dependencies given_;
@@ -608,6 +613,11 @@ Task<Result<net::ClientResponse>> ManagerImpl::call(std::string owner, net::Clie
   co_return answer;
 }
 
+bool ManagerImpl::has_reached(const CommitMark& mark) const {
+  const std::optional<store::Cursor> here = given_.store.snapshot()->origin_cursor(mark.owner);
+  return here && here->epoch == mark.cursor.epoch && here->seq >= mark.cursor.seq;
+}
+
 /// Read your writes: the answer waits for the replica.
 Task<void> ManagerImpl::await_commit(const net::Headers& headers, net::Headers& answer) {
   const auto header = headers.get(kCommitHeader);
@@ -619,8 +629,9 @@ Task<void> ManagerImpl::await_commit(const net::Headers& headers, net::Headers& 
   const env::SteadyTime deadline = env::system_clock().steady() + kReadYourWrites;
   while (true) {
     const uint64_t seen = replicated_.version();
-    const std::optional<store::Cursor> here = given_.store.snapshot()->origin_cursor(mark->owner);
-    if (here && here->epoch == mark->cursor.epoch && here->seq >= mark->cursor.seq) co_return;
+    // The owner has done it: a replica that cannot be read makes the answer late, not wrong.
+    const Result<bool> reached = store::as_result([&] { return Result<bool>(has_reached(*mark)); });
+    if (reached && *reached) co_return;
     const env::Duration left = deadline - env::system_clock().steady();
     if (left <= env::Duration::zero()) break;
     co_await replicated_.wait(seen, left);
@@ -708,7 +719,7 @@ Task<Result<std::string>> ManagerImpl::add_endpoint(std::string params_json,
 
 Task<Result<json::object>> ManagerImpl::new_endpoint(const Connection& connection, const Contact& contact) {
   const std::string& id = contact.id;
-  if (given_.store.snapshot()->get({std::string(kEndpoints), std::string(store::kOwn), id}).ok())
+  if (stored_endpoint(id))
     co_return Error(ErrorCode::kConflict, fmt::format("endpoint {} is already known here", id));
   std::optional<Result<auth::KeyPair>> pair;
   co_await env::run_blocking([&] { pair = auth::object_key_pair(given_.store, kEndpoints, id); });

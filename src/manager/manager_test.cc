@@ -248,6 +248,39 @@ TEST_F(ManagerTest, ReplicasOutliveAnEndpointThatIsUnusableForAMoment) {
   EXPECT_TRUE(m.has("A", "of-A"));
 }
 
+TEST_F(ManagerTest, ReadsThatFailEndNoSessionAndDropNoReplica) {
+  Endpoint a(runtime_, "A"), b(runtime_, "B");
+  Managing m(runtime_, "M", clock_);
+  m.attach_and_wait(a);
+  m.attach_and_wait(b);
+  ASSERT_TRUE(m.has("A", "of-A") && m.has("B", "of-B"));
+  m.flaky().fail(30);
+  for (int i = 0; m.flaky().failures() < 30; ++i) {
+    m.touch_endpoint_object(i % 2 == 0 ? "A" : "B", i);
+    ASSERT_TRUE(m.has("A", "of-A") && m.has("B", "of-B"));
+    std::this_thread::sleep_for(5ms);
+  }
+  m.flaky().fail(0);
+  m.touch_endpoint_object("A", -1);
+  EXPECT_TRUE(eventually([&] { return m.age("A") == 0 && m.age("B") == 0; }));
+  EXPECT_TRUE(m.has("A", "of-A") && m.has("B", "of-B"));
+  EXPECT_EQ(a.streams, 1);
+  EXPECT_EQ(b.streams, 1);
+}
+
+TEST_F(ManagerTest, AStatusThatCouldNotBeWrittenIsWrittenLater) {
+  Endpoint a(runtime_, "A");
+  Managing m(runtime_, "M", clock_);
+  m.attach_and_wait(a);
+  ASSERT_TRUE(eventually([&] { return m.status("A") == "Connected"; }));
+  m.flaky().fail(100);
+  a.close();
+  ASSERT_TRUE(eventually([&] { return !m.freshness("A").in_touch && m.flaky().failures() > 3; }));
+  EXPECT_EQ(m.status("A"), "Connected");
+  m.flaky().fail(0);
+  EXPECT_TRUE(eventually([&] { return m.status("A") != "Connected"; }));
+}
+
 TEST_F(ManagerTest, WithItsObjectGoAReplicaAndItsAge) {
   Endpoint a(runtime_, "A");
   Managing m(runtime_, "M", clock_);

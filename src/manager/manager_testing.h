@@ -9,7 +9,7 @@
 #include "manager/manager.h"
 #include "model/object.h"
 #include "net/net_testing.h"
-#include "replication/wire.h"
+#include "store/flaky_testing.h"
 
 namespace mullion::manager::testing {
 
@@ -232,7 +232,7 @@ class Managing {
   /// As a new process over the same store would.
   void start() {
     manager_ = make_manager(Dependencies{.runtime = runtime_,
-                                         .store = *store_,
+                                         .store = flaky_,
                                          .layers = *layers_,
                                          .preferences = *preferences_,
                                          .identity = {.id = id_, .version = "v1"},
@@ -267,6 +267,12 @@ class Managing {
                               const std::function<void(boost::json::object&)>& change) {
     ASSERT_TRUE(run(change_endpoint(*store_, id, change)));
   }
+  /// A change that does not matter for the connection; the manager looks at all Endpoint objects again.
+  void touch_endpoint_object(const std::string& id, int number) {
+    change_endpoint_object(id, [&](boost::json::object& endpoint) {
+      endpoint["Description"] = fmt::format("change {}", number);
+    });
+  }
   void remove_endpoint_object(const std::string& id) {
     store::Batch batch;
     batch.changes.emplace_back() = {{std::string(kEndpoints), std::string(store::kOwn), id}, std::nullopt};
@@ -276,7 +282,7 @@ class Managing {
   OwnerFreshness freshness(const std::string& owner) const { return manager_->freshness({owner}).front(); }
   double age(const std::string& owner) const { return freshness(owner).age_seconds; }
   bool has(const std::string& owner, const std::string& profile) const {
-    return store_->snapshot()->get({"profiles", owner, profile}).ok();
+    return store_->snapshot()->get({"profiles", owner, profile}).has_value();
   }
   std::string status(const std::string& id) const {
     const auto body = store_->snapshot()->get({std::string(kEndpoints), std::string(store::kOwn), id});
@@ -285,6 +291,7 @@ class Managing {
     const boost::json::value* status = endpoint.as_object().if_contains("ConnectionStatus");
     return status == nullptr ? "" : std::string(status->as_string());
   }
+  store::FlakyStore& flaky() { return flaky_; }
   Manager& manager() { return *manager_; }
   Result<net::ClientResponse> get(const std::string& owner, const std::string& target) {
     net::ClientRequest request;
@@ -304,6 +311,7 @@ class Managing {
   const env::Clock& clock_;
   auth::Principal principal_;
   std::unique_ptr<store::Store> store_ = store::open_memory_store();
+  store::FlakyStore flaky_{*store_};
   std::unique_ptr<content::Layers> layers_ = content::make_layers(*store_, {});
   std::unique_ptr<content::Preferences> preferences_ = content::make_preferences(*store_);
   std::unique_ptr<Manager> manager_;

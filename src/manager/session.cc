@@ -17,6 +17,8 @@ constexpr Logger kLog("manager");
 constexpr auto kFirstPause = std::chrono::milliseconds(200);
 constexpr auto kLongestPause = std::chrono::seconds(15);
 constexpr int kLongestPauseExponent = 10;
+/// How long a status that could not be written waits, when nothing newer is to be written.
+constexpr auto kDescribeAgain = std::chrono::seconds(5);
 constexpr auto kSteadyConversation = std::chrono::seconds(10);
 constexpr auto kTokenAge = std::chrono::hours(4);  // half of its life
 
@@ -71,7 +73,7 @@ env::Task<void> Session::run() {
     const env::SteadyTime begun = env::system_clock().steady();
     set_status("Connecting");
     const uint64_t connects_before = connects_;
-    const Error error = co_await converse();
+    const Error error = co_await conversation();
     if (stopping_) break;
     kLog.warn("connection ended endpoint={} reason={}", id_, error.text());
     set_status(status_of(error));
@@ -90,6 +92,15 @@ env::Task<void> Session::run() {
   co_await remember();
   ended_ = true;
   describe_.notify_all();
+}
+
+env::Task<Error> Session::conversation() {
+  try {
+    Error reason = co_await converse();
+    co_return reason;
+  } catch (const store::ReadFailure& failure) {
+    co_return failure.error();
+  }
 }
 
 env::Task<Error> Session::converse() {
@@ -351,7 +362,11 @@ env::Task<void> Session::describe() {
       endpoint["ConnectionStatus"] = status;
       apply_state(facts, endpoint);
     });
-    if (!done) kLog.warn("endpoint object is not updated endpoint={} reason={}", id_, done.error().text());
+    if (!done) {
+      kLog.warn("endpoint object is not updated endpoint={} reason={}", id_, done.error().text());
+      co_await describe_.wait(seen, kDescribeAgain);
+      continue;
+    }
     written_status = std::move(status);
     written_state = std::move(state);
   }

@@ -109,12 +109,23 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
       }
       touch();
       options.counters.bytes += message->data.size();
-      fine = co_await take_frame(message->data);
+      fine = co_await take(message->data);
     }
     Error reason = fine.error();
     const Result<void> drained = co_await pipe.drain();
     if (!drained) reason = drained.error();
     co_return reason;
+  }
+
+  /// What cannot be compared with the database ends the stream; the next one begins where this one was
+  /// stored.
+  env::Task<Result<void>> take(std::string_view data) {
+    try {
+      Result<void> taken = co_await take_frame(data);
+      co_return taken;
+    } catch (const store::ReadFailure& failure) {
+      co_return failure.error();
+    }
   }
 
   env::Task<Result<void>> take_frame(std::string_view data) {
@@ -411,15 +422,14 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     const auto repair = repairing.find(item);
     if (repair == repairing.end()) co_return Result<void>{};
     if (Result<void> done = co_await pipe.drain(); !done) co_return done;
-    const Result<std::vector<const KeyRange*>> differing = differing_ranges(ranges);
-    if (!differing) co_return differing.error();
-    if (differing->size() > kFewRanges && differing->size() * 2 > ranges.ranges.size()) {
+    const std::vector<const KeyRange*> differing = differing_ranges(ranges);
+    if (differing.size() > kFewRanges && differing.size() * 2 > ranges.ranges.size()) {
       ask_for_copy(ranges.owner);
       co_return Result<void>{};
     }
-    repair->second = differing->size();
-    if (differing->empty()) repairing.erase(repair);
-    for (const KeyRange* range : *differing) {
+    repair->second = differing.size();
+    if (differing.empty()) repairing.erase(repair);
+    for (const KeyRange* range : differing) {
       Record request = Fetch{ranges.owner, ranges.type, range->from, range->to};
       Result<void> sent = co_await send(std::move(request));
       if (!sent) co_return sent;
@@ -427,13 +437,11 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     co_return Result<void>{};
   }
 
-  Result<std::vector<const KeyRange*>> differing_ranges(const Ranges& ranges) const {
+  std::vector<const KeyRange*> differing_ranges(const Ranges& ranges) const {
     const std::shared_ptr<const store::Snapshot> view = options.store.snapshot();
     std::vector<const KeyRange*> out;
     for (const KeyRange& range : ranges.ranges) {
-      const Result<Digest> own = range_digest(*view, ranges.type, ranges.owner, range);
-      if (!own) return own.error();
-      if (*own != range.digest) out.push_back(&range);
+      if (range_digest(*view, ranges.type, ranges.owner, range) != range.digest) out.push_back(&range);
     }
     return out;
   }

@@ -67,7 +67,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     heard_ = steady_nanoseconds();
     source_.tasks_.spawn("reader", [self = shared_from_this()] { return self->read_requests(); });
     source_.tasks_.spawn("watcher", [self = shared_from_this()] { return self->watch(); });
-    const Result<void> done = co_await converse();
+    const Result<void> done = co_await stream();
     if (done.error().code != ErrorCode::kCorrupt) {
       kLog.info("stream ended sink={} reason={}", sink_id_, done.error().text());
       co_return;
@@ -82,6 +82,15 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   }
 
  private:
+  env::Task<Result<void>> stream() {
+    try {
+      Result<void> done = co_await converse();
+      co_return done;
+    } catch (const store::ReadFailure& failure) {
+      co_return failure.error();
+    }
+  }
+
   // ---- reader and watcher
 
   env::Task<void> read_requests() {
@@ -304,7 +313,8 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     if (!changes_in_copies_) co_return co_await send_whole_copy();
     Result<View> view = co_await current_view();
     if (!view) co_return view.error();
-    co_return copying_ ? add_piece(**view) : Result<void>{};
+    if (copying_) add_piece(**view);
+    co_return Result<void>{};
   }
 
   void begin_copy(const store::Snapshot& view) {
@@ -331,16 +341,12 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   }
 
   /// As many of the next objects as the frame has room for. Of a view that the log was sent up to.
-  Result<void> add_piece(const store::Snapshot& view) {
-    if (!still_the_same_owner(view)) return {};
-    const Result<bool> ended = add_objects(view);
-    if (!ended) return ended.error();
-    if (!*ended) return {};
+  void add_piece(const store::Snapshot& view) {
+    if (!still_the_same_owner(view) || !add_objects(view)) return;
     const std::string owner = std::move(copying_->wanted.owner);
     frame_.add(SnapshotEnd{owner, position_, owner_digests(view, stored_owner(owner), owner)});
     following_.insert(owner);
     copying_.reset();
-    return {};
   }
 
   /// An owner that left, or was replaced by another one under the same id, begins anew.
@@ -353,22 +359,20 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   }
 
   /// True: none is left.
-  Result<bool> add_objects(const store::Snapshot& view) {
+  bool add_objects(const store::Snapshot& view) {
     std::vector<std::string> types = view.types();
     std::ranges::sort(types);
     const std::string_view stored = stored_owner(copying_->wanted.owner);
     for (const std::string& type : types) {
       if (type < copying_->type || !is_replicated(type)) continue;
       const std::string from = type == copying_->type ? copying_->next : "";
-      const Result<void> scanned =
-          view.scan_owner(type, stored, from, [&](std::string_view key, std::string_view body) {
-            if (frame_.full()) return false;
-            frame_.add(Object{type, std::string(key), body});
-            copying_->type = type;
-            copying_->next = std::string(key) + '\0';
-            return true;
-          });
-      if (!scanned) return scanned.error();
+      view.scan_owner(type, stored, from, [&](std::string_view key, std::string_view body) {
+        if (frame_.full()) return false;
+        frame_.add(Object{type, std::string(key), body});
+        copying_->type = type;
+        copying_->next = std::string(key) + '\0';
+        return true;
+      });
       if (frame_.full()) return false;
     }
     return true;
@@ -378,9 +382,8 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   /// moments: the log since the first of them makes them equal, and until then digests say nothing.
   env::Task<Result<void>> send_whole_copy() {
     while (true) {
-      const Result<bool> ended = add_objects(*options_.store.snapshot());
-      if (!ended) co_return ended.error();
-      if (*ended) break;
+      const bool ended = add_objects(*options_.store.snapshot());
+      if (ended) break;
       Result<void> sent = co_await flush();
       if (!sent) co_return sent;
     }
@@ -402,10 +405,9 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     const Result<View> view = co_await current_view();
     if (!view) co_return view.error();
     if (!following_.contains(request.owner) || !is_replicated(request.type)) co_return Result<void>{};
-    Result<std::vector<KeyRange>> ranges =
+    std::vector<KeyRange> ranges =
         cut_ranges(**view, request.type, stored_owner(request.owner), kRangeObjects);
-    if (!ranges) co_return ranges.error();
-    frame_.add(Ranges{request.owner, request.type, std::move(*ranges)});
+    frame_.add(Ranges{request.owner, request.type, std::move(ranges)});
     co_return Result<void>{};
   }
 
@@ -416,9 +418,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
       const Result<View> view = co_await current_view();
       if (!view) co_return view.error();
       if (!following_.contains(request.owner) || !is_replicated(request.type)) co_return Result<void>{};
-      Result<bool> whole = add_range(**view, request, frames);
-      if (!whole) co_return whole.error();
-      if (!*whole) copy_instead(request.owner);
+      if (!add_range(**view, request, frames)) copy_instead(request.owner);
     }
     for (std::string& frame : frames) {
       if (Result<void> sent = co_await write(std::move(frame)); !sent) co_return sent;
@@ -427,19 +427,16 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   }
 
   /// Full frames go to `frames`. False: it is too much to be kept, what there is breaks off.
-  Result<bool> add_range(const store::Snapshot& view, const Fetch& request,
-                         std::vector<std::string>& frames) {
+  bool add_range(const store::Snapshot& view, const Fetch& request, std::vector<std::string>& frames) {
     const std::string_view stored = stored_owner(request.owner);
     uint64_t bytes = 0;
     frame_.add(RangeBegin{request.owner, request.type, request.from, request.to});
-    const Result<void> scanned =
-        view.scan_owner(request.type, stored, request.from, [&](std::string_view key, std::string_view body) {
-          if (!request.to.empty() && key >= request.to) return false;
-          frame_.add(Object{request.type, std::string(key), body});
-          if (frame_.full()) bytes += frames.emplace_back(frame_.take()).size();
-          return bytes <= kMaxRange;
-        });
-    if (!scanned) return scanned.error();
+    view.scan_owner(request.type, stored, request.from, [&](std::string_view key, std::string_view body) {
+      if (!request.to.empty() && key >= request.to) return false;
+      frame_.add(Object{request.type, std::string(key), body});
+      if (frame_.full()) bytes += frames.emplace_back(frame_.take()).size();
+      return bytes <= kMaxRange;
+    });
     if (bytes > kMaxRange) return false;
     RangeEnd end{request.owner, request.type, view.cursor().seq, {}};
     for (store::TypeDigest& digest : owner_digests(view, stored, request.owner)) {

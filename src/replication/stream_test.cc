@@ -601,7 +601,7 @@ TEST_F(Copies, WhileObjectsChangeAreEqualAndNeverGoBack) {
   follower.start();
   int newest = 0;
   ASSERT_TRUE(eventually([&] {
-    const Result<std::string> seen = manager_.store().snapshot()->get({"profiles", "A", "counter"});
+    const std::optional<std::string> seen = manager_.store().snapshot()->get({"profiles", "A", "counter"});
     if (seen) {
       EXPECT_GE(counter_in(*seen), newest);
       newest = counter_in(*seen);

@@ -203,12 +203,21 @@ TEST(Damage, FlippedBitInABodyIsNoticed) {
   write_bytes(directory.path() / kDataFile, bytes);
 
   const std::unique_ptr<Store> store = must_open(options_in(directory.path()));
-  const Result<std::string> body = store->snapshot()->get({"jobs", "", "large"});
-  ASSERT_FALSE(body.ok());
-  EXPECT_EQ(body.error().code, ErrorCode::kCorrupt);
-  EXPECT_EQ(body.error().key, "large");
+  const auto view = store->snapshot();
+  const auto expect_failure = [](const auto& read) {
+    try {
+      read();
+      ADD_FAILURE() << "what is damaged was taken for something else";
+    } catch (const ReadFailure& failure) {
+      EXPECT_EQ(failure.error().code, ErrorCode::kCorrupt);
+      EXPECT_EQ(failure.error().key, "large");
+    }
+  };
+  expect_failure([&] { (void)view->get({"jobs", "", "large"}); });
+  expect_failure([&] { (void)view->get_local("jobs", "large"); });
+  expect_failure([&] { (void)view->get_all_owners("jobs", "large"); });
   EXPECT_EQ(body_of(*store, "jobs", "other"), "fine");
-  EXPECT_FALSE(store->snapshot()->scan("jobs", "", [](auto, auto, auto) { return true; }).ok());
+  expect_failure([&] { view->scan("jobs", "", [](auto, auto, auto) { return true; }); });
 }
 
 void set_number(const env::Path& directory, std::string_view name, uint64_t number) {

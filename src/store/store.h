@@ -1,7 +1,6 @@
 // The store: one ordered commit log, atomic durable commits, lock-free snapshots, queries over indexes.
 #pragma once
 
-#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,6 +12,7 @@
 #include "env/file.h"
 #include "model/type_catalog.h"
 #include "store/query.h"
+#include "store/read_failure.h"
 #include "store/types.h"
 
 namespace mullion::store {
@@ -35,29 +35,18 @@ struct StoredObject {
   std::string body;
 };
 
-/// Thrown by Store::snapshot(): the database cannot be read, because all views are taken (kUnavailable, and
-/// far above Options::max_views) or because it failed.
-class NoView final : public std::exception {
- public:
-  explicit NoView(Error error) : error_(std::move(error)), text_(error_.text()) {}
-  const Error& error() const { return error_; }
-  const char* what() const noexcept override { return text_.c_str(); }
-
- private:
-  Error error_;
-  std::string text_;
-};
-
 /// A frozen view at one sequence number; cheap to take, never blocks the writer, must end before its store.
 /// Not thread-safe by itself (one user at a time), may move between threads. Views are few, and keep the
 /// pages of their moment from being used again: a view is for a piece of work of this process, never for as
 /// long as a peer takes (tools/check_views.py looks for views that are held while something is waited for).
+/// Every read throws ReadFailure when it cannot be done: what is not found is not there, and what was visited
+/// is the whole.
 class Snapshot {
  public:
   virtual ~Snapshot() = default;
   virtual Cursor cursor() const = 0;
-  /// The object, or kNotFound (Model and Key filled). Owner kOwn finds only the writable layer.
-  virtual Result<std::string> get(const ObjectId& id) const = 0;
+  /// The body of the object. Owner kOwn finds only the writable layer.
+  virtual std::optional<std::string> get(const ObjectId& id) const = 0;
   /// All owners' objects of this key: own or layered first, then remote owners by id. Empty when there is
   /// none.
   virtual std::vector<StoredObject> get_all_owners(std::string_view type, std::string_view key) const = 0;
@@ -65,11 +54,11 @@ class Snapshot {
   virtual std::optional<StoredObject> get_local(std::string_view type, std::string_view key) const = 0;
   /// Calls `visit` for objects of `type` in (key, owner) order starting at `from` (inclusive) until it
   /// returns false. Views are valid during the call only. Remote owners are included.
-  virtual Result<void> scan(std::string_view type, std::string_view from_key,
+  virtual void scan(std::string_view type, std::string_view from_key,
                             const std::function<bool(std::string_view key, std::string_view owner,
                                                      std::string_view body)>& visit) const = 0;
   /// Same for one owner only, all in key order; used by replication.
-  virtual Result<void> scan_owner(
+  virtual void scan_owner(
       std::string_view type, std::string_view owner, std::string_view from_key,
       const std::function<bool(std::string_view key, std::string_view body)>& visit) const = 0;
   /// Every type that has or had an object of any owner.
@@ -80,7 +69,7 @@ class Snapshot {
   virtual std::vector<TypeDigest> digests() const = 0;
   virtual std::optional<Cursor> origin_cursor(std::string_view owner) const = 0;
   virtual std::optional<std::string> secret(std::string_view space, std::string_view key) const = 0;
-  /// Runs a query against exactly this view (see query.h).
+  /// Runs a query against exactly this view (see query.h). An error is one of the query.
   virtual Result<QueryResult> query(const Query& query) const = 0;
 };
 
@@ -105,7 +94,7 @@ class Store {
   /// Blocking form for start-up, tools and tests. Not from coroutines.
   Result<Cursor> commit_sync(Batch batch);
 
-  /// Throws NoView. Whoever begins work for a peer asks crowded() first, so that there is room for what goes
+  /// Throws ReadFailure. Whoever begins work for a peer asks crowded() first, so that there is room for what goes
   /// on.
   virtual std::shared_ptr<const Snapshot> snapshot() const = 0;
   /// Whether so many views are open that no new work is to be begun.

@@ -74,7 +74,7 @@ TEST(Snapshots, AreCrowdedBeforeTheyAreRefusedAndNeverEndTheProcess) {
   try {
     take_all();
     FAIL() << "never refused";
-  } catch (const NoView& refused) {
+  } catch (const ReadFailure& refused) {
     EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
     EXPECT_STRNE(refused.what(), "");
   }

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/log.h"
+#include "env/attempt.h"
 #include "env/pools.h"
 #include "manager/endpoint_object.h"
 #include "model/index_value.h"
@@ -77,6 +78,7 @@ class ConfiguratorImpl final : public Configurator {
  private:
   void follow(const store::Commit& commit);
   Task<void> work();
+  Task<void> plan_affected(const Dirty::Work& work);
   std::vector<std::string> affected(const Dirty::Work& work);
   Task<void> renew(std::vector<std::string> ids);
   void plan_one(const std::string& id, std::vector<std::pair<std::string, Planned>>& out);
@@ -131,14 +133,22 @@ Task<void> ConfiguratorImpl::work() {
     }
     // When it becomes active the connections of all endpoints change, which marks them again.
     if (!given_.manager.active()) continue;
-    std::vector<std::string> ids;
-    co_await env::run_blocking(env::Pool::kProcessor, [&] { ids = affected(work); });
-    for (size_t begin = 0; begin < ids.size() && !stopping_; begin += kChunk) {
-      const auto first = ids.begin() + static_cast<std::ptrdiff_t>(begin);
-      std::vector<std::string> chunk(
-          first, first + static_cast<std::ptrdiff_t>(std::min(kChunk, ids.size() - begin)));
-      co_await renew(std::move(chunk));
-    }
+    const bool planned = co_await env::attempt(kLog, "planning", plan_affected(work));
+    if (planned) continue;
+    dirty_->mark_all();  // which of them were planned is not known
+    const bool slept = co_await env::sleep_for(env::kTryAgain);
+    if (!slept) co_return;
+  }
+}
+
+Task<void> ConfiguratorImpl::plan_affected(const Dirty::Work& work) {
+  std::vector<std::string> ids;
+  co_await env::run_blocking(env::Pool::kProcessor, [&] { ids = affected(work); });
+  for (size_t begin = 0; begin < ids.size() && !stopping_; begin += kChunk) {
+    const auto first = ids.begin() + static_cast<std::ptrdiff_t>(begin);
+    std::vector<std::string> chunk(first,
+                                   first + static_cast<std::ptrdiff_t>(std::min(kChunk, ids.size() - begin)));
+    co_await renew(std::move(chunk));
   }
 }
 
@@ -148,7 +158,7 @@ std::vector<std::string> ConfiguratorImpl::affected(const Dirty::Work& work) {
                      return book_.takes_file(file);
                    });
   if (!all && work.sets.empty()) return {ids.begin(), ids.end()};
-  const Result<void> scanned = given_.store.snapshot()->scan_owner(
+  given_.store.snapshot()->scan_owner(
       manager::kEndpoints, store::kOwn, "", [&](std::string_view key, std::string_view body) {
         if (all) {
           ids.emplace(key);
@@ -161,7 +171,6 @@ std::vector<std::string> ConfiguratorImpl::affected(const Dirty::Work& work) {
           ids.emplace(key);
         return true;
       });
-  if (!scanned) kLog.error("endpoints cannot be read what={}", scanned.error().text());
   return {ids.begin(), ids.end()};
 }
 

@@ -10,6 +10,7 @@
 #include "manager/endpoint_object.h"
 #include "model/object.h"
 #include "net/net_testing.h"
+#include "store/flaky_testing.h"
 #include "versionset/internal/apply_seam.h"
 #include "versionset/manager_testing.h"
 #include "versionset/plan_testing.h"
@@ -140,7 +141,7 @@ class ConfiguratorTest : public ::testing::Test {
  protected:
   ConfiguratorTest() {
     configurator_ = make_configurator({.runtime = runtime_,
-                                       .store = *store_,
+                                       .store = flaky_,
                                        .catalog = catalog_,
                                        .blobs = blobs_,
                                        .manager = manager_,
@@ -200,6 +201,7 @@ class ConfiguratorTest : public ::testing::Test {
 
   env::Runtime runtime_{2};
   std::unique_ptr<store::Store> store_ = store::open_memory_store();
+  store::FlakyStore flaky_{*store_};
   FakeCatalog catalog_;
   FakeBlobs blobs_;
   FakeManager manager_;
@@ -222,6 +224,27 @@ TEST_F(ConfiguratorTest, WritesPlansAndOffersThem) {
   // A set that holds the whole list back.
   put("version_sets", "s", {{"Id", "s"}, {"Apply", false}, {"Prefs", json::object{{"p", "2"}}}});
   EXPECT_TRUE(eventually([&] { return executor_->offered("edge") && !executor_->offered("edge")->apply; }));
+}
+
+TEST_F(ConfiguratorTest, ReadsThatFailWithdrawNothingAndAreReadAgain) {
+  const auto set = [&](int number) {
+    put("version_sets", "s",
+        {{"Id", "s"}, {"Apply", true}, {"Prefs", json::object{{"p", std::to_string(number)}, {"q", "1"}}}});
+  };
+  set(1);
+  put_endpoint("edge", {"s"}, true);
+  manager_.tell("edge", kState);
+  ASSERT_TRUE(eventually([&] { return names().size() == 2 && executor_->offered("edge"); }));
+  flaky_.fail(40);
+  for (int i = 2; flaky_.failures() < 20; ++i) {
+    set(i);
+    ASSERT_TRUE(executor_->offered("edge")) << "it was taken for an endpoint that is gone";
+    EXPECT_EQ(names().size(), 2U);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  flaky_.fail(0);
+  put("version_sets", "s", {{"Id", "s"}, {"Apply", true}, {"Prefs", json::object{{"p", "0"}, {"q", "1"}}}});
+  EXPECT_TRUE(eventually([&] { return names() == std::vector<std::string>{"q"}; }));
 }
 
 TEST_F(ConfiguratorTest, PlansSayWhatTheyWereMadeFor) {

@@ -9,6 +9,7 @@
 
 #include "auth/auth.h"
 #include "base/log.h"
+#include "env/attempt.h"
 #include "env/pools.h"
 #include "model/index_value.h"
 #include "model/object.h"
@@ -52,13 +53,12 @@ bool matters(const store::AppliedChange& change) {
 
 using Objects = std::map<std::string, json::object>;
 
-Result<Objects> objects_of(const store::Snapshot& view, std::string_view type, std::string_view owner) {
+Objects objects_of(const store::Snapshot& view, std::string_view type, std::string_view owner) {
   Objects out;
-  Result<void> scanned = view.scan_owner(type, owner, "", [&](std::string_view key, std::string_view body) {
+  view.scan_owner(type, owner, "", [&](std::string_view key, std::string_view body) {
     out.try_emplace(std::string(key), parse_object(body));
     return true;
   });
-  if (!scanned) return scanned.error();
   return out;
 }
 
@@ -154,9 +154,14 @@ class CourierImpl final : public Courier {
       seen = wake_->version();
       if (!given_.manager.active()) continue;
       std::optional<Result<TravelPlan>> plan;
-      co_await env::run_blocking(env::Pool::kProcessor, [&] { plan = make_plan(); });
+      co_await env::run_blocking(env::Pool::kProcessor, [&] {
+        plan = store::as_result([&] { return Result<TravelPlan>(make_plan()); });
+      });
       if (!plan->ok()) {
         kLog.error("version sets below cannot be planned what={}", plan->error().text());
+        wake_->notify_all();
+        const bool rested = co_await env::sleep_for(env::kTryAgain);
+        if (!rested) co_return;
         continue;
       }
       tell((*plan)->problems);
@@ -172,7 +177,7 @@ class CourierImpl final : public Courier {
     std::shared_ptr<const Travel> travel = hops_->next(id, nullptr);
     while (travel && !stopping_) {
       const uint64_t seen = hop->wake.version();
-      const Result<void> done = co_await carry_out(*travel);
+      const Result<void> done = co_await try_to_carry_out(*travel);
       if (done) {
         pause = kFirstPause;
         travel = hops_->next(id, travel);
@@ -187,44 +192,48 @@ class CourierImpl final : public Courier {
     }
   }
 
+  Task<Result<void>> try_to_carry_out(const Travel& travel) {
+    try {
+      Result<void> done = co_await carry_out(travel);
+      co_return done;
+    } catch (const store::ReadFailure& failure) {
+      co_return failure.error();
+    }
+  }
+
   /// Blocks.
-  Result<TravelPlan> make_plan() {
+  TravelPlan make_plan() {
     const std::shared_ptr<const store::Snapshot> view = given_.store.snapshot();
-    Result<Objects> own_sets = objects_of(*view, kSets, store::kOwn);
-    if (!own_sets) return own_sets.error();
-    Result<Objects> layered = objects_of(*view, kSets, store::kLayered);
-    if (!layered) return layered.error();
-    own_sets->merge(*layered);
+    Objects own_sets = objects_of(*view, kSets, store::kOwn);
+    Objects layered = objects_of(*view, kSets, store::kLayered);
+    own_sets.merge(layered);
     std::map<std::string, ManagerBelow> managers;
     std::vector<EndpointBelow> endpoints;
     for (const manager::OwnerFreshness& owner : given_.manager.freshness({})) {
       if (owner.next_hop.empty()) continue;
-      if (Result<void> added = add_manager(*view, owner, managers); !added) return added.error();
-      if (Result<void> added = add_endpoints(*view, owner, endpoints); !added) return added.error();
+      add_manager(*view, owner, managers);
+      add_endpoints(*view, owner, endpoints);
     }
     const std::shared_ptr<const catalog::Items> items = given_.catalog.items();
     return plan_travel(
-        {given_.own_id, *own_sets, endpoints, managers, *items,
+        {given_.own_id, own_sets, endpoints, managers, *items,
          [this](const std::string& path) { return travel_file(path); },
          [this](const std::string& next_hop, const std::string& place, const json::value& wanted,
                 const json::value& shown) { return memory_.same_secret(next_hop, place, wanted, shown); }});
   }
 
-  static Result<void> add_manager(const store::Snapshot& view, const manager::OwnerFreshness& owner,
-                                  std::map<std::string, ManagerBelow>& managers) {
-    if (owner.next_hop != owner.owner) return {};
-    Result<Objects> sets = objects_of(view, kSets, owner.owner);
-    if (!sets) return sets.error();
-    Result<Objects> items = objects_of(view, kItems, owner.owner);
-    if (!items) return items.error();
-    if (!sets->empty() || !items->empty()) managers[owner.owner] = {std::move(*sets), std::move(*items)};
-    return {};
+  static void add_manager(const store::Snapshot& view, const manager::OwnerFreshness& owner,
+                          std::map<std::string, ManagerBelow>& managers) {
+    if (owner.next_hop != owner.owner) return;
+    Objects sets = objects_of(view, kSets, owner.owner);
+    Objects items = objects_of(view, kItems, owner.owner);
+    if (!sets.empty() || !items.empty()) managers[owner.owner] = {std::move(sets), std::move(items)};
   }
 
   /// Endpoints that the manager `owner` configures.
-  Result<void> add_endpoints(const store::Snapshot& view, const manager::OwnerFreshness& owner,
-                             std::vector<EndpointBelow>& endpoints) const {
-    return view.scan_owner(kEndpoints, owner.owner, "", [&](std::string_view id, std::string_view body) {
+  void add_endpoints(const store::Snapshot& view, const manager::OwnerFreshness& owner,
+                     std::vector<EndpointBelow>& endpoints) const {
+    view.scan_owner(kEndpoints, owner.owner, "", [&](std::string_view id, std::string_view body) {
       if (id == given_.own_id) return true;
       json::object object;  // the members that count, and no more of it
       for (std::string_view name : kEndpointMembers) {

@@ -56,22 +56,18 @@ void add_set(const json::object& set, const std::string& user, Needs& needs) {
 
 }  // namespace
 
-Result<Needs> catalog_needs(const store::Snapshot& snapshot) {
+std::vector<catalog::Need> catalog_needs(const store::Snapshot& snapshot) {
   Needs needs;
-  const auto sets =
-      snapshot.scan("version_sets", "", [&](std::string_view key, std::string_view, std::string_view body) {
-        add_set(parse_object(body), "version_sets/" + std::string(key), needs);
-        return true;
-      });
-  if (!sets) return sets.error();
-  const auto endpoints =
-      snapshot.scan("endpoints", "", [&](std::string_view key, std::string_view, std::string_view body) {
-        const std::string user = "endpoints/" + std::string(key);
-        const json::object endpoint = parse_object(body);
-        each(endpoint, "Actions", [&](const json::object& entry) { add_element(entry, user, needs); });
-        return true;
-      });
-  if (!endpoints) return endpoints.error();
+  snapshot.scan("version_sets", "", [&](std::string_view key, std::string_view, std::string_view body) {
+    add_set(parse_object(body), "version_sets/" + std::string(key), needs);
+    return true;
+  });
+  snapshot.scan("endpoints", "", [&](std::string_view key, std::string_view, std::string_view body) {
+    const std::string user = "endpoints/" + std::string(key);
+    const json::object endpoint = parse_object(body);
+    each(endpoint, "Actions", [&](const json::object& entry) { add_element(entry, user, needs); });
+    return true;
+  });
   return needs;
 }
 

@@ -11,6 +11,6 @@ namespace mullion::versionset {
 /// Whatever version sets name and endpoints are about to be given: items as a plan resolves them, and files
 /// of this server. Users are "version_sets/ID" and "endpoints/ID". Sets with faults count too: what they name
 /// may be wanted tomorrow.
-Result<std::vector<catalog::Need>> catalog_needs(const store::Snapshot& snapshot);
+std::vector<catalog::Need> catalog_needs(const store::Snapshot& snapshot);
 
 }  // namespace mullion::versionset

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/log.h"
+#include "env/attempt.h"
 #include "model/object.h"
 #include "net/http.h"
 #include "store/commit_async.h"
@@ -99,14 +100,17 @@ class RolloutsImpl final : public Rollouts {
     while (!stopping_) {
       const uint64_t seen = wake_->version();
       env::Duration pause = kIdle;
-      if (given_.manager.active()) pause = co_await pass();
+      if (given_.manager.active()) {
+        const bool passed = co_await env::attempt(kLog, "a pass over the rollouts", pass(pause));
+        if (!passed) pause = env::kTryAgain;
+      }
       co_await wake_->wait(seen, pause);
       co_await env::sleep_for(kGather);
     }
   }
 
-  /// Steps every rollout that is not over; how long nothing but events can change anything.
-  Task<env::Duration> pass() {
+  /// Steps every rollout that is not over; `pause`: how long nothing but events can change anything.
+  Task<void> pass(env::Duration& pause) {
     std::vector<std::string> active;
     co_await env::run_blocking([&] { active = internal::active_rollouts(*given_.store.snapshot()); });
     steps_.keep(active);
@@ -131,11 +135,13 @@ class RolloutsImpl final : public Rollouts {
       statistics_ = statistics;
       gate_types_ = std::move(gates);
     }
-    if (again) co_return env::Duration::zero();
+    pause = env::Duration::zero();
+    if (again) co_return;
     const env::Duration longest = far ? kLook : kIdle;
-    if (!wake) co_return longest;
+    pause = longest;
+    if (!wake) co_return;
     const env::Duration left = *wake - env::system_clock().wall();
-    co_return std::clamp<env::Duration>(left, env::Duration::zero(), longest);
+    pause = std::clamp<env::Duration>(left, env::Duration::zero(), longest);
   }
 
   static bool has_far_endpoints(const Rollout& rollout) {

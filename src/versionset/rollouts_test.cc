@@ -8,6 +8,7 @@
 #include "env/waiting_testing.h"
 #include "model/object.h"
 #include "net/net_testing.h"
+#include "store/flaky_testing.h"
 #include "versionset/internal/made_for.h"
 #include "versionset/manager_testing.h"
 #include "versionset/merge.h"
@@ -27,7 +28,7 @@ class RolloutsTest : public ::testing::Test {
     manager_.answer = [this](const std::string& owner, const net::ClientRequest& request) {
       return answer(owner, request);
     };
-    rollouts_ = make_rollouts({.runtime = runtime_, .store = *store_, .manager = manager_, .own_id = "M"});
+    rollouts_ = make_rollouts({.runtime = runtime_, .store = flaky_, .manager = manager_, .own_id = "M"});
     rollouts_->start();
     principal_.name = "user:tester";
     principal_.claims = {{"*", "*", "*"}};
@@ -51,7 +52,7 @@ class RolloutsTest : public ::testing::Test {
     ASSERT_TRUE(store_->commit_sync(std::move(batch)));
   }
   json::object get(const std::string& type, const std::string& key, const std::string& owner = "") {
-    const Result<std::string> body = store_->snapshot()->get({type, owner, key});
+    const std::optional<std::string> body = store_->snapshot()->get({type, owner, key});
     return body ? json::parse(*body).as_object() : json::object();
   }
   void set_member(const std::string& endpoint, const std::string& name, json::value value,
@@ -119,6 +120,7 @@ class RolloutsTest : public ::testing::Test {
 
   env::Runtime runtime_{2};
   std::unique_ptr<store::Store> store_ = store::open_memory_store();
+  store::FlakyStore flaky_{*store_};
   FakeManager manager_;
   auth::Principal principal_;
   uint64_t sequence_ = 0;
@@ -149,6 +151,24 @@ TEST_F(RolloutsTest, ThePlanForOtherSetsSaysNothing) {
   EXPECT_EQ(state_of(0), "applying");
   set_member("A", "Actions", json::array());
   EXPECT_TRUE(eventually([&] { return state() == "done"; }));
+}
+
+TEST_F(RolloutsTest, ReadsThatFailEndNoRolloutAndFailNoEndpoint) {
+  for (const char* id : {"A", "B"}) put_endpoint(id);
+  start({"A", "B"});
+  flaky_.fail(40);
+  for (int i = 0; flaky_.failures() < 30; ++i) {
+    set_member("B", "Description", json::string(fmt::format("change {}", i)));  // something to look at
+    ASSERT_EQ(state(), "running");
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  flaky_.fail(0);
+  ASSERT_TRUE(eventually([&] {
+    return get("endpoints", "A").at("VersionSets") == (json::array{"new", "old"}) &&
+           get("endpoints", "B").at("VersionSets") == (json::array{"new", "old"});
+  }));
+  for (const char* id : {"A", "B"}) set_member(id, "PlannedFor", json::string(word({"new", "old"})));
+  EXPECT_TRUE(eventually([&] { return state() == "done"; })) << state();
 }
 
 TEST_F(RolloutsTest, OfOtherManagersTheNamesOfSetsMustFit) {

@@ -345,7 +345,7 @@ env::Task<net::Response> dispatch(Services& services, net::Request& request) {
     Result<net::Response> answer = co_await serve(call);
     response = answer ? std::move(*answer) : error_response(answer.error(), request.method);
     guard_body(call, response);
-  } catch (const store::NoView& failure) {
+  } catch (const store::ReadFailure& failure) {
     kLog.error("no view of the database id={} what={}", request.id, failure.what());
     response = error_response(failure.error(), request.method);
   } catch (const std::exception& failure) {

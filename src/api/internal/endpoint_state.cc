@@ -45,11 +45,11 @@ void add_uploads(const Services& services, json::object& state) {
 /// Providers that make a plugin of their name by themselves.
 json::array auto_start_of(const store::Snapshot& snapshot) {
   json::array out;
-  (void)snapshot.scan_owner("plugin_providers", store::kOwn, "",
-                            [&out](std::string_view key, std::string_view body) {
-                              if (model::raw_member(body, "AutoStart") == "true") out.emplace_back(key);
-                              return true;
-                            });
+  snapshot.scan_owner("plugin_providers", store::kOwn, "",
+                      [&out](std::string_view key, std::string_view body) {
+                        if (model::raw_member(body, "AutoStart") == "true") out.emplace_back(key);
+                        return true;
+                      });
   return out;
 }
 
@@ -73,13 +73,11 @@ json::value global_params(const store::Snapshot& snapshot) {
 
 json::array own_plugins(const store::Snapshot& snapshot) {
   json::array out;
-  const Result<void> scanned =
-      snapshot.scan_owner("plugins", store::kOwn, "", [&out](std::string_view, std::string_view body) {
-        Result<json::object> plugin = parse_stored(body);
-        if (plugin) out.push_back(std::move(*plugin));
-        return true;
-      });
-  if (!scanned) return {};
+  snapshot.scan_owner("plugins", store::kOwn, "", [&out](std::string_view, std::string_view body) {
+    Result<json::object> plugin = parse_stored(body);
+    if (plugin) out.push_back(std::move(*plugin));
+    return true;
+  });
   return out;
 }
 

@@ -56,7 +56,7 @@ std::vector<Target> by_index(const Call& call, const store::Snapshot& snapshot, 
   for (const store::ObjectRef& ref :
        refs_by_index(call.services, snapshot, call.type->prefix, index, value)) {
     if (!replicas && store::is_remote(ref.owner)) continue;
-    Result<std::string> body = snapshot.get({std::string(call.type->prefix), ref.owner, ref.key});
+    std::optional<std::string> body = snapshot.get({std::string(call.type->prefix), ref.owner, ref.key});
     if (body) candidates.push_back({ref.key, ref.owner, std::move(*body)});
   }
   return candidates;
@@ -100,9 +100,9 @@ std::optional<Target> find_again(const Call& call, const store::Snapshot& snapsh
   return Target{std::move(stored->id.key), std::move(stored->id.owner), std::move(stored->body)};
 }
 
-Result<void> visit_own(const Call& call, const store::Snapshot& snapshot, const model::ObjectType& type,
-                       const std::function<bool(std::string_view key, std::string_view body)>& visit) {
-  return snapshot.scan_owner(type.prefix, store::kOwn, "", [&](std::string_view key, std::string_view body) {
+void visit_own(const Call& call, const store::Snapshot& snapshot, const model::ObjectType& type,
+               const std::function<bool(std::string_view key, std::string_view body)>& visit) {
+  snapshot.scan_owner(type.prefix, store::kOwn, "", [&](std::string_view key, std::string_view body) {
     return !call.principal.sees({type.prefix, store::kOwn, key}) || visit(key, body);
   });
 }
@@ -115,7 +115,9 @@ Result<store::QueryResult> find_all(const Call& call, const store::Snapshot& sna
 
 Result<std::string> read_found(const store::Snapshot& snapshot, const model::ObjectType& type,
                                const store::ObjectRef& object) {
-  return snapshot.get({std::string(type.prefix), object.owner, object.key});
+  std::optional<std::string> body = snapshot.get({std::string(type.prefix), object.owner, object.key});
+  if (!body) return Error(ErrorCode::kNotFound, "", std::string(type.prefix), object.key, {"Not Found"});
+  return std::move(*body);
 }
 
 Result<uint64_t> count_all(const Services& services, const auth::Principal& principal,

@@ -29,8 +29,8 @@ std::optional<Target> find_here(const Call& call, const store::Snapshot& snapsho
 std::optional<Target> find_again(const Call& call, const store::Snapshot& snapshot);
 
 /// Calls `visit` for every own object of the collection that exists for the caller, until it returns false.
-Result<void> visit_own(const Call& call, const store::Snapshot& snapshot, const model::ObjectType& type,
-                       const std::function<bool(std::string_view key, std::string_view body)>& visit);
+void visit_own(const Call& call, const store::Snapshot& snapshot, const model::ObjectType& type,
+               const std::function<bool(std::string_view key, std::string_view body)>& visit);
 
 /// Answers a query about the call's collection within what exists for the caller and may be read.
 Result<store::QueryResult> find_all(const Call& call, const store::Snapshot& snapshot, store::Query query);

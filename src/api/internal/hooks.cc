@@ -54,7 +54,7 @@ std::vector<std::string> subnet_in_use(const Services&, const store::Snapshot& s
                                        const json::object& subnet) {
   std::vector<std::string> reasons;
   const std::string name = model::text_member(subnet, "Name");
-  (void)snapshot.scan_owner("reservations", store::kOwn, "", [&](std::string_view, std::string_view body) {
+  snapshot.scan_owner("reservations", store::kOwn, "", [&](std::string_view, std::string_view body) {
     const Result<json::object> reservation = parse_stored(body);
     if (!reservation || model::text_member(*reservation, "Subnet") != name) return true;
     const json::value* scoped = reservation->if_contains("Scoped");

@@ -8,6 +8,7 @@
 #include "api/internal/references.h"
 #include "api/internal/write_support.h"
 #include "base/log.h"
+#include "env/attempt.h"
 #include "model/index_value.h"
 #include "model/json_schema.h"
 #include "store/commit_async.h"
@@ -105,8 +106,21 @@ env::Task<void> Judge::run() {
       co_await signal_.wait(seen, std::chrono::minutes(5));
       continue;
     }
-    for (const Name& name : affected(work)) co_await judge(name);
+    const bool done = co_await env::attempt(kLog, "judging", judge_all(work));
+    if (done) continue;
+    give_back(work);
+    co_await signal_.wait(seen, env::kTryAgain);
   }
+}
+
+env::Task<void> Judge::judge_all(const Work& work) {
+  for (const Name& name : affected(work)) co_await judge(name);
+}
+
+void Judge::give_back(const Work& work) {
+  std::lock_guard lock(mutex_);
+  waiting_.doubted.insert(work.doubted.begin(), work.doubted.end());
+  waiting_.turned.insert(work.turned.begin(), work.turned.end());
 }
 
 std::set<Judge::Name> Judge::affected(const Work& work) const {

@@ -32,6 +32,8 @@ class Judge {
   Work take();
   env::Task<void> run();
   std::set<Name> affected(const Work& work) const;
+  env::Task<void> judge_all(const Work& work);
+  void give_back(const Work& work);
   env::Task<void> judge(const Name& name);
 
   Services& services_;

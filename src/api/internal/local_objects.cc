@@ -10,17 +10,15 @@ Result<std::string> local_objects(Services& services, const std::string& prefix)
   const std::shared_ptr<const store::Snapshot> snapshot = services.store.snapshot();
   std::string out = "[";
   std::string last;
-  Result<void> scanned =
-      snapshot->scan(prefix, "", [&](std::string_view key, std::string_view owner, std::string_view body) {
-        // Own objects come before layered ones of the same key, which they hide.
-        if (store::is_remote(owner) || (!last.empty() && last == key)) return true;
-        if (out.size() > 1) out += ',';
-        const Target target{std::string(key), std::string(owner), std::string(body)};
-        (void)append_shown(out, services, *type, target, View{});
-        last = key;
-        return true;
-      });
-  if (!scanned) return scanned.error();
+  snapshot->scan(prefix, "", [&](std::string_view key, std::string_view owner, std::string_view body) {
+    // Own objects come before layered ones of the same key, which they hide.
+    if (store::is_remote(owner) || (!last.empty() && last == key)) return true;
+    if (out.size() > 1) out += ',';
+    const Target target{std::string(key), std::string(owner), std::string(body)};
+    (void)append_shown(out, services, *type, target, View{});
+    last = key;
+    return true;
+  });
   return out + "]";
 }
 

@@ -47,7 +47,7 @@ std::optional<Target> find_local(const Services& services, const store::Snapshot
     for (const store::ObjectRef& ref :
          refs_by_index(services, snapshot, type.prefix, index->name, value, true)) {
       if (store::is_remote(ref.owner)) continue;
-      Result<std::string> body = snapshot.get({std::string(type.prefix), ref.owner, ref.key});
+      std::optional<std::string> body = snapshot.get({std::string(type.prefix), ref.owner, ref.key});
       if (body) return Target{ref.key, ref.owner, std::move(*body)};
     }
     return std::nullopt;
@@ -61,11 +61,10 @@ std::optional<Target> find_local(const Services& services, const store::Snapshot
 void scan_local(const store::Snapshot& snapshot, std::string_view type,
                 const std::function<bool(std::string_view key, std::string_view body)>& visit) {
   bool going = true;
-  (void)snapshot.scan_owner(type, store::kOwn, "", [&](std::string_view key, std::string_view body) {
-    return going = visit(key, body);
-  });
+  snapshot.scan_owner(type, store::kOwn, "",
+                      [&](std::string_view key, std::string_view body) { return going = visit(key, body); });
   if (!going) return;
-  (void)snapshot.scan_owner(type, store::kLayered, "", [&](std::string_view key, std::string_view body) {
+  snapshot.scan_owner(type, store::kLayered, "", [&](std::string_view key, std::string_view body) {
     const std::optional<store::StoredObject> shown = snapshot.get_local(type, key);
     return !shown || shown->id.owner != store::kLayered || visit(key, body);
   });

@@ -64,13 +64,10 @@ env::Task<Result<std::string>> collect_catalog(Call& call) {
   const Result<bool> dry_run = wants_dry_run(call);
   if (!dry_run) co_return dry_run.error();
   catalog::Collection found;
-  Result<std::vector<catalog::Need>> needs = std::vector<catalog::Need>();
   Result<void> run = co_await run_heavy(call, env::Pool::kProcessor, [&] {
-    needs = versionset::catalog_needs(*call.services.store.snapshot());
-    if (needs) found = call.services.catalog.unused(*needs);
+    found = call.services.catalog.unused(versionset::catalog_needs(*call.services.store.snapshot()));
   });
   if (!run) co_return run.error();
-  if (!needs) co_return needs.error();
   json::object answer{
       {"DryRun", *dry_run}, {"Removed", versions_array(found.unused)}, {"Kept", versions_array(found.kept)}};
   if (!*dry_run && !found.unused.empty()) {

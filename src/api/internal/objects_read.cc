@@ -78,7 +78,7 @@ class ListBody final : public net::BodySource {
     try {
       fill(*services_.store.snapshot());
       return {};
-    } catch (const store::NoView& failure) {
+    } catch (const store::ReadFailure& failure) {
       return failure.error();
     }
   }

@@ -33,7 +33,7 @@ struct ParamRule {
 std::optional<std::string> declaration(const store::Snapshot& snapshot, const std::string& owner,
                                        std::string_view name) {
   if (store::is_remote(owner)) {
-    Result<std::string> remote = snapshot.get({"params", owner, std::string(name)});
+    std::optional<std::string> remote = snapshot.get({"params", owner, std::string(name)});
     if (remote) return std::move(*remote);
   }
   std::optional<store::StoredObject> local = snapshot.get_local("params", name);
@@ -182,7 +182,7 @@ class Aggregator {
   std::optional<json::object> find(std::string_view type, const std::string& key) const {
     std::optional<std::string> body;
     if (store::is_remote(owner_)) {
-      Result<std::string> remote = snapshot_.get({std::string(type), owner_, key});
+      std::optional<std::string> remote = snapshot_.get({std::string(type), owner_, key});
       if (remote) body = std::move(*remote);
     }
     if (!body) {

@@ -37,7 +37,7 @@ constexpr Reference kReferences[] = {
 
 /// What people call an object: its Name when it has one.
 std::string name_of(const store::Snapshot& snapshot, std::string_view prefix, const store::ObjectRef& ref) {
-  Result<std::string> body = snapshot.get({std::string(prefix), ref.owner, ref.key});
+  std::optional<std::string> body = snapshot.get({std::string(prefix), ref.owner, ref.key});
   if (!body) return ref.key;
   const std::string_view name = model::raw_member(*body, "Name");
   if (name.size() < 3) return ref.key;

@@ -44,7 +44,8 @@ std::vector<std::string> rollout_conflicts(const Call&, const store::Snapshot& s
   if (!parsed) return parsed.error().messages;
   std::vector<std::string> faults = versionset::query_faults(snapshot, parsed->plan);
   if (!faults.empty()) return faults;
-  const Result<std::string> stored = snapshot.get({std::string(kRollouts), std::string(store::kOwn), key});
+  const std::optional<std::string> stored =
+      snapshot.get({std::string(kRollouts), std::string(store::kOwn), key});
   if (!stored) return {};
   const Result<json::object> before = parse_stored(*stored);
   return before ? versionset::plan_changes(*before, rollout) : std::vector<std::string>();

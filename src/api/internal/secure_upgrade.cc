@@ -61,7 +61,7 @@ env::Task<Result<void>> seal_object(Services& services, const model::ObjectType&
                                     const std::set<std::string>& names) {
   const store::ObjectId id{std::string(type.prefix), std::string(store::kOwn), key};
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
-    Result<std::string> before = services.store.snapshot()->get(id);
+    std::optional<std::string> before = services.store.snapshot()->get(id);
     if (!before || !sealed_body(type, *before, names, nullptr)) co_return Result<void>();
     std::optional<Result<auth::KeyPair>> pair;
     co_await env::run_blocking([&] { pair = auth::object_key_pair(services.store, type.prefix, key); });

@@ -53,7 +53,7 @@ json::object scored_part(std::string_view key, std::string_view body) {
 }
 
 /// The best of this endpoint's machines that exist for the caller; of equal ones the first by key.
-Result<Match> best_match(const Call& call, const json::object& asked) {
+Match best_match(const Call& call, const json::object& asked) {
   Match best;
   const auto visit = [&](std::string_view key, std::string_view body) {
     const int score = whoami_score(scored_part(key, body), asked);
@@ -61,8 +61,7 @@ Result<Match> best_match(const Call& call, const json::object& asked) {
     return true;
   };
   const model::ObjectType& machines = *model::find_object_type("machines");
-  const Result<void> scanned = visit_own(call, *call.services.store.snapshot(), machines, visit);
-  if (!scanned) return scanned.error();
+  visit_own(call, *call.services.store.snapshot(), machines, visit);
   return best;
 }
 
@@ -103,7 +102,8 @@ env::Task<Result<net::Response>> who_am_i(Call& call) {
   if (!body) co_return body.error();
   Result<json::object> asked = question(std::move(*body));
   if (!asked) co_return asked.error();
-  Result<Match> match = co_await heavy(call, env::Pool::kProcessor, [&] { return best_match(call, *asked); });
+  Result<Match> match =
+      co_await heavy(call, env::Pool::kProcessor, [&] { return Result<Match>(best_match(call, *asked)); });
   if (!match) co_return match.error();
   Result<json::object> result = result_of(call, *match);
   if (!result) co_return result.error();

@@ -102,7 +102,7 @@ std::string writable_document(const json::object& meta, const store::Snapshot& s
         writer.add(type, rule.name, preference_body(snapshot, rule));
       continue;
     }
-    (void)snapshot.scan_owner(type, store::kOwn, "", [&](std::string_view key, std::string_view body) {
+    snapshot.scan_owner(type, store::kOwn, "", [&](std::string_view key, std::string_view body) {
       writer.add(type, key, shown_body(ObjectName(type, key), body, opener));
       return true;
     });

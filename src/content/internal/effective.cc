@@ -47,7 +47,7 @@ class StackLookup final : public model::Lookup {
     const auto keep = [&](std::string_view body) {
       if (std::optional<json::object> object = parse_object(body)) found.push_back(std::move(*object));
     };
-    (void)snapshot_.scan_owner(type, store::kOwn, "", [&](std::string_view, std::string_view body) {
+    snapshot_.scan_owner(type, store::kOwn, "", [&](std::string_view, std::string_view body) {
       keep(body);
       return true;
     });
@@ -78,8 +78,7 @@ class StackLookup final : public model::Lookup {
 
  private:
   std::optional<std::string> own_body(std::string_view type, std::string_view key) const {
-    auto own = snapshot_.get({std::string(type), std::string(store::kOwn), std::string(key)});
-    return own ? std::optional(std::move(*own)) : std::nullopt;
+    return snapshot_.get({std::string(type), std::string(store::kOwn), std::string(key)});
   }
 
   const std::map<ObjectName, std::string>& bodies_;
@@ -178,7 +177,7 @@ std::vector<store::Change> difference(const store::Snapshot& snapshot,
   std::set<ObjectName> same;
   const std::string layered(store::kLayered);
   for (const std::string& type : snapshot.types()) {
-    (void)snapshot.scan_owner(type, store::kLayered, "", [&](std::string_view key, std::string_view body) {
+    snapshot.scan_owner(type, store::kLayered, "", [&](std::string_view key, std::string_view body) {
       const ObjectName name(type, key);
       const auto found = wanted.find(name);
       if (found == wanted.end()) changes.push_back({{type, layered, std::string(key)}, std::nullopt});
@@ -193,7 +192,7 @@ std::vector<store::Change> difference(const store::Snapshot& snapshot,
 }
 
 bool own_has(const store::Snapshot& snapshot, const ObjectName& name) {
-  return snapshot.get({name.first, std::string(store::kOwn), name.second}).ok();
+  return snapshot.get({name.first, std::string(store::kOwn), name.second}).has_value();
 }
 
 std::vector<store::Change> removals_of_own(const store::Snapshot& snapshot, const Layer& layer) {

@@ -5,6 +5,7 @@
 #include <boost/json/array.hpp>
 
 #include "base/log.h"
+#include "env/attempt.h"
 #include "env/random.h"
 #include "model/object.h"
 #include "store/commit_async.h"
@@ -17,7 +18,7 @@ namespace json = boost::json;
 constexpr Logger kLog("plugins");
 constexpr std::string_view kPlugins = "plugins";
 constexpr int kReportAttempts = 16;
-constexpr auto kLongRest = std::chrono::hours(1);
+constexpr env::Duration kLongRest = std::chrono::hours(1);
 
 store::Batch report_batch(const std::string& plugin, const std::string& before, std::string body) {
   store::Change change;
@@ -118,7 +119,7 @@ Task<void> PluginRunner::report(const PluginOrder& order) {
   const std::vector<std::string> errors = plugin_errors(state_, order.wish);
   if (ending() || order.shown == errors) co_return;
   for (int attempt = 0; attempt < kReportAttempts; ++attempt) {
-    const Result<std::string> body =
+    const std::optional<std::string> body =
         store_.snapshot()->get({std::string(kPlugins), std::string(store::kOwn), plugin_});
     if (!body) break;  // a plugin of a content layer keeps what its layer says
     auto wanted = plugin_body_with(*body, errors);
@@ -185,7 +186,8 @@ Task<void> PluginRunner::run() {
     if (child_ && !child_->failure().empty()) co_await bury("");
     const PluginOrder order = current_order();
     publish_state(order);
-    co_await report(order);
+    const bool reported = co_await env::attempt(kLog, "reporting the state of a plugin", report(order));
+    const env::Duration rest = reported ? kLongRest : env::kTryAgain;
     const env::SteadyTime now = host_.clock.steady();
     switch (next_step(state_, order.wish, now)) {
       case PluginStep::kStart:
@@ -203,7 +205,7 @@ Task<void> PluginRunner::run() {
         break;
       case PluginStep::kRest:
         if (ending()) co_return;
-        co_await changed_.wait(seen, kLongRest);
+        co_await changed_.wait(seen, rest);
         break;
     }
   }

@@ -107,7 +107,7 @@ PluginOrder order_of(const WishSources& sources, const std::string& name, const 
 std::map<std::string, PluginOrder> plugin_orders(const WishSources& sources) {
   std::map<std::string, PluginOrder> orders;
   const auto add = [&](std::string_view owner) {
-    (void)sources.snapshot.scan_owner(kPlugins, owner, "", [&](std::string_view key, std::string_view body) {
+    sources.snapshot.scan_owner(kPlugins, owner, "", [&](std::string_view key, std::string_view body) {
       const auto plugin = parse_object(body);
       if (!plugin) return true;
       const std::string name(key);

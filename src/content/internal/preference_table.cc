@@ -158,7 +158,8 @@ std::string preference_body(const store::Snapshot& snapshot, const PreferenceRul
 
 std::string stored_preference(const store::Snapshot& snapshot, const PreferenceRule& rule) {
   const auto body = snapshot.get({"preferences", std::string(store::kOwn), std::string(rule.name)});
-  const auto parsed = body ? model::parse_json(*body) : Result<model::json::value>(body.error());
+  if (!body) return std::string(rule.default_value);
+  const auto parsed = model::parse_json(*body);
   const auto* object = parsed ? parsed->if_object() : nullptr;
   const auto* value = object != nullptr ? object->if_contains("Val") : nullptr;
   return value != nullptr && value->is_string() ? std::string(std::string_view(value->get_string()))

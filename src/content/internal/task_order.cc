@@ -24,7 +24,7 @@ void add_task(TaskPrerequisites& tasks, std::string_view name, std::string_view 
 }
 
 void add_tasks_of(TaskPrerequisites& tasks, const store::Snapshot& snapshot, std::string_view owner) {
-  (void)snapshot.scan_owner(kTasks, owner, "", [&](std::string_view key, std::string_view body) {
+  snapshot.scan_owner(kTasks, owner, "", [&](std::string_view key, std::string_view body) {
     add_task(tasks, key, body);
     return true;
   });

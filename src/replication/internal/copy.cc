@@ -121,8 +121,7 @@ Result<void> Copy::settle(bool to_end) {
     return true;
   };
   if (!fresh_) {
-    const Result<void> scanned = store_.snapshot()->scan_owner(type_, owner_, next_from_, compare);
-    if (!scanned) return scanned;
+    store_.snapshot()->scan_owner(type_, owner_, next_from_, compare);
   }
   while (row != rows_.end()) upsert(*row++);
   if (!rows_.empty()) next_from_ = rows_.back().key + '\0';
@@ -137,12 +136,10 @@ Result<void> Copy::erase_types(std::string_view after, std::string_view before) 
   const std::shared_ptr<const store::Snapshot> view = store_.snapshot();
   for (const std::string& type : view->types()) {
     if (type <= after || (!before.empty() && type >= before)) continue;
-    const Result<void> scanned =
-        view->scan_owner(type, owner_, "", [&](std::string_view key, std::string_view) {
-          erase(type, key);
-          return true;
-        });
-    if (!scanned) return scanned;
+    view->scan_owner(type, owner_, "", [&](std::string_view key, std::string_view) {
+      erase(type, key);
+      return true;
+    });
   }
   return {};
 }

@@ -26,35 +26,31 @@ std::set<std::pair<std::string, std::string>> differing_types(const std::vector<
   return out;
 }
 
-Result<std::vector<KeyRange>> cut_ranges(const store::Snapshot& view, const std::string& type,
-                                         std::string_view owner, size_t size) {
+std::vector<KeyRange> cut_ranges(const store::Snapshot& view, const std::string& type, std::string_view owner,
+                                 size_t size) {
   std::vector<KeyRange> out(1);
   size_t in_range = 0;
-  const Result<void> scanned =
-      view.scan_owner(type, owner, "", [&](std::string_view key, std::string_view body) {
-        if (in_range == size) {
-          out.back().to = key;
-          out.push_back({std::string(key), "", {}});
-          in_range = 0;
-        }
-        out.back().digest += object_digest(type, key, body);
-        ++in_range;
-        return true;
-      });
-  if (!scanned) return scanned.error();
+  view.scan_owner(type, owner, "", [&](std::string_view key, std::string_view body) {
+    if (in_range == size) {
+      out.back().to = key;
+      out.push_back({std::string(key), "", {}});
+      in_range = 0;
+    }
+    out.back().digest += object_digest(type, key, body);
+    ++in_range;
+    return true;
+  });
   return out;
 }
 
-Result<Digest> range_digest(const store::Snapshot& view, const std::string& type, std::string_view owner,
-                            const KeyRange& range) {
+Digest range_digest(const store::Snapshot& view, const std::string& type, std::string_view owner,
+                    const KeyRange& range) {
   Digest out;
-  const Result<void> scanned =
-      view.scan_owner(type, owner, range.from, [&](std::string_view key, std::string_view body) {
-        if (!range.to.empty() && key >= range.to) return false;
-        out += object_digest(type, key, body);
-        return true;
-      });
-  if (!scanned) return scanned.error();
+  view.scan_owner(type, owner, range.from, [&](std::string_view key, std::string_view body) {
+    if (!range.to.empty() && key >= range.to) return false;
+    out += object_digest(type, key, body);
+    return true;
+  });
   return out;
 }
 

@@ -19,10 +19,10 @@ std::vector<store::TypeDigest> owner_digests(const store::Snapshot& view, std::s
 std::set<std::pair<std::string, std::string>> differing_types(const std::vector<store::TypeDigest>& one,
                                                               const std::vector<store::TypeDigest>& other);
 /// Cuts the keys of a type into ranges of `size` objects with a digest each; together they cover every key.
-Result<std::vector<KeyRange>> cut_ranges(const store::Snapshot& view, const std::string& type,
-                                         std::string_view owner, size_t size);
+std::vector<KeyRange> cut_ranges(const store::Snapshot& view, const std::string& type, std::string_view owner,
+                                 size_t size);
 /// The digest of the replica's objects in the range.
-Result<Digest> range_digest(const store::Snapshot& view, const std::string& type, std::string_view owner,
-                            const KeyRange& range);
+Digest range_digest(const store::Snapshot& view, const std::string& type, std::string_view owner,
+                    const KeyRange& range);
 
 }  // namespace mullion::replication

@@ -10,6 +10,7 @@
 #include "env/clock.h"
 #include "env/disk.h"
 #include "env/file.h"
+#include "store/read_failure.h"
 
 namespace mullion::store::internal {
 
@@ -18,7 +19,7 @@ inline constexpr size_t kTableCount = 10;
 /// Longest key an engine takes.
 inline constexpr size_t kMaxEngineKey = 511;
 
-/// Moves over one table in key order. Views are valid until the next move or write.
+/// Moves over one table in key order. Views are valid until the next move or write. Moves throw ReadFailure.
 class RowCursor {
  public:
   virtual ~RowCursor() = default;
@@ -30,7 +31,8 @@ class RowCursor {
   virtual std::string_view value() const = 0;
 };
 
-/// A frozen view. One user at a time; may move between threads.
+/// A frozen view. One user at a time; may move between threads. Reads throw ReadFailure when they cannot be
+/// done: what is not found is not there.
 class ReadTransaction {
  public:
   virtual ~ReadTransaction() = default;

@@ -69,6 +69,12 @@ std::string_view to_view(const MDB_val& value) {
 
 using Handles = std::array<MDB_dbi, kTableCount>;
 
+/// Whether a read found something.
+bool found(int code) {
+  if (code != MDB_SUCCESS && code != MDB_NOTFOUND) throw ReadFailure(lmdb_error(code, "read"));
+  return code == MDB_SUCCESS;
+}
+
 class LmdbCursor final : public RowCursor {
  public:
   explicit LmdbCursor(MDB_cursor* cursor) : cursor_(cursor) {}
@@ -88,7 +94,7 @@ class LmdbCursor final : public RowCursor {
 
  private:
   bool move(MDB_cursor_op operation) {
-    return mdb_cursor_get(cursor_, &key_, &value_, operation) == MDB_SUCCESS;
+    return found(mdb_cursor_get(cursor_, &key_, &value_, operation));
   }
 
   MDB_cursor* cursor_;
@@ -99,14 +105,14 @@ class LmdbCursor final : public RowCursor {
 std::optional<std::string_view> get_value(MDB_txn* transaction, MDB_dbi table, std::string_view key) {
   if (key.empty() || key.size() > kMaxEngineKey) return std::nullopt;
   MDB_val wanted = to_val(key);
-  MDB_val found{};
-  if (mdb_get(transaction, table, &wanted, &found) != MDB_SUCCESS) return std::nullopt;
-  return to_view(found);
+  MDB_val value{};
+  if (!found(mdb_get(transaction, table, &wanted, &value))) return std::nullopt;
+  return to_view(value);
 }
 
 std::unique_ptr<RowCursor> make_cursor(MDB_txn* transaction, MDB_dbi table) {
   MDB_cursor* cursor = nullptr;
-  if (mdb_cursor_open(transaction, table, &cursor) != MDB_SUCCESS) return nullptr;
+  (void)found(mdb_cursor_open(transaction, table, &cursor));
   return std::make_unique<LmdbCursor>(cursor);
 }
 

@@ -4,7 +4,6 @@
 #include <set>
 #include <utility>
 
-#include "base/log.h"
 #include "model/budget.h"
 #include "model/index_value.h"
 #include "store/internal/match.h"
@@ -13,8 +12,6 @@
 namespace mullion::store::internal {
 namespace {
 
-constexpr Logger kLog("store");
-
 class SnapshotImpl final : public Snapshot {
  public:
   explicit SnapshotImpl(const StoreImpl& store)
@@ -22,29 +19,27 @@ class SnapshotImpl final : public Snapshot {
 
   store::Cursor cursor() const override { return {store_.epoch(), seq_}; }
 
-  Result<std::string> get(const ObjectId& id) const override {
+  std::optional<std::string> get(const ObjectId& id) const override {
     const std::optional<TypeId> type = store_.names().find_type(id.type);
     const std::optional<OwnerId> owner = store_.names().find_owner(id.owner);
-    if (!type || !owner || id.key.size() > kMaxObjectKey) return not_found(id.type, id.key);
+    if (!type || !owner || id.key.size() > kMaxObjectKey) return std::nullopt;
     const auto value = view().get(Table::kObjects, object_row(*type, id.key, *owner));
-    if (!value) return not_found(id.type, id.key);
+    if (!value) return std::nullopt;
     Result<std::string> body = store_.codec().decompress(*value);
-    if (!body) return Error(body.error().code, "", id.type, id.key, body.error().messages);
-    return body;
+    if (!body) throw ReadFailure(Error(body.error().code, "", id.type, id.key, body.error().messages));
+    return std::move(*body);
   }
 
   std::vector<StoredObject> get_all_owners(std::string_view type, std::string_view key) const override {
     std::vector<StoredObject> out;
     if (key.size() > kMaxObjectKey) return out;
-    const Result<void> scanned = store_.scan_rows(
-        view(), type, key, [&](std::string_view found, OwnerId owner, std::string_view body) {
-          if (found != key) return false;
-          if (owner >= kFirstRemoteId && !store_.replicas_shown()) return true;
-          out.push_back(
-              {{std::string(type), store_.names().owner_name(owner), std::string(key)}, std::string(body)});
-          return true;
-        });
-    if (!scanned) kLog.error("read failed type={} what={}", type, scanned.error().text());
+    store_.scan_rows(view(), type, key, [&](std::string_view found, OwnerId owner, std::string_view body) {
+      if (found != key) return false;
+      if (owner >= kFirstRemoteId && !store_.replicas_shown()) return true;
+      out.push_back(
+          {{std::string(type), store_.names().owner_name(owner), std::string(key)}, std::string(body)});
+      return true;
+    });
     std::ranges::stable_sort(out, {}, [](const StoredObject& object) {
       return is_remote(object.id.owner) ? std::string_view(object.id.owner) : std::string_view();
     });
@@ -54,40 +49,37 @@ class SnapshotImpl final : public Snapshot {
   std::optional<StoredObject> get_local(std::string_view type, std::string_view key) const override {
     for (const std::string_view owner : {kOwn, kLayered}) {
       ObjectId id{std::string(type), std::string(owner), std::string(key)};
-      Result<std::string> body = get(id);
+      std::optional<std::string> body = get(id);
       if (body) return StoredObject{std::move(id), std::move(*body)};
-      if (body.error().code != ErrorCode::kNotFound) kLog.error("read failed what={}", body.error().text());
     }
     return std::nullopt;
   }
 
-  Result<void> scan(
+  void scan(
       std::string_view type, std::string_view from_key,
       const std::function<bool(std::string_view, std::string_view, std::string_view)>& visit) const override {
-    return store_.scan_rows(view(), type, from_key,
-                            [&](std::string_view key, OwnerId owner, std::string_view body) {
-                              return visit(key, store_.names().owner_name(owner), body);
-                            });
+    store_.scan_rows(view(), type, from_key,
+                     [&](std::string_view key, OwnerId owner, std::string_view body) {
+                       return visit(key, store_.names().owner_name(owner), body);
+                     });
   }
 
-  Result<void> scan_owner(
-      std::string_view type, std::string_view owner, std::string_view from_key,
-      const std::function<bool(std::string_view, std::string_view)>& visit) const override {
+  void scan_owner(std::string_view type, std::string_view owner, std::string_view from_key,
+                  const std::function<bool(std::string_view, std::string_view)>& visit) const override {
     const std::optional<TypeId> type_id = store_.names().find_type(type);
     const std::optional<OwnerId> owner_id = store_.names().find_owner(owner);
-    if (!type_id || !owner_id) return {};
+    if (!type_id || !owner_id) return;
     const std::string prefix = owned_row(*owner_id, *type_id, "");
     const std::unique_ptr<RowCursor> cursor = view().cursor(Table::kOwned);
     for (bool more = cursor->seek(prefix + std::string(from_key)); more; more = cursor->next()) {
-      if (!cursor->key().starts_with(prefix)) return {};
+      if (!cursor->key().starts_with(prefix)) return;
       const std::string_view key = cursor->key().substr(prefix.size());
       const auto value = view().get(Table::kObjects, object_row(*type_id, key, *owner_id));
-      if (!value) return Error(ErrorCode::kCorrupt, "an object listed under its owner is missing");
+      if (!value) throw ReadFailure(Error(ErrorCode::kCorrupt, "an object listed under its owner is missing"));
       const Result<std::string> body = store_.codec().decompress(*value);
-      if (!body) return body.error();
-      if (!visit(key, *body)) return {};
+      if (!body) throw ReadFailure(body.error());
+      if (!visit(key, *body)) return;
     }
-    return {};
   }
 
   std::vector<std::string> types() const override { return store_.names().types(); }
@@ -172,15 +164,11 @@ class SnapshotImpl final : public Snapshot {
     owners.erase(std::ranges::unique(owners).begin(), owners.end());
   }
 
-  static Error not_found(std::string_view type, std::string_view key) {
-    return Error(ErrorCode::kNotFound, "", std::string(type), std::string(key), {"Not Found"});
-  }
-
   const ReadTransaction& view() const { return *transaction_; }
 
   static std::unique_ptr<ReadTransaction> open_view(const StoreImpl& store) {
     Result<std::unique_ptr<ReadTransaction>> opened = store.engine().begin_read();
-    if (!opened) throw NoView(opened.error());
+    if (!opened) throw ReadFailure(opened.error());
     return std::move(*opened);
   }
 
@@ -194,12 +182,11 @@ class SnapshotImpl final : public Snapshot {
     TypeIndex own(type, [this](OwnerId id) {
       return store_.names().owner_name(id);
     });  // this view is old: an index for it alone
-    const Result<void> scanned = store_.scan_rows(
-        view(), query.type, "", [&](std::string_view key, OwnerId owner, std::string_view body) {
-          own.apply(key, owner, std::nullopt, body);
-          return true;
-        });
-    if (!scanned) return scanned.error();
+    store_.scan_rows(view(), query.type, "",
+                     [&](std::string_view key, OwnerId owner, std::string_view body) {
+                       own.apply(key, owner, std::nullopt, body);
+                       return true;
+                     });
     use(own);
     return answer;
   }
@@ -211,8 +198,9 @@ class SnapshotImpl final : public Snapshot {
     model::Budget budget(query.filter_steps);
     answer.matching = 0;
     for (TypeIndex::Answer::Ref& ref : answer.refs) {
-      const Result<std::string> body = get({query.type, store_.names().owner_name(ref.owner), ref.key});
-      if (!body) return body.error();
+      const std::optional<std::string> body =
+          get({query.type, store_.names().owner_name(ref.owner), ref.key});
+      if (!body) throw ReadFailure(Error(ErrorCode::kCorrupt, "an indexed object is missing"));
       const bool fits = passes(query, compiled, store_.names().owner_name(ref.owner), *body, budget);
       if (budget.exhausted()) return too_much_to_filter(query);
       if (!fits) continue;

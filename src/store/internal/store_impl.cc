@@ -61,18 +61,20 @@ StoreImpl::StoreImpl(std::unique_ptr<Engine> engine, const Options& options)
       indexes_(
           *engine_, types(), [this](OwnerId id) { return names_.owner_name(id); },
           [this](const ReadTransaction& transaction, std::string_view type, const auto& visit) {
-            Result<void> scanned = scan_rows(transaction, type, "",
-                                             [&](std::string_view key, OwnerId owner, std::string_view body) {
-                                               visit(key, owner, body);
-                                               return !closing_;
-                                             });
+            Result<void> scanned = as_result([&] {
+              scan_rows(transaction, type, "",
+                        [&](std::string_view key, OwnerId owner, std::string_view body) {
+                          visit(key, owner, body);
+                          return !closing_;
+                        });
+            });
             if (scanned && closing_) return Result<void>(Error(ErrorCode::kCancelled, "closing"));
             return scanned;
           }) {}
 
 Result<std::unique_ptr<Store>> StoreImpl::open(std::unique_ptr<Engine> engine, const Options& options) {
   std::unique_ptr<StoreImpl> store(new StoreImpl(std::move(engine), options));
-  if (Result<void> loaded = store->load(); !loaded) return loaded.error();
+  if (Result<void> loaded = as_result([&] { return store->load(); }); !loaded) return loaded.error();
   store->writer_ = std::thread([raw = store.get()] { raw->run_writer(); });
   if (store->seq_ != 0) store->warmer_ = std::thread([raw = store.get()] { raw->warm_indexes(); });
   return std::unique_ptr<Store>(std::move(store));
@@ -138,15 +140,15 @@ StoreImpl::~StoreImpl() {
 }
 
 void StoreImpl::stamp(Batch& batch) const {
-  set_stamps(batch, options_.clock->wall(), [this](const ObjectId& id) -> std::optional<std::string> {
-    Result<std::string> body = snapshot()->get(id);
-    if (!body) return std::nullopt;
-    return std::move(*body);
-  });
+  set_stamps(batch, options_.clock->wall(), [this](const ObjectId& id) { return snapshot()->get(id); });
 }
 
 void StoreImpl::commit(Batch batch, CommitCallback done) {
-  stamp(batch);
+  const Result<void> stamped = as_result([&]() -> Result<void> {
+    stamp(batch);
+    return {};
+  });
+  if (!stamped) return done(stamped.error());
   Waiting waiting;
   waiting.prepared.batch = std::move(batch);
   for (const Change& change : waiting.prepared.batch.changes) {
@@ -214,7 +216,7 @@ void StoreImpl::write_group(std::vector<Waiting> group) {
   std::vector<Outcome> outcomes;
   std::vector<Applied> applied;
   const uint64_t log_bytes_before = log_bytes_;
-  const Result<void> written = apply_group(group, outcomes, applied);
+  const Result<void> written = as_result([&] { return apply_group(group, outcomes, applied); });
   if (!written) {
     log_bytes_ = log_bytes_before;
     kLog.error("commit failed what={}", written.error().text());
@@ -259,8 +261,17 @@ void StoreImpl::publish(std::vector<Applied>& applied) {
   }
   for (const Applied& one : applied) {
     for (const auto& [id, listener] : listeners) {
-      if (is_subscribed(id)) listener(one.commit);  // one listener may have removed another
+      if (is_subscribed(id)) tell(listener, one.commit);  // one listener may have removed another
     }
+  }
+}
+
+/// The commit is durable: a listener that fails takes nobody with it.
+void StoreImpl::tell(const CommitListener& listener, const std::shared_ptr<const Commit>& commit) {
+  try {
+    listener(commit);
+  } catch (const std::exception& failure) {
+    kLog.error("a listener failed seq={} what={}", commit->cursor.seq, failure.what());
   }
 }
 
@@ -342,60 +353,65 @@ void StoreImpl::unsubscribe(uint64_t id) {
   listeners_.erase(id);
 }
 
-Result<void> StoreImpl::scan_rows(
+void StoreImpl::scan_rows(
     const ReadTransaction& transaction, std::string_view type, std::string_view from_key,
     const std::function<bool(std::string_view, OwnerId, std::string_view)>& visit) const {
   const std::optional<TypeId> type_id = names_.find_type(type);
-  if (!type_id) return {};
+  if (!type_id) return;
   const std::string prefix = encode_u16(*type_id);
   const std::unique_ptr<RowCursor> cursor = transaction.cursor(Table::kObjects);
   for (bool more = cursor->seek(object_start(*type_id, from_key)); more; more = cursor->next()) {
-    if (!cursor->key().starts_with(prefix)) return {};
+    if (!cursor->key().starts_with(prefix)) return;
     const ObjectRow row = decode_object_row(cursor->key());
     const Result<std::string> body = codec_.decompress(cursor->value());
     if (!body) {
-      return Error(body.error().code, "", std::string(type), std::string(row.key), body.error().messages);
+      throw ReadFailure(
+          Error(body.error().code, "", std::string(type), std::string(row.key), body.error().messages));
     }
-    if (!visit(row.key, row.owner, *body)) return {};
+    if (!visit(row.key, row.owner, *body)) return;
   }
-  return {};
 }
 
 Result<void> StoreImpl::read_log(store::Cursor after,
                                  const std::function<bool(const LoggedCommit&)>& visit) const {
-  const Error compacted(ErrorCode::kNotFound,
-                        "compacted: the commit log no longer reaches back to that place");
-  if (after.epoch != epoch_) return compacted;
-  const Result<std::unique_ptr<ReadTransaction>> transaction = engine_->begin_read();
-  if (!transaction) return transaction.error();
-  const uint64_t newest = transaction_seq(**transaction);
-  if (after.seq > newest) return compacted;
-  if (after.seq == newest) return {};
-  const std::unique_ptr<RowCursor> cursor = (*transaction)->cursor(Table::kLog);
-  if (!cursor->seek(encode_u64(after.seq + 1)) || decode_number(cursor->key()) != after.seq + 1)
-    return compacted;
-  do {
-    const Result<LoggedCommit> commit =
-        decode_log_entry({epoch_, decode_number(cursor->key())}, cursor->value(), codec_);
-    if (!commit) return commit.error();
-    if (!visit(*commit)) return {};
-  } while (cursor->next());
-  return {};
+  return as_result([&]() -> Result<void> {
+    const Error compacted(ErrorCode::kNotFound,
+                          "compacted: the commit log no longer reaches back to that place");
+    if (after.epoch != epoch_) return compacted;
+    const Result<std::unique_ptr<ReadTransaction>> transaction = engine_->begin_read();
+    if (!transaction) return transaction.error();
+    const uint64_t newest = transaction_seq(**transaction);
+    if (after.seq > newest) return compacted;
+    if (after.seq == newest) return {};
+    const std::unique_ptr<RowCursor> cursor = (*transaction)->cursor(Table::kLog);
+    if (!cursor->seek(encode_u64(after.seq + 1)) || decode_number(cursor->key()) != after.seq + 1)
+      return compacted;
+    do {
+      const Result<LoggedCommit> commit =
+          decode_log_entry({epoch_, decode_number(cursor->key())}, cursor->value(), codec_);
+      if (!commit) return commit.error();
+      if (!visit(*commit)) return {};
+    } while (cursor->next());
+    return {};
+  });
 }
 
 Result<void> StoreImpl::drop_owner(std::string_view owner) {
   if (!is_remote(owner)) return Error(ErrorCode::kInvalid, "only replicas can be dropped");
+  return as_result([&] { return drop_objects_of(owner); });
+}
+
+/// In commits of a bounded size, with the origin in the last one. Throws ReadFailure.
+Result<void> StoreImpl::drop_objects_of(std::string_view owner) {
   while (true) {
     Batch batch;
     const std::shared_ptr<const Snapshot> view = snapshot();
     for (const std::string& type : view->types()) {
-      const Result<void> scanned =
-          view->scan_owner(type, owner, "", [&](std::string_view key, std::string_view) {
-            batch.changes.push_back(
-                {{type, std::string(owner), std::string(key)}, std::nullopt, Expect::kAnything, {}});
-            return batch.changes.size() < kDropChunk;
-          });
-      if (!scanned) return scanned;
+      view->scan_owner(type, owner, "", [&](std::string_view key, std::string_view) {
+        batch.changes.push_back(
+            {{type, std::string(owner), std::string(key)}, std::nullopt, Expect::kAnything, {}});
+        return batch.changes.size() < kDropChunk;
+      });
       if (batch.changes.size() >= kDropChunk) break;
     }
     const bool last = batch.changes.size() < kDropChunk;

@@ -47,7 +47,7 @@ class StoreImpl final : public Store {
   Indexes& indexes() const { return indexes_; }
   uint64_t epoch() const { return epoch_; }
   /// Visits the rows of a type, decompressed.
-  Result<void> scan_rows(
+  void scan_rows(
       const ReadTransaction& transaction, std::string_view type, std::string_view from_key,
       const std::function<bool(std::string_view key, OwnerId owner, std::string_view body)>& visit) const;
 
@@ -63,6 +63,7 @@ class StoreImpl final : public Store {
 
   StoreImpl(std::unique_ptr<Engine> engine, const Options& options);
   Result<void> load();
+  Result<void> drop_objects_of(std::string_view owner);
   Result<void> copy_to(const env::Path& directory) const;
   Result<void> create(WriteTransaction& transaction);
   void run_writer();
@@ -72,6 +73,7 @@ class StoreImpl final : public Store {
                            std::vector<Applied>& applied);
   Result<void> trim_log(WriteTransaction& transaction, size_t added);
   void publish(std::vector<Applied>& applied);
+  static void tell(const CommitListener& listener, const std::shared_ptr<const Commit>& commit);
   bool is_subscribed(uint64_t id);
   void collect_samples(const std::vector<Applied>& applied);
   void collect_sample(const ObjectId& id, const std::string& body);

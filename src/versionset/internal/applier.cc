@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "env/attempt.h"
 #include "env/unless.h"
 #include "model/object.h"
 #include "versionset/internal/json_read.h"
@@ -132,7 +133,7 @@ void Applier::offer(Offer offer) {
     begin = !std::exchange(entry->working, true);
   }
   entry->wake.notify_all();
-  if (begin) tasks_.spawn("apply", [this, entry] { return work(entry); });
+  if (begin) tasks_.spawn("apply", [this, entry] { return keep_working(entry); });
 }
 
 void Applier::withdraw(const std::string& endpoint) {
@@ -214,6 +215,15 @@ bool Applier::rest(const EntryPtr& entry, uint64_t seen) {
   entry->lease.other.clear();
   if (entry->withdrawn) entries_.erase(entry->endpoint);
   return true;
+}
+
+/// What cannot be read is read again: work() begins where the endpoint and its lease are.
+Task<void> Applier::keep_working(EntryPtr entry) {
+  while (!stopping_) {
+    const bool ended = co_await env::attempt(kLog, "configuring an endpoint", work(entry));
+    if (ended) co_return;
+    co_await entry->wake.wait(entry->wake.version(), env::kTryAgain);
+  }
 }
 
 Task<void> Applier::work(EntryPtr entry) {

@@ -48,6 +48,7 @@ class Applier final : public PlanExecutor {
   using EntryPtr = std::shared_ptr<Entry>;
 
   env::SteadyTime now() const;
+  Task<void> keep_working(EntryPtr entry);
   Task<void> work(EntryPtr entry);
   Task<void> pause(EntryPtr entry, uint64_t seen, env::SteadyTime until);
   Task<void> act(EntryPtr entry);

@@ -48,7 +48,7 @@ void FileFacts::forget() {
 }
 
 Result<SeenEndpoint> PlanMaker::look_at(const std::string& endpoint) const {
-  Result<std::string> stored =
+  std::optional<std::string> stored =
       given_.store.snapshot()->get({std::string(manager::kEndpoints), std::string(store::kOwn), endpoint});
   if (!stored) return no_endpoint(endpoint);
   SeenEndpoint out;

@@ -69,14 +69,23 @@ void Puts::tell(const std::string& endpoint, EndpointFacts& facts) const {
 
 env::Task<void> Puts::stop() { co_await tasks_.async_stop(); }
 
-env::Task<void> Puts::carry_out(Put put) {
-  Result<void> outcome;
-  if (put.owner.empty()) {
-    outcome = co_await put_own(put);
-  } else {
-    outcome = co_await put_remote(put);
-    if (outcome) co_await await_replica(put);
+env::Task<Result<void>> Puts::write(const Put& put) {
+  try {
+    Result<void> outcome;
+    if (put.owner.empty()) {
+      outcome = co_await put_own(put);
+    } else {
+      outcome = co_await put_remote(put);
+      if (outcome) co_await await_replica(put);
+    }
+    co_return outcome;
+  } catch (const store::ReadFailure& failure) {
+    co_return failure.error();
   }
+}
+
+env::Task<void> Puts::carry_out(Put put) {
+  const Result<void> outcome = co_await write(put);
   if (!outcome)
     kLog.warn("endpoint is not changed endpoint={} owner={} reason={}", put.endpoint, put.owner,
               outcome.error().text());
@@ -122,7 +131,7 @@ env::Task<void> Puts::await_replica(Put put) {
   const env::SteadyTime deadline = env::system_clock().steady() + kReplicaLimit;
   while (true) {
     const uint64_t version = seen_.version();
-    const Result<std::string> body =
+    const std::optional<std::string> body =
         store_.snapshot()->get({std::string(kEndpointObjects), put.owner, put.endpoint});
     if (!body) co_return;
     const Result<json::value> object = model::parse_json(*body, 256);

@@ -37,6 +37,7 @@ class Puts {
     std::string trouble;
   };
   env::Task<void> carry_out(Put put);
+  env::Task<Result<void>> write(const Put& put);
   env::Task<Result<void>> put_own(Put put);
   env::Task<Result<void>> put_remote(Put put);
   env::Task<void> await_replica(Put put);

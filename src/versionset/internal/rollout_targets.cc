@@ -92,7 +92,7 @@ Result<std::vector<RolloutTarget>> find_targets(const store::Snapshot& snapshot,
   }
   std::vector<RolloutTarget> targets;
   for (const auto& [id, owner] : owners) {
-    const Result<std::string> body = snapshot.get({std::string(kEndpointObjects), owner, id});
+    const std::optional<std::string> body = snapshot.get({std::string(kEndpointObjects), owner, id});
     if (body) targets.push_back(target_of(id, owner, *body));
   }
   return targets;
@@ -122,7 +122,9 @@ std::vector<std::string> active_rollouts(const store::Snapshot& snapshot) {
 }
 
 Result<std::string> rollout_body(const store::Snapshot& snapshot, const std::string& id) {
-  return snapshot.get({std::string(kRollouts), std::string(store::kOwn), id});
+  std::optional<std::string> body = snapshot.get({std::string(kRollouts), std::string(store::kOwn), id});
+  if (!body) return Error(ErrorCode::kNotFound, "", std::string(kRollouts), id, {"Not Found"});
+  return std::move(*body);
 }
 
 Result<Rollout> read_rollout(const store::Snapshot& snapshot, const std::string& id, std::string* body) {

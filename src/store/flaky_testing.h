@@ -1,0 +1,128 @@
+// A store whose reads fail now and then: nothing may be deleted, stopped, dropped or planned from what could
+// not be read, and background work must go on once reads succeed again.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "store/store.h"
+
+namespace mullion::store {
+
+/// Passes everything on to `real`, which must outlive it: the product is given this one, the test reads the
+/// other. Thread-safe.
+class FlakyStore final : public Store {
+ public:
+  explicit FlakyStore(Store& real, uint64_t seed = 20261129)
+      : dice_(std::make_shared<Dice>(seed)), real_(real) {}
+
+  /// From now on so many of a hundred reads fail.
+  void fail(int percent) { dice_->percent = percent; }
+  /// How many reads have failed.
+  uint64_t failures() const { return dice_->failures; }
+
+  void commit(Batch batch, CommitCallback done) override { real_.commit(std::move(batch), std::move(done)); }
+  void stamp(Batch& batch) const override { real_.stamp(batch); }
+  std::shared_ptr<const Snapshot> snapshot() const override {
+    dice_->roll();
+    return std::make_shared<FlakySnapshot>(real_.snapshot(), dice_);
+  }
+  bool crowded() const override { return real_.crowded(); }
+  Cursor newest() const override { return real_.newest(); }
+  uint64_t subscribe(CommitListener listener) override { return real_.subscribe(std::move(listener)); }
+  void unsubscribe(uint64_t id) override { real_.unsubscribe(id); }
+  Result<void> read_log(Cursor after, const std::function<bool(const LoggedCommit&)>& visit) const override {
+    return real_.read_log(after, visit);
+  }
+  void show_replicas(bool shown) override { real_.show_replicas(shown); }
+  bool replicas_shown() const override { return real_.replicas_shown(); }
+  Result<void> drop_owner(std::string_view owner) override { return real_.drop_owner(owner); }
+  Statistics statistics() const override { return real_.statistics(); }
+  Result<void> backup(const env::Path& directory) const override { return real_.backup(directory); }
+
+ private:
+  struct Dice {
+    explicit Dice(uint64_t seed) : next(seed) {}
+    /// Throws for some.
+    void roll() {
+      if (percent == 0) return;
+      uint64_t number = next.fetch_add(0x9e3779b97f4a7c15);  // splitmix64
+      number = (number ^ (number >> 30)) * 0xbf58476d1ce4e5b9;
+      number = (number ^ (number >> 27)) * 0x94d049bb133111eb;
+      if (static_cast<int>((number >> 33) % 100) >= percent) return;
+      ++failures;
+      throw ReadFailure(Error(ErrorCode::kInternal, "read: the disk had no luck"));
+    }
+    std::atomic<uint64_t> next;
+    std::atomic<int> percent{0};
+    std::atomic<uint64_t> failures{0};
+  };
+
+  class FlakySnapshot final : public Snapshot {
+   public:
+    FlakySnapshot(std::shared_ptr<const Snapshot> real, std::shared_ptr<Dice> dice)
+        : real_(std::move(real)), dice_(std::move(dice)) {}
+
+    Cursor cursor() const override { return real_->cursor(); }
+    std::optional<std::string> get(const ObjectId& id) const override {
+      dice_->roll();
+      return real_->get(id);
+    }
+    std::vector<StoredObject> get_all_owners(std::string_view type, std::string_view key) const override {
+      dice_->roll();
+      return real_->get_all_owners(type, key);
+    }
+    std::optional<StoredObject> get_local(std::string_view type, std::string_view key) const override {
+      dice_->roll();
+      return real_->get_local(type, key);
+    }
+    void scan(std::string_view type, std::string_view from_key,
+              const std::function<bool(std::string_view, std::string_view, std::string_view)>& visit)
+        const override {
+      real_->scan(type, from_key, [&](std::string_view key, std::string_view owner, std::string_view body) {
+        dice_->roll();
+        return visit(key, owner, body);
+      });
+    }
+    void scan_owner(std::string_view type, std::string_view owner, std::string_view from_key,
+                    const std::function<bool(std::string_view, std::string_view)>& visit) const override {
+      real_->scan_owner(type, owner, from_key, [&](std::string_view key, std::string_view body) {
+        dice_->roll();
+        return visit(key, body);
+      });
+    }
+    std::vector<std::string> types() const override { return real_->types(); }
+    std::vector<std::string> remote_owners() const override {
+      dice_->roll();
+      return real_->remote_owners();
+    }
+    std::vector<TypeDigest> digests() const override {
+      dice_->roll();
+      return real_->digests();
+    }
+    std::optional<Cursor> origin_cursor(std::string_view owner) const override {
+      dice_->roll();
+      return real_->origin_cursor(owner);
+    }
+    std::optional<std::string> secret(std::string_view space, std::string_view key) const override {
+      dice_->roll();
+      return real_->secret(space, key);
+    }
+    Result<QueryResult> query(const Query& query) const override {
+      dice_->roll();
+      return real_->query(query);
+    }
+
+   private:
+    std::shared_ptr<const Snapshot> real_;
+    std::shared_ptr<Dice> dice_;
+  };
+
+  std::shared_ptr<Dice> dice_;
+  Store& real_;
+};
+
+}  // namespace mullion::store
