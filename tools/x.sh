@@ -89,28 +89,30 @@ test_checks() {
   /usr/bin/python3 -m pytest -q tests/unit  # the schema against the contract
 }
 
-# unit_tests DIR SANITIZERS [ROOM ...]: builds and runs the tests of these rooms, of all without names.
+# unit_tests DIR SANITIZERS COMPILER [ROOM ...]: builds and runs the tests of these rooms, of all without names.
 unit_tests() {
-  local directory=$1 sanitizers=$2
-  shift 2
+  local directory=$1 sanitizers=$2 compiler=$3
+  shift 3
   local targets=("${@/#/test_}")
   say "unit tests of ${*:-every room} with sanitizers: $sanitizers"
-  configure "$directory" Debug "-DMULLION_SANITIZE=$sanitizers"
+  configure "$directory" Debug "-DMULLION_SANITIZE=$sanitizers" "-DCMAKE_CXX_COMPILER=$compiler"
   ninja -j "$JOBS" -C "$directory" "${targets[@]}"
   local only=()
   [ $# -eq 0 ] || only=(-R "^($(IFS='|'; echo "$*"))\$")
   (cd "$directory" && ctest --output-on-failure -j "$JOBS" "${only[@]}")
 }
 
+# With clang, which takes half of the time that GCC takes for the same; the thread sanitizer and the program itself are
+# built with GCC.
 test_unit() {
   ASAN_OPTIONS=detect_leaks=1:quarantine_size_mb=8 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-    unit_tests build/asan address,undefined
+    unit_tests build/asan address,undefined clang++-16
 }
 
 # The rooms where threads meet.
 test_tsan() {
   TSAN_OPTIONS="halt_on_error=1 suppressions=$ROOT/tools/tsan.supp" \
-    unit_tests build/tsan thread env net store replication manager api server catalog versionset
+    unit_tests build/tsan thread g++ env net store replication manager api server catalog versionset
 }
 
 test_tidy() {
