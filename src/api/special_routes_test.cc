@@ -268,7 +268,7 @@ TEST_F(SpecialRoutes, LinesOfARequestSayWhichAndWhose) {
   }
   ASSERT_GE(lines.size(), 2U);
   const testing::json::object &first = lines[lines.size() - 2], &second = lines.back();
-  EXPECT_EQ(first.at("Principal"), "root");
+  EXPECT_EQ(first.at("Principal"), "user:root");
   EXPECT_EQ(first.at("File"), "api/internal/dispatcher.cc");
   EXPECT_GT(first.at("Group").as_int64(), 0);
   EXPECT_GT(second.at("Group").as_int64(), first.at("Group").as_int64());
