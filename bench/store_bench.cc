@@ -10,6 +10,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <future>
 #include <random>
@@ -17,6 +18,8 @@
 #include <tuple>
 
 #include "env/random.h"
+#include "model/object.h"
+#include "store/stamps.h"
 #include "store/store.h"
 
 namespace mullion::store {
@@ -316,9 +319,9 @@ struct Bench {
 
   /// What it costs that only every tenth machine exists for the caller.
   void bounded_pages(const Store& store) const {
-    std::vector<std::string> keys;
-    for (size_t number = 0; number < objects; number += 10) keys.push_back(machine_key(number));
-    const auto members = std::make_shared<KeySet>(std::move(keys));
+    std::vector<ObjectRef> tenth;
+    for (size_t number = 0; number < objects; number += 10) tenth.push_back({machine_key(number), "east"});
+    const auto members = std::make_shared<const ObjectSet>(std::move(tenth));
     const std::vector<Filter> stage{{"Stage", Operator::kEq, {"local"}}};
     for (const auto& [name, filters, sort] : {std::tuple("by key", std::vector<Filter>{}, ""),
                                               std::tuple("by Name", std::vector<Filter>{}, "Name"),
@@ -333,6 +336,37 @@ struct Bench {
       const double some = page_time(store, query);
       report(fmt::format("page of a tenth: {}", name), fmt::format("p50 {:.2f} ms", some),
              fmt::format("of all {:.2f} ms, ratio {:.2f}", all, some / all), "ratio <= 1.10");
+    }
+  }
+
+  /// What stamping a small write costs beside making its canonical bytes, which every write does.
+  void stamps() const {
+    constexpr size_t kTimes = 200'000;
+    const model::ObjectType& type = *model::find_object_type("profiles");
+    const auto given = must(model::parse_json(R"({"Name":"p-1","Description":"written by a benchmark"})"));
+    const model::json::object object = must(model::normalise(type, given, nullptr));
+    const std::string body = model::canonical_body(type, object);
+    const auto each = [](const auto& work) {
+      const std::clock_t begin = std::clock();  // of this process: others may be busy
+      for (size_t i = 0; i < kTimes; ++i) work();
+      return static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC * 1e9 / kTimes;
+    };
+    const auto stamp = [&](Expect expect) {
+      return each([&] {
+        Batch batch;
+        batch.principal = "user:rocketskates";
+        batch.changes = {{{"profiles", std::string(kOwn), "p-1"}, body, expect, {}}};
+        set_stamps(batch, std::chrono::system_clock::now(),
+                   [&](const ObjectId&) { return std::optional(body); });
+      });
+    };
+    const double bytes = each([&] { (void)model::canonical_body(type, object); });
+    for (const auto& [what, expect] : {std::pair("stamps of a creation", Expect::kAbsent),
+                                       std::pair("stamps of a change, old one read", Expect::kAnything)}) {
+      const double cost = stamp(expect);
+      report(what, fmt::format("{:.0f} ns", cost),
+             fmt::format("its {} canonical bytes {:.0f} ns, ratio {:.2f}", body.size(), bytes, cost / bytes),
+             "");
     }
   }
 
@@ -396,6 +430,7 @@ int run(int argc, char** argv) {
   bench.directory /= "store-bench-" + env::random_uuid();
   std::filesystem::create_directories(bench.directory);
   fmt::print("{} machines of 4 KB\n", bench.objects);
+  bench.stamps();
   bench.ingest();
   {
     const std::unique_ptr<Store> store = bench.reopen();

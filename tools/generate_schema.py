@@ -19,12 +19,12 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "schema"
 
 SCALARS = {"string": "kString", "uuid": "kString", "ip": "kString", "time": "kString", "bytes": "kString",
-           "integer": "kInteger", "number": "kNumber", "boolean": "kBoolean", "any": "kAny"}
+           "version": "kString", "integer": "kInteger", "number": "kNumber", "boolean": "kBoolean", "any": "kAny"}
 FORMATS = {"uuid": "uuid", "ip": "ip", "time": "rfc3339", "bytes": "bytes"}
 INDEX_TEXT = {"string": ("kString", "string"), "boolean": ("kBoolean", "boolean"), "uuid": ("kUuid", "UUID string"),
               "ip": ("kIp", "IP Address"), "cidr": ("kCidr", "CIDR Address"), "time": ("kTime", "dateTime"),
               "expiry": ("kTime", "Date/Time string"), "list": ("kList", "list"),
-              "device": ("kDevice", "string"), "devices": ("kDevices", "list")}
+              "version": ("kVersion", "string"), "device": ("kDevice", "string"), "devices": ("kDevices", "list")}
 TRAITS = ["has_meta", "meta_api", "has_validation", "has_read_only", "has_endpoint", "has_bundle", "has_partial",
           "has_params", "has_profiles", "has_boot_env", "has_tasks", "can_have_actions", "name_settable",
           "client_create", "client_update", "client_delete", "free_form", "replicated"]
@@ -115,10 +115,20 @@ class Schema:
             path = index.get("path", name)
             if not path.startswith("@") and path.split(".")[0] not in names:
                 raise SchemaError(f"{where}: index {name} reads {path}, which is no field")
+            if (index["kind"] == "version") != (self.kind_at(entry["fields"], path) == "version"):
+                raise SchemaError(f"{where}: index {name}: versions, and only they, are compared as versions")
         for rule in entry["rules"]:
             self.check_rule(where, rule, names)
         for line in entry["creation"]:
             self.check_creation(where, line, names)
+
+    def kind_at(self, fields, path):
+        """The kind of the field that a dotted path leads to; None for what is no field of a known type."""
+        head, _, rest = path.partition(".")
+        kind = next((field["kind"] for field in fields if field["name"] == head), None)
+        if rest == "":
+            return kind
+        return self.kind_at(self.nested_fields(kind), rest) if self.is_nested(kind) else None
 
     def check_creation(self, where, line, names):
         refuse_unknown(f"{where}: creation", line, CREATION_WORDS)
@@ -306,7 +316,7 @@ def cpp_text(text):
 
 def typescript_word(word, schema):
     scalars = {"string": "string", "uuid": "string", "ip": "string", "time": "string", "bytes": "string",
-               "integer": "number", "number": "number", "boolean": "boolean", "any": "unknown"}
+               "version": "string", "integer": "number", "number": "number", "boolean": "boolean", "any": "unknown"}
     if word in scalars:
         return scalars[word]
     if word.startswith("list of "):

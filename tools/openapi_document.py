@@ -18,7 +18,8 @@ def json_schema_of_word(word, schema):
         return {"type": "array", "items": json_schema_of_word(word[8:], schema)}
     if word.startswith("map of "):
         return {"type": "object", "additionalProperties": json_schema_of_word(word[7:], schema)}
-    scalars = {"string": {"type": "string"}, "uuid": {"type": "string", "format": "uuid"},
+    scalars = {"string": {"type": "string"}, "version": {"type": "string"},
+               "uuid": {"type": "string", "format": "uuid"},
                "ip": {"type": "string", "format": "ipv4"}, "time": {"type": "string", "format": "date-time"},
                "bytes": {"type": "string", "format": "byte", "nullable": True}, "integer": {"type": "integer"},
                "number": {"type": "number"}, "boolean": {"type": "boolean"}, "any": {}}

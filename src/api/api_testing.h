@@ -71,6 +71,8 @@ class FakeLayers final : public content::Layers {
   }
   Result<std::string> summary(std::string_view name) const override { return show(name, {}); }
   void set_sealer(Sealer) override {}
+  std::atomic<int> seals{0};
+  Result<void> seal_clear_values() override { return ++seals, Result<void>(); }
   Result<std::string> load(std::string_view, bool, std::string_view, bool, std::string_view) override {
     return std::string("{}");
   }

@@ -2,6 +2,8 @@
 // refer to changes.
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "api/api_testing.h"
 
 namespace mullion::api {
@@ -42,10 +44,47 @@ TEST_F(CreationTest, MachinesOfClientsThatSendEveryMember) {
   EXPECT_EQ(stopped.json().at("Runnable"), json::value(false)) << "only creation forces it";
 }
 
-TEST_F(CreationTest, JobsWithoutStateAreCreated) {
-  const std::string uuid(created("machines", R"({"Name":"m1"})").at("Uuid").as_string());
-  EXPECT_EQ(created("jobs", R"({"Machine":")" + uuid + R"(","State":""})").at("State"),
-            json::value("created"));
+TEST_F(CreationTest, JobsWithoutStateAreCreatedWhereTasksWait) {
+  created("tasks", R"({"Name":"t1"})");
+  const std::string uuid(
+      created("machines", R"({"Name":"m1","Tasks":["t1"],"Context":"runner"})").at("Uuid").as_string());
+  for (const char* state : {R"(,"State":"")", R"(,"State":null)", ""}) {
+    const std::string body = fmt::format(R"({{"Machine":"{}","Context":"runner"{}}})", uuid, state);
+    EXPECT_EQ(created("jobs", body).at("State"), json::value("created")) << state;
+  }
+}
+
+TEST_F(CreationTest, JobsWithoutStateAreNotMadeWhereNothingIsToDo) {
+  created("tasks", R"({"Name":"t1"})");
+  const std::string idle(created("machines", R"({"Name":"idle"})").at("Uuid").as_string());
+  const std::string other(
+      created("machines", R"({"Name":"other","Tasks":["t1"],"Context":"runner"})").at("Uuid").as_string());
+  const std::string done(created("machines", R"({"Name":"done","Tasks":["t1"]})").at("Uuid").as_string());
+  fixture.put_raw("machines", "", done,
+                  fmt::format(R"({{"Name":"done","Uuid":"{}","Tasks":["t1"],"CurrentTask":1}})", done));
+  for (const std::string& machine : {idle, other, done}) {
+    for (const char* state : {R"(,"State":"")", R"(,"State":null)", ""}) {
+      const Answer asked =
+          fixture.call("POST", "/api/v3/jobs", fmt::format(R"({{"Machine":"{}"{}}})", machine, state));
+      EXPECT_EQ(asked.status, 204) << machine << state << asked.body;
+      EXPECT_EQ(asked.body, "");
+      EXPECT_EQ(asked.header("Content-Type"), "application/json");
+    }
+  }
+  EXPECT_EQ(get("jobs").json().as_array().size(), 0U);
+  created("jobs", fmt::format(R"({{"Machine":"{}","State":"finished"}})", idle));
+  EXPECT_EQ(
+      fixture.call("POST", "/api/v3/jobs", R"({"Machine":"11111111-0000-4000-8000-000000000000"})").status,
+      422);
+  for (const char* wrong : {R"("State":7)", R"("ExitState":"fred")", R"("Previous":"x")"}) {
+    const Answer asked =
+        fixture.call("POST", "/api/v3/jobs", fmt::format(R"({{"Machine":"{}",{}}})", idle, wrong));
+    EXPECT_GE(asked.status, 400) << "what is wrong is told first: " << wrong;
+  }
+  fixture.authenticator.users["bob"] = {{"jobs", "create", "somebody-else"}};
+  const Answer refused =
+      fixture.call("POST", "/api/v3/jobs", fmt::format(R"({{"Machine":"{}"}})", idle), "bob");
+  EXPECT_EQ(refused.status, 403) << "who may not give it jobs learns nothing of the machine";
 }
 
 TEST_F(CreationTest, StagesAlwaysWaitForTheirRunner) {
@@ -185,6 +224,31 @@ TEST_F(CreationTest, AParamThatBecomesSecureSealsWhatIsStored) {
   EXPECT_TRUE(shown.json().at("Params").at("pw").as_object().contains("Payload"));
   EXPECT_EQ(shown.json().at("Params").at("other"), json::value("open"));
   EXPECT_EQ(get("profiles/p1/params/pw?decode=true").body, R"("geheim")");
+}
+
+TEST_F(CreationTest, AParamThatBecomesSecureSealsValuesOfVersionSets) {
+  created("params", R"({"Name":"pw"})");
+  created(
+      "version_sets",
+      R"({"Id":"vs","Global":{"pw":"geheim"},"Plugins":[{"Name":"x","Provider":"x","Params":{"pw":"geheim"}}]})");
+  ASSERT_EQ(fixture.call("PUT", "/api/v3/params/pw", R"({"Name":"pw","Secure":true})").status, 200);
+  const Answer shown = get("version_sets/vs");
+  EXPECT_EQ(shown.body.find("geheim"), std::string::npos) << shown.body;
+  EXPECT_TRUE(shown.json().at("Global").at("pw").as_object().contains("Payload"));
+}
+
+TEST_F(CreationTest, EveryChangeThatMayMakeAParamSecureSeals) {
+  while (fixture.layers.seals == 0) std::this_thread::yield();  // what an earlier process left, at the start
+  const auto seals = [this](const char* method, const char* path, const char* body) {
+    const int before = fixture.layers.seals;
+    EXPECT_LT(fixture.call(method, std::string("/api/v3/") + path, body).status, 300) << path;
+    return fixture.layers.seals - before;
+  };
+  EXPECT_EQ(seals("POST", "params", R"({"Name":"pw"})"), 0);
+  EXPECT_EQ(seals("PATCH", "params/pw", R"([{"op":"replace","path":"/Secure","value":true}])"), 1);
+  EXPECT_EQ(seals("DELETE", "params/pw", ""), 1) << "another one of its name may show again";
+  EXPECT_EQ(seals("POST", "contents", R"({"meta":{"Name":"x"}})"), 1);
+  EXPECT_EQ(seals("DELETE", "contents/x", ""), 1);
 }
 
 TEST_F(CreationTest, KeysThatAreNoAddressesStayAsTheyWereWritten) {

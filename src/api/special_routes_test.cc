@@ -251,6 +251,27 @@ TEST_F(SpecialRoutes, LogsAreLinesOfTheContract) {
   EXPECT_EQ(line.at("Service"), "test");
   for (const char* name : {"Group", "Seq", "Time", "Principal", "File", "Line", "Data", "IgnorePublish"})
     EXPECT_TRUE(line.contains(name)) << name;
+  EXPECT_EQ(line.at("File"), "api/special_routes_test.cc");
+  EXPECT_GT(line.at("Line").as_int64(), 0);
+  EXPECT_EQ(line.at("Group"), 0) << "of no request";
+  EXPECT_EQ(line.at("Principal"), "system");
+}
+
+TEST_F(SpecialRoutes, LinesOfARequestSayWhichAndWhose) {
+  fixture.call("POST", "/api/v3/profiles", R"({"Name":"grouped-1"})");
+  fixture.call("POST", "/api/v3/profiles", R"({"Name":"grouped-2"})");
+  std::vector<testing::json::object> lines;
+  const testing::json::value all = get("logs").json();
+  for (const testing::json::value& line : all.as_array()) {
+    if (std::string_view(line.at("Message").as_string()).starts_with("POST /api/v3/profiles"))
+      lines.push_back(line.as_object());
+  }
+  ASSERT_GE(lines.size(), 2U);
+  const testing::json::object &first = lines[lines.size() - 2], &second = lines.back();
+  EXPECT_EQ(first.at("Principal"), "user:root");
+  EXPECT_EQ(first.at("File"), "api/internal/dispatcher.cc");
+  EXPECT_GT(first.at("Group").as_int64(), 0);
+  EXPECT_GT(second.at("Group").as_int64(), first.at("Group").as_int64());
 }
 
 TEST_F(SpecialRoutes, AClientMayAskForTheLineOfItsRequest) {

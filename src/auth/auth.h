@@ -137,7 +137,7 @@ std::optional<std::vector<Claim>> effective_claims(const store::Snapshot& snapsh
 class Authenticator {
  public:
   virtual ~Authenticator() = default;
-  /// kUnauthorized ("Invalid user or password", "Invalid token", ...), kTooManyRequests when slowed down.
+  /// kUnauthorized ("Access Denied", "Invalid token", ...), kTooManyRequests when slowed down.
   virtual Result<Principal> authenticate(const Credentials& credentials) = 0;
   /// False when the answer is in the memory of verified logins or needs no hashing.
   virtual bool needs_hashing(const Credentials& credentials) const = 0;

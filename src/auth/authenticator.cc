@@ -36,7 +36,8 @@ constexpr std::string_view kDefaultHash = "default";    // stands for the passwo
 Error unauthorized(std::string message) {
   return Error(ErrorCode::kUnauthorized, "AUTH", "", "", {std::move(message)});
 }
-Error bad_login() { return unauthorized("Invalid user or password"); }
+/// As reference servers say it: without a Type, about users.
+Error bad_login() { return Error(ErrorCode::kUnauthorized, "", "users", "", {"Access Denied"}); }
 Error bad_token() { return unauthorized("Invalid token"); }
 Error remote_default() {
   return unauthorized(

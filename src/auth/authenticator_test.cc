@@ -115,7 +115,7 @@ TEST_F(AuthenticatorTest, BadCredentials) {
   for (const std::string& value : {basic("ann", "wrong"), basic("ann", ""), basic("nobody", "pw-ann"),
                                    basic("", ""), basic("ann", "pw-ann\n")}) {
     const auto refused = login(value);
-    EXPECT_EQ(message(refused), "Invalid user or password");
+    EXPECT_EQ(refused.error().text(), "unauthorized: users: Access Denied");
     EXPECT_EQ(refused.error().status(), 401);
   }
   EXPECT_EQ(message(login("")), "Authentication required");
@@ -146,7 +146,7 @@ TEST_F(AuthenticatorTest, DefaultAccountFromLoopbackOnlyUntilChanged) {
 
   change(password_change(*auth_, "rocketskates", "better"));
   auth_->forget("rocketskates");
-  EXPECT_EQ(message(login(header, true)), "Invalid user or password");
+  EXPECT_EQ(message(login(header, true)), "Access Denied");
   EXPECT_EQ(message(login("Bearer " + token, true)), "Invalid token: revoked");
   EXPECT_TRUE(auth_->needs_hashing({basic("rocketskates", "better")}));
   EXPECT_TRUE(login(basic("rocketskates", "better"), false));

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <thread>
+
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -120,6 +123,45 @@ TEST(Log, ListenersHearWhatIsWrittenWhileTheyLive) {
   }
   log.info("too late");
   EXPECT_EQ(heard, (std::vector<std::string>{"trace asked for", "audit login user=bob"}));
+}
+
+TEST(Log, LinesSayWhereTheyAreWritten) {
+  constexpr Logger log("test");
+  const std::vector<std::function<void()>> ways = {
+      [&] { log.warn("a number={}", 1); }, [&] { log.error("b"); }, [&] { log.audit("c {}", "d"); },
+      [&] { log.write(LogLevel::kError, "e"); }, [&] { log.write_always(LogLevel::kTrace, "f"); }};
+  const uint32_t here = __LINE__;
+  for (const auto& way : ways) {
+    way();
+    const LogPlace place = recent_log_lines().back().place;
+    EXPECT_EQ(place.file, "base/base_test.cc") << "without the path of the machine that compiled it";
+    EXPECT_LT(place.line, here);
+    EXPECT_GE(place.line, here - 4);
+  }
+}
+
+TEST(Log, LinesOfOneRequestHaveOneGroup) {
+  constexpr Logger log("test");
+  const LogOrigin bob{new_log_group(), "bob"}, ann{new_log_group(), "ann"};
+  EXPECT_NE(bob.group, ann.group);
+  const auto last = [] { return recent_log_lines().back().origin; };
+  log.warn("before");
+  EXPECT_EQ(last().group, 0U);
+  EXPECT_EQ(last().principal, "system");
+  {
+    const LogScope outer(bob);
+    {
+      const LogScope inner(ann);
+      log.warn("inside");
+      EXPECT_EQ(last().principal, "ann");
+      std::thread([&] { log.warn("elsewhere"); }).join();
+      EXPECT_EQ(last().group, 0U) << "a scope is of its thread";
+    }
+    log.warn("outside");
+    EXPECT_EQ(last().group, bob.group);
+  }
+  log.warn("after");
+  EXPECT_EQ(last().group, 0U);
 }
 
 TEST(Log, NobodyWritesALineOfTheirOwn) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "base/text.h"
 
@@ -34,6 +35,8 @@ struct Lines {
   }
 };
 
+thread_local const LogOrigin* current_origin = nullptr;
+
 Lines& lines() {
   static auto* instance = new Lines();  // never destroyed: threads may log while the process ends
   return *instance;
@@ -50,6 +53,15 @@ void remember(LogLine line) {
 
 }  // namespace
 
+uint64_t new_log_group() {
+  static std::atomic<uint64_t> newest{0};
+  return ++newest;
+}
+
+LogScope::LogScope(const LogOrigin& origin) : outer_(std::exchange(current_origin, &origin)) {}
+
+LogScope::~LogScope() { current_origin = outer_; }
+
 LogLevel parse_log_level(std::string_view word) {
   if (word == "trace") return LogLevel::kTrace;
   if (word == "debug") return LogLevel::kDebug;
@@ -65,17 +77,18 @@ std::string_view log_level_word(LogLevel level) {
 
 bool Logger::enabled(LogLevel level) { return level >= lines().lowest.load(std::memory_order_relaxed); }
 
-void Logger::write(LogLevel level, std::string_view text) const {
-  if (enabled(level)) write_always(level, text);
+void Logger::write(LogLevel level, std::string_view text, LogPlace place) const {
+  if (enabled(level)) write_always(level, text, place);
 }
 
 /// The one way into the log: whatever strangers got into the text, it stays one line that reads in its order.
-void Logger::write_always(LogLevel level, std::string_view text) const {
+void Logger::write_always(LogLevel level, std::string_view text, LogPlace place) const {
   const std::string_view word = level == LogLevel::kWarn ? "warning" : log_level_word(level);
   std::string line = escaped(text);
   lines().logger->info("{} {}: {}", word, room_, line);
   if (line.size() > kMaxText) line = escaped(std::string_view(line).substr(0, kMaxText));
-  remember({0, std::chrono::system_clock::now(), level, std::string(room_), std::move(line)});
+  remember({0, std::chrono::system_clock::now(), level, std::string(room_), std::move(line), place,
+            current_origin != nullptr ? *current_origin : LogOrigin{}});
 }
 
 void set_log_level(LogLevel level) { lines().lowest = level; }

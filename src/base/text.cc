@@ -112,6 +112,13 @@ std::vector<std::string> split_list(std::string_view text, char separator) {
   return items;
 }
 
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const size_t first = text.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+}
+
 std::string escaped(std::string_view text) { return escaped_except(text, ""); }
 
 std::string escaped_lines(std::string_view text) { return escaped_except(text, "\n\t"); }

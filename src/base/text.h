@@ -12,6 +12,8 @@ bool is_valid_utf8(std::string_view text);
 
 /// The parts of "a,b,,c" without empty ones.
 std::vector<std::string> split_list(std::string_view text, char separator = ',');
+/// Without blanks, tabs and line ends at both ends.
+std::string_view trimmed(std::string_view text);
 /// Whether the texts differ in the case of ASCII letters at most.
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 /// For people, logs and JSON, on one line: nothing in it can end the line, move a cursor or change the order

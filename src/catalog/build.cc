@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/semantic_version.h"
 #include "catalog/internal/places.h"
-#include "content/version.h"
 
 namespace mullion::catalog {
 
@@ -86,7 +86,7 @@ Item version_item(std::string_view name, std::string_view version, std::string_v
   item.version = item.actual_version = version;
   item.content_type = content_type;
   item.source = std::move(source);
-  const auto parsed = content::parse_full_version(version);
+  const auto parsed = parse_full_version(version);
   item.tip = parsed && parsed->is_tip();
   item.hot_fix = parsed && parsed->is_release();
   return item;

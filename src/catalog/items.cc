@@ -5,9 +5,9 @@
 
 #include <algorithm>
 
+#include "base/semantic_version.h"
 #include "base/text.h"
 #include "base/version.h"
-#include "content/version.h"
 #include "model/members.h"
 
 namespace mullion::catalog {
@@ -80,8 +80,8 @@ Result<void> read_texts(Item& item, const json::object& object) {
 bool has_platform_names(const Item& item) {
   if (item.content_type != "DRP" || item.sha256.contains(std::string(kEverywhere))) return false;
   if (!item.sha256.empty()) return true;
-  const auto version = content::parse_full_version(item.actual_version);
-  return version && version->numbers >= content::Version{4, 7, 0};
+  const auto version = parse_full_version(item.actual_version);
+  return version && version->numbers >= Version{4, 7, 0};
 }
 
 bool has_platform_folders(const Item& item) {
@@ -241,9 +241,9 @@ std::vector<const Item*> Items::named(std::string_view name, std::string_view co
 
 const Item* newest_for(const std::vector<const Item*>& items, std::string_view word) {
   const Item* best = nullptr;
-  content::FullVersion best_version;
+  FullVersion best_version;
   for (const Item* item : items) {
-    const auto version = content::parse_full_version(item->actual_version);
+    const auto version = parse_full_version(item->actual_version);
     if (!version) continue;
     const bool fits = word == kTip ? version->is_tip() : version->is_release();
     if (!fits || (best != nullptr && *version <= best_version)) continue;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "content/version.h"
+#include "base/semantic_version.h"
 
 namespace mullion::cli {
 
@@ -79,10 +79,10 @@ std::map<std::string, std::string> files_of(const catalog::Items& items) {
 
 std::string newest_catalog(const std::vector<std::string>& names) {
   std::string newest;
-  content::FullVersion newest_version;
+  FullVersion newest_version;
   for (const std::string& name : names) {
     if (!name.ends_with(".json")) continue;
-    const auto version = content::parse_full_version(name.substr(0, name.size() - 5));
+    const auto version = parse_full_version(name.substr(0, name.size() - 5));
     if (!version || (!newest.empty() && *version <= newest_version)) continue;
     newest = name;
     newest_version = *version;

@@ -28,8 +28,8 @@ bool is_feature_accepted(std::string_view feature, const std::vector<std::string
 
 /// The stack of layers (contract content.md). Packs are kept in the store's secrets space "contents" as
 /// compressed JSON and their effective objects as store owner kLayered; a change of the stack is one commit.
-/// Thread-safe. start(), load(), remove() and show() block on the disk: call them through env::run_blocking,
-/// not from coroutines.
+/// Thread-safe. start(), load(), remove(), show() and seal_clear_values() block on the disk: call them
+/// through env::run_blocking, not from coroutines.
 class Layers {
  public:
   virtual ~Layers() = default;
@@ -73,6 +73,9 @@ class Layers {
   /// before start(); without it such values are refused.
   using Sealer = std::function<Result<std::vector<std::string>>(const std::vector<SecureValue>& values)>;
   virtual void set_sealer(Sealer sealer) = 0;
+  /// Seals what lies clear in packs that were loaded before its parameter became secure. Every pack is tried;
+  /// the first error is told.
+  virtual Result<void> seal_clear_values() = 0;
   /// Name and version of every uploaded pack and provider: Components of an Endpoint object.
   struct Component {
     std::string type, name, version;

@@ -47,6 +47,7 @@ class StoreLayers final : public Layers {
                              std::string_view principal, Along along) override;
   Result<void> remove_provider(std::string_view name, std::string_view principal, Along along) override;
   void set_sealer(Sealer sealer) override { sealer_ = std::move(sealer); }
+  Result<void> seal_clear_values() override;
   std::vector<Component> components() const override;
   std::optional<std::string> read_only_layer(std::string_view type, std::string_view key) const override;
   void on_change(Listener listener) override {
@@ -90,6 +91,7 @@ class StoreLayers final : public Layers {
   };
   Result<std::string> load_layer(json::object document, Loading loading);
   Result<void> remove_layer(const Layer& layer, std::string_view principal, Along along);
+  Result<void> seal_layer(const std::string& name);
   Result<void> check_provider_layer(const State& current, std::string_view method,
                                     std::string_view name) const;
   Result<void> check_name(const State& current, const std::string& name, bool replace,
@@ -124,16 +126,22 @@ Result<Stack> StoreLayers::builtin_stack() const {
                     std::make_shared<Layer>(empty_layer(kDefaultStore, "", "Initial Default Content")));
 }
 
+/// An uploaded pack as it rests in the store.
+Result<json::object> stored_document(const store::Snapshot& snapshot, std::string_view name) {
+  const auto bytes = snapshot.secret(kSpace, name);
+  if (!bytes) return Error(ErrorCode::kCorrupt, "is missing");
+  auto text = expand_document(*bytes);
+  if (!text) return text.error();
+  auto document = model::parse_json(*text);
+  if (!document) return document.error();
+  if (!document->is_object()) return Error(ErrorCode::kCorrupt, "is no object");
+  return std::move(document->get_object());
+}
+
 void StoreLayers::add_stored_packs(Stack& stack, const store::Snapshot& snapshot) const {
   for (const std::string& name : stored_pack_names(snapshot)) {
-    const auto bytes = snapshot.secret(kSpace, name);
-    auto text =
-        bytes ? expand_document(*bytes) : Result<std::string>(Error(ErrorCode::kCorrupt, "is missing"));
-    auto document = text ? model::parse_json(*text) : Result<json::value>(text.error());
-    auto layer =
-        document && document->is_object()
-            ? read_layer(document->get_object())
-            : Result<Layer>(document ? Error(ErrorCode::kCorrupt, "is no object") : document.error());
+    auto document = stored_document(snapshot, name);
+    auto layer = document ? read_layer(*document) : Result<Layer>(document.error());
     if (!layer) {
       // One damaged pack must not keep the server from starting; its objects are missing until it is loaded
       // again.
@@ -375,6 +383,41 @@ Result<void> StoreLayers::remove_layer(const Layer& layer, std::string_view prin
   if (auto committed = store_.commit_sync(std::move(batch)); !committed) return committed.error();
   publish(std::move(stack), std::move(effective));
   tell("delete", name, principal);
+  return {};
+}
+
+Result<void> StoreLayers::seal_clear_values() {
+  const std::unique_lock lock(changing_);
+  Result<void> outcome;
+  const auto snapshot = store_.snapshot();
+  const auto before = state();
+  for (const LayerPtr& layer : before->stack.layers) {
+    if (!layer->uploaded || !holds_clear_values(*layer, before->stack, *snapshot)) continue;
+    if (Result<void> sealed = seal_layer(layer->name); !sealed && outcome) outcome = sealed;
+  }
+  return outcome;
+}
+
+/// Loads the pack once more as it is, sealed by what is secure now.
+Result<void> StoreLayers::seal_layer(const std::string& name) {
+  const auto current = state();
+  const auto snapshot = store_.snapshot();
+  auto document = stored_document(*snapshot, name);
+  if (!document) return about(document.error().code, "PUT", name, document.error().messages.front());
+  if (auto sealed = seal_secure_values(*document, current->stack, *snapshot, sealer_); !sealed) return sealed;
+  auto read = read_layer(*document);
+  if (!read) return read.error();
+  read->uploaded = true;
+  Stack stack = with_layer(current->stack, std::make_shared<const Layer>(std::move(*read)));
+  Effective effective = judge(stack, features_, *snapshot);
+  store::Batch batch;
+  batch.principal = "system";
+  batch.changes = difference(*snapshot, effective.bodies);
+  batch.secrets.push_back({std::string(kSpace), name, compress_document(json::serialize(*document))});
+  if (auto committed = store_.commit_sync(std::move(batch)); !committed) return committed.error();
+  kLog.audit("sealed contents={} reason=a parameter in it became secure", name);
+  publish(std::move(stack), std::move(effective));
+  tell("update", name, "system");
   return {};
 }
 

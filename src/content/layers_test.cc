@@ -34,6 +34,8 @@ TEST_F(LayersTest, BuiltinObjects) {
 TEST_F(LayersTest, FirstStartHappensOnce) {
   EXPECT_FALSE(object("profiles", "global").empty());
   EXPECT_FALSE(object("profiles", "global").at("ReadOnly").as_bool());
+  EXPECT_EQ(object("profiles", "global").at("Bundle"), "BackingStore");
+  EXPECT_EQ(object("users", "rocketskates").at("Bundle"), "BackingStore");
   EXPECT_EQ(object("users", "rocketskates").at("Roles").at(0), "superuser");
   store::Batch batch;
   batch.changes.push_back({{"users", "", "rocketskates"}, std::nullopt});
@@ -182,6 +184,7 @@ TEST_F(LayersTest, BadDocuments) {
   EXPECT_THAT(undecodable.error().messages,
               ElementsAre(HasSubstr("Store profiles item p2-prof failed to load from layer content-Pack1: "),
                           "Try manually replacing content layer Pack1"));
+  EXPECT_EQ(undecodable.error().model + undecodable.error().key, "") << "the Type says it all";
   EXPECT_THAT(message(post(pack("one", R"({"profiles":{"a":{"Name":"b"}}})"))), HasSubstr("its key is b"));
   ASSERT_TRUE(post(pack("kept", profiles("k", "old"))));
   const auto refused = put("kept", pack("kept", R"({"profiles":{"k":{"Name":5}}})"));

@@ -99,6 +99,17 @@ TEST(ProviderDefinition, LayerTakesMetaOfPackageAndDefaults) {
   EXPECT_FALSE(layer_document(*read));
 }
 
+TEST(LastWords, AreTheNewestLinesEscapedAndCut) {
+  LastWords words;
+  EXPECT_EQ(words.text(), "");
+  words.add({"", "  "});
+  EXPECT_EQ(words.text(), "");
+  words.add({"one", "two"});
+  words.add({"three\xff", " four \xe2\x80\xae", std::string(10000, 'x')});
+  EXPECT_EQ(words.text(),
+            "; it said: three\\xff / four \\u202e / " + std::string(LastWords::kLongestLine, 'x'));
+}
+
 TEST(LogLines, CutsBoundsAndHidesTheSecret) {
   LogLines lines("s3cret");
   const env::SteadyTime now{std::chrono::hours(1)};

@@ -124,6 +124,45 @@ TEST_F(SecurePacksTest, TheWritableLayerToo) {
   EXPECT_THAT(*layers_->show("BackingStore"), HasSubstr("txet nwo"));
 }
 
+TEST_F(SecurePacksTest, WhatLiesClearWhenItsParameterBecomesSecureIsSealed) {
+  set_sealer();
+  const auto load = [this](const char* pack, bool replace = false) {
+    const auto loaded = layers_->load(pack, replace, replace ? "defines" : "", false, "user:test");
+    ASSERT_TRUE(loaded) << loaded.error().text();
+  };
+  load(R"({"meta":{"Name":"defines"},"sections":{"params":{"pw":{"Name":"pw"}}}})");
+  load(
+      R"({"meta":{"Name":"upper"},"sections":{"profiles":{"p":{"Name":"p","Params":{"pw":"clear text","n":1}}}}})");
+  load(
+      R"({"meta":{"Name":"lower","Type":"default"},"sections":{"profiles":{"p":{"Name":"p","Params":{"pw":"clear text"}}},
+           "version_sets":{"s":{"Id":"s","Global":{"pw":"clear text"},"Plugins":[{"Name":"x","Params":{"pw":"clear text"}}]}}}})");
+  EXPECT_TRUE(layers_->seal_clear_values());
+  EXPECT_EQ(profile().at("Params").at("pw"), "clear text") << "nothing is secure yet";
+  load(R"({"meta":{"Name":"defines"},"sections":{"params":{"pw":{"Name":"pw","Secure":true}}}})", true);
+  std::vector<std::string> told;
+  layers_->on_change([&told](std::string_view action, std::string_view pack, std::string_view principal) {
+    told.push_back(fmt::format("{} {} {}", action, pack, principal));
+  });
+  const Result<void> sealed = layers_->seal_clear_values();
+  ASSERT_TRUE(sealed) << sealed.error().text();
+  EXPECT_EQ(profile().at("Params").at("pw").at("Payload"), "txet raelc");
+  EXPECT_EQ(profile().at("Params").at("n"), 1);
+  EXPECT_EQ(told, (std::vector<std::string>{"update upper system", "update lower system"}));
+  const auto at_rest = [this] {
+    for (const char* name : {"upper", "lower"})
+      EXPECT_THAT(*layers_->show(name), Not(HasSubstr("clear text"))) << "also where another layer hides it";
+    for (const auto& component : layers_->components())
+      EXPECT_EQ(component.secret_holder.empty(), component.name == "defines") << component.name;
+  };
+  at_rest();
+  const auto before = store_->newest();
+  EXPECT_TRUE(layers_->seal_clear_values());
+  EXPECT_EQ(store_->newest(), before) << "nothing is left to do";
+  layers_ = make_layers(*store_, kFeatures);
+  ASSERT_TRUE(layers_->start());
+  at_rest();
+}
+
 TEST_F(SecurePacksTest, NothingClearIsWrittenToTheStore) {
   set_sealer();
   std::string seen;

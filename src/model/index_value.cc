@@ -7,8 +7,10 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/semantic_version.h"
 #include "env/clock.h"
 #include "model/internal/hooks.h"
+#include "model/object.h"
 
 namespace mullion::model {
 namespace {
@@ -101,6 +103,9 @@ bool encode_text(IndexKind kind, std::string_view text, std::string& out) {
       return true;
     case IndexKind::kNumber:
       return encode_number(text, out);
+    case IndexKind::kVersion:
+      out = version_sort_key(text);
+      return true;
     case IndexKind::kDevice:
     case IndexKind::kDevices:
       out = device_text(text);
@@ -363,6 +368,16 @@ std::string_view raw_member(std::string_view body, std::string_view name) {
     return {};
   }
   return raw_text(value, padded.data(), body);
+}
+
+std::string index_text(const Index& index, std::string_view body) {
+  std::string_view path = index.path, found = body;
+  while (!path.empty() && !found.empty()) {
+    found = raw_member(found, path.substr(0, path.find('.')));
+    path.remove_prefix(std::min(path.size(), path_root(path).size() + 1));
+  }
+  const Result<boost::json::value> value = parse_json(found);
+  return value && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
 std::string_view raw_param(std::string_view body, std::string_view name) {

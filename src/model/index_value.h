@@ -20,6 +20,8 @@ std::vector<std::vector<std::string>> index_values(const ObjectType& type, std::
                                                    std::string_view body);
 /// Same for an argument a client wrote in a filter; kNotAcceptable with the text of filters.md section 2.
 Result<std::string> encode_index_argument(const Index& index, std::string_view prefix, std::string_view text);
+/// The text that an index of one text orders by, as the object has it; "" when it has none.
+std::string index_text(const Index& index, std::string_view body);
 /// Whether an index asks if the object's range of addresses contains an address ("@within:FIELD" of a CIDR
 /// field, "@between:FIRST,LAST" of two address fields).
 bool is_containment(const Index& index);

@@ -11,8 +11,21 @@ namespace mullion::model {
 enum class FieldKind { kString, kInteger, kNumber, kBoolean, kArray, kObject, kAny };
 /// How an index reads and orders its values (contract: filters.md section 2).
 /// kNumber: indexes of properties that plugins declare.
+/// kVersion: versions, ordered by version_sort_key(); other texts stand before them.
 /// kDevice, kDevices: hardware addresses, which are compared as such, and other texts as they are.
-enum class IndexKind { kString, kBoolean, kUuid, kIp, kCidr, kTime, kList, kNumber, kDevice, kDevices };
+enum class IndexKind {
+  kString,
+  kBoolean,
+  kUuid,
+  kIp,
+  kCidr,
+  kTime,
+  kList,
+  kNumber,
+  kVersion,
+  kDevice,
+  kDevices
+};
 
 /// Whether an index holds a list of values of each object.
 inline bool is_list(IndexKind kind) { return kind == IndexKind::kList || kind == IndexKind::kDevices; }

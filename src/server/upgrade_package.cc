@@ -5,7 +5,7 @@
 #include <boost/json.hpp>
 
 #include "auth/signature.h"
-#include "content/version.h"
+#include "base/semantic_version.h"
 #include "model/object.h"
 #include "store/format.h"
 
@@ -19,10 +19,10 @@ constexpr size_t kManifestDepth = 8;
 Error invalid(std::string message) { return Error(ErrorCode::kInvalid, std::move(message)); }
 
 /// Digits only, unlike where versions of packs are read: no blanks, no wildcards.
-Result<content::FullVersion> parse(std::string_view text) {
+Result<FullVersion> parse(std::string_view text) {
   std::string_view numbers = text.substr(0, text.find_first_of("-+"));
   if (numbers.starts_with('v')) numbers.remove_prefix(1);
-  Result<content::FullVersion> version = content::parse_full_version(text);
+  Result<FullVersion> version = parse_full_version(text);
   if (version && numbers.find_first_not_of("0123456789.") == std::string_view::npos) return version;
   return invalid(fmt::format("{} is no version such as v1.2.3", text));
 }
@@ -103,7 +103,7 @@ std::string program_path(const PackageManifest& manifest) {
 }
 
 Result<int> compare_versions(std::string_view a, std::string_view b) {
-  const Result<content::FullVersion> left = parse(a), right = parse(b);
+  const Result<FullVersion> left = parse(a), right = parse(b);
   if (!left) return left.error();
   if (!right) return right.error();
   const std::strong_ordering order = *left <=> *right;

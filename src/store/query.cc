@@ -6,6 +6,8 @@
 #include <array>
 #include <charconv>
 
+#include "model/index_value.h"
+
 namespace mullion::store {
 namespace {
 
@@ -126,6 +128,11 @@ Result<Query> parse_query(std::string_view type,
   }
   if (query.filters.size() > kMaxFilters) return refuse(type, fmt::format("at most {} filters", kMaxFilters));
   return query;
+}
+
+bool answered_by_index(const model::Index& index, Operator op) {
+  if (index.kind == model::IndexKind::kVersion && op == Operator::kRe) return false;
+  return !model::is_containment(index);
 }
 
 }  // namespace mullion::store

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/object_type.h"
 #include "store/types.h"
 
 namespace mullion::store {
@@ -86,5 +87,9 @@ struct QueryResult {
 /// filters.md.
 Result<Query> parse_query(std::string_view type,
                           const std::vector<std::pair<std::string, std::string>>& parameters);
+
+/// Whether the values that an index holds are enough to answer `op`; else every object is read. Addresses
+/// that a range contains are not among them, nor is the text of a version.
+bool answered_by_index(const model::Index& index, Operator op);
 
 }  // namespace mullion::store

@@ -548,6 +548,54 @@ TEST(Query, SubnetsContainAddresses) {
     EXPECT_EQ(keys_of(*store, "subnets", {name, op, arguments}), wanted) << name << arguments.front();
 }
 
+TEST(Query, VersionsAreComparedAsVersions) {
+  const std::unique_ptr<Store> store = open_memory_store();
+  const auto endpoint = [](std::string_view key, std::string_view version) {
+    return put("endpoints", std::string(key),
+               fmt::format(R"({{"Id":"{}","DRPVersion":"{}"}})", key, version));
+  };
+  must_commit(*store,
+              {endpoint("a", "v4.10.0"), endpoint("b", "v4.9.2"), endpoint("c", "4.9.2"),
+               endpoint("d", "v4.10.0-beta.2"), endpoint("e", "v4.10.0-beta.10+g12ab"), endpoint("f", "tip"),
+               put("endpoints", "g", R"({"Id":"g"})"), endpoint("h", "v4.10.0+g77")});
+  using List = std::vector<std::string>;
+  const std::vector<std::tuple<Operator, List, List>> cases = {
+      {Operator::kEq, {"v4.9.2"}, {"b", "c"}},
+      {Operator::kEq, {"4.10"}, {"a", "h"}},
+      {Operator::kNe, {"v4.10.0"}, {"b", "c", "d", "e", "f", "g"}},
+      {Operator::kEq, {"tip"}, {"f"}},
+      {Operator::kEq, {""}, {"g"}},
+      {Operator::kGt, {""}, {"a", "b", "c", "d", "e", "f", "h"}},
+      {Operator::kLt, {"v4.10"}, {"b", "c", "d", "e", "f", "g"}},
+      {Operator::kLte, {"v4.10.0"}, {"a", "b", "c", "d", "e", "f", "g", "h"}},
+      {Operator::kGt, {"v4.9.2"}, {"a", "d", "e", "h"}},
+      {Operator::kGte, {"v4.10.0-beta.10"}, {"a", "e", "h"}},
+      {Operator::kBetween, {"v4.9", "v4.10.0-beta.2"}, {"b", "c", "d"}},
+      {Operator::kExcept, {"v4.9", "v4.10.0-beta.2"}, {"a", "e", "f", "g", "h"}},
+      {Operator::kIn, {"4.9.2", "tip"}, {"b", "c", "f"}},
+      {Operator::kRe, {"^v4[.]10.*g"}, {"e", "h"}},
+      {Operator::kRe, {"^$"}, {"g"}},
+  };
+  for (const auto& [op, arguments, wanted] : cases) {
+    EXPECT_EQ(keys_of(*store, "endpoints", {"DRPVersion", op, arguments}), wanted)
+        << static_cast<int>(op) << arguments.front();
+  }
+  Query sorted;
+  sorted.type = "endpoints";
+  sorted.sort = "DRPVersion";
+  List order;
+  const Result<QueryResult> found = store->snapshot()->query(sorted);
+  for (const ObjectRef& ref : found->refs) order.push_back(ref.key);
+  EXPECT_EQ(order, (List{"g", "f", "b", "c", "d", "e", "a", "h"}));
+  Query wrong;
+  wrong.type = "endpoints";
+  wrong.filters = {{"DRPVersion", Operator::kLt, {"stable"}}};
+  const Result<QueryResult> refused = store->snapshot()->query(wrong);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kNotAcceptable);
+  EXPECT_EQ(refused.error().messages.front(), "DRPVersion must be a version: stable");
+}
+
 TEST(Query, TypesUnknownToTheModelAreListed) {
   const std::unique_ptr<Store> store = open_memory_store();
   must_commit(*store, {put("widgets", "b", "{}"), put("widgets", "a", "not even JSON")});

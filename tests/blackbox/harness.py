@@ -191,7 +191,7 @@ class Server:
         """A hash of everything that `owner` has of a collection, as seen here."""
         seen = hashlib.sha256()
         query = f"?Endpoint={owner}"
-        rows = [dict(row, Endpoint=owner) for row in self.objects(collection, query) if not row.get("Bundle")]
+        rows = [dict(row, Endpoint=owner) for row in self.objects(collection, query) if row.get("Bundle") in (None, "", "BackingStore")]
         for row in sorted(json.dumps(row, sort_keys=True) for row in rows):
             seen.update(row.encode())
         return f"{len(rows)}:{seen.hexdigest()}"

@@ -548,6 +548,12 @@ def test_a_hang_is_cut_and_mended(server, notes):
 
 NEVER_READY = {
     "ends at once": ("exit 5", "The plugin ended unexpectedly: exit code 5"),
+    "says why": ("for i in 1 2 3 4; do echo \"line $i\" >&2; done; exit 3",
+                 "The plugin ended unexpectedly: exit code 3; it said: line 2 / line 3 / line 4"),
+    "tells the token": ("echo \"no luck with $RS_TOKEN\" >&2; exit 4",
+                        "The plugin ended unexpectedly: exit code 4; it said: no luck with ********"),
+    "only complains": ("printf 'no disk \\342\\200\\256\\n' >&2; exec sleep 600",
+                       "The plugin did not say READY! within 10 s; it said: no disk \\u202e"),
     "says something else": ("echo hello; exec sleep 600", "The plugin did not say READY! within 10 s"),
 }
 

@@ -24,7 +24,7 @@ def machine(server, **members):
 
 
 def job(server, machine_uuid, **members):
-    return server.create("jobs", {"Machine": machine_uuid, **members})
+    return server.create("jobs", {"Machine": machine_uuid, "State": "created", **members})
 
 
 def raw(server, text):
@@ -276,7 +276,39 @@ def test_logins_and_unlocking_are_audited(server):
         assert any(line.startswith(wanted) for line in lines), wanted
 
 
+def test_lines_of_a_request_have_one_group(server):
+    user, password = add_user(server)
+    session = as_user(server, user, password)
+    assert session.post(session.url + "profiles", json={"Name": name()}).status_code == 403
+    lines = [line for line in server.get("logs") if user in line["Message"] or line["Principal"] == f"user:{user}"]
+    login = next(line for line in lines if line["Message"].startswith("Authenticated"))
+    access = next(line for line in lines if line["Message"].startswith("POST /api/v3/profiles"))
+    assert login["Group"] == access["Group"] > 0
+    assert (access["Principal"], access["File"]) == (f"user:{user}", "api/internal/dispatcher.cc")
+    assert all(line["File"].endswith((".cc", ".h")) and not line["File"].startswith(("/", ".")) and line["Line"] > 0
+               for line in server.get("logs"))
+
+
 # -- filters
+
+def test_versions_are_compared_as_versions(server):
+    mark = name("v")
+    for number, version in enumerate(("v4.10.0", "v4.9.2", "v4.10.0-rc.2", "v4.10.0-rc.10", "tip")):
+        server.create("endpoints", {"Id": f"{mark}-{number}", "DRPVersion": version})
+
+    def found(query):
+        return [row["Id"][-1] for row in server.get(f"endpoints?Id=Re(^{mark}-)&{query}")]
+
+    assert found("sort=DRPVersion") == ["4", "1", "2", "3", "0"]
+    assert found("DRPVersion=Lt(4.10)") == ["1", "2", "3", "4"]
+    assert found("DRPVersion=Gt(v4.9.2)") == ["0", "2", "3"]
+    assert found("DRPVersion=Between(v4.10.0-rc.3,v4.10.0)") == ["0", "3"]
+    assert found("DRPVersion=Re(^v4[.]10)") == ["0", "2", "3"]
+    assert found("DRPVersion=tip") == ["4"]
+    refused(406, server.call("GET", "endpoints?DRPVersion=Lt(tip)"), ["DRPVersion must be a version: tip"], Model="endpoints")
+    for number in range(5):
+        server.delete(f"endpoints/{mark}-{number}")
+
 
 @pytest.fixture(scope="module")
 def herd(server):

@@ -1,4 +1,6 @@
 """Who made an object and changed it last: the same at every level, kept over restarts; and values that become secure."""
+import json
+
 from harness import expect, wait_equal, wait_until
 
 STAMPS = ("CreatedAt", "CreatedBy", "LastModifiedAt", "LastModifiedBy")
@@ -43,6 +45,33 @@ def test_stamps_survive_a_restart_and_stay_out_of_exports(site):
 def pack(secure):
     return {"meta": {"Name": "sealing", "Version": "v1.0.0"},
             "sections": {"params": {"sealing/test": {"Name": "sealing/test", "Secure": secure, "Schema": {"type": "string"}}}}}
+
+
+def test_a_param_that_becomes_secure_seals_the_packs_that_are_loaded(site):
+    server = site.server("A")
+    server.start()
+    expect(201, server.call("POST", "contents", pack(False)))
+    holder = {"meta": {"Name": "holding", "Version": "v1.0.0"}, "sections": {"profiles": {
+        "packed": {"Name": "packed", "Params": {"sealing/test": "clear text"}}}}}
+    expect(201, server.call("POST", "contents", holder))
+    assert server.get("profiles/packed/params/sealing/test") == "clear text"
+    expect(200, server.call("PUT", "contents/sealing", pack(True)))
+
+    server.create("roles", {"Name": "looker", "Claims": [{"scope": "contents,profiles", "action": "get,list", "specific": "*"}]})
+    server.create("users", {"Name": "looker", "Roles": ["looker"]})
+    expect(200, server.call("PUT", "users/looker/password", {"Password": "pw"}))
+
+    def all_is_sealed():
+        shown = [expect(200, server.call("GET", path, auth=("looker", "pw"))).json() for path in (
+            "profiles/packed", "contents/holding", "profiles?sort=Name")]
+        return "clear text" not in json.dumps(shown) and set(shown[0]["Params"]["sealing/test"]) == {"Key", "Nonce", "Payload"}
+
+    assert all_is_sealed()
+    assert server.get("profiles/packed/params/sealing/test?decode=true") == "clear text"
+    server.stop()
+    server.start()
+    wait_until("it is still sealed", all_is_sealed)
+    assert server.get("profiles/packed/params/sealing/test?decode=true") == "clear text"
 
 
 def test_a_param_of_a_pack_that_becomes_secure_seals_what_is_stored(site):

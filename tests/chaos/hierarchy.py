@@ -96,7 +96,7 @@ class Hierarchy:
         seen = hashlib.sha256()
         for collection in COLLECTIONS:
             rows = self.servers[server].objects(collection, f"?Endpoint={owner}")
-            rows = [dict(row, Endpoint=owner) for row in rows if not row.get("Bundle")]
+            rows = [dict(row, Endpoint=owner) for row in rows if row.get("Bundle") in (None, "", "BackingStore")]
             for row in sorted(json.dumps(row) for row in rows):
                 seen.update(row.encode() + b"\n")
         return seen.hexdigest()

@@ -47,8 +47,6 @@ def filled(prefix, machine):
     if prefix == "machines":
         for name in ("Uuid", "Profiles", "Tasks", "CurrentTask", "Workflow", "Locked"):
             body.pop(name, None)
-    if prefix == "jobs":
-        body.pop("State", None)
     return body
 
 
@@ -66,7 +64,7 @@ class Reader:
             answer = server.call("POST", prefix, body)
             if answer.status_code != 201:  # members that do not go together; the key alone does
                 body = {name: body[name] for name in ({entry["key"]["field"]} | set(NEEDED.get(prefix, dict)()))}
-                body |= {"Machine": machine} if prefix == "jobs" else {}
+                body |= {"Machine": machine, "State": "created"} if prefix == "jobs" else {}
                 answer = expect(201, server.call("POST", prefix, body))
             self.take("create_object", entry["type"] if prefix in PREFIXES else "any", answer)
             self.keys[prefix] = answer.json()[entry["key"]["field"]]

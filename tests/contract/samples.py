@@ -7,7 +7,7 @@ UUID = "4c0ffee0-0000-4000-8000-0000000000aa"
 # What an object needs besides its key.
 NEEDED = {
     "machines": lambda: {"Name": unique("m")},
-    "jobs": lambda: {"Machine": "${machine}"},
+    "jobs": lambda: {"Machine": "${machine}", "State": "created"},  # without a State it asks for the next task
     "plugins": lambda: {"Provider": "manager"},
     "subnets": lambda: {"Subnet": f"10.{next(_numbers) % 200}.{next(_numbers) % 250}.0/24", "OnlyReservations": True},
     "leases": lambda: {"Token": unique("t"), "Strategy": "MAC", "ExpireTime": "2030-01-02T03:04:05Z"},

@@ -114,7 +114,7 @@ def seeded_keys(server):
     server.create("params", {"Name": "seeded-param", "Secure": True})
     server.create("subnets", {"Name": "seeded-net", "Subnet": "10.0.0.0/8", "OnlyReservations": True})
     server.create("reservations", {"Addr": "10.1.1.1", "Token": "t", "Strategy": "MAC"})
-    server.create("jobs", {"Machine": machine})
+    server.create("jobs", {"Machine": machine, "State": "created"})
     for prefix, key in (("profiles", "Name"), ("stages", "Name"), ("tasks", "Name"), ("workflows", "Name"), ("users", "Name"),
                         ("tenants", "Name"), ("roles", "Name"), ("pools", "Id"), ("templates", "ID"), ("contexts", "Name"),
                         ("version_sets", "Id"), ("rollouts", "Id"), ("catalog_items", "Id"), ("bootenvs", "Name"), ("endpoints", "Id")):

@@ -34,7 +34,7 @@ TRAITS = {"hasMeta": "has_meta", "metaApi": "meta_api", "hasValidation": "has_va
           "hasBootEnv": "has_boot_env", "hasTasks": "has_tasks", "canHaveActions": "can_have_actions",
           "nameSettable": "name_settable", "clientCreate": "client_create", "clientUpdate": "client_update",
           "clientDelete": "client_delete"}
-PLAIN = {"uuid": "string", "ip": "string", "time": "string", "bytes": "string"}
+PLAIN = {"uuid": "string", "ip": "string", "time": "string", "bytes": "string", "version": "string"}
 
 
 def plain(kind):
@@ -135,6 +135,9 @@ def test_tables_are_the_same_every_time(tmp_path):
     (lambda entry: entry["fields"][0].update(kind="list of Nonsense"), "unknown kind Nonsense"),
     (lambda entry: entry["fields"].append({"name": "name", "kind": "string"}), "stands there twice"),
     (lambda entry: entry["indexes"].update(Other={"kind": "string"}), "which is no field"),
+    (lambda entry: [entry["fields"].append({"name": "Release", "kind": "version"}),
+                    entry["indexes"].update(Release={"kind": "string"})], "compared as versions"),
+    (lambda entry: entry["indexes"]["Name"].update(kind="version"), "compared as versions"),
     (lambda entry: entry["rules"].append({"check": "guess", "field": "Name"}), "unknown check guess"),
     (lambda entry: entry["rules"].append({"check": "name", "field": "Nome"}), "which is no field"),
     (lambda entry: entry["rules"].append({"check": "name", "field": "Name", "rule": "x"}), "unknown rule x"),

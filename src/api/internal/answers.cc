@@ -116,7 +116,9 @@ std::string error_json(const Error& error, std::string_view method) {
   json::object body;
   body["Model"] = utf8_of(error.model);
   body["Key"] = utf8_of(error.key);
-  body["Type"] = utf8_of(error.type.empty() ? method : error.type);
+  // A login that is refused is so whatever was asked.
+  const bool of_method = error.type.empty() && error.code != ErrorCode::kUnauthorized;
+  body["Type"] = utf8_of(of_method ? method : error.type);
   body["Messages"] = std::move(messages);
   body["Code"] = error.status();
   return json::serialize(body);

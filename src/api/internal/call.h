@@ -108,6 +108,7 @@ struct Call {
   bool right_covered = true;  // false with Denied::kFilter/kFields: the handler decides piece by piece
   Target target;              // of routes with `object: true`
   std::string body;           // of routes with `body: json`
+  LogOrigin log;              // of the lines that are written for this request
 
   const std::string& argument(std::string_view name) const { return arguments.get(name); }
   /// What the client wrote as the object's id.

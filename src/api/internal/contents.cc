@@ -94,6 +94,8 @@ env::Task<Result<net::Response>> remove_content(Call& call) {
     return call.services.layers.remove(call.requested_id(), call.principal.audit_name());
   });
   if (!outcome) co_return content_error(call, outcome.error());
+  Result<void> sealed = co_await seal_clear_values(call.services);
+  if (!sealed) co_return sealed.error();
   co_return json_response(204, std::string());
 }
 

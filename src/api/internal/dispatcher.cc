@@ -38,19 +38,21 @@ auth::Credentials credentials_of(const net::Request& request) {
   return credentials;
 }
 
-env::Task<Result<auth::Principal>> authenticate(Services& services, const net::Request& request) {
-  auth::Credentials credentials = credentials_of(request);
+env::Task<Result<auth::Principal>> authenticate(const Call& call) {
+  Services& services = call.services;
+  auth::Credentials credentials = credentials_of(call.request);
   if (credentials.authorization.empty() && credentials.query_token.empty()) {
     co_return Error(ErrorCode::kUnauthorized, "AUTH", "", "", {"No credentials given"});
   }
-  if (!services.authenticator.needs_hashing(credentials)) {
-    co_return services.authenticator.authenticate(credentials);
-  }
+  const auto check = [&] {
+    const LogScope scope(call.log);
+    return services.authenticator.authenticate(credentials);
+  };
+  if (!services.authenticator.needs_hashing(credentials)) co_return check();
   std::optional<Result<auth::Principal>> verdict;
   env::Caller caller = auth::login_caller(credentials);
-  Result<void> hashed = co_await env::run_blocking(env::Pool::kPassword, std::move(caller), [&] {
-    verdict = services.authenticator.authenticate(credentials);
-  });
+  Result<void> hashed =
+      co_await env::run_blocking(env::Pool::kPassword, std::move(caller), [&] { verdict = check(); });
   if (!hashed) co_return hashed.error();
   co_return std::move(*verdict);
 }
@@ -284,9 +286,10 @@ env::Task<Result<net::Response>> serve(Call& call) {
   const bool found = match(call);
   const bool own = owners.empty();
   if (!own || !found || call.route->access != Access::kPublic) {
-    Result<auth::Principal> principal = co_await authenticate(call.services, call.request);
+    Result<auth::Principal> principal = co_await authenticate(call);
     if (!principal) co_return principal.error();
     call.principal = std::move(*principal);
+    call.log.principal = call.principal.audit_name();
     if (call.services.upgrades.on_trial() && call.principal.name != kSystem) {
       co_return Error(ErrorCode::kUnavailable,
                       fmt::format("{} is being tried: it serves nobody yet", call.services.facts.version));
@@ -324,6 +327,7 @@ std::string access_line(const Call& call, int status, double seconds) {
 /// Reads that went well are logged at debug level: they are most of the traffic and say little. A client may
 /// ask for the line of its request at a level of its choice, with a text to find it by.
 void log_access(const Call& call, int status, double seconds) {
+  const LogScope scope(call.log);
   if (const std::optional<WantedLog> wanted = wanted_log(call.request)) {
     const std::string mark = wanted->token.empty() ? "" : fmt::format(" trace={}", wanted->token);
     return kLog.write_always(wanted->level, access_line(call, status, seconds) + mark);
@@ -339,6 +343,7 @@ env::Task<net::Response> dispatch(Services& services, net::Request& request) {
   const env::SteadyTime begin = services.clock.steady();
   Call call{services, request};
   call.uri = request.target;
+  call.log.group = new_log_group();
   call.route_number = route_table().size();
   net::Response response;
   try {
@@ -346,9 +351,11 @@ env::Task<net::Response> dispatch(Services& services, net::Request& request) {
     response = answer ? std::move(*answer) : error_response(answer.error(), request.method);
     guard_body(call, response);
   } catch (const store::ReadFailure& failure) {
-    kLog.error("no view of the database id={} what={}", request.id, failure.what());
+    const LogScope scope(call.log);
+    kLog.error("the database cannot be read id={} what={}", request.id, failure.what());
     response = error_response(failure.error(), request.method);
   } catch (const std::exception& failure) {
+    const LogScope scope(call.log);
     kLog.error("handler failed path={} id={} what={}", request.path, request.id, failure.what());
     response = error_response(Error(ErrorCode::kInternal, "Internal error; see the log of the server"),
                               request.method);

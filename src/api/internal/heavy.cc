@@ -14,7 +14,10 @@ env::Caller caller_of(const Call& call) {
 
 env::Task<Result<void>> run_heavy(const Call& call, env::Pool pool, std::function<void()> function) {
   env::Caller caller = caller_of(call);
-  Result<void> run = co_await env::run_blocking(pool, std::move(caller), std::move(function));
+  Result<void> run = co_await env::run_blocking(pool, std::move(caller), [&] {
+    const LogScope scope(call.log);
+    function();
+  });
   co_return run;
 }
 

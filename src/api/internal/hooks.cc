@@ -159,6 +159,11 @@ env::Task<Result<std::optional<std::string>>> seal_after_write(Call& call, std::
   co_return Outcome(std::nullopt);
 }
 
+/// A Param of a layer that shows again may be secure.
+env::Task<Result<void>> seal_after_removal(Call& call) {
+  co_return co_await seal_clear_values(call.services);
+}
+
 const std::array kHooks{
     TypeHooks{.prefix = "catalog_items", .conflicts = logins_in_sources},
     TypeHooks{.prefix = "jobs", .not_removable = job_not_removable},
@@ -167,7 +172,7 @@ const std::array kHooks{
               .on_write = keep_in_a_stage,
               .shown_secret = "Secret",
               .aggregates_params = true},
-    TypeHooks{.prefix = "params", .after_write = seal_after_write},
+    TypeHooks{.prefix = "params", .after_write = seal_after_write, .after_remove = seal_after_removal},
     TypeHooks{.prefix = "plugins", .on_create = new_plugin, .after_write = plugin_started},
     TypeHooks{.prefix = "users", .on_secrets_changed = forget_user},
     TypeHooks{.prefix = "rollouts",

@@ -35,6 +35,8 @@ struct TypeHooks {
   /// changed.
   env::Task<Result<std::optional<std::string>>> (*after_write)(Call& call, std::string key,
                                                                std::string body) = nullptr;
+  /// After an object was removed: another one of its key may show again.
+  env::Task<Result<void>> (*after_remove)(Call& call) = nullptr;
   /// The secret field that those see who have getSecure; "" when nobody is shown any.
   std::string_view shown_secret = {};
   /// Filters on parameters see the aggregated value.

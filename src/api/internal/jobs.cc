@@ -5,7 +5,7 @@
 #include "api/internal/heavy.h"
 #include "api/internal/job_purge_plan.h"
 #include "api/internal/objects.h"
-#include "api/internal/rights.h"
+#include "api/internal/write_support.h"
 #include "auth/tenants.h"
 #include "model/members.h"
 #include "store/commit_async.h"
@@ -83,9 +83,48 @@ net::Response keys_response(std::vector<std::string> keys) {
   return json_response(200, json::value(std::move(out)));
 }
 
+/// Whether a runner in `context` has nothing to do on the machine: all tasks are done, or another runner is
+/// wanted there.
+bool has_no_task_for(const json::object& machine, std::string_view context) {
+  if (model::text_member(machine, "Context") != context) return true;
+  const json::value* tasks = machine.if_contains("Tasks");
+  const json::value* current = machine.if_contains("CurrentTask");
+  if (tasks == nullptr || !tasks->is_array() || tasks->get_array().empty()) return true;
+  const auto count = static_cast<int64_t>(tasks->get_array().size());
+  return current != nullptr && current->is_int64() && current->get_int64() >= count;
+}
+
+/// A job without a state is a runner's question for its next task; with one it is a record of what was run.
+bool asks_for_work(const json::value& wanted) {
+  const json::object* job = wanted.if_object();
+  const json::value* state = job == nullptr ? nullptr : job->if_contains("State");
+  return job != nullptr && (state == nullptr || state->is_null() || *state == json::value(""));
+}
+
+/// Of a job that may be created: there is no work for it.
+bool has_no_work(const Call& call, const json::object& job) {
+  const model::ObjectType& machines = *model::find_object_type("machines");
+  const std::optional<Target> found =
+      find_here(call, *call.services.store.snapshot(), machines, model::text_member(job, "Machine"));
+  if (!found) return false;
+  const Result<json::object> machine = parse_stored(found->body);
+  return machine && has_no_task_for(*machine, model::text_member(job, "Context"));
+}
+
 }  // namespace
 
 namespace handlers {
+
+env::Task<Result<net::Response>> create_job(Call& call) {
+  Result<json::value> wanted = parse_body(call);
+  if (!wanted) co_return wanted.error();
+  Unless unless;
+  if (asks_for_work(*wanted)) unless = [&call](const json::object& job) { return has_no_work(call, job); };
+  Result<Written> written = co_await create_local(call, std::move(*wanted), std::move(unless));
+  if (!written) co_return written.error();
+  if (written->target.key.empty()) co_return json_response(204, std::string());
+  co_return written_response(call, 201, *written);
+}
 
 env::Task<Result<net::Response>> show_job_log(Call& call) {
   std::optional<Result<net::BodySourcePtr>> log;

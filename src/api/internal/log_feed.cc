@@ -23,23 +23,27 @@ void publish_one(EventBus& events, const LogLine& line) {
 }
 
 LogLine left_out_line(uint64_t count) {
-  return {
-      0, std::chrono::system_clock::now(), LogLevel::kWarn, "api",
-      fmt::format("lines left out because they came faster than they could be published count={}", count)};
+  return {0,
+          std::chrono::system_clock::now(),
+          LogLevel::kWarn,
+          "api",
+          fmt::format("lines left out because they came faster than they could be published count={}", count),
+          LogPlace::of(std::source_location::current()),
+          LogOrigin{}};
 }
 
 }  // namespace
 
 json::object log_line_object(const LogLine& line) {
   json::object out;
-  out["Group"] = 0;
+  out["Group"] = line.origin.group;
   out["Seq"] = line.number;
   out["Time"] = env::format_rfc3339(std::chrono::time_point_cast<env::Duration>(line.time));
   out["Service"] = line.room;
-  out["Principal"] = "system";
+  out["Principal"] = line.origin.principal;
   out["Level"] = log_level_word(line.level);
-  out["File"] = "";
-  out["Line"] = 0;
+  out["File"] = line.place.file;
+  out["Line"] = line.place.line;
   out["Message"] = line.text;
   out["Data"] = json::array();
   out["IgnorePublish"] = false;

@@ -39,8 +39,10 @@ using Edit = std::function<Result<json::value>(const json::object& shown, model:
 /// What a patched object may be: no larger than one that comes in one body.
 model::PatchLimits patch_limits(const Call& call);
 
-/// Creates an own object.
-env::Task<Result<Written>> create_local(Call& call, json::value wanted);
+/// Says of an object that may be created that there is none to create after all.
+using Unless = std::function<bool(const json::object& object)>;
+/// Creates an own object; a target without a key: `unless` said that there is none to create.
+env::Task<Result<Written>> create_local(Call& call, json::value wanted, Unless unless = nullptr);
 /// Changes the local object of `call.target.key` by `edit`, optimistically; an overwritable layered object
 /// gets an override. `action` is the event's: "update" or "save".
 env::Task<Result<Written>> update_local(Call& call, Edit edit, std::string action);

@@ -153,7 +153,7 @@ Result<store::Query> query_of(const Call& call) {
 bool reads_bodies(const Call& call, const store::Query& query) {
   return std::any_of(query.filters.begin(), query.filters.end(), [&call](const store::Filter& filter) {
     const model::Index* index = call.type->find_index(filter.name);
-    return index == nullptr || model::is_containment(*index);
+    return index == nullptr || !store::answered_by_index(*index, filter.op);
   });
 }
 

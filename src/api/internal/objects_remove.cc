@@ -110,6 +110,11 @@ namespace handlers {
 env::Task<Result<net::Response>> remove_object(Call& call) {
   Result<Written> written = co_await remove_local(call);
   if (!written) co_return written.error();
+  const TypeHooks& hooks = hooks_of(call.type->prefix);
+  if (hooks.after_remove != nullptr) {
+    Result<void> followed = co_await hooks.after_remove(call);
+    if (!followed) co_return followed.error();
+  }
   co_return written_response(call, 200, *written);
 }
 

@@ -140,8 +140,9 @@ env::Task<Result<void>> check_alone(const Call& call, Draft& draft, env::Turns::
   co_return co_await check(call, draft);
 }
 
+/// As reference servers say it: `POST: profiles/KEY: KEY`.
 Error read_only_error(const Call& call, const std::string& key) {
-  return object_error(call, ErrorCode::kInvalid, {"readonly: " + key});
+  return object_error(call, ErrorCode::kInvalid, {key});
 }
 
 store::Batch batch_for(const Call& call, const Draft& draft, const Target* before, std::string action) {
@@ -235,6 +236,7 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   if (secrets && hooks.on_secrets_changed != nullptr) hooks.on_secrets_changed(call.services, draft.key);
   written.cursor = *cursor;
   if (bool_member(*draft.before, "Locked") && !bool_member(draft.object, "Locked")) {
+    const LogScope scope(call.log);
     kLog.audit("unlocked {}={} principal={}", call.type->prefix, draft.key, call.principal.audit_name());
   }
   co_return Outcome(std::optional<Written>(std::move(written)));
@@ -254,7 +256,8 @@ env::Task<Result<void>> follow_up(Call& call, Written& written) {
 }
 
 /// One attempt; absent when others changed something meanwhile and it should be tried again.
-env::Task<Result<std::optional<Written>>> attempt_create(Call& call, json::value wanted) {
+env::Task<Result<std::optional<Written>>> attempt_create(Call& call, json::value wanted,
+                                                         const Unless& unless) {
   using Outcome = Result<std::optional<Written>>;
   std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
   Draft draft;
@@ -270,6 +273,8 @@ env::Task<Result<std::optional<Written>>> attempt_create(Call& call, json::value
   if (!valid) co_return Outcome(valid.error());
   Result<void> unique = claim_unique(call, draft.key, draft.before, draft.object, claims);
   if (!unique) co_return Outcome(unique.error());
+  if (unless && unless(draft.object))
+    co_return Outcome(std::optional<Written>(Written{{}, snapshot->cursor()}));
   store::Batch batch = batch_for(call, draft, nullptr, "update");
   if (std::optional<std::string> secrets = merged_secrets(call, *snapshot, draft.key, draft.secrets)) {
     batch.secrets.push_back({std::string(call.type->prefix), draft.key, std::move(secrets)});
@@ -338,11 +343,11 @@ Result<json::value> parse_body(const Call& call) {
   return error;
 }
 
-env::Task<Result<Written>> create_local(Call& call, json::value wanted) {
+env::Task<Result<Written>> create_local(Call& call, json::value wanted, Unless unless) {
   Result<env::Turns::Turn> turn = co_await call.services.turns.take(tenant_turn(call));
   if (!turn) co_return with_object(call, turn.error());
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
-    Result<std::optional<Written>> outcome = co_await attempt_create(call, wanted);
+    Result<std::optional<Written>> outcome = co_await attempt_create(call, wanted, unless);
     if (!outcome) co_return outcome.error();
     if (*outcome) co_return std::move(**outcome);
   }

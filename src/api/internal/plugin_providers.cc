@@ -54,6 +54,8 @@ env::Task<Result<net::Response>> remove_provider(Call& call) {
   const std::optional<Target> before = find_here(call, *call.services.store.snapshot(), providers, name);
   Result<void> removed = co_await call.services.providers.remove(name, call.principal.audit_name());
   if (!removed) co_return removed.error();
+  Result<void> sealed = co_await seal_clear_values(call.services);
+  if (!sealed) co_return sealed.error();
   co_return json_response(200, before ? before->body : std::string("null"));
 }
 

@@ -6,6 +6,8 @@
 #include "api/internal/objects.h"
 #include "api/internal/params.h"
 #include "base/log.h"
+#include "env/pools.h"
+#include "model/secure_params.h"
 #include "store/commit_async.h"
 
 namespace mullion::api {
@@ -29,7 +31,7 @@ std::set<std::string> secure_params(const Services& services, const store::Snaps
 std::vector<const model::ObjectType*> holders(const Services& services) {
   std::vector<const model::ObjectType*> types;
   const auto add = [&](const model::ObjectType& type) {
-    if (may_hold_secure_values(type) && type.find_index("Params") != nullptr) types.push_back(&type);
+    if (may_hold_secure_values(type)) types.push_back(&type);
   };
   for (const model::ObjectType& type : model::object_types()) add(type);
   for (const model::ObjectType* type : services.store.types().declared()) add(*type);
@@ -38,13 +40,9 @@ std::vector<const model::ObjectType*> holders(const Services& services) {
 
 bool lies_clear(const json::value& value) { return !auth::is_secure_data(json::serialize(value)); }
 
-/// The object with its clear values sealed; absent when there are none.
-std::optional<std::string> sealed_body(const model::ObjectType& type, const std::string& body,
-                                       const std::set<std::string>& names, const auth::KeyPair* pair) {
-  Result<json::object> object = parse_stored(body);
-  if (!object) return std::nullopt;
-  json::value* params = object->if_contains("Params");
-  if (params == nullptr || !params->is_object()) return std::nullopt;
+/// Seals the clear values of one map of parameters, or, without keys, only says whether there are any.
+bool seal_map(json::value* params, const std::set<std::string>& names, const auth::KeyPair* pair) {
+  if (params == nullptr || !params->is_object()) return false;
   bool changed = false;
   for (auto& member : params->get_object()) {
     if (!names.contains(std::string(member.key())) || !lies_clear(member.value())) continue;
@@ -52,8 +50,51 @@ std::optional<std::string> sealed_body(const model::ObjectType& type, const std:
     if (pair != nullptr)
       member.value() = json::parse(auth::seal(pair->public_key, json::serialize(member.value())));
   }
+  return changed;
+}
+
+/// The object with its clear values sealed; absent when there are none.
+std::optional<std::string> sealed_body(const model::ObjectType& type, const std::string& body,
+                                       const std::set<std::string>& names, const auth::KeyPair* pair) {
+  Result<json::object> object = parse_stored(body);
+  if (!object) return std::nullopt;
+  const auto [map, items] = model::param_places(type.prefix);
+  bool changed = seal_map(object->if_contains(map), names, pair);
+  json::value* list = items.empty() ? nullptr : object->if_contains(items);
+  if (list != nullptr && list->is_array()) {
+    for (json::value& item : list->get_array()) {
+      if (item.is_object())
+        changed = seal_map(item.get_object().if_contains("Params"), names, pair) || changed;
+    }
+  }
   if (!changed) return std::nullopt;
   return model::canonical_body(type, *object);
+}
+
+/// Own objects that may hold values of these parameters: those that an index names, all where there is none.
+std::set<std::string> own_keys(const Services& services, const store::Snapshot& snapshot,
+                               const model::ObjectType& type, const std::set<std::string>& names) {
+  std::set<std::string> keys;
+  if (type.find_index("Params") == nullptr) {
+    snapshot.scan_owner(type.prefix, store::kOwn, "", [&](std::string_view key, std::string_view) {
+      keys.emplace(key);
+      return true;
+    });
+    return keys;
+  }
+  for (const std::string& name : names) {
+    for (store::ObjectRef& ref :
+         refs_by_index(services, snapshot, type.prefix, "Params", name, true, kEvery)) {
+      if (ref.owner == store::kOwn) keys.insert(std::move(ref.key));
+    }
+  }
+  return keys;
+}
+
+env::Task<Result<void>> seal_packs(Services& services) {
+  Result<void> sealed;
+  co_await env::run_blocking(env::Pool::kLong, [&] { sealed = services.layers.seal_clear_values(); });
+  co_return sealed;
 }
 
 /// One object; nothing to do when nothing in it lies clear.
@@ -85,20 +126,16 @@ env::Task<Result<void>> seal_object(Services& services, const model::ObjectType&
 }  // namespace
 
 env::Task<Result<void>> seal_clear_values(Services& services) {
+  Result<void> packs = co_await seal_packs(services);
+  if (!packs) co_return packs;
   std::set<std::string> names;
   std::vector<std::pair<const model::ObjectType*, std::string>> found;
   {
     const std::shared_ptr<const store::Snapshot> snapshot = services.store.snapshot();
     names = secure_params(services, *snapshot);
     for (const model::ObjectType* type : holders(services)) {
-      std::set<std::string> keys;
-      for (const std::string& name : names) {
-        for (store::ObjectRef& ref :
-             refs_by_index(services, *snapshot, type->prefix, "Params", name, true, kEvery)) {
-          if (ref.owner == store::kOwn) keys.insert(std::move(ref.key));
-        }
-      }
-      for (const std::string& key : keys) found.emplace_back(type, key);
+      for (const std::string& key : own_keys(services, *snapshot, *type, names))
+        found.emplace_back(type, key);
     }
   }
   for (auto& [type, key] : found) {

@@ -5,8 +5,8 @@
 
 namespace mullion::api {
 
-/// Seals every clear value of a secure parameter in this server's own objects. Looks only at objects that
-/// indexes name. Values of content packs are sealed when their pack is loaded.
+/// Seals every clear value of a secure parameter in this server's own objects and in the content packs that
+/// are loaded. To be called after every change that may make a parameter secure: of Params, packs, providers.
 env::Task<Result<void>> seal_clear_values(Services& services);
 
 }  // namespace mullion::api

@@ -41,6 +41,7 @@ std::string query_text(const Call& call, std::string_view name) {
 }
 
 Result<net::Response> token_response(Call& call, const auth::TokenRequest& wanted) {
+  const LogScope scope(call.log);
   Result<std::string> token = call.services.authenticator.make_token(wanted);
   if (!token) return token.error();
   json::object body;

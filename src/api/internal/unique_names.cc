@@ -17,9 +17,11 @@ Result<void> claim_unique(const Call& call, const std::string& key, const json::
     const Result<std::string> encoded = model::encode_index_argument(index, call.type->prefix, value);
     if (!encoded) continue;  // no value of this kind: the rules of the type say so
     const auto taken = [&](const std::string& by) {
-      return Error(ErrorCode::kConflict, before == nullptr ? "CREATE" : "ValidationError",
-                   std::string(call.type->prefix), key,
-                   {fmt::format("{} {} is already used by {}", index.name, value, by)});
+      Error error(ErrorCode::kConflict, before == nullptr ? "CREATE" : "ValidationError",
+                  std::string(call.type->prefix), key, {});
+      if (before == nullptr) error.messages.emplace_back("already exists");  // as of a key that is taken
+      error.messages.push_back(fmt::format("{} {} is already used by {}", index.name, value, by));
+      return error;
     };
     if (!claims.claim(fmt::format("{}\n{}\n{}", call.type->prefix, index.name, *encoded)))
       return taken("another request");

@@ -85,6 +85,7 @@ Result<json::object> result_of(const Call& call, const Match& match) {
   wanted.machine = match.uuid;
   wanted.grantor = grantor_for(call.principal);
   wanted.ttl = token_lifetime(services);
+  const LogScope scope(call.log);
   Result<std::string> token = services.authenticator.make_token(wanted);
   if (!token) return token.error();
   result["Score"] = match.score;

@@ -6,7 +6,7 @@
 #include <boost/json.hpp>
 
 #include "base/log.h"
-#include "content/version.h"
+#include "base/semantic_version.h"
 #include "env/pools.h"
 #include "model/object.h"
 
@@ -29,16 +29,16 @@ ScannerOptions scanner_options(const Dependencies& dependencies) {
 }
 
 /// "1.2.3.json" -> the version; nothing for other names.
-std::optional<content::FullVersion> version_of_file(const std::string& name) {
+std::optional<FullVersion> version_of_file(const std::string& name) {
   if (!name.ends_with(".json")) return std::nullopt;
-  auto version = content::parse_full_version(name.substr(0, name.size() - 5));
+  auto version = parse_full_version(name.substr(0, name.size() - 5));
   if (!version) return std::nullopt;
   return *version;
 }
 
 /// Catalogs of `folder`, newest first.
-std::vector<std::pair<content::FullVersion, env::Path>> versions_in(const env::Path& folder) {
-  std::vector<std::pair<content::FullVersion, env::Path>> out;
+std::vector<std::pair<FullVersion, env::Path>> versions_in(const env::Path& folder) {
+  std::vector<std::pair<FullVersion, env::Path>> out;
   std::error_code problem;
   for (fs::directory_iterator at(folder, problem), end; !problem && at != end; at.increment(problem)) {
     if (auto version = version_of_file(at->path().filename())) out.emplace_back(*version, at->path());
@@ -85,7 +85,7 @@ void Builder::keep_licence() {
   const auto parsed = model::parse_json(*document);
   if (!parsed) return;
   const std::string version = meta_text(*parsed, "Version");
-  if (!content::parse_full_version(version) || version.find('/') != std::string::npos) return;
+  if (!parse_full_version(version) || version.find('/') != std::string::npos) return;
   const env::Path file = tree_ / kLicenceName / (version + ".json");
   const std::string text = indented_json(*parsed) + "\n";
   if (const auto present = env::read_file(file); present && *present == text) return;
@@ -104,17 +104,16 @@ bool Builder::is_current(const std::string& version) const {
 }
 
 std::string Builder::next_version(const std::string& present) const {
-  content::Version newest{1, 0, 0};
-  if (const auto own = content::parse_full_version(present)) newest = std::max(newest, own->numbers);
+  Version newest{1, 0, 0};
+  if (const auto own = parse_full_version(present)) newest = std::max(newest, own->numbers);
   const auto files = versions_in(tree_ / kPackName);
   if (!files.empty()) newest = std::max(newest, files.front().first.numbers);
   const auto loaded = dependencies_.layers.summary(kPackName);
   const auto parsed = loaded ? model::parse_json(*loaded) : Result<json::value>(json::value(nullptr));
-  if (const auto version =
-          parsed ? content::parse_version(meta_text(*parsed, "Version")) : Result<content::Version>(newest)) {
+  if (const auto version = parsed ? parse_version(meta_text(*parsed, "Version")) : Result<Version>(newest)) {
     newest = std::max(newest, *version);
   }
-  return content::Version{newest.major, newest.minor, newest.patch + 1}.text();
+  return Version{newest.major, newest.minor, newest.patch + 1}.text();
 }
 
 void Builder::prune() const {

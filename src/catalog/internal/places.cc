@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
+#include "base/semantic_version.h"
 #include "base/text.h"
 #include "catalog/items.h"
-#include "content/version.h"
 
 namespace mullion::catalog {
 
@@ -42,7 +42,7 @@ std::pair<std::string, std::string> split_platform(const std::string& stem) {
 bool shorter(std::string_view a, std::string_view b) { return a.size() < b.size(); }
 
 Result<std::optional<Place>> checked(std::string_view path, Place place) {
-  const auto version = content::parse_full_version(place.version);
+  const auto version = parse_full_version(place.version);
   if (!version) return unknown(path, version.error().messages.front());
   // The longest of what it will be called: what no item may be called must not make the whole build fail.
   const std::string_view longest = std::max({std::string_view(place.version), kStable, kTip}, shorter);

@@ -6,9 +6,9 @@
 #include <cerrno>
 #include <fstream>
 
+#include "base/semantic_version.h"
 #include "base/text.h"
 #include "catalog/internal/pack_meta.h"
-#include "content/version.h"
 #include "env/pools.h"
 #include "env/process.h"
 #include "env/random.h"
@@ -31,8 +31,8 @@ Error named(const std::string& path, Error error) {
 /// Installed under another name or version than its place says, it would be installed again and again.
 std::string contradiction(const Place& place, const std::string& name, const std::string& version) {
   if (name != place.name) return fmt::format("it calls itself `{}`, not {}", name, place.name);
-  const auto said = content::parse_full_version(version);
-  const auto wanted = content::parse_full_version(place.version);
+  const auto said = parse_full_version(version);
+  const auto wanted = parse_full_version(place.version);
   if (said && wanted && *said == *wanted) return {};
   return fmt::format("it says it is version `{}`, not {}", version, place.version);
 }

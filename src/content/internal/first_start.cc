@@ -4,6 +4,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "content/internal/builtin.h"
+#include "content/internal/pack.h"
 #include "content/internal/random_text.h"
 #include "model/object.h"
 #include "yaml/yaml.h"
@@ -22,6 +23,8 @@ Result<store::Change> creation(const model::ObjectType& type, const json::value&
   (*object)["Validated"] = true;
   (*object)["Available"] = true;
   (*object)["Errors"] = json::array();
+  // As what reference servers load from their writable layer; what clients create shows none.
+  if (type.traits.has_bundle) (*object)["Bundle"] = kBackingStore;
   const std::string key = model::object_key(type, *object);
   return store::Change{{std::string(type.prefix), std::string(store::kOwn), key},
                        model::canonical_body(type, *object)};

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
+
 namespace mullion::content {
 
 namespace {
@@ -19,6 +21,18 @@ std::string printable(std::string text, const std::string& secret) {
 }
 
 }  // namespace
+
+void LastWords::add(const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) {
+    if (trimmed(line).empty()) continue;
+    lines_.push_back(escaped(trimmed(line).substr(0, kLongestLine)));
+    if (lines_.size() > kLines) lines_.pop_front();
+  }
+}
+
+std::string LastWords::text() const {
+  return lines_.empty() ? std::string() : fmt::format("; it said: {}", fmt::join(lines_, " / "));
+}
 
 void LogLines::begin_period(env::SteadyTime now, std::vector<std::string>& out) {
   if (now - period_begin_ < kPeriod) return;

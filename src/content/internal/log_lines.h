@@ -1,6 +1,7 @@
 // What a program prints, as lines fit for our log: cut at a length, bounded in number.
 #pragma once
 
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,6 +9,21 @@
 #include "env/clock.h"
 
 namespace mullion::content {
+
+/// The end of what a program printed, as one short line for an error: the newest lines, escaped and cut. Not
+/// thread-safe.
+class LastWords {
+ public:
+  static constexpr size_t kLines = 3;
+  static constexpr size_t kLongestLine = 200;  // bytes before they are escaped
+
+  void add(const std::vector<std::string>& lines);
+  /// "; it said: a / b", or "" when there was nothing.
+  std::string text() const;
+
+ private:
+  std::deque<std::string> lines_;
+};
 
 /// Not thread-safe.
 class LogLines {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 
+#include "base/text.h"
 #include "content/internal/sealing.h"
 #include "model/object.h"
 #include "yaml/typed_texts.h"
@@ -20,12 +21,6 @@ constexpr std::string_view kMetaFields[] = {
     "Prerequisites", "Color",      "Icon",        "Author", "DisplayName",   "License",
     "Copyright",     "CodeSource", "Order",       "Tags",   "DocUrl",        "Type"};
 constexpr size_t kMaxObjects = 200'000;
-
-std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
 
 std::string meta_text(const json::object& meta, std::string_view field) {
   const json::value* value = meta.if_contains(field);

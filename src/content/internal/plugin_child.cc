@@ -26,6 +26,8 @@ constexpr auto kEventLimit = std::chrono::seconds(10);
 constexpr auto kStopLimit = std::chrono::milliseconds(300);
 constexpr auto kExitLimit = std::chrono::milliseconds(200);
 constexpr auto kKillLimit = std::chrono::seconds(5);
+/// What it started may hold its outputs open.
+constexpr auto kErrorsLimit = std::chrono::milliseconds(500);
 constexpr std::string_view kSearchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The code of the plugins' library says the first, its documentation the second.
 constexpr std::string_view kPrefixes[] = {"/api-server-plugin/v4/", "/api-plugin-server/v4/"};
@@ -204,9 +206,10 @@ Task<Result<void>> PluginChild::start(env::Path program, std::optional<TokenScop
     if (left <= env::Duration::zero()) break;
     co_await changed_.wait(seen, left);
   }
-  co_return Error(ErrorCode::kTimeout,
-                  fmt::format("The plugin did not say READY! within {} s",
-                              std::chrono::duration<double>(host_.options.start_limit).count()));
+  co_return Error(
+      ErrorCode::kTimeout,
+      fmt::format("The plugin did not say READY! within {} s{}",
+                  std::chrono::duration<double>(host_.options.start_limit).count(), last_words()));
 }
 
 void PluginChild::take_lines(const std::vector<std::string>& lines, bool awaits_ready) {
@@ -223,22 +226,59 @@ void PluginChild::take_lines(const std::vector<std::string>& lines, bool awaits_
   }
 }
 
+void PluginChild::take_errors(const std::vector<std::string>& lines) {
+  take_lines(lines, false);
+  std::lock_guard lock(mutex_);
+  if (!ready_) last_words_.add(lines);
+}
+
 Task<void> PluginChild::read_output(env::Process::Output which) {
   const std::shared_ptr<PluginChild> self = shared_from_this();
+  const bool errors = which == env::Process::kErrors;
+  const auto take = [this, errors](const std::vector<std::string>& lines) {
+    errors ? take_errors(lines) : take_lines(lines, true);
+  };
   LogLines lines(token_);
   while (true) {
     Result<std::string> bytes = co_await process_->read(which);
     if (!bytes || bytes->empty()) break;
-    take_lines(lines.add(*bytes, host_.clock.steady()), which == env::Process::kStandard);
+    take(lines.add(*bytes, host_.clock.steady()));
     if (lines.flooded()) co_await env::sleep_for(kFloodPause);
   }
-  take_lines(lines.finish(), which == env::Process::kStandard);
+  take(lines.finish());
+  if (!errors) co_return;
+  {
+    std::lock_guard lock(mutex_);
+    errors_read_ = true;
+  }
+  errors_end_.notify_all();
+}
+
+Task<void> PluginChild::errors_are_read() {
+  const env::SteadyTime deadline = host_.clock.steady() + kErrorsLimit;
+  while (true) {
+    const uint64_t seen = errors_end_.version();
+    {
+      std::lock_guard lock(mutex_);
+      if (errors_read_ || stopping_) co_return;
+    }
+    const env::Duration left = deadline - host_.clock.steady();
+    if (left <= env::Duration::zero()) co_return;
+    co_await errors_end_.wait(seen, left);
+  }
+}
+
+std::string PluginChild::last_words() const {
+  std::lock_guard lock(mutex_);
+  return ready_ ? std::string() : last_words_.text();
 }
 
 Task<void> PluginChild::watch() {
   const std::shared_ptr<PluginChild> self = shared_from_this();
   Result<env::ProcessEnd> end = co_await process_->wait(env::Duration::max());
-  if (end) fail(fmt::format("The plugin ended unexpectedly: {}", end->text()));
+  if (!end) co_return;
+  co_await errors_are_read();
+  fail(fmt::format("The plugin ended unexpectedly: {}{}", end->text(), last_words()));
 }
 
 Task<Result<std::string>> PluginChild::ask(std::string path, std::string body, env::Duration limit) {

@@ -67,6 +67,9 @@ class PluginChild : public std::enable_shared_from_this<PluginChild> {
   Task<void> watch();
   Task<void> send_events();
   void take_lines(const std::vector<std::string>& lines, bool awaits_ready);
+  void take_errors(const std::vector<std::string>& lines);
+  Task<void> errors_are_read();
+  std::string last_words() const;
   void fail(std::string reason);
   Task<net::Response> answer(net::Request& request);
   Task<Result<std::string>> serve(net::Request& request, std::string_view what);
@@ -82,10 +85,13 @@ class PluginChild : public std::enable_shared_from_this<PluginChild> {
   std::unique_ptr<net::Client> client_;
   std::unique_ptr<net::Server> server_;
   env::Signal events_changed_;
+  env::Signal errors_end_;
   mutable std::mutex mutex_;  // guards everything below
   bool ready_ = false;
   bool stopping_ = false;
   std::string failure_;
+  LastWords last_words_;  // of its errors while it starts: later it knows secrets
+  bool errors_read_ = false;
   std::deque<EventText> events_;
 };
 

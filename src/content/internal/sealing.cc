@@ -41,8 +41,9 @@ bool says_secure(const json::value* param) {
 /// Finds the clear values of secure parameters in a document.
 class ClearValues {
  public:
-  ClearValues(json::object& sections, const Stack& stack, const store::Snapshot& snapshot)
-      : params_(member_object(sections, "params")), stack_(stack), snapshot_(snapshot) {}
+  /// `params`: the definitions that the document brings itself, or null.
+  ClearValues(const json::object* params, const Stack& stack, const store::Snapshot& snapshot)
+      : params_(params), stack_(stack), snapshot_(snapshot) {}
 
   void find_in(std::string_view section, std::string_view key, json::object& content) {
     if (section == "catalog_items" || section == "bootenvs" || section == "version_sets") {
@@ -95,7 +96,7 @@ class ClearValues {
     return parsed && says_secure(&parsed.value());
   }
 
-  json::object* params_;
+  const json::object* params_;
   const Stack& stack_;
   const store::Snapshot& snapshot_;
 };
@@ -137,7 +138,7 @@ Result<void> seal_secure_values(json::object& document, const Stack& stack, cons
                                 const Layers::Sealer& sealer) {
   json::object* sections = member_object(document, "sections");
   if (sections == nullptr) return {};
-  ClearValues found(*sections, stack, snapshot);
+  ClearValues found(member_object(*sections, "params"), stack, snapshot);
   for (auto& [section, items] : *sections) {
     if (!items.is_object()) continue;
     for (auto& [key, content] : items.get_object()) {
@@ -145,6 +146,40 @@ Result<void> seal_secure_values(json::object& document, const Stack& stack, cons
     }
   }
   return seal(found, sealer);
+}
+
+namespace {
+
+/// Canonical bodies of most objects have no values of parameters at all.
+bool has_params(std::string_view body) {
+  return body.find("\"Params\":{\"") != std::string_view::npos ||
+         body.find("\"Global\":{\"") != std::string_view::npos;
+}
+
+json::object definitions_in(const Layer& layer) {
+  json::object params;
+  for (auto param = layer.objects.lower_bound(ObjectName("params", "")); param != layer.objects.end();
+       ++param) {
+    if (param->first.first != "params") break;
+    if (auto parsed = model::parse_json(param->second)) params[param->first.second] = std::move(*parsed);
+  }
+  return params;
+}
+
+}  // namespace
+
+bool holds_clear_values(const Layer& layer, const Stack& stack, const store::Snapshot& snapshot) {
+  std::optional<json::object> params;
+  for (const auto& [name, body] : layer.objects) {
+    if (!has_params(body)) continue;
+    auto object = model::parse_json(body);
+    if (!object || !object->is_object()) continue;
+    if (!params) params = definitions_in(layer);
+    ClearValues found(&*params, stack, snapshot);
+    found.find_in(name.first, name.second, object->get_object());
+    if (!found.values.empty()) return true;
+  }
+  return false;
 }
 
 }  // namespace mullion::content

@@ -19,4 +19,7 @@ bool body_holds_sealed(std::string_view body);
 Result<void> seal_secure_values(boost::json::object& document, const Stack& stack,
                                 const store::Snapshot& snapshot, const Layers::Sealer& sealer);
 
+/// Whether there is such a clear value in a layer of the stack.
+bool holds_clear_values(const Layer& layer, const Stack& stack, const store::Snapshot& snapshot);
+
 }  // namespace mullion::content

@@ -243,7 +243,7 @@ void TypeIndex::narrow_by_parameters(const Query& query, const CompiledQuery& co
   for (size_t i = 0; i < postings_.size(); ++i) {
     if (type_->indexes[i].path != "@params") continue;
     for (const CompiledFilter& filter : compiled.filters) {
-      if (filter.index_position() || filter.is_containment() || filter.negated()) continue;
+      if (!filter.is_parameter() || filter.negated()) continue;
       const auto holders = postings_[i].find(filter.name());
       matching.intersect(holders == postings_[i].end() ? RowSet() : holders->second);
     }

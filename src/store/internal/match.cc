@@ -9,6 +9,7 @@
 #include <charconv>
 #include <limits>
 
+#include "base/semantic_version.h"
 #include "model/index_value.h"
 #include "store/types.h"
 
@@ -187,16 +188,22 @@ Result<CompiledFilter> CompiledFilter::compile(const model::ObjectType& type, co
     for (const std::string& argument : out.arguments_) out.scalars_.push_back(parse_scalar(argument));
     return out;
   }
-  if (model::is_containment(*index)) {
-    out.containment_ = index;
-  } else {
+  if (answered_by_index(*index, filter.op)) {
     out.index_ = static_cast<size_t>(index - type.indexes.data());
+  } else {
+    out.of_body_ = index;
   }
   out.endpoint_ = index->path == "@endpoint";
   if ((!has_order(*index) || model::is_containment(*index)) && needs_order(filter.op)) {
     return refuse(type.prefix, fmt::format("{} has no order", filter.name));
   }
   if (filter.op == Operator::kRe) return out;
+  if (index->kind == model::IndexKind::kVersion && needs_order(filter.op)) {
+    for (const std::string& argument : filter.arguments) {
+      if (!argument.empty() && !parse_full_version(argument))
+        return refuse(type.prefix, fmt::format("{} must be a version: {}", filter.name, argument));
+    }
+  }
   const bool of_list =
       model::is_list(index->kind) && (filter.op == Operator::kEq || filter.op == Operator::kNe);
   if (of_list) out.arguments_ = split_list(filter.arguments.front());
@@ -226,8 +233,13 @@ bool CompiledFilter::matches(const std::vector<std::string>& values) const {
   return negated() ? !fits : fits;
 }
 
+bool CompiledFilter::matches_body(std::string_view body) const {
+  if (model::is_containment(*of_body_)) return matches_containment(body);
+  return matches_value(model::index_text(*of_body_, body));
+}
+
 bool CompiledFilter::matches_containment(std::string_view body) const {
-  const std::optional<model::AddressRange> range = model::address_range(*containment_, body);
+  const std::optional<model::AddressRange> range = model::address_range(*of_body_, body);
   const bool any =
       range && std::ranges::any_of(arguments_, [&](const std::string& address) {
         return address.size() == range->first.size() && range->first <= address && address <= range->last;

@@ -23,10 +23,10 @@ class CompiledFilter {
   /// kNotAcceptable with the texts of filters.md.
   static Result<CompiledFilter> compile(const model::ObjectType& type, const Filter& filter);
 
-  /// Position in type.indexes, or absent for a filter that needs the body: on a parameter, or on addresses
-  /// that the object contains.
+  /// Position in type.indexes, or absent for a filter that needs the body: on a parameter, on addresses that
+  /// the object contains, or on a text of which the index has the order only.
   std::optional<size_t> index_position() const { return index_; }
-  bool is_containment() const { return containment_ != nullptr; }
+  bool is_parameter() const { return !index_ && of_body_ == nullptr; }
   bool is_endpoint() const { return endpoint_; }
   const std::string& name() const { return name_; }
   Operator op() const { return op_; }
@@ -41,12 +41,14 @@ class CompiledFilter {
   bool negated() const { return op_ == Operator::kNe || op_ == Operator::kNin; }
   /// All values of the object's index.
   bool matches(const std::vector<std::string>& values) const;
-  /// Whether the object's range of addresses contains what is asked for.
-  bool matches_containment(std::string_view body) const;
+  /// For a filter that is neither on an index nor on a parameter.
+  bool matches_body(std::string_view body) const;
   /// JSON text of a parameter, absent when unset. Sealed values match nothing, not even Ne.
   bool matches_parameter(const std::optional<std::string>& json_text) const;
 
  private:
+  bool matches_containment(std::string_view body) const;
+
   std::string name_;
   Operator op_ = Operator::kEq;
   std::optional<size_t> index_;
@@ -54,7 +56,7 @@ class CompiledFilter {
   bool wants_all_ = false;
   std::vector<std::string> arguments_;
   std::vector<boost::json::value> scalars_;  // the arguments of a parameter filter
-  const model::Index* containment_ = nullptr;
+  const model::Index* of_body_ = nullptr;    // what it asks of the body
   std::shared_ptr<const re2::RE2> regex_;
 };
 

@@ -229,7 +229,7 @@ class SnapshotImpl final : public Snapshot {
     return std::ranges::all_of(compiled.filters, [&](const CompiledFilter& filter) {
       if (filter.index_position()) return true;
       if (!budget.spend(1 + params.size() / kBytesPerStep)) return false;
-      if (filter.is_containment()) return filter.matches_containment(body);
+      if (!filter.is_parameter()) return filter.matches_body(body);
       if (query.param_resolver)
         return filter.matches_parameter(query.param_resolver(owner, body, filter.name()));
       const std::string_view raw = params.starts_with('{') ? model::raw_member(params, filter.name()) : "";

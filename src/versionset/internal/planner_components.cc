@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/semantic_version.h"
 #include "versionset/internal/json_read.h"
 #include "versionset/internal/planner.h"
 
@@ -22,7 +23,7 @@ std::string prerequisites_of(const catalog::Item& item) {
 }
 
 bool allows(const content::Prerequisite& need, const std::string& version) {
-  const Result<content::Version> parsed = content::parse_version(version);
+  const Result<Version> parsed = parse_version(version);
   return !parsed || need.range.allows(*parsed);  // a version that is no number cannot be compared
 }
 
