@@ -711,7 +711,7 @@ Task<Result<json::object>> ManagerImpl::new_endpoint(const Connection& connectio
   if (given_.store.snapshot()->get({std::string(kEndpoints), std::string(store::kOwn), id}).ok())
     co_return Error(ErrorCode::kConflict, fmt::format("endpoint {} is already known here", id));
   std::optional<Result<auth::KeyPair>> pair;
-  co_await env::run_blocking([&] { pair = auth::object_key_pair(given_.store, kEndpoints, id); });
+  co_await env::run_blocking([&] { pair = auth::kept_key_pair(given_.store, kEndpoints, id); });
   if (!*pair) co_return pair->error();
   const std::string sealed =
       auth::seal((*pair)->public_key, json::serialize(json::string_view(connection.password)));
