@@ -183,14 +183,22 @@ struct KeyPair {
   std::string public_key, private_key;  // raw 32 bytes each
 };
 KeyPair make_key_pair();
-/// The object's key pair, made and stored on first use (blocks until durable: not from coroutines). `write`
-/// false: never blocks, kNotFound when there is none yet.
-Result<KeyPair> object_key_pair(store::Store& store, std::string_view prefix, std::string_view key,
-                                bool write = true);
-/// The key pairs of many objects, (prefix, key) each, in their order; those that are missing are made in one
-/// commit. Blocks until durable.
-Result<std::vector<KeyPair>> object_key_pairs(
-    store::Store& store, const std::vector<std::pair<std::string, std::string>>& objects);
+/// The object's key pair; kNotFound when none is stored: nothing that it sealed is kept then.
+Result<KeyPair> object_key_pair(const store::Store& store, std::string_view prefix, std::string_view key);
+/// The same for whoever wants to seal: without a stored pair the one that kept_key_pair() would store. It is
+/// the same until this process ends or forget_told_key_pair() is called. Writes nothing, never waits.
+/// kInvalid for a key that no object can have.
+Result<KeyPair> told_key_pair(const store::Store& store, std::string_view prefix, std::string_view key);
+/// The object's key pair, stored when it was not: before something is kept that it seals. Blocks until
+/// durable: not from coroutines.
+Result<KeyPair> kept_key_pair(store::Store& store, std::string_view prefix, std::string_view key);
+/// The same for many objects, (prefix, key) each, in their order; those that are missing are stored in one
+/// commit.
+Result<std::vector<KeyPair>> kept_key_pairs(store::Store& store,
+                                            const std::vector<std::pair<std::string, std::string>>& objects);
+/// To be called when an object and its pair are removed: one that is made later under the same key is told
+/// another pair, which does not open what was sealed for its predecessor.
+void forget_told_key_pair(std::string_view prefix, std::string_view key);
 /// SecureData JSON text of `clear_json`, sealed for `public_key` (32 raw bytes).
 std::string seal(std::string_view public_key, std::string_view clear_json);
 /// The same for a public key as `pubkey` routes tell it, in base64. kInvalid when it is none.

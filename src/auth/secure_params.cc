@@ -1,10 +1,12 @@
 // Secure parameters: NaCl boxes with one key pair per object.
+#include <fmt/format.h>
 #include <sodium.h>
 
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <map>
 #include <mutex>
+#include <unordered_map>
 
 #include "auth/auth.h"
 #include "auth/internal/codec.h"
@@ -16,6 +18,8 @@ namespace {
 
 namespace json = boost::json;
 constexpr std::string_view kSpace = "box-keys";
+constexpr size_t kPairBytes = crypto_box_PUBLICKEYBYTES + crypto_box_SECRETKEYBYTES;
+constexpr size_t kLongestName = 500;  // of "prefix/key": a longer one cannot be stored
 
 unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 const unsigned char* bytes_of(std::string_view text) {
@@ -29,11 +33,53 @@ std::string random_bytes(size_t count) {
   return out;
 }
 
-std::optional<KeyPair> stored_pair(const store::Store& store, const std::string& name) {
-  const auto value = store.snapshot()->secret(kSpace, name);
-  constexpr size_t kTotal = crypto_box_PUBLICKEYBYTES + crypto_box_SECRETKEYBYTES;
-  if (!value || value->size() != kTotal) return std::nullopt;
+std::optional<KeyPair> stored_pair(const store::Snapshot& snapshot, const std::string& name) {
+  const auto value = snapshot.secret(kSpace, name);
+  if (!value || value->size() != kPairBytes) return std::nullopt;
   return KeyPair{value->substr(0, crypto_box_PUBLICKEYBYTES), value->substr(crypto_box_PUBLICKEYBYTES)};
+}
+
+/// Makes the pairs that are told before they are stored, the same one for the same name each time. What they
+/// are made of is in memory alone and ends with the process: whoever reads the database learns nothing of
+/// pairs that will be stored later. Thread-safe.
+class ToldPairs {
+ public:
+  KeyPair pair(const std::string& name) {
+    std::string seed(crypto_box_SEEDBYTES, '\0');
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = forgotten_.find(name);
+      const std::string text = fmt::format("{} {}", found == forgotten_.end() ? 0 : found->second, name);
+      crypto_generichash(bytes_of(seed), seed.size(), bytes_of(text), text.size(), bytes_of(secret_),
+                         secret_.size());
+    }
+    KeyPair pair{std::string(crypto_box_PUBLICKEYBYTES, '\0'), std::string(crypto_box_SECRETKEYBYTES, '\0')};
+    crypto_box_seed_keypair(bytes_of(pair.public_key), bytes_of(pair.private_key), bytes_of(seed));
+    sodium_memzero(seed.data(), seed.size());
+    return pair;
+  }
+
+  /// The next pair of this name is another one. Once too many names are remembered, those of all are: whoever
+  /// was told one and has not used it asks again.
+  void forget(std::string name) {
+    const std::lock_guard lock(mutex_);
+    ++forgotten_[std::move(name)];
+    if (forgotten_.size() <= kMostForgotten) return;
+    forgotten_.clear();
+    secret_ = random_bytes(crypto_generichash_KEYBYTES);
+  }
+
+ private:
+  static constexpr size_t kMostForgotten = 100'000;
+
+  std::mutex mutex_;
+  std::string secret_ = random_bytes(crypto_generichash_KEYBYTES);
+  std::unordered_map<std::string, uint64_t> forgotten_;  // how often
+};
+
+ToldPairs& told_pairs() {
+  static ToldPairs made;
+  return made;
 }
 
 /// The three parts of a SecureData value, still base64; absent when `text` is something else.
@@ -68,25 +114,45 @@ KeyPair make_key_pair() {
   return pair;
 }
 
-Result<KeyPair> object_key_pair(store::Store& store, std::string_view prefix, std::string_view key,
-                                bool write) {
-  if (auto pair = stored_pair(store, pair_name(prefix, key))) return *pair;
-  if (!write) return Error(ErrorCode::kNotFound, "GET", std::string(prefix), std::string(key), {"Not Found"});
-  auto made = object_key_pairs(store, {{std::string(prefix), std::string(key)}});
+Result<KeyPair> object_key_pair(const store::Store& store, std::string_view prefix, std::string_view key) {
+  if (auto pair = stored_pair(*store.snapshot(), pair_name(prefix, key))) return *pair;
+  return Error(ErrorCode::kNotFound, "GET", std::string(prefix), std::string(key), {"Not Found"});
+}
+
+Result<KeyPair> told_key_pair(const store::Store& store, std::string_view prefix, std::string_view key) {
+  std::string name = pair_name(prefix, key);
+  if (name.size() > kLongestName)
+    return Error(ErrorCode::kInvalid, "GET", std::string(prefix), "", {"The key is too long"});
+  if (auto pair = stored_pair(*store.snapshot(), name)) return *pair;
+  return told_pairs().pair(name);
+}
+
+void forget_told_key_pair(std::string_view prefix, std::string_view key) {
+  told_pairs().forget(pair_name(prefix, key));
+}
+
+Result<KeyPair> kept_key_pair(store::Store& store, std::string_view prefix, std::string_view key) {
+  if (auto pair = object_key_pair(store, prefix, key)) return pair;
+  auto made = kept_key_pairs(store, {{std::string(prefix), std::string(key)}});
   if (!made) return made.error();
   return std::move(made->front());
 }
 
-Result<std::vector<KeyPair>> object_key_pairs(
-    store::Store& store, const std::vector<std::pair<std::string, std::string>>& objects) {
+Result<std::vector<KeyPair>> kept_key_pairs(store::Store& store,
+                                            const std::vector<std::pair<std::string, std::string>>& objects) {
   static std::mutex making;  // two first users of one object must agree on its pair
   const std::lock_guard lock(making);
   std::vector<KeyPair> pairs;
   std::map<std::string, KeyPair> fresh;
+  const std::shared_ptr<const store::Snapshot> snapshot = store.snapshot();
   for (const auto& [prefix, key] : objects) {
     const std::string name = pair_name(prefix, key);
-    const auto stored = stored_pair(store, name);
-    pairs.push_back(stored ? *stored : fresh.try_emplace(name, make_key_pair()).first->second);
+    if (const auto stored = stored_pair(*snapshot, name)) {
+      pairs.push_back(*stored);
+      continue;
+    }
+    // Somebody may have sealed for it already.
+    pairs.push_back(fresh.try_emplace(name, told_pairs().pair(name)).first->second);
   }
   if (fresh.empty()) return pairs;
   store::Batch batch;

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 #include <sodium.h>
 
+#include <set>
+
 #include "auth/auth.h"
 #include "auth/internal/codec.h"
 #include "model/object.h"
@@ -56,29 +58,64 @@ TEST(SecureParams, TellsSecureDataFromOtherValues) {
 
 TEST(SecureParams, KeyPairsArePerObjectAndStable) {
   const auto store = store::open_memory_store();
-  EXPECT_EQ(object_key_pair(*store, "machines", "a", false).error().code, ErrorCode::kNotFound);
-  const KeyPair first = *object_key_pair(*store, "machines", "a");
-  EXPECT_EQ(object_key_pair(*store, "machines", "a")->private_key, first.private_key);
-  EXPECT_EQ(object_key_pair(*store, "machines", "a", false)->public_key, first.public_key);
-  EXPECT_NE(object_key_pair(*store, "machines", "b")->public_key, first.public_key);
-  EXPECT_NE(object_key_pair(*store, "profiles", "a")->public_key, first.public_key);
+  EXPECT_EQ(object_key_pair(*store, "machines", "a").error().code, ErrorCode::kNotFound);
+  const KeyPair first = *kept_key_pair(*store, "machines", "a");
+  EXPECT_EQ(kept_key_pair(*store, "machines", "a")->private_key, first.private_key);
+  EXPECT_EQ(object_key_pair(*store, "machines", "a")->public_key, first.public_key);
+  EXPECT_NE(kept_key_pair(*store, "machines", "b")->public_key, first.public_key);
+  EXPECT_NE(kept_key_pair(*store, "profiles", "a")->public_key, first.public_key);
   EXPECT_EQ(*open_sealed(first, seal(first.public_key, "5")), "5");
+}
+
+TEST(ObjectKeyPairs, AreToldBeforeTheyAreKept) {
+  const auto store = store::open_memory_store();
+  const uint64_t before = store->newest().seq;
+  const KeyPair told = *told_key_pair(*store, "machines", "told");
+  EXPECT_EQ(*open_sealed(told, seal(told.public_key, "5")), "5");
+  EXPECT_EQ(told_key_pair(*store, "machines", "told")->private_key, told.private_key);
+  EXPECT_NE(told_key_pair(*store, "machines", "b")->public_key, told.public_key);
+  EXPECT_NE(told_key_pair(*store, "profiles", "told")->public_key, told.public_key);
+  EXPECT_EQ(store->newest().seq, before);
+  EXPECT_FALSE(object_key_pair(*store, "machines", "told"));
+  EXPECT_EQ(kept_key_pair(*store, "machines", "told")->private_key, told.private_key);
+  EXPECT_EQ(object_key_pair(*store, "machines", "told")->private_key, told.private_key);
+  EXPECT_EQ(told_key_pair(*store, "machines", "told")->private_key, told.private_key);
+  EXPECT_EQ(store->newest().seq, before + 1);
+}
+
+TEST(ObjectKeyPairs, OneThatWasForgottenDoesNotComeBack) {
+  const auto store = store::open_memory_store();
+  std::set<std::string> seen;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(seen.insert(told_key_pair(*store, "machines", "forgotten")->private_key).second);
+    forget_told_key_pair("machines", "forgotten");
+  }
+  const KeyPair other = *told_key_pair(*store, "machines", "other");
+  for (int i = 0; i <= 100'000; ++i) forget_told_key_pair("machines", std::to_string(i));
+  EXPECT_NE(told_key_pair(*store, "machines", "other")->private_key, other.private_key)
+      << "more is not remembered: everything is told anew";
+  EXPECT_TRUE(seen.insert(told_key_pair(*store, "machines", "forgotten")->private_key).second);
+}
+
+TEST(ObjectKeyPairs, OfKeysThatNoObjectCanHaveAreNotTold) {
+  const auto store = store::open_memory_store();
+  EXPECT_EQ(told_key_pair(*store, "machines", std::string(1000, 'x')).error().code, ErrorCode::kInvalid);
 }
 
 TEST(ObjectKeyPairs, ManyInOneCommit) {
   const auto store = store::open_memory_store();
-  const KeyPair known = *object_key_pair(*store, "profiles", "a");
+  const KeyPair known = *kept_key_pair(*store, "profiles", "a");
   const uint64_t before = store->newest().seq;
   const auto pairs =
-      object_key_pairs(*store, {{"profiles", "b"}, {"profiles", "a"}, {"profiles", "b"}, {"stages", "b"}});
+      kept_key_pairs(*store, {{"profiles", "b"}, {"profiles", "a"}, {"profiles", "b"}, {"stages", "b"}});
   ASSERT_TRUE(pairs) << pairs.error().text();
   ASSERT_EQ(pairs->size(), 4U);
   EXPECT_EQ((*pairs)[1].private_key, known.private_key);
   EXPECT_EQ((*pairs)[0].private_key, (*pairs)[2].private_key) << "one object has one pair";
   EXPECT_NE((*pairs)[0].private_key, (*pairs)[3].private_key);
   EXPECT_EQ(store->newest().seq, before + 1);
-  EXPECT_EQ(object_key_pair(*store, "stages", "b", false)->private_key, (*pairs)[3].private_key);
-  ASSERT_TRUE(object_key_pairs(*store, {}));
+  EXPECT_EQ(object_key_pair(*store, "stages", "b")->private_key, (*pairs)[3].private_key);
+  ASSERT_TRUE(kept_key_pairs(*store, {}));
   EXPECT_EQ(store->newest().seq, before + 1);
 }
 

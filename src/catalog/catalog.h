@@ -55,8 +55,7 @@ class Catalog {
   virtual Task<void> stop() = 0;
 };
 
-/// How slowly a body may come: less than `least` bytes a second, taken over each `window`, is given up. So a
-/// transfer has an end that its size decides.
+/// How slowly a body may come, as in net::ClientOptions: a transfer has an end that its size decides.
 struct Pace {
   uint64_t least = uint64_t{16} << 10;
   env::Duration window = std::chrono::seconds(30);

@@ -220,10 +220,10 @@ TEST_F(CatalogTest, WhatTricklesIsGivenUp) {
   const auto got = fetch(endless(elsewhere, "rebar-catalog/slow/v1.0.0.json"));
   ASSERT_FALSE(got);
   EXPECT_EQ(got.error().code, ErrorCode::kTimeout);
-  EXPECT_THAT(got.error().text(), HasSubstr("slower than 100000 bytes a second"));
+  EXPECT_THAT(got.error().text(), HasSubstr("sends less than 100000 bytes per second"));
   set_places({elsewhere.url() + "/slow.json"});
   eventually([this] { return !catalog_->problems().empty(); });
-  EXPECT_THAT(catalog_->problems().front(), HasSubstr("slower than 100000 bytes a second"));
+  EXPECT_THAT(catalog_->problems().front(), HasSubstr("sends less than 100000 bytes per second"));
   eventually([&] { return elsewhere.trickling() == 0; });
 }
 

@@ -65,12 +65,13 @@ class Layers {
   virtual Result<void> load_provider(std::string_view document_json, bool replace_writable,
                                      std::string_view principal, Along along) = 0;
   virtual Result<void> remove_provider(std::string_view name, std::string_view principal, Along along) = 0;
-  /// A clear value of a secure parameter inside a pack, and the object that holds it.
+  /// A value of a secure parameter inside a pack, and the object that holds it: in clear, or as SecureData.
   struct SecureValue {
-    std::string prefix, key, clear_json;
+    std::string prefix, key, json;
   };
-  /// How they become ciphertext: all of a pack at once -> SecureData JSON of each, in their order. To be set
-  /// before start(); without it such values are refused.
+  /// How they become ciphertext: all of a pack at once -> SecureData JSON of each, in their order; what is
+  /// SecureData comes back as it is, and can be opened from then on. To be set before start(); without it
+  /// clear values are refused.
   using Sealer = std::function<Result<std::vector<std::string>>(const std::vector<SecureValue>& values)>;
   virtual void set_sealer(Sealer sealer) = 0;
   /// Seals what lies clear in packs that were loaded before its parameter became secure. Every pack is tried;

@@ -22,6 +22,10 @@ class SecurePacksTest : public testing::Test {
     layers_->set_sealer([](const std::vector<Layers::SecureValue>& values) {
       std::vector<std::string> out;
       for (const auto& [prefix, key, clear] : values) {
+        if (clear.starts_with(R"({"Key")")) {
+          out.push_back(clear);
+          continue;
+        }
         out.push_back(fmt::format(R"({{"Key":"{}","Nonce":"{}","Payload":{}}})", prefix, key, turned(clear)));
       }
       return Result<std::vector<std::string>>(std::move(out));
@@ -173,6 +177,25 @@ TEST_F(SecurePacksTest, NothingClearIsWrittenToTheStore) {
   store_->unsubscribe(id);
   EXPECT_THAT(seen, HasSubstr("txet raelc"));
   EXPECT_THAT(seen, Not(HasSubstr("clear text"))) << "events are made of commits";
+}
+
+// It may be sealed for a key that was only told so far: whoever keeps the keys has to know of it.
+TEST_F(SecurePacksTest, WhatComesSealedIsShownToTheSealerAndStaysAsItIs) {
+  constexpr const char* kSealed = R"({"meta":{"Name":"sealed"},"sections":{
+      "profiles":{"p":{"Name":"p","Params":{"any":{"Key":"a","Nonce":"b","Payload":"c"}}}}}})";
+  ASSERT_TRUE(layers_->load(kSealed, false, "", false, "user:test")) << "needs no sealer";
+  std::vector<std::string> seen;
+  layers_->set_sealer([&seen](const std::vector<Layers::SecureValue>& values) {
+    std::vector<std::string> out;
+    for (const auto& [prefix, key, value] : values) {
+      seen.push_back(prefix + "/" + key);
+      out.push_back(value);
+    }
+    return Result<std::vector<std::string>>(std::move(out));
+  });
+  ASSERT_TRUE(layers_->load(kSealed, true, "sealed", false, "user:test"));
+  EXPECT_EQ(seen, std::vector<std::string>{"profiles/p"});
+  EXPECT_EQ(profile().at("Params").at("any").at("Payload"), "c");
 }
 
 }  // namespace

@@ -175,6 +175,11 @@ Task<Result<void>> run_blocking(Pool pool, Caller caller, std::function<void()> 
   co_return Result<void>();
 }
 
+Task<void> run_admitted(Pool pool, Caller caller, std::function<void()> function) {
+  const bool ran = co_await run_in(pool_of(pool), std::move(caller), false, std::move(function));
+  (void)ran;
+}
+
 std::vector<WorkerPool::Statistics> pool_statistics() {
   std::vector<WorkerPool::Statistics> out;
   for (const WorkerPool* pool : pools().all) out.push_back(pool->statistics());

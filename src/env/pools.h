@@ -25,6 +25,10 @@ Task<void> run_blocking(Pool pool, std::function<void()> function);
 /// without a name, is never refused.
 Task<Result<void>> run_blocking(Pool pool, Caller caller, std::function<void()> function);
 
+/// On a caller's account, as a part of work that was admitted before: takes turns with the work of others, is
+/// never refused. To be used where something else bounds how many parts wait at the same time.
+Task<void> run_admitted(Pool pool, Caller caller, std::function<void()> function);
+
 std::vector<WorkerPool::Statistics> pool_statistics();
 
 /// What happens when work in a pool goes on for `patience` after its Runtime began to stop; `what` names the

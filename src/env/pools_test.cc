@@ -95,6 +95,33 @@ TEST(Pools, NeverRefuseWorkOfTheServerItself) {
   EXPECT_EQ(done, 200);
 }
 
+TEST(Pools, NeverRefuseAPartOfAdmittedWorkButLetItTakeTurns) {
+  Runtime runtime(1);
+  std::mutex mutex;
+  std::string order;
+  std::vector<std::future<void>> all;
+  const auto part_of = [&](char name) {
+    all.push_back(launch(runtime, [&, name]() -> Task<void> {
+      Caller caller;
+      caller.name = std::string(1, name);
+      co_await run_admitted(Pool::kLong, std::move(caller), [&, name] {
+        const std::lock_guard lock(mutex);
+        order += name;
+      });
+    }));
+  };
+  {
+    const Occupied occupied(runtime, Pool::kLong, kLongThreads);
+    for (int i = 0; i < 100; ++i) part_of('f');
+    ASSERT_TRUE(eventually([] { return statistics_of("long").waiting == 100; })) << "32 would have places";
+    part_of('o');
+    ASSERT_TRUE(eventually([] { return statistics_of("long").waiting == 101; }));
+  }
+  for (std::future<void>& one : all) one.get();
+  EXPECT_EQ(order.size(), 101U);
+  EXPECT_LT(order.find('o'), 2 * kLongThreads) << "the other one did not wait for all of the flood";
+}
+
 TEST(Pools, LetATaskGoThatIsCancelledWhileItWaits) {
   Runtime runtime(2);
   TaskGroup group(runtime.executor(), "test");

@@ -35,7 +35,7 @@ Result<std::string> read_password(store::Store& store, std::string_view id, cons
   if (value == nullptr || value->is_string()) return text_param(params, kPassword, true);
   const std::string sealed = json::serialize(*value);
   if (!auth::is_secure_data(sealed)) return invalid(kPassword, "expected a string");
-  Result<auth::KeyPair> pair = auth::object_key_pair(store, kEndpoints, id, false);
+  Result<auth::KeyPair> pair = auth::object_key_pair(store, kEndpoints, id);
   if (!pair) return invalid(kPassword, "its key is not here");
   Result<std::string> clear = auth::open_sealed(*pair, sealed);
   if (!clear) return invalid(kPassword, clear.error().messages.front());
@@ -56,7 +56,7 @@ Result<bool> seal_params(store::Store& store, const std::string& id, json::objec
   if (password == nullptr) return changed;
   const std::string clear = json::serialize(*password);
   if (auth::is_secure_data(clear)) return changed;
-  Result<auth::KeyPair> pair = auth::object_key_pair(store, kEndpoints, id);
+  Result<auth::KeyPair> pair = auth::kept_key_pair(store, kEndpoints, id);
   if (!pair) return pair.error();
   *password = json::parse(auth::seal(pair->public_key, clear));
   return true;

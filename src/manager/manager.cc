@@ -334,12 +334,24 @@ class ManagerImpl final : public Manager {
       kLog.warn("owner refused owner={} through={} reason={}", refusal.owner, refusal.neighbour,
                 refusal.reason);
     }
+    tell_new_certificates(*before, *next);
     {
       std::unique_lock lock(mutex_);
       plan_ = next;
     }
     for (const auto& [id, session] : running) session->subscribe(next->subscriptions(id));
     source_.owners_changed();
+  }
+
+  /// It may be another server: whoever reads the log should know.
+  static void tell_new_certificates(const Plan& before, const Plan& next) {
+    for (const auto& [owner, route] : next.routes) {
+      const auto old = before.routes.find(owner);
+      if (old == before.routes.end() || old->second.certificate.empty()) continue;
+      if (old->second.certificate == route.certificate) continue;
+      kLog.warn("owner has another certificate owner={} through={} was={} now={}", owner, route.next_hop,
+                old->second.certificate, route.certificate);
+    }
   }
 
   /// Replicas that nobody leads to any more.
@@ -383,6 +395,7 @@ class ManagerImpl final : public Manager {
       announced.in_touch = fresh.in_touch;
       announced.age_seconds = fresh.age_seconds;
       announced.reason = fresh.reason;
+      announced.certificate = route.certificate;
     }
     return out;
   }
@@ -722,7 +735,7 @@ Task<Result<json::object>> ManagerImpl::new_endpoint(const Connection& connectio
   if (stored_endpoint(id))
     co_return Error(ErrorCode::kConflict, fmt::format("endpoint {} is already known here", id));
   std::optional<Result<auth::KeyPair>> pair;
-  co_await env::run_blocking([&] { pair = auth::object_key_pair(given_.store, kEndpoints, id); });
+  co_await env::run_blocking([&] { pair = auth::kept_key_pair(given_.store, kEndpoints, id); });
   if (!*pair) co_return pair->error();
   const std::string sealed =
       auth::seal((*pair)->public_key, json::serialize(json::string_view(connection.password)));

@@ -23,6 +23,7 @@ struct Route {
   std::vector<std::string> via;  // from the owner outwards, the next hop last; empty when that is the owner
   bool followed = true;          // its objects are replicated
   std::vector<std::string> stand_by;  // other neighbours that announce it, best first
+  std::string certificate;            // of the owner, see replication::Announcement; empty: unknown
   bool operator==(const Route&) const = default;
 };
 
@@ -41,7 +42,9 @@ struct Plan {
 
 /// Each owner gets one way: through a connected neighbour that is in touch with it, if there is one; among
 /// those the shortest; among equals the one in use, then by name. Ways through this server itself are
-/// refused.
+/// refused, and ways to another certificate than the owner is known by: the one that is seen here when the
+/// owner is attached here, else the one that the way in use leads to, which alone may tell of a new one; it
+/// is forgotten when no way leads to it any more. Ways whose certificate nobody tells are taken.
 Plan plan_routes(std::string_view own_id, const std::vector<Neighbour>& neighbours, const Plan& current);
 
 }  // namespace mullion::manager

@@ -79,5 +79,65 @@ TEST(Routes, WithoutSinglePaneNothingIsFollowed) {
   EXPECT_TRUE(plan.subscriptions("A").empty());
 }
 
+Announcement as(Announcement announced, std::string certificate) {
+  announced.certificate = std::move(certificate);
+  return announced;
+}
+
+TEST(Routes, AStandByThatLeadsToAnotherServerIsRefused) {
+  const std::vector<Announcement> through_r1{as(at("A", {"R1"}), "c1")},
+      through_r2{as(at("A", {"R2"}), "c2")};
+  const Plan first = plan_routes("M1", {neighbour("R1", through_r1), neighbour("R2", through_r2)}, {});
+  EXPECT_EQ(next_hop(first, "A"), "R1");
+  EXPECT_EQ(first.routes.at("A").certificate, "c1");
+  EXPECT_TRUE(first.routes.at("A").stand_by.empty());
+  ASSERT_EQ(first.refused.size(), 1U);
+  EXPECT_EQ(first.refused[0],
+            (Refusal{"R2", "A", "another server has this id there: certificate c2, known is c1"}));
+  const Plan broken =
+      plan_routes("M1", {neighbour("R1", through_r1, false), neighbour("R2", through_r2)}, first);
+  EXPECT_EQ(next_hop(broken, "A"), "R1") << "rather no answer than one of another server";
+}
+
+TEST(Routes, WhatIsSeenHereCountsMoreThanWhatIsTold) {
+  const Neighbour direct = neighbour("A", {as(at("A"), "c1")}, false);
+  const Neighbour told = neighbour("R1", {at("R1"), as(at("A", {"R1"}), "c2")});
+  const Plan plan = plan_routes("M1", {direct, told}, {});
+  EXPECT_EQ(next_hop(plan, "A"), "A");
+  EXPECT_EQ(plan.refused.size(), 1U);
+}
+
+TEST(Routes, TheWayInUseMayTellOfANewCertificate) {
+  const Plan first = plan_routes(
+      "M1", {neighbour("R1", {as(at("A", {"R1"}), "c1")}), neighbour("R2", {as(at("A", {"R2"}), "c1")})}, {});
+  EXPECT_EQ(first.routes.at("A").stand_by, (std::vector<std::string>{"R2"}));
+  const Plan renewed = plan_routes(
+      "M1", {neighbour("R1", {as(at("A", {"R1"}), "c2")}), neighbour("R2", {as(at("A", {"R2"}), "c1")})},
+      first);
+  EXPECT_EQ(next_hop(renewed, "A"), "R1");
+  EXPECT_EQ(renewed.routes.at("A").certificate, "c2");
+  EXPECT_EQ(renewed.refused.size(), 1U) << "until the other way knows it, too";
+  const Plan agreed = plan_routes(
+      "M1", {neighbour("R1", {as(at("A", {"R1"}), "c2")}), neighbour("R2", {as(at("A", {"R2"}), "c2")})},
+      renewed);
+  EXPECT_TRUE(agreed.refused.empty());
+}
+
+TEST(Routes, ACertificateThatNoWayLeadsToIsForgotten) {
+  const Plan first = plan_routes("M1", {neighbour("R1", {as(at("A", {"R1"}), "c1")})}, {});
+  const Plan moved = plan_routes("M1", {neighbour("R2", {as(at("A", {"R2"}), "c2")})}, first);
+  EXPECT_EQ(next_hop(moved, "A"), "R2");
+  EXPECT_EQ(moved.routes.at("A").certificate, "c2");
+}
+
+TEST(Routes, WaysThatTellNoCertificateAreTakenAsBefore) {
+  const Plan first = plan_routes("M1", {neighbour("R1", {as(at("A", {"R1"}), "c1")})}, {});
+  const std::vector<Neighbour> now{neighbour("R1", {as(at("A", {"R1"}), "c1")}, false),
+                                   neighbour("R2", {at("A", {"R2"})})};
+  const Plan silent = plan_routes("M1", now, first);
+  EXPECT_EQ(next_hop(silent, "A"), "R2");
+  EXPECT_EQ(silent.routes.at("A").certificate, "c1") << "it stays known";
+}
+
 }  // namespace
 }  // namespace mullion::manager

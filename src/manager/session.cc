@@ -372,11 +372,19 @@ env::Task<void> Session::describe() {
   }
 }
 
+/// The one that the endpoint shows, or has to show; precondition: the lock is held.
+std::string Session::certificate() const {
+  if (access_) return access_->client->peer_fingerprint();
+  return connection_.authorities.empty() ? connection_.fingerprint : std::string();
+}
+
 Neighbour Session::neighbour() const {
   std::lock_guard lock(mutex_);
   Neighbour out{id_, sink_ != nullptr, connection_.single_pane, position_.announced};
   // Before the first word: the endpoint itself is there, whatever lies behind it.
   if (out.announced.empty()) out.announced.push_back({id_, {}, true, 0, ""});
+  const auto itself = std::ranges::find(out.announced, id_, &replication::Announcement::owner);
+  if (itself != out.announced.end()) itself->certificate = certificate();
   return out;
 }
 

@@ -93,6 +93,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void take_owners(std::vector<replication::Announcement> owners);
   void take_state(std::string state);
   void take_currency(bool current);
+  std::string certificate() const;
 
   SessionOptions options_;
   const std::string id_;

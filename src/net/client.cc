@@ -19,6 +19,7 @@ using internal::Deadline;
 using internal::deadline_after;
 using internal::MessageParser;
 using internal::Origin;
+using internal::Pace;
 using internal::Stream;
 
 constexpr size_t kReadBytes = 16 * 1024;
@@ -71,8 +72,11 @@ std::string request_head(const ClientRequest& request, const ClientPool& pool) {
 /// The rest of an answer; hands the connection back to the pool when it was read to its end.
 class ResponseBody final : public BodySource {
  public:
-  ResponseBody(std::shared_ptr<ClientPool> pool, ClientConnectionPtr connection)
-      : pool_(std::move(pool)), connection_(std::move(connection)) {
+  ResponseBody(std::shared_ptr<ClientPool> pool, ClientConnectionPtr connection, Deadline deadline)
+      : pool_(std::move(pool)),
+        connection_(std::move(connection)),
+        deadline_(deadline),
+        pace_(pool_->options().least_rate, pool_->options().rate_window) {
     if (connection_->parser.done()) {
       size_ = 0;
       finish();
@@ -127,9 +131,11 @@ class ResponseBody final : public BodySource {
     if (connection.buffer.size() > kBodyReadBytes)
       co_return Error(ErrorCode::kUnreachable, "chunk header is too long");
     char* const room = connection.buffer.prepare(kBodyReadBytes);
-    const Deadline deadline =
-        std::min(deadline_after(pool_->options().idle_timeout), pool_->options().deadline);
+    const Deadline deadline = std::min(deadline_after(pool_->options().idle_timeout), deadline_);
+    const Deadline asked = deadline_after(env::Duration::zero());
     Result<size_t> got = co_await connection.stream->read_some(room, kBodyReadBytes, deadline);
+    const env::Duration waited = deadline_after(env::Duration::zero()) - asked;
+    if (!pace_.add(got ? *got : 0, waited)) got = internal::too_slow("sends", pace_.least_rate());
     if (!got) co_return got.error();
     if (*got > 0) {
       connection.buffer.commit(*got);
@@ -141,12 +147,14 @@ class ResponseBody final : public BodySource {
 
   std::shared_ptr<ClientPool> pool_;
   ClientConnectionPtr connection_;
+  const Deadline deadline_;
+  Pace pace_;
   std::optional<uint64_t> size_;
   std::optional<Error> failure_;
   size_t used_ = 0;
 };
 
-Task<Result<void>> write_body(Stream& stream, BodySource& body, env::Duration patience) {
+Task<Result<void>> write_body(Stream& stream, BodySource& body, env::Duration patience, Pace& pace) {
   const bool chunked = !body.size().has_value();
   const uint64_t promised = body.size().value_or(0);
   uint64_t sent = 0;
@@ -165,27 +173,29 @@ Task<Result<void>> write_body(Stream& stream, BodySource& body, env::Duration pa
       pieces[0] = size_line;
       pieces[2] = "\r\n";
     }
-    Result<void> written = co_await stream.write(pieces, patience);
+    Result<void> written = co_await stream.write(pieces, patience, &pace);
     if (!written) co_return written;
   }
   if (!chunked && sent != promised)
     co_return Error(ErrorCode::kInternal, "request body is shorter than announced");
   if (!chunked) co_return Result<void>();
   const Stream::Pieces last{"0\r\n\r\n", std::string_view(), std::string_view()};
-  Result<void> written = co_await stream.write(last, patience);
+  Result<void> written = co_await stream.write(last, patience, &pace);
   co_return written;
 }
 
 Task<Result<void>> write_request(Stream& stream, const ClientRequest& request, const std::string& head,
-                                 env::Duration patience, bool& body_failed) {
+                                 const ClientOptions& options, bool& body_failed) {
+  const env::Duration patience = options.idle_timeout;
+  Pace pace(options.least_rate, options.rate_window);
   const auto* text = std::get_if<std::string>(&request.body);
   const std::string_view body = text == nullptr ? std::string_view() : std::string_view(*text);
   const Stream::Pieces pieces{head, body, std::string_view()};
-  Result<void> written = co_await stream.write(pieces, patience);
+  Result<void> written = co_await stream.write(pieces, patience, &pace);
   if (!written || text != nullptr) co_return written;
   BodySource* const source = std::get<BodySourcePtr>(request.body).get();
   if (source == nullptr) co_return written;
-  Result<void> streamed = co_await write_body(stream, *source, patience);
+  Result<void> streamed = co_await write_body(stream, *source, patience, pace);
   // A cut or stalled connection may still hold the server's early answer; a broken body source cannot.
   body_failed = !streamed && streamed.error().code != ErrorCode::kUnreachable;
   co_return streamed;
@@ -227,8 +237,7 @@ struct Exchange {
 Task<Result<void>> exchange(ClientConnection& connection, const ClientRequest& request,
                             const std::string& head, const ClientOptions& options, Exchange& seen) {
   if (request.begun != nullptr) *request.begun = true;
-  Result<void> written =
-      co_await write_request(*connection.stream, request, head, options.idle_timeout, seen.body_failed);
+  Result<void> written = co_await write_request(*connection.stream, request, head, options, seen.body_failed);
   if (!written && seen.body_failed) co_return written;
   const Deadline deadline =
       std::min(deadline_after(request.timeout.value_or(options.idle_timeout)), options.deadline);
@@ -303,7 +312,7 @@ class ClientImplementation final : public Client {
       if (done && connection->parser.status() == 101) {
         co_return Error(ErrorCode::kUnreachable, "the server switched protocols without being asked");
       }
-      if (done) co_return make_response(pool, std::move(connection));
+      if (done) co_return make_response(pool, std::move(connection), request.body_time);
       if (pool->closed()) co_return Error(ErrorCode::kCancelled, "the client is closed");
       const bool lost = done.error().code == ErrorCode::kUnreachable && !seen.any_byte && !seen.body_failed;
       if (!lost || !repeatable || !connection->reused) co_return done.error();
@@ -343,18 +352,22 @@ class ClientImplementation final : public Client {
   void close() override { pool_->close(); }
 
  private:
-  static ClientResponse make_response(const std::shared_ptr<ClientPool>& pool,
-                                      ClientConnectionPtr connection) {
+  static ClientResponse make_response(const std::shared_ptr<ClientPool>& pool, ClientConnectionPtr connection,
+                                      std::optional<env::Duration> body_time) {
+    const Deadline deadline =
+        std::min(body_time ? deadline_after(*body_time) : Deadline::max(), pool->options().deadline);
     ClientResponse response;
     response.status = connection->parser.status();
     response.headers = std::move(connection->parser.headers());
-    response.body = std::make_unique<ResponseBody>(pool, std::move(connection));
+    response.body = std::make_unique<ResponseBody>(pool, std::move(connection), deadline);
     return response;
   }
 
   static Task<Error> read_refusal(std::shared_ptr<ClientPool> pool, ClientConnectionPtr connection) {
     const int status = connection->parser.status();
-    ResponseBody body(pool, std::move(connection));
+    const Deadline deadline =
+        std::min(deadline_after(pool->options().idle_timeout), pool->options().deadline);
+    ResponseBody body(pool, std::move(connection), deadline);
     Result<std::string> text = co_await read_all(body, kMaxRefusal);
     co_return refusal(status, text ? *text : std::string());
   }
@@ -366,6 +379,7 @@ class ClientImplementation final : public Client {
     options.max_queue = pool.options().max_websocket_queue;
     options.ping = pool.options().idle_timeout / 2;
     options.patience = pool.options().idle_timeout;
+    options.least_rate = pool.options().least_rate;
     return std::make_shared<Conversation>(connection.stream, std::move(connection.buffer), options,
                                           pool.tasks());
   }

@@ -54,5 +54,97 @@ TEST(Client, TellsWhetherARequestWasBegun) {
   EXPECT_TRUE(begun);
 }
 
+TEST(Client, GivesUpABodyThatTrickles) {
+  Fixture fixture({.handler = [](Request&) -> Task<Response> {
+    Response response;
+    response.body = std::make_unique<DrippingBody>();
+    co_return response;
+  }});
+  ClientOptions options{.base_url = url_of(fixture)};
+  EXPECT_EQ(options.least_rate, PeerLimits().least_rate) << "what servers ask of clients";
+  options.least_rate = 10'000;
+  options.rate_window = std::chrono::milliseconds(200);
+  bool begun = false;
+  const Error error = send(fixture.runtime, std::move(options), begun).error();
+  EXPECT_EQ(error.code, ErrorCode::kTimeout);
+  EXPECT_EQ(error.text(), "timeout: the peer sends less than 10000 bytes per second");
+}
+
+TEST(Client, GivesABodyTheTimeThatItsRequestSays) {
+  Fixture fixture({.handler = [](Request&) -> Task<Response> {
+    Response response;
+    response.body = std::make_unique<DrippingBody>();
+    co_return response;
+  }});
+  Result<TextResponse> answer = run(fixture.runtime, [&]() -> Task<Result<TextResponse>> {
+    ClientRequest request;
+    request.target = "/";
+    request.body_time = std::chrono::milliseconds(100);
+    co_return co_await fetch(*fixture.client, std::move(request));
+  });
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ErrorCode::kTimeout);
+}
+
+/// Remembers how long the bodies of the answers to its requests may take.
+class RememberingClient final : public Client {
+ public:
+  std::vector<std::optional<env::Duration>> times;
+  Task<Result<ClientResponse>> send(ClientRequest request) override {
+    times.push_back(request.body_time);
+    co_return ClientResponse{};
+  }
+  Task<Result<std::shared_ptr<WebSocket>>> connect_websocket(std::string, Headers) override {
+    co_return Error(ErrorCode::kUnavailable, "no websocket in this test");
+  }
+  std::string peer_fingerprint() const override { return ""; }
+  void close() override {}
+};
+
+TEST(Fetch, HasATimeForTheWholeAnswer) {
+  env::Runtime runtime(1);
+  RememberingClient client;
+  for (const std::optional<env::Duration> time :
+       {std::optional<env::Duration>(), std::optional<env::Duration>(5s)}) {
+    ClientRequest request;
+    request.body_time = time;
+    EXPECT_TRUE(run(runtime, fetch(client, std::move(request))));
+  }
+  EXPECT_EQ(client.times, (std::vector<std::optional<env::Duration>>{kLongestFetch, 5s}));
+}
+
+TEST(Client, GivesUpAServerThatTakesARequestTooSlowly) {
+  std::atomic<bool> over{false};
+  LoopbackServer server([&over](tcp::socket socket) {
+    boost::system::error_code failure;
+    socket.set_option(asio::socket_base::receive_buffer_size(4096), failure);
+    std::array<char, 512> some;
+    while (!failure && !over) {
+      socket.read_some(asio::buffer(some), failure);
+      std::this_thread::sleep_for(10ms);
+    }
+    return false;
+  });
+  env::Runtime runtime(1);
+  ClientOptions options{.base_url = server.url()};
+  options.least_rate = 10'000'000;
+  options.rate_window = std::chrono::milliseconds(200);
+  auto client = make_client(runtime, std::move(options));
+  ASSERT_TRUE(client);
+  Result<TextResponse> answer = run(runtime, [&]() -> Task<Result<TextResponse>> {
+    ClientRequest request;
+    request.method = "POST";
+    request.target = "/";
+    request.timeout = std::chrono::milliseconds(50);
+    request.body = std::string(64 << 20, 'x');
+    co_return co_await fetch(**client, std::move(request));
+  });
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().text(), "timeout: the peer takes less than 10000000 bytes per second");
+  over = true;
+  client->reset();
+  runtime.stop();
+}
+
 }  // namespace
 }  // namespace mullion::net

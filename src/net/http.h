@@ -188,7 +188,11 @@ struct ClientOptions {
   TrustPolicy trust;
   env::Duration connect_timeout = std::chrono::seconds(5);  // TCP and TLS together
   env::Duration idle_timeout = std::chrono::seconds(60);    // no progress while waiting or transferring
-  env::SteadyTime deadline = env::SteadyTime::max();        // of everything together, bodies of answers too
+  /// Bytes per second that the server at least takes of a request and sends of an answer's body, over each
+  /// `rate_window` spent waiting for it; kTimeout when it is slower. 0: any pace will do.
+  uint64_t least_rate = 1024;
+  env::Duration rate_window = std::chrono::seconds(60);
+  env::SteadyTime deadline = env::SteadyTime::max();  // of everything together, bodies of answers too
   size_t max_idle_connections = 16;
   uint64_t max_websocket_message = 64 * 1024 * 1024;
   size_t max_websocket_queue = 16 * 1024 * 1024;
@@ -199,7 +203,8 @@ struct ClientRequest {
   std::string target;  // path and query, already encoded
   Headers headers;
   std::variant<std::string, BodySourcePtr> body;
-  std::optional<env::Duration> timeout;  // until response headers; default ClientOptions::idle_timeout
+  std::optional<env::Duration> timeout;    // until response headers; default ClientOptions::idle_timeout
+  std::optional<env::Duration> body_time;  // from the response headers to the end of the body; default: any
   /// Becomes true before the first byte of it leaves: until then nobody can have carried it out. Must outlive
   /// send().
   bool* begun = nullptr;
@@ -228,7 +233,9 @@ class Client {
 };
 Result<std::unique_ptr<Client>> make_client(env::Runtime& runtime, ClientOptions options);
 
-/// Sends and reads a whole answer of at most `limit` bytes.
+/// Sends and reads a whole answer of at most `limit` bytes, whose body may take `kLongestFetch` unless the
+/// request says something else.
+inline constexpr env::Duration kLongestFetch = std::chrono::minutes(10);
 struct TextResponse {
   int status = 0;
   Headers headers;

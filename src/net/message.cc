@@ -112,6 +112,7 @@ Task<Result<std::string>> read_all(BodySource& source, uint64_t limit) {
 }
 
 Task<Result<TextResponse>> fetch(Client& client, ClientRequest request, uint64_t limit) {
+  if (!request.body_time) request.body_time = kLongestFetch;
   Result<ClientResponse> response = co_await client.send(std::move(request));
   if (!response) co_return response.error();
   TextResponse text;

@@ -1,3 +1,7 @@
+#include <fmt/format.h>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <thread>
 
 #include "net/net_testing.h"
@@ -374,6 +378,44 @@ TEST(Server, ServesManyClientsAtOnce) {
     }));
   }
   for (auto& result : results) EXPECT_EQ(result.get(), 20);
+}
+
+/// Turns that another task of the one thread that serves gets while a large answer is written.
+uint64_t turns_beside_an_answer(bool tls) {
+  env::Runtime serving(1), asking(1);
+  const std::string large(32 << 20, 'x');
+  ListenOptions options{.address = "127.0.0.1"};
+  if (tls) options.tls = shared_certificate().files();
+  const auto handler = [&large](Request&) -> Task<Response> { co_return text_response(large); };
+  auto server = listen(serving, options, PeerLimits(), handler);
+  ClientOptions asks;
+  asks.base_url = fmt::format("{}://localhost:{}", tls ? "https" : "http", (*server)->port());
+  auto client = make_client(asking, asks);
+  std::atomic<uint64_t> turns{0};
+  std::atomic<bool> over{false};
+  std::future<void> other = launch(serving, [&]() -> Task<void> {
+    for (; !over; ++turns) co_await asio::post(asio::use_awaitable);
+  });
+  EXPECT_TRUE(eventually([&] { return turns > 0; }));
+  const uint64_t before = turns;
+  Result<TextResponse> answer = run(asking, [&]() -> Task<Result<TextResponse>> {
+    ClientRequest request;
+    request.target = "/";
+    co_return co_await fetch(**client, std::move(request));
+  });
+  const uint64_t after = turns;
+  over = true;
+  other.get();
+  EXPECT_EQ(answer ? answer->body.size() : 0, large.size());
+  client->reset();
+  server->reset();
+  return after - before;
+}
+
+// However large the answer and however fast its reader: others of the thread wait for a piece, not for all.
+TEST(Server, WritesInTurnsWithOthers) {
+  EXPECT_GE(turns_beside_an_answer(false), 100U);
+  EXPECT_GE(turns_beside_an_answer(true), 100U);
 }
 
 }  // namespace

@@ -56,6 +56,8 @@ env::Task<Result<UrlAnswer>> open_url(env::Runtime& runtime, std::string url, Ur
     client_options.trust = options.trust;
     client_options.proxy = options.proxy;
     client_options.idle_timeout = options.idle_timeout;
+    client_options.least_rate = options.least_rate;
+    client_options.rate_window = options.rate_window;
     client_options.deadline = deadline;
     Result<std::unique_ptr<Client>> client = make_client(runtime, std::move(client_options));
     if (!client) co_return named(url, client.error());

@@ -13,6 +13,8 @@ struct UrlOptions {
   TrustPolicy trust;
   std::string proxy;  // as in ClientOptions
   env::Duration idle_timeout = std::chrono::seconds(60);
+  uint64_t least_rate = 1024;  // as in ClientOptions
+  env::Duration rate_window = std::chrono::seconds(60);
   env::Duration total = env::Duration::max();  // until the end of the body, redirects included
 };
 

@@ -60,6 +60,7 @@ json::object value_of(const Owners& record) {
                                   {"in_touch", owner.in_touch},
                                   {"age", owner.age_seconds},
                                   {"reason", owner.reason}});
+    if (!owner.certificate.empty()) owners.back().get_object()["certificate"] = owner.certificate;
   }
   return {{"t", "owners"}, {"owners", std::move(owners)}};
 }
@@ -308,7 +309,7 @@ Record read_owners(Reader& in) {
   Owners out;
   in.each("owners", [&](Reader& item) {
     out.owners.push_back({item.text("owner"), item.texts("via"), item.flag("in_touch"), item.real("age"),
-                          item.text("reason", false)});
+                          item.text("reason", false), item.text("certificate", false)});
   });
   if (out.owners.size() > kMaxOwners) in.spoil("owners");
   return out;

@@ -31,6 +31,9 @@ struct Announcement {
   bool in_touch = true;    // whether the source's own replica follows its owner right now
   double age_seconds = 0;  // how old the source's replica is, in touch or not
   std::string reason;      // why it is not in touch
+  /// Fingerprint of the certificate that the owner shows to the endpoint next to it, 64 hexadecimal digits,
+  /// as that endpoint and those behind it tell it; empty: unknown, and for the source itself, which one sees.
+  std::string certificate;
   bool operator==(const Announcement&) const = default;
 };
 

@@ -42,7 +42,8 @@ TEST(Wire, EveryRecordComesBackAsItWent) {
   const std::vector<store::TypeDigest> digests{{"machines", "A", digest, 7}};
   FrameWriter writer;
   writer.add(Hello{1, "A", "v1", 0xfedcba9876543210, 42, {"x", "y"}});
-  writer.add(Owners{{{"A", {"R1"}, false, 2.5, "cut"}}});
+  const std::string certificate(64, 'c');
+  writer.add(Owners{{{"A", {"R1"}, false, 2.5, "cut", certificate}, {"R1", {}}}});
   writer.add(Subscribe{{{"A", true, store::Cursor{3, 4}}, {"B", false, std::nullopt}}});
   writer.add(SnapshotBegin{"A", {5, 6}});
   writer.add(Object{"machines", "k\"1\n", R"({"Name":"x","N":1.50})"});
@@ -66,7 +67,8 @@ TEST(Wire, EveryRecordComesBackAsItWent) {
   EXPECT_EQ(hello.epoch, 0xfedcba9876543210);
   EXPECT_EQ(hello.features.size(), 2U);
   const auto owners = std::get<Owners>(next());
-  EXPECT_EQ(owners.owners.front(), (Announcement{"A", {"R1"}, false, 2.5, "cut"}));
+  EXPECT_EQ(owners.owners.front(), (Announcement{"A", {"R1"}, false, 2.5, "cut", certificate}));
+  EXPECT_EQ(owners.owners.back(), (Announcement{"R1", {}}));
   const auto wanted = std::get<Subscribe>(next());
   EXPECT_TRUE(wanted.owners[0].follows);
   EXPECT_EQ(wanted.owners[0].replica, (store::Cursor{3, 4}));

@@ -56,18 +56,20 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/// Each value for the key pair of its object.
+/// Each value for the key pair of its object, which is stored: values that came sealed may be for one that
+/// was only told so far.
 Result<std::vector<std::string>> seal_values(store::Store& store,
                                              const std::vector<content::Layers::SecureValue>& values) {
   std::vector<std::pair<std::string, std::string>> objects;
   objects.reserve(values.size());
   for (const auto& value : values) objects.emplace_back(value.prefix, value.key);
-  const Result<std::vector<auth::KeyPair>> pairs = auth::object_key_pairs(store, objects);
+  const Result<std::vector<auth::KeyPair>> pairs = auth::kept_key_pairs(store, objects);
   if (!pairs) return pairs.error();
   std::vector<std::string> sealed;
   sealed.reserve(values.size());
   for (size_t i = 0; i < values.size(); ++i) {
-    sealed.push_back(auth::seal((*pairs)[i].public_key, values[i].clear_json));
+    const std::string& value = values[i].json;
+    sealed.push_back(auth::is_secure_data(value) ? value : auth::seal((*pairs)[i].public_key, value));
   }
   return sealed;
 }
@@ -417,7 +419,7 @@ Result<void> ServerProcess::start_providers() {
   };
   services.open_sealed = [this](std::string_view prefix, std::string_view key,
                                 std::string_view sealed) -> Result<std::string> {
-    Result<auth::KeyPair> pair = auth::object_key_pair(*store_, prefix, key, false);
+    Result<auth::KeyPair> pair = auth::object_key_pair(*store_, prefix, key);
     if (!pair) return pair.error();
     return auth::open_sealed(*pair, sealed);
   };

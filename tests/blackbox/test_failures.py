@@ -346,6 +346,32 @@ def test_a_diamond_is_followed_once_and_has_a_stand_by(site):
     wait_equal(leaf, left, right, top)
 
 
+def test_another_server_of_the_same_id_is_no_stand_by(site):
+    leaf, left, right, top = site.start("A", "R1", "R2", "M1")
+    clone = site.server("A-clone", drp_id="A").start()
+    for manager in (left, right, top):
+        manager.become_manager()
+    left.attach(leaf)
+    right.attach(clone)
+    machine = leaf.create("machines", {"Name": "real"})
+    top.attach(left)
+    wait_equal(leaf, top)
+    top.attach(right)
+    wait_until("M1 refuses the other way", lambda: "another server has this id there" in top.log())
+    left.kill()
+    wait_until("M1 lost R1", lambda: top.status("R1").startswith("Lost"))
+    answer = top.call("POST", "/A/api/v3/machines", {"Name": "lost-its-way"})
+    assert answer.status_code == 503, answer.text
+    answer = top.call("PATCH", f"machines/{machine['Uuid']}", [{"op": "add", "path": "/Description", "value": "x"}])
+    assert answer.status_code == 503, answer.text
+    assert clone.objects("machines") == [], "nothing reached the clone"
+    assert [row["Name"] for row in top.objects("machines", "?Endpoint=A")] == ["real"], "the replica stays"
+    left.start()
+    wait_until("the way is there again", lambda: top.call(
+        "POST", "/A/api/v3/machines", {"Name": "on-its-way"}).status_code == 201)
+    wait_equal(leaf, left, top)
+
+
 def test_a_loop_is_refused_and_nothing_goes_round(site):
     one, two, leaf = site.start("R1", "R2", "A")
     one.become_manager()

@@ -52,7 +52,7 @@ content::Layers::Opener opener_for(Call& call) {
                  std::string_view sealed) -> std::optional<std::string> {
     const auth::Right right{std::string(prefix), "getSecure", auth::Subject::here(std::string(key))};
     if (!auth::authorise(call.principal, right, call.uri)) return std::nullopt;
-    const auto pair = auth::object_key_pair(call.services.store, prefix, key, false);
+    const auto pair = auth::object_key_pair(call.services.store, prefix, key);
     if (!pair) return std::nullopt;
     auto clear = auth::open_sealed(*pair, sealed);
     return clear ? std::optional(std::move(*clear)) : std::nullopt;
@@ -69,12 +69,11 @@ env::Task<Result<net::Response>> list_contents(Call& call) {
 
 env::Task<Result<net::Response>> show_content(Call& call) {
   Result<std::string> content = co_await heavy(call, env::Pool::kLong, [&] {
-    return call.services.layers.show(call.requested_id(), opener_for(call));
+    Result<std::string> whole = call.services.layers.show(call.requested_id(), opener_for(call));
+    return whole ? cut_to_tenant(call, std::move(*whole)) : whole;
   });
   if (!content) co_return content_error(call, content.error());
-  Result<std::string> shown = cut_to_tenant(call, std::move(*content));
-  if (!shown) co_return shown.error();
-  co_return json_response(200, std::move(*shown));
+  co_return json_response(200, std::move(*content));
 }
 
 env::Task<Result<net::Response>> load_content(Call& call) {

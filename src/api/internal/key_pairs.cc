@@ -10,16 +10,23 @@
 namespace mullion::api {
 namespace {
 
-/// The pair of an object of the call's type, made when there is none yet.
-env::Task<Result<auth::KeyPair>> pair_of(Call& call, std::string key) {
+/// The pair of the call's object, stored when it was not.
+env::Task<Result<auth::KeyPair>> kept_pair(Call& call) {
   std::optional<Result<auth::KeyPair>> pair;
   co_await env::run_blocking(
-      [&] { pair = auth::object_key_pair(call.services.store, call.type->prefix, key); });
+      [&] { pair = auth::kept_key_pair(call.services.store, call.type->prefix, call.target.key); });
   co_return std::move(*pair);
 }
 
 net::Response public_key_of(const auth::KeyPair& pair) {
   return json_response(200, quoted_json(base64_encode(pair.public_key)));
+}
+
+/// A read: nothing is stored. What is sealed for the key stores it.
+Result<net::Response> show_key_of(const Call& call, std::string_view key) {
+  Result<auth::KeyPair> pair = auth::told_key_pair(call.services.store, call.type->prefix, key);
+  if (!pair) return pair.error();
+  return public_key_of(*pair);
 }
 
 /// Every sealed parameter under the new key; values that the old key does not open are named.
@@ -85,18 +92,11 @@ store::SecretGuard box_guard(const model::ObjectType& type, std::string_view key
 
 namespace handlers {
 
-env::Task<Result<net::Response>> show_public_key(Call& call) {
-  Result<auth::KeyPair> pair = co_await pair_of(call, call.target.key);
-  if (!pair) co_return pair.error();
-  co_return public_key_of(*pair);
-}
+env::Task<Result<net::Response>> show_public_key(Call& call) { co_return show_key_of(call, call.target.key); }
 
 /// Sets that travel are sealed before they are there, so that none is ever seen without its secrets.
 env::Task<Result<net::Response>> show_set_key(Call& call) {
-  std::string name = call.argument("id");
-  Result<auth::KeyPair> pair = co_await pair_of(call, std::move(name));
-  if (!pair) co_return pair.error();
-  co_return public_key_of(*pair);
+  co_return show_key_of(call, call.argument("id"));
 }
 
 env::Task<Result<net::Response>> rotate_key_pair(Call& call) {
@@ -105,7 +105,7 @@ env::Task<Result<net::Response>> rotate_key_pair(Call& call) {
   Result<env::Turns::Turn> turn = co_await call.services.turns.take(std::move(names));
   if (!turn) co_return turn.error();
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
-    Result<auth::KeyPair> old = co_await pair_of(call, call.target.key);
+    Result<auth::KeyPair> old = co_await kept_pair(call);
     if (!old) co_return old.error();
     const std::optional<Target> stored = find_again(call, *call.services.store.snapshot());
     if (!stored) co_return object_error(call, ErrorCode::kNotFound, {"Not Found"});

@@ -15,10 +15,15 @@
 namespace mullion::api {
 namespace {
 
-/// Lists up to this many objects are answered as one sized body.
+/// Lists up to this many objects are of one moment, and answered as one sized body.
 constexpr size_t kSmallList = 256;
-constexpr size_t kPieceBytes = 128 * 1024;
 constexpr size_t kLargestPiece = 256 * 1024;
+/// Of a piece that is made beside the threads that serve: the one object more does not make it a second
+/// piece.
+constexpr size_t kPieceBytes = 224 * 1024;
+/// What a thread that serves makes before others have their turn: about half a millisecond.
+constexpr size_t kInlineBytes = 512 * 1024;
+constexpr uint64_t kInlineRefs = 1024;
 
 std::vector<std::string> split_list(std::string_view text) {
   std::vector<std::string> items;
@@ -37,20 +42,28 @@ std::vector<std::string> split_list(std::string_view text) {
 /// The objects of a query as a JSON array, made piece by piece so that memory does not grow with the list.
 /// Each piece shows the objects as they are when it is made: one deleted meanwhile is left out, one changed
 /// is shown as it is now. Between pieces no view of the database is held, however slowly the client takes
-/// them.
+/// them. The pieces are made on the account of the caller, who takes turns with others: lists of one, however
+/// many, do not hold the threads that serve.
 class ListBody final : public net::BodySource {
  public:
-  ListBody(Services& services, const model::ObjectType& type, PackedRefs refs, View view, LiveRights rights)
+  ListBody(Services& services, const model::ObjectType& type, PackedRefs refs, View view, LiveRights rights,
+           env::Caller caller)
       : services_(services),
         type_(type),
         refs_(std::move(refs)),
         view_(std::move(view)),
         rights_(std::move(rights)),
+        caller_(std::move(caller)),
         generation_(rights_.principal().generation) {}
 
   env::Task<Result<std::string_view>> next() override {
-    if (offset_ == buffer_.size()) {
-      Result<void> filled = fill_as_of_now();
+    if (offset_ == buffer_.size() && !done_) {
+      Result<void> filled = rights_.renew();
+      if (!filled) co_return filled.error();
+      // Never refused: a list has one piece waiting, and their budget bounds how many lists there are.
+      env::Caller caller = caller_;
+      co_await env::run_admitted(env::Pool::kProcessor, std::move(caller),
+                                 [this, &filled] { filled = fill_as_of_now(); });
       if (!filled) co_return filled.error();
     }
     const std::string_view piece = std::string_view(buffer_).substr(offset_, kLargestPiece);
@@ -58,38 +71,33 @@ class ListBody final : public net::BodySource {
     co_return piece;
   }
 
-  /// All of it in one view.
-  std::string take_all(const store::Snapshot& snapshot) {
-    std::string all;
-    while (!done_) {
-      fill(snapshot);
-      all += buffer_;
-    }
-    return all;
+  /// All of it in one view; absent when it is more than `most` bytes.
+  std::optional<std::string> take_all(const store::Snapshot& snapshot, size_t most) {
+    fill(snapshot, most);
+    if (!done_) return std::nullopt;
+    return std::move(buffer_);
   }
 
-  /// What it remembers, bytes.
-  size_t memory() const { return refs_.bytes(); }
+  /// What it takes while it is sent, bytes.
+  size_t memory() const { return refs_.bytes() + kPieceBytes; }
   void hold(MemoryBudget::Share share) { share_.emplace(std::move(share)); }
 
  private:
   Result<void> fill_as_of_now() {
-    if (Result<void> allowed = rights_.renew(); !allowed) return allowed;
     try {
-      fill(*services_.store.snapshot());
+      fill(*services_.store.snapshot(), kPieceBytes);
       return {};
     } catch (const store::ReadFailure& failure) {
       return failure.error();
     }
   }
 
-  void fill(const store::Snapshot& snapshot) {
+  void fill(const store::Snapshot& snapshot, size_t bytes) {
     buffer_.clear();
     offset_ = 0;
-    if (done_) return;
     if (!begun_) buffer_ += '[';
     begun_ = true;
-    while (!refs_.empty() && buffer_.size() < kPieceBytes) append(snapshot, refs_.take());
+    while (!refs_.empty() && buffer_.size() < bytes) append(snapshot, refs_.take());
     if (!refs_.empty()) return;
     buffer_ += ']';
     done_ = true;
@@ -130,6 +138,7 @@ class ListBody final : public net::BodySource {
   std::optional<MemoryBudget::Share> share_;
   View view_;
   LiveRights rights_;
+  const env::Caller caller_;
   uint64_t generation_;  // of the rights that the query was bound by
   std::string buffer_;
   size_t offset_ = 0;
@@ -157,25 +166,44 @@ bool reads_bodies(const Call& call, const store::Query& query) {
   });
 }
 
-/// What is made of a result while the view is there that it was found in.
-using UseResult = std::function<void(const store::Snapshot& snapshot, const store::QueryResult& result)>;
+/// What is made of a result while the view is there that it was found in. False: it takes more than `bytes`
+/// of text, and was not made.
+using UseResult =
+    std::function<bool(const store::Snapshot& snapshot, store::QueryResult& result, size_t bytes)>;
 
-Result<store::QueryResult> answer_query(const Call& call, store::Query query, const UseResult& use) {
+/// How much of a list a thread makes at once.
+struct Most {
+  uint64_t refs = UINT64_MAX;
+  size_t bytes = SIZE_MAX;
+};
+
+Result<store::QueryResult> answer_query(const Call& call, store::Query query, const UseResult& use, Most most,
+                                        bool& complete) {
   const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
   if (hooks_of(call.type->prefix).aggregates_params) query.param_resolver = aggregate_resolver(snapshot);
+  const uint64_t offset = query.offset, limit = query.limit.value_or(UINT64_MAX);
+  const bool counts = query.count_only;
+  if (limit > most.refs) query.limit = most.refs;
   Result<store::QueryResult> result = find_all(call, *snapshot, std::move(query));
-  if (result && use) use(*snapshot, *result);
+  if (!result) return result;
+  const uint64_t behind = result->matching - std::min(offset, result->matching);
+  complete = counts || std::min(limit, behind) <= most.refs;
+  if (complete && use) complete = use(*snapshot, *result, most.bytes);
   return result;
 }
 
-/// The view is taken by whoever does the work: none is held while the query waits for its turn.
+/// The view is taken by whoever does the work: none is held while the query waits for its turn. What turns
+/// out to be long is begun again beside the threads that serve.
 env::Task<Result<store::QueryResult>> run_query(const Call& call, const store::Query& query,
                                                 const UseResult& use) {
+  bool complete = false;
   std::optional<Result<store::QueryResult>> result;
-  if (reads_bodies(call, query)) {
-    result = co_await heavy(call, env::Pool::kProcessor, [&] { return answer_query(call, query, use); });
-  } else {
-    result = answer_query(call, query, use);
+  if (!reads_bodies(call, query))
+    result = answer_query(call, query, use, {kInlineRefs, kInlineBytes}, complete);
+  const bool failed = result && !*result;
+  if (!complete && !failed) {
+    result = co_await heavy(call, env::Pool::kProcessor,
+                            [&] { return answer_query(call, query, use, Most(), complete); });
   }
   if (*result) co_return std::move(*result);
   Error error = result->error();
@@ -186,12 +214,11 @@ env::Task<Result<store::QueryResult>> run_query(const Call& call, const store::Q
 
 std::unique_ptr<ListBody> list_body(const Call& call, const std::vector<store::ObjectRef>& refs) {
   return std::make_unique<ListBody>(call.services, *call.type, PackedRefs(refs), view_of(call),
-                                    live_rights(call));
+                                    live_rights(call), caller_of(call));
 }
 
 /// A list that is sent in pieces remembers what it is to show for as long as the client takes.
-Result<net::BodySourcePtr> streamed_list(const Call& call, std::vector<store::ObjectRef> refs) {
-  std::unique_ptr<ListBody> body = list_body(call, refs);
+Result<net::BodySourcePtr> streamed_list(const Call& call, std::unique_ptr<ListBody> body) {
   std::optional<MemoryBudget::Share> share = call.services.lists.take(body->memory());
   if (!share)
     return Error(ErrorCode::kUnavailable, "Too many long lists are being sent; try again, or ask for less");
@@ -299,18 +326,28 @@ namespace handlers {
 env::Task<Result<net::Response>> list_objects(Call& call) {
   Result<store::Query> query = query_of(call);
   if (!query) co_return query.error();
-  std::string small;
-  const UseResult use = [&](const store::Snapshot& snapshot, const store::QueryResult& found) {
-    if (found.refs.size() <= kSmallList) small = list_body(call, found.refs)->take_all(snapshot);
+  uint64_t shown = 0;
+  std::optional<std::string> small;
+  std::unique_ptr<ListBody> large;
+  const UseResult use = [&](const store::Snapshot& snapshot, store::QueryResult& found, size_t bytes) {
+    const std::vector<store::ObjectRef> refs = std::move(found.refs);
+    shown = refs.size();
+    std::unique_ptr<ListBody> body = list_body(call, refs);
+    if (shown <= kSmallList) {
+      small = body->take_all(snapshot, bytes);
+      return small.has_value();
+    }
+    large = std::move(body);
+    return true;
   };
   Result<store::QueryResult> result = co_await run_query(call, *query, use);
   if (!result) co_return result.error();
-  net::Response response = json_response(200, std::move(small));
-  add_counts(*result, result->refs.size(), response);
+  net::Response response = json_response(200, std::move(small).value_or(""));
+  add_counts(*result, shown, response);
   Result<void> fresh = apply_freshness(call, result->owners, response);
   if (!fresh) co_return fresh.error();
-  if (result->refs.size() <= kSmallList) co_return response;
-  Result<net::BodySourcePtr> body = streamed_list(call, std::move(result->refs));
+  if (!large) co_return response;
+  Result<net::BodySourcePtr> body = streamed_list(call, std::move(large));
   if (!body) co_return body.error();
   response.body = std::move(*body);
   co_return response;

@@ -100,6 +100,8 @@ env::Task<Result<Written>> remove_local(Call& call) {
     }
     if (!cursor) co_return commit_error(call, cursor.error(), current.key);
     if (hooks.on_secrets_changed != nullptr) hooks.on_secrets_changed(call.services, current.key);
+    if (may_hold_secure_values(*call.type) && !keep_keys)
+      auth::forget_told_key_pair(call.type->prefix, current.key);
     co_return Written{current, *cursor, secret};
   }
   co_return object_error(call, ErrorCode::kConflict, {"Too many others change this object at the same time"});

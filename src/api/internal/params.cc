@@ -263,14 +263,19 @@ class ParamSealer {
       if (old_value != nullptr && *old_value == member.value()) continue;
       check_meaning(name, member.value());
       const std::optional<ParamRule> rule = rule_of(snapshot_, name);
+      const bool secure = rule && rule->secure;
+      // What came sealed can be opened later, whatever is declared here: the set of a site may be sealed for
+      // it.
+      if (secure || is_sealed(member.value())) {
+        Result<void> paired = co_await find_pair();
+        if (!paired) co_return paired;
+      }
       if (!rule) continue;
-      if (!rule->secure) {
+      if (!secure) {
         Result<void> checked = co_await check(name, *rule, member.value(), member.value());
         if (!checked) co_return checked;
         continue;
       }
-      Result<void> paired = co_await find_pair();
-      if (!paired) co_return paired;
       Result<json::value> sealed = co_await seal_value(name, *rule, member.value());
       if (!sealed) co_return sealed.error();
       member.value() = std::move(*sealed);
@@ -283,6 +288,11 @@ class ParamSealer {
   }
 
  private:
+  static bool is_sealed(const json::value& value) {
+    return value.is_object() && value.get_object().contains("Payload") &&
+           auth::is_secure_data(json::serialize(value));
+  }
+
   /// Parameters that this server itself understands.
   void check_meaning(std::string_view name, json::value& value) {
     manager::spell_connection_param(name, value);
@@ -319,15 +329,15 @@ class ParamSealer {
 
   env::Task<Result<void>> find_pair() {
     if (pair_) co_return Result<void>{};
-    // Another thread only to make one: while it is waited for, others change the object, and this write
+    // Another thread only to store one: while it is waited for, others change the object, and this write
     // starts again.
-    Result<auth::KeyPair> known = auth::object_key_pair(services_.store, prefix_, key_, false);
+    Result<auth::KeyPair> known = auth::object_key_pair(services_.store, prefix_, key_);
     if (known) {
       pair_ = std::move(*known);
       co_return Result<void>{};
     }
     std::optional<Result<auth::KeyPair>> made;
-    co_await env::run_blocking([&] { made = auth::object_key_pair(services_.store, prefix_, key_); });
+    co_await env::run_blocking([&] { made = auth::kept_key_pair(services_.store, prefix_, key_); });
     if (!*made) co_return made->error();
     pair_ = std::move(**made);
     co_return Result<void>{};
@@ -399,7 +409,7 @@ void decode_params(Services& services, std::string_view prefix, const std::strin
     if (model::is_always_secure(member.key())) continue;  // shown in clear to nobody
     const std::string text = json::serialize(member.value());
     if (!auth::is_secure_data(text)) continue;
-    if (!pair) pair = auth::object_key_pair(services.store, prefix, key, false);  // a read never writes
+    if (!pair) pair = auth::object_key_pair(services.store, prefix, key);
     if (!*pair) return;
     Result<std::string> clear = auth::open_sealed(**pair, text);
     if (!clear) continue;

@@ -105,7 +105,7 @@ env::Task<Result<void>> seal_object(Services& services, const model::ObjectType&
     std::optional<std::string> before = services.store.snapshot()->get(id);
     if (!before || !sealed_body(type, *before, names, nullptr)) co_return Result<void>();
     std::optional<Result<auth::KeyPair>> pair;
-    co_await env::run_blocking([&] { pair = auth::object_key_pair(services.store, type.prefix, key); });
+    co_await env::run_blocking([&] { pair = auth::kept_key_pair(services.store, type.prefix, key); });
     if (!*pair) co_return pair->error();
     store::Batch batch;
     batch.changes.push_back(

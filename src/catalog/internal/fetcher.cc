@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
-#include "catalog/internal/paced_body.h"
 #include "catalog/internal/places.h"
 #include "env/unless.h"
 #include "net/range.h"
@@ -193,13 +192,15 @@ env::Task<Result<content::Blobs::Info>> Fetcher::receive(Artifact artifact, std:
     have = size ? *size : 0;
   });
   net::UrlOptions options;  // any certificate: what comes is checked by its SHA-256
+  options.least_rate = dependencies_.pace.least;
+  options.rate_window = dependencies_.pace.window;
   if (have > 0) options.headers.set("Range", fmt::format("bytes={}-", have));
   Result<net::UrlAnswer> answer =
       co_await net::open_url(dependencies_.runtime, artifact.source, std::move(options));
   if (!answer) co_return answer.error();
   resumed = answer->status == 206;
   const std::optional<net::ContentRange> piece = piece_of(*answer, have);
-  PacedBody body(*answer->body, dependencies_.pace, dependencies_.clock);
+  net::BodySource& body = *answer->body;
   if (answer->status == 416 || (resumed && !piece)) {
     co_await env::run_blocking([&] { (void)dependencies_.blobs.drop_unfinished(kBucket, part); });
     co_return Error(ErrorCode::kUnreachable, artifact.source + ": the rest of it is not there");

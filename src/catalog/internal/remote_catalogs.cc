@@ -12,7 +12,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "catalog/catalog_url.h"
-#include "catalog/internal/paced_body.h"
 #include "env/unless.h"
 #include "model/object.h"
 #include "net/user_url.h"
@@ -224,6 +223,8 @@ env::Task<Result<RemoteCatalogs::Document>> RemoteCatalogs::read_place(std::stri
   net::UrlOptions options;
   options.trust = std::move(source.trust);
   options.total = kLongestRead;
+  options.least_rate = dependencies_.pace.least;
+  options.rate_window = dependencies_.pace.window;
   if (!etag.empty()) options.headers.set("If-None-Match", etag);
   Result<net::UrlAnswer> answer =
       co_await net::open_url(dependencies_.runtime, std::move(source.url), std::move(options));
@@ -233,8 +234,7 @@ env::Task<Result<RemoteCatalogs::Document>> RemoteCatalogs::read_place(std::stri
     co_return Error(ErrorCode::kUnreachable,
                     fmt::format("HTTP status {} brings no document", answer->status));
   Document document{std::nullopt, std::string(answer->headers.get("ETag").value_or(""))};
-  PacedBody body(*answer->body, dependencies_.pace, dependencies_.clock);
-  Result<std::string> text = co_await net::read_all(body, kLargestCatalog);
+  Result<std::string> text = co_await net::read_all(*answer->body, kLargestCatalog);
   if (!text) co_return text.error();
   document.text = std::move(*text);
   co_return document;

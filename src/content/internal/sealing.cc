@@ -38,11 +38,11 @@ bool says_secure(const json::value* param) {
   return secure != nullptr && secure->is_bool() && secure->get_bool();
 }
 
-/// Finds the clear values of secure parameters in a document.
-class ClearValues {
+/// Finds the values of secure parameters in a document, those that came as SecureData included.
+class SecureValues {
  public:
   /// `params`: the definitions that the document brings itself, or null.
-  ClearValues(const json::object* params, const Stack& stack, const store::Snapshot& snapshot)
+  SecureValues(const json::object* params, const Stack& stack, const store::Snapshot& snapshot)
       : params_(params), stack_(stack), snapshot_(snapshot) {}
 
   void find_in(std::string_view section, std::string_view key, json::object& content) {
@@ -60,7 +60,7 @@ class ClearValues {
 
   std::vector<json::value*> places;  // in the document
   std::vector<Layers::SecureValue> values;
-  std::string first_name;
+  std::string first_clear;  // what is secure and came in clear, for people
   std::vector<std::string> problems;
 
  private:
@@ -74,10 +74,12 @@ class ClearValues {
       for (const std::string& problem : url_param_problems(name, value)) {
         tell(section, key, problem);
       }
-      if (is_sealed(value) || !is_secure(name)) continue;
+      const bool sealed = is_sealed(value);
+      if (!sealed && !is_secure(name)) continue;
       places.push_back(&value);
       values.push_back({std::string(section), std::string(key), json::serialize(value)});
-      if (first_name.empty()) first_name = name;
+      if (!sealed && first_clear.empty())
+        first_clear = fmt::format("{}:{}: secure parameter {}", section, key, std::string_view(name));
     }
   }
 
@@ -101,14 +103,11 @@ class ClearValues {
   const store::Snapshot& snapshot_;
 };
 
-Result<void> seal(const ClearValues& found, const Layers::Sealer& sealer) {
+Result<void> seal(const SecureValues& found, const Layers::Sealer& sealer) {
   if (!found.problems.empty()) return Error(ErrorCode::kInvalid, "", "", "", found.problems);
   if (found.values.empty()) return {};
-  if (!sealer) {
-    const Layers::SecureValue& first = found.values.front();
-    return Error(ErrorCode::kInvalid, fmt::format("{}:{}: secure parameter {} must arrive as SecureData",
-                                                  first.prefix, first.key, found.first_name));
-  }
+  if (!sealer && found.first_clear.empty()) return {};
+  if (!sealer) return Error(ErrorCode::kInvalid, found.first_clear + " must arrive as SecureData");
   const auto sealed = sealer(found.values);
   if (!sealed) return sealed.error();
   for (size_t i = 0; i < found.places.size(); ++i) {
@@ -138,7 +137,7 @@ Result<void> seal_secure_values(json::object& document, const Stack& stack, cons
                                 const Layers::Sealer& sealer) {
   json::object* sections = member_object(document, "sections");
   if (sections == nullptr) return {};
-  ClearValues found(member_object(*sections, "params"), stack, snapshot);
+  SecureValues found(member_object(*sections, "params"), stack, snapshot);
   for (auto& [section, items] : *sections) {
     if (!items.is_object()) continue;
     for (auto& [key, content] : items.get_object()) {
@@ -175,9 +174,9 @@ bool holds_clear_values(const Layer& layer, const Stack& stack, const store::Sna
     auto object = model::parse_json(body);
     if (!object || !object->is_object()) continue;
     if (!params) params = definitions_in(layer);
-    ClearValues found(&*params, stack, snapshot);
+    SecureValues found(&*params, stack, snapshot);
     found.find_in(name.first, name.second, object->get_object());
-    if (!found.values.empty()) return true;
+    if (!found.first_clear.empty()) return true;
   }
   return false;
 }

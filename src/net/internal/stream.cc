@@ -23,7 +23,9 @@ constexpr size_t kRecordBytes = 16 * 1024;
 constexpr size_t kEncryptBytes = 64 * 1024;  // encrypted before the socket is asked to take them
 constexpr size_t kKeptOutputBytes = 4 * 1024;
 constexpr int kPartsOfPatience = 4;
-constexpr size_t kYieldBytes = 1024 * 1024;
+/// Moved in one turn before the other connections of the thread have theirs, however much there is to move
+/// and however fast the peer: a few tenths of a millisecond with TLS.
+constexpr size_t kTurnBytes = 256 * 1024;
 /// What is thrown away after the last answer: a peer that is still writing must not be reset before it reads
 /// the answer.
 constexpr size_t kLingerBytes = 64 * 1024 * 1024;
@@ -45,6 +47,17 @@ size_t total_size(const Stream::Pieces& pieces) {
   size_t total = 0;
   for (std::string_view piece : pieces) total += piece.size();
   return total;
+}
+
+/// What of `pieces` comes first, at most `most` bytes.
+std::array<iovec, 3> first_bytes(const Stream::Pieces& pieces, size_t most) {
+  std::array<iovec, 3> out{};
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    const size_t size = std::min(most, pieces[i].size());
+    out[i] = {const_cast<char*>(pieces[i].data()), size};
+    most -= size;
+  }
+  return out;
 }
 
 void consume(Stream::Pieces& pieces, size_t count) {
@@ -258,10 +271,7 @@ Task<Result<size_t>> Stream::read_some(char* data, size_t size, Deadline deadlin
     if (!got) co_return got.error();
     if (got->has_value()) {
       unyielded_[kRead] += **got;
-      if (unyielded_[kRead] > kYieldBytes) {
-        unyielded_[kRead] = 0;
-        co_await asio::post(asio::use_awaitable);
-      }
+      if (turn_is_over(kRead)) co_await asio::post(asio::use_awaitable);
       co_return **got;
     }
     Result<void> ready = co_await wait(kRead, deadline);
@@ -309,15 +319,18 @@ uint64_t Stream::taken() const {
 }
 
 Task<Result<void>> Stream::write(Pieces pieces, env::Duration patience, Pace* pace) {
-  unyielded_[kWrite] += total_size(pieces);
   Pace any(0, env::Duration::max());
   Pace& measured = pace == nullptr ? any : *pace;
   std::optional<uint64_t> before;  // asked for when there is something to wait for
   Deadline patient_until = deadline_after(patience);
   while (true) {
-    Result<bool> complete = try_write(pieces);
-    if (!complete) co_return complete.error();
-    if (*complete) break;
+    Result<Written> written = try_write(pieces);
+    if (!written) co_return written.error();
+    if (*written == Written::kAll) break;
+    if (*written == Written::kUntilTurnIsOver) {
+      co_await asio::post(asio::use_awaitable);
+      continue;
+    }
     if (!before) before = taken();
     const Deadline begin = deadline_after(env::Duration::zero());
     // In parts, to know better than by a whole patience when the peer took something last.
@@ -332,45 +345,49 @@ Task<Result<void>> Stream::write(Pieces pieces, env::Duration patience, Pace* pa
     if (now >= patient_until) co_return Error(ErrorCode::kTimeout, "the peer made no progress in time");
     before = after;
   }
-  if (unyielded_[kWrite] > kYieldBytes) {
-    unyielded_[kWrite] = 0;
-    co_await asio::post(asio::use_awaitable);
-  }
   co_return Result<void>();
 }
 
-Result<bool> Stream::try_write(Pieces& pieces) {
+/// True once; then the next turn begins.
+bool Stream::turn_is_over(Direction direction) {
+  if (unyielded_[direction] < kTurnBytes) return false;
+  unyielded_[direction] = 0;
+  return true;
+}
+
+Result<Stream::Written> Stream::try_write(Pieces& pieces) {
   std::lock_guard lock(mutex_);
   if (aborted_) return cut_error();
   if (tls_ == nullptr) return try_write_plain(pieces);
   while (true) {
     Result<bool> flushed = flush();
-    if (!flushed || !*flushed) return flushed;
+    if (!flushed) return flushed.error();
+    if (!*flushed) return Written::kUntilFull;
     if (all_empty(pieces)) break;
+    if (turn_is_over(kWrite)) return Written::kUntilTurnIsOver;
     Result<void> encrypted = encrypt(pieces);
     if (!encrypted) return encrypted.error();
   }
   if (encrypted_.capacity() > kKeptOutputBytes) std::string().swap(encrypted_);
-  return true;
+  return Written::kAll;
 }
 
-Result<bool> Stream::try_write_plain(Pieces& pieces) {
+Result<Stream::Written> Stream::try_write_plain(Pieces& pieces) {
   while (!all_empty(pieces)) {
-    std::array<iovec, 3> vectors{};
-    for (size_t i = 0; i < pieces.size(); ++i) {
-      vectors[i] = {const_cast<char*>(pieces[i].data()), pieces[i].size()};
-    }
+    if (turn_is_over(kWrite)) return Written::kUntilTurnIsOver;
+    std::array<iovec, 3> vectors = first_bytes(pieces, kTurnBytes);
     msghdr message{};
     message.msg_iov = vectors.data();
     message.msg_iovlen = vectors.size();
     const ssize_t count = ::sendmsg(descriptor_, &message, MSG_NOSIGNAL);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && would_block(errno)) return false;
+    if (count < 0 && would_block(errno)) return Written::kUntilFull;
     if (count < 0) return system_error(errno, "write");
     handed_ += static_cast<uint64_t>(count);
+    unyielded_[kWrite] += static_cast<size_t>(count);
     consume(pieces, static_cast<size_t>(count));
   }
-  return true;
+  return Written::kAll;
 }
 
 Result<void> Stream::encrypt(Pieces& pieces) {
@@ -386,6 +403,7 @@ Result<void> Stream::encrypt(Pieces& pieces) {
     }
     const int result = SSL_write(tls_, joined.data(), static_cast<int>(size));
     if (result <= 0) return tls_error(result, "TLS write");
+    unyielded_[kWrite] += size;
     consume(pieces, size);
     return {};
   }
@@ -397,6 +415,7 @@ Result<void> Stream::encrypt(Pieces& pieces) {
     if (result <= 0) return tls_error(result, "TLS write");
     piece.remove_prefix(size);
     room -= size;
+    unyielded_[kWrite] += size;
   }
   return {};
 }
@@ -458,7 +477,7 @@ Task<void> Stream::close_politely(env::Duration patience) {
     }
     if (count == 0 || (count < 0 && !would_block(errno) && errno != EINTR)) co_return;
     if (count > 0) {
-      const bool yields = discarded / kYieldBytes != (discarded + static_cast<size_t>(count)) / kYieldBytes;
+      const bool yields = discarded / kTurnBytes != (discarded + static_cast<size_t>(count)) / kTurnBytes;
       discarded += static_cast<size_t>(count);
       if (yields) co_await asio::post(asio::use_awaitable);
       if (yields && deadline_after(env::Duration::zero()) > deadline) co_return;

@@ -83,8 +83,10 @@ class Stream : public std::enable_shared_from_this<Stream> {
   Task<Result<void>> wait(Direction direction, Deadline deadline);
   Result<std::optional<size_t>> try_read(char* data, size_t size);
   Result<std::optional<size_t>> try_read_tls(char* data, size_t size);
-  Result<bool> try_write(Pieces& pieces);
-  Result<bool> try_write_plain(Pieces& pieces);
+  enum class Written { kAll, kUntilFull, kUntilTurnIsOver };
+  Result<Written> try_write(Pieces& pieces);
+  Result<Written> try_write_plain(Pieces& pieces);
+  bool turn_is_over(Direction direction);
   Result<void> encrypt(Pieces& pieces);
   Result<bool> flush();
   uint64_t taken() const;
@@ -105,8 +107,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   ssl_st* tls_ = nullptr;
   std::string encrypted_;  // TLS records not yet taken by the socket
   size_t encrypted_sent_ = 0;
-  uint64_t handed_ = 0;  // bytes that the socket took
-  std::array<size_t, 2> unyielded_{0, 0};
+  uint64_t handed_ = 0;                    // bytes that the socket took
+  std::array<size_t, 2> unyielded_{0, 0};  // bytes that were moved in this turn
 };
 
 }  // namespace mullion::net::internal

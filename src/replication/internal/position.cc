@@ -21,11 +21,14 @@ struct SavedOwner {
   std::vector<std::string> via;
   bool follows = false;
   int64_t stale_since = 0;  // ns since 1970; 0: followed and in touch, so as of the position's `contact`
+  std::string certificate;
 };
 SavedOwner tag_invoke(json::value_to_tag<SavedOwner>, const json::value& value) {
+  const json::value* certificate = value.as_object().if_contains("certificate");  // of 0.2.0
   return {json::value_to<std::string>(value.at("owner")),
           json::value_to<std::vector<std::string>>(value.at("via")), value.at("follows").as_bool(),
-          value.at("stale_since").to_number<int64_t>()};
+          value.at("stale_since").to_number<int64_t>(),
+          certificate == nullptr ? std::string() : json::value_to<std::string>(*certificate)};
 }
 
 constexpr int64_t kNever = 1;  // ns since 1970, as 0 says something else
@@ -63,7 +66,8 @@ json::value owners_value(const SavedPosition& position, const env::Clock& clock)
     out.push_back(json::object{{"owner", announced.owner},
                                {"via", json::value_from(announced.via)},
                                {"follows", position.follows.contains(announced.owner)},
-                               {"stale_since", stale}});
+                               {"stale_since", stale},
+                               {"certificate", announced.certificate}});
   }
   return out;
 }
@@ -85,6 +89,7 @@ void read_owners(const std::string& text, int64_t contact, const env::Clock& clo
     announced.owner = std::move(saved.owner);
     announced.via = std::move(saved.via);
     announced.in_touch = saved.stale_since == 0;
+    announced.certificate = std::move(saved.certificate);
   }
 }
 

@@ -11,7 +11,7 @@ namespace mullion::versionset {
 Result<std::string> opened_secret(store::Store& store, const std::string& set, const json::value& wanted) {
   const std::string text = json::serialize(wanted);
   if (!is_sealed(wanted)) return text;
-  const Result<auth::KeyPair> pair = auth::object_key_pair(store, "version_sets", set, false);
+  const Result<auth::KeyPair> pair = auth::object_key_pair(store, "version_sets", set);
   if (!pair)
     return Error(ErrorCode::kInvalid,
                  fmt::format("a sealed value of {} cannot be opened: its key is not here", set));
