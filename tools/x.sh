@@ -9,7 +9,8 @@ usage() {
 Usage: ./x COMMAND
 
   run [--once] [--machines N]   build, then start the mission's seven servers with a fleet and show them
-  test [PART ...]               every test; or only some: checks unit tsan blackbox chaos contract clients tidy fuzz
+  test [PART ...]               every test; or only some: checks unit tsan blackbox chaos contract clients tidy fuzz,
+                                or the name of a room: its unit tests (./x test store)
                                 (MULLION_FUZZ_SECONDS: how long each fuzz target runs, default 20)
   chaos [--minutes N] [--seed N]
                                 an hour of histories under faults, checked; --help for more
@@ -106,7 +107,7 @@ unit_tests() {
 # built with GCC.
 test_unit() {
   ASAN_OPTIONS=detect_leaks=1:quarantine_size_mb=8 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-    unit_tests build/asan address,undefined clang++-16
+    unit_tests build/asan address,undefined clang++-16 "$@"
 }
 
 # The rooms where threads meet.
@@ -181,16 +182,31 @@ python_clients() {
   cp "$wanted" build/clients/requirements.txt
 }
 
+# run_part NAME: a part of the tests, or the unit tests of a room.
+run_part() {
+  if declare -F "test_$1" >/dev/null; then
+    "test_$1"
+  elif [ -d "src/$1" ]; then
+    test_unit "$1"
+  else
+    echo "./x test $1: neither a part nor a room; ./x help names the parts, src/ has the rooms." >&2
+    return 2
+  fi
+}
+
 command_test() {
   mkdir -p build
   setup test
   local parts=("$@")
   [ ${#parts[@]} -gt 0 ] || parts=(checks unit blackbox chaos contract clients tsan tidy fuzz)
-  local part
+  local part begun times=()
   for part in "${parts[@]}"; do
-    "test_$part"
+    begun=$SECONDS
+    run_part "$part"
+    times+=("$(printf '%-10s %4d s' "$part" $((SECONDS - begun)))")
   done
-  say "everything passed: ${parts[*]}"
+  say "everything passed"
+  printf '%s\n' "${times[@]}"
 }
 
 command_run() {
