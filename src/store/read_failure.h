@@ -10,10 +10,10 @@
 
 namespace mullion::store {
 
-/// The database cannot be read: all views are taken (kUnavailable, and far above Options::max_views), the disk
-/// failed, or what it holds is damaged (kCorrupt). Thrown rather than returned by what looks one thing up: a
-/// caller that has no use for it cannot take it for absence, delete what it did not find, or allow what it did
-/// not see forbidden. Requests answer it, background work tries again later.
+/// The database cannot be read: all views are taken (kUnavailable, and far above Options::max_views), the
+/// disk failed, or what it holds is damaged (kCorrupt). Thrown rather than returned by what looks one thing
+/// up: a caller that has no use for it cannot take it for absence, delete what it did not find, or allow what
+/// it did not see forbidden. Requests answer it, background work tries again later.
 class ReadFailure final : public std::exception {
  public:
   explicit ReadFailure(Error error) : error_(std::move(error)), text_(error_.text()) {}

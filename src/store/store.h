@@ -55,8 +55,8 @@ class Snapshot {
   /// Calls `visit` for objects of `type` in (key, owner) order starting at `from` (inclusive) until it
   /// returns false. Views are valid during the call only. Remote owners are included.
   virtual void scan(std::string_view type, std::string_view from_key,
-                            const std::function<bool(std::string_view key, std::string_view owner,
-                                                     std::string_view body)>& visit) const = 0;
+                    const std::function<bool(std::string_view key, std::string_view owner,
+                                             std::string_view body)>& visit) const = 0;
   /// Same for one owner only, all in key order; used by replication.
   virtual void scan_owner(
       std::string_view type, std::string_view owner, std::string_view from_key,
@@ -94,8 +94,8 @@ class Store {
   /// Blocking form for start-up, tools and tests. Not from coroutines.
   Result<Cursor> commit_sync(Batch batch);
 
-  /// Throws ReadFailure. Whoever begins work for a peer asks crowded() first, so that there is room for what goes
-  /// on.
+  /// Throws ReadFailure. Whoever begins work for a peer asks crowded() first, so that there is room for what
+  /// goes on.
   virtual std::shared_ptr<const Snapshot> snapshot() const = 0;
   /// Whether so many views are open that no new work is to be begun.
   virtual bool crowded() const { return false; }

@@ -93,9 +93,7 @@ class LmdbCursor final : public RowCursor {
   std::string_view value() const override { return to_view(value_); }
 
  private:
-  bool move(MDB_cursor_op operation) {
-    return found(mdb_cursor_get(cursor_, &key_, &value_, operation));
-  }
+  bool move(MDB_cursor_op operation) { return found(mdb_cursor_get(cursor_, &key_, &value_, operation)); }
 
   MDB_cursor* cursor_;
   MDB_val key_{};

@@ -58,10 +58,9 @@ class SnapshotImpl final : public Snapshot {
   void scan(
       std::string_view type, std::string_view from_key,
       const std::function<bool(std::string_view, std::string_view, std::string_view)>& visit) const override {
-    store_.scan_rows(view(), type, from_key,
-                     [&](std::string_view key, OwnerId owner, std::string_view body) {
-                       return visit(key, store_.names().owner_name(owner), body);
-                     });
+    store_.scan_rows(view(), type, from_key, [&](std::string_view key, OwnerId owner, std::string_view body) {
+      return visit(key, store_.names().owner_name(owner), body);
+    });
   }
 
   void scan_owner(std::string_view type, std::string_view owner, std::string_view from_key,
@@ -75,7 +74,8 @@ class SnapshotImpl final : public Snapshot {
       if (!cursor->key().starts_with(prefix)) return;
       const std::string_view key = cursor->key().substr(prefix.size());
       const auto value = view().get(Table::kObjects, object_row(*type_id, key, *owner_id));
-      if (!value) throw ReadFailure(Error(ErrorCode::kCorrupt, "an object listed under its owner is missing"));
+      if (!value)
+        throw ReadFailure(Error(ErrorCode::kCorrupt, "an object listed under its owner is missing"));
       const Result<std::string> body = store_.codec().decompress(*value);
       if (!body) throw ReadFailure(body.error());
       if (!visit(key, *body)) return;
@@ -182,11 +182,10 @@ class SnapshotImpl final : public Snapshot {
     TypeIndex own(type, [this](OwnerId id) {
       return store_.names().owner_name(id);
     });  // this view is old: an index for it alone
-    store_.scan_rows(view(), query.type, "",
-                     [&](std::string_view key, OwnerId owner, std::string_view body) {
-                       own.apply(key, owner, std::nullopt, body);
-                       return true;
-                     });
+    store_.scan_rows(view(), query.type, "", [&](std::string_view key, OwnerId owner, std::string_view body) {
+      own.apply(key, owner, std::nullopt, body);
+      return true;
+    });
     use(own);
     return answer;
   }

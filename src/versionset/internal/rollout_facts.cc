@@ -77,7 +77,8 @@ EndpointFacts RolloutFacts::of_endpoint(const store::Snapshot& snapshot, const E
 }
 
 EndpointFacts RolloutFacts::read(const store::Snapshot& snapshot, const EndpointProgress& endpoint) {
-  const std::optional<std::string> body = snapshot.get({std::string(kEndpointObjects), endpoint.owner, endpoint.id});
+  const std::optional<std::string> body =
+      snapshot.get({std::string(kEndpointObjects), endpoint.owner, endpoint.id});
   if (!body) return {};
   const Result<json::value> parsed = model::parse_json(*body, 256);
   if (!parsed || !parsed->is_object()) return {};
