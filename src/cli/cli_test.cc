@@ -83,6 +83,10 @@ TEST_F(Cli, FailsWithoutAServerOrLogin) {
   answer("GET /api/v3/users/bob/token", R"({"Type":"AUTH","Messages":["bad password"],"Code":401})", 401);
   EXPECT_EQ(run({"-U", "bob", "info", "get"}), 1);
   EXPECT_EQ(err(), "Error: Error creating Session: AUTH: bad password\n");
+  answer("GET /api/v3/users/bob/token",
+         R"({"Type":"","Model":"users","Key":"","Messages":["Access Denied"],"Code":401})", 401);
+  EXPECT_EQ(run({"-U", "bob", "info", "get"}), 1);
+  EXPECT_EQ(err(), "Error: Error creating Session: : users: Access Denied\n");
 }
 
 TEST_F(Cli, TakesTheFirstEndpointThatAnswers) {

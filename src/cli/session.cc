@@ -158,7 +158,7 @@ Result<void> Session::start() {
   }
   if (last.messages.empty()) last.messages.emplace_back();
   const std::string_view prefix = "Error creating Session: ";
-  if (last.type.empty()) {
+  if (last.type.empty() && last.model.empty()) {
     last.messages[0].insert(0, prefix);
   } else {
     last.type.insert(0, prefix);

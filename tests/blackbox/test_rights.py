@@ -448,6 +448,8 @@ def test_reads_write_nothing(server, callers, route):
                 continue
             arguments, body, _ = CALLS[key][0](server, route, method, prefix)
             path = re.sub(r"\{([^}]+)\}", lambda match: arguments[match.group(1)], route["path"])
+            if route["path"].startswith("/endpoints/{id}"):  # what the manager writes of a new one may come late
+                wait_until("the manager has seen it", lambda: server.get(f"endpoints/{arguments['id']}").get("ConnectionStatus"))
             before = settled_sequence(server)
             for query in ("", "?decode=true", "?aggregate=true&decode=true", "?expand=true&compose=true&decode=true"):
                 callers.admin.call(method, (path if route.get("root") else "/api/v3" + path) + query, body)

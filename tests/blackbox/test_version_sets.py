@@ -299,7 +299,11 @@ def test_baseline_of_an_equal_endpoint_plans_nothing(manager, leaf, tmp_path):
     mine = name("mine")
     leaf.create("contents", pack(mine, "v3.1.4"))
     expect(200, leaf.call("POST", "profiles/global/params/site", {"deep": [1, 2]}))
-    wait_until("the manager knows", lambda: mine in [row["Name"] for row in manager.get("endpoints/A").get("Components") or []])
+
+    def known():
+        told = manager.get("endpoints/A")
+        return mine in [row["Name"] for row in told.get("Components") or []] and told["Global"].get("site") == {"deep": [1, 2]}
+    wait_until("the manager knows", known)
     set_id = name("baseline")
     done = cli.call("version_sets", "baseline", set_id, "--from", "A", "--create")
     assert done.returncode == 0, done.stderr
