@@ -9,6 +9,7 @@
 #include "manager/manager.h"
 #include "model/object.h"
 #include "net/net_testing.h"
+#include "replication/wire.h"
 #include "store/flaky_testing.h"
 
 namespace mullion::manager::testing {
