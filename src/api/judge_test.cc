@@ -86,9 +86,8 @@ TEST_F(JudgeTest, WhatIsSearchedForIsInUse) {
 
 TEST_F(JudgeTest, JobsAreRemovedWhenTheyAreOver) {
   create("machines", R"({"Uuid":"11111111-2222-4333-8444-555555555555","Name":"m1"})");
-  create(
-      "jobs",
-      R"({"Uuid":"21111111-2222-4333-8444-555555555555","Machine":"11111111-2222-4333-8444-555555555555"})");
+  create("jobs", R"({"Uuid":"21111111-2222-4333-8444-555555555555","State":"created",
+                     "Machine":"11111111-2222-4333-8444-555555555555"})");
   const std::string job = "/api/v3/jobs/21111111-2222-4333-8444-555555555555";
   const Answer refused = fixture.call("DELETE", job);
   EXPECT_EQ(refused.status, 422);
