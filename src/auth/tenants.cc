@@ -8,7 +8,6 @@
 
 #include "auth/auth.h"
 #include "base/digest.h"
-#include "base/log.h"
 #include "model/object.h"
 
 namespace mullion::auth {
@@ -16,7 +15,6 @@ namespace mullion::auth {
 namespace {
 
 namespace json = boost::json;
-constexpr Logger kLog("auth");
 constexpr std::string_view kType = "tenants";
 constexpr std::string_view kUsers = "users";
 
