@@ -111,13 +111,12 @@ class SimulatedSnapshot final : public store::Snapshot {
       : cursor_(cursor), digest_(std::move(digest)), keys_(keys), bodies_(std::move(bodies)) {}
 
   store::Cursor cursor() const override { return cursor_; }
-  Result<void> scan_owner(
+  void scan_owner(
       std::string_view type, std::string_view owner, std::string_view from_key,
       const std::function<bool(std::string_view key, std::string_view body)>& visit) const override {
-    if (type != kMachines || owner != store::kOwn) return {};
+    if (type != kMachines || owner != store::kOwn) return;
     size_t at = static_cast<size_t>(std::lower_bound(keys_.begin(), keys_.end(), from_key) - keys_.begin());
     while (at < keys_.size() && visit(keys_[at], *bodies_[at])) ++at;
-    return {};
   }
   std::vector<std::string> types() const override { return {std::string(kMachines)}; }
   std::vector<store::TypeDigest> digests() const override {
@@ -125,17 +124,15 @@ class SimulatedSnapshot final : public store::Snapshot {
     return {digest_};
   }
 
-  Result<std::string> get(const store::ObjectId&) const override { return Error(ErrorCode::kNotFound, ""); }
+  std::optional<std::string> get(const store::ObjectId&) const override { return std::nullopt; }
   std::vector<store::StoredObject> get_all_owners(std::string_view, std::string_view) const override {
     return {};
   }
   std::optional<store::StoredObject> get_local(std::string_view, std::string_view) const override {
     return std::nullopt;
   }
-  Result<void> scan(
-      std::string_view, std::string_view,
-      const std::function<bool(std::string_view, std::string_view, std::string_view)>&) const override {
-    return {};
+  void scan(std::string_view, std::string_view,
+            const std::function<bool(std::string_view, std::string_view, std::string_view)>&) const override {
   }
   std::vector<std::string> remote_owners() const override { return {}; }
   std::optional<store::Cursor> origin_cursor(std::string_view) const override { return std::nullopt; }

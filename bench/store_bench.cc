@@ -52,6 +52,12 @@ T must(Result<T> result) {
   return std::move(*result);
 }
 
+template <typename T>
+T must(std::optional<T> read) {
+  if (!read) fail("an object is missing");
+  return std::move(*read);
+}
+
 double percentile(std::vector<double>& values, double share) {
   const auto at =
       values.begin() + static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
