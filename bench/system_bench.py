@@ -422,7 +422,8 @@ class Bench:
 
     def _tenant_page(self):
         """The same page for somebody of a tenant of a tenth of the machines, and for an administrator."""
-        members = [row["Uuid"] for row in self.big.get(f"machines?limit={self.big.count('machines') // 10}&slim=Params,Meta")]
+        rows = self.big.get(f"machines?limit={self.big.count('machines') // 10}&slim=Params,Meta")
+        members = [f"/{row['Endpoint']}/{row['Uuid']}" for row in rows]  # a bare key names an object of this server
         self.big.create("users", {"Name": "limited", "Roles": ["superuser"]})
         self.big.create("tenants", {"Name": "tenth", "Members": {"machines": members}, "Users": ["limited"]})
         self.big.call("PUT", "users/limited/password", {"Password": "limited"})
