@@ -211,8 +211,8 @@ env::Task<Result<void>> change_endpoint(store::Store& store, std::string id,
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     store::Change wanted;
     wanted.id = {std::string(kEndpoints), std::string(store::kOwn), id};
-    const Result<std::optional<std::string>> read = store::as_result(
-        [&] { return Result<std::optional<std::string>>(store.snapshot()->get(wanted.id)); });
+    const Result<std::optional<std::string>> read =
+        store::as_result([&] { return store.snapshot()->get(wanted.id); });
     if (!read) co_return read.error();
     const std::optional<std::string>& before = *read;
     if (!before) co_return Result<void>{};

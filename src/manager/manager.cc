@@ -308,7 +308,7 @@ class ManagerImpl final : public Manager {
     ++retiring_;
     tasks_.spawn("retire session", [this, id, session]() -> Task<void> {
       while (!session->ended() && !stopping_) co_await env::sleep_for(kStopPoll);
-      const Result<bool> gone = store::as_result([&] { return Result<bool>(!stored_endpoint(id)); });
+      const Result<bool> gone = store::as_result([&] { return !stored_endpoint(id); });
       if (gone && *gone) co_await forget(id);
       --retiring_;
       wake_->notify_all();
@@ -643,7 +643,7 @@ Task<void> ManagerImpl::await_commit(const net::Headers& headers, net::Headers& 
   while (true) {
     const uint64_t seen = replicated_.version();
     // The owner has done it: a replica that cannot be read makes the answer late, not wrong.
-    const Result<bool> reached = store::as_result([&] { return Result<bool>(has_reached(*mark)); });
+    const Result<bool> reached = store::as_result([&] { return has_reached(*mark); });
     if (reached && *reached) co_return;
     const env::Duration left = deadline - env::system_clock().steady();
     if (left <= env::Duration::zero()) break;

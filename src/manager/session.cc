@@ -7,6 +7,7 @@
 #include "env/random.h"
 #include "model/object.h"
 #include "store/commit_async.h"
+#include "store/failed_reads.h"
 
 namespace mullion::manager {
 namespace {
@@ -73,7 +74,7 @@ env::Task<void> Session::run() {
     const env::SteadyTime begun = env::system_clock().steady();
     set_status("Connecting");
     const uint64_t connects_before = connects_;
-    const Error error = co_await conversation();
+    const Error error = co_await store::failed_reads_returned(converse());
     if (stopping_) break;
     kLog.warn("connection ended endpoint={} reason={}", id_, error.text());
     set_status(status_of(error));
@@ -92,15 +93,6 @@ env::Task<void> Session::run() {
   co_await remember();
   ended_ = true;
   describe_.notify_all();
-}
-
-env::Task<Error> Session::conversation() {
-  try {
-    Error reason = co_await converse();
-    co_return reason;
-  } catch (const store::ReadFailure& failure) {
-    co_return failure.error();
-  }
 }
 
 env::Task<Error> Session::converse() {

@@ -77,7 +77,6 @@ class Session : public std::enable_shared_from_this<Session> {
   LatencyHistogram& forwards() { return forwards_; }
 
  private:
-  env::Task<Error> conversation();
   env::Task<Error> converse();
   env::Task<void> keep_token(std::shared_ptr<net::Client> client, Connection connection);
   /// A login that was refused ends the stream as well, which was opened with it.

@@ -9,6 +9,7 @@
 #include "replication/internal/currency.h"
 #include "replication/internal/digests.h"
 #include "replication/internal/position.h"
+#include "store/failed_reads.h"
 
 namespace mullion::replication {
 namespace {
@@ -114,23 +115,13 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
       }
       touch();
       options.counters.bytes += message->data.size();
-      fine = co_await take(message->data);
+      // What cannot be read ends the stream; the next one begins where this one was stored.
+      fine = co_await store::failed_reads_returned(take_frame(message->data));
     }
     Error reason = fine.error();
     const Result<void> drained = co_await pipe.drain();
     if (!drained) reason = drained.error();
     co_return reason;
-  }
-
-  /// What cannot be compared with the database ends the stream; the next one begins where this one was
-  /// stored.
-  env::Task<Result<void>> take(std::string_view data) {
-    try {
-      Result<void> taken = co_await take_frame(data);
-      co_return taken;
-    } catch (const store::ReadFailure& failure) {
-      co_return failure.error();
-    }
   }
 
   env::Task<Result<void>> take_frame(std::string_view data) {

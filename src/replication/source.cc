@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "replication/internal/digests.h"
 #include "replication/internal/pace.h"
+#include "store/failed_reads.h"
 
 namespace mullion::replication {
 namespace {
@@ -67,7 +68,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     heard_ = steady_nanoseconds();
     source_.tasks_.spawn("reader", [self = shared_from_this()] { return self->read_requests(); });
     source_.tasks_.spawn("watcher", [self = shared_from_this()] { return self->watch(); });
-    const Result<void> done = co_await stream();
+    const Result<void> done = co_await store::failed_reads_returned(converse());
     if (done.error().code != ErrorCode::kCorrupt) {
       kLog.info("stream ended sink={} reason={}", sink_id_, done.error().text());
       co_return;
@@ -82,15 +83,6 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   }
 
  private:
-  env::Task<Result<void>> stream() {
-    try {
-      Result<void> done = co_await converse();
-      co_return done;
-    } catch (const store::ReadFailure& failure) {
-      co_return failure.error();
-    }
-  }
-
   // ---- reader and watcher
 
   env::Task<void> read_requests() {

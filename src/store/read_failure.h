@@ -25,11 +25,22 @@ class ReadFailure final : public std::exception {
   std::string text_;
 };
 
-/// Runs `reads`, which returns a Result or nothing; a ReadFailure becomes an error.
+namespace internal {
+template <typename T>
+struct ResultOf {
+  using Type = Result<T>;
+};
+template <typename T>
+struct ResultOf<Result<T>> {
+  using Type = Result<T>;
+};
+}  // namespace internal
+
+/// Runs `reads` and returns what it returns as a Result; a ReadFailure becomes its error.
 template <typename Reads>
 auto as_result(Reads reads) {
   using Returned = std::invoke_result_t<Reads>;
-  using Out = std::conditional_t<std::is_void_v<Returned>, Result<void>, Returned>;
+  using Out = typename internal::ResultOf<Returned>::Type;
   try {
     if constexpr (std::is_void_v<Returned>) {
       reads();

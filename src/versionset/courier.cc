@@ -13,6 +13,7 @@
 #include "env/pools.h"
 #include "model/index_value.h"
 #include "model/object.h"
+#include "store/failed_reads.h"
 #include "versionset/internal/endpoint_calls.h"
 #include "versionset/internal/endpoint_memory.h"
 #include "versionset/internal/json_read.h"
@@ -154,9 +155,8 @@ class CourierImpl final : public Courier {
       seen = wake_->version();
       if (!given_.manager.active()) continue;
       std::optional<Result<TravelPlan>> plan;
-      co_await env::run_blocking(env::Pool::kProcessor, [&] {
-        plan = store::as_result([&] { return Result<TravelPlan>(make_plan()); });
-      });
+      co_await env::run_blocking(env::Pool::kProcessor,
+                                 [&] { plan = store::as_result([&] { return make_plan(); }); });
       if (!plan->ok()) {
         kLog.error("version sets below cannot be planned what={}", plan->error().text());
         wake_->notify_all();
@@ -177,7 +177,7 @@ class CourierImpl final : public Courier {
     std::shared_ptr<const Travel> travel = hops_->next(id, nullptr);
     while (travel && !stopping_) {
       const uint64_t seen = hop->wake.version();
-      const Result<void> done = co_await try_to_carry_out(*travel);
+      const Result<void> done = co_await store::failed_reads_returned(carry_out(*travel));
       if (done) {
         pause = kFirstPause;
         travel = hops_->next(id, travel);
@@ -189,15 +189,6 @@ class CourierImpl final : public Courier {
       co_await hop->wake.wait(seen, pause);
       pause = std::min<env::Duration>(pause * 2, kLongestPause);
       travel = hops_->next(id, nullptr);
-    }
-  }
-
-  Task<Result<void>> try_to_carry_out(const Travel& travel) {
-    try {
-      Result<void> done = co_await carry_out(travel);
-      co_return done;
-    } catch (const store::ReadFailure& failure) {
-      co_return failure.error();
     }
   }
 

@@ -113,11 +113,9 @@ Result<store::QueryResult> find_all(const Call& call, const store::Snapshot& sna
   return snapshot.query(query);
 }
 
-Result<std::string> read_found(const store::Snapshot& snapshot, const model::ObjectType& type,
-                               const store::ObjectRef& object) {
-  std::optional<std::string> body = snapshot.get({std::string(type.prefix), object.owner, object.key});
-  if (!body) return Error(ErrorCode::kNotFound, "", std::string(type.prefix), object.key, {"Not Found"});
-  return std::move(*body);
+std::optional<std::string> read_found(const store::Snapshot& snapshot, const model::ObjectType& type,
+                                      const store::ObjectRef& object) {
+  return snapshot.get({std::string(type.prefix), object.owner, object.key});
 }
 
 Result<uint64_t> count_all(const Services& services, const auth::Principal& principal,
@@ -142,7 +140,7 @@ Result<void> visit_matching(
   Result<store::QueryResult> found = snapshot.query(query);
   if (!found) return found.error();
   for (const store::ObjectRef& ref : found->refs) {
-    const Result<std::string> body = read_found(snapshot, type, ref);
+    const std::optional<std::string> body = read_found(snapshot, type, ref);
     if (!body || !may(call, type, action, ref, *body)) continue;
     if (!visit(ref, *body)) return {};
   }

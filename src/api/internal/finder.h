@@ -34,9 +34,9 @@ void visit_own(const Call& call, const store::Snapshot& snapshot, const model::O
 
 /// Answers a query about the call's collection within what exists for the caller and may be read.
 Result<store::QueryResult> find_all(const Call& call, const store::Snapshot& snapshot, store::Query query);
-/// The body of an object that a query within the caller's bounds found; kNotFound when it is gone.
-Result<std::string> read_found(const store::Snapshot& snapshot, const model::ObjectType& type,
-                               const store::ObjectRef& object);
+/// The body of an object that a query within the caller's bounds found; nothing when it is gone.
+std::optional<std::string> read_found(const store::Snapshot& snapshot, const model::ObjectType& type,
+                                      const store::ObjectRef& object);
 /// How many objects of a collection exist for the caller.
 Result<uint64_t> count_all(const Services& services, const auth::Principal& principal,
                            const store::Snapshot& snapshot, std::string_view prefix);

@@ -105,7 +105,7 @@ class ListBody final : public net::BodySource {
 
   void append(const store::Snapshot& snapshot, const store::ObjectRef& ref) {
     Target target{ref.key, ref.owner, {}};
-    Result<std::string> body = read_found(snapshot, type_, ref);
+    std::optional<std::string> body = read_found(snapshot, type_, ref);
     if (!body || !still_readable(ref, *body)) return;
     target.body = std::move(*body);
     const size_t before = buffer_.size();

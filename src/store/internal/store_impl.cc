@@ -144,10 +144,7 @@ void StoreImpl::stamp(Batch& batch) const {
 }
 
 void StoreImpl::commit(Batch batch, CommitCallback done) {
-  const Result<void> stamped = as_result([&]() -> Result<void> {
-    stamp(batch);
-    return {};
-  });
+  const Result<void> stamped = as_result([&] { stamp(batch); });
   if (!stamped) return done(stamped.error());
   Waiting waiting;
   waiting.prepared.batch = std::move(batch);

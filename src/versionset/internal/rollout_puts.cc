@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "manager/endpoint_object.h"
 #include "model/object.h"
+#include "store/failed_reads.h"
 #include "versionset/internal/endpoint_calls.h"
 #include "versionset/internal/rollout_targets.h"
 
@@ -70,22 +71,17 @@ void Puts::tell(const std::string& endpoint, EndpointFacts& facts) const {
 env::Task<void> Puts::stop() { co_await tasks_.async_stop(); }
 
 env::Task<Result<void>> Puts::write(const Put& put) {
-  try {
-    Result<void> outcome;
-    if (put.owner.empty()) {
-      outcome = co_await put_own(put);
-    } else {
-      outcome = co_await put_remote(put);
-      if (outcome) co_await await_replica(put);
-    }
-    co_return outcome;
-  } catch (const store::ReadFailure& failure) {
-    co_return failure.error();
+  if (put.owner.empty()) {
+    Result<void> done = co_await put_own(put);
+    co_return done;
   }
+  Result<void> done = co_await put_remote(put);
+  if (done) co_await await_replica(put);
+  co_return done;
 }
 
 env::Task<void> Puts::carry_out(Put put) {
-  const Result<void> outcome = co_await write(put);
+  const Result<void> outcome = co_await store::failed_reads_returned(write(put));
   if (!outcome)
     kLog.warn("endpoint is not changed endpoint={} owner={} reason={}", put.endpoint, put.owner,
               outcome.error().text());
