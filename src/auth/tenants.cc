@@ -144,7 +144,7 @@ store::ObjectSetPtr Principal::visible_objects(std::string_view prefix) const {
 }
 
 TenantDirectory::TenantDirectory(store::Store& store) : store_(store) {
-  subscription_ = store_.subscribe([this](const auto& commit) { follow(*commit); });
+  subscription_ = store::Subscription(store_, [this](const auto& commit) { follow(*commit); });
   const auto snapshot = store_.snapshot();
   snapshot->scan(kType, "", [this](std::string_view key, std::string_view owner, std::string_view) {
     const std::lock_guard lock(changed_mutex_);
@@ -152,8 +152,6 @@ TenantDirectory::TenantDirectory(store::Store& store) : store_(store) {
     return true;
   });
 }
-
-TenantDirectory::~TenantDirectory() { store_.unsubscribe(subscription_); }
 
 void TenantDirectory::follow(const store::Commit& commit) {
   for (const store::AppliedChange& change : commit.changes) {

@@ -49,7 +49,6 @@ using TenancyPtr = std::shared_ptr<const Tenancy>;
 class TenantDirectory {
  public:
   explicit TenantDirectory(store::Store& store);
-  ~TenantDirectory();
   TenantDirectory(const TenantDirectory&) = delete;
   TenantDirectory& operator=(const TenantDirectory&) = delete;
 
@@ -68,12 +67,12 @@ class TenantDirectory {
   void read_again(const store::Snapshot& snapshot, const std::string& name);
 
   store::Store& store_;
-  uint64_t subscription_ = 0;
   std::mutex changed_mutex_;
   std::set<std::string> changed_;  // tenants to be read again
   std::mutex mutex_;
   std::map<std::string, Entry, std::less<>> tenants_;
   std::map<std::string, TenancyPtr, std::less<>> by_user_;
+  store::Subscription subscription_;  // ends before what its listener uses
 };
 
 /// The change that adds a new object to a tenant, for the batch that creates it. Absent when the tenant does

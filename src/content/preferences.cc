@@ -36,7 +36,7 @@ class StorePreferences final : public Preferences {
  public:
   explicit StorePreferences(store::Store& store) : store_(store) {
     make_secrets();
-    subscription_ = store_.subscribe([this](const auto& commit) { follow(*commit); });
+    subscription_ = store::Subscription(store_, [this](const auto& commit) { follow(*commit); });
     const std::lock_guard lock(mutex_);
     const auto snapshot = store_.snapshot();
     for (const PreferenceRule& rule : preference_table()) {
@@ -44,7 +44,6 @@ class StorePreferences final : public Preferences {
           rule.secret() ? std::string(kMaskedPreference) : stored_preference(*snapshot, rule);
     }
   }
-  ~StorePreferences() override { store_.unsubscribe(subscription_); }
 
   std::vector<std::pair<std::string, std::string>> all() const override {
     const std::lock_guard lock(mutex_);
@@ -78,11 +77,11 @@ class StorePreferences final : public Preferences {
   store::Batch batch_of(const Values& values, std::string principal) const;
 
   store::Store& store_;
-  uint64_t subscription_ = 0;
   mutable std::mutex mutex_;
   std::map<std::string, std::string, std::less<>> values_;
   Gate gate_;
   std::vector<std::function<void(std::string_view, std::string_view)>> listeners_;
+  store::Subscription subscription_;  // ends before what its listener uses
 };
 
 /// The same names and form as the authenticator makes when it is there first.

@@ -8,40 +8,25 @@
 #include <utility>
 #include <vector>
 
-#include "store/store.h"
+#include "store/forwarding_testing.h"
 
 namespace mullion::store {
 
-/// Passes everything on to `real`, which must outlive it: the product is given this one, the test reads the
-/// other. Thread-safe.
-class FlakyStore final : public Store {
+/// The product is given this one, the test reads `real`. Thread-safe.
+class FlakyStore final : public ForwardingStore {
  public:
   explicit FlakyStore(Store& real, uint64_t seed = 20261129)
-      : dice_(std::make_shared<Dice>(seed)), real_(real) {}
+      : ForwardingStore(real), dice_(std::make_shared<Dice>(seed)) {}
 
   /// From now on so many of a hundred reads fail.
   void fail(int percent) { dice_->percent = percent; }
   /// How many reads have failed.
   uint64_t failures() const { return dice_->failures; }
 
-  void commit(Batch batch, CommitCallback done) override { real_.commit(std::move(batch), std::move(done)); }
-  void stamp(Batch& batch) const override { real_.stamp(batch); }
   std::shared_ptr<const Snapshot> snapshot() const override {
     dice_->roll();
-    return std::make_shared<FlakySnapshot>(real_.snapshot(), dice_);
+    return std::make_shared<FlakySnapshot>(ForwardingStore::snapshot(), dice_);
   }
-  bool crowded() const override { return real_.crowded(); }
-  Cursor newest() const override { return real_.newest(); }
-  uint64_t subscribe(CommitListener listener) override { return real_.subscribe(std::move(listener)); }
-  void unsubscribe(uint64_t id) override { real_.unsubscribe(id); }
-  Result<void> read_log(Cursor after, const std::function<bool(const LoggedCommit&)>& visit) const override {
-    return real_.read_log(after, visit);
-  }
-  void show_replicas(bool shown) override { real_.show_replicas(shown); }
-  bool replicas_shown() const override { return real_.replicas_shown(); }
-  Result<void> drop_owner(std::string_view owner) override { return real_.drop_owner(owner); }
-  Statistics statistics() const override { return real_.statistics(); }
-  Result<void> backup(const env::Path& directory) const override { return real_.backup(directory); }
 
  private:
   struct Dice {
@@ -122,7 +107,6 @@ class FlakyStore final : public Store {
   };
 
   std::shared_ptr<Dice> dice_;
-  Store& real_;
 };
 
 }  // namespace mullion::store

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -144,6 +145,28 @@ class Store {
 
  private:
   model::TypeCatalog types_;
+};
+
+/// Keeps a listener subscribed for as long as it lives, also when a constructor fails behind it.
+class Subscription {
+ public:
+  Subscription() = default;
+  Subscription(Store& store, CommitListener listener)
+      : store_(&store), id_(store.subscribe(std::move(listener))) {}
+  Subscription(Subscription&& other) noexcept
+      : store_(std::exchange(other.store_, nullptr)), id_(other.id_) {}
+  Subscription& operator=(Subscription&& other) noexcept {
+    std::swap(store_, other.store_);
+    std::swap(id_, other.id_);
+    return *this;
+  }
+  ~Subscription() {
+    if (store_ != nullptr) store_->unsubscribe(id_);
+  }
+
+ private:
+  Store* store_ = nullptr;
+  uint64_t id_ = 0;
 };
 
 /// Index descriptors come from the model (model::object_types()); parameter resolution for Params filters of

@@ -4,6 +4,7 @@
 
 #include <future>
 
+#include "store/forwarding_testing.h"
 #include "versionset/internal/set_book.h"
 #include "versionset/internal/verdict.h"
 #include "versionset/plan_testing.h"
@@ -131,36 +132,15 @@ TEST_F(SetBookTest, AListWithAMissingSetIsNotMerged) {
 }
 
 /// A store in which something happens right after a reader got its view.
-class MeddledStore final : public store::Store {
+class MeddledStore final : public store::ForwardingStore {
  public:
-  explicit MeddledStore(store::Store& inner) : inner_(inner) {}
+  using store::ForwardingStore::ForwardingStore;
   std::function<void()> meddle;
-  void commit(store::Batch batch, store::CommitCallback done) override {
-    inner_.commit(std::move(batch), std::move(done));
-  }
-  void stamp(store::Batch& batch) const override { inner_.stamp(batch); }
   std::shared_ptr<const store::Snapshot> snapshot() const override {
-    auto view = inner_.snapshot();
+    auto view = store::ForwardingStore::snapshot();
     if (meddle) meddle();
     return view;
   }
-  store::Cursor newest() const override { return inner_.newest(); }
-  uint64_t subscribe(store::CommitListener listener) override {
-    return inner_.subscribe(std::move(listener));
-  }
-  void unsubscribe(uint64_t id) override { inner_.unsubscribe(id); }
-  Result<void> read_log(store::Cursor after,
-                        const std::function<bool(const store::LoggedCommit&)>& visit) const override {
-    return inner_.read_log(after, visit);
-  }
-  void show_replicas(bool shown) override { inner_.show_replicas(shown); }
-  bool replicas_shown() const override { return inner_.replicas_shown(); }
-  Result<void> drop_owner(std::string_view owner) override { return inner_.drop_owner(owner); }
-  Statistics statistics() const override { return inner_.statistics(); }
-  Result<void> backup(const env::Path& directory) const override { return inner_.backup(directory); }
-
- private:
-  store::Store& inner_;
 };
 
 /// The store's writer calls forget(): it waits for nobody who merges, and what was read before does not stay.

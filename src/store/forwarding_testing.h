@@ -1,0 +1,36 @@
+// What stand-ins for a store have in common.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "store/store.h"
+
+namespace mullion::store {
+
+/// Passes everything on to `real`, which must outlive it; tests override what they mean to change.
+class ForwardingStore : public Store {
+ public:
+  explicit ForwardingStore(Store& real) : real_(real) {}
+
+  void commit(Batch batch, CommitCallback done) override { real_.commit(std::move(batch), std::move(done)); }
+  void stamp(Batch& batch) const override { real_.stamp(batch); }
+  std::shared_ptr<const Snapshot> snapshot() const override { return real_.snapshot(); }
+  bool crowded() const override { return real_.crowded(); }
+  Cursor newest() const override { return real_.newest(); }
+  uint64_t subscribe(CommitListener listener) override { return real_.subscribe(std::move(listener)); }
+  void unsubscribe(uint64_t id) override { real_.unsubscribe(id); }
+  Result<void> read_log(Cursor after, const std::function<bool(const LoggedCommit&)>& visit) const override {
+    return real_.read_log(after, visit);
+  }
+  void show_replicas(bool shown) override { real_.show_replicas(shown); }
+  bool replicas_shown() const override { return real_.replicas_shown(); }
+  Result<void> drop_owner(std::string_view owner) override { return real_.drop_owner(owner); }
+  Statistics statistics() const override { return real_.statistics(); }
+  Result<void> backup(const env::Path& directory) const override { return real_.backup(directory); }
+
+ private:
+  Store& real_;
+};
+
+}  // namespace mullion::store
