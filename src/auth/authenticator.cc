@@ -213,7 +213,8 @@ void StoreAuthenticator::follow(const store::Commit& commit) {
 
 Result<Principal> StoreAuthenticator::renew(const Principal& principal) {
   const uint64_t generation = generation_;
-  Result<Principal> now = prove_again(principal);
+  // Not known is not allowed: whatever stays open ends then.
+  Result<Principal> now = store::as_result([&] { return prove_again(principal); });
   if (!now) return now;
   now->on_behalf_of = principal.on_behalf_of;
   now->proof = principal.proof;

@@ -7,6 +7,7 @@
 #include "auth/auth.h"
 #include "auth/internal/codec.h"
 #include "model/object.h"
+#include "store/flaky_testing.h"
 
 namespace mullion::auth {
 namespace {
@@ -261,6 +262,20 @@ TEST_F(AuthenticatorTest, TokensExpire) {
   EXPECT_TRUE(login("Bearer " + forever));
   request.ttl = seconds(0);
   EXPECT_EQ(auth_->make_token(request).error().code, ErrorCode::kBadRequest);
+}
+
+// Whoever watches something that stays open ends it then: an exception would end the watching instead.
+TEST_F(AuthenticatorTest, RightsThatCannotBeReadAreNone) {
+  store::FlakyStore flaky(*store_);
+  const std::unique_ptr<Authenticator> watching = make_authenticator(flaky, clock_);
+  const Result<Principal> ann = watching->authenticate({basic("ann", "pw-ann")});
+  ASSERT_TRUE(ann);
+  flaky.fail(100);
+  const Result<Principal> unknown = watching->renew(*ann);
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().code, ErrorCode::kInternal);
+  flaky.fail(0);
+  EXPECT_TRUE(watching->renew(*ann));
 }
 
 TEST_F(AuthenticatorTest, ATokenLivesAtLeastAsLongAsWasAskedFor) {

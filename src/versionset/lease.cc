@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "env/attempt.h"
 #include "model/object.h"
 #include "store/commit_async.h"
 
@@ -117,11 +118,15 @@ std::string LeaseKeeper::holder() const {
 }
 
 env::Task<void> LeaseKeeper::watch(std::function<void()> changed) {
-  std::string told = holder();
-  if (!told.empty()) changed();
+  std::string told;
   while (true) {
     const uint64_t seen = changed_.version();
-    const std::optional<Lease> lease = current();
+    const Result<std::optional<Lease>> read = store::as_result([&] { return current(); });
+    if (!read) {
+      co_await changed_.wait(seen, env::kTryAgain);
+      continue;
+    }
+    const std::optional<Lease>& lease = *read;
     const std::string holder = lease ? lease->holder : std::string();
     if (holder != told) {
       told = holder;

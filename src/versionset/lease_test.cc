@@ -6,6 +6,8 @@
 
 #include "env/clock_testing.h"
 #include "env/launch.h"
+#include "env/waiting_testing.h"
+#include "store/flaky_testing.h"
 
 namespace mullion::versionset {
 namespace {
@@ -163,6 +165,20 @@ TEST_F(Keeping, TellsWhenTheHolderChangesAndNotWhenItRenews) {
   EXPECT_TRUE(tells(3));
   clock_.advance(seconds(2));
   EXPECT_TRUE(tells(4)) << "it ran out";
+}
+
+TEST_F(Keeping, TellsOfTheHolderOnceItCanBeRead) {
+  store::FlakyStore flaky(*store_);
+  LeaseKeeper keeper(flaky, clock_);
+  ASSERT_TRUE(run(keeper.take("R1", 60)));
+  std::atomic<int> told{0};
+  flaky.fail(100);
+  tasks_.spawn("watch", [&] { return keeper.watch([&] { ++told; }); });
+  EXPECT_TRUE(env::eventually([&] { return flaky.failures() > 0; }));
+  EXPECT_EQ(told, 0);
+  flaky.fail(0);
+  EXPECT_TRUE(env::eventually([&] { return told == 1; }));
+  tasks_.stop();
 }
 
 }  // namespace
