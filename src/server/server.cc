@@ -543,8 +543,14 @@ void ServerProcess::free_rooms() {
 
 Result<std::unique_ptr<Server>> start(const settings::Settings& settings, std::optional<Restart> restart) {
   auto server = std::make_unique<ServerProcess>(settings, std::move(restart));
-  Result<void> started = server->start();
-  if (!started) return started.error();
+  try {
+    Result<void> started = server->start();
+    if (!started) return started.error();
+  } catch (const store::ReadFailure& failure) {
+    return Error(failure.error().code,
+                 fmt::format("the database cannot be read: {}; restore a backup of it (docs/operations.md)",
+                             failure.error().text()));
+  }
   return std::unique_ptr<Server>(std::move(server));
 }
 

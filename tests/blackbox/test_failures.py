@@ -2,6 +2,8 @@
 import base64
 import hashlib
 import json
+import os
+import re
 import shutil
 import socket
 import ssl
@@ -500,3 +502,26 @@ def test_a_backup_restores_what_was_there_and_managers_notice(site):
     leaf.create("machines", {"Name": "another-history"})
     wait_equal(leaf, manager)
     assert manager.count("machines") == 2
+
+
+# -- a damaged database
+
+FRAME = bytes.fromhex("28b52ffd")  # how compressed bodies begin
+
+
+def test_a_server_whose_tenants_cannot_be_read_says_so_and_does_not_start(site):
+    server = site.server("A").start()
+    server.create("tenants", {"Name": "t1", "Description": base64.b64encode(os.urandom(200_000)).decode()})
+    assert server.stop() == 0
+    database = server.root / "data" / "data.mdb"
+    content = bytearray(database.read_bytes())
+    # The one body of this size: a long way behind its begin no other begins.
+    begins = [match.start() for match in re.finditer(re.escape(FRAME), content)]
+    large = [begin for begin, end in zip(begins, [*begins[1:], len(content)]) if end - begin > 100_000]
+    assert large
+    for begin in large:
+        content[begin + 50_000] ^= 1
+    database.write_bytes(content)
+    server.launch()
+    assert server.process.wait(20) == 1, "an error, and not the end of the process by a signal"
+    assert "tenants/t1" in server.log().splitlines()[-1]
