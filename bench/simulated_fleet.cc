@@ -82,6 +82,9 @@ class SimulatedStore final : public store::Store {
   void commit(store::Batch, store::CommitCallback done) override {
     done(Error(ErrorCode::kInternal, "simulated"));
   }
+  Result<void> apply(const std::vector<store::Command>&) override {
+    return Error(ErrorCode::kInternal, "simulated");
+  }
   void show_replicas(bool) override {}
   bool replicas_shown() const override { return true; }
   Result<void> drop_owner(std::string_view) override { return {}; }

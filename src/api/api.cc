@@ -198,7 +198,7 @@ class ApiServer final : public Api {
     }
     batch.changes.push_back(std::move(change));
     batch.principal = "system";
-    services_.store.commit(std::move(batch), [](Result<store::Cursor> done) {
+    services_.store.commit(std::move(batch), [](const Result<store::Committed>& done) {
       if (!done) kLog.warn("the plugin `manager` could not be offered reason={}", done.error().text());
     });
   }

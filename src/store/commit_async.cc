@@ -15,7 +15,8 @@ env::Task<Result<Cursor>> commit_async(Store& store, Batch batch) {
   auto start = [executor, &store](auto handler, Batch wanted) {
     using Handler = decltype(handler);
     auto shared = std::make_shared<Handler>(std::move(handler));  // std::function wants copies
-    store.commit(std::move(wanted), [shared, work = asio::make_work_guard(executor)](Result<Cursor> result) {
+    store.commit(std::move(wanted), [shared, work = asio::make_work_guard(executor)](Result<Committed> done) {
+      Result<Cursor> result = done ? Result<Cursor>(done->cursor) : Result<Cursor>(std::move(done.error()));
       asio::post(work.get_executor(), [shared, result = std::move(result)]() mutable {
         Handler resume = std::move(*shared);
         resume(std::move(result));

@@ -40,8 +40,8 @@ TEST_F(Concurrency, AnswersOfOneWriterComeInOrderAndShareSyncs) {
   std::vector<uint64_t> answered;
   std::promise<void> last;
   for (uint64_t i = 1; i <= kCommits; ++i) {
-    store_->commit(batch_of({put("jobs", std::to_string(i), "1")}), [&](const Result<Cursor>& result) {
-      answered.push_back(result ? result->seq : 0);
+    store_->commit(batch_of({put("jobs", std::to_string(i), "1")}), [&](const Result<Committed>& result) {
+      answered.push_back(result ? result->cursor.seq : 0);
       if (answered.size() == kCommits) last.set_value();
     });
   }

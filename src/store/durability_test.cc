@@ -23,7 +23,7 @@ using testing::SizeIs;
   std::atomic<uint64_t> answered{first};
   for (uint64_t number = first;; ++number) {
     while (number - answered >= kInFlight) std::this_thread::yield();
-    (*store)->commit(numbered_batch(number), [&answered, number, report](const Result<Cursor>& result) {
+    (*store)->commit(numbered_batch(number), [&answered, number, report](const Result<Committed>& result) {
       if (!result || ::write(report, &number, sizeof(number)) != sizeof(number)) _exit(1);
       ++answered;
     });

@@ -14,6 +14,7 @@ class ForwardingStore : public Store {
   explicit ForwardingStore(Store& real) : real_(real) {}
 
   void commit(Batch batch, CommitCallback done) override { real_.commit(std::move(batch), std::move(done)); }
+  Result<void> apply(const std::vector<Command>& commands) override { return real_.apply(commands); }
   void stamp(Batch& batch) const override { real_.stamp(batch); }
   std::shared_ptr<const Snapshot> snapshot() const override { return real_.snapshot(); }
   bool crowded() const override { return real_.crowded(); }

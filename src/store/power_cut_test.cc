@@ -213,7 +213,7 @@ std::vector<Acknowledgement> write_batches(Store& store, uint64_t count) {
   for (uint64_t number = 1; number <= count;) {
     const uint64_t together = number % 4 + 1;
     for (uint64_t i = 0; i < together; ++i, ++number) {
-      store.commit(numbered_batch(number), [&out, number](const Result<Cursor>& result) {
+      store.commit(numbered_batch(number), [&out, number](const Result<Committed>& result) {
         EXPECT_TRUE(result.ok());
         out.push_back({recorder().size(), number});
       });

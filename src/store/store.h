@@ -14,6 +14,7 @@
 #include "model/type_catalog.h"
 #include "store/query.h"
 #include "store/read_failure.h"
+#include "store/sequencer.h"
 #include "store/types.h"
 
 namespace mullion::store {
@@ -28,6 +29,7 @@ struct Options {
   /// Whether open_store() gives space back to the disk first when that is quick and worth it (compaction.h).
   bool compact_at_open = true;
   const env::Clock* clock = &env::system_clock();
+  std::shared_ptr<Sequencer> sequencer = std::make_shared<LocalSequencer>();
 };
 
 /// An object as read. `owner` tells kOwn, kLayered or the remote owner.
@@ -74,8 +76,7 @@ class Snapshot {
   virtual Result<QueryResult> query(const Query& query) const = 0;
 };
 
-/// What a writer gets back: the cursor of its commit.
-using CommitCallback = std::function<void(Result<Cursor>)>;
+using CommitCallback = std::function<void(Result<Committed>)>;
 using CommitListener = std::function<void(const std::shared_ptr<const Commit>&)>;
 
 /// Thread-safe.
@@ -86,14 +87,18 @@ class Store {
   /// Queues `batch`; `done` runs on the writer thread once the batch is durable and visible, or refused:
   /// kConflict (a precondition; Model/Key name the object), kInvalid (an id that cannot be stored),
   /// kTooLarge, kInsufficientStorage (deletions pass a database at its size limit), kInternal, kUnavailable
-  /// when closing. `done` must be short. A batch without effect (bodies equal what is stored) still answers a
-  /// cursor and publishes a commit.
+  /// when closing or not agreed (Sequencer). `done` must be short. A batch without effect (bodies equal what
+  /// is stored) still answers a cursor and publishes a commit.
   virtual void commit(Batch batch, CommitCallback done) = 0;
   /// Writes into the bodies of `batch` who changes them and when, as commit() does with every batch that does
   /// not have it yet: for whoever answers with what it is about to write.
   virtual void stamp(Batch& batch) const = 0;
   /// Blocking form for start-up, tools and tests. Not from coroutines.
   Result<Cursor> commit_sync(Batch batch);
+  /// Applies what another server with the same database committed, all or nothing, and publishes it. kInvalid
+  /// unless the commands follow the newest sequence number one by one; kCorrupt when a digest differs
+  /// afterwards: the databases were not equal, and this one is not to be used further. Blocks.
+  virtual Result<void> apply(const std::vector<Command>& commands) = 0;
 
   /// Throws ReadFailure. Whoever begins work for a peer asks crowded() first, so that there is room for what
   /// goes on.

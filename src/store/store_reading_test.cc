@@ -242,7 +242,7 @@ TEST_P(StoreReading, WaitingCommitsAreAnsweredWhenTheStoreCloses) {
   std::atomic<int> answered{0};
   for (int i = 0; i < 200; ++i)
     store_->commit(batch_of({put("jobs", fmt::format("{}", i), "1")}),
-                   [&](const Result<Cursor>&) { ++answered; });
+                   [&](const Result<Committed>&) { ++answered; });
   store_.reset();
   EXPECT_EQ(answered, 200);
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +32,7 @@ struct Cursor {
 struct Origin {
   std::string owner;
   Cursor cursor;
+  bool operator==(const Origin&) const = default;
 };
 
 /// Identity of an object.
@@ -71,6 +71,7 @@ struct SecretChange {
   std::string space;  // e.g. "users", "machines", "box-keys", "state"
   std::string key;
   std::optional<std::string> value;
+  bool operator==(const SecretChange&) const = default;
 };
 
 /// A precondition on a private value: it must still be this (absent: there is none).
@@ -97,14 +98,19 @@ struct Batch {
   std::vector<SecretGuard> secret_guards;
   std::optional<Origin> origin;  // set by the replication sink; absent = born here
   std::string forget_origin;     // a remote owner whose recorded origin cursor is dropped
-  /// What the digests should be after the batch. One that is not is no reason to refuse the batch: it is told
-  /// to `on_difference` (what it is instead) on the writer thread, before the batch's callback.
+  /// What the digests should be after the batch. One that is not is no reason to refuse the batch: see
+  /// Committed::differences.
   std::vector<TypeDigest> expected;
-  std::function<void(const TypeDigest& actual)> on_difference;
   std::string principal;  // who asked, for events: "user:NAME", "system"
   /// Event action by API contract for changed objects: "update" or "save". create/delete are derived.
   std::string update_action = "save";
   bool stamped = false;  // the bodies tell who wrote them and when (Store::stamp())
+};
+
+/// What a writer gets back.
+struct Committed {
+  Cursor cursor;
+  std::vector<TypeDigest> differences;  // what the digests are, where Batch::expected said something else
 };
 
 /// What became of one change; old_body is absent for a creation, body for a deletion.

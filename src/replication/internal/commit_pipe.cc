@@ -42,16 +42,16 @@ env::Task<Result<void>> CommitPipe::submit(store::Batch batch) {
     ++shared_->batches;
     ++shared_->submitted;
   }
-  batch.on_difference = [shared = shared_](const store::TypeDigest& actual) {
-    std::lock_guard lock(shared->mutex);
-    shared->differences.emplace(actual.owner, actual.type);
-  };
-  store_.commit(std::move(batch), [shared = shared_, bytes](Result<store::Cursor> done) {
+  store_.commit(std::move(batch), [shared = shared_, bytes](Result<store::Committed> done) {
     std::function<void()> tell;
     {
       std::lock_guard lock(shared->mutex);
       shared->bytes -= bytes;
       --shared->batches;
+      if (done) {
+        for (const store::TypeDigest& actual : done->differences)
+          shared->differences.emplace(actual.owner, actual.type);
+      }
       if (!done && !shared->failure) {
         shared->failure = done.error();
         tell = shared->on_failure;

@@ -50,6 +50,42 @@ Result<void> check_secret(const SecretChange& secret) {
   return {};
 }
 
+/// What the batch does, without what it was checked for.
+Command command_of(PreparedBatch prepared, uint64_t seq, env::WallTime time) {
+  Batch& batch = prepared.batch;
+  Command out;
+  out.seq = seq;
+  out.time = time;
+  out.origin = std::move(batch.origin);
+  out.forget_origin = std::move(batch.forget_origin);
+  out.principal = std::move(batch.principal);
+  out.update_action = std::move(batch.update_action);
+  for (size_t i = 0; i < batch.changes.size(); ++i)
+    out.writes.push_back({std::move(batch.changes[i].id), std::move(prepared.compressed[i])});
+  out.secrets = std::move(batch.secrets);
+  return out;
+}
+
+/// The batch that has the command's effect.
+Result<PreparedBatch> batch_of(const Command& command, const Codec& codec) {
+  PreparedBatch out;
+  out.batch.origin = command.origin;
+  out.batch.forget_origin = command.forget_origin;
+  out.batch.principal = command.principal;
+  out.batch.update_action = command.update_action;
+  out.batch.secrets = command.secrets;
+  for (const Command::Write& write : command.writes) {
+    Change& change = out.batch.changes.emplace_back();
+    change.id = write.id;
+    out.compressed.push_back(write.at_rest);
+    if (!write.at_rest) continue;
+    Result<std::string> body = codec.decompress(*write.at_rest);
+    if (!body) return body.error();
+    change.body = std::move(*body);
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<std::optional<std::string>> Applier::read_row(Table table, std::string_view row) const {
@@ -229,22 +265,10 @@ std::vector<TypeDigest> Applier::find_differences(const std::vector<TypeDigest>&
   return out;
 }
 
-Result<void> Applier::write_log(const PreparedBatch& prepared, const Commit& commit, uint64_t& log_bytes) {
-  LoggedCommit entry;
-  entry.cursor = commit.cursor;
-  entry.origin = commit.origin;
-  entry.time = commit.time;
-  std::vector<std::optional<std::string>> compressed;
-  for (size_t i = 0; i < prepared.batch.changes.size(); ++i) {
-    const Change& change = prepared.batch.changes[i];
-    if (change.id.owner == kLayered) continue;
-    entry.changes.push_back({change.id, std::nullopt});
-    compressed.push_back(prepared.compressed[i]);
-  }
-  for (const auto& [id, digest] : touched_) entry.digests.push_back(digest);
-  const std::string bytes = encode_log_entry(entry, compressed);
+Result<void> Applier::write_log(const Command& command, uint64_t& log_bytes) {
+  const std::string bytes = encode_log_entry(command);
   log_bytes += bytes.size();
-  return transaction_.put(Table::kLog, encode_u64(commit.cursor.seq), bytes);
+  return transaction_.put(Table::kLog, encode_u64(command.seq), bytes);
 }
 
 Result<Applied> Applier::apply(PreparedBatch prepared, const Cursor& cursor, env::WallTime time,
@@ -252,22 +276,36 @@ Result<Applied> Applier::apply(PreparedBatch prepared, const Cursor& cursor, env
   changes_.clear();
   rows_.clear();
   touched_.clear();
-  for (size_t i = 0; i < prepared.batch.changes.size(); ++i) {
-    if (Result<void> done = apply_change(prepared.batch.changes[i], prepared.compressed[i]); !done)
+  Batch& batch = prepared.batch;
+  for (size_t i = 0; i < batch.changes.size(); ++i) {
+    if (Result<void> done = apply_change(batch.changes[i], prepared.compressed[i]); !done)
       return done.error();
   }
-  if (Result<void> done = apply_secrets(prepared.batch); !done) return done.error();
+  if (Result<void> done = apply_secrets(batch); !done) return done.error();
+  const std::vector<TypeDigest> expected = std::move(batch.expected);
+  Command command = command_of(std::move(prepared), cursor.seq, time);
+  for (const auto& [id, digest] : touched_) command.digests.push_back(digest);
+  if (Result<void> done = write_log(command, log_bytes); !done) return done.error();
   auto commit = std::make_shared<Commit>();
   commit->cursor = cursor;
-  commit->origin = prepared.batch.origin;
-  commit->principal = std::move(prepared.batch.principal);
-  commit->update_action = std::move(prepared.batch.update_action);
+  commit->origin = command.origin;
+  commit->principal = command.principal;
+  commit->update_action = command.update_action;
   commit->time = time;
   commit->changes = std::move(changes_);
-  commit->secrets = !prepared.batch.secrets.empty();
-  if (Result<void> done = write_log(prepared, *commit, log_bytes); !done) return done.error();
-  return Applied{std::move(commit), std::move(rows_), find_differences(prepared.batch.expected),
-                 std::move(prepared.batch.on_difference)};
+  commit->secrets = !command.secrets.empty();
+  return Applied{std::move(commit), std::move(rows_), find_differences(expected), std::move(command)};
+}
+
+Result<Applied> Applier::apply(const Command& command, uint64_t epoch, uint64_t& log_bytes) {
+  Result<PreparedBatch> prepared = batch_of(command, codec_);
+  if (!prepared) return prepared.error();
+  Result<Applied> applied = apply(std::move(*prepared), {epoch, command.seq}, command.time, log_bytes);
+  if (applied && applied->command.digests != command.digests) {
+    return Error(ErrorCode::kCorrupt,
+                 fmt::format("commit {} left other objects here than where it was made", command.seq));
+  }
+  return applied;
 }
 
 }  // namespace mullion::store::internal

@@ -34,7 +34,7 @@ struct Applied {
   std::shared_ptr<Commit> commit;
   std::vector<RowChange> rows;
   std::vector<TypeDigest> differences;  // what is, where Batch::expected said something else
-  std::function<void(const TypeDigest&)> on_difference;
+  Command command;                      // the whole effect
 };
 
 /// Writer thread only.
@@ -50,6 +50,8 @@ class Applier {
   /// dropped.
   Result<Applied> apply(PreparedBatch prepared, const Cursor& cursor, env::WallTime time,
                         uint64_t& log_bytes);
+  /// The same for a command of another server; kCorrupt when the digests are not its digests afterwards.
+  Result<Applied> apply(const Command& command, uint64_t epoch, uint64_t& log_bytes);
 
  private:
   Result<void> check_secret_guard(const SecretGuard& guard) const;
@@ -66,7 +68,7 @@ class Applier {
                              const std::optional<std::string>& new_body);
   Result<void> apply_secrets(const Batch& batch);
   std::vector<TypeDigest> find_differences(const std::vector<TypeDigest>& expected) const;
-  Result<void> write_log(const PreparedBatch& prepared, const Commit& commit, uint64_t& log_bytes);
+  Result<void> write_log(const Command& command, uint64_t& log_bytes);
 
   WriteTransaction& transaction_;
   Names& names_;

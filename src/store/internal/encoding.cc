@@ -1,45 +1,11 @@
 #include "store/internal/encoding.h"
 
+#include <algorithm>
+
 namespace mullion::store::internal {
 namespace {
 
 constexpr char kLogFormat = 1;
-
-template <typename Number>
-std::string big_endian(Number number) {
-  std::string out(sizeof(Number), '\0');
-  for (size_t i = 0; i < sizeof(Number); ++i)
-    out[sizeof(Number) - 1 - i] = static_cast<char>(number >> (8 * i) & 0xff);
-  return out;
-}
-
-void put_text(std::string& out, std::string_view text) {
-  out += encode_u32(static_cast<uint32_t>(text.size()));
-  out += text;
-}
-
-/// Reads what put_* wrote; every reader returns false at the end of the bytes.
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : rest_(bytes) {}
-
-  bool number(size_t size, uint64_t& out) {
-    if (rest_.size() < size) return false;
-    out = decode_number(rest_.substr(0, size));
-    rest_.remove_prefix(size);
-    return true;
-  }
-  bool text(std::string& out) {
-    uint64_t size = 0;
-    if (!number(4, size) || rest_.size() < size) return false;
-    out.assign(rest_.substr(0, size));
-    rest_.remove_prefix(size);
-    return true;
-  }
-
- private:
-  std::string_view rest_;
-};
 
 bool read_change(Reader& reader, const Codec& codec, LoggedCommit::LoggedChange& change) {
   uint64_t has_body = 0;
@@ -90,16 +56,6 @@ bool read_entry(Reader& reader, const Codec& codec, LoggedCommit& commit) {
 
 }  // namespace
 
-std::string encode_u16(uint16_t number) { return big_endian(number); }
-std::string encode_u32(uint32_t number) { return big_endian(number); }
-std::string encode_u64(uint64_t number) { return big_endian(number); }
-
-uint64_t decode_number(std::string_view bytes) {
-  uint64_t out = 0;
-  for (const char c : bytes) out = out << 8 | static_cast<unsigned char>(c);
-  return out;
-}
-
 std::string object_start(TypeId type, std::string_view key) { return encode_u16(type).append(key); }
 
 std::string object_row(TypeId type, std::string_view key, OwnerId owner) {
@@ -146,26 +102,25 @@ Cursor decode_cursor(std::string_view bytes) {
   return {decode_number(bytes.substr(0, 8)), decode_number(bytes.substr(8, 8))};
 }
 
-std::string encode_log_entry(const LoggedCommit& commit,
-                             const std::vector<std::optional<std::string>>& compressed) {
+std::string encode_log_entry(const Command& command) {
   std::string out(1, kLogFormat);
-  out += encode_u64(static_cast<uint64_t>(commit.time.time_since_epoch().count()));
-  out.push_back(commit.origin ? 1 : 0);
-  if (commit.origin) {
-    put_text(out, commit.origin->owner);
-    out += encode_cursor(commit.origin->cursor);
+  out += encode_u64(static_cast<uint64_t>(command.time.time_since_epoch().count()));
+  out.push_back(command.origin ? 1 : 0);
+  if (command.origin) {
+    put_text(out, command.origin->owner);
+    out += encode_cursor(command.origin->cursor);
   }
-  out += encode_u32(static_cast<uint32_t>(commit.changes.size()));
-  for (size_t i = 0; i < commit.changes.size(); ++i) {
-    const ObjectId& id = commit.changes[i].id;
-    out.push_back(compressed[i] ? 1 : 0);
-    put_text(out, id.type);
-    put_text(out, id.owner);
-    put_text(out, id.key);
-    if (compressed[i]) put_text(out, *compressed[i]);
+  out += encode_u32(static_cast<uint32_t>(std::ranges::count_if(command.writes, may_leave)));
+  for (const Command::Write& write : command.writes) {
+    if (!may_leave(write)) continue;
+    out.push_back(write.at_rest ? 1 : 0);
+    put_text(out, write.id.type);
+    put_text(out, write.id.owner);
+    put_text(out, write.id.key);
+    if (write.at_rest) put_text(out, *write.at_rest);
   }
-  out += encode_u32(static_cast<uint32_t>(commit.digests.size()));
-  for (const TypeDigest& digest : commit.digests) {
+  out += encode_u32(static_cast<uint32_t>(command.digests.size()));
+  for (const TypeDigest& digest : command.digests) {
     put_text(out, digest.type);
     put_text(out, digest.owner);
     out += encode_digest(digest.digest, digest.count);

@@ -7,6 +7,8 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "store/command.h"
+#include "store/internal/bytes.h"
 #include "store/internal/codec.h"
 #include "store/types.h"
 
@@ -19,11 +21,6 @@ inline constexpr OwnerId kLayeredId = 1;
 inline constexpr OwnerId kFirstRemoteId = 2;
 /// Longest object key: what fits an engine key beside type and owner.
 inline constexpr size_t kMaxObjectKey = 480;
-
-std::string encode_u16(uint16_t number);
-std::string encode_u32(uint32_t number);
-std::string encode_u64(uint64_t number);
-uint64_t decode_number(std::string_view bytes);
 
 /// objects: type | key | 00 | owner.
 std::string object_row(TypeId type, std::string_view key, OwnerId owner);
@@ -48,10 +45,8 @@ void decode_digest(std::string_view bytes, Digest& digest, uint64_t& count);
 std::string encode_cursor(const Cursor& cursor);
 Cursor decode_cursor(std::string_view bytes);
 
-/// A log entry; bodies are stored compressed as the objects are, `compressed[i]` for change i (absent:
-/// deletion).
-std::string encode_log_entry(const LoggedCommit& commit,
-                             const std::vector<std::optional<std::string>>& compressed);
+/// The part of a command that may leave the server, for the log; bodies stay as they are at rest.
+std::string encode_log_entry(const Command& command);
 /// kCorrupt when the bytes are damaged.
 Result<LoggedCommit> decode_log_entry(const Cursor& cursor, std::string_view bytes, const Codec& codec);
 /// Only the time of an entry, for trimming.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <future>
 
@@ -51,6 +52,12 @@ std::optional<uint64_t> read_number(const ReadTransaction& transaction, std::str
   const auto bytes = transaction.get(Table::kMeta, key);
   if (!bytes) return std::nullopt;
   return decode_number(*bytes);
+}
+
+/// Of the newest commit, as far as the log tells.
+env::WallTime newest_time(const ReadTransaction& transaction) {
+  const std::unique_ptr<RowCursor> cursor = transaction.cursor(Table::kLog);
+  return cursor->last() ? log_entry_time(cursor->value()) : env::WallTime();
 }
 
 }  // namespace
@@ -107,6 +114,7 @@ Result<void> StoreImpl::load() {
   epoch_ = *read_number(transaction, "epoch");
   seq_ = read_number(transaction, "seq").value_or(0);
   log_bytes_ = read_number(transaction, "log-bytes").value_or(0);
+  last_time_ = newest_time(transaction);
   names_.load(transaction);
   const std::unique_ptr<RowCursor> cursor = transaction.cursor(Table::kMeta);
   for (bool more = cursor->seek(kDictionaryPrefix); more && cursor->key().starts_with(kDictionaryPrefix);
@@ -181,66 +189,134 @@ void StoreImpl::run_writer() {
   }
 }
 
-Result<void> StoreImpl::apply_group(std::vector<Waiting>& group, std::vector<Outcome>& outcomes,
-                                    std::vector<Applied>& applied) {
+StoreImpl::Group StoreImpl::new_group() const {
+  Group group;
+  group.seq = seq_;
+  group.log_bytes = log_bytes_;
+  group.time = last_time_;
+  return group;
+}
+
+Result<void> StoreImpl::apply_group(std::vector<Waiting>& waiting, Group& group) {
   Result<std::unique_ptr<WriteTransaction>> begun = engine_->begin_write();
   if (!begun) return begun.error();
   WriteTransaction& transaction = **begun;
   Applier applier(transaction, names_, codec_);
-  uint64_t seq = seq_;
-  for (Waiting& waiting : group) {
-    if (Result<void> fine = applier.check(waiting.prepared); !fine) {
-      outcomes.push_back({std::move(waiting.done), fine.error()});
+  for (Waiting& one : waiting) {
+    if (Result<void> fine = applier.check(one.prepared); !fine) {
+      group.outcomes.push_back({std::move(one.done), fine.error()});
       continue;
     }
-    const store::Cursor cursor{epoch_, seq + 1};
-    Result<Applied> done =
-        applier.apply(std::move(waiting.prepared), cursor, options_.clock->wall(), log_bytes_);
-    outcomes.push_back({std::move(waiting.done), cursor});
+    const store::Cursor cursor{epoch_, group.seq + 1};
+    group.time = std::max(options_.clock->wall(), group.time + env::Duration(1));
+    Result<Applied> done = applier.apply(std::move(one.prepared), cursor, group.time, group.log_bytes);
+    group.outcomes.push_back({std::move(one.done), Committed{cursor, {}}});
     if (!done) return done.error();
-    ++seq;
-    applied.push_back(std::move(*done));
+    group.outcomes.back().result->differences = std::move(done->differences);
+    ++group.seq;
+    group.applied.push_back(std::move(*done));
   }
-  if (Result<void> done = trim_log(transaction, applied.size()); !done) return done;
-  if (Result<void> done = transaction.put(Table::kMeta, "seq", encode_u64(seq)); !done) return done;
-  if (Result<void> done = transaction.put(Table::kMeta, "log-bytes", encode_u64(log_bytes_)); !done)
-    return done;
+  if (!group.applied.empty()) {
+    if (Result<void> done = trim_log(transaction, group); !done) return done;
+    if (Result<void> done = add_dictionaries(transaction, group); !done) return done;
+  }
+  if (Result<void> done = write_position(transaction, group); !done) return done;
+  group.agreed = false;
+  if (Result<void> done = agree_on(group); !done) return done;
+  group.agreed = true;
+  return commit_agreed(transaction);
+}
+
+Result<void> StoreImpl::apply_commands(const std::vector<Command>& commands, Group& group) {
+  Result<std::unique_ptr<WriteTransaction>> begun = engine_->begin_write();
+  if (!begun) return begun.error();
+  WriteTransaction& transaction = **begun;
+  Applier applier(transaction, names_, codec_);
+  for (const Command& command : commands) {
+    if (command.seq != group.seq + 1) {
+      return Error(ErrorCode::kInvalid, fmt::format("commit {} cannot follow {}", command.seq, group.seq));
+    }
+    for (const Command::Dictionary& dictionary : command.dictionaries) {
+      if (Result<void> done = write_dictionary(transaction, dictionary); !done) return done;
+    }
+    Result<Applied> done = applier.apply(command, epoch_, group.log_bytes);
+    if (!done) return done.error();
+    learn(command.dictionaries);  // bodies of the commands that follow need them
+    group.applied.push_back(std::move(*done));
+    group.seq = command.seq;
+    group.time = command.time;
+    if (Result<void> dropped = drop_log_before(transaction, command.log_start, group); !dropped)
+      return dropped;
+  }
+  if (Result<void> done = write_position(transaction, group); !done) return done;
   return transaction.commit();
 }
 
-void StoreImpl::write_group(std::vector<Waiting> group) {
+Result<void> StoreImpl::write_position(WriteTransaction& transaction, const Group& group) const {
+  if (Result<void> done = transaction.put(Table::kMeta, "seq", encode_u64(group.seq)); !done) return done;
+  return transaction.put(Table::kMeta, "log-bytes", encode_u64(group.log_bytes));
+}
+
+Result<void> StoreImpl::agree_on(const Group& group) {
+  std::vector<Command> commands;
+  // Nothing is copied for a sequencer of one: it asks nobody.
+  if (options_.sequencer->shared()) {
+    for (const Applied& one : group.applied) commands.push_back(one.command);
+  }
+  return options_.sequencer->agree(commands);
+}
+
+/// What others hold already cannot be refused here: a server that cannot follow ends, and catches up when it
+/// is started again.
+Result<void> StoreImpl::commit_agreed(WriteTransaction& transaction) {
+  Result<void> done = transaction.commit();
+  if (done || !options_.sequencer->shared()) return done;
+  kLog.error("an agreed commit cannot be stored, the server ends what={}", done.error().text());
+  std::_Exit(EXIT_FAILURE);
+}
+
+void StoreImpl::write_group(std::vector<Waiting> waiting) {
+  const std::lock_guard writing(write_mutex_);
   const env::SteadyTime started = options_.clock->steady();
-  std::vector<Outcome> outcomes;
-  std::vector<Applied> applied;
-  const uint64_t log_bytes_before = log_bytes_;
-  const Result<void> written = as_result([&] { return apply_group(group, outcomes, applied); });
-  if (!written) {
-    log_bytes_ = log_bytes_before;
-    kLog.error("commit failed what={}", written.error().text());
-    for (Outcome& outcome : outcomes) {
-      if (outcome.result.ok()) outcome.result = written.error();
-      outcome.done(std::move(outcome.result));
-    }
-    for (Waiting& waiting : group) {
-      if (waiting.done) waiting.done(written.error());
-    }
-    return;
+  Group group = new_group();
+  const Result<void> written = as_result([&] { return apply_group(waiting, group); });
+  if (!written) return refuse(waiting, group, written.error());
+  if (!group.applied.empty()) learn(std::exchange(trained_, {}));
+  publish_group(group, started);
+  for (Outcome& outcome : group.outcomes) outcome.done(std::move(outcome.result));
+  collect_samples(group.applied);
+}
+
+Result<void> StoreImpl::apply(const std::vector<Command>& commands) {
+  const std::lock_guard writing(write_mutex_);
+  const env::SteadyTime started = options_.clock->steady();
+  Group group = new_group();
+  Result<void> written = as_result([&] { return apply_commands(commands, group); });
+  if (written) publish_group(group, started);
+  return written;
+}
+
+/// Nothing of the group happened. A refusal of its own stands when the state that it was judged by does.
+void StoreImpl::refuse(std::vector<Waiting>& waiting, Group& group, const Error& why) {
+  kLog.error("commit failed what={}", why.text());
+  for (Outcome& outcome : group.outcomes) {
+    if (outcome.result.ok() || !group.agreed) outcome.result = why;
+    outcome.done(std::move(outcome.result));
   }
-  publish(applied);
-  {
-    std::lock_guard lock(statistics_mutex_);
-    statistics_.commits += applied.size();
-    ++statistics_.groups;
-    statistics_.last_commit_seconds =
-        std::chrono::duration<double>(options_.clock->steady() - started).count();
-    statistics_.log_bytes = log_bytes_;
+  for (Waiting& one : waiting) {
+    if (one.done) one.done(why);
   }
-  for (const Applied& one : applied) {
-    if (!one.on_difference) continue;
-    for (const TypeDigest& actual : one.differences) one.on_difference(actual);
-  }
-  for (Outcome& outcome : outcomes) outcome.done(std::move(outcome.result));
-  collect_samples(applied);
+}
+
+void StoreImpl::publish_group(Group& group, env::SteadyTime started) {
+  log_bytes_ = group.log_bytes;
+  last_time_ = group.time;
+  publish(group.applied);
+  std::lock_guard lock(statistics_mutex_);
+  statistics_.commits += group.applied.size();
+  ++statistics_.groups;
+  statistics_.last_commit_seconds = std::chrono::duration<double>(options_.clock->steady() - started).count();
+  statistics_.log_bytes = log_bytes_;
 }
 
 void StoreImpl::publish(std::vector<Applied>& applied) {
@@ -277,20 +353,55 @@ bool StoreImpl::is_subscribed(uint64_t id) {
   return listeners_.contains(id);
 }
 
-Result<void> StoreImpl::trim_log(WriteTransaction& transaction, size_t added) {
-  for (size_t i = 0; i < kTrimPerGroup + 2 * added; ++i) {
+/// Bounded work per group; what goes is told with its last command, so that it goes everywhere.
+Result<void> StoreImpl::trim_log(WriteTransaction& transaction, Group& group) {
+  const std::unique_ptr<RowCursor> cursor = transaction.cursor(Table::kLog);
+  uint64_t bytes = group.log_bytes;
+  uint64_t start = 0;
+  bool more = cursor->seek("");
+  for (size_t i = 0; more && i < kTrimPerGroup + 2 * group.applied.size(); ++i, more = cursor->next()) {
+    const bool too_old = options_.clock->wall() - log_entry_time(cursor->value()) > options_.log_max_age;
+    if (bytes <= options_.log_max_bytes && !too_old) break;
+    bytes -= std::min<uint64_t>(bytes, cursor->value().size());
+    start = decode_number(cursor->key()) + 1;
+  }
+  group.applied.back().command.log_start = start;
+  return drop_log_before(transaction, start, group);
+}
+
+Result<void> StoreImpl::drop_log_before(WriteTransaction& transaction, uint64_t seq, Group& group) const {
+  while (seq > 0) {
     std::string oldest;
     {
       const std::unique_ptr<RowCursor> cursor = transaction.cursor(Table::kLog);
-      if (!cursor->seek("")) return {};
-      const bool too_old = options_.clock->wall() - log_entry_time(cursor->value()) > options_.log_max_age;
-      if (log_bytes_ <= options_.log_max_bytes && !too_old) return {};
+      if (!cursor->seek("") || decode_number(cursor->key()) >= seq) return {};
       oldest = cursor->key();
-      log_bytes_ -= std::min<uint64_t>(log_bytes_, cursor->value().size());
+      group.log_bytes -= std::min<uint64_t>(group.log_bytes, cursor->value().size());
     }
     if (Result<void> done = transaction.erase(Table::kLog, oldest); !done) return done;
   }
   return {};
+}
+
+/// What was trained since the last group becomes part of this one.
+Result<void> StoreImpl::add_dictionaries(WriteTransaction& transaction, Group& group) {
+  for (const Command::Dictionary& dictionary : trained_) {
+    if (Result<void> done = write_dictionary(transaction, dictionary); !done) return done;
+  }
+  group.applied.back().command.dictionaries = trained_;
+  return {};
+}
+
+Result<void> StoreImpl::write_dictionary(WriteTransaction& transaction,
+                                         const Command::Dictionary& dictionary) const {
+  return transaction.put(Table::kMeta, std::string(kDictionaryPrefix) + encode_u32(dictionary.id),
+                         dictionary.type + std::string(1, '\0') + dictionary.bytes);
+}
+
+void StoreImpl::learn(const std::vector<Command::Dictionary>& dictionaries) {
+  for (const Command::Dictionary& dictionary : dictionaries) {
+    codec_.add_dictionary(dictionary.id, dictionary.type, dictionary.bytes);
+  }
 }
 
 void StoreImpl::collect_samples(const std::vector<Applied>& applied) {
@@ -315,21 +426,13 @@ void StoreImpl::collect_sample(const ObjectId& id, const std::string& body) {
   samples.tried = true;  // training holds up writers: bodies too unlike each other get no second chance
 }
 
+/// Used once the next group has stored it.
 void StoreImpl::train_dictionary(const std::string& type, const std::vector<std::string>& samples) {
-  const std::string dictionary = Codec::train(samples);
+  std::string dictionary = Codec::train(samples);
   if (dictionary.empty()) return;
-  const uint32_t id = codec_.next_id();
-  Result<std::unique_ptr<WriteTransaction>> begun = engine_->begin_write();
-  if (!begun) return;
-  const std::string value = type + std::string(1, '\0') + dictionary;
-  Result<void> written = (*begun)->put(Table::kMeta, std::string(kDictionaryPrefix) + encode_u32(id), value);
-  if (written) written = (*begun)->commit();
-  if (!written) {
-    kLog.warn("dictionary not kept type={} what={}", type, written.error().text());
-    return;
-  }
-  codec_.add_dictionary(id, type, dictionary);
   kLog.debug("dictionary trained type={} samples={} bytes={}", type, samples.size(), dictionary.size());
+  const uint32_t id = codec_.next_id() + static_cast<uint32_t>(trained_.size());
+  trained_.push_back({id, type, std::move(dictionary)});
 }
 
 std::shared_ptr<const Snapshot> StoreImpl::snapshot() const { return make_snapshot(*this); }
@@ -474,7 +577,9 @@ namespace mullion::store {
 Result<Cursor> Store::commit_sync(Batch batch) {
   std::promise<Result<Cursor>> promise;
   std::future<Result<Cursor>> future = promise.get_future();
-  commit(std::move(batch), [&promise](Result<Cursor> result) { promise.set_value(std::move(result)); });
+  commit(std::move(batch), [&promise](Result<Committed> done) {
+    promise.set_value(done ? Result<Cursor>(done->cursor) : Result<Cursor>(std::move(done.error())));
+  });
   return future.get();
 }
 

@@ -26,6 +26,7 @@ class StoreImpl final : public Store {
   ~StoreImpl() override;
 
   void commit(Batch batch, CommitCallback done) override;
+  Result<void> apply(const std::vector<Command>& commands) override;
   void stamp(Batch& batch) const override;
   std::shared_ptr<const Snapshot> snapshot() const override;
   bool crowded() const override { return engine_->views() >= options_.max_views; }
@@ -58,7 +59,16 @@ class StoreImpl final : public Store {
   };
   struct Outcome {
     CommitCallback done;
-    Result<store::Cursor> result;
+    Result<Committed> result;
+  };
+  /// What a transaction of the writer has done so far; nothing of it counts before it is committed.
+  struct Group {
+    std::vector<Outcome> outcomes;
+    std::vector<Applied> applied;
+    uint64_t seq = 0;
+    uint64_t log_bytes = 0;
+    env::WallTime time;
+    bool agreed = true;  // false: judged by a state that may never come to be
   };
 
   StoreImpl(std::unique_ptr<Engine> engine, const Options& options);
@@ -68,16 +78,26 @@ class StoreImpl final : public Store {
   Result<void> create(WriteTransaction& transaction);
   void run_writer();
   void warm_indexes();
-  void write_group(std::vector<Waiting> group);
-  Result<void> apply_group(std::vector<Waiting>& group, std::vector<Outcome>& outcomes,
-                           std::vector<Applied>& applied);
-  Result<void> trim_log(WriteTransaction& transaction, size_t added);
+  void write_group(std::vector<Waiting> waiting);
+  Group new_group() const;
+  Result<void> apply_group(std::vector<Waiting>& waiting, Group& group);
+  Result<void> apply_commands(const std::vector<Command>& commands, Group& group);
+  Result<void> agree_on(const Group& group);
+  Result<void> commit_agreed(WriteTransaction& transaction);
+  Result<void> write_position(WriteTransaction& transaction, const Group& group) const;
+  void publish_group(Group& group, env::SteadyTime started);
+  void refuse(std::vector<Waiting>& waiting, Group& group, const Error& why);
+  Result<void> trim_log(WriteTransaction& transaction, Group& group);
+  Result<void> drop_log_before(WriteTransaction& transaction, uint64_t seq, Group& group) const;
+  Result<void> write_dictionary(WriteTransaction& transaction, const Command::Dictionary& dictionary) const;
+  Result<void> add_dictionaries(WriteTransaction& transaction, Group& group);
   void publish(std::vector<Applied>& applied);
   static void tell(const CommitListener& listener, const std::shared_ptr<const Commit>& commit);
   bool is_subscribed(uint64_t id);
   void collect_samples(const std::vector<Applied>& applied);
   void collect_sample(const ObjectId& id, const std::string& body);
   void train_dictionary(const std::string& type, const std::vector<std::string>& samples);
+  void learn(const std::vector<Command::Dictionary>& dictionaries);
 
   std::unique_ptr<Engine> engine_;
   Options options_;
@@ -98,7 +118,9 @@ class StoreImpl final : public Store {
   std::map<uint64_t, CommitListener> listeners_;
   uint64_t next_listener_ = 1;
 
-  // Writer thread only.
+  std::mutex write_mutex_;  // whoever writes; guards what follows
+  env::WallTime last_time_;
+  std::vector<Command::Dictionary> trained_;  // become part of the next group
   struct Samples {
     std::vector<std::string> bodies;
     size_t bytes = 0;
