@@ -58,7 +58,7 @@ int main(int count, char** words) {
     env::Runtime runtime(2);
     const auto layers = content::make_layers(*store, content::kFeatures);
     if (!layers->start()) return 1;
-    const auto preferences = content::make_preferences(*store);
+    const auto preferences = content::make_preferences(*store, runtime);
     const auto providers = content::make_providers(runtime, *store, *layers, *preferences);
     const auto blobs = content::make_blobs(root);
     const auto catalog = catalog::make_catalog({.runtime = runtime,

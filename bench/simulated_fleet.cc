@@ -67,15 +67,8 @@ class SimulatedStore final : public store::Store {
     std::lock_guard lock(mutex_);
     return cursor_;
   }
-  uint64_t subscribe(store::CommitListener listener) override {
-    std::lock_guard lock(listeners_mutex_);
-    listeners_.emplace(++listener_id_, std::move(listener));
-    return listener_id_;
-  }
-  void unsubscribe(uint64_t id) override {
-    std::lock_guard lock(listeners_mutex_);
-    listeners_.erase(id);
-  }
+  void attach(const std::shared_ptr<store::CommitFeed>& feed) override { feeds_.add(feed, newest().seq); }
+  std::vector<store::CommitFeed::State> followers() const override { return {}; }
   Result<void> read_log(store::Cursor after,
                         const std::function<bool(const store::LoggedCommit&)>& visit) const override;
 
@@ -102,9 +95,7 @@ class SimulatedStore final : public store::Store {
   store::Cursor cursor_;
   Digest digest_;
   std::deque<std::shared_ptr<const store::LoggedCommit>> log_;
-  std::mutex listeners_mutex_;
-  std::map<uint64_t, store::CommitListener> listeners_;
-  uint64_t listener_id_ = 0;
+  store::FeedList feeds_;
 };
 
 class SimulatedSnapshot final : public store::Snapshot {
@@ -179,8 +170,7 @@ void SimulatedStore::change(size_t index, int64_t stamp) {
     bodies_[index] = std::move(body);
     changed->cursor = cursor_;
   }
-  std::lock_guard lock(listeners_mutex_);
-  for (const auto& [id, listener] : listeners_) listener(changed);
+  feeds_.offer(changed);
 }
 
 Result<void> SimulatedStore::read_log(store::Cursor after,

@@ -4,6 +4,7 @@
 #include <boost/json/string.hpp>
 
 #include "api/internal/event_interests.h"
+#include "base/log.h"
 #include "model/object.h"
 
 namespace mullion::api {
@@ -13,6 +14,8 @@ namespace {
 constexpr size_t kManyWatches = 1024;
 /// A text that is no registration is shown so far in its refusal.
 constexpr size_t kShownPattern = 500;
+/// What may wait for its turn however little may be registered; bytes.
+constexpr size_t kMinBegun = 4096;
 
 std::string json_text(std::string_view text) {
   return boost::json::serialize(boost::json::string_view(text));
@@ -47,10 +50,15 @@ std::string watch_key(std::string_view type, std::string_view key) {
   return out;
 }
 
+constexpr Logger kLog("api");
+
+store::Interest every_object() { return {.rules = {{"", store::Interest::Owners::kAny}}}; }
+
 std::string_view action_of(const store::Commit& commit, const store::AppliedChange& change) {
   // A preference that was never set has its default: setting it makes nothing new.
   if (change.id.type == "preferences") return "save";
   if (!change.body) return "delete";
+  if (commit.from_log) return "save";  // what was there before is not known
   if (!change.old_body) return "create";
   return commit.update_action;
 }
@@ -133,13 +141,13 @@ bool EventQueue::push(EventPtr event) {
   return taken;
 }
 
-EventQueue::EventQueue(EventQueueLimit limit, std::shared_ptr<EventInterests> interests)
-    : limit_(limit), interests_(std::move(interests)) {}
+EventQueue::EventQueue(EventQueueLimit limit, std::shared_ptr<EventInterests> interests, InOrder in_order)
+    : limit_(limit), interests_(std::move(interests)), in_order_(std::move(in_order)) {}
 
 EventQueue::~EventQueue() { forget_interests(std::move(patterns_)); }
 
-void EventQueue::forget_interests(std::vector<std::pair<std::string, EventPattern>> patterns) {
-  for (const auto& [text, pattern] : patterns) interests_->remove(pattern, this);
+void EventQueue::forget_interests(std::vector<Registered> patterns) {
+  for (const Registered& one : patterns) interests_->remove(one.pattern, this);
 }
 
 /// Why `text` cannot be registered too; empty when it can.
@@ -154,7 +162,25 @@ std::string EventQueue::obstacle_locked(const std::string& text) const {
   return "";
 }
 
-void EventQueue::register_pattern(const std::string& text) {
+void EventQueue::register_pattern(const std::string& text) { begin(&EventQueue::add_pattern, text); }
+void EventQueue::deregister_pattern(const std::string& text) { begin(&EventQueue::remove_pattern, text); }
+
+void EventQueue::begin(void (EventQueue::*change)(const std::string&), const std::string& text) {
+  // One byte more than may be registered is enough to refuse it for its length, in its turn.
+  std::string kept = text.substr(0, limit_.registration_bytes + 1);
+  const size_t bytes = kept.size() + sizeof(kept);
+  if (begun_bytes_ + bytes > 2 * limit_.registration_bytes + kMinBegun)
+    return acknowledge_error(text, "Too many registrations at once: wait for their acknowledgements");
+  begun_bytes_ += bytes;
+  in_order_([weak = weak_from_this(), change, bytes, kept = std::move(kept)] {
+    const std::shared_ptr<EventQueue> queue = weak.lock();
+    if (!queue) return;
+    queue->begun_bytes_ -= bytes;
+    (*queue.*change)(kept);
+  });
+}
+
+void EventQueue::add_pattern(const std::string& text) {
   Result<EventPattern> pattern = EventPattern::parse(text);
   if (!pattern) return acknowledge_error(text, pattern.error().messages.front());
   // First of all the interest: no event may fall between the acknowledgement and it.
@@ -165,7 +191,7 @@ void EventQueue::register_pattern(const std::string& text) {
     obstacle = obstacle_locked(text);
     if (obstacle.empty()) {
       pattern_bytes_ += text.size();
-      patterns_.emplace_back(text, *pattern);
+      patterns_.push_back({text, *pattern});
       push_locked(acknowledgement("register", text, ""));
     }
   }
@@ -176,12 +202,12 @@ void EventQueue::register_pattern(const std::string& text) {
   signal_.notify_all();
 }
 
-void EventQueue::deregister_pattern(const std::string& text) {
-  std::vector<std::pair<std::string, EventPattern>> removed;
+void EventQueue::remove_pattern(const std::string& text) {
+  std::vector<Registered> removed;
   {
     std::lock_guard lock(mutex_);
     const auto found = std::find_if(patterns_.begin(), patterns_.end(),
-                                    [&text](const auto& pattern) { return pattern.first == text; });
+                                    [&text](const Registered& one) { return one.text == text; });
     if (found != patterns_.end()) {
       removed.push_back(std::move(*found));
       patterns_.erase(found);
@@ -197,11 +223,12 @@ void EventQueue::acknowledge_error(const std::string& text, const std::string& r
   push(acknowledgement("error", text.substr(0, kShownPattern), reason.substr(0, kShownPattern)));
 }
 
-bool EventQueue::wants(std::string_view type, std::string_view action, std::string_view key) const {
+bool EventQueue::wants(const Event& event) const {
   std::lock_guard lock(mutex_);
   if (closed_) return false;
-  return std::any_of(patterns_.begin(), patterns_.end(),
-                     [&](const auto& pattern) { return pattern.second.matches(type, action, key); });
+  return std::ranges::any_of(patterns_, [&](const Registered& one) {
+    return one.pattern.matches(event.type(), event.action(), event.key());
+  });
 }
 
 env::Task<std::vector<EventPtr>> EventQueue::take() {
@@ -222,7 +249,7 @@ env::Task<std::vector<EventPtr>> EventQueue::take() {
 }
 
 void EventQueue::close() {
-  std::vector<std::pair<std::string, EventPattern>> removed;
+  std::vector<Registered> removed;
   {
     std::lock_guard lock(mutex_);
     closed_ = true;
@@ -233,14 +260,15 @@ void EventQueue::close() {
   signal_.notify_all();
 }
 
-EventBus::EventBus(store::Store& store, Event::EndpointName endpoint, const env::Clock& clock)
+EventBus::EventBus(store::Store& store, env::Runtime& runtime, Event::EndpointName endpoint,
+                   const env::Clock& clock)
     : store_(store),
       endpoint_(std::move(endpoint)),
       clock_(clock),
-      interests_(std::make_shared<EventInterests>()) {
-  subscription_ =
-      store_.subscribe([this](const std::shared_ptr<const store::Commit>& commit) { follow(commit); });
-}
+      interests_(std::make_shared<EventInterests>()),
+      follower_(store, runtime,
+                {"events", every_object(), [this](const auto& commit) { follow(commit); },
+                 [] { kLog.warn("events were lost: too many commits at once"); }}) {}
 
 EventBus::~EventBus() { stop(); }
 
@@ -250,7 +278,7 @@ void EventBus::stop() {
     if (stopped_) return;
     stopped_ = true;
   }
-  store_.unsubscribe(subscription_);
+  follower_.stop();
   for (const std::shared_ptr<EventQueue>& queue : live_queues()) queue->close();
   std::lock_guard lock(mutex_);
   for (auto& [key, watch] : watches_) {
@@ -272,7 +300,7 @@ std::shared_ptr<const EventBus::Tap> EventBus::open_tap() const {
 }
 
 std::shared_ptr<EventQueue> EventBus::open(EventQueueLimit limit) {
-  auto queue = std::make_shared<EventQueue>(limit, interests_);
+  auto queue = std::make_shared<EventQueue>(limit, interests_, follower_.lane());
   std::lock_guard lock(mutex_);
   if (queues_.size() >= sweep_at_) {
     std::erase_if(queues_, [](const std::weak_ptr<EventQueue>& weak) { return weak.expired(); });
@@ -292,6 +320,12 @@ std::vector<std::shared_ptr<EventQueue>> EventBus::live_queues() const {
     return false;
   });
   return live;
+}
+
+/// Also such as are about to register.
+bool EventBus::has_readers() const {
+  const std::lock_guard lock(mutex_);
+  return !queues_.empty();
 }
 
 size_t EventBus::readers() const { return live_queues().size(); }
@@ -333,7 +367,7 @@ void EventBus::wake(const store::Commit& commit) {
 
 void EventBus::deliver(const EventPtr& event, const std::vector<std::shared_ptr<EventQueue>>& candidates) {
   for (const std::shared_ptr<EventQueue>& queue : candidates) {
-    if (!queue->wants(event->type(), event->action(), event->key())) continue;
+    if (!queue->wants(*event)) continue;
     if (!queue->push(event)) ++dropped_;
   }
 }
@@ -363,13 +397,14 @@ void EventBus::publish(std::string_view type, std::string_view action, std::stri
 }
 
 void EventBus::publish_text(std::string type, std::string action, std::string key, std::string json) {
-  const auto candidates = interests_->find(type, key);
-  const std::shared_ptr<const Tap> tap = open_tap();
-  if (candidates.empty() && !tap) return;
+  if (!has_readers() && !open_tap()) return;
   const auto event =
       std::make_shared<Event>(std::move(type), std::move(action), std::move(key), std::move(json));
-  if (tap) tap->take(event);
-  deliver(event, candidates);
+  // In the order in which things happened: commits may still wait for being told.
+  follower_.in_order([this, event] {
+    if (const std::shared_ptr<const Tap> tap = open_tap()) tap->take(event);
+    deliver(event, interests_->find(event->type(), event->key()));
+  });
 }
 
 }  // namespace mullion::api

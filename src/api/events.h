@@ -14,6 +14,7 @@
 #include "api/event_pattern.h"
 #include "base/result.h"
 #include "env/runtime.h"
+#include "store/follower.h"
 #include "store/store.h"
 
 namespace mullion::api {
@@ -66,13 +67,16 @@ class EventInterests;
 /// The queue of one reader. Thread-safe. Made by EventBus::open().
 class EventQueue : public std::enable_shared_from_this<EventQueue> {
  public:
-  EventQueue(EventQueueLimit limit, std::shared_ptr<EventInterests> interests);
+  /// Runs work after the events of everything that was committed before.
+  using InOrder = std::function<void(std::function<void()>)>;
+  EventQueue(EventQueueLimit limit, std::shared_ptr<EventInterests> interests, InOrder in_order);
   ~EventQueue();
   /// Called once, from any thread, when the reader is so slow that the queue overflows. Set before
   /// registering.
   void on_overflow(std::function<void()> listener) { on_overflow_ = std::move(listener); }
 
-  /// Adds or removes a registration and queues its acknowledgement behind the events that came before.
+  /// Adds or removes a registration and queues its acknowledgement, in the order of commits: behind the
+  /// events of what was committed before the call and before those of what is committed later.
   void register_pattern(const std::string& text);
   void deregister_pattern(const std::string& text);
   void acknowledge_error(const std::string& text, const std::string& reason);
@@ -84,17 +88,26 @@ class EventQueue : public std::enable_shared_from_this<EventQueue> {
 
  private:
   friend class EventBus;
-  bool wants(std::string_view type, std::string_view action, std::string_view key) const;
+  struct Registered {
+    std::string text;
+    EventPattern pattern;
+  };
+  void begin(void (EventQueue::*change)(const std::string&), const std::string& text);
+  void add_pattern(const std::string& text);
+  void remove_pattern(const std::string& text);
+  bool wants(const Event& event) const;
   /// False when this event made the queue overflow.
   bool push(EventPtr event);
   bool push_locked(EventPtr event);
   std::string obstacle_locked(const std::string& text) const;
-  void forget_interests(std::vector<std::pair<std::string, EventPattern>> patterns);
+  void forget_interests(std::vector<Registered> patterns);
 
   const EventQueueLimit limit_;
   const std::shared_ptr<EventInterests> interests_;
+  const InOrder in_order_;
+  std::atomic<size_t> begun_bytes_{0};  // of changes of registrations that wait for their turn
   mutable std::mutex mutex_;  // guards everything below; never held together with that of the interests
-  std::vector<std::pair<std::string, EventPattern>> patterns_;
+  std::vector<Registered> patterns_;
   size_t pattern_bytes_ = 0;
   std::deque<EventPtr> queue_;
   size_t queued_bytes_ = 0;
@@ -104,10 +117,11 @@ class EventQueue : public std::enable_shared_from_this<EventQueue> {
   std::function<void()> on_overflow_;
 };
 
-/// Follows the store and hands events to queues; wakes those who wait for one object. Thread-safe.
+/// Follows the store and hands events to queues, in the order in which things happened and after they were
+/// answered; wakes those who wait for one object. Thread-safe.
 class EventBus {
  public:
-  EventBus(store::Store& store, Event::EndpointName endpoint, const env::Clock& clock);
+  EventBus(store::Store& store, env::Runtime& runtime, Event::EndpointName endpoint, const env::Clock& clock);
   ~EventBus();
 
   std::shared_ptr<EventQueue> open(EventQueueLimit limit);
@@ -117,8 +131,8 @@ class EventBus {
   /// Ready-made event text, as posted by a client.
   void publish_text(std::string type, std::string action, std::string key, std::string json);
 
-  /// Hands every event that is not about a remote object to `take` while `wanted` says so. Both run on the
-  /// thread that makes the event: they must be short.
+  /// Hands every event that is not about a remote object to `take` while `wanted` says so. Both run in the
+  /// bus's turn: they must be short.
   void tap(std::function<bool()> wanted, std::function<void(const EventPtr&)> take);
 
   /// A signal that fires after every change of (type, key), whoever owns it.
@@ -135,12 +149,12 @@ class EventBus {
   void wake(const store::Commit& commit);
   void deliver(const EventPtr& event, const std::vector<std::shared_ptr<EventQueue>>& candidates);
   std::vector<std::shared_ptr<EventQueue>> live_queues() const;
+  bool has_readers() const;
 
   store::Store& store_;
   Event::EndpointName endpoint_;
   const env::Clock& clock_;
   const std::shared_ptr<EventInterests> interests_;
-  uint64_t subscription_ = 0;
   struct Tap {
     std::function<bool()> wanted;
     std::function<void(const EventPtr&)> take;
@@ -155,6 +169,7 @@ class EventBus {
   std::unordered_map<std::string, std::weak_ptr<env::Signal>> watches_;
   std::atomic<uint64_t> dropped_{0};
   bool stopped_ = false;
+  store::Follower follower_;  // ends before what it uses
 };
 
 }  // namespace mullion::api

@@ -82,19 +82,30 @@ std::vector<Claim> restricted(const std::vector<Claim>& claims, const Claim& res
   return out;
 }
 
+/// Rights are of users, roles, tenants and private values; a machine's end with it.
+store::Interest what_rights_come_from() {
+  store::Interest out;
+  out.rules = {{"users"}, {"roles"}, {"tenants"}};
+  out.rules.push_back({.type = "machines", .removals_only = true});
+  out.secrets = true;
+  return out;
+}
+
 /// Who made, and whom speak for, the tokens that the server gives to its own programs.
 constexpr std::string_view kServer = "system";
 
 class StoreAuthenticator final : public Authenticator {
  public:
   StoreAuthenticator(store::Store& store, const env::Clock& clock)
-      : store_(store), clock_(clock), tenants_(store), verified_(clock), failures_(clock) {
-    subscription_ = store_.subscribe([this](const auto& commit) { follow(*commit); });
-  }
-  ~StoreAuthenticator() override { store_.unsubscribe(subscription_); }
+      : store_(store),
+        clock_(clock),
+        tenants_(store),
+        rights_(store::attach_feed(store, "rights", what_rights_come_from(), false)),
+        verified_(clock),
+        failures_(clock) {}
 
   Result<Principal> authenticate(const Credentials& credentials) override {
-    const uint64_t generation = generation_;
+    const uint64_t generation = this->generation();
     auto principal = identify(credentials, generation);
     if (!principal) return principal;
     principal->generation = generation;
@@ -106,8 +117,8 @@ class StoreAuthenticator final : public Authenticator {
   }
 
   Result<Principal> renew(const Principal& principal) override;
-  uint64_t generation() const override { return generation_; }
-  env::Signal changes() const override { return changes_; }
+  uint64_t generation() const override { return rights_->newest(); }
+  env::Signal changes() const override { return *rights_->signal(); }
   TenantDirectory& tenants() override { return tenants_; }
 
   bool needs_hashing(const Credentials& credentials) const override {
@@ -155,7 +166,6 @@ class StoreAuthenticator final : public Authenticator {
                                   bool peer_is_loopback);
   Result<Principal> machine_of_token(const store::Snapshot& snapshot, const TokenContent& content);
   Result<Principal> prove_again(const Principal& principal);
-  void follow(const store::Commit& commit);
   std::string binding_of(const store::Snapshot& snapshot, const TokenContent& content) const;
   std::string token_key(const store::Snapshot& snapshot) const {
     return snapshot.secret("state", "baseTokenSecret").value_or("");
@@ -164,9 +174,7 @@ class StoreAuthenticator final : public Authenticator {
   store::Store& store_;
   const env::Clock& clock_;
   TenantDirectory tenants_;
-  uint64_t subscription_ = 0;
-  std::atomic<uint64_t> generation_{0};
-  env::Signal changes_;
+  const std::shared_ptr<store::CommitFeed> rights_;
   VerifiedLogins verified_;
   VerifiedTokens tokens_;
   FailedLogins failures_;
@@ -199,20 +207,8 @@ Result<Principal> StoreAuthenticator::by_password(const Presented& presented,
   return principal;
 }
 
-void StoreAuthenticator::follow(const store::Commit& commit) {
-  const auto matters = [](const store::AppliedChange& change) {
-    const bool about_rights =
-        change.id.type == "users" || change.id.type == "roles" || change.id.type == "tenants";
-    const bool machine_gone = change.id.type == "machines" && !change.body;
-    return !store::is_remote(change.id.owner) && (about_rights || machine_gone);
-  };
-  if (!commit.secrets && !std::ranges::any_of(commit.changes, matters)) return;
-  ++generation_;
-  changes_.notify_all();
-}
-
 Result<Principal> StoreAuthenticator::renew(const Principal& principal) {
-  const uint64_t generation = generation_;
+  const uint64_t generation = this->generation();
   // Not known is not allowed: whatever stays open ends then.
   Result<Principal> now = store::as_result([&] { return prove_again(principal); });
   if (!now) return now;

@@ -143,40 +143,37 @@ store::ObjectSetPtr Principal::visible_objects(std::string_view prefix) const {
   return std::make_shared<store::ObjectSet>(std::move(with_self));
 }
 
-TenantDirectory::TenantDirectory(store::Store& store) : store_(store) {
-  subscription_ = store::Subscription(store_, [this](const auto& commit) { follow(*commit); });
-  const auto snapshot = store_.snapshot();
-  snapshot->scan(kType, "", [this](std::string_view key, std::string_view owner, std::string_view) {
-    const std::lock_guard lock(changed_mutex_);
-    if (!store::is_remote(owner)) changed_.emplace(key);
-    return true;
-  });
+TenantDirectory::TenantDirectory(store::Store& store)
+    : store_(store), feed_(store::attach_feed(store, "tenants", {.rules = {{std::string(kType)}}})) {
+  refresh();
 }
 
-void TenantDirectory::follow(const store::Commit& commit) {
-  for (const store::AppliedChange& change : commit.changes) {
-    if (change.id.type != kType || store::is_remote(change.id.owner)) continue;
-    const std::lock_guard lock(changed_mutex_);
-    changed_.insert(change.id.key);
+void TenantDirectory::take_changes() {
+  const store::CommitFeed::Taken taken = feed_->take();
+  all_changed_ = all_changed_ || !taken.whole;
+  for (const auto& commit : taken.commits) {
+    for (const store::AppliedChange& change : commit->changes) {
+      if (change.id.type == kType && !store::is_remote(change.id.owner)) changed_.insert(change.id.key);
+    }
   }
 }
 
-/// Under mutex_. What changed is taken before the view is opened, so the view is never too old for it.
+/// Under mutex_. What changed is taken before the view is opened, so the view is never too old for it; what
+/// cannot be read is read again by whoever asks next: nobody is judged by what was.
 void TenantDirectory::refresh() {
-  std::set<std::string> changed;
-  {
-    const std::lock_guard lock(changed_mutex_);
-    if (changed_.empty()) return;
-    changed.swap(changed_);
+  take_changes();
+  if (!all_changed_ && changed_.empty()) return;
+  const auto snapshot = store_.snapshot();
+  if (all_changed_) {
+    for (const auto& [name, entry] : tenants_) changed_.insert(name);
+    snapshot->scan(kType, "", [this](std::string_view key, std::string_view owner, std::string_view) {
+      if (!store::is_remote(owner)) changed_.emplace(key);
+      return true;
+    });
+    all_changed_ = false;
   }
-  try {
-    const auto snapshot = store_.snapshot();
-    for (const std::string& name : changed) read_again(*snapshot, name);
-  } catch (const store::ReadFailure&) {
-    const std::lock_guard lock(changed_mutex_);
-    changed_.merge(changed);  // to be read by whoever asks next: nobody is judged by what was
-    throw;
-  }
+  for (const std::string& name : changed_) read_again(*snapshot, name);
+  changed_.clear();
   by_user_.clear();
   for (const auto& [name, entry] : tenants_) {
     for (const std::string& user : entry.users) by_user_.emplace(user, entry.tenancy);  // the first wins

@@ -62,17 +62,17 @@ class TenantDirectory {
     TenancyPtr tenancy;
     std::set<std::string, std::less<>> users;
   };
-  void follow(const store::Commit& commit);
   void refresh();
+  void take_changes();
   void read_again(const store::Snapshot& snapshot, const std::string& name);
 
   store::Store& store_;
-  std::mutex changed_mutex_;
-  std::set<std::string> changed_;  // tenants to be read again
+  const std::shared_ptr<store::CommitFeed> feed_;
   std::mutex mutex_;
+  bool all_changed_ = true;
+  std::set<std::string, std::less<>> changed_;  // tenants to be read again
   std::map<std::string, Entry, std::less<>> tenants_;
   std::map<std::string, TenancyPtr, std::less<>> by_user_;
-  store::Subscription subscription_;  // ends before what its listener uses
 };
 
 /// The change that adds a new object to a tenant, for the batch that creates it. Absent when the tenant does

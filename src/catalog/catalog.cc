@@ -24,12 +24,12 @@ namespace {
 constexpr Logger kLog("catalog");
 constexpr std::string_view kType = "catalog_items";
 
-/// Whether a commit may change what the catalogs are.
-bool concerns_catalogs(const store::Commit& commit) {
-  return std::any_of(commit.changes.begin(), commit.changes.end(), [](const store::AppliedChange& change) {
-    if (store::is_remote(change.id.owner)) return false;
-    return change.id.type == kType || (change.id.type == "profiles" && change.id.key == "global");
-  });
+/// What may change what the catalogs are: items, and where this server says it gets them (profile `global`).
+store::Interest what_catalogs_come_from() {
+  store::Interest out;
+  out.rules = {{std::string(kType)}};
+  out.rules.push_back({.type = "profiles", .key = "global"});
+  return out;
 }
 
 bool is_cancellation(const boost::system::system_error& failure) {
@@ -104,7 +104,7 @@ class LocalCatalog final : public Catalog {
   Fetcher fetcher_;
   InstalledHere installed_;
   RemoteCatalogs remote_;
-  uint64_t subscription_ = 0;
+  std::shared_ptr<store::CommitFeed> feed_;
   /// Something that items() is made of. Listeners that cannot be taken back hold it too.
   const std::shared_ptr<env::Signal> changed_ = std::make_shared<env::Signal>();
   env::Signal built_;         // a build ended
@@ -324,9 +324,7 @@ void LocalCatalog::start() {
   fetcher_.sweep();
   (void)env::remove_tree(dependencies_.base_root / "catalog" / "work");  // copies of programs that were asked
   count(places());                                                       // as an earlier process read them
-  subscription_ = dependencies_.store.subscribe([this](const std::shared_ptr<const store::Commit>& commit) {
-    if (concerns_catalogs(*commit)) changed_->notify_all();
-  });
+  feed_ = store::attach_signal(dependencies_.store, "catalog", what_catalogs_come_from(), changed_);
   tasks_.spawn("follow", [this] { return follow(); });
   tasks_.spawn("refresh", [this] { return refresh(); });
 }
@@ -336,7 +334,7 @@ Task<void> LocalCatalog::stop() {
     std::lock_guard lock(mutex_);
     if (std::exchange(stopping_, true)) co_return;
   }
-  if (subscription_ != 0) dependencies_.store.unsubscribe(subscription_);
+  feed_.reset();
   built_.notify_all();
   changed_->notify_all();
   co_await tasks_.async_stop();

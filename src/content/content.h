@@ -118,7 +118,7 @@ class Preferences {
   /// told, by the thread that set them.
   virtual void on_change(std::function<void(std::string_view name, std::string_view value)> listener) = 0;
 };
-std::unique_ptr<Preferences> make_preferences(store::Store& store);
+std::unique_ptr<Preferences> make_preferences(store::Store& store, env::Runtime& runtime);
 
 /// What uploads and the archives in them may cost.
 struct BlobLimits {

@@ -12,6 +12,7 @@
 #include "content/internal/random_text.h"
 #include "model/object.h"
 #include "store/commit_async.h"
+#include "store/follower.h"
 
 namespace mullion::content {
 
@@ -32,26 +33,43 @@ std::optional<std::string> value_in(std::string_view body) {
   return std::string(std::string_view(value->get_string()));
 }
 
+store::Interest of_this_server() { return {.rules = {{std::string(kType), store::Interest::Owners::kOwn}}}; }
+
+/// The preferences that a commit sets or resets, without secret ones.
+Values changed_values(const store::Commit& commit) {
+  Values out;
+  for (const store::AppliedChange& change : commit.changes) {
+    if (change.id.type != kType || change.id.owner != store::kOwn) continue;
+    const PreferenceRule* rule = find_preference(change.id.key);
+    if (rule == nullptr || rule->secret()) continue;
+    const std::optional<std::string> stored = change.body ? value_in(*change.body) : std::nullopt;
+    out[change.id.key] = stored.value_or(std::string(rule->default_value));
+  }
+  return out;
+}
+
 class StorePreferences final : public Preferences {
  public:
-  explicit StorePreferences(store::Store& store) : store_(store) {
+  StorePreferences(store::Store& store, env::Runtime& runtime)
+      : store_(store), feed_(store::attach_feed(store, "preferences", of_this_server())) {
     make_secrets();
-    subscription_ = store::Subscription(store_, [this](const auto& commit) { follow(*commit); });
     const std::lock_guard lock(mutex_);
-    const auto snapshot = store_.snapshot();
-    for (const PreferenceRule& rule : preference_table()) {
-      values_[std::string(rule.name)] =
-          rule.secret() ? std::string(kMaskedPreference) : stored_preference(*snapshot, rule);
-    }
+    read_all();
+    follower_ =
+        store::Follower(store, runtime,
+                        {"listeners of preferences", of_this_server(),
+                         [this](const auto& commit) { tell_changes(*commit); }, [this] { tell_all(); }});
   }
 
   std::vector<std::pair<std::string, std::string>> all() const override {
     const std::lock_guard lock(mutex_);
+    refresh();
     return {values_.begin(), values_.end()};
   }
 
   std::string get(std::string_view name) const override {
     const std::lock_guard lock(mutex_);
+    refresh();
     const auto found = values_.find(name);
     return found == values_.end() ? std::string() : found->second;
   }
@@ -72,16 +90,21 @@ class StorePreferences final : public Preferences {
  private:
   void make_secrets();
   void tell_secrets_changed(const std::vector<std::string>& names) const;
-  void follow(const store::Commit& commit);
+  void read_all() const;
+  void refresh() const;
+  void tell(std::string_view name, std::string_view value) const;
+  void tell_changes(const store::Commit& commit) const;
+  void tell_all() const;
   Result<Values> checked(const std::vector<std::pair<std::string, std::string>>& wanted) const;
   store::Batch batch_of(const Values& values, std::string principal) const;
 
   store::Store& store_;
+  const std::shared_ptr<store::CommitFeed> feed_;
   mutable std::mutex mutex_;
-  std::map<std::string, std::string, std::less<>> values_;
+  mutable Values values_;  // as of what was taken from the feed
   Gate gate_;
   std::vector<std::function<void(std::string_view, std::string_view)>> listeners_;
-  store::Subscription subscription_;  // ends before what its listener uses
+  store::Follower follower_;  // ends before what it uses
 };
 
 /// The same names and form as the authenticator makes when it is there first.
@@ -99,29 +122,40 @@ void StorePreferences::make_secrets() {
   }
 }
 
-void StorePreferences::follow(const store::Commit& commit) {
-  for (const store::AppliedChange& change : commit.changes) {
-    if (change.id.type != kType || change.id.owner != store::kOwn) continue;
-    const PreferenceRule* rule = find_preference(change.id.key);
-    if (rule == nullptr || rule->secret()) continue;
-    const std::optional<std::string> stored = change.body ? value_in(*change.body) : std::nullopt;
-    const std::string value = stored.value_or(std::string(rule->default_value));
-    std::unique_lock lock(mutex_);
-    values_[change.id.key] = value;
-    const auto listeners = listeners_;
-    lock.unlock();
-    for (const auto& listener : listeners) listener(change.id.key, value);
+/// Under mutex_, as is refresh().
+void StorePreferences::read_all() const {
+  const auto snapshot = store_.snapshot();
+  for (const PreferenceRule& rule : preference_table()) {
+    values_[std::string(rule.name)] =
+        rule.secret() ? std::string(kMaskedPreference) : stored_preference(*snapshot, rule);
   }
+}
+
+void StorePreferences::refresh() const {
+  const store::CommitFeed::Taken taken = feed_->take();
+  if (!taken.whole) return read_all();
+  for (const auto& commit : taken.commits)
+    for (auto& [name, value] : changed_values(*commit)) values_[name] = value;
+}
+
+void StorePreferences::tell(std::string_view name, std::string_view value) const {
+  std::unique_lock lock(mutex_);
+  const auto listeners = listeners_;
+  lock.unlock();
+  for (const auto& listener : listeners) listener(name, value);
+}
+
+void StorePreferences::tell_changes(const store::Commit& commit) const {
+  for (const auto& [name, value] : changed_values(commit)) tell(name, value);
+}
+
+void StorePreferences::tell_all() const {
+  for (const auto& [name, value] : all()) tell(name, value);
 }
 
 /// Commits do not carry secrets: whoever must know is told here, without the value.
 void StorePreferences::tell_secrets_changed(const std::vector<std::string>& names) const {
-  std::unique_lock lock(mutex_);
-  const auto listeners = listeners_;
-  lock.unlock();
-  for (const std::string& name : names) {
-    for (const auto& listener : listeners) listener(name, "");
-  }
+  for (const std::string& name : names) tell(name, "");
 }
 
 Result<Values> StorePreferences::checked(
@@ -190,8 +224,8 @@ Task<Result<void>> StorePreferences::set(std::vector<std::pair<std::string, std:
 
 }  // namespace
 
-std::unique_ptr<Preferences> make_preferences(store::Store& store) {
-  return std::make_unique<StorePreferences>(store);
+std::unique_ptr<Preferences> make_preferences(store::Store& store, env::Runtime& runtime) {
+  return std::make_unique<StorePreferences>(store, runtime);
 }
 
 }  // namespace mullion::content

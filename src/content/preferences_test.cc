@@ -13,7 +13,7 @@ class PreferencesTest : public testing::Test {
  protected:
   PreferencesTest() {
     EXPECT_TRUE(make_layers(*store_, kFeatures)->start());
-    preferences_ = make_preferences(*store_);
+    preferences_ = make_preferences(*store_, runtime_);
   }
   Result<void> set(Values values) {
     return env::run(runtime_, preferences_->set(std::move(values), "user:test"));
@@ -44,7 +44,7 @@ TEST_F(PreferencesTest, SetsAndKeeps) {
   EXPECT_EQ(preferences_->get("manager"), "true");
   EXPECT_EQ(preferences_->get("logLevel"), "debug");
   EXPECT_EQ(preferences_->get("debugDhcp"), "warn");
-  preferences_ = make_preferences(*store_);
+  preferences_ = make_preferences(*store_, runtime_);
   EXPECT_EQ(preferences_->get("manager"), "true");
   EXPECT_EQ(preferences_->get("defaultStage"), "local");
   EXPECT_TRUE(set({}));

@@ -46,9 +46,6 @@ class StoreProviders final : public Providers {
   StoreProviders(env::Runtime& runtime, store::Store& store, Layers& layers, Preferences& preferences,
                  const env::Clock& clock)
       : store_(store), layers_(layers), preferences_(preferences), host_(runtime, clock) {}
-  ~StoreProviders() override {
-    if (subscription_ != 0) store_.unsubscribe(subscription_);
-  }
 
   Result<void> start(ProviderServices services, ProviderOptions options) override;
   Task<void> stop() override;
@@ -72,7 +69,6 @@ class StoreProviders final : public Providers {
     for (const auto& listener : listeners_) listener();
   }
   void declare_collections();
-  void follow(const store::Commit& commit);
   Task<void> keep_reconciled();
   Task<void> collect_adopted();
   Task<void> reconcile();
@@ -91,9 +87,9 @@ class StoreProviders final : public Providers {
   PluginHost host_;
   std::unique_ptr<ProviderFiles> files_;
   std::vector<std::function<void()>> listeners_;
-  uint64_t subscription_ = 0;
-  env::Signal dirty_;
-  BusyNames busy_{dirty_};  // one change of a provider at a time
+  const std::shared_ptr<env::Signal> dirty_ = std::make_shared<env::Signal>();
+  std::shared_ptr<store::CommitFeed> feed_;
+  BusyNames busy_{*dirty_};  // one change of a provider at a time
   std::atomic<uint64_t> token_epoch_{0};
   std::atomic<bool> started_{false};
   mutable std::mutex mutex_;  // guards everything below
@@ -113,10 +109,9 @@ Result<void> StoreProviders::start(ProviderServices services, ProviderOptions op
   preferences_.on_change([this](std::string_view name, std::string_view) {
     if (name != "systemGrantorSecret" && name != "baseTokenSecret") return;
     ++token_epoch_;  // the tokens of running plugins have just ended
-    dirty_.notify_all();
+    dirty_->notify_all();
   });
-  subscription_ =
-      store_.subscribe([this](const std::shared_ptr<const store::Commit>& commit) { follow(*commit); });
+  feed_ = store::attach_signal(store_, "plugins", {.rules = {{std::string(kPlugins)}, {"params"}}}, dirty_);
   host_.tasks.spawn("providers", [this] { return keep_reconciled(); });
   host_.tasks.spawn("adopted processes", [this] { return collect_adopted(); });
   tell();
@@ -156,19 +151,12 @@ void StoreProviders::declare_collections() {
   }
 }
 
-void StoreProviders::follow(const store::Commit& commit) {
-  const bool ours = std::any_of(commit.changes.begin(), commit.changes.end(), [](const auto& change) {
-    return !store::is_remote(change.id.owner) && (change.id.type == kPlugins || change.id.type == "params");
-  });
-  if (ours) dirty_.notify_all();
-}
-
 Task<void> StoreProviders::keep_reconciled() {
   while (!host_.stopping) {
-    const uint64_t seen = dirty_.version();
+    const uint64_t seen = dirty_->version();
     const bool done = co_await env::attempt(kLog, "following the plugins", reconcile());
     const env::Duration pause = done ? kLookAgain : env::kTryAgain;
-    co_await dirty_.wait(seen, pause);
+    co_await dirty_->wait(seen, pause);
   }
 }
 
@@ -207,7 +195,7 @@ StoreProviders::RunnerPtr StoreProviders::runner_of(const std::string& plugin) {
       std::lock_guard forget(mutex_);
       runners_.erase(runner->plugin());
     }
-    dirty_.notify_all();
+    dirty_->notify_all();
   });
   return place;
 }
@@ -230,10 +218,10 @@ Task<void> StoreProviders::stop() {
   for (const RunnerPtr& runner : runners()) runner->end();
   const env::SteadyTime deadline = host_.clock.steady() + kStopLimit;
   while (true) {
-    const uint64_t seen = dirty_.version();
+    const uint64_t seen = dirty_->version();
     const env::Duration left = deadline - host_.clock.steady();
     if (runners().empty() || left <= env::Duration::zero()) break;
-    co_await dirty_.wait(seen, left);
+    co_await dirty_->wait(seen, left);
   }
   co_await host_.tasks.async_stop();
 }
@@ -291,7 +279,7 @@ Task<Result<void>> StoreProviders::accept(Intake& intake, bool replace_writable,
     entries_[entry->definition.name] = entry;
   }
   declare_collections();
-  dirty_.notify_all();
+  dirty_->notify_all();
   tell();
   co_return Result<void>();
 }
@@ -341,7 +329,7 @@ Task<Result<void>> StoreProviders::remove(std::string name, std::string principa
     entries_.erase(name);
   }
   declare_collections();
-  dirty_.notify_all();
+  dirty_->notify_all();
   tell();
   co_return Result<void>();
 }

@@ -169,12 +169,12 @@ TEST_F(SecurePacksTest, WhatLiesClearWhenItsParameterBecomesSecureIsSealed) {
 
 TEST_F(SecurePacksTest, NothingClearIsWrittenToTheStore) {
   set_sealer();
-  std::string seen;
-  const uint64_t id = store_->subscribe([&seen](const std::shared_ptr<const store::Commit>& commit) {
-    for (const store::AppliedChange& change : commit->changes) seen += change.body.value_or("");
-  });
+  const auto feed = store::attach_feed(*store_, "test", {.everything = true});
   ASSERT_TRUE(post());
-  store_->unsubscribe(id);
+  std::string seen;
+  for (const auto& commit : feed->take().commits) {
+    for (const store::AppliedChange& change : commit->changes) seen += change.body.value_or("");
+  }
   EXPECT_THAT(seen, HasSubstr("txet raelc"));
   EXPECT_THAT(seen, Not(HasSubstr("clear text"))) << "events are made of commits";
 }

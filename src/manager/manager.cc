@@ -81,6 +81,10 @@ std::string messages_of(std::string_view body) {
   return escaped(fmt::format("{}", fmt::join(texts, "; ")));
 }
 
+store::Interest own_endpoints_changed() {
+  return {.rules = {{std::string(kEndpoints), store::Interest::Owners::kOwn}}};
+}
+
 class ManagerImpl final : public Manager {
  public:
   explicit ManagerImpl(Dependencies dependencies)
@@ -89,10 +93,9 @@ class ManagerImpl final : public Manager {
         source_(given_.runtime, {given_.store, given_.identity.id, given_.identity.version, given_.features,
                                  given_.state, [this] { return announcements(); }}) {
     plan_ = std::make_shared<const Plan>();
-    subscription_ = given_.store.subscribe(
-        [this](const std::shared_ptr<const store::Commit>& commit) { follow(*commit); });
+    endpoints_feed_ = store::attach_signal(given_.store, "endpoints", own_endpoints_changed(), wake_);
+    replicated_feed_ = store::attach_signal(given_.store, "replicas", {.replicated = true}, replicated_);
   }
-  ~ManagerImpl() override { given_.store.unsubscribe(subscription_); }
 
   void start() override {
     // The listener cannot be taken back; what it holds outlives us.
@@ -181,14 +184,6 @@ class ManagerImpl final : public Manager {
   // ---- the supervisor: makes what runs agree with the Endpoint objects
 
   bool may_manage() const { return given_.preferences.get("manager") == "true" && given_.licensed(); }
-
-  void follow(const store::Commit& commit) {
-    if (commit.origin) replicated_.notify_all();
-    const bool endpoints = std::ranges::any_of(commit.changes, [](const store::AppliedChange& change) {
-      return change.id.type == kEndpoints && change.id.owner == store::kOwn;
-    });
-    if (endpoints) wake_->notify_all();
-  }
 
   Task<void> tell_own_state() {
     uint64_t seen = own_state_->version();
@@ -468,7 +463,9 @@ class ManagerImpl final : public Manager {
   const std::shared_ptr<env::Signal> caught_up_ = std::make_shared<env::Signal>();
   using EndpointListeners = std::vector<std::function<void(const std::string& id)>>;
   const std::shared_ptr<EndpointListeners> endpoint_changed_ = std::make_shared<EndpointListeners>();
-  env::Signal replicated_;  // a commit of a replica was applied
+  /// A commit of a replica was applied.
+  const std::shared_ptr<env::Signal> replicated_ = std::make_shared<env::Signal>();
+  std::shared_ptr<store::CommitFeed> endpoints_feed_, replicated_feed_;
   std::atomic<bool> active_{false};
   std::atomic<bool> knows_routes_{false};  // what is attached has been looked at once
   std::atomic<bool> stopping_{false};
@@ -477,7 +474,6 @@ class ManagerImpl final : public Manager {
   Sessions sessions_;
   std::shared_ptr<const Plan> plan_;
   std::set<std::string> dropping_;
-  uint64_t subscription_ = 0;
   env::TaskGroup tasks_;
   replication::Source source_;
 };
@@ -641,13 +637,13 @@ Task<void> ManagerImpl::await_commit(const net::Headers& headers, net::Headers& 
   if (route == routes->routes.end() || !route->second.followed) co_return;
   const env::SteadyTime deadline = env::system_clock().steady() + kReadYourWrites;
   while (true) {
-    const uint64_t seen = replicated_.version();
+    const uint64_t seen = replicated_->version();
     // The owner has done it: a replica that cannot be read makes the answer late, not wrong.
     const Result<bool> reached = store::as_result([&] { return has_reached(*mark); });
     if (reached && *reached) co_return;
     const env::Duration left = deadline - env::system_clock().steady();
     if (left <= env::Duration::zero()) break;
-    co_await replicated_.wait(seen, left);
+    co_await replicated_->wait(seen, left);
   }
   answer.set(kPendingHeader, mark->owner);
 }

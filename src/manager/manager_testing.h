@@ -314,7 +314,7 @@ class Managing {
   std::unique_ptr<store::Store> store_ = store::open_memory_store();
   store::FlakyStore flaky_{*store_};
   std::unique_ptr<content::Layers> layers_ = content::make_layers(*store_, {});
-  std::unique_ptr<content::Preferences> preferences_ = content::make_preferences(*store_);
+  std::unique_ptr<content::Preferences> preferences_ = content::make_preferences(*store_, runtime_);
   std::unique_ptr<Manager> manager_;
 };
 

@@ -36,6 +36,14 @@ constexpr size_t kMaxCloseReason = 120;  // RFC 6455: control frames carry at mo
 
 using std::chrono::duration_cast;
 
+store::Interest what_state_comes_from() {
+  store::Interest out;
+  out.rules = {{"preferences"}, {"plugins"}};
+  out.rules.push_back({.type = "profiles", .key = "global"});
+  out.rules.push_back({.owners = store::Interest::Owners::kLayered});  // content packs
+  return out;
+}
+
 int64_t wall_nanoseconds() { return env::system_clock().wall().time_since_epoch().count(); }
 int64_t steady_nanoseconds() { return env::system_clock().steady().time_since_epoch().count(); }
 
@@ -116,12 +124,12 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
                         std::holds_alternative<Fetch>(**record) || std::holds_alternative<Hello>(**record);
       if (!asks) continue;
       requests_.push_back(std::move(**record));
-      source_.changed_.notify_all();
+      source_.changed_->notify_all();
     }
   }
 
   void take_stamp(const Ping& ping) {
-    if (stamp_.exchange(ping.stamp) != ping.stamp) source_.changed_.notify_all();
+    if (stamp_.exchange(ping.stamp) != ping.stamp) source_.changed_->notify_all();
   }
 
   void end(const Error& reason) {
@@ -129,7 +137,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
       std::lock_guard lock(mutex_);
       if (!ended_) ended_ = reason;
     }
-    source_.changed_.notify_all();
+    source_.changed_->notify_all();
   }
 
   bool over() {
@@ -163,10 +171,10 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     if (Result<void> begun = co_await wait_for_subscription(); !begun) co_return begun.error();
     env::SteadyTime pinged = env::system_clock().steady() - kPingPause;
     while (true) {
-      const uint64_t seen = source_.changed_.version();
+      const uint64_t seen = source_.changed_->version();
       if (Result<void> done = co_await do_requests(); !done) co_return done.error();
       if (owners_sent_ != source_.owners_version_) add_owners();
-      if (state_sent_ != source_.state_version_ && state_due() <= env::system_clock().steady()) add_state();
+      if (state_sent_ != source_.state_version() && state_due() <= env::system_clock().steady()) add_state();
       if (Result<void> done = co_await continue_copies(); !done) co_return done.error();
       if (Result<void> done = co_await stream_log(options_.store.newest().seq); !done) co_return done.error();
       if (!copying_ && to_copy_.empty()) restarts_ = 0;
@@ -177,22 +185,22 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
       }
       if (Result<void> sent = co_await flush(); !sent) co_return sent.error();
       if (copying_ || !to_copy_.empty() || options_.store.newest().seq > position_) continue;
-      const bool state_waits = state_sent_ != source_.state_version_;
+      const bool state_waits = state_sent_ != source_.state_version();
       const env::SteadyTime next_ping = ping_due(pinged);
       const env::SteadyTime wake = state_waits ? std::min(next_ping, state_due()) : next_ping;
-      if (wake > now) co_await source_.changed_.wait(seen, wake - now);
+      if (wake > now) co_await source_.changed_->wait(seen, wake - now);
     }
   }
 
   env::Task<Result<void>> wait_for_subscription() {
     const env::SteadyTime deadline = env::system_clock().steady() + kSubscribeLimit;
     while (!subscribed_) {
-      const uint64_t seen = source_.changed_.version();
+      const uint64_t seen = source_.changed_->version();
       if (Result<void> done = co_await do_requests(); !done) co_return done.error();
       const env::Duration left = deadline - env::system_clock().steady();
       if (subscribed_) break;
       if (left <= env::Duration::zero()) co_return Error(ErrorCode::kCorrupt, "the sink does not subscribe");
-      co_await source_.changed_.wait(seen, left);
+      co_await source_.changed_->wait(seen, left);
     }
     co_return Result<void>{};
   }
@@ -567,7 +575,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
 
   void add_state() {
     state_told_ = env::system_clock().steady();
-    state_sent_ = source_.state_version_;
+    state_sent_ = source_.state_version();
     std::string state = options_.state();
     if (state == last_state_) return;
     frame_.add(State{state});
@@ -625,30 +633,23 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
 
 Source::Source(env::Runtime& runtime, SourceOptions options)
     : options_(std::move(options)), tasks_(runtime.executor(), "replication source") {
-  subscription_ = options_.store.subscribe(
-      [this](const std::shared_ptr<const store::Commit>& commit) { follow(*commit); });
+  state_feed_ = store::attach_feed(options_.store, "reported state", what_state_comes_from(), false);
+  // After that of the state: whoever is woken finds what is new.
+  commits_feed_ = store::attach_signal(options_.store, "streams", {.everything = true}, changed_);
 }
 
-Source::~Source() { options_.store.unsubscribe(subscription_); }
+Source::~Source() = default;
 
-void Source::follow(const store::Commit& commit) {
-  const auto in_state = [](const store::AppliedChange& change) {
-    if (store::is_remote(change.id.owner)) return false;
-    return change.id.owner == store::kLayered || change.id.type == "preferences" ||
-           change.id.type == "plugins" || (change.id.type == "profiles" && change.id.key == "global");
-  };
-  if (std::ranges::any_of(commit.changes, in_state)) ++state_version_;
-  changed_.notify_all();
-}
+uint64_t Source::state_version() const { return state_changes_ + state_feed_->newest(); }
 
 void Source::owners_changed() {
   ++owners_version_;
-  changed_.notify_all();
+  changed_->notify_all();
 }
 
 void Source::state_changed() {
-  ++state_version_;
-  changed_.notify_all();
+  ++state_changes_;
+  changed_->notify_all();
 }
 
 env::Task<void> Source::serve(std::shared_ptr<net::WebSocket> socket, store::Cursor resume) {

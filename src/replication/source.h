@@ -44,15 +44,16 @@ class Source {
 
  private:
   friend class SourceStream;
-  void follow(const store::Commit& commit);
+  /// Grows whenever SourceOptions::state may answer something else.
+  uint64_t state_version() const;
 
   SourceOptions options_;
   env::TaskGroup tasks_;
-  env::Signal changed_;
+  const std::shared_ptr<env::Signal> changed_ = std::make_shared<env::Signal>();
+  std::shared_ptr<store::CommitFeed> state_feed_, commits_feed_;
   std::atomic<uint64_t> owners_version_{0};
-  std::atomic<uint64_t> state_version_{0};
+  std::atomic<uint64_t> state_changes_{0};
   std::atomic<size_t> streams_{0};
-  uint64_t subscription_ = 0;
 };
 
 }  // namespace mullion::replication

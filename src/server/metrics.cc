@@ -3,6 +3,7 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <cassert>
 #include <limits>
 #include <map>
@@ -62,6 +63,19 @@ class Page {
   prometheus::ClientMetric unknown_;
 };
 
+/// Several rooms may keep a feed of the same name.
+std::map<std::string, store::CommitFeed::State> followers_by_name(const store::Store& store) {
+  std::map<std::string, store::CommitFeed::State> out;
+  for (const store::CommitFeed::State& state : store.followers()) {
+    store::CommitFeed::State& sum = out[state.name];
+    sum.waiting += state.waiting;
+    sum.forgotten += state.forgotten;
+    sum.failures += state.failures;
+    sum.busy_seconds = std::max(sum.busy_seconds, state.busy_seconds);
+  }
+  return out;
+}
+
 void add_store(Page& page, const MetricSources& sources) {
   const store::Store::Statistics statistics = sources.store.statistics();
   page.gauge("mullion_store_objects", static_cast<double>(statistics.objects));
@@ -77,6 +91,13 @@ void add_store(Page& page, const MetricSources& sources) {
   page.gauge("mullion_store_file_bytes", static_cast<double>(statistics.file_bytes));
   page.gauge("mullion_store_free_bytes", static_cast<double>(statistics.free_bytes));
   page.gauge("mullion_store_pinned_bytes", static_cast<double>(statistics.pinned_bytes));
+  for (const auto& [name, state] : followers_by_name(sources.store)) {
+    const Labels follower{{"follower", name}};
+    page.gauge("mullion_store_follower_waiting", static_cast<double>(state.waiting), follower);
+    page.gauge("mullion_store_follower_busy_seconds", state.busy_seconds, follower);
+    page.counter("mullion_store_follower_failures_total", static_cast<double>(state.failures), follower);
+    page.counter("mullion_store_follower_behind_total", static_cast<double>(state.forgotten), follower);
+  }
   std::map<std::string, uint64_t> owners;
   for (const store::TypeDigest& digest : sources.store.snapshot()->digests())
     owners[digest.owner] += digest.count;

@@ -196,7 +196,7 @@ Result<void> ServerProcess::open_rooms() {
   layers_->set_sealer([this](const auto& values) { return seal_values(*store_, values); });
   Result<void> started = layers_->start();
   if (!started) return started;
-  preferences_ = content::make_preferences(*store_);
+  preferences_ = content::make_preferences(*store_, *runtime_);
   preferences_->set_gate([this](std::string_view name, std::string_view value) {
     return gate_manager(*store_, trusted_keys_, name, value);
   });

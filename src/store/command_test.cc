@@ -176,13 +176,13 @@ TEST_F(Sequenced, CommandsLeaveTheSameRowsEverywhere) {
 TEST_F(Sequenced, AFollowerPublishesWhatItApplies) {
   const auto leader = open(leading());
   const auto follower = open(limits());
-  std::vector<std::shared_ptr<const Commit>> told;
-  const Subscription subscription(*follower, [&](const auto& commit) { told.push_back(commit); });
+  const auto feed = attach_feed(*follower, "test", {.everything = true});
   Batch batch = batch_of({put("jobs", "a", "1")});
   batch.principal = "user:ann";
   batch.update_action = "update";
   must_commit(*leader, batch);
   replay(*follower);
+  const auto told = feed->take().commits;
   ASSERT_EQ(told.size(), 1u);
   EXPECT_EQ(told[0]->principal, "user:ann");
   EXPECT_EQ(told[0]->update_action, "update");

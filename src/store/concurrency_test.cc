@@ -7,6 +7,7 @@
 #include <set>
 #include <thread>
 
+#include "store/follower.h"
 #include "store/store_testing.h"
 
 namespace mullion::store {
@@ -74,10 +75,15 @@ TEST_F(Concurrency, AcknowledgedIsVisibleToEverybody) {
 
 TEST_F(Concurrency, ReadersSeeWholeBatchesAndFollowersAnUnbrokenOrder) {
   std::atomic<uint64_t> followed{0};
-  store_->subscribe([&](const auto& commit) {
-    EXPECT_EQ(commit->cursor.seq, followed + 1);
-    followed = commit->cursor.seq;
-  });
+  env::Runtime runtime(2);
+  const Follower follower(*store_, runtime,
+                          {"test",
+                           {.everything = true},
+                           [&](const auto& commit) {
+                             EXPECT_EQ(commit->cursor.seq, followed + 1);
+                             followed = commit->cursor.seq;
+                           },
+                           [] { ADD_FAILURE() << "fell behind"; }});
   std::atomic<size_t> writers{4};
   run(8, [&](size_t thread) {
     if (thread < 4) {  // each batch keeps the three objects of a writer equal
@@ -127,6 +133,7 @@ TEST_F(Concurrency, HashPreconditionsLoseNoUpdate) {
 }
 
 TEST_F(Concurrency, FollowerThatLeftIsNotCalledAgain) {
+  env::Runtime runtime(2);
   std::atomic<bool> stop{false};
   std::thread writer([&] {
     for (int i = 0; !stop; ++i) must_commit(*store_, {put("jobs", "a", std::to_string(i))});
@@ -134,9 +141,11 @@ TEST_F(Concurrency, FollowerThatLeftIsNotCalledAgain) {
   run(3, [&](size_t) {
     for (int i = 0; i < 60; ++i) {
       auto alive = std::make_unique<std::atomic<int>>(0);
-      const uint64_t id = store_->subscribe([&counter = *alive](const auto&) { ++counter; });
+      Follower follower(
+          *store_, runtime,
+          {"test", {.everything = true}, [&counter = *alive](const auto&) { ++counter; }, [] {}});
       std::this_thread::yield();
-      store_->unsubscribe(id);
+      follower.stop();
       alive.reset();  // a late call would touch freed memory
     }
   });

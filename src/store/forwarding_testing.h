@@ -19,8 +19,8 @@ class ForwardingStore : public Store {
   std::shared_ptr<const Snapshot> snapshot() const override { return real_.snapshot(); }
   bool crowded() const override { return real_.crowded(); }
   Cursor newest() const override { return real_.newest(); }
-  uint64_t subscribe(CommitListener listener) override { return real_.subscribe(std::move(listener)); }
-  void unsubscribe(uint64_t id) override { real_.unsubscribe(id); }
+  void attach(const std::shared_ptr<CommitFeed>& feed) override { real_.attach(feed); }
+  std::vector<CommitFeed::State> followers() const override { return real_.followers(); }
   Result<void> read_log(Cursor after, const std::function<bool(const LoggedCommit&)>& visit) const override {
     return real_.read_log(after, visit);
   }

@@ -5,13 +5,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "env/clock.h"
 #include "env/file.h"
 #include "model/type_catalog.h"
+#include "store/feed.h"
 #include "store/query.h"
 #include "store/read_failure.h"
 #include "store/sequencer.h"
@@ -77,7 +77,6 @@ class Snapshot {
 };
 
 using CommitCallback = std::function<void(Result<Committed>)>;
-using CommitListener = std::function<void(const std::shared_ptr<const Commit>&)>;
 
 /// Thread-safe.
 class Store {
@@ -107,9 +106,11 @@ class Store {
   virtual bool crowded() const { return false; }
   virtual Cursor newest() const = 0;
 
-  /// Followers: called on the writer thread after each commit, in order. Returns an id for unsubscribe().
-  virtual uint64_t subscribe(CommitListener listener) = 0;
-  virtual void unsubscribe(uint64_t id) = 0;
+  /// From now on `feed` gets the commits that concern it, until nobody holds it any more. What an answered
+  /// commit changed is in the feed before its answer.
+  virtual void attach(const std::shared_ptr<CommitFeed>& feed) = 0;
+  /// The feeds that keep commits.
+  virtual std::vector<CommitFeed::State> followers() const = 0;
 
   /// Reads logged commits with seq > `after`, oldest first, until `visit` returns false or the log ends.
   /// kNotFound ("compacted") when the log no longer reaches back to `after`, or `after` lies in another
@@ -152,27 +153,11 @@ class Store {
   model::TypeCatalog types_;
 };
 
-/// Keeps a listener subscribed for as long as it lives, also when a constructor fails behind it.
-class Subscription {
- public:
-  Subscription() = default;
-  Subscription(Store& store, CommitListener listener)
-      : store_(&store), id_(store.subscribe(std::move(listener))) {}
-  Subscription(Subscription&& other) noexcept
-      : store_(std::exchange(other.store_, nullptr)), id_(other.id_) {}
-  Subscription& operator=(Subscription&& other) noexcept {
-    std::swap(store_, other.store_);
-    std::swap(id_, other.id_);
-    return *this;
-  }
-  ~Subscription() {
-    if (store_ != nullptr) store_->unsubscribe(id_);
-  }
-
- private:
-  Store* store_ = nullptr;
-  uint64_t id_ = 0;
-};
+/// A feed of `store` from now on.
+std::shared_ptr<CommitFeed> attach_feed(Store& store, std::string name, Interest interest, bool keeps = true);
+/// A feed that keeps nothing and fires `signal`.
+std::shared_ptr<CommitFeed> attach_signal(Store& store, std::string name, Interest interest,
+                                          std::shared_ptr<env::Signal> signal);
 
 /// Index descriptors come from the model (model::object_types()); parameter resolution for Params filters of
 /// machines (aggregation) is injected by the API as a function.

@@ -56,13 +56,12 @@ TEST_P(StoreCommits, LaterChangeOfABatchSeesTheEarlierOne) {
 
 TEST_P(StoreCommits, BatchWithoutEffectStillCommits) {
   must_commit(*store_, {put("jobs", "a", "1")});
-  int seen = 0;
-  store_->subscribe([&](const std::shared_ptr<const Commit>&) { ++seen; });
+  const auto feed = attach_feed(*store_, "test", {.everything = true});
   const auto before = kept_digests(*store_->snapshot());
   EXPECT_EQ(must_commit(*store_, {put("jobs", "a", "1")}).seq, 2u);
   EXPECT_EQ(must_commit(*store_, {erase("jobs", "none")}).seq, 3u);
   EXPECT_EQ(must_commit(*store_, Batch()).seq, 4u);
-  EXPECT_EQ(seen, 3);
+  EXPECT_THAT(feed->take().commits, SizeIs(3));
   EXPECT_EQ(kept_digests(*store_->snapshot()), before);
 }
 
@@ -250,14 +249,13 @@ TEST_P(StoreCommits, DropOwnerTakesEverythingInBoundedCommits) {
     batch.changes.push_back(put(i % 2 == 0 ? "jobs" : "tasks", fmt::format("j{}", i), "1", "east"));
   batch.origin = Origin{"east", {1, 1}};
   must_commit(*store_, std::move(batch));
-  size_t largest = 0, commits = 0;
-  store_->subscribe([&](const auto& commit) {
-    largest = std::max(largest, commit->changes.size());
-    ++commits;
-  });
+  const auto feed = attach_feed(*store_, "test", {.everything = true});
   ASSERT_TRUE(store_->drop_owner("east").ok());
+  size_t largest = 0;
+  const auto commits = feed->take().commits;
+  for (const auto& commit : commits) largest = std::max(largest, commit->changes.size());
   EXPECT_LT(largest, kObjects);
-  EXPECT_GT(commits, 1u);
+  EXPECT_GT(commits.size(), 1u);
   EXPECT_THAT(store_->snapshot()->remote_owners(), ElementsAre("west"));
   EXPECT_THAT(contents(*store_->snapshot()), SizeIs(2));
   EXPECT_EQ(store_->drop_owner(kOwn).error().code, ErrorCode::kInvalid);
@@ -315,8 +313,7 @@ TEST_P(StoreCommits, SecretGuardsRefuseWhatChangedMeanwhile) {
   };
   EXPECT_TRUE(attempt(std::nullopt));
   EXPECT_EQ(attempt("v").error().code, ErrorCode::kConflict);
-  std::vector<bool> told;
-  store_->subscribe([&](const std::shared_ptr<const Commit>& commit) { told.push_back(commit->secrets); });
+  const auto feed = attach_feed(*store_, "test", {.everything = true});
   Batch batch;
   batch.secrets.push_back({"keys", "k", "v"});
   must_commit(*store_, std::move(batch));
@@ -324,6 +321,8 @@ TEST_P(StoreCommits, SecretGuardsRefuseWhatChangedMeanwhile) {
   const Result<Cursor> refused = attempt("w");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().key, "k");
+  std::vector<bool> told;
+  for (const auto& commit : feed->take().commits) told.push_back(commit->secrets);
   EXPECT_EQ(told, (std::vector<bool>{true, false})) << "followers hear that secrets changed, not which";
 }
 

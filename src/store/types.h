@@ -129,6 +129,7 @@ struct Commit {
   env::WallTime time;
   std::vector<AppliedChange> changes;  // without no-ops of kLayered shadowing; in batch order
   bool secrets = false;                // private values changed too; nobody is told which
+  bool from_log = false;               // read again later: old bodies, principal and action are not known
 };
 
 /// A commit as kept in the log, for followers that read it later or send it on.

@@ -10,6 +10,7 @@
 #include "model/index_value.h"
 #include "model/object.h"
 #include "store/commit_async.h"
+#include "store/follower.h"
 #include "versionset/internal/applier.h"
 #include "versionset/internal/apply_seam.h"
 #include "versionset/internal/baseline.h"
@@ -27,6 +28,10 @@ constexpr Logger kLog("versionset");
 /// Plans made in one go, and written in one commit.
 constexpr size_t kChunk = 64;
 
+store::Interest what_plans_come_from() {
+  return {.rules = {{std::string(manager::kEndpoints)}, {"version_sets"}, {"params"}}};
+}
+
 class ConfiguratorImpl final : public Configurator {
  public:
   ConfiguratorImpl(Dependencies given, const MakeExecutor& make)
@@ -36,9 +41,10 @@ class ConfiguratorImpl final : public Configurator {
         executor_(make ? make(given_, [dirty = dirty_](const std::string& id) { dirty->mark_endpoint(id); })
                        : nullptr),
         maker_(given_, book_, *files_, executor_.get()),
-        tasks_(given_.runtime.executor(), "configurator") {
-    subscription_ = given_.store.subscribe(
-        [this](const std::shared_ptr<const store::Commit>& commit) { follow(*commit); });
+        tasks_(given_.runtime.executor(), "configurator"),
+        follower_(given_.store, given_.runtime,
+                  {"plans", what_plans_come_from(), [this](const auto& commit) { follow(*commit); },
+                   [dirty = dirty_] { dirty->mark_all(); }}) {
     // These listeners cannot be taken back; what they hold outlives us.
     given_.catalog.on_change([dirty = dirty_, files = files_] {
       files->forget();
@@ -50,7 +56,6 @@ class ConfiguratorImpl final : public Configurator {
       for (const std::string& name : names) dirty->mark_file(name);
     });
   }
-  ~ConfiguratorImpl() override { given_.store.unsubscribe(subscription_); }
 
   void start() override {
     if (executor_) executor_->start();
@@ -101,8 +106,8 @@ class ConfiguratorImpl final : public Configurator {
   std::atomic<uint64_t> plans_{0};
   mutable std::mutex mutex_;
   std::map<std::string, size_t> open_actions_;  // of endpoints that name sets
-  uint64_t subscription_ = 0;
   env::TaskGroup tasks_;
+  store::Follower follower_;  // ends before what it uses
 };
 
 bool is_secure(const std::optional<std::string>& body) {
@@ -115,9 +120,9 @@ void ConfiguratorImpl::follow(const store::Commit& commit) {
     if (change.id.type == manager::kEndpoints) {
       dirty_->mark_endpoint(change.id.key);
     } else if (change.id.type == "version_sets") {
-      book_.forget(change.id.key);
       dirty_->mark_set(change.id.key);
-    } else if (change.id.type == "params" && is_secure(change.body) != is_secure(change.old_body)) {
+    } else if (change.id.type == "params" &&
+               (commit.from_log || is_secure(change.body) != is_secure(change.old_body))) {
       dirty_->mark_all();
     }
   }

@@ -14,6 +14,7 @@
 #include "model/index_value.h"
 #include "model/object.h"
 #include "store/failed_reads.h"
+#include "store/follower.h"
 #include "versionset/internal/endpoint_calls.h"
 #include "versionset/internal/endpoint_memory.h"
 #include "versionset/internal/json_read.h"
@@ -43,11 +44,16 @@ bool same_members(std::string_view before, std::string_view after) {
   });
 }
 
-/// On the writer thread: cheap.
+store::Interest what_travels() {
+  constexpr auto kAnywhere = store::Interest::Owners::kAny;
+  return {.rules = {{std::string(kSets), kAnywhere},
+                    {std::string(kItems), kAnywhere},
+                    {std::string(kEndpoints), store::Interest::Owners::kRemote}}};
+}
+
 bool matters(const store::AppliedChange& change) {
   if (change.id.type == kSets) return true;
-  if (!store::is_remote(change.id.owner)) return false;
-  if (change.id.type == kItems) return true;
+  if (change.id.type == kItems) return store::is_remote(change.id.owner);
   if (change.id.type != kEndpoints) return false;
   return !change.body || !change.old_body || !same_members(*change.old_body, *change.body);
 }
@@ -83,15 +89,13 @@ class CourierImpl final : public Courier {
       if (hops->wake(id)) wake->notify_all();
     });
   }
-  ~CourierImpl() override {
-    if (subscription_ != 0) given_.store.unsubscribe(subscription_);
-  }
 
   void start() override {
-    subscription_ =
-        given_.store.subscribe([wake = wake_](const std::shared_ptr<const store::Commit>& commit) {
-          if (std::ranges::any_of(commit->changes, matters)) wake->notify_all();
-        });
+    const auto follow = [wake = wake_](const std::shared_ptr<const store::Commit>& commit) {
+      if (std::ranges::any_of(commit->changes, matters)) wake->notify_all();
+    };
+    follower_ = store::Follower(given_.store, given_.runtime,
+                                {"courier", what_travels(), follow, [wake = wake_] { wake->notify_all(); }});
     tasks_.spawn("courier", [this] { return run(); });
   }
 
@@ -387,7 +391,7 @@ class CourierImpl final : public Courier {
   std::unique_ptr<Artifacts> artifacts_;
   const std::shared_ptr<env::Signal> wake_ = std::make_shared<env::Signal>();
   const std::shared_ptr<Hops> hops_ = std::make_shared<Hops>();
-  uint64_t subscription_ = 0;
+  store::Follower follower_;  // ends before what it uses
   std::atomic<bool> stopping_{false};
   std::atomic<uint64_t> files_{0}, bytes_{0}, failures_{0};
   std::set<std::string> told_;  // problems; only run() uses it

@@ -54,15 +54,13 @@ class RolloutsImpl final : public Rollouts {
         puts_(given_.runtime, given_.store, given_.manager, [wake = wake_] { wake->notify_all(); }),
         steps_(given_, facts_, puts_),
         tasks_(given_.runtime.executor(), "rollouts") {
-    subscription_ = given_.store.subscribe(
-        [this](const std::shared_ptr<const store::Commit>& commit) { follow(*commit); });
+    listen_to({});
     // Whether an owner is in touch changes without a commit. This listener cannot be taken back; what it
     // holds outlives us.
     given_.manager.on_endpoint_change([wake = wake_, far = far_](const std::string&) {
       if (*far) wake->notify_all();
     });
   }
-  ~RolloutsImpl() override { given_.store.unsubscribe(subscription_); }
 
   void start() override {
     tasks_.spawn("rollouts", [this] { return run(); });
@@ -84,16 +82,14 @@ class RolloutsImpl final : public Rollouts {
   }
 
  private:
-  void follow(const store::Commit& commit) {
-    const bool endpoints = facts_.follow(commit);
-    bool news = endpoints;
-    {
-      std::lock_guard lock(mutex_);
-      for (const store::AppliedChange& change : commit.changes)
-        news = news || change.id.type == kRollouts || gate_types_.contains(change.id.type);
-    }
-    if (endpoints) puts_.seen();
-    if (news) wake_->notify_all();
+  /// What may change a step: rollouts, Endpoint objects at any depth, sets, and what gates ask about.
+  void listen_to(const std::set<std::string>& gate_types) {
+    constexpr auto kAnywhere = store::Interest::Owners::kAny;
+    store::Interest interest;
+    interest.rules = {
+        {std::string(kRollouts), kAnywhere}, {std::string(kEndpointObjects), kAnywhere}, {"version_sets"}};
+    for (const std::string& type : gate_types) interest.rules.push_back({type, kAnywhere});
+    feed_ = store::attach_signal(given_.store, "rollouts", std::move(interest), wake_);
   }
 
   Task<void> run() {
@@ -131,10 +127,11 @@ class RolloutsImpl final : public Rollouts {
     *far_ = far;
     {
       std::lock_guard lock(mutex_);
-      again = again || !std::ranges::includes(gate_types_, gates);
       statistics_ = statistics;
-      gate_types_ = std::move(gates);
     }
+    again = again || !std::ranges::includes(gate_types_, gates);
+    if (gates != gate_types_) listen_to(gates);
+    gate_types_ = std::move(gates);
     pause = env::Duration::zero();
     if (again) co_return;
     const env::Duration longest = far ? kLook : kIdle;
@@ -257,7 +254,7 @@ class RolloutsImpl final : public Rollouts {
   internal::Puts puts_;
   internal::RolloutSteps steps_;
   env::TaskGroup tasks_;
-  uint64_t subscription_ = 0;
+  std::shared_ptr<store::CommitFeed> feed_;  // of the pass, as are the gates
 };
 
 Result<std::vector<RolloutTarget>> RolloutsImpl::startable(const store::Snapshot& snapshot,

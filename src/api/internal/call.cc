@@ -33,12 +33,12 @@ Services::Services(Dependencies dependencies)
       clock(*dependencies.clock),
       manager_on(dependencies.preferences.get("manager") == "true"),
       events(
-          dependencies.store, [this](std::string_view owner) { return endpoint_name(owner); },
-          *dependencies.clock),
+          dependencies.store, dependencies.runtime,
+          [this](std::string_view owner) { return endpoint_name(owner); }, *dependencies.clock),
       statistics(route_table().size() + 1),
       tasks(dependencies.runtime.executor(), "api"),
       log_feed(events, tasks),
-      job_log_keeper(store, job_logs, tasks),
+      job_log_keeper(store, runtime, job_logs, tasks),
       lease(store, *dependencies.clock) {}
 
 std::string Services::endpoint_name(std::string_view owner) const {

@@ -17,20 +17,27 @@ env::Task<void> sweep(store::Store& store, content::JobLogs& logs) {
   });
 }
 
-}  // namespace
-
-JobLogKeeper::JobLogKeeper(store::Store& store, content::JobLogs& logs, env::TaskGroup& tasks)
-    : store_(store), logs_(logs), tasks_(tasks) {
-  subscription_ =
-      store_.subscribe([this](const std::shared_ptr<const store::Commit>& commit) { follow(*commit); });
-  tasks_.spawn("job logs", [this] { return sweep(store_, logs_); });
+store::Interest own_jobs_removed() {
+  return {.rules = {{"jobs", store::Interest::Owners::kOwn, /*removals_only=*/true}}};
 }
 
-JobLogKeeper::~JobLogKeeper() { stop(); }
+}  // namespace
 
-void JobLogKeeper::stop() {
-  if (std::exchange(stopped_, true)) return;
-  store_.unsubscribe(subscription_);
+JobLogKeeper::JobLogKeeper(store::Store& store, env::Runtime& runtime, content::JobLogs& logs,
+                           env::TaskGroup& tasks)
+    : store_(store),
+      logs_(logs),
+      tasks_(tasks),
+      follower_(store, runtime,
+                {"logs of jobs", own_jobs_removed(), [this](const auto& commit) { follow(*commit); },
+                 [this] { begin_sweep(); }}) {
+  begin_sweep();
+}
+
+void JobLogKeeper::stop() { follower_.stop(); }
+
+void JobLogKeeper::begin_sweep() {
+  tasks_.spawn("job logs", [this] { return sweep(store_, logs_); });
 }
 
 void JobLogKeeper::follow(const store::Commit& commit) {

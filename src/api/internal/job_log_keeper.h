@@ -3,14 +3,13 @@
 
 #include "content/job_logs.h"
 #include "env/runtime.h"
-#include "store/store.h"
+#include "store/follower.h"
 
 namespace mullion::api {
 
 class JobLogKeeper {
  public:
-  JobLogKeeper(store::Store& store, content::JobLogs& logs, env::TaskGroup& tasks);
-  ~JobLogKeeper();
+  JobLogKeeper(store::Store& store, env::Runtime& runtime, content::JobLogs& logs, env::TaskGroup& tasks);
   JobLogKeeper(const JobLogKeeper&) = delete;
   JobLogKeeper& operator=(const JobLogKeeper&) = delete;
   /// No further removals are begun. To be called before the tasks are stopped.
@@ -18,12 +17,12 @@ class JobLogKeeper {
 
  private:
   void follow(const store::Commit& commit);
+  void begin_sweep();
 
   store::Store& store_;
   content::JobLogs& logs_;
   env::TaskGroup& tasks_;
-  uint64_t subscription_ = 0;
-  bool stopped_ = false;
+  store::Follower follower_;  // ends before what it uses
 };
 
 }  // namespace mullion::api

@@ -59,17 +59,30 @@ std::string judged_body(const model::ObjectType& type, const std::string& body, 
 
 }  // namespace
 
-Judge::Judge(Services& services) : services_(services) {
-  subscription_ = services_.store.subscribe(
-      [this](const std::shared_ptr<const store::Commit>& commit) { follow(*commit); });
+Judge::Judge(Services& services)
+    : services_(services),
+      follower_(services.store, services.runtime,
+                {"availability",
+                 {.rules = {{""}}},
+                 [this](const auto& commit) { follow(*commit); },
+                 [this] { doubt_all(); }}) {
   services_.tasks.spawn("judge", [this] { return run(); });
 }
 
-Judge::~Judge() { stop(); }
+void Judge::stop() { follower_.stop(); }
 
-void Judge::stop() {
-  if (std::exchange(stopped_, true)) return;
-  services_.store.unsubscribe(subscription_);
+/// Everything that can be judged: what came and went meanwhile is not known.
+void Judge::doubt_all() {
+  Work found;
+  const std::shared_ptr<const store::Snapshot> snapshot = services_.store.snapshot();
+  for (const std::string& type : snapshot->types()) {
+    if (!is_judged(type)) continue;
+    snapshot->scan(type, "", [&](std::string_view key, std::string_view owner, std::string_view) {
+      if (!store::is_remote(owner)) found.doubted.emplace(type, key);
+      return true;
+    });
+  }
+  add(std::move(found));
 }
 
 void Judge::follow(const store::Commit& commit) {
@@ -84,6 +97,10 @@ void Judge::follow(const store::Commit& commit) {
     const bool doubtful = change.body && is_judged(change.id.type) && (target || !is_available(change.body));
     if (doubtful) found.doubted.insert(name);
   }
+  add(std::move(found));
+}
+
+void Judge::add(Work found) {
   if (found.empty()) return;
   {
     std::lock_guard lock(mutex_);

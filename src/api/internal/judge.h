@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "api/internal/call.h"
+#include "store/follower.h"
 
 namespace mullion::api {
 
@@ -17,7 +18,6 @@ class Judge {
  public:
   /// `services` must outlive it; stop() comes before the end of their tasks.
   explicit Judge(Services& services);
-  ~Judge();
   void stop();
 
  private:
@@ -29,6 +29,8 @@ class Judge {
   };
 
   void follow(const store::Commit& commit);
+  void doubt_all();
+  void add(Work found);
   Work take();
   env::Task<void> run();
   std::set<Name> affected(const Work& work) const;
@@ -37,11 +39,10 @@ class Judge {
   env::Task<void> judge(const Name& name);
 
   Services& services_;
-  uint64_t subscription_ = 0;
   std::mutex mutex_;
   Work waiting_;
-  bool stopped_ = false;
   env::Signal signal_;
+  store::Follower follower_;  // ends before what it uses
 };
 
 }  // namespace mullion::api

@@ -326,31 +326,7 @@ void StoreImpl::publish(std::vector<Applied>& applied) {
   const uint64_t newest = applied.back().commit->cursor.seq;
   indexes_.publish(newest, std::move(rows));
   seq_ = newest;
-  std::lock_guard dispatching(dispatch_mutex_);
-  std::map<uint64_t, CommitListener> listeners;
-  {
-    std::lock_guard lock(listeners_mutex_);
-    listeners = listeners_;
-  }
-  for (const Applied& one : applied) {
-    for (const auto& [id, listener] : listeners) {
-      if (is_subscribed(id)) tell(listener, one.commit);  // one listener may have removed another
-    }
-  }
-}
-
-/// The commit is durable: a listener that fails takes nobody with it.
-void StoreImpl::tell(const CommitListener& listener, const std::shared_ptr<const Commit>& commit) {
-  try {
-    listener(commit);
-  } catch (const std::exception& failure) {
-    kLog.error("a listener failed seq={} what={}", commit->cursor.seq, failure.what());
-  }
-}
-
-bool StoreImpl::is_subscribed(uint64_t id) {
-  std::lock_guard lock(listeners_mutex_);
-  return listeners_.contains(id);
+  for (const Applied& one : applied) feeds_.offer(one.commit);
 }
 
 /// Bounded work per group; what goes is told with its last command, so that it goes everywhere.
@@ -438,20 +414,6 @@ void StoreImpl::train_dictionary(const std::string& type, const std::vector<std:
 std::shared_ptr<const Snapshot> StoreImpl::snapshot() const { return make_snapshot(*this); }
 
 store::Cursor StoreImpl::newest() const { return {epoch_, seq_}; }
-
-uint64_t StoreImpl::subscribe(CommitListener listener) {
-  std::lock_guard lock(listeners_mutex_);
-  listeners_[next_listener_] = std::move(listener);
-  return next_listener_++;
-}
-
-void StoreImpl::unsubscribe(uint64_t id) {
-  // A listener that is running belongs to somebody who may be gone when this returns: wait for its end.
-  std::unique_lock dispatching(dispatch_mutex_, std::defer_lock);
-  if (std::this_thread::get_id() != writer_.get_id()) dispatching.lock();
-  std::lock_guard lock(listeners_mutex_);
-  listeners_.erase(id);
-}
 
 void StoreImpl::scan_rows(
     const ReadTransaction& transaction, std::string_view type, std::string_view from_key,
@@ -581,6 +543,19 @@ Result<Cursor> Store::commit_sync(Batch batch) {
     promise.set_value(done ? Result<Cursor>(done->cursor) : Result<Cursor>(std::move(done.error())));
   });
   return future.get();
+}
+
+std::shared_ptr<CommitFeed> attach_feed(Store& store, std::string name, Interest interest, bool keeps) {
+  auto feed = std::make_shared<CommitFeed>(std::move(name), std::move(interest), keeps);
+  store.attach(feed);
+  return feed;
+}
+
+std::shared_ptr<CommitFeed> attach_signal(Store& store, std::string name, Interest interest,
+                                          std::shared_ptr<env::Signal> signal) {
+  auto feed = std::make_shared<CommitFeed>(std::move(name), std::move(interest), false, std::move(signal));
+  store.attach(feed);
+  return feed;
 }
 
 Result<std::unique_ptr<Store>> open_store(const Options& options) {

@@ -31,8 +31,10 @@ class StoreImpl final : public Store {
   std::shared_ptr<const Snapshot> snapshot() const override;
   bool crowded() const override { return engine_->views() >= options_.max_views; }
   Cursor newest() const override;
-  uint64_t subscribe(CommitListener listener) override;
-  void unsubscribe(uint64_t id) override;
+  void attach(const std::shared_ptr<CommitFeed>& feed) override { feeds_.add(feed, seq_); }
+  std::vector<CommitFeed::State> followers() const override {
+    return feeds_.states(options_.clock->steady());
+  }
   Result<void> read_log(store::Cursor after,
                         const std::function<bool(const LoggedCommit&)>& visit) const override;
   void show_replicas(bool shown) override { replicas_shown_ = shown; }
@@ -92,8 +94,6 @@ class StoreImpl final : public Store {
   Result<void> write_dictionary(WriteTransaction& transaction, const Command::Dictionary& dictionary) const;
   Result<void> add_dictionaries(WriteTransaction& transaction, Group& group);
   void publish(std::vector<Applied>& applied);
-  static void tell(const CommitListener& listener, const std::shared_ptr<const Commit>& commit);
-  bool is_subscribed(uint64_t id);
   void collect_samples(const std::vector<Applied>& applied);
   void collect_sample(const ObjectId& id, const std::string& body);
   void train_dictionary(const std::string& type, const std::vector<std::string>& samples);
@@ -113,10 +113,7 @@ class StoreImpl final : public Store {
   std::vector<Waiting> queue_;
   std::atomic<bool> closing_{false};
 
-  std::mutex listeners_mutex_;
-  std::mutex dispatch_mutex_;  // held while listeners run
-  std::map<uint64_t, CommitListener> listeners_;
-  uint64_t next_listener_ = 1;
+  FeedList feeds_;
 
   std::mutex write_mutex_;  // whoever writes; guards what follows
   env::WallTime last_time_;

@@ -7,24 +7,33 @@
 
 namespace mullion::versionset::internal {
 
-bool RolloutFacts::follow(const store::Commit& commit) {
-  bool news = false;
-  for (const store::AppliedChange& change : commit.changes) {
-    if (change.id.type == kEndpointObjects) {
-      std::lock_guard lock(mutex_);
-      known_.erase({change.id.owner, change.id.key});
-      ++version_;
-      news = true;
-    } else if (change.id.type == "version_sets" && !store::is_remote(change.id.owner)) {
-      book_.forget(change.id.key);
-      std::lock_guard lock(mutex_);
-      words_.clear();
-      known_.clear();
-      ++version_;
-      news = true;
+namespace {
+
+store::Interest endpoints_and_sets() {
+  return {.rules = {{std::string(kEndpointObjects), store::Interest::Owners::kAny}, {"version_sets"}}};
+}
+
+}  // namespace
+
+RolloutFacts::RolloutFacts(store::Store& store, const manager::Manager& manager)
+    : store_(store),
+      manager_(manager),
+      book_(store),
+      feed_(store::attach_feed(store, "facts of rollouts", endpoints_and_sets())) {}
+
+/// With mutex_ held: drops what changed since.
+void RolloutFacts::catch_up() {
+  const store::CommitFeed::Taken taken = feed_->take();
+  bool sets = !taken.whole;
+  for (const auto& commit : taken.commits) {
+    for (const store::AppliedChange& change : commit->changes) {
+      if (change.id.type == kEndpointObjects) known_.erase({change.id.owner, change.id.key});
+      sets = sets || (change.id.type == "version_sets" && !store::is_remote(change.id.owner));
     }
   }
-  return news;
+  if (!sets) return;
+  words_.clear();
+  known_.clear();
 }
 
 Facts RolloutFacts::of_rollout(const store::Snapshot& snapshot, const Rollout& rollout, const Puts& puts) {
@@ -66,13 +75,14 @@ EndpointFacts RolloutFacts::of_endpoint(const store::Snapshot& snapshot, const E
   uint64_t version = 0;
   {
     std::lock_guard lock(mutex_);
+    version = feed_->newest();
+    catch_up();
     if (const auto found = known_.find(key); found != known_.end()) return found->second;
-    version = version_;
   }
   EndpointFacts facts = read(snapshot, endpoint);
-  // The snapshot may be older than a change that was told meanwhile: that one must not be hidden.
+  // The snapshot may be older than a change that came meanwhile: that one must not be hidden.
   std::lock_guard lock(mutex_);
-  if (version == version_ && snapshot.cursor() == store_.newest()) known_.emplace(key, facts);
+  if (version == feed_->newest() && snapshot.cursor() == store_.newest()) known_.emplace(key, facts);
   return facts;
 }
 
@@ -94,12 +104,13 @@ std::string RolloutFacts::word_for(const std::vector<std::string>& sets) {
   uint64_t version = 0;
   {
     std::lock_guard lock(mutex_);
+    version = feed_->newest();
+    catch_up();
     if (const auto found = words_.find(sets); found != words_.end()) return found->second;
-    version = version_;
   }
   std::string word = made_for(sets, book_.merged(sets).wanted.get());
   std::lock_guard lock(mutex_);
-  if (version == version_) words_.emplace(sets, word);
+  if (version == feed_->newest()) words_.emplace(sets, word);
   return word;
 }
 

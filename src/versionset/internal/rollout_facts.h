@@ -18,11 +18,7 @@ namespace mullion::versionset::internal {
 /// Reads Endpoint objects, each once until it changes. Thread-safe; blocks on the disk.
 class RolloutFacts {
  public:
-  RolloutFacts(store::Store& store, const manager::Manager& manager)
-      : store_(store), manager_(manager), book_(store) {}
-
-  /// To be told of every commit. Whether it changed something of an endpoint.
-  bool follow(const store::Commit& commit);
+  RolloutFacts(store::Store& store, const manager::Manager& manager);
 
   /// Of the endpoints of waves that have begun, or whose turn comes next.
   Facts of_rollout(const store::Snapshot& snapshot, const Rollout& rollout, const Puts& puts);
@@ -36,13 +32,14 @@ class RolloutFacts {
   };
   Touch touch_of(const std::string& owner) const;
   EndpointFacts read(const store::Snapshot& snapshot, const EndpointProgress& endpoint);
+  void catch_up();
   std::string word_for(const std::vector<std::string>& sets);
 
   store::Store& store_;
   const manager::Manager& manager_;
   SetBook book_;
-  std::mutex mutex_;
-  uint64_t version_ = 0;  // of what follows
+  const std::shared_ptr<store::CommitFeed> feed_;
+  std::mutex mutex_;  // guards what follows, which is as of what was taken from the feed
   std::map<Key, EndpointFacts> known_;
   std::map<std::vector<std::string>, std::string> words_;  // of made_for(), by names of sets
 };

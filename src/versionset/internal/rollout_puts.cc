@@ -46,6 +46,9 @@ Puts::Puts(env::Runtime& runtime, store::Store& store, manager::Manager& manager
     : store_(store),
       manager_(manager),
       notify_(std::move(ended)),
+      feed_(store::attach_signal(store, "assignments",
+                                 {.rules = {{std::string(kEndpointObjects), store::Interest::Owners::kAny}}},
+                                 seen_)),
       tasks_(runtime.executor(), "rollout puts") {}
 
 Moment Puts::begin(const Put& put, env::WallTime now) {
@@ -126,7 +129,7 @@ env::Task<Result<void>> Puts::put_remote(Put put) {
 env::Task<void> Puts::await_replica(Put put) {
   const env::SteadyTime deadline = env::system_clock().steady() + kReplicaLimit;
   while (true) {
-    const uint64_t version = seen_.version();
+    const uint64_t version = seen_->version();
     const std::optional<std::string> body =
         store_.snapshot()->get({std::string(kEndpointObjects), put.owner, put.endpoint});
     if (!body) co_return;
@@ -134,7 +137,7 @@ env::Task<void> Puts::await_replica(Put put) {
     if (object && object->is_object() && assignment_of(object->get_object()) == put.wanted) co_return;
     const env::Duration left = deadline - env::system_clock().steady();
     if (left <= env::Duration::zero()) co_return;
-    co_await seen_.wait(version, left);
+    co_await seen_->wait(version, left);
   }
 }
 

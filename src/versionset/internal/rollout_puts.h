@@ -25,8 +25,6 @@ class Puts {
   Moment begin(const Put& put, env::WallTime now);
   /// Fills EndpointFacts::busy and trouble.
   void tell(const std::string& endpoint, EndpointFacts& facts) const;
-  /// A replica or an own object changed: who waits for it looks again.
-  void seen() { seen_.notify_all(); }
   env::Task<void> stop();
 
  private:
@@ -46,7 +44,9 @@ class Puts {
   store::Store& store_;
   manager::Manager& manager_;
   const std::function<void()> notify_;
-  env::Signal seen_;
+  /// A replica or an own Endpoint object changed: who waits for it looks again.
+  const std::shared_ptr<env::Signal> seen_ = std::make_shared<env::Signal>();
+  const std::shared_ptr<store::CommitFeed> feed_;
   mutable std::mutex mutex_;
   std::map<std::string, Entry, std::less<>> entries_;
   env::TaskGroup tasks_;

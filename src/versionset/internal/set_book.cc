@@ -10,6 +10,7 @@ namespace {
 
 /// Lists in use are few; made-up ones (previews) must not pile up.
 constexpr size_t kMostMerged = 1000;
+constexpr std::string_view kVersionSets = "version_sets";
 
 }  // namespace
 
@@ -25,27 +26,30 @@ std::vector<std::string> set_names(const json::object& endpoint) {
   return names;
 }
 
-/// With mutex_ held: drops what was told of since, and answers how much was told of so far.
-uint64_t SetBook::catch_up() {
-  std::set<std::string> stale;
-  uint64_t told = 0;
-  {
-    const std::lock_guard lock(told_mutex_);
-    stale.swap(stale_);
-    told = told_;
+SetBook::SetBook(store::Store& store)
+    : store_(store),
+      feed_(store::attach_feed(store, "version sets", {.rules = {{std::string(kVersionSets)}}})) {}
+
+/// With mutex_ held: drops what changed since.
+void SetBook::catch_up() {
+  const store::CommitFeed::Taken taken = feed_->take();
+  if (!taken.whole) sets_.clear();
+  if (!taken.whole || !taken.commits.empty()) merged_.clear();
+  for (const auto& commit : taken.commits) {
+    for (const store::AppliedChange& change : commit->changes) {
+      if (change.id.type == kVersionSets && !store::is_remote(change.id.owner)) sets_.erase(change.id.key);
+    }
   }
-  for (const std::string& name : stale) sets_.erase(name);
-  if (!stale.empty()) merged_.clear();
-  return told;
 }
 
 MergedSets SetBook::merged(const std::vector<std::string>& names) {
   std::vector<SetPtr> sets;
   std::shared_ptr<const store::Snapshot> snapshot;
-  uint64_t told = 0;
+  uint64_t read_at = 0;
   {
     const std::lock_guard lock(mutex_);
-    told = catch_up();
+    read_at = feed_->newest();  // before the view: it is never older
+    catch_up();
     if (const auto known = merged_.find(names); known != merged_.end()) return known->second;
     snapshot = store_.snapshot();
     for (const std::string& name : names) {
@@ -57,13 +61,13 @@ MergedSets SetBook::merged(const std::vector<std::string>& names) {
     if (sets[i] == nullptr) sets[i] = read(*snapshot, names[i]);
   }
   MergedSets out = merge_all(names, sets);
-  keep(names, sets, out, told);
+  keep(names, sets, out, read_at);
   return out;
 }
 
 /// nullptr: there is none.
 SetBook::SetPtr SetBook::read(const store::Snapshot& snapshot, const std::string& name) {
-  const std::optional<store::StoredObject> stored = snapshot.get_local("version_sets", name);
+  const std::optional<store::StoredObject> stored = snapshot.get_local(kVersionSets, name);
   if (!stored) return nullptr;
   return std::make_shared<const Result<VersionSet>>(VersionSet::parse(stored->body));
 }
@@ -86,9 +90,9 @@ MergedSets SetBook::merge_all(const std::vector<std::string>& names, const std::
   return out;
 }
 
-/// For the next one who asks, unless a set was told of since these were read.
+/// For the next one who asks, unless a set changed since these were read.
 void SetBook::keep(const std::vector<std::string>& names, const std::vector<SetPtr>& sets,
-                   const MergedSets& merged, uint64_t told) {
+                   const MergedSets& merged, uint64_t read_at) {
   const std::lock_guard lock(mutex_);
   for (const SetPtr& set : sets) {
     if (set == nullptr || !*set) continue;
@@ -96,19 +100,13 @@ void SetBook::keep(const std::vector<std::string>& names, const std::vector<SetP
       if (std::optional<std::string> own = own_file_of(file.source)) sources_.insert(std::move(*own));
     }
   }
-  if (catch_up() != told) return;
+  if (feed_->newest() != read_at) return;
   for (size_t i = 0; i < names.size(); ++i) {
     if (sets[i] != nullptr) sets_[names[i]] = sets[i];
   }
   if (merged_.size() >= kMostMerged) merged_.clear();
   // What is missing may come at any time.
   if (merged.missing.empty()) merged_.insert_or_assign(names, merged);
-}
-
-void SetBook::forget(const std::string& name) {
-  const std::lock_guard lock(told_mutex_);
-  stale_.insert(name);
-  ++told_;
 }
 
 bool SetBook::takes_file(const std::string& path) const {

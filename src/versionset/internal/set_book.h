@@ -26,11 +26,9 @@ std::vector<std::string> set_names(const json::object& endpoint);
 /// Thread-safe. Sets are own or layered objects; what replicas have of that name never counts.
 class SetBook {
  public:
-  explicit SetBook(store::Store& store) : store_(store) {}
+  explicit SetBook(store::Store& store);
   /// Read at one moment. A list with a set that is missing or unreadable is not merged at all.
   MergedSets merged(const std::vector<std::string>& names);
-  /// A set changed, came or went. Never waits for merged(): the store's writer calls it.
-  void forget(const std::string& name);
   /// Whether a set that was merged since the start takes a file from `path` ("files/...") of this server.
   bool takes_file(const std::string& path) const;
 
@@ -38,14 +36,12 @@ class SetBook {
   using SetPtr = std::shared_ptr<const Result<VersionSet>>;
   static SetPtr read(const store::Snapshot& snapshot, const std::string& name);
   static MergedSets merge_all(const std::vector<std::string>& names, const std::vector<SetPtr>& sets);
-  uint64_t catch_up();
+  void catch_up();
   void keep(const std::vector<std::string>& names, const std::vector<SetPtr>& sets, const MergedSets& merged,
-            uint64_t told);
+            uint64_t read_at);
 
   store::Store& store_;
-  std::mutex told_mutex_;  // taken last, and for no work
-  std::set<std::string> stale_;
-  uint64_t told_ = 0;
+  const std::shared_ptr<store::CommitFeed> feed_;  // of changed sets
   mutable std::mutex mutex_;
   std::map<std::string, SetPtr> sets_;
   std::map<std::vector<std::string>, MergedSets> merged_;

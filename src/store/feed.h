@@ -1,0 +1,124 @@
+// Where the commits of a store wait for somebody who follows it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "env/runtime.h"
+#include "store/types.h"
+
+namespace mullion::store {
+
+/// Which commits somebody wants to know of, as data: the store's writer compares and calls nobody.
+struct Interest {
+  enum class Owners { kOwn, kLayered, kRemote, kLocal /* own and layered */, kAny };
+  struct Rule {
+    std::string type;  // "": every type
+    Owners owners = Owners::kLocal;
+    bool removals_only = false;
+    std::string key = {};  // "": every key
+  };
+  std::vector<Rule> rules;
+  bool secrets = false;     // commits that change private values
+  bool replicated = false;  // commits with an origin, also those that change nothing
+  bool everything = false;
+};
+
+/// What a commit touches, each thing once: made once for all feeds.
+struct CommitOutline {
+  struct Touched {
+    std::string_view type;
+    Interest::Owners owner = Interest::Owners::kOwn;
+    bool removal = false;
+    bool operator==(const Touched&) const = default;
+  };
+  const Commit* commit = nullptr;
+  std::vector<Touched> touched;
+  bool secrets = false;
+  bool replicated = false;
+  size_t bytes = 0;  // about what the commit holds in memory
+};
+/// Refers to `commit`.
+CommitOutline outline_of(const Commit& commit);
+bool concerns(const Interest& interest, const CommitOutline& commit);
+
+/// The commits that concern one interest, from the moment it is attached to a store (Store::attach) until
+/// nobody holds it any more. What is derived from a store is kept true with it in one of three ways: by
+/// comparing newest() with what was derived, by taking the commits before it is used, or by a Follower.
+/// Thread-safe.
+class CommitFeed {
+ public:
+  /// What a feed holds at most before it forgets and says so.
+  static constexpr size_t kMaxBytes = size_t{32} << 20;
+
+  /// `name` is for metrics and the log. With `keeps` false no commit is kept: only newest() and the signal.
+  CommitFeed(std::string name, Interest interest, bool keeps = true,
+             std::shared_ptr<env::Signal> signal = std::make_shared<env::Signal>());
+
+  const std::string& name() const { return name_; }
+  const Interest& interest() const { return interest_; }
+  /// Sequence number of the newest commit that concerns it, or of the store when it was attached. Never older
+  /// than what a commit that was answered has changed.
+  uint64_t newest() const { return newest_; }
+  /// Fires with each such commit, and whenever its owner fires it.
+  const std::shared_ptr<env::Signal>& signal() const { return signal_; }
+
+  struct Taken {
+    std::vector<std::shared_ptr<const Commit>> commits;  // in order
+    bool whole = true;  // false: earlier ones were forgotten, since nobody took them for so long
+  };
+  /// The oldest ones, at most so many.
+  Taken take(size_t most = SIZE_MAX);
+
+  struct State {
+    std::string name;
+    size_t waiting = 0;       // commits
+    uint64_t forgotten = 0;   // how often it forgot
+    uint64_t failures = 0;    // of a Follower's handler
+    double busy_seconds = 0;  // how long the handler has been at the same commit
+  };
+  State state(env::SteadyTime now) const;
+
+ private:
+  friend class FeedList;
+  friend class Follower;
+  /// By the writer.
+  void offer(const std::shared_ptr<const Commit>& commit, const CommitOutline& outline);
+
+  const std::string name_;
+  const Interest interest_;
+  const bool keeps_;
+  const std::shared_ptr<env::Signal> signal_;
+  std::atomic<uint64_t> newest_{0};
+  std::atomic<uint64_t> forgotten_{0};
+  std::atomic<uint64_t> failures_{0};
+  std::atomic<int64_t> busy_since_{0};  // steady; 0: not busy
+  mutable std::mutex mutex_;
+  std::deque<std::pair<std::shared_ptr<const Commit>, size_t>> waiting_;
+  size_t bytes_ = 0;
+  bool whole_ = true;
+};
+
+/// The feeds of one store. Thread-safe.
+class FeedList {
+ public:
+  /// `newest`: of the store, now.
+  void add(const std::shared_ptr<CommitFeed>& feed, uint64_t newest);
+  /// To every feed that it concerns, in the order in which they were added.
+  void offer(const std::shared_ptr<const Commit>& commit);
+  std::vector<CommitFeed::State> states(env::SteadyTime now) const;
+
+ private:
+  std::vector<std::shared_ptr<CommitFeed>> alive() const;
+
+  mutable std::mutex mutex_;
+  mutable std::vector<std::weak_ptr<CommitFeed>> feeds_;
+};
+
+}  // namespace mullion::store
