@@ -114,8 +114,8 @@ class Preferences {
                                  std::string principal) = 0;
   using Gate = std::function<Result<void>(std::string_view name, std::string_view value)>;
   virtual void set_gate(Gate gate) = 0;
-  /// Called (on the writer thread; be short) after a preference changed. Of secret ones only the name is
-  /// told, by the thread that set them.
+  /// Called on the runtime after a preference changed and before set() answers; be short. Of secret ones only
+  /// the name is told, by the thread that set them.
   virtual void on_change(std::function<void(std::string_view name, std::string_view value)> listener) = 0;
 };
 std::unique_ptr<Preferences> make_preferences(store::Store& store, env::Runtime& runtime);

@@ -33,6 +33,9 @@ std::optional<std::string> value_in(std::string_view body) {
   return std::string(std::string_view(value->get_string()));
 }
 
+/// A listener that hangs holds up nobody for longer.
+constexpr auto kTellLimit = std::chrono::seconds(5);
+
 store::Interest of_this_server() { return {.rules = {{std::string(kType), store::Interest::Owners::kOwn}}}; }
 
 /// The preferences that a commit sets or resets, without secret ones.
@@ -95,6 +98,7 @@ class StorePreferences final : public Preferences {
   void tell(std::string_view name, std::string_view value) const;
   void tell_changes(const store::Commit& commit) const;
   void tell_all() const;
+  Task<void> listeners_told();
   Result<Values> checked(const std::vector<std::pair<std::string, std::string>>& wanted) const;
   store::Batch batch_of(const Values& values, std::string principal) const;
 
@@ -219,7 +223,16 @@ Task<Result<void>> StorePreferences::set(std::vector<std::pair<std::string, std:
   auto committed = co_await store::commit_async(store_, std::move(batch));
   if (!committed) co_return committed.error();
   tell_secrets_changed(secrets);
+  co_await listeners_told();
   co_return Result<void>();
+}
+
+/// A preference is in force once it is answered: listeners have heard of what was committed so far.
+Task<void> StorePreferences::listeners_told() {
+  const auto told = std::make_shared<env::Signal>();
+  const uint64_t seen = told->version();
+  follower_.in_order([told] { told->notify_all(); });
+  co_await told->wait(seen, kTellLimit);
 }
 
 }  // namespace
