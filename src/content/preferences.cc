@@ -6,8 +6,8 @@
 #include <map>
 #include <mutex>
 
-#include "base/log.h"
 #include "content/content.h"
+#include "content/internal/log.h"
 #include "content/internal/preference_table.h"
 #include "content/internal/random_text.h"
 #include "model/object.h"
@@ -18,8 +18,7 @@ namespace mullion::content {
 namespace {
 
 namespace json = boost::json;
-constexpr Logger kLog("content");
-constexpr std::string_view kType = "preferences";
+constexpr std::string_view kPreferenceType = "preferences";
 
 /// Checked values, ready to be stored.
 using Values = std::map<std::string, std::string, std::less<>>;
@@ -101,7 +100,7 @@ void StorePreferences::make_secrets() {
 
 void StorePreferences::follow(const store::Commit& commit) {
   for (const store::AppliedChange& change : commit.changes) {
-    if (change.id.type != kType || change.id.owner != store::kOwn) continue;
+    if (change.id.type != kPreferenceType || change.id.owner != store::kOwn) continue;
     const PreferenceRule* rule = find_preference(change.id.key);
     if (rule == nullptr || rule->secret()) continue;
     const std::optional<std::string> stored = change.body ? value_in(*change.body) : std::nullopt;
@@ -164,7 +163,7 @@ store::Batch StorePreferences::batch_of(const Values& values, std::string princi
       continue;
     }
     batch.changes.push_back(
-        {{std::string(kType), std::string(store::kOwn), name}, preference_body(name, value)});
+        {{std::string(kPreferenceType), std::string(store::kOwn), name}, preference_body(name, value)});
     if (rule->kind != PreferenceKind::kReference || value.empty()) continue;
     if (const auto target = snapshot->get_local(rule->object_type, value))
       batch.guards.push_back({target->id});

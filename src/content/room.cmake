@@ -9,8 +9,3 @@ target_sources(mullion_content PRIVATE ${CMAKE_BINARY_DIR}/generated/content/bui
 # Tests read packs beside the sources.
 set_source_files_properties(${CMAKE_SOURCE_DIR}/src/content/layers_test.cc PROPERTIES COMPILE_DEFINITIONS
                             "MULLION_SOURCE_DIR=\"${CMAKE_SOURCE_DIR}\"")
-# As in the net room: GCC takes the allocation of coroutine frames by Asio for a mismatch.
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  set_source_files_properties(${CMAKE_SOURCE_DIR}/src/content/blobs.cc PROPERTIES COMPILE_OPTIONS
-                              -Wno-mismatched-new-delete)
-endif()

@@ -2,10 +2,10 @@
 
 #include <set>
 
+#include "api/internal/log.h"
 #include "api/internal/lookup.h"
 #include "api/internal/objects.h"
 #include "api/internal/params.h"
-#include "base/log.h"
 #include "env/pools.h"
 #include "model/secure_params.h"
 #include "store/commit_async.h"
@@ -15,7 +15,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr Logger kLog("api");
 /// So often sealing is tried again when others change the same object in between.
 constexpr int kMostAttempts = 64;
 constexpr uint64_t kEvery = UINT64_MAX;
