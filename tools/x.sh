@@ -80,6 +80,7 @@ build_release() {
 test_checks() {
   say "checks: layers, views, format, generated files, schema, package list"
   python3 tools/check_layers.py
+  python3 tools/check_names.py
   python3 tools/check_member_order.py
   python3 tools/check_views.py
   python3 tools/generate_settings.py --check

@@ -15,7 +15,7 @@ namespace json = boost::json;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-constexpr std::string_view kMachine = "5d0f0d7a-0000-4000-8000-000000000001";
+constexpr std::string_view kActingMachine = "5d0f0d7a-0000-4000-8000-000000000001";
 
 content::OfferedAction offer(const std::string& plugin, const std::string& model, const std::string& command,
                              std::vector<std::string> required = {}, std::vector<std::string> optional = {}) {
@@ -30,10 +30,12 @@ class ActionsTest : public ::testing::Test {
     fixture_.put_raw("profiles", "", "global", R"({"Name":"global","Params":{"from-global":"g"}})");
     fixture_.put_raw("profiles", "", "p", R"({"Name":"p","Params":{"from-profile":1}})");
     fixture_.put_raw(
-        "machines", "", std::string(kMachine),
+        "machines", "", std::string(kActingMachine),
         R"({"Uuid":"5d0f0d7a-0000-4000-8000-000000000001","Name":"m","Profiles":["p"],"Params":{"own":"o"}})");
   }
-  std::string path(const std::string& rest) { return "/api/v3/machines/" + std::string(kMachine) + rest; }
+  std::string path(const std::string& rest) {
+    return "/api/v3/machines/" + std::string(kActingMachine) + rest;
+  }
   json::value params() { return fixture_.providers.runs.back().second.at("Params"); }
 
   Fixture fixture_;
@@ -95,7 +97,7 @@ TEST_F(ActionsTest, BadParametersAreRefusedBeforeThePluginSeesThem) {
   EXPECT_EQ(missing.status, 422);
   EXPECT_EQ(missing.message(), "Action increment Missing Parameter count");
   EXPECT_EQ(missing.json().at("Type"), "INVOKE");
-  EXPECT_EQ(missing.json().at("Key").as_string(), kMachine);
+  EXPECT_EQ(missing.json().at("Key").as_string(), kActingMachine);
   const Answer invalid = fixture_.call("POST", path("/actions/increment"), R"({"count":1,"step":"x"})");
   EXPECT_EQ(invalid.status, 422);
   EXPECT_EQ(

@@ -9,24 +9,22 @@
 #include "api/internal/info.h"
 #include "api/internal/interfaces.h"
 #include "api/internal/judge.h"
+#include "api/internal/log.h"
 #include "api/internal/log_feed.h"
 #include "api/internal/params.h"
 #include "api/internal/plugin_providers.h"
 #include "api/internal/secure_upgrade.h"
-#include "base/log.h"
 
 namespace mullion::api {
 namespace {
 
-constexpr Logger kLog("api");
-
 /// The object by which clients find the actions of the manager; it lies below the writable layer like what
 /// plugin providers bring.
-constexpr std::string_view kManagerPlugin =
+constexpr std::string_view kManagerPluginBody =
     R"({"Name":"manager","Provider":"manager","Description":"Attaches endpoints to this manager and builds its catalog"})";
 
 std::optional<std::string> manager_plugin(const model::ObjectType& plugins) {
-  Result<boost::json::value> wanted = model::parse_json(kManagerPlugin);
+  Result<boost::json::value> wanted = model::parse_json(kManagerPluginBody);
   if (!wanted) return std::nullopt;
   Result<boost::json::object> plugin = model::normalise(plugins, std::move(*wanted), nullptr);
   if (!plugin) return std::nullopt;

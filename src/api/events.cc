@@ -4,7 +4,7 @@
 #include <boost/json/string.hpp>
 
 #include "api/internal/event_interests.h"
-#include "base/log.h"
+#include "api/internal/log.h"
 #include "model/object.h"
 
 namespace mullion::api {
@@ -49,8 +49,6 @@ std::string watch_key(std::string_view type, std::string_view key) {
   out += key;
   return out;
 }
-
-constexpr Logger kLog("api");
 
 store::Interest every_object() { return {.rules = {{"", store::Interest::Owners::kAny}}}; }
 

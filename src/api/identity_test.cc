@@ -13,7 +13,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 namespace json = boost::json;
 
-constexpr const char* kMachine = "11111111-2222-4333-8444-555555555555";
+constexpr const char* kKnownMachine = "11111111-2222-4333-8444-555555555555";
 constexpr const char* kHidden = "99999999-2222-4333-8444-555555555555";
 
 class IdentityTest : public ::testing::Test {
@@ -37,7 +37,7 @@ class IdentityTest : public ::testing::Test {
   }
   static std::string machine(const std::string& profiles) {
     return fmt::format(R"({{"Name":"mine","Uuid":"{}","Stage":"none","BootEnv":"local","Profiles":{}}})",
-                       kMachine, profiles);
+                       kKnownMachine, profiles);
   }
   size_t sent() const { return fixture.manager.forwarded.size(); }
 
@@ -63,7 +63,7 @@ constexpr Request kRequests[] = {{"GET", "", ""},
 
 TEST_F(IdentityTest, AClaimThatNamesAKeyMeansTheObjectOfThisServer) {
   for (const std::string type : {"machines", "profiles"}) {
-    const std::string key = type == "machines" ? kMachine : "p1";
+    const std::string key = type == "machines" ? kKnownMachine : "p1";
     put(type, key, R"({"Name":"x"})", "A");
     allow({{type, "*", key}});
     for (const Request& request : kRequests) {
@@ -111,8 +111,8 @@ TEST_F(IdentityTest, AMemberOfATenantIsTheObjectOfThisServer) {
 }
 
 TEST_F(IdentityTest, HalfARightIsNotForwarded) {
-  put("machines", kMachine, R"({"Name":"far"})", "A");
-  const std::string path = std::string("/api/v3/machines/") + kMachine;
+  put("machines", kKnownMachine, R"({"Name":"far"})", "A");
+  const std::string path = std::string("/api/v3/machines/") + kKnownMachine;
   const auto refused = [&](const char* method, const std::string& where, const std::string& body) {
     for (const std::string prefix : {"", "/A"}) {
       EXPECT_EQ(bob(method, prefix + where, body).status, 403) << method << " " << prefix << where;
@@ -125,15 +125,15 @@ TEST_F(IdentityTest, HalfARightIsNotForwarded) {
   refused("POST", path + "/params", "{}");
   refused("POST", path + "/params/x", "1");
   refused("DELETE", path + "/params/x", "");
-  refused("PATCH", "/api/v3/meta/machines/" + std::string(kMachine), "[]");
+  refused("PATCH", "/api/v3/meta/machines/" + std::string(kKnownMachine), "[]");
   allow({{"machines", "get", "*"}, {"machines", "action:poweron", "*"}});  // one action
   refused("POST", path + "/actions/poweroff", "{}");
   refused("DELETE", path, "");
-  allow({{"machines", "get", "*"}, {"machines", "create", kMachine}});  // one key
-  EXPECT_EQ(
-      bob("POST", "/A/api/v3/machines", R"({"Name":"x","Uuid":")" + std::string(kMachine) + "\"}").status,
-      403);
-  allow({{"machines", "get", "*"}, {"machines", "create", std::string("/A/") + kMachine}});
+  allow({{"machines", "get", "*"}, {"machines", "create", kKnownMachine}});  // one key
+  EXPECT_EQ(bob("POST", "/A/api/v3/machines", R"({"Name":"x","Uuid":")" + std::string(kKnownMachine) + "\"}")
+                .status,
+            403);
+  allow({{"machines", "get", "*"}, {"machines", "create", std::string("/A/") + kKnownMachine}});
   EXPECT_EQ(bob("POST", "/A/api/v3/machines", R"({"Name":"x"})").status, 403)
       << "the key is not checked here";
   allow({{"machines", "list", "*"}});
@@ -173,19 +173,19 @@ TEST_F(IdentityTest, NoSpellingMakesAnotherRequestOfIt) {
 }
 
 TEST_F(IdentityTest, OnlyWebsocketRoutesBecomeWebsockets) {
-  put("machines", kMachine, R"({"Name":"far"})", "A");
+  put("machines", kKnownMachine, R"({"Name":"far"})", "A");
   allow({{"*", "*", "*"}});
-  const std::string path = std::string("/A/api/v3/machines/") + kMachine;
+  const std::string path = std::string("/A/api/v3/machines/") + kKnownMachine;
   fixture.call("PATCH", path, "[]", "bob", {{"Upgrade", "websocket"}});
   ASSERT_EQ(sent(), 1U);
   EXPECT_EQ(fixture.manager.forwarded[0].method, "PATCH") << "a right to change is not one to read";
 }
 
 TEST_F(IdentityTest, WhoamiKnowsOnlyWhatTheCallerSees) {
-  put("machines", kMachine, R"({"Name":"seen","HardwareAddrs":["52:54:00:00:00:01"]})");
+  put("machines", kKnownMachine, R"({"Name":"seen","HardwareAddrs":["52:54:00:00:00:01"]})");
   put("machines", kHidden, R"({"Name":"hidden","HardwareAddrs":["52:54:00:00:00:02"]})");
   put("tenants", "t1",
-      fmt::format(R"({{"Name":"t1","Members":{{"machines":["{}"]}},"Users":["bob"]}})", kMachine));
+      fmt::format(R"({{"Name":"t1","Members":{{"machines":["{}"]}},"Users":["bob"]}})", kKnownMachine));
   allow({{"*", "*", "*"}});
   const auto ask = [this](const char* user, const char* address) {
     return fixture
@@ -193,7 +193,7 @@ TEST_F(IdentityTest, WhoamiKnowsOnlyWhatTheCallerSees) {
               user)
         .body;
   };
-  EXPECT_THAT(ask("bob", "52:54:00:00:00:01"), HasSubstr(kMachine));
+  EXPECT_THAT(ask("bob", "52:54:00:00:00:01"), HasSubstr(kKnownMachine));
   EXPECT_THAT(ask("bob", "52:54:00:00:00:02"), Not(HasSubstr(kHidden)));
   EXPECT_THAT(ask("bob", "52:54:00:00:00:02"), Not(HasSubstr("Token")));
   EXPECT_THAT(ask("root", "52:54:00:00:00:02"), HasSubstr(kHidden));
@@ -202,14 +202,14 @@ TEST_F(IdentityTest, WhoamiKnowsOnlyWhatTheCallerSees) {
 /// What the caller may not read cannot be referred to, and is told from what is not there by nothing.
 TEST_F(IdentityTest, ReferencesAreResolvedWithTheRightsOfTheCaller) {
   fixture.put_first_stage();
-  put("machines", kMachine, machine(R"(["kept"])"));
+  put("machines", kKnownMachine, machine(R"(["kept"])"));
   for (const char* profile : {"kept", "hidden", "mine"})
     put("profiles", profile, fmt::format(R"({{"Name":"{}","Params":{{"x":"secret"}}}})", profile));
   put("tenants", "t1",
       fmt::format(R"({{"Name":"t1","Members":{{"machines":["{}"],"profiles":["mine"]}},"Users":["bob"]}})",
-                  kMachine));
+                  kKnownMachine));
   allow({{"*", "*", "*"}});
-  const std::string path = std::string("/api/v3/machines/") + kMachine;
+  const std::string path = std::string("/api/v3/machines/") + kKnownMachine;
   const auto add = [&](const std::string& profile) {
     return bob("PATCH", path, fmt::format(R"([{{"op":"add","path":"/Profiles/-","value":"{}"}}])", profile));
   };
@@ -229,8 +229,8 @@ TEST_F(IdentityTest, ReferencesAreResolvedWithTheRightsOfTheCaller) {
 
 /// The owner would resolve names with this server's login.
 TEST_F(IdentityTest, ReferencesElsewhereNeedTheRightToReadWhatTheyMayMean) {
-  put("machines", kMachine, machine("[]"), "A");
-  const std::string path = std::string("/api/v3/machines/") + kMachine;
+  put("machines", kKnownMachine, machine("[]"), "A");
+  const std::string path = std::string("/api/v3/machines/") + kKnownMachine;
   allow({{"machines,users", "*", "*"}});
   for (const std::string prefix : {"", "/A"}) {
     for (const char* patch : {R"([{"op":"add","path":"/Profiles/-","value":"secret"}])",
@@ -291,10 +291,10 @@ TEST_F(IdentityTest, WhatTheServerFillsInIsNoReferenceOfTheCaller) {
 
 TEST_F(IdentityTest, AReferenceNeedsTheRightToRead) {
   fixture.put_first_stage();
-  put("machines", kMachine, machine("[]"));
+  put("machines", kKnownMachine, machine("[]"));
   put("profiles", "secret", R"({"Name":"secret"})");
   allow({{"machines", "*", "*"}});
-  const std::string path = std::string("/api/v3/machines/") + kMachine;
+  const std::string path = std::string("/api/v3/machines/") + kKnownMachine;
   const std::string patch = R"([{"op":"add","path":"/Profiles/-","value":"secret"}])";
   EXPECT_EQ(bob("PATCH", path, patch).status, 422);
   allow({{"machines", "*", "*"}, {"profiles", "get", "secret"}});

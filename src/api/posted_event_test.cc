@@ -10,9 +10,11 @@ namespace mullion::api {
 namespace {
 
 namespace json = boost::json;
-const env::WallTime kNow = env::WallTime(std::chrono::hours(24 * 365 * 50));
+const env::WallTime kPostedAt = env::WallTime(std::chrono::hours(24 * 365 * 50));
 
-Result<PostedEvent> posted(const char* text) { return posted_event(json::parse(text), "user:bob", kNow); }
+Result<PostedEvent> posted(const char* text) {
+  return posted_event(json::parse(text), "user:bob", kPostedAt);
+}
 
 TEST(PostedEvent, KeepsWhatAnEventHasAndSaysWhoPosted) {
   const Result<PostedEvent> event = posted(
@@ -30,7 +32,7 @@ TEST(PostedEvent, TimeMayBeAbsent) {
                            R"({"Type":"a","Action":"b","Time":"0001-01-01T00:00:00Z"})"}) {
     const Result<PostedEvent> event = posted(text);
     ASSERT_TRUE(event.ok()) << text;
-    EXPECT_EQ(json::parse(event->json).at("Time").as_string(), env::format_rfc3339(kNow));
+    EXPECT_EQ(json::parse(event->json).at("Time").as_string(), env::format_rfc3339(kPostedAt));
   }
 }
 

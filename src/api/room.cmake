@@ -15,8 +15,3 @@ if(TARGET mullion_api)
     target_include_directories(mullion_api PUBLIC ${CMAKE_BINARY_DIR}/generated)
   endif()
 endif()
-# As in the net room: GCC takes the allocation of coroutine frames by Asio for a mismatch.
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  set_source_files_properties(${CMAKE_SOURCE_DIR}/src/api/internal/blobs.cc PROPERTIES COMPILE_OPTIONS
-                              -Wno-mismatched-new-delete)
-endif()

@@ -11,8 +11,8 @@ namespace {
 using testing::Answer;
 using testing::Fixture;
 
-constexpr const char* kMachine = "11111111-2222-4333-8444-555555555555";
-constexpr const char* kJob = "aaaaaaaa-2222-4333-8444-555555555555";
+constexpr const char* kSpecialMachine = "11111111-2222-4333-8444-555555555555";
+constexpr const char* kSpecialJob = "aaaaaaaa-2222-4333-8444-555555555555";
 
 class SpecialRoutes : public ::testing::Test {
  protected:
@@ -26,7 +26,8 @@ class SpecialRoutes : public ::testing::Test {
                     fmt::format(R"({{"Uuid":"{}","Name":"m-{}"{}{}}})", uuid, uuid.substr(0, 2),
                                 more.empty() ? "" : ",", more));
   }
-  void add_job(const std::string& uuid, const std::string& state, const std::string& machine = kMachine,
+  void add_job(const std::string& uuid, const std::string& state,
+               const std::string& machine = kSpecialMachine,
                const std::string& end = "2020-01-01T00:00:00Z") {
     // A job begins on a machine that is there, and outlives it.
     const std::string machine_path = "/api/v3/machines/" + machine;
@@ -44,8 +45,8 @@ class SpecialRoutes : public ::testing::Test {
 };
 
 TEST_F(SpecialRoutes, JobLogsGrowAndAreRead) {
-  add_job(kJob, "running");
-  const std::string path = fmt::format("/api/v3/jobs/{}/log", kJob);
+  add_job(kSpecialJob, "running");
+  const std::string path = fmt::format("/api/v3/jobs/{}/log", kSpecialJob);
   const Answer empty = fixture.call("GET", path);
   EXPECT_EQ(empty.status, 200);
   EXPECT_EQ(empty.body, "");
@@ -57,52 +58,52 @@ TEST_F(SpecialRoutes, JobLogsGrowAndAreRead) {
     EXPECT_EQ(put.header("Content-Type"), "application/json");
   }
   EXPECT_EQ(fixture.call("GET", path).body, "one\ntwo\n");
-  EXPECT_EQ(fixture.call("GET", fmt::format("/api/v3/jobs/Uuid:{}/log", kJob)).body, "one\ntwo\n");
+  EXPECT_EQ(fixture.call("GET", fmt::format("/api/v3/jobs/Uuid:{}/log", kSpecialJob)).body, "one\ntwo\n");
   const Answer large = fixture.call("PUT", path, std::string(1000, 'x'));
   EXPECT_EQ(large.status, 413);
-  EXPECT_EQ(large.json().at("Key"), kJob);
+  EXPECT_EQ(large.json().at("Key"), kSpecialJob);
   EXPECT_EQ(large.message(), "The log of a job holds at most 1000 bytes");
   EXPECT_EQ(fixture.call("GET", "/api/v3/jobs/nobody/log").status, 404);
   EXPECT_EQ(fixture.call("PUT", "/api/v3/jobs/nobody/log", "x").json().at("Model"), "jobs");
 }
 
 TEST_F(SpecialRoutes, RightsOnJobsAreThoseOnTheirMachine) {
-  add_job(kJob, "running");
-  fixture.authenticator.users["runner"] = {{"jobs", "get,log,update", kMachine}};
-  fixture.authenticator.users["other"] = {{"jobs", "get,log,update", kJob}};
-  const std::string path = fmt::format("jobs/{}", kJob);
+  add_job(kSpecialJob, "running");
+  fixture.authenticator.users["runner"] = {{"jobs", "get,log,update", kSpecialMachine}};
+  fixture.authenticator.users["other"] = {{"jobs", "get,log,update", kSpecialJob}};
+  const std::string path = fmt::format("jobs/{}", kSpecialJob);
   EXPECT_EQ(get(path, "runner").status, 200);
   EXPECT_EQ(get(path, "other").status, 404);
   EXPECT_EQ(fixture.call("PUT", "/api/v3/" + path + "/log", "x", "runner").status, 204);
   EXPECT_EQ(get(path + "/log", "runner").body, "x");
   EXPECT_EQ(get(path + "/log", "other").status, 404);
   EXPECT_EQ(fixture.call("PUT", "/api/v3/" + path + "/log", "x", "other").status, 404);
-  fixture.authenticator.users["fields"] = {{"jobs", "get,update:/State", kMachine}};
+  fixture.authenticator.users["fields"] = {{"jobs", "get,update:/State", kSpecialMachine}};
   const std::string patch = R"([{"op":"replace","path":"/State","value":"failed"}])";
   EXPECT_EQ(fixture.call("PATCH", "/api/v3/" + path, patch, "fields").status, 200);
 }
 
 TEST_F(SpecialRoutes, JobsGoOnlyWhenTheyAreOverAndTheirLogsGoWithThem) {
-  add_job(kJob, "running");
-  const std::string path = fmt::format("/api/v3/jobs/{}", kJob);
+  add_job(kSpecialJob, "running");
+  const std::string path = fmt::format("/api/v3/jobs/{}", kSpecialJob);
   fixture.call("PUT", path + "/log", "text");
   const Answer refused = fixture.call("DELETE", path);
   EXPECT_EQ(refused.status, 422);
   EXPECT_EQ(refused.json().at("Type"), "ValidationError");
-  EXPECT_EQ(refused.json().at("Key"), kJob);
-  EXPECT_EQ(refused.message(), fmt::format("Jobs {} is not in a deletable state: running", kJob));
+  EXPECT_EQ(refused.json().at("Key"), kSpecialJob);
+  EXPECT_EQ(refused.message(), fmt::format("Jobs {} is not in a deletable state: running", kSpecialJob));
   fixture.call("PATCH", path, R"([{"op":"replace","path":"/State","value":"finished"}])");
   EXPECT_EQ(fixture.call("DELETE", path).status, 200);
   EXPECT_TRUE(env::eventually([&] { return fixture.job_logs->jobs().empty(); }));
 }
 
 TEST_F(SpecialRoutes, PurgeFollowsParametersAndPreferences) {
-  add_machine(kMachine);
+  add_machine(kSpecialMachine);
   const std::vector<std::string> jobs{"aaaaaaaa-2222-4333-8444-000000000001",
                                       "aaaaaaaa-2222-4333-8444-000000000002",
                                       "aaaaaaaa-2222-4333-8444-000000000003"};
-  add_job(jobs[0], "finished", kMachine, "2020-01-01T00:00:00Z");
-  add_job(jobs[1], "failed", kMachine, "2020-01-02T00:00:00Z");
+  add_job(jobs[0], "finished", kSpecialMachine, "2020-01-01T00:00:00Z");
+  add_job(jobs[1], "failed", kSpecialMachine, "2020-01-02T00:00:00Z");
   add_job(jobs[2], "finished", "99999999-2222-4333-8444-555555555555", "2020-01-03T00:00:00Z");
   const auto purge = [this](const std::string& query) {
     return fixture.call("DELETE", "/api/v3/jobs?" + query);
@@ -113,19 +114,19 @@ TEST_F(SpecialRoutes, PurgeFollowsParametersAndPreferences) {
   EXPECT_EQ(purge("dryrun=true&jobsToKeep=1").body, fmt::format(R"(["{}"])", jobs[0]));
   EXPECT_EQ(get("jobs").json().as_array().size(), 3U);
   EXPECT_EQ(purge("machine=missing").body, fmt::format(R"(["{}"])", jobs[2]));
-  EXPECT_EQ(purge(fmt::format("machine={}&failedJobsPurgedAfter=0", kMachine)).body,
+  EXPECT_EQ(purge(fmt::format("machine={}&failedJobsPurgedAfter=0", kSpecialMachine)).body,
             fmt::format(R"(["{}"])", jobs[1]));
   EXPECT_EQ(get("jobs").json().as_array().size(), 1U);
   EXPECT_EQ(purge("jobsToKeep=many").status, 400);
 }
 
 TEST_F(SpecialRoutes, PurgeLeavesWhatTheCallerMayNotDelete) {
-  add_job(kJob, "finished");
+  add_job(kSpecialJob, "finished");
   fixture.authenticator.users["stranger"] = {{"jobs", "delete", "99999999-2222-4333-8444-555555555555"}};
-  fixture.authenticator.users["owner"] = {{"jobs", "delete", kMachine}};
+  fixture.authenticator.users["owner"] = {{"jobs", "delete", kSpecialMachine}};
   EXPECT_EQ(fixture.call("DELETE", "/api/v3/jobs?jobsToKeep=0", "", "stranger").body, "[]");
   EXPECT_EQ(fixture.call("DELETE", "/api/v3/jobs?jobsToKeep=0", "", "owner").body,
-            fmt::format(R"(["{}"])", kJob));
+            fmt::format(R"(["{}"])", kSpecialJob));
 }
 
 TEST_F(SpecialRoutes, ManyJobsArePurgedInBatches) {
@@ -135,7 +136,7 @@ TEST_F(SpecialRoutes, ManyJobsArePurgedInBatches) {
 }
 
 TEST_F(SpecialRoutes, WhoamiFindsTheBestMachine) {
-  add_machine(kMachine, R"("HardwareAddrs":["aa:bb:cc:dd:ee:ff"])");
+  add_machine(kSpecialMachine, R"("HardwareAddrs":["aa:bb:cc:dd:ee:ff"])");
   add_machine("22222222-2222-4333-8444-555555555555",
               R"("HardwareAddrs":["aa:bb:cc:dd:ee:ff"],"Fingerprint":{"CloudInstanceID":"i-7"})");
   fixture.put_raw(
@@ -151,7 +152,7 @@ TEST_F(SpecialRoutes, WhoamiFindsTheBestMachine) {
   EXPECT_EQ(found.json().at("Fingerprint").at("CloudInstanceID"), "i-7");
   EXPECT_EQ(fixture.authenticator.last_token.grantor, "system");
   // Of equal machines the first; remote ones are their owner's business.
-  EXPECT_EQ(ask(R"({"MacAddrs":["aa:bb:cc:dd:ee:ff"]})").json().at("Result").at("Uuid"), kMachine);
+  EXPECT_EQ(ask(R"({"MacAddrs":["aa:bb:cc:dd:ee:ff"]})").json().at("Result").at("Uuid"), kSpecialMachine);
   EXPECT_TRUE(ask(R"({"Fingerprint":{"CloudInstanceID":"i-8"}})").json().at("Result").as_object().empty());
   EXPECT_EQ(ask("[]").status, 400);
   EXPECT_EQ(ask(R"({"MacAddrs":7})").message(), "Field MacAddrs: expected array, got number");
@@ -161,7 +162,7 @@ TEST_F(SpecialRoutes, WhoamiFindsTheBestMachine) {
 
 TEST_F(SpecialRoutes, PoolsAreReadAndNotMoved) {
   fixture.call("POST", "/api/v3/pools", R"({"Id":"blue"})");
-  add_machine(kMachine, R"("Pool":"blue","PoolStatus":"Free","PoolAllocated":false)");
+  add_machine(kSpecialMachine, R"("Pool":"blue","PoolStatus":"Free","PoolAllocated":false)");
   add_machine("22222222-2222-4333-8444-555555555555",
               R"("Pool":"blue","PoolStatus":"InUse","PoolAllocated":true)");
   add_machine("33333333-2222-4333-8444-555555555555", R"("Pool":"apple","PoolStatus":"Free")");
@@ -172,12 +173,12 @@ TEST_F(SpecialRoutes, PoolsAreReadAndNotMoved) {
           R"({"Free":[{"Name":"m-11","Uuid":"11111111-2222-4333-8444-555555555555","Allocated":false,"Status":"Free"}],
               "InUse":[{"Name":"m-22","Uuid":"22222222-2222-4333-8444-555555555555","Allocated":true,"Status":"InUse"}]})"));
   EXPECT_EQ(get("pools/none/status").status, 404);
-  fixture.authenticator.users["one"] = {{"pools", "list,get", "*"}, {"machines", "get", kMachine}};
+  fixture.authenticator.users["one"] = {{"pools", "list,get", "*"}, {"machines", "get", kSpecialMachine}};
   EXPECT_EQ(get("pools-active", "one").body, R"(["blue"])");
   EXPECT_EQ(get("pools/blue/status", "one").json().as_object().size(), 1U);
   for (const std::string& path :
        {std::string("pools/blue/addMachines"), std::string("pools/blue/releaseMachines"),
-        fmt::format("machines/{}/releaseToPool", kMachine)}) {
+        fmt::format("machines/{}/releaseToPool", kSpecialMachine)}) {
     const Answer refused = fixture.call("POST", "/api/v3/" + path, "{}");
     EXPECT_EQ(refused.status, 422) << path;
     EXPECT_EQ(refused.message(),

@@ -10,10 +10,10 @@
 #include "auth/internal/codec.h"
 #include "auth/internal/credentials.h"
 #include "auth/internal/failed_logins.h"
+#include "auth/internal/log.h"
 #include "auth/internal/login_memory.h"
 #include "auth/internal/password.h"
 #include "auth/internal/token.h"
-#include "base/log.h"
 #include "env/random.h"
 
 namespace mullion::auth {
@@ -27,7 +27,6 @@ struct Principal::Proof {
 
 namespace {
 
-constexpr Logger kLog("auth");
 constexpr int64_t kClockSkew = 30;  // seconds a token may seem to come from the future
 constexpr size_t kMaxPassword = 1024;
 constexpr auto kSoon = std::chrono::milliseconds(100);  // a wait that may end before authenticate() looks

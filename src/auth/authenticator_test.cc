@@ -43,7 +43,7 @@ TEST(ClaimedName, IsOneBoundedPrintableWord) {
   EXPECT_EQ(claimed_name(std::string(5000, '\n')).size(), kLongestClaim);
 }
 
-class AuthenticatorTest : public testing::Test {
+class AuthenticatorTest : public ::testing::Test {
  protected:
   AuthenticatorTest() {
     put("roles", "superuser", R"({"Name":"superuser","Claims":[{"scope":"*","action":"*","specific":"*"}]})");
@@ -139,7 +139,7 @@ TEST_F(AuthenticatorTest, DefaultAccountFromLoopbackOnlyUntilChanged) {
   const std::string header = basic("rocketskates", "r0cketsk8ts");
   EXPECT_FALSE(auth_->needs_hashing({header}));
   EXPECT_TRUE(login(header, true));
-  EXPECT_THAT(message(login(header, false)), testing::HasSubstr("accepted from this host only"));
+  EXPECT_THAT(message(login(header, false)), ::testing::HasSubstr("accepted from this host only"));
   EXPECT_EQ(login(header, false).error().status(), 401);
   const std::string token = token_for("rocketskates", "rocketskates");
   EXPECT_TRUE(login("Bearer " + token, true));
@@ -324,14 +324,15 @@ TEST_P(RotationTest, EndsExactlyTheTokensConcerned) {
   EXPECT_EQ(login(by_system).ok(), !rotation.revokes_system);
 }
 
-INSTANTIATE_TEST_SUITE_P(Secrets, RotationTest,
-                         testing::Values(Rotation{"base", "state", "baseTokenSecret", true, true, true},
-                                         Rotation{"system", "state", "systemGrantorSecret", true, true, true},
-                                         Rotation{"user", "users", "ann", true, false, false},
-                                         Rotation{"machine", "machines", "m1", false, true, true},
-                                         Rotation{"grantor", "users", "bob", true, true, false},
-                                         Rotation{"unrelated", "users", "rocketskates", false, false, false}),
-                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Secrets, RotationTest,
+    ::testing::Values(Rotation{"base", "state", "baseTokenSecret", true, true, true},
+                      Rotation{"system", "state", "systemGrantorSecret", true, true, true},
+                      Rotation{"user", "users", "ann", true, false, false},
+                      Rotation{"machine", "machines", "m1", false, true, true},
+                      Rotation{"grantor", "users", "bob", true, true, false},
+                      Rotation{"unrelated", "users", "rocketskates", false, false, false}),
+    [](const auto& info) { return info.param.name; });
 
 TEST_F(AuthenticatorTest, TokensEndWithTheirUser) {
   const std::string token = "Bearer " + token_for("ann");

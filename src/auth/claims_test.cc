@@ -13,7 +13,7 @@ struct CoversCase {
   bool covered;
 };
 
-class Covers : public testing::TestWithParam<CoversCase> {};
+class Covers : public ::testing::TestWithParam<CoversCase> {};
 
 TEST_P(Covers, FollowsTheContract) {
   EXPECT_EQ(covers({GetParam().held}, GetParam().wanted), GetParam().covered);
@@ -21,7 +21,7 @@ TEST_P(Covers, FollowsTheContract) {
 
 INSTANTIATE_TEST_SUITE_P(
     Claims, Covers,
-    testing::Values(
+    ::testing::Values(
         CoversCase{"superuser", {"*", "*", "*"}, {"machines", "delete", Subject::here("x")}, true},
         CoversCase{"superuser_list", {"*", "*", "*"}, {"machines", "list", Subject::none()}, true},
         CoversCase{"useless_but_valid", {"*", "*", ""}, {"machines", "get", Subject::here("x")}, false},
@@ -195,14 +195,14 @@ TEST(Authorise, NamesWhatIsMissing) {
   EXPECT_EQ(refused.error().code, ErrorCode::kForbidden);
   EXPECT_EQ(refused.error().type, "AUTH");
   EXPECT_THAT(refused.error().messages,
-              testing::ElementsAre("Cannot access /api/v3/machines?limit=1", "Requires: machines list "));
+              ::testing::ElementsAre("Cannot access /api/v3/machines?limit=1", "Requires: machines list "));
 }
 
 struct TtlCase {
   const char* text;
   int64_t seconds;  // -1: refused
 };
-class Ttl : public testing::TestWithParam<TtlCase> {};
+class Ttl : public ::testing::TestWithParam<TtlCase> {};
 TEST_P(Ttl, Parses) {
   const auto parsed = parse_ttl(GetParam().text);
   ASSERT_EQ(parsed.ok(), GetParam().seconds >= 0);
@@ -210,13 +210,13 @@ TEST_P(Ttl, Parses) {
   EXPECT_EQ(*parsed, env::Duration(std::chrono::seconds(GetParam().seconds)));
 }
 INSTANTIATE_TEST_SUITE_P(Ttl, Ttl,
-                         testing::Values(TtlCase{"600", 600}, TtlCase{"0", 0}, TtlCase{"1h", 3600},
-                                         TtlCase{"1h30m", 5400}, TtlCase{"3y", 3 * 365 * 86400},
-                                         TtlCase{"2d", 172800}, TtlCase{"1w", 604800}, TtlCase{"cow", -1},
-                                         TtlCase{"", -1}, TtlCase{"-5", -1}, TtlCase{"1h30", -1},
-                                         TtlCase{"5x", -1}, TtlCase{"h", -1},
-                                         TtlCase{"99999999999999999999", -1}, TtlCase{"9999999999y", -1},
-                                         TtlCase{" 5", -1}, TtlCase{"5 ", -1}));
+                         ::testing::Values(TtlCase{"600", 600}, TtlCase{"0", 0}, TtlCase{"1h", 3600},
+                                           TtlCase{"1h30m", 5400}, TtlCase{"3y", 3 * 365 * 86400},
+                                           TtlCase{"2d", 172800}, TtlCase{"1w", 604800}, TtlCase{"cow", -1},
+                                           TtlCase{"", -1}, TtlCase{"-5", -1}, TtlCase{"1h30", -1},
+                                           TtlCase{"5x", -1}, TtlCase{"h", -1},
+                                           TtlCase{"99999999999999999999", -1}, TtlCase{"9999999999y", -1},
+                                           TtlCase{" 5", -1}, TtlCase{"5 ", -1}));
 
 TEST(Ttl, SaysWhatItCouldNotRead) {
   EXPECT_EQ(parse_ttl("cow").error().messages.front(), "strconv.ParseInt: parsing \"cow\": invalid syntax");

@@ -6,8 +6,8 @@
 
 #include "auth/auth.h"
 #include "auth/internal/codec.h"
+#include "auth/internal/log.h"
 #include "auth/signature.h"
-#include "base/log.h"
 #include "model/members.h"
 #include "model/object.h"
 
@@ -16,7 +16,6 @@ namespace mullion::auth {
 namespace {
 
 namespace json = boost::json;
-constexpr Logger kLog("auth");
 constexpr std::string_view kPack = "rackn-license";
 constexpr std::string_view kParam = "rackn/license";
 constexpr std::string_view kCommunityFeatures[] = {"airgap",        "contexts",  "ha",   "manager",

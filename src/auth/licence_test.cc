@@ -12,7 +12,7 @@ namespace {
 
 namespace json = boost::json;
 
-class LicenceTest : public testing::Test {
+class LicenceTest : public ::testing::Test {
  protected:
   LicenceTest() {
     ensure_sodium();

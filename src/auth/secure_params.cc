@@ -21,11 +21,7 @@ constexpr std::string_view kSpace = "box-keys";
 constexpr size_t kPairBytes = crypto_box_PUBLICKEYBYTES + crypto_box_SECRETKEYBYTES;
 constexpr size_t kLongestName = 500;  // of "prefix/key": a longer one cannot be stored
 
-unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
-const unsigned char* bytes_of(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-
+unsigned char* writable(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 std::string random_bytes(size_t count) {
   ensure_sodium();
   std::string out(count, '\0');
@@ -50,11 +46,11 @@ class ToldPairs {
       const std::lock_guard lock(mutex_);
       const auto found = forgotten_.find(name);
       const std::string text = fmt::format("{} {}", found == forgotten_.end() ? 0 : found->second, name);
-      crypto_generichash(bytes_of(seed), seed.size(), bytes_of(text), text.size(), bytes_of(secret_),
+      crypto_generichash(writable(seed), seed.size(), bytes_of(text), text.size(), bytes_of(secret_),
                          secret_.size());
     }
     KeyPair pair{std::string(crypto_box_PUBLICKEYBYTES, '\0'), std::string(crypto_box_SECRETKEYBYTES, '\0')};
-    crypto_box_seed_keypair(bytes_of(pair.public_key), bytes_of(pair.private_key), bytes_of(seed));
+    crypto_box_seed_keypair(writable(pair.public_key), writable(pair.private_key), bytes_of(seed));
     sodium_memzero(seed.data(), seed.size());
     return pair;
   }
@@ -110,7 +106,7 @@ Error corrupted() { return Error(ErrorCode::kInvalid, "SecureData corrupted"); }
 KeyPair make_key_pair() {
   ensure_sodium();
   KeyPair pair{std::string(crypto_box_PUBLICKEYBYTES, '\0'), std::string(crypto_box_SECRETKEYBYTES, '\0')};
-  crypto_box_keypair(bytes_of(pair.public_key), bytes_of(pair.private_key));
+  crypto_box_keypair(writable(pair.public_key), writable(pair.private_key));
   return pair;
 }
 
@@ -169,7 +165,7 @@ std::string seal(std::string_view public_key, std::string_view clear_json) {
   const std::string nonce = random_bytes(crypto_box_NONCEBYTES);
   std::string payload(clear_json.size() + crypto_box_MACBYTES, '\0');
   if (public_key.size() != crypto_box_PUBLICKEYBYTES ||
-      crypto_box_easy(bytes_of(payload), bytes_of(clear_json), clear_json.size(), bytes_of(nonce),
+      crypto_box_easy(writable(payload), bytes_of(clear_json), clear_json.size(), bytes_of(nonce),
                       bytes_of(public_key), bytes_of(sender.private_key)) != 0) {
     return {};
   }
@@ -194,7 +190,7 @@ std::string salted_digest(std::string_view salt, std::string_view text) {
   const std::string length = std::to_string(salt.size()) + ":";
   for (const std::string_view part : {std::string_view(length), salt, text})
     crypto_generichash_update(&state, bytes_of(part), part.size());
-  crypto_generichash_final(&state, bytes_of(digest), kBytes);
+  crypto_generichash_final(&state, writable(digest), kBytes);
   std::string hex(2 * kBytes + 1, '\0');
   sodium_bin2hex(hex.data(), hex.size(), bytes_of(digest), kBytes);
   hex.pop_back();
@@ -216,7 +212,7 @@ Result<std::string> open_sealed(const KeyPair& pair, std::string_view secure_dat
   if (!payload || payload->size() < crypto_box_MACBYTES) return corrupted();
   std::string clear(payload->size() - crypto_box_MACBYTES, '\0');
   if (pair.private_key.size() != crypto_box_SECRETKEYBYTES ||
-      crypto_box_open_easy(bytes_of(clear), bytes_of(*payload), payload->size(), bytes_of(*nonce),
+      crypto_box_open_easy(writable(clear), bytes_of(*payload), payload->size(), bytes_of(*nonce),
                            bytes_of(*key), bytes_of(pair.private_key)) != 0) {
     return corrupted();
   }

@@ -8,6 +8,7 @@
 
 #include "auth/auth.h"
 #include "base/digest.h"
+#include "model/members.h"
 #include "model/object.h"
 
 namespace mullion::auth {
@@ -18,13 +19,7 @@ namespace json = boost::json;
 constexpr std::string_view kType = "tenants";
 constexpr std::string_view kUsers = "users";
 
-std::optional<json::object> parse_object(std::string_view text) {
-  auto parsed = model::parse_json(text);
-  if (!parsed || !parsed->is_object()) return std::nullopt;
-  return std::move(parsed->get_object());
-}
-
-std::vector<std::string> strings_of(const json::value* list) {
+std::vector<std::string> texts_in(const json::value* list) {
   std::vector<std::string> out;
   if (list == nullptr || !list->is_array()) return out;
   for (const json::value& item : list->get_array()) {
@@ -60,7 +55,7 @@ TenancyPtr tenancy_of(std::string_view name, const json::object& tenant, const T
   Tenancy::Members members;
   if (const json::object* lists = members_of(tenant)) {
     for (const auto& [prefix, keys] : *lists)
-      members[std::string(prefix)] = same_or_new(before, prefix, object_set(prefix, strings_of(&keys)));
+      members[std::string(prefix)] = same_or_new(before, prefix, object_set(prefix, texts_in(&keys)));
   }
   return std::make_shared<Tenancy>(std::string(name), std::move(members));
 }
@@ -91,7 +86,7 @@ store::Change change_of(const store::StoredObject& stored, const json::object& t
 }
 
 std::optional<store::Change> without(const store::StoredObject& stored, const Identity& object) {
-  std::optional<json::object> tenant = parse_object(stored.body);
+  std::optional<json::object> tenant = model::read_object(stored.body);
   if (!tenant) return std::nullopt;
   json::value* members = tenant->if_contains("Members");
   bool changed = false;
@@ -182,14 +177,14 @@ void TenantDirectory::refresh() {
 
 void TenantDirectory::read_again(const store::Snapshot& snapshot, const std::string& name) {
   const auto stored = snapshot.get_local(kType, name);
-  const std::optional<json::object> tenant = stored ? parse_object(stored->body) : std::nullopt;
+  const std::optional<json::object> tenant = stored ? model::read_object(stored->body) : std::nullopt;
   if (!tenant) {
     tenants_.erase(name);
     return;
   }
   Entry& entry = tenants_[name];
   entry.tenancy = tenancy_of(name, *tenant, entry.tenancy);
-  const std::vector<std::string> users = strings_of(tenant->if_contains("Users"));
+  const std::vector<std::string> users = texts_in(tenant->if_contains("Users"));
   entry.users = {users.begin(), users.end()};
 }
 
@@ -218,7 +213,7 @@ Result<std::optional<store::Change>> join_tenant(const store::Snapshot& snapshot
   using Joining = std::optional<store::Change>;
   if (!tenancy.restricts(object.type)) return Joining();
   const auto stored = snapshot.get_local(kType, tenancy.name());
-  std::optional<json::object> tenant = stored ? parse_object(stored->body) : std::nullopt;
+  std::optional<json::object> tenant = stored ? model::read_object(stored->body) : std::nullopt;
   json::value* members = tenant ? tenant->if_contains("Members") : nullptr;
   if (members == nullptr || !members->is_object()) return Joining();
   json::value* keys = members->get_object().if_contains(object.type);
@@ -245,10 +240,10 @@ std::vector<store::Change> leave_tenants(const store::Snapshot& snapshot, Tenant
 }
 
 bool tenant_lists(std::string_view tenant_body, const Identity& object) {
-  const std::optional<json::object> tenant = parse_object(tenant_body);
+  const std::optional<json::object> tenant = model::read_object(tenant_body);
   const json::object* members = tenant ? members_of(*tenant) : nullptr;
   if (members == nullptr) return false;
-  return object_set(object.type, strings_of(members->if_contains(object.type)))
+  return object_set(object.type, texts_in(members->if_contains(object.type)))
       ->contains(object.owner, object.key);
 }
 
@@ -258,9 +253,9 @@ std::vector<std::string> users_elsewhere(const store::Snapshot& snapshot, std::s
   std::vector<std::string> problems;
   const auto compare = [&](std::string_view key, std::string_view owner, std::string_view body) {
     if (store::is_remote(owner) || key == name) return true;
-    const std::optional<json::object> tenant = parse_object(body);
+    const std::optional<json::object> tenant = model::read_object(body);
     if (!tenant) return true;
-    for (const std::string& user : strings_of(tenant->if_contains("Users"))) {
+    for (const std::string& user : texts_in(tenant->if_contains("Users"))) {
       if (std::ranges::find(users, user) == users.end()) continue;
       const std::string where = shows(key) ? fmt::format("tenant {}", key) : std::string("another tenant");
       problems.push_back(fmt::format("User {} is already in {}", user, where));

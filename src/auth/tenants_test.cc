@@ -9,8 +9,8 @@
 namespace mullion::auth {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 /// The members of a set as tenants spell them.
 std::vector<std::string> names(const store::ObjectSetPtr& set) {
@@ -19,7 +19,7 @@ std::vector<std::string> names(const store::ObjectSetPtr& set) {
   return out;
 }
 
-class Tenants : public testing::Test {
+class Tenants : public ::testing::Test {
  protected:
   void put(const std::string& key, const std::string& body, std::string_view owner = store::kOwn) {
     store::Batch batch;
@@ -142,7 +142,7 @@ TEST_F(Tenants, NothingJoinsTheTenantOfAContentPack) {
       join_tenant(*store_->snapshot(), *directory_.of("ann"), {"machines", store::kOwn, "b"});
   ASSERT_FALSE(joining);
   EXPECT_EQ(joining.error().code, ErrorCode::kInvalid);
-  EXPECT_THAT(joining.error().messages.front(), testing::HasSubstr("Tenant t belongs to a content pack"));
+  EXPECT_THAT(joining.error().messages.front(), ::testing::HasSubstr("Tenant t belongs to a content pack"));
 }
 
 TEST_F(Tenants, DeletedObjectsLeaveEveryTenant) {

@@ -9,10 +9,10 @@
 #include <map>
 #include <mutex>
 
-#include "base/log.h"
 #include "catalog/internal/builder.h"
 #include "catalog/internal/fetcher.h"
 #include "catalog/internal/installed_here.h"
+#include "catalog/internal/log.h"
 #include "catalog/internal/remote_catalogs.h"
 #include "env/attempt.h"
 #include "model/object.h"
@@ -21,7 +21,6 @@ namespace mullion::catalog {
 
 namespace {
 
-constexpr Logger kLog("catalog");
 constexpr std::string_view kType = "catalog_items";
 
 /// What may change what the catalogs are: items, and where this server says it gets them (profile `global`).

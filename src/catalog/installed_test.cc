@@ -10,7 +10,7 @@ using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
-const std::string kSum(64, 'a');
+const std::string kInstalledSum(64, 'a');
 
 Item listed(std::string name, std::string version, bool brought = false) {
   Item out;
@@ -23,7 +23,7 @@ Item listed(std::string name, std::string version, bool brought = false) {
 }
 
 Installed pack(std::string name, std::string version, std::string withheld = "") {
-  return {"ContentPackage", std::move(name), std::move(version), kSum, {}, std::move(withheld)};
+  return {"ContentPackage", std::move(name), std::move(version), kInstalledSum, {}, std::move(withheld)};
 }
 
 struct Case {
@@ -82,19 +82,19 @@ TEST(InstalledItems, AreWhatNoCatalogHas) {
 TEST(InstalledItems, SayWhereTheyComeFrom) {
   const InstalledItems made =
       installed_items({},
-                      {{"ContentPackage", "a", "v1.0.0", kSum, {{"Prerequisites", "b"}}, {}},
-                       {"PluginProvider", "p", "v2.0.0-tip.1", kSum, {}, {}}},
+                      {{"ContentPackage", "a", "v1.0.0", kInstalledSum, {{"Prerequisites", "b"}}, {}},
+                       {"PluginProvider", "p", "v2.0.0-tip.1", kInstalledSum, {}, {}}},
                       "arm64/linux");
   const Items items(made.items, made.withheld);
   const Item& pack = **items.resolve("a", "ContentPackage", "stable");
   EXPECT_EQ(pack.actual_version, "v1.0.0");
   EXPECT_EQ(pack.source, "installed://contents/a");
-  EXPECT_THAT(pack.sha256, UnorderedElementsAre(Pair("any/any", kSum)));
+  EXPECT_THAT(pack.sha256, UnorderedElementsAre(Pair("any/any", kInstalledSum)));
   EXPECT_EQ(pack.meta.at("Prerequisites"), "b");
   EXPECT_TRUE(pack.hot_fix);
   const Item& provider = **items.resolve("p", "PluginProvider", "tip");
   EXPECT_TRUE(provider.tip);
-  EXPECT_THAT(provider.sha256, UnorderedElementsAre(Pair("arm64/linux", kSum)));
+  EXPECT_THAT(provider.sha256, UnorderedElementsAre(Pair("arm64/linux", kInstalledSum)));
   const auto artifact = artifact_of(provider, "arm64", "linux");
   ASSERT_TRUE(artifact);
   EXPECT_EQ(artifact->source, "installed://plugin_providers/p/arm64/linux/p");

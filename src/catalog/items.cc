@@ -104,7 +104,7 @@ std::string expanded(const Item& item, std::string source, std::string_view arch
 }
 
 /// Where an item's file, or its folder, belongs by the contract's table.
-std::string place_of(const Item& item) {
+std::string file_place(const Item& item) {
   if (item.source.starts_with(kOwnFiles)) return item.source.substr(kOwnFiles.size());
   const bool archive = item.content_type == "DRP" || item.content_type == "DRPUX";
   const std::string_view ending = has_platform_folders(item) ? "" : archive ? ".zip" : ".json";
@@ -112,7 +112,8 @@ std::string place_of(const Item& item) {
 }
 
 Artifact made(const Item& item, std::string_view arch, std::string_view os, std::string sha256) {
-  return {expanded(item, item.source, arch, os), expanded(item, place_of(item), arch, os), std::move(sha256)};
+  return {expanded(item, item.source, arch, os), expanded(item, file_place(item), arch, os),
+          std::move(sha256)};
 }
 
 /// A file of this server: a path without detours.

@@ -12,8 +12,8 @@ namespace json = boost::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-const std::string kSum(64, 'a');
-const std::string kOtherSum(64, 'b');
+const std::string kItemSum(64, 'a');
+const std::string kOtherItemSum(64, 'b');
 
 json::object object(std::string_view text) { return json::parse(text).as_object(); }
 
@@ -34,13 +34,13 @@ TEST(Item, IsWhatTheContractSays) {
           "Source":"http://h/files/rebar-catalog/p/v1.2.3","HotFix":true,"Meta":{"Order":"5"},"Shasum256":{"amd64/linux":")" +
       std::string(64, 'A') + R"(","arm64/linux":"NOTFOUND"}})"));
   ASSERT_TRUE(read) << read.error().text();
-  EXPECT_EQ(read->sha256, (std::map<std::string, std::string>{{"amd64/linux", kSum}}));
+  EXPECT_EQ(read->sha256, (std::map<std::string, std::string>{{"amd64/linux", kItemSum}}));
   const json::object shown = read->json();
   EXPECT_EQ(shown.at("NOJQSource"), "p-stable:::http://h/files/rebar-catalog/p/v1.2.3");
   EXPECT_EQ(shown.at("Type"), "catalog_items");
   EXPECT_EQ(shown.at("Shasum256").as_object().size(), 12U);
   EXPECT_EQ(shown.at("Shasum256").at("arm64/linux"), "NOTFOUND");
-  EXPECT_EQ(shown.at("Shasum256").at("amd64/linux"), json::string(kSum));
+  EXPECT_EQ(shown.at("Shasum256").at("amd64/linux"), json::string(kItemSum));
   EXPECT_EQ(shown.at("HotFix"), true);
   EXPECT_EQ(shown.at("Tip"), false);
   const auto again = Item::parse(shown);
@@ -150,18 +150,18 @@ TEST(Artifact, IsExpandedByContentType) {
   for (const ArtifactCase& wanted : cases) {
     Item given = item(wanted.name, "stable", wanted.version, wanted.type);
     given.source = wanted.source;
-    if (*wanted.key != 0) given.sha256.emplace(wanted.key, kSum);
+    if (*wanted.key != 0) given.sha256.emplace(wanted.key, kItemSum);
     const auto artifact = artifact_of(given, wanted.arch, wanted.os);
     ASSERT_TRUE(artifact) << artifact.error().text();
     EXPECT_EQ(artifact->source, wanted.expected);
     EXPECT_EQ(artifact->path, wanted.path);
-    EXPECT_EQ(artifact->sha256, *wanted.key != 0 ? kSum : "");
+    EXPECT_EQ(artifact->sha256, *wanted.key != 0 ? kItemSum : "");
   }
 }
 
 TEST(Artifact, IsNotThereForOtherPlatforms) {
   Item provider = item("p", "v1", "v1", "PluginProvider");
-  provider.sha256 = {{"amd64/linux", kSum}};
+  provider.sha256 = {{"amd64/linux", kItemSum}};
   const auto artifact = artifact_of(provider, "arm64", "linux");
   ASSERT_FALSE(artifact);
   EXPECT_EQ(artifact.error().code, ErrorCode::kNotFound);
@@ -170,7 +170,7 @@ TEST(Artifact, IsNotThereForOtherPlatforms) {
 
 TEST(Artifact, ThereIsOneForEachBuild) {
   Item cli = item("drpcli", "v1", "v1", "DRPCLI");
-  cli.sha256 = {{"amd64/linux", kSum}, {"amd64/windows", kOtherSum}};
+  cli.sha256 = {{"amd64/linux", kItemSum}, {"amd64/windows", kOtherItemSum}};
   std::vector<std::string> paths;
   for (const Artifact& artifact : artifacts_of(cli)) paths.push_back(artifact.path);
   EXPECT_THAT(paths, ElementsAre("rebar-catalog/drpcli/v1/amd64/linux/drpcli",

@@ -10,14 +10,14 @@ namespace mullion::cli {
 
 namespace {
 
-constexpr size_t kPiece = 128 * 1024;
+constexpr size_t kHashedPiece = 128 * 1024;
 
 }  // namespace
 
 std::string checksum_of_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   env::Sha256 sum;
-  std::string piece(kPiece, '\0');
+  std::string piece(kHashedPiece, '\0');
   while (file) {
     file.read(piece.data(), static_cast<std::streamsize>(piece.size()));
     sum.add(std::string_view(piece).substr(0, static_cast<size_t>(file.gcount())));

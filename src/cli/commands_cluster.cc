@@ -17,7 +17,7 @@ constexpr std::string_view kSwitches[] = {"Observer", "LoadBalanced"};
 constexpr std::string_view kTexts[] = {"VirtInterface", "VirtInterfaceScript", "ConsensusAddr", "VirtAddr",
                                        "HaID"};
 
-std::string lower(std::string text) {
+std::string lowered(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
   return text;
 }
@@ -28,7 +28,7 @@ Result<void> set_pairs(json::object& state, std::span<const std::string> words) 
   for (size_t i = 0; i < words.size(); i += 2) {
     const std::string& key = words[i];
     if (std::find(std::begin(kSwitches), std::end(kSwitches), key) != std::end(kSwitches)) {
-      state[key] = lower(words[i + 1]) == "true";
+      state[key] = lowered(words[i + 1]) == "true";
     } else if (std::find(std::begin(kTexts), std::end(kTexts), key) != std::end(kTexts)) {
       state[key] = words[i + 1];
     } else {

@@ -21,8 +21,8 @@ namespace {
 constexpr std::string_view kAction = "plugins/manager/actions/";
 
 /// Rows for people, unless another format is asked for.
-void print_rows(Invocation& call, const json::value& answer, const std::vector<Column>& columns,
-                const json::array& rows) {
+void print_table(Invocation& call, const json::value& answer, const std::vector<Column>& columns,
+                 const json::array& rows) {
   const bool document = call.options.format_given && call.options.format != Format::kTable &&
                         call.options.format != Format::kText;
   if (document) return print_value(call.terminal, call.options, "", answer);
@@ -134,13 +134,13 @@ Result<void> catalog_build(Invocation& call) {
       call.session.send_value("POST", std::string(kAction) + "buildCatalog", json::object());
   if (!report) return report.error();
   print_warnings(call, *report);
-  print_rows(call, *report,
-             {{"Version", "Version"},
-              {"Changed", "Changed"},
-              {"Items", "Items"},
-              {"Files", "Files"},
-              {"Read", "Read"}},
-             json::array{*report});
+  print_table(call, *report,
+              {{"Version", "Version"},
+               {"Changed", "Changed"},
+               {"Items", "Items"},
+               {"Files", "Files"},
+               {"Read", "Read"}},
+              json::array{*report});
   return {};
 }
 
@@ -160,7 +160,8 @@ Result<void> catalog_collect(Invocation& call) {
       rows.push_back(std::move(row));
     }
   }
-  print_rows(call, *answer, {{"What", "What"}, {"Id", "Id"}, {"Bytes", "Bytes"}, {"UsedBy", "UsedBy"}}, rows);
+  print_table(call, *answer, {{"What", "What"}, {"Id", "Id"}, {"Bytes", "Bytes"}, {"UsedBy", "UsedBy"}},
+              rows);
   return {};
 }
 

@@ -13,7 +13,7 @@
 namespace mullion::cli {
 namespace {
 
-json::value list_of(const std::vector<std::string>& texts) {
+json::value text_list(const std::vector<std::string>& texts) {
   json::array list;
   for (const std::string& text : texts) list.emplace_back(text);
   return list;
@@ -31,8 +31,8 @@ Result<void> change_tasks(Invocation& call, const TaskChange& change) {
   if (!after) return after.error();
   json::array patch;
   if (*after != tasks.tasks) {
-    patch.push_back(patch_operation("test", "/Tasks", list_of(tasks.tasks)));
-    patch.push_back(patch_operation("replace", "/Tasks", list_of(*after)));
+    patch.push_back(patch_operation("test", "/Tasks", text_list(tasks.tasks)));
+    patch.push_back(patch_operation("replace", "/Tasks", text_list(*after)));
   }
   return send_patch(call, patch, true);
 }

@@ -18,16 +18,16 @@ struct PoolFlag {
   std::string_view flag, key;
   Kind kind;
 };
-constexpr PoolFlag kPoolFlags[] = {{"count", "pool/count", Kind::kNumber},
-                                   {"minimum", "pool/minimum", Kind::kNumber},
-                                   {"all-machines", "pool/all-machines", Kind::kSwitch},
-                                   {"machine-list", "pool/machine-list", Kind::kList},
-                                   {"wait-timeout", "pool/wait-timeout", Kind::kText},
-                                   {"new-workflow", "pool/workflow", Kind::kText},
-                                   {"add-profiles", "pool/add-profiles", Kind::kList},
-                                   {"remove-profiles", "pool/remove-profiles", Kind::kList},
-                                   {"add-parameters", "pool/add-parameters", Kind::kMap},
-                                   {"remove-parameters", "pool/remove-parameters", Kind::kList}};
+constexpr PoolFlag kPoolMembers[] = {{"count", "pool/count", Kind::kNumber},
+                                     {"minimum", "pool/minimum", Kind::kNumber},
+                                     {"all-machines", "pool/all-machines", Kind::kSwitch},
+                                     {"machine-list", "pool/machine-list", Kind::kList},
+                                     {"wait-timeout", "pool/wait-timeout", Kind::kText},
+                                     {"new-workflow", "pool/workflow", Kind::kText},
+                                     {"add-profiles", "pool/add-profiles", Kind::kList},
+                                     {"remove-profiles", "pool/remove-profiles", Kind::kList},
+                                     {"add-parameters", "pool/add-parameters", Kind::kMap},
+                                     {"remove-parameters", "pool/remove-parameters", Kind::kList}};
 
 json::value list_value(const std::string& text) {
   json::array list;
@@ -62,7 +62,7 @@ Result<json::value> flag_value(Invocation& call, const PoolFlag& flag) {
 
 Result<json::value> pool_body(Invocation& call) {
   json::object body;
-  for (const PoolFlag& flag : kPoolFlags) {
+  for (const PoolFlag& flag : kPoolMembers) {
     Result<json::value> value = flag_value(call, flag);
     if (!value) return value.error();
     body[flag.key] = std::move(*value);

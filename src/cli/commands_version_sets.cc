@@ -30,7 +30,7 @@ uint64_t number_of(const json::value& value, std::string_view name) {
   return failure ? 0 : number;
 }
 
-bool flag_of(const json::value& value, std::string_view name) {
+bool is_set(const json::value& value, std::string_view name) {
   const json::value* found = member(value, name);
   return found != nullptr && found->is_bool() && found->get_bool();
 }
@@ -79,7 +79,7 @@ json::value row_of(const json::value& line) {
   row["set"] = text_member(line, "Set");
   row["shadows"] = comma_list(line, "Shadows");
   row["bytes"] = bytes_text(number_of(line, "Bytes"));
-  row["note"] = flag_of(line, "Restarts") ? "restarts" : "";
+  row["note"] = is_set(line, "Restarts") ? "restarts" : "";
   return row;
 }
 
@@ -103,7 +103,7 @@ void print_plan(Invocation& call, const json::value& plan) {
   const json::array& actions = lines_of(plan, "Actions");
   const json::array& deletions = lines_of(plan, "Deletions");
   out << escaped(fmt::format("{}: {} ({} apply)", text_member(plan, "Endpoint"), text_member(plan, "State"),
-                             flag_of(plan, "Apply") ? "with" : "without"));
+                             is_set(plan, "Apply") ? "with" : "without"));
   if (const std::string by = text_member(plan, "ConfiguredBy"); !by.empty())
     out << escaped(", configured by " + by);
   if (const std::string next = text_member(plan, "NextAttempt"); !next.empty())
@@ -133,7 +133,7 @@ void print_plan(Invocation& call, const json::value& plan) {
   const std::string bytes = bytes_text(number_of(plan, "Bytes"));
   out << fmt::format("\n{} to do, {} to remove{}{}\n", actions.size(), deletions.size(),
                      bytes.empty() ? "" : fmt::format(", {} to move", bytes),
-                     flag_of(plan, "Restarts") ? ", with a restart" : "");
+                     is_set(plan, "Restarts") ? ", with a restart" : "");
 }
 
 Result<std::vector<json::object>> sets_of_server(Invocation& call) {

@@ -35,7 +35,7 @@ complete -c mullion -f -a '(__mullion_complete)'
 complete -c drpcli -f -a '(__mullion_complete)'
 )";
 
-const FlagSpec* flag_of(const Command& command, std::string_view word) {
+const FlagSpec* flag_named(const Command& command, std::string_view word) {
   const auto find_in = [word](std::span<const FlagSpec> specs) -> const FlagSpec* {
     for (const FlagSpec& spec : specs) {
       const bool by_name = word == "--" + std::string(spec.name);
@@ -102,7 +102,7 @@ std::vector<std::string> completions(const Command& root, const std::vector<std:
       continue;
     }
     if (words[i].starts_with('-')) {
-      const FlagSpec* spec = flag_of(*command, words[i]);
+      const FlagSpec* spec = flag_named(*command, words[i]);
       pending = spec != nullptr && !spec->value_name.empty() ? spec : nullptr;
       continue;
     }

@@ -20,13 +20,13 @@ using Words = std::vector<std::string>;
 constexpr const char* kReference = R"({"kk":"other"})";
 
 /// Every command with a handler, and the words that lead to it.
-void each_command(const Command& command, const Words& words,
+void each_handler(const Command& command, const Words& words,
                   const std::function<void(const Command&, const Words&)>& visit) {
   if (command.handler != nullptr && !words.empty()) visit(command, words);
   for (const Command& child : command.children) {
     Words longer = words;
     longer.push_back(child.name);
-    each_command(child, longer, visit);
+    each_handler(child, longer, visit);
   }
 }
 
@@ -53,7 +53,7 @@ Words line_of(const Command& command, Words words) {
 
 TEST_F(Guards, AReferenceIsObeyedOrRefusedByEveryCommand) {
   size_t obeyed = 0, refused = 0;
-  each_command(command_tree(), {}, [&](const Command& command, const Words& words) {
+  each_handler(command_tree(), {}, [&](const Command& command, const Words& words) {
     const Words plain = line_of(command, words);
     const std::string shown = ::testing::PrintToString(plain);
     const size_t before = server_.all_seen().size();
@@ -90,7 +90,7 @@ TEST_F(Guards, AReferenceIsForChangesOnly) {
 
 TEST(Switches, ThatAreFalseAreNotGiven) {
   size_t switches = 0;
-  each_command(command_tree(), {}, [&](const Command& command, const Words& words) {
+  each_handler(command_tree(), {}, [&](const Command& command, const Words& words) {
     for (const FlagSpec& flag : command.flags) {
       if (!flag.value_name.empty()) continue;
       ++switches;

@@ -18,7 +18,7 @@ namespace mullion::cli {
 namespace {
 
 constexpr std::string_view kPrefix = "sha256:";
-constexpr size_t kLongestFile = 1024 * 1024;
+constexpr size_t kLongestServersFile = 1024 * 1024;
 constexpr size_t kDigits = 64;
 
 std::string lower(std::string_view text) {
@@ -77,7 +77,7 @@ Result<std::string> server_address(const std::string& url) {
 
 std::vector<KnownServers::Entry> KnownServers::read() const {
   std::error_code failure;
-  if (std::filesystem::file_size(file_, failure) > kLongestFile || failure) return {};
+  if (std::filesystem::file_size(file_, failure) > kLongestServersFile || failure) return {};
   std::vector<Entry> entries;
   std::ifstream file(file_);
   std::string line;

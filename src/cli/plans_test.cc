@@ -40,8 +40,8 @@ TEST(TaskList, RemovesOnlyWhatHasNotBegun) {
   EXPECT_THAT(remove_tasks({{"a", "a", "a"}, 0}, {"a"}), ElementsAre("a", "a"));
 }
 
-const std::string kSum(64, '1');
-const std::string kOtherSum(64, '2');
+const std::string kPlannedSum(64, '1');
+const std::string kOtherPlannedSum(64, '2');
 
 catalog::Item item(const std::string& name, const std::string& word, const std::string& version,
                    std::string type = "ContentPackage") {
@@ -51,7 +51,7 @@ catalog::Item item(const std::string& name, const std::string& word, const std::
   out.version = word;
   out.actual_version = version;
   out.source = "https://x/rebar-catalog/" + name + "/" + version;
-  out.sha256 = {{type == "PluginProvider" ? "amd64/linux" : "any/any", kSum}};
+  out.sha256 = {{type == "PluginProvider" ? "amd64/linux" : "any/any", kPlannedSum}};
   out.content_type = std::move(type);
   out.tip = word == "tip";
   return out;
@@ -98,7 +98,7 @@ TEST(CatalogUpdate, CopiesWhatIsNewOrChanged) {
               ElementsAre("rebar-catalog/a/v1.json", "rebar-catalog/p/v2/amd64/linux/p"));
   EXPECT_TRUE(missing(wanted, files_of(catalog::Items(wanted))).empty());
   std::vector<catalog::Item> changed = wanted;
-  changed[2].sha256["amd64/linux"] = kOtherSum;
+  changed[2].sha256["amd64/linux"] = kOtherPlannedSum;
   EXPECT_THAT(missing(changed, files_of(catalog::Items(wanted))),
               ElementsAre("rebar-catalog/p/v2/amd64/linux/p"));
 }

@@ -18,7 +18,7 @@ const json::array& list_of(const json::value& value, std::string_view name) {
   return found != nullptr && found->is_array() ? found->get_array() : nothing;
 }
 
-std::string shown(const json::value& value, std::string_view name) {
+std::string shown_member(const json::value& value, std::string_view name) {
   return escaped(text_member(value, name));
 }
 
@@ -72,30 +72,30 @@ std::string soak_text(const json::value& wave, env::WallTime now) {
 }
 
 std::string header(const json::value& rollout) {
-  const std::string reason = shown(rollout, "Reason");
-  return fmt::format("{}: {}{}", shown(rollout, "Id"), shown(rollout, "State"),
+  const std::string reason = shown_member(rollout, "Reason");
+  return fmt::format("{}: {}{}", shown_member(rollout, "Id"), shown_member(rollout, "State"),
                      reason.empty() ? "" : " (" + reason + ")");
 }
 
 void add_wave(std::vector<std::string>& lines, const json::value& wave, size_t number, env::WallTime now) {
-  const std::string gate = shown(wave, "Gate");
-  lines.push_back(fmt::format("wave {} ({}) {}: {}{}{}", number, shown(wave, "Name"), shown(wave, "State"),
-                              counts_text(counts_of(list_of(wave, "Endpoints"))), soak_text(wave, now),
-                              gate.empty() ? "" : ", gate: " + gate));
+  const std::string gate = shown_member(wave, "Gate");
+  lines.push_back(fmt::format("wave {} ({}) {}: {}{}{}", number, shown_member(wave, "Name"),
+                              shown_member(wave, "State"), counts_text(counts_of(list_of(wave, "Endpoints"))),
+                              soak_text(wave, now), gate.empty() ? "" : ", gate: " + gate));
   size_t width = 0;
   for (const json::value& endpoint : list_of(wave, "Endpoints"))
-    width = std::max(width, shown(endpoint, "Endpoint").size());
+    width = std::max(width, shown_member(endpoint, "Endpoint").size());
   for (const json::value& endpoint : list_of(wave, "Endpoints")) {
-    const std::string reason = shown(endpoint, "Reason");
-    lines.push_back(fmt::format("  {:<{}}  {}{}", shown(endpoint, "Endpoint"), width,
-                                shown(endpoint, "State"), reason.empty() ? "" : ": " + reason));
+    const std::string reason = shown_member(endpoint, "Reason");
+    lines.push_back(fmt::format("  {:<{}}  {}{}", shown_member(endpoint, "Endpoint"), width,
+                                shown_member(endpoint, "State"), reason.empty() ? "" : ": " + reason));
   }
 }
 
 std::string action_text(const json::value& action) {
-  const std::string version = shown(action, "Version");
-  return fmt::format("    {} {} {}{}", shown(action, "Action"), shown(action, "Type"), shown(action, "Name"),
-                     version.empty() ? "" : " " + version);
+  const std::string version = shown_member(action, "Version");
+  return fmt::format("    {} {} {}{}", shown_member(action, "Action"), shown_member(action, "Type"),
+                     shown_member(action, "Name"), version.empty() ? "" : " " + version);
 }
 
 }  // namespace
@@ -134,16 +134,17 @@ std::string dry_run_text(const json::value& answer) {
   size_t number = 0;
   for (const json::value& wave : list_of(answer, "Waves")) {
     const json::array& endpoints = list_of(wave, "Endpoints");
-    out += fmt::format("wave {} ({}): {} endpoints\n", ++number, shown(wave, "Name"), endpoints.size());
+    out +=
+        fmt::format("wave {} ({}): {} endpoints\n", ++number, shown_member(wave, "Name"), endpoints.size());
     for (const json::value& endpoint : endpoints) {
       const json::value* before = member(endpoint, "Before");
       const json::value* after = member(endpoint, "VersionSets");
-      out += fmt::format("  {}: {} -> {}\n", shown(endpoint, "Endpoint"),
+      out += fmt::format("  {}: {} -> {}\n", shown_member(endpoint, "Endpoint"),
                          before == nullptr || !before->is_array() || before->get_array().empty()
                              ? "nothing"
                              : cell_text(*before),
                          after == nullptr ? "" : cell_text(*after));
-      if (const std::string problem = shown(endpoint, "Problem"); !problem.empty())
+      if (const std::string problem = shown_member(endpoint, "Problem"); !problem.empty())
         out += "    " + problem + "\n";
       for (const json::value& action : list_of(endpoint, "Actions")) out += action_text(action) + "\n";
     }

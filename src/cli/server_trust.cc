@@ -11,10 +11,10 @@
 namespace mullion::cli {
 namespace {
 
-constexpr env::Duration kPatience = std::chrono::minutes(2);  // without any progress
+constexpr env::Duration kIdlePatience = std::chrono::minutes(2);  // without any progress
 
 /// net's words for a certificate other than the pinned one: "...: expected HEX, got HEX".
-constexpr std::string_view kChanged = "certificate fingerprint changed";
+constexpr std::string_view kChangedWords = "certificate fingerprint changed";
 constexpr std::string_view kUnverified = "certificate verification failed";
 
 bool says(const Error& error, std::string_view words) {
@@ -23,7 +23,7 @@ bool says(const Error& error, std::string_view words) {
 
 /// A refusal by this program, not by the server.
 bool is_changed(const Error& error) {
-  return error.code == ErrorCode::kForbidden && error.status_override == 0 && says(error, kChanged);
+  return error.code == ErrorCode::kForbidden && error.status_override == 0 && says(error, kChangedWords);
 }
 
 /// What stands behind `word` in the message, up to the next comma.
@@ -84,7 +84,7 @@ Result<ServerTrust::Server> ServerTrust::connect(const std::string& url) {
   net::ClientOptions where;
   where.base_url = url.find("://") == std::string::npos ? "https://" + url : url;
   while (where.base_url.ends_with('/')) where.base_url.pop_back();
-  where.idle_timeout = kPatience;
+  where.idle_timeout = kIdlePatience;
   Identity who;
   if (options_.local_proxy.empty()) {
     Result<Identity> found = identify_server(where);
@@ -108,7 +108,7 @@ Result<net::BodySourcePtr> ServerTrust::open_url(const std::string& url, const s
                                                  const std::optional<net::TrustPolicy>& demanded) {
   net::UrlOptions options;
   options.proxy = proxy;
-  options.idle_timeout = kPatience;
+  options.idle_timeout = kIdlePatience;
   std::string address;
   if (demanded) {
     options.trust = *demanded;

@@ -14,7 +14,7 @@ using testing::FakeTerminal;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-using CommandLines = std::vector<std::vector<std::string>>;
+using TrustedLines = std::vector<std::vector<std::string>>;
 
 const std::string kOther(64, 'a');
 
@@ -86,7 +86,7 @@ TEST_F(Trust, StrictTalksToTheKnownAlone) {
 
 TEST_F(Trust, AChangeIsRefusedBeforeAnythingIsSentWithTheCommandThatAcceptsIt) {
   set("RS_VERIFY", "strict");  // elsewhere a server of this computer is known by its process
-  for (const std::vector<std::string>& arguments : CommandLines{{"info", "get"},
+  for (const std::vector<std::string>& arguments : TrustedLines{{"info", "get"},
                                                                 {"-T", "token", "info", "get"},
                                                                 {"-x", "info", "get"},
                                                                 {"machines", "wait", "x", "Name", "y", "5"},

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kLongestFile = 64 * 1024;
+constexpr size_t kLongestTokenFile = 64 * 1024;
 constexpr auto kLifetime = std::chrono::hours(2);  // what a kept token was asked for
 
 bool belongs_to(const json::value& kept, const TokenOwner& owner) {
@@ -67,7 +67,7 @@ std::string TokenCache::find(const TokenOwner& owner) const {
   if (directory_.empty()) return {};
   const fs::path path = file_of(owner);
   std::error_code failure;
-  if (fs::file_size(path, failure) > kLongestFile || failure) return {};
+  if (fs::file_size(path, failure) > kLongestTokenFile || failure) return {};
   const Result<std::string> text = env::read_file(path);
   if (!text) return {};
   const Result<json::value> kept = model::parse_json(*text);

@@ -22,7 +22,7 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr auto kRedraw = std::chrono::milliseconds(100);
-constexpr size_t kPiece = 128 * 1024;
+constexpr size_t kSentPiece = 128 * 1024;
 
 std::string megabytes(uint64_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
 
@@ -30,7 +30,7 @@ std::string megabytes(uint64_t bytes) { return fmt::format("{:.1f} MB", static_c
 class StreamBody final : public net::BodySource {
  public:
   StreamBody(std::istream& in, std::optional<uint64_t> size, Progress& progress)
-      : in_(in), size_(size), progress_(progress), piece_(kPiece, '\0') {}
+      : in_(in), size_(size), progress_(progress), piece_(kSentPiece, '\0') {}
 
   net::Task<Result<std::string_view>> next() override {
     in_.read(piece_.data(), static_cast<std::streamsize>(piece_.size()));

@@ -17,10 +17,10 @@ struct Line {
 };
 
 /// The node and all below it as they may stand in one line each.
-TreeNode shown(const TreeNode& node) {
+TreeNode shown_node(const TreeNode& node) {
   TreeNode out{escaped(node.id),  escaped(node.state),    escaped(node.version),
                escaped(node.age), escaped(node.machines), {}};
-  for (const TreeNode& child : node.children) out.children.push_back(shown(child));
+  for (const TreeNode& child : node.children) out.children.push_back(shown_node(child));
   return out;
 }
 
@@ -79,7 +79,7 @@ TreeNode arrange_endpoints(const std::string& root, const json::array& endpoints
 }
 
 std::string tree_text(const TreeNode& given) {
-  const TreeNode root = shown(given);
+  const TreeNode root = shown_node(given);
   std::vector<Line> lines;
   add_lines(root, "", "", lines);
   size_t branch = 0;

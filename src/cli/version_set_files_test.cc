@@ -29,7 +29,7 @@ std::vector<json::object> there(const SetMap& sets) {
   return out;
 }
 
-constexpr std::string_view kTwo = R"(# comment
+constexpr std::string_view kTwoSets = R"(# comment
 Id: base
 Apply: true
 Components:
@@ -42,7 +42,7 @@ Global: {ntp/servers: [a, b]}
 )";
 
 TEST(SetFiles, SeveralDocumentsOneFile) {
-  const SetMap sets = sets_of(kTwo);
+  const SetMap sets = sets_of(kTwoSets);
   ASSERT_EQ(sets.size(), 2u);
   EXPECT_EQ(sets.at("base").at("Apply"), true);
   EXPECT_EQ(sets.at("site").at("Global").as_object().at("ntp/servers"), json::array({"a", "b"}));
@@ -89,7 +89,7 @@ TEST(SetFiles, WhatServersComputeMayStand) {
 }
 
 TEST(SetChangesTest, EqualChangesNothing) {
-  const SetMap sets = sets_of(kTwo);
+  const SetMap sets = sets_of(kTwoSets);
   const auto changes = compare_sets(sets, there(sets), true);
   ASSERT_TRUE(changes);
   EXPECT_TRUE(changes->empty());
@@ -97,7 +97,7 @@ TEST(SetChangesTest, EqualChangesNothing) {
 }
 
 TEST(SetChangesTest, NewChangedAndRemoved) {
-  const SetMap wanted = sets_of(kTwo);
+  const SetMap wanted = sets_of(kTwoSets);
   const SetMap old = sets_of("Id: site\nGlobal: {ntp/servers: [a], other: 1}\n---\nId: stray\n");
   auto changes = compare_sets(wanted, there(old), false);
   ASSERT_TRUE(changes);

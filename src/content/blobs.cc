@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <set>
 
-#include "base/log.h"
 #include "content/archive.h"
 #include "content/content.h"
 #include "content/internal/blob_path.h"
 #include "content/internal/checksums.h"
 #include "content/internal/file_body.h"
 #include "content/internal/listing.h"
+#include "content/internal/log.h"
 #include "content/internal/partial_uploads.h"
 #include "content/internal/random_text.h"
 #include "content/internal/receive.h"
@@ -23,14 +23,13 @@ namespace mullion::content {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr Logger kLog("content");
 constexpr std::string_view kBuckets[] = {"files", "isos"};
 constexpr std::string_view kInstalls = "installs";
 /// What this server writes by itself.
 constexpr std::string_view kReadOnlyBuckets[] = {kInstalls, "plugins", "catalog"};
 
-Error about(ErrorCode code, std::string_view method, std::string_view bucket, std::string_view path,
-            std::string message) {
+Error about_file(ErrorCode code, std::string_view method, std::string_view bucket, std::string_view path,
+                 std::string message) {
   return Error(code, std::string(method), std::string(bucket), "/" + std::string(path), {std::move(message)});
 }
 
@@ -70,11 +69,11 @@ struct Place {
 };
 
 Result<Place> place_of(std::string_view bucket, std::string_view path) {
-  if (!is_bucket(bucket)) return about(ErrorCode::kNotFound, "POST", bucket, path, "No such bucket");
+  if (!is_bucket(bucket)) return about_file(ErrorCode::kNotFound, "POST", bucket, path, "No such bucket");
   const auto clean = clean_path(path, false);
   if (!clean) return named(clean.error(), "POST", bucket, path);
   if (path.ends_with('/'))
-    return about(ErrorCode::kBadRequest, "POST", bucket, path, "Invalid path: a directory");
+    return about_file(ErrorCode::kBadRequest, "POST", bucket, path, "Invalid path: a directory");
   return Place{std::string(bucket), *clean};
 }
 
@@ -150,13 +149,13 @@ Result<std::vector<std::string>> FileBlobs::list(std::string_view bucket, std::s
   Result<std::vector<std::string>> names = Error(ErrorCode::kNotFound, "");
   if (is_bucket(bucket) && path) names = list_directory(root_ / bucket / *path, all);
   if (names || names.error().code != ErrorCode::kNotFound) return names;
-  return about(ErrorCode::kNotFound, "GET", bucket, directory, "Not a directory");
+  return about_file(ErrorCode::kNotFound, "GET", bucket, directory, "Not a directory");
 }
 
 Result<Blobs::Info> FileBlobs::stat(std::string_view bucket, std::string_view path) {
   const auto clean = clean_path(path, false);
   const Error absent =
-      about(ErrorCode::kNotFound, "GET", bucket, clean ? *clean : path, "Not a regular file");
+      about_file(ErrorCode::kNotFound, "GET", bucket, clean ? *clean : path, "Not a regular file");
   if (!is_readable(bucket) || !clean) return absent;
   Info info;
   info.path = *clean;
@@ -190,8 +189,9 @@ Result<void> FileBlobs::check_parent(const Place& place) const {
   env::Path parent = target.parent_path();
   while (!fs::exists(fs::symlink_status(parent, ignored))) parent = parent.parent_path();
   if (fs::is_directory(parent, ignored) && !fs::is_directory(target, ignored)) return {};
-  return about(ErrorCode::kConflict, "POST", place.bucket, place.path,
-               fmt::format("Failed to ensure final directory for {} exists", target.filename().string()));
+  return about_file(
+      ErrorCode::kConflict, "POST", place.bucket, place.path,
+      fmt::format("Failed to ensure final directory for {} exists", target.filename().string()));
 }
 
 Result<void> FileBlobs::make_parent(const Place& place) const {
@@ -333,7 +333,7 @@ Task<Result<Blobs::Progress>> FileBlobs::append(std::string bucket, std::string 
 
 Result<uint64_t> FileBlobs::unfinished(std::string_view bucket, std::string_view path) {
   const auto place = place_of(bucket, path);
-  const Error absent = about(ErrorCode::kNotFound, "GET", bucket, path, "No unfinished upload");
+  const Error absent = about_file(ErrorCode::kNotFound, "GET", bucket, path, "No unfinished upload");
   if (!place) return absent;
   auto size = partials_.size(place->name());
   return size ? size : absent;
@@ -374,7 +374,7 @@ Result<Blobs::Info> FileBlobs::move(std::string_view bucket, std::string_view fr
 Result<void> FileBlobs::remove(std::string_view bucket, std::string_view path) {
   const auto clean = clean_path(path, false);
   const Error refused =
-      about(ErrorCode::kNotFound, "DELETE", bucket, clean ? *clean : path, "Unable to delete");
+      about_file(ErrorCode::kNotFound, "DELETE", bucket, clean ? *clean : path, "Unable to delete");
   if (!is_bucket(bucket) || !clean) return refused;
   std::error_code problem;
   const env::Path target = root_ / bucket / *clean;

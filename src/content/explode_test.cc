@@ -16,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// A gzip stream of one tar entry with a megabyte of zeros: a thousand times smaller than what comes out.
-class ExplodeTest : public testing::Test {
+class ExplodeTest : public ::testing::Test {
  protected:
   ExplodeTest() {
     fs::create_directories(root_);

@@ -5,14 +5,13 @@
 #include <array>
 #include <mutex>
 
-#include "base/log.h"
 #include "content/internal/file_handle.h"
+#include "content/internal/log.h"
 
 namespace mullion::content {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr Logger kLog("content");
 constexpr size_t kUuidSize = 36;
 
 /// What may become a file name: hexadecimal digits and dashes.

@@ -15,7 +15,7 @@ env::Task<std::string> all_of(net::BodySource& body) {
   co_return text ? std::move(*text) : "error: " + text.error().text();
 }
 
-class JobLogsTest : public testing::Test {
+class JobLogsTest : public ::testing::Test {
  protected:
   ~JobLogsTest() override { (void)env::remove_tree(directory_); }
 
@@ -26,7 +26,7 @@ class JobLogsTest : public testing::Test {
     return env::run(runtime, all_of(**body));
   }
 
-  env::Path directory_ = env::Path(testing::TempDir()) / fmt::format("job-logs-{:016x}", env::random_id());
+  env::Path directory_ = env::Path(::testing::TempDir()) / fmt::format("job-logs-{:016x}", env::random_id());
   std::unique_ptr<JobLogs> logs_ = make_job_logs(directory_, 10);
 };
 
@@ -35,11 +35,11 @@ TEST_F(JobLogsTest, GrowsAndGoes) {
   ASSERT_TRUE(logs_->append(kJob, "hello").ok());
   ASSERT_TRUE(logs_->append(kJob, " you").ok());
   EXPECT_EQ(read(kJob), "hello you");
-  EXPECT_THAT(logs_->jobs(), testing::ElementsAre(kJob));
+  EXPECT_THAT(logs_->jobs(), ::testing::ElementsAre(kJob));
   logs_->remove(kJob);
   logs_->remove(kJob);
   EXPECT_EQ(read(kJob), "");
-  EXPECT_THAT(logs_->jobs(), testing::IsEmpty());
+  EXPECT_THAT(logs_->jobs(), ::testing::IsEmpty());
 }
 
 TEST_F(JobLogsTest, HasALimitAndAppendsAllOrNothing) {

@@ -6,13 +6,13 @@
 #include <boost/json/serialize.hpp>
 #include <mutex>
 
-#include "base/log.h"
 #include "content/content.h"
 #include "content/internal/builtin.h"
 #include "content/internal/documents.h"
 #include "content/internal/first_start.h"
 #include "content/internal/in_use.h"
 #include "content/internal/layer_view.h"
+#include "content/internal/log.h"
 #include "content/internal/pack_codec.h"
 #include "content/internal/pack_names.h"
 #include "content/internal/preference_table.h"
@@ -26,7 +26,6 @@ namespace mullion::content {
 namespace {
 
 namespace json = boost::json;
-constexpr Logger kLog("content");
 constexpr std::string_view kSpace = "contents";
 
 class StoreLayers final : public Layers {

@@ -10,8 +10,8 @@
 namespace mullion::content {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 TEST_F(LayersTest, BuiltinObjects) {
   EXPECT_TRUE(object("bootenvs", "ignore").at("OnlyUnknown").as_bool());
@@ -237,7 +237,7 @@ TEST_F(LayersTest, SecretsOfUsersStayApart) {
   ASSERT_TRUE(post(pack("one", R"({"users":{"u":{"Name":"u","PasswordHash":"QUJD","Roles":[]}}})")));
   EXPECT_FALSE(object("users", "u").contains("PasswordHash"));
   EXPECT_THAT(store_->snapshot()->secret("users", "u").value_or(""), HasSubstr("QUJD"));
-  EXPECT_THAT(*layers_->show("one"), testing::Not(HasSubstr("QUJD")));
+  EXPECT_THAT(*layers_->show("one"), ::testing::Not(HasSubstr("QUJD")));
   EXPECT_EQ(layers_->components().front().secret_holder, "users/u");
   ASSERT_TRUE(layers_->remove("one", ""));
   EXPECT_FALSE(store_->snapshot()->secret("users", "u"));

@@ -27,7 +27,7 @@ std::string message(const Result<T>& result) {
   return result ? "ok" : result.error().messages.front();
 }
 
-class LayersTest : public testing::Test {
+class LayersTest : public ::testing::Test {
  protected:
   void SetUp() override {
     const auto started = layers_->start();

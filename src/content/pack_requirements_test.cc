@@ -5,8 +5,8 @@
 namespace mullion::content {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 using PackRequirements = LayersTest;
 

@@ -7,9 +7,9 @@ namespace mullion::content {
 namespace {
 
 using std::chrono::seconds;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 const env::SteadyTime kNow{std::chrono::hours(1)};
 const PluginWish kWish{.run = true, .generation = "g1", .config = "{}"};

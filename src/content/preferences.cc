@@ -6,8 +6,8 @@
 #include <map>
 #include <mutex>
 
-#include "base/log.h"
 #include "content/content.h"
+#include "content/internal/log.h"
 #include "content/internal/preference_table.h"
 #include "content/internal/random_text.h"
 #include "model/object.h"
@@ -19,8 +19,7 @@ namespace mullion::content {
 namespace {
 
 namespace json = boost::json;
-constexpr Logger kLog("content");
-constexpr std::string_view kType = "preferences";
+constexpr std::string_view kPreferenceType = "preferences";
 
 /// Checked values, ready to be stored.
 using Values = std::map<std::string, std::string, std::less<>>;
@@ -36,13 +35,15 @@ std::optional<std::string> value_in(std::string_view body) {
 /// A listener that hangs holds up nobody for longer.
 constexpr auto kTellLimit = std::chrono::seconds(5);
 
-store::Interest of_this_server() { return {.rules = {{std::string(kType), store::Interest::Owners::kOwn}}}; }
+store::Interest of_this_server() {
+  return {.rules = {{std::string(kPreferenceType), store::Interest::Owners::kOwn}}};
+}
 
 /// The preferences that a commit sets or resets, without secret ones.
 Values changed_values(const store::Commit& commit) {
   Values out;
   for (const store::AppliedChange& change : commit.changes) {
-    if (change.id.type != kType || change.id.owner != store::kOwn) continue;
+    if (change.id.type != kPreferenceType || change.id.owner != store::kOwn) continue;
     const PreferenceRule* rule = find_preference(change.id.key);
     if (rule == nullptr || rule->secret()) continue;
     const std::optional<std::string> stored = change.body ? value_in(*change.body) : std::nullopt;
@@ -202,7 +203,7 @@ store::Batch StorePreferences::batch_of(const Values& values, std::string princi
       continue;
     }
     batch.changes.push_back(
-        {{std::string(kType), std::string(store::kOwn), name}, preference_body(name, value)});
+        {{std::string(kPreferenceType), std::string(store::kOwn), name}, preference_body(name, value)});
     if (rule->kind != PreferenceKind::kReference || value.empty()) continue;
     if (const auto target = snapshot->get_local(rule->object_type, value))
       batch.guards.push_back({target->id});

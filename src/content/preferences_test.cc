@@ -9,7 +9,7 @@ namespace {
 
 using Values = std::vector<std::pair<std::string, std::string>>;
 
-class PreferencesTest : public testing::Test {
+class PreferencesTest : public ::testing::Test {
  protected:
   PreferencesTest() {
     EXPECT_TRUE(make_layers(*store_, kFeatures)->start());
@@ -103,7 +103,7 @@ TEST_F(PreferencesTest, GateAndListeners) {
   EXPECT_TRUE(set({{"manager", "false"}, {"jobsToKeep", "5"}}));
   preferences_->set_gate({});
   EXPECT_TRUE(set({{"manager", "true"}}));
-  EXPECT_THAT(heard, testing::ElementsAre("jobsToKeep=5", "manager=false", "manager=true"));
+  EXPECT_THAT(heard, ::testing::ElementsAre("jobsToKeep=5", "manager=false", "manager=true"));
 }
 
 TEST_F(PreferencesTest, ReferencedObjectsStay) {

@@ -11,9 +11,9 @@ namespace mullion::content {
 namespace {
 
 namespace json = boost::json;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 std::string definition(const std::string& more) {
   return R"({"Name":"probe","Version":"v1.2.3","PluginVersion":4)" + (more.empty() ? "" : "," + more) + "}";

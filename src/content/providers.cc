@@ -9,8 +9,8 @@
 #include <mutex>
 #include <set>
 
-#include "base/log.h"
 #include "content/internal/busy_names.h"
+#include "content/internal/log.h"
 #include "content/internal/plugin_runner.h"
 #include "content/internal/plugin_wishes.h"
 #include "content/internal/provider_definition.h"
@@ -26,15 +26,13 @@ namespace {
 
 namespace json = boost::json;
 constexpr size_t kLongestName = 64;  // it becomes the name of files and sockets
-constexpr Logger kLog("plugins");
 constexpr env::Duration kLookAgain = std::chrono::minutes(1);
 
 constexpr std::string_view kProviders = "plugin_providers";
-constexpr std::string_view kPlugins = "plugins";
 constexpr auto kCollectInterval = std::chrono::seconds(30);
-constexpr auto kStopLimit = std::chrono::milliseconds(900);
+constexpr auto kStopAllLimit = std::chrono::milliseconds(900);
 
-Error about(Error error, std::string_view method, std::string_view name) {
+Error about_provider(Error error, std::string_view method, std::string_view name) {
   if (error.type.empty()) error.type = method;
   error.model = kProviders;
   error.key = name;
@@ -123,7 +121,8 @@ void StoreProviders::load_entries() {
   snapshot->scan_owner(kProviders, store::kOwn, "", [&](std::string_view key, std::string_view body) {
     auto definition = read_definition(body, key);
     if (!definition) {
-      kLog.error("stored plugin provider cannot be used name={} error={}", key, definition.error().text());
+      kPluginsLog.error("stored plugin provider cannot be used name={} error={}", key,
+                        definition.error().text());
       return true;
     }
     auto entry = std::make_shared<ProviderEntry>();
@@ -154,7 +153,7 @@ void StoreProviders::declare_collections() {
 Task<void> StoreProviders::keep_reconciled() {
   while (!host_.stopping) {
     const uint64_t seen = dirty_->version();
-    const bool done = co_await env::attempt(kLog, "following the plugins", reconcile());
+    const bool done = co_await env::attempt(kPluginsLog, "following the plugins", reconcile());
     const env::Duration pause = done ? kLookAgain : env::kTryAgain;
     co_await dirty_->wait(seen, pause);
   }
@@ -216,7 +215,7 @@ ProviderMap StoreProviders::entries() const {
 Task<void> StoreProviders::stop() {
   host_.stopping = true;
   for (const RunnerPtr& runner : runners()) runner->end();
-  const env::SteadyTime deadline = host_.clock.steady() + kStopLimit;
+  const env::SteadyTime deadline = host_.clock.steady() + kStopAllLimit;
   while (true) {
     const uint64_t seen = dirty_->version();
     const env::Duration left = deadline - host_.clock.steady();
@@ -288,33 +287,36 @@ Task<Result<Providers::Upload>> StoreProviders::upload(std::string name, net::Bo
                                                        uint64_t max_bytes, bool replace_writable,
                                                        std::string principal) {
   if (!model::matches_name_rule("name", name) || name.size() > kLongestName) {
-    co_return about(Error(ErrorCode::kInvalid, fmt::format("Invalid Name `{}`", name)), "POST", name);
+    co_return about_provider(Error(ErrorCode::kInvalid, fmt::format("Invalid Name `{}`", name)), "POST",
+                             name);
   }
   if (!started_ || host_.stopping)
-    co_return about(Error(ErrorCode::kUnavailable, "The server is starting or stopping"), "POST", name);
+    co_return about_provider(Error(ErrorCode::kUnavailable, "The server is starting or stopping"), "POST",
+                             name);
   const BusyNames::Claim busy(busy_, name);
   if (!busy.mine()) {
-    co_return about(Error(ErrorCode::kConflict, "Another change of this provider is under way"), "POST",
-                    name);
+    co_return about_provider(Error(ErrorCode::kConflict, "Another change of this provider is under way"),
+                             "POST", name);
   }
   Result<std::unique_ptr<Intake>> intake =
       co_await take_in(host_, *files_, name, program, std::min(max_bytes, host_.options.max_program));
-  if (!intake) co_return about(intake.error(), "POST", name);
+  if (!intake) co_return about_provider(intake.error(), "POST", name);
   Result<void> good = check_collections((*intake)->definition);
   if (good) good = co_await accept(**intake, replace_writable, principal);
-  if (!good) co_return about(good.error(), "POST", name);
+  if (!good) co_return about_provider(good.error(), "POST", name);
   const uint64_t size = (*intake)->program.size;
-  kLog.info("plugin provider in service name={} bytes={} principal={}", name, size, principal);
+  kPluginsLog.info("plugin provider in service name={} bytes={} principal={}", name, size, principal);
   co_return Upload{std::move(name), size};
 }
 
 Task<Result<void>> StoreProviders::remove(std::string name, std::string principal) {
   const BusyNames::Claim busy(busy_, name);
   if (!busy.mine()) {
-    co_return about(Error(ErrorCode::kConflict, "Another change of this provider is under way"), "DELETE",
-                    name);
+    co_return about_provider(Error(ErrorCode::kConflict, "Another change of this provider is under way"),
+                             "DELETE", name);
   }
-  if (!entries().contains(name)) co_return about(Error(ErrorCode::kNotFound, "Not Found"), "DELETE", name);
+  if (!entries().contains(name))
+    co_return about_provider(Error(ErrorCode::kNotFound, "Not Found"), "DELETE", name);
   Layers::Along along;
   along.changes.push_back({{std::string(kProviders), std::string(store::kOwn), name}, std::nullopt});
   along.secrets.push_back({std::string(kProgramSums), name, std::nullopt});
@@ -323,7 +325,7 @@ Task<Result<void>> StoreProviders::remove(std::string name, std::string principa
     done = layers_.remove_provider(name, principal, std::move(along));
     if (done) files_->remove(name);
   });
-  if (!done) co_return about(done.error(), "DELETE", name);
+  if (!done) co_return about_provider(done.error(), "DELETE", name);
   {
     std::lock_guard lock(mutex_);
     entries_.erase(name);
@@ -338,7 +340,7 @@ Result<env::Path> StoreProviders::program(std::string_view name) const {
   const ProviderMap known = entries();
   const auto found = known.find(name);
   if (found != known.end() && found->second->has_program) return files_->program(name);
-  return about(Error(ErrorCode::kNotFound, "Not Found"), "GET", name);
+  return about_provider(Error(ErrorCode::kNotFound, "Not Found"), "GET", name);
 }
 
 std::vector<Providers::Program> StoreProviders::programs() const {

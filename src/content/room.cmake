@@ -7,10 +7,6 @@ file(READ ${builtin_dir}/first-start.yaml MULLION_FIRST_START)
 configure_file(${builtin_dir}/builtin.cc.in ${CMAKE_BINARY_DIR}/generated/content/builtin.cc @ONLY)
 target_sources(mullion_content PRIVATE ${CMAKE_BINARY_DIR}/generated/content/builtin.cc)
 # Tests read packs beside the sources.
-set_source_files_properties(${CMAKE_SOURCE_DIR}/src/content/layers_test.cc PROPERTIES COMPILE_DEFINITIONS
-                            "MULLION_SOURCE_DIR=\"${CMAKE_SOURCE_DIR}\"")
-# As in the net room: GCC takes the allocation of coroutine frames by Asio for a mismatch.
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  set_source_files_properties(${CMAKE_SOURCE_DIR}/src/content/blobs.cc PROPERTIES COMPILE_OPTIONS
-                              -Wno-mismatched-new-delete)
+if(TARGET test_content)
+  target_compile_definitions(test_content PRIVATE MULLION_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 endif()

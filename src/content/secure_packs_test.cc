@@ -7,14 +7,14 @@
 namespace mullion::content {
 namespace {
 
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr const char* kPack = R"({"meta":{"Name":"one"},"sections":{
     "params":{"pw":{"Name":"pw","Secure":true,"Schema":{"type":"string"}}},
     "profiles":{"p":{"Name":"p","Params":{"pw":"clear text","other":1}}}}})";
 
-class SecurePacksTest : public testing::Test {
+class SecurePacksTest : public ::testing::Test {
  protected:
   void SetUp() override { ASSERT_TRUE(layers_->start()); }
   /// SecureData that anybody can open: what it hides stands in its Payload.

@@ -8,9 +8,9 @@
 namespace mullion::content {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
-using testing::StartsWith;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
 namespace json = boost::json;
 
 TEST(UrlParams, OnlyKnownParametersAreJudged) {

@@ -10,7 +10,7 @@
 namespace mullion::env {
 namespace {
 
-constexpr Logger kLog("env");
+constexpr Logger kTestLog("env");
 
 Task<void> throwing(std::exception_ptr failure) {
   if (failure) std::rethrow_exception(failure);
@@ -19,7 +19,7 @@ Task<void> throwing(std::exception_ptr failure) {
 
 bool attempt_with(const std::exception_ptr& failure) {
   Runtime runtime(1);
-  return run(runtime, attempt(kLog, "the test", throwing(failure)));
+  return run(runtime, attempt(kTestLog, "the test", throwing(failure)));
 }
 
 TEST(Attempt, SaysWhetherTheWorkWentThrough) {

@@ -10,25 +10,11 @@
 #include <cstring>
 #include <utility>
 
+#include "env/internal/descriptor.h"
 #include "env/random.h"
 
 namespace mullion::env {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  int get() const { return number_; }
-  bool valid() const { return number_ >= 0; }
-
- private:
-  int number_;
-};
 
 Result<void> write_all(int descriptor, std::string_view content, const Path& path) {
   while (!content.empty()) {

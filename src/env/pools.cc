@@ -12,13 +12,11 @@
 #include <boost/system/system_error.hpp>
 #include <cstdlib>
 
-#include "base/log.h"
+#include "env/internal/log.h"
 #include "env/internal/pool_stop.h"
 
 namespace mullion::env {
 namespace {
-
-constexpr Logger kLog("runtime");
 
 size_t cores() { return std::max(2U, std::thread::hardware_concurrency()); }
 
@@ -80,7 +78,7 @@ struct LastResort {
   std::mutex mutex;
   Duration patience = std::chrono::seconds(5);
   std::function<void(std::string_view)> action = [](std::string_view what) {
-    kLog.error("work does not end, the process ends without it pool={}", what);
+    kRuntimeLog.error("work does not end, the process ends without it pool={}", what);
     std::_Exit(EXIT_FAILURE);
   };
 };

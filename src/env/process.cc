@@ -18,38 +18,15 @@
 #include <csignal>
 #include <cstring>
 
+#include "env/internal/descriptor.h"
+#include "env/internal/exec.h"
 #include "env/process_family.h"
 
 namespace mullion::env {
 namespace {
 
 constexpr size_t kReadBytes = 64 * 1024;
-/// Another thread's fork may hold a program that was written a moment ago open for writing: it lets go soon.
-constexpr int kBusyAttempts = 50;
 constexpr auto kBusyPause = std::chrono::milliseconds(10);
-/// Above the standard descriptors and those that the child shuffles.
-constexpr int kLowestDescriptor = 10;
-
-class Descriptor {
- public:
-  explicit Descriptor(int number = -1) : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  int get() const { return number_; }
-  bool valid() const { return number_ >= 0; }
-  int release() { return std::exchange(number_, -1); }
-  /// Moved out of the way of the standard ones.
-  Descriptor lifted() const { return Descriptor(::fcntl(number_, F_DUPFD_CLOEXEC, kLowestDescriptor)); }
-
- private:
-  int number_;
-};
 
 struct Pipe {
   Descriptor read, write;
@@ -62,14 +39,6 @@ Result<Pipe> make_pipe() {
   Pipe pipe{read.lifted(), write.lifted()};
   if (!pipe.read.valid() || !pipe.write.valid()) return error_from_errno(errno, "pipe");
   return pipe;
-}
-
-std::vector<char*> pointers_to(std::vector<std::string>& texts) {
-  std::vector<char*> pointers;
-  pointers.reserve(texts.size() + 1);
-  for (std::string& text : texts) pointers.push_back(text.data());
-  pointers.push_back(nullptr);
-  return pointers;
 }
 
 /// Everything the child needs: between fork and exec it may not allocate.

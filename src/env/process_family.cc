@@ -13,15 +13,14 @@
 #include <sstream>
 #include <thread>
 
-#include "base/log.h"
 #include "env/file.h"
+#include "env/internal/log.h"
 #include "env/random.h"
 
 namespace mullion::env {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr Logger kLog("env");
 constexpr std::string_view kVariable = "MULLION_FAMILY=";
 /// Looks at the processes before those that cannot be killed (waiting for a device) are given up.
 constexpr int kMostLooks = 200;

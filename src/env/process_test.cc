@@ -21,9 +21,9 @@
 namespace mullion::env {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
-class ProcessTest : public testing::Test {
+class ProcessTest : public ::testing::Test {
  protected:
   template <typename T>
   T run(Task<T> task) {
@@ -74,7 +74,7 @@ TEST_F(ProcessTest, StartsClean) {
       run(run_program(shell("env; pwd; ls /proc/self/fd | wc -l; cat"), std::chrono::seconds(30), 10000));
   ASSERT_TRUE(done) << done.error().text();
   EXPECT_THAT(done->output, HasSubstr("GREETING=hello\n"));
-  EXPECT_THAT(done->output, testing::Not(HasSubstr("MULLION_SECRET")));
+  EXPECT_THAT(done->output, ::testing::Not(HasSubstr("MULLION_SECRET")));
   EXPECT_THAT(done->output, HasSubstr("/tmp\n4\n")) << "three outputs, and the folder that ls reads";
 }
 

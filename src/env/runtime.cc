@@ -17,13 +17,12 @@
 #include <mutex>
 #include <optional>
 
-#include "base/log.h"
+#include "env/internal/log.h"
 #include "env/internal/pool_stop.h"
 
 namespace mullion::env {
 namespace {
 
-constexpr Logger kLog("runtime");
 constexpr auto kCancelInterval = std::chrono::milliseconds(50);
 constexpr size_t kRoundsBeforeWarning = 100;
 
@@ -41,7 +40,7 @@ Runtime::Runtime(size_t threads)
         try {
           context_.run();
         } catch (const std::exception& error) {
-          kLog.error("uncaught exception in a handler what={}", error.what());
+          kRuntimeLog.error("uncaught exception in a handler what={}", error.what());
         }
       }
     });
@@ -96,11 +95,11 @@ struct TaskGroup::State {
       std::rethrow_exception(failure);
     } catch (const boost::system::system_error& error) {
       if (error.code() == asio::error::operation_aborted) return;
-      kLog.error("task failed group={} task={} what={}", name, entry.name, error.what());
+      kRuntimeLog.error("task failed group={} task={} what={}", name, entry.name, error.what());
     } catch (const std::exception& error) {
-      kLog.error("task failed group={} task={} what={}", name, entry.name, error.what());
+      kRuntimeLog.error("task failed group={} task={} what={}", name, entry.name, error.what());
     } catch (...) {
-      kLog.error("task failed group={} task={} what=unknown", name, entry.name);
+      kRuntimeLog.error("task failed group={} task={} what=unknown", name, entry.name);
     }
   }
 
@@ -108,7 +107,7 @@ struct TaskGroup::State {
   void log_stragglers() const {
     std::lock_guard lock(mutex);
     for (const std::shared_ptr<Entry>& entry : entries) {
-      kLog.warn("task does not stop group={} task={}", name, entry->name);
+      kRuntimeLog.warn("task does not stop group={} task={}", name, entry->name);
     }
   }
 
@@ -136,7 +135,7 @@ TaskGroup::TaskGroup(asio::any_io_executor executor, std::string name)
     : state_(std::make_shared<State>(std::move(executor), std::move(name))) {}
 
 TaskGroup::~TaskGroup() {
-  if (!state_->empty()) kLog.error("group destroyed with running tasks group={}", state_->name);
+  if (!state_->empty()) kRuntimeLog.error("group destroyed with running tasks group={}", state_->name);
 }
 
 void TaskGroup::spawn(std::string name, std::function<Task<void>()> task) {

@@ -11,22 +11,14 @@
 #include <csignal>
 #include <thread>
 
+#include "env/internal/exec.h"
+
 extern char** environ;
 
 namespace mullion::env {
 namespace {
 
 constexpr auto kPollPause = std::chrono::milliseconds(10);
-/// A program that was written a moment ago may still be held open by a fork of another thread.
-constexpr int kBusyAttempts = 50;
-
-std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
-  std::vector<char*> pointers;
-  pointers.reserve(texts.size() + 1);
-  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
-  pointers.push_back(nullptr);
-  return pointers;
-}
 
 /// Only what is safe between fork and exec happens here.
 void exec(const char* program, char* const* arguments, char* const* environment) {

@@ -17,7 +17,7 @@ using Outcome = Result<Turns::Turn>;
 // Made outside of coroutines, in which GCC 12 does not take lists in braces.
 const std::vector<std::string> kOne{"a"}, kForwards{"a", "b"}, kBackwards{"b", "a"};
 
-class TurnsTest : public testing::Test {
+class TurnsTest : public ::testing::Test {
  protected:
   std::future<Outcome> ask(Turns& turns, std::vector<std::string> names) {
     return launch(runtime_, turns.take(std::move(names)));

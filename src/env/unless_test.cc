@@ -9,7 +9,7 @@
 namespace mullion::env {
 namespace {
 
-class UnlessTest : public testing::Test {
+class UnlessTest : public ::testing::Test {
  protected:
   std::optional<int> run(Task<int> work, Task<void> until) {
     return env::run(runtime_, unless(std::move(work), std::move(until)));

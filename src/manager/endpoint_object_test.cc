@@ -10,10 +10,10 @@ namespace mullion::manager {
 namespace {
 
 namespace json = boost::json;
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
-class StoredEndpoints : public testing::Test {
+class StoredEndpoints : public ::testing::Test {
  protected:
   void put(const std::string& id, json::object params) {
     store::Batch batch;

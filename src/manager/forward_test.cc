@@ -45,7 +45,7 @@ TEST(OnBehalf, NamesCannotPassForMarks) {
   EXPECT_EQ(auth::claimed_name(header), header) << "the next hop changes nothing";
 }
 
-class Bodies : public testing::Test {
+class Bodies : public ::testing::Test {
  protected:
   std::optional<ForwardedBody> forward(net::Request& request, uint64_t repeatable) {
     std::optional<ForwardedBody> out;

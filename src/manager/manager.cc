@@ -4,7 +4,6 @@
 #include <set>
 #include <shared_mutex>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "env/attempt.h"
 #include "env/memory.h"
@@ -12,6 +11,7 @@
 #include "manager/contact.h"
 #include "manager/endpoint_object.h"
 #include "manager/forward.h"
+#include "manager/internal/log.h"
 #include "manager/routes.h"
 #include "manager/session.h"
 #include "model/object.h"
@@ -23,7 +23,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr Logger kLog("manager");
 constexpr auto kReconcileInterval = std::chrono::seconds(10);
 constexpr auto kReadYourWrites = std::chrono::seconds(2);
 /// Long polls take as long as their clients ask.

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "env/random.h"
+#include "manager/internal/log.h"
 #include "model/object.h"
 #include "store/commit_async.h"
 #include "store/failed_reads.h"
@@ -14,7 +14,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr Logger kLog("manager");
 constexpr auto kFirstPause = std::chrono::milliseconds(200);
 constexpr auto kLongestPause = std::chrono::seconds(15);
 constexpr int kLongestPauseExponent = 10;

@@ -1,9 +1,13 @@
 // Work that may be done for one question.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace mullion::model {
+
+/// What one step pays for where bytes are compared, copied or sorted.
+inline constexpr size_t kBytesPerStep = 16;
 
 /// Steps that are left for one question whose cost its author chooses. Whoever works spends; once more is
 /// asked for than is left, nothing is left any more and the question ends with an error. Not thread-safe.

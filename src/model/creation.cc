@@ -71,12 +71,12 @@ struct CreationHook {
   std::string_view name;
   void (*fill)(json::object& object);
 };
-constexpr CreationHook kHooks[] = {{"subnet_options", add_subnet_options}};
+constexpr CreationHook kCreationHooks[] = {{"subnet_options", add_subnet_options}};
 
 void run(std::string_view name, json::object& object) {
-  const auto hook = std::ranges::find(kHooks, name, &CreationHook::name);
-  assert(hook != std::end(kHooks));
-  if (hook != std::end(kHooks)) hook->fill(object);
+  const auto hook = std::ranges::find(kCreationHooks, name, &CreationHook::name);
+  assert(hook != std::end(kCreationHooks));
+  if (hook != std::end(kCreationHooks)) hook->fill(object);
 }
 
 void fill(const Creation& line, json::object& object) {

@@ -9,7 +9,7 @@
 namespace mullion::model {
 namespace {
 
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
 /// What the members of a client's structures hold when nobody set them.
 std::vector<json::value> zeros_of(FieldKind kind) {

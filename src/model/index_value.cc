@@ -264,7 +264,7 @@ std::string_view raw_text(ondemand::value value, const char* copy, std::string_v
 }
 
 /// Text of a member that needs no unescaping.
-std::string_view text_member(std::string_view body, std::string_view field) {
+std::string_view plain_text_member(std::string_view body, std::string_view field) {
   const std::string_view raw = raw_member(body, field);
   return raw.size() < 2 || raw.front() != '"' ? std::string_view() : raw.substr(1, raw.size() - 2);
 }
@@ -344,15 +344,15 @@ std::optional<AddressRange> address_range(const Index& index, std::string_view b
   if (index.path.starts_with(kWithin)) {
     int bits = 0;
     const std::string_view field = index.path.substr(kWithin.size());
-    if (!internal::parse_cidr(text_member(body, field), first, bits)) return std::nullopt;
+    if (!internal::parse_cidr(plain_text_member(body, field), first, bits)) return std::nullopt;
     const uint32_t host = bits == 0 ? UINT32_MAX : (uint64_t{1} << (32 - bits)) - 1;
     first &= ~host;
     last = first | host;
   } else {
     const std::string_view fields = index.path.substr(kBetween.size());
     const size_t comma = fields.find(',');
-    if (!internal::parse_ipv4(text_member(body, fields.substr(0, comma)), first) ||
-        !internal::parse_ipv4(text_member(body, fields.substr(comma + 1)), last)) {
+    if (!internal::parse_ipv4(plain_text_member(body, fields.substr(0, comma)), first) ||
+        !internal::parse_ipv4(plain_text_member(body, fields.substr(comma + 1)), last)) {
       return std::nullopt;
     }
   }

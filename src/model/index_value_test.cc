@@ -97,7 +97,7 @@ struct BadArgument {
   std::string_view prefix, index, text, message;
 };
 
-class ArgumentErrors : public testing::TestWithParam<BadArgument> {};
+class ArgumentErrors : public ::testing::TestWithParam<BadArgument> {};
 
 TEST_P(ArgumentErrors, HaveTheTextsOfTheContract) {
   const Index* index = type_of(GetParam().prefix).find_index(GetParam().index);
@@ -111,7 +111,7 @@ TEST_P(ArgumentErrors, HaveTheTextsOfTheContract) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, ArgumentErrors,
-    testing::Values(
+    ::testing::Values(
         BadArgument{"machines", "Runnable", "fred", "Runnable must be true or false"},
         BadArgument{"machines", "Uuid", "false", "Invalid UUID: false"},
         BadArgument{"machines", "Address", "fred", "Invalid address: fred"},

@@ -15,7 +15,6 @@ namespace {
 /// Memory of all remembered schemas.
 constexpr size_t kRememberedBytes = 64 * 1024 * 1024;
 
-constexpr size_t kBytesPerStep = 16;
 /// Nesting of the JSON of a schema.
 constexpr size_t kDeepestSchema = 128;
 

@@ -18,10 +18,12 @@ Result<void> check_schema(const json::value& schema, const json::value& value) {
   return check_by_schema(json::serialize(schema), value, budget);
 }
 
-std::string text_of(const Result<void>& result) { return result.ok() ? "" : result.error().messages.front(); }
+std::string first_message(const Result<void>& result) {
+  return result.ok() ? "" : result.error().messages.front();
+}
 
 std::string finding(std::string_view schema, std::string_view value) {
-  return text_of(check_schema(json::parse(schema), json::parse(value)));
+  return first_message(check_schema(json::parse(schema), json::parse(value)));
 }
 
 TEST(CheckSchema, WordsFindingsAsTheContract) {
@@ -131,7 +133,9 @@ TEST(CompileSchema, RefusesWhatCannotBeUsed) {
 }
 
 TEST(CompileSchema, NamesThePatternThatItCannotUse) {
-  const auto trouble = [](std::string_view schema) { return text_of(compile_schema(json::parse(schema))); };
+  const auto trouble = [](std::string_view schema) {
+    return first_message(compile_schema(json::parse(schema)));
+  };
   EXPECT_TRUE(trouble(R"({"pattern":"^(?=a)b"})").starts_with("pattern `^(?=a)b`: "))
       << trouble(R"({"pattern":"^(?=a)b"})");
   EXPECT_TRUE(trouble(R"({"items":{"pattern":"(a)\\1"}})").starts_with("pattern `(a)\\1`: "));

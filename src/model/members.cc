@@ -18,6 +18,12 @@ json::object parse_object(std::string_view text) {
   return std::move(parsed->get_object());
 }
 
+std::optional<json::object> read_object(std::string_view text) {
+  Result<json::value> parsed = parse_json(text);
+  if (!parsed || !parsed->is_object()) return std::nullopt;
+  return std::move(parsed->get_object());
+}
+
 std::string text_member(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();

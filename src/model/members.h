@@ -11,6 +11,8 @@ namespace mullion::model {
 
 /// An empty one when `text` is no JSON object.
 boost::json::object parse_object(std::string_view text);
+/// Absent when it is none.
+std::optional<boost::json::object> read_object(std::string_view text);
 /// "" when the member is missing or no string.
 std::string text_member(const boost::json::object& object, std::string_view name);
 /// False when the member is missing or no boolean.

@@ -26,7 +26,7 @@ json::value* find_member(json::object& object, std::string_view name) {
   return nullptr;
 }
 
-std::string_view kind_word(FieldKind kind) {
+std::string_view field_kind_word(FieldKind kind) {
   switch (kind) {
     case FieldKind::kString:
       return "string";
@@ -67,8 +67,8 @@ std::string_view given_word(const json::value& value) {
 }
 
 Error wrong_kind(std::string_view where, FieldKind expected, const json::value& value) {
-  return Error(ErrorCode::kBadRequest,
-               fmt::format("Field {}: expected {}, got {}", where, kind_word(expected), given_word(value)));
+  return Error(ErrorCode::kBadRequest, fmt::format("Field {}: expected {}, got {}", where,
+                                                   field_kind_word(expected), given_word(value)));
 }
 
 Error wrong_format(std::string_view where, std::string_view expected, std::string_view text) {

@@ -135,7 +135,7 @@ struct WrongKind {
   std::string_view prefix, text, message;
 };
 
-class NormaliseRefuses : public testing::TestWithParam<WrongKind> {};
+class NormaliseRefuses : public ::testing::TestWithParam<WrongKind> {};
 
 TEST_P(NormaliseRefuses, WithFieldAndReason) {
   const Result<json::object> object =
@@ -147,7 +147,7 @@ TEST_P(NormaliseRefuses, WithFieldAndReason) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, NormaliseRefuses,
-    testing::Values(
+    ::testing::Values(
         WrongKind{"machines", "{\"Name\":5}", "Field Name: expected string, got number"},
         WrongKind{"machines", "{\"Runnable\":\"yes\"}", "Field Runnable: expected boolean, got string"},
         WrongKind{"machines", "{\"CurrentTask\":1.5}", "Field CurrentTask: expected integer, got number"},

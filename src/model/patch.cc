@@ -8,9 +8,9 @@ namespace mullion::model {
 namespace {
 
 constexpr size_t kMaxOperations = 10'000;
-constexpr size_t kBytesPerStep = 64;
+constexpr size_t kPatchBytesPerStep = 64;
 /// What an error repeats of a patch.
-constexpr size_t kShownBytes = 64 * 1024;
+constexpr size_t kShownPatchBytes = 64 * 1024;
 
 bool numbers_equal(const json::value& a, const json::value& b) {
   if (a.is_double() || b.is_double()) return a.to_number<double>() == b.to_number<double>();
@@ -138,7 +138,7 @@ class Measure {
   void add_text(std::string_view text) {
     constexpr size_t kQuotes = 3;  // and what divides it from the next
     extent_.bytes += text.size() + kQuotes;
-    budget_.spend(1 + text.size() / kBytesPerStep);
+    budget_.spend(1 + text.size() / kPatchBytesPerStep);
   }
 
   Budget& budget_;
@@ -252,7 +252,9 @@ class Patching {
   }
 
   /// What stands behind a place in a list moves by one.
-  bool spend_on_shift(size_t items) { return budget_.spend(items * sizeof(json::value) / kBytesPerStep); }
+  bool spend_on_shift(size_t items) {
+    return budget_.spend(items * sizeof(json::value) / kPatchBytesPerStep);
+  }
 
   Outcome remove(std::span<const std::string> path, std::string_view text) {
     if (path.empty()) {
@@ -350,13 +352,13 @@ class PrettyPatch {
   std::string of(const json::array& patch) {
     append_lines("[]", patch, 0, [this](const json::value& entry) { append_operation(entry); });
     if (!full()) return std::move(out_);
-    out_.resize(kShownBytes);
+    out_.resize(kShownPatchBytes);
     while (!out_.empty() && (static_cast<unsigned char>(out_.back()) & 0x80) != 0) out_.pop_back();
     return out_ + "...";
   }
 
  private:
-  bool full() const { return out_.size() > kShownBytes; }
+  bool full() const { return out_.size() > kShownPatchBytes; }
 
   /// Writes items between brackets, one a line; `write(item)` appends one.
   template <typename Items, typename Write>

@@ -35,7 +35,7 @@ json::value chain(size_t count, Next next) {
 }
 
 template <typename Make>
-json::array list_of(size_t count, Make make) {
+json::array repeated(size_t count, Make make) {
   json::array out;
   out.reserve(count);
   for (size_t i = 0; i < count; ++i) out.push_back(make(i));
@@ -99,16 +99,16 @@ std::vector<Hostile> references() {
 }
 
 std::vector<Hostile> products() {
-  const json::array many = list_of(20'000, numbered);
+  const json::array many = repeated(20'000, numbered);
   return {
-      {"unique items", json::parse(R"({"uniqueItems":true})"), list_of(50'000, numbered), ""},
+      {"unique items", json::parse(R"({"uniqueItems":true})"), repeated(50'000, numbered), ""},
       {"enumeration by items", {{"items", {{"enum", many}}}}, many, ""},
       {"alternatives by items",
        {{"items",
-         {{"anyOf", list_of(2'000,
-                            [](size_t i) {
-                              return json::object{{"const", i}};
-                            })}}}},
+         {{"anyOf", repeated(2'000,
+                             [](size_t i) {
+                               return json::object{{"const", i}};
+                             })}}}},
        json::array(20'000, json::value(1'999)),
        kTooMuch},
       {"properties", {{"properties", members(50'000, json::object())}}, members(100'000, 1), ""},
@@ -173,10 +173,10 @@ TEST(SchemaWork, EndsWithinItsBudget) {
 
 TEST(SchemaWork, GrowsWithTheValueAndNotWithItsSquare) {
   const auto unique = [](size_t size) {
-    return outcome(json::parse(R"({"uniqueItems":true})"), list_of(size, numbered)).steps;
+    return outcome(json::parse(R"({"uniqueItems":true})"), repeated(size, numbered)).steps;
   };
   const auto chosen = [](size_t size) {
-    const json::array items = list_of(size, numbered);
+    const json::array items = repeated(size, numbered);
     return outcome({{"items", {{"enum", items}}}}, items).steps;
   };
   const auto named = [](size_t size) {

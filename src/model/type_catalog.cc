@@ -23,7 +23,7 @@ constexpr std::string_view kReserved[] = {"actions",     "catalog", "contents", 
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
-bool is_prefix(std::string_view text) {
+bool is_type_prefix(std::string_view text) {
   return !text.empty() && text.size() <= kLongestPrefix && is_letter(text.front()) &&
          std::ranges::all_of(
              text, [](char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-'; });
@@ -53,7 +53,7 @@ Result<void> check_declaration(std::string_view prefix, const json::value& schem
   const auto refuse = [prefix](std::string_view why) {
     return Error(ErrorCode::kInvalid, fmt::format("StoreObjects {}: {}", prefix, why));
   };
-  if (!is_prefix(prefix)) return refuse("not a name of a collection");
+  if (!is_type_prefix(prefix)) return refuse("not a name of a collection");
   if (find_object_type(prefix) != nullptr || std::ranges::find(kReserved, prefix) != std::end(kReserved)) {
     return refuse("the name is taken by the server");
   }

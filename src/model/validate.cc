@@ -11,7 +11,8 @@ namespace {
 using internal::text_of;
 
 /// Fills `%s` (value), `%k` (key) and `%i` (position) of a rule's message.
-std::string fill(std::string_view message, std::string_view value, std::string_view key, size_t position) {
+std::string filled_message(std::string_view message, std::string_view value, std::string_view key,
+                           size_t position) {
   std::string out;
   for (size_t i = 0; i < message.size(); ++i) {
     if (message[i] != '%' || i + 1 == message.size()) {
@@ -74,7 +75,7 @@ class RuleCheck {
 
  private:
   void complain(const Rule& rule, std::string_view value, size_t position) {
-    std::string text = fill(rule.message, value, key_, position);
+    std::string text = filled_message(rule.message, value, key_, position);
     if (rule.soft) return context_.degrade(text);
     const bool is_reference = rule.kind == RuleKind::kReference || rule.kind == RuleKind::kReferences;
     if (is_reference) return context_.refuse_reference(std::move(text));

@@ -7,8 +7,8 @@
 namespace mullion::model {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 TEST(Schema, NamesOnlyHooksThatExist) {
   for (const ObjectType& type : object_types()) {
@@ -53,7 +53,7 @@ struct Case {
   std::vector<std::string> messages;
 };
 
-class Invalid : public testing::TestWithParam<Case> {};
+class Invalid : public ::testing::TestWithParam<Case> {};
 
 TEST_P(Invalid, SaysWhy) {
   EXPECT_EQ(verdict_of(GetParam().prefix, GetParam().text).invalid, GetParam().messages);
@@ -72,7 +72,7 @@ Case machine(std::string_view members, std::vector<std::string> messages) {
 
 INSTANTIATE_TEST_SUITE_P(
     Machines, Invalid,
-    testing::Values(
+    ::testing::Values(
         machine(
             R"("Name":"m1","Stage":"none","BootEnv":"local","Profiles":["jill"],"Tasks":["t1","stage:none"])",
             {}),
@@ -99,7 +99,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Others, Invalid,
-    testing::Values(
+    ::testing::Values(
         Case{"params",
              R"({"Name":"a/b","Schema":{"type":"string","default":false}})",
              {"a/b: Error in default value: (root): Invalid type. Expected: string, given: boolean"}},
@@ -228,7 +228,7 @@ struct TaskCase {
   std::vector<std::string> messages;
 };
 
-class RunningMachine : public testing::TestWithParam<TaskCase> {};
+class RunningMachine : public ::testing::TestWithParam<TaskCase> {};
 
 TEST_P(RunningMachine, KeepsItsHistory) {
   const json::object before = normal("machines", kRunning);
@@ -240,7 +240,7 @@ TEST_P(RunningMachine, KeepsItsHistory) {
 
 INSTANTIATE_TEST_SUITE_P(
     Patches, RunningMachine,
-    testing::Values(
+    ::testing::Values(
         TaskCase{R"({"CurrentTask":1})", {}}, TaskCase{R"({"CurrentTask":-1})", {}},
         TaskCase{R"({"CurrentTask":3})", {"Cannot advance CurrentTask from 2 to 3 without running jobs"}},
         TaskCase{R"({"CurrentTask":0})", {"Cannot change CurrentTask from 2 to 0 past 1"}},

@@ -9,24 +9,12 @@
 
 #include "env/file.h"
 #include "net/http.h"
+#include "net/internal/openssl.h"
 
 namespace mullion::net {
 namespace {
 
-struct FreeBio {
-  void operator()(BIO* bio) const { BIO_free_all(bio); }
-};
-struct FreeKey {
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
-struct FreeCertificate {
-  void operator()(X509* certificate) const { X509_free(certificate); }
-};
-using BioPtr = std::unique_ptr<BIO, FreeBio>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, FreeKey>;
-using CertificatePtr = std::unique_ptr<X509, FreeCertificate>;
-
-Error refused(std::string message) {
+Error unusable(std::string message) {
   ERR_clear_error();
   return Error(ErrorCode::kInvalid, std::move(message));
 }
@@ -65,19 +53,19 @@ Result<void> write_both(const TlsFiles& files, const std::string& certificate, c
 }  // namespace
 
 Result<void> check_certificate(const std::string& certificate_pem, const std::string& key_pem) {
-  if (certificate_pem.size() > INT32_MAX || key_pem.size() > INT32_MAX) return refused("Too large");
+  if (certificate_pem.size() > INT32_MAX || key_pem.size() > INT32_MAX) return unusable("Too large");
   ERR_clear_error();
   const BioPtr certificate_text = memory_of(certificate_pem);
   const CertificatePtr certificate(PEM_read_bio_X509(certificate_text.get(), nullptr, &no_password, nullptr));
-  if (!certificate) return refused("Cert: no certificate in PEM");
+  if (!certificate) return unusable("Cert: no certificate in PEM");
   const BioPtr key_text = memory_of(key_pem);
   const KeyPtr key(PEM_read_bio_PrivateKey(key_text.get(), nullptr, &no_password, nullptr));
-  if (!key) return refused("Key: no private key in PEM (keys with a password are not taken)");
+  if (!key) return unusable("Key: no private key in PEM (keys with a password are not taken)");
   if (X509_check_private_key(certificate.get(), key.get()) != 1) {
-    return refused("Cert and Key do not belong together");
+    return unusable("Cert and Key do not belong together");
   }
   if (X509_cmp_current_time(X509_get0_notAfter(certificate.get())) < 0) {
-    return refused("Cert: the certificate has expired");
+    return unusable("Cert: the certificate has expired");
   }
   return {};
 }

@@ -17,13 +17,13 @@ using internal::ClientPool;
 using internal::Conversation;
 using internal::Deadline;
 using internal::deadline_after;
+using internal::kBodyReadBytes;
+using internal::kReadBytes;
 using internal::MessageParser;
 using internal::Origin;
 using internal::Pace;
 using internal::Stream;
 
-constexpr size_t kReadBytes = 16 * 1024;
-constexpr size_t kBodyReadBytes = 64 * 1024;
 constexpr size_t kMaxRefusal = 64 * 1024;
 constexpr size_t kMaxInterim = 16;  // "100 Continue" and the like before an answer
 
@@ -47,7 +47,7 @@ Result<void> check_request(const ClientRequest& request) {
   return Error(ErrorCode::kInvalid, "request line or headers contain characters that are not allowed");
 }
 
-std::optional<uint64_t> body_size(const ClientRequest& request) {
+std::optional<uint64_t> request_size(const ClientRequest& request) {
   if (const auto* text = std::get_if<std::string>(&request.body)) return text->size();
   const BodySourcePtr& source = std::get<BodySourcePtr>(request.body);
   return source ? source->size() : 0;
@@ -61,7 +61,7 @@ std::string request_head(const ClientRequest& request, const ClientPool& pool) {
   for (std::string_view name : {"Connection", "Transfer-Encoding", "Content-Length"}) headers.remove(name);
   if (!headers.get("Host")) head += fmt::format("Host: {}\r\n", origin.host_header);
   for (const auto& [name, value] : headers.items()) head += fmt::format("{}: {}\r\n", name, value);
-  const std::optional<uint64_t> size = body_size(request);
+  const std::optional<uint64_t> size = request_size(request);
   const bool bodiless = size == 0 && (request.method == "GET" || request.method == "HEAD");
   if (size && !bodiless) head += fmt::format("Content-Length: {}\r\n", *size);
   if (!size) head += "Transfer-Encoding: chunked\r\n";

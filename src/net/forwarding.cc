@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace mullion::net {
 namespace {
 
@@ -9,11 +11,6 @@ namespace {
 constexpr std::string_view kHopByHop[] = {"Connection", "Keep-Alive",         "Proxy-Connection",
                                           "TE",         "Transfer-Encoding",  "Trailer",
                                           "Upgrade",    "Proxy-Authenticate", "Proxy-Authorization"};
-
-bool same_name(std::string_view left, std::string_view right) {
-  return std::equal(left.begin(), left.end(), right.begin(), right.end(),
-                    [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
-}
 
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kBlanks = " \t";
@@ -26,7 +23,7 @@ bool is_named(const std::vector<std::string_view>& connection, std::string_view 
   for (std::string_view list : connection) {
     while (!list.empty()) {
       const size_t comma = std::min(list.find(','), list.size());
-      if (same_name(trimmed(list.substr(0, comma)), name)) return true;
+      if (equal_ignoring_case(trimmed(list.substr(0, comma)), name)) return true;
       list.remove_prefix(std::min(comma + 1, list.size()));
     }
   }
@@ -35,7 +32,7 @@ bool is_named(const std::vector<std::string_view>& connection, std::string_view 
 
 bool is_hop_by_hop(std::string_view name) {
   return std::any_of(std::begin(kHopByHop), std::end(kHopByHop),
-                     [name](std::string_view own) { return same_name(own, name); });
+                     [name](std::string_view own) { return equal_ignoring_case(own, name); });
 }
 
 }  // namespace

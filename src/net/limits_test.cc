@@ -13,7 +13,7 @@ using namespace testing;
 using internal::Admission;
 using internal::Pace;
 
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
+bool has_part(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
 
 TEST(Admission, BoundsTheConnectionsOfOneAddress) {
   PeerLimits limits;
@@ -142,8 +142,8 @@ TEST(PeerLimits, TellAPlainClientWhyItIsRefused) {
   second.send("GET /%ff%fe HTTP/1.1\r\nHost: x\r\n\r\n");
   const std::string answer = second.read_to_end();
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 ")) << answer;
-  EXPECT_TRUE(contains(answer, "too many connections from this address")) << answer;
-  EXPECT_TRUE(contains(answer, "Retry-After: 1")) << answer;
+  EXPECT_TRUE(has_part(answer, "too many connections from this address")) << answer;
+  EXPECT_TRUE(has_part(answer, "Retry-After: 1")) << answer;
   EXPECT_TRUE(is_valid_utf8(answer)) << "whatever bytes the path has";
 }
 
@@ -195,7 +195,7 @@ TEST(PeerLimits, CutASenderThatTricklesItsBody) {
   }));
   const std::string answer = raw.read_to_end();
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 504 ")) << answer;
-  EXPECT_TRUE(contains(answer, "less than 1000 bytes per second")) << answer;
+  EXPECT_TRUE(has_part(answer, "less than 1000 bytes per second")) << answer;
 }
 
 std::string head_of_refusal(std::string_view request) {
@@ -207,13 +207,13 @@ std::string head_of_refusal(std::string_view request) {
 
 TEST(Server, SaysWhenNothingCanFollowAnUnreadBody) {
   const std::string post = "POST /ignore-body HTTP/1.1\r\nHost: x\r\n";
-  EXPECT_FALSE(contains(head_of_refusal(post + "Content-Length: 1000\r\n\r\n"), "Connection: close"));
-  EXPECT_TRUE(contains(head_of_refusal(post + "Content-Length: 1000000\r\n\r\n"), "Connection: close"));
-  EXPECT_TRUE(contains(head_of_refusal(post + "Transfer-Encoding: chunked\r\n\r\n"), "Connection: close"));
+  EXPECT_FALSE(has_part(head_of_refusal(post + "Content-Length: 1000\r\n\r\n"), "Connection: close"));
+  EXPECT_TRUE(has_part(head_of_refusal(post + "Content-Length: 1000000\r\n\r\n"), "Connection: close"));
+  EXPECT_TRUE(has_part(head_of_refusal(post + "Transfer-Encoding: chunked\r\n\r\n"), "Connection: close"));
 }
 
 TEST(Server, ClosesAfterAnOldRequestWithTransferEncoding) {
-  EXPECT_TRUE(contains(head_of_refusal("POST /echo HTTP/1.0\r\nConnection: keep-alive\r\n"
+  EXPECT_TRUE(has_part(head_of_refusal("POST /echo HTTP/1.0\r\nConnection: keep-alive\r\n"
                                        "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"),
                        "Connection: close"));
 }

@@ -1,22 +1,13 @@
 // Headers, percent coding, query strings and bodies that live in memory.
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "net/http.h"
 
 namespace mullion::net {
 namespace {
 
 constexpr size_t kPieceBytes = 256 * 1024;
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool same_name(std::string_view left, std::string_view right) {
-  if (left.size() != right.size()) return false;
-  for (size_t i = 0; i < left.size(); ++i) {
-    if (lower(left[i]) != lower(right[i])) return false;
-  }
-  return true;
-}
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -58,10 +49,11 @@ class StringBody final : public BodySource {
 
 void Headers::set(std::string_view name, std::string value) {
   for (size_t i = 0; i < items_.size(); ++i) {
-    if (!same_name(items_[i].first, name)) continue;
+    if (!equal_ignoring_case(items_[i].first, name)) continue;
     items_[i].second = std::move(value);
     for (size_t later = items_.size() - 1; later > i; --later) {
-      if (same_name(items_[later].first, name)) items_.erase(items_.begin() + static_cast<ptrdiff_t>(later));
+      if (equal_ignoring_case(items_[later].first, name))
+        items_.erase(items_.begin() + static_cast<ptrdiff_t>(later));
     }
     return;
   }
@@ -69,12 +61,12 @@ void Headers::set(std::string_view name, std::string value) {
 }
 
 void Headers::remove(std::string_view name) {
-  std::erase_if(items_, [name](const auto& item) { return same_name(item.first, name); });
+  std::erase_if(items_, [name](const auto& item) { return equal_ignoring_case(item.first, name); });
 }
 
 std::optional<std::string_view> Headers::get(std::string_view name) const {
   for (const auto& [key, value] : items_) {
-    if (same_name(key, name)) return value;
+    if (equal_ignoring_case(key, name)) return value;
   }
   return std::nullopt;
 }
@@ -82,7 +74,7 @@ std::optional<std::string_view> Headers::get(std::string_view name) const {
 std::vector<std::string_view> Headers::get_all(std::string_view name) const {
   std::vector<std::string_view> values;
   for (const auto& [key, value] : items_) {
-    if (same_name(key, name)) values.push_back(value);
+    if (equal_ignoring_case(key, name)) values.push_back(value);
   }
   return values;
 }

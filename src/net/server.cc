@@ -10,8 +10,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "base/log.h"
 #include "net/internal/connection.h"
+#include "net/internal/log.h"
 
 namespace mullion::net {
 namespace {
@@ -25,7 +25,6 @@ using internal::Socket;
 /// Accepts over TCP or a unix socket.
 using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
 
-constexpr Logger kLog("net");
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 
 using Place = internal::Admission::Place;

@@ -9,7 +9,7 @@
 namespace mullion::net {
 namespace {
 
-Error refused(std::string why) {
+Error bad_path(std::string why) {
   return Error(ErrorCode::kBadRequest, "The request's path " + std::move(why));
 }
 
@@ -46,9 +46,9 @@ bool has_dot_part(std::string_view segment) {
 }
 
 Result<void> check(std::string_view segment) {
-  if (!is_valid_utf8(segment)) return refused("is not UTF-8");
-  if (std::any_of(segment.begin(), segment.end(), is_control)) return refused("has a control character");
-  if (has_dot_part(segment)) return refused("has a part that is \".\" or \"..\"");
+  if (!is_valid_utf8(segment)) return bad_path("is not UTF-8");
+  if (std::any_of(segment.begin(), segment.end(), is_control)) return bad_path("has a control character");
+  if (has_dot_part(segment)) return bad_path("has a part that is \".\" or \"..\"");
   return {};
 }
 
@@ -70,12 +70,12 @@ Result<std::vector<std::string>> segments_of(std::string_view path) {
 
 Result<Target> parse_target(std::string_view text) {
   const std::optional<std::string_view> origin = origin_form(text);
-  if (!origin) return refused("does not begin with a slash");
+  if (!origin) return bad_path("does not begin with a slash");
   if (origin->find('#') != std::string_view::npos)
-    return refused("has a fragment, which stays with the client");
+    return bad_path("has a fragment, which stays with the client");
   const size_t question = std::min(origin->find('?'), origin->size());
   const std::string_view path = origin->substr(0, question);
-  if (has_broken_escape(path)) return refused("has a percent sign without two hexadecimal digits");
+  if (has_broken_escape(path)) return bad_path("has a percent sign without two hexadecimal digits");
   Result<std::vector<std::string>> segments = segments_of(path);
   if (!segments) return segments.error();
   Target target;

@@ -10,9 +10,9 @@
 namespace mullion::net {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
-using testing::Pair;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Pair;
 
 std::vector<std::string> segments(std::string_view text) {
   Result<Target> target = parse_target(text);
@@ -46,28 +46,28 @@ struct Refused {
   std::string target;
 };
 
-class RefusedTarget : public testing::TestWithParam<Refused> {};
+class RefusedTarget : public ::testing::TestWithParam<Refused> {};
 
 TEST_P(RefusedTarget, NamesTheReason) {
   const Result<Target> target = parse_target(GetParam().target);
   ASSERT_FALSE(target);
   EXPECT_EQ(target.error().code, ErrorCode::kBadRequest);
-  EXPECT_THAT(target.error().messages.front(), testing::StartsWith("The request's path "));
+  EXPECT_THAT(target.error().messages.front(), ::testing::StartsWith("The request's path "));
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Targets, RefusedTarget,
-    testing::Values(Refused{"empty", ""}, Refused{"asterisk", "*"}, Refused{"authority", "host:443"},
-                    Refused{"relative", "api/v3"}, Refused{"question_before_scheme", "?x=http://a/b"},
-                    Refused{"fragment", "/a#b"}, Refused{"dot", "/a/./b"}, Refused{"dots", "/a/../b"},
-                    Refused{"last_dots", "/a/.."}, Refused{"encoded_dots", "/a/%2e%2E/b"},
-                    Refused{"half_encoded_dots", "/a/.%2e/b"},
-                    Refused{"dots_between_encoded_slashes", "/files/a%2F..%2Fb"},
-                    Refused{"dots_after_encoded_slash", "/files/a%2f.."}, Refused{"nul", "/a%00b"},
-                    Refused{"line_end", "/a%0Ab"}, Refused{"delete", "/a%7F"}, Refused{"tab", "/a%09"},
-                    Refused{"half_escape", "/a%4"}, Refused{"no_escape", "/100%"},
-                    Refused{"broken_escape", "/%zz"}, Refused{"not_utf8", "/%ff%fe"},
-                    Refused{"overlong_slash", "/%c0%af"}, Refused{"raw_bytes", "/\xff"}),
+    ::testing::Values(Refused{"empty", ""}, Refused{"asterisk", "*"}, Refused{"authority", "host:443"},
+                      Refused{"relative", "api/v3"}, Refused{"question_before_scheme", "?x=http://a/b"},
+                      Refused{"fragment", "/a#b"}, Refused{"dot", "/a/./b"}, Refused{"dots", "/a/../b"},
+                      Refused{"last_dots", "/a/.."}, Refused{"encoded_dots", "/a/%2e%2E/b"},
+                      Refused{"half_encoded_dots", "/a/.%2e/b"},
+                      Refused{"dots_between_encoded_slashes", "/files/a%2F..%2Fb"},
+                      Refused{"dots_after_encoded_slash", "/files/a%2f.."}, Refused{"nul", "/a%00b"},
+                      Refused{"line_end", "/a%0Ab"}, Refused{"delete", "/a%7F"}, Refused{"tab", "/a%09"},
+                      Refused{"half_escape", "/a%4"}, Refused{"no_escape", "/100%"},
+                      Refused{"broken_escape", "/%zz"}, Refused{"not_utf8", "/%ff%fe"},
+                      Refused{"overlong_slash", "/%c0%af"}, Refused{"raw_bytes", "/\xff"}),
     [](const auto& info) { return info.param.name; });
 
 /// What is encoded again means the same: the ground on which requests are forwarded.

@@ -9,7 +9,7 @@ namespace {
 
 constexpr size_t kLongestUrl = 16 * 1024;
 
-Error refused(std::string_view why) { return Error(ErrorCode::kBadRequest, std::string(why)); }
+Error bad_url(std::string_view why) { return Error(ErrorCode::kBadRequest, std::string(why)); }
 
 /// Where the login of a URL begins and what follows its '@'; equal when there is none.
 struct LoginPlace {
@@ -41,15 +41,15 @@ std::string without_login(std::string_view url) {
 }
 
 Result<UserUrl> parse_user_url(std::string_view url) {
-  if (url.size() > kLongestUrl) return refused("the URL is too long");
+  if (url.size() > kLongestUrl) return bad_url("the URL is too long");
   const auto parsed = boost::urls::parse_uri(boost::core::string_view(url.data(), url.size()));
-  if (!parsed) return refused("this is no URL; expected http(s)://HOST");
-  if (parsed->has_userinfo()) return refused("a URL must not hold a user or password");
+  if (!parsed) return bad_url("this is no URL; expected http(s)://HOST");
+  if (parsed->has_userinfo()) return bad_url("a URL must not hold a user or password");
   // As in RFC 3986, "HTTPS" is the same scheme.
   const bool tls = parsed->scheme_id() == boost::urls::scheme::https;
   if (!tls && parsed->scheme_id() != boost::urls::scheme::http)
-    return refused("this is no http(s) URL; other schemes are not read");
-  if (parsed->encoded_host().empty()) return refused("the host is missing; expected http(s)://HOST");
+    return bad_url("this is no http(s) URL; other schemes are not read");
+  if (parsed->encoded_host().empty()) return bad_url("the host is missing; expected http(s)://HOST");
   UserUrl out;
   out.tls = tls;
   out.origin = fmt::format("{}://{}", tls ? "https" : "http", std::string(parsed->encoded_host_and_port()));

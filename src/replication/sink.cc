@@ -3,21 +3,20 @@
 #include <algorithm>
 #include <map>
 
-#include "base/log.h"
 #include "replication/internal/commit_pipe.h"
 #include "replication/internal/copy.h"
 #include "replication/internal/currency.h"
 #include "replication/internal/digests.h"
+#include "replication/internal/log.h"
 #include "replication/internal/position.h"
 #include "store/failed_reads.h"
 
 namespace mullion::replication {
 namespace {
 
-constexpr Logger kLog("replication");
 constexpr auto kPulse = std::chrono::seconds(1);
 constexpr int kPulsesPerPing = 2;
-constexpr auto kSilenceLimit = std::chrono::seconds(15);
+constexpr auto kSourceSilence = std::chrono::seconds(15);
 /// An answer is made from a view that was opened up to this long before its age is asked for: what is proven
 /// counts that much later.
 constexpr auto kAnswerTime = std::chrono::milliseconds(200);
@@ -29,7 +28,6 @@ constexpr size_t kFewRanges = 8;
 constexpr size_t kMaxOwnerName = 255;
 /// Bytes of one commit: above what a copy that appears in one step may have.
 constexpr size_t kMaxCommit = 2 * Copy::kMaxGathered;
-constexpr size_t kChangeOverhead = 128;
 
 using OwnerType = std::pair<std::string, std::string>;
 
@@ -511,7 +509,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
       }
       if (sent) sent = co_await send_ack();
       if (!sent) co_return;
-      if (options.clock.steady() - heard() > kSilenceLimit) {
+      if (options.clock.steady() - heard() > kSourceSilence) {
         silent = true;
         socket->abort();
         co_return;

@@ -5,15 +5,14 @@
 #include <mutex>
 #include <set>
 
-#include "base/log.h"
 #include "replication/internal/digests.h"
+#include "replication/internal/log.h"
 #include "replication/internal/pace.h"
 #include "store/failed_reads.h"
 
 namespace mullion::replication {
 namespace {
 
-constexpr Logger kLog("replication");
 constexpr auto kPingInterval = std::chrono::seconds(2);
 /// However often a sink asks.
 constexpr auto kPingPause = std::chrono::milliseconds(100);
@@ -23,7 +22,7 @@ constexpr double kFreshSeconds = 3;
 constexpr double kOldestSeconds = 3e9;
 /// A state is sent whole: thousands of uploads must not send it thousands of times.
 constexpr auto kStateInterval = std::chrono::seconds(1);
-constexpr auto kSilenceLimit = std::chrono::seconds(30);
+constexpr auto kSinkSilence = std::chrono::seconds(30);
 constexpr auto kSubscribeLimit = std::chrono::seconds(10);
 constexpr size_t kRangeObjects = 256;
 /// What a fetched range may take while it waits to be sent, compressed. A larger one becomes a copy.
@@ -149,7 +148,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     while (true) {
       const bool slept = co_await env::sleep_for(kPingInterval);
       if (!slept || over()) co_return;
-      const int64_t limit = duration_cast<std::chrono::nanoseconds>(kSilenceLimit).count();
+      const int64_t limit = duration_cast<std::chrono::nanoseconds>(kSinkSilence).count();
       const int64_t now = steady_nanoseconds();
       const int64_t writing = writing_since_;
       if (now - heard_ <= limit && (writing == 0 || now - writing <= writing_limit_)) continue;

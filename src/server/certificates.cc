@@ -2,13 +2,11 @@
 
 #include <filesystem>
 
-#include "base/log.h"
 #include "env/file.h"
+#include "server/internal/log.h"
 
 namespace mullion::server {
 namespace {
-
-constexpr Logger kLog("server");
 
 bool exist(const net::TlsFiles& files) {
   std::error_code ignored;

@@ -2,14 +2,12 @@
 
 #include <array>
 
-#include "base/log.h"
 #include "env/random.h"
 #include "model/object_type.h"
+#include "server/internal/log.h"
 
 namespace mullion::server {
 namespace {
-
-constexpr Logger kLog("server");
 
 /// A random, locally administered MAC address: the form in which endpoints are usually named.
 std::string new_id() {

@@ -9,9 +9,9 @@
 #include <filesystem>
 #include <mutex>
 
-#include "base/log.h"
 #include "base/version.h"
 #include "env/pools.h"
+#include "server/internal/log.h"
 #include "server/process_settings.h"
 #include "server/server.h"
 #include "server/upgrade_supervisor.h"
@@ -19,8 +19,7 @@
 namespace mullion::server {
 namespace {
 
-constexpr Logger kLog("server");
-constexpr auto kStopPatience = std::chrono::seconds(5);  // for work that cannot be broken off
+constexpr auto kExitPatience = std::chrono::seconds(5);  // for work that cannot be broken off
 
 bool asks_for_help(const std::vector<std::string>& arguments) {
   return std::any_of(arguments.begin(), arguments.end(),
@@ -114,7 +113,7 @@ int run(const std::vector<std::string>& arguments) {
     break;
   }
   // Everything acknowledged is on the disk: what still runs can be left behind, but that is no success.
-  env::set_last_resort(kStopPatience, [&](std::string_view what) {
+  env::set_last_resort(kExitPatience, [&](std::string_view what) {
     kLog.error("work does not end, the process ends without it pool={}", what);
     if (token) std::_Exit(give_way(*image, std::filesystem::absolute(settings->text("base-root")), *token));
     std::_Exit(EXIT_FAILURE);

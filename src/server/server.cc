@@ -9,7 +9,6 @@
 #include "api/api.h"
 #include "auth/auth.h"
 #include "auth/signature.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "catalog/catalog.h"
@@ -21,6 +20,7 @@
 #include "net/http.h"
 #include "server/certificates.h"
 #include "server/identity.h"
+#include "server/internal/log.h"
 #include "server/limits.h"
 #include "server/metrics.h"
 #include "server/teardown.h"
@@ -34,7 +34,6 @@
 namespace mullion::server {
 namespace {
 
-constexpr Logger kLog("server");
 constexpr auto kGrace = std::chrono::milliseconds(600);
 constexpr auto kUpgradeSlack = std::chrono::seconds(60);  // beyond the deadline, for stopping and starting
 constexpr auto kStopPatience = std::chrono::milliseconds(1500);

@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <future>
 
-#include "base/log.h"
 #include "env/launch.h"
+#include "server/internal/log.h"
 
 namespace mullion::server {
 namespace {
-
-constexpr Logger kLog("server");
 
 /// Under way. Its coroutine may outlive us.
 struct Stopping {

@@ -16,7 +16,7 @@ namespace json = boost::json;
 constexpr std::string_view kProgramName = "mullion";
 constexpr size_t kManifestDepth = 8;
 
-Error invalid(std::string message) { return Error(ErrorCode::kInvalid, std::move(message)); }
+Error bad_package(std::string message) { return Error(ErrorCode::kInvalid, std::move(message)); }
 
 /// Digits only, unlike where versions of packs are read: no blanks, no wildcards.
 Result<FullVersion> parse(std::string_view text) {
@@ -24,13 +24,13 @@ Result<FullVersion> parse(std::string_view text) {
   if (numbers.starts_with('v')) numbers.remove_prefix(1);
   Result<FullVersion> version = parse_full_version(text);
   if (version && numbers.find_first_not_of("0123456789.") == std::string_view::npos) return version;
-  return invalid(fmt::format("{} is no version such as v1.2.3", text));
+  return bad_package(fmt::format("{} is no version such as v1.2.3", text));
 }
 
 Result<std::string> member(const json::object& manifest, std::string_view name) {
   const json::value* value = manifest.if_contains(name);
   if (value == nullptr || !value->is_string() || value->get_string().empty()) {
-    return invalid(fmt::format("{}: {}: expected a text", kManifestName, name));
+    return bad_package(fmt::format("{}: {}: expected a text", kManifestName, name));
   }
   return std::string(value->get_string());
 }
@@ -43,7 +43,7 @@ Result<void> check_store(const json::object& report) {
   boost::system::error_code failure;
   const uint64_t needed = oldest != nullptr ? oldest->to_number<uint64_t>(failure) : 0;
   if (!failure && needed <= store::kFormatVersion) return {};
-  return invalid(fmt::format(
+  return bad_package(fmt::format(
       "The program in the package writes a database that this one could not read back: it reads up "
       "to format {}",
       store::kFormatVersion));
@@ -57,7 +57,7 @@ std::string without_v(std::string_view version) {
 
 Result<PackageManifest> parse_manifest(std::string_view text) {
   Result<json::value> value = model::parse_json(text, kManifestDepth);
-  if (!value || !value->is_object()) return invalid(fmt::format("{} is no JSON object", kManifestName));
+  if (!value || !value->is_object()) return bad_package(fmt::format("{} is no JSON object", kManifestName));
   PackageManifest manifest;
   for (const auto& [name, field] :
        {std::pair("name", &manifest.name), std::pair("version", &manifest.version),
@@ -77,7 +77,7 @@ Result<PackageHead> package_head(const std::vector<std::pair<std::string, std::s
     if (name == kSignatureName) head.signature = content;
   }
   if (!head.manifest.empty()) return head;
-  return invalid(fmt::format(
+  return bad_package(fmt::format(
       "No {} at the beginning of the package: tools/make_package.py makes packages for this server",
       kManifestName));
 }
@@ -93,7 +93,7 @@ Result<void> check_signature(const PackageHead& head, const PackageTrust& trust)
 Result<void> check_files(const std::vector<std::string>& files, const PackageManifest& manifest) {
   for (const std::string& file : files) {
     if (file != kManifestName && file != kSignatureName && file != program_path(manifest))
-      return invalid(fmt::format("The package holds {}, which its manifest does not name", file));
+      return bad_package(fmt::format("The package holds {}, which its manifest does not name", file));
   }
   return {};
 }
@@ -112,20 +112,21 @@ Result<int> compare_versions(std::string_view a, std::string_view b) {
 
 Result<void> check_manifest(const PackageManifest& manifest, const RunningProgram& running, bool force) {
   if (manifest.name != kProgramName)
-    return invalid(fmt::format("The package holds {}, not {}", manifest.name, kProgramName));
+    return bad_package(fmt::format("The package holds {}, not {}", manifest.name, kProgramName));
   if (manifest.arch != running.arch || manifest.os != running.os) {
-    return invalid(fmt::format("The package is for {}/{}, this server runs on {}/{}", manifest.arch,
-                               manifest.os, running.arch, running.os));
+    return bad_package(fmt::format("The package is for {}/{}, this server runs on {}/{}", manifest.arch,
+                                   manifest.os, running.arch, running.os));
   }
   const Result<int> compared = compare_versions(manifest.version, running.version);
   if (!compared) return compared.error();
   if (*compared > 0 || force) return {};
-  return invalid(fmt::format("{} is not newer than the running {}; with force=true it is installed anyway",
-                             manifest.version, running.version));
+  return bad_package(
+      fmt::format("{} is not newer than the running {}; with force=true it is installed anyway",
+                  manifest.version, running.version));
 }
 
 Result<std::string> check_self_report(std::string_view report, const PackageManifest& manifest) {
-  const Error nonsense = invalid("The program in the package does not say what it is");
+  const Error nonsense = bad_package("The program in the package does not say what it is");
   Result<json::value> value = model::parse_json(report, kManifestDepth);
   if (!value || !value->is_object()) return nonsense;
   for (const auto& [name, promised] :
@@ -134,8 +135,8 @@ Result<std::string> check_self_report(std::string_view report, const PackageMani
     const Result<std::string> said = member(value->get_object(), name);
     if (!said) return nonsense;
     if (without_v(*said) == without_v(*promised)) continue;
-    return invalid(fmt::format("The program in the package says that its {} is {}, the manifest {}", name,
-                               *said, *promised));
+    return bad_package(fmt::format("The program in the package says that its {} is {}, the manifest {}", name,
+                                   *said, *promised));
   }
   if (Result<void> readable = check_store(value->get_object()); !readable) return readable.error();
   return member(value->get_object(), "version");

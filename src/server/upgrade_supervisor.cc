@@ -6,11 +6,11 @@
 #include <csignal>
 #include <cstdlib>
 
-#include "base/log.h"
 #include "base/version.h"
 #include "env/launch.h"
 #include "env/runtime.h"
 #include "net/http.h"
+#include "server/internal/log.h"
 #include "server/process_settings.h"
 #include "server/upgrade_package.h"
 #include "server/upgrade_state.h"
@@ -20,11 +20,10 @@ namespace mullion::server {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr Logger kLog("upgrade");
 constexpr auto kPause = 50ms;
 constexpr auto kSettle = 500ms;
 constexpr auto kProbeLimit = 5s;
-constexpr auto kStopPatience = 10s;
+constexpr auto kChildPatience = 10s;
 constexpr uint64_t kLargestInfo = uint64_t{4} << 20;
 
 /// What GET /info of the new program says its version is.
@@ -138,7 +137,7 @@ Result<void> put_in_place(const PendingUpgrade& pending) {
   if (problem) return env::error_from_errno(problem.value(), "rename to " + pending.program.string());
   // The new program is in place already: after a power cut either of the two starts, both whole.
   if (Result<void> synced = env::sync_directory(pending.program.parent_path()); !synced)
-    kLog.error("{}", synced.error().text());
+    kUpgradeLog.error("{}", synced.error().text());
   return {};
 }
 
@@ -147,12 +146,12 @@ void keep_outcome(const UpgradeFolder& folder, const PendingUpgrade& pending, bo
   const UpgradeOutcome outcome{upgraded, pending.from, pending.to, std::move(reason),
                                env::format_rfc3339(env::system_clock().wall())};
   if (upgraded) {
-    kLog.audit("{}", outcome.text());
+    kUpgradeLog.audit("{}", outcome.text());
   } else {
-    kLog.error("{}", outcome.text());
+    kUpgradeLog.error("{}", outcome.text());
   }
   if (Result<void> kept = folder.finish(pending, outcome); !kept)
-    kLog.error("the outcome was not kept: {}", kept.error().text());
+    kUpgradeLog.error("the outcome was not kept: {}", kept.error().text());
 }
 
 /// What the server's file holds now becomes this process; the copy of the old program only if that file is
@@ -160,7 +159,7 @@ void keep_outcome(const UpgradeFolder& folder, const PendingUpgrade& pending, bo
 int start_server(env::ProcessImage server, const UpgradeFolder& folder) {
   for (const env::Path& program : {server.program, folder.previous()}) {
     server.program = program;
-    kLog.error("{}", env::become(server).text());
+    kUpgradeLog.error("{}", env::become(server).text());
   }
   return 1;
 }
@@ -183,7 +182,8 @@ bool oversee(const UpgradeFolder& folder, const PendingUpgrade& pending, const e
       verdict = {TrialVerdict::Kind::kRollBack, placed.error().messages.front()};
   }
   const bool proven = verdict.kind == TrialVerdict::Kind::kProven;
-  trial.stop(verdict.kind == TrialVerdict::Kind::kRollBack ? env::Duration(0) : env::Duration(kStopPatience));
+  trial.stop(verdict.kind == TrialVerdict::Kind::kRollBack ? env::Duration(0)
+                                                           : env::Duration(kChildPatience));
   keep_outcome(folder, pending, proven, verdict.reason);
   return verdict.kind != TrialVerdict::Kind::kStop;
 }
@@ -216,10 +216,10 @@ int supervise_upgrade(const std::vector<std::string>& arguments) {
   // Every way out but a wish to stop ends in a server that runs.
   try {
     const std::optional<PendingUpgrade> pending = folder.pending();
-    if (!pending) kLog.error("no upgrade is pending in {}", folder.path().string());
+    if (!pending) kUpgradeLog.error("no upgrade is pending in {}", folder.path().string());
     if (pending && !oversee(folder, *pending, server, signals)) return 0;
   } catch (const std::exception& failure) {
-    kLog.error("the upgrade was given up: {}", failure.what());
+    kUpgradeLog.error("the upgrade was given up: {}", failure.what());
   }
   return start_server(server, folder);
 }

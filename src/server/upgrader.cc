@@ -8,11 +8,11 @@
 #include <cstdlib>
 
 #include "base/digest.h"
-#include "base/log.h"
 #include "base/version.h"
 #include "env/pools.h"
 #include "env/process.h"
 #include "env/scratch_directory.h"
+#include "server/internal/log.h"
 #include "server/upgrade_supervisor.h"
 
 namespace mullion::server {
@@ -21,7 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 namespace json = boost::json;
 using namespace std::chrono_literals;
-constexpr Logger kLog("upgrade");
 constexpr auto kSelfCheckLimit = 20s;
 constexpr size_t kLargestSelfReport = 64 * 1024;
 constexpr auto kAnswerFirst = 150ms;  // the client hears of the upgrade before the server is gone
@@ -103,8 +102,9 @@ void Upgrader::recover() {
   const bool candidate_there = fs::exists(pending->candidate, ignored);
   const UpgradeOutcome outcome =
       recovered(*pending, candidate_there, running_.version, env::format_rfc3339(env::system_clock().wall()));
-  kLog.warn("{}", outcome.text());
-  if (Result<void> kept = folder_.finish(*pending, outcome); !kept) kLog.error("{}", kept.error().text());
+  kUpgradeLog.warn("{}", outcome.text());
+  if (Result<void> kept = folder_.finish(*pending, outcome); !kept)
+    kUpgradeLog.error("{}", kept.error().text());
 }
 
 /// What a cut left before there was an upgrade: copies, whole or half.
@@ -259,7 +259,7 @@ env::Task<Result<uint64_t>> Upgrader::upgrade(net::BodySource& package, bool for
   Result<Prepared> prepared = co_await prepare_in_scratch(package, force);
   if (!prepared) co_return in_system(prepared.error());
   claim.keep();
-  kLog.audit("upgrade from={} to={} by={}", running_.version, prepared->version, principal);
+  kUpgradeLog.audit("upgrade from={} to={} by={}", running_.version, prepared->version, principal);
   tasks_.spawn("restart", [this, token = std::move(prepared->token)]() -> env::Task<void> {
     co_await env::sleep_for(kAnswerFirst);
     options_.restart->ask(token);
@@ -301,7 +301,7 @@ std::string Upgrader::failure() const {
 void Upgrader::announce(const std::string& url) const {
   if (!on_trial_) return;
   if (Result<void> told = folder_.announce({running_.version, url}); !told)
-    kLog.error("the supervisor is not told: {}", told.error().text());
+    kUpgradeLog.error("the supervisor is not told: {}", told.error().text());
 }
 
 }  // namespace mullion::server

@@ -15,7 +15,7 @@ std::string machine(int number) {
          std::to_string(number * 7 % 64) + R"(,"inventory/vendor":"Dell Inc."}})";
 }
 
-class CodecTest : public testing::Test {
+class CodecTest : public ::testing::Test {
  protected:
   void train() {
     std::vector<std::string> samples;

@@ -13,9 +13,9 @@
 namespace mullion::store {
 namespace {
 
-using testing::IsEmpty;
+using ::testing::IsEmpty;
 
-class Concurrency : public testing::Test {
+class Concurrency : public ::testing::Test {
  protected:
   void run(size_t threads, const std::function<void(size_t)>& work) {
     std::vector<std::thread> all;

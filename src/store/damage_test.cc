@@ -15,7 +15,7 @@
 namespace mullion::store {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 void write_bytes(const env::Path& path, std::string_view bytes) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
@@ -118,12 +118,12 @@ TEST(FullDisk, FileSystemWithoutSpaceReadsOnAndRecovers) {
 
 // Damaged files.
 
-constexpr const char* kDataFile = "data.mdb";
+constexpr const char* kDamagedFile = "data.mdb";
 
 TEST(Damage, GarbageInsteadOfADatabaseIsRefused) {
   for (const std::string& bytes : {std::string("hello"), noise(100'000), std::string(100'000, '\0')}) {
     const TempDirectory directory;
-    write_bytes(directory.path() / kDataFile, bytes);
+    write_bytes(directory.path() / kDamagedFile, bytes);
     const Result<std::unique_ptr<Store>> store = open_store(options_in(directory.path()));
     ASSERT_FALSE(store.ok());
     EXPECT_THAT(store.error().text(), HasSubstr(directory.path().string()));
@@ -136,17 +136,17 @@ TEST(Damage, TruncatedFileIsRefusedAtEveryLength) {
     const std::unique_ptr<Store> store = must_open(options_in(directory.path()));
     for (uint64_t i = 1; i < 20; ++i) must_commit(*store, numbered_batch(i));
   }
-  const std::string whole = *env::read_file(directory.path() / kDataFile);
+  const std::string whole = *env::read_file(directory.path() / kDamagedFile);
   for (size_t length = 4096; length < whole.size(); length += 4096 * 3 - 100) {
     const TempDirectory damaged;
-    write_bytes(damaged.path() / kDataFile, std::string_view(whole).substr(0, length));
+    write_bytes(damaged.path() / kDamagedFile, std::string_view(whole).substr(0, length));
     const Result<std::unique_ptr<Store>> store = open_store(options_in(damaged.path()));
     if (store.ok()) {  // only free pages were lost
       EXPECT_EQ(whole_batches(*(*store)->snapshot()).size(), 19u) << length;
       continue;
     }
     EXPECT_EQ(store.error().code, ErrorCode::kCorrupt) << store.error().text();
-    EXPECT_EQ(std::filesystem::file_size(damaged.path() / kDataFile), length) << "evidence was changed";
+    EXPECT_EQ(std::filesystem::file_size(damaged.path() / kDamagedFile), length) << "evidence was changed";
   }
 }
 
@@ -175,7 +175,7 @@ TEST(Damage, LengthIsCheckedWithoutTrustInTheFile) {
     must_commit(*store, {erase("tasks", "a")});
     must_commit(*store, {put("tasks", "b", "1")});
   }
-  const env::Path file = directory.path() / kDataFile;
+  const env::Path file = directory.path() / kDamagedFile;
   std::string whole = *env::read_file(file);
   EXPECT_TRUE(internal::check_length(file).ok());
   whole.resize(std::min<size_t>(whole.size() - 4096, 600'000));
@@ -196,11 +196,11 @@ TEST(Damage, FlippedBitInABodyIsNoticed) {
     const std::unique_ptr<Store> store = must_open(options_in(directory.path()));
     must_commit(*store, {put("jobs", "large", large), put("jobs", "other", "fine")});
   }
-  std::string bytes = *env::read_file(directory.path() / kDataFile);
+  std::string bytes = *env::read_file(directory.path() / kDamagedFile);
   const std::string_view middle = std::string_view(large).substr(20'000, 100);
   for (size_t at = bytes.find(middle); at != std::string::npos; at = bytes.find(middle, at + 1))
     bytes[at + 50] ^= 1;
-  write_bytes(directory.path() / kDataFile, bytes);
+  write_bytes(directory.path() / kDamagedFile, bytes);
 
   const std::unique_ptr<Store> store = must_open(options_in(directory.path()));
   const auto view = store->snapshot();

@@ -12,8 +12,8 @@
 namespace mullion::store {
 namespace {
 
-using testing::Contains;
-using testing::SizeIs;
+using ::testing::Contains;
+using ::testing::SizeIs;
 
 /// Writes numbered batches until it is killed and reports each acknowledged number through `report`.
 [[noreturn]] void write_until_killed(const Options& options, uint64_t first, int report) {

@@ -7,13 +7,12 @@
 #include <mutex>
 #include <utility>
 
-#include "base/log.h"
 #include "env/launch.h"
+#include "store/internal/log.h"
 
 namespace mullion::store {
 namespace {
 
-constexpr Logger kFollowerLog("store");
 constexpr env::Duration kIdle = std::chrono::hours(1);
 /// Commits read from the log in one go, so that a follower holds neither a view nor a thread for long.
 constexpr size_t kFromLog = 256;
@@ -57,7 +56,7 @@ struct Follower::State {
       work();
     } catch (const std::exception& failure) {
       ++feed->failures_;
-      kFollowerLog.error("a follower failed name={} what={}", following.name, failure.what());
+      kLog.error("a follower failed name={} what={}", following.name, failure.what());
     }
     feed->busy_since_ = 0;
     return true;

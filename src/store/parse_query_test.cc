@@ -7,8 +7,8 @@
 namespace mullion::store {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 using Parameters = std::vector<std::pair<std::string, std::string>>;
 

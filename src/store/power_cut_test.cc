@@ -251,7 +251,7 @@ TEST(PowerCut, AcknowledgedBatchesSurviveEveryCut) {
   std::mt19937 random(11);
   size_t next = 0, torn = 0;
   uint64_t promised = 0;
-  for (size_t i = 0; i < events.size() && !testing::Test::HasFailure(); ++i) {
+  for (size_t i = 0; i < events.size() && !::testing::Test::HasFailure(); ++i) {
     disk.take(events[i]);
     while (next < acknowledged.size() && acknowledged[next].events <= i + 1)
       promised = acknowledged[next++].number;

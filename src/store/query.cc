@@ -33,7 +33,7 @@ constexpr std::array<std::string_view, 7> kOthers = {"slim",  "params", "decode"
 constexpr size_t kMaxFilters = 100;
 constexpr size_t kMaxArguments = 10'000;
 
-Error refuse(std::string_view type, std::string text) {
+Error refuse_query(std::string_view type, std::string text) {
   return Error(ErrorCode::kNotAcceptable, "GET", std::string(type), "", {std::move(text)});
 }
 
@@ -78,9 +78,9 @@ Result<uint64_t> parse_count(std::string_view type, std::string_view word, std::
   int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc{} || end != text.data() + text.size()) {
-    return refuse(type, fmt::format("{} must be a number: {}", word, text));
+    return refuse_query(type, fmt::format("{} must be a number: {}", word, text));
   }
-  if (number < 0) return refuse(type, fmt::format("{} cannot be negative", word));
+  if (number < 0) return refuse_query(type, fmt::format("{} cannot be negative", word));
   return static_cast<uint64_t>(number);
 }
 
@@ -122,11 +122,12 @@ Result<Query> parse_query(std::string_view type,
     } else if (std::ranges::find(kOthers, name) == kOthers.end()) {
       query.filters.push_back(parse_filter(name, value));
       if (query.filters.back().arguments.size() > kMaxArguments) {
-        return refuse(type, fmt::format("{}: at most {} values", name, kMaxArguments));
+        return refuse_query(type, fmt::format("{}: at most {} values", name, kMaxArguments));
       }
     }
   }
-  if (query.filters.size() > kMaxFilters) return refuse(type, fmt::format("at most {} filters", kMaxFilters));
+  if (query.filters.size() > kMaxFilters)
+    return refuse_query(type, fmt::format("at most {} filters", kMaxFilters));
   return query;
 }
 

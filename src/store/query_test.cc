@@ -351,19 +351,19 @@ TEST(Query, AnswersAsAPlainScanWould) {
   Dice dice(20260101);
   std::shared_ptr<const Snapshot> old;
   Rows old_rows;
-  for (int round = 0; round < 30 && !testing::Test::HasFatalFailure(); ++round) {
+  for (int round = 0; round < 30 && !::testing::Test::HasFatalFailure(); ++round) {
     must_commit(*store, random_batch(dice, 40));
     const bool replicas = !dice.once_in(6);
     store->show_replicas(replicas);
     const auto view = store->snapshot();
     const Rows rows = all_rows(*view);
-    for (int i = 0; i < 40 && !testing::Test::HasFatalFailure(); ++i)
+    for (int i = 0; i < 40 && !::testing::Test::HasFatalFailure(); ++i)
       expect_same(*view, rows, random_query(dice), replicas);
     if (round % 8 == 0) {
       old = view;
       old_rows = rows;
     }
-    for (int i = 0; i < 10 && !testing::Test::HasFatalFailure(); ++i)
+    for (int i = 0; i < 10 && !::testing::Test::HasFatalFailure(); ++i)
       expect_same(*old, old_rows, random_query(dice), replicas);
   }
 }

@@ -7,7 +7,7 @@
 
 namespace mullion::store {
 
-class StoreContract : public testing::TestWithParam<std::string> {
+class StoreContract : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
     if (GetParam() == "Memory") {
@@ -32,7 +32,7 @@ class StoreContract : public testing::TestWithParam<std::string> {
   std::unique_ptr<Store> store_;
 };
 
-inline auto every_engine() { return testing::Values("Lmdb", "Memory"); }
-inline std::string engine_name(const testing::TestParamInfo<std::string>& info) { return info.param; }
+inline auto every_engine() { return ::testing::Values("Lmdb", "Memory"); }
+inline std::string engine_name(const ::testing::TestParamInfo<std::string>& info) { return info.param; }
 
 }  // namespace mullion::store

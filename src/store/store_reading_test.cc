@@ -8,8 +8,8 @@
 namespace mullion::store {
 namespace {
 
-using testing::IsEmpty;
-using testing::SizeIs;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 class StoreReading : public StoreContract {};
 

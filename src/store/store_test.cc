@@ -9,9 +9,9 @@
 namespace mullion::store {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
-using testing::SizeIs;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 class StoreCommits : public StoreContract {};
 
@@ -42,7 +42,7 @@ TEST_P(StoreCommits, BatchOfManyObjectsTakesOneNumber) {
   EXPECT_EQ(body_of(*view, "machines", "a"), "1");
   EXPECT_EQ(body_of(*view, "jobs", "b"), "2");
   EXPECT_EQ(body_of(*view, "jobs", "c", "site"), "3");
-  EXPECT_THAT(view->types(), testing::UnorderedElementsAre("machines", "jobs"));
+  EXPECT_THAT(view->types(), ::testing::UnorderedElementsAre("machines", "jobs"));
 }
 
 TEST_P(StoreCommits, LaterChangeOfABatchSeesTheEarlierOne) {

@@ -13,7 +13,7 @@ using internal::Engine;
 using internal::EngineOptions;
 using internal::Table;
 
-class Views : public testing::TestWithParam<std::string> {
+class Views : public ::testing::TestWithParam<std::string> {
  protected:
   std::unique_ptr<Engine> open(EngineOptions options) {
     options.clock = &clock_;
@@ -120,7 +120,7 @@ TEST(Snapshots, AViewThatFillsTheDatabaseLeavesTheReserveToDeletions) {
     done = store->commit_sync(batch_of({put("jobs", "0", noise(20'000, i))}));
   ASSERT_FALSE(done.ok());
   EXPECT_EQ(done.error().code, ErrorCode::kInsufficientStorage);
-  EXPECT_THAT(done.error().text(), testing::HasSubstr("size limit"));
+  EXPECT_THAT(done.error().text(), ::testing::HasSubstr("size limit"));
   for (int i = 0; i < 40; ++i) {
     const Result<Cursor> erased = store->commit_sync(batch_of({erase("jobs", std::to_string(i))}));
     ASSERT_TRUE(erased.ok()) << i << ": " << erased.error().text();

@@ -42,7 +42,7 @@ std::optional<PlanInputs::OwnFile> own_file(const std::string& path) {
   return PlanInputs::OwnFile{10, std::string(64, 'a')};
 }
 
-VersionSet parsed(const json::object& set) {
+VersionSet parsed_set(const json::object& set) {
   const Result<VersionSet> out = VersionSet::parse(json::serialize(set));
   EXPECT_TRUE(out) << (out ? "" : out.error().text());
   return out ? *out : VersionSet{};
@@ -51,7 +51,7 @@ VersionSet parsed(const json::object& set) {
 TEST(Baseline, PlansNothingForAnEqualEndpoint) {
   const ModelEndpoint edge = full_endpoint();
   std::vector<std::string> left_out;
-  const VersionSet set = parsed(baseline_of(edge.observed, "base", own_file, left_out));
+  const VersionSet set = parsed_set(baseline_of(edge.observed, "base", own_file, left_out));
   const catalog::Items no_catalog;
   PlanInputs inputs{no_catalog};
   inputs.own_file = own_file;
@@ -79,7 +79,7 @@ TEST(Baseline, ComponentWithoutVersionIsIgnored) {
   ModelEndpoint edge;
   edge.has(Kind::kContentPackage, "odd", "");
   std::vector<std::string> left_out;
-  const VersionSet set = parsed(baseline_of(edge.observed, "base", own_file, left_out));
+  const VersionSet set = parsed_set(baseline_of(edge.observed, "base", own_file, left_out));
   ASSERT_EQ(set.components.size(), 1u);
   EXPECT_TRUE(set.components[0].ignored());
 }
@@ -90,7 +90,7 @@ TEST(Baseline, ManagersKeepTheirOwnPieces) {
   edge.has(Kind::kContentPackage, "rackn-catalog", "v1.0.5");
   edge.has(Kind::kContentPackage, "pack", "v1.0.0");
   std::vector<std::string> left_out;
-  const VersionSet set = parsed(baseline_of(edge.observed, "base", own_file, left_out));
+  const VersionSet set = parsed_set(baseline_of(edge.observed, "base", own_file, left_out));
   ASSERT_EQ(set.components.size(), 1u) << "a catalog is built by the manager that has it";
   const catalog::Items none;
   EXPECT_TRUE(make_plan(edge.observed, merge({&set}), PlanInputs{none}).empty());

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 
-#include "base/log.h"
 #include "env/attempt.h"
 #include "env/pools.h"
 #include "manager/endpoint_object.h"
@@ -16,6 +15,7 @@
 #include "versionset/internal/baseline.h"
 #include "versionset/internal/dirty.h"
 #include "versionset/internal/json_read.h"
+#include "versionset/internal/log.h"
 #include "versionset/internal/made_for.h"
 #include "versionset/internal/plan_maker.h"
 #include "versionset/internal/set_book.h"
@@ -24,7 +24,6 @@
 namespace mullion::versionset {
 namespace {
 
-constexpr Logger kLog("versionset");
 /// Plans made in one go, and written in one commit.
 constexpr size_t kChunk = 64;
 

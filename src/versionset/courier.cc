@@ -8,7 +8,6 @@
 #include <set>
 
 #include "auth/auth.h"
-#include "base/log.h"
 #include "env/attempt.h"
 #include "env/pools.h"
 #include "model/index_value.h"
@@ -18,6 +17,7 @@
 #include "versionset/internal/endpoint_calls.h"
 #include "versionset/internal/endpoint_memory.h"
 #include "versionset/internal/json_read.h"
+#include "versionset/internal/log.h"
 #include "versionset/internal/set_book.h"
 #include "versionset/internal/set_secrets.h"
 #include "versionset/internal/upload.h"
@@ -26,13 +26,12 @@
 namespace mullion::versionset {
 namespace {
 
-constexpr Logger kLog("versionset");
 constexpr std::string_view kSets = "version_sets";
 constexpr std::string_view kItems = "catalog_items";
 constexpr std::string_view kEndpoints = "endpoints";
-constexpr auto kGather = std::chrono::milliseconds(50);  // changes come in groups
-constexpr auto kFirstPause = std::chrono::seconds(2);
-constexpr auto kLongestPause = std::chrono::minutes(5);
+constexpr auto kFetchGather = std::chrono::milliseconds(50);  // changes come in groups
+constexpr auto kFirstFetchPause = std::chrono::seconds(2);
+constexpr auto kLongestFetchPause = std::chrono::minutes(5);
 constexpr auto kForEver = std::chrono::hours(24);
 
 /// What of an Endpoint object of a manager below decides what travels to it: all else changes often.
@@ -154,7 +153,7 @@ class CourierImpl final : public Courier {
     uint64_t seen = 0;
     while (!stopping_) {
       co_await wake_->wait(seen, kForEver);
-      const bool slept = co_await env::sleep_for(kGather);
+      const bool slept = co_await env::sleep_for(kFetchGather);
       if (!slept) co_return;
       seen = wake_->version();
       if (!given_.manager.active()) continue;
@@ -177,13 +176,13 @@ class CourierImpl final : public Courier {
 
   /// Until nothing is to be done there; what fails is tried again.
   Task<void> serve(std::string id, std::shared_ptr<Hop> hop) {
-    env::Duration pause = kFirstPause;
+    env::Duration pause = kFirstFetchPause;
     std::shared_ptr<const Travel> travel = hops_->next(id, nullptr);
     while (travel && !stopping_) {
       const uint64_t seen = hop->wake.version();
       const Result<void> done = co_await store::failed_reads_returned(carry_out(*travel));
       if (done) {
-        pause = kFirstPause;
+        pause = kFirstFetchPause;
         travel = hops_->next(id, travel);
         continue;
       }
@@ -191,7 +190,7 @@ class CourierImpl final : public Courier {
       kLog.warn("version sets do not reach the manager below manager={} reason={}", id,
                 reason_of(done.error()));
       co_await hop->wake.wait(seen, pause);
-      pause = std::min<env::Duration>(pause * 2, kLongestPause);
+      pause = std::min<env::Duration>(pause * 2, kLongestFetchPause);
       travel = hops_->next(id, nullptr);
     }
   }

@@ -14,11 +14,11 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::string_view kSpace = "configuration";
+constexpr std::string_view kLeaseSpace = "configuration";
 constexpr std::string_view kKey = "lease";
 constexpr std::string_view kModel = "configuration_lease";
 constexpr auto kQuiet = std::chrono::hours(1);
-constexpr int kAttempts = 16;
+constexpr int kLeaseAttempts = 16;
 /// Clocks that differ by less were not set: `until` stays as it was granted.
 constexpr auto kClocksAgree = std::chrono::seconds(1);
 
@@ -42,7 +42,7 @@ Result<void> check_holder(std::string_view holder) {
 }
 
 std::optional<std::string> stored_text(const store::Store& store) {
-  return store.snapshot()->secret(kSpace, kKey);
+  return store.snapshot()->secret(kLeaseSpace, kKey);
 }
 
 }  // namespace
@@ -140,8 +140,8 @@ env::Task<void> LeaseKeeper::watch(std::function<void()> changed) {
 env::Task<Result<store::Cursor>> LeaseKeeper::exchange(const std::optional<std::string>& before,
                                                        std::optional<std::string> after) {
   store::Batch batch;
-  batch.secret_guards.push_back({std::string(kSpace), std::string(kKey), before});
-  batch.secrets.push_back({std::string(kSpace), std::string(kKey), std::move(after)});
+  batch.secret_guards.push_back({std::string(kLeaseSpace), std::string(kKey), before});
+  batch.secrets.push_back({std::string(kLeaseSpace), std::string(kKey), std::move(after)});
   batch.principal = "system";
   Result<store::Cursor> done = co_await store::commit_async(store_, std::move(batch));
   if (done) changed_.notify_all();
@@ -150,7 +150,7 @@ env::Task<Result<store::Cursor>> LeaseKeeper::exchange(const std::optional<std::
 
 env::Task<Result<Lease>> LeaseKeeper::take(std::string holder, int64_t seconds) {
   Error last;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+  for (int attempt = 0; attempt < kLeaseAttempts; ++attempt) {
     const std::optional<std::string> before = stored_text(store_);
     const env::SteadyTime now = clock_.steady();
     Result<Lease> lease = grant_lease(counting(before), holder, seconds, clock_.wall());
@@ -169,7 +169,7 @@ env::Task<Result<Lease>> LeaseKeeper::take(std::string holder, int64_t seconds) 
 
 env::Task<Result<void>> LeaseKeeper::release(std::string holder) {
   Error last;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+  for (int attempt = 0; attempt < kLeaseAttempts; ++attempt) {
     const std::optional<std::string> before = stored_text(store_);
     if (!before) co_return Result<void>{};
     const std::optional<Lease> lease = counting(before);

@@ -60,7 +60,7 @@ TEST(Lease, ReadsBackWhatItWrote) {
   }
 }
 
-class Keeping : public testing::Test {
+class Keeping : public ::testing::Test {
  protected:
   ~Keeping() override { tasks_.stop(); }
   template <typename T>

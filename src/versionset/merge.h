@@ -12,6 +12,10 @@
 
 namespace mullion::versionset {
 
+/// Names of the components that are no content: the server and its portal.
+inline constexpr std::string_view kServer = "drp";
+inline constexpr std::string_view kUx = "drp-ux";
+
 namespace json = boost::json;
 
 enum class Kind { kDrp, kDrpUx, kContentPackage, kPluginProvider, kPlugin, kFile, kPref, kGlobal };

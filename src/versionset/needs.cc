@@ -9,9 +9,6 @@ namespace {
 
 using Needs = std::vector<catalog::Need>;
 
-constexpr std::string_view kServer = "drp";
-constexpr std::string_view kUx = "drp-ux";
-
 void add_item(std::string_view name, std::string_view type, const std::string& word, const std::string& user,
               Needs& needs) {
   if (word.empty() || word == kIgnore) return;

@@ -55,8 +55,8 @@ ModelEndpoint random_endpoint(Dice& dice, const catalog::Items& items) {
   return edge;
 }
 
-struct World {
-  explicit World(uint64_t seed)
+struct RandomWorld {
+  explicit RandomWorld(uint64_t seed)
       : dice(seed), items(random_catalog(dice)), edge(random_endpoint(dice, items)) {
     for (size_t i = 0; i < 1 + dice.below(4); ++i) sets.push_back(random_set(dice, fmt::format("set{}", i)));
     std::vector<const VersionSet*> order;
@@ -75,7 +75,7 @@ struct World {
 TEST(PlanProperty, CarriedOutItLeavesNothingToDo) {
   size_t whole = 0, deletions = 0;
   for (uint64_t seed = 0; seed < kSeeds; ++seed) {
-    World world(seed);
+    RandomWorld world(seed);
     const Plan plan = world.plan();
     deletions += plan.actions.size() - plan.deletions_from;
     for (const Action& action : plan.actions) {
@@ -93,7 +93,7 @@ TEST(PlanProperty, CarriedOutItLeavesNothingToDo) {
 /// Any order that respects `after` works, not only the one of the list.
 TEST(PlanProperty, DependenciesAreAllThatMatters) {
   for (uint64_t seed = 0; seed < kSeeds; ++seed) {
-    World world(seed);
+    RandomWorld world(seed);
     const Plan plan = world.plan();
     std::vector<size_t> open;
     for (size_t i = 0; i < plan.actions.size(); ++i) open.push_back(i);
@@ -115,7 +115,7 @@ TEST(PlanProperty, DependenciesAreAllThatMatters) {
 
 TEST(PlanProperty, PrefixesRespectDependenciesAndDeletionsAreLast) {
   for (uint64_t seed = 0; seed < kSeeds; ++seed) {
-    const World world(seed);
+    const RandomWorld world(seed);
     const Plan plan = world.plan();
     for (size_t i = 0; i < plan.actions.size(); ++i) {
       EXPECT_EQ(plan.actions[i].verb == "Delete", i >= plan.deletions_from) << "seed " << seed;
@@ -127,8 +127,8 @@ TEST(PlanProperty, PrefixesRespectDependenciesAndDeletionsAreLast) {
 /// Stopped anywhere, what is left is planned again and ends in the same state.
 TEST(PlanProperty, ResumedAnywhereItEndsTheSame) {
   for (uint64_t seed = 0; seed < kSeeds; ++seed) {
-    World world(seed);
-    World straight(seed);
+    RandomWorld world(seed);
+    RandomWorld straight(seed);
     for (const Action& action : straight.plan().actions)
       (void)straight.edge.carry_out(action, straight.items);
     const Plan plan = world.plan();
@@ -145,7 +145,7 @@ TEST(PlanProperty, ResumedAnywhereItEndsTheSame) {
 
 TEST(PlanProperty, FirstOfTheListWins) {
   for (uint64_t seed = 0; seed < kSeeds; ++seed) {
-    World world(seed);
+    RandomWorld world(seed);
     for (const Action& action : world.plan().actions) (void)world.edge.carry_out(action, world.items);
     for (size_t i = world.sets.size(); i-- > 0;) {
       for (const auto& [name, value] : world.sets[i].prefs) {

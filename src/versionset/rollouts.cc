@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <set>
 
-#include "base/log.h"
 #include "env/attempt.h"
 #include "model/object.h"
 #include "net/http.h"
 #include "store/commit_async.h"
+#include "versionset/internal/log.h"
 #include "versionset/internal/rollout_dry_run.h"
 #include "versionset/internal/rollout_facts.h"
 #include "versionset/internal/rollout_puts.h"
@@ -23,13 +23,12 @@ using env::Task;
 using internal::kEndpointObjects;
 using internal::kRollouts;
 
-constexpr Logger kLog("rollout");
 /// That a replica is current again is told, that it is quiet too long is not.
-constexpr auto kLook = std::chrono::seconds(10);
+constexpr auto kRolloutLook = std::chrono::seconds(10);
 constexpr auto kIdle = std::chrono::seconds(30);
 /// Changes of many endpoints are stored together.
-constexpr auto kGather = std::chrono::milliseconds(50);
-constexpr int kAttempts = 32;
+constexpr auto kRolloutGather = std::chrono::milliseconds(50);
+constexpr int kRolloutAttempts = 32;
 constexpr int kMostSteps = 10'000;
 
 Error not_found(const std::string& id) {
@@ -97,11 +96,11 @@ class RolloutsImpl final : public Rollouts {
       const uint64_t seen = wake_->version();
       env::Duration pause = kIdle;
       if (given_.manager.active()) {
-        const bool passed = co_await env::attempt(kLog, "a pass over the rollouts", pass(pause));
+        const bool passed = co_await env::attempt(kRolloutLog, "a pass over the rollouts", pass(pause));
         if (!passed) pause = env::kTryAgain;
       }
       co_await wake_->wait(seen, pause);
-      co_await env::sleep_for(kGather);
+      co_await env::sleep_for(kRolloutGather);
     }
   }
 
@@ -134,7 +133,7 @@ class RolloutsImpl final : public Rollouts {
     gate_types_ = std::move(gates);
     pause = env::Duration::zero();
     if (again) co_return;
-    const env::Duration longest = far ? kLook : kIdle;
+    const env::Duration longest = far ? kRolloutLook : kIdle;
     pause = longest;
     if (!wake) co_return;
     const env::Duration left = *wake - env::system_clock().wall();
@@ -174,7 +173,7 @@ class RolloutsImpl final : public Rollouts {
       std::optional<Result<internal::Look>> seen;
       co_await env::run_blocking([&] { seen = steps_.look_at(id); });
       if (!*seen) {
-        kLog.warn("rollout cannot be read rollout={} reason={}", id, seen->error().text());
+        kRolloutLog.warn("rollout cannot be read rollout={} reason={}", id, seen->error().text());
         co_return std::nullopt;
       }
       internal::Look& look = **seen;
@@ -192,12 +191,13 @@ class RolloutsImpl final : public Rollouts {
       const Digest written = hash128(*batch.changes.front().body);
       const Result<store::Cursor> stored = co_await store::commit_async(given_.store, std::move(batch));
       if (!stored && stored.error().code != ErrorCode::kConflict) {
-        kLog.error("rollout is not stored rollout={} reason={}", id, stored.error().text());
+        kRolloutLog.error("rollout is not stored rollout={} reason={}", id, stored.error().text());
         co_return std::nullopt;
       }
       if (!stored) continue;
       if (look.state != step.next.state)
-        kLog.info("rollout={} state={} reason={}", id, rollout_state_name(step.next.state), step.next.reason);
+        kRolloutLog.info("rollout={} state={} reason={}", id, rollout_state_name(step.next.state),
+                         step.next.reason);
       steps_.stored(id, written, std::move(step.next));
     }
     co_return std::nullopt;
@@ -317,13 +317,13 @@ Task<Result<std::string>> RolloutsImpl::command(std::string id, std::string comm
   }
   const TurnEnd turn{turn_taken_, turn_free_};
   const std::string author = principal.audit_name();
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+  for (int attempt = 0; attempt < kRolloutAttempts; ++attempt) {
     std::optional<Result<store::Change>> change;
     co_await env::run_blocking([&] { change = obeyed(id, command, principal); });
     if (!*change) co_return change->error();
     const Result<store::Cursor> stored = co_await commit(std::move(**change), author);
     if (stored) {
-      kLog.audit("rollout={} command={} principal={}", id, command, author);
+      kRolloutLog.audit("rollout={} command={} principal={}", id, command, author);
       co_return shown(id);
     }
     if (stored.error().code != ErrorCode::kConflict) co_return stored.error();
@@ -360,7 +360,7 @@ Task<Result<std::string>> RolloutsImpl::begin_written(std::string id, auth::Prin
   if (begun.error().code == ErrorCode::kNotFound) co_return begun;
   const std::string reason = fmt::format("not started: {}", fmt::join(begun.error().messages, "; "));
   const std::string author = principal.audit_name();
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+  for (int attempt = 0; attempt < kRolloutAttempts; ++attempt) {
     std::optional<Result<store::Change>> change;
     co_await env::run_blocking([&] { change = refused(id, reason); });
     if (!*change) break;

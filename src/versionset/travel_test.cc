@@ -7,8 +7,8 @@
 namespace mullion::versionset {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 const std::string kPackSum(64, 'a');
 const std::string kArmSum(64, 'b');
@@ -28,7 +28,7 @@ catalog::Item item(std::string_view name, std::string_view version, std::string_
 }
 
 /// M1, above R1 that configures A (amd64) and B (arm64).
-class TravelTest : public testing::Test {
+class TravelTest : public ::testing::Test {
  protected:
   TravelTest() {
     std::vector<catalog::Item> items;
@@ -176,7 +176,7 @@ TEST_F(TravelTest, ASetOfItsOwnIsLeftAlone) {
   managers_["R1"].sets["base"] = json::parse(R"({"Id":"base","Description":"of R1"})").as_object();
   const TravelPlan made = plan();
   EXPECT_THAT(made.travels, IsEmpty());
-  EXPECT_THAT(made.problems, ElementsAre(testing::HasSubstr("R1 has a version set base of its own")));
+  EXPECT_THAT(made.problems, ElementsAre(::testing::HasSubstr("R1 has a version set base of its own")));
 }
 
 TEST_F(TravelTest, WhatNobodyNamesAnyMoreIsTakenBack) {
@@ -238,7 +238,7 @@ TEST_F(TravelTest, WhatAnotherManagerBroughtIsNotTouched) {
   ASSERT_EQ(made.travels.size(), 1U);
   EXPECT_THAT(made.travels[0].items, IsEmpty());
   EXPECT_EQ(made.travels[0].sets.at(0).at("Components").at(0).at("Version"), "v2.0.0");
-  EXPECT_THAT(made.problems, ElementsAre(testing::HasSubstr("from another manager already")));
+  EXPECT_THAT(made.problems, ElementsAre(::testing::HasSubstr("from another manager already")));
 }
 
 json::object sealed(const std::string& payload) {
@@ -296,8 +296,8 @@ TEST_F(TravelTest, WhatIsNotKnownHereIsSaid) {
   const TravelPlan made = plan();
   ASSERT_EQ(made.travels.size(), 1U);
   EXPECT_EQ(made.travels[0].sets.at(0).at("Components").at(0).at("Version"), "stable") << "R1 may know it";
-  EXPECT_THAT(made.problems, ElementsAre(testing::HasSubstr("missing stable is not in the catalog here"),
-                                         testing::HasSubstr("self://files/gone is not a file here")));
+  EXPECT_THAT(made.problems, ElementsAre(::testing::HasSubstr("missing stable is not in the catalog here"),
+                                         ::testing::HasSubstr("self://files/gone is not a file here")));
 }
 
 }  // namespace

@@ -16,7 +16,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::string_view kManagerPlugin = "manager";
 constexpr std::string_view kGlobal = "global";  // whose parameters actions of the system see
 
 content::ProviderAction offer_of(const ManagerAction& action) {
@@ -30,7 +29,7 @@ bool is_manager_plugin(const Call& call) {
   return call.type != nullptr && call.type->prefix == "plugins" && call.target.key == kManagerPlugin;
 }
 
-json::object shown(const content::ProviderAction& action) {
+json::object shown_action(const content::ProviderAction& action) {
   return {{"Provider", action.provider},
           {"Model", action.model},
           {"Command", action.command},
@@ -84,7 +83,7 @@ Result<Subject> system_subject(Call& call) {
   return subject;
 }
 
-Result<Subject> subject_of(Call& call) {
+Result<Subject> action_subject(Call& call) {
   return call.type == nullptr ? system_subject(call) : object_subject(call);
 }
 
@@ -139,7 +138,7 @@ json::array shown_without_missing(const Call& call, const Subject& subject) {
     // Those of the manager are about what is not there yet: their parameters come with the call.
     const bool built_in = offer.plugin == kManagerPlugin;
     if (built_in || missing_parameter_of(call, subject, offer.action).empty())
-      out.push_back(shown(offer.action));
+      out.push_back(shown_action(offer.action));
   }
   return out;
 }
@@ -173,13 +172,13 @@ Result<json::object> given_parameters(Call& call) {
 }
 
 env::Task<Result<net::Response>> list_actions_of(Call& call) {
-  Result<Subject> subject = subject_of(call);
+  Result<Subject> subject = action_subject(call);
   if (!subject) co_return subject.error();
   co_return json_response(200, json::value(shown_without_missing(call, *subject)));
 }
 
 env::Task<Result<net::Response>> show_action_of(Call& call) {
-  Result<Subject> subject = subject_of(call);
+  Result<Subject> subject = action_subject(call);
   if (!subject) co_return subject.error();
   const std::vector<content::OfferedAction> actions = offered(call, *subject);
   if (actions.empty()) {
@@ -195,7 +194,7 @@ env::Task<Result<net::Response>> show_action_of(Call& call) {
 }
 
 env::Task<Result<net::Response>> run_action_of(Call& call) {
-  Result<Subject> subject = subject_of(call);
+  Result<Subject> subject = action_subject(call);
   if (!subject) co_return subject.error();
   const std::vector<content::OfferedAction> actions = offered(call, *subject);
   if (actions.empty()) co_return no_action(call, *subject);

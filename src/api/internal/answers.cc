@@ -14,7 +14,7 @@ constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 
 constexpr size_t kLongestReason = 1000;
 
-std::string_view trim(std::string_view text) {
+std::string_view without_blanks(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
   while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
   return text;
@@ -63,6 +63,12 @@ std::string too_old(const manager::OwnerFreshness& owner, double largest) {
 }
 
 }  // namespace
+
+json::array to_array(const std::vector<std::string>& texts) {
+  json::array out;
+  for (const std::string& text : texts) out.emplace_back(text);
+  return out;
+}
 
 std::string quoted_json(std::string_view text) { return json::serialize(json::string_view(text)); }
 
@@ -139,7 +145,7 @@ std::string etag_of(std::string_view body) { return '"' + hash128(body).hex() + 
 bool etag_matches(std::string_view header, std::string_view etag) {
   while (!header.empty()) {
     const size_t comma = header.find(',');
-    std::string_view candidate = trim(header.substr(0, comma));
+    std::string_view candidate = without_blanks(header.substr(0, comma));
     if (candidate.starts_with("W/")) candidate.remove_prefix(2);
     if (candidate == "*" || candidate == etag) return true;
     if (comma == std::string_view::npos) return false;

@@ -33,6 +33,7 @@ Result<void> apply_freshness(const Call& call, const std::vector<std::string>& o
 /// Header that names the commit an answer follows: "OWNER EPOCHHEX SEQ".
 void add_commit_header(const Call& call, const store::Cursor& cursor, net::Response& response);
 
+boost::json::array to_array(const std::vector<std::string>& texts);
 std::string quoted_json(std::string_view text);
 /// Standard base64 with padding.
 std::string base64_encode(std::string_view bytes);

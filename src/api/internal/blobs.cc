@@ -60,7 +60,7 @@ net::Response refuse_transfer(const net::Request& request, const std::string& bu
 }
 
 /// Names the content; that of files without a sum by where and when it was written.
-std::string etag_of(const content::Blobs::Info& info) {
+std::string file_etag(const content::Blobs::Info& info) {
   if (!info.sha256.empty()) return "\"SHA256:" + info.sha256 + "\"";
   return fmt::format("\"{:x}-{:x}-{:x}\"", info.number, info.size, info.modified.time_since_epoch().count());
 }
@@ -68,7 +68,7 @@ std::string etag_of(const content::Blobs::Info& info) {
 /// The answer about one version of the file; kConflict when it was replaced before it could be opened.
 Result<net::Response> transfer_blob(content::Blobs& blobs, const net::Request& request,
                                     const std::string& bucket, const content::Blobs::Info& info, ServeAs as) {
-  const FileVersion file{etag_of(info), info.modified, info.size};
+  const FileVersion file{file_etag(info), info.modified, info.size};
   const Transfer transfer = choose_transfer(request.method, request.headers, file);
   if (transfer.status >= 400) return refuse_transfer(request, bucket, info.path, transfer, info.size);
   net::Response response;

@@ -116,6 +116,10 @@ struct Call {
     return arguments.has("id") ? arguments.get("id") : arguments.get("rest");
   }
   bool flag(std::string_view name) const;
+  /// "" when it is not there.
+  std::string query_text(std::string_view name) const {
+    return std::string(request.query_value(name).value_or(""));
+  }
   /// Whether the client wants a websocket and the route is one.
   bool is_websocket() const;
   /// The call is about a route from here on.

@@ -11,7 +11,7 @@ Certificates::Port port_of(const Call& call) {
                                                                         : Certificates::Port::kApi;
 }
 
-Error refused(ErrorCode code, std::string message) {
+Error certificate_refused(ErrorCode code, std::string message) {
   return Error(code, "", "certs", "", {std::move(message)});
 }
 
@@ -19,10 +19,10 @@ Error refused(ErrorCode code, std::string message) {
 Result<std::string> pem_member(const json::value& body, std::string_view name) {
   const json::value* value = body.is_object() ? body.get_object().if_contains(name) : nullptr;
   if (value == nullptr || !value->is_string() || value->get_string().empty()) {
-    return refused(ErrorCode::kBadRequest, fmt::format("{}: expected PEM in base64", name));
+    return certificate_refused(ErrorCode::kBadRequest, fmt::format("{}: expected PEM in base64", name));
   }
   std::optional<std::string> pem = base64_decode(value->get_string());
-  if (!pem) return refused(ErrorCode::kBadRequest, fmt::format("{}: not base64", name));
+  if (!pem) return certificate_refused(ErrorCode::kBadRequest, fmt::format("{}: not base64", name));
   return std::move(*pem);
 }
 
@@ -55,7 +55,7 @@ env::Task<Result<net::Response>> replace_certificate(Call& call) {
   Result<void> replaced;
   co_await env::run_blocking(
       [&] { replaced = call.services.certificates.replace(port_of(call), *certificate, *key); });
-  if (!replaced) co_return refused(replaced.error().code, replaced.error().messages.front());
+  if (!replaced) co_return certificate_refused(replaced.error().code, replaced.error().messages.front());
   co_return certificate_response(*certificate);
 }
 

@@ -9,7 +9,7 @@ namespace {
 constexpr int64_t kUsualSeconds = 60;
 
 /// `seconds` is what is left of it, for readers whose clock is another one.
-json::value shown(const std::optional<versionset::Lease>& lease, const env::Clock& clock) {
+json::value shown_lease(const std::optional<versionset::Lease>& lease, const env::Clock& clock) {
   json::object out{{"holder", ""}, {"until", ""}, {"seconds", 0}};
   if (!lease) return out;
   out["holder"] = lease->holder;
@@ -22,7 +22,7 @@ Error invalid(std::string message) {
   return Error(ErrorCode::kInvalid, "", "configuration_lease", "", {std::move(message)});
 }
 
-Result<int64_t> wanted_seconds(const json::object& wanted) {
+Result<int64_t> lease_seconds(const json::object& wanted) {
   const json::value* seconds = wanted.if_contains("seconds");
   if (seconds == nullptr) return kUsualSeconds;
   boost::system::error_code failure;
@@ -36,7 +36,7 @@ Result<int64_t> wanted_seconds(const json::object& wanted) {
 namespace handlers {
 
 env::Task<Result<net::Response>> show_configuration_lease(Call& call) {
-  co_return json_response(200, shown(call.services.lease.current(), call.services.clock));
+  co_return json_response(200, shown_lease(call.services.lease.current(), call.services.clock));
 }
 
 env::Task<Result<net::Response>> take_configuration_lease(Call& call) {
@@ -45,12 +45,12 @@ env::Task<Result<net::Response>> take_configuration_lease(Call& call) {
   if (!body->is_object()) co_return invalid(R"(expected {"holder":"ID","seconds":60})");
   const json::value* holder = body->get_object().if_contains("holder");
   if (holder == nullptr || !holder->is_string()) co_return invalid("holder: expected the id of a manager");
-  const Result<int64_t> seconds = wanted_seconds(body->get_object());
+  const Result<int64_t> seconds = lease_seconds(body->get_object());
   if (!seconds) co_return seconds.error();
   Result<versionset::Lease> lease =
       co_await call.services.lease.take(std::string(holder->get_string()), *seconds);
   if (!lease) co_return lease.error();
-  co_return json_response(200, shown(*lease, call.services.clock));
+  co_return json_response(200, shown_lease(*lease, call.services.clock));
 }
 
 env::Task<Result<net::Response>> release_configuration_lease(Call& call) {

@@ -170,7 +170,7 @@ DebugName debug_name(std::string_view what) {
   return {what, what, 0};
 }
 
-Result<uint64_t> wanted_seconds(const Call& call, uint64_t unsaid) {
+Result<uint64_t> watch_seconds(const Call& call, uint64_t unsaid) {
   const std::string text(call.request.query_value("seconds").value_or(std::to_string(unsaid)));
   uint64_t seconds = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), seconds);
@@ -196,7 +196,7 @@ env::Task<Result<net::Response>> show_debug(Call& call) {
   const DebugName name = debug_name(call.argument("what"));
   const std::string what(name.answered);
   const Services& services = call.services;
-  const Result<uint64_t> seconds = wanted_seconds(call, name.seconds);
+  const Result<uint64_t> seconds = watch_seconds(call, name.seconds);
   if (!seconds) co_return seconds.error();
   if (what == "memory") co_return json_response(200, json::value(memory_facts()));
   if (what == "threads") co_return json_response(200, json::value(co_await thread_facts(*seconds)));

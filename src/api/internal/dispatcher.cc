@@ -6,19 +6,18 @@
 #include "api/internal/forwarded_references.h"
 #include "api/internal/handlers.h"
 #include "api/internal/live_rights.h"
+#include "api/internal/log.h"
 #include "api/internal/request_log.h"
 #include "api/internal/rights.h"
 #include "api/internal/tenant_writes.h"
 #include "api/internal/websocket.h"
 #include "auth/login_caller.h"
-#include "base/log.h"
 #include "env/pools.h"
 #include "net/target.h"
 
 namespace mullion::api {
 namespace {
 
-constexpr Logger kLog("api");
 constexpr std::string_view kSystem = "system";
 constexpr std::string_view kPrincipalHeader = "X-Mullion-On-Behalf-Of";
 

@@ -10,7 +10,7 @@ constexpr size_t kMostNames = 64;
 /// Stands for "any"; no word holds it together with a separator in front.
 constexpr std::string_view kAny = "\x01";
 
-std::string name_of(std::string_view type, std::string_view key) {
+std::string filed_name(std::string_view type, std::string_view key) {
   std::string name(type);
   name += '\0';
   name += key;
@@ -32,7 +32,7 @@ std::vector<std::string> names_of(const EventPattern& pattern) {
   if (types.size() * keys.size() > kMostNames) keys = {std::string(kAny)};
   std::vector<std::string> names;
   for (const std::string& type : types) {
-    for (const std::string& key : keys) names.push_back(name_of(type, key));
+    for (const std::string& key : keys) names.push_back(filed_name(type, key));
   }
   return names;
 }
@@ -68,7 +68,7 @@ std::vector<std::shared_ptr<EventQueue>> EventInterests::find(std::string_view t
     std::lock_guard lock(mutex_);
     if (entries_.empty()) return found;
     for (const std::string& name :
-         {name_of(type, key), name_of(type, kAny), name_of(kAny, key), name_of(kAny, kAny)}) {
+         {filed_name(type, key), filed_name(type, kAny), filed_name(kAny, key), filed_name(kAny, kAny)}) {
       const auto filed = entries_.find(name);
       if (filed == entries_.end()) continue;
       for (const Entry& entry : filed->second) {

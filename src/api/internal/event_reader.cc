@@ -19,13 +19,6 @@ bool was_member(const Event& event, const auth::Tenancy& tenancy) {
   });
 }
 
-std::string text_member(std::string_view json_text, std::string_view name) {
-  const std::string_view raw = model::raw_member(json_text, name);
-  boost::system::error_code failure;
-  const json::value value = json::parse(raw, failure);
-  return failure || !value.is_string() ? std::string() : std::string(value.get_string());
-}
-
 }  // namespace
 
 /// Words of posted events need be no collections.
@@ -45,12 +38,12 @@ bool EventReader::may_see(const Event& event) const {
 }
 
 bool EventReader::may_see(std::string_view event_json, std::string_view endpoint) const {
-  const std::string type = text_member(event_json, "Type");
+  const std::string type = text_in(event_json, "Type");
   if (type == kAnswers) return true;
-  const std::string key = text_member(event_json, "Key");
+  const std::string key = text_in(event_json, "Key");
   std::string_view body = model::raw_member(event_json, "Object");
   if (!body.starts_with('{')) body = {};
-  const std::string named = text_member(body, "Endpoint");
+  const std::string named = text_in(body, "Endpoint");
   const auth::Identity object{type, named.empty() ? endpoint : std::string_view(named), key};
   return principal().sees(object) && covers(object, body);
 }

@@ -6,7 +6,7 @@
 namespace mullion::api {
 namespace {
 
-Error not_found(const Call& call) { return object_error(call, ErrorCode::kNotFound, {"Not Found"}); }
+Error no_such_object(const Call& call) { return object_error(call, ErrorCode::kNotFound, {"Not Found"}); }
 
 Error ambiguous(const Call& call, const std::vector<Target>& candidates) {
   std::vector<std::string> messages{"The object exists on several endpoints; choose one by its path"};
@@ -24,7 +24,7 @@ bool exists_for(const Call& call, const model::ObjectType& type, const Target& t
 Result<Target> choose(const Call& call, std::vector<Target> candidates) {
   std::erase_if(candidates,
                 [&call](const Target& candidate) { return !exists_for(call, *call.type, candidate); });
-  if (candidates.empty()) return not_found(call);
+  if (candidates.empty()) return no_such_object(call);
   for (Target& candidate : candidates) {
     if (!store::is_remote(candidate.owner)) return std::move(candidate);
   }
@@ -32,7 +32,7 @@ Result<Target> choose(const Call& call, std::vector<Target> candidates) {
     std::erase_if(candidates, [&call](const Target& candidate) {
       return !may(call, *call.type, "get", {candidate.key, candidate.owner}, candidate.body);
     });
-    if (candidates.empty()) return not_found(call);
+    if (candidates.empty()) return no_such_object(call);
   }
   if (candidates.size() > 1) return ambiguous(call, candidates);
   return std::move(candidates.front());

@@ -94,12 +94,6 @@ json::object node_info(const Services& services) {
   return node;
 }
 
-json::array to_array(const std::vector<std::string>& items) {
-  json::array out;
-  for (const std::string& item : items) out.emplace_back(item);
-  return out;
-}
-
 std::vector<std::string> errors_of(const Services& services) {
   std::vector<std::string> errors = services.facts.start_errors;
   if (const std::string failure = services.upgrades.failure(); !failure.empty()) errors.push_back(failure);

@@ -34,11 +34,11 @@ std::string address_text(const ifaddrs& entry) {
   return fmt::format("{}/{}", text, prefix_length(mask->sin6_addr.s6_addr, 16));
 }
 
-bool exists_for(const Call& call, const NetworkInterface& interface) {
+bool interface_exists(const Call& call, const NetworkInterface& interface) {
   return call.principal.sees({"interfaces", store::kOwn, interface.name});
 }
 
-json::object shown(const NetworkInterface& interface) {
+json::object shown_interface(const NetworkInterface& interface) {
   json::object out;
   out["ReadOnly"] = true;
   out["Meta"] = json::object();
@@ -81,8 +81,8 @@ env::Task<Result<net::Response>> list_interfaces(Call& call) {
   json::array out;
   for (const NetworkInterface& interface : network_interfaces()) {
     const auth::Right right{"interfaces", "get", auth::Subject::here(interface.name)};
-    if (!auth::covers(call.principal.claims, right) || !exists_for(call, interface)) continue;
-    out.push_back(shown(interface));
+    if (!auth::covers(call.principal.claims, right) || !interface_exists(call, interface)) continue;
+    out.push_back(shown_interface(interface));
   }
   const std::string count = std::to_string(out.size());
   net::Response response = json_response(200, json::value(std::move(out)));
@@ -94,8 +94,8 @@ env::Task<Result<net::Response>> list_interfaces(Call& call) {
 
 env::Task<Result<net::Response>> show_interface(Call& call) {
   for (const NetworkInterface& interface : network_interfaces()) {
-    if (interface.name != call.requested_id() || !exists_for(call, interface)) continue;
-    net::Response response = json_response(200, json::value(shown(interface)));
+    if (interface.name != call.requested_id() || !interface_exists(call, interface)) continue;
+    net::Response response = json_response(200, json::value(shown_interface(interface)));
     response.headers.set("ETag", etag_of(std::get<std::string>(response.body)));
     co_return response;
   }

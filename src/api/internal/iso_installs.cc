@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
+#include "api/internal/log.h"
 #include "api/internal/lookup.h"
-#include "base/log.h"
+#include "api/internal/params.h"
 #include "env/pools.h"
 #include "env/random.h"
 #include "model/members.h"
@@ -13,14 +14,8 @@ namespace mullion::api {
 namespace {
 
 namespace json = boost::json;
-constexpr Logger kLog("isos");
 constexpr std::string_view kPlainArchitecture = "amd64";  // has no folder of its own
 constexpr std::string_view kScratch = ".unpacking";
-
-const json::object* object_member(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr ? value->if_object() : nullptr;
-}
 
 bool equal_sums(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
@@ -52,12 +47,12 @@ Result<size_t> unpack(Services& services, const IsoInstall& wanted) {
 void tell(Services& services, const IsoInstall& install, const Result<size_t>& outcome) {
   json::object event{{"OS", install.system}, {"Arch", install.architecture}, {"Iso", install.iso}};
   if (outcome) {
-    kLog.info("iso unpacked iso={} os={} arch={} files={}", install.iso, install.system, install.architecture,
-              *outcome);
+    kIsosLog.info("iso unpacked iso={} os={} arch={} files={}", install.iso, install.system,
+                  install.architecture, *outcome);
     event["Files"] = *outcome;
   } else {
-    kLog.warn("iso not unpacked iso={} os={} arch={}: {}", install.iso, install.system, install.architecture,
-              outcome.error().text());
+    kIsosLog.warn("iso not unpacked iso={} os={} arch={}: {}", install.iso, install.system,
+                  install.architecture, outcome.error().text());
     event["Error"] = outcome.error().messages.front();
   }
   services.events.publish("isos", "explode", install.iso, "system", json::serialize(event));
@@ -72,11 +67,11 @@ bool is_folder_name(std::string_view name) {
 
 std::vector<IsoInstall> isos_of(const json::object& bootenv) {
   std::vector<IsoInstall> out;
-  const json::object* system = object_member(bootenv, "OS");
+  const json::object* system = object_member(&bootenv, "OS");
   if (system == nullptr) return out;
   const std::string name = model::text_member(*system, "Name");
   if (!is_folder_name(name)) return out;
-  if (const json::object* architectures = object_member(*system, "SupportedArchitectures")) {
+  if (const json::object* architectures = object_member(system, "SupportedArchitectures")) {
     for (const auto& [word, value] : *architectures) {
       const std::string_view architecture = model::canonical_word("archAliases", word);
       if (architecture.empty() || !value.is_object()) continue;

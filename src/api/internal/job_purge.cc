@@ -9,7 +9,7 @@
 namespace mullion::api {
 namespace {
 
-Error refused(std::string_view name, std::string_view text, std::string_view wanted) {
+Error bad_purge_word(std::string_view name, std::string_view text, std::string_view wanted) {
   return Error(ErrorCode::kBadRequest, "", "jobs", "", {fmt::format("{}: {} is not {}", name, text, wanted)});
 }
 
@@ -17,13 +17,13 @@ Result<uint64_t> parse_keep(std::string_view text) {
   uint64_t number = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (failure == std::errc{} && end == text.data() + text.size()) return number;
-  return refused("jobsToKeep", text, "a number");
+  return bad_purge_word("jobsToKeep", text, "a number");
 }
 
 Result<env::Duration> parse_age(std::string_view name, std::string_view text) {
   Result<env::Duration> age = auth::parse_ttl(text);
   if (age) return age;
-  return refused(name, text, "an age like 30d, 12h or never");
+  return bad_purge_word(name, text, "an age like 30d, 12h or never");
 }
 
 /// The age that counts: what the client says, else zero when it chose by number, else the preference.

@@ -14,20 +14,16 @@ namespace mullion::api {
 namespace {
 
 /// The largest piece of a log that one request may bring: it is held in memory.
-constexpr uint64_t kLargestPiece = uint64_t{16} << 20;
+constexpr uint64_t kLargestLogPiece = uint64_t{16} << 20;
 constexpr size_t kPurgedTogether = 500;
 constexpr int kMostRounds = 8;
 
-std::string query_text(const Call& call, std::string_view name) {
-  return std::string(call.request.query_value(name).value_or(""));
-}
-
-PurgeWords words_of(const Call& call) {
+PurgeWords purge_words(const Call& call) {
   const content::Preferences& preferences = call.services.preferences;
-  return {query_text(call, "machine"),
-          query_text(call, "jobsToKeep"),
-          query_text(call, "failedJobsPurgedAfter"),
-          query_text(call, "completeJobsPurgedAfter"),
+  return {call.query_text("machine"),
+          call.query_text("jobsToKeep"),
+          call.query_text("failedJobsPurgedAfter"),
+          call.query_text("completeJobsPurgedAfter"),
           preferences.get("jobsToKeep"),
           preferences.get("failedJobsPurgedAfter"),
           preferences.get("completeJobsPurgedAfter")};
@@ -138,7 +134,7 @@ env::Task<Result<net::Response>> show_job_log(Call& call) {
 }
 
 env::Task<Result<net::Response>> append_job_log(Call& call) {
-  Result<std::string> text = co_await net::read_all(*call.request.body, kLargestPiece);
+  Result<std::string> text = co_await net::read_all(*call.request.body, kLargestLogPiece);
   if (!text) co_return text.error();
   Result<void> appended;
   Services& services = call.services;
@@ -154,7 +150,7 @@ env::Task<Result<net::Response>> append_job_log(Call& call) {
 }
 
 env::Task<Result<net::Response>> purge_jobs(Call& call) {
-  Result<PurgeRules> rules = purge_rules(words_of(call));
+  Result<PurgeRules> rules = purge_rules(purge_words(call));
   if (!rules) co_return rules.error();
   std::vector<std::string> removed;
   for (int round = 0; round < kMostRounds; ++round) {

@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "api/internal/bounded_work.h"
+#include "api/internal/log.h"
 #include "api/internal/lookup.h"
 #include "api/internal/objects.h"
 #include "api/internal/references.h"
 #include "api/internal/write_support.h"
-#include "base/log.h"
 #include "env/attempt.h"
 #include "model/index_value.h"
 #include "model/json_schema.h"
@@ -17,8 +17,6 @@ namespace mullion::api {
 namespace {
 
 namespace json = boost::json;
-
-constexpr Logger kLog("api");
 
 bool is_available(const std::optional<std::string>& body) {
   return body && model::raw_member(*body, "Available") == "true";

@@ -1,13 +1,11 @@
 #include "api/internal/live_rights.h"
 
+#include "api/internal/log.h"
 #include "api/internal/rights.h"
-#include "base/log.h"
 
 namespace mullion::api {
 namespace {
 
-constexpr Logger kLog("api");
-constexpr uint16_t kPolicyViolation = 1008;
 /// Rights change in bursts, and each change concerns few: this much later is still soon.
 constexpr env::Duration kPause = std::chrono::milliseconds(500);
 /// So often a watcher looks whether its socket is gone.

@@ -9,6 +9,9 @@
 
 namespace mullion::api {
 
+/// By which a conversation ends whose rights ended.
+inline constexpr uint16_t kPolicyViolation = 1008;
+
 /// What a caller was allowed when a transfer or a conversation began, and whether it still is. For one
 /// coroutine at a time; copies are independent.
 class LiveRights {

@@ -9,7 +9,7 @@
 namespace mullion::api {
 namespace {
 
-Error refused(const Call& call, ErrorCode code, std::string message) {
+Error install_refused(const Call& call, ErrorCode code, std::string message) {
   return object_error(call, code, {std::move(message)});
 }
 
@@ -21,20 +21,21 @@ Result<std::string> system_name(const Call& call) {
       system != nullptr && system->is_object() ? system->get_object().if_contains("Name") : nullptr;
   if (name != nullptr && name->is_string() && is_folder_name(name->get_string()))
     return std::string(name->get_string());
-  return refused(call, ErrorCode::kInvalid, "The boot environment names no operating system to remove");
+  return install_refused(call, ErrorCode::kInvalid,
+                         "The boot environment names no operating system to remove");
 }
 
 Result<std::vector<std::string>> wanted_architectures(const Call& call) {
   Result<json::value> body = parse_body(call);
   if (!body) return body.error();
   if (!body->is_array())
-    return refused(call, ErrorCode::kBadRequest, "The body is not a list of architectures");
+    return install_refused(call, ErrorCode::kBadRequest, "The body is not a list of architectures");
   std::vector<std::string> architectures;
   for (const json::value& item : body->get_array()) {
     const std::string_view word = item.is_string() ? std::string_view(item.get_string()) : "";
     const std::string_view canonical = model::canonical_word("archAliases", word);
     if (canonical.empty())
-      return refused(call, ErrorCode::kInvalid, fmt::format("Unsupported arch {}", word));
+      return install_refused(call, ErrorCode::kInvalid, fmt::format("Unsupported arch {}", word));
     architectures.emplace_back(canonical);
   }
   return architectures;

@@ -9,6 +9,8 @@
 
 namespace mullion::api {
 
+inline constexpr std::string_view kManagerPlugin = "manager";
+
 struct ManagerAction {
   std::string_view command;
   std::span<const std::string_view> required, optional;  // names of parameters

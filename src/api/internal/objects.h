@@ -55,6 +55,8 @@ Result<json::object> base_of(const Call& call, const Target& target);
 /// A precondition: nothing of a layer lies below the own object.
 store::Guard no_layer_below(const model::ObjectType& type, const std::string& key);
 
+/// Text of a member of a stored body, unescaped; "" when it is no text.
+std::string text_in(std::string_view body, std::string_view field);
 /// Parses a body; the error names the collection.
 Result<json::value> parse_body(const Call& call);
 

@@ -17,7 +17,7 @@ namespace {
 
 /// Lists up to this many objects are of one moment, and answered as one sized body.
 constexpr size_t kSmallList = 256;
-constexpr size_t kLargestPiece = 256 * 1024;
+constexpr size_t kLargestBodyPiece = 256 * 1024;
 /// Of a piece that is made beside the threads that serve: the one object more does not make it a second
 /// piece.
 constexpr size_t kPieceBytes = 224 * 1024;
@@ -66,7 +66,7 @@ class ListBody final : public net::BodySource {
                                  [this, &filled] { filled = fill_as_of_now(); });
       if (!filled) co_return filled.error();
     }
-    const std::string_view piece = std::string_view(buffer_).substr(offset_, kLargestPiece);
+    const std::string_view piece = std::string_view(buffer_).substr(offset_, kLargestBodyPiece);
     offset_ += piece.size();
     co_return piece;
   }

@@ -5,6 +5,7 @@
 #include "api/internal/handlers.h"
 #include "api/internal/heavy.h"
 #include "api/internal/hooks.h"
+#include "api/internal/log.h"
 #include "api/internal/lookup.h"
 #include "api/internal/new_references.h"
 #include "api/internal/objects.h"
@@ -14,16 +15,14 @@
 #include "api/internal/tenant_writes.h"
 #include "api/internal/unique_names.h"
 #include "api/internal/write_support.h"
-#include "base/log.h"
 #include "env/random.h"
+#include "model/index_value.h"
 #include "model/json_schema.h"
 #include "model/members.h"
 #include "store/commit_async.h"
 
 namespace mullion::api {
 namespace {
-
-constexpr Logger kLog("api");
 
 /// A write that is being prepared.
 struct Draft {
@@ -333,6 +332,12 @@ std::string random_secret() {
 }
 
 model::PatchLimits patch_limits(const Call& call) { return {call.services.limits.body_bytes}; }
+
+std::string text_in(std::string_view body, std::string_view field) {
+  boost::system::error_code failure;
+  const json::value value = json::parse(json::string_view(model::raw_member(body, field)), failure);
+  return failure || !value.is_string() ? std::string() : std::string(value.get_string());
+}
 
 Result<json::value> parse_body(const Call& call) {
   if (call.body.empty()) return json::value();  // nothing sent is null

@@ -58,12 +58,6 @@ std::optional<ParamRule> rule_of(const store::Snapshot& snapshot, std::string_vi
   return rule;
 }
 
-const json::object* object_member(const json::object* object, std::string_view name) {
-  if (object == nullptr) return nullptr;
-  const json::value* value = object->if_contains(name);
-  return value != nullptr && value->is_object() ? &value->get_object() : nullptr;
-}
-
 std::string bad_value(std::string_view name, const json::value& value, std::string_view reason) {
   std::string text;
   model::append_json(text, value);
@@ -229,6 +223,12 @@ std::optional<std::string> inherited_param(const store::Snapshot& snapshot, std:
 }
 
 }  // namespace
+
+const json::object* object_member(const json::object* object, std::string_view name) {
+  if (object == nullptr) return nullptr;
+  const json::value* value = object->if_contains(name);
+  return value != nullptr && value->is_object() ? &value->get_object() : nullptr;
+}
 
 json::value param_default(const store::Snapshot& snapshot, std::string_view name, std::string_view owner) {
   return default_of(snapshot, std::string(owner), name);

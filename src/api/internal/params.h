@@ -12,6 +12,9 @@
 
 namespace mullion::api {
 
+/// A member that is an object; null for everything else, and for null.
+const boost::json::object* object_member(const boost::json::object* object, std::string_view name);
+
 /// Whether prepare_params() can have something to do.
 bool may_hold_secure_values(const model::ObjectType& type);
 /// Checks every changed parameter of `object` against its Param schema and seals clear values of secure ones.

@@ -7,11 +7,6 @@
 namespace mullion::api {
 namespace {
 
-const json::object* object_member(const json::object* object, std::string_view name) {
-  const json::value* value = object->if_contains(name);
-  return value != nullptr && value->is_object() ? &value->get_object() : nullptr;
-}
-
 /// Answer of a write to parameters: the Params of the stored object.
 Result<json::object> params_of(const std::string& body) {
   Result<json::object> object = parse_stored(body);

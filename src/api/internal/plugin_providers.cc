@@ -5,17 +5,13 @@
 #include "api/internal/blobs.h"
 #include "api/internal/finder.h"
 #include "api/internal/handlers.h"
+#include "api/internal/manager_actions.h"
 #include "api/internal/objects.h"
 #include "api/internal/secure_upgrade.h"
 #include "content/archive.h"
 
 namespace mullion::api {
 namespace json = boost::json;
-namespace {
-
-constexpr std::string_view kManagerPlugin = "manager";
-
-}  // namespace
 
 namespace handlers {
 

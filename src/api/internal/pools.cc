@@ -25,15 +25,9 @@ Result<void> visit_machines(const Call& call, const store::Snapshot& snapshot, s
   return visit_matching(call, snapshot, *model::find_object_type("machines"), std::move(query), "get", visit);
 }
 
-std::string text_member(std::string_view body, std::string_view field) {
-  boost::system::error_code failure;
-  const json::value value = json::parse(json::string_view(model::raw_member(body, field)), failure);
-  return failure || !value.is_string() ? std::string() : std::string(value.get_string());
-}
-
 json::object pool_result(const store::ObjectRef& ref, std::string_view body, const std::string& status) {
   json::object result;
-  result["Name"] = text_member(body, "Name");
+  result["Name"] = text_in(body, "Name");
   result["Uuid"] = ref.key;
   result["Allocated"] = model::raw_member(body, "PoolAllocated") == "true";
   result["Status"] = status;
@@ -46,7 +40,7 @@ Result<json::array> active_pools(const Call& call) {
   json::array active;
   std::string last;
   const auto visit = [&](const store::ObjectRef&, std::string_view body) {
-    std::string pool = text_member(body, "Pool");
+    std::string pool = text_in(body, "Pool");
     if (pool == last) return true;
     last = std::move(pool);
     if (may(call, *call.type, "get", {last, std::string(store::kOwn)}, "")) active.emplace_back(last);
@@ -62,7 +56,7 @@ Result<json::object> pool_status(const Call& call) {
   const Result<void> visited =
       visit_machines(call, *call.services.store.snapshot(), {"Pool", store::Operator::kEq, {call.target.key}},
                      [&](const store::ObjectRef& ref, std::string_view body) {
-                       const std::string status = text_member(body, "PoolStatus");
+                       const std::string status = text_in(body, "PoolStatus");
                        by_status[status].push_back(pool_result(ref, body, status));
                        return true;
                      });

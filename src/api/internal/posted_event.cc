@@ -7,29 +7,29 @@ namespace {
 
 namespace json = boost::json;
 
-Error refused(std::string message) {
+Error event_refused(std::string message) {
   return Error(ErrorCode::kBadRequest, "", "events", "", {std::move(message)});
 }
 
-Result<std::string> text_of(const json::object& event, std::string_view name) {
+Result<std::string> posted_text(const json::object& event, std::string_view name) {
   const json::value* value = event.if_contains(name);
   if (value == nullptr || value->is_null()) return std::string();
-  if (!value->is_string()) return refused(fmt::format("{}: expected a text", name));
+  if (!value->is_string()) return event_refused(fmt::format("{}: expected a text", name));
   return std::string(value->get_string());
 }
 
-json::value member_of(const json::object& event, std::string_view name) {
+json::value event_member(const json::object& event, std::string_view name) {
   const json::value* value = event.if_contains(name);
   return value == nullptr ? json::value() : *value;
 }
 
 /// Go clients send the year 1 for "no time".
-Result<std::string> time_of(const json::object& event, env::WallTime now) {
-  Result<std::string> text = text_of(event, "Time");
+Result<std::string> event_time(const json::object& event, env::WallTime now) {
+  Result<std::string> text = posted_text(event, "Time");
   if (!text) return text;
   env::WallTime time;
   if (!text->empty() && !env::parse_rfc3339(*text, time)) {
-    return refused(fmt::format("Time: {} is not a time", *text));
+    return event_refused(fmt::format("Time: {} is not a time", *text));
   }
   if (text->empty() || time.time_since_epoch().count() <= 0) return env::format_rfc3339(now);
   return text;
@@ -38,19 +38,19 @@ Result<std::string> time_of(const json::object& event, env::WallTime now) {
 }  // namespace
 
 Result<PostedEvent> posted_event(const json::value& body, std::string_view principal, env::WallTime now) {
-  if (!body.is_object()) return refused("The body is not a JSON object");
+  if (!body.is_object()) return event_refused("The body is not a JSON object");
   const json::object& event = body.get_object();
   PostedEvent out;
   for (const auto& [name, target] :
        {std::pair{"Type", &out.type}, std::pair{"Action", &out.action}, std::pair{"Key", &out.key}}) {
-    Result<std::string> text = text_of(event, name);
+    Result<std::string> text = posted_text(event, name);
     if (!text) return text.error();
     *target = std::move(*text);
   }
-  if (out.type.empty() || out.action.empty()) return refused("Type and Action must not be empty");
+  if (out.type.empty() || out.action.empty()) return event_refused("Type and Action must not be empty");
   // Clients count these: each answers one command of theirs.
-  if (out.type == "websocket") return refused("Type websocket belongs to the server");
-  Result<std::string> time = time_of(event, now);
+  if (out.type == "websocket") return event_refused("Type websocket belongs to the server");
+  Result<std::string> time = event_time(event, now);
   if (!time) return time.error();
   json::object shown;
   shown["Time"] = *time;
@@ -58,8 +58,8 @@ Result<PostedEvent> posted_event(const json::value& body, std::string_view princ
   shown["Action"] = out.action;
   shown["Key"] = out.key;
   shown["Principal"] = principal;
-  shown["Object"] = member_of(event, "Object");
-  shown["Original"] = member_of(event, "Original");
+  shown["Object"] = event_member(event, "Object");
+  shown["Original"] = event_member(event, "Original");
   out.json = json::serialize(shown);
   return out;
 }

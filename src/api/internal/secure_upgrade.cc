@@ -2,10 +2,10 @@
 
 #include <set>
 
+#include "api/internal/log.h"
 #include "api/internal/lookup.h"
 #include "api/internal/objects.h"
 #include "api/internal/params.h"
-#include "base/log.h"
 #include "env/pools.h"
 #include "model/secure_params.h"
 #include "store/commit_async.h"
@@ -15,9 +15,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr Logger kLog("api");
 /// So often sealing is tried again when others change the same object in between.
-constexpr int kMostAttempts = 64;
+constexpr int kUpgradeAttempts = 64;
 constexpr uint64_t kEvery = UINT64_MAX;
 
 std::set<std::string> secure_params(const Services& services, const store::Snapshot& snapshot) {
@@ -101,7 +100,7 @@ env::Task<Result<void>> seal_packs(Services& services) {
 env::Task<Result<void>> seal_object(Services& services, const model::ObjectType& type, std::string key,
                                     const std::set<std::string>& names) {
   const store::ObjectId id{std::string(type.prefix), std::string(store::kOwn), key};
-  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
+  for (int attempt = 0; attempt < kUpgradeAttempts; ++attempt) {
     std::optional<std::string> before = services.store.snapshot()->get(id);
     if (!before || !sealed_body(type, *before, names, nullptr)) co_return Result<void>();
     std::optional<Result<auth::KeyPair>> pair;

@@ -36,10 +36,6 @@ Error missing(const Call& call, std::string_view prefix) {
   return Error(ErrorCode::kNotFound, "", std::string(prefix), call.requested_id(), {"Not Found"});
 }
 
-std::string query_text(const Call& call, std::string_view name) {
-  return std::string(call.request.query_value(name).value_or(""));
-}
-
 Result<net::Response> token_response(Call& call, const auth::TokenRequest& wanted) {
   const LogScope scope(call.log);
   Result<std::string> token = call.services.authenticator.make_token(wanted);
@@ -51,7 +47,7 @@ Result<net::Response> token_response(Call& call, const auth::TokenRequest& wante
 }
 
 Result<env::Duration> wanted_ttl(const Call& call, std::string_view prefix) {
-  const std::string text = query_text(call, "ttl");
+  const std::string text = call.query_text("ttl");
   if (text.empty()) return env::Duration(std::chrono::seconds(600));
   Result<env::Duration> ttl = auth::parse_ttl(text);
   if (ttl) return ttl;
@@ -66,9 +62,9 @@ std::string grantor_of(const Call& call) {
 }
 
 std::optional<auth::Claim> wanted_claim(const Call& call) {
-  const std::string scope = query_text(call, "scope");
-  const std::string action = query_text(call, "action");
-  const std::string specific = query_text(call, "specific");
+  const std::string scope = call.query_text("scope");
+  const std::string action = call.query_text("action");
+  const std::string specific = call.query_text("specific");
   if (scope.empty() && action.empty() && specific.empty()) return std::nullopt;
   const auto or_any = [](const std::string& text) {
     return text.empty() || text == "all" ? std::string("*") : text;
@@ -90,7 +86,7 @@ env::Task<Result<net::Response>> make_user_token(Call& call) {
   wanted.user = user->key;
   wanted.grantor = grantor_of(call);
   wanted.ttl = *ttl;
-  const std::string roles = query_text(call, "roles");
+  const std::string roles = call.query_text("roles");
   wanted.roles = split_list(roles);
   if (!roles.empty() && wanted.roles.empty())
     co_return Error(ErrorCode::kBadRequest, "", "users", user->key, {"roles: no role is named"});

@@ -12,7 +12,7 @@ namespace {
 
 namespace json = boost::json;
 
-Error refused(const Call& call, std::string_view model, std::string reason) {
+Error system_refused(const Call& call, std::string_view model, std::string reason) {
   return Error(ErrorCode::kInvalid, "", std::string(model), call.requested_id(), {std::move(reason)});
 }
 
@@ -35,7 +35,7 @@ namespace handlers {
 env::Task<Result<net::Response>> system_active(Call&) { co_return json_response(200, std::string("true")); }
 
 env::Task<Result<net::Response>> system_passive(Call& call) {
-  co_return refused(call, "system", "This server stands alone and cannot become passive");
+  co_return system_refused(call, "system", "This server stands alone and cannot become passive");
 }
 
 env::Task<Result<net::Response>> make_backup(Call& call) {
@@ -90,7 +90,7 @@ env::Task<Result<net::Response>> forget_upgrade(Call& call) {
 }
 
 env::Task<Result<net::Response>> refuse_consensus(Call& call) {
-  co_return refused(call, "system", "This version does not form clusters");
+  co_return system_refused(call, "system", "This version does not form clusters");
 }
 
 }  // namespace handlers

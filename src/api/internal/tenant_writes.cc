@@ -1,13 +1,11 @@
 #include "api/internal/tenant_writes.h"
 
+#include "api/internal/log.h"
 #include "api/internal/write_support.h"
-#include "base/log.h"
 #include "store/commit_async.h"
 
 namespace mullion::api {
 namespace {
-
-constexpr Logger kLog("api");
 
 /// The key of the object that an owner says it created.
 std::string created_key(const model::ObjectType& type, std::string_view body) {

@@ -8,11 +8,9 @@ namespace mullion::api {
 namespace {
 
 /// Dates in headers are whole seconds.
-env::WallTime whole_seconds(env::WallTime time) { return std::chrono::floor<std::chrono::seconds>(time); }
+env::WallTime floored(env::WallTime time) { return std::chrono::floor<std::chrono::seconds>(time); }
 
-bool changed_since(const FileVersion& file, env::WallTime time) {
-  return whole_seconds(file.modified) > time;
-}
+bool changed_since(const FileVersion& file, env::WallTime time) { return floored(file.modified) > time; }
 
 bool fails_precondition(const net::Headers& headers, const FileVersion& file) {
   if (const auto wanted = headers.get("If-Match")) return !etag_matches(*wanted, file.etag);

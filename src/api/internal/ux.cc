@@ -19,7 +19,7 @@ constexpr uint64_t kLargestVersionFile = 64 * 1024;
 constexpr size_t kVersionDepth = 8;
 constexpr size_t kShortestFingerprint = 8;
 
-std::string text_of(content::Blobs& blobs, std::string_view path) {
+std::string file_text(content::Blobs& blobs, std::string_view path) {
   const Result<content::Blobs::Info> info = blobs.stat("files", path);
   if (!info || info->size > kLargestVersionFile) return "";
   Result<std::string> text = env::read_file(info->file);
@@ -48,9 +48,9 @@ bool is_there(content::Blobs& blobs, std::string_view path) { return blobs.stat(
 }  // namespace
 
 std::string installed_ux_version(content::Blobs& blobs) {
-  std::string version = version_member(text_of(blobs, "ux/ux-version.json"));
+  std::string version = version_member(file_text(blobs, "ux/ux-version.json"));
   if (!version.empty()) return version;
-  version = text_of(blobs, "ux/version");
+  version = file_text(blobs, "ux/version");
   version.resize(std::min(version.find_first_of("\r\n"), version.size()));
   return is_valid_utf8(version) ? version : "";
 }

@@ -16,12 +16,6 @@ namespace {
 
 constexpr size_t kMostSets = 100;
 
-json::array to_array(const std::vector<std::string>& texts) {
-  json::array out;
-  for (const std::string& text : texts) out.emplace_back(text);
-  return out;
-}
-
 json::object plan_json(const std::string& endpoint, const versionset::Explained& explained) {
   json::array actions, deletions;
   uint64_t bytes = 0;

@@ -5,16 +5,15 @@
 #include "api/internal/answers.h"
 #include "api/internal/event_reader.h"
 #include "api/internal/handlers.h"
-#include "base/log.h"
+#include "api/internal/live_rights.h"
+#include "api/internal/log.h"
 #include "net/target.h"
 
 namespace mullion::api {
 namespace {
 
-constexpr Logger kLog("api");
 constexpr uint16_t kNormal = 1000;
 constexpr uint16_t kGoingAway = 1001;
-constexpr uint16_t kPolicyViolation = 1008;
 constexpr std::string_view kLoginEnded = "The login ended";
 constexpr std::string_view kTooSlow = "events wait for a reader that is too slow; connect again";
 

@@ -19,20 +19,20 @@ struct Match {
   std::string uuid;
 };
 
-Error refused(std::string message) {
+Error whoami_refused(std::string message) {
   return Error(ErrorCode::kBadRequest, "", "whoami", "", {std::move(message)});
 }
 
 Result<void> check_length(const json::object& object, std::string_view field) {
   if (object.at(field).get_array().size() <= kMostTexts) return {};
-  return refused(fmt::format("{}: at most {} entries", field, kMostTexts));
+  return whoami_refused(fmt::format("{}: at most {} entries", field, kMostTexts));
 }
 
 /// The question with every member that it may have.
 Result<json::object> question(json::value body) {
-  if (!body.is_object()) return refused("The body is not a JSON object");
+  if (!body.is_object()) return whoami_refused("The body is not a JSON object");
   Result<json::object> asked = model::normalise_nested("Whoami", std::move(body));
-  if (!asked) return refused(asked.error().messages.front());
+  if (!asked) return whoami_refused(asked.error().messages.front());
   Result<void> fits = check_length(*asked, "MacAddrs");
   if (fits) fits = check_length(asked->at("Fingerprint").get_object(), "MemoryIds");
   if (!fits) return fits.error();

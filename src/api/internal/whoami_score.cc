@@ -36,7 +36,7 @@ std::set<std::string> texts_of(const json::object& object, std::string_view fiel
   return texts;
 }
 
-const json::object& member_of(const json::object& object, std::string_view field) {
+const json::object& object_in(const json::object& object, std::string_view field) {
   static const json::object none;
   const json::value* value = object.if_contains(field);
   return value != nullptr && value->is_object() ? value->get_object() : none;
@@ -61,8 +61,8 @@ int same_words(const json::object& known, const json::object& given) {
 }  // namespace
 
 int whoami_score(const json::object& machine, const json::object& asked) {
-  const json::object& known = member_of(machine, "Fingerprint");
-  const json::object& given = member_of(asked, "Fingerprint");
+  const json::object& known = object_in(machine, "Fingerprint");
+  const json::object& given = object_in(asked, "Fingerprint");
   int score = same_words(known, given);
   score += share_present(texts_of(known, "MemoryIds"), texts_of(given, "MemoryIds"));
   score += share_present(texts_of(machine, "HardwareAddrs"), texts_of(asked, "MacAddrs"));

@@ -18,16 +18,10 @@ namespace {
 
 namespace json = boost::json;
 
-std::optional<json::object> parse_object(std::string_view text) {
-  auto parsed = model::parse_json(text);
-  if (!parsed || !parsed->is_object()) return std::nullopt;
-  return std::move(parsed->get_object());
-}
-
 std::optional<json::object> local_object(const store::Snapshot& snapshot, std::string_view type,
                                          std::string_view key) {
   const auto stored = snapshot.get_local(type, key);
-  return stored ? parse_object(stored->body) : std::nullopt;
+  return stored ? model::read_object(stored->body) : std::nullopt;
 }
 
 /// "192.168.1.2" -> "C0A80102", the key of a reservation; empty when it is no IPv4 address.
@@ -52,7 +46,7 @@ std::string hex_address(std::string_view dotted) {
 SecretRecord read_secrets(const store::Snapshot& snapshot, std::string_view space, std::string_view key) {
   const auto stored = snapshot.secret(space, key);
   if (!stored) return {};
-  const auto object = parse_object(*stored);
+  const auto object = model::read_object(*stored);
   if (!object) return {};
   return {model::text_member(*object, "PasswordHash"), model::text_member(*object, "Secret")};
 }

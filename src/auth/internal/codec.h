@@ -7,6 +7,10 @@
 
 namespace mullion::auth {
 
+/// As libsodium wants them.
+inline const unsigned char* bytes_of(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
 /// Makes libsodium ready; cheap after the first call, thread-safe.
 void ensure_sodium();
 std::string base64_encode(std::string_view bytes);

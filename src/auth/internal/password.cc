@@ -14,10 +14,6 @@ namespace {
 constexpr unsigned long long kOperations = 2;
 constexpr size_t kMemory = size_t{32} << 20;
 
-const unsigned char* bytes_of(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-
 template <typename Number>
 bool parse_number(std::string_view text, Number& out) {
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), out);

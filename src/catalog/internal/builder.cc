@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
-#include "base/log.h"
 #include "base/semantic_version.h"
+#include "catalog/internal/log.h"
 #include "env/pools.h"
 #include "model/object.h"
 
@@ -16,7 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 namespace json = boost::json;
-constexpr Logger kLog("catalog");
 constexpr size_t kKeptVersions = 5;
 constexpr size_t kMaxWarnings = 200;
 

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "base/log.h"
+#include "catalog/internal/log.h"
 #include "catalog/internal/places.h"
 #include "env/unless.h"
 #include "net/range.h"
@@ -12,9 +12,8 @@ namespace mullion::catalog {
 
 namespace {
 
-constexpr Logger kLog("catalog");
 constexpr int kTries = 4;
-constexpr std::string_view kBucket = "files";
+constexpr std::string_view kFilesBucket = "files";
 constexpr std::string_view kIncoming = "rebar-catalog/.incoming";
 
 bool matches(const Artifact& artifact, const content::Blobs::Info& info) {
@@ -109,14 +108,14 @@ bool Fetcher::is_own(const Artifact& artifact) const {
 }
 
 void Fetcher::sweep() {
-  const auto left = dependencies_.blobs.list(kBucket, kIncoming, true);
+  const auto left = dependencies_.blobs.list(kFilesBucket, kIncoming, true);
   for (const std::string& name : left ? *left : std::vector<std::string>())
-    (void)dependencies_.blobs.remove(kBucket, fmt::format("{}/{}", kIncoming, name));
+    (void)dependencies_.blobs.remove(kFilesBucket, fmt::format("{}/{}", kIncoming, name));
 }
 
 env::Task<Result<content::Blobs::Info>> Fetcher::look(std::string path) {
   Result<Info> info = Info{};
-  co_await env::run_blocking([&] { info = dependencies_.blobs.stat(kBucket, path); });
+  co_await env::run_blocking([&] { info = dependencies_.blobs.stat(kFilesBucket, path); });
   co_return info;
 }
 
@@ -188,7 +187,7 @@ env::Task<void> Fetcher::until_over(PendingPtr pending) { (void)co_await join(st
 env::Task<Result<content::Blobs::Info>> Fetcher::receive(Artifact artifact, std::string part, bool& resumed) {
   uint64_t have = 0;
   co_await env::run_blocking([&] {
-    const auto size = dependencies_.blobs.unfinished(kBucket, part);
+    const auto size = dependencies_.blobs.unfinished(kFilesBucket, part);
     have = size ? *size : 0;
   });
   net::UrlOptions options;  // any certificate: what comes is checked by its SHA-256
@@ -202,17 +201,17 @@ env::Task<Result<content::Blobs::Info>> Fetcher::receive(Artifact artifact, std:
   const std::optional<net::ContentRange> piece = piece_of(*answer, have);
   net::BodySource& body = *answer->body;
   if (answer->status == 416 || (resumed && !piece)) {
-    co_await env::run_blocking([&] { (void)dependencies_.blobs.drop_unfinished(kBucket, part); });
+    co_await env::run_blocking([&] { (void)dependencies_.blobs.drop_unfinished(kFilesBucket, part); });
     co_return Error(ErrorCode::kUnreachable, artifact.source + ": the rest of it is not there");
   }
   if (!piece) {  // nothing says where it ends, so that it could not be gone on with
     if (have > 0)
-      co_await env::run_blocking([&] { (void)dependencies_.blobs.drop_unfinished(kBucket, part); });
-    co_return co_await dependencies_.blobs.put(std::string(kBucket), part, body, false,
+      co_await env::run_blocking([&] { (void)dependencies_.blobs.drop_unfinished(kFilesBucket, part); });
+    co_return co_await dependencies_.blobs.put(std::string(kFilesBucket), part, body, false,
                                                dependencies_.max_download);
   }
   Result<content::Blobs::Progress> progress = co_await dependencies_.blobs.append(
-      std::string(kBucket), part, body, *piece, false, dependencies_.max_download);
+      std::string(kFilesBucket), part, body, *piece, false, dependencies_.max_download);
   if (!progress) co_return progress.error();
   if (progress->finished) co_return *progress->finished;
   co_return Error(ErrorCode::kUnreachable, artifact.source + ": it ended early");
@@ -227,14 +226,15 @@ env::Task<Result<content::Blobs::Info>> Fetcher::download(Artifact artifact) {
     received = co_await receive(artifact, part, resumed);
     if (received && received->sha256 == artifact.sha256) {
       Result<Info> placed = Info{};
-      co_await env::run_blocking([&] { placed = dependencies_.blobs.move(kBucket, part, artifact.path); });
+      co_await env::run_blocking(
+          [&] { placed = dependencies_.blobs.move(kFilesBucket, part, artifact.path); });
       if (!placed) co_return placed;
       kLog.info("fetched source={} path={}", artifact.source, artifact.path);
       co_return placed;
     }
     if (received) {
       const Error wrong = differs(artifact, received->sha256);
-      co_await env::run_blocking([&] { (void)dependencies_.blobs.remove(kBucket, part); });
+      co_await env::run_blocking([&] { (void)dependencies_.blobs.remove(kFilesBucket, part); });
       received = wrong;
       // Two halves of different files; one whole one is what it is.
       if (!resumed) co_return wrong;

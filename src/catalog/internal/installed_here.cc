@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "base/log.h"
 #include "catalog/internal/fetcher.h"
+#include "catalog/internal/log.h"
 #include "catalog/internal/pack_meta.h"
 #include "catalog/internal/places.h"
 #include "env/sha256.h"
@@ -16,9 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using Info = content::Blobs::Info;
-constexpr Logger kLog("catalog");
 constexpr std::string_view kPack = "ContentPackage";
-constexpr std::string_view kBucket = "catalog";
+constexpr std::string_view kCatalogBucket = "catalog";
 constexpr std::string_view kPrograms = "plugins";
 constexpr std::string_view kFolder = "installed";
 
@@ -81,7 +80,7 @@ std::vector<Installed> InstalledHere::read() const {
 /// Removes the files of packs that are installed no more.
 void InstalledHere::forget_files(const std::vector<Installed>& kept) const {
   std::error_code problem;
-  const env::Path folder = dependencies_.base_root / kBucket / kFolder;
+  const env::Path folder = dependencies_.base_root / kCatalogBucket / kFolder;
   for (fs::directory_iterator at(folder, problem), end; !problem && at != end; at.increment(problem)) {
     const std::string file = at->path().filename();
     const bool needed = std::any_of(kept.begin(), kept.end(), [&file](const Installed& installed) {
@@ -104,16 +103,16 @@ std::vector<Installed> InstalledHere::list() {
 
 Result<Info> InstalledHere::write_pack(const std::string& name, const std::string& sha256) const {
   const std::string path = fmt::format("{}/{}", kFolder, file_of(name));
-  Result<Info> known = dependencies_.blobs.stat(kBucket, path);
+  Result<Info> known = dependencies_.blobs.stat(kCatalogBucket, path);
   if (known && known->sha256 == sha256) return known;
   const auto text = dependencies_.layers.show(name);
   if (!text) return text.error();
-  const env::Path file = dependencies_.base_root / kBucket / path;
+  const env::Path file = dependencies_.base_root / kCatalogBucket / path;
   Result<void> written = env::make_directories(file.parent_path(), 0700);
   if (written) written = env::write_file_atomic(file, *text, 0600);
   if (!written) return written.error();
   kLog.info("installed pack made ready to be sent name={} bytes={}", name, text->size());
-  return dependencies_.blobs.stat(kBucket, path);
+  return dependencies_.blobs.stat(kCatalogBucket, path);
 }
 
 Result<Info> InstalledHere::open(const Artifact& artifact) {

@@ -2,7 +2,7 @@
 
 #include <boost/json.hpp>
 
-#include "base/log.h"
+#include "catalog/internal/log.h"
 #include "model/members.h"
 #include "model/object.h"
 
@@ -11,7 +11,6 @@ namespace mullion::catalog {
 namespace {
 
 namespace json = boost::json;
-constexpr Logger kLog("catalog");
 constexpr int64_t kFormat = 2;  // 1 remembered errors of reading as faults of the files
 
 int64_t nanoseconds(const content::Blobs::Info& info) { return info.modified.time_since_epoch().count(); }

@@ -9,9 +9,9 @@
 #include <boost/system/system_error.hpp>
 
 #include "base/digest.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "catalog/catalog_url.h"
+#include "catalog/internal/log.h"
 #include "env/unless.h"
 #include "model/object.h"
 #include "net/user_url.h"
@@ -22,7 +22,6 @@ namespace mullion::catalog {
 namespace {
 
 namespace json = boost::json;
-constexpr Logger kLog("catalog");
 constexpr uint64_t kLargestCatalog = uint64_t{128} << 20;
 constexpr size_t kMaxItems = 100'000;
 constexpr size_t kMaxPlaces = 32;

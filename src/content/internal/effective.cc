@@ -20,12 +20,6 @@ namespace json = boost::json;
 constexpr std::string_view kOrder[] = {"templates", "params", "tasks",    "bootenvs",
                                        "profiles",  "stages", "workflows"};
 
-std::optional<json::object> parse_object(std::string_view body) {
-  auto parsed = model::parse_json(body);
-  if (!parsed || !parsed->is_object()) return std::nullopt;
-  return std::move(parsed->get_object());
-}
-
 /// Own objects over the stack that is about to become effective.
 class StackLookup final : public model::Lookup {
  public:
@@ -33,9 +27,9 @@ class StackLookup final : public model::Lookup {
       : bodies_(bodies), snapshot_(snapshot) {}
 
   std::optional<json::object> find(std::string_view type, std::string_view key) const override {
-    if (const auto own = own_body(type, key)) return parse_object(*own);
+    if (const auto own = own_body(type, key)) return model::read_object(*own);
     const auto found = bodies_.find(ObjectName(type, key));
-    return found == bodies_.end() ? std::nullopt : parse_object(found->second);
+    return found == bodies_.end() ? std::nullopt : model::read_object(found->second);
   }
 
   bool exists(std::string_view type, std::string_view key) const override {
@@ -45,7 +39,7 @@ class StackLookup final : public model::Lookup {
   std::vector<json::object> all(std::string_view type) const override {
     std::vector<json::object> found;
     const auto keep = [&](std::string_view body) {
-      if (std::optional<json::object> object = parse_object(body)) found.push_back(std::move(*object));
+      if (std::optional<json::object> object = model::read_object(body)) found.push_back(std::move(*object));
     };
     snapshot_.scan_owner(type, store::kOwn, "", [&](std::string_view, std::string_view body) {
       keep(body);
@@ -92,7 +86,7 @@ class Validator {
 
   void validate(const ObjectName& name, std::string& body) {
     const model::ObjectType* type = model::find_object_type(name.first);
-    auto object = type != nullptr ? parse_object(body) : std::nullopt;
+    auto object = type != nullptr ? model::read_object(body) : std::nullopt;
     if (!object) return;
     model::Verdict verdict = judge(*type, *object);
     std::vector<std::string> problems = std::move(verdict.invalid);
@@ -134,7 +128,7 @@ class Validator {
   uint64_t schema_steps_ = 20 * model::kSchemaSteps;
 };
 
-size_t order_of(std::string_view section) {
+size_t section_rank(std::string_view section) {
   return static_cast<size_t>(std::find(std::begin(kOrder), std::end(kOrder), section) - std::begin(kOrder));
 }
 
@@ -145,7 +139,7 @@ Effective make_effective(const Stack& stack, const store::Snapshot& snapshot) {
   std::vector<std::pair<size_t, ObjectName>> order;
   for (const auto& [name, body] : stack.effective()) {
     effective.bodies.emplace(name, *body);
-    order.emplace_back(order_of(name.first), name);
+    order.emplace_back(section_rank(name.first), name);
   }
   std::sort(order.begin(), order.end());
   Validator validator(effective, stack, snapshot);

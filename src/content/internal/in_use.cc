@@ -12,7 +12,7 @@ namespace mullion::content {
 
 namespace {
 
-constexpr size_t kMaxMessages = 20;
+constexpr size_t kMostUses = 20;
 
 /// Which index of which collection refers to objects of a section.
 struct Reference {
@@ -79,7 +79,7 @@ Result<void> in_use(std::vector<std::string> messages) {
 Result<void> check_vanishing(const store::Snapshot& snapshot, const Stack& before, const Stack& after) {
   std::vector<std::string> messages;
   for (const ObjectName& name : vanishing(before, after)) {
-    if (messages.size() >= kMaxMessages) break;
+    if (messages.size() >= kMostUses) break;
     check_references(snapshot, name, messages);
     check_preferences(snapshot, name, messages);
   }
@@ -99,13 +99,13 @@ std::vector<ObjectName> users_of_vanishing(const store::Snapshot& snapshot, cons
   for (const ObjectName& name : vanishing(before, after)) {
     for (const Reference& reference : kReferences) {
       if (reference.section != name.first) continue;
-      for (const std::string& user : users_of(snapshot, reference, name.second, kMaxMessages))
+      for (const std::string& user : users_of(snapshot, reference, name.second, kMostUses))
         out.emplace_back(reference.type, user);
     }
   }
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());
-  if (out.size() > kMaxMessages) out.resize(kMaxMessages);
+  if (out.size() > kMostUses) out.resize(kMostUses);
   return out;
 }
 

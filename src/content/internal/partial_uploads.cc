@@ -2,14 +2,13 @@
 
 #include <fmt/format.h>
 
-#include "base/log.h"
+#include "content/internal/log.h"
 
 namespace mullion::content {
 
 namespace {
 
 namespace fs = std::filesystem;
-constexpr Logger kLog("content");
 
 }  // namespace
 

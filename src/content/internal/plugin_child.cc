@@ -6,7 +6,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
-#include "base/log.h"
+#include "content/internal/log.h"
 #include "env/random.h"
 #include "model/members.h"
 #include "model/object.h"
@@ -16,7 +16,6 @@ namespace mullion::content {
 namespace {
 
 namespace json = boost::json;
-constexpr Logger kLog("plugins");
 
 constexpr size_t kMostEvents = 1000;
 constexpr uint64_t kLargestAnswer = uint64_t{64} << 20;
@@ -222,7 +221,7 @@ void PluginChild::take_lines(const std::vector<std::string>& lines, bool awaits_
       changed_.notify_all();
       continue;
     }
-    kLog.info("plugin={} {}", plugin_, line);
+    kPluginsLog.info("plugin={} {}", plugin_, line);
   }
 }
 
@@ -360,7 +359,7 @@ Task<void> PluginChild::send_events() {
     }
     Result<std::string> told = co_await ask("/api-plugin/v4/publish", *event(), kEventLimit);
     if (!told && told.error().code == ErrorCode::kCancelled) co_return;
-    if (!told) kLog.warn("plugin={} refused an event reason={}", plugin_, told.error().text());
+    if (!told) kPluginsLog.warn("plugin={} refused an event reason={}", plugin_, told.error().text());
   }
 }
 

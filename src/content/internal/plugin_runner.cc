@@ -4,7 +4,7 @@
 
 #include <boost/json/array.hpp>
 
-#include "base/log.h"
+#include "content/internal/log.h"
 #include "env/attempt.h"
 #include "env/random.h"
 #include "model/object.h"
@@ -15,8 +15,6 @@ namespace mullion::content {
 namespace {
 
 namespace json = boost::json;
-constexpr Logger kLog("plugins");
-constexpr std::string_view kPlugins = "plugins";
 constexpr int kReportAttempts = 16;
 constexpr env::Duration kLongRest = std::chrono::hours(1);
 
@@ -135,7 +133,7 @@ Task<void> PluginRunner::start(const PluginOrder& order) {
   const auto give_up = [this, &order] { return current_order().wish.generation != order.wish.generation; };
   Result<void> started = co_await child_->start(order.program, order.token, give_up);
   if (started) {
-    kLog.info("plugin started plugin={} provider={}", plugin_, order.provider);
+    kPluginsLog.info("plugin started plugin={} provider={}", plugin_, order.provider);
     state_ = after_start(std::move(state_), order.wish);
     co_return;
   }
@@ -154,7 +152,8 @@ Task<void> PluginRunner::configure(const PluginOrder& order) {
   if (lost) co_return co_await bury(answer.error().messages.front());
   const std::string refusal = answer ? "" : answer.error().messages.front();
   state_ = after_configure(std::move(state_), order.wish.config, refusal, host_.clock.steady());
-  if (!refusal.empty()) kLog.warn("plugin refuses its configuration plugin={} reason={}", plugin_, refusal);
+  if (!refusal.empty())
+    kPluginsLog.warn("plugin refuses its configuration plugin={} reason={}", plugin_, refusal);
 }
 
 Task<void> PluginRunner::stop_child() {
@@ -171,7 +170,7 @@ Task<void> PluginRunner::stop_child() {
 Task<void> PluginRunner::bury(std::string reason) {
   const std::string known = child_ ? child_->failure() : std::string();
   if (!known.empty()) reason = known;
-  kLog.warn("plugin failed plugin={} reason={}", plugin_, reason);
+  kPluginsLog.warn("plugin failed plugin={} reason={}", plugin_, reason);
   ++host_.failures;
   co_await stop_child();
   const std::string generation = state_.generation;
@@ -186,7 +185,8 @@ Task<void> PluginRunner::run() {
     if (child_ && !child_->failure().empty()) co_await bury("");
     const PluginOrder order = current_order();
     publish_state(order);
-    const bool reported = co_await env::attempt(kLog, "reporting the state of a plugin", report(order));
+    const bool reported =
+        co_await env::attempt(kPluginsLog, "reporting the state of a plugin", report(order));
     const env::Duration rest = reported ? kLongRest : env::kTryAgain;
     const env::SteadyTime now = host_.clock.steady();
     switch (next_step(state_, order.wish, now)) {

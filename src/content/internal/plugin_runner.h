@@ -11,6 +11,8 @@
 
 namespace mullion::content {
 
+inline constexpr std::string_view kPlugins = "plugins";
+
 /// What the providers want of a plugin.
 struct PluginOrder {
   PluginWish wish;

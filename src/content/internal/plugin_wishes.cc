@@ -4,6 +4,7 @@
 
 #include <boost/json/serialize.hpp>
 
+#include "content/internal/sealing.h"
 #include "model/members.h"
 #include "model/object.h"
 
@@ -12,13 +13,6 @@ namespace mullion::content {
 namespace {
 
 namespace json = boost::json;
-constexpr std::string_view kPlugins = "plugins";
-
-std::optional<json::object> parse_object(std::string_view text) {
-  auto parsed = model::parse_json(text);
-  if (!parsed || !parsed->is_object()) return std::nullopt;
-  return std::move(parsed->get_object());
-}
 
 const json::object* object_of(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
@@ -28,16 +22,10 @@ const json::object* object_of(const json::object& object, std::string_view name)
 /// The default of the parameter's schema, or nothing.
 std::optional<json::value> default_of(const store::Snapshot& snapshot, const std::string& parameter) {
   const auto stored = snapshot.get_local("params", parameter);
-  const auto param = stored ? parse_object(stored->body) : std::nullopt;
+  const auto param = stored ? model::read_object(stored->body) : std::nullopt;
   const json::object* schema = param ? object_of(*param, "Schema") : nullptr;
   const json::value* value = schema == nullptr ? nullptr : schema->if_contains("default");
   return value == nullptr ? std::nullopt : std::optional(*value);
-}
-
-bool is_sealed(const json::value& value) {
-  const json::object* object = value.if_object();
-  return object != nullptr && object->size() == 3 && object->contains("Key") && object->contains("Nonce") &&
-         object->contains("Payload");
 }
 
 /// Opens sealed values; what cannot be opened is handed over as it is.
@@ -108,7 +96,7 @@ std::map<std::string, PluginOrder> plugin_orders(const WishSources& sources) {
   std::map<std::string, PluginOrder> orders;
   const auto add = [&](std::string_view owner) {
     sources.snapshot.scan_owner(kPlugins, owner, "", [&](std::string_view key, std::string_view body) {
-      const auto plugin = parse_object(body);
+      const auto plugin = model::read_object(body);
       if (!plugin) return true;
       const std::string name(key);
       const std::string provider = model::text_member(*plugin, "Provider");

@@ -42,7 +42,7 @@ constexpr std::string_view kLogLevels[] = {"trace", "debug", "info",  "warn",
                                            "error", "fatal", "panic", "audit"};
 constexpr size_t kMaxValue = 4096;
 
-Error refused(const PreferenceRule& rule, std::string_view why) {
+Error bad_value(const PreferenceRule& rule, std::string_view why) {
   return Error(ErrorCode::kInvalid, fmt::format("{}: {}", rule.name, why));
 }
 
@@ -54,11 +54,11 @@ bool parse_whole(std::string_view text, int64_t& out) {
 Result<std::string> check_number(const PreferenceRule& rule, std::string_view value) {
   int64_t number = 0;
   if (!parse_whole(value, number)) {
-    return refused(rule, fmt::format("strconv.Atoi: parsing \"{}\": invalid syntax", value));
+    return bad_value(rule, fmt::format("strconv.Atoi: parsing \"{}\": invalid syntax", value));
   }
   const int64_t lowest = rule.kind == Kind::kSeconds ? 1 : 0;
   if (number < lowest || number > INT32_MAX) {
-    return refused(rule, fmt::format("must be between {} and {}", lowest, INT32_MAX));
+    return bad_value(rule, fmt::format("must be between {} and {}", lowest, INT32_MAX));
   }
   return std::string(value);
 }
@@ -74,14 +74,14 @@ Result<std::string> check_reference(const PreferenceRule& rule, std::string_view
   const bool may_be_empty = rule.default_value.empty();
   if (value.empty() && may_be_empty) return std::string();
   const auto found = snapshot.get_local(rule.object_type, value);
-  if (!found) return refused(rule, fmt::format("{} {} does not exist", kind_word(rule.object_type), value));
+  if (!found) return bad_value(rule, fmt::format("{} {} does not exist", kind_word(rule.object_type), value));
   const bool only_unknown =
       rule.object_type == "bootenvs" && model::raw_member(found->body, "OnlyUnknown") == "true";
   if (rule.name == "unknownBootEnv" && !only_unknown) {
-    return refused(rule, fmt::format("Bootenv {} does not have the OnlyUnknown flag", value));
+    return bad_value(rule, fmt::format("Bootenv {} does not have the OnlyUnknown flag", value));
   }
   if (rule.name == "defaultBootEnv" && only_unknown) {
-    return refused(rule, fmt::format("Bootenv {} has the OnlyUnknown flag", value));
+    return bad_value(rule, fmt::format("Bootenv {} has the OnlyUnknown flag", value));
   }
   return std::string(value);
 }
@@ -91,7 +91,7 @@ Result<std::string> check_log_level(const PreferenceRule& rule, std::string_view
   if (value == "1") return std::string("info");
   if (value == "2") return std::string("debug");
   if (std::find(std::begin(kLogLevels), std::end(kLogLevels), value) == std::end(kLogLevels)) {
-    return refused(rule, fmt::format("Invalid log level '{}'", value));
+    return bad_value(rule, fmt::format("Invalid log level '{}'", value));
   }
   return std::string(value);
 }
@@ -121,7 +121,7 @@ const PreferenceRule* find_preference(std::string_view name) {
 
 Result<std::string> check_preference(const PreferenceRule& rule, std::string_view value,
                                      const store::Snapshot& snapshot) {
-  if (value.size() > kMaxValue) return refused(rule, "longer than 4096 bytes");
+  if (value.size() > kMaxValue) return bad_value(rule, "longer than 4096 bytes");
   switch (rule.kind) {
     case Kind::kReference:
       return check_reference(rule, value, snapshot);
@@ -131,13 +131,13 @@ Result<std::string> check_preference(const PreferenceRule& rule, std::string_vie
     case Kind::kLogLevel:
       return check_log_level(rule, value);
     case Kind::kBoolean:
-      if (value != "true" && value != "false") return refused(rule, "must be true or false");
+      if (value != "true" && value != "false") return bad_value(rule, "must be true or false");
       break;
     case Kind::kAge:
-      if (!is_age(value)) return refused(rule, fmt::format("time: invalid duration \"{}\"", value));
+      if (!is_age(value)) return bad_value(rule, fmt::format("time: invalid duration \"{}\"", value));
       break;
     case Kind::kTokenSecret:
-      if (value.size() != 32) return refused(rule, "Must be 32 bytes long");
+      if (value.size() != 32) return bad_value(rule, "Must be 32 bytes long");
       break;
     case Kind::kFreeSecret:
       break;

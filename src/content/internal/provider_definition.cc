@@ -16,10 +16,10 @@ namespace {
 namespace json = boost::json;
 
 constexpr int64_t kProtocol = 4;
-constexpr std::string_view kType = "plugin_providers";
+constexpr std::string_view kProviderType = "plugin_providers";
 constexpr size_t kShownText = 200;
 
-Error refused(std::string message) { return Error(ErrorCode::kInvalid, std::move(message)); }
+Error bad_definition(std::string message) { return Error(ErrorCode::kInvalid, std::move(message)); }
 
 /// The beginning of what a program printed, fit for an error text.
 std::string excerpt(std::string_view text) {
@@ -31,14 +31,14 @@ std::string excerpt(std::string_view text) {
 /// Fills in who offers each action.
 Result<void> read_actions(ProviderDefinition& definition) {
   for (json::value& item : definition.object["AvailableActions"].get_array()) {
-    if (!item.is_object()) return refused("AvailableActions: expected objects");
+    if (!item.is_object()) return bad_definition("AvailableActions: expected objects");
     json::object& action = item.get_object();
     action["Provider"] = definition.name;
     ProviderAction read{definition.name, model::text_member(action, "Model"),
                         model::text_member(action, "Command"), model::texts_member(action, "RequiredParams"),
                         model::texts_member(action, "OptionalParams")};
     if (read.command.empty() || read.command.find('/') != std::string::npos) {
-      return refused(fmt::format("AvailableActions: `{}` is not a name of a command", read.command));
+      return bad_definition(fmt::format("AvailableActions: `{}` is not a name of a command", read.command));
     }
     definition.actions.push_back(std::move(read));
   }
@@ -56,19 +56,19 @@ Result<void> read_collections(ProviderDefinition& definition) {
 Result<void> check_identity(const json::object& given, std::string_view name) {
   const std::string said = model::text_member(given, "Name");
   if (said != name)
-    return refused(fmt::format("the program calls itself `{}`, not `{}`", excerpt(said), name));
+    return bad_definition(fmt::format("the program calls itself `{}`, not `{}`", excerpt(said), name));
   const json::value* version = given.if_contains("PluginVersion");
   const bool spoken = version != nullptr && version->is_number() &&
                       version->to_number<double>() == static_cast<double>(kProtocol);
   if (spoken) return {};
-  return refused(fmt::format("PluginVersion must be {}", kProtocol));
+  return bad_definition(fmt::format("PluginVersion must be {}", kProtocol));
 }
 
 /// One part of the claim that Meta declares; absent when Meta does not name it.
 Result<std::optional<std::string>> token_part(const json::object& meta, std::string_view name) {
   if (!meta.contains(name)) return std::optional<std::string>();
   std::string value = model::text_member(meta, name);
-  if (value.empty()) return refused(fmt::format("Meta: {} is no text, or empty", name));
+  if (value.empty()) return bad_definition(fmt::format("Meta: {} is no text, or empty", name));
   return std::optional(std::move(value));
 }
 
@@ -106,14 +106,14 @@ std::string_view shown_as(std::string_view name) {
 Result<ProviderDefinition> read_definition(std::string_view text, std::string_view name) {
   auto parsed = model::parse_json(text);
   if (!parsed || !parsed->is_object()) {
-    return refused(fmt::format("define did not print a JSON object but: {}", excerpt(text)));
+    return bad_definition(fmt::format("define did not print a JSON object but: {}", excerpt(text)));
   }
   if (auto known = check_identity(parsed->get_object(), name); !known) return known.error();
   ProviderDefinition definition;
   definition.name = name;
   definition.content = model::text_member(parsed->get_object(), "Content");
-  auto object = model::normalise(*model::find_object_type(kType), std::move(*parsed), nullptr);
-  if (!object) return refused("define: " + object.error().messages.front());
+  auto object = model::normalise(*model::find_object_type(kProviderType), std::move(*parsed), nullptr);
+  if (!object) return bad_definition("define: " + object.error().messages.front());
   definition.object = std::move(*object);
   definition.object["Content"] = "";
   definition.version = model::text_member(definition.object, "Version");
@@ -132,8 +132,8 @@ Result<json::object> layer_document(const ProviderDefinition& definition) {
   json::object document;
   if (!definition.content.empty()) {
     auto parsed = yaml::read(definition.content);
-    if (!parsed) return refused("Content: " + parsed.error().messages.front());
-    if (!parsed->is_object()) return refused("Content: expected a content pack");
+    if (!parsed) return bad_definition("Content: " + parsed.error().messages.front());
+    if (!parsed->is_object()) return bad_definition("Content: expected a content pack");
     document = std::move(parsed->get_object());
   }
   const json::value* given = document.if_contains("meta");

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include "base/log.h"
 #include "content/internal/file_handle.h"
+#include "content/internal/log.h"
 #include "content/internal/random_text.h"
 
 namespace mullion::content {
@@ -12,7 +12,6 @@ namespace mullion::content {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr Logger kLog("plugins");
 
 /// ".NAME.SHA256" -> NAME and SHA256.
 std::optional<std::pair<std::string, std::string>> parts_of_staged(const std::string& file) {
@@ -34,7 +33,7 @@ ProviderFiles::ProviderFiles(env::Path base_root)
       uploads_(base_root / ".uploads") {
   for (const env::Path& folder : {programs_, uploads_}) {
     if (auto made = env::make_directories(folder, 0700); !made) {
-      kLog.error("cannot create directory name={} error={}", folder.string(), made.error().text());
+      kPluginsLog.error("cannot create directory name={} error={}", folder.string(), made.error().text());
     }
   }
 }
@@ -91,7 +90,8 @@ void ProviderFiles::recover(const store::Snapshot& snapshot) const {
       continue;
     }
     auto placed = place(parts->first, {programs_ / file, parts->second, 0});
-    kLog.info("upload of plugin provider finished after a crash name={} ok={}", parts->first, placed.ok());
+    kPluginsLog.info("upload of plugin provider finished after a crash name={} ok={}", parts->first,
+                     placed.ok());
   }
 }
 
@@ -114,7 +114,7 @@ Result<void> ProviderFiles::place_unpacked(const std::string& name, const env::P
 void ProviderFiles::remove(const std::string& name) const {
   remove_file(program(name));
   if (auto gone = env::remove_tree(unpacked(name)); !gone) {
-    kLog.warn("files of plugin provider remain name={} error={}", name, gone.error().text());
+    kPluginsLog.warn("files of plugin provider remain name={} error={}", name, gone.error().text());
   }
 }
 

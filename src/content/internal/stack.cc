@@ -11,7 +11,7 @@ namespace mullion::content {
 
 namespace {
 
-Error refused(const std::string& layer, std::string message) {
+Error bad_layer(const std::string& layer, std::string message) {
   return Error(ErrorCode::kInvalid, "", "contents", layer, {std::move(message)});
 }
 
@@ -24,7 +24,7 @@ int rank(const Layer& layer) {
   return layer.overwritable ? 2 : 1;
 }
 
-std::string_view meta_text(const Layer& layer, std::string_view field) {
+std::string_view layer_text(const Layer& layer, std::string_view field) {
   return layer.meta.at(field).get_string();
 }
 
@@ -42,13 +42,13 @@ std::vector<std::string_view> words_of(std::string_view text) {
 }
 
 Error would_override(const Layer& upper, const ObjectName& object, const std::string& lower_label) {
-  return refused(upper.name, fmt::format("{}:{} in layer {} would override layer {}", object.first,
-                                         object.second, upper.label(), lower_label));
+  return bad_layer(upper.name, fmt::format("{}:{} in layer {} would override layer {}", object.first,
+                                           object.second, upper.label(), lower_label));
 }
 
 void find_missing_features(const Layer& layer, const std::vector<std::string>& features,
                            std::vector<Breach>& out) {
-  for (const std::string_view feature : words_of(meta_text(layer, "RequiredFeatures"))) {
+  for (const std::string_view feature : words_of(layer_text(layer, "RequiredFeatures"))) {
     if (is_feature_accepted(feature, features)) continue;
     out.push_back(
         {layer.name,
@@ -60,15 +60,15 @@ void find_missing_features(const Layer& layer, const std::vector<std::string>& f
 }
 
 Result<std::vector<Prerequisite>> prerequisites_of(const Layer& layer) {
-  auto parsed = parse_prerequisites(meta_text(layer, "Prerequisites"));
+  auto parsed = parse_prerequisites(layer_text(layer, "Prerequisites"));
   if (parsed) return parsed;
-  return refused(layer.name, fmt::format("Layer {}: error parsing prerequisites {}", layer.name,
-                                         parsed.error().messages.front()));
+  return bad_layer(layer.name, fmt::format("Layer {}: error parsing prerequisites {}", layer.name,
+                                           parsed.error().messages.front()));
 }
 
 Error missing(const Layer& layer, const Prerequisite& wanted) {
-  Error error = refused(layer.name, fmt::format("Layer {} has {} as a prerequisite, but {} does not exist!",
-                                                layer.name, wanted.name, wanted.name));
+  Error error = bad_layer(layer.name, fmt::format("Layer {} has {} as a prerequisite, but {} does not exist!",
+                                                  layer.name, wanted.name, wanted.name));
   if (!wanted.wanted.empty())
     error.messages.push_back(fmt::format("{} wants {} {}", layer.name, wanted.name, wanted.wanted));
   return error;
@@ -76,15 +76,15 @@ Error missing(const Layer& layer, const Prerequisite& wanted) {
 
 Error misfit(const Layer& layer, const Prerequisite& wanted, const Layer& found) {
   Error error =
-      refused(layer.name, fmt::format("Layer {} prerequisite test on {} failed", layer.name, wanted.name));
+      bad_layer(layer.name, fmt::format("Layer {} prerequisite test on {} failed", layer.name, wanted.name));
   error.messages.push_back(fmt::format("{} wants {} {}, and {} is there", layer.name, wanted.name,
                                        wanted.wanted, found.version.text()));
   return error;
 }
 
 /// Real servers load whatever prerequisites are lacking. A pack that says which version it needs does not
-/// work with another one, and is refused; one that only names its neighbours is loaded and warned about, and
-/// so is one that wants another version of what the server itself brings, since nobody can bring that.
+/// work with another one, and is bad_layer; one that only names its neighbours is loaded and warned about,
+/// and so is one that wants another version of what the server itself brings, since nobody can bring that.
 bool is_only_a_warning(const Prerequisite& wanted) {
   return wanted.wanted.empty() || is_builtin_layer(wanted.name);
 }
@@ -133,7 +133,7 @@ class LoopFinder {
   Error loop(std::vector<std::string>::const_iterator from, const std::string& name) const {
     std::string way;
     for (auto at = from; at != path_.end(); ++at) way += *at + " -> ";
-    return refused(name, fmt::format("Layer {}: prerequisites form a loop: {}{}", name, way, name));
+    return bad_layer(name, fmt::format("Layer {}: prerequisites form a loop: {}{}", name, way, name));
   }
 
   const Stack& stack_;

@@ -15,7 +15,7 @@ namespace mullion::content {
 namespace {
 
 constexpr std::string_view kTasks = "tasks";
-constexpr size_t kMaxMessages = 100;
+constexpr size_t kMostOrderMessages = 100;
 
 void add_task(TaskPrerequisites& tasks, std::string_view name, std::string_view body) {
   const auto parsed = model::parse_json(body);
@@ -75,10 +75,10 @@ class CircleSearch {
   }
 
   void keep_circle(const std::string& start) {
-    if (circles_.size() >= kMaxMessages) return;
+    if (circles_.size() >= kMostOrderMessages) return;
     auto from = std::ranges::find_if(way_, [&](const Step& step) { return *step.name == start; });
     std::vector<std::string> circle;
-    for (; from != way_.end() && circle.size() < kMaxMessages; ++from) circle.push_back(*from->name);
+    for (; from != way_.end() && circle.size() < kMostOrderMessages; ++from) circle.push_back(*from->name);
     circles_.push_back(std::move(circle));
   }
 
@@ -134,7 +134,7 @@ Result<void> check_task_order(const TaskPrerequisites& before, const TaskPrerequ
   std::erase_if(fresh,
                 [&](const std::string& text) { return std::ranges::find(known, text) != known.end(); });
   if (fresh.empty()) return {};
-  if (fresh.size() > kMaxMessages) fresh.resize(kMaxMessages);
+  if (fresh.size() > kMostOrderMessages) fresh.resize(kMostOrderMessages);
   return Error(ErrorCode::kInvalid, std::string(kUndecodable), "contents", "", std::move(fresh));
 }
 

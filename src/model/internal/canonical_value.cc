@@ -6,8 +6,6 @@
 namespace mullion::model::internal {
 namespace {
 
-constexpr size_t kBytesPerStep = 16;
-
 void append_number(std::string& out, const json::value& value) {
   constexpr double kWhole = 9.2e18;  // what an int64 can hold
   const double* number = value.if_double();
@@ -26,7 +24,7 @@ bool append_text(std::string& out, std::string_view text, Budget& budget) {
   return true;
 }
 
-bool append_array(std::string& out, const json::array& array, Budget& budget, size_t depth) {
+bool append_canonical_array(std::string& out, const json::array& array, Budget& budget, size_t depth) {
   out.push_back('[');
   for (const json::value& item : array) {
     if (!append_canonical(out, item, budget, depth + 1)) return false;
@@ -36,7 +34,7 @@ bool append_array(std::string& out, const json::array& array, Budget& budget, si
   return true;
 }
 
-bool append_object(std::string& out, const json::object& object, Budget& budget, size_t depth) {
+bool append_canonical_object(std::string& out, const json::object& object, Budget& budget, size_t depth) {
   if (!budget.spend(object.size())) return false;
   std::vector<const json::key_value_pair*> members;
   members.reserve(object.size());
@@ -58,8 +56,9 @@ bool append_object(std::string& out, const json::object& object, Budget& budget,
 
 bool append_canonical(std::string& out, const json::value& value, Budget& budget, size_t depth) {
   if (!budget.spend() || depth > kDeepestJudged) return false;
-  if (const json::array* array = value.if_array()) return append_array(out, *array, budget, depth);
-  if (const json::object* object = value.if_object()) return append_object(out, *object, budget, depth);
+  if (const json::array* array = value.if_array()) return append_canonical_array(out, *array, budget, depth);
+  if (const json::object* object = value.if_object())
+    return append_canonical_object(out, *object, budget, depth);
   if (const json::string* text = value.if_string()) return append_text(out, *text, budget);
   if (value.is_number()) {
     append_number(out, value);

@@ -8,27 +8,26 @@
 namespace mullion::model::internal {
 namespace {
 
-constexpr size_t kBytesPerStep = 16;
 /// Instructions of a pattern that one step runs over one byte. RE2 takes time in proportion to their product
 /// when a pattern outgrows its memory, else less.
 constexpr size_t kInstructionsPerStep = 64;
 
 /// Where a value stands: a list from the inside to the outside that lives on the stack.
-struct Place {
-  const Place* around = nullptr;
+struct ValuePlace {
+  const ValuePlace* around = nullptr;
   std::string_view name;
   size_t position = 0;
   bool is_item = false;
 };
 
-void append_place(std::string& out, const Place& place) {
+void append_place(std::string& out, const ValuePlace& place) {
   if (place.around == nullptr) return;
   append_place(out, *place.around);
   if (!out.empty()) out.push_back('.');
   out.append(place.is_item ? std::to_string(place.position) : std::string(place.name));
 }
 
-std::string text_of(const Place& place) {
+std::string place_text(const ValuePlace& place) {
   std::string out;
   append_place(out, place);
   return out.empty() ? "(root)" : out;
@@ -117,7 +116,7 @@ class Judge {
   Judge(const SchemaForm& form, Budget& budget) : form_(form), budget_(budget) {}
 
   Result<void> run(const json::value& value) {
-    const bool fits = fits_node(0, value, Place{});
+    const bool fits = fits_node(0, value, ValuePlace{});
     if (budget_.exhausted()) {
       return Error(ErrorCode::kTooLarge,
                    fmt::format("(root): judging it by the schema takes more than {} steps", budget_.total()));
@@ -136,7 +135,7 @@ class Judge {
   /// Before a name is looked up.
   bool spend_on(std::string_view name) { return budget_.spend(1 + name.size() / kBytesPerStep); }
 
-  bool fits_node(NodeIndex index, const json::value& value, const Place& place) {
+  bool fits_node(NodeIndex index, const json::value& value, const ValuePlace& place) {
     if (!budget_.spend()) return false;
     if (depth_ >= kDeepestJudged) return too_deep_ = true, false;
     ++depth_;
@@ -145,7 +144,7 @@ class Judge {
     return fits;
   }
 
-  bool fits_rules(const Node& node, const json::value& value, const Place& place) {
+  bool fits_rules(const Node& node, const json::value& value, const ValuePlace& place) {
     const Node& meant = node.reference == kNoNode ? node : form_.nodes[node.reference];
     for (uint32_t i = 0; i < meant.rules; ++i) {
       if (!budget_.spend() || !fits_rule(form_.rules[meant.first_rule + i], value, place)) return false;
@@ -154,7 +153,7 @@ class Judge {
   }
 
   /// Fits without a word about why not.
-  bool fits_quietly(NodeIndex index, const json::value& value, const Place& place) {
+  bool fits_quietly(NodeIndex index, const json::value& value, const ValuePlace& place) {
     ++quiet_;
     const bool fits = fits_node(index, value, place);
     --quiet_;
@@ -162,15 +161,15 @@ class Judge {
   }
 
   template <typename... Arguments>
-  bool find(const Place& place, fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+  bool find(const ValuePlace& place, fmt::format_string<Arguments...> format, Arguments&&... arguments) {
     if (quiet_ == 0 && finding_.empty() && !stopped()) {
-      finding_ =
-          fmt::format("{}: {}", text_of(place), fmt::format(format, std::forward<Arguments>(arguments)...));
+      finding_ = fmt::format("{}: {}", place_text(place),
+                             fmt::format(format, std::forward<Arguments>(arguments)...));
     }
     return false;
   }
 
-  bool fits_rule(const Rule& rule, const json::value& value, const Place& place) {
+  bool fits_rule(const Rule& rule, const json::value& value, const ValuePlace& place) {
     switch (rule.keyword) {
       case Keyword::kNever:
         return find(place, "nothing is allowed here");
@@ -199,7 +198,7 @@ class Judge {
   }
 
   /// Keywords about one kind of value: others fit.
-  bool fits_kind(const Rule& rule, const json::value& value, const Place& place) {
+  bool fits_kind(const Rule& rule, const json::value& value, const ValuePlace& place) {
     if (value.is_number()) return fits_number(rule, value, place);
     if (const json::string* text = value.if_string()) return fits_text(rule, *text, place);
     if (const json::array* array = value.if_array()) return fits_array(rule, *array, place);
@@ -208,7 +207,7 @@ class Judge {
     return true;
   }
 
-  bool fits_number(const Rule& rule, const json::value& value, const Place& place) {
+  bool fits_number(const Rule& rule, const json::value& value, const ValuePlace& place) {
     const double number = value.to_number<double>();
     switch (rule.keyword) {
       case Keyword::kMinimum:
@@ -228,7 +227,7 @@ class Judge {
     }
   }
 
-  bool fits_text(const Rule& rule, std::string_view text, const Place& place) {
+  bool fits_text(const Rule& rule, std::string_view text, const ValuePlace& place) {
     switch (rule.keyword) {
       case Keyword::kPattern:
         return matches(rule.index, text) ||
@@ -251,7 +250,7 @@ class Judge {
     return RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), regex);
   }
 
-  bool fits_array(const Rule& rule, const json::array& array, const Place& place) {
+  bool fits_array(const Rule& rule, const json::array& array, const ValuePlace& place) {
     switch (rule.keyword) {
       case Keyword::kItems:
         return fit_items(form_.items[rule.index], array, place);
@@ -268,24 +267,24 @@ class Judge {
     }
   }
 
-  bool fit_items(const Items& rules, const json::array& array, const Place& place) {
+  bool fit_items(const Items& rules, const json::array& array, const ValuePlace& place) {
     for (size_t i = 0; i < array.size(); ++i) {
       const NodeIndex node = i < rules.leading.size() ? rules.leading[i] : rules.others;
       if (node == kNoNode) return true;  // nor is there one for those behind
-      if (!fits_node(node, array[i], Place{&place, {}, i, true})) return false;
+      if (!fits_node(node, array[i], ValuePlace{&place, {}, i, true})) return false;
     }
     return true;
   }
 
-  bool has_item(NodeIndex node, const json::array& array, const Place& place) {
+  bool has_item(NodeIndex node, const json::array& array, const ValuePlace& place) {
     for (size_t i = 0; i < array.size() && !stopped(); ++i) {
-      if (fits_quietly(node, array[i], Place{&place, {}, i, true})) return true;
+      if (fits_quietly(node, array[i], ValuePlace{&place, {}, i, true})) return true;
     }
     return false;
   }
 
   /// By sorting: comparing each with each takes minutes for lists that fit into one request.
-  bool are_unique(const json::array& array, const Place& place) {
+  bool are_unique(const json::array& array, const ValuePlace& place) {
     std::vector<std::pair<std::string, size_t>> seen(array.size());
     for (size_t i = 0; i < array.size(); ++i) {
       if (!canonical(seen[i].first, array[i])) return false;
@@ -309,7 +308,7 @@ class Judge {
     return canonical(text, value) && std::ranges::binary_search(choice.canonical, text);
   }
 
-  bool fits_object(const Rule& rule, const json::object& object, const Place& place) {
+  bool fits_object(const Rule& rule, const json::object& object, const ValuePlace& place) {
     switch (rule.keyword) {
       case Keyword::kRequired:
         return has_required(form_.names[rule.index], object, place);
@@ -326,7 +325,8 @@ class Judge {
     }
   }
 
-  bool has_required(const std::vector<std::string>& names, const json::object& object, const Place& place) {
+  bool has_required(const std::vector<std::string>& names, const json::object& object,
+                    const ValuePlace& place) {
     for (const std::string& name : names) {
       if (!spend_on(name)) return false;
       if (object.contains(name)) continue;
@@ -335,7 +335,7 @@ class Judge {
     return true;
   }
 
-  bool fit_members(const Members& rules, const json::object& object, const Place& place) {
+  bool fit_members(const Members& rules, const json::object& object, const ValuePlace& place) {
     for (const auto& member : object) {
       if (!spend_on(member.key()) || !fits_member(rules, member.key(), member.value(), place)) return false;
     }
@@ -343,8 +343,8 @@ class Judge {
   }
 
   bool fits_member(const Members& rules, std::string_view name, const json::value& value,
-                   const Place& around) {
-    const Place place{&around, name};
+                   const ValuePlace& around) {
+    const ValuePlace place{&around, name};
     const auto named = std::ranges::lower_bound(
         rules.named, name, {}, [](const auto& entry) { return std::string_view(entry.first); });
     bool mentioned = named != rules.named.end() && named->first == name;
@@ -365,7 +365,7 @@ class Judge {
     return node.rules == 1 && form_.rules[node.first_rule].keyword == Keyword::kNever;
   }
 
-  bool fit_names(NodeIndex node, const json::object& object, const Place& place) {
+  bool fit_names(NodeIndex node, const json::object& object, const ValuePlace& place) {
     for (const auto& member : object) {
       const std::string_view name = member.key();
       if (!spend_on(name)) return false;
@@ -375,7 +375,7 @@ class Judge {
     return true;
   }
 
-  bool fits_dependencies(const Rule& rule, const json::value& value, const Place& place) {
+  bool fits_dependencies(const Rule& rule, const json::value& value, const ValuePlace& place) {
     const json::object* object = value.if_object();
     if (object == nullptr) return true;
     for (const Dependency& dependency : form_.dependencies[rule.index]) {
@@ -387,7 +387,7 @@ class Judge {
     return true;
   }
 
-  bool has_needed(const Dependency& dependency, const json::object& object, const Place& place) {
+  bool has_needed(const Dependency& dependency, const json::object& object, const ValuePlace& place) {
     for (const std::string& needed : dependency.needs) {
       if (!spend_on(needed)) return false;
       if (!object.contains(needed)) return find(place, "Has a dependency on {}", needed);
@@ -395,11 +395,11 @@ class Judge {
     return true;
   }
 
-  bool fits_all(const std::vector<NodeIndex>& nodes, const json::value& value, const Place& place) {
+  bool fits_all(const std::vector<NodeIndex>& nodes, const json::value& value, const ValuePlace& place) {
     return std::ranges::all_of(nodes, [&](NodeIndex node) { return fits_node(node, value, place); });
   }
 
-  bool fits_any(const std::vector<NodeIndex>& nodes, const json::value& value, const Place& place) {
+  bool fits_any(const std::vector<NodeIndex>& nodes, const json::value& value, const ValuePlace& place) {
     for (NodeIndex node : nodes) {
       if (fits_quietly(node, value, place)) return true;
       if (stopped()) return false;
@@ -407,7 +407,7 @@ class Judge {
     return find(place, "Must validate at least one schema (anyOf)");
   }
 
-  bool fits_one(const std::vector<NodeIndex>& nodes, const json::value& value, const Place& place) {
+  bool fits_one(const std::vector<NodeIndex>& nodes, const json::value& value, const ValuePlace& place) {
     size_t fitting = 0;
     for (NodeIndex node : nodes) {
       if (fits_quietly(node, value, place)) ++fitting;
@@ -417,7 +417,7 @@ class Judge {
     return fitting == 1 || find(place, "Must validate one and only one schema (oneOf)");
   }
 
-  bool fits_condition(const Conditional& parts, const json::value& value, const Place& place) {
+  bool fits_condition(const Conditional& parts, const json::value& value, const ValuePlace& place) {
     const bool holds = fits_quietly(parts.condition, value, place);
     if (stopped()) return false;
     const NodeIndex node = holds ? parts.then : parts.otherwise;

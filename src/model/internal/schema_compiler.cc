@@ -17,7 +17,6 @@ constexpr size_t kLongestPattern = 8 * 1024;
 constexpr size_t kDeepestNesting = 128;
 /// What texts of findings show of a value or a pattern.
 constexpr size_t kShownBytes = 200;
-constexpr size_t kBytesPerStep = 16;
 
 constexpr std::pair<std::string_view, uint32_t> kTypes[] = {
     {"null", kNullBit},

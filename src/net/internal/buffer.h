@@ -7,6 +7,10 @@
 
 namespace mullion::net::internal {
 
+/// What is asked of a socket at once, and of one in whose stream a body comes.
+inline constexpr size_t kReadBytes = 16 * 1024;
+inline constexpr size_t kBodyReadBytes = 64 * 1024;
+
 class Buffer {
  public:
   std::string_view view() const { return {bytes_.get() + begin_, end_ - begin_}; }

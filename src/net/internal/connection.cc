@@ -5,18 +5,15 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/json/serialize.hpp>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "env/random.h"
+#include "net/internal/log.h"
 
 namespace mullion::net::internal {
 namespace {
 
-constexpr Logger kLog("net");
 constexpr uint16_t kNormalClosure = 1000;
 constexpr uint16_t kInternalClosure = 1011;
-constexpr size_t kReadBytes = 16 * 1024;
-constexpr size_t kBodyReadBytes = 64 * 1024;
 constexpr auto kShortLinger = std::chrono::milliseconds(300);
 constexpr auto kLongLinger = std::chrono::seconds(2);
 constexpr uint64_t kDrainBytes = 256 * 1024;
@@ -142,7 +139,7 @@ bool is_sane_request_id(std::string_view id) {
 }
 
 /// Nothing when it is not known beforehand.
-std::optional<uint64_t> body_size(const Response& response) {
+std::optional<uint64_t> response_size(const Response& response) {
   if (const auto* text = std::get_if<std::string>(&response.body)) return text->size();
   const BodySourcePtr& source = std::get<BodySourcePtr>(response.body);
   return source ? source->size() : 0;
@@ -352,7 +349,7 @@ Task<Connection::Next> Connection::serve_one() {
   // A client that still waits for "100 Continue" may or may not send the body: nothing can follow.
   if (!parser_.done() && body.continue_pending()) keep = false;
   // Without chunks the end of the connection is the end of a body of unknown size.
-  if (version < 11 && !body_size(response)) keep = false;
+  if (version < 11 && !response_size(response)) keep = false;
   const bool written = co_await write_response(request, response, keep);
   if (!written) co_return Next::kClose;
   if (!parser_.done() && keep) {
@@ -454,7 +451,7 @@ Task<bool> Connection::write_response(Request& request, Response& response, bool
   const bool old_client = parser_.header_done() && parser_.version() < 11;
   std::string* const text = std::get_if<std::string>(&response.body);
   BodySource* const source = text == nullptr ? std::get<BodySourcePtr>(response.body).get() : nullptr;
-  const std::optional<uint64_t> size = body_size(response);
+  const std::optional<uint64_t> size = response_size(response);
   const bool no_body = head_only || is_bodiless(response.status);
   bool chunked = false;
   begin_head(response.status, response.headers);

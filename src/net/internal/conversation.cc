@@ -8,7 +8,6 @@
 namespace mullion::net::internal {
 namespace {
 
-constexpr size_t kReadBytes = 16 * 1024;
 constexpr size_t kDirectReadBytes = 256 * 1024;
 constexpr size_t kBatchBytes = 64 * 1024;
 constexpr size_t kMaxReason = 123;

@@ -11,7 +11,7 @@ namespace http = boost::beast::http;
 using BeastError = boost::beast::error_code;
 using BeastText = boost::beast::string_view;
 
-constexpr std::string_view kLastChunk = "0\r\n";
+constexpr std::string_view kLastChunkLine = "0\r\n";
 constexpr size_t kShortestLastChunk = 5;
 
 std::string_view to_std(BeastText text) { return {text.data(), text.size()}; }
@@ -132,7 +132,7 @@ size_t MessageParser::feed(std::string_view bytes) {
   State& state = *state_;
   state.message.piece = {};
   // Having seen the line of a last chunk, Beast asserts that the next call brings all that such a chunk has.
-  const bool maybe_last = bytes.starts_with(kLastChunk) && bytes.size() < kShortestLastChunk;
+  const bool maybe_last = bytes.starts_with(kLastChunkLine) && bytes.size() < kShortestLastChunk;
   if (maybe_last && header_done() && between_chunks()) return 0;
   BeastError error;
   const bool in_header = !header_done();

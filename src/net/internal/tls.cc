@@ -14,20 +14,10 @@
 
 #include "env/file.h"
 #include "env/random.h"
+#include "net/internal/openssl.h"
 
 namespace mullion::net {
 namespace {
-
-template <auto kFree>
-struct Free {
-  template <typename T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
-using BioPtr = std::unique_ptr<BIO, Free<BIO_free_all>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-using CertificatePtr = std::unique_ptr<X509, Free<X509_free>>;
 
 constexpr long kCertificateSeconds = 3650L * 24 * 3600;
 

@@ -2,15 +2,13 @@
 
 #include <algorithm>
 
-#include "base/log.h"
+#include "replication/internal/log.h"
 #include "replication/wire.h"
 
 namespace mullion::replication {
 namespace {
 
-constexpr Logger kLog("replication");
 constexpr size_t kBatchBytes = 512 << 10;
-constexpr size_t kChangeOverhead = 128;
 
 bool has_objects(const store::Snapshot& view, std::string_view owner) {
   return std::ranges::any_of(view.digests(),

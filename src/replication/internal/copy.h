@@ -11,6 +11,9 @@
 
 namespace mullion::replication {
 
+/// What a change takes in a batch besides its texts.
+inline constexpr size_t kChangeOverhead = 128;
+
 /// Keys of one type with from <= key < to; empty `to`: no end.
 struct KeySpan {
   std::string type, from, to;

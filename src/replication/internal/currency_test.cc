@@ -11,7 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// The stream of a manager R that passes A and B on.
-class CurrencyTest : public testing::Test {
+class CurrencyTest : public ::testing::Test {
  protected:
   double age(const std::string& owner) {
     const auto found = as_of_.find(owner);
@@ -211,7 +211,7 @@ TEST_F(CurrencyTest, TellsAsOfWhenTheSourceItselfIs) {
 
 // ---- over restarts
 
-class PositionTest : public testing::Test {
+class PositionTest : public ::testing::Test {
  protected:
   PositionTest() {
     position_.cursor = {7, 5};

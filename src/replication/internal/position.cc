@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
-#include "base/log.h"
+#include "replication/internal/log.h"
 
 namespace mullion::replication {
 namespace {
 
 namespace json = boost::json;
 
-constexpr Logger kLog("replication");
 constexpr const char* kSpace = "replication";
 constexpr const char* kKeepers = "replicas";
 
@@ -79,7 +78,8 @@ int64_t read_cursor(const std::string& text, SavedPosition& out) {
   return value.at("contact").to_number<int64_t>();
 }
 
-void read_owners(const std::string& text, int64_t contact, const env::Clock& clock, SavedPosition& out) {
+void read_saved_owners(const std::string& text, int64_t contact, const env::Clock& clock,
+                       SavedPosition& out) {
   for (SavedOwner& saved : json::value_to<std::vector<SavedOwner>>(json::parse(text))) {
     if (saved.follows) out.follows.insert(saved.owner);
     const int64_t stale = saved.stale_since == 0 ? contact : saved.stale_since;
@@ -112,7 +112,7 @@ SavedPosition load_position(const store::Snapshot& view, std::string_view endpoi
   if (!cursor || !owners) return out;
   try {
     const int64_t contact = read_cursor(*cursor, out);
-    read_owners(*owners, contact, clock, out);
+    read_saved_owners(*owners, contact, clock, out);
   } catch (const std::exception& failure) {
     kLog.error("saved position is unreadable; copies follow endpoint={} what={}", endpoint, failure.what());
     return SavedPosition{};

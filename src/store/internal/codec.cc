@@ -45,7 +45,7 @@ Contexts& thread_contexts() {
 /// Over the compressed bytes: they are a sixth of what zstd would have to hash.
 uint32_t checksum(std::string_view bytes) { return static_cast<uint32_t>(hash128(bytes).low); }
 
-uint32_t number_at(std::string_view value, size_t at) {
+uint32_t stored_number(std::string_view value, size_t at) {
   uint32_t number = 0;
   std::memcpy(&number, &value[at], sizeof(number));
   return number;
@@ -62,8 +62,8 @@ std::optional<Parts> take_apart(std::string_view value) {
   const size_t dictionary_at = old ? kOldDictionaryAt : kDictionaryAt;
   const size_t frame_at = dictionary_at + sizeof(uint32_t);
   if (value.size() < frame_at || (!old && value[0] != kFormat)) return std::nullopt;
-  if (!old && number_at(value, kChecksumAt) != checksum(value.substr(kDictionaryAt))) return std::nullopt;
-  return Parts{number_at(value, dictionary_at), value.substr(frame_at)};
+  if (!old && stored_number(value, kChecksumAt) != checksum(value.substr(kDictionaryAt))) return std::nullopt;
+  return Parts{stored_number(value, dictionary_at), value.substr(frame_at)};
 }
 
 }  // namespace

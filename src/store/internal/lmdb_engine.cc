@@ -12,10 +12,10 @@
 #include <utility>
 #include <vector>
 
-#include "base/log.h"
 #include "store/compaction.h"
 #include "store/internal/engine.h"
 #include "store/internal/lmdb_file.h"
+#include "store/internal/log.h"
 #include "store/internal/view_register.h"
 
 namespace mullion::store::internal {
@@ -23,7 +23,6 @@ namespace {
 
 constexpr std::array<const char*, kTableCount> kTableNames = {
     "meta", "types", "owners", "objects", "owned", "digests", "hidden", "log", "origins", "secrets"};
-constexpr Logger kLog("store");
 constexpr const char* kDataFile = "data.mdb";
 /// Where a compact copy is made, beside the database.
 constexpr const char* kCompacting = "compacting";
@@ -185,15 +184,15 @@ class LmdbRead final : public ReadTransaction {
 };
 
 /// Pages on the list of free ones.
-struct FreePages {
+struct FreePageCount {
   uint64_t all = 0;
   uint64_t reusable = 0;  // none of them can be seen from transaction `oldest` on
 };
 
 /// As the reader sees the list: what each transaction set free, in the order of their numbers.
-FreePages count_free_pages(MDB_txn* reader, uint64_t oldest) {
+FreePageCount count_free_pages(MDB_txn* reader, uint64_t oldest) {
   constexpr MDB_dbi kFreePages = 0;
-  FreePages out;
+  FreePageCount out;
   MDB_cursor* raw = nullptr;
   if (mdb_cursor_open(reader, kFreePages, &raw) != MDB_SUCCESS) return out;
   const std::unique_ptr<MDB_cursor, decltype(&mdb_cursor_close)> cursor(raw, mdb_cursor_close);
@@ -374,7 +373,7 @@ class LmdbEngine final : public Engine {
     out.oldest_view = views_.oldest_age();
     out.file_bytes = file_bytes(environment_.get());
     const uint64_t page = page_bytes(environment_.get());
-    const FreePages free = free_pages(views_.oldest_transaction().value_or(kNoTransaction));
+    const FreePageCount free = free_pages(views_.oldest_transaction().value_or(kNoTransaction));
     out.free_bytes = free.all * page;
     out.pinned_bytes = (free.all - free.reusable) * page;
     return out;
@@ -389,10 +388,10 @@ class LmdbEngine final : public Engine {
     return info.me_last_txnid;
   }
 
-  FreePages free_pages(uint64_t oldest) const {
+  FreePageCount free_pages(uint64_t oldest) const {
     const Result<MDB_txn*> reader = readers_.take();
     if (!reader) return {};
-    const FreePages out = count_free_pages(*reader, oldest);
+    const FreePageCount out = count_free_pages(*reader, oldest);
     readers_.give_back(*reader);
     return out;
   }
@@ -402,7 +401,7 @@ class LmdbEngine final : public Engine {
   uint64_t unusable_bytes() const {
     if (file_bytes(environment_.get()) < limit_) return 0;
     const uint64_t newest = newest_transaction();
-    const FreePages free = free_pages(std::min(views_.oldest_transaction().value_or(newest), newest));
+    const FreePageCount free = free_pages(std::min(views_.oldest_transaction().value_or(newest), newest));
     return (free.all - free.reusable) * page_bytes(environment_.get());
   }
 

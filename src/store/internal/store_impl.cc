@@ -7,17 +7,16 @@
 #include <filesystem>
 #include <future>
 
-#include "base/log.h"
 #include "env/random.h"
 #include "store/compaction.h"
 #include "store/format.h"
+#include "store/internal/log.h"
 #include "store/internal/snapshot_impl.h"
 #include "store/stamps.h"
 
 namespace mullion::store::internal {
 namespace {
 
-constexpr Logger kLog("store");
 constexpr size_t kSamples = 500;
 constexpr size_t kMaxSampleBytes = 4 << 20;
 /// Larger bodies tell little about a type and would hold much memory.
@@ -569,7 +568,7 @@ void remove_partial_backups(const env::Path& folder) {
   std::error_code failure;
   for (const auto& entry : std::filesystem::directory_iterator(folder, failure)) {
     if (entry.path().extension() != internal::kPartial) continue;
-    internal::kLog.info("partial backup removed path={}", entry.path().string());
+    kLog.info("partial backup removed path={}", entry.path().string());
     internal::drop_partial(entry.path());
   }
 }

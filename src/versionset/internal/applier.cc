@@ -4,16 +4,15 @@
 
 #include <algorithm>
 
-#include "base/log.h"
 #include "env/attempt.h"
 #include "env/unless.h"
 #include "model/object.h"
 #include "versionset/internal/json_read.h"
+#include "versionset/internal/log.h"
 
 namespace mullion::versionset {
 namespace {
 
-constexpr Logger kLog("apply");
 constexpr auto kLeaseTime = std::chrono::seconds(60);
 constexpr auto kRenewal = std::chrono::seconds(20);
 /// An endpoint that shows no progress for so long lends its place to another one.
@@ -153,7 +152,7 @@ void Applier::withdraw(const std::string& endpoint) {
   tasks_.spawn("forget", [this, endpoint]() -> Task<void> {
     const Result<void> forgotten = co_await memory_.forget(endpoint);
     if (!forgotten)
-      kLog.warn("memory is not cleared endpoint={} reason={}", endpoint, forgotten.error().text());
+      kApplyLog.warn("memory is not cleared endpoint={} reason={}", endpoint, forgotten.error().text());
   });
 }
 
@@ -220,7 +219,7 @@ bool Applier::rest(const EntryPtr& entry, uint64_t seen) {
 /// What cannot be read is read again: work() begins where the endpoint and its lease are.
 Task<void> Applier::keep_working(EntryPtr entry) {
   while (!stopping_) {
-    const bool ended = co_await env::attempt(kLog, "configuring an endpoint", work(entry));
+    const bool ended = co_await env::attempt(kApplyLog, "configuring an endpoint", work(entry));
     if (ended) co_return;
     co_await entry->wake.wait(entry->wake.version(), env::kTryAgain);
   }
@@ -323,8 +322,8 @@ Task<void> Applier::act(EntryPtr entry) {
   const Target target{entry->endpoint, *entry->calls, artifacts, memory_, parts_.store, moved};
   const Result<Effect> result = co_await carry_out(target, action, parts_.restart);
   if (!result && result.error().code == ErrorCode::kCancelled && !wanted()) {
-    kLog.info("given up endpoint={} kind={} name={} reason={}", entry->endpoint, kind_name(action.kind),
-              action.name, result.error().messages.front());
+    kApplyLog.info("given up endpoint={} kind={} name={} reason={}", entry->endpoint, kind_name(action.kind),
+                   action.name, result.error().messages.front());
     co_return;
   }
   const double ms = std::chrono::duration<double, std::milli>(env::system_clock().steady() - begun).count();
@@ -356,13 +355,13 @@ void Applier::record(const EntryPtr& entry, const Action& action, const Result<E
     entry->memory.reached();
     // What is remembered of secrets changes the plan, and no report of the endpoint tells of it.
     if (parts_.news) parts_.news(entry->endpoint);
-    if (*result == Effect::kNone) return kLog.debug("nothing to do {}", what);
+    if (*result == Effect::kNone) return kApplyLog.debug("nothing to do {}", what);
     ++done_;
-    return kLog.info("carried out {}", what);
+    return kApplyLog.info("carried out {}", what);
   }
   ++failed_;
   const std::string reason = reason_of(result.error());
-  kLog.warn("failed {} reason={}", what, reason);
+  kApplyLog.warn("failed {} reason={}", what, reason);
   if (!is_broken(result.error())) return entry->memory.failed(key, named(action, reason), false);
   entry->memory.broke(key, named(action, reason), bytes > 0);
   entry->memory.unreachable(reason, now());
@@ -417,7 +416,7 @@ Task<void> Applier::ask_holder(EntryPtr entry) {
     if (seconds != nullptr && seconds->is_int64())
       lease.until = now() + std::chrono::seconds(seconds->get_int64() + 1);
   }
-  kLog.info("somebody else configures it endpoint={} holder={}", entry->endpoint, lease.other);
+  kApplyLog.info("somebody else configures it endpoint={} holder={}", entry->endpoint, lease.other);
   std::lock_guard lock(mutex_);
   entry->lease = lease;
 }
@@ -429,7 +428,8 @@ Task<void> Applier::release_lease(EntryPtr entry) {
   request.target = fmt::format("{}?holder={}", kLease, net::percent_encode(parts_.own_id));
   Result<Answer> answer = co_await ask(*entry->calls, std::move(request));
   if (!answer)
-    kLog.debug("the lease is left to run out endpoint={} reason={}", entry->endpoint, answer.error().text());
+    kApplyLog.debug("the lease is left to run out endpoint={} reason={}", entry->endpoint,
+                    answer.error().text());
 }
 
 Task<void> Applier::renew_lease(EntryPtr entry, uint64_t holding) {

@@ -18,9 +18,9 @@ using env::eventually;
 constexpr double kSpeed = 500;  // a pause of 5 s takes 10 ms
 
 /// A manager with a catalog, an endpoint, and what is wanted of it.
-class World {
+class ApplyingWorld {
  public:
-  explicit World(std::string id = "M1", PretendedEndpoint* shared = nullptr, double speed = kSpeed)
+  explicit ApplyingWorld(std::string id = "M1", PretendedEndpoint* shared = nullptr, double speed = kSpeed)
       : id_(std::move(id)), endpoint_(shared), speed_(speed) {
     if (endpoint_ == nullptr) endpoint_ = &own_endpoint_;
     for (const auto& [name, type] : kItems) {
@@ -33,7 +33,7 @@ class World {
     set_.id = "wish";
     restart();
   }
-  ~World() { end(); }
+  ~ApplyingWorld() { end(); }
 
   PretendedEndpoint& endpoint() { return *endpoint_; }
   VersionSet& set() { return set_; }
@@ -222,9 +222,9 @@ Component component(std::string name, std::string version) {
   return out;
 }
 
-FileWish file(const World& world, int source, std::string path) {
+FileWish file(const ApplyingWorld& world, int source, std::string path) {
   const std::string from = fmt::format("self://files/source{}", source);
-  return {std::move(path), model_sum(const_cast<World&>(world).artifacts().contents.at(from)), from,
+  return {std::move(path), model_sum(const_cast<ApplyingWorld&>(world).artifacts().contents.at(from)), from,
           source == 1};
 }
 
@@ -233,7 +233,7 @@ json::object plugin(std::string name, std::string provider, json::object params 
 }
 
 /// One of everything.
-void wish_for_all(World& world) {
+void wish_for_all(ApplyingWorld& world) {
   VersionSet& set = world.set();
   set.drp_version = "v2.0.0";
   set.drpux_version = "v1.0.0";
@@ -249,7 +249,7 @@ void wish_for_all(World& world) {
 }
 
 TEST(Applying, BringsAnEndpointToWhatIsWantedInOrder) {
-  World world;
+  ApplyingWorld world;
   world.endpoint().components["old"] = {Kind::kContentPackage, "v1.0.0"};
   wish_for_all(world);
   world.follow();
@@ -278,7 +278,7 @@ TEST(Applying, BringsAnEndpointToWhatIsWantedInOrder) {
 }
 
 TEST(Applying, HealsDriftAndFollowsChangesOfTheSet) {
-  World world;
+  ApplyingWorld world;
   wish_for_all(world);
   world.follow();
   ASSERT_TRUE(world.settled());
@@ -305,7 +305,7 @@ TEST(Applying, HealsDriftAndFollowsChangesOfTheSet) {
 }
 
 TEST(Applying, DoesNothingWhenApplyIsOff) {
-  World world;
+  ApplyingWorld world;
   wish_for_all(world);
   world.replan(false);
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -316,7 +316,7 @@ TEST(Applying, DoesNothingWhenApplyIsOff) {
 /// Kill the manager after every request in turn; what was done is not done again.
 TEST(Applying, IsTakenUpWhereAKilledManagerLeftIt) {
   for (int kill_at = 0; kill_at < 75; kill_at += 3) {
-    World world;
+    ApplyingWorld world;
     wish_for_all(world);
     world.endpoint().failure = {
         kill_at, true, kill_at % 2 == 0 ? Failure::Kind::kBrokenBefore : Failure::Kind::kBrokenAfter};
@@ -347,7 +347,7 @@ TEST(Applying, SurvivesAFailureOfEveryRequest) {
   for (const Failure::Kind kind :
        {Failure::Kind::kRefused, Failure::Kind::kBrokenBefore, Failure::Kind::kBrokenAfter}) {
     for (int at = 0; at < 70; at += 5) {
-      World world;
+      ApplyingWorld world;
       wish_for_all(world);
       world.endpoint().failure = {at, false, kind};
       world.follow();
@@ -361,7 +361,7 @@ TEST(Applying, SurvivesAFailureOfEveryRequest) {
 TEST(Applying, RandomPlansEndEmpty) {
   std::mt19937 dice(20261124);
   const auto one_in = [&dice](unsigned n) { return dice() % n == 0; };
-  World world;
+  ApplyingWorld world;
   world.endpoint().needs["pack1"] = "pack0";
   world.endpoint().secure = {"g1"};
   world.follow();
@@ -395,15 +395,15 @@ TEST(Applying, RandomPlansEndEmpty) {
 }
 
 TEST(Applying, StopsWithTheReasonAndGoesOnWhenAnInputChanges) {
-  World world("M1", nullptr, 1);  // nothing is tried again before an input changes
+  ApplyingWorld world("M1", nullptr, 1);  // nothing is tried again before an input changes
   world.set().components = {component("pack0", "v1.0.0"), component("pack2", "v1.0.0")};
   const std::string broken = "http://m/files/rebar-catalog/pack0/v1.0.0.json";
   world.artifacts().corrupt = {broken};
   world.follow();
   const ApplyState state = world.when_stopped();
   EXPECT_EQ(state.failed, 1U);
-  EXPECT_THAT(state.errors, testing::ElementsAre("ContentPackage pack0: " + broken +
-                                                 ": expected sha256 x, the file has y"));
+  EXPECT_THAT(state.errors, ::testing::ElementsAre("ContentPackage pack0: " + broken +
+                                                   ": expected sha256 x, the file has y"));
   EXPECT_TRUE(eventually([&] { return !world.state().next_attempt.empty(); }));
   EXPECT_TRUE(world.endpoint().components.contains("pack2")) << "what does not depend on it is done";
   world.wish([](VersionSet& set) { set.components[0].version = "v2.0.0"; });
@@ -414,7 +414,7 @@ TEST(Applying, StopsWithTheReasonAndGoesOnWhenAnInputChanges) {
 }
 
 TEST(Applying, WhatNobodyWantsAnyMoreIsNotWaitedFor) {
-  World world;
+  ApplyingWorld world;
   world.set().components = {component("pack0", "v1.0.0")};
   world.artifacts().endless = {"http://m/files/rebar-catalog/pack0/v1.0.0.json"};
   world.follow();
@@ -432,13 +432,13 @@ TEST(Applying, WhatNobodyWantsAnyMoreIsNotWaitedFor) {
 }
 
 TEST(Applying, GoesOnWithAFileWhereItWasCut) {
-  World world;
+  ApplyingWorld world;
   world.set().files = {file(world, 2, "isos/big.iso")};
   world.endpoint().cut_piece_at = 700'000;
   world.follow();
   ASSERT_TRUE(world.settled());
   EXPECT_EQ(world.endpoint().files["isos/big.iso"], world.artifacts().contents.at("self://files/source2"));
-  World other;
+  ApplyingWorld other;
   other.set().files = {file(other, 2, "isos/big.iso")};
   other.endpoint().pieces["isos/big.iso"] = "pieces of something else";
   other.follow();
@@ -447,14 +447,14 @@ TEST(Applying, GoesOnWithAFileWhereItWasCut) {
 }
 
 TEST(Applying, AFullDiskIsToldAndTriedAgain) {
-  World world;
+  ApplyingWorld world;
   world.set().files = {file(world, 0, "files/f0")};
   world.set().prefs = {{"defaultStage", "discover"}};
   world.endpoint().full_at = 1'500'000;
   world.follow();
   const ApplyState stopped = world.when_stopped();
   ASSERT_FALSE(stopped.errors.empty());
-  EXPECT_THAT(stopped.errors.front(), testing::HasSubstr("507 the disk is full"));
+  EXPECT_THAT(stopped.errors.front(), ::testing::HasSubstr("507 the disk is full"));
   EXPECT_EQ(world.endpoint().prefs["defaultStage"], "discover");
   {
     std::lock_guard lock(world.endpoint().mutex);
@@ -466,7 +466,7 @@ TEST(Applying, AFullDiskIsToldAndTriedAgain) {
 
 /// As what an archive unpacked to: a look finds it, the listing never does.
 TEST(Applying, AFileThatIsNeverListedIsLookedAtOnce) {
-  World world;
+  ApplyingWorld world;
   world.set().files = {file(world, 0, "files/quiet"), file(world, 1, "files/loud")};
   world.endpoint().files["files/quiet"] = world.artifacts().contents.at("self://files/source0");
   world.endpoint().unlisted = {"files/quiet"};
@@ -506,7 +506,7 @@ TEST(Applying, AFileThatIsNeverListedIsLookedAtOnce) {
 
 /// A secret that somebody put into a plugin there, and that the set does not name.
 TEST(Applying, SecretsPutIntoAPluginByHandStay) {
-  World world;
+  ApplyingWorld world;
   wish_for_all(world);
   world.follow();
   ASSERT_TRUE(world.settled());
@@ -537,13 +537,13 @@ TEST(Applying, SecretsPutIntoAPluginByHandStay) {
 TEST(Applying, OneOfTwoManagersConfigures) {
   PretendedEndpoint endpoint;
   endpoint.holder = "R2";
-  World world("R1", &endpoint);
+  ApplyingWorld world("R1", &endpoint);
   world.set().prefs = {{"defaultStage", "discover"}};
   world.follow();
   const ApplyState state =
       world.state_when([](const ApplyState& seen) { return seen.configured_by == "R2"; });
   EXPECT_EQ(state.state, "waiting");
-  EXPECT_THAT(state.errors, testing::ElementsAre("configured by R2"));
+  EXPECT_THAT(state.errors, ::testing::ElementsAre("configured by R2"));
   EXPECT_TRUE(endpoint.changes.empty());
   {
     std::lock_guard lock(endpoint.mutex);
@@ -555,7 +555,7 @@ TEST(Applying, OneOfTwoManagersConfigures) {
 }
 
 TEST(Applying, GivesUpOnWhatSomebodyElseUndoes) {
-  World world;
+  ApplyingWorld world;
   world.set().prefs = {{"defaultStage", "discover"}};
   world.endpoint().changed = [&world] {
     {
@@ -569,7 +569,7 @@ TEST(Applying, GivesUpOnWhatSomebodyElseUndoes) {
 }
 
 TEST(Applying, KnowsSecretsAgainAfterARestartAndKeepsNoneInClear) {
-  World world;
+  ApplyingWorld world;
   wish_for_all(world);
   world.follow();
   ASSERT_TRUE(world.settled());

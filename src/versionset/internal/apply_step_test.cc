@@ -16,7 +16,7 @@ Action pref(std::string name, std::vector<size_t> after = {}) {
   return action;
 }
 
-class Steps : public testing::Test {
+class Steps : public ::testing::Test {
  protected:
   Steps() {
     plan_.actions = {pref("a"), pref("b", {0}), pref("c")};

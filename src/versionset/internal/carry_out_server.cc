@@ -1,21 +1,20 @@
 // Another version of the server itself: the endpoint tries it, and comes back with it or with the old one.
 #include <fmt/format.h>
 
-#include "base/log.h"
 #include "versionset/internal/carry_out.h"
 #include "versionset/internal/json_read.h"
+#include "versionset/internal/log.h"
 #include "versionset/internal/planner.h"
 
 namespace mullion::versionset {
 namespace {
 
-constexpr Logger kLog("apply");
-constexpr auto kLook = std::chrono::seconds(5);
+constexpr auto kQuickLook = std::chrono::seconds(5);
 
 /// Asked while it restarts: not to be waited for long.
 net::ClientRequest quick_request(std::string target) {
   net::ClientRequest request = get_request(std::move(target));
-  request.timeout = kLook;
+  request.timeout = kQuickLook;
   return request;
 }
 
@@ -64,7 +63,8 @@ Task<void> remove_package(EndpointCalls& calls, std::string place) {
   net::ClientRequest request = get_request(target_of(place));
   request.method = "DELETE";
   const Result<Answer> removed = co_await calls.send(std::move(request));
-  if (!removed) kLog.debug("a package of the server stays at the endpoint reason={}", removed.error().text());
+  if (!removed)
+    kApplyLog.debug("a package of the server stays at the endpoint reason={}", removed.error().text());
 }
 
 Task<Result<void>> bring_package(const Target& target, std::string place, content::Blobs::Info package) {

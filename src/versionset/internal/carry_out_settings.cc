@@ -39,8 +39,8 @@ Task<Result<json::value>> value_to_send(const Target& target, std::string holder
   co_return json::parse(*sealed);
 }
 
-bool same_value(const Target& target, const std::string& place, const json::value& wanted,
-                const json::value& shown) {
+bool shows_wanted(const Target& target, const std::string& place, const json::value& wanted,
+                  const json::value& shown) {
   if (wanted == shown) return true;
   return is_sealed(shown) && target.memory.same_secret(target.endpoint, place, wanted, shown);
 }
@@ -60,7 +60,7 @@ Task<Result<void>> take_note(const Target& target, std::string place, json::valu
 bool is_as_wanted(const Target& target, const Action& action, const json::object& shown) {
   return same_plugin(action.value.get_object(), shown,
                      [&target](const std::string& place, const json::value& wanted, const json::value& now) {
-                       return same_value(target, place, wanted, now);
+                       return shows_wanted(target, place, wanted, now);
                      });
 }
 
@@ -82,7 +82,7 @@ Task<Result<json::object>> params_to_send(const Target& target, const Action& ac
   }
   for (const auto& [param, wanted] : asked) {
     const json::value* now = there.if_contains(param);
-    if (now != nullptr && same_value(target, plugin_place(action.name, param), wanted, *now)) {
+    if (now != nullptr && shows_wanted(target, plugin_place(action.name, param), wanted, *now)) {
       out[param] = *now;
       continue;
     }
@@ -227,7 +227,7 @@ Task<Result<Effect>> carry_out_global(const Target& target, const Action& action
   const std::string where = target_of("profiles/global/params/" + action.name);
   Result<std::optional<json::value>> shown = co_await look_up(target.calls, where);
   if (!shown) co_return shown.error();
-  if (*shown && same_value(target, place, action.value, **shown)) co_return Effect::kNone;
+  if (*shown && shows_wanted(target, place, action.value, **shown)) co_return Effect::kNone;
   Result<json::value> value =
       co_await value_to_send(target, "profiles/global", action.name, action.from.set, action.value);
   if (!value) co_return value.error();

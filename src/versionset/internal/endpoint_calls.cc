@@ -14,7 +14,7 @@ constexpr auto kLeastPatience = std::chrono::seconds(60);
 constexpr uint64_t kWorkedThrough = uint64_t{20}
                                     << 20;  // bytes a second that a slow endpoint hashes and stores
 constexpr size_t kLongestReason = 500;
-constexpr std::string_view kApi = "/api/v3/";
+constexpr std::string_view kApiPrefix = "/api/v3/";
 
 class ManagerCalls final : public EndpointCalls {
  public:
@@ -77,7 +77,7 @@ std::string reason_of(const Error& error) {
 
 Error refusal_of(const net::ClientRequest& request, const Answer& answer) {
   std::string_view path = request.target;
-  if (path.starts_with(kApi)) path.remove_prefix(kApi.size());
+  if (path.starts_with(kApiPrefix)) path.remove_prefix(kApiPrefix.size());
   path = path.substr(0, path.find('?'));
   Error error(code_of(answer.status), fmt::format("{} {}: {} {}", request.method, net::percent_decode(path),
                                                   answer.status, messages_of(answer.body)));

@@ -8,10 +8,10 @@
 namespace mullion::versionset {
 namespace {
 
-constexpr std::string_view kSpace = "configured";
+constexpr std::string_view kMemorySpace = "configured";
 constexpr std::string_view kSecrets = "secrets";
 constexpr std::string_view kUploads = "uploads";
-constexpr int kAttempts = 16;
+constexpr int kMemoryAttempts = 16;
 
 /// The same text for the same value, however its members are ordered where it is shown.
 std::string text_of(const json::value& value) {
@@ -34,7 +34,7 @@ json::object& member(json::object& record, std::string_view name) {
 }  // namespace
 
 std::shared_ptr<const json::object> EndpointMemory::record(const std::string& endpoint) const {
-  std::string text = store_.snapshot()->secret(kSpace, endpoint).value_or("");
+  std::string text = store_.snapshot()->secret(kMemorySpace, endpoint).value_or("");
   const std::lock_guard lock(mutex_);
   if (text != parsed_text_) {
     parsed_ = std::make_shared<const json::object>(parse_object(text));
@@ -46,15 +46,15 @@ std::shared_ptr<const json::object> EndpointMemory::record(const std::string& en
 env::Task<Result<void>> EndpointMemory::change(std::string endpoint,
                                                std::function<void(json::object&)> change) {
   Error last;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const std::optional<std::string> before = store_.snapshot()->secret(kSpace, endpoint);
+  for (int attempt = 0; attempt < kMemoryAttempts; ++attempt) {
+    const std::optional<std::string> before = store_.snapshot()->secret(kMemorySpace, endpoint);
     json::object record = parse_object(before.value_or(""));
     change(record);
     std::string after = json::serialize(record);
     if (before && *before == after) co_return Result<void>{};
     store::Batch batch;
-    batch.secret_guards.push_back({std::string(kSpace), endpoint, before});
-    batch.secrets.push_back({std::string(kSpace), endpoint, std::move(after)});
+    batch.secret_guards.push_back({std::string(kMemorySpace), endpoint, before});
+    batch.secrets.push_back({std::string(kMemorySpace), endpoint, std::move(after)});
     batch.principal = "system";
     Result<store::Cursor> done = co_await store::commit_async(store_, std::move(batch));
     if (done) co_return Result<void>{};
@@ -102,9 +102,9 @@ env::Task<Result<void>> EndpointMemory::remember_unfinished(std::string endpoint
 }
 
 env::Task<Result<void>> EndpointMemory::forget(std::string endpoint) {
-  if (!store_.snapshot()->secret(kSpace, endpoint)) co_return Result<void>{};
+  if (!store_.snapshot()->secret(kMemorySpace, endpoint)) co_return Result<void>{};
   store::Batch batch;
-  batch.secrets.push_back({std::string(kSpace), std::move(endpoint), std::nullopt});
+  batch.secrets.push_back({std::string(kMemorySpace), std::move(endpoint), std::nullopt});
   batch.principal = "system";
   Result<store::Cursor> done = co_await store::commit_async(store_, std::move(batch));
   if (!done) co_return done.error();

@@ -10,9 +10,6 @@
 namespace mullion::versionset {
 namespace {
 
-constexpr std::string_view kServer = "drp";
-constexpr std::string_view kUx = "drp-ux";
-
 std::string first_text(const Error& error) {
   return error.messages.empty() ? error.text() : error.messages.front();
 }

@@ -2,18 +2,17 @@
 
 #include <fmt/format.h>
 
-#include "base/log.h"
 #include "manager/endpoint_object.h"
 #include "model/object.h"
 #include "store/failed_reads.h"
 #include "versionset/internal/endpoint_calls.h"
+#include "versionset/internal/log.h"
 #include "versionset/internal/rollout_targets.h"
 
 namespace mullion::versionset::internal {
 namespace {
 
-constexpr Logger kLog("rollout");
-constexpr auto kFirstPause = std::chrono::seconds(1);
+constexpr auto kFirstPutPause = std::chrono::seconds(1);
 constexpr int kMostDoublings = 5;
 constexpr auto kAnswerLimit = std::chrono::seconds(30);
 constexpr auto kReplicaLimit = std::chrono::seconds(5);
@@ -86,8 +85,8 @@ env::Task<Result<void>> Puts::write(const Put& put) {
 env::Task<void> Puts::carry_out(Put put) {
   const Result<void> outcome = co_await store::failed_reads_returned(write(put));
   if (!outcome)
-    kLog.warn("endpoint is not changed endpoint={} owner={} reason={}", put.endpoint, put.owner,
-              outcome.error().text());
+    kRolloutLog.warn("endpoint is not changed endpoint={} owner={} reason={}", put.endpoint, put.owner,
+                     outcome.error().text());
   ended(put.endpoint, outcome);
 }
 
@@ -101,7 +100,7 @@ void Puts::ended(const std::string& endpoint, const Result<void>& outcome) {
     } else {
       entry.trouble = reason_of(outcome.error());
       entry.not_before =
-          env::system_clock().wall() + kFirstPause * (1 << std::min(entry.failures++, kMostDoublings));
+          env::system_clock().wall() + kFirstPutPause * (1 << std::min(entry.failures++, kMostDoublings));
     }
   }
   notify_();

@@ -15,10 +15,10 @@
 namespace mullion::versionset::internal {
 namespace {
 
-constexpr size_t kMostNamed = 20;
+constexpr size_t kMostNamedTargets = 20;
 constexpr size_t kDepth = 256;
 
-RolloutTarget target_of(std::string id, std::string owner, std::string_view body) {
+RolloutTarget rollout_target(std::string id, std::string owner, std::string_view body) {
   RolloutTarget target{std::move(id), std::move(owner), {}};
   const json::object object = model::parse_object(body);
   for (const auto& [key, value] : model::object_member(object, "Meta")) {
@@ -37,11 +37,11 @@ Result<std::vector<RolloutTarget>> named_targets(const store::Snapshot& snapshot
       return object.id.owner == store::kLayered || !principal.sees({kEndpointObjects, object.id.owner, id});
     });
     if (found.empty()) {
-      if (unknown.size() < kMostNamed)
+      if (unknown.size() < kMostNamedTargets)
         unknown.push_back(fmt::format("TargetEndpoints: endpoint {:.200} is not known here", id));
       continue;
     }
-    targets.push_back(target_of(id, found.front().id.owner, found.front().body));
+    targets.push_back(rollout_target(id, found.front().id.owner, found.front().body));
   }
   if (!unknown.empty()) return Error(ErrorCode::kInvalid, "INVOKE", "rollouts", plan.id, std::move(unknown));
   return targets;
@@ -93,7 +93,7 @@ Result<std::vector<RolloutTarget>> find_targets(const store::Snapshot& snapshot,
   std::vector<RolloutTarget> targets;
   for (const auto& [id, owner] : owners) {
     const std::optional<std::string> body = snapshot.get({std::string(kEndpointObjects), owner, id});
-    if (body) targets.push_back(target_of(id, owner, *body));
+    if (body) targets.push_back(rollout_target(id, owner, *body));
   }
   return targets;
 }
@@ -162,7 +162,7 @@ std::vector<std::string> overlaps(const store::Snapshot& snapshot, const std::st
     if (!rollout) continue;
     for (const Wave& wave : rollout->waves) {
       for (const EndpointProgress& endpoint : wave.endpoints) {
-        if (out.size() < kMostNamed && wanted.contains(endpoint.id))
+        if (out.size() < kMostNamedTargets && wanted.contains(endpoint.id))
           out.push_back(fmt::format("endpoint {} is in rollout {}, which is {}: wait for it, or abort it",
                                     endpoint.id, other, rollout_state_name(rollout->state)));
       }

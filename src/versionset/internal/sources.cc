@@ -7,9 +7,8 @@
 namespace mullion::versionset {
 namespace {
 
-constexpr std::string_view kSelf = "self://";
 constexpr std::string_view kProvisioner = "{{.ProvisionerURL}}";
-constexpr std::string_view kApi = "{{.ApiURL}}";
+constexpr std::string_view kApiTemplate = "{{.ApiURL}}";
 constexpr std::string_view kCatalogTree = "files/rebar-catalog/";
 /// travelled_tree() of every manager.
 constexpr std::string_view kTravelledTrees = "files/travelled/";
@@ -66,7 +65,7 @@ Result<void> check_target(std::string_view path) {
 
 std::optional<std::string> own_file_of(std::string_view source) {
   const std::string plain = without_blanks(source);
-  for (const std::string_view prefix : {kSelf, kProvisioner, kApi}) {
+  for (const std::string_view prefix : {kSelf, kProvisioner, kApiTemplate}) {
     const std::optional<std::string_view> rest = rest_of(plain, prefix);
     if (rest && check_file_path(*rest)) return std::string(*rest);
   }
@@ -79,7 +78,7 @@ Result<void> check_source(std::string_view source) {
   if (own_file_of(source)) return {};
   const std::string plain = without_blanks(source);
   for (const std::string_view prefix :
-       {std::string_view("http://"), std::string_view("https://"), kProvisioner, kApi}) {
+       {std::string_view("http://"), std::string_view("https://"), kProvisioner, kApiTemplate}) {
     const std::optional<std::string_view> rest = rest_of(plain, prefix);
     if (rest && !rest->empty() && rest->find("{{") == std::string_view::npos) return {};
   }
@@ -94,7 +93,7 @@ std::string rendered_source(std::string_view source, std::string_view provisione
   if (const std::optional<std::string> own = own_file_of(source)) return fmt::format("{}{}", kSelf, *own);
   const std::string plain = without_blanks(source);
   if (const auto rest = rest_of(plain, kProvisioner)) return joined(provisioner_url, *rest);
-  if (const auto rest = rest_of(plain, kApi)) return joined(api_url, *rest);
+  if (const auto rest = rest_of(plain, kApiTemplate)) return joined(api_url, *rest);
   return plain;
 }
 

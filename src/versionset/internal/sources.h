@@ -9,6 +9,9 @@
 
 namespace mullion::versionset {
 
+/// Sources that are files of this server begin with it.
+inline constexpr std::string_view kSelf = "self://";
+
 /// "files/..." or "isos/..." without detours; kInvalid.
 Result<void> check_file_path(std::string_view path);
 /// A path that files may be put to: not below what servers fill and tidy up by themselves; kInvalid.

@@ -9,7 +9,6 @@
 namespace mullion::versionset {
 namespace {
 
-constexpr std::string_view kSelf = "self://";
 constexpr std::string_view kOffset = "Upload-Offset";
 constexpr std::string_view kChecksum = "X-DRP-SHA256SUM";
 constexpr auto kQuickPiece = std::chrono::seconds(2);

@@ -1,0 +1,12 @@
+// By which names this room writes its log.
+#pragma once
+
+#include "base/log.h"
+
+namespace mullion::versionset {
+
+inline constexpr Logger kLog("versionset");
+inline constexpr Logger kApplyLog("apply");
+inline constexpr Logger kRolloutLog("rollout");
+
+}  // namespace mullion::versionset
