@@ -18,9 +18,6 @@ constexpr Logger kLog("replication");
 constexpr auto kPulse = std::chrono::seconds(1);
 constexpr int kPulsesPerPing = 2;
 constexpr auto kSilenceLimit = std::chrono::seconds(15);
-/// An answer is made from a view that was opened up to this long before its age is asked for: what is proven
-/// counts that much later.
-constexpr auto kAnswerTime = std::chrono::milliseconds(200);
 /// Commits of one owner that arrive together become one commit here, up to this many bytes.
 constexpr size_t kMergeBytes = 1 << 20;
 /// With more differing ranges than this, and more than half of all, a full copy is cheaper.
@@ -516,7 +513,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
         socket->abort();
         co_return;
       }
-      co_await wake.wait(seen, kPulse);
+      co_await options.timers.wait(wake, seen, kPulse);
     }
   }
 
@@ -587,12 +584,12 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     currency.stored(stored, position.follows, [this](const std::string& owner) {
       return !doubtful.contains(owner) && !pipe.differs(owner);
     });
-    settled = env::system_clock().steady();
+    settled = options.clock.steady();
     common = common_as_of(position);
     if (position.as_of.size() != known) owners_to_save = true;
   }
 
-  bool is_settling() const { return env::system_clock().steady() - settled < kAnswerTime; }
+  bool is_settling() const { return settled && options.clock.steady() - *settled < options.answer_time; }
 
   /// Under `mutex`.
   std::optional<env::SteadyTime> as_of(std::string_view owner) const {
@@ -653,7 +650,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   SavedPosition position;
   Currency currency;                            // writes position.as_of
   AsOf shown;                                   // before what was proven lately
-  env::SteadyTime settled{};                    // when that was; of the machine's clock
+  std::optional<env::SteadyTime> settled;       // when that was
   std::optional<env::SteadyTime> common;        // what common_as_of() last answered
   std::set<std::string, std::less<>> doubtful;  // owners whose replicas are being repaired
   bool owners_to_save = false;
