@@ -95,7 +95,7 @@ class SimulatedStore final : public store::Store {
   store::Cursor cursor_;
   Digest digest_;
   std::deque<std::shared_ptr<const store::LoggedCommit>> log_;
-  store::FeedList feeds_;
+  store::FeedList feeds_{env::system_clock()};
 };
 
 class SimulatedSnapshot final : public store::Snapshot {

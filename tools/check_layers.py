@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Fails when a room includes a room it must not know (docs/architecture.md), or another room's internal/; when a handler
 of the API looks objects up past the one place that applies rights (src/api/internal/finder.h); when the command line opens
-a connection past the one place that decides whom it talks to; when a coroutine is started without a strand; or when a
-condition decides about an await."""
+a connection past the one place that decides whom it talks to; when a coroutine is started without a strand; when a
+condition decides about an await; or when a room asks for time or chance by itself instead of being given it."""
 import pathlib
 import re
 import sys
@@ -132,8 +132,69 @@ def coroutines_without_strand():
                     yield f"{relative}:{number}: a coroutine is started past env::launch and env::TaskGroup, which give it a strand"
 
 
+# What a room decides by time or chance can be tested only when both are given to it (env::Clock, env::Timers).
+ASKS_BY_ITSELF = re.compile(r"\bsystem_clock\(\)|\bsystem_timers\(\)|(?:steady|system|high_resolution)_clock::now\b|"
+                            r"\benv::(?:random_\w+|secure_random)\b")
+# Exact file, or a folder that ends with a slash -> why it may.
+MAY_ASK = {
+    "env/": "the room that asks the machine",
+    "server/": "assembly: gives clock, timers and chance to the other rooms; keys and upgrades of the process",
+    "cli/": "a process of its own, whose time is that of its user",
+    "base/log.cc": "lines of the log bear the time of the machine",
+    "net/internal/connection.cc": "ids of requests",
+    "net/internal/conversation.cc": "masks that nobody may foresee",
+    "net/internal/tls.cc": "serial numbers and session keys of certificates",
+    "auth/authenticator.cc": "secrets",
+    "auth/internal/accounts.cc": "secrets",
+    "content/internal/random_text.cc": "secrets",
+    "content/internal/plugin_child.cc": "names of scratch folders",
+    "catalog/internal/scanner.cc": "names of scratch folders",
+    "api/internal/iso_installs.cc": "names of scratch folders",
+    "api/internal/system.cc": "names of backups",
+    "api/internal/objects_write.cc": "keys of new objects, secrets",
+    "store/internal/store_impl.cc": "epochs, which must never come twice",
+    # Default arguments and uses that are to be injected yet.
+    "net/internal/stream.cc": "to be injected: idle limits of connections",
+    "net/web.cc": "to be injected: when a list of downloads was read",
+    "api/api.h": "to be injected: default of Services::clock",
+    "api/events.cc": "to be injected: time of the greeting event",
+    "api/internal/log_feed.cc": "to be injected: time of a posted log line",
+    "auth/auth.h": "to be injected: defaults of the authenticator and of tokens",
+    "catalog/catalog.cc": "to be injected: default of the catalog",
+    "catalog/catalog.h": "to be injected: default of the catalog",
+    "content/providers.h": "to be injected: default of the providers",
+    "content/internal/plugin_runner.cc": "to be injected: jitter of restarts",
+    "store/store.h": "to be injected: defaults of the store",
+    "store/internal/engine.h": "to be injected: default of the engine",
+    "versionset/lease.h": "to be injected: default of the lease",
+    "versionset/rollouts.cc": "to be injected: turns of rollouts",
+    "versionset/internal/applier.cc": "to be injected: patience of the applier",
+    "versionset/internal/carry_out_server.cc": "to be injected: patience for a restart",
+    "versionset/internal/rollout_puts.cc": "to be injected: pauses of rollouts",
+    "versionset/internal/rollout_steps.cc": "to be injected: the moment of a look",
+    "versionset/internal/slots.cc": "to be injected: rate of progress reports",
+    "versionset/internal/upload.cc": "to be injected: size of pieces",
+}
+
+
+def unasked_time():
+    used = set()
+    for path in sorted((ROOT / "src").rglob("*")):
+        relative = str(path.relative_to(ROOT / "src"))
+        if path.suffix not in (".h", ".cc") or path.stem.endswith(("_test", "_testing")) or "/" not in relative:
+            continue
+        numbers = [number for number, line in enumerate(path.read_text().splitlines(), 1)
+                   if ASKS_BY_ITSELF.search(line.split("//")[0])]
+        reasons = [place for place in (relative, relative.split("/")[0] + "/") if place in MAY_ASK]
+        used.update(reasons if numbers else [])
+        for number in numbers if not reasons else []:
+            yield f"src/{relative}:{number}: time and chance are given to a room (env::Clock, env::Timers), not asked for"
+    for place in sorted(MAY_ASK.keys() - used):
+        yield f"tools/check_layers.py: {place} does not ask for time or chance any more: take it off the list"
+
+
 def main():
-    found = [*breaches(), *files_read_by_iterators(), *coroutines_without_strand(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups()]
+    found = [*breaches(), *files_read_by_iterators(), *coroutines_without_strand(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups(), *unasked_time()]
     for line in found:
         print(line)
     sys.exit(1 if found else 0)

@@ -2,11 +2,6 @@
 
 #include <sodium.h>
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
 #include "model/members.h"
 #include "model/object.h"
 
@@ -33,32 +28,30 @@ Error not_an_endpoint(std::string_view why) {
   return Error(ErrorCode::kInvalid, fmt::format("it does not answer as a DRP endpoint: {}", why));
 }
 
-/// The whole answer before `deadline`: a server that trickles is not waited for.
-env::Task<Result<net::TextResponse>> fetch_before(net::Client& client, net::ClientRequest request,
-                                                  env::SteadyTime deadline) {
-  using boost::asio::experimental::awaitable_operators::operator||;
-  const env::Duration left = deadline - env::system_clock().steady();
-  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, left);
-  auto first = co_await (net::fetch(client, std::move(request), kMaxAnswer) ||
-                         timer.async_wait(boost::asio::use_awaitable));
-  if (first.index() == 0) co_return std::move(std::get<0>(first));
+/// Whole, or not at all: a server that trickles is not waited for.
+template <typename T>
+env::Task<Result<T>> in_time(const env::Timers& timers, env::Task<Result<T>> conversation) {
+  std::optional<Result<T>> done = co_await env::within(timers, kPatience, std::move(conversation));
+  if (done) co_return std::move(*done);
   co_return Error(ErrorCode::kTimeout, "it did not answer completely in time");
 }
 
-env::Task<Result<json::object>> get_object(net::Client& client, std::string target, std::string authorization,
-                                           env::SteadyTime deadline) {
+env::Task<Result<json::object>> get_object(Link& link, std::string target, std::string authorization) {
   net::ClientRequest request;
   request.target = std::move(target);
   request.headers.add("Authorization", std::move(authorization));
   request.headers.add("Accept", "application/json");
-  Result<net::TextResponse> answer = co_await fetch_before(client, std::move(request), deadline);
+  Result<net::ClientResponse> answer = co_await link.request(std::move(request));
   if (!answer) co_return answer.error();
+  Result<std::string> body = std::string();
+  if (answer->body) body = co_await net::read_all(*answer->body, kMaxAnswer);
+  if (!body) co_return body.error();
   if (answer->status == 401 || answer->status == 403)
     co_return Error(ErrorCode::kForbidden, "login refused: wrong user name or password, or too few rights");
   if (answer->status == 429)
     co_return Error(ErrorCode::kTooManyRequests, "login refused: slowed down after wrong ones; later again");
   if (answer->status != 200) co_return not_an_endpoint(fmt::format("status {}", answer->status));
-  Result<json::value> parsed = model::parse_json(answer->body);
+  Result<json::value> parsed = model::parse_json(*body);
   if (!parsed || !parsed->is_object()) co_return not_an_endpoint("the answer is not a JSON object");
   co_return std::move(parsed->get_object());
 }
@@ -72,51 +65,24 @@ bool has_feature(const json::object& info, std::string_view feature) {
   return false;
 }
 
-env::Task<Result<std::string>> token_before(net::Client& client, std::string username, std::string password,
-                                            env::SteadyTime deadline) {
+env::Task<Result<std::string>> log_in(Link& link, std::string username, std::string password) {
   std::string target =
       fmt::format("/api/v3/users/{}/token?ttl={}", net::percent_encode(username), kTokenLifetime);
   Result<json::object> answer =
-      co_await get_object(client, std::move(target), basic_authorization(username, password), deadline);
+      co_await get_object(link, std::move(target), basic_authorization(username, password));
   if (!answer) co_return answer.error();
   std::string token = model::text_member(*answer, "Token");
   if (token.empty()) co_return not_an_endpoint("it gave no token");
   co_return token;
 }
 
-Result<std::unique_ptr<net::Client>> client_of(env::Runtime& runtime, const Connection& connection) {
-  net::ClientOptions options;
-  options.base_url = connection.url;
-  options.trust.pinned_fingerprint = connection.authorities.empty() ? connection.fingerprint : "";
-  options.trust.ca_file = connection.authorities.string();
-  Result<std::unique_ptr<net::Client>> client = net::make_client(runtime, std::move(options));
-  // The same words whatever is wrong with the file: whoever edits an Endpoint need not learn what is there.
-  if (!client && !connection.authorities.empty()) {
-    return Error(ErrorCode::kInvalid,
-                 fmt::format("{}: the folder of authorities has no such PEM file", kAuthorities));
-  }
-  return client;
-}
-
-}  // namespace
-
-env::Task<Result<std::string>> fetch_token(net::Client& client, std::string username, std::string password) {
-  return token_before(client, std::move(username), std::move(password),
-                      env::system_clock().steady() + kPatience);
-}
-
-env::Task<Result<Contact>> make_contact(env::Runtime& runtime, const Connection& connection) {
-  const env::SteadyTime deadline = env::system_clock().steady() + kPatience;
-  Result<std::unique_ptr<net::Client>> client = client_of(runtime, connection);
-  if (!client) co_return client.error();
+env::Task<Result<Contact>> introduce(std::shared_ptr<Link> link, const Connection& connection) {
   Contact out;
-  out.client = std::move(*client);
-  Result<std::string> token =
-      co_await token_before(*out.client, connection.username, connection.password, deadline);
+  out.link = std::move(link);
+  Result<std::string> token = co_await log_in(*out.link, connection.username, connection.password);
   if (!token) co_return token.error();
   out.token = std::move(*token);
-  Result<json::object> info =
-      co_await get_object(*out.client, "/api/v3/info", "Bearer " + out.token, deadline);
+  Result<json::object> info = co_await get_object(*out.link, "/api/v3/info", "Bearer " + out.token);
   if (!info) co_return info.error();
   out.info = std::move(*info);
   out.id = model::text_member(out.info, "ha_id");
@@ -125,6 +91,20 @@ env::Task<Result<Contact>> make_contact(env::Runtime& runtime, const Connection&
   out.version = model::text_member(out.info, "version");
   out.streams = has_feature(out.info, "replication-stream");
   co_return out;
+}
+
+}  // namespace
+
+env::Task<Result<std::string>> fetch_token(Link& link, std::string username, std::string password,
+                                           const env::Timers& timers) {
+  return in_time(timers, log_in(link, std::move(username), std::move(password)));
+}
+
+env::Task<Result<Contact>> make_contact(const Dial& dial, const Connection& connection,
+                                        const env::Timers& timers) {
+  Result<std::shared_ptr<Link>> link = dial(connection);
+  if (!link) co_return link.error();
+  co_return co_await in_time(timers, introduce(std::move(*link), connection));
 }
 
 }  // namespace mullion::manager

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "auth/auth.h"
+#include "env/launch.h"
 #include "model/object.h"
+#include "store/meddled_testing.h"
 
 namespace mullion::manager {
 namespace {
@@ -30,6 +32,7 @@ class StoredEndpoints : public ::testing::Test {
   }
 
   const env::Path folder_ = "/trusted";
+  env::Runtime runtime_{1};  // goes after the store, whose writer answers there
   std::unique_ptr<store::Store> store_ = store::open_memory_store();
 };
 
@@ -81,6 +84,126 @@ TEST_F(StoredEndpoints, FingerprintsAreComparedInOneSpelling) {
   EXPECT_EQ(value, "abcd");
   spell_connection_param(kUsername, value = "AB:CD");
   EXPECT_EQ(value, "AB:CD");
+}
+
+TEST_F(StoredEndpoints, WhatThatIsMissingOrMalformedIsNamed) {
+  const auto refusal = [&](json::object params) {
+    const Result<Connection> read = read_connection({*store_, folder_}, "", params);
+    return read ? std::string() : read.error().text();
+  };
+  EXPECT_EQ(refusal(params_of("https://a:1", "pw")), "");
+  EXPECT_THAT(refusal(params_of("https://a:1/x", "pw")), HasSubstr("manager/url"));
+  EXPECT_THAT(refusal(params_of("http://a:1", "pw")), HasSubstr("manager/url"));
+  EXPECT_THAT(refusal(params_of("https://a:1", "")), HasSubstr("manager/password: is empty"));
+  EXPECT_THAT(refusal(params_of("https://a:1", 7)), HasSubstr("manager/password: expected a string"));
+  EXPECT_THAT(refusal({{kUrl, "https://a:1"}, {kPassword, "pw"}}), HasSubstr("manager/username: is missing"));
+  json::object params = params_of("https://a:1", "pw");
+  params[kFingerprint] = 7;
+  EXPECT_THAT(refusal(params), HasSubstr("manager/fingerprint: expected a string"));
+  params[kFingerprint] = "";
+  params[kAuthorities] = "../x";
+  EXPECT_THAT(refusal(params), HasSubstr("manager/ca-file"));
+  params[kAuthorities] = "x.pem";
+  EXPECT_EQ(read_connection({*store_, folder_}, "", params)->authorities, folder_ / "x.pem");
+  EXPECT_EQ(*checked_url("https://a"), "https://a:443");
+}
+
+TEST_F(StoredEndpoints, SealedPasswordsOpenOnlyForTheirObject) {
+  put("a", params_of("https://a:1", "geheim"));
+  ASSERT_TRUE(seal_stored_passwords(*store_));
+  const json::value sealed = json::parse(body("a")).at("Params").at(kPassword);
+  put("b", params_of("https://b:1", sealed));
+  EXPECT_THAT(connection("b").error().text(), HasSubstr("manager/password"));
+}
+
+TEST_F(StoredEndpoints, WithoutSinglePaneTheConnectionSaysSo) {
+  store::Batch batch;
+  for (const auto& [id, disabled] : {std::pair("yes", json::value(true)), std::pair("no", json::value(false)),
+                                     std::pair("odd", json::value(1))}) {
+    const json::object endpoint{
+        {"Id", id}, {"Params", params_of("https://a:1", "pw")}, {"SinglePaneDisabled", disabled}};
+    batch.changes.push_back({{"endpoints", "", id}, json::serialize(endpoint)});
+  }
+  ASSERT_TRUE(store_->commit_sync(std::move(batch)));
+  EXPECT_FALSE(connection("yes")->single_pane);
+  EXPECT_TRUE(connection("no")->single_pane);
+  EXPECT_TRUE(connection("odd")->single_pane);
+}
+
+// ---- changes by this server, beside those of users
+
+class ChangedEndpoints : public StoredEndpoints {
+ protected:
+  ChangedEndpoints() { write(1); }
+  /// As somebody who changes the object at the same time.
+  void write(int number) {
+    store::Batch batch;
+    const json::object endpoint{{"Id", "a"}, {"Description", fmt::format("number {}", number)}};
+    batch.changes.push_back({{"endpoints", "", "a"}, json::serialize(endpoint)});
+    ASSERT_TRUE(store_->commit_sync(std::move(batch)));
+  }
+  Result<void> set_status() {
+    return env::run(runtime_, [&] {
+      return change_endpoint(meddled_, "a",
+                             [](json::object& endpoint) { endpoint["ConnectionStatus"] = "x"; });
+    });
+  }
+
+  store::MeddledStore meddled_{*store_};
+};
+
+TEST_F(ChangedEndpoints, AChangeInBetweenIsNotUndone) {
+  int times = 0;
+  meddled_.meddle = [&] {
+    if (++times <= 3) write(times + 1);
+  };
+  ASSERT_TRUE(set_status());
+  EXPECT_THAT(body("a"), HasSubstr("number 4"));
+  EXPECT_THAT(body("a"), HasSubstr(R"("ConnectionStatus":"x")"));
+  EXPECT_EQ(times, 4);
+}
+
+TEST_F(ChangedEndpoints, WhatChangesAllTheTimeIsGivenUp) {
+  int times = 0;
+  meddled_.meddle = [&] { write(++times + 1); };
+  const Result<void> done = set_status();
+  ASSERT_FALSE(done);
+  EXPECT_THAT(done.error().text(), HasSubstr("changes all the time"));
+  EXPECT_EQ(times, 16);
+}
+
+TEST_F(ChangedEndpoints, WhatWasRemovedInBetweenStaysAway) {
+  meddled_.meddle = [&] {
+    meddled_.meddle = nullptr;
+    store::Batch batch;
+    batch.changes.push_back({{"endpoints", "", "a"}, std::nullopt});
+    ASSERT_TRUE(store_->commit_sync(std::move(batch)));
+  };
+  EXPECT_TRUE(set_status());
+  EXPECT_EQ(body("a"), "");
+}
+
+TEST_F(ChangedEndpoints, NothingNewIsNotWritten) {
+  ASSERT_TRUE(set_status());
+  const store::Cursor before = store_->newest();
+  ASSERT_TRUE(set_status());
+  EXPECT_EQ(store_->newest(), before);
+}
+
+TEST(ReportedState, BecomesMembersOfTheObject) {
+  json::object endpoint{{"Id", "a"}, {"Meta", {{"mine", "1"}}}};
+  apply_state(json::parse(R"({"info":{"arch":"amd64","os":"linux","version":"v1","ha_id":"h","id":7},
+                              "ux_version":"v2","configured_by":"M","components":[1],"plugins":[2],
+                              "prefs":{"p":"1"},"global":{"g":2}})")
+                  .as_object(),
+              endpoint);
+  EXPECT_EQ(endpoint, json::parse(R"({"Id":"a","Meta":{"mine":"1","mullion/configured-by":"M"},"Arch":"amd64",
+                                      "Os":"linux","DRPVersion":"v1","HaId":"h","DRPUXVersion":"v2",
+                                      "Components":[1],"Plugins":[2],"Prefs":{"p":"1"},"Global":{"g":2}})"));
+  apply_state({{"configured_by", ""}, {"components", "wrong"}, {"prefs", nullptr}}, endpoint);
+  EXPECT_EQ(endpoint.at("Meta"), json::parse(R"({"mine":"1"})"));
+  EXPECT_EQ(endpoint.at("Components"), json::parse("[1]")) << "what is malformed changes nothing";
+  EXPECT_EQ(endpoint.at("Prefs"), json::parse(R"({"p":"1"})"));
 }
 
 TEST(AuthoritiesFile, OnlyFilesOfTheFolder) {

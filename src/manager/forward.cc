@@ -41,13 +41,13 @@ class BorrowedBody final : public net::BodySource {
 
 class OwnedBody final : public net::BodySource {
  public:
-  OwnedBody(std::shared_ptr<net::Client> client, net::BodySourcePtr body)
-      : client_(std::move(client)), body_(std::move(body)) {}
+  OwnedBody(std::shared_ptr<Link> link, net::BodySourcePtr body)
+      : link_(std::move(link)), body_(std::move(body)) {}
   env::Task<Result<std::string_view>> next() override { return body_->next(); }
   std::optional<uint64_t> size() const override { return body_->size(); }
 
  private:
-  std::shared_ptr<net::Client> client_;  // declared first: outlives the body
+  std::shared_ptr<Link> link_;  // declared first: outlives the body
   net::BodySourcePtr body_;
 };
 
@@ -84,8 +84,8 @@ env::Task<Result<ForwardedBody>> forwarded_body(net::Request& request, uint64_t 
   co_return ForwardedBody(std::move(*text));
 }
 
-net::BodySourcePtr owned_body(std::shared_ptr<net::Client> client, net::BodySourcePtr body) {
-  return std::make_unique<OwnedBody>(std::move(client), std::move(body));
+net::BodySourcePtr owned_body(std::shared_ptr<Link> link, net::BodySourcePtr body) {
+  return std::make_unique<OwnedBody>(std::move(link), std::move(body));
 }
 
 std::optional<CommitMark> parse_commit_mark(std::string_view text) {

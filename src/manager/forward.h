@@ -5,7 +5,7 @@
 #include <string>
 
 #include "auth/auth.h"
-#include "net/http.h"
+#include "manager/link.h"
 #include "store/types.h"
 
 namespace mullion::manager {
@@ -25,8 +25,8 @@ net::Headers answered_headers(const net::Headers& headers);
 /// reading it failed with.
 using ForwardedBody = std::variant<std::string, net::BodySourcePtr>;
 env::Task<Result<ForwardedBody>> forwarded_body(net::Request& request, uint64_t repeatable);
-/// Keeps `client` alive as long as the body is read.
-net::BodySourcePtr owned_body(std::shared_ptr<net::Client> client, net::BodySourcePtr body);
+/// Keeps `link` alive as long as the body is read.
+net::BodySourcePtr owned_body(std::shared_ptr<Link> link, net::BodySourcePtr body);
 
 /// "OWNER EPOCH SEQ" of an X-Mullion-Commit header.
 struct CommitMark {

@@ -78,5 +78,61 @@ TEST_F(Bodies, NoBodyIsAnEmptyText) {
   EXPECT_EQ(std::get<std::string>(*forwarded), "");
 }
 
+TEST_F(Bodies, WithoutALengthTheyStream) {
+  const net::BodySourcePtr body = net::body_from_string("x");
+  net::Request request;
+  request.headers.add("Transfer-Encoding", "chunked");
+  request.body = body.get();
+  std::optional<ForwardedBody> forwarded = forward(request, 10);
+  ASSERT_TRUE(forwarded);
+  EXPECT_TRUE(std::holds_alternative<std::string>(*forwarded)) << "its size is known after all";
+  class Unsized final : public net::BodySource {
+   public:
+    env::Task<Result<std::string_view>> next() override { co_return std::string_view(); }
+  } endless;
+  request.body = &endless;
+  forwarded = forward(request, 10);
+  ASSERT_TRUE(forwarded);
+  EXPECT_TRUE(std::holds_alternative<net::BodySourcePtr>(*forwarded));
+}
+
+TEST(ForwardedHeaders, AreTheClientsWithoutThoseOfThisHop) {
+  net::Request request;
+  request.id = "id-1";
+  for (const auto& [name, value] :
+       {std::pair("authorization", "Bearer of-the-client"), std::pair("Host", "me"),
+        std::pair("Connection", "X-Hop"), std::pair("X-Hop", "1"), std::pair("Cookie", "c=1"),
+        std::pair("Content-Length", "5"), std::pair("Expect", "100-continue"),
+        std::pair("X-Mullion-On-Behalf-Of", "user:root@Y"), std::pair("X-Request-Id", "other"),
+        std::pair("If-Match", "e"), std::pair("Accept", "a/b")})
+    request.headers.add(name, value);
+  const net::Headers out = forwarded_headers(request, "token", "user:ann@M");
+  const std::vector<std::pair<std::string, std::string>> wanted{{"If-Match", "e"},
+                                                                {"Accept", "a/b"},
+                                                                {"Authorization", "Bearer token"},
+                                                                {"X-Mullion-On-Behalf-Of", "user:ann@M"},
+                                                                {"X-Request-Id", "id-1"}};
+  EXPECT_EQ(out.items(), wanted);
+}
+
+TEST(AnsweredHeaders, LeaveOutThoseOfThatConnection) {
+  net::Headers headers;
+  headers.add("X-Request-Id", "theirs");
+  headers.add("Keep-Alive", "5");
+  headers.add("ETag", "e");
+  headers.add("X-Mullion-Commit", "A 1 2");
+  const std::vector<std::pair<std::string, std::string>> wanted{{"ETag", "e"}, {"X-Mullion-Commit", "A 1 2"}};
+  EXPECT_EQ(answered_headers(headers).items(), wanted);
+}
+
+TEST(CommitMarks, AreReadWhole) {
+  const std::optional<CommitMark> mark = parse_commit_mark("A 000000000000004d 12");
+  ASSERT_TRUE(mark);
+  EXPECT_EQ(mark->owner, "A");
+  EXPECT_EQ(mark->cursor, (store::Cursor{0x4d, 12}));
+  for (const char* wrong : {"", "A", "A 4d", "A 4d 12 ", "A 4d x", "A xx 12", "A 4d 12x", "A  12"})
+    EXPECT_FALSE(parse_commit_mark(wrong)) << wrong;
+}
+
 }  // namespace
 }  // namespace mullion::manager

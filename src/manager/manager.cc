@@ -29,7 +29,6 @@ constexpr auto kReadYourWrites = std::chrono::seconds(2);
 constexpr auto kForwardPatience = std::chrono::minutes(11);
 constexpr auto kCopiesEndTogether = std::chrono::seconds(2);
 constexpr int kMostPostponements = 100;
-constexpr auto kStopPoll = std::chrono::milliseconds(5);
 /// For sessions to store what they received and when they were last in touch.
 constexpr auto kStopPatience = std::chrono::milliseconds(500);
 constexpr size_t kMostNamed = 50;
@@ -38,10 +37,6 @@ constexpr double kResolutionPerHop = 3;
 /// Bodies up to this size are read before they are sent, so that they can be sent again with a new login.
 constexpr uint64_t kRepeatableBody = uint64_t{1} << 20;
 constexpr uint64_t kLongestRefusal = uint64_t{16} << 10;
-
-double seconds_since(env::SteadyTime begin) {
-  return std::chrono::duration<double>(env::system_clock().steady() - begin).count();
-}
 
 std::string names_of(const std::vector<std::string>& names) {
   if (names.empty()) return "none";
@@ -89,8 +84,9 @@ class ManagerImpl final : public Manager {
   explicit ManagerImpl(Dependencies dependencies)
       : given_(std::move(dependencies)),
         tasks_(given_.runtime.executor(), "manager"),
-        source_(given_.runtime, {given_.store, given_.identity.id, given_.identity.version, given_.features,
-                                 given_.state, [this] { return announcements(); }}) {
+        source_(given_.runtime,
+                {given_.store, given_.identity.id, given_.identity.version, given_.features, given_.state,
+                 [this] { return announcements(); }, given_.clock, given_.timers}) {
     plan_ = std::make_shared<const Plan>();
     endpoints_feed_ = store::attach_signal(given_.store, "endpoints", own_endpoints_changed(), wake_);
     replicated_feed_ = store::attach_signal(given_.store, "replicas", {.replicated = true}, replicated_);
@@ -115,10 +111,7 @@ class ManagerImpl final : public Manager {
     own_state_->notify_all();
     caught_up_->notify_all();
     for (const auto& [id, session] : sessions()) session->stop();
-    const env::SteadyTime deadline = env::system_clock().steady() + kStopPatience;
-    for (const auto& [id, session] : sessions()) {
-      while (!session->ended() && env::system_clock().steady() < deadline) co_await env::sleep_for(kStopPoll);
-    }
+    co_await env::within(given_.timers, kStopPatience, sessions_ended());
     co_await tasks_.async_stop();  // cancels who still waits for an answer
     co_await source_.stop();
   }
@@ -180,6 +173,11 @@ class ManagerImpl final : public Manager {
     return plan_;
   }
 
+  Task<bool> sessions_ended() const {
+    for (const auto& [id, session] : sessions()) co_await session->end();
+    co_return true;
+  }
+
   // ---- the supervisor: makes what runs agree with the Endpoint objects
 
   bool may_manage() const { return given_.preferences.get("manager") == "true" && given_.licensed(); }
@@ -202,7 +200,7 @@ class ManagerImpl final : public Manager {
       if (!woken_up) continue;
       for (int i = 0; i < kMostPostponements; ++i) {
         seen = caught_up_->version();
-        const bool woken_up = co_await caught_up_->wait(seen, kCopiesEndTogether);
+        const bool woken_up = co_await given_.timers.wait(*caught_up_, seen, kCopiesEndTogether);
         if (!woken_up) break;
       }
       if (!stopping_) co_await env::run_blocking([] { env::give_back_memory(); });
@@ -213,7 +211,8 @@ class ManagerImpl final : public Manager {
     while (!stopping_) {
       const uint64_t seen = wake_->version();
       const bool agrees = co_await env::attempt(kLog, "following the Endpoint objects", reconcile());
-      co_await wake_->wait(seen, agrees ? kReconcileInterval : env::kTryAgain);
+      const env::Duration pause = agrees ? env::Duration(kReconcileInterval) : env::Duration(env::kTryAgain);
+      co_await given_.timers.wait(*wake_, seen, pause);
     }
   }
 
@@ -271,7 +270,8 @@ class ManagerImpl final : public Manager {
       running->reconnect_with(connection);
       return;
     }
-    SessionOptions options{given_.runtime,
+    SessionOptions options{given_.dial,
+                           given_.make_follower,
                            tasks_,
                            given_.store,
                            given_.identity.id,
@@ -282,6 +282,8 @@ class ManagerImpl final : public Manager {
                            },
                            [caught_up = caught_up_] { caught_up->notify_all(); },
                            given_.clock,
+                           given_.timers,
+                           given_.chance,
                            [this, id](const std::string& owner) { take_over(owner, id); }};
     auto made = std::make_shared<Session>(std::move(options), id, connection);
     {
@@ -301,7 +303,7 @@ class ManagerImpl final : public Manager {
     }
     ++retiring_;
     tasks_.spawn("retire session", [this, id, session]() -> Task<void> {
-      while (!session->ended() && !stopping_) co_await env::sleep_for(kStopPoll);
+      co_await session->end();
       const Result<bool> gone = store::as_result([&] { return !stored_endpoint(id); });
       if (gone && *gone) co_await forget(id);
       --retiring_;
@@ -453,6 +455,7 @@ class ManagerImpl final : public Manager {
   Task<Error> login_refused(std::string owner, const Way& way, net::ClientResponse answer) const;
   Error unreachable(const std::string& owner, const Route& route, std::string_view addition) const;
   Task<void> await_commit(const net::Headers& headers, net::Headers& answer);
+  Task<bool> until_reached(const CommitMark& mark);
   bool has_reached(const CommitMark& mark) const;
   Task<Result<json::object>> new_endpoint(const Connection& connection, const Contact& contact);
 
@@ -566,7 +569,7 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
   if (!body) co_return body.error();
   way = way_to(owner, api_target);  // it may have changed while the body came
   if (!way) co_return way.error();
-  const env::SteadyTime begin = env::system_clock().steady();
+  const env::SteadyTime begin = given_.clock.steady();
   net::ClientRequest onwards;
   onwards.method = request.method;
   onwards.target = std::move(way->target);
@@ -575,7 +578,8 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
   onwards.body = std::move(*body);
   onwards.timeout = kForwardPatience;
   Result<net::ClientResponse> answer = co_await send(*way, std::move(onwards));
-  way->session->forwards().record(seconds_since(begin), !answer);
+  way->session->forwards().record(std::chrono::duration<double>(given_.clock.steady() - begin).count(),
+                                  !answer);
   if (!answer) {
     const std::shared_ptr<const Plan> routes = plan();
     const auto route = routes->routes.find(owner);
@@ -588,7 +592,7 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
   net::Response response;
   response.status = answer->status;
   response.headers = answered_headers(answer->headers);
-  response.body = owned_body(way->access.client, std::move(answer->body));
+  response.body = owned_body(way->access.link, std::move(answer->body));
   co_await await_commit(answer->headers, response.headers);
   co_return response;
 }
@@ -597,13 +601,13 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
 /// repeated: it was refused before anything was done.
 Task<Result<net::ClientResponse>> ManagerImpl::send(const Way& way, net::ClientRequest request) {
   std::optional<net::ClientRequest> again = copy_of(request);
-  Result<net::ClientResponse> answer = co_await way.access.client->send(std::move(request));
+  Result<net::ClientResponse> answer = co_await way.access.link->request(std::move(request));
   if (!answer || answer->status != 401) co_return answer;
   co_await way.session->renew_token(way.access.token);
   const std::optional<Session::Access> access = way.session->access();
   if (!again || !access || access->token == way.access.token) co_return answer;
   again->headers.set("Authorization", "Bearer " + access->token);
-  co_return co_await access->client->send(std::move(*again));
+  co_return co_await access->link->request(std::move(*again));
 }
 
 Task<Result<net::ClientResponse>> ManagerImpl::call(std::string owner, net::ClientRequest request) {
@@ -617,7 +621,7 @@ Task<Result<net::ClientResponse>> ManagerImpl::call(std::string owner, net::Clie
   if (!answer) co_return answer.error();
   // A missing right is the account's own affair here, and told as it is.
   if (answer->status == 401) co_return co_await login_refused(std::move(owner), *way, std::move(*answer));
-  answer->body = owned_body(way->access.client, std::move(answer->body));
+  answer->body = owned_body(way->access.link, std::move(answer->body));
   co_return answer;
 }
 
@@ -634,17 +638,19 @@ Task<void> ManagerImpl::await_commit(const net::Headers& headers, net::Headers& 
   const std::shared_ptr<const Plan> routes = plan();
   const auto route = routes->routes.find(mark->owner);
   if (route == routes->routes.end() || !route->second.followed) co_return;
-  const env::SteadyTime deadline = env::system_clock().steady() + kReadYourWrites;
+  const std::optional<bool> reached =
+      co_await env::within(given_.timers, kReadYourWrites, until_reached(*mark));
+  if (!reached) answer.set(kPendingHeader, mark->owner);
+}
+
+Task<bool> ManagerImpl::until_reached(const CommitMark& mark) {
   while (true) {
     const uint64_t seen = replicated_->version();
     // The owner has done it: a replica that cannot be read makes the answer late, not wrong.
-    const Result<bool> reached = store::as_result([&] { return has_reached(*mark); });
-    if (reached && *reached) co_return;
-    const env::Duration left = deadline - env::system_clock().steady();
-    if (left <= env::Duration::zero()) break;
-    co_await replicated_->wait(seen, left);
+    const Result<bool> reached = store::as_result([&] { return has_reached(mark); });
+    if (reached && *reached) co_return true;
+    co_await replicated_->wait(seen, kReadYourWrites);
   }
-  answer.set(kPendingHeader, mark->owner);
 }
 
 Task<Result<std::shared_ptr<net::WebSocket>>> ManagerImpl::forward_websocket(
@@ -654,13 +660,12 @@ Task<Result<std::shared_ptr<net::WebSocket>>> ManagerImpl::forward_websocket(
   net::Headers headers;
   headers.add("Authorization", "Bearer " + way->access.token);
   headers.add("X-Mullion-On-Behalf-Of", on_behalf_of(principal, given_.identity.id));
-  Result<std::shared_ptr<net::WebSocket>> socket =
-      co_await way->access.client->connect_websocket(way->target, headers);
+  Result<std::shared_ptr<net::WebSocket>> socket = co_await way->access.link->stream(way->target, headers);
   if (!socket && socket.error().status_override == 401) {
     co_await way->session->renew_token(way->access.token);
     if (std::optional<Session::Access> access = way->session->access()) {
       headers.set("Authorization", "Bearer " + access->token);
-      socket = co_await access->client->connect_websocket(way->target, std::move(headers));
+      socket = co_await access->link->stream(way->target, std::move(headers));
     }
   }
   if (!socket && is_login_refusal(socket.error().status_override)) {
@@ -689,7 +694,7 @@ Task<Result<std::string>> ManagerImpl::add_endpoint(std::string params_json,
   if (!connection) co_return connection.error();
   if (std::ranges::find(given_.own_urls, connection->url) != given_.own_urls.end())
     co_return Error(ErrorCode::kConflict, fmt::format("{} is this server's own address", connection->url));
-  Result<Contact> contact = co_await make_contact(given_.runtime, *connection);
+  Result<Contact> contact = co_await make_contact(given_.dial, *connection, given_.timers);
   if (!contact) {
     Error error = contact.error();
     for (std::string& message : error.messages) message = fmt::format("{}: {}", connection->url, message);
@@ -698,7 +703,7 @@ Task<Result<std::string>> ManagerImpl::add_endpoint(std::string params_json,
   if (contact->id == given_.identity.id)
     co_return Error(ErrorCode::kConflict, fmt::format("{} is this server's own address", connection->url));
   if (connection->fingerprint.empty() && connection->ca_file.empty())
-    connection->fingerprint = contact->client->peer_fingerprint();
+    connection->fingerprint = contact->link->certificate();
   Result<json::object> object = co_await new_endpoint(*connection, *contact);
   if (!object) co_return object.error();
   store::Change change;

@@ -12,8 +12,8 @@
 #include "base/latency.h"
 #include "base/result.h"
 #include "content/content.h"
-#include "env/runtime.h"
-#include "net/http.h"
+#include "manager/follower.h"
+#include "manager/link.h"
 #include "store/store.h"
 
 namespace mullion::manager {
@@ -62,7 +62,11 @@ struct Dependencies {
   std::vector<std::string> own_urls;  // to recognise addEndpoint of itself
   std::vector<std::string> features;
   std::function<bool()> licensed;  // whether the licence allows managing; asked now and then
-  const env::Clock& clock = env::system_clock();
+  const env::Clock& clock;
+  const env::Timers& timers;
+  std::function<double()> chance;  // in [0, 1): by how much pauses of sessions differ
+  Dial dial;                       // how attached endpoints are reached
+  MakeFollower make_follower = follow_stream;
   env::Path authorities;  // folder of the files that `manager/ca-file` may name
 };
 

@@ -49,6 +49,32 @@ TEST(Routes, TheShortestWayThroughADiamondWins) {
   EXPECT_EQ(plan.routes.at("A").stand_by, (std::vector<std::string>{"R1"}));
 }
 
+TEST(Routes, AShorterWayThatTurnsUpReplacesTheOneInUse) {
+  const Neighbour longer = neighbour("R1", {at("A", {"X", "R1"})}),
+                  shorter = neighbour("R2", {at("A", {"R2"})});
+  const Plan first = plan_routes("M1", {longer}, {});
+  const Plan both = plan_routes("M1", {longer, shorter}, first);
+  EXPECT_EQ(next_hop(both, "A"), "R2");
+  EXPECT_EQ(both.routes.at("A").via, (std::vector<std::string>{"R2"}));
+  EXPECT_EQ(both.routes.at("A").stand_by, (std::vector<std::string>{"R1"}));
+  const Plan direct = plan_routes("M1", {longer, shorter, neighbour("A", {at("A")})}, both);
+  EXPECT_EQ(next_hop(direct, "A"), "A");
+}
+
+TEST(Routes, WhatCountsMoreDecidesFirst) {
+  const std::vector<Neighbour> ways{
+      neighbour("R1", {at("A", {"R1"})}, false),          // shortest, but not connected
+      neighbour("R2", {at("A", {"X", "R2"}, false)}),     // connected, but not in touch
+      neighbour("R3", {at("A", {"X", "Y", "Z", "R3"})}),  // in touch, but the longest
+      neighbour("R4", {at("A", {"X", "Y", "R4"})}), neighbour("R5", {at("A", {"X", "Y", "R5"})})};
+  const Plan fresh = plan_routes("M1", ways, {});
+  EXPECT_EQ(next_hop(fresh, "A"), "R4");
+  EXPECT_EQ(fresh.routes.at("A").stand_by, (std::vector<std::string>{"R5", "R3", "R2", "R1"}));
+  Plan through_r5;
+  through_r5.routes["A"] = {"A", "R5", {}, true, {}};
+  EXPECT_EQ(next_hop(plan_routes("M1", ways, through_r5), "A"), "R5") << "the one in use, among equals";
+}
+
 TEST(Routes, AStandByTakesOverWhenTheWayBreaks) {
   const std::vector<Announcement> through_r1{at("A", {"R1"})}, through_r2{at("A", {"R2"})};
   const Plan first = plan_routes("M1", {neighbour("R1", through_r1), neighbour("R2", through_r2)}, {});

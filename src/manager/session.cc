@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "env/random.h"
 #include "manager/internal/log.h"
 #include "model/object.h"
 #include "store/commit_async.h"
@@ -22,10 +21,10 @@ constexpr auto kDescribeAgain = std::chrono::seconds(5);
 constexpr auto kSteadyConversation = std::chrono::seconds(10);
 constexpr auto kTokenAge = std::chrono::hours(4);  // half of its life
 
-env::Duration pause_after(int failures) {
+env::Duration pause_after(int failures, double chance) {
   const auto longest =
       std::min<env::Duration>(kLongestPause, kFirstPause * (1 << std::min(failures, kLongestPauseExponent)));
-  return std::chrono::duration_cast<env::Duration>(longest * (0.5 + 0.5 * env::random_unit()));
+  return std::chrono::duration_cast<env::Duration>(longest * (0.5 + 0.5 * chance));
 }
 
 /// What the connection ended with, as ConnectionStatus.
@@ -70,7 +69,7 @@ env::Task<void> Session::run() {
   int failures = 0;
   while (!stopping_) {
     const uint64_t seen = wake_.version();
-    const env::SteadyTime begun = env::system_clock().steady();
+    const env::SteadyTime begun = options_.clock.steady();
     set_status("Connecting");
     const uint64_t connects_before = connects_;
     const Error error = co_await store::failed_reads_returned(converse());
@@ -82,16 +81,25 @@ env::Task<void> Session::run() {
     const bool may_answer = connects_ != connects_before && error.code != ErrorCode::kTimeout;
     disconnected(error.messages.empty() ? "" : error.messages.front(), may_answer);
     co_await remember();
-    if (env::system_clock().steady() - begun > kSteadyConversation) failures = 0;
+    if (options_.clock.steady() - begun > kSteadyConversation) failures = 0;
     const env::Duration pause =
-        is_refused(error) ? pause_after(kLongestPauseExponent) : pause_after(failures);
+        pause_after(is_refused(error) ? kLongestPauseExponent : failures, options_.chance());
     ++failures;
-    co_await wake_.wait(seen, pause);
+    co_await options_.timers.wait(wake_, seen, pause);
   }
   disconnected("stopped", false);
   co_await remember();
   ended_ = true;
   describe_.notify_all();
+  end_.notify_all();
+}
+
+env::Task<void> Session::end() {
+  while (true) {
+    const uint64_t seen = end_.version();
+    if (ended_) co_return;
+    co_await end_.wait(seen, std::chrono::hours(1));
+  }
 }
 
 env::Task<Error> Session::converse() {
@@ -102,7 +110,7 @@ env::Task<Error> Session::converse() {
     connection = connection_;
     version = connection_version_;
   }
-  Result<Contact> contact = co_await make_contact(options_.runtime, connection);
+  Result<Contact> contact = co_await make_contact(options_.dial, connection, options_.timers);
   if (!contact) co_return with_remedy(contact.error(), id_);
   if (contact->id != id_) {
     co_return Error(ErrorCode::kConflict,
@@ -112,34 +120,29 @@ env::Task<Error> Session::converse() {
     co_return Error(ErrorCode::kInvalid,
                     "it does not offer the replication stream (feature replication-stream)");
   }
-  std::shared_ptr<replication::Sink> sink = make_sink();
+  const std::shared_ptr<EndpointFollower> follower = make_follower();
   net::Headers headers;
   headers.add("Authorization", "Bearer " + contact->token);
-  Result<std::shared_ptr<net::WebSocket>> socket =
-      co_await contact->client->connect_websocket(sink->target(), std::move(headers));
-  if (!socket) co_return refused_stream(socket.error());
-  {
-    std::lock_guard lock(mutex_);
-    if (stopping_ || version != connection_version_) {
-      (*socket)->abort();
-      co_return Error(ErrorCode::kCancelled, "stopped");
-    }
-    socket_ = *socket;
+  const Result<void> opened = co_await follower->open(*contact->link, std::move(headers));
+  if (!opened) co_return refused_stream(opened.error());
+  if (!connected({contact->link, contact->token}, follower, version)) {
+    follower->abort();
+    co_return Error(ErrorCode::kCancelled, "stopped");
   }
-  connected({contact->client, contact->token}, sink, version);
-  options_.tasks.spawn("token of endpoint", [self = shared_from_this(), client = contact->client,
-                                             connection] { return self->keep_token(client, connection); });
-  co_return co_await sink->run(*socket);
+  options_.tasks.spawn("token of endpoint", [self = shared_from_this(), link = contact->link, connection] {
+    return self->keep_token(link, connection);
+  });
+  co_return co_await follower->run();
 }
 
-std::shared_ptr<replication::Sink> Session::make_sink() {
+std::shared_ptr<EndpointFollower> Session::make_follower() {
   const std::weak_ptr<Session> weak = weak_from_this();
   const auto with_session = [weak](auto call) {
     return [weak, call](auto argument) {
       if (const std::shared_ptr<Session> self = weak.lock()) call(*self, std::move(argument));
     };
   };
-  replication::SinkOptions sink{
+  replication::SinkOptions options{
       options_.store,
       options_.tasks,
       options_.own_id,
@@ -152,35 +155,37 @@ std::shared_ptr<replication::Sink> Session::make_sink() {
       with_session([](Session& self, std::string state) { self.take_state(std::move(state)); }),
       with_session([](Session& self, bool current) { self.take_currency(current); }),
       options_.clock,
+      options_.timers,
       options_.takes_over};
   std::lock_guard lock(mutex_);
-  return std::make_shared<replication::Sink>(std::move(sink), position_);
+  return options_.make_follower(std::move(options), position_);
 }
 
-void Session::connected(Access access, std::shared_ptr<replication::Sink> sink, uint64_t version) {
-  ++connects_;
+bool Session::connected(Access access, std::shared_ptr<EndpointFollower> follower, uint64_t version) {
   {
     std::lock_guard lock(mutex_);
-    if (version == connection_version_) access_ = std::move(access);
-    sink_ = std::move(sink);
+    if (stopping_ || version != connection_version_) return false;
+    access_ = std::move(access);
+    follower_ = std::move(follower);
     reason_.clear();
   }
+  ++connects_;
   kLog.info("connected endpoint={}", id_);
   set_status("Updating");
   options_.told();
+  return true;
 }
 
 void Session::disconnected(std::string reason, bool may_answer) {
   std::optional<Access> given_up;  // closed after the lock is gone
   {
     std::lock_guard lock(mutex_);
-    if (sink_) position_ = sink_->position();
+    if (follower_) position_ = follower_->position();
     if (!may_answer) given_up.swap(access_);
-    sink_.reset();
-    socket_.reset();
+    follower_.reset();
     reason_ = std::move(reason);
   }
-  if (given_up) given_up->client->close();
+  if (given_up) given_up->link->close();
   options_.changed();
   options_.told();
 }
@@ -200,18 +205,18 @@ env::Task<void> Session::remember() {
 
 void Session::stop() {
   stopping_ = true;
-  std::shared_ptr<net::WebSocket> socket;
+  std::shared_ptr<EndpointFollower> follower;
   {
     std::lock_guard lock(mutex_);
-    socket = socket_;
+    follower = follower_;
   }
-  if (socket) socket->abort();
+  if (follower) follower->abort();
   wake_.notify_all();
   describe_.notify_all();
 }
 
 void Session::reconnect_with(const Connection& connection) {
-  std::shared_ptr<net::WebSocket> socket;
+  std::shared_ptr<EndpointFollower> follower;
   std::optional<Access> given_up;  // nothing more is sent where the endpoint is said not to be
   {
     std::lock_guard lock(mutex_);
@@ -222,69 +227,72 @@ void Session::reconnect_with(const Connection& connection) {
     connection_ = connection;
     if (!other_way) return;
     ++connection_version_;
-    socket = socket_;
+    follower = follower_;
     given_up.swap(access_);
   }
-  if (socket) socket->abort();
-  if (given_up) given_up->client->close();
+  if (follower) follower->abort();
+  if (given_up) given_up->link->close();
   wake_.notify_all();
 }
 
 void Session::subscribe(std::vector<std::string> owners) {
-  std::shared_ptr<replication::Sink> sink;
+  std::shared_ptr<EndpointFollower> follower;
   {
     std::lock_guard lock(mutex_);
-    sink = sink_;
+    follower = follower_;
   }
-  if (sink) sink->subscribe(std::move(owners));
+  if (follower) follower->subscribe(std::move(owners));
 }
 
-env::Task<void> Session::keep_token(std::shared_ptr<net::Client> client, Connection connection) {
+env::Task<void> Session::keep_token(std::shared_ptr<Link> link, Connection connection) {
   while (true) {
     const uint64_t seen = wake_.version();
     {
       std::lock_guard lock(mutex_);
-      if (stopping_ || !access_ || access_->client != client) co_return;
+      if (stopping_ || !access_ || access_->link != link) co_return;
     }
-    const bool woken_up = co_await wake_.wait(seen, kTokenAge);
+    const bool woken_up = co_await options_.timers.wait(wake_, seen, kTokenAge);
     if (woken_up) continue;
-    Result<std::string> token = co_await fetch_token(*client, connection.username, connection.password);
-    take_token(client, std::move(token));
+    Result<std::string> token =
+        co_await fetch_token(*link, connection.username, connection.password, options_.timers);
+    take_token(link, std::move(token));
   }
 }
 
-void Session::take_token(const std::shared_ptr<net::Client>& client, Result<std::string> token) {
+void Session::take_token(const std::shared_ptr<Link>& link, Result<std::string> token) {
   if (!token) {
     kLog.warn("no new token endpoint={} reason={}", id_, token.error().text());
-    if (token.error().code == ErrorCode::kForbidden) give_up_login(client);
+    if (token.error().code == ErrorCode::kForbidden) give_up_login(link);
     return;
   }
   std::lock_guard lock(mutex_);
-  if (access_ && access_->client == client) access_->token = std::move(*token);
+  if (access_ && access_->link == link) access_->token = std::move(*token);
 }
 
-void Session::give_up_login(const std::shared_ptr<net::Client>& client) {
-  std::shared_ptr<net::WebSocket> socket;
+void Session::give_up_login(const std::shared_ptr<Link>& link) {
+  std::shared_ptr<EndpointFollower> follower;
   {
     std::lock_guard lock(mutex_);
-    if (!access_ || access_->client != client) return;
+    if (!access_ || access_->link != link) return;
     access_.reset();
-    socket = socket_;
+    follower = follower_;
     reason_ = "login refused";
   }
-  if (socket) socket->abort();
+  if (follower) follower->abort();
 }
 
 env::Task<void> Session::renew_token(std::string stale) {
-  std::shared_ptr<net::Client> client;
+  std::shared_ptr<Link> link;
   Connection connection;
   {
     std::lock_guard lock(mutex_);
     if (!access_ || access_->token != stale) co_return;
-    client = access_->client;
+    link = access_->link;
     connection = connection_;
   }
-  take_token(client, co_await fetch_token(*client, connection.username, connection.password));
+  Result<std::string> token =
+      co_await fetch_token(*link, connection.username, connection.password, options_.timers);
+  take_token(link, std::move(token));
 }
 
 void Session::take_owners(std::vector<replication::Announcement> owners) {
@@ -355,7 +363,7 @@ env::Task<void> Session::describe() {
     });
     if (!done) {
       kLog.warn("endpoint object is not updated endpoint={} reason={}", id_, done.error().text());
-      co_await describe_.wait(seen, kDescribeAgain);
+      co_await options_.timers.wait(describe_, seen, kDescribeAgain);
       continue;
     }
     written_status = std::move(status);
@@ -365,13 +373,13 @@ env::Task<void> Session::describe() {
 
 /// The one that the endpoint shows, or has to show; precondition: the lock is held.
 std::string Session::certificate() const {
-  if (access_) return access_->client->peer_fingerprint();
+  if (access_) return access_->link->certificate();
   return connection_.authorities.empty() ? connection_.fingerprint : std::string();
 }
 
 Neighbour Session::neighbour() const {
   std::lock_guard lock(mutex_);
-  Neighbour out{id_, sink_ != nullptr, connection_.single_pane, position_.announced};
+  Neighbour out{id_, follower_ != nullptr, connection_.single_pane, position_.announced};
   // Before the first word: the endpoint itself is there, whatever lies behind it.
   if (out.announced.empty()) out.announced.push_back({id_, {}, true, 0, ""});
   const auto itself = std::ranges::find(out.announced, id_, &replication::Announcement::owner);
@@ -387,11 +395,11 @@ std::optional<Session::Access> Session::access() const {
 Session::Freshness Session::freshness(std::string_view owner) const {
   std::lock_guard lock(mutex_);
   Freshness out;
-  out.in_touch = sink_ != nullptr && sink_->follows(owner);
+  out.in_touch = follower_ != nullptr && follower_->follows(owner);
   out.reason = reason_;
-  if (sink_) {
-    out.as_of = sink_->as_of(owner);
-    out.told = sink_->told(owner);
+  if (follower_) {
+    out.as_of = follower_->as_of(owner);
+    out.told = follower_->told(owner);
   } else if (const auto found = position_.as_of.find(owner); found != position_.as_of.end()) {
     out.as_of = found->second;
   }
@@ -404,7 +412,7 @@ Session::Freshness Session::freshness(std::string_view owner) const {
 
 void Session::set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of) {
   std::lock_guard lock(mutex_);
-  if (sink_) sink_->set_as_of(owner, as_of);
+  if (follower_) follower_->set_as_of(owner, as_of);
   if (as_of) position_.as_of.insert_or_assign(owner, *as_of);
   if (!as_of) position_.as_of.erase(owner);
 }

@@ -10,20 +10,23 @@
 
 #include "base/latency.h"
 #include "manager/contact.h"
+#include "manager/follower.h"
 #include "manager/routes.h"
-#include "replication/sink.h"
 
 namespace mullion::manager {
 
 struct SessionOptions {
-  env::Runtime& runtime;
+  const Dial& dial;
+  const MakeFollower& make_follower;
   env::TaskGroup& tasks;
   store::Store& store;
   std::string own_id, version;
   std::function<void()> changed;    // what routes depend on changed
   std::function<void()> told;       // the endpoint told something of itself, came or went
   std::function<void()> caught_up;  // what changed while there was no connection has arrived
-  const env::Clock& clock = env::system_clock();
+  const env::Clock& clock;
+  const env::Timers& timers;
+  std::function<double()> chance;  // in [0, 1): how pauses differ
   /// The replica of `owner` comes from this endpoint from now on.
   std::function<void(const std::string& owner)> takes_over = nullptr;
 };
@@ -37,7 +40,8 @@ class Session : public std::enable_shared_from_this<Session> {
   env::Task<void> run();
   /// Asks run() to end and cuts the connection.
   void stop();
-  bool ended() const { return ended_; }
+  /// Waits until run() has ended.
+  env::Task<void> end();
   /// New parameters; the connection is made anew when they matter for it.
   void reconnect_with(const Connection& connection);
   void subscribe(std::vector<std::string> owners);
@@ -62,7 +66,7 @@ class Session : public std::enable_shared_from_this<Session> {
   /// A way to send requests; absent while the endpoint is known not to answer. Requests under way outlive the
   /// stream of replicas.
   struct Access {
-    std::shared_ptr<net::Client> client;
+    std::shared_ptr<Link> link;
     std::string token;
   };
   std::optional<Access> access() const;
@@ -78,15 +82,16 @@ class Session : public std::enable_shared_from_this<Session> {
 
  private:
   env::Task<Error> converse();
-  env::Task<void> keep_token(std::shared_ptr<net::Client> client, Connection connection);
+  env::Task<void> keep_token(std::shared_ptr<Link> link, Connection connection);
   /// A login that was refused ends the stream as well, which was opened with it.
-  void take_token(const std::shared_ptr<net::Client>& client, Result<std::string> token);
-  void give_up_login(const std::shared_ptr<net::Client>& client);
+  void take_token(const std::shared_ptr<Link>& link, Result<std::string> token);
+  void give_up_login(const std::shared_ptr<Link>& link);
   env::Task<void> describe();
   env::Task<void> remember();
   void set_status(std::string status);
-  std::shared_ptr<replication::Sink> make_sink();
-  void connected(Access access, std::shared_ptr<replication::Sink> sink, uint64_t version);
+  std::shared_ptr<EndpointFollower> make_follower();
+  /// False: it is to be stopped, or has other parameters than those of `version`.
+  bool connected(Access access, std::shared_ptr<EndpointFollower> follower, uint64_t version);
   /// `may_answer`: the stream is over, but nothing says that the endpoint would not take requests.
   void disconnected(std::string reason, bool may_answer);
   void take_owners(std::vector<replication::Announcement> owners);
@@ -103,14 +108,14 @@ class Session : public std::enable_shared_from_this<Session> {
   std::atomic<bool> ended_{false};
   env::Signal wake_;      // stop, or other parameters
   env::Signal describe_;  // status or state to be written
+  env::Signal end_;
 
   mutable std::mutex mutex_;
   Connection connection_;
   uint64_t connection_version_ = 0;
   std::optional<Access> access_;
-  std::shared_ptr<net::WebSocket> socket_;
-  std::shared_ptr<replication::Sink> sink_;
-  replication::SavedPosition position_;  // while no sink has it
+  std::shared_ptr<EndpointFollower> follower_;  // while the endpoint lets us follow
+  replication::SavedPosition position_;         // while no follower has it
   std::vector<std::string> owners_wanted_;
   std::string reason_ = "not connected yet";
   std::string status_, state_;

@@ -17,9 +17,6 @@ namespace {
 constexpr auto kPulse = std::chrono::seconds(1);
 constexpr int kPulsesPerPing = 2;
 constexpr auto kSourceSilence = std::chrono::seconds(15);
-/// An answer is made from a view that was opened up to this long before its age is asked for: what is proven
-/// counts that much later.
-constexpr auto kAnswerTime = std::chrono::milliseconds(200);
 /// Commits of one owner that arrive together become one commit here, up to this many bytes.
 constexpr size_t kMergeBytes = 1 << 20;
 /// With more differing ranges than this, and more than half of all, a full copy is cheaper.
@@ -514,7 +511,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
         socket->abort();
         co_return;
       }
-      co_await wake.wait(seen, kPulse);
+      co_await options.timers.wait(wake, seen, kPulse);
     }
   }
 
@@ -585,12 +582,12 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     currency.stored(stored, position.follows, [this](const std::string& owner) {
       return !doubtful.contains(owner) && !pipe.differs(owner);
     });
-    settled = env::system_clock().steady();
+    settled = options.clock.steady();
     common = common_as_of(position);
     if (position.as_of.size() != known) owners_to_save = true;
   }
 
-  bool is_settling() const { return env::system_clock().steady() - settled < kAnswerTime; }
+  bool is_settling() const { return settled && options.clock.steady() - *settled < options.answer_time; }
 
   /// Under `mutex`.
   std::optional<env::SteadyTime> as_of(std::string_view owner) const {
@@ -651,7 +648,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   SavedPosition position;
   Currency currency;                            // writes position.as_of
   AsOf shown;                                   // before what was proven lately
-  env::SteadyTime settled{};                    // when that was; of the machine's clock
+  std::optional<env::SteadyTime> settled;       // when that was
   std::optional<env::SteadyTime> common;        // what common_as_of() last answered
   std::set<std::string, std::less<>> doubtful;  // owners whose replicas are being repaired
   bool owners_to_save = false;

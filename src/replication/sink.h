@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "env/runtime.h"
+#include "env/timers.h"
 #include "net/http.h"
 #include "replication/wire.h"
 #include "store/store.h"
@@ -33,11 +33,10 @@ struct SavedPosition {
 };
 /// Over a restart the wall clock tells how much older the replicas became; when it was set back meanwhile
 /// nobody knows, as if they had never been complete.
-SavedPosition load_position(const store::Snapshot& view, std::string_view endpoint,
-                            const env::Clock& clock = env::system_clock());
+SavedPosition load_position(const store::Snapshot& view, std::string_view endpoint, const env::Clock& clock);
 /// The changes of secrets that save it.
 std::vector<store::SecretChange> save_position(std::string_view endpoint, const SavedPosition& position,
-                                               const env::Clock& clock = env::system_clock());
+                                               const env::Clock& clock);
 /// The changes of secrets that forget it.
 std::vector<store::SecretChange> forget_position(std::string_view endpoint);
 
@@ -62,10 +61,14 @@ struct SinkOptions {
   std::function<void(std::string json)> on_state;
   /// Whether the replicas are as new as what the source told is its newest.
   std::function<void(bool current)> on_current;
-  const env::Clock& clock = env::system_clock();
+  const env::Clock& clock;
+  const env::Timers& timers;
   /// The replica of `owner` is this stream's from now on. Called before anything of it is written; then
   /// set_as_of() may be called.
   std::function<void(const std::string& owner)> on_takeover = nullptr;
+  /// An answer is made from a view that was opened up to this long before its age is asked for: what is
+  /// proven counts that much later.
+  env::Duration answer_time = std::chrono::milliseconds(200);
 };
 
 /// One stream. subscribe() and the questions are thread-safe.

@@ -43,9 +43,6 @@ store::Interest what_state_comes_from() {
   return out;
 }
 
-int64_t wall_nanoseconds() { return env::system_clock().wall().time_since_epoch().count(); }
-int64_t steady_nanoseconds() { return env::system_clock().steady().time_since_epoch().count(); }
-
 /// A copy that is being sent, piece by piece, each from a view of its own. What lies before (type, next) was
 /// sent and is kept up to date by the commits that follow; the rest comes with later pieces.
 struct CopyUnderWay {
@@ -90,6 +87,8 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   }
 
  private:
+  int64_t steady_nanoseconds() const { return options_.clock.steady().time_since_epoch().count(); }
+
   // ---- reader and watcher
 
   env::Task<void> read_requests() {
@@ -146,7 +145,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
 
   env::Task<void> watch() {
     while (true) {
-      const bool slept = co_await env::sleep_for(kPingInterval);
+      const bool slept = co_await options_.timers.sleep_for(kPingInterval);
       if (!slept || over()) co_return;
       const int64_t limit = duration_cast<std::chrono::nanoseconds>(kSinkSilence).count();
       const int64_t now = steady_nanoseconds();
@@ -168,16 +167,16 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     add_state();
     if (Result<void> sent = co_await flush(); !sent) co_return sent.error();
     if (Result<void> begun = co_await wait_for_subscription(); !begun) co_return begun.error();
-    env::SteadyTime pinged = env::system_clock().steady() - kPingPause;
+    env::SteadyTime pinged = options_.clock.steady() - kPingPause;
     while (true) {
       const uint64_t seen = source_.changed_->version();
       if (Result<void> done = co_await do_requests(); !done) co_return done.error();
       if (owners_sent_ != source_.owners_version_) add_owners();
-      if (state_sent_ != source_.state_version() && state_due() <= env::system_clock().steady()) add_state();
+      if (state_sent_ != source_.state_version() && state_due() <= options_.clock.steady()) add_state();
       if (Result<void> done = co_await continue_copies(); !done) co_return done.error();
       if (Result<void> done = co_await stream_log(options_.store.newest().seq); !done) co_return done.error();
       if (!copying_ && to_copy_.empty()) restarts_ = 0;
-      const env::SteadyTime now = env::system_clock().steady();
+      const env::SteadyTime now = options_.clock.steady();
       if (now >= ping_due(pinged)) {
         if (Result<void> done = co_await add_ping(); !done) co_return done.error();
         pinged = now;
@@ -187,19 +186,19 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
       const bool state_waits = state_sent_ != source_.state_version();
       const env::SteadyTime next_ping = ping_due(pinged);
       const env::SteadyTime wake = state_waits ? std::min(next_ping, state_due()) : next_ping;
-      if (wake > now) co_await source_.changed_->wait(seen, wake - now);
+      if (wake > now) co_await options_.timers.wait(*source_.changed_, seen, wake - now);
     }
   }
 
   env::Task<Result<void>> wait_for_subscription() {
-    const env::SteadyTime deadline = env::system_clock().steady() + kSubscribeLimit;
+    const env::SteadyTime deadline = options_.clock.steady() + kSubscribeLimit;
     while (!subscribed_) {
       const uint64_t seen = source_.changed_->version();
       if (Result<void> done = co_await do_requests(); !done) co_return done.error();
-      const env::Duration left = deadline - env::system_clock().steady();
+      const env::Duration left = deadline - options_.clock.steady();
       if (subscribed_) break;
       if (left <= env::Duration::zero()) co_return Error(ErrorCode::kCorrupt, "the sink does not subscribe");
-      co_await source_.changed_->wait(seen, left);
+      co_await options_.timers.wait(*source_.changed_, seen, left);
     }
     co_return Result<void>{};
   }
@@ -548,7 +547,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     ping.stamp = stamp_;
     tell_ages(ping);
     ping.newest = options_.store.newest().seq;
-    ping.clock = wall_nanoseconds();
+    ping.clock = options_.clock.wall().time_since_epoch().count();
     if (Result<void> done = co_await stream_log(ping.newest); !done) co_return done;
     frame_.add(ping);
     stamp_answered_ = ping.stamp;
@@ -573,7 +572,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   env::SteadyTime state_due() const { return state_told_ + kStateInterval; }
 
   void add_state() {
-    state_told_ = env::system_clock().steady();
+    state_told_ = options_.clock.steady();
     state_sent_ = source_.state_version();
     std::string state = options_.state();
     if (state == last_state_) return;

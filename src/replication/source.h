@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "env/runtime.h"
+#include "env/timers.h"
 #include "net/http.h"
 #include "replication/wire.h"
 #include "store/store.h"
@@ -21,6 +21,8 @@ struct SourceOptions {
   std::vector<std::string> features;
   std::function<std::string()> state;                 // JSON of the record `state`
   std::function<std::vector<Announcement>()> owners;  // remote owners that can be followed through us
+  const env::Clock& clock;
+  const env::Timers& timers;
 };
 
 /// Serves any number of streams. Thread-safe. Outlives the streams it serves; to be stopped before it goes.

@@ -27,8 +27,14 @@ class Node {
   Node(env::Runtime& runtime, std::string id,
        std::unique_ptr<store::Store> given = store::open_memory_store())
       : id_(std::move(id)), store_(std::move(given)) {
-    SourceOptions options{
-        *store_, id_, "v1", {}, [this] { return make_state(); }, [this] { return announced(); }};
+    SourceOptions options{*store_,
+                          id_,
+                          "v1",
+                          {},
+                          [this] { return make_state(); },
+                          [this] { return announced(); },
+                          env::system_clock(),
+                          env::system_timers()};
     source_ = std::make_unique<Source>(runtime, std::move(options));
     net::ListenOptions listen;
     listen.address = "127.0.0.1";
@@ -130,8 +136,11 @@ class Follower {
                        std::lock_guard lock(mutex_);
                        state_ = std::move(json);
                      },
-                     [this](bool current) { current_ = current; }};
-    sink_ = std::make_unique<Sink>(std::move(sink), load_position(*into_.store().snapshot(), from_.id()));
+                     [this](bool current) { current_ = current; },
+                     env::system_clock(),
+                     env::system_timers()};
+    sink_ = std::make_unique<Sink>(std::move(sink),
+                                   load_position(*into_.store().snapshot(), from_.id(), env::system_clock()));
     over_ = false;
     tasks_->spawn("sink", [this]() -> env::Task<void> {
       auto socket = co_await client_->connect_websocket(sink_->target(), {});
@@ -380,7 +389,7 @@ TEST_F(Stream, AWrongNameIsRefused) {
   const auto client = std::move(*net::make_client(runtime_, std::move(options)));
   env::TaskGroup tasks(runtime_.executor(), "test");
   Sink sink({manager_.store(), tasks, "M", "v1", "A", counters, [](auto) {}, [](auto) {}, [](bool) {},
-             env::system_clock()},
+             env::system_clock(), env::system_timers()},
             {});
   const Error error = env::run(runtime_, [&]() -> env::Task<Error> {
     auto socket = co_await client->connect_websocket(sink.target(), {});

@@ -15,7 +15,9 @@
 #include "content/content.h"
 #include "content/providers.h"
 #include "env/file.h"
+#include "env/random.h"
 #include "env/runtime.h"
+#include "env/timers.h"
 #include "manager/manager.h"
 #include "net/http.h"
 #include "server/certificates.h"
@@ -295,6 +297,10 @@ void ServerProcess::assemble_api() {
       .own_urls = own_urls(),
       .features = api::feature_list(),
       .licensed = [this] { return auth::current_licence(*store_, trusted_keys_).manager; },
+      .clock = env::system_clock(),
+      .timers = env::system_timers(),
+      .chance = env::random_unit,
+      .dial = manager::dial_out(*runtime_),
       .authorities = authorities_folder()});
   api_->set_manager(*manager_);
   blobs_->on_change([this](const std::vector<std::string>&) { manager_->state_changed(); });

@@ -26,27 +26,16 @@ void put_optional(std::string& out, const std::optional<std::string>& text) {
   if (text) put_text(out, *text);
 }
 
-bool read_flag(Reader& in, bool& out) {
-  uint64_t number = 0;
-  if (!in.number(1, number) || number > 1) return false;
-  out = number == 1;
-  return true;
-}
-
 bool read_optional(Reader& in, std::optional<std::string>& out) {
   bool present = false;
-  if (!read_flag(in, present)) return false;
+  if (!in.flag(present)) return false;
   return !present || in.text(out.emplace());
 }
 
 void put_header(std::string& out, const Command& command) {
   out += encode_u64(command.seq);
   out += encode_u64(static_cast<uint64_t>(command.time.time_since_epoch().count()));
-  out.push_back(command.origin ? 1 : 0);
-  if (command.origin) {
-    put_text(out, command.origin->owner);
-    out += internal::encode_cursor(command.origin->cursor);
-  }
+  internal::put_origin(out, command.origin);
   put_text(out, command.forget_origin);
   put_text(out, command.principal);
   put_text(out, command.update_action);
@@ -55,16 +44,10 @@ void put_header(std::string& out, const Command& command) {
 
 bool read_header(Reader& in, Command& out) {
   uint64_t time = 0;
-  bool from_elsewhere = false;
-  if (!in.number(8, out.seq) || !in.number(8, time) || !read_flag(in, from_elsewhere)) return false;
+  if (!in.number(8, out.seq) || !in.number(8, time)) return false;
   out.time = env::WallTime(env::Duration(static_cast<int64_t>(time)));
-  if (from_elsewhere) {
-    Origin& origin = out.origin.emplace();
-    if (!in.text(origin.owner) || !in.number(8, origin.cursor.epoch) || !in.number(8, origin.cursor.seq))
-      return false;
-  }
-  return in.text(out.forget_origin) && in.text(out.principal) && in.text(out.update_action) &&
-         in.number(8, out.log_start);
+  return internal::read_origin(in, out.origin) && in.text(out.forget_origin) && in.text(out.principal) &&
+         in.text(out.update_action) && in.number(8, out.log_start);
 }
 
 void put_write(std::string& out, const Command::Write& write) {
@@ -102,17 +85,6 @@ bool read_dictionary(Reader& in, Command::Dictionary& out) {
   return in.text(out.type) && in.text(out.bytes);
 }
 
-void put_digest(std::string& out, const TypeDigest& digest) {
-  put_text(out, digest.type);
-  put_text(out, digest.owner);
-  out += internal::encode_digest(digest.digest, digest.count);
-}
-
-bool read_digest(Reader& in, TypeDigest& out) {
-  return in.text(out.type) && in.text(out.owner) && in.number(8, out.digest.low) &&
-         in.number(8, out.digest.high) && in.number(8, out.count);
-}
-
 template <typename Entry>
 void put_list(std::string& out, const std::vector<Entry>& list, void (*put)(std::string&, const Entry&)) {
   out += encode_u32(static_cast<uint32_t>(list.size()));
@@ -133,7 +105,7 @@ bool read_all(Reader& in, Command& out) {
   return read_header(in, out) && read_list(in, out.writes, kLeastWrite, read_write) &&
          read_list(in, out.secrets, kLeastSecret, read_secret) &&
          read_list(in, out.dictionaries, kLeastDictionary, read_dictionary) &&
-         read_list(in, out.digests, kLeastDigest, read_digest) && in.at_end();
+         read_list(in, out.digests, kLeastDigest, internal::read_digest) && in.at_end();
 }
 
 }  // namespace
@@ -144,7 +116,7 @@ std::string encode_command(const Command& command) {
   put_list(out, command.writes, put_write);
   put_list(out, command.secrets, put_secret);
   put_list(out, command.dictionaries, put_dictionary);
-  put_list(out, command.digests, put_digest);
+  put_list(out, command.digests, internal::put_digest);
   return out.append(encode_u64(checksum_of(out)));
 }
 

@@ -74,10 +74,10 @@ class RecordingSequencer final : public Sequencer {
 };
 
 /// Every row of every table but what a database was born with.
-using Rows = std::map<std::pair<int, std::string>, std::string>;
-Rows rows_of(const Store& store) {
+using TableRows = std::map<std::pair<int, std::string>, std::string>;
+TableRows rows_of(const Store& store) {
   const auto& opened = dynamic_cast<const internal::StoreImpl&>(store);
-  Rows out;
+  TableRows out;
   const auto view = std::move(opened.engine().begin_read().value());
   for (int table = 0; table < static_cast<int>(internal::kTableCount); ++table) {
     const auto cursor = view->cursor(static_cast<Table>(table));
@@ -127,7 +127,7 @@ class Sequenced : public testing::Test {
   size_t replayed_ = 0;
 };
 
-Batch random_batch(std::mt19937& random) {
+Batch random_effects(std::mt19937& random) {
   const auto pick = [&](size_t count) { return static_cast<size_t>(random() % count); };
   const std::vector<std::string> owners{std::string(kOwn), std::string(kOwn), std::string(kLayered), "east",
                                         "west"};
@@ -156,7 +156,7 @@ TEST_F(Sequenced, CommandsLeaveTheSameRowsEverywhere) {
   std::mt19937 random(20261130);
   for (int round = 0; round < 1500; ++round) {
     clock_.advance(std::chrono::milliseconds(random() % 50));
-    (void)leader->commit_sync(random_batch(random));
+    (void)leader->commit_sync(random_effects(random));
     if (round % 100 == 0) {
       replay(*follower);
       ASSERT_EQ(rows_of(*follower), rows_of(*leader)) << round;
@@ -166,7 +166,7 @@ TEST_F(Sequenced, CommandsLeaveTheSameRowsEverywhere) {
   EXPECT_EQ(rows_of(*follower), rows_of(*leader));
   EXPECT_EQ(follower->newest().seq, leader->newest().seq);
   EXPECT_EQ(contents(*follower->snapshot()), contents(*leader->snapshot()));
-  const Rows rows = rows_of(*leader);
+  const TableRows rows = rows_of(*leader);
   const auto dictionary = rows.lower_bound({static_cast<int>(Table::kMeta), "dictionary/"});
   EXPECT_TRUE(dictionary->first.second.starts_with("dictionary/"))
       << "nothing was trained: the test shows less";
@@ -218,7 +218,7 @@ TEST_F(Sequenced, ADatabaseThatDiffersIsNoticedByTheFirstCommandOfTheType) {
 TEST_F(Sequenced, WhatIsNotAgreedLeavesNothingAndIsNotRefusedForItself) {
   const auto leader = open(leading());
   must_commit(*leader, {put("jobs", "a", "1")});
-  const Rows before = rows_of(*leader);
+  const TableRows before = rows_of(*leader);
   sequencer_->leads = false;
   Batch fine = batch_of({put("jobs", "b", "2")});
   Batch conflict = batch_of({put("jobs", "a", "2")});

@@ -93,14 +93,14 @@ CommitFeed::Taken CommitFeed::take(size_t most) {
   return out;
 }
 
-CommitFeed::State CommitFeed::state(env::SteadyTime now) const {
+CommitFeed::State CommitFeed::state() const {
   State out;
   out.name = name_;
   out.forgotten = forgotten_;
   out.failures = failures_;
   const int64_t since = busy_since_;
   if (since != 0) {
-    const env::Duration busy = now - env::SteadyTime(env::Duration(since));
+    const env::Duration busy = clock_->steady() - env::SteadyTime(env::Duration(since));
     out.busy_seconds = std::max(0.0, std::chrono::duration<double>(busy).count());
   }
   const std::lock_guard lock(mutex_);
@@ -111,6 +111,7 @@ CommitFeed::State CommitFeed::state(env::SteadyTime now) const {
 void FeedList::add(const std::shared_ptr<CommitFeed>& feed, uint64_t newest) {
   const std::lock_guard lock(mutex_);
   feed->newest_ = newest;
+  feed->clock_ = &clock_;
   std::erase_if(feeds_, [](const auto& known) { return known.expired(); });
   feeds_.push_back(feed);
 }
@@ -129,10 +130,10 @@ void FeedList::offer(const std::shared_ptr<const Commit>& commit) {
   for (const std::shared_ptr<CommitFeed>& feed : alive()) feed->offer(commit, outline);
 }
 
-std::vector<CommitFeed::State> FeedList::states(env::SteadyTime now) const {
+std::vector<CommitFeed::State> FeedList::states() const {
   std::vector<CommitFeed::State> out;
   for (const std::shared_ptr<CommitFeed>& feed : alive()) {
-    if (feed->keeps_) out.push_back(feed->state(now));
+    if (feed->keeps_) out.push_back(feed->state());
   }
   return out;
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "env/clock.h"
 #include "env/runtime.h"
 #include "store/types.h"
 
@@ -83,7 +84,7 @@ class CommitFeed {
     uint64_t failures = 0;    // of a Follower's handler
     double busy_seconds = 0;  // how long the handler has been at the same commit
   };
-  State state(env::SteadyTime now) const;
+  State state() const;
 
  private:
   friend class FeedList;
@@ -95,6 +96,7 @@ class CommitFeed {
   const Interest interest_;
   const bool keeps_;
   const std::shared_ptr<env::Signal> signal_;
+  const env::Clock* clock_ = nullptr;  // of the store that it is attached to
   std::atomic<uint64_t> newest_{0};
   std::atomic<uint64_t> forgotten_{0};
   std::atomic<uint64_t> failures_{0};
@@ -108,17 +110,19 @@ class CommitFeed {
 /// The feeds of one store. Thread-safe.
 class FeedList {
  public:
+  explicit FeedList(const env::Clock& clock) : clock_(clock) {}
   /// `newest`: of the store, now.
   void add(const std::shared_ptr<CommitFeed>& feed, uint64_t newest);
   /// To every feed that it concerns, in the order in which they were added.
   void offer(const std::shared_ptr<const Commit>& commit);
-  std::vector<CommitFeed::State> states(env::SteadyTime now) const;
+  std::vector<CommitFeed::State> states() const;
 
  private:
   std::vector<std::shared_ptr<CommitFeed>> alive() const;
 
+  const env::Clock& clock_;
   mutable std::mutex mutex_;
-  mutable std::vector<std::weak_ptr<CommitFeed>> feeds_;
+  std::vector<std::weak_ptr<CommitFeed>> feeds_;
 };
 
 }  // namespace mullion::store

@@ -51,7 +51,7 @@ struct Follower::State {
   bool call(const std::function<void()>& work) {
     const std::lock_guard lock(calling);
     if (closed) return false;
-    feed->busy_since_ = env::system_clock().steady().time_since_epoch().count();
+    feed->busy_since_ = feed->clock_->steady().time_since_epoch().count();
     try {
       work();
     } catch (const std::exception& failure) {

@@ -4,7 +4,7 @@
 
 #include <future>
 
-#include "store/forwarding_testing.h"
+#include "store/meddled_testing.h"
 #include "versionset/internal/set_book.h"
 #include "versionset/internal/verdict.h"
 #include "versionset/plan_testing.h"
@@ -130,21 +130,9 @@ TEST_F(SetBookTest, AListWithAMissingSetIsNotMerged) {
   EXPECT_EQ(book_.merged({"a", "b"}).wanted->prefs.at("x").value, "2");
 }
 
-/// A store in which something happens right after a reader got its view.
-class MeddledStore final : public store::ForwardingStore {
- public:
-  using store::ForwardingStore::ForwardingStore;
-  std::function<void()> meddle;
-  std::shared_ptr<const store::Snapshot> snapshot() const override {
-    auto view = store::ForwardingStore::snapshot();
-    if (meddle) meddle();
-    return view;
-  }
-};
-
 TEST_F(SetBookTest, ASetThatChangesWhileItIsReadDoesNotStay) {
   put("", "a", R"({"Id":"a","Apply":true,"Prefs":{"x":"1"}})");
-  MeddledStore store(*store_);
+  store::MeddledStore store(*store_);
   SetBook book(store);
   store.meddle = [&] { put("", "a", R"({"Id":"a","Apply":true,"Prefs":{"x":"2"}})"); };
   EXPECT_EQ(book.merged({"a"}).wanted->prefs.at("x").value, "1");

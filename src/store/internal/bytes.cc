@@ -43,6 +43,13 @@ bool Reader::text(std::string& out) {
   return true;
 }
 
+bool Reader::flag(bool& out) {
+  uint64_t value = 0;
+  if (!number(1, value) || value > 1) return false;
+  out = value == 1;
+  return true;
+}
+
 bool Reader::count(size_t smallest, uint64_t& out) {
   return number(4, out) && out <= rest_.size() / smallest;
 }

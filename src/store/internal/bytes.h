@@ -20,6 +20,8 @@ class Reader {
 
   bool number(size_t size, uint64_t& out);
   bool text(std::string& out);
+  /// One byte, 0 or 1.
+  bool flag(bool& out);
   /// A number of entries, of which each takes `smallest` bytes at least: more than can follow is refused, so
   /// that nobody reserves memory for what is not there.
   bool count(size_t smallest, uint64_t& out);

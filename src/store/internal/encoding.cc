@@ -22,23 +22,6 @@ bool read_change(Reader& reader, const Codec& codec, LoggedCommit::LoggedChange&
   return true;
 }
 
-bool read_digest(Reader& reader, TypeDigest& digest) {
-  return reader.text(digest.type) && reader.text(digest.owner) && reader.number(8, digest.digest.low) &&
-         reader.number(8, digest.digest.high) && reader.number(8, digest.count);
-}
-
-bool read_origin(Reader& reader, std::optional<Origin>& out) {
-  uint64_t present = 0;
-  if (!reader.number(1, present)) return false;
-  if (present == 0) return true;
-  Origin origin;
-  if (!reader.text(origin.owner) || !reader.number(8, origin.cursor.epoch) ||
-      !reader.number(8, origin.cursor.seq))
-    return false;
-  out = std::move(origin);
-  return true;
-}
-
 bool read_entry(Reader& reader, const Codec& codec, LoggedCommit& commit) {
   uint64_t format = 0, time = 0, count = 0;
   if (!reader.number(1, format) || format != kLogFormat || !reader.number(8, time)) return false;
@@ -55,6 +38,32 @@ bool read_entry(Reader& reader, const Codec& codec, LoggedCommit& commit) {
 }
 
 }  // namespace
+
+void put_digest(std::string& out, const TypeDigest& digest) {
+  put_text(out, digest.type);
+  put_text(out, digest.owner);
+  out += encode_digest(digest.digest, digest.count);
+}
+
+bool read_digest(Reader& in, TypeDigest& out) {
+  return in.text(out.type) && in.text(out.owner) && in.number(8, out.digest.low) &&
+         in.number(8, out.digest.high) && in.number(8, out.count);
+}
+
+void put_origin(std::string& out, const std::optional<Origin>& origin) {
+  out.push_back(origin ? 1 : 0);
+  if (!origin) return;
+  put_text(out, origin->owner);
+  out += encode_cursor(origin->cursor);
+}
+
+bool read_origin(Reader& in, std::optional<Origin>& out) {
+  bool present = false;
+  if (!in.flag(present)) return false;
+  if (!present) return true;
+  Origin& origin = out.emplace();
+  return in.text(origin.owner) && in.number(8, origin.cursor.epoch) && in.number(8, origin.cursor.seq);
+}
 
 std::string object_start(TypeId type, std::string_view key) { return encode_u16(type).append(key); }
 
@@ -105,11 +114,7 @@ Cursor decode_cursor(std::string_view bytes) {
 std::string encode_log_entry(const Command& command) {
   std::string out(1, kLogFormat);
   out += encode_u64(static_cast<uint64_t>(command.time.time_since_epoch().count()));
-  out.push_back(command.origin ? 1 : 0);
-  if (command.origin) {
-    put_text(out, command.origin->owner);
-    out += encode_cursor(command.origin->cursor);
-  }
+  put_origin(out, command.origin);
   out += encode_u32(static_cast<uint32_t>(std::ranges::count_if(command.writes, may_leave)));
   for (const Command::Write& write : command.writes) {
     if (!may_leave(write)) continue;
@@ -120,11 +125,7 @@ std::string encode_log_entry(const Command& command) {
     if (write.at_rest) put_text(out, *write.at_rest);
   }
   out += encode_u32(static_cast<uint32_t>(command.digests.size()));
-  for (const TypeDigest& digest : command.digests) {
-    put_text(out, digest.type);
-    put_text(out, digest.owner);
-    out += encode_digest(digest.digest, digest.count);
-  }
+  for (const TypeDigest& digest : command.digests) put_digest(out, digest);
   return out;
 }
 

@@ -45,6 +45,11 @@ void decode_digest(std::string_view bytes, Digest& digest, uint64_t& count);
 std::string encode_cursor(const Cursor& cursor);
 Cursor decode_cursor(std::string_view bytes);
 
+void put_digest(std::string& out, const TypeDigest& digest);
+bool read_digest(Reader& in, TypeDigest& out);
+void put_origin(std::string& out, const std::optional<Origin>& origin);
+bool read_origin(Reader& in, std::optional<Origin>& out);
+
 /// The part of a command that may leave the server, for the log; bodies stay as they are at rest.
 std::string encode_log_entry(const Command& command);
 /// kCorrupt when the bytes are damaged.

@@ -32,9 +32,7 @@ class StoreImpl final : public Store {
   bool crowded() const override { return engine_->views() >= options_.max_views; }
   Cursor newest() const override;
   void attach(const std::shared_ptr<CommitFeed>& feed) override { feeds_.add(feed, seq_); }
-  std::vector<CommitFeed::State> followers() const override {
-    return feeds_.states(options_.clock->steady());
-  }
+  std::vector<CommitFeed::State> followers() const override { return feeds_.states(); }
   Result<void> read_log(store::Cursor after,
                         const std::function<bool(const LoggedCommit&)>& visit) const override;
   void show_replicas(bool shown) override { replicas_shown_ = shown; }
@@ -113,7 +111,7 @@ class StoreImpl final : public Store {
   std::vector<Waiting> queue_;
   std::atomic<bool> closing_{false};
 
-  FeedList feeds_;
+  FeedList feeds_{*options_.clock};
 
   std::mutex write_mutex_;  // whoever writes; guards what follows
   env::WallTime last_time_;

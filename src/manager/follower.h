@@ -1,0 +1,51 @@
+// How the replicas behind one endpoint are kept up to date.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "manager/link.h"
+#include "replication/sink.h"
+
+namespace mullion::manager {
+
+/// Follows one endpoint over one link, once: open(), run(), then another follower begins where position()
+/// says. What it hears it tells through the callbacks that it was made with. Thread-safe, but for open() and
+/// run(), which have one caller.
+class EndpointFollower {
+ public:
+  virtual ~EndpointFollower() = default;
+  /// Asks the endpoint to be let in, with `headers`. Errors as those of Link; with a status when it refuses.
+  virtual env::Task<Result<void>> open(Link& link, net::Headers headers) = 0;
+  /// Follows until it breaks, and says why. Everything received is durable or refused when it returns.
+  virtual env::Task<Error> run() = 0;
+  /// Ends run() at once; also when it has not begun.
+  virtual void abort() = 0;
+
+  /// The owners wanted from now on, of those that the endpoint announced.
+  virtual void subscribe(std::vector<std::string> owners) = 0;
+  /// Whether the replica of `owner` is complete and follows the endpoint.
+  virtual bool follows(std::string_view owner) const = 0;
+  /// Everything that `owner` had committed by then is in the replica. Absent: never known to be complete.
+  virtual std::optional<env::SteadyTime> as_of(std::string_view owner) const = 0;
+  /// The same of the endpoint's own replica, by its last word. Absent: it announces none.
+  virtual std::optional<env::SteadyTime> told(std::string_view owner) const = 0;
+  /// What is known elsewhere of the replica of `owner`. Absent: it was dropped, or is another follower's.
+  virtual void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of) = 0;
+  /// What to remember.
+  virtual replication::SavedPosition position() const = 0;
+};
+
+/// Makes one that begins at `position`.
+using MakeFollower = std::function<std::shared_ptr<EndpointFollower>(replication::SinkOptions options,
+                                                                     replication::SavedPosition position)>;
+
+/// Follows the stream of docs/replication.md.
+std::shared_ptr<EndpointFollower> follow_stream(replication::SinkOptions options,
+                                                replication::SavedPosition position);
+
+}  // namespace mullion::manager
