@@ -2,8 +2,10 @@
 #include <gmock/gmock.h>
 
 #include <future>
+#include <map>
 #include <random>
 
+#include "model/index_value.h"
 #include "store/store_contract.h"
 
 namespace mullion::store {
@@ -128,6 +130,55 @@ TEST_P(StoreCommits, ConflictLeavesItsNeighboursInTheGroupAlone) {
   EXPECT_FALSE(promises[1].get_future().get().ok());
   EXPECT_TRUE(promises[2].get_future().get().ok());
   EXPECT_EQ(store_->newest().seq, 3u);
+}
+
+// Values that only one object may have.
+
+/// A machine of this name, which no other machine may have.
+Batch named(std::string key, std::string name, std::string_view owner = kOwn) {
+  const model::ObjectType* type = model::find_object_type("machines");
+  Batch batch = batch_of({put("machines", key, fmt::format(R"({{"Name":"{}"}})", name), owner)});
+  batch.unique.push_back(
+      {"machines", "Name", *model::encode_index_argument(*type->find_index("Name"), "machines", name), key});
+  return batch;
+}
+
+TEST_P(StoreCommits, UniqueValuesAreComparedWithLocalObjects) {
+  must_commit(*store_, {put("machines", "own", R"({"Name":"taken"})"),
+                        put("machines", "pack", R"({"Name":"layered"})", kLayered),
+                        put("machines", "far", R"({"Name":"remote"})", "east")});
+  const Result<Cursor> refused = store_->commit_sync(named("new", "taken"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
+  EXPECT_EQ(refused.error().key, "new");
+  EXPECT_EQ(store_->commit_sync(named("new", "layered")).error().code, ErrorCode::kConflict);
+  EXPECT_TRUE(store_->commit_sync(named("new", "remote"))) << "what others have binds nobody here";
+  EXPECT_TRUE(store_->commit_sync(named("own", "taken"))) << "it has it itself";
+  must_commit(*store_, {erase("machines", "own")});
+  EXPECT_TRUE(store_->commit_sync(named("new", "taken")));
+  EXPECT_TRUE(store_->commit_sync(named("own", "remote"))) << "given up by the commit before";
+}
+
+TEST_P(StoreCommits, OneOfManyWritersGetsAUniqueValue) {
+  constexpr size_t kWriters = 50;
+  std::vector<std::promise<bool>> done(kWriters);
+  for (size_t i = 0; i < kWriters; ++i) {  // many of them share a group
+    Batch batch = named(fmt::format("m{}", i), fmt::format("name-{}", i % 5));
+    store_->commit(std::move(batch),
+                   [&, i](const Result<Committed>& result) { done[i].set_value(result.ok()); });
+  }
+  std::map<size_t, int> winners;
+  for (size_t i = 0; i < kWriters; ++i) winners[i % 5] += done[i].get_future().get() ? 1 : 0;
+  for (const auto& [name, count] : winners) EXPECT_EQ(count, 1) << name;
+}
+
+TEST_P(StoreCommits, AUniqueValueMovesWithinAGroup) {
+  must_commit(*store_, named("a", "one"));
+  std::promise<bool> given, taken;
+  store_->commit(named("a", "two"), [&](const Result<Committed>& result) { given.set_value(result.ok()); });
+  store_->commit(named("b", "one"), [&](const Result<Committed>& result) { taken.set_value(result.ok()); });
+  EXPECT_TRUE(given.get_future().get());
+  EXPECT_TRUE(taken.get_future().get());
 }
 
 // Owners and layers.

@@ -81,6 +81,14 @@ struct SecretGuard {
   std::optional<std::string> value;
 };
 
+/// A precondition on everybody else: no local object of the type but `key` has the value in the index.
+struct UniqueGuard {
+  std::string type;
+  std::string index;  // by name; one that the model does not know holds
+  std::string value;  // as model::encode_index_argument() writes it
+  std::string key;    // of the object that is to have it
+};
+
 /// Digest of one owner's objects of one type.
 struct TypeDigest {
   std::string type;
@@ -96,6 +104,7 @@ struct Batch {
   std::vector<Guard> guards;
   std::vector<SecretChange> secrets;
   std::vector<SecretGuard> secret_guards;
+  std::vector<UniqueGuard> unique;
   std::optional<Origin> origin;  // set by the replication sink; absent = born here
   std::string forget_origin;     // a remote owner whose recorded origin cursor is dropped
   /// What the digests should be after the batch. One that is not is no reason to refuse the batch: see

@@ -4,18 +4,6 @@
 
 namespace mullion::api {
 
-bool ClaimedNames::claim(const std::string& name) {
-  std::lock_guard lock(mutex_);
-  if (std::find(names_.begin(), names_.end(), name) != names_.end()) return false;
-  names_.push_back(name);
-  return true;
-}
-
-void ClaimedNames::release(const std::string& name) {
-  std::lock_guard lock(mutex_);
-  std::erase(names_, name);
-}
-
 Services::Services(Dependencies dependencies)
     : runtime(dependencies.runtime),
       store(dependencies.store),

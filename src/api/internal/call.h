@@ -25,18 +25,6 @@ class Rollouts;
 
 namespace mullion::api {
 
-/// Names that are being claimed by writes in progress: keeps unique indexes unique between check and commit.
-class ClaimedNames {
- public:
-  /// False when another write holds `name`.
-  bool claim(const std::string& name);
-  void release(const std::string& name);
-
- private:
-  std::mutex mutex_;
-  std::vector<std::string> names_;
-};
-
 /// Everything handlers work with; lives as long as the API.
 struct Services {
   explicit Services(Dependencies dependencies);
@@ -65,7 +53,6 @@ struct Services {
   LogFeed log_feed;
   JobLogKeeper job_log_keeper;
   versionset::LeaseKeeper lease;
-  ClaimedNames claimed;
   env::Turns turns;  // of writes that are about the same thing: see write_support.h
   IsoQueue isos_to_unpack;
   UxVersion ux_version;

@@ -211,12 +211,9 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   Result<void> stays = authorise_new_subject(call, *base, draft);
   if (!stays) co_return Outcome(stays.error());
   if (locked_before_and_after(draft)) co_return Outcome(object_error(call, ErrorCode::kLocked, {"Locked"}));
-  Claims claims(call.services.claimed);
   env::Turns::Turn alone;
   Result<void> valid = co_await check_alone(call, draft, alone);
   if (!valid) co_return Outcome(valid.error());
-  Result<void> unique = claim_unique(call, draft.key, draft.before, draft.object, claims);
-  if (!unique) co_return Outcome(unique.error());
   std::optional<std::string> secrets;
   if (!draft.secrets.empty()) secrets = merged_secrets(call, *snapshot, draft.key, draft.secrets);
   Written written{{draft.key, std::string(store::kOwn), draft.body}, snapshot->cursor()};
@@ -224,6 +221,8 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
     co_return Outcome(std::optional<Written>(std::move(written)));
   }
   store::Batch batch = batch_for(call, draft, &current, action);
+  Result<void> unique = keep_unique(call, draft.key, draft.before, draft.object, batch);
+  if (!unique) co_return Outcome(unique.error());
   if (secrets) batch.secrets.push_back({std::string(call.type->prefix), draft.key, secrets});
   snapshot.reset();
   call.services.store.stamp(batch);
@@ -266,15 +265,14 @@ env::Task<Result<std::optional<Written>>> attempt_create(Call& call, json::value
   if (!allowed) co_return Outcome(allowed.error());
   const Error exists = create_error(call, ErrorCode::kConflict, draft.key, {"already exists"});
   if (is_taken(*snapshot, *call.type, draft.key)) co_return Outcome(exists);
-  Claims claims(call.services.claimed);
   env::Turns::Turn alone;
   Result<void> valid = co_await check_alone(call, draft, alone);
   if (!valid) co_return Outcome(valid.error());
-  Result<void> unique = claim_unique(call, draft.key, draft.before, draft.object, claims);
+  store::Batch batch = batch_for(call, draft, nullptr, "update");
+  Result<void> unique = keep_unique(call, draft.key, draft.before, draft.object, batch);
   if (!unique) co_return Outcome(unique.error());
   if (unless && unless(draft.object))
     co_return Outcome(std::optional<Written>(Written{{}, snapshot->cursor()}));
-  store::Batch batch = batch_for(call, draft, nullptr, "update");
   if (std::optional<std::string> secrets = merged_secrets(call, *snapshot, draft.key, draft.secrets)) {
     batch.secrets.push_back({std::string(call.type->prefix), draft.key, std::move(secrets)});
   }
@@ -285,8 +283,8 @@ env::Task<Result<std::optional<Written>>> attempt_create(Call& call, json::value
   draft.body = *batch.changes.front().body;
   Result<store::Cursor> cursor = co_await store::commit_async(call.services.store, std::move(batch));
   if (!cursor && cursor.error().code == ErrorCode::kConflict) {
-    const bool taken = cursor.error().model == call.type->prefix && cursor.error().key == draft.key;
-    co_return taken ? Outcome(exists) : Outcome(std::optional<Written>());
+    // Whether the key or a unique value was taken meanwhile, the next look tells.
+    co_return Outcome(std::optional<Written>());
   }
   if (!cursor) co_return Outcome(commit_error(call, cursor.error(), draft.key));
   co_return Outcome(

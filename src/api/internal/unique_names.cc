@@ -8,8 +8,8 @@ namespace mullion::api {
 
 namespace json = boost::json;
 
-Result<void> claim_unique(const Call& call, const std::string& key, const json::object* before,
-                          const json::object& object, Claims& claims) {
+Result<void> keep_unique(const Call& call, const std::string& key, const json::object* before,
+                         const json::object& object, store::Batch& batch) {
   for (const model::Index& index : call.type->indexes) {
     if (!index.unique || index.path.starts_with('@') || index.path == call.type->key_field) continue;
     const std::string value = model::text_member(object, index.path);
@@ -23,9 +23,7 @@ Result<void> claim_unique(const Call& call, const std::string& key, const json::
       error.messages.push_back(fmt::format("{} {} is already used by {}", index.name, value, by));
       return error;
     };
-    if (!claims.claim(fmt::format("{}\n{}\n{}", call.type->prefix, index.name, *encoded)))
-      return taken("another request");
-    // Taken after the claim: who held it before has committed, which an older snapshot would not show.
+    batch.unique.push_back({std::string(call.type->prefix), std::string(index.name), *encoded, key});
     const std::shared_ptr<const store::Snapshot> now = call.services.store.snapshot();
     for (const store::ObjectRef& ref :
          refs_by_index(call.services, *now, call.type->prefix, index.name, value, true)) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 namespace mullion::store::internal {
 namespace {
@@ -120,7 +121,27 @@ Result<void> Applier::check_secret_guard(const SecretGuard& guard) const {
   return conflict({guard.space, "", guard.key}, "changed meanwhile");
 }
 
-Result<void> Applier::check(const PreparedBatch& prepared) const {
+/// The indexes show what was committed; what this transaction has done so far comes on top.
+Result<void> Applier::check_unique(const UniqueGuard& guard, const std::vector<Applied>& before) const {
+  Result<std::vector<UniqueValues::Holder>> committed = unique_.holders(guard);
+  if (!committed) return committed.error();
+  std::set<UniqueValues::Holder> holders(committed->begin(), committed->end());
+  for (const Applied& one : before) {
+    for (const RowChange& row : one.rows) {
+      if (row.type != guard.type || row.owner >= kFirstRemoteId) continue;
+      holders.erase({row.key, row.owner});
+      if (row.new_body && unique_.has(guard, row.key, *row.new_body)) holders.insert({row.key, row.owner});
+    }
+  }
+  for (const UniqueValues::Holder& holder : holders) {
+    if (holder.key == guard.key) continue;
+    return conflict({guard.type, "", guard.key},
+                    fmt::format("{} is already used by {}", guard.index, holder.key));
+  }
+  return {};
+}
+
+Result<void> Applier::check(const PreparedBatch& prepared, const std::vector<Applied>& before) const {
   const Batch& batch = prepared.batch;
   if (Result<void> fine = check_origin(batch); !fine) return fine;
   for (const Change& change : batch.changes) {
@@ -140,6 +161,9 @@ Result<void> Applier::check(const PreparedBatch& prepared) const {
   }
   for (const SecretGuard& guard : batch.secret_guards) {
     if (Result<void> fine = check_secret_guard(guard); !fine) return fine;
+  }
+  for (const UniqueGuard& guard : batch.unique) {
+    if (Result<void> fine = check_unique(guard, before); !fine) return fine;
   }
   if (adds_objects(batch) && transaction_.full()) {
     return Error(ErrorCode::kInsufficientStorage,

@@ -37,15 +37,32 @@ struct Applied {
   Command command;                      // the whole effect
 };
 
+/// What the indexes know at the newest commit, of preconditions on everybody else's values. Writer thread
+/// only.
+class UniqueValues {
+ public:
+  virtual ~UniqueValues() = default;
+  struct Holder {
+    std::string key;
+    OwnerId owner;
+    auto operator<=>(const Holder&) const = default;
+  };
+  /// Local objects of the type that have the value in the index.
+  virtual Result<std::vector<Holder>> holders(const UniqueGuard& guard) = 0;
+  /// Whether a body of that type has it.
+  virtual bool has(const UniqueGuard& guard, std::string_view key, std::string_view body) const = 0;
+};
+
 /// Writer thread only.
 class Applier {
  public:
-  Applier(WriteTransaction& transaction, Names& names, const Codec& codec)
-      : transaction_(transaction), names_(names), codec_(codec) {}
+  Applier(WriteTransaction& transaction, Names& names, const Codec& codec, UniqueValues& unique)
+      : transaction_(transaction), names_(names), codec_(codec), unique_(unique) {}
 
-  /// kConflict when a precondition fails, with nothing written; kInvalid for keys that cannot be stored,
-  /// kTooLarge for bodies; kInsufficientStorage when a full database should grow.
-  Result<void> check(const PreparedBatch& prepared) const;
+  /// `before`: what was applied in this transaction. kConflict when a precondition fails, with nothing
+  /// written; kInvalid for keys that cannot be stored, kTooLarge for bodies; kInsufficientStorage when a full
+  /// database should grow.
+  Result<void> check(const PreparedBatch& prepared, const std::vector<Applied>& before) const;
   /// Writes objects, digests, secrets, origin and the log entry. After an error the transaction must be
   /// dropped.
   Result<Applied> apply(PreparedBatch prepared, const Cursor& cursor, env::WallTime time,
@@ -54,6 +71,7 @@ class Applier {
   Result<Applied> apply(const Command& command, uint64_t epoch, uint64_t& log_bytes);
 
  private:
+  Result<void> check_unique(const UniqueGuard& guard, const std::vector<Applied>& before) const;
   Result<void> check_secret_guard(const SecretGuard& guard) const;
   Result<void> check_one(const ObjectId& id, Expect expect, const Digest& expected_hash) const;
   Result<std::optional<std::string>> read_row(Table table, std::string_view row) const;
@@ -73,6 +91,7 @@ class Applier {
   WriteTransaction& transaction_;
   Names& names_;
   const Codec& codec_;
+  UniqueValues& unique_;
   std::vector<AppliedChange> changes_;
   std::vector<RowChange> rows_;
   std::map<std::pair<OwnerId, TypeId>, TypeDigest> touched_;

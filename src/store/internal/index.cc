@@ -187,6 +187,19 @@ RowSet TypeIndex::rows_of_keys(const CompiledFilter& filter) const {
   return out;
 }
 
+std::vector<TypeIndex::Answer::Ref> TypeIndex::local_rows_with(size_t position,
+                                                               std::string_view value) const {
+  std::vector<Answer::Ref> out;
+  if (position >= postings_.size()) return out;
+  const auto found = postings_[position].find(value);
+  if (found == postings_[position].end()) return out;
+  found->second.for_each([&](uint32_t row) {
+    const RowKey& key = rows_[row]->first;
+    if (key.owner < kFirstRemoteId) out.push_back({key.key, key.owner});
+  });
+  return out;
+}
+
 RowSet TypeIndex::rows_of_values(const CompiledFilter& filter) const {
   const Postings& postings = postings_[*filter.index_position()];
   RowSet out;

@@ -44,6 +44,9 @@ class TypeIndex {
   /// not complete, its refs are all rows that passed the other filters, in order, before paging.
   Answer run(const Query& query, const CompiledQuery& compiled, bool remote) const;
 
+  /// The local objects whose value in the index at `position` is `value`.
+  std::vector<Answer::Ref> local_rows_with(size_t position, std::string_view value) const;
+
   size_t rows() const { return by_key_.size(); }
   /// Memory it takes, about.
   size_t bytes() const { return bytes_; }

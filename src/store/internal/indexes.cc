@@ -1,7 +1,10 @@
 #include "store/internal/indexes.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
+
+#include "model/index_value.h"
 
 namespace mullion::store::internal {
 namespace {
@@ -21,6 +24,13 @@ size_t size_of(const std::vector<RowChange>& rows) {
     if (row.new_body) out += row.new_body->size();
   }
   return out;
+}
+
+std::optional<size_t> index_position(const model::ObjectType& type, std::string_view name) {
+  for (size_t i = 0; i < type.indexes.size(); ++i) {
+    if (type.indexes[i].name == name) return i;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -116,6 +126,28 @@ Result<void> Indexes::build(std::string_view type) {
   entry.index = std::move(index);
   entry.ready = true;
   return {};
+}
+
+Result<std::vector<UniqueValues::Holder>> Indexes::holders(const UniqueGuard& guard) {
+  std::vector<Holder> out;
+  const model::ObjectType* const type = types_.find(guard.type);
+  const std::optional<size_t> position = type == nullptr ? std::nullopt : index_position(*type, guard.index);
+  if (!position) return out;
+  if (Result<void> built = build(guard.type); !built) return built.error();
+  const auto lock = read_lock();
+  const auto entry = entries_.find(guard.type);
+  if (entry == entries_.end() || !entry->second.ready) return out;
+  for (TypeIndex::Answer::Ref& ref : entry->second.index->local_rows_with(*position, guard.value))
+    out.push_back({std::move(ref.key), ref.owner});
+  return out;
+}
+
+bool Indexes::has(const UniqueGuard& guard, std::string_view key, std::string_view body) const {
+  const model::ObjectType* const type = types_.find(guard.type);
+  const std::optional<size_t> position = type == nullptr ? std::nullopt : index_position(*type, guard.index);
+  if (!position) return false;
+  const std::vector<std::vector<std::string>> values = model::index_values(*type, key, body);
+  return std::ranges::find(values[*position], guard.value) != values[*position].end();
 }
 
 Indexes::Reach Indexes::reach(std::string_view type, uint64_t seq,

@@ -20,7 +20,7 @@ namespace mullion::store::internal {
 
 /// Thread-safe. A type's index is absent until a query needs it; while it is being built, changes wait beside
 /// it. The newest changes are remembered, so that a view taken a moment ago is answered from the index too.
-class Indexes {
+class Indexes final : public UniqueValues {
  public:
   /// Visits every row of a type in a transaction.
   using Scan = std::function<Result<void>(
@@ -40,6 +40,9 @@ class Indexes {
   size_t bytes() const;
   /// Makes the index of `type` ready.
   Result<void> build(std::string_view type);
+  /// Builds the index where it is missing; the writer's transaction may be open.
+  Result<std::vector<Holder>> holders(const UniqueGuard& guard) override;
+  bool has(const UniqueGuard& guard, std::string_view key, std::string_view body) const override;
   /// Calls `use` with the index of `type` as it was at commit `seq`; `use` must not call the store. False:
   /// that commit lies too far back, or the index is made for another descriptor than `wanted` by now.
   Result<bool> with(std::string_view type, const model::ObjectType* wanted, uint64_t seq, const Use& use);

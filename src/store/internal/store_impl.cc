@@ -200,9 +200,9 @@ Result<void> StoreImpl::apply_group(std::vector<Waiting>& waiting, Group& group)
   Result<std::unique_ptr<WriteTransaction>> begun = engine_->begin_write();
   if (!begun) return begun.error();
   WriteTransaction& transaction = **begun;
-  Applier applier(transaction, names_, codec_);
+  Applier applier(transaction, names_, codec_, indexes_);
   for (Waiting& one : waiting) {
-    if (Result<void> fine = applier.check(one.prepared); !fine) {
+    if (Result<void> fine = applier.check(one.prepared, group.applied); !fine) {
       group.outcomes.push_back({std::move(one.done), fine.error()});
       continue;
     }
@@ -230,7 +230,7 @@ Result<void> StoreImpl::apply_commands(const std::vector<Command>& commands, Gro
   Result<std::unique_ptr<WriteTransaction>> begun = engine_->begin_write();
   if (!begun) return begun.error();
   WriteTransaction& transaction = **begun;
-  Applier applier(transaction, names_, codec_);
+  Applier applier(transaction, names_, codec_, indexes_);
   for (const Command& command : commands) {
     if (command.seq != group.seq + 1) {
       return Error(ErrorCode::kInvalid, fmt::format("commit {} cannot follow {}", command.seq, group.seq));
