@@ -11,6 +11,9 @@ Usage: ./x COMMAND
   run [--once] [--machines N]   build, then start the mission's seven servers with a fleet and show them
   test [PART ...]               every test; or only some: checks unit tsan blackbox chaos contract clients tidy fuzz,
                                 or the name of a room: its unit tests (./x test store)
+                                tidy looks at what has changed lately, tidy-all at every file
+  test --changed                after a change: the checks, clang-tidy over what has changed, and the unit tests of
+                                rooms with changes and of those that know them
                                 (MULLION_FUZZ_SECONDS: how long each fuzz target runs, default 20)
   chaos [--minutes N] [--seed N]
                                 an hour of histories under faults, checked; --help for more
@@ -60,11 +63,15 @@ setup() {
   fi
 }
 
+# Sources of a room and its tests are compiled together in batches of so many KiB (mullion_batches in cmake/room.cmake):
+# half of the time from nothing, and what one changed file costs stays below half a minute.
+BATCH=60
+
 # configure DIR TYPE [cmake options...]
 configure() {
   local directory=$1 type=$2
   shift 2
-  cmake -S . -B "$directory" -G Ninja -DCMAKE_BUILD_TYPE="$type" "$@" >"$directory.configure.log" 2>&1 ||
+  cmake -S . -B "$directory" -G Ninja -DCMAKE_BUILD_TYPE="$type" -DMULLION_UNITY="$BATCH" "$@" >"$directory.configure.log" 2>&1 ||
     { cat "$directory.configure.log"; return 1; }
 }
 
@@ -72,7 +79,7 @@ configure() {
 build_release() {
   mkdir -p build
   say "building build/mullion"
-  configure build/release RelWithDebInfo -DMULLION_TESTS=OFF
+  configure build/release RelWithDebInfo -DMULLION_TESTS=OFF -DMULLION_BENCH=ON
   ninja -j "$JOBS" -C build/release mullion "$@"
   ln -sf release/mullion build/mullion
 }
@@ -117,13 +124,16 @@ test_tsan() {
     unit_tests build/tsan thread g++ env net store replication manager api server catalog versionset
 }
 
+# test_tidy [--all]: of what has changed lately, or of every file.
 test_tidy() {
   say "clang-tidy"
-  configure build/tidy Debug -DMULLION_TESTS=OFF -DCMAKE_CXX_COMPILER=clang++-16
+  configure build/tidy Debug -DMULLION_UNITY=0 -DMULLION_TESTS=OFF -DCMAKE_CXX_COMPILER=clang++-16
   # What the sources include must be there: the precompiled header and the generated tables.
   ninja -j "$JOBS" -C build/tidy mullion_pch generate_model generate_settings generate_routes
-  python3 tools/run_tidy.py build/tidy "$JOBS"
+  python3 tools/run_tidy.py build/tidy "$JOBS" "$@"
 }
+
+test_tidy-all() { test_tidy --all; }
 
 # Reads what strangers send with inputs nobody thought of; see fuzz/README.md.
 test_fuzz() {
@@ -140,9 +150,7 @@ python_tests() {
 
 # Benchmarks are run by hand, on a quiet machine; that they build is a part of every test.
 test_blackbox() {
-  build_release example_provider mullion_next
-  configure build/release RelWithDebInfo -DMULLION_TESTS=OFF -DMULLION_BENCH=ON
-  ninja -j "$JOBS" -C build/release benches
+  build_release example_provider mullion_next benches
   say "black-box tests of real processes"
   python_tests --durations=10 tests/blackbox
 }
@@ -186,6 +194,12 @@ python_clients() {
   cp "$wanted" build/clients/requirements.txt
 }
 
+test_changed_rooms() {
+  local rooms
+  mapfile -t rooms < <(python3 tools/changed.py rooms)
+  [ ${#rooms[@]} -eq 0 ] || test_unit "${rooms[@]}"
+}
+
 # run_part NAME: a part of the tests, or the unit tests of a room.
 run_part() {
   if declare -F "test_$1" >/dev/null; then
@@ -202,6 +216,9 @@ command_test() {
   mkdir -p build
   setup test
   local parts=("$@")
+  if [ "${1:-}" = --changed ]; then
+    parts=(checks changed_rooms tidy)
+  fi
   [ ${#parts[@]} -gt 0 ] || parts=(checks unit blackbox chaos contract clients tsan tidy fuzz)
   local part begun times=()
   for part in "${parts[@]}"; do

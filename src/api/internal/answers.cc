@@ -14,7 +14,7 @@ constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 
 constexpr size_t kLongestReason = 1000;
 
-std::string_view without_blanks(std::string_view text) {
+std::string_view trimmed_blanks(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
   while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
   return text;
@@ -145,7 +145,7 @@ std::string etag_of(std::string_view body) { return '"' + hash128(body).hex() + 
 bool etag_matches(std::string_view header, std::string_view etag) {
   while (!header.empty()) {
     const size_t comma = header.find(',');
-    std::string_view candidate = without_blanks(header.substr(0, comma));
+    std::string_view candidate = trimmed_blanks(header.substr(0, comma));
     if (candidate.starts_with("W/")) candidate.remove_prefix(2);
     if (candidate == "*" || candidate == etag) return true;
     if (comma == std::string_view::npos) return false;
