@@ -114,7 +114,8 @@ class Network {
       received.body = nothing.get();
       net::Response response = co_await (*server)->handler(received);
       if (!response.upgrade) {
-        Error refused(ErrorCode::kForbidden, "the server answered instead of opening a WebSocket");
+        Error refused(response.status >= 500 ? ErrorCode::kInternal : ErrorCode::kForbidden,
+                      "the server answered instead of opening a WebSocket");
         refused.status_override = response.status;
         if (const auto* text = std::get_if<std::string>(&response.body)) refused.messages.push_back(*text);
         co_return refused;
@@ -273,8 +274,8 @@ class Endpoint {
   std::atomic<int> logins{0}, refused{0}, streams{0}, streams_ended{0}, answers{0};
   std::atomic<int> contact_status{200}, stream_status{200};
   std::atomic<bool> loses_answers{false}, hangs{false}, offers_stream{true};
-  /// What is done when a login was given out.
-  std::function<void()> after_login;
+  /// Sees every request before it is answered. To be set while nobody asks.
+  std::function<void(const net::Request&)> on_request;
   std::function<env::Task<void>(std::shared_ptr<net::WebSocket>, store::Cursor)> stream_of_its_own;
 
  private:
@@ -287,11 +288,11 @@ class Endpoint {
 
   env::Task<net::Response> answer(net::Request& request) {
     net::Response response;
+    if (on_request) on_request(request);
     if (request.path.ends_with("/token")) {
       ++logins;
       response.status = contact_status;
       response.body = fmt::format(R"({{"Token":"token-{}"}})", generation_.load());
-      if (after_login) after_login();
     } else if (request.headers.get("Authorization") != fmt::format("Bearer token-{}", generation_.load())) {
       ++refused;
       response.status = 401;
@@ -328,11 +329,11 @@ class Endpoint {
   }
 
   env::Task<void> converse(std::shared_ptr<net::WebSocket> socket, bool resumed) {
-    ++streams;
     {
       std::lock_guard lock(mutex_);
       socket_ = socket;
     }
+    ++streams;
     std::string opening = frame_of(greeting());
     (void)co_await socket->write(std::move(opening), true);
     std::set<std::string> followed;

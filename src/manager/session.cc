@@ -78,10 +78,12 @@ env::Task<void> Session::run() {
     set_status(status_of(error));
     // A stream that ended says little about the endpoint: requests keep their way until the next attempt
     // tells.
-    const bool may_answer = connects_ != connects_before && error.code != ErrorCode::kTimeout;
+    const bool was_connected = connects_ != connects_before;
+    const bool may_answer = was_connected && error.code != ErrorCode::kTimeout;
     disconnected(error.messages.empty() ? "" : error.messages.front(), may_answer);
     co_await remember();
-    if (options_.clock.steady() - begun > kSteadyConversation) failures = 0;
+    // An attempt that failed slowly says nothing good.
+    if (was_connected && options_.clock.steady() - begun > kSteadyConversation) failures = 0;
     const env::Duration pause =
         pause_after(is_refused(error) ? kLongestPauseExponent : failures, options_.chance());
     ++failures;

@@ -34,6 +34,21 @@ TEST(Patch, DoesTheSixOperations) {
   expect_patched("{\"a\":1}", "[{\"op\":\"test\",\"path\":\"\",\"value\":{\"a\":1}}]", "{\"a\":1}");
 }
 
+TEST(Patch, NothingMovesIntoItself) {
+  for (const auto& [document, from, path] :
+       {std::tuple("[[1],2]", "/0", "/0/x"), std::tuple("[[1],2]", "/0", "/0/0"),
+        std::tuple("[[1],2]", "", "/0"), std::tuple(R"({"a":{"b":1}})", "/a", "/a/b"),
+        std::tuple(R"({"a":{"b":1}})", "/a", "/a/b/c")}) {
+    const std::string patch = fmt::format(R"([{{"op":"move","from":"{}","path":"{}"}}])", from, path);
+    const Result<json::value> result = patched(document, patch);
+    ASSERT_FALSE(result.ok()) << patch;
+    EXPECT_NE(result.error().text().find("cannot move a value into itself"), std::string::npos)
+        << result.error().text();
+  }
+  expect_patched("[[1],2]", R"([{"op":"move","from":"/0","path":"/1"}])", "[2,[1]]");
+  expect_patched(R"({"a":1,"ab":{}})", R"([{"op":"move","from":"/a","path":"/ab/c"}])", R"({"ab":{"c":1}})");
+}
+
 TEST(Patch, FailedTestHasTheShapeOfTheContract) {
   const Result<json::value> result =
       patched("{\"Name\":\"a\"}",

@@ -242,6 +242,46 @@ TEST(Client, VerifiesChainAndName) {
   EXPECT_FALSE(make_client(fixture.runtime, options).ok());
 }
 
+/// Signs itself for other.example and 192.0.2.1, until 2126.
+constexpr const char* kOtherKey =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgJHU7sYAgESLDs1HW\n"
+    "+HlOOXiwyWz0cNr28hQaeKhlkUuhRANCAARo/RFzqRSreg6GyIKmcEv5KgW2YSYn\n"
+    "ger9ieNpS8tDTUwkLpe3OOqIYmBssh8o3PoClX30NxTfl2g1LEQq8IEo\n"
+    "-----END PRIVATE KEY-----\n";
+constexpr const char* kOtherCertificate =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBqDCCAU2gAwIBAgIUFcKEwvGVavnDkHaQa/6tcbdnNigwCgYIKoZIzj0EAwIw\n"
+    "GDEWMBQGA1UEAwwNb3RoZXIuZXhhbXBsZTAgFw0yNjExMzAwNDE3MDhaGA8yMTI2\n"
+    "MTEwNjA0MTcwOFowGDEWMBQGA1UEAwwNb3RoZXIuZXhhbXBsZTBZMBMGByqGSM49\n"
+    "AgEGCCqGSM49AwEHA0IABGj9EXOpFKt6DobIgqZwS/kqBbZhJieB6v2J42lLy0NN\n"
+    "TCQul7c46ohiYGyyHyjc+gKVffQ3FN+XaDUsRCrwgSijczBxMB0GA1UdDgQWBBRx\n"
+    "bCfClgXUkwuRWn82BlnRqap4FTAfBgNVHSMEGDAWgBRxbCfClgXUkwuRWn82BlnR\n"
+    "qap4FTAPBgNVHRMBAf8EBTADAQH/MB4GA1UdEQQXMBWCDW90aGVyLmV4YW1wbGWH\n"
+    "BMAAAgEwCgYIKoZIzj0EAwIDSQAwRgIhAIqE57NolEeowO9K58THl3ds2IoqNavL\n"
+    "f24lT/HoKadlAiEAyKyX412MiKalzhWmVR4R/f8xsG2REQxL9TKqK9/KdO8=\n"
+    "-----END CERTIFICATE-----\n";
+
+TEST(Client, RefusesTheRightAuthorityForTheWrongHost) {
+  Fixture fixture({.tls = true});
+  const Certificate place;
+  ASSERT_TRUE(replace_certificate(place.files(), kOtherCertificate, kOtherKey));
+  ASSERT_TRUE(fixture.server->use_certificate(place.files()));
+  for (const char* host : {"localhost", "127.0.0.1"}) {
+    ClientOptions options;
+    options.trust.ca_file = place.files().certificate_file;
+    options.base_url = fmt::format("https://{}:{}", host, fixture.server->port());
+    const auto client = client_of(fixture.runtime, options);
+    const Result<TextResponse> refused = request(fixture.runtime, *client);
+    ASSERT_FALSE(refused.ok()) << host;
+    EXPECT_NE(refused.error().text().find("certificate verification failed"), std::string::npos)
+        << refused.error().text();
+    options.trust = {};
+    const auto trusting = client_of(fixture.runtime, options);
+    EXPECT_TRUE(request(fixture.runtime, *trusting).ok()) << "all else is in order";
+  }
+}
+
 TEST(Client, SaysWhyAPeerIsUnreachable) {
   env::Runtime runtime(1);
   tcp::endpoint free_port;

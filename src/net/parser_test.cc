@@ -46,6 +46,25 @@ TEST(MessageParser, ReadsChunksHoweverTheyArrive) {
   }
 }
 
+TEST(MessageParser, TrailersAreNoHeaders) {
+  for (const MessageParser::Kind kind : {MessageParser::Kind::kRequest, MessageParser::Kind::kResponse}) {
+    MessageParser parser(kind, 4096);
+    std::string waiting =
+        kind == MessageParser::Kind::kRequest ? "POST / HTTP/1.1\r\n" : "HTTP/1.1 200 OK\r\n";
+    waiting +=
+        "Transfer-Encoding: chunked\r\nX-Early: 1\r\n\r\n1\r\na\r\n0\r\nAuthorization: Bearer x\r\n"
+        "X-Mullion-On-Behalf-Of: user:root\r\nX-Early: 2\r\n\r\n";
+    while (!parser.done()) {
+      const size_t used = parser.feed(waiting);
+      ASSERT_GT(used, 0U);
+      waiting.erase(0, used);
+    }
+    EXPECT_EQ(parser.headers().items().size(), 2U);
+    EXPECT_EQ(parser.headers().get("X-Early"), "1");
+    EXPECT_FALSE(parser.headers().get("Authorization"));
+  }
+}
+
 TEST(MessageParser, DoesNotHoldBackTheBodyOfAChunk) {
   MessageParser parser(MessageParser::Kind::kResponse, 4096);
   std::string waiting = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi";
