@@ -9,7 +9,7 @@
 
 namespace mullion::versionset {
 
-/// Thread-safe and quick: called by the store's writer and by whoever else sees a change. Many marks of one
+/// Thread-safe and quick: called by whoever sees a change. Many marks of one
 /// endpoint are one plan.
 class Dirty {
  public:
