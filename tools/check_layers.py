@@ -170,9 +170,9 @@ MAY_ASK = {
     "versionset/rollouts.cc": "to be injected: turns of rollouts",
     "versionset/internal/applier.cc": "to be injected: patience of the applier",
     "versionset/internal/carry_out_server.cc": "to be injected: patience for a restart",
-    "versionset/internal/rollout_puts.cc": "to be injected: pauses of rollouts",
+    "versionset/internal/assignment_writer.cc": "to be injected: pauses of rollouts",
     "versionset/internal/rollout_steps.cc": "to be injected: the moment of a look",
-    "versionset/internal/slots.cc": "to be injected: rate of progress reports",
+    "versionset/internal/concurrency_limiter.cc": "to be injected: rate of progress reports",
     "versionset/internal/upload.cc": "to be injected: size of pieces",
 }
 

@@ -1,6 +1,7 @@
 #include "api/api.h"
 
 #include "api/internal/answers.h"
+#include "api/internal/availability_updater.h"
 #include "api/internal/blobs.h"
 #include "api/internal/call.h"
 #include "api/internal/dispatcher.h"
@@ -8,7 +9,6 @@
 #include "api/internal/hooks.h"
 #include "api/internal/info.h"
 #include "api/internal/interfaces.h"
-#include "api/internal/judge.h"
 #include "api/internal/log.h"
 #include "api/internal/log_feed.h"
 #include "api/internal/params.h"
@@ -47,7 +47,8 @@ std::string outside_address() {
 
 class ApiServer final : public Api {
  public:
-  explicit ApiServer(Dependencies dependencies) : services_(std::move(dependencies)), judge_(services_) {
+  explicit ApiServer(Dependencies dependencies)
+      : services_(std::move(dependencies)), availability_updater_(services_) {
     (void)env::remove_tree(services_.facts.installs / ".unpacking");  // what a crash left half done
     if (services_.facts.address.empty()) services_.facts.address = outside_address();
     services_.preferences.on_change([this](std::string_view name, std::string_view value) {
@@ -164,7 +165,7 @@ class ApiServer final : public Api {
 
   Task<void> stop() override {
     services_.isos_to_unpack.stop();
-    judge_.stop();
+    availability_updater_.stop();
     services_.events.stop();
     services_.job_log_keeper.stop();
     co_await services_.tasks.async_stop();
@@ -202,7 +203,7 @@ class ApiServer final : public Api {
   }
 
   Services services_;
-  Judge judge_;
+  AvailabilityUpdater availability_updater_;
 };
 
 }  // namespace

@@ -11,7 +11,7 @@
 #include "net/port.h"
 #include "store/store.h"
 #include "versionset/configurator.h"
-#include "versionset/courier.h"
+#include "versionset/downstream_sync.h"
 #include "versionset/rollouts.h"
 
 namespace mullion::server {
@@ -23,7 +23,7 @@ struct MetricSources {
   const versionset::Rollouts& rollouts;
   const content::Providers& providers;
   const versionset::Configurator& configurator;
-  const versionset::Courier& courier;
+  const versionset::DownstreamSync& courier;
   const net::Port& api_server;
   const net::Port& static_server;
   const net::Port& static_secure_server;

@@ -30,7 +30,7 @@
 #include "store/compaction.h"
 #include "store/store.h"
 #include "versionset/configurator.h"
-#include "versionset/courier.h"
+#include "versionset/downstream_sync.h"
 #include "versionset/rollouts.h"
 
 namespace mullion::server {
@@ -149,7 +149,7 @@ class ServerProcess final : public Server {
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<manager::Manager> manager_;
   std::unique_ptr<versionset::Configurator> configurator_;
-  std::unique_ptr<versionset::Courier> courier_;
+  std::unique_ptr<versionset::DownstreamSync> downstream_sync_;
   std::unique_ptr<versionset::Rollouts> rollouts_;
   std::unique_ptr<net::Port> api_server_, static_server_, static_secure_server_, metrics_server_;
   std::optional<bool> stopped_;  // what stop() answered
@@ -341,7 +341,7 @@ void ServerProcess::assemble_configurator() {
                                         .static_url = [this] { return api_->static_url(); },
                                         .api_url = [this] { return api_->api_url(); },
                                         .apply_concurrency = settings_.number("apply-concurrency")};
-  courier_ = versionset::make_courier(dependencies);
+  downstream_sync_ = versionset::make_downstream_sync(dependencies);
   configurator_ = versionset::make_configurator(std::move(dependencies));
   api_->set_configurator(*configurator_);
 }
@@ -382,9 +382,9 @@ net::Response ServerProcess::metrics_page(const net::Request& request) const {
     return response;
   }
   response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-  response.body = metrics_text({*store_, *api_, *manager_, *rollouts_, *providers_, *configurator_, *courier_,
-                                *api_server_, *static_server_, *static_secure_server_, *metrics_server_,
-                                ids_.ha_id, std::string(program_version()), begun_});
+  response.body = metrics_text({*store_, *api_, *manager_, *rollouts_, *providers_, *configurator_,
+                                *downstream_sync_, *api_server_, *static_server_, *static_secure_server_,
+                                *metrics_server_, ids_.ha_id, std::string(program_version()), begun_});
   return response;
 }
 
@@ -453,7 +453,7 @@ Result<void> ServerProcess::start_working() {
   catalog_->start();
   manager_->start();
   configurator_->start();
-  courier_->start();
+  downstream_sync_->start();
   rollouts_->start();
   return {};
 }
@@ -498,7 +498,7 @@ Teardown ServerProcess::parts() {
   add("upgrade", upgrader_.get());
   add("manager", manager_.get());
   add("configurator", configurator_.get());
-  add("courier", courier_.get());
+  add("courier", downstream_sync_.get());
   add("rollouts", rollouts_.get());
   add("plugins", providers_.get());
   return out;
@@ -527,7 +527,7 @@ void ServerProcess::free_rooms() {
   static_secure_server_.reset();
   static_server_.reset();
   rollouts_.reset();
-  courier_.reset();
+  downstream_sync_.reset();
   configurator_.reset();
   manager_.reset();
   api_.reset();

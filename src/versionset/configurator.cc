@@ -13,12 +13,12 @@
 #include "versionset/internal/applier.h"
 #include "versionset/internal/apply_seam.h"
 #include "versionset/internal/baseline.h"
-#include "versionset/internal/dirty.h"
 #include "versionset/internal/json_read.h"
 #include "versionset/internal/log.h"
-#include "versionset/internal/made_for.h"
+#include "versionset/internal/plan_fingerprint.h"
 #include "versionset/internal/plan_maker.h"
-#include "versionset/internal/set_book.h"
+#include "versionset/internal/replan_queue.h"
+#include "versionset/internal/set_cache.h"
 #include "versionset/internal/verdict.h"
 
 namespace mullion::versionset {
@@ -35,22 +35,22 @@ class ConfiguratorImpl final : public Configurator {
  public:
   ConfiguratorImpl(Dependencies given, const MakeExecutor& make)
       : given_(std::move(given)),
-        book_(given_.store),
+        set_cache_(given_.store),
         files_(std::make_shared<FileFacts>(given_.blobs)),
-        executor_(make ? make(given_, [dirty = dirty_](const std::string& id) { dirty->mark_endpoint(id); })
+        executor_(make ? make(given_, [dirty = replan_](const std::string& id) { dirty->mark_endpoint(id); })
                        : nullptr),
-        maker_(given_, book_, *files_, executor_.get()),
+        maker_(given_, set_cache_, *files_, executor_.get()),
         tasks_(given_.runtime.executor(), "configurator"),
         follower_(given_.store, given_.runtime,
                   {"plans", what_plans_come_from(), [this](const auto& commit) { follow(*commit); },
-                   [dirty = dirty_] { dirty->mark_all(); }}) {
+                   [dirty = replan_] { dirty->mark_all(); }}) {
     // These listeners cannot be taken back; what they hold outlives us.
-    given_.catalog.on_change([dirty = dirty_, files = files_] {
+    given_.catalog.on_change([dirty = replan_, files = files_] {
       files->forget();
       dirty->mark_all();
     });
-    given_.manager.on_endpoint_change([dirty = dirty_](const std::string& id) { dirty->mark_endpoint(id); });
-    given_.blobs.on_change([dirty = dirty_, files = files_](const std::vector<std::string>& names) {
+    given_.manager.on_endpoint_change([dirty = replan_](const std::string& id) { dirty->mark_endpoint(id); });
+    given_.blobs.on_change([dirty = replan_, files = files_](const std::vector<std::string>& names) {
       files->forget();
       for (const std::string& name : names) dirty->mark_file(name);
     });
@@ -58,12 +58,12 @@ class ConfiguratorImpl final : public Configurator {
 
   void start() override {
     if (executor_) executor_->start();
-    dirty_->mark_all();
+    replan_->mark_all();
     tasks_.spawn("plans", [this] { return work(); });
   }
   Task<void> stop() override {
     stopping_ = true;
-    dirty_->signal().notify_all();
+    replan_->signal().notify_all();
     co_await tasks_.async_stop();
     if (executor_) co_await executor_->stop();
   }
@@ -82,8 +82,8 @@ class ConfiguratorImpl final : public Configurator {
  private:
   void follow(const store::Commit& commit);
   Task<void> work();
-  Task<void> plan_affected(const Dirty::Work& work);
-  std::vector<std::string> affected(const Dirty::Work& work);
+  Task<void> plan_affected(const ReplanQueue::Work& work);
+  std::vector<std::string> affected(const ReplanQueue::Work& work);
   Task<void> renew(std::vector<std::string> ids);
   void plan_one(const std::string& id, std::vector<std::pair<std::string, Planned>>& out);
   std::optional<store::Change> change_of(const std::string& id, const Planned& planned) const;
@@ -96,8 +96,8 @@ class ConfiguratorImpl final : public Configurator {
                                     env::Caller caller);
 
   const Dependencies given_;
-  const std::shared_ptr<Dirty> dirty_ = std::make_shared<Dirty>();
-  SetBook book_;
+  const std::shared_ptr<ReplanQueue> replan_ = std::make_shared<ReplanQueue>();
+  SetCache set_cache_;
   const std::shared_ptr<FileFacts> files_;
   const std::unique_ptr<PlanExecutor> executor_;
   const PlanMaker maker_;
@@ -117,35 +117,35 @@ void ConfiguratorImpl::follow(const store::Commit& commit) {
   for (const store::AppliedChange& change : commit.changes) {
     if (store::is_remote(change.id.owner)) continue;
     if (change.id.type == manager::kEndpoints) {
-      dirty_->mark_endpoint(change.id.key);
+      replan_->mark_endpoint(change.id.key);
     } else if (change.id.type == "version_sets") {
-      dirty_->mark_set(change.id.key);
+      replan_->mark_set(change.id.key);
     } else if (change.id.type == "params" &&
                (commit.from_log || is_secure(change.body) != is_secure(change.old_body))) {
-      dirty_->mark_all();
+      replan_->mark_all();
     }
   }
 }
 
 Task<void> ConfiguratorImpl::work() {
   while (!stopping_) {
-    const uint64_t seen = dirty_->signal().version();
-    const Dirty::Work work = dirty_->take();
+    const uint64_t seen = replan_->signal().version();
+    const ReplanQueue::Work work = replan_->take();
     if (work.empty()) {
-      (void)co_await dirty_->signal().wait(seen, std::chrono::hours(1));
+      (void)co_await replan_->signal().wait(seen, std::chrono::hours(1));
       continue;
     }
     // When it becomes active the connections of all endpoints change, which marks them again.
     if (!given_.manager.active()) continue;
     const bool planned = co_await env::attempt(kLog, "planning", plan_affected(work));
     if (planned) continue;
-    dirty_->mark_all();  // which of them were planned is not known
+    replan_->mark_all();  // which of them were planned is not known
     const bool slept = co_await env::sleep_for(env::kTryAgain);
     if (!slept) co_return;
   }
 }
 
-Task<void> ConfiguratorImpl::plan_affected(const Dirty::Work& work) {
+Task<void> ConfiguratorImpl::plan_affected(const ReplanQueue::Work& work) {
   std::vector<std::string> ids;
   co_await env::run_blocking(env::Pool::kProcessor, [&] { ids = affected(work); });
   for (size_t begin = 0; begin < ids.size() && !stopping_; begin += kChunk) {
@@ -156,10 +156,10 @@ Task<void> ConfiguratorImpl::plan_affected(const Dirty::Work& work) {
   }
 }
 
-std::vector<std::string> ConfiguratorImpl::affected(const Dirty::Work& work) {
+std::vector<std::string> ConfiguratorImpl::affected(const ReplanQueue::Work& work) {
   std::set<std::string> ids = work.endpoints;
   const bool all = work.all || std::ranges::any_of(work.files, [this](const std::string& file) {
-                     return book_.takes_file(file);
+                     return set_cache_.takes_file(file);
                    });
   if (!all && work.sets.empty()) return {ids.begin(), ids.end()};
   given_.store.snapshot()->scan_owner(
@@ -191,7 +191,7 @@ std::optional<store::Change> ConfiguratorImpl::change_of(const std::string& id,
   Result<json::value> object = model::parse_json(planned.body, 256);
   if (!object || !object->is_object()) return std::nullopt;
   const bool idle = planned.disabled || planned.sets.empty();
-  const std::string word = planned.disabled ? "" : made_for(planned.sets, planned.wanted.get());
+  const std::string word = planned.disabled ? "" : plan_fingerprint(planned.sets, planned.wanted.get());
   write_verdict(*planned.plan, idle ? ApplyState() : state_of(id), word, object->get_object());
   store::Change change;
   change.id = {std::string(manager::kEndpoints), std::string(store::kOwn), id};
@@ -220,7 +220,7 @@ Task<void> ConfiguratorImpl::write(std::vector<store::Change> changes) {
     co_return;
   }
   if (done.error().code == ErrorCode::kConflict) {
-    dirty_->mark_endpoint(changes.front().id.key);
+    replan_->mark_endpoint(changes.front().id.key);
     co_return;
   }
   kLog.warn("plans are not written endpoints={} reason={}", changes.size(), done.error().text());
@@ -289,7 +289,7 @@ Task<Result<Explained>> ConfiguratorImpl::explained(std::string endpoint,
 
 Result<json::object> ConfiguratorImpl::baseline(const std::string& endpoint, const std::string& name,
                                                 std::vector<std::string>& left_out) {
-  const Result<SeenEndpoint> seen = maker_.look_at(endpoint);
+  const Result<SeenEndpoint> seen = maker_.read_and_step(endpoint);
   if (!seen) return seen.error();
   const Observed& observed = seen->observed;
   if (!observed.known)

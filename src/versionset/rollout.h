@@ -166,17 +166,17 @@ struct GateAnswer {
 };
 
 /// Changes an Endpoint object from what it was seen as to what it shall be.
-struct Put {
+struct AssignmentChange {
   std::string endpoint, owner;
   Assignment seen, wanted;
 };
 
 struct RolloutStep {
-  Rollout next;            // what the following step begins with, stored or not
-  bool changed = false;    // `next` must be stored before anything is put
-  std::vector<Put> puts;   // idempotent; asked for again until they show in the facts
-  bool asks_gate = false;  // call again with an answer
-  Moment wake;             // when time alone changes something
+  Rollout next;                        // what the following step begins with, stored or not
+  bool changed = false;                // `next` must be stored before anything is put
+  std::vector<AssignmentChange> puts;  // idempotent; asked for again until they show in the facts
+  bool asks_gate = false;              // call again with an answer
+  Moment wake;                         // when time alone changes something
 };
 /// One step of the machine. `gate` answers a step that asked. The endpoints of a gate: gate_endpoints().
 RolloutStep next_step(const Rollout& rollout, const Facts& facts, env::WallTime now,

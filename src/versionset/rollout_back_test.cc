@@ -17,7 +17,7 @@ using testing::rollout_of;
 using testing::targets_of;
 using testing::World;
 
-TEST(Machine, IsCarriedBackWithApply) {
+TEST(RolloutStepper, IsCarriedBackWithApply) {
   World world(kPlan, kFive);
   world.rollout.plan.apply = true;
   world.gate = {1, ""};
@@ -34,7 +34,7 @@ TEST(Machine, IsCarriedBackWithApply) {
   EXPECT_FALSE(world.fleet["A"].assigned.apply);
 }
 
-TEST(Machine, WhatCannotBeReturnedIsSaid) {
+TEST(RolloutStepper, WhatCannotBeReturnedIsSaid) {
   World world(kPlan, kFive);
   world.settle();
   world.gate = {1, ""};
@@ -56,7 +56,7 @@ TEST(Machine, WhatCannotBeReturnedIsSaid) {
   EXPECT_EQ(world.state(), "returned");
 }
 
-TEST(Machine, IsReturnedOnlyWhenTheOwnerIsKnown) {
+TEST(RolloutStepper, IsReturnedOnlyWhenTheOwnerIsKnown) {
   struct Case {
     bool away, comes_back, changed;  // the owner is away, comes back in time, had taken a change unseen
     const char* state;
@@ -89,7 +89,7 @@ TEST(Machine, IsReturnedOnlyWhenTheOwnerIsKnown) {
   }
 }
 
-TEST(Machine, NothingIsDecidedWhileAChangeIsOnItsWay) {
+TEST(RolloutStepper, NothingIsDecidedWhileAChangeIsOnItsWay) {
   World world(kPlan, kFive);
   world.step();
   world.fleet["A"].busy = true;

@@ -132,7 +132,7 @@ TEST(RolloutProperties, Hold) {
       world.gate = {static_cast<uint64_t>(chaos.chance(20) ? 1 : 0), ""};
       const std::map<std::string, EndpointState> states = states_of(world.rollout);
       world.step(chaos.chance(80));
-      for (const Put& put : world.last_puts) ASSERT_FALSE(world.fleet[put.endpoint].busy);
+      for (const AssignmentChange& put : world.last_puts) ASSERT_FALSE(world.fleet[put.endpoint].busy);
       ASSERT_LE(under_way(world.rollout), world.rollout.plan.concurrency);
       expect_waves_in_order(world.rollout);
       expect_true_words(world, states);

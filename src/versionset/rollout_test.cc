@@ -16,7 +16,7 @@ using testing::kFive;
 using testing::kPlan;
 using testing::World;
 
-TEST(Machine, GoesThroughItsWaves) {
+TEST(RolloutStepper, GoesThroughItsWaves) {
   World world(kPlan, kFive);
   world.settle();
   EXPECT_EQ(world.state(), "soaking");
@@ -37,7 +37,7 @@ TEST(Machine, GoesThroughItsWaves) {
   for (const std::string& id : kFive) EXPECT_EQ(world.state_of(id), EndpointState::kDone);
 }
 
-TEST(Machine, RecordsWhatWasThereBeforeItPuts) {
+TEST(RolloutStepper, RecordsWhatWasThereBeforeItPuts) {
   World world(kPlan, kFive);
   EXPECT_TRUE(world.step());
   EXPECT_THAT(world.last_puts, IsEmpty());
@@ -52,7 +52,7 @@ TEST(Machine, RecordsWhatWasThereBeforeItPuts) {
   EXPECT_THAT(world.last_puts, IsEmpty());
 }
 
-TEST(Machine, AFailedGateReturnsEverything) {
+TEST(RolloutStepper, AFailedGateReturnsEverything) {
   World world(kPlan, kFive);
   world.settle();
   world.pass(60);
@@ -66,7 +66,7 @@ TEST(Machine, AFailedGateReturnsEverything) {
   EXPECT_EQ(world.state_of("E"), EndpointState::kWaiting);
 }
 
-TEST(Machine, AGateMayTakeItsTime) {
+TEST(RolloutStepper, AGateMayTakeItsTime) {
   World world(kPlan, kFive);
   world.rollout.plan.gate->patience = std::chrono::seconds(30);
   world.gate = {std::nullopt, "there is no collection machine"};
@@ -84,7 +84,7 @@ TEST(Machine, AGateMayTakeItsTime) {
   EXPECT_EQ(world.state(), "returned");
 }
 
-TEST(Machine, ADarkEndpointLeavesTheGateOpenUntilItsLimit) {
+TEST(RolloutStepper, ADarkEndpointLeavesTheGateOpenUntilItsLimit) {
   World world(kPlan, kFive);
   world.settle();
   world.fleet["A"].connected = false;
@@ -95,7 +95,7 @@ TEST(Machine, ADarkEndpointLeavesTheGateOpenUntilItsLimit) {
   EXPECT_THAT(world.rollout.reason, HasSubstr("1 of 1 endpoints failed"));
 }
 
-TEST(Machine, MustLookDoneForAWhile) {
+TEST(RolloutStepper, MustLookDoneForAWhile) {
   World world(kPlan, kFive);
   world.rollout.plan.settle = std::chrono::seconds(10);
   world.settle();
@@ -111,7 +111,7 @@ TEST(Machine, MustLookDoneForAWhile) {
   EXPECT_EQ(world.state_of("A"), EndpointState::kDone);
 }
 
-TEST(Machine, ThePlanForTheOldSetsSaysNothing) {
+TEST(RolloutStepper, ThePlanForTheOldSetsSaysNothing) {
   World world(kPlan, kFive);
   world.lags = true;
   world.settle();
@@ -128,7 +128,7 @@ TEST(Machine, ThePlanForTheOldSetsSaysNothing) {
   EXPECT_EQ(world.state_of("A"), EndpointState::kDone);
 }
 
-TEST(Machine, AnEndpointThatIsDisabledMeanwhileFails) {
+TEST(RolloutStepper, AnEndpointThatIsDisabledMeanwhileFails) {
   World world(kPlan, kFive);
   world.rollout.plan.return_on_failure = false;
   world.fleet["A"].actions = 1;
@@ -140,7 +140,7 @@ TEST(Machine, AnEndpointThatIsDisabledMeanwhileFails) {
   EXPECT_THAT(world.rollout.waves[0].endpoints[0].reason, HasSubstr("VersionSetsDisabled"));
 }
 
-TEST(Machine, AnEndpointFailsAfterItsLimit) {
+TEST(RolloutStepper, AnEndpointFailsAfterItsLimit) {
   const auto dark = [](EndpointFacts& facts) { facts.connected = false; };
   const auto errors = [](EndpointFacts& facts) { facts.errors = {"no space"}; };
   const auto actions = [](EndpointFacts& facts) { facts.actions = facts.failed_actions = 2; };
@@ -160,7 +160,7 @@ TEST(Machine, AnEndpointFailsAfterItsLimit) {
   }
 }
 
-TEST(Machine, TroubleThatPassesIsForgiven) {
+TEST(RolloutStepper, TroubleThatPassesIsForgiven) {
   World world(kPlan, kFive);
   world.fleet["A"].connected = false;
   world.settle();
@@ -173,7 +173,7 @@ TEST(Machine, TroubleThatPassesIsForgiven) {
   EXPECT_EQ(world.state_of("A"), EndpointState::kApplying);
 }
 
-TEST(Machine, ResumeTriesFailedEndpointsAgain) {
+TEST(RolloutStepper, ResumeTriesFailedEndpointsAgain) {
   World world(kPlan, kFive);
   world.rollout.plan.return_on_failure = false;
   world.fleet["A"].connected = false;
@@ -189,7 +189,7 @@ TEST(Machine, ResumeTriesFailedEndpointsAgain) {
   EXPECT_EQ(world.rollout.before["A"].sets, (std::vector<std::string>{"old-A"}));
 }
 
-TEST(Machine, FailuresAreToleratedUpToTheirLimit) {
+TEST(RolloutStepper, FailuresAreToleratedUpToTheirLimit) {
   World world(kPlan, kFive);
   world.rollout.plan.most_failed.reset();
   world.rollout.plan.most_failed_percent = 40;
@@ -213,7 +213,7 @@ TEST(Machine, FailuresAreToleratedUpToTheirLimit) {
   EXPECT_TRUE(return_rollout(patient.rollout, at(patient.now), "user:x")) << "it can be taken back";
 }
 
-TEST(Machine, AWaveThatFailsEverywhereStopsWhateverIsToleratedElsewhere) {
+TEST(RolloutStepper, AWaveThatFailsEverywhereStopsWhateverIsToleratedElsewhere) {
   for (const size_t failing : {1U, 2U}) {
     World world(kPlan, kFive);
     world.rollout.plan.most_failed = 100;
@@ -235,7 +235,7 @@ TEST(Machine, AWaveThatFailsEverywhereStopsWhateverIsToleratedElsewhere) {
   EXPECT_EQ(canary.state_of("B"), EndpointState::kWaiting);
 }
 
-TEST(Machine, AWaveHasALimit) {
+TEST(RolloutStepper, AWaveHasALimit) {
   World world(kPlan, kFive);
   world.fleet["A"].actions = 1;
   world.run();
@@ -244,7 +244,7 @@ TEST(Machine, AWaveHasALimit) {
   EXPECT_EQ(world.fleet["A"].assigned.sets, (std::vector<std::string>{"old-A"}));
 }
 
-TEST(Machine, WhatSomebodyElseChangedFails) {
+TEST(RolloutStepper, WhatSomebodyElseChangedFails) {
   World world(kPlan, kFive);
   world.fleet["A"].actions = 1;
   world.settle();
@@ -255,7 +255,7 @@ TEST(Machine, WhatSomebodyElseChangedFails) {
   EXPECT_THAT(world.rollout.waves[0].endpoints[0].reason, HasSubstr("changed by somebody else"));
 }
 
-TEST(Machine, AnEndpointThatIsGoneFails) {
+TEST(RolloutStepper, AnEndpointThatIsGoneFails) {
   World world(kPlan, kFive);
   world.fleet.erase("A");
   world.run();
@@ -268,7 +268,7 @@ TEST(Machine, AnEndpointThatIsGoneFails) {
   EXPECT_EQ(later.state(), "returned");
 }
 
-TEST(Machine, ApplyIsTrueOnlyMeanwhile) {
+TEST(RolloutStepper, ApplyIsTrueOnlyMeanwhile) {
   World world(kPlan, kFive);
   world.rollout.plan.apply = true;
   world.fleet["B"].assigned.apply = true;

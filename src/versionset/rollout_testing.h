@@ -64,11 +64,11 @@ class World {
     }
     last_puts = next.puts;
     if (!next.changed && deliver) {
-      for (const Put& put : next.puts) this->deliver(put);
+      for (const AssignmentChange& put : next.puts) this->deliver(put);
     }
     return next.changed || (deliver && !next.puts.empty());
   }
-  void deliver(const Put& put) {
+  void deliver(const AssignmentChange& put) {
     EndpointFacts& facts = fleet[put.endpoint];
     if (facts.assigned != put.seen) return;
     if (lags && facts.assigned.sets != put.wanted.sets) facts.planned = false;
@@ -111,7 +111,7 @@ class World {
   int64_t now = 0;
   bool lags = false;  // plans are made some time after the sets were put: the test does it
   Moment wake;
-  std::vector<Put> last_puts;
+  std::vector<AssignmentChange> last_puts;
   json::object plan_json;
 
  private:

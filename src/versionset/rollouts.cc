@@ -9,10 +9,10 @@
 #include "model/object.h"
 #include "net/http.h"
 #include "store/commit_async.h"
+#include "versionset/internal/assignment_writer.h"
 #include "versionset/internal/log.h"
 #include "versionset/internal/rollout_dry_run.h"
 #include "versionset/internal/rollout_facts.h"
-#include "versionset/internal/rollout_puts.h"
 #include "versionset/internal/rollout_steps.h"
 #include "versionset/internal/rollout_targets.h"
 
@@ -50,8 +50,9 @@ class RolloutsImpl final : public Rollouts {
   explicit RolloutsImpl(RolloutDependencies dependencies)
       : given_(std::move(dependencies)),
         facts_(given_.store, given_.manager),
-        puts_(given_.runtime, given_.store, given_.manager, [wake = wake_] { wake->notify_all(); }),
-        steps_(given_, facts_, puts_),
+        assignment_writer_(given_.runtime, given_.store, given_.manager,
+                           [wake = wake_] { wake->notify_all(); }),
+        steps_(given_, facts_, assignment_writer_),
         tasks_(given_.runtime.executor(), "rollouts") {
     listen_to({});
     // Whether an owner is in touch changes without a commit. This listener cannot be taken back; what it
@@ -69,7 +70,7 @@ class RolloutsImpl final : public Rollouts {
     stopping_ = true;
     wake_->notify_all();
     co_await tasks_.async_stop();
-    co_await puts_.stop();
+    co_await assignment_writer_.stop();
   }
 
   Task<Result<std::string>> command(std::string id, std::string command, auth::Principal principal) override;
@@ -170,23 +171,23 @@ class RolloutsImpl final : public Rollouts {
   /// now.
   Task<std::optional<RolloutStep>> advance(std::string id) {
     for (int round = 0; round < kMostSteps && !stopping_; ++round) {
-      std::optional<Result<internal::Look>> seen;
-      co_await env::run_blocking([&] { seen = steps_.look_at(id); });
+      std::optional<Result<internal::RolloutReading>> seen;
+      co_await env::run_blocking([&] { seen = steps_.read_and_step(id); });
       if (!*seen) {
         kRolloutLog.warn("rollout cannot be read rollout={} reason={}", id, seen->error().text());
         co_return std::nullopt;
       }
-      internal::Look& look = **seen;
-      if (!is_active(look.state)) co_return std::nullopt;
-      RolloutStep& step = look.step;
-      if (!look.change) {
-        for (const Put& put : step.puts) {
-          const Moment again = puts_.begin(put, look.now);
+      internal::RolloutReading& reading = **seen;
+      if (!is_active(reading.state)) co_return std::nullopt;
+      RolloutStep& step = reading.step;
+      if (!reading.change) {
+        for (const AssignmentChange& put : step.puts) {
+          const Moment again = assignment_writer_.begin(put, reading.now);
           if (again && (!step.wake || *again < *step.wake)) step.wake = again;
         }
         co_return std::move(step);
       }
-      store::Batch batch = batch_of(std::move(*look.change), "system");
+      store::Batch batch = batch_of(std::move(*reading.change), "system");
       given_.store.stamp(batch);
       const Digest written = hash128(*batch.changes.front().body);
       const Result<store::Cursor> stored = co_await store::commit_async(given_.store, std::move(batch));
@@ -195,7 +196,7 @@ class RolloutsImpl final : public Rollouts {
         co_return std::nullopt;
       }
       if (!stored) continue;
-      if (look.state != step.next.state)
+      if (reading.state != step.next.state)
         kRolloutLog.info("rollout={} state={} reason={}", id, rollout_state_name(step.next.state),
                          step.next.reason);
       steps_.stored(id, written, std::move(step.next));
@@ -251,7 +252,7 @@ class RolloutsImpl final : public Rollouts {
   std::set<std::string> gate_types_;
   Statistics statistics_;
   internal::RolloutFacts facts_;
-  internal::Puts puts_;
+  internal::AssignmentWriter assignment_writer_;
   internal::RolloutSteps steps_;
   env::TaskGroup tasks_;
   std::shared_ptr<store::CommitFeed> feed_;  // of the pass, as are the gates

@@ -9,7 +9,7 @@
 #include "model/object.h"
 #include "net/net_testing.h"
 #include "store/flaky_testing.h"
-#include "versionset/internal/made_for.h"
+#include "versionset/internal/plan_fingerprint.h"
 #include "versionset/manager_testing.h"
 #include "versionset/merge.h"
 
@@ -78,7 +78,7 @@ class RolloutsTest : public ::testing::Test {
     std::vector<const VersionSet*> order;
     for (const VersionSet& set : sets) order.push_back(&set);
     const Wanted wanted = merge(order);
-    return made_for(names, &wanted);
+    return plan_fingerprint(names, &wanted);
   }
 
   Result<std::string> command(const std::string& name, const auth::Principal& principal) {
@@ -181,7 +181,7 @@ TEST_F(RolloutsTest, OfOtherManagersTheNamesOfSetsMustFit) {
   wait_a_while();
   EXPECT_EQ(state_of(0), "applying");
   // What the sets say there is not known here.
-  set_member("A", "PlannedFor", json::string(made_for({"new", "old"}, nullptr)), "R1");
+  set_member("A", "PlannedFor", json::string(plan_fingerprint({"new", "old"}, nullptr)), "R1");
   EXPECT_TRUE(eventually([&] { return state() == "done"; }));
 }
 

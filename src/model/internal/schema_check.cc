@@ -111,9 +111,9 @@ bool is_multiple(const json::value& value, const Rule& rule) {
   return std::abs(rest) <= std::numeric_limits<double>::epsilon();
 }
 
-class Judge {
+class SchemaChecker {
  public:
-  Judge(const SchemaForm& form, Budget& budget) : form_(form), budget_(budget) {}
+  SchemaChecker(const SchemaForm& form, Budget& budget) : form_(form), budget_(budget) {}
 
   Result<void> run(const json::value& value) {
     const bool fits = fits_node(0, value, ValuePlace{});
@@ -435,7 +435,7 @@ class Judge {
 }  // namespace
 
 Result<void> check_by_form(const SchemaForm& form, const json::value& value, Budget& budget) {
-  return Judge(form, budget).run(value);
+  return SchemaChecker(form, budget).run(value);
 }
 
 }  // namespace mullion::model::internal

@@ -99,7 +99,7 @@ struct Applier::Entry {
 Applier::Applier(ApplierParts parts)
     : parts_(std::move(parts)),
       memory_(parts_.store),
-      slots_(parts_.concurrency, std::chrono::duration_cast<env::Duration>(kStill / parts_.speed)),
+      limiter_(parts_.concurrency, std::chrono::duration_cast<env::Duration>(kStill / parts_.speed)),
       begun_(env::system_clock().steady()),
       tasks_(parts_.runtime.executor(), "apply") {}
 
@@ -175,7 +175,7 @@ bool Applier::seen_there(const std::string& endpoint, const std::string& path, c
          found->second->seen.contains({path, sha256});
 }
 
-PlanExecutor::Counts Applier::counts() const { return {done_, failed_, slots_.taken()}; }
+PlanExecutor::Counts Applier::counts() const { return {done_, failed_, limiter_.taken()}; }
 
 // ---- one endpoint
 
@@ -301,10 +301,10 @@ void Applier::publish(const EntryPtr& entry, std::string_view state) {
 /// A place first, then the decision: while others have their turn the plan, whether it is applied at all, and
 /// the lease may change.
 Task<void> Applier::act(EntryPtr entry) {
-  std::unique_ptr<Slots::Place> place = slots_.try_take();
+  std::unique_ptr<ConcurrencyLimiter::Place> place = limiter_.try_take();
   if (!place) {
     publish(entry, "waiting");
-    place = co_await slots_.take();
+    place = co_await limiter_.take();
   }
   std::shared_ptr<const Plan> plan;
   const Step step = decide(entry, plan);

@@ -8,7 +8,7 @@
 #include "versionset/internal/apply_seam.h"
 #include "versionset/internal/apply_step.h"
 #include "versionset/internal/carry_out.h"
-#include "versionset/internal/slots.h"
+#include "versionset/internal/concurrency_limiter.h"
 
 namespace mullion::versionset {
 
@@ -67,7 +67,7 @@ class Applier final : public PlanExecutor {
 
   ApplierParts parts_;
   EndpointMemory memory_;
-  Slots slots_;
+  ConcurrencyLimiter limiter_;
   const env::SteadyTime begun_;
   std::atomic<bool> stopping_{false};
   std::atomic<uint64_t> done_{0}, failed_{0};

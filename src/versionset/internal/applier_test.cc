@@ -585,9 +585,9 @@ TEST(Applying, KnowsSecretsAgainAfterARestartAndKeepsNoneInClear) {
 
 TEST(Applying, AHangingPlaceIsLentToOthers) {
   env::Runtime runtime(1);
-  Slots slots(1, std::chrono::milliseconds(40));
-  auto first = env::run(runtime, slots.take());
-  auto second = env::launch(runtime, slots.take());
+  ConcurrencyLimiter limiter(1, std::chrono::milliseconds(40));
+  auto first = env::run(runtime, limiter.take());
+  auto second = env::launch(runtime, limiter.take());
   EXPECT_EQ(second.wait_for(std::chrono::milliseconds(10)), std::future_status::timeout);
   EXPECT_NE(second.get().get(), nullptr) << "the first one stands still";
 }

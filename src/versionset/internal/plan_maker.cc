@@ -47,7 +47,7 @@ void FileFacts::forget() {
   ++forgotten_;
 }
 
-Result<SeenEndpoint> PlanMaker::look_at(const std::string& endpoint) const {
+Result<SeenEndpoint> PlanMaker::read_and_step(const std::string& endpoint) const {
   std::optional<std::string> stored =
       given_.store.snapshot()->get({std::string(manager::kEndpoints), std::string(store::kOwn), endpoint});
   if (!stored) return no_endpoint(endpoint);
@@ -86,7 +86,7 @@ Plan PlanMaker::plan_for(const Observed& observed, const Wanted& wanted) const {
 
 Result<Planned> PlanMaker::make(const std::string& endpoint, const std::vector<std::string>* sets) const {
   Planned out;
-  Result<SeenEndpoint> seen = look_at(endpoint);
+  Result<SeenEndpoint> seen = read_and_step(endpoint);
   if (!seen) return seen.error();
   out.body = std::move(seen->body);
   out.object = std::move(seen->object);
@@ -94,7 +94,7 @@ Result<Planned> PlanMaker::make(const std::string& endpoint, const std::vector<s
   out.disabled = sets == nullptr && flag_member(out.object, "VersionSetsDisabled");
   Plan plan;
   if (!out.disabled && !out.sets.empty()) {
-    MergedSets merged = book_.merged(out.sets);
+    MergedSets merged = set_cache_.merged(out.sets);
     if (sets != nullptr && !merged.missing.empty())
       return Error(ErrorCode::kNotFound, "GET", "version_sets", merged.missing.front(), {"Not Found"});
     if (sets != nullptr && !merged.problems.empty())

@@ -9,7 +9,7 @@
 
 #include "versionset/configurator.h"
 #include "versionset/internal/apply_seam.h"
-#include "versionset/internal/set_book.h"
+#include "versionset/internal/set_cache.h"
 
 namespace mullion::versionset {
 
@@ -51,19 +51,19 @@ struct Planned {
 /// Thread-safe; blocks on the disk.
 class PlanMaker {
  public:
-  PlanMaker(const Dependencies& given, SetBook& book, FileFacts& files, const PlanExecutor* executor)
-      : given_(given), book_(book), files_(files), executor_(executor) {}
+  PlanMaker(const Dependencies& given, SetCache& book, FileFacts& files, const PlanExecutor* executor)
+      : given_(given), set_cache_(book), files_(files), executor_(executor) {}
 
   /// `sets` instead of the object's own. kNotFound: no such own object, or (with `sets`) a missing set.
   Result<Planned> make(const std::string& endpoint, const std::vector<std::string>* sets) const;
   /// kNotFound.
-  Result<SeenEndpoint> look_at(const std::string& endpoint) const;
+  Result<SeenEndpoint> read_and_step(const std::string& endpoint) const;
 
  private:
   Plan plan_for(const Observed& observed, const Wanted& wanted) const;
 
   const Dependencies& given_;
-  SetBook& book_;
+  SetCache& set_cache_;
   FileFacts& files_;
   const PlanExecutor* executor_;
 };

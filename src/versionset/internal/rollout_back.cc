@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
-#include "versionset/internal/rollout_machine.h"
+#include "versionset/internal/rollout_stepper.h"
 
 namespace mullion::versionset::internal {
 
-void Machine::give_back() {
+void RolloutStepper::give_back() {
   size_t working = under_way();
   bool left = false;
   for (auto wave = rollout_.waves.rbegin(); wave != rollout_.waves.rend(); ++wave) {
@@ -29,14 +29,14 @@ void Machine::give_back() {
   if (!left) end_return();
 }
 
-void Machine::give_back_endpoint(EndpointProgress& endpoint) {
+void RolloutStepper::give_back_endpoint(EndpointProgress& endpoint) {
   const auto had = rollout_.before.find(endpoint.id);
   if (had == rollout_.before.end()) return;
   if (endpoint.state == EndpointState::kReturning) carry_back(endpoint, had->second);
   if (endpoint.state == EndpointState::kRestoring) reach(endpoint, had->second, EndpointState::kReturned);
 }
 
-bool Machine::reach(EndpointProgress& endpoint, const Assignment& wanted, EndpointState then) {
+bool RolloutStepper::reach(EndpointProgress& endpoint, const Assignment& wanted, EndpointState then) {
   const EndpointFacts& facts = facts_of(endpoint);
   if (!facts.exists) {
     enter(endpoint, EndpointState::kReturned, trouble_of(facts));
@@ -56,7 +56,7 @@ bool Machine::reach(EndpointProgress& endpoint, const Assignment& wanted, Endpoi
   return false;
 }
 
-void Machine::carry_back(EndpointProgress& endpoint, const Assignment& had) {
+void RolloutStepper::carry_back(EndpointProgress& endpoint, const Assignment& had) {
   Assignment wanted = had;
   wanted.apply = had.apply || plan().apply;
   if (!reach(endpoint, wanted, EndpointState::kReturning) || endpoint.state != EndpointState::kReturning)
@@ -72,7 +72,7 @@ void Machine::carry_back(EndpointProgress& endpoint, const Assignment& had) {
   enter(endpoint, restore ? EndpointState::kRestoring : EndpointState::kReturned, remains);
 }
 
-void Machine::end_return() {
+void RolloutStepper::end_return() {
   std::vector<std::string> stuck;
   for (const Wave& wave : rollout_.waves) {
     for (const EndpointProgress& endpoint : wave.endpoints) {
@@ -92,7 +92,7 @@ void Machine::end_return() {
   changed();
 }
 
-void Machine::leave() {
+void RolloutStepper::leave() {
   bool left = true;
   for (Wave& wave : rollout_.waves) {
     for (EndpointProgress& endpoint : wave.endpoints) {
@@ -107,7 +107,7 @@ void Machine::leave() {
   changed();
 }
 
-void Machine::leave_endpoint(EndpointProgress& endpoint) {
+void RolloutStepper::leave_endpoint(EndpointProgress& endpoint) {
   const EndpointFacts& facts = facts_of(endpoint);
   const auto had = rollout_.before.find(endpoint.id);
   if (!facts.exists || had == rollout_.before.end()) return enter(endpoint, EndpointState::kLeft);

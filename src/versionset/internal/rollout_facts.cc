@@ -2,7 +2,7 @@
 
 #include "model/object.h"
 #include "versionset/internal/json_read.h"
-#include "versionset/internal/made_for.h"
+#include "versionset/internal/plan_fingerprint.h"
 #include "versionset/internal/rollout_targets.h"
 
 namespace mullion::versionset::internal {
@@ -18,7 +18,7 @@ store::Interest endpoints_and_sets() {
 RolloutFacts::RolloutFacts(store::Store& store, const manager::Manager& manager)
     : store_(store),
       manager_(manager),
-      book_(store),
+      set_cache_(store),
       feed_(store::attach_feed(store, "facts of rollouts", endpoints_and_sets())) {}
 
 /// With mutex_ held: drops what changed since.
@@ -36,7 +36,8 @@ void RolloutFacts::catch_up() {
   known_.clear();
 }
 
-Facts RolloutFacts::of_rollout(const store::Snapshot& snapshot, const Rollout& rollout, const Puts& puts) {
+Facts RolloutFacts::of_rollout(const store::Snapshot& snapshot, const Rollout& rollout,
+                               const AssignmentWriter& puts) {
   std::map<std::string, Touch> owners;
   Facts facts;
   const bool back = rollout.state == RolloutState::kReturning || rollout.state == RolloutState::kAborting;
@@ -108,7 +109,7 @@ std::string RolloutFacts::word_for(const std::vector<std::string>& sets) {
     catch_up();
     if (const auto found = words_.find(sets); found != words_.end()) return found->second;
   }
-  std::string word = made_for(sets, book_.merged(sets).wanted.get());
+  std::string word = plan_fingerprint(sets, set_cache_.merged(sets).wanted.get());
   std::lock_guard lock(mutex_);
   if (version == feed_->newest()) words_.emplace(sets, word);
   return word;

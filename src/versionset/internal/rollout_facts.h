@@ -9,8 +9,8 @@
 
 #include "manager/manager.h"
 #include "store/store.h"
-#include "versionset/internal/rollout_puts.h"
-#include "versionset/internal/set_book.h"
+#include "versionset/internal/assignment_writer.h"
+#include "versionset/internal/set_cache.h"
 #include "versionset/rollout.h"
 
 namespace mullion::versionset::internal {
@@ -21,7 +21,7 @@ class RolloutFacts {
   RolloutFacts(store::Store& store, const manager::Manager& manager);
 
   /// Of the endpoints of waves that have begun, or whose turn comes next.
-  Facts of_rollout(const store::Snapshot& snapshot, const Rollout& rollout, const Puts& puts);
+  Facts of_rollout(const store::Snapshot& snapshot, const Rollout& rollout, const AssignmentWriter& puts);
   /// Of one endpoint, as far as its object says.
   EndpointFacts of_endpoint(const store::Snapshot& snapshot, const EndpointProgress& endpoint);
 
@@ -37,11 +37,11 @@ class RolloutFacts {
 
   store::Store& store_;
   const manager::Manager& manager_;
-  SetBook book_;
+  SetCache set_cache_;
   const std::shared_ptr<store::CommitFeed> feed_;
   std::mutex mutex_;  // guards what follows, which is as of what was taken from the feed
   std::map<Key, EndpointFacts> known_;
-  std::map<std::vector<std::string>, std::string> words_;  // of made_for(), by names of sets
+  std::map<std::vector<std::string>, std::string> words_;  // of plan_fingerprint(), by names of sets
 };
 
 }  // namespace mullion::versionset::internal

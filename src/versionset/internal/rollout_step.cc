@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
-#include "versionset/internal/rollout_machine.h"
+#include "versionset/internal/rollout_stepper.h"
 
 namespace mullion::versionset::internal {
 
-RolloutStep Machine::run() {
+RolloutStep RolloutStepper::run() {
   switch (rollout_.state) {
     case RolloutState::kRunning:
     case RolloutState::kSoaking:
@@ -28,22 +28,22 @@ RolloutStep Machine::run() {
   return std::move(step_);
 }
 
-void Machine::wake_at(env::WallTime time) {
+void RolloutStepper::wake_at(env::WallTime time) {
   if (!step_.wake || time < *step_.wake) step_.wake = time;
 }
-bool Machine::passed(env::WallTime begin, env::Duration duration) {
+bool RolloutStepper::passed(env::WallTime begin, env::Duration duration) {
   if (now_ >= begin + duration) return true;
   wake_at(begin + duration);
   return false;
 }
 
-const EndpointFacts& Machine::facts_of(const EndpointProgress& endpoint) const {
+const EndpointFacts& RolloutStepper::facts_of(const EndpointProgress& endpoint) const {
   static const EndpointFacts nothing;
   const auto found = facts_.find(endpoint.id);
   return found == facts_.end() ? nothing : found->second;
 }
 
-void Machine::enter(EndpointProgress& endpoint, EndpointState state, std::string reason) {
+void RolloutStepper::enter(EndpointProgress& endpoint, EndpointState state, std::string reason) {
   endpoint.state = state;
   endpoint.reason = std::move(reason);
   endpoint.since = now_;
@@ -52,23 +52,23 @@ void Machine::enter(EndpointProgress& endpoint, EndpointState state, std::string
   changed();
 }
 
-void Machine::fail(EndpointProgress& endpoint, const std::string& reason) {
+void RolloutStepper::fail(EndpointProgress& endpoint, const std::string& reason) {
   enter(endpoint, EndpointState::kFailed, reason);
   note(rollout_, now_, fmt::format("endpoint {} failed: {}", endpoint.id, reason));
 }
 
-void Machine::put(const EndpointProgress& endpoint, const Assignment& wanted) {
+void RolloutStepper::put(const EndpointProgress& endpoint, const Assignment& wanted) {
   step_.puts.push_back({endpoint.id, endpoint.owner, facts_of(endpoint).assigned, wanted});
 }
 
-Wave* Machine::current_wave() {
+Wave* RolloutStepper::current_wave() {
   for (Wave& wave : rollout_.waves) {
     if (wave.started && !wave.ended) return &wave;
   }
   return nullptr;
 }
 
-size_t Machine::under_way() const {
+size_t RolloutStepper::under_way() const {
   size_t count = 0;
   for (const Wave& wave : rollout_.waves) {
     count += static_cast<size_t>(std::ranges::count_if(
@@ -77,7 +77,7 @@ size_t Machine::under_way() const {
   return count;
 }
 
-std::string Machine::trouble_of(const EndpointFacts& facts) {
+std::string RolloutStepper::trouble_of(const EndpointFacts& facts) {
   if (!facts.exists) return "its Endpoint object is gone";
   if (!facts.connected) return "it is not connected";
   if (!facts.current) return "what its owner has of it is not known now";
@@ -86,13 +86,13 @@ std::string Machine::trouble_of(const EndpointFacts& facts) {
   return "";
 }
 
-std::string Machine::reason_of(const EndpointFacts& facts) {
+std::string RolloutStepper::reason_of(const EndpointFacts& facts) {
   if (!facts.trouble.empty()) return facts.trouble;
   const std::string trouble = trouble_of(facts);
   return trouble.empty() ? "no answer" : trouble;
 }
 
-bool Machine::in_trouble(EndpointProgress& endpoint) {
+bool RolloutStepper::in_trouble(EndpointProgress& endpoint) {
   const bool trouble = !trouble_of(facts_of(endpoint)).empty();
   if (trouble != endpoint.trouble_since.has_value()) {
     endpoint.trouble_since = trouble ? Moment(now_) : Moment();
@@ -101,7 +101,7 @@ bool Machine::in_trouble(EndpointProgress& endpoint) {
   return trouble && passed(*endpoint.trouble_since, plan().endpoint_limit);
 }
 
-bool Machine::is_calm(EndpointProgress& endpoint) {
+bool RolloutStepper::is_calm(EndpointProgress& endpoint) {
   const EndpointFacts& facts = facts_of(endpoint);
   const bool calm = trouble_of(facts).empty() && facts.planned && facts.actions == 0;
   if (calm != endpoint.calm_since.has_value()) {
@@ -118,7 +118,7 @@ namespace mullion::versionset {
 
 RolloutStep next_step(const Rollout& rollout, const Facts& facts, env::WallTime now,
                       const std::optional<GateAnswer>& gate) {
-  return internal::Machine(rollout, facts, now, gate).run();
+  return internal::RolloutStepper(rollout, facts, now, gate).run();
 }
 
 }  // namespace mullion::versionset

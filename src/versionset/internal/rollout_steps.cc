@@ -36,27 +36,28 @@ Result<RolloutSteps::Held*> RolloutSteps::held(const store::Snapshot& snapshot, 
   return &held_.insert_or_assign(id, Held{hash, std::move(*rollout)}).first->second;
 }
 
-Result<Look> RolloutSteps::look_at(const std::string& id) {
+Result<RolloutReading> RolloutSteps::read_and_step(const std::string& id) {
   const std::shared_ptr<const store::Snapshot> snapshot = given_.store.snapshot();
   const Result<std::string> body = rollout_body(*snapshot, id);
   if (!body) return body.error();
   const Result<Held*> found = held(*snapshot, id, *body);
   if (!found) return found.error();
   Rollout& rollout = (*found)->rollout;
-  Look look;
-  look.now = env::system_clock().wall();
-  look.state = rollout.state;
-  if (!is_active(look.state)) return look;
-  const Facts facts = facts_.of_rollout(*snapshot, rollout, puts_);
-  look.step = next_step(rollout, facts, look.now);
-  if (look.step.asks_gate) look.step = next_step(rollout, facts, look.now, ask_gate(snapshot, rollout));
-  if (look.step.changed) {
-    Result<store::Change> change = change_of_rollout(id, *body, look.step.next);
+  RolloutReading reading;
+  reading.now = env::system_clock().wall();
+  reading.state = rollout.state;
+  if (!is_active(reading.state)) return reading;
+  const Facts facts = facts_.of_rollout(*snapshot, rollout, assignment_writer_);
+  reading.step = next_step(rollout, facts, reading.now);
+  if (reading.step.asks_gate)
+    reading.step = next_step(rollout, facts, reading.now, ask_gate(snapshot, rollout));
+  if (reading.step.changed) {
+    Result<store::Change> change = change_of_rollout(id, *body, reading.step.next);
     if (!change) return change.error();
-    if (*change->body != *body) look.change = std::move(*change);
+    if (*change->body != *body) reading.change = std::move(*change);
   }
-  if (!look.change) rollout = look.step.next;
-  return look;
+  if (!reading.change) rollout = reading.step.next;
+  return reading;
 }
 
 GateAnswer RolloutSteps::ask_gate(const std::shared_ptr<const store::Snapshot>& snapshot,

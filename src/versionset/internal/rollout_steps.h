@@ -7,14 +7,14 @@
 #include <vector>
 
 #include "base/digest.h"
+#include "versionset/internal/assignment_writer.h"
 #include "versionset/internal/rollout_facts.h"
-#include "versionset/internal/rollout_puts.h"
 #include "versionset/rollouts.h"
 
 namespace mullion::versionset::internal {
 
 /// One step, and what is to be stored of it.
-struct Look {
+struct RolloutReading {
   env::WallTime now{};
   RolloutState state = RolloutState::kPlanned;  // before the step
   RolloutStep step;
@@ -24,12 +24,12 @@ struct Look {
 /// Remembers what steps found out and need not be stored. Not thread-safe.
 class RolloutSteps {
  public:
-  RolloutSteps(const RolloutDependencies& given, RolloutFacts& facts, const Puts& puts)
-      : given_(given), facts_(facts), puts_(puts) {}
+  RolloutSteps(const RolloutDependencies& given, RolloutFacts& facts, const AssignmentWriter& puts)
+      : given_(given), facts_(facts), assignment_writer_(puts) {}
 
   /// Steps a rollout that is active. Blocks on the disk.
-  Result<Look> look_at(const std::string& id);
-  /// What a look wanted to be stored is: `hash` of the body, and what it says.
+  Result<RolloutReading> read_and_step(const std::string& id);
+  /// What a reading wanted to be stored is: `hash` of the body, and what it says.
   void stored(const std::string& id, Digest hash, Rollout rollout);
   /// Forgets all others.
   void keep(const std::vector<std::string>& ids);
@@ -44,7 +44,7 @@ class RolloutSteps {
 
   const RolloutDependencies& given_;
   RolloutFacts& facts_;
-  const Puts& puts_;
+  const AssignmentWriter& assignment_writer_;
   std::map<std::string, Held> held_;
 };
 

@@ -8,8 +8,8 @@
 #include "model/members.h"
 #include "model/object.h"
 #include "net/http.h"
-#include "versionset/internal/made_for.h"
-#include "versionset/internal/set_book.h"
+#include "versionset/internal/plan_fingerprint.h"
+#include "versionset/internal/set_cache.h"
 #include "versionset/rollouts.h"
 
 namespace mullion::versionset::internal {
@@ -71,7 +71,7 @@ EndpointFacts facts_of_object(const json::object& endpoint) {
       failed != nullptr && failed->is_number())
     facts.failed_actions = failed->to_number<int64_t>();
   facts.errors = model::texts_member(endpoint, "Errors");
-  facts.planned = is_made_for_names(model::text_member(endpoint, "PlannedFor"), set_names(endpoint));
+  facts.planned = is_fingerprint_of_names(model::text_member(endpoint, "PlannedFor"), set_names(endpoint));
   return facts;
 }
 

@@ -1,15 +1,15 @@
 // The machine of rollouts on its way forward: an endpoint's turn.
-#include "versionset/internal/rollout_machine.h"
+#include "versionset/internal/rollout_stepper.h"
 
 namespace mullion::versionset::internal {
 
-void Machine::watch(Wave& wave, bool limits) {
+void RolloutStepper::watch(Wave& wave, bool limits) {
   for (EndpointProgress& endpoint : wave.endpoints) {
     if (!facts_of(endpoint).busy) watch_endpoint(endpoint, limits);
   }
 }
 
-void Machine::watch_endpoint(EndpointProgress& endpoint, bool limits) {
+void RolloutStepper::watch_endpoint(EndpointProgress& endpoint, bool limits) {
   const auto had = rollout_.before.find(endpoint.id);
   if (had == rollout_.before.end()) return;
   const Assignment wanted = plan().wanted(had->second);
@@ -20,12 +20,12 @@ void Machine::watch_endpoint(EndpointProgress& endpoint, bool limits) {
     fail(endpoint, "after it was done: " + trouble_of(facts_of(endpoint)));
 }
 
-void Machine::changed_by_others(EndpointProgress& endpoint) {
+void RolloutStepper::changed_by_others(EndpointProgress& endpoint) {
   fail(endpoint, "its version sets or Apply were changed by somebody else");
 }
 
-void Machine::put_sets(EndpointProgress& endpoint, const Assignment& had, const Assignment& wanted,
-                       bool limits) {
+void RolloutStepper::put_sets(EndpointProgress& endpoint, const Assignment& had, const Assignment& wanted,
+                              bool limits) {
   const EndpointFacts& facts = facts_of(endpoint);
   if (!facts.exists) return fail(endpoint, trouble_of(facts));
   if (facts.assigned == wanted) return enter(endpoint, EndpointState::kApplying);
@@ -35,8 +35,8 @@ void Machine::put_sets(EndpointProgress& endpoint, const Assignment& had, const 
   put(endpoint, wanted);
 }
 
-void Machine::see_applied(EndpointProgress& endpoint, const Assignment& had, const Assignment& wanted,
-                          bool limits) {
+void RolloutStepper::see_applied(EndpointProgress& endpoint, const Assignment& had, const Assignment& wanted,
+                                 bool limits) {
   const EndpointFacts& facts = facts_of(endpoint);
   if (!facts.exists) return fail(endpoint, trouble_of(facts));
   if (facts.assigned != wanted) return changed_by_others(endpoint);
@@ -48,7 +48,8 @@ void Machine::see_applied(EndpointProgress& endpoint, const Assignment& had, con
   if (limits && in_trouble(endpoint)) fail(endpoint, trouble_of(facts));
 }
 
-void Machine::close(EndpointProgress& endpoint, const Assignment& had, Assignment wanted, bool limits) {
+void RolloutStepper::close(EndpointProgress& endpoint, const Assignment& had, Assignment wanted,
+                           bool limits) {
   const EndpointFacts& facts = facts_of(endpoint);
   const Assignment open = wanted;
   wanted.apply = had.apply;

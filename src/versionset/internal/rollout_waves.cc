@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "versionset/internal/rollout_machine.h"
+#include "versionset/internal/rollout_stepper.h"
 
 namespace mullion::versionset::internal {
 namespace {
@@ -19,7 +19,7 @@ size_t failed_in(const Wave& wave) {
 
 }  // namespace
 
-void Machine::work() {
+void RolloutStepper::work() {
   Wave* wave = current_wave();
   if (wave == nullptr) wave = begin_wave();
   if (wave == nullptr) return finish();
@@ -29,7 +29,7 @@ void Machine::work() {
   soak(*wave);
 }
 
-Wave* Machine::begin_wave() {
+Wave* RolloutStepper::begin_wave() {
   for (Wave& wave : rollout_.waves) {
     if (wave.started) continue;
     wave.started = now_;
@@ -43,11 +43,11 @@ Wave* Machine::begin_wave() {
   return nullptr;
 }
 
-size_t Machine::number_of(const Wave& wave) const {
+size_t RolloutStepper::number_of(const Wave& wave) const {
   return static_cast<size_t>(&wave - rollout_.waves.data()) + 1;
 }
 
-void Machine::finish() {
+void RolloutStepper::finish() {
   const auto [failed, all] = failed_endpoints();
   // Failures that were put up with are failures all the same: `done` means everywhere.
   rollout_.state = failed == 0 ? RolloutState::kDone : RolloutState::kFailed;
@@ -57,7 +57,7 @@ void Machine::finish() {
   changed();
 }
 
-std::pair<size_t, size_t> Machine::failed_endpoints() const {
+std::pair<size_t, size_t> RolloutStepper::failed_endpoints() const {
   size_t failed = 0, all = 0;
   for (const Wave& wave : rollout_.waves) {
     if (!wave.started) continue;
@@ -67,7 +67,7 @@ std::pair<size_t, size_t> Machine::failed_endpoints() const {
   return {failed, all};
 }
 
-bool Machine::stopped(Wave& wave) {
+bool RolloutStepper::stopped(Wave& wave) {
   const bool working = !std::ranges::all_of(wave.endpoints, over);
   if (working && passed(*wave.started, plan().wave_limit)) {
     for (EndpointProgress& endpoint : wave.endpoints) {
@@ -91,7 +91,7 @@ bool Machine::stopped(Wave& wave) {
   return true;
 }
 
-void Machine::stop(Wave& wave, const std::string& reason) {
+void RolloutStepper::stop(Wave& wave, const std::string& reason) {
   changed();
   if (plan().return_on_failure) return begin_return(rollout_, now_, reason);
   wave.state = "failed";
@@ -100,7 +100,7 @@ void Machine::stop(Wave& wave, const std::string& reason) {
   note(rollout_, now_, "paused: " + reason);
 }
 
-bool Machine::begin_turns(Wave& wave) {
+bool RolloutStepper::begin_turns(Wave& wave) {
   size_t working = under_way();
   bool waiting = false;
   for (EndpointProgress& endpoint : wave.endpoints) {
@@ -113,7 +113,7 @@ bool Machine::begin_turns(Wave& wave) {
   return !waiting && working == 0;
 }
 
-void Machine::begin_turn(EndpointProgress& endpoint) {
+void RolloutStepper::begin_turn(EndpointProgress& endpoint) {
   const EndpointFacts& facts = facts_of(endpoint);
   if (!facts.exists) return fail(endpoint, trouble_of(facts));
   if (facts.disabled) return fail(endpoint, std::string(kNoPlans));
@@ -123,7 +123,7 @@ void Machine::begin_turn(EndpointProgress& endpoint) {
   wake_at(now_);  // what it had is stored before anything is put
 }
 
-void Machine::soak(Wave& wave) {
+void RolloutStepper::soak(Wave& wave) {
   if (!wave.soaking) {
     wave.soaking = now_;
     wave.soak_until = now_ + plan().soak;
@@ -146,7 +146,7 @@ void Machine::soak(Wave& wave) {
   judge(wave, *gate_);
 }
 
-void Machine::judge(Wave& wave, const GateAnswer& answer) {
+void RolloutStepper::judge(Wave& wave, const GateAnswer& answer) {
   const GateRule& rule = *plan().gate;
   const std::string text = answer.count ? fmt::format("{} {} match, wanted {} {}", *answer.count,
                                                       rule.collection, rule.comparison, rule.count)
@@ -160,7 +160,7 @@ void Machine::judge(Wave& wave, const GateAnswer& answer) {
   stop(wave, fmt::format("the gate of wave {} does not hold: {}", number_of(wave), text));
 }
 
-void Machine::end_wave(Wave& wave) {
+void RolloutStepper::end_wave(Wave& wave) {
   const size_t failed = failed_in(wave);
   wave.state = failed == 0 ? "done" : "failed";
   wave.ended = now_;

@@ -42,8 +42,8 @@ Task<Result<Answer>> send_file(const Target& target, net::ClientRequest request,
 
 /// SHA-256 of a file at the endpoint ("files/a"); "" when there is none.
 Task<Result<std::string>> checksum_there(EndpointCalls& calls, std::string path);
-/// Puts a file to `path` ("files/a", "isos/b") in pieces; goes on where an earlier attempt with the same
-/// content ended.
+/// AssignmentWriter a file to `path` ("files/a", "isos/b") in pieces; goes on where an earlier attempt with
+/// the same content ended.
 Task<Result<void>> upload_file(const Target& target, std::string path, content::Blobs::Info info,
                                bool explode);
 

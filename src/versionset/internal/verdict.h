@@ -10,7 +10,7 @@
 
 namespace mullion::versionset {
 
-/// Sets Actions, Errors, Available, ActionErrorCount and, with the word of made_for(), PlannedFor.
+/// Sets Actions, Errors, Available, ActionErrorCount and, with the word of plan_fingerprint(), PlannedFor.
 void write_verdict(const Plan& plan, const ApplyState& state, std::string_view planned_for,
                    json::object& endpoint);
 

@@ -1,4 +1,4 @@
-#include "versionset/internal/set_book.h"
+#include "versionset/internal/set_cache.h"
 
 #include <algorithm>
 
@@ -26,12 +26,12 @@ std::vector<std::string> set_names(const json::object& endpoint) {
   return names;
 }
 
-SetBook::SetBook(store::Store& store)
+SetCache::SetCache(store::Store& store)
     : store_(store),
       feed_(store::attach_feed(store, "version sets", {.rules = {{std::string(kVersionSets)}}})) {}
 
 /// With mutex_ held: drops what changed since.
-void SetBook::catch_up() {
+void SetCache::catch_up() {
   const store::CommitFeed::Taken taken = feed_->take();
   if (!taken.whole) sets_.clear();
   if (!taken.whole || !taken.commits.empty()) merged_.clear();
@@ -42,7 +42,7 @@ void SetBook::catch_up() {
   }
 }
 
-MergedSets SetBook::merged(const std::vector<std::string>& names) {
+MergedSets SetCache::merged(const std::vector<std::string>& names) {
   std::vector<SetPtr> sets;
   std::shared_ptr<const store::Snapshot> snapshot;
   uint64_t read_at = 0;
@@ -66,13 +66,13 @@ MergedSets SetBook::merged(const std::vector<std::string>& names) {
 }
 
 /// nullptr: there is none.
-SetBook::SetPtr SetBook::read(const store::Snapshot& snapshot, const std::string& name) {
+SetCache::SetPtr SetCache::read(const store::Snapshot& snapshot, const std::string& name) {
   const std::optional<store::StoredObject> stored = snapshot.get_local(kVersionSets, name);
   if (!stored) return nullptr;
   return std::make_shared<const Result<VersionSet>>(VersionSet::parse(stored->body));
 }
 
-MergedSets SetBook::merge_all(const std::vector<std::string>& names, const std::vector<SetPtr>& sets) {
+MergedSets SetCache::merge_all(const std::vector<std::string>& names, const std::vector<SetPtr>& sets) {
   MergedSets out;
   std::vector<const VersionSet*> order;
   for (size_t i = 0; i < names.size(); ++i) {
@@ -91,8 +91,8 @@ MergedSets SetBook::merge_all(const std::vector<std::string>& names, const std::
 }
 
 /// For the next one who asks, unless a set changed since these were read.
-void SetBook::keep(const std::vector<std::string>& names, const std::vector<SetPtr>& sets,
-                   const MergedSets& merged, uint64_t read_at) {
+void SetCache::keep(const std::vector<std::string>& names, const std::vector<SetPtr>& sets,
+                    const MergedSets& merged, uint64_t read_at) {
   const std::lock_guard lock(mutex_);
   for (const SetPtr& set : sets) {
     if (set == nullptr || !*set) continue;
@@ -109,7 +109,7 @@ void SetBook::keep(const std::vector<std::string>& names, const std::vector<SetP
   if (merged.missing.empty()) merged_.insert_or_assign(names, merged);
 }
 
-bool SetBook::takes_file(const std::string& path) const {
+bool SetCache::takes_file(const std::string& path) const {
   const std::lock_guard lock(mutex_);
   return sources_.contains(path);
 }

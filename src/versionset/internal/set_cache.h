@@ -24,9 +24,9 @@ struct MergedSets {
 std::vector<std::string> set_names(const json::object& endpoint);
 
 /// Thread-safe. Sets are own or layered objects; what replicas have of that name never counts.
-class SetBook {
+class SetCache {
  public:
-  explicit SetBook(store::Store& store);
+  explicit SetCache(store::Store& store);
   /// Read at one moment. A list with a set that is missing or unreadable is not merged at all.
   MergedSets merged(const std::vector<std::string>& names);
   /// Whether a set that was merged since the start takes a file from `path` ("files/...") of this server.

@@ -10,10 +10,10 @@
 namespace mullion::versionset::internal {
 
 /// For one step: its own copy of the rollout, and what came of it.
-class Machine {
+class RolloutStepper {
  public:
-  Machine(const Rollout& rollout, const Facts& facts, env::WallTime now,
-          const std::optional<GateAnswer>& gate)
+  RolloutStepper(const Rollout& rollout, const Facts& facts, env::WallTime now,
+                 const std::optional<GateAnswer>& gate)
       : rollout_(step_.next), facts_(facts), now_(now), gate_(gate) {
     rollout_ = rollout;
   }
@@ -68,7 +68,7 @@ class Machine {
   // Back.
   void give_back();
   void give_back_endpoint(EndpointProgress& endpoint);
-  /// Puts `wanted` until it is there, then enters `then`. False: not there yet, or given up.
+  /// AssignmentWriter `wanted` until it is there, then enters `then`. False: not there yet, or given up.
   bool reach(EndpointProgress& endpoint, const Assignment& wanted, EndpointState then);
   void carry_back(EndpointProgress& endpoint, const Assignment& had);
   void end_return();

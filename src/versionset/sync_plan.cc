@@ -1,4 +1,4 @@
-#include "versionset/travel.h"
+#include "versionset/sync_plan.h"
 
 #include <fmt/format.h>
 
@@ -70,24 +70,24 @@ bool says_the_same(const std::string& place, const json::object& wanted, const j
   });
 }
 
-/// What is to travel to one manager, collected set by set.
+/// What is to be pushed to one manager, collected set by set.
 class Packer {
  public:
-  Packer(const TravelInputs& inputs, std::string next_hop, std::vector<std::string>& problems)
+  Packer(const SyncInputs& inputs, std::string next_hop, std::vector<std::string>& problems)
       : inputs_(inputs), problems_(problems) {
-    travel_.next_hop = std::move(next_hop);
-    const auto found = inputs.managers.find(travel_.next_hop);
+    plan_.next_hop = std::move(next_hop);
+    const auto found = inputs.managers.find(plan_.next_hop);
     if (found != inputs.managers.end()) there_ = &found->second;
   }
 
   void need(const std::string& set, const EndpointBelow& endpoint) { wanted_[set].push_back(&endpoint); }
 
-  Travel pack() {
+  SyncPlan pack() {
     for (const auto& [name, endpoints] : wanted_) pack_set(name, endpoints);
     list_items();
     find_stale();
     list_files();
-    return std::move(travel_);
+    return std::move(plan_);
   }
 
  private:
@@ -100,9 +100,8 @@ class Packer {
   void pack_set(const std::string& name, const std::vector<const EndpointBelow*>& endpoints) {
     const json::object* there = set_there(name);
     if (there != nullptr && origin_of(*there) != inputs_.own_id) {
-      problems_.push_back(
-          fmt::format("{} has a version set {} of its own, which it uses instead of the one here",
-                      travel_.next_hop, name));
+      problems_.push_back(fmt::format(
+          "{} has a version set {} of its own, which it uses instead of the one here", plan_.next_hop, name));
       return;
     }
     json::object copy = without_state(inputs_.own_sets.at(name));
@@ -114,17 +113,17 @@ class Packer {
     pin_server(copy, "DRPVersion", "drp", "DRP", endpoints);
     pin_server(copy, "DRPUXVersion", "drp-ux", "DRPUX", endpoints);
     pin_components(copy, endpoints);
-    const std::vector<Cargo> files = move_files(copy);
-    for (const Cargo& cargo : files) files_needed_.insert(cargo.path);
+    const std::vector<Upload> files = move_files(copy);
+    for (const Upload& upload : files) files_needed_.insert(upload.path);
     if (there != nullptr && is_there(name, copy, *there)) return;  // who has the set has its files
-    for (const Cargo& cargo : files) put_cargo(cargo);
-    travel_.sets.push_back(std::move(copy));
+    for (const Upload& upload : files) add_upload(upload);
+    plan_.sets.push_back(std::move(copy));
   }
 
   bool is_there(const std::string& name, const json::object& copy, const json::object& there) const {
     const SameSecret same = [this](const std::string& place, const json::value& wanted,
                                    const json::value& shown) {
-      return inputs_.same_secret && inputs_.same_secret(travel_.next_hop, place, wanted, shown);
+      return inputs_.same_secret && inputs_.same_secret(plan_.next_hop, place, wanted, shown);
     };
     return says_the_same(set_place(name), copy, there, same);
   }
@@ -158,7 +157,7 @@ class Packer {
     const Result<const catalog::Item*> found = inputs_.items.resolve(name, type, word);
     if (!found) {
       problems_.push_back(
-          fmt::format("{} {} is not in the catalog here: {} has to know it", name, word, travel_.next_hop));
+          fmt::format("{} {} is not in the catalog here: {} has to know it", name, word, plan_.next_hop));
       return std::nullopt;
     }
     const catalog::Item& item = **found;
@@ -169,7 +168,7 @@ class Packer {
         fmt::format("self://files/{}rebar-catalog/{}", travelled_tree(inputs_.own_id), tail_of(item));
     if (belongs_to_another(copy.id)) {
       problems_.push_back(fmt::format("{} has {} from another manager already: {} cannot bring its own",
-                                      travel_.next_hop, copy.id, inputs_.own_id));
+                                      plan_.next_hop, copy.id, inputs_.own_id));
       return item.actual_version;  // the same version, whoever brought it
     }
     copy.sha256 = builds_there(copy);
@@ -204,7 +203,7 @@ class Packer {
     return fmt::format("{}/{}/{}", item.name, item.actual_version, item.source.substr(last + 1));
   }
 
-  /// Adds the build for an endpoint to `copy`, and its file to the cargo unless it is there.
+  /// Adds the build for an endpoint to `copy`, and its file to the uploads unless it is there.
   bool carry_build(const catalog::Item& item, catalog::Item& copy, const EndpointBelow& endpoint) {
     const Result<catalog::Artifact> here = catalog::artifact_of(item, endpoint.arch, endpoint.os);
     if (!here) {
@@ -218,7 +217,7 @@ class Packer {
     known = here->sha256;
     if (const Result<catalog::Artifact> there = catalog::artifact_of(copy, endpoint.arch, endpoint.os);
         there) {
-      put_cargo({*here, there->path});
+      add_upload({*here, there->path});
     }
     return true;
   }
@@ -238,18 +237,18 @@ class Packer {
         const auto known = there_->items.find(id);
         if (known != there_->items.end() && says_the_same("", object, known->second, nullptr)) continue;
       }
-      travel_.items.push_back(std::move(object));
+      plan_.items.push_back(std::move(object));
     }
   }
 
-  void put_cargo(Cargo cargo) {
-    const auto place = std::ranges::lower_bound(travel_.cargo, cargo);
-    if (place == travel_.cargo.end() || place->path != cargo.path)
-      travel_.cargo.insert(place, std::move(cargo));
+  void add_upload(Upload upload) {
+    const auto place = std::ranges::lower_bound(plan_.uploads, upload);
+    if (place == plan_.uploads.end() || place->path != upload.path)
+      plan_.uploads.insert(place, std::move(upload));
   }
 
-  std::vector<Cargo> move_files(json::object& copy) {
-    std::vector<Cargo> out;
+  std::vector<Upload> move_files(json::object& copy) {
+    std::vector<Upload> out;
     json::value* list = copy.if_contains("Files");
     if (list == nullptr || !list->is_array()) return out;
     for (json::value& value : list->get_array()) {
@@ -258,7 +257,7 @@ class Packer {
       const std::string source = text_member(file, "Source");
       const std::optional<std::string> path = own_file_of(source);
       if (!path) continue;
-      const std::optional<TravelFile> facts = inputs_.file(*path);
+      const std::optional<SyncFile> facts = inputs_.file(*path);
       if (!facts) {
         problems_.push_back(fmt::format("{} is not a file here", source));
         continue;
@@ -274,30 +273,29 @@ class Packer {
   void find_stale() {
     if (there_ == nullptr) return;
     for (const auto& [name, object] : there_->sets) {
-      if (origin_of(object) == inputs_.own_id && !wanted_.contains(name)) travel_.stale_sets.push_back(name);
+      if (origin_of(object) == inputs_.own_id && !wanted_.contains(name)) plan_.stale_sets.push_back(name);
     }
     for (const auto& [id, object] : there_->items) {
-      if (origin_of(object) == inputs_.own_id && !items_needed_.contains(id))
-        travel_.stale_items.push_back(id);
+      if (origin_of(object) == inputs_.own_id && !items_needed_.contains(id)) plan_.stale_items.push_back(id);
     }
   }
 
   void list_files() {
-    travel_.files_to_keep = std::move(files_needed_);
+    plan_.files_to_keep = std::move(files_needed_);
     for (const auto& [id, item] : items_needed_) {
       for (const catalog::Artifact& artifact : catalog::artifacts_of(item)) {
-        travel_.files_to_keep.insert(artifact.path);
+        plan_.files_to_keep.insert(artifact.path);
       }
     }
   }
 
-  const TravelInputs& inputs_;
+  const SyncInputs& inputs_;
   std::vector<std::string>& problems_;
   const ManagerBelow* there_ = nullptr;
   std::map<std::string, std::vector<const EndpointBelow*>> wanted_;
   std::map<std::string, catalog::Item> items_needed_;
   std::set<std::string> files_needed_;
-  Travel travel_;
+  SyncPlan plan_;
 };
 
 Result<void> seal_within(const std::string& place, json::value& value, const Sealer& sealer,
@@ -344,8 +342,8 @@ Result<std::vector<SealedAnew>> seal_anew(json::value& set, const Sealer& sealer
 
 std::string travelled_tree(std::string_view from) { return fmt::format("travelled/{}/", from); }
 
-TravelPlan plan_travel(const TravelInputs& inputs) {
-  TravelPlan out;
+SyncPlans plan_sync(const SyncInputs& inputs) {
+  SyncPlans out;
   std::map<std::string, Packer> packers;
   const auto packer = [&](const std::string& next_hop) -> Packer& {
     return packers.try_emplace(next_hop, inputs, next_hop, out.problems).first->second;
@@ -358,8 +356,8 @@ TravelPlan plan_travel(const TravelInputs& inputs) {
     }
   }
   for (auto& [next_hop, collected] : packers) {
-    Travel travel = collected.pack();
-    if (!travel.empty()) out.travels.push_back(std::move(travel));
+    SyncPlan plan = collected.pack();
+    if (!plan.empty()) out.plans.push_back(std::move(plan));
   }
   std::ranges::sort(out.problems);
   out.problems.erase(std::unique(out.problems.begin(), out.problems.end()), out.problems.end());

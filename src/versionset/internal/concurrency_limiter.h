@@ -10,10 +10,10 @@
 namespace mullion::versionset {
 
 /// Thread-safe. Outlives its places.
-class Slots {
+class ConcurrencyLimiter {
  public:
   /// `still`: a place that was not touched for so long is lent to somebody else.
-  Slots(size_t most, env::Duration still) : most_(std::max<size_t>(most, 1)), still_(still) {}
+  ConcurrencyLimiter(size_t most, env::Duration still) : most_(std::max<size_t>(most, 1)), still_(still) {}
 
   class Place {
    public:
@@ -24,9 +24,9 @@ class Slots {
     void touch();
 
    private:
-    friend class Slots;
-    explicit Place(Slots& slots) : slots_(slots) {}
-    Slots& slots_;
+    friend class ConcurrencyLimiter;
+    explicit Place(ConcurrencyLimiter& limiter) : limiter_(limiter) {}
+    ConcurrencyLimiter& limiter_;
     std::list<env::SteadyTime>::iterator at_;
   };
   /// Waits for a place; first come, first served.

@@ -1,4 +1,4 @@
-// Sends version sets to the managers below, and takes back what nobody there names any more (travel.h
+// Sends version sets to the managers below, and takes back what nobody there names any more (sync_plan.h
 // decides).
 #pragma once
 
@@ -9,9 +9,9 @@
 namespace mullion::versionset {
 
 /// Thread-safe. Works while the manager is active; wakes when replicas, sets or the catalog change.
-class Courier {
+class DownstreamSync {
  public:
-  virtual ~Courier() = default;
+  virtual ~DownstreamSync() = default;
   virtual void start() = 0;
   virtual Task<void> stop() = 0;
   struct Statistics {
@@ -21,6 +21,6 @@ class Courier {
   virtual Statistics statistics() const = 0;
 };
 /// Of `dependencies` everything but `apply_concurrency` is used.
-std::unique_ptr<Courier> make_courier(const Dependencies& dependencies);
+std::unique_ptr<DownstreamSync> make_downstream_sync(const Dependencies& dependencies);
 
 }  // namespace mullion::versionset

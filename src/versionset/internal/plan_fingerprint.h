@@ -11,9 +11,9 @@ namespace mullion::versionset {
 
 /// "NAMES-CONTENTS", for Endpoint.PlannedFor: a hash of the ordered names, and one of what the sets say
 /// together. "" without sets. `wanted` is nullptr when they could not be merged.
-std::string made_for(const std::vector<std::string>& names, const Wanted* wanted);
+std::string plan_fingerprint(const std::vector<std::string>& names, const Wanted* wanted);
 
 /// Whether `word` was made for sets of these names, whatever they said.
-bool is_made_for_names(std::string_view word, const std::vector<std::string>& names);
+bool is_fingerprint_of_names(std::string_view word, const std::vector<std::string>& names);
 
 }  // namespace mullion::versionset

@@ -14,10 +14,10 @@ namespace mullion::api {
 
 /// Follows the store. When a local object comes, goes, or changes its own availability, those that refer to
 /// it are judged again in the background and, where the verdict differs, changed by "system". Thread-safe.
-class Judge {
+class AvailabilityUpdater {
  public:
   /// `services` must outlive it; stop() comes before the end of their tasks.
-  explicit Judge(Services& services);
+  explicit AvailabilityUpdater(Services& services);
   void stop();
 
  private:
@@ -34,9 +34,9 @@ class Judge {
   Work take();
   env::Task<void> run();
   std::set<Name> affected(const Work& work) const;
-  env::Task<void> judge_all(const Work& work);
+  env::Task<void> update_all(const Work& work);
   void give_back(const Work& work);
-  env::Task<void> judge(const Name& name);
+  env::Task<void> update(const Name& name);
 
   Services& services_;
   std::mutex mutex_;

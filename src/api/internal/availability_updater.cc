@@ -1,4 +1,4 @@
-#include "api/internal/judge.h"
+#include "api/internal/availability_updater.h"
 
 #include <algorithm>
 
@@ -33,15 +33,15 @@ bool is_target(std::string_view type) {
 }
 
 /// Who refers to things and can be refused for it.
-bool is_judged(std::string_view type) {
+bool has_availability(std::string_view type) {
   const model::ObjectType* known = model::find_object_type(type);
   return known != nullptr && known->traits.has_validation &&
          std::ranges::any_of(references(), [&](const Reference& entry) { return entry.referrer == type; });
 }
 
 /// The body with a fresh verdict. What would be refused today stays, and says so in its Errors.
-std::string judged_body(const model::ObjectType& type, const std::string& body, const model::Lookup& lookup,
-                        model::Budget& budget) {
+std::string updated_body(const model::ObjectType& type, const std::string& body, const model::Lookup& lookup,
+                         model::Budget& budget) {
   Result<json::object> before = parse_stored(body);
   if (!before) return body;
   json::object object = *before;
@@ -57,24 +57,24 @@ std::string judged_body(const model::ObjectType& type, const std::string& body, 
 
 }  // namespace
 
-Judge::Judge(Services& services)
+AvailabilityUpdater::AvailabilityUpdater(Services& services)
     : services_(services),
       follower_(services.store, services.runtime,
                 {"availability",
                  {.rules = {{""}}},
                  [this](const auto& commit) { follow(*commit); },
                  [this] { doubt_all(); }}) {
-  services_.tasks.spawn("judge", [this] { return run(); });
+  services_.tasks.spawn("availability", [this] { return run(); });
 }
 
-void Judge::stop() { follower_.stop(); }
+void AvailabilityUpdater::stop() { follower_.stop(); }
 
 /// Everything that can be judged: what came and went meanwhile is not known.
-void Judge::doubt_all() {
+void AvailabilityUpdater::doubt_all() {
   Work found;
   const std::shared_ptr<const store::Snapshot> snapshot = services_.store.snapshot();
   for (const std::string& type : snapshot->types()) {
-    if (!is_judged(type)) continue;
+    if (!has_availability(type)) continue;
     snapshot->scan(type, "", [&](std::string_view key, std::string_view owner, std::string_view) {
       if (!store::is_remote(owner)) found.doubted.emplace(type, key);
       return true;
@@ -83,7 +83,7 @@ void Judge::doubt_all() {
   add(std::move(found));
 }
 
-void Judge::follow(const store::Commit& commit) {
+void AvailabilityUpdater::follow(const store::Commit& commit) {
   Work found;
   for (const store::AppliedChange& change : commit.changes) {
     if (store::is_remote(change.id.owner)) continue;
@@ -92,13 +92,14 @@ void Judge::follow(const store::Commit& commit) {
     if (target && turned(change)) found.turned.insert(name);
     // A write is judged by what was there when it began; what came or went meanwhile is noticed here. The
     // many that nobody refers to (machines) are only looked at again when something is wrong with them.
-    const bool doubtful = change.body && is_judged(change.id.type) && (target || !is_available(change.body));
+    const bool doubtful =
+        change.body && has_availability(change.id.type) && (target || !is_available(change.body));
     if (doubtful) found.doubted.insert(name);
   }
   add(std::move(found));
 }
 
-void Judge::add(Work found) {
+void AvailabilityUpdater::add(Work found) {
   if (found.empty()) return;
   {
     std::lock_guard lock(mutex_);
@@ -108,12 +109,12 @@ void Judge::add(Work found) {
   signal_.notify_all();
 }
 
-Judge::Work Judge::take() {
+AvailabilityUpdater::Work AvailabilityUpdater::take() {
   std::lock_guard lock(mutex_);
   return std::exchange(waiting_, {});
 }
 
-env::Task<void> Judge::run() {
+env::Task<void> AvailabilityUpdater::run() {
   while (true) {
     const uint64_t seen = signal_.version();
     const Work work = take();
@@ -121,24 +122,24 @@ env::Task<void> Judge::run() {
       co_await signal_.wait(seen, std::chrono::minutes(5));
       continue;
     }
-    const bool done = co_await env::attempt(kLog, "judging", judge_all(work));
+    const bool done = co_await env::attempt(kLog, "updating availability", update_all(work));
     if (done) continue;
     give_back(work);
     co_await signal_.wait(seen, env::kTryAgain);
   }
 }
 
-env::Task<void> Judge::judge_all(const Work& work) {
-  for (const Name& name : affected(work)) co_await judge(name);
+env::Task<void> AvailabilityUpdater::update_all(const Work& work) {
+  for (const Name& name : affected(work)) co_await update(name);
 }
 
-void Judge::give_back(const Work& work) {
+void AvailabilityUpdater::give_back(const Work& work) {
   std::lock_guard lock(mutex_);
   waiting_.doubted.insert(work.doubted.begin(), work.doubted.end());
   waiting_.turned.insert(work.turned.begin(), work.turned.end());
 }
 
-std::set<Judge::Name> Judge::affected(const Work& work) const {
+std::set<AvailabilityUpdater::Name> AvailabilityUpdater::affected(const Work& work) const {
   std::set<Name> names = work.doubted;
   const std::shared_ptr<const store::Snapshot> snapshot = services_.store.snapshot();
   for (const Reference& reference : references()) {
@@ -146,7 +147,7 @@ std::set<Judge::Name> Judge::affected(const Work& work) const {
     for (const auto& [type, key] : work.turned) {
       if (type == reference.target) keys.insert(key);
     }
-    if (keys.empty() || !reference.judged || !is_judged(reference.referrer)) continue;
+    if (keys.empty() || !reference.judged || !has_availability(reference.referrer)) continue;
     for (store::ObjectRef& ref : referrers(services_, *snapshot, reference, keys, SIZE_MAX)) {
       names.emplace(reference.referrer, std::move(ref.key));
     }
@@ -154,7 +155,7 @@ std::set<Judge::Name> Judge::affected(const Work& work) const {
   return names;
 }
 
-env::Task<void> Judge::judge(const Name& name) {
+env::Task<void> AvailabilityUpdater::update(const Name& name) {
   const model::ObjectType* type = model::find_object_type(name.first);
   std::vector<std::string> names{object_turn(name.first, name.second)};
   // Among many writers it would come too late each time. Without a turn it tries all the same.
@@ -167,7 +168,7 @@ env::Task<void> Judge::judge(const Name& name) {
           const std::shared_ptr<const store::Snapshot> snapshot = services_.store.snapshot();
           stored = snapshot->get_local(name.first, name.second);
           if (!stored) return std::string();
-          return judged_body(*type, stored->body, SnapshotLookup(services_, *snapshot), budget);
+          return updated_body(*type, stored->body, SnapshotLookup(services_, *snapshot), budget);
         });
     if (!body || !stored || *body == stored->body) co_return;
     store::Batch batch;

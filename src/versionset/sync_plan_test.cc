@@ -1,5 +1,5 @@
 // Which copies of version sets, items and files go to the managers below.
-#include "versionset/travel.h"
+#include "versionset/sync_plan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -50,26 +50,26 @@ class TravelTest : public ::testing::Test {
   void below(std::string id, std::string arch, std::vector<std::string> sets, std::string next_hop = "R1") {
     endpoints_.push_back({std::move(id), std::move(next_hop), std::move(arch), "linux", std::move(sets)});
   }
-  TravelPlan plan() {
-    return plan_travel(
+  SyncPlans plan() {
+    return plan_sync(
         {"M1", own_sets_, endpoints_, managers_, catalog_,
          [](const std::string& path) {
-           return path == "files/images/a.img" ? std::optional<TravelFile>({kFileSum, 10}) : std::nullopt;
+           return path == "files/images/a.img" ? std::optional<SyncFile>({kFileSum, 10}) : std::nullopt;
          },
          same_secret_});
   }
-  /// What the manager has once a travel has been carried out.
-  void arrive(const Travel& travel) {
-    ManagerBelow& there = managers_[travel.next_hop];
-    for (const json::object& object : travel.items)
+  /// What the manager has once a plan has been carried out.
+  void arrive(const SyncPlan& plan) {
+    ManagerBelow& there = managers_[plan.next_hop];
+    for (const json::object& object : plan.items)
       there.items[std::string(object.at("Id").as_string())] = object;
-    for (const json::object& object : travel.sets) {
+    for (const json::object& object : plan.sets) {
       json::object stored = object;
       stored["Validated"] = true;  // as a server fills in
       there.sets[std::string(object.at("Id").as_string())] = std::move(stored);
     }
-    for (const std::string& name : travel.stale_sets) there.sets.erase(name);
-    for (const std::string& id : travel.stale_items) there.items.erase(id);
+    for (const std::string& name : plan.stale_sets) there.sets.erase(name);
+    for (const std::string& id : plan.stale_items) there.items.erase(id);
   }
   static std::vector<std::string> builds(const json::object& object) {
     std::vector<std::string> out;
@@ -78,9 +78,9 @@ class TravelTest : public ::testing::Test {
     for (const auto& [build, sum] : item->sha256) out.push_back(build);
     return out;
   }
-  static std::vector<std::string> paths(const Travel& travel) {
+  static std::vector<std::string> paths(const SyncPlan& plan) {
     std::vector<std::string> out;
-    for (const Cargo& cargo : travel.cargo) out.push_back(cargo.path);
+    for (const Upload& upload : plan.uploads) out.push_back(upload.path);
     return out;
   }
 
@@ -88,33 +88,33 @@ class TravelTest : public ::testing::Test {
   std::map<std::string, json::object> own_sets_;
   std::vector<EndpointBelow> endpoints_;
   std::map<std::string, ManagerBelow> managers_;
-  decltype(TravelInputs::same_secret) same_secret_;
+  decltype(SyncInputs::same_secret) same_secret_;
 };
 
 TEST_F(TravelTest, ASetNobodyBelowNamesStaysHere) {
   declare("base", R"({"Id":"base","Components":[{"Type":"CP","Name":"pack","Version":"stable"}]})");
   below("A", "amd64", {"other"});
-  EXPECT_THAT(plan().travels, IsEmpty());
+  EXPECT_THAT(plan().plans, IsEmpty());
 }
 
 TEST_F(TravelTest, ACopyIsPinnedAndMarked) {
   declare("base", R"({"Id":"base","Meta":{"color":"red"},"Components":[
       {"Type":"CP","Name":"pack","Version":"stable"},{"Type":"CP","Name":"left","Version":"ignore"}]})");
   below("A", "amd64", {"base"});
-  const TravelPlan made = plan();
-  ASSERT_EQ(made.travels.size(), 1U);
-  const Travel& travel = made.travels[0];
-  ASSERT_EQ(travel.sets.size(), 1U);
-  const json::object& copy = travel.sets[0];
+  const SyncPlans made = plan();
+  ASSERT_EQ(made.plans.size(), 1U);
+  const SyncPlan& plan = made.plans[0];
+  ASSERT_EQ(plan.sets.size(), 1U);
+  const json::object& copy = plan.sets[0];
   EXPECT_EQ(copy.at("Meta").at("mullion/from"), "M1");
   EXPECT_EQ(copy.at("Meta").at("color"), "red");
   EXPECT_EQ(copy.at("Components").at(0).at("Version"), "v2.0.0");
   EXPECT_EQ(copy.at("Components").at(1).at("Version"), "ignore");
-  ASSERT_EQ(travel.items.size(), 1U);
-  EXPECT_EQ(travel.items[0].at("Id"), "travelled-pack-v2.0.0");
-  EXPECT_THAT(paths(travel), ElementsAre("travelled/M1/rebar-catalog/pack/v2.0.0.json"));
-  EXPECT_EQ(travel.cargo[0].artifact.path, "rebar-catalog/pack/v2.0.0.json");
-  EXPECT_EQ(travel.cargo[0].artifact.sha256, kPackSum);
+  ASSERT_EQ(plan.items.size(), 1U);
+  EXPECT_EQ(plan.items[0].at("Id"), "travelled-pack-v2.0.0");
+  EXPECT_THAT(paths(plan), ElementsAre("travelled/M1/rebar-catalog/pack/v2.0.0.json"));
+  EXPECT_EQ(plan.uploads[0].artifact.path, "rebar-catalog/pack/v2.0.0.json");
+  EXPECT_EQ(plan.uploads[0].artifact.sha256, kPackSum);
 }
 
 TEST_F(TravelTest, WhatIsInstalledHereIsTakenAlong) {
@@ -125,17 +125,16 @@ TEST_F(TravelTest, WhatIsInstalledHereIsTakenAlong) {
   declare("base", R"({"Id":"base","Components":[{"Name":"own","Version":"v1.0.0"},
       {"Name":"run","Version":"v1.0.0"}]})");
   below("A", "amd64", {"base"});
-  const TravelPlan made = plan();
-  ASSERT_EQ(made.travels.size(), 1U);
+  const SyncPlans made = plan();
+  ASSERT_EQ(made.plans.size(), 1U);
   EXPECT_THAT(made.problems, IsEmpty());
-  EXPECT_THAT(paths(made.travels[0]),
-              ElementsAre("travelled/M1/rebar-catalog/own/v1.0.0/own",
-                          "travelled/M1/rebar-catalog/run/v1.0.0/run/amd64/linux/run"));
-  EXPECT_EQ(made.travels[0].cargo[0].artifact.source, "installed://contents/own");
-  EXPECT_EQ(made.travels[0].cargo[1].artifact.source, "installed://plugin_providers/run/amd64/linux/run");
-  EXPECT_EQ(made.travels[0].items[0].at("Source"), "self://files/travelled/M1/rebar-catalog/own/v1.0.0/own");
-  arrive(made.travels[0]);
-  EXPECT_THAT(plan().travels, IsEmpty());
+  EXPECT_THAT(paths(made.plans[0]), ElementsAre("travelled/M1/rebar-catalog/own/v1.0.0/own",
+                                                "travelled/M1/rebar-catalog/run/v1.0.0/run/amd64/linux/run"));
+  EXPECT_EQ(made.plans[0].uploads[0].artifact.source, "installed://contents/own");
+  EXPECT_EQ(made.plans[0].uploads[1].artifact.source, "installed://plugin_providers/run/amd64/linux/run");
+  EXPECT_EQ(made.plans[0].items[0].at("Source"), "self://files/travelled/M1/rebar-catalog/own/v1.0.0/own");
+  arrive(made.plans[0]);
+  EXPECT_THAT(plan().plans, IsEmpty());
 }
 
 TEST_F(TravelTest, WhatArrivedIsNotSentAgain) {
@@ -143,67 +142,66 @@ TEST_F(TravelTest, WhatArrivedIsNotSentAgain) {
           R"({"Id":"base","DRPVersion":"","Components":[{"Type":"CP","Name":"pack","Version":"stable"},
       {"Type":"PP","Name":"tool","Version":"v1.0.0"}],"Files":[{"Path":"files/a","Source":"self://files/images/a.img"}]})");
   below("A", "amd64", {"base"});
-  TravelPlan made = plan();
-  ASSERT_EQ(made.travels.size(), 1U);
-  EXPECT_EQ(made.travels[0].cargo.size(), 3U);
-  arrive(made.travels[0]);
-  EXPECT_THAT(plan().travels, IsEmpty());
+  SyncPlans made = plan();
+  ASSERT_EQ(made.plans.size(), 1U);
+  EXPECT_EQ(made.plans[0].uploads.size(), 3U);
+  arrive(made.plans[0]);
+  EXPECT_THAT(plan().plans, IsEmpty());
   below("A2", "amd64", {"base"});
-  EXPECT_THAT(plan().travels, IsEmpty()) << "a second endpoint costs nothing";
+  EXPECT_THAT(plan().plans, IsEmpty()) << "a second endpoint costs nothing";
 }
 
 TEST_F(TravelTest, AnotherArchitectureAddsItsBuildAlone) {
   declare("base", R"({"Id":"base","Components":[{"Type":"PP","Name":"tool","Version":"v1.0.0"}]})");
   below("A", "amd64", {"base"});
-  TravelPlan made = plan();
-  ASSERT_EQ(made.travels.size(), 1U);
-  EXPECT_THAT(paths(made.travels[0]), ElementsAre("travelled/M1/rebar-catalog/tool/v1.0.0/amd64/linux/tool"));
-  EXPECT_THAT(builds(made.travels[0].items[0]), ElementsAre("amd64/linux"))
-      << "only what is there is promised";
-  arrive(made.travels[0]);
+  SyncPlans made = plan();
+  ASSERT_EQ(made.plans.size(), 1U);
+  EXPECT_THAT(paths(made.plans[0]), ElementsAre("travelled/M1/rebar-catalog/tool/v1.0.0/amd64/linux/tool"));
+  EXPECT_THAT(builds(made.plans[0].items[0]), ElementsAre("amd64/linux")) << "only what is there is promised";
+  arrive(made.plans[0]);
   below("B", "arm64", {"base"});
   made = plan();
-  ASSERT_EQ(made.travels.size(), 1U);
-  EXPECT_THAT(paths(made.travels[0]), ElementsAre("travelled/M1/rebar-catalog/tool/v1.0.0/arm64/linux/tool"));
-  EXPECT_THAT(builds(made.travels[0].items[0]), ElementsAre("amd64/linux", "arm64/linux"));
-  arrive(made.travels[0]);
-  EXPECT_THAT(plan().travels, IsEmpty());
+  ASSERT_EQ(made.plans.size(), 1U);
+  EXPECT_THAT(paths(made.plans[0]), ElementsAre("travelled/M1/rebar-catalog/tool/v1.0.0/arm64/linux/tool"));
+  EXPECT_THAT(builds(made.plans[0].items[0]), ElementsAre("amd64/linux", "arm64/linux"));
+  arrive(made.plans[0]);
+  EXPECT_THAT(plan().plans, IsEmpty());
 }
 
 TEST_F(TravelTest, ASetOfItsOwnIsLeftAlone) {
   declare("base", R"({"Id":"base"})");
   below("A", "amd64", {"base"});
   managers_["R1"].sets["base"] = json::parse(R"({"Id":"base","Description":"of R1"})").as_object();
-  const TravelPlan made = plan();
-  EXPECT_THAT(made.travels, IsEmpty());
+  const SyncPlans made = plan();
+  EXPECT_THAT(made.plans, IsEmpty());
   EXPECT_THAT(made.problems, ElementsAre(::testing::HasSubstr("R1 has a version set base of its own")));
 }
 
 TEST_F(TravelTest, WhatNobodyNamesAnyMoreIsTakenBack) {
   declare("base", R"({"Id":"base","Components":[{"Type":"PP","Name":"tool","Version":"v1.0.0"}]})");
   below("A", "amd64", {"base"});
-  arrive(plan().travels.at(0));
+  arrive(plan().plans.at(0));
   managers_["R1"].sets["own"] = json::parse(R"({"Id":"own"})").as_object();
   endpoints_.clear();
-  const TravelPlan made = plan();
-  ASSERT_EQ(made.travels.size(), 1U);
-  EXPECT_THAT(made.travels[0].stale_sets, ElementsAre("base"));
-  EXPECT_THAT(made.travels[0].stale_items, ElementsAre("travelled-tool-v1.0.0"));
-  EXPECT_THAT(made.travels[0].files_to_keep, IsEmpty());
-  arrive(made.travels[0]);
-  EXPECT_THAT(plan().travels, IsEmpty());
+  const SyncPlans made = plan();
+  ASSERT_EQ(made.plans.size(), 1U);
+  EXPECT_THAT(made.plans[0].stale_sets, ElementsAre("base"));
+  EXPECT_THAT(made.plans[0].stale_items, ElementsAre("travelled-tool-v1.0.0"));
+  EXPECT_THAT(made.plans[0].files_to_keep, IsEmpty());
+  arrive(made.plans[0]);
+  EXPECT_THAT(plan().plans, IsEmpty());
 }
 
 TEST_F(TravelTest, AChangedSetTravelsAgainAndAMovedStableToo) {
   declare("base", R"({"Id":"base","Components":[{"Type":"CP","Name":"pack","Version":"stable"}]})");
   below("A", "amd64", {"base"});
-  arrive(plan().travels.at(0));
+  arrive(plan().plans.at(0));
   own_sets_["base"]["Description"] = "new";
-  TravelPlan made = plan();
-  ASSERT_EQ(made.travels.size(), 1U);
-  EXPECT_THAT(made.travels[0].cargo, IsEmpty());
-  EXPECT_EQ(made.travels[0].sets.at(0).at("Description"), "new");
-  arrive(made.travels[0]);
+  SyncPlans made = plan();
+  ASSERT_EQ(made.plans.size(), 1U);
+  EXPECT_THAT(made.plans[0].uploads, IsEmpty());
+  EXPECT_EQ(made.plans[0].sets.at(0).at("Description"), "new");
+  arrive(made.plans[0]);
   std::vector<catalog::Item> items = catalog_.all();
   items.push_back(item("pack", "v3.0.0", "ContentPackage", "self://files/rebar-catalog/pack/v3.0.0.json",
                        {{"any/any", kFileSum}}));
@@ -212,21 +210,21 @@ TEST_F(TravelTest, AChangedSetTravelsAgainAndAMovedStableToo) {
   items[1].version = "stable";
   catalog_ = catalog::Items(std::move(items));
   made = plan();
-  ASSERT_EQ(made.travels.size(), 1U);
-  EXPECT_EQ(made.travels[0].sets.at(0).at("Components").at(0).at("Version"), "v3.0.0");
-  EXPECT_THAT(made.travels[0].stale_items, ElementsAre("travelled-pack-v2.0.0"));
+  ASSERT_EQ(made.plans.size(), 1U);
+  EXPECT_EQ(made.plans[0].sets.at(0).at("Components").at(0).at("Version"), "v3.0.0");
+  EXPECT_THAT(made.plans[0].stale_items, ElementsAre("travelled-pack-v2.0.0"));
 }
 
 TEST_F(TravelTest, FilesThatASetStillNeedsAreKeptAndNoOthers) {
   declare("base", R"({"Id":"base","Components":[{"Type":"CP","Name":"pack","Version":"stable"}],
       "Files":[{"Path":"files/a","Source":"self://files/images/a.img"}]})");
   below("A", "amd64", {"base"});
-  arrive(plan().travels.at(0));
+  arrive(plan().plans.at(0));
   own_sets_["base"].erase("Components");
-  const TravelPlan made = plan();
-  ASSERT_EQ(made.travels.size(), 1U);
-  EXPECT_THAT(made.travels[0].files_to_keep, ElementsAre("travelled/M1/files/" + kFileSum + "/a.img"));
-  EXPECT_THAT(made.travels[0].stale_items, ElementsAre("travelled-pack-v2.0.0"));
+  const SyncPlans made = plan();
+  ASSERT_EQ(made.plans.size(), 1U);
+  EXPECT_THAT(made.plans[0].files_to_keep, ElementsAre("travelled/M1/files/" + kFileSum + "/a.img"));
+  EXPECT_THAT(made.plans[0].stale_items, ElementsAre("travelled-pack-v2.0.0"));
 }
 
 TEST_F(TravelTest, WhatAnotherManagerBroughtIsNotTouched) {
@@ -234,10 +232,10 @@ TEST_F(TravelTest, WhatAnotherManagerBroughtIsNotTouched) {
   below("A", "amd64", {"base"});
   managers_["R1"].items["travelled-pack-v2.0.0"] =
       json::parse(R"({"Id":"travelled-pack-v2.0.0","Meta":{"mullion/from":"M2"}})").as_object();
-  const TravelPlan made = plan();
-  ASSERT_EQ(made.travels.size(), 1U);
-  EXPECT_THAT(made.travels[0].items, IsEmpty());
-  EXPECT_EQ(made.travels[0].sets.at(0).at("Components").at(0).at("Version"), "v2.0.0");
+  const SyncPlans made = plan();
+  ASSERT_EQ(made.plans.size(), 1U);
+  EXPECT_THAT(made.plans[0].items, IsEmpty());
+  EXPECT_EQ(made.plans[0].sets.at(0).at("Components").at(0).at("Version"), "v2.0.0");
   EXPECT_THAT(made.problems, ElementsAre(::testing::HasSubstr("from another manager already")));
 }
 
@@ -250,10 +248,10 @@ TEST_F(TravelTest, SecretsTravelSealedAnew) {
   own_sets_["base"]["Global"] = json::object{{"plain", 1}, {"pass/word", sealed("here")}};
   own_sets_["base"]["Plugins"].as_array()[0].as_object()["Params"].as_object()["key"] = sealed("plugin here");
   below("A", "amd64", {"base"});
-  TravelPlan made = plan();
-  ASSERT_EQ(made.travels.size(), 1U);
+  SyncPlans made = plan();
+  ASSERT_EQ(made.plans.size(), 1U);
   EXPECT_THAT(made.problems, IsEmpty());
-  json::value copy = made.travels[0].sets.at(0);
+  json::value copy = made.plans[0].sets.at(0);
   EXPECT_TRUE(holds_sealed(copy));
   const auto anew = [](const json::value& here) -> Result<json::value> {
     return json::value(sealed(std::string(here.at("Payload").as_string()) + " there"));
@@ -271,12 +269,12 @@ TEST_F(TravelTest, SecretsTravelSealedAnew) {
              return known.place == place && known.here == wanted && known.there == shown;
            });
   };
-  EXPECT_THAT(plan().travels, IsEmpty()) << "nothing changed";
+  EXPECT_THAT(plan().plans, IsEmpty()) << "nothing changed";
   own_sets_["base"]["Global"].as_object()["pass/word"] = sealed("another");
-  EXPECT_EQ(plan().travels.size(), 1U);
+  EXPECT_EQ(plan().plans.size(), 1U);
   own_sets_["base"]["Global"].as_object()["pass/word"] = sealed("here");
   managers_["R1"].sets["base"]["Global"].as_object()["pass/word"] = sealed("by hand");
-  EXPECT_EQ(plan().travels.size(), 1U);
+  EXPECT_EQ(plan().plans.size(), 1U);
 }
 
 TEST_F(TravelTest, ASecretThatCannotBeSealedStopsItsSet) {
@@ -293,9 +291,9 @@ TEST_F(TravelTest, WhatIsNotKnownHereIsSaid) {
   declare("base", R"({"Id":"base","Components":[{"Type":"CP","Name":"missing","Version":"stable"}],
       "Files":[{"Path":"files/a","Source":"self://files/gone"},{"Path":"files/b","Source":"https://x/y"}]})");
   below("A", "amd64", {"base"});
-  const TravelPlan made = plan();
-  ASSERT_EQ(made.travels.size(), 1U);
-  EXPECT_EQ(made.travels[0].sets.at(0).at("Components").at(0).at("Version"), "stable") << "R1 may know it";
+  const SyncPlans made = plan();
+  ASSERT_EQ(made.plans.size(), 1U);
+  EXPECT_EQ(made.plans[0].sets.at(0).at("Components").at(0).at("Version"), "stable") << "R1 may know it";
   EXPECT_THAT(made.problems, ElementsAre(::testing::HasSubstr("missing stable is not in the catalog here"),
                                          ::testing::HasSubstr("self://files/gone is not a file here")));
 }

@@ -1,5 +1,5 @@
 // What rollouts send to the owners of Endpoint objects.
-#include "versionset/internal/rollout_puts.h"
+#include "versionset/internal/assignment_writer.h"
 
 #include <gtest/gtest.h>
 

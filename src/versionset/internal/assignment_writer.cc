@@ -1,4 +1,4 @@
-#include "versionset/internal/rollout_puts.h"
+#include "versionset/internal/assignment_writer.h"
 
 #include <fmt/format.h>
 
@@ -26,7 +26,7 @@ json::value or_null(bool there, json::value value) { return there ? std::move(va
 
 }  // namespace
 
-json::array patch_of(const Put& put) {
+json::array patch_of(const AssignmentChange& put) {
   json::array patch;
   const Assignment& seen = put.seen;
   patch.push_back(operation("test", "/VersionSets",
@@ -41,7 +41,8 @@ json::array patch_of(const Put& put) {
   return patch;
 }
 
-Puts::Puts(env::Runtime& runtime, store::Store& store, manager::Manager& manager, std::function<void()> ended)
+AssignmentWriter::AssignmentWriter(env::Runtime& runtime, store::Store& store, manager::Manager& manager,
+                                   std::function<void()> ended)
     : store_(store),
       manager_(manager),
       notify_(std::move(ended)),
@@ -50,7 +51,7 @@ Puts::Puts(env::Runtime& runtime, store::Store& store, manager::Manager& manager
                                  seen_)),
       tasks_(runtime.executor(), "rollout puts") {}
 
-Moment Puts::begin(const Put& put, env::WallTime now) {
+Moment AssignmentWriter::begin(const AssignmentChange& put, env::WallTime now) {
   {
     std::lock_guard lock(mutex_);
     Entry& entry = entries_[put.endpoint];
@@ -62,7 +63,7 @@ Moment Puts::begin(const Put& put, env::WallTime now) {
   return std::nullopt;
 }
 
-void Puts::tell(const std::string& endpoint, EndpointFacts& facts) const {
+void AssignmentWriter::tell(const std::string& endpoint, EndpointFacts& facts) const {
   std::lock_guard lock(mutex_);
   const auto found = entries_.find(endpoint);
   if (found == entries_.end()) return;
@@ -70,9 +71,9 @@ void Puts::tell(const std::string& endpoint, EndpointFacts& facts) const {
   facts.trouble = found->second.trouble;
 }
 
-env::Task<void> Puts::stop() { co_await tasks_.async_stop(); }
+env::Task<void> AssignmentWriter::stop() { co_await tasks_.async_stop(); }
 
-env::Task<Result<void>> Puts::write(const Put& put) {
+env::Task<Result<void>> AssignmentWriter::write(const AssignmentChange& put) {
   if (put.owner.empty()) {
     Result<void> done = co_await put_own(put);
     co_return done;
@@ -82,7 +83,7 @@ env::Task<Result<void>> Puts::write(const Put& put) {
   co_return done;
 }
 
-env::Task<void> Puts::carry_out(Put put) {
+env::Task<void> AssignmentWriter::carry_out(AssignmentChange put) {
   const Result<void> outcome = co_await store::failed_reads_returned(write(put));
   if (!outcome)
     kRolloutLog.warn("endpoint is not changed endpoint={} owner={} reason={}", put.endpoint, put.owner,
@@ -90,7 +91,7 @@ env::Task<void> Puts::carry_out(Put put) {
   ended(put.endpoint, outcome);
 }
 
-void Puts::ended(const std::string& endpoint, const Result<void>& outcome) {
+void AssignmentWriter::ended(const std::string& endpoint, const Result<void>& outcome) {
   {
     std::lock_guard lock(mutex_);
     Entry& entry = entries_[endpoint];
@@ -106,7 +107,7 @@ void Puts::ended(const std::string& endpoint, const Result<void>& outcome) {
   notify_();
 }
 
-env::Task<Result<void>> Puts::put_own(Put put) {
+env::Task<Result<void>> AssignmentWriter::put_own(AssignmentChange put) {
   // Somebody else's change in between shows in the facts, and is not overwritten.
   std::function<void(json::object&)> change = [put](json::object& endpoint) {
     if (assignment_of(endpoint) == put.seen) assign(endpoint, put.wanted);
@@ -115,7 +116,7 @@ env::Task<Result<void>> Puts::put_own(Put put) {
   co_return done;
 }
 
-env::Task<Result<void>> Puts::put_remote(Put put) {
+env::Task<Result<void>> AssignmentWriter::put_remote(AssignmentChange put) {
   net::ClientRequest request = json_request("PATCH", target_of("endpoints/" + put.endpoint), patch_of(put));
   request.timeout = kAnswerLimit;
   const std::unique_ptr<EndpointCalls> owner = calls_through(manager_, put.owner);
@@ -125,7 +126,7 @@ env::Task<Result<void>> Puts::put_remote(Put put) {
 }
 
 /// What was put counts once the replica shows it.
-env::Task<void> Puts::await_replica(Put put) {
+env::Task<void> AssignmentWriter::await_replica(AssignmentChange put) {
   const env::SteadyTime deadline = env::system_clock().steady() + kReplicaLimit;
   while (true) {
     const uint64_t version = seen_->version();

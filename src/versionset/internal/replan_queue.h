@@ -11,7 +11,7 @@ namespace mullion::versionset {
 
 /// Thread-safe and quick: called by whoever sees a change. Many marks of one
 /// endpoint are one plan.
-class Dirty {
+class ReplanQueue {
  public:
   struct Work {
     bool all = false;

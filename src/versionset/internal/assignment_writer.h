@@ -13,16 +13,17 @@
 namespace mullion::versionset::internal {
 
 /// For the owner's Endpoint object: fails unless it has exactly what was seen, then has what is wanted.
-json::array patch_of(const Put& put);
+json::array patch_of(const AssignmentChange& put);
 
 /// At most one change of an endpoint at a time; one that fails is not tried again at once. Thread-safe.
-class Puts {
+class AssignmentWriter {
  public:
-  Puts(env::Runtime& runtime, store::Store& store, manager::Manager& manager, std::function<void()> ended);
+  AssignmentWriter(env::Runtime& runtime, store::Store& store, manager::Manager& manager,
+                   std::function<void()> ended);
 
   /// Begins the change unless one is under way or the last failure is too fresh; then answers when to ask
   /// again.
-  Moment begin(const Put& put, env::WallTime now);
+  Moment begin(const AssignmentChange& put, env::WallTime now);
   /// Fills EndpointFacts::busy and trouble.
   void tell(const std::string& endpoint, EndpointFacts& facts) const;
   env::Task<void> stop();
@@ -34,11 +35,11 @@ class Puts {
     env::WallTime not_before{};
     std::string trouble;
   };
-  env::Task<void> carry_out(Put put);
-  env::Task<Result<void>> write(const Put& put);
-  env::Task<Result<void>> put_own(Put put);
-  env::Task<Result<void>> put_remote(Put put);
-  env::Task<void> await_replica(Put put);
+  env::Task<void> carry_out(AssignmentChange put);
+  env::Task<Result<void>> write(const AssignmentChange& put);
+  env::Task<Result<void>> put_own(AssignmentChange put);
+  env::Task<Result<void>> put_remote(AssignmentChange put);
+  env::Task<void> await_replica(AssignmentChange put);
   void ended(const std::string& endpoint, const Result<void>& outcome);
 
   store::Store& store_;

@@ -37,19 +37,19 @@ struct ManagerBelow {
   std::map<std::string, json::object> items;  // CatalogItem objects by Id, its own ones
 };
 
-struct TravelFile {
+struct SyncFile {
   std::string sha256;
   uint64_t size = 0;
 };
 
-struct TravelInputs {
+struct SyncInputs {
   std::string own_id;
   const std::map<std::string, json::object>& own_sets;
   const std::vector<EndpointBelow>& endpoints;
   const std::map<std::string, ManagerBelow>& managers;  // by next hop
   const catalog::Items& items;
   /// A file of this server ("files/a", "isos/b"); absent when there is none.
-  std::function<std::optional<TravelFile>(const std::string& path)> file;
+  std::function<std::optional<SyncFile>(const std::string& path)> file;
   /// Whether the sealed value `shown` at a manager stands for `wanted`, which is sealed here: what was put
   /// there as SealedAnew. Absent: never.
   std::function<bool(const std::string& next_hop, const std::string& place, const json::value& wanted,
@@ -58,17 +58,17 @@ struct TravelInputs {
 };
 
 /// A file to be put below files/ of the manager.
-struct Cargo {
+struct Upload {
   catalog::Artifact artifact;  // here
   std::string path;            // there, below files/
-  auto operator<=>(const Cargo& other) const { return path <=> other.path; }
-  bool operator==(const Cargo& other) const { return path == other.path; }
+  auto operator<=>(const Upload& other) const { return path <=> other.path; }
+  bool operator==(const Upload& other) const { return path == other.path; }
 };
 
 /// What is to be done at one manager, in this order.
-struct Travel {
+struct SyncPlan {
   std::string next_hop;
-  std::vector<Cargo> cargo;             // by path, each once
+  std::vector<Upload> uploads;          // by path, each once
   std::vector<json::object> items;      // CatalogItem objects to create or replace
   std::vector<json::object> sets;       // VersionSet objects to create or replace
   std::vector<std::string> stale_sets;  // copies nobody there names any more
@@ -77,12 +77,12 @@ struct Travel {
   bool empty() const { return items.empty() && sets.empty() && stale_sets.empty() && stale_items.empty(); }
 };
 
-struct TravelPlan {
-  std::vector<Travel> travels;  // without those that have nothing to do, by next hop
+struct SyncPlans {
+  std::vector<SyncPlan> plans;  // without those that have nothing to do, by next hop
   std::vector<std::string> problems;
 };
 
-TravelPlan plan_travel(const TravelInputs& inputs);
+SyncPlans plan_sync(const SyncInputs& inputs);
 
 /// A secret value on its way: as it is sealed here, and as it is sealed there.
 struct SealedAnew {

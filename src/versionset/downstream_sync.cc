@@ -1,4 +1,4 @@
-#include "versionset/courier.h"
+#include "versionset/downstream_sync.h"
 
 #include <algorithm>
 #include <array>
@@ -18,10 +18,10 @@
 #include "versionset/internal/endpoint_memory.h"
 #include "versionset/internal/json_read.h"
 #include "versionset/internal/log.h"
-#include "versionset/internal/set_book.h"
+#include "versionset/internal/set_cache.h"
 #include "versionset/internal/set_secrets.h"
 #include "versionset/internal/upload.h"
-#include "versionset/travel.h"
+#include "versionset/sync_plan.h"
 
 namespace mullion::versionset {
 namespace {
@@ -34,7 +34,7 @@ constexpr auto kFirstFetchPause = std::chrono::seconds(2);
 constexpr auto kLongestFetchPause = std::chrono::minutes(5);
 constexpr auto kForEver = std::chrono::hours(24);
 
-/// What of an Endpoint object of a manager below decides what travels to it: all else changes often.
+/// What of an Endpoint object of a manager below decides what is pushed to it: all else changes often.
 constexpr std::array<std::string_view, 4> kEndpointMembers{"VersionSets", "VersionSet", "Arch", "Os"};
 
 bool same_members(std::string_view before, std::string_view after) {
@@ -43,7 +43,7 @@ bool same_members(std::string_view before, std::string_view after) {
   });
 }
 
-store::Interest what_travels() {
+store::Interest what_is_pushed() {
   constexpr auto kAnywhere = store::Interest::Owners::kAny;
   return {.rules = {{std::string(kSets), kAnywhere},
                     {std::string(kItems), kAnywhere},
@@ -68,24 +68,24 @@ Objects objects_of(const store::Snapshot& view, std::string_view type, std::stri
   return out;
 }
 
-/// The travels to one manager, one after the other; a slow or dark one waits alone.
-struct Hop {
-  std::shared_ptr<const Travel> travel;  // the newest; nullptr: nothing to do
+/// The plans to one manager, one after the other; a slow or dark one waits alone.
+struct Downstream {
+  std::shared_ptr<const SyncPlan> plan;  // the newest; nullptr: nothing to do
   bool working = false;
   env::Signal wake;
 };
 
-class CourierImpl final : public Courier {
+class DownstreamSyncImpl final : public DownstreamSync {
  public:
-  explicit CourierImpl(const Dependencies& given)
+  explicit DownstreamSyncImpl(const Dependencies& given)
       : given_(given),
         memory_(given_.store),
         artifacts_(make_artifacts(given_.catalog, given_.blobs)),
-        tasks_(given_.runtime.executor(), "courier") {
+        tasks_(given_.runtime.executor(), "downstream sync") {
     // These listeners cannot be taken back; what they hold outlives us.
     given_.catalog.on_change([wake = wake_] { wake->notify_all(); });
-    given_.manager.on_endpoint_change([hops = hops_, wake = wake_](const std::string& id) {
-      if (hops->wake(id)) wake->notify_all();
+    given_.manager.on_endpoint_change([downstreams = downstreams_, wake = wake_](const std::string& id) {
+      if (downstreams->wake(id)) wake->notify_all();
     });
   }
 
@@ -93,9 +93,10 @@ class CourierImpl final : public Courier {
     const auto follow = [wake = wake_](const std::shared_ptr<const store::Commit>& commit) {
       if (std::ranges::any_of(commit->changes, matters)) wake->notify_all();
     };
-    follower_ = store::Follower(given_.store, given_.runtime,
-                                {"courier", what_travels(), follow, [wake = wake_] { wake->notify_all(); }});
-    tasks_.spawn("courier", [this] { return run(); });
+    follower_ = store::Follower(
+        given_.store, given_.runtime,
+        {"downstream sync", what_is_pushed(), follow, [wake = wake_] { wake->notify_all(); }});
+    tasks_.spawn("downstream sync", [this] { return run(); });
   }
 
   Task<void> stop() override {
@@ -108,44 +109,44 @@ class CourierImpl final : public Courier {
 
  private:
   /// Shared with listeners that live longer.
-  class Hops {
+  class Downstreams {
    public:
     /// True the first time: what an endpoint has may be known from before, then no commit tells of it.
     bool wake(const std::string& id) {
       std::lock_guard lock(mutex_);
-      std::shared_ptr<Hop>& hop = hops_[id];
-      const bool first = hop == nullptr;
-      if (first) hop = std::make_shared<Hop>();
-      hop->wake.notify_all();
+      std::shared_ptr<Downstream>& downstream = downstreams_[id];
+      const bool first = downstream == nullptr;
+      if (first) downstream = std::make_shared<Downstream>();
+      downstream->wake.notify_all();
       return first;
     }
-    /// Hops that were idle and have something to do now.
-    std::vector<std::pair<std::string, std::shared_ptr<Hop>>> assign(std::vector<Travel> travels) {
-      std::vector<std::pair<std::string, std::shared_ptr<Hop>>> started;
+    /// Downstreams that were idle and have something to do now.
+    std::vector<std::pair<std::string, std::shared_ptr<Downstream>>> assign(std::vector<SyncPlan> plans) {
+      std::vector<std::pair<std::string, std::shared_ptr<Downstream>>> started;
       std::lock_guard lock(mutex_);
-      for (auto& [id, hop] : hops_) hop->travel = nullptr;
-      for (Travel& travel : travels) {
-        const std::string id = travel.next_hop;
-        std::shared_ptr<Hop>& hop = hops_[id];
-        if (!hop) hop = std::make_shared<Hop>();
-        hop->travel = std::make_shared<const Travel>(std::move(travel));
-        if (!std::exchange(hop->working, true)) started.emplace_back(id, hop);
-        hop->wake.notify_all();
+      for (auto& [id, downstream] : downstreams_) downstream->plan = nullptr;
+      for (SyncPlan& plan : plans) {
+        const std::string id = plan.next_hop;
+        std::shared_ptr<Downstream>& downstream = downstreams_[id];
+        if (!downstream) downstream = std::make_shared<Downstream>();
+        downstream->plan = std::make_shared<const SyncPlan>(std::move(plan));
+        if (!std::exchange(downstream->working, true)) started.emplace_back(id, downstream);
+        downstream->wake.notify_all();
       }
       return started;
     }
-    /// The next travel of a hop, or nothing: then its worker has ended.
-    std::shared_ptr<const Travel> next(const std::string& id, const std::shared_ptr<const Travel>& done) {
+    /// The next plan of a downstream, or nothing: then its worker has ended.
+    std::shared_ptr<const SyncPlan> next(const std::string& id, const std::shared_ptr<const SyncPlan>& done) {
       std::lock_guard lock(mutex_);
-      const std::shared_ptr<Hop>& hop = hops_.at(id);
-      if (hop->travel == done) hop->travel = nullptr;
-      if (hop->travel == nullptr) hop->working = false;
-      return hop->travel;
+      const std::shared_ptr<Downstream>& downstream = downstreams_.at(id);
+      if (downstream->plan == done) downstream->plan = nullptr;
+      if (downstream->plan == nullptr) downstream->working = false;
+      return downstream->plan;
     }
 
    private:
     std::mutex mutex_;
-    std::map<std::string, std::shared_ptr<Hop>> hops_;
+    std::map<std::string, std::shared_ptr<Downstream>> downstreams_;
   };
 
   /// One plan after the other: what changes meanwhile is seen by the next.
@@ -157,7 +158,7 @@ class CourierImpl final : public Courier {
       if (!slept) co_return;
       seen = wake_->version();
       if (!given_.manager.active()) continue;
-      std::optional<Result<TravelPlan>> plan;
+      std::optional<Result<SyncPlans>> plan;
       co_await env::run_blocking(env::Pool::kProcessor,
                                  [&] { plan = store::as_result([&] { return make_plan(); }); });
       if (!plan->ok()) {
@@ -168,35 +169,36 @@ class CourierImpl final : public Courier {
         continue;
       }
       tell((*plan)->problems);
-      for (auto& [id, hop] : hops_->assign(std::move((*plan)->travels))) {
-        tasks_.spawn("travel", [this, id = id, hop = hop] { return serve(id, hop); });
+      for (auto& [id, downstream] : downstreams_->assign(std::move((*plan)->plans))) {
+        tasks_.spawn("downstream",
+                     [this, id = id, downstream = downstream] { return serve(id, downstream); });
       }
     }
   }
 
   /// Until nothing is to be done there; what fails is tried again.
-  Task<void> serve(std::string id, std::shared_ptr<Hop> hop) {
+  Task<void> serve(std::string id, std::shared_ptr<Downstream> downstream) {
     env::Duration pause = kFirstFetchPause;
-    std::shared_ptr<const Travel> travel = hops_->next(id, nullptr);
-    while (travel && !stopping_) {
-      const uint64_t seen = hop->wake.version();
-      const Result<void> done = co_await store::failed_reads_returned(carry_out(*travel));
+    std::shared_ptr<const SyncPlan> plan = downstreams_->next(id, nullptr);
+    while (plan && !stopping_) {
+      const uint64_t seen = downstream->wake.version();
+      const Result<void> done = co_await store::failed_reads_returned(carry_out(*plan));
       if (done) {
         pause = kFirstFetchPause;
-        travel = hops_->next(id, travel);
+        plan = downstreams_->next(id, plan);
         continue;
       }
       ++failures_;
       kLog.warn("version sets do not reach the manager below manager={} reason={}", id,
                 reason_of(done.error()));
-      co_await hop->wake.wait(seen, pause);
+      co_await downstream->wake.wait(seen, pause);
       pause = std::min<env::Duration>(pause * 2, kLongestFetchPause);
-      travel = hops_->next(id, nullptr);
+      plan = downstreams_->next(id, nullptr);
     }
   }
 
   /// Blocks.
-  TravelPlan make_plan() {
+  SyncPlans make_plan() {
     const std::shared_ptr<const store::Snapshot> view = given_.store.snapshot();
     Objects own_sets = objects_of(*view, kSets, store::kOwn);
     Objects layered = objects_of(*view, kSets, store::kLayered);
@@ -209,7 +211,7 @@ class CourierImpl final : public Courier {
       add_endpoints(*view, owner, endpoints);
     }
     const std::shared_ptr<const catalog::Items> items = given_.catalog.items();
-    return plan_travel(
+    return plan_sync(
         {given_.own_id, own_sets, endpoints, managers, *items,
          [this](const std::string& path) { return travel_file(path); },
          [this](const std::string& next_hop, const std::string& place, const json::value& wanted,
@@ -241,12 +243,12 @@ class CourierImpl final : public Courier {
     });
   }
 
-  std::optional<TravelFile> travel_file(const std::string& path) const {
+  std::optional<SyncFile> travel_file(const std::string& path) const {
     const size_t slash = path.find('/');
     const Result<content::Blobs::Info> info =
         given_.blobs.stat(path.substr(0, slash), path.substr(slash + 1));
     if (!info) return std::nullopt;
-    return TravelFile{info->sha256, info->size};
+    return SyncFile{info->sha256, info->size};
   }
 
   void tell(const std::vector<std::string>& problems) {
@@ -257,31 +259,31 @@ class CourierImpl final : public Courier {
     told_ = std::move(now);
   }
 
-  Task<Result<void>> carry_out(Travel travel) {
-    const std::unique_ptr<EndpointCalls> calls = calls_through(given_.manager, travel.next_hop);
-    const Target target{travel.next_hop, *calls,       *artifacts_,
-                        memory_,         given_.store, [this](uint64_t bytes) { bytes_ += bytes; }};
-    for (const Cargo& cargo : travel.cargo) {
-      Result<void> done = co_await deliver_file(target, cargo);
+  Task<Result<void>> carry_out(SyncPlan plan) {
+    const std::unique_ptr<EndpointCalls> calls = calls_through(given_.manager, plan.next_hop);
+    const Target target{plan.next_hop, *calls,       *artifacts_,
+                        memory_,       given_.store, [this](uint64_t bytes) { bytes_ += bytes; }};
+    for (const Upload& upload : plan.uploads) {
+      Result<void> done = co_await deliver_file(target, upload);
       if (!done) co_return done;
     }
-    for (const json::object& object : travel.items) {
+    for (const json::object& object : plan.items) {
       Result<void> done = co_await put_object(*calls, std::string(kItems), object);
       if (!done) co_return done;
     }
-    Result<void> sets = co_await put_sets(target, travel);
+    Result<void> sets = co_await put_sets(target, plan);
     if (!sets) co_return sets;
-    Result<void> cleaned = co_await take_back(*calls, travel);
+    Result<void> cleaned = co_await take_back(*calls, plan);
     if (!cleaned) co_return cleaned;
-    kLog.info("version sets travelled manager={} sets={} items={} files={} taken-back={}", travel.next_hop,
-              travel.sets.size(), travel.items.size(), travel.cargo.size(),
-              travel.stale_sets.size() + travel.stale_items.size());
+    kLog.info("version sets travelled manager={} sets={} items={} files={} taken-back={}", plan.next_hop,
+              plan.sets.size(), plan.items.size(), plan.uploads.size(),
+              plan.stale_sets.size() + plan.stale_items.size());
     co_return Result<void>{};
   }
 
-  Task<Result<void>> deliver_file(const Target& target, Cargo cargo) {
-    const std::string path = "files/" + cargo.path;
-    Result<content::Blobs::Info> info = co_await artifacts_->fetch(cargo.artifact);
+  Task<Result<void>> deliver_file(const Target& target, Upload upload) {
+    const std::string path = "files/" + upload.path;
+    Result<content::Blobs::Info> info = co_await artifacts_->fetch(upload.artifact);
     if (!info) co_return info.error();
     Result<std::string> there = co_await checksum_there(target.calls, path);
     if (!there) co_return there.error();
@@ -292,9 +294,9 @@ class CourierImpl final : public Courier {
   }
 
   /// One that is refused does not hold up the others.
-  Task<Result<void>> put_sets(const Target& target, const Travel& travel) {
+  Task<Result<void>> put_sets(const Target& target, const SyncPlan& plan) {
     Result<void> outcome;
-    for (const json::object& object : travel.sets) {
+    for (const json::object& object : plan.sets) {
       Result<void> done = co_await put_set(target, object);
       if (!done && is_broken(done.error())) co_return done;
       if (!done) outcome = std::move(done);
@@ -351,12 +353,12 @@ class CourierImpl final : public Courier {
   }
 
   /// Sets, then items, then the files that nothing needs any more: an object that is there has its files.
-  Task<Result<void>> take_back(EndpointCalls& calls, const Travel& travel) {
-    for (const std::string& name : travel.stale_sets) {
+  Task<Result<void>> take_back(EndpointCalls& calls, const SyncPlan& plan) {
+    for (const std::string& name : plan.stale_sets) {
       Result<void> gone = co_await remove(calls, fmt::format("{}/{}", kSets, name));
       if (!gone) co_return gone;
     }
-    for (const std::string& id : travel.stale_items) {
+    for (const std::string& id : plan.stale_items) {
       Result<void> gone = co_await remove(calls, fmt::format("{}/{}", kItems, id));
       if (!gone) co_return gone;
     }
@@ -368,7 +370,7 @@ class CourierImpl final : public Courier {
     for (const json::value& name : (*names)->get_array()) {
       if (!name.is_string()) continue;
       const std::string path = tree + std::string(name.get_string());
-      if (path.ends_with('/') || travel.files_to_keep.contains(path)) continue;
+      if (path.ends_with('/') || plan.files_to_keep.contains(path)) continue;
       Result<void> gone = co_await remove(calls, "files/" + path);
       if (!gone) co_return gone;
     }
@@ -389,7 +391,7 @@ class CourierImpl final : public Courier {
   EndpointMemory memory_;
   std::unique_ptr<Artifacts> artifacts_;
   const std::shared_ptr<env::Signal> wake_ = std::make_shared<env::Signal>();
-  const std::shared_ptr<Hops> hops_ = std::make_shared<Hops>();
+  const std::shared_ptr<Downstreams> downstreams_ = std::make_shared<Downstreams>();
   store::Follower follower_;  // ends before what it uses
   std::atomic<bool> stopping_{false};
   std::atomic<uint64_t> files_{0}, bytes_{0}, failures_{0};
@@ -399,8 +401,8 @@ class CourierImpl final : public Courier {
 
 }  // namespace
 
-std::unique_ptr<Courier> make_courier(const Dependencies& dependencies) {
-  return std::make_unique<CourierImpl>(dependencies);
+std::unique_ptr<DownstreamSync> make_downstream_sync(const Dependencies& dependencies) {
+  return std::make_unique<DownstreamSyncImpl>(dependencies);
 }
 
 }  // namespace mullion::versionset

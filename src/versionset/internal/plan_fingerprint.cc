@@ -1,4 +1,4 @@
-#include "versionset/internal/made_for.h"
+#include "versionset/internal/plan_fingerprint.h"
 
 #include "base/digest.h"
 #include "model/object.h"
@@ -60,13 +60,13 @@ json::value json_of(const Wanted& wanted) {
 
 }  // namespace
 
-std::string made_for(const std::vector<std::string>& names, const Wanted* wanted) {
+std::string plan_fingerprint(const std::vector<std::string>& names, const Wanted* wanted) {
   if (names.empty()) return "";
   return names_hash(names) + "-" +
          (wanted == nullptr ? std::string(kDigits, '0') : short_hash(json_of(*wanted)));
 }
 
-bool is_made_for_names(std::string_view word, const std::vector<std::string>& names) {
+bool is_fingerprint_of_names(std::string_view word, const std::vector<std::string>& names) {
   if (names.empty()) return word.empty();
   return word.substr(0, word.find('-')) == names_hash(names);
 }

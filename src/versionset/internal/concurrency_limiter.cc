@@ -1,34 +1,34 @@
-#include "versionset/internal/slots.h"
+#include "versionset/internal/concurrency_limiter.h"
 
 #include <algorithm>
 
 namespace mullion::versionset {
 
-Slots::Place::~Place() {
+ConcurrencyLimiter::Place::~Place() {
   {
-    std::lock_guard lock(slots_.mutex_);
-    slots_.places_.erase(at_);
+    std::lock_guard lock(limiter_.mutex_);
+    limiter_.places_.erase(at_);
   }
-  slots_.changed_.notify_all();
+  limiter_.changed_.notify_all();
 }
 
-void Slots::Place::touch() {
-  std::lock_guard lock(slots_.mutex_);
+void ConcurrencyLimiter::Place::touch() {
+  std::lock_guard lock(limiter_.mutex_);
   *at_ = env::system_clock().steady();
 }
 
-size_t Slots::busy(env::SteadyTime now) const {
+size_t ConcurrencyLimiter::busy(env::SteadyTime now) const {
   return static_cast<size_t>(
       std::ranges::count_if(places_, [&](env::SteadyTime touched) { return now - touched < still_; }));
 }
 
-size_t Slots::taken() const {
+size_t ConcurrencyLimiter::taken() const {
   std::lock_guard lock(mutex_);
   return places_.size();
 }
 
 /// With the mutex held.
-std::unique_ptr<Slots::Place> Slots::place_if_free() {
+std::unique_ptr<ConcurrencyLimiter::Place> ConcurrencyLimiter::place_if_free() {
   const env::SteadyTime now = env::system_clock().steady();
   if (busy(now) >= most_) return nullptr;
   std::unique_ptr<Place> place(new Place(*this));
@@ -36,25 +36,25 @@ std::unique_ptr<Slots::Place> Slots::place_if_free() {
   return place;
 }
 
-std::unique_ptr<Slots::Place> Slots::try_take() {
+std::unique_ptr<ConcurrencyLimiter::Place> ConcurrencyLimiter::try_take() {
   std::lock_guard lock(mutex_);
   return queue_.empty() ? place_if_free() : nullptr;
 }
 
-env::Task<std::unique_ptr<Slots::Place>> Slots::take() {
+env::Task<std::unique_ptr<ConcurrencyLimiter::Place>> ConcurrencyLimiter::take() {
   struct Ticket {  // also when the task is cancelled while it waits
-    explicit Ticket(Slots& from) : slots(from) {
-      std::lock_guard lock(slots.mutex_);
-      at = slots.queue_.insert(slots.queue_.end(), 0);
+    explicit Ticket(ConcurrencyLimiter& from) : limiter(from) {
+      std::lock_guard lock(limiter.mutex_);
+      at = limiter.queue_.insert(limiter.queue_.end(), 0);
     }
     ~Ticket() {
       {
-        std::lock_guard lock(slots.mutex_);
-        slots.queue_.erase(at);
+        std::lock_guard lock(limiter.mutex_);
+        limiter.queue_.erase(at);
       }
-      slots.changed_.notify_all();
+      limiter.changed_.notify_all();
     }
-    Slots& slots;
+    ConcurrencyLimiter& limiter;
     std::list<int>::iterator at;
   };
   Ticket ticket(*this);

@@ -1,5 +1,5 @@
 // What a plan was made for, as a word.
-#include "versionset/internal/made_for.h"
+#include "versionset/internal/plan_fingerprint.h"
 
 #include <gmock/gmock.h>
 
@@ -14,10 +14,10 @@ Wanted wanted_of(const std::string& members) {
 
 std::string word(const std::string& members) {
   const Wanted wanted = wanted_of(members);
-  return made_for({"s"}, &wanted);
+  return plan_fingerprint({"s"}, &wanted);
 }
 
-TEST(MadeFor, TellsSetsApart) {
+TEST(PlanFingerprint, TellsSetsApart) {
   const std::vector<std::string> all{
       R"("Apply":true)",
       R"("Apply":false)",
@@ -35,27 +35,27 @@ TEST(MadeFor, TellsSetsApart) {
   std::set<std::string> words;
   for (const std::string& members : all) {
     EXPECT_TRUE(words.insert(word(members)).second) << members;
-    EXPECT_TRUE(is_made_for_names(word(members), {"s"})) << members;
+    EXPECT_TRUE(is_fingerprint_of_names(word(members), {"s"})) << members;
   }
   EXPECT_EQ(word(R"("Apply":true,"Description":"x")"), word(all[0]));
 }
 
-TEST(MadeFor, NamesCountInTheirOrder) {
+TEST(PlanFingerprint, NamesCountInTheirOrder) {
   const Wanted wanted = wanted_of(R"("Apply":true)");
-  const std::string ab = made_for({"a", "b"}, &wanted);
+  const std::string ab = plan_fingerprint({"a", "b"}, &wanted);
   EXPECT_EQ(ab.size(), 33u);
-  EXPECT_NE(ab, made_for({"b", "a"}, &wanted));
-  EXPECT_NE(made_for({"a,b"}, &wanted), ab);
-  EXPECT_NE(made_for({"a", "b"}, nullptr), ab);
-  EXPECT_TRUE(is_made_for_names(made_for({"a", "b"}, nullptr), {"a", "b"}));
-  EXPECT_FALSE(is_made_for_names(ab, {"b", "a"}));
-  EXPECT_FALSE(is_made_for_names("", {"a"}));
+  EXPECT_NE(ab, plan_fingerprint({"b", "a"}, &wanted));
+  EXPECT_NE(plan_fingerprint({"a,b"}, &wanted), ab);
+  EXPECT_NE(plan_fingerprint({"a", "b"}, nullptr), ab);
+  EXPECT_TRUE(is_fingerprint_of_names(plan_fingerprint({"a", "b"}, nullptr), {"a", "b"}));
+  EXPECT_FALSE(is_fingerprint_of_names(ab, {"b", "a"}));
+  EXPECT_FALSE(is_fingerprint_of_names("", {"a"}));
 }
 
-TEST(MadeFor, NothingWithoutSets) {
-  EXPECT_EQ(made_for({}, nullptr), "");
-  EXPECT_TRUE(is_made_for_names("", {}));
-  EXPECT_FALSE(is_made_for_names("x-y", {}));
+TEST(PlanFingerprint, NothingWithoutSets) {
+  EXPECT_EQ(plan_fingerprint({}, nullptr), "");
+  EXPECT_TRUE(is_fingerprint_of_names("", {}));
+  EXPECT_FALSE(is_fingerprint_of_names("x-y", {}));
 }
 
 }  // namespace
