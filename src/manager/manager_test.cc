@@ -517,6 +517,20 @@ TEST_F(ManagerTest, ParametersThatChangeWhileSomebodyIsGreetedCount) {
   EXPECT_EQ(first.streams, 1);
 }
 
+TEST_F(ManagerTest, AfterOtherParametersNothingIsSentToTheOldAddress) {
+  Endpoint first(network_, "A"), second(network_, "A");
+  second.hangs = true;
+  Managing m(network_, "M", time_);
+  m.attach_and_wait(first);
+  m.change_endpoint_object("A", [&](boost::json::object& endpoint) {
+    endpoint["Params"].as_object()["manager/url"] = second.url();
+    endpoint["Params"].as_object()["manager/fingerprint"] = second.certificate();
+  });
+  ASSERT_TRUE(soon([&] { return !m.freshness("A").in_touch; }));
+  EXPECT_FALSE(m.get("A", "/api/v3/machines"));
+  EXPECT_TRUE(first.requests().empty());
+}
+
 TEST_F(ManagerTest, ParametersThatChangeWhileAStreamOpensCount) {
   Endpoint first(network_, "A"), second(network_, "A");
   Managing m(network_, "M", time_);
