@@ -273,7 +273,7 @@ class Endpoint {
   }
   std::atomic<int> logins{0}, refused{0}, streams{0}, streams_ended{0}, answers{0};
   std::atomic<int> contact_status{200}, stream_status{200};
-  std::atomic<bool> loses_answers{false}, hangs{false}, offers_stream{true};
+  std::atomic<bool> loses_answers{false}, hangs{false}, holds_stream{false}, offers_stream{true};
   /// Sees every request before it is answered. To be set while nobody asks.
   std::function<void(const net::Request&)> on_request;
   std::function<env::Task<void>(std::shared_ptr<net::WebSocket>, store::Cursor)> stream_of_its_own;
@@ -301,6 +301,7 @@ class Endpoint {
       response.body = fmt::format(R"({{"id":"{}","version":"v1","features":[{}]}})", id_,
                                   offers_stream ? R"("other","replication-stream")" : R"("other")");
     } else if (is_stream(request)) {
+      while (holds_stream) co_await env::sleep_for(1ms);
       response.status = stream_status;
       response.body = std::string("too few rights");
       if (stream_status == 200) response.upgrade = stream(request);
