@@ -28,9 +28,9 @@ catalog::Item item(std::string_view name, std::string_view version, std::string_
 }
 
 /// M1, above R1 that configures A (amd64) and B (arm64).
-class TravelTest : public ::testing::Test {
+class SyncPlanTest : public ::testing::Test {
  protected:
-  TravelTest() {
+  SyncPlanTest() {
     std::vector<catalog::Item> items;
     const std::string tree = "http://m1:8091/files/rebar-catalog/";
     items.push_back(
@@ -91,13 +91,13 @@ class TravelTest : public ::testing::Test {
   decltype(SyncInputs::same_secret) same_secret_;
 };
 
-TEST_F(TravelTest, ASetNobodyBelowNamesStaysHere) {
+TEST_F(SyncPlanTest, ASetNobodyBelowNamesStaysHere) {
   declare("base", R"({"Id":"base","Components":[{"Type":"CP","Name":"pack","Version":"stable"}]})");
   below("A", "amd64", {"other"});
   EXPECT_THAT(plan().plans, IsEmpty());
 }
 
-TEST_F(TravelTest, ACopyIsPinnedAndMarked) {
+TEST_F(SyncPlanTest, ACopyIsPinnedAndMarked) {
   declare("base", R"({"Id":"base","Meta":{"color":"red"},"Components":[
       {"Type":"CP","Name":"pack","Version":"stable"},{"Type":"CP","Name":"left","Version":"ignore"}]})");
   below("A", "amd64", {"base"});
@@ -117,7 +117,7 @@ TEST_F(TravelTest, ACopyIsPinnedAndMarked) {
   EXPECT_EQ(plan.uploads[0].artifact.sha256, kPackSum);
 }
 
-TEST_F(TravelTest, WhatIsInstalledHereIsTakenAlong) {
+TEST_F(SyncPlanTest, WhatIsInstalledHereIsTakenAlong) {
   catalog_ = catalog::Items(
       {item("own", "v1.0.0", "ContentPackage", "installed://contents/own", {{"any/any", kPackSum}}),
        item("run", "v1.0.0", "PluginProvider", "installed://plugin_providers/run",
@@ -137,7 +137,7 @@ TEST_F(TravelTest, WhatIsInstalledHereIsTakenAlong) {
   EXPECT_THAT(plan().plans, IsEmpty());
 }
 
-TEST_F(TravelTest, WhatArrivedIsNotSentAgain) {
+TEST_F(SyncPlanTest, WhatArrivedIsNotSentAgain) {
   declare("base",
           R"({"Id":"base","DRPVersion":"","Components":[{"Type":"CP","Name":"pack","Version":"stable"},
       {"Type":"PP","Name":"tool","Version":"v1.0.0"}],"Files":[{"Path":"files/a","Source":"self://files/images/a.img"}]})");
@@ -151,7 +151,7 @@ TEST_F(TravelTest, WhatArrivedIsNotSentAgain) {
   EXPECT_THAT(plan().plans, IsEmpty()) << "a second endpoint costs nothing";
 }
 
-TEST_F(TravelTest, AnotherArchitectureAddsItsBuildAlone) {
+TEST_F(SyncPlanTest, AnotherArchitectureAddsItsBuildAlone) {
   declare("base", R"({"Id":"base","Components":[{"Type":"PP","Name":"tool","Version":"v1.0.0"}]})");
   below("A", "amd64", {"base"});
   SyncPlans made = plan();
@@ -168,7 +168,7 @@ TEST_F(TravelTest, AnotherArchitectureAddsItsBuildAlone) {
   EXPECT_THAT(plan().plans, IsEmpty());
 }
 
-TEST_F(TravelTest, ASetOfItsOwnIsLeftAlone) {
+TEST_F(SyncPlanTest, ASetOfItsOwnIsLeftAlone) {
   declare("base", R"({"Id":"base"})");
   below("A", "amd64", {"base"});
   managers_["R1"].sets["base"] = json::parse(R"({"Id":"base","Description":"of R1"})").as_object();
@@ -177,7 +177,7 @@ TEST_F(TravelTest, ASetOfItsOwnIsLeftAlone) {
   EXPECT_THAT(made.problems, ElementsAre(::testing::HasSubstr("R1 has a version set base of its own")));
 }
 
-TEST_F(TravelTest, WhatNobodyNamesAnyMoreIsTakenBack) {
+TEST_F(SyncPlanTest, WhatNobodyNamesAnyMoreIsTakenBack) {
   declare("base", R"({"Id":"base","Components":[{"Type":"PP","Name":"tool","Version":"v1.0.0"}]})");
   below("A", "amd64", {"base"});
   arrive(plan().plans.at(0));
@@ -192,7 +192,7 @@ TEST_F(TravelTest, WhatNobodyNamesAnyMoreIsTakenBack) {
   EXPECT_THAT(plan().plans, IsEmpty());
 }
 
-TEST_F(TravelTest, AChangedSetTravelsAgainAndAMovedStableToo) {
+TEST_F(SyncPlanTest, AChangedSetTravelsAgainAndAMovedStableToo) {
   declare("base", R"({"Id":"base","Components":[{"Type":"CP","Name":"pack","Version":"stable"}]})");
   below("A", "amd64", {"base"});
   arrive(plan().plans.at(0));
@@ -215,7 +215,7 @@ TEST_F(TravelTest, AChangedSetTravelsAgainAndAMovedStableToo) {
   EXPECT_THAT(made.plans[0].stale_items, ElementsAre("travelled-pack-v2.0.0"));
 }
 
-TEST_F(TravelTest, FilesThatASetStillNeedsAreKeptAndNoOthers) {
+TEST_F(SyncPlanTest, FilesThatASetStillNeedsAreKeptAndNoOthers) {
   declare("base", R"({"Id":"base","Components":[{"Type":"CP","Name":"pack","Version":"stable"}],
       "Files":[{"Path":"files/a","Source":"self://files/images/a.img"}]})");
   below("A", "amd64", {"base"});
@@ -227,7 +227,7 @@ TEST_F(TravelTest, FilesThatASetStillNeedsAreKeptAndNoOthers) {
   EXPECT_THAT(made.plans[0].stale_items, ElementsAre("travelled-pack-v2.0.0"));
 }
 
-TEST_F(TravelTest, WhatAnotherManagerBroughtIsNotTouched) {
+TEST_F(SyncPlanTest, WhatAnotherManagerBroughtIsNotTouched) {
   declare("base", R"({"Id":"base","Components":[{"Type":"CP","Name":"pack","Version":"stable"}]})");
   below("A", "amd64", {"base"});
   managers_["R1"].items["travelled-pack-v2.0.0"] =
@@ -243,7 +243,7 @@ json::object sealed(const std::string& payload) {
   return {{"Key", "k"}, {"Nonce", "n"}, {"Payload", payload}};
 }
 
-TEST_F(TravelTest, SecretsTravelSealedAnew) {
+TEST_F(SyncPlanTest, SecretsTravelSealedAnew) {
   declare("base", R"({"Id":"base","Plugins":[{"Name":"p","Params":{"plain":1}}]})");
   own_sets_["base"]["Global"] = json::object{{"plain", 1}, {"pass/word", sealed("here")}};
   own_sets_["base"]["Plugins"].as_array()[0].as_object()["Params"].as_object()["key"] = sealed("plugin here");
@@ -277,7 +277,7 @@ TEST_F(TravelTest, SecretsTravelSealedAnew) {
   EXPECT_EQ(plan().plans.size(), 1U);
 }
 
-TEST_F(TravelTest, ASecretThatCannotBeSealedStopsItsSet) {
+TEST_F(SyncPlanTest, ASecretThatCannotBeSealedStopsItsSet) {
   json::value set = json::parse(R"({"Id":"base","Global":{"a":{"Key":"k","Nonce":"n","Payload":"p"}}})");
   const Result<std::vector<SealedAnew>> secrets =
       seal_anew(set, [](const json::value&) -> Result<json::value> {
@@ -287,7 +287,7 @@ TEST_F(TravelTest, ASecretThatCannotBeSealedStopsItsSet) {
   EXPECT_EQ(set.at("Global").at("a").at("Payload"), "p");
 }
 
-TEST_F(TravelTest, WhatIsNotKnownHereIsSaid) {
+TEST_F(SyncPlanTest, WhatIsNotKnownHereIsSaid) {
   declare("base", R"({"Id":"base","Components":[{"Type":"CP","Name":"missing","Version":"stable"}],
       "Files":[{"Path":"files/a","Source":"self://files/gone"},{"Path":"files/b","Source":"https://x/y"}]})");
   below("A", "amd64", {"base"});
