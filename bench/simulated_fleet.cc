@@ -323,7 +323,9 @@ class Endpoint {
                           "v4.6.0",
                           {},
                           [this] { return settings_.state(); },
-                          [] { return std::vector<replication::Announcement>{}; }}) {
+                          [] { return std::vector<replication::Announcement>{}; },
+                          env::system_clock(),
+                          env::system_timers()}) {
     net::ListenOptions listen;
     listen.address = "127.0.0.1";
     listen.port = port;

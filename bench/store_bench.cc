@@ -223,7 +223,7 @@ struct Bench {
         batch.changes.push_back(machines.change(number++, "east"));
       auto done = std::make_shared<std::promise<void>>();
       std::future<void> future = done->get_future();
-      store->commit(std::move(batch), [done](const Result<Cursor>& result) {
+      store->commit(std::move(batch), [done](const Result<Committed>& result) {
         if (!result) fail(result.error().text());
         done->set_value();
       });
