@@ -327,6 +327,7 @@ class Gate:
                 continue
             try:
                 far = socket.create_connection(("127.0.0.1", self.target), timeout=5)
+                far.settimeout(None)  # an answer may take its time on a busy machine
             except OSError:
                 near.close()
                 continue
