@@ -12,6 +12,7 @@
 #include "api/fake_upgrades.h"
 #include "env/launch.h"
 #include "env/random.h"
+#include "store/meddled_testing.h"
 
 namespace mullion::api::testing {
 
@@ -371,7 +372,7 @@ class Fixture {
     facts.address = "127.0.0.1";
     facts.installs = folder.path() / "installs";
     api = make_api(Dependencies{.runtime = runtime,
-                                .store = *store,
+                                .store = meddled,
                                 .authenticator = authenticator,
                                 .layers = layers,
                                 .preferences = preferences,
@@ -430,6 +431,7 @@ class Fixture {
 
   env::Runtime runtime{2};
   std::unique_ptr<store::Store> store = store::open_memory_store();
+  store::MeddledStore meddled{*store};  // what the API works with
   FakeAuthenticator authenticator{*store};
   FakeLayers layers;
   FakePreferences preferences;

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -90,6 +91,48 @@ TEST_F(BusyWrites, ContradictionsAreTold) {
   });
   EXPECT_EQ(std::ranges::count(statuses, 200), 1);
   EXPECT_EQ(std::ranges::count(statuses, 409), kWriters - 1);
+}
+
+/// Between the look at the object and the commit.
+TEST_F(BusyWrites, WhatIsLockedMeanwhileStaysAsItIs) {
+  const json::value made =
+      json::parse(make("machines", {{"Name", "busy"}, {"Params", json::object{{"why", 1}}}}));
+  const std::string uuid(made.at("Uuid").as_string());
+  const store::ObjectId id{"machines", "", uuid};
+  const std::string path = "/api/v3/machines/" + uuid;
+  const std::string unlocked = *fixture.store->snapshot()->get(id);
+  json::object locked = json::parse(unlocked).as_object();
+  locked["Locked"] = true;
+  for (const auto& [method, target, body] :
+       {std::tuple("DELETE", path, ""),
+        std::tuple("PATCH", path, R"([{"op":"add","path":"/Description","value":"x"}])"),
+        std::tuple("POST", path + "/params/extra", "1"), std::tuple("DELETE", path + "/params/why", "")}) {
+    fixture.put_raw("machines", "", uuid, unlocked);
+    std::atomic<bool> meddled{false};
+    fixture.meddled.meddle_before(id, [&] {
+      fixture.put_raw("machines", "", uuid, json::serialize(locked));
+      meddled = true;
+    });
+    const Answer refused = fixture.call(method, target, body);
+    EXPECT_TRUE(meddled) << method << " " << target;
+    EXPECT_EQ(refused.status, 423) << method << " " << target << " " << refused.body;
+    const json::value there = fixture.call("GET", path).json();
+    EXPECT_EQ(there.at("Description"), "") << method << " " << target;
+    EXPECT_EQ(there.at("Params"), locked.at("Params")) << method << " " << target;
+  }
+}
+
+TEST_F(BusyWrites, AJobThatBeginsAnewMeanwhileIsNotPurged) {
+  const std::string key = "aaaaaaaa-2222-4333-8444-555555555555";
+  const auto put = [&](const std::string& state) {
+    fixture.put_raw(
+        "jobs", "", key,
+        fmt::format(R"({{"Uuid":"{}","State":"{}","EndTime":"2020-01-01T00:00:00Z"}})", key, state));
+  };
+  put("finished");
+  fixture.meddled.meddle_before({"jobs", "", key}, [&] { put("running"); });
+  EXPECT_EQ(fixture.call("DELETE", "/api/v3/jobs?jobsToKeep=0").body, "[]");
+  EXPECT_EQ(fixture.call("GET", "/api/v3/jobs/" + key).json().at("State"), "running");
 }
 
 TEST_F(BusyWrites, AMachineIsAlwaysInAStage) {

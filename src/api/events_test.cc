@@ -163,6 +163,31 @@ TEST_F(Events, InterestsCoverWhateverThePatternMatches) {
   }
 }
 
+/// The replicas stay in the store when the server is no manager any more.
+TEST_F(Events, OfReplicasAreToldWhileReplicasAreShown) {
+  const std::shared_ptr<EventQueue> queue = bus.open({100, kPlenty});
+  queue->register_pattern("machines.*.*");
+  uint64_t sequence = 0;
+  const auto commit_of = [&](const std::string& owner, const std::string& key) {
+    store::Batch batch = change("machines", key, R"({"Uuid":"k"})");
+    batch.changes[0].id.owner = owner;
+    if (!owner.empty()) batch.origin = store::Origin{owner, {1, ++sequence}};
+    ASSERT_TRUE(store->commit_sync(std::move(batch)).ok());
+  };
+  std::vector<std::string> seen;
+  const auto hear = [&](size_t count) {
+    for (const EventPtr& event : take(runtime, *queue, count)) seen.push_back(event->key());
+  };
+  store->show_replicas(false);
+  commit_of("A", "hidden");
+  commit_of("", "own");
+  hear(2);
+  store->show_replicas(true);
+  commit_of("A", "shown");
+  hear(1);
+  EXPECT_EQ(seen, (std::vector<std::string>{"machines.*.*", "own", "shown"}));
+}
+
 TEST_F(Events, SlowReaderIsDropped) {
   const std::shared_ptr<EventQueue> queue = bus.open({3, kPlenty});
   std::atomic<bool> told{false};

@@ -237,6 +237,31 @@ TEST_F(RightsTest, WhatMayNotBeReadIsNotFound) {
   EXPECT_EQ(as("bob", "GET", "profiles?decode=true").status, 403);
 }
 
+/// Where objects are looked at one by one.
+TEST_F(RightsTest, PoolsAndPurgesGoByTheTenant) {
+  const std::string members =
+      fmt::format(R"("pools":["blue"],"machines":["{}","{}"],"jobs":["{}"])", kMachine, kJob, kJob);
+  put("tenants", "t1", R"({"Name":"t1","Members":{)" + members + R"(},"Users":["ann"]})");
+  for (const char* pool : {"blue", "red"}) put("pools", pool, fmt::format(R"({{"Id":"{}"}})", pool));
+  for (const auto& [key, pool] :
+       {std::pair(kMachine, "blue"), std::pair(kOther, "blue"), std::pair(kJob, "red")})
+    put("machines", key, fmt::format(R"({{"Uuid":"{}","Name":"in {}","Pool":"{}"}})", key, pool, pool));
+  EXPECT_EQ(as("root", "GET", "pools-active").body, R"(["blue","red"])");
+  EXPECT_EQ(as("ann", "GET", "pools-active").body, R"(["blue"])") << "a machine of hers is in the hidden one";
+  EXPECT_THAT(as("root", "GET", "pools/blue/status").body, HasSubstr(kOther));
+  EXPECT_THAT(as("ann", "GET", "pools/blue/status").body,
+              ::testing::AllOf(HasSubstr(kMachine), ::testing::Not(HasSubstr(kOther))));
+  EXPECT_EQ(as("ann", "GET", "pools/red/status").status, 404);
+  for (const char* key : {kJob, kOther}) {
+    put("jobs", key,
+        fmt::format(R"({{"Uuid":"{}","Machine":"{}","State":"finished","EndTime":"2020-01-01T00:00:00Z"}})",
+                    key, kMachine));
+  }
+  for (const char* query : {"jobs?dryrun=true&jobsToKeep=0", "jobs?jobsToKeep=0"})
+    EXPECT_EQ(as("ann", "DELETE", query).body, fmt::format(R"(["{}"])", kJob)) << query;
+  EXPECT_EQ(as("root", "GET", "jobs").json().as_array().size(), 1U);
+}
+
 TEST_F(RightsTest, JobsGoByTheirMachine) {
   put("jobs", kJob, fmt::format(R"({{"Uuid":"{}","Machine":"{}"}})", kJob, kMachine));
   put("jobs", kOther, fmt::format(R"({{"Uuid":"{}","Machine":"{}"}})", kOther, kOther));

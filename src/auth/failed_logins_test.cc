@@ -132,6 +132,22 @@ TEST_F(FailedLoginsTest, NoFloodFromOneNetworkCrowdsOthersOut) {
   EXPECT_FALSE(waits("bob", "192.0.2.1"));
 }
 
+/// Once its network holds as many pairs as it may, names alone do not make tries free.
+TEST_F(FailedLoginsTest, FiftyOtherNamesFromAFloodingNetworkAndItWaits) {
+  for (unsigned i = 0; i < kMost / 8; ++i) fail("user" + std::to_string(i), "203.0.113.5");
+  for (int i = 1; i < 50; ++i) {
+    fail("name" + std::to_string(i), "203.0.113.5");
+    ASSERT_FALSE(waits("next", "203.0.113.5")) << i;
+  }
+  fail("name50", "203.0.113.5");
+  EXPECT_TRUE(waits("next", "203.0.113.5"));
+  EXPECT_FALSE(waits("next", "192.0.2.1"));
+  clock_.advance(1s);
+  EXPECT_FALSE(waits("next", "203.0.113.5"));
+  fail("next", "203.0.113.5");
+  EXPECT_TRUE(waits("another", "203.0.113.5"));
+}
+
 TEST_F(FailedLoginsTest, CountsTheTruthForEveryPairOfARandomHistory) {
   std::mt19937 random(11);
   std::map<std::pair<std::string, std::string>, int> since_success;

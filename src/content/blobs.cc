@@ -81,6 +81,10 @@ env::WallTime wall_time(const FileFacts& facts) {
   return env::WallTime(std::chrono::nanoseconds(facts.modified));
 }
 
+FileFacts facts_in(const Blobs::Info& info) {
+  return {info.size, info.modified.time_since_epoch().count(), info.number};
+}
+
 class FileBlobs final : public Blobs {
  public:
   FileBlobs(env::Path root, const BlobLimits& limits)
@@ -360,8 +364,7 @@ Result<Blobs::Info> FileBlobs::move(std::string_view bucket, std::string_view fr
   fs::rename(old_file, info->file, problem);
   if (problem) return env::error_from_errno(problem.value(), "rename to " + target->path);
   info->path = target->path;
-  const FileFacts facts{info->size, info->modified.time_since_epoch().count(), info->number};
-  sums_.remember(target->name(), facts, info->sha256, Checksums::Origin::kUpload);
+  sums_.remember(target->name(), facts_in(*info), info->sha256, Checksums::Origin::kUpload);
   sums_.forget(source->name());
   tell({source->name()});
   tell({target->name()}, info->sha256);
@@ -387,8 +390,7 @@ Result<void> FileBlobs::remove(std::string_view bucket, std::string_view path) {
 Result<net::BodySourcePtr> FileBlobs::open(const Info& info, uint64_t first, uint64_t last) {
   auto file = InputFile::open(info.file);
   if (!file) return file.error();
-  if (file->facts().size != info.size || file->facts().number != info.number)
-    return Error(ErrorCode::kConflict, "file was replaced meanwhile");
+  if (file->facts() != facts_in(info)) return Error(ErrorCode::kConflict, "file was replaced meanwhile");
   const uint64_t end = std::min(info.size, last == UINT64_MAX ? last : last + 1);
   const uint64_t size = first < end ? end - first : 0;
   return net::BodySourcePtr(std::make_unique<FileBody>(std::move(*file), first, size));

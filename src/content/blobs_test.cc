@@ -37,6 +37,17 @@ TEST_F(BlobsTest, ReplacementIsSeenAndNeverMixed) {
   EXPECT_EQ(blobs_->open(first, 0, 4).error().code, ErrorCode::kConflict);
 }
 
+TEST_F(BlobsTest, ReplacementByOneOfTheSameSizeIsRefused) {
+  const auto first = *put("x", "hello");
+  ASSERT_TRUE(put("x", "HELLO"));
+  EXPECT_EQ(blobs_->open(first, 0, 4).error().code, ErrorCode::kConflict);
+  const auto second = *blobs_->stat("files", "x");
+  EXPECT_EQ(*read(second, 0, 4), "HELLO");
+  std::ofstream(root_ / "files/x") << "by hd";  // into the same file
+  fs::last_write_time(root_ / "files/x", fs::file_time_type::clock::now() + std::chrono::seconds(1));
+  EXPECT_EQ(blobs_->open(second, 0, 4).error().code, ErrorCode::kConflict);
+}
+
 TEST_F(BlobsTest, SumsOfFilesPutByHand) {
   fs::create_directories(root_ / "files" / "by");
   std::ofstream(root_ / "files/by/hand") << "hello";

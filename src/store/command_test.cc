@@ -234,6 +234,9 @@ TEST_F(Sequenced, WhatIsNotAgreedLeavesNothingAndIsNotRefusedForItself) {
   const Cursor next = must_commit(*leader, {put("jobs", "c", "3")});
   EXPECT_EQ(next.seq, 2u) << "no sequence number was used up";
   EXPECT_EQ(leader->commit_sync(conflict).error().code, ErrorCode::kConflict);
+  const auto follower = open(limits());
+  replay(*follower);
+  EXPECT_EQ(rows_of(*leader), rows_of(*follower)) << "nor do its bytes count as bytes of the log";
 }
 
 TEST_F(Sequenced, TimeNeverRunsBack) {

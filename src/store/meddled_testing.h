@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 #include "store/forwarding_testing.h"
@@ -20,6 +21,31 @@ class MeddledStore final : public ForwardingStore {
     if (meddle) meddle();
     return view;
   }
+  /// Once, right before `real` is given a change of `id`. Thread-safe.
+  void meddle_before(ObjectId id, std::function<void()> action) {
+    const std::lock_guard lock(mutex_);
+    before_ = {std::move(id), std::move(action)};
+  }
+  void commit(Batch batch, CommitCallback done) override {
+    if (const std::function<void()> action = taken_before(batch)) action();
+    ForwardingStore::commit(std::move(batch), std::move(done));
+  }
+
+ private:
+  std::function<void()> taken_before(const Batch& batch) {
+    const std::lock_guard lock(mutex_);
+    for (const Change& change : batch.changes) {
+      if (before_.action && change.id == before_.id) return std::exchange(before_, {}).action;
+    }
+    return nullptr;
+  }
+
+  struct Before {
+    ObjectId id;
+    std::function<void()> action;
+  };
+  std::mutex mutex_;
+  Before before_;
 };
 
 }  // namespace mullion::store

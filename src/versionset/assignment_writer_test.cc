@@ -3,8 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
+
+#include "env/launch.h"
 #include "model/object.h"
+#include "store/meddled_testing.h"
 #include "versionset/internal/rollout_targets.h"
+#include "versionset/manager_testing.h"
 
 namespace mullion::versionset {
 namespace {
@@ -40,6 +45,29 @@ TEST(RolloutPatch, ChangesOnlyWhatWasSeen) {
       }
     }
   }
+}
+
+/// Between its look at the Endpoint object and its commit.
+TEST(AssignmentWriter, WhatSomebodyElsePutMeanwhileIsNotOverwritten) {
+  const Assignment seen{{"old"}, "", false}, by_hand{{"by hand"}, "", false}, wanted{{"new"}, "", true};
+  const std::unique_ptr<store::Store> store = store::open_memory_store();
+  const store::ObjectId id{"endpoints", "", "A"};
+  const auto put = [&](const Assignment& assignment) {
+    store::Batch batch;
+    batch.changes.push_back({id, json::serialize(stored(assignment))});
+    ASSERT_TRUE(store->commit_sync(std::move(batch)));
+  };
+  put(seen);
+  store::MeddledStore meddled(*store);
+  meddled.meddle_before(id, [&] { put(by_hand); });
+  env::Runtime runtime{2};
+  testing::FakeManager manager;
+  std::promise<void> ended;
+  internal::AssignmentWriter writer(runtime, meddled, manager, [&] { ended.set_value(); });
+  writer.begin({"A", "", seen, wanted}, env::system_clock().wall());
+  ended.get_future().wait();
+  EXPECT_EQ(internal::assignment_of(json::parse(*store->snapshot()->get(id)).as_object()), by_hand);
+  env::run(runtime, writer.stop());
 }
 
 }  // namespace

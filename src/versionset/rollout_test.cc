@@ -255,6 +255,29 @@ TEST(RolloutStepper, WhatSomebodyElseChangedFails) {
   EXPECT_THAT(world.rollout.waves[0].endpoints[0].reason, HasSubstr("changed by somebody else"));
 }
 
+/// In the states in which the rollout itself writes: nothing of somebody else is written over.
+TEST(RolloutStepper, WhatSomebodyElseChangedMeanwhileIsNotOverwritten) {
+  for (const EndpointState when : {EndpointState::kPutting, EndpointState::kClosing}) {
+    World world(kPlan, kFive);
+    world.rollout.plan.return_on_failure = false;
+    world.rollout.plan.apply = true;
+    if (when == EndpointState::kClosing) {
+      world.fleet["A"].actions = 1;
+      world.settle();
+      world.fleet["A"].actions = 0;
+    }
+    while (world.step(false)) {
+    }
+    ASSERT_EQ(world.state_of("A"), when);
+    ASSERT_FALSE(world.last_puts.empty());
+    world.fleet["A"].assigned.sets = {"by hand"};
+    world.settle();
+    EXPECT_EQ(world.state_of("A"), EndpointState::kFailed);
+    EXPECT_THAT(world.rollout.waves[0].endpoints[0].reason, HasSubstr("changed by somebody else"));
+    EXPECT_EQ(world.fleet["A"].assigned.sets, (std::vector<std::string>{"by hand"}));
+  }
+}
+
 TEST(RolloutStepper, AnEndpointThatIsGoneFails) {
   World world(kPlan, kFive);
   world.fleet.erase("A");

@@ -464,6 +464,19 @@ TEST(Applying, AFullDiskIsToldAndTriedAgain) {
   EXPECT_TRUE(world.make().empty());
 }
 
+TEST(Applying, AFileThatArrivesDamagedIsToldAndDeleted) {
+  ApplyingWorld world("M1", nullptr, 1);  // nothing is tried again
+  world.set().files = {file(world, 0, "files/f0")};
+  world.endpoint().damaging = {"files/f0"};
+  world.follow();
+  EXPECT_THAT(world.when_stopped().errors,
+              ::testing::ElementsAre(::testing::HasSubstr("files/f0 arrived damaged: expected sha256 " +
+                                                          world.set().files[0].sha256)));
+  std::lock_guard lock(world.endpoint().mutex);
+  EXPECT_EQ(world.endpoint().changes.back(), "DELETE files/f0") << "nobody shall boot from it";
+  EXPECT_FALSE(world.endpoint().files.contains("files/f0"));
+}
+
 /// As what an archive unpacked to: a look finds it, the listing never does.
 TEST(Applying, AFileThatIsNeverListedIsLookedAtOnce) {
   ApplyingWorld world;
@@ -552,6 +565,24 @@ TEST(Applying, OneOfTwoManagersConfigures) {
   world.replan();
   EXPECT_TRUE(world.settled());
   EXPECT_EQ(endpoint.prefs["defaultStage"], "discover");
+}
+
+/// It may have run out while nothing was heard of the endpoint.
+TEST(Applying, AfterABrokenConnectionTheLeaseIsAskedForFirst) {
+  ApplyingWorld world("M1", nullptr, 1);  // nothing is renewed meanwhile
+  world.set().prefs = {{"defaultStage", "discover"}};
+  PretendedEndpoint& endpoint = world.endpoint();
+  endpoint.failure = {1, false, Failure::Kind::kBrokenBefore};
+  world.follow();
+  const std::string lease = "POST configuration_lease";
+  ASSERT_TRUE(eventually([&] {
+    std::lock_guard lock(endpoint.mutex);
+    return endpoint.asked.size() >= 3;
+  }));
+  std::lock_guard lock(endpoint.mutex);
+  EXPECT_EQ(endpoint.asked[0], lease);
+  EXPECT_NE(endpoint.asked[1], lease) << "this one is not answered";
+  EXPECT_EQ(endpoint.asked[2], lease);
 }
 
 TEST(Applying, GivesUpOnWhatSomebodyElseUndoes) {

@@ -40,6 +40,11 @@ Result<Answer> PretendedEndpoint::answer(const std::string& method, const std::s
   Result<Answer> out = Answer{};
   {
     std::lock_guard lock(mutex);
+    const std::string plain = net::percent_decode(target);
+    const size_t mark = plain.find('?');
+    const std::string path = after(plain.substr(0, mark), "/api/v3/");
+    const std::string query = mark == std::string::npos ? "" : plain.substr(mark + 1);
+    asked.push_back(method + " " + path);
     const int number = requests++;
     const bool fails = failure.at >= 0 && (number == failure.at || (failure.every && number > failure.at));
     if (restarting > 0) {
@@ -49,10 +54,6 @@ Result<Answer> PretendedEndpoint::answer(const std::string& method, const std::s
     if (fails && failure.kind == Failure::Kind::kBrokenBefore)
       return Error(ErrorCode::kUnreachable, "broke before");
     if (fails && failure.kind == Failure::Kind::kRefused) return refusal(500, "injected");
-    const std::string plain = net::percent_decode(target);
-    const size_t mark = plain.find('?');
-    const std::string path = after(plain.substr(0, mark), "/api/v3/");
-    const std::string query = mark == std::string::npos ? "" : plain.substr(mark + 1);
     const bool writes = method != "GET" && method != "HEAD" && path != "configuration_lease";
     out = serve(method, path, query, headers, body);
     if (writes && out->status < 300) {
@@ -210,7 +211,7 @@ Answer PretendedEndpoint::serve_file(const std::string& method, const std::strin
   out.status = range->last() ? 201 : 202;
   if (range->last()) {
     if (path == "files/ux/drp-ux.zip") ux_version = after(piece, "drp-ux ");
-    files[path] = piece;
+    files[path] = damaging.contains(path) ? piece + "!" : piece;
     pieces.erase(path);
   }
   return out;

@@ -67,6 +67,7 @@ class PretendedEndpoint {
   json::object global;
   std::map<std::string, std::string> files, pieces;
   std::set<std::string> unlisted;            // files that it has and does not tell of
+  std::set<std::string> damaging;            // files that it does not store as they were sent
   std::set<std::string> secure;              // parameters
   std::map<std::string, std::string> needs;  // pack -> pack that must be there
   std::string holder;
@@ -76,7 +77,8 @@ class PretendedEndpoint {
   uint64_t cut_piece_at = 0;  // once: of the next piece only so many bytes arrive
   int restarting = 0;         // requests that are not answered
   int requests = 0;
-  std::vector<std::string> changes;  // "POST contents" and so on, in order
+  std::vector<std::string> asked;    // "GET prefs" and so on, in order, answered or not
+  std::vector<std::string> changes;  // those that changed something
   std::function<void()> changed;
   mutable std::mutex mutex;
 
