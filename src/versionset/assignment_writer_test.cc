@@ -50,6 +50,7 @@ TEST(RolloutPatch, ChangesOnlyWhatWasSeen) {
 /// Between its look at the Endpoint object and its commit.
 TEST(AssignmentWriter, WhatSomebodyElsePutMeanwhileIsNotOverwritten) {
   const Assignment seen{{"old"}, "", false}, by_hand{{"by hand"}, "", false}, wanted{{"new"}, "", true};
+  env::Runtime runtime{2};
   const std::unique_ptr<store::Store> store = store::open_memory_store();
   const store::ObjectId id{"endpoints", "", "A"};
   const auto put = [&](const Assignment& assignment) {
@@ -60,7 +61,6 @@ TEST(AssignmentWriter, WhatSomebodyElsePutMeanwhileIsNotOverwritten) {
   put(seen);
   store::MeddledStore meddled(*store);
   meddled.meddle_before(id, [&] { put(by_hand); });
-  env::Runtime runtime{2};
   testing::FakeManager manager;
   std::promise<void> ended;
   internal::AssignmentWriter writer(runtime, meddled, manager, [&] { ended.set_value(); });
