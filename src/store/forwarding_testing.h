@@ -17,6 +17,8 @@ class ForwardingStore : public Store {
   Result<void> apply(const std::vector<Command>& commands) override { return real_.apply(commands); }
   void stamp(Batch& batch) const override { real_.stamp(batch); }
   std::shared_ptr<const Snapshot> snapshot() const override { return real_.snapshot(); }
+  model::TypeCatalog& types() override { return real_.types(); }
+  const model::TypeCatalog& types() const override { return real_.types(); }
   bool crowded() const override { return real_.crowded(); }
   Cursor newest() const override { return real_.newest(); }
   void attach(const std::shared_ptr<CommitFeed>& feed) override { real_.attach(feed); }

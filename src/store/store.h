@@ -123,8 +123,8 @@ class Store {
   virtual bool replicas_shown() const = 0;
 
   /// The collections of this store: built in, and declared by plugins.
-  model::TypeCatalog& types() { return types_; }
-  const model::TypeCatalog& types() const { return types_; }
+  virtual model::TypeCatalog& types() { return types_; }
+  virtual const model::TypeCatalog& types() const { return types_; }
 
   /// Removes every object and origin of a remote owner in bounded commits.
   virtual Result<void> drop_owner(std::string_view owner) = 0;
