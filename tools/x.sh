@@ -111,7 +111,8 @@ unit_tests() {
   (cd "$directory" && ctest --output-on-failure -j "$JOBS" "${only[@]}")
 }
 
-# With clang, which takes half of the time that GCC takes for the same; the program itself is built with GCC.
+# With clang, which takes half of the time that GCC takes for the same; the thread sanitizer and the program itself are
+# built with GCC.
 test_unit() {
   ASAN_OPTIONS=detect_leaks=1:quarantine_size_mb=8 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
     unit_tests build/asan address,undefined clang++-16 "$@"
@@ -120,7 +121,7 @@ test_unit() {
 # The rooms where threads meet.
 test_tsan() {
   TSAN_OPTIONS="halt_on_error=1 suppressions=$ROOT/tools/tsan.supp" \
-    unit_tests build/tsan thread clang++-16 env net store replication manager api server catalog versionset
+    unit_tests build/tsan thread g++ env net store replication manager api server catalog versionset
 }
 
 # test_tidy [--all]: of what has changed lately, or of every file.
