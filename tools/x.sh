@@ -107,7 +107,7 @@ unit_tests() {
   configure "$directory" Debug "-DMULLION_SANITIZE=$sanitizers" "-DCMAKE_CXX_COMPILER=$compiler"
   ninja -j "$JOBS" -C "$directory" "${targets[@]}"
   local only=()
-  [ $# -eq 0 ] || only=(-R "^($(IFS='|'; echo "$*"))\$")
+  [ $# -eq 0 ] || only=(-L "^($(IFS='|'; echo "$*"))\$")
   (cd "$directory" && ctest --output-on-failure -j "$JOBS" "${only[@]}")
 }
 

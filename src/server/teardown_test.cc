@@ -50,7 +50,7 @@ TEST_F(TeardownTest, TellsWhatStillRunsAndStopsTheOthers) {
   add("store");
   add("manager", &never);
   add("port");
-  EXPECT_EQ(teardown_.run(runtime_, 5ms, 10ms), Names{"manager"});
+  EXPECT_EQ(teardown_.run(runtime_, 5ms, 1s), Names{"manager"});
   EXPECT_EQ(stopped(), (Names{"port", "manager", "store"}));
   runtime_.stop();
   EXPECT_EQ(ended_, 2);
