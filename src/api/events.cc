@@ -166,7 +166,7 @@ void EventQueue::deregister_pattern(const std::string& text) { begin(&EventQueue
 void EventQueue::begin(void (EventQueue::*change)(const std::string&), const std::string& text) {
   // One byte more than may be registered is enough to refuse it for its length, in its turn.
   std::string kept = text.substr(0, limit_.registration_bytes + 1);
-  const size_t bytes = kept.size() + sizeof(kept);
+  const size_t bytes = kept.size() + sizeof(std::string);
   if (begun_bytes_ + bytes > 2 * limit_.registration_bytes + kMinBegun)
     return acknowledge_error(text, "Too many registrations at once: wait for their acknowledgements");
   begun_bytes_ += bytes;
