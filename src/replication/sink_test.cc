@@ -38,7 +38,7 @@ class SinkTest : public ::testing::Test {
   /// A new stream; it begins where the last one ended.
   void begin() {
     end();
-    announced_.clear();
+    announced_ = false;
     auto [near, far] = net::testing::MemorySocket::pair();
     peer_ = std::make_unique<Peer>(runtime_, far);
     peer_->listen();
@@ -48,12 +48,18 @@ class SinkTest : public ::testing::Test {
                         "v1",
                         "R",
                         counters_,
-                        [this](std::vector<Announcement> owners) { announced_ = std::move(owners); },
-                        [this](std::string state) { state_ = std::move(state); },
+                        [this](std::vector<Announcement> owners) { announced_ = !owners.empty(); },
+                        [this](std::string state) {
+                          const std::lock_guard lock(mutex_);
+                          state_ = std::move(state);
+                        },
                         [this](bool current) { current_ = current; },
                         time_,
                         time_,
-                        [this](const std::string& owner) { taken_over_.push_back(owner); }};
+                        [this](const std::string& owner) {
+                          const std::lock_guard lock(mutex_);
+                          taken_over_.push_back(owner);
+                        }};
     sink_ = std::make_unique<Sink>(std::move(options), load_position(*store_.snapshot(), "R", time_));
     target_ = sink_->target();
     ended_ = env::launch(runtime_, sink_->run(near));
@@ -70,7 +76,7 @@ class SinkTest : public ::testing::Test {
   void begin_well(uint64_t epoch = kEpoch) {
     begin();
     peer_->say({Hello{kProtocol, "R", "v1", epoch, newest_, {}}, owners()});
-    ASSERT_TRUE(soon([&] { return !announced_.empty(); }));
+    ASSERT_TRUE(soon([&] { return announced_.load(); }));
     sink_->subscribe({"A", "R"});
     ASSERT_TRUE(soon([&] { return peer_->count<Subscribe>() > 0; }));
   }
@@ -105,6 +111,15 @@ class SinkTest : public ::testing::Test {
     peer_->say(records);
     EXPECT_TRUE(soon([&] { return ended_.wait_for(0s) == std::future_status::ready; }));
     return ended_.get().text();
+  }
+
+  std::string state() {
+    const std::lock_guard lock(mutex_);
+    return state_;
+  }
+  std::vector<std::string> taken_over() {
+    const std::lock_guard lock(mutex_);
+    return taken_over_;
   }
 
   template <typename Condition>
@@ -148,9 +163,10 @@ class SinkTest : public ::testing::Test {
   std::future<Error> ended_;
   std::string target_;
   uint64_t newest_ = 0, origin_ = 0;
-  std::vector<Announcement> announced_;
-  std::string state_;
+  std::atomic<bool> announced_{false};
   std::atomic<bool> current_{false};
+  std::mutex mutex_;  // guards what follows
+  std::string state_;
   std::vector<std::string> taken_over_;
 };
 
@@ -185,7 +201,7 @@ TEST_F(SinkTest, WhoBreaksTheRulesIsLeft) {
   }
   begin();
   peer_->say({hello, told({std::string(255, 'A'), {"X", "R"}, true, 0, "", certificate})});
-  EXPECT_TRUE(soon([&] { return !announced_.empty(); })) << "all of it is in order";
+  EXPECT_TRUE(soon([&] { return announced_.load(); })) << "all of it is in order";
 }
 
 TEST_F(SinkTest, TheEndOfACopyIsOfTheOwnerThatBegan) {
@@ -222,7 +238,7 @@ TEST_F(SinkTest, AFirstStreamAsksForEverything) {
 
 TEST_F(SinkTest, ACopyThenCommitsMakeAReplica) {
   follow_well();
-  EXPECT_THAT(taken_over_, ElementsAre("A", "R"));
+  EXPECT_THAT(taken_over(), ElementsAre("A", "R"));
   EXPECT_EQ(counters_.snapshots, 2U);
   const Objects both{{"a", R"({"Name":"a2"})"}, {"b", R"({"Name":"b"})"}};
   peer_->say({Change{"machines", "a", both[0].second}, Change{"machines", "b", both[1].second},
@@ -363,7 +379,7 @@ TEST_F(SinkTest, ABatchThatIsRefusedEndsTheStream) {
 TEST_F(SinkTest, TheStateIsPassedOn) {
   begin_well();
   peer_->say({State{R"({"x":1})"}});
-  EXPECT_TRUE(soon([&] { return state_ == R"({"x":1})"; }));
+  EXPECT_TRUE(soon([&] { return state() == R"({"x":1})"; }));
 }
 
 // ---- repair
