@@ -64,7 +64,7 @@ setup() {
 }
 
 # Sources of a room and its tests are compiled together in batches of so many KiB (mullion_batches in cmake/room.cmake):
-# half of the time from nothing, and what one changed file costs stays below half a minute.
+# what they include, most of what compiling costs, is read once for a batch.
 BATCH=60
 
 # configure DIR TYPE [cmake options...]
