@@ -9,6 +9,7 @@ usage: followers_bench.py [--seconds N] [--rounds N]
 """
 import argparse
 import contextlib
+import functools
 import multiprocessing
 import os
 import pathlib
@@ -69,14 +70,14 @@ def registered(server, token):
 
 
 @contextlib.contextmanager
-def told(server, token):
-    """100 connections that are told of every write."""
-    sockets = [connect(server, token) for _ in range(100)]
+def told(server, token, count, reads):
+    """Connections that are told of every write."""
+    sockets = [connect(server, token) for _ in range(count)]
     for events in sockets:
         register(events, ["*.*.*"])
     context = multiprocessing.get_context("fork")
     stop = context.Event()
-    reader = context.Process(target=drain, args=(sockets, stop))
+    reader = context.Process(target=drain, args=(sockets if reads else [], stop))
     reader.start()
     yield
     stop.set()
@@ -86,18 +87,8 @@ def told(server, token):
         events.close()
 
 
-@contextlib.contextmanager
-def deaf(server, token):
-    """10 connections that are told of every write and do not read."""
-    sockets = [connect(server, token) for _ in range(10)]
-    for events in sockets:
-        register(events, ["*.*.*"])
-    yield
-    for events in sockets:
-        events.close()
-
-
-CASES = {"nobody": nobody, "10 000 registrations": registered, "100 told": told, "10 that do not read": deaf}
+CASES = {"nobody": nobody, "10 000 registrations": registered, "100 told": functools.partial(told, count=100, reads=True),
+         "10 that do not read": functools.partial(told, count=10, reads=False)}
 
 
 def writes(server, token, seconds):

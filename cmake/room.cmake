@@ -11,16 +11,22 @@ target_include_directories(mullion_pch PUBLIC ${CMAKE_SOURCE_DIR}/src)
 target_link_libraries(mullion_pch PUBLIC fmt::fmt Boost::json Threads::Threads)
 target_precompile_headers(mullion_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.h)
 
-# mullion_batches(OUT NAME FILE...): the same sources as few larger ones, each a list of includes, of MULLION_UNITY KiB at most
-# and about equally long. What they include is most of what compiling costs; it is read once for a batch.
-# Written here and not by CMake, whose batches count files and name them by absolute paths, which end up in the program and
-# keep ccache from giving one checkout's objects to another. tools/check_names.py keeps the names of files that may meet apart.
-function(mullion_batches out name)
+# mullion_bytes(OUT FILE...): how long the files are together.
+function(mullion_bytes out)
   set(total 0)
   foreach(source ${ARGN})
     file(SIZE ${source} size)
     math(EXPR total "${total} + ${size}")
   endforeach()
+  set(${out} ${total} PARENT_SCOPE)
+endfunction()
+
+# mullion_batches(OUT NAME FILE...): the same sources as few larger ones, each a list of includes, of MULLION_UNITY KiB at most
+# and about equally long. What they include is most of what compiling costs; it is read once for a batch.
+# Written here and not by CMake, whose batches count files and name them by absolute paths, which end up in the program and
+# keep ccache from giving one checkout's objects to another. tools/check_names.py keeps the names of files that may meet apart.
+function(mullion_batches out name)
+  mullion_bytes(total ${ARGN})
   math(EXPR count "${total} / (${MULLION_UNITY} * 1024) + 1")
   set(batches)
   set(text)
@@ -65,11 +71,7 @@ function(mullion_room name)
     target_link_libraries(mullion_${name} INTERFACE ${ROOM_ROOMS} ${ROOM_LIBS})
   endif()
   if(MULLION_TESTS AND tests)
-    set(test_bytes 0)
-    foreach(test ${tests})
-      file(SIZE ${test} size)
-      math(EXPR test_bytes "${test_bytes} + ${size}")
-    endforeach()
+    mullion_bytes(test_bytes ${tests})
     if(MULLION_UNITY GREATER 0)
       mullion_batches(tests ${name}_test ${tests})
     endif()

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <list>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -50,6 +51,12 @@ class ManualTime final : public Clock, public Timers {
     std::lock_guard lock(mutex_);
     return std::ranges::count(waits_, timeout, &Wait::timeout) > 0;
   }
+  /// How many waits that were to be that long at most have ended.
+  size_t ended(Duration timeout) const {
+    std::lock_guard lock(mutex_);
+    const auto found = ended_.find(timeout);
+    return found == ended_.end() ? 0 : found->second;
+  }
   size_t waits() const {
     std::lock_guard lock(mutex_);
     return waits_.size();
@@ -74,6 +81,7 @@ class ManualTime final : public Clock, public Timers {
     }
     ~Waiting() {
       std::lock_guard lock(time_.mutex_);
+      ++time_.ended_[place_->timeout];
       time_.waits_.erase(place_);
     }
     Waiting(const Waiting&) = delete;
@@ -95,6 +103,7 @@ class ManualTime final : public Clock, public Timers {
   mutable Signal moved_;
   mutable std::mutex mutex_;
   mutable std::list<Wait> waits_;
+  mutable std::map<Duration, size_t> ended_;
 };
 
 /// Lets time pass until `condition` holds, at most `limit`; whether it held in the end. Each step goes to

@@ -100,4 +100,20 @@ class Peer {
   env::TaskGroup tasks_;
 };
 
+/// A stream whose time tests move by hand.
+class StreamTest : public ::testing::Test {
+ protected:
+  template <typename Condition>
+  bool soon(Condition condition) {
+    return env::passes_until(time_, runtime_, std::move(condition), std::chrono::seconds(60));
+  }
+  void pass(env::Duration duration) {
+    (void)env::passes_until(
+        time_, runtime_, [] { return false; }, duration);
+  }
+
+  env::Runtime runtime_{2};
+  env::ManualTime time_;
+};
+
 }  // namespace mullion::replication::testing

@@ -31,7 +31,7 @@ class RefusingStore final : public store::ForwardingStore {
 };
 
 /// The sink of M, which follows R; behind R is A.
-class SinkTest : public ::testing::Test {
+class SinkTest : public testing::StreamTest {
  protected:
   ~SinkTest() override { end(); }
 
@@ -122,14 +122,6 @@ class SinkTest : public ::testing::Test {
     return taken_over_;
   }
 
-  template <typename Condition>
-  bool soon(Condition condition) {
-    return env::passes_until(time_, runtime_, std::move(condition), 60s);
-  }
-  void pass(env::Duration duration) {
-    (void)env::passes_until(
-        time_, runtime_, [] { return false; }, duration);
-  }
   /// Lets everything be done that can be done without time passing.
   void settle() { pass(1ms); }
   std::string body(const std::string& owner, const std::string& key) const {
@@ -152,8 +144,6 @@ class SinkTest : public ::testing::Test {
     return out;
   }
 
-  env::Runtime runtime_{2};
-  env::ManualTime time_;
   std::unique_ptr<store::Store> real_ = store::open_memory_store();
   RefusingStore store_{*real_};
   std::unique_ptr<env::TaskGroup> tasks_ = std::make_unique<env::TaskGroup>(runtime_.executor(), "test");

@@ -17,7 +17,7 @@ using testing::Peer;
 using namespace std::chrono_literals;
 
 /// The source of R, behind which is A.
-class SourceTest : public ::testing::Test {
+class SourceTest : public testing::StreamTest {
  protected:
   ~SourceTest() override {
     end();
@@ -79,17 +79,6 @@ class SourceTest : public ::testing::Test {
     return out;
   }
 
-  template <typename Condition>
-  bool soon(Condition condition) {
-    return env::passes_until(time_, runtime_, std::move(condition), 60s);
-  }
-  void pass(env::Duration duration) {
-    (void)env::passes_until(
-        time_, runtime_, [] { return false; }, duration);
-  }
-
-  env::Runtime runtime_{2};
-  env::ManualTime time_;
   std::unique_ptr<store::Store> store_ = store::open_memory_store();
   std::mutex mutex_;
   std::vector<Announcement> behind_;
