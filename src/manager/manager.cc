@@ -335,8 +335,16 @@ class ManagerImpl final : public Manager {
       std::unique_lock lock(mutex_);
       plan_ = next;
     }
-    for (const auto& [id, session] : running) session->subscribe(next->subscriptions(id));
+    for (const auto& [id, session] : running) session->subscribe(without_dropped(next->subscriptions(id)));
     source_.owners_changed();
+  }
+
+  /// An owner that comes back while its former replica is being dropped is followed afterwards: else what is
+  /// copied now would be dropped with it.
+  std::vector<std::string> without_dropped(std::vector<std::string> owners) const {
+    std::shared_lock lock(mutex_);
+    std::erase_if(owners, [this](const std::string& owner) { return dropping_.contains(owner); });
+    return owners;
   }
 
   /// It may be another server: whoever reads the log should know.
@@ -350,7 +358,7 @@ class ManagerImpl final : public Manager {
     }
   }
 
-  /// Replicas that nobody leads to any more.
+  /// Replicas that nobody leads to any more. As replan(), for the supervisor only.
   void drop_strangers() {
     const std::shared_ptr<const Plan> routes = plan();
     for (const std::string& owner : given_.store.snapshot()->remote_owners()) {
@@ -371,8 +379,11 @@ class ManagerImpl final : public Manager {
   }
   void dropped(const std::string& owner) {
     for (const auto& [id, session] : sessions()) session->set_as_of(owner, std::nullopt);
-    std::unique_lock lock(mutex_);
-    dropping_.erase(owner);
+    {
+      std::unique_lock lock(mutex_);
+      dropping_.erase(owner);
+    }
+    wake_->notify_all();
   }
 
   // ---- what is told upwards

@@ -433,6 +433,20 @@ class Endpoint {
   std::vector<replication::Subscribe> subscriptions_;
 };
 
+/// A store in which replicas are dropped when the test says so.
+class HeldDrops final : public store::ForwardingStore {
+ public:
+  using ForwardingStore::ForwardingStore;
+  Result<void> drop_owner(std::string_view owner) override {
+    ++waiting;
+    while (held) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    --waiting;
+    return ForwardingStore::drop_owner(owner);
+  }
+  std::atomic<bool> held{false};
+  std::atomic<int> waiting{0};
+};
+
 /// A manager with a store of its own.
 class Managing {
  public:
@@ -524,6 +538,7 @@ class Managing {
     return status == nullptr ? "" : std::string(status->as_string());
   }
   store::FlakyStore& flaky() { return flaky_; }
+  HeldDrops& drops() { return drops_; }
   store::Store& store() { return *store_; }
   content::Preferences& preferences() { return *preferences_; }
   Manager& manager() { return *manager_; }
@@ -580,7 +595,8 @@ class Managing {
   env::ManualTime& time_;
   auth::Principal principal_ = named("user:ann");
   std::unique_ptr<store::Store> store_ = store::open_memory_store();
-  store::FlakyStore flaky_{*store_};
+  HeldDrops drops_{*store_};
+  store::FlakyStore flaky_{drops_};
   std::unique_ptr<content::Layers> layers_ = content::make_layers(*store_, {});
   std::unique_ptr<content::Preferences> preferences_ = content::make_preferences(*store_, network_.runtime());
   std::unique_ptr<Manager> manager_;
