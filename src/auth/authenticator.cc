@@ -99,7 +99,7 @@ class StoreAuthenticator final : public Authenticator {
       : store_(store),
         clock_(clock),
         tenants_(store),
-        rights_(store::attach_feed(store, "rights", what_rights_come_from(), false)),
+        rights_(store::attach_feed(store, "rights", what_rights_come_from(), store::CommitFeed::kNothing)),
         verified_(clock),
         failures_(clock) {}
 

@@ -631,7 +631,8 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
 
 Source::Source(env::Runtime& runtime, SourceOptions options)
     : options_(std::move(options)), tasks_(runtime.executor(), "replication source") {
-  state_feed_ = store::attach_feed(options_.store, "reported state", what_state_comes_from(), false);
+  state_feed_ = store::attach_feed(options_.store, "reported state", what_state_comes_from(),
+                                   store::CommitFeed::kNothing);
   // After that of the state: whoever is woken finds what is new.
   commits_feed_ = store::attach_signal(options_.store, "streams", {.everything = true}, changed_);
 }

@@ -58,16 +58,20 @@ bool concerns(const Interest& interest, const CommitOutline& commit) {
                              [&](const Interest::Rule& rule) { return covers(rule, commit); });
 }
 
-CommitFeed::CommitFeed(std::string name, Interest interest, bool keeps, std::shared_ptr<env::Signal> signal)
-    : name_(std::move(name)), interest_(std::move(interest)), keeps_(keeps), signal_(std::move(signal)) {}
+CommitFeed::CommitFeed(std::string name, Interest interest, size_t max_bytes,
+                       std::shared_ptr<env::Signal> signal)
+    : name_(std::move(name)),
+      interest_(std::move(interest)),
+      max_bytes_(max_bytes),
+      signal_(std::move(signal)) {}
 
 void CommitFeed::offer(const std::shared_ptr<const Commit>& commit, const CommitOutline& outline) {
   if (!concerns(interest_, outline)) return;
   {
     const std::lock_guard lock(mutex_);
     newest_ = commit->cursor.seq;
-    if (keeps_) {
-      if (bytes_ > kMaxBytes) {
+    if (max_bytes_ > 0) {
+      if (bytes_ > max_bytes_) {
         waiting_.clear();
         bytes_ = 0;
         whole_ = false;
@@ -133,7 +137,7 @@ void FeedList::offer(const std::shared_ptr<const Commit>& commit) {
 std::vector<CommitFeed::State> FeedList::states() const {
   std::vector<CommitFeed::State> out;
   for (const std::shared_ptr<CommitFeed>& feed : alive()) {
-    if (feed->keeps_) out.push_back(feed->state());
+    if (feed->followed_) out.push_back(feed->state());
   }
   return out;
 }

@@ -55,15 +55,16 @@ bool concerns(const Interest& interest, const CommitOutline& commit);
 /// Thread-safe.
 class CommitFeed {
  public:
-  /// What a feed holds at most before it forgets and says so.
-  static constexpr size_t kMaxBytes = size_t{32} << 20;
+  /// What a feed holds about, bytes, before it forgets and says so: nothing at all for who only compares
+  /// newest() or waits for the signal, little for a cache that may never be asked again, much for a Follower.
+  static constexpr size_t kNothing = 0;
+  static constexpr size_t kCache = size_t{1} << 20;
+  static constexpr size_t kFollower = size_t{32} << 20;
 
-  /// `name` is for metrics and the log. With `keeps` false no commit is kept: only newest() and the signal.
-  CommitFeed(std::string name, Interest interest, bool keeps = true,
+  /// `name` is for metrics and the log.
+  CommitFeed(std::string name, Interest interest, size_t max_bytes,
              std::shared_ptr<env::Signal> signal = std::make_shared<env::Signal>());
 
-  const std::string& name() const { return name_; }
-  const Interest& interest() const { return interest_; }
   /// Sequence number of the newest commit that concerns it, or of the store when it was attached. Never older
   /// than what a commit that was answered has changed.
   uint64_t newest() const { return newest_; }
@@ -94,9 +95,10 @@ class CommitFeed {
 
   const std::string name_;
   const Interest interest_;
-  const bool keeps_;
+  const size_t max_bytes_;
   const std::shared_ptr<env::Signal> signal_;
   const env::Clock* clock_ = nullptr;  // of the store that it is attached to
+  std::atomic<bool> followed_{false};  // by a Follower
   std::atomic<uint64_t> newest_{0};
   std::atomic<uint64_t> forgotten_{0};
   std::atomic<uint64_t> failures_{0};
@@ -115,6 +117,7 @@ class FeedList {
   void add(const std::shared_ptr<CommitFeed>& feed, uint64_t newest);
   /// To every feed that it concerns, in the order in which they were added.
   void offer(const std::shared_ptr<const Commit>& commit);
+  /// Of the feeds of followers.
   std::vector<CommitFeed::State> states() const;
 
  private:

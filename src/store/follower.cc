@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include "env/attempt.h"
 #include "env/launch.h"
 #include "store/internal/log.h"
 
@@ -45,7 +46,9 @@ struct Follower::State {
   State(Store& followed, Following given)
       : store(followed),
         following(std::move(given)),
-        feed(std::make_shared<CommitFeed>(following.name, following.interest)) {}
+        feed(std::make_shared<CommitFeed>(following.name, following.interest, CommitFeed::kFollower)) {
+    feed->followed_ = true;
+  }
 
   /// Calls `work` unless the follower has ended; false when it has.
   bool call(const std::function<void()>& work) {
@@ -82,9 +85,10 @@ struct Follower::State {
     }
   }
 
-  /// What lies between `handled` and `end` (exclusive), from the log. False: the follower has ended.
+  /// What lies between `handled` and `end` (exclusive), from the log; `owes_missed` when that is not all.
+  /// False: the follower has ended.
   bool read_log(uint64_t end) {
-    bool told = !wants_more_than_the_log(following.interest);
+    owes_missed = owes_missed || wants_more_than_the_log(following.interest);
     bool more = true;
     while (more) {
       std::vector<std::shared_ptr<const Commit>> commits;
@@ -92,8 +96,7 @@ struct Follower::State {
         if (logged.cursor.seq < end) commits.push_back(commit_of(logged));
         return logged.cursor.seq < end && commits.size() < kFromLog;
       });
-      if ((!told || !read) && !call(following.missed)) return false;
-      told = true;
+      owes_missed = owes_missed || !read;
       more = read && commits.size() == kFromLog;
       for (const auto& commit : commits) {
         if (concerns(following.interest, outline_of(*commit)) && !handle(commit)) return false;
@@ -102,6 +105,14 @@ struct Follower::State {
     }
     handled = end - 1;
     return true;
+  }
+
+  /// False: the follower has ended. What throws is owed still.
+  bool begin_anew() {
+    return call([this] {
+      following.missed();
+      owes_missed = false;
+    });
   }
 
   /// The store may be gone once the follower has ended.
@@ -115,7 +126,8 @@ struct Follower::State {
   const Following following;
   const std::shared_ptr<CommitFeed> feed;
   std::atomic<uint64_t> handled{0};
-  std::mutex calling;  // held while the store or the handler is used
+  bool owes_missed = false;  // of the pump
+  std::mutex calling;        // held while the store or the handler is used
   std::atomic<bool> closed{false};
   std::mutex mutex;  // guards what follows
   std::deque<std::pair<uint64_t, std::function<void()>>> works;
@@ -181,6 +193,10 @@ env::Task<void> Follower::pump(std::shared_ptr<State> state) {
     const std::shared_ptr<const Commit>& commit = taken.commits.front();
     bool open = true;
     if (!taken.whole) co_await env::run_blocking([&] { open = state->read_log(commit->cursor.seq); });
+    while (open && state->owes_missed) {
+      open = state->begin_anew();
+      if (open && state->owes_missed) co_await env::sleep_for(env::kTryAgain);
+    }
     if (!open || !state->run_works(commit->cursor.seq - 1) || !state->handle(commit)) co_return;
     if (++handled % kTurn == 0) co_await boost::asio::post(boost::asio::use_awaitable);
   }

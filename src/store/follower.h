@@ -19,8 +19,8 @@ struct Following {
   /// logged, and the next commit follows. Commits that were read from the log (Commit::from_log) tell neither
   /// old bodies nor who asked.
   std::function<void(const std::shared_ptr<const Commit>&)> handle;
-  /// Called instead when commits cannot be had any more, or only without the layered objects: what was
-  /// derived is to be made anew from a snapshot. The commits that follow are newer.
+  /// Called behind those from the log when that is not all there was: what was derived is to be made anew
+  /// from a snapshot. Until it does not throw it is called again, and no commit is handled.
   std::function<void()> missed;
 };
 

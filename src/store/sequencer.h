@@ -17,7 +17,8 @@ class Sequencer {
   /// Called by the writer thread, one group at a time, each with the sequence numbers that follow those of
   /// the last agreed one. Returns when the group holds everywhere it has to, or the error why it never will:
   /// then every batch of the group, also one that was refused, is answered kUnavailable, because it was
-  /// judged by a state that never came to be. The process ends when an agreed group cannot be committed here.
+  /// judged by a state that never came to be. An empty group asks only that: whether what was refused may be
+  /// answered. The process ends when an agreed group cannot be committed here.
   virtual Result<void> agree(const std::vector<Command>& group) = 0;
   /// Whether other servers take part: a sequencer of one never keeps a command, and a group that it agreed
   /// may still fail here, for all of it.

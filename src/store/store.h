@@ -109,7 +109,7 @@ class Store {
   /// From now on `feed` gets the commits that concern it, until nobody holds it any more. What an answered
   /// commit changed is in the feed before its answer.
   virtual void attach(const std::shared_ptr<CommitFeed>& feed) = 0;
-  /// The feeds that keep commits.
+  /// The feeds of followers.
   virtual std::vector<CommitFeed::State> followers() const = 0;
 
   /// Reads logged commits with seq > `after`, oldest first, until `visit` returns false or the log ends.
@@ -154,7 +154,8 @@ class Store {
 };
 
 /// A feed of `store` from now on.
-std::shared_ptr<CommitFeed> attach_feed(Store& store, std::string name, Interest interest, bool keeps = true);
+std::shared_ptr<CommitFeed> attach_feed(Store& store, std::string name, Interest interest,
+                                        size_t max_bytes = CommitFeed::kCache);
 /// A feed that keeps nothing and fires `signal`.
 std::shared_ptr<CommitFeed> attach_signal(Store& store, std::string name, Interest interest,
                                           std::shared_ptr<env::Signal> signal);

@@ -300,7 +300,7 @@ TEST_P(StoreCommits, DropOwnerTakesEverythingInBoundedCommits) {
     batch.changes.push_back(put(i % 2 == 0 ? "jobs" : "tasks", fmt::format("j{}", i), "1", "east"));
   batch.origin = Origin{"east", {1, 1}};
   must_commit(*store_, std::move(batch));
-  const auto feed = attach_feed(*store_, "test", {.everything = true});
+  const auto feed = attach_feed(*store_, "test", {.everything = true}, CommitFeed::kFollower);
   ASSERT_TRUE(store_->drop_owner("east").ok());
   size_t largest = 0;
   const auto commits = feed->take().commits;

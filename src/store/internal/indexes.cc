@@ -1,5 +1,7 @@
 #include "store/internal/indexes.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <thread>
@@ -136,7 +138,8 @@ Result<std::vector<UniqueValues::Holder>> Indexes::holders(const UniqueGuard& gu
   if (Result<void> built = build(guard.type); !built) return built.error();
   const auto lock = read_lock();
   const auto entry = entries_.find(guard.type);
-  if (entry == entries_.end() || !entry->second.ready) return out;
+  if (entry == entries_.end() || !entry->second.ready)
+    return Error(ErrorCode::kUnavailable, fmt::format("the index of {} is being made anew", guard.type));
   for (TypeIndex::Answer::Ref& ref : entry->second.index->local_rows_with(*position, guard.value))
     out.push_back({std::move(ref.key), ref.owner});
   return out;

@@ -215,15 +215,16 @@ Result<void> StoreImpl::apply_group(std::vector<Waiting>& waiting, Group& group)
     ++group.seq;
     group.applied.push_back(std::move(*done));
   }
-  if (!group.applied.empty()) {
+  const bool refused_all = group.applied.empty();  // then there is nothing to sync
+  if (!refused_all) {
     if (Result<void> done = trim_log(transaction, group); !done) return done;
     if (Result<void> done = add_dictionaries(transaction, group); !done) return done;
+    if (Result<void> done = write_position(transaction, group); !done) return done;
   }
-  if (Result<void> done = write_position(transaction, group); !done) return done;
   group.agreed = false;
   if (Result<void> done = agree_on(group); !done) return done;
   group.agreed = true;
-  return commit_agreed(transaction);
+  return refused_all ? Result<void>() : commit_agreed(transaction);
 }
 
 Result<void> StoreImpl::apply_commands(const std::vector<Command>& commands, Group& group) {
@@ -544,15 +545,16 @@ Result<Cursor> Store::commit_sync(Batch batch) {
   return future.get();
 }
 
-std::shared_ptr<CommitFeed> attach_feed(Store& store, std::string name, Interest interest, bool keeps) {
-  auto feed = std::make_shared<CommitFeed>(std::move(name), std::move(interest), keeps);
+std::shared_ptr<CommitFeed> attach_feed(Store& store, std::string name, Interest interest, size_t max_bytes) {
+  auto feed = std::make_shared<CommitFeed>(std::move(name), std::move(interest), max_bytes);
   store.attach(feed);
   return feed;
 }
 
 std::shared_ptr<CommitFeed> attach_signal(Store& store, std::string name, Interest interest,
                                           std::shared_ptr<env::Signal> signal) {
-  auto feed = std::make_shared<CommitFeed>(std::move(name), std::move(interest), false, std::move(signal));
+  auto feed = std::make_shared<CommitFeed>(std::move(name), std::move(interest), CommitFeed::kNothing,
+                                           std::move(signal));
   store.attach(feed);
   return feed;
 }
