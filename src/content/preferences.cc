@@ -107,6 +107,7 @@ class StorePreferences final : public Preferences {
   const std::shared_ptr<store::CommitFeed> feed_;
   mutable std::mutex mutex_;
   mutable Values values_;  // as of what was taken from the feed
+  mutable bool all_stale_ = true;
   Gate gate_;
   std::vector<std::function<void(std::string_view, std::string_view)>> listeners_;
   store::Follower follower_;  // ends before what it uses
@@ -134,11 +135,13 @@ void StorePreferences::read_all() const {
     values_[std::string(rule.name)] =
         rule.secret() ? std::string(kMaskedPreference) : stored_preference(*snapshot, rule);
   }
+  all_stale_ = false;
 }
 
 void StorePreferences::refresh() const {
   const store::CommitFeed::Taken taken = feed_->take();
-  if (!taken.whole) return read_all();
+  all_stale_ = all_stale_ || !taken.whole;  // until they could be read
+  if (all_stale_) return read_all();
   for (const auto& commit : taken.commits)
     for (auto& [name, value] : changed_values(*commit)) values_[name] = value;
 }
