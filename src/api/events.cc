@@ -16,6 +16,8 @@ constexpr size_t kManyWatches = 1024;
 constexpr size_t kShownPattern = 500;
 /// What may wait for its turn however little may be registered; bytes.
 constexpr size_t kMinBegun = 4096;
+/// Events without a commit that may wait for being told; bytes.
+constexpr size_t kMaxWaiting = size_t{64} << 20;
 
 std::string json_text(std::string_view text) {
   return boost::json::serialize(boost::json::string_view(text));
@@ -398,8 +400,15 @@ void EventBus::publish_text(std::string type, std::string action, std::string ke
   if (!has_readers() && !open_tap()) return;
   const auto event =
       std::make_shared<Event>(std::move(type), std::move(action), std::move(key), std::move(json));
+  const size_t bytes = event->bytes();
+  if (waiting_bytes_ + bytes > kMaxWaiting) {
+    ++dropped_;
+    return;
+  }
+  waiting_bytes_ += bytes;
   // In the order in which things happened: commits may still wait for being told.
-  follower_.in_order([this, event] {
+  follower_.in_order([this, event, bytes] {
+    waiting_bytes_ -= bytes;
     if (const std::shared_ptr<const Tap> tap = open_tap()) tap->take(event);
     deliver(event, interests_->find(event->type(), event->key()));
   });

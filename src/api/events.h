@@ -125,7 +125,8 @@ class EventBus {
   ~EventBus();
 
   std::shared_ptr<EventQueue> open(EventQueueLimit limit);
-  /// An event that is not a change of the store. `object_json` is its Object.
+  /// An event that is not a change of the store. `object_json` is its Object. With too many waiting it is
+  /// dropped, and counted.
   void publish(std::string_view type, std::string_view action, std::string_view key,
                std::string_view principal, std::string_view object_json);
   /// Ready-made event text, as posted by a client.
@@ -168,6 +169,7 @@ class EventBus {
   size_t sweep_at_ = 64;  // number of queues at which dead ones are swept out
   std::unordered_map<std::string, std::weak_ptr<env::Signal>> watches_;
   std::atomic<uint64_t> dropped_{0};
+  std::atomic<size_t> waiting_bytes_{0};  // of published events that wait for their turn
   bool stopped_ = false;
   store::Follower follower_;  // ends before what it uses
 };
