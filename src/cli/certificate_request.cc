@@ -8,19 +8,12 @@
 #include <boost/asio/ip/address.hpp>
 #include <memory>
 
+#include "net/openssl.h"
+
 namespace mullion::cli {
 namespace {
 
-template <auto kFree>
-struct Freed {
-  template <typename T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
-using Request = std::unique_ptr<X509_REQ, Freed<X509_REQ_free>>;
-using Memory = std::unique_ptr<BIO, Freed<BIO_free_all>>;
+using Request = std::unique_ptr<X509_REQ, net::Free<X509_REQ_free>>;
 
 std::string text_of(BIO* memory) {
   char* data = nullptr;
@@ -71,14 +64,14 @@ Result<CertificateRequest> make_certificate_request(const std::string& common_na
   if (!hosts.empty() && names.empty()) {
     return Error(ErrorCode::kBadRequest, "hosts are names or addresses, without blanks and commas");
   }
-  const Key key(EVP_EC_gen("P-256"));
+  const net::KeyPtr key(EVP_EC_gen("P-256"));
   const Request request(X509_REQ_new());
   bool made = key && request && name_request(request.get(), common_name);
   if (!made) return Error(ErrorCode::kBadRequest, "`" + common_name + "` cannot be a common name");
   made = names.empty() || add_alternative_names(request.get(), names);
   if (!made) return Error(ErrorCode::kBadRequest, "these hosts cannot be alternative names");
-  const Memory key_text(BIO_new(BIO_s_mem()));
-  const Memory request_text(BIO_new(BIO_s_mem()));
+  const net::BioPtr key_text(BIO_new(BIO_s_mem()));
+  const net::BioPtr request_text(BIO_new(BIO_s_mem()));
   made = X509_REQ_set_pubkey(request.get(), key.get()) == 1 &&
          X509_REQ_sign(request.get(), key.get(), EVP_sha256()) > 0 &&
          PEM_write_bio_PrivateKey(key_text.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1 &&

@@ -9,7 +9,7 @@
 
 #include "env/file.h"
 #include "net/http.h"
-#include "net/internal/openssl.h"
+#include "net/openssl.h"
 
 namespace mullion::net {
 namespace {

@@ -14,7 +14,7 @@
 
 #include "env/file.h"
 #include "env/random.h"
-#include "net/internal/openssl.h"
+#include "net/openssl.h"
 
 namespace mullion::net {
 namespace {
