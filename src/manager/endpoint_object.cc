@@ -116,6 +116,30 @@ Result<env::Path> authorities_file(const env::Path& folder, std::string_view nam
   return invalid(kAuthorities, "expected the name of a file in the folder of authorities");
 }
 
+/// Absent: not given.
+Result<std::optional<int64_t>> number_param(const json::object& params, std::string_view name, int64_t least,
+                                            int64_t most) {
+  const json::value* value = params.if_contains(name);
+  if (value == nullptr || value->is_null()) return std::optional<int64_t>();
+  boost::system::error_code failure;
+  const int64_t number = value->to_number<int64_t>(failure);
+  if (failure || number < least || number > most)
+    return Error(ErrorCode::kInvalid, fmt::format("{} must be a number from {} to {}", name, least, most));
+  return std::optional(number);
+}
+
+Result<mirror::Limits> read_limits(const json::object& params) {
+  constexpr int64_t kDay = 24 * 60 * 60;
+  mirror::Limits out;
+  const Result<std::optional<int64_t>> interval = number_param(params, kWalkInterval, 10, kDay);
+  if (!interval) return interval.error();
+  if (*interval) out.walk_every = std::chrono::seconds(**interval);
+  const Result<std::optional<int64_t>> at_once = number_param(params, kRequestsAtOnce, 2, 32);
+  if (!at_once) return at_once.error();
+  if (*at_once) out.at_once = static_cast<size_t>(**at_once);
+  return out;
+}
+
 Result<Connection> read_connection(const ConnectionPlaces& places, std::string_view id,
                                    const json::object& params) {
   Connection out;
@@ -137,6 +161,14 @@ Result<Connection> read_connection(const ConnectionPlaces& places, std::string_v
     if (!file) return file.error();
     out.authorities = std::move(*file);
   }
+  Result<mirror::Limits> limits = read_limits(params);
+  if (!limits) return limits.error();
+  out.limits = *limits;
+  const Result<std::string> follow = text_param(params, kFollow, false);
+  if (!follow) return follow.error();
+  if (!follow->empty() && *follow != "events" && *follow != "auto")
+    return Error(ErrorCode::kInvalid, fmt::format("{} must be auto or events", kFollow));
+  out.by_events = *follow == "events";
   Result<std::string> password = read_password(places.store, id, params);
   if (!password) return password.error();
   out.password = std::move(*password);
@@ -156,6 +188,15 @@ Result<Connection> read_connection(const ConnectionPlaces& places, std::string_v
   const json::value* disabled = object.if_contains("SinglePaneDisabled");
   out->single_pane = disabled == nullptr || !disabled->is_bool() || !disabled->get_bool();
   return out;
+}
+
+void add_following(const Connection& connection, json::object& params) {
+  constexpr mirror::Limits kUsual;
+  if (connection.by_events) params[kFollow] = "events";
+  if (connection.limits.walk_every != kUsual.walk_every)
+    params[kWalkInterval] =
+        std::chrono::duration_cast<std::chrono::seconds>(connection.limits.walk_every).count();
+  if (connection.limits.at_once != kUsual.at_once) params[kRequestsAtOnce] = connection.limits.at_once;
 }
 
 Result<void> seal_stored_passwords(store::Store& store) {
@@ -203,6 +244,15 @@ void apply_state(const json::object& state, json::object& endpoint) {
     const json::value* map = state.if_contains(from);
     if (map != nullptr && map->is_object()) endpoint[to] = *map;
   }
+}
+
+void tell_way(std::string_view followed_by, env::WallTime now, json::object& endpoint) {
+  json::value& meta = endpoint["Meta"];
+  if (!meta.is_object()) meta = json::object();
+  const json::value* known = meta.get_object().if_contains(kFollowedBy);
+  if (known != nullptr && known->is_string() && std::string_view(known->get_string()) == followed_by) return;
+  meta.get_object()[kFollowedBy] = followed_by;
+  meta.get_object()[kFollowedSince] = env::format_rfc3339(now);
 }
 
 env::Task<Result<void>> change_endpoint(store::Store& store, std::string id,

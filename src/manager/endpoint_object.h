@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "env/file.h"
 #include "env/runtime.h"
+#include "mirror/limits.h"
 #include "model/secure_params.h"
 #include "store/store.h"
 
@@ -25,6 +26,16 @@ inline constexpr std::string_view kFingerprint = "manager/fingerprint";
 /// instead of the fingerprint.
 inline constexpr std::string_view kAuthorities = "manager/ca-file";
 
+/// How often an endpoint that is followed by its public API is gone through as a whole, and how many requests
+/// may be under way there; numbers, in seconds and requests.
+inline constexpr std::string_view kWalkInterval = "manager/walk-interval";
+inline constexpr std::string_view kRequestsAtOnce = "manager/requests-at-once";
+/// "events": followed by its public API even if it offers the stream.
+inline constexpr std::string_view kFollow = "manager/follow";
+
+/// In Meta of an Endpoint object: "stream" or "events", and since when.
+inline constexpr std::string_view kFollowedBy = "mullion/followed";
+inline constexpr std::string_view kFollowedSince = "mullion/followed-since";
 /// In Meta of an Endpoint object: who holds its configuration lease.
 inline constexpr std::string_view kConfiguredBy = "mullion/configured-by";
 
@@ -37,6 +48,8 @@ struct Connection {
   std::string ca_file;    // as given
   env::Path authorities;  // the file that it names; empty: none
   bool single_pane = true;
+  bool by_events = false;  // although it may offer the stream
+  mirror::Limits limits;   // what following it by its public API may cost it
   bool operator==(const Connection&) const = default;
 };
 
@@ -62,6 +75,9 @@ Result<Connection> read_connection(const ConnectionPlaces& places, std::string_v
 /// Same from a stored Endpoint object.
 Result<Connection> read_connection(const ConnectionPlaces& places, std::string_view id,
                                    std::string_view body);
+/// Adds what `connection` says about following to the parameters of an Endpoint object, unless it is the
+/// default. Pure.
+void add_following(const Connection& connection, boost::json::object& params);
 
 /// Seals the passwords, and cuts the logins out of the URLs, that an earlier version stored in own Endpoint
 /// objects. Blocks until durable: at start, before anybody reads.
@@ -69,6 +85,9 @@ Result<void> seal_stored_passwords(store::Store& store);
 
 /// Puts what an endpoint told of itself (record `state`) into its object.
 void apply_state(const boost::json::object& state, boost::json::object& endpoint);
+
+/// Says by what the replicas are kept up to date; since `now`, when it was another way before.
+void tell_way(std::string_view followed_by, env::WallTime now, boost::json::object& endpoint);
 
 /// Changes an own Endpoint object; again when somebody else changed it in between. Success when it is gone.
 env::Task<Result<void>> change_endpoint(store::Store& store, std::string id,

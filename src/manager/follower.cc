@@ -10,8 +10,11 @@ class StreamFollower final : public EndpointFollower {
   StreamFollower(replication::SinkOptions options, replication::SavedPosition position)
       : sink_(std::move(options), std::move(position)) {}
 
-  env::Task<Result<void>> open(Link& link, net::Headers headers) override {
-    Result<std::shared_ptr<net::WebSocket>> opened = co_await link.stream(sink_.target(), std::move(headers));
+  env::Task<Result<void>> open(std::shared_ptr<Link> link, mirror::Token token) override {
+    net::Headers headers;
+    headers.add("Authorization", "Bearer " + token());
+    Result<std::shared_ptr<net::WebSocket>> opened =
+        co_await link->stream(sink_.target(), std::move(headers));
     if (!opened) co_return opened.error();
     std::lock_guard lock(mutex_);
     socket_ = std::move(*opened);
@@ -33,6 +36,11 @@ class StreamFollower final : public EndpointFollower {
     sink_.set_as_of(owner, as_of);
   }
   replication::SavedPosition position() const override { return sink_.position(); }
+  FollowedBy followed_by() const override { return FollowedBy::kStream; }
+  env::Duration resolution() const override { return std::chrono::seconds(3); }
+  env::Task<std::optional<store::Cursor>> take_written(mirror::Written, env::Duration) override {
+    co_return std::nullopt;
+  }
 
  private:
   std::shared_ptr<net::WebSocket> socket() const {
@@ -46,11 +54,43 @@ class StreamFollower final : public EndpointFollower {
   bool aborted_ = false;
 };
 
+class EventsFollower final : public EndpointFollower {
+ public:
+  EventsFollower(replication::SinkOptions options, Following following)
+      : mirror_(std::move(options), std::move(following.position), following.limits) {}
+
+  env::Task<Result<void>> open(std::shared_ptr<Link> link, mirror::Token token) override {
+    return mirror_.open(std::move(link), std::move(token));
+  }
+  env::Task<Error> run() override { return mirror_.run(); }
+  void abort() override { mirror_.abort(); }
+  void subscribe(std::vector<std::string> owners) override { mirror_.subscribe(std::move(owners)); }
+  bool follows(std::string_view owner) const override { return mirror_.follows(owner); }
+  std::optional<env::SteadyTime> as_of(std::string_view owner) const override { return mirror_.as_of(owner); }
+  std::optional<env::SteadyTime> told(std::string_view) const override { return std::nullopt; }
+  void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of) override {
+    mirror_.set_as_of(owner, as_of);
+  }
+  replication::SavedPosition position() const override { return mirror_.position(); }
+  FollowedBy followed_by() const override { return FollowedBy::kEvents; }
+  env::Duration resolution() const override { return mirror_.resolution(); }
+  env::Task<std::optional<store::Cursor>> take_written(mirror::Written written,
+                                                       env::Duration patience) override {
+    return mirror_.take_written(std::move(written), patience);
+  }
+
+ private:
+  mirror::Mirror mirror_;
+};
+
 }  // namespace
 
-std::shared_ptr<EndpointFollower> follow_stream(replication::SinkOptions options,
-                                                replication::SavedPosition position) {
-  return std::make_shared<StreamFollower>(std::move(options), std::move(position));
+std::string_view word_of(FollowedBy way) { return way == FollowedBy::kStream ? "stream" : "events"; }
+
+std::shared_ptr<EndpointFollower> follow_endpoint(replication::SinkOptions options, Following following) {
+  if (following.by == FollowedBy::kEvents)
+    return std::make_shared<EventsFollower>(std::move(options), std::move(following));
+  return std::make_shared<StreamFollower>(std::move(options), std::move(following.position));
 }
 
 }  // namespace mullion::manager

@@ -9,9 +9,18 @@
 #include <vector>
 
 #include "manager/link.h"
+#include "mirror/mirror.h"
 #include "replication/sink.h"
 
 namespace mullion::manager {
+
+/// By what the replicas of an endpoint are kept up to date.
+enum class FollowedBy {
+  kStream,  // the replication stream
+  kEvents,  // the public API: events, and lists
+};
+/// "stream", "events".
+std::string_view word_of(FollowedBy way);
 
 /// Follows one endpoint over one link, once: open(), run(), then another follower begins where position()
 /// says. What it hears it tells through the callbacks that it was made with. Thread-safe, but for open() and
@@ -19,8 +28,9 @@ namespace mullion::manager {
 class EndpointFollower {
  public:
   virtual ~EndpointFollower() = default;
-  /// Asks the endpoint to be let in, with `headers`. Errors as those of Link; with a status when it refuses.
-  virtual env::Task<Result<void>> open(Link& link, net::Headers headers) = 0;
+  /// Asks the endpoint to be let in, with the token of now. Errors as those of Link; with a status when it
+  /// refuses.
+  virtual env::Task<Result<void>> open(std::shared_ptr<Link> link, mirror::Token token) = 0;
   /// Follows until it breaks, and says why. Everything received is durable or refused when it returns.
   virtual env::Task<Error> run() = 0;
   /// Ends run() at once; also when it has not begun.
@@ -38,14 +48,26 @@ class EndpointFollower {
   virtual void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of) = 0;
   /// What to remember.
   virtual replication::SavedPosition position() const = 0;
+
+  virtual FollowedBy followed_by() const = 0;
+  /// While all is well the ages of replicas stay below this, for each level that they come through.
+  virtual env::Duration resolution() const = 0;
+  /// What a write changed, by its answer, where the endpoint does not say which commit that was; see
+  /// mirror::Mirror::take_written(). Only for kEvents.
+  virtual env::Task<std::optional<store::Cursor>> take_written(mirror::Written written,
+                                                               env::Duration patience) = 0;
 };
 
-/// Makes one that begins at `position`.
-using MakeFollower = std::function<std::shared_ptr<EndpointFollower>(replication::SinkOptions options,
-                                                                     replication::SavedPosition position)>;
+/// How an endpoint is followed, and from where.
+struct Following {
+  FollowedBy by = FollowedBy::kStream;
+  replication::SavedPosition position;
+  mirror::Limits limits;  // for kEvents
+};
+using MakeFollower =
+    std::function<std::shared_ptr<EndpointFollower>(replication::SinkOptions options, Following following)>;
 
-/// Follows the stream of docs/replication.md.
-std::shared_ptr<EndpointFollower> follow_stream(replication::SinkOptions options,
-                                                replication::SavedPosition position);
+/// Follows the stream of docs/replication.md, or the public API as docs/mirror.md says.
+std::shared_ptr<EndpointFollower> follow_endpoint(replication::SinkOptions options, Following following);
 
 }  // namespace mullion::manager

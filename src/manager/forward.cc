@@ -51,6 +51,22 @@ class OwnedBody final : public net::BodySource {
   net::BodySourcePtr body_;
 };
 
+/// What was read already, then the rest.
+class ContinuedBody final : public net::BodySource {
+ public:
+  ContinuedBody(std::string begin, net::BodySourcePtr rest)
+      : begin_(std::move(begin)), rest_(std::move(rest)) {}
+  env::Task<Result<std::string_view>> next() override {
+    if (!std::exchange(begun_, true)) co_return std::string_view(begin_);
+    co_return co_await rest_->next();
+  }
+
+ private:
+  const std::string begin_;
+  const net::BodySourcePtr rest_;
+  bool begun_ = false;
+};
+
 }  // namespace
 
 std::string on_behalf_of(const auth::Principal& principal, std::string_view own_id) {
@@ -84,6 +100,20 @@ env::Task<Result<ForwardedBody>> forwarded_body(net::Request& request, uint64_t 
   co_return ForwardedBody(std::move(*text));
 }
 
+bool is_write(std::string_view method) { return method != "GET" && method != "HEAD" && method != "OPTIONS"; }
+
+env::Task<Result<std::optional<std::string>>> short_body(net::BodySourcePtr& body, size_t limit) {
+  std::string text;
+  while (text.size() <= limit) {
+    Result<std::string_view> piece = co_await body->next();
+    if (!piece) co_return piece.error();
+    if (piece->empty()) co_return std::optional(std::move(text));
+    text += *piece;
+  }
+  body = std::make_unique<ContinuedBody>(std::move(text), std::move(body));
+  co_return std::optional<std::string>();
+}
+
 net::BodySourcePtr owned_body(std::shared_ptr<Link> link, net::BodySourcePtr body) {
   return std::make_unique<OwnedBody>(std::move(link), std::move(body));
 }
@@ -102,6 +132,10 @@ std::optional<CommitMark> parse_commit_mark(std::string_view text) {
                     number(text.substr(second + 1), 10, mark.cursor.seq);
   if (!fine) return std::nullopt;
   return mark;
+}
+
+std::string commit_mark(const CommitMark& mark) {
+  return fmt::format("{} {:x} {}", mark.owner, mark.cursor.epoch, mark.cursor.seq);
 }
 
 }  // namespace mullion::manager

@@ -25,6 +25,10 @@ net::Headers answered_headers(const net::Headers& headers);
 /// reading it failed with.
 using ForwardedBody = std::variant<std::string, net::BodySourcePtr>;
 env::Task<Result<ForwardedBody>> forwarded_body(net::Request& request, uint64_t repeatable);
+/// Whether a request may change what its owner has.
+bool is_write(std::string_view method);
+/// The whole of `body` when it has at most `limit` bytes; else absent, and `body` gives all of it again.
+env::Task<Result<std::optional<std::string>>> short_body(net::BodySourcePtr& body, size_t limit);
 /// Keeps `link` alive as long as the body is read.
 net::BodySourcePtr owned_body(std::shared_ptr<Link> link, net::BodySourcePtr body);
 
@@ -34,5 +38,6 @@ struct CommitMark {
   store::Cursor cursor;
 };
 std::optional<CommitMark> parse_commit_mark(std::string_view text);
+std::string commit_mark(const CommitMark& mark);
 
 }  // namespace mullion::manager

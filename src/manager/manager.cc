@@ -33,7 +33,8 @@ constexpr int kMostPostponements = 100;
 constexpr auto kStopPatience = std::chrono::milliseconds(500);
 constexpr size_t kMostNamed = 50;
 /// Word of an endpoint comes every two seconds, and is on its way for a moment.
-constexpr double kResolutionPerHop = 3;
+/// Of the answer to a write, for its object to be taken from it; bytes.
+constexpr size_t kLongestShownObject = size_t{1} << 20;
 /// Bodies up to this size are read before they are sent, so that they can be sent again with a new login.
 constexpr uint64_t kRepeatableBody = uint64_t{1} << 20;
 constexpr uint64_t kLongestRefusal = uint64_t{16} << 10;
@@ -419,7 +420,7 @@ class ManagerImpl final : public Manager {
     const Session::Freshness fresh = session->freshness(owner);
     out.in_touch = fresh.in_touch;
     out.age_seconds = age_of(fresh.as_of ? fresh.as_of : left_by_others(owner, fresh));
-    out.resolution_seconds = kResolutionPerHop * static_cast<double>(route->via.size() + 1);
+    out.resolution_seconds = seconds_of(fresh.resolution) * static_cast<double>(route->via.size() + 1);
     out.reason = fresh.reason;
     out.next_hop = route->next_hop;
     return out;
@@ -446,6 +447,8 @@ class ManagerImpl final : public Manager {
     for (const auto& [other, session] : all) session->set_as_of(owner, other == id ? as_of : std::nullopt);
   }
 
+  static double seconds_of(env::Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
   /// What was never complete is older than everything.
   double age_of(std::optional<env::SteadyTime> as_of) const {
     const env::Duration age = as_of ? given_.clock.steady() - *as_of : given_.clock.wall().time_since_epoch();
@@ -466,6 +469,8 @@ class ManagerImpl final : public Manager {
   Task<Error> login_refused(std::string owner, const Way& way, net::ClientResponse answer) const;
   Error unreachable(const std::string& owner, const Route& route, std::string_view addition) const;
   Task<void> await_commit(const net::Headers& headers, net::Headers& answer);
+  Task<Result<void>> take_written(EndpointFollower& follower, mirror::Written written,
+                                  net::ClientResponse& answer, net::Headers& headers);
   Task<bool> until_reached(const CommitMark& mark);
   bool has_reached(const CommitMark& mark) const;
   Task<Result<json::object>> new_endpoint(const Connection& connection, const Contact& contact);
@@ -603,9 +608,41 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
   net::Response response;
   response.status = answer->status;
   response.headers = answered_headers(answer->headers);
+  const std::shared_ptr<EndpointFollower> follower = way->session->follower();
+  const bool shows_change = follower && follower->followed_by() == FollowedBy::kEvents &&
+                            is_write(request.method) && answer->status < 300;
+  if (shows_change) {
+    mirror::Written written{owner, request.method, api_target, answer->status, ""};
+    Result<void> taken = co_await take_written(*follower, std::move(written), *answer, response.headers);
+    if (!taken) co_return taken.error();
+  }
   response.body = owned_body(way->access.link, std::move(answer->body));
-  co_await await_commit(answer->headers, response.headers);
+  if (!shows_change) co_await await_commit(answer->headers, response.headers);
   co_return response;
+}
+
+/// Read your writes, where the owner does not say which commit it was: the answer tells, or the object is
+/// asked for. Those above wait for the commit that it became here.
+Task<Result<void>> ManagerImpl::take_written(EndpointFollower& follower, mirror::Written written,
+                                             net::ClientResponse& answer, net::Headers& headers) {
+  CommitMark mark{written.owner, {}};
+  Result<std::optional<std::string>> text = std::optional<std::string>();
+  if (answer.body && !answer.headers.get("Content-Encoding")) {
+    text = co_await short_body(answer.body, kLongestShownObject);
+    if (!text) {
+      co_return unreachable(written.owner, Route{written.owner, written.owner, {}, true, {}},
+                            fmt::format("{}; it was carried out", text.error().text()));
+    }
+    if (*text) answer.body = net::body_from_string(**text);
+  }
+  written.body = std::move(*text).value_or("");
+  const std::optional<store::Cursor> place =
+      co_await follower.take_written(std::move(written), kReadYourWrites);
+  if (!place) headers.set(kPendingHeader, mark.owner);
+  if (!place) co_return Result<void>{};
+  mark.cursor = *place;
+  headers.set(kCommitHeader, commit_mark(mark));
+  co_return Result<void>{};
 }
 
 /// Once more with a fresh login when the endpoint does not know ours any more and the request can be
@@ -754,6 +791,7 @@ Task<Result<json::object>> ManagerImpl::new_endpoint(const Connection& connectio
   params[kPassword] = json::parse(sealed);
   if (!connection.fingerprint.empty()) params[kFingerprint] = connection.fingerprint;
   if (!connection.ca_file.empty()) params[kAuthorities] = connection.ca_file;
+  add_following(connection, params);
   json::object wanted{{"Id", id}, {"Params", std::move(params)}};
   const model::ObjectType& type = *model::find_object_type(kEndpoints);
   Result<json::object> object = model::normalise(type, std::move(wanted), nullptr);

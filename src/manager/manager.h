@@ -66,7 +66,7 @@ struct Dependencies {
   const env::Timers& timers;
   std::function<double()> chance;  // in [0, 1): by how much pauses of sessions differ
   Dial dial;                       // how attached endpoints are reached
-  MakeFollower make_follower = follow_stream;
+  MakeFollower make_follower = follow_endpoint;
   env::Path authorities;  // folder of the files that `manager/ca-file` may name
 };
 

@@ -623,12 +623,12 @@ TEST_F(ManagerTest, StatusFollowsTheConnection) {
   EXPECT_TRUE(soon([&] { return m.status("A") == "Connected"; }));
 }
 
-TEST_F(ManagerTest, AServerWithoutAStreamIsAnError) {
+TEST_F(ManagerTest, AServerWithNeitherAStreamNorEventsIsAnError) {
   Endpoint a(network_, "A");
   a.offers_stream = false;
   Managing m(network_, "M", time_);
   ASSERT_TRUE(m.attach(a));
-  EXPECT_TRUE(soon([&] { return m.status("A").starts_with("Error: it does not offer"); }));
+  EXPECT_TRUE(soon([&] { return m.status("A").starts_with("Error: the server answered instead of opening a WebSocket"); }));
   EXPECT_EQ(a.streams, 0);
 }
 

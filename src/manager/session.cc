@@ -118,14 +118,8 @@ env::Task<Error> Session::converse() {
     co_return Error(ErrorCode::kConflict,
                     fmt::format("{} is now the endpoint {}", connection.url, contact->id));
   }
-  if (!contact->streams) {
-    co_return Error(ErrorCode::kInvalid,
-                    "it does not offer the replication stream (feature replication-stream)");
-  }
-  const std::shared_ptr<EndpointFollower> follower = make_follower();
-  net::Headers headers;
-  headers.add("Authorization", "Bearer " + contact->token);
-  const Result<void> opened = co_await follower->open(*contact->link, std::move(headers));
+  const std::shared_ptr<EndpointFollower> follower = make_follower(*contact);
+  const Result<void> opened = co_await follower->open(contact->link, token_of_now(contact->token));
   if (!opened) co_return refused_stream(opened.error());
   if (!connected({contact->link, contact->token}, follower, version)) {
     follower->abort();
@@ -137,7 +131,16 @@ env::Task<Error> Session::converse() {
   co_return co_await follower->run();
 }
 
-std::shared_ptr<EndpointFollower> Session::make_follower() {
+/// The token that was given first, until a connection has one that may be renewed.
+mirror::Token Session::token_of_now(std::string first) const {
+  return [weak = weak_from_this(), first = std::move(first)] {
+    const std::shared_ptr<const Session> self = weak.lock();
+    const std::optional<Access> access = self ? self->access() : std::nullopt;
+    return access ? access->token : first;
+  };
+}
+
+std::shared_ptr<EndpointFollower> Session::make_follower(const Contact& contact) {
   const std::weak_ptr<Session> weak = weak_from_this();
   const auto with_session = [weak](auto call) {
     return [weak, call](auto argument) {
@@ -160,7 +163,9 @@ std::shared_ptr<EndpointFollower> Session::make_follower() {
       options_.timers,
       options_.takes_over};
   std::lock_guard lock(mutex_);
-  return options_.make_follower(std::move(options), position_);
+  const bool streams = contact.streams && !connection_.by_events;
+  Following following{streams ? FollowedBy::kStream : FollowedBy::kEvents, position_, connection_.limits};
+  return options_.make_follower(std::move(options), std::move(following));
 }
 
 bool Session::connected(Access access, std::shared_ptr<EndpointFollower> follower, uint64_t version) {
@@ -169,6 +174,7 @@ bool Session::connected(Access access, std::shared_ptr<EndpointFollower> followe
     if (stopping_ || version != connection_version_) return false;
     access_ = std::move(access);
     follower_ = std::move(follower);
+    followed_by_ = follower_->followed_by();
     reason_.clear();
   }
   ++connects_;
@@ -343,15 +349,18 @@ void Session::set_status(std::string status) {
 /// The one who writes the Endpoint object; what changes meanwhile is written with the next round.
 env::Task<void> Session::describe() {
   std::string written_status, written_state;
+  std::optional<FollowedBy> written_by;
   while (!stopping_ && !ended_) {
     const uint64_t seen = describe_.version();
     std::string status, state;
+    std::optional<FollowedBy> by;
     {
       std::lock_guard lock(mutex_);
       status = status_;
       state = state_;
+      by = followed_by_;
     }
-    if (status == written_status && state == written_state) {
+    if (status == written_status && state == written_state && by == written_by) {
       co_await describe_.wait(seen, std::chrono::hours(1));
       continue;
     }
@@ -362,6 +371,7 @@ env::Task<void> Session::describe() {
     const Result<void> done = co_await change_endpoint(options_.store, id_, [&](json::object& endpoint) {
       endpoint["ConnectionStatus"] = status;
       apply_state(facts, endpoint);
+      if (by) tell_way(word_of(*by), options_.clock.wall(), endpoint);
     });
     if (!done) {
       kLog.warn("endpoint object is not updated endpoint={} reason={}", id_, done.error().text());
@@ -369,6 +379,7 @@ env::Task<void> Session::describe() {
       continue;
     }
     written_status = std::move(status);
+    written_by = by;
     written_state = std::move(state);
   }
 }
@@ -389,6 +400,11 @@ Neighbour Session::neighbour() const {
   return out;
 }
 
+std::shared_ptr<EndpointFollower> Session::follower() const {
+  std::lock_guard lock(mutex_);
+  return follower_;
+}
+
 std::optional<Session::Access> Session::access() const {
   std::lock_guard lock(mutex_);
   return access_;
@@ -402,6 +418,7 @@ Session::Freshness Session::freshness(std::string_view owner) const {
   if (follower_) {
     out.as_of = follower_->as_of(owner);
     out.told = follower_->told(owner);
+    out.resolution = follower_->resolution();
   } else if (const auto found = position_.as_of.find(owner); found != position_.as_of.end()) {
     out.as_of = found->second;
   }

@@ -57,6 +57,7 @@ class Session : public std::enable_shared_from_this<Session> {
     /// The same of the endpoint's own replica, by its last word.
     std::optional<env::SteadyTime> told;
     std::string reason;
+    env::Duration resolution = std::chrono::seconds(3);  // EndpointFollower::resolution()
   };
   Freshness freshness(std::string_view owner) const;
   /// What is known elsewhere of the replica of `owner`. Absent: it was dropped, or comes from another
@@ -70,6 +71,8 @@ class Session : public std::enable_shared_from_this<Session> {
     std::string token;
   };
   std::optional<Access> access() const;
+  /// Who keeps the replicas up to date; absent while nobody does.
+  std::shared_ptr<EndpointFollower> follower() const;
   /// The endpoint does not take `stale` any more, because its secrets changed: logs in anew unless somebody
   /// did.
   env::Task<void> renew_token(std::string stale);
@@ -89,7 +92,8 @@ class Session : public std::enable_shared_from_this<Session> {
   env::Task<void> describe();
   env::Task<void> remember();
   void set_status(std::string status);
-  std::shared_ptr<EndpointFollower> make_follower();
+  std::shared_ptr<EndpointFollower> make_follower(const Contact& contact);
+  mirror::Token token_of_now(std::string first) const;
   /// False: it is to be stopped, or has other parameters than those of `version`.
   bool connected(Access access, std::shared_ptr<EndpointFollower> follower, uint64_t version);
   /// `may_answer`: the stream is over, but nothing says that the endpoint would not take requests.
@@ -119,6 +123,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::vector<std::string> owners_wanted_;
   std::string reason_ = "not connected yet";
   std::string status_, state_;
+  std::optional<FollowedBy> followed_by_;  // by the last connection
 };
 
 }  // namespace mullion::manager

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <map>
 
-#include "replication/internal/commit_pipe.h"
+#include "replication/commit_pipe.h"
 #include "replication/internal/copy.h"
 #include "replication/internal/currency.h"
 #include "replication/internal/digests.h"
 #include "replication/internal/log.h"
-#include "replication/internal/position.h"
+#include "replication/position.h"
 #include "store/failed_reads.h"
 
 namespace mullion::replication {

@@ -47,6 +47,8 @@ struct SinkCounters {
   std::atomic<uint64_t> snapshots{0};
   std::atomic<uint64_t> mismatches{0};
   std::atomic<uint64_t> lag{0};  // commits of the endpoint not yet received here
+  /// Of an endpoint that is followed by its public API: objects that no event told of.
+  std::atomic<uint64_t> corrections{0};
 };
 
 struct SinkOptions {

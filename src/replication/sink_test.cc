@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "replication/internal/position.h"
+#include "replication/position.h"
 #include "replication/replication_testing.h"
 #include "store/forwarding_testing.h"
 

@@ -25,6 +25,8 @@ urllib3.disable_warnings()
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("MULLION_BINARY", ROOT / "build" / "mullion"))
 USER, PASSWORD = "rocketskates", "r0cketsk8ts"
+# How managers follow what they attach: "events" for the tests that run a second time as if endpoints were of another make.
+FOLLOWING = {"manager/follow": "events"} if os.environ.get("MULLION_FOLLOW") == "events" else {}
 
 
 def wait_until(what, condition, timeout=20.0, pause=0.02):
@@ -213,7 +215,8 @@ class Server:
         return self
 
     def add_endpoint(self, endpoint, url=None, user=USER, password=PASSWORD, **more):
-        params = {"manager/url": url or endpoint.url, "manager/username": user, "manager/password": password, **more}
+        params = {"manager/url": url or endpoint.url, "manager/username": user, "manager/password": password,
+                  **FOLLOWING, **more}
         return self.call("POST", "plugins/manager/actions/addEndpoint", params)
 
     def attach(self, *endpoints, url=None):

@@ -98,9 +98,10 @@ env::Task<Result<std::string>> show_catalog(Call& call) {
 }
 
 constexpr std::string_view kLogin[] = {"manager/url", "manager/username", "manager/password"};
-constexpr std::string_view kTrust[] = {"manager/fingerprint", "manager/ca-file"};
+constexpr std::string_view kConnection[] = {"manager/fingerprint", "manager/ca-file", "manager/follow",
+                                            "manager/walk-interval", "manager/requests-at-once"};
 constexpr std::string_view kDryRun[] = {"dry_run"};
-constexpr ManagerAction kActions[] = {{"addEndpoint", kLogin, kTrust, add_endpoint},
+constexpr ManagerAction kActions[] = {{"addEndpoint", kLogin, kConnection, add_endpoint},
                                       {"buildCatalog", {}, {}, build_catalog},
                                       {"collectCatalog", {}, kDryRun, collect_catalog},
                                       {"showCatalog", {}, {}, show_catalog}};

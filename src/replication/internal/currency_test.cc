@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "env/clock_testing.h"
-#include "replication/internal/position.h"
+#include "replication/position.h"
 
 namespace mullion::replication {
 namespace {

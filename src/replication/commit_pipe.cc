@@ -1,4 +1,4 @@
-#include "replication/internal/commit_pipe.h"
+#include "replication/commit_pipe.h"
 
 #include <algorithm>
 
@@ -29,12 +29,18 @@ env::Task<Result<void>> CommitPipe::wait_below(size_t bytes, size_t batches) {
   }
 }
 
+env::Task<Result<void>> CommitPipe::room() { return wait_below(kMaxBytes, kMaxBatches); }
+
 env::Task<Result<void>> CommitPipe::submit(store::Batch batch) {
-  if (Result<void> room = co_await wait_below(kMaxBytes, kMaxBatches); !room) co_return room;
+  if (Result<void> waited = co_await room(); !waited) co_return waited;
+  co_return push(std::move(batch));
+}
+
+Result<void> CommitPipe::push(store::Batch batch) {
   // Whatever a peer says, it never writes what is ours.
   const bool ours = std::ranges::any_of(
       batch.changes, [](const store::Change& change) { return !store::is_remote(change.id.owner); });
-  if (ours) co_return Error(ErrorCode::kInternal, "a stream tried to change objects of this server");
+  if (ours) return Error(ErrorCode::kInternal, "a stream tried to change objects of this server");
   const size_t bytes = batch_bytes(batch);
   {
     std::lock_guard lock(shared_->mutex);
@@ -63,7 +69,7 @@ env::Task<Result<void>> CommitPipe::submit(store::Batch batch) {
     if (tell) tell();
     shared->changed.notify_all();
   });
-  co_return Result<void>{};
+  return {};
 }
 
 void CommitPipe::on_failure(std::function<void()> callback) {

@@ -1,4 +1,4 @@
-#include "replication/internal/position.h"
+#include "replication/position.h"
 
 #include <algorithm>
 #include <boost/json.hpp>

@@ -22,6 +22,10 @@ class CommitPipe {
   /// Hands `batch` to the store; waits first while too much is under way. The error is that of an earlier
   /// batch: nothing that came after it may be trusted.
   env::Task<Result<void>> submit(store::Batch batch);
+  /// The same without waiting, for whoever has awaited room() or drain(). Thread-safe.
+  Result<void> push(store::Batch batch);
+  /// Waits while too much is under way.
+  env::Task<Result<void>> room();
   /// Called on the writer thread when a batch is refused.
   void on_failure(std::function<void()> callback);
   /// Called on the writer thread when a batch is stored.

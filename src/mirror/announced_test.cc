@@ -1,0 +1,73 @@
+#include "mirror/internal/announced.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "mirror/internal/pace.h"
+
+namespace mullion::mirror {
+namespace {
+
+using namespace std::chrono_literals;
+using Ways = std::map<std::string, std::vector<std::string>>;
+
+Ways ways(const std::vector<Attached>& attached) {
+  Ways out;
+  for (const replication::Announcement& one : announced_owners("M", attached)) out[one.owner] = one.via;
+  return out;
+}
+
+TEST(AnnouncedOwners, AnEndpointAloneLeadsToItself) { EXPECT_EQ(ways({}), (Ways{{"M", {}}})); }
+
+TEST(AnnouncedOwners, WaysFollowTheChainOfManagers) {
+  EXPECT_EQ(ways({{"R", "M", "Connected"}, {"A", "R", "Connected"}, {"B", "M", "Connected"}}),
+            (Ways{{"M", {}}, {"R", {"M"}}, {"A", {"R", "M"}}, {"B", {"M"}}}));
+}
+
+TEST(AnnouncedOwners, ChainsThatEndNowhereOrGoInACircleAreLeftOut) {
+  EXPECT_EQ(
+      ways(
+          {{"A", "gone", ""}, {"B", "C", ""}, {"C", "B", ""}, {"D", "D", ""}, {"", "M", ""}, {"M", "A", ""}}),
+      (Ways{{"M", {}}}));
+}
+
+TEST(AnnouncedOwners, TheNearestOfTwoWaysCounts) {
+  EXPECT_EQ(ways({{"R", "M", ""}, {"A", "R", ""}, {"A", "M", ""}}).at("A"), std::vector<std::string>{"M"});
+}
+
+TEST(AnnouncedOwners, AreInTouchAsTheirManagerSays) {
+  const auto announced = announced_owners("M", {{"A", "M", "Connected"}, {"B", "M", "Lost: reset"}});
+  ASSERT_EQ(announced.size(), 3U);
+  EXPECT_TRUE(announced[1].in_touch);
+  EXPECT_FALSE(announced[2].in_touch);
+  EXPECT_EQ(announced[2].reason, "its manager says: Lost: reset");
+}
+
+TEST(Pace, StandsBackLongerEachTimeAndForgetsWithSuccess) {
+  Pace pace;
+  const env::SteadyTime now(1h);
+  EXPECT_LE(pace.not_before(), now);
+  pace.failed(now);
+  EXPECT_EQ(pace.not_before(), now + 1s);
+  pace.answered(500, std::nullopt, now);
+  EXPECT_EQ(pace.not_before(), now + 2s);
+  for (int i = 0; i < 20; ++i) pace.failed(now);
+  EXPECT_EQ(pace.not_before(), now + 60s);
+  pace.answered(404, std::nullopt, now);
+  EXPECT_FALSE(pace.is_failing());
+  pace.failed(now + 2min);
+  EXPECT_EQ(pace.not_before(), now + 2min + 1s);
+}
+
+TEST(Pace, WaitsAsLongAsItIsAskedToButNotForEver) {
+  Pace pace;
+  const env::SteadyTime now(1h);
+  pace.answered(429, 5s, now);
+  EXPECT_EQ(pace.not_before(), now + 5s);
+  pace.answered(503, 24h, now);
+  EXPECT_EQ(pace.not_before(), now + Pace::kLongest);
+}
+
+}  // namespace
+}  // namespace mullion::mirror

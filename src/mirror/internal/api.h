@@ -1,0 +1,61 @@
+// The public API of one endpoint, as far as it is read here.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "env/timers.h"
+#include "mirror/internal/pace.h"
+#include "net/link.h"
+
+namespace mullion::mirror {
+
+/// The token to be shown now; "" when there is none.
+using Token = std::function<std::string()>;
+
+struct Answer {
+  int status = 0;
+  std::string body;
+  std::optional<uint64_t> matching;  // X-DRP-LIST-FILTER-COUNT
+  std::string sha256;                // X-DRP-SHA256SUM, of a file
+};
+
+/// Thread-safe. Requests wait for their turn (Pace).
+class Api {
+ public:
+  static constexpr uint64_t kLongestAnswer = uint64_t{64} << 20;
+
+  /// `clock` and `timers` outlive it.
+  Api(std::shared_ptr<net::Link> link, Token token, const env::Clock& clock, const env::Timers& timers);
+
+  /// GET of `path`, below /api/v3/, encoded. What the endpoint answers, whatever it is, but: kUnavailable
+  /// when it does not take the token any more; kTooLarge; kUnreachable, kTimeout as those of net::Link.
+  env::Task<Result<Answer>> get(std::string path) { return ask("GET", std::move(path)); }
+  env::Task<Result<Answer>> head(std::string path) { return ask("HEAD", std::move(path)); }
+
+  net::Headers login() const;
+  net::Link& link() { return *link_; }
+  bool is_failing() const;
+  uint64_t bytes() const { return bytes_; }
+  uint64_t requests() const { return requests_; }
+
+ private:
+  env::Task<Result<Answer>> ask(std::string method, std::string path);
+  env::Task<Result<Answer>> send(std::string method, std::string path);
+
+  const std::shared_ptr<net::Link> link_;
+  const Token token_;
+  const env::Clock& clock_;
+  const env::Timers& timers_;
+  std::atomic<uint64_t> bytes_{0}, requests_{0};
+  mutable std::mutex mutex_;
+  Pace pace_;
+};
+
+/// Whether an answer says that there is no such object, and not that the server knows no such route yet.
+bool says_not_found(const Answer& answer);
+
+}  // namespace mullion::mirror

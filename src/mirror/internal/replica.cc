@@ -1,0 +1,266 @@
+#include "mirror/internal/replica.h"
+
+#include <algorithm>
+
+#include "replication/position.h"
+
+namespace mullion::mirror {
+namespace {
+
+/// Beside the position of the endpoint, the epoch that was made here: a position of a stream has the
+/// endpoint's.
+constexpr const char* kSpace = "mirror";
+/// What one commit may hold, bytes.
+constexpr size_t kMostBytes = size_t{1} << 20;
+
+std::string text_of(uint64_t epoch) { return std::to_string(epoch); }
+
+size_t bytes_of(const store::Change& change) { return 128 + (change.body ? change.body->size() : 0); }
+
+}  // namespace
+
+Replica::Replica(const replication::SinkOptions& options, replication::SavedPosition position)
+    : options_(options), pipe_(options.store), position_(std::move(position)) {
+  const std::optional<std::string> own = options_.store.snapshot()->secret(kSpace, options_.endpoint);
+  if (own && *own == text_of(position_.cursor.epoch) && position_.cursor.epoch != 0) return;
+  // Nothing is known of this way yet; epochs only have to differ.
+  position_.cursor = {static_cast<uint64_t>(options_.clock.wall().time_since_epoch().count()), 0};
+  position_.follows.clear();
+}
+
+void Replica::close() {
+  std::lock_guard lock(mutex_);
+  closed_ = true;
+}
+
+void Replica::announce(std::vector<replication::Announcement> announced) {
+  std::lock_guard lock(mutex_);
+  owners_to_save_ = owners_to_save_ || position_.announced != announced;
+  position_.announced = std::move(announced);
+}
+
+void Replica::want(std::vector<std::string> owners) {
+  std::lock_guard lock(mutex_);
+  const auto is_gone = [&](const std::string& owner) {
+    return std::ranges::find(owners, owner) == owners.end();
+  };
+  std::erase_if(complete_, is_gone);
+  std::erase_if(taken_over_, is_gone);
+  wanted_ = std::move(owners);
+}
+
+std::optional<std::vector<std::string>> Replica::wanted() const {
+  std::lock_guard lock(mutex_);
+  return wanted_;
+}
+
+Result<void> Replica::push(const std::string& owner, std::vector<store::Change> changes) {
+  bool takes_over = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) return Error(ErrorCode::kCancelled, "stopped");
+    takes_over = taken_over_.insert(owner).second;
+  }
+  if (takes_over && options_.on_takeover) options_.on_takeover(owner);
+  std::lock_guard lock(mutex_);
+  store::Batch batch;
+  batch.changes = std::move(changes);
+  batch.principal = "replication";
+  ++position_.cursor.seq;
+  batch.origin = store::Origin{owner, position_.cursor};
+  if (takes_over) batch.secrets.push_back(replication::keeper_change(owner, options_.endpoint));
+  if (position_.cursor.seq == 1)
+    batch.secrets.push_back({kSpace, options_.endpoint, text_of(position_.cursor.epoch)});
+  if (owners_to_save_) common_ = replication::common_as_of(position_);
+  replication::append_position(options_.endpoint, position_, common_, owners_to_save_, options_.clock,
+                               batch.secrets);
+  owners_to_save_ = false;
+  ++options_.counters.commits;
+  return pipe_.push(std::move(batch));
+}
+
+Result<bool> Replica::put(const std::string& prefix, const std::string& owner, const std::string& key,
+                          std::optional<std::string> body) {
+  const store::ObjectId id{prefix, owner, key};
+  if (options_.store.snapshot()->get(id) == body) return false;
+  std::vector<store::Change> changes(1);
+  changes.front().id = id;
+  changes.front().body = std::move(body);
+  const Result<void> pushed = push(owner, std::move(changes));
+  if (!pushed) return pushed.error();
+  return true;
+}
+
+std::vector<std::string> Replica::holders(const std::string& prefix, const std::string& key) const {
+  const std::optional<std::vector<std::string>> owners = wanted();
+  std::vector<std::string> out;
+  if (!owners) return out;
+  const std::shared_ptr<const store::Snapshot> view = options_.store.snapshot();
+  for (const std::string& owner : *owners) {
+    if (view->get({prefix, owner, key})) out.push_back(owner);
+  }
+  return out;
+}
+
+Result<Replica::Comparison> Replica::compare(
+    const Collection& collection, const std::vector<Shown>& page, const std::optional<Paging::Span>& span,
+    const std::function<bool(const std::string& key)>& is_overtaken) {
+  Comparison out;
+  const std::optional<std::vector<std::string>> owners = wanted();
+  if (!owners) return out;
+  std::map<std::string, std::map<std::string_view, const Shown*>, std::less<>> rows;
+  for (const std::string& owner : *owners) rows[owner];
+  for (const Shown& shown : page) {
+    const auto of_owner = rows.find(shown.owner);
+    if (of_owner != rows.end() && shown.writable) of_owner->second[shown.key] = &shown;
+  }
+  const std::shared_ptr<const store::Snapshot> view = options_.store.snapshot();
+  for (const auto& [owner, shown] : rows) {
+    std::vector<store::Change> changes;
+    size_t bytes = 0;
+    for (const auto& [key, row] : shown) {
+      if (is_overtaken(row->key) || view->get({collection.prefix, owner, row->key}) == row->body) continue;
+      store::Change& change = changes.emplace_back();
+      change.id = {collection.prefix, owner, row->key};
+      change.body = row->body;
+      ++out.changed;
+      bytes += bytes_of(change);
+      if (bytes < kMostBytes) continue;
+      bytes = 0;
+      if (const Result<void> pushed = push(owner, std::exchange(changes, {})); !pushed) return pushed.error();
+    }
+    if (!changes.empty()) {
+      if (const Result<void> pushed = push(owner, std::move(changes)); !pushed) return pushed.error();
+    }
+    if (!span) continue;
+    view->scan_owner(collection.prefix, owner, span->from, [&](std::string_view key, std::string_view) {
+      if (!span->to.empty() && key >= span->to) return false;
+      if (!shown.contains(key) && !is_overtaken(std::string(key))) out.missing.emplace_back(key);
+      return true;
+    });
+  }
+  return out;
+}
+
+std::vector<std::string> Replica::missing(
+    const Collection& collection,
+    const std::function<bool(const std::string& owner, const std::string& key)>& is_shown) const {
+  std::vector<std::string> out;
+  const std::shared_ptr<const store::Snapshot> view = options_.store.snapshot();
+  for (const std::string& owner : wanted().value_or(std::vector<std::string>())) {
+    view->scan_owner(collection.prefix, owner, "", [&](std::string_view key, std::string_view) {
+      if (!is_shown(owner, std::string(key))) out.emplace_back(key);
+      return true;
+    });
+  }
+  return out;
+}
+
+std::vector<std::string> Replica::other_collections(const std::vector<Collection>& known) const {
+  std::vector<std::string> out;
+  const std::vector<std::string> owners = wanted().value_or(std::vector<std::string>());
+  for (const store::TypeDigest& digest : options_.store.snapshot()->digests()) {
+    if (std::ranges::find(owners, digest.owner) == owners.end() || digest.count == 0) continue;
+    if (std::ranges::find(known, digest.type, &Collection::prefix) != known.end()) continue;
+    if (std::ranges::find(out, digest.type) == out.end()) out.push_back(digest.type);
+  }
+  return out;
+}
+
+Result<void> Replica::erase_collection(const std::string& prefix) {
+  const std::shared_ptr<const store::Snapshot> view = options_.store.snapshot();
+  for (const std::string& owner : wanted().value_or(std::vector<std::string>())) {
+    std::vector<store::Change> changes;
+    view->scan_owner(prefix, owner, "", [&](std::string_view key, std::string_view) {
+      store::Change& change = changes.emplace_back();
+      change.id = {prefix, owner, std::string(key)};
+      return true;
+    });
+    if (changes.empty()) continue;
+    if (Result<void> pushed = push(owner, std::move(changes)); !pushed) return pushed;
+  }
+  return {};
+}
+
+Result<void> Replica::completed(const std::vector<std::string>& owners, env::SteadyTime begun) {
+  for (const std::string& owner : owners) {
+    {
+      std::lock_guard lock(mutex_);
+      if (!wanted_ || std::ranges::find(*wanted_, owner) == wanted_->end()) continue;
+      begin_settling();
+      complete_.insert(owner);
+      owners_to_save_ = owners_to_save_ || position_.follows.insert(owner).second;
+      if (is_announced_in_touch(owner)) {
+        const auto [known, added] = position_.as_of.try_emplace(owner, begun);
+        known->second = std::max(known->second, begun);
+        owners_to_save_ = owners_to_save_ || added;
+      }
+      if (!owners_to_save_ && taken_over_.contains(owner)) continue;
+    }
+    if (Result<void> pushed = push(owner, {}); !pushed) return pushed;
+  }
+  return {};
+}
+
+void Replica::prove(env::SteadyTime moment) {
+  std::lock_guard lock(mutex_);
+  begin_settling();
+  for (const std::string& owner : complete_) {
+    if (!is_announced_in_touch(owner)) continue;
+    env::SteadyTime& known = position_.as_of[owner];
+    known = std::max(known, moment);
+  }
+  common_ = replication::common_as_of(position_);
+}
+
+/// Under the lock: as_of changes.
+void Replica::begin_settling() {
+  if (!is_settling()) shown_ = position_.as_of;
+  settled_ = options_.clock.steady();
+}
+
+bool Replica::is_settling() const {
+  return settled_ && options_.clock.steady() - *settled_ < options_.answer_time;
+}
+
+/// Under the lock.
+bool Replica::is_announced_in_touch(const std::string& owner) const {
+  const auto found = std::ranges::find(position_.announced, owner, &replication::Announcement::owner);
+  return found != position_.announced.end() && found->in_touch;
+}
+
+bool Replica::follows(std::string_view owner) const {
+  std::lock_guard lock(mutex_);
+  return complete_.contains(owner);
+}
+
+std::optional<env::SteadyTime> Replica::as_of(std::string_view owner) const {
+  std::lock_guard lock(mutex_);
+  const auto now = position_.as_of.find(owner);
+  if (now == position_.as_of.end()) return std::nullopt;
+  if (!is_settling()) return now->second;
+  const auto before = shown_.find(owner);  // absent: its first walk has just ended
+  return before == shown_.end() ? now->second : std::min(before->second, now->second);
+}
+
+void Replica::set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of) {
+  std::lock_guard lock(mutex_);
+  shown_.erase(owner);
+  if (as_of) {
+    position_.as_of.insert_or_assign(owner, *as_of);
+    return;
+  }
+  position_.as_of.erase(owner);
+}
+
+replication::SavedPosition Replica::position() const {
+  std::lock_guard lock(mutex_);
+  return position_;
+}
+
+store::Cursor Replica::place() const {
+  std::lock_guard lock(mutex_);
+  return position_.cursor;
+}
+
+}  // namespace mullion::mirror

@@ -1,0 +1,96 @@
+// The replicas behind one endpoint, as its public API shows them: written, and how old they are.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mirror/internal/paging.h"
+#include "replication/commit_pipe.h"
+#include "replication/sink.h"
+
+namespace mullion::mirror {
+
+/// Writes what was shown and remembers as of when the replicas are. The endpoint has no log that one could
+/// stand in, so places in it are counted here: an epoch of the replica's own, and a number for each commit.
+/// Thread-safe; comparisons and changes of one object come from one caller at a time, after drain().
+class Replica {
+ public:
+  Replica(const replication::SinkOptions& options, replication::SavedPosition position);
+
+  /// Waits until everything that was written is stored.
+  env::Task<Result<void>> drain() { return pipe_.drain(); }
+  void on_failure(std::function<void()> callback) { pipe_.on_failure(std::move(callback)); }
+  bool failed() const { return pipe_.failed(); }
+  /// Nothing is written from now on.
+  void close();
+
+  /// What the endpoint says it leads to; nothing is complete that it does not announce.
+  void announce(std::vector<replication::Announcement> announced);
+  /// The owners whose objects are kept from now on.
+  void want(std::vector<std::string> owners);
+  std::optional<std::vector<std::string>> wanted() const;
+
+  /// The object as it is now, absent: there is none. True when the replica was different.
+  Result<bool> put(const std::string& prefix, const std::string& owner, const std::string& key,
+                   std::optional<std::string> body);
+  /// The owners that have an object of this key here, of those that are wanted.
+  std::vector<std::string> holders(const std::string& prefix, const std::string& key) const;
+
+  struct Comparison {
+    size_t changed = 0;
+    std::vector<std::string> missing;  // keys that are here and were not shown
+  };
+  /// Writes what a page shows differently. `span`: the keys whose absence it tells, too. Objects that
+  /// `is_overtaken` are left alone.
+  Result<Comparison> compare(const Collection& collection, const std::vector<Shown>& page,
+                             const std::optional<Paging::Span>& span,
+                             const std::function<bool(const std::string& key)>& is_overtaken);
+  /// Keys that are here and that `is_shown` does not know.
+  std::vector<std::string> missing(
+      const Collection& collection,
+      const std::function<bool(const std::string& owner, const std::string& key)>& is_shown) const;
+  /// Every collection with objects of wanted owners here that is not among `known`, with their keys' number.
+  std::vector<std::string> other_collections(const std::vector<Collection>& known) const;
+  /// Removes what is here of a collection that the endpoint does not have any more.
+  Result<void> erase_collection(const std::string& prefix);
+
+  /// A walk that began at `begun` went through everything of these owners.
+  Result<void> completed(const std::vector<std::string>& owners, env::SteadyTime begun);
+  /// Everything that was true at `moment` has arrived.
+  void prove(env::SteadyTime moment);
+
+  bool follows(std::string_view owner) const;
+  std::optional<env::SteadyTime> as_of(std::string_view owner) const;
+  void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of);
+  replication::SavedPosition position() const;
+  /// The newest place of the owner that was given to a commit.
+  store::Cursor place() const;
+
+ private:
+  Result<void> push(const std::string& owner, std::vector<store::Change> changes);
+  void begin_settling();
+  bool is_settling() const;
+  bool is_announced_in_touch(const std::string& owner) const;
+
+  const replication::SinkOptions& options_;
+  replication::CommitPipe pipe_;
+  mutable std::mutex mutex_;
+  bool closed_ = false;
+  replication::SavedPosition position_;
+  std::optional<std::vector<std::string>> wanted_;
+  std::set<std::string, std::less<>> complete_;    // since this connection was made
+  std::set<std::string, std::less<>> taken_over_;  // in a commit of this connection
+  std::optional<env::SteadyTime> common_;
+  bool owners_to_save_ = true;
+  std::optional<env::SteadyTime> settled_;
+  replication::AsOf shown_;  // what is told until answers that were begun before have been given
+};
+
+}  // namespace mullion::mirror

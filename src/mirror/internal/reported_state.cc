@@ -1,0 +1,137 @@
+#include "mirror/internal/reported_state.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+#include "mirror/internal/shown.h"
+#include "model/members.h"
+#include "model/object.h"
+
+namespace mullion::mirror {
+namespace {
+
+namespace json = boost::json;
+
+/// Layers that every server has, and those that come with a provider.
+constexpr std::array<std::string_view, 5> kOwnLayers{"basic", "default", "local", "plugin", "writable"};
+
+env::Task<std::optional<json::value>> get(Api& api, std::string path) {
+  const Result<Answer> answer = co_await api.get(std::move(path));
+  if (!answer || answer->status != 200) co_return std::nullopt;
+  Result<json::value> value = model::parse_json(answer->body);
+  if (!value) co_return std::nullopt;
+  co_return std::move(*value);
+}
+
+json::object component(std::string_view type, const json::object& described) {
+  json::object out;
+  out["Type"] = type;
+  out["Name"] = model::text_member(described, "Name");
+  out["Version"] = model::text_member(described, "Version");
+  out["ActualVersion"] = out["Version"];
+  return out;
+}
+
+void add_packs(const json::value& packs, json::array& components, json::object& prerequisites) {
+  if (!packs.is_array()) return;
+  for (const json::value& pack : packs.get_array()) {
+    if (!pack.is_object()) continue;
+    const json::object& meta = model::object_member(pack.get_object(), "meta");
+    const std::string name = model::text_member(meta, "Name");
+    const std::string type = model::text_member(meta, "Type");
+    if (name.empty() || std::ranges::find(kOwnLayers, type) != kOwnLayers.end()) continue;
+    components.push_back(component("ContentPackage", meta));
+    const std::string needs = model::text_member(meta, "Prerequisites");
+    if (!needs.empty()) prerequisites[name] = needs;
+  }
+}
+
+void add_providers(const json::value& providers, json::array& components, json::array& auto_start) {
+  if (!providers.is_array()) return;
+  for (const json::value& item : providers.get_array()) {
+    if (!item.is_object()) continue;
+    const json::object& provider = item.get_object();
+    const std::string name = model::text_member(provider, "Name");
+    if (name.empty()) continue;
+    components.push_back(component("PluginProvider", provider));
+    if (model::flag_member(provider, "AutoStart")) auto_start.emplace_back(name);
+  }
+}
+
+json::object shared_preferences(const json::value& all) {
+  json::object out;
+  if (!all.is_object()) return out;
+  for (const auto& [name, value] : all.get_object()) {
+    if (!std::string_view(name).ends_with("Secret")) out[name] = value;
+  }
+  return out;
+}
+
+/// Those of the writable layer, as replicas hold them.
+json::array own_plugins(const json::value& plugins, const std::string& endpoint) {
+  json::array out;
+  const Collection collection{"plugins", model::find_object_type("plugins")};
+  const Result<std::vector<Shown>> shown = read_list(collection, endpoint, json::serialize(plugins));
+  if (!shown) return out;
+  for (const Shown& plugin : *shown) {
+    if (!plugin.writable || plugin.owner != endpoint) continue;
+    out.push_back(model::parse_object(plugin.body));
+  }
+  return out;
+}
+
+/// Of the portal that is installed there; "" when none is.
+env::Task<std::string> ux_version(Api& api) {
+  constexpr size_t kLongest = 100;
+  const Result<Answer> answer = co_await api.get("files/ux/version");
+  if (!answer || answer->status != 200) co_return "";
+  std::string version(trimmed(answer->body));
+  co_return version.size() > kLongest || !is_valid_utf8(version) ? "" : version;
+}
+
+}  // namespace
+
+env::Task<Result<ReportedState>> read_state(Api& api, std::string endpoint) {
+  const Result<Answer> answer = co_await api.get("info");
+  if (!answer) co_return answer.error();
+  const std::optional<json::object> info = model::read_object(answer->body);
+  if (answer->status != 200 || !info)
+    co_return Error(ErrorCode::kUnreachable,
+                    fmt::format("its info cannot be read: status {}", answer->status));
+  ReportedState out;
+  out.id = model::text_member(*info, "ha_id");
+  if (out.id.empty()) out.id = model::text_member(*info, "id");
+  out.manages = model::flag_member(*info, "manager");
+  json::object state;
+  state["info"] = *info;
+  json::array components, auto_start;
+  json::object prerequisites;
+  const std::optional<json::value> packs = co_await get(api, "contents");
+  const std::optional<json::value> providers = co_await get(api, "plugin_providers");
+  if (packs) add_packs(*packs, components, prerequisites);
+  if (providers) add_providers(*providers, components, auto_start);
+  if (packs && providers) state["components"] = std::move(components);
+  if (packs) state["prerequisites"] = std::move(prerequisites);
+  if (providers) state["auto_start"] = std::move(auto_start);
+  const std::optional<json::value> preferences = co_await get(api, "prefs");
+  if (preferences) state["prefs"] = shared_preferences(*preferences);
+  const std::optional<json::value> global = co_await get(api, "profiles/global/params");
+  if (global && global->is_object()) state["global"] = *global;
+  const std::optional<json::value> plugins = co_await get(api, "plugins");
+  if (plugins) state["plugins"] = own_plugins(*plugins, endpoint);
+  state["ux_version"] = co_await ux_version(api);
+  if (const json::value* licence = info->if_contains("License")) state["licence"] = *licence;
+  state["files"] = json::object();
+  state["files_incomplete"] = true;  // checksums are asked for when they matter
+  out.json = json::serialize(state);
+  co_return out;
+}
+
+bool is_reported(std::string_view type, std::string_view key) {
+  constexpr std::array<std::string_view, 4> kTypes{"contents", "plugin_providers", "plugins", "preferences"};
+  if (std::ranges::find(kTypes, type) != kTypes.end()) return true;
+  return (type == "profiles" && key == "global") || (type == "files" && key.starts_with("ux/"));
+}
+
+}  // namespace mullion::mirror

@@ -1,0 +1,760 @@
+#include "mirror/mirror.h"
+
+#include <algorithm>
+#include <deque>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "mirror/internal/announced.h"
+#include "mirror/internal/api.h"
+#include "mirror/internal/hints.h"
+#include "mirror/internal/paging.h"
+#include "mirror/internal/replica.h"
+#include "mirror/internal/reported_state.h"
+#include "model/members.h"
+#include "model/object.h"
+#include "store/failed_reads.h"
+
+namespace mullion::mirror {
+namespace {
+
+namespace json = boost::json;
+
+constexpr Logger kLog("mirror");
+
+constexpr auto kSilence = std::chrono::seconds(5);
+/// How long a walk waits for word of a collection that could not be read, and for anything at all.
+constexpr auto kWalkAgain = std::chrono::seconds(30);
+constexpr auto kIdle = std::chrono::minutes(1);
+constexpr int kMostAttempts = 5;
+/// Other words of the endpoint that may come before it acknowledges the registration.
+constexpr int kMostBeforeAcknowledged = 10'000;
+constexpr size_t kMostCollections = 500;
+constexpr size_t kMostOwners = 100'000;
+constexpr std::string_view kEverything = "*.*.*";
+/// Nothing is ever called so: registering for it asks for an acknowledgement and for nothing else.
+constexpr std::string_view kNothing = "mullion-probe.none.none";
+
+Error lost(std::string why) { return Error(ErrorCode::kUnreachable, std::move(why)); }
+
+/// What an event says; views into it.
+struct Event {
+  std::string type, action, key;
+};
+std::optional<Event> read_event(std::string_view text) {
+  const std::optional<json::object> event = model::read_object(text);
+  if (!event) return std::nullopt;
+  return Event{model::text_member(*event, "Type"), model::text_member(*event, "Action"),
+               model::text_member(*event, "Key")};
+}
+
+/// "machines", "KEY" of "/api/v3/machines/KEY/params/x?force=true", whatever stands behind them.
+std::optional<Hint> named_object(std::string_view target) {
+  constexpr std::string_view kRoot = "/api/v3/";
+  if (!target.starts_with(kRoot)) return std::nullopt;
+  target = target.substr(kRoot.size(), target.find('?') - kRoot.size());
+  if (target.starts_with("meta/")) target.remove_prefix(5);
+  const size_t slash = target.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  const std::string_view rest = target.substr(slash + 1);
+  return Hint{std::string(target.substr(0, slash)), net::percent_decode(rest.substr(0, rest.find('/')))};
+}
+
+/// Whether the answer to it is the object itself: the target ends behind the key, or behind the collection.
+bool shows_object(const Written& written) {
+  std::string_view path = std::string_view(written.target).substr(0, written.target.find('?'));
+  const auto slashes = std::ranges::count(path, '/');
+  if (written.method == "POST") return slashes == 3;
+  return slashes == 4 && (written.method == "PUT" || written.method == "PATCH" || written.method == "DELETE");
+}
+
+}  // namespace
+
+struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
+  State(replication::SinkOptions given, replication::SavedPosition saved, Limits limits)
+      : options(std::move(given)), limits(limits), replica(options, std::move(saved)) {}
+
+  // ---- the connection
+
+  env::Task<Result<void>> open(std::shared_ptr<net::Link> link, Token token) {
+    begun = options.clock.steady();
+    api = std::make_shared<Api>(std::move(link), std::move(token), options.clock, options.timers);
+    Result<std::shared_ptr<net::WebSocket>> opened = co_await api->link().stream("/api/v3/ws", api->login());
+    if (!opened) co_return opened.error();
+    {
+      std::lock_guard lock(mutex);
+      socket = std::move(*opened);
+      if (over) socket->abort();
+    }
+    std::optional<Result<void>> registered =
+        co_await env::within(options.timers, kSilence, register_for_all());
+    if (registered) co_return std::move(*registered);
+    co_return Error(ErrorCode::kTimeout, "its websocket does not acknowledge registrations");
+  }
+
+  env::Task<Result<void>> register_for_all() {
+    Result<void> sent = co_await command("register", kEverything);
+    if (!sent) co_return sent;
+    for (int i = 0; i < kMostBeforeAcknowledged; ++i) {
+      Result<net::WebSocket::Message> message = co_await socket->read();
+      if (!message) co_return message.error();
+      const Result<bool> acknowledged = take_event(message->data);
+      if (!acknowledged) co_return acknowledged.error();
+      if (*acknowledged) co_return Result<void>{};
+    }
+    co_return lost("its websocket does not acknowledge registrations");
+  }
+
+  env::Task<Result<void>> command(std::string_view word, std::string_view pattern) {
+    ++commands;
+    std::string text = fmt::format("{} {}", word, pattern);
+    co_return co_await socket->write(std::move(text), false);
+  }
+
+  void abort() {
+    over = true;
+    replica.close();
+    std::lock_guard lock(mutex);
+    if (socket) socket->abort();
+    wake.notify_all();
+    hinted.notify_all();
+    settled.notify_all();
+    acknowledgement.notify_all();
+    wake_probe.notify_all();
+  }
+
+  env::Task<Error> run() {
+    replica.on_failure([weak = weak_from_this()] {
+      if (const std::shared_ptr<State> self = weak.lock())
+        self->end(lost("its replica could not be written"));
+    });
+    options.tasks.spawn("events of endpoint", [self = shared_from_this()] { return self->read_events(); });
+    options.tasks.spawn("probes of endpoint", [self = shared_from_this()] { return self->probe(); });
+    for (size_t i = 1; i < std::max<size_t>(limits.at_once, 2); ++i)
+      options.tasks.spawn("objects of endpoint",
+                          [self = shared_from_this()] { return self->fetch_objects(); });
+    const Error walked = co_await store::failed_reads_returned(walk());
+    end(walked);
+    const Result<void> drained = co_await replica.drain();
+    std::lock_guard lock(mutex);
+    co_return drained ? *reason : drained.error();
+  }
+
+  /// The first reason counts. From any thread.
+  void end(Error why) {
+    {
+      std::lock_guard lock(mutex);
+      if (!reason) reason = std::move(why);
+    }
+    abort();
+  }
+  std::optional<Error> ended() const {
+    std::lock_guard lock(mutex);
+    if (reason) return reason;
+    return over ? std::optional(Error(ErrorCode::kCancelled, "stopped")) : std::nullopt;
+  }
+
+  // ---- what the endpoint says by itself
+
+  env::Task<void> read_events() {
+    while (!over) {
+      Result<net::WebSocket::Message> message = co_await socket->read();
+      if (!message) co_return end(message.error());
+      options.counters.bytes += message->data.size();
+      const Result<bool> taken = take_event(message->data);
+      if (!taken) co_return end(taken.error());
+    }
+  }
+
+  /// Whether it is an acknowledgement.
+  Result<bool> take_event(std::string_view text) {
+    const std::optional<Event> event = read_event(text);
+    if (!event) return Error(ErrorCode::kCorrupt, "its websocket sends what is no event");
+    if (event->type == "websocket") {
+      if (event->action == "error" && acknowledged == 0)
+        return Error(ErrorCode::kForbidden, "it does not let this account register for events");
+      ++acknowledged;
+      acknowledgement.notify_all();
+      return true;
+    }
+    hint(event->type, event->key);
+    if (event->type == "endpoints") owners_changed = true;
+    if (is_reported(event->type, event->key)) state_changed = true;
+    if (owners_changed || state_changed) wake.notify_all();
+    return false;
+  }
+
+  void hint(const std::string& prefix, const std::string& key) {
+    if (!is_mirrored(prefix)) return;
+    add_hint(prefix, replica_key(collection(prefix), key));
+    std::lock_guard lock(mutex);
+    if (hints.overflows()) wake.notify_all();
+  }
+
+  Collection collection(const std::string& prefix) const {
+    return {prefix, options.store.types().find(prefix)};
+  }
+
+  // ---- how fresh the replicas are
+
+  /// Events and acknowledgements come in order: whatever was committed before a command was sent has been
+  /// told of once it is acknowledged.
+  env::Task<void> probe() {
+    bool registers = true;
+    while (!over) {
+      const uint64_t seen = wake_probe.version();
+      const env::SteadyTime asked = options.clock.steady();
+      const std::string_view word = registers ? "register" : "deregister";
+      const Result<void> sent = co_await command(word, kNothing);
+      registers = !registers;
+      if (!sent) co_return end(sent.error());
+      const std::optional<bool> answered =
+          co_await env::within(options.timers, kSilence, is_acknowledged(commands));
+      if (over) co_return;
+      if (!answered) co_return end(Error(ErrorCode::kTimeout, "no word on its websocket for 5 seconds"));
+      {
+        std::lock_guard lock(mutex);
+        proofs.push_back({asked, hints.now()});
+      }
+      settle();
+      co_await options.timers.wait(wake_probe, seen, limits.probe_every);
+    }
+  }
+
+  env::Task<bool> is_acknowledged(uint64_t number) {
+    while (!over) {
+      const uint64_t seen = acknowledgement.version();
+      if (acknowledged >= number) co_return true;
+      co_await acknowledgement.wait(seen, kIdle);
+    }
+    co_return false;
+  }
+
+  /// What was proven counts once everything that had been told of by then is stored.
+  void settle() {
+    std::optional<env::SteadyTime> proven;
+    {
+      std::lock_guard lock(mutex);
+      while (!proofs.empty() && hints.settled(proofs.front().mark)) {
+        proven = proofs.front().asked;
+        proofs.pop_front();
+      }
+      options.counters.lag = hints.size();
+    }
+    if (proven) {
+      replica.prove(*proven);
+      std::lock_guard lock(mutex);
+      proven_at = *proven;
+    }
+    settled.notify_all();
+  }
+
+  // ---- objects that may have changed
+
+  env::Task<void> fetch_objects() {
+    while (!over) {
+      const uint64_t seen = hinted.version();
+      std::optional<Hint> next;
+      {
+        std::lock_guard lock(mutex);
+        next = hints.take();
+      }
+      if (!next) {
+        co_await options.timers.wait(hinted, seen, kIdle);
+        continue;
+      }
+      const Result<void> fetched = co_await store::failed_reads_returned(fetch(*next));
+      {
+        std::lock_guard lock(mutex);
+        if (fetched) hints.done(*next);
+        if (!fetched) hints.failed(*next);
+      }
+      settle();
+      if (!fetched && is_final(fetched.error())) co_return end(fetched.error());
+    }
+  }
+
+  /// What ends this connection; other failures are tried again.
+  bool is_final(const Error& error) {
+    if (error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kCancelled) return true;
+    if (error.code == ErrorCode::kForbidden) return true;
+    const bool unanswering = error.code == ErrorCode::kUnreachable || error.code == ErrorCode::kTimeout;
+    return unanswering && ++unanswered >= kMostAttempts;
+  }
+
+  env::Task<Result<void>> fetch(const Hint& hint) {
+    if (leads_to_others) co_return co_await fetch_of_all(hint);
+    std::string path = fmt::format("{}/{}", hint.prefix, net::percent_encode(hint.key));
+    Result<Answer> answer = co_await api->get(std::move(path));
+    if (!answer) co_return answer.error();
+    unanswered = 0;
+    const Collection type = collection(hint.prefix);
+    if (answer->status == 200) {
+      Result<Shown> shown = read_shown(type, options.endpoint, answer->body);
+      if (!shown) co_return shown.error();
+      co_return co_await take_shown(hint, {std::move(*shown)});
+    }
+    if (says_not_found(*answer)) co_return co_await take_shown(hint, {});
+    // What this account may not see does not change here.
+    if (answer->status == 403) co_return Result<void>{};
+    co_return lost(fmt::format("{} answers {}", hint.prefix, answer->status));
+  }
+
+  /// An endpoint that leads to others has objects of one key of several owners.
+  env::Task<Result<void>> fetch_of_all(const Hint& hint) {
+    std::string path = fmt::format("{}?limit={}&Key={}", hint.prefix, Paging::kMostObjects,
+                                   net::percent_encode(fmt::format("Eq({})", hint.key)));
+    Result<Answer> answer = co_await api->get(std::move(path));
+    if (!answer) co_return answer.error();
+    unanswered = 0;
+    if (answer->status == 403) co_return Result<void>{};
+    if (answer->status != 200) co_return lost(fmt::format("{} answers {}", hint.prefix, answer->status));
+    Result<std::vector<Shown>> shown = read_list(collection(hint.prefix), options.endpoint, answer->body);
+    if (!shown) co_return shown.error();
+    std::erase_if(*shown, [&](const Shown& one) { return one.key != hint.key; });
+    co_return co_await take_shown(hint, std::move(*shown));
+  }
+
+  /// Every object of the hint's key that there is.
+  env::Task<Result<void>> take_shown(const Hint& hint, std::vector<Shown> shown) {
+    Result<void> stored = co_await replica.drain();
+    if (!stored) co_return stored;
+    stored = co_await put_all(hint, std::move(shown));
+    co_return stored;
+  }
+
+  env::Task<Result<void>> put_all(const Hint& hint, std::vector<Shown> shown) {
+    const std::vector<std::string> wanted = replica.wanted().value_or(std::vector<std::string>());
+    for (const std::string& owner : replica.holders(hint.prefix, hint.key)) {
+      const bool there = std::ranges::any_of(
+          shown, [&](const Shown& one) { return one.owner == owner && one.key == hint.key && one.writable; });
+      if (there) continue;
+      const Result<bool> put = put_newest(hint, owner, hint.key, std::nullopt);
+      if (!put) co_return put.error();
+    }
+    for (Shown& one : shown) {
+      if (!one.writable || std::ranges::find(wanted, one.owner) == wanted.end()) continue;
+      const Result<bool> put = put_newest(hint, one.owner, one.key, std::move(one.body));
+      if (!put) co_return put.error();
+    }
+    co_return co_await replica.drain();
+  }
+
+  Result<bool> put_newest(const Hint& hint, const std::string& owner, const std::string& key,
+                          std::optional<std::string> body) {
+    std::lock_guard lock(applying);
+    {
+      std::lock_guard lock(mutex);
+      if (!hints.is_newest(hint)) return false;  // it is asked for again
+    }
+    Result<bool> put = replica.put(hint.prefix, owner, key, std::move(body));
+    if (put && *put && doubted(hint)) correct(hint.prefix, key);
+    return put;
+  }
+
+  /// Whether a walk asked for it and no event did.
+  bool doubted(const Hint& hint) {
+    std::lock_guard lock(mutex);
+    return doubts.erase(hint) != 0;
+  }
+
+  void correct(const std::string& prefix, const std::string& key) {
+    ++options.counters.corrections;
+    kLog.info("replica corrected endpoint={} type={} key={}", options.endpoint, prefix, escaped(key));
+  }
+
+  // ---- walks through all collections
+
+  env::Task<Error> walk() {
+    Result<void> fine = co_await learn();
+    bool first = true;
+    while (fine) {
+      const std::optional<std::vector<std::string>> wanted = replica.wanted();
+      if (wanted) {
+        const env::SteadyTime walk_begun = first ? begun : options.clock.steady();
+        const Result<bool> whole = co_await walk_once(first || walked_for != wanted);
+        if (!whole) co_return whole.error();
+        if (*whole) fine = take_walked(*wanted, walk_begun);
+        if (!fine) break;
+        first = first && !*whole;
+        next_walk = *whole ? walk_begun + limits.walk_every : options.clock.steady() + kWalkAgain;
+        walked_for = *wanted;
+      }
+      fine = co_await until_walk();
+    }
+    if (const std::optional<Error> why = ended()) co_return *why;
+    co_return fine.error();
+  }
+
+  Result<void> take_walked(const std::vector<std::string>& wanted, env::SteadyTime walk_begun) {
+    Result<void> done = replica.completed(wanted, walk_begun);
+    if (done) options.on_current(true);
+    return done;
+  }
+
+  /// Waits for the next walk, and does meanwhile what events ask for.
+  env::Task<Result<void>> until_walk() {
+    while (!over) {
+      const uint64_t seen = wake.version();
+      if (owners_changed.exchange(false)) {
+        if (Result<void> learnt = co_await learn_owners(); !learnt) co_return learnt;
+      }
+      if (state_changed.exchange(false)) {
+        if (Result<void> told = co_await tell_state(); !told) co_return told;
+      }
+      if (over) break;
+      const std::optional<std::vector<std::string>> wanted = replica.wanted();
+      if (wanted && walked_for != wanted) co_return Result<void>{};
+      if (Result<void> walked = co_await walk_overflown(); !walked) co_return walked;
+      const env::Duration left = next_walk - options.clock.steady();
+      if (wanted && left <= env::Duration::zero()) co_return co_await learn();
+      co_await options.timers.wait(wake, seen, wanted ? left : env::Duration(kIdle));
+    }
+    co_return *ended();
+  }
+
+  /// Collections of which more was told than is remembered.
+  env::Task<Result<void>> walk_overflown() {
+    std::set<std::string> overflown;
+    uint64_t mark = 0;
+    {
+      std::lock_guard lock(mutex);
+      if (!hints.overflows()) co_return Result<void>{};
+      overflown = hints.take_overflown();
+      mark = hints.now();
+    }
+    for (const std::string& prefix : overflown) {
+      const Result<bool> walked = co_await walk_collection(collection(prefix), true);
+      if (!walked) co_return walked.error();
+    }
+    {
+      std::lock_guard lock(mutex);
+      hints.walked(mark);
+    }
+    settle();
+    co_return Result<void>{};
+  }
+
+  /// What kind of server it is, which collections it has, and whom it leads to.
+  env::Task<Result<void>> learn() {
+    Result<void> fine = co_await learn_collections();
+    if (fine) fine = co_await tell_state();
+    if (fine) fine = co_await learn_owners();
+    co_return fine;
+  }
+
+  env::Task<Result<void>> learn_collections() {
+    std::vector<Collection> found;
+    Result<Answer> answer = co_await repeated("objects");
+    if (!answer) co_return answer.error();
+    if (answer->status == 200) {
+      const Result<json::value> list = model::parse_json(answer->body);
+      if (!list || !list->is_array()) co_return lost("it does not tell its collections");
+      for (const json::value& item : list->get_array()) {
+        if (!item.is_string() || found.size() >= kMostCollections) continue;
+        std::string prefix(item.get_string());
+        if (is_mirrored(prefix)) found.push_back(collection(prefix));
+      }
+    } else {
+      for (const model::ObjectType& type : model::object_types()) {
+        if (type.traits.replicated) found.push_back({std::string(type.prefix), &type});
+      }
+    }
+    // Machines first: they are what everybody waits for.
+    std::ranges::stable_partition(found, [](const Collection& one) { return one.prefix == "machines"; });
+    collections = std::move(found);
+    co_return Result<void>{};
+  }
+
+  env::Task<Result<void>> learn_owners() {
+    std::vector<Attached> attached;
+    const Collection endpoints = collection("endpoints");
+    Paging paging;
+    while (const std::optional<std::string> query = manages ? paging.next() : std::nullopt) {
+      Result<Answer> answer = co_await repeated(fmt::format("endpoints?{}", *query));
+      if (!answer) co_return answer.error();
+      if (answer->status != 200) break;
+      Result<std::vector<Shown>> page = read_list(endpoints, options.endpoint, answer->body);
+      if (!page) co_return page.error();
+      for (const Shown& shown : *page) {
+        if (!shown.writable || attached.size() >= kMostOwners) continue;
+        const json::object object = model::parse_object(shown.body);
+        attached.push_back({shown.key, shown.owner, model::text_member(object, "ConnectionStatus")});
+      }
+      const auto taken = paging.take(*page, answer->body.size(), answer->matching);
+      if (!taken) co_return taken.error();
+    }
+    std::vector<replication::Announcement> announced = announced_owners(options.endpoint, attached);
+    std::erase_if(announced,
+                  [&](const replication::Announcement& one) { return one.owner == options.own_id; });
+    leads_to_others = announced.size() > 1;
+    replica.announce(announced);
+    options.on_owners(std::move(announced));
+    co_return Result<void>{};
+  }
+
+  env::Task<Result<void>> tell_state() {
+    Result<ReportedState> state = co_await read_state(*api, options.endpoint);
+    if (!state) co_return state.error();
+    if (!state->id.empty() && state->id != options.endpoint)
+      co_return Error(ErrorCode::kConflict, fmt::format("the endpoint calls itself {:.200}", state->id));
+    manages = state->manages;
+    options.on_state(std::move(state->json));
+    co_return Result<void>{};
+  }
+
+  /// True when every collection was gone through. An error ends the connection.
+  env::Task<Result<bool>> walk_once(bool quick) {
+    bool whole = true;
+    const std::vector<Collection> through = collections;
+    for (const Collection& one : through) {
+      const Result<bool> walked = co_await walk_collection(one, quick);
+      if (!walked && is_final(walked.error())) co_return walked.error();
+      if (!walked)
+        kLog.warn("collection is not walked endpoint={} type={} reason={}", options.endpoint, one.prefix,
+                  walked.error().text());
+      whole = whole && walked;
+    }
+    const Result<void> erased = co_await erase_vanished(through);
+    if (!erased && is_final(erased.error())) co_return erased.error();
+    co_return whole;
+  }
+
+  /// Collections that the endpoint had once and knows nothing of any more.
+  env::Task<Result<void>> erase_vanished(const std::vector<Collection>& known) {
+    for (const std::string& prefix : replica.other_collections(known)) {
+      Result<Answer> answer = co_await repeated(prefix + "?limit=1");
+      if (!answer) co_return answer.error();
+      if (answer->status != 404) continue;
+      kLog.info("collection is gone endpoint={} type={}", options.endpoint, prefix);
+      if (Result<void> erased = replica.erase_collection(prefix); !erased) co_return erased;
+    }
+    co_return Result<void>{};
+  }
+
+  /// False: this account may not read it.
+  env::Task<Result<bool>> walk_collection(const Collection& one, bool quick) {
+    Paging paging(by_offset.contains(one.prefix));
+    while (const std::optional<std::string> query = paging.next()) {
+      if (!quick) {
+        const bool slept = co_await options.timers.sleep_for(limits.pause);
+        if (!slept || over) co_return Error(ErrorCode::kCancelled, "stopped");
+      }
+      {
+        std::lock_guard lock(mutex);
+        hints.begin_page(one.prefix);
+      }
+      Result<Answer> answer = co_await repeated(fmt::format("{}?{}", one.prefix, *query));
+      if (!answer && answer.error().code == ErrorCode::kTooLarge && paging.too_large()) continue;
+      if (!answer) co_return answer.error();
+      if ((answer->status == 400 || answer->status == 406 || answer->status == 422) && paging.refused())
+        continue;
+      if (answer->status == 403 || answer->status == 404) co_return true;  // nothing of it is shown to us
+      if (answer->status != 200) co_return lost(fmt::format("{} answers {}", one.prefix, answer->status));
+      Result<void> taken = co_await take_page(one, paging, *answer, !quick);
+      if (!taken) co_return taken.error();
+    }
+    if (!paging.by_offset()) co_return true;
+    by_offset.insert(one.prefix);
+    Result<void> stored = co_await replica.drain();
+    if (!stored) co_return stored.error();
+    const auto is_shown = [&](const std::string& owner, const std::string& key) {
+      return paging.saw(owner, key);
+    };
+    doubt(one.prefix, replica.missing(one, is_shown), !quick);
+    co_return true;
+  }
+
+  env::Task<Result<void>> take_page(const Collection& one, Paging& paging, const Answer& answer,
+                                    bool corrects) {
+    Result<std::vector<Shown>> page = read_list(one, options.endpoint, answer.body);
+    if (!page) co_return page.error();
+    const Result<std::optional<Paging::Span>> span = paging.take(*page, answer.body.size(), answer.matching);
+    if (!span) co_return span.error();
+    if (Result<void> stored = co_await replica.drain(); !stored) co_return stored;
+    Result<Replica::Comparison> compared = compare(one, *page, *span);
+    if (!compared) co_return compared.error();
+    if (corrects && compared->changed > 0) {
+      options.counters.corrections += compared->changed;
+      kLog.info("replica corrected endpoint={} type={} objects={}", options.endpoint, one.prefix,
+                compared->changed);
+    }
+    doubt(one.prefix, compared->missing, corrects);
+    co_return co_await replica.drain();
+  }
+
+  Result<Replica::Comparison> compare(const Collection& one, const std::vector<Shown>& page,
+                                      const std::optional<Paging::Span>& span) {
+    std::lock_guard lock(applying);
+    return replica.compare(one, page, span, [&](const std::string& key) {
+      std::lock_guard lock(mutex);
+      return hints.is_overtaken(one.prefix, key);
+    });
+  }
+
+  /// A page that does not show an object is no proof that it is gone: it is asked for.
+  void doubt(const std::string& prefix, const std::vector<std::string>& keys, bool corrects) {
+    if (keys.empty()) return;
+    {
+      std::lock_guard lock(mutex);
+      for (const std::string& key : keys) {
+        hints.add(prefix, key);
+        if (corrects && doubts.size() < Hints::kMost) doubts.insert({prefix, key});
+      }
+    }
+    hinted.notify_all();
+  }
+
+  /// Again while the endpoint fails for a reason that may pass.
+  env::Task<Result<Answer>> repeated(std::string path) {
+    for (int attempt = 1;; ++attempt) {
+      Result<Answer> answer = co_await api->get(path);
+      if (over) co_return Error(ErrorCode::kCancelled, "stopped");
+      if (answer) unanswered = 0;
+      const bool busy = answer && (answer->status == 429 || answer->status == 503);
+      const bool cut = !answer && (answer.error().code == ErrorCode::kUnreachable ||
+                                   answer.error().code == ErrorCode::kTimeout);
+      if ((!busy && !cut) || attempt == kMostAttempts) co_return answer;
+    }
+  }
+
+  // ---- writes of ours
+
+  env::Task<std::optional<store::Cursor>> take_written(Written written, env::Duration patience) {
+    const std::optional<Hint> named = named_object(written.target);
+    Hint hint = named.value_or(Hint{});
+    if (!named && written.method == "POST") hint.prefix = std::string(prefix_of(written.target));
+    if (written.status >= 300 || !is_mirrored(hint.prefix) || !follows(written.owner)) co_return std::nullopt;
+    std::optional<bool> held =
+        co_await env::within(options.timers, patience, hold(std::move(written), std::move(hint)));
+    if (!held || !*held) co_return std::nullopt;
+    co_return replica.place();
+  }
+
+  static std::string_view prefix_of(std::string_view target) {
+    constexpr std::string_view kRoot = "/api/v3/";
+    if (!target.starts_with(kRoot)) return "";
+    return target.substr(kRoot.size(), target.find('?') - kRoot.size());
+  }
+
+  env::Task<bool> hold(Written written, Hint hint) {
+    const Collection type = collection(hint.prefix);
+    if (shows_object(written)) {
+      Result<Shown> shown = read_shown(type, written.owner, written.body);
+      if (shown && shown->writable) {
+        if (shown->owner != written.owner) shown->owner = written.owner;
+        const bool gone = written.method == "DELETE";
+        const Result<void> put =
+            co_await store::failed_reads_returned(put_written(type, std::move(*shown), gone));
+        co_return put.ok();
+      }
+    }
+    if (!hint.key.empty()) add_hint(hint.prefix, replica_key(type, hint.key));
+    co_return co_await told_everything();
+  }
+
+  env::Task<Result<void>> put_written(const Collection& type, Shown shown, bool gone) {
+    if (Result<void> stored = co_await replica.drain(); !stored) co_return stored;
+    std::optional<std::string> body;
+    if (!gone) body = std::move(shown.body);
+    Result<bool> put = false;
+    {
+      std::lock_guard lock(applying);
+      {
+        std::lock_guard lock(mutex);
+        hints.overtake({type.prefix, shown.key});
+      }
+      put = replica.put(type.prefix, shown.owner, shown.key, std::move(body));
+    }
+    if (!put) co_return put.error();
+    co_return co_await replica.drain();
+  }
+
+  void add_hint(const std::string& prefix, std::string key) {
+    {
+      std::lock_guard lock(mutex);
+      hints.add(prefix, std::move(key));
+    }
+    hinted.notify_all();
+  }
+
+  /// Whether everything is stored that the endpoint had told of by now.
+  env::Task<bool> told_everything() {
+    const env::SteadyTime now = options.clock.steady();
+    wake_probe.notify_all();
+    while (!over) {
+      const uint64_t seen = settled.version();
+      {
+        std::lock_guard lock(mutex);
+        if (proven_at && *proven_at >= now) co_return true;
+      }
+      co_await settled.wait(seen, kIdle);
+    }
+    co_return false;
+  }
+
+  bool follows(std::string_view owner) const { return !over && replica.follows(owner); }
+
+  replication::SinkOptions options;
+  const Limits limits;
+  Replica replica;
+  std::shared_ptr<Api> api;
+  std::shared_ptr<net::WebSocket> socket;
+  env::SteadyTime begun{};
+  std::atomic<bool> over{false};
+  std::atomic<bool> manages{false}, leads_to_others{false};
+  std::atomic<bool> owners_changed{false}, state_changed{false};
+  std::atomic<uint64_t> commands{0}, acknowledged{0};
+  std::atomic<int> unanswered{0};
+  env::Signal wake, hinted, settled, acknowledgement, wake_probe;
+
+  // Of the walk alone.
+  std::vector<Collection> collections;
+  std::set<std::string> by_offset;
+  env::SteadyTime next_walk{};
+  std::optional<std::vector<std::string>> walked_for;
+
+  /// Held while something newer than the replica is decided and handed to it.
+  std::mutex applying;
+  struct Proof {
+    env::SteadyTime asked;
+    uint64_t mark = 0;
+  };
+  mutable std::mutex mutex;
+  std::optional<Error> reason;
+  Hints hints;
+  std::set<Hint> doubts;
+  std::deque<Proof> proofs;
+  std::optional<env::SteadyTime> proven_at;
+};
+
+Mirror::Mirror(replication::SinkOptions options, replication::SavedPosition position, Limits limits)
+    : state_(std::make_shared<State>(std::move(options), std::move(position), limits)) {}
+Mirror::~Mirror() = default;
+
+env::Task<Result<void>> Mirror::open(std::shared_ptr<net::Link> link, Token token) {
+  return state_->open(std::move(link), std::move(token));
+}
+env::Task<Error> Mirror::run() { return state_->run(); }
+void Mirror::abort() { state_->abort(); }
+void Mirror::subscribe(std::vector<std::string> owners) {
+  state_->replica.want(std::move(owners));
+  state_->wake.notify_all();
+}
+bool Mirror::follows(std::string_view owner) const { return state_->follows(owner); }
+std::optional<env::SteadyTime> Mirror::as_of(std::string_view owner) const {
+  return state_->replica.as_of(owner);
+}
+void Mirror::set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of) {
+  state_->replica.set_as_of(owner, as_of);
+}
+replication::SavedPosition Mirror::position() const { return state_->replica.position(); }
+env::Duration Mirror::resolution() const {
+  return std::max<env::Duration>(std::chrono::seconds(3),
+                                 state_->limits.probe_every + std::chrono::seconds(1));
+}
+env::Task<std::optional<store::Cursor>> Mirror::take_written(Written written, env::Duration patience) {
+  return state_->take_written(std::move(written), patience);
+}
+
+}  // namespace mullion::mirror

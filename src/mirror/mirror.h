@@ -1,0 +1,62 @@
+// Keeps replicas of an endpoint by its public API alone: lists, objects, and events as hints.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mirror/limits.h"
+#include "net/link.h"
+#include "replication/sink.h"
+
+namespace mullion::mirror {
+
+/// The token to be shown now; "" when there is none.
+using Token = std::function<std::string()>;
+
+/// An answer to a write that was forwarded to an owner.
+struct Written {
+  std::string owner, method;
+  std::string target;  // "/api/v3/machines/ID?force=true"
+  int status = 0;
+  std::string body;
+};
+
+/// Follows one endpoint over one link, once; docs/mirror.md says what it promises. The questions, subscribe()
+/// and take_written() are thread-safe.
+class Mirror {
+ public:
+  Mirror(replication::SinkOptions options, replication::SavedPosition position, Limits limits);
+  ~Mirror();
+  Mirror(const Mirror&) = delete;
+  Mirror& operator=(const Mirror&) = delete;
+
+  /// Opens the WebSocket and registers for every event. Errors as those of net::Link, with a status when it
+  /// is refused; kTimeout when the endpoint does not acknowledge.
+  env::Task<Result<void>> open(std::shared_ptr<net::Link> link, Token token);
+  /// Follows until it breaks, and says why. Everything received is durable or refused when it returns.
+  env::Task<Error> run();
+  /// Ends run() at once; also when it has not begun.
+  void abort();
+
+  void subscribe(std::vector<std::string> owners);
+  bool follows(std::string_view owner) const;
+  std::optional<env::SteadyTime> as_of(std::string_view owner) const;
+  void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of);
+  replication::SavedPosition position() const;
+  /// While all is well the age of a replica stays below this.
+  env::Duration resolution() const;
+
+  /// Brings what a write changed into the replica: the object that the answer shows, else the one that the
+  /// target names, which is asked for. Where the replica of the owner stands then; absent when it does not
+  /// hold the change within `patience`.
+  env::Task<std::optional<store::Cursor>> take_written(Written written, env::Duration patience);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace mullion::mirror

@@ -1,0 +1,97 @@
+#include "mirror/internal/shown.h"
+
+#include <gtest/gtest.h>
+
+namespace mullion::mirror {
+namespace {
+
+Collection known(std::string prefix) {
+  const model::ObjectType* type = model::find_object_type(prefix);
+  return {std::move(prefix), type};
+}
+
+Shown one(const Collection& collection, std::string_view text) {
+  Result<Shown> shown = read_shown(collection, "site", text);
+  EXPECT_TRUE(shown) << shown.error().text();
+  return shown ? *shown : Shown();
+}
+
+TEST(ShownObjects, AreKeptVerbatimWithoutBlanksAndEndpoint) {
+  const Shown shown = one(known("profiles"), R"( { "Endpoint" : "", "Name" : "a b" ,
+      "Params" : { "x" : 1.50, "big" : 18446744073709551615 }, "Later" : [ 1e3, "\u00e9\/" ] } )");
+  EXPECT_EQ(shown.owner, "site");
+  EXPECT_EQ(shown.key, "a b");
+  EXPECT_TRUE(shown.writable);
+  EXPECT_EQ(shown.body,
+            R"({"Name":"a b","Params":{"x":1.50,"big":18446744073709551615},"Later":[1e3,"\u00e9\/"]})");
+}
+
+TEST(ShownObjects, BelongToTheEndpointThatTheyName) {
+  EXPECT_EQ(one(known("profiles"), R"({"Name":"a","Endpoint":"other"})").owner, "other");
+  EXPECT_EQ(one(known("profiles"), R"({"Name":"a"})").owner, "site");
+}
+
+TEST(ShownObjects, OfPacksAreNotOfTheWritableLayer) {
+  EXPECT_FALSE(one(known("stages"), R"({"Name":"a","ReadOnly":true,"Bundle":"pack"})").writable);
+  EXPECT_TRUE(one(known("stages"), R"({"Name":"a","ReadOnly":false,"Bundle":"BackingStore"})").writable);
+}
+
+TEST(ShownObjects, HoldNoSecrets) {
+  const Shown user = one(known("users"), R"({"Name":"ann","PasswordHash":"aGFzaA==","Secret":"s3cret"})");
+  EXPECT_EQ(user.body.find("aGFzaA"), std::string::npos) << user.body;
+  EXPECT_EQ(user.body.find("s3cret"), std::string::npos) << user.body;
+  const Shown odd = one({"robots", nullptr}, R"({"Id":"r","Password":"p4ss","SecretHash":{"a":1}})");
+  EXPECT_EQ(odd.body, R"({"Id":"r","Password":"","SecretHash":""})");
+}
+
+TEST(ShownObjects, PasswordsOfEndpointsInClearAreLeftOutAndSealedOnesStay) {
+  const Shown clear = one(known("endpoints"),
+                          R"({"Id":"e","Params":{"manager/password":"r0cket","manager/url":"https://x"}})");
+  EXPECT_EQ(clear.body, R"({"Id":"e","Params":{"manager/url":"https://x"}})");
+  const std::string sealed =
+      R"({"Id":"e","Params":{"manager/password":{"Key":"a","Nonce":"b","Payload":"c"}}})";
+  EXPECT_EQ(one(known("endpoints"), sealed).body, sealed);
+}
+
+TEST(ShownObjects, OfUnknownTypesHaveTheKeyThatIsThere) {
+  const Collection alerts{"alerts", nullptr};
+  EXPECT_EQ(one(alerts, R"({"Uuid":"u","Name":"n"})").key, "u");
+  EXPECT_EQ(one(alerts, R"({"Id":"i","Name":"n"})").key, "i");
+  EXPECT_EQ(one(alerts, R"({"Name":"n"})").key, "n");
+  EXPECT_FALSE(read_shown(alerts, "site", R"({"Count":1})"));
+}
+
+TEST(ShownObjects, KeysAreThoseOfReplicas) {
+  EXPECT_EQ(one(known("leases"), R"({"Addr":"10.0.0.1"})").key, replica_key(known("leases"), "10.0.0.1"));
+  EXPECT_EQ(one(known("leases"), R"({"Addr":"10.0.0.1"})").key, replica_key(known("leases"), "0a000001"));
+}
+
+TEST(ShownLists, AreReadWholeOrNotAtAll) {
+  const Collection profiles = known("profiles");
+  const Result<std::vector<Shown>> list =
+      read_list(profiles, "site", R"([{"Name":"a"}, {"Name":"b","Endpoint":"B"}])");
+  ASSERT_TRUE(list);
+  ASSERT_EQ(list->size(), 2U);
+  EXPECT_EQ((*list)[1].owner, "B");
+  for (const char* empty : {"[]", "null", " [ ] "}) {
+    const Result<std::vector<Shown>> none = read_list(profiles, "site", empty);
+    ASSERT_TRUE(none) << empty;
+    EXPECT_TRUE(none->empty());
+  }
+  for (const char* bad : {"", "{}", "[1]", "[{\"Name\":\"a\"}", "[{\"Name\":\"a\"},]",
+                          "[{\"Name\":\"\xff\"}]", "[{}]", "[{\"Name\":\"a\"}]]", "nul"}) {
+    EXPECT_FALSE(read_list(profiles, "site", bad)) << bad;
+  }
+}
+
+TEST(Collections, ThatAreNoneOrStayAtHomeAreNotMirrored) {
+  for (const char* prefix : {"machines", "alerts", "work_orders", "raid-configs"})
+    EXPECT_TRUE(is_mirrored(prefix));
+  for (const char* prefix : {"", "contents", "files", "preferences", "plugin_providers", "interfaces",
+                             "../users", "a/b", "connections", "a b"}) {
+    EXPECT_FALSE(is_mirrored(prefix)) << prefix;
+  }
+}
+
+}  // namespace
+}  // namespace mullion::mirror
