@@ -281,12 +281,18 @@ def _mixin_words(prefix, stamps):
     return " ".join(words)
 
 
-def _index_words(prefix, own_words, stamps):
-    """Observed indexes; where none were observed, one for every field that can be compared."""
-    words = INDEXES.get(prefix, "")
+def _derived_indexes(field_words):
+    """An index for every field that can be compared."""
+    fields = [_parse_field(word) for word in field_words.split()]
+    return " ".join(name + INDEX_OF_KIND[kind] for name, kind, _ in fields if kind in INDEX_OF_KIND)
+
+
+def _index_words(prefix, own_words, additions, stamps):
+    """Observed indexes; where none were observed, those that its fields suggest."""
+    words = INDEXES.get("machines" if prefix in LIKE_MACHINES else prefix, "")
     if not words and prefix not in UNLISTED and prefix != "preferences":
-        fields = [_parse_field(word) for word in own_words.split()]
-        words = " ".join(name + INDEX_OF_KIND[kind] for name, kind, _ in fields if kind in INDEX_OF_KIND)
+        words = _derived_indexes(own_words)
+    words += " " + _derived_indexes(additions)
     common = [] if prefix in UNLISTED or prefix == "preferences" else COMMON_INDEXES.split()
     if prefix in NO_BUNDLE:
         common = [word for word in common if not word.startswith("Bundle")]
@@ -299,7 +305,7 @@ def _collection(prefix, own_words, additions, lacking, stamps, params_too, key=N
     fields = [field for field in fields if field[0] not in lacking.split()]
     names = {name for name, _, _ in fields} | {"Key", "Valid", "OsName", "HardwareAddr", "Elevated", "Address",
                                                "ActiveAddress"}
-    indexes = [_parse_index(word) for word in _index_words(prefix, own_words + " " + additions, stamps)]
+    indexes = [_parse_index(word) for word in _index_words(prefix, own_words, additions, stamps)]
     return Collection(prefix, key or KEYS.get(prefix, "Name"), {name: EMPTY[kind] for name, kind, _ in fields},
                       {name for name, _, optional in fields if optional},
                       {index.name: index for index in indexes if index.name in names},

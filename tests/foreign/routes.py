@@ -169,7 +169,8 @@ class Routes:
             return len(bodies) if count_only else bodies
         groups = {}
         for body in bodies:
-            groups.setdefault(str(body.get(names[0], "")), []).append(body)
+            value = body.get(names[0], "")
+            groups.setdefault(value if isinstance(value, str) else json.dumps(value), []).append(body)
         return {value: self._grouped(group, names[1:], count_only) for value, group in groups.items()}
 
     def _decoded(self, record, decode):
