@@ -101,6 +101,7 @@ class EventStream:
                           f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
                           f"Authorization: {client.authorization}\r\n\r\n").encode())
         self.buffered = b""
+        self.frames = 0
         while b"\r\n\r\n" not in self.buffered:
             self._more()
         head, self.buffered = self.buffered.split(b"\r\n\r\n", 1)
@@ -138,13 +139,18 @@ class EventStream:
     def next(self, timeout=5.0):
         """The next event; None if there is none in time."""
         self.end.settimeout(timeout)
+        message, last = b"", False
         try:
-            _, size = self._take(2)
-            size = struct.unpack("!H", self._take(2))[0] if size == 126 else size
-            size = struct.unpack("!Q", self._take(8))[0] if size == 127 else size
-            return json.loads(self._take(size))
+            while not last:
+                first, size = self._take(2)
+                size = struct.unpack("!H", self._take(2))[0] if size == 126 else size
+                size = struct.unpack("!Q", self._take(8))[0] if size == 127 else size
+                message += self._take(size)
+                last = first & 0x80
+                self.frames += 1
         except TimeoutError:
             return None
+        return json.loads(message)
 
     def register(self, pattern, command="register"):
         """Says it and answers the acknowledgement."""

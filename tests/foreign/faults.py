@@ -22,6 +22,8 @@ FAULTS = {
     "delay_events": (0, "seconds by which each event is late at most, in their order"),
     "reorder_events": (0, "seconds by which each event is late at most, each on its own: later ones overtake"),
     "bare_events": (0, "share of events whose Object and Original are null"),
+    "invalid_events": (0, "share of events that are no JSON"),
+    "fragment_events": (0, "events come in frames of so many bytes, which is allowed"),
     "stale_events": (0, "share of events that carry the earlier object as Object"),
     # lists
     "ignore_filters": ((), "operators whose filters are passed over: ('Gt',), or ('Eq', 'Gt', ...)"),
@@ -29,6 +31,8 @@ FAULTS = {
     "wrong_order": (False, "every list comes in another order by chance"),
     "cap_limit": (0, "no page is longer than this, whatever the limit"),
     "repeat_entries": (0, "share of a page's entries that come twice"),
+    "odd_entries": (0, "share of a page's entries in place of which stands null, a number, or an object without a key"),
+    "count_error": (0, "is added to every count of HEAD, which never falls below 0"),
     "churn_pages": (0, "after each page so many objects are created and those of the page before are deleted"),
     "touch_pages": (0, "so many objects of the collection change after their page is read, before it is sent"),
     "between_pages": (None, "called with (server, prefix, offset) after each page is sent"),
@@ -63,6 +67,8 @@ FAULTS = {
     "handshake_delay": (0, "seconds before the TLS handshake"),
     "refuse_connections": (False, "connections are closed before the TLS handshake"),
 }
+
+ODD = ["null", "7", '"text"', "[]", "{}", '{"Description":"without a key"}']
 
 
 class Faults:
@@ -127,6 +133,10 @@ class Faults:
     def concerns(self, path):
         """Whether faults of answers are meant for this path."""
         return not self.fail_paths or re.search(self.fail_paths, path) is not None
+
+    def odd(self, texts):
+        """The JSON texts of a page's entries as odd_entries leaves them."""
+        return [self.some(ODD, 1)[0] if self.strikes("odd_entries") else text for text in texts]
 
     def list_is_cut(self):
         """Counts down to the list that a restart cuts."""

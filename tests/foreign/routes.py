@@ -130,7 +130,8 @@ class Routes:
         numbers = dict(zip(("X-DRP-LIST-TOTAL-COUNT", "X-DRP-LIST-FILTER-COUNT", "X-DRP-LIST-COUNT"),
                            (len(records), len(rows), len(page))))
         shown = version.count_headers if request.method == "HEAD" else version.list_headers
-        headers = {name: str(numbers[name]) for name in shown}
+        error = faults.count_error if request.method == "HEAD" else 0
+        headers = {name: str(max(0, numbers[name] + error)) for name in shown}
         if request.method == "HEAD":
             return Answer(headers=headers, body=b"")
         request.page = (prefix, wanted.offset)
@@ -158,11 +159,19 @@ class Routes:
         grouped = wanted.words("group-by") if "group-by" in self.state.version.list_queries else []
         if grouped:
             return json.dumps(self._grouped([record.body for record in records], grouped, wanted.truth("range-only")))
-        if not slim and not params and not decode and not self.faults.huge_objects:
-            return "[" + ",".join(record.text for record in records) + "]"
-        collection = wanted.collection
-        return json.dumps([self.server.grown(query.reduced(collection, self._decoded(record, decode), slim, params))
-                           for record in records])
+        aggregate = request.truth("aggregate")
+        if slim or params or decode or aggregate or self.faults.huge_objects:
+            texts = [json.dumps(self._shown(record, slim, params, decode, aggregate)) for record in records]
+        else:
+            texts = [record.text for record in records]
+        return "[" + ",".join(self.faults.odd(texts)) + "]"
+
+    def _shown(self, record, slim, params, decode, aggregate):
+        """The object as an answer has it."""
+        body = self._decoded(record, decode)
+        if aggregate and "Params" in body:
+            body = {**body, "Params": self._aggregate(record, decode)}
+        return self.server.grown(query.reduced(self.state.collections[record.prefix], body, slim, params))
 
     def _grouped(self, bodies, names, count_only):
         if not names:
@@ -233,11 +242,8 @@ class Routes:
             return Answer(304)
         slim = [word for name, text in request.items if name == "slim" for word in text.split(",")]
         params = [word for name, text in request.items if name == "params" for word in text.split(",")]
-        body = self._decoded(record, request.truth("decode"))
-        if request.truth("aggregate"):
-            body = {**body, "Params": self._aggregate(record)}
-        body = query.reduced(self.state.collections[prefix], body, slim, params)
-        return Answer(body=self.server.grown(body), headers={"ETag": self.state.etag(record)})
+        body = self._shown(record, slim, params, request.truth("decode"), request.truth("aggregate"))
+        return Answer(body=body, headers={"ETag": self.state.etag(record)})
 
     def _awaited(self, request, record):
         """The record once it differs from If-None-Match; None if it does not within the time to wait."""
@@ -515,7 +521,7 @@ class Routes:
             "ha_id": server.id, "api_port": server.api_port, "file_port": 8091, "secure_file_port": 8090,
             "dhcp_port": 67, "binl_port": 4011, "tftp_port": 69, "tftp_enabled": True, "dhcp_enabled": True,
             "binl_enabled": True, "prov_enabled": True, "secure_prov_enabled": True, "address": "127.0.0.1",
-            "server_hostname": "", "manager": state.preferences()["manager"] == "true", "stats": counts,
+            "server_hostname": "", "manager": state.preferences().get("manager") == "true", "stats": counts,
             "features": list(state.version.features), "scopes": scopes, "License": {"Licenses": []}, "errors": [],
             "ha_enabled": False, "ha_virtual_address": "", "ha_is_active": True, "ha_status": "Up",
             "ha_active_id": server.id, "ha_passive_state": [],

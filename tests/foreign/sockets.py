@@ -9,6 +9,7 @@ import itertools
 import json
 import pathlib
 import select
+import struct
 import sys
 import threading
 import time
@@ -17,7 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "blackbox")
 from fake_endpoint import Closed, Stream, make_certificate  # noqa: E402,F401 (found by the line above)
 
 MOST_WAITING = 50000
-TEXT = 1
+TEXT, CONTINUED = 1, 0
 _ESCAPES = (("\\1", "."), ("\\2", ","), ("\\3", "*"))
 
 
@@ -142,6 +143,8 @@ class EventSocket:
         if faults.strikes("lose_events"):
             return
         text = message()
+        if faults.strikes("invalid_events"):
+            text = text[:len(text) // 2]
         with self.condition:
             for _ in range(2 if faults.strikes("duplicate_events") else 1):
                 now = time.monotonic()
@@ -165,11 +168,23 @@ class EventSocket:
                 self.condition.wait(wait)
         return None
 
+    def _send(self, data):
+        size = self.server.faults.fragment_events
+        if not size or len(data) <= size:
+            self.stream.send_frame(data, TEXT)
+            return
+        for begin in range(0, len(data), size):
+            piece = data[begin:begin + size]
+            last = 0x80 if begin + size >= len(data) else 0
+            length = bytes([len(piece)]) if len(piece) < 126 else struct.pack("!BH", 126, len(piece)) \
+                if len(piece) < 65536 else struct.pack("!BQ", 127, len(piece))
+            self.stream.send_bytes(bytes([last | (TEXT if begin == 0 else CONTINUED)]) + length + piece)
+
     def _write(self):
         try:
             while (text := self._next()) is not None:
                 if not self.server.faults.silent_websocket:
-                    self.stream.send_frame(text.encode(), TEXT)
+                    self._send(text.encode())
         except Closed:
             pass
         self.close()

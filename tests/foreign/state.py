@@ -141,6 +141,7 @@ class State:
             self.revision = 0
             self.layers = []
             self.records = {}
+            self._orders = {}  # sorted names of a collection's records, as long as they stay the same
             self.passwords = {}
             self.tokens = {}
             self.files = {"files": {}, "isos": {}}
@@ -149,9 +150,7 @@ class State:
             self.set_version(version)
             self._push(Layer(layer_meta({"Name": BASIC, "Description": "Default objects that must be present"}),
                              BASIC_SECTIONS))
-            for name, value in {**PREFERENCES, "baseTokenSecret": secrets.token_hex(16),
-                                "systemGrantorSecret": secrets.token_hex(16)}.items():
-                self.write("preferences", {"Name": name, "Val": value}, silent=True)
+            self._first_preferences()
             self.write("profiles", {"Name": "global", "Bundle": WRITABLE}, silent=True)
             self.add_user("rocketskates", "r0cketsk8ts", ["superuser"], silent=True)
 
@@ -160,12 +159,20 @@ class State:
         with self.lock:
             self.version = version
             self.collections = version.collections()
-            self.layers = [layer for layer in self.layers if layer.meta["Type"] != "version"]
             for prefix, collection in self.collections.items():
                 rows = self.records.setdefault(prefix, {})
                 for name, record in list(rows.items()):
                     rows[name] = Record(prefix, record.key, record.owner, collection.complete(record.body),
                                         record.layer, record.revision)
+            if self.layers:
+                self._first_preferences()
+
+    def _first_preferences(self):
+        """Those that the version has and nobody has set."""
+        first = {**PREFERENCES, "baseTokenSecret": secrets.token_hex(16), "systemGrantorSecret": secrets.token_hex(16)}
+        for name, value in first.items():
+            if name not in self.version.no_preferences and self.get("preferences", name) is None:
+                self.write("preferences", {"Name": name, "Val": value}, silent=True)
 
     # -- looking up
 
@@ -181,7 +188,11 @@ class State:
     def rows(self, prefix):
         """All records of a collection in order of their keys; equal keys in order of their owners."""
         with self.lock:
-            return [record for _, record in sorted(self.records[prefix].items(), key=lambda row: row[0][::-1])]
+            order = self._orders.get(prefix)
+            if order is None:
+                order = self._orders[prefix] = sorted(self.records[prefix], key=lambda name: name[::-1])
+            rows = self.records[prefix]
+            return [rows[name] for name in order]
 
     def get(self, prefix, key, owner=""):
         return self.records.get(prefix, {}).get((owner, key))
@@ -238,9 +249,17 @@ class State:
     def _store(self, prefix, key, owner, body, layer):
         self.revision += 1
         record = Record(prefix, key, owner, body, layer, self.revision)
+        if (owner, key) not in self.records[prefix]:
+            self._orders.pop(prefix, None)
         self.records[prefix][owner, key] = record
         self.changed.notify_all()
         return record
+
+    def _forget(self, prefix, key, owner=""):
+        del self.records[prefix][owner, key]
+        self._orders.pop(prefix, None)
+        self.revision += 1
+        self.changed.notify_all()
 
     def write(self, prefix, given, principal="system", actions=None, silent=False):
         """Creates an own object or takes this one in its place; answers its record. `actions`: events of a change."""
@@ -269,9 +288,7 @@ class State:
             record = self.get(prefix, key)
             if record is None or record.layer:
                 return None
-            del self.records[prefix]["", key]
-            self.revision += 1
-            self.changed.notify_all()
+            self._forget(prefix, key)
             if not silent:
                 self.emit(prefix, self.version.delete_action, key, principal, record, record)
             self._uncover(prefix, key, silent)
@@ -293,8 +310,7 @@ class State:
             if given is None:
                 if earlier is None:
                     return
-                del self.records[prefix][owner, key]
-                self.changed.notify_all()
+                self._forget(prefix, key, owner)
                 self.emit(prefix, self.version.delete_action, key, principal, earlier, earlier)
                 return
             body = {**self.collections[prefix].complete(given), "Endpoint": owner}
@@ -345,8 +361,7 @@ class State:
         layer, given = self._below(prefix, key)
         if layer is None:
             if earlier is not None:
-                del self.records[prefix]["", key]
-                self.changed.notify_all()
+                self._forget(prefix, key)
                 if not silent:
                     self.emit(prefix, self.version.delete_action, key, "system", earlier, earlier)
             return
@@ -432,7 +447,8 @@ class State:
         """Every layer, topmost first."""
         with self.lock:
             meta = layer_meta({"Name": WRITABLE, "Description": "Writable backing store"})
-            counts = {prefix: len(self.own_writable(prefix)) for prefix in sorted(self.collections)}
+            counts = {prefix: len(self.own_writable(prefix)) for prefix in sorted(self.collections)
+                      if prefix not in model.UNLISTED}
             return [{"meta": meta, "Counts": counts, "Warnings": []},
                     *(self.summary(layer) for layer in sorted(self.layers, key=self._rank))]
 

@@ -317,6 +317,8 @@ def test_what_lists_leave_out(plain):
     some, = client.get("machines?params=b,c")
     assert (some["Params"], some["Partial"]) == ({"b": 2}, True)
     assert client.get("machines")[0]["Partial"] is False
+    plain.put("profiles", {"Name": "global", "Params": {"c": 3}})
+    assert client.get("machines?aggregate=true&params=a,c")[0]["Params"] == {"a": 1, "c": 3}
 
 
 def test_queries_of_417(newest):
@@ -413,12 +415,14 @@ def test_actions(plain):
 # -- the server as a whole
 
 @EVERY
-def test_preferences(server):
+def test_preferences(server, version):
     client = Client(server)
     assert client.get("prefs")["unknownBootEnv"] == "ignore"
-    assert client.expect(201, "POST", "prefs", {"manager": "true"}).json()["manager"] == "true"
-    assert client.get("info")["manager"] is True
-    assert {"Name": "manager", "Val": "true"}.items() <= client.get("preferences/manager").items()
+    assert client.expect(201, "POST", "prefs", {"logLevel": "info"}).json()["logLevel"] == "info"
+    assert {"Name": "logLevel", "Val": "info"}.items() <= client.get("preferences/logLevel").items()
+    assert client.get("info")["manager"] is False
+    client.expect(422 if version == "3.13" else 201, "POST", "prefs", {"manager": "true"})
+    assert client.get("info")["manager"] is (version != "3.13")
     assert client.error(422, "POST", "prefs", {"greg": "1"})["Messages"] == ["Unknown Preference greg"]
 
 
@@ -772,6 +776,19 @@ def test_bare_and_stale_events(plain):
         assert changes(plain, 2) == ["", "0"]
 
 
+def test_events_in_pieces_and_broken_ones(plain):
+    with EventStream(Client(plain)) as events:
+        events.register("profiles.*.*")
+        with plain.faults.on(fragment_events=100):
+            made = plain.put("profiles", {"Name": "p"})
+            assert events.next()["Object"] == made
+        assert events.frames > 3
+        with plain.faults.on(invalid_events=1):
+            plain.put("profiles", {"Name": "q"})
+            with pytest.raises(ValueError):
+                events.next()
+
+
 def test_the_same_seed_loses_the_same_events():
     seen = []
     for _ in range(2):
@@ -799,6 +816,12 @@ def test_lists_that_lie(plain):
         assert client.get("machines?limit=15") == honest[:7]
     with faults.on(repeat_entries=0.5):
         assert 20 < len(client.get("machines")) < 40
+    with faults.on(odd_entries=0.5):
+        odd = client.get("machines")
+        assert len(odd) == 20
+        assert 2 < len([one for one in odd if one in honest]) < 18
+    with faults.on(count_error=-5):
+        assert client.count("machines") == 15
     with faults.on(huge_objects=100000):
         assert len(client.get("machines?limit=1")[0]["Description"]) == 100000
         assert len(client.get(f"machines/{honest[0]['Uuid']}")["Description"]) == 100000

@@ -61,6 +61,7 @@ class Version:
     stamps                objects say when and by whom they were created and last changed
     params_too            collections with parameters in addition
     index_members         what /indexes says of an index
+    no_preferences        preferences of others that do not exist
     errors                texts (see ERRORS_4); "no login" None: the body of a 401 is no JSON
     event_principal       events say who
     event_original        events of changes carry the earlier object
@@ -87,6 +88,7 @@ class Version:
     stamps: bool
     params_too: tuple
     index_members: tuple
+    no_preferences: tuple
     errors: dict
     event_principal: bool
     event_original: bool
@@ -130,6 +132,7 @@ V3_13 = Version(
     stamps=False,
     params_too=(),
     index_members=("Type", "Unique"),
+    no_preferences=("manager",),
     errors=ERRORS_313,
     event_principal=False,
     event_original=True,
@@ -155,6 +158,7 @@ V4_8 = dataclasses.replace(
     plugin_types={"racks": ("Name", "Height:int")},
     fields_lacking={},
     index_members=("Type", "Unique", "Unordered", "Regex"),
+    no_preferences=(),
     errors=ERRORS_4,
     event_principal=True,
     write_actions=("update",),
