@@ -779,6 +779,9 @@ class Routes:
         if rest == ["upgrade"] and request.method == "POST":
             demand(request, "system", "upgrade")
             return self.server.begin_upgrade(request)
+        if rest[:1] == ["upgrade"] and len(rest) == 2 and self.state.version.staged_upgrade:
+            demand(request, "system", "upgrade")
+            return self.server.staged_upgrade(request, rest[1])
         answers = {"id": self.server.consensus_id, "leader": self.server.consensus_id,
                    "active": self.server.consensus_id, "peers": [{**self._node(), "Offline": False,
                                                                   "LastArtifactCommitHandled": 0}],

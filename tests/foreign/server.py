@@ -277,6 +277,12 @@ class ForeignServer:
         rows = self.state.own_writable(prefix) if own else self.state.rows(prefix)
         return [json.loads(record.text) for record in rows]
 
+    def seen_by_manager(self, prefix):
+        """What a manager should show of a collection: own writable objects, and those of servers below, each with its
+        owner as Endpoint, in order of keys."""
+        return [{**json.loads(record.text), "Endpoint": record.owner or self.id}
+                for record in self.state.rows(prefix) if not record.layer]
+
     def load_pack(self, name, version="v1.0.0", sections=None, silent=False, **meta):
         """Loads a content package, in place of the one of this name."""
         return self.state.put_layer({"Name": name, "Version": version, **meta}, sections or {}, False, "system", silent)
@@ -341,7 +347,9 @@ class ForeignServer:
 
     def add_child(self, child, server_id=None, username=USER, password=PASSWORD):
         """Shows the objects of another ForeignServer as a manager does, and forwards to it. `child` may be an address
-        (https://HOST:PORT) with `server_id`: then it only forwards."""
+        (https://HOST:PORT) with `server_id`: then it only forwards. Versions without endpoints are no managers."""
+        if self.state.collection("endpoints") is None:
+            raise ValueError(f"{self.version} has no endpoints")
         is_server = isinstance(child, ForeignServer)
         known = Child(server_id or child.id, child.url if is_server else child, username, password,
                       child if is_server else None)
@@ -685,16 +693,41 @@ class ForeignServer:
 
     # -- upgrade
 
-    def begin_upgrade(self, request):
-        """Takes a package, answers, and comes back as the version in it."""
-        text = request.body.decode("latin-1")
-        found = re.search(r"v\d+\.\d+\.\d+[-+.\w]*", text)
-        target = self.upgrade_to or (found and found[0])
+    def _upgrade_target(self, package):
+        found = re.search(rb"v\d+\.\d+\.\d+[-+.\w]*", package)
+        target = self.upgrade_to or (found and found[0].decode())
         if not target:
             raise Problem(422, "POST", "system", "upgrade", "The package is not one of dr-provision")
-        answer = Answer(self.state.version.upgrade_answer, {"Path": "/upgrade.zip", "Size": len(request.body)})
+        return target
+
+    def _upgrading(self, answer, target):
         answer.after = lambda: threading.Thread(target=self._upgrade, args=(target,), daemon=True).start()
         return answer
+
+    def begin_upgrade(self, request):
+        """Takes a package, answers, and comes back as the version in it."""
+        target = self._upgrade_target(request.body)
+        return self._upgrading(Answer(self.state.version.upgrade_answer,
+                                      {"Path": "/upgrade.zip", "Size": len(request.body)}), target)
+
+    def staged_upgrade(self, request, step):
+        """The upgrade in steps: stage (POST, DELETE), exec, run, status."""
+        staged = self.state.binaries.get("staged")
+        if step == "stage" and request.method == "DELETE":
+            self.state.binaries.pop("staged", None)
+            return Answer(204)
+        if step == "stage" and request.method == "POST":
+            self._upgrade_target(request.body)
+            self.state.binaries["staged"] = request.body
+            return Answer(201, {"Path": "/upgrade.zip", "Size": len(request.body)})
+        if step == "status" and request.reads:
+            return Answer(body={"Name": "upgrade", "Params": {"staged": staged is not None}})
+        if step in ("exec", "run") and request.method == "POST":
+            if staged is None:
+                raise Problem(404, "POST", "system", "upgrade", "Nothing is staged")
+            target = self._upgrade_target(staged)
+            return Answer(204) if target == self.version else self._upgrading(Answer(202, {}), target)
+        raise self.routes.no_route(request)
 
     def _upgrade(self, target):
         self.stop()

@@ -140,6 +140,7 @@ class State:
             self.epoch = secrets.token_hex(4)
             self.revision = 0
             self.layers = []
+            self.defined = {}  # properties of the collections that packages and plugin providers brought
             self.records = {}
             self._orders = {}  # sorted names of a collection's records, as long as they stay the same
             self.passwords = {}
@@ -159,11 +160,14 @@ class State:
         with self.lock:
             self.version = version
             self.collections = version.collections()
+            for prefix, properties in self.defined.items():
+                self.collections.setdefault(prefix, model.plugin_collection(prefix, version.stamps, properties))
             for prefix, collection in self.collections.items():
                 rows = self.records.setdefault(prefix, {})
                 for name, record in list(rows.items()):
+                    self.revision += 1
                     rows[name] = Record(prefix, record.key, record.owner, collection.complete(record.body),
-                                        record.layer, record.revision)
+                                        record.layer, self.revision)
             if self.layers:
                 self._first_preferences()
 
@@ -433,6 +437,7 @@ class State:
         """A collection that a package or plugin provider defines."""
         with self.lock:
             if prefix not in self.collections:
+                self.defined[prefix] = properties
                 self.collections[prefix] = model.plugin_collection(prefix, self.version.stamps, properties)
                 self.records.setdefault(prefix, {})
 

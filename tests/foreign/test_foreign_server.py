@@ -544,6 +544,36 @@ def test_an_upgrade_drops_everybody_and_comes_back_newer(plain):
     client.error(422, "POST", "system/upgrade", b"nothing")
 
 
+def test_an_upgrade_in_steps(newest):
+    newest.upgrade_seconds = 0.1
+    newest.state.add_collection("gadgets")
+    newest.put("gadgets", {"Id": "g"})
+    client = Client(newest)
+    client.error(404, "POST", "system/upgrade/exec")
+    client.expect(201, "POST", "system/upgrade/stage", b"dr-provision v4.17.0")
+    client.expect(204, "POST", "system/upgrade/exec")
+    client.expect(201, "POST", "system/upgrade/stage", b"dr-provision v4.18.2")
+    assert client.get("system/upgrade/status")["Params"]["staged"] is True
+    client.expect(202, "POST", "system/upgrade/exec")
+    wait_until("the server is back", lambda: newest._listener is not None and newest.version == "v4.18.2")
+    assert [one["Id"] for one in client.get("gadgets")] == ["g"]
+    with ForeignServer(version="4.8") as older:
+        assert Client(older).call("POST", "system/upgrade/stage", b"dr-provision v4.17.0").status == 404
+
+
+def test_a_server_that_does_not_come_back(plain):
+    plain.upgrade_returns, plain.upgrade_seconds, plain.upgrade_to = False, 0, "4.17"
+    Client(plain).expect(201, "POST", "system/upgrade", b"anything")
+    wait_until("it is gone", lambda: plain._listener is None)
+    with pytest.raises(OSError):
+        Client(plain).get("info")
+
+
+def test_versions_without_endpoints_are_no_managers():
+    with pytest.raises(ValueError, match="no endpoints"):
+        ForeignServer(version="3.13").add_child(ForeignServer())
+
+
 def test_other_routes(plain):
     client = Client(plain)
     machines(plain, "m1")
@@ -679,7 +709,7 @@ def tree():
 
 
 def test_objects_of_children_are_shown_with_their_owner(tree):
-    top, _, leaf = tree
+    top, middle, leaf = tree
     client = Client(top)
     one, = client.get("machines")
     assert (one["Name"], one["Endpoint"]) == ("l1", "leaf")
@@ -687,6 +717,8 @@ def test_objects_of_children_are_shown_with_their_owner(tree):
     assert {row["Id"]: row["Endpoint"] for row in client.get("endpoints")} == {"middle": "", "leaf": "middle"}
     assert {row["Endpoint"] for row in client.get("profiles?Name=global")} == {"", "middle", "leaf"}
     assert client.count("machines?Endpoint=leaf") == 1
+    assert [row["Endpoint"] for row in middle.seen_by_manager("profiles") if row["Name"] == "p"] == ["middle"]
+    assert [row["Endpoint"] for row in middle.seen_by_manager("machines")] == ["leaf"]
     with EventStream(client) as events:
         events.register("machines.*.*")
         new, = machines(leaf, "l2")

@@ -77,6 +77,7 @@ class Version:
     default_ttl           seconds that a token lives
     shown_of_children     a manager shows these collections of its endpoints; None: all but OWN_AFFAIR
     upgrade_answer        status of /system/upgrade
+    staged_upgrade        /system/upgrade/stage and its like exist
     """
     text: str
     features: tuple
@@ -104,6 +105,7 @@ class Version:
     default_ttl: int
     shown_of_children: tuple
     upgrade_answer: int
+    staged_upgrade: bool
 
     def collections(self):
         """The collections by prefix, those of plugins too."""
@@ -148,6 +150,7 @@ V3_13 = Version(
     default_ttl=600,
     shown_of_children=SHOWN_FEW,
     upgrade_answer=201,
+    staged_upgrade=False,
 )
 
 V4_8 = dataclasses.replace(
@@ -184,6 +187,7 @@ V4_17 = dataclasses.replace(
     list_queries=LIST_QUERIES_417,
     shown_of_children=None,
     upgrade_answer=200,
+    staged_upgrade=True,
 )
 
 VERSIONS = {"3.13": V3_13, "4.8": V4_8, "4.17": V4_17}
