@@ -19,6 +19,7 @@ import random
 import re
 import select
 import shutil
+import signal
 import socket
 import ssl
 import sys
@@ -770,7 +771,8 @@ def _arguments(words):
 
 
 def main(words=None):
-    """Runs one server until it is interrupted."""
+    """Runs one server until it is interrupted or terminated."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # leaves nothing behind
     wanted = _arguments(words)
     server = ForeignServer(wanted.id, wanted.version, wanted.port, seed=wanted.seed)
     server.populate(wanted.machines)
