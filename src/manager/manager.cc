@@ -138,7 +138,8 @@ class ManagerImpl final : public Manager {
     for (const auto& [id, session] : sessions()) {
       const replication::SinkCounters& counters = session->counters();
       out.push_back({id, counters.lag, counters.bytes, counters.commits, counters.snapshots,
-                     counters.mismatches, session->connects(), session->forwards().read()});
+                     counters.mismatches, counters.corrections, session->connects(),
+                     session->forwards().read()});
     }
     return out;
   }
@@ -151,6 +152,10 @@ class ManagerImpl final : public Manager {
   std::string endpoint_state(const std::string& id) const override {
     const std::shared_ptr<Session> found = session(id);
     return found ? found->state() : std::string();
+  }
+  bool is_foreign(const std::string& endpoint) const override {
+    const std::shared_ptr<Session> found = session(endpoint);
+    return found && found->is_foreign();
   }
   void on_endpoint_change(std::function<void(const std::string& id)> listener) override {
     endpoint_changed_->push_back(std::move(listener));

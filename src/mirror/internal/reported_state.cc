@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "mirror/internal/shown.h"
+#include "mirror/lease_marker.h"
 #include "model/members.h"
 #include "model/object.h"
 
@@ -81,6 +82,13 @@ json::array own_plugins(const json::value& plugins, const std::string& endpoint)
   return out;
 }
 
+/// Who marked that it configures the endpoint; the moment until when is that one's business. "" nobody.
+env::Task<std::string> lease_holder(Api& api) {
+  const std::optional<json::value> marker = co_await get(api, fmt::format("profiles/{}", kLeaseMarker));
+  if (!marker || !marker->is_object()) co_return "";
+  co_return model::text_member(model::object_member(marker->get_object(), "Params"), kLeaseHolder);
+}
+
 /// Of the portal that is installed there; "" when none is.
 env::Task<std::string> ux_version(Api& api) {
   constexpr size_t kLongest = 100;
@@ -122,6 +130,7 @@ env::Task<Result<ReportedState>> read_state(Api& api, std::string endpoint) {
   if (plugins) state["plugins"] = own_plugins(*plugins, endpoint);
   state["ux_version"] = co_await ux_version(api);
   if (const json::value* licence = info->if_contains("License")) state["licence"] = *licence;
+  state["configured_by"] = co_await lease_holder(api);
   state["files"] = json::object();
   state["files_incomplete"] = true;  // checksums are asked for when they matter
   out.json = json::serialize(state);
@@ -131,7 +140,8 @@ env::Task<Result<ReportedState>> read_state(Api& api, std::string endpoint) {
 bool is_reported(std::string_view type, std::string_view key) {
   constexpr std::array<std::string_view, 4> kTypes{"contents", "plugin_providers", "plugins", "preferences"};
   if (std::ranges::find(kTypes, type) != kTypes.end()) return true;
-  return (type == "profiles" && key == "global") || (type == "files" && key.starts_with("ux/"));
+  return (type == "profiles" && (key == "global" || key == kLeaseMarker)) ||
+         (type == "files" && key.starts_with("ux/"));
 }
 
 }  // namespace mullion::mirror
