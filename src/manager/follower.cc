@@ -38,9 +38,10 @@ class StreamFollower final : public EndpointFollower {
   replication::SavedPosition position() const override { return sink_.position(); }
   FollowedBy followed_by() const override { return FollowedBy::kStream; }
   env::Duration resolution() const override { return std::chrono::seconds(3); }
-  env::Task<std::optional<store::Cursor>> take_written(mirror::Written, env::Duration) override {
-    co_return std::nullopt;
+  env::Task<mirror::Taken> take_written(mirror::Written, env::Duration) override {
+    co_return mirror::Taken{};
   }
+  uint64_t word() const override { return 0; }
 
  private:
   std::shared_ptr<net::WebSocket> socket() const {
@@ -74,10 +75,10 @@ class EventsFollower final : public EndpointFollower {
   replication::SavedPosition position() const override { return mirror_.position(); }
   FollowedBy followed_by() const override { return FollowedBy::kEvents; }
   env::Duration resolution() const override { return mirror_.resolution(); }
-  env::Task<std::optional<store::Cursor>> take_written(mirror::Written written,
-                                                       env::Duration patience) override {
+  env::Task<mirror::Taken> take_written(mirror::Written written, env::Duration patience) override {
     return mirror_.take_written(std::move(written), patience);
   }
+  uint64_t word() const override { return mirror_.word(); }
 
  private:
   mirror::Mirror mirror_;

@@ -54,8 +54,9 @@ class EndpointFollower {
   virtual env::Duration resolution() const = 0;
   /// What a write changed, by its answer, where the endpoint does not say which commit that was; see
   /// mirror::Mirror::take_written(). Only for kEvents.
-  virtual env::Task<std::optional<store::Cursor>> take_written(mirror::Written written,
-                                                               env::Duration patience) = 0;
+  virtual env::Task<mirror::Taken> take_written(mirror::Written written, env::Duration patience) = 0;
+  /// What was heard by now, for mirror::Written::before.
+  virtual uint64_t word() const = 0;
 };
 
 /// How an endpoint is followed, and from where.

@@ -603,6 +603,8 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
   if (way->session->is_foreign()) onwards.headers.remove("Accept-Encoding");
   onwards.body = std::move(*body);
   onwards.timeout = kForwardPatience;
+  const std::shared_ptr<EndpointFollower> follower = way->session->follower();
+  const uint64_t before = follower ? follower->word() : 0;
   Result<net::ClientResponse> answer = co_await send(*way, std::move(onwards));
   way->session->forwards().record(std::chrono::duration<double>(given_.clock.steady() - begin).count(),
                                   !answer);
@@ -618,11 +620,10 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
   net::Response response;
   response.status = answer->status;
   response.headers = answered_headers(answer->headers);
-  const std::shared_ptr<EndpointFollower> follower = way->session->follower();
   const bool shows_change = follower && follower->followed_by() == FollowedBy::kEvents &&
                             is_write(request.method) && answer->status < 300;
   if (shows_change) {
-    mirror::Written written{owner, request.method, api_target, answer->status, ""};
+    mirror::Written written{owner, request.method, api_target, before, ""};
     Result<void> taken = co_await take_written(*follower, std::move(written), *answer, response.headers);
     if (!taken) co_return taken.error();
   }
@@ -646,11 +647,10 @@ Task<Result<void>> ManagerImpl::take_written(EndpointFollower& follower, mirror:
     if (*text) answer.body = net::body_from_string(**text);
   }
   written.body = std::move(*text).value_or("");
-  const std::optional<store::Cursor> place =
-      co_await follower.take_written(std::move(written), kReadYourWrites);
-  if (!place) headers.set(kPendingHeader, mark.owner);
-  if (!place) co_return Result<void>{};
-  mark.cursor = *place;
+  const mirror::Taken taken = co_await follower.take_written(std::move(written), kReadYourWrites);
+  if (taken.pending) headers.set(kPendingHeader, mark.owner);
+  if (!taken.place) co_return Result<void>{};
+  mark.cursor = *taken.place;
   headers.set(kCommitHeader, commit_mark(mark));
   co_return Result<void>{};
 }

@@ -120,7 +120,8 @@ env::Task<Error> Session::converse() {
   }
   foreign_ = !contact->streams;
   const std::shared_ptr<EndpointFollower> follower = make_follower(*contact);
-  const Result<void> opened = co_await follower->open(contact->link, token_of_now(contact->token));
+  const Result<void> opened =
+      co_await follower->open(contact->link, token_of_now(contact->link, contact->token));
   if (!opened) co_return refused_stream(opened.error());
   if (!connected({contact->link, contact->token}, follower, version)) {
     follower->abort();
@@ -132,12 +133,12 @@ env::Task<Error> Session::converse() {
   co_return co_await follower->run();
 }
 
-/// The token that was given first, until a connection has one that may be renewed.
-mirror::Token Session::token_of_now(std::string first) const {
-  return [weak = weak_from_this(), first = std::move(first)] {
+/// The one that was given first, until it is renewed for requests over this link.
+mirror::Token Session::token_of_now(std::shared_ptr<Link> link, std::string first) const {
+  return [weak = weak_from_this(), link = std::move(link), first = std::move(first)] {
     const std::shared_ptr<const Session> self = weak.lock();
     const std::optional<Access> access = self ? self->access() : std::nullopt;
-    return access ? access->token : first;
+    return access && access->link == link ? access->token : first;
   };
 }
 

@@ -95,7 +95,7 @@ class Session : public std::enable_shared_from_this<Session> {
   env::Task<void> remember();
   void set_status(std::string status);
   std::shared_ptr<EndpointFollower> make_follower(const Contact& contact);
-  mirror::Token token_of_now(std::string first) const;
+  mirror::Token token_of_now(std::shared_ptr<Link> link, std::string first) const;
   /// False: it is to be stopped, or has other parameters than those of `version`.
   bool connected(Access access, std::shared_ptr<EndpointFollower> follower, uint64_t version);
   /// `may_answer`: the stream is over, but nothing says that the endpoint would not take requests.

@@ -50,11 +50,11 @@ TEST(Pace, StandsBackLongerEachTimeAndForgetsWithSuccess) {
   EXPECT_LE(pace.not_before(), now);
   pace.failed(now);
   EXPECT_EQ(pace.not_before(), now + 1s);
-  pace.answered(500, std::nullopt, now);
+  pace.answered(503, std::nullopt, now);
   EXPECT_EQ(pace.not_before(), now + 2s);
   for (int i = 0; i < 20; ++i) pace.failed(now);
   EXPECT_EQ(pace.not_before(), now + 60s);
-  pace.answered(404, std::nullopt, now);
+  pace.answered(500, std::nullopt, now);  // what fails for one object is no reason to ask for others less
   EXPECT_FALSE(pace.is_failing());
   pace.failed(now + 2min);
   EXPECT_EQ(pace.not_before(), now + 2min + 1s);

@@ -5,14 +5,17 @@
 namespace mullion::mirror {
 namespace {
 
+using namespace std::chrono_literals;
+
 const Hint kA{"machines", "a"};
+const env::SteadyTime kNow(1h);
 
 TEST(Hints, AnObjectIsAskedForOnceHoweverOftenItIsNamed) {
   Hints hints;
   hints.add("machines", "a");
   hints.add("machines", "a");
-  EXPECT_EQ(hints.take(), kA);
-  EXPECT_EQ(hints.take(), std::nullopt);
+  EXPECT_EQ(hints.take(kNow), kA);
+  EXPECT_EQ(hints.take(kNow), std::nullopt);
   EXPECT_FALSE(hints.settled(hints.now()));
   hints.done(kA);
   EXPECT_TRUE(hints.empty());
@@ -23,14 +26,14 @@ TEST(Hints, AnAnswerUnderWayDoesNotCoverWhatIsSaidMeanwhile) {
   Hints hints;
   hints.add("machines", "a");
   const uint64_t before = hints.now();
-  ASSERT_EQ(hints.take(), kA);
+  ASSERT_EQ(hints.take(kNow), kA);
   EXPECT_TRUE(hints.is_newest(kA));
   hints.add("machines", "a");
   EXPECT_FALSE(hints.is_newest(kA)) << "the answer may be older";
   hints.done(kA);
   EXPECT_TRUE(hints.settled(before));
   EXPECT_FALSE(hints.settled(hints.now()));
-  EXPECT_EQ(hints.take(), kA);
+  EXPECT_EQ(hints.take(kNow), kA);
   hints.done(kA);
   EXPECT_TRUE(hints.settled(hints.now()));
 }
@@ -38,20 +41,62 @@ TEST(Hints, AnAnswerUnderWayDoesNotCoverWhatIsSaidMeanwhile) {
 TEST(Hints, WhatFailedIsAskedForAgainAndIsNotSettled) {
   Hints hints;
   hints.add("machines", "a");
-  (void)hints.take();
-  hints.failed(kA);
+  (void)hints.take(kNow);
+  EXPECT_TRUE(hints.failed(kA, kNow));
+  EXPECT_EQ(hints.take(kNow), std::nullopt) << "not at once";
+  EXPECT_EQ(hints.next_due(), kNow + 1s);
   EXPECT_FALSE(hints.settled(hints.now()));
-  EXPECT_EQ(hints.take(), kA);
+  EXPECT_EQ(hints.take(kNow + 1s), kA);
+}
+
+TEST(Hints, WhatFailsTooOftenIsLeftToTheWalk) {
+  Hints hints;
+  hints.add("machines", "a");
+  env::SteadyTime now = kNow;
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_EQ(hints.take(now), kA);
+    ASSERT_TRUE(hints.failed(kA, now));
+    now = *hints.next_due();
+  }
+  ASSERT_EQ(hints.take(now), kA);
+  EXPECT_FALSE(hints.failed(kA, now));
+  EXPECT_TRUE(hints.empty());
+}
+
+TEST(Hints, AnObjectIsQuietWhileNothingIsHeardOrWrittenOfIt) {
+  Hints hints;
+  const uint64_t mark = hints.now();
+  EXPECT_TRUE(hints.is_quiet_since(kA, mark));
+  hints.add("machines", "b");
+  EXPECT_TRUE(hints.is_quiet_since(kA, mark));
+  hints.add("machines", "a");
+  (void)hints.take(kNow);
+  hints.done({"machines", "b"});
+  (void)hints.take(kNow);
+  hints.done(kA);
+  EXPECT_FALSE(hints.is_quiet_since(kA, mark)) << "also when that was asked for and is written";
+  const uint64_t later = hints.now();
+  EXPECT_TRUE(hints.is_quiet_since(kA, later));
+  hints.overtake(kA);
+  EXPECT_FALSE(hints.is_quiet_since(kA, later));
+}
+
+TEST(Hints, WhatIsNotRememberedAnyMoreIsNotQuiet) {
+  Hints hints;
+  const uint64_t mark = hints.now();
+  for (size_t i = 0; i <= Hints::kMost; ++i) hints.overtake({"machines", std::to_string(i)});
+  EXPECT_FALSE(hints.is_quiet_since(kA, mark));
+  EXPECT_TRUE(hints.is_quiet_since(kA, hints.now()));
 }
 
 TEST(Hints, ANewerAnswerOvertakesTheOneUnderWay) {
   Hints hints;
   hints.add("machines", "a");
-  (void)hints.take();
+  (void)hints.take(kNow);
   hints.overtake(kA);
   EXPECT_FALSE(hints.is_newest(kA));
   hints.done(kA);
-  EXPECT_EQ(hints.take(), kA) << "the last word is asked for";
+  EXPECT_EQ(hints.take(kNow), kA) << "the last word is asked for";
 }
 
 TEST(Hints, APageIsOlderThanWhatCameSinceItWasAskedFor) {
@@ -60,7 +105,7 @@ TEST(Hints, APageIsOlderThanWhatCameSinceItWasAskedFor) {
   EXPECT_FALSE(hints.is_overtaken("machines", "a"));
   hints.add("machines", "a");
   EXPECT_TRUE(hints.is_overtaken("machines", "a")) << "it will be asked for";
-  (void)hints.take();
+  (void)hints.take(kNow);
   EXPECT_TRUE(hints.is_overtaken("machines", "a")) << "it is being asked for";
   hints.done(kA);
   EXPECT_TRUE(hints.is_overtaken("machines", "a")) << "it was asked for after the page";
@@ -76,7 +121,7 @@ TEST(Hints, WithTooManyTheCollectionIsWalkedThrough) {
   hints.add("machines", "one more");
   EXPECT_TRUE(hints.overflows());
   EXPECT_EQ(hints.size(), Hints::kMost);
-  while (const std::optional<Hint> next = hints.take()) hints.done(*next);
+  while (const std::optional<Hint> next = hints.take(kNow)) hints.done(*next);
   EXPECT_FALSE(hints.settled(hints.now())) << "the collection has not been walked through";
   EXPECT_EQ(hints.take_overflown(), std::set<std::string>{"machines"});
   const uint64_t mark = hints.now();
@@ -90,7 +135,7 @@ TEST(Hints, WhatOverflowsDuringAWalkIsNotCoveredByIt) {
   (void)hints.take_overflown();
   const uint64_t mark = hints.now();
   hints.add("profiles", "new");
-  while (const std::optional<Hint> next = hints.take()) hints.done(*next);
+  while (const std::optional<Hint> next = hints.take(kNow)) hints.done(*next);
   hints.walked(mark);
   EXPECT_TRUE(hints.settled(mark));
   EXPECT_FALSE(hints.settled(hints.now()));

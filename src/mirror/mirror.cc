@@ -267,21 +267,36 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
       std::optional<Hint> next;
       {
         std::lock_guard lock(mutex);
-        next = hints.take();
+        next = hints.take(options.clock.steady());
       }
       if (!next) {
-        co_await options.timers.wait(hinted, seen, kIdle);
+        co_await options.timers.wait(hinted, seen, until_due());
         continue;
       }
       const Result<void> fetched = co_await store::failed_reads_returned(fetch(*next));
       {
         std::lock_guard lock(mutex);
         if (fetched) hints.done(*next);
-        if (!fetched) hints.failed(*next);
       }
-      settle();
       if (!fetched && is_final(fetched.error())) co_return end(fetched.error());
+      if (!fetched) ask_again(*next, fetched.error());
+      settle();
     }
+  }
+
+  env::Duration until_due() const {
+    std::lock_guard lock(mutex);
+    const std::optional<env::SteadyTime> due = hints.next_due();
+    return due ? *due - options.clock.steady() : env::Duration(kIdle);
+  }
+
+  void ask_again(const Hint& hint, const Error& why) {
+    {
+      std::lock_guard lock(mutex);
+      if (hints.failed(hint, options.clock.steady())) return;
+    }
+    kLog.warn("object cannot be read endpoint={} type={} key={} reason={}", options.endpoint, hint.prefix,
+              escaped(hint.key), why.text());
   }
 
   /// What ends this connection; other failures are tried again.
@@ -305,9 +320,14 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
       co_return co_await take_shown(hint, {std::move(*shown)});
     }
     if (says_not_found(*answer)) co_return co_await take_shown(hint, {});
-    // What this account may not see does not change here.
-    if (answer->status == 403) co_return Result<void>{};
-    co_return lost(fmt::format("{} answers {}", hint.prefix, answer->status));
+    // What this account may not see, and what is no collection, does not change here.
+    if (answer->status == 403 || answer->status == 404) co_return Result<void>{};
+    co_return failed(hint.prefix, answer->status);
+  }
+
+  /// A refusal that says nothing about the connection.
+  static Error failed(std::string_view what, int status) {
+    return Error(ErrorCode::kInternal, fmt::format("{} answers {}", what, status));
   }
 
   /// An endpoint that leads to others has objects of one key of several owners.
@@ -318,7 +338,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     if (!answer) co_return answer.error();
     unanswered = 0;
     if (answer->status == 403) co_return Result<void>{};
-    if (answer->status != 200) co_return lost(fmt::format("{} answers {}", hint.prefix, answer->status));
+    if (answer->status != 200) co_return failed(hint.prefix, answer->status);
     Result<std::vector<Shown>> shown = read_list(collection(hint.prefix), options.endpoint, answer->body);
     if (!shown) co_return shown.error();
     std::erase_if(*shown, [&](const Shown& one) { return one.key != hint.key; });
@@ -577,7 +597,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
       if ((answer->status == 400 || answer->status == 406 || answer->status == 422) && paging.refused())
         continue;
       if (answer->status == 403 || answer->status == 404) co_return true;  // nothing of it is shown to us
-      if (answer->status != 200) co_return lost(fmt::format("{} answers {}", one.prefix, answer->status));
+      if (answer->status != 200) co_return failed(one.prefix, answer->status);
       Result<void> taken = co_await take_page(one, paging, *answer, !quick);
       if (!taken) co_return taken.error();
     }
@@ -594,8 +614,12 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
 
   env::Task<Result<void>> take_page(const Collection& one, Paging& paging, const Answer& answer,
                                     bool corrects) {
-    Result<std::vector<Shown>> page = read_list(one, options.endpoint, answer.body);
+    size_t unreadable = 0;
+    Result<std::vector<Shown>> page = read_list(one, options.endpoint, answer.body, &unreadable);
     if (!page) co_return page.error();
+    if (unreadable > 0)
+      kLog.warn("entries of a list cannot be read endpoint={} type={} number={}", options.endpoint,
+                one.prefix, unreadable);
     const Result<std::optional<Paging::Span>> span = paging.take(*page, answer.body.size(), answer.matching);
     if (!span) co_return span.error();
     if (Result<void> stored = co_await replica.drain(); !stored) co_return stored;
@@ -647,15 +671,24 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
 
   // ---- writes of ours
 
-  env::Task<std::optional<store::Cursor>> take_written(Written written, env::Duration patience) {
+  env::Task<Taken> take_written(Written written, env::Duration patience) {
     const std::optional<Hint> named = named_object(written.target);
     Hint hint = named.value_or(Hint{});
-    if (!named && written.method == "POST") hint.prefix = std::string(prefix_of(written.target));
-    if (written.status >= 300 || !is_mirrored(hint.prefix) || !follows(written.owner)) co_return std::nullopt;
-    std::optional<bool> held =
+    if (!named) hint.prefix = std::string(prefix_of(written.target));
+    if (!is_mirrored(hint.prefix) || !keeps(written.owner)) co_return Taken{};
+    const std::optional<bool> held =
         co_await env::within(options.timers, patience, hold(std::move(written), std::move(hint)));
-    if (!held || !*held) co_return std::nullopt;
-    co_return replica.place();
+    if (!held || !*held) co_return Taken{true, std::nullopt};
+    co_return Taken{false, replica.place()};
+  }
+  /// Whether it has a replica that is to hold what is written.
+  bool keeps(const std::string& owner) const {
+    const std::optional<std::vector<std::string>> owners = replica.wanted();
+    return !over && owners && std::ranges::find(*owners, owner) != owners->end();
+  }
+  uint64_t word() const {
+    std::lock_guard lock(mutex);
+    return hints.now();
   }
 
   static std::string_view prefix_of(std::string_view target) {
@@ -670,31 +703,37 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
       Result<Shown> shown = read_shown(type, written.owner, written.body);
       if (shown && shown->writable) {
         if (shown->owner != written.owner) shown->owner = written.owner;
-        const bool gone = written.method == "DELETE";
-        const Result<void> put =
-            co_await store::failed_reads_returned(put_written(type, std::move(*shown), gone));
-        co_return put.ok();
+        if (written.method == "DELETE") shown->writable = false;
+        const Result<bool> put =
+            co_await store::failed_reads_returned(put_written(type, *shown, written.before));
+        if (!put || *put) co_return put.ok();
+        hint.key = shown->key;  // something newer may have come meanwhile
       }
     }
     if (!hint.key.empty()) add_hint(hint.prefix, replica_key(type, hint.key));
     co_return co_await told_everything();
   }
 
-  env::Task<Result<void>> put_written(const Collection& type, Shown shown, bool gone) {
-    if (Result<void> stored = co_await replica.drain(); !stored) co_return stored;
-    std::optional<std::string> body;
-    if (!gone) body = std::move(shown.body);
+  /// False: nothing was written, because more was heard of the object since the request was sent; the answer
+  /// may be older than that.
+  env::Task<Result<bool>> put_written(Collection type, Shown shown, uint64_t before) {
+    if (Result<void> stored = co_await replica.drain(); !stored) co_return stored.error();
     Result<bool> put = false;
     {
       std::lock_guard lock(applying);
       {
         std::lock_guard lock(mutex);
-        hints.overtake({type.prefix, shown.key});
+        const Hint hint{type.prefix, shown.key};
+        if (!hints.is_quiet_since(hint, before)) co_return false;
+        hints.overtake(hint);
       }
+      std::optional<std::string> body;
+      if (shown.writable) body = std::move(shown.body);
       put = replica.put(type.prefix, shown.owner, shown.key, std::move(body));
     }
     if (!put) co_return put.error();
-    co_return co_await replica.drain();
+    if (Result<void> stored = co_await replica.drain(); !stored) co_return stored.error();
+    co_return true;
   }
 
   void add_hint(const std::string& prefix, std::string key) {
@@ -782,7 +821,8 @@ env::Duration Mirror::resolution() const {
   return std::max<env::Duration>(std::chrono::seconds(3),
                                  state_->limits.probe_every + std::chrono::seconds(1));
 }
-env::Task<std::optional<store::Cursor>> Mirror::take_written(Written written, env::Duration patience) {
+uint64_t Mirror::word() const { return state_->word(); }
+env::Task<Taken> Mirror::take_written(Written written, env::Duration patience) {
   return state_->take_written(std::move(written), patience);
 }
 

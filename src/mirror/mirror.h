@@ -19,9 +19,14 @@ using Token = std::function<std::string()>;
 /// An answer to a write that was forwarded to an owner.
 struct Written {
   std::string owner, method;
-  std::string target;  // "/api/v3/machines/ID?force=true"
-  int status = 0;
+  std::string target;   // "/api/v3/machines/ID?force=true"
+  uint64_t before = 0;  // Mirror::word() before the request was sent
   std::string body;
+};
+/// What became of it here.
+struct Taken {
+  bool pending = false;                // the replica does not hold the change yet
+  std::optional<store::Cursor> place;  // of the replica that holds it; absent: replicas never hold the like
 };
 
 /// Follows one endpoint over one link, once; docs/mirror.md says what it promises. The questions, subscribe()
@@ -49,10 +54,12 @@ class Mirror {
   /// While all is well the age of a replica stays below this.
   env::Duration resolution() const;
 
-  /// Brings what a write changed into the replica: the object that the answer shows, else the one that the
-  /// target names, which is asked for. Where the replica of the owner stands then; absent when it does not
-  /// hold the change within `patience`.
-  env::Task<std::optional<store::Cursor>> take_written(Written written, env::Duration patience);
+  /// What was heard by now, for Written::before.
+  uint64_t word() const;
+  /// Brings what a successful write changed into the replica: the object that the answer shows, unless
+  /// something was heard of it meanwhile; else what the target names is asked for, and everything that the
+  /// endpoint told of by then. Waits for that `patience` at most.
+  env::Task<Taken> take_written(Written written, env::Duration patience);
 
  private:
   struct State;

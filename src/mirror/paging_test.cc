@@ -60,6 +60,23 @@ TEST(Paging, APageThatIsShorterThanAskedForIsNotTheLastOne) {
   EXPECT_NE(paging.next(), std::nullopt);
 }
 
+TEST(Paging, PagesOfOneObjectAreWalkedThrough) {
+  Paging paging;
+  taken(paging, page({"a"}));
+  EXPECT_EQ(paging.next(), "limit=200&sort=Key&Key=Gte%28a%29");
+  EXPECT_FALSE(taken(paging, page({"a"})));
+  EXPECT_EQ(paging.next(), "limit=200&sort=Key&Key=Gt%28a%29") << "it may show one object at a time";
+  std::optional<Paging::Span> span = taken(paging, page({"b"}));
+  ASSERT_TRUE(span);
+  EXPECT_EQ(span->from, std::string("a\0", 2));
+  EXPECT_EQ(span->to, "b");
+  taken(paging, page({"b"}));
+  span = taken(paging, {});
+  ASSERT_TRUE(span);
+  EXPECT_EQ(span->to, "");
+  EXPECT_EQ(paging.next(), std::nullopt);
+}
+
 TEST(Paging, TheLastObjectMayBeGoneWhenItIsAskedForAgain) {
   Paging paging;
   taken(paging, page({"a", "b"}));

@@ -8,6 +8,7 @@ namespace mullion::mirror {
 void Hints::add(std::string prefix, std::string key) {
   ++added_;
   Hint hint{std::move(prefix), std::move(key)};
+  remember_word(hint);
   const auto found = known_.find(hint);
   if (found != known_.end()) {
     State& state = found->second;
@@ -24,7 +25,11 @@ void Hints::add(std::string prefix, std::string key) {
   known_.emplace(std::move(hint), State{added_});
 }
 
-std::optional<Hint> Hints::take() {
+std::optional<Hint> Hints::take(env::SteadyTime now) {
+  while (!later_.empty() && later_.begin()->first <= now) {
+    order_.push_back(later_.begin()->second);
+    later_.erase(later_.begin());
+  }
   if (order_.empty()) return std::nullopt;
   Hint next = std::move(order_.front());
   order_.pop_front();
@@ -45,14 +50,42 @@ void Hints::done(const Hint& hint) {
   order_.push_back(hint);
 }
 
-void Hints::failed(const Hint& hint) {
+std::optional<env::SteadyTime> Hints::next_due() const {
+  return later_.empty() ? std::nullopt : std::optional(later_.begin()->first);
+}
+
+bool Hints::failed(const Hint& hint, env::SteadyTime now) {
+  constexpr int kMostFailures = 5;
   const auto found = known_.find(hint);
-  if (found == known_.end()) return;
+  if (found == known_.end()) return true;
+  const int failures = found->second.failures + 1;
+  if (failures > kMostFailures) return known_.erase(found), false;
   found->second = State{found->second.since};
-  order_.push_back(hint);
+  found->second.failures = failures;
+  found->second.due = now + std::chrono::seconds(1 << (failures - 1));
+  later_.emplace(found->second.due, hint);
+  return true;
+}
+
+bool Hints::is_quiet_since(const Hint& hint, uint64_t mark) const {
+  const auto word = words_.find(hint);
+  return word == words_.end() ? mark >= forgotten_ : word->second <= mark;
+}
+
+void Hints::remember_word(const Hint& hint) {
+  const auto [word, added] = words_.try_emplace(hint, added_);
+  if (!added) words_by_age_.erase(std::exchange(word->second, added_));
+  words_by_age_.insert_or_assign(added_, hint);
+  if (words_.size() <= kMost) return;
+  const auto oldest = words_by_age_.begin();
+  forgotten_ = oldest->first;
+  words_.erase(oldest->second);
+  words_by_age_.erase(oldest);
 }
 
 void Hints::overtake(const Hint& hint) {
+  ++added_;
+  remember_word(hint);
   note(hint);
   const auto found = known_.find(hint);
   if (found == known_.end() || !found->second.under_way) return;

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "env/clock.h"
+
 namespace mullion::mirror {
 
 struct Hint {
@@ -26,12 +28,15 @@ class Hints {
 
   /// The object may have changed. An answer that is under way does not count: it may be older.
   void add(std::string prefix, std::string key);
-  /// The next object to be asked for; it is under way until done().
-  std::optional<Hint> take();
+  /// The next object to be asked for at `now`; it is under way until done().
+  std::optional<Hint> take(env::SteadyTime now);
+  /// When the next one is due that is not yet; absent: none.
+  std::optional<env::SteadyTime> next_due() const;
   /// The answer is in the replica.
   void done(const Hint& hint);
-  /// There was no answer.
-  void failed(const Hint& hint);
+  /// There was no answer: it is asked for again, later each time. False: it has failed too often and is left
+  /// to the next walk.
+  bool failed(const Hint& hint, env::SteadyTime now);
   /// The object is in the replica as of now: an answer that is under way is older.
   void overtake(const Hint& hint);
   /// Whether the answer under way is still the newest word of the object.
@@ -39,8 +44,11 @@ class Hints {
 
   bool empty() const { return known_.empty(); }
   size_t size() const { return known_.size(); }
-  /// A mark for settled().
+  /// A mark for settled() and is_quiet_since().
   uint64_t now() const { return added_; }
+  /// Whether nothing was heard of the object, and nothing of it written, since the mark. False also when that
+  /// is not remembered any more.
+  bool is_quiet_since(const Hint& hint, uint64_t mark) const;
   /// Whether everything that was added before the mark is in the replica, collections to be walked included.
   bool settled(uint64_t mark) const;
 
@@ -61,12 +69,19 @@ class Hints {
     bool under_way = false;
     bool again = false;  // word came while it was under way
     uint64_t again_since = 0;
+    int failures = 0;
+    env::SteadyTime due{};
   };
   void note(const Hint& hint);
+  void remember_word(const Hint& hint);
 
   uint64_t added_ = 0;
   std::map<Hint, State> known_;
   std::deque<Hint> order_;
+  std::set<std::pair<env::SteadyTime, Hint>> later_;  // failed
+  std::map<Hint, uint64_t> words_;                    // when something was heard of it last, as added_
+  std::map<uint64_t, Hint> words_by_age_;
+  uint64_t forgotten_ = 0;  // words up to this one
   std::set<std::string> overflown_;
   std::optional<uint64_t> overflown_since_;
   std::string page_;

@@ -5,7 +5,7 @@
 namespace mullion::mirror {
 
 void Pace::answered(int status, std::optional<env::Duration> retry_after, env::SteadyTime now) {
-  const bool busy = status == 429 || status >= 500;
+  const bool busy = status == 429 || status == 503;
   if (!busy) {
     failures_ = 0;
     return;

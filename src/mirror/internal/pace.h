@@ -14,7 +14,8 @@ class Pace {
   static constexpr env::Duration kFirst = std::chrono::seconds(1);
   static constexpr env::Duration kLongest = std::chrono::minutes(1);
 
-  /// A request was answered with `status`; `retry_after`: what the answer asks for.
+  /// A request was answered with `status`, of which 429 and 503 ask for less; `retry_after`: what the answer
+  /// asks for.
   void answered(int status, std::optional<env::Duration> retry_after, env::SteadyTime now);
   /// It was not.
   void failed(env::SteadyTime now);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "net/http.h"
 
@@ -19,7 +20,9 @@ std::optional<std::string> Paging::next() const {
   std::string query = fmt::format("limit={}", limit_);
   if (sorted_) query += "&sort=Key";
   if (by_offset_) return query + fmt::format("&offset={}", offset_);
-  if (!last_.empty()) query += fmt::format("&Key={}", net::percent_encode(fmt::format("Gte({})", last_)));
+  const std::string_view from = beyond_ ? "Gt" : "Gte";
+  if (!last_.empty())
+    query += fmt::format("&Key={}", net::percent_encode(fmt::format("{}({})", from, last_)));
   return query;
 }
 
@@ -46,8 +49,14 @@ Result<std::optional<Paging::Span>> Paging::take_by_key(const std::vector<Shown>
     walk_by_offset();
     return std::optional<Span>();
   }
-  const std::string from = last_;
-  const bool nothing_new = page.empty() || page.back().key == from;
+  const std::string last = last_;
+  largest_ = std::max(largest_, page.size());
+  const bool alone = page.size() == 1 && largest_ == 1 && page.front().key == last;
+  // Pages of one object never show more than the last one.
+  if (alone && !std::exchange(beyond_, true)) return std::optional<Span>();
+  // Of the last one itself only a page tells that begins with it.
+  const std::string from = std::exchange(beyond_, false) ? last + '\0' : last;
+  const bool nothing_new = page.empty() || page.back().key == last;
   if (nothing_new && page.size() >= limit_ && limit_ < kMostObjects) {
     limit_ = kMostObjects;  // more objects have this key than one page holds
     return std::optional<Span>();

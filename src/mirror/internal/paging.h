@@ -62,6 +62,8 @@ class Paging {
   size_t limit_ = 200;
   std::string last_;  // key of the last object shown; "" before the first
   uint64_t shown_ = 0;
+  size_t largest_ = 0;   // objects of one page so far
+  bool beyond_ = false;  // the next page begins behind `last_`, not with it
   uint64_t offset_ = 0;
   bool anchored_ = false;  // by offsets: the next page should begin with `last_`
   int steps_back_ = 0, barren_ = 0;

@@ -162,13 +162,13 @@ Result<Shown> read_shown(const Collection& collection, std::string_view endpoint
 }
 
 Result<std::vector<Shown>> read_list(const Collection& collection, std::string_view endpoint,
-                                     std::string_view text) {
+                                     std::string_view text, size_t* unreadable) {
   std::vector<Shown> out;
   const simdjson::padded_string compact(minified(text));
   const Result<void> read = each_entry(collection, compact, [&](std::string_view entry) -> Result<void> {
     Result<Shown> one = shown(collection, endpoint, entry);
-    if (!one) return one.error();
-    out.push_back(std::move(*one));
+    if (one) out.push_back(std::move(*one));
+    if (!one && unreadable != nullptr) ++*unreadable;
     return {};
   });
   if (!read) return read.error();

@@ -26,9 +26,10 @@ struct Shown {
 };
 
 /// What `text`, the answer to a list of `collection`, shows. Objects without `Endpoint` are those of
-/// `endpoint`. kCorrupt: not a list of objects with keys.
+/// `endpoint`. Entries that are no objects with a key are passed over, and counted in `unreadable`. kCorrupt:
+/// not a list.
 Result<std::vector<Shown>> read_list(const Collection& collection, std::string_view endpoint,
-                                     std::string_view text);
+                                     std::string_view text, size_t* unreadable = nullptr);
 /// The same of an answer that is one object.
 Result<Shown> read_shown(const Collection& collection, std::string_view endpoint, std::string_view text);
 
