@@ -1,12 +1,10 @@
 """Servers of another make below a manager: followed by their public API alone, however they lie."""
 import dataclasses
 import json
-import pathlib
 import random
 import sys
 import threading
 import time
-import uuid
 
 import pytest
 
@@ -170,9 +168,9 @@ FAULT_GROUPS = {
 class History(threading.Thread):
     """Reads the machines of one owner all the time, and notes what must never be seen."""
 
-    def __init__(self, manager, owner):
+    def __init__(self, manager, owner, server=None):
         super().__init__(daemon=True)
-        self.manager, self.owner = manager, owner
+        self.manager, self.owner, self.server = manager, owner, server
         self.deleting = set()  # written by the test before it deletes
         self.wrong, self.reads = [], 0
         self.over = threading.Event()
@@ -190,8 +188,8 @@ class History(threading.Thread):
             known |= now
 
     def churned(self, key):
-        """Whether the fake deleted it by itself; it no longer has it then."""
-        return self.server.state.get("machines", key) is None
+        """Whether a fault of the fake deleted it; it no longer has it then."""
+        return self.server is not None and self.server.state.get("machines", key) is None
 
     def stop(self):
         self.over.set()
@@ -224,8 +222,7 @@ def survives(site, groups, seed):
     manager = manager_of(site, *servers, **WALK)
     histories, changes = [], []
     for server, faults in zip(servers, groups):
-        history = History(manager, server.id)
-        history.server = server
+        history = History(manager, server.id, server)
         history.start()
         histories.append(history)
         server.faults.set(**faults)
@@ -238,16 +235,12 @@ def survives(site, groups, seed):
         one.join()
     for server in servers:
         server.faults.clear()
-    cleared = time.monotonic()
-    late = {}
     for server in servers:
         wait_same(server, manager, timeout=100, collections=("machines", "profiles"))
-        late[server.id] = round(time.monotonic() - cleared, 1)
     wrong = {history.owner: history.stop() for history in histories}
     assert not any(wrong.values()), wrong
     assert all(history.reads > 10 for history in histories)
     assert [server.failures for server in servers if server.failures] == []
-    print(late)
     for server in servers:
         manager.wait_status(server.id, "Connected")
 
@@ -316,6 +309,88 @@ def test_pages_of_one_object_are_walked_through(site):
     assert differences(server, manager) == []
 
 
+@pytest.mark.xfail(strict=True, reason="one entry that cannot be read keeps the whole endpoint from being current")
+def test_one_unreadable_entry_does_not_keep_an_endpoint_from_being_current(site):
+    server = foreign(site, "F", machines=5)
+    send = server._send
+
+    def without_key(connection, request, answer):
+        if request.method == "GET" and request.parts[2:] == ["tenants"]:
+            answer.data = b'[{"Description":"of a plugin that knows no keys"}]'
+        send(connection, request, answer)
+    server._send = without_key
+    manager = manager_of(site)
+    expect(200, manager.add_endpoint(server))
+    manager.wait_status("F", "Connected", timeout=5)
+
+
+@pytest.mark.xfail(strict=True, reason="what fails for one object makes the requests for all others wait")
+def test_one_object_that_cannot_be_shown_does_not_hold_up_others(site):
+    server = foreign(site, "F", machines=2)
+    manager = manager_of(site, server)
+    server.faults.set(fail_share=1, fail_status=500, fail_paths=f"machines/{uuid_of(server)}")
+    server.put("machines", {"Uuid": uuid_of(server), "Description": "not shown"})
+    time.sleep(8)
+    other = uuid_of(server, 1)
+    server.put("machines", {"Uuid": other, "Description": "shown"})
+    wait_until("the change", lambda: manager.get(f"machines/{other}")["Description"] == "shown", 3)
+
+
+NAMES = ["a(b)c", "a,b", "a b", "a%25b", "\u00fcn\u00ef", "Eq(x)", "x)", "(y", "a&b=c", "a+b", "q?r", "-dash",
+         "Gte(zz)", "z\\w", 'qu"ote', "#h", ".dot", "null", "5"]
+
+
+@pytest.mark.parametrize("leads_to_others", [False, True])
+def test_names_are_only_names(site, leads_to_others):
+    server = foreign(site, "F", "4.17")
+    if leads_to_others:
+        server.add_child(foreign(site, "Y", "4.17"))
+    manager = manager_of(site, server)
+    server.faults.set(cap_limit=2)
+    for silent in (False, True):
+        for name in NAMES:
+            server.put("profiles", {"Name": name, "Description": f"silent: {silent}"}, silent=silent)
+        if silent:
+            server.cut_websockets()
+        wait_same(server, manager, collections=("profiles",))
+    for name in NAMES:
+        server.delete("profiles", name)
+    wait_same(server, manager, collections=("profiles",))
+
+
+def test_what_a_pack_shows_instead_is_no_object_of_the_writable_layer(site):
+    server = foreign(site, "F")
+    server.load_pack("base", "v1.0.0", {"profiles": {"covered": {"Name": "covered"}}}, Overwritable=True)
+    server.put("profiles", {"Name": "covered", "Description": "own"})
+    manager = manager_of(site, server)
+    assert manager.get("profiles/covered")["Description"] == "own"
+    server.delete("profiles", "covered")
+    wait_until("it is gone", lambda: manager.call("GET", "profiles/covered").status_code == 404, 5)
+
+
+def test_collections_that_are_gone_are_gone(site):
+    server = foreign(site, "F", machines=2)
+    server.put("racks", {"Id": "r1"})
+    manager = manager_of(site, server)
+    assert manager.get("racks/r1")["Endpoint"] == "F"
+    server.restart(version="3.13")
+    wait_until("it is another version", lambda: manager.get("endpoints/F")["DRPVersion"] == "v3.13.6")
+    wait_until("racks are gone", lambda: manager.call("GET", "racks/r1").status_code == 404)
+    wait_same(server, manager)
+
+
+def test_an_account_with_few_rights_shows_what_it_may_see(site):
+    server = foreign(site, "F", machines=3)
+    server.put("roles", {"Name": "few", "Claims": [{"scope": "machines", "action": "list,get", "specific": "*"}]})
+    server.add_user("reader", "secret", ["few"])
+    manager = manager_of(site)
+    expect(200, manager.add_endpoint(server, user="reader", password="secret"))
+    manager.wait_status("F", "Connected")
+    server.put("machines", {"Name": "new"})
+    wait_same(server, manager, collections=("machines",))
+    assert shown(manager, "profiles", "F") == []
+
+
 # -- writes
 
 def write_everything(manager, path, check):
@@ -380,6 +455,36 @@ def test_many_writers_leave_the_replica_equal(site):
     for one in writers:
         one.join()
     wait_same(server, low, high, timeout=5, collections=("machines",))
+
+
+@pytest.mark.xfail(strict=True, reason="an empty Endpoint in the owner's answer is passed on")
+def test_answers_to_writes_name_the_owner(site):
+    server = foreign(site, "F", machines=1)
+    manager = manager_of(site, server)
+    assert manager.call("PATCH", f"machines/{uuid_of(server)}", describe("x")).json()["Endpoint"] == "F"
+
+
+@pytest.mark.xfail(strict=True, reason="what is no object of the writable layer counts as pending")
+@pytest.mark.parametrize("collection,body", [
+    ("contents", {"meta": {"Name": "pack", "Version": "v1.0.0"}, "sections": {"profiles": {"pp": {"Name": "pp"}}}}),
+    ("files/some/file", b"content")])
+def test_nothing_is_pending_that_replicas_never_hold(site, collection, body):
+    server = foreign(site, "F")
+    manager = manager_of(site, server)
+    answer = expect(201, manager.call("POST", f"/F/api/v3/{collection}", body))
+    assert "X-Mullion-Pending" not in answer.headers
+
+
+@pytest.mark.xfail(strict=True, reason="answers to writes are not put into the replica until a walk has ended")
+def test_writes_are_read_back_while_everything_is_read_again(site):
+    server = foreign(site, "F", machines=2)
+    manager = manager_of(site, server)
+    server.faults.set(answer_delay=.3)
+    server.cut_websockets()
+    manager.wait_status("F", "Updating")
+    answer = expect(200, manager.call("PATCH", f"machines/{uuid_of(server)}", describe("meanwhile")))
+    assert "X-Mullion-Pending" not in answer.headers
+    assert manager.get(f"machines/{uuid_of(server)}")["Description"] == "meanwhile"
 
 
 class HeldAnswer:
@@ -493,7 +598,90 @@ def test_an_owner_that_leaves_its_manager_leaves_ours(site):
     wait_same(x, low, high, owner="X")
 
 
+def test_an_owner_that_is_dark_behind_another_makes_manager_is_said_to_be(site):
+    child, server = foreign(site, "Y", "4.17", machines=2), foreign(site, "F", "4.17")
+    server.add_child(child)
+    manager = manager_of(site, server)
+    wait_until("Y is current", lambda: manager.count("machines", "?Endpoint=Y") == 2 and age(manager) <= 3)
+    child.stop()
+    server.put("endpoints", {"Id": "Y", "ConnectionStatus": "Lost"})
+    wait_until("it grows old", lambda: age(manager) >= 5)
+    assert "Y" in manager.call("GET", "machines").headers["X-Mullion-Stale"]
+    refused = manager.call("PATCH", f"machines/{uuid_of(child)}", describe("x"))
+    assert refused.status_code in (502, 503)
+    child.start()
+    server.put("endpoints", {"Id": "Y", "ConnectionStatus": "Connected"})
+    wait_until("it is young again", lambda: age(manager) <= 3)
+
+
+def test_another_makes_manager_cannot_speak_for_us_or_for_strangers(site):
+    server = foreign(site, "F", "4.17")
+    server.add_child(foreign(site, "Y", "4.17"))
+    manager = manager_of(site, server)
+    manager.create("profiles", {"Name": "mine", "Description": "own"})
+    server.put("endpoints", {"Id": "M", "ConnectionStatus": "Connected"})
+    for owner in ("M", "nobody"):
+        server.state.write_foreign("profiles", "mine", owner, {"Name": "mine", "Description": "forged"}, "create")
+    server.put("profiles", {"Name": "marker"})
+    wait_until("the marker", lambda: manager.count("profiles", "?Name=marker") == 1)
+    server.cut_websockets()
+    time.sleep(2)
+    manager.wait_status("F", "Connected")
+    assert [row["Description"] for row in manager.objects("profiles", "?Name=mine")] == ["own"]
+
+
+def test_a_direct_way_and_one_behind_another_makes_manager_lead_to_one_owner(site):
+    child, server = foreign(site, "Y", "4.17", machines=3), foreign(site, "F", "4.17")
+    server.add_child(child)
+    manager = manager_of(site, server)
+    gate = site.gate(child)
+    manager.attach(child, url=gate.url)
+    assert manager.count("machines", "?Endpoint=Y") == 3
+    gate.cut()
+    child.put("machines", {"Uuid": uuid_of(child), "Description": "through F"})
+    wait_until("the way through F", lambda: manager.get(f"machines/{uuid_of(child)}")["Description"] == "through F")
+    gate.mend()
+    manager.wait_status("Y", "Connected", timeout=30)
+    child.put("machines", {"Uuid": uuid_of(child), "Description": "direct"})
+    wait_same(child, manager, collections=("machines",))
+
+
 # -- trouble
+
+@pytest.mark.xfail(strict=True, reason="the websocket is asked for with the token that was refused")
+def test_a_revoked_token_is_no_refused_login(site):
+    server = foreign(site, "F", machines=2)
+    manager = manager_of(site, server)
+    server.revoke_tokens()
+    server.put("machines", {"Uuid": uuid_of(server), "Description": "after"})
+    wait_until("the change", lambda: manager.get(f"machines/{uuid_of(server)}")["Description"] == "after", 5)
+    assert "login refused" not in manager.log()
+
+
+@pytest.mark.parametrize("killed", ["R", "T"])
+def test_managers_that_are_killed_lose_nothing(site, killed):
+    server = foreign(site, "F", machines=10)
+    low = manager_of(site, server, name="R")
+    high = manager_of(site, low, name="T")
+    wait_same(server, high)
+    one = site.servers[killed]
+    one.kill()
+    server.delete("machines", uuid_of(server))
+    server.put("machines", {"Name": "made meanwhile"})
+    one.start()
+    assert one.count("machines", "?Endpoint=F") >= 9, "it shows what it had"
+    wait_same(server, low, high, timeout=20)
+
+
+def test_an_endpoint_that_is_taken_off_and_attached_again_is_whole(site):
+    server = foreign(site, "F", machines=10)
+    low = manager_of(site, server, name="R")
+    high = manager_of(site, low, name="T")
+    low.delete("endpoints/F")
+    wait_until("nothing is left", lambda: low.count("machines") + high.count("machines") == 0)
+    expect(200, low.add_endpoint(server))
+    wait_same(server, low, high, timeout=20)
+
 
 @pytest.mark.parametrize("trouble", ["restart", "cut_connections", "cut_websockets", "revoke_tokens"])
 def test_it_comes_back_by_itself(site, trouble):
@@ -623,25 +811,42 @@ def test_switching_ways_changes_no_byte(site):
     manager.wait_status("A", "Connected")
     before = manager.get("endpoints/A")
     texts = {}
-    watch = History(manager, "A")
-    watch.server = owner
-    watch.churned = lambda key: False
-    watch.start()
+    history = History(manager, "A")
+    history.start()
     for way in ("events", "auto", "events"):
         manager.patch("endpoints/A", ("replace", "/Params/manager~1follow", way))
         wanted = {"events": "events", "auto": "stream"}[way]
         wait_until(f"followed by {wanted}", lambda: way_of(manager, "A") == wanted)
         manager.wait_status("A", "Connected")
-        owner.create("machines", {"Name": f"then-{len(texts)}-{uuid.uuid4().hex[:4]}"}) if not texts else None
         wait_equal(owner, manager)
         text = {one: expect(200, manager.call("GET", f"{one}?Endpoint=A&sort=Key")).text for one in
                 ("machines", "profiles", "users", "roles", "pools", "stages")}
         assert texts in ({}, text), way
         texts = text
-    assert watch.stop() == []
+    assert history.stop() == []
     after = manager.get("endpoints/A")
     for name in ("Id", "CreatedAt", "VersionSets", "Components", "DRPVersion", "Prefs"):
         assert before.get(name) == after.get(name), name
+
+
+def test_a_server_that_mullion_replaces_stays_the_same_endpoint(site, tmp_path):
+    server, manager, owner = foreign(site, "A", machines=5), site.start("M")[0].become_manager(), site.server("A")
+    owner.api_port = server.api_port
+    expect(200, manager.add_endpoint(server))
+    manager.wait_status("A", "Connected")
+    manager.patch("endpoints/A", ("add", "/Meta/mine", "kept"))
+    cli = CommandLine(manager, tmp_path)
+    for old, new, way in ((server, owner, "stream"), (owner, server, "events")):
+        old.stop()
+        new.start()
+        manager.wait_status("A", "Error")
+        cli.json("endpoints", "accept", "A")
+        wait_until(f"followed by {way}", lambda: way_of(manager, "A") == way)
+        manager.wait_status("A", "Connected")
+        assert manager.get("endpoints/A")["Meta"]["mine"] == "kept"
+        assert manager.count("machines", "?Endpoint=A") == (0 if way == "stream" else 5)
+    server.put("machines", {"Name": "after"})
+    wait_same(server, manager)
 
 
 # -- the mission with servers of another make
