@@ -304,6 +304,7 @@ class FakeManager final : public manager::Manager {
 
   void start() override {}
   Task<void> stop() override { co_return; }
+  bool is_foreign(const std::string&) const override { return false; }
   bool active() const override { return true; }
   Task<Result<std::string>> add_endpoint(std::string params_json, const auth::Principal&) override {
     if (params_json.find("manager/url") == std::string::npos) {

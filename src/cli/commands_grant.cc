@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <set>
 
+#include "base/text.h"
 #include "cli/document.h"
 #include "cli/handlers.h"
 #include "cli/known_servers.h"
@@ -63,6 +65,44 @@ json::object manager_role(std::string_view name, const std::string& collections)
           {"Claims", std::move(claims)}};
 }
 
+/// What a server knows of claims, from its info.
+struct KnownClaims {
+  std::set<std::string, std::less<>> scopes, actions;
+};
+KnownClaims known_claims(const json::value& info) {
+  KnownClaims out;
+  const json::value* scopes = member(info, "scopes");
+  if (scopes == nullptr || !scopes->is_object()) return out;
+  for (const auto& [scope, actions] : scopes->get_object()) {
+    out.scopes.emplace(scope);
+    if (!actions.is_object()) continue;
+    for (const auto& [action, nothing] : actions.get_object()) out.actions.emplace(action);
+  }
+  return out;
+}
+
+std::string those_among(const json::value& list, const std::set<std::string, std::less<>>& known) {
+  std::vector<std::string> words = split_list(std::string_view(list.get_string()));
+  std::erase_if(words, [&](const std::string& word) { return !known.contains(word); });
+  return fmt::format("{}", fmt::join(words, ","));
+}
+
+/// Servers refuse roles that name scopes or actions which they do not know, as those of another make do with
+/// what only Mullion has.
+void leave_out_unknown(const json::value& info, json::object& role) {
+  const KnownClaims known = known_claims(info);
+  if (known.scopes.empty()) return;
+  json::array claims;
+  for (json::value& one : role["Claims"].get_array()) {
+    json::object& claim = one.get_object();
+    claim["scope"] = those_among(claim["scope"], known.scopes);
+    claim["action"] = those_among(claim["action"], known.actions);
+    if (claim["scope"].get_string().empty() || claim["action"].get_string().empty()) continue;
+    claims.push_back(std::move(claim));
+  }
+  role["Claims"] = std::move(claims);
+}
+
 /// Creates the object, or changes these members of the one that is there.
 Result<void> put(Invocation& call, const std::string& collection, const std::string& name,
                  const json::object& wanted) {
@@ -116,7 +156,10 @@ Result<void> endpoint_grant(Invocation& call) {
   const std::string name = given.empty() ? std::string(kDefaultAccount) : given;
   Result<json::value> prefixes = call.session.get("objects");
   if (!prefixes) return prefixes.error();
-  const json::object role = manager_role(name, managed_collections(*prefixes));
+  const Result<json::value> info = call.session.get("info");
+  if (!info) return info.error();
+  json::object role = manager_role(name, managed_collections(*prefixes));
+  leave_out_unknown(*info, role);
   if (call.flags.on("make")) {
     Result<void> made = make_account(call, name, role);
     if (!made) return made;

@@ -138,7 +138,8 @@ class ManagerImpl final : public Manager {
     for (const auto& [id, session] : sessions()) {
       const replication::SinkCounters& counters = session->counters();
       out.push_back({id, counters.lag, counters.bytes, counters.commits, counters.snapshots,
-                     counters.mismatches, session->connects(), session->forwards().read()});
+                     counters.mismatches, counters.corrections, session->connects(),
+                     session->forwards().read()});
     }
     return out;
   }
@@ -151,6 +152,13 @@ class ManagerImpl final : public Manager {
   std::string endpoint_state(const std::string& id) const override {
     const std::shared_ptr<Session> found = session(id);
     return found ? found->state() : std::string();
+  }
+  bool is_foreign(const std::string& owner) const override {
+    const std::shared_ptr<const Plan> routes = plan();
+    const auto route = routes->routes.find(owner);
+    const std::shared_ptr<Session> found =
+        session(route == routes->routes.end() ? owner : route->second.next_hop);
+    return found && found->is_foreign();
   }
   void on_endpoint_change(std::function<void(const std::string& id)> listener) override {
     endpoint_changed_->push_back(std::move(listener));
@@ -591,6 +599,8 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
   onwards.target = std::move(way->target);
   onwards.headers =
       forwarded_headers(request, way->access.token, on_behalf_of(principal, given_.identity.id));
+  // Its answers are read here: for what they show, and for what they must not.
+  if (way->session->is_foreign()) onwards.headers.remove("Accept-Encoding");
   onwards.body = std::move(*body);
   onwards.timeout = kForwardPatience;
   Result<net::ClientResponse> answer = co_await send(*way, std::move(onwards));

@@ -42,7 +42,7 @@ struct Identity {
 struct EndpointStatistics {
   std::string id;
   uint64_t lag = 0;  // commits of the endpoint not yet received
-  uint64_t bytes = 0, commits = 0, snapshots = 0, mismatches = 0, connects = 0;
+  uint64_t bytes = 0, commits = 0, snapshots = 0, mismatches = 0, corrections = 0, connects = 0;
   Latency forwards;
 };
 
@@ -96,6 +96,9 @@ class Manager {
   virtual Task<Result<std::shared_ptr<net::WebSocket>>> forward_websocket(
       std::string owner, std::string api_target, const auth::Principal& principal) = 0;
 
+  /// Whether the owner, or the attached endpoint that leads to it, is a server of another make: by its last
+  /// words it does not offer the replication stream.
+  virtual bool is_foreign(const std::string& owner) const = 0;
   /// A request of this server itself, as the account that the endpoint was attached with: to an attached
   /// endpoint, or to one at any depth through the next hop. `request.target` begins with "/api/v3/" and is
   /// encoded. Errors as forward().

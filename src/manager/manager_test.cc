@@ -628,7 +628,9 @@ TEST_F(ManagerTest, AServerWithNeitherAStreamNorEventsIsAnError) {
   a.offers_stream = false;
   Managing m(network_, "M", time_);
   ASSERT_TRUE(m.attach(a));
-  EXPECT_TRUE(soon([&] { return m.status("A").starts_with("Error: the server answered instead of opening a WebSocket"); }));
+  EXPECT_TRUE(soon([&] {
+    return m.status("A").starts_with("Error: the server answered instead of opening a WebSocket");
+  }));
   EXPECT_EQ(a.streams, 0);
 }
 

@@ -118,6 +118,7 @@ env::Task<Error> Session::converse() {
     co_return Error(ErrorCode::kConflict,
                     fmt::format("{} is now the endpoint {}", connection.url, contact->id));
   }
+  foreign_ = !contact->streams;
   const std::shared_ptr<EndpointFollower> follower = make_follower(*contact);
   const Result<void> opened = co_await follower->open(contact->link, token_of_now(contact->token));
   if (!opened) co_return refused_stream(opened.error());

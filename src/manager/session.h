@@ -71,6 +71,8 @@ class Session : public std::enable_shared_from_this<Session> {
     std::string token;
   };
   std::optional<Access> access() const;
+  /// Whether it is a server of another make, see Manager::is_foreign().
+  bool is_foreign() const { return foreign_; }
   /// Who keeps the replicas up to date; absent while nobody does.
   std::shared_ptr<EndpointFollower> follower() const;
   /// The endpoint does not take `stale` any more, because its secrets changed: logs in anew unless somebody
@@ -110,6 +112,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::atomic<uint64_t> connects_{0};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> ended_{false};
+  std::atomic<bool> foreign_{false};
   env::Signal wake_;      // stop, or other parameters
   env::Signal describe_;  // status or state to be written
   env::Signal end_;

@@ -31,6 +31,7 @@ constexpr int kMostAttempts = 5;
 constexpr int kMostBeforeAcknowledged = 10'000;
 constexpr size_t kMostCollections = 500;
 constexpr size_t kMostOwners = 100'000;
+constexpr size_t kMostUploads = 10'000;
 constexpr std::string_view kEverything = "*.*.*";
 /// Nothing is ever called so: registering for it asks for an acknowledgement and for nothing else.
 constexpr std::string_view kNothing = "mullion-probe.none.none";
@@ -180,8 +181,17 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     hint(event->type, event->key);
     if (event->type == "endpoints") owners_changed = true;
     if (is_reported(event->type, event->key)) state_changed = true;
+    if (is_upload(event->type, event->key)) note_upload(event->type + "/" + event->key);
     if (owners_changed || state_changed) wake.notify_all();
     return false;
+  }
+
+  /// An upload of which only events tell: its checksum is part of the reported state from now on.
+  void note_upload(std::string path) {
+    std::lock_guard lock(mutex);
+    if (uploads_changed.size() >= kMostUploads) return;
+    uploads_changed.insert(std::move(path));
+    state_changed = true;
   }
 
   void hint(const std::string& prefix, const std::string& key) {
@@ -493,8 +503,25 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     co_return Result<void>{};
   }
 
+  env::Task<Result<void>> look_at_uploads() {
+    std::set<std::string> changed;
+    {
+      std::lock_guard lock(mutex);
+      changed.swap(uploads_changed);
+    }
+    for (const std::string& path : changed) {
+      Result<std::string> sum = co_await checksum_of(*api, path);
+      if (!sum) co_return sum.error();
+      uploads.erase(path);
+      if (!sum->empty() && uploads.size() < kMostUploads) uploads.emplace(path, std::move(*sum));
+    }
+    co_return Result<void>{};
+  }
+
   env::Task<Result<void>> tell_state() {
-    Result<ReportedState> state = co_await read_state(*api, options.endpoint);
+    Result<void> looked = co_await look_at_uploads();
+    if (!looked) co_return looked;
+    Result<ReportedState> state = co_await read_state(*api, options.endpoint, uploads);
     if (!state) co_return state.error();
     if (!state->id.empty() && state->id != options.endpoint)
       co_return Error(ErrorCode::kConflict, fmt::format("the endpoint calls itself {:.200}", state->id));
@@ -711,6 +738,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
   // Of the walk alone.
   std::vector<Collection> collections;
   std::set<std::string> by_offset;
+  Uploads uploads;  // of which an event told
   env::SteadyTime next_walk{};
   std::optional<std::vector<std::string>> walked_for;
 
@@ -724,6 +752,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
   std::optional<Error> reason;
   Hints hints;
   std::set<Hint> doubts;
+  std::set<std::string> uploads_changed;
   std::deque<Proof> proofs;
   std::optional<env::SteadyTime> proven_at;
 };

@@ -134,6 +134,7 @@ void add_endpoints(Page& page, const MetricSources& sources) {
           {"mullion_replication_commits_total", endpoint.commits},
           {"mullion_replication_snapshots_total", endpoint.snapshots},
           {"mullion_replication_digest_mismatches_total", endpoint.mismatches},
+          {"mullion_mirror_corrections_total", endpoint.corrections},
           {"mullion_replication_reconnects_total", endpoint.connects},
           {"mullion_forward_errors_total", endpoint.forwards.errors}}) {
       page.counter(name, static_cast<double>(value), labels);

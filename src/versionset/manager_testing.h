@@ -31,6 +31,7 @@ class FakeManager final : public manager::Manager {
   }
   void start() override {}
   Task<void> stop() override { co_return; }
+  bool is_foreign(const std::string&) const override { return false; }
   bool active() const override {
     const bool answer = on;
     ++looks;

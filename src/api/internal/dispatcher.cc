@@ -221,7 +221,8 @@ env::Task<Result<net::Response>> forward_prefixed(Call& call) {
                        call.route->needs == Needs::kCreate;
   if (created && call.principal.tenant) answer = co_await join_forwarded(call, std::move(*answer));
   // Reads below an owner are the owner's own words; a change is gone on with here.
-  if (call.request.method == "GET" || call.request.method == "HEAD") co_return answer;
+  if (call.request.method == "GET" || call.request.method == "HEAD")
+    co_return co_await without_secrets(call, call.owner, std::move(answer));
   co_return co_await with_owner(call, call.owner, std::move(answer));
 }
 

@@ -5,6 +5,7 @@
 
 #include "api/internal/handlers.h"
 #include "api/internal/objects.h"
+#include "mirror/shown_answer.h"
 
 namespace mullion::api {
 namespace {
@@ -36,6 +37,36 @@ bool shows_object(const Route& route) {
          route.handler == handlers::create_object || route.handler == handlers::start_machine;
 }
 
+bool is_success(const Call& call, const Result<net::Response>& answer) {
+  return answer && answer->status >= 200 && answer->status < 300 && call.request.method != "HEAD" &&
+         call.route != nullptr && call.type != nullptr;
+}
+
+/// What a server of another make answers, without secrets and with its owner. Text that cannot be read does
+/// not reach the client: nobody knows what stands in it.
+env::Task<Result<net::Response>> made_presentable(const Call& call, std::string owner,
+                                                  Result<net::Response> answer) {
+  constexpr size_t kLongest = size_t{256} << 20;
+  std::string text;
+  if (auto* whole = std::get_if<std::string>(&answer->body)) {
+    text = std::move(*whole);
+  } else if (net::BodySourcePtr& body = std::get<net::BodySourcePtr>(answer->body); body != nullptr) {
+    Result<std::string> read = co_await net::read_all(*body, kLongest);
+    if (!read) co_return read.error();
+    text = std::move(*read);
+  }
+  if (text.empty()) co_return answer;
+  Result<std::string> shown = mirror::shown_answer(call.type->prefix, call.type, owner, text);
+  if (!shown) {
+    Error error(ErrorCode::kUnreachable, fmt::format("endpoint {}: its answer shows no object", owner));
+    error.model = call.type->prefix;
+    co_return error;
+  }
+  answer->headers.remove("Content-Length");
+  answer->body = std::move(*shown);
+  co_return answer;
+}
+
 /// Whether a body begins as one without an owner does; then it has one afterwards.
 bool name_owner(std::string& body, const std::string& owner) {
   if (!body.starts_with(kOwnerless)) return false;
@@ -47,10 +78,10 @@ bool name_owner(std::string& body, const std::string& owner) {
 
 env::Task<Result<net::Response>> with_owner(const Call& call, std::string owner,
                                             Result<net::Response> answer) {
-  const bool shown = answer && answer->status >= 200 && answer->status < 300 && call.route != nullptr &&
-                     call.type != nullptr && call.type->traits.has_endpoint && shows_object(*call.route) &&
-                     call.request.method != "HEAD";
-  if (!shown) co_return answer;
+  if (!is_success(call, answer) || !shows_object(*call.route)) co_return answer;
+  if (call.services.manager->is_foreign(owner))
+    co_return co_await made_presentable(call, std::move(owner), std::move(answer));
+  if (!call.type->traits.has_endpoint) co_return answer;
   if (auto* text = std::get_if<std::string>(&answer->body)) {
     if (name_owner(*text, owner)) answer->headers.remove("Content-Length");
     co_return answer;
@@ -68,6 +99,14 @@ env::Task<Result<net::Response>> with_owner(const Call& call, std::string owner,
   }
   answer->body = std::make_unique<JoinedBody>(std::move(first), std::move(body), size);
   co_return answer;
+}
+
+env::Task<Result<net::Response>> without_secrets(const Call& call, std::string owner,
+                                                 Result<net::Response> answer) {
+  const bool shows_objects = is_success(call, answer) &&
+                             (shows_object(*call.route) || call.route->handler == handlers::list_objects);
+  if (!shows_objects || !call.services.manager->is_foreign(owner)) co_return answer;
+  co_return co_await made_presentable(call, std::move(owner), std::move(answer));
 }
 
 }  // namespace mullion::api

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "mirror/internal/shown.h"
+#include "mirror/lease_marker.h"
 #include "model/members.h"
 #include "model/object.h"
 
@@ -81,6 +82,13 @@ json::array own_plugins(const json::value& plugins, const std::string& endpoint)
   return out;
 }
 
+/// Who marked that it configures the endpoint; the moment until when is that one's business. "" nobody.
+env::Task<std::string> lease_holder(Api& api) {
+  const std::optional<json::value> marker = co_await get(api, fmt::format("profiles/{}", kLeaseMarker));
+  if (!marker || !marker->is_object()) co_return "";
+  co_return model::text_member(model::object_member(marker->get_object(), "Params"), kLeaseHolder);
+}
+
 /// Of the portal that is installed there; "" when none is.
 env::Task<std::string> ux_version(Api& api) {
   constexpr size_t kLongest = 100;
@@ -92,7 +100,7 @@ env::Task<std::string> ux_version(Api& api) {
 
 }  // namespace
 
-env::Task<Result<ReportedState>> read_state(Api& api, std::string endpoint) {
+env::Task<Result<ReportedState>> read_state(Api& api, std::string endpoint, Uploads uploads) {
   const Result<Answer> answer = co_await api.get("info");
   if (!answer) co_return answer.error();
   const std::optional<json::object> info = model::read_object(answer->body);
@@ -122,16 +130,36 @@ env::Task<Result<ReportedState>> read_state(Api& api, std::string endpoint) {
   if (plugins) state["plugins"] = own_plugins(*plugins, endpoint);
   state["ux_version"] = co_await ux_version(api);
   if (const json::value* licence = info->if_contains("License")) state["licence"] = *licence;
-  state["files"] = json::object();
+  state["configured_by"] = co_await lease_holder(api);
+  json::object files;
+  for (const auto& [path, sha256] : uploads) files[path] = sha256;
+  state["files"] = std::move(files);
   state["files_incomplete"] = true;  // checksums are asked for when they matter
   out.json = json::serialize(state);
   co_return out;
 }
 
+env::Task<Result<std::string>> checksum_of(Api& api, std::string path) {
+  std::string encoded;
+  for (const std::string& part : split_list(path, '/'))
+    encoded += (encoded.empty() ? "" : "/") + net::percent_encode(part);
+  Result<Answer> answer = co_await api.head(std::move(encoded));
+  if (!answer) co_return answer.error();
+  const bool hexadecimal = answer->sha256.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
+  co_return answer->status == 200 && hexadecimal ? answer->sha256 : "";
+}
+
+bool is_upload(std::string_view type, std::string_view key) {
+  constexpr size_t kLongest = 1000;
+  if ((type != "files" && type != "isos") || key.empty() || key.size() > kLongest) return false;
+  return !key.starts_with("rebar-catalog/") && !key.starts_with("travelled/") && !key.starts_with("ux/");
+}
+
 bool is_reported(std::string_view type, std::string_view key) {
   constexpr std::array<std::string_view, 4> kTypes{"contents", "plugin_providers", "plugins", "preferences"};
   if (std::ranges::find(kTypes, type) != kTypes.end()) return true;
-  return (type == "profiles" && key == "global") || (type == "files" && key.starts_with("ux/"));
+  return (type == "profiles" && (key == "global" || key == kLeaseMarker)) ||
+         (type == "files" && key.starts_with("ux/"));
 }
 
 }  // namespace mullion::mirror

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 
+#include "mirror/shown_answer.h"
 #include "model/members.h"
 #include "model/object.h"
 #include "model/secure_params.h"
@@ -116,6 +118,28 @@ std::string body_of(const Collection& collection, const simdjson::padded_string&
   return out + "}";
 }
 
+/// Calls `take` with the text of each entry until it answers an error. `text` is a list without blanks.
+Result<void> each_entry(const Collection& collection, const simdjson::padded_string& text,
+                        const std::function<Result<void>(std::string_view)>& take) {
+  ondemand::parser parser;
+  ondemand::document document;
+  ondemand::array array;
+  if (parser.iterate(text).get(document) != simdjson::SUCCESS) return unreadable(collection, "not JSON");
+  // Servers written in Go show an empty list as null now and then.
+  if (std::string_view(text) == "null") return {};
+  if (document.get_array().get(array) != simdjson::SUCCESS) return unreadable(collection, "not a list");
+  for (auto element : array) {
+    std::string_view raw;
+    if (simdjson::to_json_string(element).get(raw) != simdjson::SUCCESS)
+      return unreadable(collection, "not JSON");
+    if (Result<void> taken = take(raw); !taken) return taken;
+  }
+  const char* rest = nullptr;  // an error is the end of the text
+  if (document.current_location().get(rest) == simdjson::SUCCESS)
+    return unreadable(collection, "something follows the list");
+  return {};
+}
+
 Result<Shown> shown(const Collection& collection, std::string_view endpoint, std::string_view compact) {
   const Result<json::value> value = model::parse_json(compact);
   if (!value) return unreadable(collection, value.error().text());
@@ -139,27 +163,39 @@ Result<Shown> read_shown(const Collection& collection, std::string_view endpoint
 
 Result<std::vector<Shown>> read_list(const Collection& collection, std::string_view endpoint,
                                      std::string_view text) {
-  const simdjson::padded_string compact(minified(text));
-  ondemand::parser parser;
-  ondemand::document document;
-  ondemand::array array;
   std::vector<Shown> out;
-  if (parser.iterate(compact).get(document) != simdjson::SUCCESS) return unreadable(collection, "not JSON");
-  // Servers written in Go show an empty list as null now and then.
-  if (std::string_view(compact) == "null") return out;
-  if (document.get_array().get(array) != simdjson::SUCCESS) return unreadable(collection, "not a list");
-  for (auto element : array) {
-    std::string_view raw;
-    if (simdjson::to_json_string(element).get(raw) != simdjson::SUCCESS)
-      return unreadable(collection, "not JSON");
-    Result<Shown> one = shown(collection, endpoint, raw);
+  const simdjson::padded_string compact(minified(text));
+  const Result<void> read = each_entry(collection, compact, [&](std::string_view entry) -> Result<void> {
+    Result<Shown> one = shown(collection, endpoint, entry);
     if (!one) return one.error();
     out.push_back(std::move(*one));
-  }
-  const char* rest = nullptr;  // an error is the end of the text
-  if (document.current_location().get(rest) == simdjson::SUCCESS)
-    return unreadable(collection, "something follows the list");
+    return {};
+  });
+  if (!read) return read.error();
   return out;
+}
+
+Result<std::string> shown_answer(std::string_view prefix, const model::ObjectType* type,
+                                 std::string_view owner, std::string_view text) {
+  const Collection collection{std::string(prefix), type};
+  std::string out;
+  const auto show = [&](std::string_view entry) -> Result<void> {
+    Result<Shown> one = shown(collection, owner, entry);
+    if (!one) return one.error();
+    if (!one->writable) one->body = body_of(collection, simdjson::padded_string(entry));
+    if (out.size() > 1) out += ',';
+    model::append_with_endpoint(out, one->body, one->owner);
+    return {};
+  };
+  const std::string compact = minified(text);
+  if (!compact.starts_with('[')) {
+    if (Result<void> done = show(compact); !done) return done.error();
+    return out;
+  }
+  out = "[";
+  const Result<void> read = each_entry(collection, simdjson::padded_string(compact), show);
+  if (!read) return read.error();
+  return out + "]";
 }
 
 std::string replica_key(const Collection& collection, std::string_view key) {

@@ -8,27 +8,21 @@
 #include "env/unless.h"
 #include "model/object.h"
 #include "versionset/internal/json_read.h"
+#include "versionset/internal/lease_calls.h"
 #include "versionset/internal/log.h"
 
 namespace mullion::versionset {
 namespace {
 
-constexpr auto kLeaseTime = std::chrono::seconds(60);
 constexpr auto kRenewal = std::chrono::seconds(20);
 /// An endpoint that shows no progress for so long lends its place to another one.
 constexpr auto kStill = std::chrono::seconds(5);
 /// When an endpoint does not tell how long its lease lasts.
 constexpr auto kAskAgain = std::chrono::seconds(30);
 constexpr auto kAskAgainSoonest = std::chrono::seconds(2);
-constexpr std::string_view kLease = "/api/v3/configuration_lease";
 
 std::string named(const Action& action, std::string_view reason) {
   return fmt::format("{} {}: {}", kind_name(action.kind), action.name, reason);
-}
-
-net::ClientRequest lease_request(const std::string& holder) {
-  const json::object wanted{{"holder", holder}, {"seconds", std::chrono::seconds(kLeaseTime).count()}};
-  return json_request("POST", std::string(kLease), wanted);
 }
 
 /// The artifacts for one action: fetching ends when the action is not wanted any more, whatever a server
@@ -379,7 +373,7 @@ void Applier::lose_lease(const EntryPtr& entry) {
 
 Task<void> Applier::take_lease(EntryPtr entry) {
   const env::SteadyTime asked = now();
-  Result<Answer> answer = co_await ask(*entry->calls, lease_request(parts_.own_id));
+  const Result<void> answer = co_await take_lease_there(*entry->calls, parts_.own_id, env::system_clock());
   entry->lease_error.clear();
   if (answer) {
     entry->memory.reached();
@@ -404,17 +398,14 @@ Task<void> Applier::take_lease(EntryPtr entry) {
 
 /// Somebody else has it: who, and until when?
 Task<void> Applier::ask_holder(EntryPtr entry) {
-  Result<Answer> answer = co_await ask(*entry->calls, get_request(std::string(kLease)));
+  const Result<LeaseThere> there = co_await lease_there(*entry->calls, env::system_clock());
   LeaseView lease;
   lease.other = "another manager";
   lease.asked = now();
   lease.until = lease.asked + kAskAgain;
-  if (answer) {
-    const json::object shown = parse_object(answer->body);
-    const json::value* seconds = shown.if_contains("seconds");
-    lease.other = text_member(shown, "holder");
-    if (seconds != nullptr && seconds->is_int64())
-      lease.until = now() + std::chrono::seconds(seconds->get_int64() + 1);
+  if (there) {
+    lease.other = there->holder;
+    if (there->seconds) lease.until = now() + std::chrono::seconds(*there->seconds + 1);
   }
   kApplyLog.info("somebody else configures it endpoint={} holder={}", entry->endpoint, lease.other);
   std::lock_guard lock(mutex_);
@@ -423,12 +414,9 @@ Task<void> Applier::ask_holder(EntryPtr entry) {
 
 Task<void> Applier::release_lease(EntryPtr entry) {
   lose_lease(entry);
-  net::ClientRequest request;
-  request.method = "DELETE";
-  request.target = fmt::format("{}?holder={}", kLease, net::percent_encode(parts_.own_id));
-  Result<Answer> answer = co_await ask(*entry->calls, std::move(request));
+  const Result<void> answer = co_await release_lease_there(*entry->calls, parts_.own_id);
   if (!answer)
-    kApplyLog.debug("the lease is left to run out endpoint={} reason={}", entry->endpoint,
+    kApplyLog.debug("the lease expires by itself endpoint={} reason={}", entry->endpoint,
                     answer.error().text());
 }
 
@@ -440,7 +428,7 @@ Task<void> Applier::renew_lease(EntryPtr entry, uint64_t holding) {
       if (entry->holding != holding) co_return;
     }
     const env::SteadyTime asked = now();
-    Result<Answer> answer = co_await ask(*entry->calls, lease_request(parts_.own_id));
+    const Result<void> answer = co_await take_lease_there(*entry->calls, parts_.own_id, env::system_clock());
     std::lock_guard lock(mutex_);
     if (entry->holding != holding) {
       if (!entry->lease.held && answer) tasks_.spawn("lease", [this, entry] { return release_lease(entry); });

@@ -74,13 +74,25 @@ Task<Result<void>> bring_package(const Target& target, std::string place, conten
   co_return co_await upload_file(target, std::move(place), std::move(package), false);
 }
 
-Task<Result<Effect>> upgrade_to(const Target& target, const Action& action, std::string place,
-                                RestartPatience patience) {
+/// The package lies at the endpoint already.
+Task<Result<Answer>> ask_for_upgrade(const Target& target, std::string place) {
   net::ClientRequest request = get_request("");
   request.method = "POST";
   // An older version is wanted when it is declared.
   request.target = fmt::format("/api/v3/system/upgrade?force=true&file={}", net::percent_encode(place));
-  Result<Answer> sent = co_await ask(target.calls, std::move(request));
+  co_return co_await ask(target.calls, std::move(request));
+}
+
+/// A server of another make takes the package with the request.
+Task<Result<Answer>> send_upgrade(const Target& target, content::Blobs::Info package) {
+  net::ClientRequest request = get_request("/api/v3/system/upgrade");
+  request.method = "POST";
+  request.headers.set("Content-Type", "application/octet-stream");
+  co_return co_await send_file(target, std::move(request), std::move(package));
+}
+
+Task<Result<Effect>> upgraded(const Target& target, const Action& action, Result<Answer> sent,
+                              RestartPatience patience) {
   // The restart may cut the answer; whether it was staged is seen by what comes back.
   if (!sent && !is_broken(sent.error())) co_return sent.error();
   if (!sent) {
@@ -95,7 +107,8 @@ Task<Result<Effect>> upgrade_to(const Target& target, const Action& action, std:
 Task<Result<Effect>> carry_out_server(const Target& target, const Action& action, RestartPatience patience) {
   Result<json::object> info = co_await read_object(target.calls, "/api/v3/info");
   if (!info) co_return info.error();
-  const std::string place = action.artifact ? package_place(*action.artifact) : "";
+  const bool lies_there = action.artifact && !target.calls.is_foreign();
+  const std::string place = lies_there ? package_place(*action.artifact) : "";
   if (same_version(text_member(*info, "version"), action.actual_version)) {
     if (!place.empty()) co_await remove_package(target.calls, place);
     co_return Effect::kNone;
@@ -108,9 +121,14 @@ Task<Result<Effect>> carry_out_server(const Target& target, const Action& action
   if (!action.artifact) co_return Error(ErrorCode::kInvalid, "the version names nothing to send");
   Result<content::Blobs::Info> package = co_await target.artifacts.fetch(*action.artifact);
   if (!package) co_return package.error();
+  if (target.calls.is_foreign()) {
+    Result<Answer> sent = co_await send_upgrade(target, std::move(*package));
+    co_return co_await upgraded(target, action, std::move(sent), patience);
+  }
   Result<void> brought = co_await bring_package(target, place, std::move(*package));
   if (!brought) co_return brought.error();
-  Result<Effect> done = co_await upgrade_to(target, action, place, patience);
+  Result<Answer> sent = co_await ask_for_upgrade(target, place);
+  Result<Effect> done = co_await upgraded(target, action, std::move(sent), patience);
   if (done || !is_broken(done.error())) co_await remove_package(target.calls, place);
   co_return done;
 }

@@ -32,6 +32,8 @@ class ManagerCalls final : public EndpointCalls {
     co_return answer;
   }
 
+  bool is_foreign() const override { return manager_.is_foreign(endpoint_); }
+
  private:
   manager::Manager& manager_;
   const std::string endpoint_;

@@ -28,6 +28,9 @@ class EndpointCalls {
   /// Sends, and reads the whole answer. `request.target` begins with "/api/v3/" and is encoded. A refusal is
   /// an answer. Errors: the endpoint cannot be reached, or the conversation broke (is_broken()).
   virtual Task<Result<Answer>> send(net::ClientRequest request) = 0;
+  /// Whether it is a server of another make: what only Mullion knows (leases, uploads in pieces) is not asked
+  /// of it.
+  virtual bool is_foreign() const { return false; }
 };
 std::unique_ptr<EndpointCalls> calls_through(manager::Manager& manager, std::string endpoint);
 

@@ -178,6 +178,13 @@ Task<Result<void>> upload_file(const Target& target, std::string path, content::
                                bool explode) {
   const std::string where = target_of(path);
   const std::string query = explode ? "?explode=true" : "";
+  if (target.calls.is_foreign()) {
+    net::ClientRequest request = plain_request("POST", where + query);
+    request.headers.set("Content-Type", "application/octet-stream");
+    const Result<Answer> answer = co_await send_file(target, std::move(request), std::move(info));
+    if (!answer) co_return answer.error();
+    co_return Result<void>{};
+  }
   if (info.size == 0) {
     Result<Answer> answer = co_await ask(target.calls, plain_request("POST", where + query));
     if (!answer) co_return answer.error();
