@@ -186,6 +186,8 @@ class ForeignServer:
             listener.close()
         self.cut_connections()
 
+    close = stop  # as other things of a blackbox test's site
+
     def restart(self, pause=0.0, reset=False, version=None):
         """Stops, waits `pause` seconds and starts again, as another version if one is given, with the state of a first
         start if `reset`."""
@@ -351,6 +353,7 @@ class ForeignServer:
         (https://HOST:PORT) with `server_id`: then it only forwards. Versions without endpoints are no managers."""
         if self.state.collection("endpoints") is None:
             raise ValueError(f"{self.version} has no endpoints")
+        self.put("preferences", {"Name": "manager", "Val": "true"})
         is_server = isinstance(child, ForeignServer)
         known = Child(server_id or child.id, child.url if is_server else child, username, password,
                       child if is_server else None)
