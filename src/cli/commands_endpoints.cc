@@ -13,6 +13,13 @@
 namespace mullion::cli {
 namespace {
 
+/// A copy that was never complete is older than everything, as far as the header goes.
+std::string age_text(std::optional<std::string_view> seconds) {
+  constexpr size_t kDigitsOfACentury = 10;
+  if (!seconds) return "age unknown";
+  return seconds->size() >= kDigitsOfACentury ? "not copied yet" : fmt::format("age {} s", *seconds);
+}
+
 /// Machines an owner has and how old our copy of them is, in one HEAD.
 Result<void> fill_counts(Invocation& call, TreeNode& node, bool is_root) {
   Result<net::TextResponse> answer =
@@ -20,7 +27,7 @@ Result<void> fill_counts(Invocation& call, TreeNode& node, bool is_root) {
   if (!answer) return answer.error();
   node.machines = answer->headers.get("X-DRP-LIST-FILTER-COUNT").value_or("?");
   const auto age = answer->headers.get("X-Mullion-Age");
-  if (!is_root) node.age = age ? fmt::format("age {} s", *age) : "age unknown";
+  if (!is_root) node.age = age_text(age);
   for (TreeNode& child : node.children) {
     Result<void> filled = fill_counts(call, child, false);
     if (!filled) return filled;

@@ -119,10 +119,9 @@ env::Task<Error> Session::converse() {
                     fmt::format("{} is now the endpoint {}", connection.url, contact->id));
   }
   foreign_ = !contact->streams;
-  const std::shared_ptr<EndpointFollower> follower = make_follower(*contact);
-  const Result<void> opened =
-      co_await follower->open(contact->link, token_of_now(contact->link, contact->token));
+  const Result<std::shared_ptr<EndpointFollower>> opened = co_await open_follower(*contact);
   if (!opened) co_return refused_stream(opened.error());
+  const std::shared_ptr<EndpointFollower>& follower = *opened;
   if (!connected({contact->link, contact->token}, follower, version)) {
     follower->abort();
     co_return Error(ErrorCode::kCancelled, "stopped");
@@ -142,7 +141,22 @@ mirror::Token Session::token_of_now(std::shared_ptr<Link> link, std::string firs
   };
 }
 
-std::shared_ptr<EndpointFollower> Session::make_follower(const Contact& contact) {
+env::Task<Result<std::shared_ptr<EndpointFollower>>> Session::open_follower(const Contact& contact) {
+  constexpr int kNotFound = 404;
+  std::shared_ptr<EndpointFollower> follower = make_follower();
+  Result<void> opened = co_await follower->open(contact.link, token_of_now(contact.link, contact.token));
+  if (!opened && opened.error().status_override == kNotFound &&
+      follower->followed_by() == FollowedBy::kStream) {
+    // It names a feature of this name and means another thing.
+    foreign_ = true;
+    follower = make_follower();
+    opened = co_await follower->open(contact.link, token_of_now(contact.link, contact.token));
+  }
+  if (!opened) co_return opened.error();
+  co_return follower;
+}
+
+std::shared_ptr<EndpointFollower> Session::make_follower() {
   const std::weak_ptr<Session> weak = weak_from_this();
   const auto with_session = [weak](auto call) {
     return [weak, call](auto argument) {
@@ -165,7 +179,7 @@ std::shared_ptr<EndpointFollower> Session::make_follower(const Contact& contact)
       options_.timers,
       options_.takes_over};
   std::lock_guard lock(mutex_);
-  const bool streams = contact.streams && !connection_.by_events;
+  const bool streams = !foreign_ && !connection_.by_events;
   Following following{streams ? FollowedBy::kStream : FollowedBy::kEvents, position_, connection_.limits};
   return options_.make_follower(std::move(options), std::move(following));
 }

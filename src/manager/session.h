@@ -94,7 +94,8 @@ class Session : public std::enable_shared_from_this<Session> {
   env::Task<void> describe();
   env::Task<void> remember();
   void set_status(std::string status);
-  std::shared_ptr<EndpointFollower> make_follower(const Contact& contact);
+  env::Task<Result<std::shared_ptr<EndpointFollower>>> open_follower(const Contact& contact);
+  std::shared_ptr<EndpointFollower> make_follower();
   mirror::Token token_of_now(std::shared_ptr<Link> link, std::string first) const;
   /// False: it is to be stopped, or has other parameters than those of `version`.
   bool connected(Access access, std::shared_ptr<EndpointFollower> follower, uint64_t version);

@@ -1,5 +1,6 @@
 #include "mirror/internal/hints.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace mullion::mirror {
@@ -114,28 +115,45 @@ TEST(Hints, APageIsOlderThanWhatCameSinceItWasAskedFor) {
   EXPECT_FALSE(hints.is_overtaken("machines", "a"));
 }
 
-TEST(Hints, WithTooManyTheCollectionIsWalkedThrough) {
+TEST(Hints, WithManyOfOneCollectionItIsWalkedThroughInstead) {
   Hints hints;
-  for (size_t i = 0; i < Hints::kMost; ++i) hints.add("machines", std::to_string(i));
+  hints.add("profiles", "p");
+  for (size_t i = 0; i < Hints::kMostOfOne; ++i) hints.add("machines", std::to_string(i));
+  ASSERT_EQ(hints.take(kNow), (Hint{"profiles", "p"}));
+  const std::optional<Hint> under_way = hints.take(kNow);
+  ASSERT_TRUE(under_way);
   EXPECT_FALSE(hints.overflows());
   hints.add("machines", "one more");
   EXPECT_TRUE(hints.overflows());
-  EXPECT_EQ(hints.size(), Hints::kMost);
-  while (const std::optional<Hint> next = hints.take(kNow)) hints.done(*next);
-  EXPECT_FALSE(hints.settled(hints.now())) << "the collection has not been walked through";
+  EXPECT_EQ(hints.size(), 2U) << "what is under way is still waited for";
+  EXPECT_EQ(hints.take(kNow), std::nullopt);
+  hints.done(*under_way);
+  hints.done({"profiles", "p"});
+  EXPECT_TRUE(hints.settled(2)) << "what was under way is there";
+  EXPECT_FALSE(hints.settled(3)) << "the next machine was named then, and has not been walked through";
   EXPECT_EQ(hints.take_overflown(), std::set<std::string>{"machines"});
   const uint64_t mark = hints.now();
   hints.walked(mark);
   EXPECT_TRUE(hints.settled(mark));
+  hints.add("machines", "7");
+  EXPECT_EQ(hints.take(kNow), (Hint{"machines", "7"})) << "hints count again";
+}
+
+TEST(Hints, WithTooManyInAllCollectionsAreWalkedThrough) {
+  Hints hints;
+  for (size_t i = 0; i < Hints::kMost; ++i) hints.add(fmt::format("type{}", i % 100), std::to_string(i));
+  EXPECT_FALSE(hints.overflows());
+  hints.add("machines", "one more");
+  EXPECT_EQ(hints.size(), Hints::kMost);
+  EXPECT_EQ(hints.take_overflown(), std::set<std::string>{"machines"});
 }
 
 TEST(Hints, WhatOverflowsDuringAWalkIsNotCoveredByIt) {
   Hints hints;
-  for (size_t i = 0; i <= Hints::kMost; ++i) hints.add("machines", std::to_string(i));
+  for (size_t i = 0; i <= Hints::kMostOfOne; ++i) hints.add("machines", std::to_string(i));
   (void)hints.take_overflown();
   const uint64_t mark = hints.now();
-  hints.add("profiles", "new");
-  while (const std::optional<Hint> next = hints.take(kNow)) hints.done(*next);
+  for (size_t i = 0; i <= Hints::kMostOfOne; ++i) hints.add("profiles", std::to_string(i));
   hints.walked(mark);
   EXPECT_TRUE(hints.settled(mark));
   EXPECT_FALSE(hints.settled(hints.now()));

@@ -586,6 +586,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
       if (!quick) {
         const bool slept = co_await options.timers.sleep_for(limits.pause);
         if (!slept || over) co_return Error(ErrorCode::kCancelled, "stopped");
+        if (Result<void> walked = co_await walk_overflown(); !walked) co_return walked.error();
       }
       {
         std::lock_guard lock(mutex);

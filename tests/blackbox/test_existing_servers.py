@@ -281,7 +281,6 @@ def test_corrections_are_counted(site):
     assert manager.metrics()['mullion_mirror_corrections_total{endpoint="F"}'] == 1
 
 
-@pytest.mark.xfail(strict=True, reason="an answer that is neither an object nor a 404 of it is asked for again at once")
 @pytest.mark.parametrize("trouble", ["event of no collection", "unreadable object"])
 def test_what_cannot_be_read_is_not_asked_for_all_the_time(site, trouble):
     server = foreign(site, "F", machines=5)
@@ -299,7 +298,6 @@ def test_what_cannot_be_read_is_not_asked_for_all_the_time(site, trouble):
         assert age(manager) <= 4
 
 
-@pytest.mark.xfail(strict=True, reason="a page with one object is taken for the last one")
 def test_pages_of_one_object_are_walked_through(site):
     server = foreign(site, "F", SMALL)
     server.faults.set(cap_limit=1)
@@ -308,7 +306,6 @@ def test_pages_of_one_object_are_walked_through(site):
     assert differences(server, manager) == []
 
 
-@pytest.mark.xfail(strict=True, reason="one entry that cannot be read keeps the whole endpoint from being current")
 def test_one_unreadable_entry_does_not_keep_an_endpoint_from_being_current(site):
     server = foreign(site, "F", machines=5)
     send = server._send
@@ -323,7 +320,6 @@ def test_one_unreadable_entry_does_not_keep_an_endpoint_from_being_current(site)
     manager.wait_status("F", "Connected", timeout=5)
 
 
-@pytest.mark.xfail(strict=True, reason="what fails for one object makes the requests for all others wait")
 def test_one_object_that_cannot_be_shown_does_not_hold_up_others(site):
     server = foreign(site, "F", machines=2)
     manager = manager_of(site, server)
@@ -467,7 +463,6 @@ def test_answers_of_the_owner_name_it_and_hold_no_secrets(site):
     assert [answer["Secret"] for answer in answers] == [""] * len(answers)
 
 
-@pytest.mark.xfail(strict=True, reason="what is no object of the writable layer counts as pending")
 @pytest.mark.parametrize("collection,body", [
     ("contents", {"meta": {"Name": "pack", "Version": "v1.0.0"}, "sections": {"profiles": {"pp": {"Name": "pp"}}}}),
     ("files/some/file", b"content")])
@@ -478,7 +473,6 @@ def test_nothing_is_pending_that_replicas_never_hold(site, collection, body):
     assert "X-Mullion-Pending" not in answer.headers
 
 
-@pytest.mark.xfail(strict=True, reason="answers to writes are not put into the replica until a walk has ended")
 def test_writes_are_read_back_while_everything_is_read_again(site):
     server = foreign(site, "F", machines=2)
     manager = manager_of(site, server)
@@ -514,10 +508,8 @@ class HeldAnswer:
         self.thread.join()
 
 
-LATE = "the answer to a write is put into the replica although newer word of the object is there already"
 
 
-@pytest.mark.xfail(strict=True, reason=LATE)
 def test_a_late_answer_does_not_bring_back_what_was_deleted(site):
     server = foreign(site, "F", machines=2)
     manager = manager_of(site, server)
@@ -529,7 +521,6 @@ def test_a_late_answer_does_not_bring_back_what_was_deleted(site):
     expect(404, manager.call("GET", f"machines/{key}"))
 
 
-@pytest.mark.xfail(strict=True, reason=LATE)
 @pytest.mark.parametrize("writer", ["another client", "another user of the manager"])
 def test_a_late_answer_does_not_undo_a_newer_change(site, writer):
     server = foreign(site, "F", machines=2)
@@ -651,7 +642,6 @@ def test_a_direct_way_and_one_behind_another_makes_manager_lead_to_one_owner(sit
 
 # -- trouble
 
-@pytest.mark.xfail(strict=True, reason="the websocket is asked for with the token that was refused")
 def test_a_revoked_token_is_no_refused_login(site):
     server = foreign(site, "F", machines=2)
     manager = manager_of(site, server)

@@ -58,7 +58,8 @@ env::Task<Result<net::Response>> made_presentable(const Call& call, std::string 
   if (text.empty()) co_return answer;
   Result<std::string> shown = mirror::shown_answer(call.type->prefix, call.type, owner, text);
   if (!shown) {
-    Error error(ErrorCode::kUnreachable, fmt::format("endpoint {}: its answer shows no object", owner));
+    Error error(ErrorCode::kUnreachable,
+                fmt::format("endpoint {} has carried it out; its answer shows no object", owner));
     error.model = call.type->prefix;
     co_return error;
   }

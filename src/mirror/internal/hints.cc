@@ -16,13 +16,38 @@ void Hints::add(std::string prefix, std::string key) {
     state.again = state.under_way;
     return;
   }
-  if (known_.size() >= kMost || hint.key.empty() || hint.key.size() > kLongestKey) {
-    overflown_.insert(std::move(hint.prefix));
-    if (!overflown_since_) overflown_since_ = added_;
-    return;
-  }
+  if (known_.size() >= kMost || hint.key.empty() || hint.key.size() > kLongestKey)
+    return overflow(hint.prefix, added_);
+  if (counts_[hint.prefix] >= kMostOfOne) return forget(hint.prefix);
+  ++counts_[hint.prefix];
   order_.push_back(hint);
   known_.emplace(std::move(hint), State{added_});
+}
+
+void Hints::overflow(const std::string& prefix, uint64_t since) {
+  overflown_.insert(prefix);
+  overflown_since_ = std::min(overflown_since_.value_or(since), since);
+}
+
+/// All of the collection that is not under way: it is walked through instead.
+void Hints::forget(const std::string& prefix) {
+  uint64_t since = added_;
+  for (auto known = known_.lower_bound({prefix, ""});
+       known != known_.end() && known->first.prefix == prefix;) {
+    const auto next = std::next(known);
+    if (!known->second.under_way) {
+      since = std::min(since, known->second.since);
+      drop(known);
+    }
+    known = next;
+  }
+  overflow(prefix, since);
+}
+
+void Hints::drop(std::map<Hint, State>::iterator known) {
+  --counts_[known->first.prefix];
+  later_.erase({known->second.due, known->first});
+  known_.erase(known);
 }
 
 std::optional<Hint> Hints::take(env::SteadyTime now) {
@@ -30,11 +55,15 @@ std::optional<Hint> Hints::take(env::SteadyTime now) {
     order_.push_back(later_.begin()->second);
     later_.erase(later_.begin());
   }
-  if (order_.empty()) return std::nullopt;
-  Hint next = std::move(order_.front());
-  order_.pop_front();
-  known_[next].under_way = true;
-  return next;
+  while (!order_.empty()) {
+    Hint next = std::move(order_.front());
+    order_.pop_front();
+    const auto known = known_.find(next);
+    if (known == known_.end() || known->second.under_way) continue;
+    known->second.under_way = true;
+    return next;
+  }
+  return std::nullopt;
 }
 
 void Hints::done(const Hint& hint) {
@@ -42,10 +71,7 @@ void Hints::done(const Hint& hint) {
   if (found == known_.end()) return;
   note(hint);
   State& state = found->second;
-  if (!state.again) {
-    known_.erase(found);
-    return;
-  }
+  if (!state.again) return drop(found);
   state = State{state.again_since};
   order_.push_back(hint);
 }
@@ -59,7 +85,7 @@ bool Hints::failed(const Hint& hint, env::SteadyTime now) {
   const auto found = known_.find(hint);
   if (found == known_.end()) return true;
   const int failures = found->second.failures + 1;
-  if (failures > kMostFailures) return known_.erase(found), false;
+  if (failures > kMostFailures) return drop(found), false;
   found->second = State{found->second.since};
   found->second.failures = failures;
   found->second.due = now + std::chrono::seconds(1 << (failures - 1));

@@ -24,6 +24,8 @@ struct Hint {
 class Hints {
  public:
   static constexpr size_t kMost = 10'000;
+  /// Of one collection: with more, pages cost less than single requests.
+  static constexpr size_t kMostOfOne = 500;
   static constexpr size_t kLongestKey = 512;
 
   /// The object may have changed. An answer that is under way does not count: it may be older.
@@ -73,11 +75,15 @@ class Hints {
     env::SteadyTime due{};
   };
   void note(const Hint& hint);
+  void overflow(const std::string& prefix, uint64_t since);
+  void forget(const std::string& prefix);
+  void drop(std::map<Hint, State>::iterator known);
   void remember_word(const Hint& hint);
 
   uint64_t added_ = 0;
   std::map<Hint, State> known_;
-  std::deque<Hint> order_;
+  std::deque<Hint> order_;                            // may name what is not known any more
+  std::map<std::string, size_t> counts_;              // of known_, by collection
   std::set<std::pair<env::SteadyTime, Hint>> later_;  // failed
   std::map<Hint, uint64_t> words_;                    // when something was heard of it last, as added_
   std::map<uint64_t, Hint> words_by_age_;
