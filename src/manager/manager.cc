@@ -648,7 +648,11 @@ Task<void> ManagerImpl::await_commit(const net::Headers& headers, net::Headers& 
   if (!mark) co_return;
   const std::shared_ptr<const Plan> routes = plan();
   const auto route = routes->routes.find(mark->owner);
-  if (route == routes->routes.end() || !route->second.followed) co_return;
+  if (route == routes->routes.end()) {  // detached meanwhile: what is left of the replica will not have it
+    answer.set(kPendingHeader, mark->owner);
+    co_return;
+  }
+  if (!route->second.followed) co_return;
   const std::optional<bool> reached =
       co_await env::within(given_.timers, kReadYourWrites, until_reached(*mark));
   if (!reached) answer.set(kPendingHeader, mark->owner);
