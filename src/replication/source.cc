@@ -236,6 +236,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   }
 
   void subscribe(const Subscribe& wanted) {
+    subscribed_at_ = options_.clock.steady();
     const std::set<std::string, std::less<>> offered = offered_owners();
     if (!subscribed_) begin_at(wanted, offered);
     std::set<std::string, std::less<>> names;
@@ -320,7 +321,8 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     Subscription wanted = std::move(to_copy_.front());
     to_copy_.pop_front();
     const std::optional<store::Cursor> origin = origin_in(view, wanted.owner);
-    if (!origin) {  // announced, but its first copy is still on its way to us
+    // Announced, but its first copy is still on its way to us.
+    if (!origin || !is_worth_copying(wanted, *origin)) {
       waiting_.push_back(std::move(wanted));
       return;
     }
@@ -332,6 +334,19 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     kLog.info("full copy begins sink={} owner={}", sink_id_, wanted.owner);
     frame_.add(SnapshotBegin{wanted.owner, *origin});
     copying_ = CopyUnderWay{std::move(wanted), *origin, "", ""};
+  }
+
+  /// Whether a copy of it would take the sink further. A replica that came to the sink on another way may be
+  /// newer than ours, and what it shows must not go back; not for ever: once ours has all that the owner had
+  /// when the sink asked, the owner itself went back.
+  bool is_worth_copying(const Subscription& wanted, const store::Cursor& origin) const {
+    if (wanted.owner == options_.id) return true;
+    if (!wanted.replica || wanted.replica->epoch != origin.epoch || wanted.replica->seq <= origin.seq)
+      return true;
+    const std::vector<Announcement> offered = options_.owners();
+    const auto found = std::ranges::find(offered, wanted.owner, &Announcement::owner);
+    const env::Duration since = options_.clock.steady() - subscribed_at_;
+    return found != offered.end() && found->age_seconds <= std::chrono::duration<double>(since).count();
   }
 
   void add_resume(const store::Snapshot& view, const std::string& owner) {
@@ -606,6 +621,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   FrameWriter frame_;
   uint64_t position_ = 0;  // everything up to here was sent or is none of the sink's business
   bool subscribed_ = false;
+  env::SteadyTime subscribed_at_;   // when the list of owners came
   int restarts_ = 0;                // since it was level with the log
   bool changes_in_copies_ = false;  // the sink understands them
   Pace pace_;

@@ -235,6 +235,29 @@ TEST_F(SourceTest, WhatIsAnnouncedAndNotHereYetIsWaitedFor) {
   EXPECT_EQ(peer_->heard<SnapshotEnd>().front().owner, "A");
 }
 
+TEST_F(SourceTest, AReplicaThatIsNewerThanOursDoesNotGoBack) {
+  pass_on({{"A", {"R"}, false, 100, "dark"}});
+  put("machines", "a", "{}", "A");
+  begin_with({{"A", false, store::Cursor{5, 3}}});
+  put("machines", "a", R"({"n":2})", "A");
+  until_level();
+  EXPECT_EQ(peer_->count<SnapshotBegin>() + peer_->count<Resume>(), 0U);
+  put("machines", "a", R"({"n":3})", "A");
+  ASSERT_TRUE(soon([&] { return peer_->count<Resume>() == 1; }));
+  EXPECT_THAT(keys(), IsEmpty());
+}
+
+TEST_F(SourceTest, AnOwnerThatWentBackItselfIsCopied) {
+  pass_on({{"A", {"R"}, true, 100, ""}});
+  put("machines", "a", "{}", "A");
+  begin_with({{"A", false, store::Cursor{5, 3}}});
+  until_level();
+  EXPECT_EQ(peer_->count<SnapshotBegin>(), 0U);
+  pass(2s);
+  pass_on({{"A", {"R"}, true, 1, ""}});  // all that A had when the sink asked is here, and there is no more
+  ASSERT_TRUE(soon([&] { return peer_->count<SnapshotEnd>() == 1; }));
+}
+
 TEST_F(SourceTest, WhatIsNotWantedAnyMoreIsNotSent) {
   pass_on({{"A", {"R"}, true, 0, ""}});
   put("machines", "a", "{}", "A");
