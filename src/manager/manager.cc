@@ -442,7 +442,9 @@ class ManagerImpl final : public Manager {
     const Sessions all = sessions();
     const auto taking = all.find(id);
     if (taking == all.end()) return;
-    const auto as_of = left_by_others(owner, taking->second->freshness(owner));
+    const Session::Freshness fresh = taking->second->freshness(owner);
+    // Who does not announce it says nothing of how old it is.
+    const auto as_of = fresh.told ? left_by_others(owner, fresh) : std::nullopt;
     for (const auto& [other, session] : all) session->set_as_of(owner, other == id ? as_of : std::nullopt);
   }
 

@@ -321,7 +321,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     Subscription wanted = std::move(to_copy_.front());
     to_copy_.pop_front();
     const std::optional<store::Cursor> origin = origin_in(view, wanted.owner);
-    // Announced, but its first copy is still on its way to us.
+    // Announced, but its first copy is still on its way to us; or not announced any more.
     if (!origin || !is_worth_copying(wanted, *origin)) {
       waiting_.push_back(std::move(wanted));
       return;
@@ -336,11 +336,13 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     copying_ = CopyUnderWay{std::move(wanted), *origin, "", ""};
   }
 
-  /// Whether a copy of it would take the sink further. A replica that came to the sink on another way may be
-  /// newer than ours, and what it shows must not go back; not for ever: once ours has all that the owner had
-  /// when the sink asked, the owner itself went back.
+  /// Whether a copy of it would take the sink further. What is not offered any more is about to be dropped
+  /// here, and of unknown age. A replica that came to the sink on another way may be newer than ours, and
+  /// what it shows must not go back; not for ever: once ours has all that the owner had when the sink asked,
+  /// the owner itself went back.
   bool is_worth_copying(const Subscription& wanted, const store::Cursor& origin) const {
     if (wanted.owner == options_.id) return true;
+    if (!announced_.contains(wanted.owner)) return false;
     if (!wanted.replica || wanted.replica->epoch != origin.epoch || wanted.replica->seq <= origin.seq)
       return true;
     const std::vector<Announcement> offered = options_.owners();

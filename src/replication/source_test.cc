@@ -258,6 +258,18 @@ TEST_F(SourceTest, AnOwnerThatWentBackItselfIsCopied) {
   ASSERT_TRUE(soon([&] { return peer_->count<SnapshotEnd>() == 1; }));
 }
 
+TEST_F(SourceTest, WhatIsNotAnnouncedAnyMoreIsNotCopied) {
+  pass_on({{"A", {"R"}, true, 0, ""}});
+  begin_with({{"A", false, std::nullopt}});
+  pass_on({});
+  ASSERT_TRUE(soon([&] { return peer_->heard<Owners>().back().owners.size() == 1; }));
+  put("machines", "a", "{}", "A");
+  until_level();
+  EXPECT_EQ(peer_->count<SnapshotBegin>(), 0U);
+  pass_on({{"A", {"R"}, true, 0, ""}});
+  ASSERT_TRUE(soon([&] { return peer_->count<SnapshotEnd>() == 1; })) << "asked for still";
+}
+
 TEST_F(SourceTest, WhatIsNotWantedAnyMoreIsNotSent) {
   pass_on({{"A", {"R"}, true, 0, ""}});
   put("machines", "a", "{}", "A");
