@@ -25,6 +25,8 @@ inline const std::vector<Shape>& shapes() {
       {"pair", {"R1", "A"}, {{"R1", "A"}}},
       {"chain", {"M1", "R1", "A"}, {{"M1", "R1"}, {"R1", "A"}}},
       {"diamond", {"M1", "R1", "R2", "B"}, {{"M1", "R1"}, {"M1", "R2"}, {"R1", "B"}, {"R2", "B"}}},
+      {"two ways of different length", {"M1", "R1", "A"}, {{"M1", "R1"}, {"M1", "A"}, {"R1", "A"}}},
+      {"ring", {"M1", "R1", "A"}, {{"M1", "R1"}, {"R1", "M1"}, {"R1", "A"}}},
       {"seven",
        {"M1", "R1", "R2", "A", "B", "C", "D"},
        {{"M1", "R1"}, {"M1", "R2"}, {"R1", "A"}, {"R1", "B"}, {"R2", "C"}, {"R2", "D"}}},
@@ -228,7 +230,7 @@ class Scenario {
     Server& up = *servers_.at(above);
     Server& down = *servers_.at(below);
     const Duration long_time = dice_.between(200ms, dice_.chance(30) ? 18s : 4s);
-    switch (dice_.below(11)) {
+    switch (dice_.below(14)) {
       case 0:
         world_.tell("fault: {} and {} are cut", above, below);
         return network_.cut(up, down);
@@ -256,6 +258,12 @@ class Scenario {
         return set_clock(some_server());
       case 9:
         return detach(above, below, long_time);
+      case 10:
+        return meddle(up);
+      case 11:
+        return turn_off(up, long_time);
+      case 12:
+        return fail_reads(some_server(), long_time);
       default:
         return trouble(some_server(), long_time);
     }
@@ -292,6 +300,37 @@ class Scenario {
     server.detach(below);
     if (dice_.chance(80)) until(duration, [this, above, below] { attach_soon(above, below, 0s); });
   }
+  /// Something writes past the product into a replica, which differs from then on until that is noticed.
+  void meddle(Server& server) {
+    const auto view = server.store().snapshot();
+    const std::vector<std::string> owners = view->remote_owners();
+    if (!server.alive() || owners.empty()) return;
+    const std::string owner = dice_.one_of(owners);
+    const ObjectKey key{dice_.chance(50) ? "profiles" : "params", fmt::format("k{}", dice_.below(6))};
+    world_.tell("fault: {}/{} of {} is meddled with at {}", key.first, key.second, owner, server.name());
+    truth_.doubt(owner);
+    meddled_.insert(owner);
+    store::Batch batch;
+    batch.changes.emplace_back() = {{key.first, owner, key.second}, std::nullopt};
+    if (dice_.chance(60)) batch.changes.front().body = R"({"Name":"x","Description":"meddled"})";
+    if (const auto origin = view->origin_cursor(owner)) batch.origin = store::Origin{owner, *origin};
+    server.store().commit(std::move(batch), [](const Result<store::Committed>&) {});
+  }
+  void turn_off(Server& server, Duration duration) {
+    if (!server.alive()) return;
+    world_.tell("fault: {} is no manager", server.name());
+    server.be_manager(false);
+    until(duration, [this, &server] { turn_on(server); });
+  }
+  void turn_on(Server& server) {
+    if (!server.alive()) return world_.after(1s, nullptr, [this, &server] { turn_on(server); });
+    server.be_manager(true);
+  }
+  void fail_reads(Server& server, Duration duration) {
+    world_.tell("fault: reads of {} fail now and then", server.name());
+    server.fail_reads(static_cast<int>(dice_.between(1ns, 10ns).count()));
+    until(duration, [&server] { server.fail_reads(0); });
+  }
   void trouble(Server& server, Duration duration) {
     if (dice_.chance(30)) {
       world_.tell("fault: {} forgets tokens", server.name());
@@ -319,6 +358,17 @@ class Scenario {
   void heal() {
     world_.tell("all faults are over");
     for (const auto& undo : std::exchange(undone_, {})) (*undo)();
+    touch_meddled();
+  }
+  /// What differs is noticed with the next commit of its type.
+  void touch_meddled() {
+    for (const std::string& owner : meddled_) {
+      Server& server = *servers_.at(owner);
+      for (const std::string type : {"profiles", "params"})
+        server.ask("PUT", fmt::format("/{}/api/v3/{}/last", owner, type), R"({"Name":"last"})",
+                   [](const Heard&) {});
+      world_.after(0s, &server, [] {});
+    }
   }
 
   // ---- the end
@@ -369,6 +419,7 @@ class Scenario {
   uint64_t wild_ = 0, log_bytes_ = 0;
   std::map<std::string, std::unique_ptr<Server>> servers_;
   std::vector<Write> writes_;
+  std::set<std::string> meddled_;  // owners
   std::vector<std::shared_ptr<std::function<void()>>> undone_;
   size_t acknowledged_ = 0, pending_ = 0, faults_ = 0;
 };

@@ -15,6 +15,7 @@
 #include "simulation/network_testing.h"
 #include "simulation/truth_testing.h"
 #include "store/commit_async.h"
+#include "store/flaky_testing.h"
 
 namespace mullion::simulation {
 
@@ -34,6 +35,7 @@ class Server final : public Listener {
     options.sequencer = disk_;
     options.writer = [this](std::function<void()> write) { schedule(std::move(write)); };
     store_ = store::open_memory_store(options);
+    flaky_ = std::make_unique<store::FlakyStore>(*store_, seed);
     feed_ = store::attach_feed(*store_, "truth", {.everything = true}, size_t{64} << 20);
     network_.add(*this);
     start();
@@ -46,6 +48,7 @@ class Server final : public Listener {
     clock_.begin_anew(dice_.between(1h, 2000h));
     world_.tell("{}: starts", name());
     const Blocking blocking(*this);
+    flaky_->fail(0);
     env::ByHand by_hand;
     by_hand.block = [this](std::function<void()> work) {
       world_.after(dice_.between(0ms, slow_disk ? 400ms : 20ms), this, [this, work = std::move(work)] {
@@ -58,7 +61,7 @@ class Server final : public Listener {
     preferences_ = content::make_preferences(*store_, *runtime_);
     manager_ = manager::make_manager(
         manager::Dependencies{.runtime = *runtime_,
-                              .store = *store_,
+                              .store = *flaky_,
                               .layers = *layers_,
                               .preferences = *preferences_,
                               .identity = {.id = name(), .version = "v1"},
@@ -151,6 +154,8 @@ class Server final : public Listener {
     batch.principal = "user:ann";
     store_->commit(std::move(batch), [](const Result<store::Committed>&) {});
   }
+  /// From now on so many of a hundred reads of the manager and the stream fail.
+  void fail_reads(int percent) { flaky_->fail(percent); }
   /// Logins that were given tokens are not known any more.
   void revoke_tokens() { ++generation_; }
 
@@ -284,6 +289,7 @@ class Server final : public Listener {
   std::vector<std::shared_ptr<std::function<void()>>> writes_;
   std::unique_ptr<env::Runtime> runtime_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<store::FlakyStore> flaky_;
   std::shared_ptr<store::CommitFeed> feed_;
   std::unique_ptr<content::Layers> layers_;
   std::unique_ptr<content::Preferences> preferences_;

@@ -51,7 +51,8 @@ TEST_F(Simulation, Replay) {
 TEST_F(Simulation, Seeds) {
   const uint64_t first = number_from("MULLION_FIRST_SEED", 1);
   const uint64_t count = number_from("MULLION_SEEDS", 20);
-  for (uint64_t seed = first; seed < first + count; ++seed) {
+  int breaches = 0;
+  for (uint64_t seed = first; seed < first + count && breaches < 5; ++seed) {
     const Outcome outcome = run_one(seed);
     if (std::getenv("MULLION_SUMMARY") != nullptr) {
       fmt::print(
@@ -60,6 +61,7 @@ TEST_F(Simulation, Seeds) {
           seed, outcome.shape, outcome.steps, outcome.writes, outcome.acknowledged, outcome.pending,
           outcome.faults, outcome.healed / 1s, outcome.breach);
     }
+    if (!outcome.breach.empty()) ++breaches;
     EXPECT_EQ(outcome.breach, "") << "seed " << seed << "; " << how_to_replay(seed);
   }
 }

@@ -51,7 +51,7 @@ class Truth {
   /// The replica of `owner` at `server` is said to hold everything that was committed by `moment`.
   void holds(const std::string& server, const std::string& owner, Duration moment) {
     const auto own = owners_.find(owner);
-    if (own == owners_.end()) return;
+    if (own == owners_.end() || doubted_.contains(owner)) return;
     for (const ObjectKey& key : behind(server, owner)) {
       const std::vector<Entry>& history = own->second.history.at(key);
       const Body& shown = replica(server, owner, key).body;
@@ -69,7 +69,7 @@ class Truth {
       return fail(fmt::format("{} answered for {}: commit {} of {}/{}, which it does not have", owner, server,
                               seq, key.first, key.second));
     }
-    if (server == owner) return;
+    if (server == owner || doubted_.contains(owner)) return;
     const Body& shown = replica(server, owner, key).body;
     const bool newer =
         std::any_of(written, history.end(), [&](const Entry& one) { return one.body == shown; });
@@ -78,6 +78,9 @@ class Truth {
                        key.second, shown ? shortened(*shown) : "nothing"));
     }
   }
+
+  /// Replicas of `owner` are not what the product made of them: from now on only the end counts.
+  void doubt(const std::string& owner) { doubted_.insert(owner); }
 
   /// How often the owner carried out the write of this value.
   size_t applied(const std::string& owner, const ObjectKey& key, const std::string& body) {
@@ -142,6 +145,7 @@ class Truth {
 
   void take_replicated(const std::string& server, const std::string& owner, const ObjectKey& key,
                        const Body& body, bool by_stream) {
+    if (doubted_.contains(owner)) return;
     const auto found = owners_.find(owner);
     const auto own = found == owners_.end() ? nullptr : &found->second.history;
     if (own == nullptr || !own->contains(key)) {
@@ -182,6 +186,7 @@ class Truth {
   World& world_;
   std::string breach_;
   std::map<std::string, Owner> owners_;
+  std::set<std::string> doubted_;
   std::map<Place, std::map<ObjectKey, Shown>> replicas_;
   std::map<Place, std::set<ObjectKey>> behind_;
 };
