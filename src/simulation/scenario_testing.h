@@ -298,6 +298,7 @@ class Scenario {
     if (!server.alive()) return;
     world_.tell("fault: {} is detached from {}", below, above);
     server.detach(below);
+    if (dice_.chance(50)) duration = dice_.between(1ms, 500ms);
     if (dice_.chance(80)) until(duration, [this, above, below] { attach_soon(above, below, 0s); });
   }
   /// Something writes past the product into a replica, which differs from then on until that is noticed.

@@ -51,7 +51,8 @@ class Server final : public Listener {
     flaky_->fail(0);
     env::ByHand by_hand;
     by_hand.block = [this](std::function<void()> work) {
-      world_.after(dice_.between(0ms, slow_disk ? 400ms : 20ms), this, [this, work = std::move(work)] {
+      const Duration longest = dice_.chance(20) ? 3s : 20ms;
+      world_.after(dice_.between(0ms, slow_disk ? 400ms : longest), this, [this, work = std::move(work)] {
         const Blocking blocking(*this);
         work();
       });
