@@ -541,7 +541,13 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     return true;
   }
 
-  void add_owners() { frame_.add(make_owners()); }
+  /// Ages change all the time and travel in pings. Two managers that are attached to each other would else
+  /// tell what they were told for ever.
+  void add_owners() {
+    const std::vector<Announcement> before = owners_told_;
+    const Owners owners = make_owners();
+    if (before != owners_told_) frame_.add(owners);
+  }
 
   Owners make_owners() {
     owners_sent_ = source_.owners_version_;
@@ -550,6 +556,8 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     for (Announcement& owner : options_.owners()) record.owners.push_back(std::move(owner));
     announced_.clear();
     for (const Announcement& owner : record.owners) announced_.insert(owner.owner);
+    owners_told_ = record.owners;
+    for (Announcement& owner : owners_told_) owner.age_seconds = 0;
     return record;
   }
 
@@ -636,6 +644,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   env::SteadyTime state_told_;  // when last_state_ was made
   std::string last_state_;
   std::set<std::string, std::less<>> announced_;  // with the last `owners`
+  std::vector<Announcement> owners_told_;         // the same, without their ages
   uint64_t stamp_answered_ = 0;
 
   std::atomic<uint64_t> stamp_{0};  // of the sink's last ping

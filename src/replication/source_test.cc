@@ -401,6 +401,11 @@ TEST_F(SourceTest, OwnersAreToldWhenTheyChange) {
   pass_on({{"A", {"R"}, true, 0, ""}});
   ASSERT_TRUE(soon([&] { return peer_->count<Owners>() == 2; }));
   EXPECT_EQ(peer_->heard<Owners>().back().owners[1].owner, "A");
+  pass_on({{"A", {"R"}, true, 1.5, ""}});
+  pass(3s);
+  EXPECT_EQ(peer_->count<Owners>(), 2U) << "ages travel in pings";
+  pass_on({{"A", {"R"}, false, 1.5, "dark"}});
+  ASSERT_TRUE(soon([&] { return peer_->count<Owners>() == 3; }));
 }
 
 TEST_F(SourceTest, AStateIsToldOnceASecondAtMostAndOnlyWhenItIsAnother) {
