@@ -54,7 +54,7 @@ struct Wanted {
 class Scenario {
  public:
   /// Until all faults are over; how long everything may take to be equal afterwards.
-  static constexpr Duration kBusy = 20s, kHealing = 100s;
+  static constexpr Duration kBusy = 20s, kHealing = 60s, kQuiet = 4s;
 
   explicit Scenario(uint64_t seed, const Wanted& wanted = {})
       : world_(seed, wanted.told), dice_(seed), network_(world_, seed), truth_(world_) {
@@ -88,11 +88,13 @@ class Scenario {
       missing = what_is_missing();
     }
     if (!missing.empty()) truth_.fail(fmt::format("not equal after {} s: {}", kHealing / 1s, missing));
+    const Duration healed = world_.now() - healing;
+    if (truth_.breach().empty()) be_quiet();
     look_back();
     Outcome out;
     out.breach = truth_.breach();
     out.shape = shape_->name;
-    out.healed = world_.now() - healing;
+    out.healed = healed;
     out.hash = world_.hash();
     out.steps = world_.steps();
     out.writes = writes_.size();
@@ -401,6 +403,18 @@ class Scenario {
       return server.name() + " does not have what it committed";
     return "";
   }
+  /// When nothing happens servers say little.
+  void be_quiet() {
+    constexpr uint64_t kStepsPerSecond = 40;  // of one connection
+    const uint64_t before = world_.steps();
+    run_until(world_.now() + kQuiet);
+    const uint64_t steps = world_.steps() - before;
+    if (steps > kStepsPerSecond * shape_->attached.size() * static_cast<uint64_t>(kQuiet / 1s))
+      truth_.fail(fmt::format("{} steps in {} s in which nothing happens", steps, kQuiet / 1s));
+    const std::string missing = what_is_missing();
+    if (!missing.empty()) truth_.fail(fmt::format("equal and then not any more: {}", missing));
+  }
+
   static std::map<ObjectKey, std::string> stored(const store::Snapshot& view, const std::string& owner) {
     std::map<ObjectKey, std::string> out;
     for (const std::string& type : kTypes) {
