@@ -14,6 +14,7 @@
 
 #include "env/internal/log.h"
 #include "env/internal/pool_stop.h"
+#include "env/internal/work_by_hand.h"
 
 namespace mullion::env {
 namespace {
@@ -130,12 +131,17 @@ Task<bool> run_in(WorkerPool& pool, Caller caller, bool refusable, std::function
   ticket.refusable = refusable;
   const auto begin = [&pool](auto handler, WorkerPool::Ticket wanted, std::function<void()> work) {
     const asio::any_io_executor executor = asio::get_associated_executor(handler);
+    using Job = CoroutineJob<decltype(handler)>;
+    if (asio::has_service<internal::WorkByHand>(executor.context())) {
+      const auto job = std::make_shared<Job>(std::move(handler), std::move(work));
+      asio::use_service<internal::WorkByHand>(executor.context()).block([job] { job->run(); });
+      return;
+    }
     wanted.owner = &executor.context();
     // Deaf to cancellation once it runs: the function may use what lives in the caller's frame.
     auto slot = asio::get_associated_cancellation_slot(handler);
     const auto on_cancel = [&pool, id = wanted.id](asio::cancellation_type) { pool.cancel(id); };
     if (slot.is_connected()) slot.assign(on_cancel);
-    using Job = CoroutineJob<decltype(handler)>;
     pool.submit(std::move(wanted), std::make_unique<Job>(std::move(handler), std::move(work)));
   };
   const bool ran =

@@ -19,6 +19,7 @@
 
 #include "env/internal/log.h"
 #include "env/internal/pool_stop.h"
+#include "env/internal/work_by_hand.h"
 
 namespace mullion::env {
 namespace {
@@ -32,8 +33,16 @@ Task<void> run_task(std::function<Task<void>()> task) { co_await task(); }
 
 }  // namespace
 
+class Runtime::Context final : public asio::io_context {
+ public:
+  using asio::io_context::io_context;
+  void drop() { shutdown(); }
+};
+
 Runtime::Runtime(size_t threads)
-    : context_(static_cast<int>(threads)), work_(asio::make_work_guard(context_)) {
+    : made_(std::make_unique<Context>(static_cast<int>(threads))),
+      context_(*made_),
+      work_(asio::make_work_guard(context_)) {
   for (size_t i = 0; i < threads; ++i) {
     threads_.emplace_back([this] {
       while (!context_.stopped()) {
@@ -45,6 +54,22 @@ Runtime::Runtime(size_t threads)
       }
     });
   }
+}
+
+Runtime::Runtime(ByHand by_hand)
+    : made_(std::make_unique<Context>(1)), context_(*made_), work_(asio::make_work_guard(context_)) {
+  asio::use_service<internal::WorkByHand>(context_).give_to(std::move(by_hand.block));
+}
+
+size_t Runtime::run_ready() {
+  size_t ran = 0;
+  while (const size_t more = context_.poll()) ran += more;
+  return ran;
+}
+
+void Runtime::drop_work() {
+  context_.stop();
+  made_->drop();
 }
 
 Runtime::~Runtime() { stop(); }

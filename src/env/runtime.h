@@ -21,11 +21,21 @@ namespace asio = boost::asio;
 template <typename T>
 using Task = asio::awaitable<T>;
 
+/// How a Runtime without threads works: for tests that run everything on one thread, in an order of their
+/// own.
+struct ByHand {
+  /// Is given the work that would have a thread of a pool (pools.h), to be called once, not from a handler of
+  /// the runtime, or never.
+  std::function<void(std::function<void()> work)> block;
+};
+
 /// One io_context run by a fixed number of threads. Objects used by coroutines of several tasks must be
 /// thread-safe or be confined to one strand (TaskGroup::strand()).
 class Runtime {
  public:
   explicit Runtime(size_t threads);
+  /// Without threads: what it is to do waits for run_ready().
+  explicit Runtime(ByHand by_hand);
   ~Runtime();
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
@@ -34,8 +44,17 @@ class Runtime {
   /// Stops the threads; work not finished is dropped. Idempotent.
   void stop();
 
+  /// Only without threads, by one thread: runs what is ready until nothing is, and says how much that was.
+  /// Timers of the machine count as ever; who simulates time gives Timers of its own.
+  size_t run_ready();
+  /// Only without threads: destroys every coroutine where it waits, as if the process had been killed. What
+  /// they use is there still and goes next, then the runtime.
+  void drop_work();
+
  private:
-  asio::io_context context_;
+  class Context;
+  std::unique_ptr<Context> made_;
+  asio::io_context& context_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   std::vector<std::thread> threads_;
 };

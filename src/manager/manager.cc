@@ -451,7 +451,9 @@ class ManagerImpl final : public Manager {
     const Sessions all = sessions();
     const auto taking = all.find(id);
     if (taking == all.end()) return;
-    const auto as_of = left_by_others(owner, taking->second->freshness(owner));
+    const Session::Freshness fresh = taking->second->freshness(owner);
+    // Who does not announce it says nothing of how old it is.
+    const auto as_of = fresh.told ? left_by_others(owner, fresh) : std::nullopt;
     for (const auto& [other, session] : all) session->set_as_of(owner, other == id ? as_of : std::nullopt);
   }
 
@@ -695,7 +697,11 @@ Task<void> ManagerImpl::await_commit(const net::Headers& headers, net::Headers& 
   if (!mark) co_return;
   const std::shared_ptr<const Plan> routes = plan();
   const auto route = routes->routes.find(mark->owner);
-  if (route == routes->routes.end() || !route->second.followed) co_return;
+  if (route == routes->routes.end()) {  // detached meanwhile: what is left of the replica will not have it
+    answer.set(kPendingHeader, mark->owner);
+    co_return;
+  }
+  if (!route->second.followed) co_return;
   const std::optional<bool> reached =
       co_await env::within(given_.timers, kReadYourWrites, until_reached(*mark));
   if (!reached) answer.set(kPendingHeader, mark->owner);

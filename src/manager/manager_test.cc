@@ -1001,6 +1001,22 @@ TEST_F(ManagerTest, AnAnswerWaitsForTheReplica) {
   EXPECT_EQ(there->headers.get("X-Mullion-Pending"), std::nullopt);
 }
 
+TEST_F(ManagerTest, AnAnswerOfAnOwnerThatIsDetachedMeanwhileIsPending) {
+  Endpoint a(network_, "A");
+  Managing m(network_, "M", time_);
+  m.attach_and_wait(a);
+  a.answer_with([&](const net::Request&) {
+    m.remove_endpoint_object("A");
+    while (!m.manager().known_owners().empty()) std::this_thread::sleep_for(1ms);
+    net::Response response;
+    response.headers.set("X-Mullion-Commit", "A 000000000000004d 2");
+    return response;
+  });
+  const Result<net::Response> answer = m.forward("A", "POST", "/api/v3/profiles", "{}");
+  ASSERT_TRUE(answer) << answer.error().text();
+  EXPECT_EQ(answer->headers.get("X-Mullion-Pending"), "A");
+}
+
 TEST_F(ManagerTest, ADarkOwnerIsRefusedAtOnceWithItsAge) {
   Endpoint r(network_, "R");
   r.announce({{"A", {"R"}, true, 0, ""}});

@@ -236,6 +236,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   }
 
   void subscribe(const Subscribe& wanted) {
+    subscribed_at_ = options_.clock.steady();
     const std::set<std::string, std::less<>> offered = offered_owners();
     if (!subscribed_) begin_at(wanted, offered);
     std::set<std::string, std::less<>> names;
@@ -320,7 +321,8 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     Subscription wanted = std::move(to_copy_.front());
     to_copy_.pop_front();
     const std::optional<store::Cursor> origin = origin_in(view, wanted.owner);
-    if (!origin) {  // announced, but its first copy is still on its way to us
+    // Announced, but its first copy is still on its way to us; or not announced any more.
+    if (!origin || !is_worth_copying(wanted, *origin)) {
       waiting_.push_back(std::move(wanted));
       return;
     }
@@ -332,6 +334,21 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     kLog.info("full copy begins sink={} owner={}", sink_id_, wanted.owner);
     frame_.add(SnapshotBegin{wanted.owner, *origin});
     copying_ = CopyUnderWay{std::move(wanted), *origin, "", ""};
+  }
+
+  /// Whether a copy of it would take the sink further. What is not offered any more is about to be dropped
+  /// here, and of unknown age. A replica that came to the sink on another way may be newer than ours, and
+  /// what it shows must not go back; not for ever: once ours has all that the owner had when the sink asked,
+  /// the owner itself went back.
+  bool is_worth_copying(const Subscription& wanted, const store::Cursor& origin) const {
+    if (wanted.owner == options_.id) return true;
+    if (!announced_.contains(wanted.owner)) return false;
+    if (!wanted.replica || wanted.replica->epoch != origin.epoch || wanted.replica->seq <= origin.seq)
+      return true;
+    const std::vector<Announcement> offered = options_.owners();
+    const auto found = std::ranges::find(offered, wanted.owner, &Announcement::owner);
+    const env::Duration since = options_.clock.steady() - subscribed_at_;
+    return found != offered.end() && found->age_seconds <= std::chrono::duration<double>(since).count();
   }
 
   void add_resume(const store::Snapshot& view, const std::string& owner) {
@@ -524,7 +541,13 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     return true;
   }
 
-  void add_owners() { frame_.add(make_owners()); }
+  /// Ages change all the time and travel in pings. Two managers that are attached to each other would else
+  /// tell what they were told for ever.
+  void add_owners() {
+    const std::vector<Announcement> before = owners_told_;
+    const Owners owners = make_owners();
+    if (before != owners_told_) frame_.add(owners);
+  }
 
   Owners make_owners() {
     owners_sent_ = source_.owners_version_;
@@ -533,6 +556,8 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     for (Announcement& owner : options_.owners()) record.owners.push_back(std::move(owner));
     announced_.clear();
     for (const Announcement& owner : record.owners) announced_.insert(owner.owner);
+    owners_told_ = record.owners;
+    for (Announcement& owner : owners_told_) owner.age_seconds = 0;
     return record;
   }
 
@@ -606,6 +631,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   FrameWriter frame_;
   uint64_t position_ = 0;  // everything up to here was sent or is none of the sink's business
   bool subscribed_ = false;
+  env::SteadyTime subscribed_at_;   // when the list of owners came
   int restarts_ = 0;                // since it was level with the log
   bool changes_in_copies_ = false;  // the sink understands them
   Pace pace_;
@@ -618,6 +644,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   env::SteadyTime state_told_;  // when last_state_ was made
   std::string last_state_;
   std::set<std::string, std::less<>> announced_;  // with the last `owners`
+  std::vector<Announcement> owners_told_;         // the same, without their ages
   uint64_t stamp_answered_ = 0;
 
   std::atomic<uint64_t> stamp_{0};  // of the sink's last ping

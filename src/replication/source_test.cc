@@ -235,6 +235,41 @@ TEST_F(SourceTest, WhatIsAnnouncedAndNotHereYetIsWaitedFor) {
   EXPECT_EQ(peer_->heard<SnapshotEnd>().front().owner, "A");
 }
 
+TEST_F(SourceTest, AReplicaThatIsNewerThanOursDoesNotGoBack) {
+  pass_on({{"A", {"R"}, false, 100, "dark"}});
+  put("machines", "a", "{}", "A");
+  begin_with({{"A", false, store::Cursor{5, 3}}});
+  put("machines", "a", R"({"n":2})", "A");
+  until_level();
+  EXPECT_EQ(peer_->count<SnapshotBegin>() + peer_->count<Resume>(), 0U);
+  put("machines", "a", R"({"n":3})", "A");
+  ASSERT_TRUE(soon([&] { return peer_->count<Resume>() == 1; }));
+  EXPECT_THAT(keys(), IsEmpty());
+}
+
+TEST_F(SourceTest, AnOwnerThatWentBackItselfIsCopied) {
+  pass_on({{"A", {"R"}, true, 100, ""}});
+  put("machines", "a", "{}", "A");
+  begin_with({{"A", false, store::Cursor{5, 3}}});
+  until_level();
+  EXPECT_EQ(peer_->count<SnapshotBegin>(), 0U);
+  pass(2s);
+  pass_on({{"A", {"R"}, true, 1, ""}});  // all that A had when the sink asked is here, and there is no more
+  ASSERT_TRUE(soon([&] { return peer_->count<SnapshotEnd>() == 1; }));
+}
+
+TEST_F(SourceTest, WhatIsNotAnnouncedAnyMoreIsNotCopied) {
+  pass_on({{"A", {"R"}, true, 0, ""}});
+  begin_with({{"A", false, std::nullopt}});
+  pass_on({});
+  ASSERT_TRUE(soon([&] { return peer_->heard<Owners>().back().owners.size() == 1; }));
+  put("machines", "a", "{}", "A");
+  until_level();
+  EXPECT_EQ(peer_->count<SnapshotBegin>(), 0U);
+  pass_on({{"A", {"R"}, true, 0, ""}});
+  ASSERT_TRUE(soon([&] { return peer_->count<SnapshotEnd>() == 1; })) << "asked for still";
+}
+
 TEST_F(SourceTest, WhatIsNotWantedAnyMoreIsNotSent) {
   pass_on({{"A", {"R"}, true, 0, ""}});
   put("machines", "a", "{}", "A");
@@ -366,6 +401,11 @@ TEST_F(SourceTest, OwnersAreToldWhenTheyChange) {
   pass_on({{"A", {"R"}, true, 0, ""}});
   ASSERT_TRUE(soon([&] { return peer_->count<Owners>() == 2; }));
   EXPECT_EQ(peer_->heard<Owners>().back().owners[1].owner, "A");
+  pass_on({{"A", {"R"}, true, 1.5, ""}});
+  pass(3s);
+  EXPECT_EQ(peer_->count<Owners>(), 2U) << "ages travel in pings";
+  pass_on({{"A", {"R"}, false, 1.5, "dark"}});
+  ASSERT_TRUE(soon([&] { return peer_->count<Owners>() == 3; }));
 }
 
 TEST_F(SourceTest, AStateIsToldOnceASecondAtMostAndOnlyWhenItIsAnother) {

@@ -30,6 +30,10 @@ struct Options {
   bool compact_at_open = true;
   const env::Clock* clock = &env::system_clock();
   std::shared_ptr<Sequencer> sequencer = std::make_shared<LocalSequencer>();
+  /// Instead of the thread of the writer: is told when there is something to write, and calls `write` once,
+  /// then or later, but neither from a CommitCallback nor after the store. For tests on one thread. Whoever
+  /// blocks for a commit (commit_sync, drop_owner) has it called at once.
+  std::function<void(std::function<void()> write)> writer = {};
 };
 
 /// An object as read. `owner` tells kOwn, kLayered or the remote owner.
@@ -165,5 +169,6 @@ std::shared_ptr<CommitFeed> attach_signal(Store& store, std::string name, Intere
 Result<std::unique_ptr<Store>> open_store(const Options& options);
 /// Same behaviour without durability: for tests of other rooms.
 std::unique_ptr<Store> open_memory_store(const env::Clock& clock = env::system_clock());
+std::unique_ptr<Store> open_memory_store(const Options& options);
 
 }  // namespace mullion::store

@@ -31,14 +31,17 @@ uint64_t Currency::stamp(env::SteadyTime now) {
 }
 
 void Currency::take_hello(uint64_t newest) {
-  newest_ = {newest, word_, std::nullopt, {}, std::nullopt, true};
+  newest_ = {++words_, newest, word_, std::nullopt, {}, std::nullopt, true};
   proofs_.push_back(newest_);
 }
 
 void Currency::take_owners(const std::vector<Announcement>& announced) {
-  announced_.clear();
-  for (const Announcement& one : announced)
-    announced_[one.owner] = {one.in_touch, before(word_, one.age_seconds)};
+  const auto earlier = std::exchange(announced_, {});
+  for (const Announcement& one : announced) {
+    const auto known = earlier.find(one.owner);
+    const uint64_t since = known == earlier.end() ? words_ + 1 : known->second.since;
+    announced_[one.owner] = {one.in_touch, before(word_, one.age_seconds), since};
+  }
   if (!newest_.first || !newest_.ages.empty()) return;
   for (const Announcement& one : announced) newest_.ages[one.owner] = one.age_seconds;
   for (Proof& proof : proofs_) {
@@ -56,7 +59,7 @@ void Currency::take_ping(const Ping& ping, env::SteadyTime now) {
     word_ = answered->sent;
     under_way_.erase(under_way_.begin(), answered + 1);
   }
-  newest_ = {ping.newest, word_, ping.age, {}, std::nullopt, false};
+  newest_ = {++words_, ping.newest, word_, ping.age, {}, std::nullopt, false};
   for (const OwnerAge& one : ping.ages) newest_.ages[one.owner] = one.seconds;
   // What is far behind is proven by the words of then, not by words that it never reaches.
   if (proofs_.size() < kMostProofs) proofs_.push_back(newest_);
@@ -92,10 +95,12 @@ void Currency::stored(uint64_t batches, const std::set<std::string, std::less<>>
 
 env::SteadyTime Currency::claimed(const Proof& proof, std::string_view owner) const {
   if (owner == source_) return proof.base;
+  const auto announced = announced_.find(owner);
+  // Ages are those of what was announced then: the announcement is the first word of what came later.
+  if (announced != announced_.end() && proof.word < announced->second.since) return announced->second.as_of;
   if (const auto listed = proof.ages.find(owner); listed != proof.ages.end())
     return before(proof.base, listed->second);
   if (proof.age) return before(proof.base, *proof.age);
-  const auto announced = announced_.find(owner);
   if (proof.first || announced == announced_.end()) return before(proof.base, kOldest);
   return announced->second.in_touch ? proof.base : announced->second.as_of;
 }

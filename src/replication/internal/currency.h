@@ -57,8 +57,10 @@ class Currency {
   struct Claim {  // of an announcement
     bool in_touch = false;
     env::SteadyTime as_of;
+    uint64_t since = 0;  // the first of the source's words that may be about it
   };
   struct Proof {
+    uint64_t word = 0;  // which of the source's words: hello, then pings
     uint64_t seq = 0;
     env::SteadyTime base;
     std::optional<double> age;
@@ -69,6 +71,7 @@ class Currency {
   env::SteadyTime claimed(const Proof& proof, std::string_view owner) const;
 
   const std::string source_;
+  uint64_t words_ = 0;
   env::SteadyTime word_;  // whatever the source says next was true at this moment or later
   uint64_t last_stamp_ = 0;
   std::deque<Stamp> under_way_;

@@ -150,6 +150,20 @@ TEST_F(CurrencyTest, AnOwnerThatFallsBackBelowFallsBackHere) {
   EXPECT_EQ(age("B"), 0);
 }
 
+TEST_F(CurrencyTest, WordsFromBeforeAnOwnerWasAnnouncedAreNotAboutIt) {
+  currency_.take_owners({{"R", {}, true, 0, ""}, {"A", {"R"}, true, 0, ""}});
+  exchange(5, 0);
+  currency_.take_owners({{"R", {}, true, 0, ""}, {"A", {"R"}, true, 0, ""}, {"B", {"R"}, false, 60, "dark"}});
+  EXPECT_EQ(std::chrono::duration<double>(clock_.steady() - *currency_.told("B")).count(), 60);
+  currency_.begin_anew();  // its copy has ended
+  store(5);
+  EXPECT_EQ(age("A"), 0);
+  EXPECT_EQ(age("B"), 60);
+  exchange(6, 0, {{"B", 50}});
+  store(6);
+  EXPECT_EQ(age("B"), 50);
+}
+
 TEST_F(CurrencyTest, AnAnswerCountsOnceAndOnlyWhenItWasAskedFor) {
   const uint64_t stamp = currency_.stamp(clock_.steady());
   currency_.take_ping({5, 0, stamp + 1, 0, {}}, clock_.steady());

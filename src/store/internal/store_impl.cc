@@ -81,7 +81,7 @@ StoreImpl::StoreImpl(std::unique_ptr<Engine> engine, const Options& options)
 Result<std::unique_ptr<Store>> StoreImpl::open(std::unique_ptr<Engine> engine, const Options& options) {
   std::unique_ptr<StoreImpl> store(new StoreImpl(std::move(engine), options));
   if (Result<void> loaded = as_result([&] { return store->load(); }); !loaded) return loaded.error();
-  store->writer_ = std::thread([raw = store.get()] { raw->run_writer(); });
+  if (!options.writer) store->writer_ = std::thread([raw = store.get()] { raw->run_writer(); });
   if (store->seq_ != 0) store->warmer_ = std::thread([raw = store.get()] { raw->warm_indexes(); });
   return std::unique_ptr<Store>(std::move(store));
 }
@@ -143,6 +143,7 @@ StoreImpl::~StoreImpl() {
   }
   queue_filled_.notify_all();
   if (writer_.joinable()) writer_.join();
+  while (options_.writer && write_waiting()) continue;
   if (warmer_.joinable()) warmer_.join();
 }
 
@@ -161,31 +162,39 @@ void StoreImpl::commit(Batch batch, CommitCallback done) {
     waiting.prepared.compressed.push_back(std::move(compressed));
   }
   waiting.done = std::move(done);
+  bool queued = false;
   {
     std::lock_guard lock(queue_mutex_);
-    if (!closing_) {
-      queue_.push_back(std::move(waiting));
-      queue_filled_.notify_one();
-      return;
-    }
+    queued = !closing_;
+    if (queued) queue_.push_back(std::move(waiting));
   }
-  waiting.done(Error(ErrorCode::kUnavailable, "the server is stopping"));
+  if (!queued) return waiting.done(Error(ErrorCode::kUnavailable, "the server is stopping"));
+  if (options_.writer) return options_.writer([this] { (void)write_waiting(); });
+  queue_filled_.notify_one();
 }
 
 void StoreImpl::run_writer() {
   while (true) {
-    std::vector<Waiting> group;
     {
       std::unique_lock lock(queue_mutex_);
       queue_filled_.wait(lock, [this] { return closing_ || !queue_.empty(); });
-      if (queue_.empty()) return;
-      const auto end =
-          queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), options_.max_group));
-      group.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
-      queue_.erase(queue_.begin(), end);
     }
-    write_group(std::move(group));
+    if (!write_waiting()) return;
   }
+}
+
+bool StoreImpl::write_waiting() {
+  std::vector<Waiting> group;
+  {
+    const std::lock_guard lock(queue_mutex_);
+    if (queue_.empty()) return false;
+    const auto end =
+        queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), options_.max_group));
+    group.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
+    queue_.erase(queue_.begin(), end);
+  }
+  write_group(std::move(group));
+  return true;
 }
 
 StoreImpl::Group StoreImpl::new_group() const {
@@ -578,6 +587,10 @@ void remove_partial_backups(const env::Path& folder) {
 std::unique_ptr<Store> open_memory_store(const env::Clock& clock) {
   Options options;
   options.clock = &clock;
+  return open_memory_store(options);
+}
+
+std::unique_ptr<Store> open_memory_store(const Options& options) {
   Result<std::unique_ptr<Store>> store =
       internal::StoreImpl::open(internal::open_memory_engine(internal::engine_options(options)), options);
   return std::move(*store);

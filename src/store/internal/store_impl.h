@@ -77,6 +77,8 @@ class StoreImpl final : public Store {
   Result<void> copy_to(const env::Path& directory) const;
   Result<void> create(WriteTransaction& transaction);
   void run_writer();
+  /// Takes a group of what waits and writes it; false when nothing waits.
+  bool write_waiting();
   void warm_indexes();
   void write_group(std::vector<Waiting> waiting);
   Group new_group() const;

@@ -1,0 +1,97 @@
+// Whole clusters in one process, on simulated time, by seeds: docs/simulation.md, which also lists the faults
+// of the product that were planted to see these tests fail.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "base/log.h"
+#include "simulation/scenario_testing.h"
+
+namespace mullion::simulation {
+namespace {
+
+constexpr uint64_t kParts = 8;  // so that they run side by side
+constexpr uint64_t kSeedsOfPart = 40;
+/// What goes on after so many breaches tells nothing new.
+constexpr int kMostBreaches = 5;
+
+uint64_t number_from(const char* variable, uint64_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? otherwise : std::stoull(text);
+}
+
+Outcome run_one(uint64_t seed, const Wanted& wanted = {}) {
+  Scenario scenario(seed, wanted);
+  return scenario.run();
+}
+
+std::string how_to_replay(uint64_t seed) {
+  return fmt::format("seed {}; to see it again: MULLION_SEED={} {} --gtest_filter='*Replay*'", seed, seed,
+                     "build/debug/tests/test_simulation");
+}
+
+/// Servers that are killed leave tasks behind, which their groups would tell of.
+class Quiet {
+ public:
+  Quiet() { set_log_level(LogLevel::kAudit); }
+  ~Quiet() { set_log_level(LogLevel::kInfo); }
+  Quiet(const Quiet&) = delete;
+  Quiet& operator=(const Quiet&) = delete;
+};
+
+TEST(Simulation, ALeafAndItsManagerWithoutFaults) {
+  const Quiet quiet;
+  const Wanted wanted{.shape = &shapes().front(), .faults = false};
+  const Outcome outcome = run_one(1, wanted);
+  EXPECT_EQ(outcome.breach, "");
+  EXPECT_GT(outcome.acknowledged, 20U);
+  EXPECT_EQ(outcome.faults, 0U);
+}
+
+TEST(Simulation, TheSameSeedGivesTheSameRun) {
+  const Quiet quiet;
+  std::set<uint64_t> hashes;
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    const Outcome outcome = run_one(seed);
+    EXPECT_EQ(run_one(seed).hash, outcome.hash) << how_to_replay(seed);
+    hashes.insert(outcome.hash);
+  }
+  EXPECT_EQ(hashes.size(), 10U);
+}
+
+TEST(Simulation, Replay) {
+  const uint64_t seed = number_from("MULLION_SEED", 0);
+  if (seed == 0) GTEST_SKIP() << "MULLION_SEED names no seed";
+  EXPECT_EQ(run_one(seed, {.told = true}).breach, "");
+}
+
+class SimulatedClusters : public ::testing::TestWithParam<uint64_t> {};
+
+/// MULLION_SEEDS: how many in each part; MULLION_FIRST_SEED: where the first part begins.
+TEST_P(SimulatedClusters, KeepWhatIsPromised) {
+  const Quiet quiet;
+  const uint64_t count = number_from("MULLION_SEEDS", kSeedsOfPart);
+  const uint64_t first = number_from("MULLION_FIRST_SEED", 1) + GetParam() * count;
+  Outcome sum;
+  int breaches = 0;
+  for (uint64_t seed = first; seed < first + count && breaches < kMostBreaches; ++seed) {
+    const Outcome outcome = run_one(seed);
+    EXPECT_EQ(outcome.breach, "") << outcome.shape << ", " << how_to_replay(seed);
+    if (!outcome.breach.empty()) ++breaches;
+    sum.writes += outcome.writes;
+    sum.acknowledged += outcome.acknowledged;
+    sum.steps += outcome.steps;
+    sum.faults += outcome.faults;
+    sum.healed = std::max(sum.healed, outcome.healed);
+  }
+  fmt::print(
+      "{} seeds: {} steps, {} faults, {} writes, {} of them acknowledged; all equal {} s after the last "
+      "fault\n",
+      count, sum.steps, sum.faults, sum.writes, sum.acknowledged, sum.healed / 1s);
+  EXPECT_GT(sum.acknowledged * 10, sum.writes) << "what is refused proves little";
+}
+
+INSTANTIATE_TEST_SUITE_P(Parts, SimulatedClusters, ::testing::Range<uint64_t>(0, kParts));
+
+}  // namespace
+}  // namespace mullion::simulation
