@@ -121,7 +121,7 @@ test_unit() {
 # The rooms where threads meet.
 test_tsan() {
   TSAN_OPTIONS="halt_on_error=1 suppressions=$ROOT/tools/tsan.supp" \
-    unit_tests build/tsan thread g++ env net store replication manager api server catalog versionset
+    unit_tests build/tsan thread g++ env net store replication mirror manager api server catalog versionset
 }
 
 # test_tidy [--all]: of what has changed lately, or of every file.
@@ -148,11 +148,18 @@ python_tests() {
   /usr/bin/python3 -m pytest -q -n "$JOBS" --dist loadfile "$@"
 }
 
+# Files of the black-box tests whose promises hold whatever way an endpoint is followed; tests of the stream alone are marked.
+FOLLOWED_BY_EVENTS=(manager.py live_rights.py version_sets.py)
+
 # Benchmarks are run by hand, on a quiet machine; that they build is a part of every test.
 test_blackbox() {
   build_release example_provider mullion_next benches
+  say "the fake of a server of another make"
+  python_tests tests/foreign
   say "black-box tests of real processes"
   python_tests --durations=10 tests/blackbox
+  say "the same of what managers promise, with endpoints that are followed by their public API"
+  MULLION_FOLLOW=events python_tests -m "not stream" "${FOLLOWED_BY_EVENTS[@]/#/tests/blackbox/test_}"
 }
 
 # Histories under faults, see tests/chaos/README.md: the checker's own tests, then rounds of two seeds that hold faults of

@@ -374,6 +374,7 @@ TEST_F(Cli, AttachesEndpoints) {
 
 TEST_F(Cli, GrantsAManagerTheLeastItNeeds) {
   answer("GET /api/v3/objects", R"(["machines","users","roles","tenants","contents","profiles"])");
+  answer("GET /api/v3/info", "{}");
   EXPECT_EQ(run({"endpoints", "grant"}), 0) << err();
   const json::value role = json::parse(out());
   EXPECT_EQ(role.at("Name"), "manager");
@@ -389,12 +390,27 @@ TEST_F(Cli, GrantsAManagerTheLeastItNeeds) {
   }
   EXPECT_EQ(everything, "list,get,create,update,delete,actions,action")
       << "of what the server has, accounts apart";
-  EXPECT_EQ(server_.seen().size(), 1U) << "nothing is changed";
+  EXPECT_EQ(server_.seen().size(), 2U) << "nothing is changed";
   EXPECT_EQ(run({"endpoints", "grant", "mgr", "--make"}), 1);
   EXPECT_THAT(err(), HasSubstr("--password"));
 }
 
+TEST_F(Cli, GrantsOnlyWhatTheServerKnows) {
+  answer("GET /api/v3/objects", R"(["machines","users"])");
+  answer("GET /api/v3/info",
+         R"({"scopes":{"system":{"upgrade":{}},"machines":{"list":{},"get":{},"update":{}},)"
+         R"("users":{"list":{},"get":{}}}})");
+  ASSERT_EQ(run({"endpoints", "grant"}), 0) << err();
+  const json::value role = json::parse(out());
+  std::map<std::string, std::string> claims;
+  for (const json::value& claim : role.at("Claims").as_array())
+    claims[std::string(claim.at("scope").as_string())] = std::string(claim.at("action").as_string());
+  EXPECT_EQ(claims, (std::map<std::string, std::string>{
+                        {"system", "upgrade"}, {"users", "list,get"}, {"machines", "list,get,update"}}));
+}
+
 TEST_F(Cli, MakesOrRenewsTheAccountOfAManager) {
+  answer("GET /api/v3/info", "{}");
   answer("GET /api/v3/objects", R"(["machines"])");
   answer("POST /api/v3/roles", "{}", 201);
   answer("GET /api/v3/users/mgr", R"({"Name":"mgr"})");

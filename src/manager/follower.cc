@@ -68,7 +68,7 @@ class EventsFollower final : public EndpointFollower {
   void subscribe(std::vector<std::string> owners) override { mirror_.subscribe(std::move(owners)); }
   bool follows(std::string_view owner) const override { return mirror_.follows(owner); }
   std::optional<env::SteadyTime> as_of(std::string_view owner) const override { return mirror_.as_of(owner); }
-  std::optional<env::SteadyTime> told(std::string_view) const override { return std::nullopt; }
+  std::optional<env::SteadyTime> told(std::string_view owner) const override { return mirror_.told(owner); }
   void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of) override {
     mirror_.set_as_of(owner, as_of);
   }

@@ -814,6 +814,9 @@ bool Mirror::follows(std::string_view owner) const { return state_->follows(owne
 std::optional<env::SteadyTime> Mirror::as_of(std::string_view owner) const {
   return state_->replica.as_of(owner);
 }
+std::optional<env::SteadyTime> Mirror::told(std::string_view owner) const {
+  return state_->replica.told(owner);
+}
 void Mirror::set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of) {
   state_->replica.set_as_of(owner, as_of);
 }

@@ -49,6 +49,8 @@ class Mirror {
   void subscribe(std::vector<std::string> owners);
   bool follows(std::string_view owner) const;
   std::optional<env::SteadyTime> as_of(std::string_view owner) const;
+  /// When the endpoint said that it is in touch with the owner.
+  std::optional<env::SteadyTime> told(std::string_view owner) const;
   void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of);
   replication::SavedPosition position() const;
   /// While all is well the age of a replica stays below this.

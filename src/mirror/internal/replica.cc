@@ -37,6 +37,7 @@ void Replica::announce(std::vector<replication::Announcement> announced) {
   std::lock_guard lock(mutex_);
   owners_to_save_ = owners_to_save_ || position_.announced != announced;
   position_.announced = std::move(announced);
+  announced_at_ = options_.clock.steady();
 }
 
 void Replica::want(std::vector<std::string> owners) {
@@ -224,7 +225,7 @@ bool Replica::is_settling() const {
 }
 
 /// Under the lock.
-bool Replica::is_announced_in_touch(const std::string& owner) const {
+bool Replica::is_announced_in_touch(std::string_view owner) const {
   const auto found = std::ranges::find(position_.announced, owner, &replication::Announcement::owner);
   return found != position_.announced.end() && found->in_touch;
 }
@@ -241,6 +242,12 @@ std::optional<env::SteadyTime> Replica::as_of(std::string_view owner) const {
   if (!is_settling()) return now->second;
   const auto before = shown_.find(owner);  // absent: its first walk has just ended
   return before == shown_.end() ? now->second : std::min(before->second, now->second);
+}
+
+std::optional<env::SteadyTime> Replica::told(std::string_view owner) const {
+  std::lock_guard lock(mutex_);
+  const bool said = announced_at_ != env::SteadyTime() && is_announced_in_touch(owner);
+  return said ? std::optional(announced_at_) : std::nullopt;
 }
 
 void Replica::set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of) {

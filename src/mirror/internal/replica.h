@@ -68,6 +68,8 @@ class Replica {
 
   bool follows(std::string_view owner) const;
   std::optional<env::SteadyTime> as_of(std::string_view owner) const;
+  /// The endpoint said then that it is in touch with the owner; absent: it says nothing of the kind.
+  std::optional<env::SteadyTime> told(std::string_view owner) const;
   void set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of);
   replication::SavedPosition position() const;
   /// The newest place of the owner that was given to a commit.
@@ -77,7 +79,7 @@ class Replica {
   Result<void> push(const std::string& owner, std::vector<store::Change> changes);
   void begin_settling();
   bool is_settling() const;
-  bool is_announced_in_touch(const std::string& owner) const;
+  bool is_announced_in_touch(std::string_view owner) const;
 
   const replication::SinkOptions& options_;
   replication::CommitPipe pipe_;
@@ -87,6 +89,7 @@ class Replica {
   std::optional<std::vector<std::string>> wanted_;
   std::set<std::string, std::less<>> complete_;    // since this connection was made
   std::set<std::string, std::less<>> taken_over_;  // in a commit of this connection
+  env::SteadyTime announced_at_{};
   std::optional<env::SteadyTime> common_;
   bool owners_to_save_ = true;
   std::optional<env::SteadyTime> settled_;
