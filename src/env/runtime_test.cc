@@ -285,5 +285,42 @@ TEST(RunBlocking, OutlastsARuntimeThatStopsMeanwhile) {
   EXPECT_TRUE(finished);
 }
 
+TEST(ByHand, DoesWhatIsReadyWhenItIsTold) {
+  std::vector<std::function<void()>> blocking;
+  Runtime runtime(ByHand{[&](std::function<void()> work) { blocking.push_back(std::move(work)); }});
+  std::string done;
+  (void)launch(runtime, [&]() -> Task<void> {
+    done += "begun";
+    co_await run_blocking([&] { done += ", blocked"; });
+    done += ", ended";
+  });
+  EXPECT_EQ(done, "");
+  EXPECT_GT(runtime.run_ready(), 0U);
+  EXPECT_EQ(runtime.run_ready(), 0U);
+  EXPECT_EQ(done, "begun");
+  ASSERT_EQ(blocking.size(), 1U);
+  blocking.front()();
+  EXPECT_EQ(done, "begun, blocked");
+  (void)runtime.run_ready();
+  EXPECT_EQ(done, "begun, blocked, ended");
+}
+
+TEST(ByHand, DropsCoroutinesWhereTheyWait) {
+  Signal never;
+  const auto held = std::make_shared<int>(0);
+  bool ended = false;
+  Runtime runtime(ByHand{});
+  (void)launch(runtime, [&never, &ended, held]() -> Task<void> {
+    const auto kept = held;
+    (void)co_await never.wait(0, 1h);
+    ended = true;
+  });
+  (void)runtime.run_ready();
+  EXPECT_GT(held.use_count(), 1);
+  runtime.drop_work();
+  EXPECT_EQ(held.use_count(), 1);
+  EXPECT_FALSE(ended);
+}
+
 }  // namespace
 }  // namespace mullion::env

@@ -351,9 +351,12 @@ class ManagerImpl final : public Manager {
   /// An owner that comes back while its former replica is being dropped is followed afterwards: else what is
   /// copied now would be dropped with it.
   std::vector<std::string> without_dropped(std::vector<std::string> owners) const {
-    std::shared_lock lock(mutex_);
-    std::erase_if(owners, [this](const std::string& owner) { return dropping_.contains(owner); });
+    std::erase_if(owners, [this](const std::string& owner) { return is_dropping(owner); });
     return owners;
+  }
+  bool is_dropping(const std::string& owner) const {
+    std::shared_lock lock(mutex_);
+    return dropping_.contains(owner);
   }
 
   /// It may be another server: whoever reads the log should know.
@@ -402,7 +405,8 @@ class ManagerImpl final : public Manager {
     if (!active_) return out;
     const std::shared_ptr<const Plan> routes = plan();
     for (const auto& [owner, route] : routes->routes) {
-      if (!route.followed) continue;
+      // Nobody is to copy what is about to go.
+      if (!route.followed || is_dropping(owner)) continue;
       replication::Announcement& announced = out.emplace_back();
       announced.owner = owner;
       announced.via = route.via;

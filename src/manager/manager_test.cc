@@ -408,6 +408,16 @@ TEST_F(ManagerTest, ReadsThatFailEndNoSessionAndDropNoReplica) {
   EXPECT_EQ(b.streams, 1);
 }
 
+TEST_F(ManagerTest, AStreamWhosePulseCannotReadBeginsAgain) {
+  Endpoint a(network_, "A");
+  Managing m(network_, "M", time_);
+  m.attach_and_wait(a);
+  m.flaky().fail(100);
+  ASSERT_TRUE(soon([&] { return a.cut_off(); })) << "without a pulse nothing would be heard of ages";
+  m.flaky().fail(0);
+  EXPECT_TRUE(soon([&] { return a.streams == 2 && m.is_fresh("A"); }));
+}
+
 TEST_F(ManagerTest, AStatusThatCouldNotBeWrittenIsWrittenLater) {
   Endpoint a(network_, "A");
   Managing m(network_, "M", time_);

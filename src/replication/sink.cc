@@ -80,7 +80,11 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   env::Task<Error> run(std::shared_ptr<net::WebSocket> given) {
     socket = std::move(given);
     touch();
-    options.tasks.spawn("sink pulse", [self = shared_from_this()] { return self->pulse(); });
+    options.tasks.spawn("sink pulse", [self = shared_from_this()]() -> env::Task<void> {
+      const Result<void> done = co_await store::failed_reads_returned(self->pulse());
+      // A stream without a pulse says nothing more of ages: the next one begins where this one was stored.
+      if (!done) self->socket->abort();
+    });
     struct Guard {
       State& state;
       ~Guard() {
@@ -497,7 +501,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   // ---- beside the reading
 
   /// The only one who sends subscriptions, so that they arrive in the order in which they were decided.
-  env::Task<void> pulse() {
+  env::Task<Result<void>> pulse() {
     for (int count = 0; !over; ++count) {
       const uint64_t seen = wake.version();
       Result<void> sent = co_await send_subscription();
@@ -505,14 +509,15 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
         sent = co_await send(make_ping());
       }
       if (sent) sent = co_await send_ack();
-      if (!sent) co_return;
+      if (!sent) co_return sent;
       if (options.clock.steady() - heard() > kSourceSilence) {
         silent = true;
         socket->abort();
-        co_return;
+        co_return Result<void>{};
       }
       co_await options.timers.wait(wake, seen, kPulse);
     }
+    co_return Result<void>{};
   }
 
   Record make_ping() {

@@ -237,18 +237,18 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
 
   void subscribe(const Subscribe& wanted) {
     subscribed_at_ = options_.clock.steady();
-    const std::set<std::string, std::less<>> offered = offered_owners();
-    if (!subscribed_) begin_at(wanted, offered);
+    if (!subscribed_) begin_at(wanted);
     std::set<std::string, std::less<>> names;
     for (const Subscription& owner : wanted.owners) names.insert(owner.owner);
     std::erase_if(following_, [&](const std::string& owner) { return !names.contains(owner); });
+    std::erase_if(unfollowed_, [&](const std::string& owner) { return !names.contains(owner); });
     if (copying_ && !names.contains(copying_->wanted.owner)) copying_.reset();
     to_copy_.clear();
     waiting_.clear();
     for (const Subscription& owner : wanted.owners) {
-      if (!offered.contains(owner.owner)) continue;  // gone meanwhile: the next announcement says so
       if (following_.contains(owner.owner) || is_copying(owner.owner)) continue;
-      to_copy_.push_back(owner);
+      if (owner.follows) unfollowed_.insert(owner.owner);
+      to_copy_.push_back(owner);  // also what is gone meanwhile: the sink need not notice when it comes back
     }
   }
 
@@ -261,8 +261,9 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   }
 
   /// The first subscription decides where the stream begins.
-  void begin_at(const Subscribe& wanted, const std::set<std::string, std::less<>>& offered) {
+  void begin_at(const Subscribe& wanted) {
     subscribed_ = true;
+    const std::set<std::string, std::less<>> offered = offered_owners();
     const bool honoured = log_reaches(resume_);
     for (const Subscription& owner : wanted.owners) {
       if (honoured && owner.follows && offered.contains(owner.owner)) following_.insert(owner.owner);
@@ -327,10 +328,12 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
       return;
     }
     if (wanted.replica == origin) {
+      unfollowed_.erase(wanted.owner);
       add_resume(view, wanted.owner);
       following_.insert(std::move(wanted.owner));
       return;
     }
+    unfollowed_.erase(wanted.owner);
     kLog.info("full copy begins sink={} owner={}", sink_id_, wanted.owner);
     frame_.add(SnapshotBegin{wanted.owner, *origin});
     copying_ = CopyUnderWay{std::move(wanted), *origin, "", ""};
@@ -514,8 +517,23 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     return {};
   }
 
+  /// A replica that was dropped here may come back as another one: the sink, which is not told what a drop
+  /// removed, needs a copy then, and what it has is as of nothing until that begins.
+  void begin_anew_what_was_dropped(const store::LoggedCommit& commit) {
+    for (const store::LoggedCommit::LoggedChange& change : commit.changes) {
+      const std::string& owner = change.id.owner;
+      if (!store::is_remote(owner)) continue;
+      const bool was_copying = is_copying(owner);
+      if (following_.erase(owner) == 0 && !was_copying) continue;
+      if (was_copying) copying_.reset();
+      to_copy_.push_back({owner, false, std::nullopt});
+      unfollowed_.insert(owner);
+    }
+  }
+
   /// False: the commit is none of the sink's business.
   bool add_commit(const store::LoggedCommit& commit) {
+    if (!commit.origin) begin_anew_what_was_dropped(commit);
     const std::string& owner = commit.origin ? commit.origin->owner : options_.id;
     const bool in_copy = is_copying(owner);
     if (!following_.contains(owner) && !(in_copy && changes_in_copies_)) return false;
@@ -584,6 +602,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     std::set<std::string, std::less<>> gone = announced_;
     gone.erase(options_.id);
     for (Announcement& owner : options_.owners()) {
+      if (unfollowed_.contains(owner.owner)) continue;
       gone.erase(owner.owner);
       if (owner.age_seconds > kFreshSeconds) {
         ping.ages.push_back({std::move(owner.owner), owner.age_seconds});
@@ -591,6 +610,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
         ping.age = std::max(*ping.age, owner.age_seconds);
       }
     }
+    gone.insert(unfollowed_.begin(), unfollowed_.end());
     for (const std::string& owner : gone) ping.ages.push_back({owner, kOldestSeconds});
   }
 
@@ -636,6 +656,8 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   bool changes_in_copies_ = false;  // the sink understands them
   Pace pace_;
   std::set<std::string, std::less<>> following_;
+  std::set<std::string, std::less<>>
+      unfollowed_;  // the sink believes that it follows them: to be copied anew
   std::deque<Subscription> to_copy_;
   std::optional<CopyUnderWay> copying_;
   std::set<std::string, std::less<>> settling_;  // copied, but not yet of one moment

@@ -270,6 +270,31 @@ TEST_F(SourceTest, WhatIsNotAnnouncedAnyMoreIsNotCopied) {
   ASSERT_TRUE(soon([&] { return peer_->count<SnapshotEnd>() == 1; })) << "asked for still";
 }
 
+TEST_F(SourceTest, AReplicaThatWasDroppedHereIsCopiedAnewWhenItIsBack) {
+  pass_on({{"A", {"R"}, true, 0, ""}});
+  put("machines", "a", "{}", "A");
+  begin_with({{"A", false, std::nullopt}});
+  ASSERT_TRUE(soon([&] { return peer_->count<SnapshotEnd>() == 1; }));
+  ASSERT_TRUE(store_->drop_owner("A"));
+  const auto told_as_old = [&] {
+    const auto pings = peer_->heard<Ping>();
+    return !pings.empty() && !pings.back().ages.empty() && pings.back().ages.front().seconds > 1e9;
+  };
+  ASSERT_TRUE(soon(told_as_old)) << "what the sink has of it is as of nothing";
+  put("machines", "b", "{}", "A");
+  ASSERT_TRUE(soon([&] { return peer_->count<SnapshotEnd>() == 2; }));
+  EXPECT_THAT(keys(), ElementsAre("a", "b"));
+}
+
+TEST_F(SourceTest, WhatIsGoneForAMomentWhenItIsAskedForIsCopiedWhenItIsBack) {
+  put("machines", "a", "{}", "A");
+  begin_with({{"R", true, std::nullopt}, {"A", true, store::Cursor{5, 1}}}, store_->newest());
+  until_level();
+  EXPECT_EQ(peer_->count<SnapshotBegin>() + peer_->count<Resume>(), 0U);
+  pass_on({{"A", {"R"}, true, 0, ""}});
+  ASSERT_TRUE(soon([&] { return peer_->count<Resume>() == 1; })) << "the sink takes itself to be followed";
+}
+
 TEST_F(SourceTest, WhatIsNotWantedAnyMoreIsNotSent) {
   pass_on({{"A", {"R"}, true, 0, ""}});
   put("machines", "a", "{}", "A");

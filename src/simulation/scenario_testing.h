@@ -191,10 +191,13 @@ class Scenario {
   // ---- who is attached
 
   void attach_soon(const std::string& above, const std::string& below, Duration pause) {
-    world_.after(pause, nullptr, [this, above, below] {
+    // Held by whoever is at it: a server that is killed meanwhile lets go.
+    const auto attaching = std::make_shared<bool>(true);
+    attaching_.push_back(attaching);
+    world_.after(pause, nullptr, [this, above, below, attaching] {
       Server& server = *servers_.at(above);
       if (!server.alive()) return attach_soon(above, below, 1s);
-      server.attach(below, [this, above, below](bool done) {
+      server.attach(below, [this, above, below, attaching](bool done) {
         const bool there = truth_.contents(above).contains({"endpoints", below});
         if (!done && !there) attach_soon(above, below, dice_.between(500ms, 3s));
       });
@@ -377,14 +380,16 @@ class Scenario {
   // ---- the end
 
   /// Why not every replica equals its owner; empty when they do.
-  std::string what_is_missing() {
+  std::string what_is_missing(double patience = 1) {
+    std::erase_if(attaching_, [](const auto& one) { return one.expired(); });
+    if (!attaching_.empty()) return "somebody is being attached";
     for (const auto& [name, server] : servers_) {
-      std::string missing = what_is_missing_at(*server);
+      std::string missing = what_is_missing_at(*server, patience);
       if (!missing.empty()) return missing;
     }
     return "";
   }
-  std::string what_is_missing_at(Server& server) {
+  std::string what_is_missing_at(Server& server, double patience) {
     if (!server.alive()) return server.name() + " is not there";
     const std::set<std::string> wanted = below(server.name());
     const auto view = server.store().snapshot();
@@ -396,7 +401,7 @@ class Scenario {
         return fmt::format("the replica of {} at {} differs", owner, server.name());
       const manager::OwnerFreshness fresh = server.manager().freshness({owner}).front();
       if (!fresh.in_touch) return fmt::format("{} is not in touch with {}", server.name(), owner);
-      if (fresh.age_seconds > fresh.resolution_seconds)
+      if (fresh.age_seconds > fresh.resolution_seconds * patience)
         return fmt::format("{} at {} is {:.1f} s old", owner, server.name(), fresh.age_seconds);
     }
     if (stored(*view, "") != truth_.contents(server.name()))
@@ -411,7 +416,7 @@ class Scenario {
     const uint64_t steps = world_.steps() - before;
     if (steps > kStepsPerSecond * shape_->attached.size() * static_cast<uint64_t>(kQuiet / 1s))
       truth_.fail(fmt::format("{} steps in {} s in which nothing happens", steps, kQuiet / 1s));
-    const std::string missing = what_is_missing();
+    const std::string missing = what_is_missing(2);  // ages of before may be told once more
     if (!missing.empty()) truth_.fail(fmt::format("equal and then not any more: {}", missing));
   }
 
@@ -436,6 +441,7 @@ class Scenario {
   std::vector<Write> writes_;
   std::set<std::string> meddled_;  // owners
   std::vector<std::shared_ptr<std::function<void()>>> undone_;
+  std::vector<std::weak_ptr<bool>> attaching_;
   size_t acknowledged_ = 0, pending_ = 0, faults_ = 0;
 };
 

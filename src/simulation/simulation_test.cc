@@ -11,7 +11,18 @@ namespace mullion::simulation {
 namespace {
 
 constexpr uint64_t kParts = 8;  // so that they run side by side
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MULLION_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define MULLION_SANITIZED 1
+#endif
+#endif
+#ifdef MULLION_SANITIZED
+constexpr uint64_t kSeedsOfPart = 10;  // they take several times as long
+#else
 constexpr uint64_t kSeedsOfPart = 40;
+#endif
 /// What goes on after so many breaches tells nothing new.
 constexpr int kMostBreaches = 5;
 

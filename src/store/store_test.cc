@@ -377,5 +377,25 @@ TEST_P(StoreCommits, SecretGuardsRefuseWhatChangedMeanwhile) {
   EXPECT_EQ(told, (std::vector<bool>{true, false})) << "followers hear that secrets changed, not which";
 }
 
+/// What waits is written when the test says so; or not at all, as when the process ends before.
+TEST(WriterByHand, WritesWhenItIsTold) {
+  std::vector<std::function<void()>> writes;
+  Options options;
+  options.writer = [&](std::function<void()> write) { writes.push_back(std::move(write)); };
+  const std::unique_ptr<Store> store = open_memory_store(options);
+  std::string answers;
+  for (const char* key : {"a", "b"}) {
+    store->commit(batch_of({put("jobs", key, "{}")}),
+                  [&answers, key](const Result<Committed>& done) { answers += done ? key : "?"; });
+  }
+  ASSERT_EQ(writes.size(), 2U);
+  EXPECT_EQ(store->newest().seq, 0U);
+  writes.front()();
+  EXPECT_EQ(answers, "ab") << "one group";
+  EXPECT_EQ(store->newest().seq, 2U);
+  writes.back()();
+  EXPECT_EQ(store->newest().seq, 2U);
+}
+
 }  // namespace
 }  // namespace mullion::store
