@@ -116,12 +116,12 @@ void Hints::overtake(const Hint& hint) {
   const auto found = known_.find(hint);
   if (found == known_.end() || !found->second.under_way) return;
   if (!found->second.again) found->second.again_since = added_;
-  found->second.again = true;
+  found->second.again = found->second.overtaken = true;
 }
 
 bool Hints::is_newest(const Hint& hint) const {
   const auto found = known_.find(hint);
-  return found != known_.end() && !found->second.again;
+  return found != known_.end() && !found->second.overtaken;
 }
 
 bool Hints::settled(uint64_t mark) const {

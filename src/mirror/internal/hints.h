@@ -28,7 +28,7 @@ class Hints {
   static constexpr size_t kMostOfOne = 500;
   static constexpr size_t kLongestKey = 512;
 
-  /// The object may have changed. An answer that is under way does not count: it may be older.
+  /// The object may have changed. An answer that is under way does not count for that: it may be older.
   void add(std::string prefix, std::string key);
   /// The next object to be asked for at `now`; it is under way until done().
   std::optional<Hint> take(env::SteadyTime now);
@@ -41,7 +41,7 @@ class Hints {
   bool failed(const Hint& hint, env::SteadyTime now);
   /// The object is in the replica as of now: an answer that is under way is older.
   void overtake(const Hint& hint);
-  /// Whether the answer under way is still the newest word of the object.
+  /// Whether nothing newer than the answer under way is in the replica.
   bool is_newest(const Hint& hint) const;
 
   bool empty() const { return known_.empty(); }
@@ -69,7 +69,8 @@ class Hints {
   struct State {
     uint64_t since = 0;  // the first word that no answer in the replica covers
     bool under_way = false;
-    bool again = false;  // word came while it was under way
+    bool again = false;      // word came while it was under way
+    bool overtaken = false;  // something newer is in the replica
     uint64_t again_since = 0;
     int failures = 0;
     env::SteadyTime due{};
