@@ -79,7 +79,10 @@ class Socket final : public net::WebSocket, public std::enable_shared_from_this<
     changed_.notify_all();
   }
   /// The connection is gone for whoever speaks next; neither end is told yet.
-  void lose_flight() { flight_.clear(); }
+  void lose_flight() {
+    flight_.clear();
+    broken_ = true;
+  }
   bool over() const { return over_; }
   Host& here() const { return here_; }
   Host& there() const { return there_; }
@@ -104,6 +107,7 @@ class Socket final : public net::WebSocket, public std::enable_shared_from_this<
   size_t unread_ = 0, held_ = 0;
   Duration last_due_{0};
   bool over_ = false;
+  bool broken_ = false;  // nothing arrives any more: there are no holes in what does
   env::Signal changed_;
 };
 
@@ -340,7 +344,7 @@ class Network {
 
 inline void Socket::send(std::optional<Message> message) {
   const std::shared_ptr<Socket> peer = peer_.lock();
-  if (!peer || peer->over_) return;
+  if (!peer || peer->over_ || peer->broken_) return;
   peer->flight_.push_back(std::move(message));
   last_due_ = std::max(last_due_, network_.world().now() + network_.delay(here_, there_));
   network_.world().at(last_due_, &there_, [peer] { peer->deliver(); });
