@@ -223,10 +223,10 @@ class ForeignFollower final : public Listener {
   /// A write that is forwarded; `done` hears whether it is in the replica when the answer is given.
   void write(const std::string& method, const ForeignServer::Id& id,
              std::function<void(std::string answer)> done) {
-    if (!link_ || !mirror_) return;
-    (void)env::launch(*runtime_, [this, method, id, done = std::move(done)]() -> Task<void> {
-      const std::shared_ptr<mirror::Mirror> mirror = mirror_;
-      const std::shared_ptr<net::Link> link = link_;
+    const std::shared_ptr<mirror::Mirror> mirror = mirror_;
+    const std::shared_ptr<net::Link> link = link_;
+    if (!link || !mirror) return;
+    (void)env::launch(*runtime_, [mirror, link, method, id, done = std::move(done)]() -> Task<void> {
       mirror::Written written{"F", method, fmt::format("/api/v3/{}/{}", id.first, id.second), mirror->word(),
                               ""};
       net::ClientRequest request;
