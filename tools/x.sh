@@ -148,8 +148,8 @@ python_tests() {
   /usr/bin/python3 -m pytest -q -n "$JOBS" --dist loadfile "$@"
 }
 
-# Files of the black-box tests whose promises hold whatever way an endpoint is followed; tests of the stream alone are marked.
-FOLLOWED_BY_EVENTS=(manager.py live_rights.py version_sets.py)
+# Files of the black-box tests whose promises hold whatever way an endpoint is followed.
+FOLLOWED_BY_EVENTS=(manager.py live_rights.py version_sets.py travel.py)
 
 # Benchmarks are run by hand, on a quiet machine; that they build is a part of every test.
 test_blackbox() {
@@ -159,7 +159,7 @@ test_blackbox() {
   say "black-box tests of real processes"
   python_tests --durations=10 tests/blackbox
   say "the same of what managers promise, with endpoints that are followed by their public API"
-  MULLION_FOLLOW=events python_tests -m "not stream" "${FOLLOWED_BY_EVENTS[@]/#/tests/blackbox/test_}"
+  MULLION_FOLLOW=events python_tests "${FOLLOWED_BY_EVENTS[@]/#/tests/blackbox/test_}"
 }
 
 # Histories under faults, see tests/chaos/README.md: the checker's own tests, then rounds of two seeds that hold faults of

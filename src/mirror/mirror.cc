@@ -195,7 +195,11 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
   }
 
   void hint(const std::string& prefix, const std::string& key) {
-    if (!is_mirrored(prefix)) return;
+    {
+      // Others tell of log lines, and asking for those would be logged.
+      std::lock_guard lock(mutex);
+      if (!listed.contains(prefix)) return;
+    }
     add_hint(prefix, replica_key(collection(prefix), key));
     std::lock_guard lock(mutex);
     if (hints.overflows()) wake.notify_all();
@@ -337,7 +341,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     Result<Answer> answer = co_await api->get(std::move(path));
     if (!answer) co_return answer.error();
     unanswered = 0;
-    if (answer->status == 403) co_return Result<void>{};
+    if (answer->status == 403 || answer->status == 404) co_return Result<void>{};
     if (answer->status != 200) co_return failed(hint.prefix, answer->status);
     Result<std::vector<Shown>> shown = read_list(collection(hint.prefix), options.endpoint, answer->body);
     if (!shown) co_return shown.error();
@@ -431,6 +435,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
       }
       if (state_changed.exchange(false)) {
         if (Result<void> told = co_await tell_state(); !told) co_return told;
+        if (Result<void> walked = co_await walk_new_collections(); !walked) co_return walked;
       }
       if (over) break;
       const std::optional<std::vector<std::string>> wanted = replica.wanted();
@@ -441,6 +446,19 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
       co_await options.timers.wait(wake, seen, wanted ? left : env::Duration(kIdle));
     }
     co_return *ended();
+  }
+
+  /// A provider that came brings collections, of which no event was taken yet.
+  env::Task<Result<void>> walk_new_collections() {
+    const std::vector<Collection> before = collections;
+    if (Result<void> learnt = co_await learn_collections(); !learnt) co_return learnt;
+    const std::vector<Collection> now = collections;
+    for (const Collection& one : now) {
+      if (std::ranges::find(before, one.prefix, &Collection::prefix) != before.end()) continue;
+      const Result<bool> walked = co_await walk_collection(one, true);
+      if (!walked && is_final(walked.error())) co_return walked.error();
+    }
+    co_return Result<void>{};
   }
 
   /// Collections of which more was told than is remembered.
@@ -492,6 +510,9 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     }
     // Machines first: they are what everybody waits for.
     std::ranges::stable_partition(found, [](const Collection& one) { return one.prefix == "machines"; });
+    std::lock_guard lock(mutex);
+    listed.clear();
+    for (const Collection& one : found) listed.insert(one.prefix);
     collections = std::move(found);
     co_return Result<void>{};
   }
@@ -793,6 +814,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
   Hints hints;
   std::set<Hint> doubts;
   std::set<std::string> uploads_changed;
+  std::set<std::string> listed;  // prefixes of collections
   std::deque<Proof> proofs;
   std::optional<env::SteadyTime> proven_at;
 };
