@@ -1,5 +1,6 @@
-// Many endpoints in one process, for a manager to attach: each with a port, an id, machines and a replication
-// stream, and hardly any cost of its own. Anybody may log in.
+// Many endpoints in one process, for a manager to attach: each with a port, an id, machines, a replication
+// stream, and as much of the public API as following needs (without events of changes), and hardly any cost
+// of its own. Anybody may log in.
 //   simulated_fleet --templates FILE --directory DIR [--endpoints N] [--machines M] [--port-base P]
 //                   [--name PREFIX] [--changes-per-second R] [--threads T]
 // FILE holds machines as JSON, one a line (tools/fleet.py); DIR keeps the TLS key and certificate. Prints one
@@ -353,6 +354,12 @@ class Endpoint {
       response.body = fmt::format(
           R"({{"ha_id":"{0}","id":"{0}","version":"v4.6.0","os":"linux","features":["replication-stream"]}})",
           id_);
+    } else if (request.path == "/api/v3/objects") {
+      response.body = fmt::format(R"(["{}"])", kMachines);
+    } else if (request.path == fmt::format("/api/v3/{}", kMachines)) {
+      response.body = list(request);
+    } else if (request.path == "/api/v3/ws") {
+      response.upgrade = acknowledge;
     } else if (request.path.ends_with("/token")) {
       response.body = R"({"Token":"t"})";
     } else if (request.path == "/api/v3/configuration_lease") {
@@ -371,6 +378,30 @@ class Endpoint {
       response.body = "{}";
     }
     co_return response;
+  }
+  /// A page by key: limit=N, Key=Gte(KEY).
+  std::string list(const net::Request& request) const {
+    std::string from(request.query_value("Key").value_or(""));
+    if (from.size() > 5) from = from.substr(4, from.size() - 5);
+    const uint64_t limit = std::max<uint64_t>(number(request, "limit", 10), 1);
+    std::string out = "[";
+    uint64_t shown = 0;
+    store_->snapshot()->scan_owner(kMachines, store::kOwn, from,
+                                   [&](std::string_view, std::string_view body) {
+                                     if (shown > 0) out += ',';
+                                     model::append_with_endpoint(out, body, "");
+                                     return ++shown < limit;
+                                   });
+    return out + "]";
+  }
+  static env::Task<void> acknowledge(std::shared_ptr<net::WebSocket> socket) {
+    while (true) {
+      const Result<net::WebSocket::Message> command = co_await socket->read();
+      if (!command) co_return;
+      std::string text = R"({"Type":"websocket","Action":"register","Key":""})";
+      const Result<void> written = co_await socket->write(std::move(text), false);
+      if (!written) co_return;
+    }
   }
   static uint64_t number(const net::Request& request, std::string_view name, int base) {
     const std::string_view text = request.query_value(name).value_or("");

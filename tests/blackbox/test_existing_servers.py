@@ -1,14 +1,17 @@
 """Servers of another make below a manager: followed by their public API alone, however they lie."""
 import dataclasses
+import io
 import json
 import random
 import sys
 import threading
 import time
+import zipfile
 
 import pytest
 
 from harness import ROOT, expect, wait_equal, wait_until
+from test_apply import applied, catalog, component, errors, pack, put, want
 from test_cli import CommandLine
 
 sys.path.insert(0, str(ROOT / "tests" / "foreign"))
@@ -863,3 +866,70 @@ def test_the_mission_with_three_servers_of_another_make(site):
         assert "X-Mullion-Pending" not in answer.headers, owner
         assert m1.get(f"machines/{key}")["Description"] == f"by M1 for {owner}"
     assert [row for row in d.objects("machines") if row["Description"] == "by M1 for D"]
+
+
+# -- configuration
+
+def package(*files):
+    """A zip of these (name, content)."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in files:
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def test_version_sets_are_carried_out_by_the_public_routes(site):
+    server = foreign(site, "F")
+    manager = manager_of(site, server)
+    catalog(manager, pack("base", "v1.0.0", red="1"), pack("top", "v2.0.0", "base", blue="2"))
+    expect(201, manager.call("POST", "files/tool", b"a tool"))
+    want(manager, "F", Components=[component("top"), component("base")], Prefs={"knownTokenTimeout": "1234"},
+         Global={"color": {"of": "site"}}, Files=[{"Path": "files/tool", "Source": "self://files/tool"}])
+    applied(manager, "F")
+    client = Client(server)
+    assert {row["meta"]["Name"] for row in client.get("contents")} >= {"base", "top"}
+    assert client.get("prefs")["knownTokenTimeout"] == "1234"
+    assert client.get("profiles/global/params") == {"color": {"of": "site"}}
+    assert client.call("GET", "files/tool").data == b"a tool"
+    row = manager.get("endpoints/F")
+    assert {one["Name"]: one["Version"] for one in row["Components"]} == {"base": "v1.0.0", "top": "v2.0.0"}
+    assert row["Available"] and not row.get("Actions")
+    client.expect(201, "POST", "prefs", {"knownTokenTimeout": "77"})
+    wait_until("drift is mended", lambda: client.get("prefs")["knownTokenTimeout"] == "1234")
+    client.expect(201, "POST", "files/tool", b"another")
+    wait_until("a file is mended", lambda: client.call("GET", "files/tool").data == b"a tool")
+
+
+def test_who_configures_a_server_stands_there(site):
+    server = foreign(site, "F")
+    manager = manager_of(site, server)
+    lease = "mullion-configuration-lease"
+    later = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 30))
+    server.put("profiles", {"Name": lease,
+                            "Params": {"mullion/configured-by": "OTHER", "mullion/configured-until": later}})
+    want(manager, "F", Prefs={"knownTokenTimeout": "1234"})
+    wait_until("the other one is waited for", lambda: "configured by OTHER" in errors(manager, "F"))
+    assert Client(server).get("prefs")["knownTokenTimeout"] != "1234"
+    server.delete("profiles", lease)
+    wait_until("its turn comes", lambda: Client(server).get("prefs")["knownTokenTimeout"] == "1234", timeout=90)
+    wait_until("the lease is given back", lambda: lease not in {row["Name"] for row in server.objects("profiles")})
+
+
+def test_a_server_is_upgraded_by_its_own_package_and_never_by_ours(site):
+    server = foreign(site, "F")
+    manager = manager_of(site, server)
+    manifest = {"name": "mullion", "version": "v4.9.0", "arch": "amd64", "os": "linux"}
+    ours = package(("manifest.json", json.dumps(manifest)), ("bin/linux/amd64/mullion", "program"))
+    put(manager, "files/rebar-catalog/drp/v4.9.0.amd64.linux.zip", ours)
+    put(manager, "files/rebar-catalog/drp/v4.9.1.amd64.linux.zip", package(("bin/linux/amd64/dr-provision", "v4.9.1")))
+    catalog(manager)
+    want(manager, "F", DRPVersion="v4.9.0")
+    wait_until("it is refused", lambda: any("holds Mullion" in error for error in errors(manager, "F")))
+    assert not server.asked("POST", "system/upgrade")
+    server.upgrade_to = "v4.9.1"
+    want(manager, "F", DRPVersion="v4.9.1", Prefs={"knownTokenTimeout": "1234"})
+    wait_until("it runs the other version", lambda: manager.get("endpoints/F").get("DRPVersion") == "v4.9.1",
+               timeout=60)
+    applied(manager, "F", timeout=60)
+    assert Client(server).get("prefs")["knownTokenTimeout"] == "1234"

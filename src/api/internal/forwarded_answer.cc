@@ -46,7 +46,7 @@ bool is_success(const Call& call, const Result<net::Response>& answer) {
 /// not reach the client: nobody knows what stands in it.
 env::Task<Result<net::Response>> made_presentable(const Call& call, std::string owner,
                                                   Result<net::Response> answer) {
-  constexpr size_t kLongest = size_t{256} << 20;
+  constexpr size_t kLongest = size_t{64} << 20;
   std::string text;
   if (auto* whole = std::get_if<std::string>(&answer->body)) {
     text = std::move(*whole);

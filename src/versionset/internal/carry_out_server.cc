@@ -1,6 +1,9 @@
 // Another version of the server itself: the endpoint tries it, and comes back with it or with the old one.
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "content/archive.h"
 #include "versionset/internal/carry_out.h"
 #include "versionset/internal/json_read.h"
 #include "versionset/internal/log.h"
@@ -83,8 +86,28 @@ Task<Result<Answer>> ask_for_upgrade(const Target& target, std::string place) {
   co_return co_await ask(target.calls, std::move(request));
 }
 
-/// A server of another make takes the package with the request.
+/// Whether a package holds this program.
+Task<bool> is_ours(content::Blobs::Info package) {
+  constexpr size_t kFirstEntries = 4;
+  constexpr uint64_t kLongestManifest = 64 << 10;
+  Result<std::vector<std::pair<std::string, std::string>>> entries = Error(ErrorCode::kInternal, "");
+  co_await env::run_blocking(
+      [&] { entries = content::first_entries(package.file, kFirstEntries, kLongestManifest); });
+  if (!entries) co_return false;
+  co_return std::ranges::any_of(*entries, [](const auto& entry) {
+    return entry.first == "manifest.json" && text_member(parse_object(entry.second), "name") == "mullion";
+  });
+}
+
+/// A server of another make takes the package with the request; it could not run ours.
 Task<Result<Answer>> send_upgrade(const Target& target, content::Blobs::Info package) {
+  const bool ours = co_await is_ours(package);
+  if (ours) {
+    co_return Error(
+        ErrorCode::kInvalid,
+        "the package holds Mullion, and the endpoint is a server of another make: the catalog needs that "
+        "server's own package");
+  }
   net::ClientRequest request = get_request("/api/v3/system/upgrade");
   request.method = "POST";
   request.headers.set("Content-Type", "application/octet-stream");
