@@ -933,3 +933,22 @@ def test_a_server_is_upgraded_by_its_own_package_and_never_by_ours(site):
                timeout=60)
     applied(manager, "F", timeout=60)
     assert Client(server).get("prefs")["knownTokenTimeout"] == "1234"
+
+
+def test_rollouts_and_baselines_are_the_same(site):
+    servers = [foreign(site, name, version) for name, version in (("F1", "3.13"), ("F2", "4.8"), ("F3", "4.17"))]
+    manager = manager_of(site, *servers)
+    manager.create("version_sets", {"Id": "new", "Apply": True, "Prefs": {"knownTokenTimeout": "4321"}})
+    rollout = manager.create("rollouts", {"Id": "roll", "VersionSets": ["new"], "Settle": "1", "Start": True,
+                                          "TargetEndpoints": [server.id for server in servers], "Apply": True,
+                                          "Waves": [{"Count": 1}, {"Percent": 100}]})
+    done = wait_until("the rollout has ended", lambda: manager.get(f"rollouts/{rollout['Id']}")["State"] in (
+        "done", "failed", "paused") and manager.get(f"rollouts/{rollout['Id']}"), timeout=60)
+    assert done["State"] == "done", (done["State"], done.get("Reason"), done.get("History"))
+    for server in servers:
+        assert Client(server).get("prefs")["knownTokenTimeout"] == "4321"
+    baseline = expect(200, manager.call("POST", "endpoints/F2/baseline", {"Name": "as-f2"})).json()
+    assert baseline["VersionSet"]["Prefs"]["knownTokenTimeout"] == "4321"
+    manager.create("version_sets", baseline["VersionSet"])
+    plan = manager.get("endpoints/F2/plan?sets=as-f2")
+    assert plan["Actions"] == [], "what was read back is what is there"
