@@ -33,6 +33,12 @@ const CompiledRules& compiled_rules() {
   return *rules;
 }
 
+constexpr Index kBareIndexes[] = {
+    {"Endpoint", IndexKind::kString, "string", "@endpoint", false, false, true},
+    {"Key", IndexKind::kString, "string", "@key", true, false, true},
+};
+constexpr ObjectType kBareType{.traits = {.replicated = true}, .indexes = kBareIndexes};
+
 }  // namespace
 
 const Field* ObjectType::find_field(std::string_view name) const {
@@ -48,6 +54,8 @@ const Index* ObjectType::find_index(std::string_view name) const {
 std::span<const ObjectType> object_types() { return kObjectTypes; }
 
 const ObjectType& generic_object_type() { return kGenericType; }
+
+const ObjectType& bare_object_type() { return kBareType; }
 
 const ObjectType* find_object_type(std::string_view prefix) {
   const auto found = std::ranges::lower_bound(kObjectTypes, prefix, {}, &ObjectType::prefix);

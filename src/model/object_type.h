@@ -127,6 +127,8 @@ struct ObjectType {
 std::span<const ObjectType> object_types();
 /// What collections that plugins declare are made from (schema/generic.yaml).
 const ObjectType& generic_object_type();
+/// What is known of a collection that only others know: keys and owners of its objects.
+const ObjectType& bare_object_type();
 /// nullptr when `prefix` is unknown; see also type_catalog.h.
 const ObjectType* find_object_type(std::string_view prefix);
 

@@ -145,6 +145,11 @@ const ObjectType* TypeCatalog::find(std::string_view prefix) const {
   return found == current_.end() ? nullptr : &found->second->type;
 }
 
+const ObjectType& TypeCatalog::find_or_bare(std::string_view prefix) const {
+  const ObjectType* found = find(prefix);
+  return found == nullptr ? bare_object_type() : *found;
+}
+
 std::vector<const ObjectType*> TypeCatalog::declared() const {
   std::lock_guard lock(mutex_);
   std::vector<const ObjectType*> out;

@@ -27,6 +27,8 @@ class TypeCatalog {
 
   /// Built in or declared; nullptr when there is neither.
   const ObjectType* find(std::string_view prefix) const;
+  /// The same, or bare_object_type().
+  const ObjectType& find_or_bare(std::string_view prefix) const;
   /// The declared ones, sorted by prefix.
   std::vector<const ObjectType*> declared() const;
   /// Adds or replaces a collection. Precondition: check_declaration() holds.

@@ -437,6 +437,30 @@ TEST(Query, FiltersWithoutAnIndexHaveABudget) {
   EXPECT_TRUE(store->snapshot()->query(query).ok());
 }
 
+TEST(Query, CollectionsThatOnlyOthersKnowHaveKeysAndOwners) {
+  const std::unique_ptr<Store> store = open_memory_store();
+  for (const char* owner : {"A", "B"}) {
+    for (const char* key : {"u1", "u2"}) {
+      Batch batch;
+      batch.changes.emplace_back() = {{"alerts", owner, key}, fmt::format(R"({{"Uuid":"{}"}})", key)};
+      batch.origin = Origin{owner, {1, 1}};
+      ASSERT_TRUE(store->commit_sync(std::move(batch)));
+    }
+  }
+  const auto matching = [&](std::string name, Operator op, std::string argument) {
+    Query query;
+    query.type = "alerts";
+    query.filters.push_back({std::move(name), op, {std::move(argument)}});
+    const Result<QueryResult> result = store->snapshot()->query(query);
+    return result ? static_cast<int>(result->matching) : -1;
+  };
+  EXPECT_EQ(matching("Endpoint", Operator::kEq, "A"), 2);
+  EXPECT_EQ(matching("Key", Operator::kEq, "u2"), 2);
+  EXPECT_EQ(matching("Key", Operator::kGt, "u1"), 2);
+  EXPECT_EQ(matching("Endpoint", Operator::kEq, "C"), 0);
+  EXPECT_EQ(matching("Level", Operator::kEq, "Error"), -1) << "what else they have is not known here";
+}
+
 TEST(Query, ResolverSuppliesParameters) {
   const std::unique_ptr<Store> store = open_memory_store();
   must_commit(*store, {put("machines", "a", R"({"Params":{"rack":1}})"), put("machines", "b", "{}")});

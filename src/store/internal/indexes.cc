@@ -79,7 +79,7 @@ void Indexes::remember(uint64_t before, std::vector<RowChange> rows) {
 
 bool Indexes::ready(std::string_view type) const {
   const auto lock = read_lock();
-  return is_ready(type, types_.find(type));
+  return is_ready(type, &types_.find_or_bare(type));
 }
 
 bool Indexes::is_ready(std::string_view type, const model::ObjectType* wanted) const {
@@ -99,7 +99,7 @@ size_t Indexes::bytes() const {
 Result<void> Indexes::build(std::string_view type) {
   if (ready(type)) return {};
   std::lock_guard one_at_a_time(building_);
-  const model::ObjectType* const wanted = types_.find(type);
+  const model::ObjectType* const wanted = &types_.find_or_bare(type);
   std::unique_ptr<ReadTransaction> transaction;
   while (!transaction) {
     const auto lock = write_lock();

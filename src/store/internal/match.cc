@@ -297,27 +297,23 @@ std::vector<Filter> possible(const model::ObjectType& type, std::vector<Filter> 
 
 }  // namespace
 
-Result<CompiledQuery> compile_query(const model::ObjectType* type, const Query& query) {
+Result<CompiledQuery> compile_query(const model::ObjectType& type, const Query& query) {
   CompiledQuery out;
-  if (type == nullptr) {
-    if (query.filters.empty() && query.bounds.empty() && query.sort.empty()) return out;
-    return refuse(query.type, fmt::format("{} has no indexes here", query.type));
-  }
-  Result<std::vector<CompiledFilter>> filters = compile_all(*type, query.filters);
+  Result<std::vector<CompiledFilter>> filters = compile_all(type, query.filters);
   if (!filters) return filters.error();
   out.filters = std::move(*filters);
-  Result<std::vector<CompiledFilter>> bounds = compile_all(*type, possible(*type, query.bounds));
+  Result<std::vector<CompiledFilter>> bounds = compile_all(type, possible(type, query.bounds));
   if (!bounds) return bounds.error();
   out.bounds = std::move(*bounds);
   const bool on_indexes = std::ranges::all_of(
       out.bounds, [](const CompiledFilter& bound) { return bound.index_position().has_value(); });
-  if (!on_indexes) return refuse(type->prefix, "a bound must name an index");
+  if (!on_indexes) return refuse(query.type, "a bound must name an index");
   if (query.sort.empty()) return out;
-  const model::Index* index = type->find_index(query.sort);
+  const model::Index* index = type.find_index(query.sort);
   if (index == nullptr || !has_order(*index)) {
-    return refuse(type->prefix, fmt::format("Not sortable: {}", query.sort));
+    return refuse(query.type, fmt::format("Not sortable: {}", query.sort));
   }
-  if (index->path != "@key") out.sort = static_cast<size_t>(index - type->indexes.data());
+  if (index->path != "@key") out.sort = static_cast<size_t>(index - type.indexes.data());
   return out;
 }
 

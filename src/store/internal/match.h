@@ -66,7 +66,7 @@ struct CompiledQuery {
   std::vector<CompiledFilter> bounds;  // each on an index
   std::optional<size_t> sort;          // position in type.indexes; absent = by key
 };
-Result<CompiledQuery> compile_query(const model::ObjectType* type, const Query& query);
+Result<CompiledQuery> compile_query(const model::ObjectType& type, const Query& query);
 
 /// Whether a remote or local owner passes an Endpoint filter. Own and layered objects are shown as "" or as
 /// `own_id`.

@@ -121,13 +121,12 @@ class SnapshotImpl final : public Snapshot {
   }
 
   Result<QueryResult> query(const Query& query) const override {
-    const model::ObjectType* const type = store_.types().find(query.type);
+    const model::ObjectType& type = store_.types().find_or_bare(query.type);
     const Result<CompiledQuery> compiled = compile_query(type, query);
     if (!compiled) return compiled.error();
-    Result<QueryResult> result = objects_of(query, type, *compiled);
+    Result<QueryResult> result = objects_of(query, &type, *compiled);
     const bool bounded = !compiled->bounds.empty() || !query.among.empty() || query.visible;
-    const bool replicated = type == nullptr || type->traits.replicated;
-    if (result && !bounded && replicated && store_.replicas_shown())
+    if (result && !bounded && type.traits.replicated && store_.replicas_shown())
       add_followed_owners(query, *compiled, result->owners);
     return result;
   }
