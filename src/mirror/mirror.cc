@@ -318,12 +318,14 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     if (!answer) co_return answer.error();
     unanswered = 0;
     const Collection type = collection(hint.prefix);
+    std::vector<Shown> there;
     if (answer->status == 200) {
       Result<Shown> shown = read_shown(type, options.endpoint, answer->body);
       if (!shown) co_return shown.error();
-      co_return co_await take_shown(hint, {std::move(*shown)});
+      there.push_back(std::move(*shown));
     }
-    if (says_not_found(*answer)) co_return co_await take_shown(hint, {});
+    if (answer->status == 200 || says_not_found(*answer))
+      co_return co_await take_shown(hint, std::move(there));
     // What this account may not see, and what is no collection, does not change here.
     if (answer->status == 403 || answer->status == 404) co_return Result<void>{};
     co_return failed(hint.prefix, answer->status);
