@@ -246,9 +246,12 @@ void apply_state(const json::object& state, json::object& endpoint) {
   }
 }
 
-void tell_way(std::string_view followed_by, env::WallTime now, json::object& endpoint) {
+void tell_way(std::string_view followed_by, env::Duration resolution, env::WallTime now,
+              json::object& endpoint) {
   json::value& meta = endpoint["Meta"];
   if (!meta.is_object()) meta = json::object();
+  meta.get_object()[kFollowedResolution] =
+      std::to_string(std::chrono::ceil<std::chrono::seconds>(resolution).count());
   const json::value* known = meta.get_object().if_contains(kFollowedBy);
   if (known != nullptr && known->is_string() && std::string_view(known->get_string()) == followed_by) return;
   meta.get_object()[kFollowedBy] = followed_by;

@@ -33,9 +33,11 @@ inline constexpr std::string_view kRequestsAtOnce = "manager/requests-at-once";
 /// "events": followed by its public API even if it offers the stream.
 inline constexpr std::string_view kFollow = "manager/follow";
 
-/// In Meta of an Endpoint object: "stream" or "events", and since when.
+/// In Meta of an Endpoint object: "stream" or "events", since when, and the age in seconds that replicas stay
+/// below that way while all is well.
 inline constexpr std::string_view kFollowedBy = "mullion/followed";
 inline constexpr std::string_view kFollowedSince = "mullion/followed-since";
+inline constexpr std::string_view kFollowedResolution = "mullion/followed-resolution";
 /// In Meta of an Endpoint object: who holds its configuration lease.
 inline constexpr std::string_view kConfiguredBy = "mullion/configured-by";
 
@@ -86,8 +88,10 @@ Result<void> seal_stored_passwords(store::Store& store);
 /// Puts what an endpoint told of itself (record `state`) into its object.
 void apply_state(const boost::json::object& state, boost::json::object& endpoint);
 
-/// Says by what the replicas are kept up to date; since `now`, when it was another way before.
-void tell_way(std::string_view followed_by, env::WallTime now, boost::json::object& endpoint);
+/// Says by what the replicas are kept up to date, and how fresh that can be; since `now`, when it was another
+/// way before.
+void tell_way(std::string_view followed_by, env::Duration resolution, env::WallTime now,
+              boost::json::object& endpoint);
 
 /// Changes an own Endpoint object; again when somebody else changed it in between. Success when it is gone.
 env::Task<Result<void>> change_endpoint(store::Store& store, std::string id,

@@ -191,6 +191,7 @@ bool Session::connected(Access access, std::shared_ptr<EndpointFollower> followe
     access_ = std::move(access);
     follower_ = std::move(follower);
     followed_by_ = follower_->followed_by();
+    resolution_ = follower_->resolution();
     reason_.clear();
   }
   ++connects_;
@@ -370,11 +371,13 @@ env::Task<void> Session::describe() {
     const uint64_t seen = describe_.version();
     std::string status, state;
     std::optional<FollowedBy> by;
+    env::Duration resolution{};
     {
       std::lock_guard lock(mutex_);
       status = status_;
       state = state_;
       by = followed_by_;
+      resolution = resolution_;
     }
     if (status == written_status && state == written_state && by == written_by) {
       co_await describe_.wait(seen, std::chrono::hours(1));
@@ -387,7 +390,7 @@ env::Task<void> Session::describe() {
     const Result<void> done = co_await change_endpoint(options_.store, id_, [&](json::object& endpoint) {
       endpoint["ConnectionStatus"] = status;
       apply_state(facts, endpoint);
-      if (by) tell_way(word_of(*by), options_.clock.wall(), endpoint);
+      if (by) tell_way(word_of(*by), resolution, options_.clock.wall(), endpoint);
     });
     if (!done) {
       kLog.warn("endpoint object is not updated endpoint={} reason={}", id_, done.error().text());

@@ -128,6 +128,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::string reason_ = "not connected yet";
   std::string status_, state_;
   std::optional<FollowedBy> followed_by_;  // by the last connection
+  env::Duration resolution_{};             // of that
 };
 
 }  // namespace mullion::manager

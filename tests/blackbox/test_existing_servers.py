@@ -950,3 +950,16 @@ def test_rollouts_and_baselines_are_the_same(site):
     manager.create("version_sets", baseline["VersionSet"])
     plan = manager.get("endpoints/F2/plan?sets=as-f2")
     assert plan["Actions"] == [], "what was read back is what is there"
+
+
+def test_sets_travel_to_a_manager_of_another_make(site):
+    leaf, middle = foreign(site, "A", machines=2), foreign(site, "R")
+    middle.add_child(leaf)
+    top = manager_of(site, middle)
+    wait_until("the leaf is seen", lambda: top.count("machines", "?Endpoint=A") == 2)
+    top.create("version_sets", {"Id": "from-above", "Apply": True, "Prefs": {"knownTokenTimeout": "55"}})
+    top.patch("endpoints/A", ("add", "/VersionSets", ["from-above"]))
+    there = wait_until("the set is there", lambda: [row for row in Client(middle).get("version_sets")
+                                                    if row["Id"] == "from-above"])
+    assert there[0]["Prefs"] == {"knownTokenTimeout": "55"} and there[0]["Meta"]["mullion/from"] == "M"
+    assert top.get("endpoints/R")["Meta"]["mullion/followed-resolution"] == "3"
