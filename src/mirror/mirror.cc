@@ -699,16 +699,14 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     const std::optional<Hint> named = named_object(written.target);
     Hint hint = named.value_or(Hint{});
     if (!named) hint.prefix = std::string(prefix_of(written.target));
-    if (!is_mirrored(hint.prefix) || !keeps(written.owner)) co_return Taken{};
+    if (!is_mirrored(hint.prefix)) co_return Taken{};
+    const std::optional<std::vector<std::string>> owners = replica.wanted();
+    if (over || !owners) co_return Taken{true, std::nullopt};  // whoever follows it next brings it
+    if (std::ranges::find(*owners, written.owner) == owners->end()) co_return Taken{};
     const std::optional<bool> held =
         co_await env::within(options.timers, patience, hold(std::move(written), std::move(hint)));
     if (!held || !*held) co_return Taken{true, std::nullopt};
     co_return Taken{false, replica.place()};
-  }
-  /// Whether it has a replica that is to hold what is written.
-  bool keeps(const std::string& owner) const {
-    const std::optional<std::vector<std::string>> owners = replica.wanted();
-    return !over && owners && std::ranges::find(*owners, owner) != owners->end();
   }
   uint64_t word() const {
     std::lock_guard lock(mutex);

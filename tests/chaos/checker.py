@@ -487,7 +487,8 @@ def check_commits(history):
             return [Violation("sequence", f"{operation.variable}: acknowledged without X-Mullion-Commit", [operation])]
         if operation.commit[0] != operation.owner:
             return [Violation("sequence", f"{operation.variable}: the commit is another owner's", [operation])]
-        by_owner[operation.owner].append(operation)
+        if history.names_owners_commit(operation):
+            by_owner[operation.owner].append(operation)
     return [found for operations in by_owner.values() for found in check_owner_commits(operations)]
 
 
@@ -513,9 +514,9 @@ def check_owner_commits(operations):
     return found
 
 
-def check_chain_commits(chain):
+def check_chain_commits(history, chain):
     """The order of a variable is the order of its commits."""
-    done = [one for one in effective(chain.writes) if one.commit]
+    done = [one for one in effective(chain.writes) if history.names_owners_commit(one)]
     for before, after in zip(done, done[1:]):
         if before.commit[2] >= after.commit[2]:
             return [Violation("sequence", f"{chain.variable}: the numbers contradict the values", [before, after])]
@@ -586,7 +587,7 @@ def check(history):
     found = [problem for chain in made for problem in chain.problems]
     for chain in made:
         found += check_owner_order(chain) + check_future(chain) + check_levels(history, chain)
-        found += check_ages(history, chain) + check_chain_commits(chain)
+        found += check_ages(history, chain) + check_chain_commits(history, chain)
     found += check_moments(history, made) + check_told_ages(history) + check_commits(history)
     return found + check_answers(history) + check_end(history) + check_coverage(history)
 

@@ -78,7 +78,10 @@ class Hierarchy:
             self.servers[manager].become_manager()
             for name in below:
                 port = self.proxy.open(f"{manager}-{name}", self.servers[name].api_port)
-                expect(200, self.servers[manager].add_endpoint(self.servers[name], f"https://127.0.0.1:{port}"))
+                # How old a manager's own copies are, its public API does not tell: managers follow each other by the stream.
+                more = {"manager/follow": "auto"} if name in BELOW else {}
+                url = f"https://127.0.0.1:{port}"
+                expect(200, self.servers[manager].add_endpoint(self.servers[name], url, **more))
         for line in CLIENT_LINES:
             name = line.split("-")[1]
             self.ports[name] = self.proxy.open(line, self.servers[name].api_port)

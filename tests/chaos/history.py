@@ -56,10 +56,15 @@ class History:
     states: list = dataclasses.field(default_factory=list)  # at the end: {owner, server, digest}
     mismatches: dict = dataclasses.field(default_factory=dict)  # digests that differed, by server
     troubles: list = dataclasses.field(default_factory=list)  # servers that did not stop, start or recover
+    by_events: bool = False  # owners are followed by their public API: managers name places of their replicas as commits
 
     def level(self, operation):
         """How far above the owner the answer was made: 0 is the owner itself."""
         return 0 if operation.served == "owner" else self.levels[operation.owner].index(operation.at)
+
+    def names_owners_commit(self, operation):
+        """Whether the commit of an answer is a place in the owner's log."""
+        return operation.commit is not None and (operation.at == operation.owner or not self.by_events)
 
     def save(self, path):
         head = {name: value for name, value in vars(self).items() if name != "operations"}

@@ -32,7 +32,7 @@ class Round:
         """The history. What does not come to rest afterwards is part of it."""
         hierarchy = Hierarchy()
         try:
-            history = History(self.seed, LEVELS, time.monotonic_ns())
+            history = History(self.seed, LEVELS, time.monotonic_ns(), by_events=bool(harness.FOLLOWING))
             self.load(hierarchy, history)
             self.settle(hierarchy, history)
             hierarchy.keep(self.directory)
