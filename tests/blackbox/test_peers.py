@@ -394,7 +394,7 @@ def test_another_server_in_its_place_is_refused(scene):
     scene.manager.wait_status("FAKE", "Connected")
     endpoint.features = []
     endpoint.cut()
-    scene.trouble("FAKE", "replication-stream")
+    scene.trouble("FAKE", "instead of opening a WebSocket")
     scene.unharmed()
 
 
