@@ -169,6 +169,7 @@ test_chaos() {
   say "histories under faults"
   /usr/bin/python3 -m pytest -q tests/chaos
   /usr/bin/python3 tests/chaos/run.py --rounds 2 --seed 311
+  MULLION_FOLLOW=events /usr/bin/python3 tests/chaos/run.py --rounds 1 --seed 313
 }
 
 # The contract as tables, recorded conversations, and requests made from our own OpenAPI document.

@@ -20,7 +20,10 @@ size_t bytes_of(const store::Change& change) { return 128 + (change.body ? chang
 }  // namespace
 
 Replica::Replica(const replication::SinkOptions& options, replication::SavedPosition position)
-    : options_(options), pipe_(options.store), position_(std::move(position)) {
+    : options_(options),
+      pipe_(options.store),
+      position_(std::move(position)),
+      announced_at_(options.clock.steady()) {
   const std::optional<std::string> own = options_.store.snapshot()->secret(kSpace, options_.endpoint);
   if (own && *own == text_of(position_.cursor.epoch) && position_.cursor.epoch != 0) return;
   // Nothing is known of this way yet; epochs only have to differ.
@@ -246,7 +249,8 @@ std::optional<env::SteadyTime> Replica::as_of(std::string_view owner) const {
 
 std::optional<env::SteadyTime> Replica::told(std::string_view owner) const {
   std::lock_guard lock(mutex_);
-  const bool said = announced_at_ != env::SteadyTime() && is_announced_in_touch(owner);
+  // Of itself it need not say so: it answers.
+  const bool said = owner == options_.endpoint || is_announced_in_touch(owner);
   return said ? std::optional(announced_at_) : std::nullopt;
 }
 

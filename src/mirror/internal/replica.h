@@ -89,7 +89,7 @@ class Replica {
   std::optional<std::vector<std::string>> wanted_;
   std::set<std::string, std::less<>> complete_;    // since this connection was made
   std::set<std::string, std::less<>> taken_over_;  // in a commit of this connection
-  env::SteadyTime announced_at_{};
+  env::SteadyTime announced_at_;                   // or when the connection was made
   std::optional<env::SteadyTime> common_;
   bool owners_to_save_ = true;
   std::optional<env::SteadyTime> settled_;
