@@ -529,7 +529,7 @@ def check_moments(history, found_chains):
               for chain in found_chains if chain.variable.startswith("register/")}
     lists = collections.defaultdict(list)
     for operation in history.operations:
-        if operation.kind == "list" and operation.outcome == "done":
+        if operation.kind == "list" and operation.outcome == "done" and history.shows_one_moment(operation):
             vector = [places[name].get(value, 0) for name, value in sorted((operation.seen or {}).items())]
             lists[operation.variable].append((vector, operation))
     found = []

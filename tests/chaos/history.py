@@ -66,6 +66,10 @@ class History:
         """Whether the commit of an answer is a place in the owner's log."""
         return operation.commit is not None and (operation.at == operation.owner or not self.by_events)
 
+    def shows_one_moment(self, operation):
+        """Whether a list comes from one state of its owner: who follows by the public API reads objects one by one."""
+        return self.level(operation) == 0 or not self.by_events
+
     def save(self, path):
         head = {name: value for name, value in vars(self).items() if name != "operations"}
         with open(path, "w") as out:
