@@ -53,6 +53,13 @@ TEST(ShownObjects, PasswordsOfEndpointsInClearAreLeftOutAndSealedOnesStay) {
   EXPECT_EQ(one(known("endpoints"), sealed).body, sealed);
 }
 
+TEST(ShownObjects, NamesCountHoweverTheyAreSpelt) {
+  const Shown odd = one({"robots", nullptr}, R"({"Id":"r","\u0045ndpoint":"B","Pass\u0077ord":"p4ss",)"
+                                             R"("P\u0061rams":{"manager\/password":"r0cket"},"\u0058":1})");
+  EXPECT_EQ(odd.owner, "B");
+  EXPECT_EQ(odd.body, R"({"Id":"r","Pass\u0077ord":"","P\u0061rams":{},"\u0058":1})");
+}
+
 TEST(ShownObjects, OfUnknownTypesHaveTheKeyThatIsThere) {
   const Collection alerts{"alerts", nullptr};
   EXPECT_EQ(one(alerts, R"({"Uuid":"u","Name":"n"})").key, "u");

@@ -52,7 +52,14 @@ std::string minified(std::string_view text) {
 
 struct Member {
   std::string_view name, value;  // as written; the name without quotes
+  std::string meant;             // the name, whatever escapes it is written with
 };
+
+std::string unescaped(std::string_view name) {
+  if (name.find('\\') == std::string_view::npos) return std::string(name);
+  const Result<json::value> text = model::parse_json(fmt::format("\"{}\"", name));
+  return text && text->is_string() ? std::string(text->get_string()) : std::string(name);
+}
 
 /// The members of a JSON object without blanks. Empty when it is none.
 std::vector<Member> members_of(const simdjson::padded_string& text) {
@@ -69,7 +76,8 @@ std::vector<Member> members_of(const simdjson::padded_string& text) {
     const char* begin = name.raw();
     if (simdjson::to_json_string(field.value()).get(value) != simdjson::SUCCESS) return {};
     // Between the name and its value stand a quote and a colon.
-    out.push_back({std::string_view(begin, static_cast<size_t>(value.data() - begin) - 2), value});
+    const std::string_view written(begin, static_cast<size_t>(value.data() - begin) - 2);
+    out.push_back({written, value, unescaped(written)});
   }
   return out;
 }
@@ -97,7 +105,7 @@ std::string without_passwords(std::string_view params) {
   const simdjson::padded_string padded(params);
   std::string out = "{";
   for (const Member& member : members_of(padded)) {
-    if (member.name == model::kEndpointPassword && !member.value.starts_with('{')) continue;
+    if (member.meant == model::kEndpointPassword && !member.value.starts_with('{')) continue;
     append_member(out, member.name, member.value);
   }
   return out + "}";
@@ -106,11 +114,11 @@ std::string without_passwords(std::string_view params) {
 std::string body_of(const Collection& collection, const simdjson::padded_string& text) {
   std::string out = "{";
   for (const Member& member : members_of(text)) {
-    if (member.name == "Endpoint") continue;
+    if (member.meant == "Endpoint") continue;
     const bool hidden =
-        is_secret(collection, member.name) && member.value != "\"\"" && member.value != "null";
-    if (hidden && is_left_out_when_empty(collection, member.name)) continue;
-    if (member.name == "Params" && member.value.find(model::kEndpointPassword) != std::string_view::npos)
+        is_secret(collection, member.meant) && member.value != "\"\"" && member.value != "null";
+    if (hidden && is_left_out_when_empty(collection, member.meant)) continue;
+    if (member.meant == "Params" && member.value.starts_with('{'))
       append_member(out, member.name, without_passwords(member.value));
     else
       append_member(out, member.name, hidden ? "\"\"" : member.value);
