@@ -1,5 +1,7 @@
 #include "mirror/mirror.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <deque>
 

@@ -1,5 +1,7 @@
 #include "mirror/internal/reported_state.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 

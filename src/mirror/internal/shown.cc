@@ -1,5 +1,6 @@
 #include "mirror/internal/shown.h"
 
+#include <fmt/format.h>
 #include <simdjson.h>
 
 #include <algorithm>
