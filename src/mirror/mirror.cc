@@ -459,7 +459,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     const std::vector<Collection> now = collections;
     for (const Collection& one : now) {
       if (std::ranges::find(before, one.prefix, &Collection::prefix) != before.end()) continue;
-      const Result<bool> walked = co_await walk_collection(one, true);
+      const Result<void> walked = co_await walk_collection(one, true);
       if (!walked && is_final(walked.error())) co_return walked.error();
     }
     co_return Result<void>{};
@@ -476,7 +476,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
       mark = hints.now();
     }
     for (const std::string& prefix : overflown) {
-      const Result<bool> walked = co_await walk_collection(collection(prefix), true);
+      const Result<void> walked = co_await walk_collection(collection(prefix), true);
       if (!walked) co_return walked.error();
     }
     {
@@ -580,7 +580,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     bool whole = true;
     const std::vector<Collection> through = collections;
     for (const Collection& one : through) {
-      const Result<bool> walked = co_await walk_collection(one, quick);
+      const Result<void> walked = co_await walk_collection(one, quick);
       if (!walked && is_final(walked.error())) co_return walked.error();
       if (!walked)
         kLog.warn("collection is not walked endpoint={} type={} reason={}", options.endpoint, one.prefix,
@@ -604,8 +604,8 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     co_return Result<void>{};
   }
 
-  /// False: this account may not read it.
-  env::Task<Result<bool>> walk_collection(const Collection& one, bool quick) {
+  /// What this account may not read is passed over.
+  env::Task<Result<void>> walk_collection(const Collection& one, bool quick) {
     Paging paging(by_offset.contains(one.prefix));
     while (const std::optional<std::string> query = paging.next()) {
       if (!quick) {
@@ -622,12 +622,12 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
       if (!answer) co_return answer.error();
       if ((answer->status == 400 || answer->status == 406 || answer->status == 422) && paging.refused())
         continue;
-      if (answer->status == 403 || answer->status == 404) co_return true;  // nothing of it is shown to us
+      if (answer->status == 403 || answer->status == 404) co_return Result<void>{};  // nothing is shown to us
       if (answer->status != 200) co_return failed(one.prefix, answer->status);
       Result<void> taken = co_await take_page(one, paging, *answer, !quick);
       if (!taken) co_return taken.error();
     }
-    if (!paging.by_offset()) co_return true;
+    if (!paging.by_offset()) co_return Result<void>{};
     by_offset.insert(one.prefix);
     Result<void> stored = co_await replica.drain();
     if (!stored) co_return stored.error();
@@ -635,7 +635,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
       return paging.saw(owner, key);
     };
     doubt(one.prefix, replica.missing(one, is_shown), !quick);
-    co_return true;
+    co_return Result<void>{};
   }
 
   env::Task<Result<void>> take_page(const Collection& one, Paging& paging, const Answer& answer,
