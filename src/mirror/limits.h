@@ -14,6 +14,8 @@ struct Limits {
   env::Duration pause = std::chrono::seconds(1);
   /// Between two questions whether the endpoint is there and has told everything.
   env::Duration probe_every = std::chrono::seconds(2);
+  /// Between two questions whether the account may still read what it read; each is about another collection.
+  env::Duration rights_every = std::chrono::seconds(15);
   /// Requests under way; at least 2.
   size_t at_once = 4;
   bool operator==(const Limits&) const = default;

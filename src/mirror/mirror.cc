@@ -124,6 +124,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     settled.notify_all();
     acknowledgement.notify_all();
     wake_probe.notify_all();
+    closing.notify_all();
   }
 
   env::Task<Error> run() {
@@ -133,6 +134,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     });
     options.tasks.spawn("events of endpoint", [self = shared_from_this()] { return self->read_events(); });
     options.tasks.spawn("probes of endpoint", [self = shared_from_this()] { return self->probe(); });
+    options.tasks.spawn("rights at endpoint", [self = shared_from_this()] { return self->look_at_rights(); });
     for (size_t i = 1; i < std::max<size_t>(limits.at_once, 2); ++i)
       options.tasks.spawn("objects of endpoint",
                           [self = shared_from_this()] { return self->fetch_objects(); });
@@ -237,6 +239,29 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     }
   }
 
+  /// Events of what the account may not read any more are just not sent: silence alone proves nothing.
+  env::Task<void> look_at_rights() {
+    for (size_t turn = 0; !over; ++turn) {
+      co_await options.timers.wait(closing, 0, limits.rights_every);
+      if (over) co_return;
+      const std::vector<std::string> held = held_collections();
+      if (held.empty()) continue;
+      const std::string& prefix = held[turn % held.size()];
+      const Result<Answer> answer = co_await api->get(prefix + "?limit=1");
+      if (answer && answer->status == 403) co_return end(no_longer_readable(prefix));
+      if (!answer && answer.error().code == ErrorCode::kUnavailable) co_return end(answer.error());
+    }
+  }
+
+  std::vector<std::string> held_collections() {
+    std::vector<std::string> out;
+    std::lock_guard lock(mutex);
+    for (const std::string& prefix : listed) {
+      if (replica.holds(prefix)) out.push_back(prefix);
+    }
+    return out;
+  }
+
   env::Task<bool> is_acknowledged(uint64_t number) {
     while (!over) {
       const uint64_t seen = acknowledgement.version();
@@ -331,6 +356,11 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     // What this account may not see, and what is no collection, does not change here.
     if (answer->status == 403 || answer->status == 404) co_return Result<void>{};
     co_return failed(hint.prefix, answer->status);
+  }
+
+  static Error no_longer_readable(std::string_view prefix) {
+    return Error(ErrorCode::kForbidden,
+                 fmt::format("login refused: this account may not read {} any more", prefix));
   }
 
   /// A refusal that says nothing about the connection.
@@ -604,7 +634,8 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     co_return Result<void>{};
   }
 
-  /// What this account may not read is passed over.
+  /// What this account may not read, or the server does not have, is passed over. What it may not read any
+  /// more cannot be proven current: that ends the connection.
   env::Task<Result<void>> walk_collection(const Collection& one, bool quick) {
     Paging paging(by_offset.contains(one.prefix));
     while (const std::optional<std::string> query = paging.next()) {
@@ -622,7 +653,8 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
       if (!answer) co_return answer.error();
       if ((answer->status == 400 || answer->status == 406 || answer->status == 422) && paging.refused())
         continue;
-      if (answer->status == 403 || answer->status == 404) co_return Result<void>{};  // nothing is shown to us
+      if (answer->status == 403 && replica.holds(one.prefix)) co_return no_longer_readable(one.prefix);
+      if (answer->status == 403 || answer->status == 404) co_return Result<void>{};
       if (answer->status != 200) co_return failed(one.prefix, answer->status);
       Result<void> taken = co_await take_page(one, paging, *answer, !quick);
       if (!taken) co_return taken.error();
@@ -796,7 +828,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
   std::atomic<bool> owners_changed{false}, state_changed{false};
   std::atomic<uint64_t> commands{0}, acknowledged{0};
   std::atomic<int> unanswered{0};
-  env::Signal wake, hinted, settled, acknowledgement, wake_probe;
+  env::Signal wake, hinted, settled, acknowledgement, wake_probe, closing;
 
   // Of the walk alone.
   std::vector<Collection> collections;

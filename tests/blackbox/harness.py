@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 
+import pytest
 import requests
 import urllib3
 
@@ -27,6 +28,8 @@ BINARY = pathlib.Path(os.environ.get("MULLION_BINARY", ROOT / "build" / "mullion
 USER, PASSWORD = "rocketskates", "r0cketsk8ts"
 # How managers follow what they attach: "events" for the tests that run a second time as if endpoints were of another make.
 FOLLOWING = {"manager/follow": "events"} if os.environ.get("MULLION_FOLLOW") == "events" else {}
+# Promises that need the stream: resuming by difference, one visible step, ages and identities of what lies behind a hop.
+by_stream_only = pytest.mark.skipif(bool(FOLLOWING), reason="endpoints that are followed by events do not promise it")
 
 
 def wait_until(what, condition, timeout=20.0, pause=0.02):

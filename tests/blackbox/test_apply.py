@@ -14,7 +14,7 @@ import time
 import pytest
 import websocket
 
-from harness import USER, expect, wait_until
+from harness import USER, by_stream_only, expect, wait_until
 from provider_scripts import obedient
 from test_plugins import EXAMPLE
 from test_server import events_of, tell
@@ -426,6 +426,7 @@ def test_a_full_disk_at_the_endpoint(site):
     applied(m)
 
 
+@by_stream_only  # of the other way: test_existing_servers.py
 def test_two_managers_over_one_endpoint(site):
     a, r1, r2 = site.start("A", "R1", "R2")
     for manager in (r1, r2):

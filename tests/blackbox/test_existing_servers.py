@@ -299,6 +299,20 @@ def test_what_cannot_be_read_is_not_asked_for_all_the_time(site, trouble):
         assert age(manager) <= 4
 
 
+def test_what_the_account_may_not_read_any_more_is_not_called_current(site):
+    server = foreign(site, "F", SMALL, machines=3)
+    manager = manager_of(site, server, **WALK)
+    server.faults.set(forbid=("machines",))
+    manager.wait_status("F", "Error: login refused: this account may not read machines any more", timeout=TWO_WALKS)
+    assert manager.count("machines", "?Endpoint=F") == 3, "what was read stays, with its age"
+    before = age(manager)
+    time.sleep(2)
+    assert age(manager) > before
+    server.faults.set(forbid=())
+    manager.wait_status("F", "Connected", timeout=60)
+    wait_until("it is current again", lambda: age(manager) <= 6)
+
+
 def test_pages_of_one_object_are_walked_through(site):
     server = foreign(site, "F", SMALL)
     server.faults.set(cap_limit=1)

@@ -6,6 +6,7 @@ an endpoint is in its wanted state as soon as its sets are put. What sets declar
 import contextlib
 import os
 import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -14,7 +15,10 @@ import pytest
 
 import fake_endpoint as fake
 from fake_endpoint import Closed, commit, item, ping
-from harness import BINARY, PASSWORD, USER, expect, wait_until
+from harness import BINARY, FOLLOWING, PASSWORD, ROOT, USER, expect, wait_until
+
+sys.path.insert(0, str(ROOT / "tests" / "foreign"))
+from server import ForeignServer  # noqa: E402
 
 UNDER_WAY = {"putting", "applying", "closing", "returning", "restoring", "leaving"}
 OVER = {"done", "returned", "aborted", "failed"}
@@ -85,6 +89,29 @@ class Light:
         self.fake.close()
 
 
+class ForeignLight:
+    """The same, of another make: it is followed by its public API."""
+
+    def __init__(self, endpoint_id, certificate):
+        self.id = endpoint_id
+        self.server = ForeignServer(endpoint_id, version="4.17", certificate=certificate).start()
+        self.url = self.server.url
+        self.dark = False
+        self.machine = self.server.put("machines", {"Name": f"machine-{endpoint_id}"})["Uuid"]
+        self.available = True
+
+    def set_available(self, available):
+        self.available = available
+        self.server.set_available("machines", self.machine, available)
+
+    def set_dark(self, dark):
+        self.dark = dark
+        self.server.stop() if dark else self.server.start()
+
+    def close(self):
+        self.server.stop()
+
+
 class Fleet:
     """A manager above light endpoints, each with the set `base`."""
 
@@ -92,7 +119,8 @@ class Fleet:
         self.site = site
         self.manager = manager or site.start("M")[0].become_manager()
         certificate = fake.make_certificate(site.directory, name("certificate"))
-        self.lights = {f"E{i:02}": Light(f"E{i:02}", certificate) for i in range(count)}
+        make = ForeignLight if FOLLOWING else Light
+        self.lights = {f"E{i:02}": make(f"E{i:02}", certificate) for i in range(count)}
         site.others.extend(self.lights.values())
         for light in self.lights.values():
             expect(200, self.manager.add_endpoint(light))

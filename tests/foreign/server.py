@@ -271,6 +271,12 @@ class ForeignServer:
             actions = None if principal == "system" else self.state.version.write_actions
             return json.loads(self.state.write(prefix, whole, principal, actions, silent).text)
 
+    def set_available(self, prefix, key, available):
+        """Whether the server itself calls the object available."""
+        with self.state.lock:
+            (self.state.unavailable.discard if available else self.state.unavailable.add)((prefix, key))
+            self.state.write(prefix, self.state.get(prefix, key).body, "system")
+
     def delete(self, prefix, key, silent=False, principal="system"):
         """Deletes an own object; answers whether there was one."""
         return self.state.remove(prefix, key, principal, silent) is not None

@@ -131,6 +131,7 @@ class State:
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.clock = clock
+        self.unavailable = set()  # (prefix, key) of what a test calls broken
         self.listeners = []
         self.reset(version)
 
@@ -235,7 +236,8 @@ class State:
     def _finished(self, prefix, body, owner, layer, earlier, principal):
         collection = self.collections[prefix]
         body = collection.complete(body)
-        fixed = {"Validated": True, "Available": True, "Errors": [], "ReadOnly": bool(layer), "Endpoint": owner,
+        available = (prefix, self.key_of(prefix, body)) not in self.unavailable
+        fixed = {"Validated": True, "Available": available, "Errors": [], "ReadOnly": bool(layer), "Endpoint": owner,
                  "Bundle": layer or (body.get("Bundle") if body.get("Bundle") == WRITABLE else "")}
         body.update({name: value for name, value in fixed.items() if name in collection.empty})
         if "Partial" in body:

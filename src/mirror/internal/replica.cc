@@ -160,6 +160,14 @@ std::vector<std::string> Replica::missing(
   return out;
 }
 
+bool Replica::holds(std::string_view prefix) const {
+  const std::vector<std::string> owners = wanted().value_or(std::vector<std::string>());
+  return std::ranges::any_of(options_.store.snapshot()->digests(), [&](const store::TypeDigest& digest) {
+    return digest.type == prefix && digest.count > 0 &&
+           std::ranges::find(owners, digest.owner) != owners.end();
+  });
+}
+
 std::vector<std::string> Replica::other_collections(const std::vector<Collection>& known) const {
   std::vector<std::string> out;
   const std::vector<std::string> owners = wanted().value_or(std::vector<std::string>());

@@ -56,6 +56,8 @@ class Replica {
   std::vector<std::string> missing(
       const Collection& collection,
       const std::function<bool(const std::string& owner, const std::string& key)>& is_shown) const;
+  /// Whether objects of the collection are here, of an owner that is wanted.
+  bool holds(std::string_view prefix) const;
   /// Every collection with objects of wanted owners here that is not among `known`, with their keys' number.
   std::vector<std::string> other_collections(const std::vector<Collection>& known) const;
   /// Removes what is here of a collection that the endpoint does not have any more.
