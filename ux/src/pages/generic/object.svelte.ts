@@ -1,0 +1,77 @@
+/** One object as a page shows it: asked for, followed, and told apart from what others did meanwhile. */
+import { freshnessOf, path, type Pairs } from '../../api/client';
+import { RequestError, type Problem } from '../../api/errors';
+import type { TypeInfo } from '../../api/schema';
+import { follow, ownProblem } from '../../live/bridge.svelte';
+import { escapePattern } from '../../live/socket';
+import type { LiveEvent } from '../../live/protocol';
+import { ageOf, type Age } from '../../live/freshness';
+import { api } from '../../live/session.svelte';
+
+export type Body = Record<string, unknown>;
+
+/** Which of several owners is meant: an index of the objects, so it narrows the lookup. */
+export function ownerQuery(owner: string): [string, string][] {
+  return owner === '' ? [] : [['Endpoint', owner]];
+}
+
+export class LiveObject {
+  body = $state.raw<Body | undefined>(undefined);
+  problem = $state.raw<Problem | undefined>(undefined);
+  age = $state.raw<Age>({ kind: 'fresh' });
+  /** who changed it while it was open, newest */
+  changedBy = $state('');
+  gone = $state(false);
+  private stop: (() => void) | undefined;
+  private asked = 0;
+
+  constructor(
+    readonly type: TypeInfo,
+    readonly key: string,
+    readonly owner: string,
+    private readonly query: Pairs = [],
+  ) {}
+
+  /** Follows first and asks then, so that nothing in between is missed. */
+  open(): void {
+    this.stop = follow(`${this.type.prefix}.*.${escapePattern(this.key)}`, (events) => this.events(events));
+    void this.ask();
+  }
+
+  close(): void {
+    this.stop?.();
+    this.asked++;
+  }
+
+  async ask(): Promise<void> {
+    const number = ++this.asked;
+    try {
+      const answer = await api.request<Body>('GET', path(this.type.prefix, this.key), { query: [...ownerQuery(this.owner), ...this.query] });
+      if (number !== this.asked) return;
+      const { age, stale } = freshnessOf(answer.headers);
+      const owner = String(answer.body['Endpoint'] ?? '');
+      this.age = ageOf(stale[owner] ?? age, 0, !(owner in stale));
+      this.body = answer.body;
+      this.problem = undefined;
+    } catch (failure) {
+      if (number === this.asked) this.problem = failure instanceof RequestError ? failure.problem : ownProblem(failure);
+    }
+  }
+
+  /** What an answer of a write says it is now. */
+  took(body: unknown): void {
+    if (body !== null && typeof body === 'object' && !Array.isArray(body)) this.body = body as Body;
+  }
+
+  private events(events: LiveEvent[]): void {
+    for (const event of events) {
+      const object = (event.Object ?? {}) as Body;
+      if (this.owner !== '' && String(object['Endpoint'] ?? '') !== this.owner) continue;
+      if (event.Action === 'delete') this.gone = true;
+      else if (event.Action === 'update' || event.Action === 'save') {
+        this.changedBy = event.Principal.replace(/^user:/, '');
+        this.body = object;
+      }
+    }
+  }
+}
