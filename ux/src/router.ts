@@ -12,7 +12,8 @@ export interface PageProps {
 export interface Route {
   /** below /ux: `:name` is one segment, `*name` all that remains */
   path: string;
-  load: () => Promise<{ default: Component<PageProps> }>;
+  // A page takes PageProps, or nothing.
+  load: () => Promise<{ default: Component<PageProps> | Component<Record<string, never>> }>;
   /** given to the page beside what the address says */
   fixed?: Params;
 }

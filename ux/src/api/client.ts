@@ -39,10 +39,6 @@ function encoded(character: string): string {
 
 /** Percent-encodes what must be, and nothing else: the address is meant to be read by people. */
 export function encodeQuery(text: string): string {
-  return text.toWellFormed ? replaceAll(text.toWellFormed()) : replaceAll(text);
-}
-
-function replaceAll(text: string): string {
   return Array.from(text, (character) => character.replace(UNRESERVED, encoded)).join('');
 }
 

@@ -34,14 +34,14 @@ export function columnOf(name: string, type: TypeInfo): Column {
   return {
     name,
     label: name,
-    width: WIDTHS[kind] ?? (LONG.test(name) ? 0 : 152),
+    width: LONG.test(name) ? 0 : name === 'Name' ? 240 : (WIDTHS[kind] ?? 152),
     sortable: index !== undefined && !index.unordered,
     why: index === undefined ? 'no index' : index.unordered ? 'unordered' : '',
     align: kind === 'integer' || kind === 'number' || kind === 'bytes' ? 'right' : 'left',
   };
 }
 
-const SIMPLE = /^(string|uuid|ip|time|bytes|version|integer|number|boolean)$/;
+const SIMPLE = /^(string|ip|time|bytes|version|integer|number|boolean)$/;
 
 /** The name, the owner and the first simple fields that have an index. */
 export function defaultColumns(type: TypeInfo, most = 8): string[] {

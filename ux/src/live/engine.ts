@@ -112,6 +112,8 @@ export class Engine {
   private lastPoll = 0;
   private skew: number | undefined;
   private lastSocketPatch = '';
+  private everOpen = false;
+  private failedDials = 0;
 
   constructor(private readonly environment: Environment) {
     this.socket = new EventSocket(() => environment.connect(), environment.clock, () => environment.random(), {
@@ -204,6 +206,8 @@ export class Engine {
   }
 
   private opened(again: boolean): void {
+    this.everOpen = true;
+    this.failedDials = 0;
     for (const view of this.views.values()) {
       this.watch(view);
       if (again) this.refresh(view.id);
@@ -212,6 +216,7 @@ export class Engine {
   }
 
   private closed(code: number): void {
+    this.failedDials++;
     if (code === POLICY_CLOSE) {
       // Too slow for what it asked for, or the login ended: the next request tells which.
       this.policyClosed = true;
@@ -224,7 +229,7 @@ export class Engine {
     if (!this.live) return 'paused';
     if (this.policyClosed || this.flooded) return 'polling';
     if (this.socket.isOpen) return 'live';
-    return this.lastSocketPatch === '' ? 'connecting' : 'down';
+    return this.everOpen || this.failedDials > 0 ? 'down' : 'connecting';
   }
 
   private tellSocket(): void {
@@ -364,7 +369,7 @@ export class Engine {
     const { signal } = view.abort;
     const sent = this.environment.wallClock();
     try {
-      const headers = view.query.maxAge === undefined ? {} : { 'X-Mullion-Max-Age': String(view.query.maxAge) };
+      const headers: Record<string, string> = view.query.maxAge === undefined ? {} : { 'X-Mullion-Max-Age': String(view.query.maxAge) };
       const answer = await this.environment.client.request<ObjectBody[]>('GET', view.query.prefix, {
         query: this.pagePairs(view, page),
         headers,

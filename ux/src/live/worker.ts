@@ -16,6 +16,10 @@ const client = new Client(
 
 /** The token goes into a sub-protocol where the server reads it there: addresses end in logs of proxies. */
 function connect(): SocketLike {
+  return dialled() as unknown as SocketLike;
+}
+
+function dialled(): WebSocket {
   const address = `wss://${self.location.host}/api/v3/ws`;
   if (features.includes('ux-socket-token')) return new WebSocket(address, [`mullion.bearer.${token}`]);
   return new WebSocket(`${address}?token=${encodeURIComponent(token)}`);

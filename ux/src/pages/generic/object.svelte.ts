@@ -1,5 +1,5 @@
 /** One object as a page shows it: asked for, followed, and told apart from what others did meanwhile. */
-import { freshnessOf, path, type Pairs } from '../../api/client';
+import { freshnessOf, path, type Answer, type Pairs } from '../../api/client';
 import { RequestError, type Problem } from '../../api/errors';
 import type { TypeInfo } from '../../api/schema';
 import { follow, ownProblem } from '../../live/bridge.svelte';
@@ -7,12 +7,22 @@ import { escapePattern } from '../../live/socket';
 import type { LiveEvent } from '../../live/protocol';
 import { ageOf, type Age } from '../../live/freshness';
 import { api } from '../../live/session.svelte';
+import type { Outcome } from '../../api/outcome';
+import { write, type Write } from '../../live/write';
 
 export type Body = Record<string, unknown>;
 
-/** Which of several owners is meant: an index of the objects, so it narrows the lookup. */
-export function ownerQuery(owner: string): [string, string][] {
-  return owner === '' ? [] : [['Endpoint', owner]];
+const SEVERAL = /several endpoints/;
+
+/**
+ * A write to an object. Where several owners have its key the server refuses without looking further, and the write goes to
+ * the owner by its path; it is never sent twice to the same place.
+ */
+export async function writeTo(owner: string, asked: Write): Promise<Outcome> {
+  const outcome = await write(asked);
+  const ambiguous = 'problem' in outcome && outcome.problem.status === 409 && outcome.problem.messages.some((message) => SEVERAL.test(message));
+  if (!ambiguous || owner === '') return outcome;
+  return write({ ...asked, target: `/${encodeURIComponent(owner)}/api/v3/${asked.target}` });
 }
 
 export class LiveObject {
@@ -46,7 +56,7 @@ export class LiveObject {
   async ask(): Promise<void> {
     const number = ++this.asked;
     try {
-      const answer = await api.request<Body>('GET', path(this.type.prefix, this.key), { query: [...ownerQuery(this.owner), ...this.query] });
+      const answer = await this.read();
       if (number !== this.asked) return;
       const { age, stale } = freshnessOf(answer.headers);
       const owner = String(answer.body['Endpoint'] ?? '');
@@ -56,6 +66,16 @@ export class LiveObject {
     } catch (failure) {
       if (number === this.asked) this.problem = failure instanceof RequestError ? failure.problem : ownProblem(failure);
     }
+  }
+
+  /** With an owner it is one row of a list: that is answered from the replica, and no other owner's object can be meant. */
+  private async read(): Promise<Answer<Body>> {
+    if (this.owner === '') return api.request<Body>('GET', path(this.type.prefix, this.key), { query: this.query });
+    const query: Pairs = [[this.type.key in this.type.indexes ? this.type.key : 'Key', `Eq(${this.key})`], ['Endpoint', `Eq(${this.owner})`], ...this.query];
+    const answer = await api.request<Body[]>('GET', this.type.prefix, { query });
+    const [body] = answer.body;
+    if (!body) throw new RequestError({ status: 404, type: 'GET', model: this.type.prefix, key: this.key, messages: ['Not Found'], requestId: '' });
+    return { ...answer, body };
   }
 
   /** What an answer of a write says it is now. */
