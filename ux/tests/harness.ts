@@ -155,7 +155,8 @@ export async function openTab(browser: Browser, server: Server, options: { theme
     colorScheme: options.theme ?? 'light',
     viewport: { width: options.width ?? 1280, height: options.height ?? 720 },
     reducedMotion: 'reduce',
-    permissions: ['clipboard-read', 'clipboard-write'],
+    // The browser takes answers that a test fulfils for answers from the internet, whose pages may not ask local servers.
+    permissions: ['clipboard-read', 'clipboard-write', 'local-network-access'],
   });
   const faults: string[] = [];
   const page = await context.newPage();
