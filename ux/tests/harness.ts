@@ -191,8 +191,10 @@ export async function axe(page: Page): Promise<string[]> {
   // Through the debugger, so that the page's policy stays as it is.
   await page.evaluate(axeSource);
   const found = (await page.evaluate(`axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })`)) as {
+    passes: unknown[];
     violations: { id: string; nodes: { html: string; failureSummary: string }[] }[];
   };
+  if (found.passes.length < 10) throw new Error(`axe judged by ${found.passes.length} rules only`);
   return found.violations.flatMap((violation) => violation.nodes.map((node) => `${violation.id}: ${node.html.slice(0, 160)} (${node.failureSummary.replace(/\s+/g, ' ').slice(0, 200)})`));
 }
 

@@ -176,7 +176,7 @@ describe('a view', () => {
   });
 
   test('created rows wait; deleted rows stay in place, struck', async () => {
-    engine.ask({ kind: 'open', view: 1, query: QUERY });
+    engine.ask({ kind: 'open', view: 1, query: { ...QUERY, pairs: [] } });
     await asked[0]!.answer([row(1), row(2)]);
     patches = [];
     sockets[0]!.event('machines', 'create', 'u9', row(9));
@@ -184,7 +184,19 @@ describe('a view', () => {
     await clock.advance(300);
     expect(last(rowPatches())).toMatchObject({ waiting: 1, rows: [[0, { key: 'u1', gone: true }]] });
     await clock.advance(8000);
+    expect(last(asked).url).toBe('/api/v3/machines');
+  });
+
+  test('whether a new object fits the filters is the server’s to say', async () => {
+    engine.ask({ kind: 'open', view: 1, query: QUERY });
+    await asked[0]!.answer([row(1)]);
+    sockets[0]!.event('machines', 'create', 'u9', row(9));
+    await clock.advance(300);
+    expect(last(rowPatches()).waiting).toBe(0);
+    await clock.advance(8000);
     expect(last(asked).url).toBe('/api/v3/machines?Stage=x');
+    await last(asked).answer([1, 2]);
+    expect(last(rowPatches())).toMatchObject({ found: 2, waiting: 1 });
   });
 
   test('a refusal is told, and the rows stay', async () => {

@@ -35,7 +35,10 @@ interface View {
   last: number;
   found: number;
   total: number;
+  /** objects that were created since the rows were asked for */
   waiting: Set<string>;
+  /** by how much a filtered view grew: whether a new object fits its filters only the server knows */
+  grown: number;
   dirty: Map<number, Row>;
   patterns: string[];
   abort: AbortController;
@@ -90,6 +93,10 @@ export function rowOf(object: ObjectBody, query: ViewQuery): Row {
   const values: ObjectBody = {};
   for (const column of query.columns) values[column] = member(object, column);
   return { key: String(object[query.key] ?? ''), owner: String(object['Endpoint'] ?? ''), values };
+}
+
+function isFiltered(query: ViewQuery): boolean {
+  return query.pairs.some(([name]) => name !== 'sort' && name !== 'reverse');
 }
 
 export class Engine {
@@ -256,6 +263,7 @@ export class Engine {
       found: 0,
       total: 0,
       waiting: new Set(),
+      grown: 0,
       dirty: new Map(),
       patterns: [],
       abort: new AbortController(),
@@ -329,6 +337,7 @@ export class Engine {
     view.asked.clear();
     view.pages.keep(Pages.covering(view.first, view.last));
     view.waiting.clear();
+    view.grown = 0;
     view.recountAt = Number.POSITIVE_INFINITY;
     this.fetchWindow(view, true);
   }
@@ -416,7 +425,7 @@ export class Engine {
       found: view.found,
       total: view.total,
       rows,
-      waiting: view.waiting.size,
+      waiting: view.waiting.size + view.grown,
       ...(view.age === undefined ? {} : { age: view.age }),
       stale: view.stale,
     });
@@ -471,7 +480,7 @@ export class Engine {
       if (event.Action === 'delete') {
         const at = view.pages.update(event.Key, owner, (row) => ({ ...row, gone: true }));
         if (at !== undefined) this.mark(view, at);
-      } else if (view.waiting.size < MOST_EVENTS) {
+      } else if (!isFiltered(view.query) && view.waiting.size < MOST_EVENTS) {
         view.waiting.add(`${owner}\n${event.Key}`);
       }
       view.changed = true;
@@ -560,6 +569,7 @@ export class Engine {
       const pairs = view.query.pairs.filter(([name]) => name !== 'sort' && name !== 'reverse');
       const found = await this.environment.client.count(view.query.prefix, pairs, view.abort.signal);
       if (this.stale(view, generation) || found === view.found) return;
+      if (isFiltered(view.query)) view.grown = Math.max(0, view.grown + found - view.found);
       view.found = found;
       this.send(view, []);
     } catch {
