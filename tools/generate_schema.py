@@ -357,6 +357,107 @@ def typescript(schema):
     return "\n".join(out)
 
 
+# --- what the web interface knows of types and routes --------------------------------------------------------------
+
+def interface_field(field, schema):
+    """One field as the interface needs it; what is false or empty is left out."""
+    shown = {"name": field["name"], "kind": field["kind"]}
+    shown |= {"readOnly": True} if field.get("read_only") else {}
+    shown |= {"required": True} if field.get("required") else {}
+    shown |= {"secret": True} if field.get("secret") else {}
+    enum = schema.enums.get(field.get("enum"))
+    shown |= {"enum": list(enum)} if enum else {}
+    return shown | ({"note": field["note"]} if "note" in field else {})
+
+
+def interface_references(entry):
+    """Field -> collection whose keys it holds."""
+    return {rule["field"]: rule["to"] for rule in entry["rules"] if rule["check"] in ("reference", "references")}
+
+
+def interface_type(entry, schema):
+    references = interface_references(entry)
+    fields = [interface_field(field, schema) | ({"to": references[field["name"]]} if field["name"] in references else {})
+              for field in entry["fields"]]
+    indexes = {name: {"kind": index["kind"]} | ({"path": index["path"]} if "path" in index else {})
+               | ({"unordered": True} if index.get("unordered") else {}) | ({"regex": True} if index.get("regex") else {})
+               | ({"unique": True} if index.get("unique") else {}) for name, index in sorted(entry.get("indexes", {}).items())}
+    traits = [trait for trait in TRAITS if trait in traits_of(entry)]
+    return {"type": entry["type"], "prefix": entry["prefix"], "key": entry["key"]["field"],
+            "documentation": entry["documentation"], "rightsBy": entry.get("rights_by", ""), "traits": traits,
+            "fields": fields, "indexes": indexes}
+
+
+def interface_routes():
+    return [{"methods": route["methods"], "path": route["path"], "right": route["right"],
+             "root": bool(route.get("root"))} for route in load("routes.yaml")["routes"]]
+
+
+def interface_table(schema):
+    """ux/src/api/schema.ts: one line for each type and route, so that a change is seen where it is."""
+    def line(value):
+        return json.dumps(value, ensure_ascii=False)
+    types = "\n".join(f"  {line(prefix)}: {line(interface_type(entry, schema))},"
+                      for prefix, entry in schema.objects.items())
+    routes = "\n".join(f"  {line(route)}," for route in interface_routes())
+    return f"""// Made by tools/generate_schema.py from schema/: do not edit.
+
+export interface FieldInfo {{
+  name: string;
+  /** "string", "list of string", "map of any", a nested type, ... */
+  kind: string;
+  readOnly?: boolean;
+  required?: boolean;
+  secret?: boolean;
+  /** the words it may hold */
+  enum?: string[];
+  /** the collection whose keys it holds */
+  to?: string;
+  note?: string;
+}}
+
+export interface IndexInfo {{
+  kind: string;
+  /** where the value is in the object, when that is not the index's own name; @ stands for what no field holds */
+  path?: string;
+  unordered?: boolean;
+  regex?: boolean;
+  unique?: boolean;
+}}
+
+export interface TypeInfo {{
+  type: string;
+  prefix: string;
+  key: string;
+  documentation: string;
+  /** the index that rights name objects by, when it is not the key */
+  rightsBy: string;
+  traits: string[];
+  fields: FieldInfo[];
+  indexes: Record<string, IndexInfo>;
+}}
+
+export interface RouteInfo {{
+  methods: string[];
+  path: string;
+  right: string;
+  root: boolean;
+}}
+
+export const TYPES: Record<string, TypeInfo> = {{
+{types}
+}};
+
+/** What every type that plugins declare has. */
+export const GENERIC: TypeInfo = {line(interface_type(schema.generic, schema))};
+
+/** In order of precedence; paths are below /api/v3 unless `root`. */
+export const ROUTES: RouteInfo[] = [
+{routes}
+];
+"""
+
+
 def rule_text(rule):
     if rule["check"] == "hook":
         return rule["hook"].replace("_", " ")
@@ -429,6 +530,7 @@ def document_text(document):
 def golden(schema):
     return {"schema/generated/openapi.json": document_text(openapi(schema, traits_of)),
             "ux/src/api/types.ts": typescript(schema),
+            "ux/src/api/schema.ts": interface_table(schema),
             "docs/reference/objects.md": reference(schema)}
 
 

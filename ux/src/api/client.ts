@@ -1,0 +1,128 @@
+/**
+ * One request to the server: the only place that knows paths, headers and credentials.
+ * Runs in the page and in the worker. Never uses the browser's own credentials, so that no login dialogue of the browser
+ * appears and no cookie is sent.
+ */
+import { noAnswer, problemFrom, RequestError } from './errors';
+
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+export type Pairs = readonly (readonly [string, string])[];
+
+export interface Options {
+  query?: Pairs;
+  body?: unknown;
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+  /** instead of the session's token */
+  authorization?: string;
+}
+
+export interface Answer<T = unknown> {
+  status: number;
+  headers: Headers;
+  body: T;
+}
+
+export interface Freshness {
+  /** seconds; undefined: the answer is about this server alone, or nobody knows */
+  age: number | undefined;
+  /** owner that is not in touch -> age in seconds */
+  stale: Record<string, number>;
+}
+
+const API = '/api/v3/';
+const UNRESERVED = /[^A-Za-z0-9\-_.!~*'(),:@/$;]/gu;
+
+function encoded(character: string): string {
+  return Array.from(new TextEncoder().encode(character), (byte) => '%' + byte.toString(16).toUpperCase().padStart(2, '0')).join('');
+}
+
+/** Percent-encodes what must be, and nothing else: the address is meant to be read by people. */
+export function encodeQuery(text: string): string {
+  return text.replace(UNRESERVED, encoded);
+}
+
+export function queryText(pairs: Pairs): string {
+  return pairs.map(([name, value]) => `${encodeQuery(name)}=${encodeQuery(value)}`).join('&');
+}
+
+/** `machines`, `machines/a%2Fb`: path segments, each encoded. */
+export function path(...segments: string[]): string {
+  return segments.map(encodeURIComponent).join('/');
+}
+
+/** `OWNER;age=SECONDS, ...` */
+export function parseStale(header: string): Record<string, number> {
+  const stale: Record<string, number> = {};
+  for (const part of header.split(',')) {
+    const [owner, age] = part.trim().split(';age=');
+    if (owner && age !== undefined) stale[owner] = Number.parseFloat(age);
+  }
+  return stale;
+}
+
+export function freshnessOf(headers: { get(name: string): string | null }): Freshness {
+  const age = headers.get('X-Mullion-Age');
+  return { age: age === null ? undefined : Number.parseFloat(age), stale: parseStale(headers.get('X-Mullion-Stale') ?? '') };
+}
+
+/** Base64 of UTF-8: `btoa` alone refuses what is not Latin-1. */
+export function basicAuthorization(user: string, password: string): string {
+  return 'Basic ' + btoa(String.fromCharCode(...new TextEncoder().encode(`${user}:${password}`)));
+}
+
+export class Client {
+  constructor(
+    private readonly token: () => string,
+    private readonly send: typeof fetch = (...args) => fetch(...args),
+    private readonly refused: () => void = () => {},
+  ) {}
+
+  /** Throws RequestError for what the server refuses and for answers that never came. */
+  async request<T = unknown>(method: Method, target: string, options: Options = {}): Promise<Answer<T>> {
+    const query = options.query && options.query.length > 0 ? '?' + queryText(options.query) : '';
+    const headers: Record<string, string> = { Accept: 'application/json', ...options.headers };
+    const authorization = options.authorization ?? (this.token() ? `Bearer ${this.token()}` : '');
+    if (authorization) headers['Authorization'] = authorization;
+    if (options.body !== undefined) headers['Content-Type'] ??= 'application/json';
+    let response: Response;
+    let text: string;
+    try {
+      response = await this.send((target.startsWith('/') ? target : API + target) + query, {
+        method,
+        headers,
+        credentials: 'omit',
+        cache: 'no-store',
+        redirect: 'error',
+        ...(options.body !== undefined ? { body: JSON.stringify(options.body) } : {}),
+        ...(options.signal ? { signal: options.signal } : {}),
+      });
+      text = method === 'HEAD' ? '' : await response.text();
+    } catch (failure) {
+      if (options.signal?.aborted) throw failure;
+      throw new RequestError(noAnswer(failure instanceof Error ? failure.message : String(failure)));
+    }
+    if (response.status === 401 && options.authorization === undefined) this.refused();
+    if (!response.ok) throw new RequestError(problemFrom(response.status, response.headers, text));
+    return { status: response.status, headers: response.headers, body: parsed(text) as T };
+  }
+
+  async get<T = unknown>(target: string, query: Pairs = [], signal?: AbortSignal): Promise<T> {
+    return (await this.request<T>('GET', target, signal ? { query, signal } : { query })).body;
+  }
+
+  /** How many objects of a collection a query finds. */
+  async count(prefix: string, query: Pairs, signal?: AbortSignal): Promise<number> {
+    const answer = await this.request('HEAD', prefix, signal ? { query, signal } : { query });
+    return Number.parseInt(answer.headers.get('X-DRP-LIST-FILTER-COUNT') ?? '0', 10);
+  }
+}
+
+function parsed(text: string): unknown {
+  if (text === '') return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

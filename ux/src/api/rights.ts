@@ -1,0 +1,96 @@
+/** What claims allow: the containment rule of the contract. The server stays the judge; this only says it beforehand. */
+import { ROUTES } from './schema';
+
+export interface Claim {
+  scope: string;
+  action: string;
+  specific: string;
+}
+
+export interface Capabilities {
+  Name: string;
+  Roles: string[];
+  Tenant: string;
+  Claims: Claim[];
+}
+
+function words(list: string): string[] {
+  return list.split(',').map((word) => word.trim());
+}
+
+function holds(list: string[], word: string): boolean {
+  return list.includes('*') || list.includes(word);
+}
+
+/** The action itself and what is above it: `update:/OS/Name` is within `update:/OS` and `update`. */
+export function wider(action: string): string[] {
+  const colon = action.indexOf(':');
+  if (colon < 0) return [action];
+  const found = [action];
+  let pointer = action.slice(colon + 1);
+  while (pointer.lastIndexOf('/') > 0) {
+    pointer = pointer.slice(0, pointer.lastIndexOf('/'));
+    found.push(action.slice(0, colon + 1) + pointer);
+  }
+  return [...found, action.slice(0, colon)];
+}
+
+function coversSpecific(owned: string[], asked: string): boolean {
+  if (asked === '*') return owned.includes('*');
+  return owned.includes('*') || owned.includes(asked);
+}
+
+/** Whether `owned` covers all that `asked` asks for. */
+export function covers(owned: Claim, asked: Claim): boolean {
+  const scopes = words(owned.scope);
+  const actions = words(owned.action);
+  const specifics = words(owned.specific);
+  return (
+    words(asked.scope).every((scope) => holds(scopes, scope)) &&
+    words(asked.action).every((action) => actions.includes('*') || wider(action).some((above) => actions.includes(above))) &&
+    words(asked.specific).every((specific) => coversSpecific(specifics, specific))
+  );
+}
+
+export type May = { yes: true } | { yes: false; needed: Claim };
+
+export function may(claims: readonly Claim[], scope: string, action: string, specific = ''): May {
+  const needed = { scope, action, specific };
+  return claims.some((claim) => covers(claim, needed)) ? { yes: true } : { yes: false, needed };
+}
+
+/** Some field may be changed, so that a form is worth opening. */
+export function mayUpdateSomething(claims: readonly Claim[], scope: string, specific: string): boolean {
+  if (may(claims, scope, 'update', specific).yes) return true;
+  return claims.some((claim) => {
+    const partly = words(claim.action).some((action) => action.startsWith('update:'));
+    return partly && holds(words(claim.scope), scope) && coversSpecific(words(claim.specific), specific);
+  });
+}
+
+/** The claim a route asks for, its arguments filled in; undefined for routes that are open to everybody. */
+export function rightOf(method: string, path: string, words: Record<string, string>): Claim | undefined {
+  const route = ROUTES.find((known) => known.path === path && known.methods.includes(method));
+  if (!route || route.right === 'public' || route.right === 'authenticated') return undefined;
+  const [scope = '', action = '', specific = ''] = route.right
+    .split(' ')
+    .map((part) => part.replace(/\{(\w+)\}/g, (_, name: string) => words[name] ?? ''));
+  return { scope, action, specific };
+}
+
+/** `Requires: SCOPE ACTION SPECIFIC` of a 403. */
+export function claimOfRefusal(messages: readonly string[]): Claim | undefined {
+  for (const message of messages) {
+    const match = /Requires: (\S+) (\S+) ?(.*)$/.exec(message);
+    if (match) return { scope: match[1]!, action: match[2]!, specific: match[3]! };
+  }
+  return undefined;
+}
+
+/** A claim as a sentence. */
+export function claimSentence(claim: Claim): string {
+  const what = claim.scope === '*' ? 'anything' : claim.scope;
+  const how = claim.action === '*' ? 'do everything with' : claim.action.replace(/^update:(.+)$/, 'update $1 of');
+  if (claim.specific === '*') return `${how} any of ${what}`;
+  return claim.specific === '' ? `${how} ${what}` : `${how} ${what} ${claim.specific}`;
+}

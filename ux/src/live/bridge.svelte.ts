@@ -1,0 +1,177 @@
+/** The page's side of the worker: views, followers and the state of the connection as reactive values. */
+import { noAnswer, type Problem } from '../api/errors';
+import type { Ask, LiveEvent, Patch, Row, SocketState, ViewQuery } from './protocol';
+import { session } from './session.svelte';
+import workerUrl from './worker?worker&url';
+
+/** rows a view keeps on the page: what the worker keeps too */
+const MOST_ROWS = 6000;
+
+interface TrustedTypes {
+  createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string };
+}
+
+/** The only script address that the page makes: it comes from the build, not from data. */
+function trusted(url: string): string {
+  const factory = (globalThis as { trustedTypes?: TrustedTypes }).trustedTypes;
+  if (!factory) return url;
+  return factory.createPolicy('mullion', { createScriptURL: (asked) => {
+    if (asked !== workerUrl) throw new TypeError('not the address of the worker');
+    return asked;
+  } }).createScriptURL(url);
+}
+
+class Connection {
+  state = $state<SocketState>('connecting');
+  rate = $state(0);
+  registrations = $state(0);
+  skewMs = $state(0);
+  /** since when nothing is heard, ms of the steady clock; 0: connected */
+  downSince = $state(0);
+}
+
+export const connection = new Connection();
+
+let worker: Worker | undefined;
+let numbers = 0;
+const views = new Map<number, LiveView>();
+const followers = new Map<number, (events: LiveEvent[], dropped: number) => void>();
+
+function ask(message: Ask): void {
+  worker?.postMessage(message);
+}
+
+export function startWorker(): void {
+  worker = new Worker(trusted(workerUrl), { type: 'module' });
+  worker.onmessage = (message: MessageEvent<Patch>) => took(message.data);
+  document.addEventListener('visibilitychange', () => ask({ kind: 'visible', on: !document.hidden }));
+}
+
+/** Tells the worker who asks; call it whenever the token changes. */
+export function tellSession(): void {
+  const token = session.state === 'open' ? session.token : '';
+  ask({ kind: 'session', token, features: $state.snapshot(session.features) as string[] });
+}
+
+export function setLive(on: boolean): void {
+  ask({ kind: 'live', on });
+}
+
+function took(patch: Patch): void {
+  switch (patch.kind) {
+    case 'rows':
+    case 'failed':
+      views.get(patch.view)?.took(patch);
+      return;
+    case 'events':
+      followers.get(patch.follow)?.(patch.events, patch.dropped);
+      return;
+    case 'socket':
+      connection.downSince = patch.state === 'down' ? connection.downSince || performance.now() : 0;
+      connection.state = patch.state;
+      connection.rate = patch.rate;
+      connection.registrations = patch.registrations;
+      return;
+    case 'skew':
+      connection.skewMs = patch.ms;
+      return;
+    case 'unauthorized':
+      session.ended();
+  }
+}
+
+/** Rows of a query as the grid reads them: `row(i)` inside of an effect or a template is reactive. */
+export class LiveView {
+  found = $state(0);
+  total = $state(0);
+  waiting = $state(0);
+  age = $state<number | undefined>(undefined);
+  stale = $state.raw<Record<string, number>>({});
+  problem = $state.raw<Problem | undefined>(undefined);
+  /** whether an answer came for the present query */
+  answered = $state(false);
+  /** when the newest answer came, ms of the steady clock */
+  at = $state(0);
+  version = $state(0);
+  private readonly id = ++numbers;
+  private readonly rows = new Map<number, Row>();
+  private generation = 0;
+  private first = 0;
+  private last = 0;
+
+  constructor() {
+    views.set(this.id, this);
+  }
+
+  /** Asks for another query; old rows stay until the first answer. */
+  open(query: ViewQuery): void {
+    this.answered = false;
+    this.problem = undefined;
+    ask({ kind: 'open', view: this.id, query });
+    ask({ kind: 'window', view: this.id, first: this.first, last: this.last });
+  }
+
+  window(first: number, last: number): void {
+    if (first === this.first && last === this.last) return;
+    this.first = first;
+    this.last = last;
+    ask({ kind: 'window', view: this.id, first, last });
+  }
+
+  refresh(): void {
+    ask({ kind: 'refresh', view: this.id });
+  }
+
+  close(): void {
+    views.delete(this.id);
+    ask({ kind: 'close', view: this.id });
+  }
+
+  row(index: number): Row | undefined {
+    void this.version;
+    return this.rows.get(index);
+  }
+
+  took(patch: Extract<Patch, { kind: 'rows' | 'failed' }>): void {
+    if (patch.kind === 'failed') {
+      this.problem = patch.problem;
+      return;
+    }
+    if (patch.generation !== this.generation) {
+      this.generation = patch.generation;
+      this.rows.clear();
+    }
+    for (const [index, row] of patch.rows) this.rows.set(index, row);
+    if (this.rows.size > MOST_ROWS) this.forgetFarRows();
+    this.found = patch.found;
+    this.total = patch.total;
+    this.waiting = patch.waiting;
+    this.age = patch.age;
+    this.stale = patch.stale;
+    this.problem = undefined;
+    this.answered = true;
+    this.at = performance.now();
+    this.version++;
+  }
+
+  private forgetFarRows(): void {
+    const margin = MOST_ROWS / 2;
+    for (const index of this.rows.keys()) if (index < this.first - margin || index > this.last + margin) this.rows.delete(index);
+  }
+}
+
+/** Events of a pattern until the answer is called. */
+export function follow(pattern: string, listener: (events: LiveEvent[], dropped: number) => void): () => void {
+  const id = ++numbers;
+  followers.set(id, listener);
+  ask({ kind: 'follow', follow: id, pattern });
+  return () => {
+    followers.delete(id);
+    ask({ kind: 'unfollow', follow: id });
+  };
+}
+
+/** A problem of the page itself, in the shape of the server's. */
+export function ownProblem(failure: unknown): Problem {
+  return noAnswer(failure instanceof Error ? failure.message : String(failure));
+}

@@ -1,0 +1,71 @@
+/** What the page and the worker say to each other. Every message is plain data. */
+import type { Problem } from '../api/errors';
+
+export type ObjectBody = Record<string, unknown>;
+
+/** One view: a collection, what of it, and which members cross to the page. */
+export interface ViewQuery {
+  prefix: string;
+  /** filters, sort, search: the API's own pairs, without paging */
+  pairs: [string, string][];
+  /** members that the page shows */
+  columns: string[];
+  key: string;
+  /** whether this type has Params and Meta, which a list leaves out when nobody shows them */
+  slim: string[];
+  /** oldest age accepted, seconds */
+  maxAge?: number;
+}
+
+export interface Row {
+  /** primary key */
+  key: string;
+  owner: string;
+  /** the shown members only */
+  values: ObjectBody;
+  gone?: boolean;
+}
+
+export type Ask =
+  | { kind: 'session'; token: string; features: string[] }
+  | { kind: 'open'; view: number; query: ViewQuery }
+  | { kind: 'window'; view: number; first: number; last: number }
+  | { kind: 'refresh'; view: number }
+  | { kind: 'close'; view: number }
+  | { kind: 'follow'; follow: number; pattern: string }
+  | { kind: 'unfollow'; follow: number }
+  | { kind: 'live'; on: boolean }
+  | { kind: 'visible'; on: boolean };
+
+export type SocketState = 'connecting' | 'live' | 'paused' | 'polling' | 'down';
+
+export interface LiveEvent {
+  Time: string;
+  Type: string;
+  Action: string;
+  Key: string;
+  Principal: string;
+  Object: unknown;
+  Original: unknown;
+}
+
+export type Patch =
+  | {
+      kind: 'rows';
+      view: number;
+      /** the query that these rows answer; older answers are dropped by the worker */
+      generation: number;
+      found: number;
+      total: number;
+      /** [index, row] */
+      rows: [number, Row][];
+      /** rows that came or moved, not shown until asked for */
+      waiting: number;
+      age?: number;
+      stale: Record<string, number>;
+    }
+  | { kind: 'failed'; view: number; problem: Problem }
+  | { kind: 'events'; follow: number; events: LiveEvent[]; dropped: number }
+  | { kind: 'socket'; state: SocketState; delay?: number; rate: number; registrations: number }
+  | { kind: 'skew'; ms: number }
+  | { kind: 'unauthorized' };

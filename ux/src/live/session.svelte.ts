@@ -1,0 +1,153 @@
+/** Who is logged in, at which server, with which rights. The token is in memory and in this tab's storage only. */
+import { basicAuthorization, Client, path, type Answer, type Method, type Options, type Pairs } from '../api/client';
+import { RequestError } from '../api/errors';
+import { may, mayUpdateSomething, type Capabilities, type May } from '../api/rights';
+import { GENERIC, TYPES, type IndexInfo, type TypeInfo } from '../api/schema';
+import type { Info } from '../api/types';
+
+const STORED = 'mullion.session';
+const TTL_SECONDS = 600;
+const RENEW_MS = 300_000;
+/** without a key or a click for so long the session ends */
+const INACTIVITY_MS = 12 * 3600_000;
+
+export type SessionState = 'anonymous' | 'open' | 'ended';
+
+class Session {
+  state = $state<SessionState>('anonymous');
+  user = $state('');
+  token = $state('');
+  info = $state.raw<Info | undefined>(undefined);
+  capabilities = $state.raw<Capabilities | undefined>(undefined);
+  /** prefixes of all collections of this server */
+  prefixes = $state.raw<string[]>([]);
+  private readonly learnt = new Map<string, TypeInfo>();
+  private waiting: (() => void)[] = [];
+  private renewal: ReturnType<typeof setInterval> | undefined;
+  private lastUse = Date.now();
+
+  get features(): string[] {
+    return (this.info?.features as string[] | undefined) ?? [];
+  }
+
+  /** Takes up the session that this tab had before it was loaded again. */
+  async resume(): Promise<void> {
+    const [user, token] = (sessionStorage.getItem(STORED) ?? '').split('\n');
+    if (!user || !token) return;
+    this.user = user;
+    this.token = token;
+    try {
+      await this.opened(await raw.get<Info>('info'));
+    } catch {
+      this.token = '';
+    }
+  }
+
+  /** Throws RequestError when the server refuses. */
+  async login(user: string, password: string): Promise<void> {
+    const answer = await raw.request<{ Token: string; Info: Info }>('GET', path('users', user, 'token'), {
+      query: [['ttl', String(TTL_SECONDS)]],
+      authorization: basicAuthorization(user, password),
+    });
+    const other = this.user !== '' && this.user !== user;
+    this.user = user;
+    this.token = answer.body.Token;
+    await this.opened(answer.body.Info);
+    // What somebody else had on the screen is not for this person.
+    if (other) location.reload();
+  }
+
+  logout(): void {
+    sessionStorage.removeItem(STORED);
+    this.token = '';
+    clearInterval(this.renewal);
+    location.assign('/ux/');
+  }
+
+  /** A request was answered with 401. */
+  ended(): void {
+    if (this.state === 'open') this.state = 'ended';
+  }
+
+  used(): void {
+    this.lastUse = Date.now();
+  }
+
+  /** Resolves when somebody is logged in. */
+  opening(): Promise<void> {
+    return this.state === 'open' ? Promise.resolve() : new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  may(scope: string, action: string, specific = ''): May {
+    return may(this.capabilities?.Claims ?? [], scope, action, specific);
+  }
+
+  mayUpdate(scope: string, specific: string): boolean {
+    return mayUpdateSomething(this.capabilities?.Claims ?? [], scope, specific);
+  }
+
+  /** The type of a collection; those of plugins are learnt from the server's indexes. */
+  async type(prefix: string): Promise<TypeInfo> {
+    const known = TYPES[prefix] ?? this.learnt.get(prefix);
+    if (known) return known;
+    const indexes = await api.get<Record<string, { Type: string; Unordered: boolean; Regex: boolean; Unique: boolean }>>(path('indexes', prefix));
+    const shown: Record<string, IndexInfo> = {};
+    for (const [name, index] of Object.entries(indexes)) {
+      shown[name] = { kind: index.Type === 'boolean' ? 'boolean' : 'string', unordered: index.Unordered, regex: index.Regex, unique: index.Unique };
+    }
+    const type: TypeInfo = { ...GENERIC, prefix, documentation: `Objects of ${prefix}, a collection that a plugin declares.`, indexes: shown };
+    this.learnt.set(prefix, type);
+    return type;
+  }
+
+  private async opened(info: Info): Promise<void> {
+    this.info = info;
+    sessionStorage.setItem(STORED, `${this.user}\n${this.token}`);
+    const [capabilities, prefixes] = await Promise.all([
+      raw.get<Capabilities>(path('users', this.user, 'capabilities')).catch(() => undefined),
+      raw.get<string[]>('objects').catch(() => Object.keys(TYPES)),
+    ]);
+    this.capabilities = capabilities;
+    this.prefixes = [...prefixes].sort();
+    this.state = 'open';
+    clearInterval(this.renewal);
+    this.renewal = setInterval(() => void this.renew(), RENEW_MS);
+    for (const resolve of this.waiting.splice(0)) resolve();
+  }
+
+  private async renew(): Promise<void> {
+    if (Date.now() - this.lastUse > INACTIVITY_MS) return this.ended();
+    try {
+      const answer = await raw.get<{ Token: string; Info: Info }>(path('users', this.user, 'token'), [['ttl', String(TTL_SECONDS)]]);
+      this.token = answer.Token;
+      this.info = answer.Info;
+      sessionStorage.setItem(STORED, `${this.user}\n${this.token}`);
+    } catch {
+      // The old token lasts for one more period; a refusal shows with the next request.
+    }
+  }
+}
+
+export const session = new Session();
+
+const raw = new Client(() => session.token);
+
+/** As Client, but a request that finds the login ended waits for the next one and goes on: it was refused unread. */
+class PatientClient extends Client {
+  override async request<T = unknown>(method: Method, target: string, options: Options = {}): Promise<Answer<T>> {
+    await session.opening();
+    try {
+      return await super.request<T>(method, target, options);
+    } catch (failure) {
+      if (!(failure instanceof RequestError) || failure.problem.status !== 401 || options.authorization) throw failure;
+      session.ended();
+      await session.opening();
+      return super.request<T>(method, target, options);
+    }
+  }
+}
+
+/** The server, for pages: knows the token, outlives the end of a login. */
+export const api: Client = new PatientClient(() => session.token);
+
+export type { Pairs };

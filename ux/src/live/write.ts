@@ -1,0 +1,45 @@
+/** Every write goes through here: it enters the ledger before it is sent, and ends in one of six outcomes. */
+import type { Method } from '../api/client';
+import { RequestError } from '../api/errors';
+import { outcomeOfAnswer, outcomeOfProblem, type Outcome } from '../api/outcome';
+import { ownProblem } from './bridge.svelte';
+import { begin, end } from './ledger';
+import { announce } from './notices.svelte';
+import { api } from './session.svelte';
+
+export interface Write {
+  method: Exclude<Method, 'GET' | 'HEAD'>;
+  target: string;
+  body?: unknown;
+  query?: [string, string][];
+  headers?: Record<string, string>;
+  /** a sentence for the ledger: "change machines web-1". Never a value: values may be secret */
+  what: string;
+}
+
+/** Never throws and never repeats a request. */
+export async function write(asked: Write): Promise<Outcome> {
+  const entry = { time: Date.now(), method: asked.method, target: asked.target, what: asked.what, owner: '', commit: '', message: '' };
+  const id = await begin({ ...entry, outcome: 'running' });
+  let outcome: Outcome;
+  try {
+    const answer = await api.request(asked.method, asked.target, {
+      body: asked.body,
+      query: asked.query ?? [],
+      headers: asked.headers ?? {},
+    });
+    outcome = outcomeOfAnswer(answer.headers, answer.body);
+  } catch (failure) {
+    outcome = outcomeOfProblem(failure instanceof RequestError ? failure.problem : ownProblem(failure), asked.method);
+  }
+  await end({
+    ...entry,
+    id,
+    outcome: outcome.kind,
+    owner: outcome.kind === 'pending' ? outcome.owner : '',
+    commit: 'commit' in outcome ? outcome.commit : '',
+    message: 'problem' in outcome ? outcome.problem.messages.join('; ') : '',
+  });
+  announce(`${asked.what}: ${outcome.kind}`, outcome.kind === 'unknown');
+  return outcome;
+}

@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest';
+import { TYPES } from '../api/schema';
+import { conflicts, merged, patchOf, same, sections, widgetOf } from './form';
+
+test('a patch tests what it replaces, and goes into structures', () => {
+  expect(patchOf({ a: 1, m: { x: 1, y: 2 } }, { a: 2, m: { x: 1, y: 3 }, n: true })).toEqual([
+    { op: 'test', path: '/a', value: 1 },
+    { op: 'replace', path: '/a', value: 2 },
+    { op: 'test', path: '/m/y', value: 2 },
+    { op: 'replace', path: '/m/y', value: 3 },
+    { op: 'add', path: '/n', value: true },
+  ]);
+});
+
+test('names with slashes and tildes, removed members, lists as a whole', () => {
+  expect(patchOf({ Params: { 'a/b~c': 1 } }, { Params: {} })).toEqual([
+    { op: 'test', path: '/Params/a~1b~0c', value: 1 },
+    { op: 'remove', path: '/Params/a~1b~0c' },
+  ]);
+  expect(patchOf({ l: [1, 2] }, { l: [2] })).toHaveLength(2);
+  expect(patchOf({ l: [1], m: null }, { l: [1], m: null })).toEqual([]);
+});
+
+test.each([
+  [{ a: [1, { b: null }] }, { a: [1, { b: null }] }, true],
+  [{ a: undefined }, {}, false],
+  [[], {}, false],
+  [0, false, false],
+  [null, {}, false],
+])('same %j %j', (a, b, yes) => {
+  expect(same(a, b)).toBe(yes);
+});
+
+test('only what both changed, and differently, is asked for', () => {
+  const before = { a: 1, b: 1, c: 1, d: 1 };
+  const yours = { a: 2, b: 2, c: 1, d: 3 };
+  const theirs = { a: 3, b: 1, c: 9, d: 3 };
+  expect(conflicts(before, yours, theirs).map(({ name }) => name)).toEqual(['a']);
+  expect(merged(before, yours, theirs, new Set())).toEqual({ a: 3, b: 2, c: 9, d: 3 });
+  expect(merged(before, yours, theirs, new Set(['a']))).toEqual({ a: 2, b: 2, c: 9, d: 3 });
+});
+
+test('every field of every type has a widget and a place, secrets have none', () => {
+  for (const type of Object.values(TYPES)) {
+    const shown = sections(type, false).flatMap((section) => section.fields);
+    expect(new Set(shown).size, type.prefix).toBe(shown.length);
+    expect(shown.some((field) => field.secret), type.prefix).toBe(false);
+    for (const field of shown) expect(widgetOf(field)).toBeTruthy();
+    expect(sections(type, true).flatMap((section) => section.fields).some((field) => field.readOnly)).toBe(false);
+  }
+});

@@ -1,0 +1,157 @@
+/** Every text of the interface that more than one place says, or that a translator must see. */
+
+const numbers = new Intl.NumberFormat('en');
+const relative = new Intl.RelativeTimeFormat('en', { numeric: 'always', style: 'narrow' });
+const plural = new Intl.PluralRules('en');
+
+export function number(value: number): string {
+  return numbers.format(value);
+}
+
+/** `1 machine`, `2 machines`. */
+export function counted(value: number, one: string, many = one + 's'): string {
+  return `${number(value)} ${plural.select(value) === 'one' ? one : many}`;
+}
+
+/** A length of time in the unit that reads best: `4 s`, `12 min`, `3 h`, `2 d`. */
+export function duration(seconds: number): string {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 90 * 60) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 36 * 3600) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86400)} d`;
+}
+
+/** `4s ago`, of a time that the server gave, by the server's clock. */
+export function ago(seconds: number): string {
+  if (seconds < 60) return relative.format(-Math.round(seconds), 'second');
+  if (seconds < 3600) return relative.format(-Math.round(seconds / 60), 'minute');
+  if (seconds < 86400) return relative.format(-Math.round(seconds / 3600), 'hour');
+  return relative.format(-Math.round(seconds / 86400), 'day');
+}
+
+export function bytes(value: number): string {
+  const units = ['B', 'KB', 'MB', 'GB', 'TB'];
+  let at = 0;
+  let shown = value;
+  while (shown >= 1024 && at < units.length - 1) {
+    shown /= 1024;
+    at++;
+  }
+  return `${shown >= 10 || at === 0 ? Math.round(shown) : shown.toFixed(1)} ${units[at]}`;
+}
+
+export const en = {
+  product: 'Mullion',
+  skip: 'Skip to the content',
+  nav: {
+    label: 'Pages',
+    now: 'Now',
+    estate: 'Estate',
+    endpoints: 'Endpoints',
+    machines: 'Machines',
+    failures: 'Failures',
+    jobs: 'Jobs',
+    change: 'Change',
+    versionSets: 'Version sets',
+    rollouts: 'Rollouts',
+    plan: 'Fleet plan',
+    catalog: 'Catalog',
+    files: 'Files, isos',
+    build: 'Build',
+    content: 'Content',
+    params: 'Params',
+    objects: 'All collections',
+    server: 'Server',
+    cluster: 'Cluster',
+    events: 'Events',
+    access: 'Access',
+    system: 'System',
+    me: 'Me',
+    fold: 'Fold the navigation',
+  },
+  bar: {
+    search: 'Search or run a command',
+    scopeAll: 'All endpoints',
+    scope: 'Scope',
+    problems: 'Problems',
+    live: 'Live updates',
+    account: 'Account',
+  },
+  live: {
+    connecting: 'connecting',
+    live: 'live',
+    paused: 'paused',
+    polling: 'asked every 5 s',
+    down: 'not connected',
+  },
+  login: {
+    title: 'Log in',
+    again: 'Your login has ended',
+    againHint: 'What you were doing is kept; it goes on afterwards.',
+    user: 'User',
+    password: 'Password',
+    submit: 'Log in',
+    refused: 'User or password is not right.',
+  },
+  filter: {
+    label: 'Filter',
+    hint: 'Index=value, In(a,b), Lt(5), or plain words',
+    clear: 'Clear all',
+    unknown: (name: string) => `No index is called ${name}; nothing will match.`,
+    param: (name: string) => `Compared as the parameter ${name}`,
+    remove: (text: string) => `Remove filter ${text}`,
+  },
+  list: {
+    columns: 'Columns',
+    view: 'View',
+    copy: 'Copy',
+    add: 'New',
+    of: (found: number, all: number) => (found === all ? number(all) : `${number(found)} of ${number(all)}`),
+    selected: (count: number) => `${number(count)} selected`,
+    selectAll: (count: number) => `Select all ${number(count)} that match`,
+    changed: (count: number) => `${number(count)} new, order may have changed`,
+    notSortable: 'This index has no order',
+    notIndexed: 'No index: cannot be sorted by',
+    nothing: (what: string) => `No ${what} here yet`,
+    nothingFits: (what: string) => `None of the ${what} fits these filters`,
+    notAllowed: (what: string) => `You may not list ${what} here`,
+  },
+  object: {
+    save: 'Save',
+    saving: 'Saving',
+    discard: 'Discard changes',
+    remove: 'Delete',
+    clone: 'Clone',
+    form: 'Form',
+    json: 'JSON',
+    yaml: 'YAML',
+    references: 'Used by',
+    gone: 'No object with this key that you may see.',
+    ambiguous: 'Several owners have an object with this key.',
+    changedByOther: (who: string) => `${who} changed this just now`,
+    fromPack: (pack: string) => `From ${pack}; an object of a pack cannot be changed here.`,
+    nothingChanged: 'Nothing is changed yet',
+  },
+  outcome: {
+    done: 'done',
+    pending: (owner: string) => `written at ${owner}, copy on its way`,
+    refused: 'refused',
+    conflict: 'somebody else changed this meanwhile',
+    unreachable: (owner: string) => `${owner || 'The owner'} is not reachable. Nothing was changed.`,
+    unknown: 'It may have been carried out.',
+    look: 'Look at it now',
+  },
+  rights: {
+    why: 'Why can’t I?',
+    needed: (claim: string) => `Needed: ${claim}`,
+    have: 'Your claims',
+  },
+  problem: {
+    again: 'Ask again',
+    copy: 'Copy report',
+    reload: 'Reload this part',
+    crashed: 'This part of the page failed',
+    request: (id: string) => `Request ${id}`,
+  },
+  copied: (what: string) => `${what} copied`,
+} as const;

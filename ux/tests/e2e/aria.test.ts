@@ -1,0 +1,34 @@
+/** Accessibility trees against texts in git, on a server of their own: they hold only what this file makes. */
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { golden, login, openTab, Server, startBrowser } from '../harness';
+
+let server: Server;
+let browser: Browser;
+
+beforeAll(async () => {
+  [server, browser] = await Promise.all([Server.start('site-a'), startBrowser()]);
+  await server.create('profiles', { Name: 'rack-1', Description: 'first rack' });
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+test('what a screen reader is told, as text in git', async () => {
+  const { page, context } = await openTab(browser, server);
+  await login(page, server);
+  for (const [name, path, ready] of [['list', 'o/profiles?_cols=Name,Description', 'rack-1'], ['object', 'o/profiles/rack-1', 'Identity'], ['empty', 'endpoints', 'No endpoints here yet'], ['me', 'me', 'Theme']] as const) {
+    await page.goto(`${server.url}/ux/${path}`);
+    await page.getByText(ready).first().waitFor();
+    await page.waitForTimeout(300);
+    const { expected, actual } = golden(name, (await page.locator('main').ariaSnapshot()).replace(/changed \S+ ago/g, 'changed N ago'));
+    expect(actual, name).toBe(expected);
+  }
+  await page.keyboard.press('?');
+  await page.getByRole('dialog').waitFor();
+  const { expected, actual } = golden('help', await page.getByRole('dialog').ariaSnapshot());
+  expect(actual).toBe(expected);
+  await context.close();
+});

@@ -1,0 +1,214 @@
+/** Real servers and a real browser for tests. Every process is ended by its id; every folder is removed. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+
+const UX = join(dirname(fileURLToPath(import.meta.url)), '..');
+const BINARY = process.env['MULLION_BINARY'] ?? join(UX, '..', 'build', 'mullion');
+const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+const USER = 'rocketskates';
+const PASSWORD = 'r0cketsk8ts';
+export const ARTEFACTS = join(UX, 'tests', 'artefacts');
+
+/** What the embedded pack is sent with; set here for servers that serve the folder files/ux. */
+export const CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; base-uri 'none'; " +
+  "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html mullion";
+
+async function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.on('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}
+
+export async function until<T>(what: string, condition: () => Promise<T | undefined | false>, timeout = 20_000): Promise<T> {
+  const end = Date.now() + timeout;
+  let last: unknown;
+  while (Date.now() < end) {
+    try {
+      const value = await condition();
+      if (value) return value;
+    } catch (failure) {
+      last = failure;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`after ${timeout} ms still not: ${what}; ${String(last ?? '')}`);
+}
+
+export class Server {
+  private process: ChildProcess | undefined;
+  private constructor(
+    readonly id: string,
+    readonly folder: string,
+    readonly port: number,
+    private readonly ports: number[],
+  ) {}
+
+  /** Starts a server that serves the built interface from files/ux, unless its binary carries one. */
+  static async start(id: string): Promise<Server> {
+    if (!existsSync(BINARY)) throw new Error(`${BINARY} is not there: build it, or name one in MULLION_BINARY`);
+    const folder = mkdtempSync(join(tmpdir(), `mullion-ux-${id}-`));
+    const ports = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
+    const server = new Server(id, folder, ports[0]!, ports);
+    const files = join(folder, 'root', 'files', 'ux');
+    mkdirSync(dirname(files), { recursive: true });
+    cpSync(process.env['MULLION_UX_OUT'] ?? join(UX, 'dist'), files, { recursive: true });
+    await server.launch();
+    return server;
+  }
+
+  get url(): string {
+    return `https://127.0.0.1:${this.port}`;
+  }
+
+  async launch(): Promise<void> {
+    const log = openSync(join(this.folder, 'log'), 'a');
+    const [api, fixed, secure, metrics] = this.ports.map(String);
+    this.process = spawn(
+      BINARY,
+      ['serve', '--base-root', join(this.folder, 'root'), '--drp-id', this.id, '--listen-address', '127.0.0.1', '--api-port', api!, '--static-port', fixed!, '--static-secure-port', secure!, '--metrics-port', metrics!],
+      { stdio: ['ignore', log, log] },
+    );
+    await until(`${this.id} answers`, async () => (await this.call('GET', 'info')).status === 200);
+  }
+
+  call(method: string, path: string, body?: unknown): Promise<{ status: number; headers: Record<string, unknown>; body: unknown }> {
+    return new Promise((resolve, reject) => {
+      const sent = request(
+        { host: '127.0.0.1', port: this.port, path: path.startsWith('/') ? path : `/api/v3/${path}`, method, rejectUnauthorized: false, auth: `${USER}:${PASSWORD}`, headers: body === undefined ? {} : { 'Content-Type': 'application/json' } },
+        (answer) => {
+          let text = '';
+          answer.on('data', (part: Buffer) => (text += part.toString()));
+          answer.on('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: text === '' ? null : parsed(text) }));
+        },
+      );
+      sent.on('error', reject);
+      sent.end(body === undefined ? undefined : JSON.stringify(body));
+    });
+  }
+
+  async create(prefix: string, body: unknown): Promise<Record<string, unknown>> {
+    const answer = await this.call('POST', prefix, body);
+    if (answer.status !== 201) throw new Error(`POST ${prefix}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return answer.body as Record<string, unknown>;
+  }
+
+  kill(): void {
+    this.process?.kill('SIGKILL');
+    this.process = undefined;
+  }
+
+  log(): string {
+    return readFileSync(join(this.folder, 'log'), 'utf8');
+  }
+
+  async stop(): Promise<void> {
+    const { process } = this;
+    if (process && process.exitCode === null) {
+      const ended = new Promise((resolve) => process.once('exit', resolve));
+      process.kill('SIGTERM');
+      const timer = setTimeout(() => process.kill('SIGKILL'), 10_000);
+      await ended;
+      clearTimeout(timer);
+    }
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+export async function startBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: CHROMIUM,
+    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  });
+}
+
+export interface Tab {
+  page: Page;
+  context: BrowserContext;
+  /** what must stay empty: errors of the console, violations of the policy, exceptions */
+  faults: string[];
+}
+
+/** A tab as a person has it: the policy is enforced, and everything that goes wrong is written down. */
+export async function openTab(browser: Browser, server: Server, options: { theme?: 'light' | 'dark'; width?: number; height?: number } = {}): Promise<Tab> {
+  const context = await browser.newContext({
+    ignoreHTTPSErrors: true,
+    colorScheme: options.theme ?? 'light',
+    viewport: { width: options.width ?? 1280, height: options.height ?? 720 },
+    reducedMotion: 'reduce',
+    // The browser takes answers that a test fulfils for answers from the internet, whose pages may not ask local servers.
+    permissions: ['clipboard-read', 'clipboard-write', 'local-network-access'],
+  });
+  const faults: string[] = [];
+  const page = await context.newPage();
+  if (process.env['MULLION_UX_DEBUG']) page.on('websocket', (socket) => socket.on('socketerror', (text) => console.log('websocket', text)));
+  page.on('pageerror', (failure) => faults.push(`exception: ${failure.message}`));
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) faults.push(`console: ${message.text()}`);
+  });
+  await context.route(`${server.url}/ux/**`, async (route) => {
+    const wanted = new URL(route.request().url());
+    let answer = await route.fetch();
+    // Deep links whose last segment has a dot are served by servers that carry the interface.
+    if (answer.status() === 404 && route.request().isNavigationRequest()) answer = await route.fetch({ url: `${wanted.origin}/ux/` });
+    await route.fulfill({ response: answer, headers: { ...answer.headers(), 'content-security-policy': CSP } });
+  });
+  return { page, context, faults };
+}
+
+export async function login(page: Page, server: Server, path = ''): Promise<void> {
+  await page.goto(`${server.url}/ux/${path}`);
+  await page.getByLabel('User').fill(USER);
+  await page.getByLabel('Password').fill(PASSWORD);
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { level: 1 }).waitFor();
+}
+
+let axeSource = '';
+
+/** Rules of WCAG 2.0 to 2.2, A and AA, that the page breaks; nothing is excluded. */
+export async function axe(page: Page): Promise<string[]> {
+  axeSource ||= readFileSync(join(UX, 'node_modules', 'axe-core', 'axe.min.js'), 'utf8');
+  // Through the debugger, so that the page's policy stays as it is.
+  await page.evaluate(axeSource);
+  const found = (await page.evaluate(`axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })`)) as {
+    passes: unknown[];
+    violations: { id: string; nodes: { html: string; failureSummary: string }[] }[];
+  };
+  if (found.passes.length < 10) throw new Error(`axe judged by ${found.passes.length} rules only`);
+  return found.violations.flatMap((violation) => violation.nodes.map((node) => `${violation.id}: ${node.html.slice(0, 160)} (${node.failureSummary.replace(/\s+/g, ' ').slice(0, 200)})`));
+}
+
+/** Compares with a text in git; `MULLION_GOLDEN=write` renews it. */
+export function golden(name: string, text: string): { expected: string; actual: string } {
+  const file = join(UX, 'tests', 'aria', `${name}.yml`);
+  if (process.env['MULLION_GOLDEN'] === 'write') {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text + '\n');
+  }
+  return { expected: existsSync(file) ? readFileSync(file, 'utf8').trimEnd() : '', actual: text };
+}
+
+export async function picture(page: Page, name: string): Promise<void> {
+  mkdirSync(ARTEFACTS, { recursive: true });
+  await page.screenshot({ path: join(ARTEFACTS, `${name}.png`) });
+}
