@@ -254,6 +254,8 @@ export interface Info {
   prov_enabled: boolean;
   secure_prov_enabled: boolean;
   address: string;
+  /** SHA-256 of the certificate of the API's port, lower-case hex */
+  certificate_fingerprint: string;
   server_hostname: string;
   /** true when pref manager=true and the licence allows it */
   manager: boolean;
