@@ -185,6 +185,8 @@ export interface Error {
   Messages: string[];
   /** equals the HTTP status */
   Code: number;
+  /** the one member or query word at fault, as a path; absent when there is none */
+  Field: string;
 }
 
 export interface Event {
