@@ -359,12 +359,20 @@ class Demo:
             raise DemoError(f"mullion {' '.join(arguments)} failed:\n{done.stderr.strip()}")
         return done.stdout.rstrip()
 
+    def interface(self):
+        """Where people look first."""
+        top = self.servers["M1"].url
+        page = requests.get(f"{top}/ux/", verify=False, allow_redirects=False, timeout=10)
+        if page.status_code != 200:
+            return "The web interface is not built into this program; see docs/ux.md."
+        return f"Web interface: {top}/ux/   login {USER} / {PASSWORD}"
+
     def show(self, seconds, plans):
         total = sum(self.sizes.values())
         program = os.path.relpath(MULLION)
         top = f"{program} -E {self.servers['M1'].url}"
         changed = json.dumps({"Description": "changed from the top"})
-        print(f"\nReady after {seconds:.1f} s. The hierarchy, as M1 sees it:\n")
+        print(f"\nReady after {seconds:.1f} s.\n\n{self.interface()}\n\nThe hierarchy, as M1 sees it:\n")
         print(self.command_line("endpoints", "tree"))
         print(f"\nTen of the {total} machines at M1:\n")
         print(self.command_line("machines", "list", "--limit", "10", "--format", "table"))

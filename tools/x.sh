@@ -9,7 +9,7 @@ usage() {
 Usage: ./x COMMAND
 
   run [--once] [--machines N]   build, then start the mission's seven servers with a fleet and show them
-  test [PART ...]               every test; or only some: checks unit tsan blackbox chaos contract clients tidy fuzz,
+  test [PART ...]               every test; or only some: checks unit tsan blackbox chaos contract clients ux tidy fuzz,
                                 or the name of a room: its unit tests (./x test store)
                                 tidy looks at what has changed lately, tidy-all at every file
   test --changed                after a change: the checks, clang-tidy over what has changed, and the unit tests of
@@ -17,7 +17,9 @@ Usage: ./x COMMAND
                                 (MULLION_FUZZ_SECONDS: how long each fuzz target runs, default 20)
   chaos [--minutes N] [--seed N]
                                 an hour of histories under faults, checked; --help for more
-  build                         build build/mullion (release with debug information)
+  build                         build build/mullion (release with debug information); the web interface in it needs
+                                Node.js and npm, and the network once: without them the server is built without it
+                                (MULLION_UX=OFF leaves it out, MULLION_UX=ON insists on it)
   bench                         build and run the benchmarks, print their tables
   packages [COMMAND]            the Debian packages that a command needs, which it installs by itself
   fix                           format the sources and renew the generated reference files
@@ -34,10 +36,10 @@ as_root() {
 # Sections of packages.txt that a command needs; one that tests builds and runs what it tests.
 sections_of() {
   case "$1" in
-    build) echo build ;;
-    run) echo build run ;;
-    bench) echo build run test bench ;;
-    *) echo build run test ;;
+    build) echo build ux ;;
+    run) echo build ux run ;;
+    bench) echo build ux run test bench ;;
+    *) echo build ux run test ;;
   esac
 }
 
@@ -48,11 +50,20 @@ packages() {
     /^[^#]/ && index(wanted, " " section " ")' packages.txt
 }
 
+# Whether the web interface can be built with what is there.
+has_node() {
+  local version
+  command -v npm >/dev/null && version=$(node --version 2>/dev/null) || return 1
+  version=${version#v}
+  [ "${version%%.*}" -ge 18 ] 2>/dev/null
+}
+
 # setup COMMAND: installs what is missing for it; asks the network only then.
 setup() {
   local missing=()
   local package
   while read -r package; do
+    case "$package" in nodejs | npm) ! has_node || continue ;; esac
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
   done < <(packages "$1")
   if [ ${#missing[@]} -gt 0 ]; then
@@ -67,6 +78,9 @@ setup() {
 # what they include, most of what compiling costs, is read once for a batch.
 BATCH=60
 
+# The web interface in build/release: AUTO builds it if it can, ON or not at all, OFF never. Tests insist on it.
+UX="${MULLION_UX:-AUTO}"
+
 # configure DIR TYPE [cmake options...]
 configure() {
   local directory=$1 type=$2
@@ -79,7 +93,7 @@ configure() {
 build_release() {
   mkdir -p build
   say "building build/mullion"
-  configure build/release RelWithDebInfo -DMULLION_TESTS=OFF -DMULLION_BENCH=ON
+  configure build/release RelWithDebInfo -DMULLION_TESTS=OFF -DMULLION_BENCH=ON "-DMULLION_UX=$UX"
   ninja -j "$JOBS" -C build/release mullion "$@"
   ln -sf release/mullion build/mullion
 }
@@ -104,7 +118,7 @@ unit_tests() {
   shift 3
   local targets=("${@/#/test_}")
   say "unit tests of ${*:-every room} with sanitizers: $sanitizers"
-  configure "$directory" Debug "-DMULLION_SANITIZE=$sanitizers" "-DCMAKE_CXX_COMPILER=$compiler"
+  configure "$directory" Debug -DMULLION_UX=OFF "-DMULLION_SANITIZE=$sanitizers" "-DCMAKE_CXX_COMPILER=$compiler"
   ninja -j "$JOBS" -C "$directory" "${targets[@]}"
   local only=()
   [ $# -eq 0 ] || only=(-L "^($(IFS='|'; echo "$*"))\$")
@@ -127,7 +141,7 @@ test_tsan() {
 # test_tidy [--all]: of what has changed lately, or of every file.
 test_tidy() {
   say "clang-tidy"
-  configure build/tidy Debug -DMULLION_UNITY=0 -DMULLION_TESTS=OFF -DCMAKE_CXX_COMPILER=clang++-16
+  configure build/tidy Debug -DMULLION_UX=OFF -DMULLION_UNITY=0 -DMULLION_TESTS=OFF -DCMAKE_CXX_COMPILER=clang++-16
   # What the sources include must be there: the precompiled header and the generated tables.
   ninja -j "$JOBS" -C build/tidy mullion_pch generate_model generate_settings generate_routes
   python3 tools/run_tidy.py build/tidy "$JOBS" "$@"
@@ -138,7 +152,7 @@ test_tidy-all() { test_tidy --all; }
 # Reads what strangers send with inputs nobody thought of; see fuzz/README.md.
 test_fuzz() {
   say "fuzz targets, ${MULLION_FUZZ_SECONDS:-20} s each"
-  configure build/fuzz Debug -DMULLION_TESTS=OFF -DMULLION_FUZZ=ON -DCMAKE_CXX_COMPILER=clang++-16
+  configure build/fuzz Debug -DMULLION_UX=OFF -DMULLION_TESTS=OFF -DMULLION_FUZZ=ON -DCMAKE_CXX_COMPILER=clang++-16
   ninja -j "$JOBS" -C build/fuzz fuzz
   python3 tools/fuzz.py build/fuzz --seconds "${MULLION_FUZZ_SECONDS:-20}" --jobs "$JOBS"
 }
@@ -202,6 +216,27 @@ python_clients() {
   cp "$wanted" build/clients/requirements.txt
 }
 
+# The web interface: its own tests and its types, that two builds are the same bytes, and pages in a browser before a
+# real server.
+test_ux() {
+  build_release
+  say "the web interface: built twice, the same bytes"
+  local twice
+  for twice in first second; do
+    rm -f "build/ux-$twice/stamps.json"  # from nothing
+    python3 tools/build_ux.py --mode ON "build/ux-$twice" "build/ux-$twice/ux.pack"
+  done
+  cmp build/ux-first/ux.pack build/ux-second/ux.pack
+  cmp build/ux-first/ux.pack build/release/ux/ux.pack
+  say "the web interface: unit tests, types, pages in Chromium"
+  (cd ux && npm ci --prefer-offline --no-progress)
+  mkdir -p build/ux-none  # nothing goes into files/ux: what the program holds is looked at
+  local script
+  for script in test check e2e; do
+    (cd ux && MULLION_BINARY="$ROOT/build/mullion" MULLION_UX_OUT="$ROOT/build/ux-none" npm run --silent "$script")
+  done
+}
+
 test_changed_rooms() {
   local rooms
   mapfile -t rooms < <(python3 tools/changed.py rooms)
@@ -223,11 +258,13 @@ run_part() {
 command_test() {
   mkdir -p build
   setup test
+  UX="${MULLION_UX:-ON}"
+  export MULLION_EXPECT_UX="$UX"  # tests of an interface that is not there must not pass
   local parts=("$@")
   if [ "${1:-}" = --changed ]; then
     parts=(checks changed_rooms tidy)
   fi
-  [ ${#parts[@]} -gt 0 ] || parts=(checks unit blackbox chaos contract clients tsan tidy fuzz)
+  [ ${#parts[@]} -gt 0 ] || parts=(checks unit blackbox chaos contract clients ux tsan tidy fuzz)
   local part begun times=()
   for part in "${parts[@]}"; do
     begun=$SECONDS
@@ -253,7 +290,7 @@ command_chaos() {
 command_bench() {
   setup bench
   build_release
-  configure build/bench RelWithDebInfo -DMULLION_TESTS=OFF -DMULLION_BENCH=ON
+  configure build/bench RelWithDebInfo -DMULLION_TESTS=OFF -DMULLION_BENCH=ON -DMULLION_UX=OFF
   ninja -j "$JOBS" -C build/bench
   /usr/bin/python3 bench/system_bench.py "$@"
   /usr/bin/python3 bench/pack_bench.py

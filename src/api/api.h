@@ -1,8 +1,10 @@
 // The HTTP API: every request of the API port and of the static file ports is answered here.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/events.h"
@@ -53,6 +55,9 @@ class Certificates {
   virtual ~Certificates() = default;
   /// PEM of the certificate, without its key.
   virtual Result<std::string> certificate(Port port) const = 0;
+  /// SHA-256 of the certificate that new connections of the port are met with, lower-case hex; "" before the
+  /// port listens. Does not block.
+  virtual std::string fingerprint(Port port) const = 0;
   /// Checks that both belong together, stores them so that a crash leaves one whole pair, and uses them for
   /// new connections from now on. kInvalid says what is wrong with the pair.
   virtual Result<void> replace(Port port, const std::string& certificate_pem, const std::string& key_pem) = 0;
@@ -108,6 +113,11 @@ struct Dependencies {
   content::Providers& providers;
   Upgrades& upgrades;
   catalog::Catalog& catalog;
+  /// The web interface that is built into the program, see docs/ux.md; must outlive the API.
+  std::string_view ux_pack = {};
+  /// JSON of the metrics with these names, of all without any. kBadRequest for a name that there is none of,
+  /// kUnavailable while the server starts. May block.
+  std::function<Result<std::string>(const std::vector<std::string>& names)> metrics = {};
   Facts facts;
   Limits limits;
   const env::Clock* clock = &env::system_clock();

@@ -219,6 +219,7 @@ class FakeCertificates final : public Certificates {
  public:
   std::map<Port, std::string> pems{{Port::kApi, "first"}, {Port::kStatic, "first"}};
   Result<std::string> certificate(Port port) const override { return pems.at(port); }
+  std::string fingerprint(Port port) const override { return "fingerprint of " + pems.at(port); }
   Result<void> replace(Port port, const std::string& certificate_pem, const std::string& key_pem) override {
     if (certificate_pem != key_pem) return Error(ErrorCode::kInvalid, "Cert and Key do not belong together");
     pems[port] = certificate_pem;
@@ -364,7 +365,8 @@ struct Answer {
 /// The API with everything it needs, and a client without sockets.
 class Fixture {
  public:
-  explicit Fixture(Limits limits = {}, std::vector<std::string> trusted_keys = {}) {
+  explicit Fixture(Limits limits = {}, std::vector<std::string> trusted_keys = {}, std::string pack = {})
+      : ux_pack(std::move(pack)) {
     Facts facts;
     facts.trusted_keys = std::move(trusted_keys);
     facts.id = "M1";
@@ -383,6 +385,7 @@ class Fixture {
                                 .providers = providers,
                                 .upgrades = upgrades,
                                 .catalog = catalog,
+                                .ux_pack = ux_pack,
                                 .facts = std::move(facts),
                                 .limits = limits});
     api->set_manager(manager);
@@ -444,6 +447,7 @@ class Fixture {
   FakeUpgrades upgrades;
   FakeCatalog catalog;
   FakeManager manager;
+  std::string ux_pack;
   std::unique_ptr<Api> api;
   uint64_t origin_sequence = 0;
 

@@ -225,6 +225,33 @@ TEST_F(RightsTest, TokensInQueriesStayHere) {
   }
 }
 
+TEST_F(RightsTest, SubProtocolsLogInAndTheAnswerDoesNotShowThem) {
+  const auto open = [&](std::string target, std::string offered, bool upgrade = true) {
+    std::vector<std::pair<std::string, std::string>> headers{{"Sec-WebSocket-Protocol", std::move(offered)}};
+    if (upgrade) headers.emplace_back("Upgrade", "websocket");
+    return fixture.call("GET", std::move(target), "", "", std::move(headers));
+  };
+  for (const char* offered : {"mullion.v1, mullion.bearer.root", "mullion.bearer.root,mullion.v1",
+                              "x , mullion.v1,mullion.bearer.root"}) {
+    const Answer answer = open("/api/v3/ws", offered);
+    EXPECT_EQ(answer.status, 101) << offered;
+    EXPECT_EQ(answer.header("Sec-WebSocket-Protocol"), "mullion.v1") << offered;
+  }
+  EXPECT_EQ(open("/api/v3/ws", "mullion.bearer.root").header("Sec-WebSocket-Protocol"), "");
+  for (const char* offered : {"mullion.v1", "mullion.v1, mullion.bearer.",
+                              "mullion.v1, mullion.bearer.stranger", "mullion.v1, bearer.root", ""}) {
+    const Answer answer = open("/api/v3/ws", offered);
+    EXPECT_EQ(answer.status, 401) << offered;
+    EXPECT_EQ(answer.header("Sec-WebSocket-Protocol"), "");
+  }
+  EXPECT_EQ(open("/api/v3/ws", "mullion.v1, mullion.bearer.root", false).status, 401)
+      << "a request that opens no websocket logs in by its header";
+  EXPECT_EQ(open("/A/api/v3/ws?x=1", "mullion.v1, mullion.bearer.root").status, 503);
+  ASSERT_FALSE(fixture.manager.forwarded.empty());
+  EXPECT_EQ(fixture.manager.forwarded.back().target, "/api/v3/ws?x=1");
+  EXPECT_EQ(open("/A/api/v3/ws", "mullion.v1").status, 401);
+}
+
 TEST_F(RightsTest, WhatMayNotBeReadIsNotFound) {
   allow({{"profiles", "get", "mine"}});
   const Answer refused = as("bob", "DELETE", "profiles/mine");

@@ -42,8 +42,13 @@ struct Error {
   std::string model;  // collection prefix, or the path for routing errors
   std::string key;    // primary key as the client sent it
   std::string type;
-  int status_override =
-      0;  // non-zero: use instead of http_status(code); for answers passed on from elsewhere
+  /// Non-zero: use instead of http_status(code); for answers passed on from elsewhere.
+  int status_override = 0;
+  /// The one member or query word at fault, as a path: "Params.x", "Templates[0].Name".
+  std::string field;
+  /// Of kUnavailable: which endpoint was not reached and whether it may have heard of the request, as header
+  /// X-Mullion-Unreachable says it (manager/unreachable.h).
+  std::string unreachable;
 
   Error() = default;
   Error(ErrorCode error_code, std::string message) : code(error_code), messages{std::move(message)} {}

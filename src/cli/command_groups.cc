@@ -92,6 +92,8 @@ Command system_commands() {
        about("system", leaf("action", "COMMAND", "One action", action_show, action_flags())),
        about("system", leaf("runaction", "COMMAND [PARAMETER]...", "Run an action with k v ... or JSON",
                             action_run, action_flags())),
+       leaf("metrics", "[NAME]...", "What the server measures, or some of it, as the metrics port shows it",
+            system_metrics),
        posts("backup", "Copy the database while the server runs"),
        leaf("compact", "[BASE-ROOT]",
             "Give space that the database of a stopped server does not use back to the disk", system_compact),

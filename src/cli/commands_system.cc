@@ -111,6 +111,12 @@ Result<void> logs_watch(Invocation& call) { return watch_events(call, "log.*.*",
 Result<void> objects_list(Invocation& call) { return print_answer(call, call.session.get("objects")); }
 Result<void> system_get(Invocation& call) { return print_answer(call, call.session.get(call.subject)); }
 
+Result<void> system_metrics(Invocation& call) {
+  std::vector<std::pair<std::string, std::string>> query;
+  if (!call.arguments.empty()) query.emplace_back("names", fmt::format("{}", fmt::join(call.arguments, ",")));
+  return print_answer(call, call.session.get(api_path({"system", "metrics"}) + query_text(query)));
+}
+
 Result<void> system_post(Invocation& call) {
   return print_answer(call, call.session.send_json({"POST", call.subject, "", {}, {}}));
 }

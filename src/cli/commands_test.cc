@@ -233,6 +233,11 @@ TEST_F(Commands, MoveProvidersCertificatesAndMeasurements) {
   answer("GET /api/v3/system/upgrade", R"({"State":"none"})");
   EXPECT_EQ(run({"system", "upgradestatus"}), 0);
   EXPECT_THAT(out(), HasSubstr("none"));
+  answer("GET /api/v3/system/metrics", R"({"Metrics":[]})");
+  EXPECT_EQ(run({"system", "metrics", "mullion_a", "mullion_b"}), 0);
+  EXPECT_EQ(last_line(), "GET /api/v3/system/metrics?names=mullion_a%2Cmullion_b");
+  EXPECT_EQ(run({"system", "metrics"}), 0);
+  EXPECT_EQ(last_line(), "GET /api/v3/system/metrics");
   EXPECT_EQ(run({"system", "upgrade", (fake_.home / "none.zip").string()}), 1);
   EXPECT_THAT(err(), HasSubstr("cannot read"));
 }

@@ -54,6 +54,7 @@ Result<void> events_watch(Invocation& call);
 Result<void> logs_get(Invocation& call);
 Result<void> logs_watch(Invocation& call);
 Result<void> objects_list(Invocation& call);
+Result<void> system_metrics(Invocation& call);
 Result<void> system_get(Invocation& call);   // GET of the path in Command::subject
 Result<void> system_post(Invocation& call);  // POST of nothing to it
 Result<void> user_password(Invocation& call);

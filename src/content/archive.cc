@@ -218,6 +218,29 @@ Result<std::vector<std::pair<std::string, std::string>>> first_entries(const env
   return out;
 }
 
+Result<std::string> gunzip(std::string_view stream, uint64_t max_bytes) {
+  constexpr size_t kStep = 64 * 1024;
+  const ArchivePtr reader(archive_read_new());
+  archive_read_support_filter_gzip(reader.get());
+  archive_read_support_format_raw(reader.get());
+  archive_entry* entry = nullptr;
+  const bool opened = archive_read_open_memory(reader.get(), stream.data(), stream.size()) == ARCHIVE_OK &&
+                      archive_read_next_header(reader.get(), &entry) == ARCHIVE_OK &&
+                      archive_filter_code(reader.get(), 0) == ARCHIVE_FILTER_GZIP;
+  if (!opened) return Error(ErrorCode::kInvalid, "this is no gzip stream");
+  std::string out;
+  while (true) {
+    const size_t before = out.size();
+    out.resize(before + kStep);
+    const la_ssize_t got = archive_read_data(reader.get(), out.data() + before, kStep);
+    if (got < 0) return Error(ErrorCode::kInvalid, "the gzip stream is damaged");
+    out.resize(before + static_cast<size_t>(got));
+    if (out.size() > max_bytes)
+      return Error(ErrorCode::kTooLarge, fmt::format("the gzip stream holds more than {} bytes", max_bytes));
+    if (got == 0) return out;
+  }
+}
+
 Result<std::vector<std::string>> explode(const env::Path& archive_path, const env::Path& target,
                                          const ExplodeLimits& limits) {
   const Utf8Names names;

@@ -38,6 +38,10 @@ Result<std::vector<std::string>> explode(const env::Path& archive, const env::Pa
 Result<std::vector<std::pair<std::string, std::string>>> first_entries(const env::Path& archive, size_t count,
                                                                        uint64_t max_bytes);
 
+/// What a gzip stream holds. kInvalid when it is none or is cut off; kTooLarge when it holds more than
+/// `max_bytes`.
+Result<std::string> gunzip(std::string_view stream, uint64_t max_bytes);
+
 /// Puts the folder `tree` in the place of `place`, whatever is there, in one step, and removes what was
 /// there. Both lie in one file system. Blocks.
 Result<void> put_tree(const env::Path& tree, const env::Path& place);

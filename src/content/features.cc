@@ -31,6 +31,7 @@ const std::vector<std::string> kFeatures = {
     "partial-objects",
     "regex-string-filters",
     "log-has-head-method",
+    "ux-socket-token",
 };
 
 namespace {

@@ -10,8 +10,21 @@ namespace {
 
 /// What this server sets itself, beside what is for one hop only.
 constexpr std::string_view kOwnRequestHeaders[] = {
-    "Host", "Authorization", "Content-Length", "Expect", "Cookie", "X-Request-Id", "X-Mullion-On-Behalf-Of"};
-constexpr std::string_view kOwnAnswerHeaders[] = {"X-Request-Id"};
+    "Host",
+    "Authorization",
+    "Content-Length",
+    "Expect",
+    "Cookie",
+    "X-Request-Id",
+    "X-Mullion-On-Behalf-Of",
+    "Sec-WebSocket-Protocol",  // may log in here
+};
+/// Beside what is for one hop only: what an owner may not say in the name of this server, whose address the
+/// browser sees.
+constexpr std::string_view kOwnAnswerHeaders[] = {"X-Request-Id",           "Set-Cookie",
+                                                  "Clear-Site-Data",        "Content-Security-Policy",
+                                                  "Service-Worker-Allowed", "Strict-Transport-Security",
+                                                  "X-Content-Type-Options"};
 
 bool same_name(std::string_view a, std::string_view b) {
   return std::ranges::equal(

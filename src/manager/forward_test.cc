@@ -104,6 +104,7 @@ TEST(ForwardedHeaders, AreTheClientsWithoutThoseOfThisHop) {
         std::pair("Connection", "X-Hop"), std::pair("X-Hop", "1"), std::pair("Cookie", "c=1"),
         std::pair("Content-Length", "5"), std::pair("Expect", "100-continue"),
         std::pair("X-Mullion-On-Behalf-Of", "user:root@Y"), std::pair("X-Request-Id", "other"),
+        std::pair("Sec-WebSocket-Protocol", "mullion.v1, mullion.bearer.of-the-client"),
         std::pair("If-Match", "e"), std::pair("Accept", "a/b")})
     request.headers.add(name, value);
   const net::Headers out = forwarded_headers(request, "token", "user:ann@M");
@@ -121,7 +122,11 @@ TEST(AnsweredHeaders, LeaveOutThoseOfThatConnection) {
   headers.add("Keep-Alive", "5");
   headers.add("ETag", "e");
   headers.add("X-Mullion-Commit", "A 1 2");
-  const std::vector<std::pair<std::string, std::string>> wanted{{"ETag", "e"}, {"X-Mullion-Commit", "A 1 2"}};
+  headers.add("Set-Cookie", "a=b");
+  headers.add("content-security-policy", "script-src *");
+  headers.add("X-Mullion-Unreachable", "C;ran=no");
+  const std::vector<std::pair<std::string, std::string>> wanted{
+      {"ETag", "e"}, {"X-Mullion-Commit", "A 1 2"}, {"X-Mullion-Unreachable", "C;ran=no"}};
   EXPECT_EQ(answered_headers(headers).items(), wanted);
 }
 

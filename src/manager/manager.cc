@@ -14,6 +14,7 @@
 #include "manager/internal/log.h"
 #include "manager/routes.h"
 #include "manager/session.h"
+#include "manager/unreachable.h"
 #include "model/object.h"
 #include "replication/source.h"
 #include "store/commit_async.h"
@@ -481,7 +482,9 @@ class ManagerImpl final : public Manager {
   Task<Result<net::ClientResponse>> send(const Way& way, net::ClientRequest request);
   Error login_refused(const std::string& owner, const Way& way, int status, std::string_view reason) const;
   Task<Error> login_refused(std::string owner, const Way& way, net::ClientResponse answer) const;
-  Error unreachable(const std::string& owner, const Route& route, std::string_view addition) const;
+  enum class Ran { kNo, kMaybe };
+  Error unreachable(const std::string& owner, const Route& route, Ran ran, std::string_view addition) const;
+  Error refusal(const std::string& owner, const std::string& next_hop, Ran ran, std::string text) const;
   Task<void> await_commit(const net::Headers& headers, net::Headers& answer);
   Task<Result<void>> take_written(EndpointFollower& follower, mirror::Written written,
                                   net::ClientResponse& answer, net::Headers& headers);
@@ -524,15 +527,32 @@ std::vector<OwnerFreshness> ManagerImpl::freshness(const std::vector<std::string
   return out;
 }
 
-Error ManagerImpl::unreachable(const std::string& owner, const Route& route,
-                               std::string_view addition) const {
-  const OwnerFreshness fresh = freshness_of(owner, &route);
-  std::string text =
-      fmt::format("endpoint {} is unreachable: next hop {}, {}; last contact {:.0f} s ago", owner,
-                  route.next_hop, fresh.reason.empty() ? "not connected" : fresh.reason, fresh.age_seconds);
+/// That `owner` was not reached, for people and for programs.
+Error ManagerImpl::refusal(const std::string& owner, const std::string& next_hop, Ran ran,
+                           std::string text) const {
+  Unreachable facts{owner, next_hop, std::nullopt, ran == Ran::kMaybe};
+  const std::shared_ptr<const Plan> routes = plan();
+  const auto route = routes->routes.find(owner);
+  const double age =
+      freshness_of(owner, route == routes->routes.end() ? nullptr : &route->second).age_seconds;
+  const env::WallTime now = given_.clock.wall();
+  // What was never complete is as old as time.
+  if (age + 1 < std::chrono::duration<double>(now.time_since_epoch()).count())
+    facts.since = now - std::chrono::duration_cast<env::Duration>(std::chrono::duration<double>(age));
   Error error(ErrorCode::kUnavailable, std::move(text));
   error.model = kEndpoints;
   error.key = owner;
+  error.unreachable = unreachable_text(facts);
+  return error;
+}
+
+Error ManagerImpl::unreachable(const std::string& owner, const Route& route, Ran ran,
+                               std::string_view addition) const {
+  const OwnerFreshness fresh = freshness_of(owner, &route);
+  Error error = refusal(
+      owner, route.next_hop, ran,
+      fmt::format("endpoint {} is unreachable: next hop {}, {}; last contact {:.0f} s ago", owner,
+                  route.next_hop, fresh.reason.empty() ? "not connected" : fresh.reason, fresh.age_seconds));
   if (!addition.empty()) error.messages.emplace_back(addition);
   return error;
 }
@@ -540,35 +560,29 @@ Error ManagerImpl::unreachable(const std::string& owner, const Route& route,
 /// What is not found now but is known from before is not there at present: a client must not take it for
 /// gone.
 Error ManagerImpl::no_way_to(const std::string& owner) const {
-  const auto about = [&owner](ErrorCode code, std::string text) {
-    Error error(code, std::move(text));
-    error.model = kEndpoints;
-    error.key = owner.substr(0, 200);
-    return error;
-  };
   if (!knows_routes_) {
-    return about(ErrorCode::kUnavailable,
-                 fmt::format("endpoint {:.200} cannot be reached yet: this manager is starting", owner));
+    return refusal(owner.substr(0, 200), "", Ran::kNo,
+                   fmt::format("endpoint {:.200} cannot be reached yet: this manager is starting", owner));
   }
   if (active_ && std::ranges::count(given_.store.snapshot()->remote_owners(), owner) > 0) {
-    return about(ErrorCode::kUnavailable,
-                 fmt::format("endpoint {:.200} is unreachable: no attached endpoint leads to it", owner));
+    return refusal(owner, "", Ran::kNo,
+                   fmt::format("endpoint {:.200} is unreachable: no attached endpoint leads to it", owner));
   }
-  return about(ErrorCode::kNotFound,
-               fmt::format("endpoint {:.200} is not known here; known: {}", owner,
-                           active_ ? names_of(known_owners()) : "none, manager is off"));
+  Error error(ErrorCode::kNotFound, fmt::format("endpoint {:.200} is not known here; known: {}", owner,
+                                                active_ ? names_of(known_owners()) : "none, manager is off"));
+  error.model = kEndpoints;
+  error.key = owner.substr(0, 200);
+  return error;
 }
 
-/// Not the client's error: its own login was good here.
+/// Not the client's error: its own login was good here. Nothing was done: the next hop refused it before.
 Error ManagerImpl::login_refused(const std::string& owner, const Way& way, int status,
                                  std::string_view reason) const {
-  Error error(
-      ErrorCode::kUnavailable,
+  Error error = refusal(
+      owner, way.session->id(), Ran::kNo,
       fmt::format("endpoint {} is unreachable: login refused: next hop {} answered {} to the login of "
                   "manager {}",
                   owner, way.session->id(), status, given_.identity.id));
-  error.model = kEndpoints;
-  error.key = owner;
   if (!reason.empty()) error.messages.emplace_back(reason);
   return error;
 }
@@ -585,7 +599,7 @@ Result<ManagerImpl::Way> ManagerImpl::way_to(const std::string& owner, const std
   const Route& route = found->second;
   const std::shared_ptr<Session> session = this->session(route.next_hop);
   std::optional<Session::Access> access = session ? session->access() : std::nullopt;
-  if (!access) return unreachable(owner, route, "");
+  if (!access) return unreachable(owner, route, Ran::kNo, "");
   const bool attached = route.next_hop == owner;
   return Way{session, std::move(*access),
              attached ? api_target : "/" + net::percent_encode(owner) + api_target};
@@ -609,6 +623,8 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
   if (way->session->is_foreign()) onwards.headers.remove("Accept-Encoding");
   onwards.body = std::move(*body);
   onwards.timeout = kForwardPatience;
+  bool begun = false;
+  onwards.begun = &begun;
   const std::shared_ptr<EndpointFollower> follower = way->session->follower();
   const uint64_t before = follower ? follower->word() : 0;
   Result<net::ClientResponse> answer = co_await send(*way, std::move(onwards));
@@ -619,7 +635,9 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
     const auto route = routes->routes.find(owner);
     const Route taken{owner, way->session->id(), {}, true, {}};
     co_return unreachable(owner, route == routes->routes.end() ? taken : route->second,
-                          fmt::format("{}; it may have been carried out", answer.error().text()));
+                          begun ? Ran::kMaybe : Ran::kNo,
+                          fmt::format("{}; it {}", answer.error().text(),
+                                      begun ? "may have been carried out" : "was not sent"));
   }
   if (is_login_refusal(answer->status))
     co_return co_await login_refused(std::move(owner), *way, std::move(*answer));
@@ -647,7 +665,7 @@ Task<Result<void>> ManagerImpl::take_written(EndpointFollower& follower, mirror:
   if (answer.body && !answer.headers.get("Content-Encoding")) {
     text = co_await short_body(answer.body, kLongestShownObject);
     if (!text) {
-      co_return unreachable(written.owner, Route{written.owner, written.owner, {}, true, {}},
+      co_return unreachable(written.owner, Route{written.owner, written.owner, {}, true, {}}, Ran::kMaybe,
                             fmt::format("{}; it was carried out", text.error().text()));
     }
     if (*text) answer.body = net::body_from_string(**text);

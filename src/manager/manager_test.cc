@@ -5,15 +5,18 @@
 #include <gtest/gtest.h>
 
 #include "manager/manager_testing.h"
+#include "manager/unreachable.h"
 
 namespace mullion::manager {
 namespace {
 
 using ::testing::ElementsAre;
 using testing::Endpoint;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using testing::Managing;
 using testing::Network;
+using ::testing::StartsWith;
 using namespace std::chrono_literals;
 
 class ManagerTest : public ::testing::Test {
@@ -445,11 +448,14 @@ TEST_F(ManagerTest, BeforeTheFirstLookAtTheEndpointsNothingIsUnknown) {
   ASSERT_FALSE(early);
   EXPECT_EQ(early.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(early.error().text(), HasSubstr("this manager is starting"));
+  EXPECT_THAT(early.error().unreachable, StartsWith("A;")) << early.error().unreachable;
+  EXPECT_THAT(early.error().unreachable, EndsWith(";ran=no"));
   m.flaky().fail(0);
   EXPECT_TRUE(soon([&] { return m.get("A", "/api/v3/machines").ok(); }));
   const Result<net::ClientResponse> unknown = m.get("X", "/api/v3/machines");
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(unknown.error().unreachable, "") << "it is not known at all";
   EXPECT_THAT(unknown.error().text(), HasSubstr("known: A"));
 }
 
@@ -933,6 +939,7 @@ TEST_F(ManagerTest, ABodyThatStreamsIsNotSentTwice) {
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(answer.error().text(), HasSubstr("no such token"));
+  EXPECT_THAT(answer.error().unreachable, EndsWith(";ran=no")) << "refused before anything was done";
   EXPECT_EQ(a.refused, 1);
   EXPECT_TRUE(a.requests().empty());
   EXPECT_TRUE(m.forward("A", "POST", "/api/v3/files/x", "text", false)) << "with the fresh login";
@@ -970,8 +977,30 @@ TEST_F(ManagerTest, ALostAnswerIsToldAndNothingIsSentTwice) {
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(answer.error().text(), HasSubstr("it may have been carried out"));
+  EXPECT_THAT(answer.error().unreachable, StartsWith("A;hop=A;since="));
+  EXPECT_THAT(answer.error().unreachable, EndsWith(";ran=maybe"));
   EXPECT_EQ(a.requests().size(), 1U);
   EXPECT_EQ(m.manager().statistics().front().forwards.count, 1U);
+}
+
+TEST(UnreachableText, SaysOnlyWhatIsKnown) {
+  const env::WallTime time{std::chrono::seconds(1'700'000'000)};
+  EXPECT_EQ(unreachable_text({"A", "R", time, false}), "A;hop=R;since=2023-11-14T22:13:20.000000000Z;ran=no");
+  EXPECT_EQ(unreachable_text({"A", "", std::nullopt, true}), "A;ran=maybe");
+  EXPECT_EQ(unreachable_text({"a;b c", "r=1", std::nullopt, false}), "a%3Bb%20c;hop=r%3D1;ran=no");
+}
+
+TEST_F(ManagerTest, WhatWasNotSentWasNotCarriedOut) {
+  Endpoint a(network_, "A");
+  Managing m(network_, "M", time_);
+  m.attach_and_wait(a);
+  a.refuses_work = true;
+  const Result<net::Response> answer = m.forward("A", "POST", "/api/v3/machines", "{}");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(answer.error().text(), HasSubstr("it was not sent"));
+  EXPECT_THAT(answer.error().unreachable, EndsWith(";ran=no"));
+  EXPECT_TRUE(a.requests().empty());
 }
 
 TEST_F(ManagerTest, ARequestCarriesOurLoginAndForWhom) {
@@ -1044,6 +1073,8 @@ TEST_F(ManagerTest, ADarkOwnerIsRefusedAtOnceWithItsAge) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(refused.error().text(), HasSubstr("next hop R"));
+  EXPECT_THAT(refused.error().unreachable, StartsWith("A;hop=R;since="));
+  EXPECT_THAT(refused.error().unreachable, EndsWith(";ran=no")) << "nothing was sent";
   EXPECT_THAT(refused.error().text(), HasSubstr(fmt::format("last contact {:.0f} s ago", m.age("A"))));
   EXPECT_EQ(r.requests().size(), 1U);
 }

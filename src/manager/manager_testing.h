@@ -29,6 +29,8 @@ class Network {
     std::string certificate;
     /// What was asked for is done, but nobody hears of it.
     std::function<bool(const net::Request&)> loses_answer = [](const net::Request&) { return false; };
+    /// Nothing is sent.
+    std::function<bool(const net::Request&)> refuses = [](const net::Request&) { return false; };
     /// The answer does not come until the link is closed.
     std::function<bool(const net::Request&)> hangs = [](const net::Request&) { return false; };
   };
@@ -85,6 +87,8 @@ class Network {
       (void)received.set_target(request.target);
       received.headers = request.headers;
       received.body = body.get();
+      if ((*server)->refuses(received)) co_return gone("connection refused");
+      if (request.begun != nullptr) *request.begun = true;
       if ((*server)->hangs(received)) {
         while (!closed_) co_await wait_for_close();
         co_return gone("closed");
@@ -196,6 +200,7 @@ class Endpoint {
     server.handler = [this](net::Request& request) { return answer(request); };
     server.certificate = certificate_;
     server.loses_answer = [this](const net::Request& request) { return loses_answers && is_work(request); };
+    server.refuses = [this](const net::Request& request) { return refuses_work && is_work(request); };
     server.hangs = [this](const net::Request& request) { return hangs && !is_stream(request); };
     network_.open(url_, std::move(server));
   }
@@ -273,7 +278,8 @@ class Endpoint {
   }
   std::atomic<int> logins{0}, refused{0}, streams{0}, streams_ended{0}, answers{0};
   std::atomic<int> contact_status{200}, stream_status{200};
-  std::atomic<bool> loses_answers{false}, hangs{false}, holds_stream{false}, offers_stream{true};
+  std::atomic<bool> loses_answers{false}, refuses_work{false}, hangs{false}, holds_stream{false},
+      offers_stream{true};
   /// Sees every request before it is answered. To be set while nobody asks.
   std::function<void(const net::Request&)> on_request;
   std::function<env::Task<void>(std::shared_ptr<net::WebSocket>, store::Cursor)> stream_of_its_own;

@@ -66,13 +66,18 @@ std::string_view given_word(const json::value& value) {
   return "";
 }
 
+Error wrong_field(std::string_view where, std::string_view expected, std::string_view got) {
+  Error error(ErrorCode::kBadRequest, fmt::format("Field {}: expected {}, got {}", where, expected, got));
+  error.field = where;
+  return error;
+}
+
 Error wrong_kind(std::string_view where, FieldKind expected, const json::value& value) {
-  return Error(ErrorCode::kBadRequest, fmt::format("Field {}: expected {}, got {}", where,
-                                                   field_kind_word(expected), given_word(value)));
+  return wrong_field(where, field_kind_word(expected), given_word(value));
 }
 
 Error wrong_format(std::string_view where, std::string_view expected, std::string_view text) {
-  return Error(ErrorCode::kBadRequest, fmt::format("Field {}: expected {}, got `{}`", where, expected, text));
+  return wrong_field(where, expected, fmt::format("`{}`", text));
 }
 
 Result<json::object> normalise_fields(std::span<const Field> fields, json::object input,

@@ -14,7 +14,8 @@ class Link {
  public:
   virtual ~Link() = default;
   /// Errors as those of Client: kUnreachable, kTimeout, kForbidden (another certificate than the one
-  /// remembered). Whatever they say, the request may have been carried out. The body of the answer ends with
+  /// remembered). Whatever they say, the request may have been carried out, unless its `begun` stayed
+  /// false. The body of the answer ends with
   /// the link at the latest.
   virtual Task<Result<ClientResponse>> request(ClientRequest request) = 0;
   /// A WebSocket at `target`. Errors as request(), and what the server answered instead, with its status.

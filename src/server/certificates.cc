@@ -31,6 +31,19 @@ net::TlsFiles PortCertificates::files_locked(Port port) const {
 void PortCertificates::attach(Port port, net::Server& server) {
   std::lock_guard lock(mutex_);
   servers_[port] = &server;
+  note_fingerprint_locked(port);
+}
+
+std::string PortCertificates::fingerprint(Port port) const {
+  std::lock_guard lock(fingerprints_mutex_);
+  const auto found = fingerprints_.find(port);
+  return found == fingerprints_.end() ? "" : found->second;
+}
+
+void PortCertificates::note_fingerprint_locked(Port port) {
+  Result<std::string> fingerprint = net::certificate_fingerprint(files_locked(port).certificate_file);
+  std::lock_guard lock(fingerprints_mutex_);
+  fingerprints_[port] = fingerprint ? std::move(*fingerprint) : "";
 }
 
 Result<std::string> PortCertificates::certificate(Port port) const {
@@ -46,6 +59,7 @@ Result<void> PortCertificates::replace(Port port, const std::string& certificate
   for (const auto& [served, server] : servers_) {
     Result<void> used = server->use_certificate(files_locked(served));
     if (!used) return used;
+    note_fingerprint_locked(served);
   }
   kLog.audit("certificate replaced port={}", port == Port::kApi ? "api" : "static");
   return {};

@@ -21,14 +21,18 @@ class PortCertificates final : public api::Certificates {
   void attach(Port port, net::Server& server);
 
   Result<std::string> certificate(Port port) const override;
+  std::string fingerprint(Port port) const override;
   Result<void> replace(Port port, const std::string& certificate_pem, const std::string& key_pem) override;
 
  private:
   net::TlsFiles files_locked(Port port) const;
+  void note_fingerprint_locked(Port port);
 
   const net::TlsFiles api_, own_static_;
   mutable std::mutex mutex_;  // one replacement at a time
   std::map<Port, net::Server*> servers_;
+  mutable std::mutex fingerprints_mutex_;  // never held while the disk is waited for
+  std::map<Port, std::string> fingerprints_;
 };
 
 }  // namespace mullion::server

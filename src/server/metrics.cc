@@ -1,10 +1,13 @@
 #include "server/metrics.h"
 
+#include <fmt/format.h>
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <cassert>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <sstream>
@@ -13,6 +16,8 @@
 
 namespace mullion::server {
 namespace {
+
+namespace json = boost::json;
 
 struct MetricInfo {
   std::string_view name;
@@ -49,12 +54,17 @@ class Page {
     add(name, labels).counter.value = value;
   }
 
-  std::string text() const {
+  /// In table order.
+  std::vector<prometheus::MetricFamily> families() const {
     std::vector<prometheus::MetricFamily> families;
     families.reserve(families_.size());
     for (const auto& [info, family] : families_) families.push_back(family);
+    return families;
+  }
+
+  std::string text() const {
     std::ostringstream out;
-    prometheus::TextSerializer().Serialize(out, families);
+    prometheus::TextSerializer().Serialize(out, families());
     return out.str();
   }
 
@@ -223,10 +233,7 @@ void add_rollouts(Page& page, const MetricSources& sources) {
   }
 }
 
-}  // namespace
-
-std::string metrics_text(const MetricSources& sources) {
-  Page page;
+void fill(Page& page, const MetricSources& sources) {
   page.gauge("mullion_build_info", 1, {{"version", sources.version}, {"id", sources.id}});
   page.gauge("mullion_uptime_seconds",
              std::chrono::duration<double>(env::system_clock().steady() - sources.started).count());
@@ -239,7 +246,81 @@ std::string metrics_text(const MetricSources& sources) {
   add_pools(page);
   add_plugins(page, sources);
   add_rollouts(page, sources);
+}
+
+json::object labels_json(const prometheus::ClientMetric& metric) {
+  json::object out;
+  for (const prometheus::ClientMetric::Label& label : metric.label) out[label.name] = label.value;
+  return out;
+}
+
+void add_histogram_json(json::object& out, const prometheus::ClientMetric::Histogram& histogram) {
+  json::array buckets;
+  for (const prometheus::ClientMetric::Bucket& bucket : histogram.bucket) {
+    if (std::isinf(bucket.upper_bound)) continue;  // JSON has no such number
+    buckets.push_back(json::object{{"Le", bucket.upper_bound}, {"Count", bucket.cumulative_count}});
+  }
+  out["Count"] = histogram.sample_count;
+  out["Sum"] = histogram.sample_sum;
+  out["Buckets"] = std::move(buckets);
+}
+
+json::object sample_json(prometheus::MetricType kind, const prometheus::ClientMetric& metric) {
+  json::object out;
+  out["Labels"] = labels_json(metric);
+  if (kind == prometheus::MetricType::Histogram) {
+    add_histogram_json(out, metric.histogram);
+  } else {
+    const double value = kind == prometheus::MetricType::Counter ? metric.counter.value : metric.gauge.value;
+    out["Value"] = std::isfinite(value) ? json::value(value) : json::value(nullptr);
+  }
+  return out;
+}
+
+std::string_view kind_word(prometheus::MetricType kind) {
+  if (kind == prometheus::MetricType::Counter) return "counter";
+  return kind == prometheus::MetricType::Histogram ? "histogram" : "gauge";
+}
+
+json::object family_json(const prometheus::MetricFamily& family) {
+  json::array samples;
+  for (const prometheus::ClientMetric& metric : family.metric)
+    samples.push_back(sample_json(family.type, metric));
+  return {{"Name", family.name},
+          {"Kind", kind_word(family.type)},
+          {"Help", family.help},
+          {"Samples", std::move(samples)}};
+}
+
+Result<void> check_names(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (std::ranges::any_of(kMetrics, [&](const MetricInfo& info) { return info.name == name; })) continue;
+    Error error(ErrorCode::kBadRequest, fmt::format("names: there is no metric {:.100}", name));
+    error.field = "names";
+    return error;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string metrics_text(const MetricSources& sources) {
+  Page page;
+  fill(page, sources);
   return page.text();
+}
+
+Result<std::string> metrics_json(const MetricSources& sources, const std::vector<std::string>& names) {
+  if (Result<void> known = check_names(names); !known) return known.error();
+  Page page;
+  fill(page, sources);
+  json::array metrics;
+  for (const prometheus::MetricFamily& family : page.families()) {
+    if (names.empty() || std::ranges::count(names, family.name) > 0) metrics.push_back(family_json(family));
+  }
+  return json::serialize(json::object{{"Time", env::format_rfc3339(env::system_clock().wall())},
+                                      {"Id", sources.id},
+                                      {"Metrics", std::move(metrics)}});
 }
 
 }  // namespace mullion::server

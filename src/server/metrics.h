@@ -1,10 +1,12 @@
-// The metrics page (schema/metrics.yaml) in Prometheus text form.
+// The metrics (schema/metrics.yaml): a page in Prometheus text form, and JSON for the API.
 #pragma once
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "api/api.h"
+#include "base/result.h"
 #include "content/providers.h"
 #include "env/clock.h"
 #include "manager/manager.h"
@@ -34,5 +36,9 @@ struct MetricSources {
 };
 
 std::string metrics_text(const MetricSources& sources);
+/// {"Time","Id","Metrics":[{"Name","Kind","Help","Samples":[...]}]} of the metrics with these names, of all
+/// without any. A sample has its Labels and a Value, or Count, Sum and cumulative Buckets ({"Le","Count"});
+/// what is above the last bucket is in Count alone. kBadRequest for a name that no metric has.
+Result<std::string> metrics_json(const MetricSources& sources, const std::vector<std::string>& names);
 
 }  // namespace mullion::server

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 
 #include "api/api.h"
@@ -20,6 +21,7 @@
 #include "env/timers.h"
 #include "manager/manager.h"
 #include "net/http.h"
+#include "server/built_in_ux.h"
 #include "server/certificates.h"
 #include "server/identity.h"
 #include "server/internal/log.h"
@@ -125,6 +127,8 @@ class ServerProcess final : public Server {
   std::vector<std::string> own_urls() const;
   env::Path authorities_folder() const;
   net::Response metrics_page(const net::Request& request) const;
+  MetricSources metric_sources() const;
+  Result<std::string> metrics(const std::vector<std::string>& names) const;
   Teardown parts();
   void free_rooms();
 
@@ -152,7 +156,8 @@ class ServerProcess final : public Server {
   std::unique_ptr<versionset::DownstreamSync> downstream_sync_;
   std::unique_ptr<versionset::Rollouts> rollouts_;
   std::unique_ptr<net::Port> api_server_, static_server_, static_secure_server_, metrics_server_;
-  std::optional<bool> stopped_;  // what stop() answered
+  std::atomic<bool> listening_{false};  // on all ports
+  std::optional<bool> stopped_;         // what stop() answered
 };
 
 Result<void> ServerProcess::take_base_root() {
@@ -285,6 +290,8 @@ void ServerProcess::assemble_api() {
                                          .providers = *providers_,
                                          .upgrades = *upgrader_,
                                          .catalog = *catalog_,
+                                         .ux_pack = built_in_ux(),
+                                         .metrics = [this](const auto& names) { return metrics(names); },
                                          .facts = std::move(facts),
                                          .limits = api_limits(settings_)});
   manager_ = manager::make_manager(manager::Dependencies{
@@ -382,10 +389,30 @@ net::Response ServerProcess::metrics_page(const net::Request& request) const {
     return response;
   }
   response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-  response.body = metrics_text({*store_, *api_, *manager_, *rollouts_, *providers_, *configurator_,
-                                *downstream_sync_, *api_server_, *static_server_, *static_secure_server_,
-                                *metrics_server_, ids_.ha_id, std::string(program_version()), begun_});
+  response.body = metrics_text(metric_sources());
   return response;
+}
+
+MetricSources ServerProcess::metric_sources() const {
+  return {*store_,
+          *api_,
+          *manager_,
+          *rollouts_,
+          *providers_,
+          *configurator_,
+          *downstream_sync_,
+          *api_server_,
+          *static_server_,
+          *static_secure_server_,
+          *metrics_server_,
+          ids_.ha_id,
+          std::string(program_version()),
+          begun_};
+}
+
+Result<std::string> ServerProcess::metrics(const std::vector<std::string>& names) const {
+  if (!listening_) return Error(ErrorCode::kUnavailable, "this server is starting");
+  return metrics_json(metric_sources(), names);
 }
 
 Result<void> ServerProcess::listen_everywhere() {
@@ -412,6 +439,7 @@ Result<void> ServerProcess::listen_everywhere() {
              [this](net::Request& request) -> env::Task<net::Response> { co_return metrics_page(request); });
   if (!metrics) return metrics.error();
   metrics_server_ = std::move(*metrics);
+  listening_ = true;
   return {};
 }
 

@@ -397,7 +397,7 @@ class SimulatedLink final : public manager::Link {
       if (!read) co_return read.error();
       call->text = std::move(*read);
     }
-    Result<Answer> answer = co_await exchange(std::move(call), request.timeout.value_or(60s));
+    Result<Answer> answer = co_await exchange(std::move(call), request.timeout.value_or(60s), request.begun);
     if (!answer) co_return answer.error();
     net::ClientResponse out;
     out.status = answer->status;
@@ -411,7 +411,7 @@ class SimulatedLink final : public manager::Link {
     call->target = std::move(target);
     call->headers = std::move(headers);
     call->wants_stream = true;
-    Result<Answer> answer = co_await exchange(std::move(call), 60s);
+    Result<Answer> answer = co_await exchange(std::move(call), 60s, nullptr);
     if (!answer) co_return answer.error();
     if (answer->socket) co_return std::shared_ptr<net::WebSocket>(answer->socket);
     Error refused(answer->status >= 500 ? ErrorCode::kInternal : ErrorCode::kForbidden,
@@ -431,7 +431,7 @@ class SimulatedLink final : public manager::Link {
   }
 
  private:
-  Task<Result<Answer>> exchange(std::shared_ptr<Call> call, Duration patience) {
+  Task<Result<Answer>> exchange(std::shared_ptr<Call> call, Duration patience, bool* begun) {
     Listener* server = network_.server(connection_.url);
     if (closed_) co_return gone("the link is closed");
     if (server == nullptr) co_return gone("no such host");
@@ -440,6 +440,7 @@ class SimulatedLink final : public manager::Link {
       co_return Error(ErrorCode::kForbidden, "certificate fingerprint changed");
     std::erase_if(calls_, [](const auto& weak) { return weak.expired(); });
     calls_.push_back(call);
+    if (begun != nullptr) *begun = true;
     network_.ask(from_, *server, call, patience);
     while (!call->answer) {
       const uint64_t seen = call->changed.version();

@@ -33,8 +33,11 @@ constexpr std::array<std::string_view, 7> kOthers = {"slim",  "params", "decode"
 constexpr size_t kMaxFilters = 100;
 constexpr size_t kMaxArguments = 10'000;
 
-Error refuse_query(std::string_view type, std::string text) {
-  return Error(ErrorCode::kNotAcceptable, "GET", std::string(type), "", {std::move(text)});
+/// `word`: the one word of the query at fault, or nothing.
+Error refuse_query(std::string_view type, std::string_view word, std::string text) {
+  Error error(ErrorCode::kNotAcceptable, "GET", std::string(type), "", {std::move(text)});
+  error.field = word;
+  return error;
 }
 
 std::string lower(std::string_view text) {
@@ -74,13 +77,15 @@ Filter parse_filter(const std::string& name, std::string_view value) {
   return filter;
 }
 
-Result<uint64_t> parse_count(std::string_view type, std::string_view word, std::string_view text) {
+/// `word` is what messages call the query's `name`.
+Result<uint64_t> parse_count(std::string_view type, std::string_view name, std::string_view word,
+                             std::string_view text) {
   int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc{} || end != text.data() + text.size()) {
-    return refuse_query(type, fmt::format("{} must be a number: {}", word, text));
+    return refuse_query(type, name, fmt::format("{} must be a number: {}", word, text));
   }
-  if (number < 0) return refuse_query(type, fmt::format("{} cannot be negative", word));
+  if (number < 0) return refuse_query(type, name, fmt::format("{} cannot be negative", word));
   return static_cast<uint64_t>(number);
 }
 
@@ -108,7 +113,7 @@ Result<Query> parse_query(std::string_view type,
   query.type = type;
   for (const auto& [name, value] : parameters) {
     if (name == "limit" || name == "offset") {
-      const Result<uint64_t> count = parse_count(type, name == "limit" ? "Limit" : "Offset", value);
+      const Result<uint64_t> count = parse_count(type, name, name == "limit" ? "Limit" : "Offset", value);
       if (!count) return count.error();
       if (name == "limit") {
         query.limit = *count;
@@ -122,12 +127,12 @@ Result<Query> parse_query(std::string_view type,
     } else if (std::ranges::find(kOthers, name) == kOthers.end()) {
       query.filters.push_back(parse_filter(name, value));
       if (query.filters.back().arguments.size() > kMaxArguments) {
-        return refuse_query(type, fmt::format("{}: at most {} values", name, kMaxArguments));
+        return refuse_query(type, name, fmt::format("{}: at most {} values", name, kMaxArguments));
       }
     }
   }
   if (query.filters.size() > kMaxFilters)
-    return refuse_query(type, fmt::format("at most {} filters", kMaxFilters));
+    return refuse_query(type, "", fmt::format("at most {} filters", kMaxFilters));
   return query;
 }
 

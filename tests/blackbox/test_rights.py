@@ -249,7 +249,7 @@ CALLS = {
     ("GET", "/plugin_providers/{id}/binary"): (special(id="none"), 404),
     ("DELETE", "/plugin_providers/{id}"): (special(id="none"), 404),
     ("POST", "/system/cert"): (special(body={}), 400), ("POST", "/static/cert"): (special(body={}), 400),
-    ("GET", "/debug/{what}"): (special(what="memory"), 200),
+    ("GET", "/debug/{what}"): (special(what="memory"), 200), ("GET", "/system/metrics"): (PLAIN, 200),
     ("GET", "/drp_debug/index/{collection}"): (special(collection="machines"), 200),
     ("GET", "/jobs/{id}/log"): (of_subject("jobs"), 200), ("PUT", "/jobs/{id}/log"): (of_subject("jobs", b"x"), 204),
     # Whoever may not get the machine may not name it.

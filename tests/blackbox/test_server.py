@@ -33,7 +33,8 @@ NOBODY = "5d0f0d7a-0000-4000-8000-000000000000"
 ERROR_SHAPE = {
     "type": "object", "additionalProperties": False, "required": ["Model", "Key", "Type", "Messages", "Code"],
     "properties": {"Model": {"type": "string"}, "Key": {"type": "string"}, "Type": {"type": "string"},
-                   "Messages": {"type": "array", "items": {"type": "string"}}, "Code": {"type": "integer"}}}
+                   "Messages": {"type": "array", "items": {"type": "string"}}, "Code": {"type": "integer"},
+                   "Field": {"type": "string", "minLength": 1}}}  # ours: where one field is at fault
 
 
 def name(prefix="n"):

@@ -61,7 +61,9 @@ def test_error(server, entry):
         answer = at_work.ask(entry["request"], entry.get("body"), **at_work.login(), **at_work.headers())
         assert answer.status_code == entry["status"], answer.text
         assert answer.headers["Content-Type"] == "application/json"
-        match(at_work.expected(), answer.json(), at_work.names)
+        refused = answer.json()
+        refused.pop("Field", None)  # ours: which field is at fault
+        match(at_work.expected(), refused, at_work.names)
         again = at_work.ask(entry["request"], entry.get("body"), **at_work.login(), **at_work.headers())
         assert again.status_code == entry["status"], "a refused request changes nothing"
     finally:

@@ -6,7 +6,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # What only looks at the program, or measures it.
-NOT_FOR_RUNNING = {"libgtest-dev", "clang-16", "clang-tidy-16", "clang-format-14", "python3-pytest", "libbenchmark-dev", "nginx-light", "wrk", "curl", "jq"}
+NOT_FOR_RUNNING = {"libgtest-dev", "clang-16", "clang-tidy-16", "clang-format-14", "python3-pytest", "libbenchmark-dev", "nginx-light", "wrk", "curl", "jq",
+                   "chromium"}
 
 
 def packages(command):
@@ -30,6 +31,7 @@ def test_a_command_that_does_more_needs_more(small, large):
 
 
 def test_running_installs_nothing_that_only_tests_need():
+    assert {"nodejs", "npm"} <= set(packages("build")), "the web interface is a part of the program"
     assert "g++" in packages("run") and "python3-requests" in packages("run")
     assert not NOT_FOR_RUNNING & set(packages("run"))
     assert NOT_FOR_RUNNING <= set(packages("bench"))

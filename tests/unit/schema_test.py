@@ -19,8 +19,9 @@ SCHEMA = generator.Schema()
 
 # Members of the design that the contract does not have.
 OURS = {"endpoints": {"VersionSetsDisabled", "SinglePaneDisabled", "ActionErrorCount", "PlannedFor"},
-        "Element": {"ReplaceWritable"}, "ElementAction": {"ReplaceWritable"},
-        "Info": {"dns_enabled", "dns_port", "ha_consensus_id", "uuid"}}  # clients of v4.17 require these
+        "Error": {"Field"}, "Element": {"ReplaceWritable"}, "ElementAction": {"ReplaceWritable"},
+        "Info": {"dns_enabled", "dns_port", "ha_consensus_id", "uuid",  # clients of v4.17 require these
+                 "certificate_fingerprint"}}
 OUR_OBJECTS = {"rollouts"}
 OUR_TYPES = {"RolloutWaveRule", "RolloutGate", "RolloutLimits", "RolloutWave", "RolloutEndpoint", "RolloutEvent",
              "RolloutBefore", "Baseline", "BaselineRequest", "EndpointPlan", "PlanLine"}

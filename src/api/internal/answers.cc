@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "manager/unreachable.h"
 
 namespace mullion::api {
 namespace {
@@ -127,6 +128,7 @@ std::string error_json(const Error& error, std::string_view method) {
   body["Type"] = utf8_of(of_method ? method : error.type);
   body["Messages"] = std::move(messages);
   body["Code"] = error.status();
+  if (!error.field.empty()) body["Field"] = utf8_of(error.field);
   return json::serialize(body);
 }
 
@@ -135,6 +137,7 @@ net::Response error_response(const Error& error, std::string_view method) {
   if (error.code == ErrorCode::kUnauthorized) {
     response.headers.set("WWW-Authenticate", R"(Basic realm="mullion", charset="UTF-8")");
   }
+  if (!error.unreachable.empty()) response.headers.set(manager::kUnreachableHeader, error.unreachable);
   if (error.code == ErrorCode::kTooManyRequests) response.headers.set("Retry-After", "1");
   if (method == "HEAD") response.headers.set(kReasonHeader, reason_of(error));
   return response;

@@ -1,6 +1,7 @@
 #include "api/internal/call.h"
 
 #include "api/internal/handlers.h"
+#include "api/internal/log.h"
 
 namespace mullion::api {
 
@@ -27,7 +28,18 @@ Services::Services(Dependencies dependencies)
       tasks(dependencies.runtime.executor(), "api"),
       log_feed(events, tasks),
       job_log_keeper(store, runtime, job_logs, tasks),
-      lease(store, *dependencies.clock) {}
+      lease(store, *dependencies.clock),
+      metrics(std::move(dependencies.metrics)) {
+  Result<UxPack> pack = UxPack::read(dependencies.ux_pack);
+  if (pack) {
+    ux_pack = std::move(*pack);
+    return;
+  }
+  // A server without its interface is still a server.
+  const std::string& why = pack.error().messages.front();
+  kLog.error("no web interface reason={}", why);
+  facts.start_errors.push_back(why);
+}
 
 std::string Services::endpoint_name(std::string_view owner) const {
   if (store::is_remote(owner)) return std::string(owner);

@@ -14,6 +14,7 @@
 #include "api/internal/memory_budget.h"
 #include "api/internal/routes.h"
 #include "api/internal/ux.h"
+#include "api/internal/ux_pack.h"
 #include "env/turns.h"
 #include "model/object.h"
 #include "versionset/configurator.h"
@@ -56,6 +57,8 @@ struct Services {
   env::Turns turns;  // of writes that are about the same thing: see write_support.h
   IsoQueue isos_to_unpack;
   UxVersion ux_version;
+  UxPack ux_pack;
+  const std::function<Result<std::string>(const std::vector<std::string>&)> metrics;
   std::atomic<uint64_t> websockets{0};
   MemoryBudget lists{size_t{256} << 20};  // what lists that are being sent remember of their objects
 

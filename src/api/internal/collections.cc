@@ -40,6 +40,9 @@ json::object preferences_object(const Services& services) {
   return out;
 }
 
+/// People compare it with what their browser shows, and managers are attached with it, before anybody logs
+/// in.
+constexpr std::string_view kFingerprintHeader = "X-Mullion-Certificate-SHA256";
 constexpr std::string_view kFrontPage = R"(<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Mullion</title></head>
 <body><h1>Mullion</h1><p>An endpoint and manager of Digital Rebar Provision.</p>
@@ -124,14 +127,17 @@ env::Task<Result<net::Response>> post_event(Call& call) {
 }
 
 env::Task<Result<net::Response>> front_page(Call& call) {
-  bool has_ux = false;
-  co_await env::run_blocking([&] { has_ux = is_ux_installed(call.services.blobs); });
+  bool installed = false;
+  co_await env::run_blocking([&] { installed = is_ux_installed(call.services.blobs); });
+  const bool built_in = !call.services.ux_pack.empty() && navigates(call.request.headers);
   net::Response response;
-  if (has_ux) {
+  if (installed || built_in) {
     response.status = 302;
     response.headers.set("Location", "/ux/");
   }
   response.headers.set("Content-Type", "text/html; charset=utf-8");
+  const std::string fingerprint = call.services.certificates.fingerprint(Certificates::Port::kApi);
+  if (!fingerprint.empty()) response.headers.set(kFingerprintHeader, fingerprint);
   response.body = std::string(kFrontPage);
   co_return response;
 }

@@ -12,6 +12,7 @@
 #include "api/internal/tenant_writes.h"
 #include "api/internal/websocket.h"
 #include "auth/login_caller.h"
+#include "base/text.h"
 #include "env/pools.h"
 #include "net/target.h"
 
@@ -21,7 +22,21 @@ namespace {
 constexpr std::string_view kSystem = "system";
 constexpr std::string_view kPrincipalHeader = "X-Mullion-On-Behalf-Of";
 
-/// Names under which websockets may log in by their query: a browser cannot set headers for them.
+/// A browser cannot set headers of a websocket, but name sub-protocols: one that logs in, and this one, which
+/// the answer names, because one that names none of those offered ends the connection.
+constexpr std::string_view kProtocolHeader = "Sec-WebSocket-Protocol";
+constexpr std::string_view kSubProtocol = "mullion.v1";
+constexpr std::string_view kBearerProtocol = "mullion.bearer.";
+
+std::vector<std::string> offered_protocols(const net::Request& request) {
+  std::vector<std::string> out;
+  for (const std::string_view list : request.headers.get_all(kProtocolHeader)) {
+    for (const std::string& item : split_list(list)) out.emplace_back(trimmed(item));
+  }
+  return out;
+}
+
+/// The same in the query, where proxies log it: for clients of other makes.
 bool is_login(std::string_view name) { return name == "token" || name == "Token"; }
 
 auth::Credentials credentials_of(const net::Request& request) {
@@ -33,6 +48,10 @@ auth::Credentials credentials_of(const net::Request& request) {
   if (!request.headers.get("Upgrade")) return credentials;
   for (const auto& [name, value] : request.query) {
     if (is_login(name)) credentials.query_token = value;
+  }
+  for (const std::string& protocol : offered_protocols(request)) {
+    if (protocol.starts_with(kBearerProtocol))
+      credentials.query_token = protocol.substr(kBearerProtocol.size());
   }
   return credentials;
 }
@@ -200,6 +219,7 @@ env::Task<Result<net::Response>> forward_guarded(Call& call, std::string owner, 
   if (!may_refer) co_return may_refer.error();
   Result<net::Response> answer = co_await call.services.manager->forward(std::move(owner), call.request,
                                                                          std::move(target), call.principal);
+  if (answer) protect_foreign(*answer);
   co_return answer;
 }
 
@@ -310,6 +330,9 @@ void guard_body(const Call& call, net::Response& response) {
 
 /// What is true of every answer.
 void finish_headers(const Call& call, net::Response& response) {
+  if (is_ux_request(call.request)) protect_page(response);
+  if (response.upgrade && std::ranges::count(offered_protocols(call.request), kSubProtocol) > 0)
+    response.headers.set(kProtocolHeader, std::string(kSubProtocol));
   response.headers.set("X-Request-Id", call.request.id);
   if (!response.headers.get("Content-Type")) response.headers.set("Content-Type", "application/json");
   const std::string* text = std::get_if<std::string>(&response.body);

@@ -130,6 +130,7 @@ json::object identity(const Services& services) {
   info["prov_enabled"] = facts.static_port != 0;
   info["secure_prov_enabled"] = facts.static_secure_port != 0;
   info["address"] = facts.address;
+  info["certificate_fingerprint"] = services.certificates.fingerprint(Certificates::Port::kApi);
   info["server_hostname"] = facts.hostname;
   info["manager"] = services.manager_on.load();
   info["features"] = to_array(feature_list());

@@ -284,7 +284,9 @@ class ParamSealer {
   }
   Result<void> verdict() {
     if (problems_.empty()) return {};
-    return Error(ErrorCode::kInvalid, "", "", "", std::move(problems_));
+    Error error(ErrorCode::kInvalid, "", "", "", std::move(problems_));
+    if (faulty_.size() == 1) error.field = "Params." + *faulty_.begin();
+    return error;
   }
 
  private:
@@ -298,6 +300,7 @@ class ParamSealer {
     manager::spell_connection_param(name, value);
     for (std::string& problem : content::url_param_problems(name, value)) {
       problems_.push_back(std::move(problem));
+      faulty_.emplace(name);
     }
   }
 
@@ -307,6 +310,7 @@ class ParamSealer {
     Result<Breaches> breaches = co_await check_.check(rule, value);
     if (!breaches) co_return breaches.error();
     for (const std::string& reason : *breaches) problems_.push_back(bad_value(name, shown, reason));
+    if (!breaches->empty()) faulty_.emplace(name);
     co_return Result<void>{};
   }
 
@@ -350,6 +354,7 @@ class ParamSealer {
   std::optional<auth::KeyPair>& pair_;
   ValueCheck check_;
   std::vector<std::string> problems_;
+  std::set<std::string> faulty_;  // names of the parameters that they are about
 };
 
 /// The Params that an equally named object of an earlier list had.

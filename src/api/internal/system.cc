@@ -3,6 +3,7 @@
 #include "api/internal/handlers.h"
 #include "api/internal/heavy.h"
 #include "api/internal/objects.h"
+#include "base/text.h"
 #include "env/file.h"
 #include "env/random.h"
 #include "model/members.h"
@@ -82,6 +83,14 @@ env::Task<Result<net::Response>> show_upgrade_status(Call& call) {
   std::string text;
   model::append_with_endpoint(text, model::canonical_body(profiles, *profile), "");
   co_return json_response(200, std::move(text));
+}
+
+env::Task<Result<net::Response>> show_metrics(Call& call) {
+  const std::vector<std::string> names = split_list(call.query_text("names"));
+  Result<std::string> text = Error(ErrorCode::kUnavailable, "this server keeps no metrics");
+  if (call.services.metrics) co_await env::run_blocking([&] { text = call.services.metrics(names); });
+  if (!text) co_return text.error();
+  co_return json_response(200, std::move(*text));
 }
 
 env::Task<Result<net::Response>> forget_upgrade(Call& call) {

@@ -1,11 +1,14 @@
-// The user interface: a package that was unpacked into files/ux.
+// The web interface: a package that was unpacked into files/ux, else the one that is built into the program.
 #pragma once
 
 #include <mutex>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "content/content.h"
+#include "net/http.h"
 
 namespace mullion::api {
 
@@ -33,7 +36,28 @@ bool is_ux_installed(content::Blobs& blobs);
 
 /// Whether a file's name changes with its content ("main-3f9a01cc.js"), so that it may be kept for ever.
 bool is_fingerprinted(std::string_view path);
-/// Whether a path names a page of the interface instead of a file: then index.html is the answer.
-bool is_page(std::string_view path);
+
+/// What a request below /ux/ is answered with: a file, index.html in its place, or 404.
+enum class UxAnswer { kFile, kPage, kNothing };
+/// `below` are the segments behind "ux"; `there` says whether they name a file. Pages of the interface have
+/// paths of their own, with keys in them that look like names of files. Pure.
+UxAnswer choose_ux_answer(std::span<const std::string> below, bool there, bool navigates);
+/// The name of the file that the segments behind "ux" stand for; absent when a segment holds a slash, which
+/// no name of a file does. Pure.
+std::optional<std::string> ux_file_name(std::span<const std::string> below);
+
+/// Whether the client is a browser that opens a page, and not a page that loads a part of itself. Pure.
+bool navigates(const net::Headers& headers);
+/// Whether the client takes gzip (RFC 9110, section 12.5.3). Pure.
+bool accepts_gzip(const net::Headers& headers);
+
+/// What keeps a page of this server from harm (docs/ux.md): every answer below /ux/ has these headers. Those
+/// that are set stay.
+void protect_page(net::Response& response);
+/// The same for answers that come from elsewhere: whatever their author calls them, a browser shows no page
+/// made of them.
+void protect_foreign(net::Response& response);
+/// Whether a request is about the interface.
+bool is_ux_request(const net::Request& request);
 
 }  // namespace mullion::api

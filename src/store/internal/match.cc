@@ -278,7 +278,10 @@ Result<std::vector<CompiledFilter>> compile_all(const model::ObjectType& type,
   std::vector<CompiledFilter> out;
   for (const Filter& filter : filters) {
     Result<CompiledFilter> compiled = CompiledFilter::compile(type, filter);
-    if (!compiled) return compiled.error();
+    if (!compiled) {
+      compiled.error().field = filter.name;
+      return compiled.error();
+    }
     out.push_back(std::move(*compiled));
   }
   return out;
@@ -311,7 +314,9 @@ Result<CompiledQuery> compile_query(const model::ObjectType& type, const Query& 
   if (query.sort.empty()) return out;
   const model::Index* index = type.find_index(query.sort);
   if (index == nullptr || !has_order(*index)) {
-    return refuse(query.type, fmt::format("Not sortable: {}", query.sort));
+    Error error = refuse(query.type, fmt::format("Not sortable: {}", query.sort));
+    error.field = "sort";
+    return error;
   }
   if (index->path != "@key") out.sort = static_cast<size_t>(index - type.indexes.data());
   return out;

@@ -121,6 +121,7 @@ export const ROUTES: RouteInfo[] = [
   {"methods": ["POST"], "path": "/static/cert", "right": "system upgrade", "root": false},
   {"methods": ["GET", "HEAD"], "path": "/debug/{what}", "right": "system debug", "root": false},
   {"methods": ["GET", "HEAD"], "path": "/drp_debug/index/{collection}", "right": "system debug", "root": false},
+  {"methods": ["GET", "HEAD"], "path": "/system/metrics", "right": "system debug", "root": false},
   {"methods": ["POST"], "path": "/system/backup", "right": "system backup", "root": false},
   {"methods": ["POST"], "path": "/system/passive", "right": "system passive", "root": false},
   {"methods": ["GET", "HEAD"], "path": "/system/upgrade", "right": "system upgrade", "root": false},

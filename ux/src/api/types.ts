@@ -185,6 +185,8 @@ export interface Error {
   Messages: string[];
   /** equals the HTTP status */
   Code: number;
+  /** the one member or query word at fault, as a path; absent when there is none */
+  Field: string;
 }
 
 export interface Event {
@@ -254,6 +256,8 @@ export interface Info {
   prov_enabled: boolean;
   secure_prov_enabled: boolean;
   address: string;
+  /** SHA-256 of the certificate of the API's port, lower-case hex */
+  certificate_fingerprint: string;
   server_hostname: string;
   /** true when pref manager=true and the licence allows it */
   manager: boolean;
