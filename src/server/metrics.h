@@ -5,6 +5,7 @@
 #include <string>
 
 #include "api/api.h"
+#include "bulk/bulks.h"
 #include "content/providers.h"
 #include "env/clock.h"
 #include "manager/manager.h"
@@ -21,6 +22,7 @@ struct MetricSources {
   const api::Api& api;
   const manager::Manager& manager;
   const versionset::Rollouts& rollouts;
+  const bulk::Bulks& bulks;
   const content::Providers& providers;
   const versionset::Configurator& configurator;
   const versionset::DownstreamSync& courier;

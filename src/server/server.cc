@@ -11,6 +11,7 @@
 #include "auth/signature.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "bulk/bulks.h"
 #include "catalog/catalog.h"
 #include "content/content.h"
 #include "content/providers.h"
@@ -151,6 +152,7 @@ class ServerProcess final : public Server {
   std::unique_ptr<versionset::Configurator> configurator_;
   std::unique_ptr<versionset::DownstreamSync> downstream_sync_;
   std::unique_ptr<versionset::Rollouts> rollouts_;
+  std::unique_ptr<bulk::Bulks> bulks_;
   std::unique_ptr<net::Port> api_server_, static_server_, static_secure_server_, metrics_server_;
   std::optional<bool> stopped_;  // what stop() answered
 };
@@ -319,6 +321,19 @@ void ServerProcess::assemble_api() {
             return preview_actions(std::move(endpoint), std::move(sets));
           }});
   api_->set_rollouts(*rollouts_);
+  bulks_ = bulk::make_bulks(bulk::Dependencies{.runtime = *runtime_,
+                                               .store = *store_,
+                                               .authenticator = *authenticator_,
+                                               .requests = *api_,
+                                               .own_id = ids_.ha_id,
+                                               .in_touch =
+                                                   [this](const std::string& owner) {
+                                                     const auto fresh = manager_->freshness({owner});
+                                                     return !fresh.empty() && fresh.front().in_touch;
+                                                   },
+                                               .new_run = env::random_uuid,
+                                               .clock = env::system_clock()});
+  api_->set_bulks(*bulks_);
 }
 
 env::Task<Result<boost::json::array>> ServerProcess::preview_actions(std::string endpoint,
@@ -382,7 +397,7 @@ net::Response ServerProcess::metrics_page(const net::Request& request) const {
     return response;
   }
   response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-  response.body = metrics_text({*store_, *api_, *manager_, *rollouts_, *providers_, *configurator_,
+  response.body = metrics_text({*store_, *api_, *manager_, *rollouts_, *bulks_, *providers_, *configurator_,
                                 *downstream_sync_, *api_server_, *static_server_, *static_secure_server_,
                                 *metrics_server_, ids_.ha_id, std::string(program_version()), begun_});
   return response;
@@ -455,6 +470,7 @@ Result<void> ServerProcess::start_working() {
   configurator_->start();
   downstream_sync_->start();
   rollouts_->start();
+  bulks_->start();
   return {};
 }
 
@@ -500,6 +516,7 @@ Teardown ServerProcess::parts() {
   add("configurator", configurator_.get());
   add("courier", downstream_sync_.get());
   add("rollouts", rollouts_.get());
+  add("bulks", bulks_.get());
   add("plugins", providers_.get());
   return out;
 }
@@ -526,6 +543,7 @@ void ServerProcess::free_rooms() {
   api_server_.reset();
   static_secure_server_.reset();
   static_server_.reset();
+  bulks_.reset();
   rollouts_.reset();
   downstream_sync_.reset();
   configurator_.reset();

@@ -43,6 +43,7 @@ struct Services {
   manager::Manager* manager = nullptr;
   versionset::Configurator* configurator = nullptr;
   versionset::Rollouts* rollouts = nullptr;
+  bulk::Bulks* bulks = nullptr;
   Facts facts;
   Limits limits;
   const env::Clock& clock;
@@ -57,6 +58,7 @@ struct Services {
   IsoQueue isos_to_unpack;
   UxVersion ux_version;
   std::atomic<uint64_t> websockets{0};
+  std::atomic<uint64_t> own_requests{0};  // that this server made in the name of users
   MemoryBudget lists{size_t{256} << 20};  // what lists that are being sent remember of their objects
 
   /// What an object of `owner` shows as its Endpoint (design section 5).
