@@ -76,8 +76,7 @@ TEST_F(BulkCommands, RunSendsWhatWasSaidAndAsksBefore) {
   EXPECT_EQ(run(certain), 0) << err();
   EXPECT_THAT(out(), HasSubstr("b done: 7 of 7 done"));
   const auto seen = server_.seen();
-  const auto created =
-      std::ranges::find(seen, std::string("POST /api/v3/bulks"), &testing::Seen::line);
+  const auto created = std::ranges::find(seen, std::string("POST /api/v3/bulks"), &testing::Seen::line);
   ASSERT_NE(created, seen.end());
   EXPECT_EQ(json::parse(created->body),
             json::parse(R"({"Id":"b","What":{"Kind":"set","Fields":{"Workflow":"x","Runnable":true}},)"

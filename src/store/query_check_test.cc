@@ -19,7 +19,7 @@ TEST(QueryCheck, SaysWhatMeansNothing) {
   EXPECT_EQ(fault("machines", "row", "a"), "") << "a parameter that only an endpoint has";
   EXPECT_EQ(fault("machines", "Nome", "a"), "Nome is neither an index of machines nor a parameter");
   EXPECT_NE(fault("machines", "Available", "perhaps"), "");
-  EXPECT_NE(fault("machines", "Name", "Re(("), "");
+  EXPECT_NE(fault("machines", "Name", "Re(()"), "");
   EXPECT_NE(fault("tenants", "rack", "a"), "") << "tenants have no parameters";
   EXPECT_EQ(fault("of-a-plugin", "anything", "a"), "");
 }

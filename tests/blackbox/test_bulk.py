@@ -263,6 +263,31 @@ def test_the_selection_is_frozen_and_counted(shared_site):
     assert len(server.get(f"bulks/{gone.id}/items?limit=3&offset=2")["Items"]) == 2
 
 
+def test_actions_profiles_and_tests_that_fail(shared_site):
+    server = shared_site.servers.get("S") or shared_site.server("S").start()
+    keys = machines(server, 3, "k")
+    server.patch(f"machines/{keys[0]}", ("add", "/Description", "mine"))
+    guarded = Bulk(server, "k", {"Patch": [{"op": "test", "path": "/Description", "value": ""},
+                                           {"op": "replace", "path": "/Description", "value": "ours"}]})
+    assert guarded.run("failed")["Counts"]["Conflict"] == 1
+    assert guarded.items("conflict")["Items"][0]["Key"] == keys[0]
+    assert server.get(f"machines/{keys[0]}")["Description"] == "mine"
+    guarded.tell("retry")
+    assert guarded.wait("failed")["Counts"]["Conflict"] == 1, "a conflict is for people"
+
+    profile = server.create("profiles", {"Name": name("profile")})["Name"]
+    added = Bulk(server, "k", {"Kind": "add-profiles", "Names": [profile]}).run("done")
+    assert added["Counts"]["Done"] == 3
+    assert all(server.get(f"machines/{key}")["Profiles"] == [profile] for key in keys)
+    Bulk(server, "k", {"Kind": "remove-profiles", "Names": [profile]}).run("done")
+    assert not server.get(f"machines/{keys[1]}")["Profiles"]
+
+    rollouts = [server.create("rollouts", {"Id": name("roll"), "TargetEndpoints": ["nobody"]})["Id"] for _ in range(2)]
+    selection = {"Type": "rollouts", "Filter": "", "Keys": rollouts}
+    refused = Bulk(server, what={"Kind": "action", "Action": "pause"}, selection=selection).run("failed")
+    assert refused["Counts"]["Conflict"] == 2, "409: this server is no manager"
+
+
 def test_the_command_follows_it_to_the_end(shared_site, tmp_path):
     server = shared_site.servers.get("S") or shared_site.server("S").start()
     machines(server, 3, "cli")
