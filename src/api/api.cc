@@ -3,6 +3,7 @@
 #include "api/internal/answers.h"
 #include "api/internal/availability_updater.h"
 #include "api/internal/blobs.h"
+#include "api/internal/bulk_requests.h"
 #include "api/internal/call.h"
 #include "api/internal/dispatcher.h"
 #include "api/internal/endpoint_state.h"
@@ -13,6 +14,7 @@
 #include "api/internal/log_feed.h"
 #include "api/internal/params.h"
 #include "api/internal/plugin_providers.h"
+#include "api/internal/rights.h"
 #include "api/internal/secure_upgrade.h"
 
 namespace mullion::api {
@@ -87,6 +89,23 @@ class ApiServer final : public Api {
     services_.configurator = &configurator;
   }
   void set_rollouts(versionset::Rollouts& rollouts) override { services_.rollouts = &rollouts; }
+  void set_bulks(bulk::Bulks& bulks) override { services_.bulks = &bulks; }
+
+  Result<std::vector<store::ObjectRef>> select(const auth::Principal& principal, std::string_view type,
+                                               const std::string& filter, uint64_t most) const override {
+    return select_for(services_, principal, type, filter, most);
+  }
+  bool allows(const auth::Principal& principal, std::string_view type, std::string_view action,
+              const store::ObjectRef& object, std::string_view body) const override {
+    const model::ObjectType* known = services_.store.types().find(type);
+    return known != nullptr && may(principal, *known, action, object, body);
+  }
+  Task<bulk::Answer> perform(auth::Principal principal, std::string method, std::string target,
+                             std::string body) override {
+    bulk::Answer answer = co_await perform_as(services_, std::move(principal), std::move(method),
+                                              std::move(target), std::move(body));
+    co_return answer;
+  }
 
   void set_ports(uint16_t api, uint16_t static_plain, uint16_t static_secure) override {
     services_.facts.api_port = api;

@@ -10,6 +10,7 @@
 #include "api/events.h"
 #include "auth/auth.h"
 #include "base/latency.h"
+#include "bulk/bulks.h"
 #include "catalog/catalog.h"
 #include "content/archive.h"
 #include "content/content.h"
@@ -124,13 +125,13 @@ struct Dependencies {
 };
 
 /// Thread-safe. The manager is given after construction because it asks the API for the state it announces.
-class Api {
+class Api : public bulk::UserRequests {
  public:
-  virtual ~Api() = default;
   /// To be called before the first request.
   virtual void set_manager(manager::Manager& manager) = 0;
   virtual void set_configurator(versionset::Configurator& configurator) = 0;
   virtual void set_rollouts(versionset::Rollouts& rollouts) = 0;
+  virtual void set_bulks(bulk::Bulks& bulks) = 0;
   /// Ports become known when they are bound.
   virtual void set_ports(uint16_t api, uint16_t static_plain, uint16_t static_secure) = 0;
 

@@ -32,6 +32,8 @@ class FakeAuthenticator final : public auth::Authenticator {
     return login(bearer ? credentials.authorization.substr(7) : credentials.query_token);
   }
   Result<auth::Principal> renew(const auth::Principal& principal) override { return login(principal.user); }
+  Result<std::string> keep(const auth::Principal& principal) const override { return principal.user; }
+  Result<auth::Principal> recall(std::string_view kept) override { return login(std::string(kept)); }
   uint64_t generation() const override { return ++asked_; }  // always time to renew
   env::Signal changes() const override { return changes_; }
   auth::TenantDirectory& tenants() override { return tenants_; }

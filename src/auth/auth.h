@@ -148,6 +148,12 @@ class Authenticator {
   /// The same caller with the rights of now, without hashing: for conversations that last. kUnauthorized when
   /// the user is gone, the password changed or the token was revoked; the token's end does not count.
   virtual Result<Principal> renew(const Principal& principal) = 0;
+  /// What recall() needs to know the caller again, also after a restart: for work that is carried on in the
+  /// caller's name. As secret as a login; belongs into a private value of the store. kConflict for callers
+  /// that no user or machine stands behind.
+  virtual Result<std::string> keep(const Principal& principal) const = 0;
+  /// The caller that keep() was told of, with the rights of now; errors as renew().
+  virtual Result<Principal> recall(std::string_view kept) = 0;
   /// Grows whenever something changed that principals are made from: time to renew().
   virtual uint64_t generation() const = 0;
   /// Notified after generation() has grown. Copies share one signal.

@@ -15,13 +15,16 @@
 #include "auth/internal/password.h"
 #include "auth/internal/token.h"
 #include "env/random.h"
+#include "model/members.h"
 
 namespace mullion::auth {
 
-/// A token, or the stored hash that the password was verified against.
+namespace json = boost::json;
+
+/// A token, or the mark of the stored hash that the password was verified against.
 struct Principal::Proof {
   std::string token;
-  std::string password_hash;
+  std::string password_mark;
   bool peer_is_loopback = false;
 };
 
@@ -90,6 +93,9 @@ store::Interest what_rights_come_from() {
   return out;
 }
 
+/// By which a password's hash is known again: what a caller proved is kept without the hash itself.
+std::string mark_of(std::string_view password_hash) { return salted_digest("proof", password_hash); }
+
 /// Who made, and whom speak for, the tokens that the server gives to its own programs.
 constexpr std::string_view kServer = "system";
 
@@ -116,6 +122,8 @@ class StoreAuthenticator final : public Authenticator {
   }
 
   Result<Principal> renew(const Principal& principal) override;
+  Result<std::string> keep(const Principal& principal) const override;
+  Result<Principal> recall(std::string_view kept) override;
   uint64_t generation() const override { return rights_->newest(); }
   env::Signal changes() const override { return *rights_->signal(); }
   TenantDirectory& tenants() override { return tenants_; }
@@ -202,7 +210,7 @@ Result<Principal> StoreAuthenticator::by_password(const Presented& presented,
   Principal principal = user_principal(presented.user, claims_of_roles(*snapshot, *roles), true);
   principal.tenant = tenants_.of(presented.user);
   principal.proof = std::make_shared<Principal::Proof>(
-      Principal::Proof{"", record.password_hash, credentials.peer_is_loopback});
+      Principal::Proof{"", mark_of(record.password_hash), credentials.peer_is_loopback});
   return principal;
 }
 
@@ -217,6 +225,28 @@ Result<Principal> StoreAuthenticator::renew(const Principal& principal) {
   return now;
 }
 
+Result<std::string> StoreAuthenticator::keep(const Principal& principal) const {
+  if (!principal.proof) return Error(ErrorCode::kConflict, "this caller cannot be known again later");
+  return json::serialize(json::object{{"User", principal.user},
+                                      {"Token", principal.proof->token},
+                                      {"PasswordMark", principal.proof->password_mark},
+                                      {"Loopback", principal.proof->peer_is_loopback},
+                                      {"OnBehalfOf", principal.on_behalf_of}});
+}
+
+Result<Principal> StoreAuthenticator::recall(std::string_view kept) {
+  const json::object object = model::parse_object(kept);
+  Principal principal;
+  principal.user = model::text_member(object, "User");
+  principal.on_behalf_of = model::text_member(object, "OnBehalfOf");
+  const Principal::Proof proof{model::text_member(object, "Token"),
+                               model::text_member(object, "PasswordMark"),
+                               model::flag_member(object, "Loopback")};
+  if (proof.token.empty() && proof.password_mark.empty()) return bad_token();  // nothing was proved
+  principal.proof = std::make_shared<Principal::Proof>(proof);
+  return renew(principal);
+}
+
 Result<Principal> StoreAuthenticator::prove_again(const Principal& principal) {
   if (!principal.proof) return principal;
   const Principal::Proof& proof = *principal.proof;
@@ -227,8 +257,8 @@ Result<Principal> StoreAuthenticator::prove_again(const Principal& principal) {
     return of_token(*snapshot, *content, proof.peer_is_loopback);
   }
   const auto roles = user_roles(*snapshot, principal.user);
-  if (!roles || read_secrets(*snapshot, "users", principal.user).password_hash != proof.password_hash)
-    return bad_login();
+  const std::string hash = read_secrets(*snapshot, "users", principal.user).password_hash;
+  if (!roles || mark_of(hash) != proof.password_mark) return bad_login();
   Principal now = user_principal(principal.user, claims_of_roles(*snapshot, *roles), true);
   now.tenant = tenants_.of(principal.user);
   return now;

@@ -532,6 +532,35 @@ TEST_F(AuthenticatorTest, RenewedLoginsHaveTheRightsOfNow) {
   EXPECT_EQ(auth_->renew(by_password).error().code, ErrorCode::kUnauthorized);
 }
 
+/// As after a restart: nothing is left of the login but what was kept.
+TEST_F(AuthenticatorTest, WhatWasKeptOfALoginIsKnownAgain) {
+  const std::string by_password = *auth_->keep(*login(basic("ann", "pw-ann")));
+  TokenRequest limited;
+  limited.user = "bob";
+  limited.grantor = "bob";
+  limited.restrict_to = Claim{"machines", "get", "x"};
+  const std::string by_token = *auth_->keep(*login("Bearer " + *auth_->make_token(limited)));
+  EXPECT_EQ(by_password.find(scrypt_text("pw-ann")), std::string::npos) << "the stored hash is not kept";
+  const Result<Principal> ann = auth_->recall(by_password);
+  ASSERT_TRUE(ann);
+  EXPECT_EQ(ann->name, "user:ann");
+  EXPECT_EQ(ann->generation, auth_->generation());
+  EXPECT_TRUE(covers(ann->claims, {"machines", "get", Subject::here("x")}));
+  EXPECT_FALSE(covers(auth_->recall(by_token)->claims, {"machines", "update", Subject::here("x")}))
+      << "bob may, but not with this token";
+  put("roles", "reader", R"({"Name":"reader","Claims":[]})");
+  EXPECT_FALSE(covers(auth_->recall(by_password)->claims, {"machines", "get", Subject::here("x")}));
+  EXPECT_TRUE(auth_->renew(*auth_->recall(by_password)));
+
+  change(rotate_secret(*store_->snapshot(), "users", "bob"));
+  EXPECT_EQ(message(auth_->recall(by_token)), "Invalid token: revoked");
+  change(password_change(*auth_, "ann", "other"));
+  EXPECT_EQ(auth_->recall(by_password).error().code, ErrorCode::kUnauthorized);
+  for (const char* nothing : {"", "{}", R"({"User":"ann"})", R"({"User":"ann","PasswordMark":"guess"})"})
+    EXPECT_FALSE(auth_->recall(nothing)) << nothing;
+  EXPECT_FALSE(auth_->keep(Principal())) << "nobody stands behind it";
+}
+
 TEST_F(AuthenticatorTest, OtherObjectsAreNoReasonToRenew) {
   const uint64_t before = auth_->generation();
   put("machines", "m2", R"({"Uuid":"m2"})");

@@ -11,6 +11,7 @@ struct DefaultColumns {
 
 constexpr DefaultColumns kDefaultColumns[] = {
     {"bootenvs", "Endpoint Name OS=OS.Name OnlyUnknown Available Bundle Description"},
+    {"bulks", "Endpoint Id State StartedBy Total=Counts.Total Done=Counts.Done Reason Description"},
     {"catalog_items", "Endpoint Id Name Version ContentType ActualVersion"},
     {"contents", "Name=meta.Name Version=meta.Version Type=meta.Type Description=meta.Description"},
     {"contexts", "Endpoint Name Engine Image Description"},
@@ -33,6 +34,7 @@ constexpr DefaultColumns kDefaultColumns[] = {
     {"templates", "Endpoint ID Bundle Available Description"},
     {"tenants", "Endpoint Name Users Description"},
     {"users", "Endpoint Name Roles Description"},
+    {"ux_views", "Endpoint Id ApplicableRoles Query Description"},
     {"version_sets", "Endpoint Id Apply DRPVersion DRPUXVersion Description"},
     {"workflows", "Endpoint Name Stages Bundle Available Description"},
 };

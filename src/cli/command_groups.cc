@@ -160,6 +160,30 @@ Command agent() {
                 absent("stop", kAgent), absent("restart", kAgent), absent("status", kAgent)});
 }
 
+Command bulk() {
+  return group(
+      "bulk", "One operation on many objects (see also: bulks)",
+      {leaf("run", "TYPE [FILTER]...",
+            "Do something to all objects that fit: shows what would change, asks, follows it to the end",
+            bulk_run,
+            {{"set", 0, "FIELD=VALUE", "Set a field; may be repeated"},
+             {"patch", 0, "PATCH", "Apply a JSON patch (RFC 6902) to each"},
+             {"param", 0, "NAME=VALUE", "Set a parameter; may be repeated"},
+             {"remove-param", 0, "NAME", "Remove a parameter; may be repeated"},
+             {"add-profile", 0, "NAME", "Add a profile; may be repeated"},
+             {"remove-profile", 0, "NAME", "Remove a profile; may be repeated"},
+             {"action", 0, "COMMAND", "Run an action of each"},
+             {"argument", 0, "NAME=VALUE", "A parameter of the action; may be repeated"},
+             {"delete", 0, "", "Delete them"},
+             {"except", 0, "KEY", "Leave this one out; may be repeated"},
+             {"id", 0, "NAME", "Name of the bulk"},
+             {"concurrency", 0, "N", "Objects under way at once at each endpoint (default 8)"},
+             {"stop-after", 0, "N", "Stop after so many failures"},
+             {"first", 0, "N", "Ask after so many"},
+             {"dry-run", 0, "", "Only show what would change"},
+             {"yes", 0, "", "Do not ask before it begins"}})});
+}
+
 Command completion() {
   return leaf("completion", "SHELL", "Completion script for bash, zsh or fish", print_completion);
 }
@@ -182,6 +206,7 @@ std::vector<Command> other_groups() {
             {leaf("get", "", "The newest lines", logs_get),
              leaf("watch", "", "Lines as they happen", logs_watch)}),
       group("objects", "Collections of the server", {leaf("list", "", "Their names", objects_list)}),
+      bulk(),
       contents(),
       blobs("files"),
       blobs("isos"),

@@ -190,6 +190,13 @@ Result<void> rollout_command(Invocation& call);  // the action that the command 
 Result<void> rollout_dry_run(Invocation& call);
 Result<void> rollout_watch(Invocation& call);
 
+// commands_bulk.cc
+Result<void> bulk_run(Invocation& call);
+Result<void> bulk_command(Invocation& call);  // the action that the command is called like
+Result<void> bulk_watch(Invocation& call);
+Result<void> bulk_items(Invocation& call);
+Result<void> endpoint_plans(Invocation& call);
+
 // helpers shared by them
 /// Prints the value and, with --exit-early, fails when it carries Errors.
 Result<void> print_result(Invocation& call, const json::value& value);

@@ -132,7 +132,10 @@ std::vector<Command> endpoint_commands() {
       leaf("tree", "", "The hierarchy below this manager with state, age and counts", endpoint_tree),
       leaf("plan", "ID", "What would be done at an endpoint, which set asks for it, and what is removed",
            endpoint_plan,
-           {{"sets", 0, "A,B", "The plan with these sets instead of its own; the first wins"}})};
+           {{"sets", 0, "A,B", "The plan with these sets instead of its own; the first wins"}}),
+      leaf("plans", "[FILTER]...",
+           "What sets would do to many endpoints, grouped by what is the same; nothing is changed",
+           endpoint_plans, {{"sets", 0, "A,B", "The version sets; the first wins"}})};
 }
 
 std::vector<Command> version_set_commands() {
@@ -159,6 +162,22 @@ std::vector<Command> rollout_commands() {
       leaf("watch", "ID", "Follow it until it is over: exit code 0 when it is done, else 1", rollout_watch)};
 }
 
+std::vector<Command> bulk_commands() {
+  return {leaf("preview", "ID", "What it would do, by owner; and how many objects it is about", bulk_command),
+          leaf("start", "ID", "Freeze the selection and begin, with your rights", bulk_command),
+          leaf("pause", "ID", "Begin nothing more; what is under way finishes", bulk_command),
+          leaf("resume", "ID", "Go on, with your rights", bulk_command),
+          leaf("stop", "ID", "Begin nothing more, and be over", bulk_command),
+          leaf("continue", "ID", "Go on after the first few", bulk_command),
+          leaf("retry", "ID", "Do again what was refused, not allowed or unreachable", bulk_command),
+          leaf("items", "ID", "What became of each object", bulk_items,
+               {{"outcome", 0, "OUTCOME", "Only these: done, refused, conflict, unreachable, unknown ..."},
+                {"limit", 0, "N", "At most this many"},
+                {"offset", 0, "N", "Skip this many first"}}),
+          leaf("watch", "ID", "Follow it until it rests: exit code 0 when everything is done, else 1",
+               bulk_watch)};
+}
+
 std::vector<Command> template_commands() {
   return {leaf("upload", "FILE as ID", "Create or replace a template from a file", template_upload)};
 }
@@ -168,6 +187,7 @@ std::vector<Command> template_commands() {
 std::vector<SpecialCommand> special_commands() {
   const std::pair<std::string_view, std::vector<Command> (*)()> tables[] = {
       {"bootenvs", boot_env_commands},
+      {"bulks", bulk_commands},
       {"endpoints", endpoint_commands},
       {"jobs", job_commands},
       {"machines", machine_commands},

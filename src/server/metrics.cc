@@ -222,6 +222,12 @@ void add_plugins(Page& page, const MetricSources& sources) {
   page.counter("mullion_plugin_events_missed_total", static_cast<double>(counts.missed_events));
 }
 
+void add_bulks(Page& page, const MetricSources& sources) {
+  const bulk::Bulks::Statistics statistics = sources.bulks.statistics();
+  page.gauge("mullion_bulks", static_cast<double>(statistics.active));
+  page.gauge("mullion_bulk_requests", static_cast<double>(statistics.under_way));
+}
+
 void add_rollouts(Page& page, const MetricSources& sources) {
   const versionset::Rollouts::Statistics statistics = sources.rollouts.statistics();
   page.gauge("mullion_rollouts", static_cast<double>(statistics.rollouts));
@@ -246,6 +252,7 @@ void fill(Page& page, const MetricSources& sources) {
   add_pools(page);
   add_plugins(page, sources);
   add_rollouts(page, sources);
+  add_bulks(page, sources);
 }
 
 json::object labels_json(const prometheus::ClientMetric& metric) {

@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "base/result.h"
+#include "bulk/bulks.h"
 #include "content/providers.h"
 #include "env/clock.h"
 #include "manager/manager.h"
@@ -23,6 +24,7 @@ struct MetricSources {
   const api::Api& api;
   const manager::Manager& manager;
   const versionset::Rollouts& rollouts;
+  const bulk::Bulks& bulks;
   const content::Providers& providers;
   const versionset::Configurator& configurator;
   const versionset::DownstreamSync& courier;

@@ -12,6 +12,7 @@
 #include "auth/signature.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "bulk/bulks.h"
 #include "catalog/catalog.h"
 #include "content/content.h"
 #include "content/providers.h"
@@ -155,6 +156,7 @@ class ServerProcess final : public Server {
   std::unique_ptr<versionset::Configurator> configurator_;
   std::unique_ptr<versionset::DownstreamSync> downstream_sync_;
   std::unique_ptr<versionset::Rollouts> rollouts_;
+  std::unique_ptr<bulk::Bulks> bulks_;
   std::unique_ptr<net::Port> api_server_, static_server_, static_secure_server_, metrics_server_;
   std::atomic<bool> listening_{false};  // on all ports
   std::optional<bool> stopped_;         // what stop() answered
@@ -326,6 +328,19 @@ void ServerProcess::assemble_api() {
             return preview_actions(std::move(endpoint), std::move(sets));
           }});
   api_->set_rollouts(*rollouts_);
+  bulks_ = bulk::make_bulks(bulk::Dependencies{.runtime = *runtime_,
+                                               .store = *store_,
+                                               .authenticator = *authenticator_,
+                                               .requests = *api_,
+                                               .own_id = ids_.ha_id,
+                                               .in_touch =
+                                                   [this](const std::string& owner) {
+                                                     const auto fresh = manager_->freshness({owner});
+                                                     return !fresh.empty() && fresh.front().in_touch;
+                                                   },
+                                               .new_run = env::random_uuid,
+                                               .clock = env::system_clock()});
+  api_->set_bulks(*bulks_);
 }
 
 env::Task<Result<boost::json::array>> ServerProcess::preview_actions(std::string endpoint,
@@ -398,6 +413,7 @@ MetricSources ServerProcess::metric_sources() const {
           *api_,
           *manager_,
           *rollouts_,
+          *bulks_,
           *providers_,
           *configurator_,
           *downstream_sync_,
@@ -483,6 +499,7 @@ Result<void> ServerProcess::start_working() {
   configurator_->start();
   downstream_sync_->start();
   rollouts_->start();
+  bulks_->start();
   return {};
 }
 
@@ -528,6 +545,7 @@ Teardown ServerProcess::parts() {
   add("configurator", configurator_.get());
   add("courier", downstream_sync_.get());
   add("rollouts", rollouts_.get());
+  add("bulks", bulks_.get());
   add("plugins", providers_.get());
   return out;
 }
@@ -554,6 +572,7 @@ void ServerProcess::free_rooms() {
   api_server_.reset();
   static_secure_server_.reset();
   static_server_.reset();
+  bulks_.reset();
   rollouts_.reset();
   downstream_sync_.reset();
   configurator_.reset();

@@ -45,6 +45,7 @@ def test_counts_and_filters_span_endpoints(mission):
     ("profiles", {"Description": "p"}), ("params", {"Description": "q"}), ("pools", {"Id": None}),
     ("stages", {"Description": "s"}), ("workflows", {}), ("tasks", {}), ("templates", {"ID": None, "Contents": "x"}),
     ("users", {}), ("roles", {}), ("tenants", {}), ("version_sets", {"Id": None}), ("rollouts", {"Id": None}),
+    ("bulks", {"Id": None, "What": {"Kind": "delete"}, "Selection": {"Type": "machines"}}), ("ux_views", {"Id": None}),
     ("contexts", {"Engine": "docker"}),
 ])
 def test_all_types_travel(mission, collection, body):

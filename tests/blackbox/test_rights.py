@@ -116,6 +116,7 @@ MADE = {
     "roles": lambda: {"Name": name(), "Claims": []}, "tenants": lambda: {"Name": name()},
     "users": lambda: {"Name": name()}, "endpoints": lambda: {"Id": name()}, "params": lambda: {"Name": name()},
     "pools": lambda: {"Id": name()}, "bootenvs": lambda: {"Name": name()}, "templates": lambda: {"ID": name()}, "tasks": lambda: {"Name": name()},
+    "bulks": lambda: {"Id": name(), "What": {"Kind": "delete"}, "Selection": {"Type": "machines"}},
     "subnets": lambda: {"Name": name(), "Subnet": f"10.{next(SUBNETS)}.0.0/16", "OnlyReservations": True},
     "reservations": lambda: {"Addr": f"10.9.{next(ADDRESSES) // 250}.{next(ADDRESSES) % 250 + 1}",
                              "Token": name(), "Strategy": "MAC"}}
@@ -266,6 +267,8 @@ CALLS = {
     ("DELETE", "/subnets/{id}/release/{name}"): (of_subject("subnets", name="10.0.0.1"), 422),
     ("GET", "/endpoints/{id}/plan"): (of_subject("endpoints"), 200),
     ("POST", "/endpoints/{id}/baseline"): (of_subject("endpoints", {"Name": "what-it-runs"}), 409),  # it never told of itself
+    ("POST", "/plans"): (special(body={"Sets": [], "Targets": ""}), 200),
+    ("GET", "/bulks/{id}/items"): (of_subject("bulks"), 200),
     ("GET", "/version_sets/{id}/pubkey"): (special(id="not-yet"), 200),
     ("DELETE", "/bootenvs/{id}/purgeLocal"): (of_subject("bootenvs", []), 422),  # it names no system
     ("GET", "/system/cert"): (PLAIN, 200), ("GET", "/static/cert"): (PLAIN, 200),

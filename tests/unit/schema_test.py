@@ -22,9 +22,11 @@ OURS = {"endpoints": {"VersionSetsDisabled", "SinglePaneDisabled", "ActionErrorC
         "Error": {"Field"}, "Element": {"ReplaceWritable"}, "ElementAction": {"ReplaceWritable"},
         "Info": {"dns_enabled", "dns_port", "ha_consensus_id", "uuid",  # clients of v4.17 require these
                  "certificate_fingerprint"}}
-OUR_OBJECTS = {"rollouts"}
+OUR_OBJECTS = {"rollouts", "bulks", "ux_views"}
 OUR_TYPES = {"RolloutWaveRule", "RolloutGate", "RolloutLimits", "RolloutWave", "RolloutEndpoint", "RolloutEvent",
-             "RolloutBefore", "Baseline", "BaselineRequest", "EndpointPlan", "PlanLine"}
+             "RolloutBefore", "Baseline", "BaselineRequest", "EndpointPlan", "PlanLine",
+             "BulkOperation", "BulkSelection", "BulkCounts", "BulkItem", "BulkItems", "PlanRequest", "FleetPlan", "FleetPlanGroup",
+             "FleetPlanProblem", "FleetPlanLink"}
 # Defaults that the contract gives in its notes only.
 NOTED_DEFAULTS = {("machines", "Pool"): "default", ("machines", "PoolStatus"): "Free",
                   ("machines", "WorkflowComplete"): True, ("machines", "Runnable"): True, ("jobs", "State"): "created",

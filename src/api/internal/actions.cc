@@ -1,7 +1,10 @@
 // Plugin actions, of objects and of the system. The pseudo plugin `manager` is built in.
+#include <array>
+
 #include "api/internal/action_params.h"
 #include "api/internal/answers.h"
 #include "api/internal/bounded_work.h"
+#include "api/internal/bulk_requests.h"
 #include "api/internal/finder.h"
 #include "api/internal/handlers.h"
 #include "api/internal/heavy.h"
@@ -23,6 +26,22 @@ content::ProviderAction offer_of(const ManagerAction& action) {
   offer.required.assign(action.required.begin(), action.required.end());
   offer.optional.assign(action.optional.begin(), action.optional.end());
   return offer;
+}
+
+/// A collection whose actions this server carries out itself.
+struct BuiltIn {
+  std::string_view prefix, plugin;
+  const std::vector<content::ProviderAction>& (*actions)();
+  env::Task<Result<net::Response>> (*run)(Call& call, std::string command);
+};
+constexpr std::array kBuiltIn{BuiltIn{"bulks", kBulkPlugin, bulk_actions, run_bulk_action},
+                              BuiltIn{"rollouts", kRolloutPlugin, rollout_actions, run_rollout_action}};
+
+const BuiltIn* built_in(const Call& call) {
+  for (const BuiltIn& entry : kBuiltIn) {
+    if (call.type != nullptr && call.type->prefix == entry.prefix) return &entry;
+  }
+  return nullptr;
 }
 
 bool is_manager_plugin(const Call& call) {
@@ -114,9 +133,9 @@ std::vector<content::OfferedAction> offered(const Call& call, const Subject& sub
       actions.push_back({std::string(kManagerPlugin), offer_of(action)});
     }
   }
-  if (has_rollout_actions(call)) {
-    for (const content::ProviderAction& action : rollout_actions())
-      actions.push_back({std::string(kRolloutPlugin), action});
+  if (const BuiltIn* own = built_in(call)) {
+    for (const content::ProviderAction& action : own->actions())
+      actions.push_back({std::string(own->plugin), action});
   }
   if (!call.arguments.has("command")) return actions;
   std::erase_if(actions, [&call](const content::OfferedAction& offer) {
@@ -206,8 +225,8 @@ env::Task<Result<net::Response>> run_action_of(Call& call) {
         return action_parameters(offer.action, sources_of(call, *subject, *given, budget));
       });
   if (!params) co_return about(*subject, params.error(), "INVOKE");
-  if (has_rollout_actions(call) && offer.plugin == kRolloutPlugin) {
-    Result<net::Response> response = co_await run_rollout_action(call, offer.action.command);
+  if (const BuiltIn* own = built_in(call); own != nullptr && offer.plugin == own->plugin) {
+    Result<net::Response> response = co_await own->run(call, offer.action.command);
     if (!response) co_return about(*subject, response.error(), "INVOKE");
     co_return response;
   }

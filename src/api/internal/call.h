@@ -44,6 +44,7 @@ struct Services {
   manager::Manager* manager = nullptr;
   versionset::Configurator* configurator = nullptr;
   versionset::Rollouts* rollouts = nullptr;
+  bulk::Bulks* bulks = nullptr;
   Facts facts;
   Limits limits;
   const env::Clock& clock;
@@ -60,6 +61,7 @@ struct Services {
   UxPack ux_pack;
   const std::function<Result<std::string>(const std::vector<std::string>&)> metrics;
   std::atomic<uint64_t> websockets{0};
+  std::atomic<uint64_t> own_requests{0};  // that this server made in the name of users
   MemoryBudget lists{size_t{256} << 20};  // what lists that are being sent remember of their objects
 
   /// What an object of `owner` shows as its Endpoint (design section 5).

@@ -296,7 +296,8 @@ bool match(Call& call) {
   return match.has_value();
 }
 
-env::Task<Result<net::Response>> serve(Call& call) {
+/// `known`: who asks, when that need not be found out.
+env::Task<Result<net::Response>> serve(Call& call, std::optional<auth::Principal> known) {
   if (call.services.store.crowded()) co_return crowded();
   const auto [named, rest] = split_owner_path(call.request.segments);
   Segments owners = named;
@@ -306,7 +307,12 @@ env::Task<Result<net::Response>> serve(Call& call) {
   const bool found = match(call);
   const bool own = owners.empty();
   if (!own || !found || call.route->access != Access::kPublic) {
-    Result<auth::Principal> principal = co_await authenticate(call);
+    Result<auth::Principal> principal = Error();
+    if (known) {
+      principal = std::move(*known);
+    } else {
+      principal = co_await authenticate(call);
+    }
     if (!principal) co_return principal.error();
     call.principal = std::move(*principal);
     call.log.principal = call.principal.audit_name();
@@ -360,9 +366,8 @@ void log_access(const Call& call, int status, double seconds) {
   if (Logger::enabled(level)) kLog.write(level, access_line(call, status, seconds));
 }
 
-}  // namespace
-
-env::Task<net::Response> dispatch(Services& services, net::Request& request) {
+env::Task<net::Response> answer_request(Services& services, net::Request& request,
+                                        std::optional<auth::Principal> known) {
   const env::SteadyTime begin = services.clock.steady();
   Call call{services, request};
   call.uri = request.target;
@@ -370,7 +375,7 @@ env::Task<net::Response> dispatch(Services& services, net::Request& request) {
   call.route_number = route_table().size();
   net::Response response;
   try {
-    Result<net::Response> answer = co_await serve(call);
+    Result<net::Response> answer = co_await serve(call, std::move(known));
     response = answer ? std::move(*answer) : error_response(answer.error(), request.method);
     guard_body(call, response);
   } catch (const store::ReadFailure& failure) {
@@ -388,6 +393,16 @@ env::Task<net::Response> dispatch(Services& services, net::Request& request) {
   services.statistics[call.route_number].record(seconds, response.status >= 500);
   log_access(call, response.status, seconds);
   co_return response;
+}
+
+}  // namespace
+
+env::Task<net::Response> dispatch(Services& services, net::Request& request) {
+  return answer_request(services, request, std::nullopt);
+}
+
+env::Task<net::Response> dispatch_as(Services& services, net::Request& request, auth::Principal principal) {
+  return answer_request(services, request, std::move(principal));
 }
 
 }  // namespace mullion::api

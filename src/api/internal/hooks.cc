@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "api/internal/bulk_requests.h"
 #include "api/internal/job_purge.h"
 #include "api/internal/objects.h"
 #include "api/internal/plugin_providers.h"
@@ -179,6 +180,7 @@ const std::array kHooks{
               .conflicts = rollout_conflicts,
               .not_removable = rollout_not_removable,
               .after_write = begin_written_rollout},
+    TypeHooks{.prefix = "bulks", .conflicts = bulk_conflicts, .not_removable = bulk::not_removable},
     TypeHooks{.prefix = "bootenvs", .in_use = boot_env_in_use, .conflicts = logins_in_sources},
     TypeHooks{.prefix = "profiles", .in_use = profile_in_use},
     TypeHooks{.prefix = "reservations", .exclusive = reservation_exclusive},

@@ -26,8 +26,6 @@ const std::vector<content::ProviderAction>& rollout_actions() {
   return actions;
 }
 
-bool has_rollout_actions(const Call& call) { return call.type != nullptr && call.type->prefix == kRollouts; }
-
 env::Task<Result<net::Response>> run_rollout_action(Call& call, std::string command) {
   if (call.services.rollouts == nullptr) co_return no_rollouts(call.target.key);
   Result<std::string> answer =

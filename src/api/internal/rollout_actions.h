@@ -13,7 +13,6 @@ namespace mullion::api {
 /// The name under which the actions of rollouts are offered.
 inline constexpr std::string_view kRolloutPlugin = "rollouts";
 const std::vector<content::ProviderAction>& rollout_actions();
-bool has_rollout_actions(const Call& call);
 /// Runs one of them on the object of `call`.
 env::Task<Result<net::Response>> run_rollout_action(Call& call, std::string command);
 

@@ -12,9 +12,6 @@
 #include "versionset/configurator.h"
 
 namespace mullion::api {
-namespace {
-
-constexpr size_t kMostSets = 100;
 
 json::object plan_json(const std::string& endpoint, const versionset::Explained& explained) {
   json::array actions, deletions;
@@ -47,13 +44,7 @@ Error no_configurator() {
   return Error(ErrorCode::kUnavailable, "this server makes no plans yet: it is starting");
 }
 
-/// "a,b" of the query, or absent when it is not there.
-Result<std::optional<std::vector<std::string>>> wanted_sets(const Call& call) {
-  const auto text = call.request.query_value("sets");
-  if (!text) return std::optional<std::vector<std::string>>();
-  std::vector<std::string> sets = split_list(*text);
-  if (sets.size() > kMostSets)
-    return object_error(call, ErrorCode::kBadRequest, {fmt::format("sets: at most {} are taken", kMostSets)});
+Result<void> sets_exist(const Call& call, const std::vector<std::string>& sets) {
   const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
   const model::ObjectType& type = *model::find_object_type("version_sets");
   for (const std::string& set : sets) {
@@ -61,6 +52,19 @@ Result<std::optional<std::vector<std::string>>> wanted_sets(const Call& call) {
     if (!found || !may(call, type, "get", {found->key, found->owner}, found->body))
       return Error(ErrorCode::kNotFound, call.request.method, "version_sets", set, {"Not Found"});
   }
+  return {};
+}
+
+namespace {
+
+/// "a,b" of the query, or absent when it is not there.
+Result<std::optional<std::vector<std::string>>> wanted_sets(const Call& call) {
+  const auto text = call.request.query_value("sets");
+  if (!text) return std::optional<std::vector<std::string>>();
+  std::vector<std::string> sets = split_list(*text);
+  if (sets.size() > kMostSets)
+    return object_error(call, ErrorCode::kBadRequest, {fmt::format("sets: at most {} are taken", kMostSets)});
+  if (Result<void> known = sets_exist(call, sets); !known) return known.error();
   return std::optional(std::move(sets));
 }
 

@@ -10,6 +10,15 @@
 
 namespace mullion::api {
 
+/// Version sets that one request may name.
+inline constexpr size_t kMostSets = 100;
+
+/// A plan as GET endpoints/ID/plan shows it (EndpointPlan).
+boost::json::object plan_json(const std::string& endpoint, const versionset::Explained& explained);
+Error no_configurator();
+/// kNotFound for the first set that does not exist for the caller, or may not be read.
+Result<void> sets_exist(const Call& call, const std::vector<std::string>& sets);
+
 /// TypeHooks::conflicts of version sets: everything that would make it unusable, each naming its member.
 std::vector<std::string> version_set_faults(const Call&, const store::Snapshot& snapshot,
                                             const std::string& key, const boost::json::object& object);

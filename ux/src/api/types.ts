@@ -48,6 +48,73 @@ export interface BootEnvOverride {
   Templates: TemplateInfo[];
 }
 
+export interface BulkCounts {
+  Total: number;
+  Pending: number;
+  Running: number;
+  Done: number;
+  AlreadySo: number;
+  Locked: number;
+  NotAllowed: number;
+  Refused: number;
+  Conflict: number;
+  Unreachable: number;
+  Unknown: number;
+}
+
+export interface BulkItem {
+  /** its place in the frozen selection */
+  Number: number;
+  Endpoint: string;
+  Key: string;
+  /** pending | running | done | already so | locked | not allowed | refused | conflict | unreachable | unknown */
+  Outcome: string;
+  Message?: string;
+}
+
+export interface BulkItems {
+  /** items of the outcome that was asked for, or all */
+  Total: number;
+  /** without objects that do not exist for the caller */
+  Items: BulkItem[];
+}
+
+export interface BulkOperation {
+  /** which of the members below say what is done */
+  Kind: string;
+  /** patch: a JSON patch (RFC 6902) of each object */
+  Patch?: unknown[];
+  /** set: values of fields, such as {"Workflow": "x"} */
+  Fields?: Record<string, unknown>;
+  /** set-params: values of parameters */
+  Params?: Record<string, unknown>;
+  /** remove-params: parameters; add-profiles, remove-profiles: profiles */
+  Names?: string[];
+  /** action: the command */
+  Action?: string;
+  /** action: the plugin that offers it, when several do */
+  Plugin?: string;
+  /** action: its parameters */
+  Arguments?: Record<string, unknown>;
+  /** allows a change of stage or workflow while tasks wait */
+  Force?: boolean;
+}
+
+export interface BulkSelection {
+  /** the collection: machines, endpoints ... */
+  Type: string;
+  /** a query, such as Endpoint=In(a,b)&Available=false */
+  Filter?: string;
+  /** keys that are left out, /OWNER/KEY for one owner's */
+  Except?: string[];
+  /** these instead of Filter, /OWNER/KEY for one owner's */
+  Keys?: string[];
+  /** how many they are: as expected, or as the preview or the start found them; 0: any number */
+  Count: number;
+  /** RFC 3339: when they were counted */
+  At?: string;
+}
+
 export interface Cert {
   Data: string[];
   Key: string;
@@ -207,6 +274,52 @@ export interface FileData {
   /** URL, or self://<path> for a file of the manager itself */
   Source: string;
   Explode: boolean;
+}
+
+export interface FleetPlan {
+  Sets: string[];
+  /** RFC 3339 */
+  Planned: string;
+  /** endpoints */
+  Count: number;
+  /** endpoints with the same plan, largest group first */
+  Groups: FleetPlanGroup[];
+  /** endpoints that could not be planned, by reason */
+  Problems: FleetPlanProblem[];
+  /** of all groups together */
+  Links: FleetPlanLink[];
+  /** endpoint -> age in seconds of what its plan was made from; absent: nobody knows */
+  FactsAges: Record<string, number>;
+}
+
+export interface FleetPlanGroup {
+  Count: number;
+  Endpoints: string[];
+  Actions: PlanLine[];
+  Deletions: PlanLine[];
+  /** nothing is deleted while there are any */
+  Problems: string[];
+  /** of each endpoint */
+  Bytes: number;
+  Restarts: boolean;
+  /** what this group alone moves */
+  Links: FleetPlanLink[];
+  /** seconds; the age of the oldest facts of the group; 0 when nobody knows any */
+  OldestFacts: number;
+}
+
+export interface FleetPlanLink {
+  From: string;
+  To: string;
+  /** each artifact once */
+  Bytes: number;
+  Artifacts: number;
+}
+
+export interface FleetPlanProblem {
+  Reason: string;
+  Count: number;
+  Endpoints: string[];
 }
 
 export interface GlobalHaState {
@@ -411,6 +524,13 @@ export interface PlanLine {
   Sha256Sum?: string;
 }
 
+export interface PlanRequest {
+  /** version sets, first wins */
+  Sets: string[];
+  /** a query over endpoints, or a list of ids; at most 1000 endpoints */
+  Targets: unknown;
+}
+
 export interface PluginProviderUploadInfo {
   path: string;
   size: number;
@@ -610,6 +730,51 @@ export interface BootEnv {
   OptionalParams: string[];
   OnlyUnknown: boolean;
   Loaders: Record<string, string>;
+  readonly Validated: boolean;
+  readonly Available: boolean;
+  readonly Errors: string[];
+  readonly ReadOnly: boolean;
+  Meta: Record<string, string>;
+  readonly Bundle: string;
+  readonly Endpoint: string;
+}
+
+/** One operation on many objects, carried out in the background as the user who set it going. Collection `bulks`. */
+export interface Bulk {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
+  Id: string;
+  Description: string;
+  Documentation: string;
+  What: BulkOperation;
+  Selection: BulkSelection;
+  /** objects under way at once at each endpoint, 1 to 64 */
+  Concurrency: number;
+  /** so many failures pause it: refused, conflict, unreachable or unknown; 0: never */
+  StopAfter: number;
+  /** it asks after so many, and waits for `continue`; 0: never */
+  First: number;
+  /** created | previewed | freezing | running | asking | paused | stopped | done | failed */
+  readonly State: string;
+  /** why it is in this state */
+  readonly Reason: string;
+  /** who set it going last, with whose rights each object is changed */
+  readonly StartedBy: string;
+  readonly Started: string;
+  readonly Ended: string;
+  /** under which the frozen selection and the outcomes are kept; empty before the start */
+  readonly Run: string;
+  readonly Counts: BulkCounts;
+  /** the question after the first few was answered */
+  readonly Continued: boolean;
+  /** what was refused is about to be pending again */
+  readonly Retrying: boolean;
+  /** failures before it was told to go on, which do not stop it again */
+  readonly Forgiven: number;
   readonly Validated: boolean;
   readonly Available: boolean;
   readonly Errors: string[];
@@ -1236,6 +1401,52 @@ export interface User {
   readonly Endpoint: string;
 }
 
+/** A view of the user interface, or a query that was saved under a name. Collection `ux_views`. */
+export interface UxView {
+  /** kept by the server; the zero time when nobody knows */
+  readonly CreatedAt: string;
+  /** the user who created it; empty: a machine, the server, or nobody knows */
+  readonly CreatedBy: string;
+  readonly LastModifiedAt: string;
+  readonly LastModifiedBy: string;
+  Id: string;
+  Description: string;
+  Documentation: string;
+  Airgap: boolean;
+  /** roles whose users are offered it; empty: all */
+  ApplicableRoles: string[];
+  /** a URL, or the path of a file of this server */
+  BrandingImage: string;
+  BulkTabs: string[];
+  Classifiers: unknown[];
+  /** columns of each collection, by prefix */
+  Columns: Record<string, string[]>;
+  /** the filter that each collection opens with, by prefix */
+  Filter: Record<string, string>;
+  HideEditObjects: string[];
+  LandingPage: string;
+  MachineFields: string[];
+  /** groups of links */
+  Menu: unknown[];
+  Params: Record<string, unknown>;
+  ParamsRestriction: string[];
+  ProfilesRestriction: string[];
+  /** of a saved view: PREFIX?NAME=OP(VALUE)&sort=NAME, as the address of its page has it */
+  Query: string;
+  /** the contract spells it so */
+  ShowActiviation: boolean;
+  StagesRestriction: string[];
+  TasksRestriction: string[];
+  WorkflowsRestriction: string[];
+  readonly Validated: boolean;
+  readonly Available: boolean;
+  readonly Errors: string[];
+  readonly ReadOnly: boolean;
+  Meta: Record<string, string>;
+  readonly Bundle: string;
+  readonly Endpoint: string;
+}
+
 /** A declaration of what endpoints should have installed and configured. Collection `version_sets`. */
 export interface VersionSet {
   /** kept by the server; the zero time when nobody knows */
@@ -1288,6 +1499,7 @@ export interface Workflow {
 /** Collection prefix to object type. */
 export interface Collections {
   bootenvs: BootEnv;
+  bulks: Bulk;
   catalog_items: CatalogItem;
   contexts: Context;
   endpoints: Endpoint;
@@ -1310,6 +1522,7 @@ export interface Collections {
   templates: Template;
   tenants: Tenant;
   users: User;
+  ux_views: UxView;
   version_sets: VersionSet;
   workflows: Workflow;
 }

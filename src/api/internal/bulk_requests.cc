@@ -1,0 +1,120 @@
+#include "api/internal/bulk_requests.h"
+
+#include "api/internal/answers.h"
+#include "api/internal/dispatcher.h"
+#include "api/internal/hooks.h"
+#include "api/internal/objects.h"
+#include "api/internal/params.h"
+#include "api/internal/rights.h"
+#include "model/members.h"
+
+namespace mullion::api {
+namespace {
+
+constexpr std::string_view kBulks = "bulks";
+constexpr uint64_t kLargestAnswer = uint64_t{16} << 20;  // bytes; beyond it the answer is known by its status
+/// What a server says of a request whose way broke while it was being carried out.
+constexpr std::string_view kMayHaveRun = "it may have been carried out";
+
+env::Task<std::string> text_of(net::Response& response) {
+  if (const std::string* text = std::get_if<std::string>(&response.body)) co_return *text;
+  net::BodySourcePtr& source = *std::get_if<net::BodySourcePtr>(&response.body);
+  if (source == nullptr) co_return std::string();
+  Result<std::string> text = co_await net::read_all(*source, kLargestAnswer);
+  co_return text ? std::move(*text) : std::string();
+}
+
+}  // namespace
+
+Error no_bulks(const Call& call) {
+  return Error(ErrorCode::kUnavailable, "INVOKE", std::string(kBulks), call.target.key,
+               {"Bulks are not carried out here"});
+}
+
+Result<std::vector<store::ObjectRef>> select_for(const Services& services, const auth::Principal& principal,
+                                                 std::string_view type, const std::string& filter,
+                                                 uint64_t most) {
+  const model::ObjectType* known = services.store.types().find(type);
+  if (known == nullptr)
+    return Error(ErrorCode::kNotFound, fmt::format("there is no collection {:.100}", type));
+  Result<store::Query> query = store::parse_query(known->prefix, net::parse_query_string(filter));
+  if (!query) return query.error();
+  const std::shared_ptr<const store::Snapshot> snapshot = services.store.snapshot();
+  if (hooks_of(known->prefix).aggregates_params) query->param_resolver = aggregate_resolver(snapshot);
+  query->own_id = services.facts.id;
+  query->limit = std::min(query->limit.value_or(most), most);
+  bound_by_rights(principal, *known, *query);
+  Result<store::QueryResult> found = snapshot->query(*query);
+  if (!found) return found.error();
+  return std::move(found->refs);
+}
+
+env::Task<FullAnswer> send_as(Services& services, auth::Principal principal, std::string method,
+                              std::string target, std::string body) {
+  net::Request request;
+  FullAnswer answer;
+  request.method = std::move(method);
+  request.id =
+      fmt::format("{:x}-{:x}", services.clock.wall().time_since_epoch().count(), ++services.own_requests);
+  if (Result<void> fits = request.set_target(std::move(target)); !fits) {
+    answer.status = 400;
+    answer.text = error_json(fits.error(), request.method);
+    co_return answer;
+  }
+  if (!body.empty()) {
+    request.headers.set("Content-Type", "application/json");
+    request.headers.set("Content-Length", std::to_string(body.size()));
+  }
+  const net::BodySourcePtr source = net::body_from_string(std::move(body));
+  request.body = source.get();
+  net::Response response = co_await dispatch_as(services, request, std::move(principal));
+  answer.status = response.status;
+  answer.text = co_await text_of(response);
+  co_return answer;
+}
+
+std::string messages_of_answer(const FullAnswer& answer) {
+  const std::vector<std::string> messages = model::texts_member(model::parse_object(answer.text), "Messages");
+  return fmt::format("{}", fmt::join(messages, "; "));
+}
+
+env::Task<bulk::Answer> perform_as(Services& services, auth::Principal principal, std::string method,
+                                   std::string target, std::string body) {
+  const FullAnswer full =
+      co_await send_as(services, std::move(principal), std::move(method), std::move(target), std::move(body));
+  bulk::Answer answer;
+  answer.status = full.status;
+  if (full.status < 300) co_return answer;
+  answer.message = messages_of_answer(full);
+  answer.may_have_run = full.status == 503 && answer.message.find(kMayHaveRun) != std::string::npos;
+  co_return answer;
+}
+
+const std::vector<content::ProviderAction>& bulk_actions() {
+  static const std::vector<content::ProviderAction> actions = [] {
+    std::vector<content::ProviderAction> out;
+    for (const char* command : {"preview", "start", "pause", "resume", "stop", "retry", "continue"})
+      out.push_back({std::string(kBulkPlugin), std::string(kBulks), command, {}, {}});
+    return out;
+  }();
+  return actions;
+}
+
+env::Task<Result<net::Response>> run_bulk_action(Call& call, std::string command) {
+  if (call.services.bulks == nullptr) co_return no_bulks(call);
+  Result<std::string> answer =
+      co_await call.services.bulks->command(call.target.key, std::move(command), call.principal);
+  if (!answer) co_return answer.error();
+  net::Response response = json_response(200, std::move(*answer));
+  add_commit_header(call, call.services.store.newest(), response);
+  co_return response;
+}
+
+std::vector<std::string> bulk_conflicts(const Call& call, const store::Snapshot& snapshot,
+                                        const std::string& key, const json::object& bulk) {
+  const std::optional<std::string> stored =
+      snapshot.get({std::string(kBulks), std::string(store::kOwn), key});
+  return bulk::written_faults(call.services.store, snapshot, bulk, stored.value_or(""));
+}
+
+}  // namespace mullion::api

@@ -1,0 +1,41 @@
+// Bulks in the API: what users' requests do when the server sends them, the actions of bulks, their items.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/internal/call.h"
+#include "bulk/bulks.h"
+
+namespace mullion::api {
+
+// bulk::UserRequests
+Result<std::vector<store::ObjectRef>> select_for(const Services& services, const auth::Principal& principal,
+                                                 std::string_view type, const std::string& filter,
+                                                 uint64_t most);
+/// The same with the whole text of the answer, which is cut off beyond 16 MiB: then it is empty.
+struct FullAnswer {
+  int status = 0;
+  std::string text;
+};
+env::Task<FullAnswer> send_as(Services& services, auth::Principal principal, std::string method,
+                              std::string target, std::string body);
+/// What a refusal says, in one line.
+std::string messages_of_answer(const FullAnswer& answer);
+env::Task<bulk::Answer> perform_as(Services& services, auth::Principal principal, std::string method,
+                                   std::string target, std::string body);
+
+Error no_bulks(const Call& call);
+/// The name under which the actions of bulks are offered.
+inline constexpr std::string_view kBulkPlugin = "bulks";
+const std::vector<content::ProviderAction>& bulk_actions();
+/// Runs one of them on the object of `call`.
+env::Task<Result<net::Response>> run_bulk_action(Call& call, std::string command);
+
+// TypeHooks of bulks.
+std::vector<std::string> bulk_conflicts(const Call& call, const store::Snapshot& snapshot,
+                                        const std::string& key, const boost::json::object& bulk);
+
+}  // namespace mullion::api
