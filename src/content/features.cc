@@ -31,6 +31,10 @@ const std::vector<std::string> kFeatures = {
     "partial-objects",
     "regex-string-filters",
     "log-has-head-method",
+    "ux-fields",
+    "ux-group-by",
+    "ux-search",
+    "ux-watch",
 };
 
 namespace {

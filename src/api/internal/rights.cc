@@ -174,17 +174,16 @@ void bound_by_tenant(const auth::Principal& principal, std::string_view prefix, 
   if (principal.is_machine()) query.visible = is_own;
 }
 
-void bound_by_rights(const Call& call, store::Query& query) {
-  bound_by_tenant(call.principal, call.type->prefix, query);
-  auto objects =
-      auth::allowed_objects(listing_claims(call.principal, call.type->prefix), call.type->prefix, "get");
+void bound_by_rights(const auth::Principal& principal, const model::ObjectType& type, store::Query& query) {
+  bound_by_tenant(principal, type.prefix, query);
+  auto objects = auth::allowed_objects(listing_claims(principal, type.prefix), type.prefix, "get");
   if (!objects) return;
-  if (call.type->rights_by.empty()) {
+  if (type.rights_by.empty()) {
     query.among.push_back(std::make_shared<store::ObjectSet>(std::move(*objects)));
     return;
   }
   store::Filter bound;
-  bound.name = call.type->rights_by;
+  bound.name = type.rights_by;
   bound.op = store::Operator::kIn;
   for (store::ObjectRef& object : *objects) {
     if (object.owner == store::kOwn) bound.arguments.push_back(std::move(object.key));

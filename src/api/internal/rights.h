@@ -35,7 +35,10 @@ inline bool may(const Call& call, const model::ObjectType& type, std::string_vie
 }
 
 /// Limits a query to what exists for the caller and may be read.
-void bound_by_rights(const Call& call, store::Query& query);
+void bound_by_rights(const auth::Principal& principal, const model::ObjectType& type, store::Query& query);
+inline void bound_by_rights(const Call& call, store::Query& query) {
+  bound_by_rights(call.principal, *call.type, query);
+}
 /// The same by tenant alone, without the own account that everybody may open: for counts that say nothing
 /// about single objects.
 void bound_by_tenant(const auth::Principal& principal, std::string_view prefix, store::Query& query);

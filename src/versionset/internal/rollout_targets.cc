@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "content/query_check.h"
 #include "model/members.h"
 #include "model/object.h"
 #include "net/http.h"
@@ -174,39 +175,11 @@ std::vector<std::string> overlaps(const store::Snapshot& snapshot, const std::st
 }  // namespace mullion::versionset::internal
 
 namespace mullion::versionset {
-namespace {
-
-/// A filter by what nobody defined fits every object or none, whatever it was meant to say; a name that is
-/// misspelled is told from a parameter by the Param, here or at an endpoint.
-std::string unknown_name(const store::Snapshot& snapshot, const model::ObjectType& type,
-                         const std::vector<store::Filter>& filters) {
-  if (!type.traits.has_params) return "";  // the query knows every name
-  for (const store::Filter& filter : filters) {
-    if (type.find_index(filter.name) != nullptr) continue;
-    if (snapshot.get_all_owners("params", filter.name).empty())
-      return fmt::format("{:.200} is neither an index of {} nor a parameter", filter.name, type.prefix);
-  }
-  return "";
-}
-
-/// Asked among no objects at all, so that it costs nothing.
-std::string query_fault(const store::Snapshot& snapshot, std::string_view prefix, const std::string& filter) {
-  const model::ObjectType* type = model::find_object_type(prefix);
-  if (type == nullptr) return "";  // of a plugin, which may come and go
-  Result<store::Query> query = store::parse_query(prefix, net::parse_query_string(filter));
-  if (!query) return query.error().messages.front();
-  if (std::string name = unknown_name(snapshot, *type, query->filters); !name.empty()) return name;
-  query->count_only = true;
-  query->among.push_back(std::make_shared<const store::ObjectSet>(std::vector<store::ObjectRef>()));
-  const Result<store::QueryResult> answer = snapshot.query(*query);
-  return answer ? "" : answer.error().messages.front();
-}
-
-}  // namespace
 
 std::vector<std::string> query_faults(const store::Snapshot& snapshot, const RolloutPlan& plan) {
   std::vector<std::string> out;
-  if (std::string fault = query_fault(snapshot, internal::kEndpointObjects, plan.targets); !fault.empty())
+  if (std::string fault = content::query_fault(snapshot, internal::kEndpointObjects, plan.targets);
+      !fault.empty())
     out.push_back("Targets: " + fault);
   if (!plan.gate) return out;
   Rollout sample;
@@ -214,7 +187,8 @@ std::vector<std::string> query_faults(const store::Snapshot& snapshot, const Rol
   Wave& wave = sample.waves.emplace_back();
   wave.started = env::WallTime{};
   wave.endpoints.emplace_back().id = "A";
-  if (std::string fault = query_fault(snapshot, plan.gate->collection, gate_filter(sample)); !fault.empty())
+  if (std::string fault = content::query_fault(snapshot, plan.gate->collection, gate_filter(sample));
+      !fault.empty())
     out.push_back("Gate.Filter: " + fault);
   return out;
 }
