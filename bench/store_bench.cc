@@ -309,6 +309,43 @@ struct Bench {
   }
 
   /// Median time of a page, bodies included, over many places in the list.
+  /// Counts by value and searches, beside the count that a HEAD of the same filter asks for.
+  void counts(const Store& store) const {
+    Query filtered;
+    filtered.type = "machines";
+    filtered.filters = {{"Runnable", Operator::kEq, {"true"}}};
+    filtered.count_only = true;
+    const auto timed = [](const auto& ask) {
+      std::vector<double> taken;
+      for (int i = 0; i < 50; ++i) {
+        const Clock::time_point begin = Clock::now();
+        ask();
+        taken.push_back(seconds_since(begin) * 1e3);
+      }
+      return percentile(taken, 0.5);
+    };
+    const double count = timed([&] { must(store.snapshot()->query(filtered)); });
+    for (const std::vector<std::string>& fields :
+         {std::vector<std::string>{"Stage"}, {"Endpoint"}, {"Profiles"}, {"Stage", "BootEnv"}}) {
+      Grouping grouping{filtered, fields, 50};
+      const double taken = timed([&] { must(store.snapshot()->group(grouping)); });
+      report(fmt::format("group by {}", fmt::join(fields, ",")), fmt::format("p50 {:.2f} ms", taken),
+             fmt::format("count {:.3f} ms, ratio {:.1f}", count, taken / count), "<= 5 ms");
+    }
+    for (const char* word : {"nowhere-at-all", "rack", "17", "e"}) {
+      Query search;
+      search.type = "machines";
+      search.search = {word};
+      search.count_only = true;
+      Clock::time_point begin = Clock::now();
+      must(store.snapshot()->query(search));
+      const double first = seconds_since(begin) * 1e3;
+      const double taken = timed([&] { must(store.snapshot()->query(search)); });
+      report(fmt::format("search for {}", word), fmt::format("p50 {:.2f} ms", taken),
+             fmt::format("the first one {:.0f} ms; count {:.3f} ms", first, count), "");
+    }
+  }
+
   double page_time(const Store& store, Query query) const {
     std::mt19937_64 random(8);
     std::vector<double> taken;
@@ -441,6 +478,7 @@ int run(int argc, char** argv) {
   {
     const std::unique_ptr<Store> store = bench.reopen();
     bench.pages(*store);
+    bench.counts(*store);
     bench.bounded_pages(*store);
     bench.durable_writes(*store);
   }

@@ -23,7 +23,7 @@ SCALARS = {"string": "kString", "uuid": "kString", "ip": "kString", "time": "kSt
 FORMATS = {"uuid": "uuid", "ip": "ip", "time": "rfc3339", "bytes": "bytes"}
 INDEX_TEXT = {"string": ("kString", "string"), "boolean": ("kBoolean", "boolean"), "uuid": ("kUuid", "UUID string"),
               "ip": ("kIp", "IP Address"), "cidr": ("kCidr", "CIDR Address"), "time": ("kTime", "dateTime"),
-              "expiry": ("kTime", "Date/Time string"), "list": ("kList", "list"),
+              "expiry": ("kTime", "Date/Time string"), "list": ("kList", "list"), "number": ("kNumber", "number"),
               "version": ("kVersion", "string"), "device": ("kDevice", "string"), "devices": ("kDevices", "list")}
 TRAITS = ["has_meta", "meta_api", "has_validation", "has_read_only", "has_endpoint", "has_bundle", "has_partial",
           "has_params", "has_profiles", "has_boot_env", "has_tasks", "can_have_actions", "name_settable",

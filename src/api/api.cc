@@ -10,6 +10,7 @@
 #include "api/internal/hooks.h"
 #include "api/internal/info.h"
 #include "api/internal/interfaces.h"
+#include "api/internal/job_state_keeper.h"
 #include "api/internal/log.h"
 #include "api/internal/log_feed.h"
 #include "api/internal/params.h"
@@ -50,7 +51,7 @@ std::string outside_address() {
 class ApiServer final : public Api {
  public:
   explicit ApiServer(Dependencies dependencies)
-      : services_(std::move(dependencies)), availability_updater_(services_) {
+      : services_(std::move(dependencies)), availability_updater_(services_), job_state_keeper_(services_) {
     (void)env::remove_tree(services_.facts.installs / ".unpacking");  // what a crash left half done
     if (services_.facts.address.empty()) services_.facts.address = outside_address();
     services_.preferences.on_change([this](std::string_view name, std::string_view value) {
@@ -71,10 +72,10 @@ class ApiServer final : public Api {
     services_.tasks.spawn("manager plugin", [this] { return offer_manager_plugin(); });
     services_.tasks.spawn("clear values", [this] { return seal_what_was_left(); });
     // Plugins hear of own objects only: nothing happens twice because a manager sees it too. And not of log
-    // lines: one that logs what it hears would never end.
+    // lines and what grows logs of jobs: one that logs what it hears would never end.
     services_.events.tap([this] { return services_.providers.wants_events(); },
                          [this](const EventPtr& event) {
-                           if (event->type() == kLogEvents) return;
+                           if (event->type() == kLogEvents || event->type() == kJobLogEvents) return;
                            services_.providers.tell_event([event] { return event->json(); });
                          });
   }
@@ -185,7 +186,9 @@ class ApiServer final : public Api {
   Task<void> stop() override {
     services_.isos_to_unpack.stop();
     availability_updater_.stop();
+    job_state_keeper_.stop();
     services_.events.stop();
+    services_.views.stop();
     services_.job_log_keeper.stop();
     co_await services_.tasks.async_stop();
   }
@@ -223,6 +226,7 @@ class ApiServer final : public Api {
 
   Services services_;
   AvailabilityUpdater availability_updater_;
+  JobStateKeeper job_state_keeper_;
 };
 
 }  // namespace

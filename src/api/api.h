@@ -17,6 +17,7 @@
 #include "content/job_logs.h"
 #include "content/providers.h"
 #include "env/clock.h"
+#include "env/timers.h"
 #include "env/file.h"
 #include "env/runtime.h"
 #include "manager/manager.h"
@@ -122,6 +123,7 @@ struct Dependencies {
   Facts facts;
   Limits limits;
   const env::Clock* clock = &env::system_clock();
+  const env::Timers* timers = &env::system_timers();
 };
 
 /// Thread-safe. The manager is given after construction because it asks the API for the state it announces.

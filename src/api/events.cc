@@ -80,6 +80,13 @@ Event::Event(std::string type, std::string action, std::string key, std::string 
       key_(std::move(key)),
       json_(std::make_shared<const std::string>(std::move(json))) {}
 
+std::shared_ptr<const Event> Event::addressed(std::string type, std::string action, std::string key,
+                                              std::string json) {
+  auto event = std::make_shared<Event>(std::move(type), std::move(action), std::move(key), std::move(json));
+  event->addressed_ = true;
+  return event;
+}
+
 std::string_view Event::owner() const {
   return commit_ == nullptr ? store::kOwn : std::string_view(commit_->changes[index_].id.owner);
 }
@@ -221,6 +228,12 @@ void EventQueue::remove_pattern(const std::string& text) {
 
 void EventQueue::acknowledge_error(const std::string& text, const std::string& reason) {
   push(acknowledgement("error", text.substr(0, kShownPattern), reason.substr(0, kShownPattern)));
+}
+
+void EventQueue::tell(std::string_view type, std::string_view action, std::string_view key,
+                      std::string_view object_json) {
+  push(Event::addressed(std::string(type), std::string(action), std::string(key),
+                        event_text(env::system_clock().wall(), type, action, key, "system", object_json)));
 }
 
 bool EventQueue::wants(const Event& event) const {

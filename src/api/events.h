@@ -28,6 +28,10 @@ class Event {
         EndpointName endpoint);
   /// Ready-made text.
   Event(std::string type, std::string action, std::string key, std::string json);
+  /// The same for one reader alone, who may see it whatever its type.
+  static std::shared_ptr<const Event> addressed(std::string type, std::string action, std::string key,
+                                                std::string json);
+  bool is_addressed() const { return addressed_; }
 
   const std::string& type() const { return type_; }
   const std::string& action() const { return action_; }
@@ -48,6 +52,7 @@ class Event {
   std::string type_, action_, key_;
   std::shared_ptr<const store::Commit> commit_;
   size_t index_ = 0;
+  bool addressed_ = false;
   EndpointName endpoint_;
   mutable std::once_flag made_;
   mutable std::shared_ptr<const std::string> json_;
@@ -80,6 +85,9 @@ class EventQueue : public std::enable_shared_from_this<EventQueue> {
   void register_pattern(const std::string& text);
   void deregister_pattern(const std::string& text);
   void acknowledge_error(const std::string& text, const std::string& reason);
+  /// Queues an event for this reader alone, behind what waits already.
+  void tell(std::string_view type, std::string_view action, std::string_view key,
+            std::string_view object_json);
 
   /// Next events, waiting for the first; empty when the queue is closed or overflowed.
   env::Task<std::vector<EventPtr>> take();

@@ -59,6 +59,19 @@ TEST_F(SpecialRoutes, JobLogsGrowAndAreRead) {
   }
   EXPECT_EQ(fixture.call("GET", path).body, "one\ntwo\n");
   EXPECT_EQ(fixture.call("GET", fmt::format("/api/v3/jobs/Uuid:{}/log", kSpecialJob)).body, "one\ntwo\n");
+  const auto part = [&](const char* range) {
+    return fixture.call("GET", path, "", "root", {{"Range", range}});
+  };
+  EXPECT_EQ(part("bytes=-3").status, 206);
+  EXPECT_EQ(part("bytes=-3").body, "wo\n");
+  EXPECT_EQ(part("bytes=-3").header("Content-Range"), "bytes 5-7/8");
+  EXPECT_EQ(part("bytes=4-").body, "two\n");
+  EXPECT_EQ(part("bytes=1-2").body, "ne");
+  EXPECT_EQ(part("bytes=-4096").body, "one\ntwo\n") << "all there is";
+  EXPECT_EQ(part("bytes=8-").status, 416);
+  EXPECT_EQ(part("bytes=8-").header("Content-Range"), "bytes */8");
+  EXPECT_EQ(part("lines=1-2").status, 200) << "what is no range is none";
+  EXPECT_EQ(fixture.call("HEAD", path).header("Content-Length"), "8");
   const Answer large = fixture.call("PUT", path, std::string(1000, 'x'));
   EXPECT_EQ(large.status, 413);
   EXPECT_EQ(large.json().at("Key"), kSpecialJob);

@@ -30,6 +30,17 @@ TEST_F(Cli, ListsWithFiltersInEveryFormat) {
   EXPECT_EQ(server_.last().line, "GET /api/v3/machines");
   EXPECT_EQ(run({"machines", "list", "-F", "yaml"}), 0);
   EXPECT_EQ(out(), "- Name: m1\n  Stage: none\n");
+  EXPECT_EQ(run({"machines", "list", "--fields", "Name,Stage", "--search", "web 1", "-F", "table"}), 0);
+  EXPECT_EQ(server_.last().line, "GET /api/v3/machines?fields=Name%2CStage&search=web%201");
+  EXPECT_EQ(run({"machines", "list", "search", "web", "fields", "Name"}), 0);
+  EXPECT_EQ(server_.last().line, "GET /api/v3/machines?search=web&fields=Name");
+}
+
+TEST_F(Cli, CountsByValue) {
+  answer("GET /api/v3/machines?Runnable=true&group-by=Stage",
+         R"([{"Value":"local","Count":2},{"Rest":true,"Groups":1,"Count":1}])");
+  EXPECT_EQ(run({"machines", "count", "Runnable=true", "--by", "Stage", "-F", "yaml"}), 0);
+  EXPECT_EQ(out(), "- Count: 2\n  Value: local\n- Count: 1\n  Groups: 1\n  Rest: true\n");
 }
 
 TEST_F(Cli, SaysInTablesWhatIsNotInTouch) {

@@ -17,9 +17,15 @@ const std::vector<FlagSpec> kListFlags = {{"limit", 0, "N", "At most this many"}
                                           {"reverse", 0, "", "Order backwards"},
                                           {"slim", 0, "Meta,Params", "Leave these fields empty"},
                                           {"params", 0, "A,B", "Only these parameters"},
+                                          {"fields", 0, "A,B.C", "Only these members"},
+                                          {"search", 0, "WORDS", "Only what has these words in it"},
                                           {"decode", 0, "", "Show secure parameters in clear"}};
+const std::vector<FlagSpec> kCountFlags = {{"search", 0, "WORDS", "Only what has these words in it"},
+                                           {"by", 0, "INDEX,INDEX", "How many for each value, most first"},
+                                           {"limit", 0, "N", "At most this many values, 50 unless given"}};
 const std::vector<FlagSpec> kShowFlags = {{"slim", 0, "Meta,Params", "Leave these fields empty"},
                                           {"params", 0, "A,B", "Only these parameters"},
+                                          {"fields", 0, "A,B.C", "Only these members"},
                                           {"decode", 0, "", "Show secure parameters in clear"},
                                           {"aggregate", 0, "", "Parameters of all levels"},
                                           {"etag", 0, "ETAG", "State that --wait compares with"},
@@ -68,7 +74,7 @@ const std::vector<RegularCommand>& regular_commands() {
                     "List objects: NAME OP value ..., or NAME=OP(value) ...; sort NAME, reverse, limit N, "
                     "offset N too",
                     list_objects, kListFlags)},
-      {always, leaf("count", "[FILTER]...", "How many there are", count_objects)},
+      {always, leaf("count", "[FILTER]...", "How many there are", count_objects, kCountFlags)},
       {always, leaf("indexes", "", "What can be filtered and sorted by", list_indexes)},
       {always, leaf("show", "ID", "One object", show_object, kShowFlags)},
       {always, leaf("exists", "ID", "Exit 0 when it exists, 1 when not", object_exists, kWaitFlags)},

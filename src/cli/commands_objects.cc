@@ -24,7 +24,8 @@ std::string object_target(const Invocation& call) { return api_path({call.subjec
 /// A table of the usual columns needs neither Meta nor Params, which are most of what a list weighs.
 bool may_be_slim(const Invocation& call) {
   const bool tabular = call.options.format == Format::kTable || call.options.format == Format::kText;
-  const bool asks_for_more = call.flags.has("slim") || call.flags.has("params") || call.flags.has("decode");
+  const bool asks_for_more = call.flags.has("slim") || call.flags.has("params") || call.flags.has("fields") ||
+                             call.flags.has("decode");
   return tabular && !asks_for_more && call.options.print_fields.empty() && call.type != nullptr &&
          call.type->traits.meta_api && !default_columns(call.subject).empty();
 }
@@ -35,7 +36,8 @@ Result<QueryItems> list_query(const Invocation& call) {
   for (const std::string_view flag : {"limit", "offset"}) {
     if (call.flags.has(flag) && call.flags.get(flag) != "-1") items->emplace_back(flag, call.flags.get(flag));
   }
-  for (const std::string_view flag : {"slim", "params", "sort"}) add_flag(call, flag, *items);
+  for (const std::string_view flag : {"slim", "params", "fields", "search", "sort"})
+    add_flag(call, flag, *items);
   for (const std::string_view flag : {"reverse", "decode"}) {
     if (call.flags.on(flag)) items->emplace_back(flag, "true");
   }
@@ -175,9 +177,19 @@ Result<void> list_objects(Invocation& call) {
   return {};
 }
 
+namespace {
+
+Result<void> count_by_value(Invocation& call, QueryItems query) {
+  query.emplace_back("group-by", call.flags.get("by"));
+  return print_answer(call, call.session.get(api_path({call.subject}) + query_text(query)));
+}
+
+}  // namespace
+
 Result<void> count_objects(Invocation& call) {
   Result<QueryItems> query = list_query(call);
   if (!query) return query.error();
+  if (call.flags.has("by")) return count_by_value(call, std::move(*query));
   Result<net::TextResponse> answer =
       call.session.send({"HEAD", api_path({call.subject}) + query_text(*query), "", {}, {}});
   if (!answer) return head_error(call, answer.error());
@@ -195,7 +207,7 @@ Result<void> list_indexes(Invocation& call) {
 
 Result<void> show_object(Invocation& call) {
   QueryItems query;
-  for (const std::string_view flag : {"slim", "params"}) add_flag(call, flag, query);
+  for (const std::string_view flag : {"slim", "params", "fields"}) add_flag(call, flag, query);
   for (const std::string_view flag : {"decode", "aggregate"}) {
     if (call.flags.on(flag)) query.emplace_back(flag, "true");
   }

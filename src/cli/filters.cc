@@ -27,8 +27,8 @@ std::string_view operator_named(std::string_view word) {
 
 /// Words of a list that are no filters, as drpcli has them between filters; true: a value follows.
 constexpr std::pair<std::string_view, bool> kListWords[] = {
-    {"sort", true},   {"limit", true},    {"offset", true}, {"slim", true},
-    {"params", true}, {"reverse", false}, {"decode", false}};
+    {"sort", true},   {"limit", true},  {"offset", true},   {"slim", true},   {"params", true},
+    {"fields", true}, {"search", true}, {"reverse", false}, {"decode", false}};
 
 const std::pair<std::string_view, bool>* list_word(std::string_view word) {
   for (const auto& entry : kListWords) {

@@ -32,6 +32,10 @@ const std::vector<std::string> kFeatures = {
     "regex-string-filters",
     "log-has-head-method",
     "ux-socket-token",
+    "ux-fields",
+    "ux-group-by",
+    "ux-search",
+    "ux-watch",
 };
 
 namespace {

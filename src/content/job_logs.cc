@@ -4,8 +4,9 @@
 
 #include <array>
 #include <mutex>
+#include <optional>
 
-#include "content/internal/file_handle.h"
+#include "content/internal/file_body.h"
 #include "content/internal/log.h"
 
 namespace mullion::content {
@@ -20,38 +21,33 @@ bool is_job_key(std::string_view job) {
          job.find_first_not_of("0123456789abcdefABCDEF-") == std::string_view::npos;
 }
 
-class LogBody final : public net::BodySource {
- public:
-  explicit LogBody(InputFile file) : file_(std::move(file)) {}
-
-  net::Task<Result<std::string_view>> next() override {
-    const auto wanted = static_cast<size_t>(std::min<uint64_t>(file_.facts().size - at_, kPieceSize));
-    if (wanted == 0) co_return std::string_view();
-    if (auto read = file_.read(at_, wanted, piece_); !read) co_return read.error();
-    if (piece_.size() < wanted)
-      co_return Error(ErrorCode::kInternal, "the log became shorter while it was read");
-    at_ += wanted;
-    co_return std::string_view(piece_);
-  }
-  std::optional<uint64_t> size() const override { return file_.facts().size; }
-
- private:
-  InputFile file_;
-  uint64_t at_ = 0;
-  std::string piece_;
-};
-
 class FileJobLogs final : public JobLogs {
  public:
   FileJobLogs(env::Path directory, uint64_t max_bytes)
       : directory_(std::move(directory)), max_bytes_(max_bytes) {}
 
   Result<net::BodySourcePtr> open(std::string_view job) override {
-    if (!is_job_key(job)) return net::body_from_string("");
-    Result<InputFile> file = InputFile::open(path_of(job));
-    if (!file && file.error().code == ErrorCode::kNotFound) return net::body_from_string("");
+    Result<std::optional<InputFile>> file = file_of(job);
     if (!file) return file.error();
-    return net::BodySourcePtr(std::make_unique<LogBody>(std::move(*file)));
+    if (!*file) return net::body_from_string("");
+    const uint64_t size = (*file)->facts().size;
+    return net::BodySourcePtr(std::make_unique<FileBody>(std::move(**file), 0, size));
+  }
+
+  Result<uint64_t> size(std::string_view job) override {
+    const Result<std::optional<InputFile>> file = file_of(job);
+    if (!file) return file.error();
+    return *file ? (*file)->facts().size : uint64_t{0};
+  }
+
+  Result<net::BodySourcePtr> open_part(std::string_view job, uint64_t first, uint64_t length) override {
+    Result<std::optional<InputFile>> file = file_of(job);
+    if (!file) return file.error();
+    const uint64_t size = *file ? (*file)->facts().size : 0;
+    if (first > size || length > size - first)
+      return Error(ErrorCode::kNotFound, "the log became shorter while it was read");
+    if (length == 0) return net::body_from_string("");
+    return net::BodySourcePtr(std::make_unique<FileBody>(std::move(**file), first, length));
   }
 
   Result<void> append(std::string_view job, std::string_view text) override {
@@ -84,6 +80,14 @@ class FileJobLogs final : public JobLogs {
   }
 
  private:
+  /// Absent: nothing was written yet.
+  Result<std::optional<InputFile>> file_of(std::string_view job) const {
+    if (!is_job_key(job)) return std::optional<InputFile>();
+    Result<InputFile> file = InputFile::open(path_of(job));
+    if (file) return std::optional<InputFile>(std::move(*file));
+    if (file.error().code == ErrorCode::kNotFound) return std::optional<InputFile>();
+    return file.error();
+  }
   /// Folders of moderate size: jobs are many.
   env::Path path_of(std::string_view job) const {
     return directory_ / std::string(job.substr(0, 2)) / std::string(job);

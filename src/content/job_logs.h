@@ -19,6 +19,10 @@ class JobLogs {
   virtual ~JobLogs() = default;
   /// The log from its beginning to its present end. A job without a log has an empty one.
   virtual Result<net::BodySourcePtr> open(std::string_view job) = 0;
+  /// Bytes it has at present.
+  virtual Result<uint64_t> size(std::string_view job) = 0;
+  /// `length` bytes from `first` on. Reading fails when the log was removed meanwhile and has fewer.
+  virtual Result<net::BodySourcePtr> open_part(std::string_view job, uint64_t first, uint64_t length) = 0;
   /// kTooLarge when the log would pass its limit: nothing is appended then. kInvalid when `job` is no UUID.
   virtual Result<void> append(std::string_view job, std::string_view text) = 0;
   /// No error when there is none.

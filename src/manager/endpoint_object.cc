@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "auth/auth.h"
+#include "model/members.h"
 #include "model/object.h"
 #include "net/user_url.h"
 #include "store/commit_async.h"
@@ -244,6 +245,17 @@ void apply_state(const json::object& state, json::object& endpoint) {
     const json::value* map = state.if_contains(from);
     if (map != nullptr && map->is_object()) endpoint[to] = *map;
   }
+}
+
+void tell_connection(std::string_view status, env::WallTime now, json::object& endpoint) {
+  const size_t colon = std::min(status.find(": "), status.size());
+  const std::string_view state = status.substr(0, colon);
+  const std::string_view reason = status.substr(std::min(colon + 2, status.size()));
+  if (model::text_member(endpoint, "ConnectionState") != state)
+    endpoint["ConnectionSince"] = env::format_rfc3339(now);
+  endpoint["ConnectionStatus"] = status;
+  endpoint["ConnectionState"] = state;
+  endpoint["ConnectionReason"] = reason;
 }
 
 void tell_way(std::string_view followed_by, env::Duration resolution, env::WallTime now,

@@ -88,6 +88,10 @@ Result<void> seal_stored_passwords(store::Store& store);
 /// Puts what an endpoint told of itself (record `state`) into its object.
 void apply_state(const boost::json::object& state, boost::json::object& endpoint);
 
+/// Writes how it stands with the connection: ConnectionStatus, and its parts ConnectionState (the word in
+/// front of the colon) and ConnectionReason. ConnectionSince becomes `now` when the word is another one.
+void tell_connection(std::string_view status, env::WallTime now, boost::json::object& endpoint);
+
 /// Says by what the replicas are kept up to date, and how fresh that can be; since `now`, when it was another
 /// way before.
 void tell_way(std::string_view followed_by, env::Duration resolution, env::WallTime now,

@@ -134,6 +134,8 @@ class ManagerImpl final : public Manager {
     return out;
   }
 
+  std::vector<OwnerConnection> connections(const std::vector<std::string>& owners) const override;
+
   std::vector<EndpointStatistics> statistics() const override {
     std::vector<EndpointStatistics> out;
     for (const auto& [id, session] : sessions()) {
@@ -270,8 +272,9 @@ class ManagerImpl final : public Manager {
   }
 
   Task<void> set_status(std::string id, std::string status) {
-    const Result<void> done = co_await change_endpoint(
-        given_.store, id, [&](json::object& endpoint) { endpoint["ConnectionStatus"] = status; });
+    const Result<void> done = co_await change_endpoint(given_.store, id, [&](json::object& endpoint) {
+      tell_connection(status, given_.clock.wall(), endpoint);
+    });
     if (!done) kLog.warn("endpoint object is not updated endpoint={} reason={}", id, done.error().text());
   }
 
@@ -523,6 +526,27 @@ std::vector<OwnerFreshness> ManagerImpl::freshness(const std::vector<std::string
   for (const std::string& owner : owners) {
     const auto route = routes->routes.find(owner);
     out.push_back(freshness_of(owner, route == routes->routes.end() ? nullptr : &route->second));
+  }
+  return out;
+}
+
+std::vector<OwnerConnection> ManagerImpl::connections(const std::vector<std::string>& owners) const {
+  std::vector<OwnerConnection> out;
+  const std::shared_ptr<const Plan> routes = plan();
+  for (const std::string& owner : owners) {
+    const auto route = routes->routes.find(owner);
+    if (route == routes->routes.end()) continue;
+    OwnerConnection& one = out.emplace_back();
+    one.freshness = freshness_of(owner, &route->second);
+    one.hops.assign(route->second.via.rbegin(), route->second.via.rend());
+    one.stand_by = route->second.stand_by;
+    const std::shared_ptr<Session> next = session(route->second.next_hop);
+    if (!next) continue;
+    if (route->second.next_hop == owner) one.lag = next->counters().lag;
+    const Latency forwards = next->forwards().read();
+    one.forwards = forwards.count;
+    one.forward_seconds =
+        forwards.count == 0 ? 0 : forwards.sum_seconds / static_cast<double>(forwards.count);
   }
   return out;
 }
@@ -837,7 +861,7 @@ Task<Result<json::object>> ManagerImpl::new_endpoint(const Connection& connectio
   const model::Verdict verdict = model::validate(type, *object, nullptr, model::NoLookup(), false);
   if (!verdict.invalid.empty())
     co_return Error(ErrorCode::kInvalid, "ValidationError", std::string(kEndpoints), id, verdict.invalid);
-  (*object)["ConnectionStatus"] = "Connecting";
+  tell_connection("Connecting", given_.clock.wall(), *object);
   apply_state({{"info", contact.info}}, *object);
   co_return object;
 }

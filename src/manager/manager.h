@@ -33,6 +33,16 @@ struct OwnerFreshness {
   std::string reason;  // why not in touch
 };
 
+/// How requests reach an owner at present, and what is known of the way.
+struct OwnerConnection {
+  OwnerFreshness freshness;
+  std::vector<std::string> hops;      // managers in between, the nearest first
+  std::vector<std::string> stand_by;  // other neighbours that lead there, best first
+  std::optional<uint64_t> lag;        // commits not yet received; only where it is attached here
+  uint64_t forwards = 0;              // requests sent through the next hop since this process began
+  double forward_seconds = 0;         // how long they took, on average
+};
+
 struct Identity {
   std::string id;       // HaId, else DRP id: what owners are called
   std::string version;  // server version
@@ -113,6 +123,8 @@ class Manager {
   /// Freshness of the named owners (all when empty).
   virtual std::vector<OwnerFreshness> freshness(const std::vector<std::string>& owners) const = 0;
   virtual std::vector<std::string> known_owners() const = 0;
+  /// Of those of `owners` that something is known of, in that order.
+  virtual std::vector<OwnerConnection> connections(const std::vector<std::string>&) const { return {}; }
   virtual std::vector<EndpointStatistics> statistics() const = 0;
 
   /// Serves GET /replication/stream (source side); the caller has checked `system replicate`.

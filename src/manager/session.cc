@@ -388,7 +388,7 @@ env::Task<void> Session::describe() {
         parsed && parsed->is_object())
       facts = std::move(parsed->get_object());
     const Result<void> done = co_await change_endpoint(options_.store, id_, [&](json::object& endpoint) {
-      endpoint["ConnectionStatus"] = status;
+      tell_connection(status, options_.clock.wall(), endpoint);
       apply_state(facts, endpoint);
       if (by) tell_way(word_of(*by), resolution, options_.clock.wall(), endpoint);
     });

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cmath>
@@ -114,6 +115,24 @@ bool encode_text(IndexKind kind, std::string_view text, std::string& out) {
   return false;
 }
 
+uint64_t number_of(std::string_view big_endian_bytes) {
+  uint64_t number = 0;
+  for (const char byte : big_endian_bytes) number = number << 8 | static_cast<unsigned char>(byte);
+  return number;
+}
+
+std::string address_text(std::string_view bytes) {
+  if (bytes.size() < 4) return {};
+  const auto part = [&](size_t i) { return static_cast<unsigned>(static_cast<unsigned char>(bytes[i])); };
+  return fmt::format("{}.{}.{}.{}", part(0), part(1), part(2), part(3));
+}
+
+std::string ordered_number_text(std::string_view ordered) {
+  constexpr uint64_t kSign = uint64_t{1} << 63;
+  const uint64_t bits = number_of(ordered);
+  return fmt::format("{}", std::bit_cast<double>((bits & kSign) != 0 ? bits & ~kSign : ~bits));
+}
+
 void add_text(const Index& index, std::string_view text, std::vector<std::string>& out) {
   std::string encoded;
   if (encode_text(index.kind, text, encoded)) out.push_back(std::move(encoded));
@@ -176,7 +195,7 @@ class Collector {
   std::vector<std::vector<std::string>> finish() {
     for (size_t i = 0; i < type_.indexes.size(); ++i) {
       const bool special = type_.indexes[i].path.starts_with('@');
-      if (values_[i].empty() && !special) add_unset(type_.indexes[i].kind, values_[i]);
+      if (values_[i].empty() && !special) add_unset(type_, type_.indexes[i], values_[i]);
     }
     for (size_t i = 0; i < type_.indexes.size(); ++i) {
       if (type_.indexes[i].path == "@elevated")
@@ -186,9 +205,12 @@ class Collector {
   }
 
  private:
-  static void add_unset(IndexKind kind, std::vector<std::string>& out) {
-    if (is_list(kind) || kind == IndexKind::kNumber) return;
+  /// A number that is no field of the type is a property that some objects do not have.
+  static void add_unset(const ObjectType& type, const Index& index, std::vector<std::string>& out) {
+    const IndexKind kind = index.kind;
+    if (is_list(kind) || (kind == IndexKind::kNumber && type.find_field(index.path) == nullptr)) return;
     std::string encoded;
+    if (kind == IndexKind::kNumber) encoded = ordered_bytes(0);
     if (kind == IndexKind::kBoolean) encode_text(kind, "false", encoded);
     if (kind == IndexKind::kTime) encode_text(kind, "0001-01-01T00:00:00Z", encoded);
     out.push_back(std::move(encoded));
@@ -333,6 +355,37 @@ Result<std::string> encode_index_argument(const Index& index, std::string_view p
   if (!encode_text(index.kind, text, encoded))
     return bad_argument(prefix, argument_error(index, prefix, text));
   return encoded;
+}
+
+std::optional<std::string> index_argument_text(const Index& index, std::string_view encoded) {
+  switch (index.kind) {
+    case IndexKind::kBoolean:
+      return encoded == "\x01" ? "true" : "false";
+    case IndexKind::kIp:
+      return address_text(encoded);
+    case IndexKind::kCidr:
+      if (encoded.size() != 5) return std::string();
+      return fmt::format("{}/{}", address_text(encoded), static_cast<unsigned>(encoded.back()));
+    case IndexKind::kTime:
+      return env::format_rfc3339(env::WallTime(
+          env::WallTime::duration(static_cast<int64_t>(number_of(encoded) ^ uint64_t{1} << 63))));
+    case IndexKind::kNumber:
+      return ordered_number_text(encoded);
+    case IndexKind::kVersion:
+      return std::nullopt;
+    case IndexKind::kString:
+    case IndexKind::kList:
+    case IndexKind::kUuid:
+    case IndexKind::kDevice:
+    case IndexKind::kDevices:
+      return std::string(encoded);
+  }
+  return std::nullopt;
+}
+
+bool is_searched(const Index& index) {
+  constexpr std::string_view kSearched[] = {"Addr", "Address", "Description", "HardwareAddrs", "Name"};
+  return !index.path.starts_with('@') && std::ranges::find(kSearched, index.name) != std::end(kSearched);
 }
 
 bool is_containment(const Index& index) {

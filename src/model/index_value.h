@@ -13,13 +13,19 @@ namespace mullion::model {
 
 /// The encoded values that `body` (canonical JSON) has for each index of `type`, in the order of
 /// type.indexes. Lists have any number of them; every other index has exactly one: absent members count as
-/// "", false or the zero time. "@endpoint" (the store knows owners) and containment indexes are left
+/// "", false, 0 or the zero time. "@endpoint" (the store knows owners) and containment indexes are left
 /// empty. Encodings compare byte-wise in the index's order; an unset address sorts first. No DOM is
 /// built. Content that is not JSON gives the values of an empty object.
 std::vector<std::vector<std::string>> index_values(const ObjectType& type, std::string_view key,
                                                    std::string_view body);
 /// Same for an argument a client wrote in a filter; kNotAcceptable with the text of filters.md section 2.
 Result<std::string> encode_index_argument(const Index& index, std::string_view prefix, std::string_view text);
+/// The value as a filter on the index would name it. Absent for versions, of which only the order is kept:
+/// index_text() of an object that has it tells the text.
+std::optional<std::string> index_argument_text(const Index& index, std::string_view encoded);
+/// Whether `search=` looks into the values of an index: names, addresses, descriptions. It looks into keys
+/// too.
+bool is_searched(const Index& index);
 /// The text that an index of one text orders by, as the object has it; "" when it has none.
 std::string index_text(const Index& index, std::string_view body);
 /// Whether an index asks if the object's range of addresses contains an address ("@within:FIELD" of a CIDR

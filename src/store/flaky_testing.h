@@ -100,6 +100,10 @@ class FlakyStore final : public ForwardingStore {
       dice_->roll();
       return real_->query(query);
     }
+    Result<GroupResult> group(const Grouping& grouping) const override {
+      dice_->roll();
+      return real_->group(grouping);
+    }
 
    private:
     std::shared_ptr<const Snapshot> real_;

@@ -26,6 +26,9 @@ class ForwardingStore : public Store {
   Result<void> read_log(Cursor after, const std::function<bool(const LoggedCommit&)>& visit) const override {
     return real_.read_log(after, visit);
   }
+  Result<ObjectHistory> history(const ObjectId& id, size_t most, size_t most_bytes) const override {
+    return real_.history(id, most, most_bytes);
+  }
   void show_replicas(bool shown) override { real_.show_replicas(shown); }
   bool replicas_shown() const override { return real_.replicas_shown(); }
   Result<void> drop_owner(std::string_view owner) override { return real_.drop_owner(owner); }

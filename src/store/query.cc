@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "model/index_value.h"
+#include "store/internal/search_text.h"
 
 namespace mullion::store {
 namespace {
@@ -27,11 +28,13 @@ constexpr std::array kOperators{
 
 /// Query parameters of a list that are no filters.
 /// `Token` is one: reservations and leases have it as an index.
-constexpr std::array<std::string_view, 7> kOthers = {"slim",  "params", "decode",  "aggregate",
-                                                     "token", "force",  "group-by"};
+constexpr std::array<std::string_view, 8> kOthers = {"slim",  "params", "decode",   "aggregate",
+                                                     "token", "force",  "group-by", "fields"};
 
 constexpr size_t kMaxFilters = 100;
 constexpr size_t kMaxArguments = 10'000;
+constexpr size_t kMaxSearch = 200;
+constexpr size_t kMaxWords = 8;
 
 /// `word`: the one word of the query at fault, or nothing.
 Error refuse_query(std::string_view type, std::string_view word, std::string text) {
@@ -89,6 +92,21 @@ Result<uint64_t> parse_count(std::string_view type, std::string_view name, std::
   return static_cast<uint64_t>(number);
 }
 
+Result<void> parse_search(std::string_view type, std::string_view text, std::vector<std::string>& words) {
+  if (text.size() > kMaxSearch || text.find('\0') != std::string_view::npos)
+    return refuse_query(type, "search", fmt::format("search: at most {} characters of text", kMaxSearch));
+  const std::string folded = internal::folded(text);
+  std::string_view rest = folded;
+  while (!rest.empty()) {
+    const size_t blank = std::min(rest.find_first_of(" \t\r\n"), rest.size());
+    if (blank != 0) words.emplace_back(rest.substr(0, blank));
+    rest.remove_prefix(std::min(rest.size(), blank + 1));
+  }
+  if (words.size() > kMaxWords)
+    return refuse_query(type, "search", fmt::format("search: at most {} words", kMaxWords));
+  return {};
+}
+
 }  // namespace
 
 ObjectSet::ObjectSet(std::vector<ObjectRef> objects) : objects_(std::move(objects)) {
@@ -111,6 +129,7 @@ Result<Query> parse_query(std::string_view type,
                           const std::vector<std::pair<std::string, std::string>>& parameters) {
   Query query;
   query.type = type;
+  std::optional<std::string> cursor;
   for (const auto& [name, value] : parameters) {
     if (name == "limit" || name == "offset") {
       const Result<uint64_t> count = parse_count(type, name, name == "limit" ? "Limit" : "Offset", value);
@@ -122,6 +141,10 @@ Result<Query> parse_query(std::string_view type,
       }
     } else if (name == "sort") {
       query.sort = value;
+    } else if (name == "cursor") {
+      cursor = value;
+    } else if (name == "search") {
+      if (Result<void> parsed = parse_search(type, value, query.search); !parsed) return parsed.error();
     } else if (name == "reverse") {
       query.reverse = value == "true";
     } else if (std::ranges::find(kOthers, name) == kOthers.end()) {
@@ -133,7 +156,33 @@ Result<Query> parse_query(std::string_view type,
   }
   if (query.filters.size() > kMaxFilters)
     return refuse_query(type, "", fmt::format("at most {} filters", kMaxFilters));
+  if (!cursor) return query;
+  if (query.offset != 0) return refuse_query(type, "cursor", "offset does not go with cursor");
+  Result<PagePosition> after = decode_cursor(*cursor, query.sort, query.reverse);
+  if (!after) return refuse_query(type, "cursor", after.error().messages.front());
+  query.after = std::move(*after);
   return query;
+}
+
+Result<Grouping> parse_grouping(std::string_view type,
+                                const std::vector<std::pair<std::string, std::string>>& parameters) {
+  Grouping grouping;
+  Result<Query> query = parse_query(type, parameters);
+  if (!query) return query.error();
+  grouping.query = std::move(*query);
+  for (const auto& [name, value] : parameters) {
+    if (name == "sort" || name == "reverse" || name == "offset" || name == "cursor")
+      return refuse_query(type, name,
+                          fmt::format("{} does not go with group-by: most objects come first", name));
+    if (name != "group-by") continue;
+    for (std::string& field : split_arguments(value)) grouping.fields.push_back(std::move(field));
+  }
+  if (grouping.fields.size() > 2) return refuse_query(type, "group-by", "group-by: at most two indexes");
+  grouping.limit = grouping.query.limit.value_or(grouping.limit);
+  grouping.query.limit.reset();
+  if (grouping.limit > Grouping::kMost)
+    return refuse_query(type, "limit", fmt::format("Limit of group-by cannot be above {}", Grouping::kMost));
+  return grouping;
 }
 
 bool answered_by_index(const model::Index& index, Operator op) {

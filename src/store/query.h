@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "model/object_type.h"
+#include "store/page_position.h"
 #include "store/types.h"
 
 namespace mullion::store {
@@ -57,10 +58,12 @@ using ObjectSetPtr = std::shared_ptr<const ObjectSet>;
 
 struct Query {
   std::string type;
-  std::vector<Filter> filters;  // all must hold
-  std::string sort;             // index name; empty = by key
+  std::vector<Filter> filters;      // all must hold
+  std::vector<std::string> search;  // folded words (model::is_searched()); the object has them all
+  std::string sort;                 // index name; empty = by key
   bool reverse = false;
   uint64_t offset = 0;
+  std::optional<PagePosition> after;  // the page begins behind it; not with an offset
   std::optional<uint64_t> limit;
   bool count_only = false;
   ParamResolver param_resolver;  // absent: own Params only
@@ -76,17 +79,63 @@ struct Query {
 };
 
 struct QueryResult {
-  uint64_t total = 0;               // objects of the type within the bounds, before filters
-  uint64_t matching = 0;            // after filters, before offset and limit
-  std::vector<ObjectRef> refs;      // the page, in order; empty when count_only
-  std::vector<std::string> owners;  // remote owners whose objects could have matched (freshness), sorted
+  uint64_t total = 0;                // objects of the type within the bounds, before filters
+  uint64_t matching = 0;             // after filters, before offset and limit
+  std::vector<ObjectRef> refs;       // the page, in order; empty when count_only
+  std::optional<PagePosition> last;  // of a page that is as long as its limit: where the next one goes on
+  std::vector<std::string> owners;   // remote owners whose objects could have matched (freshness), sorted
+};
+
+/// How many of the objects that a query finds have each value of one index, or each pair of values of two.
+struct Grouping {
+  static constexpr uint64_t kMost = 1000;
+  /// What is looked at in the indexes: values, or pairs of them.
+  static constexpr uint64_t kMostSteps = 100'000;
+
+  Query query;                      // its order, offset and limit do not count
+  std::vector<std::string> fields;  // indexes, the outer one first
+  uint64_t limit = 50;
+};
+
+struct Group {
+  /// One for each field, as a filter would name it; absent for objects whose list is empty.
+  std::vector<std::optional<std::string>> values;
+  uint64_t count = 0;
+};
+
+struct GroupResult {
+  uint64_t total = 0;
+  uint64_t matching = 0;
+  std::vector<Group> groups;  // most objects first, then by value
+  uint64_t other_groups = 0;  // how many more there are than the limit lets through
+  uint64_t other_count = 0;   // and the sum of what they count
+  std::vector<std::string> owners;
 };
 
 /// Parses "NAME=OP(args)" pairs (already percent-decoded) into a Query of `type`. Handles limit, offset,
-/// sort, reverse; ignores slim, params, decode, aggregate, token. Errors: kNotAcceptable with the texts of
-/// filters.md.
+/// sort, reverse, search, cursor; ignores group-by (see parse_grouping()), fields, slim, params, decode,
+/// aggregate, token. Errors: kNotAcceptable with the texts of filters.md.
 Result<Query> parse_query(std::string_view type,
                           const std::vector<std::pair<std::string, std::string>>& parameters);
+
+/// The same with `group-by`. Errors: kNotAcceptable, also for words about an order that groups do not have.
+Result<Grouping> parse_grouping(std::string_view type,
+                                const std::vector<std::pair<std::string, std::string>>& parameters);
+
+/// Tells of single objects whether a query finds them: the same meaning of filters, search and bounds,
+/// without an index. Immutable, shareable.
+class Matcher {
+ public:
+  /// kNotAcceptable as Snapshot::query().
+  static Result<Matcher> make(const model::ObjectType& type, Query query);
+  /// `owner`: kOwn, kLayered or an endpoint id.
+  bool matches(std::string_view owner, std::string_view key, std::string_view body) const;
+
+ private:
+  struct Compiled;
+  explicit Matcher(std::shared_ptr<const Compiled> compiled) : compiled_(std::move(compiled)) {}
+  std::shared_ptr<const Compiled> compiled_;
+};
 
 /// Whether the values that an index holds are enough to answer `op`; else every object is read. Addresses
 /// that a range contains are not among them, nor is the text of a version.

@@ -78,6 +78,8 @@ class Snapshot {
   virtual std::optional<std::string> secret(std::string_view space, std::string_view key) const = 0;
   /// Runs a query against exactly this view (see query.h). An error is one of the query.
   virtual Result<QueryResult> query(const Query& query) const = 0;
+  /// The same for counts by value. kNotAcceptable for a field without an index, or with too many values.
+  virtual Result<GroupResult> group(const Grouping& grouping) const = 0;
 };
 
 using CommitCallback = std::function<void(Result<Committed>)>;
@@ -121,6 +123,10 @@ class Store {
   /// epoch.
   virtual Result<void> read_log(Cursor after,
                                 const std::function<bool(const LoggedCommit&)>& visit) const = 0;
+
+  /// The newest changes of one object that the log holds, `most` at most, and their bodies `most_bytes` at
+  /// most (the newest one whatever its size). Reads the whole log, without opening what is about others.
+  virtual Result<ObjectHistory> history(const ObjectId& id, size_t most, size_t most_bytes) const = 0;
 
   /// Whether replicas (remote owners) take part in queries at all: manager off hides them at once.
   virtual void show_replicas(bool shown) = 0;

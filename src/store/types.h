@@ -141,6 +141,18 @@ struct Commit {
   bool from_log = false;               // read again later: old bodies, principal and action are not known
 };
 
+/// What the log says of one object.
+struct ObjectHistory {
+  struct Change {
+    Cursor cursor;
+    env::WallTime time;
+    std::optional<std::string> body;  // absent: it was deleted
+  };
+  std::vector<Change> changes;  // the newest ones, oldest first
+  bool more = false;            // the log has older ones too
+  env::WallTime log_begins;     // time of the oldest commit in the log
+};
+
 /// A commit as kept in the log, for followers that read it later or send it on.
 struct LoggedCommit {
   Cursor cursor;

@@ -209,6 +209,12 @@ Result<void> apply_freshness(const Call& call, const std::vector<std::string>& o
   return {};
 }
 
+void add_counts(net::Response& response, uint64_t shown, uint64_t total, uint64_t matching) {
+  response.headers.set("X-DRP-LIST-COUNT", std::to_string(shown));
+  response.headers.set("X-DRP-LIST-TOTAL-COUNT", std::to_string(total));
+  response.headers.set("X-DRP-LIST-FILTER-COUNT", std::to_string(matching));
+}
+
 void add_commit_header(const Call& call, const store::Cursor& cursor, net::Response& response) {
   response.headers.set("X-Mullion-Commit",
                        fmt::format("{} {:016x} {}", call.services.facts.id, cursor.epoch, cursor.seq));

@@ -30,6 +30,9 @@ bool parse_duration(std::string_view text, env::Duration& out);
 Result<void> apply_freshness(const Call& call, const std::vector<std::string>& owners,
                              net::Response& response);
 
+/// How many a list shows (or would show), how many there are, and how many of those the filters leave.
+void add_counts(net::Response& response, uint64_t shown, uint64_t total, uint64_t matching);
+
 /// Header that names the commit an answer follows: "OWNER EPOCHHEX SEQ".
 void add_commit_header(const Call& call, const store::Cursor& cursor, net::Response& response);
 

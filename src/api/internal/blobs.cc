@@ -49,14 +49,11 @@ void describe(net::Response& response, const FileVersion& file, const content::B
 
 net::Response refuse_transfer(const net::Request& request, const std::string& bucket, const std::string& path,
                               const Transfer& transfer, uint64_t size) {
-  const bool range = transfer.status == 416;
+  if (transfer.status == 416) return range_refused(bucket, "/" + path, request.method, size);
   Error error(ErrorCode::kBadRequest, "", bucket, "/" + path,
-              {range ? fmt::format("The range begins behind the {} bytes of the file", size)
-                     : "The file is not the one that the conditions name"});
+              {"The file is not the one that the conditions name"});
   error.status_override = transfer.status;
-  net::Response response = error_response(error, request.method);
-  if (range) response.headers.set("Content-Range", fmt::format("bytes */{}", size));
-  return response;
+  return error_response(error, request.method);
 }
 
 /// Names the content; that of files without a sum by where and when it was written.
@@ -76,8 +73,7 @@ Result<net::Response> transfer_blob(content::Blobs& blobs, const net::Request& r
   describe(response, file, info, as);
   if (transfer.status == 304) return response;
   if (transfer.status == 206) {
-    response.headers.set("Content-Range",
-                         fmt::format("bytes {}-{}/{}", transfer.bytes.first, transfer.bytes.last, info.size));
+    response.headers.set("Content-Range", content_range(transfer.bytes, info.size));
   }
   if (request.method == "HEAD" || transfer.length == 0) {
     response.headers.set("Content-Length", std::to_string(transfer.length));

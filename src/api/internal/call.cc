@@ -20,14 +20,17 @@ Services::Services(Dependencies dependencies)
       facts(std::move(dependencies.facts)),
       limits(dependencies.limits),
       clock(*dependencies.clock),
+      timers(*dependencies.timers),
       manager_on(dependencies.preferences.get("manager") == "true"),
       events(
           dependencies.store, dependencies.runtime,
           [this](std::string_view owner) { return endpoint_name(owner); }, *dependencies.clock),
+      views(dependencies.store, dependencies.runtime),
       statistics(route_table().size() + 1),
       tasks(dependencies.runtime.executor(), "api"),
       log_feed(events, tasks),
       job_log_keeper(store, runtime, job_logs, tasks),
+      job_log_news(events, job_logs, tasks, timers),
       lease(store, *dependencies.clock),
       metrics(std::move(dependencies.metrics)) {
   Result<UxPack> pack = UxPack::read(dependencies.ux_pack);

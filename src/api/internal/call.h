@@ -10,11 +10,13 @@
 #include "api/events.h"
 #include "api/internal/iso_queue.h"
 #include "api/internal/job_log_keeper.h"
+#include "api/internal/job_log_news.h"
 #include "api/internal/log_feed.h"
 #include "api/internal/memory_budget.h"
 #include "api/internal/routes.h"
 #include "api/internal/ux.h"
 #include "api/internal/ux_pack.h"
+#include "api/internal/view_hub.h"
 #include "env/turns.h"
 #include "model/object.h"
 #include "versionset/configurator.h"
@@ -48,12 +50,15 @@ struct Services {
   Facts facts;
   Limits limits;
   const env::Clock& clock;
+  const env::Timers& timers;
   std::atomic<bool> manager_on{false};  // preference `manager`
   EventBus events;
+  ViewHub views;
   std::vector<LatencyHistogram> statistics;  // by route number; the last one: no route
   env::TaskGroup tasks;
   LogFeed log_feed;
   JobLogKeeper job_log_keeper;
+  JobLogNews job_log_news;
   versionset::LeaseKeeper lease;
   env::Turns turns;  // of writes that are about the same thing: see write_support.h
   IsoQueue isos_to_unpack;

@@ -23,7 +23,8 @@ class EventReader {
 
  private:
   const auth::Principal& principal() const { return rights_.principal(); }
-  bool covers(const auth::Identity& object, std::string_view body) const;
+  bool covers(std::string_view type, std::string_view owner, std::string_view key,
+              std::string_view body) const;
 
   LiveRights rights_;
 };

@@ -113,6 +113,13 @@ Result<store::QueryResult> find_all(const Call& call, const store::Snapshot& sna
   return snapshot.query(query);
 }
 
+Result<store::GroupResult> group_all(const Call& call, const store::Snapshot& snapshot,
+                                     store::Grouping grouping) {
+  grouping.query.own_id = call.services.facts.id;
+  bound_by_rights(call, grouping.query);
+  return snapshot.group(grouping);
+}
+
 std::optional<std::string> read_found(const store::Snapshot& snapshot, const model::ObjectType& type,
                                       const store::ObjectRef& object) {
   return snapshot.get({std::string(type.prefix), object.owner, object.key});

@@ -40,6 +40,9 @@ std::optional<std::string> read_found(const store::Snapshot& snapshot, const mod
 /// How many objects of a collection exist for the caller.
 Result<uint64_t> count_all(const Services& services, const auth::Principal& principal,
                            const store::Snapshot& snapshot, std::string_view prefix);
+/// The same for counts by value.
+Result<store::GroupResult> group_all(const Call& call, const store::Snapshot& snapshot,
+                                     store::Grouping grouping);
 
 /// Calls `visit` for every object that a query about `type` matches, that exists for the caller and to which
 /// it may do `action`, until it returns false.

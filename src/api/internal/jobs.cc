@@ -5,6 +5,7 @@
 #include "api/internal/heavy.h"
 #include "api/internal/job_purge_plan.h"
 #include "api/internal/objects.h"
+#include "api/internal/transfer.h"
 #include "api/internal/write_support.h"
 #include "auth/tenants.h"
 #include "model/members.h"
@@ -107,6 +108,30 @@ bool has_no_work(const Call& call, const json::object& job) {
   return machine && has_no_task_for(*machine, model::text_member(job, "Context"));
 }
 
+/// The log, or the part of it that a Range asks for. It grows all the time: what has a size has the one of
+/// now.
+Result<net::Response> log_response(content::JobLogs& logs, const std::string& job,
+                                   const net::Request& request) {
+  const Result<uint64_t> size = logs.size(job);
+  if (!size) return size.error();
+  const FileVersion file{"", {}, *size};
+  net::Headers asked;  // a log has no version that conditions could name
+  if (const auto range = request.headers.get("Range")) asked.set("Range", std::string(*range));
+  const Transfer transfer = choose_transfer(request.method, asked, file);
+  if (transfer.status == 416) return range_refused("jobs", job, request.method, *size);
+  net::Response response;
+  response.status = transfer.status;
+  response.headers.set("Content-Type", "application/octet-stream");
+  response.headers.set("Accept-Ranges", "bytes");
+  response.headers.set("Content-Length", std::to_string(transfer.length));
+  if (transfer.status == 206) response.headers.set("Content-Range", content_range(transfer.bytes, *size));
+  if (request.method == "HEAD" || transfer.length == 0) return response;
+  Result<net::BodySourcePtr> body = logs.open_part(job, transfer.bytes.first, transfer.length);
+  if (!body) return body.error();
+  response.body = std::move(*body);
+  return response;
+}
+
 }  // namespace
 
 namespace handlers {
@@ -123,14 +148,10 @@ env::Task<Result<net::Response>> create_job(Call& call) {
 }
 
 env::Task<Result<net::Response>> show_job_log(Call& call) {
-  std::optional<Result<net::BodySourcePtr>> log;
-  co_await env::run_blocking([&] { log = call.services.job_logs.open(call.target.key); });
-  if (!*log) co_return (*log).error();
-  net::Response response;
-  response.headers.set("Content-Type", "application/octet-stream");
-  if (const auto size = (**log)->size()) response.headers.set("Content-Length", std::to_string(*size));
-  response.body = std::move(**log);
-  co_return response;
+  std::optional<Result<net::Response>> response;
+  co_await env::run_blocking(
+      [&] { response = log_response(call.services.job_logs, call.target.key, call.request); });
+  co_return std::move(*response);
 }
 
 env::Task<Result<net::Response>> append_job_log(Call& call) {
@@ -146,6 +167,7 @@ env::Task<Result<net::Response>> append_job_log(Call& call) {
   if (!appended) {
     co_return object_error(call, appended.error().code, appended.error().messages);
   }
+  services.job_log_news.grown(call.target.key, text_in(call.target.body, "Machine"));
   co_return json_response(204, std::string());
 }
 

@@ -2,25 +2,31 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "api/internal/call.h"
+#include "model/chosen_members.h"
 #include "model/object.h"
 
 namespace mullion::api {
 
 namespace json = boost::json;
 
-/// How one object is shown: slim=, params=, decode=.
+/// How one object is shown: slim=, params=, fields=, decode=.
 struct View {
   bool slim_meta = false;
   bool slim_params = false;
   bool decode = false;
-  std::vector<std::string> params;  // empty: all
-  bool plain() const { return !slim_meta && !slim_params && !decode && params.empty(); }
+  std::vector<std::string> params;             // empty: all
+  std::optional<model::ChosenMembers> fields;  // absent: all
+  bool plain() const { return !slim_meta && !slim_params && !decode && params.empty() && !fields; }
 };
-View view_of(const Call& call);
+/// kNotAcceptable when `fields` cannot be meant.
+Result<View> view_of(const Call& call);
+/// A comma list without the blanks around its entries; empty ones do not count.
+std::vector<std::string> split_list(std::string_view text);
 /// Appends the object as the client wants to see it.
 /// (`view.decode`: the caller may read secure values of this object)
 Result<void> append_shown(std::string& out, Services& services, const model::ObjectType& type,

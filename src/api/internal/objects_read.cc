@@ -1,5 +1,6 @@
 #include "api/internal/answers.h"
 #include "api/internal/finder.h"
+#include "api/internal/group_by.h"
 #include "api/internal/handlers.h"
 #include "api/internal/heavy.h"
 #include "api/internal/hooks.h"
@@ -24,20 +25,8 @@ constexpr size_t kPieceBytes = 224 * 1024;
 /// What a thread that serves makes before others have their turn: about half a millisecond.
 constexpr size_t kInlineBytes = 512 * 1024;
 constexpr uint64_t kInlineRefs = 1024;
-
-std::vector<std::string> split_list(std::string_view text) {
-  std::vector<std::string> items;
-  while (!text.empty()) {
-    const size_t comma = text.find(',');
-    std::string_view item = text.substr(0, comma);
-    while (item.starts_with(' ')) item.remove_prefix(1);
-    while (item.ends_with(' ')) item.remove_suffix(1);
-    if (!item.empty()) items.emplace_back(item);
-    if (comma == std::string_view::npos) break;
-    text.remove_prefix(comma + 1);
-  }
-  return items;
-}
+/// A reduced list reads more than it shows: at most so much for each byte that a piece may have.
+constexpr size_t kReadPerByte = 2;
 
 /// The objects of a query as a JSON array, made piece by piece so that memory does not grow with the list.
 /// Each piece shows the objects as they are when it is made: one deleted meanwhile is left out, one changed
@@ -97,7 +86,10 @@ class ListBody final : public net::BodySource {
     offset_ = 0;
     if (!begun_) buffer_ += '[';
     begun_ = true;
-    while (!refs_.empty() && buffer_.size() < bytes) append(snapshot, refs_.take());
+    read_ = 0;
+    const size_t read = bytes > SIZE_MAX / kReadPerByte ? SIZE_MAX : bytes * kReadPerByte;
+    const auto enough = [&] { return buffer_.size() >= bytes || (read_ >= read && !buffer_.empty()); };
+    while (!refs_.empty() && !enough()) append(snapshot, refs_.take());
     if (!refs_.empty()) return;
     buffer_ += ']';
     done_ = true;
@@ -108,6 +100,7 @@ class ListBody final : public net::BodySource {
     std::optional<std::string> body = read_found(snapshot, type_, ref);
     if (!body || !still_readable(ref, *body)) return;
     target.body = std::move(*body);
+    read_ += target.body.size();
     const size_t before = buffer_.size();
     if (written_) buffer_ += ',';
     const std::string secret = visible_secret(rights_.principal(), snapshot, type_, target);
@@ -142,6 +135,7 @@ class ListBody final : public net::BodySource {
   uint64_t generation_;  // of the rights that the query was bound by
   std::string buffer_;
   size_t offset_ = 0;
+  size_t read_ = 0;  // bytes of bodies, for the piece that is made
   bool begun_ = false;
   bool written_ = false;
   bool done_ = false;
@@ -212,9 +206,10 @@ env::Task<Result<store::QueryResult>> run_query(const Call& call, const store::Q
   co_return error;
 }
 
-std::unique_ptr<ListBody> list_body(const Call& call, const std::vector<store::ObjectRef>& refs) {
-  return std::make_unique<ListBody>(call.services, *call.type, PackedRefs(refs), view_of(call),
-                                    live_rights(call), caller_of(call));
+std::unique_ptr<ListBody> list_body(const Call& call, const View& view,
+                                    const std::vector<store::ObjectRef>& refs) {
+  return std::make_unique<ListBody>(call.services, *call.type, PackedRefs(refs), view, live_rights(call),
+                                    caller_of(call));
 }
 
 /// A list that is sent in pieces remembers what it is to show for as long as the client takes.
@@ -224,13 +219,6 @@ Result<net::BodySourcePtr> streamed_list(const Call& call, std::unique_ptr<ListB
     return Error(ErrorCode::kUnavailable, "Too many long lists are being sent; try again, or ask for less");
   body->hold(std::move(*share));
   return net::BodySourcePtr(std::move(body));
-}
-
-/// How many there are, how many the filters leave, and how many of those the answer holds (or would hold).
-void add_counts(const store::QueryResult& result, uint64_t shown, net::Response& response) {
-  response.headers.set("X-DRP-LIST-COUNT", std::to_string(shown));
-  response.headers.set("X-DRP-LIST-TOTAL-COUNT", std::to_string(result.total));
-  response.headers.set("X-DRP-LIST-FILTER-COUNT", std::to_string(result.matching));
 }
 
 /// The wait that `Prefer: wait=DUR` asks for; zero when there is none.
@@ -272,7 +260,21 @@ env::Task<Result<void>> long_poll(Call& call, std::string_view known) {
 
 }  // namespace
 
-View view_of(const Call& call) {
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> items;
+  while (!text.empty()) {
+    const size_t comma = text.find(',');
+    std::string_view item = text.substr(0, comma);
+    while (item.starts_with(' ')) item.remove_prefix(1);
+    while (item.ends_with(' ')) item.remove_suffix(1);
+    if (!item.empty()) items.emplace_back(item);
+    if (comma == std::string_view::npos) break;
+    text.remove_prefix(comma + 1);
+  }
+  return items;
+}
+
+Result<View> view_of(const Call& call) {
   View view;
   view.decode = call.flag("decode");
   if (const auto slim = call.request.query_value("slim")) {
@@ -282,6 +284,13 @@ View view_of(const Call& call) {
     }
   }
   if (const auto params = call.request.query_value("params")) view.params = split_list(*params);
+  const auto fields = call.request.query_value("fields");
+  if (!fields) return view;
+  Result<model::ChosenMembers> chosen = model::ChosenMembers::parse(*fields);
+  if (!chosen)
+    return Error(chosen.error().code, "GET", std::string(call.type->prefix), "", chosen.error().messages);
+  chosen->add(call.type->key_field);
+  view.fields = std::move(*chosen);
   return view;
 }
 
@@ -314,7 +323,8 @@ Result<void> append_shown(std::string& out, Services& services, const model::Obj
     if (view.decode && !store::is_remote(target.owner))
       decode_params(services, type.prefix, target.key, params.get_object());
   }
-  const bool reduced = view.slim_meta || view.slim_params || !view.params.empty();
+  const bool reduced = view.slim_meta || view.slim_params || !view.params.empty() || view.fields;
+  if (view.fields) *object = view.fields->of(*object);
   if (type.traits.has_partial && reduced) (*object)["Partial"] = true;
   if (with_endpoint) (*object)["Endpoint"] = services.endpoint_name(target.owner);
   model::append_json(out, *object);
@@ -324,15 +334,18 @@ Result<void> append_shown(std::string& out, Services& services, const model::Obj
 namespace handlers {
 
 env::Task<Result<net::Response>> list_objects(Call& call) {
+  if (call.request.query_value("group-by")) co_return co_await list_groups(call);
   Result<store::Query> query = query_of(call);
   if (!query) co_return query.error();
+  const Result<View> view = view_of(call);
+  if (!view) co_return view.error();
   uint64_t shown = 0;
   std::optional<std::string> small;
   std::unique_ptr<ListBody> large;
   const UseResult use = [&](const store::Snapshot& snapshot, store::QueryResult& found, size_t bytes) {
     const std::vector<store::ObjectRef> refs = std::move(found.refs);
     shown = refs.size();
-    std::unique_ptr<ListBody> body = list_body(call, refs);
+    std::unique_ptr<ListBody> body = list_body(call, *view, refs);
     if (shown <= kSmallList) {
       small = body->take_all(snapshot, bytes);
       return small.has_value();
@@ -343,7 +356,10 @@ env::Task<Result<net::Response>> list_objects(Call& call) {
   Result<store::QueryResult> result = co_await run_query(call, *query, use);
   if (!result) co_return result.error();
   net::Response response = json_response(200, std::move(small).value_or(""));
-  add_counts(*result, shown, response);
+  add_counts(response, shown, result->total, result->matching);
+  if (result->last)
+    response.headers.set("X-Mullion-Cursor",
+                         store::encode_cursor(query->sort, query->reverse, *result->last));
   Result<void> fresh = apply_freshness(call, result->owners, response);
   if (!fresh) co_return fresh.error();
   if (!large) co_return response;
@@ -362,13 +378,15 @@ env::Task<Result<net::Response>> count_objects(Call& call) {
   if (!result) co_return result.error();
   net::Response response = json_response(200, std::string());
   const uint64_t behind = result->matching - std::min(offset, result->matching);
-  add_counts(*result, std::min(limit, behind), response);
+  add_counts(response, std::min(limit, behind), result->total, result->matching);
   Result<void> fresh = apply_freshness(call, result->owners, response);
   if (!fresh) co_return fresh.error();
   co_return response;
 }
 
 env::Task<Result<net::Response>> show_object(Call& call) {
+  const Result<View> view = view_of(call);
+  if (!view) co_return view.error();
   const auto known = call.request.headers.get("If-None-Match");
   if (known && etag_matches(*known, etag_of(call.target.body))) {
     Result<void> waited = co_await long_poll(call, *known);
@@ -395,7 +413,7 @@ env::Task<Result<net::Response>> show_object(Call& call) {
   const std::string secret =
       visible_secret(call.principal, *call.services.store.snapshot(), *call.type, call.target);
   call.target.body = with_secret(*call.type, std::move(call.target.body), secret);
-  Result<void> shown = append_shown(text, call.services, *call.type, call.target, view_of(call));
+  Result<void> shown = append_shown(text, call.services, *call.type, call.target, *view);
   if (!shown) co_return shown.error();
   response.body = std::move(text);
   co_return response;

@@ -63,7 +63,7 @@ namespace handlers {
 env::Task<Result<net::Response>> list_params(Call& call) {
   Result<json::object> params = wanted_params(call);
   if (!params) co_return params.error();
-  keep_params(*params, view_of(call).params);
+  keep_params(*params, split_list(call.query_text("params")));
   net::Response response = json_response(200, json::value(std::move(*params)));
   Result<void> fresh = add_age(call, response);
   if (!fresh) co_return fresh.error();

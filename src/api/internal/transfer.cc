@@ -1,5 +1,7 @@
 #include "api/internal/transfer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "api/internal/answers.h"
@@ -98,6 +100,20 @@ Transfer choose_transfer(std::string_view method, const net::Headers& headers, c
       return {206, bytes, bytes.last - bytes.first + 1};
   }
   return whole;
+}
+
+std::string content_range(const net::ByteRange& bytes, uint64_t size) {
+  return fmt::format("bytes {}-{}/{}", bytes.first, bytes.last, size);
+}
+
+net::Response range_refused(std::string_view model, std::string_view key, std::string_view method,
+                            uint64_t size) {
+  Error error(ErrorCode::kBadRequest, "", std::string(model), std::string(key),
+              {fmt::format("The range begins behind the {} bytes of the file", size)});
+  error.status_override = 416;
+  net::Response response = error_response(error, method);
+  response.headers.set("Content-Range", fmt::format("bytes */{}", size));
+  return response;
 }
 
 std::string_view media_type(std::string_view path) {

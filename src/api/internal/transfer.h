@@ -27,6 +27,12 @@ struct Transfer {
 /// of the RFC. Ranges count for GET only.
 Transfer choose_transfer(std::string_view method, const net::Headers& headers, const FileVersion& file);
 
+/// "bytes FIRST-LAST/SIZE".
+std::string content_range(const net::ByteRange& bytes, uint64_t size);
+/// The refusal (416) of a range that begins behind the `size` bytes there are.
+net::Response range_refused(std::string_view model, std::string_view key, std::string_view method,
+                            uint64_t size);
+
 /// Content-Type by the extension of a file's name, "application/octet-stream" when it says nothing.
 std::string_view media_type(std::string_view path);
 

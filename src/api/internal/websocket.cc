@@ -5,8 +5,10 @@
 #include "api/internal/answers.h"
 #include "api/internal/event_reader.h"
 #include "api/internal/handlers.h"
+#include "api/internal/heavy.h"
 #include "api/internal/live_rights.h"
 #include "api/internal/log.h"
+#include "api/internal/view_look.h"
 #include "net/target.h"
 
 namespace mullion::api {
@@ -17,6 +19,9 @@ constexpr uint16_t kGoingAway = 1001;
 constexpr std::string_view kLoginEnded = "The login ended";
 constexpr std::string_view kTooSlow = "events wait for a reader that is too slow; connect again";
 
+constexpr std::string_view kWatch = "watch ";
+constexpr std::string_view kUnwatch = "unwatch ";
+
 using SocketPtr = std::shared_ptr<net::WebSocket>;
 
 /// What an event conversation needs after its request is gone.
@@ -24,8 +29,42 @@ struct Conversation {
   Services& services;
   EventReader reader;
   std::shared_ptr<EventQueue> queue;
+  env::Caller caller;
   SocketPtr socket;
+  std::shared_ptr<ViewWatches> views;  // since the first one was watched
 };
+
+/// Views are looked at again soon after rights change, also those of others: that may be what one is counted
+/// by.
+env::Task<void> look_again_when_rights_change(env::Signal changes, std::weak_ptr<ViewWatches> watched) {
+  constexpr env::Duration kLook = std::chrono::seconds(30);
+  while (!watched.expired()) {
+    const uint64_t seen = changes.version();
+    const bool changed = co_await changes.wait(seen, kLook);
+    if (!changed) continue;
+    if (const std::shared_ptr<ViewWatches> views = watched.lock()) views->look_again();
+    const bool slept = co_await env::sleep_for(ViewPace::kShortest);
+    if (!slept) co_return;
+  }
+}
+
+ViewWatches& views_of(Conversation& conversation) {
+  if (conversation.views) return *conversation.views;
+  Services& services = conversation.services;
+  const auto tell = [queue = conversation.queue](std::string_view action, const std::string& name,
+                                                 const std::string& object) {
+    queue->tell("view", action, name, object);
+  };
+  conversation.views =
+      ViewWatches::make({services.views, services.clock, services.timers,
+                         make_view_look(services, conversation.reader.rights(), conversation.caller), tell});
+  services.tasks.spawn("views", [views = conversation.views] { return views->run(); });
+  services.tasks.spawn("rights of views", [changes = services.authenticator.changes(),
+                                           views = std::weak_ptr(conversation.views)] {
+    return look_again_when_rights_change(changes, views);
+  });
+  return *conversation.views;
+}
 
 void obey(Conversation& conversation, const std::string& text) {
   constexpr std::string_view kRegister = "register ";
@@ -34,8 +73,13 @@ void obey(Conversation& conversation, const std::string& text) {
     conversation.queue->register_pattern(text.substr(kRegister.size()));
   } else if (text.starts_with(kDeregister)) {
     conversation.queue->deregister_pattern(text.substr(kDeregister.size()));
+  } else if (text.starts_with(kWatch)) {
+    views_of(conversation).watch(std::string_view(text).substr(kWatch.size()));
+  } else if (text.starts_with(kUnwatch)) {
+    views_of(conversation).unwatch(std::string_view(text).substr(kUnwatch.size()));
   } else {
-    conversation.queue->acknowledge_error(text, "Expected: register PATTERN or deregister PATTERN");
+    conversation.queue->acknowledge_error(
+        text, "Expected: register PATTERN, deregister PATTERN, watch NAME COLLECTION?QUERY or unwatch NAME");
   }
 }
 
@@ -70,6 +114,7 @@ env::Task<void> converse(std::shared_ptr<Conversation> conversation) {
     if (!message) break;
     obey(*conversation, message->data);
   }
+  if (conversation->views) conversation->views->close();
   conversation->queue->close();
   --conversation->services.websockets;
 }
@@ -86,10 +131,17 @@ void watch_rights(Services& services, LiveRights rights, const SocketPtr& socket
                         far = std::weak_ptr(socket)] { return close_when_rights_end(changes, rights, far); });
 }
 
-env::Task<void> pump(SocketPtr from, SocketPtr to) {
+/// Views are counted with the rights of a login, and the far end knows that of this server alone.
+bool asks_for_view(std::string_view command) {
+  return command.starts_with(kWatch) || command.starts_with(kUnwatch);
+}
+
+/// `commands`: what is read are those of an event connection.
+env::Task<void> pump(SocketPtr from, SocketPtr to, bool commands = false) {
   while (true) {
     Result<net::WebSocket::Message> message = co_await from->read();
     if (!message) break;
+    if (commands && asks_for_view(message->data)) continue;
     Result<void> sent = co_await to->write(std::move(message->data), message->binary);
     if (!sent) break;
   }
@@ -137,7 +189,7 @@ env::Task<Result<net::Response>> forward_websocket(Call& call, std::string owner
     services.tasks.spawn("websocket", [far, near, reader, events_of] {
       return reader ? pump_events(far, near, reader, *events_of) : pump(far, near);
     });
-    return pump(near, far);
+    return pump(near, far, reader != nullptr);
   };
   co_return response;
 }
@@ -145,9 +197,9 @@ env::Task<Result<net::Response>> forward_websocket(Call& call, std::string owner
 namespace handlers {
 
 env::Task<Result<net::Response>> open_websocket(Call& call) {
-  auto conversation = std::make_shared<Conversation>(
-      Conversation{call.services, EventReader(live_rights(call)),
-                   call.services.events.open(call.services.limits.websocket_queue), nullptr});
+  auto conversation = std::make_shared<Conversation>(Conversation{
+      call.services, EventReader(live_rights(call)),
+      call.services.events.open(call.services.limits.websocket_queue), caller_of(call), nullptr, nullptr});
   net::Response response;
   response.status = 101;
   response.upgrade = [conversation](SocketPtr socket) -> env::Task<void> {

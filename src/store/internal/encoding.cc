@@ -129,6 +129,14 @@ std::string encode_log_entry(const Command& command) {
   return out;
 }
 
+std::string log_entry_mark(const ObjectId& id) {
+  std::string out;
+  put_text(out, id.type);
+  put_text(out, id.owner);
+  put_text(out, id.key);
+  return out;
+}
+
 Result<LoggedCommit> decode_log_entry(const Cursor& cursor, std::string_view bytes, const Codec& codec) {
   LoggedCommit commit;
   commit.cursor = cursor;

@@ -52,6 +52,8 @@ bool read_origin(Reader& in, std::optional<Origin>& out);
 
 /// The part of a command that may leave the server, for the log; bodies stay as they are at rest.
 std::string encode_log_entry(const Command& command);
+/// Bytes that every entry about `id` has in it, and hardly any other.
+std::string log_entry_mark(const ObjectId& id);
 /// kCorrupt when the bytes are damaged.
 Result<LoggedCommit> decode_log_entry(const Cursor& cursor, std::string_view bytes, const Codec& codec);
 /// Only the time of an entry, for trimming.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
 
 #include "model/index_value.h"
 
@@ -147,6 +148,8 @@ void TypeIndex::apply(std::string_view key, OwnerId owner, std::optional<std::st
   using Values = std::vector<std::vector<std::string>>;
   Values before = type_ != nullptr && old_body ? model::index_values(*type_, key, *old_body) : Values();
   Values after = type_ != nullptr && new_body ? model::index_values(*type_, key, *new_body) : Values();
+  std::string searched = search_ ? search_text(*type_, key, after) : std::string();
+  const bool same_search = search_ && old_body && searched == search_text(*type_, key, before);
   const auto [entry, created] = by_key_.try_emplace(RowKey{std::string(key), owner}, 0);
   if (created) {
     entry->second = new_row(entry);
@@ -158,6 +161,7 @@ void TypeIndex::apply(std::string_view key, OwnerId owner, std::optional<std::st
     forget_equal(before, after);
     remove_values(entry->second, before);
   }
+  if (search_ && !same_search) search_->set(entry->second, new_body ? searched : "");
   if (!new_body) return drop_row(entry);
   add_values(entry->second, after);
 }
@@ -273,7 +277,7 @@ std::vector<OwnerId> TypeIndex::remote_owners(const RowSet& rows) const {
 }
 
 bool TypeIndex::in_key_order(const RowSet& matching, bool reverse, uint64_t needed, const Visit& visit,
-                             const std::vector<uint32_t>* candidates) const {
+                             const std::vector<uint32_t>* candidates, const RowKey* after) const {
   const uint64_t count = matching.size();
   if (count == 0) return true;
   needed = std::min(needed, count);
@@ -287,12 +291,29 @@ bool TypeIndex::in_key_order(const RowSet& matching, bool reverse, uint64_t need
   const uint64_t walked = candidates == nullptr ? by_key_.size() : candidates->size();
   if (walked / count * needed < count * kSortCost) {
     const auto of_entry = [](const ByKey::value_type& entry) { return entry.second; };
-    if (candidates == nullptr && reverse) return walk(by_key_.rbegin(), by_key_.rend(), of_entry);
-    if (candidates == nullptr) return walk(by_key_.begin(), by_key_.end(), of_entry);
-    if (reverse) return walk(candidates->rbegin(), candidates->rend(), std::identity());
-    return walk(candidates->begin(), candidates->end(), std::identity());
+    if (candidates == nullptr && reverse) {
+      const auto end = after == nullptr ? by_key_.end() : by_key_.lower_bound(*after);
+      return walk(std::make_reverse_iterator(end), by_key_.rend(), of_entry);
+    }
+    if (candidates == nullptr)
+      return walk(after == nullptr ? by_key_.begin() : by_key_.upper_bound(*after), by_key_.end(), of_entry);
+    const auto key_of = [this](uint32_t row) -> const RowKey& { return rows_[row]->first; };
+    if (reverse) {
+      const auto end =
+          after == nullptr ? candidates->end() : std::ranges::lower_bound(*candidates, *after, {}, key_of);
+      return walk(std::make_reverse_iterator(end), candidates->rend(), std::identity());
+    }
+    return walk(
+        after == nullptr ? candidates->begin() : std::ranges::upper_bound(*candidates, *after, {}, key_of),
+        candidates->end(), std::identity());
   }
   std::vector<uint32_t> rows = matching.rows();
+  if (after != nullptr) {
+    std::erase_if(rows, [&](uint32_t row) {
+      return reverse ? rows_[row]->first >= *after : rows_[row]->first <= *after;
+    });
+    needed = std::min<uint64_t>(needed, rows.size());
+  }
   const auto before = [&](uint32_t a, uint32_t b) {
     return reverse ? rows_[b]->first < rows_[a]->first : rows_[a]->first < rows_[b]->first;
   };
@@ -324,6 +345,14 @@ void TypeIndex::in_column_order(const RowSet& matching, const Order& order, cons
     if (left == nullptr || right == nullptr) return left == nullptr;
     return *left < *right;
   };
+  if (order.after != nullptr) {
+    std::erase_if(rows, [&](uint32_t row) {
+      const std::optional<std::string> value =
+          values[row] == nullptr ? std::nullopt : std::optional(*values[row]);
+      const auto compared = std::tie(value, rows_[row]->first) <=> std::tie(order.after_value, *order.after);
+      return order.reverse ? compared >= 0 : compared <= 0;
+    });
+  }
   const auto middle =
       rows.begin() + static_cast<std::ptrdiff_t>(std::min<uint64_t>(order.needed, rows.size()));
   std::ranges::partial_sort(rows, middle,
@@ -340,8 +369,14 @@ void TypeIndex::in_owner_order(const RowSet& matching, const Order& order, const
     by_name[owner < kFirstRemoteId ? query.own_id : owner_name_(owner)].unite(rows);
   auto walk = [&](auto first, auto last) {
     for (; first != last; ++first) {
+      const RowKey* after = nullptr;
+      if (order.after != nullptr) {
+        const int compared = first->first.compare(order.after_value.value_or(""));
+        if (order.reverse ? compared > 0 : compared < 0) continue;
+        if (compared == 0) after = order.after;
+      }
       first->second.intersect(matching);
-      if (!in_key_order(first->second, order.reverse, order.needed, visit)) return;
+      if (!in_key_order(first->second, order.reverse, order.needed, visit, nullptr, after)) return;
     }
   };
   if (order.reverse) {
@@ -362,24 +397,43 @@ void TypeIndex::in_value_order(const RowSet& matching, const Order& order, const
         [&](const std::string& value) { return postings.upper_bound(value); },
         [&](auto from, auto to) { first = from, last = to; });
   }
+  const bool after_valued = order.after != nullptr && order.after_value;
+  if (after_valued) {  // what lies before the page needs no walk either
+    const std::string& value = *order.after_value;
+    const auto from = order.reverse ? postings.upper_bound(value) : postings.lower_bound(value);
+    const auto lies_before = [](auto a, auto b, const Postings& in) {
+      return a != in.end() && (b == in.end() || a->first < b->first);
+    };
+    if (!order.reverse && lies_before(first, from, postings)) first = from;
+    if (order.reverse && lies_before(from, last, postings)) last = from;
+    if (lies_before(last, first, postings)) last = first;
+  }
   RowSet without = matching;
   without.subtract(with_value_[*order.sort]);
+  const auto visit_rows_without = [&] {
+    if (after_valued && !order.reverse) return true;  // they come before every value
+    const RowKey* after = after_valued ? nullptr : order.after;
+    return in_key_order(without, order.reverse, order.needed, visit, nullptr, after);
+  };
   auto walk = [&](auto from, auto to) {
+    if (order.after != nullptr && !after_valued && order.reverse) return true;  // all values are passed
     for (; from != to; ++from) {
-      if (const std::optional<uint32_t> row = from->second.single()) {  // as almost all names have
+      const RowKey* after = after_valued && from->first == *order.after_value ? order.after : nullptr;
+      const std::optional<uint32_t> row = from->second.single();  // as almost all names have
+      if (row && after == nullptr) {
         if (matching.contains(*row) && !visit(*row)) return false;
         continue;
       }
       RowSet wanted = from->second;
       wanted.intersect(matching);
-      if (!in_key_order(wanted, order.reverse, order.needed, visit)) return false;
+      if (!in_key_order(wanted, order.reverse, order.needed, visit, nullptr, after)) return false;
     }
     return true;
   };
   if (!order.reverse) {
-    if (in_key_order(without, false, order.needed, visit)) walk(first, last);
+    if (visit_rows_without()) walk(first, last);
   } else if (walk(std::make_reverse_iterator(last), std::make_reverse_iterator(first))) {
-    in_key_order(without, true, order.needed, visit);
+    visit_rows_without();
   }
 }
 
@@ -388,7 +442,7 @@ void TypeIndex::in_order(const RowSet& matching, const Order& order, const Query
   const uint64_t count = matching.size();
   if (count == 0) return;
   if (!order.sort) {
-    in_key_order(matching, order.reverse, order.needed, visit, order.candidates);
+    in_key_order(matching, order.reverse, order.needed, visit, order.candidates, order.after);
     return;
   }
   if (type_->indexes[*order.sort].path == "@endpoint") return in_owner_order(matching, order, query, visit);
@@ -399,9 +453,8 @@ void TypeIndex::in_order(const RowSet& matching, const Order& order, const Query
   in_value_order(matching, order, visit);
 }
 
-TypeIndex::Answer TypeIndex::run(const Query& query, const CompiledQuery& compiled, bool remote) const {
-  Answer answer;
-  const StandingSetPtr among = query.among.empty() ? nullptr : rows_among(query.among.front());
+RowSet TypeIndex::matching_rows(const Query& query, const CompiledQuery& compiled, bool remote,
+                                const StandingSetPtr& among, Answer& answer) const {
   RowSet matching = rows_within_bounds(query, compiled, remote, among);
   answer.total = matching.size();
   for (const CompiledFilter& filter : compiled.filters) {
@@ -414,7 +467,16 @@ TypeIndex::Answer TypeIndex::run(const Query& query, const CompiledQuery& compil
     if (!filter.index_position()) answer.complete = false;
   }
   narrow_by_parameters(query, compiled, matching);
+  if (!query.search.empty()) matching.intersect(rows_searched(query.search));
   answer.matching = matching.size();
+  return matching;
+}
+
+TypeIndex::Answer TypeIndex::run(const Query& query, const CompiledQuery& compiled, bool remote,
+                                 const std::optional<After>& after) const {
+  Answer answer;
+  const StandingSetPtr among = query.among.empty() ? nullptr : rows_among(query.among.front());
+  const RowSet matching = matching_rows(query, compiled, remote, among, answer);
   const bool nothing = query.count_only || query.limit == std::optional<uint64_t>(0);
   if (answer.complete && nothing) return answer;
   constexpr uint64_t kAll = std::numeric_limits<uint64_t>::max();
@@ -425,6 +487,18 @@ TypeIndex::Answer TypeIndex::run(const Query& query, const CompiledQuery& compil
     if (order.sort && filter.index_position() == order.sort && is_range(filter.op())) order.range = &filter;
   }
   if (among) order.candidates = &among->in_key_order;
+  std::optional<RowKey> after_key;
+  if (after) {
+    after_key = RowKey{after->key, after->owner};
+    order.after_value = after->value;
+    order.after = &*after_key;
+  }
+  if (after && !answer.complete) {  // all of them are asked for what no index knows: they count, wherever
+    uint64_t behind = 0;
+    in_order(matching, order, query, [&](uint32_t) { return ++behind, true; });
+    answer.before = answer.matching - behind;
+    order.after = nullptr;
+  }
   uint64_t skipped = 0;
   in_order(matching, order, query, [&](uint32_t row) {
     if (skipped < offset) return ++skipped, true;

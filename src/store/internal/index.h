@@ -14,6 +14,7 @@
 #include "store/internal/encoding.h"
 #include "store/internal/match.h"
 #include "store/internal/row_set.h"
+#include "store/internal/search_text.h"
 
 namespace mullion::store::internal {
 
@@ -39,17 +40,42 @@ class TypeIndex {
     std::vector<Ref> refs;
     std::vector<OwnerId> owners;
     bool complete = true;
+    uint64_t before = 0;  // when not complete: how many of the refs lie before the page
+  };
+  /// Where a page begins: behind this value and key.
+  struct After {
+    std::optional<std::string> value;
+    std::string key;
+    OwnerId owner;
   };
   /// `remote`: whether remote owners are shown. Filters on parameters need bodies: with them the answer is
   /// not complete, its refs are all rows that passed the other filters, in order, before paging.
-  Answer run(const Query& query, const CompiledQuery& compiled, bool remote) const;
+  Answer run(const Query& query, const CompiledQuery& compiled, bool remote,
+             const std::optional<After>& after = {}) const;
+
+  struct Groups {
+    struct Group {
+      std::vector<std::optional<std::string>> values;  // encoded
+      uint64_t count = 0;
+      std::optional<Answer::Ref> sample;  // an object that has them, to read their text from
+    };
+    uint64_t total = 0;
+    uint64_t matching = 0;
+    std::vector<Group> groups;  // most objects first, at most as many as asked for
+    uint64_t other_groups = 0;
+    uint64_t other_count = 0;
+    std::vector<OwnerId> owners;
+  };
+  /// `positions`: of the indexes to group by. Precondition: every filter of `compiled` is on an index.
+  Result<Groups> group(const Grouping& grouping, const CompiledQuery& compiled,
+                       const std::vector<size_t>& positions, bool remote) const;
 
   /// The local objects whose value in the index at `position` is `value`.
   std::vector<Answer::Ref> local_rows_with(size_t position, std::string_view value) const;
 
   size_t rows() const { return by_key_.size(); }
   /// Memory it takes, about.
-  size_t bytes() const { return bytes_; }
+  size_t bytes() const;
 
  private:
   struct RowKey {
@@ -70,6 +96,8 @@ class TypeIndex {
     uint64_t needed = 0;
     const CompiledFilter* range = nullptr;  // a filter on `sort` that only one stretch of values passes
     const std::vector<uint32_t>* candidates = nullptr;  // all rows that may match, by key
+    std::optional<std::string> after_value = {};
+    const RowKey* after = nullptr;  // rows up to this one, in the order of `after_value`, are passed over
   };
 
   /// The rows of an object set that queries come back with, kept up to date.
@@ -108,12 +136,35 @@ class TypeIndex {
 
   void in_order(const RowSet& matching, const Order& order, const Query& query, const Visit& visit) const;
   bool in_key_order(const RowSet& matching, bool reverse, uint64_t needed, const Visit& visit,
-                    const std::vector<uint32_t>* candidates = nullptr) const;
+                    const std::vector<uint32_t>* candidates = nullptr, const RowKey* after = nullptr) const;
   void in_owner_order(const RowSet& matching, const Order& order, const Query& query,
                       const Visit& visit) const;
   void in_value_order(const RowSet& matching, const Order& order, const Visit& visit) const;
   void in_column_order(const RowSet& matching, const Order& order, const Visit& visit) const;
   const Column& column(size_t index) const;
+  /// What matches, and into `answer` what was counted on the way.
+  RowSet matching_rows(const Query& query, const CompiledQuery& compiled, bool remote,
+                       const StandingSetPtr& among, Answer& answer) const;
+
+  RowSet rows_searched(const std::vector<std::string>& words) const;
+
+  using Value = std::optional<std::string_view>;  // encoded; absent where a list is empty
+  using Values = std::vector<std::optional<std::string>>;
+  struct CountedGroup {
+    Values values;
+    uint64_t count;
+    std::optional<uint32_t> row;
+  };
+  Groups largest(std::vector<CountedGroup> counted, uint64_t limit) const;
+  /// Takes each value that some of the rows have, with those rows when they were asked for.
+  using VisitValue = std::function<void(Value value, uint64_t count, RowSet rows)>;
+  /// Counts one step for each value it looks at; false when that is more than `steps` lets it.
+  bool by_value(size_t position, const RowSet& rows, const Query& query, bool with_rows, uint64_t& steps,
+                const VisitValue& visit) const;
+  bool by_owner(const RowSet& rows, const Query& query, bool with_rows, uint64_t& steps,
+                const VisitValue& visit) const;
+  bool by_column(size_t position, const RowSet& rows, bool with_rows, uint64_t& steps,
+                 const VisitValue& visit) const;
 
   const model::ObjectType* type_;
   OwnerName owner_name_;
@@ -129,6 +180,12 @@ class TypeIndex {
   mutable std::vector<StandingSetPtr> standing_sets_;  // oldest first; only a change of the index alters one
   mutable std::mutex columns_mutex_;
   mutable std::vector<std::unique_ptr<Column>> columns_;  // of indexes that were sorted by
+  mutable std::mutex search_mutex_;
+  mutable std::unique_ptr<SearchText> search_;  // since the first search
 };
+
+/// What `search` finds in an object with these values.
+std::string search_text(const model::ObjectType& type, std::string_view key,
+                        const std::vector<std::vector<std::string>>& values);
 
 }  // namespace mullion::store::internal

@@ -111,6 +111,16 @@ bool RowSet::intersects(const RowSet& other) const {
   return roaring_bitmap_intersect(many_, other.many_);
 }
 
+uint64_t RowSet::size_with(const RowSet& other) const {
+  if (many_ != nullptr && other.many_ != nullptr) return roaring_bitmap_and_cardinality(many_, other.many_);
+  return intersects(other) ? 1 : 0;
+}
+
+std::optional<uint32_t> RowSet::first() const {
+  if (empty()) return std::nullopt;
+  return many_ != nullptr ? roaring_bitmap_minimum(many_) : single_;
+}
+
 std::vector<uint32_t> RowSet::rows() const {
   std::vector<uint32_t> out(size());
   if (many_ != nullptr) {

@@ -34,6 +34,10 @@ class RowSet {
   void intersect(const RowSet& other);
   void subtract(const RowSet& other);
   bool intersects(const RowSet& other) const;
+  /// How many rows both have.
+  uint64_t size_with(const RowSet& other) const;
+  /// The lowest row number, absent when there is none.
+  std::optional<uint32_t> first() const;
   /// In ascending row number.
   std::vector<uint32_t> rows() const;
   void for_each(const std::function<void(uint32_t)>& visit) const;

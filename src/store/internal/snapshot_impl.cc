@@ -125,18 +125,138 @@ class SnapshotImpl final : public Snapshot {
     const Result<CompiledQuery> compiled = compile_query(type, query);
     if (!compiled) return compiled.error();
     Result<QueryResult> result = objects_of(query, &type, *compiled);
-    const bool bounded = !compiled->bounds.empty() || !query.among.empty() || query.visible;
-    if (result && !bounded && type.traits.replicated && store_.replicas_shown())
-      add_followed_owners(query, *compiled, result->owners);
+    if (result && counts_followed_owners(query, type)) add_followed_owners(query, *compiled, result->owners);
+    if (result && query.limit && !result->refs.empty() && result->refs.size() == *query.limit)
+      result->last = position_of(type, query, *compiled, result->refs.back());
+    return result;
+  }
+
+  Result<GroupResult> group(const Grouping& grouping) const override {
+    const model::ObjectType& type = store_.types().find_or_bare(grouping.query.type);
+    const Result<std::vector<size_t>> positions = grouped_positions(type, grouping);
+    if (!positions) return positions.error();
+    const Result<CompiledQuery> compiled = compile_query(type, grouping.query);
+    if (!compiled) return compiled.error();
+    Result<GroupResult> result = on_indexes(*compiled) ? groups_of(grouping, type, *compiled, *positions)
+                                                       : groups_of_found(grouping, type, *positions);
+    if (result && counts_followed_owners(grouping.query, type))
+      add_followed_owners(grouping.query, *compiled, result->owners);
     return result;
   }
 
  private:
+  PagePosition position_of(const model::ObjectType& type, const Query& query, const CompiledQuery& compiled,
+                           const ObjectRef& ref) const {
+    PagePosition out{std::nullopt, ref.owner, ref.key};
+    if (!compiled.sort) return out;
+    if (type.indexes[*compiled.sort].path == "@endpoint") {
+      out.value = is_remote(ref.owner) ? ref.owner : query.own_id;
+      return out;
+    }
+    const std::optional<std::string> body = get({query.type, ref.owner, ref.key});
+    if (!body) throw ReadFailure(Error(ErrorCode::kCorrupt, "an indexed object is missing"));
+    const std::vector<std::string> values = model::index_values(type, ref.key, *body)[*compiled.sort];
+    if (!values.empty()) out.value = values.front();
+    return out;
+  }
+
+  /// Whether owners without objects of the type take part: not where bounds say which objects there are.
+  bool counts_followed_owners(const Query& query, const model::ObjectType& type) const {
+    const bool bounded = !query.bounds.empty() || !query.among.empty() || query.visible;
+    return !bounded && type.traits.replicated && store_.replicas_shown();
+  }
+
+  static bool on_indexes(const CompiledQuery& compiled) {
+    return std::ranges::all_of(
+        compiled.filters, [](const CompiledFilter& filter) { return filter.index_position().has_value(); });
+  }
+
+  /// The indexes to group by.
+  static Result<std::vector<size_t>> grouped_positions(const model::ObjectType& type,
+                                                       const Grouping& grouping) {
+    std::vector<size_t> out;
+    const auto refused = [&](std::string text) {
+      return Error(ErrorCode::kNotAcceptable, "GET", grouping.query.type, "", {std::move(text)});
+    };
+    for (const std::string& field : grouping.fields) {
+      const model::Index* index = type.find_index(field);
+      if (index == nullptr)
+        return refused(fmt::format("{:.200} is not an index of {}", field, grouping.query.type));
+      if (index->path == "@key" || model::is_containment(*index))
+        return refused(fmt::format("{} has no values to group by", field));
+      out.push_back(static_cast<size_t>(index - type.indexes.data()));
+    }
+    if (out.empty()) return refused("group-by: an index is missing");
+    return out;
+  }
+
+  /// Filters that no index answers are asked first, object by object.
+  Result<GroupResult> groups_of_found(const Grouping& grouping, const model::ObjectType& type,
+                                      const std::vector<size_t>& positions) const {
+    Query all = grouping.query;
+    all.count_only = false;
+    const Result<QueryResult> found = query(all);
+    if (!found) return found.error();
+    Grouping rest = grouping;
+    rest.query.filters.clear();
+    rest.query.search.clear();
+    rest.query.among.push_back(std::make_shared<const ObjectSet>(found->refs));
+    const Result<CompiledQuery> compiled = compile_query(type, rest.query);
+    if (!compiled) return compiled.error();
+    Result<GroupResult> result = groups_of(rest, type, *compiled, positions);
+    if (!result) return result;
+    result->total = found->total;
+    result->owners = found->owners;
+    return result;
+  }
+
+  Result<GroupResult> groups_of(const Grouping& grouping, const model::ObjectType& type,
+                                const CompiledQuery& compiled, const std::vector<size_t>& positions) const {
+    if (!store_.names().find_type(grouping.query.type)) return GroupResult{};
+    Result<TypeIndex::Groups> groups = TypeIndex::Groups{};
+    const Result<void> used = use_index(grouping.query.type, &type, [&](const TypeIndex& index) {
+      groups = index.group(grouping, compiled, positions, store_.replicas_shown());
+    });
+    if (!used) return used.error();
+    if (!groups) return groups.error();
+    return shown_groups(type, positions, *groups);
+  }
+
+  GroupResult shown_groups(const model::ObjectType& type, const std::vector<size_t>& positions,
+                           const TypeIndex::Groups& groups) const {
+    GroupResult out;
+    out.total = groups.total;
+    out.matching = groups.matching;
+    out.other_groups = groups.other_groups;
+    out.other_count = groups.other_count;
+    for (const OwnerId owner : groups.owners) out.owners.push_back(store_.names().owner_name(owner));
+    std::ranges::sort(out.owners);
+    for (const TypeIndex::Groups::Group& counted : groups.groups) {
+      Group& group = out.groups.emplace_back();
+      group.count = counted.count;
+      for (size_t i = 0; i < positions.size(); ++i)
+        group.values.push_back(shown_value(type, type.indexes[positions[i]], counted, counted.values[i]));
+    }
+    return out;
+  }
+
+  std::optional<std::string> shown_value(const model::ObjectType& type, const model::Index& index,
+                                         const TypeIndex::Groups::Group& group,
+                                         const std::optional<std::string>& encoded) const {
+    if (!encoded) return std::nullopt;
+    std::optional<std::string> text = model::index_argument_text(index, *encoded);
+    if (text || !group.sample) return text;
+    const auto body =
+        get({std::string(type.prefix), store_.names().owner_name(group.sample->owner), group.sample->key});
+    if (!body) throw ReadFailure(Error(ErrorCode::kCorrupt, "an indexed object is missing"));
+    return model::index_text(index, *body);
+  }
+
   Result<QueryResult> objects_of(const Query& query, const model::ObjectType* type,
                                  const CompiledQuery& compiled) const {
     if (!store_.names().find_type(query.type)) return QueryResult{};
     const bool everything = compiled.filters.empty() && compiled.bounds.empty() && query.among.empty() &&
-                            !query.visible && !compiled.sort;
+                            !query.visible && !compiled.sort && query.search.empty() && !query.after;
     if (everything && !store_.indexes().ready(query.type)) {
       return list_by_key(query);
     }
@@ -174,19 +294,34 @@ class SnapshotImpl final : public Snapshot {
   Result<TypeIndex::Answer> answer_from_index(const Query& query, const model::ObjectType* type,
                                               const CompiledQuery& compiled) const {
     TypeIndex::Answer answer;
-    auto use = [&](const TypeIndex& index) { answer = index.run(query, compiled, store_.replicas_shown()); };
-    const Result<bool> answered = store_.indexes().with(query.type, type, seq_, use);
+    std::optional<TypeIndex::After> after;
+    if (query.after) {
+      // An owner that is not known any more has no rows that could be passed over.
+      const std::optional<OwnerId> owner = store_.names().find_owner(query.after->owner);
+      after = TypeIndex::After{query.after->value, query.after->key, owner.value_or(0)};
+    }
+    const Result<void> used = use_index(query.type, type, [&](const TypeIndex& index) {
+      answer = index.run(query, compiled, store_.replicas_shown(), after);
+    });
+    if (!used) return used.error();
+    return answer;
+  }
+
+  /// The index as it was at this view.
+  Result<void> use_index(const std::string& prefix, const model::ObjectType* type,
+                         const std::function<void(const TypeIndex&)>& use) const {
+    const Result<bool> answered = store_.indexes().with(prefix, type, seq_, use);
     if (!answered) return answered.error();
-    if (*answered) return answer;
+    if (*answered) return {};
     TypeIndex own(type, [this](OwnerId id) {
       return store_.names().owner_name(id);
     });  // this view is old: an index for it alone
-    store_.scan_rows(view(), query.type, "", [&](std::string_view key, OwnerId owner, std::string_view body) {
+    store_.scan_rows(view(), prefix, "", [&](std::string_view key, OwnerId owner, std::string_view body) {
       own.apply(key, owner, std::nullopt, body);
       return true;
     });
     use(own);
-    return answer;
+    return {};
   }
 
   /// Keeps the rows whose bodies satisfy the filters on parameters, then takes the page.
@@ -195,14 +330,17 @@ class SnapshotImpl final : public Snapshot {
     std::vector<TypeIndex::Answer::Ref> page;
     model::Budget budget(query.filter_steps);
     answer.matching = 0;
+    uint64_t looked_at = 0;
     for (TypeIndex::Answer::Ref& ref : answer.refs) {
       const std::optional<std::string> body =
           get({query.type, store_.names().owner_name(ref.owner), ref.key});
       if (!body) throw ReadFailure(Error(ErrorCode::kCorrupt, "an indexed object is missing"));
       const bool fits = passes(query, compiled, store_.names().owner_name(ref.owner), *body, budget);
       if (budget.exhausted()) return too_much_to_filter(query);
+      ++looked_at;
       if (!fits) continue;
-      const bool in_page = answer.matching >= query.offset && !query.count_only &&
+      const bool behind = looked_at > answer.before;
+      const bool in_page = behind && answer.matching >= query.offset && !query.count_only &&
                            (!query.limit || page.size() < *query.limit);
       ++answer.matching;
       if (in_page) page.push_back(std::move(ref));

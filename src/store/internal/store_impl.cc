@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <deque>
 #include <filesystem>
 #include <future>
 
@@ -464,6 +465,40 @@ Result<void> StoreImpl::read_log(store::Cursor after,
       if (!visit(*commit)) return {};
     } while (cursor->next());
     return {};
+  });
+}
+
+Result<ObjectHistory> StoreImpl::history(const ObjectId& id, size_t most, size_t most_bytes) const {
+  return as_result([&]() -> Result<ObjectHistory> {
+    const Result<std::unique_ptr<ReadTransaction>> transaction = engine_->begin_read();
+    if (!transaction) return transaction.error();
+    const std::unique_ptr<RowCursor> cursor = (*transaction)->cursor(Table::kLog);
+    const std::string mark = log_entry_mark(id);
+    ObjectHistory out;
+    std::deque<ObjectHistory::Change> kept;
+    size_t bytes = 0;
+    const auto size_of = [](const ObjectHistory::Change& change) {
+      return change.body ? change.body->size() : 0;
+    };
+    for (bool more = cursor->seek(""); more; more = cursor->next()) {
+      if (out.log_begins == env::WallTime()) out.log_begins = log_entry_time(cursor->value());
+      if (cursor->value().find(mark) == std::string_view::npos) continue;
+      Result<LoggedCommit> commit =
+          decode_log_entry({epoch_, decode_number(cursor->key())}, cursor->value(), codec_);
+      if (!commit) return commit.error();
+      for (LoggedCommit::LoggedChange& change : commit->changes) {
+        if (change.id != id) continue;
+        kept.push_back({commit->cursor, commit->time, std::move(change.body)});
+        bytes += size_of(kept.back());
+      }
+      while (kept.size() > most || (bytes > most_bytes && kept.size() > 1)) {
+        bytes -= size_of(kept.front());
+        kept.pop_front();
+        out.more = true;
+      }
+    }
+    out.changes.assign(std::make_move_iterator(kept.begin()), std::make_move_iterator(kept.end()));
+    return out;
   });
 }
 

@@ -35,6 +35,7 @@ class StoreImpl final : public Store {
   std::vector<CommitFeed::State> followers() const override { return feeds_.states(); }
   Result<void> read_log(store::Cursor after,
                         const std::function<bool(const LoggedCommit&)>& visit) const override;
+  Result<ObjectHistory> history(const ObjectId& id, size_t most, size_t most_bytes) const override;
   void show_replicas(bool shown) override { replicas_shown_ = shown; }
   bool replicas_shown() const override { return replicas_shown_; }
   Result<void> drop_owner(std::string_view owner) override;

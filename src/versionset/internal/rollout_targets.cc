@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <set>
 
+#include "content/query_check.h"
 #include "model/members.h"
 #include "model/object.h"
 #include "net/http.h"
-#include "store/query_check.h"
 #include "versionset/internal/plan_fingerprint.h"
 #include "versionset/internal/set_cache.h"
 #include "versionset/rollouts.h"
@@ -175,17 +175,11 @@ std::vector<std::string> overlaps(const store::Snapshot& snapshot, const std::st
 }  // namespace mullion::versionset::internal
 
 namespace mullion::versionset {
-namespace {
-
-std::string query_fault(const store::Snapshot& snapshot, std::string_view prefix, const std::string& filter) {
-  return store::query_fault(snapshot, prefix, net::parse_query_string(filter));
-}
-
-}  // namespace
 
 std::vector<std::string> query_faults(const store::Snapshot& snapshot, const RolloutPlan& plan) {
   std::vector<std::string> out;
-  if (std::string fault = query_fault(snapshot, internal::kEndpointObjects, plan.targets); !fault.empty())
+  if (std::string fault = content::query_fault(snapshot, internal::kEndpointObjects, plan.targets);
+      !fault.empty())
     out.push_back("Targets: " + fault);
   if (!plan.gate) return out;
   Rollout sample;
@@ -193,7 +187,8 @@ std::vector<std::string> query_faults(const store::Snapshot& snapshot, const Rol
   Wave& wave = sample.waves.emplace_back();
   wave.started = env::WallTime{};
   wave.endpoints.emplace_back().id = "A";
-  if (std::string fault = query_fault(snapshot, plan.gate->collection, gate_filter(sample)); !fault.empty())
+  if (std::string fault = content::query_fault(snapshot, plan.gate->collection, gate_filter(sample));
+      !fault.empty())
     out.push_back("Gate.Filter: " + fault);
   return out;
 }

@@ -343,6 +343,20 @@ export interface HaPassiveState {
   electable: boolean;
 }
 
+export interface HistoryEntry {
+  Time: string;
+  Commit: number;
+  /** create | save | delete */
+  Action: string;
+  /** the user; empty: a machine or the server */
+  By?: string;
+  BeforeUnknown?: boolean;
+  /** {Path, From, To}: Path is a JSON pointer; From or To is absent where the member was */
+  Changes?: unknown[];
+  /** other members changed as well */
+  More?: boolean;
+}
+
 export interface Index {
   Type: string;
   Unique: boolean;
@@ -481,6 +495,17 @@ export interface NodeInfo {
   LastArtifactCommitHandled: number;
 }
 
+export interface ObjectHistory {
+  /** the log has older entries */
+  More: boolean;
+  /** the entries begin with the creation */
+  Complete: boolean;
+  /** what happened before is not known */
+  LogBegins: string;
+  /** newest first */
+  Entries: HistoryEntry[];
+}
+
 export type Objects = string[];
 
 export interface OsInfo {
@@ -492,6 +517,29 @@ export interface OsInfo {
   IsoSha256: string;
   IsoUrl: string;
   SupportedArchitectures: Record<string, ArchInfo>;
+}
+
+export interface OwnerConnection {
+  /** its id */
+  Endpoint: string;
+  InTouch: boolean;
+  /** why it is not in touch */
+  Reason: string;
+  /** seconds: the replica holds what the owner had committed that long ago */
+  Age: number;
+  /** seconds: while all is well Age stays below this */
+  Resolution: number;
+  NextHop: string;
+  /** managers in between, the nearest first */
+  Hops: string[];
+  /** other neighbours that lead there, best first */
+  StandBy: string[];
+  /** commits not yet received; only where it is attached here */
+  Lag?: number;
+  /** requests through the next hop since this server began */
+  Forwards: number;
+  /** how long they took on average */
+  ForwardSeconds: number;
 }
 
 export interface PlanLine {
@@ -849,7 +897,13 @@ export interface Endpoint {
   Description?: string;
   Documentation?: string;
   Params?: Record<string, unknown>;
+  /** the state, and after a colon the reason */
   ConnectionStatus?: string;
+  /** Connecting | Updating | Connected | Lost | Error | Disabled */
+  readonly ConnectionState?: string;
+  readonly ConnectionReason?: string;
+  /** when it came into this state */
+  readonly ConnectionSince?: string;
   /** deprecated single name; still honoured, processed together with VersionSets */
   VersionSet?: string;
   VersionSets?: string[];
@@ -1008,6 +1062,10 @@ export interface Machine {
   PoolStatus: string;
   /** always true at creation */
   WorkflowComplete: boolean;
+  /** State of the job that CurrentJob names */
+  readonly JobState?: string;
+  /** its ExitState */
+  readonly JobExitState?: string;
   readonly Validated: boolean;
   readonly Available: boolean;
   readonly Errors: string[];

@@ -1,0 +1,47 @@
+// Tells that logs of jobs grow: an event of Type `job_logs`, at most two a second for each job.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "api/events.h"
+#include "content/job_logs.h"
+#include "env/timers.h"
+
+namespace mullion::api {
+
+inline constexpr std::string_view kJobLogEvents = "job_logs";
+
+/// Thread-safe.
+class JobLogNews {
+ public:
+  /// So much later it is told, with whatever came until then.
+  static constexpr env::Duration kDelay = std::chrono::milliseconds(500);
+  /// Jobs of which news may wait; that of more is left out.
+  static constexpr size_t kMostJobs = 10'000;
+
+  JobLogNews(EventBus& events, content::JobLogs& logs, env::TaskGroup& tasks, const env::Timers& timers)
+      : state_(std::make_shared<State>(events, logs, timers)), tasks_(tasks) {}
+
+  /// The log of `job`, a run on `machine`, has grown.
+  void grown(std::string job, std::string machine);
+
+ private:
+  struct State {
+    State(EventBus& events_given, content::JobLogs& logs_given, const env::Timers& timers_given)
+        : events(events_given), logs(logs_given), timers(timers_given) {}
+    EventBus& events;
+    content::JobLogs& logs;
+    const env::Timers& timers;
+    std::mutex mutex;
+    std::set<std::string> waiting;
+  };
+  static env::Task<void> tell(std::shared_ptr<State> state, std::string job, std::string machine);
+
+  std::shared_ptr<State> state_;
+  env::TaskGroup& tasks_;
+};
+
+}  // namespace mullion::api
