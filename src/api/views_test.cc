@@ -235,6 +235,7 @@ TEST_F(ViewWatchesTest, WhatIsWrongIsNamed) {
   put("machines", "a", "{}");
   time.advance(1s);
   EXPECT_EQ(looks(), 1U) << "it is not watched any more";
+  EXPECT_EQ(hub.listeners(), 0U) << "nor followed";
 }
 
 TEST_F(ViewWatchesTest, SoManyAndNoMore) {
@@ -245,6 +246,8 @@ TEST_F(ViewWatchesTest, SoManyAndNoMore) {
   watches->watch("v7 machines?Stage=x");
   wait_for_looks(ViewWatches::kMostViews + 1);
   EXPECT_EQ(asked.back(), "machines?Stage=x") << "in place of the one of that name";
+  for (int i = 0; i < 100; ++i) watches->watch(fmt::format("x{} nowhere{}?", i, i));
+  EXPECT_EQ(hub.listeners(), 2U) << "machines and endpoints: what is refused is not followed";
   watches->unwatch("v7");
   EXPECT_EQ(told_now().back(), "unwatch v7 null");
   watches->watch("more machines?");

@@ -31,6 +31,8 @@ class ViewHub {
   /// What is committed after this call is told, as long as `listener` lives. Twice is as good as once.
   void add(const std::string& type, const std::shared_ptr<ViewListener>& listener);
   void remove(const std::string& type, const ViewListener* listener);
+  /// Listeners by collection, each counted where it is filed.
+  size_t listeners() const { return count_; }
 
  private:
   struct Entry {

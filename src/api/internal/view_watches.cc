@@ -59,39 +59,57 @@ void ViewWatches::watch(std::string_view text) {
   View view;
   view.collection = wanted.substr(0, mark);
   view.query = wanted.substr(std::min(mark + 1, wanted.size()));
-  follow(view.collection);  // first: nothing may fall between the first look and it
   bool full = false;
   {
     std::lock_guard lock(mutex_);
+    if (closed_) return;
     full = !views_.contains(name) && views_.size() == kMostViews;
-    if (!full && !closed_) {
-      view.number = ++numbers_;
-      views_.insert_or_assign(name, std::move(view));
-    }
   }
-  if (full) tell_error(name, fmt::format("At most {} views per connection", kMostViews));
+  if (full) return tell_error(name, fmt::format("At most {} views per connection", kMostViews));
+  {
+    std::lock_guard one_at_a_time(following_);
+    follow(view.collection);  // first: nothing may fall between the first look and it
+    std::lock_guard lock(mutex_);
+    view.number = ++numbers_;
+    views_.insert_or_assign(name, std::move(view));
+  }
+  unfollow_unused();
   signal_.notify_all();
 }
 
 void ViewWatches::follow(const std::string& collection) {
-  given_.hub.add(collection, shared_from_this());
-  given_.hub.add(std::string(kEndpointObjects), shared_from_this());
+  for (const std::string& type : {collection, std::string(kEndpointObjects)}) {
+    given_.hub.add(type, shared_from_this());
+    std::lock_guard lock(mutex_);
+    followed_.insert(type);
+  }
+}
+
+void ViewWatches::unfollow_unused() {
+  std::lock_guard one_at_a_time(following_);
+  std::vector<std::string> unused;
+  {
+    std::lock_guard lock(mutex_);
+    const auto used = [&](const std::string& type) {
+      return std::ranges::any_of(views_, [&](const auto& entry) {
+        return entry.second.collection == type || concerns_every_view(type);
+      });
+    };
+    for (const std::string& type : followed_) {
+      if (!used(type)) unused.push_back(type);
+    }
+    for (const std::string& type : unused) followed_.erase(type);
+  }
+  for (const std::string& type : unused) given_.hub.remove(type, this);
 }
 
 void ViewWatches::unwatch(std::string_view name) {
-  std::string collection;
   {
     std::lock_guard lock(mutex_);
     const auto found = views_.find(name);
-    if (found != views_.end()) {
-      collection = std::move(found->second.collection);
-      views_.erase(found);
-      const bool others = std::ranges::any_of(
-          views_, [&](const auto& entry) { return entry.second.collection == collection; });
-      if (others || concerns_every_view(collection)) collection.clear();
-    }
+    if (found != views_.end()) views_.erase(found);
   }
-  if (!collection.empty()) given_.hub.remove(collection, this);
+  unfollow_unused();
   given_.tell("unwatch", std::string(name.substr(0, kMostName)), "null");
 }
 
@@ -125,14 +143,12 @@ void ViewWatches::missed() {
 }
 
 void ViewWatches::close() {
-  std::map<std::string, View, std::less<>> ended;
   {
     std::lock_guard lock(mutex_);
     closed_ = true;
-    ended.swap(views_);
+    views_.clear();
   }
-  for (const auto& [name, view] : ended) given_.hub.remove(view.collection, this);
-  given_.hub.remove(std::string(kEndpointObjects), this);
+  unfollow_unused();
   signal_.notify_all();
 }
 
@@ -193,6 +209,7 @@ env::Task<void> ViewWatches::look_at(std::string name) {
     }
   }
   if (!look) {
+    unfollow_unused();
     tell_error(name, look.error().messages.empty() ? "refused" : look.error().messages.front());
   } else if (news) {
     given_.tell("changed", name, shown_look(*look));

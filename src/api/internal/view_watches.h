@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -83,12 +84,16 @@ class ViewWatches final : public ViewListener, public std::enable_shared_from_th
   explicit ViewWatches(Given given) : given_(std::move(given)) {}
   void tell_error(const std::string& name, std::string_view reason);
   void follow(const std::string& collection);
+  /// What no view needs any more costs nothing from here on.
+  void unfollow_unused();
   std::optional<Due> next_due() const;
   env::Task<void> look_at(std::string name);
 
   const Given given_;
+  std::mutex following_;  // who follows adds its view before others see what is not needed; taken first
   mutable std::mutex mutex_;
   std::map<std::string, View, std::less<>> views_;
+  std::set<std::string> followed_;  // at the hub
   uint64_t numbers_ = 0;
   ReaderPace pace_;
   bool closed_ = false;

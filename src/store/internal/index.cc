@@ -149,7 +149,7 @@ void TypeIndex::apply(std::string_view key, OwnerId owner, std::optional<std::st
   Values before = type_ != nullptr && old_body ? model::index_values(*type_, key, *old_body) : Values();
   Values after = type_ != nullptr && new_body ? model::index_values(*type_, key, *new_body) : Values();
   std::string searched = search_ ? search_text(*type_, key, after) : std::string();
-  const bool same_search = search_ && old_body && searched == search_text(*type_, key, before);
+  const bool same_search = search_ && old_body && new_body && searched == search_text(*type_, key, before);
   const auto [entry, created] = by_key_.try_emplace(RowKey{std::string(key), owner}, 0);
   if (created) {
     entry->second = new_row(entry);

@@ -10,8 +10,8 @@
 
 namespace mullion::store::internal {
 
-/// A search reads the whole stretch, which costs less than to keep and to read an index of parts of words
-/// (docs/performance.md has the figures). Readers may share it; a change needs it alone.
+/// A search reads the whole stretch: there is no index of parts of words to be kept in step
+/// (docs/decisions.md). Readers may share it; a change needs it alone.
 class SearchText {
  public:
   /// Texts hold no NUL. Replaces what the row had; an empty text is found by nothing.
