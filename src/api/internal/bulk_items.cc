@@ -1,4 +1,6 @@
 // What became of each object of a bulk.
+#include <fmt/format.h>
+
 #include "api/internal/answers.h"
 #include "api/internal/bulk_requests.h"
 #include "api/internal/handlers.h"

@@ -1,5 +1,7 @@
 #include "api/internal/bulk_requests.h"
 
+#include <fmt/format.h>
+
 #include "api/internal/answers.h"
 #include "api/internal/dispatcher.h"
 #include "api/internal/hooks.h"

@@ -267,10 +267,13 @@ Error absence(const Call& call, Error missing) {
   return fresh ? missing : fresh.error();
 }
 
-env::Task<Result<net::Response>> run_route(Call& call) {
+/// `own_only`: replicas are not meant, whatever is called the same there.
+env::Task<Result<net::Response>> run_route(Call& call, bool own_only) {
   if (call.route->object) {
     Result<Target> target = find_object(call, *call.services.store.snapshot(), call.requested_id());
     if (!target) co_return absence(call, target.error());
+    if (own_only && store::is_remote(target->owner))
+      co_return object_error(call, ErrorCode::kNotFound, {"Not Found"});
     take_object(call, std::move(*target));
   }
   Result<void> allowed = authorise_route(call);
@@ -306,6 +309,7 @@ env::Task<Result<net::Response>> serve(Call& call, std::optional<auth::Principal
   if (!owners.empty()) call.owner = owners.back();
   const bool found = match(call);
   const bool own = owners.empty();
+  const bool made_here = known.has_value();  // and so it says whose object it means
   if (!own || !found || call.route->access != Access::kPublic) {
     Result<auth::Principal> principal = Error();
     if (known) {
@@ -323,7 +327,7 @@ env::Task<Result<net::Response>> serve(Call& call, std::optional<auth::Principal
   }
   if (!own) co_return co_await forward_prefixed(call);
   if (!found) co_return no_route(call.request);
-  co_return co_await run_route(call);
+  co_return co_await run_route(call, made_here);
 }
 
 /// A transfer goes on only as long as it is allowed. Others' lists are cut piece by piece where they are

@@ -1,4 +1,6 @@
 // What version sets would do to many endpoints: POST /plans.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <set>

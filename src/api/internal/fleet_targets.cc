@@ -1,5 +1,7 @@
 #include "api/internal/fleet_targets.h"
 
+#include <fmt/format.h>
+
 #include "api/internal/bulk_requests.h"
 #include "api/internal/rights.h"
 #include "content/query_check.h"
