@@ -112,6 +112,14 @@ std::vector<std::string> split_list(std::string_view text, char separator) {
   return items;
 }
 
+std::vector<std::string> trimmed_list(std::string_view text, char separator) {
+  std::vector<std::string> out;
+  for (const std::string& part : split_list(text, separator)) {
+    if (const std::string_view item = trimmed(part); !item.empty()) out.emplace_back(item);
+  }
+  return out;
+}
+
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kBlanks = " \t\r\n";
   const size_t first = text.find_first_not_of(kBlanks);

@@ -12,6 +12,8 @@ bool is_valid_utf8(std::string_view text);
 
 /// The parts of "a,b,,c" without empty ones.
 std::vector<std::string> split_list(std::string_view text, char separator = ',');
+/// The same without blanks around the parts, as in headers and words of a query.
+std::vector<std::string> trimmed_list(std::string_view text, char separator = ',');
 /// Without blanks, tabs and line ends at both ends.
 std::string_view trimmed(std::string_view text);
 /// Whether the texts differ in the case of ASCII letters at most.

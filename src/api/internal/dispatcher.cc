@@ -31,7 +31,7 @@ constexpr std::string_view kBearerProtocol = "mullion.bearer.";
 std::vector<std::string> offered_protocols(const net::Request& request) {
   std::vector<std::string> out;
   for (const std::string_view list : request.headers.get_all(kProtocolHeader)) {
-    for (const std::string& item : split_list(list)) out.emplace_back(trimmed(item));
+    for (std::string& item : trimmed_list(list)) out.push_back(std::move(item));
   }
   return out;
 }

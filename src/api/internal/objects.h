@@ -26,7 +26,6 @@ struct View {
 /// kNotAcceptable when `fields` cannot be meant.
 Result<View> view_of(const Call& call);
 /// A comma list without the blanks around its entries; empty ones do not count.
-std::vector<std::string> split_list(std::string_view text);
 /// Appends the object as the client wants to see it.
 /// (`view.decode`: the caller may read secure values of this object)
 Result<void> append_shown(std::string& out, Services& services, const model::ObjectType& type,

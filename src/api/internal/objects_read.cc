@@ -260,30 +260,16 @@ env::Task<Result<void>> long_poll(Call& call, std::string_view known) {
 
 }  // namespace
 
-std::vector<std::string> split_list(std::string_view text) {
-  std::vector<std::string> items;
-  while (!text.empty()) {
-    const size_t comma = text.find(',');
-    std::string_view item = text.substr(0, comma);
-    while (item.starts_with(' ')) item.remove_prefix(1);
-    while (item.ends_with(' ')) item.remove_suffix(1);
-    if (!item.empty()) items.emplace_back(item);
-    if (comma == std::string_view::npos) break;
-    text.remove_prefix(comma + 1);
-  }
-  return items;
-}
-
 Result<View> view_of(const Call& call) {
   View view;
   view.decode = call.flag("decode");
   if (const auto slim = call.request.query_value("slim")) {
-    for (const std::string& field : split_list(*slim)) {
+    for (const std::string& field : trimmed_list(*slim)) {
       if (equal_ignoring_case(field, "Meta")) view.slim_meta = true;
       if (equal_ignoring_case(field, "Params")) view.slim_params = true;
     }
   }
-  if (const auto params = call.request.query_value("params")) view.params = split_list(*params);
+  if (const auto params = call.request.query_value("params")) view.params = trimmed_list(*params);
   const auto fields = call.request.query_value("fields");
   if (!fields) return view;
   Result<model::ChosenMembers> chosen = model::ChosenMembers::parse(*fields);

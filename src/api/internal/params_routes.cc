@@ -3,6 +3,7 @@
 #include "api/internal/handlers.h"
 #include "api/internal/objects.h"
 #include "api/internal/params.h"
+#include "base/text.h"
 
 namespace mullion::api {
 namespace {
@@ -63,7 +64,7 @@ namespace handlers {
 env::Task<Result<net::Response>> list_params(Call& call) {
   Result<json::object> params = wanted_params(call);
   if (!params) co_return params.error();
-  keep_params(*params, split_list(call.query_text("params")));
+  keep_params(*params, trimmed_list(call.query_text("params")));
   net::Response response = json_response(200, json::value(std::move(*params)));
   Result<void> fresh = add_age(call, response);
   if (!fresh) co_return fresh.error();
