@@ -87,8 +87,12 @@ class World {
   }
   bool run_until(const std::function<bool()>& fact, Time limit) {
     const Time until = now_ + limit;
-    while (!fact() && !events_.empty() && events_.begin()->first.first <= until) step();
-    return fact();
+    bool is_so = fact();
+    while (!is_so && !events_.empty() && events_.begin()->first.first <= until) {
+      step();
+      is_so = fact();
+    }
+    return is_so;
   }
   void step() {
     auto node = events_.extract(events_.begin());
@@ -180,7 +184,7 @@ class World::Process final : public JournalWriter,
                              public env::Clock {
  public:
   Process(World& world, MemberId id, const WorldDatabase& database)
-      : world_(world), id_(id), database_(database), durable_(database) {
+      : world_(world), id_(id), database_(database), durable_(database), before_(database) {
     const Time drift = world.options().drift_percent;
     rate_ = 100 + (drift == 0 ? 0 : world.dice().between(-drift, drift));
     if (database.index != 0) {
@@ -212,7 +216,7 @@ class World::Process final : public JournalWriter,
     options.observer = world_.options().observers.contains(id_);
     options.core.late_ticks = 50;
     options.copy_silence_ticks = 200;
-    options.nonce = id_ * 1000 + life_ + nonce_salt * 1'000'000;
+    options.nonce = id_ * 1000 + life_ + restored_ * 1'000'000;
     auto member = Member::open(options, journal_->contents(), {database_.index, database_.conf}, others(),
                                {this, this, this, this, this});
     if (!member.ok()) world_.fail(fmt::format("member {} cannot start: {}", id_, member.error().text()));
@@ -236,6 +240,18 @@ class World::Process final : public JournalWriter,
   Member* operator->() { return member_.get(); }
   MemberId id() const { return id_; }
   const WorldDatabase& database() const { return database_; }
+
+  /// Everything that is durable here: what somebody puts back later.
+  struct Image {
+    MemoryDisk disk;
+    WorldDatabase database;
+  };
+  Image image() const { return {disk, durable_}; }
+  void restore(const Image& image) {
+    disk = image.disk;
+    durable_ = before_ = image.database;
+    ++restored_;
+  }
 
   /// In this life only, and not while it is stopped.
   void later(Time pause, std::function<void()> what) {
@@ -327,7 +343,6 @@ class World::Process final : public JournalWriter,
   Time slow_sync = 0;
   Time paused_until = 0;
   bool gone = false;  // removed: never started again
-  uint64_t nonce_salt = 0;
   std::string abstained;
 
  private:
@@ -369,7 +384,6 @@ class World::Process final : public JournalWriter,
   void commit(uint64_t index) {
     durable_ = before_;
     before_ = database_;
-    if (durable_.index == 0) durable_ = birth_;
     member_->applied(index);
     if (alive()) member_->set_others(others());
   }
@@ -396,7 +410,7 @@ class World::Process final : public JournalWriter,
     ++world_.copies;
     const WorldDatabase copy = source->database_;
     crash();
-    durable_ = before_ = birth_ = copy;
+    durable_ = before_ = copy;
     MemoryJournal journal(disk);
     if (!journal.begin_at(copy.index, copy.term).ok()) world_.fail("a copy is older than the journal");
     start();
@@ -407,10 +421,11 @@ class World::Process final : public JournalWriter,
   const MemberId id_;
   Time rate_ = 100;
   uint64_t life_ = 0;
-  WorldDatabase database_, durable_, before_, birth_;
+  WorldDatabase database_, durable_, before_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Member> member_;
   Time disk_free_at_ = 0;
+  uint64_t restored_ = 0;
   bool waiting_ = false, fetching_ = false;
 };
 
