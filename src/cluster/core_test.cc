@@ -28,6 +28,7 @@ constexpr Rule kRules[] = {
     RULE(a_member_that_just_started_does_not_vote),
     RULE(a_hand_over_that_fails_ends_the_lead),
     RULE(unequal_followers_find_a_leader),
+    RULE(a_lease_counts_from_the_question),
     RULE(a_rolled_back_member_abstains),
     RULE(a_damaged_member_abstains),
 #undef RULE

@@ -48,7 +48,7 @@ inline void a_change_is_known_as_agreed_after_a_restart(uint32_t core, uint32_t)
     all.insert(id);
     for (const ChangeKind kind : {ChangeKind::kAddLearner, ChangeKind::kPromote}) {
       must(world.change(1, kind, id) == CoreStatus::kOk, "the leader takes a change");
-      world.tick(1, 30);
+      world.tick(1, 10);
       world.run(all);
     }
   }
@@ -272,6 +272,25 @@ inline void a_rolled_back_member_abstains(uint32_t core, uint32_t member) {
   world.run_for(500 * kMs);
   if (victim.abstained.empty()) world.fail("a member that was rolled back takes part");
   write(3);
+}
+
+/// Answers that come late prove that we led when we asked, not now.
+inline void a_lease_counts_from_the_question(uint32_t core, uint32_t member) {
+  WorldOptions options;
+  options.faults = false;
+  options.drift_percent = 0;
+  options.core_bugs = core;
+  options.member_bugs = member;
+  for (options.seed = 1; options.seed <= 5; ++options.seed) {
+    World world(options);
+    if (!world.run_until([&] { return world.active() != nullptr; }, 5000 * kMs)) world.fail("nobody leads");
+    world.run_for(300 * kMs);
+    const MemberId leader = world.active()->id();
+    world.late[leader] = 380 * kMs;
+    world.run_for(110 * kMs);
+    for (const auto& [id, process] : world.processes()) world.cut(leader, id);
+    world.run_for(2000 * kMs);
+  }
 }
 
 /// A bit that flipped is damage: the member does not start, the others go on.

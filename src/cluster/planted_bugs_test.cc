@@ -65,7 +65,7 @@ const std::vector<Planted>& planted() {
       {"TrustStoredCommit", kTrustStoredCommit, 0, the_stored_commit_is_bounded_by_the_log},
       {"ForwardProposals", kForwardProposals, 0, proposals_from_the_line_are_dropped},
       {"SyncedBeforeSync", 0, kSyncedBeforeSync, histories({}, 40)},
-      {"LeaseFromConfirmation", 0, kLeaseFromConfirmation, histories({}, 40)},
+      {"LeaseFromConfirmation", 0, kLeaseFromConfirmation, a_lease_counts_from_the_question},
       {"LeaseOutlivesLead", 0, kLeaseOutlivesLead, histories({}, 40)},
       {"AgreedWithoutTerm", 0, kAgreedWithoutTerm, histories({}, 40)},
       {"LostCountsAsAgreed", 0, kLostCountsAsAgreed, histories({}, 40)},

@@ -16,6 +16,8 @@ namespace mullion::cluster {
 
 using Time = int64_t;  // ns of the world
 inline constexpr Time kMs = 1'000'000;
+/// So much is never under way unless members answer each other without end.
+inline constexpr size_t kFlood = 20'000;
 
 /// A promise was not kept; what() says which, and the seed.
 struct Violation : std::runtime_error {
@@ -99,6 +101,7 @@ class World {
     now_ = node.key().first;
     ++steps_;
     node.mapped()();
+    if (events_.size() > kFlood) fail("the lines are flooded");
     check_readers();
   }
   void at(Time when, std::function<void()> what) {
@@ -133,6 +136,7 @@ class World {
 
   uint64_t loss_percent = 0;
   Time slowest_line = 3 * kMs;
+  std::map<MemberId, Time> late;  // what is sent to a member comes so much later
 
   // ----------------------------------------------------------------------------------------------------
   // truth
@@ -230,8 +234,9 @@ class World::Process final : public JournalWriter,
     journal_.reset();
     // What was under way to the disk is there or is not; what was synced is there.
     disk.lose_unsynced();
+    numbers_.clear();
     database_ = durable_;
-    waiting_ = false;
+    waiting_ = fetching_ = false;
     paused_until = 0;
   }
   bool alive() const { return member_ != nullptr; }
@@ -290,11 +295,14 @@ class World::Process final : public JournalWriter,
     disk.unsynced.push_back({std::move(entries), hard});
     const Time pause = world_.dice().between(kMs, 4 * kMs) + slow_sync;
     disk_free_at_ = std::max(disk_free_at_, world_.now()) + pause;
-    later(disk_free_at_ - world_.now(), [this, number] {
+    numbers_.push_back(number);
+    later(disk_free_at_ - world_.now(), [this] {
       if (std::exchange(disk.sync_fails, false))
         return member_->failed(Error(ErrorCode::kInternal, "sync: I/O error"));
       disk.sync_one();
-      member_->synced(number);
+      const uint64_t synced = numbers_.front();  // of that write: after a pause, events are not in their order
+      numbers_.pop_front();
+      member_->synced(synced);
     });
   }
   Result<std::string> payload(uint64_t index) const override { return journal_->payload(index); }
@@ -302,7 +310,7 @@ class World::Process final : public JournalWriter,
   void trim(uint64_t index) override { (void)journal_->trim(index); }
 
   void apply(std::vector<AgreedEntry> entries) override {
-    later(world_.dice().between(kMs / 2, 2 * kMs), [this, entries = std::move(entries)] {
+    later(world_.dice().between(kMs / 2, 2 * kMs) + slow_apply, [this, entries = std::move(entries)] {
       for (const AgreedEntry& entry : entries) put(entry, entry.payload);
       commit(entries.back().index);
     });
@@ -340,7 +348,7 @@ class World::Process final : public JournalWriter,
   }
 
   MemoryDisk disk;
-  Time slow_sync = 0;
+  Time slow_sync = 0, slow_apply = 0;
   Time paused_until = 0;
   bool gone = false;  // removed: never started again
   std::string abstained;
@@ -426,6 +434,7 @@ class World::Process final : public JournalWriter,
   std::unique_ptr<Member> member_;
   Time disk_free_at_ = 0;
   uint64_t restored_ = 0;
+  std::deque<uint64_t> numbers_;  // of the writes that the disk has not synced
   bool waiting_ = false, fetching_ = false;
 };
 
@@ -439,7 +448,7 @@ inline void World::transmit(MemberId from, MemberId to, const std::string& frame
   if (cuts_.contains({from, to}) || !processes_.contains(to) || dice_.chance(loss_percent)) return;
   const int times = loss_percent > 0 && dice_.chance(3) ? 2 : 1;
   for (int i = 0; i < times; ++i) {
-    Time delay = dice_.between(kMs / 2, slowest_line);
+    Time delay = dice_.between(kMs / 2, slowest_line) + (late.contains(to) ? late.at(to) : 0);
     if (loss_percent > 0 && dice_.chance(3)) delay += dice_.between(0, 400 * kMs);
     after(delay, [this, to, frame] {
       Process& process = *processes_.at(to);
