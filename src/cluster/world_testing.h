@@ -300,7 +300,8 @@ class World::Process final : public JournalWriter,
       if (std::exchange(disk.sync_fails, false))
         return member_->failed(Error(ErrorCode::kInternal, "sync: I/O error"));
       disk.sync_one();
-      const uint64_t synced = numbers_.front();  // of that write: after a pause, events are not in their order
+      const uint64_t synced =
+          numbers_.front();  // of that write: after a pause, events are not in their order
       numbers_.pop_front();
       member_->synced(synced);
     });
