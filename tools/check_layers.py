@@ -12,7 +12,7 @@ CMAKE = (ROOT / "CMakeLists.txt").read_text()
 INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"', re.M)
 CONFINED = re.compile(r'#include\s+<(boost/beast|boost/asio/ssl|openssl/ssl|lmdb\.h)')
 CONFINED_TO = {"boost/beast": "src/net/", "boost/asio/ssl": "src/net/", "openssl/ssl": "src/net/",
-               "lmdb.h": "src/store/"}
+               "lmdb.h": ("src/store/", "src/cluster/")}
 # Connections of the command line are opened where it is decided who a server is, and nowhere else.
 CONNECTING = re.compile(r"\bnet::(make_client|open_url|peer_certificate)\(")
 CONNECTING_IN_CLI = "cli/server_trust.cc"

@@ -58,12 +58,21 @@ has_node() {
   [ "${version%%.*}" -ge 18 ] 2>/dev/null
 }
 
+# provided PACKAGE: something on this machine does the same already; Debian's would replace it.
+provided() {
+  case "$1" in
+    nodejs | npm) has_node ;;
+    cargo-web | rustc-web) cargo --version 2>/dev/null | awk '{ split($2, v, "."); new = v[1] > 1 || v[2] >= 85 } END { exit !new }' ;;
+    *) false ;;
+  esac
+}
+
 # setup COMMAND: installs what is missing for it; asks the network only then.
 setup() {
   local missing=()
   local package
   while read -r package; do
-    case "$package" in nodejs | npm) ! has_node || continue ;; esac
+    ! provided "$package" || continue
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
   done < <(packages "$1")
   if [ ${#missing[@]} -gt 0 ]; then

@@ -17,6 +17,16 @@ class SystemClock final : public Clock {
   SteadyTime steady() const override { return std::chrono::steady_clock::now(); }
 };
 
+class BootClock final : public Clock {
+ public:
+  WallTime wall() const override { return system_clock().wall(); }
+  SteadyTime steady() const override {
+    struct timespec now {};
+    ::clock_gettime(CLOCK_BOOTTIME, &now);
+    return SteadyTime(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
+  }
+};
+
 bool read_number(std::string_view& text, size_t digits, int& out) {
   if (text.size() < digits) return false;
   int number = 0;
@@ -67,6 +77,11 @@ bool read_offset(std::string_view& text, int& seconds) {
 
 const Clock& system_clock() {
   static const SystemClock clock;
+  return clock;
+}
+
+const Clock& boot_clock() {
+  static const BootClock clock;
   return clock;
 }
 

@@ -25,6 +25,10 @@ class Clock {
 /// The machine's clocks. Lives for ever.
 const Clock& system_clock();
 
+/// The same, but its steady time goes on while the machine is suspended: for leases, which others believe to
+/// have ended. Lives for ever.
+const Clock& boot_clock();
+
 /// A clock that tests move by hand; starts at 2026-01-01T00:00:00Z.
 class ManualClock final : public Clock {
  public:

@@ -9,7 +9,7 @@
 
 #include "store/internal/encoding.h"
 #include "store/internal/engine.h"
-#include "store/internal/lmdb_file.h"
+#include "store/lmdb_file.h"
 #include "store/store_testing.h"
 
 namespace mullion::store {
@@ -177,7 +177,7 @@ TEST(Damage, LengthIsCheckedWithoutTrustInTheFile) {
   }
   const env::Path file = directory.path() / kDamagedFile;
   std::string whole = *env::read_file(file);
-  EXPECT_TRUE(internal::check_length(file).ok());
+  EXPECT_TRUE(check_length(file).ok());
   whole.resize(std::min<size_t>(whole.size() - 4096, 600'000));
   std::mt19937 random(8);
   for (int round = 0; round < 150; ++round) {
@@ -185,7 +185,7 @@ TEST(Damage, LengthIsCheckedWithoutTrustInTheFile) {
     for (int i = 0; i < 400; ++i) damaged[random() % damaged.size()] = static_cast<char>(random());
     for (int i = 0; i < 3; ++i) damaged[4096 + 16 + 8 + random() % 140] = static_cast<char>(random());
     write_bytes(file, damaged);
-    static_cast<void>(internal::check_length(file));  // any answer, but an answer
+    static_cast<void>(check_length(file));  // any answer, but an answer
   }
 }
 

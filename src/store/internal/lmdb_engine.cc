@@ -14,7 +14,7 @@
 
 #include "store/compaction.h"
 #include "store/internal/engine.h"
-#include "store/internal/lmdb_file.h"
+#include "store/lmdb_file.h"
 #include "store/internal/log.h"
 #include "store/internal/view_register.h"
 

@@ -1,4 +1,4 @@
-#include "store/internal/lmdb_file.h"
+#include "store/lmdb_file.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <set>
 #include <string>
 
-namespace mullion::store::internal {
+namespace mullion::store {
 namespace {
 
 // The layout of LMDB 0.9 files (MDB_DATA_VERSION 1), in the byte order of the machine. Two pages describe the
@@ -144,4 +144,4 @@ Result<void> check_length(const env::Path& path) {
                                                 path.string(), present, meta->last_page + 1));
 }
 
-}  // namespace mullion::store::internal
+}  // namespace mullion::store
