@@ -94,7 +94,8 @@ UX="${MULLION_UX:-AUTO}"
 configure() {
   local directory=$1 type=$2
   shift 2
-  cmake -S . -B "$directory" -G Ninja -DCMAKE_BUILD_TYPE="$type" -DMULLION_UNITY="$BATCH" "$@" >"$directory.configure.log" 2>&1 ||
+  cmake -S . -B "$directory" -G Ninja -DCMAKE_BUILD_TYPE="$type" -DMULLION_UNITY="$BATCH" \
+    "-DMULLION_CARGO_DIR=$ROOT/build/cargo" "$@" >"$directory.configure.log" 2>&1 ||
     { cat "$directory.configure.log"; return 1; }
 }
 

@@ -16,7 +16,9 @@ if(NOT PROTOC)
 endif()
 
 set(core_source ${CMAKE_SOURCE_DIR}/src/cluster/raft_core)
-set(core_library ${CMAKE_BINARY_DIR}/cargo/target/release/libraft_core.a)
+# The same library fits every build tree: trees that are given one directory compile it once.
+set(MULLION_CARGO_DIR ${CMAKE_BINARY_DIR}/cargo CACHE PATH "Where cargo builds the consensus core")
+set(core_library ${MULLION_CARGO_DIR}/target/release/libraft_core.a)
 set(core_jobs $ENV{MULLION_JOBS})
 if(NOT core_jobs)
   cmake_host_system_information(RESULT core_jobs QUERY NUMBER_OF_LOGICAL_CORES)
@@ -25,7 +27,7 @@ file(GLOB core_files CONFIGURE_DEPENDS ${core_source}/src/*.rs)
 add_custom_command(
   OUTPUT ${core_library}
   COMMAND ${CMAKE_COMMAND} -E env PROTOC=${PROTOC} ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tools/build_core.py ${core_source}
-          ${CMAKE_BINARY_DIR}/cargo ${core_jobs}
+          ${MULLION_CARGO_DIR} ${core_jobs}
   COMMAND ${CMAKE_COMMAND} -E touch ${core_library}
   DEPENDS ${core_files} ${core_source}/Cargo.toml ${core_source}/crates.sha256 ${CMAKE_SOURCE_DIR}/tools/build_core.py
           ${CMAKE_SOURCE_DIR}/tools/check_crates.py
