@@ -13,4 +13,6 @@ std::string unreachable_text(const Unreachable& facts) {
   return text + (facts.may_have_run ? ";ran=maybe" : ";ran=no");
 }
 
+bool says_may_have_run(std::string_view text) { return text.ends_with(";ran=maybe"); }
+
 }  // namespace mullion::manager

@@ -23,5 +23,7 @@ struct Unreachable {
 
 /// "OWNER;hop=HOP;since=RFC3339;ran=no|maybe", without what is absent; ids are percent-encoded. Pure.
 std::string unreachable_text(const Unreachable& facts);
+/// Whether such a text says that the request may have been carried out.
+bool says_may_have_run(std::string_view text);
 
 }  // namespace mullion::manager

@@ -8,6 +8,7 @@
 #include "api/internal/objects.h"
 #include "api/internal/params.h"
 #include "api/internal/rights.h"
+#include "manager/unreachable.h"
 #include "model/members.h"
 
 namespace mullion::api {
@@ -15,7 +16,8 @@ namespace {
 
 constexpr std::string_view kBulks = "bulks";
 constexpr uint64_t kLargestAnswer = uint64_t{16} << 20;  // bytes; beyond it the answer is known by its status
-/// What a server says of a request whose way broke while it was being carried out.
+/// What servers before 0.3 say of a request whose way broke while it was being carried out; later ones say it
+/// in a header.
 constexpr std::string_view kMayHaveRun = "it may have been carried out";
 
 env::Task<std::string> text_of(net::Response& response) {
@@ -71,6 +73,7 @@ env::Task<FullAnswer> send_as(Services& services, auth::Principal principal, std
   request.body = source.get();
   net::Response response = co_await dispatch_as(services, request, std::move(principal));
   answer.status = response.status;
+  answer.unreachable = response.headers.get(manager::kUnreachableHeader).value_or("");
   answer.text = co_await text_of(response);
   co_return answer;
 }
@@ -88,7 +91,9 @@ env::Task<bulk::Answer> perform_as(Services& services, auth::Principal principal
   answer.status = full.status;
   if (full.status < 300) co_return answer;
   answer.message = messages_of_answer(full);
-  answer.may_have_run = full.status == 503 && answer.message.find(kMayHaveRun) != std::string::npos;
+  answer.may_have_run =
+      full.status == 503 && (full.unreachable.empty() ? answer.message.find(kMayHaveRun) != std::string::npos
+                                                      : manager::says_may_have_run(full.unreachable));
   co_return answer;
 }
 

@@ -18,6 +18,7 @@ Result<std::vector<store::ObjectRef>> select_for(const Services& services, const
 /// The same with the whole text of the answer, which is cut off beyond 16 MiB: then it is empty.
 struct FullAnswer {
   int status = 0;
+  std::string unreachable;  // X-Mullion-Unreachable of a 503
   std::string text;
 };
 env::Task<FullAnswer> send_as(Services& services, auth::Principal principal, std::string method,
