@@ -211,10 +211,9 @@ TEST_F(Groups, AnswerAsAPlainScanWould) {
     EXPECT_EQ(keys(*store, "machines", {{"search", word}}), found) << word;
     EXPECT_EQ(matched(now, {{"search", word}}), found) << word;
     const Asked filters[] = {{{"Profiles", "p1"}},
-                                  {{"Profiles", "Nin(p0,p2)"}, {"Stage", "In(s1,s2)"}},
-                                  {{"Key", "Gt(m2)"}, {"Name", "Re(1$)"}, {"Endpoint", "hq"}}};
-    for (const Asked& wanted : filters)
-      EXPECT_EQ(matched(now, wanted), keys(*store, "machines", wanted));
+                             {{"Profiles", "Nin(p0,p2)"}, {"Stage", "In(s1,s2)"}},
+                             {{"Key", "Gt(m2)"}, {"Name", "Re(1$)"}, {"Endpoint", "hq"}}};
+    for (const Asked& wanted : filters) EXPECT_EQ(matched(now, wanted), keys(*store, "machines", wanted));
   }
 }
 

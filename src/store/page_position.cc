@@ -56,7 +56,8 @@ bool read(std::string_view in, std::string_view sort, bool reverse, PagePosition
 }  // namespace
 
 std::string encode_cursor(std::string_view sort, bool reverse, const PagePosition& position) {
-  std::string bytes{kCursorVersion, static_cast<char>(reverse), static_cast<char>(position.value.has_value())};
+  std::string bytes{kCursorVersion, static_cast<char>(reverse),
+                    static_cast<char>(position.value.has_value())};
   append_text(bytes, sort);
   append_text(bytes, position.value.value_or(""));
   append_text(bytes, position.owner);

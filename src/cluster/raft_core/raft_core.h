@@ -1,8 +1,8 @@
 /* The consensus core as C sees it. For C++ there is cluster/core.h; nobody else includes this.
  *
- * One thread makes all calls on a node; nodes are independent. No I/O, no clock and no chance but `seed`. Arguments are read during
- * the call only; results belong to the node until the next call on it. A broken invariant is logged and ends the process; nothing
- * unwinds. What the rules are for: docs/cluster.md. */
+ * One thread makes all calls on a node; nodes are independent. No I/O, no clock and no chance but `seed`.
+ * Arguments are read during the call only; results belong to the node until the next call on it. A broken
+ * invariant is logged and ends the process; nothing unwinds. What the rules are for: docs/cluster.md. */
 #pragma once
 
 #include <stddef.h>
@@ -49,8 +49,8 @@ typedef struct {
   uint64_t term, vote, commit;
 } raft_core_hard;
 
-/* Times in ticks. A member campaigns election + margin + rank * rank_ticks + late ticks, and a little drawn by the seed, after it
- * heard the last of a leader. */
+/* Times in ticks. A member campaigns election + margin + rank * rank_ticks + late ticks, and a little drawn
+ * by the seed, after it heard the last of a leader. */
 typedef struct {
   uint64_t id, seed;
   uint32_t heartbeat_ticks, election_ticks, margin_ticks, rank, rank_ticks, late_ticks;
@@ -81,14 +81,16 @@ typedef struct {
   size_t entry_count;
   const raft_core_message* messages; /* may leave now */
   size_t message_count;
-  const raft_core_entry* agreed; /* apply in order, then call raft_core_applied; take again until there are none */
+  const raft_core_entry*
+      agreed; /* apply in order, then call raft_core_applied; take again until there are none */
   size_t agreed_count;
   const uint64_t* rounds; /* confirmed rounds of raft_core_probe */
   size_t round_count;
   int role;
   uint64_t leader, term, commit;
   uint8_t lease_void; /* no lease in this term any more */
-  uint64_t copy_for;  /* leader: this member needs a copy; answer raft_core_copy_offer or raft_core_copied(.., 0) */
+  uint64_t
+      copy_for; /* leader: this member needs a copy; answer raft_core_copy_offer or raft_core_copied(.., 0) */
 } raft_core_actions;
 
 typedef struct {
@@ -106,19 +108,23 @@ typedef struct {
 typedef void (*raft_core_log)(void* context, int level, const char* text, size_t size);
 
 /* Null: a bad start, and why in `error`. */
-raft_core_node* raft_core_open(const raft_core_options*, const raft_core_start*, raft_core_log, void* context, char* error,
-                               size_t error_size);
+raft_core_node* raft_core_open(const raft_core_options*, const raft_core_start*, raft_core_log, void* context,
+                               char* error, size_t error_size);
 void raft_core_close(raft_core_node*);
 /* Everything since the last take. */
 void raft_core_take(raft_core_node*, raft_core_actions*);
 /* Step messages that wait first. */
 void raft_core_tick(raft_core_node*);
-/* `payloads`: what came along, in the order of the message's data entries; their hashes were computed from the bytes. */
-int raft_core_step(raft_core_node*, raft_core_bytes, const raft_core_tag* payloads, size_t payload_count, raft_core_copy*);
+/* `payloads`: what came along, in the order of the message's data entries; their hashes were computed from
+ * the bytes. */
+int raft_core_step(raft_core_node*, raft_core_bytes, const raft_core_tag* payloads, size_t payload_count,
+                   raft_core_copy*);
 int raft_core_propose(raft_core_node*, raft_core_tag, uint64_t* index, uint64_t* term);
-int raft_core_change(raft_core_node*, int kind, uint64_t id, raft_core_bytes context, uint64_t* index, uint64_t* term);
+int raft_core_change(raft_core_node*, int kind, uint64_t id, raft_core_bytes context, uint64_t* index,
+                     uint64_t* term);
 /* What the change of an entry is about; 0: it cannot be read. */
-int raft_core_read_change(raft_core_node*, raft_core_bytes change, int* kind, uint64_t* id, raft_core_bytes* context);
+int raft_core_read_change(raft_core_node*, raft_core_bytes change, int* kind, uint64_t* id,
+                          raft_core_bytes* context);
 /* The configuration from now on, to be stored with what the change belongs to. */
 raft_core_bytes raft_core_apply_change(raft_core_node*, raft_core_bytes change);
 void raft_core_persisted(raft_core_node*, uint64_t number);
@@ -138,8 +144,8 @@ int raft_core_member(raft_core_node*, uint64_t id, raft_core_member_state*);
 /* 0: not in the log. */
 uint64_t raft_core_term_at(raft_core_node*, uint64_t index);
 /* The length; nothing is written when it is above `size`. */
-size_t raft_core_encode_conf(const uint64_t* voters, size_t voter_count, const uint64_t* learners, size_t learner_count, uint8_t* out,
-                             size_t size);
+size_t raft_core_encode_conf(const uint64_t* voters, size_t voter_count, const uint64_t* learners,
+                             size_t learner_count, uint8_t* out, size_t size);
 /* Of the whole state, for exploration. */
 uint64_t raft_core_digest(raft_core_node*);
 

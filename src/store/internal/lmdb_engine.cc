@@ -14,9 +14,9 @@
 
 #include "store/compaction.h"
 #include "store/internal/engine.h"
-#include "store/lmdb_file.h"
 #include "store/internal/log.h"
 #include "store/internal/view_register.h"
+#include "store/lmdb_file.h"
 
 namespace mullion::store::internal {
 namespace {
