@@ -105,6 +105,8 @@ class Estate {
       this.endpoints = found;
       this.answered = true;
       this.problem = undefined;
+      this.countedAt = -Infinity;
+      void this.tick();
     } catch (failure) {
       if (generation === this.generation) this.problem = failure instanceof RequestError ? failure.problem : ownProblem(failure);
     }
