@@ -14,7 +14,7 @@ import { api, session } from './session.svelte';
 const MOST = 5000;
 const MOST_WHOLE = 1000;
 const PAGE = 1000;
-const AGES_MS = 5000;
+const AGES_MS = 10_000;
 /** entries of `connections` are asked for this often only up to so many endpoints */
 const FEW = 500;
 const AGES_SLOW_MS = 30_000;
@@ -22,7 +22,7 @@ const COUNTS_MS = 15_000;
 
 type Body = Record<string, unknown>;
 
-class Estate {
+export class Estate {
   /** how many there are; more than `endpoints` when there are very many */
   total = $state(0);
   answered = $state(false);
