@@ -19,6 +19,8 @@ const AGES_MS = 10_000;
 const FEW = 500;
 const AGES_SLOW_MS = 30_000;
 const COUNTS_MS = 15_000;
+/** what is older was never heard */
+const YEAR_SECONDS = 366 * 86_400;
 
 type Body = Record<string, unknown>;
 
@@ -41,7 +43,9 @@ export class Estate {
   private agedAt = -Infinity;
 
   readonly self: string = $derived(ownId());
-  readonly roots: Node[] = $derived(arrange([...this.endpoints.values()], this.self));
+  /** owner -> when it was heard last, RFC 3339; of those that are not in touch */
+  private heard = $state.raw<ReadonlyMap<string, string>>(new Map());
+  readonly roots: Node[] = $derived(arrange([...this.endpoints.values()], this.self, (id) => this.heard.get(id)));
   readonly nodes: Node[] = $derived(flatten(this.roots));
   private readonly byId = $derived(new Map(this.nodes.map((node) => [node.endpoint.id, node])));
 
@@ -150,6 +154,12 @@ export class Estate {
     const answer = await api.request('HEAD', 'machines', { query: [['limit', '1']] });
     this.stale = freshnessOf(answer.headers).stale;
     this.staleAt = performance.now();
+    const now = Date.now() + connection.skewMs;
+    const heard = new Map(Object.entries(this.stale).filter(([, age]) => age < YEAR_SECONDS).map(([id, age]) => [id, new Date(now - age * 1000).toISOString()]));
+    // Told in whole seconds: the same time again is no news.
+    const same = (id: string, time: string) => Math.abs(Date.parse(this.heard.get(id) ?? '') - Date.parse(time)) < 3000;
+    for (const [id, time] of heard) if (same(id, time)) heard.set(id, this.heard.get(id)!);
+    this.heard = heard;
   }
 
   private async readConnections(): Promise<void> {
@@ -161,7 +171,10 @@ export class Estate {
   private async countMachines(): Promise<void> {
     if (!session.features.includes('ux-group-by')) return this.countSome();
     const groups = await api.get<{ Value?: string | null; Count: number; Rest?: boolean }[]>('machines', [['group-by', 'Endpoint'], ['limit', '1000']]);
-    this.machines = new Map(groups.filter((group) => !group.Rest).map(({ Value, Count }) => [Value ?? '', Count]));
+    const counts = new Map(groups.filter((group) => !group.Rest).map(({ Value, Count }) => [Value ?? '', Count]));
+    // An owner without machines has no group.
+    if (!groups.some((group) => group.Rest)) for (const id of [this.self, ...this.nodes.map((node) => node.endpoint.id)]) if (!counts.has(id)) counts.set(id, 0);
+    this.machines = counts;
   }
 
   /** Without counts by value: one question each, for the first few. */

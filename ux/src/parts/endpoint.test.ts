@@ -61,6 +61,11 @@ test('two ways to one endpoint: the one that is in touch counts; cycles end', ()
   expect(flatten(roots).length).toBe(3);
 });
 
+test('dark since it was heard last, not since the last try', () => {
+  const nodes = flatten(arrange(FLEET, 'M1', (id) => (id === 'R2' ? '2026-11-30T02:55:00Z' : undefined)));
+  expect(nodes.filter((node) => node.state.since !== '').map((node) => node.endpoint.id)).toEqual(['R2', 'C', 'D']);
+});
+
 test('causes collapse effects: one entry for all that is behind', () => {
   expect(causesOf(arrange(FLEET, 'M1')).map(({ node, below }) => [node.endpoint.id, below])).toEqual([['R2', 2], ['B', 0]]);
 });

@@ -181,8 +181,11 @@ const WEIGHT: Record<Touch, number> = { touch: 0, off: 1, updating: 2, connectin
 const COMPLIANCE_WEIGHT: Record<Compliance, number> = { declared: 0, unset: 0, unmanaged: 0, todo: 1, unplanned: 2, stopped: 3 };
 const weight = (node: Node): number => WEIGHT[node.state.touch] * 10 + COMPLIANCE_WEIGHT[node.compliance.id];
 
-/** Endpoints below `self`, each once: of several ways to one the best counts. */
-export function arrange(endpoints: readonly Endpoint[], self: string): Node[] {
+/**
+ * Endpoints below `self`, each once: of several ways to one the best counts. `heard` says when one that is not in touch was
+ * heard last: its connection's state begins anew with every try.
+ */
+export function arrange(endpoints: readonly Endpoint[], self: string, heard: (id: string) => string | undefined = () => undefined): Node[] {
   const byManager = new Map<string, Endpoint[]>();
   for (const endpoint of endpoints) byManager.set(endpoint.manager, [...(byManager.get(endpoint.manager) ?? []), endpoint]);
   const best = new Map<string, { endpoint: Endpoint; above: Endpoint[]; out: boolean }>();
@@ -206,8 +209,9 @@ export function arrange(endpoints: readonly Endpoint[], self: string): Node[] {
     level = next;
   }
   const nodes = new Map<string, Node>();
+  const stateSince = (state: EndpointState): EndpointState => (isReached(state.touch) ? state : { ...state, since: heard(state.cause) ?? state.since });
   for (const { endpoint, above } of best.values())
-    nodes.set(endpoint.id, { endpoint, state: stateOf(endpoint, above), compliance: complianceOf(endpoint), depth: above.length, children: [], below: 0, belowOut: 0, worst: undefined });
+    nodes.set(endpoint.id, { endpoint, state: stateSince(stateOf(endpoint, above)), compliance: complianceOf(endpoint), depth: above.length, children: [], below: 0, belowOut: 0, worst: undefined });
   const roots: Node[] = [];
   for (const node of nodes.values()) (nodes.get(node.endpoint.manager)?.children ?? roots).push(node);
   const sort = (list: Node[]) => list.sort((a, b) => a.endpoint.id.localeCompare(b.endpoint.id, 'en', { numeric: true }));

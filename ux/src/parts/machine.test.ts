@@ -31,6 +31,7 @@ test('what fits the state is offered, and nothing else', () => {
 test('the pointer: before, at and behind the list', () => {
   expect(taskAt({ Tasks: TASKS, CurrentTask: -1 })).toBe('');
   expect(taskAt({ Tasks: TASKS, CurrentTask: 4 })).toBe('finish');
+  expect(taskAt({ Tasks: TASKS, CurrentTask: 3 })).toBe('finish');
   expect(taskAt({ Tasks: TASKS, CurrentTask: 5 })).toBe('');
   expect(stepOf({ Tasks: TASKS, CurrentTask: -1 })).toEqual({ at: 0, of: 3 });
 });

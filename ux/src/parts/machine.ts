@@ -14,10 +14,11 @@ export const STATE_MEMBERS = ['Runnable', 'Available', 'Locked', 'Errors', 'Task
 
 type Body = Record<string, unknown>;
 
-/** The task that the pointer of a machine is at; empty before the first and behind the last. */
+/** The task that the pointer of a machine is at, or comes to; empty before the first and behind the last. */
 export function taskAt(body: Body): string {
   const tasks = Array.isArray(body['Tasks']) ? (body['Tasks'] as unknown[]).map(String) : [];
-  return tasks[Number(body['CurrentTask'] ?? -1)] ?? '';
+  const current = Number(body['CurrentTask'] ?? -1);
+  return current < 0 ? '' : (tasks.slice(current).find((entry) => !entry.includes(':')) ?? '');
 }
 
 /** Steps are tasks; entries like `stage:x` only say what comes. */
