@@ -1,4 +1,5 @@
 /** The address as reactive state: pages read their query here and change it here, and nowhere else. */
+import { encodeQuery } from './api/client';
 import { fromPairs, parsePairs, toSearch, type Query } from './api/filters';
 import { BASE } from './router';
 
@@ -30,9 +31,15 @@ function read(): void {
   place.search = location.search;
 }
 
-/** To another page. */
+/** To another page; the scope stays unless the address says another one. */
 export function navigate(href: string, replace = false): void {
   const url = new URL(href, location.href);
+  const at = place.query.own['_at'] ?? '';
+  if (at !== '' && url.origin === location.origin && !url.searchParams.has('_at')) url.search += `${url.search === '' ? '?' : '&'}_at=${encodeQuery(at)}`;
+  go(url, replace);
+}
+
+function go(url: URL, replace: boolean): void {
   if (url.origin !== location.origin || !url.pathname.startsWith(BASE)) {
     location.assign(url);
     return;
@@ -46,7 +53,7 @@ export function navigate(href: string, replace = false): void {
 
 /** The same page with another query. */
 export function setQuery(query: Query, replace = false): void {
-  navigate(location.pathname + toSearch(query), replace);
+  go(new URL(location.pathname + toSearch(query), location.href), replace);
 }
 
 /** One parameter of the interface; empty takes it away. */

@@ -62,6 +62,7 @@ export const ROUTES: readonly Route[] = [
   ...generic('plugin-providers', 'plugin_providers'),
   ...generic('plugins', 'plugins'),
   { path: 'params', load: () => import('./pages/params/Params.svelte') },
+  { path: 'bulk', load: () => import('./pages/bulk/Bulks.svelte') },
   { path: 'bulk/:key', load: () => import('./pages/bulk/Bulk.svelte') },
   { path: 'cluster', load: () => import('./pages/cluster/Cluster.svelte') },
   { path: 'events', load: () => import('./pages/events/Events.svelte') },
@@ -79,6 +80,7 @@ export const ROUTES: readonly Route[] = [
 
 /** Collections that have a page of their own. */
 const HOMES: Record<string, string> = {
+  bulks: 'bulk',
   endpoints: 'endpoints',
   machines: 'machines',
   jobs: 'jobs',

@@ -1,12 +1,34 @@
-/** The scope of the bar, `_at=A` in the address, as a filter of the API. */
+/** The scope of the bar as a filter of the API: `_at=A`, `_at=A,B`, `_at=R2/*` for a manager and all below it. */
 import type { Query } from '../api/filters';
 import { GENERIC, TYPES } from '../api/schema';
+import { below } from './below.svelte';
+
+const ALL_BELOW = '/*';
+
+/** The ids that a scope means; what is below a manager is not known at first: then it is the manager alone. */
+export function scopeIds(at: string, belowOf: (manager: string) => readonly string[] | undefined): string[] {
+  const ids = at.split(',').map((part) => part.trim()).filter((part) => part !== '');
+  return [...new Set(ids.flatMap((id) => (id.endsWith(ALL_BELOW) ? (belowOf(id.slice(0, -ALL_BELOW.length)) ?? [id.slice(0, -ALL_BELOW.length)]) : [id])))];
+}
+
+/** The managers of a scope whose endpoints must be asked for. */
+export function managersOf(at: string): string[] {
+  return at.split(',').filter((part) => part.endsWith(ALL_BELOW)).map((part) => part.slice(0, -ALL_BELOW.length));
+}
+
+/** As people read it. */
+export function scopeLabel(at: string): string {
+  const parts = at.split(',');
+  const one = (part: string) => (part.endsWith(ALL_BELOW) ? `${part.slice(0, -ALL_BELOW.length)} and below` : part);
+  return parts.length <= 2 ? parts.map(one).join(', ') : `${one(parts[0]!)} and ${parts.length - 1} more`;
+}
 
 /** What is asked beside the filters of the address: nothing where the person filters by endpoint himself. */
 export function scopePairs(query: Query, prefix: string): [string, string][] {
   const at = query.own['_at'] ?? '';
   if (at === '' || query.filters.some((filter) => filter.name === 'Endpoint')) return [];
+  const ids = scopeIds(at, (manager) => below.of(manager)).join(',');
   const type = TYPES[prefix] ?? GENERIC;
-  if (prefix === 'endpoints') return [['Id', `In(${at})`]];
-  return 'Endpoint' in type.indexes ? [['Endpoint', `In(${at})`]] : [];
+  if (prefix === 'endpoints') return [['Id', `In(${ids})`]];
+  return 'Endpoint' in type.indexes ? [['Endpoint', `In(${ids})`]] : [];
 }

@@ -15,6 +15,7 @@ export interface Column {
 
 const WIDTHS: Record<string, number> = { boolean: 92, integer: 88, number: 88, time: 168, uuid: 268, ip: 124, cidr: 140, bytes: 96 };
 const NEVER_SHOWN = new Set(['Validated', 'Partial', 'Errors', 'Meta', 'Params', 'CreatedAt', 'CreatedBy', 'LastModifiedBy', 'Documentation', 'Bundle', 'ReadOnly']);
+const NAMED: Record<string, number> = { Name: 240, State: 200, Connection: 168, Compliance: 184, Change: 320 };
 const LONG = /^(Description|Documentation)$/;
 export const NARROWEST = 56;
 
@@ -34,7 +35,7 @@ export function columnOf(name: string, type: TypeInfo): Column {
   return {
     name,
     label: name,
-    width: LONG.test(name) ? 0 : name === 'Name' ? 240 : (WIDTHS[kind] ?? 152),
+    width: LONG.test(name) ? 0 : (NAMED[name] ?? WIDTHS[kind] ?? 152),
     sortable: index !== undefined && !index.unordered,
     why: index === undefined ? 'no index' : index.unordered ? 'unordered' : '',
     align: kind === 'integer' || kind === 'number' || kind === 'bytes' ? 'right' : 'left',
@@ -77,8 +78,8 @@ export function formatColumns(chosen: readonly Chosen[]): string {
   return chosen.map(({ name, width }) => (width === undefined ? name : `${name}:${width}`)).join(',');
 }
 
-export function columnsOf(type: TypeInfo, text: string): Column[] {
-  const chosen = text === '' ? defaultColumns(type).map((name) => ({ name }) as Chosen) : parseColumns(text);
+export function columnsOf(type: TypeInfo, text: string, usual: readonly string[] = defaultColumns(type)): Column[] {
+  const chosen = text === '' ? usual.map((name) => ({ name }) as Chosen) : parseColumns(text);
   const columns = chosen.map(({ name, width }) => ({ ...columnOf(name, type), ...(width === undefined ? {} : { width }) }));
   // One column takes what is left: without a long one it is the first.
   if (columns.length > 0 && !columns.some((column) => column.width === 0)) {

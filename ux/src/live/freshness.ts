@@ -46,3 +46,14 @@ export function skewFrom(dateHeader: string | null, sentMs: number, receivedMs: 
   const apart = server + 500 - (sentMs + receivedMs) / 2;
   return Math.abs(apart) < 1000 ? 0 : apart;
 }
+
+/** `15s`, `15`, `2m`: seconds; undefined for what is none. */
+export function seconds(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)(s|m|h)?$/.exec(text.trim());
+  return match ? Number(match[1]) * ({ s: 1, m: 60, h: 3600 }[match[2] ?? 's'] ?? 1) : undefined;
+}
+
+/** Owners that are older than `most`, by name. */
+export function tooOld(stale: Readonly<Record<string, number>>, most: number): string[] {
+  return Object.keys(stale).filter((owner) => stale[owner]! > most).sort();
+}

@@ -19,7 +19,7 @@ afterAll(async () => {
 test('what a screen reader is told, as text in git', async () => {
   const { page, context } = await openTab(browser, server);
   await login(page, server);
-  for (const [name, path, ready] of [['list', 'o/profiles?_cols=Name,Description', 'rack-1'], ['object', 'o/profiles/rack-1', 'Identity'], ['empty', 'endpoints', 'No endpoints here yet'], ['me', 'me', 'Theme']] as const) {
+  for (const [name, path, ready] of [['list', 'o/profiles?_cols=Name,Description', 'rack-1'], ['object', 'o/profiles/rack-1', 'Identity'], ['empty', 'o/reservations', 'No reservations here yet'], ['no-manager', 'endpoints', 'This server looks after itself only'], ['me', 'me', 'Theme']] as const) {
     await page.goto(`${server.url}/ux/${path}`);
     await page.getByText(ready).first().waitFor();
     await page.waitForTimeout(300);

@@ -53,8 +53,9 @@ test('by keyboard alone: log in, list, filter, open, edit, save, delete', async 
   const name = (await page.locator('[role="row"].cursor [role="rowheader"]').innerText()).trim();
   await type(page, 'Enter');
   await page.getByRole('heading', { level: 1, name }).waitFor();
+  await type(page, 'e');
   await page.getByLabel('Description', { exact: true }).waitFor();
-  await type(page, 'e', 'Tab');
+  await type(page, 'Tab');
   await page.keyboard.type('moved by keyboard');
   await type(page, 'Control+Enter');
   await page.getByText('● done').waitFor();

@@ -17,12 +17,18 @@ export type Body = Record<string, unknown>;
  * server where both have one with the same key.
  */
 export async function writeTo(owner: string, asked: Write): Promise<Outcome> {
-  if (owner === '' || owner === session.info?.id) return write(asked);
-  const outcome = await write({ ...asked, target: `/${encodeURIComponent(owner)}/api/v3/${asked.target}` });
+  const target = atOwner(owner, asked.target);
+  const outcome = await write({ ...asked, target });
+  if (target === asked.target) return outcome;
   const body = 'body' in outcome ? outcome.body : undefined;
   // An owner leaves its own name out.
   if ('body' in outcome && body !== null && typeof body === 'object' && !Array.isArray(body)) return { ...outcome, body: { ...body, Endpoint: owner } };
   return outcome;
+}
+
+/** Where an owner is asked itself, not its copy here. */
+export function atOwner(owner: string, target: string): string {
+  return owner === '' || owner === session.info?.id ? target : `/${encodeURIComponent(owner)}/api/v3/${target}`;
 }
 
 export class LiveObject {

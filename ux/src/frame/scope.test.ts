@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { emptyQuery } from '../api/filters';
+import { managersOf, scopeIds, scopeLabel, scopePairs } from './scope';
+
+const belowOf = (manager: string) => (manager === 'R2' ? ['R2', 'C', 'D'] : undefined);
+
+test.each([
+  ['A', ['A']], ['A,B', ['A', 'B']], ['R2/*', ['R2', 'C', 'D']], ['C,R2/*', ['C', 'R2', 'D']], ['R9/*', ['R9']], ['', []], [' A , ', ['A']],
+])('%s', (at, wanted) => {
+  expect(scopeIds(at, belowOf)).toEqual(wanted);
+});
+
+test('what is asked for, and how it reads', () => {
+  expect(managersOf('A,R2/*')).toEqual(['R2']);
+  expect(scopeLabel('R2/*')).toBe('R2 and below');
+  expect(scopeLabel('A,B,C')).toBe('A and 2 more');
+});
+
+test('a filter by endpoint of the person himself wins', () => {
+  const query = { ...emptyQuery(), own: { _at: 'A' } };
+  expect(scopePairs(query, 'machines')).toEqual([['Endpoint', 'In(A)']]);
+  expect(scopePairs(query, 'endpoints')).toEqual([['Id', 'In(A)']]);
+  expect(scopePairs(query, 'preferences')).toEqual([]);
+  expect(scopePairs({ ...query, filters: [{ name: 'Endpoint', value: 'B' }] }, 'machines')).toEqual([]);
+});

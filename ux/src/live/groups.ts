@@ -1,0 +1,31 @@
+/** Counts by value of an index, where the server offers them; else by asking for each of the values that are known. */
+import type { Pairs } from '../api/client';
+import { TYPES } from '../api/schema';
+import { api, session } from './session.svelte';
+
+export interface Group {
+  value: string;
+  count: number;
+}
+
+export interface Groups {
+  groups: Group[];
+  /** other values, and how many objects have them */
+  rest: { groups: number; count: number };
+}
+
+type Raw = { Value?: string | null; Count: number; Rest?: boolean; Groups?: number };
+
+/** `offered` is false where nothing can be said without reading all objects. */
+export async function countsBy(prefix: string, index: string, pairs: Pairs, limit: number, signal?: AbortSignal): Promise<(Groups & { offered: boolean })> {
+  if (session.features.includes('ux-group-by')) {
+    const raw = await api.get<Raw[]>(prefix, [['group-by', index], ...pairs, ['limit', String(limit)]], signal);
+    const rest = raw.find((entry) => entry.Rest);
+    return { offered: true, groups: raw.filter((entry) => !entry.Rest).map(({ Value, Count }) => ({ value: Value ?? '', count: Count })), rest: { groups: rest?.Groups ?? 0, count: rest?.Count ?? 0 } };
+  }
+  const type = TYPES[prefix];
+  const values = type?.indexes[index]?.kind === 'boolean' ? ['true', 'false'] : type?.fields.find((field) => field.name === index)?.enum;
+  if (!values) return { offered: false, groups: [], rest: { groups: 0, count: 0 } };
+  const counts = await Promise.all(values.map(async (value) => ({ value, count: await api.count(prefix, [...pairs, [index, `Eq(${value})`]], signal) })));
+  return { offered: true, groups: counts.filter(({ count }) => count > 0).sort((a, b) => b.count - a.count), rest: { groups: 0, count: 0 } };
+}

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { lineText, planStory, type EndpointPlan, type PlanLine } from './plan';
+
+const LINE: PlanLine = { Number: 1, Type: 'ContentPackage', Name: 'base', Version: 'stable', ActualVersion: 'v2', Action: 'AddOrUpdate', Set: 's', Shadows: [], Current: 'v1', Bytes: 0, Restarts: false, After: [] };
+const PLAN: EndpointPlan = { Endpoint: 'A', VersionSets: ['s'], Apply: true, State: 'idle', ConfiguredBy: '', NextAttempt: '', Actions: [], Deletions: [], Problems: [], Bytes: 0, Restarts: false };
+
+test.each([
+  [{}, ['upgrade', 'pack base', 'v1', 'v2']],
+  [{ Current: '' }, ['install', 'pack base', '–', 'v2']],
+  [{ Type: 'DRP', Name: 'DRP', ActualVersion: '', Version: 'v9' }, ['upgrade', 'server', 'v1', 'v9']],
+  [{ Type: 'Pref', Name: 'logLevel', Action: 'Set', Version: '', ActualVersion: '', Value: 'info', Current: 'warn' }, ['set', 'preference logLevel', 'warn', 'info']],
+  [{ Action: 'Delete' }, ['remove', 'pack base', 'v1', '–']],
+  [{ Type: 'File', Name: 'a', Version: '', ActualVersion: '', Value: false, Current: '' }, ['install', 'file a', '–', 'as declared']],
+] as const)('%o', (more, wanted) => {
+  const { verb, what, now, then } = lineText({ ...LINE, ...(more as Partial<PlanLine>) });
+  expect([verb, what, now, then]).toEqual(wanted);
+});
+
+test.each([
+  [{}, 'ok', 'idle'],
+  [{ VersionSets: [] }, 'ok', 'idle'],
+  [{ State: 'applying', ConfiguredBy: 'M1', Actions: [LINE] }, 'working', 'being applied by M1'],
+  [{ State: 'waiting' }, 'waiting', 'waits for its turn'],
+  [{ State: 'stopped', Problems: ['a', 'b'], NextAttempt: '2026-11-30T03:12:00Z' }, 'failed', 'stopped'],
+  [{ State: 'disabled' }, 'off', 'not managed'],
+  [{ State: 'not connected' }, 'dark', 'not connected'],
+  [{ State: 'not managing', ConfiguredBy: 'R2' }, 'off', 'not configured from here'],
+  [{ Apply: false, Actions: [LINE] }, 'paused', 'not applied'],
+  [{ Actions: [LINE] }, 'waiting', 'about to begin'],
+] as const)('why nothing happens: %o', (more, kind, word) => {
+  expect(planStory({ ...PLAN, ...(more as Partial<EndpointPlan>) })).toMatchObject({ kind, word });
+});
+
+test('the title sums up', () => {
+  expect(planStory({ ...PLAN, Actions: [LINE, LINE], Deletions: [LINE], Bytes: 64.1 * 1024 * 1024, Restarts: true }).title).toBe('2 actions, 1 deletion, 64 MB, restarts once');
+  expect(planStory({ ...PLAN, State: 'stopped', Problems: ['a', 'b'], NextAttempt: '2026-11-30T03:12:00Z' }).why).toBe('2 failed, tries again 03:12.');
+});

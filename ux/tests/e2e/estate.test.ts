@@ -1,0 +1,271 @@
+/** The estate with real servers: a manager, one below it with a site of its own, and a site that is joined here. */
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { axe, golden, login, openTab, Server, startBrowser, until } from '../harness';
+
+let m1: Server;
+let r2: Server;
+let a: Server;
+let c: Server;
+let browser: Browser;
+
+const LOGIN = { 'manager/username': 'rocketskates', 'manager/password': 'r0cketsk8ts' };
+const type = async (page: Page, ...keys: string[]) => {
+  for (const key of keys) await page.keyboard.press(key);
+};
+const h1 = (page: Page, name: string | RegExp) => page.getByRole('heading', { level: 1, name });
+const stored = async (server: Server, path: string) => (await server.call('GET', path)).body as Record<string, unknown>;
+
+beforeAll(async () => {
+  [m1, r2, a, c, browser] = await Promise.all([Server.start('M1'), Server.start('R2'), Server.start('A'), Server.start('C'), startBrowser()]);
+  await Promise.all([m1, r2].map((server) => server.call('POST', 'prefs', { manager: 'true' })));
+  await r2.call('POST', 'plugins/manager/addEndpoint', { 'manager/url': c.url, ...LOGIN });
+  await m1.call('POST', 'plugins/manager/addEndpoint', { 'manager/url': r2.url, ...LOGIN });
+  for (let number = 0; number < 12; number++) await a.create('machines', { Name: `web-a-${String(number).padStart(2, '0')}`, Arch: number % 3 === 0 ? 'arm64' : 'amd64' });
+  for (let number = 0; number < 8; number++) await c.create('machines', { Name: `web-c-${number}`, Arch: 'amd64' });
+  await m1.create('version_sets', { Id: 'base', Prefs: { logLevel: 'info' } });
+  await m1.create('version_sets', { Id: 'site', Prefs: { logLevel: 'error', debugPlugins: 'info' } });
+  await until('C is seen', async () => ((await m1.call('GET', 'machines?Endpoint=C')).body as unknown[]).length === 8);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await Promise.all([m1, r2, a, c].map((server) => server?.stop()));
+});
+
+test('an endpoint is joined by keyboard: its certificate is looked at before the login is sent', async () => {
+  const { page, context, faults } = await openTab(browser, m1);
+  await login(page, m1, 'endpoints');
+  await page.getByRole('treegrid').waitFor();
+  await type(page, 'n');
+  await h1(page, 'Join an endpoint').waitFor();
+  const { expected, actual } = golden('join', await page.locator('main').ariaSnapshot());
+  expect(actual).toBe(expected);
+  await page.getByLabel('Address').focus();
+  await page.keyboard.type(a.url.replace('https://', ''));
+  await type(page, 'Tab');
+  await page.keyboard.type('rocketskates');
+  await type(page, 'Tab');
+  await page.keyboard.type('wrong');
+  await type(page, 'Enter');
+  await page.getByText('The certificate that').waitFor();
+  const shown = (await page.locator('dd.mono').first().innerText()).replace(/\s/g, '');
+  expect(shown).toMatch(/^[0-9a-f]{64}$/);
+  expect((await m1.call('GET', 'endpoints/A')).status).toBe(404);
+  await type(page, 'Control+Enter');
+  // The refusal leads back to the field that is at fault.
+  await until('the password has the focus', () => page.getByLabel('Password').evaluate((field) => field === document.activeElement && field.getAttribute('aria-invalid') === 'true'));
+  await page.getByLabel('Password').fill('r0cketsk8ts');
+  await page.getByLabel('Fingerprint').fill(shown.toUpperCase().replace(/(..)(?=.)/g, '$1:'));
+  await type(page, 'Enter');
+  await page.getByText('The same that you gave').waitFor();
+  await type(page, 'Control+Enter');
+  await page.getByRole('checkbox', { name: 'base' }).waitFor();
+  await page.getByRole('checkbox', { name: 'base' }).press('Space');
+  await page.getByRole('rowheader', { name: 'preference logLevel' }).waitFor();
+  expect(await axe(page)).toEqual([]);
+  await page.getByRole('button', { name: 'Give it these sets' }).press('Enter');
+  await page.getByText('● done').waitFor();
+  const made = await stored(m1, 'endpoints/A');
+  expect([made['VersionSets'], made['Apply'] ?? false, (made['Params'] as Record<string, unknown>)['manager/fingerprint']]).toEqual([['base'], false, shown]);
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+test('another certificate than the one that was given: nothing is sent', async () => {
+  const { page, context } = await openTab(browser, m1);
+  await login(page, m1, 'endpoints/join');
+  await page.getByLabel('Address').fill(c.url);
+  await page.getByLabel('User there').fill('rocketskates');
+  await page.getByLabel('Password').fill('r0cketsk8ts');
+  await page.getByLabel('Fingerprint').fill('ab'.repeat(32));
+  await page.getByRole('button', { name: 'See who answers' }).click();
+  await page.getByText('This is not the fingerprint that you gave').waitFor();
+  expect(await page.getByRole('button', { name: 'It is the same: join' }).getAttribute('aria-disabled')).toBe('true');
+  expect(await axe(page)).toEqual([]);
+  await context.close();
+});
+
+test('the tree by keyboard, and the order of sets with its effect before it is saved', async () => {
+  const { page, context, faults } = await openTab(browser, m1);
+  await login(page, m1);
+  await type(page, 'g', 'e');
+  await page.getByRole('row', { name: /^C / }).waitFor();
+  await page.getByRole('treegrid').focus();
+  await type(page, 'Home', 'ArrowDown');
+  await until('at R2', async () => (await page.locator('[role=row].cursor').getAttribute('data-id')) === 'R2');
+  await type(page, 'ArrowLeft');
+  await page.getByRole('row', { name: /^C / }).waitFor({ state: 'detached' });
+  expect(await page.locator('[role=row].cursor').getAttribute('aria-expanded')).toBe('false');
+  await type(page, 'ArrowRight', 'ArrowRight');
+  expect(await page.locator('[role=row].cursor').getAttribute('data-id')).toBe('C');
+  await type(page, 'l');
+  await page.getByText('The way to C').waitFor();
+  expect(await page.getByRole('list', { name: 'Route' }).innerText()).toMatch(/you[\s\S]*M1[\s\S]*R2[\s\S]*C/);
+  await page.goto(`${m1.url}/ux/endpoints/A?_tab=sets`);
+  await page.getByLabel('Add a set').fill('site');
+  await type(page, 'Enter');
+  await page.getByText('What this order would do').waitFor();
+  await page.getByRole('listitem').filter({ hasText: 'site' }).first().focus();
+  await type(page, 'Alt+ArrowUp');
+  await page.getByText('(shadows base)').waitFor();
+  expect((await stored(m1, 'endpoints/A'))['VersionSets']).toEqual(['base']);
+  await type(page, 'Control+Enter');
+  await page.getByText('● done').waitFor();
+  expect((await stored(m1, 'endpoints/A'))['VersionSets']).toEqual(['site', 'base']);
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+test('facets narrow and leave out; all that match are changed at once, and each outcome is told', async () => {
+  const { page, context, faults } = await openTab(browser, m1);
+  await login(page, m1, 'machines?sort=Name');
+  await page.getByRole('button', { name: /^▸ Arch/ }).click();
+  const arm = page.getByRole('list', { name: 'Arch' }).getByRole('button', { name: /arm64/ });
+  await arm.click();
+  await until('narrowed', async () => new URL(page.url()).search.includes('Arch=arm64'));
+  await arm.click();
+  await arm.click({ modifiers: ['Alt'] });
+  await until('left out', async () => new URL(page.url()).search.includes('Arch=Ne(arm64)'));
+  await until('16 rows', async () => (await page.getByRole('grid').getAttribute('aria-rowcount')) === '17');
+  await page.getByRole('list', { name: 'Endpoint' }).getByRole('button', { name: /^A/ }).click();
+  await until('8 rows', async () => (await page.getByRole('grid').getAttribute('aria-rowcount')) === '9');
+  await page.getByRole('grid').focus();
+  await type(page, 'ArrowDown', '*', 'x');
+  await page.getByText('7 selected').waitFor();
+  await page.getByRole('button', { name: 'Change 7…' }).press('Enter');
+  const drawer = page.getByRole('dialog');
+  await drawer.getByLabel('Field').selectOption('Description');
+  await drawer.getByLabel('Description', { exact: true }).fill('changed at once');
+  await drawer.getByLabel('First few').fill('2');
+  await drawer.getByLabel('First few').press('Tab');
+  await drawer.getByRole('button', { name: 'See what it would come to' }).press('Enter');
+  await drawer.getByRole('rowheader', { name: 'A', exact: true }).waitFor();
+  expect(await axe(page)).toEqual([]);
+  // More than a tenth of what A has: the number is to be typed.
+  await drawer.getByText('of those of A').waitFor();
+  expect(await drawer.getByRole('button', { name: 'Change 7' }).getAttribute('aria-disabled')).toBe('true');
+  await drawer.getByLabel(/^Type/).fill('7');
+  await drawer.getByLabel(/^Type/).press('Enter');
+  await h1(page, /^change-/).waitFor();
+  await page.getByText('The first').waitFor();
+  await page.getByRole('button', { name: 'Go on with the rest' }).press('Enter');
+  await page.getByRole('button', { name: /7 done/ }).waitFor();
+  const there = (await a.call('GET', 'machines?Description=changed at once'.replaceAll(' ', '%20'))).body as unknown[];
+  expect(there.length).toBe(7);
+  expect(await axe(page)).toEqual([]);
+  const [download] = await Promise.all([page.waitForEvent('download'), (async () => { await page.getByRole('button', { name: 'Report' }).click(); await page.getByRole('menuitem', { name: 'As CSV' }).click(); })()]);
+  expect(download.suggestedFilename()).toMatch(/^change-.*\.csv$/);
+  await page.getByRole('link', { name: 'changes of many' }).click();
+  await page.getByText('Set Description = changed at once').waitFor();
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+test('groups have the counts of the server, and open', async () => {
+  const { page, context, faults } = await openTab(browser, m1);
+  await login(page, m1, 'machines?_group=Endpoint');
+  await page.getByRole('link', { name: 'A: 12 as a list' }).waitFor();
+  await page.getByRole('region', { name: 'Grouped by Endpoint' }).getByRole('button', { name: 'C' }).press('Enter');
+  await page.getByRole('rowheader', { name: 'web-c-7' }).waitFor();
+  expect(await axe(page)).toEqual([]);
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+test('one machine: paused and resumed at its owner; what happened stands in the timeline; the next one is a key away', async () => {
+  const { page, context, faults } = await openTab(browser, m1);
+  await login(page, m1, 'machines?Endpoint=A&sort=Name');
+  await page.getByRole('rowheader', { name: 'web-a-00' }).waitFor();
+  await page.getByRole('grid').focus();
+  await type(page, 'Enter');
+  await h1(page, 'web-a-00').waitFor();
+  await page.getByRole('button', { name: 'Pause' }).press('Enter');
+  await page.getByRole('button', { name: 'Resume' }).waitFor();
+  expect((await stored(a, 'machines/Name:web-a-00'))['Runnable']).toBe(false);
+  await page.getByText('Runnable is false').waitFor();
+  await page.getByRole('button', { name: 'Resume' }).press('Enter');
+  await page.getByRole('button', { name: 'Pause' }).waitFor();
+  await page.getByRole('heading', { level: 1 }).click();
+  await type(page, ']');
+  await h1(page, 'web-a-01').waitFor();
+  await type(page, '[');
+  await h1(page, 'web-a-00').waitFor();
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+test('the scope: a manager and all below it, kept from page to page', async () => {
+  const { page, context } = await openTab(browser, m1);
+  await login(page, m1, 'machines');
+  await page.getByRole('button', { name: 'All endpoints' }).click();
+  await page.getByRole('button', { name: 'R2 and all below: 1' }).press('Enter');
+  await until('8 rows', async () => (await page.getByRole('grid').getAttribute('aria-rowcount')) === '9');
+  await type(page, 'g', 'j');
+  await h1(page, 'Jobs').waitFor();
+  expect(new URL(page.url()).searchParams.get('_at')).toBe('R2/*');
+  await page.getByRole('button', { name: 'R2 and below' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'All endpoints' }).press('Enter');
+  await until('everything', async () => !page.url().includes('_at'));
+  await context.close();
+});
+
+const PAGES: Record<string, string> = {
+  now: '', tree: 'endpoints', table: 'endpoints?_view=table', strip: 'endpoints?_view=strip', filtered: 'endpoints?_state=dark', nothing: 'endpoints?Id=nobody', join: 'endpoints/join', overview: 'endpoints/A', plan: 'endpoints/A?_tab=plan', sets: 'endpoints/A?_tab=sets',
+  installed: 'endpoints/A?_tab=installed', route: 'endpoints/C?owner=R2&_tab=route', objects: 'endpoints/A?_tab=objects', happened: 'endpoints/A?_tab=events', machines: 'machines', loosen: 'machines?Arch=x&Stage=y', runs: 'bulk', norun: 'bulk/nowhere',
+};
+
+test.each(['light', 'dark'] as const)('no page of the estate breaks a rule of WCAG 2.2 AA: %s', async (theme) => {
+  const { page, context, faults } = await openTab(browser, m1, { theme });
+  await login(page, m1);
+  const [machine] = (await m1.call('GET', 'machines?Endpoint=A&limit=1')).body as { Uuid: string }[];
+  const tabs = ['timeline', 'tasks', 'params', 'profiles', 'jobs'].map((tab) => [tab, `machines/${machine!.Uuid}?owner=A&_tab=${tab}`] as const);
+  for (const [name, path] of [...Object.entries(PAGES), ...tabs]) {
+    await page.goto(`${m1.url}/ux/${path}`);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    await page.waitForTimeout(250);
+    expect(await axe(page), `${name} in ${theme}`).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), name).toBeLessThanOrEqual(0);
+  }
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+test('a manager is lost and comes back: one notice, one line, its sites are stale and can be left out', async () => {
+  const { page, context } = await openTab(browser, m1);
+  await login(page, m1, 'machines?sort=Name&_cols=Name,Endpoint,State');
+  await page.getByRole('button', { name: 'Live updates: live' }).waitFor();
+  r2.kill();
+  await page.getByText(/R2 is dark; 1 below/).first().waitFor();
+  await page.getByRole('button', { name: 'Ask again now' }).or(page.getByRole('grid')).first().focus();
+  await type(page, 'r');
+  await page.getByRole('button', { name: 'Show fresh only' }).click({ timeout: 25_000 });
+  await until('only in the address', async () => page.url().includes('_max=15s'));
+  await page.getByText(/Not shown, because older than 15s/).waitFor({ timeout: 30_000 });
+  await until('12 rows', async () => (await page.getByRole('grid').getAttribute('aria-rowcount')) === '13');
+  expect(await axe(page)).toEqual([]);
+  await type(page, 'Escape');
+  await page.goto(`${m1.url}/ux/`);
+  await page.getByRole('link', { name: /R2 is not reachable.*1 endpoint below it is dark for this one reason/ }).waitFor();
+  expect(await axe(page)).toEqual([]);
+  await page.goto(`${m1.url}/ux/endpoints`);
+  await page.getByRole('row', { name: /^C .*behind R2/ }).waitFor();
+  await page.goto(`${m1.url}/ux/endpoints/C?owner=R2`);
+  await page.getByText('R2 is the one to look at').waitFor();
+  await r2.launch();
+  await page.getByText('R2 is the one to look at').waitFor({ state: 'detached', timeout: 30_000 });
+  await context.close();
+});
+
+test('a new server is told what to do, and becomes a manager', async () => {
+  const { page, context, faults } = await openTab(browser, c);
+  await login(page, c);
+  await page.getByRole('region', { name: 'A new server' }).waitFor();
+  await page.getByRole('link', { name: /The first password was never changed/ }).waitFor();
+  await type(page, 'g', 'e');
+  await page.getByRole('button', { name: 'Become a manager' }).press('Enter');
+  await page.getByRole('link', { name: 'Join an endpoint' }).waitFor();
+  expect((await stored(c, 'info'))['manager']).toBe(true);
+  expect(faults).toEqual([]);
+  await context.close();
+});
