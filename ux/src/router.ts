@@ -44,7 +44,7 @@ export const ROUTES: readonly Route[] = [
   { path: 'jobs/:key', load: () => import('./pages/jobs/Job.svelte') },
   { path: 'version-sets/compare', load: () => import('./pages/version-sets/Compare.svelte') },
   { path: 'version-sets', load: () => import('./pages/version-sets/VersionSets.svelte') },
-  { path: 'version-sets/new', load: object, fixed: { prefix: 'version_sets', isNew: 'yes' } },
+  { path: 'version-sets/new', load: () => import('./pages/version-sets/Edit.svelte'), fixed: { isNew: 'yes' } },
   { path: 'version-sets/:key', load: () => import('./pages/version-sets/VersionSet.svelte') },
   { path: 'version-sets/:key/edit', load: () => import('./pages/version-sets/Edit.svelte') },
   { path: 'plan', load: () => import('./pages/plan/Plan.svelte') },
