@@ -9,10 +9,12 @@ const AT_ONCE = 6;
 /** as many as the route takes */
 const MOST = 1000;
 
+export type Targets = { ids: string[] } | { pairs: Pairs };
+
 /** Throws RequestError. `progress` is told how many of how many were asked, where they are asked one by one. */
-export async function fleetPlan(sets: string[], targets: Pairs | string[], signal: AbortSignal, progress: (done: number, of: number) => void = () => {}): Promise<FleetPlan> {
+export async function fleetPlan(sets: string[], targets: Targets, signal: AbortSignal, progress: (done: number, of: number) => void = () => {}): Promise<FleetPlan> {
   try {
-    const body = { Sets: sets, Targets: Array.isArray(targets) && targets.every((target) => typeof target === 'string') ? targets : targetsText(targets as Pairs) };
+    const body = { Sets: sets, Targets: 'ids' in targets ? targets.ids : targetsText(targets.pairs) };
     return (await api.request<FleetPlan>('POST', 'plans', { body, signal })).body;
   } catch (failure) {
     if (!(failure instanceof RequestError) || ![404, 405].includes(failure.problem.status)) throw failure;
@@ -20,9 +22,8 @@ export async function fleetPlan(sets: string[], targets: Pairs | string[], signa
   return oneByOne(sets, targets, signal, progress);
 }
 
-async function oneByOne(sets: string[], targets: Pairs | string[], signal: AbortSignal, progress: (done: number, of: number) => void): Promise<FleetPlan> {
-  const named = targets.every((target) => typeof target === 'string');
-  const ids = named ? (targets as string[]) : (await api.get<{ Id: string }[]>('endpoints', [...(targets as Pairs), ['slim', 'Params,Meta'], ['limit', String(MOST)]], signal)).map((endpoint) => endpoint.Id);
+async function oneByOne(sets: string[], targets: Targets, signal: AbortSignal, progress: (done: number, of: number) => void): Promise<FleetPlan> {
+  const ids = 'ids' in targets ? targets.ids : (await api.get<{ Id: string }[]>('endpoints', [...targets.pairs, ['slim', 'Params,Meta'], ['limit', String(MOST)]], signal)).map((endpoint) => endpoint.Id);
   const plans: EndpointPlan[] = [];
   const failed: { endpoint: string; reason: string }[] = [];
   const queue = [...ids];

@@ -68,6 +68,8 @@ test('sides are compared by what they say', () => {
     ['global', 'g', [{ x: [1] }, { x: [1] }], true, false],
   ]);
   expect(compareSides([])).toEqual([]);
+  const stays = compareSides([{ label: 'is', declarations: [{ kind: 'pref', name: 'p', value: '1' }, { kind: 'pack', name: 'a', value: 'v1' }] }, { label: 'declared', declarations: [], partial: true }]);
+  expect(stays.map((row) => [row.name, row.equal, row.deleted]), 'a preference that no set declares stays; a pack goes').toEqual([['a', false, true], ['p', true, false]]);
 });
 
 test.each([

@@ -156,7 +156,12 @@ export function versionsOf(items: readonly Pick<CatalogItem, 'ActualVersion' | '
 export interface Side {
   label: string;
   declarations: readonly Declaration[];
+  /** what it leaves out stays as it is, but for what is removed: the sets of an endpoint */
+  partial?: boolean;
 }
+
+/** What goes when nothing declares it any more; everything else stays as it is. */
+export const REMOVABLE: readonly DeclaredKind[] = ['pack', 'provider', 'plugin'];
 
 export interface CompareRow {
   kind: DeclaredKind;
@@ -176,7 +181,9 @@ export function compareSides(sides: readonly Side[]): CompareRow[] {
     .map((key) => {
       const known = tables.map((table) => table.get(key)).find((found) => found !== undefined)!;
       const values = tables.map((table) => table.get(key)?.value);
-      return { kind: known.kind, name: known.name, values, equal: values.every((value) => same(value, values[0])), deleted: values[0] !== undefined && values.at(-1) === undefined };
+      const stays = !REMOVABLE.includes(known.kind);
+      const counted = values.filter((value, at) => !(value === undefined && stays && sides[at]!.partial));
+      return { kind: known.kind, name: known.name, values, equal: counted.every((value) => same(value, counted[0])), deleted: !stays && values[0] !== undefined && values.at(-1) === undefined };
     })
     .sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind) || a.name.localeCompare(b.name));
 }
@@ -269,8 +276,6 @@ export function expectedOf(id: string, draft: Declares, endpoints: readonly (End
   }
   return [...groups.values()].sort((a, b) => b.endpoints.length - a.endpoints.length);
 }
-
-const REMOVABLE: readonly DeclaredKind[] = ['pack', 'provider', 'plugin'];
 
 function differs(wanted: readonly Declaration[], has: readonly Declaration[], items: readonly CatalogItem[]): Pick<Expected, 'changes' | 'undeclared'> {
   const changes: string[] = [];
