@@ -22,7 +22,7 @@ const list = () => import('./pages/generic/ListPage.svelte');
 const object = () => import('./pages/generic/ObjectPage.svelte');
 const collections = () => import('./pages/generic/Collections.svelte');
 
-/** A page with a folder of its own that is the generic list or object for now. */
+/** A page with a folder of its own that is the generic list or object. */
 const generic = (path: string, prefix: string): Route[] => [
   { path, load: list, fixed: { prefix } },
   { path: `${path}/new`, load: object, fixed: { prefix, isNew: 'yes' } },
@@ -44,7 +44,7 @@ export const ROUTES: readonly Route[] = [
   { path: 'jobs/:key', load: () => import('./pages/jobs/Job.svelte') },
   { path: 'version-sets/compare', load: () => import('./pages/version-sets/Compare.svelte') },
   { path: 'version-sets', load: () => import('./pages/version-sets/VersionSets.svelte') },
-  { path: 'version-sets/new', load: object, fixed: { prefix: 'version_sets', isNew: 'yes' } },
+  { path: 'version-sets/new', load: () => import('./pages/version-sets/Edit.svelte'), fixed: { isNew: 'yes' } },
   { path: 'version-sets/:key', load: () => import('./pages/version-sets/VersionSet.svelte') },
   { path: 'version-sets/:key/edit', load: () => import('./pages/version-sets/Edit.svelte') },
   { path: 'plan', load: () => import('./pages/plan/Plan.svelte') },
@@ -59,10 +59,13 @@ export const ROUTES: readonly Route[] = [
   { path: 'isos/*path', load: () => import('./pages/files/Files.svelte'), fixed: { store: 'isos' } },
   { path: 'content', load: () => import('./pages/content/Content.svelte') },
   { path: 'content/*path', load: () => import('./pages/content/Content.svelte') },
-  ...generic('plugin-providers', 'plugin_providers'),
+  { path: 'plugin-providers', load: () => import('./pages/providers/Providers.svelte') },
+  { path: 'plugin-providers/:key', load: () => import('./pages/providers/Provider.svelte') },
   ...generic('plugins', 'plugins'),
   { path: 'params', load: () => import('./pages/params/Params.svelte') },
   { path: 'bulk', load: () => import('./pages/bulk/Bulks.svelte') },
+  { path: 'params/new', load: object, fixed: { prefix: 'params', isNew: 'yes' } },
+  { path: 'params/:key', load: () => import('./pages/params/Param.svelte') },
   { path: 'bulk/:key', load: () => import('./pages/bulk/Bulk.svelte') },
   { path: 'cluster', load: () => import('./pages/cluster/Cluster.svelte') },
   { path: 'events', load: () => import('./pages/events/Events.svelte') },
@@ -89,6 +92,7 @@ const HOMES: Record<string, string> = {
   catalog_items: 'catalog',
   plugin_providers: 'plugin-providers',
   plugins: 'plugins',
+  params: 'params',
 };
 
 export const BASE = '/ux/';

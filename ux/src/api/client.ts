@@ -84,7 +84,9 @@ export class Client {
     const headers: Record<string, string> = { Accept: 'application/json', ...options.headers };
     const authorization = options.authorization ?? (this.token() ? `Bearer ${this.token()}` : '');
     if (authorization) headers['Authorization'] = authorization;
-    if (options.body !== undefined) headers['Content-Type'] ??= 'application/json';
+    // A file goes as it is, never through memory as a whole.
+    const raw = typeof Blob !== 'undefined' && options.body instanceof Blob;
+    if (options.body !== undefined) headers['Content-Type'] ??= raw ? 'application/octet-stream' : 'application/json';
     let response: Response;
     let text: string;
     try {
@@ -94,7 +96,7 @@ export class Client {
         credentials: 'omit',
         cache: 'no-store',
         redirect: 'error',
-        ...(options.body !== undefined ? { body: JSON.stringify(options.body) } : {}),
+        ...(options.body !== undefined ? { body: raw ? (options.body as Blob) : JSON.stringify(options.body) } : {}),
         ...(options.signal ? { signal: options.signal } : {}),
       });
       text = method === 'HEAD' ? '' : await response.text();

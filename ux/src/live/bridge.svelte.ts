@@ -2,24 +2,11 @@
 import { noAnswer, type Problem } from '../api/errors';
 import type { Ask, LiveEvent, Patch, Row, SocketState, ViewQuery } from './protocol';
 import { session } from './session.svelte';
+import { trustedScript } from './trusted';
 import workerUrl from './worker?worker&url';
 
 /** rows a view keeps on the page: what the worker keeps too */
 const MOST_ROWS = 6000;
-
-interface TrustedTypes {
-  createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string };
-}
-
-/** The only script address that the page makes: it comes from the build, not from data. */
-function trusted(url: string): string {
-  const factory = (globalThis as { trustedTypes?: TrustedTypes }).trustedTypes;
-  if (!factory) return url;
-  return factory.createPolicy('mullion', { createScriptURL: (asked) => {
-    if (asked !== workerUrl) throw new TypeError('not the address of the worker');
-    return asked;
-  } }).createScriptURL(url);
-}
 
 class Connection {
   state = $state<SocketState>('connecting');
@@ -42,7 +29,7 @@ function ask(message: Ask): void {
 }
 
 export function startWorker(): void {
-  worker = new Worker(trusted(workerUrl), { type: 'module' });
+  worker = new Worker(trustedScript(workerUrl), { type: 'module' });
   worker.onmessage = (message: MessageEvent<Patch>) => took(message.data);
   document.addEventListener('visibilitychange', () => ask({ kind: 'visible', on: !document.hidden }));
 }

@@ -123,6 +123,7 @@ export const en = {
     remove: 'Delete',
     clone: 'Clone',
     form: 'Form',
+    params: 'Params',
     json: 'JSON',
     yaml: 'YAML',
     references: 'Used by',
