@@ -87,6 +87,11 @@ export function claimOfRefusal(messages: readonly string[]): Claim | undefined {
   return undefined;
 }
 
+/** A claim as it is written: `machines update web-1`. */
+export function claimText(claim: Claim): string {
+  return [claim.scope, claim.action, claim.specific].filter((part) => part !== '').join(' ');
+}
+
 /** A claim as a sentence. */
 export function claimSentence(claim: Claim): string {
   const what = claim.scope === '*' ? 'anything' : claim.scope;
