@@ -6,23 +6,23 @@ import { follow, ownProblem } from '../../live/bridge.svelte';
 import { escapePattern } from '../../live/socket';
 import type { LiveEvent } from '../../live/protocol';
 import { ageOf, type Age } from '../../live/freshness';
-import { api } from '../../live/session.svelte';
+import { api, session } from '../../live/session.svelte';
 import type { Outcome } from '../../api/outcome';
 import { write, type Write } from '../../live/write';
 
 export type Body = Record<string, unknown>;
 
-const SEVERAL = /several endpoints/;
-
 /**
- * A write to an object. Where several owners have its key the server refuses without looking further, and the write goes to
- * the owner by its path; it is never sent twice to the same place.
+ * A write to an object of `owner` (empty: of this server), by the owner's own path: the plain path means the object of this
+ * server where both have one with the same key.
  */
 export async function writeTo(owner: string, asked: Write): Promise<Outcome> {
-  const outcome = await write(asked);
-  const ambiguous = 'problem' in outcome && outcome.problem.status === 409 && outcome.problem.messages.some((message) => SEVERAL.test(message));
-  if (!ambiguous || owner === '') return outcome;
-  return write({ ...asked, target: `/${encodeURIComponent(owner)}/api/v3/${asked.target}` });
+  if (owner === '' || owner === session.info?.id) return write(asked);
+  const outcome = await write({ ...asked, target: `/${encodeURIComponent(owner)}/api/v3/${asked.target}` });
+  const body = 'body' in outcome ? outcome.body : undefined;
+  // An owner leaves its own name out.
+  if ('body' in outcome && body !== null && typeof body === 'object' && !Array.isArray(body)) return { ...outcome, body: { ...body, Endpoint: owner } };
+  return outcome;
 }
 
 export class LiveObject {
