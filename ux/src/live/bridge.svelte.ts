@@ -1,5 +1,6 @@
 /** The page's side of the worker: views, followers and the state of the connection as reactive values. */
 import { noAnswer, type Problem } from '../api/errors';
+import type { Tail } from './loglines';
 import type { Ask, LiveEvent, Patch, Row, SocketState, ViewQuery } from './protocol';
 import { session } from './session.svelte';
 import workerUrl from './worker?worker&url';
@@ -35,6 +36,7 @@ export const connection = new Connection();
 let worker: Worker | undefined;
 let numbers = 0;
 const views = new Map<number, LiveView>();
+const tailsAsked = new Map<number, (tails: Tail[]) => void>();
 const followers = new Map<number, (events: LiveEvent[], dropped: number) => void>();
 
 function ask(message: Ask): void {
@@ -71,6 +73,10 @@ function took(patch: Patch): void {
       connection.state = patch.state;
       connection.rate = patch.rate;
       connection.registrations = patch.registrations;
+      return;
+    case 'tails':
+      tailsAsked.get(patch.ask)?.(patch.tails);
+      tailsAsked.delete(patch.ask);
       return;
     case 'skew':
       connection.skewMs = patch.ms;
@@ -169,6 +175,15 @@ export function follow(pattern: string, listener: (events: LiveEvent[], dropped:
     followers.delete(id);
     ask({ kind: 'unfollow', follow: id });
   };
+}
+
+/** What the logs of these jobs say at their ends: read and reduced by the worker. */
+export function tailsOf(jobs: { key: string; owner: string }[]): Promise<Tail[]> {
+  const number = ++numbers;
+  return new Promise((resolve) => {
+    tailsAsked.set(number, resolve);
+    ask({ kind: 'tails', ask: number, jobs });
+  });
 }
 
 /** A problem of the page itself, in the shape of the server's. */
