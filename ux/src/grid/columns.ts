@@ -77,8 +77,8 @@ export function formatColumns(chosen: readonly Chosen[]): string {
   return chosen.map(({ name, width }) => (width === undefined ? name : `${name}:${width}`)).join(',');
 }
 
-export function columnsOf(type: TypeInfo, text: string): Column[] {
-  const chosen = text === '' ? defaultColumns(type).map((name) => ({ name }) as Chosen) : parseColumns(text);
+export function columnsOf(type: TypeInfo, text: string, usual: readonly string[] = defaultColumns(type)): Column[] {
+  const chosen = text === '' ? usual.map((name) => ({ name }) as Chosen) : parseColumns(text);
   const columns = chosen.map(({ name, width }) => ({ ...columnOf(name, type), ...(width === undefined ? {} : { width }) }));
   // One column takes what is left: without a long one it is the first.
   if (columns.length > 0 && !columns.some((column) => column.width === 0)) {
