@@ -83,10 +83,10 @@ export class Server {
     await until(`${this.id} answers`, async () => (await this.call('GET', 'info')).status === 200);
   }
 
-  call(method: string, path: string, body?: unknown): Promise<{ status: number; headers: Record<string, unknown>; body: unknown }> {
+  call(method: string, path: string, body?: unknown, login = `${USER}:${PASSWORD}`): Promise<{ status: number; headers: Record<string, unknown>; body: unknown }> {
     return new Promise((resolve, reject) => {
       const sent = request(
-        { host: '127.0.0.1', port: this.port, path: path.startsWith('/') ? path : `/api/v3/${path}`, method, rejectUnauthorized: false, auth: `${USER}:${PASSWORD}`, headers: body === undefined ? {} : { 'Content-Type': 'application/json' } },
+        { host: '127.0.0.1', port: this.port, path: path.startsWith('/') ? path : `/api/v3/${path}`, method, rejectUnauthorized: false, auth: login, headers: body === undefined ? {} : { 'Content-Type': 'application/json' } },
         (answer) => {
           let text = '';
           answer.on('data', (part: Buffer) => (text += part.toString()));
