@@ -104,6 +104,7 @@ export class LiveView {
   private generation = 0;
   private first = 0;
   private last = 0;
+  private closed = false;
 
   constructor() {
     views.set(this.id, this);
@@ -111,6 +112,8 @@ export class LiveView {
 
   /** Asks for another query; old rows stay until the first answer. */
   open(query: ViewQuery): void {
+    // A page that waited for something may have been left meanwhile.
+    if (this.closed) return;
     this.answered = false;
     this.problem = undefined;
     ask({ kind: 'open', view: this.id, query });
@@ -129,6 +132,7 @@ export class LiveView {
   }
 
   close(): void {
+    this.closed = true;
     views.delete(this.id);
     ask({ kind: 'close', view: this.id });
   }
