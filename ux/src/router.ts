@@ -71,6 +71,11 @@ export const ROUTES: readonly Route[] = [
   { path: 'events', load: () => import('./pages/events/Events.svelte') },
   { path: 'logs', load: () => import('./pages/events/Logs.svelte') },
   { path: 'access', load: () => import('./pages/access/Access.svelte'), fixed: { what: 'users' } },
+  { path: 'access/why', load: () => import('./pages/access/Why.svelte') },
+  ...['users', 'roles', 'tenants'].flatMap((prefix): Route[] => [
+    { path: `access/${prefix}/new`, load: object, fixed: { prefix, isNew: 'yes' } },
+    { path: `access/${prefix}/:key`, load: () => import('./pages/access/One.svelte'), fixed: { prefix } },
+  ]),
   { path: 'access/:what', load: () => import('./pages/access/Access.svelte') },
   { path: 'system', load: () => import('./pages/system/System.svelte') },
   { path: 'me', load: () => import('./pages/me/Me.svelte') },
@@ -93,6 +98,9 @@ const HOMES: Record<string, string> = {
   plugin_providers: 'plugin-providers',
   plugins: 'plugins',
   params: 'params',
+  users: 'access/users',
+  roles: 'access/roles',
+  tenants: 'access/tenants',
 };
 
 export const BASE = '/ux/';

@@ -83,10 +83,10 @@ export class Server {
     await until(`${this.id} answers`, async () => (await this.call('GET', 'info')).status === 200);
   }
 
-  call(method: string, path: string, body?: unknown): Promise<{ status: number; headers: Record<string, unknown>; body: unknown }> {
+  call(method: string, path: string, body?: unknown, login = `${USER}:${PASSWORD}`): Promise<{ status: number; headers: Record<string, unknown>; body: unknown }> {
     return new Promise((resolve, reject) => {
       const sent = request(
-        { host: '127.0.0.1', port: this.port, path: path.startsWith('/') ? path : `/api/v3/${path}`, method, rejectUnauthorized: false, auth: `${USER}:${PASSWORD}`, headers: body === undefined ? {} : { 'Content-Type': 'application/json' } },
+        { host: '127.0.0.1', port: this.port, path: path.startsWith('/') ? path : `/api/v3/${path}`, method, rejectUnauthorized: false, auth: login, headers: body === undefined ? {} : { 'Content-Type': 'application/json' } },
         (answer) => {
           let text = '';
           answer.on('data', (part: Buffer) => (text += part.toString()));
@@ -211,4 +211,48 @@ export function golden(name: string, text: string): { expected: string; actual: 
 export async function picture(page: Page, name: string): Promise<void> {
   mkdirSync(ARTEFACTS, { recursive: true });
   await page.screenshot({ path: join(ARTEFACTS, `${name}.png`) });
+}
+
+/** Servers of another make, with jobs that ran and failed as only their agents leave them; attached to a manager. */
+export class ForeignFleet {
+  private constructor(
+    private readonly process: ChildProcess,
+    readonly urls: Record<string, string>,
+  ) {}
+
+  static async start(spec: readonly { id: string; failed: number; finished: number; seed?: number }[]): Promise<ForeignFleet> {
+    const child = spawn('/usr/bin/python3', [join(UX, 'tests', 'foreign_fleet.py'), JSON.stringify(spec)], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const line = await new Promise<string>((resolve, reject) => {
+      let text = '';
+      child.stdout!.on('data', (part: Buffer) => (text += part.toString()).includes('\n') && resolve(text));
+      child.once('exit', () => reject(new Error('the servers of another make did not start')));
+    });
+    return new ForeignFleet(child, JSON.parse(line) as Record<string, string>);
+  }
+
+  /** Makes `manager` one and waits until it shows all of them. */
+  async attach(manager: Server): Promise<void> {
+    await manager.call('POST', 'prefs', { manager: 'true' });
+    for (const url of Object.values(this.urls)) {
+      const answer = await manager.call('POST', 'plugins/manager/actions/addEndpoint', { 'manager/url': url, 'manager/username': USER, 'manager/password': PASSWORD });
+      if (answer.status !== 200) throw new Error(`addEndpoint: ${answer.status} ${JSON.stringify(answer.body)}`);
+    }
+    for (const id of Object.keys(this.urls)) {
+      await until(`${id} is in touch`, async () => String(((await manager.call('GET', `endpoints/${id}`)).body as Record<string, unknown>)['ConnectionStatus']).startsWith('Connected'));
+    }
+  }
+
+  /** One of them goes dark. */
+  silence(id: string): void {
+    this.process.stdin!.write(`stop ${id}\n`);
+  }
+
+  async stop(): Promise<void> {
+    if (this.process.exitCode !== null) return;
+    const ended = new Promise((resolve) => this.process.once('exit', resolve));
+    this.process.stdin!.end();
+    const timer = setTimeout(() => this.process.kill('SIGKILL'), 10_000);
+    await ended;
+    clearTimeout(timer);
+  }
 }

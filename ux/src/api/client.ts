@@ -30,6 +30,16 @@ export interface Freshness {
   stale: Record<string, number>;
 }
 
+export interface Piece {
+  bytes: Uint8Array;
+  /** where the piece begins in the whole */
+  first: number;
+  /** length of the whole */
+  total: number;
+  /** whether the server kept to the range; if not, the piece is the beginning of the whole */
+  ranged: boolean;
+}
+
 const API = '/api/v3/';
 const UNRESERVED = /[^A-Za-z0-9\-_.!~*'(),:@/$;]/gu;
 
@@ -78,8 +88,8 @@ export class Client {
     private readonly refused: () => void = () => {},
   ) {}
 
-  /** Throws RequestError for what the server refuses and for answers that never came. */
-  async request<T = unknown>(method: Method, target: string, options: Options = {}): Promise<Answer<T>> {
+  /** Status and body of one exchange; throws RequestError for answers that never came. */
+  private async exchange<T>(method: Method, target: string, options: Options, read: (response: Response) => Promise<T>): Promise<{ response: Response; body: T }> {
     const query = options.query && options.query.length > 0 ? '?' + queryText(options.query) : '';
     const headers: Record<string, string> = { Accept: 'application/json', ...options.headers };
     const authorization = options.authorization ?? (this.token() ? `Bearer ${this.token()}` : '');
@@ -87,10 +97,8 @@ export class Client {
     // A file goes as it is, never through memory as a whole.
     const raw = typeof Blob !== 'undefined' && options.body instanceof Blob;
     if (options.body !== undefined) headers['Content-Type'] ??= raw ? 'application/octet-stream' : 'application/json';
-    let response: Response;
-    let text: string;
     try {
-      response = await this.send((target.startsWith('/') ? target : API + target) + query, {
+      const response = await this.send((target.startsWith('/') ? target : API + target) + query, {
         method,
         headers,
         credentials: 'omit',
@@ -99,14 +107,35 @@ export class Client {
         ...(options.body !== undefined ? { body: raw ? (options.body as Blob) : JSON.stringify(options.body) } : {}),
         ...(options.signal ? { signal: options.signal } : {}),
       });
-      text = method === 'HEAD' ? '' : await response.text();
+      return { response, body: await read(response) };
     } catch (failure) {
       if (options.signal?.aborted) throw failure;
       throw new RequestError(noAnswer(failure instanceof Error ? failure.message : String(failure)));
     }
+  }
+
+  /** Throws RequestError for what the server refuses and for answers that never came. A Blob is sent as it is. */
+  async request<T = unknown>(method: Method, target: string, options: Options = {}): Promise<Answer<T>> {
+    const { response, body: text } = await this.exchange(method, target, options, (answer) => (method === 'HEAD' ? Promise.resolve('') : answer.text()));
     if (response.status === 401 && options.authorization === undefined) this.refused();
     if (!response.ok) throw new RequestError(problemFrom(response.status, response.headers, text));
     return { status: response.status, headers: response.headers, body: parsed(text) as T };
+  }
+
+  /**
+   * A piece of a body that is bytes: `range` as in the header (`bytes=-4096`, `bytes=100-`). A server that knows no ranges
+   * sends all of it, of which at most `most` bytes are read; nothing behind the end is an empty piece.
+   */
+  async bytes(target: string, range: string, most: number, signal?: AbortSignal): Promise<Piece> {
+    const options: Options = { headers: { Accept: 'application/octet-stream', Range: range }, ...(signal ? { signal } : {}) };
+    const { response, body } = await this.exchange('GET', target, options, (answer) => firstBytes(answer, most));
+    if (response.status === 401) this.refused();
+    const total = /\/(\d+)$/.exec(response.headers.get('Content-Range') ?? '')?.[1];
+    if (response.status === 416) return { bytes: new Uint8Array(), first: Number(total ?? 0), total: Number(total ?? 0), ranged: true };
+    if (!response.ok) throw new RequestError(problemFrom(response.status, response.headers, new TextDecoder().decode(body.bytes)));
+    const length = Number(response.headers.get('Content-Length') ?? Number.NaN);
+    const first = Number(/bytes (\d+)-/.exec(response.headers.get('Content-Range') ?? '')?.[1] ?? 0);
+    return { bytes: body.bytes, first, total: total !== undefined ? Number(total) : Number.isNaN(length) ? body.bytes.length : length, ranged: response.status === 206 };
   }
 
   async get<T = unknown>(target: string, query: Pairs = [], signal?: AbortSignal): Promise<T> {
@@ -127,4 +156,26 @@ function parsed(text: string): unknown {
   } catch {
     return text;
   }
+}
+
+/** Reads at most `most` bytes of a body and gives up the rest. */
+async function firstBytes(response: Response, most: number): Promise<{ bytes: Uint8Array }> {
+  const reader = response.body?.getReader();
+  if (!reader) return { bytes: new Uint8Array(await response.arrayBuffer()).slice(0, most) };
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  while (length < most) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    parts.push(value);
+    length += value.length;
+  }
+  if (length >= most) await reader.cancel();
+  const bytes = new Uint8Array(Math.min(length, most));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part.subarray(0, bytes.length - at), at);
+    at = Math.min(at + part.length, bytes.length);
+  }
+  return { bytes };
 }

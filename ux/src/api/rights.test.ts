@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { claimOfRefusal, covers, may, mayUpdateSomething, rightOf, wider, type Claim } from './rights';
+import { claimOfRefusal, claimSentence, covers, may, mayUpdateSomething, rightOf, wider, type Claim } from './rights';
 
 const claim = (text: string): Claim => {
   const [scope = '', action = '', specific = ''] = text.split(' ');
@@ -48,4 +48,18 @@ test('a form is worth opening when one field may be changed', () => {
 test('rights come from the table of routes', () => {
   expect(rightOf('DELETE', '/{prefix}/{rest...}', { prefix: 'machines', key: 'a' })).toEqual(claim('machines delete a'));
   expect(rightOf('GET', '/indexes', {})).toBeUndefined();
+});
+
+test.each([
+  ['* * *', 'do everything'],
+  ['* list,get *', 'list and get everything'],
+  ['machines update web-1', 'update machines web-1'],
+  ['machines update:/Description *', 'update /Description of all machines'],
+  ['machines,jobs * *', 'do everything with all machines and jobs'],
+  ['users get,password,token ann', 'get, change the password of and make tokens for users ann'],
+  ['machines action:reboot *', 'run reboot of all machines'],
+  ['version_sets list', 'list version sets'],
+  ['* get a', 'get everything called a'],
+])('%s is said as: %s', (text, sentence) => {
+  expect(claimSentence(claim(text))).toBe(sentence);
 });

@@ -87,10 +87,40 @@ export function claimOfRefusal(messages: readonly string[]): Claim | undefined {
   return undefined;
 }
 
-/** A claim as a sentence. */
+/** A claim as it is written: `machines update web-1`. */
+export function claimText(claim: Claim): string {
+  return [claim.scope, claim.action, claim.specific].filter((part) => part !== '').join(' ');
+}
+
+/** Actions whose word alone says little. */
+const VERBS: Record<string, string> = {
+  '*': 'do everything with',
+  password: 'change the password of',
+  token: 'make tokens for',
+  log: 'read and write logs of',
+  actions: 'see the actions of',
+  action: 'run any action of',
+  getSecure: 'read secrets of',
+  updateSecure: 'seal secrets of',
+  updateTaskList: 'change the tasks of',
+};
+
+function verb(action: string): string {
+  const [word = '', rest = ''] = [action.split(':')[0], action.slice(action.indexOf(':') + 1)];
+  if (action.includes(':')) return word === 'action' ? `run ${rest} of` : `${word} ${rest} of`;
+  return VERBS[action] ?? action;
+}
+
+/** `a, b and c`. */
+function listed(items: readonly string[]): string {
+  return items.length < 2 ? (items[0] ?? '') : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
+}
+
+/** A claim as a sentence: `update machines web-1`, `list and get everything`. */
 export function claimSentence(claim: Claim): string {
-  const what = claim.scope === '*' ? 'anything' : claim.scope;
-  const how = claim.action === '*' ? 'do everything with' : claim.action.replace(/^update:(.+)$/, 'update $1 of');
-  if (claim.specific === '*') return `${how} any of ${what}`;
-  return claim.specific === '' ? `${how} ${what}` : `${how} ${what} ${claim.specific}`;
+  const how = listed(words(claim.action).map(verb));
+  const all = claim.specific === '*';
+  if (words(claim.scope).includes('*')) return all && how === VERBS['*'] ? 'do everything' : `${how} everything${all || claim.specific === '' ? '' : ` called ${claim.specific}`}`;
+  const what = listed(words(claim.scope).map((word) => word.replaceAll('_', ' ')));
+  return all ? `${how} all ${what}` : [how, what, claim.specific].filter((part) => part !== '').join(' ');
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { collisions, COMMANDS, Keys, pressed } from './registry';
+import { bound, collisions, COMMANDS, Keys, pressed } from './registry';
 
 const settings = { singleKeys: true, rebound: {} as Record<string, string> };
 
@@ -66,4 +66,15 @@ test('how a press is written', () => {
   expect(pressed({ ...none, key: 'T', shiftKey: true })).toBe('Shift+t');
   expect(pressed({ ...none, key: 'k', metaKey: true })).toBe('Ctrl+k');
   expect(pressed({ ...none, key: 'Enter', ctrlKey: true })).toBe('Ctrl+Enter');
+});
+
+test('a key that is taken is found before it is kept, and a command can be switched off', () => {
+  expect(collisions(bound(COMMANDS, { filter: 'u' }))).toContainEqual(['filter', 'up']);
+  expect(collisions(bound(COMMANDS, { filter: 'q' }))).toEqual([]);
+  expect(bound(COMMANDS, { filter: '' }).some((command) => command.id === 'filter')).toBe(false);
+  const { keys, ran } = made();
+  settings.rebound = { filter: '' };
+  expect(keys.press('/', false)).toBe(false);
+  settings.rebound = {};
+  expect(ran).toEqual([]);
 });

@@ -39,6 +39,7 @@ export const COMMANDS: readonly Command[] = [
   go('cluster', 'h', 'Cluster'),
   go('objects', 'o', 'All collections'),
   { id: 'ledger', keys: 'g w', label: 'What I did', group: 'Go', scope: 'global' },
+  { id: 'save-view', keys: 's', label: 'Save this view', group: 'General', scope: 'global' },
   { id: 'copy-link', keys: 'y l', label: 'Copy link', group: 'Copy', scope: 'global' },
   { id: 'copy-cli', keys: 'y c', label: 'Copy as command', group: 'Copy', scope: 'global' },
   { id: 'copy-json', keys: 'y j', label: 'Copy as JSON', group: 'Copy', scope: 'global' },
@@ -79,6 +80,11 @@ export function pressed(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey'
   if (event.shiftKey && (letter || event.key.length > 1)) parts.push('Shift');
   parts.push(letter ? event.key.toLowerCase() : event.key);
   return parts.join('+');
+}
+
+/** Commands as somebody has rebound them; those without keys are switched off. */
+export function bound(commands: readonly Command[], rebound: Readonly<Record<string, string>>): Command[] {
+  return commands.map((command) => ({ ...command, keys: rebound[command.id] ?? command.keys })).filter((command) => command.keys !== '');
 }
 
 /** Pairs of commands that the same keys would run in the same place; a test holds this empty. */

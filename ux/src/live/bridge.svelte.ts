@@ -1,5 +1,6 @@
 /** The page's side of the worker: views, followers and the state of the connection as reactive values. */
 import { noAnswer, type Problem } from '../api/errors';
+import type { Tail } from './loglines';
 import type { Ask, LiveEvent, Patch, Row, SocketState, ViewQuery } from './protocol';
 import { session } from './session.svelte';
 import { trustedScript } from './trusted';
@@ -22,6 +23,7 @@ export const connection = new Connection();
 let worker: Worker | undefined;
 let numbers = 0;
 const views = new Map<number, LiveView>();
+const tailsAsked = new Map<number, (tails: Tail[]) => void>();
 const followers = new Map<number, (events: LiveEvent[], dropped: number) => void>();
 
 function ask(message: Ask): void {
@@ -59,6 +61,10 @@ function took(patch: Patch): void {
       connection.rate = patch.rate;
       connection.registrations = patch.registrations;
       return;
+    case 'tails':
+      tailsAsked.get(patch.ask)?.(patch.tails);
+      tailsAsked.delete(patch.ask);
+      return;
     case 'skew':
       connection.skewMs = patch.ms;
       return;
@@ -85,6 +91,7 @@ export class LiveView {
   private generation = 0;
   private first = 0;
   private last = 0;
+  private closed = false;
 
   constructor() {
     views.set(this.id, this);
@@ -92,6 +99,8 @@ export class LiveView {
 
   /** Asks for another query; old rows stay until the first answer. */
   open(query: ViewQuery): void {
+    // A page that waited for something may have been left meanwhile.
+    if (this.closed) return;
     this.answered = false;
     this.problem = undefined;
     ask({ kind: 'open', view: this.id, query });
@@ -110,6 +119,7 @@ export class LiveView {
   }
 
   close(): void {
+    this.closed = true;
     views.delete(this.id);
     ask({ kind: 'close', view: this.id });
   }
@@ -156,6 +166,15 @@ export function follow(pattern: string, listener: (events: LiveEvent[], dropped:
     followers.delete(id);
     ask({ kind: 'unfollow', follow: id });
   };
+}
+
+/** What the logs of these jobs say at their ends: read and reduced by the worker. */
+export function tailsOf(jobs: { key: string; owner: string }[]): Promise<Tail[]> {
+  const number = ++numbers;
+  return new Promise((resolve) => {
+    tailsAsked.set(number, resolve);
+    ask({ kind: 'tails', ask: number, jobs });
+  });
 }
 
 /** A problem of the page itself, in the shape of the server's. */

@@ -142,7 +142,7 @@ export class Engine {
     this.socket.stop();
   }
 
-  ask(ask: Ask): void {
+  ask(ask: Exclude<Ask, { kind: 'tails' }>): void {
     switch (ask.kind) {
       case 'session':
         return this.start(ask.token, ask.features);

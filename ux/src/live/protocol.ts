@@ -1,5 +1,6 @@
 /** What the page and the worker say to each other. Every message is plain data. */
 import type { Problem } from '../api/errors';
+import type { Tail } from './loglines';
 
 export type ObjectBody = Record<string, unknown>;
 
@@ -34,6 +35,7 @@ export type Ask =
   | { kind: 'close'; view: number }
   | { kind: 'follow'; follow: number; pattern: string }
   | { kind: 'unfollow'; follow: number }
+  | { kind: 'tails'; ask: number; jobs: { key: string; owner: string }[] }
   | { kind: 'live'; on: boolean }
   | { kind: 'visible'; on: boolean };
 
@@ -67,5 +69,6 @@ export type Patch =
   | { kind: 'failed'; view: number; problem: Problem }
   | { kind: 'events'; follow: number; events: LiveEvent[]; dropped: number }
   | { kind: 'socket'; state: SocketState; delay?: number; rate: number; registrations: number }
+  | { kind: 'tails'; ask: number; tails: Tail[] }
   | { kind: 'skew'; ms: number }
   | { kind: 'unauthorized' };

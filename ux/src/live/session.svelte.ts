@@ -1,15 +1,15 @@
 /** Who is logged in, at which server, with which rights. The token is in memory and in this tab's storage only. */
 import { basicAuthorization, Client, path, type Answer, type Method, type Options, type Pairs } from '../api/client';
 import { RequestError } from '../api/errors';
-import { may, mayUpdateSomething, type Capabilities, type May } from '../api/rights';
+import { may, mayUpdateSomething, type Capabilities, type Claim, type May } from '../api/rights';
 import { GENERIC, TYPES, type IndexInfo, type TypeInfo } from '../api/schema';
 import type { Info } from '../api/types';
+import { idleState, inactivityMinutes } from './inactivity';
 
 const STORED = 'mullion.session';
 const TTL_SECONDS = 600;
 const RENEW_MS = 300_000;
-/** without a key or a click for so long the session ends */
-const INACTIVITY_MS = 12 * 3600_000;
+const IDLE_CHECK_MS = 5000;
 
 export type SessionState = 'anonymous' | 'open' | 'ended';
 
@@ -21,8 +21,13 @@ class Session {
   capabilities = $state.raw<Capabilities | undefined>(undefined);
   /** prefixes of all collections of this server */
   prefixes = $state.raw<string[]>([]);
+  /** the server's version when this page was loaded: another one later means an interface to load again */
+  firstVersion = $state('');
+  /** until the login ends for want of use; 0: it is used */
+  secondsLeft = $state(0);
   private readonly learnt = new Map<string, TypeInfo>();
   private waiting: (() => void)[] = [];
+  private idleCheck: ReturnType<typeof setInterval> | undefined;
   private renewal: ReturnType<typeof setInterval> | undefined;
   private lastUse = Date.now();
 
@@ -71,6 +76,27 @@ class Session {
 
   used(): void {
     this.lastUse = Date.now();
+    if (this.secondsLeft !== 0) this.secondsLeft = 0;
+  }
+
+  /** What the server is may have changed: after a connection that broke. */
+  async refreshInfo(): Promise<void> {
+    if (this.state !== 'open') return;
+    try {
+      this.info = await raw.get<Info>('info');
+    } catch {
+      // The old one stays; the next connection asks again.
+    }
+  }
+
+  /** The token goes too: whoever comes to an unused page finds nothing to act with. */
+  private checkIdle(): void {
+    const idle = idleState(Date.now() - this.lastUse, inactivityMinutes() * 60_000);
+    this.secondsLeft = idle.kind === 'warn' ? idle.seconds : 0;
+    if (idle.kind !== 'over' || this.state !== 'open') return;
+    sessionStorage.removeItem(STORED);
+    this.token = '';
+    this.ended();
   }
 
   /** Resolves when somebody is logged in. */
@@ -80,6 +106,11 @@ class Session {
 
   may(scope: string, action: string, specific = ''): May {
     return may(this.capabilities?.Claims ?? [], scope, action, specific);
+  }
+
+  /** Whether a control that takes this claim is known not to work; nothing is known before the capabilities are. */
+  lacks(claim: Claim): boolean {
+    return this.capabilities !== undefined && !may(this.capabilities.Claims ?? [], claim.scope, claim.action, claim.specific).yes;
   }
 
   mayUpdate(scope: string, specific: string): boolean {
@@ -102,6 +133,8 @@ class Session {
 
   private async opened(info: Info): Promise<void> {
     this.info = info;
+    this.firstVersion ||= info.version;
+    this.lastUse = Date.now();
     sessionStorage.setItem(STORED, `${this.user}\n${this.token}`);
     const [capabilities, prefixes] = await Promise.all([
       raw.get<Capabilities>(path('users', this.user, 'capabilities')).catch(() => undefined),
@@ -112,11 +145,13 @@ class Session {
     this.state = 'open';
     clearInterval(this.renewal);
     this.renewal = setInterval(() => void this.renew(), RENEW_MS);
+    clearInterval(this.idleCheck);
+    this.idleCheck = setInterval(() => this.checkIdle(), IDLE_CHECK_MS);
     for (const resolve of this.waiting.splice(0)) resolve();
   }
 
   private async renew(): Promise<void> {
-    if (Date.now() - this.lastUse > INACTIVITY_MS) return this.ended();
+    if (this.state !== 'open') return;
     try {
       const answer = await raw.get<{ Token: string; Info: Info }>(path('users', this.user, 'token'), [['ttl', String(TTL_SECONDS)]]);
       this.token = answer.Token;

@@ -3,6 +3,7 @@ import { Client } from '../api/client';
 import { Engine } from './engine';
 import type { Ask, Patch } from './protocol';
 import type { SocketLike } from './socket';
+import { readTails } from './tails';
 
 let token = '';
 let features: string[] = [];
@@ -42,5 +43,10 @@ const engine = new Engine({
 
 self.onmessage = (message: MessageEvent<Ask>) => {
   if (message.data.kind === 'session') ({ token, features } = message.data);
+  if (message.data.kind === 'tails') {
+    const { ask, jobs } = message.data;
+    void readTails(client, jobs).then((tails) => send({ kind: 'tails', ask, tails }));
+    return;
+  }
   engine.ask(message.data);
 };

@@ -146,6 +146,7 @@ export const en = {
     why: 'Why can’t I?',
     needed: (claim: string) => `Needed: ${claim}`,
     have: 'Your claims',
+    press: (claim: string) => `You may not ${claim}. Press to see why.`,
   },
   problem: {
     again: 'Ask again',
