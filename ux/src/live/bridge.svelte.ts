@@ -16,9 +16,24 @@ class Connection {
   skewMs = $state(0);
   /** since when nothing is heard, ms of the steady clock; 0: connected */
   downSince = $state(0);
+  /** down for so long that a person is told: connections that are made anew at once are nobody's business */
+  lost = $state(false);
 }
 
 export const connection = new Connection();
+
+const TOLD_AFTER_MS = 2000;
+let loss: ReturnType<typeof setTimeout> | undefined;
+
+function noticeLoss(): void {
+  if (connection.state === 'down') {
+    loss ??= setTimeout(() => (connection.lost = true), TOLD_AFTER_MS);
+    return;
+  }
+  clearTimeout(loss);
+  loss = undefined;
+  connection.lost = false;
+}
 
 let worker: Worker | undefined;
 let numbers = 0;
@@ -58,6 +73,7 @@ function took(patch: Patch): void {
     case 'socket':
       connection.downSince = patch.state === 'down' ? connection.downSince || performance.now() : 0;
       connection.state = patch.state;
+      noticeLoss();
       connection.rate = patch.rate;
       connection.registrations = patch.registrations;
       return;
