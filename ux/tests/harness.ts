@@ -174,7 +174,9 @@ export async function openTab(browser: Browser, server: Server, options: { theme
   });
   await context.route(`${server.url}/ux/**`, async (route) => {
     const wanted = new URL(route.request().url());
-    let answer = await route.fetch();
+    // A server that a test has killed answers nothing, as it would without this.
+    let answer = await route.fetch().catch(() => undefined);
+    if (!answer) return route.abort();
     // Deep links whose last segment has a dot are served by servers that carry the interface.
     if (answer.status() === 404 && route.request().isNavigationRequest()) answer = await route.fetch({ url: `${wanted.origin}/ux/` });
     await route.fulfill({ response: answer, headers: { ...answer.headers(), 'content-security-policy': CSP } });

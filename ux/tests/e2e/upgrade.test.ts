@@ -17,7 +17,7 @@ beforeAll(async () => {
   const tool = join(__dirname, '..', '..', '..', 'tools', 'make_package.py');
   execFileSync('/usr/bin/python3', [tool, '--program', BINARY, '--output', folder, '--strip']);
   archive = join(folder, readdirSync(folder).find((name) => name.endsWith('.zip'))!);
-  [server, browser] = await Promise.all([Server.start('site-a', { own: true, flags: ['--allow-unsigned-packages', 'true'] }), startBrowser()]);
+  [server, browser] = await Promise.all([Server.start('site-a', { own: true, flags: ['--allow-unsigned-packages'] }), startBrowser()]);
   await server.create('profiles', { Name: 'rack-1' });
 }, 240_000);
 
