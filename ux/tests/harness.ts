@@ -179,7 +179,8 @@ export async function openTab(browser: Browser, server: Server, options: { theme
     if (!answer) return route.abort();
     // Deep links whose last segment has a dot are served by servers that carry the interface.
     if (answer.status() === 404 && route.request().isNavigationRequest()) answer = await route.fetch({ url: `${wanted.origin}/ux/` });
-    await route.fulfill({ response: answer, headers: { ...answer.headers(), 'content-security-policy': CSP } });
+    // A tab that was closed meanwhile takes no answer any more.
+    await route.fulfill({ response: answer, headers: { ...answer.headers(), 'content-security-policy': CSP } }).catch(() => {});
   });
   return { page, context, faults };
 }
