@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 
 const UX = join(dirname(fileURLToPath(import.meta.url)), '..');
-const BINARY = process.env['MULLION_BINARY'] ?? join(UX, '..', 'build', 'mullion');
+export const BINARY = process.env['MULLION_BINARY'] ?? join(UX, '..', 'build', 'mullion');
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 const USER = 'rocketskates';
 const PASSWORD = 'r0cketsk8ts';
@@ -53,14 +53,21 @@ export class Server {
     readonly folder: string,
     readonly port: number,
     private readonly ports: number[],
+    private readonly program: string,
+    private readonly flags: readonly string[],
   ) {}
 
-  /** Starts a server that serves the built interface from files/ux, unless its binary carries one. */
-  static async start(id: string): Promise<Server> {
+  /**
+   * Starts a server that serves the built interface from files/ux, unless its binary carries one. With `own` it runs a copy of
+   * the program in its folder, which an upgrade may replace.
+   */
+  static async start(id: string, { flags = [], own = false }: { flags?: readonly string[]; own?: boolean } = {}): Promise<Server> {
     if (!existsSync(BINARY)) throw new Error(`${BINARY} is not there: build it, or name one in MULLION_BINARY`);
     const folder = mkdtempSync(join(tmpdir(), `mullion-ux-${id}-`));
     const ports = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
-    const server = new Server(id, folder, ports[0]!, ports);
+    const program = own ? join(folder, 'mullion') : BINARY;
+    if (own) cpSync(BINARY, program);
+    const server = new Server(id, folder, ports[0]!, ports, program, flags);
     const files = join(folder, 'root', 'files', 'ux');
     mkdirSync(dirname(files), { recursive: true });
     cpSync(process.env['MULLION_UX_OUT'] ?? join(UX, 'dist'), files, { recursive: true });
@@ -76,8 +83,8 @@ export class Server {
     const log = openSync(join(this.folder, 'log'), 'a');
     const [api, fixed, secure, metrics] = this.ports.map(String);
     this.process = spawn(
-      BINARY,
-      ['serve', '--base-root', join(this.folder, 'root'), '--drp-id', this.id, '--listen-address', '127.0.0.1', '--api-port', api!, '--static-port', fixed!, '--static-secure-port', secure!, '--metrics-port', metrics!],
+      this.program,
+      ['serve', '--base-root', join(this.folder, 'root'), '--drp-id', this.id, '--listen-address', '127.0.0.1', '--api-port', api!, '--static-port', fixed!, '--static-secure-port', secure!, '--metrics-port', metrics!, ...this.flags],
       { stdio: ['ignore', log, log] },
     );
     await until(`${this.id} answers`, async () => (await this.call('GET', 'info')).status === 200);
@@ -167,10 +174,13 @@ export async function openTab(browser: Browser, server: Server, options: { theme
   });
   await context.route(`${server.url}/ux/**`, async (route) => {
     const wanted = new URL(route.request().url());
-    let answer = await route.fetch();
+    // A server that a test has killed answers nothing, as it would without this.
+    let answer = await route.fetch().catch(() => undefined);
+    if (!answer) return route.abort();
     // Deep links whose last segment has a dot are served by servers that carry the interface.
     if (answer.status() === 404 && route.request().isNavigationRequest()) answer = await route.fetch({ url: `${wanted.origin}/ux/` });
-    await route.fulfill({ response: answer, headers: { ...answer.headers(), 'content-security-policy': CSP } });
+    // A tab that was closed meanwhile takes no answer any more.
+    await route.fulfill({ response: answer, headers: { ...answer.headers(), 'content-security-policy': CSP } }).catch(() => {});
   });
   return { page, context, faults };
 }

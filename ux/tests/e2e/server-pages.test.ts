@@ -39,7 +39,7 @@ test('events stand still while one reads, tell what changed, and a cut is a line
   await page.getByRole('cell', { name: 'rack-1' }).first().waitFor();
   await page.getByRole('button', { name: /Difference of profiles rack-1/ }).first().focus();
   await page.keyboard.press('Enter');
-  await page.getByRole('cell', { name: 'first rack' }).waitFor();
+  await page.getByRole('cell', { name: 'first rack', exact: true }).waitFor();
   await page.getByRole('cell', { name: 'one', exact: true }).waitFor();
   await describe('two');
   await page.getByRole('button', { name: /1 new line/ }).waitFor();
