@@ -132,7 +132,7 @@ test('two people change the same field: nothing is overwritten, and one chooses'
 
 test('what others do shows without being asked for', async () => {
   const { page, context } = await openTab(browser, server);
-  await login(page, server, 'machines?sort=Name');
+  await login(page, server, 'machines?sort=Name&_cols=Name,Description');
   await page.getByRole('rowheader', { name: 'web-01' }).waitFor();
   await page.getByRole('button', { name: 'Live updates: live' }).waitFor();
   await server.call('PATCH', 'machines/Name:web-01', [{ op: 'replace', path: '/Description', value: 'seen at once' }]);

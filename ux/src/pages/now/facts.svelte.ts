@@ -2,7 +2,7 @@
 import { RequestError } from '../../api/errors';
 import type { Pairs } from '../../api/client';
 import { connection } from '../../live/bridge.svelte';
-import type { Estate } from '../../live/estate.svelte';
+import type { Estate } from '../../parts/estate.svelte';
 import { countsBy } from '../../live/groups';
 import { api, session } from '../../live/session.svelte';
 import { failedFilters, type Facts, type SinceFacts, type Snapshot } from './needs';

@@ -5,10 +5,10 @@
 import { onDestroy } from 'svelte';
 import { freshnessOf, type Pairs } from '../api/client';
 import { RequestError, type Problem } from '../api/errors';
-import { arrange, ENDPOINT_FIELDS, endpointOf, flatten, type Connection, type Endpoint, type Node } from '../parts/endpoint';
-import { connection, follow, ownProblem } from './bridge.svelte';
-import type { LiveEvent } from './protocol';
-import { api, session } from './session.svelte';
+import { arrange, ENDPOINT_FIELDS, endpointOf, flatten, type Connection, type Endpoint, type Node } from './endpoint';
+import { connection, follow, ownProblem } from '../live/bridge.svelte';
+import type { LiveEvent } from '../live/protocol';
+import { api, session } from '../live/session.svelte';
 
 /** endpoints that are read: what the design is made for; without `fields=` an object may be large */
 const MOST = 5000;
