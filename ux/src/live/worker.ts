@@ -21,7 +21,7 @@ function connect(): SocketLike {
 
 function dialled(): WebSocket {
   const address = `wss://${self.location.host}/api/v3/ws`;
-  if (features.includes('ux-socket-token')) return new WebSocket(address, [`mullion.bearer.${token}`]);
+  if (features.includes('ux-socket-token')) return new WebSocket(address, ['mullion.v1', `mullion.bearer.${token}`]);
   return new WebSocket(`${address}?token=${encodeURIComponent(token)}`);
 }
 
