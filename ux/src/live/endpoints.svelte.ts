@@ -3,6 +3,7 @@ import type { Pairs } from '../api/client';
 import { freshnessOf } from '../api/client';
 import { RequestError, type Problem } from '../api/errors';
 import { follow, ownProblem } from './bridge.svelte';
+import { askWhileNotLive } from './polling';
 import { api, session } from './session.svelte';
 import type { EndpointFacts } from '../parts/declared';
 
@@ -17,6 +18,7 @@ export class Endpoints<Facts extends EndpointFacts = EndpointFacts> {
   problem = $state.raw<Problem | undefined>(undefined);
   answered = $state(false);
   private stop: (() => void) | undefined;
+  private stopAsking: (() => void) | undefined;
 
   /** `fields`: members that are needed beside `FACTS`; a server that cannot choose sends everything but Params and Meta. */
   constructor(
@@ -32,11 +34,13 @@ export class Endpoints<Facts extends EndpointFacts = EndpointFacts> {
       if (this.query.length > 0 || [...changed.keys()].some((key) => !this.rows.some((row) => row.Id === key))) void this.ask();
       else this.rows = this.rows.flatMap((row) => (changed.has(row.Id) ? (changed.get(row.Id) ?? []) : row));
     });
+    this.stopAsking = askWhileNotLive(() => void this.ask());
     void this.ask();
   }
 
   close(): void {
     this.stop?.();
+    this.stopAsking?.();
   }
 
   async ask(): Promise<void> {

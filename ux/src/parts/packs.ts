@@ -1,5 +1,5 @@
 /** Content packs and versions of what a catalog offers: as rows, and how two differ. Pure. */
-import type { CatalogItem, Element } from '../api/types';
+import type { CatalogItem } from '../api/types';
 import { compareVersions, declarationsOf, resolveVersion, type Declares, type EndpointFacts } from './declared';
 import { same } from './form';
 
@@ -141,5 +141,3 @@ export function ownFileOf(item: Pick<CatalogItem, 'Source'>): string {
 }
 
 export const installedPack = (item: Pick<CatalogItem, 'Source'>): string => /^installed:\/\/contents\/(.+)$/.exec(item.Source ?? '')?.[1] ?? '';
-
-export type { Element };

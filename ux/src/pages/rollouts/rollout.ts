@@ -72,13 +72,7 @@ function valueOrder(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-export function moved<T>(list: readonly T[], from: number, by: number): T[] {
-  const to = from + by;
-  if (to < 0 || to >= list.length) return [...list];
-  const next = [...list];
-  next.splice(to, 0, ...next.splice(from, 1));
-  return next;
-}
+export { moved } from '../../grid/columns';
 
 // --- gates --------------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 import type { VersionSet } from '../../api/types';
 import { RequestError, type Problem } from '../../api/errors';
 import { follow, ownProblem } from '../../live/bridge.svelte';
+import { askWhileNotLive } from '../../live/polling';
 import { api } from '../../live/session.svelte';
 
 export type ListedSet = VersionSet & { Endpoint?: string; Bundle?: string; LastModifiedBy?: string; LastModifiedAt?: string };
@@ -11,14 +12,17 @@ export class Sets {
   problem = $state.raw<Problem | undefined>(undefined);
   answered = $state(false);
   private stop: (() => void) | undefined;
+  private stopAsking: (() => void) | undefined;
 
   open(): void {
     this.stop = follow('version_sets.*.*', () => void this.ask());
+    this.stopAsking = askWhileNotLive(() => void this.ask());
     void this.ask();
   }
 
   close(): void {
     this.stop?.();
+    this.stopAsking?.();
   }
 
   async ask(): Promise<void> {
