@@ -1,7 +1,7 @@
 /** Saved views: of the server where it keeps them (`ux_views`), else of this browser. */
 import { path } from '../api/client';
 import type { Outcome } from '../api/outcome';
-import { api, session } from '../live/session.svelte';
+import { ownObjects, session } from '../live/session.svelte';
 import { idOf, type SavedView } from './view-names';
 import { write } from '../live/write';
 
@@ -33,7 +33,7 @@ function keep(list: readonly SavedView[]): void {
 
 export async function savedViews(): Promise<SavedView[]> {
   if (!serverKeepsViews()) return ofBrowser();
-  const found = await api.get<UxView[]>('ux_views', [['limit', String(MOST)]]).catch(() => [] as UxView[]);
+  const found = await ownObjects<UxView>('ux_views', [['limit', String(MOST)]]).catch(() => [] as UxView[]);
   return [...found.filter((view) => view.Query).map((view) => ({ id: view.Id, title: view.Description || view.Id, query: view.Query!, mine: false })), ...ofBrowser()];
 }
 

@@ -1,7 +1,7 @@
 /** All catalogs joined, as version words are resolved with them. */
 import { RequestError } from '../api/errors';
 import type { CatalogItem } from '../api/types';
-import { api } from './session.svelte';
+import { api, ownObjects } from './session.svelte';
 
 export interface Joined {
   items: CatalogItem[];
@@ -20,6 +20,6 @@ export async function joinedCatalog(): Promise<Joined> {
     return { items: Object.values(shown.sections.catalog_items ?? {}), problems: shown.problems ?? [] };
   } catch (failure) {
     if (!(failure instanceof RequestError) || ![403, 404].includes(failure.problem.status)) throw failure;
-    return { items: await api.get<CatalogItem[]>('catalog_items', [['limit', '10000']]), problems: [] };
+    return { items: await ownObjects<CatalogItem>('catalog_items', [['limit', '10000']]), problems: [] };
   }
 }

@@ -186,3 +186,8 @@ class PatientClient extends Client {
 export const api: Client = new PatientClient(() => session.token);
 
 export type { Pairs };
+
+/** Objects of this server alone: a manager shows those that others have under the same keys beside them. */
+export function ownObjects<T>(prefix: string, query: Pairs = []): Promise<T[]> {
+  return api.get<T[]>(prefix, [['Endpoint', `Eq(${session.info?.id ?? ''})`], ...query]);
+}
