@@ -5,12 +5,12 @@ namespace {
 
 constexpr size_t kLengthSize = 4;
 
-void put_number(std::string& out, uint64_t number, size_t size) {
+void append_number(std::string& out, uint64_t number, size_t size) {
   for (size_t i = size; i > 0; --i) out.push_back(static_cast<char>(number >> (8 * (i - 1))));
 }
 
-void put_text(std::string& out, std::string_view text) {
-  put_number(out, text.size(), kLengthSize);
+void append_text(std::string& out, std::string_view text) {
+  append_number(out, text.size(), kLengthSize);
   out += text;
 }
 
@@ -61,14 +61,14 @@ bool read_frame(Reader& reader, Frame& frame) {
 
 std::string encode_frame(const Frame& frame) {
   std::string out;
-  put_number(out, static_cast<uint64_t>(frame.kind), 1);
+  append_number(out, static_cast<uint64_t>(frame.kind), 1);
   const Standing& standing = frame.standing;
   for (const uint64_t number : {frame.from, standing.incarnation, standing.nonce, standing.term,
                                 standing.last_term, standing.last_index, frame.about, frame.number})
-    put_number(out, number, 8);
-  put_text(out, frame.message);
-  put_number(out, frame.payloads.size(), kLengthSize);
-  for (const std::string& payload : frame.payloads) put_text(out, payload);
+    append_number(out, number, 8);
+  append_text(out, frame.message);
+  append_number(out, frame.payloads.size(), kLengthSize);
+  for (const std::string& payload : frame.payloads) append_text(out, payload);
   return out;
 }
 

@@ -157,7 +157,7 @@ void Member::note_role(const CoreActions& actions) {
   if (same) return;
   asked_.clear();
   handing_over_ = false;
-  if (!planted(kLeaseOutlivesLead)) end_lease();
+  end_lease();
   if (!leads && copying_ != 0) end_copy(false);
   if (leads) lead_from_ = log_base_ + log_.size();  // the empty entry that begins the term
   lose_pending();
@@ -226,7 +226,7 @@ void Member::apply_batch() {
     std::string payload;
     if (entry.kind == EntryKind::kData) {
       Result<std::string> read = payload_of(entry.index);
-      if (!read.ok()) return around_.host->must_end(read.error());
+      if (!read.ok()) return failed(read.error());
       payload = std::move(read).value();
     }
     agreed_.pop_front();
@@ -265,7 +265,7 @@ void Member::applied(uint64_t index) {
     }
   }
   drain();
-  if (role_ == Role::kLeader && serves() && lease_until_ == 0) probe();
+  if (core_ && serves() && lease_until_ == 0) probe();
 }
 
 void Member::synced(uint64_t number) {
@@ -279,7 +279,20 @@ void Member::synced(uint64_t number) {
   drain();
 }
 
-void Member::failed(const Error& why) { around_.host->must_end(why); }
+void Member::failed(const Error& why) {
+  if (!core_) return;
+  stop();
+  around_.host->must_end(why);
+}
+
+void Member::stop() {
+  end_lease();
+  role_ = Role::kFollower;
+  leader_ = 0;
+  lose_pending();
+  if (copying_ != 0) end_copy(false);
+  core_.reset();
+}
 
 // ------------------------------------------------------------------------------------------------- proposals
 
@@ -401,7 +414,7 @@ void Member::tick() {
   if (!core_) return;
   core_->tick();
   drain();
-  if (role_ == Role::kLeader && ticks_ % options_.probe_ticks == 0) probe();
+  if (core_ && role_ == Role::kLeader && ticks_ % options_.probe_ticks == 0) probe();
   if (ticks_ % options_.hello_ticks == 0) say_hellos();
   if (copying_ != 0 && ticks_ - copying_since_ > options_.copy_silence_ticks) end_copy(false);
   look_for_space();
@@ -526,12 +539,7 @@ void Member::abstain(const std::string& why) {
   if (!abstains_.empty()) return;
   abstains_ = why;
   kLog.error("this server takes no part in the cluster: {}", why);
-  end_lease();
-  role_ = Role::kFollower;
-  leader_ = 0;
-  lose_pending();
-  if (copying_ != 0) end_copy(false);
-  core_.reset();
+  stop();
   around_.host->abstains(why);
 }
 

@@ -208,7 +208,9 @@ class Member {
   void note_role(const CoreActions& actions);
   void confirm(const std::vector<uint64_t>& rounds, bool lease_void);
   bool serves() const;
-  void end_lease() { lease_until_ = 0; }
+  void end_lease() {
+    if (!planted(kLeaseOutlivesLead)) lease_until_ = 0;
+  }
   void serve_copy(MemberId to);
   void end_copy(bool ok);
   bool apply_next();
@@ -219,6 +221,7 @@ class Member {
   bool may_begin(const Done& done) const;
   void begin(CoreStatus status, const Place& place, Done done);
   void abstain(const std::string& why);
+  void stop();
 
   void receive_hello(const Frame& frame);
   void receive_welcome(const Frame& frame);

@@ -71,8 +71,8 @@ class History {
         world.loss_percent = dice.below(30);
         return world.after(pause, [this] { world.loss_percent = 0; });
       case 6:
-        victim.slow_sync = dice.between(0, 300 * kMs);
-        return world.after(pause, [&victim] { victim.slow_sync = 0; });
+        (dice.chance(50) ? victim.slow_sync : victim.slow_apply) = dice.between(0, 300 * kMs);
+        return world.after(pause, [&victim] { victim.slow_sync = victim.slow_apply = 0; });
       case 7:
         victim.disk.sync_fails = true;
         return;
@@ -132,7 +132,7 @@ class History {
     world.mend_all();
     for (const auto& [id, process] : world.processes()) {
       process->paused_until = 0;
-      process->slow_sync = 0;
+      process->slow_sync = process->slow_apply = 0;
       process->disk.sync_fails = false;
       process->disk.capacity = ~uint64_t{0};
       if (process->alive()) process->member().may_lead(true);

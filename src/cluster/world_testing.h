@@ -16,6 +16,8 @@ namespace mullion::cluster {
 
 using Time = int64_t;  // ns of the world
 inline constexpr Time kMs = 1'000'000;
+/// So much is never under way unless members answer each other without end.
+inline constexpr size_t kFlood = 20'000;
 
 /// A promise was not kept; what() says which, and the seed.
 struct Violation : std::runtime_error {
@@ -87,14 +89,19 @@ class World {
   }
   bool run_until(const std::function<bool()>& fact, Time limit) {
     const Time until = now_ + limit;
-    while (!fact() && !events_.empty() && events_.begin()->first.first <= until) step();
-    return fact();
+    bool is_so = fact();
+    while (!is_so && !events_.empty() && events_.begin()->first.first <= until) {
+      step();
+      is_so = fact();
+    }
+    return is_so;
   }
   void step() {
     auto node = events_.extract(events_.begin());
     now_ = node.key().first;
     ++steps_;
     node.mapped()();
+    if (events_.size() > kFlood) fail("the lines are flooded");
     check_readers();
   }
   void at(Time when, std::function<void()> what) {
@@ -129,6 +136,7 @@ class World {
 
   uint64_t loss_percent = 0;
   Time slowest_line = 3 * kMs;
+  std::map<MemberId, Time> late;  // what is sent to a member comes so much later
 
   // ----------------------------------------------------------------------------------------------------
   // truth
@@ -180,7 +188,7 @@ class World::Process final : public JournalWriter,
                              public env::Clock {
  public:
   Process(World& world, MemberId id, const WorldDatabase& database)
-      : world_(world), id_(id), database_(database), durable_(database) {
+      : world_(world), id_(id), database_(database), durable_(database), before_(database) {
     const Time drift = world.options().drift_percent;
     rate_ = 100 + (drift == 0 ? 0 : world.dice().between(-drift, drift));
     if (database.index != 0) {
@@ -212,7 +220,7 @@ class World::Process final : public JournalWriter,
     options.observer = world_.options().observers.contains(id_);
     options.core.late_ticks = 50;
     options.copy_silence_ticks = 200;
-    options.nonce = id_ * 1000 + life_ + nonce_salt * 1'000'000;
+    options.nonce = id_ * 1000 + life_ + restored_ * 1'000'000;
     auto member = Member::open(options, journal_->contents(), {database_.index, database_.conf}, others(),
                                {this, this, this, this, this});
     if (!member.ok()) world_.fail(fmt::format("member {} cannot start: {}", id_, member.error().text()));
@@ -226,8 +234,9 @@ class World::Process final : public JournalWriter,
     journal_.reset();
     // What was under way to the disk is there or is not; what was synced is there.
     disk.lose_unsynced();
+    numbers_.clear();
     database_ = durable_;
-    waiting_ = false;
+    waiting_ = fetching_ = false;
     paused_until = 0;
   }
   bool alive() const { return member_ != nullptr; }
@@ -236,6 +245,18 @@ class World::Process final : public JournalWriter,
   Member* operator->() { return member_.get(); }
   MemberId id() const { return id_; }
   const WorldDatabase& database() const { return database_; }
+
+  /// Everything that is durable here: what somebody puts back later.
+  struct Image {
+    MemoryDisk disk;
+    WorldDatabase database;
+  };
+  Image image() const { return {disk, durable_}; }
+  void restore(const Image& image) {
+    disk = image.disk;
+    durable_ = before_ = image.database;
+    ++restored_;
+  }
 
   /// In this life only, and not while it is stopped.
   void later(Time pause, std::function<void()> what) {
@@ -274,11 +295,15 @@ class World::Process final : public JournalWriter,
     disk.unsynced.push_back({std::move(entries), hard});
     const Time pause = world_.dice().between(kMs, 4 * kMs) + slow_sync;
     disk_free_at_ = std::max(disk_free_at_, world_.now()) + pause;
-    later(disk_free_at_ - world_.now(), [this, number] {
+    numbers_.push_back(number);
+    later(disk_free_at_ - world_.now(), [this] {
       if (std::exchange(disk.sync_fails, false))
         return member_->failed(Error(ErrorCode::kInternal, "sync: I/O error"));
       disk.sync_one();
-      member_->synced(number);
+      const uint64_t synced =
+          numbers_.front();  // of that write: after a pause, events are not in their order
+      numbers_.pop_front();
+      member_->synced(synced);
     });
   }
   Result<std::string> payload(uint64_t index) const override { return journal_->payload(index); }
@@ -286,7 +311,7 @@ class World::Process final : public JournalWriter,
   void trim(uint64_t index) override { (void)journal_->trim(index); }
 
   void apply(std::vector<AgreedEntry> entries) override {
-    later(world_.dice().between(kMs / 2, 2 * kMs), [this, entries = std::move(entries)] {
+    later(world_.dice().between(kMs / 2, 2 * kMs) + slow_apply, [this, entries = std::move(entries)] {
       for (const AgreedEntry& entry : entries) put(entry, entry.payload);
       commit(entries.back().index);
     });
@@ -324,10 +349,9 @@ class World::Process final : public JournalWriter,
   }
 
   MemoryDisk disk;
-  Time slow_sync = 0;
+  Time slow_sync = 0, slow_apply = 0;
   Time paused_until = 0;
   bool gone = false;  // removed: never started again
-  uint64_t nonce_salt = 0;
   std::string abstained;
 
  private:
@@ -369,7 +393,6 @@ class World::Process final : public JournalWriter,
   void commit(uint64_t index) {
     durable_ = before_;
     before_ = database_;
-    if (durable_.index == 0) durable_ = birth_;
     member_->applied(index);
     if (alive()) member_->set_others(others());
   }
@@ -396,7 +419,7 @@ class World::Process final : public JournalWriter,
     ++world_.copies;
     const WorldDatabase copy = source->database_;
     crash();
-    durable_ = before_ = birth_ = copy;
+    durable_ = before_ = copy;
     MemoryJournal journal(disk);
     if (!journal.begin_at(copy.index, copy.term).ok()) world_.fail("a copy is older than the journal");
     start();
@@ -407,10 +430,12 @@ class World::Process final : public JournalWriter,
   const MemberId id_;
   Time rate_ = 100;
   uint64_t life_ = 0;
-  WorldDatabase database_, durable_, before_, birth_;
+  WorldDatabase database_, durable_, before_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Member> member_;
   Time disk_free_at_ = 0;
+  uint64_t restored_ = 0;
+  std::deque<uint64_t> numbers_;  // of the writes that the disk has not synced
   bool waiting_ = false, fetching_ = false;
 };
 
@@ -424,7 +449,7 @@ inline void World::transmit(MemberId from, MemberId to, const std::string& frame
   if (cuts_.contains({from, to}) || !processes_.contains(to) || dice_.chance(loss_percent)) return;
   const int times = loss_percent > 0 && dice_.chance(3) ? 2 : 1;
   for (int i = 0; i < times; ++i) {
-    Time delay = dice_.between(kMs / 2, slowest_line);
+    Time delay = dice_.between(kMs / 2, slowest_line) + (late.contains(to) ? late.at(to) : 0);
     if (loss_percent > 0 && dice_.chance(3)) delay += dice_.between(0, 400 * kMs);
     after(delay, [this, to, frame] {
       Process& process = *processes_.at(to);
