@@ -9,6 +9,7 @@
 #include "auth/auth.h"
 #include "base/latency.h"
 #include "catalog/catalog.h"
+#include "cluster/cluster.h"
 #include "content/archive.h"
 #include "content/content.h"
 #include "content/job_logs.h"
@@ -93,6 +94,8 @@ struct Limits {
   env::Duration plugin_start = std::chrono::seconds(10);  // how long a write waits for a plugin that starts
 };
 
+/// What names a server in a cluster, made from its DRP id: a UUID.
+std::string consensus_id(std::string_view local_id);
 /// Features listed by GET /info.
 std::vector<std::string> feature_list();
 
@@ -108,6 +111,7 @@ struct Dependencies {
   content::Providers& providers;
   Upgrades& upgrades;
   catalog::Catalog& catalog;
+  cluster::Cluster& cluster;
   Facts facts;
   Limits limits;
   const env::Clock* clock = &env::system_clock();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/api.h"
+#include "api/fake_cluster.h"
 #include "api/fake_upgrades.h"
 #include "env/launch.h"
 #include "env/random.h"
@@ -383,6 +384,7 @@ class Fixture {
                                 .providers = providers,
                                 .upgrades = upgrades,
                                 .catalog = catalog,
+                                .cluster = cluster,
                                 .facts = std::move(facts),
                                 .limits = limits});
     api->set_manager(manager);
@@ -442,6 +444,7 @@ class Fixture {
   FakeCertificates certificates;
   FakeProviders providers;
   FakeUpgrades upgrades;
+  FakeCluster cluster;
   FakeCatalog catalog;
   FakeManager manager;
   std::unique_ptr<Api> api;

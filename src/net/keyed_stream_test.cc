@@ -2,9 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
-
+#include "env/launch.h"
 #include "env/random.h"
 #include "env/scratch_directory.h"
 #include "net/http.h"
@@ -16,12 +14,7 @@ class KeyedStreams : public ::testing::Test {
  protected:
   template <typename T>
   T wait_for(env::Task<T> task) {
-    std::optional<T> out;
-    const auto keep = [](env::Task<T> work, std::optional<T>& result) -> env::Task<void> {
-      result.emplace(co_await std::move(work));
-    };
-    boost::asio::co_spawn(runtime_.executor(), keep(std::move(task), out), boost::asio::use_future).get();
-    return std::move(*out);
+    return env::run(runtime_, std::move(task));
   }
   /// Answers every byte by itself, after the key of who sent it.
   void listen(KeyedListenOptions options = {.address = "127.0.0.1:0"}) {

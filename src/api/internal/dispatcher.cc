@@ -1,6 +1,7 @@
 #include "api/internal/dispatcher.h"
 
 #include "api/internal/answers.h"
+#include "api/internal/authentication.h"
 #include "api/internal/finder.h"
 #include "api/internal/forwarded_answer.h"
 #include "api/internal/forwarded_references.h"
@@ -11,50 +12,12 @@
 #include "api/internal/rights.h"
 #include "api/internal/tenant_writes.h"
 #include "api/internal/websocket.h"
-#include "auth/login_caller.h"
-#include "env/pools.h"
 #include "net/target.h"
 
 namespace mullion::api {
 namespace {
 
 constexpr std::string_view kSystem = "system";
-constexpr std::string_view kPrincipalHeader = "X-Mullion-On-Behalf-Of";
-
-/// Names under which websockets may log in by their query: a browser cannot set headers for them.
-bool is_login(std::string_view name) { return name == "token" || name == "Token"; }
-
-auth::Credentials credentials_of(const net::Request& request) {
-  auth::Credentials credentials;
-  credentials.authorization = request.headers.get("Authorization").value_or("");
-  credentials.on_behalf_of = request.headers.get(kPrincipalHeader).value_or("");
-  credentials.peer_is_loopback = request.peer_is_loopback;
-  credentials.peer_address = request.peer_address;
-  if (!request.headers.get("Upgrade")) return credentials;
-  for (const auto& [name, value] : request.query) {
-    if (is_login(name)) credentials.query_token = value;
-  }
-  return credentials;
-}
-
-env::Task<Result<auth::Principal>> authenticate(const Call& call) {
-  Services& services = call.services;
-  auth::Credentials credentials = credentials_of(call.request);
-  if (credentials.authorization.empty() && credentials.query_token.empty()) {
-    co_return Error(ErrorCode::kUnauthorized, "AUTH", "", "", {"No credentials given"});
-  }
-  const auto check = [&] {
-    const LogScope scope(call.log);
-    return services.authenticator.authenticate(credentials);
-  };
-  if (!services.authenticator.needs_hashing(credentials)) co_return check();
-  std::optional<Result<auth::Principal>> verdict;
-  env::Caller caller = auth::login_caller(credentials);
-  Result<void> hashed =
-      co_await env::run_blocking(env::Pool::kPassword, std::move(caller), [&] { verdict = check(); });
-  if (!hashed) co_return hashed.error();
-  co_return std::move(*verdict);
-}
 
 Error no_route(const net::Request& request) {
   return Error(ErrorCode::kNotFound, request.method, request.path, "", {"No route"});
@@ -228,7 +191,7 @@ env::Task<Result<net::Response>> forward_prefixed(Call& call) {
 
 env::Task<Result<net::Response>> run_handler(Call& call) {
   std::optional<GuardedRequest> guarded;
-  if (call.route->body != BodyKind::kNone) guarded.emplace(call);
+  if (call.route->body != BodyKind::kNone && !call.principal.name.empty()) guarded.emplace(call);
   if (call.route->body == BodyKind::kJson) {
     Result<void> read = co_await read_json_body(call);
     if (!read) co_return read.error();
@@ -286,7 +249,8 @@ env::Task<Result<net::Response>> serve(Call& call) {
   const bool found = match(call);
   const bool own = owners.empty();
   if (!own || !found || call.route->access != Access::kPublic) {
-    Result<auth::Principal> principal = co_await authenticate(call);
+    Result<auth::Principal> principal =
+        co_await authenticate(call.services.authenticator, call.request, call.log);
     if (!principal) co_return principal.error();
     call.principal = std::move(*principal);
     call.log.principal = call.principal.audit_name();
