@@ -393,7 +393,8 @@ def test_without_a_majority_nothing_is_answered(cluster):
     one, two, three = cluster.members.values()
     two.kill()
     three.kill()
-    wait_until("one gave up", lambda: "starts anew: another" in one.log() and full_state(one), 30)
+    wait_until("one gave up and is back", lambda: "ready id" in one.log().partition("starts anew: another")[2], 30)
+    wait_until("one answers", lambda: full_state(one))
     begun = time.monotonic()
     answer = one.call("POST", "profiles", {"Name": "alone"}, timeout=20)
     assert answer.status_code == 503 and answer.headers["Retry-After"] == "1"
