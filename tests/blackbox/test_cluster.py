@@ -11,11 +11,13 @@ import time
 
 import pytest
 import requests
+import websocket
 
 import harness
 from cluster_history import Load
 from harness import PASSWORD, USER, expect, free_port, wait_until
 from test_cli import CommandLine
+from test_events import listening, until
 
 NAMES = ("one", "two", "three")
 
@@ -371,6 +373,42 @@ def test_a_planned_change_of_the_active_member(cluster):
     print(f"handed over after {served:.2f} s, next write after {load.history.recovery(begun):.2f} s")
     assert consensus(two, "active") == consensus(two, "id")
     check(cluster, load)
+
+
+def test_events_come_through_a_passive_member_until_it_changes(cluster):
+    one, two, three = cluster.members.values()
+    with listening(two, "profiles.create.*") as events:
+        three.create("profiles", {"Name": "heard"})
+        assert until(events, lambda event: event["Key"] == "heard")[-1]["Action"] == "create"
+        one.kill()
+        events.settimeout(20)
+        with pytest.raises((websocket.WebSocketException, OSError, ValueError)):
+            while True:  # the end is told, for clients to come back
+                json.loads(events.recv())
+    active = cluster.active()
+    with listening(active, "profiles.create.*") as events:
+        two.create("profiles", {"Name": "heard-again"})
+        assert until(events, lambda event: event["Key"] == "heard-again")
+
+
+def test_an_observer_votes_and_never_serves(site, tmp_path):
+    cluster = Cluster(site, tmp_path)
+    one = cluster.found()
+    two = cluster.add(one, "two")
+    observer = cluster.launch("observer")
+    cluster.enroll(one, observer, "Observer", "true")
+    cluster.wait_voters(one, 3)
+    cluster.wait_equal()
+    assert [peer["Observer"] for peer in consensus(one, "peers")] == [False, False, True]
+    for _ in range(2):
+        active, other = (one, two) if health(one, "active") == 200 else (two, one)
+        active.kill()
+        cluster.wait_active(other)
+        assert health(observer, "active") == 503
+        other.create("profiles", {"Name": f"by-{other.name}"})
+        assert observer.get(f"profiles/by-{other.name}")["Name"] == f"by-{other.name}"
+        active.start()
+        cluster.wait_equal()
 
 
 def test_a_member_is_removed_and_enrolled_again(cluster):
