@@ -37,17 +37,6 @@ std::optional<std::string> manager_plugin(const model::ObjectType& plugins) {
   return model::canonical_body(plugins, *plugin);
 }
 
-/// The first IPv4 address that is not loopback.
-std::string outside_address() {
-  for (const NetworkInterface& interface : network_interfaces()) {
-    for (const std::string& address : interface.addresses) {
-      if (!address.starts_with("127.") && address.find(':') == std::string::npos)
-        return address.substr(0, address.find('/'));
-    }
-  }
-  return "127.0.0.1";
-}
-
 class ApiServer final : public Api {
  public:
   explicit ApiServer(Dependencies dependencies)

@@ -12,6 +12,7 @@
 #include "base/latency.h"
 #include "bulk/bulks.h"
 #include "catalog/catalog.h"
+#include "cluster/cluster.h"
 #include "content/archive.h"
 #include "content/content.h"
 #include "content/job_logs.h"
@@ -100,6 +101,8 @@ struct Limits {
   env::Duration plugin_start = std::chrono::seconds(10);  // how long a write waits for a plugin that starts
 };
 
+/// What names a server in a cluster, made from its DRP id: a UUID.
+std::string consensus_id(std::string_view local_id);
 /// Features listed by GET /info.
 std::vector<std::string> feature_list();
 
@@ -115,6 +118,7 @@ struct Dependencies {
   content::Providers& providers;
   Upgrades& upgrades;
   catalog::Catalog& catalog;
+  cluster::Cluster& cluster;
   /// The web interface that is built into the program, see docs/ux.md; must outlive the API.
   std::string_view ux_pack = {};
   /// JSON of the metrics with these names, of all without any. kBadRequest for a name that there is none of,

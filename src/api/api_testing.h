@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/api.h"
+#include "api/fake_cluster.h"
 #include "api/fake_upgrades.h"
 #include "env/launch.h"
 #include "env/random.h"
@@ -387,6 +388,7 @@ class Fixture {
                                 .providers = providers,
                                 .upgrades = upgrades,
                                 .catalog = catalog,
+                                .cluster = cluster,
                                 .ux_pack = ux_pack,
                                 .facts = std::move(facts),
                                 .limits = limits});
@@ -447,6 +449,7 @@ class Fixture {
   FakeCertificates certificates;
   FakeProviders providers;
   FakeUpgrades upgrades;
+  FakeCluster cluster;
   FakeCatalog catalog;
   FakeManager manager;
   std::string ux_pack;

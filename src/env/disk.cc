@@ -11,8 +11,6 @@
 #include "env/internal/descriptor.h"
 
 namespace mullion::env {
-namespace {
-
 Result<void> sync_file(const Path& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return error_from_errno(errno, "open " + path.string());
@@ -22,8 +20,6 @@ Result<void> sync_file(const Path& path) {
   if (done != 0) return error_from_errno(number, "sync " + path.string());
   return {};
 }
-
-}  // namespace
 
 Result<uint64_t> free_space(const Path& path) {
   struct statvfs facts {};

@@ -19,6 +19,9 @@ Result<void> reserve_space(const Path& path, uint64_t size);
 /// What is read of the file from now on comes from the device, as far as the system allows.
 Result<void> forget_cached(const Path& path);
 
+/// What was written to the file is on the device.
+Result<void> sync_file(const Path& path);
+
 /// Moves a file so that after a crash it is at `to` whole, or what was at `to` before still is.
 Result<void> move_durably(const Path& from, const Path& to);
 

@@ -138,6 +138,8 @@ Result<void> check_certificate(const std::string& certificate_pem, const std::st
 /// mixture. One caller at a time.
 Result<void> replace_certificate(const TlsFiles& files, const std::string& certificate_pem,
                                  const std::string& key_pem);
+/// The first certificate of a file in DER form, as base64.
+Result<std::string> certificate_base64(const std::string& certificate_file);
 /// SHA-256 of the certificate in DER form, lower-case hex.
 Result<std::string> certificate_fingerprint(const std::string& certificate_file);
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -65,6 +66,11 @@ class HandOver {
     }
     ::kill(::getpid(), SIGUSR1);
   }
+  void request_again() {
+    again_ = true;
+    ::kill(::getpid(), SIGUSR1);
+  }
+  bool again() const { return again_; }
   std::optional<std::string> requested() const {
     std::lock_guard lock(mutex_);
     return token_;
@@ -73,6 +79,7 @@ class HandOver {
  private:
   mutable std::mutex mutex_;
   std::optional<std::string> token_;
+  std::atomic<bool> again_{false};
 };
 
 /// The supervisor becomes this process. Should that fail, the program that was to be replaced starts again,
@@ -100,14 +107,17 @@ int run(const std::vector<std::string>& arguments) {
   if (!image) return fail(image.error());
   const ProcessSignals signals;
   HandOver hand_over;
-  Result<std::unique_ptr<Server>> server = start(
-      *settings,
-      Restart{*image, arguments, [&hand_over](std::string token) { hand_over.request(std::move(token)); }});
+  Result<std::unique_ptr<Server>> server =
+      start(*settings, Restart{*image, arguments,
+                               [&hand_over](std::string token) { hand_over.request(std::move(token)); },
+                               [&hand_over] { hand_over.request_again(); }});
   if (!server) return fail(server.error());
   std::optional<std::string> token;
+  bool again = false;
   for (int number = signals.wait();; number = signals.wait()) {
     token = hand_over.requested();
-    if (number == SIGUSR1 && !token) continue;  // from somebody who means something else
+    again = number == SIGUSR1 && !token && hand_over.again();
+    if (number == SIGUSR1 && !token && !again) continue;  // from somebody who means something else
     kLog.info("stopping signal={}", number);
     if (number != SIGUSR1) token.reset();
     break;
@@ -116,11 +126,16 @@ int run(const std::vector<std::string>& arguments) {
   env::set_last_resort(kExitPatience, [&](std::string_view what) {
     kLog.error("work does not end, the process ends without it pool={}", what);
     if (token) std::_Exit(give_way(*image, std::filesystem::absolute(settings->text("base-root")), *token));
+    if (again) std::_Exit(fail(env::become(*image)));
     std::_Exit(EXIT_FAILURE);
   });
   const bool stopped = (*server)->stop();
   if (stopped) server->reset();
   if (stopped) kLog.info("stopped");
+  if (again) {
+    if (!stopped) (void)server->release();  // it goes with this program
+    return fail(env::become(*image));
+  }
   if (!token && !stopped) std::_Exit(EXIT_FAILURE);
   if (!token) return 0;
   if (!stopped) (void)server->release();  // it goes with this program

@@ -6,14 +6,17 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <thread>
 
 #include "api/api.h"
+#include "api/gateway.h"
 #include "auth/auth.h"
 #include "auth/signature.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "bulk/bulks.h"
 #include "catalog/catalog.h"
+#include "cluster/node.h"
 #include "content/content.h"
 #include "content/providers.h"
 #include "env/file.h"
@@ -43,6 +46,8 @@ constexpr auto kGrace = std::chrono::milliseconds(600);
 constexpr auto kUpgradeSlack = std::chrono::seconds(60);  // beyond the deadline, for stopping and starting
 constexpr auto kStopPatience = std::chrono::milliseconds(1500);
 constexpr auto kStopLimit = std::chrono::seconds(10);
+constexpr auto kRolePause = std::chrono::milliseconds(10);  // between looks at what this member is
+constexpr auto kLeavePatience = std::chrono::seconds(1);    // for another member to take over
 constexpr uint64_t kMostViews =
     100'000;  // more than any machine serves; the table of them is mapped as a whole
 
@@ -76,6 +81,18 @@ Result<std::vector<std::string>> seal_values(store::Store& store,
     sealed.push_back(auth::is_secure_data(value) ? value : auth::seal((*pairs)[i].public_key, value));
   }
   return sealed;
+}
+
+/// What a member tells of the cluster, in the words of the metrics page.
+std::string member_metrics(const cluster::ClusterView& view) {
+  const auto line = [](std::string_view name, uint64_t value) {
+    return fmt::format("# TYPE {0} gauge\n{0} {1}\n", name, value);
+  };
+  return line("mullion_cluster_active", view.active ? 1 : 0) +
+         line("mullion_cluster_leader_known", view.leader_id.empty() ? 0 : 1) +
+         line("mullion_cluster_term", view.term) + line("mullion_cluster_agreed", view.agreed) +
+         line("mullion_cluster_applied", view.applied) + line("mullion_cluster_members", view.nodes.size()) +
+         line("mullion_cluster_trouble", view.trouble.empty() ? 0 : 1);
 }
 
 /// A key that never verifies anything would be noticed at the next upgrade only.
@@ -113,7 +130,19 @@ class ServerProcess final : public Server {
 
  private:
   Result<void> take_base_root();
+  store::Options store_options() const;
+  Result<void> open_store();
+  Result<void> open_member();
   Result<void> open_rooms();
+  Result<void> start_alone();
+  Result<void> start_member();
+  Result<void> start_serving();
+  void follow_role();
+  void start_anew(std::string_view why);
+  api::Facts facts() const;
+  cluster::Cluster& cluster() const;
+  cluster::ApiPlace api_place(std::string api_url, std::string static_url) const;
+  void announce();
   void make_upgrader();
   std::string local_url() const;
   void assemble_api();
@@ -142,7 +171,10 @@ class ServerProcess final : public Server {
   std::unique_ptr<PortCertificates> certificates_;
   std::vector<std::string> trusted_keys_;
   std::unique_ptr<env::Runtime> runtime_;
-  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<store::Store> own_store_;  // of a server that stands alone
+  std::unique_ptr<cluster::Node> node_;      // of a member, with its store
+  std::unique_ptr<cluster::Alone> alone_;
+  store::Store* store_ = nullptr;
   std::unique_ptr<content::Layers> layers_;
   std::unique_ptr<content::Preferences> preferences_;
   std::unique_ptr<content::Blobs> blobs_;
@@ -151,6 +183,7 @@ class ServerProcess final : public Server {
   std::unique_ptr<catalog::Catalog> catalog_;
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<Upgrader> upgrader_;
+  std::unique_ptr<api::Gateway> gateway_;  // of a member
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<manager::Manager> manager_;
   std::unique_ptr<versionset::Configurator> configurator_;
@@ -158,8 +191,10 @@ class ServerProcess final : public Server {
   std::unique_ptr<versionset::Rollouts> rollouts_;
   std::unique_ptr<bulk::Bulks> bulks_;
   std::unique_ptr<net::Port> api_server_, static_server_, static_secure_server_, metrics_server_;
-  std::atomic<bool> listening_{false};  // on all ports
-  std::optional<bool> stopped_;         // what stop() answered
+  std::atomic<bool> serving_{false};  // all rooms are there
+  std::atomic<bool> stopping_{false};
+  std::thread role_thread_;      // of a member
+  std::optional<bool> stopped_;  // what stop() answered
 };
 
 Result<void> ServerProcess::take_base_root() {
@@ -186,20 +221,70 @@ Result<void> ServerProcess::take_base_root() {
   return net::ensure_certificate(main);
 }
 
-Result<void> ServerProcess::open_rooms() {
-  trusted_keys_ = split_list(settings_.text("trusted-licence-keys"));
-  if (Result<void> keys = check_public_keys(settings_, "trusted-package-keys"); !keys) return keys;
+store::Options ServerProcess::store_options() const {
   store::Options options;
   options.directory = base_root_ / "data";
   options.map_size = settings_.number("map-size");
   options.log_max_bytes = settings_.number("log-max-bytes");
   options.max_views = std::clamp<uint64_t>(settings_.number("max-views"), 1, kMostViews);
   options.log_max_age = std::chrono::seconds(settings_.number("log-max-age"));
-  Result<std::unique_ptr<store::Store>> store = store::open_store(options);
-  if (!store) return store.error();
-  store_ = std::move(*store);
+  return options;
+}
+
+Result<void> ServerProcess::open_store() {
+  trusted_keys_ = split_list(settings_.text("trusted-licence-keys"));
+  if (Result<void> keys = check_public_keys(settings_, "trusted-package-keys"); !keys) return keys;
   store::remove_partial_backups(base_root_ / "backups");
+  const Result<bool> enrolled = cluster::is_enrolled({base_root_});
+  if (!enrolled) return enrolled.error();
+  if (*enrolled) return open_member();
+  Result<std::unique_ptr<store::Store>> store = store::open_store(store_options());
+  if (!store) return store.error();
+  own_store_ = std::move(*store);
+  store_ = own_store_.get();
   runtime_ = std::make_unique<env::Runtime>(thread_count(settings_));
+  cluster::AloneOptions options;
+  options.places = {base_root_};
+  options.consensus_id = api::consensus_id(ids_.drp_id);
+  options.ha_id = ids_.ha_id;
+  options.hostname = host_name();
+  options.version = program_version();
+  if (restart_ && restart_->again) options.restart = [this](const std::string& why) { start_anew(why); };
+  alone_ = cluster::make_alone(*runtime_, *store_, std::move(options));
+  return {};
+}
+
+/// The store of a member is its node's.
+Result<void> ServerProcess::open_member() {
+  runtime_ = std::make_unique<env::Runtime>(thread_count(settings_));
+  cluster::NodeOptions options;
+  options.places = {base_root_};
+  options.store = store_options();
+  options.version = program_version();
+  options.pace = static_cast<uint32_t>(std::clamp<uint64_t>(settings_.number("ha-pace"), 1, 100));
+  options.restart = [this](const std::string& why) { start_anew(why); };
+  Result<std::unique_ptr<cluster::Node>> node = cluster::open_node(*runtime_, std::move(options));
+  if (!node) return node.error();
+  node_ = std::move(*node);
+  store_ = &node_->store();
+  ids_.ha_id = node_->view().state.ha_id;
+  authenticator_ = auth::make_authenticator(*store_);
+  return {};
+}
+
+cluster::Cluster& ServerProcess::cluster() const {
+  return node_ ? static_cast<cluster::Cluster&>(*node_) : static_cast<cluster::Cluster&>(*alone_);
+}
+
+void ServerProcess::start_anew(std::string_view why) {
+  if (stopping_.exchange(true)) return;
+  kLog.warn("the server starts anew: {}", why);
+  if (restart_ && restart_->again) return restart_->again();
+  kLog.error("this process cannot start anew, and ends");
+  std::_Exit(EXIT_FAILURE);
+}
+
+Result<void> ServerProcess::open_rooms() {
   layers_ = content::make_layers(*store_, content::kFeatures);
   layers_->set_sealer([this](const auto& values) { return seal_values(*store_, values); });
   Result<void> started = layers_->start();
@@ -221,7 +306,7 @@ Result<void> ServerProcess::open_rooms() {
                              .static_url = [this] { return api_->static_url(); },
                              .define_limit = std::chrono::seconds(settings_.number("plugin-start-timeout")),
                              .max_download = settings_.number("max-upload")});
-  authenticator_ = auth::make_authenticator(*store_);
+  if (!authenticator_) authenticator_ = auth::make_authenticator(*store_);
   return {};
 }
 
@@ -234,7 +319,8 @@ void ServerProcess::make_upgrader() {
   options.unpacking.max_entries = 1000;
   options.trust = {.keys = split_list(settings_.text("trusted-package-keys")),
                    .unsigned_too = settings_.boolean("allow-unsigned-packages")};
-  options.restart = restart_;
+  if (!node_)
+    options.restart = restart_;  // a member's program is replaced by hand (docs/high-availability.md)
   options.make_token = [this] {
     return authenticator_->make_token(
         {.user = "system",
@@ -266,7 +352,7 @@ std::string ServerProcess::address_of(std::string_view flag) const {
   return own.empty() ? settings_.text("listen-address") : own;
 }
 
-void ServerProcess::assemble_api() {
+api::Facts ServerProcess::facts() const {
   api::Facts facts;
   facts.id = ids_.ha_id;
   facts.local_id = ids_.drp_id;
@@ -281,6 +367,13 @@ void ServerProcess::assemble_api() {
   facts.api_port = static_cast<uint16_t>(settings_.number("api-port"));
   facts.static_port = static_cast<uint16_t>(settings_.number("static-port"));
   facts.static_secure_port = static_cast<uint16_t>(settings_.number("static-secure-port"));
+  const std::string address = settings_.text("listen-address");
+  const bool any = address.empty() || address == "0.0.0.0" || address == "::";
+  if (node_ && !any) facts.address = address;  // others have to reach it
+  return facts;
+}
+
+void ServerProcess::assemble_api() {
   api_ = api::make_api(api::Dependencies{.runtime = *runtime_,
                                          .store = *store_,
                                          .authenticator = *authenticator_,
@@ -292,9 +385,10 @@ void ServerProcess::assemble_api() {
                                          .providers = *providers_,
                                          .upgrades = *upgrader_,
                                          .catalog = *catalog_,
+                                         .cluster = cluster(),
                                          .ux_pack = built_in_ux(),
                                          .metrics = [this](const auto& names) { return metrics(names); },
-                                         .facts = std::move(facts),
+                                         .facts = facts(),
                                          .limits = api_limits(settings_)});
   manager_ = manager::make_manager(manager::Dependencies{
       .runtime = *runtime_,
@@ -404,7 +498,12 @@ net::Response ServerProcess::metrics_page(const net::Request& request) const {
     return response;
   }
   response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-  response.body = metrics_text(metric_sources());
+  const std::string part = node_ ? member_metrics(node_->view()) : std::string();
+  if (!serving_) {  // a member that does not serve has nothing to tell but its part in the cluster
+    response.body = part;
+    return response;
+  }
+  response.body = part + metrics_text(metric_sources());
   return response;
 }
 
@@ -427,12 +526,14 @@ MetricSources ServerProcess::metric_sources() const {
 }
 
 Result<std::string> ServerProcess::metrics(const std::vector<std::string>& names) const {
-  if (!listening_) return Error(ErrorCode::kUnavailable, "this server is starting");
+  if (!serving_) return Error(ErrorCode::kUnavailable, "this server is starting");
   return metrics_json(metric_sources(), names);
 }
 
 Result<void> ServerProcess::listen_everywhere() {
-  const net::Handler files = [this](net::Request& request) { return api_->handle_static(request); };
+  const net::Handler files = [this](net::Request& request) {
+    return gateway_ ? gateway_->handle_static(request) : api_->handle_static(request);
+  };
   Result<std::unique_ptr<net::Port>> plain =
       listen("static-port", address_of("static-address"), std::nullopt, files);
   if (!plain) return plain.error();
@@ -444,18 +545,19 @@ Result<void> ServerProcess::listen_everywhere() {
   static_secure_server_ = std::move(*secure);
   Result<std::unique_ptr<net::Port>> main = listen(
       "api-port", settings_.text("listen-address"), certificates_->files(api::Certificates::Port::kApi),
-      [this](net::Request& request) { return api_->handle(request); });
+      [this](net::Request& request) { return gateway_ ? gateway_->handle(request) : api_->handle(request); });
   if (!main) return main.error();
   api_server_ = std::move(*main);
   certificates_->attach(api::Certificates::Port::kStatic, *static_secure_server_);
   certificates_->attach(api::Certificates::Port::kApi, *api_server_);
-  api_->set_ports(api_server_->port(), static_server_->port(), static_secure_server_->port());
+  if (gateway_)
+    gateway_->set_ports(api_server_->port(), static_server_->port(), static_secure_server_->port());
+  if (api_) api_->set_ports(api_server_->port(), static_server_->port(), static_secure_server_->port());
   Result<std::unique_ptr<net::Port>> metrics =
       listen("metrics-port", address_of("metrics-address"), std::nullopt,
              [this](net::Request& request) -> env::Task<net::Response> { co_return metrics_page(request); });
   if (!metrics) return metrics.error();
   metrics_server_ = std::move(*metrics);
-  listening_ = true;
   return {};
 }
 
@@ -505,17 +607,81 @@ Result<void> ServerProcess::start_working() {
 
 Result<void> ServerProcess::start() {
   raise_descriptor_limit();
-  for (const auto step : {&ServerProcess::take_base_root, &ServerProcess::open_rooms}) {
+  for (const auto step : {&ServerProcess::take_base_root, &ServerProcess::open_store}) {
     Result<void> done = (this->*step)();
     if (!done) return done;
   }
+  if (Result<void> started = node_ ? start_member() : start_alone(); !started) return started;
+  announce();
+  return {};
+}
+
+/// A member of a cluster: it listens, and passes on what it is asked until it serves.
+Result<void> ServerProcess::start_member() {
+  gateway_ = api::make_gateway({.runtime = *runtime_,
+                                .store = *store_,
+                                .authenticator = *authenticator_,
+                                .cluster = *node_,
+                                .facts = facts(),
+                                .limits = api_limits(settings_)});
+  if (Result<void> listening = listen_everywhere(); !listening) return listening;
+  node_->set_api(api_place(gateway_->api_url(), gateway_->static_url()));
+  role_thread_ = std::thread([this] { follow_role(); });
+  return {};
+}
+
+/// What the other members, and those that join, must know to reach this one.
+cluster::ApiPlace ServerProcess::api_place(std::string api_url, std::string static_url) const {
+  cluster::ApiPlace place{std::move(api_url), std::move(static_url), {}, {}};
+  const std::string file = certificates_->files(api::Certificates::Port::kApi).certificate_file;
+  if (Result<std::string> print = net::certificate_fingerprint(file)) place.fingerprint = *print;
+  if (Result<std::string> bytes = net::certificate_base64(file)) place.certificate = *bytes;
+  return place;
+}
+
+/// Opens the rooms when this member is to serve. One that served and does not any more starts anew: nothing
+/// of what it did as the active member may live on.
+void ServerProcess::follow_role() {
+  while (!stopping_) {
+    std::this_thread::sleep_for(kRolePause);
+    const cluster::ClusterView view = node_->view();
+    if (serving_ && view.leader_id != view.own_id) return start_anew("another member serves");
+    if (serving_ || !view.active) continue;
+    Result<void> started = store::as_result([this] { return start_serving(); });
+    if (!started && !stopping_) return start_anew(fmt::format("it cannot serve: {}", started.error().text()));
+  }
+}
+
+Result<void> ServerProcess::start_serving() {
+  const env::SteadyTime begun = env::system_clock().steady();
+  if (Result<void> opened = open_rooms(); !opened) return opened;
+  make_upgrader();
+  assemble_api();
+  api_->set_ports(api_server_->port(), static_server_->port(), static_secure_server_->port());
+  serving_ = true;
+  gateway_->serve_with(*api_);
+  const double seconds = std::chrono::duration<double>(env::system_clock().steady() - begun).count();
+  kLog.info("this member serves the cluster term={} seq={} ms={:.0f}", node_->view().term,
+            store_->newest().seq, seconds * 1000);
+  return start_working();
+}
+
+Result<void> ServerProcess::start_alone() {
+  if (Result<void> opened = open_rooms(); !opened) return opened;
   make_upgrader();
   assemble_api();
   Result<void> listening = listen_everywhere();
   if (!listening) return listening;
+  alone_->set_api(api_place(api_->api_url(), api_->static_url()));
+  serving_ = true;
   // What a program on trial did to others would stay when it is taken back.
   if (Result<void> working = upgrader_->on_trial() ? Result<void>{} : start_working(); !working)
     return working;
+  upgrader_->announce(local_url());
+  return {};
+}
+
+void ServerProcess::announce() {
   if (!settings_.ignored_used().empty()) {
     kLog.warn("flags accepted without effect, their services do not run here: {}",
               fmt::join(settings_.ignored_used(), ", "));
@@ -524,8 +690,6 @@ Result<void> ServerProcess::start() {
   kLog.info("ready id={} version={} api={} static={} static-secure={} metrics={} base-root={} ms={:.0f}",
             ids_.ha_id, program_version(), api_server_->port(), static_server_->port(),
             static_secure_server_->port(), metrics_server_->port(), base_root_.string(), seconds * 1000);
-  upgrader_->announce(local_url());
-  return {};
 }
 
 /// What runs, in start order, but for plugins: they may still call the API while they say good-bye.
@@ -538,6 +702,7 @@ Teardown ServerProcess::parts() {
        {static_server_.get(), static_secure_server_.get(), api_server_.get(), metrics_server_.get()}) {
     if (server != nullptr) out.add("port", [server] { return server->stop(kGrace); });
   }
+  add("gateway", gateway_.get());
   add("api", api_.get());
   add("catalog", catalog_.get());
   add("upgrade", upgrader_.get());
@@ -552,6 +717,9 @@ Teardown ServerProcess::parts() {
 
 bool ServerProcess::stop() {
   if (stopped_) return *stopped_;
+  const bool anew = stopping_.exchange(true);
+  if (role_thread_.joinable()) role_thread_.join();
+  if (node_ && !anew) node_->leave(kLeavePatience);
   const std::vector<std::string> running =
       runtime_ ? parts().run(*runtime_, kStopPatience, kStopLimit) : std::vector<std::string>();
   stopped_ = running.empty();
@@ -578,6 +746,7 @@ void ServerProcess::free_rooms() {
   configurator_.reset();
   manager_.reset();
   api_.reset();
+  gateway_.reset();
   upgrader_.reset();
   providers_.reset();
   authenticator_.reset();
@@ -586,7 +755,10 @@ void ServerProcess::free_rooms() {
   blobs_.reset();
   preferences_.reset();
   layers_.reset();
-  store_.reset();
+  alone_.reset();
+  own_store_.reset();
+  node_.reset();
+  store_ = nullptr;
   runtime_.reset();
   lock_.reset();
 }

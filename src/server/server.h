@@ -34,6 +34,9 @@ struct Restart {
   std::vector<std::string> arguments;  // those of `serve`
   /// Asks for the end of this server, after which the supervisor takes over; `token` is for it. Called once.
   std::function<void(std::string token)> ask;
+  /// Asks for the end of this server and a start anew of the same program, when its part in a cluster has
+  /// changed. Thread-safe; may be called more than once.
+  std::function<void()> again = {};
 };
 
 /// Starts everything. Errors: kConflict when the base root or a port is in use (naming process, port and

@@ -179,9 +179,9 @@ class Server final : public Listener {
     const bool outer_;
   };
   struct Disk final : store::Sequencer {
-    Result<void> agree(const std::vector<store::Command>&) override {
+    Result<store::AgreedPlace> agree(const std::vector<store::Command>&) override {
       if (failed) return Error(ErrorCode::kUnavailable, "the server was killed");
-      return {};
+      return store::AgreedPlace{};
     }
     bool shared() const override { return false; }
     bool failed = false;

@@ -62,10 +62,10 @@ TEST(CommandBytes, OnlyLayeredObjectsMayNotLeaveTheServer) {
 /// Agrees to everything, or to nothing, and keeps what was agreed as bytes.
 class RecordingSequencer final : public Sequencer {
  public:
-  Result<void> agree(const std::vector<Command>& group) override {
+  Result<AgreedPlace> agree(const std::vector<Command>& group) override {
     if (!leads) return Error(ErrorCode::kUnavailable, "not the leader");
     for (const Command& command : group) agreed.push_back(encode_command(command));
-    return {};
+    return AgreedPlace{};
   }
   bool shared() const override { return true; }
 

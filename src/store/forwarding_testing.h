@@ -15,6 +15,12 @@ class ForwardingStore : public Store {
 
   void commit(Batch batch, CommitCallback done) override { real_.commit(std::move(batch), std::move(done)); }
   Result<void> apply(const std::vector<Command>& commands) override { return real_.apply(commands); }
+  Result<void> apply(const std::vector<Command>& commands, const AgreedStep& step) override {
+    return real_.apply(commands, step);
+  }
+  Result<void> step(const std::function<Result<AgreedStep>()>& decide) override { return real_.step(decide); }
+  AgreedState agreed() const override { return real_.agreed(); }
+  Result<AgreedState> copy(const env::Path& directory) const override { return real_.copy(directory); }
   void stamp(Batch& batch) const override { real_.stamp(batch); }
   std::shared_ptr<const Snapshot> snapshot() const override { return real_.snapshot(); }
   model::TypeCatalog& types() override { return real_.types(); }

@@ -30,6 +30,9 @@ struct Options {
   bool compact_at_open = true;
   const env::Clock* clock = &env::system_clock();
   std::shared_ptr<Sequencer> sequencer = std::make_shared<LocalSequencer>();
+  /// Somebody else keeps the newest commits durably and applies them again: one sync per commit instead of
+  /// two; a power cut may take the last commit, and never more.
+  bool last_commit_may_go = false;
   /// Instead of the thread of the writer: is told when there is something to write, and calls `write` once,
   /// then or later, but neither from a CommitCallback nor after the store. For tests on one thread. Whoever
   /// blocks for a commit (commit_sync, drop_owner) has it called at once.
@@ -104,6 +107,15 @@ class Store {
   /// unless the commands follow the newest sequence number one by one; kCorrupt when a digest differs
   /// afterwards: the databases were not equal, and this one is not to be used further. Blocks.
   virtual Result<void> apply(const std::vector<Command>& commands) = 0;
+  /// The same together with the place where they stand; `commands` may be none. kInvalid also when the place
+  /// is not above the one that is stored.
+  virtual Result<void> apply(const std::vector<Command>& commands, const AgreedStep& step) = 0;
+  /// Takes a step that is no commit: `decide` runs while nobody else writes, and what it answers is stored.
+  /// Its error is answered, and nothing is. Once it has decided the process ends when that cannot be stored.
+  /// Blocks.
+  virtual Result<void> step(const std::function<Result<AgreedStep>()>& decide) = 0;
+  /// As of the newest commit. Throws ReadFailure.
+  virtual AgreedState agreed() const = 0;
 
   /// Throws ReadFailure. Whoever begins work for a peer asks crowded() first, so that there is room for what
   /// goes on.
@@ -154,6 +166,10 @@ class Store {
     uint64_t pinned_bytes = 0;       // of the free ones, kept from being used again by views
   };
   virtual Statistics statistics() const = 0;
+  /// The same database once more, to be continued by another server that shares it: file and epoch as they
+  /// are at one moment, in `directory`, which is made; not synced. Answers what the copy remembers as
+  /// agreed(). What fails leaves what there is for the caller to remove.
+  virtual Result<AgreedState> copy(const env::Path& directory) const = 0;
   /// Copies the database consistently to `directory`, which must not exist, while it runs. Until the copy is
   /// whole and durable it lies in a neighbour (compaction.h: remove_partial_backups()), which a failure
   /// removes.
@@ -169,6 +185,10 @@ std::shared_ptr<CommitFeed> attach_feed(Store& store, std::string name, Interest
 /// A feed that keeps nothing and fires `signal`.
 std::shared_ptr<CommitFeed> attach_signal(Store& store, std::string name, Interest interest,
                                           std::shared_ptr<env::Signal> signal);
+
+/// What a database that nobody has open remembers as Store::agreed(). kNotFound: there is none in
+/// `directory`.
+Result<AgreedState> read_agreed(const env::Path& directory);
 
 /// Index descriptors come from the model (model::object_types()); parameter resolution for Params filters of
 /// machines (aggregation) is injected by the API as a function.

@@ -501,7 +501,8 @@ def test_every_route_asks_who_you_are(server, strangers, route):
                 "headers": {"Content-Type": "application/json"}}
         answer = stranger.request(**call)
         if route["right"] == "public":
-            expect(200, answer)
+            # What lets a server into a cluster asks for its token, and here is no cluster.
+            expect(422 if route["handler"] == "admit_member" else 200, answer)
             continue
         assert answer.status_code in (401, 403), f"{method} {answer.url}: {answer.status_code}"
         if method != "HEAD":

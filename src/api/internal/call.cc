@@ -17,6 +17,7 @@ Services::Services(Dependencies dependencies)
       providers(dependencies.providers),
       upgrades(dependencies.upgrades),
       catalog(dependencies.catalog),
+      cluster(dependencies.cluster),
       facts(std::move(dependencies.facts)),
       limits(dependencies.limits),
       clock(*dependencies.clock),

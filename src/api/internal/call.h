@@ -43,6 +43,7 @@ struct Services {
   content::Providers& providers;
   Upgrades& upgrades;
   catalog::Catalog& catalog;
+  cluster::Cluster& cluster;
   manager::Manager* manager = nullptr;
   versionset::Configurator* configurator = nullptr;
   versionset::Rollouts* rollouts = nullptr;

@@ -1,6 +1,7 @@
 #include "api/internal/dispatcher.h"
 
 #include "api/internal/answers.h"
+#include "api/internal/authentication.h"
 #include "api/internal/finder.h"
 #include "api/internal/forwarded_answer.h"
 #include "api/internal/forwarded_references.h"
@@ -11,69 +12,12 @@
 #include "api/internal/rights.h"
 #include "api/internal/tenant_writes.h"
 #include "api/internal/websocket.h"
-#include "auth/login_caller.h"
-#include "base/text.h"
-#include "env/pools.h"
 #include "net/target.h"
 
 namespace mullion::api {
 namespace {
 
 constexpr std::string_view kSystem = "system";
-constexpr std::string_view kPrincipalHeader = "X-Mullion-On-Behalf-Of";
-
-/// A browser cannot set headers of a websocket, but name sub-protocols: one that logs in, and this one, which
-/// the answer names, because one that names none of those offered ends the connection.
-constexpr std::string_view kProtocolHeader = "Sec-WebSocket-Protocol";
-constexpr std::string_view kSubProtocol = "mullion.v1";
-constexpr std::string_view kBearerProtocol = "mullion.bearer.";
-
-std::vector<std::string> offered_protocols(const net::Request& request) {
-  std::vector<std::string> out;
-  for (const std::string_view list : request.headers.get_all(kProtocolHeader)) {
-    for (std::string& item : trimmed_list(list)) out.push_back(std::move(item));
-  }
-  return out;
-}
-
-/// The same in the query, where proxies log it: for clients of other makes.
-bool is_login(std::string_view name) { return name == "token" || name == "Token"; }
-
-auth::Credentials credentials_of(const net::Request& request) {
-  auth::Credentials credentials;
-  credentials.authorization = request.headers.get("Authorization").value_or("");
-  credentials.on_behalf_of = request.headers.get(kPrincipalHeader).value_or("");
-  credentials.peer_is_loopback = request.peer_is_loopback;
-  credentials.peer_address = request.peer_address;
-  if (!request.headers.get("Upgrade")) return credentials;
-  for (const auto& [name, value] : request.query) {
-    if (is_login(name)) credentials.query_token = value;
-  }
-  for (const std::string& protocol : offered_protocols(request)) {
-    if (protocol.starts_with(kBearerProtocol))
-      credentials.query_token = protocol.substr(kBearerProtocol.size());
-  }
-  return credentials;
-}
-
-env::Task<Result<auth::Principal>> authenticate(const Call& call) {
-  Services& services = call.services;
-  auth::Credentials credentials = credentials_of(call.request);
-  if (credentials.authorization.empty() && credentials.query_token.empty()) {
-    co_return Error(ErrorCode::kUnauthorized, "AUTH", "", "", {"No credentials given"});
-  }
-  const auto check = [&] {
-    const LogScope scope(call.log);
-    return services.authenticator.authenticate(credentials);
-  };
-  if (!services.authenticator.needs_hashing(credentials)) co_return check();
-  std::optional<Result<auth::Principal>> verdict;
-  env::Caller caller = auth::login_caller(credentials);
-  Result<void> hashed =
-      co_await env::run_blocking(env::Pool::kPassword, std::move(caller), [&] { verdict = check(); });
-  if (!hashed) co_return hashed.error();
-  co_return std::move(*verdict);
-}
 
 Error no_route(const net::Request& request) {
   return Error(ErrorCode::kNotFound, request.method, request.path, "", {"No route"});
@@ -248,7 +192,7 @@ env::Task<Result<net::Response>> forward_prefixed(Call& call) {
 
 env::Task<Result<net::Response>> run_handler(Call& call) {
   std::optional<GuardedRequest> guarded;
-  if (call.route->body != BodyKind::kNone) guarded.emplace(call);
+  if (call.route->body != BodyKind::kNone && !call.principal.name.empty()) guarded.emplace(call);
   if (call.route->body == BodyKind::kJson) {
     Result<void> read = co_await read_json_body(call);
     if (!read) co_return read.error();
@@ -315,7 +259,7 @@ env::Task<Result<net::Response>> serve(Call& call, std::optional<auth::Principal
     if (known) {
       principal = std::move(*known);
     } else {
-      principal = co_await authenticate(call);
+      principal = co_await authenticate(call.services.authenticator, call.request, call.log);
     }
     if (!principal) co_return principal.error();
     call.principal = std::move(*principal);
@@ -341,7 +285,7 @@ void guard_body(const Call& call, net::Response& response) {
 /// What is true of every answer.
 void finish_headers(const Call& call, net::Response& response) {
   if (is_ux_request(call.request)) protect_page(response);
-  if (response.upgrade && std::ranges::count(offered_protocols(call.request), kSubProtocol) > 0)
+  if (response.upgrade && offers_sub_protocol(call.request))
     response.headers.set(kProtocolHeader, std::string(kSubProtocol));
   response.headers.set("X-Request-Id", call.request.id);
   if (!response.headers.get("Content-Type")) response.headers.set("Content-Type", "application/json");

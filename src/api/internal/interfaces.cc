@@ -56,6 +56,16 @@ json::object shown_interface(const NetworkInterface& interface) {
 
 }  // namespace
 
+std::string outside_address() {
+  for (const NetworkInterface& interface : network_interfaces()) {
+    for (const std::string& address : interface.addresses) {
+      if (!address.starts_with("127.") && address.find(':') == std::string::npos)
+        return address.substr(0, address.find('/'));
+    }
+  }
+  return "127.0.0.1";
+}
+
 std::vector<NetworkInterface> network_interfaces() {
   std::map<std::string, NetworkInterface> found;
   ifaddrs* list = nullptr;

@@ -1,4 +1,4 @@
-// The system itself: certificate, stand-alone cluster answers, and what this version does not do.
+// The system itself: backups and its program.
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
 #include "api/internal/heavy.h"
@@ -12,10 +12,6 @@ namespace mullion::api {
 namespace {
 
 namespace json = boost::json;
-
-Error system_refused(const Call& call, std::string_view model, std::string reason) {
-  return Error(ErrorCode::kInvalid, "", std::string(model), call.requested_id(), {std::move(reason)});
-}
 
 /// A package that came before as a file of this server, where it could come in pieces.
 env::Task<Result<net::BodySourcePtr>> uploaded_package(Call& call, std::string name) {
@@ -32,12 +28,6 @@ env::Task<Result<net::BodySourcePtr>> uploaded_package(Call& call, std::string n
 }  // namespace
 
 namespace handlers {
-
-env::Task<Result<net::Response>> system_active(Call&) { co_return json_response(200, std::string("true")); }
-
-env::Task<Result<net::Response>> system_passive(Call& call) {
-  co_return system_refused(call, "system", "This server stands alone and cannot become passive");
-}
 
 env::Task<Result<net::Response>> make_backup(Call& call) {
   std::string name = env::format_rfc3339(call.services.clock.wall()).substr(0, 19);
@@ -96,10 +86,6 @@ env::Task<Result<net::Response>> show_metrics(Call& call) {
 env::Task<Result<net::Response>> forget_upgrade(Call& call) {
   co_await env::run_blocking([&] { call.services.upgrades.forget(); });
   co_return json_response(204, std::string());
-}
-
-env::Task<Result<net::Response>> refuse_consensus(Call& call) {
-  co_return system_refused(call, "system", "This version does not form clusters");
 }
 
 }  // namespace handlers

@@ -123,6 +123,20 @@ Result<void> ensure_certificate(const TlsFiles& files) {
   return env::write_file_atomic(files.certificate_file, bio_text(certificate_text.get()), 0600);
 }
 
+Result<std::string> certificate_base64(const std::string& certificate_file) {
+  ERR_clear_error();
+  const BioPtr bio(BIO_new_file(certificate_file.c_str(), "r"));
+  const CertificatePtr certificate(bio ? PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr) : nullptr);
+  unsigned char* bytes = nullptr;
+  const int size = certificate ? i2d_X509(certificate.get(), &bytes) : -1;
+  if (size <= 0) return openssl_error("read certificate " + certificate_file);
+  std::string out((static_cast<size_t>(size) + 2) / 3 * 4 + 1, '\0');
+  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes, size);
+  OPENSSL_free(bytes);
+  out.resize(static_cast<size_t>(length));
+  return out;
+}
+
 Result<std::string> certificate_fingerprint(const std::string& certificate_file) {
   Result<std::string> text = env::read_file(certificate_file);
   if (!text) return text.error();

@@ -79,6 +79,7 @@ struct EngineOptions {
   size_t max_views = 8192;  // open at the same time, no matter for whom
   const env::Clock* clock = &env::system_clock();
   bool compact_at_open = false;
+  bool last_commit_may_go = false;  // see Options
   /// What the file system of a path still takes; bytes.
   std::function<Result<uint64_t>(const env::Path&)> free_space = env::free_space;
 };

@@ -518,7 +518,8 @@ Result<Environment> open_environment(const env::Path& directory, const EngineOpt
   mdb_env_set_mapsize(raw, options.map_size + std::clamp(options.map_size / 8, kMinReserve, kMaxReserve));
   // Readers may move between threads (NOTLS); scans of many objects gain nothing from read-ahead on large
   // stores.
-  code = mdb_env_open(raw, directory.c_str(), MDB_NOTLS | MDB_NORDAHEAD, 0600);
+  const unsigned syncs = options.last_commit_may_go ? MDB_NOMETASYNC : 0;
+  code = mdb_env_open(raw, directory.c_str(), MDB_NOTLS | MDB_NORDAHEAD | syncs, 0600);
   if (code != MDB_SUCCESS)
     return DataDisk(directory, options.free_space).error(code, "open database " + directory.string());
   return environment;

@@ -40,6 +40,7 @@ EngineOptions engine_options(const Options& options) {
   out.max_views = options.max_views * kViewsPerRequest + kSpareViews;
   out.clock = options.clock;
   out.compact_at_open = options.compact_at_open;
+  out.last_commit_may_go = options.last_commit_may_go;
   return out;
 }
 
@@ -58,6 +59,40 @@ std::optional<uint64_t> read_number(const ReadTransaction& transaction, std::str
 env::WallTime newest_time(const ReadTransaction& transaction) {
   const std::unique_ptr<RowCursor> cursor = transaction.cursor(Table::kLog);
   return cursor->last() ? log_entry_time(cursor->value()) : env::WallTime();
+}
+
+// What the database remembers of those who share it, in `meta`.
+constexpr std::string_view kAgreedPlace = "agreed";  // u64 index, u64 term
+constexpr std::string_view kAgreedConf = "conf";
+constexpr std::string_view kAgreedMembers = "members";
+
+AgreedState read_agreed_state(const ReadTransaction& transaction) {
+  AgreedState out;
+  if (const auto place = transaction.get(Table::kMeta, kAgreedPlace); place && place->size() == 16)
+    out.place = {decode_number(place->substr(0, 8)), decode_number(place->substr(8))};
+  out.conf = transaction.get(Table::kMeta, kAgreedConf).value_or("");
+  out.members = transaction.get(Table::kMeta, kAgreedMembers).value_or("");
+  return out;
+}
+
+Result<void> write_step(WriteTransaction& transaction, const AgreedStep& step) {
+  const AgreedPlace before = read_agreed_state(transaction).place;
+  if (step.place.index <= before.index) {
+    return Error(ErrorCode::kInvalid,
+                 fmt::format("place {} cannot follow {}", step.place.index, before.index));
+  }
+  const std::string place = encode_u64(step.place.index) + encode_u64(step.place.term);
+  Result<void> done = transaction.put(Table::kMeta, kAgreedPlace, place);
+  if (done && step.conf) done = transaction.put(Table::kMeta, kAgreedConf, *step.conf);
+  if (done && step.members) done = transaction.put(Table::kMeta, kAgreedMembers, *step.members);
+  return done;
+}
+
+/// What others hold already cannot be refused here: a server that cannot follow ends, and catches up when it
+/// is started again.
+[[noreturn]] void end_behind(const Error& why) {
+  kLog.error("an agreed commit cannot be stored, the server ends what={}", why.text());
+  std::_Exit(EXIT_FAILURE);
 }
 
 }  // namespace
@@ -232,12 +267,19 @@ Result<void> StoreImpl::apply_group(std::vector<Waiting>& waiting, Group& group)
     if (Result<void> done = write_position(transaction, group); !done) return done;
   }
   group.agreed = false;
-  if (Result<void> done = agree_on(group); !done) return done;
+  Result<AgreedPlace> place = agree_on(group);
+  if (!place) return place.error();
   group.agreed = true;
-  return refused_all ? Result<void>() : commit_agreed(transaction);
+  group.place = *place;
+  if (refused_all) return {};
+  if (group.place.index != 0) {
+    if (Result<void> done = write_step(transaction, {group.place, {}, {}}); !done) end_behind(done.error());
+  }
+  return commit_agreed(transaction);
 }
 
-Result<void> StoreImpl::apply_commands(const std::vector<Command>& commands, Group& group) {
+Result<void> StoreImpl::apply_commands(const std::vector<Command>& commands, const AgreedStep* step,
+                                       Group& group) {
   Result<std::unique_ptr<WriteTransaction>> begun = engine_->begin_write();
   if (!begun) return begun.error();
   WriteTransaction& transaction = **begun;
@@ -258,6 +300,9 @@ Result<void> StoreImpl::apply_commands(const std::vector<Command>& commands, Gro
     if (Result<void> dropped = drop_log_before(transaction, command.log_start, group); !dropped)
       return dropped;
   }
+  if (step != nullptr) {
+    if (Result<void> done = write_step(transaction, *step); !done) return done;
+  }
   if (Result<void> done = write_position(transaction, group); !done) return done;
   return transaction.commit();
 }
@@ -267,7 +312,7 @@ Result<void> StoreImpl::write_position(WriteTransaction& transaction, const Grou
   return transaction.put(Table::kMeta, "log-bytes", encode_u64(group.log_bytes));
 }
 
-Result<void> StoreImpl::agree_on(const Group& group) {
+Result<AgreedPlace> StoreImpl::agree_on(const Group& group) {
   std::vector<Command> commands;
   // Nothing is copied for a sequencer of one: it asks nobody.
   if (options_.sequencer->shared()) {
@@ -276,13 +321,10 @@ Result<void> StoreImpl::agree_on(const Group& group) {
   return options_.sequencer->agree(commands);
 }
 
-/// What others hold already cannot be refused here: a server that cannot follow ends, and catches up when it
-/// is started again.
 Result<void> StoreImpl::commit_agreed(WriteTransaction& transaction) {
   Result<void> done = transaction.commit();
-  if (done || !options_.sequencer->shared()) return done;
-  kLog.error("an agreed commit cannot be stored, the server ends what={}", done.error().text());
-  std::_Exit(EXIT_FAILURE);
+  if (!done && options_.sequencer->shared()) end_behind(done.error());
+  return done;
 }
 
 void StoreImpl::write_group(std::vector<Waiting> waiting) {
@@ -293,17 +335,43 @@ void StoreImpl::write_group(std::vector<Waiting> waiting) {
   if (!written) return refuse(waiting, group, written.error());
   if (!group.applied.empty()) learn(std::exchange(trained_, {}));
   publish_group(group, started);
+  if (group.place.index != 0) options_.sequencer->committed(group.place);
   for (Outcome& outcome : group.outcomes) outcome.done(std::move(outcome.result));
   collect_samples(group.applied);
 }
 
-Result<void> StoreImpl::apply(const std::vector<Command>& commands) {
+Result<void> StoreImpl::apply_all(const std::vector<Command>& commands, const AgreedStep* step) {
   const std::lock_guard writing(write_mutex_);
   const env::SteadyTime started = options_.clock->steady();
   Group group = new_group();
-  Result<void> written = as_result([&] { return apply_commands(commands, group); });
+  Result<void> written = as_result([&] { return apply_commands(commands, step, group); });
   if (written) publish_group(group, started);
   return written;
+}
+
+Result<void> StoreImpl::step(const std::function<Result<AgreedStep>()>& decide) {
+  const std::lock_guard writing(write_mutex_);
+  Result<std::unique_ptr<WriteTransaction>> begun = engine_->begin_write();
+  if (!begun) return begun.error();
+  const Result<AgreedStep> step = decide();
+  if (!step) return step.error();
+  Result<void> done = as_result([&] { return write_step(**begun, *step); });
+  if (!done) end_behind(done.error());
+  done = commit_agreed(**begun);
+  if (done) options_.sequencer->committed(step->place);
+  return done;
+}
+
+AgreedState StoreImpl::agreed() const {
+  const Result<std::unique_ptr<ReadTransaction>> view = engine_->begin_read();
+  if (!view) throw ReadFailure(view.error());
+  return read_agreed_state(**view);
+}
+
+/// The view of the copy is its own: what it remembers is read from it, not from here.
+Result<AgreedState> StoreImpl::copy(const env::Path& directory) const {
+  if (Result<void> copied = engine_->backup(directory); !copied) return copied.error();
+  return read_agreed(directory);
 }
 
 /// Nothing of the group happened. A refusal of its own stands when the state that it was judged by does.
@@ -608,6 +676,20 @@ Result<std::unique_ptr<Store>> open_store(const Options& options) {
       internal::open_lmdb_engine(options.directory, internal::engine_options(options));
   if (!engine) return engine.error();
   return internal::StoreImpl::open(std::move(*engine), options);
+}
+
+Result<AgreedState> read_agreed(const env::Path& directory) {
+  std::error_code failure;
+  if (!std::filesystem::exists(directory / "data.mdb", failure))
+    return Error(ErrorCode::kNotFound, "there is no database in " + directory.string());
+  Result<std::unique_ptr<internal::Engine>> engine = internal::open_lmdb_engine(directory, {.max_views = 8});
+  if (!engine) return engine.error();
+  const Result<std::unique_ptr<internal::ReadTransaction>> view = (*engine)->begin_read();
+  if (!view) return view.error();
+  AgreedState out;
+  const Result<void> read = as_result([&] { out = internal::read_agreed_state(**view); });
+  if (!read) return read.error();
+  return out;
 }
 
 void remove_partial_backups(const env::Path& folder) {

@@ -26,7 +26,13 @@ class StoreImpl final : public Store {
   ~StoreImpl() override;
 
   void commit(Batch batch, CommitCallback done) override;
-  Result<void> apply(const std::vector<Command>& commands) override;
+  Result<void> apply(const std::vector<Command>& commands) override { return apply_all(commands, nullptr); }
+  Result<void> apply(const std::vector<Command>& commands, const AgreedStep& step) override {
+    return apply_all(commands, &step);
+  }
+  Result<void> step(const std::function<Result<AgreedStep>()>& decide) override;
+  AgreedState agreed() const override;
+  Result<AgreedState> copy(const env::Path& directory) const override;
   void stamp(Batch& batch) const override;
   std::shared_ptr<const Snapshot> snapshot() const override;
   bool crowded() const override { return engine_->views() >= options_.max_views; }
@@ -70,6 +76,7 @@ class StoreImpl final : public Store {
     uint64_t log_bytes = 0;
     env::WallTime time;
     bool agreed = true;  // false: judged by a state that may never come to be
+    AgreedPlace place;
   };
 
   StoreImpl(std::unique_ptr<Engine> engine, const Options& options);
@@ -84,8 +91,9 @@ class StoreImpl final : public Store {
   void write_group(std::vector<Waiting> waiting);
   Group new_group() const;
   Result<void> apply_group(std::vector<Waiting>& waiting, Group& group);
-  Result<void> apply_commands(const std::vector<Command>& commands, Group& group);
-  Result<void> agree_on(const Group& group);
+  Result<void> apply_all(const std::vector<Command>& commands, const AgreedStep* step);
+  Result<void> apply_commands(const std::vector<Command>& commands, const AgreedStep* step, Group& group);
+  Result<AgreedPlace> agree_on(const Group& group);
   Result<void> commit_agreed(WriteTransaction& transaction);
   Result<void> write_position(WriteTransaction& transaction, const Group& group) const;
   void publish_group(Group& group, env::SteadyTime started);

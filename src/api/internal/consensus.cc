@@ -1,0 +1,290 @@
+#include "api/internal/consensus.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "api/internal/answers.h"
+#include "api/internal/handlers.h"
+#include "api/internal/log.h"
+#include "base/digest.h"
+
+namespace mullion::api {
+namespace {
+
+namespace json = boost::json;
+
+constexpr auto kLongestSafeWait = std::chrono::seconds(5);
+
+json::object parsed(const cluster::HaState& state) {
+  return json::parse(cluster::encode_state(state)).get_object();
+}
+
+/// The members of GlobalHaState in their order; the token and the root only when they are to be shown.
+json::object global_state(const cluster::HaState& state) {
+  json::object out;
+  const json::object all = parsed(state);
+  for (const std::string_view name :
+       {"LoadBalanced", "Enabled", "ConsensusEnabled", "ConsensusJoin", "VirtAddr", "ServerHostname",
+        "ActiveUri", "Token", "HaID", "Valid", "Roots"}) {
+    out[name] = all.at(name);
+  }
+  return out;
+}
+
+cluster::HaState without_secrets_of_joining(cluster::HaState state) {
+  state.token.clear();
+  state.root.clear();
+  return state;
+}
+
+json::object current_state(const cluster::ClusterView& cluster) {
+  json::object out = global_state(without_secrets_of_joining(cluster.state));
+  const json::object all = parsed(cluster.state);
+  for (const std::string_view name : {"ConsensusID", "VirtInterface", "VirtInterfaceScript", "ConsensusAddr",
+                                      "ApiUrl", "Passive", "Observer"}) {
+    out[name] = all.at(name);
+  }
+  return out;
+}
+
+json::array peers(const cluster::ClusterView& cluster) {
+  json::array out;
+  for (const cluster::NodeView& node : cluster.nodes) out.push_back(node_json(node));
+  return out;
+}
+
+/// Whether databases are equal can be compared by these.
+json::array digests_of(const store::Store& store) {
+  json::array out;
+  for (const store::TypeDigest& digest : store.snapshot()->digests()) {
+    out.push_back(json::object{{"Type", digest.type},
+                               {"Owner", digest.owner},
+                               {"Digest", digest.digest.hex()},
+                               {"Count", digest.count}});
+  }
+  return out;
+}
+
+json::object full_state(const cluster::ClusterView& cluster, const store::Store& store) {
+  json::object out = current_state(cluster);
+  if (!cluster.enrolled) return out;
+  out["Nodes"] = peers(cluster);
+  out["Leader"] = cluster.leader_id;
+  out["Active"] = cluster.active_id;
+  out["Term"] = cluster.term;
+  out["Agreed"] = cluster.agreed;
+  out["Applied"] = cluster.applied;
+  out["Trouble"] = cluster.trouble;
+  out["Seq"] = store.newest().seq;
+  out["Digests"] = digests_of(store);
+  return out;
+}
+
+std::string ha_status(const cluster::ClusterView& cluster) {
+  if (cluster.active) return "Up";
+  if (!cluster.trouble.empty() || cluster.leader_id.empty()) return "Connecting";
+  return cluster.applied + 1000 >= cluster.agreed ? "In-Sync" : "Syncing";
+}
+
+json::array passives(const cluster::ClusterView& cluster) {
+  json::array out;
+  if (!cluster.enrolled) return out;
+  for (const cluster::NodeView& node : cluster.nodes) {
+    if (node.id == cluster.active_id) continue;
+    const std::string_view state = node.offline                            ? "Connecting"
+                                   : node.matched + 1000 >= cluster.agreed ? "In-Sync"
+                                                                           : "Syncing";
+    out.push_back(json::object{{"id", node.id},
+                               {"address", node.address},
+                               {"state", state},
+                               {"electable", node.voter && !node.observer && !node.offline}});
+  }
+  return out;
+}
+
+Result<json::object> object_of(const std::string& body) {
+  boost::system::error_code failure;
+  json::value value = json::parse(body, failure);
+  if (failure && !body.empty())
+    return Error(ErrorCode::kBadRequest, "The body is not JSON: " + failure.message());
+  if (failure || !value.is_object())
+    return Error(ErrorCode::kInvalid, "", "system", "consensus",
+                 {"The body is an object that tells of the cluster"});
+  return std::move(value.get_object());
+}
+
+std::string text_of(const json::object& object, std::string_view name) {
+  const json::value* found = object.if_contains(name);
+  return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
+}
+
+}  // namespace
+
+/// A name-based UUID (RFC 4122: variant 1, version 5 by its shape; the hash is ours): clients of v4.8 read it
+/// into one, whatever an administrator chose as the server's id.
+std::string consensus_id(std::string_view local_id) {
+  std::string hex = hash128(local_id).hex();
+  hex[12] = '5';
+  hex[16] = 'a';
+  return fmt::format("{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4),
+                     hex.substr(16, 4), hex.substr(20));
+}
+
+void add_cluster(const cluster::ClusterView& cluster, const Facts& facts, json::object& info) {
+  info["ha_enabled"] = cluster.enrolled;
+  info["ha_virtual_address"] = cluster.state.virtual_address;
+  info["ha_is_active"] = cluster.active;
+  info["ha_status"] = ha_status(cluster);
+  info["ha_active_id"] = cluster.enrolled ? cluster.active_id : facts.local_id;
+  info["ha_passive_state"] = passives(cluster);
+  info["ha_consensus_id"] = cluster.own_id;
+  info["uuid"] = cluster.own_id;
+}
+
+std::vector<std::string> cluster_errors(const cluster::ClusterView& cluster) {
+  std::vector<std::string> out;
+  if (!cluster.enrolled) return out;
+  if (!cluster.trouble.empty()) out.push_back("this member takes no part in the cluster: " + cluster.trouble);
+  const auto voters = std::ranges::count_if(cluster.nodes, &cluster::NodeView::voter);
+  if (voters < 3)
+    out.push_back(fmt::format(
+        "{} of the cluster's members have a vote: no failover is possible before there are 3", voters));
+  if (voters >= 4 && voters % 2 == 0)
+    out.push_back(
+        fmt::format("{} members have a vote: when they are split in two halves neither serves", voters));
+  if (cluster.active_id.empty()) out.emplace_back("no member serves the cluster now");
+  return out;
+}
+
+json::object node_json(const cluster::NodeView& node) {
+  return {{"ConsensusID", node.id},
+          {"VirtInterface", ""},
+          {"VirtInterfaceScript", ""},
+          {"ConsensusAddr", node.address},
+          {"ApiUrl", node.api_url},
+          {"Passive", node.passive},
+          {"Observer", node.observer},
+          {"Offline", node.offline},
+          {"LastArtifactCommitHandled", node.matched}};
+}
+
+json::object cluster_state(const cluster::ClusterView& cluster) {
+  json::object out = global_state(without_secrets_of_joining(cluster.state));
+  out["Nodes"] = peers(cluster);
+  return out;
+}
+
+Result<json::value> consensus_fact(const cluster::ClusterView& cluster, const store::Store& store,
+                                   std::string_view what) {
+  if (what == "id") return json::value(cluster.own_id);
+  if (what == "leader") return json::value(cluster.leader_id);
+  if (what == "active") return json::value(cluster.active_id);
+  if (what == "peers") return json::value(peers(cluster));
+  if (what == "state") return json::value(current_state(cluster));
+  if (what == "fullstate") return json::value(full_state(cluster, store));
+  return Error(ErrorCode::kNotFound, "GET", fmt::format("/api/v3/system/consensus/{}", what), "",
+               {"No route"});
+}
+
+net::Response health(const cluster::ClusterView& cluster, bool serves, std::string_view what) {
+  const bool fine = what == "active" ? cluster.active && serves : what == "ready" && serves;
+  net::Response out = json_response(
+      fine ? 200 : 503,
+      json::value(json::object{{"role", cluster.active ? "active" : "passive"},
+                               {"active", cluster.active_id},
+                               {"term", cluster.term},
+                               {"lag", cluster.agreed - std::min(cluster.agreed, cluster.applied)}}));
+  if (what != "active" && what != "ready") out.status = 404;
+  return out;
+}
+
+env::Task<Result<net::Response>> enroll(cluster::Cluster& cluster, std::string body) {
+  const Result<json::object> object = object_of(body);
+  if (!object) co_return object.error();
+  Result<cluster::HaState> wanted = cluster::decode_state(body);
+  if (!wanted) co_return Error(ErrorCode::kInvalid, "", "system", "consensus", wanted.error().messages);
+  Result<cluster::HaState> state = co_await cluster.enroll(std::move(*wanted));
+  if (!state) co_return state.error();
+  kLog.warn("this server was enrolled in the cluster {} and starts anew", state->ha_id);
+  cluster::ClusterView view;
+  view.state = std::move(*state);
+  co_return json_response(200, json::value(current_state(view)));
+}
+
+env::Task<Result<net::Response>> admit(cluster::Cluster& cluster, std::string body) {
+  const Result<json::object> object = object_of(body);
+  if (!object) co_return object.error();
+  cluster::Candidate candidate;
+  candidate.token = text_of(*object, "Token");
+  candidate.id = text_of(*object, "ConsensusID");
+  candidate.key = text_of(*object, "Key");
+  candidate.address = text_of(*object, "ConsensusAddr");
+  candidate.api_url = text_of(*object, "ApiUrl");
+  const json::value* observer = object->if_contains("Observer");
+  candidate.observer = observer != nullptr && observer->is_bool() && observer->get_bool();
+  Result<cluster::Admission> admitted = co_await cluster.admit(std::move(candidate));
+  if (!admitted) co_return admitted.error();
+  co_return json_response(
+      200, json::value(json::object{
+               {"Number", admitted->number}, {"HaID", admitted->ha_id}, {"Roster", admitted->roster}}));
+}
+
+namespace handlers {
+
+env::Task<Result<net::Response>> show_consensus(Call& call) {
+  const Result<json::value> fact =
+      consensus_fact(call.services.cluster.view(), call.services.store, call.argument("what"));
+  if (!fact) co_return fact.error();
+  co_return json_response(200, *fact);
+}
+
+env::Task<Result<net::Response>> introduce_member(Call& call) {
+  Result<cluster::HaState> state = co_await call.services.cluster.introduce();
+  if (!state) co_return state.error();
+  co_return json_response(200, json::value(global_state(*state)));
+}
+
+env::Task<Result<net::Response>> enroll_member(Call& call) {
+  return enroll(call.services.cluster, std::move(call.body));
+}
+
+env::Task<Result<net::Response>> admit_member(Call& call) {
+  return admit(call.services.cluster, std::move(call.body));
+}
+
+env::Task<Result<net::Response>> remove_member(Call& call) {
+  Result<cluster::NodeView> gone = co_await call.services.cluster.remove(call.argument("id"));
+  if (!gone) co_return gone.error();
+  co_return json_response(200, json::value(node_json(*gone)));
+}
+
+env::Task<Result<net::Response>> fail_over_safe(Call& call) {
+  env::Duration wait{};
+  const std::string text = call.query_text("waitFor");
+  if (!text.empty() && !parse_duration(text, wait))
+    co_return Error(ErrorCode::kBadRequest, "waitFor is a duration, as 500ms or 2s");
+  Result<bool> safe =
+      co_await call.services.cluster.fail_over_safe(std::min<env::Duration>(wait, kLongestSafeWait));
+  if (!safe) co_return safe.error();
+  co_return json_response(200, std::string(*safe ? "true" : "false"));
+}
+
+env::Task<Result<net::Response>> system_active(Call&) { co_return json_response(200, std::string("true")); }
+
+env::Task<Result<net::Response>> system_passive(Call& call) {
+  if (!call.services.cluster.enrolled()) {
+    co_return Error(ErrorCode::kInvalid, "", "system", "",
+                    {"This server stands alone and cannot become passive"});
+  }
+  Result<void> done = co_await call.services.cluster.hand_over(call.query_text("to"));
+  if (!done) co_return done.error();
+  co_return json_response(200, std::string("true"));
+}
+
+env::Task<Result<net::Response>> show_health(Call& call) {
+  co_return health(call.services.cluster.view(), true, call.request.segments.back());
+}
+
+}  // namespace handlers
+}  // namespace mullion::api

@@ -1,0 +1,271 @@
+#include "cluster/internal/admission.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <boost/json.hpp>
+#include <charconv>
+
+#include "cluster/core.h"
+#include "cluster/internal/log.h"
+#include "cluster/journal.h"
+#include "env/sha256.h"
+#include "net/http.h"
+#include "net/keyed_stream.h"
+
+namespace mullion::cluster {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view kSpace = "cluster";
+constexpr auto kTokenLife = std::chrono::minutes(15);
+constexpr uint64_t kLongestAnswer = 1 << 20;
+constexpr uint16_t kDefaultPort = 8093;
+
+std::string token_key(std::string_view token) {
+  env::Sha256 hash;
+  hash.add(token);
+  return "introduction/" + hash.hex();
+}
+
+Error field_error(std::string_view field, std::string_view why) {
+  return Error(ErrorCode::kInvalid, fmt::format("{}: {}", field, why));
+}
+
+std::optional<std::string> from_base64(const std::string& text) {
+  std::string out(text.size(), '\0');
+  if (text.empty() || text.size() % 4 != 0) return std::nullopt;
+  const int size =
+      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                      reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+  if (size < 0) return std::nullopt;
+  out.resize(static_cast<size_t>(size) - (text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0));
+  return out;
+}
+
+/// Of the certificate that an introduction carries.
+Result<std::string> pinned_fingerprint(const HaState& wanted) {
+  const std::optional<std::string> bytes = from_base64(wanted.root);
+  if (!bytes) return field_error("Roots", "the introduction carries no certificate");
+  env::Sha256 hash;
+  hash.add(*bytes);
+  return hash.hex();
+}
+
+std::string error_text(const std::string& body) {
+  boost::system::error_code failure;
+  const json::value value = json::parse(body, failure);
+  if (failure || !value.is_object()) return body.substr(0, 200);
+  const json::value* messages = value.get_object().if_contains("Messages");
+  if (messages == nullptr || !messages->is_array() || messages->get_array().empty())
+    return body.substr(0, 200);
+  const json::value& first = messages->get_array().front();
+  return first.is_string() ? std::string(first.get_string()) : body.substr(0, 200);
+}
+
+Result<Admission> read_admission(const std::string& body) {
+  try {
+    const json::value value = json::parse(body);
+    const json::object& object = value.as_object();
+    return Admission{object.at("Number").to_number<MemberId>(), std::string(object.at("HaID").as_string()),
+                     std::string(object.at("Roster").as_string())};
+  } catch (const std::exception& failure) {
+    return Error(ErrorCode::kCorrupt, std::string("the cluster's answer cannot be read: ") + failure.what());
+  }
+}
+
+env::Task<Result<Admission>> ask(env::Runtime& runtime, const HaState& wanted, const Candidate& candidate) {
+  const Result<std::string> pin = pinned_fingerprint(wanted);
+  if (!pin.ok()) co_return pin.error();
+  net::ClientOptions options;
+  options.base_url = wanted.consensus_join;
+  while (options.base_url.ends_with('/')) options.base_url.pop_back();
+  options.trust.pinned_fingerprint = *pin;
+  Result<std::unique_ptr<net::Client>> client = net::make_client(runtime, options);
+  if (!client.ok()) co_return field_error("ConsensusJoin", client.error().text());
+  net::ClientRequest request;
+  request.method = "POST";
+  request.target = "/api/v3/system/consensus/admit";
+  request.headers.set("Content-Type", "application/json");
+  request.body = json::serialize(json::object{{"Token", candidate.token},
+                                              {"ConsensusID", candidate.id},
+                                              {"Key", candidate.key},
+                                              {"ConsensusAddr", candidate.address},
+                                              {"ApiUrl", candidate.api_url},
+                                              {"Observer", candidate.observer}});
+  Result<net::TextResponse> answer = co_await net::fetch(**client, std::move(request), kLongestAnswer);
+  (*client)->close();
+  if (!answer.ok()) co_return answer.error();
+  if (answer->status != 200) {
+    Error refused(ErrorCode::kConflict, "the cluster refuses: " + error_text(answer->body));
+    if (answer->status >= 400 && answer->status < 600) refused.status_override = answer->status;
+    co_return refused;
+  }
+  co_return read_admission(answer->body);
+}
+
+/// The folder of what a member has for itself, empty of what an earlier membership left.
+Result<void> fresh_folder(const Places& places) {
+  if (Result<void> removed = env::remove_tree(places.own()); !removed.ok()) return removed;
+  return env::make_directories(places.own(), 0700);
+}
+
+Result<void> write_membership(const Places& places, MemberId number, const std::string& roster) {
+  json::object own;
+  own["own"] = number;
+  own["roster"] = roster;
+  return env::write_file_atomic(places.members(), json::serialize(own), 0600);
+}
+
+HaState member_state(const JoinRequest& request, HaState wanted, const std::string& ha_id) {
+  wanted.enabled = true;
+  wanted.consensus_enabled = true;
+  wanted.valid = true;
+  wanted.ha_id = ha_id;
+  wanted.consensus_id = request.consensus_id;
+  wanted.api_url = request.api_url;
+  wanted.server_hostname = request.hostname;
+  wanted.token.clear();
+  wanted.root.clear();
+  return wanted;
+}
+
+std::string host_of(const std::string& url) {
+  const size_t begin = url.find("://");
+  const std::string rest = begin == std::string::npos ? url : url.substr(begin + 3);
+  return rest.substr(0, rest.rfind(':'));
+}
+
+/// Where nothing else was said: the address of the API, and the port that clients know.
+void complete(HaState& wanted, const JoinRequest& request) {
+  if (wanted.consensus_address.empty())
+    wanted.consensus_address = fmt::format("{}:{}", host_of(request.api_url), kDefaultPort);
+}
+
+Result<void> check_port_is_free(env::Runtime& runtime, const std::string& address, const net::PeerKey& key) {
+  const auto listener = net::listen_keyed(runtime, {.address = address}, key,
+                                          [](net::KeyedStreamPtr) -> env::Task<void> { co_return; });
+  if (!listener.ok()) return field_error("ConsensusAddr", listener.error().messages.front());
+  return {};
+}
+
+}  // namespace
+
+store::Batch token_batch(std::string_view token, env::WallTime now) {
+  store::Batch batch;
+  batch.principal = "system";
+  batch.secrets.push_back(
+      {std::string(kSpace), token_key(token), std::to_string((now + kTokenLife).time_since_epoch().count())});
+  return batch;
+}
+
+Result<void> use_token(store::Store& store, std::string_view token, env::WallTime now) {
+  const Error refused(
+      ErrorCode::kForbidden, "AUTH", "", "",
+      {"The token of the introduction is unknown, was used already, or is older than 15 minutes"});
+  const std::string key = token_key(token);
+  const std::optional<std::string> kept = store.snapshot()->secret(kSpace, key);
+  if (token.empty() || !kept) return refused;
+  int64_t until = 0;
+  std::from_chars(kept->data(), kept->data() + kept->size(), until);
+  store::Batch batch;
+  batch.principal = "system";
+  batch.secret_guards.push_back({std::string(kSpace), key, kept});
+  batch.secrets.push_back({std::string(kSpace), key, std::nullopt});
+  const Result<store::Cursor> used = store.commit_sync(std::move(batch));
+  if (!used.ok()) return used.error().code == ErrorCode::kConflict ? refused : used.error();
+  return now.time_since_epoch().count() <= until ? Result<void>() : Result<void>(refused);
+}
+
+Result<void> check_candidate(const Candidate& candidate, const Roster& roster) {
+  if (candidate.id.empty()) return field_error("ConsensusID", "is needed");
+  if (candidate.key.size() != 64) return field_error("Key", "is an Ed25519 key in hex");
+  if (!net::is_ip_and_port(candidate.address)) return field_error("ConsensusAddr", "is IP:port");
+  for (const RosterMember& member : roster.members) {
+    if (member.id != candidate.id && member.address != candidate.address && member.key != candidate.key)
+      continue;
+    return Error(ErrorCode::kConflict,
+                 fmt::format("member {} has this ConsensusID, key or ConsensusAddr already", member.id));
+  }
+  return {};
+}
+
+Result<void> check_wanted(const HaState& wanted) {
+  if (!net::is_ip_and_port(wanted.consensus_address)) return field_error("ConsensusAddr", "is IP:port");
+  if (!wanted.virtual_address.empty() && !wanted.load_balanced) {
+    return field_error(
+        "VirtAddr",
+        "this version moves no address: leave it empty, or set LoadBalanced with the address of a "
+        "balancer that asks GET /healthz/active");
+  }
+  if (!wanted.virtual_interface_script.empty() || !wanted.virtual_interface.empty())
+    return field_error("VirtInterface", "this version moves no address");
+  return {};
+}
+
+env::Task<Result<HaState>> join(env::Runtime& runtime, JoinRequest request, HaState wanted) {
+  complete(wanted, request);
+  if (const Result<void> fine = check_wanted(wanted); !fine.ok()) co_return fine.error();
+  if (wanted.token.empty() || wanted.consensus_join.empty())
+    co_return field_error("Token", "an introduction of the active member is needed");
+  Result<net::PeerKey> key = net::PeerKey::make();
+  if (!key.ok()) co_return key.error();
+  Candidate candidate{wanted.token,    request.consensus_id, key->public_key(), wanted.consensus_address,
+                      request.api_url, wanted.observer};
+  if (wanted.consensus_address != request.listens_on) {
+    std::optional<Result<void>> free;
+    co_await env::run_blocking([&] { free = check_port_is_free(runtime, wanted.consensus_address, *key); });
+    if (!free->ok()) co_return free->error();
+  }
+  const Result<Admission> admitted = co_await ask(runtime, wanted, candidate);
+  if (!admitted.ok()) co_return admitted.error();
+  Result<HaState> state = Error(ErrorCode::kInternal, "");
+  co_await env::run_blocking([&] { state = settle(request, *key, *admitted, std::move(wanted)); });
+  co_return state;
+}
+
+Result<HaState> settle(const JoinRequest& request, const net::PeerKey& key, const Admission& admitted,
+                       HaState wanted) {
+  const HaState state = member_state(request, std::move(wanted), admitted.ha_id);
+  Result<void> done = fresh_folder(request.places);
+  if (done.ok()) done = key.store(request.places.key());
+  if (done.ok()) done = write_membership(request.places, admitted.number, admitted.roster);
+  if (done.ok()) done = env::write_file_atomic(request.places.set_aside(), "", 0600);
+  // From here on the next start is that of a member.
+  if (done.ok()) done = env::write_file_atomic(request.places.state(), encode_state(state), 0600);
+  if (!done.ok()) return done.error();
+  return state;
+}
+
+Result<HaState> found(const JoinRequest& request, store::Store& store, HaState wanted) {
+  complete(wanted, request);
+  if (const Result<void> fine = check_wanted(wanted); !fine.ok()) return fine.error();
+  Result<net::PeerKey> key = net::PeerKey::make();
+  if (!key.ok()) return key.error();
+  Roster roster{wanted.ha_id, 2, {}};
+  roster.members.push_back({1, request.consensus_id, key->public_key(), wanted.consensus_address,
+                            request.api_url, wanted.observer, true});
+  if (wanted.observer) return field_error("Observer", "the first member cannot be an observer");
+  Result<void> done = fresh_folder(request.places);
+  if (done.ok()) done = key->store(request.places.key());
+  if (done.ok()) done = write_membership(request.places, 1, encode_roster(roster));
+  store::AgreedPlace place = store.agreed().place;
+  place = {place.index + 1, place.term + 1};
+  const auto decide = [&]() -> Result<store::AgreedStep> {
+    return store::AgreedStep{place, encode_conf({1}, {}), encode_roster(roster)};
+  };
+  if (done.ok()) done = store.step(decide);
+  if (!done.ok()) return done.error();
+  Result<std::unique_ptr<Journal>> journal = open_journal(request.places.journal());
+  if (!journal.ok()) return journal.error();
+  if (Result<void> begun = (*journal)->begin_at(place.index, place.term); !begun.ok()) return begun.error();
+  const HaState state = member_state(request, std::move(wanted), roster.ha_id);
+  if (Result<void> written = env::write_file_atomic(request.places.state(), encode_state(state), 0600);
+      !written.ok()) {
+    return written.error();
+  }
+  return state;
+}
+
+}  // namespace mullion::cluster

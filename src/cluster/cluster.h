@@ -1,0 +1,123 @@
+// What the rest of a server knows of the cluster that it is, or could be, a member of.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cluster/types.h"
+#include "env/clock.h"
+#include "env/runtime.h"
+
+namespace mullion::cluster {
+
+/// What members are told of the cluster and of themselves; `ha-state.json`, and the body of an enrolment.
+struct HaState {
+  bool load_balanced = false;
+  bool enabled = false;
+  bool consensus_enabled = false;
+  std::string consensus_join;  // URL of the API of the active member
+  std::string virtual_address;
+  std::string server_hostname;
+  std::string active_uri;
+  std::string token;  // lets its bearer in once
+  std::string ha_id;
+  bool valid = false;
+  std::string root;  // the certificate of the active member's API in DER form, base64; "" for none
+
+  std::string consensus_id;
+  std::string virtual_interface, virtual_interface_script;
+  std::string consensus_address;  // IP:port
+  std::string api_url;
+  bool passive = false;
+  bool observer = false;
+  bool operator==(const HaState&) const = default;
+};
+
+/// One member as clients are shown it.
+struct NodeView {
+  std::string id;
+  std::string address;
+  std::string api_url;
+  std::string version;  // "" when it was not heard of
+  bool passive = true;
+  bool observer = false;
+  bool voter = false;
+  bool offline = false;
+  uint64_t matched = 0;  // up to where its journal holds the agreed order, as far as this member knows
+};
+
+struct ClusterView {
+  bool enrolled = false;
+  std::string own_id;     // ConsensusID
+  std::string leader_id;  // "" while there is none
+  std::string active_id;  // "" while nobody serves
+  bool active = false;    // this member serves, and its lease holds
+  uint64_t term = 0;
+  uint64_t agreed = 0;   // end of the agreed order
+  uint64_t applied = 0;  // as far as the database here
+  std::string trouble;   // why it takes no part; "" when it does
+  HaState state;         // of this member; no token
+  std::vector<NodeView> nodes;
+};
+
+/// Where requests are passed on to.
+struct ActiveMember {
+  std::string api_url, static_url;
+  std::string fingerprint;  // of its certificate
+  bool operator==(const ActiveMember&) const = default;
+};
+
+/// Who asks to be let in.
+struct Candidate {
+  std::string token;
+  std::string id;
+  std::string key;      // hex
+  std::string address;  // IP:port
+  std::string api_url;
+  bool observer = false;
+};
+struct Admission {
+  MemberId number = 0;
+  std::string ha_id;
+  std::string roster;  // see roster.h
+};
+
+/// Thread-safe. What a server without a cluster does not do is answered kConflict or kInvalid with a
+/// sentence.
+class Cluster {
+ public:
+  virtual ~Cluster() = default;
+  /// Never changes while the process runs.
+  virtual bool enrolled() const = 0;
+  virtual ClusterView view() const = 0;
+  /// Whether what was read, or refused by what was read, before this call may be answered: nobody else can
+  /// have agreed on anything before it. Always true without a cluster.
+  virtual bool may_answer() const = 0;
+  /// Absent while nobody is known to serve, or this member does.
+  virtual std::optional<ActiveMember> active_elsewhere() const = 0;
+  /// Notified when the answers of active_elsewhere() or view().active have changed.
+  virtual env::Signal changes() const = 0;
+
+  /// Lets somebody in: a state with a fresh token when this member serves a cluster; without a cluster one
+  /// that the server itself may be enrolled with.
+  virtual env::Task<Result<HaState>> introduce() = 0;
+  /// Makes this server a member: of a cluster of its own when the state names none, else of the one whose
+  /// introduction it holds. When this answers, the server is about to start anew.
+  virtual env::Task<Result<HaState>> enroll(HaState wanted) = 0;
+  /// At the active member.
+  virtual env::Task<Result<Admission>> admit(Candidate candidate) = 0;
+  virtual env::Task<Result<NodeView>> remove(std::string id) = 0;
+  /// The lead to the member of this ConsensusID, or to the one that is furthest. Answers once it is gone.
+  virtual env::Task<Result<void>> hand_over(std::string id) = 0;
+  /// Whether a member that could take over has everything that is agreed, within `patience`.
+  virtual env::Task<Result<bool>> fail_over_safe(env::Duration patience) = 0;
+};
+
+/// `ha-state.json`. kCorrupt.
+Result<HaState> decode_state(std::string_view json);
+std::string encode_state(const HaState& state);
+
+}  // namespace mullion::cluster

@@ -1,0 +1,43 @@
+// How a server gets into a cluster: what both sides check and do.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "cluster/cluster.h"
+#include "cluster/node.h"
+#include "cluster/roster.h"
+#include "net/peer_key.h"
+#include "store/store.h"
+
+namespace mullion::cluster {
+
+/// The change that remembers a token, by its hash, until it is used or too old.
+store::Batch token_batch(std::string_view token, env::WallTime now);
+/// Once: kForbidden when it was never given, was used, or is too old. Blocks.
+Result<void> use_token(store::Store& store, std::string_view token, env::WallTime now);
+
+/// Whether a candidate could be added: kInvalid, kConflict.
+Result<void> check_candidate(const Candidate& candidate, const Roster& roster);
+/// What a state that is to be enrolled with must say: kInvalid names the field.
+Result<void> check_wanted(const HaState& wanted);
+
+struct JoinRequest {
+  Places places;
+  std::string consensus_id;
+  std::string api_url;
+  std::string hostname;
+  std::string listens_on = {};  // the ConsensusAddr that this process has already
+};
+/// Asks the cluster that `wanted` introduces for admission and leaves everything so that the next start is
+/// that of a member. What fails before the cluster answered changes nothing here.
+env::Task<Result<HaState>> join(env::Runtime& runtime, JoinRequest request, HaState wanted);
+
+/// The last part of join(): what lies below the base root afterwards. Blocks.
+Result<HaState> settle(const JoinRequest& request, const net::PeerKey& key, const Admission& admitted,
+                       HaState wanted);
+
+/// Makes a cluster of the one server whose store this is; the same.
+Result<HaState> found(const JoinRequest& request, store::Store& store, HaState wanted);
+
+}  // namespace mullion::cluster

@@ -1,0 +1,1032 @@
+#include "cluster/node.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/json.hpp>
+#include <condition_variable>
+#include <deque>
+#include <filesystem>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "cluster/group.h"
+#include "cluster/internal/admission.h"
+#include "cluster/internal/log.h"
+#include "cluster/journal_thread.h"
+#include "cluster/member.h"
+#include "cluster/peer_link.h"
+#include "cluster/roster.h"
+#include "env/disk.h"
+#include "env/random.h"
+#include "net/keyed_stream.h"
+
+namespace mullion::cluster {
+namespace {
+
+constexpr auto kTick = std::chrono::milliseconds(10);
+constexpr auto kLease = std::chrono::milliseconds(400);
+/// Ticks that a thread which came late makes up for; more would be time that nobody had to act in.
+constexpr int kMostTicksAtOnce = 5;
+constexpr auto kChorePause = std::chrono::milliseconds(100);
+constexpr auto kRetryPause = std::chrono::milliseconds(500);
+/// A learner that kept up for so long becomes a voter.
+constexpr auto kInStep = std::chrono::seconds(2);
+constexpr uint64_t kInStepEntries = 64;
+/// Entries that stay in the journal behind what the database holds: of the last commit the database may
+/// forget, and members that were away catch up from there.
+constexpr uint64_t kKeptEntries = 20'000;
+constexpr uint64_t kKeptBytes = uint64_t{256} << 20;
+constexpr uint64_t kJournalBytes = uint64_t{4} << 30;
+/// What a group may have; the journal and the lines take no more in one piece.
+constexpr uint64_t kLargestGroup = uint64_t{512} << 20;
+constexpr auto kChangePatience = std::chrono::seconds(10);
+constexpr const char* kComplete = "complete";  // a file in the folder of a copy
+
+Error not_serving() { return Error(ErrorCode::kUnavailable, "this server does not serve the cluster now"); }
+
+/// Who this process is, beside the roster.
+struct OwnMembers {
+  MemberId number = 0;
+  Roster roster;
+};
+
+Result<void> write_members(const Places& places, const OwnMembers& own) {
+  boost::json::object out;
+  out["own"] = own.number;
+  out["roster"] = encode_roster(own.roster);
+  return env::write_file_atomic(places.members(), boost::json::serialize(out), 0600);
+}
+
+Result<OwnMembers> read_members(const Places& places) {
+  const Result<std::string> text = env::read_file(places.members());
+  if (!text.ok()) return text.error();
+  try {
+    const boost::json::value value = boost::json::parse(*text);
+    OwnMembers out;
+    out.number = value.as_object().at("own").to_number<MemberId>();
+    Result<Roster> roster = decode_roster(std::string_view(value.as_object().at("roster").as_string()));
+    if (!roster.ok()) return roster.error();
+    out.roster = std::move(*roster);
+    return out;
+  } catch (const std::exception& failure) {
+    return Error(ErrorCode::kCorrupt, places.members().string() + ": " + failure.what());
+  }
+}
+
+std::vector<PeerAddress> addresses(const Roster& roster) {
+  std::vector<PeerAddress> out;
+  for (const RosterMember& member : roster.members)
+    out.push_back({member.number, member.key, member.address});
+  return out;
+}
+
+/// Where the database stands against the journal, when a process starts.
+enum class Standpoint {
+  kFits,    // entries lead on from it
+  kBegins,  // a copy that the journal has yet to begin at
+  kBehind,  // needs a copy: the journal begins later
+};
+
+Standpoint standpoint(const store::AgreedPlace& place, const Journal::Contents& journal) {
+  if (place.index < journal.base_index || place.index == 0) return Standpoint::kBehind;
+  if (place.index == journal.base_index)
+    return place.term == journal.base_term ? Standpoint::kFits : Standpoint::kBegins;
+  const uint64_t offset = place.index - journal.base_index - 1;
+  if (offset >= journal.entries.size()) return Standpoint::kBegins;
+  return journal.entries[offset].term == place.term ? Standpoint::kFits : Standpoint::kBegins;
+}
+
+/// Calls on one thread, in the order in which they came.
+class CallQueue {
+ public:
+  void put(std::function<void()> call) {
+    {
+      const std::lock_guard lock(mutex_);
+      calls_.push_back(std::move(call));
+    }
+    filled_.notify_one();
+  }
+  /// What waits, or nothing at `until`.
+  std::deque<std::function<void()>> take(std::chrono::steady_clock::time_point until) {
+    std::unique_lock lock(mutex_);
+    filled_.wait_until(lock, until, [this] { return stopping_ || !calls_.empty(); });
+    return std::exchange(calls_, {});
+  }
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    filled_.notify_all();
+  }
+  bool stopping() const {
+    const std::lock_guard lock(mutex_);
+    return stopping_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable filled_;
+  std::deque<std::function<void()>> calls_;
+  bool stopping_ = false;
+};
+
+/// The calls of a queue, until it is stopped and empty.
+void run_calls(CallQueue& queue) {
+  while (true) {
+    const auto calls = queue.take(std::chrono::steady_clock::now() + std::chrono::seconds(1));
+    for (const auto& call : calls) call();
+    if (calls.empty() && queue.stopping()) return;
+  }
+}
+
+class NodeImpl;
+
+/// What the writer thread of the store asks.
+class ClusterSequencer final : public store::Sequencer {
+ public:
+  explicit ClusterSequencer(NodeImpl& node) : node_(node) {}
+  Result<store::AgreedPlace> agree(const std::vector<store::Command>& group) override;
+  void committed(const store::AgreedPlace& place) override;
+  bool shared() const override { return true; }
+
+ private:
+  NodeImpl& node_;
+};
+
+class NodeImpl final : public Node, private Applier, private Host {
+ public:
+  NodeImpl(env::Runtime& runtime, NodeOptions options, HaState state, OwnMembers own)
+      : runtime_(runtime), options_(std::move(options)), state_(std::move(state)), own_(std::move(own)) {}
+  NodeImpl(const NodeImpl&) = delete;
+  NodeImpl& operator=(const NodeImpl&) = delete;
+  ~NodeImpl() override;
+
+  Result<void> open();
+
+  // ------------------------------------------------------------------------------------------- Node
+  store::Store& store() override { return *store_; }
+  void set_api(const ApiPlace& place) override;
+  void leave(env::Duration patience) override;
+
+  // ---------------------------------------------------------------------------------------- Cluster
+  bool enrolled() const override { return true; }
+  ClusterView view() const override;
+  bool may_answer() const override { return member_ && member_->may_read(); }
+  std::optional<ActiveMember> active_elsewhere() const override;
+  env::Signal changes() const override { return changes_; }
+  env::Task<Result<HaState>> introduce() override;
+  env::Task<Result<HaState>> enroll(HaState wanted) override;
+  env::Task<Result<Admission>> admit(Candidate candidate) override;
+  env::Task<Result<NodeView>> remove(std::string id) override;
+  env::Task<Result<void>> hand_over(std::string id) override;
+  env::Task<Result<bool>> fail_over_safe(env::Duration patience) override;
+
+  // -------------------------------------------------------------------------------- for the sequencer
+  Outcome propose(std::string payload);
+  void committed(uint64_t index);
+
+ private:
+  struct Shown {
+    Member::View member;
+    bool active = false;  // and the lease holds
+    std::map<MemberId, MemberProgress> progress;
+  };
+
+  // Start
+  Result<void> install_fetched();
+  Result<void> open_journal_and_data();
+  Result<void> wait_for_copy();
+  Result<void> begin_journal(const store::AgreedPlace& place);
+  Result<void> forget_mark();
+  Result<void> fetch_from_anybody();
+  Result<void> fetch_from(MemberId from);
+  Result<void> open_store();
+  Result<void> open_link();
+  Result<void> open_member();
+  void run_cluster();
+  void run_chores();
+
+  // On the cluster thread
+  void tick_as_due();
+  void look();
+  void show();
+
+  // Applier, Host
+  void apply(std::vector<AgreedEntry> entries) override;
+  void apply_now(const std::vector<AgreedEntry>& entries);
+  CopyOffer offer_copy(MemberId) override;
+  void copy_ended(MemberId) override {}
+  void fetch_copy(const CopyRequest& request) override;
+  void abstains(const std::string& why) override;
+  void must_end(const Error& why) override;
+
+  void take_roster(const Roster& roster);
+  Roster roster() const;
+  void trouble(const std::string& why);
+  Shown shown() const;
+  Result<void> change(ChangeKind kind, MemberId id, const std::string& context);
+  void promote_who_keeps_up();
+  void trim();
+  Result<MemberId> next_number() const;
+  std::optional<MemberId> successor(std::string_view id) const;
+  NodeView node_view(const RosterMember& member, const Shown& shown,
+                     const std::map<MemberId, PeerFacts>& facts) const;
+  Result<HaState> introduction();
+  Result<Admission> admission(const Candidate& candidate);
+  Result<NodeView> removal(const std::string& id);
+  Result<void> leadership_to(const std::string& id, env::Duration patience);
+
+  env::Runtime& runtime_;
+  const NodeOptions options_;
+  HaState state_;  // but for what is said of the API
+  std::optional<net::PeerKey> key_;
+  mutable env::Signal changes_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  OwnMembers own_;
+  ApiPlace api_;
+  std::string trouble_;
+  Shown shown_;
+  std::map<MemberId, env::SteadyTime> in_step_since_;
+
+  std::atomic<bool> fetching_{false};
+  std::atomic<bool> copy_installed_{false};          // since the start: its giver waits to hear of it
+  bool told_ = false;                                // cluster thread
+  env::SteadyTime next_tick_{};                      // cluster thread
+  uint64_t seen_applied_ = 0, durable_applied_ = 0;  // chores
+
+  std::unique_ptr<Journal> journal_;
+  std::mutex copy_mutex_;  // while a copy is made the store stays
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<PeerLink> link_;
+  CallQueue calls_, applying_;
+  std::unique_ptr<JournalThread> journal_thread_;
+  std::unique_ptr<Member> member_;  // cluster thread, but for may_read()
+  std::thread cluster_thread_, apply_thread_, chore_thread_, fetch_thread_;
+  std::atomic<bool> stopping_{false};
+};
+
+// --------------------------------------------------------------------------------------------- the sequencer
+
+Result<store::AgreedPlace> ClusterSequencer::agree(const std::vector<store::Command>& group) {
+  if (group.empty()) {
+    if (node_.may_answer()) return store::AgreedPlace{};
+    return not_serving();
+  }
+  std::string payload = encode_group(group);
+  if (payload.size() > kLargestGroup)
+    return Error(ErrorCode::kTooLarge, fmt::format("a commit of {} bytes is too large", payload.size()));
+  const Outcome outcome = node_.propose(std::move(payload));
+  if (outcome.fate != Outcome::Fate::kAgreed) return outcome.error;
+  return store::AgreedPlace{outcome.entry.index, outcome.entry.term};
+}
+
+void ClusterSequencer::committed(const store::AgreedPlace& place) { node_.committed(place.index); }
+
+Outcome NodeImpl::propose(std::string payload) {
+  auto promise = std::make_shared<std::promise<Outcome>>();
+  std::future<Outcome> future = promise->get_future();
+  calls_.put([this, promise, payload = std::move(payload)]() mutable {
+    if (!member_) return promise->set_value({Outcome::Fate::kRefused, not_serving(), {}});
+    member_->propose(std::move(payload),
+                     [promise](Outcome outcome) { promise->set_value(std::move(outcome)); });
+  });
+  return future.get();
+}
+
+void NodeImpl::committed(uint64_t index) {
+  calls_.put([this, index] {
+    if (member_) member_->applied(index);
+  });
+}
+
+// ------------------------------------------------------------------------------------------------- the start
+
+Result<void> NodeImpl::open() {
+  const Places& places = options_.places;
+  Result<net::PeerKey> key = net::PeerKey::load(places.key());
+  if (!key.ok()) return key.error();
+  const RosterMember* self = own_.roster.find(own_.number);
+  if (self != nullptr && self->key != key->public_key())
+    return Error(ErrorCode::kCorrupt, places.key().string() + " is not the key of this member");
+  key_ = std::move(*key);
+  (void)env::remove_tree(places.own() / "copies");
+  for (const auto step : {&NodeImpl::open_link, &NodeImpl::open_journal_and_data, &NodeImpl::open_store,
+                          &NodeImpl::open_member}) {
+    if (Result<void> done = (this->*step)(); !done.ok()) return done;
+  }
+  cluster_thread_ = std::thread([this] { run_cluster(); });
+  apply_thread_ = std::thread([this] { run_calls(applying_); });
+  chore_thread_ = std::thread([this] { run_chores(); });
+  return {};
+}
+
+Result<void> NodeImpl::open_link() {
+  PeerLink::Options options;
+  options.own = own_.number;
+  options.address = state_.consensus_address;
+  options.scratch = options_.places.own() / "copies";
+  PeerLink::Events events;
+  events.frame = [this](MemberId, std::string frame) {
+    calls_.put([this, frame = std::move(frame)] {
+      if (member_) member_->receive(frame);
+    });
+  };
+  events.broken = [this](MemberId to) {
+    calls_.put([this, to] {
+      if (member_) member_->unreachable(to);
+    });
+  };
+  events.facts = [this](MemberId, const PeerFacts&) { changes_.notify_all(); };
+  events.make_copy = [this](const env::Path& folder) -> Result<store::AgreedState> {
+    const std::lock_guard copying(copy_mutex_);
+    if (!store_ || stopping_) return Error(ErrorCode::kUnavailable, "there is no database to copy");
+    return store_->copy(folder);
+  };
+  Result<net::PeerKey> key = net::PeerKey::load(options_.places.key());
+  if (!key.ok()) return key.error();
+  Result<std::unique_ptr<PeerLink>> link = PeerLink::open(options, std::move(*key), std::move(events));
+  if (!link.ok()) return link.error();
+  link_ = std::move(*link);
+  link_->set_peers(addresses(own_.roster));
+  return {};
+}
+
+/// A copy that was fetched whole takes the place of the database. A crash between any two steps leaves
+/// something that this begins with again.
+Result<void> NodeImpl::install_fetched() {
+  const Places& places = options_.places;
+  if (!std::filesystem::exists(places.fetched() / kComplete)) return {};
+  std::error_code failure;
+  if (std::filesystem::exists(places.set_aside()) && std::filesystem::exists(places.data())) {
+    const env::Path kept = places.base_root / fmt::format("data.before-cluster-{}", env::random_uuid());
+    std::filesystem::rename(places.data(), kept, failure);
+    if (failure) return Error(ErrorCode::kInternal, "the old data cannot be set aside: " + failure.message());
+    kLog.warn("what this server had before it joined the cluster was set aside in {}", kept.string());
+  }
+  if (Result<void> removed = env::remove_tree(places.data()); !removed.ok()) return removed;
+  std::filesystem::rename(places.fetched(), places.data(), failure);
+  if (failure) return Error(ErrorCode::kInternal, "the copy cannot be put in place: " + failure.message());
+  if (Result<void> synced = env::sync_directory(places.base_root); !synced.ok()) return synced;
+  std::filesystem::remove(places.set_aside(), failure);
+  copy_installed_ = true;
+  return env::sync_directory(places.own());
+}
+
+Result<void> NodeImpl::open_journal_and_data() {
+  const Places& places = options_.places;
+  Result<std::unique_ptr<Journal>> journal = open_journal(places.journal(), {.max_bytes = kJournalBytes});
+  if (!journal.ok()) {
+    trouble("its journal cannot be used (" + journal.error().text() +
+            "): remove this member and enroll it again");
+  } else {
+    journal_ = std::move(*journal);
+  }
+  return wait_for_copy();
+}
+
+/// Until there is a database that the journal leads on from.
+Result<void> NodeImpl::wait_for_copy() {
+  const Places& places = options_.places;
+  while (true) {
+    if (Result<void> done = install_fetched(); !done.ok()) return done;
+    if (!std::filesystem::exists(places.set_aside())) {
+      const Result<store::AgreedState> state = store::read_agreed(places.data());
+      if (!state.ok() && state.error().code != ErrorCode::kNotFound) return state.error();
+      const store::AgreedPlace place = state.ok() ? state->place : store::AgreedPlace{};
+      if (!journal_ && place.index != 0) return {};
+      const Standpoint stands = journal_ ? standpoint(place, journal_->contents()) : Standpoint::kBehind;
+      if (stands == Standpoint::kFits) return forget_mark();
+      if (stands == Standpoint::kBegins) return begin_journal(place);
+    }
+    if (Result<void> fetched = fetch_from_anybody(); !fetched.ok()) return fetched;
+  }
+}
+
+Result<void> NodeImpl::forget_mark() {
+  std::error_code failure;
+  std::filesystem::remove(options_.places.data() / kComplete, failure);
+  return {};
+}
+
+/// The database is ahead of the journal, which is right for a copy alone: any other member's journal has lost
+/// what it promised.
+Result<void> NodeImpl::begin_journal(const store::AgreedPlace& place) {
+  const Places& places = options_.places;
+  if (!std::filesystem::exists(places.data() / kComplete)) {
+    journal_.reset();
+    trouble("its journal does not reach as far as its database: remove this member and enroll it again");
+    return {};
+  }
+  if (Result<void> begun = journal_->begin_at(place.index, place.term); !begun.ok()) return begun;
+  journal_.reset();  // what it holds now is known when it is opened again
+  Result<std::unique_ptr<Journal>> again = open_journal(places.journal(), {.max_bytes = kJournalBytes});
+  if (!again.ok()) return again.error();
+  journal_ = std::move(*again);
+  return forget_mark();
+}
+
+/// From whoever gives one; only the end of the process ends this.
+Result<void> NodeImpl::fetch_from_anybody() {
+  kLog.info("this member has no database of the cluster yet and fetches a copy");
+  for (int round = 0;; ++round) {
+    for (const auto& [number, observes] : own_.roster.others(own_.number)) {
+      const Result<void> done = fetch_from(number);
+      if (done.ok()) return {};
+      if (round % 20 == 0) kLog.info("no copy from member {}: {}", number, done.error().text());
+    }
+    if (own_.roster.others(own_.number).empty())
+      return Error(ErrorCode::kCorrupt, "the database of this cluster is gone, and no other member has one");
+    std::this_thread::sleep_for(kRetryPause);
+  }
+}
+
+Result<void> NodeImpl::fetch_from(MemberId from) {
+  const Places& places = options_.places;
+  if (Result<void> removed = env::remove_tree(places.fetched()); !removed.ok()) return removed;
+  if (Result<void> made = env::make_directories(places.fetched(), 0700); !made.ok()) return made;
+  const Result<FetchedCopy> copy = link_->fetch_copy(from, places.fetched());
+  if (!copy.ok()) return copy.error();
+  const Result<Roster> roster = decode_roster(copy->members);
+  if (!roster.ok()) return roster.error();
+  if (roster->find(own_.number) == nullptr)
+    return Error(ErrorCode::kUnavailable, "the copy does not know this member yet");
+  kLog.info("copy fetched from member {} at entry {} of term {}", from, copy->place.index, copy->place.term);
+  return env::write_file_atomic(places.fetched() / kComplete, "", 0600);
+}
+
+Result<void> NodeImpl::open_store() {
+  store::Options options = options_.store;
+  options.sequencer = std::make_shared<ClusterSequencer>(*this);
+  options.last_commit_may_go = true;
+  Result<std::unique_ptr<store::Store>> store = store::open_store(options);
+  if (!store.ok()) return store.error();
+  store_ = std::move(*store);
+  const Result<Roster> roster = decode_roster(store_->agreed().members);
+  if (!roster.ok()) return roster.error();
+  take_roster(*roster);
+  return {};
+}
+
+Result<void> NodeImpl::open_member() {
+  if (!journal_) return {};
+  const store::AgreedState agreed = store_->agreed();
+  const Roster now = roster();
+  if (now.find(own_.number) == nullptr) {
+    trouble("it was removed from the cluster");
+    return {};
+  }
+  MemberOptions options;
+  options.core.id = own_.number;
+  options.core.seed = env::random_id();
+  options.core.rank = static_cast<uint32_t>(own_.number % 7);
+  options.core.late_ticks = 50;
+  options.observer = now.find(own_.number)->observer;
+  options.tick = kTick * options_.pace;
+  options.lease = kLease * options_.pace;
+  options.nonce = env::random_id();
+  journal_thread_ = std::make_unique<JournalThread>(
+      *journal_, JournalThread::Events{[this](uint64_t number) {
+                                         calls_.put([this, number] {
+                                           if (member_) member_->synced(number);
+                                         });
+                                       },
+                                       [this](const Error& why) { must_end(why); }});
+  Result<std::unique_ptr<Member>> member =
+      Member::open(options, journal_->contents(), {agreed.place.index, agreed.conf}, now.others(own_.number),
+                   {&env::boot_clock(), journal_thread_.get(), this, link_.get(), this});
+  if (!member.ok()) {
+    journal_thread_.reset();
+    trouble("what it has stored does not fit together (" + member.error().text() +
+            "): remove this member and enroll it again");
+    return {};
+  }
+  member_ = std::move(*member);
+  return {};
+}
+
+NodeImpl::~NodeImpl() {
+  stopping_ = true;
+  applying_.stop();
+  if (chore_thread_.joinable()) chore_thread_.join();
+  if (apply_thread_.joinable()) apply_thread_.join();
+  {
+    const std::lock_guard copying(copy_mutex_);
+    store_.reset();  // its writer asks the cluster thread to the end
+  }
+  calls_.stop();
+  if (cluster_thread_.joinable()) cluster_thread_.join();
+  if (link_) link_->stop();
+  if (fetch_thread_.joinable()) fetch_thread_.join();
+  journal_thread_.reset();
+  member_.reset();
+}
+
+// ----------------------------------------------------------------------------------------- the cluster
+// thread
+
+void NodeImpl::run_cluster() {
+  const auto period = kTick * options_.pace;
+  next_tick_ = env::boot_clock().steady() + period;
+  while (true) {
+    const auto until = std::chrono::steady_clock::now() + (next_tick_ - env::boot_clock().steady());
+    const auto calls = calls_.take(until);
+    for (const auto& call : calls) call();
+    if (member_) tick_as_due();
+    look();
+    if (calls.empty() && calls_.stopping()) return;
+  }
+}
+
+void NodeImpl::tick_as_due() {
+  const auto period = kTick * options_.pace;
+  const env::SteadyTime now = env::boot_clock().steady();
+  for (int i = 0; i < kMostTicksAtOnce && next_tick_ <= now; ++i) {
+    member_->tick();
+    next_tick_ += period;
+  }
+  if (next_tick_ <= now) next_tick_ = now + period;
+}
+
+/// What others are to be told of after something happened.
+void NodeImpl::look() {
+  if (!member_) {
+    next_tick_ = env::boot_clock().steady() + kTick;
+    return;
+  }
+  const Member::View view = member_->view();
+  const bool active = view.active && member_->may_read();
+  bool changed = false;
+  {
+    const std::lock_guard lock(mutex_);
+    changed = active != shown_.active || view.leader != shown_.member.leader ||
+              view.term != shown_.member.term || view.abstains != shown_.member.abstains;
+    shown_.member = view;
+    shown_.active = active;
+    shown_.progress.clear();
+    for (const RosterMember& one : own_.roster.members) {
+      MemberProgress progress;
+      if (view.role == Role::kLeader && member_->member(one.number, progress))
+        shown_.progress[one.number] = progress;
+    }
+  }
+  if (copy_installed_ && !told_ && view.leader != 0 && view.leader != own_.number) {
+    told_ = true;
+    member_->tell_copied(view.leader, true);
+  }
+  if (!changed) return;
+  kLog.info("role={} term={} leader={} serves={}", view.role == Role::kLeader ? "leader" : "follower",
+            view.term, view.leader, active);
+  show();
+  changes_.notify_all();
+}
+
+/// To the other members.
+void NodeImpl::show() {
+  PeerFacts facts;
+  {
+    const std::lock_guard lock(mutex_);
+    facts = {api_.api_url,     api_.static_url, api_.fingerprint,
+             options_.version, shown_.active,   shown_.member.term};
+  }
+  link_->set_facts(facts);
+}
+
+void NodeImpl::apply(std::vector<AgreedEntry> entries) {
+  auto shared = std::make_shared<std::vector<AgreedEntry>>(std::move(entries));
+  applying_.put([this, shared] { apply_now(*shared); });
+}
+
+/// On the thread for that. An entry that cannot be applied stays unapplied: this member then never serves.
+void NodeImpl::apply_now(const std::vector<AgreedEntry>& entries) {
+  std::vector<store::Command> commands;
+  store::AgreedStep step{{entries.back().index, entries.back().term}, {}, {}};
+  std::optional<Roster> after;
+  for (const AgreedEntry& entry : entries) {
+    if (entry.kind == EntryKind::kChange) {
+      after = changed(after ? *after : roster(), entry.change);
+      step.conf = entry.conf;
+      step.members = encode_roster(*after);
+    }
+    if (entry.kind != EntryKind::kData) continue;
+    Result<std::vector<store::Command>> group = decode_group(entry.payload);
+    if (!group.ok()) return must_end(group.error());
+    std::ranges::move(*group, std::back_inserter(commands));
+  }
+  bool waited = false;
+  while (!stopping_) {
+    const Result<void> applied = store_->apply(commands, step);
+    if (applied.ok()) {
+      if (waited) trouble("");
+      break;
+    }
+    if (applied.error().code == ErrorCode::kInsufficientStorage) {
+      waited = true;
+      trouble("its disk is full");
+      std::this_thread::sleep_for(kRetryPause);
+      continue;
+    }
+    kLog.error("agreed entries up to {} cannot be applied here: {}", step.place.index,
+               applied.error().text());
+    trouble("its database differs from that of the others; it fetches theirs");
+    calls_.put([this] {
+      if (!member_) return;
+      member_->may_lead(false);
+      if (const MemberId leader = member_->view().leader; leader != 0) fetch_copy({leader, 0, 0, {}});
+    });
+    return;
+  }
+  if (stopping_) return;
+  if (after) take_roster(*after);
+  committed(step.place.index);
+}
+
+Host::CopyOffer NodeImpl::offer_copy(MemberId) {
+  try {
+    const store::AgreedState state = store_->agreed();
+    return {state.place.index, state.place.term, state.conf};
+  } catch (const store::ReadFailure&) {
+    return {};
+  }
+}
+
+void NodeImpl::fetch_copy(const CopyRequest& request) {
+  if (fetching_.exchange(true)) return;
+  if (fetch_thread_.joinable()) fetch_thread_.join();
+  fetch_thread_ = std::thread([this, from = request.from] {
+    const Result<void> done = fetch_from(from);
+    if (done.ok()) return options_.restart("a copy of the database was fetched");
+    kLog.warn("no copy from member {}: {}", from, done.error().text());
+    calls_.put([this, from] {
+      if (member_) member_->tell_copied(from, false);
+    });
+    std::this_thread::sleep_for(kRetryPause);
+    fetching_ = false;
+  });
+}
+
+void NodeImpl::abstains(const std::string& why) { trouble(why); }
+
+void NodeImpl::must_end(const Error& why) {
+  kLog.error("the state of the disk is not known, the server ends: {}", why.text());
+  std::_Exit(EXIT_FAILURE);
+}
+
+// ------------------------------------------------------------------------------------------------- members
+
+Roster NodeImpl::roster() const {
+  const std::lock_guard lock(mutex_);
+  return own_.roster;
+}
+
+void NodeImpl::take_roster(const Roster& roster) {
+  OwnMembers own;
+  {
+    const std::lock_guard lock(mutex_);
+    own_.roster = roster;
+    own = own_;
+  }
+  if (const Result<void> written = write_members(options_.places, own); !written.ok())
+    kLog.warn("the list of members is not kept beside the database: {}", written.error().text());
+  link_->set_peers(addresses(roster));
+  calls_.put([this, others = roster.others(own.number)] {
+    if (member_) member_->set_others(others);
+  });
+  changes_.notify_all();
+}
+
+void NodeImpl::trouble(const std::string& why) {
+  const std::lock_guard lock(mutex_);
+  trouble_ = why;
+}
+
+NodeImpl::Shown NodeImpl::shown() const {
+  const std::lock_guard lock(mutex_);
+  return shown_;
+}
+
+/// Agreed like a commit, at its place between commits.
+Result<void> NodeImpl::change(ChangeKind kind, MemberId id, const std::string& context) {
+  std::optional<Roster> after;
+  const auto decide = [&]() -> Result<store::AgreedStep> {
+    auto promise = std::make_shared<std::promise<Outcome>>();
+    std::future<Outcome> future = promise->get_future();
+    calls_.put([this, promise, kind, id, context] {
+      if (!member_) return promise->set_value({Outcome::Fate::kRefused, not_serving(), {}});
+      member_->change(kind, id, context,
+                      [promise](Outcome outcome) { promise->set_value(std::move(outcome)); });
+    });
+    const Outcome outcome = future.get();
+    if (outcome.fate != Outcome::Fate::kAgreed) return outcome.error;
+    after = changed(roster(), outcome.entry.change);
+    return store::AgreedStep{
+        {outcome.entry.index, outcome.entry.term}, outcome.entry.conf, encode_roster(*after)};
+  };
+  Result<void> done = store_->step(decide);
+  if (done.ok() && after) take_roster(*after);
+  return done;
+}
+
+void NodeImpl::run_chores() {
+  int round = 0;
+  while (!stopping_) {
+    std::this_thread::sleep_for(kChorePause);
+    promote_who_keeps_up();
+    if (++round % 50 == 0) trim();
+  }
+}
+
+void NodeImpl::promote_who_keeps_up() {
+  const Shown now = shown();
+  const env::SteadyTime time = env::boot_clock().steady();
+  if (!now.active) {
+    in_step_since_.clear();
+    return;
+  }
+  for (const RosterMember& member : roster().members) {
+    const auto progress = now.progress.find(member.number);
+    const bool in_step = progress != now.progress.end() && progress->second.active &&
+                         progress->second.matched + kInStepEntries >= now.member.commit;
+    if (member.voter || !in_step) {
+      in_step_since_.erase(member.number);
+      continue;
+    }
+    const auto since = in_step_since_.emplace(member.number, time).first;
+    if (time - since->second < kInStep * options_.pace) continue;
+    const Result<void> done = change(ChangeKind::kPromote, member.number, "");
+    kLog.info("member {} becomes a voter: {}", member.number, done.ok() ? "agreed" : done.error().text());
+    in_step_since_.erase(member.number);
+    return;
+  }
+}
+
+/// What the database holds for good, nobody is about to fetch, and is more than what is kept for members that
+/// were away.
+void NodeImpl::trim() {
+  calls_.put([this] {
+    if (!member_) return;
+    const uint64_t durable =
+        std::exchange(durable_applied_, std::exchange(seen_applied_, member_->view().applied));
+    // The database may have forgotten the last commit; what it is applied from stays.
+    const uint64_t wanted = journal_thread_->beyond(kKeptBytes, kKeptEntries);
+    if (const uint64_t index = std::min(wanted, durable); index != 0) member_->trim(index);
+  });
+}
+
+// --------------------------------------------------------------------------------------------- what is shown
+
+void NodeImpl::set_api(const ApiPlace& place) {
+  {
+    const std::lock_guard lock(mutex_);
+    api_ = place;
+  }
+  show();
+}
+
+NodeView NodeImpl::node_view(const RosterMember& member, const Shown& shown,
+                             const std::map<MemberId, PeerFacts>& facts) const {
+  NodeView out;
+  out.id = member.id;
+  out.address = member.address;
+  out.api_url = member.api_url;
+  out.observer = member.observer;
+  out.voter = member.voter;
+  const bool own = member.number == own_.number;
+  const auto said = facts.find(member.number);
+  if (said != facts.end() && !said->second.api_url.empty()) out.api_url = said->second.api_url;
+  if (said != facts.end()) out.version = said->second.version;
+  if (own) {
+    if (!api_.api_url.empty()) out.api_url = api_.api_url;
+    out.version = options_.version;
+    out.matched = shown.member.applied;
+    out.passive = !shown.active;
+    out.offline = !trouble_.empty();
+    return out;
+  }
+  out.passive = said == facts.end() || !said->second.active || said->second.term < shown.member.term;
+  const auto progress = shown.progress.find(member.number);
+  if (progress != shown.progress.end()) {
+    out.matched = progress->second.matched;
+    out.offline = !progress->second.active;
+  } else {
+    out.offline = said == facts.end();
+  }
+  return out;
+}
+
+ClusterView NodeImpl::view() const {
+  const std::map<MemberId, PeerFacts> facts = link_->facts();
+  const std::lock_guard lock(mutex_);
+  ClusterView out;
+  out.enrolled = true;
+  out.own_id = state_.consensus_id;
+  out.active = shown_.active && may_answer();
+  out.term = shown_.member.term;
+  out.agreed = shown_.member.commit;
+  out.applied = shown_.member.applied;
+  out.trouble = trouble_;
+  if (const RosterMember* leader = own_.roster.find(shown_.member.leader)) out.leader_id = leader->id;
+  for (const RosterMember& member : own_.roster.members) {
+    out.nodes.push_back(node_view(member, shown_, facts));
+    if (!out.nodes.back().passive) out.active_id = member.id;
+  }
+  out.state = state_;
+  out.state.ha_id = own_.roster.ha_id;
+  out.state.passive = !out.active;
+  if (!api_.api_url.empty()) out.state.api_url = api_.api_url;
+  for (const NodeView& node : out.nodes) {
+    if (node.id == out.active_id) out.state.active_uri = out.state.consensus_join = node.api_url;
+  }
+  return out;
+}
+
+std::optional<ActiveMember> NodeImpl::active_elsewhere() const {
+  if (shown().active) return std::nullopt;
+  std::optional<PeerFacts> newest;
+  for (const auto& [number, facts] : link_->facts()) {
+    if (facts.active && (!newest || facts.term > newest->term)) newest = facts;
+  }
+  if (!newest || newest->api_url.empty()) return std::nullopt;
+  return ActiveMember{newest->api_url, newest->static_url, newest->fingerprint};
+}
+
+// -------------------------------------------------------------------------------------------------
+// operations
+
+env::Task<Result<HaState>> NodeImpl::introduce() {
+  Result<HaState> out = not_serving();
+  co_await env::run_blocking([&] { out = introduction(); });
+  co_return out;
+}
+
+Result<HaState> NodeImpl::introduction() {
+  if (!may_answer()) return not_serving();
+  HaState out = view().state;
+  out.token = env::random_uuid() + env::random_uuid();
+  out.consensus_enabled = true;
+  {
+    const std::lock_guard lock(mutex_);
+    out.root = api_.certificate;
+    out.consensus_join = api_.api_url;
+  }
+  const Result<store::Cursor> kept = store_->commit_sync(token_batch(out.token, env::system_clock().wall()));
+  if (!kept.ok()) return kept.error();
+  out.consensus_id.clear();
+  return out;
+}
+
+env::Task<Result<HaState>> NodeImpl::enroll(HaState wanted) {
+  bool removed = false;
+  {
+    const std::lock_guard lock(mutex_);
+    removed = !trouble_.empty();
+  }
+  if (!removed)
+    co_return Error(ErrorCode::kConflict, "this server is a member of a cluster; remove it there first");
+  JoinRequest request;
+  request.places = options_.places;
+  request.consensus_id = env::random_uuid();
+  request.api_url = view().state.api_url;
+  request.hostname = state_.server_hostname;
+  request.listens_on = state_.consensus_address;
+  Result<HaState> joined = co_await join(runtime_, std::move(request), std::move(wanted));
+  if (joined.ok()) options_.restart("this server has joined a cluster");
+  co_return joined;
+}
+
+env::Task<Result<Admission>> NodeImpl::admit(Candidate candidate) {
+  Result<Admission> out = not_serving();
+  co_await env::run_blocking([&] { out = admission(candidate); });
+  co_return out;
+}
+
+Result<Admission> NodeImpl::admission(const Candidate& candidate) {
+  if (!may_answer()) return not_serving();
+  if (Result<void> fine = check_candidate(candidate, roster()); !fine.ok()) return fine.error();
+  if (Result<void> used = use_token(*store_, candidate.token, env::system_clock().wall()); !used.ok())
+    return used.error();
+  RosterMember member{roster().next,     candidate.id,       candidate.key, candidate.address,
+                      candidate.api_url, candidate.observer, false};
+  if (Result<void> added = change(ChangeKind::kAddLearner, member.number, encode_roster_member(member));
+      !added.ok()) {
+    return added.error();
+  }
+  kLog.info("member {} admitted id={} address={}", member.number, member.id, member.address);
+  return Admission{member.number, roster().ha_id, encode_roster(roster())};
+}
+
+env::Task<Result<NodeView>> NodeImpl::remove(std::string id) {
+  Result<NodeView> out = not_serving();
+  co_await env::run_blocking([&] { out = removal(id); });
+  co_return out;
+}
+
+Result<NodeView> NodeImpl::removal(const std::string& id) {
+  if (!may_answer()) return not_serving();
+  const Roster now = roster();
+  const RosterMember* member = now.find_id(id);
+  if (member == nullptr) return Error(ErrorCode::kNotFound, id + " is no member of this cluster");
+  if (member->number == own_.number)
+    return Error(ErrorCode::kConflict, id + " is not passive: only passive members can be removed");
+  NodeView gone;
+  for (const NodeView& node : view().nodes) {
+    if (node.id == id) gone = node;
+  }
+  if (Result<void> done = change(ChangeKind::kRemove, member->number, ""); !done.ok()) return done.error();
+  kLog.info("member {} removed id={}", member->number, id);
+  return gone;
+}
+
+/// The one that is asked for, or the one that holds most, of those that could take over.
+std::optional<MemberId> NodeImpl::successor(std::string_view id) const {
+  const Shown now = shown();
+  std::optional<MemberId> best;
+  uint64_t most = 0;
+  for (const RosterMember& member : roster().members) {
+    const auto progress = now.progress.find(member.number);
+    const bool fits = member.number != own_.number && member.voter && !member.observer &&
+                      progress != now.progress.end() && progress->second.active &&
+                      (id.empty() || member.id == id);
+    if (!fits || (best && progress->second.matched <= most)) continue;
+    best = member.number;
+    most = progress->second.matched;
+  }
+  return best;
+}
+
+env::Task<Result<void>> NodeImpl::hand_over(std::string id) {
+  Result<void> out;
+  co_await env::run_blocking([&] { out = leadership_to(id, kChangePatience); });
+  co_return out;
+}
+
+Result<void> NodeImpl::leadership_to(const std::string& id, env::Duration patience) {
+  if (!shown().active) return not_serving();
+  const std::optional<MemberId> to = successor(id);
+  if (!to) return Error(ErrorCode::kConflict, "no other member could take over now");
+  auto promise = std::make_shared<std::promise<CoreStatus>>();
+  std::future<CoreStatus> future = promise->get_future();
+  calls_.put([this, promise, to] {
+    promise->set_value(member_ ? member_->hand_over(*to) : CoreStatus::kNotLeader);
+  });
+  if (future.get() != CoreStatus::kOk)
+    return Error(ErrorCode::kConflict, "the lead cannot be handed over now: a change is under way");
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (std::chrono::steady_clock::now() < deadline) {
+    const Shown now = shown();
+    if (now.member.role != Role::kLeader && now.member.leader != 0 && now.member.leader != own_.number)
+      return {};
+    std::this_thread::sleep_for(kTick);
+  }
+  return Error(ErrorCode::kTimeout, "nobody took the lead");
+}
+
+void NodeImpl::leave(env::Duration patience) {
+  if (shown().active) (void)leadership_to("", patience);
+}
+
+env::Task<Result<bool>> NodeImpl::fail_over_safe(env::Duration patience) {
+  const env::SteadyTime deadline = env::system_clock().steady() + patience;
+  while (true) {
+    if (!may_answer()) co_return not_serving();
+    const Shown now = shown();
+    for (const RosterMember& member : roster().members) {
+      const auto progress = now.progress.find(member.number);
+      const bool safe = member.number != own_.number && member.voter && !member.observer &&
+                        progress != now.progress.end() && progress->second.active &&
+                        progress->second.matched >= now.member.commit;
+      if (safe) co_return true;
+    }
+    if (env::system_clock().steady() >= deadline) co_return false;
+    co_await env::sleep_for(kTick);
+  }
+}
+
+}  // namespace
+
+Result<bool> is_enrolled(const Places& places) {
+  const Result<std::string> text = env::read_file(places.state());
+  if (!text.ok() && text.error().code == ErrorCode::kNotFound) return false;
+  if (!text.ok()) return text.error();
+  const Result<HaState> state = decode_state(*text);
+  if (!state.ok()) return Error(ErrorCode::kCorrupt, places.state().string() + ": " + state.error().text());
+  return state->valid && state->consensus_enabled;
+}
+
+Result<std::unique_ptr<Node>> open_node(env::Runtime& runtime, NodeOptions options) {
+  const Result<std::string> text = env::read_file(options.places.state());
+  if (!text.ok()) return text.error();
+  Result<HaState> state = decode_state(*text);
+  if (!state.ok()) return state.error();
+  Result<OwnMembers> own = read_members(options.places);
+  if (!own.ok()) return own.error();
+  auto node = std::make_unique<NodeImpl>(runtime, std::move(options), std::move(*state), std::move(*own));
+  if (Result<void> opened = node->open(); !opened.ok()) return opened.error();
+  return std::unique_ptr<Node>(std::move(node));
+}
+
+}  // namespace mullion::cluster

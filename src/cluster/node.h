@@ -1,0 +1,74 @@
+// One member of a cluster as a process: its database, its journal, its lines and its threads.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "cluster/cluster.h"
+#include "store/store.h"
+
+namespace mullion::cluster {
+
+/// Folders and files below the base root.
+struct Places {
+  env::Path base_root;
+  env::Path data() const { return base_root / "data"; }
+  env::Path fetched() const { return base_root / "data.new"; }
+  env::Path state() const { return base_root / "ha-state.json"; }
+  env::Path own() const { return base_root / "cluster"; }
+  env::Path journal() const { return own() / "journal"; }
+  env::Path key() const { return own() / "key.pem"; }
+  env::Path members() const { return own() / "members.json"; }
+  /// There: what is in data() is not of this cluster.
+  env::Path set_aside() const { return own() / "set-aside"; }
+};
+
+struct NodeOptions {
+  Places places;
+  store::Options store;  // but for its sequencer
+  std::string version;
+  uint32_t pace = 1;  // multiplies all times, for long lines
+  /// Asks for a start anew of the whole process; may be called by any thread, more than once.
+  std::function<void(std::string why)> restart;
+};
+
+/// How the API is reached, once that is known.
+struct ApiPlace {
+  std::string api_url, static_url;
+  std::string fingerprint;  // of its certificate
+  std::string certificate;  // DER, base64
+};
+
+/// An enrolled server's side of the cluster. The store lives as long as the node.
+class Node : public Cluster {
+ public:
+  virtual store::Store& store() = 0;
+  virtual void set_api(const ApiPlace& place) = 0;
+  /// Leaves: gives the lead away when it has it and somebody can take it, then takes no part any more. Blocks
+  /// for at most `patience`.
+  virtual void leave(env::Duration patience) = 0;
+};
+
+/// Whether the base root belongs to a member. An error: it cannot be known, and nothing may be started.
+Result<bool> is_enrolled(const Places& places);
+
+/// Opens what enroll() has made. Without a database of the cluster it blocks until a copy was fetched.
+/// kCorrupt: state, key or members cannot be read; kConflict: the address is in use.
+Result<std::unique_ptr<Node>> open_node(env::Runtime& runtime, NodeOptions options);
+
+/// A server without a cluster, which can be made a member.
+struct AloneOptions {
+  Places places;
+  std::string consensus_id;
+  std::string ha_id;
+  std::string hostname;
+  std::string version;
+  std::function<void(std::string why)> restart;  // null: this process cannot, and is not enrolled
+};
+class Alone : public Cluster {
+ public:
+  virtual void set_api(const ApiPlace& place) = 0;
+};
+std::unique_ptr<Alone> make_alone(env::Runtime& runtime, store::Store& store, AloneOptions options);
+
+}  // namespace mullion::cluster

@@ -1,0 +1,288 @@
+// Whole members in one process: real files, real lines over loopback, real time.
+#include "cluster/node.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "cluster/internal/admission.h"
+#include "env/launch.h"
+#include "env/random.h"
+#include "env/scratch_directory.h"
+#include "env/waiting_testing.h"
+#include "net/keyed_stream.h"
+
+namespace mullion::cluster {
+namespace {
+
+using namespace std::chrono_literals;
+
+store::Options small_store(const env::Path& directory) {
+  store::Options out;
+  out.directory = directory;
+  out.map_size = uint64_t{1} << 28;
+  return out;
+}
+
+/// A port that nobody listens on.
+uint16_t free_port(env::Runtime& runtime) {
+  const net::PeerKey key = std::move(net::PeerKey::make().value());
+  return net::listen_keyed(runtime, {.address = "127.0.0.1:0"}, key,
+                           [](net::KeyedStreamPtr) -> env::Task<void> { co_return; })
+      .value()
+      ->port();
+}
+
+struct Machine {
+  std::string name;
+  Places places;
+  std::string address;
+  std::unique_ptr<Node> node;
+  std::atomic<int> restarts{0};
+};
+
+class Nodes : public ::testing::Test {
+ protected:
+  ~Nodes() override {
+    for (auto& machine : machines_) machine->node.reset();
+  }
+
+  template <typename T>
+  T run(env::Task<T> task) {
+    return env::run(runtime_, std::move(task));
+  }
+
+  Machine& add_machine() {
+    auto made = std::make_unique<Machine>();
+    made->name = fmt::format("node-{}", machines_.size() + 1);
+    made->places.base_root = root_.path() / made->name;
+    made->address = fmt::format("127.0.0.1:{}", free_port(runtime_));
+    EXPECT_TRUE(env::make_directories(made->places.base_root).ok());
+    machines_.push_back(std::move(made));
+    return *machines_.back();
+  }
+  JoinRequest request(const Machine& machine) const {
+    return {machine.places, machine.name, "https://127.0.0.1:1", machine.name};
+  }
+  HaState wanted(const Machine& machine) const {
+    HaState out;
+    out.consensus_address = machine.address;
+    out.ha_id = "site";
+    return out;
+  }
+
+  /// A cluster of one, with an object from the time before.
+  Machine& found_first() {
+    Machine& machine = add_machine();
+    auto store = std::move(store::open_store(small_store(machine.places.data())).value());
+    put(*store, "before", "1");
+    const Result<HaState> state = found(request(machine), *store, wanted(machine));
+    EXPECT_TRUE(state.ok()) << (state.ok() ? "" : state.error().text());
+    store.reset();
+    start(machine);
+    return machine;
+  }
+  /// Another member, as an introduction lets it in.
+  Machine& join_another(Machine& active) {
+    Machine& machine = add_machine();
+    admit(active, machine);
+    start(machine);
+    return machine;
+  }
+  void admit(Machine& active, Machine& machine) {
+    const Result<HaState> introduction = run(active.node->introduce());
+    ASSERT_TRUE(introduction.ok()) << introduction.error().text();
+    const net::PeerKey key = std::move(net::PeerKey::make().value());
+    const Result<Admission> admitted =
+        run(active.node->admit({introduction->token, machine.name, key.public_key(), machine.address,
+                                "https://127.0.0.1:1", false}));
+    ASSERT_TRUE(admitted.ok()) << admitted.error().text();
+    ASSERT_TRUE(settle(request(machine), key, *admitted, wanted(machine)).ok());
+  }
+  void start(Machine& machine) {
+    NodeOptions options;
+    options.places = machine.places;
+    options.store = small_store(machine.places.data());
+    options.version = "v1";
+    options.pace = 2;  // machines that test are busy
+    options.restart = [&machine](const std::string&) { ++machine.restarts; };
+    Result<std::unique_ptr<Node>> node = open_node(runtime_, std::move(options));
+    ASSERT_TRUE(node.ok()) << node.error().text();
+    machine.node = std::move(*node);
+    machine.node->set_api({"https://" + machine.name, "http://" + machine.name, "print", "cert"});
+  }
+  void restart(Machine& machine) {
+    machine.node.reset();
+    start(machine);
+  }
+
+  static Result<store::Cursor> try_put(store::Store& store, const std::string& key, std::string body) {
+    store::Batch batch;
+    batch.changes.push_back({{"jobs", "", key}, std::move(body), store::Expect::kAnything, {}});
+    batch.secrets.push_back({"notes", key, "secret " + key});
+    return store.commit_sync(std::move(batch));
+  }
+  static void put(store::Store& store, const std::string& key, std::string body) {
+    const Result<store::Cursor> done = try_put(store, key, std::move(body));
+    EXPECT_TRUE(done.ok()) << (done.ok() ? "" : done.error().text());
+  }
+  static std::string get(Node& node, const std::string& key) {
+    return node.store().snapshot()->get({"jobs", "", key}).value_or("-");
+  }
+  Machine* active() {
+    for (auto& machine : machines_) {
+      if (machine->node && machine->node->view().active) return machine.get();
+    }
+    return nullptr;
+  }
+  bool wait_until_active(const Machine& machine) {
+    return env::eventually([&] { return machine.node->view().active; });
+  }
+  bool wait_for_voters(Machine& machine, size_t count) {
+    return env::eventually([&] {
+      size_t voters = 0;
+      for (const NodeView& node : machine.node->view().nodes) voters += node.voter ? 1 : 0;
+      return voters == count;
+    });
+  }
+  bool wait_until_equal(const Machine& a, const Machine& b) {
+    return env::eventually([&] {
+      return a.node->store().newest() == b.node->store().newest() &&
+             a.node->store().snapshot()->digests() == b.node->store().snapshot()->digests();
+    });
+  }
+  void three_members() {
+    Machine& first = found_first();
+    ASSERT_TRUE(wait_until_active(first));
+    join_another(first);
+    ASSERT_TRUE(wait_for_voters(first, 2));
+    join_another(first);
+    ASSERT_TRUE(wait_for_voters(first, 3));
+  }
+
+  env::ScratchDirectory root_{env::Path(::testing::TempDir()) / ("nodes-" + env::random_uuid())};
+  env::Runtime runtime_{2};
+  std::vector<std::unique_ptr<Machine>> machines_;
+};
+
+TEST_F(Nodes, OneMemberGoesOnWithWhatItHad) {
+  Machine& first = found_first();
+  ASSERT_TRUE(wait_until_active(first));
+  EXPECT_EQ(get(*first.node, "before"), "1");
+  put(first.node->store(), "after", "2");
+  EXPECT_TRUE(first.node->may_answer());
+  restart(first);
+  ASSERT_TRUE(wait_until_active(first));
+  EXPECT_EQ(get(*first.node, "after"), "2");
+  put(first.node->store(), "again", "3");
+}
+
+TEST_F(Nodes, ThreeMembersHoldTheSameAndAFollowerTakesNoCommits) {
+  three_members();
+  Machine& first = *machines_[0];
+  for (int i = 0; i < 50; ++i) put(first.node->store(), fmt::format("k{}", i), "v");
+  for (size_t i = 1; i < 3; ++i) {
+    Machine& other = *machines_[i];
+    ASSERT_TRUE(wait_until_equal(first, other));
+    EXPECT_EQ(other.node->store().snapshot()->secret("notes", "k7"), "secret k7");
+    const Result<store::Cursor> refused = try_put(other.node->store(), "x", "1");
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+    EXPECT_FALSE(other.node->may_answer());
+    ASSERT_TRUE(env::eventually([&] { return other.node->active_elsewhere().has_value(); }));
+    EXPECT_EQ(other.node->active_elsewhere()->api_url, "https://node-1");
+    EXPECT_EQ(other.node->view().active_id, "node-1");
+  }
+  EXPECT_TRUE(*run(first.node->fail_over_safe(5s)));
+}
+
+TEST_F(Nodes, WhatWasAcknowledgedOutlivesTheActiveMember) {
+  three_members();
+  std::vector<std::string> acknowledged;
+  for (int i = 0; i < 30; ++i) {
+    put(machines_[0]->node->store(), fmt::format("k{}", i), "v");
+    acknowledged.push_back(fmt::format("k{}", i));
+  }
+  machines_[0]->node.reset();
+  ASSERT_TRUE(env::eventually([&] { return active() != nullptr; }));
+  Machine& second = *active();
+  for (const std::string& key : acknowledged) EXPECT_EQ(get(*second.node, key), "v") << key;
+  put(second.node->store(), "after", "1");
+  start(*machines_[0]);
+  ASSERT_TRUE(wait_until_equal(second, *machines_[0]));
+  EXPECT_EQ(get(*machines_[0]->node, "after"), "1");
+}
+
+TEST_F(Nodes, TheLeadIsHandedOverWhenAsked) {
+  three_members();
+  ASSERT_TRUE(env::eventually([&] { return *run(machines_[0]->node->fail_over_safe(1s)); }));
+  const Result<void> done = run(machines_[0]->node->hand_over("node-3"));
+  ASSERT_TRUE(done.ok()) << done.error().text();
+  ASSERT_TRUE(wait_until_active(*machines_[2]));
+  EXPECT_FALSE(machines_[0]->node->may_answer());
+  put(machines_[2]->node->store(), "here", "1");
+}
+
+TEST_F(Nodes, AMemberWithoutItsDatabaseFetchesACopy) {
+  three_members();
+  for (int i = 0; i < 20; ++i) put(machines_[0]->node->store(), fmt::format("k{}", i), "v");
+  ASSERT_TRUE(wait_until_equal(*machines_[0], *machines_[2]));
+  machines_[2]->node.reset();
+  ASSERT_TRUE(env::remove_tree(machines_[2]->places.data()).ok());
+  put(machines_[0]->node->store(), "meanwhile", "1");
+  start(*machines_[2]);
+  ASSERT_TRUE(wait_until_equal(*machines_[0], *machines_[2]));
+  put(machines_[0]->node->store(), "later", "1");
+  ASSERT_TRUE(env::eventually([&] { return get(*machines_[2]->node, "later") == "1"; }));
+}
+
+TEST_F(Nodes, AMemberWhoseJournalIsGoneTakesNoPart) {
+  three_members();
+  ASSERT_TRUE(wait_until_equal(*machines_[0], *machines_[2]));
+  machines_[2]->node.reset();
+  ASSERT_TRUE(env::remove_tree(machines_[2]->places.journal()).ok());
+  start(*machines_[2]);
+  EXPECT_THAT(machines_[2]->node->view().trouble, ::testing::HasSubstr("enroll it again"));
+  put(machines_[0]->node->store(), "without", "1");
+}
+
+TEST_F(Nodes, ARemovedMemberIsToldAndComesBackAsAnother) {
+  three_members();
+  const Result<NodeView> gone = run(machines_[0]->node->remove("node-3"));
+  ASSERT_TRUE(gone.ok()) << gone.error().text();
+  EXPECT_EQ(gone->id, "node-3");
+  ASSERT_TRUE(env::eventually([&] { return !machines_[2]->node->view().trouble.empty(); }));
+  EXPECT_EQ(run(machines_[0]->node->remove("node-3")).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(run(machines_[0]->node->remove("node-1")).error().code, ErrorCode::kConflict) << "it serves";
+  put(machines_[0]->node->store(), "k", "v");
+  machines_[2]->node.reset();
+  admit(*machines_[0], *machines_[2]);
+  start(*machines_[2]);
+  ASSERT_TRUE(wait_for_voters(*machines_[0], 3));
+  ASSERT_TRUE(wait_until_equal(*machines_[0], *machines_[2]));
+}
+
+TEST_F(Nodes, ATokenIsGoodOnce) {
+  Machine& first = found_first();
+  ASSERT_TRUE(wait_until_active(first));
+  const Result<HaState> introduction = run(first.node->introduce());
+  ASSERT_TRUE(introduction.ok());
+  const Candidate candidate{introduction->token, "node-2", std::string(64, 'a'), "127.0.0.1:1", "", false};
+  Candidate stranger = candidate;
+  stranger.token = "made up";
+  EXPECT_EQ(run(first.node->admit(stranger)).error().code, ErrorCode::kForbidden);
+  stranger = candidate;
+  stranger.id = "node-1";
+  EXPECT_EQ(run(first.node->admit(stranger)).error().code, ErrorCode::kConflict);
+  EXPECT_TRUE(run(first.node->admit(candidate)).ok());
+  stranger = candidate;
+  stranger.id = "node-9";
+  stranger.key = std::string(64, 'b');
+  stranger.address = "127.0.0.1:2";
+  EXPECT_EQ(run(first.node->admit(stranger)).error().code, ErrorCode::kForbidden);
+}
+
+}  // namespace
+}  // namespace mullion::cluster

@@ -1,0 +1,510 @@
+#include "cluster/peer_link.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <boost/json.hpp>
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <set>
+
+#include "cluster/internal/log.h"
+#include "env/disk.h"
+#include "env/random.h"
+#include "env/scratch_directory.h"
+#include "net/keyed_stream.h"
+#include "store/store.h"
+
+namespace mullion::cluster {
+namespace {
+
+namespace json = boost::json;
+using net::KeyedStreamPtr;
+
+constexpr size_t kFrameHeadSize = 4;  // length of what follows, big-endian
+constexpr uint64_t kLongestHello = 16 << 10;
+constexpr size_t kPiece = 256 << 10;
+constexpr auto kConnectTime = std::chrono::seconds(1);
+constexpr auto kHelloTime = std::chrono::seconds(2);
+constexpr auto kPause = std::chrono::milliseconds(100);  // after a connection that failed
+constexpr auto kStandstill = std::chrono::seconds(10);   // of a frame on its way
+constexpr auto kSilence = std::chrono::seconds(60);      // between frames
+constexpr auto kCopyStandstill = std::chrono::seconds(60);
+constexpr char kFrame = 'F';
+constexpr char kFacts = 'I';
+constexpr const char* kDatabaseFile = "data.mdb";
+
+enum class LineKind { kSmall, kBulk };
+std::string_view word_of(LineKind kind) { return kind == LineKind::kBulk ? "bulk" : "small"; }
+
+std::string head_of(uint64_t size) {
+  std::string out;
+  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>(size >> shift));
+  return out;
+}
+
+std::string facts_json(const PeerFacts& facts, std::string_view kind) {
+  return json::serialize(json::object{{"kind", kind},
+                                      {"api_url", facts.api_url},
+                                      {"static_url", facts.static_url},
+                                      {"fingerprint", facts.fingerprint},
+                                      {"version", facts.version},
+                                      {"active", facts.active},
+                                      {"term", facts.term}});
+}
+
+struct Hello {
+  std::string kind;
+  PeerFacts facts;
+};
+
+std::optional<Hello> read_hello(std::string_view text) {
+  try {
+    const json::value value = json::parse(json::string_view(text.data(), text.size()));
+    const json::object& object = value.as_object();
+    const auto word = [&object](std::string_view name) { return std::string(object.at(name).as_string()); };
+    return Hello{word("kind"),
+                 {word("api_url"), word("static_url"), word("fingerprint"), word("version"),
+                  object.at("active").as_bool(), object.at("term").to_number<uint64_t>()}};
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
+/// A text with its length before it; kTooLarge beyond `limit`. Memory is taken as bytes arrive.
+env::Task<Result<std::string>> read_text(net::KeyedStream& stream, uint64_t limit, env::Duration patience) {
+  std::array<char, kFrameHeadSize> head{};
+  const Result<void> began = co_await stream.read(head.data(), head.size(), patience);
+  if (!began) co_return began.error();
+  uint64_t size = 0;
+  for (const char byte : head) size = size << 8 | static_cast<uint8_t>(byte);
+  if (size > limit) co_return Error(ErrorCode::kTooLarge, fmt::format("a frame of {} bytes", size));
+  std::string out;
+  while (out.size() < size) {
+    const size_t begin = out.size();
+    out.resize(std::min<uint64_t>(size, begin + kPiece));
+    const Result<void> got = co_await stream.read(out.data() + begin, out.size() - begin, kStandstill);
+    if (!got) co_return got.error();
+  }
+  co_return out;
+}
+
+env::Task<Result<void>> write_text(net::KeyedStream& stream, std::string_view text) {
+  const std::string head = head_of(text.size());
+  Result<void> written = co_await stream.write(head, text, kStandstill);
+  co_return written;
+}
+
+json::object place_json(const store::AgreedState& state, uint64_t size) {
+  return {{"index", state.place.index}, {"term", state.place.term}, {"size", size}};
+}
+
+}  // namespace
+
+/// One direction to one peer on one kind of connection.
+struct OutgoingLine {
+  MemberId to = 0;
+  LineKind kind = LineKind::kSmall;
+  std::mutex mutex;  // guards what follows
+  std::string address, key;
+  bool retired = false;  // another member has the address now
+  std::deque<std::string> queue;
+  uint64_t bytes = 0;
+  env::Signal filled;
+};
+
+class PeerLink::Implementation : public std::enable_shared_from_this<Implementation> {
+ public:
+  Implementation(const Options& options, net::PeerKey key, Events events)
+      : options_(options), key_(std::move(key)), events_(std::move(events)) {}
+
+  Result<void> listen() {
+    auto made = net::listen_keyed(runtime_, {.address = options_.address}, key_,
+                                  [this](KeyedStreamPtr stream) { return serve(std::move(stream)); });
+    if (!made) return made.error();
+    listener_ = std::move(*made);
+    return {};
+  }
+
+  void stop() {
+    if (stopping_.exchange(true)) return;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto& stream : outgoing_) stream->abort();
+    }
+    listener_.reset();
+    tasks_.stop();
+    runtime_.stop();
+  }
+
+  void send(MemberId to, bool bulk, std::string frame) {
+    std::shared_ptr<OutgoingLine> line;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = lines_.find({to, bulk ? LineKind::kBulk : LineKind::kSmall});
+      if (found == lines_.end()) return;
+      line = found->second;
+    }
+    put(*line, kFrame, frame);
+  }
+
+  void set_peers(const std::vector<PeerAddress>& peers) {
+    const std::lock_guard lock(mutex_);
+    members_.clear();
+    for (const PeerAddress& peer : peers) {
+      if (peer.number == options_.own) continue;
+      members_.insert(peer.number);
+      numbers_[peer.key] = peer.number;
+      retire_others_at(peer);
+      for (const LineKind kind : {LineKind::kSmall, LineKind::kBulk}) set_line(peer, kind);
+    }
+  }
+
+  void set_facts(const PeerFacts& facts) {
+    std::vector<std::shared_ptr<OutgoingLine>> lines;
+    {
+      const std::lock_guard lock(mutex_);
+      if (own_facts_ == facts) return;
+      own_facts_ = facts;
+      for (const auto& [key, line] : lines_) {
+        if (key.second == LineKind::kSmall) lines.push_back(line);
+      }
+    }
+    for (const auto& line : lines) put(*line, kFacts, facts_json(facts, "facts"));
+  }
+
+  std::map<MemberId, PeerFacts> facts() const {
+    const std::lock_guard lock(mutex_);
+    return facts_;
+  }
+  uint16_t port() const { return listener_ ? listener_->port() : 0; }
+
+  Result<FetchedCopy> fetch_copy(MemberId from, const env::Path& directory) {
+    if (stopping_) return Error(ErrorCode::kCancelled, "stopping");
+    auto done = std::make_shared<std::promise<Result<FetchedCopy>>>();
+    std::future<Result<FetchedCopy>> future = done->get_future();
+    tasks_.spawn("fetch copy", [this, done, from, directory] { return run_fetch(done, from, directory); });
+    done.reset();
+    try {
+      return future.get();
+    } catch (const std::future_error&) {  // the work was dropped: the link stops
+      return Error(ErrorCode::kCancelled, "stopping");
+    }
+  }
+
+ private:
+  using LineKey = std::pair<MemberId, LineKind>;
+
+  void put(OutgoingLine& line, char kind, const std::string& text) {
+    {
+      const std::lock_guard lock(line.mutex);
+      if (line.bytes + text.size() > options_.queue_bytes && !line.queue.empty()) return;  // lost
+      line.bytes += text.size() + 1;
+      line.queue.push_back(kind + text);
+    }
+    line.filled.notify_all();
+  }
+
+  /// `mutex_` is held.
+  void retire_others_at(const PeerAddress& peer) {
+    for (const auto& [key, line] : lines_) {
+      const std::lock_guard lock(line->mutex);
+      if (key.first != peer.number && line->address == peer.address) line->retired = true;
+    }
+  }
+
+  /// `mutex_` is held.
+  void set_line(const PeerAddress& peer, LineKind kind) {
+    std::shared_ptr<OutgoingLine>& line = lines_[{peer.number, kind}];
+    const bool fresh = line == nullptr;
+    if (fresh) line = std::make_shared<OutgoingLine>();
+    line->to = peer.number;
+    line->kind = kind;
+    {
+      const std::lock_guard lock(line->mutex);
+      line->address = peer.address;
+      line->key = peer.key;
+    }
+    if (fresh) tasks_.spawn("line", [this, line] { return run_line(line); });
+  }
+
+  env::Task<Result<KeyedStreamPtr>> connect(OutgoingLine& line, std::string kind) {
+    std::string address, key;
+    {
+      const std::lock_guard lock(line.mutex);
+      address = line.address;
+      key = line.key;
+    }
+    Result<KeyedStreamPtr> stream = co_await net::connect_keyed(runtime_, address, key_, kConnectTime);
+    if (!stream) co_return stream.error();
+    if ((*stream)->peer_key() != key)
+      co_return Error(ErrorCode::kForbidden, fmt::format("{} shows another key than the member's", address));
+    std::string hello;
+    {
+      const std::lock_guard lock(mutex_);
+      hello = facts_json(own_facts_, kind);
+      if (stopping_) co_return Error(ErrorCode::kCancelled, "stopping");
+      outgoing_.insert(*stream);
+    }
+    const Result<void> said = co_await write_text(**stream, hello);
+    if (said) co_return *stream;
+    forget(*stream);
+    co_return said.error();
+  }
+
+  void forget(const KeyedStreamPtr& stream) {
+    const std::lock_guard lock(mutex_);
+    outgoing_.erase(stream);
+  }
+
+  env::Task<void> run_line(std::shared_ptr<OutgoingLine> line) {
+    while (!stopping_ && !is_retired(*line)) {
+      const Result<KeyedStreamPtr> stream = co_await connect(*line, std::string(word_of(line->kind)));
+      if (stream) {
+        co_await write_frames(*line, **stream);
+        (*stream)->abort();
+        forget(*stream);
+        if (line->kind == LineKind::kBulk) events_.broken(line->to);
+      }
+      clear(*line);  // what waited is stale by now
+      const bool goes_on = co_await env::sleep_for(kPause);
+      if (!goes_on) co_return;
+    }
+  }
+
+  static bool is_retired(OutgoingLine& line) {
+    const std::lock_guard lock(line.mutex);
+    return line.retired;
+  }
+
+  static void clear(OutgoingLine& line) {
+    const std::lock_guard lock(line.mutex);
+    line.queue.clear();
+    line.bytes = 0;
+  }
+
+  env::Task<void> write_frames(OutgoingLine& line, net::KeyedStream& stream) {
+    while (!stopping_) {
+      const uint64_t seen = line.filled.version();
+      std::string frame;
+      {
+        const std::lock_guard lock(line.mutex);
+        if (!line.queue.empty()) {
+          frame = std::move(line.queue.front());
+          line.queue.pop_front();
+          line.bytes -= std::min<uint64_t>(line.bytes, frame.size());
+        }
+      }
+      if (frame.empty()) {
+        co_await line.filled.wait(seen, std::chrono::seconds(1));
+        continue;
+      }
+      const Result<void> written = co_await write_text(stream, frame);
+      if (!written) co_return;
+    }
+  }
+
+  MemberId number_of(const std::string& key) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = numbers_.find(key);
+    return found == numbers_.end() ? 0 : found->second;
+  }
+
+  bool is_member(MemberId number) const {
+    const std::lock_guard lock(mutex_);
+    return members_.contains(number);
+  }
+
+  env::Task<void> serve(KeyedStreamPtr stream) {
+    const MemberId from = number_of(stream->peer_key());
+    if (from == 0) co_return;  // a stranger
+    const Result<std::string> text = co_await read_text(*stream, kLongestHello, kHelloTime);
+    if (!text) co_return;
+    std::optional<Hello> hello = read_hello(*text);
+    if (!hello) co_return;
+    if (hello->kind == "copy") {
+      if (is_member(from)) co_await serve_copy(*stream, from);
+      co_return;
+    }
+    const bool small = hello->kind == word_of(LineKind::kSmall);
+    if (small) note(from, hello->facts);
+    co_await read_frames(*stream, from, small ? options_.small_frame : options_.bulk_frame);
+    if (!small) co_return;
+    hello->facts.active = false;
+    note_gone(from);
+  }
+
+  void note(MemberId from, const PeerFacts& facts) {
+    {
+      const std::lock_guard lock(mutex_);
+      facts_[from] = facts;
+    }
+    events_.facts(from, facts);
+  }
+  void note_gone(MemberId from) {
+    PeerFacts known;
+    {
+      const std::lock_guard lock(mutex_);
+      known = facts_[from];
+    }
+    known.active = false;
+    note(from, known);
+  }
+
+  env::Task<void> read_frames(net::KeyedStream& stream, MemberId from, uint64_t limit) {
+    while (!stopping_) {
+      Result<std::string> text = co_await read_text(stream, limit, kSilence);
+      if (!text || text->empty()) co_return;
+      const char kind = text->front();
+      if (kind == kFrame) {
+        events_.frame(from, text->substr(1));
+      } else if (kind == kFacts) {
+        const std::optional<Hello> hello = read_hello(std::string_view(*text).substr(1));
+        if (!hello) co_return;
+        note(from, hello->facts);
+      } else {
+        co_return;
+      }
+    }
+  }
+
+  /// One at a time leaves this member: each holds pages of the database and the line.
+  env::Task<void> serve_copy(net::KeyedStream& stream, MemberId to) {
+    if (copying_.exchange(true)) co_return;
+    std::optional<Result<store::AgreedState>> made;
+    const auto scratch = std::make_shared<env::ScratchDirectory>(options_.scratch /
+                                                                 fmt::format("copy-{}", env::random_uuid()));
+    co_await env::run_blocking([&] { made = events_.make_copy(scratch->path()); });
+    if (made && made->ok()) {
+      const Result<void> sent = co_await send_copy(stream, **made, scratch->path() / kDatabaseFile);
+      kLog.info("copy of the database for member {} {}", to, sent ? "sent" : sent.error().text());
+    } else if (made) {
+      kLog.warn("no copy of the database for member {}: {}", to, made->error().text());
+    }
+    copying_ = false;
+  }
+
+  env::Task<Result<void>> send_copy(net::KeyedStream& stream, store::AgreedState state, env::Path path) {
+    std::error_code failure;
+    const uint64_t size = std::filesystem::file_size(path, failure);
+    std::ifstream file(path, std::ios::binary);
+    Result<void> sent = co_await write_text(stream, json::serialize(place_json(state, size)));
+    std::string piece(kPiece, '\0');
+    for (uint64_t left = size; sent.ok() && left > 0;) {
+      const size_t wanted = std::min<uint64_t>(left, piece.size());
+      bool read = false;
+      co_await env::run_blocking(
+          [&] { read = bool(file.read(piece.data(), static_cast<std::streamsize>(wanted))); });
+      if (!read) co_return Error(ErrorCode::kInternal, "the copy cannot be read");
+      const std::string_view bytes(piece.data(), wanted);
+      const std::string_view nothing;
+      sent = co_await stream.write(bytes, nothing, kCopyStandstill);
+      left -= wanted;
+    }
+    co_return sent;
+  }
+
+  env::Task<void> run_fetch(std::shared_ptr<std::promise<Result<FetchedCopy>>> done, MemberId from,
+                            env::Path directory) {
+    Result<FetchedCopy> copy = co_await fetch(from, std::move(directory));
+    done->set_value(std::move(copy));
+  }
+
+  env::Task<Result<FetchedCopy>> fetch(MemberId from, env::Path directory) {
+    std::shared_ptr<OutgoingLine> line;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = lines_.find({from, LineKind::kBulk});
+      if (found != lines_.end()) line = found->second;
+    }
+    if (!line) co_return Error(ErrorCode::kNotFound, fmt::format("member {} is not known", from));
+    Result<KeyedStreamPtr> stream = co_await connect(*line, "copy");
+    if (!stream) co_return stream.error();
+    Result<FetchedCopy> copy = co_await receive(**stream, directory);
+    forget(*stream);
+    co_return copy;
+  }
+
+  env::Task<Result<FetchedCopy>> receive(net::KeyedStream& stream, env::Path directory) {
+    const Result<std::string> head = co_await read_text(stream, kLongestHello, kCopyStandstill);
+    if (!head) co_return head.error();
+    uint64_t size = 0;
+    try {
+      size = json::parse(*head).as_object().at("size").to_number<uint64_t>();
+    } catch (const std::exception& failure) {
+      co_return Error(ErrorCode::kCorrupt, failure.what());
+    }
+    const env::Path path = directory / kDatabaseFile;
+    std::ofstream file(path, std::ios::binary | std::ios::trunc);
+    std::string piece(kPiece, '\0');
+    for (uint64_t left = size; left > 0;) {
+      const size_t wanted = std::min<uint64_t>(left, piece.size());
+      const Result<void> got = co_await stream.read(piece.data(), wanted, kCopyStandstill);
+      if (!got) co_return got.error();
+      bool kept = false;
+      co_await env::run_blocking(
+          [&] { kept = bool(file.write(piece.data(), static_cast<std::streamsize>(wanted))); });
+      if (!kept) co_return Error(ErrorCode::kInsufficientStorage, "the copy cannot be written");
+      left -= wanted;
+    }
+    file.close();
+    Result<FetchedCopy> out = Error(ErrorCode::kInternal, "the copy cannot be synced");
+    co_await env::run_blocking([&] { out = check_copy(path); });
+    co_return out;
+  }
+
+  static Result<FetchedCopy> check_copy(const env::Path& path) {
+    if (const Result<void> synced = env::sync_file(path); !synced.ok()) return synced.error();
+    Result<FetchedCopy> state = store::read_agreed(path.parent_path());
+    if (state.ok() && state->place.index == 0)
+      return Error(ErrorCode::kCorrupt, "the copy is of no database of a cluster");
+    return state;
+  }
+
+  const Options options_;
+  const net::PeerKey key_;
+  const Events events_;
+  mutable std::mutex mutex_;  // guards what follows
+  std::map<LineKey, std::shared_ptr<OutgoingLine>> lines_;
+  std::map<std::string, MemberId> numbers_;  // by key, of those who were members since the start too
+  std::set<MemberId> members_;
+  std::map<MemberId, PeerFacts> facts_;
+  PeerFacts own_facts_;
+  std::set<KeyedStreamPtr> outgoing_;
+
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> copying_{false};
+  env::Runtime runtime_{2};  // of its own, so that no request delays a heartbeat
+  env::TaskGroup tasks_{runtime_.executor(), "member lines"};
+  std::unique_ptr<net::KeyedListener> listener_;
+};
+
+PeerLink::PeerLink(std::shared_ptr<Implementation> implementation)
+    : implementation_(std::move(implementation)) {}
+
+PeerLink::~PeerLink() { implementation_->stop(); }
+
+Result<std::unique_ptr<PeerLink>> PeerLink::open(const Options& options, net::PeerKey key, Events events) {
+  auto made = std::make_shared<Implementation>(options, std::move(key), std::move(events));
+  if (const Result<void> listening = made->listen(); !listening.ok()) {
+    made->stop();
+    return listening.error();
+  }
+  return std::unique_ptr<PeerLink>(new PeerLink(std::move(made)));
+}
+
+void PeerLink::send(MemberId to, bool bulk, std::string frame) {
+  implementation_->send(to, bulk, std::move(frame));
+}
+void PeerLink::set_peers(const std::vector<PeerAddress>& peers) { implementation_->set_peers(peers); }
+void PeerLink::set_facts(const PeerFacts& facts) { implementation_->set_facts(facts); }
+std::map<MemberId, PeerFacts> PeerLink::facts() const { return implementation_->facts(); }
+uint16_t PeerLink::port() const { return implementation_->port(); }
+Result<FetchedCopy> PeerLink::fetch_copy(MemberId from, const env::Path& directory) {
+  return implementation_->fetch_copy(from, directory);
+}
+void PeerLink::stop() { implementation_->stop(); }
+
+}  // namespace mullion::cluster

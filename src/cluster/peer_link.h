@@ -1,0 +1,86 @@
+// The lines to the other members: two connections for each direction of each pair, TLS both ways.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cluster/member.h"
+#include "env/runtime.h"
+#include "net/peer_key.h"
+#include "store/sequencer.h"
+
+namespace mullion::cluster {
+
+/// What a member says of itself on each connection; it is believed because of the key.
+struct PeerFacts {
+  std::string api_url;      // of its API, as others reach it
+  std::string static_url;   // of its port of files
+  std::string fingerprint;  // of the API's certificate, hex
+  std::string version;
+  bool active = false;  // it serves
+  uint64_t term = 0;    // of which it says so
+  bool operator==(const PeerFacts&) const = default;
+};
+
+/// Where a member listens, and the key that it must show.
+struct PeerAddress {
+  MemberId number = 0;
+  std::string key;
+  std::string address;
+};
+
+/// A database that was fetched: `data.mdb` in the folder asked for.
+using FetchedCopy = store::AgreedState;
+
+/// Thread-safe. Frames wait for at most a few seconds and are lost then: who sends them sends them again.
+class PeerLink final : public Link {
+ public:
+  struct Options {
+    MemberId own = 0;
+    std::string address;  // "IP:port" to listen on
+    uint64_t queue_bytes = uint64_t{64} << 20;
+    uint64_t small_frame = uint64_t{1} << 20;
+    uint64_t bulk_frame = uint64_t{640} << 20;
+    env::Path scratch;  // folder for copies on their way out
+  };
+  /// Called on threads of the link's own runtime; must not block.
+  struct Events {
+    std::function<void(MemberId from, std::string frame)> frame;
+    std::function<void(MemberId to)> broken;                     // the bulk connection ended
+    std::function<void(MemberId from, const PeerFacts&)> facts;  // also when the peer is gone: not active
+    /// Makes a copy of the database in the folder; on a thread that may block.
+    std::function<Result<store::AgreedState>(const env::Path&)> make_copy;
+  };
+
+  /// kInvalid, kConflict: the address cannot be listened on.
+  static Result<std::unique_ptr<PeerLink>> open(const Options& options, net::PeerKey key, Events events);
+  PeerLink(const PeerLink&) = delete;
+  PeerLink& operator=(const PeerLink&) = delete;
+  /// Ends all connections and waits: not from its own threads.
+  ~PeerLink() override;
+
+  void send(MemberId to, bool bulk, std::string frame) override;
+  /// Members are added and get other addresses. Who is left out is still heard and answered as long as this
+  /// process runs, so that it can be told that it was removed.
+  void set_peers(const std::vector<PeerAddress>& peers);
+  void set_facts(const PeerFacts& facts);
+  /// What peers said last.
+  std::map<MemberId, PeerFacts> facts() const;
+  uint16_t port() const;
+  /// Blocks until the peer's database is in `directory`, synced; what fails leaves what there is.
+  Result<FetchedCopy> fetch_copy(MemberId from, const env::Path& directory);
+  /// Breaks off fetch_copy() and serves no more.
+  void stop();
+
+ private:
+  class Implementation;
+  explicit PeerLink(std::shared_ptr<Implementation> implementation);
+  std::shared_ptr<Implementation> implementation_;
+};
+
+}  // namespace mullion::cluster

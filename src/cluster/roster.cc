@@ -1,0 +1,104 @@
+#include "cluster/roster.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+namespace mullion::cluster {
+namespace {
+
+namespace json = boost::json;
+
+json::object to_json(const RosterMember& member) {
+  return {{"number", member.number},   {"id", member.id},           {"key", member.key},
+          {"address", member.address}, {"api_url", member.api_url}, {"observer", member.observer},
+          {"voter", member.voter}};
+}
+
+/// Throws what boost throws when a member is absent or of another kind.
+RosterMember member_of(const json::value& value) {
+  const json::object& object = value.as_object();
+  const auto text = [&object](std::string_view name) { return std::string(object.at(name).as_string()); };
+  return {object.at("number").to_number<MemberId>(),
+          text("id"),
+          text("key"),
+          text("address"),
+          text("api_url"),
+          object.at("observer").as_bool(),
+          object.at("voter").as_bool()};
+}
+
+template <typename Read>
+auto read_or_corrupt(std::string_view text, Read read) -> Result<decltype(read(json::value()))> {
+  try {
+    return read(json::parse(json::string_view(text.data(), text.size())));
+  } catch (const std::exception& failure) {
+    return Error(ErrorCode::kCorrupt, std::string("the list of members cannot be read: ") + failure.what());
+  }
+}
+
+}  // namespace
+
+const RosterMember* Roster::find(MemberId number) const {
+  const auto found = std::ranges::find(members, number, &RosterMember::number);
+  return found == members.end() ? nullptr : &*found;
+}
+
+const RosterMember* Roster::find_id(std::string_view id) const {
+  const auto found = std::ranges::find(members, id, &RosterMember::id);
+  return found == members.end() ? nullptr : &*found;
+}
+
+std::map<MemberId, bool> Roster::others(MemberId own) const {
+  std::map<MemberId, bool> out;
+  for (const RosterMember& member : members) {
+    if (member.number != own) out[member.number] = member.observer;
+  }
+  return out;
+}
+
+std::string encode_roster(const Roster& roster) {
+  json::array members;
+  for (const RosterMember& member : roster.members) members.push_back(to_json(member));
+  return json::serialize(
+      json::object{{"ha_id", roster.ha_id}, {"next", roster.next}, {"members", std::move(members)}});
+}
+
+Result<Roster> decode_roster(std::string_view text) {
+  return read_or_corrupt(text, [](const json::value& value) {
+    const json::object& object = value.as_object();
+    Roster out;
+    out.ha_id = std::string(object.at("ha_id").as_string());
+    out.next = object.at("next").to_number<MemberId>();
+    for (const json::value& member : object.at("members").as_array())
+      out.members.push_back(member_of(member));
+    return out;
+  });
+}
+
+std::string encode_roster_member(const RosterMember& member) { return json::serialize(to_json(member)); }
+
+Result<RosterMember> decode_roster_member(std::string_view text) { return read_or_corrupt(text, member_of); }
+
+Roster changed(Roster roster, const MemberChange& change) {
+  const auto known = std::ranges::find(roster.members, change.id, &RosterMember::number);
+  switch (change.kind) {
+    case ChangeKind::kAddLearner: {
+      Result<RosterMember> added = decode_roster_member(change.context);
+      if (!added.ok() || known != roster.members.end()) return roster;
+      added->number = change.id;
+      added->voter = false;
+      roster.members.push_back(std::move(*added));
+      roster.next = std::max(roster.next, change.id + 1);
+      return roster;
+    }
+    case ChangeKind::kPromote:
+      if (known != roster.members.end()) known->voter = true;
+      return roster;
+    case ChangeKind::kRemove:
+      if (known != roster.members.end()) roster.members.erase(known);
+      return roster;
+  }
+  return roster;
+}
+
+}  // namespace mullion::cluster
