@@ -10,8 +10,8 @@
 namespace mullion::api {
 
 inline constexpr std::string_view kProtocolHeader = "Sec-WebSocket-Protocol";
-/// What the answer to a browser's websocket names, beside whose token it offers: one that names none of those offered
-/// ends the connection.
+/// What the answer to a browser's websocket names, beside whose token it offers: one that names none of those
+/// offered ends the connection.
 inline constexpr std::string_view kSubProtocol = "mullion.v1";
 bool offers_sub_protocol(const net::Request& request);
 
