@@ -114,11 +114,6 @@ Result<json::object> object_of(const std::string& body) {
   return std::move(value.get_object());
 }
 
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* found = object.if_contains(name);
-  return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
-}
-
 }  // namespace
 
 /// A name-based UUID (RFC 4122: variant 1, version 5 by its shape; the hash is ours): clients of v4.8 read it
@@ -216,11 +211,11 @@ env::Task<Result<net::Response>> admit(cluster::Cluster& cluster, std::string bo
   const Result<json::object> object = object_of(body);
   if (!object) co_return object.error();
   cluster::Candidate candidate;
-  candidate.token = text_of(*object, "Token");
-  candidate.id = text_of(*object, "ConsensusID");
-  candidate.key = text_of(*object, "Key");
-  candidate.address = text_of(*object, "ConsensusAddr");
-  candidate.api_url = text_of(*object, "ApiUrl");
+  candidate.token = model::text_member(*object, "Token");
+  candidate.id = model::text_member(*object, "ConsensusID");
+  candidate.key = model::text_member(*object, "Key");
+  candidate.address = model::text_member(*object, "ConsensusAddr");
+  candidate.api_url = model::text_member(*object, "ApiUrl");
   const json::value* observer = object->if_contains("Observer");
   candidate.observer = observer != nullptr && observer->is_bool() && observer->get_bool();
   Result<cluster::Admission> admitted = co_await cluster.admit(std::move(candidate));
