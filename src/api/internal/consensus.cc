@@ -8,6 +8,7 @@
 #include "api/internal/handlers.h"
 #include "api/internal/log.h"
 #include "base/digest.h"
+#include "model/members.h"
 
 namespace mullion::api {
 namespace {
