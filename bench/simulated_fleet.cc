@@ -79,6 +79,15 @@ class SimulatedStore final : public store::Store {
   Result<void> apply(const std::vector<store::Command>&) override {
     return Error(ErrorCode::kInternal, "simulated");
   }
+  Result<void> apply(const std::vector<store::Command>&, const store::AgreedStep&) override { return {}; }
+  Result<void> step(const std::function<Result<store::AgreedStep>()>&) override { return {}; }
+  store::AgreedState agreed() const override { return {}; }
+  Result<store::AgreedState> copy(const env::Path&) const override {
+    return Error(ErrorCode::kInternal, "simulated");
+  }
+  Result<store::ObjectHistory> history(const store::ObjectId&, size_t, size_t) const override {
+    return Error(ErrorCode::kInternal, "simulated");
+  }
   void show_replicas(bool) override {}
   bool replicas_shown() const override { return true; }
   Result<void> drop_owner(std::string_view) override { return {}; }
@@ -135,6 +144,9 @@ class SimulatedSnapshot final : public store::Snapshot {
     return std::nullopt;
   }
   Result<store::QueryResult> query(const store::Query&) const override {
+    return Error(ErrorCode::kInternal, "simulated");
+  }
+  Result<store::GroupResult> group(const store::Grouping&) const override {
     return Error(ErrorCode::kInternal, "simulated");
   }
 
