@@ -78,6 +78,7 @@ Result<OwnMembers> read_members(const Places& places) {
 
 std::vector<PeerAddress> addresses(const Roster& roster) {
   std::vector<PeerAddress> out;
+  out.reserve(roster.members.size());
   for (const RosterMember& member : roster.members)
     out.push_back({member.number, member.key, member.address});
   return out;

@@ -102,6 +102,7 @@ void FleetPlan::add_unplanned(std::string endpoint, std::string reason) {
 json::object FleetPlan::show(const std::string& own_id, const Parents& parents) const {
   LinkLoad all(parents, own_id);
   std::vector<const Group*> order;
+  order.reserve(groups_.size());
   for (const auto& [key, group] : groups_) order.push_back(&group);
   std::ranges::stable_sort(order, std::ranges::greater(),
                            [](const Group* group) { return group->endpoints.size(); });

@@ -349,8 +349,9 @@ void TypeIndex::in_column_order(const RowSet& matching, const Order& order, cons
     std::erase_if(rows, [&](uint32_t row) {
       const std::optional<std::string> value =
           values[row] == nullptr ? std::nullopt : std::optional(*values[row]);
-      const auto compared = std::tie(value, rows_[row]->first) <=> std::tie(order.after_value, *order.after);
-      return order.reverse ? compared >= 0 : compared <= 0;
+      const auto here = std::tie(value, rows_[row]->first);
+      const auto after = std::tie(order.after_value, *order.after);
+      return order.reverse ? here >= after : here <= after;
     });
   }
   const auto middle =

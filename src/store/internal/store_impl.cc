@@ -198,15 +198,16 @@ void StoreImpl::commit(Batch batch, CommitCallback done) {
     waiting.prepared.compressed.push_back(std::move(compressed));
   }
   waiting.done = std::move(done);
-  bool queued = false;
-  {
-    std::lock_guard lock(queue_mutex_);
-    queued = !closing_;
-    if (queued) queue_.push_back(std::move(waiting));
-  }
-  if (!queued) return waiting.done(Error(ErrorCode::kUnavailable, "the server is stopping"));
+  if (!enqueue(waiting)) return waiting.done(Error(ErrorCode::kUnavailable, "the server is stopping"));
   if (options_.writer) return options_.writer([this] { (void)write_waiting(); });
   queue_filled_.notify_one();
+}
+
+bool StoreImpl::enqueue(Waiting& waiting) {
+  std::lock_guard lock(queue_mutex_);
+  if (closing_) return false;
+  queue_.push_back(std::move(waiting));
+  return true;
 }
 
 void StoreImpl::run_writer() {

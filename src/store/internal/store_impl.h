@@ -84,6 +84,8 @@ class StoreImpl final : public Store {
   Result<void> drop_objects_of(std::string_view owner);
   Result<void> copy_to(const env::Path& directory) const;
   Result<void> create(WriteTransaction& transaction);
+  /// False when the store is closing; then `waiting` is left as it is.
+  bool enqueue(Waiting& waiting);
   void run_writer();
   /// Takes a group of what waits and writes it; false when nothing waits.
   bool write_waiting();
