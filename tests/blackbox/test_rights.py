@@ -306,6 +306,7 @@ CALLS = {
     ("GET", "/{prefix}/{id}/actions"): (generic, 200), ("GET", "/{prefix}/{id}/actions/{command}"): (generic, 404),
     ("POST", "/{prefix}/{id}/actions/{command}"): (generic, 404),
     ("GET", "/{prefix}/{id}/plugin_actions"): (generic, 200),
+    ("GET", "/{prefix}/{id}/history"): (generic, 200), ("GET", "/connections"): (PLAIN, 200),
     ("GET", "/{prefix}/{id}/plugin_actions/{command}"): (generic, 404),
     ("POST", "/{prefix}/{id}/plugin_actions/{command}"): (generic, 404),
     ("GET", "/{prefix}"): (generic, 200), ("POST", "/{prefix}"): (generic, 201),
