@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// Real servers and a real browser: one file after the other, because they share two cores.
+// Real servers and a real browser: two files at a time, as they share two cores.
 export default defineConfig({
-  test: { include: ['tests/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 120_000, fileParallelism: false },
+  test: { include: ['tests/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 120_000, fileParallelism: true, maxWorkers: 2, minWorkers: 1 },
 });

@@ -18,7 +18,7 @@ TEST(Descriptors, AreSortedAndFound) {
     EXPECT_NE(type.find_field(type.key_field), nullptr) << type.prefix;
     EXPECT_EQ(type.find_field("Endpoint"), nullptr);
   }
-  EXPECT_EQ(object_types().size(), 25u);
+  EXPECT_EQ(object_types().size(), 27u);
   EXPECT_EQ(find_object_type("nonsense"), nullptr);
   EXPECT_EQ(find_object_type(""), nullptr);
   EXPECT_NE(find_nested_type("TemplateInfo"), nullptr);

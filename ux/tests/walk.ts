@@ -10,6 +10,7 @@ export async function furnish(server: Server): Promise<Record<string, string>> {
   await server.create('profiles', { Name: 'walk', Description: 'walked over' });
   await server.create('endpoints', { Id: 'walk-edge' });
   await server.create('version_sets', { Id: 'walk-set' });
+  await server.create('params', { Name: 'walk-param', Schema: { type: 'string' } });
   await server.create('tenants', { Name: 'walk-tenant', Members: { machines: [machine['Uuid']] } });
   await server.call('POST', 'files/walk/readme.txt', { text: 'walked over' });
   return {
@@ -18,6 +19,7 @@ export async function furnish(server: Server): Promise<Record<string, string>> {
     'jobs/:key': `jobs/${String(job['Uuid'])}`,
     'version-sets/:key': 'version-sets/walk-set',
     'version-sets/:key/edit': 'version-sets/walk-set/edit',
+    'params/:key': 'params/walk-param',
     'rollouts/:key': 'rollouts/nowhere',
     'catalog/:key': 'catalog/nowhere',
     'files/*path': 'files/walk',

@@ -30,6 +30,7 @@ test('a write goes to its owner, then the owner is lost: stale is marked, and th
   await page.getByRole('gridcell', { name: 'A', exact: true }).waitFor();
   await page.getByRole('grid').focus();
   await page.keyboard.press('Enter');
+  await page.getByRole('tab', { name: 'Form' }).click();
   await page.getByLabel('Description', { exact: true }).fill('through the manager');
   await page.keyboard.press('Control+Enter');
   await page.locator('[data-outcome]').filter({ hasText: /done|written at A/ }).waitFor();
@@ -46,7 +47,7 @@ test('a write goes to its owner, then the owner is lost: stale is marked, and th
 
   page.once('dialog', (dialog) => void dialog.accept());
   await page.goto(`${manager.url}/ux/machines?Endpoint=A`);
-  await page.getByText(/A is up to .* old/).waitFor();
+  await page.getByText(/All of this is up to .* old/).waitFor();
   expect(await axe(page)).toEqual([]);
   expect(faults).toEqual([]);
   await context.close();
