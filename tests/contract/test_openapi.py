@@ -17,7 +17,7 @@ from harness import expect
 SEED = int(os.environ.get("MULLION_SEED", "1"))
 SECONDS = float(os.environ.get("MULLION_OPENAPI_SECONDS", "20"))
 # What would end the test itself: the account it uses, the process, its disk.
-HARMFUL = {("post", "/system/upgrade"), ("post", "/system/backup")}
+HARMFUL = {("post", "/system/upgrade"), ("post", "/system/backup"), ("post", "/system/consensus/enroll")}
 HARMFUL_IDS = {"rocketskates", "superuser"}
 TEXTS = ["", "a", "text", "ü", "global", "local", "none", "true", "false", "-1", "0", "1", "1h", "never", "x" * 300, "Name:global",
          "Uuid:x", "Name:", ":", "%", "a/b", "..", "Eq(x)", "Re(()", "Between(1,2)", "In()", "Lt(", "1.2.3.4", "2024-01-01T00:00:00Z",
