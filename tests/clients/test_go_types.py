@@ -30,7 +30,8 @@ CONSENSUS = {"id": "uuid", "leader": "uuid", "active": "uuid", "peers": "list of
 # No JSON, or nothing that a request of its own can show.
 SILENT = {"open_websocket", "open_owner_websocket", "open_replication_stream", "front_page", "open_ux", "show_ux",
           "redirect_home", "show_openapi", "upgrade_server", "make_backup", "download_provider", "remove_provider",
-          "upload_provider", "list_indexes", "show_index_debug", "show_debug", "replace_certificate"}
+          "upload_provider", "list_indexes", "show_index_debug", "show_debug", "replace_certificate",
+          "enroll_member"}  # the last one makes a member of the server, which starts anew
 
 
 def filled(prefix, machine):

@@ -11,6 +11,7 @@ NEEDED = {
     "plugins": lambda: {"Provider": "manager"},
     "subnets": lambda: {"Subnet": f"10.{next(_numbers) % 200}.{next(_numbers) % 250}.0/24", "OnlyReservations": True},
     "leases": lambda: {"Token": unique("t"), "Strategy": "MAC", "ExpireTime": "2030-01-02T03:04:05Z"},
+    "bulks": lambda: {"What": {"Kind": "set", "Fields": {"Description": "x"}}, "Selection": {"Type": "machines", "Filter": "Name=nobody"}},
     "reservations": lambda: {"Token": unique("t"), "Strategy": "MAC"},
 }
 # Fields whose texts have a form, refer to something, or belong together: values that must be taken as they are.
