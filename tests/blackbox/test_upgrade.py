@@ -318,7 +318,7 @@ def test_a_cut_upload_leaves_nothing_and_blocks_nobody(server, programs):
     assert error["Messages"] == ["An upgrade of this server is under way"]
     connection.close()
     wait_until("nothing is left", lambda: one.leftovers() == [])
-    expect(201, one.send(programs["package"]))
+    wait_until("the next one is taken", lambda: one.send(programs["package"]).status_code == 201, pause=0.2)
     assert one.outcome()["State"] == "upgraded"
 
 

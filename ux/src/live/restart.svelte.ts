@@ -36,6 +36,7 @@ class Restart {
   /** The websocket broke: perhaps a restart, perhaps the network. */
   suspect(): void {
     if (this.timer === undefined) this.begin(false);
+    else this.wentAway = true;  // between two questions
   }
 
   private begin(active: boolean): void {

@@ -183,12 +183,18 @@ test('a monkey wanders over all pages: nothing fails, and what it leaves behind 
     await page.waitForTimeout(80);
   }
   await wander(20);
-  const before = await weigh();
-  await wander(60);
-  const after = await weigh();
-  expect(after.heap - before.heap, `heap from ${before.heap} MB`).toBeLessThan(3);
-  expect(after.elements - before.elements, `elements from ${before.elements}`).toBeLessThan(600);
-  expect(after.listeners - before.listeners, `listeners from ${before.listeners}`).toBeLessThan(40);
+  // What leaks grows each time; what is merely loaded late on a busy machine grows once.
+  const grown: string[] = [];
+  let after = await weigh();
+  for (let round = 0; round < 3; round++) {
+    const before = after;
+    await wander(40);
+    after = await weigh();
+    const more = { heap: after.heap - before.heap, elements: after.elements - before.elements, listeners: after.listeners - before.listeners };
+    if (more.heap < 3 && more.elements < 600 && more.listeners < 40) break;
+    grown.push(JSON.stringify({ before, more }));
+  }
+  expect(grown.length, grown.join(' ')).toBeLessThan(3);
   expect(after.heap).toBeLessThan(60);
   // Every registration of the pages that were left has ended.
   await page.getByRole('button', { name: /Live updates/ }).click();
