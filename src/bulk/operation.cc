@@ -8,6 +8,7 @@
 #include "model/budget.h"
 #include "model/members.h"
 #include "model/object.h"
+#include "model/pointer.h"
 #include "net/http.h"
 
 namespace mullion::bulk {
@@ -26,19 +27,6 @@ struct KindEntry {
   void (*check)(const Operation&, const model::ObjectType&, Faults&);
   std::optional<json::array> (*patch)(const Operation&, const json::object&);  // null: it is no patch
 };
-
-std::string pointer_part(std::string_view name) {
-  std::string out;
-  for (const char c : name) {
-    if (c == '~')
-      out += "~0";
-    else if (c == '/')
-      out += "~1";
-    else
-      out += c;
-  }
-  return out;
-}
 
 json::object step(std::string_view op, std::string path) {
   return json::object{{"op", op}, {"path", std::move(path)}};
@@ -133,7 +121,7 @@ std::optional<json::array> given_patch(const Operation& operation, const json::o
 std::optional<json::array> set_patch(const Operation& operation, const json::object&) {
   json::array out;
   for (const auto& [name, value] : operation.fields)
-    out.emplace_back(step("add", "/" + pointer_part(name), value));
+    out.emplace_back(step("add", "/" + model::pointer_part(name), value));
   return out;
 }
 
@@ -142,7 +130,7 @@ std::optional<json::array> set_params_patch(const Operation& operation, const js
   const json::value* params = object.if_contains("Params");
   if (params == nullptr || !params->is_object()) out.emplace_back(step("add", "/Params", json::object()));
   for (const auto& [name, value] : operation.params)
-    out.emplace_back(step("add", "/Params/" + pointer_part(name), value));
+    out.emplace_back(step("add", "/Params/" + model::pointer_part(name), value));
   return out;
 }
 
@@ -150,7 +138,7 @@ std::optional<json::array> remove_params_patch(const Operation& operation, const
   json::array out;
   const json::object& params = model::object_member(object, "Params");
   for (const std::string& name : operation.names) {
-    if (params.contains(name)) out.emplace_back(step("remove", "/Params/" + pointer_part(name)));
+    if (params.contains(name)) out.emplace_back(step("remove", "/Params/" + model::pointer_part(name)));
   }
   return out;
 }
@@ -194,27 +182,6 @@ constexpr std::array kKinds{
 
 const KindEntry& kind_entry(OperationKind kind) { return kKinds[static_cast<size_t>(kind)]; }
 
-/// Names of the fields that differ, of parameters one by one: what `update:/FIELD` is about.
-std::vector<std::string> changed_fields(const json::object& before, const json::object& after,
-                                        const std::string& base = "") {
-  std::vector<std::string> out;
-  const auto compare = [&](std::string_view name) {
-    const json::value* a = before.if_contains(name);
-    const json::value* b = after.if_contains(name);
-    if (a != nullptr && b != nullptr && *a == *b) return;
-    const std::string path = base + "/" + pointer_part(name);
-    const bool both = a != nullptr && b != nullptr && a->is_object() && b->is_object();
-    if (!both || !base.empty()) return out.push_back(path);
-    for (std::string& inner : changed_fields(a->get_object(), b->get_object(), path))
-      out.push_back(std::move(inner));
-  };
-  for (const auto& member : before) compare(member.key());
-  for (const auto& member : after) {
-    if (!before.contains(member.key())) compare(member.key());
-  }
-  return out;
-}
-
 /// The object after the patch; absent when only its owner can say what comes of it.
 std::optional<json::object> patched(const json::object& object, const json::array& patch) {
   model::Budget budget(kJudgeSteps);
@@ -240,7 +207,8 @@ ItemPlan plan_change(const Operation& operation, const json::object& object) {
     if (*after == object) return skipped(Outcome::kAlreadySo);
     if (model::flag_member(object, "Locked") && model::flag_member(*after, "Locked"))
       return skipped(Outcome::kLocked);
-    for (const std::string& field : changed_fields(object, *after)) plan.instead.push_back("update:" + field);
+    for (const std::string& field : model::changed_pointers(object, *after))
+      plan.instead.push_back("update:" + field);
   }
   plan.request = {"PATCH", operation.force ? "?force=true" : "", json::serialize(*patch)};
   return plan;

@@ -7,6 +7,7 @@
 #include "cli/handlers.h"
 #include "cli/sealing.h"
 #include "cli/source.h"
+#include "model/pointer.h"
 
 namespace mullion::cli {
 namespace {
@@ -156,7 +157,7 @@ Result<void> meta_add(Invocation& call) {
   if (!meta) return meta.error();
   if (member(*meta, call.argument(2)) != nullptr) return already_present(call.argument(2));
   const json::value value(json::string_view(call.argument(4)));
-  const std::string path = "/" + pointer_segment(call.argument(2));
+  const std::string path = "/" + model::pointer_part(call.argument(2));
   return patch_map(call, meta_target(call),
                    {patch_operation("test", "", *meta), patch_operation("add", path, value)});
 }
@@ -164,7 +165,7 @@ Result<void> meta_add(Invocation& call) {
 Result<void> meta_set(Invocation& call) {
   Result<json::value> meta = call.session.get(meta_target(call));
   if (!meta) return meta.error();
-  const std::string path = "/" + pointer_segment(call.argument(2));
+  const std::string path = "/" + model::pointer_part(call.argument(2));
   const json::value* old = meta->is_object() ? meta->get_object().if_contains(call.argument(2)) : nullptr;
   const json::value value(json::string_view(call.argument(4)));
   json::array patch;
@@ -174,7 +175,7 @@ Result<void> meta_set(Invocation& call) {
 }
 
 Result<void> meta_remove(Invocation& call) {
-  const std::string path = "/" + pointer_segment(call.argument(2));
+  const std::string path = "/" + model::pointer_part(call.argument(2));
   return patch_map(call, meta_target(call), {patch_operation("remove", path, nullptr)});
 }
 
@@ -212,7 +213,7 @@ Result<void> param_set(Invocation& call) {
   }
   Result<json::value> before = read_document(call, call.options.reference);
   if (!before) return before.error();
-  const std::string path = "/" + pointer_segment(call.argument(2));
+  const std::string path = "/" + model::pointer_part(call.argument(2));
   return patch_map(call, params_target(call),
                    {patch_operation("test", path, *before), patch_operation("replace", path, *value)});
 }
@@ -223,7 +224,7 @@ Result<void> param_add(Invocation& call) {
   Result<json::value> params = call.session.get(params_target(call));
   if (!params) return params.error();
   if (member(*params, call.argument(2)) != nullptr) return already_present(call.argument(2));
-  const std::string path = "/" + pointer_segment(call.argument(2));
+  const std::string path = "/" + model::pointer_part(call.argument(2));
   // Tested as it was seen: of two who add the same at once only one may.
   const json::array patch = {patch_operation("test", "", *params), patch_operation("add", path, *value)};
   Result<json::value> added = call.session.send_value("PATCH", params_target(call), json::value(patch));
@@ -237,7 +238,7 @@ Result<void> param_remove(Invocation& call) {
   }
   Result<json::value> before = read_document(call, call.options.reference);
   if (!before) return before.error();
-  const std::string path = "/" + pointer_segment(call.argument(2));
+  const std::string path = "/" + model::pointer_part(call.argument(2));
   return patch_map(call, params_target(call),
                    {patch_operation("test", path, *before), patch_operation("remove", path, nullptr)});
 }

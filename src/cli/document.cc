@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "model/object.h"
+#include "model/pointer.h"
 
 namespace mullion::cli {
 namespace {
@@ -61,12 +62,12 @@ void diff_objects(json::array& out, const json::object& before, const json::obje
                   const std::string& path, bool with_tests) {
   for (const json::key_value_pair* member : sorted_members(before)) {
     if (after.contains(member->key())) continue;
-    const std::string where = path + "/" + pointer_segment(member->key());
+    const std::string where = path + "/" + model::pointer_part(member->key());
     if (with_tests) out.push_back(patch_operation("test", where, member->value()));
     out.push_back(patch_operation("remove", where, nullptr));
   }
   for (const json::key_value_pair* member : sorted_members(after)) {
-    const std::string where = path + "/" + pointer_segment(member->key());
+    const std::string where = path + "/" + model::pointer_part(member->key());
     const json::value* old = before.if_contains(member->key());
     if (old != nullptr) {
       diff(out, *old, member->value(), where, with_tests);
@@ -154,20 +155,6 @@ json::object patch_operation(std::string_view operation, std::string_view path, 
   entry["from"] = "";
   entry["value"] = value;
   return entry;
-}
-
-std::string pointer_segment(std::string_view name) {
-  std::string out;
-  for (const char c : name) {
-    if (c == '~') {
-      out += "~0";
-    } else if (c == '/') {
-      out += "~1";
-    } else {
-      out += c;
-    }
-  }
-  return out;
 }
 
 }  // namespace mullion::cli

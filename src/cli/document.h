@@ -35,7 +35,5 @@ json::array make_paranoid_patch(const json::value& before, const json::value& af
 
 /// One operation in the shape of the contract.
 json::object patch_operation(std::string_view operation, std::string_view path, const json::value& value);
-/// A JSON pointer segment with ~ and / escaped.
-std::string pointer_segment(std::string_view name);
 
 }  // namespace mullion::cli

@@ -2,16 +2,11 @@
 #pragma once
 
 #include <boost/json/object.hpp>
-#include <string>
-#include <vector>
 
 #include "api/internal/call.h"
 
 namespace mullion::api {
 
-/// JSON pointers of the members that differ, as deep as both sides are objects.
-std::vector<std::string> changed_pointers(const boost::json::object& before,
-                                          const boost::json::object& after);
 /// kForbidden for the first changed field the caller may not change. `secrets`: private fields that are set.
 Result<void> authorise_fields(const Call& call, const boost::json::object& before,
                               const boost::json::object& after, const boost::json::object& secrets);

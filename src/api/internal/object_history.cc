@@ -8,6 +8,7 @@
 #include "api/internal/heavy.h"
 #include "api/internal/objects.h"
 #include "model/members.h"
+#include "model/pointer.h"
 
 namespace mullion::api {
 namespace {
@@ -33,13 +34,7 @@ bool is_stamp(std::string_view name, std::string_view path) {
 }
 
 std::string below(const std::string& path, std::string_view name) {
-  std::string out = path + "/";
-  for (const char c : name) {  // as in JSON pointers
-    if (c == '~') out += "~0";
-    if (c == '/') out += "~1";
-    if (c != '~' && c != '/') out += c;
-  }
-  return out;
+  return path + "/" + model::pointer_part(name);
 }
 
 /// The members that differ, by their paths. Lists are compared as wholes.

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "auth/auth.h"
+#include "model/pointer.h"
 #include "versionset/internal/carry_out.h"
 #include "versionset/internal/json_read.h"
 #include "versionset/internal/same_plugin.h"
@@ -127,9 +128,7 @@ json::array meta_patch(const json::object& shown, const json::object& wanted) {
   for (const auto& [name, value] : wanted) {
     const json::value* now = meta.if_contains(name);
     if (now != nullptr && *now == value) continue;
-    std::string pointer = "/Meta/";
-    for (const char c : name) pointer += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
-    patch.emplace_back(added(std::move(pointer), value));
+    patch.emplace_back(added("/Meta/" + model::pointer_part(name), value));
   }
   return patch;
 }
