@@ -65,9 +65,10 @@ TEST_F(ReducedLists, FieldsThatCannotBeMeantAreRefused) {
 }
 
 TEST_F(ReducedLists, SecretFieldsStaySecret) {
-  fixture.put_raw("users", "", "eve", R"({"Name":"eve"})");
+  // Its secret is made when it is created.
+  ASSERT_EQ(fixture.call("POST", "/api/v3/users", R"({"Name":"eve"})").status, 201);
   const Answer answer = get("users/eve?fields=Name,PasswordHash,Secret");
-  EXPECT_EQ(answer.body, R"({"Name":"eve","Endpoint":""})");
+  EXPECT_EQ(answer.body, R"({"Name":"eve","Secret":"","Endpoint":""})");
 }
 
 TEST_F(ReducedLists, GroupsCountByValueWithinTheRightsOfTheCaller) {
