@@ -12,6 +12,7 @@ import atexit
 import base64
 import collections
 import contextlib
+import dataclasses
 import http.client
 import json
 import pathlib
@@ -45,9 +46,17 @@ PORTS = range(10000, 12000)  # below those that the blackbox tests give to their
 PASSED_ON = ("content-type", "accept", "if-none-match", "prefer", "range")
 PASSED_BACK = ("etag", "x-drp-sha256sum", "x-drp-list-filter-count", "x-drp-list-total-count", "x-drp-list-count",
                "content-range")
-
-Asked = collections.namedtuple("Asked", "time method path user status")
 Child = collections.namedtuple("Child", "id url username password server")
+
+
+@dataclasses.dataclass
+class Asked:
+    """A request that was asked; see ForeignServer.requests."""
+    time: float
+    method: str
+    path: str
+    user: str
+    status: int
 
 
 class _Workshop:
@@ -485,29 +494,34 @@ class ForeignServer:
         with self._lock:
             self._working += 1
             self.max_concurrent = max(self.max_concurrent, self._working)
-        status, counted = 0, False
         try:
             if request.parts[:3] == ["api", "v3", "ws"]:
-                counted = self._websocket(connection, request)
+                self._websocket(connection, request)
                 return
             answer = self._answer(request)
-            before = connection.sent
-            try:
-                self._send(connection, request, answer)
-                status = answer.status
-            finally:
-                self.bytes_sent += connection.sent - before
+            self._send_noted(connection, request, answer)
         finally:
-            if not counted:
-                self._note(request, status)
             with self._lock:
                 self._working -= 1
         if answer.after:
             answer.after()
 
+    def _send_noted(self, connection, request, answer):
+        """Notes the request before its answer is sent: whoever has the answer finds the request in `requests`."""
+        noted = self._note(request, answer.status)
+        before = connection.sent
+        try:
+            self._send(connection, request, answer)
+        except BaseException:
+            noted.status = 0
+            raise
+        finally:
+            self.bytes_sent += connection.sent - before
+
     def _note(self, request, status):
-        self.requests.append(Asked(time.time(), request.method, request.target,
-                                   request.login.name if request.login else "", status))
+        noted = Asked(time.time(), request.method, request.target, request.login.name if request.login else "", status)
+        self.requests.append(noted)
+        return noted
 
     def _answer(self, request):
         faults = self.faults
@@ -609,7 +623,7 @@ class ForeignServer:
     # -- websockets
 
     def _websocket(self, connection, request):
-        """Serves a websocket until it ends. Answers whether the request is noted already."""
+        """Serves a websocket until it ends."""
         faults = self.faults
         request.login = None if faults.refuse_websocket else rights.authenticate(self.state, request, faults)
         key = request.headers.get("sec-websocket-key", "")
@@ -617,9 +631,9 @@ class ForeignServer:
             status = faults.refuse_websocket or (401 if key else 400)
             answer = self._unauthorized() if status == 401 else Answer(status, {
                 "Model": "", "Key": "", "Type": "GET", "Messages": ["no websocket"], "Code": status})
-            connection.answer(answer)
             self._note(request, status)
-            return True
+            connection.answer(answer)
+            return
         self._note(request, 101)
         with self._lock:  # an open websocket is no work
             self._working -= 1
