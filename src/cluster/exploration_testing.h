@@ -396,7 +396,7 @@ inline SmallWorldSum explore(const SmallWorldOptions& options) {
       frontier.back().push_back(static_cast<uint8_t>(at));
     }
   }
-  WorldDice dice(options.seed);
+  env::Dice dice(options.seed);
   for (size_t walk = 0; walk < options.walks; ++walk) {
     SmallWorldPath world(options);
     std::vector<uint8_t> path;

@@ -46,7 +46,7 @@ class History {
   }
 
   void fault() {
-    WorldDice& dice = world.dice();
+    env::Dice& dice = world.dice();
     Process& victim = any();
     const Time pause = dice.between(30 * kMs, 1500 * kMs);
     switch (dice.below(11)) {

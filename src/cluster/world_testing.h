@@ -11,6 +11,7 @@
 
 #include "cluster/journal_testing.h"
 #include "cluster/member.h"
+#include "env/dice_testing.h"
 
 namespace mullion::cluster {
 
@@ -22,26 +23,6 @@ inline constexpr size_t kFlood = 20'000;
 /// A promise was not kept; what() says which, and the seed.
 struct Violation : std::runtime_error {
   using std::runtime_error::runtime_error;
-};
-
-/// Numbers of a seed (splitmix64).
-class WorldDice {
- public:
-  explicit WorldDice(uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15 + 1) {}
-  uint64_t next() {
-    uint64_t out = state_ += 0x9e3779b97f4a7c15;
-    out = (out ^ (out >> 30)) * 0xbf58476d1ce4e5b9;
-    out = (out ^ (out >> 27)) * 0x94d049bb133111eb;
-    return out ^ (out >> 31);
-  }
-  uint64_t below(uint64_t end) { return end == 0 ? 0 : next() % end; }
-  Time between(Time from, Time to) {
-    return from + static_cast<Time>(below(static_cast<uint64_t>(to - from + 1)));
-  }
-  bool chance(uint64_t percent) { return below(100) < percent; }
-
- private:
-  uint64_t state_;
 };
 
 /// A database as far as consensus looks at it: an order of payloads and the configuration.
@@ -115,7 +96,7 @@ class World {
 
   Time now() const { return now_; }
   uint64_t steps() const { return steps_; }
-  WorldDice& dice() { return dice_; }
+  env::Dice& dice() { return dice_; }
   const WorldOptions& options() const { return options_; }
   Process& process(MemberId id) { return *processes_.at(id); }
   std::map<MemberId, std::unique_ptr<Process>>& processes() { return processes_; }
@@ -165,7 +146,7 @@ class World {
   };
 
   const WorldOptions options_;
-  WorldDice dice_;
+  env::Dice dice_;
   Time now_ = 0;
   uint64_t number_ = 0, steps_ = 0;
   std::map<std::pair<Time, uint64_t>, std::function<void()>> events_;

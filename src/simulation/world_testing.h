@@ -15,44 +15,19 @@
 #include <tuple>
 #include <utility>
 
+#include "env/dice_testing.h"
 #include "env/random.h"
 #include "env/timers.h"
 
 namespace mullion::simulation {
 
 using namespace std::chrono_literals;
+using env::Dice;
 using env::Duration;
 using env::Task;
 
 /// Longer than any simulation takes on a real clock: for waits that end by a signal.
 inline constexpr Duration kForEver = std::chrono::hours(24);
-
-/// Numbers of a seed (splitmix64).
-class Dice {
- public:
-  explicit Dice(uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15 + 1) {}
-  uint64_t next() {
-    uint64_t out = state_ += 0x9e3779b97f4a7c15;
-    out = (out ^ (out >> 30)) * 0xbf58476d1ce4e5b9;
-    out = (out ^ (out >> 27)) * 0x94d049bb133111eb;
-    return out ^ (out >> 31);
-  }
-  /// In [0, end).
-  uint64_t below(uint64_t end) { return end == 0 ? 0 : next() % end; }
-  bool chance(uint64_t percent) { return below(100) < percent; }
-  Duration between(Duration from, Duration to) {
-    return from + Duration(static_cast<int64_t>(below(static_cast<uint64_t>((to - from).count()) + 1)));
-  }
-  template <typename Items>
-  const auto& one_of(const Items& items) {
-    auto at = items.begin();
-    std::advance(at, static_cast<std::ptrdiff_t>(below(items.size())));
-    return *at;
-  }
-
- private:
-  uint64_t state_;
-};
 
 /// The chance that the product asks for itself (epochs, nonces), by the seed as well.
 class SeededChance {

@@ -7,8 +7,8 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <random>
 
+#include "env/dice_testing.h"
 #include "store/store_testing.h"
 
 namespace mullion::store {
@@ -237,41 +237,29 @@ std::string show(const QueryResult& result) {
   return out;
 }
 
-class Dice {
- public:
-  explicit Dice(uint32_t seed) : random_(seed) {}
-  size_t below(size_t count) { return std::uniform_int_distribution<size_t>(0, count - 1)(random_); }
-  bool once_in(size_t count) { return below(count) == 0; }
-  template <typename List>
-  const auto& one_of(const List& list) {
-    return list[below(list.size())];
-  }
-
- private:
-  std::mt19937 random_;
-};
+using env::Dice;
 
 std::string machine_key(size_t number) { return fmt::format("{:08x}-0000-4000-8000-000000000000", number); }
 
 std::string random_machine(Dice& dice) {
   json::object body;
-  if (!dice.once_in(9)) body["Name"] = fmt::format("node-{}", dice.below(40));
-  if (!dice.once_in(5)) body["Description"] = fmt::format("rack {}", dice.below(4));
-  if (!dice.once_in(5)) body["Stage"] = dice.once_in(3) ? "local" : "discover";
-  if (!dice.once_in(5)) body["Address"] = fmt::format("10.0.{}.{}", dice.below(2), dice.below(12));
-  if (!dice.once_in(4)) body["Runnable"] = dice.once_in(2);
+  if (!dice.one_in(9)) body["Name"] = fmt::format("node-{}", dice.below(40));
+  if (!dice.one_in(5)) body["Description"] = fmt::format("rack {}", dice.below(4));
+  if (!dice.one_in(5)) body["Stage"] = dice.one_in(3) ? "local" : "discover";
+  if (!dice.one_in(5)) body["Address"] = fmt::format("10.0.{}.{}", dice.below(2), dice.below(12));
+  if (!dice.one_in(4)) body["Runnable"] = dice.one_in(2);
   json::array profiles;
   for (const char* name : {"global", "site", "site", "rack"}) {
-    if (dice.once_in(3)) profiles.emplace_back(name);
+    if (dice.one_in(3)) profiles.emplace_back(name);
   }
   body["Profiles"] = std::move(profiles);
   json::object params;
-  if (dice.once_in(2)) params["rack"] = static_cast<int64_t>(dice.below(4));
-  if (dice.once_in(9)) params["rack"] = 2.5;
-  if (dice.once_in(3)) params["role"] = dice.once_in(2) ? "web" : "db";
-  if (dice.once_in(3)) params["flag"] = dice.once_in(2);
-  if (dice.once_in(5)) params["deep"] = json::object{{"rack", 1}};
-  if (!dice.once_in(4)) body["Params"] = std::move(params);
+  if (dice.one_in(2)) params["rack"] = static_cast<int64_t>(dice.below(4));
+  if (dice.one_in(9)) params["rack"] = 2.5;
+  if (dice.one_in(3)) params["role"] = dice.one_in(2) ? "web" : "db";
+  if (dice.one_in(3)) params["flag"] = dice.one_in(2);
+  if (dice.one_in(5)) params["deep"] = json::object{{"rack", 1}};
+  if (!dice.one_in(4)) body["Params"] = std::move(params);
   return json::serialize(body);
 }
 
@@ -280,7 +268,7 @@ Batch random_batch(Dice& dice, size_t most) {
   Batch batch;
   for (size_t i = dice.below(most) + 1; i > 0; --i) {
     Change change = put("machines", machine_key(dice.below(60)), random_machine(dice), dice.one_of(owners));
-    if (dice.once_in(4)) change.body.reset();
+    if (dice.one_in(4)) change.body.reset();
     batch.changes.push_back(std::move(change));
   }
   return batch;
@@ -295,8 +283,8 @@ Filter random_filter(Dice& dice) {
   const bool ordered = field.kind != Kind::kList && field.kind != Kind::kFlag;
   Filter filter;
   filter.name = field.name;
-  filter.op = ordered && dice.once_in(2) ? dice.one_of(orders) : dice.one_of(equalities);
-  if (field.regex && dice.once_in(5)) {
+  filter.op = ordered && dice.one_in(2) ? dice.one_of(orders) : dice.one_of(equalities);
+  if (field.regex && dice.one_in(5)) {
     filter.op = Operator::kRe;
     filter.arguments = {dice.one_of(std::vector<std::string>{"1", "^node-[12]", "o", "^$", "a|e"})};
     return filter;
@@ -327,15 +315,15 @@ Query random_query(Dice& dice) {
   query.type = "machines";
   for (size_t i = dice.below(4); i > 0; --i) query.filters.push_back(random_filter(dice));
   query.sort = dice.one_of(std::vector<std::string>{"", "", "Name", "Stage", "Address", "Endpoint", "Key"});
-  query.reverse = dice.once_in(2);
-  if (dice.once_in(2)) query.offset = dice.below(30);
-  if (dice.once_in(2)) query.limit = dice.below(20);
-  query.count_only = dice.once_in(8);
-  if (dice.once_in(2)) query.own_id = kOwnName;
+  query.reverse = dice.one_in(2);
+  if (dice.one_in(2)) query.offset = dice.below(30);
+  if (dice.one_in(2)) query.limit = dice.below(20);
+  query.count_only = dice.one_in(8);
+  if (dice.one_in(2)) query.own_id = kOwnName;
   static const std::vector<ObjectSetPtr> sets = object_sets();
-  for (size_t i = dice.once_in(3) ? dice.below(3) : 0; i > 0; --i) query.among.push_back(dice.one_of(sets));
-  if (dice.once_in(5)) query.bounds = {{"Stage", Operator::kIn, {"local", "none"}}};
-  if (dice.once_in(4)) query.visible = [](auto key, auto owner) { return owner != "east" && key[7] != '3'; };
+  for (size_t i = dice.one_in(3) ? dice.below(3) : 0; i > 0; --i) query.among.push_back(dice.one_of(sets));
+  if (dice.one_in(5)) query.bounds = {{"Stage", Operator::kIn, {"local", "none"}}};
+  if (dice.one_in(4)) query.visible = [](auto key, auto owner) { return owner != "east" && key[7] != '3'; };
   return query;
 }
 
@@ -353,7 +341,7 @@ TEST(Query, AnswersAsAPlainScanWould) {
   Rows old_rows;
   for (int round = 0; round < 30 && !::testing::Test::HasFatalFailure(); ++round) {
     must_commit(*store, random_batch(dice, 40));
-    const bool replicas = !dice.once_in(6);
+    const bool replicas = !dice.one_in(6);
     store->show_replicas(replicas);
     const auto view = store->snapshot();
     const Rows rows = all_rows(*view);

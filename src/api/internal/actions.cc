@@ -28,14 +28,15 @@ content::ProviderAction offer_of(const ManagerAction& action) {
   return offer;
 }
 
-/// A collection whose actions this server carries out itself.
+/// A collection whose actions this server carries out itself. They are offered under the name of the
+/// collection.
 struct BuiltIn {
-  std::string_view prefix, plugin;
-  const std::vector<content::ProviderAction>& (*actions)();
-  env::Task<Result<net::Response>> (*run)(Call& call, std::string command);
+  std::string_view prefix;
+  std::span<const std::string_view> commands;
+  env::Task<Result<std::string>> (*run)(Call& call, std::string command);  // the JSON text of the answer
 };
-constexpr std::array kBuiltIn{BuiltIn{"bulks", kBulkPlugin, bulk_actions, run_bulk_action},
-                              BuiltIn{"rollouts", kRolloutPlugin, rollout_actions, run_rollout_action}};
+constexpr std::array kBuiltIn{BuiltIn{"bulks", kBulkCommands, run_bulk_action},
+                              BuiltIn{"rollouts", kRolloutCommands, run_rollout_action}};
 
 const BuiltIn* built_in(const Call& call) {
   for (const BuiltIn& entry : kBuiltIn) {
@@ -134,8 +135,9 @@ std::vector<content::OfferedAction> offered(const Call& call, const Subject& sub
     }
   }
   if (const BuiltIn* own = built_in(call)) {
-    for (const content::ProviderAction& action : own->actions())
-      actions.push_back({std::string(own->plugin), action});
+    const std::string prefix(own->prefix);
+    for (const std::string_view command : own->commands)
+      actions.push_back({prefix, {prefix, prefix, std::string(command), {}, {}}});
   }
   if (!call.arguments.has("command")) return actions;
   std::erase_if(actions, [&call](const content::OfferedAction& offer) {
@@ -190,6 +192,13 @@ Result<json::object> given_parameters(Call& call) {
   return given;
 }
 
+/// The answer of an action of this server itself, with the place in the log that shows what it did.
+net::Response carried_out(const Call& call, std::string answer) {
+  net::Response response = json_response(200, std::move(answer));
+  add_commit_header(call, call.services.store.newest(), response);
+  return response;
+}
+
 env::Task<Result<net::Response>> list_actions_of(Call& call) {
   Result<Subject> subject = action_subject(call);
   if (!subject) co_return subject.error();
@@ -225,10 +234,10 @@ env::Task<Result<net::Response>> run_action_of(Call& call) {
         return action_parameters(offer.action, sources_of(call, *subject, *given, budget));
       });
   if (!params) co_return about(*subject, params.error(), "INVOKE");
-  if (const BuiltIn* own = built_in(call); own != nullptr && offer.plugin == own->plugin) {
-    Result<net::Response> response = co_await own->run(call, offer.action.command);
-    if (!response) co_return about(*subject, response.error(), "INVOKE");
-    co_return response;
+  if (const BuiltIn* own = built_in(call); own != nullptr && offer.plugin == own->prefix) {
+    Result<std::string> answer = co_await own->run(call, offer.action.command);
+    if (!answer) co_return about(*subject, answer.error(), "INVOKE");
+    co_return carried_out(call, std::move(*answer));
   }
   std::string text = action_text(offer, *subject, std::move(*params));
   Result<std::string> answer = co_await call.services.providers.run_action(offer.plugin, std::move(text));
@@ -276,9 +285,7 @@ env::Task<Result<net::Response>> run_manager_action(Call& call) {
     if (error.key.empty()) error.key = kManagerPlugin;
     co_return error;
   }
-  net::Response response = json_response(200, std::move(*answer));
-  add_commit_header(call, call.services.store.newest(), response);
-  co_return response;
+  co_return carried_out(call, std::move(*answer));
 }
 
 }  // namespace handlers

@@ -97,24 +97,9 @@ env::Task<bulk::Answer> perform_as(Services& services, auth::Principal principal
   co_return answer;
 }
 
-const std::vector<content::ProviderAction>& bulk_actions() {
-  static const std::vector<content::ProviderAction> actions = [] {
-    std::vector<content::ProviderAction> out;
-    for (const char* command : {"preview", "start", "pause", "resume", "stop", "retry", "continue"})
-      out.push_back({std::string(kBulkPlugin), std::string(kBulks), command, {}, {}});
-    return out;
-  }();
-  return actions;
-}
-
-env::Task<Result<net::Response>> run_bulk_action(Call& call, std::string command) {
+env::Task<Result<std::string>> run_bulk_action(Call& call, std::string command) {
   if (call.services.bulks == nullptr) co_return no_bulks(call);
-  Result<std::string> answer =
-      co_await call.services.bulks->command(call.target.key, std::move(command), call.principal);
-  if (!answer) co_return answer.error();
-  net::Response response = json_response(200, std::move(*answer));
-  add_commit_header(call, call.services.store.newest(), response);
-  co_return response;
+  co_return co_await call.services.bulks->command(call.target.key, std::move(command), call.principal);
 }
 
 std::vector<std::string> bulk_conflicts(const Call& call, const store::Snapshot& snapshot,

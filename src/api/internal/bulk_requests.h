@@ -1,6 +1,7 @@
 // Bulks in the API: what users' requests do when the server sends them, the actions of bulks, their items.
 #pragma once
 
+#include <array>
 #include <boost/json/object.hpp>
 #include <string>
 #include <string_view>
@@ -29,11 +30,10 @@ env::Task<bulk::Answer> perform_as(Services& services, auth::Principal principal
                                    std::string target, std::string body);
 
 Error no_bulks(const Call& call);
-/// The name under which the actions of bulks are offered.
-inline constexpr std::string_view kBulkPlugin = "bulks";
-const std::vector<content::ProviderAction>& bulk_actions();
-/// Runs one of them on the object of `call`.
-env::Task<Result<net::Response>> run_bulk_action(Call& call, std::string command);
+inline constexpr auto kBulkCommands =
+    std::to_array<std::string_view>({"preview", "start", "pause", "resume", "stop", "retry", "continue"});
+/// Runs one of them on the object of `call`: the JSON text of the answer.
+env::Task<Result<std::string>> run_bulk_action(Call& call, std::string command);
 
 // TypeHooks of bulks.
 std::vector<std::string> bulk_conflicts(const Call& call, const store::Snapshot& snapshot,

@@ -16,24 +16,9 @@ Error no_rollouts(const std::string& key) {
 
 }  // namespace
 
-const std::vector<content::ProviderAction>& rollout_actions() {
-  static const std::vector<content::ProviderAction> actions = [] {
-    std::vector<content::ProviderAction> out;
-    for (const char* command : {"start", "pause", "resume", "abort", "return", "dryrun"})
-      out.push_back({std::string(kRolloutPlugin), std::string(kRollouts), command, {}, {}});
-    return out;
-  }();
-  return actions;
-}
-
-env::Task<Result<net::Response>> run_rollout_action(Call& call, std::string command) {
+env::Task<Result<std::string>> run_rollout_action(Call& call, std::string command) {
   if (call.services.rollouts == nullptr) co_return no_rollouts(call.target.key);
-  Result<std::string> answer =
-      co_await call.services.rollouts->command(call.target.key, std::move(command), call.principal);
-  if (!answer) co_return answer.error();
-  net::Response response = json_response(200, std::move(*answer));
-  add_commit_header(call, call.services.store.newest(), response);
-  co_return response;
+  co_return co_await call.services.rollouts->command(call.target.key, std::move(command), call.principal);
 }
 
 std::vector<std::string> rollout_conflicts(const Call&, const store::Snapshot& snapshot,
