@@ -2,7 +2,7 @@
 
 #include <fmt/ranges.h>
 
-#include <array>
+#include <unordered_map>
 
 #include "api/internal/handlers.h"
 
@@ -16,6 +16,7 @@ constexpr Route kRoutes[] = {
 /// A pattern cut at its slashes, once.
 struct CompiledRoute {
   const Route* route;
+  size_t number;  // in the table
   std::vector<std::string_view> methods;
   std::vector<std::string_view> segments;
   bool rest = false;  // the last segment takes all that remains
@@ -31,22 +32,57 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   }
 }
 
+bool is_argument(std::string_view segment) { return segment.starts_with('{'); }
+
 std::vector<CompiledRoute> compile() {
   std::vector<CompiledRoute> compiled;
   for (const Route& route : kRoutes) {
-    CompiledRoute entry{&route, split(route.methods, ' '), split(route.pattern, '/')};
+    CompiledRoute entry{&route, compiled.size(), split(route.methods, ' '), split(route.pattern, '/')};
     entry.rest = route.pattern.ends_with("...}");
     compiled.push_back(std::move(entry));
   }
   return compiled;
 }
 
-const std::vector<CompiledRoute>& compiled_routes() {
-  static const std::vector<CompiledRoute> routes = compile();
-  return routes;
-}
+using Candidates = std::vector<const CompiledRoute*>;  // in the order of the table
 
-bool is_argument(std::string_view segment) { return segment.starts_with('{'); }
+/// The routes of a method by the word behind /api/v3: hundreds of routes have one there, and a request has
+/// one.
+class RouteIndex {
+ public:
+  RouteIndex() : routes_(compile()) {
+    for (const CompiledRoute& route : routes_) {
+      for (const std::string_view method : route.methods) add(methods_[method], route);
+    }
+  }
+  const Candidates& find(std::string_view method, Segments path) const {
+    static const Candidates none;
+    const auto of_method = methods_.find(method);
+    if (of_method == methods_.end()) return none;
+    const auto found = path.size() > kWordAt ? of_method->second.by_word.find(path[kWordAt])
+                                             : of_method->second.by_word.end();
+    return found == of_method->second.by_word.end() ? of_method->second.of_any_word : found->second;
+  }
+
+ private:
+  static constexpr size_t kWordAt = 2;
+  struct OfMethod {
+    std::unordered_map<std::string_view, Candidates> by_word;  // each with those of any word
+    Candidates of_any_word;
+  };
+  static void add(OfMethod& method, const CompiledRoute& route) {
+    const bool has_word = route.segments.size() > kWordAt && !is_argument(route.segments[kWordAt]);
+    if (has_word) {
+      method.by_word.try_emplace(route.segments[kWordAt], method.of_any_word).first->second.push_back(&route);
+      return;
+    }
+    for (auto& [word, candidates] : method.by_word) candidates.push_back(&route);
+    method.of_any_word.push_back(&route);
+  }
+
+  const std::vector<CompiledRoute> routes_;
+  std::unordered_map<std::string_view, OfMethod> methods_;
+};
 
 std::string_view argument_name(std::string_view segment) {
   segment = segment.substr(1, segment.size() - 2);
@@ -99,10 +135,6 @@ bool satisfies(const model::ObjectType& type, Needs needs) {
   return false;
 }
 
-bool answers(const CompiledRoute& candidate, std::string_view method) {
-  return std::find(candidate.methods.begin(), candidate.methods.end(), method) != candidate.methods.end();
-}
-
 }  // namespace
 
 std::span<const Route> route_table() { return kRoutes; }
@@ -141,16 +173,15 @@ std::string Arguments::expand(std::string_view text) const {
 }
 
 std::optional<RouteMatch> match_route(std::string_view method, Segments path, const FindType& find_type) {
-  const std::vector<CompiledRoute>& routes = compiled_routes();
-  for (size_t i = 0; i < routes.size(); ++i) {
-    if (!answers(routes[i], method)) continue;
-    if (!fits(routes[i], path)) continue;
-    RouteMatch match{routes[i].route, i};
-    take_arguments(routes[i], path, match);
+  static const RouteIndex index;
+  for (const CompiledRoute* candidate : index.find(method, path)) {
+    if (!fits(*candidate, path)) continue;
+    RouteMatch match{candidate->route, candidate->number};
+    take_arguments(*candidate, path, match);
     if (!match.route->collection.empty()) match.type = find_type(match.route->collection);
     if (match.arguments.has("prefix")) {
       match.type = find_type(match.arguments.get("prefix"));
-      if (match.type == nullptr || !satisfies(*match.type, routes[i].route->needs)) continue;
+      if (match.type == nullptr || !satisfies(*match.type, match.route->needs)) continue;
     }
     return match;
   }
