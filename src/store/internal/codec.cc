@@ -21,6 +21,10 @@ constexpr size_t kFrameAt = 9;
 constexpr char kOldFormat = 1;
 constexpr size_t kOldDictionaryAt = 1;
 constexpr int kLevel = 3;
+/// Of small bodies of types that are too few for a dictionary: without entropy coding, whose tables take
+/// longer to read than all the rest of a small body.
+constexpr int kSmallLevel = -1;
+constexpr size_t kSmallBody = 4096;
 constexpr size_t kDictionaryBytes = 16 * 1024;
 constexpr size_t kKeptBuffer = 1 << 20;
 
@@ -102,7 +106,8 @@ std::string Codec::compress(std::string_view type, std::string_view body) const 
   if (buffer.size() < needed) buffer.resize(needed);
   ZSTD_CCtx* context = contexts.compress;
   ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters);
-  ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, kLevel);
+  const bool small = dictionary == nullptr && body.size() <= kSmallBody;
+  ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, small ? kSmallLevel : kLevel);
   if (dictionary) ZSTD_CCtx_refCDict(context, dictionary->compress);
   const size_t size = ZSTD_compress2(context, &buffer[kFrameAt], needed - kFrameAt, body.data(), body.size());
   std::string out = buffer.substr(0, kFrameAt + size);  // cannot fail: the buffer has the size zstd asks for
