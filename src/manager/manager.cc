@@ -9,6 +9,7 @@
 #include "env/memory.h"
 #include "env/pools.h"
 #include "manager/contact.h"
+#include "manager/endpoint_calls.h"
 #include "manager/endpoint_object.h"
 #include "manager/forward.h"
 #include "manager/internal/log.h"
@@ -62,19 +63,6 @@ std::optional<net::ClientRequest> copy_of(const net::ClientRequest& request) {
   out.body = *text;
   out.timeout = request.timeout;
   return out;
-}
-
-/// What a refusal of the API says, in one line; "" when it says nothing.
-std::string messages_of(std::string_view body) {
-  const Result<json::value> parsed = model::parse_json(body);
-  const json::value* list =
-      parsed && parsed->is_object() ? parsed->get_object().if_contains("Messages") : nullptr;
-  if (list == nullptr || !list->is_array()) return "";
-  std::vector<std::string> texts;
-  for (const json::value& message : list->get_array()) {
-    if (message.is_string()) texts.emplace_back(message.get_string());
-  }
-  return escaped(fmt::format("{}", fmt::join(texts, "; ")));
 }
 
 store::Interest own_endpoints_changed() {
@@ -613,7 +601,7 @@ Error ManagerImpl::login_refused(const std::string& owner, const Way& way, int s
 
 Task<Error> ManagerImpl::login_refused(std::string owner, const Way& way, net::ClientResponse answer) const {
   Result<std::string> body = co_await net::read_all(*answer.body, kLongestRefusal);
-  co_return login_refused(owner, way, answer.status, body ? messages_of(*body) : "");
+  co_return login_refused(owner, way, answer.status, body ? escaped(refusal_texts(*body)) : "");
 }
 
 Result<ManagerImpl::Way> ManagerImpl::way_to(const std::string& owner, const std::string& api_target) const {

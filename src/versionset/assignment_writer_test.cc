@@ -6,10 +6,10 @@
 #include <future>
 
 #include "env/launch.h"
+#include "manager/fake_manager_testing.h"
 #include "model/object.h"
 #include "store/meddled_testing.h"
 #include "versionset/internal/rollout_targets.h"
-#include "versionset/manager_testing.h"
 
 namespace mullion::versionset {
 namespace {
@@ -61,7 +61,7 @@ TEST(AssignmentWriter, WhatSomebodyElsePutMeanwhileIsNotOverwritten) {
   put(seen);
   store::MeddledStore meddled(*store);
   meddled.meddle_before(id, [&] { put(by_hand); });
-  testing::FakeManager manager;
+  manager::testing::FakeManager manager;
   std::promise<void> ended;
   internal::AssignmentWriter writer(runtime, meddled, manager, [&] { ended.set_value(); });
   writer.begin({"A", "", seen, wanted}, env::system_clock().wall());

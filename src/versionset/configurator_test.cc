@@ -8,20 +8,20 @@
 
 #include "env/waiting_testing.h"
 #include "manager/endpoint_object.h"
+#include "manager/fake_manager_testing.h"
 #include "model/object.h"
 #include "net/net_testing.h"
 #include "store/flaky_testing.h"
 #include "versionset/internal/apply_seam.h"
-#include "versionset/manager_testing.h"
 #include "versionset/plan_testing.h"
 
 namespace mullion::versionset {
 namespace {
 
 using env::eventually;
+using manager::testing::FakeManager;
 using ::testing::Contains;
 using ::testing::ElementsAre;
-using testing::FakeManager;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 

@@ -10,11 +10,11 @@
 #include "auth/auth.h"
 #include "env/attempt.h"
 #include "env/pools.h"
+#include "manager/endpoint_calls.h"
 #include "model/index_value.h"
 #include "model/object.h"
 #include "store/failed_reads.h"
 #include "store/follower.h"
-#include "versionset/internal/endpoint_calls.h"
 #include "versionset/internal/endpoint_memory.h"
 #include "versionset/internal/json_read.h"
 #include "versionset/internal/log.h"
@@ -190,7 +190,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
       }
       ++failures_;
       kLog.warn("version sets do not reach the manager below manager={} reason={}", id,
-                reason_of(done.error()));
+                manager::reason_of(done.error()));
       co_await downstream->wake.wait(seen, pause);
       pause = std::min<env::Duration>(pause * 2, kLongestFetchPause);
       plan = downstreams_->next(id, nullptr);
@@ -260,7 +260,8 @@ class DownstreamSyncImpl final : public DownstreamSync {
   }
 
   Task<Result<void>> carry_out(SyncPlan plan) {
-    const std::unique_ptr<EndpointCalls> calls = calls_through(given_.manager, plan.next_hop);
+    const std::unique_ptr<manager::EndpointCalls> calls =
+        manager::calls_through(given_.manager, plan.next_hop);
     const Target target{plan.next_hop, *calls,       *artifacts_,
                         memory_,       given_.store, [this](uint64_t bytes) { bytes_ += bytes; }};
     for (const Upload& upload : plan.uploads) {
@@ -298,7 +299,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
     Result<void> outcome;
     for (const json::object& object : plan.sets) {
       Result<void> done = co_await put_set(target, object);
-      if (!done && is_broken(done.error())) co_return done;
+      if (!done && manager::is_broken(done.error())) co_return done;
       if (!done) outcome = std::move(done);
     }
     co_return outcome;
@@ -310,7 +311,8 @@ class DownstreamSyncImpl final : public DownstreamSync {
     if (holds_sealed(set)) {
       const std::string name = text_member(set.get_object(), "Id");
       const std::string where = fmt::format("{}/{}/pubkey", kSets, name);
-      Result<std::optional<json::value>> key = co_await look_up(target.calls, target_of(where));
+      Result<std::optional<json::value>> key =
+          co_await manager::look_up(target.calls, manager::target_of(where));
       if (!key) co_return key.error();
       if (!*key || !(*key)->is_string())
         co_return Error(ErrorCode::kInvalid, fmt::format("{}: secret values cannot be sealed for it", name));
@@ -339,21 +341,22 @@ class DownstreamSyncImpl final : public DownstreamSync {
     return model::parse_json(*sealed);
   }
 
-  static Task<Result<void>> put_object(EndpointCalls& calls, std::string collection, json::object object) {
+  static Task<Result<void>> put_object(manager::EndpointCalls& calls, std::string collection,
+                                       json::object object) {
     const std::string path = fmt::format("{}/{}", collection, text_member(object, "Id"));
-    Result<std::optional<json::value>> there = co_await look_up(calls, target_of(path));
+    Result<std::optional<json::value>> there = co_await manager::look_up(calls, manager::target_of(path));
     if (!there) co_return there.error();
     const bool exists = there->has_value();
     const json::value body(std::move(object));
     net::ClientRequest request =
-        json_request(exists ? "PUT" : "POST", target_of(exists ? path : collection), body);
-    Result<Answer> answer = co_await ask(calls, std::move(request));
+        manager::json_request(exists ? "PUT" : "POST", manager::target_of(exists ? path : collection), body);
+    Result<manager::Answer> answer = co_await manager::ask(calls, std::move(request));
     if (!answer) co_return answer.error();
     co_return Result<void>{};
   }
 
   /// Sets, then items, then the files that nothing needs any more: an object that is there has its files.
-  Task<Result<void>> take_back(EndpointCalls& calls, const SyncPlan& plan) {
+  Task<Result<void>> take_back(manager::EndpointCalls& calls, const SyncPlan& plan) {
     for (const std::string& name : plan.stale_sets) {
       Result<void> gone = co_await remove(calls, fmt::format("{}/{}", kSets, name));
       if (!gone) co_return gone;
@@ -364,7 +367,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
     }
     const std::string tree = travelled_tree(given_.own_id);
     const std::string list = fmt::format("/api/v3/files?path={}&all=true", net::percent_encode(tree));
-    Result<std::optional<json::value>> names = co_await look_up(calls, list);
+    Result<std::optional<json::value>> names = co_await manager::look_up(calls, list);
     if (!names) co_return names.error();
     if (!*names || !(*names)->is_array()) co_return Result<void>{};
     for (const json::value& name : (*names)->get_array()) {
@@ -377,14 +380,14 @@ class DownstreamSyncImpl final : public DownstreamSync {
     co_return Result<void>{};
   }
 
-  static Task<Result<void>> remove(EndpointCalls& calls, std::string path) {
-    net::ClientRequest request = get_request(target_of(path));
+  static Task<Result<void>> remove(manager::EndpointCalls& calls, std::string path) {
+    net::ClientRequest request = manager::get_request(manager::target_of(path));
     request.method = "DELETE";
-    const net::ClientRequest named = get_request(request.target);
-    const Result<Answer> answer = co_await calls.send(std::move(request));
+    const net::ClientRequest named = manager::get_request(request.target);
+    const Result<manager::Answer> answer = co_await calls.send(std::move(request));
     if (!answer) co_return answer.error();
     if (answer->status < 300 || answer->status == 404) co_return Result<void>{};
-    co_return refusal_of(named, *answer);
+    co_return manager::refusal_of(named, *answer);
   }
 
   const Dependencies given_;

@@ -6,11 +6,11 @@
 #include <thread>
 
 #include "env/waiting_testing.h"
+#include "manager/fake_manager_testing.h"
 #include "model/object.h"
 #include "net/net_testing.h"
 #include "store/flaky_testing.h"
 #include "versionset/internal/plan_fingerprint.h"
-#include "versionset/manager_testing.h"
 #include "versionset/merge.h"
 
 namespace mullion::versionset {
@@ -18,8 +18,8 @@ namespace {
 
 using env::eventually;
 using env::Task;
+using manager::testing::FakeManager;
 using ::testing::ElementsAre;
-using testing::FakeManager;
 using ::testing::HasSubstr;
 
 class RolloutsTest : public ::testing::Test {

@@ -70,7 +70,7 @@ bool holds(const Plan& plan, const Action& action) {
 struct Applier::Entry {
   explicit Entry(std::string name) : endpoint(std::move(name)) {}
   const std::string endpoint;
-  std::unique_ptr<EndpointCalls> calls;
+  std::unique_ptr<manager::EndpointCalls> calls;
   env::Signal wake;
 
   PassMemory memory;
@@ -354,9 +354,9 @@ void Applier::record(const EntryPtr& entry, const Action& action, const Result<E
     return kApplyLog.info("carried out {}", what);
   }
   ++failed_;
-  const std::string reason = reason_of(result.error());
+  const std::string reason = manager::reason_of(result.error());
   kApplyLog.warn("failed {} reason={}", what, reason);
-  if (!is_broken(result.error())) return entry->memory.failed(key, named(action, reason), false);
+  if (!manager::is_broken(result.error())) return entry->memory.failed(key, named(action, reason), false);
   entry->memory.broke(key, named(action, reason), bytes > 0);
   entry->memory.unreachable(reason, now());
   lose_lease(entry);  // it may have run out before the endpoint answers again
@@ -391,8 +391,9 @@ Task<void> Applier::take_lease(EntryPtr entry) {
     co_await ask_holder(entry);
     co_return;
   }
-  const std::string reason = reason_of(answer.error());
-  if (!is_broken(answer.error())) entry->lease_error = "the configuration lease is refused: " + reason;
+  const std::string reason = manager::reason_of(answer.error());
+  if (!manager::is_broken(answer.error()))
+    entry->lease_error = "the configuration lease is refused: " + reason;
   entry->memory.unreachable(reason, now());
 }
 
@@ -436,7 +437,7 @@ Task<void> Applier::renew_lease(EntryPtr entry, uint64_t holding) {
     }
     if (answer) entry->lease.until = asked + kLeaseTime;
     // Lost to somebody else: the worker notices after its action.
-    if (!answer && !is_broken(answer.error())) entry->lease.until = asked;
+    if (!answer && !manager::is_broken(answer.error())) entry->lease.until = asked;
   }
 }
 
@@ -444,7 +445,7 @@ std::unique_ptr<PlanExecutor> make_applier(const Dependencies& dependencies, App
   ApplierParts parts{dependencies.runtime, dependencies.store, dependencies.own_id,
                      dependencies.apply_concurrency};
   manager::Manager* manager = &dependencies.manager;
-  parts.calls = [manager](const std::string& endpoint) { return calls_through(*manager, endpoint); };
+  parts.calls = [manager](const std::string& endpoint) { return manager::calls_through(*manager, endpoint); };
   parts.artifacts = make_artifacts(dependencies.catalog, dependencies.blobs);
   parts.told_holder = [manager](const std::string& endpoint) {
     return text_member(parse_object(manager->endpoint_state(endpoint)), "configured_by");

@@ -18,7 +18,7 @@ struct ApplierParts {
   store::Store& store;
   std::string own_id;  // the holder of leases
   size_t concurrency = 32;
-  std::function<std::unique_ptr<EndpointCalls>(const std::string& endpoint)> calls;
+  std::function<std::unique_ptr<manager::EndpointCalls>(const std::string& endpoint)> calls;
   std::unique_ptr<Artifacts> artifacts;
   /// Who configures an endpoint, as it told last; "" nobody, or unknown.
   std::function<std::string(const std::string& endpoint)> told_holder;

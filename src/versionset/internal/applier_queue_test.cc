@@ -20,10 +20,10 @@ struct Gate {
   std::atomic<int> waiting{0};
 };
 
-class GatedCalls final : public EndpointCalls {
+class GatedCalls final : public manager::EndpointCalls {
  public:
   GatedCalls(PretendedEndpoint& endpoint, Gate& gate) : calls_(endpoint), gate_(gate) {}
-  Task<Result<Answer>> send(net::ClientRequest request) override {
+  Task<Result<manager::Answer>> send(net::ClientRequest request) override {
     const bool lease = request.target.find("configuration_lease") != std::string::npos;
     if (!lease && request.method != "GET") {
       ++gate_.waiting;

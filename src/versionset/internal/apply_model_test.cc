@@ -34,10 +34,10 @@ json::object PretendedEndpoint::report() const {
   return out;
 }
 
-Result<Answer> PretendedEndpoint::answer(const std::string& method, const std::string& target,
-                                         const net::Headers& headers, const std::string& body) {
+Result<manager::Answer> PretendedEndpoint::answer(const std::string& method, const std::string& target,
+                                                  const net::Headers& headers, const std::string& body) {
   std::function<void()> tell;
-  Result<Answer> out = Answer{};
+  Result<manager::Answer> out = manager::Answer{};
   {
     std::lock_guard lock(mutex);
     const std::string plain = net::percent_decode(target);
@@ -66,8 +66,9 @@ Result<Answer> PretendedEndpoint::answer(const std::string& method, const std::s
   return out;
 }
 
-Answer PretendedEndpoint::serve(const std::string& method, const std::string& path, const std::string& query,
-                                const net::Headers& headers, const std::string& body) {
+manager::Answer PretendedEndpoint::serve(const std::string& method, const std::string& path,
+                                         const std::string& query, const net::Headers& headers,
+                                         const std::string& body) {
   if (path == "configuration_lease") return serve_lease(method, query, body);
   if (path == "info") return shown(200, json::object{{"version", version}});
   if (path == "system/upgrade" && method == "GET") return shown(200, json::object{{"State", "none"}});
@@ -119,8 +120,8 @@ Answer PretendedEndpoint::serve(const std::string& method, const std::string& pa
   return serve_file(method, path, query, headers, body);
 }
 
-Answer PretendedEndpoint::serve_contents(const std::string& method, const std::string& name,
-                                         const std::string& body) {
+manager::Answer PretendedEndpoint::serve_contents(const std::string& method, const std::string& name,
+                                                  const std::string& body) {
   if (method == "GET") {
     json::array out;
     for (const auto& [pack, one] : components)
@@ -131,7 +132,7 @@ Answer PretendedEndpoint::serve_contents(const std::string& method, const std::s
     for (const auto& [pack, need] : needs) {
       if (need == name && components.contains(pack)) return refusal(409, pack + " needs it");
     }
-    return components.erase(name) > 0 ? Answer{204, {}, ""} : refusal(404, "No such content store");
+    return components.erase(name) > 0 ? manager::Answer{204, {}, ""} : refusal(404, "No such content store");
   }
   const std::string pack = body.substr(0, body.find(' '));
   if (method == "POST" && components.contains(pack)) return refusal(409, "already exists");
@@ -141,8 +142,8 @@ Answer PretendedEndpoint::serve_contents(const std::string& method, const std::s
   return {method == "POST" ? 201 : 200, {}, "{}"};
 }
 
-Answer PretendedEndpoint::serve_plugins(const std::string& method, const std::string& path,
-                                        const std::string& body) {
+manager::Answer PretendedEndpoint::serve_plugins(const std::string& method, const std::string& path,
+                                                 const std::string& body) {
   if (path == "plugins") {
     json::object plugin = json::parse(body).as_object();
     const std::string name = text_member(plugin, "Name");
@@ -172,10 +173,10 @@ Answer PretendedEndpoint::serve_plugins(const std::string& method, const std::st
   return shown(200, plugin);
 }
 
-Answer PretendedEndpoint::serve_file(const std::string& method, const std::string& path,
-                                     const std::string& query, const net::Headers& headers,
-                                     const std::string& body) {
-  Answer out{200, {}, ""};
+manager::Answer PretendedEndpoint::serve_file(const std::string& method, const std::string& path,
+                                              const std::string& query, const net::Headers& headers,
+                                              const std::string& body) {
+  manager::Answer out{200, {}, ""};
   const bool partial = query == "partial=true";
   if (method == "HEAD") {
     const std::map<std::string, std::string>& where = partial ? pieces : files;
@@ -186,7 +187,8 @@ Answer PretendedEndpoint::serve_file(const std::string& method, const std::strin
     return out;
   }
   if (method == "DELETE")
-    return (partial ? pieces : files).erase(path) > 0 ? Answer{204, {}, ""} : Answer{404, {}, ""};
+    return (partial ? pieces : files).erase(path) > 0 ? manager::Answer{204, {}, ""}
+                                                      : manager::Answer{404, {}, ""};
   const auto header = headers.get("Content-Range");
   if (!header) {
     files[path] = body;
@@ -217,8 +219,8 @@ Answer PretendedEndpoint::serve_file(const std::string& method, const std::strin
   return out;
 }
 
-Answer PretendedEndpoint::serve_lease(const std::string& method, const std::string& query,
-                                      const std::string& body) {
+manager::Answer PretendedEndpoint::serve_lease(const std::string& method, const std::string& query,
+                                               const std::string& body) {
   if (method == "POST") {
     const std::string wanted = text_member(json::object(json::parse(body).as_object()), "holder");
     if (!holder.empty() && holder != wanted) return refusal(409, "configured by " + holder);

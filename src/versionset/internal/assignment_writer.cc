@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "manager/endpoint_calls.h"
 #include "manager/endpoint_object.h"
 #include "model/object.h"
 #include "store/failed_reads.h"
-#include "versionset/internal/endpoint_calls.h"
 #include "versionset/internal/log.h"
 #include "versionset/internal/rollout_targets.h"
 
@@ -99,7 +99,7 @@ void AssignmentWriter::ended(const std::string& endpoint, const Result<void>& ou
     if (outcome) {
       entries_.erase(endpoint);
     } else {
-      entry.trouble = reason_of(outcome.error());
+      entry.trouble = manager::reason_of(outcome.error());
       entry.not_before =
           env::system_clock().wall() + kFirstPutPause * (1 << std::min(entry.failures++, kMostDoublings));
     }
@@ -117,10 +117,11 @@ env::Task<Result<void>> AssignmentWriter::put_own(AssignmentChange put) {
 }
 
 env::Task<Result<void>> AssignmentWriter::put_remote(AssignmentChange put) {
-  net::ClientRequest request = json_request("PATCH", target_of("endpoints/" + put.endpoint), patch_of(put));
+  net::ClientRequest request =
+      manager::json_request("PATCH", manager::target_of("endpoints/" + put.endpoint), patch_of(put));
   request.timeout = kAnswerLimit;
-  const std::unique_ptr<EndpointCalls> owner = calls_through(manager_, put.owner);
-  Result<Answer> answer = co_await ask(*owner, std::move(request));
+  const std::unique_ptr<manager::EndpointCalls> owner = manager::calls_through(manager_, put.owner);
+  Result<manager::Answer> answer = co_await manager::ask(*owner, std::move(request));
   if (!answer) co_return answer.error();
   co_return Result<void>{};
 }

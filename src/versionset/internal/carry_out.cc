@@ -15,10 +15,11 @@ std::string with_flag(std::string target, bool flag, std::string_view name) {
 }
 
 /// Version of a pack or provider at the endpoint; absent when it is not there.
-Task<Result<std::optional<std::string>>> version_there(EndpointCalls& calls, Kind kind, std::string name) {
+Task<Result<std::optional<std::string>>> version_there(manager::EndpointCalls& calls, Kind kind,
+                                                       std::string name) {
   const bool provider = kind == Kind::kPluginProvider;
-  const std::string where = provider ? target_of("plugin_providers/" + name) : "/api/v3/contents";
-  Result<std::optional<json::value>> found = co_await look_up(calls, where);
+  const std::string where = provider ? manager::target_of("plugin_providers/" + name) : "/api/v3/contents";
+  Result<std::optional<json::value>> found = co_await manager::look_up(calls, where);
   if (!found) co_return found.error();
   if (!*found) co_return std::optional<std::string>();
   if ((*found)->is_object()) co_return std::optional(text_member((*found)->get_object(), "Version"));
@@ -38,8 +39,8 @@ Task<Result<Effect>> remove_component(const Target& target, const Action& action
   if (!*there) co_return Effect::kNone;
   net::ClientRequest request;
   request.method = "DELETE";
-  request.target = target_of((provider ? "plugin_providers/" : "contents/") + action.name);
-  Result<Answer> removed = co_await ask(target.calls, std::move(request));
+  request.target = manager::target_of((provider ? "plugin_providers/" : "contents/") + action.name);
+  Result<manager::Answer> removed = co_await manager::ask(target.calls, std::move(request));
   if (!removed) co_return removed.error();
   there = co_await version_there(target.calls, action.kind, action.name);
   if (!there) co_return there.error();
@@ -51,8 +52,8 @@ net::ClientRequest component_request(const Action& action, bool there) {
   net::ClientRequest request;
   const bool provider = action.kind == Kind::kPluginProvider;
   const bool replace = there && !provider;
-  std::string where = provider ? target_of("plugin_providers/" + action.name) : "/api/v3/contents";
-  if (replace) where = target_of("contents/" + action.name);
+  std::string where = provider ? manager::target_of("plugin_providers/" + action.name) : "/api/v3/contents";
+  if (replace) where = manager::target_of("contents/" + action.name);
   request.method = replace ? "PUT" : "POST";
   request.target = with_flag(std::move(where), action.replace_writable, "replaceWritable");
   request.headers.set("Content-Type", provider ? "application/octet-stream" : "application/json");
@@ -86,7 +87,7 @@ Task<Result<Effect>> carry_out_component(const Target& target, const Action& act
   Result<content::Blobs::Info> file = co_await fetch(target, action);
   if (!file) co_return file.error();
   net::ClientRequest request = component_request(action, there->has_value());
-  Result<Answer> sent = co_await send_file(target, std::move(request), std::move(*file));
+  Result<manager::Answer> sent = co_await send_file(target, std::move(request), std::move(*file));
   if (!sent) co_return sent.error();
   there = co_await version_there(target.calls, action.kind, action.name);
   if (!there) co_return there.error();
@@ -115,8 +116,8 @@ Task<Result<Effect>> carry_out_file(const Target& target, const Action& action) 
   if (*there == sha256) co_return Effect::kChanged;
   net::ClientRequest request;  // nobody shall boot from it
   request.method = "DELETE";
-  request.target = target_of(path);
-  Result<Answer> removed = co_await target.calls.send(std::move(request));
+  request.target = manager::target_of(path);
+  Result<manager::Answer> removed = co_await target.calls.send(std::move(request));
   if (!removed) co_return removed.error();
   co_return Error(ErrorCode::kCorrupt, fmt::format("{} arrived damaged: expected sha256 {}, it has {}", path,
                                                    sha256, there->empty() ? "none" : *there));

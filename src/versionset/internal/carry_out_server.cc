@@ -16,13 +16,13 @@ constexpr auto kQuickLook = std::chrono::seconds(5);
 
 /// Asked while it restarts: not to be waited for long.
 net::ClientRequest quick_request(std::string target) {
-  net::ClientRequest request = get_request(std::move(target));
+  net::ClientRequest request = manager::get_request(std::move(target));
   request.timeout = kQuickLook;
   return request;
 }
 
-Task<Result<json::object>> read_object(EndpointCalls& calls, std::string target) {
-  Result<Answer> answer = co_await ask(calls, quick_request(std::move(target)));
+Task<Result<json::object>> read_object(manager::EndpointCalls& calls, std::string target) {
+  Result<manager::Answer> answer = co_await manager::ask(calls, quick_request(std::move(target)));
   if (!answer) co_return answer.error();
   boost::system::error_code failure;
   json::value parsed = json::parse(answer->body, failure);
@@ -31,7 +31,7 @@ Task<Result<json::object>> read_object(EndpointCalls& calls, std::string target)
 }
 
 /// Why the endpoint went back from this version; "" when it did not, or does not tell.
-Task<std::string> way_back(EndpointCalls& calls, std::string version) {
+Task<std::string> way_back(manager::EndpointCalls& calls, std::string version) {
   Result<json::object> status = co_await read_object(calls, "/api/v3/system/upgrade");
   if (!status || text_member(*status, "State") != "rolled back") co_return std::string();
   if (!same_version(text_member(*status, "To"), version)) co_return std::string();
@@ -62,10 +62,10 @@ std::string package_place(const catalog::Artifact& artifact) {
   return fmt::format("files/upgrades/{}.zip", artifact.sha256.substr(0, kDigits));
 }
 
-Task<void> remove_package(EndpointCalls& calls, std::string place) {
-  net::ClientRequest request = get_request(target_of(place));
+Task<void> remove_package(manager::EndpointCalls& calls, std::string place) {
+  net::ClientRequest request = manager::get_request(manager::target_of(place));
   request.method = "DELETE";
-  const Result<Answer> removed = co_await calls.send(std::move(request));
+  const Result<manager::Answer> removed = co_await calls.send(std::move(request));
   if (!removed)
     kApplyLog.debug("a package of the server stays at the endpoint reason={}", removed.error().text());
 }
@@ -78,12 +78,12 @@ Task<Result<void>> bring_package(const Target& target, std::string place, conten
 }
 
 /// The package lies at the endpoint already.
-Task<Result<Answer>> ask_for_upgrade(const Target& target, std::string place) {
-  net::ClientRequest request = get_request("");
+Task<Result<manager::Answer>> ask_for_upgrade(const Target& target, std::string place) {
+  net::ClientRequest request = manager::get_request("");
   request.method = "POST";
   // An older version is wanted when it is declared.
   request.target = fmt::format("/api/v3/system/upgrade?force=true&file={}", net::percent_encode(place));
-  co_return co_await ask(target.calls, std::move(request));
+  co_return co_await manager::ask(target.calls, std::move(request));
 }
 
 /// Whether a package holds this program.
@@ -100,7 +100,7 @@ Task<bool> is_ours(content::Blobs::Info package) {
 }
 
 /// A server of another make takes the package with the request; it could not run ours.
-Task<Result<Answer>> send_upgrade(const Target& target, content::Blobs::Info package) {
+Task<Result<manager::Answer>> send_upgrade(const Target& target, content::Blobs::Info package) {
   const bool ours = co_await is_ours(package);
   if (ours) {
     co_return Error(
@@ -108,16 +108,16 @@ Task<Result<Answer>> send_upgrade(const Target& target, content::Blobs::Info pac
         "the package holds Mullion, and the endpoint is a server of another make: the catalog needs that "
         "server's own package");
   }
-  net::ClientRequest request = get_request("/api/v3/system/upgrade");
+  net::ClientRequest request = manager::get_request("/api/v3/system/upgrade");
   request.method = "POST";
   request.headers.set("Content-Type", "application/octet-stream");
   co_return co_await send_file(target, std::move(request), std::move(package));
 }
 
-Task<Result<Effect>> upgraded(const Target& target, const Action& action, Result<Answer> sent,
+Task<Result<Effect>> upgraded(const Target& target, const Action& action, Result<manager::Answer> sent,
                               RestartPatience patience) {
   // The restart may cut the answer; whether it was staged is seen by what comes back.
-  if (!sent && !is_broken(sent.error())) co_return sent.error();
+  if (!sent && !manager::is_broken(sent.error())) co_return sent.error();
   if (!sent) {
     Result<json::object> again = co_await read_object(target.calls, "/api/v3/info");
     if (again) co_return sent.error();
@@ -145,14 +145,14 @@ Task<Result<Effect>> carry_out_server(const Target& target, const Action& action
   Result<content::Blobs::Info> package = co_await target.artifacts.fetch(*action.artifact);
   if (!package) co_return package.error();
   if (target.calls.is_foreign()) {
-    Result<Answer> sent = co_await send_upgrade(target, std::move(*package));
+    Result<manager::Answer> sent = co_await send_upgrade(target, std::move(*package));
     co_return co_await upgraded(target, action, std::move(sent), patience);
   }
   Result<void> brought = co_await bring_package(target, place, std::move(*package));
   if (!brought) co_return brought.error();
-  Result<Answer> sent = co_await ask_for_upgrade(target, place);
+  Result<manager::Answer> sent = co_await ask_for_upgrade(target, place);
   Result<Effect> done = co_await upgraded(target, action, std::move(sent), patience);
-  if (done || !is_broken(done.error())) co_await remove_package(target.calls, place);
+  if (done || !manager::is_broken(done.error())) co_await remove_package(target.calls, place);
   co_return done;
 }
 

@@ -13,8 +13,9 @@
 namespace mullion::versionset {
 namespace {
 
-Task<Result<bool>> is_secure_there(EndpointCalls& calls, std::string param) {
-  Result<std::optional<json::value>> declared = co_await look_up(calls, target_of("params/" + param));
+Task<Result<bool>> is_secure_there(manager::EndpointCalls& calls, std::string param) {
+  Result<std::optional<json::value>> declared =
+      co_await manager::look_up(calls, manager::target_of("params/" + param));
   if (!declared) co_return declared.error();
   co_return declared->has_value() && (*declared)->is_object() &&
       flag_member((*declared)->get_object(), "Secure");
@@ -31,7 +32,8 @@ Task<Result<json::value>> value_to_send(const Target& target, std::string holder
   if (!*secure)
     co_return Error(ErrorCode::kInvalid,
                     fmt::format("{} is secret here, and no secure parameter there", param));
-  Result<std::optional<json::value>> key = co_await look_up(target.calls, target_of(holder + "/pubkey"));
+  Result<std::optional<json::value>> key =
+      co_await manager::look_up(target.calls, manager::target_of(holder + "/pubkey"));
   if (!key) co_return key.error();
   if (!*key || !(*key)->is_string())
     co_return Error(ErrorCode::kInternal, fmt::format("{} has no public key", holder));
@@ -65,8 +67,9 @@ bool is_as_wanted(const Target& target, const Action& action, const json::object
                      });
 }
 
-Task<Result<std::optional<json::object>>> plugin_there(EndpointCalls& calls, std::string name) {
-  Result<std::optional<json::value>> found = co_await look_up(calls, target_of("plugins/" + name));
+Task<Result<std::optional<json::object>>> plugin_there(manager::EndpointCalls& calls, std::string name) {
+  Result<std::optional<json::value>> found =
+      co_await manager::look_up(calls, manager::target_of("plugins/" + name));
   if (!found) co_return found.error();
   if (!*found || !(*found)->is_object()) co_return std::optional<json::object>();
   co_return std::optional<json::object>(std::move((*found)->get_object()));
@@ -100,8 +103,8 @@ Task<Result<json::object>> params_to_send(const Target& target, const Action& ac
 Task<Result<void>> remove_plugin(const Target& target, std::string name) {
   net::ClientRequest request;
   request.method = "DELETE";
-  request.target = target_of("plugins/" + name);
-  Result<Answer> removed = co_await ask(target.calls, std::move(request));
+  request.target = manager::target_of("plugins/" + name);
+  Result<manager::Answer> removed = co_await manager::ask(target.calls, std::move(request));
   if (!removed) co_return removed.error();
   co_return Result<void>{};
 }
@@ -110,7 +113,8 @@ Task<Result<void>> remove_plugin(const Target& target, std::string name) {
 Task<Result<json::object>> create_plugin(const Target& target, const Action& action) {
   json::object body = action.value.get_object();
   body["Params"] = json::object();
-  Result<Answer> made = co_await ask(target.calls, json_request("POST", "/api/v3/plugins", body));
+  Result<manager::Answer> made =
+      co_await manager::ask(target.calls, manager::json_request("POST", "/api/v3/plugins", body));
   if (!made) co_return made.error();
   co_return body;
 }
@@ -136,12 +140,14 @@ json::array meta_patch(const json::object& shown, const json::object& wanted) {
 Task<Result<void>> update_plugin(const Target& target, const Action& action, json::object shown) {
   Result<json::object> params = co_await params_to_send(target, action, object_member(shown, "Params"));
   if (!params) co_return params.error();
-  const std::string where = target_of("plugins/" + action.name);
-  Result<Answer> set = co_await ask(target.calls, json_request("POST", where + "/params", *params));
+  const std::string where = manager::target_of("plugins/" + action.name);
+  Result<manager::Answer> set =
+      co_await manager::ask(target.calls, manager::json_request("POST", where + "/params", *params));
   if (!set) co_return set.error();
   const json::array patch = meta_patch(shown, object_member(action.value.get_object(), "Meta"));
   if (patch.empty()) co_return Result<void>{};
-  Result<Answer> changed = co_await ask(target.calls, json_request("PATCH", where, patch));
+  Result<manager::Answer> changed =
+      co_await manager::ask(target.calls, manager::json_request("PATCH", where, patch));
   if (!changed) co_return changed.error();
   co_return Result<void>{};
 }
@@ -203,7 +209,7 @@ Task<Result<Effect>> carry_out_plugin(const Target& target, const Action& action
 }
 
 Task<Result<Effect>> carry_out_pref(const Target& target, const Action& action) {
-  Result<std::optional<json::value>> prefs = co_await look_up(target.calls, "/api/v3/prefs");
+  Result<std::optional<json::value>> prefs = co_await manager::look_up(target.calls, "/api/v3/prefs");
   if (!prefs) co_return prefs.error();
   const auto shown = [&]() -> json::value {
     if (!*prefs || !(*prefs)->is_object()) return nullptr;
@@ -213,9 +219,10 @@ Task<Result<Effect>> carry_out_pref(const Target& target, const Action& action) 
   if (shown() == action.value) co_return Effect::kNone;
   json::object body;
   body[action.name] = action.value;
-  Result<Answer> set = co_await ask(target.calls, json_request("POST", "/api/v3/prefs", body));
+  Result<manager::Answer> set =
+      co_await manager::ask(target.calls, manager::json_request("POST", "/api/v3/prefs", body));
   if (!set) co_return set.error();
-  prefs = co_await look_up(target.calls, "/api/v3/prefs");
+  prefs = co_await manager::look_up(target.calls, "/api/v3/prefs");
   if (!prefs) co_return prefs.error();
   if (shown() != action.value) co_return not_shown(action, "shows another value");
   co_return Effect::kChanged;
@@ -223,16 +230,17 @@ Task<Result<Effect>> carry_out_pref(const Target& target, const Action& action) 
 
 Task<Result<Effect>> carry_out_global(const Target& target, const Action& action) {
   const std::string place = "Global/" + action.name;
-  const std::string where = target_of("profiles/global/params/" + action.name);
-  Result<std::optional<json::value>> shown = co_await look_up(target.calls, where);
+  const std::string where = manager::target_of("profiles/global/params/" + action.name);
+  Result<std::optional<json::value>> shown = co_await manager::look_up(target.calls, where);
   if (!shown) co_return shown.error();
   if (*shown && shows_wanted(target, place, action.value, **shown)) co_return Effect::kNone;
   Result<json::value> value =
       co_await value_to_send(target, "profiles/global", action.name, action.from.set, action.value);
   if (!value) co_return value.error();
-  Result<Answer> set = co_await ask(target.calls, json_request("POST", where, *value));
+  Result<manager::Answer> set =
+      co_await manager::ask(target.calls, manager::json_request("POST", where, *value));
   if (!set) co_return set.error();
-  shown = co_await look_up(target.calls, where);
+  shown = co_await manager::look_up(target.calls, where);
   if (!shown) co_return shown.error();
   json::value now;
   if (*shown) now = **shown;

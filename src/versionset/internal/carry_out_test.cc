@@ -11,11 +11,11 @@ namespace mullion::versionset {
 namespace {
 
 /// Takes everything and changes nothing.
-class YesSayer final : public EndpointCalls {
+class YesSayer final : public manager::EndpointCalls {
  public:
   explicit YesSayer(PretendedEndpoint& endpoint) : endpoint_(endpoint) {}
-  Task<Result<Answer>> send(net::ClientRequest request) override {
-    if (request.method != "GET" && request.method != "HEAD") co_return Answer{201, {}, "{}"};
+  Task<Result<manager::Answer>> send(net::ClientRequest request) override {
+    if (request.method != "GET" && request.method != "HEAD") co_return manager::Answer{201, {}, "{}"};
     co_return endpoint_.answer(request.method, request.target, request.headers, "");
   }
 

@@ -24,15 +24,15 @@ net::ClientRequest lease_request(std::string method, const std::string& holder) 
   return request;
 }
 
-std::string marker_target() { return target_of(fmt::format("profiles/{}", kLeaseMarker)); }
+std::string marker_target() { return manager::target_of(fmt::format("profiles/{}", kLeaseMarker)); }
 
 struct Marker {
   std::string holder, until;
 };
 
 /// Absent: there is none.
-Task<Result<std::optional<Marker>>> read_marker(EndpointCalls& calls) {
-  const Result<std::optional<json::value>> found = co_await look_up(calls, marker_target());
+Task<Result<std::optional<Marker>>> read_marker(manager::EndpointCalls& calls) {
+  const Result<std::optional<json::value>> found = co_await manager::look_up(calls, marker_target());
   if (!found) co_return found.error();
   if (!*found || !(*found)->is_object()) co_return std::optional<Marker>();
   const json::object& params = object_member((*found)->get_object(), "Params");
@@ -56,26 +56,28 @@ bool is_refused_right(const Error& error) {
   return error.status_override == 401 || error.status_override == 403;
 }
 
-Task<Result<void>> make_marker(EndpointCalls& calls, std::string holder, env::WallTime now) {
+Task<Result<void>> make_marker(manager::EndpointCalls& calls, std::string holder, env::WallTime now) {
   const json::object marker{{"Name", kLeaseMarker},
                             {"Description", fmt::format("Configured by the Mullion manager {}", holder)},
                             {"Params", marker_params(holder, now)}};
-  net::ClientRequest request = json_request("POST", "/api/v3/profiles", marker);
-  const Result<Answer> made = co_await ask(calls, std::move(request));
+  net::ClientRequest request = manager::json_request("POST", "/api/v3/profiles", marker);
+  const Result<manager::Answer> made = co_await manager::ask(calls, std::move(request));
   if (made) co_return Result<void>{};
   if (!is_refused_right(made.error())) co_return made.error();
-  kApplyLog.info("who configures an endpoint cannot be said there reason={}", reason_of(made.error()));
+  kApplyLog.info("who configures an endpoint cannot be said there reason={}",
+                 manager::reason_of(made.error()));
   co_return Result<void>{};
 }
 
 /// Only if nobody changed it meanwhile.
-Task<Result<void>> renew_marker(EndpointCalls& calls, Marker before, std::string holder, env::WallTime now) {
+Task<Result<void>> renew_marker(manager::EndpointCalls& calls, Marker before, std::string holder,
+                                env::WallTime now) {
   const json::array patch{
       json::object{{"op", "test"}, {"path", "/Params/mullion~1configured-by"}, {"value", before.holder}},
       json::object{{"op", "test"}, {"path", "/Params/mullion~1configured-until"}, {"value", before.until}},
       json::object{{"op", "replace"}, {"path", "/Params"}, {"value", marker_params(holder, now)}}};
-  net::ClientRequest request = json_request("PATCH", marker_target(), patch);
-  const Result<Answer> renewed = co_await ask(calls, std::move(request));
+  net::ClientRequest request = manager::json_request("PATCH", marker_target(), patch);
+  const Result<manager::Answer> renewed = co_await manager::ask(calls, std::move(request));
   if (renewed || is_refused_right(renewed.error())) co_return Result<void>{};
   co_return renewed.error();
 }
@@ -86,7 +88,7 @@ Error held_by_another(const std::string& holder) {
   return error;
 }
 
-Task<Result<void>> take_marker(EndpointCalls& calls, std::string holder, env::WallTime now) {
+Task<Result<void>> take_marker(manager::EndpointCalls& calls, std::string holder, env::WallTime now) {
   const Result<std::optional<Marker>> marker = co_await read_marker(calls);
   if (!marker && is_refused_right(marker.error())) co_return Result<void>{};
   if (!marker) co_return marker.error();
@@ -98,23 +100,25 @@ Task<Result<void>> take_marker(EndpointCalls& calls, std::string holder, env::Wa
 
 }  // namespace
 
-Task<Result<void>> take_lease_there(EndpointCalls& calls, std::string holder, const env::Clock& clock) {
+Task<Result<void>> take_lease_there(manager::EndpointCalls& calls, std::string holder,
+                                    const env::Clock& clock) {
   if (calls.is_foreign()) co_return co_await take_marker(calls, std::move(holder), clock.wall());
   const json::object wanted{{"holder", holder}, {"seconds", kLeaseTime.count()}};
-  net::ClientRequest request = json_request("POST", std::string(kLease), wanted);
-  const Result<Answer> answer = co_await ask(calls, std::move(request));
+  net::ClientRequest request = manager::json_request("POST", std::string(kLease), wanted);
+  const Result<manager::Answer> answer = co_await manager::ask(calls, std::move(request));
   if (!answer) co_return answer.error();
   co_return Result<void>{};
 }
 
-Task<Result<LeaseThere>> lease_there(EndpointCalls& calls, const env::Clock& clock) {
+Task<Result<LeaseThere>> lease_there(manager::EndpointCalls& calls, const env::Clock& clock) {
   if (calls.is_foreign()) {
     const Result<std::optional<Marker>> marker = co_await read_marker(calls);
     if (!marker) co_return marker.error();
     if (!*marker) co_return LeaseThere{};
     co_return LeaseThere{(*marker)->holder, left_of(**marker, clock.wall()).count()};
   }
-  const Result<Answer> answer = co_await ask(calls, get_request(std::string(kLease)));
+  const Result<manager::Answer> answer =
+      co_await manager::ask(calls, manager::get_request(std::string(kLease)));
   if (!answer) co_return answer.error();
   const json::object shown = parse_object(answer->body);
   LeaseThere out{text_member(shown, "holder"), std::nullopt};
@@ -123,7 +127,7 @@ Task<Result<LeaseThere>> lease_there(EndpointCalls& calls, const env::Clock& clo
   co_return out;
 }
 
-Task<Result<void>> release_lease_there(EndpointCalls& calls, std::string holder) {
+Task<Result<void>> release_lease_there(manager::EndpointCalls& calls, std::string holder) {
   net::ClientRequest request = lease_request("DELETE", holder);
   if (calls.is_foreign()) {
     const Result<std::optional<Marker>> marker = co_await read_marker(calls);
@@ -131,7 +135,7 @@ Task<Result<void>> release_lease_there(EndpointCalls& calls, std::string holder)
     if (!*marker || (*marker)->holder != holder) co_return Result<void>{};
     request.target = marker_target();
   }
-  const Result<Answer> answer = co_await ask(calls, std::move(request));
+  const Result<manager::Answer> answer = co_await manager::ask(calls, std::move(request));
   if (!answer) co_return answer.error();
   co_return Result<void>{};
 }

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <string>
 
-#include "versionset/internal/endpoint_calls.h"
+#include "manager/endpoint_calls.h"
 
 namespace mullion::versionset {
 
@@ -15,15 +15,16 @@ inline constexpr std::chrono::seconds kLeaseTime{60};
 /// taken.
 ///
 /// Takes or renews the lease for kLeaseTime. The error has status 409 when somebody else has it.
-Task<Result<void>> take_lease_there(EndpointCalls& calls, std::string holder, const env::Clock& clock);
+Task<Result<void>> take_lease_there(manager::EndpointCalls& calls, std::string holder,
+                                    const env::Clock& clock);
 
 struct LeaseThere {
   std::string holder;              // "" nobody
   std::optional<int64_t> seconds;  // how long it lasts
 };
-Task<Result<LeaseThere>> lease_there(EndpointCalls& calls, const env::Clock& clock);
+Task<Result<LeaseThere>> lease_there(manager::EndpointCalls& calls, const env::Clock& clock);
 
 /// Nothing happens when somebody else has it.
-Task<Result<void>> release_lease_there(EndpointCalls& calls, std::string holder);
+Task<Result<void>> release_lease_there(manager::EndpointCalls& calls, std::string holder);
 
 }  // namespace mullion::versionset

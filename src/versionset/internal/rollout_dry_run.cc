@@ -5,7 +5,7 @@
 
 #include <iterator>
 
-#include "versionset/internal/endpoint_calls.h"
+#include "manager/endpoint_calls.h"
 #include "versionset/internal/rollout_targets.h"
 
 namespace mullion::versionset::internal {
@@ -34,7 +34,7 @@ env::Task<void> add_preview(const Preview& preview, std::string owner, std::stri
   if (actions) {
     out["Actions"] = std::move(*actions);
   } else {
-    out["Problem"] = reason_of(actions.error());
+    out["Problem"] = manager::reason_of(actions.error());
   }
 }
 
@@ -91,11 +91,11 @@ env::Task<std::string> show_dry_run(DryRun dry_run, Preview preview) {
 
 env::Task<Result<json::array>> preview_at_owner(manager::Manager& manager, std::string owner,
                                                 std::string endpoint, std::vector<std::string> sets) {
-  const std::unique_ptr<EndpointCalls> calls = calls_through(manager, owner);
+  const std::unique_ptr<manager::EndpointCalls> calls = manager::calls_through(manager, owner);
   const std::string place = fmt::format("endpoints/{}/plan", endpoint);
   std::string target =
-      target_of(place) + "?sets=" + net::percent_encode(fmt::format("{}", fmt::join(sets, ",")));
-  Result<std::optional<json::value>> plan = co_await look_up(*calls, std::move(target));
+      manager::target_of(place) + "?sets=" + net::percent_encode(fmt::format("{}", fmt::join(sets, ",")));
+  Result<std::optional<json::value>> plan = co_await manager::look_up(*calls, std::move(target));
   if (!plan) co_return plan.error();
   if (!*plan || !(*plan)->is_object())
     co_return Error(ErrorCode::kNotFound,

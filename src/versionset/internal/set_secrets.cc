@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "auth/auth.h"
-#include "versionset/internal/endpoint_calls.h"
+#include "manager/endpoint_calls.h"
 #include "versionset/internal/json_read.h"
 
 namespace mullion::versionset {
@@ -17,7 +17,8 @@ Result<std::string> opened_secret(store::Store& store, const std::string& set, c
                  fmt::format("a sealed value of {} cannot be opened: its key is not here", set));
   Result<std::string> clear = auth::open_sealed(*pair, text);
   if (!clear)
-    return Error(ErrorCode::kInvalid, fmt::format("a sealed value of {}: {}", set, reason_of(clear.error())));
+    return Error(ErrorCode::kInvalid,
+                 fmt::format("a sealed value of {}: {}", set, manager::reason_of(clear.error())));
   return clear;
 }
 

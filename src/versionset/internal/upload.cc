@@ -73,7 +73,7 @@ Result<net::BodySourcePtr> open_counted(const Target& target, const content::Blo
   return net::BodySourcePtr(std::make_unique<CountedBody>(std::move(*body), target.moved));
 }
 
-std::optional<uint64_t> offset_of(const Answer& answer) {
+std::optional<uint64_t> offset_of(const manager::Answer& answer) {
   const auto header = answer.headers.get(kOffset);
   if (!header) return std::nullopt;
   uint64_t offset = 0;
@@ -91,13 +91,14 @@ net::ClientRequest plain_request(std::string method, std::string target) {
 
 /// How much of exactly this file arrived earlier. Pieces of anything else are dropped.
 Task<Result<uint64_t>> arrived_before(const Target& target, std::string where, content::Blobs::Info info) {
-  Result<Answer> found = co_await target.calls.send(plain_request("HEAD", where + "?partial=true"));
+  Result<manager::Answer> found = co_await target.calls.send(plain_request("HEAD", where + "?partial=true"));
   if (!found) co_return found.error();
   const uint64_t offset = found->status == 200 ? offset_of(*found).value_or(0) : 0;
   if (offset == 0) co_return uint64_t{0};
   const bool ours = target.memory.unfinished(target.endpoint, where) == info.sha256 && offset < info.size;
   if (ours) co_return offset;
-  Result<Answer> dropped = co_await ask(target.calls, plain_request("DELETE", where + "?partial=true"));
+  Result<manager::Answer> dropped =
+      co_await manager::ask(target.calls, plain_request("DELETE", where + "?partial=true"));
   if (!dropped) co_return dropped.error();
   co_return uint64_t{0};
 }
@@ -106,14 +107,14 @@ struct Piece {
   uint64_t first = 0, last = 0;
 };
 
-Task<Result<Answer>> send_piece(const Target& target, std::string where, content::Blobs::Info info,
-                                Piece piece) {
+Task<Result<manager::Answer>> send_piece(const Target& target, std::string where, content::Blobs::Info info,
+                                         Piece piece) {
   Result<net::BodySourcePtr> body = open_counted(target, info, piece.first, piece.last);
   if (!body) co_return body.error();
   net::ClientRequest request = plain_request("POST", std::move(where));
   request.headers.set("Content-Type", "application/octet-stream");
   request.headers.set("Content-Range", fmt::format("bytes {}-{}/{}", piece.first, piece.last, info.size));
-  request.timeout = patience_for(piece.last + 1 == info.size ? info.size : piece.last - piece.first);
+  request.timeout = manager::patience_for(piece.last + 1 == info.size ? info.size : piece.last - piece.first);
   request.body = std::move(*body);
   co_return co_await target.calls.send(std::move(request));
 }
@@ -125,15 +126,15 @@ Task<Result<void>> send_pieces(const Target& target, std::string where, std::str
   while (true) {
     const Piece piece{offset, std::min(offset + size, info.size) - 1};
     const env::SteadyTime begun = env::system_clock().steady();
-    Result<Answer> answer = co_await send_piece(target, where + query, info, piece);
+    Result<manager::Answer> answer = co_await send_piece(target, where + query, info, piece);
     if (!answer) co_return answer.error();
     if (answer->status == 201) co_return Result<void>{};
     const std::optional<uint64_t> there = offset_of(*answer);
     const bool follows = answer->status == 202 || (answer->status == 409 && there);
     if (!follows || !there || *there >= info.size)
-      co_return refusal_of(plain_request("POST", where), *answer);
+      co_return manager::refusal_of(plain_request("POST", where), *answer);
     if (*there != piece.last + 1) {
-      if (++surprises > kMostSurprises) co_return refusal_of(plain_request("POST", where), *answer);
+      if (++surprises > kMostSurprises) co_return manager::refusal_of(plain_request("POST", where), *answer);
       co_await env::sleep_for(kOthersPiece);
     }
     offset = *there;
@@ -153,40 +154,42 @@ uint64_t next_piece(uint64_t piece, env::Duration took) {
   return piece;
 }
 
-Task<Result<Answer>> send_file(const Target& target, net::ClientRequest request, content::Blobs::Info info) {
+Task<Result<manager::Answer>> send_file(const Target& target, net::ClientRequest request,
+                                        content::Blobs::Info info) {
   if (info.size > 0) {
     Result<net::BodySourcePtr> body = open_counted(target, info, 0, info.size - 1);
     if (!body) co_return body.error();
     request.body = std::move(*body);
   }
   const auto in_between = std::chrono::seconds(std::min(info.size, kBuffered) / kSlowLink);
-  request.timeout = patience_for(info.size) + in_between;
-  co_return co_await ask(target.calls, std::move(request));
+  request.timeout = manager::patience_for(info.size) + in_between;
+  co_return co_await manager::ask(target.calls, std::move(request));
 }
 
-Task<Result<std::string>> checksum_there(EndpointCalls& calls, std::string path) {
-  net::ClientRequest request = plain_request("HEAD", target_of(path));
+Task<Result<std::string>> checksum_there(manager::EndpointCalls& calls, std::string path) {
+  net::ClientRequest request = plain_request("HEAD", manager::target_of(path));
   net::ClientRequest asked = plain_request("HEAD", request.target);
-  Result<Answer> answer = co_await calls.send(std::move(request));
+  Result<manager::Answer> answer = co_await calls.send(std::move(request));
   if (!answer) co_return answer.error();
   if (answer->status == 404) co_return std::string();
-  if (answer->status >= 400) co_return refusal_of(asked, *answer);
+  if (answer->status >= 400) co_return manager::refusal_of(asked, *answer);
   co_return std::string(answer->headers.get(kChecksum).value_or(""));
 }
 
 Task<Result<void>> upload_file(const Target& target, std::string path, content::Blobs::Info info,
                                bool explode) {
-  const std::string where = target_of(path);
+  const std::string where = manager::target_of(path);
   const std::string query = explode ? "?explode=true" : "";
   if (target.calls.is_foreign()) {
     net::ClientRequest request = plain_request("POST", where + query);
     request.headers.set("Content-Type", "application/octet-stream");
-    const Result<Answer> answer = co_await send_file(target, std::move(request), std::move(info));
+    const Result<manager::Answer> answer = co_await send_file(target, std::move(request), std::move(info));
     if (!answer) co_return answer.error();
     co_return Result<void>{};
   }
   if (info.size == 0) {
-    Result<Answer> answer = co_await ask(target.calls, plain_request("POST", where + query));
+    Result<manager::Answer> answer =
+        co_await manager::ask(target.calls, plain_request("POST", where + query));
     if (!answer) co_return answer.error();
     co_return Result<void>{};
   }

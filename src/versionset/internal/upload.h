@@ -6,7 +6,7 @@
 
 #include "catalog/catalog.h"
 #include "content/content.h"
-#include "versionset/internal/endpoint_calls.h"
+#include "manager/endpoint_calls.h"
 #include "versionset/internal/endpoint_memory.h"
 
 namespace mullion::versionset {
@@ -30,7 +30,7 @@ using Moved = std::function<void(uint64_t bytes)>;
 /// The endpoint that is worked on. What it refers to outlives the work.
 struct Target {
   std::string endpoint;
-  EndpointCalls& calls;
+  manager::EndpointCalls& calls;
   Artifacts& artifacts;
   EndpointMemory& memory;
   store::Store& store;
@@ -38,10 +38,11 @@ struct Target {
 };
 
 /// The whole file as the body of `request`, read as it is sent.
-Task<Result<Answer>> send_file(const Target& target, net::ClientRequest request, content::Blobs::Info info);
+Task<Result<manager::Answer>> send_file(const Target& target, net::ClientRequest request,
+                                        content::Blobs::Info info);
 
 /// SHA-256 of a file at the endpoint ("files/a"); "" when there is none.
-Task<Result<std::string>> checksum_there(EndpointCalls& calls, std::string path);
+Task<Result<std::string>> checksum_there(manager::EndpointCalls& calls, std::string path);
 /// AssignmentWriter a file to `path` ("files/a", "isos/b") in pieces; goes on where an earlier attempt with
 /// the same content ended.
 Task<Result<void>> upload_file(const Target& target, std::string path, content::Blobs::Info info,

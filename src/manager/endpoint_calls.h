@@ -10,10 +10,9 @@
 #include "manager/manager.h"
 #include "net/http.h"
 
-namespace mullion::versionset {
+namespace mullion::manager {
 
 namespace json = boost::json;
-using env::Task;
 
 struct Answer {
   int status = 0;
@@ -32,12 +31,14 @@ class EndpointCalls {
   /// of it.
   virtual bool is_foreign() const { return false; }
 };
-std::unique_ptr<EndpointCalls> calls_through(manager::Manager& manager, std::string endpoint);
+std::unique_ptr<EndpointCalls> calls_through(Manager& manager, std::string endpoint);
 
 /// Whether the way to the endpoint failed, rather than the endpoint refused.
 bool is_broken(const Error& error);
 /// First line of an error, for people.
 std::string reason_of(const Error& error);
+/// What the body of a refusal says, as it was sent: its `Messages`, joined; "" when it says nothing.
+std::string refusal_texts(std::string_view body);
 /// A refusal as an error: "POST contents/x: 409 already exists".
 Error refusal_of(const net::ClientRequest& request, const Answer& answer);
 
@@ -55,4 +56,4 @@ Task<Result<Answer>> ask(EndpointCalls& calls, net::ClientRequest request);
 /// JSON of a GET; absent when there is no such thing (404).
 Task<Result<std::optional<json::value>>> look_up(EndpointCalls& calls, std::string target);
 
-}  // namespace mullion::versionset
+}  // namespace mullion::manager

@@ -10,11 +10,9 @@
 
 #include "manager/manager.h"
 
-namespace mullion::versionset::testing {
+namespace mullion::manager::testing {
 
-using env::Task;
-
-class FakeManager final : public manager::Manager {
+class FakeManager final : public Manager {
  public:
   std::atomic<bool> on{true};
   mutable std::atomic<int> looks{0};                // how often somebody wanted to know
@@ -59,10 +57,10 @@ class FakeManager final : public manager::Manager {
     listener_ = std::move(listener);
   }
   void state_changed() override {}
-  std::vector<manager::OwnerFreshness> freshness(const std::vector<std::string>& owners) const override {
-    std::vector<manager::OwnerFreshness> out;
+  std::vector<OwnerFreshness> freshness(const std::vector<std::string>& owners) const override {
+    std::vector<OwnerFreshness> out;
     for (const std::string& owner : owners) {
-      manager::OwnerFreshness& fresh = out.emplace_back();
+      OwnerFreshness& fresh = out.emplace_back();
       fresh.owner = owner;
       fresh.in_touch = in_touch;
       fresh.age_seconds = current ? 0 : 1;
@@ -70,7 +68,7 @@ class FakeManager final : public manager::Manager {
     return out;
   }
   std::vector<std::string> known_owners() const override { return {}; }
-  std::vector<manager::EndpointStatistics> statistics() const override { return {}; }
+  std::vector<EndpointStatistics> statistics() const override { return {}; }
   Task<void> serve_stream(std::shared_ptr<net::WebSocket>, store::Cursor) override { co_return; }
 
  private:
@@ -79,4 +77,4 @@ class FakeManager final : public manager::Manager {
   std::function<void(const std::string&)> listener_;
 };
 
-}  // namespace mullion::versionset::testing
+}  // namespace mullion::manager::testing

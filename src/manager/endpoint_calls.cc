@@ -1,12 +1,12 @@
-#include "versionset/internal/endpoint_calls.h"
+#include "manager/endpoint_calls.h"
 
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "model/members.h"
 #include "model/object.h"
-#include "versionset/internal/json_read.h"
 
-namespace mullion::versionset {
+namespace mullion::manager {
 namespace {
 
 constexpr uint64_t kLongestAnswer = uint64_t{64} << 20;
@@ -18,8 +18,7 @@ constexpr std::string_view kApiPrefix = "/api/v3/";
 
 class ManagerCalls final : public EndpointCalls {
  public:
-  ManagerCalls(manager::Manager& manager, std::string endpoint)
-      : manager_(manager), endpoint_(std::move(endpoint)) {}
+  ManagerCalls(Manager& manager, std::string endpoint) : manager_(manager), endpoint_(std::move(endpoint)) {}
 
   Task<Result<Answer>> send(net::ClientRequest request) override {
     if (!request.timeout) request.timeout = kLeastPatience;
@@ -35,19 +34,9 @@ class ManagerCalls final : public EndpointCalls {
   bool is_foreign() const override { return manager_.is_foreign(endpoint_); }
 
  private:
-  manager::Manager& manager_;
+  Manager& manager_;
   const std::string endpoint_;
 };
-
-std::string messages_of(const std::string& body) {
-  const Result<json::value> parsed = model::parse_json(body);
-  if (!parsed || !parsed->is_object()) return "";
-  std::vector<std::string> texts;
-  for (const json::value& message : list_member(parsed->get_object(), "Messages")) {
-    if (message.is_string()) texts.emplace_back(message.get_string());
-  }
-  return fmt::format("{}", fmt::join(texts, "; "));
-}
 
 ErrorCode code_of(int status) {
   for (const ErrorCode code :
@@ -62,7 +51,7 @@ ErrorCode code_of(int status) {
 
 }  // namespace
 
-std::unique_ptr<EndpointCalls> calls_through(manager::Manager& manager, std::string endpoint) {
+std::unique_ptr<EndpointCalls> calls_through(Manager& manager, std::string endpoint) {
   return std::make_unique<ManagerCalls>(manager, std::move(endpoint));
 }
 
@@ -77,12 +66,17 @@ std::string reason_of(const Error& error) {
   return text.substr(0, kLongestReason);
 }
 
+std::string refusal_texts(std::string_view body) {
+  const json::object refusal = model::parse_object(body);
+  return fmt::format("{}", fmt::join(model::texts_member(refusal, "Messages"), "; "));
+}
+
 Error refusal_of(const net::ClientRequest& request, const Answer& answer) {
   std::string_view path = request.target;
   if (path.starts_with(kApiPrefix)) path.remove_prefix(kApiPrefix.size());
   path = path.substr(0, path.find('?'));
   Error error(code_of(answer.status), fmt::format("{} {}: {} {}", request.method, net::percent_decode(path),
-                                                  answer.status, messages_of(answer.body)));
+                                                  answer.status, refusal_texts(answer.body)));
   error.status_override = answer.status;
   return error;
 }
@@ -133,4 +127,4 @@ Task<Result<std::optional<json::value>>> look_up(EndpointCalls& calls, std::stri
   co_return std::optional<json::value>(std::move(*parsed));
 }
 
-}  // namespace mullion::versionset
+}  // namespace mullion::manager
