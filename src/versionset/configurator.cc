@@ -7,13 +7,13 @@
 #include "env/pools.h"
 #include "manager/endpoint_object.h"
 #include "model/index_value.h"
+#include "model/members.h"
 #include "model/object.h"
 #include "store/commit_async.h"
 #include "store/follower.h"
 #include "versionset/internal/applier.h"
 #include "versionset/internal/apply_seam.h"
 #include "versionset/internal/baseline.h"
-#include "versionset/internal/json_read.h"
 #include "versionset/internal/log.h"
 #include "versionset/internal/plan_fingerprint.h"
 #include "versionset/internal/plan_maker.h"
@@ -283,7 +283,8 @@ Task<Result<Explained>> ConfiguratorImpl::explained(std::string endpoint,
   out.configured_by = state.configured_by;
   out.next_attempt = state.next_attempt;
   if (out.configured_by.empty())
-    out.configured_by = text_member(parse_object(given_.manager.endpoint_state(endpoint)), "configured_by");
+    out.configured_by =
+        model::text_member(model::parse_object(given_.manager.endpoint_state(endpoint)), "configured_by");
   co_return out;
 }
 

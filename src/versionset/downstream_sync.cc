@@ -12,11 +12,11 @@
 #include "env/pools.h"
 #include "manager/endpoint_calls.h"
 #include "model/index_value.h"
+#include "model/members.h"
 #include "model/object.h"
 #include "store/failed_reads.h"
 #include "store/follower.h"
 #include "versionset/internal/endpoint_memory.h"
-#include "versionset/internal/json_read.h"
 #include "versionset/internal/log.h"
 #include "versionset/internal/set_cache.h"
 #include "versionset/internal/set_secrets.h"
@@ -62,7 +62,7 @@ using Objects = std::map<std::string, json::object>;
 Objects objects_of(const store::Snapshot& view, std::string_view type, std::string_view owner) {
   Objects out;
   view.scan_owner(type, owner, "", [&](std::string_view key, std::string_view body) {
-    out.try_emplace(std::string(key), parse_object(body));
+    out.try_emplace(std::string(key), model::parse_object(body));
     return true;
   });
   return out;
@@ -237,8 +237,8 @@ class DownstreamSyncImpl final : public DownstreamSync {
         if (raw.empty()) continue;
         if (Result<json::value> value = model::parse_json(raw)) object[name] = std::move(*value);
       }
-      endpoints.push_back({std::string(id), owner.next_hop, text_member(object, "Arch"),
-                           text_member(object, "Os"), set_names(object)});
+      endpoints.push_back({std::string(id), owner.next_hop, model::text_member(object, "Arch"),
+                           model::text_member(object, "Os"), set_names(object)});
       return true;
     });
   }
@@ -309,7 +309,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
   Task<Result<void>> put_set(const Target& target, json::value set) {
     std::vector<SealedAnew> secrets;
     if (holds_sealed(set)) {
-      const std::string name = text_member(set.get_object(), "Id");
+      const std::string name = model::text_member(set.get_object(), "Id");
       const std::string where = fmt::format("{}/{}/pubkey", kSets, name);
       Result<std::optional<json::value>> key =
           co_await manager::look_up(target.calls, manager::target_of(where));
@@ -343,7 +343,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
 
   static Task<Result<void>> put_object(manager::EndpointCalls& calls, std::string collection,
                                        json::object object) {
-    const std::string path = fmt::format("{}/{}", collection, text_member(object, "Id"));
+    const std::string path = fmt::format("{}/{}", collection, model::text_member(object, "Id"));
     Result<std::optional<json::value>> there = co_await manager::look_up(calls, manager::target_of(path));
     if (!there) co_return there.error();
     const bool exists = there->has_value();

@@ -1,6 +1,6 @@
 #include "versionset/needs.h"
 
-#include "versionset/internal/json_read.h"
+#include "model/members.h"
 #include "versionset/internal/sources.h"
 #include "versionset/merge.h"
 
@@ -17,8 +17,8 @@ void add_item(std::string_view name, std::string_view type, const std::string& w
 
 /// Components of a version set, actions of an endpoint: {"Name", "Type", "Version", "ActualVersion"}.
 void add_element(const json::object& element, const std::string& user, Needs& needs) {
-  const std::string word = text_member(element, "Type");
-  std::string name = text_member(element, "Name");
+  const std::string word = model::text_member(element, "Type");
+  std::string name = model::text_member(element, "Name");
   std::string_view type;  // any, when it is a word that no plan knows
   if (const auto kind = parse_component_kind(word)) type = kind_name(*kind);
   for (const auto& [kind, only] : {std::pair{Kind::kDrp, kServer}, {Kind::kDrpUx, kUx}}) {
@@ -27,11 +27,11 @@ void add_element(const json::object& element, const std::string& user, Needs& ne
     name = only;
   }
   for (const std::string_view field : {"Version", "ActualVersion"})
-    add_item(name, type, text_member(element, field), user, needs);
+    add_item(name, type, model::text_member(element, field), user, needs);
 }
 
 void add_file(const json::object& file, const std::string& user, Needs& needs) {
-  std::string source = text_member(file, "Source");
+  std::string source = model::text_member(file, "Source");
   if (source.empty()) return;
   if (auto own = own_file_of(source)) source = std::move(*own);
   needs.push_back({"", "", "", std::move(source), user});
@@ -39,14 +39,14 @@ void add_file(const json::object& file, const std::string& user, Needs& needs) {
 
 template <typename Add>
 void each(const json::object& object, std::string_view list, Add add) {
-  for (const json::value& entry : list_member(object, list)) {
+  for (const json::value& entry : model::list_member(object, list)) {
     if (entry.is_object()) add(entry.get_object());
   }
 }
 
 void add_set(const json::object& set, const std::string& user, Needs& needs) {
-  add_item(kServer, kind_name(Kind::kDrp), text_member(set, "DRPVersion"), user, needs);
-  add_item(kUx, kind_name(Kind::kDrpUx), text_member(set, "DRPUXVersion"), user, needs);
+  add_item(kServer, kind_name(Kind::kDrp), model::text_member(set, "DRPVersion"), user, needs);
+  add_item(kUx, kind_name(Kind::kDrpUx), model::text_member(set, "DRPUXVersion"), user, needs);
   each(set, "Components", [&](const json::object& entry) { add_element(entry, user, needs); });
   each(set, "Files", [&](const json::object& entry) { add_file(entry, user, needs); });
 }
@@ -56,12 +56,12 @@ void add_set(const json::object& set, const std::string& user, Needs& needs) {
 std::vector<catalog::Need> catalog_needs(const store::Snapshot& snapshot) {
   Needs needs;
   snapshot.scan("version_sets", "", [&](std::string_view key, std::string_view, std::string_view body) {
-    add_set(parse_object(body), "version_sets/" + std::string(key), needs);
+    add_set(model::parse_object(body), "version_sets/" + std::string(key), needs);
     return true;
   });
   snapshot.scan("endpoints", "", [&](std::string_view key, std::string_view, std::string_view body) {
     const std::string user = "endpoints/" + std::string(key);
-    const json::object endpoint = parse_object(body);
+    const json::object endpoint = model::parse_object(body);
     each(endpoint, "Actions", [&](const json::object& entry) { add_element(entry, user, needs); });
     return true;
   });

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/digest.h"
-#include "versionset/internal/json_read.h"
+#include "model/members.h"
 #include "versionset/internal/planner.h"
 
 namespace mullion::versionset {
@@ -64,7 +64,8 @@ Planner::Planner(const Observed& observed, const Wanted& wanted, const PlanInput
     : observed_(observed), wanted_(wanted), inputs_(inputs) {
   for (const Observed::Installed& installed : observed.components)
     installed_.emplace(installed.name, &installed);
-  for (const json::object& plugin : observed.plugins) plugins_.emplace(text_member(plugin, "Name"), &plugin);
+  for (const json::object& plugin : observed.plugins)
+    plugins_.emplace(model::text_member(plugin, "Name"), &plugin);
 }
 
 const Observed::Installed* Planner::installed(const std::string& name) const {

@@ -4,16 +4,17 @@
 
 #include <algorithm>
 
+#include "model/members.h"
 #include "model/object_type.h"
-#include "versionset/internal/json_read.h"
 #include "versionset/internal/sources.h"
+#include "versionset/values.h"
 
 namespace mullion::versionset {
 namespace {
 
 std::string origin_of(const json::object& object) {
   const json::value* meta = object.if_contains("Meta");
-  return meta != nullptr && meta->is_object() ? text_member(meta->get_object(), kTravelledFrom)
+  return meta != nullptr && meta->is_object() ? model::text_member(meta->get_object(), kTravelledFrom)
                                               : std::string();
 }
 
@@ -130,7 +131,7 @@ class Packer {
 
   void pin_server(json::object& copy, std::string_view field, std::string_view name, std::string_view type,
                   const std::vector<const EndpointBelow*>& endpoints) {
-    const std::string word = text_member(copy, field);
+    const std::string word = model::text_member(copy, field);
     if (word.empty() || word == "ignore") return;
     if (const std::optional<std::string> version = carry(name, type, word, endpoints)) copy[field] = *version;
   }
@@ -141,10 +142,11 @@ class Packer {
     for (json::value& value : list->get_array()) {
       if (!value.is_object()) continue;
       json::object& component = value.get_object();
-      const std::string word = text_member(component, "Version");
+      const std::string word = model::text_member(component, "Version");
       if (word.empty() || word == "ignore") continue;
       // A name is one thing in a catalog: the type's word may be a short or a long one.
-      const std::optional<std::string> version = carry(text_member(component, "Name"), "", word, endpoints);
+      const std::optional<std::string> version =
+          carry(model::text_member(component, "Name"), "", word, endpoints);
       if (!version) continue;
       component["Version"] = *version;
       component["ActualVersion"] = *version;
@@ -254,7 +256,7 @@ class Packer {
     for (json::value& value : list->get_array()) {
       if (!value.is_object()) continue;
       json::object& file = value.get_object();
-      const std::string source = text_member(file, "Source");
+      const std::string source = model::text_member(file, "Source");
       const std::optional<std::string> path = own_file_of(source);
       if (!path) continue;
       const std::optional<SyncFile> facts = inputs_.file(*path);
@@ -334,7 +336,7 @@ bool holds_sealed(const json::value& value) {
 
 Result<std::vector<SealedAnew>> seal_anew(json::value& set, const Sealer& sealer) {
   std::vector<SealedAnew> out;
-  const std::string name = set.is_object() ? text_member(set.get_object(), "Id") : std::string();
+  const std::string name = set.is_object() ? model::text_member(set.get_object(), "Id") : std::string();
   Result<void> done = seal_within(set_place(name), set, sealer, out);
   if (!done) return done.error();
   return out;

@@ -6,8 +6,8 @@
 
 #include "env/attempt.h"
 #include "env/unless.h"
+#include "model/members.h"
 #include "model/object.h"
-#include "versionset/internal/json_read.h"
 #include "versionset/internal/lease_calls.h"
 #include "versionset/internal/log.h"
 
@@ -448,7 +448,7 @@ std::unique_ptr<PlanExecutor> make_applier(const Dependencies& dependencies, App
   parts.calls = [manager](const std::string& endpoint) { return manager::calls_through(*manager, endpoint); };
   parts.artifacts = make_artifacts(dependencies.catalog, dependencies.blobs);
   parts.told_holder = [manager](const std::string& endpoint) {
-    return text_member(parse_object(manager->endpoint_state(endpoint)), "configured_by");
+    return model::text_member(model::parse_object(manager->endpoint_state(endpoint)), "configured_by");
   };
   parts.news = std::move(news);
   return std::make_unique<Applier>(std::move(parts));

@@ -1,7 +1,9 @@
 // The model endpoint's answers.
 #include <sodium.h>
 
+#include "model/members.h"
 #include "versionset/internal/apply_testing.h"
+#include "versionset/values.h"
 
 namespace mullion::versionset {
 namespace {
@@ -146,7 +148,7 @@ manager::Answer PretendedEndpoint::serve_plugins(const std::string& method, cons
                                                  const std::string& body) {
   if (path == "plugins") {
     json::object plugin = json::parse(body).as_object();
-    const std::string name = text_member(plugin, "Name");
+    const std::string name = model::text_member(plugin, "Name");
     if (plugins.contains(name)) return refusal(409, "already exists");
     plugins[name] = plugin;
     return shown(201, plugin);
@@ -222,7 +224,7 @@ manager::Answer PretendedEndpoint::serve_file(const std::string& method, const s
 manager::Answer PretendedEndpoint::serve_lease(const std::string& method, const std::string& query,
                                                const std::string& body) {
   if (method == "POST") {
-    const std::string wanted = text_member(json::object(json::parse(body).as_object()), "holder");
+    const std::string wanted = model::text_member(json::object(json::parse(body).as_object()), "holder");
     if (!holder.empty() && holder != wanted) return refusal(409, "configured by " + holder);
     holder = wanted;
   }

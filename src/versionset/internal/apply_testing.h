@@ -13,7 +13,6 @@
 #include "catalog/items.h"
 #include "net/range.h"
 #include "versionset/internal/carry_out.h"
-#include "versionset/internal/json_read.h"
 #include "versionset/plan.h"
 
 namespace mullion::versionset {

@@ -4,8 +4,9 @@
 
 #include <algorithm>
 
-#include "versionset/internal/json_read.h"
+#include "model/members.h"
 #include "versionset/internal/sources.h"
+#include "versionset/values.h"
 
 namespace mullion::versionset {
 namespace {
@@ -62,15 +63,15 @@ json::object without_sealed(const std::string& place, const json::object& params
 json::array plugins_of(const Observed& observed, std::vector<std::string>& left_out) {
   json::array out;
   for (const json::object& plugin : observed.plugins) {
-    const std::string name = text_member(plugin, "Name");
+    const std::string name = model::text_member(plugin, "Name");
     if (name == "manager") continue;
-    json::object taken{{"Name", name}, {"Provider", text_member(plugin, "Provider")}};
+    json::object taken{{"Name", name}, {"Provider", model::text_member(plugin, "Provider")}};
     for (const char* member : {"Description", "Documentation"}) {
-      if (const std::string text = text_member(plugin, member); !text.empty()) taken[member] = text;
+      if (const std::string text = model::text_member(plugin, member); !text.empty()) taken[member] = text;
     }
-    taken["Params"] =
-        without_sealed(fmt::format("Plugin {}: parameter", name), object_member(plugin, "Params"), left_out);
-    if (const json::object& meta = object_member(plugin, "Meta"); !meta.empty()) taken["Meta"] = meta;
+    taken["Params"] = without_sealed(fmt::format("Plugin {}: parameter", name),
+                                     model::object_member(plugin, "Params"), left_out);
+    if (const json::object& meta = model::object_member(plugin, "Meta"); !meta.empty()) taken["Meta"] = meta;
     out.push_back(std::move(taken));
   }
   return out;

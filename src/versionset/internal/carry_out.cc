@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "versionset/internal/json_read.h"
+#include "model/members.h"
 #include "versionset/internal/planner.h"
 
 namespace mullion::versionset {
@@ -22,12 +22,13 @@ Task<Result<std::optional<std::string>>> version_there(manager::EndpointCalls& c
   Result<std::optional<json::value>> found = co_await manager::look_up(calls, where);
   if (!found) co_return found.error();
   if (!*found) co_return std::optional<std::string>();
-  if ((*found)->is_object()) co_return std::optional(text_member((*found)->get_object(), "Version"));
+  if ((*found)->is_object()) co_return std::optional(model::text_member((*found)->get_object(), "Version"));
   if (!(*found)->is_array()) co_return std::optional<std::string>();
   for (const json::value& summary : (*found)->get_array()) {
     if (!summary.is_object()) continue;
-    const json::object& meta = object_member(summary.get_object(), "meta");
-    if (text_member(meta, "Name") == name) co_return std::optional(text_member(meta, "Version"));
+    const json::object& meta = model::object_member(summary.get_object(), "meta");
+    if (model::text_member(meta, "Name") == name)
+      co_return std::optional(model::text_member(meta, "Version"));
   }
   co_return std::optional<std::string>();
 }

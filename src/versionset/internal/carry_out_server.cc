@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "content/archive.h"
+#include "model/members.h"
 #include "versionset/internal/carry_out.h"
-#include "versionset/internal/json_read.h"
 #include "versionset/internal/log.h"
 #include "versionset/internal/planner.h"
 
@@ -33,9 +33,9 @@ Task<Result<json::object>> read_object(manager::EndpointCalls& calls, std::strin
 /// Why the endpoint went back from this version; "" when it did not, or does not tell.
 Task<std::string> way_back(manager::EndpointCalls& calls, std::string version) {
   Result<json::object> status = co_await read_object(calls, "/api/v3/system/upgrade");
-  if (!status || text_member(*status, "State") != "rolled back") co_return std::string();
-  if (!same_version(text_member(*status, "To"), version)) co_return std::string();
-  co_return text_member(*status, "Text");
+  if (!status || model::text_member(*status, "State") != "rolled back") co_return std::string();
+  if (!same_version(model::text_member(*status, "To"), version)) co_return std::string();
+  co_return model::text_member(*status, "Text");
 }
 
 Task<Result<Effect>> await_version(const Target& target, const Action& action, RestartPatience patience) {
@@ -45,8 +45,8 @@ Task<Result<Effect>> await_version(const Target& target, const Action& action, R
     co_await env::sleep_for(patience.pause);
     Result<json::object> info = co_await read_object(target.calls, "/api/v3/info");
     if (!info) continue;
-    seen = "it runs " + text_member(*info, "version");
-    if (same_version(text_member(*info, "version"), action.actual_version)) co_return Effect::kChanged;
+    seen = "it runs " + model::text_member(*info, "version");
+    if (same_version(model::text_member(*info, "version"), action.actual_version)) co_return Effect::kChanged;
     const std::string reason = co_await way_back(target.calls, action.actual_version);
     if (!reason.empty()) co_return Error(ErrorCode::kInvalid, reason);
   }
@@ -95,7 +95,8 @@ Task<bool> is_ours(content::Blobs::Info package) {
       [&] { entries = content::first_entries(package.file, kFirstEntries, kLongestManifest); });
   if (!entries) co_return false;
   co_return std::ranges::any_of(*entries, [](const auto& entry) {
-    return entry.first == "manifest.json" && text_member(parse_object(entry.second), "name") == "mullion";
+    return entry.first == "manifest.json" &&
+           model::text_member(model::parse_object(entry.second), "name") == "mullion";
   });
 }
 
@@ -132,7 +133,7 @@ Task<Result<Effect>> carry_out_server(const Target& target, const Action& action
   if (!info) co_return info.error();
   const bool lies_there = action.artifact && !target.calls.is_foreign();
   const std::string place = lies_there ? package_place(*action.artifact) : "";
-  if (same_version(text_member(*info, "version"), action.actual_version)) {
+  if (same_version(model::text_member(*info, "version"), action.actual_version)) {
     if (!place.empty()) co_await remove_package(target.calls, place);
     co_return Effect::kNone;
   }

@@ -4,11 +4,12 @@
 #include <algorithm>
 
 #include "auth/auth.h"
+#include "model/members.h"
 #include "model/pointer.h"
 #include "versionset/internal/carry_out.h"
-#include "versionset/internal/json_read.h"
 #include "versionset/internal/same_plugin.h"
 #include "versionset/internal/set_secrets.h"
+#include "versionset/values.h"
 
 namespace mullion::versionset {
 namespace {
@@ -18,7 +19,7 @@ Task<Result<bool>> is_secure_there(manager::EndpointCalls& calls, std::string pa
       co_await manager::look_up(calls, manager::target_of("params/" + param));
   if (!declared) co_return declared.error();
   co_return declared->has_value() && (*declared)->is_object() &&
-      flag_member((*declared)->get_object(), "Secure");
+      model::flag_member((*declared)->get_object(), "Secure");
 }
 
 /// A value as it may be sent for a parameter of the object `holder` ("profiles/global").
@@ -79,7 +80,7 @@ Task<Result<std::optional<json::object>>> plugin_there(manager::EndpointCalls& c
 /// sealed as it is, also what the set does not name.
 Task<Result<json::object>> params_to_send(const Target& target, const Action& action,
                                           const json::object& there) {
-  const json::object& asked = object_member(action.value.get_object(), "Params");
+  const json::object& asked = model::object_member(action.value.get_object(), "Params");
   json::object out;
   for (const auto& [param, now] : there) {
     if (stays(asked, param, now)) out[param] = now;
@@ -126,7 +127,7 @@ json::object added(std::string path, json::value value) {
 /// What of `wanted` the plugin's Meta lacks, as a patch.
 json::array meta_patch(const json::object& shown, const json::object& wanted) {
   json::array patch;
-  const json::object& meta = object_member(shown, "Meta");
+  const json::object& meta = model::object_member(shown, "Meta");
   const bool absent = !shown.contains("Meta");
   if (absent && !wanted.empty()) patch.emplace_back(added("/Meta", json::object()));
   for (const auto& [name, value] : wanted) {
@@ -138,13 +139,14 @@ json::array meta_patch(const json::object& shown, const json::object& wanted) {
 }
 
 Task<Result<void>> update_plugin(const Target& target, const Action& action, json::object shown) {
-  Result<json::object> params = co_await params_to_send(target, action, object_member(shown, "Params"));
+  Result<json::object> params =
+      co_await params_to_send(target, action, model::object_member(shown, "Params"));
   if (!params) co_return params.error();
   const std::string where = manager::target_of("plugins/" + action.name);
   Result<manager::Answer> set =
       co_await manager::ask(target.calls, manager::json_request("POST", where + "/params", *params));
   if (!set) co_return set.error();
-  const json::array patch = meta_patch(shown, object_member(action.value.get_object(), "Meta"));
+  const json::array patch = meta_patch(shown, model::object_member(action.value.get_object(), "Meta"));
   if (patch.empty()) co_return Result<void>{};
   Result<manager::Answer> changed =
       co_await manager::ask(target.calls, manager::json_request("PATCH", where, patch));
@@ -168,8 +170,8 @@ Task<Result<void>> take_note_of_plugin(const Target& target, const Action& actio
   Result<std::optional<json::object>> there = co_await plugin_there(target.calls, action.name);
   if (!there) co_return there.error();
   if (!*there) co_return not_shown(action, "does not have it");
-  const json::object& shown = object_member(**there, "Params");
-  for (const auto& [param, wanted] : object_member(action.value.get_object(), "Params")) {
+  const json::object& shown = model::object_member(**there, "Params");
+  for (const auto& [param, wanted] : model::object_member(action.value.get_object(), "Params")) {
     const json::value* now = shown.if_contains(param);
     std::string place = plugin_place(action.name, param);
     json::value value;
@@ -189,8 +191,8 @@ Task<Result<Effect>> carry_out_plugin(const Target& target, const Action& action
   Result<std::optional<json::object>> there = co_await plugin_there(target.calls, action.name);
   if (!there) co_return there.error();
   if (*there && is_as_wanted(target, action, **there)) co_return Effect::kNone;
-  const std::string provider = text_member(action.value.get_object(), "Provider");
-  if (*there && text_member(**there, "Provider") != provider) {
+  const std::string provider = model::text_member(action.value.get_object(), "Provider");
+  if (*there && model::text_member(**there, "Provider") != provider) {
     Result<void> removed = co_await remove_plugin(target, action.name);
     if (!removed) co_return removed.error();
     there->reset();

@@ -1,9 +1,10 @@
 #include "versionset/internal/endpoint_memory.h"
 
 #include "auth/auth.h"
+#include "model/members.h"
 #include "model/object.h"
 #include "store/commit_async.h"
-#include "versionset/internal/json_read.h"
+#include "versionset/values.h"
 
 namespace mullion::versionset {
 namespace {
@@ -37,7 +38,7 @@ std::shared_ptr<const json::object> EndpointMemory::record(const std::string& en
   std::string text = store_.snapshot()->secret(kMemorySpace, endpoint).value_or("");
   const std::lock_guard lock(mutex_);
   if (text != parsed_text_) {
-    parsed_ = std::make_shared<const json::object>(parse_object(text));
+    parsed_ = std::make_shared<const json::object>(model::parse_object(text));
     parsed_text_ = std::move(text);
   }
   return parsed_;
@@ -48,7 +49,7 @@ env::Task<Result<void>> EndpointMemory::change(std::string endpoint,
   Error last;
   for (int attempt = 0; attempt < kMemoryAttempts; ++attempt) {
     const std::optional<std::string> before = store_.snapshot()->secret(kMemorySpace, endpoint);
-    json::object record = parse_object(before.value_or(""));
+    json::object record = model::parse_object(before.value_or(""));
     change(record);
     std::string after = json::serialize(record);
     if (before && *before == after) co_return Result<void>{};
@@ -67,10 +68,10 @@ env::Task<Result<void>> EndpointMemory::change(std::string endpoint,
 bool EndpointMemory::same_secret(const std::string& endpoint, const std::string& place,
                                  const json::value& wanted, const json::value& shown) const {
   const std::shared_ptr<const json::object> record = this->record(endpoint);
-  const json::object& secret = object_member(object_member(*record, kSecrets), place);
-  const std::string salt = text_member(secret, "salt");
-  return !salt.empty() && text_member(secret, "shown") == auth::salted_digest(salt, text_of(shown)) &&
-         text_member(secret, "wanted") == auth::salted_digest(salt, text_of(wanted));
+  const json::object& secret = model::object_member(model::object_member(*record, kSecrets), place);
+  const std::string salt = model::text_member(secret, "salt");
+  return !salt.empty() && model::text_member(secret, "shown") == auth::salted_digest(salt, text_of(shown)) &&
+         model::text_member(secret, "wanted") == auth::salted_digest(salt, text_of(wanted));
 }
 
 env::Task<Result<void>> EndpointMemory::remember_secret(std::string endpoint, std::string place,
@@ -86,7 +87,7 @@ env::Task<Result<void>> EndpointMemory::remember_secret(std::string endpoint, st
 
 std::string EndpointMemory::unfinished(const std::string& endpoint, const std::string& target) const {
   const std::shared_ptr<const json::object> record = this->record(endpoint);
-  return text_member(object_member(*record, kUploads), target);
+  return model::text_member(model::object_member(*record, kUploads), target);
 }
 
 env::Task<Result<void>> EndpointMemory::remember_unfinished(std::string endpoint, std::string target,

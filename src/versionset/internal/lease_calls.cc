@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "mirror/lease_marker.h"
-#include "versionset/internal/json_read.h"
+#include "model/members.h"
 #include "versionset/internal/log.h"
 
 namespace mullion::versionset {
@@ -35,8 +35,9 @@ Task<Result<std::optional<Marker>>> read_marker(manager::EndpointCalls& calls) {
   const Result<std::optional<json::value>> found = co_await manager::look_up(calls, marker_target());
   if (!found) co_return found.error();
   if (!*found || !(*found)->is_object()) co_return std::optional<Marker>();
-  const json::object& params = object_member((*found)->get_object(), "Params");
-  co_return std::optional(Marker{text_member(params, kLeaseHolder), text_member(params, kLeaseUntil)});
+  const json::object& params = model::object_member((*found)->get_object(), "Params");
+  co_return std::optional(
+      Marker{model::text_member(params, kLeaseHolder), model::text_member(params, kLeaseUntil)});
 }
 
 /// How long the marker's lease lasts; 0 when it has run out, or does not say.
@@ -120,8 +121,8 @@ Task<Result<LeaseThere>> lease_there(manager::EndpointCalls& calls, const env::C
   const Result<manager::Answer> answer =
       co_await manager::ask(calls, manager::get_request(std::string(kLease)));
   if (!answer) co_return answer.error();
-  const json::object shown = parse_object(answer->body);
-  LeaseThere out{text_member(shown, "holder"), std::nullopt};
+  const json::object shown = model::parse_object(answer->body);
+  LeaseThere out{model::text_member(shown, "holder"), std::nullopt};
   const json::value* seconds = shown.if_contains("seconds");
   if (seconds != nullptr && seconds->is_int64()) out.seconds = seconds->get_int64();
   co_return out;

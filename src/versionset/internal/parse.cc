@@ -3,10 +3,11 @@
 
 #include <set>
 
+#include "model/members.h"
 #include "model/object.h"
-#include "versionset/internal/json_read.h"
 #include "versionset/internal/sources.h"
 #include "versionset/merge.h"
+#include "versionset/values.h"
 
 namespace mullion::versionset {
 namespace {
@@ -42,18 +43,18 @@ class Reader {
   std::string text(const json::object& object, std::string_view name) {
     const json::value* value = given(object, name);
     if (value != nullptr && !value->is_string()) fault(fmt::format("{}: expected a string", name));
-    return text_member(object, name);
+    return model::text_member(object, name);
   }
   bool flag(std::string_view name) { return flag(object_, name); }
   bool flag(const json::object& object, std::string_view name) {
     const json::value* value = given(object, name);
     if (value != nullptr && !value->is_bool()) fault(fmt::format("{}: expected true or false", name));
-    return flag_member(object, name);
+    return model::flag_member(object, name);
   }
   const json::object& map(std::string_view name) {
     const json::value* value = given(object_, name);
     if (value != nullptr && !value->is_object()) fault(fmt::format("{}: expected an object", name));
-    return object_member(object_, name);
+    return model::object_member(object_, name);
   }
 
   template <typename Take>
@@ -62,7 +63,7 @@ class Reader {
     if (value != nullptr && !value->is_array()) fault(fmt::format("{}: expected a list", name));
     seen_.clear();
     size_t position = 0;
-    for (const json::value& entry : list_member(object_, name)) {
+    for (const json::value& entry : model::list_member(object_, name)) {
       place_ = fmt::format("{}[{}]", name, position++);
       if (entry.is_object()) {
         take(entry.get_object());

@@ -2,7 +2,7 @@
 
 #include "manager/endpoint_object.h"
 #include "model/index_value.h"
-#include "versionset/internal/json_read.h"
+#include "model/members.h"
 
 namespace mullion::versionset {
 namespace {
@@ -15,12 +15,14 @@ Error no_endpoint(const std::string& id) {
 
 /// Whether the connection is on its way or stands: what the endpoint has not told yet will come by itself.
 bool will_tell(const json::object& object) {
-  const std::string status = text_member(object, "ConnectionStatus");
+  const std::string status = model::text_member(object, "ConnectionStatus");
   return status == "Connecting" || status == "Updating" || status == "Connected";
 }
 
 /// Whether its word belongs to the connection that stands now: a stream begins with it, before anything else.
-bool is_fresh(const json::object& object) { return text_member(object, "ConnectionStatus") == "Connected"; }
+bool is_fresh(const json::object& object) {
+  return model::text_member(object, "ConnectionStatus") == "Connected";
+}
 
 }  // namespace
 
@@ -52,9 +54,9 @@ Result<SeenEndpoint> PlanMaker::read_and_step(const std::string& endpoint) const
       given_.store.snapshot()->get({std::string(manager::kEndpoints), std::string(store::kOwn), endpoint});
   if (!stored) return no_endpoint(endpoint);
   SeenEndpoint out;
-  out.object = parse_object(*stored);
+  out.object = model::parse_object(*stored);
   out.body = std::move(*stored);
-  const json::object state = parse_object(given_.manager.endpoint_state(endpoint));
+  const json::object state = model::parse_object(given_.manager.endpoint_state(endpoint));
   manager::apply_state(state, out.object);
   out.observed = Observed::parse(out.object, state);
   return out;
@@ -91,7 +93,7 @@ Result<Planned> PlanMaker::make(const std::string& endpoint, const std::vector<s
   out.body = std::move(seen->body);
   out.object = std::move(seen->object);
   out.sets = sets == nullptr ? set_names(out.object) : *sets;
-  out.disabled = sets == nullptr && flag_member(out.object, "VersionSetsDisabled");
+  out.disabled = sets == nullptr && model::flag_member(out.object, "VersionSetsDisabled");
   Plan plan;
   if (!out.disabled && !out.sets.empty()) {
     MergedSets merged = set_cache_.merged(out.sets);
@@ -106,7 +108,7 @@ Result<Planned> PlanMaker::make(const std::string& endpoint, const std::vector<s
   if (out.wanted) {
     const bool told = seen->observed.told;
     plan = plan_for(seen->observed, *out.wanted);
-    out.apply = flag_member(out.object, "Apply") && out.wanted->apply;
+    out.apply = model::flag_member(out.object, "Apply") && out.wanted->apply;
     out.fresh = told && is_fresh(out.object);
     out.provisional = !told && will_tell(out.object);
   }

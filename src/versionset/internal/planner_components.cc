@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "base/semantic_version.h"
-#include "versionset/internal/json_read.h"
 #include "versionset/internal/planner.h"
 
 namespace mullion::versionset {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "versionset/internal/json_read.h"
+#include "model/members.h"
 #include "versionset/internal/planner.h"
 
 namespace mullion::versionset {
@@ -32,9 +32,9 @@ std::set<std::string> Planner::deletable_plugins() const {
   std::set<std::string> out;
   if (wanted_.plugins.empty()) return out;
   for (const auto& [name, plugin] : plugins_) {
-    const std::string provider = text_member(*plugin, "Provider");
+    const std::string provider = model::text_member(*plugin, "Provider");
     const bool wanted = std::ranges::any_of(wanted_.plugins, [&](const Sourced<json::object>& wish) {
-      return text_member(wish.value, "Name") == name;
+      return model::text_member(wish.value, "Name") == name;
     });
     const bool by_itself = name == provider && observed_.auto_start.contains(name);
     if (wanted || by_itself || name == "manager") continue;
@@ -50,9 +50,10 @@ std::set<std::string> Planner::deletable_components(const std::set<std::string>&
     if (is_declared(installed->kind) && !declared_.contains(name) && !is_protected(name)) out.insert(name);
   }
   for (const auto& [name, plugin] : plugins_) {
-    if (!plugins.contains(name)) out.erase(text_member(*plugin, "Provider"));
+    if (!plugins.contains(name)) out.erase(model::text_member(*plugin, "Provider"));
   }
-  for (const Sourced<json::object>& wish : wanted_.plugins) out.erase(text_member(wish.value, "Provider"));
+  for (const Sourced<json::object>& wish : wanted_.plugins)
+    out.erase(model::text_member(wish.value, "Provider"));
   // What something needs that stays, stays; and so on.
   bool again = true;
   while (again) {
@@ -74,7 +75,7 @@ void Planner::delete_plugins(const std::set<std::string>& plugins) {
     action.kind = Kind::kPlugin;
     action.name = name;
     action.verb = "Delete";
-    action.current = text_member(*plugin_there(name), "Provider");
+    action.current = model::text_member(*plugin_there(name), "Provider");
     plugin_index_[name] = add(std::move(action));
   }
 }
@@ -90,7 +91,7 @@ void Planner::delete_component(const Observed::Installed& installed) {
   // Who used it until now must have gone, or become something else.
   for (const auto& [name, plugin] : plugins_) {
     const auto before = plugin_index_.find(name);
-    if (before != plugin_index_.end() && text_member(*plugin, "Provider") == installed.name)
+    if (before != plugin_index_.end() && model::text_member(*plugin, "Provider") == installed.name)
       action.after.push_back(before->second);
   }
   for (const auto& [name, other] : installed_) {

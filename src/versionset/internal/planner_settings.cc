@@ -4,10 +4,11 @@
 #include <algorithm>
 
 #include "base/digest.h"
-#include "versionset/internal/json_read.h"
+#include "model/members.h"
 #include "versionset/internal/planner.h"
 #include "versionset/internal/same_plugin.h"
 #include "versionset/internal/sources.h"
+#include "versionset/values.h"
 
 namespace mullion::versionset {
 namespace {
@@ -51,8 +52,8 @@ void Planner::plan_plugins() {
   const SameValue same = [this](const std::string& place, const json::value& wanted,
                                 const json::value& shown) { return same_value(place, wanted, shown); };
   for (const Sourced<json::object>& wish : wanted_.plugins) {
-    const std::string name = text_member(wish.value, "Name");
-    const std::string provider = text_member(wish.value, "Provider");
+    const std::string name = model::text_member(wish.value, "Name");
+    const std::string provider = model::text_member(wish.value, "Provider");
     if (name == kManagerPlugin) continue;
     const json::object* there = plugin_there(name);
     const Observed::Installed* running = installed(provider);
@@ -70,19 +71,19 @@ void Planner::plan_plugins() {
     action.verb = "AddOrUpdate";
     action.value = wish.value;
     action.from = wish.from;
-    const json::object& params = object_member(wish.value, "Params");
+    const json::object& params = model::object_member(wish.value, "Params");
     action.secret = std::ranges::any_of(params, [&](const json::key_value_pair& member) {
       const json::value* now =
-          there == nullptr ? nullptr : object_member(*there, "Params").if_contains(member.key());
+          there == nullptr ? nullptr : model::object_member(*there, "Params").if_contains(member.key());
       return is_secret(member.key(), member.value(), now);
     });
     if (there != nullptr) {
       const json::object shown = without_secrets(*there, [&](const std::string& param) {
-        const json::value& now = object_member(*there, "Params").at(param);
+        const json::value& now = model::object_member(*there, "Params").at(param);
         return is_secret(param, now, nullptr);
       });
-      action.current = shown_value(json::object{{"Provider", text_member(shown, "Provider")},
-                                                {"Params", object_member(shown, "Params")}});
+      action.current = shown_value(json::object{{"Provider", model::text_member(shown, "Provider")},
+                                                {"Params", model::object_member(shown, "Params")}});
     }
     if (const auto before = component_index_.find(provider); before != component_index_.end())
       action.after.push_back(before->second);

@@ -1,7 +1,7 @@
 #include "versionset/internal/rollout_facts.h"
 
+#include "model/members.h"
 #include "model/object.h"
-#include "versionset/internal/json_read.h"
 #include "versionset/internal/plan_fingerprint.h"
 #include "versionset/internal/rollout_targets.h"
 
@@ -97,7 +97,7 @@ EndpointFacts RolloutFacts::read(const store::Snapshot& snapshot, const Endpoint
   EndpointFacts facts = facts_of_object(object);
   // What sets say at a manager below is not known here: there the names must do.
   if (endpoint.owner.empty())
-    facts.planned = text_member(object, "PlannedFor") == word_for(set_names(object));
+    facts.planned = model::text_member(object, "PlannedFor") == word_for(set_names(object));
   return facts;
 }
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "model/members.h"
+
 namespace mullion::versionset {
 
 std::string plugin_place(std::string_view plugin, std::string_view param) {
@@ -15,10 +17,10 @@ bool stays(const json::object& wanted_params, std::string_view param, const json
 }
 
 bool same_plugin(const json::object& wanted, const json::object& shown, const SameValue& same_value) {
-  if (text_member(wanted, "Provider") != text_member(shown, "Provider")) return false;
-  const std::string plugin = text_member(wanted, "Name");
-  const json::object& asked = object_member(wanted, "Params");
-  const json::object& there = object_member(shown, "Params");
+  if (model::text_member(wanted, "Provider") != model::text_member(shown, "Provider")) return false;
+  const std::string plugin = model::text_member(wanted, "Name");
+  const json::object& asked = model::object_member(wanted, "Params");
+  const json::object& there = model::object_member(shown, "Params");
   for (const auto& [name, value] : asked) {
     const json::value* now = there.if_contains(name);
     if (now == nullptr || !same_value(plugin_place(plugin, name), value, *now)) return false;
@@ -27,8 +29,8 @@ bool same_plugin(const json::object& wanted, const json::object& shown, const Sa
     return !asked.contains(member.key()) && !stays(asked, member.key(), member.value());
   });
   if (more) return false;
-  const json::object& meta = object_member(shown, "Meta");
-  return std::ranges::all_of(object_member(wanted, "Meta"), [&](const json::key_value_pair& member) {
+  const json::object& meta = model::object_member(shown, "Meta");
+  return std::ranges::all_of(model::object_member(wanted, "Meta"), [&](const json::key_value_pair& member) {
     const json::value* now = meta.if_contains(member.key());
     return now != nullptr && *now == member.value();
   });

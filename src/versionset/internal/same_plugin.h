@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "versionset/internal/json_read.h"
+#include "versionset/values.h"
 
 namespace mullion::versionset {
 

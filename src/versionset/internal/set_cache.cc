@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "versionset/internal/json_read.h"
+#include "model/members.h"
 #include "versionset/internal/sources.h"
 
 namespace mullion::versionset {
@@ -19,10 +19,10 @@ std::vector<std::string> set_names(const json::object& endpoint) {
   const auto add = [&names](std::string name) {
     if (!name.empty() && std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
   };
-  for (const json::value& name : list_member(endpoint, "VersionSets")) {
+  for (const json::value& name : model::list_member(endpoint, "VersionSets")) {
     if (name.is_string()) add(std::string(name.get_string()));
   }
-  add(text_member(endpoint, "VersionSet"));
+  add(model::text_member(endpoint, "VersionSet"));
   return names;
 }
 

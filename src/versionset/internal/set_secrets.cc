@@ -4,7 +4,7 @@
 
 #include "auth/auth.h"
 #include "manager/endpoint_calls.h"
-#include "versionset/internal/json_read.h"
+#include "versionset/values.h"
 
 namespace mullion::versionset {
 

@@ -1,6 +1,6 @@
 #include "versionset/internal/verdict.h"
 
-#include "versionset/internal/json_read.h"
+#include "model/members.h"
 
 namespace mullion::versionset {
 namespace {
@@ -37,7 +37,7 @@ void write_verdict(const Plan& plan, const ApplyState& state, std::string_view p
 std::string state_word(const Planned& planned, const ApplyState& state, bool managing) {
   if (!managing) return "not managing";
   if (planned.disabled) return "disabled";
-  if (text_member(planned.object, "ConnectionStatus") != "Connected") return "not connected";
+  if (model::text_member(planned.object, "ConnectionStatus") != "Connected") return "not connected";
   return state.state.empty() ? "idle" : state.state;
 }
 

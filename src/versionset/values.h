@@ -1,22 +1,13 @@
-// Reading members of JSON objects that others wrote.
+// What values of version sets and of endpoints look like. Pure.
 #pragma once
 
 #include <boost/json.hpp>
 #include <string>
 #include <string_view>
 
-#include "model/members.h"
-
 namespace mullion::versionset {
 
 namespace json = boost::json;
-
-using model::flag_member;
-using model::list_member;
-using model::object_member;
-using model::parse_object;
-using model::text_member;
-using model::texts_member;
 
 /// Whether it is what sealing makes: exactly Key, Nonce and Payload.
 bool is_sealed(const json::value& value);

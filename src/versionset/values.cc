@@ -1,4 +1,4 @@
-#include "versionset/internal/json_read.h"
+#include "versionset/values.h"
 
 #include <algorithm>
 #include <cctype>
