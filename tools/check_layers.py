@@ -170,13 +170,13 @@ MAY_ASK = {
     "store/store.h": "to be injected: defaults of the store",
     "store/internal/engine.h": "to be injected: default of the engine",
     "versionset/lease.h": "to be injected: default of the lease",
-    "versionset/rollouts.cc": "to be injected: turns of rollouts",
     "versionset/internal/applier.cc": "to be injected: patience of the applier",
     "versionset/internal/carry_out_server.cc": "to be injected: patience for a restart",
-    "versionset/internal/assignment_writer.cc": "to be injected: pauses of rollouts",
-    "versionset/internal/rollout_steps.cc": "to be injected: the moment of a look",
     "versionset/internal/concurrency_limiter.cc": "to be injected: rate of progress reports",
     "versionset/internal/upload.cc": "to be injected: size of pieces",
+    "rollout/rollouts.cc": "to be injected: turns of rollouts",
+    "rollout/internal/assignment_writer.cc": "to be injected: pauses of rollouts",
+    "rollout/internal/steps.cc": "to be injected: the moment of a look",
 }
 
 

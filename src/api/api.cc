@@ -78,7 +78,7 @@ class ApiServer final : public Api {
   void set_configurator(versionset::Configurator& configurator) override {
     services_.configurator = &configurator;
   }
-  void set_rollouts(versionset::Rollouts& rollouts) override { services_.rollouts = &rollouts; }
+  void set_rollouts(rollout::Rollouts& rollouts) override { services_.rollouts = &rollouts; }
   void set_bulks(bulk::Bulks& bulks) override { services_.bulks = &bulks; }
 
   Result<std::vector<store::ObjectRef>> select(const auth::Principal& principal, std::string_view type,

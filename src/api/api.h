@@ -26,7 +26,7 @@
 #include "store/store.h"
 #include "versionset/configurator.h"
 
-namespace mullion::versionset {
+namespace mullion::rollout {
 class Rollouts;
 }
 
@@ -136,7 +136,7 @@ class Api : public bulk::UserRequests {
   /// To be called before the first request.
   virtual void set_manager(manager::Manager& manager) = 0;
   virtual void set_configurator(versionset::Configurator& configurator) = 0;
-  virtual void set_rollouts(versionset::Rollouts& rollouts) = 0;
+  virtual void set_rollouts(rollout::Rollouts& rollouts) = 0;
   virtual void set_bulks(bulk::Bulks& bulks) = 0;
   /// Ports become known when they are bound.
   virtual void set_ports(uint16_t api, uint16_t static_plain, uint16_t static_secure) = 0;

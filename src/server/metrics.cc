@@ -229,7 +229,7 @@ void add_bulks(Page& page, const MetricSources& sources) {
 }
 
 void add_rollouts(Page& page, const MetricSources& sources) {
-  const versionset::Rollouts::Statistics statistics = sources.rollouts.statistics();
+  const rollout::Rollouts::Statistics statistics = sources.rollouts.statistics();
   page.gauge("mullion_rollouts", static_cast<double>(statistics.rollouts));
   for (const auto& [state, count] : {std::pair<std::string, size_t>{"waiting", statistics.waiting},
                                      {"under way", statistics.under_way},

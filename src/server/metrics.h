@@ -12,10 +12,10 @@
 #include "env/clock.h"
 #include "manager/manager.h"
 #include "net/port.h"
+#include "rollout/rollouts.h"
 #include "store/store.h"
 #include "versionset/configurator.h"
 #include "versionset/downstream_sync.h"
-#include "versionset/rollouts.h"
 
 namespace mullion::server {
 
@@ -23,7 +23,7 @@ struct MetricSources {
   const store::Store& store;
   const api::Api& api;
   const manager::Manager& manager;
-  const versionset::Rollouts& rollouts;
+  const rollout::Rollouts& rollouts;
   const bulk::Bulks& bulks;
   const content::Providers& providers;
   const versionset::Configurator& configurator;

@@ -25,6 +25,7 @@
 #include "env/timers.h"
 #include "manager/manager.h"
 #include "net/http.h"
+#include "rollout/rollouts.h"
 #include "server/built_in_ux.h"
 #include "server/certificates.h"
 #include "server/identity.h"
@@ -37,7 +38,6 @@
 #include "store/store.h"
 #include "versionset/configurator.h"
 #include "versionset/downstream_sync.h"
-#include "versionset/rollouts.h"
 
 namespace mullion::server {
 namespace {
@@ -188,7 +188,7 @@ class ServerProcess final : public Server {
   std::unique_ptr<manager::Manager> manager_;
   std::unique_ptr<versionset::Configurator> configurator_;
   std::unique_ptr<versionset::DownstreamSync> downstream_sync_;
-  std::unique_ptr<versionset::Rollouts> rollouts_;
+  std::unique_ptr<rollout::Rollouts> rollouts_;
   std::unique_ptr<bulk::Bulks> bulks_;
   std::unique_ptr<net::Port> api_server_, static_server_, static_secure_server_, metrics_server_;
   std::atomic<bool> serving_{false};  // all rooms are there
@@ -408,7 +408,7 @@ void ServerProcess::assemble_api() {
   api_->set_manager(*manager_);
   blobs_->on_change([this](const std::vector<std::string>&) { manager_->state_changed(); });
   assemble_configurator();
-  rollouts_ = versionset::make_rollouts(versionset::RolloutDependencies{
+  rollouts_ = rollout::make_rollouts(rollout::Dependencies{
       .runtime = *runtime_,
       .store = *store_,
       .manager = *manager_,

@@ -5,9 +5,9 @@
 #include <future>
 
 #include "store/meddled_testing.h"
-#include "versionset/internal/set_cache.h"
 #include "versionset/internal/verdict.h"
 #include "versionset/plan_testing.h"
+#include "versionset/set_cache.h"
 
 namespace mullion::versionset {
 namespace {

@@ -11,15 +11,15 @@
 #include "model/object.h"
 #include "store/commit_async.h"
 #include "store/follower.h"
+#include "versionset/fingerprint.h"
 #include "versionset/internal/applier.h"
 #include "versionset/internal/apply_seam.h"
 #include "versionset/internal/baseline.h"
 #include "versionset/internal/log.h"
-#include "versionset/internal/plan_fingerprint.h"
 #include "versionset/internal/plan_maker.h"
 #include "versionset/internal/replan_queue.h"
-#include "versionset/internal/set_cache.h"
 #include "versionset/internal/verdict.h"
+#include "versionset/set_cache.h"
 
 namespace mullion::versionset {
 namespace {

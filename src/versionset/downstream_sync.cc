@@ -18,9 +18,9 @@
 #include "store/follower.h"
 #include "versionset/internal/endpoint_memory.h"
 #include "versionset/internal/log.h"
-#include "versionset/internal/set_cache.h"
 #include "versionset/internal/set_secrets.h"
 #include "versionset/internal/upload.h"
+#include "versionset/set_cache.h"
 #include "versionset/sync_plan.h"
 
 namespace mullion::versionset {

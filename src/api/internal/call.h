@@ -22,7 +22,7 @@
 #include "versionset/configurator.h"
 #include "versionset/lease.h"
 
-namespace mullion::versionset {
+namespace mullion::rollout {
 class Rollouts;
 }
 
@@ -46,7 +46,7 @@ struct Services {
   cluster::Cluster& cluster;
   manager::Manager* manager = nullptr;
   versionset::Configurator* configurator = nullptr;
-  versionset::Rollouts* rollouts = nullptr;
+  rollout::Rollouts* rollouts = nullptr;
   bulk::Bulks* bulks = nullptr;
   Facts facts;
   Limits limits;

@@ -2,7 +2,7 @@
 
 #include "api/internal/answers.h"
 #include "api/internal/objects.h"
-#include "versionset/rollouts.h"
+#include "rollout/rollouts.h"
 
 namespace mullion::api {
 namespace {
@@ -23,22 +23,22 @@ env::Task<Result<std::string>> run_rollout_action(Call& call, std::string comman
 
 std::vector<std::string> rollout_conflicts(const Call&, const store::Snapshot& snapshot,
                                            const std::string& key, const json::object& rollout) {
-  const Result<versionset::Rollout> parsed = versionset::Rollout::parse(rollout);
+  const Result<rollout::Rollout> parsed = rollout::Rollout::parse(rollout);
   if (!parsed) return parsed.error().messages;
-  std::vector<std::string> faults = versionset::query_faults(snapshot, parsed->plan);
+  std::vector<std::string> faults = rollout::query_faults(snapshot, parsed->plan);
   if (!faults.empty()) return faults;
   const std::optional<std::string> stored =
       snapshot.get({std::string(kRollouts), std::string(store::kOwn), key});
   if (!stored) return {};
   const Result<json::object> before = parse_stored(*stored);
-  return before ? versionset::plan_changes(*before, rollout) : std::vector<std::string>();
+  return before ? rollout::plan_changes(*before, rollout) : std::vector<std::string>();
 }
 
 std::vector<std::string> rollout_not_removable(const json::object& rollout) {
-  const Result<versionset::Rollout> parsed = versionset::Rollout::parse(rollout);
-  if (!parsed || !versionset::is_active(parsed->state)) return {};
+  const Result<rollout::Rollout> parsed = rollout::Rollout::parse(rollout);
+  if (!parsed || !rollout::is_active(parsed->state)) return {};
   return {fmt::format("Rollout {} is {}: abort or return it first", parsed->plan.id,
-                      versionset::rollout_state_name(parsed->state))};
+                      rollout::rollout_state_name(parsed->state))};
 }
 
 env::Task<Result<std::optional<std::string>>> begin_written_rollout(Call& call, std::string key,

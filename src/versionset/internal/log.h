@@ -7,6 +7,5 @@ namespace mullion::versionset {
 
 inline constexpr Logger kLog("versionset");
 inline constexpr Logger kApplyLog("apply");
-inline constexpr Logger kRolloutLog("rollout");
 
 }  // namespace mullion::versionset

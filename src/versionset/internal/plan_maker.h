@@ -9,7 +9,7 @@
 
 #include "versionset/configurator.h"
 #include "versionset/internal/apply_seam.h"
-#include "versionset/internal/set_cache.h"
+#include "versionset/set_cache.h"
 
 namespace mullion::versionset {
 

@@ -1,0 +1,288 @@
+// Rollouts as a service: over a real store, with a stand-in for the manager.
+#include "rollout/rollouts.h"
+
+#include <gmock/gmock.h>
+
+#include <thread>
+
+#include "env/waiting_testing.h"
+#include "manager/fake_manager_testing.h"
+#include "model/object.h"
+#include "net/net_testing.h"
+#include "store/flaky_testing.h"
+#include "versionset/fingerprint.h"
+#include "versionset/merge.h"
+
+namespace mullion::rollout {
+namespace {
+
+using env::eventually;
+using env::Task;
+using manager::testing::FakeManager;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class RolloutsTest : public ::testing::Test {
+ protected:
+  RolloutsTest() {
+    manager_.answer = [this](const std::string& owner, const net::ClientRequest& request) {
+      return answer(owner, request);
+    };
+    rollouts_ = make_rollouts({.runtime = runtime_, .store = flaky_, .manager = manager_, .own_id = "M"});
+    rollouts_->start();
+    principal_.name = "user:tester";
+    principal_.claims = {{"*", "*", "*"}};
+    for (const char* set : {"old", "new"}) put("version_sets", set, {{"Id", set}, {"Apply", true}});
+  }
+  ~RolloutsTest() override {
+    env::run(runtime_, [this]() -> Task<int> {
+      co_await rollouts_->stop();
+      co_return 0;
+    });
+    rollouts_.reset();
+    runtime_.stop();
+  }
+
+  void put(const std::string& type, const std::string& key, const json::object& object,
+           const std::string& owner = "") {
+    store::Batch batch;
+    batch.changes.push_back(
+        {{type, owner, key}, model::canonical_body(*model::find_object_type(type), object)});
+    if (!owner.empty()) batch.origin = store::Origin{owner, {1, ++sequence_}};
+    ASSERT_TRUE(store_->commit_sync(std::move(batch)));
+  }
+  json::object get(const std::string& type, const std::string& key, const std::string& owner = "") {
+    const std::optional<std::string> body = store_->snapshot()->get({type, owner, key});
+    return body ? json::parse(*body).as_object() : json::object();
+  }
+  void set_member(const std::string& endpoint, const std::string& name, json::value value,
+                  const std::string& owner = "") {
+    json::object object = get("endpoints", endpoint, owner);
+    object[name] = std::move(value);
+    put("endpoints", endpoint, object, owner);
+  }
+  /// Connected, with the set `old`, carried out.
+  void put_endpoint(const std::string& id, const std::string& owner = "") {
+    put("endpoints", id,
+        {{"Id", id},
+         {"ConnectionStatus", "Connected"},
+         {"VersionSets", json::array{"old"}},
+         {"PlannedFor", word({"old"})}},
+        owner);
+  }
+  /// What the planner writes for these sets, as they are now.
+  std::string word(const std::vector<std::string>& names) {
+    std::vector<versionset::VersionSet> sets;
+    for (const std::string& name : names)
+      sets.push_back(*versionset::VersionSet::parse(json::serialize(get("version_sets", name))));
+    std::vector<const versionset::VersionSet*> order;
+    for (const versionset::VersionSet& set : sets) order.push_back(&set);
+    const versionset::Wanted wanted = versionset::merge(order);
+    return versionset::plan_fingerprint(names, &wanted);
+  }
+
+  Result<std::string> command(const std::string& name, const auth::Principal& principal) {
+    return env::run(runtime_, [&] { return rollouts_->command("roll", name, principal); });
+  }
+  void start(const json::array& targets, json::object more = {}) {
+    json::object plan{
+        {"Id", "roll"}, {"VersionSets", json::array{"new"}}, {"TargetEndpoints", targets}, {"Settle", "0"}};
+    for (const auto& [key, value] : more) plan[key] = value;
+    put("rollouts", "roll", plan);
+    const Result<std::string> started = command("start", principal_);
+    ASSERT_TRUE(started) << started.error().text();
+  }
+  std::string state() { return std::string(get("rollouts", "roll").at("State").as_string()); }
+  std::string state_of(size_t endpoint) {
+    const json::object rollout = get("rollouts", "roll");
+    return std::string(rollout.at("Progress").at(0).at("Endpoints").at(endpoint).at("State").as_string());
+  }
+  /// Long enough for several looks.
+  static void wait_a_while() { std::this_thread::sleep_for(std::chrono::milliseconds(300)); }
+
+  /// The owner takes the change into its own object, of which the replica hears nothing by itself.
+  Result<net::ClientResponse> answer(const std::string& owner, const net::ClientRequest& request) {
+    if (owner != "R1" || away_) return Error(ErrorCode::kUnavailable, owner + " is unreachable");
+    net::ClientResponse out;
+    out.body = net::body_from_string("{}");
+    const std::lock_guard lock(mutex_);
+    const Result<json::value> patched =
+        model::apply_patch(owned_, json::parse(std::get<std::string>(request.body)));
+    out.status = patched ? 200 : 406;
+    if (!patched) out.body = net::body_from_string(R"({"Messages":["Test op failed."]})");
+    if (patched) owned_ = patched->as_object();
+    return out;
+  }
+  json::object owned() {
+    const std::lock_guard lock(mutex_);
+    return owned_;
+  }
+
+  env::Runtime runtime_{2};
+  std::unique_ptr<store::Store> store_ = store::open_memory_store();
+  store::FlakyStore flaky_{*store_};
+  FakeManager manager_;
+  auth::Principal principal_;
+  uint64_t sequence_ = 0;
+  std::atomic<bool> away_{false};
+  std::mutex mutex_;
+  json::object owned_;  // the Endpoint object at R1
+  std::unique_ptr<Rollouts> rollouts_;
+};
+
+TEST_F(RolloutsTest, ThePlanForOtherSetsSaysNothing) {
+  put_endpoint("A");
+  start({"A"});
+  ASSERT_TRUE(eventually([&] { return state_of(0) == "applying"; }));
+  EXPECT_EQ(get("endpoints", "A").at("VersionSets"), (json::array{"new", "old"}));
+  wait_a_while();
+  EXPECT_EQ(state_of(0), "applying");
+  // The plan for what the set said before.
+  const std::string before = word({"new", "old"});
+  put("version_sets", "new", {{"Id", "new"}, {"Apply", true}, {"Prefs", json::object{{"p", "1"}}}});
+  set_member("A", "PlannedFor", json::string(before));
+  wait_a_while();
+  EXPECT_EQ(state_of(0), "applying");
+  json::object object = get("endpoints", "A");
+  object["PlannedFor"] = word({"new", "old"});
+  object["Actions"] = json::array{json::object{{"Type", "Pref"}, {"Name", "p"}}};
+  put("endpoints", "A", object);
+  wait_a_while();
+  EXPECT_EQ(state_of(0), "applying");
+  set_member("A", "Actions", json::array());
+  EXPECT_TRUE(eventually([&] { return state() == "done"; }));
+}
+
+TEST_F(RolloutsTest, ReadsThatFailEndNoRolloutAndFailNoEndpoint) {
+  for (const char* id : {"A", "B"}) put_endpoint(id);
+  start({"A", "B"});
+  flaky_.fail(40);
+  for (int i = 0; flaky_.failures() < 30; ++i) {
+    set_member("B", "Description", json::string(fmt::format("change {}", i)));  // something to look at
+    ASSERT_EQ(state(), "running");
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  flaky_.fail(0);
+  ASSERT_TRUE(eventually([&] {
+    return get("endpoints", "A").at("VersionSets") == (json::array{"new", "old"}) &&
+           get("endpoints", "B").at("VersionSets") == (json::array{"new", "old"});
+  }));
+  for (const char* id : {"A", "B"}) set_member(id, "PlannedFor", json::string(word({"new", "old"})));
+  EXPECT_TRUE(eventually([&] { return state() == "done"; })) << state();
+}
+
+TEST_F(RolloutsTest, OfOtherManagersTheNamesOfSetsMustFit) {
+  put_endpoint("A", "R1");
+  owned_ = get("endpoints", "A", "R1");
+  start({"A"});
+  ASSERT_TRUE(eventually([&] { return owned().at("VersionSets") == json::array{"new", "old"}; }));
+  put("endpoints", "A", owned(), "R1");
+  ASSERT_TRUE(eventually([&] { return state_of(0) == "applying"; }));
+  wait_a_while();
+  EXPECT_EQ(state_of(0), "applying");
+  // What the sets say there is not known here.
+  set_member("A", "PlannedFor", json::string(versionset::plan_fingerprint({"new", "old"}, nullptr)), "R1");
+  EXPECT_TRUE(eventually([&] { return state() == "done"; }));
+}
+
+TEST_F(RolloutsTest, WhatTheOwnerHasMeanwhileIsNotOverwritten) {
+  put_endpoint("A", "R1");
+  owned_ = get("endpoints", "A", "R1");
+  owned_["VersionSet"] = "by hand";  // seen as empty here
+  const json::object before = owned_;
+  start({"A"}, {{"OnFailure", "pause"}, {"StopWhen", json::object{{"EndpointLimit", "1"}}}});
+  ASSERT_TRUE(eventually([&] { return state() == "paused"; }));
+  EXPECT_EQ(owned(), before);
+  EXPECT_THAT(json::serialize(get("rollouts", "roll").at("Progress")), HasSubstr("Test op failed."));
+}
+
+TEST_F(RolloutsTest, IsReturnedWhenItsOwnerIsKnown) {
+  put_endpoint("A", "R1");
+  owned_ = get("endpoints", "A", "R1");
+  away_ = true;
+  manager_.current = false;
+  start({"A"});
+  ASSERT_TRUE(eventually([&] { return state_of(0) == "putting"; }));
+  ASSERT_TRUE(command("return", principal_));
+  wait_a_while();
+  EXPECT_EQ(state(), "returning");
+  away_ = false;
+  manager_.current = true;
+  manager_.tell("R1", "{}");
+  EXPECT_TRUE(eventually([&] { return state() == "returned"; }));
+}
+
+TEST_F(RolloutsTest, DryRunsShowWhatTheCallerSees) {
+  put_endpoint("A");
+  put_endpoint("B");
+  auth::Principal tenant = principal_;
+  const auto members = std::make_shared<const store::ObjectSet>(std::vector<store::ObjectRef>{{"B", ""}});
+  tenant.tenant = std::make_shared<const auth::Tenancy>("t", auth::Tenancy::Members{{"endpoints", members}});
+  const auto shown = [&](const auth::Principal& principal) {
+    const Result<std::string> dry = command("dryrun", principal);
+    if (!dry) return dry.error().text();
+    std::string out;
+    const json::value parsed = json::parse(*dry);
+    for (const json::value& wave : parsed.at("Waves").as_array()) {
+      for (const json::value& endpoint : wave.at("Endpoints").as_array())
+        out += endpoint.at("Endpoint").as_string();
+    }
+    return out;
+  };
+  put("rollouts", "roll", {{"Id", "roll"}, {"VersionSets", json::array{"new"}}, {"Targets", "Id=In(A,B)"}});
+  EXPECT_EQ(shown(principal_), "AB");
+  EXPECT_EQ(shown(tenant), "B");
+  // Nor when somebody else has begun it.
+  start({"A", "B"});
+  EXPECT_EQ(shown(principal_), "AB");
+  EXPECT_EQ(shown(tenant), "B");
+}
+
+TEST_F(RolloutsTest, AFilterByANameThatNobodyKnowsIsAFault) {
+  const auto faults = [&](const std::string& targets, const std::string& collection,
+                          const std::string& filter) {
+    RolloutPlan plan;
+    plan.targets = targets;
+    plan.gate = GateRule{.collection = collection, .filter = filter};
+    return query_faults(*store_->snapshot(), plan);
+  };
+  const std::string unknown = "rack is neither an index of ";
+  EXPECT_THAT(faults("rack=7", "machines", ""), ElementsAre(HasSubstr("Targets: " + unknown + "endpoints")));
+  EXPECT_THAT(faults("Id=A", "machines", "Endpoint=In($endpoints)&rack=Ne(7)"),
+              ElementsAre(HasSubstr("Gate.Filter: " + unknown + "machines")));
+  EXPECT_THAT(faults("availabel=false", "machines", "availabel=false"), ::testing::SizeIs(2));
+  EXPECT_THAT(faults("Id=A", "some_plugins_type", "rack=7"), ::testing::IsEmpty());
+  for (const std::string owner : {"", "R1"}) {
+    put("params", "rack" + owner, {{"Name", "rack" + owner}}, owner);
+    EXPECT_THAT(faults("rack" + owner + "=7", "machines", "rack" + owner + "=Ne(7)&sort=Name"),
+                ::testing::IsEmpty())
+        << "a parameter of here or of an endpoint";
+  }
+  EXPECT_THAT(faults("Id=A", "templates", "rack=7"),
+              ElementsAre(HasSubstr("rack is not an index of templates")))
+      << "which have no parameters, whatever is defined";
+  // And again when it begins: the parameter may be gone by then.
+  put_endpoint("A");
+  put("rollouts", "roll",
+      {{"Id", "roll"}, {"VersionSets", json::array{"new"}}, {"Targets", "row=Ne(7)"}, {"Settle", "0"}});
+  const Result<std::string> started = command("start", principal_);
+  ASSERT_FALSE(started);
+  EXPECT_THAT(started.error().text(), HasSubstr("row is neither an index of endpoints nor a parameter"));
+}
+
+TEST_F(RolloutsTest, CommandsAtOnceTakeTheirTurns) {
+  put_endpoint("A");
+  const auto begin = [&](const std::string& id) {
+    put("rollouts", id,
+        {{"Id", id}, {"VersionSets", json::array{"new"}}, {"TargetEndpoints", json::array{"A"}}});
+    return env::launch(runtime_, [this, id] { return rollouts_->command(id, "start", principal_); });
+  };
+  std::vector<std::future<Result<std::string>>> answers;
+  for (int i = 0; i < 20; ++i) answers.push_back(begin(fmt::format("roll-{}", i)));
+  int begun = 0;
+  for (auto& answer : answers) begun += answer.get() ? 1 : 0;
+  EXPECT_EQ(begun, 1);
+}
+
+}  // namespace
+}  // namespace mullion::rollout
