@@ -75,7 +75,7 @@ class ApiServer final : public Api {
       return services_.lease.watch([&manager] { manager.state_changed(); });
     });
   }
-  void set_configurator(versionset::Configurator& configurator) override {
+  void set_configurator(apply::Configurator& configurator) override {
     services_.configurator = &configurator;
   }
   void set_rollouts(rollout::Rollouts& rollouts) override { services_.rollouts = &rollouts; }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/events.h"
+#include "apply/configurator.h"
 #include "auth/auth.h"
 #include "base/latency.h"
 #include "bulk/bulks.h"
@@ -24,7 +25,6 @@
 #include "manager/manager.h"
 #include "net/http.h"
 #include "store/store.h"
-#include "versionset/configurator.h"
 
 namespace mullion::rollout {
 class Rollouts;
@@ -135,7 +135,7 @@ class Api : public bulk::UserRequests {
  public:
   /// To be called before the first request.
   virtual void set_manager(manager::Manager& manager) = 0;
-  virtual void set_configurator(versionset::Configurator& configurator) = 0;
+  virtual void set_configurator(apply::Configurator& configurator) = 0;
   virtual void set_rollouts(rollout::Rollouts& rollouts) = 0;
   virtual void set_bulks(bulk::Bulks& bulks) = 0;
   /// Ports become known when they are bound.

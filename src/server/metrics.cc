@@ -154,7 +154,7 @@ void add_endpoints(Page& page, const MetricSources& sources) {
 }
 
 void add_plans(Page& page, const MetricSources& sources) {
-  const versionset::Configurator::Statistics statistics = sources.configurator.statistics();
+  const apply::Configurator::Statistics statistics = sources.configurator.statistics();
   page.counter("mullion_apply_actions_total", static_cast<double>(statistics.actions_done),
                {{"result", "done"}});
   page.counter("mullion_apply_actions_total", static_cast<double>(statistics.actions_failed),
@@ -167,7 +167,7 @@ void add_plans(Page& page, const MetricSources& sources) {
 }
 
 void add_travels(Page& page, const MetricSources& sources) {
-  const versionset::DownstreamSync::Statistics statistics = sources.courier.statistics();
+  const apply::DownstreamSync::Statistics statistics = sources.courier.statistics();
   page.counter("mullion_travelled_files_total", static_cast<double>(statistics.files));
   page.counter("mullion_travelled_bytes_total", static_cast<double>(statistics.bytes));
   page.counter("mullion_travel_failures_total", static_cast<double>(statistics.failures));

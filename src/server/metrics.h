@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "api/api.h"
+#include "apply/configurator.h"
+#include "apply/downstream_sync.h"
 #include "base/result.h"
 #include "bulk/bulks.h"
 #include "content/providers.h"
@@ -14,8 +16,6 @@
 #include "net/port.h"
 #include "rollout/rollouts.h"
 #include "store/store.h"
-#include "versionset/configurator.h"
-#include "versionset/downstream_sync.h"
 
 namespace mullion::server {
 
@@ -26,8 +26,8 @@ struct MetricSources {
   const rollout::Rollouts& rollouts;
   const bulk::Bulks& bulks;
   const content::Providers& providers;
-  const versionset::Configurator& configurator;
-  const versionset::DownstreamSync& courier;
+  const apply::Configurator& configurator;
+  const apply::DownstreamSync& courier;
   const net::Port& api_server;
   const net::Port& static_server;
   const net::Port& static_secure_server;

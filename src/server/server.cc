@@ -10,6 +10,8 @@
 
 #include "api/api.h"
 #include "api/gateway.h"
+#include "apply/configurator.h"
+#include "apply/downstream_sync.h"
 #include "auth/auth.h"
 #include "auth/signature.h"
 #include "base/text.h"
@@ -36,8 +38,6 @@
 #include "server/upgrader.h"
 #include "store/compaction.h"
 #include "store/store.h"
-#include "versionset/configurator.h"
-#include "versionset/downstream_sync.h"
 
 namespace mullion::server {
 namespace {
@@ -186,8 +186,8 @@ class ServerProcess final : public Server {
   std::unique_ptr<api::Gateway> gateway_;  // of a member
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<manager::Manager> manager_;
-  std::unique_ptr<versionset::Configurator> configurator_;
-  std::unique_ptr<versionset::DownstreamSync> downstream_sync_;
+  std::unique_ptr<apply::Configurator> configurator_;
+  std::unique_ptr<apply::DownstreamSync> downstream_sync_;
   std::unique_ptr<rollout::Rollouts> rollouts_;
   std::unique_ptr<bulk::Bulks> bulks_;
   std::unique_ptr<net::Port> api_server_, static_server_, static_secure_server_, metrics_server_;
@@ -440,7 +440,7 @@ void ServerProcess::assemble_api() {
 env::Task<Result<boost::json::array>> ServerProcess::preview_actions(std::string endpoint,
                                                                      std::vector<std::string> sets) {
   boost::json::array out;
-  Result<versionset::Explained> made =
+  Result<apply::Explained> made =
       co_await configurator_->preview(std::move(endpoint), std::move(sets), env::Caller());
   if (!made) co_return made.error();
   for (const versionset::Action& action : made->plan.actions) out.push_back(action.explained());
@@ -448,17 +448,17 @@ env::Task<Result<boost::json::array>> ServerProcess::preview_actions(std::string
 }
 
 void ServerProcess::assemble_configurator() {
-  versionset::Dependencies dependencies{.runtime = *runtime_,
-                                        .store = *store_,
-                                        .catalog = *catalog_,
-                                        .blobs = *blobs_,
-                                        .manager = *manager_,
-                                        .own_id = ids_.ha_id,
-                                        .static_url = [this] { return api_->static_url(); },
-                                        .api_url = [this] { return api_->api_url(); },
-                                        .apply_concurrency = settings_.number("apply-concurrency")};
-  downstream_sync_ = versionset::make_downstream_sync(dependencies);
-  configurator_ = versionset::make_configurator(std::move(dependencies));
+  apply::Dependencies dependencies{.runtime = *runtime_,
+                                   .store = *store_,
+                                   .catalog = *catalog_,
+                                   .blobs = *blobs_,
+                                   .manager = *manager_,
+                                   .own_id = ids_.ha_id,
+                                   .static_url = [this] { return api_->static_url(); },
+                                   .api_url = [this] { return api_->api_url(); },
+                                   .apply_concurrency = settings_.number("apply-concurrency")};
+  downstream_sync_ = apply::make_downstream_sync(dependencies);
+  configurator_ = apply::make_configurator(std::move(dependencies));
   api_->set_configurator(*configurator_);
 }
 

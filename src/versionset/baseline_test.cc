@@ -1,18 +1,12 @@
-#include "versionset/internal/baseline.h"
+#include "versionset/baseline.h"
 
 #include <gmock/gmock.h>
 
-#include <future>
-
-#include "store/meddled_testing.h"
-#include "versionset/internal/verdict.h"
 #include "versionset/plan_testing.h"
-#include "versionset/set_cache.h"
 
 namespace mullion::versionset {
 namespace {
 
-using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -94,97 +88,6 @@ TEST(Baseline, ManagersKeepTheirOwnPieces) {
   ASSERT_EQ(set.components.size(), 1u) << "a catalog is built by the manager that has it";
   const catalog::Items none;
   EXPECT_TRUE(make_plan(edge.observed, merge({&set}), PlanInputs{none}).empty());
-}
-
-class SetCacheTest : public ::testing::Test {
- protected:
-  void put(const std::string& owner, const std::string& id, const std::string& body) {
-    store::Batch batch;
-    batch.changes.push_back({{"version_sets", owner, id}, body});
-    ASSERT_TRUE(store_->commit_sync(std::move(batch)));
-  }
-  std::unique_ptr<store::Store> store_ = store::open_memory_store();
-  SetCache set_cache_{*store_};
-};
-
-TEST_F(SetCacheTest, NamesOfAnEndpoint) {
-  const json::object both{{"VersionSets", json::array{"a", "b"}}, {"VersionSet", "c"}};
-  EXPECT_THAT(set_names(both), ElementsAre("a", "b", "c")) << "the deprecated one is last";
-  const json::object twice{{"VersionSets", json::array{"a"}}, {"VersionSet", "a"}};
-  EXPECT_THAT(set_names(twice), ElementsAre("a"));
-  EXPECT_THAT(set_names({}), IsEmpty());
-}
-
-TEST_F(SetCacheTest, AListWithAMissingSetIsNotMerged) {
-  put("", "a", R"({"Id":"a","Apply":true,"Prefs":{"x":"1"}})");
-  put("edge", "b", R"({"Id":"b","Apply":true})");
-  MergedSets merged = set_cache_.merged({"a", "b"});
-  EXPECT_EQ(merged.wanted, nullptr) << "a replica of that name does not count";
-  EXPECT_THAT(merged.missing, ElementsAre("b"));
-  EXPECT_THAT(merged.problems, ElementsAre("VersionSet b (at 1) does not exist"));
-  put("", "b", R"({"Id":"b","Apply":true})");
-  merged = set_cache_.merged({"a", "b"});
-  ASSERT_NE(merged.wanted, nullptr);
-  EXPECT_EQ(merged.wanted->prefs.at("x").value, "1");
-  put("", "a", R"({"Id":"a","Apply":true,"Prefs":{"x":"2"}})");
-  EXPECT_EQ(set_cache_.merged({"a", "b"}).wanted->prefs.at("x").value, "2");
-}
-
-TEST_F(SetCacheTest, ASetThatChangesWhileItIsReadDoesNotStay) {
-  put("", "a", R"({"Id":"a","Apply":true,"Prefs":{"x":"1"}})");
-  store::MeddledStore store(*store_);
-  SetCache book(store);
-  store.meddle = [&] { put("", "a", R"({"Id":"a","Apply":true,"Prefs":{"x":"2"}})"); };
-  EXPECT_EQ(book.merged({"a"}).wanted->prefs.at("x").value, "1");
-  store.meddle = nullptr;
-  EXPECT_EQ(book.merged({"a"}).wanted->prefs.at("x").value, "2");
-}
-
-TEST_F(SetCacheTest, LayeredSetsCountAndBadOnesAreTold) {
-  put(std::string(store::kLayered), "packed",
-      R"({"Id":"packed","Apply":true,"Files":[{"Path":"files/x","Source":"self://files/src"}]})");
-  put("", "bad", R"({"Id":"bad","Components":[{"Name":"x"}]})");
-  EXPECT_NE(set_cache_.merged({"packed"}).wanted, nullptr);
-  EXPECT_TRUE(set_cache_.takes_file("files/src"));
-  EXPECT_FALSE(set_cache_.takes_file("files/x"));
-  const MergedSets merged = set_cache_.merged({"packed", "bad"});
-  EXPECT_EQ(merged.wanted, nullptr);
-  EXPECT_THAT(merged.problems, ElementsAre(HasSubstr("bad: Components[0] (x): Version is missing")));
-}
-
-TEST(Verdict, WritesTheWholeOfIt) {
-  Plan plan;
-  plan.actions.resize(2);
-  plan.problems = {"a problem"};
-  ApplyState state;
-  state.failed = 3;
-  state.errors = {"Pref x: refused"};
-  json::object endpoint{{"Id", "e"}, {"Validated", true}};
-  write_verdict(plan, state, "a-b", endpoint);
-  EXPECT_EQ(endpoint.at("Errors"), (json::array{"a problem", "Pref x: refused"}));
-  EXPECT_EQ(endpoint.at("Available"), false);
-  EXPECT_EQ(endpoint.at("ActionErrorCount"), 3);
-  EXPECT_EQ(endpoint.at("PlannedFor"), "a-b");
-  EXPECT_EQ(endpoint.at("Actions").as_array().size(), 2u);
-  write_verdict(Plan(), ApplyState(), "", endpoint);
-  EXPECT_EQ(endpoint.at("Available"), true);
-  plan.problems.assign(5000, "many");
-  write_verdict(plan, state, "a-b", endpoint);
-  EXPECT_EQ(endpoint.at("Errors").as_array().size(), 100u);
-}
-
-TEST(Verdict, WordsForHowThingsStand) {
-  Planned planned;
-  planned.object = {{"ConnectionStatus", "Connected"}};
-  ApplyState state;
-  EXPECT_EQ(state_word(planned, state, true), "idle");
-  state.state = "applying";
-  EXPECT_EQ(state_word(planned, state, true), "applying");
-  EXPECT_EQ(state_word(planned, state, false), "not managing");
-  planned.object["ConnectionStatus"] = "Lost: cut";
-  EXPECT_EQ(state_word(planned, state, true), "not connected");
-  planned.disabled = true;
-  EXPECT_EQ(state_word(planned, state, true), "disabled");
 }
 
 }  // namespace

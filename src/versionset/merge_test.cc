@@ -4,7 +4,7 @@
 
 #include <gmock/gmock.h>
 
-#include "versionset/sync_plan.h"
+#include "versionset/sources.h"
 #include "versionset/versionset_testing.h"
 
 namespace mullion::versionset {

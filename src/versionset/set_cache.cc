@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "model/members.h"
-#include "versionset/internal/sources.h"
+#include "versionset/sources.h"
 
 namespace mullion::versionset {
 namespace {

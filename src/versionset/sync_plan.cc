@@ -6,7 +6,7 @@
 
 #include "model/members.h"
 #include "model/object_type.h"
-#include "versionset/internal/sources.h"
+#include "versionset/sources.h"
 #include "versionset/values.h"
 
 namespace mullion::versionset {
@@ -341,8 +341,6 @@ Result<std::vector<SealedAnew>> seal_anew(json::value& set, const Sealer& sealer
   if (!done) return done.error();
   return out;
 }
-
-std::string travelled_tree(std::string_view from) { return fmt::format("travelled/{}/", from); }
 
 SyncPlans plan_sync(const SyncInputs& inputs) {
   SyncPlans out;

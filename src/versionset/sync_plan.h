@@ -17,9 +17,6 @@ namespace json = boost::json;
 
 /// Meta of copies: the id of the manager they came from.
 inline constexpr std::string_view kTravelledFrom = catalog::kBroughtBy;
-/// Where what travelled from a manager lies at the one below, under files/; ends with a slash. Not below
-/// rebar-catalog: a build there must not make it that manager's `stable`.
-std::string travelled_tree(std::string_view from);
 /// Catalog items of copies. Not NAME-VERSION, which is what the manager below calls its own.
 inline constexpr std::string_view kTravelledItem = "travelled-";
 

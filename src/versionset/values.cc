@@ -13,6 +13,12 @@ bool is_sealed(const json::value& value) {
   });
 }
 
+bool same_version(std::string_view a, std::string_view b) {
+  if (a.starts_with('v')) a.remove_prefix(1);
+  if (b.starts_with('v')) b.remove_prefix(1);
+  return a == b;
+}
+
 std::string lower(std::string_view text) {
   std::string out(text);
   for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));

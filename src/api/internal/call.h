@@ -17,10 +17,10 @@
 #include "api/internal/ux.h"
 #include "api/internal/ux_pack.h"
 #include "api/internal/view_hub.h"
+#include "apply/configurator.h"
+#include "apply/lease.h"
 #include "env/turns.h"
 #include "model/object.h"
-#include "versionset/configurator.h"
-#include "versionset/lease.h"
 
 namespace mullion::rollout {
 class Rollouts;
@@ -45,7 +45,7 @@ struct Services {
   catalog::Catalog& catalog;
   cluster::Cluster& cluster;
   manager::Manager* manager = nullptr;
-  versionset::Configurator* configurator = nullptr;
+  apply::Configurator* configurator = nullptr;
   rollout::Rollouts* rollouts = nullptr;
   bulk::Bulks* bulks = nullptr;
   Facts facts;
@@ -60,7 +60,7 @@ struct Services {
   LogFeed log_feed;
   JobLogKeeper job_log_keeper;
   JobLogNews job_log_news;
-  versionset::LeaseKeeper lease;
+  apply::LeaseKeeper lease;
   env::Turns turns;  // of writes that are about the same thing: see write_support.h
   IsoQueue isos_to_unpack;
   UxVersion ux_version;

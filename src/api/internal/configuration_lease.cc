@@ -9,7 +9,7 @@ namespace {
 constexpr int64_t kUsualSeconds = 60;
 
 /// `seconds` is what is left of it, for readers whose clock is another one.
-json::value shown_lease(const std::optional<versionset::Lease>& lease, const env::Clock& clock) {
+json::value shown_lease(const std::optional<apply::Lease>& lease, const env::Clock& clock) {
   json::object out{{"holder", ""}, {"until", ""}, {"seconds", 0}};
   if (!lease) return out;
   out["holder"] = lease->holder;
@@ -47,8 +47,7 @@ env::Task<Result<net::Response>> take_configuration_lease(Call& call) {
   if (holder == nullptr || !holder->is_string()) co_return invalid("holder: expected the id of a manager");
   const Result<int64_t> seconds = lease_seconds(body->get_object());
   if (!seconds) co_return seconds.error();
-  Result<versionset::Lease> lease =
-      co_await call.services.lease.take(std::string(holder->get_string()), *seconds);
+  Result<apply::Lease> lease = co_await call.services.lease.take(std::string(holder->get_string()), *seconds);
   if (!lease) co_return lease.error();
   co_return json_response(200, shown_lease(*lease, call.services.clock));
 }

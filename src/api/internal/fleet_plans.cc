@@ -12,8 +12,8 @@
 #include "api/internal/heavy.h"
 #include "api/internal/objects.h"
 #include "api/internal/version_sets.h"
+#include "apply/configurator.h"
 #include "model/members.h"
-#include "versionset/configurator.h"
 #include "versionset/fleet_plan.h"
 
 namespace mullion::api {
@@ -97,7 +97,7 @@ class FleetPlanner {
     const std::map<std::string, double> ages = facts_ages(call_, ids);
     for (const std::string& id : ids) {
       if (is_late(id)) continue;
-      Result<versionset::Explained> explained =
+      Result<apply::Explained> explained =
           co_await call_.services.configurator->preview(id, sets_, caller_of(call_));
       if (!explained) {
         plan_.add_unplanned(id, explained.error().text());

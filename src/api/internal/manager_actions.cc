@@ -8,8 +8,8 @@
 
 #include "api/internal/answers.h"
 #include "api/internal/heavy.h"
+#include "apply/needs.h"
 #include "model/object.h"
-#include "versionset/needs.h"
 
 namespace mullion::api {
 
@@ -65,7 +65,7 @@ env::Task<Result<std::string>> collect_catalog(Call& call) {
   if (!dry_run) co_return dry_run.error();
   catalog::Collection found;
   Result<void> run = co_await run_heavy(call, env::Pool::kProcessor, [&] {
-    found = call.services.catalog.unused(versionset::catalog_needs(*call.services.store.snapshot()));
+    found = call.services.catalog.unused(apply::catalog_needs(*call.services.store.snapshot()));
   });
   if (!run) co_return run.error();
   json::object answer{

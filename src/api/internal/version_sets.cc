@@ -7,13 +7,13 @@
 #include "api/internal/heavy.h"
 #include "api/internal/objects.h"
 #include "api/internal/rights.h"
+#include "apply/configurator.h"
 #include "base/text.h"
 #include "content/url_params.h"
-#include "versionset/configurator.h"
 
 namespace mullion::api {
 
-json::object plan_json(const std::string& endpoint, const versionset::Explained& explained) {
+json::object plan_json(const std::string& endpoint, const apply::Explained& explained) {
   json::array actions, deletions;
   uint64_t bytes = 0;
   bool restarts = false;
@@ -82,7 +82,7 @@ std::vector<std::string> version_set_faults(const Call&, const store::Snapshot&,
 namespace handlers {
 
 env::Task<Result<net::Response>> show_endpoint_plan(Call& call) {
-  versionset::Configurator* configurator = call.services.configurator;
+  apply::Configurator* configurator = call.services.configurator;
   if (configurator == nullptr) co_return no_configurator();
   if (call.target.owner != store::kOwn)
     co_return object_error(call, ErrorCode::kNotFound,
@@ -90,7 +90,7 @@ env::Task<Result<net::Response>> show_endpoint_plan(Call& call) {
   Result<std::optional<std::vector<std::string>>> sets = wanted_sets(call);
   if (!sets) co_return sets.error();
   const std::string id = call.target.key;
-  Result<versionset::Explained> explained = Error();
+  Result<apply::Explained> explained = Error();
   if (*sets) {
     explained = co_await configurator->preview(id, **sets, caller_of(call));
   } else {
@@ -101,7 +101,7 @@ env::Task<Result<net::Response>> show_endpoint_plan(Call& call) {
 }
 
 env::Task<Result<net::Response>> make_endpoint_baseline(Call& call) {
-  versionset::Configurator* configurator = call.services.configurator;
+  apply::Configurator* configurator = call.services.configurator;
   if (configurator == nullptr) co_return no_configurator();
   if (call.target.owner != store::kOwn)
     co_return object_error(call, ErrorCode::kNotFound,

@@ -14,7 +14,7 @@ namespace mullion::api {
 inline constexpr size_t kMostSets = 100;
 
 /// A plan as GET endpoints/ID/plan shows it (EndpointPlan).
-boost::json::object plan_json(const std::string& endpoint, const versionset::Explained& explained);
+boost::json::object plan_json(const std::string& endpoint, const apply::Explained& explained);
 Error no_configurator();
 /// kNotFound for the first set that does not exist for the caller, or may not be read.
 Result<void> sets_exist(const Call& call, const std::vector<std::string>& sets);

@@ -5,8 +5,8 @@
 
 #include "model/members.h"
 #include "model/object.h"
-#include "versionset/internal/sources.h"
 #include "versionset/merge.h"
+#include "versionset/sources.h"
 #include "versionset/values.h"
 
 namespace mullion::versionset {

@@ -81,8 +81,6 @@ class Planner {
 std::vector<content::Prerequisite> read_needs(const std::string& text);
 /// Layers that every server has.
 bool is_builtin(std::string_view name);
-/// Whether two words mean the same version ("v1.2.0" and "1.2.0").
-bool same_version(std::string_view a, std::string_view b);
 /// A value for people, cut to a line.
 std::string shown_value(const json::value& value);
 

@@ -5,6 +5,7 @@
 
 #include "base/semantic_version.h"
 #include "versionset/internal/planner.h"
+#include "versionset/values.h"
 
 namespace mullion::versionset {
 namespace {
@@ -27,12 +28,6 @@ bool allows(const content::Prerequisite& need, const std::string& version) {
 
 bool is_builtin(std::string_view name) {
   return name == "BackingStore" || name == "LocalStore" || name == "DefaultStore" || name == "BasicStore";
-}
-
-bool same_version(std::string_view a, std::string_view b) {
-  if (a.starts_with('v')) a.remove_prefix(1);
-  if (b.starts_with('v')) b.remove_prefix(1);
-  return a == b;
 }
 
 std::vector<content::Prerequisite> read_needs(const std::string& text) {

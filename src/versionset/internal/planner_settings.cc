@@ -6,8 +6,8 @@
 #include "base/digest.h"
 #include "model/members.h"
 #include "versionset/internal/planner.h"
-#include "versionset/internal/same_plugin.h"
-#include "versionset/internal/sources.h"
+#include "versionset/same_plugin.h"
+#include "versionset/sources.h"
 #include "versionset/values.h"
 
 namespace mullion::versionset {

@@ -1,0 +1,414 @@
+#include "apply/downstream_sync.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "apply/internal/endpoint_memory.h"
+#include "apply/internal/log.h"
+#include "apply/internal/set_secrets.h"
+#include "apply/internal/upload.h"
+#include "auth/auth.h"
+#include "env/attempt.h"
+#include "env/pools.h"
+#include "manager/endpoint_calls.h"
+#include "model/index_value.h"
+#include "model/members.h"
+#include "model/object.h"
+#include "store/failed_reads.h"
+#include "store/follower.h"
+#include "versionset/set_cache.h"
+#include "versionset/sources.h"
+#include "versionset/sync_plan.h"
+
+namespace mullion::apply {
+namespace {
+
+constexpr std::string_view kSets = "version_sets";
+constexpr std::string_view kItems = "catalog_items";
+constexpr std::string_view kEndpoints = "endpoints";
+constexpr auto kFetchGather = std::chrono::milliseconds(50);  // changes come in groups
+constexpr auto kFirstFetchPause = std::chrono::seconds(2);
+constexpr auto kLongestFetchPause = std::chrono::minutes(5);
+constexpr auto kForEver = std::chrono::hours(24);
+
+/// What of an Endpoint object of a manager below decides what is pushed to it: all else changes often.
+constexpr std::array<std::string_view, 4> kEndpointMembers{"VersionSets", "VersionSet", "Arch", "Os"};
+
+bool same_members(std::string_view before, std::string_view after) {
+  return std::ranges::all_of(kEndpointMembers, [&](std::string_view name) {
+    return model::raw_member(before, name) == model::raw_member(after, name);
+  });
+}
+
+store::Interest what_is_pushed() {
+  constexpr auto kAnywhere = store::Interest::Owners::kAny;
+  return {.rules = {{std::string(kSets), kAnywhere},
+                    {std::string(kItems), kAnywhere},
+                    {std::string(kEndpoints), store::Interest::Owners::kRemote}}};
+}
+
+bool matters(const store::AppliedChange& change) {
+  if (change.id.type == kSets) return true;
+  if (change.id.type == kItems) return store::is_remote(change.id.owner);
+  if (change.id.type != kEndpoints) return false;
+  return !change.body || !change.old_body || !same_members(*change.old_body, *change.body);
+}
+
+using Objects = std::map<std::string, json::object>;
+
+Objects objects_of(const store::Snapshot& view, std::string_view type, std::string_view owner) {
+  Objects out;
+  view.scan_owner(type, owner, "", [&](std::string_view key, std::string_view body) {
+    out.try_emplace(std::string(key), model::parse_object(body));
+    return true;
+  });
+  return out;
+}
+
+/// The plans to one manager, one after the other; a slow or dark one waits alone.
+struct Downstream {
+  std::shared_ptr<const versionset::SyncPlan> plan;  // the newest; nullptr: nothing to do
+  bool working = false;
+  env::Signal wake;
+};
+
+class DownstreamSyncImpl final : public DownstreamSync {
+ public:
+  explicit DownstreamSyncImpl(const Dependencies& given)
+      : given_(given),
+        memory_(given_.store),
+        artifacts_(make_artifacts(given_.catalog, given_.blobs)),
+        tasks_(given_.runtime.executor(), "downstream sync") {
+    // These listeners cannot be taken back; what they hold outlives us.
+    given_.catalog.on_change([wake = wake_] { wake->notify_all(); });
+    given_.manager.on_endpoint_change([downstreams = downstreams_, wake = wake_](const std::string& id) {
+      if (downstreams->wake(id)) wake->notify_all();
+    });
+  }
+
+  void start() override {
+    const auto follow = [wake = wake_](const std::shared_ptr<const store::Commit>& commit) {
+      if (std::ranges::any_of(commit->changes, matters)) wake->notify_all();
+    };
+    follower_ = store::Follower(
+        given_.store, given_.runtime,
+        {"downstream sync", what_is_pushed(), follow, [wake = wake_] { wake->notify_all(); }});
+    tasks_.spawn("downstream sync", [this] { return run(); });
+  }
+
+  Task<void> stop() override {
+    stopping_ = true;
+    wake_->notify_all();
+    co_await tasks_.async_stop();
+  }
+
+  Statistics statistics() const override { return {files_, bytes_, failures_}; }
+
+ private:
+  /// Shared with listeners that live longer.
+  class Downstreams {
+   public:
+    /// True the first time: what an endpoint has may be known from before, then no commit tells of it.
+    bool wake(const std::string& id) {
+      std::lock_guard lock(mutex_);
+      std::shared_ptr<Downstream>& downstream = downstreams_[id];
+      const bool first = downstream == nullptr;
+      if (first) downstream = std::make_shared<Downstream>();
+      downstream->wake.notify_all();
+      return first;
+    }
+    /// Downstreams that were idle and have something to do now.
+    std::vector<std::pair<std::string, std::shared_ptr<Downstream>>> assign(
+        std::vector<versionset::SyncPlan> plans) {
+      std::vector<std::pair<std::string, std::shared_ptr<Downstream>>> started;
+      std::lock_guard lock(mutex_);
+      for (auto& [id, downstream] : downstreams_) downstream->plan = nullptr;
+      for (versionset::SyncPlan& plan : plans) {
+        const std::string id = plan.next_hop;
+        std::shared_ptr<Downstream>& downstream = downstreams_[id];
+        if (!downstream) downstream = std::make_shared<Downstream>();
+        downstream->plan = std::make_shared<const versionset::SyncPlan>(std::move(plan));
+        if (!std::exchange(downstream->working, true)) started.emplace_back(id, downstream);
+        downstream->wake.notify_all();
+      }
+      return started;
+    }
+    /// The next plan of a downstream, or nothing: then its worker has ended.
+    std::shared_ptr<const versionset::SyncPlan> next(
+        const std::string& id, const std::shared_ptr<const versionset::SyncPlan>& done) {
+      std::lock_guard lock(mutex_);
+      const std::shared_ptr<Downstream>& downstream = downstreams_.at(id);
+      if (downstream->plan == done) downstream->plan = nullptr;
+      if (downstream->plan == nullptr) downstream->working = false;
+      return downstream->plan;
+    }
+
+   private:
+    std::mutex mutex_;
+    std::map<std::string, std::shared_ptr<Downstream>> downstreams_;
+  };
+
+  /// One plan after the other: what changes meanwhile is seen by the next.
+  Task<void> run() {
+    uint64_t seen = 0;
+    while (!stopping_) {
+      co_await wake_->wait(seen, kForEver);
+      const bool slept = co_await env::sleep_for(kFetchGather);
+      if (!slept) co_return;
+      seen = wake_->version();
+      if (!given_.manager.active()) continue;
+      std::optional<Result<versionset::SyncPlans>> plan;
+      co_await env::run_blocking(env::Pool::kProcessor,
+                                 [&] { plan = store::as_result([&] { return make_plan(); }); });
+      if (!plan->ok()) {
+        kLog.error("version sets below cannot be planned what={}", plan->error().text());
+        wake_->notify_all();
+        const bool rested = co_await env::sleep_for(env::kTryAgain);
+        if (!rested) co_return;
+        continue;
+      }
+      tell((*plan)->problems);
+      for (auto& [id, downstream] : downstreams_->assign(std::move((*plan)->plans))) {
+        tasks_.spawn("downstream",
+                     [this, id = id, downstream = downstream] { return serve(id, downstream); });
+      }
+    }
+  }
+
+  /// Until nothing is to be done there; what fails is tried again.
+  Task<void> serve(std::string id, std::shared_ptr<Downstream> downstream) {
+    env::Duration pause = kFirstFetchPause;
+    std::shared_ptr<const versionset::SyncPlan> plan = downstreams_->next(id, nullptr);
+    while (plan && !stopping_) {
+      const uint64_t seen = downstream->wake.version();
+      const Result<void> done = co_await store::failed_reads_returned(carry_out(*plan));
+      if (done) {
+        pause = kFirstFetchPause;
+        plan = downstreams_->next(id, plan);
+        continue;
+      }
+      ++failures_;
+      kLog.warn("version sets do not reach the manager below manager={} reason={}", id,
+                manager::reason_of(done.error()));
+      co_await downstream->wake.wait(seen, pause);
+      pause = std::min<env::Duration>(pause * 2, kLongestFetchPause);
+      plan = downstreams_->next(id, nullptr);
+    }
+  }
+
+  /// Blocks.
+  versionset::SyncPlans make_plan() {
+    const std::shared_ptr<const store::Snapshot> view = given_.store.snapshot();
+    Objects own_sets = objects_of(*view, kSets, store::kOwn);
+    Objects layered = objects_of(*view, kSets, store::kLayered);
+    own_sets.merge(layered);
+    std::map<std::string, versionset::ManagerBelow> managers;
+    std::vector<versionset::EndpointBelow> endpoints;
+    for (const manager::OwnerFreshness& owner : given_.manager.freshness({})) {
+      if (owner.next_hop.empty()) continue;
+      add_manager(*view, owner, managers);
+      add_endpoints(*view, owner, endpoints);
+    }
+    const std::shared_ptr<const catalog::Items> items = given_.catalog.items();
+    return versionset::plan_sync(
+        {given_.own_id, own_sets, endpoints, managers, *items,
+         [this](const std::string& path) { return travel_file(path); },
+         [this](const std::string& next_hop, const std::string& place, const json::value& wanted,
+                const json::value& shown) { return memory_.same_secret(next_hop, place, wanted, shown); }});
+  }
+
+  static void add_manager(const store::Snapshot& view, const manager::OwnerFreshness& owner,
+                          std::map<std::string, versionset::ManagerBelow>& managers) {
+    if (owner.next_hop != owner.owner) return;
+    Objects sets = objects_of(view, kSets, owner.owner);
+    Objects items = objects_of(view, kItems, owner.owner);
+    if (!sets.empty() || !items.empty()) managers[owner.owner] = {std::move(sets), std::move(items)};
+  }
+
+  /// Endpoints that the manager `owner` configures.
+  void add_endpoints(const store::Snapshot& view, const manager::OwnerFreshness& owner,
+                     std::vector<versionset::EndpointBelow>& endpoints) const {
+    view.scan_owner(kEndpoints, owner.owner, "", [&](std::string_view id, std::string_view body) {
+      if (id == given_.own_id) return true;
+      json::object object;  // the members that count, and no more of it
+      for (std::string_view name : kEndpointMembers) {
+        const std::string_view raw = model::raw_member(body, name);
+        if (raw.empty()) continue;
+        if (Result<json::value> value = model::parse_json(raw)) object[name] = std::move(*value);
+      }
+      endpoints.push_back({std::string(id), owner.next_hop, model::text_member(object, "Arch"),
+                           model::text_member(object, "Os"), versionset::set_names(object)});
+      return true;
+    });
+  }
+
+  std::optional<versionset::SyncFile> travel_file(const std::string& path) const {
+    const size_t slash = path.find('/');
+    const Result<content::Blobs::Info> info =
+        given_.blobs.stat(path.substr(0, slash), path.substr(slash + 1));
+    if (!info) return std::nullopt;
+    return versionset::SyncFile{info->sha256, info->size};
+  }
+
+  void tell(const std::vector<std::string>& problems) {
+    std::set<std::string> now(problems.begin(), problems.end());
+    for (const std::string& problem : now) {
+      if (!told_.contains(problem)) kLog.warn("version set below: {}", problem);
+    }
+    told_ = std::move(now);
+  }
+
+  Task<Result<void>> carry_out(versionset::SyncPlan plan) {
+    const std::unique_ptr<manager::EndpointCalls> calls =
+        manager::calls_through(given_.manager, plan.next_hop);
+    const Target target{plan.next_hop, *calls,       *artifacts_,
+                        memory_,       given_.store, [this](uint64_t bytes) { bytes_ += bytes; }};
+    for (const versionset::Upload& upload : plan.uploads) {
+      Result<void> done = co_await deliver_file(target, upload);
+      if (!done) co_return done;
+    }
+    for (const json::object& object : plan.items) {
+      Result<void> done = co_await put_object(*calls, std::string(kItems), object);
+      if (!done) co_return done;
+    }
+    Result<void> sets = co_await put_sets(target, plan);
+    if (!sets) co_return sets;
+    Result<void> cleaned = co_await take_back(*calls, plan);
+    if (!cleaned) co_return cleaned;
+    kLog.info("version sets travelled manager={} sets={} items={} files={} taken-back={}", plan.next_hop,
+              plan.sets.size(), plan.items.size(), plan.uploads.size(),
+              plan.stale_sets.size() + plan.stale_items.size());
+    co_return Result<void>{};
+  }
+
+  Task<Result<void>> deliver_file(const Target& target, versionset::Upload upload) {
+    const std::string path = "files/" + upload.path;
+    Result<content::Blobs::Info> info = co_await artifacts_->fetch(upload.artifact);
+    if (!info) co_return info.error();
+    Result<std::string> there = co_await checksum_there(target.calls, path);
+    if (!there) co_return there.error();
+    if (*there == info->sha256) co_return Result<void>{};
+    Result<void> sent = co_await upload_file(target, path, *info, false);
+    if (sent) ++files_;
+    co_return sent;
+  }
+
+  /// One that is refused does not hold up the others.
+  Task<Result<void>> put_sets(const Target& target, const versionset::SyncPlan& plan) {
+    Result<void> outcome;
+    for (const json::object& object : plan.sets) {
+      Result<void> done = co_await put_set(target, object);
+      if (!done && manager::is_broken(done.error())) co_return done;
+      if (!done) outcome = std::move(done);
+    }
+    co_return outcome;
+  }
+
+  /// Secret values are sealed for the set there, and never leave in clear.
+  Task<Result<void>> put_set(const Target& target, json::value set) {
+    std::vector<versionset::SealedAnew> secrets;
+    if (versionset::holds_sealed(set)) {
+      const std::string name = model::text_member(set.get_object(), "Id");
+      const std::string where = fmt::format("{}/{}/pubkey", kSets, name);
+      Result<std::optional<json::value>> key =
+          co_await manager::look_up(target.calls, manager::target_of(where));
+      if (!key) co_return key.error();
+      if (!*key || !(*key)->is_string())
+        co_return Error(ErrorCode::kInvalid, fmt::format("{}: secret values cannot be sealed for it", name));
+      const std::string public_key((*key)->get_string());
+      Result<std::vector<versionset::SealedAnew>> sealed = versionset::seal_anew(
+          set, [&](const json::value& here) { return sealed_for(public_key, name, here); });
+      if (!sealed) co_return sealed.error();
+      secrets = std::move(*sealed);
+    }
+    Result<void> done = co_await put_object(target.calls, std::string(kSets), std::move(set.get_object()));
+    if (!done) co_return done;
+    for (versionset::SealedAnew& secret : secrets) {
+      Result<void> kept = co_await memory_.remember_secret(target.endpoint, std::move(secret.place),
+                                                           std::move(secret.here), std::move(secret.there));
+      if (!kept) co_return kept;
+    }
+    co_return Result<void>{};
+  }
+
+  Result<json::value> sealed_for(const std::string& public_key, const std::string& set,
+                                 const json::value& here) const {
+    const Result<std::string> clear = opened_secret(given_.store, set, here);
+    if (!clear) return clear.error();
+    Result<std::string> sealed = auth::seal_for(public_key, *clear);
+    if (!sealed) return sealed.error();
+    return model::parse_json(*sealed);
+  }
+
+  static Task<Result<void>> put_object(manager::EndpointCalls& calls, std::string collection,
+                                       json::object object) {
+    const std::string path = fmt::format("{}/{}", collection, model::text_member(object, "Id"));
+    Result<std::optional<json::value>> there = co_await manager::look_up(calls, manager::target_of(path));
+    if (!there) co_return there.error();
+    const bool exists = there->has_value();
+    const json::value body(std::move(object));
+    net::ClientRequest request =
+        manager::json_request(exists ? "PUT" : "POST", manager::target_of(exists ? path : collection), body);
+    Result<manager::Answer> answer = co_await manager::ask(calls, std::move(request));
+    if (!answer) co_return answer.error();
+    co_return Result<void>{};
+  }
+
+  /// Sets, then items, then the files that nothing needs any more: an object that is there has its files.
+  Task<Result<void>> take_back(manager::EndpointCalls& calls, const versionset::SyncPlan& plan) {
+    for (const std::string& name : plan.stale_sets) {
+      Result<void> gone = co_await remove(calls, fmt::format("{}/{}", kSets, name));
+      if (!gone) co_return gone;
+    }
+    for (const std::string& id : plan.stale_items) {
+      Result<void> gone = co_await remove(calls, fmt::format("{}/{}", kItems, id));
+      if (!gone) co_return gone;
+    }
+    const std::string tree = versionset::travelled_tree(given_.own_id);
+    const std::string list = fmt::format("/api/v3/files?path={}&all=true", net::percent_encode(tree));
+    Result<std::optional<json::value>> names = co_await manager::look_up(calls, list);
+    if (!names) co_return names.error();
+    if (!*names || !(*names)->is_array()) co_return Result<void>{};
+    for (const json::value& name : (*names)->get_array()) {
+      if (!name.is_string()) continue;
+      const std::string path = tree + std::string(name.get_string());
+      if (path.ends_with('/') || plan.files_to_keep.contains(path)) continue;
+      Result<void> gone = co_await remove(calls, "files/" + path);
+      if (!gone) co_return gone;
+    }
+    co_return Result<void>{};
+  }
+
+  static Task<Result<void>> remove(manager::EndpointCalls& calls, std::string path) {
+    net::ClientRequest request = manager::get_request(manager::target_of(path));
+    request.method = "DELETE";
+    const net::ClientRequest named = manager::get_request(request.target);
+    const Result<manager::Answer> answer = co_await calls.send(std::move(request));
+    if (!answer) co_return answer.error();
+    if (answer->status < 300 || answer->status == 404) co_return Result<void>{};
+    co_return manager::refusal_of(named, *answer);
+  }
+
+  const Dependencies given_;
+  EndpointMemory memory_;
+  std::unique_ptr<Artifacts> artifacts_;
+  const std::shared_ptr<env::Signal> wake_ = std::make_shared<env::Signal>();
+  const std::shared_ptr<Downstreams> downstreams_ = std::make_shared<Downstreams>();
+  store::Follower follower_;  // ends before what it uses
+  std::atomic<bool> stopping_{false};
+  std::atomic<uint64_t> files_{0}, bytes_{0}, failures_{0};
+  std::set<std::string> told_;  // problems; only run() uses it
+  env::TaskGroup tasks_;
+};
+
+}  // namespace
+
+std::unique_ptr<DownstreamSync> make_downstream_sync(const Dependencies& dependencies) {
+  return std::make_unique<DownstreamSyncImpl>(dependencies);
+}
+
+}  // namespace mullion::apply

@@ -1,0 +1,161 @@
+// Another version of the server itself: the endpoint tries it, and comes back with it or with the old one.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "apply/internal/carry_out.h"
+#include "apply/internal/log.h"
+#include "content/archive.h"
+#include "model/members.h"
+#include "versionset/values.h"
+
+namespace mullion::apply {
+namespace {
+
+constexpr auto kQuickLook = std::chrono::seconds(5);
+
+/// Asked while it restarts: not to be waited for long.
+net::ClientRequest quick_request(std::string target) {
+  net::ClientRequest request = manager::get_request(std::move(target));
+  request.timeout = kQuickLook;
+  return request;
+}
+
+Task<Result<json::object>> read_object(manager::EndpointCalls& calls, std::string target) {
+  Result<manager::Answer> answer = co_await manager::ask(calls, quick_request(std::move(target)));
+  if (!answer) co_return answer.error();
+  boost::system::error_code failure;
+  json::value parsed = json::parse(answer->body, failure);
+  if (failure || !parsed.is_object()) co_return Error(ErrorCode::kInternal, "the answer is no JSON object");
+  co_return std::move(parsed.get_object());
+}
+
+/// Why the endpoint went back from this version; "" when it did not, or does not tell.
+Task<std::string> way_back(manager::EndpointCalls& calls, std::string version) {
+  Result<json::object> status = co_await read_object(calls, "/api/v3/system/upgrade");
+  if (!status || model::text_member(*status, "State") != "rolled back") co_return std::string();
+  if (!versionset::same_version(model::text_member(*status, "To"), version)) co_return std::string();
+  co_return model::text_member(*status, "Text");
+}
+
+Task<Result<Effect>> await_version(const Target& target, const Action& action, RestartPatience patience) {
+  const env::SteadyTime deadline = env::system_clock().steady() + patience.deadline;
+  std::string seen = "it did not answer";
+  while (env::system_clock().steady() < deadline) {
+    co_await env::sleep_for(patience.pause);
+    Result<json::object> info = co_await read_object(target.calls, "/api/v3/info");
+    if (!info) continue;
+    seen = "it runs " + model::text_member(*info, "version");
+    if (versionset::same_version(model::text_member(*info, "version"), action.actual_version))
+      co_return Effect::kChanged;
+    const std::string reason = co_await way_back(target.calls, action.actual_version);
+    if (!reason.empty()) co_return Error(ErrorCode::kInvalid, reason);
+  }
+  co_return Error(
+      ErrorCode::kInternal,
+      fmt::format("the endpoint did not come back with {} within {} s: {}", action.actual_version,
+                  std::chrono::duration_cast<std::chrono::seconds>(patience.deadline).count(), seen));
+}
+
+/// Where the package lies at the endpoint until it runs: there it comes in pieces, and a cut resumes.
+std::string package_place(const catalog::Artifact& artifact) {
+  constexpr size_t kDigits = 16;
+  return fmt::format("files/upgrades/{}.zip", artifact.sha256.substr(0, kDigits));
+}
+
+Task<void> remove_package(manager::EndpointCalls& calls, std::string place) {
+  net::ClientRequest request = manager::get_request(manager::target_of(place));
+  request.method = "DELETE";
+  const Result<manager::Answer> removed = co_await calls.send(std::move(request));
+  if (!removed)
+    kApplyLog.debug("a package of the server stays at the endpoint reason={}", removed.error().text());
+}
+
+Task<Result<void>> bring_package(const Target& target, std::string place, content::Blobs::Info package) {
+  Result<std::string> there = co_await checksum_there(target.calls, place);
+  if (!there) co_return there.error();
+  if (*there == package.sha256) co_return Result<void>{};
+  co_return co_await upload_file(target, std::move(place), std::move(package), false);
+}
+
+/// The package lies at the endpoint already.
+Task<Result<manager::Answer>> ask_for_upgrade(const Target& target, std::string place) {
+  net::ClientRequest request = manager::get_request("");
+  request.method = "POST";
+  // An older version is wanted when it is declared.
+  request.target = fmt::format("/api/v3/system/upgrade?force=true&file={}", net::percent_encode(place));
+  co_return co_await manager::ask(target.calls, std::move(request));
+}
+
+/// Whether a package holds this program.
+Task<bool> is_ours(content::Blobs::Info package) {
+  constexpr size_t kFirstEntries = 4;
+  constexpr uint64_t kLongestManifest = 64 << 10;
+  Result<std::vector<std::pair<std::string, std::string>>> entries = Error(ErrorCode::kInternal, "");
+  co_await env::run_blocking(
+      [&] { entries = content::first_entries(package.file, kFirstEntries, kLongestManifest); });
+  if (!entries) co_return false;
+  co_return std::ranges::any_of(*entries, [](const auto& entry) {
+    return entry.first == "manifest.json" &&
+           model::text_member(model::parse_object(entry.second), "name") == "mullion";
+  });
+}
+
+/// A server of another make takes the package with the request; it could not run ours.
+Task<Result<manager::Answer>> send_upgrade(const Target& target, content::Blobs::Info package) {
+  const bool ours = co_await is_ours(package);
+  if (ours) {
+    co_return Error(
+        ErrorCode::kInvalid,
+        "the package holds Mullion, and the endpoint is a server of another make: the catalog needs that "
+        "server's own package");
+  }
+  net::ClientRequest request = manager::get_request("/api/v3/system/upgrade");
+  request.method = "POST";
+  request.headers.set("Content-Type", "application/octet-stream");
+  co_return co_await send_file(target, std::move(request), std::move(package));
+}
+
+Task<Result<Effect>> upgraded(const Target& target, const Action& action, Result<manager::Answer> sent,
+                              RestartPatience patience) {
+  // The restart may cut the answer; whether it was staged is seen by what comes back.
+  if (!sent && !manager::is_broken(sent.error())) co_return sent.error();
+  if (!sent) {
+    Result<json::object> again = co_await read_object(target.calls, "/api/v3/info");
+    if (again) co_return sent.error();
+  }
+  co_return co_await await_version(target, action, patience);
+}
+
+}  // namespace
+
+Task<Result<Effect>> carry_out_server(const Target& target, const Action& action, RestartPatience patience) {
+  Result<json::object> info = co_await read_object(target.calls, "/api/v3/info");
+  if (!info) co_return info.error();
+  const bool lies_there = action.artifact && !target.calls.is_foreign();
+  const std::string place = lies_there ? package_place(*action.artifact) : "";
+  if (versionset::same_version(model::text_member(*info, "version"), action.actual_version)) {
+    if (!place.empty()) co_await remove_package(target.calls, place);
+    co_return Effect::kNone;
+  }
+  const std::string reason = co_await way_back(target.calls, action.actual_version);
+  if (!reason.empty()) {
+    co_return Error(ErrorCode::kInvalid,
+                    fmt::format("{}; it is not tried again before DELETE /system/upgrade there", reason));
+  }
+  if (!action.artifact) co_return Error(ErrorCode::kInvalid, "the version names nothing to send");
+  Result<content::Blobs::Info> package = co_await target.artifacts.fetch(*action.artifact);
+  if (!package) co_return package.error();
+  if (target.calls.is_foreign()) {
+    Result<manager::Answer> sent = co_await send_upgrade(target, std::move(*package));
+    co_return co_await upgraded(target, action, std::move(sent), patience);
+  }
+  Result<void> brought = co_await bring_package(target, place, std::move(*package));
+  if (!brought) co_return brought.error();
+  Result<manager::Answer> sent = co_await ask_for_upgrade(target, place);
+  Result<Effect> done = co_await upgraded(target, action, std::move(sent), patience);
+  if (done || !manager::is_broken(done.error())) co_await remove_package(target.calls, place);
+  co_return done;
+}
+
+}  // namespace mullion::apply

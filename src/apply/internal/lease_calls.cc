@@ -1,0 +1,146 @@
+#include "apply/internal/lease_calls.h"
+
+#include <fmt/format.h>
+
+#include "apply/internal/log.h"
+#include "mirror/lease_marker.h"
+#include "model/members.h"
+
+namespace mullion::apply {
+
+namespace json = boost::json;
+namespace {
+
+using mirror::kLeaseHolder;
+using mirror::kLeaseMarker;
+using mirror::kLeaseUntil;
+
+constexpr std::string_view kLease = "/api/v3/configuration_lease";
+/// Clocks of managers differ: a lease that ran out by ours may be held by another one's.
+constexpr std::chrono::seconds kClocksDiffer{30};
+
+net::ClientRequest lease_request(std::string method, const std::string& holder) {
+  net::ClientRequest request;
+  request.method = std::move(method);
+  request.target = fmt::format("{}?holder={}", kLease, net::percent_encode(holder));
+  return request;
+}
+
+std::string marker_target() { return manager::target_of(fmt::format("profiles/{}", kLeaseMarker)); }
+
+struct Marker {
+  std::string holder, until;
+};
+
+/// Absent: there is none.
+Task<Result<std::optional<Marker>>> read_marker(manager::EndpointCalls& calls) {
+  const Result<std::optional<json::value>> found = co_await manager::look_up(calls, marker_target());
+  if (!found) co_return found.error();
+  if (!*found || !(*found)->is_object()) co_return std::optional<Marker>();
+  const json::object& params = model::object_member((*found)->get_object(), "Params");
+  co_return std::optional(
+      Marker{model::text_member(params, kLeaseHolder), model::text_member(params, kLeaseUntil)});
+}
+
+/// How long the marker's lease lasts; 0 when it has run out, or does not say.
+std::chrono::seconds left_of(const Marker& marker, env::WallTime now) {
+  env::WallTime until;
+  if (marker.holder.empty() || !env::parse_rfc3339(marker.until, until)) return std::chrono::seconds(0);
+  const auto left = std::chrono::ceil<std::chrono::seconds>(until + kClocksDiffer - now);
+  // Nobody takes it for longer: the other clock is wrong, or ours.
+  return std::clamp<std::chrono::seconds>(left, std::chrono::seconds(0), kLeaseTime + 2 * kClocksDiffer);
+}
+
+json::object marker_params(const std::string& holder, env::WallTime now) {
+  return {{kLeaseHolder, holder}, {kLeaseUntil, env::format_rfc3339(now + kLeaseTime)}};
+}
+
+bool is_refused_right(const Error& error) {
+  return error.status_override == 401 || error.status_override == 403;
+}
+
+Task<Result<void>> make_marker(manager::EndpointCalls& calls, std::string holder, env::WallTime now) {
+  const json::object marker{{"Name", kLeaseMarker},
+                            {"Description", fmt::format("Configured by the Mullion manager {}", holder)},
+                            {"Params", marker_params(holder, now)}};
+  net::ClientRequest request = manager::json_request("POST", "/api/v3/profiles", marker);
+  const Result<manager::Answer> made = co_await manager::ask(calls, std::move(request));
+  if (made) co_return Result<void>{};
+  if (!is_refused_right(made.error())) co_return made.error();
+  kApplyLog.info("who configures an endpoint cannot be said there reason={}",
+                 manager::reason_of(made.error()));
+  co_return Result<void>{};
+}
+
+/// Only if nobody changed it meanwhile.
+Task<Result<void>> renew_marker(manager::EndpointCalls& calls, Marker before, std::string holder,
+                                env::WallTime now) {
+  const json::array patch{
+      json::object{{"op", "test"}, {"path", "/Params/mullion~1configured-by"}, {"value", before.holder}},
+      json::object{{"op", "test"}, {"path", "/Params/mullion~1configured-until"}, {"value", before.until}},
+      json::object{{"op", "replace"}, {"path", "/Params"}, {"value", marker_params(holder, now)}}};
+  net::ClientRequest request = manager::json_request("PATCH", marker_target(), patch);
+  const Result<manager::Answer> renewed = co_await manager::ask(calls, std::move(request));
+  if (renewed || is_refused_right(renewed.error())) co_return Result<void>{};
+  co_return renewed.error();
+}
+
+Error held_by_another(const std::string& holder) {
+  Error error(ErrorCode::kConflict, "configured by " + holder);
+  error.status_override = http_status(ErrorCode::kConflict);
+  return error;
+}
+
+Task<Result<void>> take_marker(manager::EndpointCalls& calls, std::string holder, env::WallTime now) {
+  const Result<std::optional<Marker>> marker = co_await read_marker(calls);
+  if (!marker && is_refused_right(marker.error())) co_return Result<void>{};
+  if (!marker) co_return marker.error();
+  if (!*marker) co_return co_await make_marker(calls, std::move(holder), now);
+  if ((*marker)->holder != holder && left_of(**marker, now) > std::chrono::seconds(0))
+    co_return held_by_another((*marker)->holder);
+  co_return co_await renew_marker(calls, **marker, std::move(holder), now);
+}
+
+}  // namespace
+
+Task<Result<void>> take_lease_there(manager::EndpointCalls& calls, std::string holder,
+                                    const env::Clock& clock) {
+  if (calls.is_foreign()) co_return co_await take_marker(calls, std::move(holder), clock.wall());
+  const json::object wanted{{"holder", holder}, {"seconds", kLeaseTime.count()}};
+  net::ClientRequest request = manager::json_request("POST", std::string(kLease), wanted);
+  const Result<manager::Answer> answer = co_await manager::ask(calls, std::move(request));
+  if (!answer) co_return answer.error();
+  co_return Result<void>{};
+}
+
+Task<Result<LeaseThere>> lease_there(manager::EndpointCalls& calls, const env::Clock& clock) {
+  if (calls.is_foreign()) {
+    const Result<std::optional<Marker>> marker = co_await read_marker(calls);
+    if (!marker) co_return marker.error();
+    if (!*marker) co_return LeaseThere{};
+    co_return LeaseThere{(*marker)->holder, left_of(**marker, clock.wall()).count()};
+  }
+  const Result<manager::Answer> answer =
+      co_await manager::ask(calls, manager::get_request(std::string(kLease)));
+  if (!answer) co_return answer.error();
+  const json::object shown = model::parse_object(answer->body);
+  LeaseThere out{model::text_member(shown, "holder"), std::nullopt};
+  const json::value* seconds = shown.if_contains("seconds");
+  if (seconds != nullptr && seconds->is_int64()) out.seconds = seconds->get_int64();
+  co_return out;
+}
+
+Task<Result<void>> release_lease_there(manager::EndpointCalls& calls, std::string holder) {
+  net::ClientRequest request = lease_request("DELETE", holder);
+  if (calls.is_foreign()) {
+    const Result<std::optional<Marker>> marker = co_await read_marker(calls);
+    if (!marker) co_return marker.error();
+    if (!*marker || (*marker)->holder != holder) co_return Result<void>{};
+    request.target = marker_target();
+  }
+  const Result<manager::Answer> answer = co_await manager::ask(calls, std::move(request));
+  if (!answer) co_return answer.error();
+  co_return Result<void>{};
+}
+
+}  // namespace mullion::apply

@@ -1,0 +1,59 @@
+// Files on their way to an endpoint.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "apply/internal/endpoint_memory.h"
+#include "catalog/catalog.h"
+#include "content/content.h"
+#include "manager/endpoint_calls.h"
+
+namespace mullion::apply {
+
+using env::Task;
+
+/// Where the bytes come from. Thread-safe.
+class Artifacts {
+ public:
+  virtual ~Artifacts() = default;
+  /// A file of this server whose checksum is the artifact's. kCorrupt names the artifact and both checksums.
+  virtual Task<Result<content::Blobs::Info>> fetch(catalog::Artifact artifact) = 0;
+  /// Bytes `first` to `last`, both included; kConflict when the file was replaced since fetch().
+  virtual Result<net::BodySourcePtr> open(const content::Blobs::Info& info, uint64_t first,
+                                          uint64_t last) = 0;
+};
+/// Files of this server (self://), and what the catalog fetches.
+std::unique_ptr<Artifacts> make_artifacts(catalog::Catalog& catalog, content::Blobs& blobs);
+
+/// Called with the bytes that went out since the last call, on the thread of the transfer.
+using Moved = std::function<void(uint64_t bytes)>;
+
+/// The endpoint that is worked on. What it refers to outlives the work.
+struct Target {
+  std::string endpoint;
+  manager::EndpointCalls& calls;
+  Artifacts& artifacts;
+  EndpointMemory& memory;
+  store::Store& store;
+  Moved moved;
+};
+
+/// The whole file as the body of `request`, read as it is sent.
+Task<Result<manager::Answer>> send_file(const Target& target, net::ClientRequest request,
+                                        content::Blobs::Info info);
+
+/// SHA-256 of a file at the endpoint ("files/a"); "" when there is none.
+Task<Result<std::string>> checksum_there(manager::EndpointCalls& calls, std::string path);
+/// AssignmentWriter a file to `path` ("files/a", "isos/b") in pieces; goes on where an earlier attempt with
+/// the same content ended.
+Task<Result<void>> upload_file(const Target& target, std::string path, content::Blobs::Info info,
+                               bool explode);
+
+/// The size of the next piece, so that one takes a few seconds whatever the link.
+uint64_t next_piece(uint64_t piece, env::Duration took);
+inline constexpr uint64_t kFirstPiece = uint64_t{1} << 20;
+inline constexpr uint64_t kLeastPiece = uint64_t{256} << 10;
+inline constexpr uint64_t kLargestPiece = uint64_t{32} << 20;
+
+}  // namespace mullion::apply
