@@ -722,7 +722,7 @@ class Bench:
     def rooms(self):
         objects = "1000000" if self.options.full else "100000"
         for program in (["net_bench"], ["store_bench", "--objects", objects, "--directory", str(self.folder / "rooms")],
-                        ["versionset_bench"]):
+                        ["plan_bench"]):
             print(f"\n{program[0]}", flush=True)
             subprocess.run([PROGRAMS / program[0], *program[1:]], check=True)
 

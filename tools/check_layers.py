@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Fails when a room includes a room it must not know (docs/architecture.md), or another room's internal/; when a handler
-of the API looks objects up past the one place that applies rights (src/api/internal/finder.h); when the command line opens
-a connection past the one place that decides whom it talks to; when a coroutine is started without a strand; when a
-condition decides about an await; or when a room asks for time or chance by itself instead of being given it."""
+"""Fails when a room includes a room it must not know (docs/architecture.md), or another room's internal/; when a pure room includes
+more than it may; when a handler of the API looks objects up past the one place that applies rights
+(src/api/internal/finder.h); when the command line opens a connection past the one place that decides whom it talks to; when a
+coroutine is started without a strand; when a condition decides about an await; or when a room asks for time or chance by itself
+instead of being given it."""
 import pathlib
 import re
 import sys
@@ -60,6 +61,24 @@ def breaches():
                 yield f"{relative} includes {include}: {room} must not know {target}"
             if target != room and "/internal/" in include:
                 yield f"{relative} includes {include}: internal to {target}"
+
+
+# Folder -> all that its sources may include: what is computed there depends on arguments alone.
+PURE = {
+    "plan/": re.compile(r"(?:base|model|plan)/|versionset/(?:fingerprint|merge|sources|values)\.h$|catalog/items\.h$|content/version\.h$"),
+}
+IMPURE_LIBRARY = re.compile(r"#include <((?:atomic|chrono|condition_variable|coroutine|filesystem|fstream|future|iostream|mutex|random|thread)|boost/asio[^>]*)>")
+
+
+def impure_includes():
+    for folder, allowed in PURE.items():
+        for path in sorted((ROOT / "src" / folder).rglob("*")):
+            if path.suffix not in (".h", ".cc") or path.stem.endswith(("_test", "_testing")):
+                continue
+            text = path.read_text()
+            foreign = [name for name in INCLUDE.findall(text) if not allowed.match(name)]
+            for name in foreign + IMPURE_LIBRARY.findall(text):
+                yield f"{path.relative_to(ROOT)} includes {name}: {folder} is pure and depends on arguments alone"
 
 
 # How objects are read from the store; handlers have finder.h for that.
@@ -197,7 +216,7 @@ def unasked_time():
 
 
 def main():
-    found = [*breaches(), *files_read_by_iterators(), *coroutines_without_strand(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups(), *unasked_time()]
+    found = [*breaches(), *impure_includes(), *files_read_by_iterators(), *coroutines_without_strand(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups(), *unasked_time()]
     for line in found:
         print(line)
     sys.exit(1 if found else 0)

@@ -15,9 +15,9 @@
 #include "model/index_value.h"
 #include "model/members.h"
 #include "model/object.h"
+#include "plan/baseline.h"
 #include "store/commit_async.h"
 #include "store/follower.h"
-#include "versionset/baseline.h"
 #include "versionset/fingerprint.h"
 #include "versionset/set_cache.h"
 
@@ -293,11 +293,11 @@ Result<json::object> ConfiguratorImpl::baseline(const std::string& endpoint, con
                                                 std::vector<std::string>& left_out) {
   const Result<SeenEndpoint> seen = maker_.read_and_step(endpoint);
   if (!seen) return seen.error();
-  const versionset::Observed& observed = seen->observed;
+  const plan::Observed& observed = seen->observed;
   if (!observed.known)
     return Error(ErrorCode::kConflict, fmt::format("{} has not told of itself yet", endpoint));
   if (!observed.files_known) left_out.push_back("Files: not known before it is connected");
-  return versionset::baseline_of(
+  return plan::baseline_of(
       observed, name, [this](const std::string& path) { return files_->find(path); }, left_out);
 }
 

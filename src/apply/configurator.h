@@ -10,7 +10,7 @@
 #include "catalog/catalog.h"
 #include "env/pools.h"
 #include "manager/manager.h"
-#include "versionset/plan.h"
+#include "plan/plan.h"
 
 namespace mullion::apply {
 
@@ -30,7 +30,7 @@ struct Dependencies {
 
 /// What stands beside an endpoint's plan.
 struct Explained {
-  versionset::Plan plan;
+  plan::Plan plan;
   versionset::Wanted wanted;
   bool apply = false;         // Endpoint.Apply and the sets'
   std::string configured_by;  // holder of the lease; "" nobody

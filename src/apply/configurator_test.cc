@@ -12,8 +12,8 @@
 #include "manager/fake_manager_testing.h"
 #include "model/object.h"
 #include "net/net_testing.h"
+#include "plan/plan_testing.h"
 #include "store/flaky_testing.h"
-#include "versionset/plan_testing.h"
 
 namespace mullion::apply {
 namespace {
@@ -193,7 +193,7 @@ class ConfiguratorTest : public ::testing::Test {
     const json::value* actions = object.if_contains("Actions");
     if (actions == nullptr || !actions->is_array()) return out;
     for (const json::value& action : actions->get_array())
-      out.push_back(versionset::text_in(action.get_object(), "Name"));
+      out.push_back(plan::text_in(action.get_object(), "Name"));
     return out;
   }
   static constexpr const char* kState =
@@ -250,7 +250,7 @@ TEST_F(ConfiguratorTest, ReadsThatFailWithdrawNothingAndAreReadAgain) {
 TEST_F(ConfiguratorTest, PlansSayWhatTheyWereMadeFor) {
   const auto word = [&] {
     const json::object object = endpoint();
-    return object.contains("PlannedFor") ? versionset::text_in(object, "PlannedFor") : std::string();
+    return object.contains("PlannedFor") ? plan::text_in(object, "PlannedFor") : std::string();
   };
   put("version_sets", "s", {{"Id", "s"}, {"Apply", true}, {"Prefs", json::object{{"p", "1"}}}});
   put("version_sets", "t", {{"Id", "t"}, {"Apply", true}});
@@ -283,7 +283,7 @@ TEST_F(ConfiguratorTest, CatalogAndFilesMakeNewPlans) {
   EXPECT_EQ(endpoint().at("Available"), false);
   blobs_.put_file("files/src", std::string(64, 'b'));
   ASSERT_TRUE(eventually([&] { return endpoint().at("Errors").as_array().size() == 1; }));
-  catalog_.set({versionset::made_item("pack", "v1.0.0", "ContentPackage")});
+  catalog_.set({plan::made_item("pack", "v1.0.0", "ContentPackage")});
   ASSERT_TRUE(eventually([&] { return endpoint().at("Available") == json::value(true); }));
   EXPECT_THAT(names(), ElementsAre("pack", "files/a", "old"));
 }
@@ -415,7 +415,7 @@ TEST_F(ConfiguratorTest, PreviewsAndBaselines) {
   EXPECT_EQ(preview("nobody", {"s"}).error().code, ErrorCode::kNotFound);
   const auto set = configurator_->baseline("edge", "b", left_out);
   ASSERT_TRUE(set);
-  EXPECT_EQ(versionset::text_in(*set, "Id"), "b");
+  EXPECT_EQ(plan::text_in(*set, "Id"), "b");
   EXPECT_THAT(left_out, Contains("Pref baseTokenSecret: a secret"));
   EXPECT_EQ(configurator_->baseline("nobody", "b", left_out).error().code, ErrorCode::kNotFound);
 }

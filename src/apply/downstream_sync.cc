@@ -18,11 +18,11 @@
 #include "model/index_value.h"
 #include "model/members.h"
 #include "model/object.h"
+#include "plan/sync_plan.h"
 #include "store/failed_reads.h"
 #include "store/follower.h"
 #include "versionset/set_cache.h"
 #include "versionset/sources.h"
-#include "versionset/sync_plan.h"
 
 namespace mullion::apply {
 namespace {
@@ -71,7 +71,7 @@ Objects objects_of(const store::Snapshot& view, std::string_view type, std::stri
 
 /// The plans to one manager, one after the other; a slow or dark one waits alone.
 struct Downstream {
-  std::shared_ptr<const versionset::SyncPlan> plan;  // the newest; nullptr: nothing to do
+  std::shared_ptr<const plan::SyncPlan> plan;  // the newest; nullptr: nothing to do
   bool working = false;
   env::Signal wake;
 };
@@ -123,23 +123,23 @@ class DownstreamSyncImpl final : public DownstreamSync {
     }
     /// Downstreams that were idle and have something to do now.
     std::vector<std::pair<std::string, std::shared_ptr<Downstream>>> assign(
-        std::vector<versionset::SyncPlan> plans) {
+        std::vector<plan::SyncPlan> plans) {
       std::vector<std::pair<std::string, std::shared_ptr<Downstream>>> started;
       std::lock_guard lock(mutex_);
       for (auto& [id, downstream] : downstreams_) downstream->plan = nullptr;
-      for (versionset::SyncPlan& plan : plans) {
+      for (plan::SyncPlan& plan : plans) {
         const std::string id = plan.next_hop;
         std::shared_ptr<Downstream>& downstream = downstreams_[id];
         if (!downstream) downstream = std::make_shared<Downstream>();
-        downstream->plan = std::make_shared<const versionset::SyncPlan>(std::move(plan));
+        downstream->plan = std::make_shared<const plan::SyncPlan>(std::move(plan));
         if (!std::exchange(downstream->working, true)) started.emplace_back(id, downstream);
         downstream->wake.notify_all();
       }
       return started;
     }
     /// The next plan of a downstream, or nothing: then its worker has ended.
-    std::shared_ptr<const versionset::SyncPlan> next(
-        const std::string& id, const std::shared_ptr<const versionset::SyncPlan>& done) {
+    std::shared_ptr<const plan::SyncPlan> next(const std::string& id,
+                                               const std::shared_ptr<const plan::SyncPlan>& done) {
       std::lock_guard lock(mutex_);
       const std::shared_ptr<Downstream>& downstream = downstreams_.at(id);
       if (downstream->plan == done) downstream->plan = nullptr;
@@ -161,7 +161,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
       if (!slept) co_return;
       seen = wake_->version();
       if (!given_.manager.active()) continue;
-      std::optional<Result<versionset::SyncPlans>> plan;
+      std::optional<Result<plan::SyncPlans>> plan;
       co_await env::run_blocking(env::Pool::kProcessor,
                                  [&] { plan = store::as_result([&] { return make_plan(); }); });
       if (!plan->ok()) {
@@ -182,7 +182,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
   /// Until nothing is to be done there; what fails is tried again.
   Task<void> serve(std::string id, std::shared_ptr<Downstream> downstream) {
     env::Duration pause = kFirstFetchPause;
-    std::shared_ptr<const versionset::SyncPlan> plan = downstreams_->next(id, nullptr);
+    std::shared_ptr<const plan::SyncPlan> plan = downstreams_->next(id, nullptr);
     while (plan && !stopping_) {
       const uint64_t seen = downstream->wake.version();
       const Result<void> done = co_await store::failed_reads_returned(carry_out(*plan));
@@ -201,20 +201,20 @@ class DownstreamSyncImpl final : public DownstreamSync {
   }
 
   /// Blocks.
-  versionset::SyncPlans make_plan() {
+  plan::SyncPlans make_plan() {
     const std::shared_ptr<const store::Snapshot> view = given_.store.snapshot();
     Objects own_sets = objects_of(*view, kSets, store::kOwn);
     Objects layered = objects_of(*view, kSets, store::kLayered);
     own_sets.merge(layered);
-    std::map<std::string, versionset::ManagerBelow> managers;
-    std::vector<versionset::EndpointBelow> endpoints;
+    std::map<std::string, plan::ManagerBelow> managers;
+    std::vector<plan::EndpointBelow> endpoints;
     for (const manager::OwnerFreshness& owner : given_.manager.freshness({})) {
       if (owner.next_hop.empty()) continue;
       add_manager(*view, owner, managers);
       add_endpoints(*view, owner, endpoints);
     }
     const std::shared_ptr<const catalog::Items> items = given_.catalog.items();
-    return versionset::plan_sync(
+    return plan::plan_sync(
         {given_.own_id, own_sets, endpoints, managers, *items,
          [this](const std::string& path) { return travel_file(path); },
          [this](const std::string& next_hop, const std::string& place, const json::value& wanted,
@@ -222,7 +222,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
   }
 
   static void add_manager(const store::Snapshot& view, const manager::OwnerFreshness& owner,
-                          std::map<std::string, versionset::ManagerBelow>& managers) {
+                          std::map<std::string, plan::ManagerBelow>& managers) {
     if (owner.next_hop != owner.owner) return;
     Objects sets = objects_of(view, kSets, owner.owner);
     Objects items = objects_of(view, kItems, owner.owner);
@@ -231,7 +231,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
 
   /// Endpoints that the manager `owner` configures.
   void add_endpoints(const store::Snapshot& view, const manager::OwnerFreshness& owner,
-                     std::vector<versionset::EndpointBelow>& endpoints) const {
+                     std::vector<plan::EndpointBelow>& endpoints) const {
     view.scan_owner(kEndpoints, owner.owner, "", [&](std::string_view id, std::string_view body) {
       if (id == given_.own_id) return true;
       json::object object;  // the members that count, and no more of it
@@ -246,12 +246,12 @@ class DownstreamSyncImpl final : public DownstreamSync {
     });
   }
 
-  std::optional<versionset::SyncFile> travel_file(const std::string& path) const {
+  std::optional<plan::SyncFile> travel_file(const std::string& path) const {
     const size_t slash = path.find('/');
     const Result<content::Blobs::Info> info =
         given_.blobs.stat(path.substr(0, slash), path.substr(slash + 1));
     if (!info) return std::nullopt;
-    return versionset::SyncFile{info->sha256, info->size};
+    return plan::SyncFile{info->sha256, info->size};
   }
 
   void tell(const std::vector<std::string>& problems) {
@@ -262,12 +262,12 @@ class DownstreamSyncImpl final : public DownstreamSync {
     told_ = std::move(now);
   }
 
-  Task<Result<void>> carry_out(versionset::SyncPlan plan) {
+  Task<Result<void>> carry_out(plan::SyncPlan plan) {
     const std::unique_ptr<manager::EndpointCalls> calls =
         manager::calls_through(given_.manager, plan.next_hop);
     const Target target{plan.next_hop, *calls,       *artifacts_,
                         memory_,       given_.store, [this](uint64_t bytes) { bytes_ += bytes; }};
-    for (const versionset::Upload& upload : plan.uploads) {
+    for (const plan::Upload& upload : plan.uploads) {
       Result<void> done = co_await deliver_file(target, upload);
       if (!done) co_return done;
     }
@@ -285,7 +285,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
     co_return Result<void>{};
   }
 
-  Task<Result<void>> deliver_file(const Target& target, versionset::Upload upload) {
+  Task<Result<void>> deliver_file(const Target& target, plan::Upload upload) {
     const std::string path = "files/" + upload.path;
     Result<content::Blobs::Info> info = co_await artifacts_->fetch(upload.artifact);
     if (!info) co_return info.error();
@@ -298,7 +298,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
   }
 
   /// One that is refused does not hold up the others.
-  Task<Result<void>> put_sets(const Target& target, const versionset::SyncPlan& plan) {
+  Task<Result<void>> put_sets(const Target& target, const plan::SyncPlan& plan) {
     Result<void> outcome;
     for (const json::object& object : plan.sets) {
       Result<void> done = co_await put_set(target, object);
@@ -310,8 +310,8 @@ class DownstreamSyncImpl final : public DownstreamSync {
 
   /// Secret values are sealed for the set there, and never leave in clear.
   Task<Result<void>> put_set(const Target& target, json::value set) {
-    std::vector<versionset::SealedAnew> secrets;
-    if (versionset::holds_sealed(set)) {
+    std::vector<plan::SealedAnew> secrets;
+    if (plan::holds_sealed(set)) {
       const std::string name = model::text_member(set.get_object(), "Id");
       const std::string where = fmt::format("{}/{}/pubkey", kSets, name);
       Result<std::optional<json::value>> key =
@@ -320,14 +320,14 @@ class DownstreamSyncImpl final : public DownstreamSync {
       if (!*key || !(*key)->is_string())
         co_return Error(ErrorCode::kInvalid, fmt::format("{}: secret values cannot be sealed for it", name));
       const std::string public_key((*key)->get_string());
-      Result<std::vector<versionset::SealedAnew>> sealed = versionset::seal_anew(
-          set, [&](const json::value& here) { return sealed_for(public_key, name, here); });
+      Result<std::vector<plan::SealedAnew>> sealed =
+          plan::seal_anew(set, [&](const json::value& here) { return sealed_for(public_key, name, here); });
       if (!sealed) co_return sealed.error();
       secrets = std::move(*sealed);
     }
     Result<void> done = co_await put_object(target.calls, std::string(kSets), std::move(set.get_object()));
     if (!done) co_return done;
-    for (versionset::SealedAnew& secret : secrets) {
+    for (plan::SealedAnew& secret : secrets) {
       Result<void> kept = co_await memory_.remember_secret(target.endpoint, std::move(secret.place),
                                                            std::move(secret.here), std::move(secret.there));
       if (!kept) co_return kept;
@@ -359,7 +359,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
   }
 
   /// Sets, then items, then the files that nothing needs any more: an object that is there has its files.
-  Task<Result<void>> take_back(manager::EndpointCalls& calls, const versionset::SyncPlan& plan) {
+  Task<Result<void>> take_back(manager::EndpointCalls& calls, const plan::SyncPlan& plan) {
     for (const std::string& name : plan.stale_sets) {
       Result<void> gone = co_await remove(calls, fmt::format("{}/{}", kSets, name));
       if (!gone) co_return gone;

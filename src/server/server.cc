@@ -443,7 +443,7 @@ env::Task<Result<boost::json::array>> ServerProcess::preview_actions(std::string
   Result<apply::Explained> made =
       co_await configurator_->preview(std::move(endpoint), std::move(sets), env::Caller());
   if (!made) co_return made.error();
-  for (const versionset::Action& action : made->plan.actions) out.push_back(action.explained());
+  for (const plan::Action& action : made->plan.actions) out.push_back(action.explained());
   co_return out;
 }
 

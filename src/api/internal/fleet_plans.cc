@@ -14,7 +14,7 @@
 #include "api/internal/version_sets.h"
 #include "apply/configurator.h"
 #include "model/members.h"
-#include "versionset/fleet_plan.h"
+#include "plan/fleet_plan.h"
 
 namespace mullion::api {
 namespace {
@@ -65,8 +65,8 @@ Result<FleetRequest> read_fleet_request(const Call& call) {
   return out;
 }
 
-versionset::PlanContent content_of(const json::object& plan) {
-  versionset::PlanContent content;
+plan::PlanContent content_of(const json::object& plan) {
+  plan::PlanContent content;
   content.actions = model::list_member(plan, "Actions");
   content.deletions = model::list_member(plan, "Deletions");
   content.problems = model::texts_member(plan, "Problems");
@@ -90,7 +90,7 @@ std::optional<double> age_in(const std::map<std::string, double>& ages, const st
 /// Plans for one request, until its time is over.
 class FleetPlanner {
  public:
-  FleetPlanner(Call& call, std::vector<std::string> sets, versionset::FleetPlan& plan)
+  FleetPlanner(Call& call, std::vector<std::string> sets, plan::FleetPlan& plan)
       : call_(call), sets_(std::move(sets)), plan_(plan), begin_(call.services.clock.steady()) {}
 
   env::Task<void> plan_own(std::vector<std::string> ids) {
@@ -174,7 +174,7 @@ class FleetPlanner {
 
   Call& call_;
   const std::vector<std::string> sets_;
-  versionset::FleetPlan& plan_;
+  plan::FleetPlan& plan_;
   const env::SteadyTime begin_;
 };
 
@@ -187,8 +187,8 @@ env::Task<Result<net::Response>> make_fleet_plan(Call& call) {
   Result<FleetRequest> wanted = read_fleet_request(call);
   if (!wanted) co_return wanted.error();
   if (Result<void> known = sets_exist(call, wanted->sets); !known) co_return known.error();
-  versionset::FleetPlan plan;
-  versionset::Parents parents;
+  plan::FleetPlan plan;
+  plan::Parents parents;
   std::optional<Result<FleetTargets>> targets;
   Result<void> found = co_await run_heavy(call, env::Pool::kProcessor, [&] {
     const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();

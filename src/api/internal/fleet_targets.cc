@@ -29,7 +29,7 @@ Error plan_fault(std::string text) {
 }
 
 Result<FleetTargets> fleet_targets(const Call& call, const store::Snapshot& snapshot,
-                                   const FleetRequest& wanted, versionset::FleetPlan& plan) {
+                                   const FleetRequest& wanted, plan::FleetPlan& plan) {
   FleetTargets out;
   if (!wanted.ids) {
     if (const std::string fault = content::query_fault(snapshot, kEndpoints, wanted.filter); !fault.empty())
@@ -56,9 +56,8 @@ Result<FleetTargets> fleet_targets(const Call& call, const store::Snapshot& snap
   return out;
 }
 
-versionset::Parents fleet_parents(const Call& call, const store::Snapshot& snapshot,
-                                  const FleetTargets& targets) {
-  versionset::Parents out;
+plan::Parents fleet_parents(const Call& call, const store::Snapshot& snapshot, const FleetTargets& targets) {
+  plan::Parents out;
   for (const auto& [id, owner] : targets) {
     std::string child = id;
     std::string parent = owner;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "api/internal/call.h"
-#include "versionset/fleet_plan.h"
+#include "plan/fleet_plan.h"
 
 namespace mullion::api {
 
@@ -28,9 +28,8 @@ using FleetTargets = std::map<std::string, std::string>;
 /// The endpoints that exist for the caller, who may read them. Ids that are none go to `plan` as a problem.
 /// kInvalid: a query that means nothing, more than kMostTargets.
 Result<FleetTargets> fleet_targets(const Call& call, const store::Snapshot& snapshot,
-                                   const FleetRequest& wanted, versionset::FleetPlan& plan);
+                                   const FleetRequest& wanted, plan::FleetPlan& plan);
 /// Whose the Endpoint objects on the way from each target up to this server are.
-versionset::Parents fleet_parents(const Call& call, const store::Snapshot& snapshot,
-                                  const FleetTargets& targets);
+plan::Parents fleet_parents(const Call& call, const store::Snapshot& snapshot, const FleetTargets& targets);
 
 }  // namespace mullion::api

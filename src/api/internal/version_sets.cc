@@ -18,7 +18,7 @@ json::object plan_json(const std::string& endpoint, const apply::Explained& expl
   uint64_t bytes = 0;
   bool restarts = false;
   for (size_t i = 0; i < explained.plan.actions.size(); ++i) {
-    const versionset::Action& action = explained.plan.actions[i];
+    const plan::Action& action = explained.plan.actions[i];
     json::object line = action.explained();
     line["Number"] = i;
     bytes += action.bytes;

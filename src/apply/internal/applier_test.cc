@@ -78,24 +78,24 @@ class ApplyingWorld {
   }
   Plan make() {
     std::lock_guard everything(mutex_);
-    versionset::Observed observed = versionset::Observed::parse(endpoint_->report(), {});
+    plan::Observed observed = plan::Observed::parse(endpoint_->report(), {});
     {
       std::lock_guard lock(endpoint_->mutex);
       for (const auto& [path, content] : endpoint_->files) {
         if (!endpoint_->unlisted.contains(path)) observed.files[path] = sum_of(content);
       }
       for (const auto& [pack, need] : endpoint_->needs) {
-        for (versionset::Observed::Installed& one : observed.components) {
+        for (plan::Observed::Installed& one : observed.components) {
           if (one.name == pack) one.prerequisites = need;
         }
       }
     }
     observed.files_known = observed.told = true;
-    versionset::PlanInputs inputs{items_};
-    inputs.own_file = [this](const std::string& path) -> std::optional<versionset::PlanInputs::OwnFile> {
+    plan::PlanInputs inputs{items_};
+    inputs.own_file = [this](const std::string& path) -> std::optional<plan::PlanInputs::OwnFile> {
       const auto found = artifacts_->contents.find("self://" + path);
       if (found == artifacts_->contents.end()) return std::nullopt;
-      return versionset::PlanInputs::OwnFile{found->second.size(), sum_of(found->second)};
+      return plan::PlanInputs::OwnFile{found->second.size(), sum_of(found->second)};
     };
     inputs.same_secret = [this](const auto& endpoint, const auto& place, const auto& wanted,
                                 const auto& shown) {
@@ -106,7 +106,7 @@ class ApplyingWorld {
       return applier_ && applier_->seen_there(endpoint, path, sha256, listing);
     };
     inputs.is_secure = [this](const std::string& param) { return endpoint_->secure.contains(param); };
-    return versionset::make_plan(observed, versionset::merge({&set_}), inputs);
+    return plan::make_plan(observed, versionset::merge({&set_}), inputs);
   }
 
   /// The first state that meets `condition`; a later look may find another one. Fails when none does.

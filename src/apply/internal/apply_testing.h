@@ -13,7 +13,7 @@
 #include "auth/auth.h"
 #include "catalog/items.h"
 #include "net/range.h"
-#include "versionset/plan.h"
+#include "plan/plan.h"
 
 namespace mullion::apply {
 

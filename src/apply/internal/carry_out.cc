@@ -129,7 +129,7 @@ Task<Result<Effect>> carry_out_noted_file(const Target& target, const Action& ac
   Result<Effect> done = co_await carry_out_file(target, action);
   if (!done || !action.unlisted || action.version.empty()) co_return done;
   json::value wanted(action.version), unseen;
-  std::string place = versionset::file_place(action.name);
+  std::string place = plan::file_place(action.name);
   Result<void> noted = co_await target.memory.remember_secret(target.endpoint, std::move(place),
                                                               std::move(wanted), std::move(unseen));
   if (!noted) co_return noted.error();

@@ -2,11 +2,11 @@
 #pragma once
 
 #include "apply/internal/upload.h"
-#include "versionset/plan.h"
+#include "plan/plan.h"
 
 namespace mullion::apply {
 
-using versionset::Action;
+using plan::Action;
 using versionset::Kind;
 
 /// What an action came to.

@@ -8,7 +8,7 @@
 #include "auth/auth.h"
 #include "model/members.h"
 #include "model/pointer.h"
-#include "versionset/same_plugin.h"
+#include "plan/same_plugin.h"
 #include "versionset/values.h"
 
 namespace mullion::apply {
@@ -62,7 +62,7 @@ Task<Result<void>> take_note(const Target& target, std::string place, json::valu
 // ---- plugins
 
 bool is_as_wanted(const Target& target, const Action& action, const json::object& shown) {
-  return versionset::same_plugin(
+  return plan::same_plugin(
       action.value.get_object(), shown,
       [&target](const std::string& place, const json::value& wanted, const json::value& now) {
         return shows_wanted(target, place, wanted, now);
@@ -84,11 +84,11 @@ Task<Result<json::object>> params_to_send(const Target& target, const Action& ac
   const json::object& asked = model::object_member(action.value.get_object(), "Params");
   json::object out;
   for (const auto& [param, now] : there) {
-    if (versionset::stays(asked, param, now)) out[param] = now;
+    if (plan::stays(asked, param, now)) out[param] = now;
   }
   for (const auto& [param, wanted] : asked) {
     const json::value* now = there.if_contains(param);
-    if (now != nullptr && shows_wanted(target, versionset::plugin_place(action.name, param), wanted, *now)) {
+    if (now != nullptr && shows_wanted(target, plan::plugin_place(action.name, param), wanted, *now)) {
       out[param] = *now;
       continue;
     }
@@ -174,7 +174,7 @@ Task<Result<void>> take_note_of_plugin(const Target& target, const Action& actio
   const json::object& shown = model::object_member(**there, "Params");
   for (const auto& [param, wanted] : model::object_member(action.value.get_object(), "Params")) {
     const json::value* now = shown.if_contains(param);
-    std::string place = versionset::plugin_place(action.name, param);
+    std::string place = plan::plugin_place(action.name, param);
     json::value value;
     if (now != nullptr) value = *now;
     Result<void> noted = co_await take_note(target, std::move(place), wanted, std::move(value), action);

@@ -10,7 +10,7 @@
 
 namespace mullion::apply {
 
-using versionset::Plan;
+using plan::Plan;
 using versionset::Wanted;
 
 /// How it goes with carrying out an endpoint's plan.

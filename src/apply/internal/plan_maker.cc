@@ -26,7 +26,7 @@ bool is_fresh(const json::object& object) {
 
 }  // namespace
 
-std::optional<versionset::PlanInputs::OwnFile> FileFacts::find(const std::string& path) {
+std::optional<plan::PlanInputs::OwnFile> FileFacts::find(const std::string& path) {
   uint64_t forgotten = 0;
   {
     const std::lock_guard lock(mutex_);
@@ -34,9 +34,9 @@ std::optional<versionset::PlanInputs::OwnFile> FileFacts::find(const std::string
     forgotten = forgotten_;
   }
   const size_t slash = path.find('/');
-  std::optional<versionset::PlanInputs::OwnFile> out;
+  std::optional<plan::PlanInputs::OwnFile> out;
   const auto info = blobs_.stat(path.substr(0, slash), path.substr(slash + 1));
-  if (info) out = versionset::PlanInputs::OwnFile{info->size, info->sha256};
+  if (info) out = plan::PlanInputs::OwnFile{info->size, info->sha256};
   const std::lock_guard lock(mutex_);
   if (known_.size() >= kMostFiles) known_.clear();
   if (forgotten == forgotten_) known_[path] = out;
@@ -58,14 +58,14 @@ Result<SeenEndpoint> PlanMaker::read_and_step(const std::string& endpoint) const
   out.body = std::move(*stored);
   const json::object state = model::parse_object(given_.manager.endpoint_state(endpoint));
   manager::apply_state(state, out.object);
-  out.observed = versionset::Observed::parse(out.object, state);
+  out.observed = plan::Observed::parse(out.object, state);
   return out;
 }
 
-Plan PlanMaker::plan_for(const versionset::Observed& observed, const Wanted& wanted) const {
+Plan PlanMaker::plan_for(const plan::Observed& observed, const Wanted& wanted) const {
   const std::shared_ptr<const catalog::Items> items = given_.catalog.items();
   const std::shared_ptr<const store::Snapshot> snapshot = given_.store.snapshot();
-  versionset::PlanInputs inputs{*items};
+  plan::PlanInputs inputs{*items};
   inputs.own_file = [this](const std::string& path) { return files_.find(path); };
   inputs.is_secure = [&snapshot](const std::string& param) {
     const std::optional<store::StoredObject> declared = snapshot->get_local("params", param);
@@ -83,7 +83,7 @@ Plan PlanMaker::plan_for(const versionset::Observed& observed, const Wanted& wan
       return executor_->seen_there(endpoint, path, sha256, listing);
     };
   }
-  return versionset::make_plan(observed, wanted, inputs);
+  return plan::make_plan(observed, wanted, inputs);
 }
 
 Result<Planned> PlanMaker::make(const std::string& endpoint, const std::vector<std::string>* sets) const {

@@ -18,13 +18,13 @@ namespace mullion::apply {
 class FileFacts {
  public:
   explicit FileFacts(content::Blobs& blobs) : blobs_(blobs) {}
-  std::optional<versionset::PlanInputs::OwnFile> find(const std::string& path);
+  std::optional<plan::PlanInputs::OwnFile> find(const std::string& path);
   void forget();
 
  private:
   content::Blobs& blobs_;
   std::mutex mutex_;
-  std::map<std::string, std::optional<versionset::PlanInputs::OwnFile>> known_;
+  std::map<std::string, std::optional<plan::PlanInputs::OwnFile>> known_;
   uint64_t forgotten_ = 0;
 };
 
@@ -32,7 +32,7 @@ class FileFacts {
 struct SeenEndpoint {
   std::string body;     // of the object
   json::object object;  // the same with the endpoint's newest word
-  versionset::Observed observed;
+  plan::Observed observed;
 };
 
 /// One plan, and what it was made from.
@@ -61,7 +61,7 @@ class PlanMaker {
   Result<SeenEndpoint> read_and_step(const std::string& endpoint) const;
 
  private:
-  Plan plan_for(const versionset::Observed& observed, const Wanted& wanted) const;
+  Plan plan_for(const plan::Observed& observed, const Wanted& wanted) const;
 
   const Dependencies& given_;
   versionset::SetCache& set_cache_;

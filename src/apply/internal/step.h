@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "env/clock.h"
-#include "versionset/plan.h"
+#include "plan/plan.h"
 
 namespace mullion::apply {
 
-using versionset::Action;
-using versionset::Plan;
+using plan::Action;
+using plan::Plan;
 
 /// So long an endpoint may take to tell that it has what was carried out.
 inline constexpr auto kSettle = std::chrono::seconds(30);

@@ -1,4 +1,4 @@
-#include "versionset/baseline.h"
+#include "plan/baseline.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include "versionset/sources.h"
 #include "versionset/values.h"
 
-namespace mullion::versionset {
+namespace mullion::plan {
 namespace {
 
 using OwnFile = std::function<std::optional<PlanInputs::OwnFile>(const std::string&)>;
@@ -16,7 +16,7 @@ using OwnFile = std::function<std::optional<PlanInputs::OwnFile>(const std::stri
 /// Preferences that people turn while they look for something, and the one that makes a manager.
 std::string_view why_volatile(std::string_view pref) {
   if (pref.starts_with("debug") || pref == "logLevel") return "turned while looking for something";
-  if (is_secret_pref(pref)) return "a secret";
+  if (versionset::is_secret_pref(pref)) return "a secret";
   if (pref == "manager") return "says what this server is, not how it is configured";
   return "";
 }
@@ -32,17 +32,18 @@ json::array components_of(const Observed& observed, std::vector<std::string>& le
   json::array out;
   for (const Observed::Installed& installed : observed.components) {
     if (const std::string_view why = why_not_declared(observed, installed.name); !why.empty()) {
-      left_out.push_back(fmt::format("{} {}: {}", kind_name(installed.kind), installed.name, why));
+      left_out.push_back(
+          fmt::format("{} {}: {}", versionset::kind_name(installed.kind), installed.name, why));
       continue;
     }
     if (installed.version.empty())
-      left_out.push_back(
-          fmt::format("{} {}: has no version, is ignored", kind_name(installed.kind), installed.name));
-    out.push_back(
-        json::object{{"Type", kind_name(installed.kind)},
-                     {"Version", installed.version.empty() ? kIgnore : std::string_view(installed.version)},
-                     {"Name", installed.name},
-                     {"ActualVersion", installed.version}});
+      left_out.push_back(fmt::format("{} {}: has no version, is ignored",
+                                     versionset::kind_name(installed.kind), installed.name));
+    out.push_back(json::object{
+        {"Type", versionset::kind_name(installed.kind)},
+        {"Version", installed.version.empty() ? versionset::kIgnore : std::string_view(installed.version)},
+        {"Name", installed.name},
+        {"ActualVersion", installed.version}});
   }
   return out;
 }
@@ -51,7 +52,7 @@ json::object without_sealed(const std::string& place, const json::object& params
                             std::vector<std::string>& left_out) {
   json::object out;
   for (const auto& [name, value] : params) {
-    if (is_sealed(value)) {
+    if (versionset::is_sealed(value)) {
       left_out.push_back(fmt::format("{} {}: a secret", place, std::string_view(name)));
     } else {
       out[name] = value;
@@ -95,7 +96,7 @@ json::object prefs_of(const Observed& observed, std::vector<std::string>& left_o
 json::array files_of(const Observed& observed, const OwnFile& own_file, std::vector<std::string>& left_out) {
   json::array out;
   for (const auto& [path, sha256] : observed.files) {
-    if (const Result<void> target = check_target(path); !target) {
+    if (const Result<void> target = versionset::check_target(path); !target) {
       left_out.push_back(fmt::format("File {}", target.error().messages.front()));
       continue;
     }
@@ -133,4 +134,4 @@ json::object baseline_of(const Observed& observed, const std::string& name, cons
   return set;
 }
 
-}  // namespace mullion::versionset
+}  // namespace mullion::plan

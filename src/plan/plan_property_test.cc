@@ -1,16 +1,16 @@
 // Plans for made-up endpoints, sets and catalogs, carried out by a model.
 #include <gmock/gmock.h>
 
-#include "versionset/plan_testing.h"
+#include "plan/plan_testing.h"
 #include "versionset/versionset_testing.h"
 
-namespace mullion::versionset {
+namespace mullion::plan {
 namespace {
 
 constexpr uint64_t kSeeds = 600;
 
 /// Packs need only packs of a lower number, in either version.
-catalog::Items random_catalog(Dice& dice) {
+catalog::Items random_catalog(versionset::Dice& dice) {
   std::vector<catalog::Item> items;
   for (size_t i = 0; i < 6; ++i) {
     for (size_t version = 0; version < 3; ++version) {
@@ -31,11 +31,11 @@ catalog::Items random_catalog(Dice& dice) {
 }
 
 /// Installs what fits, so that the endpoint is one that could be.
-ModelEndpoint random_endpoint(Dice& dice, const catalog::Items& items) {
+ModelEndpoint random_endpoint(versionset::Dice& dice, const catalog::Items& items) {
   ModelEndpoint edge;
   for (const catalog::Item& item : items.all()) {
     if (!dice.one_in(3)) continue;
-    const Result<Kind> kind = parse_component_kind(item.content_type);
+    const Result<Kind> kind = versionset::parse_component_kind(item.content_type);
     if (!kind) continue;
     Action action;
     action.kind = *kind;
@@ -58,17 +58,18 @@ ModelEndpoint random_endpoint(Dice& dice, const catalog::Items& items) {
 struct RandomWorld {
   explicit RandomWorld(uint64_t seed)
       : dice(seed), items(random_catalog(dice)), edge(random_endpoint(dice, items)) {
-    for (size_t i = 0; i < 1 + dice.below(4); ++i) sets.push_back(random_set(dice, fmt::format("set{}", i)));
-    std::vector<const VersionSet*> order;
-    for (const VersionSet& set : sets) order.push_back(&set);
-    wanted = merge(order);
+    for (size_t i = 0; i < 1 + dice.below(4); ++i)
+      sets.push_back(versionset::random_set(dice, fmt::format("set{}", i)));
+    std::vector<const versionset::VersionSet*> order;
+    for (const versionset::VersionSet& set : sets) order.push_back(&set);
+    wanted = versionset::merge(order);
   }
   Plan plan() const { return make_plan(edge.observed, wanted, PlanInputs{items}); }
 
-  Dice dice;
+  versionset::Dice dice;
   catalog::Items items;
   ModelEndpoint edge;
-  std::vector<VersionSet> sets;
+  std::vector<versionset::VersionSet> sets;
   Wanted wanted;
 };
 
@@ -151,7 +152,7 @@ TEST(PlanProperty, FirstOfTheListWins) {
       for (const auto& [name, value] : world.sets[i].prefs) {
         const bool shadowed =
             std::any_of(world.sets.begin(), world.sets.begin() + static_cast<std::ptrdiff_t>(i),
-                        [&](const VersionSet& set) { return set.prefs.contains(name); });
+                        [&](const versionset::VersionSet& set) { return set.prefs.contains(name); });
         if (shadowed) continue;
         EXPECT_EQ(world.edge.observed.prefs.at(name), value) << "seed " << seed;
       }
@@ -160,4 +161,4 @@ TEST(PlanProperty, FirstOfTheListWins) {
 }
 
 }  // namespace
-}  // namespace mullion::versionset
+}  // namespace mullion::plan

@@ -7,7 +7,9 @@
 
 #include "versionset/values.h"
 
-namespace mullion::versionset {
+namespace mullion::plan {
+
+namespace json = boost::json;
 
 /// Whether the value that is shown for `place` stands for the one that is wanted.
 using SameValue =
@@ -20,4 +22,4 @@ bool stays(const json::object& wanted_params, std::string_view param, const json
 /// Provider and parameters are the same but for what stays, and Meta as far as it is wanted.
 bool same_plugin(const json::object& wanted, const json::object& shown, const SameValue& same_value);
 
-}  // namespace mullion::versionset
+}  // namespace mullion::plan

@@ -1,10 +1,10 @@
-#include "versionset/baseline.h"
+#include "plan/baseline.h"
 
 #include <gmock/gmock.h>
 
-#include "versionset/plan_testing.h"
+#include "plan/plan_testing.h"
 
-namespace mullion::versionset {
+namespace mullion::plan {
 namespace {
 
 using ::testing::ElementsAre;
@@ -36,20 +36,20 @@ std::optional<PlanInputs::OwnFile> own_file(const std::string& path) {
   return PlanInputs::OwnFile{10, std::string(64, 'a')};
 }
 
-VersionSet parsed_set(const json::object& set) {
-  const Result<VersionSet> out = VersionSet::parse(json::serialize(set));
+versionset::VersionSet parsed_set(const json::object& set) {
+  const Result<versionset::VersionSet> out = versionset::VersionSet::parse(json::serialize(set));
   EXPECT_TRUE(out) << (out ? "" : out.error().text());
-  return out ? *out : VersionSet{};
+  return out ? *out : versionset::VersionSet{};
 }
 
 TEST(Baseline, PlansNothingForAnEqualEndpoint) {
   const ModelEndpoint edge = full_endpoint();
   std::vector<std::string> left_out;
-  const VersionSet set = parsed_set(baseline_of(edge.observed, "base", own_file, left_out));
+  const versionset::VersionSet set = parsed_set(baseline_of(edge.observed, "base", own_file, left_out));
   const catalog::Items no_catalog;
   PlanInputs inputs{no_catalog};
   inputs.own_file = own_file;
-  const Plan plan = make_plan(edge.observed, merge({&set}), inputs);
+  const Plan plan = make_plan(edge.observed, versionset::merge({&set}), inputs);
   EXPECT_TRUE(plan.empty()) << plan.actions.front().verb << " " << plan.actions.front().name;
   EXPECT_THAT(plan.problems, IsEmpty());
 }
@@ -73,7 +73,7 @@ TEST(Baseline, ComponentWithoutVersionIsIgnored) {
   ModelEndpoint edge;
   edge.has(Kind::kContentPackage, "odd", "");
   std::vector<std::string> left_out;
-  const VersionSet set = parsed_set(baseline_of(edge.observed, "base", own_file, left_out));
+  const versionset::VersionSet set = parsed_set(baseline_of(edge.observed, "base", own_file, left_out));
   ASSERT_EQ(set.components.size(), 1u);
   EXPECT_TRUE(set.components[0].ignored());
 }
@@ -84,11 +84,11 @@ TEST(Baseline, ManagersKeepTheirOwnPieces) {
   edge.has(Kind::kContentPackage, "rackn-catalog", "v1.0.5");
   edge.has(Kind::kContentPackage, "pack", "v1.0.0");
   std::vector<std::string> left_out;
-  const VersionSet set = parsed_set(baseline_of(edge.observed, "base", own_file, left_out));
+  const versionset::VersionSet set = parsed_set(baseline_of(edge.observed, "base", own_file, left_out));
   ASSERT_EQ(set.components.size(), 1u) << "a catalog is built by the manager that has it";
   const catalog::Items none;
-  EXPECT_TRUE(make_plan(edge.observed, merge({&set}), PlanInputs{none}).empty());
+  EXPECT_TRUE(make_plan(edge.observed, versionset::merge({&set}), PlanInputs{none}).empty());
 }
 
 }  // namespace
-}  // namespace mullion::versionset
+}  // namespace mullion::plan

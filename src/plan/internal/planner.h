@@ -7,9 +7,13 @@
 #include <vector>
 
 #include "content/version.h"
-#include "versionset/plan.h"
+#include "plan/plan.h"
 
-namespace mullion::versionset {
+namespace mullion::plan {
+
+using versionset::Component;
+using versionset::FileWish;
+using versionset::Sourced;
 
 /// A component that is to be installed, before it has a place in the order.
 struct Installation {
@@ -84,4 +88,4 @@ bool is_builtin(std::string_view name);
 /// A value for people, cut to a line.
 std::string shown_value(const json::value& value);
 
-}  // namespace mullion::versionset
+}  // namespace mullion::plan

@@ -4,10 +4,10 @@
 #include <algorithm>
 
 #include "base/semantic_version.h"
-#include "versionset/internal/planner.h"
+#include "plan/internal/planner.h"
 #include "versionset/values.h"
 
-namespace mullion::versionset {
+namespace mullion::plan {
 namespace {
 
 std::string first_text(const Error& error) {
@@ -38,11 +38,11 @@ std::vector<content::Prerequisite> read_needs(const std::string& text) {
 void Planner::plan_server() {
   const auto plan_one = [this](const std::optional<Sourced<std::string>>& wish, Kind kind,
                                std::string_view name, const std::string& running) {
-    if (!wish || wish->value == kIgnore || same_version(wish->value, running)) return;
+    if (!wish || wish->value == versionset::kIgnore || versionset::same_version(wish->value, running)) return;
     const auto item = inputs_.items.resolve(name, kind_name(kind), wish->value);
     if (!item)
       return problem(fmt::format("{}: {}: {}", wish->from.set, kind_name(kind), first_text(item.error())));
-    if (same_version((*item)->actual_version, running)) return;
+    if (versionset::same_version((*item)->actual_version, running)) return;
     Action action;
     action.kind = kind;
     action.name = name;
@@ -58,8 +58,8 @@ void Planner::plan_server() {
     action.artifact = std::move(*artifact);
     add(std::move(action));
   };
-  plan_one(wanted_.drp_version, Kind::kDrp, kServer, observed_.drp_version);
-  plan_one(wanted_.drpux_version, Kind::kDrpUx, kUx, observed_.drpux_version);
+  plan_one(wanted_.drp_version, Kind::kDrp, versionset::kServer, observed_.drp_version);
+  plan_one(wanted_.drpux_version, Kind::kDrpUx, versionset::kUx, observed_.drpux_version);
 }
 
 /// The item that is wished for; `kind` becomes what it is. nullptr: a problem, which is told.
@@ -70,7 +70,7 @@ const catalog::Item* Planner::resolve(const Sourced<Component>& wish, Kind& kind
     problem(fmt::format("{}: {}", wish.from.set, first_text(item.error())));
     return nullptr;
   }
-  const Result<Kind> found = parse_component_kind((*item)->content_type);
+  const Result<Kind> found = versionset::parse_component_kind((*item)->content_type);
   if (!found) {
     problem(fmt::format("{}: {} is a {} in the catalog, which is no component", wish.from.set,
                         wish.value.name, (*item)->content_type));
@@ -97,7 +97,7 @@ void Planner::plan_component(const Sourced<Component>& wish) {
                                kind_name(*component.kind), kind_name(there->kind), observed_.id));
   }
   // What is there needs no catalog.
-  if (there != nullptr && same_version(component.version, there->version)) return;
+  if (there != nullptr && versionset::same_version(component.version, there->version)) return;
   Kind kind = Kind::kContentPackage;
   const catalog::Item* item = resolve(wish, kind);
   if (item == nullptr) return;
@@ -106,7 +106,7 @@ void Planner::plan_component(const Sourced<Component>& wish) {
     return problem(fmt::format("{}: {} is a {} in the catalog, but a {} on {}", wish.from.set, component.name,
                                kind_name(kind), kind_name(there->kind), observed_.id));
   }
-  if (there != nullptr && same_version(item->actual_version, there->version)) return;
+  if (there != nullptr && versionset::same_version(item->actual_version, there->version)) return;
   install(*item, kind, wish);
 }
 
@@ -203,4 +203,4 @@ void Planner::order_installations() {
   problem(fmt::format("{} need each other in a circle", fmt::join(waiting, ", ")));
 }
 
-}  // namespace mullion::versionset
+}  // namespace mullion::plan

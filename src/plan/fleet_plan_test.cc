@@ -1,9 +1,9 @@
-#include "versionset/fleet_plan.h"
+#include "plan/fleet_plan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace mullion::versionset {
+namespace mullion::plan {
 namespace {
 
 json::value fleet_line(const std::string& name, const std::string& version, uint64_t bytes, size_t number = 0,
@@ -98,4 +98,4 @@ TEST(FleetLinks, AWayInACircleEnds) {
 }
 
 }  // namespace
-}  // namespace mullion::versionset
+}  // namespace mullion::plan

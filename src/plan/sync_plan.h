@@ -11,7 +11,7 @@
 
 #include "catalog/items.h"
 
-namespace mullion::versionset {
+namespace mullion::plan {
 
 namespace json = boost::json;
 
@@ -91,4 +91,4 @@ bool holds_sealed(const json::value& value);
 /// Seals every sealed value in a VersionSet object for its manager. The first error ends it.
 Result<std::vector<SealedAnew>> seal_anew(json::value& set, const Sealer& sealer);
 
-}  // namespace mullion::versionset
+}  // namespace mullion::plan

@@ -1,14 +1,14 @@
 // What an endpoint reported of itself, from its Endpoint object and the stream's record `state`.
 #include "model/members.h"
-#include "versionset/plan.h"
+#include "plan/plan.h"
 #include "versionset/values.h"
 
-namespace mullion::versionset {
+namespace mullion::plan {
 namespace {
 
 Observed::Installed installed_of(const json::object& element, const json::object& prerequisites) {
   Observed::Installed out;
-  const Result<Kind> kind = parse_component_kind(model::text_member(element, "Type"));
+  const Result<Kind> kind = versionset::parse_component_kind(model::text_member(element, "Type"));
   out.kind = kind ? *kind : Kind::kContentPackage;
   out.name = model::text_member(element, "Name");
   out.version = model::text_member(element, "ActualVersion");
@@ -38,7 +38,7 @@ Observed Observed::parse(const json::object& endpoint, const json::object& extra
   }
   for (const auto& [name, value] : model::object_member(endpoint, "Global")) out.global.emplace(name, value);
   for (const auto& [path, sha256] : model::object_member(extra, "files")) {
-    if (sha256.is_string()) out.files.emplace(path, lower(sha256.get_string()));
+    if (sha256.is_string()) out.files.emplace(path, versionset::lower(sha256.get_string()));
   }
   const json::value* files = extra.if_contains("files");
   out.files_known = files != nullptr && files->is_object();
@@ -55,4 +55,4 @@ Observed Observed::parse(const json::object& endpoint, const json::object& extra
   return out;
 }
 
-}  // namespace mullion::versionset
+}  // namespace mullion::plan

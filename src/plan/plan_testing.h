@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "versionset/internal/planner.h"
-#include "versionset/plan.h"
+#include "plan/internal/planner.h"
+#include "plan/plan.h"
 
-namespace mullion::versionset {
+namespace mullion::plan {
 
 inline std::string text_in(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
@@ -131,4 +131,4 @@ class ModelEndpoint {
   }
 };
 
-}  // namespace mullion::versionset
+}  // namespace mullion::plan

@@ -7,12 +7,13 @@
 #include <vector>
 
 #include "model/object.h"
-#include "versionset/plan.h"
+#include "plan/plan.h"
 
 namespace {
 
 using namespace mullion;
-using namespace mullion::versionset;
+using namespace mullion::plan;
+using versionset::VersionSet;
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kEndpoints = 5000;
@@ -150,7 +151,7 @@ int main() {
   const Clock::time_point planning = Clock::now();
   for (const std::string& body : bodies) {
     const Observed observed = Observed::parse(parsed(body), parsed(state_text));
-    const Plan plan = make_plan(observed, merge({&site, &base}), PlanInputs{items});
+    const Plan plan = make_plan(observed, versionset::merge({&site, &base}), PlanInputs{items});
     actions += plan.actions.size();
     deletions += plan.actions.size() - plan.deletions_from;
     problems += plan.problems.size();

@@ -1,10 +1,10 @@
-#include "versionset/plan.h"
+#include "plan/plan.h"
 
 #include <gmock/gmock.h>
 
-#include "versionset/plan_testing.h"
+#include "plan/plan_testing.h"
 
-namespace mullion::versionset {
+namespace mullion::plan {
 namespace {
 
 using ::testing::AllOf;
@@ -45,14 +45,14 @@ class PlanTest : public ::testing::Test {
  protected:
   /// The first body is the set with the highest priority.
   Plan plan(const std::vector<std::string>& bodies) {
-    std::vector<VersionSet> sets;
+    std::vector<versionset::VersionSet> sets;
     for (const std::string& body : bodies) {
-      Result<VersionSet> set = VersionSet::parse(body);
+      Result<versionset::VersionSet> set = versionset::VersionSet::parse(body);
       EXPECT_TRUE(set) << (set ? "" : set.error().text());
       if (set) sets.push_back(*set);
     }
-    std::vector<const VersionSet*> order;
-    for (const VersionSet& set : sets) order.push_back(&set);
+    std::vector<const versionset::VersionSet*> order;
+    for (const versionset::VersionSet& set : sets) order.push_back(&set);
     PlanInputs inputs{items};
     inputs.own_file = [this](const std::string& path) -> std::optional<PlanInputs::OwnFile> {
       const auto found = own_files.find(path);
@@ -64,12 +64,12 @@ class PlanTest : public ::testing::Test {
     inputs.same_secret = [this](const std::string&, const std::string& place, const json::value&,
                                 const json::value&) { return known_secrets.contains(place); };
     inputs.is_secure = [](const std::string& param) { return param.ends_with("password"); };
-    return make_plan(edge.observed, merge(order), inputs);
+    return make_plan(edge.observed, versionset::merge(order), inputs);
   }
   static std::vector<std::string> lines(const Plan& plan) {
     std::vector<std::string> out;
     for (const Action& action : plan.actions)
-      out.push_back(fmt::format("{} {} {} {}", action.verb, kind_name(action.kind), action.name,
+      out.push_back(fmt::format("{} {} {} {}", action.verb, versionset::kind_name(action.kind), action.name,
                                 action.actual_version));
     return out;
   }
@@ -422,4 +422,4 @@ TEST_F(PlanTest, KeysTellActionsApart) {
 }
 
 }  // namespace
-}  // namespace mullion::versionset
+}  // namespace mullion::plan

@@ -1,10 +1,10 @@
-#include "versionset/fleet_plan.h"
+#include "plan/fleet_plan.h"
 
 #include <algorithm>
 
 #include "model/members.h"
 
-namespace mullion::versionset {
+namespace mullion::plan {
 namespace {
 
 constexpr size_t kDeepest = 64;  // servers on the way to an endpoint; longer ways are no ways
@@ -137,4 +137,4 @@ json::object FleetPlan::show(const std::string& own_id, const Parents& parents) 
           {"FactsAges", std::move(ages)}};
 }
 
-}  // namespace mullion::versionset
+}  // namespace mullion::plan

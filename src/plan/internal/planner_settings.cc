@@ -5,12 +5,12 @@
 
 #include "base/digest.h"
 #include "model/members.h"
-#include "versionset/internal/planner.h"
-#include "versionset/same_plugin.h"
+#include "plan/internal/planner.h"
+#include "plan/same_plugin.h"
 #include "versionset/sources.h"
 #include "versionset/values.h"
 
-namespace mullion::versionset {
+namespace mullion::plan {
 namespace {
 
 /// The pseudo plugin of managers, which is part of them.
@@ -37,14 +37,14 @@ json::object without_secrets(const json::object& plugin,
 }  // namespace
 
 bool Planner::is_secret(const std::string& param, const json::value& wanted, const json::value* shown) const {
-  if (is_sealed(wanted) || (shown != nullptr && is_sealed(*shown))) return true;
+  if (versionset::is_sealed(wanted) || (shown != nullptr && versionset::is_sealed(*shown))) return true;
   return inputs_.is_secure && inputs_.is_secure(param);
 }
 
 bool Planner::same_value(const std::string& place, const json::value& wanted,
                          const json::value& shown) const {
   if (wanted == shown) return true;
-  if (!is_sealed(shown)) return false;
+  if (!versionset::is_sealed(shown)) return false;
   return inputs_.same_secret && inputs_.same_secret(observed_.id, place, wanted, shown);
 }
 
@@ -103,7 +103,7 @@ bool Planner::was_there(const std::string& path, const std::string& sha256) cons
 
 void Planner::plan_file(const Sourced<FileWish>& wish) {
   const FileWish& file = wish.value;
-  const std::optional<std::string> own = own_file_of(file.source);
+  const std::optional<std::string> own = versionset::own_file_of(file.source);
   std::optional<PlanInputs::OwnFile> source;
   if (own && inputs_.own_file) source = inputs_.own_file(*own);
   std::string sha256 = file.sha256;
@@ -129,8 +129,8 @@ void Planner::plan_file(const Sourced<FileWish>& wish) {
   action.current = listed ? there->second : "";
   action.unlisted = !listed && !observed_.files_complete;
   action.bytes = source ? source->bytes : 0;
-  action.artifact =
-      catalog::Artifact{rendered_source(file.source, inputs_.provisioner_url, inputs_.api_url), "", sha256};
+  action.artifact = catalog::Artifact{
+      versionset::rendered_source(file.source, inputs_.provisioner_url, inputs_.api_url), "", sha256};
   add(std::move(action));
 }
 
@@ -176,4 +176,4 @@ void Planner::plan_global() {
   }
 }
 
-}  // namespace mullion::versionset
+}  // namespace mullion::plan

@@ -1,12 +1,12 @@
-#include "versionset/plan.h"
+#include "plan/plan.h"
 
 #include <fmt/format.h>
 
 #include "base/digest.h"
 #include "model/members.h"
-#include "versionset/internal/planner.h"
+#include "plan/internal/planner.h"
 
-namespace mullion::versionset {
+namespace mullion::plan {
 namespace {
 
 constexpr size_t kLongestShown = 200;
@@ -112,4 +112,4 @@ Plan make_plan(const Observed& observed, const Wanted& wanted, const PlanInputs&
   return Planner(observed, wanted, inputs).make();
 }
 
-}  // namespace mullion::versionset
+}  // namespace mullion::plan

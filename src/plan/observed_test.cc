@@ -1,9 +1,9 @@
 // What an endpoint told of itself.
 #include <gmock/gmock.h>
 
-#include "versionset/plan.h"
+#include "plan/plan.h"
 
-namespace mullion::versionset {
+namespace mullion::plan {
 namespace {
 
 TEST(ObservedTest, FromObjectAndState) {
@@ -41,4 +41,4 @@ TEST(ObservedTest, AnAttachedEndpointThatOnlySaidItsVersionIsNotKnown) {  // bre
 }
 
 }  // namespace
-}  // namespace mullion::versionset
+}  // namespace mullion::plan

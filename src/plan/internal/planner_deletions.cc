@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include "model/members.h"
-#include "versionset/internal/planner.h"
+#include "plan/internal/planner.h"
 
-namespace mullion::versionset {
+namespace mullion::plan {
 namespace {
 
 bool needs(const std::vector<content::Prerequisite>& list, const std::string& name) {
@@ -135,4 +135,4 @@ void Planner::plan_deletions() {
   delete_components(components);
 }
 
-}  // namespace mullion::versionset
+}  // namespace mullion::plan

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "versionset/plan.h"
+#include "plan/plan.h"
 
-namespace mullion::versionset {
+namespace mullion::plan {
 
 /// A VersionSet object that plans nothing for an equal endpoint. `left_out` gets a line for each thing that
 /// was not taken, with the reason: secrets, what must not be declared, files that are not at hand here.
@@ -15,4 +15,4 @@ json::object baseline_of(
     const std::function<std::optional<PlanInputs::OwnFile>(const std::string&)>& own_file,
     std::vector<std::string>& left_out);
 
-}  // namespace mullion::versionset
+}  // namespace mullion::plan

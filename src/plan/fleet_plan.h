@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace mullion::versionset {
+namespace mullion::plan {
 
 namespace json = boost::json;
 
@@ -69,4 +69,4 @@ class LinkLoad {
   std::map<Link, std::map<std::string, uint64_t>> artifacts_;
 };
 
-}  // namespace mullion::versionset
+}  // namespace mullion::plan

@@ -11,7 +11,12 @@
 #include "catalog/items.h"
 #include "versionset/merge.h"
 
-namespace mullion::versionset {
+namespace mullion::plan {
+
+namespace json = boost::json;
+using versionset::Kind;
+using versionset::Provenance;
+using versionset::Wanted;
 
 /// What an endpoint reported of itself.
 struct Observed {
@@ -108,4 +113,4 @@ inline constexpr std::string_view kHidden = "********";
 
 Plan make_plan(const Observed& observed, const Wanted& wanted, const PlanInputs& inputs);
 
-}  // namespace mullion::versionset
+}  // namespace mullion::plan

@@ -1,4 +1,4 @@
-#include "versionset/same_plugin.h"
+#include "plan/same_plugin.h"
 
 #include <fmt/format.h>
 
@@ -6,14 +6,14 @@
 
 #include "model/members.h"
 
-namespace mullion::versionset {
+namespace mullion::plan {
 
 std::string plugin_place(std::string_view plugin, std::string_view param) {
   return fmt::format("Plugin/{}/{}", plugin, param);
 }
 
 bool stays(const json::object& wanted_params, std::string_view param, const json::value& shown) {
-  return is_sealed(shown) && !wanted_params.contains(param);
+  return versionset::is_sealed(shown) && !wanted_params.contains(param);
 }
 
 bool same_plugin(const json::object& wanted, const json::object& shown, const SameValue& same_value) {
@@ -36,4 +36,4 @@ bool same_plugin(const json::object& wanted, const json::object& shown, const Sa
   });
 }
 
-}  // namespace mullion::versionset
+}  // namespace mullion::plan

@@ -1,4 +1,4 @@
-#include "versionset/sync_plan.h"
+#include "plan/sync_plan.h"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 #include "versionset/sources.h"
 #include "versionset/values.h"
 
-namespace mullion::versionset {
+namespace mullion::plan {
 namespace {
 
 std::string origin_of(const json::object& object) {
@@ -39,7 +39,7 @@ using SameSecret =
 /// Equal, where sealed values are what `same_secret` says of them.
 bool same_value(const std::string& place, const json::value& wanted, const json::value& there,
                 const SameSecret& same_secret) {
-  if (is_sealed(wanted)) return same_secret && same_secret(place, wanted, there);
+  if (versionset::is_sealed(wanted)) return same_secret && same_secret(place, wanted, there);
   if (wanted.kind() != there.kind()) return wanted == there;
   if (wanted.is_object()) {
     const json::object& other = there.get_object();
@@ -166,8 +166,8 @@ class Packer {
     catalog::Item copy = item;
     copy.version = item.actual_version;
     copy.id = fmt::format("{}{}-{}", kTravelledItem, item.name, item.actual_version);
-    copy.source =
-        fmt::format("self://files/{}rebar-catalog/{}", travelled_tree(inputs_.own_id), tail_of(item));
+    copy.source = fmt::format("self://files/{}rebar-catalog/{}", versionset::travelled_tree(inputs_.own_id),
+                              tail_of(item));
     if (belongs_to_another(copy.id)) {
       problems_.push_back(fmt::format("{} has {} from another manager already: {} cannot bring its own",
                                       plan_.next_hop, copy.id, inputs_.own_id));
@@ -257,15 +257,15 @@ class Packer {
       if (!value.is_object()) continue;
       json::object& file = value.get_object();
       const std::string source = model::text_member(file, "Source");
-      const std::optional<std::string> path = own_file_of(source);
+      const std::optional<std::string> path = versionset::own_file_of(source);
       if (!path) continue;
       const std::optional<SyncFile> facts = inputs_.file(*path);
       if (!facts) {
         problems_.push_back(fmt::format("{} is not a file here", source));
         continue;
       }
-      const std::string place = fmt::format("{}files/{}/{}", travelled_tree(inputs_.own_id), facts->sha256,
-                                            path->substr(path->rfind('/') + 1));
+      const std::string place = fmt::format("{}files/{}/{}", versionset::travelled_tree(inputs_.own_id),
+                                            facts->sha256, path->substr(path->rfind('/') + 1));
       out.push_back({{source, *path, facts->sha256}, place});
       file["Source"] = fmt::format("self://files/{}", place);
     }
@@ -302,7 +302,7 @@ class Packer {
 
 Result<void> seal_within(const std::string& place, json::value& value, const Sealer& sealer,
                          std::vector<SealedAnew>& out) {
-  if (is_sealed(value)) {
+  if (versionset::is_sealed(value)) {
     Result<json::value> sealed = sealer(value);
     if (!sealed) return sealed.error();
     out.push_back({place, value, *sealed});
@@ -327,7 +327,7 @@ Result<void> seal_within(const std::string& place, json::value& value, const Sea
 }  // namespace
 
 bool holds_sealed(const json::value& value) {
-  if (is_sealed(value)) return true;
+  if (versionset::is_sealed(value)) return true;
   if (value.is_array()) return std::ranges::any_of(value.get_array(), holds_sealed);
   if (!value.is_object()) return false;
   return std::ranges::any_of(value.get_object(),
@@ -364,4 +364,4 @@ SyncPlans plan_sync(const SyncInputs& inputs) {
   return out;
 }
 
-}  // namespace mullion::versionset
+}  // namespace mullion::plan

@@ -1,10 +1,10 @@
 // Which copies of version sets, items and files go to the managers below.
-#include "versionset/sync_plan.h"
+#include "plan/sync_plan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace mullion::versionset {
+namespace mullion::plan {
 namespace {
 
 using ::testing::ElementsAre;
@@ -299,4 +299,4 @@ TEST_F(SyncPlanTest, WhatIsNotKnownHereIsSaid) {
 }
 
 }  // namespace
-}  // namespace mullion::versionset
+}  // namespace mullion::plan
