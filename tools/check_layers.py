@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Fails when a room includes a room it must not know (docs/architecture.md), or another room's internal/; when a pure room includes
-more than it may; when a handler of the API looks objects up past the one place that applies rights
+"""Fails when a room includes a room it must not know (docs/architecture.md), or another room's internal/; when a pure room or
+the command line includes more than it may; when a handler of the API looks objects up past the one place that applies rights
 (src/api/internal/finder.h); when the command line opens a connection past the one place that decides whom it talks to; when a
 coroutine is started without a strand; when a condition decides about an await; or when a room asks for time or chance by itself
 instead of being given it."""
@@ -16,7 +16,7 @@ CONFINED_TO = {"boost/beast": "src/net/", "boost/asio/ssl": "src/net/", "openssl
                "lmdb.h": ("src/store/", "src/cluster/")}
 # Connections of the command line are opened where it is decided who a server is, and nowhere else.
 CONNECTING = re.compile(r"\bnet::(make_client|open_url|peer_certificate)\(")
-CONNECTING_IN_CLI = "cli/server_trust.cc"
+CONNECTING_IN_CLI = "cli/connection/server_trust.cc"
 
 
 def allowed_rooms():
@@ -79,6 +79,17 @@ def impure_includes():
             foreign = [name for name in INCLUDE.findall(text) if not allowed.match(name)]
             for name in foreign + IMPURE_LIBRARY.findall(text):
                 yield f"{path.relative_to(ROOT)} includes {name}: {folder} is pure and depends on arguments alone"
+
+
+# The command line is no part of a server: what it may know of the rooms of one (docs/architecture.md says why).
+CLI_INCLUDES = re.compile(r"(?:base|cli|env|model|net|settings|yaml)/|versionset/merge\.h$|catalog/(?:items|installed|catalog_url)\.h$|store/compaction\.h$")
+
+
+def server_rooms_in_cli():
+    for path in sorted((ROOT / "src" / "cli").rglob("*")):
+        for name in INCLUDE.findall(path.read_text()) if path.suffix in (".h", ".cc") else []:
+            if not CLI_INCLUDES.match(name):
+                yield f"{path.relative_to(ROOT)} includes {name}: the command line knows no more of a server than docs/architecture.md lists"
 
 
 # How objects are read from the store; handlers have finder.h for that.
@@ -216,7 +227,7 @@ def unasked_time():
 
 
 def main():
-    found = [*breaches(), *impure_includes(), *files_read_by_iterators(), *coroutines_without_strand(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups(), *unasked_time()]
+    found = [*breaches(), *impure_includes(), *server_rooms_in_cli(), *files_read_by_iterators(), *coroutines_without_strand(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups(), *unasked_time()]
     for line in found:
         print(line)
     sys.exit(1 if found else 0)

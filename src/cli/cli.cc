@@ -8,10 +8,10 @@
 #include <iostream>
 
 #include "base/log.h"
-#include "cli/command.h"
-#include "cli/escaping_stream.h"
-#include "cli/output.h"
-#include "cli/session.h"
+#include "cli/connection/session.h"
+#include "cli/output/escaping_stream.h"
+#include "cli/output/output.h"
+#include "cli/tree/command.h"
 
 namespace mullion::cli {
 namespace {

@@ -1,0 +1,151 @@
+// Files and isos, and other bytes: plugin providers, upgrades, debug data.
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <filesystem>
+#include <ostream>
+
+#include "cli/commands/handlers.h"
+#include "cli/connection/transfer.h"
+#include "cli/documents/document.h"
+#include "cli/documents/sealing.h"
+#include "cli/documents/source.h"
+#include "env/file.h"
+
+namespace mullion::cli {
+namespace {
+
+std::string blob_target(const Invocation& call, const std::string& name) {
+  return api_path({call.subject, name});
+}
+
+/// `A [WORD] [B]`: what B says, with or without its small word; "" when it is not there.
+std::string worded_argument(const Invocation& call, std::initializer_list<std::string_view> words) {
+  const bool worded =
+      call.arguments.size() > 2 && std::find(words.begin(), words.end(), call.argument(1)) != words.end();
+  return call.optional_argument(worded ? 2 : 1);
+}
+
+/// "-" or nothing is stdout.
+Result<void> download(Invocation& call, const std::string& target, const std::string& destination) {
+  if (destination.empty() || destination == "-") return download_to_stream(call, target, call.terminal.out);
+  return download_to_file(call, target, destination);
+}
+
+Result<std::string> base64_of_file(const std::string& path) {
+  Result<std::string> content = env::read_file(path);
+  if (!content) return Error(ErrorCode::kBadRequest, "cannot " + content.error().text());
+  return base64_text(std::move(*content));
+}
+
+}  // namespace
+
+Result<std::string> static_origin(Invocation& call) {
+  Result<json::value> info = call.session.get("info");
+  if (!info) return info.error();
+  const json::value* port = member(*info, "file_port");
+  if (port == nullptr || !port->is_int64() || port->get_int64() == 0) {
+    return Error(ErrorCode::kUnavailable, "this server has no static file server");
+  }
+  std::string host = call.session.url();
+  host = host.substr(host.find("://") + 3);
+  const size_t colon = host.rfind(':');
+  if (colon != std::string::npos && host.find(']', colon) == std::string::npos) host.resize(colon);
+  return fmt::format("http://{}:{}", host, port->get_int64());
+}
+
+Result<void> blobs_list(Invocation& call) {
+  std::vector<std::pair<std::string, std::string>> query;
+  if (!call.arguments.empty()) query.emplace_back("path", call.argument(0));
+  if (call.flags.on("recurse")) query.emplace_back("all", "true");
+  return print_answer(call, call.session.get(call.subject + query_text(query)));
+}
+
+Result<void> blobs_exists(Invocation& call) {
+  Result<net::TextResponse> head =
+      call.session.send({"HEAD", blob_target(call, call.argument(0)), "", {}, {}});
+  if (head) return {};
+  if (head.error().status_override != 404) return head.error();
+  return Error(ErrorCode::kNotFound, call.subject + ":" + call.argument(0) + " does not exist");
+}
+
+Result<void> blobs_download(Invocation& call) {
+  return download(call, blob_target(call, call.argument(0)), worded_argument(call, {"to"}));
+}
+
+Result<void> blobs_static(Invocation& call) {
+  Result<std::string> origin = static_origin(call);
+  if (!origin) return origin.error();
+  Result<net::BodySourcePtr> body =
+      call.session.open_static(*origin + "/" + blob_target(call, call.argument(0)));
+  if (!body) return body.error();
+  while (true) {
+    Result<std::string_view> piece = call.session.next_piece(**body);
+    if (!piece) return piece.error();
+    if (piece->empty() || !call.terminal.out) return {};
+    call.terminal.out << *piece;
+  }
+}
+
+Result<void> blobs_upload(Invocation& call) {
+  const std::string& source = call.argument(0);
+  std::string name = worded_argument(call, {"as", "to"});
+  if (name.empty() && source == "-") return usage_error("say as what: upload - as NAME");
+  if (name.empty()) name = std::filesystem::path(source.substr(0, source.find('?'))).filename();
+  std::string target = blob_target(call, name);
+  if (call.flags.on("explode")) target += "?explode=true";
+  return print_answer(call, upload_source(call, "POST", target, source));
+}
+
+Result<void> blobs_destroy(Invocation& call) {
+  Result<json::value> gone =
+      call.session.send_json({"DELETE", blob_target(call, call.argument(0)), "", {}, {}});
+  if (!gone) return gone.error();
+  call.terminal.out << "Deleted " << call.argument(0);
+  return {};
+}
+
+Result<void> certificate_set(Invocation& call) {
+  Result<std::string> certificate = base64_of_file(call.argument(0));
+  if (!certificate) return certificate.error();
+  Result<std::string> key = base64_of_file(call.argument(1));
+  if (!key) return key.error();
+  return print_answer(call, call.session.send_value("POST", call.subject,
+                                                    json::object{{"Cert", *certificate}, {"Key", *key}}));
+}
+
+Result<void> provider_upload(Invocation& call) {
+  const std::string name = std::filesystem::path(call.argument(0)).filename();
+  std::string source = worded_argument(call, {"from"});
+  if (source.empty()) source = call.argument(0);
+  std::string target = api_path({"plugin_providers", name});
+  if (call.flags.on("replace-writable")) target += "?replaceWritable=true";
+  if (source.starts_with("catalog:")) {
+    Result<catalog::Artifact> artifact = catalog_artifact(call, source.substr(8));
+    if (!artifact) return artifact.error();
+    return print_answer(call, upload_artifact(call, "POST", target, *artifact));
+  }
+  return print_answer(call, upload_source(call, "POST", target, source));
+}
+
+Result<void> provider_download(Invocation& call) {
+  return download(call, api_path({"plugin_providers", call.argument(0), "binary"}),
+                  worded_argument(call, {"to"}));
+}
+
+Result<void> system_upgrade(Invocation& call) {
+  const std::string target = call.flags.on("force") ? "system/upgrade?force=true" : "system/upgrade";
+  return print_answer(call, upload_source(call, "POST", target, call.argument(0)));
+}
+
+Result<void> debug_download(Invocation& call) {
+  const std::string& type = call.argument(0);
+  std::string target = api_path({"debug", type});
+  if (type == "index") target = api_path({"drp_debug", "index", call.flags.get("prefix")});
+  if (call.flags.has("seconds")) {
+    target += query_text({{"seconds", call.flags.get("seconds")}});
+  }
+  return download(call, target, call.argument(1));
+}
+
+}  // namespace mullion::cli
