@@ -2,8 +2,8 @@
 """Fails when a room includes a room it must not know (docs/architecture.md), or another room's internal/; when a pure room or
 the command line includes more than it may; when a handler of the API looks objects up past the one place that applies rights
 (src/api/internal/finder.h); when the command line opens a connection past the one place that decides whom it talks to; when a
-coroutine is started without a strand; when a condition decides about an await; or when a room asks for time or chance by itself
-instead of being given it."""
+coroutine is started without a strand; when a condition decides about an await; when a room asks for time or chance by itself
+instead of being given it; or when a lock is one that clang cannot check (base/mutex.h)."""
 import pathlib
 import re
 import sys
@@ -226,8 +226,33 @@ def unasked_time():
         yield f"tools/check_layers.py: {place} does not ask for time or chance any more: take it off the list"
 
 
+# Clang checks what a mutex of base/mutex.h guards, and knows nothing of those of the standard library.
+MUTEX_HEADER = "base/mutex.h"
+STANDARD_LOCK = re.compile(r"\bstd::(?:(?:recursive_|shared_)?(?:timed_)?mutex|lock_guard|unique_lock|shared_lock|scoped_lock|"
+                           r"condition_variable(?:_any)?)\b")
+MUTEX_MEMBER = re.compile(r"^\s*(?:mutable |static )*(?:Shared)?Mutex (\w+)(?:\{[^}]*\})?;(.*)$")
+UNCHECKED = re.compile(r"\bNO_THREAD_SAFETY_ANALYSIS\b|\bassume_held\(\)")
+
+
+def unchecked_locks():
+    for path in sorted((ROOT / "src").rglob("*")):
+        relative = str(path.relative_to(ROOT / "src"))
+        if path.suffix not in (".h", ".cc") or relative == MUTEX_HEADER:
+            continue
+        text = path.read_text()
+        for number, line in enumerate(text.splitlines(), 1):
+            code, _, reason = line.partition("//")
+            if STANDARD_LOCK.search(code):
+                yield f"src/{relative}:{number}: a lock of the standard library, which clang cannot check: use {MUTEX_HEADER}"
+            if UNCHECKED.search(code) and not reason.strip():
+                yield f"src/{relative}:{number}: the analysis is told something that it cannot see: say beside it why it is right"
+            member = MUTEX_MEMBER.match(code)
+            if member and not reason.strip() and f"GUARDED_BY({member.group(1)})" not in text:
+                yield f"src/{relative}:{number}: no member is GUARDED_BY({member.group(1)}): say beside it what it is for"
+
+
 def main():
-    found = [*breaches(), *impure_includes(), *server_rooms_in_cli(), *files_read_by_iterators(), *coroutines_without_strand(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups(), *unasked_time()]
+    found = [*breaches(), *impure_includes(), *server_rooms_in_cli(), *files_read_by_iterators(), *coroutines_without_strand(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups(), *unasked_time(), *unchecked_locks()]
     for line in found:
         print(line)
     sys.exit(1 if found else 0)

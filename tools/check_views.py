@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Fails when a view of the database is held while a coroutine waits, or for as long as an object lives: views are few
-and keep old pages, so they are for a piece of work, never for as long as a peer takes (src/store/store.h)."""
+and keep old pages, so they are for a piece of work, never for as long as a peer takes (src/store/store.h). And when a lock
+is held while a coroutine waits: another thread may go on with it, which must not give back what it did not take."""
 import pathlib
 import re
 import sys
@@ -12,6 +13,10 @@ RESULT = re.compile(r"Result<View>\s+(\w+)\s*=\s*co_await")
 MEMBER = re.compile(rf"^\s*{SNAPSHOT}\s+(\w+_)\s*[;={{]", re.M)
 IN_STATEMENT = re.compile(r"\bco_await\s+(?!env::run_blocking)[^;{}]*\bsnapshot\(\)")
 TOKEN = re.compile(r"[{}]|\bco_await\b|\b(\w+)\.reset\(\)|;")
+LOCK = re.compile(r"\b(?:Read|Write)?Lock\s+(\w+)\([^;{]*\);")
+LOCK_TOKEN = re.compile(r"[{}]|\bco_await\b|\b(\w+)\.unlock\(\)")
+# What stands before the body of a lambda, which is a function of its own.
+LAMBDA = re.compile(r"\]\s*(?:\((?:[^()]|\([^()]*\))*\))?[\w\s:<>,*&-]*(?:REQUIRES\([^)]*\))?\s*$")
 # Work of this process that is waited for, and that has an end of its own.
 ALLOWED = {
     ("src/api/internal/objects_write.cc", "snapshot"): "keys are made and values sealed by the blocking threads",
@@ -50,12 +55,41 @@ def held(text):
             scopes = [[name for name in scope if name != token.group(1)] for scope in scopes]
 
 
+def held_locks(text):
+    """(line, name) of every wait of a coroutine while a lock of the same function is in scope."""
+    pending = sorted((found.end(), found.group(1)) for found in LOCK.finditer(text))
+    functions = [[[]]]  # of each function that is open, its scopes
+    for token in LOCK_TOKEN.finditer(text):
+        while pending and pending[0][0] <= token.start():
+            functions[-1][-1].append(pending.pop(0)[1])
+        word = token.group(0)
+        if word == "{":
+            if LAMBDA.search(text, max(0, token.start() - 400), token.start()):
+                functions.append([])
+            functions[-1].append([])
+        elif word == "}":
+            functions[-1].pop()
+            if not functions[-1]:
+                functions.pop()
+            if not functions:
+                functions = [[[]]]
+        elif word == "co_await":
+            for name in (name for scope in functions[-1] for name in scope):
+                yield text.count("\n", 0, token.start()) + 1, name
+        else:
+            functions[-1] = [[name for name in scope if name != token.group(1)] for scope in functions[-1]]
+
+
 def breaches():
     for path in sorted((ROOT / "src").rglob("*")):
         name = str(path.relative_to(ROOT))
-        if path.suffix not in (".h", ".cc") or name.endswith(("_test.cc", "_testing.h")):
+        if path.suffix not in (".h", ".cc"):
             continue
         text = without_comments(path.read_text())
+        for line, lock in held_locks(text):
+            yield f"{name}:{line}: waits while it holds the lock `{lock}`"
+        if name.endswith(("_test.cc", "_testing.h")):
+            continue
         for line, view in held(text):
             if (name, view) not in ALLOWED:
                 yield f"{name}:{line}: waits while it holds the view `{view}`"

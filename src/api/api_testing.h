@@ -11,6 +11,7 @@
 #include "api/api.h"
 #include "api/fake_cluster.h"
 #include "api/fake_upgrades.h"
+#include "base/mutex.h"
 #include "env/launch.h"
 #include "env/random.h"
 #include "store/meddled_testing.h"
@@ -253,7 +254,7 @@ class FakeProviders final : public content::Providers {
   /// The store's thread of events reads and writes these.
   std::atomic<bool> publishes = false;
   std::vector<std::string> events() const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return events_;
   }
 
@@ -287,14 +288,14 @@ class FakeProviders final : public content::Providers {
   }
   bool wants_events() const override { return publishes; }
   void tell_event(content::EventText event) override {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     events_.push_back(*event());
   }
   Counts counts() const override { return {}; }
 
  private:
-  mutable std::mutex mutex_;
-  std::vector<std::string> events_;
+  mutable Mutex mutex_;
+  std::vector<std::string> events_ GUARDED_BY(mutex_);
 };
 
 /// Remembers what was forwarded.

@@ -5,6 +5,7 @@
 
 #include "api/internal/event_interests.h"
 #include "api/internal/log.h"
+#include "base/mutex.h"
 #include "model/object.h"
 
 namespace mullion::api {
@@ -141,7 +142,7 @@ bool EventQueue::push_locked(EventPtr event) {
 bool EventQueue::push(EventPtr event) {
   bool taken = false;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     taken = push_locked(std::move(event));
   }
   signal_.notify_all();
@@ -194,7 +195,7 @@ void EventQueue::add_pattern(const std::string& text) {
   interests_->add(*pattern, shared_from_this());
   std::string obstacle;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     obstacle = obstacle_locked(text);
     if (obstacle.empty()) {
       pattern_bytes_ += text.size();
@@ -212,7 +213,7 @@ void EventQueue::add_pattern(const std::string& text) {
 void EventQueue::remove_pattern(const std::string& text) {
   std::vector<Registered> removed;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     const auto found = std::find_if(patterns_.begin(), patterns_.end(),
                                     [&text](const Registered& one) { return one.text == text; });
     if (found != patterns_.end()) {
@@ -237,7 +238,7 @@ void EventQueue::tell(std::string_view type, std::string_view action, std::strin
 }
 
 bool EventQueue::wants(const Event& event) const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (closed_) return false;
   return std::ranges::any_of(patterns_, [&](const Registered& one) {
     return one.pattern.matches(event.type(), event.action(), event.key());
@@ -248,7 +249,7 @@ env::Task<std::vector<EventPtr>> EventQueue::take() {
   while (true) {
     const uint64_t seen = signal_.version();
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       if (closed_) co_return std::vector<EventPtr>{};
       if (!queue_.empty()) {
         std::vector<EventPtr> events(queue_.begin(), queue_.end());
@@ -264,7 +265,7 @@ env::Task<std::vector<EventPtr>> EventQueue::take() {
 void EventQueue::close() {
   std::vector<Registered> removed;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     closed_ = true;
     queue_.clear();
     removed.swap(patterns_);
@@ -287,13 +288,13 @@ EventBus::~EventBus() { stop(); }
 
 void EventBus::stop() {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (stopped_) return;
     stopped_ = true;
   }
   follower_.stop();
   for (const std::shared_ptr<EventQueue>& queue : live_queues()) queue->close();
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   for (auto& [key, watch] : watches_) {
     if (const std::shared_ptr<env::Signal> signal = watch.lock()) signal->notify_all();
   }
@@ -301,12 +302,12 @@ void EventBus::stop() {
 
 void EventBus::tap(std::function<bool()> wanted, std::function<void(const EventPtr&)> take) {
   auto tap = std::make_shared<const Tap>(Tap{std::move(wanted), std::move(take)});
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   tap_ = std::move(tap);
 }
 
 std::shared_ptr<const EventBus::Tap> EventBus::open_tap() const {
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   std::shared_ptr<const Tap> tap = tap_;
   lock.unlock();
   return tap && tap->wanted() ? tap : nullptr;
@@ -314,7 +315,7 @@ std::shared_ptr<const EventBus::Tap> EventBus::open_tap() const {
 
 std::shared_ptr<EventQueue> EventBus::open(EventQueueLimit limit) {
   auto queue = std::make_shared<EventQueue>(limit, interests_, follower_.lane());
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (queues_.size() >= sweep_at_) {
     std::erase_if(queues_, [](const std::weak_ptr<EventQueue>& weak) { return weak.expired(); });
     sweep_at_ = queues_.size() * 2 + 64;
@@ -324,7 +325,7 @@ std::shared_ptr<EventQueue> EventBus::open(EventQueueLimit limit) {
 }
 
 std::vector<std::shared_ptr<EventQueue>> EventBus::live_queues() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   std::vector<std::shared_ptr<EventQueue>> live;
   std::erase_if(queues_, [&live](const std::weak_ptr<EventQueue>& weak) {
     std::shared_ptr<EventQueue> queue = weak.lock();
@@ -337,7 +338,7 @@ std::vector<std::shared_ptr<EventQueue>> EventBus::live_queues() const {
 
 /// Also such as are about to register.
 bool EventBus::has_readers() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return !queues_.empty();
 }
 
@@ -348,7 +349,7 @@ bool EventBus::wanted(std::string_view type, std::string_view key) const {
 }
 
 std::shared_ptr<env::Signal> EventBus::watch(std::string_view type, std::string_view key) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (watches_.size() > kManyWatches)
     std::erase_if(watches_, [](const auto& entry) { return entry.second.expired(); });
   std::weak_ptr<env::Signal>& entry = watches_[watch_key(type, key)];
@@ -363,7 +364,7 @@ std::shared_ptr<env::Signal> EventBus::watch(std::string_view type, std::string_
 void EventBus::wake(const store::Commit& commit) {
   std::vector<std::shared_ptr<env::Signal>> signals;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (watches_.empty()) return;
     for (const store::AppliedChange& change : commit.changes) {
       const auto found = watches_.find(watch_key(change.id.type, change.id.key));

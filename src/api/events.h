@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "api/event_pattern.h"
+#include "base/mutex.h"
 #include "base/result.h"
 #include "env/runtime.h"
 #include "store/follower.h"
@@ -78,7 +79,10 @@ class EventQueue : public std::enable_shared_from_this<EventQueue> {
   ~EventQueue();
   /// Called once, from any thread, when the reader is so slow that the queue overflows. Set before
   /// registering.
-  void on_overflow(std::function<void()> listener) { on_overflow_ = std::move(listener); }
+  void on_overflow(std::function<void()> listener) {
+    const Lock lock(mutex_);
+    on_overflow_ = std::move(listener);
+  }
 
   /// Adds or removes a registration and queues its acknowledgement, in the order of commits: behind the
   /// events of what was committed before the call and before those of what is committed later.
@@ -106,23 +110,23 @@ class EventQueue : public std::enable_shared_from_this<EventQueue> {
   bool wants(const Event& event) const;
   /// False when this event made the queue overflow.
   bool push(EventPtr event);
-  bool push_locked(EventPtr event);
-  std::string obstacle_locked(const std::string& text) const;
+  bool push_locked(EventPtr event) REQUIRES(mutex_);
+  std::string obstacle_locked(const std::string& text) const REQUIRES(mutex_);
   void forget_interests(std::vector<Registered> patterns);
 
   const EventQueueLimit limit_;
   const std::shared_ptr<EventInterests> interests_;
   const InOrder in_order_;
   std::atomic<size_t> begun_bytes_{0};  // of changes of registrations that wait for their turn
-  mutable std::mutex mutex_;  // guards everything below; never held together with that of the interests
-  std::vector<Registered> patterns_;
-  size_t pattern_bytes_ = 0;
-  std::deque<EventPtr> queue_;
-  size_t queued_bytes_ = 0;
+  mutable Mutex mutex_;  // guards everything below; never held together with that of the interests
+  std::vector<Registered> patterns_ GUARDED_BY(mutex_);
+  size_t pattern_bytes_ GUARDED_BY(mutex_) = 0;
+  std::deque<EventPtr> queue_ GUARDED_BY(mutex_);
+  size_t queued_bytes_ GUARDED_BY(mutex_) = 0;
   env::Signal signal_;
-  bool closed_ = false;
+  bool closed_ GUARDED_BY(mutex_) = false;
   std::atomic<bool> overflowed_{false};
-  std::function<void()> on_overflow_;
+  std::function<void()> on_overflow_ GUARDED_BY(mutex_);
 };
 
 /// Follows the store and hands events to queues, in the order in which things happened and after they were
@@ -171,14 +175,14 @@ class EventBus {
   /// Null while nobody wants it.
   std::shared_ptr<const Tap> open_tap() const;
 
-  mutable std::mutex mutex_;
-  std::shared_ptr<const Tap> tap_;
-  mutable std::vector<std::weak_ptr<EventQueue>> queues_;
-  size_t sweep_at_ = 64;  // number of queues at which dead ones are swept out
-  std::unordered_map<std::string, std::weak_ptr<env::Signal>> watches_;
+  mutable Mutex mutex_;
+  std::shared_ptr<const Tap> tap_ GUARDED_BY(mutex_);
+  mutable std::vector<std::weak_ptr<EventQueue>> queues_ GUARDED_BY(mutex_);
+  size_t sweep_at_ GUARDED_BY(mutex_) = 64;  // number of queues at which dead ones are swept out
+  std::unordered_map<std::string, std::weak_ptr<env::Signal>> watches_ GUARDED_BY(mutex_);
   std::atomic<uint64_t> dropped_{0};
   std::atomic<size_t> waiting_bytes_{0};  // of published events that wait for their turn
-  bool stopped_ = false;
+  bool stopped_ GUARDED_BY(mutex_) = false;
   store::Follower follower_;  // ends before what it uses
 };
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <atomic>
-#include <mutex>
 
 #include "api/internal/answers.h"
 #include "api/internal/authentication.h"
@@ -11,6 +10,7 @@
 #include "api/internal/info.h"
 #include "api/internal/interfaces.h"
 #include "api/internal/log.h"
+#include "base/mutex.h"
 #include "env/unless.h"
 #include "manager/forward.h"
 #include "net/forwarding.h"
@@ -213,7 +213,7 @@ class GatewayImpl final : public Gateway {
   // ------------------------------------------------------------------------------------- passing on
 
   std::shared_ptr<net::Client> client_of(const ActiveMember& active, const std::string& url) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     std::shared_ptr<net::Client>& client = clients_[url];
     if (client && fingerprints_[url] == active.fingerprint) return client;
     net::ClientOptions options;
@@ -379,9 +379,9 @@ class GatewayImpl final : public Gateway {
   Facts facts_;
   env::Signal changes_ = around_.cluster.changes();
   std::atomic<Api*> api_{nullptr};
-  std::mutex mutex_;  // guards what follows
-  std::map<std::string, std::shared_ptr<net::Client>> clients_;
-  std::map<std::string, std::string> fingerprints_;
+  Mutex mutex_;  // guards what follows
+  std::map<std::string, std::shared_ptr<net::Client>> clients_ GUARDED_BY(mutex_);
+  std::map<std::string, std::string> fingerprints_ GUARDED_BY(mutex_);
   env::TaskGroup tasks_;
 };
 

@@ -3,6 +3,7 @@
 
 #include "api/api_testing.h"
 #include "base/log.h"
+#include "base/mutex.h"
 #include "env/waiting_testing.h"
 
 namespace mullion::api {
@@ -291,9 +292,9 @@ TEST_F(SpecialRoutes, LinesOfARequestSayWhichAndWhose) {
 TEST_F(SpecialRoutes, AClientMayAskForTheLineOfItsRequest) {
   std::vector<std::string> heard;
   {
-    std::mutex mutex;
+    Mutex mutex;  // guards heard
     const LogListener listener([&](const LogLine& line) {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       heard.push_back(std::string(log_level_word(line.level)) + " " + line.text);
     });
     fixture.call("GET", "/api/v3/objects", "", "root");

@@ -5,6 +5,7 @@
 #include "api/api_testing.h"
 #include "api/internal/view_look.h"
 #include "api/internal/view_watches.h"
+#include "base/mutex.h"
 #include "env/time_testing.h"
 #include "env/waiting_testing.h"
 
@@ -93,11 +94,15 @@ class ViewWatchesTest : public ::testing::Test {
     ASSERT_TRUE(store->commit_sync(std::move(batch)));
   }
   size_t looks() {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     return asked.size();
   }
+  std::vector<std::string> asked_now() {
+    Lock lock(mutex);
+    return asked;
+  }
   std::vector<std::string> told_now() {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     return told;
   }
   void wait_for_looks(size_t count) {
@@ -111,17 +116,17 @@ class ViewWatchesTest : public ::testing::Test {
   env::ManualTime time;
   std::unique_ptr<store::Store> store = store::open_memory_store();
   ViewHub hub{*store, runtime};
-  std::mutex mutex;
-  std::vector<std::string> asked;
-  std::vector<std::string> told;
-  Result<ViewLook> answer = ViewLook{};
-  env::Duration cost{};
+  Mutex mutex;
+  std::vector<std::string> asked GUARDED_BY(mutex);
+  std::vector<std::string> told GUARDED_BY(mutex);
+  Result<ViewLook> answer GUARDED_BY(mutex) = ViewLook{};
+  env::Duration cost GUARDED_BY(mutex){};
   std::shared_ptr<ViewWatches> watches =
       ViewWatches::make({hub, time, time,
                          [this](const std::string& collection, const std::string& query,
                                 ViewChanges changes) { return look(collection, query, std::move(changes)); },
                          [this](std::string_view action, const std::string& name, const std::string& object) {
-                           std::lock_guard lock(mutex);
+                           Lock lock(mutex);
                            told.push_back(fmt::format("{} {} {}", action, name, object));
                          }});
 
@@ -129,7 +134,7 @@ class ViewWatchesTest : public ::testing::Test {
 
  private:
   env::Task<Result<ViewLook>> look(std::string collection, std::string query, ViewChanges changes) {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     asked.push_back(fmt::format("{}?{}", collection, query));
     if (cost != env::Duration()) time.advance(cost);
     Result<ViewLook> out = answer;
@@ -145,7 +150,7 @@ TEST_F(ViewWatchesTest, TellsAtMostTwiceASecondWhatChanged) {
   watches->watch("v machines?Stage=local");
   wait_for_told(1);
   EXPECT_EQ(told_now().front(), R"(changed v {"Count":0,"Total":0,"Keys":[],"More":false,"Stale":{}})");
-  EXPECT_THAT(asked, ElementsAre("machines?Stage=local"));
+  EXPECT_THAT(asked_now(), ElementsAre("machines?Stage=local"));
   put("machines", "a", "{}");
   put("machines", "b", "{}");
   put("profiles", "p", "{}");
@@ -166,7 +171,7 @@ TEST_F(ViewWatchesTest, SaysNothingWhereNothingIsNew) {
   wait_for_looks(2);
   time.advance(1s);
   {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     answer->stale["A"] = 7;
   }
   put("endpoints", "A", R"({"ConnectionStatus":"Lost"})");
@@ -174,7 +179,7 @@ TEST_F(ViewWatchesTest, SaysNothingWhereNothingIsNew) {
   EXPECT_THAT(told_now().back(), HasSubstr(R"("Stale":{"A":7})"));
   time.advance(1s);
   {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     answer->stale["A"] = 8;
   }
   put("endpoints", "A", R"({"ConnectionStatus":"Lost: x"})");
@@ -201,7 +206,7 @@ TEST_F(ViewWatchesTest, ManyChangesAreToldAsMoreAndLessOften) {
 
 TEST_F(ViewWatchesTest, LooksThatCostMuchAreRare) {
   {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     cost = 1s;
   }
   watches->watch("v machines?");
@@ -226,7 +231,7 @@ TEST_F(ViewWatchesTest, WhatIsWrongIsNamed) {
     EXPECT_EQ(told_now().back(), refusal);
   }
   {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     answer = Error(ErrorCode::kNotAcceptable, "Foo is not an index of machines");
   }
   watches->watch("bad machines?Foo=1");
@@ -245,7 +250,7 @@ TEST_F(ViewWatchesTest, SoManyAndNoMore) {
   EXPECT_EQ(told_now().back(), R"(error more "At most 50 views per connection")");
   watches->watch("v7 machines?Stage=x");
   wait_for_looks(ViewWatches::kMostViews + 1);
-  EXPECT_EQ(asked.back(), "machines?Stage=x") << "in place of the one of that name";
+  EXPECT_EQ(asked_now().back(), "machines?Stage=x") << "in place of the one of that name";
   for (int i = 0; i < 100; ++i) watches->watch(fmt::format("x{} nowhere{}?", i, i));
   EXPECT_EQ(hub.listeners(), 2U) << "machines and endpoints: what is refused is not followed";
   watches->unwatch("v7");
@@ -262,7 +267,7 @@ TEST_F(ViewWatchesTest, WhatIsNotWatchedAnyMoreCostsNothing) {
   put("machines", "a", "{}");
   watches->watch("w profiles?");
   wait_for_looks(2);
-  EXPECT_THAT(asked, ElementsAre("machines?", "profiles?"));
+  EXPECT_THAT(asked_now(), ElementsAre("machines?", "profiles?"));
 }
 
 }  // namespace

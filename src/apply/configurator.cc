@@ -9,6 +9,7 @@
 #include "apply/internal/plan_maker.h"
 #include "apply/internal/replan_queue.h"
 #include "apply/internal/verdict.h"
+#include "base/mutex.h"
 #include "env/attempt.h"
 #include "env/pools.h"
 #include "manager/endpoint_object.h"
@@ -103,8 +104,8 @@ class ConfiguratorImpl final : public Configurator {
   const PlanMaker maker_;
   std::atomic<bool> stopping_{false};
   std::atomic<uint64_t> plans_{0};
-  mutable std::mutex mutex_;
-  std::map<std::string, size_t> open_actions_;  // of endpoints that name sets
+  mutable Mutex mutex_;
+  std::map<std::string, size_t> open_actions_ GUARDED_BY(mutex_);  // of endpoints that name sets
   env::TaskGroup tasks_;
   store::Follower follower_;  // ends before what it uses
 };
@@ -253,13 +254,13 @@ Task<void> ConfiguratorImpl::renew(std::vector<std::string> ids) {
 }
 
 void ConfiguratorImpl::count(const std::string& id, size_t actions) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   open_actions_[id] = actions;
 }
 
 void ConfiguratorImpl::forget(const std::string& id) {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     open_actions_.erase(id);
   }
   if (executor_) executor_->withdraw(id);
@@ -310,7 +311,7 @@ Configurator::Statistics ConfiguratorImpl::statistics() const {
     out.actions_failed = counts.failed;
     out.applying = counts.applying;
   }
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   out.endpoints = open_actions_.size();
   for (const auto& [id, actions] : open_actions_) out.with_actions += actions > 0 ? 1 : 0;
   return out;

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "apply/internal/plan_executor.h"
+#include "base/mutex.h"
 #include "env/waiting_testing.h"
 #include "manager/endpoint_object.h"
 #include "manager/fake_manager_testing.h"
@@ -52,15 +53,17 @@ class FakeCatalog final : public catalog::Catalog {
 class FakeBlobs final : public content::Blobs {
  public:
   void put_file(const std::string& name, const std::string& sha256) {
+    std::vector<ChangeListener> listeners;
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       files_[name] = sha256;
+      listeners = listeners_;
     }
-    for (const auto& listener : listeners_) listener({name});
+    for (const auto& listener : listeners) listener({name});
   }
   Result<std::vector<std::string>> list(std::string_view, std::string_view, bool) override { return Error(); }
   Result<Info> stat(std::string_view bucket, std::string_view path) override {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const auto found = files_.find(fmt::format("{}/{}", bucket, path));
     if (found == files_.end()) return Error(ErrorCode::kNotFound, "Not a regular file");
     Info info;
@@ -78,15 +81,18 @@ class FakeBlobs final : public content::Blobs {
   Result<uint64_t> unfinished(std::string_view, std::string_view) override { return Error(); }
   Result<void> drop_unfinished(std::string_view, std::string_view) override { return Error(); }
   Uploads uploads(std::string_view, size_t) override { return {}; }
-  void on_change(ChangeListener listener) override { listeners_.push_back(std::move(listener)); }
+  void on_change(ChangeListener listener) override {
+    Lock lock(mutex_);
+    listeners_.push_back(std::move(listener));
+  }
   Result<Info> move(std::string_view, std::string_view, std::string_view) override { return Error(); }
   Result<void> remove(std::string_view, std::string_view) override { return Error(); }
   Result<net::BodySourcePtr> open(const Info&, uint64_t, uint64_t) override { return Error(); }
 
  private:
-  std::mutex mutex_;
-  std::map<std::string, std::string> files_;
-  std::vector<ChangeListener> listeners_;
+  Mutex mutex_;
+  std::map<std::string, std::string> files_ GUARDED_BY(mutex_);
+  std::vector<ChangeListener> listeners_ GUARDED_BY(mutex_);
 };
 
 /// Remembers what it was offered.
@@ -96,15 +102,15 @@ class FakeExecutor final : public PlanExecutor {
   void start() override {}
   Task<void> stop() override { co_return; }
   void offer(Offer offer) override {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     offers_.insert_or_assign(offer.endpoint, offer);
   }
   void withdraw(const std::string& endpoint) override {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     offers_.erase(endpoint);
   }
   ApplyState state(const std::string&) const override {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return state_;
   }
   bool same_secret(const std::string&, const std::string&, const json::value&,
@@ -118,13 +124,13 @@ class FakeExecutor final : public PlanExecutor {
   Counts counts() const override { return {.done = 7, .failed = 1, .applying = 1}; }
 
   std::optional<Offer> offered(const std::string& endpoint) const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const auto found = offers_.find(endpoint);
     return found == offers_.end() ? std::nullopt : std::optional(found->second);
   }
   void becomes(ApplyState state) {
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       state_ = std::move(state);
     }
     news_("edge");
@@ -132,9 +138,9 @@ class FakeExecutor final : public PlanExecutor {
 
  private:
   const ApplyNews news_;
-  mutable std::mutex mutex_;
-  std::map<std::string, Offer> offers_;
-  ApplyState state_;
+  mutable Mutex mutex_;
+  std::map<std::string, Offer> offers_ GUARDED_BY(mutex_);
+  ApplyState state_ GUARDED_BY(mutex_);
 };
 
 class ConfiguratorTest : public ::testing::Test {

@@ -4,7 +4,6 @@
 #include <array>
 #include <atomic>
 #include <map>
-#include <mutex>
 #include <set>
 
 #include "apply/internal/endpoint_memory.h"
@@ -12,6 +11,7 @@
 #include "apply/internal/set_secrets.h"
 #include "apply/internal/upload.h"
 #include "auth/auth.h"
+#include "base/mutex.h"
 #include "env/attempt.h"
 #include "env/pools.h"
 #include "manager/endpoint_calls.h"
@@ -114,7 +114,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
    public:
     /// True the first time: what an endpoint has may be known from before, then no commit tells of it.
     bool wake(const std::string& id) {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       std::shared_ptr<Downstream>& downstream = downstreams_[id];
       const bool first = downstream == nullptr;
       if (first) downstream = std::make_shared<Downstream>();
@@ -125,7 +125,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
     std::vector<std::pair<std::string, std::shared_ptr<Downstream>>> assign(
         std::vector<plan::SyncPlan> plans) {
       std::vector<std::pair<std::string, std::shared_ptr<Downstream>>> started;
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       for (auto& [id, downstream] : downstreams_) downstream->plan = nullptr;
       for (plan::SyncPlan& plan : plans) {
         const std::string id = plan.next_hop;
@@ -140,7 +140,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
     /// The next plan of a downstream, or nothing: then its worker has ended.
     std::shared_ptr<const plan::SyncPlan> next(const std::string& id,
                                                const std::shared_ptr<const plan::SyncPlan>& done) {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       const std::shared_ptr<Downstream>& downstream = downstreams_.at(id);
       if (downstream->plan == done) downstream->plan = nullptr;
       if (downstream->plan == nullptr) downstream->working = false;
@@ -148,8 +148,8 @@ class DownstreamSyncImpl final : public DownstreamSync {
     }
 
    private:
-    std::mutex mutex_;
-    std::map<std::string, std::shared_ptr<Downstream>> downstreams_;
+    Mutex mutex_;
+    std::map<std::string, std::shared_ptr<Downstream>> downstreams_ GUARDED_BY(mutex_);
   };
 
   /// One plan after the other: what changes meanwhile is seen by the next.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/mutex.h"
 #include "env/attempt.h"
 #include "model/object.h"
 #include "store/commit_async.h"
@@ -81,7 +82,7 @@ Result<Lease> grant_lease(const std::optional<Lease>& current, std::string_view 
 
 /// What was granted ends then, unless something else was granted meanwhile.
 void LeaseKeeper::remember(const std::string& text, env::SteadyTime until) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (stored_text(store_) == text) known_ = {text, until};
 }
 
@@ -104,7 +105,7 @@ std::optional<Lease> LeaseKeeper::counting(const std::optional<std::string>& tex
 
 /// When the lease in `text` ends. The wall clock says so of one that is seen for the first time.
 env::SteadyTime LeaseKeeper::end_of(const std::string& text, const std::optional<Lease>& lease) const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (known_ && known_->text == text) return known_->until;
   const env::WallTime now = clock_.wall();
   const bool counts = lease_at(lease, now).has_value();

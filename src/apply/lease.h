@@ -3,11 +3,11 @@
 #pragma once
 
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "env/clock.h"
 #include "env/runtime.h"
@@ -71,8 +71,8 @@ class LeaseKeeper {
   store::Store& store_;
   const env::Clock& clock_;
   env::Signal changed_;
-  mutable std::mutex mutex_;
-  mutable std::optional<Known> known_;
+  mutable Mutex mutex_;
+  mutable std::optional<Known> known_ GUARDED_BY(mutex_);
 };
 
 }  // namespace mullion::apply

@@ -5,11 +5,11 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <map>
-#include <mutex>
 #include <unordered_map>
 
 #include "auth/auth.h"
 #include "auth/internal/codec.h"
+#include "base/mutex.h"
 #include "model/object.h"
 
 namespace mullion::auth {
@@ -43,7 +43,7 @@ class ToldPairs {
   KeyPair pair(const std::string& name) {
     std::string seed(crypto_box_SEEDBYTES, '\0');
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       const auto found = forgotten_.find(name);
       const std::string text = fmt::format("{} {}", found == forgotten_.end() ? 0 : found->second, name);
       crypto_generichash(writable(seed), seed.size(), bytes_of(text), text.size(), bytes_of(secret_),
@@ -58,7 +58,7 @@ class ToldPairs {
   /// The next pair of this name is another one. Once too many names are remembered, those of all are: whoever
   /// was told one and has not used it asks again.
   void forget(std::string name) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     ++forgotten_[std::move(name)];
     if (forgotten_.size() <= kMostForgotten) return;
     forgotten_.clear();
@@ -68,9 +68,9 @@ class ToldPairs {
  private:
   static constexpr size_t kMostForgotten = 100'000;
 
-  std::mutex mutex_;
-  std::string secret_ = random_bytes(crypto_generichash_KEYBYTES);
-  std::unordered_map<std::string, uint64_t> forgotten_;  // how often
+  Mutex mutex_;
+  std::string secret_ GUARDED_BY(mutex_) = random_bytes(crypto_generichash_KEYBYTES);
+  std::unordered_map<std::string, uint64_t> forgotten_ GUARDED_BY(mutex_);  // how often
 };
 
 ToldPairs& told_pairs() {
@@ -136,8 +136,8 @@ Result<KeyPair> kept_key_pair(store::Store& store, std::string_view prefix, std:
 
 Result<std::vector<KeyPair>> kept_key_pairs(store::Store& store,
                                             const std::vector<std::pair<std::string, std::string>>& objects) {
-  static std::mutex making;  // two first users of one object must agree on its pair
-  const std::lock_guard lock(making);
+  static Mutex making;  // two first users of one object must agree on its pair
+  const Lock lock(making);
   std::vector<KeyPair> pairs;
   std::map<std::string, KeyPair> fresh;
   const std::shared_ptr<const store::Snapshot> snapshot = store.snapshot();

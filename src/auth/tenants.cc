@@ -8,6 +8,7 @@
 
 #include "auth/auth.h"
 #include "base/digest.h"
+#include "base/mutex.h"
 #include "model/members.h"
 #include "model/object.h"
 
@@ -153,7 +154,7 @@ void TenantDirectory::take_changes() {
   }
 }
 
-/// Under mutex_. What changed is taken before the view is opened, so the view is never too old for it; what
+/// What changed is taken before the view is opened, so the view is never too old for it; what
 /// cannot be read is read again by whoever asks next: nobody is judged by what was.
 void TenantDirectory::refresh() {
   take_changes();
@@ -161,10 +162,11 @@ void TenantDirectory::refresh() {
   const auto snapshot = store_.snapshot();
   if (all_changed_) {
     for (const auto& [name, entry] : tenants_) changed_.insert(name);
-    snapshot->scan(kType, "", [this](std::string_view key, std::string_view owner, std::string_view) {
-      if (!store::is_remote(owner)) changed_.emplace(key);
-      return true;
-    });
+    snapshot->scan(kType, "",
+                   [this](std::string_view key, std::string_view owner, std::string_view) REQUIRES(mutex_) {
+                     if (!store::is_remote(owner)) changed_.emplace(key);
+                     return true;
+                   });
     all_changed_ = false;
   }
   for (const std::string& name : changed_) read_again(*snapshot, name);
@@ -189,14 +191,14 @@ void TenantDirectory::read_again(const store::Snapshot& snapshot, const std::str
 }
 
 TenancyPtr TenantDirectory::of(std::string_view user) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   refresh();
   const auto found = by_user_.find(user);
   return found == by_user_.end() ? nullptr : found->second;
 }
 
 std::vector<std::string> TenantDirectory::holding(const Identity& object) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   refresh();
   std::vector<std::string> names;
   for (const auto& [name, entry] : tenants_) {

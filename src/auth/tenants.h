@@ -4,13 +4,13 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "store/store.h"
 
@@ -62,17 +62,17 @@ class TenantDirectory {
     TenancyPtr tenancy;
     std::set<std::string, std::less<>> users;
   };
-  void refresh();
-  void take_changes();
-  void read_again(const store::Snapshot& snapshot, const std::string& name);
+  void refresh() REQUIRES(mutex_);
+  void take_changes() REQUIRES(mutex_);
+  void read_again(const store::Snapshot& snapshot, const std::string& name) REQUIRES(mutex_);
 
   store::Store& store_;
   const std::shared_ptr<store::CommitFeed> feed_;
-  std::mutex mutex_;
-  bool all_changed_ = true;
-  std::set<std::string, std::less<>> changed_;  // tenants to be read again
-  std::map<std::string, Entry, std::less<>> tenants_;
-  std::map<std::string, TenancyPtr, std::less<>> by_user_;
+  Mutex mutex_;
+  bool all_changed_ GUARDED_BY(mutex_) = true;
+  std::set<std::string, std::less<>> changed_ GUARDED_BY(mutex_);  // tenants to be read again
+  std::map<std::string, Entry, std::less<>> tenants_ GUARDED_BY(mutex_);
+  std::map<std::string, TenancyPtr, std::less<>> by_user_ GUARDED_BY(mutex_);
 };
 
 /// The change that adds a new object to a tenant, for the batch that creates it. Absent when the tenant does

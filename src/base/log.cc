@@ -7,9 +7,9 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <utility>
 
+#include "base/mutex.h"
 #include "base/text.h"
 
 namespace mullion {
@@ -22,10 +22,10 @@ struct Lines {
   std::shared_ptr<spdlog::logger> logger;
   std::atomic<LogLevel> lowest{LogLevel::kInfo};
 
-  std::mutex mutex;  // guards everything below
-  uint64_t newest = 0;
-  std::deque<LogLine> recent;
-  std::map<uint64_t, LogListener::Function> listeners;
+  Mutex mutex;  // guards everything below
+  uint64_t newest GUARDED_BY(mutex) = 0;
+  std::deque<LogLine> recent GUARDED_BY(mutex);
+  std::map<uint64_t, LogListener::Function> listeners GUARDED_BY(mutex);
 
   Lines() {
     logger = std::make_shared<spdlog::logger>("mullion", std::make_shared<spdlog::sinks::stderr_sink_mt>());
@@ -44,7 +44,7 @@ Lines& lines() {
 
 void remember(LogLine line) {
   Lines& all = lines();
-  std::lock_guard lock(all.mutex);
+  Lock lock(all.mutex);
   line.number = ++all.newest;
   for (const auto& [id, listener] : all.listeners) listener(line);
   all.recent.push_back(std::move(line));
@@ -95,7 +95,7 @@ void set_log_level(LogLevel level) { lines().lowest = level; }
 
 std::vector<LogLine> recent_log_lines() {
   Lines& all = lines();
-  std::lock_guard lock(all.mutex);
+  Lock lock(all.mutex);
   return {all.recent.begin(), all.recent.end()};
 }
 
@@ -103,13 +103,13 @@ LogListener::LogListener(Function function) {
   static std::atomic<uint64_t> ids{0};
   id_ = ++ids;
   Lines& all = lines();
-  std::lock_guard lock(all.mutex);
+  Lock lock(all.mutex);
   all.listeners.emplace(id_, std::move(function));
 }
 
 LogListener::~LogListener() {
   Lines& all = lines();
-  std::lock_guard lock(all.mutex);
+  Lock lock(all.mutex);
   all.listeners.erase(id_);
 }
 

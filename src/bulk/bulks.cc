@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "base/mutex.h"
 #include "bulk/internal/judge.h"
 #include "bulk/internal/log.h"
 #include "bulk/internal/records.h"
@@ -56,7 +57,7 @@ class BulksImpl final : public Bulks {
   Task<Result<std::string>> items(std::string id, Page page, auth::Principal principal) override;
 
   Statistics statistics() const override {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     Statistics out;
     out.active = runners_.size();
     for (const auto& [id, runner] : runners_) out.under_way += runner->under_way();
@@ -100,7 +101,7 @@ class BulksImpl final : public Bulks {
   }
 
   void employ(const std::string& id) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (stopping_ || runners_.contains(id)) return;
     auto runner = std::make_shared<internal::Runner>(given_, id, requests_);
     runners_.emplace(id, runner);
@@ -113,19 +114,19 @@ class BulksImpl final : public Bulks {
   /// A bulk that was set going just now gets another runner.
   void dismiss(const std::string& id) {
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       runners_.erase(id);
     }
     feed_->signal()->notify_all();
   }
 
   void wake_runners() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     for (const auto& [id, runner] : runners_) runner->wake();
   }
 
   size_t running() const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return runners_.size();
   }
 
@@ -149,8 +150,8 @@ class BulksImpl final : public Bulks {
   const Dependencies given_;
   const std::shared_ptr<store::CommitFeed> feed_;
   std::atomic<bool> stopping_{false};
-  mutable std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<internal::Runner>> runners_;  // by id
+  mutable Mutex mutex_;
+  std::map<std::string, std::shared_ptr<internal::Runner>> runners_ GUARDED_BY(mutex_);  // by id
   env::TaskGroup requests_;
   env::TaskGroup tasks_;
 };

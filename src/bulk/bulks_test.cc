@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "base/mutex.h"
 #include "bulk/internal/records.h"
 #include "env/launch.h"
 #include "env/random.h"
@@ -25,7 +26,7 @@ class NamedUsers final : public auth::Authenticator {
  public:
   explicit NamedUsers(store::Store& store) : tenants_(store) {}
   void end_login(const std::string& name) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     ended_.insert(name);
     ++generation_;
   }
@@ -43,7 +44,7 @@ class NamedUsers final : public auth::Authenticator {
   Result<auth::Principal> renew(const auth::Principal& principal) override { return recall(principal.user); }
   Result<std::string> keep(const auth::Principal& principal) const override { return principal.user; }
   Result<auth::Principal> recall(std::string_view kept) override {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (kept.empty() || ended_.contains(std::string(kept)))
       return Error(ErrorCode::kUnauthorized, "Invalid token: revoked");
     auth::Principal out = principal(std::string(kept));
@@ -56,8 +57,8 @@ class NamedUsers final : public auth::Authenticator {
   void forget(std::string_view) override {}
 
  private:
-  mutable std::mutex mutex_;
-  std::set<std::string> ended_;
+  mutable Mutex mutex_;
+  std::set<std::string> ended_ GUARDED_BY(mutex_);
   std::atomic<uint64_t> generation_{1};
   env::Signal changes_;
   auth::TenantDirectory tenants_;
@@ -72,11 +73,11 @@ class ScriptedRequests final : public UserRequests {
   std::set<std::string> forbidden;        // actions nobody may do; set before anything runs
   std::map<std::string, Answer> answers;  // by key of the object; else it is done
   std::vector<std::string> sent() const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return sent_;
   }
   void answer(const std::string& key, Answer answer) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     answers[key] = std::move(answer);
   }
 
@@ -101,7 +102,7 @@ class ScriptedRequests final : public UserRequests {
     Answer out{200, "", false};
     std::string key = target.substr(target.rfind('/') + 1);
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       sent_.push_back(principal.name + " " + method + " " + target);
       if (const auto found = answers.find(key); found != answers.end()) out = found->second;
     }
@@ -121,8 +122,8 @@ class ScriptedRequests final : public UserRequests {
   }
 
   store::Store& store_;
-  mutable std::mutex mutex_;
-  std::vector<std::string> sent_;
+  mutable Mutex mutex_;
+  std::vector<std::string> sent_ GUARDED_BY(mutex_);
 };
 
 class BulksTest : public ::testing::Test {

@@ -7,8 +7,8 @@
 #include <boost/json.hpp>
 #include <boost/system/system_error.hpp>
 #include <map>
-#include <mutex>
 
+#include "base/mutex.h"
 #include "catalog/internal/builder.h"
 #include "catalog/internal/fetcher.h"
 #include "catalog/internal/installed_here.h"
@@ -69,11 +69,11 @@ class LocalCatalog final : public Catalog {
 
   Task<Result<BuildReport>> build(std::string principal) override;
   std::shared_ptr<const Items> items() const override {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return items_;
   }
   void on_change(std::function<void()> listener) override {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     listeners_.push_back(std::move(listener));
   }
   Task<Result<content::Blobs::Info>> fetch(Artifact artifact) override;
@@ -106,24 +106,24 @@ class LocalCatalog final : public Catalog {
   std::shared_ptr<store::CommitFeed> feed_;
   /// Something that items() is made of. Listeners that cannot be taken back hold it too.
   const std::shared_ptr<env::Signal> changed_ = std::make_shared<env::Signal>();
-  env::Signal built_;         // a build ended
-  std::mutex join_mutex_;     // taken before mutex_
-  mutable std::mutex mutex_;  // guards everything below
-  std::shared_ptr<const Items> items_;
-  std::vector<std::function<void()>> listeners_;
+  env::Signal built_;    // a build ended
+  Mutex join_mutex_;     // taken before mutex_
+  mutable Mutex mutex_;  // guards everything below
+  std::shared_ptr<const Items> items_ GUARDED_BY(mutex_);
+  std::vector<std::function<void()>> listeners_ GUARDED_BY(mutex_);
   // Builds are numbered by their callers: a build covers all who called before it began.
-  uint64_t called_ = 0, covered_ = 0;
-  bool building_ = false, stopping_ = false;
-  bool ask_again_ = true;             // catalogs of elsewhere, at once
-  std::vector<std::string> counted_;  // places whose catalogs are part of items()
-  std::string principal_;
-  Result<BuildReport> last_build_ = BuildReport{};
+  uint64_t called_ GUARDED_BY(mutex_) = 0, covered_ GUARDED_BY(mutex_) = 0;
+  bool building_ GUARDED_BY(mutex_) = false, stopping_ GUARDED_BY(mutex_) = false;
+  bool ask_again_ GUARDED_BY(mutex_) = true;             // catalogs of elsewhere, at once
+  std::vector<std::string> counted_ GUARDED_BY(mutex_);  // places whose catalogs are part of items()
+  std::string principal_ GUARDED_BY(mutex_);
+  Result<BuildReport> last_build_ GUARDED_BY(mutex_) = BuildReport{};
 };
 
 Task<Result<BuildReport>> LocalCatalog::build(std::string principal) {
   uint64_t ticket = 0;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (stopping_) co_return Error(ErrorCode::kUnavailable, "the server is stopping");
     ticket = ++called_;
     principal_ = std::move(principal);
@@ -132,7 +132,7 @@ Task<Result<BuildReport>> LocalCatalog::build(std::string principal) {
   while (true) {
     const uint64_t seen = built_.version();
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       if (covered_ >= ticket) co_return last_build_;
       if (stopping_) co_return Error(ErrorCode::kUnavailable, "the server is stopping");
     }
@@ -146,7 +146,7 @@ Task<void> LocalCatalog::run_builds() {
     uint64_t covers = 0;
     std::string principal;
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       building_ = covered_ < called_ && !stopping_;
       if (!building_) co_return;
       covers = called_;
@@ -154,7 +154,7 @@ Task<void> LocalCatalog::run_builds() {
     }
     Result<BuildReport> report = co_await build_once(std::move(principal));
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       last_build_ = std::move(report);
       covered_ = covers;
       ask_again_ = true;
@@ -187,12 +187,12 @@ std::vector<std::string> LocalCatalog::places() const {
 
 /// Blocks.
 void LocalCatalog::join() {
-  std::lock_guard one_at_a_time(join_mutex_);  // an older view must not replace a newer one
+  Lock one_at_a_time(join_mutex_);  // an older view must not replace a newer one
   std::vector<Item> all = stored_items(*dependencies_.store.snapshot());
   std::vector<std::string> counted;
   std::shared_ptr<const Items> before;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     counted = counted_;
     before = items_;
   }
@@ -205,7 +205,7 @@ void LocalCatalog::join() {
   auto joined = std::make_shared<const Items>(std::move(all), std::move(here.withheld));
   std::vector<std::function<void()>> listeners;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     items_ = std::move(joined);
     listeners = listeners_;
   }
@@ -213,7 +213,7 @@ void LocalCatalog::join() {
 }
 
 bool LocalCatalog::stopping() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return stopping_;
 }
 
@@ -234,7 +234,7 @@ Task<void> LocalCatalog::follow() {
 /// From now on these places are part of items(). Blocks.
 void LocalCatalog::count(std::vector<std::string> wanted) {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     counted_ = wanted;
   }
   remote_.keep_only(wanted);
@@ -268,7 +268,7 @@ Task<void> LocalCatalog::refresh() {
     const uint64_t seen = changed_->version();
     bool all = clock.steady() >= next_question;
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       all = std::exchange(ask_again_, false) || all;
     }
     Task<void> work = refresh_once(all);
@@ -330,7 +330,7 @@ void LocalCatalog::start() {
 
 Task<void> LocalCatalog::stop() {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (std::exchange(stopping_, true)) co_return;
   }
   feed_.reset();

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/mutex.h"
 #include "catalog/catalog.h"
 #include "env/random.h"
 #include "env/waiting_testing.h"
@@ -36,14 +37,14 @@ class Elsewhere {
     server_ = std::move(*listening);
   }
   void put(const std::string& path, std::string text) {
-    std::lock_guard lock(state_->mutex);
+    Lock lock(state_->mutex);
     state_->files[path] = std::move(text);
   }
   /// The next answer ends behind this many bytes.
   void cut_after(size_t bytes) { state_->cut = bytes; }
   /// Bodies of this path begin and then come a byte at a time, and never to an end.
   void trickle(const std::string& path) {
-    std::lock_guard lock(state_->mutex);
+    Lock lock(state_->mutex);
     state_->trickling = path;
   }
   /// Trickling bodies that are being sent.
@@ -52,23 +53,23 @@ class Elsewhere {
   void leave_out_lengths() { state_->without_length = true; }
   /// From now on this path is answered with this status and no ETag.
   void answer_with(const std::string& path, int status) {
-    std::lock_guard lock(state_->mutex);
+    Lock lock(state_->mutex);
     state_->statuses[path] = status;
   }
   /// From now on this path is answered only when release() was called.
   void hold(const std::string& path) {
-    std::lock_guard lock(state_->mutex);
+    Lock lock(state_->mutex);
     state_->held = path;
   }
   void release() {
     {
-      std::lock_guard lock(state_->mutex);
+      Lock lock(state_->mutex);
       state_->held.clear();
     }
     state_->released.notify_all();
   }
   std::vector<std::string> seen() {
-    std::lock_guard lock(state_->mutex);
+    Lock lock(state_->mutex);
     return state_->seen;
   }
   std::string url() const { return "http://127.0.0.1:" + std::to_string(server_->port()); }
@@ -129,7 +130,7 @@ class Elsewhere {
       while (true) {
         const uint64_t version = released.version();
         {
-          std::lock_guard lock(mutex);
+          Lock lock(mutex);
           if (held != path) co_return;
         }
         co_await released.wait(version, std::chrono::seconds(60));
@@ -139,7 +140,7 @@ class Elsewhere {
     net::Task<net::Response> answer(net::Request& request) {
       co_await wait_while_held(request.path);
       net::Response response;
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       const std::string range(request.headers.get("Range").value_or(""));
       seen.push_back(request.path + (range.empty() ? "" : " " + range));
       const auto found = files.find(request.path);
@@ -178,11 +179,11 @@ class Elsewhere {
       co_return response;
     }
 
-    std::mutex mutex;
-    std::map<std::string, std::string> files;
-    std::vector<std::string> seen;
-    std::map<std::string, int> statuses;
-    std::string held, trickling;
+    Mutex mutex;
+    std::map<std::string, std::string> files GUARDED_BY(mutex);
+    std::vector<std::string> seen GUARDED_BY(mutex);
+    std::map<std::string, int> statuses GUARDED_BY(mutex);
+    std::string held GUARDED_BY(mutex), trickling GUARDED_BY(mutex);
     const std::shared_ptr<std::atomic<int>> open_trickles = std::make_shared<std::atomic<int>>(0);
     env::Signal released;
     std::atomic<size_t> cut{0};
@@ -244,17 +245,22 @@ class FaultyBlobs final : public content::Blobs {
 class FakeProviders final : public content::Providers {
  public:
   void set(std::vector<Program> programs) {
+    std::vector<std::function<void()>> listeners;
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       programs_ = std::move(programs);
+      listeners = listeners_;
     }
-    for (const auto& listener : listeners_) listener();
+    for (const auto& listener : listeners) listener();
   }
   std::vector<Program> programs() const override {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return programs_;
   }
-  void on_change(std::function<void()> listener) override { listeners_.push_back(std::move(listener)); }
+  void on_change(std::function<void()> listener) override {
+    Lock lock(mutex_);
+    listeners_.push_back(std::move(listener));
+  }
 
   Result<void> start(content::ProviderServices, content::ProviderOptions) override { return {}; }
   Task<void> stop() override { co_return; }
@@ -278,9 +284,9 @@ class FakeProviders final : public content::Providers {
   Counts counts() const override { return {}; }
 
  private:
-  mutable std::mutex mutex_;
-  std::vector<Program> programs_;
-  std::vector<std::function<void()>> listeners_;
+  mutable Mutex mutex_;
+  std::vector<Program> programs_ GUARDED_BY(mutex_);
+  std::vector<std::function<void()>> listeners_ GUARDED_BY(mutex_);
 };
 
 class CatalogTest : public ::testing::Test {

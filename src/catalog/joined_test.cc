@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "base/mutex.h"
 #include "catalog/catalog_testing.h"
 
 namespace mullion::catalog {
@@ -178,10 +179,10 @@ TEST_F(CatalogTest, FetchTakesTheSameBytesToSeveralPlaces) {
   write("sample", text);
   const std::string sum = sha256("sample");
   elsewhere.put("/a.json", text);
-  std::mutex mutex;
+  Mutex mutex;  // guards told
   std::set<std::string> told;
   blobs_->on_change([&](const std::vector<std::string>& names) {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     told.insert(names.begin(), names.end());
   });
   elsewhere.hold("/a.json");

@@ -8,11 +8,11 @@
 #include <fstream>
 #include <iterator>
 #include <map>
-#include <mutex>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "cli/cli.h"
 #include "net/net_testing.h"
 
@@ -75,12 +75,12 @@ class FakeServer {
   }
 
   void answer(const std::string& line, Answer answer) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     answers_[line] = std::move(answer);
   }
   /// What the event socket says behind its first acknowledgement.
   void set_events(std::vector<std::string> events) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     events_ = std::move(events);
   }
 
@@ -89,13 +89,13 @@ class FakeServer {
   }
   /// Everything, the login included.
   std::vector<Seen> all_seen() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return seen_;
   }
 
   /// Requests so far without those of the login.
   std::vector<Seen> seen() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     std::vector<Seen> kept;
     for (const Seen& entry : seen_) {
       if (entry.line.find("/token") == std::string::npos) kept.push_back(entry);
@@ -109,11 +109,11 @@ class FakeServer {
 
   /// The next `times` event sockets are closed behind their events, as by a server that restarts.
   void close_after_events(size_t times) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     to_close_ = times;
   }
   void close_sockets() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     for (const std::weak_ptr<net::WebSocket>& weak : sockets_) {
       if (const std::shared_ptr<net::WebSocket> socket = weak.lock()) socket->abort();
     }
@@ -132,7 +132,7 @@ class FakeServer {
     Answer answer{
         404, R"({"Model":"machines","Key":"x","Type":"GET","Messages":["Not Found"],"Code":404})", {}};
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       std::string line = request.method + " " + request.target;
       const auto header = [&](std::string_view name) {
         return std::string(request.headers.get(name).value_or(""));
@@ -158,7 +158,7 @@ class FakeServer {
 
   net::Task<void> converse(std::shared_ptr<net::WebSocket> socket) {
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       sockets_.push_back(socket);
     }
     bool first = true;
@@ -167,7 +167,7 @@ class FakeServer {
       if (!message) co_return;
       std::vector<std::string> events;
       {
-        const std::lock_guard lock(mutex_);
+        const Lock lock(mutex_);
         seen_.push_back({message->data, "", "", "", ""});
         if (first) events = events_;
       }
@@ -182,18 +182,19 @@ class FakeServer {
     }
   }
   bool closes_now() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (to_close_ == 0) return false;
     --to_close_;
     return true;
   }
 
-  std::mutex mutex_;
-  std::map<std::string, Answer> answers_;
-  std::vector<std::string> events_;
-  std::vector<Seen> seen_;
-  std::vector<std::weak_ptr<net::WebSocket>> sockets_;  // they end with the runtime of fixture_
-  size_t to_close_ = 0;
+  Mutex mutex_;
+  std::map<std::string, Answer> answers_ GUARDED_BY(mutex_);
+  std::vector<std::string> events_ GUARDED_BY(mutex_);
+  std::vector<Seen> seen_ GUARDED_BY(mutex_);
+  /// They end with the runtime of fixture_.
+  std::vector<std::weak_ptr<net::WebSocket>> sockets_ GUARDED_BY(mutex_);
+  size_t to_close_ GUARDED_BY(mutex_) = 0;
   const bool tls_;
   net::testing::Fixture fixture_;
 };

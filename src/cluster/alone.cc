@@ -1,6 +1,6 @@
 // A server without a cluster.
-#include <mutex>
 
+#include "base/mutex.h"
 #include "cluster/internal/admission.h"
 #include "cluster/node.h"
 
@@ -13,7 +13,7 @@ class AloneImpl final : public Alone {
       : runtime_(runtime), store_(store), options_(std::move(options)) {}
 
   void set_api(const ApiPlace& place) override {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     api_ = place;
   }
   bool enrolled() const override { return false; }
@@ -30,7 +30,7 @@ class AloneImpl final : public Alone {
     out.state.ha_id = options_.ha_id;
     out.state.server_hostname = options_.hostname;
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       out.state.api_url = api_.api_url;
     }
     NodeView node;
@@ -54,7 +54,7 @@ class AloneImpl final : public Alone {
     if (!options_.restart)
       co_return Error(ErrorCode::kConflict, "this process cannot start anew, and so cannot join a cluster");
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       if (enrolling_) co_return Error(ErrorCode::kConflict, "this server is being enrolled");
       enrolling_ = true;
     }
@@ -69,7 +69,7 @@ class AloneImpl final : public Alone {
     if (out.ok()) {
       options_.restart("this server was enrolled");
     } else {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       enrolling_ = false;
     }
     co_return out;
@@ -87,9 +87,9 @@ class AloneImpl final : public Alone {
   store::Store& store_;
   const AloneOptions options_;
   env::Signal changes_;
-  mutable std::mutex mutex_;  // guards what follows
-  ApiPlace api_;
-  bool enrolling_ = false;
+  mutable Mutex mutex_;  // guards what follows
+  ApiPlace api_ GUARDED_BY(mutex_);
+  bool enrolling_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace

@@ -5,8 +5,8 @@
 
 #include <array>
 #include <filesystem>
-#include <mutex>
 
+#include "base/mutex.h"
 #include "cluster/internal/log.h"
 #include "env/disk.h"
 #include "store/lmdb_file.h"
@@ -164,8 +164,8 @@ class LmdbJournal final : public Journal {
   Contents contents_;
   EntryPlace base_, last_;
   HardState hard_;
-  std::mutex room_mutex_;
-  uint64_t room_until_ = 0;  // of the file, as asked of the file system
+  Mutex room_mutex_;
+  uint64_t room_until_ GUARDED_BY(room_mutex_) = 0;  // of the file, as asked of the file system
 };
 
 Result<void> LmdbJournal::open_environment() {
@@ -349,7 +349,7 @@ Result<void> LmdbJournal::reserve(uint64_t bytes) {
     return Error(
         ErrorCode::kInsufficientStorage,
         fmt::format("journal: {} bytes do not fit below its size limit of {}", bytes, options_.max_bytes));
-  std::lock_guard lock(room_mutex_);
+  Lock lock(room_mutex_);
   if (wanted <= room_until_) return {};
   const uint64_t generous = std::min(options_.max_bytes, wanted + kRoomStep);
   const Result<void> much = env::reserve_space(file(), generous);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/mutex.h"
 #include "cluster/internal/log.h"
 
 namespace mullion::cluster {
@@ -19,7 +20,6 @@ JournalThread::JournalThread(Journal& journal, Events events)
   thread_ = std::thread([this] { run(); });
 }
 
-/// `mutex_` is held.
 void JournalThread::note_sizes(const std::vector<JournalEntry>& entries) {
   for (const JournalEntry& entry : entries) {
     while (!sizes_.empty() && sizes_.back().first >= entry.entry.index) sizes_.pop_back();
@@ -28,7 +28,7 @@ void JournalThread::note_sizes(const std::vector<JournalEntry>& entries) {
 }
 
 uint64_t JournalThread::beyond(uint64_t bytes, uint64_t entries) const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   uint64_t kept = 0, count = 0;
   for (auto entry = sizes_.rbegin(); entry != sizes_.rend(); ++entry) {
     kept += entry->second;
@@ -39,7 +39,7 @@ uint64_t JournalThread::beyond(uint64_t bytes, uint64_t entries) const {
 
 void JournalThread::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     stopping_ = true;
   }
   filled_.notify_all();
@@ -54,7 +54,7 @@ void JournalThread::trim(uint64_t index) { put({{}, {}, 0, index}); }
 
 void JournalThread::put(Work work) {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     note_sizes(work.entries);
     while (work.trim != 0 && !sizes_.empty() && sizes_.front().first <= work.trim) sizes_.pop_front();
     queue_.push_back(std::move(work));
@@ -70,8 +70,8 @@ bool JournalThread::goes_along(const Work& first, const Work& next) {
 }
 
 bool JournalThread::take(Work& out) {
-  std::unique_lock lock(mutex_);
-  filled_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+  Lock lock(mutex_);
+  filled_.wait(lock, [this]() REQUIRES(mutex_) { return stopping_ || !queue_.empty(); });
   if (queue_.empty()) return false;
   out = std::move(queue_.front());
   queue_.pop_front();

@@ -1,12 +1,11 @@
 // The journal behind a thread of its own, so that nobody who must not wait waits for its disk.
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <thread>
 
+#include "base/mutex.h"
 #include "cluster/member.h"
 
 namespace mullion::cluster {
@@ -41,17 +40,18 @@ class JournalThread final : public JournalWriter {
   };
   void run();
   void put(Work work);
-  void note_sizes(const std::vector<JournalEntry>& entries);
+  void note_sizes(const std::vector<JournalEntry>& entries) REQUIRES(mutex_);
   bool take(Work& out);
   static bool goes_along(const Work& first, const Work& next);
 
   Journal& journal_;
   const Events events_;
-  mutable std::mutex mutex_;                         // guards what follows
-  std::deque<std::pair<uint64_t, uint64_t>> sizes_;  // index and payload bytes of what is kept
-  std::condition_variable filled_;
-  std::deque<Work> queue_;
-  bool stopping_ = false;
+  mutable Mutex mutex_;  // guards what follows
+  /// Index and payload bytes of what is kept.
+  std::deque<std::pair<uint64_t, uint64_t>> sizes_ GUARDED_BY(mutex_);
+  ConditionVariable filled_;
+  std::deque<Work> queue_ GUARDED_BY(mutex_);
+  bool stopping_ GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

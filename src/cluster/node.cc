@@ -5,13 +5,12 @@
 #include <algorithm>
 #include <atomic>
 #include <boost/json.hpp>
-#include <condition_variable>
 #include <deque>
 #include <filesystem>
 #include <future>
-#include <mutex>
 #include <thread>
 
+#include "base/mutex.h"
 #include "cluster/group.h"
 #include "cluster/internal/admission.h"
 #include "cluster/internal/log.h"
@@ -105,34 +104,34 @@ class CallQueue {
  public:
   void put(std::function<void()> call) {
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       calls_.push_back(std::move(call));
     }
     filled_.notify_one();
   }
   /// What waits, or nothing at `until`.
   std::deque<std::function<void()>> take(std::chrono::steady_clock::time_point until) {
-    std::unique_lock lock(mutex_);
-    filled_.wait_until(lock, until, [this] { return stopping_ || !calls_.empty(); });
+    Lock lock(mutex_);
+    filled_.wait_until(lock, until, [this]() REQUIRES(mutex_) { return stopping_ || !calls_.empty(); });
     return std::exchange(calls_, {});
   }
   void stop() {
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       stopping_ = true;
     }
     filled_.notify_all();
   }
   bool stopping() const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return stopping_;
   }
 
  private:
-  mutable std::mutex mutex_;
-  std::condition_variable filled_;
-  std::deque<std::function<void()>> calls_;
-  bool stopping_ = false;
+  mutable Mutex mutex_;
+  ConditionVariable filled_;
+  std::deque<std::function<void()>> calls_ GUARDED_BY(mutex_);
+  bool stopping_ GUARDED_BY(mutex_) = false;
 };
 
 /// The calls of a queue, until it is stopped and empty.
@@ -161,7 +160,11 @@ class ClusterSequencer final : public store::Sequencer {
 class NodeImpl final : public Node, private Applier, private Host {
  public:
   NodeImpl(env::Runtime& runtime, NodeOptions options, HaState state, OwnMembers own)
-      : runtime_(runtime), options_(std::move(options)), state_(std::move(state)), own_(std::move(own)) {}
+      : runtime_(runtime),
+        options_(std::move(options)),
+        state_(std::move(state)),
+        number_(own.number),
+        own_(std::move(own)) {}
   NodeImpl(const NodeImpl&) = delete;
   NodeImpl& operator=(const NodeImpl&) = delete;
   ~NodeImpl() override;
@@ -235,7 +238,7 @@ class NodeImpl final : public Node, private Applier, private Host {
   Result<MemberId> next_number() const;
   std::optional<MemberId> successor(std::string_view id) const;
   NodeView node_view(const RosterMember& member, const Shown& shown,
-                     const std::map<MemberId, PeerFacts>& facts) const;
+                     const std::map<MemberId, PeerFacts>& facts) const REQUIRES(mutex_);
   Result<HaState> introduction();
   Result<Admission> admission(const Candidate& candidate);
   Result<NodeView> removal(const std::string& id);
@@ -244,24 +247,25 @@ class NodeImpl final : public Node, private Applier, private Host {
   env::Runtime& runtime_;
   const NodeOptions options_;
   HaState state_;  // but for what is said of the API
+  const MemberId number_;
   std::optional<net::PeerKey> key_;
   mutable env::Signal changes_;
 
-  mutable std::mutex mutex_;  // guards what follows
-  OwnMembers own_;
-  ApiPlace api_;
-  std::string trouble_;
-  Shown shown_;
-  std::map<MemberId, env::SteadyTime> in_step_since_;
+  mutable Mutex mutex_;  // guards what follows
+  OwnMembers own_ GUARDED_BY(mutex_);
+  ApiPlace api_ GUARDED_BY(mutex_);
+  std::string trouble_ GUARDED_BY(mutex_);
+  Shown shown_ GUARDED_BY(mutex_);
 
   std::atomic<bool> fetching_{false};
-  std::atomic<bool> copy_installed_{false};          // since the start: its giver waits to hear of it
-  bool told_ = false;                                // cluster thread
-  env::SteadyTime next_tick_{};                      // cluster thread
-  uint64_t seen_applied_ = 0, durable_applied_ = 0;  // chores
+  std::atomic<bool> copy_installed_{false};            // since the start: its giver waits to hear of it
+  bool told_ = false;                                  // cluster thread
+  env::SteadyTime next_tick_{};                        // cluster thread
+  uint64_t seen_applied_ = 0, durable_applied_ = 0;    // chores
+  std::map<MemberId, env::SteadyTime> in_step_since_;  // chores
 
   std::unique_ptr<Journal> journal_;
-  std::mutex copy_mutex_;  // while a copy is made the store stays
+  Mutex copy_mutex_;  // while a copy is made the store stays
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<PeerLink> link_;
   CallQueue calls_, applying_;
@@ -311,7 +315,8 @@ Result<void> NodeImpl::open() {
   const Places& places = options_.places;
   Result<net::PeerKey> key = net::PeerKey::load(places.key());
   if (!key.ok()) return key.error();
-  const RosterMember* self = own_.roster.find(own_.number);
+  const Roster known = roster();
+  const RosterMember* self = known.find(number_);
   if (self != nullptr && self->key != key->public_key())
     return Error(ErrorCode::kCorrupt, places.key().string() + " is not the key of this member");
   key_ = std::move(*key);
@@ -328,7 +333,7 @@ Result<void> NodeImpl::open() {
 
 Result<void> NodeImpl::open_link() {
   PeerLink::Options options;
-  options.own = own_.number;
+  options.own = number_;
   options.address = state_.consensus_address;
   options.scratch = options_.places.own() / "copies";
   PeerLink::Events events;
@@ -344,7 +349,7 @@ Result<void> NodeImpl::open_link() {
   };
   events.facts = [this](MemberId, const PeerFacts&) { changes_.notify_all(); };
   events.make_copy = [this](const env::Path& folder) -> Result<store::AgreedState> {
-    const std::lock_guard copying(copy_mutex_);
+    const Lock copying(copy_mutex_);
     if (!store_ || stopping_) return Error(ErrorCode::kUnavailable, "there is no database to copy");
     return store_->copy(folder);
   };
@@ -353,7 +358,7 @@ Result<void> NodeImpl::open_link() {
   Result<std::unique_ptr<PeerLink>> link = PeerLink::open(options, std::move(*key), std::move(events));
   if (!link.ok()) return link.error();
   link_ = std::move(*link);
-  link_->set_peers(addresses(own_.roster));
+  link_->set_peers(addresses(roster()));
   return {};
 }
 
@@ -435,12 +440,13 @@ Result<void> NodeImpl::begin_journal(const store::AgreedPlace& place) {
 Result<void> NodeImpl::fetch_from_anybody() {
   kLog.info("this member has no database of the cluster yet and fetches a copy");
   for (int round = 0;; ++round) {
-    for (const auto& [number, observes] : own_.roster.others(own_.number)) {
+    const auto others = roster().others(number_);
+    for (const auto& [number, observes] : others) {
       const Result<void> done = fetch_from(number);
       if (done.ok()) return {};
       if (round % 20 == 0) kLog.info("no copy from member {}: {}", number, done.error().text());
     }
-    if (own_.roster.others(own_.number).empty())
+    if (others.empty())
       return Error(ErrorCode::kCorrupt, "the database of this cluster is gone, and no other member has one");
     std::this_thread::sleep_for(kRetryPause);
   }
@@ -454,7 +460,7 @@ Result<void> NodeImpl::fetch_from(MemberId from) {
   if (!copy.ok()) return copy.error();
   const Result<Roster> roster = decode_roster(copy->members);
   if (!roster.ok()) return roster.error();
-  if (roster->find(own_.number) == nullptr)
+  if (roster->find(number_) == nullptr)
     return Error(ErrorCode::kUnavailable, "the copy does not know this member yet");
   kLog.info("copy fetched from member {} at entry {} of term {}", from, copy->place.index, copy->place.term);
   return env::write_file_atomic(places.fetched() / kComplete, "", 0600);
@@ -477,16 +483,16 @@ Result<void> NodeImpl::open_member() {
   if (!journal_) return {};
   const store::AgreedState agreed = store_->agreed();
   const Roster now = roster();
-  if (now.find(own_.number) == nullptr) {
+  if (now.find(number_) == nullptr) {
     trouble("it was removed from the cluster");
     return {};
   }
   MemberOptions options;
-  options.core.id = own_.number;
+  options.core.id = number_;
   options.core.seed = env::random_id();
-  options.core.rank = static_cast<uint32_t>(own_.number % 7);
+  options.core.rank = static_cast<uint32_t>(number_ % 7);
   options.core.late_ticks = 50;
-  options.observer = now.find(own_.number)->observer;
+  options.observer = now.find(number_)->observer;
   options.tick = kTick * options_.pace;
   options.lease = kLease * options_.pace;
   options.nonce = env::random_id();
@@ -498,7 +504,7 @@ Result<void> NodeImpl::open_member() {
                                        },
                                        [this](const Error& why) { must_end(why); }});
   Result<std::unique_ptr<Member>> member =
-      Member::open(options, journal_->contents(), {agreed.place.index, agreed.conf}, now.others(own_.number),
+      Member::open(options, journal_->contents(), {agreed.place.index, agreed.conf}, now.others(number_),
                    {&env::boot_clock(), journal_thread_.get(), this, link_.get(), this});
   if (!member.ok()) {
     journal_thread_.reset();
@@ -516,7 +522,7 @@ NodeImpl::~NodeImpl() {
   if (chore_thread_.joinable()) chore_thread_.join();
   if (apply_thread_.joinable()) apply_thread_.join();
   {
-    const std::lock_guard copying(copy_mutex_);
+    const Lock copying(copy_mutex_);
     store_.reset();  // its writer asks the cluster thread to the end
   }
   calls_.stop();
@@ -563,7 +569,7 @@ void NodeImpl::look() {
   const bool active = view.active && member_->may_read();
   bool changed = false;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     changed = active != shown_.active || view.leader != shown_.member.leader ||
               view.term != shown_.member.term || view.abstains != shown_.member.abstains;
     shown_.member = view;
@@ -575,7 +581,7 @@ void NodeImpl::look() {
         shown_.progress[one.number] = progress;
     }
   }
-  if (copy_installed_ && !told_ && view.leader != 0 && view.leader != own_.number) {
+  if (copy_installed_ && !told_ && view.leader != 0 && view.leader != number_) {
     told_ = true;
     member_->tell_copied(view.leader, true);
   }
@@ -590,7 +596,7 @@ void NodeImpl::look() {
 void NodeImpl::show() {
   PeerFacts facts;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     facts = {api_.api_url,     api_.static_url, api_.fingerprint,
              options_.version, shown_.active,   shown_.member.term};
   }
@@ -680,14 +686,14 @@ void NodeImpl::must_end(const Error& why) {
 // ------------------------------------------------------------------------------------------------- members
 
 Roster NodeImpl::roster() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return own_.roster;
 }
 
 void NodeImpl::take_roster(const Roster& roster) {
   OwnMembers own;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     own_.roster = roster;
     own = own_;
   }
@@ -701,12 +707,12 @@ void NodeImpl::take_roster(const Roster& roster) {
 }
 
 void NodeImpl::trouble(const std::string& why) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   trouble_ = why;
 }
 
 NodeImpl::Shown NodeImpl::shown() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return shown_;
 }
 
@@ -782,7 +788,7 @@ void NodeImpl::trim() {
 
 void NodeImpl::set_api(const ApiPlace& place) {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     api_ = place;
   }
   show();
@@ -796,7 +802,7 @@ NodeView NodeImpl::node_view(const RosterMember& member, const Shown& shown,
   out.api_url = member.api_url;
   out.observer = member.observer;
   out.voter = member.voter;
-  const bool own = member.number == own_.number;
+  const bool own = member.number == number_;
   const auto said = facts.find(member.number);
   if (said != facts.end() && !said->second.api_url.empty()) out.api_url = said->second.api_url;
   if (said != facts.end()) out.version = said->second.version;
@@ -821,7 +827,7 @@ NodeView NodeImpl::node_view(const RosterMember& member, const Shown& shown,
 
 ClusterView NodeImpl::view() const {
   const std::map<MemberId, PeerFacts> facts = link_->facts();
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   ClusterView out;
   out.enrolled = true;
   out.own_id = state_.consensus_id;
@@ -870,7 +876,7 @@ Result<HaState> NodeImpl::introduction() {
   out.token = env::random_uuid() + env::random_uuid();
   out.consensus_enabled = true;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     out.root = api_.certificate;
     out.consensus_join = api_.api_url;
   }
@@ -883,7 +889,7 @@ Result<HaState> NodeImpl::introduction() {
 env::Task<Result<HaState>> NodeImpl::enroll(HaState wanted) {
   bool removed = false;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     removed = !trouble_.empty();
   }
   if (!removed)
@@ -931,7 +937,7 @@ Result<NodeView> NodeImpl::removal(const std::string& id) {
   const Roster now = roster();
   const RosterMember* member = now.find_id(id);
   if (member == nullptr) return Error(ErrorCode::kNotFound, id + " is no member of this cluster");
-  if (member->number == own_.number)
+  if (member->number == number_)
     return Error(ErrorCode::kConflict, id + " is not passive: only passive members can be removed");
   NodeView gone;
   for (const NodeView& node : view().nodes) {
@@ -949,7 +955,7 @@ std::optional<MemberId> NodeImpl::successor(std::string_view id) const {
   uint64_t most = 0;
   for (const RosterMember& member : roster().members) {
     const auto progress = now.progress.find(member.number);
-    const bool fits = member.number != own_.number && member.voter && !member.observer &&
+    const bool fits = member.number != number_ && member.voter && !member.observer &&
                       progress != now.progress.end() && progress->second.active &&
                       (id.empty() || member.id == id);
     if (!fits || (best && progress->second.matched <= most)) continue;
@@ -979,8 +985,7 @@ Result<void> NodeImpl::leadership_to(const std::string& id, env::Duration patien
   const auto deadline = std::chrono::steady_clock::now() + patience;
   while (std::chrono::steady_clock::now() < deadline) {
     const Shown now = shown();
-    if (now.member.role != Role::kLeader && now.member.leader != 0 && now.member.leader != own_.number)
-      return {};
+    if (now.member.role != Role::kLeader && now.member.leader != 0 && now.member.leader != number_) return {};
     std::this_thread::sleep_for(kTick);
   }
   return Error(ErrorCode::kTimeout, "nobody took the lead");
@@ -997,7 +1002,7 @@ env::Task<Result<bool>> NodeImpl::fail_over_safe(env::Duration patience) {
     const Shown now = shown();
     for (const RosterMember& member : roster().members) {
       const auto progress = now.progress.find(member.number);
-      const bool safe = member.number != own_.number && member.voter && !member.observer &&
+      const bool safe = member.number != number_ && member.voter && !member.observer &&
                         progress != now.progress.end() && progress->second.active &&
                         progress->second.matched >= now.member.commit;
       if (safe) co_return true;

@@ -10,6 +10,7 @@
 #include <future>
 #include <set>
 
+#include "base/mutex.h"
 #include "cluster/internal/log.h"
 #include "env/disk.h"
 #include "env/random.h"
@@ -107,11 +108,11 @@ json::object place_json(const store::AgreedState& state, uint64_t size) {
 struct OutgoingLine {
   MemberId to = 0;
   LineKind kind = LineKind::kSmall;
-  std::mutex mutex;  // guards what follows
-  std::string address, key;
-  bool retired = false;  // another member has the address now
-  std::deque<std::string> queue;
-  uint64_t bytes = 0;
+  Mutex mutex;  // guards what follows
+  std::string address GUARDED_BY(mutex), key GUARDED_BY(mutex);
+  bool retired GUARDED_BY(mutex) = false;  // another member has the address now
+  std::deque<std::string> queue GUARDED_BY(mutex);
+  uint64_t bytes GUARDED_BY(mutex) = 0;
   env::Signal filled;
 };
 
@@ -131,7 +132,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
   void stop() {
     if (stopping_.exchange(true)) return;
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       for (const auto& stream : outgoing_) stream->abort();
     }
     listener_.reset();
@@ -142,7 +143,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
   void send(MemberId to, bool bulk, std::string frame) {
     std::shared_ptr<OutgoingLine> line;
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       const auto found = lines_.find({to, bulk ? LineKind::kBulk : LineKind::kSmall});
       if (found == lines_.end()) return;
       line = found->second;
@@ -151,7 +152,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
   }
 
   void set_peers(const std::vector<PeerAddress>& peers) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     members_.clear();
     for (const PeerAddress& peer : peers) {
       if (peer.number == options_.own) continue;
@@ -165,7 +166,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
   void set_facts(const PeerFacts& facts) {
     std::vector<std::shared_ptr<OutgoingLine>> lines;
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       if (own_facts_ == facts) return;
       own_facts_ = facts;
       for (const auto& [key, line] : lines_) {
@@ -176,7 +177,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
   }
 
   std::map<MemberId, PeerFacts> facts() const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return facts_;
   }
   uint16_t port() const { return listener_ ? listener_->port() : 0; }
@@ -199,7 +200,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
 
   void put(OutgoingLine& line, char kind, const std::string& text) {
     {
-      const std::lock_guard lock(line.mutex);
+      const Lock lock(line.mutex);
       if (line.bytes + text.size() > options_.queue_bytes && !line.queue.empty()) return;  // lost
       line.bytes += text.size() + 1;
       line.queue.push_back(kind + text);
@@ -207,23 +208,21 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
     line.filled.notify_all();
   }
 
-  /// `mutex_` is held.
-  void retire_others_at(const PeerAddress& peer) {
+  void retire_others_at(const PeerAddress& peer) REQUIRES(mutex_) {
     for (const auto& [key, line] : lines_) {
-      const std::lock_guard lock(line->mutex);
+      const Lock lock(line->mutex);
       if (key.first != peer.number && line->address == peer.address) line->retired = true;
     }
   }
 
-  /// `mutex_` is held.
-  void set_line(const PeerAddress& peer, LineKind kind) {
+  void set_line(const PeerAddress& peer, LineKind kind) REQUIRES(mutex_) {
     std::shared_ptr<OutgoingLine>& line = lines_[{peer.number, kind}];
     const bool fresh = line == nullptr;
     if (fresh) line = std::make_shared<OutgoingLine>();
     line->to = peer.number;
     line->kind = kind;
     {
-      const std::lock_guard lock(line->mutex);
+      const Lock lock(line->mutex);
       line->address = peer.address;
       line->key = peer.key;
     }
@@ -233,7 +232,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
   env::Task<Result<KeyedStreamPtr>> connect(OutgoingLine& line, std::string kind) {
     std::string address, key;
     {
-      const std::lock_guard lock(line.mutex);
+      const Lock lock(line.mutex);
       address = line.address;
       key = line.key;
     }
@@ -243,7 +242,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
       co_return Error(ErrorCode::kForbidden, fmt::format("{} shows another key than the member's", address));
     std::string hello;
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       hello = facts_json(own_facts_, kind);
       if (stopping_) co_return Error(ErrorCode::kCancelled, "stopping");
       outgoing_.insert(*stream);
@@ -255,7 +254,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
   }
 
   void forget(const KeyedStreamPtr& stream) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     outgoing_.erase(stream);
   }
 
@@ -275,12 +274,12 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
   }
 
   static bool is_retired(OutgoingLine& line) {
-    const std::lock_guard lock(line.mutex);
+    const Lock lock(line.mutex);
     return line.retired;
   }
 
   static void clear(OutgoingLine& line) {
-    const std::lock_guard lock(line.mutex);
+    const Lock lock(line.mutex);
     line.queue.clear();
     line.bytes = 0;
   }
@@ -290,7 +289,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
       const uint64_t seen = line.filled.version();
       std::string frame;
       {
-        const std::lock_guard lock(line.mutex);
+        const Lock lock(line.mutex);
         if (!line.queue.empty()) {
           frame = std::move(line.queue.front());
           line.queue.pop_front();
@@ -307,13 +306,13 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
   }
 
   MemberId number_of(const std::string& key) const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const auto found = numbers_.find(key);
     return found == numbers_.end() ? 0 : found->second;
   }
 
   bool is_member(MemberId number) const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return members_.contains(number);
   }
 
@@ -338,7 +337,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
 
   void note(MemberId from, const PeerFacts& facts) {
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       facts_[from] = facts;
     }
     events_.facts(from, facts);
@@ -346,7 +345,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
   void note_gone(MemberId from) {
     PeerFacts known;
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       known = facts_[from];
     }
     known.active = false;
@@ -415,7 +414,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
   env::Task<Result<FetchedCopy>> fetch(MemberId from, env::Path directory) {
     std::shared_ptr<OutgoingLine> line;
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       const auto found = lines_.find({from, LineKind::kBulk});
       if (found != lines_.end()) line = found->second;
     }
@@ -466,13 +465,14 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
   const Options options_;
   const net::PeerKey key_;
   const Events events_;
-  mutable std::mutex mutex_;  // guards what follows
-  std::map<LineKey, std::shared_ptr<OutgoingLine>> lines_;
-  std::map<std::string, MemberId> numbers_;  // by key, of those who were members since the start too
-  std::set<MemberId> members_;
-  std::map<MemberId, PeerFacts> facts_;
-  PeerFacts own_facts_;
-  std::set<KeyedStreamPtr> outgoing_;
+  mutable Mutex mutex_;  // guards what follows
+  std::map<LineKey, std::shared_ptr<OutgoingLine>> lines_ GUARDED_BY(mutex_);
+  /// By key, of those who were members since the start too.
+  std::map<std::string, MemberId> numbers_ GUARDED_BY(mutex_);
+  std::set<MemberId> members_ GUARDED_BY(mutex_);
+  std::map<MemberId, PeerFacts> facts_ GUARDED_BY(mutex_);
+  PeerFacts own_facts_ GUARDED_BY(mutex_);
+  std::set<KeyedStreamPtr> outgoing_ GUARDED_BY(mutex_);
 
   std::atomic<bool> stopping_{false};
   std::atomic<bool> copying_{false};

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <mutex>
 #include <optional>
 
+#include "base/mutex.h"
 #include "content/internal/file_body.h"
 #include "content/internal/log.h"
 
@@ -53,7 +53,7 @@ class FileJobLogs final : public JobLogs {
   Result<void> append(std::string_view job, std::string_view text) override {
     if (!is_job_key(job)) return Error(ErrorCode::kInvalid, fmt::format("{} is not the id of a job", job));
     const env::Path path = path_of(job);
-    std::lock_guard lock(lock_of(job));
+    Lock lock(lock_of(job));
     if (Result<void> made = env::make_directories(path.parent_path(), 0750); !made) return made;
     Result<void> appended = env::append_to_file(path, text, max_bytes_);
     if (appended || appended.error().code != ErrorCode::kTooLarge) return appended;
@@ -62,7 +62,7 @@ class FileJobLogs final : public JobLogs {
 
   void remove(std::string_view job) override {
     if (!is_job_key(job)) return;
-    std::lock_guard lock(lock_of(job));
+    Lock lock(lock_of(job));
     std::error_code problem;
     fs::remove(path_of(job), problem);
     if (problem) kLog.warn("job log not removed job={} reason={}", job, problem.message());
@@ -92,13 +92,11 @@ class FileJobLogs final : public JobLogs {
   env::Path path_of(std::string_view job) const {
     return directory_ / std::string(job.substr(0, 2)) / std::string(job);
   }
-  std::mutex& lock_of(std::string_view job) {
-    return locks_[std::hash<std::string_view>{}(job) % locks_.size()];
-  }
+  Mutex& lock_of(std::string_view job) { return locks_[std::hash<std::string_view>{}(job) % locks_.size()]; }
 
   const env::Path directory_;
   const uint64_t max_bytes_;
-  std::array<std::mutex, 16> locks_;  // writers of one job take turns
+  std::array<Mutex, 16> locks_;  // writers of one job take turns
 };
 
 }  // namespace

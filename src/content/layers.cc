@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
-#include <mutex>
 
+#include "base/mutex.h"
 #include "content/content.h"
 #include "content/internal/builtin.h"
 #include "content/internal/documents.h"
@@ -50,7 +50,7 @@ class StoreLayers final : public Layers {
   std::vector<Component> components() const override;
   std::optional<std::string> read_only_layer(std::string_view type, std::string_view key) const override;
   void on_change(Listener listener) override {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     listeners_.push_back(std::move(listener));
   }
 
@@ -67,12 +67,12 @@ class StoreLayers final : public Layers {
   };
 
   std::shared_ptr<const State> state() const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return state_;
   }
   void publish(Stack stack, Effective effective) {
     auto next = std::make_shared<State>(State{std::move(stack), std::move(effective.warnings)});
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     state_ = std::move(next);
   }
   void tell(std::string_view action, std::string_view name, std::string_view principal) const;
@@ -100,14 +100,14 @@ class StoreLayers final : public Layers {
   const std::vector<std::string> features_;
   const Layer backing_;
   Sealer sealer_;
-  std::mutex changing_;  // held while a change of the stack is checked and committed
-  mutable std::mutex mutex_;
-  std::shared_ptr<const State> state_ = std::make_shared<State>();
-  std::vector<Listener> listeners_;
+  Mutex changing_;  // held while a change of the stack is checked and committed
+  mutable Mutex mutex_;
+  std::shared_ptr<const State> state_ GUARDED_BY(mutex_) = std::make_shared<State>();
+  std::vector<Listener> listeners_ GUARDED_BY(mutex_);
 };
 
 void StoreLayers::tell(std::string_view action, std::string_view name, std::string_view principal) const {
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   const auto listeners = listeners_;
   lock.unlock();
   for (const auto& listener : listeners) listener(action, name, principal);
@@ -153,7 +153,7 @@ void StoreLayers::add_stored_packs(Stack& stack, const store::Snapshot& snapshot
 }
 
 Result<void> StoreLayers::start() {
-  const std::lock_guard lock(changing_);
+  const Lock lock(changing_);
   if (auto made = make_first_objects(store_); !made) return made;
   auto stack = builtin_stack();
   if (!stack) return stack.error();
@@ -241,7 +241,7 @@ Result<std::string> StoreLayers::load(std::string_view content_json, bool replac
   if (!document->is_object()) {
     return shaped(Error(ErrorCode::kBadRequest, "content: expected an object"), replace, expected_name);
   }
-  const std::unique_lock lock(changing_);
+  const Lock lock(changing_);
   if (replace) {
     auto free = check_provider_layer(*state(), "PUT", expected_name);
     if (!free) return free.error();
@@ -266,7 +266,7 @@ Result<void> StoreLayers::load_provider(std::string_view document_json, bool rep
                                         std::string_view principal, Along along) {
   auto document = model::parse_json(document_json);
   if (!document) return document.error();
-  const std::unique_lock lock(changing_);
+  const Lock lock(changing_);
   auto meta = read_meta(document->get_object());
   if (!meta) return meta.error();
   const std::string name(std::string_view((*meta)["Name"].get_string()));
@@ -328,7 +328,7 @@ Result<std::string> StoreLayers::load_layer(json::object document, Loading loadi
 }
 
 Result<void> StoreLayers::remove(std::string_view name, std::string_view principal) {
-  const std::unique_lock lock(changing_);
+  const Lock lock(changing_);
   const auto current = state();
   const Layer* layer = current->stack.find(name);
   if (name == kBackingStore || (layer != nullptr && !layer->uploaded)) {
@@ -340,7 +340,7 @@ Result<void> StoreLayers::remove(std::string_view name, std::string_view princip
 }
 
 Result<void> StoreLayers::remove_provider(std::string_view name, std::string_view principal, Along along) {
-  const std::unique_lock lock(changing_);
+  const Lock lock(changing_);
   const auto current = state();
   if (const Layer* layer = current->stack.find(name))
     return remove_layer(*layer, principal, std::move(along));
@@ -386,7 +386,7 @@ Result<void> StoreLayers::remove_layer(const Layer& layer, std::string_view prin
 }
 
 Result<void> StoreLayers::seal_clear_values() {
-  const std::unique_lock lock(changing_);
+  const Lock lock(changing_);
   Result<void> outcome;
   const auto snapshot = store_.snapshot();
   const auto before = state();

@@ -4,8 +4,8 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <map>
-#include <mutex>
 
+#include "base/mutex.h"
 #include "content/content.h"
 #include "content/internal/log.h"
 #include "content/internal/preference_table.h"
@@ -57,7 +57,7 @@ class StorePreferences final : public Preferences {
   StorePreferences(store::Store& store, env::Runtime& runtime)
       : store_(store), feed_(store::attach_feed(store, "preferences", of_this_server())) {
     make_secrets();
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     read_all();
     follower_ =
         store::Follower(store, runtime,
@@ -66,13 +66,13 @@ class StorePreferences final : public Preferences {
   }
 
   std::vector<std::pair<std::string, std::string>> all() const override {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     refresh();
     return {values_.begin(), values_.end()};
   }
 
   std::string get(std::string_view name) const override {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     refresh();
     const auto found = values_.find(name);
     return found == values_.end() ? std::string() : found->second;
@@ -82,20 +82,20 @@ class StorePreferences final : public Preferences {
                          std::string principal) override;
 
   void set_gate(Gate gate) override {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     gate_ = std::move(gate);
   }
 
   void on_change(std::function<void(std::string_view, std::string_view)> listener) override {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     listeners_.push_back(std::move(listener));
   }
 
  private:
   void make_secrets();
   void tell_secrets_changed(const std::vector<std::string>& names) const;
-  void read_all() const;
-  void refresh() const;
+  void read_all() const REQUIRES(mutex_);
+  void refresh() const REQUIRES(mutex_);
   void tell(std::string_view name, std::string_view value) const;
   void tell_changes(const store::Commit& commit) const;
   void tell_all() const;
@@ -105,11 +105,11 @@ class StorePreferences final : public Preferences {
 
   store::Store& store_;
   const std::shared_ptr<store::CommitFeed> feed_;
-  mutable std::mutex mutex_;
-  mutable Values values_;  // as of what was taken from the feed
-  mutable bool all_stale_ = true;
-  Gate gate_;
-  std::vector<std::function<void(std::string_view, std::string_view)>> listeners_;
+  mutable Mutex mutex_;
+  mutable Values values_ GUARDED_BY(mutex_);  // as of what was taken from the feed
+  mutable bool all_stale_ GUARDED_BY(mutex_) = true;
+  Gate gate_ GUARDED_BY(mutex_);
+  std::vector<std::function<void(std::string_view, std::string_view)>> listeners_ GUARDED_BY(mutex_);
   store::Follower follower_;  // ends before what it uses
 };
 
@@ -128,7 +128,6 @@ void StorePreferences::make_secrets() {
   }
 }
 
-/// Under mutex_, as is refresh().
 void StorePreferences::read_all() const {
   const auto snapshot = store_.snapshot();
   for (const PreferenceRule& rule : preference_table()) {
@@ -147,7 +146,7 @@ void StorePreferences::refresh() const {
 }
 
 void StorePreferences::tell(std::string_view name, std::string_view value) const {
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   const auto listeners = listeners_;
   lock.unlock();
   for (const auto& listener : listeners) listener(name, value);
@@ -170,7 +169,7 @@ Result<Values> StorePreferences::checked(
     const std::vector<std::pair<std::string, std::string>>& wanted) const {
   Values values;
   std::vector<std::string> problems;
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   const Gate gate = gate_;
   lock.unlock();
   const auto snapshot = store_.snapshot();

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
-#include <mutex>
 #include <set>
 
+#include "base/mutex.h"
 #include "content/internal/busy_names.h"
 #include "content/internal/log.h"
 #include "content/internal/plugin_runner.h"
@@ -90,9 +90,9 @@ class StoreProviders final : public Providers {
   BusyNames busy_{*dirty_};  // one change of a provider at a time
   std::atomic<uint64_t> token_epoch_{0};
   std::atomic<bool> started_{false};
-  mutable std::mutex mutex_;  // guards everything below
-  ProviderMap entries_;
-  std::map<std::string, RunnerPtr, std::less<>> runners_;
+  mutable Mutex mutex_;  // guards everything below
+  ProviderMap entries_ GUARDED_BY(mutex_);
+  std::map<std::string, RunnerPtr, std::less<>> runners_ GUARDED_BY(mutex_);
 };
 
 Result<void> StoreProviders::start(ProviderServices services, ProviderOptions options) {
@@ -130,7 +130,7 @@ void StoreProviders::load_entries() {
     entry->sha256 = snapshot->secret(kProgramSums, key).value_or("");
     std::error_code ignored;
     entry->has_program = std::filesystem::is_regular_file(files_->program(key), ignored);
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     entries_[std::string(key)] = std::move(entry);
     return true;
   });
@@ -183,7 +183,7 @@ Task<void> StoreProviders::reconcile() {
 
 /// The runner of a plugin, made when there is none. Absent while an earlier one is still ending.
 StoreProviders::RunnerPtr StoreProviders::runner_of(const std::string& plugin) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   RunnerPtr& place = runners_[plugin];
   if (place && place->ending()) return nullptr;
   if (place) return place;
@@ -191,7 +191,7 @@ StoreProviders::RunnerPtr StoreProviders::runner_of(const std::string& plugin) {
   host_.tasks.spawn("plugin " + plugin, [this, runner = place]() -> Task<void> {
     co_await runner->run();
     {
-      std::lock_guard forget(mutex_);
+      Lock forget(mutex_);
       runners_.erase(runner->plugin());
     }
     dirty_->notify_all();
@@ -200,7 +200,7 @@ StoreProviders::RunnerPtr StoreProviders::runner_of(const std::string& plugin) {
 }
 
 std::vector<StoreProviders::RunnerPtr> StoreProviders::runners() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   std::vector<RunnerPtr> out;
   out.reserve(runners_.size());
   for (const auto& [plugin, runner] : runners_) out.push_back(runner);
@@ -208,7 +208,7 @@ std::vector<StoreProviders::RunnerPtr> StoreProviders::runners() const {
 }
 
 ProviderMap StoreProviders::entries() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return entries_;
 }
 
@@ -274,7 +274,7 @@ Task<Result<void>> StoreProviders::accept(Intake& intake, bool replace_writable,
   entry->definition = std::move(intake.definition);
   entry->sha256 = intake.program.sha256;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     entries_[entry->definition.name] = entry;
   }
   declare_collections();
@@ -327,7 +327,7 @@ Task<Result<void>> StoreProviders::remove(std::string name, std::string principa
   });
   if (!done) co_return about_provider(done.error(), "DELETE", name);
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     entries_.erase(name);
   }
   declare_collections();
@@ -368,7 +368,7 @@ std::vector<OfferedAction> StoreProviders::actions(std::string_view model, std::
 Task<Result<std::string>> StoreProviders::run_action(std::string plugin, std::string action_json) {
   RunnerPtr runner;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     const auto found = runners_.find(plugin);
     if (found != runners_.end()) runner = found->second;
   }

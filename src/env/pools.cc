@@ -12,6 +12,7 @@
 #include <boost/system/system_error.hpp>
 #include <cstdlib>
 
+#include "base/mutex.h"
 #include "env/internal/log.h"
 #include "env/internal/pool_stop.h"
 #include "env/internal/work_by_hand.h"
@@ -76,9 +77,9 @@ Pools& pools() {
 WorkerPool& pool_of(Pool pool) { return *pools().all[static_cast<size_t>(pool)]; }
 
 struct LastResort {
-  std::mutex mutex;
-  Duration patience = std::chrono::seconds(5);
-  std::function<void(std::string_view)> action = [](std::string_view what) {
+  Mutex mutex;
+  Duration patience GUARDED_BY(mutex) = std::chrono::seconds(5);
+  std::function<void(std::string_view)> action GUARDED_BY(mutex) = [](std::string_view what) {
     kRuntimeLog.error("work does not end, the process ends without it pool={}", what);
     std::_Exit(EXIT_FAILURE);
   };
@@ -192,7 +193,7 @@ std::vector<WorkerPool::Statistics> pool_statistics() {
 
 void set_last_resort(Duration patience, std::function<void(std::string_view)> action) {
   LastResort& resort = last_resort();
-  std::lock_guard lock(resort.mutex);
+  Lock lock(resort.mutex);
   resort.patience = patience;
   resort.action = std::move(action);
 }
@@ -201,7 +202,7 @@ namespace internal {
 
 void stop_pool_work_of(const void* owner) {
   LastResort& resort = last_resort();
-  std::unique_lock lock(resort.mutex);
+  Lock lock(resort.mutex);
   const Duration patience = resort.patience;
   const auto action = resort.action;
   lock.unlock();

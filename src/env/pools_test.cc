@@ -4,6 +4,7 @@
 
 #include <future>
 
+#include "base/mutex.h"
 #include "env/launch.h"
 #include "env/waiting_testing.h"
 
@@ -97,7 +98,7 @@ TEST(Pools, NeverRefuseWorkOfTheServerItself) {
 
 TEST(Pools, NeverRefuseAPartOfAdmittedWorkButLetItTakeTurns) {
   Runtime runtime(1);
-  std::mutex mutex;
+  Mutex mutex;  // guards order
   std::string order;
   std::vector<std::future<void>> all;
   const auto part_of = [&](char name) {
@@ -105,7 +106,7 @@ TEST(Pools, NeverRefuseAPartOfAdmittedWorkButLetItTakeTurns) {
       Caller caller;
       caller.name = std::string(1, name);
       co_await run_admitted(Pool::kLong, std::move(caller), [&, name] {
-        const std::lock_guard lock(mutex);
+        const Lock lock(mutex);
         order += name;
       });
     }));

@@ -18,6 +18,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "base/mutex.h"
 #include "env/internal/descriptor.h"
 #include "env/internal/exec.h"
 #include "env/process_family.h"
@@ -206,7 +207,7 @@ Task<Result<std::string>> Process::read(Output which) {
 Task<Result<ProcessEnd>> Process::wait(Duration patience) {
   using asio::experimental::awaitable_operators::operator||;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (end_) co_return *end_;
   }
   const auto executor = co_await asio::this_coro::executor;
@@ -229,7 +230,7 @@ Task<Result<ProcessEnd>> Process::wait(Duration patience) {
 }
 
 ProcessEnd Process::reap() {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (end_) return *end_;
   ::kill(-id_, SIGKILL);  // while the leader is not reaped its number stands for this group only
   siginfo_t ended{};
@@ -244,7 +245,7 @@ ProcessEnd Process::reap() {
 }
 
 void Process::kill() {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (!end_) ::kill(-id_, SIGKILL);
 }
 

@@ -4,11 +4,11 @@
 #include <array>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "env/file.h"
 #include "env/runtime.h"
@@ -73,8 +73,8 @@ class Process {
   const int descriptor_;  // becomes readable when the process ends
   std::array<int, 2> pipes_;
   std::array<std::optional<asio::posix::stream_descriptor>, 2> readers_;
-  std::mutex mutex_;  // guards end_: a number that was given back must not be killed
-  std::optional<ProcessEnd> end_;
+  Mutex mutex_;  // guards end_: a number that was given back must not be killed
+  std::optional<ProcessEnd> end_ GUARDED_BY(mutex_);
 };
 
 /// What a program that ran to its end said.

@@ -13,6 +13,7 @@
 #include <sstream>
 #include <thread>
 
+#include "base/mutex.h"
 #include "env/file.h"
 #include "env/internal/log.h"
 #include "env/random.h"
@@ -117,7 +118,7 @@ std::vector<ProcessFamilies::Seen> ProcessFamilies::members(pid_t leader) {
   const std::string& mark = marks_[leader];
   std::vector<Seen> rest = look_at_all(), found;
   std::set<pid_t> known{leader};
-  const auto belongs = [&](const Seen& process) {
+  const auto belongs = [&](const Seen& process) REQUIRES(mutex_) {
     return known.contains(process.parent) || process.session == leader || is_stray(process, mark);
   };
   std::erase_if(rest, [leader](const Seen& process) { return process.id == leader; });
@@ -133,7 +134,7 @@ std::vector<ProcessFamilies::Seen> ProcessFamilies::members(pid_t leader) {
 /// One look; whether there was somebody. Who is stopped starts nothing more: nobody is killed before a look
 /// found none but stopped ones.
 bool ProcessFamilies::kill_members(pid_t leader, std::set<Name>& stopped) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   std::vector<Seen> found = members(leader);
   for (const Seen& process : found) {
     if (process.ended && process.parent == self_) collect_child(process.id);
@@ -161,7 +162,7 @@ void ProcessFamilies::end(pid_t leader) {
 }
 
 pid_t ProcessFamilies::fork_leader(std::string mark, const std::function<void()>& child) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const pid_t id = ::fork();
   if (id == 0) child();
   if (id > 0) marks_.emplace(id, std::move(mark));
@@ -169,7 +170,7 @@ pid_t ProcessFamilies::fork_leader(std::string mark, const std::function<void()>
 }
 
 int ProcessFamilies::collect_leader(pid_t leader) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   int status = 0;
   while (::waitpid(leader, &status, 0) < 0 && errno == EINTR) {
   }
@@ -178,7 +179,7 @@ int ProcessFamilies::collect_leader(pid_t leader) {
 }
 
 void ProcessFamilies::collect() {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   for (const Seen& process : look_at_all()) {
     if (process.ended && is_adopted(process)) collect_child(process.id);
   }

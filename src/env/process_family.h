@@ -6,12 +6,13 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "base/mutex.h"
 
 namespace mullion::env {
 
@@ -54,15 +55,15 @@ class ProcessFamilies {
   static std::optional<Seen> look(pid_t id);
   static std::vector<Seen> look_at_all();
   static void signal(const Seen& process, int number);
-  bool is_adopted(const Seen& process) const;
-  bool is_stray(const Seen& process, const std::string& mark) const;
-  std::vector<Seen> members(pid_t leader);
+  bool is_adopted(const Seen& process) const REQUIRES(mutex_);
+  bool is_stray(const Seen& process, const std::string& mark) const REQUIRES(mutex_);
+  std::vector<Seen> members(pid_t leader) REQUIRES(mutex_);
   bool kill_members(pid_t leader, std::set<Name>& stopped);
 
   const pid_t self_, session_;
-  std::mutex mutex_;  // guards everything below; held while a leader is forked, so that it is never a stray
-  std::map<pid_t, std::string> marks_;  // of the leaders
-  std::set<Name> bystanders_;
+  Mutex mutex_;  // guards everything below; held while a leader is forked, so that it is never a stray
+  std::map<pid_t, std::string> marks_ GUARDED_BY(mutex_);  // of the leaders
+  std::set<Name> bystanders_ GUARDED_BY(mutex_);
 };
 
 }  // namespace mullion::env

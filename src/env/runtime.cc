@@ -12,11 +12,10 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
-#include <condition_variable>
 #include <list>
-#include <mutex>
 #include <optional>
 
+#include "base/mutex.h"
 #include "env/internal/log.h"
 #include "env/internal/pool_stop.h"
 #include "env/internal/work_by_hand.h"
@@ -99,16 +98,16 @@ struct TaskGroup::State {
 
   asio::any_io_executor executor;
   std::string name;
-  mutable std::mutex mutex;
-  std::condition_variable emptied;
+  mutable Mutex mutex;
+  ConditionVariable emptied;
   Signal emptied_signal;
-  std::list<std::shared_ptr<Entry>> entries;
-  bool stopping = false;
+  std::list<std::shared_ptr<Entry>> entries GUARDED_BY(mutex);
+  bool stopping GUARDED_BY(mutex) = false;
 
   void finish(const std::shared_ptr<Entry>& entry, const std::exception_ptr& failure) {
     if (failure) log_failure(*entry, failure);
     {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       entries.erase(entry->place);
       if (entries.empty()) emptied.notify_all();
     }
@@ -130,7 +129,7 @@ struct TaskGroup::State {
 
   /// Stops without end are bugs of tasks that ignore cancellation: say which.
   void log_stragglers() const {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     for (const std::shared_ptr<Entry>& entry : entries) {
       kRuntimeLog.warn("task does not stop group={} task={}", name, entry->name);
     }
@@ -143,7 +142,7 @@ struct TaskGroup::State {
   }
 
   void cancel_all() {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     stopping = true;
     for (const std::shared_ptr<Entry>& entry : entries) {
       asio::post(entry->strand, [entry] { entry->signal.emit(asio::cancellation_type::terminal); });
@@ -151,7 +150,7 @@ struct TaskGroup::State {
   }
 
   bool empty() const {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     return entries.empty();
   }
 };
@@ -166,7 +165,7 @@ TaskGroup::~TaskGroup() {
 void TaskGroup::spawn(std::string name, std::function<Task<void>()> task) {
   auto entry = std::make_shared<State::Entry>(std::move(name), asio::make_strand(state_->executor));
   {
-    std::lock_guard lock(state_->mutex);
+    Lock lock(state_->mutex);
     if (state_->stopping) return;
     entry->place = state_->entries.insert(state_->entries.end(), entry);
   }
@@ -183,8 +182,9 @@ void TaskGroup::stop() {
   // Cancelled again and again: a task may have been between two suspensions the last time.
   for (size_t round = 1;; ++round) {
     state_->cancel_all();
-    std::unique_lock lock(state_->mutex);
-    state_->emptied.wait_for(lock, kCancelInterval, [this] { return state_->entries.empty(); });
+    Lock lock(state_->mutex);
+    state_->emptied.wait_for(lock, kCancelInterval,
+                             [this]() REQUIRES(state_->mutex) { return state_->entries.empty(); });
     if (state_->entries.empty() || state_->runtime_stopped()) return;
     lock.unlock();
     if (round % kRoundsBeforeWarning == 0) state_->log_stragglers();
@@ -203,7 +203,7 @@ Task<void> TaskGroup::async_stop() {
 }
 
 size_t TaskGroup::running() const {
-  std::lock_guard lock(state_->mutex);
+  Lock lock(state_->mutex);
   return state_->entries.size();
 }
 
@@ -217,15 +217,17 @@ Task<bool> sleep_for(Duration duration) {
 
 struct Signal::State {
   struct Waiter {
-    explicit Waiter(const asio::any_io_executor& executor) : timer(executor) {}
-    std::mutex mutex;  // guards the timer: it is started by the waiting coroutine and ended by any thread
-    asio::steady_timer timer;
+    Waiter(const asio::any_io_executor& executor, Duration timeout) : timer(executor) {
+      timer.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(timeout));
+    }
+    Mutex mutex;  // guards the timer: it is started by the waiting coroutine and ended by any thread
+    asio::steady_timer timer GUARDED_BY(mutex);
   };
   using Waiters = std::list<std::shared_ptr<Waiter>>;
 
-  std::mutex mutex;
-  uint64_t version = 0;
-  Waiters waiters;
+  Mutex mutex;
+  uint64_t version GUARDED_BY(mutex) = 0;
+  Waiters waiters GUARDED_BY(mutex);
 };
 
 namespace {
@@ -236,7 +238,7 @@ class Registration {
  public:
   Registration(std::shared_ptr<State> state, Place place) : state_(std::move(state)), place_(place) {}
   ~Registration() {
-    std::lock_guard lock(state_->mutex);
+    Lock lock(state_->mutex);
     state_->waiters.erase(place_);
   }
   Registration(const Registration&) = delete;
@@ -253,15 +255,15 @@ Signal::Signal() : state_(std::make_shared<State>()) {}
 Signal::~Signal() = default;
 
 uint64_t Signal::version() const {
-  std::lock_guard lock(state_->mutex);
+  Lock lock(state_->mutex);
   return state_->version;
 }
 
 void Signal::notify_all() {
-  std::lock_guard lock(state_->mutex);
+  Lock lock(state_->mutex);
   ++state_->version;
   for (const std::shared_ptr<State::Waiter>& waiter : state_->waiters) {
-    std::lock_guard timer_lock(waiter->mutex);
+    Lock timer_lock(waiter->mutex);
     // In the past, not cancelled: a wait that has not begun yet must end at once, too.
     waiter->timer.expires_at(std::chrono::steady_clock::time_point::min());
   }
@@ -269,23 +271,22 @@ void Signal::notify_all() {
 
 Task<bool> Signal::wait(uint64_t seen, Duration timeout) {
   const std::shared_ptr<State> state = state_;
-  auto waiter = std::make_shared<State::Waiter>(co_await asio::this_coro::executor);
-  waiter->timer.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(timeout));
+  auto waiter = std::make_shared<State::Waiter>(co_await asio::this_coro::executor, timeout);
   State::Waiters::iterator place;
   {
-    std::lock_guard lock(state->mutex);
+    Lock lock(state->mutex);
     if (state->version != seen) co_return true;
     place = state->waiters.insert(state->waiters.end(), waiter);
   }
   Registration<State, State::Waiters::iterator> registration(state, place);
   boost::system::error_code failure;
   const auto begin = [waiter](auto handler) {
-    std::lock_guard lock(waiter->mutex);
+    Lock lock(waiter->mutex);
     waiter->timer.async_wait(std::move(handler));
   };
   auto token = asio::redirect_error(asio::use_awaitable, failure);
   co_await asio::async_initiate<decltype(token), void(boost::system::error_code)>(begin, token);
-  std::lock_guard lock(state->mutex);
+  Lock lock(state->mutex);
   co_return state->version != seen;
 }
 

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <list>
 #include <map>
-#include <mutex>
 #include <thread>
 
+#include "base/mutex.h"
 #include "env/clock_testing.h"
 #include "env/launch.h"
 #include "env/timers.h"
@@ -48,22 +48,22 @@ class ManualTime final : public Clock, public Timers {
 
   /// Whether somebody waits who asked to wait that long at most.
   bool waits_for(Duration timeout) const {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return std::ranges::count(waits_, timeout, &Wait::timeout) > 0;
   }
   /// How many waits that were to be that long at most have ended.
   size_t ended(Duration timeout) const {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     const auto found = ended_.find(timeout);
     return found == ended_.end() ? 0 : found->second;
   }
   size_t waits() const {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return waits_.size();
   }
   /// How long until the next wait ends, at most `limit`.
   Duration until_next_end(Duration limit) const {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     for (const Wait& wait : waits_) limit = std::min(limit, wait.end - steady());
     return limit;
   }
@@ -76,11 +76,11 @@ class ManualTime final : public Clock, public Timers {
   class Waiting {
    public:
     Waiting(const ManualTime& time, Duration timeout) : time_(time) {
-      std::lock_guard lock(time_.mutex_);
+      Lock lock(time_.mutex_);
       place_ = time_.waits_.insert(time_.waits_.end(), {time_.steady() + timeout, timeout});
     }
     ~Waiting() {
-      std::lock_guard lock(time_.mutex_);
+      Lock lock(time_.mutex_);
       ++time_.ended_[place_->timeout];
       time_.waits_.erase(place_);
     }
@@ -101,9 +101,9 @@ class ManualTime final : public Clock, public Timers {
 
   TwoHandedClock clock_;
   mutable Signal moved_;
-  mutable std::mutex mutex_;
-  mutable std::list<Wait> waits_;
-  mutable std::map<Duration, size_t> ended_;
+  mutable Mutex mutex_;
+  mutable std::list<Wait> waits_ GUARDED_BY(mutex_);
+  mutable std::map<Duration, size_t> ended_ GUARDED_BY(mutex_);
 };
 
 /// Lets time pass until `condition` holds, at most `limit`; whether it held in the end. Each step goes to

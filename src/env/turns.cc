@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/mutex.h"
+
 namespace mullion::env {
 namespace {
 
@@ -21,7 +23,7 @@ class Turns::Place {
     first_ = at_ == row_->second.begin();
   }
   ~Place() {
-    std::lock_guard lock(turns_.mutex_);
+    Lock lock(turns_.mutex_);
     Row& row = row_->second;
     const bool had_turn = at_ == row.begin();
     row.erase(at_);
@@ -54,7 +56,7 @@ Turns::Turn::Turn(Turn&&) noexcept = default;
 Turns::Turn& Turns::Turn::operator=(Turn&&) noexcept = default;
 
 std::unique_ptr<Turns::Place> Turns::line_up(const std::string& name) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   const auto row = rows_.try_emplace(name).first;
   // Whoever has the turn does not wait.
   if (row->second.size() > waiting_) return nullptr;
@@ -78,7 +80,7 @@ Task<Result<Turns::Turn>> Turns::take(std::vector<std::string> names) {
 }
 
 size_t Turns::in_row(const std::string& name) const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   const auto row = rows_.find(name);
   return row == rows_.end() ? 0 : row->second.size();
 }

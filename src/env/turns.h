@@ -4,10 +4,10 @@
 #include <list>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "env/clock.h"
 #include "env/runtime.h"
@@ -49,8 +49,8 @@ class Turns {
 
   const size_t waiting_;
   const Duration patience_;
-  mutable std::mutex mutex_;
-  std::map<std::string, Row> rows_;
+  mutable Mutex mutex_;
+  std::map<std::string, Row> rows_ GUARDED_BY(mutex_);
 };
 
 }  // namespace mullion::env

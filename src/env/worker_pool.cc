@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/mutex.h"
+
 namespace mullion::env {
 namespace {
 
@@ -31,7 +33,7 @@ WorkerPool::WorkerPool(Options options) : options_(std::move(options)) {}
 WorkerPool::~WorkerPool() {
   Groups dropped;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     stopping_ = true;
     turns_.clear();
     places_.clear();
@@ -42,7 +44,7 @@ WorkerPool::~WorkerPool() {
 }
 
 uint64_t WorkerPool::next_id() {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return ++last_id_;
 }
 
@@ -54,7 +56,7 @@ void WorkerPool::start_threads() {
 void WorkerPool::submit(Ticket ticket, std::unique_ptr<Job> job) {
   std::unique_ptr<Job> refused;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (stopping_) return;
     if (find_place(ticket, refused)) {
       enqueue(std::move(ticket), std::move(job));
@@ -142,7 +144,7 @@ void WorkerPool::forget_if_empty(Groups::iterator group) {
 void WorkerPool::cancel(uint64_t id) {
   std::unique_ptr<Job> job;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     const auto found = places_.find(id);
     if (found == places_.end()) return;
     job = take_out(Place(found->second));
@@ -152,7 +154,7 @@ void WorkerPool::cancel(uint64_t id) {
 
 void WorkerPool::drop(const void* owner) {
   std::vector<std::unique_ptr<Job>> dropped;  // destroyed without the lock: a destructor may come back here
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   std::vector<Place> places;
   for (const auto& [id, place] : places_) {
     if (place.entry->ticket.owner == owner) places.push_back(place);
@@ -162,11 +164,12 @@ void WorkerPool::drop(const void* owner) {
 }
 
 bool WorkerPool::wait_until_idle(const void* owner, Duration patience) {
-  std::unique_lock lock(mutex_);
-  return idle_.wait_for(lock, patience, [this, owner] { return !running_of_.contains(owner); });
+  Lock lock(mutex_);
+  return idle_.wait_for(lock, patience,
+                        [this, owner]() REQUIRES(mutex_) { return !running_of_.contains(owner); });
 }
 
-/// The job whose turn it is; precondition: the lock is held.
+/// The job whose turn it is.
 bool WorkerPool::next(Waiting& out) {
   const auto turn = std::find_if(turns_.begin(), turns_.end(), [this](const auto& group) {
     return group->second.running < options_.running_per_group;
@@ -189,7 +192,7 @@ bool WorkerPool::next(Waiting& out) {
 }
 
 void WorkerPool::finish(const Waiting& done) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   const Groups::iterator group = groups_.find(group_of(done.ticket));
   --group->second.running;
   forget_if_empty(group);
@@ -205,8 +208,8 @@ void WorkerPool::work() {
   while (true) {
     Waiting job;
     {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this, &job] { return stopping_ || next(job); });
+      Lock lock(mutex_);
+      changed_.wait(lock, [this, &job]() REQUIRES(mutex_) { return stopping_ || next(job); });
       if (!job.job) return;
     }
     waited_.record(seconds_since(job.since), false);
@@ -223,7 +226,7 @@ WorkerPool::Statistics WorkerPool::statistics() const {
   out.name = options_.name;
   out.waited = waited_.read();
   out.ran = ran_.read();
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   out.running = running_;
   out.waiting = places_.size();
   out.refused = refused_;

@@ -1,12 +1,10 @@
 // Threads for work that blocks or computes, shared fairly among those who ask for it. No coroutines here.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <list>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -14,6 +12,7 @@
 #include <vector>
 
 #include "base/latency.h"
+#include "base/mutex.h"
 #include "env/clock.h"
 
 namespace mullion::env {
@@ -98,32 +97,33 @@ class WorkerPool {
     std::list<Waiting>::iterator entry;
   };
 
-  void start_threads();
+  void start_threads() REQUIRES(mutex_);
   void work();
-  bool next(Waiting& out);
+  bool next(Waiting& out) REQUIRES(mutex_);
   void finish(const Waiting& done);
-  bool find_place(const Ticket& ticket, std::unique_ptr<Job>& pushed_out);
-  void enqueue(Ticket ticket, std::unique_ptr<Job> job);
-  bool is_full(const Ticket& ticket) const;
-  bool is_within_share(const Ticket& ticket) const;
+  bool find_place(const Ticket& ticket, std::unique_ptr<Job>& pushed_out) REQUIRES(mutex_);
+  void enqueue(Ticket ticket, std::unique_ptr<Job> job) REQUIRES(mutex_);
+  bool is_full(const Ticket& ticket) const REQUIRES(mutex_);
+  bool is_within_share(const Ticket& ticket) const REQUIRES(mutex_);
   size_t waiting_of(const Group& group, const std::string& caller) const;
-  std::unique_ptr<Job> push_out(const Ticket& newcomer);
-  std::unique_ptr<Job> take_out(const Place& place);
-  void forget_if_empty(Groups::iterator group);
+  std::unique_ptr<Job> push_out(const Ticket& newcomer) REQUIRES(mutex_);
+  std::unique_ptr<Job> take_out(const Place& place) REQUIRES(mutex_);
+  void forget_if_empty(Groups::iterator group) REQUIRES(mutex_);
 
   const Options options_;
   LatencyHistogram waited_, ran_;
-  mutable std::mutex mutex_;  // guards everything below
-  std::condition_variable changed_, idle_;
-  Groups groups_;
-  std::list<Groups::iterator> turns_;  // groups with something waiting; the front one is next
-  std::unordered_map<uint64_t, Place> places_;
-  std::map<const void*, size_t> running_of_;
-  size_t refusable_ = 0;  // jobs waiting that count against the places
-  size_t running_ = 0;
-  uint64_t refused_ = 0;
-  uint64_t last_id_ = 0;
-  bool stopping_ = false;
+  mutable Mutex mutex_;  // guards everything below
+  ConditionVariable changed_, idle_;
+  Groups groups_ GUARDED_BY(mutex_);
+  /// Groups with something waiting; the front one is next.
+  std::list<Groups::iterator> turns_ GUARDED_BY(mutex_);
+  std::unordered_map<uint64_t, Place> places_ GUARDED_BY(mutex_);
+  std::map<const void*, size_t> running_of_ GUARDED_BY(mutex_);
+  size_t refusable_ GUARDED_BY(mutex_) = 0;  // jobs waiting that count against the places
+  size_t running_ GUARDED_BY(mutex_) = 0;
+  uint64_t refused_ GUARDED_BY(mutex_) = 0;
+  uint64_t last_id_ GUARDED_BY(mutex_) = 0;
+  bool stopping_ GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;
 };
 

@@ -6,6 +6,8 @@
 #include <future>
 #include <random>
 
+#include "base/mutex.h"
+
 namespace mullion::env {
 namespace {
 
@@ -15,25 +17,26 @@ using namespace std::chrono_literals;
 class Record {
  public:
   void note(std::string what) {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     happened_.push_back(std::move(what));
     changed_.notify_all();
   }
   /// What happened, once that is at least `count` things.
   std::vector<std::string> wait_for(size_t count) {
-    std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, 20s, [&] { return happened_.size() >= count; })) ADD_FAILURE() << "too few";
+    Lock lock(mutex_);
+    if (!changed_.wait_for(lock, 20s, [&]() REQUIRES(mutex_) { return happened_.size() >= count; }))
+      ADD_FAILURE() << "too few";
     return happened_;
   }
   size_t count(const std::string& what) {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return static_cast<size_t>(std::count(happened_.begin(), happened_.end(), what));
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<std::string> happened_;
+  Mutex mutex_;
+  ConditionVariable changed_;
+  std::vector<std::string> happened_ GUARDED_BY(mutex_);
 };
 
 /// Opened once; jobs that wait for it hold their threads.

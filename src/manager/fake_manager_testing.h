@@ -4,10 +4,10 @@
 #include <atomic>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "manager/manager.h"
 
 namespace mullion::manager::testing {
@@ -21,11 +21,13 @@ class FakeManager final : public Manager {
   std::function<Result<net::ClientResponse>(const std::string& owner, const net::ClientRequest&)> answer;
 
   void tell(const std::string& id, std::string state) {
+    std::function<void(const std::string&)> listener;
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       states_[id] = std::move(state);
+      listener = listener_;
     }
-    listener_(id);
+    listener(id);
   }
   void start() override {}
   Task<void> stop() override { co_return; }
@@ -49,11 +51,12 @@ class FakeManager final : public Manager {
     co_return answer(owner, request);
   }
   std::string endpoint_state(const std::string& id) const override {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const auto found = states_.find(id);
     return found == states_.end() ? "" : found->second;
   }
   void on_endpoint_change(std::function<void(const std::string&)> listener) override {
+    Lock lock(mutex_);
     listener_ = std::move(listener);
   }
   void state_changed() override {}
@@ -72,9 +75,9 @@ class FakeManager final : public Manager {
   Task<void> serve_stream(std::shared_ptr<net::WebSocket>, store::Cursor) override { co_return; }
 
  private:
-  mutable std::mutex mutex_;
-  std::map<std::string, std::string> states_;
-  std::function<void(const std::string&)> listener_;
+  mutable Mutex mutex_;
+  std::map<std::string, std::string> states_ GUARDED_BY(mutex_);
+  std::function<void(const std::string&)> listener_ GUARDED_BY(mutex_);
 };
 
 }  // namespace mullion::manager::testing

@@ -1,6 +1,6 @@
 #include "manager/follower.h"
 
-#include <mutex>
+#include "base/mutex.h"
 
 namespace mullion::manager {
 namespace {
@@ -16,14 +16,14 @@ class StreamFollower final : public EndpointFollower {
     Result<std::shared_ptr<net::WebSocket>> opened =
         co_await link->stream(sink_.target(), std::move(headers));
     if (!opened) co_return opened.error();
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     socket_ = std::move(*opened);
     if (aborted_) socket_->abort();
     co_return Result<void>{};
   }
   env::Task<Error> run() override { return sink_.run(socket()); }
   void abort() override {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     aborted_ = true;
     if (socket_) socket_->abort();
   }
@@ -45,14 +45,14 @@ class StreamFollower final : public EndpointFollower {
 
  private:
   std::shared_ptr<net::WebSocket> socket() const {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return socket_;
   }
 
   replication::Sink sink_;
-  mutable std::mutex mutex_;
-  std::shared_ptr<net::WebSocket> socket_;
-  bool aborted_ = false;
+  mutable Mutex mutex_;
+  std::shared_ptr<net::WebSocket> socket_ GUARDED_BY(mutex_);
+  bool aborted_ GUARDED_BY(mutex_) = false;
 };
 
 class EventsFollower final : public EndpointFollower {

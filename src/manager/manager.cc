@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <set>
-#include <shared_mutex>
 
+#include "base/mutex.h"
 #include "base/text.h"
 #include "env/attempt.h"
 #include "env/memory.h"
@@ -160,16 +160,16 @@ class ManagerImpl final : public Manager {
   using Sessions = std::map<std::string, std::shared_ptr<Session>, std::less<>>;
 
   Sessions sessions() const {
-    std::shared_lock lock(mutex_);
+    ReadLock lock(mutex_);
     return sessions_;
   }
   std::shared_ptr<Session> session(std::string_view id) const {
-    std::shared_lock lock(mutex_);
+    ReadLock lock(mutex_);
     const auto found = sessions_.find(id);
     return found == sessions_.end() ? nullptr : found->second;
   }
   std::shared_ptr<const Plan> plan() const {
-    std::shared_lock lock(mutex_);
+    ReadLock lock(mutex_);
     return plan_;
   }
 
@@ -288,7 +288,7 @@ class ManagerImpl final : public Manager {
                            [this, id](const std::string& owner) { take_over(owner, id); }};
     auto made = std::make_shared<Session>(std::move(options), id, connection);
     {
-      std::unique_lock lock(mutex_);
+      WriteLock lock(mutex_);
       sessions_.emplace(id, made);
     }
     tasks_.spawn("session", [made] { return made->run(); });
@@ -299,7 +299,7 @@ class ManagerImpl final : public Manager {
   void retire(const std::string& id, const std::shared_ptr<Session>& session) {
     session->stop();
     {
-      std::unique_lock lock(mutex_);
+      WriteLock lock(mutex_);
       sessions_.erase(id);
     }
     ++retiring_;
@@ -333,7 +333,7 @@ class ManagerImpl final : public Manager {
     }
     tell_new_certificates(*before, *next);
     {
-      std::unique_lock lock(mutex_);
+      WriteLock lock(mutex_);
       plan_ = next;
     }
     for (const auto& [id, session] : running) session->subscribe(without_dropped(next->subscriptions(id)));
@@ -347,7 +347,7 @@ class ManagerImpl final : public Manager {
     return owners;
   }
   bool is_dropping(const std::string& owner) const {
-    std::shared_lock lock(mutex_);
+    ReadLock lock(mutex_);
     return dropping_.contains(owner);
   }
 
@@ -369,7 +369,7 @@ class ManagerImpl final : public Manager {
       const auto route = routes->routes.find(owner);
       if (route != routes->routes.end() && route->second.followed) continue;
       {
-        std::unique_lock lock(mutex_);
+        WriteLock lock(mutex_);
         if (!dropping_.insert(owner).second) continue;
       }
       tasks_.spawn("drop owner", [this, owner]() -> Task<void> {
@@ -384,7 +384,7 @@ class ManagerImpl final : public Manager {
   void dropped(const std::string& owner) {
     for (const auto& [id, session] : sessions()) session->set_as_of(owner, std::nullopt);
     {
-      std::unique_lock lock(mutex_);
+      WriteLock lock(mutex_);
       dropping_.erase(owner);
     }
     wake_->notify_all();
@@ -496,10 +496,10 @@ class ManagerImpl final : public Manager {
   std::atomic<bool> knows_routes_{false};  // what is attached has been looked at once
   std::atomic<bool> stopping_{false};
   std::atomic<int> retiring_{0};
-  mutable std::shared_mutex mutex_;
-  Sessions sessions_;
-  std::shared_ptr<const Plan> plan_;
-  std::set<std::string> dropping_;
+  mutable SharedMutex mutex_;
+  Sessions sessions_ GUARDED_BY(mutex_);
+  std::shared_ptr<const Plan> plan_ GUARDED_BY(mutex_);
+  std::set<std::string> dropping_ GUARDED_BY(mutex_);
   env::TaskGroup tasks_;
   replication::Source source_;
 };

@@ -6,6 +6,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/mutex.h"
 #include "env/time_testing.h"
 #include "manager/endpoint_object.h"
 #include "manager/manager.h"
@@ -35,21 +36,21 @@ class Network {
     std::function<bool(const net::Request&)> hangs = [](const net::Request&) { return false; };
   };
   void open(const std::string& url, Server server) {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     servers_[url] = std::make_shared<Server>(std::move(server));
   }
   /// Connections are cut, and refused from now on.
   void close(const std::string& url) {
     std::vector<std::shared_ptr<net::testing::MemorySocket>> cut;
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       servers_.erase(url);
       cut = std::exchange(sockets_[url], {});
     }
     for (const auto& socket : cut) socket->abort();
   }
   std::shared_ptr<Server> server(const std::string& url) const {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     const auto found = servers_.find(url);
     return found == servers_.end() ? nullptr : found->second;
   }
@@ -126,7 +127,7 @@ class Network {
       }
       const auto [near, far] = net::testing::MemorySocket::pair();
       {
-        std::lock_guard lock(network_.mutex_);
+        Lock lock(network_.mutex_);
         network_.sockets_[connection_.url].push_back(near);
       }
       network_.tasks_.spawn("conversation",
@@ -135,7 +136,7 @@ class Network {
     }
 
     std::string certificate() const override {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       return certificate_;
     }
     void close() override {
@@ -153,7 +154,7 @@ class Network {
       const std::shared_ptr<Server> server = network_.server(connection_.url);
       if (closed_) return gone("the link is closed");
       if (!server) return gone("connection refused");
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       certificate_ = server->certificate;
       if (!connection_.fingerprint.empty() && connection_.fingerprint != certificate_) {
         return Error(ErrorCode::kForbidden,
@@ -166,15 +167,15 @@ class Network {
     const Connection connection_;
     std::atomic<bool> closed_{false};
     env::Signal closing_;
-    mutable std::mutex mutex_;
-    std::string certificate_;
+    mutable Mutex mutex_;
+    std::string certificate_ GUARDED_BY(mutex_);
   };
 
   env::TaskGroup tasks_;
   env::Runtime& runtime_;
-  mutable std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<Server>> servers_;
-  std::map<std::string, std::vector<std::shared_ptr<net::testing::MemorySocket>>> sockets_;
+  mutable Mutex mutex_;
+  std::map<std::string, std::shared_ptr<Server>> servers_ GUARDED_BY(mutex_);
+  std::map<std::string, std::vector<std::shared_ptr<net::testing::MemorySocket>>> sockets_ GUARDED_BY(mutex_);
 };
 
 /// A server with login, info and a replication stream. What the stream says is up to the test.
@@ -211,7 +212,7 @@ class Endpoint {
   /// Announces these owners behind this endpoint, too.
   void announce(std::vector<replication::Announcement> behind) {
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       announced_.resize(1);
       for (replication::Announcement& one : behind) announced_.push_back(std::move(one));
     }
@@ -219,7 +220,7 @@ class Endpoint {
   }
   /// What pings say from now on; `silent`: they are not answered.
   void say(double age, std::vector<replication::OwnerAge> ages = {}) {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     age_ = age;
     ages_ = std::move(ages);
   }
@@ -251,29 +252,29 @@ class Endpoint {
   void revoke_tokens() { ++generation_; }
   /// Of other requests than those that make contact: "METHOD TARGET".
   std::vector<std::string> requests() const {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return requests_;
   }
   /// Their headers and body, of the last one.
   std::pair<net::Headers, std::string> last_request() const {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return last_request_;
   }
   /// What is answered to them from now on.
   void answer_with(std::function<net::Response(const net::Request&)> answer) {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     answer_ = std::move(answer);
   }
   /// What it tells of itself, in the next stream and in this one.
   void tell_state(std::string json) {
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       state_ = json;
     }
     send({replication::State{std::move(json)}});
   }
   std::vector<replication::Subscribe> subscriptions() const {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return subscriptions_;
   }
   std::atomic<int> logins{0}, refused{0}, streams{0}, streams_ended{0}, answers{0};
@@ -313,7 +314,7 @@ class Endpoint {
       if (stream_status == 200) response.upgrade = stream(request);
     } else {
       Result<std::string> body = co_await net::read_all(*request.body, 1 << 24);
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       requests_.push_back(request.method + " " + request.target);
       last_request_ = {request.headers, body ? *body : ""};
       response.body = std::string("{}");
@@ -337,7 +338,7 @@ class Endpoint {
 
   env::Task<void> converse(std::shared_ptr<net::WebSocket> socket, bool resumed) {
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       socket_ = socket;
     }
     ++streams;
@@ -381,12 +382,12 @@ class Endpoint {
   std::vector<replication::Record> greeting() const {
     std::vector<replication::Record> out{
         replication::Hello{replication::kProtocol, id_, "v1", kEpoch, newest_, {}}, owners()};
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (!state_.empty()) out.push_back(replication::State{state_});
     return out;
   }
   void remember(const replication::Subscribe& wanted) {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     subscriptions_.push_back(wanted);
   }
   void copy(const std::string& owner, std::vector<replication::Record>& out) const {
@@ -395,11 +396,11 @@ class Endpoint {
     out.push_back(replication::SnapshotEnd{owner, committed_, {}});
   }
   replication::Record pong(uint64_t stamp) const {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return replication::Ping{newest_, 0, stamp, age_, ages_};
   }
   replication::Record owners() const {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return replication::Owners{announced_};
   }
   static std::string frame_of(const std::vector<replication::Record>& records) {
@@ -408,7 +409,7 @@ class Endpoint {
     return frame.take();
   }
   std::shared_ptr<net::WebSocket> socket() const {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return socket_;
   }
   void send(const std::vector<replication::Record>& records) { write(frame_of(records)); }
@@ -427,16 +428,16 @@ class Endpoint {
   std::atomic<int> generation_{0};
   std::atomic<bool> silent_{false};
   std::atomic<uint64_t> newest_{0}, committed_{0};
-  mutable std::mutex mutex_;
-  std::vector<replication::Announcement> announced_;
-  double age_ = 0;
-  std::vector<replication::OwnerAge> ages_;
-  std::vector<std::string> requests_;
-  std::shared_ptr<net::WebSocket> socket_;
-  std::pair<net::Headers, std::string> last_request_;
-  std::function<net::Response(const net::Request&)> answer_;
-  std::string state_;
-  std::vector<replication::Subscribe> subscriptions_;
+  mutable Mutex mutex_;
+  std::vector<replication::Announcement> announced_ GUARDED_BY(mutex_);
+  double age_ GUARDED_BY(mutex_) = 0;
+  std::vector<replication::OwnerAge> ages_ GUARDED_BY(mutex_);
+  std::vector<std::string> requests_ GUARDED_BY(mutex_);
+  std::shared_ptr<net::WebSocket> socket_ GUARDED_BY(mutex_);
+  std::pair<net::Headers, std::string> last_request_ GUARDED_BY(mutex_);
+  std::function<net::Response(const net::Request&)> answer_ GUARDED_BY(mutex_);
+  std::string state_ GUARDED_BY(mutex_);
+  std::vector<replication::Subscribe> subscriptions_ GUARDED_BY(mutex_);
 };
 
 /// A store in which replicas are dropped when the test says so.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/mutex.h"
 #include "base/text.h"
 #include "manager/internal/log.h"
 #include "model/object.h"
@@ -108,7 +109,7 @@ env::Task<Error> Session::converse() {
   Connection connection;
   uint64_t version = 0;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     connection = connection_;
     version = connection_version_;
   }
@@ -178,7 +179,7 @@ std::shared_ptr<EndpointFollower> Session::make_follower() {
       options_.clock,
       options_.timers,
       options_.takes_over};
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   const bool streams = !foreign_ && !connection_.by_events;
   Following following{streams ? FollowedBy::kStream : FollowedBy::kEvents, position_, connection_.limits};
   return options_.make_follower(std::move(options), std::move(following));
@@ -186,7 +187,7 @@ std::shared_ptr<EndpointFollower> Session::make_follower() {
 
 bool Session::connected(Access access, std::shared_ptr<EndpointFollower> follower, uint64_t version) {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (stopping_ || version != connection_version_) return false;
     access_ = std::move(access);
     follower_ = std::move(follower);
@@ -204,7 +205,7 @@ bool Session::connected(Access access, std::shared_ptr<EndpointFollower> followe
 void Session::disconnected(std::string reason, bool may_answer) {
   std::optional<Access> given_up;  // closed after the lock is gone
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (follower_) position_ = follower_->position();
     if (!may_answer) given_up.swap(access_);
     follower_.reset();
@@ -219,7 +220,7 @@ void Session::disconnected(std::string reason, bool may_answer) {
 env::Task<void> Session::remember() {
   store::Batch batch;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (position_.cursor.epoch == 0) co_return;
     batch.secrets = replication::save_position(id_, position_, options_.clock);
   }
@@ -232,7 +233,7 @@ void Session::stop() {
   stopping_ = true;
   std::shared_ptr<EndpointFollower> follower;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     follower = follower_;
   }
   if (follower) follower->abort();
@@ -244,7 +245,7 @@ void Session::reconnect_with(const Connection& connection) {
   std::shared_ptr<EndpointFollower> follower;
   std::optional<Access> given_up;  // nothing more is sent where the endpoint is said not to be
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (connection_ == connection) return;
     Connection same_way = connection;
     same_way.single_pane = connection_.single_pane;
@@ -263,7 +264,7 @@ void Session::reconnect_with(const Connection& connection) {
 void Session::subscribe(std::vector<std::string> owners) {
   std::shared_ptr<EndpointFollower> follower;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     follower = follower_;
   }
   if (follower) follower->subscribe(std::move(owners));
@@ -273,7 +274,7 @@ env::Task<void> Session::keep_token(std::shared_ptr<Link> link, Connection conne
   while (true) {
     const uint64_t seen = wake_.version();
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       if (stopping_ || !access_ || access_->link != link) co_return;
     }
     const bool woken_up = co_await options_.timers.wait(wake_, seen, kTokenAge);
@@ -290,14 +291,14 @@ void Session::take_token(const std::shared_ptr<Link>& link, Result<std::string> 
     if (token.error().code == ErrorCode::kForbidden) give_up_login(link);
     return;
   }
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (access_ && access_->link == link) access_->token = std::move(*token);
 }
 
 void Session::give_up_login(const std::shared_ptr<Link>& link) {
   std::shared_ptr<EndpointFollower> follower;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (!access_ || access_->link != link) return;
     access_.reset();
     follower = follower_;
@@ -310,7 +311,7 @@ env::Task<void> Session::renew_token(std::string stale) {
   std::shared_ptr<Link> link;
   Connection connection;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (!access_ || access_->token != stale) co_return;
     link = access_->link;
     connection = connection_;
@@ -322,7 +323,7 @@ env::Task<void> Session::renew_token(std::string stale) {
 
 void Session::take_owners(std::vector<replication::Announcement> owners) {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     position_.announced = std::move(owners);
   }
   options_.changed();
@@ -331,7 +332,7 @@ void Session::take_owners(std::vector<replication::Announcement> owners) {
 
 void Session::take_state(std::string state) {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     state_ = std::move(state);
   }
   describe_.notify_all();
@@ -339,14 +340,14 @@ void Session::take_state(std::string state) {
 }
 
 std::string Session::state() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return state_;
 }
 
 void Session::take_currency(bool current) {
   bool first = false;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     first = current && status_ == "Updating";
   }
   if (!first) return;
@@ -356,7 +357,7 @@ void Session::take_currency(bool current) {
 
 void Session::set_status(std::string status) {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (status_ == status) return;
     status_ = std::move(status);
   }
@@ -373,7 +374,7 @@ env::Task<void> Session::describe() {
     std::optional<FollowedBy> by;
     env::Duration resolution{};
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       status = status_;
       state = state_;
       by = followed_by_;
@@ -403,14 +404,14 @@ env::Task<void> Session::describe() {
   }
 }
 
-/// The one that the endpoint shows, or has to show; precondition: the lock is held.
+/// The one that the endpoint shows, or has to show.
 std::string Session::certificate() const {
   if (access_) return access_->link->certificate();
   return connection_.authorities.empty() ? connection_.fingerprint : std::string();
 }
 
 Neighbour Session::neighbour() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   Neighbour out{id_, follower_ != nullptr, connection_.single_pane, position_.announced};
   // Before the first word: the endpoint itself is there, whatever lies behind it.
   if (out.announced.empty()) out.announced.push_back({id_, {}, true, 0, ""});
@@ -420,17 +421,17 @@ Neighbour Session::neighbour() const {
 }
 
 std::shared_ptr<EndpointFollower> Session::follower() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return follower_;
 }
 
 std::optional<Session::Access> Session::access() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return access_;
 }
 
 Session::Freshness Session::freshness(std::string_view owner) const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   Freshness out;
   out.in_touch = follower_ != nullptr && follower_->follows(owner);
   out.reason = reason_;
@@ -449,7 +450,7 @@ Session::Freshness Session::freshness(std::string_view owner) const {
 }
 
 void Session::set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (follower_) follower_->set_as_of(owner, as_of);
   if (as_of) position_.as_of.insert_or_assign(owner, *as_of);
   if (!as_of) position_.as_of.erase(owner);

@@ -4,11 +4,11 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
 #include "base/latency.h"
+#include "base/mutex.h"
 #include "manager/contact.h"
 #include "manager/follower.h"
 #include "manager/routes.h"
@@ -104,7 +104,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void take_owners(std::vector<replication::Announcement> owners);
   void take_state(std::string state);
   void take_currency(bool current);
-  std::string certificate() const;
+  std::string certificate() const REQUIRES(mutex_);
 
   SessionOptions options_;
   const std::string id_;
@@ -118,17 +118,17 @@ class Session : public std::enable_shared_from_this<Session> {
   env::Signal describe_;  // status or state to be written
   env::Signal end_;
 
-  mutable std::mutex mutex_;
-  Connection connection_;
-  uint64_t connection_version_ = 0;
-  std::optional<Access> access_;
-  std::shared_ptr<EndpointFollower> follower_;  // while the endpoint lets us follow
-  replication::SavedPosition position_;         // while no follower has it
-  std::vector<std::string> owners_wanted_;
-  std::string reason_ = "not connected yet";
-  std::string status_, state_;
-  std::optional<FollowedBy> followed_by_;  // by the last connection
-  env::Duration resolution_{};             // of that
+  mutable Mutex mutex_;
+  Connection connection_ GUARDED_BY(mutex_);
+  uint64_t connection_version_ GUARDED_BY(mutex_) = 0;
+  std::optional<Access> access_ GUARDED_BY(mutex_);
+  std::shared_ptr<EndpointFollower> follower_ GUARDED_BY(mutex_);  // while the endpoint lets us follow
+  replication::SavedPosition position_ GUARDED_BY(mutex_);         // while no follower has it
+  std::vector<std::string> owners_wanted_ GUARDED_BY(mutex_);
+  std::string reason_ GUARDED_BY(mutex_) = "not connected yet";
+  std::string status_ GUARDED_BY(mutex_), state_ GUARDED_BY(mutex_);
+  std::optional<FollowedBy> followed_by_ GUARDED_BY(mutex_);  // by the last connection
+  env::Duration resolution_ GUARDED_BY(mutex_){};             // of that
 };
 
 }  // namespace mullion::manager

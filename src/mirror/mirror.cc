@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "base/log.h"
+#include "base/mutex.h"
 #include "base/text.h"
 #include "mirror/internal/announced.h"
 #include "mirror/internal/api.h"
@@ -85,7 +86,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     Result<std::shared_ptr<net::WebSocket>> opened = co_await api->link().stream("/api/v3/ws", api->login());
     if (!opened) co_return opened.error();
     {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       socket = std::move(*opened);
       if (over) socket->abort();
     }
@@ -117,7 +118,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
   void abort() {
     over = true;
     replica.close();
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     if (socket) socket->abort();
     wake.notify_all();
     hinted.notify_all();
@@ -141,20 +142,20 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     const Error walked = co_await store::failed_reads_returned(walk());
     end(walked);
     const Result<void> drained = co_await replica.drain();
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     co_return drained ? *reason : drained.error();
   }
 
   /// The first reason counts. From any thread.
   void end(Error why) {
     {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       if (!reason) reason = std::move(why);
     }
     abort();
   }
   std::optional<Error> ended() const {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     if (reason) return reason;
     return over ? std::optional(Error(ErrorCode::kCancelled, "stopped")) : std::nullopt;
   }
@@ -192,7 +193,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
 
   /// An upload of which only events tell: its checksum is part of the reported state from now on.
   void note_upload(std::string path) {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     if (uploads_changed.size() >= kMostUploads) return;
     uploads_changed.insert(std::move(path));
     state_changed = true;
@@ -201,11 +202,11 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
   void hint(const std::string& prefix, const std::string& key) {
     {
       // Others tell of log lines, and asking for those would be logged.
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       if (!listed.contains(prefix)) return;
     }
     add_hint(prefix, replica_key(collection(prefix), key));
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     if (hints.overflows()) wake.notify_all();
   }
 
@@ -231,7 +232,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
       if (over) co_return;
       if (!answered) co_return end(Error(ErrorCode::kTimeout, "no word on its websocket for 5 seconds"));
       {
-        std::lock_guard lock(mutex);
+        Lock lock(mutex);
         proofs.push_back({asked, hints.now()});
       }
       settle();
@@ -255,7 +256,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
 
   std::vector<std::string> held_collections() {
     std::vector<std::string> out;
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     for (const std::string& prefix : listed) {
       if (replica.holds(prefix)) out.push_back(prefix);
     }
@@ -275,7 +276,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
   void settle() {
     std::optional<env::SteadyTime> proven;
     {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       while (!proofs.empty() && hints.settled(proofs.front().mark)) {
         proven = proofs.front().asked;
         proofs.pop_front();
@@ -284,7 +285,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     }
     if (proven) {
       replica.prove(*proven);
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       proven_at = *proven;
     }
     settled.notify_all();
@@ -297,7 +298,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
       const uint64_t seen = hinted.version();
       std::optional<Hint> next;
       {
-        std::lock_guard lock(mutex);
+        Lock lock(mutex);
         next = hints.take(options.clock.steady());
       }
       if (!next) {
@@ -306,7 +307,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
       }
       const Result<void> fetched = co_await store::failed_reads_returned(fetch(*next));
       {
-        std::lock_guard lock(mutex);
+        Lock lock(mutex);
         if (fetched) hints.done(*next);
       }
       if (!fetched && is_final(fetched.error())) co_return end(fetched.error());
@@ -316,14 +317,14 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
   }
 
   env::Duration until_due() const {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     const std::optional<env::SteadyTime> due = hints.next_due();
     return due ? *due - options.clock.steady() : env::Duration(kIdle);
   }
 
   void ask_again(const Hint& hint, const Error& why) {
     {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       if (hints.failed(hint, options.clock.steady())) return;
     }
     kLog.warn("object cannot be read endpoint={} type={} key={} reason={}", options.endpoint, hint.prefix,
@@ -410,9 +411,9 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
 
   Result<bool> put_newest(const Hint& hint, const std::string& owner, const std::string& key,
                           std::optional<std::string> body) {
-    std::lock_guard lock(applying);
+    Lock lock(applying);
     {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       if (!hints.is_newest(hint)) return false;  // it is asked for again
     }
     Result<bool> put = replica.put(hint.prefix, owner, key, std::move(body));
@@ -422,7 +423,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
 
   /// Whether a walk asked for it and no event did.
   bool doubted(const Hint& hint) {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     return doubts.erase(hint) != 0;
   }
 
@@ -500,7 +501,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     std::set<std::string> overflown;
     uint64_t mark = 0;
     {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       if (!hints.overflows()) co_return Result<void>{};
       overflown = hints.take_overflown();
       mark = hints.now();
@@ -510,7 +511,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
       if (!walked) co_return walked.error();
     }
     {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       hints.walked(mark);
     }
     settle();
@@ -544,7 +545,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     }
     // Machines first: they are what everybody waits for.
     std::ranges::stable_partition(found, [](const Collection& one) { return one.prefix == "machines"; });
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     listed.clear();
     for (const Collection& one : found) listed.insert(one.prefix);
     collections = std::move(found);
@@ -581,7 +582,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
   env::Task<Result<void>> look_at_uploads() {
     std::set<std::string> changed;
     {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       changed.swap(uploads_changed);
     }
     for (const std::string& path : changed) {
@@ -645,7 +646,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
         if (Result<void> walked = co_await walk_overflown(); !walked) co_return walked.error();
       }
       {
-        std::lock_guard lock(mutex);
+        Lock lock(mutex);
         hints.begin_page(one.prefix);
       }
       Result<Answer> answer = co_await repeated(fmt::format("{}?{}", one.prefix, *query));
@@ -694,9 +695,9 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
 
   Result<Replica::Comparison> compare(const Collection& one, const std::vector<Shown>& page,
                                       const std::optional<Paging::Span>& span) {
-    std::lock_guard lock(applying);
+    Lock lock(applying);
     return replica.compare(one, page, span, [&](const std::string& key) {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       return hints.is_overtaken(one.prefix, key);
     });
   }
@@ -705,7 +706,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
   void doubt(const std::string& prefix, const std::vector<std::string>& keys, bool corrects) {
     if (keys.empty()) return;
     {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       for (const std::string& key : keys) {
         hints.add(prefix, key);
         if (corrects && doubts.size() < Hints::kMost) doubts.insert({prefix, key});
@@ -743,7 +744,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     co_return Taken{false, replica.place()};
   }
   uint64_t word() const {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     return hints.now();
   }
 
@@ -776,9 +777,9 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     if (Result<void> stored = co_await replica.drain(); !stored) co_return stored.error();
     Result<bool> put = false;
     {
-      std::lock_guard lock(applying);
+      Lock lock(applying);
       {
-        std::lock_guard lock(mutex);
+        Lock lock(mutex);
         const Hint hint{type.prefix, shown.key};
         if (!hints.is_quiet_since(hint, before)) co_return false;
         hints.overtake(hint);
@@ -794,7 +795,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
 
   void add_hint(const std::string& prefix, std::string key) {
     {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       hints.add(prefix, std::move(key));
     }
     hinted.notify_all();
@@ -807,7 +808,7 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
     while (!over) {
       const uint64_t seen = settled.version();
       {
-        std::lock_guard lock(mutex);
+        Lock lock(mutex);
         if (proven_at && *proven_at >= now) co_return true;
       }
       co_await settled.wait(seen, kIdle);
@@ -838,19 +839,19 @@ struct Mirror::State : std::enable_shared_from_this<Mirror::State> {
   std::optional<std::vector<std::string>> walked_for;
 
   /// Held while something newer than the replica is decided and handed to it.
-  std::mutex applying;
+  Mutex applying;  // taken before `mutex`
   struct Proof {
     env::SteadyTime asked;
     uint64_t mark = 0;
   };
-  mutable std::mutex mutex;
-  std::optional<Error> reason;
-  Hints hints;
-  std::set<Hint> doubts;
-  std::set<std::string> uploads_changed;
-  std::set<std::string> listed;  // prefixes of collections
-  std::deque<Proof> proofs;
-  std::optional<env::SteadyTime> proven_at;
+  mutable Mutex mutex;
+  std::optional<Error> reason GUARDED_BY(mutex);
+  Hints hints GUARDED_BY(mutex);
+  std::set<Hint> doubts GUARDED_BY(mutex);
+  std::set<std::string> uploads_changed GUARDED_BY(mutex);
+  std::set<std::string> listed GUARDED_BY(mutex);  // prefixes of collections
+  std::deque<Proof> proofs GUARDED_BY(mutex);
+  std::optional<env::SteadyTime> proven_at GUARDED_BY(mutex);
 };
 
 Mirror::Mirror(replication::SinkOptions options, replication::SavedPosition position, Limits limits)

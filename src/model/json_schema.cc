@@ -1,10 +1,10 @@
 #include "model/json_schema.h"
 
 #include <list>
-#include <mutex>
 #include <string>
 #include <unordered_map>
 
+#include "base/mutex.h"
 #include "model/internal/schema_check.h"
 #include "model/internal/schema_compiler.h"
 #include "model/object.h"
@@ -22,7 +22,7 @@ constexpr size_t kDeepestSchema = 128;
 class SchemaMemory {
  public:
   std::shared_ptr<const JsonSchema> find(std::string_view text) {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     const auto known = places_.find(text);
     if (known == places_.end()) return nullptr;
     entries_.splice(entries_.begin(), entries_, known->second);
@@ -31,7 +31,7 @@ class SchemaMemory {
 
   void keep(std::string_view text, const std::shared_ptr<const JsonSchema>& schema) {
     const size_t bytes = schema->weight() + text.size() + sizeof(Entry);
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (bytes > kRememberedBytes || places_.contains(text)) return;
     while (bytes_ + bytes > kRememberedBytes) forget_last();
     entries_.push_front({std::string(text), schema, bytes});
@@ -46,16 +46,16 @@ class SchemaMemory {
     size_t bytes = 0;
   };
 
-  void forget_last() {
+  void forget_last() REQUIRES(mutex_) {
     bytes_ -= entries_.back().bytes;
     places_.erase(entries_.back().text);
     entries_.pop_back();
   }
 
-  std::mutex mutex_;
-  std::list<Entry> entries_;
-  std::unordered_map<std::string_view, std::list<Entry>::iterator> places_;
-  size_t bytes_ = 0;
+  Mutex mutex_;
+  std::list<Entry> entries_ GUARDED_BY(mutex_);
+  std::unordered_map<std::string_view, std::list<Entry>::iterator> places_ GUARDED_BY(mutex_);
+  size_t bytes_ GUARDED_BY(mutex_) = 0;
 };
 
 SchemaMemory& memory() {

@@ -6,6 +6,7 @@
 #include <boost/json/serialize.hpp>
 #include <deque>
 
+#include "base/mutex.h"
 #include "model/json_schema.h"
 #include "model/object.h"
 
@@ -140,7 +141,7 @@ TypeCatalog::~TypeCatalog() = default;
 
 const ObjectType* TypeCatalog::find(std::string_view prefix) const {
   if (const ObjectType* built_in = find_object_type(prefix)) return built_in;
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   const auto found = current_.find(prefix);
   return found == current_.end() ? nullptr : &found->second->type;
 }
@@ -151,7 +152,7 @@ const ObjectType& TypeCatalog::find_or_bare(std::string_view prefix) const {
 }
 
 std::vector<const ObjectType*> TypeCatalog::declared() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   std::vector<const ObjectType*> out;
   out.reserve(current_.size());
   for (const auto& [prefix, entry] : current_) out.push_back(&entry->type);
@@ -160,7 +161,7 @@ std::vector<const ObjectType*> TypeCatalog::declared() const {
 
 void TypeCatalog::declare(std::string_view prefix, const json::object& schema) {
   auto fresh = std::make_unique<const Declared>(prefix, schema);
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   // A provider that is uploaded again mostly says the same: then nothing changes, and nothing piles up.
   for (const auto& known : all_) {
     if (known->type.prefix != prefix || known->text != fresh->text) continue;
@@ -172,7 +173,7 @@ void TypeCatalog::declare(std::string_view prefix, const json::object& schema) {
 }
 
 void TypeCatalog::withdraw(std::string_view prefix) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   const auto found = current_.find(prefix);
   if (found != current_.end()) current_.erase(found);
 }

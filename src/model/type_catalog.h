@@ -4,11 +4,11 @@
 #include <boost/json/object.hpp>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "model/object_type.h"
 
@@ -37,9 +37,9 @@ class TypeCatalog {
 
  private:
   struct Declared;
-  mutable std::mutex mutex_;
-  std::map<std::string, const Declared*, std::less<>> current_;
-  std::vector<std::unique_ptr<const Declared>> all_;
+  mutable Mutex mutex_;
+  std::map<std::string, const Declared*, std::less<>> current_ GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<const Declared>> all_ GUARDED_BY(mutex_);
 };
 
 }  // namespace mullion::model

@@ -9,9 +9,9 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <charconv>
-#include <mutex>
 #include <set>
 
+#include "base/mutex.h"
 #include "net/internal/log.h"
 #include "net/internal/stream.h"
 
@@ -114,12 +114,12 @@ struct Accepting {
   KeyedListenOptions options;
   std::function<env::Task<void>(KeyedStreamPtr)> serve;
   std::atomic<size_t> open{0};
-  std::mutex mutex;
-  std::set<std::shared_ptr<Stream>> streams;
+  Mutex mutex;
+  std::set<std::shared_ptr<Stream>> streams GUARDED_BY(mutex);
   std::shared_ptr<env::TaskGroup> tasks;
 
   void abort_all() {
-    const std::lock_guard lock(mutex);
+    const Lock lock(mutex);
     for (const auto& stream : streams) stream->abort();
   }
 };
@@ -134,7 +134,7 @@ env::Task<void> serve_stream(std::shared_ptr<Accepting> state, std::shared_ptr<S
 
 env::Task<void> serve_counted(std::shared_ptr<Accepting> state, std::shared_ptr<Stream> stream) {
   const auto leave = [&] {
-    const std::lock_guard lock(state->mutex);
+    const Lock lock(state->mutex);
     state->streams.erase(stream);
     --state->open;
   };
@@ -152,7 +152,7 @@ void start_serving(const std::shared_ptr<Accepting>& state, tcp::socket socket) 
   auto stream = std::make_shared<Stream>(internal::Socket(std::move(socket)));
   ++state->open;
   {
-    const std::lock_guard lock(state->mutex);
+    const Lock lock(state->mutex);
     state->streams.insert(stream);
   }
   state->tasks->spawn("keyed connection", [state, stream] { return serve_counted(state, stream); });

@@ -3,10 +3,10 @@
 
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 
+#include "base/mutex.h"
 #include "net/http.h"
 
 namespace mullion::net::testing {
@@ -18,8 +18,7 @@ class MemorySocket final : public WebSocket {
   /// Both ends.
   static std::pair<std::shared_ptr<MemorySocket>, std::shared_ptr<MemorySocket>> pair(
       size_t capacity = size_t{1} << 20) {
-    const auto shared = std::make_shared<Shared>();
-    shared->capacity = capacity;
+    const auto shared = std::make_shared<Shared>(capacity);
     return {std::make_shared<MemorySocket>(shared, 0), std::make_shared<MemorySocket>(shared, 1)};
   }
 
@@ -27,7 +26,7 @@ class MemorySocket final : public WebSocket {
     while (true) {
       const uint64_t seen = shared_->changed.version();
       {
-        std::lock_guard lock(shared_->mutex);
+        Lock lock(shared_->mutex);
         std::deque<Message>& incoming = shared_->to[side_];
         if (!incoming.empty()) {
           Message message = std::move(incoming.front());
@@ -44,7 +43,7 @@ class MemorySocket final : public WebSocket {
     while (true) {
       const uint64_t seen = shared_->changed.version();
       {
-        std::lock_guard lock(shared_->mutex);
+        Lock lock(shared_->mutex);
         if (shared_->over) co_return ended();
         std::deque<Message>& outgoing = shared_->to[1 - side_];
         if (outgoing.size() < shared_->capacity) {
@@ -60,42 +59,43 @@ class MemorySocket final : public WebSocket {
   }
   Task<void> close(uint16_t code, std::string reason) override {
     {
-      std::lock_guard lock(shared_->mutex);
+      Lock lock(shared_->mutex);
       if (!shared_->over) shared_->farewell = std::pair(code, std::move(reason));
     }
     abort();
     co_return;
   }
   void abort() override {
-    std::lock_guard lock(shared_->mutex);
+    Lock lock(shared_->mutex);
     shared_->over = true;
     shared_->changed.notify_all();
   }
   size_t queued_bytes() const override { return 0; }
 
   bool over() const {
-    std::lock_guard lock(shared_->mutex);
+    Lock lock(shared_->mutex);
     return shared_->over;
   }
   /// Code and reason with which an end was closed; (0, "") when it was cut, or is open.
   std::pair<uint16_t, std::string> farewell() const {
-    std::lock_guard lock(shared_->mutex);
+    Lock lock(shared_->mutex);
     return shared_->farewell;
   }
   /// Messages that the other end has not read.
   size_t unread() const {
-    std::lock_guard lock(shared_->mutex);
+    Lock lock(shared_->mutex);
     return shared_->to[1 - side_].size();
   }
 
  private:
   static constexpr env::Duration kForEver = std::chrono::hours(24);
   struct Shared {
-    mutable std::mutex mutex;
-    std::deque<Message> to[2];
-    size_t capacity = 0;
-    bool over = false;
-    std::pair<uint16_t, std::string> farewell;
+    explicit Shared(size_t most) : capacity(most) {}
+    const size_t capacity;
+    mutable Mutex mutex;
+    std::deque<Message> to[2] GUARDED_BY(mutex);
+    bool over GUARDED_BY(mutex) = false;
+    std::pair<uint16_t, std::string> farewell GUARDED_BY(mutex);
     env::Signal changed;
   };
   static Error ended() { return Error(ErrorCode::kUnreachable, "the conversation is over"); }

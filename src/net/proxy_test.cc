@@ -1,6 +1,7 @@
 // Clients that reach their server through a proxy.
 #include <thread>
 
+#include "base/mutex.h"
 #include "net/net_testing.h"
 #include "net/web.h"
 
@@ -16,7 +17,7 @@ class TestProxy {
   std::string url() const { return server_.url(); }
   /// The first line of each request that asked for a way.
   std::vector<std::string> asked() {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return asked_;
   }
 
@@ -26,7 +27,7 @@ class TestProxy {
     std::string head = LoopbackServer::read_head(client);
     const std::string line = head.substr(0, head.find("\r\n"));
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       asked_.push_back(line);
     }
     if (refusal_.empty()) {
@@ -71,8 +72,8 @@ class TestProxy {
   }
 
   const std::string refusal_;
-  std::mutex mutex_;
-  std::vector<std::string> asked_;
+  Mutex mutex_;
+  std::vector<std::string> asked_ GUARDED_BY(mutex_);
   LoopbackServer server_{[this](tcp::socket client) { return serve_one(std::move(client)); }};
 };
 

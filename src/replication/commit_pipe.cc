@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/mutex.h"
+
 namespace mullion::replication {
 namespace {
 
@@ -21,7 +23,7 @@ env::Task<Result<void>> CommitPipe::wait_below(size_t bytes, size_t batches) {
   while (true) {
     const uint64_t seen = shared_->changed.version();
     {
-      std::lock_guard lock(shared_->mutex);
+      Lock lock(shared_->mutex);
       if (shared_->failure) co_return *shared_->failure;
       if (shared_->bytes <= bytes && shared_->batches <= batches) co_return Result<void>{};
     }
@@ -43,7 +45,7 @@ Result<void> CommitPipe::push(store::Batch batch) {
   if (ours) return Error(ErrorCode::kInternal, "a stream tried to change objects of this server");
   const size_t bytes = batch_bytes(batch);
   {
-    std::lock_guard lock(shared_->mutex);
+    Lock lock(shared_->mutex);
     shared_->bytes += bytes;
     ++shared_->batches;
     ++shared_->submitted;
@@ -51,7 +53,7 @@ Result<void> CommitPipe::push(store::Batch batch) {
   store_.commit(std::move(batch), [shared = shared_, bytes](Result<store::Committed> done) {
     std::function<void()> tell;
     {
-      std::lock_guard lock(shared->mutex);
+      Lock lock(shared->mutex);
       shared->bytes -= bytes;
       --shared->batches;
       if (done) {
@@ -73,39 +75,39 @@ Result<void> CommitPipe::push(store::Batch batch) {
 }
 
 void CommitPipe::on_failure(std::function<void()> callback) {
-  std::lock_guard lock(shared_->mutex);
+  Lock lock(shared_->mutex);
   shared_->on_failure = std::move(callback);
 }
 
 void CommitPipe::on_stored(std::function<void()> callback) {
-  std::lock_guard lock(shared_->mutex);
+  Lock lock(shared_->mutex);
   shared_->on_stored = std::move(callback);
 }
 
 uint64_t CommitPipe::submitted() const {
-  std::lock_guard lock(shared_->mutex);
+  Lock lock(shared_->mutex);
   return shared_->submitted;
 }
 
 uint64_t CommitPipe::stored() const {
-  std::lock_guard lock(shared_->mutex);
+  Lock lock(shared_->mutex);
   return shared_->stored;
 }
 
 bool CommitPipe::differs(const std::string& owner) const {
-  std::lock_guard lock(shared_->mutex);
+  Lock lock(shared_->mutex);
   return std::ranges::any_of(shared_->differences, [&](const auto& item) { return item.first == owner; });
 }
 
 bool CommitPipe::failed() const {
-  std::lock_guard lock(shared_->mutex);
+  Lock lock(shared_->mutex);
   return shared_->failure.has_value();
 }
 
 env::Task<Result<void>> CommitPipe::drain() { return wait_below(0, 0); }
 
 std::set<std::pair<std::string, std::string>> CommitPipe::take_differences() {
-  std::lock_guard lock(shared_->mutex);
+  Lock lock(shared_->mutex);
   return std::exchange(shared_->differences, {});
 }
 

@@ -3,12 +3,12 @@
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <utility>
 
+#include "base/mutex.h"
 #include "env/runtime.h"
 #include "store/store.h"
 
@@ -43,13 +43,13 @@ class CommitPipe {
 
  private:
   struct Shared {
-    std::mutex mutex;
-    size_t bytes = 0;
-    size_t batches = 0;
-    uint64_t submitted = 0, stored = 0;
-    std::optional<Error> failure;
-    std::function<void()> on_failure, on_stored;
-    std::set<std::pair<std::string, std::string>> differences;
+    Mutex mutex;
+    size_t bytes GUARDED_BY(mutex) = 0;
+    size_t batches GUARDED_BY(mutex) = 0;
+    uint64_t submitted GUARDED_BY(mutex) = 0, stored GUARDED_BY(mutex) = 0;
+    std::optional<Error> failure GUARDED_BY(mutex);
+    std::function<void()> on_failure GUARDED_BY(mutex), on_stored GUARDED_BY(mutex);
+    std::set<std::pair<std::string, std::string>> differences GUARDED_BY(mutex);
     env::Signal changed;
   };
   env::Task<Result<void>> wait_below(size_t bytes, size_t batches);

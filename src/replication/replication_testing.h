@@ -3,9 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include <mutex>
 #include <vector>
 
+#include "base/mutex.h"
 #include "env/time_testing.h"
 #include "net/memory_socket_testing.h"
 #include "replication/wire.h"
@@ -52,7 +52,7 @@ class Peer {
 
   template <typename T>
   std::vector<T> heard() const {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     std::vector<T> out;
     for (const Record& record : heard_) {
       if (const auto* found = std::get_if<T>(&record)) out.push_back(*found);
@@ -67,14 +67,14 @@ class Peer {
   /// s subscribe, r resume, (o) a copy, c change, ! commit, @ at, t state, = compare, # ranges, f fetch,
   /// [o] a range.
   std::string kinds() const {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     std::string out;
     for (const Record& record : heard_) out += "hwsr(o)c!@t..=#f[]?"[record.index()];
     std::erase(out, '.');
     return out;
   }
   void forget() {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     heard_.clear();
   }
 
@@ -82,7 +82,7 @@ class Peer {
   void take(std::string_view data) {
     Result<FrameReader> frame = FrameReader::open(data);
     ASSERT_TRUE(frame);
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     while (true) {
       Result<std::optional<Record>> record = frame->next();
       ASSERT_TRUE(record) << record.error().text();
@@ -94,9 +94,9 @@ class Peer {
 
   env::Runtime& runtime_;
   const std::shared_ptr<net::testing::MemorySocket> socket_;
-  mutable std::mutex mutex_;
-  std::vector<Record> heard_;
-  std::vector<FrameReader> frames_;
+  mutable Mutex mutex_;
+  std::vector<Record> heard_ GUARDED_BY(mutex_);
+  std::vector<FrameReader> frames_ GUARDED_BY(mutex_);
   env::TaskGroup tasks_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/mutex.h"
 #include "replication/commit_pipe.h"
 #include "replication/internal/copy.h"
 #include "replication/internal/currency.h"
@@ -71,7 +72,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   env::SteadyTime heard() const { return env::SteadyTime(env::Duration(heard_at.load())); }
 
   bool follows(std::string_view owner) const {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     return position.follows.contains(owner);
   }
 
@@ -173,7 +174,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     }
     greeted = true;
     newest = hello.newest;
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     currency.take_hello(hello.newest);
     if (position.cursor.epoch == hello.epoch) return {};
     position.cursor = {hello.epoch, 0};
@@ -187,7 +188,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
         return protocol_error(fmt::format("owner {:.64} is announced on a wrong way", announced.owner));
     }
     {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       position.announced = owners.owners;
       currency.take_owners(owners.owners);
       owners_to_save = true;
@@ -198,13 +199,13 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
 
   void take_ping(const Ping& ping) {
     newest = std::max(newest, ping.newest);
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     currency.take_ping(ping, heard());
   }
 
   Result<void> take_at(const At& at) {
     began = true;
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     currency.begin_anew();
     if (at.restart) position.follows.clear();
     if (at.restart) owners_to_save = true;
@@ -226,7 +227,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
       if (Result<void> done = co_await flush_commits(); !done) co_return done;
     }
     {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       position.cursor.seq = commit.seq;
     }
     if (!wanted_here) co_return Result<void>{};
@@ -238,7 +239,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   /// A change of what the copy brought already.
   env::Task<Result<void>> take_commit_of_copy(const Commit& commit, std::vector<store::Change> changes) {
     {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       position.cursor.seq = commit.seq;
     }
     ++options.counters.commits;
@@ -285,7 +286,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     for (const std::string& owner : std::exchange(taken_over, {}))
       batch.secrets.push_back(keeper_change(owner, options.endpoint));
     {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       if (owners_to_save) common = common_as_of(position);
       append_position(options.endpoint, position, common, owners_to_save, options.clock, batch.secrets);
       owners_to_save = false;
@@ -299,7 +300,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   /// business.
   enum class Claim { kWanted, kLate, kForeign };
   Claim claim(const std::string& owner) const {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     if (!ever_wanted.contains(owner)) return Claim::kForeign;
     return std::ranges::find(*wanted, owner) == wanted->end() ? Claim::kLate : Claim::kWanted;
   }
@@ -318,7 +319,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     if (asked == Claim::kLate) co_return Result<void>{};
     if (Result<void> done = co_await pipe.drain(); !done) co_return done;
     {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       position.follows.insert(resume.owner);
       currency.begin_anew();
       owners_to_save = true;
@@ -336,7 +337,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     if (skipping) co_return Result<void>{};
     if (Result<void> done = co_await pipe.drain(); !done) co_return done;
     {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       position.follows.erase(begin.owner);
       owners_to_save = true;
     }
@@ -376,7 +377,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     copy.reset();
     newest = std::max(newest, end.seq);
     {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       position.cursor.seq = end.seq;
       position.follows.insert(end.owner);
       currency.begin_anew();
@@ -389,7 +390,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   // ---- repair
 
   void collect_differences() {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     differences.merge(pipe.take_differences());
     for (const OwnerType& item : differences) doubtful.insert(item.first);
   }
@@ -489,7 +490,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   void ask_for_copy(const std::string& owner) {
     std::erase_if(repairing, [&](const auto& item) { return item.first.first == owner; });
     {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       position.follows.erase(owner);
       owners_to_save = true;
       copies_wanted.insert(owner);
@@ -524,7 +525,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     Ping ping;
     ping.newest = options.store.newest().seq;
     ping.clock = options.clock.wall().time_since_epoch().count();
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     ping.stamp = currency.stamp(options.clock.steady());
     return ping;
   }
@@ -532,7 +533,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   env::Task<Result<void>> send_ack() {
     uint64_t seq = 0;
     {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       seq = position.cursor.seq;
     }
     if (seq == acknowledged) co_return Result<void>{};
@@ -546,7 +547,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     std::optional<Subscribe> without_copies;
     {
       const std::shared_ptr<const store::Snapshot> view = options.store.snapshot();
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       if (!wanted_changed) co_return Result<void>{};
       wanted_changed = false;
       if (!std::exchange(subscribed, true)) forget_what_others_wrote(*view);
@@ -570,21 +571,21 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     co_return co_await send(all);
   }
 
-  /// While this endpoint was away another way may have been taken to its owners. Under `mutex`, before
+  /// While this endpoint was away another way may have been taken to its owners. Before
   /// anything of this stream is under way.
-  void forget_what_others_wrote(const store::Snapshot& view) {
+  void forget_what_others_wrote(const store::Snapshot& view) REQUIRES(mutex) {
     std::erase_if(position.follows,
                   [&](const std::string& owner) { return !is_keeper(view, owner, options.endpoint); });
   }
 
   /// What the source's words prove of the replicas here. On any thread.
   void settle() {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     const uint64_t stored = pipe.stored();
     if (!currency.proves(stored)) return;
     const size_t known = position.as_of.size();
     if (!is_settling()) shown = position.as_of;
-    currency.stored(stored, position.follows, [this](const std::string& owner) {
+    currency.stored(stored, position.follows, [this](const std::string& owner) REQUIRES(mutex) {
       return !doubtful.contains(owner) && !pipe.differs(owner);
     });
     settled = options.clock.steady();
@@ -592,10 +593,11 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     if (position.as_of.size() != known) owners_to_save = true;
   }
 
-  bool is_settling() const { return settled && options.clock.steady() - *settled < options.answer_time; }
+  bool is_settling() const REQUIRES(mutex) {
+    return settled && options.clock.steady() - *settled < options.answer_time;
+  }
 
-  /// Under `mutex`.
-  std::optional<env::SteadyTime> as_of(std::string_view owner) const {
+  std::optional<env::SteadyTime> as_of(std::string_view owner) const REQUIRES(mutex) {
     const auto now = position.as_of.find(owner);
     if (now == position.as_of.end()) return std::nullopt;
     if (!is_settling()) return now->second;
@@ -606,7 +608,7 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   void report_currency() {
     bool current = began && !pipe.failed();
     {
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       options.counters.lag = newest > position.cursor.seq ? newest - position.cursor.seq : 0;
       if (options.counters.lag != 0) current = false;
       for (const std::string& owner : wanted.value_or(std::vector<std::string>{}))
@@ -649,19 +651,19 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
   std::set<OwnerType> differences;        // noticed, not yet asked about
   std::set<std::string> taken_over;       // owners whose replica this stream writes from the next batch on
 
-  mutable std::mutex mutex;
-  SavedPosition position;
-  Currency currency;                            // writes position.as_of
-  AsOf shown;                                   // before what was proven lately
-  std::optional<env::SteadyTime> settled;       // when that was
-  std::optional<env::SteadyTime> common;        // what common_as_of() last answered
-  std::set<std::string, std::less<>> doubtful;  // owners whose replicas are being repaired
-  bool owners_to_save = false;
-  std::optional<std::vector<std::string>> wanted;  // absent: not said yet
-  bool wanted_changed = false;
-  bool subscribed = false;  // the first subscription was sent
-  std::set<std::string, std::less<>> ever_wanted;
-  std::set<std::string, std::less<>> copies_wanted;
+  mutable Mutex mutex;
+  SavedPosition position GUARDED_BY(mutex);
+  Currency currency GUARDED_BY(mutex);                            // writes position.as_of
+  AsOf shown GUARDED_BY(mutex);                                   // before what was proven lately
+  std::optional<env::SteadyTime> settled GUARDED_BY(mutex);       // when that was
+  std::optional<env::SteadyTime> common GUARDED_BY(mutex);        // what common_as_of() last answered
+  std::set<std::string, std::less<>> doubtful GUARDED_BY(mutex);  // owners whose replicas are being repaired
+  bool owners_to_save GUARDED_BY(mutex) = false;
+  std::optional<std::vector<std::string>> wanted GUARDED_BY(mutex);  // absent: not said yet
+  bool wanted_changed GUARDED_BY(mutex) = false;
+  bool subscribed GUARDED_BY(mutex) = false;  // the first subscription was sent
+  std::set<std::string, std::less<>> ever_wanted GUARDED_BY(mutex);
+  std::set<std::string, std::less<>> copies_wanted GUARDED_BY(mutex);
 };
 
 Sink::Sink(SinkOptions options, SavedPosition position)
@@ -670,7 +672,7 @@ Sink::Sink(SinkOptions options, SavedPosition position)
 Sink::~Sink() = default;
 
 std::string Sink::target() const {
-  std::lock_guard lock(state_->mutex);
+  Lock lock(state_->mutex);
   const store::Cursor& cursor = state_->position.cursor;
   if (cursor.epoch == 0) return "/api/v3/replication/stream";
   return fmt::format("/api/v3/replication/stream?epoch={:016x}&seq={}", cursor.epoch, cursor.seq);
@@ -680,7 +682,7 @@ env::Task<Error> Sink::run(std::shared_ptr<net::WebSocket> socket) { return stat
 
 void Sink::subscribe(std::vector<std::string> owners) {
   {
-    std::lock_guard lock(state_->mutex);
+    Lock lock(state_->mutex);
     if (state_->wanted == owners) return;
     std::erase_if(state_->position.follows,
                   [&](const std::string& owner) { return std::ranges::find(owners, owner) == owners.end(); });
@@ -693,17 +695,17 @@ void Sink::subscribe(std::vector<std::string> owners) {
 }
 
 std::optional<env::SteadyTime> Sink::as_of(std::string_view owner) const {
-  std::lock_guard lock(state_->mutex);
+  Lock lock(state_->mutex);
   return state_->as_of(owner);
 }
 
 std::optional<env::SteadyTime> Sink::told(std::string_view owner) const {
-  std::lock_guard lock(state_->mutex);
+  Lock lock(state_->mutex);
   return state_->currency.told(owner);
 }
 
 void Sink::set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of) {
-  std::lock_guard lock(state_->mutex);
+  Lock lock(state_->mutex);
   if (!as_of && !state_->position.as_of.contains(owner)) return;
   for (AsOf* known : {&state_->position.as_of, &state_->shown}) {
     known->erase(owner);
@@ -715,7 +717,7 @@ void Sink::set_as_of(const std::string& owner, std::optional<env::SteadyTime> as
 bool Sink::follows(std::string_view owner) const { return state_->follows(owner); }
 
 SavedPosition Sink::position() const {
-  std::lock_guard lock(state_->mutex);
+  Lock lock(state_->mutex);
   return state_->position;
 }
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/mutex.h"
 #include "replication/position.h"
 #include "replication/replication_testing.h"
 #include "store/forwarding_testing.h"
@@ -50,14 +51,14 @@ class SinkTest : public testing::StreamTest {
                         counters_,
                         [this](std::vector<Announcement> owners) { announced_ = !owners.empty(); },
                         [this](std::string state) {
-                          const std::lock_guard lock(mutex_);
+                          const Lock lock(mutex_);
                           state_ = std::move(state);
                         },
                         [this](bool current) { current_ = current; },
                         time_,
                         time_,
                         [this](const std::string& owner) {
-                          const std::lock_guard lock(mutex_);
+                          const Lock lock(mutex_);
                           taken_over_.push_back(owner);
                         }};
     sink_ = std::make_unique<Sink>(std::move(options), load_position(*store_.snapshot(), "R", time_));
@@ -114,11 +115,11 @@ class SinkTest : public testing::StreamTest {
   }
 
   std::string state() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return state_;
   }
   std::vector<std::string> taken_over() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return taken_over_;
   }
 
@@ -155,9 +156,9 @@ class SinkTest : public testing::StreamTest {
   uint64_t newest_ = 0, origin_ = 0;
   std::atomic<bool> announced_{false};
   std::atomic<bool> current_{false};
-  std::mutex mutex_;  // guards what follows
-  std::string state_;
-  std::vector<std::string> taken_over_;
+  Mutex mutex_;  // guards what follows
+  std::string state_ GUARDED_BY(mutex_);
+  std::vector<std::string> taken_over_ GUARDED_BY(mutex_);
 };
 
 // ---- what is refused

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <deque>
-#include <mutex>
 #include <set>
 
+#include "base/mutex.h"
 #include "replication/internal/digests.h"
 #include "replication/internal/log.h"
 #include "replication/internal/pace.h"
@@ -114,7 +114,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
       if (!record) return record.error();
       if (!*record) return {};
       if (const auto* ping = std::get_if<Ping>(&**record)) take_stamp(*ping);
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       if (requests_.size() >= kMaxRequests) return Error(ErrorCode::kCorrupt, "too many requests wait");
       // Only what needs an answer is queued; the rest was heard.
       const bool asks = std::holds_alternative<Subscribe>(**record) ||
@@ -132,14 +132,14 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
 
   void end(const Error& reason) {
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       if (!ended_) ended_ = reason;
     }
     source_.changed_->notify_all();
   }
 
   bool over() {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return ended_.has_value();
   }
 
@@ -207,7 +207,7 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
     while (true) {
       std::optional<Record> request;
       {
-        std::lock_guard lock(mutex_);
+        Lock lock(mutex_);
         if (ended_) co_return *ended_;
         if (requests_.empty()) co_return Result<void>{};
         request = std::move(requests_.front());
@@ -673,9 +673,9 @@ class SourceStream : public std::enable_shared_from_this<SourceStream> {
   std::atomic<int64_t> heard_{0};
   std::atomic<int64_t> writing_since_{0};  // 0: not writing
   std::atomic<int64_t> writing_limit_{0};  // how long that write may take
-  std::mutex mutex_;
-  std::deque<Record> requests_;
-  std::optional<Error> ended_;
+  Mutex mutex_;
+  std::deque<Record> requests_ GUARDED_BY(mutex_);
+  std::optional<Error> ended_ GUARDED_BY(mutex_);
 };
 
 Source::Source(env::Runtime& runtime, SourceOptions options)

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/mutex.h"
 #include "replication/replication_testing.h"
 
 namespace mullion::replication {
@@ -66,7 +67,7 @@ class SourceTest : public testing::StreamTest {
   }
   void pass_on(std::vector<Announcement> owners) {
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       behind_ = std::move(owners);
     }
     source_.owners_changed();
@@ -80,9 +81,9 @@ class SourceTest : public testing::StreamTest {
   }
 
   std::unique_ptr<store::Store> store_ = store::open_memory_store();
-  std::mutex mutex_;
-  std::vector<Announcement> behind_;
-  std::string state_ = R"({"n":0})";
+  Mutex mutex_;
+  std::vector<Announcement> behind_ GUARDED_BY(mutex_);
+  std::string state_ GUARDED_BY(mutex_) = R"({"n":0})";
   std::atomic<int> states_made_{0};
   uint64_t origin_ = 0;
   Source source_{runtime_, SourceOptions{*store_,
@@ -91,11 +92,11 @@ class SourceTest : public testing::StreamTest {
                                          {"feature"},
                                          [this] {
                                            ++states_made_;
-                                           std::lock_guard lock(mutex_);
+                                           Lock lock(mutex_);
                                            return state_;
                                          },
                                          [this] {
-                                           std::lock_guard lock(mutex_);
+                                           Lock lock(mutex_);
                                            return behind_;
                                          },
                                          time_,
@@ -411,7 +412,7 @@ TEST_F(SourceTest, PingsTellAges) {
   EXPECT_EQ(peer_->heard<Ping>().back().age, 3);
   EXPECT_THAT(peer_->heard<Ping>().back().ages, ElementsAre(OwnerAge{"C", 3.5}));
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     behind_.erase(behind_.begin());  // and nobody said so yet
   }
   const size_t before = peer_->count<Ping>();
@@ -439,7 +440,7 @@ TEST_F(SourceTest, AStateIsToldOnceASecondAtMostAndOnlyWhenItIsAnother) {
   const int made = states_made_;
   for (int i = 1; i <= 20; ++i) {
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       state_ = fmt::format(R"({{"n":{}}})", i);
     }
     source_.state_changed();

@@ -4,6 +4,7 @@
 #include <map>
 #include <random>
 
+#include "base/mutex.h"
 #include "env/scratch_directory.h"
 #include "env/waiting_testing.h"
 #include "net/net_testing.h"
@@ -56,7 +57,7 @@ class Node {
   Source& source() { return *source_; }
   void tell_state(std::string state) {
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       state_ = std::move(state);
     }
     source_->state_changed();
@@ -64,7 +65,7 @@ class Node {
   std::atomic<int> states_made{0};
   void pass_on(std::string owner, double age = 0) {
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       passes_on_.push_back({std::move(owner), {id_}, true, age, ""});
     }
     source_->owners_changed();
@@ -86,11 +87,11 @@ class Node {
  private:
   std::string make_state() {
     ++states_made;
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return state_;
   }
   std::vector<Announcement> announced() {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return passes_on_;
   }
   env::Task<net::Response> answer(net::Request& request) {
@@ -109,9 +110,9 @@ class Node {
   std::unique_ptr<Source> source_;
   std::unique_ptr<net::Server> server_;
   env::Runtime* runtime_ = nullptr;
-  std::mutex mutex_;
-  std::vector<Announcement> passes_on_;
-  std::string state_ = R"({"info":{"os":"linux"}})";
+  Mutex mutex_;
+  std::vector<Announcement> passes_on_ GUARDED_BY(mutex_);
+  std::string state_ GUARDED_BY(mutex_) = R"({"info":{"os":"linux"}})";
 };
 
 /// A manager's side: follows everything that a node announces, until told to stop.
@@ -133,7 +134,7 @@ class Follower {
                      counters,
                      [this](std::vector<Announcement> owners) { subscribe(owners); },
                      [this](std::string json) {
-                       std::lock_guard lock(mutex_);
+                       Lock lock(mutex_);
                        state_ = std::move(json);
                      },
                      [this](bool current) { current_ = current; },
@@ -175,18 +176,18 @@ class Follower {
   }
   bool equal() { return current_ && equal(from_.id()); }
   std::string state() {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return state_;
   }
   SinkCounters counters;
 
  private:
   std::shared_ptr<net::WebSocket> socket() {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return socket_;
   }
   void set_socket(std::shared_ptr<net::WebSocket> socket) {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     socket_ = std::move(socket);
   }
   void subscribe(const std::vector<Announcement>& owners) {
@@ -207,8 +208,8 @@ class Follower {
   std::shared_ptr<net::WebSocket> socket_;
   std::atomic<bool> over_{false};
   std::atomic<bool> current_{false};
-  std::mutex mutex_;
-  std::string state_;
+  Mutex mutex_;
+  std::string state_ GUARDED_BY(mutex_);
 };
 
 class Stream : public ::testing::Test {

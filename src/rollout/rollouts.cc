@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/mutex.h"
 #include "env/attempt.h"
 #include "model/object.h"
 #include "net/http.h"
@@ -77,7 +78,7 @@ class RolloutsImpl final : public Rollouts {
   Task<Result<std::string>> begin_written(std::string id, auth::Principal principal) override;
 
   Statistics statistics() const override {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return statistics_;
   }
 
@@ -126,7 +127,7 @@ class RolloutsImpl final : public Rollouts {
     bool again = far && !far_->exchange(far);
     *far_ = far;
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       statistics_ = statistics;
     }
     again = again || !std::ranges::includes(gate_types_, gates);
@@ -247,9 +248,9 @@ class RolloutsImpl final : public Rollouts {
   const std::shared_ptr<std::atomic<bool>> far_ = std::make_shared<std::atomic<bool>>(false);
   std::atomic<bool> turn_taken_{false};
   env::Signal turn_free_;
-  mutable std::mutex mutex_;
-  std::set<std::string> gate_types_;
-  Statistics statistics_;
+  std::set<std::string> gate_types_;  // of the pass
+  mutable Mutex mutex_;
+  Statistics statistics_ GUARDED_BY(mutex_);
   internal::RolloutFacts facts_;
   internal::AssignmentWriter assignment_writer_;
   internal::RolloutSteps steps_;

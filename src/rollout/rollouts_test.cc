@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "base/mutex.h"
 #include "env/waiting_testing.h"
 #include "manager/fake_manager_testing.h"
 #include "model/object.h"
@@ -105,7 +106,7 @@ class RolloutsTest : public ::testing::Test {
     if (owner != "R1" || away_) return Error(ErrorCode::kUnavailable, owner + " is unreachable");
     net::ClientResponse out;
     out.body = net::body_from_string("{}");
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const Result<json::value> patched =
         model::apply_patch(owned_, json::parse(std::get<std::string>(request.body)));
     out.status = patched ? 200 : 406;
@@ -114,8 +115,12 @@ class RolloutsTest : public ::testing::Test {
     return out;
   }
   json::object owned() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return owned_;
+  }
+  void set_owned(json::object owned) {
+    Lock lock(mutex_);
+    owned_ = std::move(owned);
   }
 
   env::Runtime runtime_{2};
@@ -125,8 +130,8 @@ class RolloutsTest : public ::testing::Test {
   auth::Principal principal_;
   uint64_t sequence_ = 0;
   std::atomic<bool> away_{false};
-  std::mutex mutex_;
-  json::object owned_;  // the Endpoint object at R1
+  Mutex mutex_;
+  json::object owned_ GUARDED_BY(mutex_);  // the Endpoint object at R1
   std::unique_ptr<Rollouts> rollouts_;
 };
 
@@ -173,7 +178,7 @@ TEST_F(RolloutsTest, ReadsThatFailEndNoRolloutAndFailNoEndpoint) {
 
 TEST_F(RolloutsTest, OfOtherManagersTheNamesOfSetsMustFit) {
   put_endpoint("A", "R1");
-  owned_ = get("endpoints", "A", "R1");
+  set_owned(get("endpoints", "A", "R1"));
   start({"A"});
   ASSERT_TRUE(eventually([&] { return owned().at("VersionSets") == json::array{"new", "old"}; }));
   put("endpoints", "A", owned(), "R1");
@@ -187,9 +192,9 @@ TEST_F(RolloutsTest, OfOtherManagersTheNamesOfSetsMustFit) {
 
 TEST_F(RolloutsTest, WhatTheOwnerHasMeanwhileIsNotOverwritten) {
   put_endpoint("A", "R1");
-  owned_ = get("endpoints", "A", "R1");
-  owned_["VersionSet"] = "by hand";  // seen as empty here
-  const json::object before = owned_;
+  json::object before = get("endpoints", "A", "R1");
+  before["VersionSet"] = "by hand";  // seen as empty here
+  set_owned(before);
   start({"A"}, {{"OnFailure", "pause"}, {"StopWhen", json::object{{"EndpointLimit", "1"}}}});
   ASSERT_TRUE(eventually([&] { return state() == "paused"; }));
   EXPECT_EQ(owned(), before);
@@ -198,7 +203,7 @@ TEST_F(RolloutsTest, WhatTheOwnerHasMeanwhileIsNotOverwritten) {
 
 TEST_F(RolloutsTest, IsReturnedWhenItsOwnerIsKnown) {
   put_endpoint("A", "R1");
-  owned_ = get("endpoints", "A", "R1");
+  set_owned(get("endpoints", "A", "R1"));
   away_ = true;
   manager_.current = false;
   start({"A"});

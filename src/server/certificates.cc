@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "base/mutex.h"
 #include "env/file.h"
 #include "server/internal/log.h"
 
@@ -20,7 +21,7 @@ PortCertificates::PortCertificates(net::TlsFiles api, net::TlsFiles own_static)
     : api_(std::move(api)), own_static_(std::move(own_static)) {}
 
 net::TlsFiles PortCertificates::files(Port port) const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return files_locked(port);
 }
 
@@ -29,20 +30,20 @@ net::TlsFiles PortCertificates::files_locked(Port port) const {
 }
 
 void PortCertificates::attach(Port port, net::Server& server) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   servers_[port] = &server;
   note_fingerprint_locked(port);
 }
 
 std::string PortCertificates::fingerprint(Port port) const {
-  std::lock_guard lock(fingerprints_mutex_);
+  Lock lock(fingerprints_mutex_);
   const auto found = fingerprints_.find(port);
   return found == fingerprints_.end() ? "" : found->second;
 }
 
 void PortCertificates::note_fingerprint_locked(Port port) {
   Result<std::string> fingerprint = net::certificate_fingerprint(files_locked(port).certificate_file);
-  std::lock_guard lock(fingerprints_mutex_);
+  Lock lock(fingerprints_mutex_);
   fingerprints_[port] = fingerprint ? std::move(*fingerprint) : "";
 }
 
@@ -52,7 +53,7 @@ Result<std::string> PortCertificates::certificate(Port port) const {
 
 Result<void> PortCertificates::replace(Port port, const std::string& certificate_pem,
                                        const std::string& key_pem) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   const net::TlsFiles& target = port == Port::kApi ? api_ : own_static_;
   Result<void> replaced = net::replace_certificate(target, certificate_pem, key_pem);
   if (!replaced) return replaced;

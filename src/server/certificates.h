@@ -2,10 +2,10 @@
 #pragma once
 
 #include <map>
-#include <mutex>
 #include <vector>
 
 #include "api/api.h"
+#include "base/mutex.h"
 #include "net/http.h"
 
 namespace mullion::server {
@@ -29,10 +29,10 @@ class PortCertificates final : public api::Certificates {
   void note_fingerprint_locked(Port port);
 
   const net::TlsFiles api_, own_static_;
-  mutable std::mutex mutex_;  // one replacement at a time
-  std::map<Port, net::Server*> servers_;
-  mutable std::mutex fingerprints_mutex_;  // never held while the disk is waited for
-  std::map<Port, std::string> fingerprints_;
+  mutable Mutex mutex_;  // one replacement at a time
+  std::map<Port, net::Server*> servers_ GUARDED_BY(mutex_);
+  mutable Mutex fingerprints_mutex_;  // never held while the disk is waited for
+  std::map<Port, std::string> fingerprints_ GUARDED_BY(fingerprints_mutex_);
 };
 
 }  // namespace mullion::server

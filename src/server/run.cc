@@ -8,8 +8,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <mutex>
 
+#include "base/mutex.h"
 #include "base/version.h"
 #include "env/pools.h"
 #include "server/internal/log.h"
@@ -61,7 +61,7 @@ class HandOver {
  public:
   void request(std::string token) {
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       token_ = std::move(token);
     }
     ::kill(::getpid(), SIGUSR1);
@@ -72,13 +72,13 @@ class HandOver {
   }
   bool again() const { return again_; }
   std::optional<std::string> requested() const {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return token_;
   }
 
  private:
-  mutable std::mutex mutex_;
-  std::optional<std::string> token_;
+  mutable Mutex mutex_;
+  std::optional<std::string> token_ GUARDED_BY(mutex_);
   std::atomic<bool> again_{false};
 };
 

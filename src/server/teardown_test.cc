@@ -3,7 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <mutex>
+
+#include "base/mutex.h"
 
 namespace mullion::server {
 namespace {
@@ -21,16 +22,16 @@ class TeardownTest : public ::testing::Test {
     });
   }
   void note(const std::string& what) {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     stopped_.push_back(what);
   }
   Names stopped() {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return stopped_;
   }
 
-  std::mutex mutex_;
-  Names stopped_;
+  Mutex mutex_;
+  Names stopped_ GUARDED_BY(mutex_);
   std::atomic<int> ended_{0};
   env::Runtime runtime_{2};
   Teardown teardown_;

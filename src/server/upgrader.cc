@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "base/digest.h"
+#include "base/mutex.h"
 #include "base/version.h"
 #include "env/pools.h"
 #include "env/process.h"
@@ -90,7 +91,7 @@ Upgrader::Upgrader(env::Runtime& runtime, UpgradeOptions options)
 
 void Upgrader::remember_outcome() {
   const std::optional<UpgradeOutcome> outcome = folder_.outcome();
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   failure_ = outcome && !outcome->upgraded ? outcome->text() : "";
 }
 
@@ -294,7 +295,7 @@ void Upgrader::forget() {
 }
 
 std::string Upgrader::failure() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return failure_;
 }
 

@@ -5,10 +5,10 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 
 #include "api/api.h"
+#include "base/mutex.h"
 #include "content/archive.h"
 #include "env/runtime.h"
 #include "env/self.h"
@@ -70,8 +70,8 @@ class Upgrader final : public api::Upgrades {
   const RunningProgram running_;
   bool on_trial_ = false;
   std::atomic<bool> busy_{false};
-  mutable std::mutex mutex_;
-  std::string failure_;  // of the outcome that is kept: /info asks for it all the time
+  mutable Mutex mutex_;
+  std::string failure_ GUARDED_BY(mutex_);  // of the outcome that is kept: /info asks for it all the time
   env::TaskGroup tasks_;
 };
 

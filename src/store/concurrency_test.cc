@@ -3,10 +3,10 @@
 
 #include <atomic>
 #include <future>
-#include <mutex>
 #include <set>
 #include <thread>
 
+#include "base/mutex.h"
 #include "store/follower.h"
 #include "store/store_testing.h"
 
@@ -52,7 +52,7 @@ TEST_F(Concurrency, AnswersOfOneWriterComeInOrderAndShareSyncs) {
 }
 
 TEST_F(Concurrency, AcknowledgedIsVisibleToEverybody) {
-  std::mutex mutex;
+  Mutex mutex;  // guards numbers
   std::set<uint64_t> numbers;
   run(8, [&](size_t thread) {
     for (int i = 0; i < 50; ++i) {
@@ -63,7 +63,7 @@ TEST_F(Concurrency, AcknowledgedIsVisibleToEverybody) {
       ASSERT_GE(store_->newest().seq, cursor.seq);
       ASSERT_EQ(body_of(*view, "jobs", key), key);
       ASSERT_EQ(count_of(*view, "machines", owner), static_cast<uint64_t>(i) + 1);
-      std::lock_guard lock(mutex);
+      Lock lock(mutex);
       ASSERT_TRUE(numbers.insert(cursor.seq).second) << "a number was given twice";
     }
   });

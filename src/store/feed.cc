@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/mutex.h"
+
 namespace mullion::store {
 namespace {
 
@@ -68,7 +70,7 @@ CommitFeed::CommitFeed(std::string name, Interest interest, size_t max_bytes,
 void CommitFeed::offer(const std::shared_ptr<const Commit>& commit, const CommitOutline& outline) {
   if (!concerns(interest_, outline)) return;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     newest_ = commit->cursor.seq;
     if (max_bytes_ > 0) {
       if (bytes_ > max_bytes_) {
@@ -86,7 +88,7 @@ void CommitFeed::offer(const std::shared_ptr<const Commit>& commit, const Commit
 
 CommitFeed::Taken CommitFeed::take(size_t most) {
   Taken out;
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   out.whole = std::exchange(whole_, true);
   while (!waiting_.empty() && out.commits.size() < most) {
     auto& [commit, bytes] = waiting_.front();
@@ -107,13 +109,13 @@ CommitFeed::State CommitFeed::state() const {
     const env::Duration busy = clock_->steady() - env::SteadyTime(env::Duration(since));
     out.busy_seconds = std::max(0.0, std::chrono::duration<double>(busy).count());
   }
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   out.waiting = waiting_.size();
   return out;
 }
 
 void FeedList::add(const std::shared_ptr<CommitFeed>& feed, uint64_t newest) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   feed->newest_ = newest;
   feed->clock_ = &clock_;
   std::erase_if(feeds_, [](const auto& known) { return known.expired(); });
@@ -122,7 +124,7 @@ void FeedList::add(const std::shared_ptr<CommitFeed>& feed, uint64_t newest) {
 
 std::vector<std::shared_ptr<CommitFeed>> FeedList::alive() const {
   std::vector<std::shared_ptr<CommitFeed>> out;
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   for (const std::weak_ptr<CommitFeed>& known : feeds_) {
     if (std::shared_ptr<CommitFeed> feed = known.lock()) out.push_back(std::move(feed));
   }

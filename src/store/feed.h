@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/mutex.h"
 #include "env/clock.h"
 #include "env/runtime.h"
 #include "store/types.h"
@@ -103,10 +103,10 @@ class CommitFeed {
   std::atomic<uint64_t> forgotten_{0};
   std::atomic<uint64_t> failures_{0};
   std::atomic<int64_t> busy_since_{0};  // steady; 0: not busy
-  mutable std::mutex mutex_;
-  std::deque<std::pair<std::shared_ptr<const Commit>, size_t>> waiting_;
-  size_t bytes_ = 0;
-  bool whole_ = true;
+  mutable Mutex mutex_;
+  std::deque<std::pair<std::shared_ptr<const Commit>, size_t>> waiting_ GUARDED_BY(mutex_);
+  size_t bytes_ GUARDED_BY(mutex_) = 0;
+  bool whole_ GUARDED_BY(mutex_) = true;
 };
 
 /// The feeds of one store. Thread-safe.
@@ -124,8 +124,8 @@ class FeedList {
   std::vector<std::shared_ptr<CommitFeed>> alive() const;
 
   const env::Clock& clock_;
-  mutable std::mutex mutex_;
-  std::vector<std::weak_ptr<CommitFeed>> feeds_;
+  mutable Mutex mutex_;
+  std::vector<std::weak_ptr<CommitFeed>> feeds_ GUARDED_BY(mutex_);
 };
 
 }  // namespace mullion::store

@@ -4,9 +4,9 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <deque>
-#include <mutex>
 #include <utility>
 
+#include "base/mutex.h"
 #include "env/attempt.h"
 #include "env/launch.h"
 #include "store/internal/log.h"
@@ -52,7 +52,7 @@ struct Follower::State {
 
   /// Calls `work` unless the follower has ended; false when it has.
   bool call(const std::function<void()>& work) {
-    const std::lock_guard lock(calling);
+    const Lock lock(calling);
     if (closed) return false;
     feed->busy_since_ = feed->clock_->steady().time_since_epoch().count();
     try {
@@ -76,7 +76,7 @@ struct Follower::State {
     while (true) {
       std::function<void()> work;
       {
-        const std::lock_guard lock(mutex);
+        const Lock lock(mutex);
         if (works.empty() || works.front().first > upto) return true;
         work = std::move(works.front().second);
         works.pop_front();
@@ -117,20 +117,20 @@ struct Follower::State {
 
   /// The store may be gone once the follower has ended.
   Result<void> store_read(const std::function<bool(const LoggedCommit&)>& visit) {
-    const std::lock_guard lock(calling);
+    const Lock lock(calling);
     if (closed) return Error(ErrorCode::kCancelled, "closed");
     return store.read_log({store.newest().epoch, handled}, visit);
   }
 
-  Store& store;  // only while not closed, under `calling`
+  Store& store GUARDED_BY(calling);  // only while not closed
   const Following following;
   const std::shared_ptr<CommitFeed> feed;
   std::atomic<uint64_t> handled{0};
   bool owes_missed = false;  // of the pump
-  std::mutex calling;        // held while the store or the handler is used
+  Mutex calling;             // held while the store or the handler is used
   std::atomic<bool> closed{false};
-  std::mutex mutex;  // guards what follows
-  std::deque<std::pair<uint64_t, std::function<void()>>> works;
+  Mutex mutex;  // guards what follows
+  std::deque<std::pair<uint64_t, std::function<void()>>> works GUARDED_BY(mutex);
 };
 
 Follower::Follower(Store& store, env::Runtime& runtime, Following following)
@@ -153,7 +153,7 @@ Follower::~Follower() { stop(); }
 void Follower::stop() {
   if (!state_) return;
   {
-    const std::lock_guard lock(state_->calling);
+    const Lock lock(state_->calling);
     state_->closed = true;
   }
   state_->feed->signal()->notify_all();
@@ -174,7 +174,7 @@ std::function<void(std::function<void()>)> Follower::lane() const {
 void Follower::enqueue(State& state, std::function<void()> work) {
   if (state.closed) return;
   {
-    const std::lock_guard lock(state.mutex);
+    const Lock lock(state.mutex);
     state.works.emplace_back(state.feed->newest(), std::move(work));
   }
   state.feed->signal()->notify_all();

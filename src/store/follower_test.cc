@@ -6,6 +6,7 @@
 #include <atomic>
 #include <future>
 
+#include "base/mutex.h"
 #include "env/waiting_testing.h"
 #include "store/store_testing.h"
 
@@ -119,11 +120,11 @@ class Followers : public testing::Test {
             [this] { note("missed"); }};
   }
   void note(std::string what) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     notes_.push_back(std::move(what));
   }
   std::vector<std::string> notes() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return notes_;
   }
   bool noted(size_t count) {
@@ -132,8 +133,8 @@ class Followers : public testing::Test {
 
   env::Runtime runtime_{2};
   std::unique_ptr<Store> store_ = open_memory_store();
-  std::mutex mutex_;
-  std::vector<std::string> notes_;
+  Mutex mutex_;
+  std::vector<std::string> notes_ GUARDED_BY(mutex_);
 };
 
 TEST_F(Followers, AreToldInOrderOfWhatConcernsThem) {

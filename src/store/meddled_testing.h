@@ -3,9 +3,9 @@
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <utility>
 
+#include "base/mutex.h"
 #include "store/forwarding_testing.h"
 
 namespace mullion::store {
@@ -23,7 +23,7 @@ class MeddledStore final : public ForwardingStore {
   }
   /// Once, right before `real` is given a change of `id`. Thread-safe.
   void meddle_before(ObjectId id, std::function<void()> action) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     before_ = {std::move(id), std::move(action)};
   }
   void commit(Batch batch, CommitCallback done) override {
@@ -33,7 +33,7 @@ class MeddledStore final : public ForwardingStore {
 
  private:
   std::function<void()> taken_before(const Batch& batch) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     for (const Change& change : batch.changes) {
       if (before_.action && change.id == before_.id) return std::exchange(before_, {}).action;
     }
@@ -44,8 +44,8 @@ class MeddledStore final : public ForwardingStore {
     ObjectId id;
     std::function<void()> action;
   };
-  std::mutex mutex_;
-  Before before_;
+  Mutex mutex_;
+  Before before_ GUARDED_BY(mutex_);
 };
 
 }  // namespace mullion::store

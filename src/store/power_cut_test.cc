@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include <fstream>
-#include <mutex>
 #include <random>
 
+#include "base/mutex.h"
 #include "store/store_testing.h"
 #include "store/system_calls_testing.h"
 
@@ -28,40 +28,40 @@ struct Event {
 class Recorder {
  public:
   void start(const env::Path& path) {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     path_ = path.string();
     events_.clear();
   }
   std::vector<Event> stop() {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     path_.clear();
     return std::move(events_);
   }
   size_t size() {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return events_.size();
   }
   void write(int file, off_t offset, std::string_view bytes) {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (!is_ours(file)) return;
     const bool synced = (::fcntl(file, F_GETFL) & O_DSYNC) != 0;
     events_.push_back({false, synced, static_cast<uint64_t>(offset), std::string(bytes)});
   }
   void sync(int file) {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (is_ours(file)) events_.push_back({true, false, 0, {}});
   }
 
  private:
-  bool is_ours(int file) const {
+  bool is_ours(int file) const REQUIRES(mutex_) {
     if (path_.empty()) return false;
     std::error_code failure;
     return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(file), failure) == path_;
   }
 
-  std::mutex mutex_;
-  std::string path_;
-  std::vector<Event> events_;
+  Mutex mutex_;
+  std::string path_ GUARDED_BY(mutex_);
+  std::vector<Event> events_ GUARDED_BY(mutex_);
 };
 
 Recorder& recorder() {

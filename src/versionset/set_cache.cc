@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/mutex.h"
 #include "model/members.h"
 #include "versionset/sources.h"
 
@@ -47,7 +48,7 @@ MergedSets SetCache::merged(const std::vector<std::string>& names) {
   std::shared_ptr<const store::Snapshot> snapshot;
   uint64_t read_at = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     read_at = feed_->newest();  // before the view: it is never older
     catch_up();
     if (const auto known = merged_.find(names); known != merged_.end()) return known->second;
@@ -93,7 +94,7 @@ MergedSets SetCache::merge_all(const std::vector<std::string>& names, const std:
 /// For the next one who asks, unless a set changed since these were read.
 void SetCache::keep(const std::vector<std::string>& names, const std::vector<SetPtr>& sets,
                     const MergedSets& merged, uint64_t read_at) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   for (const SetPtr& set : sets) {
     if (set == nullptr || !*set) continue;
     for (const FileWish& file : (*set)->files) {
@@ -110,7 +111,7 @@ void SetCache::keep(const std::vector<std::string>& names, const std::vector<Set
 }
 
 bool SetCache::takes_file(const std::string& path) const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return sources_.contains(path);
 }
 

@@ -3,11 +3,11 @@
 
 #include <map>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "store/store.h"
 #include "versionset/merge.h"
 
@@ -36,16 +36,16 @@ class SetCache {
   using SetPtr = std::shared_ptr<const Result<VersionSet>>;
   static SetPtr read(const store::Snapshot& snapshot, const std::string& name);
   static MergedSets merge_all(const std::vector<std::string>& names, const std::vector<SetPtr>& sets);
-  void catch_up();
+  void catch_up() REQUIRES(mutex_);
   void keep(const std::vector<std::string>& names, const std::vector<SetPtr>& sets, const MergedSets& merged,
             uint64_t read_at);
 
   store::Store& store_;
   const std::shared_ptr<store::CommitFeed> feed_;  // of changed sets
-  mutable std::mutex mutex_;
-  std::map<std::string, SetPtr> sets_;
-  std::map<std::vector<std::string>, MergedSets> merged_;
-  std::set<std::string> sources_;
+  mutable Mutex mutex_;
+  std::map<std::string, SetPtr> sets_ GUARDED_BY(mutex_);
+  std::map<std::vector<std::string>, MergedSets> merged_ GUARDED_BY(mutex_);
+  std::set<std::string> sources_ GUARDED_BY(mutex_);
 };
 
 }  // namespace mullion::versionset

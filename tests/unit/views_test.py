@@ -43,3 +43,29 @@ def test_members_and_statements_are_found():
 
 def test_nothing_is_found_in_the_sources():
     assert list(checker.breaches()) == []
+
+
+LOCK_HELD = [
+    "{ Lock lock(mutex_); co_await send(); }",
+    "{ const WriteLock lock(state->mutex); if (x) { co_await send(); } }",
+    "{ auto f = [&]() REQUIRES(mutex_) { return x; }; Lock lock(mutex_); co_await send(); }",
+    "{ spawn([this]() -> Task<void> { Lock lock(mutex_); co_await send(); }); }",
+    "{ Lock lock(mutex_); for (auto& one : all) { co_await send(one); } }",
+]
+LOCK_LET_GO = [
+    "{ { Lock lock(mutex_); use(); } co_await send(); }",
+    "{ Lock lock(mutex_); lock.unlock(); co_await send(); }",
+    "{ Lock lock(mutex_); spawn([this, id]() -> Task<void> { co_await send(); }); }",
+    "{ Lock lock(mutex_); spawn([runner = place] { return send(); }); }",
+    "{ auto f = [&] { Lock lock(mutex_); ++n; }; co_await send(); }",
+]
+
+
+@pytest.mark.parametrize("code", LOCK_HELD)
+def test_a_lock_that_is_held_is_found(code):
+    assert list(checker.held_locks(code))
+
+
+@pytest.mark.parametrize("code", LOCK_LET_GO)
+def test_a_lock_that_was_given_back_is_not(code):
+    assert not list(checker.held_locks(code))

@@ -8,6 +8,7 @@
 #include "api/internal/objects.h"
 #include "api/internal/references.h"
 #include "api/internal/write_support.h"
+#include "base/mutex.h"
 #include "env/attempt.h"
 #include "model/index_value.h"
 #include "model/json_schema.h"
@@ -102,7 +103,7 @@ void AvailabilityUpdater::follow(const store::Commit& commit) {
 void AvailabilityUpdater::add(Work found) {
   if (found.empty()) return;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     waiting_.turned.merge(found.turned);
     waiting_.doubted.merge(found.doubted);
   }
@@ -110,7 +111,7 @@ void AvailabilityUpdater::add(Work found) {
 }
 
 AvailabilityUpdater::Work AvailabilityUpdater::take() {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return std::exchange(waiting_, {});
 }
 
@@ -134,7 +135,7 @@ env::Task<void> AvailabilityUpdater::update_all(const Work& work) {
 }
 
 void AvailabilityUpdater::give_back(const Work& work) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   waiting_.doubted.insert(work.doubted.begin(), work.doubted.end());
   waiting_.turned.insert(work.turned.begin(), work.turned.end());
 }

@@ -2,12 +2,12 @@
 // reverse.
 #pragma once
 
-#include <mutex>
 #include <set>
 #include <string>
 #include <utility>
 
 #include "api/internal/call.h"
+#include "base/mutex.h"
 #include "store/follower.h"
 
 namespace mullion::api {
@@ -39,8 +39,8 @@ class AvailabilityUpdater {
   env::Task<void> update(const Name& name);
 
   Services& services_;
-  std::mutex mutex_;
-  Work waiting_;
+  Mutex mutex_;
+  Work waiting_ GUARDED_BY(mutex_);
   env::Signal signal_;
   store::Follower follower_;  // ends before what it uses
 };

@@ -2,6 +2,7 @@
 
 #include "api/internal/handlers.h"
 #include "api/internal/log.h"
+#include "base/mutex.h"
 
 namespace mullion::api {
 
@@ -52,7 +53,7 @@ std::string Services::endpoint_name(std::string_view owner) const {
 
 const model::ObjectType* Services::find_type(std::string_view prefix) {
   if (const model::ObjectType* known = store.types().find(prefix)) return known;
-  std::lock_guard lock(foreign_mutex_);
+  Lock lock(foreign_mutex_);
   for (const std::unique_ptr<model::ObjectType>& type : foreign_types_) {
     if (type->prefix == prefix) return type.get();
   }

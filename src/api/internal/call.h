@@ -19,6 +19,7 @@
 #include "api/internal/view_hub.h"
 #include "apply/configurator.h"
 #include "apply/lease.h"
+#include "base/mutex.h"
 #include "env/turns.h"
 #include "model/object.h"
 
@@ -76,9 +77,9 @@ struct Services {
   const model::ObjectType* find_type(std::string_view prefix);
 
  private:
-  std::mutex foreign_mutex_;
-  std::vector<std::unique_ptr<model::ObjectType>> foreign_types_;
-  std::vector<std::unique_ptr<std::string>> foreign_names_;
+  Mutex foreign_mutex_;
+  std::vector<std::unique_ptr<model::ObjectType>> foreign_types_ GUARDED_BY(foreign_mutex_);
+  std::vector<std::unique_ptr<std::string>> foreign_names_ GUARDED_BY(foreign_mutex_);
 };
 
 /// The object a request is about.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/mutex.h"
+
 namespace mullion::api {
 namespace {
 
@@ -41,13 +43,13 @@ std::vector<std::string> names_of(const EventPattern& pattern) {
 
 void EventInterests::add(const EventPattern& pattern, const std::shared_ptr<EventQueue>& queue) {
   const std::vector<std::string> names = names_of(pattern);
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   for (const std::string& name : names) entries_[name].push_back({queue.get(), queue});
 }
 
 void EventInterests::remove(const EventPattern& pattern, const EventQueue* queue) {
   const std::vector<std::string> names = names_of(pattern);
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   for (const std::string& name : names) {
     const auto found = entries_.find(name);
     if (found == entries_.end()) continue;
@@ -65,7 +67,7 @@ std::vector<std::shared_ptr<EventQueue>> EventInterests::find(std::string_view t
                                                               std::string_view key) const {
   std::vector<std::shared_ptr<EventQueue>> found;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (entries_.empty()) return found;
     for (const std::string& name :
          {filed_name(type, key), filed_name(type, kAny), filed_name(kAny, key), filed_name(kAny, kAny)}) {
@@ -82,7 +84,7 @@ std::vector<std::shared_ptr<EventQueue>> EventInterests::find(std::string_view t
 }
 
 bool EventInterests::empty() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return entries_.empty();
 }
 

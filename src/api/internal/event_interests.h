@@ -3,13 +3,13 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "api/event_pattern.h"
+#include "base/mutex.h"
 
 namespace mullion::api {
 
@@ -31,8 +31,8 @@ class EventInterests {
     const EventQueue* id;  // known even when the queue is gone
     std::weak_ptr<EventQueue> queue;
   };
-  mutable std::mutex mutex_;
-  std::unordered_map<std::string, std::vector<Entry>> entries_;
+  mutable Mutex mutex_;
+  std::unordered_map<std::string, std::vector<Entry>> entries_ GUARDED_BY(mutex_);
 };
 
 }  // namespace mullion::api

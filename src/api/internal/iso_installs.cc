@@ -5,6 +5,7 @@
 #include "api/internal/log.h"
 #include "api/internal/lookup.h"
 #include "api/internal/params.h"
+#include "base/mutex.h"
 #include "env/pools.h"
 #include "env/random.h"
 #include "model/members.h"
@@ -123,7 +124,7 @@ void unpack_isos(Services& services, std::vector<IsoInstall> installs) {
 }
 
 bool IsoQueue::add(std::vector<IsoInstall> installs) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   for (IsoInstall& install : installs) {
     // One that waits will read the newest upload.
     if (std::find(waiting_.begin(), waiting_.end(), install) == waiting_.end())
@@ -133,7 +134,7 @@ bool IsoQueue::add(std::vector<IsoInstall> installs) {
 }
 
 std::optional<IsoInstall> IsoQueue::next() {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   working_ = !waiting_.empty() && !stopping_;
   if (!working_) return std::nullopt;
   IsoInstall install = std::move(waiting_.front());

@@ -3,10 +3,11 @@
 
 #include <atomic>
 #include <deque>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "base/mutex.h"
 
 namespace mullion::api {
 
@@ -30,9 +31,9 @@ class IsoQueue {
   const std::atomic<bool>& stopping() const { return stopping_; }
 
  private:
-  std::mutex mutex_;
-  std::deque<IsoInstall> waiting_;
-  bool working_ = false;
+  Mutex mutex_;
+  std::deque<IsoInstall> waiting_ GUARDED_BY(mutex_);
+  bool working_ GUARDED_BY(mutex_) = false;
   std::atomic<bool> stopping_{false};
 };
 

@@ -2,12 +2,14 @@
 
 #include <boost/json.hpp>
 
+#include "base/mutex.h"
+
 namespace mullion::api {
 
 void JobLogNews::grown(std::string job, std::string machine) {
   if (!state_->events.wanted(kJobLogEvents, job)) return;
   {
-    std::lock_guard lock(state_->mutex);
+    Lock lock(state_->mutex);
     if (state_->waiting.size() == kMostJobs || !state_->waiting.insert(job).second) return;
   }
   tasks_.spawn("job log news", [state = state_, job = std::move(job), machine = std::move(machine)] {
@@ -18,7 +20,7 @@ void JobLogNews::grown(std::string job, std::string machine) {
 env::Task<void> JobLogNews::tell(std::shared_ptr<State> state, std::string job, std::string machine) {
   const bool waited = co_await state->timers.sleep_for(kDelay);
   {
-    std::lock_guard lock(state->mutex);
+    Lock lock(state->mutex);
     state->waiting.erase(job);
   }
   if (!waited) co_return;

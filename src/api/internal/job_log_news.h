@@ -2,11 +2,11 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
 
 #include "api/events.h"
+#include "base/mutex.h"
 #include "content/job_logs.h"
 #include "env/timers.h"
 
@@ -35,8 +35,8 @@ class JobLogNews {
     EventBus& events;
     content::JobLogs& logs;
     const env::Timers& timers;
-    std::mutex mutex;
-    std::set<std::string> waiting;
+    Mutex mutex;
+    std::set<std::string> waiting GUARDED_BY(mutex);
   };
   static env::Task<void> tell(std::shared_ptr<State> state, std::string job, std::string machine);
 

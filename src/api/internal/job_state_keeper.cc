@@ -5,6 +5,7 @@
 #include "api/internal/log.h"
 #include "api/internal/objects.h"
 #include "api/internal/write_support.h"
+#include "base/mutex.h"
 #include "env/attempt.h"
 #include "model/index_value.h"
 #include "model/members.h"
@@ -112,7 +113,7 @@ void JobStateKeeper::doubt_all() {
 void JobStateKeeper::add(std::set<std::string> machines) {
   if (machines.empty()) return;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     waiting_.merge(machines);
   }
   signal_.notify_all();
@@ -123,7 +124,7 @@ env::Task<void> JobStateKeeper::run() {
     const uint64_t seen = signal_.version();
     std::set<std::string> machines;
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       machines.swap(waiting_);
     }
     if (machines.empty()) {

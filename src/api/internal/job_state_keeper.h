@@ -1,11 +1,11 @@
 // JobState and JobExitState of machines: what the job says that CurrentJob names.
 #pragma once
 
-#include <mutex>
 #include <set>
 #include <string>
 
 #include "api/internal/call.h"
+#include "base/mutex.h"
 #include "store/follower.h"
 
 namespace mullion::api {
@@ -32,8 +32,8 @@ class JobStateKeeper {
   env::Task<void> update(const std::string& machine);
 
   Services& services_;
-  std::mutex mutex_;
-  std::set<std::string> waiting_;
+  Mutex mutex_;
+  std::set<std::string> waiting_ GUARDED_BY(mutex_);
   env::Signal signal_;
   store::Follower follower_;  // ends before what it uses
 };

@@ -5,6 +5,7 @@
 
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
+#include "base/mutex.h"
 
 namespace mullion::api {
 namespace {
@@ -58,7 +59,7 @@ LogFeed::LogFeed(EventBus& events, env::TaskGroup& tasks)
 void LogFeed::take(State& state, EventBus& events, const LogLine& line) {
   if (publishing || !events.wanted(kLogEvents, line.room)) return;
   {
-    std::lock_guard lock(state.mutex);
+    Lock lock(state.mutex);
     if (state.waiting.size() >= kMostWaiting) {
       ++state.left_out;
       return;
@@ -74,7 +75,7 @@ env::Task<void> LogFeed::publish(std::shared_ptr<State> state, EventBus& events)
     const uint64_t seen = state->signal.version();
     std::deque<LogLine> lines;
     {
-      std::lock_guard lock(state->mutex);
+      Lock lock(state->mutex);
       lines.swap(state->waiting);
       const uint64_t left_out = std::exchange(state->left_out, 0);
       if (left_out > 0) lines.push_back(left_out_line(left_out));

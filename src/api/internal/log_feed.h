@@ -4,10 +4,10 @@
 #include <atomic>
 #include <boost/json/object.hpp>
 #include <deque>
-#include <mutex>
 
 #include "api/events.h"
 #include "base/log.h"
+#include "base/mutex.h"
 
 namespace mullion::api {
 
@@ -27,9 +27,9 @@ class LogFeed {
 
  private:
   struct State {
-    std::mutex mutex;
-    std::deque<LogLine> waiting;
-    uint64_t left_out = 0;  // since the last line that was published
+    Mutex mutex;
+    std::deque<LogLine> waiting GUARDED_BY(mutex);
+    uint64_t left_out GUARDED_BY(mutex) = 0;  // since the last line that was published
     env::Signal signal;
   };
   static void take(State& state, EventBus& events, const LogLine& line);

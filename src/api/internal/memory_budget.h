@@ -2,9 +2,10 @@
 #pragma once
 
 #include <cstddef>
-#include <mutex>
 #include <optional>
 #include <utility>
+
+#include "base/mutex.h"
 
 namespace mullion::api {
 
@@ -30,7 +31,7 @@ class MemoryBudget {
 
   /// Absent when it does not fit beside what others hold. One alone may be larger than the whole.
   std::optional<Share> take(size_t bytes) {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (taken_ != 0 && taken_ + bytes > bytes_) return std::nullopt;
     taken_ += bytes;
     return Share(*this, bytes);
@@ -38,13 +39,13 @@ class MemoryBudget {
 
  private:
   void give_back(size_t bytes) {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     taken_ -= bytes;
   }
 
   const size_t bytes_;
-  std::mutex mutex_;
-  size_t taken_ = 0;
+  Mutex mutex_;
+  size_t taken_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace mullion::api

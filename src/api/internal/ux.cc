@@ -5,6 +5,7 @@
 #include "api/internal/answers.h"
 #include "api/internal/blobs.h"
 #include "api/internal/handlers.h"
+#include "base/mutex.h"
 #include "base/text.h"
 #include "model/object.h"
 
@@ -110,14 +111,14 @@ std::string installed_ux_version(content::Blobs& blobs) {
 bool is_ux_file(const std::string& name) { return name.starts_with("files/ux/"); }
 
 void UxVersion::read(content::Blobs& blobs) {
-  const std::lock_guard one_at_a_time(reading_);
+  const Lock one_at_a_time(reading_);
   std::string version = installed_ux_version(blobs);
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   version_ = std::move(version);
 }
 
 std::string UxVersion::get() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return version_;
 }
 

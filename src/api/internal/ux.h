@@ -1,12 +1,12 @@
 // The web interface: a package that was unpacked into files/ux, else the one that is built into the program.
 #pragma once
 
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "base/mutex.h"
 #include "content/content.h"
 #include "net/http.h"
 
@@ -26,9 +26,9 @@ class UxVersion {
   std::string get() const;
 
  private:
-  std::mutex reading_;
-  mutable std::mutex mutex_;
-  std::string version_;
+  Mutex reading_;  // one at a time reads the file; taken before mutex_
+  mutable Mutex mutex_;
+  std::string version_ GUARDED_BY(mutex_);
 };
 
 /// Whether there is a page to show. Blocks on the disk.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "base/mutex.h"
+
 namespace mullion::api {
 
 ViewHub::ViewHub(store::Store& store, env::Runtime& runtime)
@@ -14,7 +16,7 @@ ViewHub::ViewHub(store::Store& store, env::Runtime& runtime)
                  [this] { tell_missed(); }}) {}
 
 void ViewHub::add(const std::string& type, const std::shared_ptr<ViewListener>& listener) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   std::vector<Entry>& filed = entries_[type];
   if (std::ranges::find(filed, listener.get(), &Entry::id) != filed.end()) return;
   filed.push_back({listener.get(), listener});
@@ -22,7 +24,7 @@ void ViewHub::add(const std::string& type, const std::shared_ptr<ViewListener>& 
 }
 
 void ViewHub::remove(const std::string& type, const ViewListener* listener) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   const auto filed = entries_.find(type);
   if (filed == entries_.end()) return;
   count_ -= std::erase_if(filed->second, [&](const Entry& entry) { return entry.id == listener; });
@@ -31,7 +33,7 @@ void ViewHub::remove(const std::string& type, const ViewListener* listener) {
 
 std::vector<std::shared_ptr<ViewListener>> ViewHub::listeners(const std::string& type) const {
   std::vector<std::shared_ptr<ViewListener>> out;
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   const auto filed = entries_.find(type);
   if (filed == entries_.end()) return out;
   for (const Entry& entry : filed->second) {
@@ -56,7 +58,7 @@ void ViewHub::follow(const store::Commit& commit) {
 void ViewHub::tell_missed() {
   std::set<std::shared_ptr<ViewListener>> all;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     for (const auto& [type, filed] : entries_) {
       for (const Entry& entry : filed) {
         if (std::shared_ptr<ViewListener> listener = entry.listener.lock()) all.insert(std::move(listener));

@@ -4,10 +4,10 @@
 #include <atomic>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "store/follower.h"
 
 namespace mullion::api {
@@ -44,8 +44,8 @@ class ViewHub {
   void tell_missed();
 
   store::Store& store_;
-  mutable std::mutex mutex_;
-  std::map<std::string, std::vector<Entry>, std::less<>> entries_;
+  mutable Mutex mutex_;
+  std::map<std::string, std::vector<Entry>, std::less<>> entries_ GUARDED_BY(mutex_);
   std::atomic<size_t> count_{0};
   store::Follower follower_;  // last: it calls until it is gone
 };

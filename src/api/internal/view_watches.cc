@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/mutex.h"
+
 namespace mullion::api {
 namespace {
 
@@ -61,15 +63,15 @@ void ViewWatches::watch(std::string_view text) {
   view.query = wanted.substr(std::min(mark + 1, wanted.size()));
   bool full = false;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (closed_) return;
     full = !views_.contains(name) && views_.size() == kMostViews;
   }
   if (full) return tell_error(name, fmt::format("At most {} views per connection", kMostViews));
   {
-    std::lock_guard one_at_a_time(following_);
+    Lock one_at_a_time(following_);
     follow(view.collection);  // first: nothing may fall between the first look and it
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     view.number = ++numbers_;
     views_.insert_or_assign(name, std::move(view));
   }
@@ -80,17 +82,17 @@ void ViewWatches::watch(std::string_view text) {
 void ViewWatches::follow(const std::string& collection) {
   for (const std::string& type : {collection, std::string(kEndpointObjects)}) {
     given_.hub.add(type, shared_from_this());
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     followed_.insert(type);
   }
 }
 
 void ViewWatches::unfollow_unused() {
-  std::lock_guard one_at_a_time(following_);
+  Lock one_at_a_time(following_);
   std::vector<std::string> unused;
   {
-    std::lock_guard lock(mutex_);
-    const auto used = [&](const std::string& type) {
+    Lock lock(mutex_);
+    const auto used = [&](const std::string& type) REQUIRES(mutex_) {
       return std::ranges::any_of(views_, [&](const auto& entry) {
         return entry.second.collection == type || concerns_every_view(type);
       });
@@ -105,7 +107,7 @@ void ViewWatches::unfollow_unused() {
 
 void ViewWatches::unwatch(std::string_view name) {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     const auto found = views_.find(name);
     if (found != views_.end()) views_.erase(found);
   }
@@ -117,7 +119,7 @@ void ViewWatches::changed(const store::Commit& commit, size_t index) {
   const std::string& type = commit.changes[index].id.type;
   bool waken = false;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     for (auto& [name, view] : views_) {
       if (view.collection == type) {
         view.changes.note(commit, index);
@@ -133,7 +135,7 @@ void ViewWatches::changed(const store::Commit& commit, size_t index) {
 
 void ViewWatches::missed() {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     for (auto& [name, view] : views_) {
       view.changes.note_all();
       view.dirty = true;
@@ -144,7 +146,7 @@ void ViewWatches::missed() {
 
 void ViewWatches::close() {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     closed_ = true;
     views_.clear();
   }
@@ -153,7 +155,7 @@ void ViewWatches::close() {
 }
 
 std::optional<ViewWatches::Due> ViewWatches::next_due() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   std::optional<Due> next;
   for (const auto& [name, view] : views_) {
     if (!view.dirty) continue;
@@ -166,7 +168,7 @@ std::optional<ViewWatches::Due> ViewWatches::next_due() const {
 
 void ViewWatches::look_again() {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     for (auto& [name, view] : views_) view.dirty = true;
   }
   signal_.notify_all();
@@ -177,7 +179,7 @@ env::Task<void> ViewWatches::look_at(std::string name) {
   ViewChanges changes;
   uint64_t number = 0;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     const auto found = views_.find(name);
     if (found == views_.end()) co_return;
     View& view = found->second;
@@ -194,7 +196,7 @@ env::Task<void> ViewWatches::look_at(std::string name) {
   const env::SteadyTime end = given_.clock.steady();
   bool news = false;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     pace_.looked(end, end - begin);
     const auto found = views_.find(name);
     if (found == views_.end() || found->second.number != number) co_return;
@@ -221,7 +223,7 @@ env::Task<void> ViewWatches::run() {
          boost::asio::cancellation_type::none) {
     const uint64_t seen = signal_.version();
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       if (closed_) co_return;
     }
     const std::optional<Due> next = next_due();

@@ -5,7 +5,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -15,6 +14,7 @@
 #include "api/internal/view_changes.h"
 #include "api/internal/view_hub.h"
 #include "api/internal/view_pace.h"
+#include "base/mutex.h"
 #include "env/runtime.h"
 #include "env/timers.h"
 
@@ -90,13 +90,13 @@ class ViewWatches final : public ViewListener, public std::enable_shared_from_th
   env::Task<void> look_at(std::string name);
 
   const Given given_;
-  std::mutex following_;  // who follows adds its view before others see what is not needed; taken first
-  mutable std::mutex mutex_;
-  std::map<std::string, View, std::less<>> views_;
-  std::set<std::string> followed_;  // at the hub
-  uint64_t numbers_ = 0;
-  ReaderPace pace_;
-  bool closed_ = false;
+  Mutex following_;  // who follows adds its view before others see what is not needed; taken first
+  mutable Mutex mutex_;
+  std::map<std::string, View, std::less<>> views_ GUARDED_BY(mutex_);
+  std::set<std::string> followed_ GUARDED_BY(mutex_);  // at the hub
+  uint64_t numbers_ GUARDED_BY(mutex_) = 0;
+  ReaderPace pace_ GUARDED_BY(mutex_);
+  bool closed_ GUARDED_BY(mutex_) = false;
   env::Signal signal_;
 };
 

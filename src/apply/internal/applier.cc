@@ -6,6 +6,7 @@
 
 #include "apply/internal/lease_calls.h"
 #include "apply/internal/log.h"
+#include "base/mutex.h"
 #include "env/attempt.h"
 #include "env/unless.h"
 #include "model/members.h"
@@ -114,7 +115,7 @@ void Applier::offer(Offer offer) {
   EntryPtr entry;
   bool begin = false;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     EntryPtr& place = entries_[offer.endpoint];
     if (!place) place = std::make_shared<Entry>(offer.endpoint);
     entry = place;
@@ -132,7 +133,7 @@ void Applier::offer(Offer offer) {
 void Applier::withdraw(const std::string& endpoint) {
   EntryPtr entry;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     const auto found = entries_.find(endpoint);
     if (found != entries_.end()) {
       entry = found->second;
@@ -151,7 +152,7 @@ void Applier::withdraw(const std::string& endpoint) {
 }
 
 ApplyState Applier::state(const std::string& endpoint) const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   const auto found = entries_.find(endpoint);
   return found == entries_.end() ? ApplyState{} : found->second->state;
 }
@@ -163,7 +164,7 @@ bool Applier::same_secret(const std::string& endpoint, const std::string& place,
 
 bool Applier::seen_there(const std::string& endpoint, const std::string& path, const std::string& sha256,
                          const std::string& listing) const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   const auto found = entries_.find(endpoint);
   return found != entries_.end() && found->second->seen_under == listing &&
          found->second->seen.contains({path, sha256});
@@ -175,11 +176,11 @@ PlanExecutor::Counts Applier::counts() const { return {done_, failed_, limiter_.
 
 Step Applier::decide(const EntryPtr& entry, std::shared_ptr<const Plan>& plan) {
   const bool asks = [&] {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return !entry->lease.held && (entry->news || !entry->lease.other.empty());
   }();
   const std::string told = asks ? parts_.told_holder(entry->endpoint) : "";
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   Situation situation;
   situation.now = now();
   plan = entry->offer.plan;
@@ -201,7 +202,7 @@ Step Applier::decide(const EntryPtr& entry, std::shared_ptr<const Plan>& plan) {
 
 /// Ends the worker, unless something new was offered meanwhile.
 bool Applier::rest(const EntryPtr& entry, uint64_t seen) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   // An offer is made before its call to wake us.
   if (entry->news || entry->wake.version() != seen) return false;
   entry->working = false;
@@ -276,7 +277,7 @@ void Applier::publish(const EntryPtr& entry, std::string_view state) {
   if (!entry->lease_error.empty()) fresh.errors.push_back(entry->lease_error);
   const auto& resume = entry->memory.resume_at();
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     const LeaseView& lease = entry->lease;
     fresh.configured_by = lease.held ? parts_.own_id : lease.other;
     if (!lease.held && !lease.other.empty()) fresh.errors.push_back("configured by " + lease.other);
@@ -327,14 +328,14 @@ Task<void> Applier::act(EntryPtr entry) {
 
 /// Whether the newest offer still holds the action.
 bool Applier::wants(const EntryPtr& entry, const Action& action) const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return entry->offer.apply && entry->offer.plan && holds(*entry->offer.plan, action);
 }
 
 /// What the endpoint does not list would be planned, looked at and missed in its listing for ever.
 void Applier::saw_equal(const EntryPtr& entry, const Plan& plan, const Action& action) {
   if (action.kind != Kind::kFile || !action.artifact) return;
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (entry->seen_under == plan.listing) entry->seen.emplace(action.name, action.artifact->sha256);
 }
 
@@ -366,7 +367,7 @@ void Applier::record(const EntryPtr& entry, const Action& action, const Result<E
 // ---- the lease
 
 void Applier::lose_lease(const EntryPtr& entry) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   entry->lease.held = false;
   entry->left_lease = false;
   ++entry->holding;
@@ -380,7 +381,7 @@ Task<void> Applier::take_lease(EntryPtr entry) {
     entry->memory.reached();
     uint64_t holding = 0;
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       entry->lease = {true, "", asked + kLeaseTime};
       holding = ++entry->holding;
     }
@@ -410,7 +411,7 @@ Task<void> Applier::ask_holder(EntryPtr entry) {
     if (there->seconds) lease.until = now() + std::chrono::seconds(*there->seconds + 1);
   }
   kApplyLog.info("somebody else configures it endpoint={} holder={}", entry->endpoint, lease.other);
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   entry->lease = lease;
 }
 
@@ -426,12 +427,12 @@ Task<void> Applier::renew_lease(EntryPtr entry, uint64_t holding) {
   while (!stopping_) {
     co_await env::sleep_for(std::chrono::duration_cast<env::Duration>(kRenewal / parts_.speed));
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       if (entry->holding != holding) co_return;
     }
     const env::SteadyTime asked = now();
     const Result<void> answer = co_await take_lease_there(*entry->calls, parts_.own_id, env::system_clock());
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (entry->holding != holding) {
       if (!entry->lease.held && answer) tasks_.spawn("lease", [this, entry] { return release_lease(entry); });
       co_return;

@@ -3,12 +3,12 @@
 
 #include <atomic>
 #include <map>
-#include <mutex>
 
 #include "apply/internal/carry_out.h"
 #include "apply/internal/concurrency_limiter.h"
 #include "apply/internal/plan_executor.h"
 #include "apply/internal/step.h"
+#include "base/mutex.h"
 
 namespace mullion::apply {
 
@@ -71,8 +71,8 @@ class Applier final : public PlanExecutor {
   const env::SteadyTime begun_;
   std::atomic<bool> stopping_{false};
   std::atomic<uint64_t> done_{0}, failed_{0};
-  mutable std::mutex mutex_;
-  std::map<std::string, EntryPtr> entries_;
+  mutable Mutex mutex_;
+  std::map<std::string, EntryPtr> entries_ GUARDED_BY(mutex_);
   env::TaskGroup tasks_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "apply/internal/applier.h"
 #include "apply/internal/apply_testing.h"
+#include "base/mutex.h"
 #include "env/launch.h"
 #include "env/waiting_testing.h"
 
@@ -85,12 +86,12 @@ class ApplierQueue : public ::testing::Test {
   }
   std::string stage(int i) {
     PretendedEndpoint& endpoint = endpoints_.at(name(i));
-    const std::lock_guard lock(endpoint.mutex);
+    const Lock lock(endpoint.mutex);
     return endpoint.prefs.at("defaultStage");
   }
   size_t changes(int i) {
     PretendedEndpoint& endpoint = endpoints_.at(name(i));
-    const std::lock_guard lock(endpoint.mutex);
+    const Lock lock(endpoint.mutex);
     return endpoint.changes.size();
   }
   bool queued(int i) {

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "apply/internal/apply_testing.h"
+#include "base/mutex.h"
 #include "env/launch.h"
 #include "env/waiting_testing.h"
 
@@ -38,8 +39,14 @@ class ApplyingWorld {
   PretendedEndpoint& endpoint() { return *endpoint_; }
   versionset::VersionSet& set() { return set_; }
   ModelArtifacts& artifacts() { return *artifacts_; }
-  ApplyState state() const { return applier_->state("E"); }
-  PlanExecutor::Counts counts() const { return applier_->counts(); }
+  ApplyState state() const {
+    Lock lock(mutex_);
+    return applier_->state("E");
+  }
+  PlanExecutor::Counts counts() const {
+    Lock lock(mutex_);
+    return applier_->counts();
+  }
   store::Store& store() { return *store_; }
 
   /// As after kill -9: nothing but the store and the endpoint is left.
@@ -49,7 +56,7 @@ class ApplyingWorld {
     parts.calls = [this](const std::string&) { return std::make_unique<ModelCalls>(*endpoint_); };
     parts.artifacts = std::make_unique<Borrowed>(*artifacts_);
     parts.told_holder = [this](const std::string&) {
-      std::lock_guard lock(endpoint_->mutex);
+      Lock lock(endpoint_->mutex);
       return endpoint_->holder;
     };
     parts.restart = {std::chrono::seconds(5), std::chrono::milliseconds(1)};
@@ -57,7 +64,7 @@ class ApplyingWorld {
     parts.news = [this](const std::string&) {
       if (follows_) replan();
     };
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     applier_ = std::make_shared<Applier>(std::move(parts));
   }
 
@@ -67,20 +74,22 @@ class ApplyingWorld {
     replan();
   }
   void replan(bool apply = true) {
-    std::shared_ptr<Applier> applier;
-    std::lock_guard lock(mutex_);
-    auto plan = std::make_shared<const Plan>(make());
+    Lock lock(mutex_);
+    auto plan = std::make_shared<const Plan>(plan_now());
     if (applier_) applier_->offer({"E", plan, nullptr, apply});
   }
   void wish(const std::function<void(versionset::VersionSet&)>& change) {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     change(set_);
   }
   Plan make() {
-    std::lock_guard everything(mutex_);
+    Lock lock(mutex_);
+    return plan_now();
+  }
+  Plan plan_now() REQUIRES(mutex_) {
     plan::Observed observed = plan::Observed::parse(endpoint_->report(), {});
     {
-      std::lock_guard lock(endpoint_->mutex);
+      Lock lock(endpoint_->mutex);
       for (const auto& [path, content] : endpoint_->files) {
         if (!endpoint_->unlisted.contains(path)) observed.files[path] = sum_of(content);
       }
@@ -97,14 +106,12 @@ class ApplyingWorld {
       if (found == artifacts_->contents.end()) return std::nullopt;
       return plan::PlanInputs::OwnFile{found->second.size(), sum_of(found->second)};
     };
-    inputs.same_secret = [this](const auto& endpoint, const auto& place, const auto& wanted,
-                                const auto& shown) {
-      return applier_ && applier_->same_secret(endpoint, place, wanted, shown);
-    };
-    inputs.seen_there = [this](const auto& endpoint, const auto& path, const auto& sha256,
-                               const auto& listing) {
-      return applier_ && applier_->seen_there(endpoint, path, sha256, listing);
-    };
+    inputs.same_secret =
+        [this](const auto& endpoint, const auto& place, const auto& wanted, const auto& shown)
+            REQUIRES(mutex_) { return applier_ && applier_->same_secret(endpoint, place, wanted, shown); };
+    inputs.seen_there =
+        [this](const auto& endpoint, const auto& path, const auto& sha256, const auto& listing)
+            REQUIRES(mutex_) { return applier_ && applier_->seen_there(endpoint, path, sha256, listing); };
     inputs.is_secure = [this](const std::string& param) { return endpoint_->secure.contains(param); };
     return plan::make_plan(observed, versionset::merge({&set_}), inputs);
   }
@@ -129,7 +136,7 @@ class ApplyingWorld {
       const Plan plan = make();
       const bool held_back = !plan.problems.empty() && plan.deletions_from == 0;
       if (!plan.actions.empty() && !held_back) return false;
-      std::lock_guard lock(endpoint_->mutex);
+      Lock lock(endpoint_->mutex);
       return lease_lost || endpoint_->holder.empty();
     });
   }
@@ -163,7 +170,7 @@ class ApplyingWorld {
   void end() {
     std::shared_ptr<Applier> old;
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       old = std::exchange(applier_, nullptr);
     }
     if (old) env::run(*runtime_, old->stop());
@@ -211,8 +218,8 @@ class ApplyingWorld {
   catalog::Items items_;
   versionset::VersionSet set_;
   std::atomic<bool> follows_{false};
-  std::recursive_mutex mutex_;
-  std::shared_ptr<Applier> applier_;
+  mutable Mutex mutex_;
+  std::shared_ptr<Applier> applier_ GUARDED_BY(mutex_);
 };
 
 versionset::Component component(std::string name, std::string version) {
@@ -283,7 +290,7 @@ TEST(Applying, HealsDriftAndFollowsChangesOfTheSet) {
   world.follow();
   ASSERT_TRUE(world.settled());
   {
-    std::lock_guard lock(world.endpoint().mutex);
+    Lock lock(world.endpoint().mutex);
     world.endpoint().components["pack0"].second = "v0.0.1";
     world.endpoint().global["password"] =
         json::parse(auth::seal(world.endpoint().keys.public_key, "\"other\""));
@@ -322,14 +329,14 @@ TEST(Applying, IsTakenUpWhereAKilledManagerLeftIt) {
         kill_at, true, kill_at % 2 == 0 ? Failure::Kind::kBrokenBefore : Failure::Kind::kBrokenAfter};
     world.follow();
     const bool reached = eventually([&] {
-      std::lock_guard lock(world.endpoint().mutex);
+      Lock lock(world.endpoint().mutex);
       return world.endpoint().requests > kill_at ||
              (world.endpoint().holder.empty() && !world.endpoint().changes.empty());
     });
     ASSERT_TRUE(reached);
     world.restart();
     {
-      std::lock_guard lock(world.endpoint().mutex);
+      Lock lock(world.endpoint().mutex);
       world.endpoint().failure = {};
     }
     world.replan();
@@ -457,7 +464,7 @@ TEST(Applying, AFullDiskIsToldAndTriedAgain) {
   EXPECT_THAT(stopped.errors.front(), ::testing::HasSubstr("507 the disk is full"));
   EXPECT_EQ(world.endpoint().prefs["defaultStage"], "discover");
   {
-    std::lock_guard lock(world.endpoint().mutex);
+    Lock lock(world.endpoint().mutex);
     world.endpoint().full_at = SIZE_MAX;
   }
   EXPECT_TRUE(world.settled());
@@ -472,7 +479,7 @@ TEST(Applying, AFileThatArrivesDamagedIsToldAndDeleted) {
   EXPECT_THAT(world.when_stopped().errors,
               ::testing::ElementsAre(::testing::HasSubstr("files/f0 arrived damaged: expected sha256 " +
                                                           world.set().files[0].sha256)));
-  std::lock_guard lock(world.endpoint().mutex);
+  Lock lock(world.endpoint().mutex);
   EXPECT_EQ(world.endpoint().changes.back(), "DELETE files/f0") << "nobody shall boot from it";
   EXPECT_FALSE(world.endpoint().files.contains("files/f0"));
 }
@@ -496,7 +503,7 @@ TEST(Applying, AFileThatIsNeverListedIsLookedAtOnce) {
   EXPECT_EQ(world.endpoint().files["files/quiet"], world.artifacts().contents.at("self://files/source2"));
   // What the endpoint tells of its files changed: nobody knows any more.
   {
-    std::lock_guard lock(world.endpoint().mutex);
+    Lock lock(world.endpoint().mutex);
     world.endpoint().files["files/more"] = "by hand";
   }
   EXPECT_EQ(world.make().actions.size(), 1U);
@@ -505,13 +512,13 @@ TEST(Applying, AFileThatIsNeverListedIsLookedAtOnce) {
   EXPECT_TRUE(world.state().errors.empty());
   // It is listed for a while and then gone, so that the list is the one of before.
   {
-    std::lock_guard lock(world.endpoint().mutex);
+    Lock lock(world.endpoint().mutex);
     world.endpoint().unlisted.clear();
   }
   world.replan();
   ASSERT_TRUE(world.settled());
   {
-    std::lock_guard lock(world.endpoint().mutex);
+    Lock lock(world.endpoint().mutex);
     world.endpoint().files.erase("files/quiet");
   }
   EXPECT_EQ(world.make().actions.size(), 1U);
@@ -525,7 +532,7 @@ TEST(Applying, SecretsPutIntoAPluginByHandStay) {
   ASSERT_TRUE(world.settled());
   json::value by_hand = json::parse(auth::seal(world.endpoint().keys.public_key, "\"by hand\""));
   {
-    std::lock_guard lock(world.endpoint().mutex);
+    Lock lock(world.endpoint().mutex);
     json::object& params = world.endpoint().plugins["p0"]["Params"].as_object();
     params["password"] = by_hand;
     params["clear"] = 1;
@@ -559,7 +566,7 @@ TEST(Applying, OneOfTwoManagersConfigures) {
   EXPECT_THAT(state.errors, ::testing::ElementsAre("configured by R2"));
   EXPECT_TRUE(endpoint.changes.empty());
   {
-    std::lock_guard lock(endpoint.mutex);
+    Lock lock(endpoint.mutex);
     endpoint.holder.clear();
   }
   world.replan();
@@ -576,10 +583,10 @@ TEST(Applying, AfterABrokenConnectionTheLeaseIsAskedForFirst) {
   world.follow();
   const std::string lease = "POST configuration_lease";
   ASSERT_TRUE(eventually([&] {
-    std::lock_guard lock(endpoint.mutex);
+    Lock lock(endpoint.mutex);
     return endpoint.asked.size() >= 3;
   }));
-  std::lock_guard lock(endpoint.mutex);
+  Lock lock(endpoint.mutex);
   EXPECT_EQ(endpoint.asked[0], lease);
   EXPECT_NE(endpoint.asked[1], lease) << "this one is not answered";
   EXPECT_EQ(endpoint.asked[2], lease);
@@ -590,7 +597,7 @@ TEST(Applying, GivesUpOnWhatSomebodyElseUndoes) {
   world.set().prefs = {{"defaultStage", "discover"}};
   world.endpoint().changed = [&world] {
     {
-      std::lock_guard lock(world.endpoint().mutex);
+      Lock lock(world.endpoint().mutex);
       world.endpoint().prefs["defaultStage"] = "none";
     }
     world.replan();

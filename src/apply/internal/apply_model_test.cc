@@ -2,6 +2,7 @@
 #include <sodium.h>
 
 #include "apply/internal/apply_testing.h"
+#include "base/mutex.h"
 #include "model/members.h"
 #include "versionset/values.h"
 
@@ -18,7 +19,7 @@ json::value PretendedEndpoint::stored(const std::string& param, const json::valu
 }
 
 json::object PretendedEndpoint::report() const {
-  std::lock_guard lock(mutex);
+  Lock lock(mutex);
   json::object out{
       {"Id", "E"}, {"Arch", "amd64"}, {"Os", "linux"}, {"DRPVersion", version}, {"DRPUXVersion", ux_version}};
   json::array elements;
@@ -41,7 +42,7 @@ Result<manager::Answer> PretendedEndpoint::answer(const std::string& method, con
   std::function<void()> tell;
   Result<manager::Answer> out = manager::Answer{};
   {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     const std::string plain = net::percent_decode(target);
     const size_t mark = plain.find('?');
     const std::string path = after(plain.substr(0, mark), "/api/v3/");

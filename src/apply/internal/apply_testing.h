@@ -6,11 +6,11 @@
 
 #include <atomic>
 #include <map>
-#include <mutex>
 #include <set>
 
 #include "apply/internal/carry_out.h"
 #include "auth/auth.h"
+#include "base/mutex.h"
 #include "catalog/items.h"
 #include "net/range.h"
 #include "plan/plan.h"
@@ -79,7 +79,8 @@ class PretendedEndpoint {
   std::vector<std::string> asked;    // "GET prefs" and so on, in order, answered or not
   std::vector<std::string> changes;  // those that changed something
   std::function<void()> changed;
-  mutable std::mutex mutex;
+  mutable Mutex
+      mutex;  // held by answer(), and by a test that looks at anything above while requests may come
 
   json::object report() const;
   Result<manager::Answer> answer(const std::string& method, const std::string& target,

@@ -2,18 +2,20 @@
 
 #include <algorithm>
 
+#include "base/mutex.h"
+
 namespace mullion::apply {
 
 ConcurrencyLimiter::Place::~Place() {
   {
-    std::lock_guard lock(limiter_.mutex_);
+    Lock lock(limiter_.mutex_);
     limiter_.places_.erase(at_);
   }
   limiter_.changed_.notify_all();
 }
 
 void ConcurrencyLimiter::Place::touch() {
-  std::lock_guard lock(limiter_.mutex_);
+  Lock lock(limiter_.mutex_);
   *at_ = env::system_clock().steady();
 }
 
@@ -23,7 +25,7 @@ size_t ConcurrencyLimiter::busy(env::SteadyTime now) const {
 }
 
 size_t ConcurrencyLimiter::taken() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return places_.size();
 }
 
@@ -37,19 +39,19 @@ std::unique_ptr<ConcurrencyLimiter::Place> ConcurrencyLimiter::place_if_free() {
 }
 
 std::unique_ptr<ConcurrencyLimiter::Place> ConcurrencyLimiter::try_take() {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return queue_.empty() ? place_if_free() : nullptr;
 }
 
 env::Task<std::unique_ptr<ConcurrencyLimiter::Place>> ConcurrencyLimiter::take() {
   struct Ticket {  // also when the task is cancelled while it waits
     explicit Ticket(ConcurrencyLimiter& from) : limiter(from) {
-      std::lock_guard lock(limiter.mutex_);
+      Lock lock(limiter.mutex_);
       at = limiter.queue_.insert(limiter.queue_.end(), 0);
     }
     ~Ticket() {
       {
-        std::lock_guard lock(limiter.mutex_);
+        Lock lock(limiter.mutex_);
         limiter.queue_.erase(at);
       }
       limiter.changed_.notify_all();
@@ -61,7 +63,7 @@ env::Task<std::unique_ptr<ConcurrencyLimiter::Place>> ConcurrencyLimiter::take()
   while (true) {
     const uint64_t seen = changed_.version();
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       if (queue_.begin() == ticket.at) {
         if (std::unique_ptr<Place> place = place_if_free()) co_return place;
       }

@@ -3,8 +3,8 @@
 
 #include <list>
 #include <memory>
-#include <mutex>
 
+#include "base/mutex.h"
 #include "env/runtime.h"
 
 namespace mullion::apply {
@@ -36,14 +36,14 @@ class ConcurrencyLimiter {
   size_t taken() const;
 
  private:
-  size_t busy(env::SteadyTime now) const;
-  std::unique_ptr<Place> place_if_free();
+  size_t busy(env::SteadyTime now) const REQUIRES(mutex_);
+  std::unique_ptr<Place> place_if_free() REQUIRES(mutex_);
 
   const size_t most_;
   const env::Duration still_;
-  mutable std::mutex mutex_;
-  std::list<env::SteadyTime> places_;  // when each was touched last
-  std::list<int> queue_;
+  mutable Mutex mutex_;
+  std::list<env::SteadyTime> places_ GUARDED_BY(mutex_);  // when each was touched last
+  std::list<int> queue_ GUARDED_BY(mutex_);
   env::Signal changed_;
 };
 

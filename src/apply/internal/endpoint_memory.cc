@@ -1,6 +1,7 @@
 #include "apply/internal/endpoint_memory.h"
 
 #include "auth/auth.h"
+#include "base/mutex.h"
 #include "model/members.h"
 #include "model/object.h"
 #include "store/commit_async.h"
@@ -36,7 +37,7 @@ json::object& member(json::object& record, std::string_view name) {
 
 std::shared_ptr<const json::object> EndpointMemory::record(const std::string& endpoint) const {
   std::string text = store_.snapshot()->secret(kMemorySpace, endpoint).value_or("");
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (text != parsed_text_) {
     parsed_ = std::make_shared<const json::object>(model::parse_object(text));
     parsed_text_ = std::move(text);

@@ -5,10 +5,10 @@
 #include <boost/json.hpp>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "env/runtime.h"
 #include "store/store.h"
@@ -42,9 +42,10 @@ class EndpointMemory {
   env::Task<Result<void>> change(std::string endpoint, std::function<void(json::object&)> change);
 
   store::Store& store_;
-  mutable std::mutex mutex_;
-  mutable std::string parsed_text_;
-  mutable std::shared_ptr<const json::object> parsed_ = std::make_shared<const json::object>();
+  mutable Mutex mutex_;
+  mutable std::string parsed_text_ GUARDED_BY(mutex_);
+  mutable std::shared_ptr<const json::object> parsed_ GUARDED_BY(mutex_) =
+      std::make_shared<const json::object>();
 };
 
 }  // namespace mullion::apply

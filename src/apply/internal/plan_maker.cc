@@ -1,5 +1,6 @@
 #include "apply/internal/plan_maker.h"
 
+#include "base/mutex.h"
 #include "manager/endpoint_object.h"
 #include "model/index_value.h"
 #include "model/members.h"
@@ -29,7 +30,7 @@ bool is_fresh(const json::object& object) {
 std::optional<plan::PlanInputs::OwnFile> FileFacts::find(const std::string& path) {
   uint64_t forgotten = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (const auto known = known_.find(path); known != known_.end()) return known->second;
     forgotten = forgotten_;
   }
@@ -37,14 +38,14 @@ std::optional<plan::PlanInputs::OwnFile> FileFacts::find(const std::string& path
   std::optional<plan::PlanInputs::OwnFile> out;
   const auto info = blobs_.stat(path.substr(0, slash), path.substr(slash + 1));
   if (info) out = plan::PlanInputs::OwnFile{info->size, info->sha256};
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (known_.size() >= kMostFiles) known_.clear();
   if (forgotten == forgotten_) known_[path] = out;
   return out;
 }
 
 void FileFacts::forget() {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   known_.clear();
   ++forgotten_;
 }

@@ -3,12 +3,12 @@
 
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
 #include "apply/configurator.h"
 #include "apply/internal/plan_executor.h"
+#include "base/mutex.h"
 #include "versionset/set_cache.h"
 
 namespace mullion::apply {
@@ -23,9 +23,9 @@ class FileFacts {
 
  private:
   content::Blobs& blobs_;
-  std::mutex mutex_;
-  std::map<std::string, std::optional<plan::PlanInputs::OwnFile>> known_;
-  uint64_t forgotten_ = 0;
+  Mutex mutex_;
+  std::map<std::string, std::optional<plan::PlanInputs::OwnFile>> known_ GUARDED_BY(mutex_);
+  uint64_t forgotten_ GUARDED_BY(mutex_) = 0;
 };
 
 /// An own Endpoint object and the endpoint's word, read once.

@@ -1,10 +1,10 @@
 // Which endpoints need a new plan.
 #pragma once
 
-#include <mutex>
 #include <set>
 #include <string>
 
+#include "base/mutex.h"
 #include "env/runtime.h"
 
 namespace mullion::apply {
@@ -34,7 +34,7 @@ class ReplanQueue {
     change([&](Work& work) { work.files.insert(name); });
   }
   Work take() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return std::exchange(work_, {});
   }
   env::Signal& signal() { return signal_; }
@@ -43,14 +43,14 @@ class ReplanQueue {
   template <typename Change>
   void change(Change change) {
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       change(work_);
     }
     signal_.notify_all();
   }
 
-  std::mutex mutex_;
-  Work work_;
+  Mutex mutex_;
+  Work work_ GUARDED_BY(mutex_);
   env::Signal signal_;
 };
 

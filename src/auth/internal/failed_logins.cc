@@ -6,6 +6,7 @@
 #include <string>
 
 #include "auth/internal/codec.h"
+#include "base/mutex.h"
 
 namespace mullion::auth {
 namespace {
@@ -48,7 +49,7 @@ size_t FailedLogins::slot_of(const env::Network& from) const {
 
 std::optional<env::Duration> FailedLogins::wait(std::string_view user, const env::Network& from) const {
   const Key key = hash(user, from.host);
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const auto found = entries_.find(key);
   if (found != entries_.end()) return wait_of(found->second.counter);
   if (trusted_.contains(key)) return std::nullopt;
@@ -64,7 +65,7 @@ std::optional<env::Duration> FailedLogins::wait_of(const Counter& counter) const
 void FailedLogins::failed(std::string_view user, const env::Network& from) {
   const Key key = hash(user, from.host);
   const Key site = hash("", from.site);
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   drop_forgotten();
   const auto found = entries_.find(key);
   if (found == entries_.end()) {
@@ -80,14 +81,14 @@ void FailedLogins::failed(std::string_view user, const env::Network& from) {
 
 void FailedLogins::succeeded(std::string_view user, const env::Network& from) {
   const Key key = hash(user, from.host);
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const auto found = entries_.find(key);
   if (found != entries_.end()) erase(found);
   trust(key);
 }
 
 size_t FailedLogins::size() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return entries_.size();
 }
 

@@ -3,7 +3,6 @@
 
 #include <array>
 #include <list>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -11,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/mutex.h"
 #include "env/clock.h"
 #include "env/network.h"
 
@@ -52,27 +52,27 @@ class FailedLogins {
   using Rank = std::tuple<uint32_t, env::SteadyTime, Key>;
 
   Key hash(std::string_view user, std::string_view address) const;
-  size_t slot_of(const env::Network& from) const;
+  size_t slot_of(const env::Network& from) const REQUIRES(mutex_);
   Rank rank_of(Key key, const Entry& entry) const;
   std::optional<env::Duration> wait_of(const Counter& counter) const;
   void count(Counter& counter, uint32_t free_tries);
-  void insert(Key key, Key site);
-  void erase(Entries::iterator entry);
-  void drop_forgotten();
-  bool make_room(Key site, bool loopback);
-  void trust(Key key);
+  void insert(Key key, Key site) REQUIRES(mutex_);
+  void erase(Entries::iterator entry) REQUIRES(mutex_);
+  void drop_forgotten() REQUIRES(mutex_);
+  bool make_room(Key site, bool loopback) REQUIRES(mutex_);
+  void trust(Key key) REQUIRES(mutex_);
 
   const env::Clock& clock_;
   const size_t most_;
   std::array<unsigned char, 16> secret_{};  // of this process only
-  mutable std::mutex mutex_;                // guards everything below
-  Entries entries_;
-  std::list<Key> by_age_;       // the longest without a failure first
-  std::set<Rank> by_failures_;  // the fewest failures first
-  std::unordered_map<Key, size_t> of_site_;
-  std::vector<Counter> overflow_;  // by network; the first one is for this machine alone
-  std::list<Key> trusted_order_;   // the newest first
-  std::unordered_map<Key, std::list<Key>::iterator> trusted_;
+  mutable Mutex mutex_;                     // guards everything below
+  Entries entries_ GUARDED_BY(mutex_);
+  std::list<Key> by_age_ GUARDED_BY(mutex_);       // the longest without a failure first
+  std::set<Rank> by_failures_ GUARDED_BY(mutex_);  // the fewest failures first
+  std::unordered_map<Key, size_t> of_site_ GUARDED_BY(mutex_);
+  std::vector<Counter> overflow_ GUARDED_BY(mutex_);  // by network; the first one is for this machine alone
+  std::list<Key> trusted_order_ GUARDED_BY(mutex_);   // the newest first
+  std::unordered_map<Key, std::list<Key>::iterator> trusted_ GUARDED_BY(mutex_);
 };
 
 }  // namespace mullion::auth

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "auth/internal/codec.h"
+#include "base/mutex.h"
 
 namespace mullion::auth {
 
@@ -41,7 +42,7 @@ std::string VerifiedLogins::fingerprint(std::string_view user, std::string_view 
 bool VerifiedLogins::knows(std::string_view user, std::string_view password,
                            std::string_view stored_hash) const {
   const std::string print = fingerprint(user, password, stored_hash);
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const auto found = entries_.find(print);
   return found != entries_.end() && clock_.steady() < found->second.until;
 }
@@ -49,14 +50,14 @@ bool VerifiedLogins::knows(std::string_view user, std::string_view password,
 void VerifiedLogins::remember(std::string_view user, std::string_view password,
                               std::string_view stored_hash) {
   std::string print = fingerprint(user, password, stored_hash);
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (entries_.size() >= kMaxRemembered) drop_expired();
   if (entries_.size() >= kMaxRemembered) entries_.clear();
   entries_[std::move(print)] = Entry{std::string(user), clock_.steady() + kRemembered};
 }
 
 void VerifiedLogins::forget(std::string_view user) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   std::erase_if(entries_, [user](const auto& item) { return item.second.user == user; });
 }
 
@@ -84,7 +85,7 @@ VerifiedTokenPtr VerifiedTokens::find(std::string_view token, bool peer_is_loopb
   const uint64_t slot = slot_of(token);
   VerifiedTokenPtr found;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const auto at = slots_.find(slot);
     if (at == slots_.end()) return nullptr;
     found = at->second;
@@ -95,7 +96,7 @@ VerifiedTokenPtr VerifiedTokens::find(std::string_view token, bool peer_is_loopb
 
 void VerifiedTokens::remember(VerifiedTokenPtr token) {
   const uint64_t slot = slot_of(token->token);
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (slots_.size() >= kMaxTokens) slots_.clear();
   slots_[slot] = std::move(token);
 }

@@ -3,13 +3,13 @@
 
 #include <array>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
 #include "auth/auth.h"
+#include "base/mutex.h"
 #include "env/clock.h"
 
 namespace mullion::auth {
@@ -30,12 +30,12 @@ class VerifiedLogins {
   };
   std::string fingerprint(std::string_view user, std::string_view password,
                           std::string_view stored_hash) const;
-  void drop_expired();
+  void drop_expired() REQUIRES(mutex_);
 
   const env::Clock& clock_;
   std::string key_;  // of this process only
-  mutable std::mutex mutex_;
-  std::unordered_map<std::string, Entry> entries_;
+  mutable Mutex mutex_;
+  std::unordered_map<std::string, Entry> entries_ GUARDED_BY(mutex_);
 };
 
 /// Whom a token speaks for: true as long as users, roles, tenants and secrets are what they were.
@@ -60,8 +60,8 @@ class VerifiedTokens {
   uint64_t slot_of(std::string_view token) const;
 
   std::array<unsigned char, 16> key_{};  // of this process only: nobody can choose who shares a slot
-  mutable std::mutex mutex_;
-  std::unordered_map<uint64_t, VerifiedTokenPtr> slots_;
+  mutable Mutex mutex_;
+  std::unordered_map<uint64_t, VerifiedTokenPtr> slots_ GUARDED_BY(mutex_);
 };
 
 }  // namespace mullion::auth

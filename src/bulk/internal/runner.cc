@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/mutex.h"
 #include "bulk/internal/log.h"
 #include "env/attempt.h"
 #include "env/pools.h"
@@ -63,14 +64,14 @@ store::Batch selection_batch(const std::string& run, const std::vector<store::Ob
 
 void Inbox::put(uint64_t number, Verdict verdict) {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     ended_.insert_or_assign(number, std::move(verdict));
   }
   signal_.notify_all();
 }
 
 std::map<uint64_t, Verdict> Inbox::take() {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return std::exchange(ended_, {});
 }
 

@@ -3,11 +3,11 @@
 
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "bulk/board.h"
 #include "bulk/bulks.h"
 #include "bulk/internal/judge.h"
@@ -23,8 +23,8 @@ class Inbox {
   env::Signal& signal() { return signal_; }
 
  private:
-  std::mutex mutex_;
-  std::map<uint64_t, Verdict> ended_;
+  Mutex mutex_;
+  std::map<uint64_t, Verdict> ended_ GUARDED_BY(mutex_);
   env::Signal signal_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutex.h"
 #include "catalog/internal/log.h"
 #include "catalog/internal/places.h"
 #include "env/unless.h"
@@ -71,7 +72,7 @@ class Fetcher::Waiter {
       : fetcher_(fetcher), sha256_(std::move(sha256)), pending_(std::move(pending)) {}
   ~Waiter() {
     {
-      std::lock_guard lock(fetcher_.mutex_);  // held until it is settled: nobody joins what is given up
+      Lock lock(fetcher_.mutex_);  // held until it is settled: nobody joins what is given up
       if (--pending_->waiting > 0 || pending_->result) return;
       fetcher_.settle(sha256_, *pending_, Error(ErrorCode::kCancelled, "nobody wants it any more"));
     }
@@ -86,7 +87,6 @@ class Fetcher::Waiter {
   const PendingPtr pending_;
 };
 
-/// Under the lock.
 void Fetcher::settle(const std::string& sha256, Pending& pending, Result<Info> result) {
   pending.result = std::move(result);
   pending_.erase(sha256);
@@ -95,7 +95,7 @@ void Fetcher::settle(const std::string& sha256, Pending& pending, Result<Info> r
 /// The first result holds.
 void Fetcher::finish(const std::string& sha256, const PendingPtr& pending, Result<Info> result) {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (pending->result) return;
     settle(sha256, *pending, std::move(result));
   }
@@ -123,7 +123,7 @@ env::Task<Result<content::Blobs::Info>> Fetcher::join(PendingPtr pending) {
   while (true) {
     const uint64_t seen = pending->changed.version();
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       if (pending->result) co_return *pending->result;
     }
     const bool told = co_await pending->changed.wait(seen, std::chrono::hours(24));
@@ -161,7 +161,7 @@ env::Task<Result<content::Blobs::Info>> Fetcher::fetch(Artifact artifact) {
 Fetcher::PendingPtr Fetcher::begin_or_join(const Artifact& artifact) {
   PendingPtr pending;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     PendingPtr& entry = pending_[artifact.sha256];
     const bool first = entry == nullptr;
     if (first) entry = std::make_shared<Pending>();

@@ -3,8 +3,8 @@
 
 #include <map>
 #include <memory>
-#include <mutex>
 
+#include "base/mutex.h"
 #include "catalog/catalog.h"
 
 namespace mullion::catalog {
@@ -40,7 +40,7 @@ class Fetcher {
   env::Task<Result<Info>> join(PendingPtr pending);
   env::Task<void> until_over(PendingPtr pending);
   PendingPtr begin_or_join(const Artifact& artifact);
-  void settle(const std::string& sha256, Pending& pending, Result<Info> result);
+  void settle(const std::string& sha256, Pending& pending, Result<Info> result) REQUIRES(mutex_);
   void finish(const std::string& sha256, const PendingPtr& pending, Result<Info> result);
   env::Task<void> work(Artifact artifact, PendingPtr pending);
   env::Task<Result<Info>> download(Artifact artifact);
@@ -48,8 +48,9 @@ class Fetcher {
   bool is_own(const Artifact& artifact) const;
 
   const Dependencies& dependencies_;
-  std::mutex mutex_;                           // guards pending_ and what is in it
-  std::map<std::string, PendingPtr> pending_;  // by SHA-256: what is received has that name
+  Mutex mutex_;  // guards pending_ and what is in it
+  /// By SHA-256: what is received has that name.
+  std::map<std::string, PendingPtr> pending_ GUARDED_BY(mutex_);
   env::TaskGroup downloads_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/mutex.h"
 #include "catalog/internal/fetcher.h"
 #include "catalog/internal/log.h"
 #include "catalog/internal/pack_meta.h"
@@ -92,7 +93,7 @@ void InstalledHere::forget_files(const std::vector<Installed>& kept) const {
 }
 
 std::vector<Installed> InstalledHere::list() {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   const uint64_t now = *changes_;
   if (seen_ == now) return list_;
   list_ = read();
@@ -129,7 +130,7 @@ Result<Info> InstalledHere::open(const Artifact& artifact) {
                  fmt::format("{} is not sent elsewhere: {}", artifact.source, found->withheld));
   }
   if (found->sha256 != artifact.sha256) return differs(artifact, found->sha256);
-  std::lock_guard lock(mutex_);  // nobody replaces what another one is about to send
+  Lock lock(mutex_);  // nobody replaces what another one is about to send
   Result<Info> info = found->content_type == kPack ? write_pack(found->name, found->sha256)
                                                    : dependencies_.blobs.stat(kPrograms, found->name);
   if (info && info->sha256 != artifact.sha256) return differs(artifact, info->sha256);

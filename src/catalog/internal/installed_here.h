@@ -3,10 +3,10 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <vector>
 
+#include "base/mutex.h"
 #include "catalog/catalog.h"
 #include "catalog/installed.h"
 
@@ -31,9 +31,9 @@ class InstalledHere {
 
   const Dependencies& dependencies_;
   const std::shared_ptr<std::atomic<uint64_t>> changes_ = std::make_shared<std::atomic<uint64_t>>(0);
-  std::mutex mutex_;  // guards everything below, and the files of packs
-  std::optional<uint64_t> seen_;
-  std::vector<Installed> list_;
+  Mutex mutex_;  // guards everything below, and the files of packs
+  std::optional<uint64_t> seen_ GUARDED_BY(mutex_);
+  std::vector<Installed> list_ GUARDED_BY(mutex_);
 };
 
 }  // namespace mullion::catalog

@@ -9,6 +9,7 @@
 #include <boost/system/system_error.hpp>
 
 #include "base/digest.h"
+#include "base/mutex.h"
 #include "base/text.h"
 #include "catalog/catalog_url.h"
 #include "catalog/internal/log.h"
@@ -97,9 +98,9 @@ std::vector<std::string> catalog_places(std::string_view profile_body) {
 
 /// Places that wait for one of the readers.
 struct RemoteCatalogs::Round {
-  std::mutex mutex;  // guards next
-  std::vector<std::string> places;
-  size_t next = 0;
+  std::vector<std::string> places;  // all of them, from the beginning
+  Mutex mutex;
+  size_t next GUARDED_BY(mutex) = 0;
   std::atomic<size_t> reading{0};
   env::Signal done;
 };
@@ -111,7 +112,7 @@ env::Path RemoteCatalogs::cache_file(const std::string& place) const {
 /// What an earlier process read is on the disk. Blocks.
 void RemoteCatalogs::load(const std::string& place) {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (known_.contains(place)) return;
   }
   const auto text = env::read_file(cache_file(place));
@@ -120,7 +121,7 @@ void RemoteCatalogs::load(const std::string& place) {
   if (!read) return;
   Known entry;
   entry.items = std::make_shared<const std::vector<Item>>(std::move(read->items));
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   known_.try_emplace(place, std::move(entry));  // what was read meanwhile is newer
 }
 
@@ -128,7 +129,7 @@ std::vector<Item> RemoteCatalogs::items(const std::vector<std::string>& places) 
   std::vector<ItemList> lists;
   for (const std::string& place : places) {
     load(place);
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     const auto found = known_.find(place);
     if (found != known_.end() && found->second.items) lists.push_back(found->second.items);
   }
@@ -141,21 +142,21 @@ std::vector<std::string> RemoteCatalogs::unknown(const std::vector<std::string>&
   std::vector<std::string> out;
   for (const std::string& place : places) {
     load(place);
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (!known_.contains(place)) out.push_back(place);
   }
   return out;
 }
 
 void RemoteCatalogs::keep_only(const std::vector<std::string>& places) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   std::erase_if(known_, [&places](const auto& entry) {
     return std::find(places.begin(), places.end(), entry.first) == places.end();
   });
 }
 
 std::vector<std::string> RemoteCatalogs::problems() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   std::vector<std::string> out;
   for (const auto& [place, entry] : known_) {
     if (!entry.problem.empty()) out.push_back(fmt::format("{}: {}", shown_place(place), entry.problem));
@@ -166,7 +167,7 @@ std::vector<std::string> RemoteCatalogs::problems() const {
 void RemoteCatalogs::take_problem(const std::string& place, std::string problem) {
   bool fresh = false;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     Known& entry = known_[place];
     fresh = entry.problem != problem;
     entry.problem = problem;
@@ -179,7 +180,7 @@ void RemoteCatalogs::take(const std::string& place, const Result<Document>& docu
   load(place);  // a failure must not hide what an earlier process read
   if (!document) return take_problem(place, document.error().messages.front());
   if (!document->text) {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     known_[place].problem.clear();
     return;
   }
@@ -190,7 +191,7 @@ void RemoteCatalogs::take(const std::string& place, const Result<Document>& docu
   fresh.etag = document->etag;
   fresh.items = std::make_shared<const std::vector<Item>>(std::move(read->items));
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     std::swap(known_[place], fresh);  // the old items go when the lock is gone
   }
   if (place.starts_with(kSelf)) return;  // it is on the disk already
@@ -240,10 +241,10 @@ env::Task<Result<RemoteCatalogs::Document>> RemoteCatalogs::read_place(std::stri
 }
 
 std::vector<std::string> RemoteCatalogs::want(const std::function<std::vector<std::string>()>& current) {
-  std::lock_guard in_order(want_mutex_);
+  Lock in_order(want_mutex_);
   std::vector<std::string> places = current();
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     wanted_ = {places.begin(), places.end()};
   }
   wanted_changed_.notify_all();
@@ -251,7 +252,7 @@ std::vector<std::string> RemoteCatalogs::want(const std::function<std::vector<st
 }
 
 bool RemoteCatalogs::is_wanted(const std::string& place) const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return wanted_.contains(place);
 }
 
@@ -266,7 +267,7 @@ env::Task<void> RemoteCatalogs::until_unwanted(std::string place) {
 env::Task<void> RemoteCatalogs::read_one(std::string place) {
   std::string etag;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     const auto found = known_.find(place);
     if (found != known_.end()) etag = found->second.etag;
   }
@@ -286,7 +287,7 @@ env::Task<void> RemoteCatalogs::read_some(std::shared_ptr<Round> round) {
   while (true) {
     std::string place;
     {
-      std::lock_guard lock(round->mutex);
+      Lock lock(round->mutex);
       if (round->next >= round->places.size()) co_return;
       place = round->places[round->next++];
     }

@@ -5,12 +5,12 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "catalog/catalog.h"
 #include "catalog/items.h"
 #include "content/content.h"
@@ -80,11 +80,11 @@ class RemoteCatalogs {
   const Dependencies& dependencies_;
   const env::Path cache_;
   env::TaskGroup readers_;
-  std::mutex want_mutex_;  // taken before mutex_
+  Mutex want_mutex_;  // taken before mutex_
   env::Signal wanted_changed_;
-  mutable std::mutex mutex_;  // guards everything below
-  std::set<std::string> wanted_;
-  std::map<std::string, Known> known_;
+  mutable Mutex mutex_;  // guards everything below
+  std::set<std::string> wanted_ GUARDED_BY(mutex_);
+  std::map<std::string, Known> known_ GUARDED_BY(mutex_);
 };
 
 }  // namespace mullion::catalog

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <mutex>
 #include <optional>
 #include <ostream>
 #include <sstream>
 #include <thread>
 
+#include "base/mutex.h"
 #include "base/text.h"
 
 namespace mullion::cli {
@@ -18,20 +18,20 @@ namespace {
 struct Work {
   const std::vector<catalog::Artifact>& files;
   const CopyOne& copy;
-  Terminal& terminal;
+  Terminal& terminal GUARDED_BY(mutex);
   std::atomic<size_t> next{0};
-  std::mutex mutex;  // guards terminal and failure
-  std::optional<Error> failure;
+  Mutex mutex;
+  std::optional<Error> failure GUARDED_BY(mutex);
 
   /// What a worker's commands had to say beside their results.
   void say(const Terminal& worker, const std::string& errors) {
-    const std::lock_guard lock(mutex);
+    const Lock lock(mutex);
     terminal.err << errors;
     terminal.notes.insert(terminal.notes.end(), worker.notes.begin(), worker.notes.end());
   }
 
   void done(const catalog::Artifact& artifact, const Result<void>& result) {
-    const std::lock_guard lock(mutex);
+    const Lock lock(mutex);
     if (result) {
       terminal.out << escaped(artifact.path) << "\n" << std::flush;
     } else if (!failure) {
@@ -77,6 +77,7 @@ Result<void> copy_files(Invocation& call, const std::vector<catalog::Artifact>& 
     }
     for (std::thread& thread : threads) thread.join();
   }
+  const Lock lock(work.mutex);
   if (work.failure) return *work.failure;
   return {};
 }

@@ -2,9 +2,9 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
-#include <mutex>
 #include <optional>
 
+#include "base/mutex.h"
 #include "cli/connection/session_state.h"
 #include "cli/documents/document.h"
 #include "model/object.h"
@@ -64,14 +64,14 @@ class WatchEnds {
     });
   }
   ~WatchEnds() {
-    const std::lock_guard lock(state_->mutex);
+    const Lock lock(state_->mutex);
     state_->client = nullptr;
   }
   WatchEnds(const WatchEnds&) = delete;
   WatchEnds& operator=(const WatchEnds&) = delete;
 
   std::optional<WatchEnd> ended() const {
-    const std::lock_guard lock(state_->mutex);
+    const Lock lock(state_->mutex);
     return state_->ended;
   }
   /// Returns early at the end.
@@ -82,14 +82,14 @@ class WatchEnds {
 
  private:
   struct State {
-    std::mutex mutex;
-    std::optional<WatchEnd> ended;
-    net::Client* client = nullptr;  // while the watch goes on
+    Mutex mutex;
+    std::optional<WatchEnd> ended GUARDED_BY(mutex);
+    net::Client* client GUARDED_BY(mutex) = nullptr;  // while the watch goes on
     env::Signal changed;
 
     void end(WatchEnd how) {
       {
-        const std::lock_guard lock(mutex);
+        const Lock lock(mutex);
         if (ended || client == nullptr) return;
         ended = how;
         client->close();

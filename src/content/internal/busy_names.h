@@ -1,10 +1,10 @@
 // Names of things that are being changed, so that each has one change at a time.
 #pragma once
 
-#include <mutex>
 #include <set>
 #include <string>
 
+#include "base/mutex.h"
 #include "env/runtime.h"
 
 namespace mullion::content {
@@ -19,13 +19,13 @@ class BusyNames {
   class Claim {
    public:
     Claim(BusyNames& names, std::string name) : names_(names), name_(std::move(name)) {
-      const std::lock_guard lock(names_.mutex_);
+      const Lock lock(names_.mutex_);
       mine_ = names_.held_.insert(name_).second;
     }
     ~Claim() {
       if (!mine_) return;
       {
-        const std::lock_guard lock(names_.mutex_);
+        const Lock lock(names_.mutex_);
         names_.held_.erase(name_);
       }
       names_.released_.notify_all();
@@ -41,14 +41,14 @@ class BusyNames {
   };
 
   std::set<std::string> names() const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return held_;
   }
 
  private:
   env::Signal& released_;
-  mutable std::mutex mutex_;
-  std::set<std::string> held_;
+  mutable Mutex mutex_;
+  std::set<std::string> held_ GUARDED_BY(mutex_);
 };
 
 }  // namespace mullion::content

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutex.h"
 #include "content/internal/log.h"
 
 namespace mullion::content {
@@ -45,7 +46,7 @@ void PartialUploads::sweep() const {
 }
 
 Result<PartialUploads::Claim> PartialUploads::claim(const std::string& name) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (!claimed_.insert(name).second) {
     return Error(ErrorCode::kConflict, "Another request is sending a piece of this file");
   }
@@ -60,7 +61,7 @@ Result<uint64_t> PartialUploads::size(const std::string& name) const {
 
 PartialUploads::Claim::~Claim() {
   if (uploads_ == nullptr) return;
-  const std::lock_guard lock(uploads_->mutex_);
+  const Lock lock(uploads_->mutex_);
   uploads_->claimed_.erase(name_);
 }
 

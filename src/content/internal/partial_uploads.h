@@ -3,11 +3,11 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
 #include <utility>
 
+#include "base/mutex.h"
 #include "content/internal/file_handle.h"
 #include "env/clock.h"
 
@@ -49,8 +49,8 @@ class PartialUploads {
   const env::Path directory_;
   const size_t most_;
   const env::Duration age_;
-  std::mutex mutex_;
-  std::set<std::string> claimed_;
+  Mutex mutex_;
+  std::set<std::string> claimed_ GUARDED_BY(mutex_);
 };
 
 }  // namespace mullion::content

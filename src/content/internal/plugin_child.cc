@@ -6,6 +6,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "base/mutex.h"
 #include "content/internal/log.h"
 #include "env/random.h"
 #include "model/members.h"
@@ -116,13 +117,13 @@ Result<std::unique_ptr<env::ScratchDirectory>> PluginHost::make_temporary() cons
 PluginChild::~PluginChild() = default;
 
 std::string PluginChild::failure() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return failure_;
 }
 
 void PluginChild::fail(std::string reason) {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (stopping_ || !failure_.empty()) return;
     failure_ = std::move(reason);
   }
@@ -130,7 +131,7 @@ void PluginChild::fail(std::string reason) {
 }
 
 bool PluginChild::is_over() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return stopping_ || !failure_.empty();
 }
 
@@ -196,7 +197,7 @@ Task<Result<void>> PluginChild::start(env::Path program, std::optional<TokenScop
   while (true) {
     const uint64_t seen = changed_.version();
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       if (!failure_.empty()) co_return Error(ErrorCode::kUnavailable, failure_);
       if (ready_) co_return Result<void>();
     }
@@ -215,7 +216,7 @@ void PluginChild::take_lines(const std::vector<std::string>& lines, bool awaits_
   for (const std::string& line : lines) {
     if (awaits_ready && line == "READY!") {
       {
-        std::lock_guard lock(mutex_);
+        Lock lock(mutex_);
         ready_ = true;
       }
       changed_.notify_all();
@@ -227,7 +228,7 @@ void PluginChild::take_lines(const std::vector<std::string>& lines, bool awaits_
 
 void PluginChild::take_errors(const std::vector<std::string>& lines) {
   take_lines(lines, false);
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (!ready_) last_words_.add(lines);
 }
 
@@ -247,7 +248,7 @@ Task<void> PluginChild::read_output(env::Process::Output which) {
   take(lines.finish());
   if (!errors) co_return;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     errors_read_ = true;
   }
   errors_end_.notify_all();
@@ -258,7 +259,7 @@ Task<void> PluginChild::errors_are_read() {
   while (true) {
     const uint64_t seen = errors_end_.version();
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       if (errors_read_ || stopping_) co_return;
     }
     const env::Duration left = deadline - host_.clock.steady();
@@ -268,7 +269,7 @@ Task<void> PluginChild::errors_are_read() {
 }
 
 std::string PluginChild::last_words() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return ready_ ? std::string() : last_words_.text();
 }
 
@@ -309,7 +310,7 @@ Task<void> PluginChild::stop() {
   const std::shared_ptr<PluginChild> self = shared_from_this();
   const bool polite = process_ && client_ && !is_over();
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     stopping_ = true;
   }
   events_changed_.notify_all();
@@ -330,7 +331,7 @@ Task<void> PluginChild::stop() {
 
 void PluginChild::tell_event(EventText event) {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (stopping_ || !failure_.empty()) return;
     if (events_.size() >= kMostEvents) {
       ++host_.missed_events;
@@ -347,7 +348,7 @@ Task<void> PluginChild::send_events() {
     const uint64_t seen = events_changed_.version();
     EventText event;
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       if (!events_.empty()) {
         event = std::move(events_.front());
         events_.pop_front();

@@ -4,9 +4,9 @@
 #include <atomic>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "base/mutex.h"
 #include "content/internal/log_lines.h"
 #include "content/providers.h"
 #include "env/process.h"
@@ -86,13 +86,13 @@ class PluginChild : public std::enable_shared_from_this<PluginChild> {
   std::unique_ptr<net::Server> server_;
   env::Signal events_changed_;
   env::Signal errors_end_;
-  mutable std::mutex mutex_;  // guards everything below
-  bool ready_ = false;
-  bool stopping_ = false;
-  std::string failure_;
-  LastWords last_words_;  // of its errors while it starts: later it knows secrets
-  bool errors_read_ = false;
-  std::deque<EventText> events_;
+  mutable Mutex mutex_;  // guards everything below
+  bool ready_ GUARDED_BY(mutex_) = false;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  std::string failure_ GUARDED_BY(mutex_);
+  LastWords last_words_ GUARDED_BY(mutex_);  // of its errors while it starts: later it knows secrets
+  bool errors_read_ GUARDED_BY(mutex_) = false;
+  std::deque<EventText> events_ GUARDED_BY(mutex_);
 };
 
 }  // namespace mullion::content

@@ -4,6 +4,7 @@
 
 #include <boost/json/array.hpp>
 
+#include "base/mutex.h"
 #include "content/internal/log.h"
 #include "env/attempt.h"
 #include "env/random.h"
@@ -47,7 +48,7 @@ Result<std::optional<std::string>> plugin_body_with(std::string_view body,
 
 void PluginRunner::order(PluginOrder order) {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (order == order_) return;
     order_ = std::move(order);
   }
@@ -56,36 +57,36 @@ void PluginRunner::order(PluginOrder order) {
 
 void PluginRunner::end() {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     ending_ = true;
   }
   changed_.notify_all();
 }
 
 bool PluginRunner::ending() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return ending_ || host_.stopping;
 }
 
 PluginOrder PluginRunner::current_order() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   PluginOrder order = order_;
   if (ending_ || host_.stopping) order.wish = PluginWish{};
   return order;
 }
 
 std::string PluginRunner::serving_provider() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return serving_child_ ? serving_ : std::string();
 }
 
 std::shared_ptr<PluginChild> PluginRunner::serving_child() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return serving_child_;
 }
 
 bool PluginRunner::wants_events() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return serving_child_ && publishes_;
 }
 
@@ -97,7 +98,7 @@ void PluginRunner::tell_event(EventText event) {
 Task<Result<std::string>> PluginRunner::run_action(std::string action_json) {
   const std::shared_ptr<PluginChild> child = serving_child();
   if (!child) {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     co_return Error(ErrorCode::kUnavailable,
                     fmt::format("Plugin {} is not in service: {}", plugin_, not_serving_));
   }
@@ -106,7 +107,7 @@ Task<Result<std::string>> PluginRunner::run_action(std::string action_json) {
 
 void PluginRunner::publish_state(const PluginOrder& order) {
   const std::vector<std::string> errors = plugin_errors(state_, order.wish);
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   serving_child_ = errors.empty() ? child_ : nullptr;
   serving_ = order.provider;
   publishes_ = order.has_publish;
@@ -158,7 +159,7 @@ Task<void> PluginRunner::configure(const PluginOrder& order) {
 
 Task<void> PluginRunner::stop_child() {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     serving_child_ = nullptr;
     not_serving_ = "it is being stopped";
   }

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "base/mutex.h"
 #include "content/internal/plugin_child.h"
 #include "content/internal/plugin_state.h"
 #include "store/store.h"
@@ -63,13 +63,13 @@ class PluginRunner : public std::enable_shared_from_this<PluginRunner> {
   // Of the task alone.
   PluginState state_;
   std::shared_ptr<PluginChild> child_;
-  mutable std::mutex mutex_;  // guards everything below
-  PluginOrder order_;
-  bool ending_ = false;
-  std::string serving_;  // provider
-  bool publishes_ = false;
-  std::shared_ptr<PluginChild> serving_child_;
-  std::string not_serving_;  // why
+  mutable Mutex mutex_;  // guards everything below
+  PluginOrder order_ GUARDED_BY(mutex_);
+  bool ending_ GUARDED_BY(mutex_) = false;
+  std::string serving_ GUARDED_BY(mutex_);  // provider
+  bool publishes_ GUARDED_BY(mutex_) = false;
+  std::shared_ptr<PluginChild> serving_child_ GUARDED_BY(mutex_);
+  std::string not_serving_ GUARDED_BY(mutex_);  // why
 };
 
 /// The body of a plugin object with these PluginErrors; absent when it says so already.

@@ -1,5 +1,7 @@
 #include "content/internal/upload_list.h"
 
+#include "base/mutex.h"
+
 namespace mullion::content {
 
 /// An entry whose file was changed or removed behind our back is none.
@@ -8,12 +10,13 @@ UploadList::UploadList(const env::Path& root, const Checksums& sums, size_t most
     const auto file = InputFile::open(root / name);
     if (!file) return true;
     if (const auto sha256 = sums.remembered(name, *file)) set(name, *sha256);
+    const Lock lock(mutex_);
     return !full_;
   });
 }
 
 void UploadList::set(const std::string& name, const std::string& sha256) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (sha256.empty()) {
     entries_.erase(name);
   } else if (entries_.size() < most_ || entries_.contains(name)) {
@@ -24,7 +27,7 @@ void UploadList::set(const std::string& name, const std::string& sha256) {
 }
 
 Blobs::Uploads UploadList::read(std::string_view without, size_t most) const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   Blobs::Uploads out;
   out.complete = !full_;
   for (const auto& [name, sha256] : entries_) {

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <map>
-#include <mutex>
 #include <string>
 #include <string_view>
 
+#include "base/mutex.h"
 #include "content/content.h"
 #include "content/internal/checksums.h"
 
@@ -23,9 +23,9 @@ class UploadList {
 
  private:
   const size_t most_;
-  mutable std::mutex mutex_;
-  bool full_ = false;  // there was one more
-  std::map<std::string, std::string> entries_;
+  mutable Mutex mutex_;
+  bool full_ GUARDED_BY(mutex_) = false;  // there was one more
+  std::map<std::string, std::string> entries_ GUARDED_BY(mutex_);
 };
 
 }  // namespace mullion::content

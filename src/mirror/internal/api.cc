@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "base/mutex.h"
 #include "model/members.h"
 
 namespace mullion::mirror {
@@ -38,7 +39,7 @@ net::Headers Api::login() const {
 }
 
 bool Api::is_failing() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return pace_.is_failing();
 }
 
@@ -46,7 +47,7 @@ env::Task<Result<Answer>> Api::ask(std::string method, std::string path) {
   while (true) {
     env::Duration wait{};
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       wait = pace_.not_before() - clock_.steady();
     }
     if (wait <= env::Duration::zero()) break;
@@ -58,7 +59,7 @@ env::Task<Result<Answer>> Api::ask(std::string method, std::string path) {
   if (answer && answer->status == 401)
     co_return Error(ErrorCode::kUnavailable, "it does not take its token any more");
   if (answer) co_return answer;
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (answer.error().code != ErrorCode::kTooLarge) pace_.failed(clock_.steady());
   co_return answer;
 }
@@ -78,7 +79,7 @@ env::Task<Result<Answer>> Api::send(std::string method, std::string path) {
   if (!body) co_return body.error();
   bytes_ += body->size();
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     pace_.answered(response->status, retry_after(response->headers), clock_.steady());
   }
   Answer out;

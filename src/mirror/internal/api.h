@@ -3,10 +3,10 @@
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
+#include "base/mutex.h"
 #include "env/timers.h"
 #include "mirror/internal/pace.h"
 #include "net/link.h"
@@ -51,8 +51,8 @@ class Api {
   const env::Clock& clock_;
   const env::Timers& timers_;
   std::atomic<uint64_t> bytes_{0}, requests_{0};
-  mutable std::mutex mutex_;
-  Pace pace_;
+  mutable Mutex mutex_;
+  Pace pace_ GUARDED_BY(mutex_);
 };
 
 /// Whether an answer says that there is no such object, and not that the server knows no such route yet.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/mutex.h"
 #include "replication/position.h"
 
 namespace mullion::mirror {
@@ -32,19 +33,19 @@ Replica::Replica(const replication::SinkOptions& options, replication::SavedPosi
 }
 
 void Replica::close() {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   closed_ = true;
 }
 
 void Replica::announce(std::vector<replication::Announcement> announced) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   owners_to_save_ = owners_to_save_ || position_.announced != announced;
   position_.announced = std::move(announced);
   announced_at_ = options_.clock.steady();
 }
 
 void Replica::want(std::vector<std::string> owners) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   const auto is_gone = [&](const std::string& owner) {
     return std::ranges::find(owners, owner) == owners.end();
   };
@@ -54,19 +55,19 @@ void Replica::want(std::vector<std::string> owners) {
 }
 
 std::optional<std::vector<std::string>> Replica::wanted() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return wanted_;
 }
 
 Result<void> Replica::push(const std::string& owner, std::vector<store::Change> changes) {
   bool takes_over = false;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (closed_) return Error(ErrorCode::kCancelled, "stopped");
     takes_over = taken_over_.insert(owner).second;
   }
   if (takes_over && options_.on_takeover) options_.on_takeover(owner);
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   store::Batch batch;
   batch.changes = std::move(changes);
   batch.principal = "replication";
@@ -197,7 +198,7 @@ Result<void> Replica::erase_collection(const std::string& prefix) {
 Result<void> Replica::completed(const std::vector<std::string>& owners, env::SteadyTime begun) {
   for (const std::string& owner : owners) {
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       if (!wanted_ || std::ranges::find(*wanted_, owner) == wanted_->end()) continue;
       begin_settling();
       complete_.insert(owner);
@@ -215,7 +216,7 @@ Result<void> Replica::completed(const std::vector<std::string>& owners, env::Ste
 }
 
 void Replica::prove(env::SteadyTime moment) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   begin_settling();
   for (const std::string& owner : complete_) {
     if (!is_announced_in_touch(owner)) continue;
@@ -225,7 +226,6 @@ void Replica::prove(env::SteadyTime moment) {
   common_ = replication::common_as_of(position_);
 }
 
-/// Under the lock: as_of changes.
 void Replica::begin_settling() {
   if (!is_settling()) shown_ = position_.as_of;
   settled_ = options_.clock.steady();
@@ -235,19 +235,18 @@ bool Replica::is_settling() const {
   return settled_ && options_.clock.steady() - *settled_ < options_.answer_time;
 }
 
-/// Under the lock.
 bool Replica::is_announced_in_touch(std::string_view owner) const {
   const auto found = std::ranges::find(position_.announced, owner, &replication::Announcement::owner);
   return found != position_.announced.end() && found->in_touch;
 }
 
 bool Replica::follows(std::string_view owner) const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return complete_.contains(owner);
 }
 
 std::optional<env::SteadyTime> Replica::as_of(std::string_view owner) const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   const auto now = position_.as_of.find(owner);
   if (now == position_.as_of.end()) return std::nullopt;
   if (!is_settling()) return now->second;
@@ -256,14 +255,14 @@ std::optional<env::SteadyTime> Replica::as_of(std::string_view owner) const {
 }
 
 std::optional<env::SteadyTime> Replica::told(std::string_view owner) const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   // Of itself it need not say so: it answers.
   const bool said = owner == options_.endpoint || is_announced_in_touch(owner);
   return said ? std::optional(announced_at_) : std::nullopt;
 }
 
 void Replica::set_as_of(const std::string& owner, std::optional<env::SteadyTime> as_of) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   shown_.erase(owner);
   if (as_of) {
     position_.as_of.insert_or_assign(owner, *as_of);
@@ -273,12 +272,12 @@ void Replica::set_as_of(const std::string& owner, std::optional<env::SteadyTime>
 }
 
 replication::SavedPosition Replica::position() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return position_;
 }
 
 store::Cursor Replica::place() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return position_.cursor;
 }
 

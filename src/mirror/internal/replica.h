@@ -4,13 +4,13 @@
 #include <deque>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/mutex.h"
 #include "mirror/internal/paging.h"
 #include "replication/commit_pipe.h"
 #include "replication/sink.h"
@@ -79,23 +79,24 @@ class Replica {
 
  private:
   Result<void> push(const std::string& owner, std::vector<store::Change> changes);
-  void begin_settling();
-  bool is_settling() const;
-  bool is_announced_in_touch(std::string_view owner) const;
+  void begin_settling() REQUIRES(mutex_);
+  bool is_settling() const REQUIRES(mutex_);
+  bool is_announced_in_touch(std::string_view owner) const REQUIRES(mutex_);
 
   const replication::SinkOptions& options_;
   replication::CommitPipe pipe_;
-  mutable std::mutex mutex_;
-  bool closed_ = false;
-  replication::SavedPosition position_;
-  std::optional<std::vector<std::string>> wanted_;
-  std::set<std::string, std::less<>> complete_;    // since this connection was made
-  std::set<std::string, std::less<>> taken_over_;  // in a commit of this connection
-  env::SteadyTime announced_at_;                   // or when the connection was made
-  std::optional<env::SteadyTime> common_;
-  bool owners_to_save_ = true;
-  std::optional<env::SteadyTime> settled_;
-  replication::AsOf shown_;  // what is told until answers that were begun before have been given
+  mutable Mutex mutex_;
+  bool closed_ GUARDED_BY(mutex_) = false;
+  replication::SavedPosition position_ GUARDED_BY(mutex_);
+  std::optional<std::vector<std::string>> wanted_ GUARDED_BY(mutex_);
+  std::set<std::string, std::less<>> complete_ GUARDED_BY(mutex_);    // since this connection was made
+  std::set<std::string, std::less<>> taken_over_ GUARDED_BY(mutex_);  // in a commit of this connection
+  env::SteadyTime announced_at_ GUARDED_BY(mutex_);                   // or when the connection was made
+  std::optional<env::SteadyTime> common_ GUARDED_BY(mutex_);
+  bool owners_to_save_ GUARDED_BY(mutex_) = true;
+  std::optional<env::SteadyTime> settled_ GUARDED_BY(mutex_);
+  /// What is told until answers that were begun before have been given.
+  replication::AsOf shown_ GUARDED_BY(mutex_);
 };
 
 }  // namespace mullion::mirror

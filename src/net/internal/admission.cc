@@ -1,5 +1,7 @@
 #include "net/internal/admission.h"
 
+#include "base/mutex.h"
+
 namespace mullion::net::internal {
 namespace {
 
@@ -22,7 +24,7 @@ size_t Admission::most_of(const env::Network& from) const {
 }
 
 Admission::PlacePtr Admission::enter(const env::Network& from, bool tls) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (counts_.open >= max_connections_) return refuse(counts_.refused, "too many connections", tls);
   const auto found = hosts_.find(from.host);
   const Host known = found == hosts_.end() ? Host() : found->second;
@@ -47,7 +49,7 @@ Admission::PlacePtr Admission::refuse(uint64_t& counter, std::string_view why, b
 }
 
 void Admission::leave(const Place& place) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (!place.refusal_.empty()) {
     --refused_open_;
     return;
@@ -58,18 +60,18 @@ void Admission::leave(const Place& place) {
 }
 
 void Admission::leave_handshake(const std::string& host) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   --counts_.handshakes;
   --hosts_.find(host)->second.handshakes;
 }
 
 void Admission::note_cut() {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   ++counts_.cut;
 }
 
 ConnectionStatistics Admission::statistics() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return counts_;
 }
 

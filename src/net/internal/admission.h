@@ -3,10 +3,10 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <unordered_map>
 
+#include "base/mutex.h"
 #include "env/network.h"
 #include "net/port.h"
 
@@ -58,17 +58,17 @@ class Admission : public std::enable_shared_from_this<Admission> {
     size_t handshakes = 0;
   };
 
-  PlacePtr refuse(uint64_t& counter, std::string_view why, bool tls);
+  PlacePtr refuse(uint64_t& counter, std::string_view why, bool tls) REQUIRES(mutex_);
   void leave(const Place& place);
   void leave_handshake(const std::string& host);
   size_t most_of(const env::Network& from) const;
 
   const size_t max_connections_;
   const PeerLimits limits_;
-  mutable std::mutex mutex_;  // guards everything below
-  std::unordered_map<std::string, Host> hosts_;
-  ConnectionStatistics counts_;
-  size_t refused_open_ = 0;
+  mutable Mutex mutex_;  // guards everything below
+  std::unordered_map<std::string, Host> hosts_ GUARDED_BY(mutex_);
+  ConnectionStatistics counts_ GUARDED_BY(mutex_);
+  size_t refused_open_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace mullion::net::internal

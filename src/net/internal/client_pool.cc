@@ -11,6 +11,7 @@
 #include <boost/url/url_view.hpp>
 #include <charconv>
 
+#include "base/mutex.h"
 #include "net/internal/tunnel.h"
 
 namespace mullion::net::internal {
@@ -23,10 +24,10 @@ struct LookUp {
   explicit LookUp(const asio::any_io_executor& executor) : resolver(executor) {}
   tcp::resolver resolver;
   env::Signal done;
-  std::mutex mutex;
-  bool finished = false;
-  std::string failure;
-  std::vector<Endpoint> endpoints;
+  Mutex mutex;
+  bool finished GUARDED_BY(mutex) = false;
+  std::string failure GUARDED_BY(mutex);
+  std::vector<Endpoint> endpoints GUARDED_BY(mutex);
 };
 
 bool is_plain_origin(const boost::urls::url_view& url) {
@@ -96,7 +97,7 @@ ClientPool::ClientPool(env::Runtime& runtime, ClientOptions options, Origin orig
 ClientConnectionPtr ClientPool::take_idle() {
   const Deadline now = deadline_after(env::Duration::zero());
   std::vector<ClientConnectionPtr> stale;  // closed after the lock is gone
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   while (!idle_.empty()) {
     ClientConnectionPtr connection = std::move(idle_.back());
     idle_.pop_back();
@@ -112,7 +113,7 @@ ClientConnectionPtr ClientPool::take_idle() {
 void ClientPool::give_back(ClientConnectionPtr connection) {
   connection->idle_until = deadline_after(kKeepIdle);
   connection->buffer.release_if_empty();
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (closed_ || idle_.size() >= options_.max_idle_connections || !connection->buffer.empty()) return;
   idle_.push_back(std::move(connection));
   arm_sweep();
@@ -131,7 +132,7 @@ void ClientPool::arm_sweep() {
 void ClientPool::sweep() {
   const Deadline now = deadline_after(env::Duration::zero());
   std::vector<ClientConnectionPtr> stale;  // closed after the lock is gone
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   sweep_armed_ = false;
   const auto is_fresh = [now](const ClientConnectionPtr& kept) {
     return kept->idle_until > now && kept->stream->is_quiet();
@@ -187,7 +188,7 @@ Task<Result<std::vector<Endpoint>>> ClientPool::resolve(Deadline deadline) {
       peer.host, std::to_string(peer.port), tcp::resolver::numeric_service,
       [look_up](const boost::system::error_code& failure, const tcp::resolver::results_type& results) {
         {
-          std::lock_guard lock(look_up->mutex);
+          Lock lock(look_up->mutex);
           look_up->finished = true;
           if (failure) look_up->failure = failure.message();
           for (const auto& entry : results) look_up->endpoints.push_back(entry.endpoint());
@@ -196,7 +197,7 @@ Task<Result<std::vector<Endpoint>>> ClientPool::resolve(Deadline deadline) {
       });
   const env::Duration patience = deadline - deadline_after(env::Duration::zero());
   co_await look_up->done.wait(seen, patience);
-  std::lock_guard lock(look_up->mutex);
+  Lock lock(look_up->mutex);
   if (!look_up->finished) co_return Error(ErrorCode::kTimeout, "name look-up timed out");
   if (!look_up->failure.empty())
     co_return Error(ErrorCode::kUnreachable, "name look-up: " + look_up->failure);
@@ -235,7 +236,7 @@ Task<Result<void>> ClientPool::secure(std::shared_ptr<Stream> stream, Deadline d
   const std::string seen = shown.fingerprint;
   const std::string& pinned = options_.trust.pinned_fingerprint;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     certificate_ = std::move(shown);
   }
   if (pinned.empty() || pinned == seen) co_return Result<void>();
@@ -244,7 +245,7 @@ Task<Result<void>> ClientPool::secure(std::shared_ptr<Stream> stream, Deadline d
 }
 
 bool ClientPool::watch(const std::shared_ptr<Stream>& stream) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (closed_) return false;
   // Forgets the dead when the list has doubled since the last time: constant work per connection.
   if (streams_.size() == streams_.capacity()) {
@@ -255,7 +256,7 @@ bool ClientPool::watch(const std::shared_ptr<Stream>& stream) {
 }
 
 PeerCertificate ClientPool::certificate() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return certificate_;
 }
 
@@ -263,7 +264,7 @@ void ClientPool::close() {
   std::vector<ClientConnectionPtr> idle;
   std::vector<std::weak_ptr<Stream>> streams;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     closed_ = true;
     idle.swap(idle_);
     streams.swap(streams_);
@@ -274,7 +275,7 @@ void ClientPool::close() {
 }
 
 bool ClientPool::closed() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return closed_;
 }
 

@@ -3,11 +3,11 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "base/mutex.h"
 #include "net/http.h"
 #include "net/internal/buffer.h"
 #include "net/internal/parser.h"
@@ -69,7 +69,7 @@ class ClientPool : public std::enable_shared_from_this<ClientPool> {
   Task<Result<std::shared_ptr<Stream>>> connect_any(std::vector<Endpoint> endpoints, Deadline deadline);
   Task<Result<void>> secure(std::shared_ptr<Stream> stream, Deadline deadline);
   bool watch(const std::shared_ptr<Stream>& stream);
-  void arm_sweep();
+  void arm_sweep() REQUIRES(mutex_);
   void sweep();
   Error describe(Error error) const;
 
@@ -79,13 +79,13 @@ class ClientPool : public std::enable_shared_from_this<ClientPool> {
   const std::optional<Origin> proxy_;
   const std::shared_ptr<TlsContext> tls_;
   const std::shared_ptr<env::TaskGroup> tasks_;
-  mutable std::mutex mutex_;               // guards everything below
-  std::vector<ClientConnectionPtr> idle_;  // the one kept longest first
-  asio::steady_timer sweep_timer_;
-  bool sweep_armed_ = false;
-  std::vector<std::weak_ptr<Stream>> streams_;  // all that may be alive, for close()
-  PeerCertificate certificate_;
-  bool closed_ = false;
+  mutable Mutex mutex_;                                       // guards everything below
+  std::vector<ClientConnectionPtr> idle_ GUARDED_BY(mutex_);  // the one kept longest first
+  asio::steady_timer sweep_timer_ GUARDED_BY(mutex_);
+  bool sweep_armed_ GUARDED_BY(mutex_) = false;
+  std::vector<std::weak_ptr<Stream>> streams_ GUARDED_BY(mutex_);  // all that may be alive, for close()
+  PeerCertificate certificate_ GUARDED_BY(mutex_);
+  bool closed_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace mullion::net::internal

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <unordered_map>
 
+#include "base/mutex.h"
 #include "net/http.h"
 #include "net/internal/admission.h"
 #include "net/internal/buffer.h"
@@ -56,10 +56,10 @@ struct ServerState {
     std::weak_ptr<Conversation> conversation;
     bool idle = true;
   };
-  mutable std::mutex mutex_;  // guards everything below
-  std::shared_ptr<TlsContext> tls_;
-  std::unordered_map<Connection*, Entry> entries_;
-  bool stopping_ = false;
+  mutable Mutex mutex_;  // guards everything below
+  std::shared_ptr<TlsContext> tls_ GUARDED_BY(mutex_);
+  std::unordered_map<Connection*, Entry> entries_ GUARDED_BY(mutex_);
+  bool stopping_ GUARDED_BY(mutex_) = false;
 };
 
 class Connection {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutex.h"
 #include "base/text.h"
 #include "env/random.h"
 
@@ -32,12 +33,12 @@ Error ended_error() { return Error(ErrorCode::kCancelled, "the WebSocket convers
 class Conversation::ReaderMark {
  public:
   explicit ReaderMark(Conversation& owner) : owner_(owner) {
-    std::lock_guard lock(owner_.mutex_);
+    Lock lock(owner_.mutex_);
     taken_ = !std::exchange(owner_.reading_, true);
   }
   ~ReaderMark() {
     if (!taken_) return;
-    std::lock_guard lock(owner_.mutex_);
+    Lock lock(owner_.mutex_);
     owner_.reading_ = false;
   }
   ReaderMark(const ReaderMark&) = delete;
@@ -231,13 +232,13 @@ Task<Result<void>> Conversation::handle_close(std::string payload) {
 Deadline Conversation::read_deadline() const {
   const Deadline next_ping =
       options_.ping > env::Duration::zero() ? deadline_after(options_.ping) : Deadline::max();
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return std::min(next_ping, close_deadline_);
 }
 
 Result<void> Conversation::on_silence() {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (close_deadline_ != Deadline::max() && close_deadline_ <= deadline_after(env::Duration::zero())) {
       return Error(ErrorCode::kCancelled, "the peer did not answer the close frame in time");
     }
@@ -268,7 +269,7 @@ Conversation::Frame Conversation::make_frame(Opcode opcode, std::string payload)
 Task<Result<void>> Conversation::write(std::string data, bool binary) {
   Frame frame = make_frame(binary ? Opcode::kBinary : Opcode::kText, std::move(data));
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (ended_ || close_sent_) co_return ended_error();
     if (queued_ > 0 && queued_ + frame.size() > options_.max_queue) {
       co_return Error(ErrorCode::kUnavailable,
@@ -289,7 +290,7 @@ Task<Result<void>> Conversation::drain() {
     const Stream::Pieces pieces{batch.header, batch.payload, std::string_view()};
     Result<void> written = co_await stream_->write(pieces, options_.patience, &writing_pace_);
     if (!written) co_return written;
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     queued_ -= std::min(queued_, batch.size());
   }
   mark.done();
@@ -298,7 +299,7 @@ Task<Result<void>> Conversation::drain() {
 }
 
 bool Conversation::next_batch(Frame& batch) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (queue_.empty() || ended_) {
     writing_ = false;
     return false;
@@ -319,7 +320,7 @@ bool Conversation::next_batch(Frame& batch) {
 void Conversation::send_control(Opcode opcode, std::string payload) {
   Frame frame = make_frame(opcode, std::move(payload));
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (ended_ || (close_sent_ && opcode != Opcode::kClose)) return;
     // A flood of pings earns one answer at a time.
     if (opcode == Opcode::kPong && queued_pongs_ > 0) return;
@@ -340,7 +341,7 @@ void Conversation::send_control(Opcode opcode, std::string payload) {
 
 void Conversation::send_close(uint16_t code, std::string_view reason) {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (std::exchange(close_sent_, true)) return;
     close_deadline_ = deadline_after(kCloseTime);
   }
@@ -358,7 +359,7 @@ Task<void> Conversation::wait_for_flush() {
   while (true) {
     const uint64_t seen = changed_.version();
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       if (ended_ || !writing_) co_return;
     }
     const Deadline now = deadline_after(env::Duration::zero());
@@ -387,7 +388,7 @@ Task<void> Conversation::close(uint16_t code, std::string reason) {
 
 void Conversation::end() {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     ended_ = true;
     queue_.clear();
     queued_ = 0;
@@ -397,14 +398,14 @@ void Conversation::end() {
 }
 
 bool Conversation::ended() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return ended_;
 }
 
 void Conversation::abort() { end(); }
 
 size_t Conversation::queued_bytes() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return queued_;
 }
 

@@ -4,9 +4,9 @@
 #include <atomic>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "base/mutex.h"
 #include "net/http.h"
 #include "net/internal/buffer.h"
 #include "net/internal/frames.h"
@@ -75,15 +75,15 @@ class Conversation final : public WebSocket, public std::enable_shared_from_this
 
   Pace writing_pace_ = new_pace();  // whoever drains the queue
 
-  mutable std::mutex mutex_;  // guards everything below
-  std::deque<Frame> queue_;
-  size_t queued_ = 0;
-  size_t queued_pongs_ = 0;
-  bool reading_ = false;
-  bool writing_ = false;
-  bool close_sent_ = false;
-  bool ended_ = false;
-  Deadline close_deadline_ = Deadline::max();
+  mutable Mutex mutex_;  // guards everything below
+  std::deque<Frame> queue_ GUARDED_BY(mutex_);
+  size_t queued_ GUARDED_BY(mutex_) = 0;
+  size_t queued_pongs_ GUARDED_BY(mutex_) = 0;
+  bool reading_ GUARDED_BY(mutex_) = false;
+  bool writing_ GUARDED_BY(mutex_) = false;
+  bool close_sent_ GUARDED_BY(mutex_) = false;
+  bool ended_ GUARDED_BY(mutex_) = false;
+  Deadline close_deadline_ GUARDED_BY(mutex_) = Deadline::max();
 };
 
 }  // namespace mullion::net::internal

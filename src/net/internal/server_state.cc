@@ -1,57 +1,58 @@
+#include "base/mutex.h"
 #include "net/internal/connection.h"
 
 namespace mullion::net::internal {
 
 std::shared_ptr<TlsContext> ServerState::tls() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return tls_;
 }
 
 void ServerState::set_tls(std::shared_ptr<TlsContext> tls) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   tls_ = std::move(tls);
 }
 
 void ServerState::add(Connection* connection, std::shared_ptr<Stream> stream) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (stopping_) stream->abort();  // accepted while the stop began
   entries_.emplace(connection, Entry{std::move(stream), {}, true});
 }
 
 void ServerState::remove(Connection* connection) {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     entries_.erase(connection);
   }
   connection_ended.notify_all();
 }
 
 size_t ServerState::count() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return entries_.size();
 }
 
 bool ServerState::stopping() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return stopping_;
 }
 
 bool ServerState::set_idle(Connection* connection, bool idle) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   const auto found = entries_.find(connection);
   if (found != entries_.end()) found->second.idle = idle;
   return !stopping_;
 }
 
 void ServerState::set_conversation(Connection* connection, std::weak_ptr<Conversation> conversation) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   const auto found = entries_.find(connection);
   if (found != entries_.end()) found->second.conversation = std::move(conversation);
 }
 
 std::vector<std::shared_ptr<Conversation>> ServerState::begin_stop() {
   std::vector<std::shared_ptr<Conversation>> conversations;
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   stopping_ = true;
   for (auto& [connection, entry] : entries_) {
     if (entry.idle) entry.stream->abort();
@@ -61,7 +62,7 @@ std::vector<std::shared_ptr<Conversation>> ServerState::begin_stop() {
 }
 
 void ServerState::abort_all() {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   stopping_ = true;
   for (auto& [connection, entry] : entries_) entry.stream->abort();
 }

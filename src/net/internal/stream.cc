@@ -16,6 +16,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/mutex.h"
+
 namespace mullion::net::internal {
 namespace {
 
@@ -84,7 +86,9 @@ Deadline deadline_after(env::Duration duration) {
 /// many records leave in one call and a write inside OpenSSL never has to wait.
 struct StreamBio {
   static int write(BIO* bio, const char* data, size_t size, size_t* written) {
-    self(bio)->encrypted_.append(data, size);
+    Stream* stream = self(bio);
+    stream->mutex_.assume_held();  // by whoever called OpenSSL, which calls this
+    stream->encrypted_.append(data, size);
     *written = size;
     return 1;
   }
@@ -92,6 +96,7 @@ struct StreamBio {
   static int read(BIO* bio, char* data, size_t size, size_t* got) {
     BIO_clear_retry_flags(bio);
     Stream* stream = self(bio);
+    stream->mutex_.assume_held();  // as in write()
     ssize_t count = -1;
     do {
       count = ::recv(stream->descriptor_, data, size, 0);
@@ -111,8 +116,10 @@ struct StreamBio {
 
   static long control(BIO* bio, int command, long, void*) {
     if (command == BIO_CTRL_FLUSH) return 1;
-    if (command == BIO_CTRL_EOF) return self(bio)->end_seen_ ? 1 : 0;
-    return 0;
+    if (command != BIO_CTRL_EOF) return 0;
+    Stream* stream = self(bio);
+    stream->mutex_.assume_held();  // as in write()
+    return stream->end_seen_ ? 1 : 0;
   }
 
   static BIO_METHOD* method() {
@@ -133,7 +140,7 @@ struct StreamBio {
 class Stream::Waiting {
  public:
   Waiting(Stream& stream, Direction direction, Deadline deadline) : stream_(stream), direction_(direction) {
-    std::lock_guard lock(stream_.mutex_);
+    Lock lock(stream_.mutex_);
     stream_.expired_[direction_] = false;
     stream_.deadlines_[direction_] = deadline;
     stream_.arm_timer();
@@ -144,7 +151,7 @@ class Stream::Waiting {
 
   /// True when the deadline passed.
   bool end() {
-    std::lock_guard lock(stream_.mutex_);
+    Lock lock(stream_.mutex_);
     stream_.deadlines_[direction_] = Deadline::max();
     return std::exchange(stream_.expired_[direction_], false);
   }
@@ -188,7 +195,10 @@ Task<Result<void>> Stream::finish_connect(Deadline deadline) {
 
 asio::ip::address Stream::peer_address() const {
   boost::system::error_code failure;
-  const Endpoint endpoint = socket_.remote_endpoint(failure);
+  const Endpoint endpoint = [&] {
+    const Lock lock(mutex_);
+    return socket_.remote_endpoint(failure);
+  }();
   if (failure) return {};
   const int family = endpoint.protocol().family();
   if (family == AF_UNIX) return asio::ip::address_v4::loopback();
@@ -207,7 +217,7 @@ void Stream::use_tls(ssl_st* session) {
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
   SSL_set_bio(session, bio, bio);
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   tls_ = session;
 }
 
@@ -224,7 +234,7 @@ Task<Result<void>> Stream::handshake(Deadline deadline) {
 
 Result<std::optional<Stream::Direction>> Stream::try_handshake() {
   using Step = std::optional<Direction>;
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (aborted_) return cut_error();
   ERR_clear_error();
   const int result = SSL_do_handshake(tls_);
@@ -244,7 +254,13 @@ Task<Result<void>> Stream::wait(Direction direction, Deadline deadline) {
   Waiting waiting(*this, direction, deadline);
   const auto condition = direction == kRead ? Socket::wait_read : Socket::wait_write;
   boost::system::error_code failure;
-  co_await socket_.async_wait(condition, asio::redirect_error(asio::use_awaitable, failure));
+  // Under the lock: the other direction, and the timer that cancels, use the same socket from other threads.
+  const auto begin = [this, condition](auto handler) {
+    Lock lock(mutex_);
+    socket_.async_wait(condition, std::move(handler));
+  };
+  auto token = asio::redirect_error(asio::use_awaitable, failure);
+  co_await asio::async_initiate<decltype(token), void(boost::system::error_code)>(begin, token);
   const bool expired = waiting.end();
   if (aborted()) co_return cut_error();
   if (!failure) co_return Result<void>();
@@ -258,7 +274,7 @@ Task<Result<void>> Stream::wait(Direction direction, Deadline deadline) {
 
 Task<Result<void>> Stream::wait_readable(Deadline deadline) {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (tls_ != nullptr && SSL_has_pending(tls_) != 0) co_return Result<void>();
   }
   Result<void> ready = co_await wait(kRead, deadline);
@@ -280,7 +296,7 @@ Task<Result<size_t>> Stream::read_some(char* data, size_t size, Deadline deadlin
 }
 
 Result<std::optional<size_t>> Stream::try_read(char* data, size_t size) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (aborted_) return cut_error();
   if (tls_ != nullptr) return try_read_tls(data, size);
   ssize_t count = -1;
@@ -312,7 +328,7 @@ Result<std::optional<size_t>> Stream::try_read_tls(char* data, size_t size) {
 
 /// What has left for good: the rest of it waits here or is on its way.
 uint64_t Stream::taken() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   int waiting = 0;
   if (::ioctl(descriptor_, SIOCOUTQ, &waiting) != 0) waiting = 0;
   return handed_ - std::min(handed_, static_cast<uint64_t>(std::max(waiting, 0)));
@@ -356,7 +372,7 @@ bool Stream::turn_is_over(Direction direction) {
 }
 
 Result<Stream::Written> Stream::try_write(Pieces& pieces) {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (aborted_) return cut_error();
   if (tls_ == nullptr) return try_write_plain(pieces);
   while (true) {
@@ -454,7 +470,7 @@ Error Stream::tls_error(int result, std::string_view doing) {
 
 Task<void> Stream::close_politely(env::Duration patience) {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     if (aborted_) co_return;
     if (tls_ != nullptr && SSL_is_init_finished(tls_) != 0) {
       ERR_clear_error();
@@ -471,7 +487,7 @@ Task<void> Stream::close_politely(env::Duration patience) {
     // Raw bytes: after our close_notify nobody decrypts them any more.
     ssize_t count = -1;
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       if (aborted_) co_return;
       count = ::recv(descriptor_, scratch->data(), scratch->size(), 0);
     }
@@ -489,7 +505,7 @@ Task<void> Stream::close_politely(env::Duration patience) {
 }
 
 bool Stream::is_quiet() {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (aborted_) return false;
   char byte = 0;
   if (tls_ == nullptr) {
@@ -501,14 +517,14 @@ bool Stream::is_quiet() {
 }
 
 void Stream::abort() {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (aborted_) return;
   aborted_ = true;
   ::shutdown(descriptor_, SHUT_RDWR);  // wakes pending waits, now or when they begin
 }
 
 bool Stream::aborted() const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   return aborted_;
 }
 
@@ -524,7 +540,7 @@ void Stream::arm_timer() {
 }
 
 void Stream::on_timer() {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   armed_ = Deadline::max();
   const Deadline now = std::chrono::steady_clock::now();
   bool any = false;

@@ -8,11 +8,11 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "env/clock.h"
 #include "env/runtime.h"
@@ -55,7 +55,10 @@ class Stream : public std::enable_shared_from_this<Stream> {
   /// Everything from now on goes through `session`, which this object owns afterwards.
   void use_tls(ssl_st* session);
   Task<Result<void>> handshake(Deadline deadline);
-  ssl_st* tls() const { return tls_; }
+  ssl_st* tls() const {
+    const Lock lock(mutex_);
+    return tls_;
+  }
   /// Unspecified when the peer is gone already; processes at a unix socket are on this machine: 127.0.0.1.
   asio::ip::address peer_address() const;
 
@@ -82,33 +85,34 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   Task<Result<void>> wait(Direction direction, Deadline deadline);
   Result<std::optional<size_t>> try_read(char* data, size_t size);
-  Result<std::optional<size_t>> try_read_tls(char* data, size_t size);
+  Result<std::optional<size_t>> try_read_tls(char* data, size_t size) REQUIRES(mutex_);
   enum class Written { kAll, kUntilFull, kUntilTurnIsOver };
   Result<Written> try_write(Pieces& pieces);
-  Result<Written> try_write_plain(Pieces& pieces);
+  Result<Written> try_write_plain(Pieces& pieces) REQUIRES(mutex_);
   bool turn_is_over(Direction direction);
-  Result<void> encrypt(Pieces& pieces);
-  Result<bool> flush();
+  Result<void> encrypt(Pieces& pieces) REQUIRES(mutex_);
+  Result<bool> flush() REQUIRES(mutex_);
   uint64_t taken() const;
   Result<std::optional<Direction>> try_handshake();
-  Error tls_error(int result, std::string_view doing);
-  void arm_timer();
+  Error tls_error(int result, std::string_view doing) REQUIRES(mutex_);
+  void arm_timer() REQUIRES(mutex_);
   void on_timer();
 
-  mutable std::mutex mutex_;  // guards everything below
-  Socket socket_;
-  int descriptor_;
-  asio::steady_timer timer_;
-  Deadline armed_ = Deadline::max();
-  std::array<Deadline, 2> deadlines_{Deadline::max(), Deadline::max()};
-  std::array<bool, 2> expired_{false, false};
-  bool aborted_ = false;
-  bool end_seen_ = false;
-  ssl_st* tls_ = nullptr;
-  std::string encrypted_;  // TLS records not yet taken by the socket
-  size_t encrypted_sent_ = 0;
-  uint64_t handed_ = 0;                    // bytes that the socket took
-  std::array<size_t, 2> unyielded_{0, 0};  // bytes that were moved in this turn
+  /// Bytes that were moved in this turn; each belongs to the one who moves in its direction.
+  std::array<size_t, 2> unyielded_{0, 0};
+  mutable Mutex mutex_;  // guards everything below
+  Socket socket_ GUARDED_BY(mutex_);
+  const int descriptor_;
+  asio::steady_timer timer_ GUARDED_BY(mutex_);
+  Deadline armed_ GUARDED_BY(mutex_) = Deadline::max();
+  std::array<Deadline, 2> deadlines_ GUARDED_BY(mutex_){Deadline::max(), Deadline::max()};
+  std::array<bool, 2> expired_ GUARDED_BY(mutex_){false, false};
+  bool aborted_ GUARDED_BY(mutex_) = false;
+  bool end_seen_ GUARDED_BY(mutex_) = false;
+  ssl_st* tls_ GUARDED_BY(mutex_) = nullptr;
+  std::string encrypted_ GUARDED_BY(mutex_);  // TLS records not yet taken by the socket
+  size_t encrypted_sent_ GUARDED_BY(mutex_) = 0;
+  uint64_t handed_ GUARDED_BY(mutex_) = 0;  // bytes that the socket took
 };
 
 }  // namespace mullion::net::internal

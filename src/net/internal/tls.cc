@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <mutex>
 
+#include "base/mutex.h"
 #include "env/file.h"
 #include "env/random.h"
 #include "net/openssl.h"
@@ -187,17 +187,17 @@ struct TlsContext::Sessions {
     if (newest != nullptr) SSL_SESSION_free(newest);
   }
   void keep(SSL_SESSION* session) {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     if (newest != nullptr) SSL_SESSION_free(newest);
     newest = session;
   }
   void offer(SSL* side) {
-    std::lock_guard lock(mutex);
+    Lock lock(mutex);
     if (newest != nullptr) SSL_set_session(side, newest);
   }
 
-  std::mutex mutex;
-  SSL_SESSION* newest = nullptr;
+  Mutex mutex;
+  SSL_SESSION* newest GUARDED_BY(mutex) = nullptr;
 };
 
 namespace {
@@ -236,9 +236,9 @@ Result<SslContextPtr> new_client_context() {
 
 /// For clients that verify nothing, or a fingerprint themselves: a manager has thousands of them.
 Result<SslContextPtr> shared_client_context() {
-  static std::mutex mutex;
-  static SslContextPtr shared;
-  const std::lock_guard lock(mutex);
+  static Mutex mutex;
+  static SslContextPtr shared;  // guarded by it
+  const Lock lock(mutex);
   if (shared) return shared;
   Result<SslContextPtr> made = new_client_context();
   if (made) shared = *made;

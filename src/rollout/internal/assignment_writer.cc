@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutex.h"
 #include "manager/endpoint_calls.h"
 #include "manager/endpoint_object.h"
 #include "model/object.h"
@@ -53,7 +54,7 @@ AssignmentWriter::AssignmentWriter(env::Runtime& runtime, store::Store& store, m
 
 Moment AssignmentWriter::begin(const AssignmentChange& put, env::WallTime now) {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     Entry& entry = entries_[put.endpoint];
     if (entry.busy) return std::nullopt;
     if (now < entry.not_before) return entry.not_before;
@@ -64,7 +65,7 @@ Moment AssignmentWriter::begin(const AssignmentChange& put, env::WallTime now) {
 }
 
 void AssignmentWriter::tell(const std::string& endpoint, EndpointFacts& facts) const {
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   const auto found = entries_.find(endpoint);
   if (found == entries_.end()) return;
   facts.busy = found->second.busy;
@@ -93,7 +94,7 @@ env::Task<void> AssignmentWriter::carry_out(AssignmentChange put) {
 
 void AssignmentWriter::ended(const std::string& endpoint, const Result<void>& outcome) {
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     Entry& entry = entries_[endpoint];
     entry.busy = false;
     if (outcome) {

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <map>
-#include <mutex>
 #include <string>
 
+#include "base/mutex.h"
 #include "env/runtime.h"
 #include "manager/manager.h"
 #include "rollout/rollout.h"
@@ -48,8 +48,8 @@ class AssignmentWriter {
   /// A replica or an own Endpoint object changed: who waits for it looks again.
   const std::shared_ptr<env::Signal> seen_ = std::make_shared<env::Signal>();
   const std::shared_ptr<store::CommitFeed> feed_;
-  mutable std::mutex mutex_;
-  std::map<std::string, Entry, std::less<>> entries_;
+  mutable Mutex mutex_;
+  std::map<std::string, Entry, std::less<>> entries_ GUARDED_BY(mutex_);
   env::TaskGroup tasks_;
 };
 

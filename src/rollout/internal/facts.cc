@@ -1,5 +1,6 @@
 #include "rollout/internal/facts.h"
 
+#include "base/mutex.h"
 #include "model/members.h"
 #include "model/object.h"
 #include "rollout/internal/targets.h"
@@ -75,14 +76,14 @@ EndpointFacts RolloutFacts::of_endpoint(const store::Snapshot& snapshot, const E
   const Key key{endpoint.owner, endpoint.id};
   uint64_t version = 0;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     version = feed_->newest();
     catch_up();
     if (const auto found = known_.find(key); found != known_.end()) return found->second;
   }
   EndpointFacts facts = read(snapshot, endpoint);
   // The snapshot may be older than a change that came meanwhile: that one must not be hidden.
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (version == feed_->newest() && snapshot.cursor() == store_.newest()) known_.emplace(key, facts);
   return facts;
 }
@@ -104,13 +105,13 @@ EndpointFacts RolloutFacts::read(const store::Snapshot& snapshot, const Endpoint
 std::string RolloutFacts::word_for(const std::vector<std::string>& sets) {
   uint64_t version = 0;
   {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     version = feed_->newest();
     catch_up();
     if (const auto found = words_.find(sets); found != words_.end()) return found->second;
   }
   std::string word = versionset::plan_fingerprint(sets, set_cache_.merged(sets).wanted.get());
-  std::lock_guard lock(mutex_);
+  Lock lock(mutex_);
   if (version == feed_->newest()) words_.emplace(sets, word);
   return word;
 }

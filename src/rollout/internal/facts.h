@@ -2,11 +2,11 @@
 #pragma once
 
 #include <map>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "manager/manager.h"
 #include "rollout/internal/assignment_writer.h"
 #include "rollout/rollout.h"
@@ -32,16 +32,17 @@ class RolloutFacts {
   };
   Touch touch_of(const std::string& owner) const;
   EndpointFacts read(const store::Snapshot& snapshot, const EndpointProgress& endpoint);
-  void catch_up();
+  void catch_up() REQUIRES(mutex_);
   std::string word_for(const std::vector<std::string>& sets);
 
   store::Store& store_;
   const manager::Manager& manager_;
   versionset::SetCache set_cache_;
   const std::shared_ptr<store::CommitFeed> feed_;
-  std::mutex mutex_;  // guards what follows, which is as of what was taken from the feed
-  std::map<Key, EndpointFacts> known_;
-  std::map<std::vector<std::string>, std::string> words_;  // of plan_fingerprint(), by names of sets
+  Mutex mutex_;  // guards what follows, which is as of what was taken from the feed
+  std::map<Key, EndpointFacts> known_ GUARDED_BY(mutex_);
+  /// Of plan_fingerprint(), by names of sets.
+  std::map<std::vector<std::string>, std::string> words_ GUARDED_BY(mutex_);
 };
 
 }  // namespace mullion::rollout::internal

@@ -4,10 +4,10 @@
 #include <zstd.h>
 
 #include <cstring>
-#include <mutex>
 #include <optional>
 
 #include "base/digest.h"
+#include "base/mutex.h"
 
 namespace mullion::store::internal {
 namespace {
@@ -95,7 +95,7 @@ Codec::~Codec() = default;
 std::string Codec::compress(std::string_view type, std::string_view body) const {
   std::shared_ptr<const Dictionary> dictionary;
   {
-    std::shared_lock lock(mutex_);
+    ReadLock lock(mutex_);
     const auto found = by_type_.find(type);
     if (found != by_type_.end()) dictionary = found->second;
   }
@@ -127,7 +127,7 @@ Result<std::string> Codec::decompress(std::string_view value) const {
   if (size > kMaxBody) return Error(ErrorCode::kCorrupt, "stored object is damaged");
   std::shared_ptr<const Dictionary> dictionary;
   if (parts->dictionary != 0) {
-    std::shared_lock lock(mutex_);
+    ReadLock lock(mutex_);
     const auto found = by_id_.find(parts->dictionary);
     if (found == by_id_.end()) return Error(ErrorCode::kCorrupt, "stored object names an unknown dictionary");
     dictionary = found->second;
@@ -144,19 +144,19 @@ Result<std::string> Codec::decompress(std::string_view value) const {
 
 void Codec::add_dictionary(uint32_t id, std::string_view type, std::string_view dictionary) {
   auto made = std::make_shared<const Dictionary>(id, dictionary);
-  std::unique_lock lock(mutex_);
+  WriteLock lock(mutex_);
   by_id_[id] = made;
   auto& newest = by_type_[std::string(type)];
   if (!newest || newest->id < id) newest = made;
 }
 
 bool Codec::has_dictionary(std::string_view type) const {
-  std::shared_lock lock(mutex_);
+  ReadLock lock(mutex_);
   return by_type_.find(type) != by_type_.end();
 }
 
 uint32_t Codec::next_id() const {
-  std::shared_lock lock(mutex_);
+  ReadLock lock(mutex_);
   return by_id_.empty() ? 1 : by_id_.rbegin()->first + 1;
 }
 

@@ -3,11 +3,11 @@
 
 #include <map>
 #include <memory>
-#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/result.h"
 
 namespace mullion::store::internal {
@@ -36,9 +36,9 @@ class Codec {
 
  private:
   struct Dictionary;
-  mutable std::shared_mutex mutex_;
-  std::map<uint32_t, std::shared_ptr<const Dictionary>> by_id_;
-  std::map<std::string, std::shared_ptr<const Dictionary>, std::less<>> by_type_;
+  mutable SharedMutex mutex_;
+  std::map<uint32_t, std::shared_ptr<const Dictionary>> by_id_ GUARDED_BY(mutex_);
+  std::map<std::string, std::shared_ptr<const Dictionary>, std::less<>> by_type_ GUARDED_BY(mutex_);
 };
 
 }  // namespace mullion::store::internal

@@ -4,6 +4,7 @@
 #include <limits>
 #include <tuple>
 
+#include "base/mutex.h"
 #include "model/index_value.h"
 
 namespace mullion::store::internal {
@@ -148,6 +149,7 @@ void TypeIndex::apply(std::string_view key, OwnerId owner, std::optional<std::st
   using Values = std::vector<std::vector<std::string>>;
   Values before = type_ != nullptr && old_body ? model::index_values(*type_, key, *old_body) : Values();
   Values after = type_ != nullptr && new_body ? model::index_values(*type_, key, *new_body) : Values();
+  const Lock sets(sets_mutex_), columns(columns_mutex_), search(search_mutex_);
   std::string searched = search_ ? search_text(*type_, key, after) : std::string();
   const bool same_search = search_ && old_body && new_body && searched == search_text(*type_, key, before);
   const auto [entry, created] = by_key_.try_emplace(RowKey{std::string(key), owner}, 0);
@@ -323,7 +325,7 @@ bool TypeIndex::in_key_order(const RowSet& matching, bool reverse, uint64_t need
 }
 
 const TypeIndex::Column& TypeIndex::column(size_t index) const {
-  std::lock_guard lock(columns_mutex_);
+  Lock lock(columns_mutex_);
   std::unique_ptr<Column>& column = columns_[index];
   if (!column) {
     column = std::make_unique<Column>(rows_.size(), nullptr);

@@ -4,12 +4,12 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/mutex.h"
 #include "model/object_type.h"
 #include "store/internal/encoding.h"
 #include "store/internal/match.h"
@@ -108,14 +108,15 @@ class TypeIndex {
   };
   using StandingSetPtr = std::shared_ptr<StandingSet>;
 
-  uint32_t new_row(ByKey::iterator entry);
-  void drop_row(ByKey::iterator entry);
-  void join_standing_sets(ByKey::const_iterator entry);
-  void leave_standing_sets(ByKey::const_iterator entry);
+  uint32_t new_row(ByKey::iterator entry) REQUIRES(columns_mutex_);
+  void drop_row(ByKey::iterator entry) REQUIRES(sets_mutex_);
+  void join_standing_sets(ByKey::const_iterator entry) REQUIRES(sets_mutex_);
+  void leave_standing_sets(ByKey::const_iterator entry) REQUIRES(sets_mutex_);
   /// Where the entry is, or would be, among rows in key order.
   std::vector<uint32_t>::iterator place_of(std::vector<uint32_t>& rows, ByKey::const_iterator entry) const;
-  void add_values(uint32_t row, const std::vector<std::vector<std::string>>& values);
-  void remove_values(uint32_t row, const std::vector<std::vector<std::string>>& values);
+  void add_values(uint32_t row, const std::vector<std::vector<std::string>>& values) REQUIRES(columns_mutex_);
+  void remove_values(uint32_t row, const std::vector<std::vector<std::string>>& values)
+      REQUIRES(columns_mutex_);
   RowSet rows_within_bounds(const Query& query, const CompiledQuery& compiled, bool remote,
                             const StandingSetPtr& first) const;
   RowSet rows_of_local_owners() const;
@@ -176,12 +177,14 @@ class TypeIndex {
   std::map<OwnerId, RowSet> by_owner_;
   RowSet all_;
   size_t bytes_ = 0;
-  mutable std::mutex sets_mutex_;
-  mutable std::vector<StandingSetPtr> standing_sets_;  // oldest first; only a change of the index alters one
-  mutable std::mutex columns_mutex_;
-  mutable std::vector<std::unique_ptr<Column>> columns_;  // of indexes that were sorted by
-  mutable std::mutex search_mutex_;
-  mutable std::unique_ptr<SearchText> search_;  // since the first search
+  mutable Mutex sets_mutex_;
+  /// Oldest first; only a change of the index alters one.
+  mutable std::vector<StandingSetPtr> standing_sets_ GUARDED_BY(sets_mutex_);
+  mutable Mutex columns_mutex_;
+  /// Of indexes that were sorted by.
+  mutable std::vector<std::unique_ptr<Column>> columns_ GUARDED_BY(columns_mutex_);
+  mutable Mutex search_mutex_;
+  mutable std::unique_ptr<SearchText> search_ GUARDED_BY(search_mutex_);  // since the first search
 };
 
 /// What `search` finds in an object with these values.

@@ -1,6 +1,7 @@
 // The bounds of queries: rows of object sets, which are remembered and kept up to date.
 #include <algorithm>
 
+#include "base/mutex.h"
 #include "store/internal/index.h"
 
 namespace mullion::store::internal {
@@ -66,7 +67,7 @@ TypeIndex::StandingSetPtr TypeIndex::look_up(const ObjectSetPtr& set) const {
 
 TypeIndex::StandingSetPtr TypeIndex::rows_among(const ObjectSetPtr& set) const {
   if (set->objects().size() <= kSmallSet) return look_up(set);
-  const std::lock_guard lock(sets_mutex_);
+  const Lock lock(sets_mutex_);
   std::erase_if(standing_sets_, [](const StandingSetPtr& standing) { return standing->objects.expired(); });
   for (const StandingSetPtr& standing : standing_sets_) {
     if (standing->objects.lock() == set) return standing;

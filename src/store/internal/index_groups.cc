@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/mutex.h"
 #include "model/index_value.h"
 #include "store/internal/index.h"
 
@@ -27,7 +28,7 @@ std::optional<std::string> text_of(std::optional<std::string_view> value) {
 }  // namespace
 
 size_t TypeIndex::bytes() const {
-  std::lock_guard lock(search_mutex_);
+  Lock lock(search_mutex_);
   return bytes_ + (search_ ? search_->bytes() : 0);
 }
 
@@ -43,7 +44,7 @@ std::string search_text(const model::ObjectType& type, std::string_view key,
 }
 
 RowSet TypeIndex::rows_searched(const std::vector<std::string>& words) const {
-  std::lock_guard lock(search_mutex_);
+  Lock lock(search_mutex_);
   if (!search_) {
     std::vector<std::string> texts(rows_.size());
     for (const auto& [key, row] : by_key_) texts[row] = folded(key.key);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <thread>
 
+#include "base/mutex.h"
 #include "model/index_value.h"
 
 namespace mullion::store::internal {
@@ -42,18 +43,8 @@ uint64_t transaction_seq(const ReadTransaction& transaction) {
   return bytes ? decode_number(*bytes) : 0;
 }
 
-std::shared_lock<std::shared_mutex> Indexes::read_lock() const {
-  std::lock_guard gate(gate_);
-  return std::shared_lock(mutex_);
-}
-
-std::unique_lock<std::shared_mutex> Indexes::write_lock() const {
-  std::lock_guard gate(gate_);
-  return std::unique_lock(mutex_);
-}
-
 void Indexes::publish(uint64_t seq, std::vector<RowChange> rows) {
-  const auto lock = write_lock();
+  const WriteLock lock(mutex_);
   for (const RowChange& row : rows) {
     const auto entry = entries_.find(row.type);
     if (entry == entries_.end()) continue;
@@ -78,7 +69,7 @@ void Indexes::remember(uint64_t before, std::vector<RowChange> rows) {
 }
 
 bool Indexes::ready(std::string_view type) const {
-  const auto lock = read_lock();
+  const ReadLock lock(mutex_);
   return is_ready(type, &types_.find_or_bare(type));
 }
 
@@ -88,7 +79,7 @@ bool Indexes::is_ready(std::string_view type, const model::ObjectType* wanted) c
 }
 
 size_t Indexes::bytes() const {
-  const auto lock = read_lock();
+  const ReadLock lock(mutex_);
   size_t out = 0;
   for (const auto& [type, entry] : entries_) {
     if (entry.ready) out += entry.index->bytes();
@@ -98,11 +89,11 @@ size_t Indexes::bytes() const {
 
 Result<void> Indexes::build(std::string_view type) {
   if (ready(type)) return {};
-  std::lock_guard one_at_a_time(building_);
+  Lock one_at_a_time(building_);
   const model::ObjectType* const wanted = &types_.find_or_bare(type);
   std::unique_ptr<ReadTransaction> transaction;
   while (!transaction) {
-    const auto lock = write_lock();
+    const WriteLock lock(mutex_);
     if (is_ready(type, wanted)) return {};
     Result<std::unique_ptr<ReadTransaction>> opened = engine_.begin_read();
     if (!opened) return opened.error();
@@ -117,7 +108,7 @@ Result<void> Indexes::build(std::string_view type) {
       scan_(*transaction, type, [&](std::string_view key, OwnerId owner, std::string_view body) {
         index->apply(key, owner, std::nullopt, body);
       });
-  const auto lock = write_lock();
+  const WriteLock lock(mutex_);
   if (!scanned) {
     entries_.erase(entries_.find(type));
     return scanned;
@@ -136,7 +127,7 @@ Result<std::vector<UniqueValues::Holder>> Indexes::holders(const UniqueGuard& gu
   const std::optional<size_t> position = type == nullptr ? std::nullopt : index_position(*type, guard.index);
   if (!position) return out;
   if (Result<void> built = build(guard.type); !built) return built.error();
-  const auto lock = read_lock();
+  const ReadLock lock(mutex_);
   const auto entry = entries_.find(guard.type);
   if (entry == entries_.end() || !entry->second.ready)
     return Error(ErrorCode::kUnavailable, fmt::format("the index of {} is being made anew", guard.type));
@@ -170,7 +161,7 @@ Indexes::Reach Indexes::reach(std::string_view type, uint64_t seq,
 
 bool Indexes::use_rolled_back(std::string_view type, const model::ObjectType* wanted, uint64_t seq,
                               const Use& use) {
-  const auto lock = write_lock();
+  const WriteLock lock(mutex_);
   if (!is_ready(type, wanted)) return false;
   const auto entry = entries_.find(type);
   std::vector<const RowChange*> changes;
@@ -193,7 +184,7 @@ Result<bool> Indexes::with(std::string_view type, const model::ObjectType* wante
     std::vector<const RowChange*> changes;
     Reach distance;
     {
-      const auto lock = read_lock();
+      const ReadLock lock(mutex_);
       if (!is_ready(type, wanted)) return false;
       distance = reach(type, seq, changes);
       if (distance == Reach::kExact) {

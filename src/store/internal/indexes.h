@@ -5,13 +5,12 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/mutex.h"
 #include "model/type_catalog.h"
 #include "store/internal/applier.h"
 #include "store/internal/index.h"
@@ -32,7 +31,10 @@ class Indexes final : public UniqueValues {
 
   /// Writer thread: the rows of the commits up to `seq`, right after they became durable.
   void publish(uint64_t seq, std::vector<RowChange> rows);
-  void start_at(uint64_t seq) { seq_ = seq; }
+  void start_at(uint64_t seq) {
+    const WriteLock lock(mutex_);
+    seq_ = seq;
+  }
 
   /// Whether the index of `type` is there, made for its present descriptor.
   bool ready(std::string_view type) const;
@@ -61,26 +63,24 @@ class Indexes final : public UniqueValues {
   };
   enum class Reach { kExact, kChanged, kAhead, kTooFar };
 
-  // Readers queue behind a waiting writer, else a stream of queries would hold up every commit.
-  std::shared_lock<std::shared_mutex> read_lock() const;
-  std::unique_lock<std::shared_mutex> write_lock() const;
-  void remember(uint64_t before, std::vector<RowChange> rows);
+  void remember(uint64_t before, std::vector<RowChange> rows) REQUIRES(mutex_);
   /// How the index relates to a view at `seq`; `changes` are those of `type` after it, oldest first.
-  Reach reach(std::string_view type, uint64_t seq, std::vector<const RowChange*>& changes) const;
+  Reach reach(std::string_view type, uint64_t seq, std::vector<const RowChange*>& changes) const
+      REQUIRES_SHARED(mutex_);
   bool use_rolled_back(std::string_view type, const model::ObjectType* wanted, uint64_t seq, const Use& use);
-  bool is_ready(std::string_view type, const model::ObjectType* wanted) const;
+  bool is_ready(std::string_view type, const model::ObjectType* wanted) const REQUIRES_SHARED(mutex_);
 
   const Engine& engine_;
   const model::TypeCatalog& types_;
   TypeIndex::OwnerName owner_name_;
   Scan scan_;
-  mutable std::mutex gate_;
-  mutable std::shared_mutex mutex_;
-  std::mutex building_;
-  std::map<std::string, Entry, std::less<>> entries_;
-  std::deque<Step> steps_;  // oldest first, without holes
-  size_t step_bytes_ = 0;
-  uint64_t seq_ = 0;
+  Mutex building_;  // one index at a time; taken before mutex_
+  mutable SharedMutex mutex_{
+      SharedMutex::Readers::kQueue};  // else a stream of queries would hold up every commit
+  std::map<std::string, Entry, std::less<>> entries_ GUARDED_BY(mutex_);
+  std::deque<Step> steps_ GUARDED_BY(mutex_);  // oldest first, without holes
+  size_t step_bytes_ GUARDED_BY(mutex_) = 0;
+  uint64_t seq_ GUARDED_BY(mutex_) = 0;
 };
 
 /// The seq that a transaction shows.

@@ -7,11 +7,11 @@
 #include <cstring>
 #include <filesystem>
 #include <limits>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "store/compaction.h"
 #include "store/internal/engine.h"
 #include "store/internal/log.h"
@@ -121,7 +121,7 @@ class ReaderPool {
   Result<MDB_txn*> take() {
     MDB_txn* transaction = nullptr;
     {
-      std::lock_guard lock(mutex_);
+      Lock lock(mutex_);
       if (!idle_.empty()) {
         transaction = idle_.back();
         idle_.pop_back();
@@ -138,7 +138,7 @@ class ReaderPool {
 
   void give_back(MDB_txn* transaction) {
     mdb_txn_reset(transaction);
-    std::unique_lock lock(mutex_);
+    Lock lock(mutex_);
     if (idle_.size() < kIdleReaders) {
       idle_.push_back(transaction);
       return;
@@ -148,15 +148,15 @@ class ReaderPool {
   }
 
   void clear() {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     for (MDB_txn* transaction : idle_) mdb_txn_abort(transaction);
     idle_.clear();
   }
 
  private:
   MDB_env* environment_;
-  std::mutex mutex_;
-  std::vector<MDB_txn*> idle_;
+  Mutex mutex_;
+  std::vector<MDB_txn*> idle_ GUARDED_BY(mutex_);
 };
 
 class LmdbRead final : public ReadTransaction {

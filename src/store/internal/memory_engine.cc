@@ -1,8 +1,8 @@
 #include <array>
 #include <map>
-#include <mutex>
 #include <string>
 
+#include "base/mutex.h"
 #include "store/internal/engine.h"
 #include "store/internal/view_register.h"
 
@@ -80,18 +80,18 @@ class MemoryEngine final : public Engine {
   }
 
   Tables current() const {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     return tables_;
   }
   void replace(Tables tables) {
-    std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
     tables_ = std::move(tables);
   }
 
  private:
   mutable ViewRegister views_;
-  mutable std::mutex mutex_;
-  Tables tables_;
+  mutable Mutex mutex_;
+  Tables tables_ GUARDED_BY(mutex_);
 };
 
 /// Copies a table when it is first written; cursors and views are valid until the next write, as promised.

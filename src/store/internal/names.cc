@@ -1,6 +1,6 @@
 #include "store/internal/names.h"
 
-#include <mutex>
+#include "base/mutex.h"
 
 namespace mullion::store::internal {
 namespace {
@@ -10,7 +10,7 @@ constexpr size_t kMaxTypes = 60'000;
 }  // namespace
 
 void Names::load(const ReadTransaction& transaction) {
-  std::unique_lock lock(mutex_);
+  WriteLock lock(mutex_);
   const std::unique_ptr<RowCursor> types = transaction.cursor(Table::kTypes);
   for (bool more = types->seek(""); more; more = types->next()) {
     const auto id = static_cast<TypeId>(decode_number(types->value()));
@@ -26,7 +26,7 @@ void Names::load(const ReadTransaction& transaction) {
 }
 
 std::optional<TypeId> Names::find_type(std::string_view name) const {
-  std::shared_lock lock(mutex_);
+  ReadLock lock(mutex_);
   const auto found = types_.by_name.find(name);
   if (found == types_.by_name.end()) return std::nullopt;
   return found->second;
@@ -35,14 +35,14 @@ std::optional<TypeId> Names::find_type(std::string_view name) const {
 std::optional<OwnerId> Names::find_owner(std::string_view name) const {
   if (name == kOwn) return kOwnId;
   if (name == kLayered) return kLayeredId;
-  std::shared_lock lock(mutex_);
+  ReadLock lock(mutex_);
   const auto found = owners_.by_name.find(name);
   if (found == owners_.by_name.end()) return std::nullopt;
   return found->second;
 }
 
 std::string Names::type_name(TypeId id) const {
-  std::shared_lock lock(mutex_);
+  ReadLock lock(mutex_);
   const auto found = types_.by_id.find(id);
   return found == types_.by_id.end() ? std::string() : found->second;
 }
@@ -50,13 +50,13 @@ std::string Names::type_name(TypeId id) const {
 std::string Names::owner_name(OwnerId id) const {
   if (id == kOwnId) return std::string(kOwn);
   if (id == kLayeredId) return std::string(kLayered);
-  std::shared_lock lock(mutex_);
+  ReadLock lock(mutex_);
   const auto found = owners_.by_id.find(id);
   return found == owners_.by_id.end() ? std::string() : found->second;
 }
 
 std::vector<std::string> Names::types() const {
-  std::shared_lock lock(mutex_);
+  ReadLock lock(mutex_);
   std::vector<std::string> out;
   out.reserve(types_.by_name.size());
   for (const auto& [name, id] : types_.by_name) out.push_back(name);
@@ -66,7 +66,7 @@ std::vector<std::string> Names::types() const {
 Result<TypeId> Names::type_id(WriteTransaction& transaction, std::string_view name) {
   const std::optional<TypeId> known = find_type(name);
   if (known && transaction.get(Table::kTypes, name)) return *known;
-  std::unique_lock lock(mutex_);
+  WriteLock lock(mutex_);
   if (!known && types_.by_id.size() >= kMaxTypes)
     return Error(ErrorCode::kTooLarge, "the store holds as many types of objects as it can");
   const TypeId id =
@@ -83,7 +83,7 @@ Result<OwnerId> Names::owner_id(WriteTransaction& transaction, std::string_view 
   if (name == kLayered) return kLayeredId;
   const std::optional<OwnerId> known = find_owner(name);
   if (known && transaction.get(Table::kOwners, name)) return *known;
-  std::unique_lock lock(mutex_);
+  WriteLock lock(mutex_);
   const OwnerId id = known                   ? *known
                      : owners_.by_id.empty() ? kFirstRemoteId
                                              : owners_.by_id.rbegin()->first + 1;

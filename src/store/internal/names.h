@@ -3,11 +3,11 @@
 
 #include <map>
 #include <optional>
-#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/mutex.h"
 #include "store/internal/encoding.h"
 #include "store/internal/engine.h"
 
@@ -36,9 +36,9 @@ class Names {
     std::map<std::string, Id, std::less<>> by_name;
     std::map<Id, std::string> by_id;
   };
-  mutable std::shared_mutex mutex_;
-  Directory<TypeId> types_;
-  Directory<OwnerId> owners_;
+  mutable SharedMutex mutex_;
+  Directory<TypeId> types_ GUARDED_BY(mutex_);
+  Directory<OwnerId> owners_ GUARDED_BY(mutex_);
 };
 
 }  // namespace mullion::store::internal

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <future>
 
+#include "base/mutex.h"
 #include "env/random.h"
 #include "store/compaction.h"
 #include "store/format.h"
@@ -146,6 +147,7 @@ Result<void> StoreImpl::load() {
                     *oldest, kFormatVersion));
   }
   if (!read_number(transaction, "epoch")) return create(transaction);
+  const Lock writing(write_mutex_);
   epoch_ = *read_number(transaction, "epoch");
   seq_ = read_number(transaction, "seq").value_or(0);
   log_bytes_ = read_number(transaction, "log-bytes").value_or(0);
@@ -160,6 +162,7 @@ Result<void> StoreImpl::load() {
     codec_.add_dictionary(id, value.substr(0, end), value.substr(end + 1));
   }
   indexes_.start_at(seq_);
+  const Lock lock(statistics_mutex_);
   statistics_.log_bytes = log_bytes_;
   return {};
 }
@@ -174,7 +177,7 @@ void StoreImpl::warm_indexes() {
 
 StoreImpl::~StoreImpl() {
   {
-    std::lock_guard lock(queue_mutex_);
+    Lock lock(queue_mutex_);
     closing_ = true;
   }
   queue_filled_.notify_all();
@@ -204,7 +207,7 @@ void StoreImpl::commit(Batch batch, CommitCallback done) {
 }
 
 bool StoreImpl::enqueue(Waiting& waiting) {
-  std::lock_guard lock(queue_mutex_);
+  Lock lock(queue_mutex_);
   if (closing_) return false;
   queue_.push_back(std::move(waiting));
   return true;
@@ -213,8 +216,8 @@ bool StoreImpl::enqueue(Waiting& waiting) {
 void StoreImpl::run_writer() {
   while (true) {
     {
-      std::unique_lock lock(queue_mutex_);
-      queue_filled_.wait(lock, [this] { return closing_ || !queue_.empty(); });
+      Lock lock(queue_mutex_);
+      queue_filled_.wait(lock, [this]() REQUIRES(queue_mutex_) { return closing_ || !queue_.empty(); });
     }
     if (!write_waiting()) return;
   }
@@ -223,7 +226,7 @@ void StoreImpl::run_writer() {
 bool StoreImpl::write_waiting() {
   std::vector<Waiting> group;
   {
-    const std::lock_guard lock(queue_mutex_);
+    const Lock lock(queue_mutex_);
     if (queue_.empty()) return false;
     const auto end =
         queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), options_.max_group));
@@ -329,10 +332,13 @@ Result<void> StoreImpl::commit_agreed(WriteTransaction& transaction) {
 }
 
 void StoreImpl::write_group(std::vector<Waiting> waiting) {
-  const std::lock_guard writing(write_mutex_);
+  const Lock writing(write_mutex_);
   const env::SteadyTime started = options_.clock->steady();
   Group group = new_group();
-  const Result<void> written = as_result([&] { return apply_group(waiting, group); });
+  const Result<void> written = as_result([&] {
+    write_mutex_.assume_held();  // as_result calls this at once
+    return apply_group(waiting, group);
+  });
   if (!written) return refuse(waiting, group, written.error());
   if (!group.applied.empty()) learn(std::exchange(trained_, {}));
   publish_group(group, started);
@@ -342,16 +348,19 @@ void StoreImpl::write_group(std::vector<Waiting> waiting) {
 }
 
 Result<void> StoreImpl::apply_all(const std::vector<Command>& commands, const AgreedStep* step) {
-  const std::lock_guard writing(write_mutex_);
+  const Lock writing(write_mutex_);
   const env::SteadyTime started = options_.clock->steady();
   Group group = new_group();
-  Result<void> written = as_result([&] { return apply_commands(commands, step, group); });
+  Result<void> written = as_result([&] {
+    write_mutex_.assume_held();  // as_result calls this at once
+    return apply_commands(commands, step, group);
+  });
   if (written) publish_group(group, started);
   return written;
 }
 
 Result<void> StoreImpl::step(const std::function<Result<AgreedStep>()>& decide) {
-  const std::lock_guard writing(write_mutex_);
+  const Lock writing(write_mutex_);
   Result<std::unique_ptr<WriteTransaction>> begun = engine_->begin_write();
   if (!begun) return begun.error();
   const Result<AgreedStep> step = decide();
@@ -391,7 +400,7 @@ void StoreImpl::publish_group(Group& group, env::SteadyTime started) {
   log_bytes_ = group.log_bytes;
   last_time_ = group.time;
   publish(group.applied);
-  std::lock_guard lock(statistics_mutex_);
+  Lock lock(statistics_mutex_);
   statistics_.commits += group.applied.size();
   ++statistics_.groups;
   statistics_.last_commit_seconds = std::chrono::duration<double>(options_.clock->steady() - started).count();
@@ -600,7 +609,7 @@ Result<void> StoreImpl::drop_objects_of(std::string_view owner) {
 Store::Statistics StoreImpl::statistics() const {
   Statistics out;
   {
-    std::lock_guard lock(statistics_mutex_);
+    Lock lock(statistics_mutex_);
     out = statistics_;
   }
   out.index_bytes = indexes_.bytes();

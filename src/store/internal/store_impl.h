@@ -2,14 +2,13 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <vector>
 
+#include "base/mutex.h"
 #include "store/internal/applier.h"
 #include "store/internal/codec.h"
 #include "store/internal/engine.h"
@@ -91,23 +90,25 @@ class StoreImpl final : public Store {
   bool write_waiting();
   void warm_indexes();
   void write_group(std::vector<Waiting> waiting);
-  Group new_group() const;
-  Result<void> apply_group(std::vector<Waiting>& waiting, Group& group);
+  Group new_group() const REQUIRES(write_mutex_);
+  Result<void> apply_group(std::vector<Waiting>& waiting, Group& group) REQUIRES(write_mutex_);
   Result<void> apply_all(const std::vector<Command>& commands, const AgreedStep* step);
-  Result<void> apply_commands(const std::vector<Command>& commands, const AgreedStep* step, Group& group);
+  Result<void> apply_commands(const std::vector<Command>& commands, const AgreedStep* step, Group& group)
+      REQUIRES(write_mutex_);
   Result<AgreedPlace> agree_on(const Group& group);
   Result<void> commit_agreed(WriteTransaction& transaction);
   Result<void> write_position(WriteTransaction& transaction, const Group& group) const;
-  void publish_group(Group& group, env::SteadyTime started);
+  void publish_group(Group& group, env::SteadyTime started) REQUIRES(write_mutex_);
   void refuse(std::vector<Waiting>& waiting, Group& group, const Error& why);
   Result<void> trim_log(WriteTransaction& transaction, Group& group);
   Result<void> drop_log_before(WriteTransaction& transaction, uint64_t seq, Group& group) const;
   Result<void> write_dictionary(WriteTransaction& transaction, const Command::Dictionary& dictionary) const;
-  Result<void> add_dictionaries(WriteTransaction& transaction, Group& group);
+  Result<void> add_dictionaries(WriteTransaction& transaction, Group& group) REQUIRES(write_mutex_);
   void publish(std::vector<Applied>& applied);
-  void collect_samples(const std::vector<Applied>& applied);
-  void collect_sample(const ObjectId& id, const std::string& body);
-  void train_dictionary(const std::string& type, const std::vector<std::string>& samples);
+  void collect_samples(const std::vector<Applied>& applied) REQUIRES(write_mutex_);
+  void collect_sample(const ObjectId& id, const std::string& body) REQUIRES(write_mutex_);
+  void train_dictionary(const std::string& type, const std::vector<std::string>& samples)
+      REQUIRES(write_mutex_);
   void learn(const std::vector<Command::Dictionary>& dictionaries);
 
   std::unique_ptr<Engine> engine_;
@@ -119,26 +120,26 @@ class StoreImpl final : public Store {
   std::atomic<uint64_t> seq_{0};
   std::atomic<bool> replicas_shown_{true};
 
-  std::mutex queue_mutex_;
-  std::condition_variable queue_filled_;
-  std::vector<Waiting> queue_;
+  Mutex queue_mutex_;
+  ConditionVariable queue_filled_;
+  std::vector<Waiting> queue_ GUARDED_BY(queue_mutex_);
   std::atomic<bool> closing_{false};
 
   FeedList feeds_{*options_.clock};
 
-  std::mutex write_mutex_;  // whoever writes; guards what follows
-  env::WallTime last_time_;
-  std::vector<Command::Dictionary> trained_;  // become part of the next group
+  Mutex write_mutex_;  // whoever writes; guards what follows
+  env::WallTime last_time_ GUARDED_BY(write_mutex_);
+  std::vector<Command::Dictionary> trained_ GUARDED_BY(write_mutex_);  // become part of the next group
   struct Samples {
     std::vector<std::string> bodies;
     size_t bytes = 0;
     bool tried = false;
   };
-  std::map<std::string, Samples> samples_;
-  uint64_t log_bytes_ = 0;
+  std::map<std::string, Samples> samples_ GUARDED_BY(write_mutex_);
+  uint64_t log_bytes_ GUARDED_BY(write_mutex_) = 0;
 
-  mutable std::mutex statistics_mutex_;
-  Statistics statistics_;
+  mutable Mutex statistics_mutex_;
+  Statistics statistics_ GUARDED_BY(statistics_mutex_);
   std::thread writer_;
   std::thread warmer_;
 };

@@ -3,10 +3,10 @@
 
 #include <cstdint>
 #include <list>
-#include <mutex>
 #include <optional>
 #include <utility>
 
+#include "base/mutex.h"
 #include "base/result.h"
 #include "env/clock.h"
 
@@ -56,8 +56,8 @@ class ViewRegister {
 
   const size_t most_;
   const env::Clock& clock_;
-  mutable std::mutex mutex_;
-  std::list<View> views_;  // oldest first
+  mutable Mutex mutex_;
+  std::list<View> views_ GUARDED_BY(mutex_);  // oldest first
 };
 
 }  // namespace mullion::store::internal
