@@ -30,11 +30,11 @@
 #include "rollout/rollouts.h"
 #include "server/built_in_ux.h"
 #include "server/certificates.h"
+#include "server/components.h"
 #include "server/identity.h"
 #include "server/internal/log.h"
 #include "server/limits.h"
 #include "server/metrics.h"
-#include "server/teardown.h"
 #include "server/upgrader.h"
 #include "store/compaction.h"
 #include "store/store.h"
@@ -150,7 +150,6 @@ class ServerProcess final : public Server {
   env::Task<Result<boost::json::array>> preview_actions(std::string endpoint, std::vector<std::string> sets);
   Result<void> listen_everywhere();
   Result<void> start_providers();
-  Result<void> start_working();
   Result<std::unique_ptr<net::Port>> listen(std::string_view flag, std::string address,
                                             std::optional<net::TlsFiles> tls, net::Handler handler);
   std::string address_of(std::string_view flag) const;
@@ -159,7 +158,7 @@ class ServerProcess final : public Server {
   net::Response metrics_page(const net::Request& request) const;
   MetricSources metric_sources() const;
   Result<std::string> metrics(const std::vector<std::string>& names) const;
-  Teardown parts();
+  std::vector<Component> components();
   void free_rooms();
 
   settings::Settings settings_;
@@ -593,18 +592,6 @@ Result<void> ServerProcess::start_providers() {
   return providers_->start(std::move(services), std::move(options));
 }
 
-/// Everything that acts on its own: runs plugins, talks to other machines, changes them.
-Result<void> ServerProcess::start_working() {
-  if (Result<void> plugins = start_providers(); !plugins) return plugins;
-  catalog_->start();
-  manager_->start();
-  configurator_->start();
-  downstream_sync_->start();
-  rollouts_->start();
-  bulks_->start();
-  return {};
-}
-
 Result<void> ServerProcess::start() {
   raise_descriptor_limit();
   for (const auto step : {&ServerProcess::take_base_root, &ServerProcess::open_store}) {
@@ -663,7 +650,7 @@ Result<void> ServerProcess::start_serving() {
   const double seconds = std::chrono::duration<double>(env::system_clock().steady() - begun).count();
   kLog.info("this member serves the cluster term={} seq={} ms={:.0f}", node_->view().term,
             store_->newest().seq, seconds * 1000);
-  return start_working();
+  return start_all(components());
 }
 
 Result<void> ServerProcess::start_alone() {
@@ -675,7 +662,7 @@ Result<void> ServerProcess::start_alone() {
   alone_->set_api(api_place(api_->api_url(), api_->static_url()));
   serving_ = true;
   // What a program on trial did to others would stay when it is taken back.
-  if (Result<void> working = upgrader_->on_trial() ? Result<void>{} : start_working(); !working)
+  if (Result<void> working = upgrader_->on_trial() ? Result<void>{} : start_all(components()); !working)
     return working;
   upgrader_->announce(local_url());
   return {};
@@ -692,26 +679,39 @@ void ServerProcess::announce() {
             static_secure_server_->port(), metrics_server_->port(), base_root_.string(), seconds * 1000);
 }
 
-/// What runs, in start order, but for plugins: they may still call the API while they say good-bye.
-Teardown ServerProcess::parts() {
-  Teardown out;
-  const auto add = [&out](std::string_view what, auto* part) {
-    if (part != nullptr) out.add(std::string(what), [part] { return part->stop(); });
+/// What runs, in start order: whoever uses something stands behind it. Plugins stand in front of those that
+/// use them, and behind the API, which they may still call while they say good-bye.
+std::vector<Component> ServerProcess::components() {
+  std::vector<Component> out;
+  const std::function<Result<void>()> running;  // from its making on
+  const auto begin = [](auto& part) {
+    return [&part]() -> Result<void> {
+      part->start();
+      return {};
+    };
   };
-  for (net::Server* server :
-       {static_server_.get(), static_secure_server_.get(), api_server_.get(), metrics_server_.get()}) {
-    if (server != nullptr) out.add("port", [server] { return server->stop(kGrace); });
-  }
-  add("gateway", gateway_.get());
-  add("api", api_.get());
-  add("catalog", catalog_.get());
-  add("upgrade", upgrader_.get());
-  add("manager", manager_.get());
-  add("configurator", configurator_.get());
-  add("courier", downstream_sync_.get());
-  add("rollouts", rollouts_.get());
-  add("bulks", bulks_.get());
-  add("plugins", providers_.get());
+  const auto add = [&out](std::string name, auto& part, std::function<Result<void>()> start) {
+    if (part != nullptr)
+      out.push_back({std::move(name), std::move(start), [&part] { return part->stop(); }, kStopLimit});
+  };
+  const auto add_port = [&out](std::string name, std::unique_ptr<net::Port>& port) {
+    if (port != nullptr)
+      out.push_back({std::move(name), nullptr, [&port] { return port->stop(kGrace); }, kStopLimit});
+  };
+  add_port("static port", static_server_);
+  add_port("secure static port", static_secure_server_);
+  add_port("API port", api_server_);
+  add_port("metrics port", metrics_server_);
+  add("gateway", gateway_, running);
+  add("api", api_, running);
+  add("plugins", providers_, [this] { return start_providers(); });
+  add("catalog", catalog_, begin(catalog_));
+  add("upgrade", upgrader_, running);
+  add("manager", manager_, begin(manager_));
+  add("configurator", configurator_, begin(configurator_));
+  add("downstream sync", downstream_sync_, begin(downstream_sync_));
+  add("rollouts", rollouts_, begin(rollouts_));
+  add("bulks", bulks_, begin(bulks_));
   return out;
 }
 
@@ -720,15 +720,8 @@ bool ServerProcess::stop() {
   const bool anew = stopping_.exchange(true);
   if (role_thread_.joinable()) role_thread_.join();
   if (node_ && !anew) node_->leave(kLeavePatience);
-  const std::vector<std::string> running =
-      runtime_ ? parts().run(*runtime_, kStopPatience, kStopLimit) : std::vector<std::string>();
-  stopped_ = running.empty();
-  if (*stopped_) {
-    free_rooms();
-  } else {
-    kLog.error("still running after {} s: {}; nothing is freed, the process has to end", kStopLimit.count(),
-               fmt::join(running, ", "));
-  }
+  stopped_ = !runtime_ || stop_all(*runtime_, components(), kStopPatience);
+  if (*stopped_) free_rooms();
   return *stopped_;
 }
 

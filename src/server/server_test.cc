@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/json.hpp>
 #include <filesystem>
+#include <thread>
 
 #include "env/random.h"
 #include "env/waiting_testing.h"
@@ -142,37 +144,69 @@ TEST_F(ServerTest, ManagersFollowForwardAndRecover) {
   EXPECT_TRUE(eventually([&] { return top.machines() == 0; }));
 }
 
+/// Clients that write to an endpoint behind a server and list what it has, as fast as they are answered.
+class Load {
+ public:
+  Load(const std::string& url, std::string endpoint) : endpoint_(std::move(endpoint)) {
+    for (int i = 0; i < 3; ++i) clients_.emplace_back([this, url, i] { run(url, i); });
+  }
+  ~Load() {
+    enough_ = true;
+    for (std::thread& client : clients_) client.join();
+  }
+  Load(const Load&) = delete;
+  Load& operator=(const Load&) = delete;
+  int answered() const { return answered_; }
+
+ private:
+  void run(const std::string& url, int client) {
+    env::Runtime runtime(1);
+    net::ClientOptions options;
+    options.base_url = url;
+    const auto link = std::move(*net::make_client(runtime, std::move(options)));
+    for (int number = 0; !enough_; ++number) {
+      net::ClientRequest request;
+      request.method = number % 2 == 0 ? "POST" : "GET";
+      request.target = number % 2 == 0 ? "/" + endpoint_ + "/api/v3/machines" : "/api/v3/machines?limit=10";
+      request.headers.add("Authorization", "Basic cm9ja2V0c2thdGVzOnIwY2tldHNrOHRz");
+      if (number % 2 == 0) request.body = fmt::format(R"({{"Name":"machine-{}-{}"}})", client, number);
+      const auto answer = env::run(runtime, [&] { return net::fetch(*link, std::move(request)); });
+      if (answer) ++answered_;
+    }
+  }
+
+  const std::string endpoint_;
+  std::atomic<bool> enough_{false};
+  std::atomic<int> answered_{0};
+  std::vector<std::thread> clients_;
+};
+
 TEST_F(ServerTest, StopsWhileRequestsRun) {
   Site leaf(runtime_, root_, "A"), manager(runtime_, root_, "M");
   ASSERT_EQ(manager.call("POST", "prefs", R"({"manager":"true"})").status, 201);
   manager.attach(leaf);
   ASSERT_TRUE(eventually([&] { return manager.status_of("A") == "Connected"; }));
-  std::atomic<bool> enough{false};
-  std::atomic<int> answered{0};
-  std::vector<std::thread> clients;
-  for (int i = 0; i < 3; ++i) {
-    clients.emplace_back([&, i] {
-      env::Runtime runtime(1);
-      net::ClientOptions options;
-      options.base_url = manager.url();
-      const auto client = std::move(*net::make_client(runtime, std::move(options)));
-      for (int number = 0; !enough; ++number) {
-        net::ClientRequest request;
-        request.method = "POST";
-        request.target = "/A/api/v3/machines";
-        request.headers.add("Authorization", "Basic cm9ja2V0c2thdGVzOnIwY2tldHNrOHRz");
-        request.body = fmt::format(R"({{"Name":"machine-{}-{}"}})", i, number);
-        (void)env::run(runtime, [&] { return net::fetch(*client, std::move(request)); });
-        ++answered;
-      }
-    });
-  }
-  EXPECT_TRUE(eventually([&] { return answered > 10; }));
+  const Load load(manager.url(), "A");
+  EXPECT_TRUE(eventually([&] { return load.answered() > 10; }));
   const env::SteadyTime begin = env::system_clock().steady();
   manager.stop();
   EXPECT_LT(env::system_clock().steady() - begin, 10s) << "loose, because sanitizers are slow";
-  enough = true;
-  for (std::thread& client : clients) client.join();
+}
+
+/// A server that does not stop, or is used after it was freed, ends the process of this test.
+TEST_F(ServerTest, StartsAndStopsAHundredTimesUnderLoad) {
+  Site leaf(runtime_, root_, "A"), manager(runtime_, root_, "M");
+  ASSERT_EQ(manager.call("POST", "prefs", R"({"manager":"true"})").status, 201);
+  manager.attach(leaf);
+  ASSERT_TRUE(eventually([&] { return manager.status_of("A") == "Connected"; }));
+  const Load load(manager.url(), "A");
+  for (int i = 0; i < 100; ++i) {
+    const int before = load.answered();
+    ASSERT_TRUE(eventually([&] { return load.answered() > before; })) << i;
+    manager.stop();
+    ASSERT_NO_FATAL_FAILURE(manager.start());
+  }
+  EXPECT_TRUE(eventually([&] { return manager.status_of("A") == "Connected"; }));
 }
 
 }  // namespace
