@@ -114,6 +114,7 @@ test_checks() {
   python3 tools/check_names.py
   python3 tools/check_member_order.py
   python3 tools/check_views.py
+  python3 tools/decisions.py --check
   python3 tools/generate_settings.py --check
   python3 tools/generate_schema.py --check
   local files

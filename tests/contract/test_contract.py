@@ -11,7 +11,7 @@ from samples import (GOOD_NAMES, KEY_RULE, MALFORMED, NAMES, NEEDED, REFUSED, TA
 FACTS = json.loads((pathlib.Path(__file__).resolve().parents[1] / "data" / "models-facts.json").read_text())
 COLLECTIONS = sorted(FACTS["objects"])
 CREATED = [prefix for prefix in COLLECTIONS if FACTS["objects"][prefix]["traits"]["clientCreate"]]
-# What the server fills in from preferences, by itself, or keeps to itself (docs/decisions.md).
+# What the server fills in from preferences, by itself, or keeps to itself (docs/decisions).
 FILLED = {("machines", "Stage"): "none", ("machines", "BootEnv"): "local", ("machines", "Pool"): "default",
           ("machines", "PoolStatus"): "Free", ("machines", "WorkflowComplete"): True, ("machines", "Runnable"): True,
           ("jobs", "State"): "created", ("stages", "RunnerWait"): True}

@@ -107,7 +107,7 @@ def test_nested_type_has_the_fields_of_the_contract(name):
 
 
 def test_name_rules_and_words():
-    # Decided otherwise (docs/decisions.md): ids of endpoints may be one letter long.
+    # Decided otherwise (docs/decisions/0044-ids-of-endpoints.md): ids of endpoints may be one letter long.
     rules = FACTS["nameRules"] | {"endpoint": r"^(\pL|\pN)+([- _.:]+|\pN+|\pL+)*$"}
     assert SCHEMA.names == rules
     for name in ("PoolStatus", "taskOS", "archAliases", "subnetPickers"):

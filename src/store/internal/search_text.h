@@ -11,7 +11,7 @@
 namespace mullion::store::internal {
 
 /// A search reads the whole stretch: there is no index of parts of words to be kept in step
-/// (docs/decisions.md). Readers may share it; a change needs it alone.
+/// (docs/decisions/0136-search.md). Readers may share it; a change needs it alone.
 class SearchText {
  public:
   /// Texts hold no NUL. Replaces what the row had; an empty text is found by nothing.
