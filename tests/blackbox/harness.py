@@ -26,13 +26,15 @@ urllib3.disable_warnings()
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("MULLION_BINARY", ROOT / "build" / "mullion"))
 USER, PASSWORD = "rocketskates", "r0cketsk8ts"
+# Seconds to wait for what must come: far above what anything takes on a busy machine, so that only a real fault meets it.
+PATIENCE = 60.0
 # How managers follow what they attach: "events" for the tests that run a second time as if endpoints were of another make.
 FOLLOWING = {"manager/follow": "events"} if os.environ.get("MULLION_FOLLOW") == "events" else {}
 # Promises that need the stream: resuming by difference, one visible step, ages and identities of what lies behind a hop.
 by_stream_only = pytest.mark.skipif(bool(FOLLOWING), reason="endpoints that are followed by events do not promise it")
 
 
-def wait_until(what, condition, timeout=20.0, pause=0.02):
+def wait_until(what, condition, timeout=PATIENCE, pause=0.02):
     """Waits until `condition()` is true and answers its value; fails naming `what`."""
     deadline = time.monotonic() + timeout
     last = None
@@ -118,14 +120,14 @@ class Server:
         self.wait_ready()
         return self
 
-    def wait_ready(self, timeout=20.0):
+    def wait_ready(self, timeout=PATIENCE):
         def ready():
             if self.process.poll() is not None:
                 raise AssertionError(f"{self.name} ended with {self.process.returncode}:\n{self.log()[-2000:]}")
-            return self.session.get(self.url + "/api/v3/info", timeout=5).status_code == 200
+            return self.session.get(self.url + "/api/v3/info", timeout=PATIENCE).status_code == 200
         wait_until(f"{self.name} answers", ready, timeout)
 
-    def stop(self, timeout=10.0):
+    def stop(self, timeout=PATIENCE):
         if self.process is None or self.process.poll() is not None:
             return None
         self.process.send_signal(signal.SIGTERM)
@@ -153,7 +155,7 @@ class Server:
 
     # -- asking
 
-    def call(self, method, path, body=None, headers=None, timeout=30, **options):
+    def call(self, method, path, body=None, headers=None, timeout=2 * PATIENCE, **options):
         """One request; a dict or list as `body` goes as JSON."""
         if body is not None and not isinstance(body, (bytes, str)):
             body = json.dumps(body)
@@ -203,7 +205,7 @@ class Server:
 
     def metrics(self):
         """Samples of the metrics page: {'name{labels}': value}."""
-        text = requests.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5).text
+        text = requests.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=PATIENCE).text
         samples = {}
         for line in text.splitlines():
             if line and not line.startswith("#"):
@@ -232,7 +234,7 @@ class Server:
     def status(self, endpoint_id):
         return self.get(f"endpoints/{endpoint_id}").get("ConnectionStatus", "")
 
-    def wait_status(self, endpoint_id, prefix, timeout=20.0):
+    def wait_status(self, endpoint_id, prefix, timeout=PATIENCE):
         return wait_until(f"{self.name} shows {endpoint_id} as {prefix}",
                           lambda: self.status(endpoint_id).startswith(prefix) and self.status(endpoint_id), timeout)
 
@@ -244,7 +246,7 @@ def expect(status, answer):
     return answer
 
 
-def wait_equal(owner, *managers, collections=("machines", "profiles", "pools"), timeout=30.0):
+def wait_equal(owner, *managers, collections=("machines", "profiles", "pools"), timeout=PATIENCE):
     """Waits until every manager shows of `owner` what the owner itself shows."""
     for collection in collections:
         wait_until(f"{[manager.name for manager in managers]} equal {owner.name} in {collection}",
@@ -332,7 +334,7 @@ class Gate:
                 near.close()
                 continue
             try:
-                far = socket.create_connection(("127.0.0.1", self.target), timeout=5)
+                far = socket.create_connection(("127.0.0.1", self.target), timeout=PATIENCE)
                 far.settimeout(None)  # an answer may take its time on a busy machine
             except OSError:
                 near.close()
