@@ -38,22 +38,24 @@ class ConfiguratorImpl final : public Configurator {
       : given_(std::move(given)),
         set_cache_(given_.store),
         files_(std::make_shared<FileFacts>(given_.blobs)),
-        executor_(make ? make(given_, [dirty = replan_](const std::string& id) { dirty->mark_endpoint(id); })
-                       : nullptr),
+        executor_(make
+                      ? make(given_, [replan = replan_](const std::string& id) { replan->mark_endpoint(id); })
+                      : nullptr),
         maker_(given_, set_cache_, *files_, executor_.get()),
         tasks_(given_.runtime.executor(), "configurator"),
         follower_(given_.store, given_.runtime,
                   {"plans", what_plans_come_from(), [this](const auto& commit) { follow(*commit); },
-                   [dirty = replan_] { dirty->mark_all(); }}) {
+                   [replan = replan_] { replan->mark_all(); }}) {
     // These listeners cannot be taken back; what they hold outlives us.
-    given_.catalog.on_change([dirty = replan_, files = files_] {
+    given_.catalog.on_change([replan = replan_, files = files_] {
       files->forget();
-      dirty->mark_all();
+      replan->mark_all();
     });
-    given_.manager.on_endpoint_change([dirty = replan_](const std::string& id) { dirty->mark_endpoint(id); });
-    given_.blobs.on_change([dirty = replan_, files = files_](const std::vector<std::string>& names) {
+    given_.manager.on_endpoint_change(
+        [replan = replan_](const std::string& id) { replan->mark_endpoint(id); });
+    given_.blobs.on_change([replan = replan_, files = files_](const std::vector<std::string>& names) {
       files->forget();
-      for (const std::string& name : names) dirty->mark_file(name);
+      for (const std::string& name : names) replan->mark_file(name);
     });
   }
 
@@ -292,7 +294,7 @@ Task<Result<Explained>> ConfiguratorImpl::explained(std::string endpoint,
 
 Result<json::object> ConfiguratorImpl::baseline(const std::string& endpoint, const std::string& name,
                                                 std::vector<std::string>& left_out) {
-  const Result<SeenEndpoint> seen = maker_.read_and_step(endpoint);
+  const Result<SeenEndpoint> seen = maker_.read(endpoint);
   if (!seen) return seen.error();
   const plan::Observed& observed = seen->observed;
   if (!observed.known)

@@ -167,7 +167,7 @@ void add_plans(Page& page, const MetricSources& sources) {
 }
 
 void add_travels(Page& page, const MetricSources& sources) {
-  const apply::DownstreamSync::Statistics statistics = sources.courier.statistics();
+  const apply::DownstreamSync::Statistics statistics = sources.downstream_sync.statistics();
   page.counter("mullion_travelled_files_total", static_cast<double>(statistics.files));
   page.counter("mullion_travelled_bytes_total", static_cast<double>(statistics.bytes));
   page.counter("mullion_travel_failures_total", static_cast<double>(statistics.failures));

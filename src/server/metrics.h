@@ -27,7 +27,7 @@ struct MetricSources {
   const bulk::Bulks& bulks;
   const content::Providers& providers;
   const apply::Configurator& configurator;
-  const apply::DownstreamSync& courier;
+  const apply::DownstreamSync& downstream_sync;
   const net::Port& api_server;
   const net::Port& static_server;
   const net::Port& static_secure_server;

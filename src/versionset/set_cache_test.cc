@@ -48,11 +48,11 @@ TEST_F(SetCacheTest, AListWithAMissingSetIsNotMerged) {
 TEST_F(SetCacheTest, ASetThatChangesWhileItIsReadDoesNotStay) {
   put("", "a", R"({"Id":"a","Apply":true,"Prefs":{"x":"1"}})");
   store::MeddledStore store(*store_);
-  SetCache book(store);
+  SetCache sets(store);
   store.meddle = [&] { put("", "a", R"({"Id":"a","Apply":true,"Prefs":{"x":"2"}})"); };
-  EXPECT_EQ(book.merged({"a"}).wanted->prefs.at("x").value, "1");
+  EXPECT_EQ(sets.merged({"a"}).wanted->prefs.at("x").value, "1");
   store.meddle = nullptr;
-  EXPECT_EQ(book.merged({"a"}).wanted->prefs.at("x").value, "2");
+  EXPECT_EQ(sets.merged({"a"}).wanted->prefs.at("x").value, "2");
 }
 
 TEST_F(SetCacheTest, LayeredSetsCountAndBadOnesAreTold) {

@@ -1,4 +1,4 @@
-// Made-up sets for the tests of this room.
+// Made-up sets, for the tests of this room and of plans.
 #pragma once
 
 #include <boost/json.hpp>

@@ -50,7 +50,7 @@ void FileFacts::forget() {
   ++forgotten_;
 }
 
-Result<SeenEndpoint> PlanMaker::read_and_step(const std::string& endpoint) const {
+Result<SeenEndpoint> PlanMaker::read(const std::string& endpoint) const {
   std::optional<std::string> stored =
       given_.store.snapshot()->get({std::string(manager::kEndpoints), std::string(store::kOwn), endpoint});
   if (!stored) return no_endpoint(endpoint);
@@ -89,7 +89,7 @@ Plan PlanMaker::plan_for(const plan::Observed& observed, const Wanted& wanted) c
 
 Result<Planned> PlanMaker::make(const std::string& endpoint, const std::vector<std::string>* sets) const {
   Planned out;
-  Result<SeenEndpoint> seen = read_and_step(endpoint);
+  Result<SeenEndpoint> seen = read(endpoint);
   if (!seen) return seen.error();
   out.body = std::move(seen->body);
   out.object = std::move(seen->object);

@@ -51,14 +51,14 @@ struct Planned {
 /// Thread-safe; blocks on the disk.
 class PlanMaker {
  public:
-  PlanMaker(const Dependencies& given, versionset::SetCache& book, FileFacts& files,
+  PlanMaker(const Dependencies& given, versionset::SetCache& sets, FileFacts& files,
             const PlanExecutor* executor)
-      : given_(given), set_cache_(book), files_(files), executor_(executor) {}
+      : given_(given), set_cache_(sets), files_(files), executor_(executor) {}
 
   /// `sets` instead of the object's own. kNotFound: no such own object, or (with `sets`) a missing set.
   Result<Planned> make(const std::string& endpoint, const std::vector<std::string>* sets) const;
   /// kNotFound.
-  Result<SeenEndpoint> read_and_step(const std::string& endpoint) const;
+  Result<SeenEndpoint> read(const std::string& endpoint) const;
 
  private:
   Plan plan_for(const plan::Observed& observed, const Wanted& wanted) const;

@@ -45,7 +45,7 @@ Task<Result<manager::Answer>> send_file(const Target& target, net::ClientRequest
 
 /// SHA-256 of a file at the endpoint ("files/a"); "" when there is none.
 Task<Result<std::string>> checksum_there(manager::EndpointCalls& calls, std::string path);
-/// AssignmentWriter a file to `path` ("files/a", "isos/b") in pieces; goes on where an earlier attempt with
+/// Puts a file to `path` ("files/a", "isos/b") in pieces; goes on where an earlier attempt with
 /// the same content ended.
 Task<Result<void>> upload_file(const Target& target, std::string path, content::Blobs::Info info,
                                bool explode);

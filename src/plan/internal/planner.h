@@ -62,7 +62,7 @@ class Planner {
   void problem(std::string text) { plan_.problems.push_back(std::move(text)); }
   const Observed::Installed* installed(const std::string& name) const;
   const json::object* plugin_there(const std::string& name) const;
-  /// AssignmentWriter an action at the end of the plan; answers its index.
+  /// Puts an action at the end of the plan; answers its index.
   size_t add(Action action);
   uint64_t bytes_of(const catalog::Artifact& artifact) const;
 

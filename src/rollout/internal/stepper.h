@@ -68,7 +68,7 @@ class RolloutStepper {
   // Back.
   void give_back();
   void give_back_endpoint(EndpointProgress& endpoint);
-  /// AssignmentWriter `wanted` until it is there, then enters `then`. False: not there yet, or given up.
+  /// Writes `wanted` until it is there, then enters `then`. False: not there yet, or given up.
   bool reach(EndpointProgress& endpoint, const Assignment& wanted, EndpointState then);
   void carry_back(EndpointProgress& endpoint, const Assignment& had);
   void end_return();
