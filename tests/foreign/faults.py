@@ -49,7 +49,9 @@ FAULTS = {
     "endless": (0, "share of answers to GET whose body never ends"),
     "invalid_json": (0, "share of bodies that are no JSON"),
     "huge_objects": (0, "bytes by which the Description of every object grows in lists and events"),
+    "other_objects": (0, "share of answers to GET of one object that show another one of the collection"),
     # websocket
+    "extra_acks": (0, "so many further acknowledgements follow each one"),
     "silent_websocket": (False, "open and new websockets stay open and never say anything, not even acknowledgements"),
     "no_acks": (False, "registrations work, but are not acknowledged"),
     "refuse_websocket": (0, "status with which websockets are refused"),

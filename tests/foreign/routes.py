@@ -242,8 +242,16 @@ class Routes:
             return Answer(304)
         slim = [word for name, text in request.items if name == "slim" for word in text.split(",")]
         params = [word for name, text in request.items if name == "params" for word in text.split(",")]
+        record = self._mistaken(record)
         body = self._shown(record, slim, params, request.truth("decode"), request.truth("aggregate"))
         return Answer(body=body, headers={"ETag": self.state.etag(record)})
+
+    def _mistaken(self, record):
+        """The record, or another one of its collection in its place."""
+        others = [one for one in self.state.rows(record.prefix) if one.key != record.key]
+        if others and self.faults.strikes("other_objects"):
+            return self.faults.some(others, 1)[0]
+        return record
 
     def _awaited(self, request, record):
         """The record once it differs from If-None-Match; None if it does not within the time to wait."""

@@ -125,7 +125,8 @@ class EventSocket:
                 event = {"Time": self.server.state.now(), "Type": "websocket", "Action": action, "Key": pattern}
                 if self.server.state.version.event_principal:
                     event["Principal"] = "system"
-                self._queue(json.dumps({**event, "Object": message, "Original": None}), time.monotonic())
+                for _ in range(1 + self.server.faults.extra_acks):
+                    self._queue(json.dumps({**event, "Object": message, "Original": None}), time.monotonic())
 
     def _queue(self, text, due):
         heapq.heappush(self.waiting, (due, next(self.numbers), text))

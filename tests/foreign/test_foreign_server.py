@@ -976,6 +976,21 @@ def test_a_listener_that_does_not_read_is_dropped(plain, monkeypatch):
         wait_until("it is dropped", lambda: plain.websockets == 0)
 
 
+def test_acknowledgements_that_come_too_often(plain):
+    with plain.faults.on(extra_acks=2), EventStream(Client(plain)) as events:
+        events.say("register machines.*.*")
+        assert [(one["Type"], one["Key"]) for one in events.several(3)] == [("websocket", "machines.*.*")] * 3
+
+
+def test_answers_that_show_another_object(plain):
+    client = Client(plain)
+    plain.put("profiles", {"Name": "one"})
+    plain.put("profiles", {"Name": "two"})
+    with plain.faults.on(other_objects=1):
+        assert client.get("profiles/one")["Name"] != "one"
+    assert client.get("profiles/one")["Name"] == "one"
+
+
 def test_a_clock_that_is_wrong(newest):
     with newest.faults.on(clock_offset=-86400 * 400):
         old = newest.put("profiles", {"Name": "old"})
