@@ -174,7 +174,8 @@ python_tests() {
 }
 
 # Files of the black-box tests whose promises hold whatever way an endpoint is followed.
-FOLLOWED_BY_EVENTS=(manager.py live_rights.py version_sets.py travel.py rollouts.py apply.py failures.py credentials.py)
+FOLLOWED_BY_EVENTS=(manager.py live_rights.py version_sets.py travel.py rollouts.py apply.py failures.py credentials.py
+  answers.py fleet_plan.py)
 
 # Benchmarks are run by hand, on a quiet machine; that they build is a part of every test.
 test_blackbox() {

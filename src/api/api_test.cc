@@ -343,6 +343,25 @@ TEST_F(ApiTest, KeyRulesAtAManager) {
   EXPECT_EQ(fixture.call("GET", "/api/v3/profiles").json().as_array().size(), 1U);
 }
 
+TEST_F(ApiTest, AnAgeThatNobodyTellsMeetsNoDemand) {
+  fixture.manager.known = {{"A", {.owner = "A", .age_seconds = 1, .in_touch = true}},
+                           {"D", {.owner = "D", .age_seconds = 2, .in_touch = true, .untold_by = "R2"}}};
+  for (const char* owner : {"A", "D"}) fixture.put_raw("profiles", owner, owner, R"({"Name":"p"})");
+  const Answer list = fixture.call("GET", "/api/v3/profiles");
+  EXPECT_EQ(list.status, 200);
+  EXPECT_EQ(list.header("X-Mullion-Age"), "2");
+  EXPECT_EQ(list.header("X-Mullion-Age-Untold"), "D;by=R2");
+  const Answer demanding =
+      fixture.call("GET", "/api/v3/profiles", "", "root", {{"X-Mullion-Max-Age", "3600"}});
+  EXPECT_EQ(demanding.status, 503);
+  EXPECT_NE(demanding.message().find("how old the copy of D is cannot be known: R2 passes it on"),
+            std::string::npos);
+  const Answer told =
+      fixture.call("GET", "/api/v3/profiles?Endpoint=A", "", "root", {{"X-Mullion-Max-Age", "5"}});
+  EXPECT_EQ(told.status, 200);
+  EXPECT_EQ(told.header("X-Mullion-Age-Untold"), "");
+}
+
 TEST_F(ApiTest, OwnObjectsShowTheirEndpointWhileManager) {
   create_profile("p1");
   fixture.call("POST", "/api/v3/prefs", R"({"manager":"true"})");

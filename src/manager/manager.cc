@@ -408,6 +408,7 @@ class ManagerImpl final : public Manager {
       announced.age_seconds = fresh.age_seconds;
       announced.reason = fresh.reason;
       announced.certificate = route.certificate;
+      announced.untold_by = fresh.untold_by;
     }
     return out;
   }
@@ -426,6 +427,7 @@ class ManagerImpl final : public Manager {
     out.age_seconds = age_of(fresh.as_of ? fresh.as_of : left_by_others(owner, fresh));
     out.resolution_seconds = seconds_of(fresh.resolution) * static_cast<double>(route->via.size() + 1);
     out.reason = fresh.reason;
+    out.untold_by = fresh.untold_by;
     out.next_hop = route->next_hop;
     return out;
   }
@@ -436,7 +438,10 @@ class ManagerImpl final : public Manager {
                                                 const Session::Freshness& fresh) const {
     std::optional<env::SteadyTime> oldest;
     for (const auto& [id, session] : sessions()) {
-      const std::optional<env::SteadyTime> left = session->freshness(owner).as_of;
+      const Session::Freshness other = session->freshness(owner);
+      // How old a copy of another make's manager is nobody knows, unless it is asked for as one.
+      const std::optional<env::SteadyTime> left =
+          other.untold_by.empty() || !fresh.untold_by.empty() ? other.as_of : std::nullopt;
       if (left) oldest = std::min(oldest.value_or(*left), *left);
     }
     return oldest && fresh.told ? std::min(*oldest, *fresh.told) : oldest;

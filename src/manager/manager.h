@@ -31,6 +31,9 @@ struct OwnerFreshness {
   bool in_touch = false;
   std::string next_hop;
   std::string reason;  // why not in touch
+  /// The manager on the way that does not tell how old its own copy of the owner is: `age_seconds` counts
+  /// from what it shows, and the truth may be older. Empty: the age is true.
+  std::string untold_by = {};
 };
 
 /// How requests reach an owner at present, and what is known of the way.

@@ -305,6 +305,22 @@ TEST_F(ManagerTest, AnAgeGrowsBetweenTwoWordsOfTheLevelBelow) {
   EXPECT_GE(m.age("R"), 5);
 }
 
+TEST_F(ManagerTest, AnAgeThatTheLevelBelowCannotTellIsNoneHere) {
+  Endpoint r(network_, "R"), a(network_, "A");
+  replication::Announcement behind{"A", {"F", "R"}, true, 1, ""};
+  behind.untold_by = "F";
+  r.announce({behind, {"B", {"R"}, true, 0, ""}});
+  Managing m(network_, "M", time_);
+  m.attach_and_wait(r);
+  ASSERT_TRUE(soon([&] { return m.is_fresh("A") && m.is_fresh("B"); }));
+  EXPECT_EQ(m.freshness("A").untold_by, "F");
+  EXPECT_EQ(m.freshness("B").untold_by, "");
+  m.attach_and_wait(a);
+  ASSERT_TRUE(soon([&] { return m.freshness("A").next_hop == "A"; }));
+  EXPECT_EQ(m.freshness("A").untold_by, "") << "its own word";
+  EXPECT_TRUE(soon([&] { return m.is_fresh("A"); }));
+}
+
 TEST_F(ManagerTest, AnotherWayMakesNoReplicaYounger) {
   Endpoint near(network_, "R1"), far(network_, "R2");
   near.announce({{"A", {"R1"}, true, 0, ""}});

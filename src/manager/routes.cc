@@ -27,8 +27,8 @@ std::string another_server(const replication::Announcement& announced, std::stri
 
 auto rank(const Candidate& candidate, std::string_view in_use) {
   return std::tuple(!candidate.neighbour->connected, !candidate.announced->in_touch,
-                    candidate.announced->via.size(), candidate.neighbour->id != in_use,
-                    std::string_view(candidate.neighbour->id));
+                    candidate.announced->via.size(), !candidate.announced->untold_by.empty(),
+                    candidate.neighbour->id != in_use, std::string_view(candidate.neighbour->id));
 }
 
 const std::string& certificate_through(const std::vector<Candidate>& ways, std::string_view neighbour) {

@@ -49,6 +49,15 @@ TEST(Routes, TheShortestWayThroughADiamondWins) {
   EXPECT_EQ(plan.routes.at("A").stand_by, (std::vector<std::string>{"R1"}));
 }
 
+TEST(Routes, OfTwoWaysThatAreAsLongTheOneThatTellsAgesWins) {
+  Announcement untold = at("A", {"F"});
+  untold.untold_by = "F";
+  const Neighbour foreign = neighbour("F", {untold}), own = neighbour("R", {at("A", {"R"})});
+  const Plan first = plan_routes("M1", {foreign}, {});
+  EXPECT_EQ(next_hop(first, "A"), "F");
+  EXPECT_EQ(next_hop(plan_routes("M1", {foreign, own}, first), "A"), "R");
+}
+
 TEST(Routes, AShorterWayThatTurnsUpReplacesTheOneInUse) {
   const Neighbour longer = neighbour("R1", {at("A", {"X", "R1"})}),
                   shorter = neighbour("R2", {at("A", {"R2"})});

@@ -324,10 +324,22 @@ env::Task<void> Session::renew_token(std::string stale) {
 void Session::take_owners(std::vector<replication::Announcement> owners) {
   {
     Lock lock(mutex_);
+    forget_untold_ages(owners);
     position_.announced = std::move(owners);
   }
   options_.changed();
   options_.told();
+}
+
+/// `owners` are announced next. What was counted from another one's copies says nothing once
+/// ages are told.
+void Session::forget_untold_ages(const std::vector<replication::Announcement>& owners) {
+  for (const replication::Announcement& one : owners) {
+    const auto before = std::ranges::find(position_.announced, one.owner, &replication::Announcement::owner);
+    if (before == position_.announced.end() || before->untold_by.empty() || !one.untold_by.empty()) continue;
+    if (follower_) follower_->set_as_of(one.owner, std::nullopt);
+    position_.as_of.erase(one.owner);
+  }
 }
 
 void Session::take_state(std::string state) {
@@ -443,7 +455,9 @@ Session::Freshness Session::freshness(std::string_view owner) const {
     out.as_of = found->second;
   }
   const auto announced = std::ranges::find(position_.announced, owner, &replication::Announcement::owner);
-  if (announced == position_.announced.end() || announced->in_touch) return out;
+  if (announced == position_.announced.end()) return out;
+  out.untold_by = announced->untold_by;
+  if (announced->in_touch) return out;
   out.in_touch = false;
   if (out.reason.empty()) out.reason = announced->reason;
   return out;

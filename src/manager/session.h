@@ -57,6 +57,7 @@ class Session : public std::enable_shared_from_this<Session> {
     /// The same of the endpoint's own replica, by its last word.
     std::optional<env::SteadyTime> told;
     std::string reason;
+    std::string untold_by;                               // replication::Announcement::untold_by
     env::Duration resolution = std::chrono::seconds(3);  // EndpointFollower::resolution()
   };
   Freshness freshness(std::string_view owner) const;
@@ -102,6 +103,7 @@ class Session : public std::enable_shared_from_this<Session> {
   /// `may_answer`: the stream is over, but nothing says that the endpoint would not take requests.
   void disconnected(std::string reason, bool may_answer);
   void take_owners(std::vector<replication::Announcement> owners);
+  void forget_untold_ages(const std::vector<replication::Announcement>& owners) REQUIRES(mutex_);
   void take_state(std::string state);
   void take_currency(bool current);
   std::string certificate() const REQUIRES(mutex_);

@@ -44,6 +44,27 @@ TEST(AnnouncedOwners, AreInTouchAsTheirManagerSays) {
   EXPECT_EQ(announced[2].reason, "its manager says: Lost: reset");
 }
 
+TEST(AnnouncedOwners, AreOutOfTouchWithWhoeverIsBetween) {
+  const auto announced =
+      announced_owners("M", {{"R", "M", "Lost: reset"}, {"Q", "R", "Connected"}, {"A", "Q", "Connected"}});
+  ASSERT_EQ(announced.size(), 4U);
+  EXPECT_EQ(announced[1].owner, "A");
+  EXPECT_FALSE(announced[1].in_touch) << "what R says of Q and Q of A came before R was lost";
+  EXPECT_EQ(announced[1].reason, "the manager of R says: Lost: reset");
+}
+
+TEST(AnnouncedOwners, TheAgeOfThoseBehindIsNotTold) {
+  for (const replication::Announcement& one : announced_owners("M", {{"A", "M", "Connected"}}))
+    EXPECT_EQ(one.untold_by, one.owner == "M" ? "" : "M");
+}
+
+TEST(AnnouncedOwners, ThoseThatAreNotAnnouncedAnyMoreAreNamed) {
+  const auto before = announced_owners("M", {{"A", "M", ""}, {"B", "M", ""}});
+  const auto gone = no_longer_announced(before, announced_owners("M", {{"B", "M", "Lost"}, {"C", "M", ""}}));
+  ASSERT_EQ(gone.size(), 1U);
+  EXPECT_EQ(gone.front().owner, "A");
+}
+
 TEST(Pace, StandsBackLongerEachTimeAndForgetsWithSuccess) {
   Pace pace;
   const env::SteadyTime now(1h);

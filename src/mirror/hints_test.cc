@@ -50,6 +50,52 @@ TEST(Hints, WhatFailedIsAskedForAgainAndIsNotSettled) {
   EXPECT_EQ(hints.take(kNow + 1s), kA);
 }
 
+TEST(Hints, IsAskedTellsOfFirstAnswersOnly) {
+  Hints hints;
+  hints.add("machines", "a");
+  hints.add("machines", "b");
+  const uint64_t mark = hints.now();
+  hints.add("machines", "c");
+  EXPECT_TRUE(hints.is_asked("profiles", mark));
+  EXPECT_FALSE(hints.is_asked("machines", mark));
+  ASSERT_EQ(hints.take(kNow), kA);
+  EXPECT_TRUE(hints.failed(kA, kNow));
+  EXPECT_FALSE(hints.is_asked("machines", mark));
+  const Hint b{"machines", "b"};
+  ASSERT_EQ(hints.take(kNow), b);
+  EXPECT_FALSE(hints.is_asked("machines", mark)) << "the answer is under way";
+  hints.done(b);
+  EXPECT_TRUE(hints.is_asked("machines", mark)) << "c came later, and a is asked for again in its time";
+}
+
+TEST(Hints, OfEventsLongKeysMeanAWalkAndOfWhatIsHereNot) {
+  const std::string longer(Hints::kLongestKey + 1, 'k');
+  Hints hints;
+  hints.add("machines", longer);
+  EXPECT_TRUE(hints.empty());
+  EXPECT_TRUE(hints.overflows("machines"));
+  hints.add_held("profiles", longer);
+  EXPECT_FALSE(hints.overflows("profiles"));
+  const Hint held{"profiles", longer};
+  EXPECT_EQ(hints.take(kNow), held);
+}
+
+TEST(Hints, WhatOverflowedIsPutBackWhenItWasNotWalkedThrough) {
+  Hints hints;
+  for (size_t i = 0; i <= Hints::kMostOfOne; ++i) hints.add("machines", fmt::format("k{}", i));
+  EXPECT_TRUE(hints.overflows("machines"));
+  EXPECT_FALSE(hints.overflows("profiles"));
+  const uint64_t mark = hints.now();
+  const std::set<std::string> overflown = hints.take_overflown();
+  EXPECT_FALSE(hints.overflows("machines"));
+  hints.put_back(overflown);
+  EXPECT_TRUE(hints.overflows("machines"));
+  EXPECT_FALSE(hints.settled(mark));
+  EXPECT_EQ(hints.take_overflown(), overflown);
+  hints.walked(mark);
+  EXPECT_TRUE(hints.settled(mark));
+}
+
 TEST(Hints, WhatFailsTooOftenIsLeftToTheWalk) {
   Hints hints;
   hints.add("machines", "a");

@@ -29,6 +29,8 @@ struct Taken {
   std::optional<store::Cursor> place;  // of the replica that holds it; absent: replicas never hold the like
 };
 
+class Conversation;
+
 /// Follows one endpoint over one link, once; docs/mirror.md says what it promises. The questions, subscribe()
 /// and take_written() are thread-safe.
 class Mirror {
@@ -48,6 +50,7 @@ class Mirror {
 
   void subscribe(std::vector<std::string> owners);
   bool follows(std::string_view owner) const;
+  /// Of owners behind the endpoint: as of when the endpoint's own copy of them is here.
   std::optional<env::SteadyTime> as_of(std::string_view owner) const;
   /// When the endpoint said that it is in touch with the owner.
   std::optional<env::SteadyTime> told(std::string_view owner) const;
@@ -64,8 +67,7 @@ class Mirror {
   env::Task<Taken> take_written(Written written, env::Duration patience);
 
  private:
-  struct State;
-  std::shared_ptr<State> state_;
+  std::shared_ptr<Conversation> conversation_;
 };
 
 }  // namespace mullion::mirror

@@ -97,6 +97,17 @@ TEST(ShownLists, AreListsOrNothing) {
   }
 }
 
+TEST(ShownLists, PassOverAKeyThatIsTooLongForTheStore) {
+  const Collection profiles{"profiles", nullptr};
+  const std::string list = R"([{"Name":"a"},{"Name":")" + std::string(481, 'k') + R"("},{"Name":")" +
+                           std::string(480, 'k') + R"("}])";
+  size_t unreadable = 0;
+  const Result<std::vector<Shown>> shown = read_list(profiles, "site", list, &unreadable);
+  ASSERT_TRUE(shown.ok());
+  EXPECT_EQ(shown->size(), 2U);
+  EXPECT_EQ(unreadable, 1U);
+}
+
 TEST(Collections, ThatAreNoneOrStayAtHomeAreNotMirrored) {
   for (const char* prefix : {"machines", "alerts", "work_orders", "raid-configs"})
     EXPECT_TRUE(is_mirrored(prefix));

@@ -21,13 +21,19 @@ struct SavedOwner {
   bool follows = false;
   int64_t stale_since = 0;  // ns since 1970; 0: followed and in touch, so as of the position's `contact`
   std::string certificate;
+  std::string untold_by;
 };
+std::string text_or_none(const json::value& value, std::string_view member) {
+  const json::value* found = value.as_object().if_contains(member);
+  return found == nullptr ? std::string() : json::value_to<std::string>(*found);
+}
 SavedOwner tag_invoke(json::value_to_tag<SavedOwner>, const json::value& value) {
-  const json::value* certificate = value.as_object().if_contains("certificate");  // of 0.2.0
   return {json::value_to<std::string>(value.at("owner")),
-          json::value_to<std::vector<std::string>>(value.at("via")), value.at("follows").as_bool(),
+          json::value_to<std::vector<std::string>>(value.at("via")),
+          value.at("follows").as_bool(),
           value.at("stale_since").to_number<int64_t>(),
-          certificate == nullptr ? std::string() : json::value_to<std::string>(*certificate)};
+          text_or_none(value, "certificate"),  // since 0.2.0
+          text_or_none(value, "age_untold_by")};
 }
 
 constexpr int64_t kNever = 1;  // ns since 1970, as 0 says something else
@@ -66,7 +72,8 @@ json::value owners_value(const SavedPosition& position, const env::Clock& clock)
                                {"via", json::value_from(announced.via)},
                                {"follows", position.follows.contains(announced.owner)},
                                {"stale_since", stale},
-                               {"certificate", announced.certificate}});
+                               {"certificate", announced.certificate},
+                               {"age_untold_by", announced.untold_by}});
   }
   return out;
 }
@@ -90,6 +97,7 @@ void read_saved_owners(const std::string& text, int64_t contact, const env::Cloc
     announced.via = std::move(saved.via);
     announced.in_touch = saved.stale_since == 0;
     announced.certificate = std::move(saved.certificate);
+    announced.untold_by = std::move(saved.untold_by);
   }
 }
 

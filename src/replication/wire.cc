@@ -60,7 +60,9 @@ json::object value_of(const Owners& record) {
                                   {"in_touch", owner.in_touch},
                                   {"age", owner.age_seconds},
                                   {"reason", owner.reason}});
-    if (!owner.certificate.empty()) owners.back().get_object()["certificate"] = owner.certificate;
+    json::object& told = owners.back().get_object();
+    if (!owner.certificate.empty()) told["certificate"] = owner.certificate;
+    if (!owner.untold_by.empty()) told["age_untold_by"] = owner.untold_by;
   }
   return {{"t", "owners"}, {"owners", std::move(owners)}};
 }
@@ -309,7 +311,8 @@ Record read_owners(Reader& in) {
   Owners out;
   in.each("owners", [&](Reader& item) {
     out.owners.push_back({item.text("owner"), item.texts("via"), item.flag("in_touch"), item.real("age"),
-                          item.text("reason", false), item.text("certificate", false)});
+                          item.text("reason", false), item.text("certificate", false),
+                          item.text("age_untold_by", false)});
   });
   if (out.owners.size() > kMaxOwners) in.spoil("owners");
   return out;

@@ -34,6 +34,9 @@ struct Announcement {
   /// Fingerprint of the certificate that the owner shows to the endpoint next to it, 64 hexadecimal digits,
   /// as that endpoint and those behind it tell it; empty: unknown, and for the source itself, which one sees.
   std::string certificate;
+  /// The endpoint on the way whose copy of the owner this is and that does not tell how old its copy is: ages
+  /// are counted from what it shows, and the replica may be older than they say. Empty: ages are true.
+  std::string untold_by = {};
   bool operator==(const Announcement&) const = default;
 };
 

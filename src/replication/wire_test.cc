@@ -43,7 +43,7 @@ TEST(Wire, EveryRecordComesBackAsItWent) {
   FrameWriter writer;
   writer.add(Hello{1, "A", "v1", 0xfedcba9876543210, 42, {"x", "y"}});
   const std::string certificate(64, 'c');
-  writer.add(Owners{{{"A", {"R1"}, false, 2.5, "cut", certificate}, {"R1", {}}}});
+  writer.add(Owners{{{"A", {"R1"}, false, 2.5, "cut", certificate, "F"}, {"R1", {}}}});
   writer.add(Subscribe{{{"A", true, store::Cursor{3, 4}}, {"B", false, std::nullopt}}});
   writer.add(SnapshotBegin{"A", {5, 6}});
   writer.add(Object{"machines", "k\"1\n", R"({"Name":"x","N":1.50})"});
@@ -67,7 +67,7 @@ TEST(Wire, EveryRecordComesBackAsItWent) {
   EXPECT_EQ(hello.epoch, 0xfedcba9876543210);
   EXPECT_EQ(hello.features.size(), 2U);
   const auto owners = std::get<Owners>(next());
-  EXPECT_EQ(owners.owners.front(), (Announcement{"A", {"R1"}, false, 2.5, "cut", certificate}));
+  EXPECT_EQ(owners.owners.front(), (Announcement{"A", {"R1"}, false, 2.5, "cut", certificate, "F"}));
   EXPECT_EQ(owners.owners.back(), (Announcement{"R1", {}}));
   const auto wanted = std::get<Subscribe>(next());
   EXPECT_TRUE(wanted.owners[0].follows);

@@ -38,7 +38,8 @@ class FollowedServer {
     let_pass(3min);
     acts_ = false;
     recover();
-    // A walk that began before, one after it, and the requests that failed last.
+    // A walk that began before, one after it, another one when much is gone, and the requests that failed
+    // last.
     let_pass(5min);
     if (breach_.empty()) compare();
     return breach_;
@@ -87,7 +88,7 @@ class FollowedServer {
 
   void mislead() {
     Misleading& now = server_.misleading;
-    switch (dice_.below(9)) {
+    switch (dice_.below(10)) {
       case 0:
         now.lost_events = dice_.below(60);
         break;
@@ -115,10 +116,22 @@ class FollowedServer {
       case 7:
         network_.way(follower_, server_).lost_answers = dice_.below(30);
         break;
+      case 8:
+        purge();
+        break;
       default:
         server_.kill(network_);
         server_.start();
     }
+  }
+  /// Most of what there is goes without a word.
+  void purge() {
+    const uint64_t lost = std::exchange(server_.misleading.lost_events, 100);
+    const std::map<Id, uint64_t> objects = server_.objects();
+    for (const auto& [id, stamp] : objects) {
+      if (dice_.chance(80)) server_.erase(id);
+    }
+    server_.misleading.lost_events = lost;
   }
   void recover() {
     server_.misleading = {};

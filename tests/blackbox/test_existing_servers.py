@@ -27,6 +27,8 @@ SMALL = dataclasses.replace(
 WALK = {"manager/walk-interval": 10}
 # A loss is seen by the walk that begins after it: the rest of one walk, and the next.
 TWO_WALKS = 35
+# Where half a collection goes at once, 30 s and a third walk: docs/mirror.md, "How long".
+BOUND = TWO_WALKS + 30 + 15
 
 
 def foreign(site, name, version="4.8", machines=0, seed=1):
@@ -160,6 +162,8 @@ FAULT_GROUPS = {
     "no sort": {"ignore_sort": True, "touch_pages": 3, "lose_events": .3},
     "cut answers": {"cut_body": .1, "invalid_json": .05, "restart_in_page": 3},
     "busy": {"fail_share": .1, "fail_status": 429, "retry_after": 1, "answer_delay": .05},
+    "errors": {"fail_share": .2, "fail_status": 500, "lose_events": .2},
+    "other answers": {"other_objects": .3, "extra_acks": 2, "hide": ("roles",)},
     "silent": {"silent_websocket": True, "odd_entries": .05},
     "clock": {"clock_offset": -86400, "clock_jumps": 7200, "lose_events": .3},
     "heavy": {"huge_objects": 100_000, "trickle": 2_000_000},
@@ -172,7 +176,7 @@ class History(threading.Thread):
     def __init__(self, manager, owner, server=None):
         super().__init__(daemon=True)
         self.manager, self.owner, self.server = manager, owner, server
-        self.deleting = set()  # written by the test before it deletes
+        self.deleting = {}  # when, by key: written by the test before it deletes
         self.wrong, self.reads = [], 0
         self.over = threading.Event()
 
@@ -183,8 +187,11 @@ class History(threading.Thread):
             now = {row["Uuid"] for row in expect(200, answer).json()}
             self.reads += 1
             back = now & gone
-            lost = {key for key in known - now - self.deleting if not self.churned(key)}
+            deleting = dict(self.deleting)
+            lost = {key for key in known - now - set(deleting) if not self.churned(key)}
+            late = {key for key in now & set(deleting) if time.monotonic() > deleting[key] + BOUND}
             self.wrong += [("shown again", key) for key in back] + [("vanished", key) for key in lost]
+            self.wrong += [("shown too long", key) for key in late]
             gone |= known - now
             known |= now
 
@@ -210,7 +217,7 @@ def change_at_random(server, history, chance, rounds, pause):
             server.put("machines", {"Uuid": chance.choice(keys), "Description": f"change {number}"}, silent=silent)
         else:
             key = chance.choice(keys)
-            history.deleting.add(key)
+            history.deleting[key] = time.monotonic()
             server.delete("machines", key, silent=silent)
         server.put("profiles", {"Name": f"p{chance.randrange(5)}", "Description": f"change {number}"}, silent=silent)
         time.sleep(pause)
@@ -237,7 +244,7 @@ def survives(site, groups, seed):
     for server in servers:
         server.faults.clear()
     for server in servers:
-        wait_same(server, manager, timeout=100, collections=("machines", "profiles"))
+        wait_same(server, manager, timeout=BOUND, collections=("machines", "profiles"))
     wrong = {history.owner: history.stop() for history in histories}
     assert not any(wrong.values()), wrong
     assert all(history.reads > 10 for history in histories)
@@ -335,6 +342,17 @@ def test_one_unreadable_entry_does_not_keep_an_endpoint_from_being_current(site)
     manager.wait_status("F", "Connected", timeout=5)
 
 
+def test_a_key_that_is_too_long_does_not_hold_up_others(site):
+    server = foreign(site, "F", machines=2)
+    server.put("profiles", {"Name": "k" * 481})
+    manager = manager_of(site, server)
+    server.put("profiles", {"Name": "k" * 481, "Description": "changed"})
+    server.put("profiles", {"Name": "other"})
+    wait_until("the other one", lambda: manager.count("profiles", "?Endpoint=F&Name=other") == 1)
+    assert manager.count("profiles", "?Endpoint=F") == 2, "that one, and the global one"
+    assert manager.status("F") == "Connected"
+
+
 def test_one_object_that_cannot_be_shown_does_not_hold_up_others(site):
     server = foreign(site, "F", machines=2)
     manager = manager_of(site, server)
@@ -347,7 +365,7 @@ def test_one_object_that_cannot_be_shown_does_not_hold_up_others(site):
 
 
 NAMES = ["a(b)c", "a,b", "a b", "a%25b", "\u00fcn\u00ef", "Eq(x)", "x)", "(y", "a&b=c", "a+b", "q?r", "-dash",
-         "Gte(zz)", "z\\w", 'qu"ote', "#h", ".dot", "null", "5"]
+         "Gte(zz)", "z\\w", 'qu"ote', "#h", ".dot", "null", "5", "k" * 480]
 
 
 @pytest.mark.parametrize("leads_to_others", [False, True])
@@ -399,6 +417,159 @@ def test_an_account_with_few_rights_shows_what_it_may_see(site):
     server.put("machines", {"Name": "new"})
     wait_same(server, manager, collections=("machines",))
     assert shown(manager, "profiles", "F") == []
+
+
+# -- rights that are cut without a word
+
+def silently_without(site, collection, count=20):
+    """A manager above a server that holds so many objects of a collection and is about to show less of them."""
+    server = foreign(site, "F", SMALL, machines=count if collection == "machines" else 3)
+    for number in range(count - 1 if collection == "profiles" else 0):
+        server.put("profiles", {"Name": f"p{number:02}"})  # beside the global one
+    return server, manager_of(site, server, **WALK)
+
+
+def test_what_is_counted_and_not_shown_is_not_taken_for_deleted(site):
+    server, manager = silently_without(site, "machines")
+    server.faults.set(hide=("machines",))
+    status = manager.wait_status("F", "Error: login refused", timeout=TWO_WALKS)
+    assert "this account is shown 0 of the 20 machines that the endpoint counts" in status
+    time.sleep(3)
+    assert manager.count("machines", "?Endpoint=F") == 20
+    manager.kill()
+    manager.start()
+    manager.wait_status("F", "Error: login refused", timeout=30)
+    assert manager.count("machines", "?Endpoint=F") == 20, "it knows still that it saw all of them"
+    server.faults.set(hide=())
+    manager.wait_status("F", "Connected", timeout=30)
+    server.delete("machines", uuid_of(server), silent=True)
+    wait_same(server, manager, timeout=TWO_WALKS, collections=("machines",))
+
+
+def test_a_collection_that_empties_itself_without_a_word_is_looked_at_twice(site):
+    server, manager = silently_without(site, "profiles")
+    server.faults.set(hide=("profiles",))
+    wait_until("it is seen", lambda: "20 of 20 are not shown any more" in manager.log(), timeout=TWO_WALKS)
+    assert manager.count("profiles", "?Endpoint=F") == 20
+    wait_until("it is not called current", lambda: age(manager) >= 6)
+    server.faults.set(hide=())
+    wait_until("it is current again", lambda: age(manager) <= 3, timeout=50)
+    assert differences(server, manager, collections=("profiles",)) == []
+    assert "replica corrected endpoint=F type=profiles" not in manager.log()
+
+
+# More than are asked for one by one when events name them.
+MANY = 620
+
+
+def delete_most(server, silent):
+    for number in range(MANY - 20):
+        server.delete("profiles", f"p{number:02}", silent=silent)
+
+
+def test_many_objects_that_went_without_a_word_go(site):
+    server, manager = silently_without(site, "profiles", count=MANY)
+    delete_most(server, silent=True)
+    before = len(server.asked("GET", "profiles"))
+    wait_same(server, manager, timeout=BOUND + 60, collections=("profiles",))
+    assert len(server.asked("GET", "profiles")) - before < 2 * MANY, "a question for each, and the walks"
+    manager.wait_status("F", "Connected")
+    wait_until("it is current", lambda: age(manager) <= 3, timeout=BOUND)
+
+
+def test_many_objects_that_are_said_to_go_need_no_second_look(site):
+    server, manager = silently_without(site, "profiles", count=MANY)
+    delete_most(server, silent=False)
+    wait_same(server, manager, timeout=60, collections=("profiles",))
+    assert "are not shown any more" not in manager.log()
+
+
+@pytest.mark.parametrize("fault", [{"hide": ("endpoints",)}, {"fail_share": 1, "fail_status": 500,
+                                                              "fail_paths": "v3/endpoints"}])
+def test_a_list_of_endpoints_that_fails_drops_no_owner(site, fault):
+    child, server = foreign(site, "Y", "4.17", machines=5), foreign(site, "F", dataclasses.replace(
+        versions.VERSIONS["4.17"], plugin_types={}, prefixes=SMALL.prefixes + ("endpoints",)))
+    server.add_child(child)
+    manager = manager_of(site, server, **WALK)
+    wait_until("Y is seen", lambda: manager.count("machines", "?Endpoint=Y") == 5)
+    history = History(manager, "Y")
+    history.start()
+    with server.faults.on(**fault):
+        before = len(server.asked("GET", "endpoints"))
+        wait_until("a walk asked", lambda: len(server.asked("GET", "endpoints")) > before, timeout=TWO_WALKS)
+        time.sleep(2)
+    time.sleep(2)
+    assert history.stop() == []
+    wait_until("Y is current", lambda: manager.count("machines", "?Endpoint=Y") == 5 and age(manager) <= 3, timeout=60)
+
+
+# -- attacks
+
+def test_acknowledgements_without_a_question_prove_nothing(site):
+    server = foreign(site, "F", machines=2)
+    server.faults.set(extra_acks=5)
+    manager = manager_of(site, server)
+    time.sleep(4)
+    server.faults.set(silent_websocket=True)
+    server.put("machines", {"Uuid": uuid_of(server), "Description": "not told"})
+    assert "no word on its websocket" in manager.wait_status("F", "Lost", timeout=12)
+
+
+def test_an_answer_that_shows_another_object_removes_none(site):
+    server = foreign(site, "F", SMALL, machines=10)
+    manager = manager_of(site, server, **WALK)
+    history = History(manager, "F", server)
+    history.start()
+    server.faults.set(other_objects=1, fail_paths="machines/")
+    for number in range(10):
+        server.put("machines", {"Uuid": uuid_of(server, number), "Description": "changed"})
+    time.sleep(3)
+    server.faults.clear()
+    wait_same(server, manager, timeout=TWO_WALKS, collections=("machines",))
+    assert history.stop() == []
+
+
+@pytest.mark.parametrize("faults", [{"cap_limit": 1}, {"ignore_filters": ("Eq",), "cap_limit": 3},
+                                    {"odd_entries": .5}])
+def test_a_list_that_does_not_obey_removes_nothing_of_another_owner(site, faults):
+    x, y, z, low, _ = hierarchy(site)
+    histories = [History(low, owner) for owner in "XYZ"]
+    for history in histories:
+        history.start()
+    x.faults.set(**faults)
+    for number in range(5):
+        x.put("profiles", {"Name": "shared", "Description": f"change {number}"})
+        x.put("machines", {"Uuid": uuid_of(x), "Description": f"change {number}"})
+        time.sleep(.3)
+    shared = {row["Endpoint"] for row in low.objects("profiles", "?Name=shared")}
+    x.faults.clear()
+    assert shared == {"X", "Y", "Z"}
+    x.put("profiles", {"Name": "shared", "Description": "at last"})
+    wait_same(x, low, timeout=40, collections=("profiles",))
+    assert [history.stop() for history in histories] == [[], [], []]
+
+
+def test_events_without_end_cost_requests_now_and_then(site):
+    server = foreign(site, "F", machines=5)
+    manager = manager_of(site, server)
+    client = Client(server)
+    over = threading.Event()
+
+    def shout():
+        while not over.wait(.01):
+            for event in ({"Type": "preferences", "Action": "save", "Key": "x"},
+                          {"Type": "profiles", "Action": "save", "Key": "k" * 600}):
+                client.expect(204, "POST", "events", {**event, "Object": {}})
+    thread = threading.Thread(target=shout)
+    thread.start()
+    time.sleep(1)
+    before = len([one for one in server.requests if one.method != "POST"])
+    time.sleep(5)
+    asked = len([one for one in server.requests if one.method != "POST"]) - before
+    over.set()
+    thread.join()
+    assert asked < 60, "ten for what the server is, every 2 s, and five walks through its profiles a second"
+    wait_same(server, manager, collections=("profiles", "machines"))
 
 
 # -- writes
@@ -597,6 +768,29 @@ def test_writes_reach_the_owner_behind_another_makes_manager(site):
     assert high.get("profiles/made")["Endpoint"] == "Z"
     expect(200, high.call("DELETE", "/Z/api/v3/profiles/made"))
     expect(404, high.call("GET", "profiles/made"))
+
+
+def test_ages_behind_another_makes_manager_are_said_to_be_unknown(site):
+    child, server, own = foreign(site, "Y", "4.17", machines=2), foreign(site, "F", "4.17"), site.start("A")[0]
+    server.add_child(child)
+    low = manager_of(site, server, own, name="R")
+    high = manager_of(site, low, name="T")
+    for manager in (low, high):
+        wait_until("Y is seen", lambda: manager.count("machines", "?Endpoint=Y") == 2)
+        answer = manager.call("GET", "machines")
+        assert answer.headers["X-Mullion-Age-Untold"] == "Y;by=F"
+        refused = manager.call("GET", "machines", headers={"X-Mullion-Max-Age": "3600"})
+        assert refused.status_code == 503
+        assert "how old the copy of Y is cannot be known: F passes it on and does not tell it" in refused.text
+        for told in ("F", "A"):
+            answer = manager.call("GET", f"machines?Endpoint={told}", headers={"X-Mullion-Max-Age": "9"})
+            assert answer.status_code == 200 and "X-Mullion-Age-Untold" not in answer.headers
+        connections = {one["Endpoint"]: one.get("AgeUntoldBy") for one in manager.get("connections")}
+        assert connections["Y"] == "F" and not connections["F"] and not connections["A"]
+    low.attach(child)
+    for manager in (low, high):
+        wait_until("its own word counts", lambda: manager.call(
+            "GET", "machines", headers={"X-Mullion-Max-Age": "9"}).status_code == 200)
 
 
 def test_an_owner_that_leaves_its_manager_leaves_ours(site):

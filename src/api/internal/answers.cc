@@ -54,6 +54,9 @@ uint64_t whole_seconds(double age) { return age <= 0 ? 0 : static_cast<uint64_t>
 
 /// Why `owner` does not meet a demand for at most `largest` seconds.
 std::string too_old(const manager::OwnerFreshness& owner, double largest) {
+  if (!owner.untold_by.empty())
+    return fmt::format("how old the copy of {} is cannot be known: {} passes it on and does not tell it",
+                       owner.owner, owner.untold_by);
   std::string text = fmt::format("{} is {} s old", owner.owner, whole_seconds(owner.age_seconds));
   if (!owner.reason.empty()) text += ": " + owner.reason;
   if (largest < owner.resolution_seconds) {
@@ -188,7 +191,7 @@ Result<void> apply_freshness(const Call& call, const std::vector<std::string>& o
     largest = std::chrono::duration<double>(limit).count();
   }
   double oldest = 0;
-  std::string stale;
+  std::string stale, untold;
   std::vector<std::string> refused;
   for (const manager::OwnerFreshness& owner : call.services.manager->freshness(owners)) {
     oldest = std::max(oldest, owner.age_seconds);
@@ -196,9 +199,10 @@ Result<void> apply_freshness(const Call& call, const std::vector<std::string>& o
       stale += fmt::format("{}{};age={}", stale.empty() ? "" : ", ", owner.owner,
                            whole_seconds(owner.age_seconds));
     }
-    if (largest >= 0 && owner.age_seconds > largest) {
+    if (!owner.untold_by.empty())
+      untold += fmt::format("{}{};by={}", untold.empty() ? "" : ", ", owner.owner, owner.untold_by);
+    if (largest >= 0 && (owner.age_seconds > largest || !owner.untold_by.empty()))
       refused.push_back(too_old(owner, largest));
-    }
   }
   if (!refused.empty()) {
     return Error(ErrorCode::kUnavailable, "", call.type == nullptr ? "" : std::string(call.type->prefix), "",
@@ -206,6 +210,7 @@ Result<void> apply_freshness(const Call& call, const std::vector<std::string>& o
   }
   response.headers.set("X-Mullion-Age", std::to_string(whole_seconds(oldest)));
   if (!stale.empty()) response.headers.set("X-Mullion-Stale", std::move(stale));
+  if (!untold.empty()) response.headers.set("X-Mullion-Age-Untold", std::move(untold));
   return {};
 }
 

@@ -19,6 +19,7 @@ json::object shown_connection(const manager::OwnerConnection& connection) {
   out["InTouch"] = connection.freshness.in_touch;
   out["Reason"] = connection.freshness.reason;
   out["Age"] = connection.freshness.age_seconds;
+  if (!connection.freshness.untold_by.empty()) out["AgeUntoldBy"] = connection.freshness.untold_by;
   out["Resolution"] = connection.freshness.resolution_seconds;
   out["NextHop"] = connection.freshness.next_hop;
   out["Hops"] = hop_names(connection.hops);

@@ -26,6 +26,19 @@ std::vector<std::string> way_of(const Attached& attached, const std::string& sou
   return way;
 }
 
+/// Why the source is not in touch with the owner; "" when it says that every manager on the way is with the
+/// next. What one that is not says of those behind it is old.
+std::string broken_at(const Attached& owner, const std::vector<std::string>& way,
+                      const std::map<std::string, const Attached*>& by_id) {
+  constexpr std::string_view kInTouch = "Connected";
+  for (const std::string& hop : way) {
+    const auto manager = by_id.find(hop);  // not the source
+    if (manager != by_id.end() && manager->second->status != kInTouch)
+      return fmt::format("the manager of {:.200} says: {:.200}", hop, manager->second->status);
+  }
+  return owner.status == kInTouch ? "" : fmt::format("its manager says: {:.200}", owner.status);
+}
+
 }  // namespace
 
 std::vector<replication::Announcement> announced_owners(const std::string& source,
@@ -44,9 +57,19 @@ std::vector<replication::Announcement> announced_owners(const std::string& sourc
     if (way.empty()) continue;
     replication::Announcement& announced = out.emplace_back();
     announced.owner = id;
+    announced.reason = broken_at(*one, way, by_id);
+    announced.in_touch = announced.reason.empty();
     announced.via = std::move(way);
-    announced.in_touch = one->status == "Connected";
-    if (!announced.in_touch) announced.reason = fmt::format("its manager says: {:.200}", one->status);
+    announced.untold_by = source;
+  }
+  return out;
+}
+
+std::vector<replication::Announcement> no_longer_announced(
+    const std::vector<replication::Announcement>& before, const std::vector<replication::Announcement>& now) {
+  std::vector<replication::Announcement> out;
+  for (const replication::Announcement& one : before) {
+    if (std::ranges::find(now, one.owner, &replication::Announcement::owner) == now.end()) out.push_back(one);
   }
   return out;
 }

@@ -20,4 +20,8 @@ struct Attached {
 std::vector<replication::Announcement> announced_owners(const std::string& source,
                                                         const std::vector<Attached>& attached);
 
+/// Those of `before` that `now` does not hold. Pure.
+std::vector<replication::Announcement> no_longer_announced(
+    const std::vector<replication::Announcement>& before, const std::vector<replication::Announcement>& now);
+
 }  // namespace mullion::mirror

@@ -5,7 +5,7 @@
 
 namespace mullion::mirror {
 
-void Hints::add(std::string prefix, std::string key) {
+void Hints::add(std::string prefix, std::string key, size_t longest) {
   ++added_;
   Hint hint{std::move(prefix), std::move(key)};
   remember_word(hint);
@@ -16,7 +16,7 @@ void Hints::add(std::string prefix, std::string key) {
     state.again = state.under_way;
     return;
   }
-  if (known_.size() >= kMost || hint.key.empty() || hint.key.size() > kLongestKey)
+  if (known_.size() >= kMost || hint.key.empty() || hint.key.size() > longest)
     return overflow(hint.prefix, added_);
   if (counts_[hint.prefix] >= kMostOfOne) return forget(hint.prefix);
   ++counts_[hint.prefix];
@@ -127,6 +127,14 @@ bool Hints::is_newest(const Hint& hint) const {
 bool Hints::settled(uint64_t mark) const {
   if (overflown_since_ && *overflown_since_ <= mark) return false;
   return std::ranges::none_of(known_, [mark](const auto& item) { return item.second.since <= mark; });
+}
+
+bool Hints::is_asked(const std::string& prefix, uint64_t mark) const {
+  for (auto known = known_.lower_bound({prefix, ""}); known != known_.end() && known->first.prefix == prefix;
+       ++known) {
+    if (known->second.since <= mark && known->second.failures == 0) return false;
+  }
+  return true;
 }
 
 void Hints::begin_page(std::string prefix) {

@@ -29,7 +29,9 @@ class Hints {
   static constexpr size_t kLongestKey = 512;
 
   /// The object may have changed. An answer that is under way does not count for that: it may be older.
-  void add(std::string prefix, std::string key);
+  void add(std::string prefix, std::string key) { add(std::move(prefix), std::move(key), kLongestKey); }
+  /// The same of an object that is here: its key may be of any length.
+  void add_held(std::string prefix, std::string key) { add(std::move(prefix), std::move(key), key.npos); }
   /// The next object to be asked for at `now`; it is under way until done().
   std::optional<Hint> take(env::SteadyTime now);
   /// When the next one is due that is not yet; absent: none.
@@ -54,6 +56,10 @@ class Hints {
   /// Whether everything that was added before the mark is in the replica, collections to be walked included.
   bool settled(uint64_t mark) const;
 
+  /// Whether every object of `prefix` that was added before the mark was asked for once, or is left to a
+  /// walk.
+  bool is_asked(const std::string& prefix, uint64_t mark) const;
+
   /// A page of `prefix` is asked for. Until the next call is_overtaken() knows what is newer than it.
   void begin_page(std::string prefix);
   /// Whether more recent word of the object than the page is in the replica, or is asked for.
@@ -62,6 +68,11 @@ class Hints {
   /// The collections of which more was said than is remembered; forgotten here.
   std::set<std::string> take_overflown();
   bool overflows() const { return !overflown_.empty(); }
+  bool overflows(const std::string& prefix) const { return overflown_.contains(prefix); }
+  /// take_overflown() could not all be walked through.
+  void put_back(const std::set<std::string>& overflown) {
+    overflown_.insert(overflown.begin(), overflown.end());
+  }
   /// take_overflown() were walked through, up to the mark at that time.
   void walked(uint64_t mark);
 
@@ -75,6 +86,7 @@ class Hints {
     int failures = 0;
     env::SteadyTime due{};
   };
+  void add(std::string prefix, std::string key, size_t longest);
   void note(const Hint& hint);
   void overflow(const std::string& prefix, uint64_t since);
   void forget(const std::string& prefix);

@@ -1,8 +1,12 @@
 #include "mirror/internal/replica.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "base/mutex.h"
+#include "base/text.h"
 #include "replication/position.h"
 
 namespace mullion::mirror {
@@ -11,6 +15,8 @@ namespace {
 /// Beside the position of the endpoint, the epoch that was made here: a position of a stream has the
 /// endpoint's.
 constexpr const char* kSpace = "mirror";
+/// The collections that were seen wholly, with commas between.
+constexpr const char* kSeenSpace = "mirror-seen";
 /// What one commit may hold, bytes.
 constexpr size_t kMostBytes = size_t{1} << 20;
 
@@ -26,7 +32,11 @@ Replica::Replica(const replication::SinkOptions& options, replication::SavedPosi
       position_(std::move(position)),
       announced_at_(options.clock.steady()) {
   const std::optional<std::string> own = options_.store.snapshot()->secret(kSpace, options_.endpoint);
-  if (own && *own == text_of(position_.cursor.epoch) && position_.cursor.epoch != 0) return;
+  const std::string seen = options_.store.snapshot()->secret(kSeenSpace, options_.endpoint).value_or("");
+  if (own && *own == text_of(position_.cursor.epoch) && position_.cursor.epoch != 0) {
+    for (std::string& prefix : split_list(seen)) seen_wholly_.insert(std::move(prefix));
+    return;
+  }
   // Nothing is known of this way yet; epochs only have to differ.
   position_.cursor = {static_cast<uint64_t>(options_.clock.wall().time_since_epoch().count()), 0};
   position_.follows.clear();
@@ -79,7 +89,9 @@ Result<void> Replica::push(const std::string& owner, std::vector<store::Change> 
   if (owners_to_save_) common_ = replication::common_as_of(position_);
   replication::append_position(options_.endpoint, position_, common_, owners_to_save_, options_.clock,
                                batch.secrets);
-  owners_to_save_ = false;
+  if (seen_wholly_to_save_)
+    batch.secrets.push_back({kSeenSpace, options_.endpoint, fmt::format("{}", fmt::join(seen_wholly_, ","))});
+  owners_to_save_ = seen_wholly_to_save_ = false;
   ++options_.counters.commits;
   return pipe_.push(std::move(batch));
 }
@@ -161,12 +173,13 @@ std::vector<std::string> Replica::missing(
   return out;
 }
 
-bool Replica::holds(std::string_view prefix) const {
+uint64_t Replica::count(std::string_view prefix) const {
   const std::vector<std::string> owners = wanted().value_or(std::vector<std::string>());
-  return std::ranges::any_of(options_.store.snapshot()->digests(), [&](const store::TypeDigest& digest) {
-    return digest.type == prefix && digest.count > 0 &&
-           std::ranges::find(owners, digest.owner) != owners.end();
-  });
+  uint64_t out = 0;
+  for (const store::TypeDigest& digest : options_.store.snapshot()->digests()) {
+    if (digest.type == prefix && std::ranges::find(owners, digest.owner) != owners.end()) out += digest.count;
+  }
+  return out;
 }
 
 std::vector<std::string> Replica::other_collections(const std::vector<Collection>& known) const {
@@ -195,6 +208,17 @@ Result<void> Replica::erase_collection(const std::string& prefix) {
   return {};
 }
 
+void Replica::remember_seen_wholly(std::set<std::string> prefixes) {
+  Lock lock(mutex_);
+  seen_wholly_to_save_ = seen_wholly_to_save_ || seen_wholly_ != prefixes;
+  seen_wholly_ = std::move(prefixes);
+}
+
+bool Replica::was_seen_wholly(const std::string& prefix) const {
+  Lock lock(mutex_);
+  return seen_wholly_.contains(prefix);
+}
+
 Result<void> Replica::completed(const std::vector<std::string>& owners, env::SteadyTime begun) {
   for (const std::string& owner : owners) {
     {
@@ -208,7 +232,7 @@ Result<void> Replica::completed(const std::vector<std::string>& owners, env::Ste
         known->second = std::max(known->second, begun);
         owners_to_save_ = owners_to_save_ || added;
       }
-      if (!owners_to_save_ && taken_over_.contains(owner)) continue;
+      if (!owners_to_save_ && !seen_wholly_to_save_ && taken_over_.contains(owner)) continue;
     }
     if (Result<void> pushed = push(owner, {}); !pushed) return pushed;
   }

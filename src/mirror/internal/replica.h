@@ -56,12 +56,18 @@ class Replica {
   std::vector<std::string> missing(
       const Collection& collection,
       const std::function<bool(const std::string& owner, const std::string& key)>& is_shown) const;
-  /// Whether objects of the collection are here, of an owner that is wanted.
-  bool holds(std::string_view prefix) const;
+  /// How many objects of the collection are here, of owners that are wanted.
+  uint64_t count(std::string_view prefix) const;
+  bool holds(std::string_view prefix) const { return count(prefix) > 0; }
   /// Every collection with objects of wanted owners here that is not among `known`, with their keys' number.
   std::vector<std::string> other_collections(const std::vector<Collection>& known) const;
   /// Removes what is here of a collection that the endpoint does not have any more.
   Result<void> erase_collection(const std::string& prefix);
+
+  /// Collections of which the account saw all that the endpoint counts; kept over connections and restarts,
+  /// from the next commit on.
+  void remember_seen_wholly(std::set<std::string> prefixes);
+  bool was_seen_wholly(const std::string& prefix) const;
 
   /// A walk that began at `begun` went through everything of these owners.
   Result<void> completed(const std::vector<std::string>& owners, env::SteadyTime begun);
@@ -94,6 +100,8 @@ class Replica {
   env::SteadyTime announced_at_ GUARDED_BY(mutex_);                   // or when the connection was made
   std::optional<env::SteadyTime> common_ GUARDED_BY(mutex_);
   bool owners_to_save_ GUARDED_BY(mutex_) = true;
+  std::set<std::string> seen_wholly_ GUARDED_BY(mutex_);
+  bool seen_wholly_to_save_ GUARDED_BY(mutex_) = false;
   std::optional<env::SteadyTime> settled_ GUARDED_BY(mutex_);
   /// What is told until answers that were begun before have been given.
   replication::AsOf shown_ GUARDED_BY(mutex_);

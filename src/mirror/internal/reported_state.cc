@@ -100,7 +100,29 @@ env::Task<std::string> ux_version(Api& api) {
   co_return version.size() > kLongest || !is_valid_utf8(version) ? "" : version;
 }
 
+Counts counts_of(const json::object& info) {
+  constexpr std::string_view kEnd = ".count";
+  Counts out;
+  const json::value* stats = info.if_contains("stats");
+  if (stats == nullptr || !stats->is_array()) return out;
+  for (const json::value& item : stats->get_array()) {
+    if (!item.is_object()) continue;
+    const std::string name = model::text_member(item.get_object(), "name");
+    const json::value* count = item.get_object().if_contains("count");
+    if (!name.ends_with(kEnd) || count == nullptr) continue;
+    boost::system::error_code failure;
+    const auto number = count->to_number<uint64_t>(failure);
+    if (!failure) out[name.substr(0, name.size() - kEnd.size())] = number;
+  }
+  return out;
+}
+
 }  // namespace
+
+Counts read_counts(std::string_view info) {
+  const std::optional<json::object> object = model::read_object(info);
+  return object ? counts_of(*object) : Counts();
+}
 
 env::Task<Result<ReportedState>> read_state(Api& api, std::string endpoint, Uploads uploads) {
   const Result<Answer> answer = co_await api.get("info");
@@ -113,6 +135,7 @@ env::Task<Result<ReportedState>> read_state(Api& api, std::string endpoint, Uplo
   out.id = model::text_member(*info, "ha_id");
   if (out.id.empty()) out.id = model::text_member(*info, "id");
   out.manages = model::flag_member(*info, "manager");
+  out.counts = counts_of(*info);
   json::object state;
   state["info"] = *info;
   json::array components, auto_start;

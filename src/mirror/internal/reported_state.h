@@ -6,15 +6,20 @@
 #include <string_view>
 
 #include "mirror/internal/api.h"
+#include "mirror/internal/vanishing.h"
 
 namespace mullion::mirror {
 
 struct ReportedState {
   std::string id;  // "" when it tells none
   bool manages = false;
+  Counts counts;
   /// JSON text as manager::StateProvider gives it. What this account may not read is left out.
   std::string json;
 };
+
+/// The objects that an answer to `info` counts; none where it counts none.
+Counts read_counts(std::string_view info);
 
 /// Checksums of uploads by path: "files/a", "isos/b".
 using Uploads = std::map<std::string, std::string>;

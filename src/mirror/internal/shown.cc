@@ -28,6 +28,9 @@ constexpr std::array<std::string_view, 5> kKeyFields{"Uuid", "Id", "ID", "Name",
 /// Members that hold secrets, whatever the type.
 constexpr std::array<std::string_view, 4> kSecretFields{"Password", "PasswordHash", "Secret", "SecretHash"};
 
+/// What the store takes. One longer key must not keep everything else from being read.
+constexpr size_t kLongestKey = 480;
+
 Error unreadable(const Collection& collection, std::string_view why) {
   return Error(ErrorCode::kCorrupt, fmt::format("its list of {} cannot be read: {}", collection.prefix, why));
 }
@@ -157,6 +160,7 @@ Result<Shown> shown(const Collection& collection, std::string_view endpoint, std
   Shown out;
   out.key = key_of(collection, object);
   if (out.key.empty()) return unreadable(collection, "an object has no key");
+  if (out.key.size() > kLongestKey) return unreadable(collection, "an object has a key that is too long");
   out.owner = model::text_member(object, "Endpoint");
   if (out.owner.empty()) out.owner = endpoint;
   out.writable = !model::flag_member(object, "ReadOnly");

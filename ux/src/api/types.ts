@@ -527,6 +527,8 @@ export interface OwnerConnection {
   Reason: string;
   /** seconds: the replica holds what the owner had committed that long ago */
   Age: number;
+  /** the manager on the way that does not tell how old its own copy is: the truth may be older than Age */
+  AgeUntoldBy?: string;
   /** seconds: while all is well Age stays below this */
   Resolution: number;
   NextHop: string;
