@@ -3,7 +3,8 @@
 the command line includes more than it may; when a handler of the API looks objects up past the one place that applies rights
 (src/api/internal/finder.h); when the command line opens a connection past the one place that decides whom it talks to; when a
 coroutine is started without a strand; when a condition decides about an await; when a room asks for time or chance by itself
-instead of being given it; or when a lock is one that clang cannot check (base/mutex.h)."""
+instead of being given it; when a lock is one that clang cannot check (base/mutex.h); or when
+a room of the web interface imports another one against the arrows (ux/README.md)."""
 import pathlib
 import re
 import sys
@@ -251,8 +252,45 @@ def unchecked_locks():
                 yield f"src/{relative}:{number}: no member is GUARDED_BY({member.group(1)}): say beside it what it is for"
 
 
+# The rooms of ux/src, each of which may import itself and those before it; a file beside the folders is a room of its own.
+UX_ROOMS = ("text", "api", "live", "router", "location", "keys", "parts", "grid", "frame", "pages", "main")
+UX_IMPORT = re.compile(r"""(?:\bfrom|\bimport)\s*(\(?)\s*['"](\.[^'"]+)['"]""")
+# A page imports no other one but these, which pages are made of.
+UX_SHARED_PAGES = "generic"
+
+
+def ux_room(path):
+    """Room of a file below ux/src, and the folder of a page."""
+    first = path.parts[0] if len(path.parts) > 1 else path.name.split(".")[0]
+    return first, path.parts[1] if first == "pages" else ""
+
+
+def ux_breaches():
+    sources = ROOT / "ux" / "src"
+    for path in sorted(sources.rglob("*")):
+        if path.suffix not in (".ts", ".svelte"):
+            continue
+        name = path.relative_to(sources)
+        room, page = ux_room(name)
+        if room not in UX_ROOMS:
+            yield f"ux/src/{name}: room {room} is not in the list of tools/check_layers.py"
+            continue
+        for loaded, target in UX_IMPORT.findall(path.read_text()):
+            other = (path.parent / target.split("?")[0]).resolve().relative_to(sources)
+            if other.suffix == ".css":
+                continue
+            its_room, its_page = ux_room(other)
+            # The table of addresses loads pages when they are opened.
+            if room == "router" and loaded:
+                continue
+            if UX_ROOMS.index(its_room) > UX_ROOMS.index(room):
+                yield f"ux/src/{name} imports {target}: {room} must not know {its_room}"
+            if room == its_room == "pages" and page != its_page != UX_SHARED_PAGES:
+                yield f"ux/src/{name} imports {target}: a page imports no other one, except {UX_SHARED_PAGES}/"
+
+
 def main():
-    found = [*breaches(), *impure_includes(), *server_rooms_in_cli(), *files_read_by_iterators(), *coroutines_without_strand(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups(), *unasked_time(), *unchecked_locks()]
+    found = [*breaches(), *ux_breaches(), *impure_includes(), *server_rooms_in_cli(), *files_read_by_iterators(), *coroutines_without_strand(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups(), *unasked_time(), *unchecked_locks()]
     for line in found:
         print(line)
     sys.exit(1 if found else 0)

@@ -93,9 +93,9 @@ test('the command quotes what a shell would read', () => {
 });
 
 test('words of paging are no filters, and those of the interface stay apart', () => {
-  const query = fromPairs(parsePairs('?limit=5&offset=3&slim=Params&fields=a&Name=x&_open=k'));
+  const query = fromPairs(parsePairs('?limit=5&offset=3&slim=Params&fields=a&Name=x&_open=k&sets=a,b'));
   expect(query.filters).toEqual([{ name: 'Name', value: 'x' }]);
-  expect(query.own).toEqual({ _open: 'k' });
+  expect(query.own).toEqual({ _open: 'k', sets: 'a,b' });
   expect(toPairs(query)).toEqual([['Name', 'x']]);
 });
 

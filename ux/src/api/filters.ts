@@ -16,12 +16,15 @@ export interface Query {
   reverse: boolean;
   /** plain words: search= */
   search: string;
-  /** parameters of the interface, their leading underscore kept */
+  /** parameters of the interface, their leading underscore kept; and `sets` */
   own: Record<string, string>;
 }
 
 export const OPERATORS = ['Eq', 'Ne', 'Lt', 'Lte', 'Gt', 'Gte', 'Re', 'Between', 'Except', 'In', 'Nin'] as const;
 export type Operator = (typeof OPERATORS)[number];
+
+/** Words of the API that a page reads itself, as it does those with an underscore: `plan?sets=A,B`. */
+const READ_BY_PAGES = new Set(['sets']);
 
 /** Words of the query that are no filters. */
 const RESERVED = new Set(['limit', 'offset', 'slim', 'params', 'decode', 'fields', 'group-by']);
@@ -134,7 +137,7 @@ export function parsePairs(search: string): [string, string][] {
 export function fromPairs(pairs: Pairs): Query {
   const query = emptyQuery();
   for (const [name, value] of pairs) {
-    if (name.startsWith('_')) query.own[name] = value;
+    if (name.startsWith('_') || READ_BY_PAGES.has(name)) query.own[name] = value;
     else if (name === 'sort') query.sort = value;
     else if (name === 'reverse') query.reverse = value === 'true';
     else if (name === 'search') query.search = value;

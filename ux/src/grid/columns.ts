@@ -96,16 +96,3 @@ export function moved<T>(list: readonly T[], from: number, by: number): T[] {
   next.splice(to, 0, item!);
   return next;
 }
-
-/** A value as one line of text. */
-export function cellText(value: unknown): string {
-  if (value === null || value === undefined) return '';
-  if (typeof value === 'string') return value.startsWith('0001-01-01T') ? '' : value.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?Z?.*$/, '$1 $2');
-  if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  if (Array.isArray(value)) return value.map(cellText).join(', ');
-  if (typeof value === 'object') {
-    const size = Object.keys(value).length;
-    return size === 0 ? '' : `${size} ${size === 1 ? 'entry' : 'entries'}`;
-  }
-  return String(value);
-}

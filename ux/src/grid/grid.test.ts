@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { TYPES } from '../api/schema';
-import { cellText, columnsOf, defaultColumns, formatColumns, moved, parseColumns } from './columns';
+import { columnsOf, defaultColumns, formatColumns, moved, parseColumns } from './columns';
+import { cellText } from '../text/en';
 import { add, afterQueryChange, everything, isSelected, NOTHING, rowName, sizeOf, toggle } from './selection';
 import { slotCount, slotRows } from './slots';
 import { clampTop, isScaled, lastTop, MOST_PIXELS, scrollHeight, scrollOfTop, topOfScroll, topShowing, visibleRows } from './window';

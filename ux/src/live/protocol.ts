@@ -1,6 +1,10 @@
 /** What the page and the worker say to each other. Every message is plain data. */
 import type { Problem } from '../api/errors';
+import type { Event } from '../api/types';
 import type { Tail } from './loglines';
+
+/** An event of the server; `Event` is something else in a browser. */
+export type LiveEvent = Event;
 
 export type ObjectBody = Record<string, unknown>;
 
@@ -40,16 +44,6 @@ export type Ask =
   | { kind: 'visible'; on: boolean };
 
 export type SocketState = 'connecting' | 'live' | 'paused' | 'polling' | 'down';
-
-export interface LiveEvent {
-  Time: string;
-  Type: string;
-  Action: string;
-  Key: string;
-  Principal: string;
-  Object: unknown;
-  Original: unknown;
-}
 
 export type Patch =
   | {

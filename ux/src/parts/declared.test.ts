@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { CatalogItem } from '../api/types';
-import { compareSides, compareVersions, complianceOf, countsByKind, declarationsOf, expectedOf, mergedDeclarations, originOf, resolveVersion, sourceWord, useOfSet, versionsOf, type Declares, type EndpointFacts } from './declared';
+import { compareSides, compareVersions, complianceOf, countsByKind, declarationsOf, endpointsOfSet, expectedOf, mergedDeclarations, originOf, resolveVersion, sourceWord, useOfSet, versionsOf, type Declares, type EndpointFacts } from './declared';
 
 const item = (Name: string, Version: string, ActualVersion = Version, Source = 'http://m1/files/rebar-catalog/x') => ({ Name, Version, ActualVersion, Source }) as CatalogItem;
 const SET = {
@@ -86,8 +86,17 @@ test('who has a set, and how they stand', () => {
     { Id: 'e1', VersionSets: ['a', 'b'], ConnectionStatus: 'Connected' }, { Id: 'e2', VersionSet: 'a', Actions: [1], ConnectionStatus: 'Lost: timed out' },
     { Id: 'e3', VersionSets: ['a'], Errors: ['x'], ConnectionStatus: 'Updating' }, { Id: 'e4', VersionSets: ['b'] },
   ];
-  expect(useOfSet('a', endpoints)).toEqual({ declared: ['e1'], behind: ['e2'], stopped: ['e3'], dark: ['e2'], total: 3 });
-  expect(useOfSet('none', endpoints).total).toBe(0);
+  expect(useOfSet(endpointsOfSet({ Id: 'a' }, endpoints, [], 'M1'))).toEqual({ declared: ['e1'], behind: ['e2'], stopped: ['e3'], dark: ['e2'], total: 3 });
+  expect(useOfSet(endpointsOfSet({ Id: 'none' }, endpoints, [], 'M1')).total).toBe(0);
+});
+
+test('a set is meant by the endpoints of those who have it from its owner, not by those who have another one of this name', () => {
+  const endpoints = ['M1', 'R1', 'R2', 'R3'].map((owner) => ({ Id: `e-${owner}`, Endpoint: owner, VersionSets: ['base'] }));
+  const sets = [{ Id: 'base' }, { Id: 'base', Endpoint: 'R1' }, { Id: 'base', Endpoint: 'R2', Meta: { 'mullion/from': 'M1' } }, { Id: 'other', Endpoint: 'R3' }];
+  const of = (Endpoint: string) => endpointsOfSet({ Id: 'base', Endpoint }, endpoints, sets, 'M1').map((endpoint) => endpoint.Id);
+  expect(of('M1')).toEqual(['e-M1', 'e-R2', 'e-R3']);
+  expect(of('R1')).toEqual(['e-R1']);
+  expect(of('R2')).toEqual(['e-R2']);
 });
 
 test.each([

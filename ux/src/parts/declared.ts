@@ -1,6 +1,7 @@
 /** What version sets declare and endpoints have, in one shape that can be counted, resolved and compared. Pure. */
 import type { CatalogItem, Element, FileData, Plugin } from '../api/types';
 import { same } from './form';
+import { ownerOf } from './owners';
 
 export type DeclaredKind = 'server' | 'interface' | 'pack' | 'provider' | 'plugin' | 'file' | 'pref' | 'global';
 
@@ -227,11 +228,23 @@ export interface SetUse {
   total: number;
 }
 
-/** Which endpoints have a set, and how they stand. */
-export function useOfSet(id: string, endpoints: readonly EndpointFacts[]): SetUse {
-  const using = endpoints.filter((endpoint) => setsOf(endpoint).includes(id));
+/** How the endpoints stand that have a set. */
+export function useOfSet(using: readonly EndpointFacts[]): SetUse {
   const of = (state: Compliance) => using.filter((endpoint) => complianceOf(endpoint) === state).map((endpoint) => endpoint.Id);
   return { declared: of('declared'), behind: of('behind'), stopped: of('stopped'), dark: using.filter((endpoint) => !inTouch(endpoint)).map((endpoint) => endpoint.Id), total: using.length };
+}
+
+type KeptSet = { Id: string; Endpoint?: string; Meta?: Record<string, string> | null };
+
+/**
+ * Endpoints that mean this set by its name: those that its owner keeps, and those of managers that have it from the owner, or
+ * do not have it yet and get it from this server.
+ */
+export function endpointsOfSet<Facts extends EndpointFacts>(set: KeptSet, endpoints: readonly Facts[], sets: readonly KeptSet[], here: string): Facts[] {
+  const owner = ownerOf(set, here);
+  const theirs = new Map(sets.filter((known) => known.Id === set.Id).map((known) => [ownerOf(known, here), known]));
+  const means = (keeper: string) => keeper === owner || (theirs.has(keeper) ? theirs.get(keeper)!.Meta?.['mullion/from'] === owner : owner === here);
+  return endpoints.filter((endpoint) => setsOf(endpoint).includes(set.Id) && means(ownerOf(endpoint, here)));
 }
 
 /** Where a set comes from. */

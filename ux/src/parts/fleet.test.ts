@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { EndpointPlan, PlanLine } from '../api/types';
-import { compareGroups, deletionsOf, groupPlans, letterOf, lineText, staleFacts, summaryOf, targetsText, type FleetGroup } from './fleet';
+import type { EndpointPlan, FleetPlanGroup, PlanLine } from '../api/types';
+import { compareGroups, deletionsOf, groupPlans, letterOf, lineText, staleFacts, summaryOf, targetsText } from './fleet';
 
 const line = (more: Partial<PlanLine>): PlanLine => ({ Type: 'ContentPackage', Name: 'a', Version: 'stable', ActualVersion: 'v1.1', Action: 'AddOrUpdate', Value: null, Set: 's', Shadows: [], Current: '', Bytes: 10, Restarts: false, After: [], Number: 0, ...more }) as PlanLine;
 const plan = (Endpoint: string, Actions: PlanLine[], more: Partial<EndpointPlan> = {}): EndpointPlan => ({ Endpoint, VersionSets: [], Apply: true, State: 'idle', ConfiguredBy: '', NextAttempt: '', Actions, Deletions: [], Problems: [], Bytes: 10, Restarts: false, ...more });
@@ -27,7 +27,7 @@ test('equal plans are one row, largest first; reasons are gathered', () => {
   expect(groupPlans([], [], [], '').Groups).toEqual([]);
 });
 
-const group = (Count: number, Actions: PlanLine[], Deletions: PlanLine[] = [], more: Partial<FleetGroup> = {}): FleetGroup => ({ Count, Endpoints: [], Actions, Deletions, Problems: [], Bytes: 5, Restarts: false, Links: [], OldestFacts: 0, ...more });
+const group = (Count: number, Actions: PlanLine[], Deletions: PlanLine[] = [], more: Partial<FleetPlanGroup> = {}): FleetPlanGroup => ({ Count, Endpoints: [], Actions, Deletions, Problems: [], Bytes: 5, Restarts: false, Links: [], OldestFacts: 0, ...more });
 
 test('a row in short', () => {
   expect(summaryOf(group(2, [line({})], [], { Links: [{ From: 'm', To: 'a', Bytes: 3, Artifacts: 1 }, { From: 'm', To: 'b', Bytes: 4, Artifacts: 1 }] }), 1)).toEqual({ letter: 'B', actions: '1 action', perEndpoint: 5, onLinks: 7, links: 2, nothing: false, cannot: false });

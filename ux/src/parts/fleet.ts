@@ -1,35 +1,6 @@
 /** Plans of many endpoints, grouped by what is the same: five hundred endpoints are a few plans. Pure. */
-import type { EndpointPlan, PlanLine } from '../api/types';
+import type { EndpointPlan, FleetPlan, FleetPlanGroup, PlanLine } from '../api/types';
 import { kindOfLine, type DeclaredKind } from './declared';
-
-export interface FleetLink {
-  From: string;
-  To: string;
-  Bytes: number;
-  Artifacts: number;
-}
-
-export interface FleetGroup {
-  Count: number;
-  Endpoints: string[];
-  Actions: PlanLine[];
-  Deletions: PlanLine[];
-  Problems: string[];
-  Bytes: number;
-  Restarts: boolean;
-  Links: FleetLink[];
-  OldestFacts: number;
-}
-
-export interface FleetPlan {
-  Sets: string[];
-  Planned: string;
-  Count: number;
-  Groups: FleetGroup[];
-  Problems: { Reason: string; Count: number; Endpoints: string[] }[];
-  Links: FleetLink[];
-  FactsAges: Record<string, number>;
-}
 
 /** A, B, ... Z, AA, AB. */
 export function letterOf(index: number): string {
@@ -63,7 +34,7 @@ const identity = (line: PlanLine) => `${line.Type}\n${line.Name}\n${line.Action}
 
 /** Plans as single endpoints tell them, grouped as the server groups: for servers that do not. */
 export function groupPlans(sets: string[], plans: readonly EndpointPlan[], failed: readonly { endpoint: string; reason: string }[], planned: string): FleetPlan {
-  const groups = new Map<string, FleetGroup>();
+  const groups = new Map<string, FleetPlanGroup>();
   for (const plan of plans) {
     const key = [...plan.Actions, ...plan.Deletions].map(identity).concat(plan.Problems).join('\n\n');
     const group = groups.get(key) ?? { Count: 0, Endpoints: [], Actions: plan.Actions, Deletions: plan.Deletions, Problems: plan.Problems, Bytes: plan.Bytes, Restarts: plan.Restarts, Links: [], OldestFacts: 0 };
@@ -94,7 +65,7 @@ export interface RowSummary {
   cannot: boolean;
 }
 
-export function summaryOf(group: FleetGroup, index: number): RowSummary {
+export function summaryOf(group: FleetPlanGroup, index: number): RowSummary {
   const count = group.Actions.length + group.Deletions.length;
   return {
     letter: letterOf(index),
@@ -121,8 +92,8 @@ const doing = (line: PlanLine): string => {
 };
 
 /** What one group does and the other does not. */
-export function compareGroups(a: FleetGroup, b: FleetGroup): GroupDifference[] {
-  const table = (group: FleetGroup) => new Map([...group.Actions, ...group.Deletions].map((line) => [`${line.Type}\n${line.Name}`, line]));
+export function compareGroups(a: FleetPlanGroup, b: FleetPlanGroup): GroupDifference[] {
+  const table = (group: FleetPlanGroup) => new Map([...group.Actions, ...group.Deletions].map((line) => [`${line.Type}\n${line.Name}`, line]));
   const [left, right] = [table(a), table(b)];
   return [...new Set([...left.keys(), ...right.keys()])]
     .map((key) => {
@@ -142,7 +113,7 @@ export function staleFacts(plan: FleetPlan, seconds: number): { endpoint: string
 }
 
 /** What everybody who is chosen loses, with how many lose it. */
-export function deletionsOf(groups: readonly FleetGroup[]): { name: string; kind: DeclaredKind; endpoints: number }[] {
+export function deletionsOf(groups: readonly FleetPlanGroup[]): { name: string; kind: DeclaredKind; endpoints: number }[] {
   const found = new Map<string, { name: string; kind: DeclaredKind; endpoints: number }>();
   for (const group of groups) {
     for (const line of group.Deletions) {

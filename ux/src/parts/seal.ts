@@ -1,10 +1,5 @@
 /** Secret values, sealed in the browser for their owner alone: a NaCl box with a key pair that exists for one value. */
-
-export interface SecureData {
-  Key: string;
-  Nonce: string;
-  Payload: string;
-}
+import type { SecureData } from '../api/types';
 
 export function isSealed(value: unknown): value is SecureData {
   const parts = value as Partial<Record<keyof SecureData, unknown>> | null;

@@ -157,3 +157,16 @@ export const en = {
   },
   copied: (what: string) => `${what} copied`,
 } as const;
+
+/** A value as one line of text. */
+export function cellText(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  if (typeof value === 'string') return value.startsWith('0001-01-01T') ? '' : value.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?Z?.*$/, '$1 $2');
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (Array.isArray(value)) return value.map(cellText).join(', ');
+  if (typeof value === 'object') {
+    const size = Object.keys(value).length;
+    return size === 0 ? '' : `${size} ${size === 1 ? 'entry' : 'entries'}`;
+  }
+  return String(value);
+}

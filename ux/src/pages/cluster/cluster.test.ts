@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { majorityText, removalWhy, rolesOf, type NodeInfo } from './cluster';
+import { handOverTarget, handOverWhy, majorityText, removalWhy, rolesOf, type NodeInfo } from './cluster';
 
 const node = (ConsensusID: string, more: NodeInfo = {}): NodeInfo => ({ ConsensusID, ...more });
 const three = [node('a'), node('b'), node('c')];
@@ -25,3 +25,26 @@ test.each([
   [[node('a'), node('b'), node('c', { Offline: true })], 0, '2 of 3 are up and 2 must stay; without it 1 of 2 would be, and 2 are needed'],
   [[node('a'), node('o', { Observer: true })], 1, ''],
 ])('removing one of %#', (nodes, at, why) => expect(removalWhy(nodes as NodeInfo[], (nodes as NodeInfo[])[at as number]!)).toBe(why));
+
+const serving = { active: 'a', asked: 'a', safe: true };
+test.each([
+  ['may', three, 1, serving, ''],
+  ['only member', [node('a')], 0, serving, 'It is the only member: there is nobody to hand over to'],
+  ['nobody serves', three, 1, { ...serving, active: '' }, 'No member serves now: one takes over by itself as soon as a majority is up'],
+  ['itself', three, 0, serving, 'It serves already'],
+  ['observer', [...three, node('o', { Observer: true })], 3, serving, 'An observer votes and stores, and never serves'],
+  ['away', [node('a'), node('b'), node('c'), node('d', { Offline: true })], 3, serving, 'It is not reached now'],
+  ['majority', [node('a'), node('b'), node('c', { Offline: true })], 1, serving, '2 of 3 are up and 2 must stay; the one that hands over starts anew, and meanwhile 1 would be'],
+  ['two', [node('a'), node('b')], 1, serving, '2 of 2 are up and 2 must stay; the one that hands over starts anew, and meanwhile 1 would be'],
+  ['behind', [node('a', { LastArtifactCommitHandled: 1200 }), node('b', { LastArtifactCommitHandled: 100 }), node('c')], 1, serving, 'It is still catching up: 1100 behind'],
+  ['a little behind', [node('a', { LastArtifactCommitHandled: 1200 }), node('b', { LastArtifactCommitHandled: 1199 }), node('c')], 1, serving, ''],
+  ['unsafe', three, 1, { ...serving, safe: false }, 'No other member has everything yet: wait until it may fail over safely'],
+  ['not said', three, 1, { ...serving, safe: undefined }, ''],
+  ['another passive one is asked', three, 1, { ...serving, asked: 'c' }, 'A passive member answers this page, and can take the lead for itself only: open the page at the member that serves'],
+  ['the passive one itself is asked', three, 1, { ...serving, asked: 'b' }, ''],
+])('handing over: %s', (_, nodes, at, handing, why) => expect(handOverWhy(nodes, nodes[at]!, handing)).toBe(why));
+
+test('whoever serves gives the lead away, a passive one asks for it', () => {
+  expect(handOverTarget(three[1]!, serving)).toBe('system/passive?to=b');
+  expect(handOverTarget(three[1]!, { ...serving, asked: 'b' })).toBe('system/active');
+});

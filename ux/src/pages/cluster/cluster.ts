@@ -1,18 +1,8 @@
 /** Members of a cluster and how many of them must stay. Pure. */
+import type { NodeInfo as Told } from '../../api/types';
 
-export interface NodeInfo {
-  ConsensusID?: string;
-  ConsensusAddr?: string;
-  ApiUrl?: string;
-  VirtInterface?: string;
-  Passive?: boolean;
-  Observer?: boolean;
-  Offline?: boolean;
-  LastArtifactCommitHandled?: number;
-  /** servers that tell more name it so */
-  Hostname?: string;
-  Version?: string;
-}
+/** A member as any server tells of one; servers that tell more name it `Hostname`, `Version`. */
+export type NodeInfo = Partial<Told> & { Hostname?: string; Version?: string };
 
 export type Role = 'leader' | 'follower' | 'observer' | 'offline' | 'alone';
 
@@ -43,6 +33,40 @@ export function removalWhy(nodes: readonly NodeInfo[], node: NodeInfo): string {
   const stay = online - (node.Offline ? 0 : 1);
   if (stay < majority) return `${online} of ${members} are up and ${needed} must stay; without it ${stay} of ${left} would be, and ${majority} are needed`;
   return '';
+}
+
+/** What a hand-over is judged by, beside the members. */
+export interface Handing {
+  /** ConsensusID of the member that serves; '' while nobody does */
+  active: string;
+  /** of the member that answers this page, which may be a passive one */
+  asked: string;
+  /** what the server says of some member that could take over; undefined: it did not say */
+  safe: boolean | undefined;
+}
+
+/** entries; a server calls a member in sync up to here */
+const IN_SYNC = 1000;
+
+/** Why this member may not be handed the lead now, in words, with the sum where the majority is in danger; '' when it may. */
+export function handOverWhy(nodes: readonly NodeInfo[], node: NodeInfo, { active, asked, safe }: Handing): string {
+  const { members, online, needed } = votes(nodes);
+  const behind = Math.max(0, ...nodes.map((known) => known.LastArtifactCommitHandled ?? 0)) - (node.LastArtifactCommitHandled ?? 0);
+  if (nodes.length <= 1) return 'It is the only member: there is nobody to hand over to';
+  if (active === '') return 'No member serves now: one takes over by itself as soon as a majority is up';
+  if (node.ConsensusID === active) return 'It serves already';
+  if (node.Observer) return 'An observer votes and stores, and never serves';
+  if (node.Offline) return 'It is not reached now';
+  if (online - 1 < needed) return `${online} of ${members} are up and ${needed} must stay; the one that hands over starts anew, and meanwhile ${online - 1} would be`;
+  if (behind > IN_SYNC) return `It is still catching up: ${behind} behind`;
+  if (safe === false) return 'No other member has everything yet: wait until it may fail over safely';
+  if (asked !== active && asked !== node.ConsensusID) return 'A passive member answers this page, and can take the lead for itself only: open the page at the member that serves';
+  return '';
+}
+
+/** The request that makes this member serve: the one that serves gives the lead away, a passive one asks for it. */
+export function handOverTarget(node: NodeInfo, { active, asked }: Handing): string {
+  return asked === active ? `system/passive?to=${encodeURIComponent(node.ConsensusID ?? '')}` : 'system/active';
 }
 
 /** `2 of 3 must stay; 3 are up, so 1 may be lost` */

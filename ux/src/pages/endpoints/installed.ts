@@ -1,5 +1,6 @@
 /** What an Endpoint object says is installed, beside the lines of its plan. */
-import { kindOf, type PlanLine } from './plan';
+import type { PlanLine } from '../../api/types';
+import { kindOf } from './plan';
 
 export interface Installed {
   name: string;

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import { lineText, planStory, type EndpointPlan, type PlanLine } from './plan';
+import type { EndpointPlan, PlanLine } from '../../api/types';
+import { lineText, planStory } from './plan';
 
-const LINE: PlanLine = { Number: 1, Type: 'ContentPackage', Name: 'base', Version: 'stable', ActualVersion: 'v2', Action: 'AddOrUpdate', Set: 's', Shadows: [], Current: 'v1', Bytes: 0, Restarts: false, After: [] };
+const LINE: PlanLine = { Number: 1, Type: 'ContentPackage', Name: 'base', Version: 'stable', ActualVersion: 'v2', Action: 'AddOrUpdate', Value: null, Set: 's', Shadows: [], Current: 'v1', Bytes: 0, Restarts: false, After: [] };
 const PLAN: EndpointPlan = { Endpoint: 'A', VersionSets: ['s'], Apply: true, State: 'idle', ConfiguredBy: '', NextAttempt: '', Actions: [], Deletions: [], Problems: [], Bytes: 0, Restarts: false };
 
 test.each([

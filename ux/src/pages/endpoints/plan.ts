@@ -1,38 +1,7 @@
 /** A plan of an endpoint in words. */
+import type { EndpointPlan, PlanLine } from '../../api/types';
 import type { StateKind } from '../../parts/state';
 import { bytes, counted, number } from '../../text/en';
-
-export interface PlanLine {
-  Number: number;
-  Type: string;
-  Name: string;
-  Version: string;
-  ActualVersion: string;
-  Action: string;
-  Value?: unknown;
-  Set: string;
-  Shadows: string[] | null;
-  Current: string;
-  Bytes: number;
-  Restarts: boolean;
-  After: number[] | null;
-  Source?: string;
-  Sha256Sum?: string;
-}
-
-export interface EndpointPlan {
-  Endpoint: string;
-  VersionSets: string[];
-  Apply: boolean;
-  State: string;
-  ConfiguredBy: string;
-  NextAttempt: string;
-  Actions: PlanLine[] | null;
-  Deletions: PlanLine[] | null;
-  Problems: string[] | null;
-  Bytes: number;
-  Restarts: boolean;
-}
 
 const KINDS: Record<string, string> = {
   DRP: 'server', DRPUX: 'web interface', File: 'file', Global: 'global parameter', Plugin: 'plugin', Pref: 'preference',
@@ -58,13 +27,13 @@ export function lineText(line: PlanLine): { verb: string; what: string; now: str
 
 /** What the plan comes to, and why nothing happens when nothing does. */
 export function planStory(plan: EndpointPlan): { title: string; kind: StateKind; word: string; why: string } {
-  const actions = plan.Actions?.length ?? 0;
-  const deletions = plan.Deletions?.length ?? 0;
+  const actions = plan.Actions.length;
+  const deletions = plan.Deletions.length;
   const parts = [counted(actions, 'action'), ...(deletions > 0 ? [counted(deletions, 'deletion')] : []), ...(plan.Bytes > 0 ? [bytes(plan.Bytes)] : []), ...(plan.Restarts ? ['restarts once'] : [])];
   const title = actions + deletions > 0 ? parts.join(', ') : plan.VersionSets.length > 0 ? 'As declared: nothing to do' : 'No sets: nothing is declared';
   const next = plan.NextAttempt ? `, tries again ${plan.NextAttempt.slice(11, 16)}` : '';
   const by = plan.ConfiguredBy ? ` by ${plan.ConfiguredBy}` : '';
-  const problems = plan.Problems?.length ?? 0;
+  const problems = plan.Problems.length;
   switch (plan.State) {
     case 'applying': return { title, kind: 'working', word: `being applied${by}`, why: '' };
     case 'waiting': return { title, kind: 'waiting', word: 'waits for its turn', why: `Others are configured first${by ? `; configured${by}` : ''}.` };

@@ -1,12 +1,15 @@
 import { expect, test } from 'vitest';
-import { parseSide, sideLabel, undone } from './sides';
+import { parseSide, sideLabel, sidesOf, undone } from './sides';
 
 test.each([
-  ['set:base', 'set', 'base', 'base'], ['is:edge:1', 'is', 'edge:1', 'edge:1 as it is'], ['declared:e', 'declared', 'e', 'e as declared'], ['before:s', 'before', 's', 's before'], ['plain', 'set', 'plain', 'plain'],
-] as const)('%s', (text, kind, key, label) => {
-  expect(parseSide(text)).toEqual({ kind, key });
+  ['set:base', 'set', '', 'base', 'base'], ['is:edge:1', 'is', '', 'edge:1', 'edge:1 as it is'], ['declared:e', 'declared', '', 'e', 'e as declared'], ['before:s', 'before', '', 's', 's before'], ['plain', 'set', '', 'plain', 'plain'],
+  ['is:R2/edge', 'is', 'R2', 'edge', 'edge of R2 as it is'], ['set:R2/base', 'set', 'R2', 'base', 'base of R2'],
+] as const)('%s', (text, kind, owner, key, label) => {
+  expect(parseSide(text)).toEqual({ kind, owner, key });
   expect(sideLabel(text)).toBe(label);
 });
+
+test('what is chosen from', () => expect(sidesOf(['a'], ['e', 'R2/e'])).toEqual(['set:a', 'before:a', 'is:e', 'declared:e', 'is:R2/e', 'declared:R2/e']));
 
 test('the newest change is undone, and only that', () => {
   const now = { Prefs: { 'a/b': '2', c: '3' }, DRPVersion: 'v2' };

@@ -1,16 +1,31 @@
 /** Sides of a comparison as they stand in the address. Pure. */
 import type { Declares } from '../../parts/declared';
+import { parseChoice } from '../../parts/owners';
 
 export type SideKind = 'set' | 'before' | 'is' | 'declared';
 
-export function parseSide(text: string): { kind: SideKind; key: string } {
-  const [, kind, key] = /^(set|before|is|declared):(.*)$/.exec(text) ?? [];
-  return kind ? { kind: kind as SideKind, key: key ?? '' } : { kind: 'set', key: text };
+export interface SideName {
+  kind: SideKind;
+  /** of a manager below; '' for whoever has it first */
+  owner: string;
+  key: string;
+}
+
+export function parseSide(text: string): SideName {
+  const [, kind = 'set', choice = text] = /^(set|before|is|declared):(.*)$/.exec(text) ?? [];
+  const { owner, id } = parseChoice(choice);
+  return { kind: kind as SideKind, owner, key: id };
 }
 
 export function sideLabel(text: string): string {
-  const { kind, key } = parseSide(text);
-  return { set: key, before: `${key} before`, is: `${key} as it is`, declared: `${key} as declared` }[kind];
+  const { kind, owner, key } = parseSide(text);
+  const name = owner === '' ? key : `${key} of ${owner}`;
+  return { set: name, before: `${name} before`, is: `${name} as it is`, declared: `${name} as declared` }[kind];
+}
+
+/** Everything that can be compared, of what sets and endpoints are chosen by. */
+export function sidesOf(sets: readonly string[], endpoints: readonly string[]): string[] {
+  return [...sets.flatMap((set) => [`set:${set}`, `before:${set}`]), ...endpoints.flatMap((endpoint) => [`is:${endpoint}`, `declared:${endpoint}`])];
 }
 
 export interface History {

@@ -1,9 +1,9 @@
 /** What version sets would do to many endpoints. Servers without the route are asked for each endpoint. */
 import { path, type Pairs } from '../api/client';
 import { RequestError } from '../api/errors';
-import type { EndpointPlan } from '../api/types';
-import { groupPlans, targetsText, type FleetPlan } from '../parts/fleet';
-import { api } from './session.svelte';
+import type { EndpointPlan, FleetPlan } from '../api/types';
+import { api } from '../live/session.svelte';
+import { groupPlans, targetsText } from './fleet';
 
 const AT_ONCE = 6;
 /** as many as the route takes */
