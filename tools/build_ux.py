@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Builds the web interface and packs it, away from its sources: CMake runs it, see docs/ux.md.
 
-usage: build_ux.py [--mode AUTO|ON] DIRECTORY PACK
+usage: build_ux.py [--mode AUTO|ON] [--modules NODE_MODULES] DIRECTORY PACK
 Copies the sources into DIRECTORY, fetches there what the lock file names (npm ci --omit=dev), builds, and writes PACK and
 the mark PACK.built. What did not change since the last time is not done again, and leaves PACK as it is. When it cannot be
 built, ON fails; AUTO says why and leaves an empty PACK, as a server without an interface has, without the mark: so the next
-build tries again.
+build tries again. --modules takes what npm fetched before, instead of fetching it: for a second build that is compared.
 """
 import argparse
 import hashlib
@@ -95,6 +95,22 @@ def fetch(files, tree, stamps):
     stamps["fetched"] = wanted
 
 
+def take_modules(modules, tree):
+    """What was fetched elsewhere for the same lock file, as further names of the same files."""
+    if not modules.is_dir():
+        raise NotBuilt(f"{modules} is not there")
+    target = tree / "node_modules"
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(modules, target, symlinks=True, copy_function=link_or_copy, ignore=shutil.ignore_patterns(".vite*", ".cache"))
+
+
+def link_or_copy(source, target):
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
+
+
 class Stamps(dict):
     """What was done in a directory with which input; kept there, also when the next step fails."""
 
@@ -109,7 +125,7 @@ class Stamps(dict):
         self.file.write_text(json.dumps(self))
 
 
-def build(directory, pack):
+def build(directory, pack, modules):
     if not (SOURCES / "package-lock.json").is_file():
         raise NotBuilt("ux/package-lock.json is not there")
     files = source_files()
@@ -122,7 +138,10 @@ def build(directory, pack):
         stamps.pop("built", None)
         tree, output = directory / "tree", directory / "dist"
         copy_sources(files, tree)
-        fetch(files, tree, stamps)
+        if modules is None:
+            fetch(files, tree, stamps)
+        else:
+            take_modules(modules, tree)
         print("   vite build", flush=True)
         run("vite build", [str(tree / "node_modules" / ".bin" / "vite"), "build"], tree, MULLION_UX_OUT=str(output),
             NODE_ENV="production")
@@ -133,6 +152,7 @@ def build(directory, pack):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mode", choices=["AUTO", "ON"], default="ON")
+    parser.add_argument("--modules", type=pathlib.Path)
     parser.add_argument("directory", type=pathlib.Path)
     parser.add_argument("pack", type=pathlib.Path)
     arguments = parser.parse_args()
@@ -140,7 +160,7 @@ def main():
     directory.mkdir(parents=True, exist_ok=True)
     mark = pack.with_name(pack.name + ".built")
     try:
-        build(directory, pack)
+        build(directory, pack, arguments.modules)
         mark.touch()
     except NotBuilt as why:
         mark.unlink(missing_ok=True)

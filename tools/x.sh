@@ -21,6 +21,7 @@ Usage: ./x COMMAND
                                 Node.js and npm, and the network once: without them the server is built without it
                                 (MULLION_UX=OFF leaves it out, MULLION_UX=ON insists on it)
   bench                         build and run the benchmarks, print their tables
+  bench ux [--machines N]       the same of the web interface, in Chromium on a real server: its budgets
   packages [COMMAND]            the Debian packages that a command needs, which it installs by itself
   fix                           format the sources and renew the generated reference files
   help                          this text
@@ -228,25 +229,45 @@ python_clients() {
   cp "$wanted" build/clients/requirements.txt
 }
 
+# side_by_side COMMAND ...: all of them at once; what one said is shown when it has ended. Fails when one does.
+side_by_side() {
+  local command failed=0 said=() running=()
+  for command in "$@"; do
+    said+=("$(mktemp)")
+    $command >"${said[-1]}" 2>&1 &
+    running+=($!)
+  done
+  local at
+  for at in "${!running[@]}"; do
+    wait "${running[$at]}" || failed=1
+    cat "${said[$at]}"
+    rm "${said[$at]}"
+  done
+  return "$failed"
+}
+
+# ux_script NAME [ARGUMENTS ...]: a script of ux/package.json, with what the program holds: nothing goes into files/ux.
+ux_script() {
+  mkdir -p build/ux-none
+  (cd ux && MULLION_BINARY="$ROOT/build/mullion" MULLION_UX_OUT="$ROOT/build/ux-none" npm run --silent "$@")
+}
+
+# The pack in the program, built once more from nothing by what npm fetched for the tests.
+ux_built_again() {
+  rm -rf build/ux-again
+  python3 tools/build_ux.py --mode ON --modules ux/node_modules build/ux-again build/ux-again/ux.pack
+  cmp build/ux-again/ux.pack build/release/ux/ux.pack
+}
+
 # The web interface: its own tests and its types, that two builds are the same bytes, and pages in a browser before a
 # real server.
 test_ux() {
   build_release
-  say "the web interface: built twice, the same bytes"
-  local twice
-  for twice in first second; do
-    rm -f "build/ux-$twice/stamps.json"  # from nothing
-    python3 tools/build_ux.py --mode ON "build/ux-$twice" "build/ux-$twice/ux.pack"
-  done
-  cmp build/ux-first/ux.pack build/ux-second/ux.pack
-  cmp build/ux-first/ux.pack build/release/ux/ux.pack
-  say "the web interface: unit tests, types, pages in Chromium"
   (cd ux && npm ci --prefer-offline --no-progress)
-  mkdir -p build/ux-none  # nothing goes into files/ux: what the program holds is looked at
-  local script
-  for script in test check e2e; do
-    (cd ux && MULLION_BINARY="$ROOT/build/mullion" MULLION_UX_OUT="$ROOT/build/ux-none" npm run --silent "$script")
-  done
+  say "the web interface: built again, the same bytes; unit tests; types"
+  side_by_side ux_built_again "ux_script test" "ux_script check"
+  say "the web interface: pages in Chromium"
+  ux_script e2e
 }
 
 test_changed_rooms() {
@@ -299,9 +320,20 @@ command_chaos() {
   exec /usr/bin/python3 tests/chaos/run.py "$@"
 }
 
+# Times of pages need a browser, and mean something only on a quiet machine: they are asked for by name.
+bench_ux() {
+  (cd ux && npm ci --prefer-offline --no-progress)
+  ux_script bench -- "$@"
+}
+
 command_bench() {
   setup bench
   build_release
+  if [ "${1:-}" = ux ]; then
+    shift
+    bench_ux "$@"
+    return
+  fi
   configure build/bench RelWithDebInfo -DMULLION_TESTS=OFF -DMULLION_BENCH=ON -DMULLION_UX=OFF
   ninja -j "$JOBS" -C build/bench
   /usr/bin/python3 bench/system_bench.py "$@"
