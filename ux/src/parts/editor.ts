@@ -51,7 +51,7 @@ export function makeEditor(root: ShadowRoot, options: EditorOptions): EditorView
         // Ctrl+Enter saves the form that the editor is in.
         keymap.of([...defaultKeymap.filter((binding) => binding.key !== 'Mod-Enter'), ...historyKeymap, ...searchKeymap]),
         EditorState.readOnly.of(options.readonly),
-        EditorView.contentAttributes.of({ 'aria-label': options.label }),
+        EditorView.contentAttributes.of({ 'aria-label': options.label, tabindex: '0' }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) options.changed(update.state.doc.toString());
         }),

@@ -243,26 +243,3 @@ test('a million rows: the end is a key away, and few elements are there', async 
   expect(faults).toEqual([]);
   await context.close();
 });
-
-const PAGES: Record<string, string> = {
-  now: '', machines: 'machines?sort=Name', list: 'machines?sort=Name&_view=list', panel: 'o/profiles?_open=rack-1', empty: 'endpoints', filtered: 'machines?Nmae=x', collections: 'o', object: 'o/profiles/rack-1',
-  readonly: 'o/roles/superuser', json: 'o/profiles/rack-1?_tab=json', used: 'o/profiles/rack-1?_tab=used', create: 'o/profiles/new', gone: 'o/profiles/nowhere', unknown: 'o/nowhere', nopage: 'nowhere', me: 'me', ledger: 'me/ledger',
-  system: 'system', cluster: 'cluster', events: 'events', logs: 'logs', access: 'access/roles', files: 'files', content: 'content', failures: 'failures', plan: 'plan',
-};
-
-test.each(['light', 'dark'] as const)('no page breaks a rule of WCAG 2.2 AA: %s', async (theme) => {
-  const { page, context, faults } = await openTab(browser, server, { theme });
-  await page.goto(`${server.url}/ux/`);
-  await page.getByLabel('User').waitFor();
-  expect(await axe(page), 'login').toEqual([]);
-  await login(page, server);
-  for (const [name, path] of Object.entries(PAGES)) {
-    await page.goto(`${server.url}/ux/${path}`);
-    await h1(page).waitFor();
-    await page.waitForTimeout(350);
-    expect(await axe(page), `${name} in ${theme}`).toEqual([]);
-    expect(await page.locator('h1').count(), name).toBe(1);
-  }
-  expect(faults).toEqual([]);
-  await context.close();
-}, 180_000);
