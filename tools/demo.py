@@ -2,7 +2,8 @@
 """Seven servers on this computer, as ./x run shows them: managers M1 over R1 and R2, R1 over A and B, R2 over C and D.
 
 Leaves and managers get content packs and an invented fleet; the managers are switched on and attach what is below
-them; then the whole is shown through the command line and stays until Ctrl-C.
+them; then the whole is shown through the command line and stays until Ctrl-C. With --cluster R1 is three servers that
+act as one, and the one of them that serves is killed while clients write.
 """
 import argparse
 import concurrent.futures
@@ -22,10 +23,11 @@ import time
 import requests
 import urllib3
 
+import demo_cluster
 import fleet
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-MULLION = ROOT / "build" / "mullion"
+MULLION = pathlib.Path(os.environ.get("MULLION_BINARY", ROOT / "build" / "mullion"))
 DEMO = ROOT / "build" / "demo"
 SHARED_PACKS = ROOT.parent / "shared" / "data" / "content-packs"
 OWN_PACKS = ROOT / "tests" / "data" / "packs"
@@ -37,6 +39,8 @@ USER, PASSWORD = "rocketskates", "r0cketsk8ts"
 FIRST_PORT = 19000  # server n uses FIRST_PORT + 10 n and the three ports behind it
 PORT_FLAGS = ["--api-port", "--static-port", "--static-secure-port", "--metrics-port"]
 MACHINES_OF_A_MANAGER = 10
+CLUSTER = "R1"  # with --cluster
+FURTHER_MEMBERS = ["R1-2", "R1-3"]
 SEED = "demo"
 WORKERS = 8
 START_SECONDS, STOP_SECONDS, SYNC_SECONDS = 60, 5, 120
@@ -90,16 +94,25 @@ class Server:
         self.sessions = threading.local()
 
     def start(self):
+        """On an empty base root."""
         shutil.rmtree(self.base, ignore_errors=True)
         self.base.mkdir(parents=True)
+        self.launch()
+
+    def launch(self):
+        """On what there is."""
         command = [str(MULLION), "serve", "--drp-id", self.name, "--base-root", str(self.base),
                    "--listen-address", "127.0.0.1"]
         for flag, port in zip(PORT_FLAGS, self.ports):
             command += [flag, str(port)]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("RS_")}
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
-                                            start_new_session=True, preexec_fn=die_with_parent)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env=clean_environment(), start_new_session=True, preexec_fn=die_with_parent)
+
+    def kill(self):
+        """As a power cut would: no word to the process."""
+        self.process.kill()
+        self.process.wait()
 
     def stopped(self):
         return self.process is not None and self.process.poll() is not None
@@ -140,6 +153,11 @@ class Server:
         return int(answer.headers["X-DRP-LIST-FILTER-COUNT"])
 
 
+def clean_environment():
+    """What a person has set for other servers stays outside."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("RS_")}
+
+
 def die_with_parent():
     """In the child: SIGTERM when this program ends in a way that leaves no time to stop it."""
     pr_set_pdeathsig = 1
@@ -154,6 +172,12 @@ def is_free(port):
         except OSError:
             return False
     return True
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def choose_ports(servers):
@@ -199,12 +223,16 @@ def content_packs():
 
 
 class Demo:
-    """The seven servers, from start to stop."""
+    """The seven servers, from start to stop; those that make a cluster of R1 are more of them."""
 
-    def __init__(self, machines):
+    def __init__(self, machines, with_cluster):
         self.sizes = {name: machines if name in LEAVES else MACHINES_OF_A_MANAGER for name in NAMES}
-        ports = choose_ports(len(NAMES))
+        further = FURTHER_MEMBERS if with_cluster else []
+        ports = choose_ports(len(NAMES) + len(further))
         self.servers = {name: Server(name, ports[n]) for n, name in enumerate(NAMES)}
+        self.further = [Server(name, ports[len(NAMES) + n]) for n, name in enumerate(further)]
+        self.cluster = demo_cluster.Cluster(CLUSTER, [self.servers[CLUSTER], *self.further], (USER, PASSWORD)) \
+            if with_cluster else None
         self.progress = Progress()
         self.pool = concurrent.futures.ThreadPoolExecutor(WORKERS)
         self.example = ""  # name of a machine at the far end
@@ -229,18 +257,24 @@ class Demo:
             for future in waiting:
                 future.cancel()
 
+    def running(self):
+        return [*self.servers.values(), *self.further]
+
     def check(self):
-        for server in self.servers.values():
+        for server in self.running():
             if server.stopped():
                 raise DemoError(f"{server.name} ended with code {server.process.returncode}. The end of {server.log}:\n"
                                 f"{server.tail()}")
 
     def set_up(self):
         begun = time.monotonic()
-        self.progress.step("starting seven servers")
-        for server in self.servers.values():
+        self.progress.step("starting seven servers" + (f", {CLUSTER} as three" if self.cluster else ""))
+        for server in self.running():
             server.start()
-        self.everywhere(Server.log_in, [(server,) for server in self.servers.values()])
+        self.everywhere(Server.log_in, [(server,) for server in self.running()])
+        if self.cluster:
+            self.progress.step(f"making a cluster of {', '.join(member.name for member in self.cluster.members)}")
+            self.cluster.form(self.enroll)
         packs = content_packs()
         self.progress.step("loading content packs: " + ", ".join(pack["meta"]["Name"] for pack in packs))
         self.everywhere(self.load_packs, [(server, packs) for server in self.servers.values()])
@@ -329,7 +363,33 @@ class Demo:
 
     def attach(self, manager, name):
         self.servers[manager].call("POST", "plugins/manager/actions/addEndpoint", {
-            "manager/url": self.servers[name].url, "manager/username": USER, "manager/password": PASSWORD})
+            "manager/url": self.door(name).url, "manager/username": USER, "manager/password": PASSWORD})
+
+    def door(self, name):
+        """The server by which others reach an endpoint: of a cluster a member that passes on, as a balancer would."""
+        return self.further[0] if self.cluster and name == CLUSTER else self.servers[name]
+
+    def enroll(self, active, member, pairs):
+        address = f"127.0.0.1:{free_port()}"
+        self.command_line("system", "ha", "enroll", member.url, USER, PASSWORD, "ConsensusAddr", address, *pairs,
+                          at=active)
+
+    def kill_active(self):
+        """The cluster's act: what clients saw, and that nothing is missing."""
+        self.progress.step(f"killing the active member of {CLUSTER} while clients write")
+        report = self.cluster.kill_while_writing(self.servers[CLUSTER].token)
+        self.progress.step(f"waiting until M1 shows what was written at {CLUSTER}")
+        report.present["M1"] = demo_cluster.await_fact("M1 shows every acknowledged write", lambda: self.all_at_top(report))
+        self.progress.finish()
+        print(f"\n{CLUSTER} is a cluster of three.\n")
+        print("\n".join(report.lines()), flush=True)
+        if report.lost():
+            raise DemoError(f"acknowledged writes are missing: {', '.join(report.lost()[:10])}")
+
+    def all_at_top(self, report):
+        """The writes at M1, once none is missing there."""
+        names = self.cluster.names_in(self.servers["M1"].call("GET", f"profiles?slim=Params,Meta&Endpoint={CLUSTER}").json())
+        return names if all(write.name in names for write in report.writes if write.fate == "acknowledged") else None
 
     def await_counts(self, manager):
         """Until `manager` shows all machines of its own and of everything below it."""
@@ -348,12 +408,12 @@ class Demo:
             self.progress.detail(f"{sum(counts.values())} of {sum(wanted.values())}")
             time.sleep(0.1)
 
-    def command_line(self, *arguments):
-        """Output of the project's own command line at M1."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("RS_")}
+    def command_line(self, *arguments, at=None):
+        """Output of the project's own command line at a server, M1 without another one."""
+        environment = clean_environment()
         environment.update(HOME=str(DEMO), RS_TOKEN_CACHE=str(DEMO / "tokens"), RS_KEY=f"{USER}:{PASSWORD}",
                            COLUMNS=str(shutil.get_terminal_size((120, 24)).columns))
-        done = subprocess.run([str(MULLION), "-E", self.servers["M1"].url, *arguments], env=environment, text=True,
+        done = subprocess.run([str(MULLION), "-E", (at or self.servers["M1"]).url, *arguments], env=environment, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
         if done.returncode != 0:
             raise DemoError(f"mullion {' '.join(arguments)} failed:\n{done.stderr.strip()}")
@@ -381,9 +441,9 @@ class Demo:
         print("\nAnd once it was applied, by R1 and R2 with what came from M1's catalog:\n")
         print(plans[1])
         print("\nAddresses:\n")
-        for name in reversed(NAMES):
-            server = self.servers[name]
-            print(f"  {name:<3} {server.url}/   metrics http://127.0.0.1:{server.ports[3]}/metrics   "
+        for server in reversed(self.running()):
+            name = server.name
+            print(f"  {name:<4} {server.url}/   metrics http://127.0.0.1:{server.ports[3]}/metrics   "
                   f"log {os.path.relpath(server.log)}")
         print(f"\nLogin: {USER} / {PASSWORD}\n\nTo try:\n")
         print(f"  {top} machines list Endpoint=A Runnable=true --format table")
@@ -400,7 +460,7 @@ class Demo:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave servers behind
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         self.pool.shutdown(wait=False, cancel_futures=True)
-        running = [server for server in self.servers.values() if server.process is not None and not server.stopped()]
+        running = [server for server in self.running() if server.process is not None and not server.stopped()]
         for server in running:
             server.process.terminate()
         deadline = time.monotonic() + STOP_SECONDS
@@ -427,6 +487,8 @@ def positive(text):
 def main():
     parser = argparse.ArgumentParser(prog="./x run", description="Starts the seven servers of the mission's example.")
     parser.add_argument("--once", action="store_true", help="show everything, then stop")
+    parser.add_argument("--cluster", action="store_true",
+                        help="R1 is a cluster of three, whose active member is killed while clients write")
     parser.add_argument("--machines", type=positive, default=250, metavar="N", help="machines per leaf (default 250)")
     arguments = parser.parse_args()
     if not MULLION.exists():
@@ -434,17 +496,19 @@ def main():
     urllib3.disable_warnings()
     signal.signal(signal.SIGINT, interrupt)  # shells start background programs with it ignored
     signal.signal(signal.SIGTERM, interrupt)
-    demo = Demo(arguments.machines)
+    demo = Demo(arguments.machines, arguments.cluster)
     code = 0
     try:
         seconds = demo.set_up()
         demo.show(seconds, demo.configure())
+        if arguments.cluster:
+            demo.kill_active()
         if not arguments.once:
             demo.stay()
     except KeyboardInterrupt:
         demo.progress.finish()
         print("\nStopping.", flush=True)
-    except (DemoError, requests.RequestException) as failure:
+    except (DemoError, demo_cluster.ClusterError, requests.RequestException) as failure:
         demo.progress.finish()
         print(f"Error: {failure}", file=sys.stderr, flush=True)
         code = 1

@@ -8,7 +8,9 @@ usage() {
   cat <<'TEXT'
 Usage: ./x COMMAND
 
-  run [--once] [--machines N]   build, then start the mission's seven servers with a fleet and show them
+  run [--once] [--machines N] [--cluster]
+                                build, then start the mission's seven servers with a fleet and show them; with --cluster
+                                R1 is three servers, and the one that serves is killed while clients write
   test [PART ...]               every test; or only some: checks unit tsan blackbox chaos contract clients ux tidy fuzz,
                                 or the name of a room: its unit tests (./x test store)
                                 tidy looks at what has changed lately, tidy-all at every file
