@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "base/mutex.h"
+#include "cluster/internal/journal_bytes.h"
 #include "cluster/internal/log.h"
 #include "env/disk.h"
 #include "store/lmdb_file.h"
@@ -15,74 +16,10 @@ namespace mullion::cluster {
 namespace {
 
 constexpr const char* kDataFile = "data.mdb";
-constexpr uint8_t kFormat = 1;
 /// Pages beyond those of the payloads that a transaction may take: branches, the list of free pages, meta.
 constexpr uint64_t kSparePages = 256;
 /// The file system is asked for room in steps of this size.
 constexpr uint64_t kRoomStep = 16 << 20;
-
-// ---------------------------------------------------------------------------------------------- bytes at
-// rest
-
-void put_number(std::string& out, uint64_t number, int size = 8) {
-  for (int shift = 8 * (size - 1); shift >= 0; shift -= 8) out.push_back(static_cast<char>(number >> shift));
-}
-
-uint64_t number_at(std::string_view bytes, size_t at, size_t size = 8) {
-  uint64_t out = 0;
-  for (const char c : bytes.substr(at, size)) out = out << 8 | static_cast<uint8_t>(c);
-  return out;
-}
-
-std::string key_of(uint64_t index) {
-  std::string out;
-  put_number(out, index);
-  return out;
-}
-
-/// Every value ends with the XXH3-128 of its key and of what stands before.
-constexpr size_t kChecksumSize = 16;
-
-std::string checksum(std::string_view key, std::string_view bytes) {
-  const Digest digest = hash128(std::string(key).append(bytes));
-  std::string out;
-  put_number(out, digest.high);
-  put_number(out, digest.low);
-  return out;
-}
-
-/// The value without its checksum; false: damaged.
-bool unseal(std::string_view key, std::string_view& value) {
-  if (value.size() < kChecksumSize) return false;
-  const std::string_view bytes = value.substr(0, value.size() - kChecksumSize);
-  if (checksum(key, bytes) != value.substr(bytes.size())) return false;
-  value = bytes;
-  return true;
-}
-
-/// Format, kind, index, term, then the payload or the change.
-constexpr size_t kHeadSize = 1 + 1 + 8 + 8;
-
-std::string encode_head(const Entry& entry) {
-  std::string out;
-  put_number(out, kFormat, 1);
-  put_number(out, static_cast<uint64_t>(entry.kind), 1);
-  put_number(out, entry.index);
-  put_number(out, entry.term);
-  return out;
-}
-
-/// False: not what encode_head() and a body make.
-bool decode_entry(uint64_t index, std::string_view bytes, Entry& entry) {
-  if (bytes.size() < kHeadSize || number_at(bytes, 0, 1) != kFormat) return false;
-  const uint64_t kind = number_at(bytes, 1, 1);
-  if (kind > static_cast<uint64_t>(EntryKind::kEmpty) || number_at(bytes, 2) != index) return false;
-  entry = {index, number_at(bytes, 10), static_cast<EntryKind>(kind), {}, {}};
-  const std::string_view body = bytes.substr(kHeadSize);
-  if (entry.kind == EntryKind::kData) entry.tag = tag_of(body);
-  if (entry.kind == EntryKind::kChange) entry.change = body;
-  return true;
-}
 
 // -------------------------------------------------------------------------------------------------------
 // LMDB
@@ -223,9 +160,8 @@ Result<void> LmdbJournal::verify_entries(MDB_txn* transaction, const EntryPlace&
   int code = mdb_cursor_get(raw, &key, &value, MDB_FIRST);
   for (; code == MDB_SUCCESS; code = mdb_cursor_get(raw, &key, &value, MDB_NEXT)) {
     Entry entry;
-    std::string_view bytes = to_view(value);
-    const bool whole = to_view(key) == key_of(++index) && unseal(to_view(key), bytes) &&
-                       decode_entry(index, bytes, entry) && entry.term >= term;
+    const bool whole =
+        to_view(key) == key_of(++index) && open_entry(index, to_view(value), entry) && entry.term >= term;
     if (!whole) return Error(ErrorCode::kCorrupt, fmt::format("journal: entry {} is damaged", index));
     term = entry.term;
     contents_.entries.push_back(std::move(entry));
@@ -262,10 +198,7 @@ int LmdbJournal::put_numbers(MDB_txn* transaction, const char* name, const std::
 
 int LmdbJournal::put_entry(MDB_txn* transaction, const JournalEntry& entry) {
   const std::string key = key_of(entry.entry.index);
-  std::string bytes = encode_head(entry.entry);
-  if (entry.entry.kind == EntryKind::kData) bytes += entry.payload;
-  if (entry.entry.kind == EntryKind::kChange) bytes += entry.entry.change;
-  bytes += checksum(key, bytes);
+  const std::string bytes = sealed_entry(entry);
   MDB_val key_value = to_val(key);
   MDB_val value = to_val(bytes);
   return mdb_put(transaction, entries_, &key_value, &value, MDB_APPEND);
@@ -332,9 +265,9 @@ Result<std::string> LmdbJournal::payload(uint64_t index) const {
     return Error(ErrorCode::kNotFound, fmt::format("journal: there is no entry {}", index));
   if (code != MDB_SUCCESS) return lmdb_error(code, "read");
   std::string_view bytes = to_view(value);
-  if (!unseal(key, bytes) || bytes.size() < kHeadSize)
+  if (!unseal(key, bytes) || bytes.size() < kEntryHead)
     return Error(ErrorCode::kCorrupt, fmt::format("journal: entry {} is damaged", index));
-  return std::string(bytes.substr(kHeadSize));
+  return std::string(bytes.substr(kEntryHead));
 }
 
 Result<void> LmdbJournal::reserve(uint64_t bytes) {
