@@ -83,7 +83,7 @@ def impure_includes():
 
 
 # The command line is no part of a server: what it may know of the rooms of one (docs/architecture.md says why).
-CLI_INCLUDES = re.compile(r"(?:base|cli|env|model|net|settings|yaml)/|versionset/merge\.h$|catalog/(?:items|installed|catalog_url)\.h$|store/compaction\.h$")
+CLI_INCLUDES = re.compile(r"(?:base|cli|env|model|net|settings|yaml)/|versionset/merge\.h$|catalog/(?:items|installed|catalog_url)\.h$|store/compaction\.h$|cluster/recovery\.h$")
 
 
 def server_rooms_in_cli():

@@ -2,13 +2,16 @@
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
+#include <unistd.h>
 
 #include <boost/json.hpp>
 #include <charconv>
+#include <filesystem>
 
 #include "cluster/core.h"
 #include "cluster/internal/log.h"
 #include "cluster/journal.h"
+#include "cluster/virtual_address.h"
 #include "env/sha256.h"
 #include "net/http.h"
 #include "net/keyed_stream.h"
@@ -137,10 +140,30 @@ std::string host_of(const std::string& url) {
   return rest.substr(0, rest.rfind(':'));
 }
 
-/// Where nothing else was said: the address of the API, and the port that clients know.
+/// Where nothing else was said: what this process was started with, else the address of the API and the port
+/// that clients know. A cluster that is joined has its address already.
 void complete(HaState& wanted, const JoinRequest& request) {
+  const HaSettings& settings = request.settings;
+  const auto fill = [](std::string& field, const std::string& value) {
+    if (field.empty()) field = value;
+  };
+  if (!wanted.consensus_enabled && wanted.virtual_address.empty()) {
+    wanted.virtual_address = settings.virtual_address;
+    wanted.load_balanced = wanted.load_balanced || settings.load_balanced;
+  }
+  if (!wanted.virtual_address.empty() && !wanted.load_balanced && !wanted.observer) {
+    fill(wanted.virtual_interface, settings.virtual_interface);
+    fill(wanted.virtual_interface_script, settings.virtual_interface_script);
+  }
+  fill(wanted.consensus_address, settings.consensus_address);
   if (wanted.consensus_address.empty())
     wanted.consensus_address = fmt::format("{}:{}", host_of(request.api_url), kDefaultPort);
+}
+
+bool is_program(const env::Path& path) {
+  std::error_code failure;
+  return path.is_absolute() && std::filesystem::is_regular_file(path, failure) &&
+         ::access(path.c_str(), X_OK) == 0;
 }
 
 Result<void> check_port_is_free(env::Runtime& runtime, const std::string& address, const net::PeerKey& key) {
@@ -191,22 +214,20 @@ Result<void> check_candidate(const Candidate& candidate, const Roster& roster) {
   return {};
 }
 
-Result<void> check_wanted(const HaState& wanted) {
+Result<void> check_wanted(const HaState& wanted, const JoinRequest& request) {
   if (!net::is_ip_and_port(wanted.consensus_address)) return field_error("ConsensusAddr", "is IP:port");
-  if (!wanted.virtual_address.empty() && !wanted.load_balanced) {
-    return field_error(
-        "VirtAddr",
-        "this version moves no address: leave it empty, or set LoadBalanced with the address of a "
-        "balancer that asks GET /healthz/active");
-  }
-  if (!wanted.virtual_interface_script.empty() || !wanted.virtual_interface.empty())
-    return field_error("VirtInterface", "this version moves no address");
-  return {};
+  AddressFacts facts;
+  facts.interface_exists = env::has_interface(wanted.virtual_interface);
+  facts.address_here = env::has_address(bare_address(wanted.virtual_address));
+  facts.script_runs = is_program(wanted.virtual_interface_script);
+  facts.listens_everywhere = request.settings.listens_everywhere;
+  facts.may_move = env::may_move_addresses();
+  return check_address(wanted, facts);
 }
 
 env::Task<Result<HaState>> join(env::Runtime& runtime, JoinRequest request, HaState wanted) {
   complete(wanted, request);
-  if (const Result<void> fine = check_wanted(wanted); !fine.ok()) co_return fine.error();
+  if (const Result<void> fine = check_wanted(wanted, request); !fine.ok()) co_return fine.error();
   if (wanted.token.empty() || wanted.consensus_join.empty())
     co_return field_error("Token", "an introduction of the active member is needed");
   Result<net::PeerKey> key = net::PeerKey::make();
@@ -240,7 +261,7 @@ Result<HaState> settle(const JoinRequest& request, const net::PeerKey& key, cons
 
 Result<HaState> found(const JoinRequest& request, store::Store& store, HaState wanted) {
   complete(wanted, request);
-  if (const Result<void> fine = check_wanted(wanted); !fine.ok()) return fine.error();
+  if (const Result<void> fine = check_wanted(wanted, request); !fine.ok()) return fine.error();
   Result<net::PeerKey> key = net::PeerKey::make();
   if (!key.ok()) return key.error();
   Roster roster{wanted.ha_id, 2, {}};

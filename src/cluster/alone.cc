@@ -58,7 +58,12 @@ class AloneImpl final : public Alone {
       if (enrolling_) co_return Error(ErrorCode::kConflict, "this server is being enrolled");
       enrolling_ = true;
     }
-    JoinRequest request{options_.places, options_.consensus_id, view().state.api_url, options_.hostname};
+    JoinRequest request;
+    request.places = options_.places;
+    request.settings = options_.settings;
+    request.consensus_id = options_.consensus_id;
+    request.api_url = view().state.api_url;
+    request.hostname = options_.hostname;
     if (wanted.ha_id.empty()) wanted.ha_id = options_.ha_id;
     Result<HaState> out = Error(ErrorCode::kInternal, "");
     if (wanted.consensus_enabled) {

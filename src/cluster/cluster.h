@@ -58,7 +58,7 @@ struct ClusterView {
   uint64_t term = 0;
   uint64_t agreed = 0;   // end of the agreed order
   uint64_t applied = 0;  // as far as the database here
-  std::string trouble;   // why it takes no part; "" when it does
+  std::string trouble;   // why it takes no part; of one that serves: what is wrong all the same
   HaState state;         // of this member; no token
   std::vector<NodeView> nodes;
 };

@@ -257,12 +257,7 @@ void Member::applied(uint64_t index) {
   core_->applied(index);
   if (done.removed != 0 && done.removed != options_.core.id) {
     removed_[done.removed] = index;
-    if (role_ == Role::kLeader) {
-      Frame frame;
-      frame.kind = FrameKind::kRemoved;
-      frame.number = index;
-      send(done.removed, false, std::move(frame));
-    }
+    if (role_ == Role::kLeader) tell_removed(done.removed, index);
   }
   drain();
   if (core_ && serves() && lease_until_ == 0) probe();
@@ -458,6 +453,8 @@ void Member::receive(std::string_view bytes) {
   if (!decoded.ok()) return kLog.warn("{}", decoded.error().text());
   const Frame& frame = *decoded;
   if (frame.from == options_.core.id) return;
+  if (const auto gone = removed_.find(frame.from); gone != removed_.end())
+    return tell_removed(frame.from, gone->second);
   switch (frame.kind) {
     case FrameKind::kHello:
       return receive_hello(frame);
@@ -477,6 +474,15 @@ void Member::receive(std::string_view bytes) {
   }
 }
 
+/// One that takes no part itself knows too little to say so.
+void Member::tell_removed(MemberId to, uint64_t index) {
+  if (!core_) return;
+  Frame frame;
+  frame.kind = FrameKind::kRemoved;
+  frame.number = index;
+  send(to, false, std::move(frame));
+}
+
 void Member::receive_hello(const Frame& frame) {
   Frame answer;
   answer.about = frame.standing.nonce;
@@ -494,12 +500,6 @@ void Member::receive_welcome(const Frame& frame) {
 
 void Member::receive_message(const Frame& frame) {
   if (!core_) return;
-  if (const auto gone = removed_.find(frame.from); gone != removed_.end()) {
-    Frame answer;
-    answer.kind = FrameKind::kRemoved;
-    answer.number = gone->second;
-    return send(frame.from, false, std::move(answer));
-  }
   // Nothing is heard of a member before both know that the other has forgotten nothing.
   const bool met = acquaintances_.hear(frame.from, frame.standing) == Acquaintances::Verdict::kKnown;
   if (!met || !welcome_[frame.from]) return say_hello(frame.from);

@@ -165,6 +165,8 @@ class Member {
   CoreStatus hand_over(MemberId to);
   /// False: does not campaign, and gives the lead away (draining, a full disk).
   void may_lead(bool yes);
+  /// Of one that was removed at `index`, before this process began: it is told when it is heard.
+  void remember_removed(MemberId id, uint64_t index) { removed_[id] = index; }
   /// After the list of members changed.
   void set_others(const std::map<MemberId, bool>& others);
   void unreachable(MemberId id);
@@ -223,6 +225,7 @@ class Member {
   void abstain(const std::string& why);
   void stop();
 
+  void tell_removed(MemberId to, uint64_t index);
   void receive_hello(const Frame& frame);
   void receive_welcome(const Frame& frame);
   void receive_message(const Frame& frame);

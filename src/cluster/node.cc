@@ -14,10 +14,12 @@
 #include "cluster/group.h"
 #include "cluster/internal/admission.h"
 #include "cluster/internal/log.h"
+#include "cluster/internal/own_members.h"
 #include "cluster/journal_thread.h"
 #include "cluster/member.h"
 #include "cluster/peer_link.h"
 #include "cluster/roster.h"
+#include "cluster/virtual_address.h"
 #include "env/disk.h"
 #include "env/random.h"
 #include "net/keyed_stream.h"
@@ -42,44 +44,16 @@ constexpr uint64_t kJournalBytes = uint64_t{4} << 30;
 /// What a group may have; the journal and the lines take no more in one piece.
 constexpr uint64_t kLargestGroup = uint64_t{512} << 20;
 constexpr auto kChangePatience = std::chrono::seconds(10);
-constexpr const char* kComplete = "complete";  // a file in the folder of a copy
 
 Error not_serving() { return Error(ErrorCode::kUnavailable, "this server does not serve the cluster now"); }
 
-/// Who this process is, beside the roster.
-struct OwnMembers {
-  MemberId number = 0;
-  Roster roster;
-};
-
-Result<void> write_members(const Places& places, const OwnMembers& own) {
-  boost::json::object out;
-  out["own"] = own.number;
-  out["roster"] = encode_roster(own.roster);
-  return env::write_file_atomic(places.members(), boost::json::serialize(out), 0600);
-}
-
-Result<OwnMembers> read_members(const Places& places) {
-  const Result<std::string> text = env::read_file(places.members());
-  if (!text.ok()) return text.error();
-  try {
-    const boost::json::value value = boost::json::parse(*text);
-    OwnMembers out;
-    out.number = value.as_object().at("own").to_number<MemberId>();
-    Result<Roster> roster = decode_roster(std::string_view(value.as_object().at("roster").as_string()));
-    if (!roster.ok()) return roster.error();
-    out.roster = std::move(*roster);
-    return out;
-  } catch (const std::exception& failure) {
-    return Error(ErrorCode::kCorrupt, places.members().string() + ": " + failure.what());
-  }
-}
-
 std::vector<PeerAddress> addresses(const Roster& roster) {
   std::vector<PeerAddress> out;
-  out.reserve(roster.members.size());
+  out.reserve(roster.members.size() + roster.former.size());
   for (const RosterMember& member : roster.members)
     out.push_back({member.number, member.key, member.address});
+  for (const RosterMember& member : roster.former)
+    out.push_back({member.number, member.key, member.address, true});
   return out;
 }
 
@@ -211,6 +185,7 @@ class NodeImpl final : public Node, private Applier, private Host {
   Result<void> open_store();
   Result<void> open_link();
   Result<void> open_member();
+  void hold_address();
   void run_cluster();
   void run_chores();
 
@@ -270,7 +245,8 @@ class NodeImpl final : public Node, private Applier, private Host {
   std::unique_ptr<PeerLink> link_;
   CallQueue calls_, applying_;
   std::unique_ptr<JournalThread> journal_thread_;
-  std::unique_ptr<Member> member_;  // cluster thread, but for may_read()
+  std::unique_ptr<Member> member_;          // cluster thread, but for may_read()
+  std::unique_ptr<AddressKeeper> address_;  // null: this member moves none
   std::thread cluster_thread_, apply_thread_, chore_thread_, fetch_thread_;
   std::atomic<bool> stopping_{false};
 };
@@ -328,7 +304,18 @@ Result<void> NodeImpl::open() {
   cluster_thread_ = std::thread([this] { run_cluster(); });
   apply_thread_ = std::thread([this] { run_calls(applying_); });
   chore_thread_ = std::thread([this] { run_chores(); });
+  hold_address();
   return {};
+}
+
+void NodeImpl::hold_address() {
+  std::unique_ptr<AddressMover> mover = mover_of(state_, options_.pace);
+  if (!mover) return;
+  AddressTimes times;
+  times.renewal *= options_.pace;
+  address_ = std::make_unique<AddressKeeper>(
+      std::move(mover), [this] { return shown().active && may_answer(); }, env::boot_clock(), times);
+  address_->start();
 }
 
 Result<void> NodeImpl::open_link() {
@@ -366,7 +353,7 @@ Result<void> NodeImpl::open_link() {
 /// something that this begins with again.
 Result<void> NodeImpl::install_fetched() {
   const Places& places = options_.places;
-  if (!std::filesystem::exists(places.fetched() / kComplete)) return {};
+  if (!std::filesystem::exists(places.fetched() / kCompleteMark)) return {};
   std::error_code failure;
   if (std::filesystem::exists(places.set_aside()) && std::filesystem::exists(places.data())) {
     const env::Path kept = places.base_root / fmt::format("data.before-cluster-{}", env::random_uuid());
@@ -415,7 +402,7 @@ Result<void> NodeImpl::wait_for_copy() {
 
 Result<void> NodeImpl::forget_mark() {
   std::error_code failure;
-  std::filesystem::remove(options_.places.data() / kComplete, failure);
+  std::filesystem::remove(options_.places.data() / kCompleteMark, failure);
   return {};
 }
 
@@ -423,7 +410,7 @@ Result<void> NodeImpl::forget_mark() {
 /// what it promised.
 Result<void> NodeImpl::begin_journal(const store::AgreedPlace& place) {
   const Places& places = options_.places;
-  if (!std::filesystem::exists(places.data() / kComplete)) {
+  if (!std::filesystem::exists(places.data() / kCompleteMark)) {
     journal_.reset();
     trouble("its journal does not reach as far as its database: remove this member and enroll it again");
     return {};
@@ -463,7 +450,7 @@ Result<void> NodeImpl::fetch_from(MemberId from) {
   if (roster->find(number_) == nullptr)
     return Error(ErrorCode::kUnavailable, "the copy does not know this member yet");
   kLog.info("copy fetched from member {} at entry {} of term {}", from, copy->place.index, copy->place.term);
-  return env::write_file_atomic(places.fetched() / kComplete, "", 0600);
+  return env::write_file_atomic(places.fetched() / kCompleteMark, "", 0600);
 }
 
 Result<void> NodeImpl::open_store() {
@@ -513,10 +500,12 @@ Result<void> NodeImpl::open_member() {
     return {};
   }
   member_ = std::move(*member);
+  for (const RosterMember& former : now.former) member_->remember_removed(former.number, agreed.place.index);
   return {};
 }
 
 NodeImpl::~NodeImpl() {
+  address_.reset();  // first: others take it while this process ends
   stopping_ = true;
   applying_.stop();
   if (chore_thread_.joinable()) chore_thread_.join();
@@ -848,6 +837,9 @@ ClusterView NodeImpl::view() const {
   for (const NodeView& node : out.nodes) {
     if (node.id == out.active_id) out.state.active_uri = out.state.consensus_join = node.api_url;
   }
+  if (!state_.virtual_address.empty())
+    out.state.active_uri = url_at_address(state_.virtual_address, out.state.api_url);
+  if (address_ && out.active && out.trouble.empty()) out.trouble = address_->trouble();
   return out;
 }
 
@@ -896,6 +888,7 @@ env::Task<Result<HaState>> NodeImpl::enroll(HaState wanted) {
     co_return Error(ErrorCode::kConflict, "this server is a member of a cluster; remove it there first");
   JoinRequest request;
   request.places = options_.places;
+  request.settings = options_.settings;
   request.consensus_id = env::random_uuid();
   request.api_url = view().state.api_url;
   request.hostname = state_.server_hostname;

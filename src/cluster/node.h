@@ -23,8 +23,18 @@ struct Places {
   env::Path set_aside() const { return own() / "set-aside"; }
 };
 
+/// What the process was started with for its place in a cluster: it counts where an enrolment says nothing.
+struct HaSettings {
+  std::string consensus_address;
+  std::string virtual_address;
+  std::string virtual_interface, virtual_interface_script;
+  bool load_balanced = false;
+  bool listens_everywhere = true;  // the ports of the server are reached at any address of the machine
+};
+
 struct NodeOptions {
   Places places;
+  HaSettings settings;
   store::Options store;  // but for its sequencer
   std::string version;
   uint32_t pace = 1;  // multiplies all times, for long lines
@@ -59,6 +69,7 @@ Result<std::unique_ptr<Node>> open_node(env::Runtime& runtime, NodeOptions optio
 /// A server without a cluster, which can be made a member.
 struct AloneOptions {
   Places places;
+  HaSettings settings;
   std::string consensus_id;
   std::string ha_id;
   std::string hostname;

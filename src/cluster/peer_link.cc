@@ -156,8 +156,10 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
     members_.clear();
     for (const PeerAddress& peer : peers) {
       if (peer.number == options_.own) continue;
-      members_.insert(peer.number);
       numbers_[peer.key] = peer.number;
+      if (peer.former) former_[peer.number] = peer;
+      if (peer.former) continue;
+      members_.insert(peer.number);
       retire_others_at(peer);
       for (const LineKind kind : {LineKind::kSmall, LineKind::kBulk}) set_line(peer, kind);
     }
@@ -311,6 +313,13 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
     return found == numbers_.end() ? 0 : found->second;
   }
 
+  /// A line to one that was removed, once it is there.
+  void answer_former(MemberId number) {
+    const Lock lock(mutex_);
+    const auto former = former_.find(number);
+    if (former != former_.end()) set_line(former->second, LineKind::kSmall);
+  }
+
   bool is_member(MemberId number) const {
     const Lock lock(mutex_);
     return members_.contains(number);
@@ -319,6 +328,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
   env::Task<void> serve(KeyedStreamPtr stream) {
     const MemberId from = number_of(stream->peer_key());
     if (from == 0) co_return;  // a stranger
+    answer_former(from);
     const Result<std::string> text = co_await read_text(*stream, kLongestHello, kHelloTime);
     if (!text) co_return;
     std::optional<Hello> hello = read_hello(*text);
@@ -470,6 +480,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
   /// By key, of those who were members since the start too.
   std::map<std::string, MemberId> numbers_ GUARDED_BY(mutex_);
   std::set<MemberId> members_ GUARDED_BY(mutex_);
+  std::map<MemberId, PeerAddress> former_ GUARDED_BY(mutex_);
   std::map<MemberId, PeerFacts> facts_ GUARDED_BY(mutex_);
   PeerFacts own_facts_ GUARDED_BY(mutex_);
   std::set<KeyedStreamPtr> outgoing_ GUARDED_BY(mutex_);

@@ -31,6 +31,7 @@ struct PeerAddress {
   MemberId number = 0;
   std::string key;
   std::string address;
+  bool former = false;  // was removed: heard, and answered, when it comes
 };
 
 /// A database that was fetched: `data.mdb` in the folder asked for.
@@ -65,7 +66,7 @@ class PeerLink final : public Link {
 
   void send(MemberId to, bool bulk, std::string frame) override;
   /// Members are added and get other addresses. Who is left out is still heard and answered as long as this
-  /// process runs, so that it can be told that it was removed.
+  /// process runs, and who is listed as former for ever, so that it can be told that it was removed.
   void set_peers(const std::vector<PeerAddress>& peers);
   void set_facts(const PeerFacts& facts);
   /// What peers said last.

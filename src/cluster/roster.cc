@@ -57,10 +57,14 @@ std::map<MemberId, bool> Roster::others(MemberId own) const {
 }
 
 std::string encode_roster(const Roster& roster) {
-  json::array members;
-  for (const RosterMember& member : roster.members) members.push_back(to_json(member));
-  return json::serialize(
-      json::object{{"ha_id", roster.ha_id}, {"next", roster.next}, {"members", std::move(members)}});
+  const auto listed = [](const std::vector<RosterMember>& members) {
+    json::array out;
+    for (const RosterMember& member : members) out.push_back(to_json(member));
+    return out;
+  };
+  json::object out{{"ha_id", roster.ha_id}, {"next", roster.next}, {"members", listed(roster.members)}};
+  if (!roster.former.empty()) out["former"] = listed(roster.former);
+  return json::serialize(out);
 }
 
 Result<Roster> decode_roster(std::string_view text) {
@@ -71,6 +75,9 @@ Result<Roster> decode_roster(std::string_view text) {
     out.next = object.at("next").to_number<MemberId>();
     for (const json::value& member : object.at("members").as_array())
       out.members.push_back(member_of(member));
+    if (const json::value* former = object.if_contains("former")) {
+      for (const json::value& member : former->as_array()) out.former.push_back(member_of(member));
+    }
     return out;
   });
 }
@@ -78,6 +85,12 @@ Result<Roster> decode_roster(std::string_view text) {
 std::string encode_roster_member(const RosterMember& member) { return json::serialize(to_json(member)); }
 
 Result<RosterMember> decode_roster_member(std::string_view text) { return read_or_corrupt(text, member_of); }
+
+void remember_former(Roster& roster, RosterMember member) {
+  constexpr size_t kMostFormer = 64;
+  roster.former.push_back(std::move(member));
+  if (roster.former.size() > kMostFormer) roster.former.erase(roster.former.begin());
+}
 
 Roster changed(Roster roster, const MemberChange& change) {
   const auto known = std::ranges::find(roster.members, change.id, &RosterMember::number);
@@ -95,7 +108,9 @@ Roster changed(Roster roster, const MemberChange& change) {
       if (known != roster.members.end()) known->voter = true;
       return roster;
     case ChangeKind::kRemove:
-      if (known != roster.members.end()) roster.members.erase(known);
+      if (known == roster.members.end()) return roster;
+      remember_former(roster, *known);
+      roster.members.erase(known);
       return roster;
   }
   return roster;

@@ -28,6 +28,8 @@ struct Roster {
   std::string ha_id;  // what managers call the cluster
   MemberId next = 1;  // numbers never come twice
   std::vector<RosterMember> members;
+  /// Who was removed, newest last: they are told so when they come back.
+  std::vector<RosterMember> former = {};
   bool operator==(const Roster&) const = default;
 
   const RosterMember* find(MemberId number) const;
@@ -43,6 +45,9 @@ Result<Roster> decode_roster(std::string_view json);
 std::string encode_roster_member(const RosterMember& member);
 /// kCorrupt.
 Result<RosterMember> decode_roster_member(std::string_view json);
+
+/// Keeps the newest of those who were removed. Pure.
+void remember_former(Roster& roster, RosterMember member);
 
 /// The roster once a change is agreed. Pure. A change that makes no sense leaves it as it is.
 Roster changed(Roster roster, const MemberChange& change);

@@ -140,6 +140,8 @@ class ServerProcess final : public Server {
   void follow_role();
   void start_anew(std::string_view why);
   api::Facts facts() const;
+  bool listens_everywhere() const;
+  cluster::HaSettings ha_settings() const;
   cluster::Cluster& cluster() const;
   cluster::ApiPlace api_place(std::string api_url, std::string static_url) const;
   void announce();
@@ -244,6 +246,7 @@ Result<void> ServerProcess::open_store() {
   runtime_ = std::make_unique<env::Runtime>(thread_count(settings_));
   cluster::AloneOptions options;
   options.places = {base_root_};
+  options.settings = ha_settings();
   options.consensus_id = api::consensus_id(ids_.drp_id);
   options.ha_id = ids_.ha_id;
   options.hostname = host_name();
@@ -258,6 +261,7 @@ Result<void> ServerProcess::open_member() {
   runtime_ = std::make_unique<env::Runtime>(thread_count(settings_));
   cluster::NodeOptions options;
   options.places = {base_root_};
+  options.settings = ha_settings();
   options.store = store_options();
   options.version = program_version();
   options.pace = static_cast<uint32_t>(std::clamp<uint64_t>(settings_.number("ha-pace"), 1, 100));
@@ -366,10 +370,25 @@ api::Facts ServerProcess::facts() const {
   facts.api_port = static_cast<uint16_t>(settings_.number("api-port"));
   facts.static_port = static_cast<uint16_t>(settings_.number("static-port"));
   facts.static_secure_port = static_cast<uint16_t>(settings_.number("static-secure-port"));
-  const std::string address = settings_.text("listen-address");
-  const bool any = address.empty() || address == "0.0.0.0" || address == "::";
-  if (node_ && !any) facts.address = address;  // others have to reach it
+  if (node_ && !listens_everywhere())
+    facts.address = settings_.text("listen-address");  // others have to reach it
   return facts;
+}
+
+bool ServerProcess::listens_everywhere() const {
+  const std::string address = settings_.text("listen-address");
+  return address.empty() || address == "0.0.0.0" || address == "::";
+}
+
+cluster::HaSettings ServerProcess::ha_settings() const {
+  cluster::HaSettings out;
+  out.consensus_address = settings_.text("ha-consensus-addr");
+  out.virtual_address = settings_.text("ha-address");
+  out.virtual_interface = settings_.text("ha-interface");
+  out.virtual_interface_script = settings_.text("ha-interface-script");
+  out.load_balanced = settings_.boolean("ha-load-balanced");
+  out.listens_everywhere = listens_everywhere();
+  return out;
 }
 
 void ServerProcess::assemble_api() {

@@ -199,7 +199,10 @@ def test_introduction_and_join_by_file(site, tmp_path):
 
 
 @pytest.mark.parametrize("pairs, says", [
-    (("VirtAddr", "10.0.0.1/24"), "moves no address"),
+    (("VirtAddr", "10.0.0.1/24"), "VirtInterface: is needed"),
+    (("VirtAddr", "10.0.0.1"), "VirtAddr: is an address with its prefix"),
+    (("VirtInterface", "lo"), "VirtInterface: there is no VirtAddr"),
+    (("VirtAddr", "127.0.0.1", "LoadBalanced", "true"), "the address of the balancer is one of this machine"),
     (("Observer", "true"), "observer"),
 ])
 def test_an_enrolment_that_cannot_be_changes_nothing(site, tmp_path, pairs, says):

@@ -141,7 +141,8 @@ void add_cluster(const cluster::ClusterView& cluster, const Facts& facts, json::
 std::vector<std::string> cluster_errors(const cluster::ClusterView& cluster) {
   std::vector<std::string> out;
   if (!cluster.enrolled) return out;
-  if (!cluster.trouble.empty()) out.push_back("this member takes no part in the cluster: " + cluster.trouble);
+  if (!cluster.trouble.empty())
+    out.push_back((cluster.active ? "" : "this member takes no part in the cluster: ") + cluster.trouble);
   const auto voters = std::ranges::count_if(cluster.nodes, &cluster::NodeView::voter);
   if (voters < 3)
     out.push_back(fmt::format(

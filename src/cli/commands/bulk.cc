@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/text.h"
+#include "cli/commands/confirmation.h"
 #include "cli/commands/handlers.h"
 #include "cli/documents/document.h"
 #include "cli/documents/source.h"
@@ -128,14 +129,6 @@ Result<json::value> steer(Invocation& call, const std::string& id, const std::st
   return call.session.send_value("POST", api_path({"bulks", id, "actions", command}), json::object());
 }
 
-/// Asks on stderr; whether the next line is `wanted`. Never, when nobody can answer.
-bool confirmed(Invocation& call, const std::string& question, const std::string& wanted) {
-  if (!call.terminal.err_is_terminal) return false;
-  call.terminal.err << question << std::flush;
-  std::string line;
-  return std::getline(call.terminal.in, line) && line == wanted;
-}
-
 Result<void> bulk_outcome(const Invocation& call, const json::value& bulk) {
   if (text_member(bulk, "State") == "done") return {};
   const std::string id = text_member(bulk, "Id");
@@ -192,6 +185,13 @@ void print_shown(Invocation& call, const json::value& value, const std::string& 
 }
 
 }  // namespace
+
+bool confirmed(Invocation& call, const std::string& question, const std::string& wanted) {
+  if (!call.terminal.err_is_terminal) return false;
+  call.terminal.err << question << std::flush;
+  std::string line;
+  return std::getline(call.terminal.in, line) && line == wanted;
+}
 
 Result<void> bulk_run(Invocation& call) {
   Result<json::object> bulk = bulk_of(call);

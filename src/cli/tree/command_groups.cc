@@ -1,5 +1,6 @@
 // The groups of commands that are no collections.
 #include "cli/commands/handlers.h"
+#include "cli/commands/recovery.h"
 #include "cli/tree/tree_parts.h"
 
 namespace mullion::cli {
@@ -80,6 +81,18 @@ Command cluster() {
     cluster.children.push_back(std::move(command));
   }
   return cluster;
+}
+
+/// What is done to the disks of stopped members.
+Command cluster_offline() {
+  return group(
+      "cluster", "What is done to a cluster while its members are stopped",
+      {leaf("recover", "",
+            "Go on with one member when the majority is lost for good: shows what that loses, and asks",
+            cluster_recover,
+            {{"base-root", 0, "DIR", "Base root of the member that goes on (default: that of mullion serve)"},
+             {"compare", 0, "DIR", "Base root of another member whose disk can be read; may be repeated"},
+             {"yes", 0, "", "Do not ask"}})});
 }
 
 Command system_commands() {
@@ -211,6 +224,7 @@ std::vector<Command> other_groups() {
       blobs("files"),
       blobs("isos"),
       system_commands(),
+      cluster_offline(),
       catalog(),
       network(),
       agent(),

@@ -19,16 +19,18 @@ Result<void> use_token(store::Store& store, std::string_view token, env::WallTim
 
 /// Whether a candidate could be added: kInvalid, kConflict.
 Result<void> check_candidate(const Candidate& candidate, const Roster& roster);
-/// What a state that is to be enrolled with must say: kInvalid names the field.
-Result<void> check_wanted(const HaState& wanted);
-
 struct JoinRequest {
   Places places;
   std::string consensus_id;
   std::string api_url;
   std::string hostname;
   std::string listens_on = {};  // the ConsensusAddr that this process has already
+  HaSettings settings = {};
 };
+/// What a state that is to be enrolled with must say, and this machine must have for it: kInvalid names the
+/// field.
+Result<void> check_wanted(const HaState& wanted, const JoinRequest& request);
+
 /// Asks the cluster that `wanted` introduces for admission and leaves everything so that the next start is
 /// that of a member. What fails before the cluster answered changes nothing here.
 env::Task<Result<HaState>> join(env::Runtime& runtime, JoinRequest request, HaState wanted);

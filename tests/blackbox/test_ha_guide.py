@@ -1,0 +1,158 @@
+"""The commands of docs/high-availability.md, word for word, on machines that have the addresses of the page."""
+import json
+import re
+import shlex
+import shutil
+
+import pytest
+
+import namespaces
+from harness import PASSWORD, ROOT, wait_until
+from test_address import HostedCluster
+from test_cluster import consensus, health
+
+PAGE = (ROOT / "docs" / "high-availability.md").read_text()
+BASE_ROOT, OTHER_DISK = "/var/lib/mullion", "/mnt/disk-of-another-member"
+
+MAKE_A_CLUSTER = [
+    f"mullion serve --base-root {BASE_ROOT} ...",
+    "mullion system ha enroll https://192.0.2.1:8092 rocketskates PASSWORD ConsensusAddr 192.0.2.1:8093 HaID site-1",
+    "mullion system ha enroll https://192.0.2.2:8092 rocketskates PASSWORD ConsensusAddr 192.0.2.2:8093",
+    "mullion system ha enroll https://192.0.2.3:8092 rocketskates PASSWORD ConsensusAddr 192.0.2.3:8093",
+]
+GIVE_IT_AN_ADDRESS = [
+    "mullion system ha enroll https://192.0.2.1:8092 rocketskates PASSWORD ConsensusAddr 192.0.2.1:8093 HaID site-1 "
+    "VirtAddr 192.0.2.100/24 VirtInterface eth0",
+    "mullion system ha enroll https://192.0.2.2:8092 rocketskates PASSWORD ConsensusAddr 192.0.2.2:8093 VirtInterface eth0",
+]
+LOOK = ["mullion system ha active", "mullion system ha peers", "mullion system ha failOverSafe 5"]
+HAND_OVER = ["mullion system passive", "mullion system active"]
+COME_AND_GO = ["mullion system ha remove ID", "mullion system ha introduction FILE", "mullion system ha join FILE"]
+KEEP = ["mullion system backup"]
+RECOVER = [f"mullion cluster recover --base-root {BASE_ROOT}",
+           f"mullion cluster recover --base-root {BASE_ROOT} --compare {OTHER_DISK} --yes"]
+ALL = MAKE_A_CLUSTER + GIVE_IT_AN_ADDRESS + LOOK + HAND_OVER + COME_AND_GO + KEEP + RECOVER
+
+needs_line = pytest.mark.skipif(bool(namespaces.why_not()), reason=namespaces.why_not() or "none")
+
+
+def commands_of_page():
+    blocks = re.findall(r"^ *(mullion .*?)(?: +#.*)?$", PAGE, re.M)
+    return set(blocks) | set(re.findall(r"`(mullion [^`]*)`", PAGE))
+
+
+def test_every_command_of_the_page_is_run_here():
+    assert commands_of_page() == set(ALL)
+
+
+class Guide(HostedCluster):
+    """An operator who copies from the page."""
+
+    def type(self, at, command, **words):
+        """Output of a command, typed with RS_ENDPOINT at a server; names in capitals stand for something."""
+        assert command in ALL
+        for name, value in {"PASSWORD": PASSWORD, **words}.items():
+            command = re.sub(rf"\b{name}\b", str(value), command)
+        return self.cli(at).run(*shlex.split(command)[1:])
+
+    def machine(self, number):
+        """One that serves, as the page has it: with the ports that the page names."""
+        name = f"machine-{number}"
+        server = namespaces.HostedServer(self.site.directory, name, self.line.host(name, number))
+        self.site.servers[name] = self.members[name] = server
+        return server.start()
+
+
+@pytest.fixture
+def line():
+    line = namespaces.Line("192.0.2")
+    client = line.host("client", 250)
+    with client.entered():
+        yield line
+    line.close()
+
+
+@pytest.fixture
+def guide(line, site, tmp_path):
+    return Guide(site, tmp_path, line)
+
+
+@needs_line
+def test_from_three_machines_to_a_cluster_that_comes_through_everything(guide, tmp_path):
+    one, two, three = (guide.machine(number) for number in (1, 2, 3))
+    one.create("profiles", {"Name": "kept"})
+    for count, command in enumerate(MAKE_A_CLUSTER[1:], 1):
+        guide.type(one, command)
+        guide.wait_active(one)
+        guide.wait_voters(one, count)
+    guide.wait_equal()
+    assert all(server.get("info")["ha_id"] == "site-1" for server in (one, two, three))
+
+    assert json.loads(guide.type(two, "mullion system ha active")) == consensus(one, "id")
+    assert len(json.loads(guide.type(two, "mullion system ha peers"))) == 3
+    assert guide.type(one, "mullion system ha failOverSafe 5").strip() == "true"
+
+    guide.type(two, "mullion system active")
+    guide.wait_active(two)
+    guide.wait_equal()
+    guide.type(two, "mullion system passive")
+    active = wait_until("another one serves", lambda: next(
+        (server for server in (one, three) if health(server, "active") == 200), None), 30)
+    guide.wait_equal()
+
+    # A failover, with nothing to be done.
+    active.kill()
+    active = guide.active([server for server in (one, two, three) if server is not active])
+    assert active.get("profiles/kept")["Name"] == "kept"
+    for server in (one, two, three):
+        if server.process.poll() is not None:
+            server.start()
+    guide.wait_equal()
+
+    # A lost member: removed, and another one in its place.
+    lost = next(server for server in (three, two) if server is not active)
+    gone = consensus(lost, "id")
+    lost.kill()
+    shutil.rmtree(lost.root)
+    guide.type(active, "mullion system ha remove ID", ID=gone)
+    lost.start()
+    file = tmp_path / "introduction.json"
+    guide.type(active, "mullion system ha introduction FILE", FILE=file)
+    guide.type(lost, "mullion system ha join FILE", FILE=file)
+    guide.wait_voters(active, 3)
+    guide.wait_equal()
+
+    backup = json.loads(guide.type(active, "mullion system backup"))
+    assert backup
+
+    # A majority is lost for good.
+    left, other = active, next(server for server in (one, two, three) if server not in (active, lost))
+    for server in (one, two, three):
+        server.kill()
+    refused = guide.cli(left).call("cluster", "recover", "--base-root", left.root)
+    assert refused.returncode == 1 and "nothing was changed" in refused.stderr
+    told = guide.cli(left).call(*shlex.split(RECOVER[1].replace(BASE_ROOT, str(left.root))
+                                             .replace(OTHER_DISK, str(other.root)))[1:])
+    if "log is longer" in told.stderr:  # it was ahead by what the last moment brought
+        left, other = other, left
+        told = guide.cli(left).call(*shlex.split(RECOVER[1].replace(BASE_ROOT, str(left.root))
+                                                 .replace(OTHER_DISK, str(other.root)))[1:])
+    assert told.returncode == 0, told.stderr
+    assert "everything that was ever acknowledged is in the longest log" in told.stdout
+    left.start()
+    guide.wait_active(left)
+    assert left.get("profiles/kept")["Name"] == "kept"
+
+
+@needs_line
+def test_an_address_that_moves_with_the_member_that_serves(guide):
+    one, two = guide.machine(1), guide.machine(2)
+    guide.type(one, GIVE_IT_AN_ADDRESS[0])
+    guide.wait_active(one)
+    guide.type(one, GIVE_IT_AN_ADDRESS[1])
+    guide.wait_voters(one, 2)
+    wait_until("the address is at one", lambda: "192.0.2.100/24" in one.addresses(), 10)
+    guide.type(two, "mullion system active")
+    guide.wait_active(two)
+    wait_until("the address is at two", lambda: "192.0.2.100/24" in two.addresses() and
+               "192.0.2.100/24" not in one.addresses(), 10)
