@@ -83,6 +83,14 @@ class Upgrades {
   /// Whether this program has yet to show that it serves: until then only the system's own logins are served,
   /// so that nothing is promised by a program that may be taken back.
   virtual bool on_trial() const = 0;
+  /// Takes a package whole, checks it as upgrade() does, and keeps it in the place of the one that is kept.
+  /// Without `force` no older version. Answers its size.
+  virtual Task<Result<uint64_t>> stage(net::BodySource& package, bool force) = 0;
+  /// Forgets the package that is kept, if there is one. kConflict while an upgrade is under way.
+  virtual Task<Result<void>> unstage() = 0;
+  /// upgrade() with the package that is kept, which is gone then. False: its program is the one that runs,
+  /// and nothing happens. kNotFound: none is kept.
+  virtual Task<Result<bool>> upgrade_to_staged(std::string principal) = 0;
 };
 
 /// How long one route's requests took; errors are answers with status >= 500.

@@ -22,6 +22,25 @@ class FakeUpgrades final : public Upgrades {
     packages.emplace_back(*text, force);
     co_return text->size();
   }
+  std::string staged;  // body of the package that is kept; "running" is the program that runs
+  Task<Result<uint64_t>> stage(net::BodySource& body, bool) override {
+    Result<std::string> text = co_await net::read_all(body, 1 << 20);
+    if (!text) co_return text.error();
+    if (!why_not.empty()) co_return Error(ErrorCode::kInvalid, why_not);
+    staged = *text;
+    co_return staged.size();
+  }
+  Task<Result<void>> unstage() override {
+    if (!why_not.empty()) co_return Error(ErrorCode::kConflict, why_not);
+    staged.clear();
+    co_return Result<void>();
+  }
+  Task<Result<bool>> upgrade_to_staged(std::string) override {
+    if (staged.empty()) co_return Error(ErrorCode::kNotFound, "No package is staged");
+    if (staged == "running") co_return false;
+    packages.emplace_back(std::exchange(staged, ""), true);
+    co_return true;
+  }
   std::string status_json() const override { return R"({"State":"none"})"; }
   void forget() override { failed.clear(); }
   std::string failure() const override { return failed; }

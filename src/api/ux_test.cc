@@ -329,6 +329,28 @@ TEST(UpgradeRoutes, PassOnPackageAndForce) {
   EXPECT_EQ(api.call("POST", "/api/v3/system/upgrade", "zip", "nobody").status, 403);
 }
 
+TEST(UpgradeRoutes, APackageWaitsUntilItIsAskedFor) {
+  testing::Fixture api;
+  const std::string stage = "/api/v3/system/upgrade/stage";
+  for (const char* begin : {"/api/v3/system/upgrade/exec", "/api/v3/system/upgrade/run"}) {
+    EXPECT_EQ(api.call("POST", begin).status, 404) << "nothing waits";
+    const testing::Answer kept = api.call("POST", stage, "zip");
+    EXPECT_EQ(kept.status, 201);
+    EXPECT_EQ(kept.json().at("Size").to_number<int>(), 3);
+    EXPECT_TRUE(api.upgrades.packages.empty()) << "not yet";
+    EXPECT_EQ(api.call("POST", begin, "", "nobody").status, 403);
+    EXPECT_EQ(api.call("POST", begin).status, 202);
+    EXPECT_EQ(std::exchange(api.upgrades.packages, {}).size(), 1U);
+    EXPECT_EQ(api.call("POST", stage, "running").status, 201);
+    EXPECT_EQ(api.call("POST", begin).status, 204) << "there is nothing to do";
+    EXPECT_EQ(api.call("DELETE", stage).status, 204);
+    EXPECT_EQ(api.call("POST", begin).status, 404);
+  }
+  api.upgrades.why_not = "under way";
+  EXPECT_EQ(api.call("DELETE", stage).status, 409);
+  EXPECT_EQ(api.call("POST", stage, "zip").message(), "under way");
+}
+
 TEST(UpgradeRoutes, AFailureIsShownUntilItIsForgotten) {
   testing::Fixture api;
   api.upgrades.failed = "rolled back from v2 to v1: it hung";

@@ -103,6 +103,11 @@ TEST_F(SecurePacksTest, ShownAsTheReaderMay) {
   const auto shown = layers_->show("one", open_of_p);
   EXPECT_THAT(*shown, HasSubstr(R"("pw":"clear text")"));
   EXPECT_THAT(*shown, Not(HasSubstr("Payload")));
+  const auto available = [](const std::string& text) {
+    return model::json::parse(text).at("sections").at("profiles").at("p").as_object().at("Available");
+  };
+  EXPECT_EQ(available(*shown), false) << "in clear it is not the object that was judged";
+  EXPECT_EQ(available(*layers_->show("one")), true);
   const auto refused = layers_->show("one", [](auto...) { return std::optional<std::string>(); });
   EXPECT_THAT(*refused, HasSubstr("Payload"));
   EXPECT_THAT(*refused, Not(HasSubstr("clear text")));

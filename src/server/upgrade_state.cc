@@ -79,6 +79,20 @@ Result<void> UpgradeFolder::finish(const PendingUpgrade& pending, const UpgradeO
   return synced;
 }
 
+bool UpgradeFolder::has_staged() const {
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(staged(), ignored);
+}
+
+Result<void> UpgradeFolder::keep_staged(const env::Path& package) const {
+  std::error_code problem;
+  std::filesystem::rename(package, staged(), problem);
+  if (problem) return env::error_from_errno(problem.value(), staged().string());
+  return env::sync_directory(root_);
+}
+
+void UpgradeFolder::forget_staged() const { remove_file(staged()); }
+
 std::optional<UpgradeOutcome> UpgradeFolder::outcome() const {
   const std::optional<json::object> object = read_object(root_ / "result.json");
   if (!object) return std::nullopt;

@@ -47,6 +47,12 @@ class UpgradeFolder {
   Result<void> make() const;
   const env::Path& path() const { return root_; }
   env::Path previous() const { return root_ / "previous"; }
+  /// A package that was checked and waits for somebody to ask for the upgrade.
+  env::Path staged() const { return root_ / "staged.zip"; }
+  bool has_staged() const;
+  /// Moves `package` there, in the place of the one before.
+  Result<void> keep_staged(const env::Path& package) const;
+  void forget_staged() const;
 
   std::optional<PendingUpgrade> pending() const;
   Result<void> begin(const PendingUpgrade& pending) const;

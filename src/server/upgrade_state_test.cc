@@ -53,6 +53,22 @@ TEST_F(UpgradeState, NonsenseIsNothing) {
   EXPECT_FALSE(folder_.ready());
 }
 
+TEST_F(UpgradeState, OnePackageIsKept) {
+  EXPECT_FALSE(folder_.has_staged());
+  for (const char* content : {"one", "two"}) {
+    const env::Path package = root_ / "package.zip";
+    ASSERT_TRUE(env::write_file_atomic(package, content));
+    ASSERT_TRUE(folder_.keep_staged(package));
+    EXPECT_FALSE(std::filesystem::exists(package)) << "moved";
+    EXPECT_TRUE(UpgradeFolder(root_).has_staged());
+    EXPECT_EQ(*env::read_file(folder_.staged()), content);
+  }
+  EXPECT_FALSE(folder_.keep_staged(root_ / "absent"));
+  EXPECT_EQ(*env::read_file(folder_.staged()), "two") << "the one before stays";
+  folder_.forget_staged();
+  EXPECT_FALSE(folder_.has_staged());
+}
+
 TEST_F(UpgradeState, TheReadyNoteIsForgotten) {
   ASSERT_TRUE(folder_.announce({"v2.0.0", "https://127.0.0.1:1"}));
   EXPECT_EQ(folder_.ready()->url, "https://127.0.0.1:1");

@@ -63,6 +63,14 @@ class Claim {
   bool mine_;
 };
 
+/// Whether the program of this checksum is the one that runs; not when its file is gone.
+bool is_running(const std::string& sha256) {
+  std::error_code problem;
+  const env::Path program = fs::read_symlink(env::own_program_file(), problem);
+  const Result<std::string> sum = content::file_sha256(program);
+  return sum && *sum == sha256;
+}
+
 /// Removes what copy_file_atomic() to `file` leaves when it is cut off, and `whole`, if wished, the file.
 void remove_copies(const env::Path& file, bool whole) {
   const std::string name = file.filename().string();
@@ -144,11 +152,16 @@ Result<PackageManifest> Upgrader::trusted_manifest(const env::Path& package) con
   return parse_manifest(head->manifest);
 }
 
-Result<PackageManifest> Upgrader::unpack(const env::Path& package, const env::Path& target,
-                                         bool force) const {
+Result<void> Upgrader::check_version(const PackageManifest& manifest, Fits fits) const {
+  const Result<int> compared = compare_versions(manifest.version, running_.version);
+  const bool same = compared && *compared == 0;
+  return check_manifest(manifest, running_, fits == Fits::kAny || (fits == Fits::kNotOlder && same));
+}
+
+Result<PackageManifest> Upgrader::unpack(const env::Path& package, const env::Path& target, Fits fits) const {
   Result<PackageManifest> manifest = trusted_manifest(package);
   if (!manifest) return manifest;
-  if (Result<void> fits = check_manifest(*manifest, running_, force); !fits) return fits.error();
+  if (Result<void> good = check_version(*manifest, fits); !good) return good.error();
   const Result<std::vector<std::string>> files = content::explode(package, target, options_.unpacking);
   if (!files) return files.error();
   if (Result<void> named = check_files(*files, *manifest); !named) return named.error();
@@ -208,64 +221,160 @@ Result<void> Upgrader::place(const env::Path& program, const PackageManifest& ma
   return done;
 }
 
-env::Task<Result<Upgrader::Prepared>> Upgrader::prepare(net::BodySource& package, env::Path scratch,
-                                                        bool force) {
-  const env::Path file = scratch / "package.zip";
+Result<void> Upgrader::check_possible(bool claimed) const {
+  if (claimed && !on_trial_) return check_place();
+  return Error(ErrorCode::kConflict, "An upgrade of this server is under way");
+}
+
+env::Task<Result<void>> Upgrader::open_scratch(env::Path scratch) const {
+  Result<void> made;
+  co_await env::run_blocking([&] {
+    made = folder_.make();
+    if (made) made = env::remove_tree(scratch);
+    if (made) made = env::make_directories(scratch, 0700);
+  });
+  co_return made;
+}
+
+/// Gigabytes take their time.
+env::Task<void> Upgrader::remove_scratch(env::Path scratch) const {
+  co_await env::run_blocking(env::Pool::kLong, [&] { (void)env::remove_tree(scratch); });
+}
+
+env::Task<Result<uint64_t>> Upgrader::receive(net::BodySource& package, env::Path file) const {
   Result<content::ReceivedFile> received =
-      co_await content::receive_file(file, package, options_.max_package);
+      co_await content::receive_file(std::move(file), package, options_.max_package);
   if (!received) co_return received.error();
   if (received->size == 0) co_return invalid("The body is empty: expected a package");
+  co_return received->size;
+}
+
+env::Task<Result<Upgrader::Checked>> Upgrader::check(env::Path file, env::Path scratch, Fits fits) const {
   const env::Path target = scratch / "package";
   std::optional<Result<PackageManifest>> unpacked;
-  co_await env::run_blocking(env::Pool::kLong, [&] { unpacked = unpack(file, target, force); });
+  co_await env::run_blocking(env::Pool::kLong, [&] { unpacked = unpack(file, target, fits); });
   if (!*unpacked) co_return unpacked->error();
-  PackageManifest manifest = std::move(**unpacked);
-  const env::Path program = target / program_path(manifest);
-  Result<std::string> version = co_await ask_program(program, manifest);
+  Checked checked;
+  checked.manifest = std::move(**unpacked);
+  checked.program = target / program_path(checked.manifest);
+  Result<std::string> version = co_await ask_program(checked.program, checked.manifest);
   if (!version) co_return version.error();
   // As the program spells it: the trial compares with what the program says then.
-  manifest.version = std::move(*version);
+  checked.manifest.version = std::move(*version);
+  co_return std::move(checked);
+}
+
+env::Task<Result<Upgrader::Prepared>> Upgrader::prepare(Checked package) {
   // Not before the package is there: over a slow line the token would expire.
   Result<std::string> token = options_.make_token();
   if (!token) co_return token.error();
   Result<void> placed;
-  co_await env::run_blocking(env::Pool::kLong, [&] { placed = place(program, manifest); });
+  co_await env::run_blocking(env::Pool::kLong, [&] { placed = place(package.program, package.manifest); });
   if (!placed) co_return placed.error();
-  co_return Prepared{received->size, std::move(manifest.version), std::move(*token)};
+  Prepared prepared;
+  prepared.version = std::move(package.manifest.version);
+  prepared.token = std::move(*token);
+  co_return std::move(prepared);
 }
 
-env::Task<Result<Upgrader::Prepared>> Upgrader::prepare_in_scratch(net::BodySource& package, bool force) {
-  const env::ScratchDirectory scratch(folder_.path() / "incoming");
-  Result<void> made;
-  co_await env::run_blocking([&] {
-    made = folder_.make();
-    if (made) made = env::remove_tree(scratch.path());
-    if (made) made = env::make_directories(scratch.path(), 0700);
+env::Task<Result<Upgrader::Prepared>> Upgrader::prepare_received(env::Path file, env::Path scratch,
+                                                                 bool force) {
+  Result<Checked> checked =
+      co_await check(std::move(file), std::move(scratch), force ? Fits::kAny : Fits::kNewer);
+  if (!checked) co_return checked.error();
+  co_return co_await prepare(std::move(*checked));
+}
+
+void Upgrader::begin(Prepared prepared, const std::string& principal) {
+  kUpgradeLog.audit("upgrade from={} to={} by={}", running_.version, prepared.version, principal);
+  tasks_.spawn("restart", [this, token = std::move(prepared.token)]() -> env::Task<void> {
+    co_await env::sleep_for(kAnswerFirst);
+    options_.restart->ask(token);
   });
-  if (!made) co_return made.error();
-  Result<Prepared> prepared = co_await prepare(package, scratch.path(), force);
-  co_await env::run_blocking(env::Pool::kLong,
-                             [&] { (void)env::remove_tree(scratch.path()); });  // gigabytes take their time
-  co_return prepared;
 }
 
 env::Task<Result<uint64_t>> Upgrader::upgrade(net::BodySource& package, bool force, std::string principal) {
   Claim claim(busy_);
-  if (!claim.mine() || on_trial_) {
-    Error busy(ErrorCode::kConflict, "An upgrade of this server is under way");
-    co_return co_await refuse(package, options_.max_package, std::move(busy));
-  }
-  if (Result<void> possible = check_place(); !possible)
+  if (Result<void> possible = check_possible(claim.mine()); !possible)
     co_return co_await refuse(package, options_.max_package, possible.error());
-  Result<Prepared> prepared = co_await prepare_in_scratch(package, force);
+  const env::ScratchDirectory scratch(folder_.path() / "incoming");
+  Result<void> made = co_await open_scratch(scratch.path());
+  if (!made) co_return in_system(made.error());
+  const env::Path file = scratch.path() / "package.zip";
+  Result<uint64_t> size = co_await receive(package, file);
+  Result<Prepared> prepared = Error(ErrorCode::kInternal, "");
+  if (size) prepared = co_await prepare_received(file, scratch.path(), force);
+  co_await remove_scratch(scratch.path());
+  if (!size) co_return in_system(size.error());
   if (!prepared) co_return in_system(prepared.error());
   claim.keep();
-  kUpgradeLog.audit("upgrade from={} to={} by={}", running_.version, prepared->version, principal);
-  tasks_.spawn("restart", [this, token = std::move(prepared->token)]() -> env::Task<void> {
-    co_await env::sleep_for(kAnswerFirst);
-    options_.restart->ask(token);
-  });
-  co_return prepared->size;
+  begin(std::move(*prepared), principal);
+  co_return *size;
+}
+
+env::Task<Result<void>> Upgrader::keep_checked(env::Path file, env::Path scratch, bool force) const {
+  Result<Checked> checked = co_await check(file, std::move(scratch), force ? Fits::kAny : Fits::kNotOlder);
+  if (!checked) co_return checked.error();
+  Result<void> kept;
+  co_await env::run_blocking([&] { kept = folder_.keep_staged(file); });
+  co_return kept;
+}
+
+env::Task<Result<uint64_t>> Upgrader::stage(net::BodySource& package, bool force) {
+  const Claim claim(busy_);
+  if (Result<void> possible = check_possible(claim.mine()); !possible)
+    co_return co_await refuse(package, options_.max_package, possible.error());
+  const env::ScratchDirectory scratch(folder_.path() / "incoming");
+  Result<void> made = co_await open_scratch(scratch.path());
+  if (!made) co_return in_system(made.error());
+  const env::Path file = scratch.path() / "package.zip";
+  Result<uint64_t> size = co_await receive(package, file);
+  Result<void> kept;
+  if (size) kept = co_await keep_checked(file, scratch.path(), force);
+  co_await remove_scratch(scratch.path());
+  if (!size) co_return in_system(size.error());
+  if (!kept) co_return in_system(kept.error());
+  co_return *size;
+}
+
+env::Task<Result<void>> Upgrader::unstage() {
+  const Claim claim(busy_);
+  if (!claim.mine() || on_trial_)
+    co_return in_system(Error(ErrorCode::kConflict, "An upgrade of this server is under way"));
+  co_await env::run_blocking([&] { folder_.forget_staged(); });
+  co_return Result<void>();
+}
+
+env::Task<Result<std::optional<Upgrader::Prepared>>> Upgrader::prepare_staged(env::Path scratch) {
+  using Outcome = Result<std::optional<Prepared>>;
+  // It was decided when it was staged that its version may be put in place.
+  Result<Checked> checked = co_await check(folder_.staged(), std::move(scratch), Fits::kAny);
+  if (!checked) co_return Outcome(checked.error());
+  bool running = false;
+  co_await env::run_blocking(env::Pool::kLong, [&] { running = is_running(checked->manifest.sha256); });
+  if (running) co_return Outcome(std::nullopt);
+  Result<Prepared> prepared = co_await prepare(std::move(*checked));
+  if (!prepared) co_return Outcome(prepared.error());
+  co_return Outcome(std::optional<Prepared>(std::move(*prepared)));
+}
+
+env::Task<Result<bool>> Upgrader::upgrade_to_staged(std::string principal) {
+  Claim claim(busy_);
+  if (Result<void> possible = check_possible(claim.mine()); !possible) co_return in_system(possible.error());
+  if (!folder_.has_staged())
+    co_return in_system(
+        Error(ErrorCode::kNotFound, "No package is staged: send one to system/upgrade/stage"));
+  const env::ScratchDirectory scratch(folder_.path() / "incoming");
+  Result<void> made = co_await open_scratch(scratch.path());
+  if (!made) co_return in_system(made.error());
+  Result<std::optional<Prepared>> prepared = co_await prepare_staged(scratch.path());
+  co_await remove_scratch(scratch.path());
+  if (!prepared) co_return in_system(prepared.error());
+  if (!*prepared) co_return false;
+  folder_.forget_staged();
+  claim.keep();
+  begin(std::move(**prepared), principal);
+  co_return true;
 }
 
 std::string Upgrader::status_json() const {
@@ -273,6 +382,10 @@ std::string Upgrader::status_json() const {
   const std::optional<PendingUpgrade> pending = folder_.pending();
   const std::optional<UpgradeOutcome> outcome = folder_.outcome();
   if (options_.restart) status["Program"] = options_.restart->image.program.string();
+  if (folder_.has_staged()) {
+    const Result<PackageManifest> staged = trusted_manifest(folder_.staged());
+    status["Staged"] = staged ? staged->version : "";
+  }
   if (pending) {
     status["State"] = "pending";
     status["From"] = pending->from;

@@ -35,6 +35,9 @@ class Upgrader final : public api::Upgrades {
   Upgrader(env::Runtime& runtime, UpgradeOptions options);
 
   env::Task<Result<uint64_t>> upgrade(net::BodySource& package, bool force, std::string principal) override;
+  env::Task<Result<uint64_t>> stage(net::BodySource& package, bool force) override;
+  env::Task<Result<void>> unstage() override;
+  env::Task<Result<bool>> upgrade_to_staged(std::string principal) override;
   std::string status_json() const override;
   void forget() override;
   std::string failure() const override;
@@ -52,18 +55,35 @@ class Upgrader final : public api::Upgrades {
   void remember_outcome();
   Result<void> check_place() const;
   Result<PackageManifest> trusted_manifest(const env::Path& package) const;
-  Result<PackageManifest> unpack(const env::Path& package, const env::Path& target, bool force) const;
+  /// Which versions a package may have.
+  enum class Fits { kNewer, kNotOlder, kAny };
+  Result<void> check_version(const PackageManifest& manifest, Fits fits) const;
+  Result<PackageManifest> unpack(const env::Path& package, const env::Path& target, Fits fits) const;
   /// The version that the program says it is.
   env::Task<Result<std::string>> ask_program(env::Path program, PackageManifest manifest) const;
   Result<void> place(const env::Path& program, const PackageManifest& manifest);
-  /// A package that waits for the supervisor.
+  /// Nothing must be under way, and the program must be replaceable.
+  Result<void> check_possible(bool claimed) const;
+  env::Task<Result<void>> open_scratch(env::Path scratch) const;
+  env::Task<void> remove_scratch(env::Path scratch) const;
+  env::Task<Result<uint64_t>> receive(net::BodySource& package, env::Path file) const;
+  /// A package whose program has shown that it starts here.
+  struct Checked {
+    PackageManifest manifest;
+    env::Path program;
+  };
+  env::Task<Result<Checked>> check(env::Path file, env::Path scratch, Fits fits) const;
+  /// What waits for the supervisor.
   struct Prepared {
-    uint64_t size = 0;
     std::string version;
     std::string token;  // for the supervisor
   };
-  env::Task<Result<Prepared>> prepare(net::BodySource& package, env::Path scratch, bool force);
-  env::Task<Result<Prepared>> prepare_in_scratch(net::BodySource& package, bool force);
+  env::Task<Result<Prepared>> prepare(Checked package);
+  env::Task<Result<Prepared>> prepare_received(env::Path file, env::Path scratch, bool force);
+  env::Task<Result<void>> keep_checked(env::Path file, env::Path scratch, bool force) const;
+  /// Absent: the program that is kept is the one that runs.
+  env::Task<Result<std::optional<Prepared>>> prepare_staged(env::Path scratch);
+  void begin(Prepared prepared, const std::string& principal);
 
   const UpgradeOptions options_;
   const UpgradeFolder folder_;

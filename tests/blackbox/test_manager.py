@@ -191,6 +191,21 @@ def next_event(connection, key):
             return event
 
 
+def test_addresses_of_subnets_below_are_handed_out(mission):
+    leaf, top = mission["A"], mission["M1"]
+    leaf.create("subnets", {"Name": "below", "Subnet": "10.77.0.0/24", "OnlyReservations": True})
+    wait_until("the subnet is seen above", lambda: top.count("subnets", "?Name=below") == 1)
+    given = expect(200, top.call("POST", "subnets/below/allocate", {"Token": "52:54:00:77:00:01"})).json()
+    assert (given["Addr"], given["Endpoint"], given["Allocated"]) == ("10.77.0.1", "A", True)
+    assert top.get("reservations/10.77.0.1") == given, "the replica has it before the answer"
+    assert leaf.get("reservations/10.77.0.1")["CreatedBy"] != ""
+    expect(409, top.call("POST", "subnets/below/allocate", {"Addr": "10.77.0.1"}))
+    gone = expect(200, top.call("DELETE", "subnets/below/release/10.77.0.1")).json()
+    assert (gone["Addr"], gone["Endpoint"]) == ("10.77.0.1", "A")
+    expect(404, top.call("GET", "reservations/10.77.0.1"))
+    expect(200, leaf.call("DELETE", "subnets/below"))
+
+
 def test_events_of_replicas_are_published(mission):
     connection = open_websocket(mission["M1"])
     connection.send("register machines.*.*")

@@ -1,5 +1,6 @@
 """Routes beyond those of every collection, over HTTPS: jobs and logs, whoami, pools, certificates, debug, filters."""
 import base64
+import concurrent.futures
 import hashlib
 import json
 import socket
@@ -33,6 +34,37 @@ def raw(server, text):
         answer = talk(connection, text.replace("\n", "\r\n").replace("LOGIN\r\n", LOGIN.decode()).encode())
     head, _, body = answer.partition(b"\r\n\r\n")
     return head.decode(), body
+
+
+# -- addresses of subnets
+
+def test_everybody_gets_an_address_of_their_own(server):
+    net = server.create("subnets", {"Name": name("net"), "Subnet": "10.78.0.0/27", "OnlyReservations": True})["Name"]
+    with concurrent.futures.ThreadPoolExecutor(15) as pool:
+        answers = list(pool.map(lambda _: server.call("POST", f"subnets/{net}/allocate"), range(30)))
+    addresses = {expect(200, answer).json()["Addr"] for answer in answers}
+    assert addresses == {f"10.78.0.{host}" for host in range(1, 31)}
+    refused(409, server.call("POST", f"subnets/{net}/allocate"), Model="subnets", Key=net)
+    assert server.count("reservations", f"?Allocated=true&Subnet={net}") == 30
+    expect(200, server.call("DELETE", f"subnets/{net}/release/10.78.0.9"))
+    assert expect(200, server.call("POST", f"subnets/{net}/allocate")).json()["Addr"] == "10.78.0.9"
+    for host in range(1, 31):
+        expect(200, server.call("DELETE", f"subnets/{net}/release/10.78.0.{host}"))
+    expect(200, server.call("DELETE", f"subnets/{net}"))
+
+
+def test_catalog_items_are_found_by_what_clients_ask_for(server):
+    for version in ("v1.2.0", "v1.10.0"):
+        server.create("catalog_items", {"Id": f"seek-{version}", "Name": "seek", "Version": version, "ActualVersion": version,
+                                        "ContentType": "ContentPackage", "Source": f"self://{version}", "Tip": version == "v1.10.0"})
+    for query, found in (("Version=v1.2.0", ["v1.2.0"]), ("Version=1.2.0", ["v1.2.0"]), ("Version=Gt(v1.9.0)", ["v1.10.0"]),
+                         ("sort=Version", ["v1.2.0", "v1.10.0"]), ("sort=ActualVersion&reverse=true", ["v1.10.0", "v1.2.0"]),
+                         ("ContentType=ContentPackage", ["v1.10.0", "v1.2.0"]), ("Tip=true", ["v1.10.0"]), ("HotFix=true", []),
+                         ("Type=catalog_items&Source=self://v1.2.0", ["v1.2.0"])):
+        shown = [item["Version"] for item in server.get(f"catalog_items?Name=seek&{query}")]
+        assert shown == found, query
+    for version in ("v1.2.0", "v1.10.0"):
+        expect(200, server.call("DELETE", f"catalog_items/seek-{version}"))
 
 
 # -- transport

@@ -151,6 +151,43 @@ def test_becomes_the_new_program_and_stays_the_same_process(server, programs):
     assert one.stop() == 0
 
 
+def test_a_package_waits_until_it_is_asked_for(server, programs):
+    one = server().start()
+    old, package = one.version(), programs["package"].read_bytes()
+    def staged():
+        assert one.get("system/upgrade/status")["Params"].get("Staged") == one.get("system/upgrade").get("Staged")
+        return one.get("system/upgrade").get("Staged")
+    assert expect(404, one.call("POST", "system/upgrade/exec")).json()["Messages"] == [
+        "No package is staged: send one to system/upgrade/stage"]
+    expect(422, one.call("POST", "system/upgrade/stage", b"no zip at all" * 100))
+    assert staged() is None
+    info = expect(201, one.call("POST", "system/upgrade/stage", package)).json()
+    assert info == {"Path": "system/upgrade/stage", "Size": len(package)} and staged() == "v9.9.9"
+    expect(422, one.call("POST", "system/upgrade/stage", b"no zip at all" * 100))
+    assert staged() == "v9.9.9", "the one that is good stays"
+    expect(204, one.call("DELETE", "system/upgrade/stage"))
+    expect(404, one.call("POST", "system/upgrade/exec"))
+    # The very program that runs: nothing to do.
+    same = make_package(one.program, one.program.parent.parent).read_bytes()
+    expect(201, one.call("POST", "system/upgrade/stage", same))
+    expect(204, one.call("POST", "system/upgrade/run"))
+    assert one.get("system/upgrade")["State"] == "none" and one.version() == old
+    # Over a restart.
+    expect(201, one.call("POST", "system/upgrade/stage", package))
+    one.kill()
+    one.start()
+    assert staged() == "v9.9.9" and one.version() == old
+    expect(202, one.call("POST", "system/upgrade/exec"))
+    assert one.outcome()["Text"] == f"upgraded {old} -> v9.9.9" and one.version() == "v9.9.9"
+    assert staged() is None and one.leftovers() == []
+    back = make_package(programs["old"], one.program.parent.parent).read_bytes()
+    refused = expect(422, one.call("POST", "system/upgrade/stage", back)).json()
+    assert f"{old} is not newer than the running v9.9.9" in refused["Messages"][0]
+    expect(201, one.call("POST", "system/upgrade/stage?force=true", back))
+    expect(202, one.call("POST", "system/upgrade/run"))
+    assert one.outcome()["Text"] == f"upgraded v9.9.9 -> {old}"
+
+
 @pytest.mark.parametrize("how", ["relative", "path", "dr-provision", "symlink"])
 def test_however_it_was_started(server, programs, how):
     one = server(called="bin/dr-provision" if how == "dr-provision" else "bin/mullion")

@@ -114,6 +114,28 @@ def test_lists_and_counts(clients, prefix, way):
         assert int(headers[count]) == len(listed), count
 
 
+@pytest.mark.parametrize("way", ["leaf", "through"])
+def test_an_address_is_handed_out_and_given_back(clients, way):
+    client = clients[way]
+    client.call("POST", "/subnets", client.model({"Name": "handed", "Subnet": "10.66.0.0/24", "OnlyReservations": True}, "Subnet"))
+    given = client.call("POST", "/subnets/{name}/allocate", "handed", client.model({"Token": "52:54:00:66:00:01"}, "Reservation"))
+    assert (given.addr, given.token, given.allocated, given.subnet) == ("10.66.0.1", "52:54:00:66:00:01", True, "handed")
+    assert given.created_by and client.call("GET", "/reservations", allocated="true", subnet="handed") == [given]
+    gone = client.call("DELETE", "/subnets/{name}/release/{ip}", "handed", given.addr)
+    assert gone.addr == given.addr and client.call("GET", "/reservations", subnet="handed") == []
+    client.call("DELETE", "/subnets/{name}", "handed")
+
+
+def test_catalog_items_are_found_by_version(clients):
+    client = clients["leaf"]
+    for version in ("v1.9.0", "v1.10.0"):
+        client.call("POST", "/catalog_items", client.model({"Id": f"seek-{version}", "Name": "seek", "Version": version}, "CatalogItem"))
+    found = client.call("GET", "/catalog_items", name="seek", version="Gt(v1.9.0)")
+    assert [item.id for item in found] == ["seek-v1.10.0"]
+    for version in ("v1.9.0", "v1.10.0"):
+        client.call("DELETE", "/catalog_items/{id}", f"seek-{version}")
+
+
 def readable():
     """Every path that the client reads without naming anything, of what this server serves."""
     served = {route["path"] for route in yaml.safe_load((SCHEMA / "routes.yaml").read_text())["routes"]

@@ -25,7 +25,9 @@ COMPUTED = {("endpoints", "ConnectionStatus"), ("endpoints", "Actions"), ("endpo
             ("plugins", "PluginErrors")}
 # Indexes that this server adds to those of the reference.
 MORE_INDEXES = {"endpoints": {"ActionErrorCount", "ConnectionReason", "ConnectionSince", "ConnectionState", "ConnectionStatus", "VersionSets"},
-                "jobs": {"ExitState"}, "machines": {"JobExitState", "JobState"}}
+                "jobs": {"ExitState"}, "machines": {"JobExitState", "JobState"},
+                "reservations": {"Allocated", "Machine", "Parameter", "Subnet"},
+                "catalog_items": {"ActualVersion", "ContentType", "HotFix", "Name", "Source", "Tip", "Type", "Version"}}
 ZERO_TIME = "0001-01-01T00:00:00Z"
 FIELDS = [(prefix, field) for prefix in CREATED for field in FACTS["objects"][prefix]["fields"]]
 

@@ -20,14 +20,17 @@ SCHEMA = generator.Schema()
 # Members of the design that the contract does not have.
 OURS = {"endpoints": {"VersionSetsDisabled", "SinglePaneDisabled", "ActionErrorCount", "PlannedFor", "ConnectionState",
                       "ConnectionReason", "ConnectionSince"},
-        "machines": {"JobState", "JobExitState"},  # of v4.17
+        "machines": {"JobState", "JobExitState"},  # of v4.17, as the next two
+        "subnets": {"AllocateStart", "AllocateEnd"}, "reservations": {"Allocated", "Machine", "Parameter"},
         "Error": {"Field"}, "Element": {"ReplaceWritable"}, "ElementAction": {"ReplaceWritable"},
         "Info": {"dns_enabled", "dns_port", "ha_consensus_id", "uuid",  # clients of v4.17 require these
                  "certificate_fingerprint"}}
 # Indexes of ours: docs/lists.md.
 OUR_INDEXES = {"endpoints": {"ConnectionState", "ConnectionReason", "ConnectionSince", "ConnectionStatus", "VersionSets",
                              "ActionErrorCount"},
-               "jobs": {"ExitState"}, "machines": {"JobState", "JobExitState"}}
+               "jobs": {"ExitState"}, "machines": {"JobState", "JobExitState"},
+               "reservations": {"Allocated", "Machine", "Parameter", "Subnet"},
+               "catalog_items": {"ActualVersion", "ContentType", "HotFix", "Name", "Source", "Tip", "Type", "Version"}}
 OUR_OBJECTS = {"rollouts", "bulks", "ux_views"}
 OUR_TYPES = {"RolloutWaveRule", "RolloutGate", "RolloutLimits", "RolloutWave", "RolloutEndpoint", "RolloutEvent",
              "RolloutBefore", "Baseline", "BaselineRequest", "EndpointPlan", "PlanLine",

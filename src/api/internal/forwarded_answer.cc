@@ -34,7 +34,8 @@ class JoinedBody final : public net::BodySource {
 bool shows_object(const Route& route) {
   return route.handler == handlers::show_object || route.handler == handlers::replace_object ||
          route.handler == handlers::patch_object || route.handler == handlers::remove_object ||
-         route.handler == handlers::create_object || route.handler == handlers::start_machine;
+         route.handler == handlers::create_object || route.handler == handlers::start_machine ||
+         route.handler == handlers::allocate_address || route.handler == handlers::release_address;
 }
 
 bool is_success(const Call& call, const Result<net::Response>& answer) {

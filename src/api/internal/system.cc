@@ -25,6 +25,18 @@ env::Task<Result<net::BodySourcePtr>> uploaded_package(Call& call, std::string n
   co_return call.services.blobs.open(*info, 0, info->size - 1);
 }
 
+/// The package that the query names; none: it is the request's body.
+env::Task<Result<net::BodySourcePtr>> named_package(Call& call) {
+  const auto named = call.request.query_value("file");
+  if (!named) co_return net::BodySourcePtr();
+  std::string name(*named);
+  co_return co_await uploaded_package(call, std::move(name));
+}
+
+json::value package_info(std::string_view path, uint64_t size) {
+  return json::object{{"Path", path}, {"Size", size}};
+}
+
 }  // namespace
 
 namespace handlers {
@@ -43,18 +55,35 @@ env::Task<Result<net::Response>> make_backup(Call& call) {
 }
 
 env::Task<Result<net::Response>> upgrade_server(Call& call) {
-  net::BodySourcePtr package;
-  if (const auto named = call.request.query_value("file")) {
-    std::string name(*named);
-    Result<net::BodySourcePtr> opened = co_await uploaded_package(call, std::move(name));
-    if (!opened) co_return opened.error();
-    package = std::move(*opened);
-  }
-  net::BodySource& body = package ? *package : *call.request.body;
+  Result<net::BodySourcePtr> package = co_await named_package(call);
+  if (!package) co_return package.error();
+  net::BodySource& body = *package ? **package : *call.request.body;
   Result<uint64_t> size =
       co_await call.services.upgrades.upgrade(body, call.flag("force"), call.principal.audit_name());
   if (!size) co_return size.error();
-  co_return json_response(201, json::value(json::object{{"Path", "system/upgrade"}, {"Size", *size}}));
+  co_return json_response(201, package_info("system/upgrade", *size));
+}
+
+env::Task<Result<net::Response>> stage_upgrade(Call& call) {
+  Result<net::BodySourcePtr> package = co_await named_package(call);
+  if (!package) co_return package.error();
+  net::BodySource& body = *package ? **package : *call.request.body;
+  Result<uint64_t> size = co_await call.services.upgrades.stage(body, call.flag("force"));
+  if (!size) co_return size.error();
+  co_return json_response(201, package_info("system/upgrade/stage", *size));
+}
+
+env::Task<Result<net::Response>> unstage_upgrade(Call& call) {
+  Result<void> gone = co_await call.services.upgrades.unstage();
+  if (!gone) co_return gone.error();
+  co_return json_response(204, std::string());
+}
+
+/// A server alone is a cluster of one: `run` is `exec` there. Members refuse both, as they do every upgrade.
+env::Task<Result<net::Response>> run_staged_upgrade(Call& call) {
+  Result<bool> begun = co_await call.services.upgrades.upgrade_to_staged(call.principal.audit_name());
+  if (!begun) co_return begun.error();
+  co_return json_response(*begun ? 202 : 204, std::string());
 }
 
 env::Task<Result<net::Response>> show_upgrade(Call& call) {

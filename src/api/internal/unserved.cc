@@ -10,17 +10,14 @@ namespace {
 
 struct Refusal {
   std::string_view path_end;  // of the route's pattern
+  ErrorCode code;
   std::string_view reason;
 };
 
 constexpr std::array kRefusals{
-    Refusal{"/actions", "This version does not run tasks, so a job has no rendered actions"},
-    Refusal{"/archive", "This version does not archive jobs; their log is at jobs/ID/log"},
-    Refusal{"/allocate", "This version hands out no addresses; create a reservation"},
-    Refusal{"/release/{name}", "This version hands out no addresses; delete the reservation"},
-    Refusal{"/stage", "This version does not stage upgrades; send the package to system/upgrade"},
-    Refusal{"/exec", "This version does not stage upgrades; send the package to system/upgrade"},
-    Refusal{"/run", "This version does not form clusters; send the package to system/upgrade"},
+    Refusal{"/actions", ErrorCode::kInvalid,
+            "This version does not run tasks, so a job has no rendered actions"},
+    Refusal{"/archive", ErrorCode::kNotFound, "The log is not archived: it is at jobs/ID/log"},
 };
 
 }  // namespace
@@ -31,8 +28,8 @@ env::Task<Result<net::Response>> refuse_unserved(Call& call) {
   for (const Refusal& refusal : kRefusals) {
     if (!call.route->pattern.ends_with(refusal.path_end)) continue;
     const std::string reason(refusal.reason);
-    if (call.type != nullptr) co_return object_error(call, ErrorCode::kInvalid, {reason});
-    co_return Error(ErrorCode::kInvalid, call.request.method, "system", "", {reason});
+    if (call.type != nullptr) co_return object_error(call, refusal.code, {reason});
+    co_return Error(refusal.code, call.request.method, "system", "", {reason});
   }
   co_return Error(ErrorCode::kNotFound, call.request.method, call.request.path, "", {"No route"});
 }

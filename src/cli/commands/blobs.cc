@@ -133,9 +133,31 @@ Result<void> provider_download(Invocation& call) {
                   worded_argument(call, {"to"}));
 }
 
+namespace {
+
+/// The steps of an upgrade that need no package; files of these names are `./start` and so on.
+struct UpgradeStep {
+  std::string_view word, method, target;
+};
+constexpr UpgradeStep kUpgradeSteps[] = {{"start", "POST", "system/upgrade/exec"},
+                                         {"remove", "DELETE", "system/upgrade/stage"},
+                                         {"status", "GET", "system/upgrade"}};
+
+}  // namespace
+
 Result<void> system_upgrade(Invocation& call) {
-  const std::string target = call.flags.on("force") ? "system/upgrade?force=true" : "system/upgrade";
-  return print_answer(call, upload_source(call, "POST", target, call.argument(0)));
+  const std::string& word = call.argument(0);
+  const std::string package = call.optional_argument(1);
+  const bool staged = word == "stage" && !package.empty();
+  if (!package.empty() && !staged) return usage_error("only `stage` takes a second word, the package");
+  for (const UpgradeStep& step : kUpgradeSteps) {
+    if (step.word != word) continue;
+    return print_answer(
+        call, call.session.send_json({std::string(step.method), std::string(step.target), "", {}, {}}));
+  }
+  std::string target = staged ? "system/upgrade/stage" : "system/upgrade";
+  if (call.flags.on("force")) target += "?force=true";
+  return print_answer(call, upload_source(call, "POST", target, staged ? package : word));
 }
 
 Result<void> debug_download(Invocation& call) {

@@ -131,6 +131,8 @@ Result<void> subnet_next_server(Invocation& call);
 Result<void> subnet_lease_times(Invocation& call);
 Result<void> subnet_set(Invocation& call);
 Result<void> subnet_get(Invocation& call);
+Result<void> subnet_allocate(Invocation& call);
+Result<void> subnet_release(Invocation& call);
 
 // boot.cc
 Result<void> boot_env_install(Invocation& call);

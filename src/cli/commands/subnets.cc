@@ -74,6 +74,28 @@ Result<void> subnet_set(Invocation& call) {
   return send_patch(call, make_patch(*before, after), true);
 }
 
+/// ADDRESS, or all that can be said of the reservation; nothing: any address.
+Result<json::value> wanted_address(Invocation& call) {
+  const std::string text = call.optional_argument(1);
+  if (text.empty()) return json::value(json::object());
+  const bool address = text.find_first_not_of("0123456789.") == std::string::npos;
+  return address ? json::value(json::object{{"Addr", text}}) : read_document(call, text);
+}
+
+Result<void> subnet_allocate(Invocation& call) {
+  Result<json::value> wanted = wanted_address(call);
+  if (!wanted) return wanted.error();
+  const std::string target = api_path({"subnets", call.argument(0), "allocate"});
+  return print_answer(call, call.session.send_value("POST", target, *wanted));
+}
+
+Result<void> subnet_release(Invocation& call) {
+  return print_answer(
+      call,
+      call.session.send_json(
+          {"DELETE", api_path({"subnets", call.argument(0), "release", call.argument(1)}), "", {}, {}}));
+}
+
 Result<void> subnet_get(Invocation& call) {
   Result<uint64_t> code = number_argument(call.argument(2));
   if (!code) return code.error();

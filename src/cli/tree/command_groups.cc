@@ -111,8 +111,11 @@ Command system_commands() {
        leaf("compact", "[BASE-ROOT]",
             "Give space that the database of a stopped server does not use back to the disk", system_compact),
        posts("active", "Become the active member"), posts("passive", "Become a passive member"),
-       leaf("upgrade", "FILE", "Replace the server's program with the one in a package", system_upgrade,
-            {{"force", 0, "", "also for the same or an older version"}}),
+       leaf("upgrade", "FILE|WORD [FILE]",
+            "Replace the server's program with the one in a package; in two steps: `stage FILE`, then "
+            "`start`, "
+            "or `remove`; `status`",
+            system_upgrade, {{"force", 0, "", "also for the same or an older version"}}),
        about("system/upgrade",
              leaf("upgradestatus", "", "Whether an upgrade is under way, or how the last one ended",
                   system_get)),

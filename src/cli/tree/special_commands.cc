@@ -75,7 +75,11 @@ std::vector<Command> subnet_commands() {
           leaf("nextserver", "ID ADDRESS", "Set the server to boot from", subnet_next_server),
           leaf("leasetimes", "ID ACTIVE RESERVED", "Set the lease times, in seconds", subnet_lease_times),
           leaf("set", "ID option NUMBER to VALUE", "Set a DHCP option; null removes it", subnet_set),
-          leaf("get", "ID option NUMBER", "One DHCP option", subnet_get)};
+          leaf("get", "ID option NUMBER", "One DHCP option", subnet_get),
+          leaf("allocate", "ID [ADDRESS|JSON]",
+               "Reserve an address: any, this one, or one for the Token or Machine and Parameter of JSON",
+               subnet_allocate),
+          leaf("release", "ID ADDRESS", "Give an allocated address back", subnet_release)};
 }
 
 std::vector<Command> job_commands() {

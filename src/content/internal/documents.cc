@@ -18,13 +18,19 @@ namespace {
 namespace json = boost::json;
 constexpr std::string_view kPreferences = "preferences";
 
-void open_params(json::object& params, const ObjectName& name, const Layers::Opener& opener) {
+/// Whether any value is in clear now.
+bool open_params(json::object& params, const ObjectName& name, const Layers::Opener& opener) {
+  bool opened = false;
   for (auto& [param, value] : params) {
     if (!is_sealed(value) || model::is_always_secure(param)) continue;  // the latter: in clear to nobody
     const auto clear = opener(name.first, name.second, json::serialize(value));
     if (!clear) continue;
-    if (auto parsed = model::parse_json(*clear)) value = std::move(*parsed);
+    auto parsed = model::parse_json(*clear);
+    if (!parsed) continue;
+    value = std::move(*parsed);
+    opened = true;
   }
+  return opened;
 }
 
 /// Most objects have no secure values: their bytes are shown as they are.
@@ -34,7 +40,10 @@ std::string shown_body(const ObjectName& name, std::string_view stored, const La
   auto parsed = model::parse_json(body);
   if (!parsed || !parsed->is_object()) return body;
   json::value* params = parsed->get_object().if_contains("Params");
-  if (params != nullptr && params->is_object()) open_params(params->get_object(), name, opener);
+  const bool opened =
+      params != nullptr && params->is_object() && open_params(params->get_object(), name, opener);
+  // In clear it is not the object that was judged: other servers show it like this too.
+  if (opened) parsed->get_object()["Available"] = false;
   std::string out;
   model::append_json(out, *parsed);
   return out;

@@ -27,6 +27,7 @@ constexpr std::pair<std::string_view, Hook> kHooks[] = {
     {"reservation_scope", check_reservation_scope},
     {"stage_boot_env", check_stage_boot_env},
     {"stage_tasks", check_stage_tasks},
+    {"subnet_allocation", check_subnet_allocation},
     {"subnet_change", check_subnet_change},
     {"subnet_range", check_subnet_range},
     {"task_entries", check_task_entries},

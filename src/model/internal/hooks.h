@@ -67,6 +67,7 @@ void check_plugin_errors(HookContext& context);
 // Networks (hooks_network.cc).
 void check_subnet_range(HookContext& context);
 void check_subnet_change(HookContext& context);
+void check_subnet_allocation(HookContext& context);
 void check_reservation_address(HookContext& context);
 void check_reservation_scope(HookContext& context);
 

@@ -1,3 +1,4 @@
+#include "model/allocation.h"
 #include "model/internal/hooks.h"
 
 namespace mullion::model::internal {
@@ -90,6 +91,20 @@ void check_subnet_range(HookContext& context) {
   if (integer_of(context.object, "ReservedLeaseTime") < kLeastReservedSeconds) {
     context.refuse("ReservedLeaseTime must be greater than or equal to 7200 seconds");
   }
+}
+
+void check_subnet_allocation(HookContext& context) {
+  std::optional<uint32_t> ends[2];
+  const std::string_view fields[] = {"AllocateStart", "AllocateEnd"};
+  for (size_t i = 0; i < std::size(fields); ++i) {
+    uint32_t address = 0;
+    if (!parse_ipv4(text_of(context.object, fields[i]), address)) continue;  // not set
+    if (!is_in_subnet(context.object, address))
+      context.refuse(fmt::format("{} must be an address inside the subnet", fields[i]));
+    ends[i] = address;
+  }
+  if (ends[0] && ends[1] && *ends[0] > *ends[1])
+    context.refuse("AllocateStart must not be after AllocateEnd");
 }
 
 void check_subnet_change(HookContext& context) {

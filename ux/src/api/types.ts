@@ -1219,6 +1219,12 @@ export interface Reservation {
   Scoped: boolean;
   Duration: number;
   Params: Record<string, unknown>;
+  /** made by allocate of its subnet */
+  Allocated?: boolean;
+  /** whose address it is */
+  Machine?: string;
+  /** parameter of the machine that is the address */
+  Parameter?: string;
   readonly Validated: boolean;
   readonly Available: boolean;
   readonly Errors: string[];
@@ -1356,6 +1362,10 @@ export interface Subnet {
   NextServer: string;
   ActiveStart: string;
   ActiveEnd: string;
+  /** first address that allocate hands out; unset: the first of the subnet */
+  AllocateStart?: string;
+  /** last address that allocate hands out; unset: the last of the subnet */
+  AllocateEnd?: string;
   ActiveLeaseTime: number;
   ReservedLeaseTime: number;
   OnlyReservations: boolean;
