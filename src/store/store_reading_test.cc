@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "store/secrets.h"
 #include "store/store_contract.h"
 
 namespace mullion::store {
@@ -30,6 +31,16 @@ TEST_P(StoreReading, SecretsStayBesideTheLog) {
     EXPECT_THAT(commit.changes, SizeIs(1));
     for (const auto& change : commit.changes) EXPECT_EQ(change.body->find("secret"), std::string::npos);
   }
+  std::vector<std::string> seen;
+  const auto note = [&seen](std::string_view key, std::string_view value) {
+    seen.push_back(std::string(key) + "=" + std::string(value));
+    return true;
+  };
+  scan_secrets(*store_->snapshot(), "users", "", note);
+  scan_secrets(*store_->snapshot(), "users", "rob2", note);
+  scan_secrets(*store_->snapshot(), "user", "", note);
+  scan_secrets(*store_->snapshot(), "state", "", note);
+  EXPECT_EQ(seen, (std::vector<std::string>{"rob=top-secret", "=empty key"}));
   Batch removal;
   removal.secrets = {{"users", "rob", std::nullopt}};
   must_commit(*store_, removal);

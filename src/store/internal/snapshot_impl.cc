@@ -8,11 +8,12 @@
 #include "model/index_value.h"
 #include "store/internal/match.h"
 #include "store/internal/store_impl.h"
+#include "store/secrets.h"
 
 namespace mullion::store::internal {
 namespace {
 
-class SnapshotImpl final : public Snapshot {
+class SnapshotImpl final : public Snapshot, public SecretReader {
  public:
   explicit SnapshotImpl(const StoreImpl& store)
       : store_(store), transaction_(open_view(store)), seq_(transaction_seq(*transaction_)) {}
@@ -118,6 +119,15 @@ class SnapshotImpl final : public Snapshot {
     const auto value = view().get(Table::kSecrets, secret_row(space, key));
     if (!value) return std::nullopt;
     return std::string(*value);
+  }
+
+  void scan_secrets(std::string_view space, std::string_view from_key, const Visit& visit) const override {
+    const std::string prefix = secret_row(space, "");
+    const auto cursor = view().cursor(Table::kSecrets);
+    for (bool more = cursor->seek(secret_row(space, from_key)); more && cursor->key().starts_with(prefix);
+         more = cursor->next()) {
+      if (!visit(cursor->key().substr(prefix.size()), cursor->value())) return;
+    }
   }
 
   Result<QueryResult> query(const Query& query) const override {
@@ -437,3 +447,12 @@ std::shared_ptr<const Snapshot> make_snapshot(const StoreImpl& store) {
 }
 
 }  // namespace mullion::store::internal
+
+namespace mullion::store {
+
+void scan_secrets(const Snapshot& snapshot, std::string_view space, std::string_view from_key,
+                  const SecretReader::Visit& visit) {
+  dynamic_cast<const SecretReader&>(snapshot).scan_secrets(space, from_key, visit);
+}
+
+}  // namespace mullion::store
