@@ -15,6 +15,7 @@
 #include "content/internal/random_text.h"
 #include "content/internal/receive.h"
 #include "content/internal/upload_list.h"
+#include "content/shared_blobs.h"
 #include "env/pools.h"
 #include "env/scratch_directory.h"
 
@@ -85,11 +86,23 @@ FileFacts facts_in(const Blobs::Info& info) {
   return {info.size, info.modified.time_since_epoch().count(), info.number};
 }
 
-class FileBlobs final : public Blobs {
+/// An upload that is complete aside, and what an archive unpacked to.
+struct Arrival {
+  Place place;
+  OutputFile output;
+  std::string sha256;
+  FileFacts facts = {};
+  std::unique_ptr<env::ScratchDirectory> scratch = nullptr;
+  std::vector<Place> places = {};
+  std::vector<env::Path> unpacked = {};
+};
+
+class FileBlobs final : public SharedBlobs {
  public:
-  FileBlobs(env::Path root, const BlobLimits& limits)
+  FileBlobs(env::Path root, const BlobLimits& limits, Sharing* sharing)
       : root_(clean_root(std::move(root))),
         limits_(limits),
+        sharing_(sharing),
         sums_(root_ / ".sums"),
         list_(root_, sums_),
         partials_(root_ / ".unfinished", limits.unfinished_uploads, limits.unfinished_age) {}
@@ -108,6 +121,7 @@ class FileBlobs final : public Blobs {
   Result<Info> move(std::string_view bucket, std::string_view from, std::string_view to) override;
   Result<void> remove(std::string_view bucket, std::string_view path) override;
   Result<net::BodySourcePtr> open(const Info& info, uint64_t first, uint64_t last) override;
+  void noticed(const std::string& name) override;
 
  private:
   static env::Path clean_root(env::Path root);
@@ -115,12 +129,18 @@ class FileBlobs final : public Blobs {
   Task<Result<void>> append_piece(OutputFile& output, net::BodySource& body, net::ByteRange bytes) const;
   Result<void> check_parent(const Place& place) const;
   Result<void> make_parent(const Place& place) const;
-  Result<void> explode_beside(const Place& place, const env::Path& archive);
+  Result<void> explode_aside(Arrival& arrival) const;
   Result<void> put_in_place(const std::vector<Place>& places, const std::vector<env::Path>& files,
                             std::vector<std::string>& changed);
-  Result<Info> finish(const Place& place, OutputFile output, std::string sha256, bool explode);
-  Result<Info> finish_pieces(const Place& place, const PartialUploads::Claim& claim, OutputFile output,
-                             bool explode);
+  Result<void> prepare(Arrival& arrival, bool explode) const;
+  Task<Result<void>> share(const Arrival& arrival) const;
+  Result<Info> place(Arrival& arrival);
+  Task<Result<Info>> finish(Arrival& arrival, bool explode);
+  Result<void> move_file(const Place& source, const Place& target, const Info& info) const;
+  bool is_shared(std::string_view name) const { return sharing_ != nullptr && sharing_->find(name); }
+  Error not_here(std::string_view bucket, std::string_view path) const;
+  void add_shared(std::string_view bucket, std::string_view directory, bool all,
+                  std::vector<std::string>& names) const;
 
   /// Files came, changed or went; `sha256` of an upload.
   void tell(const std::vector<std::string>& names, const std::string& sha256 = "") {
@@ -130,6 +150,7 @@ class FileBlobs final : public Blobs {
 
   const env::Path root_;
   const BlobLimits limits_;
+  Sharing* const sharing_;  // null: the files are this server's alone
   Checksums sums_;
   UploadList list_;
   std::vector<ChangeListener> listeners_;
@@ -152,6 +173,11 @@ Result<std::vector<std::string>> FileBlobs::list(std::string_view bucket, std::s
   const auto path = clean_path(directory, true);
   Result<std::vector<std::string>> names = Error(ErrorCode::kNotFound, "");
   if (is_bucket(bucket) && path) names = list_directory(root_ / bucket / *path, all);
+  if (sharing_ != nullptr && is_bucket(bucket) && path) {
+    std::vector<std::string> merged = names ? std::move(*names) : std::vector<std::string>();
+    add_shared(bucket, *path, all, merged);
+    if (names || !merged.empty()) names = std::move(merged);
+  }
   if (names || names.error().code != ErrorCode::kNotFound) return names;
   return about_file(ErrorCode::kNotFound, "GET", bucket, directory, "Not a directory");
 }
@@ -165,6 +191,7 @@ Result<Blobs::Info> FileBlobs::stat(std::string_view bucket, std::string_view pa
   info.path = *clean;
   info.file = root_ / bucket / *clean;
   const auto file = InputFile::open(info.file);
+  if (!file && file.error().code == ErrorCode::kNotFound) return not_here(bucket, *clean);
   if (!file) return named(file.error(), "GET", bucket, *clean);
   info.size = file->facts().size;
   info.modified = wall_time(file->facts());
@@ -205,22 +232,19 @@ Result<void> FileBlobs::make_parent(const Place& place) const {
   return check_parent(place);
 }
 
-Result<void> FileBlobs::explode_beside(const Place& place, const env::Path& archive) {
-  const env::ScratchDirectory scratch(root_ / ".uploads" / random_text(18));
-  const auto files = content::explode(archive, scratch.path(), explode_limits(limits_));
+Result<void> FileBlobs::explode_aside(Arrival& arrival) const {
+  arrival.scratch = std::make_unique<env::ScratchDirectory>(root_ / ".uploads" / random_text(18));
+  const env::Path& folder = arrival.scratch->path();
+  const auto files = content::explode(arrival.output.path(), folder, explode_limits(limits_));
   if (!files) return files.error();
-  std::vector<Place> places;
-  std::vector<env::Path> unpacked;
+  const env::Path beside = env::Path(arrival.place.path).parent_path();
   for (const std::string& file : *files) {
-    unpacked.push_back(scratch.path() / file);
-    places.push_back({place.bucket, (env::Path(place.path).parent_path() / file).generic_string()});
+    arrival.unpacked.push_back(folder / file);
+    arrival.places.push_back({arrival.place.bucket, (beside / file).generic_string()});
     // All before the first: an archive that does not fit changes nothing.
-    if (auto checked = check_parent(places.back()); !checked) return checked;
+    if (auto checked = check_parent(arrival.places.back()); !checked) return checked;
   }
-  std::vector<std::string> changed;
-  Result<void> done = put_in_place(places, unpacked, changed);
-  if (!changed.empty()) tell(changed);
-  return done;
+  return {};
 }
 
 Result<void> FileBlobs::put_in_place(const std::vector<Place>& places, const std::vector<env::Path>& files,
@@ -242,22 +266,80 @@ Result<void> FileBlobs::put_in_place(const std::vector<Place>& places, const std
   return {};
 }
 
-/// From a file that is complete in the side tree to one in its place. Blocks.
-Result<Blobs::Info> FileBlobs::finish(const Place& place, OutputFile output, std::string sha256,
-                                      bool explode) {
-  if (auto synced = output.sync(); !synced) return synced.error();
+/// Everything of it is on the disk, aside. Blocks.
+Result<void> FileBlobs::prepare(Arrival& arrival, bool explode) const {
+  if (auto synced = arrival.output.sync(); !synced) return synced;
   if (explode) {
-    if (auto exploded = explode_beside(place, output.path()); !exploded) return exploded.error();
+    if (auto exploded = explode_aside(arrival); !exploded) return exploded;
   }
-  const auto facts = output.facts();
+  const auto facts = arrival.output.facts();
   if (!facts) return facts.error();
-  Info info{place.path,        facts->size,  std::move(sha256), root_ / place.bucket / place.path,
-            wall_time(*facts), facts->number};
-  if (auto made = make_parent(place); !made) return made.error();
-  if (auto moved = output.move_to(info.file); !moved) return moved.error();
-  sums_.remember(place.name(), *facts, info.sha256, Checksums::Origin::kUpload);
-  tell({place.name()}, info.sha256);
+  arrival.facts = *facts;
+  return {};
+}
+
+/// From files aside to files in their places. Blocks.
+Result<Blobs::Info> FileBlobs::place(Arrival& arrival) {
+  std::vector<std::string> changed;
+  const Result<void> unpacked = put_in_place(arrival.places, arrival.unpacked, changed);
+  if (!changed.empty()) tell(changed);
+  if (!unpacked) return unpacked.error();
+  Info info{arrival.place.path,       arrival.facts.size,
+            arrival.sha256,           root_ / arrival.place.bucket / arrival.place.path,
+            wall_time(arrival.facts), arrival.facts.number};
+  if (auto made = make_parent(arrival.place); !made) return made.error();
+  if (auto moved = arrival.output.move_to(info.file); !moved) return moved.error();
+  sums_.remember(arrival.place.name(), arrival.facts, info.sha256, Checksums::Origin::kUpload);
+  tell({arrival.place.name()}, info.sha256);
   return info;
+}
+
+/// What is to be agreed on before it is visible. Blocks: everything that was unpacked is read.
+Result<std::vector<OfferedFile>> offers_of(const Arrival& arrival) {
+  std::vector<OfferedFile> out;
+  for (size_t i = 0; i < arrival.places.size(); ++i) {
+    const auto file = InputFile::open(arrival.unpacked[i]);
+    if (!file) return file.error();
+    auto sum = sha256_of(*file);
+    if (!sum) return sum.error();
+    FileRecord record{arrival.places[i].name(), file->facts().size, std::move(*sum), false};
+    out.push_back({std::move(record), arrival.unpacked[i]});
+  }
+  FileRecord record{arrival.place.name(), arrival.facts.size, arrival.sha256, true};
+  out.push_back({std::move(record), arrival.output.path()});
+  return out;
+}
+
+/// A majority has the bytes, and the change holds for all.
+Task<Result<void>> FileBlobs::share(const Arrival& arrival) const {
+  if (sharing_ == nullptr) co_return Result<void>();
+  Result<std::vector<OfferedFile>> offers = Error(ErrorCode::kInternal, "");
+  co_await env::run_blocking(env::Pool::kLong, [&] { offers = offers_of(arrival); });
+  if (!offers) co_return offers.error();
+  FileChanges changes;
+  for (const OfferedFile& offer : *offers) changes.put.push_back(offer.record);
+  Result<void> done = co_await sharing_->hold(std::move(*offers));
+  if (!done) co_return done;
+  co_await env::run_blocking([&] { done = sharing_->commit(changes); });
+  co_return done;
+}
+
+/// From a file that is complete in the side tree to one in its place.
+Task<Result<Blobs::Info>> FileBlobs::finish(Arrival& arrival, bool explode) {
+  const env::Pool pool = explode ? env::Pool::kLong : env::Pool::kDisk;
+  Result<void> ready;
+  co_await env::run_blocking(pool, [&] { ready = prepare(arrival, explode); });
+  if (ready) ready = co_await share(arrival);
+  Result<Info> info = Info{};
+  co_await env::run_blocking(pool, [&] {
+    if (ready) {
+      info = place(arrival);
+    } else {
+      info = ready.error();
+    }
+    arrival.scratch.reset();
+  });
+  co_return info;
 }
 
 Task<Result<Blobs::Info>> FileBlobs::put(std::string bucket, std::string path, net::BodySource& body,
@@ -271,9 +353,8 @@ Task<Result<Blobs::Info>> FileBlobs::put(std::string bucket, std::string path, n
   Sha256 hash;
   Result<uint64_t> received = co_await receive(*output, hash, body, max_bytes);
   if (!received) co_return named(received.error(), "POST", bucket, place->path);
-  Result<Info> info = Info{};
-  co_await env::run_blocking(explode ? env::Pool::kLong : env::Pool::kDisk,
-                             [&] { info = finish(*place, std::move(*output), hash.hex(), explode); });
+  Arrival arrival{*place, std::move(*output), hash.hex()};
+  Result<Info> info = co_await finish(arrival, explode);
   if (!info) co_return named(info.error(), "POST", bucket, place->path);
   co_return info;
 }
@@ -296,16 +377,11 @@ Task<Result<void>> FileBlobs::append_piece(OutputFile& output, net::BodySource& 
   co_return synced;
 }
 
-/// The last piece is there. What cannot become a file is dropped: nothing could be sent to mend it. Blocks.
-Result<Blobs::Info> FileBlobs::finish_pieces(const Place& place, const PartialUploads::Claim& claim,
-                                             OutputFile output, bool explode) {
-  const auto written = InputFile::open(output.path());
+/// Blocks.
+Result<std::string> sum_of(const env::Path& path) {
+  const auto written = InputFile::open(path);
   if (!written) return written.error();
-  auto sha256 = sha256_of(*written);
-  if (!sha256) return sha256.error();
-  auto info = finish(place, std::move(output), std::move(*sha256), explode);
-  if (!info) claim.drop();
-  return info;
+  return sha256_of(*written);
 }
 
 Task<Result<Blobs::Progress>> FileBlobs::append(std::string bucket, std::string path, net::BodySource& body,
@@ -328,9 +404,13 @@ Task<Result<Blobs::Progress>> FileBlobs::append(std::string bucket, std::string 
   if (!appended) co_return refused(appended.error());
   if (!piece.last()) co_return Progress{piece.bytes.last + 1, std::nullopt};
 
-  Result<Info> info = Info{};
-  co_await env::run_blocking(env::Pool::kLong,
-                             [&] { info = finish_pieces(*place, *claim, std::move(*output), explode); });
+  Result<std::string> sum = std::string();
+  co_await env::run_blocking(env::Pool::kLong, [&] { sum = sum_of(output->path()); });
+  if (!sum) co_return refused(sum.error());
+  Arrival arrival{*place, std::move(*output), std::move(*sum)};
+  Result<Info> info = co_await finish(arrival, explode);
+  // What cannot become a file is dropped: nothing could be sent to mend it.
+  if (!info) co_await env::run_blocking([&] { claim->drop(); });
   if (!info) co_return refused(info.error());
   co_return Progress{info->size, std::move(*info)};
 }
@@ -352,6 +432,29 @@ Result<void> FileBlobs::drop_unfinished(std::string_view bucket, std::string_vie
   return {};
 }
 
+/// To where `info` says. Of a shared file the old name may go by other hands as soon as the new one is agreed
+/// on.
+Result<void> FileBlobs::move_file(const Place& source, const Place& target, const Info& info) const {
+  const env::Path old_file = root_ / source.bucket / source.path;
+  std::error_code problem;
+  if (sharing_ == nullptr) {
+    fs::rename(old_file, info.file, problem);
+    if (problem) return env::error_from_errno(problem.value(), "rename to " + target.path);
+    return {};
+  }
+  const env::ScratchDirectory aside(root_ / ".uploads" / random_text(18));
+  if (auto made = env::make_directories(aside.path()); !made) return made;
+  fs::create_hard_link(old_file, aside.path() / "file", problem);
+  if (problem) return env::error_from_errno(problem.value(), "link " + source.path);
+  const FileRecord record{target.name(), info.size, info.sha256, true};
+  if (auto agreed = sharing_->commit({{record}, {source.name()}}); !agreed) return agreed;
+  fs::rename(aside.path() / "file", info.file, problem);
+  if (problem) return env::error_from_errno(problem.value(), "rename to " + target.path);
+  std::error_code ignored;
+  fs::remove(old_file, ignored);
+  return {};
+}
+
 Result<Blobs::Info> FileBlobs::move(std::string_view bucket, std::string_view from, std::string_view to) {
   const auto source = place_of(bucket, from);
   const auto target = place_of(bucket, to);
@@ -360,9 +463,7 @@ Result<Blobs::Info> FileBlobs::move(std::string_view bucket, std::string_view fr
   if (!info || source->path == target->path) return info;
   if (auto made = make_parent(*target); !made) return made.error();
   const env::Path old_file = std::exchange(info->file, root_ / bucket / target->path);
-  std::error_code problem;
-  fs::rename(old_file, info->file, problem);
-  if (problem) return env::error_from_errno(problem.value(), "rename to " + target->path);
+  if (auto moved = move_file(*source, *target, *info); !moved) return moved.error();
   info->path = target->path;
   sums_.remember(target->name(), facts_in(*info), info->sha256, Checksums::Origin::kUpload);
   sums_.forget(source->name());
@@ -380,11 +481,52 @@ Result<void> FileBlobs::remove(std::string_view bucket, std::string_view path) {
       about_file(ErrorCode::kNotFound, "DELETE", bucket, clean ? *clean : path, "Unable to delete");
   if (!is_bucket(bucket) || !clean) return refused;
   std::error_code problem;
+  const std::string name = full_name(bucket, *clean);
+  const bool shared = is_shared(name);
+  if (shared) {
+    if (auto agreed = sharing_->commit({{}, {name}}); !agreed)
+      return named(agreed.error(), "DELETE", bucket, *clean);
+  }
   const env::Path target = root_ / bucket / *clean;
-  if (!fs::remove(target, problem) || problem) return refused;  // refuses directories with content
-  sums_.forget(full_name(bucket, *clean));
-  tell({full_name(bucket, *clean)});
+  const bool removed = fs::remove(target, problem) && !problem;  // refuses directories with content
+  if (!removed && !shared) return refused;
+  sums_.forget(name);
+  tell({name});
+  if (!removed) return {};  // it was not here, or the keeper of shared files was faster
   return env::sync_directory(target.parent_path());
+}
+
+/// A file that is not on this disk.
+Error FileBlobs::not_here(std::string_view bucket, std::string_view path) const {
+  const std::string name = full_name(bucket, path);
+  if (!is_shared(name)) return about_file(ErrorCode::kNotFound, "GET", bucket, path, "Not a regular file");
+  sharing_->hurry(name);
+  return about_file(
+      ErrorCode::kUnavailable, "GET", bucket, path,
+      "The file is on its way to this server from another member of the cluster; try again soon");
+}
+
+/// Files that are agreed on and not here yet are listed too.
+void FileBlobs::add_shared(std::string_view bucket, std::string_view directory, bool all,
+                           std::vector<std::string>& names) const {
+  const std::string prefix = fmt::format("{}/{}{}", bucket, directory, directory.empty() ? "" : "/");
+  std::set<std::string> merged(names.begin(), names.end());
+  for (const std::string& name : sharing_->names(prefix)) {
+    for (size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1)) {
+      merged.insert(name.substr(0, slash + 1));
+      if (!all) break;
+    }
+    if (all || name.find('/') == std::string::npos) merged.insert(name);
+  }
+  names.assign(merged.begin(), merged.end());
+}
+
+/// Its checksum, if it is an upload, is one of those that are told.
+void FileBlobs::noticed(const std::string& name) {
+  std::string sha256;
+  if (const auto file = InputFile::open(root_ / name); file && sums_.is_upload(name))
+    sha256 = sums_.remembered(name, *file).value_or("");
+  tell({name}, sha256);
 }
 
 Result<net::BodySourcePtr> FileBlobs::open(const Info& info, uint64_t first, uint64_t last) {
@@ -399,7 +541,11 @@ Result<net::BodySourcePtr> FileBlobs::open(const Info& info, uint64_t first, uin
 }  // namespace
 
 std::unique_ptr<Blobs> make_blobs(env::Path root, const BlobLimits& limits) {
-  return std::make_unique<FileBlobs>(std::move(root), limits);
+  return std::make_unique<FileBlobs>(std::move(root), limits, nullptr);
+}
+
+std::unique_ptr<SharedBlobs> make_shared_blobs(env::Path root, const BlobLimits& limits, Sharing& sharing) {
+  return std::make_unique<FileBlobs>(std::move(root), limits, &sharing);
 }
 
 }  // namespace mullion::content

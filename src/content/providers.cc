@@ -16,7 +16,9 @@
 #include "content/internal/provider_definition.h"
 #include "content/internal/provider_files.h"
 #include "content/internal/provider_intake.h"
+#include "content/shared_providers.h"
 #include "env/attempt.h"
+#include "env/pools.h"
 #include "env/process_family.h"
 #include "model/object.h"
 
@@ -39,11 +41,11 @@ Error about_provider(Error error, std::string_view method, std::string_view name
   return error;
 }
 
-class StoreProviders final : public Providers {
+class StoreProviders final : public SharedProviders {
  public:
   StoreProviders(env::Runtime& runtime, store::Store& store, Layers& layers, Preferences& preferences,
-                 const env::Clock& clock)
-      : store_(store), layers_(layers), preferences_(preferences), host_(runtime, clock) {}
+                 Sharing* sharing, const env::Clock& clock)
+      : store_(store), layers_(layers), preferences_(preferences), sharing_(sharing), host_(runtime, clock) {}
 
   Result<void> start(ProviderServices services, ProviderOptions options) override;
   Task<void> stop() override;
@@ -52,6 +54,7 @@ class StoreProviders final : public Providers {
   Task<Result<void>> remove(std::string name, std::string principal) override;
   Result<env::Path> program(std::string_view name) const override;
   std::vector<Program> programs() const override;
+  void program_arrived(const std::string&) override { dirty_->notify_all(); }
   void on_change(std::function<void()> listener) override { listeners_.push_back(std::move(listener)); }
   std::vector<OfferedAction> actions(std::string_view model, std::string_view plugin) const override;
   Task<Result<std::string>> run_action(std::string plugin, std::string action_json) override;
@@ -63,6 +66,7 @@ class StoreProviders final : public Providers {
   using RunnerPtr = std::shared_ptr<PluginRunner>;
 
   void load_entries();
+  void find_programs();
   void tell() const {
     for (const auto& listener : listeners_) listener();
   }
@@ -77,11 +81,15 @@ class StoreProviders final : public Providers {
   Result<void> check_collections(const ProviderDefinition& definition) const;
   Layers::Along along(const ProviderDefinition& definition, const json::object& pack_meta,
                       const StagedProgram& program) const;
-  Task<Result<void>> accept(Intake& intake, bool replace_writable, const std::string& principal);
+  Task<Result<FileChanges>> share(const Intake& intake);
+  FileChanges files_gone(const std::string& name) const;
+  Task<Result<void>> accept(Intake& intake, const FileChanges& files, bool replace_writable,
+                            const std::string& principal);
 
   store::Store& store_;
   Layers& layers_;
   Preferences& preferences_;
+  Sharing* const sharing_;  // null: programs are this server's alone
   PluginHost host_;
   std::unique_ptr<ProviderFiles> files_;
   std::vector<std::function<void()>> listeners_;
@@ -168,7 +176,24 @@ Task<void> StoreProviders::collect_adopted() {
   }
 }
 
+/// Those that have come meanwhile (program_arrived()).
+void StoreProviders::find_programs() {
+  bool found = false;
+  {
+    const Lock lock(mutex_);
+    for (auto& [name, entry] : entries_) {
+      std::error_code ignored;
+      if (entry->has_program || !std::filesystem::is_regular_file(files_->program(name), ignored)) continue;
+      auto with_program = std::make_shared<ProviderEntry>(*entry);
+      with_program->has_program = found = true;
+      entry = std::move(with_program);
+    }
+  }
+  if (found) tell();
+}
+
 Task<void> StoreProviders::reconcile() {
+  find_programs();
   const auto snapshot = store_.snapshot();
   const auto orders =
       plugin_orders({*snapshot, entries(), *files_, host_.services, token_epoch_, busy_.names()});
@@ -259,14 +284,33 @@ Layers::Along StoreProviders::along(const ProviderDefinition& definition, const 
   return along;
 }
 
-Task<Result<void>> StoreProviders::accept(Intake& intake, bool replace_writable,
+/// What the other servers are to have of a provider, once a majority has the bytes: program and what it
+/// unpacked, in the place of what its former program did.
+Task<Result<FileChanges>> StoreProviders::share(const Intake& intake) {
+  FileChanges changes;
+  if (sharing_ == nullptr) co_return changes;
+  Result<std::vector<OfferedFile>> offers = Error(ErrorCode::kInternal, "");
+  co_await env::run_blocking(env::Pool::kLong, [&] {
+    offers = offered_files(intake.program, intake.definition.name, intake.unpacked);
+    for (std::string& path : sharing_->names(files_prefix(intake.definition.name)))
+      changes.remove.push_back(files_prefix(intake.definition.name) + path);
+  });
+  if (!offers) co_return offers.error();
+  for (const OfferedFile& offer : *offers) changes.put.push_back(offer.record);
+  Result<void> held = co_await sharing_->hold(std::move(*offers));
+  if (!held) co_return held.error();
+  co_return changes;
+}
+
+Task<Result<void>> StoreProviders::accept(Intake& intake, const FileChanges& files, bool replace_writable,
                                           const std::string& principal) {
   auto document = layer_document(intake.definition);
   if (!document) co_return document.error();
   Result<void> done;
   co_await env::run_blocking([&] {
-    done = layers_.load_provider(json::serialize(*document), replace_writable, principal,
-                                 along(intake.definition, document->at("meta").as_object(), intake.program));
+    Layers::Along with = along(intake.definition, document->at("meta").as_object(), intake.program);
+    if (sharing_ != nullptr) std::ranges::move(secret_changes(files), std::back_inserter(with.secrets));
+    done = layers_.load_provider(json::serialize(*document), replace_writable, principal, std::move(with));
     if (done) done = intake.place();
   });
   if (!done) co_return done;
@@ -302,11 +346,22 @@ Task<Result<Providers::Upload>> StoreProviders::upload(std::string name, net::Bo
       co_await take_in(host_, *files_, name, program, std::min(max_bytes, host_.options.max_program));
   if (!intake) co_return about_provider(intake.error(), "POST", name);
   Result<void> good = check_collections((*intake)->definition);
-  if (good) good = co_await accept(**intake, replace_writable, principal);
+  if (!good) co_return about_provider(good.error(), "POST", name);
+  const Result<FileChanges> files = co_await share(**intake);
+  if (!files) co_return about_provider(files.error(), "POST", name);
+  good = co_await accept(**intake, *files, replace_writable, principal);
   if (!good) co_return about_provider(good.error(), "POST", name);
   const uint64_t size = (*intake)->program.size;
   kPluginsLog.info("plugin provider in service name={} bytes={} principal={}", name, size, principal);
   co_return Upload{std::move(name), size};
+}
+
+FileChanges StoreProviders::files_gone(const std::string& name) const {
+  FileChanges gone;
+  gone.remove.push_back(program_record(name));
+  for (const std::string& path : sharing_->names(files_prefix(name)))
+    gone.remove.push_back(files_prefix(name) + path);
+  return gone;
 }
 
 Task<Result<void>> StoreProviders::remove(std::string name, std::string principal) {
@@ -322,6 +377,8 @@ Task<Result<void>> StoreProviders::remove(std::string name, std::string principa
   along.secrets.push_back({std::string(kProgramSums), name, std::nullopt});
   Result<void> done;
   co_await env::run_blocking([&] {
+    if (sharing_ != nullptr)
+      std::ranges::move(secret_changes(files_gone(name)), std::back_inserter(along.secrets));
     done = layers_.remove_provider(name, principal, std::move(along));
     if (done) files_->remove(name);
   });
@@ -398,7 +455,13 @@ Providers::Counts StoreProviders::counts() const {
 
 std::unique_ptr<Providers> make_providers(env::Runtime& runtime, store::Store& store, Layers& layers,
                                           Preferences& preferences, const env::Clock& clock) {
-  return std::make_unique<StoreProviders>(runtime, store, layers, preferences, clock);
+  return std::make_unique<StoreProviders>(runtime, store, layers, preferences, nullptr, clock);
+}
+
+std::unique_ptr<SharedProviders> make_shared_providers(env::Runtime& runtime, store::Store& store,
+                                                       Layers& layers, Preferences& preferences,
+                                                       Sharing& sharing, const env::Clock& clock) {
+  return std::make_unique<StoreProviders>(runtime, store, layers, preferences, &sharing, clock);
 }
 
 }  // namespace mullion::content

@@ -85,6 +85,13 @@ Result<net::Response> transfer_blob(content::Blobs& blobs, const net::Request& r
   return response;
 }
 
+/// Known, and on its way to this server: to be asked for again.
+net::Response not_here_yet(const net::Request& request, const Error& error) {
+  net::Response response = error_response(error, request.method);
+  response.headers.set("Retry-After", "1");
+  return response;
+}
+
 /// Between looking at a file and opening it somebody may replace it: then its successor is served.
 Result<net::Response> serve_newest(content::Blobs& blobs, const net::Request& request,
                                    const std::string& bucket, const std::string& path, ServeAs as) {
@@ -92,6 +99,7 @@ Result<net::Response> serve_newest(content::Blobs& blobs, const net::Request& re
   Error failure;
   for (int i = 0; i < kTries; ++i) {
     const auto info = blobs.stat(bucket, path);
+    if (!info && info.error().code == ErrorCode::kUnavailable) return not_here_yet(request, info.error());
     if (!info) return Error(ErrorCode::kNotFound, "", bucket, "/" + path, {"Not a regular file"});
     auto response = transfer_blob(blobs, request, bucket, *info, as);
     if (response) return response;

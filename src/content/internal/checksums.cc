@@ -78,6 +78,11 @@ void Checksums::visit_uploads(const std::function<bool(const std::string& name)>
   }
 }
 
+bool Checksums::is_upload(const std::string& name) const {
+  const auto text = env::read_file(entry(name));
+  return text && upload_name(*text) == name;
+}
+
 void Checksums::forget(const std::string& name) const {
   std::error_code ignored;
   std::filesystem::remove(entry(name), ignored);

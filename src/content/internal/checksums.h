@@ -21,6 +21,8 @@ class Checksums {
   void remember(const std::string& name, const FileFacts& facts, const std::string& sha256,
                 Origin origin) const;
   void forget(const std::string& name) const;
+  /// Whether what is remembered of the file says so.
+  bool is_upload(const std::string& name) const;
   /// Names of remembered uploads, in no order, until `visit` returns false. What it names may be gone by now.
   void visit_uploads(const std::function<bool(const std::string& name)>& visit) const;
 

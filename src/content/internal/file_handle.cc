@@ -143,6 +143,7 @@ Result<void> OutputFile::move_to(const env::Path& target) {
   if (::rename(path_.c_str(), target.c_str()) != 0) {
     return env::error_from_errno(errno, "rename to " + target.filename().string());
   }
+  ::unlink(path_.c_str());  // there still when `target` was the same file under another name
   path_.clear();
   return env::sync_directory(target.parent_path());
 }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "content/internal/file_handle.h"
+#include "content/internal/listing.h"
 #include "content/internal/log.h"
 #include "content/internal/random_text.h"
 
@@ -26,6 +27,27 @@ void remove_file(const env::Path& path) {
 }
 
 }  // namespace
+
+std::string program_record(std::string_view name) { return fmt::format("plugins/{}", name); }
+std::string files_prefix(std::string_view name) { return fmt::format("files/plugin_providers/{}/", name); }
+
+Result<std::vector<OfferedFile>> offered_files(const StagedProgram& program, std::string_view name,
+                                               const env::Path& unpacked) {
+  std::vector<OfferedFile> out;
+  out.push_back({{program_record(name), program.size, program.sha256, false}, program.path});
+  const auto paths = list_directory(unpacked, true);
+  if (!paths) return paths.error();
+  for (const std::string& path : *paths) {
+    std::string record_name = files_prefix(name) + path;
+    if (path.ends_with('/') || !is_followed(record_name)) continue;
+    const auto file = InputFile::open(unpacked / path);
+    if (!file) return file.error();
+    auto sum = sha256_of(*file);
+    if (!sum) return sum.error();
+    out.push_back({{std::move(record_name), file->facts().size, std::move(*sum), false}, unpacked / path});
+  }
+  return out;
+}
 
 ProviderFiles::ProviderFiles(env::Path base_root)
     : programs_(base_root / "plugins"),
@@ -71,6 +93,7 @@ Result<void> ProviderFiles::place(const std::string& name, const StagedProgram& 
   std::error_code problem;
   fs::rename(staged.path, program(name), problem);
   if (problem) return env::error_from_errno(problem.value(), "rename to " + name);
+  discard(staged);  // there still when both are the same file already
   return env::sync_directory(programs_);
 }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "content/providers.h"
+#include "content/sharing.h"
 
 namespace mullion::content {
 
@@ -21,6 +22,14 @@ struct StagedProgram {
   std::string sha256;
   uint64_t size = 0;
 };
+
+/// The names of a provider's files as servers that share them know them (sharing.h): its program, and what
+/// those begin with that it unpacks.
+std::string program_record(std::string_view name);
+std::string files_prefix(std::string_view name);
+/// A program that arrived and what it unpacked into `unpacked`. Reads all of it: blocks.
+Result<std::vector<OfferedFile>> offered_files(const StagedProgram& program, std::string_view name,
+                                               const env::Path& unpacked);
 
 /// Thread-safe for different providers.
 class ProviderFiles {
