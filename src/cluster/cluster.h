@@ -46,7 +46,7 @@ struct NodeView {
   bool observer = false;
   bool voter = false;
   bool offline = false;
-  uint64_t matched = 0;  // up to where its journal holds the agreed order, as far as this member knows
+  uint64_t matched = 0;  // up to where it holds the agreed order and all files, as far as this member knows
 };
 
 struct ClusterView {

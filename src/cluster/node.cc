@@ -131,7 +131,7 @@ class ClusterSequencer final : public store::Sequencer {
   NodeImpl& node_;
 };
 
-class NodeImpl final : public Node, private Applier, private Host {
+class NodeImpl final : public Node, private Applier, private Host, private FileHost {
  public:
   NodeImpl(env::Runtime& runtime, NodeOptions options, HaState state, OwnMembers own)
       : runtime_(runtime),
@@ -148,6 +148,7 @@ class NodeImpl final : public Node, private Applier, private Host {
   // ------------------------------------------------------------------------------------------- Node
   store::Store& store() override { return *store_; }
   void set_api(const ApiPlace& place) override;
+  FileKeeper& files() override { return *keeper_; }
   void leave(env::Duration patience) override;
 
   // ---------------------------------------------------------------------------------------- Cluster
@@ -186,6 +187,7 @@ class NodeImpl final : public Node, private Applier, private Host {
   Result<void> open_link();
   Result<void> open_member();
   void hold_address();
+  void open_files();
   void run_cluster();
   void run_chores();
 
@@ -203,6 +205,11 @@ class NodeImpl final : public Node, private Applier, private Host {
   void abstains(const std::string& why) override;
   void must_end(const Error& why) override;
 
+  // FileHost
+  bool serves() const override { return shown().active && may_answer(); }
+  std::vector<FilePeer> peers() const override;
+  void standing_changed() override { show(); }
+
   void take_roster(const Roster& roster);
   Roster roster() const;
   void trouble(const std::string& why);
@@ -211,7 +218,10 @@ class NodeImpl final : public Node, private Applier, private Host {
   void promote_who_keeps_up();
   void trim();
   Result<MemberId> next_number() const;
-  std::optional<MemberId> successor(std::string_view id) const;
+  std::vector<Successor> successors() const;
+  Result<MemberId> successor(std::string_view id) const;
+  FileStanding standing_of(MemberId number, const std::map<MemberId, PeerFacts>& facts) const;
+  bool has_all_files(const FileStanding& standing) const;
   NodeView node_view(const RosterMember& member, const Shown& shown,
                      const std::map<MemberId, PeerFacts>& facts) const REQUIRES(mutex_);
   Result<HaState> introduction();
@@ -243,6 +253,10 @@ class NodeImpl final : public Node, private Applier, private Host {
   Mutex copy_mutex_;  // while a copy is made the store stays
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<PeerLink> link_;
+  FileServer file_server_;
+  std::unique_ptr<content::FollowedTree> tree_;
+  std::unique_ptr<FilePeers> file_peers_;
+  std::shared_ptr<FileKeeper> keeper_;  // set under mutex_
   CallQueue calls_, applying_;
   std::unique_ptr<JournalThread> journal_thread_;
   std::unique_ptr<Member> member_;          // cluster thread, but for may_read()
@@ -301,9 +315,11 @@ Result<void> NodeImpl::open() {
                           &NodeImpl::open_member}) {
     if (Result<void> done = (this->*step)(); !done.ok()) return done;
   }
+  open_files();
   cluster_thread_ = std::thread([this] { run_cluster(); });
   apply_thread_ = std::thread([this] { run_calls(applying_); });
   chore_thread_ = std::thread([this] { run_chores(); });
+  keeper_->start();
   hold_address();
   return {};
 }
@@ -316,6 +332,14 @@ void NodeImpl::hold_address() {
   address_ = std::make_unique<AddressKeeper>(
       std::move(mover), [this] { return shown().active && may_answer(); }, env::boot_clock(), times);
   address_->start();
+}
+
+void NodeImpl::open_files() {
+  tree_ = content::make_followed_tree(options_.places.base_root, options_.places.known_files());
+  file_peers_ = make_file_peers(*link_, env::system_clock());
+  auto keeper = make_file_keeper(*store_, *tree_, *file_peers_, *this, env::system_clock(), options_.files);
+  const Lock lock(mutex_);
+  keeper_ = std::move(keeper);
 }
 
 Result<void> NodeImpl::open_link() {
@@ -339,6 +363,14 @@ Result<void> NodeImpl::open_link() {
     const Lock copying(copy_mutex_);
     if (!store_ || stopping_) return Error(ErrorCode::kUnavailable, "there is no database to copy");
     return store_->copy(folder);
+  };
+  events.talk = [this](MemberId from, std::string kind, net::KeyedStream& stream) {
+    std::shared_ptr<FileGiver> giver;
+    {
+      const Lock lock(mutex_);
+      giver = keeper_;
+    }
+    return file_server_.serve(from, std::move(kind), stream, std::move(giver));
   };
   Result<net::PeerKey> key = net::PeerKey::load(options_.places.key());
   if (!key.ok()) return key.error();
@@ -507,16 +539,18 @@ Result<void> NodeImpl::open_member() {
 NodeImpl::~NodeImpl() {
   address_.reset();  // first: others take it while this process ends
   stopping_ = true;
+  if (keeper_) keeper_->end();
   applying_.stop();
   if (chore_thread_.joinable()) chore_thread_.join();
   if (apply_thread_.joinable()) apply_thread_.join();
+  if (link_) link_->stop();
+  if (keeper_) keeper_->stop();
   {
     const Lock copying(copy_mutex_);
     store_.reset();  // its writer asks the cluster thread to the end
   }
   calls_.stop();
   if (cluster_thread_.joinable()) cluster_thread_.join();
-  if (link_) link_->stop();
   if (fetch_thread_.joinable()) fetch_thread_.join();
   journal_thread_.reset();
   member_.reset();
@@ -586,8 +620,14 @@ void NodeImpl::show() {
   PeerFacts facts;
   {
     const Lock lock(mutex_);
-    facts = {api_.api_url,     api_.static_url, api_.fingerprint,
-             options_.version, shown_.active,   shown_.member.term};
+    facts = {api_.api_url,
+             api_.static_url,
+             api_.fingerprint,
+             options_.version,
+             shown_.active,
+             shown_.member.term,
+             {}};
+    if (keeper_) facts.files = keeper_->standing();
   }
   link_->set_facts(facts);
 }
@@ -793,12 +833,14 @@ NodeView NodeImpl::node_view(const RosterMember& member, const Shown& shown,
   out.voter = member.voter;
   const bool own = member.number == number_;
   const auto said = facts.find(member.number);
+  const FileStanding files = standing_of(member.number, facts);
   if (said != facts.end() && !said->second.api_url.empty()) out.api_url = said->second.api_url;
   if (said != facts.end()) out.version = said->second.version;
   if (own) {
     if (!api_.api_url.empty()) out.api_url = api_.api_url;
     out.version = options_.version;
     out.matched = shown.member.applied;
+    if (!has_all_files(files)) out.matched = std::min(out.matched, files.index);
     out.passive = !shown.active;
     out.offline = !trouble_.empty();
     return out;
@@ -810,6 +852,36 @@ NodeView NodeImpl::node_view(const RosterMember& member, const Shown& shown,
     out.offline = !progress->second.active;
   } else {
     out.offline = said == facts.end();
+  }
+  if (!has_all_files(files)) out.matched = std::min(out.matched, files.index);
+  return out;
+}
+
+FileStanding NodeImpl::standing_of(MemberId number, const std::map<MemberId, PeerFacts>& facts) const {
+  if (number == number_) return keeper_->standing();
+  const auto said = facts.find(number);
+  return said == facts.end() ? FileStanding{} : said->second.files;
+}
+
+/// As far as this member knows the records.
+bool NodeImpl::has_all_files(const FileStanding& standing) const {
+  const FileStanding own = keeper_->standing();
+  return standing.missing == 0 && standing.index != 0 && standing.revision == own.revision;
+}
+
+std::vector<FilePeer> NodeImpl::peers() const {
+  const std::map<MemberId, PeerFacts> facts = link_->facts();
+  std::vector<FilePeer> out;
+  for (const RosterMember& member : roster().members) {
+    if (member.number == number_) continue;
+    FilePeer peer;
+    peer.number = member.number;
+    peer.voter = member.voter;
+    const auto said = facts.find(member.number);
+    peer.reachable = said != facts.end();
+    peer.serves = peer.reachable && said->second.active;
+    peer.complete = peer.reachable && has_all_files(said->second.files);
+    out.push_back(peer);
   }
   return out;
 }
@@ -941,21 +1013,40 @@ Result<NodeView> NodeImpl::removal(const std::string& id) {
   return gone;
 }
 
-/// The one that is asked for, or the one that holds most, of those that could take over.
-std::optional<MemberId> NodeImpl::successor(std::string_view id) const {
+/// Those that could take over.
+std::vector<Successor> NodeImpl::successors() const {
   const Shown now = shown();
-  std::optional<MemberId> best;
-  uint64_t most = 0;
+  const std::map<MemberId, PeerFacts> facts = link_->facts();
+  std::vector<Successor> out;
   for (const RosterMember& member : roster().members) {
     const auto progress = now.progress.find(member.number);
     const bool fits = member.number != number_ && member.voter && !member.observer &&
-                      progress != now.progress.end() && progress->second.active &&
-                      (id.empty() || member.id == id);
-    if (!fits || (best && progress->second.matched <= most)) continue;
-    best = member.number;
-    most = progress->second.matched;
+                      progress != now.progress.end() && progress->second.active;
+    if (!fits) continue;
+    const FileStanding files = standing_of(member.number, facts);
+    out.push_back({member.number, progress->second.matched, has_all_files(files), files.missing});
   }
-  return best;
+  return out;
+}
+
+/// The one that is asked for, or the one that holds most.
+Result<MemberId> NodeImpl::successor(std::string_view id) const {
+  const Error nobody(ErrorCode::kConflict, "no other member could take over now");
+  const std::vector<Successor> fit = successors();
+  if (id.empty()) {
+    const std::optional<MemberId> best = most_complete(fit);
+    if (!best) return nobody;
+    return *best;
+  }
+  const Roster now = roster();
+  const RosterMember* member = now.find_id(id);
+  const auto found =
+      std::ranges::find(fit, member == nullptr ? MemberId{0} : member->number, &Successor::number);
+  if (found == fit.end()) return nobody;
+  if (may_succeed(fit, found->number)) return found->number;
+  return Error(ErrorCode::kConflict,
+               fmt::format("member {} lacks files that another member has ({} are on their way)", id,
+                           found->files_missing));
 }
 
 env::Task<Result<void>> NodeImpl::hand_over(std::string id) {
@@ -966,12 +1057,12 @@ env::Task<Result<void>> NodeImpl::hand_over(std::string id) {
 
 Result<void> NodeImpl::leadership_to(const std::string& id, env::Duration patience) {
   if (!shown().active) return not_serving();
-  const std::optional<MemberId> to = successor(id);
-  if (!to) return Error(ErrorCode::kConflict, "no other member could take over now");
+  const Result<MemberId> to = successor(id);
+  if (!to) return to.error();
   auto promise = std::make_shared<std::promise<CoreStatus>>();
   std::future<CoreStatus> future = promise->get_future();
-  calls_.put([this, promise, to] {
-    promise->set_value(member_ ? member_->hand_over(*to) : CoreStatus::kNotLeader);
+  calls_.put([this, promise, to = *to] {
+    promise->set_value(member_ ? member_->hand_over(to) : CoreStatus::kNotLeader);
   });
   if (future.get() != CoreStatus::kOk)
     return Error(ErrorCode::kConflict, "the lead cannot be handed over now: a change is under way");
@@ -993,12 +1084,8 @@ env::Task<Result<bool>> NodeImpl::fail_over_safe(env::Duration patience) {
   while (true) {
     if (!may_answer()) co_return not_serving();
     const Shown now = shown();
-    for (const RosterMember& member : roster().members) {
-      const auto progress = now.progress.find(member.number);
-      const bool safe = member.number != number_ && member.voter && !member.observer &&
-                        progress != now.progress.end() && progress->second.active &&
-                        progress->second.matched >= now.member.commit;
-      if (safe) co_return true;
+    for (const Successor& one : successors()) {
+      if (one.matched >= now.member.commit && one.files_complete) co_return true;
     }
     if (env::system_clock().steady() >= deadline) co_return false;
     co_await env::sleep_for(kTick);

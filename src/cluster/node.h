@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "cluster/cluster.h"
+#include "cluster/file_keeper.h"
 #include "store/store.h"
 
 namespace mullion::cluster {
@@ -19,6 +20,7 @@ struct Places {
   env::Path journal() const { return own() / "journal"; }
   env::Path key() const { return own() / "key.pem"; }
   env::Path members() const { return own() / "members.json"; }
+  env::Path known_files() const { return own() / "known-files"; }
   /// There: what is in data() is not of this cluster.
   env::Path set_aside() const { return own() / "set-aside"; }
 };
@@ -38,6 +40,7 @@ struct NodeOptions {
   store::Options store;  // but for its sequencer
   std::string version;
   uint32_t pace = 1;  // multiplies all times, for long lines
+  KeeperOptions files = {};
   /// Asks for a start anew of the whole process; may be called by any thread, more than once.
   std::function<void(std::string why)> restart;
 };
@@ -54,6 +57,8 @@ class Node : public Cluster {
  public:
   virtual store::Store& store() = 0;
   virtual void set_api(const ApiPlace& place) = 0;
+  /// The files that all members are to have; lives as long as the node.
+  virtual FileKeeper& files() = 0;
   /// Leaves: gives the lead away when it has it and somebody can take it, then takes no part any more. Blocks
   /// for at most `patience`.
   virtual void leave(env::Duration patience) = 0;

@@ -12,6 +12,7 @@
 
 #include "base/mutex.h"
 #include "cluster/internal/log.h"
+#include "cluster/internal/texts.h"
 #include "env/disk.h"
 #include "env/random.h"
 #include "env/scratch_directory.h"
@@ -24,13 +25,10 @@ namespace {
 namespace json = boost::json;
 using net::KeyedStreamPtr;
 
-constexpr size_t kFrameHeadSize = 4;  // length of what follows, big-endian
 constexpr uint64_t kLongestHello = 16 << 10;
-constexpr size_t kPiece = 256 << 10;
 constexpr auto kConnectTime = std::chrono::seconds(1);
 constexpr auto kHelloTime = std::chrono::seconds(2);
 constexpr auto kPause = std::chrono::milliseconds(100);  // after a connection that failed
-constexpr auto kStandstill = std::chrono::seconds(10);   // of a frame on its way
 constexpr auto kSilence = std::chrono::seconds(60);      // between frames
 constexpr auto kCopyStandstill = std::chrono::seconds(60);
 constexpr char kFrame = 'F';
@@ -40,12 +38,6 @@ constexpr const char* kDatabaseFile = "data.mdb";
 enum class LineKind { kSmall, kBulk };
 std::string_view word_of(LineKind kind) { return kind == LineKind::kBulk ? "bulk" : "small"; }
 
-std::string head_of(uint64_t size) {
-  std::string out;
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>(size >> shift));
-  return out;
-}
-
 std::string facts_json(const PeerFacts& facts, std::string_view kind) {
   return json::serialize(json::object{{"kind", kind},
                                       {"api_url", facts.api_url},
@@ -53,7 +45,10 @@ std::string facts_json(const PeerFacts& facts, std::string_view kind) {
                                       {"fingerprint", facts.fingerprint},
                                       {"version", facts.version},
                                       {"active", facts.active},
-                                      {"term", facts.term}});
+                                      {"term", facts.term},
+                                      {"files_missing", facts.files.missing},
+                                      {"files_index", facts.files.index},
+                                      {"files_revision", facts.files.revision}});
 }
 
 struct Hello {
@@ -66,36 +61,16 @@ std::optional<Hello> read_hello(std::string_view text) {
     const json::value value = json::parse(json::string_view(text.data(), text.size()));
     const json::object& object = value.as_object();
     const auto word = [&object](std::string_view name) { return std::string(object.at(name).as_string()); };
-    return Hello{word("kind"),
-                 {word("api_url"), word("static_url"), word("fingerprint"), word("version"),
-                  object.at("active").as_bool(), object.at("term").to_number<uint64_t>()}};
+    Hello out{word("kind"),
+              {word("api_url"), word("static_url"), word("fingerprint"), word("version"),
+               object.at("active").as_bool(), object.at("term").to_number<uint64_t>()}};
+    if (!object.contains("files_missing")) return out;  // a member of an older version
+    out.facts.files = {object.at("files_missing").to_number<uint64_t>(),
+                       object.at("files_index").to_number<uint64_t>(), word("files_revision")};
+    return out;
   } catch (const std::exception&) {
     return std::nullopt;
   }
-}
-
-/// A text with its length before it; kTooLarge beyond `limit`. Memory is taken as bytes arrive.
-env::Task<Result<std::string>> read_text(net::KeyedStream& stream, uint64_t limit, env::Duration patience) {
-  std::array<char, kFrameHeadSize> head{};
-  const Result<void> began = co_await stream.read(head.data(), head.size(), patience);
-  if (!began) co_return began.error();
-  uint64_t size = 0;
-  for (const char byte : head) size = size << 8 | static_cast<uint8_t>(byte);
-  if (size > limit) co_return Error(ErrorCode::kTooLarge, fmt::format("a frame of {} bytes", size));
-  std::string out;
-  while (out.size() < size) {
-    const size_t begin = out.size();
-    out.resize(std::min<uint64_t>(size, begin + kPiece));
-    const Result<void> got = co_await stream.read(out.data() + begin, out.size() - begin, kStandstill);
-    if (!got) co_return got.error();
-  }
-  co_return out;
-}
-
-env::Task<Result<void>> write_text(net::KeyedStream& stream, std::string_view text) {
-  const std::string head = head_of(text.size());
-  Result<void> written = co_await stream.write(head, text, kStandstill);
-  co_return written;
 }
 
 json::object place_json(const store::AgreedState& state, uint64_t size) {
@@ -183,6 +158,13 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
     return facts_;
   }
   uint16_t port() const { return listener_ ? listener_->port() : 0; }
+
+  void talk(MemberId to, std::string kind, Talk talk, std::function<void(Result<void>)> done) {
+    if (stopping_) return done(Error(ErrorCode::kCancelled, "stopping"));
+    tasks_.spawn("talk", [this, to, kind = std::move(kind), talk = std::move(talk), done = std::move(done)] {
+      return run_talk(to, kind, talk, done);
+    });
+  }
 
   Result<FetchedCopy> fetch_copy(MemberId from, const env::Path& directory) {
     if (stopping_) return Error(ErrorCode::kCancelled, "stopping");
@@ -338,6 +320,10 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
       co_return;
     }
     const bool small = hello->kind == word_of(LineKind::kSmall);
+    if (!small && hello->kind != word_of(LineKind::kBulk)) {
+      if (is_member(from) && events_.talk) co_await events_.talk(from, hello->kind, *stream);
+      co_return;
+    }
     if (small) note(from, hello->facts);
     co_await read_frames(*stream, from, small ? options_.small_frame : options_.bulk_frame);
     if (!small) co_return;
@@ -400,7 +386,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
     const uint64_t size = std::filesystem::file_size(path, failure);
     std::ifstream file(path, std::ios::binary);
     Result<void> sent = co_await write_text(stream, json::serialize(place_json(state, size)));
-    std::string piece(kPiece, '\0');
+    std::string piece(kLinePiece, '\0');
     for (uint64_t left = size; sent.ok() && left > 0;) {
       const size_t wanted = std::min<uint64_t>(left, piece.size());
       bool read = false;
@@ -421,13 +407,30 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
     done->set_value(std::move(copy));
   }
 
+  std::shared_ptr<OutgoingLine> bulk_line(MemberId to) const {
+    const Lock lock(mutex_);
+    const auto found = lines_.find({to, LineKind::kBulk});
+    return found == lines_.end() ? nullptr : found->second;
+  }
+
+  env::Task<void> run_talk(MemberId to, std::string kind, Talk talk, std::function<void(Result<void>)> done) {
+    Result<void> said = co_await connect_and_talk(to, std::move(kind), talk);
+    done(std::move(said));
+  }
+
+  env::Task<Result<void>> connect_and_talk(MemberId to, std::string kind, const Talk& talk) {
+    const std::shared_ptr<OutgoingLine> line = bulk_line(to);
+    if (!line) co_return Error(ErrorCode::kUnreachable, fmt::format("member {} is not known", to));
+    Result<KeyedStreamPtr> stream = co_await connect(*line, std::move(kind));
+    if (!stream) co_return stream.error();
+    Result<void> said = co_await talk(**stream);
+    (*stream)->abort();
+    forget(*stream);
+    co_return said;
+  }
+
   env::Task<Result<FetchedCopy>> fetch(MemberId from, env::Path directory) {
-    std::shared_ptr<OutgoingLine> line;
-    {
-      const Lock lock(mutex_);
-      const auto found = lines_.find({from, LineKind::kBulk});
-      if (found != lines_.end()) line = found->second;
-    }
+    const std::shared_ptr<OutgoingLine> line = bulk_line(from);
     if (!line) co_return Error(ErrorCode::kNotFound, fmt::format("member {} is not known", from));
     Result<KeyedStreamPtr> stream = co_await connect(*line, "copy");
     if (!stream) co_return stream.error();
@@ -447,7 +450,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
     }
     const env::Path path = directory / kDatabaseFile;
     std::ofstream file(path, std::ios::binary | std::ios::trunc);
-    std::string piece(kPiece, '\0');
+    std::string piece(kLinePiece, '\0');
     for (uint64_t left = size; left > 0;) {
       const size_t wanted = std::min<uint64_t>(left, piece.size());
       const Result<void> got = co_await stream.read(piece.data(), wanted, kCopyStandstill);
@@ -515,6 +518,9 @@ std::map<MemberId, PeerFacts> PeerLink::facts() const { return implementation_->
 uint16_t PeerLink::port() const { return implementation_->port(); }
 Result<FetchedCopy> PeerLink::fetch_copy(MemberId from, const env::Path& directory) {
   return implementation_->fetch_copy(from, directory);
+}
+void PeerLink::talk(MemberId to, std::string kind, Talk talk, std::function<void(Result<void>)> done) {
+  implementation_->talk(to, std::move(kind), std::move(talk), std::move(done));
 }
 void PeerLink::stop() { implementation_->stop(); }
 

@@ -10,10 +10,19 @@
 
 #include "cluster/member.h"
 #include "env/runtime.h"
+#include "net/keyed_stream.h"
 #include "net/peer_key.h"
 #include "store/sequencer.h"
 
 namespace mullion::cluster {
+
+/// How far a member is with the files that all of them are to have.
+struct FileStanding {
+  uint64_t missing = 0;  // files
+  uint64_t index = 0;    // of the agreed order: up to there it has had all of them
+  std::string revision;  // of the records that it has compared with; "" before it has
+  bool operator==(const FileStanding&) const = default;
+};
 
 /// What a member says of itself on each connection; it is believed because of the key.
 struct PeerFacts {
@@ -23,6 +32,7 @@ struct PeerFacts {
   std::string version;
   bool active = false;  // it serves
   uint64_t term = 0;    // of which it says so
+  FileStanding files = {};
   bool operator==(const PeerFacts&) const = default;
 };
 
@@ -55,7 +65,11 @@ class PeerLink final : public Link {
     std::function<void(MemberId from, const PeerFacts&)> facts;  // also when the peer is gone: not active
     /// Makes a copy of the database in the folder; on a thread that may block.
     std::function<Result<store::AgreedState>(const env::Path&)> make_copy;
+    /// A member has connected to speak of something else, as `kind` says. May wait.
+    std::function<env::Task<void>(MemberId from, std::string kind, net::KeyedStream& stream)> talk = {};
   };
+  /// What is said on a connection of its own.
+  using Talk = std::function<env::Task<Result<void>>(net::KeyedStream& stream)>;
 
   /// kInvalid, kConflict: the address cannot be listened on.
   static Result<std::unique_ptr<PeerLink>> open(const Options& options, net::PeerKey key, Events events);
@@ -74,6 +88,9 @@ class PeerLink final : public Link {
   uint16_t port() const;
   /// Blocks until the peer's database is in `directory`, synced; what fails leaves what there is.
   Result<FetchedCopy> fetch_copy(MemberId from, const env::Path& directory);
+  /// Connects to a member to speak of `kind`, and answers on a thread of the link how it ended; kCancelled,
+  /// on this thread, when the link stops. Never blocks; it is not told when the link stops meanwhile.
+  void talk(MemberId to, std::string kind, Talk talk, std::function<void(Result<void>)> done);
   /// Breaks off fetch_copy() and serves no more.
   void stop();
 

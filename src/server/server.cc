@@ -21,6 +21,9 @@
 #include "cluster/node.h"
 #include "content/content.h"
 #include "content/providers.h"
+#include "content/shared_blobs.h"
+#include "content/shared_job_logs.h"
+#include "content/shared_providers.h"
 #include "env/file.h"
 #include "env/random.h"
 #include "env/runtime.h"
@@ -35,6 +38,7 @@
 #include "server/internal/log.h"
 #include "server/limits.h"
 #include "server/metrics.h"
+#include "server/shared_certificates.h"
 #include "server/upgrader.h"
 #include "store/compaction.h"
 #include "store/store.h"
@@ -47,6 +51,7 @@ constexpr auto kUpgradeSlack = std::chrono::seconds(60);  // beyond the deadline
 constexpr auto kStopPatience = std::chrono::milliseconds(1500);
 constexpr auto kStopLimit = std::chrono::seconds(10);
 constexpr auto kRolePause = std::chrono::milliseconds(10);  // between looks at what this member is
+constexpr uint64_t kCertificateRounds = 50;                 // such pauses between looks at the certificates
 constexpr auto kLeavePatience = std::chrono::seconds(1);    // for another member to take over
 constexpr uint64_t kMostViews =
     100'000;  // more than any machine serves; the table of them is mapped as a whole
@@ -138,6 +143,9 @@ class ServerProcess final : public Server {
   Result<void> start_member();
   Result<void> start_serving();
   void follow_role();
+  void follow_certificates();
+  api::Certificates& served_certificates() const;
+  void make_files();
   void start_anew(std::string_view why);
   api::Facts facts() const;
   bool listens_everywhere() const;
@@ -181,10 +189,12 @@ class ServerProcess final : public Server {
   std::unique_ptr<content::Blobs> blobs_;
   std::unique_ptr<content::JobLogs> job_logs_;
   std::unique_ptr<content::Providers> providers_;
+  cluster::FileKeeper::Listener file_changed_;  // of a member that serves
   std::unique_ptr<catalog::Catalog> catalog_;
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<Upgrader> upgrader_;
-  std::unique_ptr<api::Gateway> gateway_;  // of a member
+  std::unique_ptr<api::Gateway> gateway_;                    // of a member
+  std::unique_ptr<SharedCertificates> shared_certificates_;  // of a member
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<manager::Manager> manager_;
   std::unique_ptr<apply::Configurator> configurator_;
@@ -279,6 +289,30 @@ cluster::Cluster& ServerProcess::cluster() const {
   return node_ ? static_cast<cluster::Cluster&>(*node_) : static_cast<cluster::Cluster&>(*alone_);
 }
 
+/// Members share their files; those of a server that stands alone are its own.
+void ServerProcess::make_files() {
+  const content::BlobLimits limits = blob_limits(settings_);
+  const env::Path logs = base_root_ / "job-logs";
+  const uint64_t largest_log = settings_.number("max-job-log");
+  if (!node_) {
+    job_logs_ = content::make_job_logs(logs, largest_log);
+    blobs_ = content::make_blobs(base_root_, limits);
+    providers_ = content::make_providers(*runtime_, *store_, *layers_, *preferences_);
+    return;
+  }
+  auto blobs = content::make_shared_blobs(base_root_, limits, node_->files());
+  auto providers = content::make_shared_providers(*runtime_, *store_, *layers_, *preferences_, node_->files(),
+                                                  env::system_clock());
+  file_changed_ = [blobs = blobs.get(), providers = providers.get()](const std::string& name) {
+    constexpr std::string_view kPrograms = "plugins/";
+    if (name.starts_with(kPrograms)) return providers->program_arrived(name.substr(kPrograms.size()));
+    blobs->noticed(name);
+  };
+  blobs_ = std::move(blobs);
+  providers_ = std::move(providers);
+  job_logs_ = content::make_shared_job_logs(*store_, logs, largest_log);
+}
+
 void ServerProcess::start_anew(std::string_view why) {
   if (stopping_.exchange(true)) return;
   kLog.warn("the server starts anew: {}", why);
@@ -296,9 +330,7 @@ Result<void> ServerProcess::open_rooms() {
   preferences_->set_gate([this](std::string_view name, std::string_view value) {
     return gate_manager(*store_, trusted_keys_, name, value);
   });
-  blobs_ = content::make_blobs(base_root_, blob_limits(settings_));
-  job_logs_ = content::make_job_logs(base_root_ / "job-logs", settings_.number("max-job-log"));
-  providers_ = content::make_providers(*runtime_, *store_, *layers_, *preferences_);
+  make_files();
   catalog_ =
       catalog::make_catalog({.runtime = *runtime_,
                              .store = *store_,
@@ -399,7 +431,7 @@ void ServerProcess::assemble_api() {
                                          .preferences = *preferences_,
                                          .blobs = *blobs_,
                                          .job_logs = *job_logs_,
-                                         .certificates = *certificates_,
+                                         .certificates = served_certificates(),
                                          .providers = *providers_,
                                          .upgrades = *upgrader_,
                                          .catalog = *catalog_,
@@ -631,9 +663,28 @@ Result<void> ServerProcess::start_member() {
                                 .facts = facts(),
                                 .limits = api_limits(settings_)});
   if (Result<void> listening = listen_everywhere(); !listening) return listening;
-  node_->set_api(api_place(gateway_->api_url(), gateway_->static_url()));
+  const auto tell = [this] { node_->set_api(api_place(gateway_->api_url(), gateway_->static_url())); };
+  shared_certificates_ = std::make_unique<SharedCertificates>(*certificates_, *store_, tell);
+  tell();
   role_thread_ = std::thread([this] { follow_role(); });
   return {};
+}
+
+/// Those of a member are the same as everybody's.
+api::Certificates& ServerProcess::served_certificates() const {
+  if (shared_certificates_) return *shared_certificates_;
+  return *certificates_;
+}
+
+void ServerProcess::follow_certificates() {
+  const Result<void> done = store::as_result([this]() -> Result<void> {
+    if (serving_) {
+      if (Result<void> offered = shared_certificates_->offer(); !offered) return offered;
+    }
+    shared_certificates_->follow();
+    return {};
+  });
+  if (!done) kLog.warn("the cluster's certificates cannot be followed: {}", done.error().text());
 }
 
 /// What the other members, and those that join, must know to reach this one.
@@ -648,8 +699,9 @@ cluster::ApiPlace ServerProcess::api_place(std::string api_url, std::string stat
 /// Opens the rooms when this member is to serve. One that served and does not any more starts anew: nothing
 /// of what it did as the active member may live on.
 void ServerProcess::follow_role() {
-  while (!stopping_) {
+  for (uint64_t round = 0; !stopping_; ++round) {
     std::this_thread::sleep_for(kRolePause);
+    if (round % kCertificateRounds == 0) follow_certificates();
     const cluster::ClusterView view = node_->view();
     if (serving_ && view.leader_id != view.own_id) return start_anew("another member serves");
     if (serving_ || !view.active) continue;
@@ -664,6 +716,7 @@ Result<void> ServerProcess::start_serving() {
   make_upgrader();
   assemble_api();
   api_->set_ports(api_server_->port(), static_server_->port(), static_secure_server_->port());
+  node_->files().set_listener(file_changed_);
   serving_ = true;
   gateway_->serve_with(*api_);
   const double seconds = std::chrono::duration<double>(env::system_clock().steady() - begun).count();
@@ -747,6 +800,7 @@ bool ServerProcess::stop() {
 /// In reverse of start order. The store goes before the runtime: what its writer still has to answer is
 /// posted there.
 void ServerProcess::free_rooms() {
+  if (node_) node_->files().set_listener(nullptr);
   if (runtime_) runtime_->stop();
   metrics_server_.reset();
   api_server_.reset();
@@ -758,6 +812,7 @@ void ServerProcess::free_rooms() {
   configurator_.reset();
   manager_.reset();
   api_.reset();
+  shared_certificates_.reset();
   gateway_.reset();
   upgrader_.reset();
   providers_.reset();

@@ -1,0 +1,232 @@
+"""Files of a cluster: what was uploaded is served by whoever serves, whole, whatever member is lost."""
+import hashlib
+import os
+import random
+import ssl
+
+import pytest
+
+import provider_scripts as scripts
+from harness import expect, wait_until
+from test_cluster import Cluster, consensus, full_state
+from test_routes import new_pair, tls_cert
+
+BYTES = {"Content-Type": "application/octet-stream"}
+
+
+@pytest.fixture
+def cluster(site, tmp_path):
+    return Cluster(site, tmp_path).make()
+
+
+def content(size, seed=1):
+    return random.Random(seed).randbytes(size)
+
+
+def upload(server, path, body, status=201, **options):
+    return expect(status, server.call("POST", path, body, headers=BYTES, **options))
+
+
+def download(server, path):
+    """As a client does that is told to come again while a file is on its way."""
+    answers = []
+
+    def answered():
+        answers.append(server.call("GET", path, timeout=10))
+        assert answers[-1].status_code != 404, "a file that is known is never absent"
+        return answers[-1].status_code == 200
+    wait_until(f"{path} is served", answered, 30)
+    return answers[-1]
+
+
+def on_disk(server, name):
+    path = server.root / name
+    return path.read_bytes() if path.is_file() else None
+
+
+def everywhere(cluster, name, body):
+    wait_until(f"{name} is everywhere", lambda: all(on_disk(server, name) == body for server in cluster.running()), 30)
+
+
+def lost(cluster, server):
+    """Kills the member that serves, and answers its successor."""
+    server.kill()
+    return cluster.active([other for other in cluster.running() if other is not server])
+
+
+def test_an_upload_outlives_the_member_that_took_it(cluster):
+    one, two, three = cluster.members.values()
+    big, small = content(5_000_000), b"small"
+    upload(two, "files/d/big", big)
+    upload(one, "isos/x.iso", small)
+    active = lost(cluster, one)
+    answer = download(active, "files/d/big")
+    assert answer.content == big
+    assert answer.headers["X-DRP-SHA256SUM"] == hashlib.sha256(big).hexdigest()
+    assert download(active, "isos/x.iso").content == small
+    assert "big" in active.get("files?path=d")
+    one.start()
+    everywhere(cluster, "files/d/big", big)
+
+
+def test_a_majority_has_the_bytes_when_an_upload_is_answered(cluster):
+    one, two, three = cluster.members.values()
+    three.kill()
+    body = content(300_000)
+    for number in range(3):
+        upload(one, f"files/f{number}", body + bytes([number]))
+        held = [on_disk(two, f".held/{hashlib.sha256(body + bytes([number])).hexdigest()}"), on_disk(two, f"files/f{number}")]
+        assert body + bytes([number]) in held
+    one.kill()
+    three.start()
+    active = cluster.active([two, three])
+    for number in range(3):
+        assert download(active, f"files/f{number}").content == body + bytes([number])
+
+
+def test_a_member_that_was_away_catches_up_and_deletions_follow(cluster):
+    one, two, three = cluster.members.values()
+    upload(one, "files/stays", b"stays")
+    upload(one, "files/goes", b"goes")
+    everywhere(cluster, "files/goes", b"goes")
+    three.kill()
+    bodies = {f"files/m{number}": content(200_000, number) for number in range(8)}
+    for name, body in bodies.items():
+        upload(one, name, body)
+    expect(204, one.call("DELETE", "files/goes"))
+    upload(one, "files/stays", b"was replaced")
+    wait_until("gone", lambda: on_disk(two, "files/goes") is None, 20)
+    assert on_disk(three, "files/goes") == b"goes"
+    three.start()
+    for name, body in {**bodies, "files/stays": b"was replaced"}.items():
+        everywhere(cluster, name, body)
+    wait_until("gone", lambda: on_disk(three, "files/goes") is None, 20)
+    expect(404, one.call("GET", "files/goes"))
+
+
+def test_an_upload_without_a_majority_is_refused_and_leaves_nothing(cluster):
+    one, two, three = cluster.members.values()
+    upload(one, "files/before", b"before")
+    two.pause()
+    three.pause()
+    try:
+        answer = one.call("POST", "files/alone", content(100_000), headers=BYTES, timeout=30)
+        assert answer.status_code == 503, answer.text
+    finally:
+        two.resume()
+        three.resume()
+    active = cluster.active()
+    expect(404, active.call("GET", "files/alone"))
+    assert "alone" not in active.get("files?path=")
+    assert download(active, "files/before").content == b"before"
+    assert [server.name for server in cluster.running() if on_disk(server, "files/alone") is not None] == []
+
+
+def test_damage_on_a_passive_disk_is_repaired(cluster):
+    one, two, three = cluster.members.values()
+    body = content(400_000)
+    upload(one, "files/a", body)
+    everywhere(cluster, "files/a", body)
+    path = two.root / "files/a"
+    two.kill()
+    times = path.stat()
+    with open(path, "r+b") as file:
+        file.seek(1000)
+        file.write(b"damage")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # the disk did it, nobody wrote
+    assert on_disk(two, "files/a") != body
+    two.start()
+    everywhere(cluster, "files/a", body)
+    assert "damaged on this disk" in two.log()
+
+
+def test_who_lacks_files_takes_over_only_when_nobody_else_can(cluster):
+    one, two, three = cluster.members.values()
+    upload(one, "files/a", b"hello")
+    everywhere(cluster, "files/a", b"hello")
+    wait_until("it is safe", lambda: one.call("POST", "system/consensus/failOverSafe?waitFor=1s").text.strip() == "true", 20)
+    # A folder with something in it in the place of a file cannot be replaced: both passive members lack the file.
+    for server in (two, three):
+        (server.root / "files/b").mkdir()
+        (server.root / "files/b/in-the-way").write_text("x")
+    upload(one, "files/b", b"in the way there")
+
+    def lacking(server):
+        peer = next(peer for peer in consensus(one, "peers") if peer["ConsensusID"] == consensus(server, "id"))
+        return peer["LastArtifactCommitHandled"] < full_state(one)["Agreed"]
+    one.create("profiles", {"Name": "later"})
+    wait_until("both lack it", lambda: lacking(two) and lacking(three), 20)
+    assert one.call("POST", "system/consensus/failOverSafe").text.strip() == "false"
+    (two.root / "files/b/in-the-way").unlink()
+    everywhere_but = [one, two]
+    wait_until("two has it", lambda: all(on_disk(server, "files/b") == b"in the way there" for server in everywhere_but), 40)
+    wait_until("it is safe", lambda: one.call("POST", "system/consensus/failOverSafe?waitFor=1s").text.strip() == "true", 20)
+    refused = three.call("POST", "system/active")
+    assert refused.status_code == 409 and "lacks files" in refused.text, refused.text
+    expect(200, one.call("POST", "system/passive"))
+    cluster.wait_active(two)
+
+
+def test_the_first_members_files_become_everybodys(site, tmp_path):
+    cluster = Cluster(site, tmp_path)
+    one, two = cluster.launch("one"), cluster.launch("two")
+    upload(one, "files/d/old", b"of the first")
+    upload(two, "files/d/old", b"of another life")
+    upload(two, "files/more", b"of another life")
+    cluster.enroll(one, one)
+    cluster.wait_active(one)
+    cluster.enroll(one, two)
+    cluster.wait_voters(one, 2)
+    wait_until("two has it", lambda: on_disk(two, "files/d/old") == b"of the first", 30)
+    wait_until("what two had is set aside", lambda: on_disk(two, "files/more") is None, 20)
+    aside = sorted(path.read_bytes() for path in two.root.glob("files.before-cluster-*/**/*") if path.is_file())
+    assert aside == [b"of another life", b"of another life"]
+
+
+def test_logs_of_jobs_outlive_the_member_that_took_them(cluster):
+    one = cluster.members["one"]
+    machine = one.create("machines", {"Name": "m1"})
+    job = one.create("jobs", {"Machine": machine["Uuid"], "State": "running"})
+    path = f"jobs/{job['Uuid']}/log"
+    lines = [f"line {number} {'x' * (number * 50)}\n" for number in range(60)]
+    for line in lines[:40]:
+        expect(204, one.call("PUT", path, line.encode(), headers=BYTES))
+    active = lost(cluster, one)
+    assert active.call("GET", path).text == "".join(lines[:40])
+    for line in lines[40:]:
+        expect(204, active.call("PUT", path, line.encode(), headers=BYTES))
+    assert active.call("GET", path).text == "".join(lines)
+    part = active.call("GET", path, headers={"Range": "bytes=100-2099"})
+    assert part.text == "".join(lines)[100:2100]
+
+
+def test_plugins_run_at_the_member_that_takes_over(cluster, tmp_path):
+    one = cluster.members["one"]
+    program = scripts.obedient(name="moves", notes=str(tmp_path / "notes"))
+    upload(one, "plugin_providers/moves", program.encode())
+    wait_until("the plugin runs", lambda: one.get("plugins/moves")["Available"], 30)
+    everywhere(cluster, "plugins/moves", program.encode())
+    active = lost(cluster, one)
+    wait_until("the plugin runs", lambda: active.get("plugins/moves")["Available"], 60)
+    expect(200, active.call("DELETE", "plugin_providers/moves"))
+    wait_until("gone", lambda: all(on_disk(server, "plugins/moves") is None for server in cluster.running()), 20)
+
+
+def shown_certificate(server):
+    return ssl.get_server_certificate(("127.0.0.1", server.api_port))
+
+
+def test_all_members_show_one_certificate(cluster):
+    one = cluster.members["one"]
+
+    def same():
+        return len({shown_certificate(server) for server in cluster.running()}) == 1
+    wait_until("all show the certificate of the first", same, 20)
+    before = shown_certificate(one)
+    expect(200, one.call("POST", "system/cert", tls_cert(*new_pair(cluster.home, "cluster"))))
+    wait_until("all show the new one", lambda: same() and shown_certificate(one) != before, 20)
+    after = shown_certificate(one)
+    two = cluster.members["two"]
+    assert two.create("profiles", {"Name": "through-two"})["Name"] == "through-two"
+    active = lost(cluster, one)
+    assert shown_certificate(active) == after
