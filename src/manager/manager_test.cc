@@ -77,9 +77,10 @@ TEST_F(ManagerTest, SilenceEndsTheStreamAndTheNextOneBeginsWithAWord) {
   Managing m(network_, "M", time_);
   m.attach_and_wait(a);
   a.be_silent(true);
+  const double word = moment(m, "A");
   pass(12s);
   EXPECT_EQ(a.streams, 1);
-  EXPECT_TRUE(soon([&] { return a.streams == 2 && m.is_fresh("A"); }));
+  EXPECT_TRUE(soon([&] { return a.streams >= 2 && moment(m, "A") > word + 10; }));
 }
 
 TEST_F(ManagerTest, BehindByCommitsIsNotCurrent) {
