@@ -73,7 +73,7 @@ TEST_F(ComponentsTest, TheFirstFailureEndsTheStart) {
   all_[1].start = []() -> Result<void> { return Error(ErrorCode::kInternal, "no folder"); };
   const Result<void> started = start_all(all_);
   ASSERT_FALSE(started);
-  EXPECT_EQ(started.error().text(), "no folder");
+  EXPECT_EQ(started.error().text(), "internal: no folder");
   EXPECT_THAT(happened(), ElementsAre("start port"));
 }
 
