@@ -91,8 +91,9 @@ test('what is offered is allowed, what is allowed is offered, and everybody sees
   const seen: Record<string, Map<string, Map<string, boolean>>> = {};
   const paths = addresses(places);
   const wrong: string[] = [];
-  const walk = async (user: string) => {
-    const { page, context, faults } = await openTab(browser, server);
+  const enter = async (user: string) => {
+    const tab = await openTab(browser, server);
+    const { page } = tab;
     page.on('response', (response) => {
       const refused = response.status() === 403 && response.request().method() !== 'GET' && response.request().method() !== 'HEAD';
       if (refused || (user === 'keeper' && response.status() === 403)) wrong.push(`${user}: ${response.request().method()} ${new URL(response.url()).pathname} is refused`);
@@ -102,6 +103,10 @@ test('what is offered is allowed, what is allowed is offered, and everybody sees
     await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { level: 1 }).waitFor();
+    return tab;
+  };
+  const walk = async (user: string) => {
+    const { page, context, faults } = await enter(user);
     seen[user] = new Map();
     for (const path of paths) {
       await go(page, path);
@@ -112,7 +117,20 @@ test('what is offered is allowed, what is allowed is offered, and everybody sees
     expect(faults, user).toEqual([]);
     await context.close();
   };
+  const hidden = (user: string, path: string) => [...seen['keeper']!.get(path)!.keys()].filter((claim) => !seen[user]!.get(path)?.has(claim));
+  /** Pages that were slower than the others for one user are looked at once more, for as long as it takes. */
+  const lookAgain = async (user: string) => {
+    const late = paths.filter((path) => hidden(user, path).length > 0);
+    if (late.length === 0) return;
+    const { page, context } = await enter(user);
+    for (const path of late) {
+      await go(page, path);
+      for (const end = Date.now() + 20_000; hidden(user, path).length > 0 && Date.now() < end; await page.waitForTimeout(200)) seen[user]!.set(path, await controls(page, user));
+    }
+    await context.close();
+  };
   await Promise.all(Object.keys(ROLES).map(walk));
+  await Promise.all(Object.keys(ROLES).map(lookAgain));
   const claims = new Set(Object.values(seen).flatMap((pages) => [...pages.values()].flatMap((found) => [...found.keys()])));
   expect(claims.size).toBeGreaterThan(15);
   for (const user of Object.keys(ROLES)) {
@@ -123,7 +141,7 @@ test('what is offered is allowed, what is allowed is offered, and everybody sees
         if (offered !== undefined && offered !== allowed) wrong.push(`${user} at ${path}: ${claim} is ${offered ? 'offered and refused' : 'allowed and not offered'}`);
       }
     }
-    for (const [path, found] of seen['keeper']!) for (const claim of found.keys()) if (!seen[user]!.get(path)?.has(claim)) wrong.push(`${user} at ${path}: ${claim} is hidden`);
+    for (const path of paths) for (const claim of hidden(user, path)) wrong.push(`${user} at ${path}: ${claim} is hidden`);
   }
   expect(wrong).toEqual([]);
 }, 240_000);
