@@ -74,8 +74,8 @@ Result<uint32_t> chosen_address(const Call& call, const json::object& wanted) {
   return *address;
 }
 
-void fill(json::object& object, std::string_view field, std::string value) {
-  if (model::text_member(object, field).empty()) object[field] = std::move(value);
+void fill(json::object& object, std::string_view field, const std::string& value) {
+  if (model::text_member(object, field).empty()) object[field] = value;
 }
 
 /// The reservation of an address for whoever asked. Without a device it is the address's own.
