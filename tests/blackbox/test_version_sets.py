@@ -81,11 +81,11 @@ def test_actions_follow_sets_and_endpoint(manager, leaf):
     assert actions(manager)[1]["Value"] == "west"
     # By hand at the endpoint, in the direction of the set and away from it.
     leaf.set_preference("unknownTokenTimeout", "700")
-    wait_lines(manager, [("Set", "Global", "site")], timeout=2)
+    wait_lines(manager, [("Set", "Global", "site")])
     expect(200, leaf.call("POST", "profiles/global/params/site", json.dumps("west")))
-    wait_lines(manager, [], timeout=2)
+    wait_lines(manager, [])
     leaf.set_preference("unknownTokenTimeout", "900")
-    wait_lines(manager, [("Set", "Pref", "unknownTokenTimeout")], timeout=2)
+    wait_lines(manager, [("Set", "Pref", "unknownTokenTimeout")])
     # Another wish.
     manager.patch(f"version_sets/{set_id}", ("replace", "/Prefs", {"unknownTokenTimeout": "900"}))
     wait_lines(manager, [])
@@ -201,7 +201,7 @@ def test_packs_in_order_with_deletions_apart(manager, leaf):
     assert plan["Problems"] == []
     # A new version of a pack without objects is told too.
     expect(200, leaf.call("PUT", f"contents/{base}", pack(base, "v2.0.0")))
-    wait_lines(manager, [("AddOrUpdate", "ContentPackage", top), ("Delete", "ContentPackage", mine)], timeout=2)
+    wait_lines(manager, [("AddOrUpdate", "ContentPackage", top), ("Delete", "ContentPackage", mine)])
     # Nothing about packs is declared any more, so none is removed.
     manager.patch(f"version_sets/{set_id}", ("replace", "/Components", []))
     wait_lines(manager, [])
@@ -229,14 +229,14 @@ def test_files_by_checksum(manager, leaf):
     set_id, = want(manager, {"Files": [{"Path": path, "Source": f"self://{path}"}]})
     wait_until("the source is missed", lambda: errors(manager) == [f"{set_id}: {path}: this server has no {path}"])
     expect(201, manager.call("POST", path, content))
-    wait_lines(manager, [("AddOrUpdate", "File", path)], timeout=2)
+    wait_lines(manager, [("AddOrUpdate", "File", path)])
     line = manager.get("endpoints/A/plan")["Actions"][0]
     assert line["Bytes"] == len(content) and line["Sha256Sum"] == hashlib.sha256(content).hexdigest()
     assert line["Source"] == f"self://{path}"
     expect(201, leaf.call("POST", path, content))
-    wait_lines(manager, [], timeout=2)
+    wait_lines(manager, [])
     expect(201, leaf.call("POST", path, b"changed by hand"))
-    wait_lines(manager, [("AddOrUpdate", "File", path)], timeout=2)
+    wait_lines(manager, [("AddOrUpdate", "File", path)])
     expect(204, leaf.call("DELETE", path))
     assert lines(manager) == [("AddOrUpdate", "File", path)]
 
