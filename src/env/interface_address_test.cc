@@ -19,7 +19,9 @@ TEST(InterfaceAddress, IsReadFromItsText) {
         Row{"", "", 0}, Row{"host/24", "", 0}, Row{"2001:db8::1/129", "", 0}}) {
     const Result<InterfaceAddress> read = parse_interface_address(row.text, "eth0");
     ASSERT_EQ(read.ok(), row.address[0] != '\0') << row.text;
-    if (read.ok()) EXPECT_EQ(*read, (InterfaceAddress{"eth0", row.address, row.prefix})) << row.text;
+    if (read.ok()) {
+      EXPECT_EQ(*read, (InterfaceAddress{"eth0", row.address, row.prefix})) << row.text;
+    }
   }
 }
 

@@ -490,7 +490,9 @@ TEST_F(SourceTest, WhoSaysNothingForHalfAMinuteIsCut) {
 TEST_F(SourceTest, WhoReadsNothingForHalfAMinuteIsCut) {
   begin({}, 1, false);
   for (int i = 0; i < 5 && !over(); ++i) {  // speaking does not help
-    if (i == 2) EXPECT_FALSE(over());
+    if (i == 2) {
+      EXPECT_FALSE(over());
+    }
     peer_->say({hello(), Subscribe{{{"R", false, std::nullopt}}}});
     pass(12s);
   }
