@@ -31,7 +31,9 @@ class Hints {
   /// The object may have changed. An answer that is under way does not count for that: it may be older.
   void add(std::string prefix, std::string key) { add(std::move(prefix), std::move(key), kLongestKey); }
   /// The same of an object that is here: its key may be of any length.
-  void add_held(std::string prefix, std::string key) { add(std::move(prefix), std::move(key), key.npos); }
+  void add_held(std::string prefix, std::string key) {
+    add(std::move(prefix), std::move(key), std::string::npos);
+  }
   /// The next object to be asked for at `now`; it is under way until done().
   std::optional<Hint> take(env::SteadyTime now);
   /// When the next one is due that is not yet; absent: none.
