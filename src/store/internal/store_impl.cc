@@ -136,6 +136,7 @@ Result<void> StoreImpl::create(WriteTransaction& transaction) {
 }
 
 Result<void> StoreImpl::load() {
+  const Lock writing(write_mutex_);  // before the transaction, as the writer does
   Result<std::unique_ptr<WriteTransaction>> begun = engine_->begin_write();
   if (!begun) return begun.error();
   WriteTransaction& transaction = **begun;
@@ -147,7 +148,6 @@ Result<void> StoreImpl::load() {
                     *oldest, kFormatVersion));
   }
   if (!read_number(transaction, "epoch")) return create(transaction);
-  const Lock writing(write_mutex_);
   epoch_ = *read_number(transaction, "epoch");
   seq_ = read_number(transaction, "seq").value_or(0);
   log_bytes_ = read_number(transaction, "log-bytes").value_or(0);
