@@ -154,6 +154,7 @@ class Keeper final : public FileKeeper {
   void want(const FileRecord& record);
   void wait_with(const std::string& sha256);
   void unwant(const std::string& name);
+  void unwant_locked(const std::string& name) REQUIRES(mutex_);
   void list_own();
   Result<void> list_part(const std::vector<std::string>& names);
   void sweep();
@@ -190,6 +191,7 @@ class Keeper final : public FileKeeper {
   Records records_ GUARDED_BY(mutex_);
   std::multimap<std::string, std::string> names_of_ GUARDED_BY(mutex_);  // by checksum
   std::map<std::string, Wanted> wanted_ GUARDED_BY(mutex_);              // by checksum
+  std::map<std::string, std::string> wanted_as_ GUARDED_BY(mutex_);      // name -> checksum in wanted_
   std::map<std::string, MemberId> running_ GUARDED_BY(mutex_);           // checksums on their way
   std::map<std::string, int> offers_ GUARDED_BY(mutex_);                 // checksums that uploads wait for
   std::set<std::string> doubtful_ GUARDED_BY(mutex_);                    // names to be looked at
@@ -244,6 +246,7 @@ void Keeper::run() {
 void Keeper::look() {
   const uint64_t index = store_.agreed().place.index;  // not newer than what is looked at
   const auto snapshot = store_.snapshot();
+  const bool listed = listed_in(*snapshot);
   const std::string revision = revision_of(*snapshot);
   if (seen_ != revision) take_records(*snapshot, revision);
   const env::SteadyTime now = clock_.steady();
@@ -253,8 +256,8 @@ void Keeper::look() {
     const Lock lock(mutex_);
     names.swap(doubtful_);
   }
-  examine(names, listed_in(*snapshot));
-  if (!listed_in(*snapshot) && host_.serves()) list_own();
+  if (!names.empty()) examine(names, listed);
+  if (!listed && host_.serves()) list_own();
   set_standing(index);
 }
 
@@ -392,6 +395,9 @@ void Keeper::place(const FileRecord& record) {
 void Keeper::want(const FileRecord& record) {
   {
     const Lock lock(mutex_);
+    const auto before = wanted_as_.find(record.name);
+    if (before != wanted_as_.end() && before->second != record.sha256) unwant_locked(record.name);
+    wanted_as_[record.name] = record.sha256;
     Wanted& wanted = wanted_[record.sha256];
     wanted.file.sha256 = record.sha256;
     wanted.file.size = record.size;
@@ -410,10 +416,16 @@ void Keeper::wait_with(const std::string& sha256) {
 
 void Keeper::unwant(const std::string& name) {
   const Lock lock(mutex_);
-  for (auto at = wanted_.begin(); at != wanted_.end();) {
-    at->second.names.erase(name);
-    at = at->second.names.empty() ? wanted_.erase(at) : std::next(at);
-  }
+  unwant_locked(name);
+}
+
+void Keeper::unwant_locked(const std::string& name) {
+  const auto as = wanted_as_.find(name);
+  if (as == wanted_as_.end()) return;
+  const auto wanted = wanted_.find(as->second);
+  wanted->second.names.erase(name);
+  if (wanted->second.names.empty()) wanted_.erase(wanted);
+  wanted_as_.erase(as);
 }
 
 void Keeper::tell(const std::string& name) {
@@ -583,7 +595,7 @@ void Keeper::check_all() {
 }
 
 bool Keeper::may_go_on_checking(size_t bytes, FilePace& pace) {
-  return this->pause(pace.take(bytes, clock_.steady()));
+  return pause(pace.take(bytes, clock_.steady()));
 }
 
 /// What is held under its checksum may be the same damaged bytes.
@@ -737,9 +749,8 @@ std::vector<std::string> Keeper::names(std::string_view prefix) const {
 void Keeper::hurry(std::string_view name) {
   {
     const Lock lock(mutex_);
-    for (auto& [sha256, wanted] : wanted_) {
-      if (wanted.names.contains(std::string(name))) wanted.file.hurry = true;
-    }
+    const auto as = wanted_as_.find(std::string(name));
+    if (as != wanted_as_.end()) wanted_[as->second].file.hurry = true;
   }
   changed_.notify_all();
 }
