@@ -138,6 +138,7 @@ TEST_F(SubnetAddresses, OnlyWhatWasAllocatedIsReleased) {
             "Address 10.1.2.2 was reserved, not allocated: delete the reservation");
   EXPECT_EQ(release("10.1.2.2").status, 409);
   EXPECT_EQ(release("10.1.2.3").status, 404);
+  EXPECT_EQ(release("10.1.2.3").message(), "Address 10.1.2.3 is not reserved");
   EXPECT_EQ(release("fred").status, 422);
   ASSERT_EQ(fixture.call("POST", "/api/v3/subnets/other/allocate", "").status, 200);
   EXPECT_EQ(release("10.9.0.1").status, 404) << "of another subnet";

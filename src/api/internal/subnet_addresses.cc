@@ -156,6 +156,8 @@ env::Task<Result<net::Response>> release_address(Call& call) {
   const std::optional<uint32_t> address = model::address_number(text);
   if (!address) co_return about_call(call, ErrorCode::kInvalid, fmt::format("{} is no address", text));
   FullAnswer found = co_await ask_as_caller(call, "GET", reservation_path(*address), "");
+  if (found.status == 404)
+    co_return about_call(call, ErrorCode::kNotFound, fmt::format("Address {} is not reserved", text));
   if (found.status != 200) co_return passed_on(call, std::move(found));
   const json::object reservation = model::parse_object(found.text);
   if (model::text_member(reservation, "Subnet") != call.target.key) {
