@@ -16,7 +16,7 @@ Usage: ./x COMMAND
                                 tidy looks at what has changed lately, tidy-all at every file
   test --changed                after a change: the checks, clang-tidy over what has changed, and the unit tests of
                                 rooms with changes and of those that know them
-                                (MULLION_FUZZ_SECONDS: how long each fuzz target runs, default 20)
+                                (MULLION_FUZZ_SECONDS: how long each fuzz target runs, default 10)
   chaos [--minutes N] [--seed N]
                                 an hour of histories under faults, checked; --help for more
   build                         build build/mullion (release with debug information); the web interface in it needs
@@ -165,15 +165,16 @@ test_tidy-all() { test_tidy --all; }
 
 # Reads what strangers send with inputs nobody thought of; see fuzz/README.md.
 test_fuzz() {
-  say "fuzz targets, ${MULLION_FUZZ_SECONDS:-20} s each"
+  say "fuzz targets, ${MULLION_FUZZ_SECONDS:-10} s each"
   configure build/fuzz Debug -DMULLION_UX=OFF -DMULLION_TESTS=OFF -DMULLION_FUZZ=ON -DCMAKE_CXX_COMPILER=clang++-16
   ninja -j "$JOBS" -C build/fuzz fuzz
-  python3 tools/fuzz.py build/fuzz --seconds "${MULLION_FUZZ_SECONDS:-20}" --jobs "$JOBS"
+  python3 tools/fuzz.py build/fuzz --seconds "${MULLION_FUZZ_SECONDS:-10}" --jobs "$JOBS"
 }
 
-# python_tests ARGUMENTS...: files side by side, the tests of a file one after the other because they share servers.
+# python_tests ARGUMENTS...: files side by side, the tests of a file one after the other because they share servers. Two
+# files for each core: tests of real processes spend half of their time on waiting for silence, clocks and restarts.
 python_tests() {
-  /usr/bin/python3 -m pytest -q -n "$JOBS" --dist loadfile "$@"
+  /usr/bin/python3 -m pytest -q -n "$((2 * JOBS))" --dist loadfile "$@"
 }
 
 # Files of the black-box tests whose promises hold whatever way an endpoint is followed.
@@ -290,24 +291,55 @@ run_part() {
   fi
 }
 
+# run_parts PART ...: one after the other; the time of each, and of the processors, goes into build/test-times.
+run_parts() {
+  local part begun before shell=$BASHPID
+  for part in "$@"; do
+    begun=$SECONDS before=$(processor_seconds "$shell")
+    run_part "$part"
+    printf '%-10s %5d s %7d s of processors\n' "$part" $((SECONDS - begun)) $(($(processor_seconds "$shell") - before)) \
+      >>build/test-times
+  done
+}
+
+# processor_seconds PID: what the children of a process that have ended used of processors.
+processor_seconds() {
+  awk -v ticks="$(getconf CLK_TCK)" '{ sub(/^.*\) /, ""); print int(($14 + $15) / ticks) }' "/proc/$1/stat"
+}
+
+# Everything, in two lanes: one that waits much (real processes), one that computes all the time (compilers, sanitizers) with
+# what the first leaves of the processors. What the second says is shown when it has ended; the first failure ends both.
+run_all_parts() {
+  run_parts checks
+  build_release example_provider mullion_next benches
+  local said=build/test-computing.log ended other failed=0
+  set -m  # each lane is a process group, to be ended as one
+  (run_parts blackbox chaos contract clients ux) &
+  local processes=$!
+  (renice -n 10 -p "$BASHPID" >/dev/null && run_parts unit tsan tidy fuzz) >"$said" 2>&1 &
+  local computing=$!
+  set +m
+  trap "kill -- -$processes -$computing 2>/dev/null || true" EXIT
+  wait -n -p ended "$processes" "$computing" || failed=1
+  [ "$failed" = 1 ] || wait $((processes + computing - ended)) || failed=1
+  cat "$said"
+  [ "$failed" = 1 ] || trap - EXIT
+  return "$failed"
+}
+
 command_test() {
   mkdir -p build
   setup test
   UX="${MULLION_UX:-ON}"
   export MULLION_EXPECT_UX="$UX"  # tests of an interface that is not there must not pass
-  local parts=("$@")
-  if [ "${1:-}" = --changed ]; then
-    parts=(checks changed_rooms tidy)
-  fi
-  [ ${#parts[@]} -gt 0 ] || parts=(checks unit blackbox chaos contract clients ux tsan tidy fuzz)
-  local part begun times=()
-  for part in "${parts[@]}"; do
-    begun=$SECONDS
-    run_part "$part"
-    times+=("$(printf '%-10s %4d s' "$part" $((SECONDS - begun)))")
-  done
-  say "everything passed"
-  printf '%s\n' "${times[@]}"
+  : >build/test-times
+  case "${1:-}" in
+    '') run_all_parts ;;
+    --changed) run_parts checks changed_rooms tidy ;;
+    *) run_parts "$@" ;;
+  esac
+  say "everything passed after $SECONDS s"
+  cat build/test-times
 }
 
 command_run() {

@@ -10,6 +10,8 @@ import time
 
 import requests
 
+import harness
+
 NEVER = float("inf")
 
 
@@ -95,10 +97,15 @@ class Load:
             thread.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, failure, *_):
+        if failure is None:
+            harness.wait_until("there is enough to check", self._enough, harness.PATIENCE)
         self.stop_asked.set()
         for thread in self.threads:
             thread.join(30)
+
+    def _enough(self):
+        return len(self.history.acknowledged()) > 50 and len(self.history.reads) > 50
 
     @staticmethod
     def _session():
