@@ -481,6 +481,10 @@ TEST_F(Cli, DrawsTheHierarchy) {
             "2 servers, 14 machines\n");
   EXPECT_EQ(run({"endpoints", "tree", "-F", "json"}), 0);
   EXPECT_THAT(out(), HasSubstr("\"Age\": \"age 2 s\""));
+  answer("HEAD /api/v3/machines", "", 200,
+         {{"X-DRP-LIST-FILTER-COUNT", "7"}, {"X-Mullion-Age", "2"}, {"X-Mullion-Age-Untold", "R1;by=B"}});
+  EXPECT_EQ(run({"endpoints", "tree", "-F", "json"}), 0);
+  EXPECT_THAT(out(), HasSubstr("\"Age\": \"age at least 2 s\""));
 }
 
 }  // namespace

@@ -13,11 +13,14 @@
 namespace mullion::cli {
 namespace {
 
-/// A copy that was never complete is older than everything, as far as the header goes.
-std::string age_text(std::optional<std::string_view> seconds) {
+/// A copy that was never complete is older than everything, as far as the header goes; behind a manager that does not tell
+/// how old its own copy is, the age is a lower bound.
+std::string age_text(const net::Headers& headers) {
   constexpr size_t kDigitsOfACentury = 10;
+  const auto seconds = headers.get("X-Mullion-Age");
   if (!seconds) return "age unknown";
-  return seconds->size() >= kDigitsOfACentury ? "not copied yet" : fmt::format("age {} s", *seconds);
+  if (seconds->size() >= kDigitsOfACentury) return "not copied yet";
+  return fmt::format("age {}{} s", headers.get("X-Mullion-Age-Untold") ? "at least " : "", *seconds);
 }
 
 /// Machines an owner has and how old our copy of them is, in one HEAD.
@@ -26,8 +29,7 @@ Result<void> fill_counts(Invocation& call, TreeNode& node, bool is_root) {
       call.session.send({"HEAD", "machines" + query_text({{"Endpoint", "Eq(" + node.id + ")"}}), "", {}, {}});
   if (!answer) return answer.error();
   node.machines = answer->headers.get("X-DRP-LIST-FILTER-COUNT").value_or("?");
-  const auto age = answer->headers.get("X-Mullion-Age");
-  if (!is_root) node.age = age_text(age);
+  if (!is_root) node.age = age_text(answer->headers);
   for (TreeNode& child : node.children) {
     Result<void> filled = fill_counts(call, child, false);
     if (!filled) return filled;

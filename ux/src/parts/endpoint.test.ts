@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { arrange, causesOf, changedCertificate, complianceOf, endpointOf, fingerprintGroups, flatten, pruned, routeOf, shownCertificate, spelledFingerprint, stateOf, tally, treeRows, type Endpoint } from './endpoint';
+import { ageText, arrange, causesOf, changedCertificate, complianceOf, endpointOf, fingerprintGroups, flatten, pruned, routeOf, shownCertificate, spelledFingerprint, stateOf, tally, treeRows, type Endpoint } from './endpoint';
 
 const A64 = 'a'.repeat(64);
 const B64 = 'b'.repeat(64);
@@ -102,4 +102,13 @@ test('fingerprints: read from the refusal, compared in groups, pasted in any spe
 
 test('tally: most first', () => {
   expect(tally(['a', 'b', 'b'])).toEqual([['b', 2], ['a', 1]]);
+});
+
+test('an age behind a manager that tells none is a lower bound', () => {
+  const way = { Endpoint: 'A', InTouch: true, Reason: '', NextHop: 'B', Hops: ['B'], StandBy: null, Age: 1.26 };
+  expect(ageText(way)).toBe('1.3 s');
+  expect(ageText({ ...way, Lag: 4 })).toBe('1.3 s, 4 commits behind');
+  expect(ageText({ ...way, AgeUntoldBy: 'B' })).toBe('at least 1.3 s: B does not tell how old its own copy is');
+  expect(ageText({ ...way, InTouch: false })).toBe('');
+  expect(ageText(undefined)).toBe('');
 });

@@ -284,11 +284,20 @@ export interface Connection {
   InTouch: boolean;
   Reason: string;
   Age?: number;
+  /** the manager on the way that does not tell how old its own copy is */
+  AgeUntoldBy?: string;
   NextHop: string;
   Hops: string[] | null;
   StandBy: string[] | null;
   Lag?: number;
   ForwardSeconds?: number;
+}
+
+/** The age of an owner that is in touch, in words; empty where none is known. */
+export function ageText(way: Connection | undefined): string {
+  if (way?.Age === undefined || !way.InTouch) return '';
+  const age = `${way.Age.toFixed(1)} s${way.Lag ? `, ${way.Lag} commits behind` : ''}`;
+  return way.AgeUntoldBy ? `at least ${age}: ${way.AgeUntoldBy} does not tell how old its own copy is` : age;
 }
 
 export interface Hop {
