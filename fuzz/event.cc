@@ -1,5 +1,5 @@
 // Registrations for events, and the events they are asked about: four texts divided by zero bytes.
-#include "api/event_pattern.h"
+#include "events/event_pattern.h"
 #include "fuzz/fuzz.h"
 
 using namespace mullion;
@@ -7,7 +7,7 @@ using namespace mullion;
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view rest = fuzz::text_of(data, size);
   const std::string_view text = fuzz::next_part(rest);
-  const auto pattern = api::EventPattern::parse(text);
+  const auto pattern = events::EventPattern::parse(text);
   if (!pattern) return 0;
   const std::string_view type = fuzz::next_part(rest);
   const std::string_view action = fuzz::next_part(rest);

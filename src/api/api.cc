@@ -12,11 +12,11 @@
 #include "api/internal/interfaces.h"
 #include "api/internal/job_state_keeper.h"
 #include "api/internal/log.h"
-#include "api/internal/log_feed.h"
 #include "api/internal/params.h"
 #include "api/internal/plugin_providers.h"
 #include "api/internal/rights.h"
 #include "api/internal/secure_upgrade.h"
+#include "events/log_feed.h"
 
 namespace mullion::api {
 namespace {
@@ -63,8 +63,8 @@ class ApiServer final : public Api {
     // Plugins hear of own objects only: nothing happens twice because a manager sees it too. And not of log
     // lines and what grows logs of jobs: one that logs what it hears would never end.
     services_.events.tap([this] { return services_.providers.wants_events(); },
-                         [this](const EventPtr& event) {
-                           if (event->type() == kLogEvents || event->type() == kJobLogEvents) return;
+                         [this](const events::EventPtr& event) {
+                           if (event->type() == events::kLogEvents || event->type() == kJobLogEvents) return;
                            services_.providers.tell_event([event] { return event->json(); });
                          });
   }

@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "api/events.h"
 #include "apply/configurator.h"
 #include "auth/auth.h"
 #include "base/latency.h"
@@ -22,6 +21,7 @@
 #include "env/file.h"
 #include "env/runtime.h"
 #include "env/timers.h"
+#include "events/event_bus.h"
 #include "manager/manager.h"
 #include "net/http.h"
 #include "store/store.h"
@@ -104,7 +104,7 @@ struct Limits {
   uint64_t body_bytes = uint64_t{16} << 20;    // JSON bodies, unless the route says otherwise
   uint64_t upload_bytes = uint64_t{64} << 30;  // files and isos
   size_t json_depth = 64;
-  EventQueueLimit websocket_queue;  // what one event connection may make wait and register
+  events::EventQueueLimit websocket_queue;  // what one event connection may make wait and register
   env::Duration longest_poll = std::chrono::minutes(10);
   env::Duration plugin_start = std::chrono::seconds(10);  // how long a write waits for a plugin that starts
 };

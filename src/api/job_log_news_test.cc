@@ -18,14 +18,15 @@ TEST(JobLogNews, TellsAtMostTwiceASecondAndOfTheNewestSize) {
   env::Runtime runtime{2};
   env::ManualTime time;
   const std::unique_ptr<store::Store> store = store::open_memory_store();
-  EventBus bus{*store, runtime, [](std::string_view) { return std::string("M1"); }, env::system_clock()};
+  events::EventBus bus{*store, runtime, [](std::string_view) { return std::string("M1"); },
+                       env::system_clock()};
   const testing::ScratchFolder folder;
   const std::unique_ptr<content::JobLogs> logs = content::make_job_logs(folder.path() / "logs", 1000);
   env::TaskGroup tasks(runtime.executor(), "test");
   JobLogNews news(bus, *logs, tasks, time);
   news.grown(kGrowing, "m");
   EXPECT_EQ(time.waits(), 0U) << "nobody wants to know";
-  const std::shared_ptr<EventQueue> queue = bus.open({});
+  const std::shared_ptr<events::EventQueue> queue = bus.open({});
   queue->register_pattern("job_logs.*.*");
   EXPECT_EQ(env::run(runtime, queue->take()).size(), 1U);
   for (const char* text : {"one ", "two ", "three "}) {
@@ -34,7 +35,7 @@ TEST(JobLogNews, TellsAtMostTwiceASecondAndOfTheNewestSize) {
   }
   EXPECT_TRUE(env::eventually([&] { return time.waits() == 1; }));
   time.advance(JobLogNews::kDelay);
-  const std::vector<EventPtr> told = env::run(runtime, queue->take());
+  const std::vector<events::EventPtr> told = env::run(runtime, queue->take());
   ASSERT_EQ(told.size(), 1U);
   const boost::json::value event = boost::json::parse(*told.front()->json());
   EXPECT_EQ(event.at("Key"), kGrowing);

@@ -7,11 +7,9 @@
 #include <vector>
 
 #include "api/api.h"
-#include "api/events.h"
 #include "api/internal/iso_queue.h"
 #include "api/internal/job_log_keeper.h"
 #include "api/internal/job_log_news.h"
-#include "api/internal/log_feed.h"
 #include "api/internal/memory_budget.h"
 #include "api/internal/routes.h"
 #include "api/internal/ux.h"
@@ -21,6 +19,8 @@
 #include "apply/lease.h"
 #include "base/mutex.h"
 #include "env/turns.h"
+#include "events/event_bus.h"
+#include "events/log_feed.h"
 #include "model/object.h"
 
 namespace mullion::rollout {
@@ -54,11 +54,11 @@ struct Services {
   const env::Clock& clock;
   const env::Timers& timers;
   std::atomic<bool> manager_on{false};  // preference `manager`
-  EventBus events;
+  events::EventBus events;
   ViewHub views;
   std::vector<LatencyHistogram> statistics;  // by route number; the last one: no route
   env::TaskGroup tasks;
-  LogFeed log_feed;
+  events::LogFeed log_feed;
   JobLogKeeper job_log_keeper;
   JobLogNews job_log_news;
   apply::LeaseKeeper lease;

@@ -3,8 +3,8 @@
 #include "api/internal/handlers.h"
 #include "api/internal/objects.h"
 #include "api/internal/plugin_providers.h"
-#include "api/internal/posted_event.h"
 #include "api/internal/ux.h"
+#include "events/posted_event.h"
 
 namespace mullion::api {
 namespace {
@@ -52,7 +52,7 @@ constexpr std::string_view kFrontPage = R"(<!doctype html>
 }  // namespace
 
 Result<void> publish_posted(Services& services, json::value posted, std::string principal) {
-  const Result<PostedEvent> event = posted_event(posted, principal, services.clock.wall());
+  const Result<events::PostedEvent> event = events::posted_event(posted, principal, services.clock.wall());
   if (!event) return event.error();
   services.events.publish_text(event->type, event->action, event->key, event->json);
   return {};

@@ -14,7 +14,7 @@ constexpr std::string_view kAnswers = "websocket";
 constexpr std::string_view kViews = "view";
 
 /// A deletion takes the object out of its tenant in the same commit: who saw it before hears of its end.
-bool was_member(const Event& event, const auth::Tenancy& tenancy) {
+bool was_member(const events::Event& event, const auth::Tenancy& tenancy) {
   if (!event.deletes()) return false;
   return std::ranges::any_of(event.commit()->changes, [&](const store::AppliedChange& change) {
     return change.id.type == "tenants" && change.id.key == tenancy.name() && change.old_body &&
@@ -49,7 +49,7 @@ bool EventReader::covers(std::string_view type, std::string_view owner, std::str
   return auth::covers(principal().claims, {std::string(topic.type), std::string(topic.action), subject});
 }
 
-bool EventReader::may_see(const Event& event) const {
+bool EventReader::may_see(const events::Event& event) const {
   if (event.is_addressed() || event.type() == kAnswers) return true;
   const auth::Identity object{topic_of(event.type()).type, event.owner(), event.key()};
   const bool exists = principal().sees(object) || was_member(event, *principal().tenant);

@@ -1,9 +1,9 @@
 // Who reads events: with the rights of now, not of the moment the conversation began.
 #pragma once
 
-#include "api/events.h"
 #include "api/internal/call.h"
 #include "api/internal/live_rights.h"
+#include "events/event_bus.h"
 
 namespace mullion::api {
 
@@ -14,7 +14,7 @@ class EventReader {
 
   /// Brings the rights up to date; false when the login ended and nothing more may be read.
   bool renew() { return rights_.renew().ok(); }
-  bool may_see(const Event& event) const;
+  bool may_see(const events::Event& event) const;
   /// The same for the text of an event that `endpoint` sent: about its own object, unless the object names
   /// another owner.
   bool may_see(std::string_view event_json, std::string_view endpoint) const;

@@ -5,10 +5,10 @@
 #include <set>
 #include <string>
 
-#include "api/events.h"
 #include "base/mutex.h"
 #include "content/job_logs.h"
 #include "env/timers.h"
+#include "events/event_bus.h"
 
 namespace mullion::api {
 
@@ -22,7 +22,8 @@ class JobLogNews {
   /// Jobs of which news may wait; that of more is left out.
   static constexpr size_t kMostJobs = 10'000;
 
-  JobLogNews(EventBus& events, content::JobLogs& logs, env::TaskGroup& tasks, const env::Timers& timers)
+  JobLogNews(events::EventBus& events, content::JobLogs& logs, env::TaskGroup& tasks,
+             const env::Timers& timers)
       : state_(std::make_shared<State>(events, logs, timers)), tasks_(tasks) {}
 
   /// The log of `job`, a run on `machine`, has grown.
@@ -30,9 +31,9 @@ class JobLogNews {
 
  private:
   struct State {
-    State(EventBus& events_given, content::JobLogs& logs_given, const env::Timers& timers_given)
+    State(events::EventBus& events_given, content::JobLogs& logs_given, const env::Timers& timers_given)
         : events(events_given), logs(logs_given), timers(timers_given) {}
-    EventBus& events;
+    events::EventBus& events;
     content::JobLogs& logs;
     const env::Timers& timers;
     Mutex mutex;

@@ -28,7 +28,7 @@ using SocketPtr = std::shared_ptr<net::WebSocket>;
 struct Conversation {
   Services& services;
   EventReader reader;
-  std::shared_ptr<EventQueue> queue;
+  std::shared_ptr<events::EventQueue> queue;
   env::Caller caller;
   SocketPtr socket;
   std::shared_ptr<ViewWatches> views;  // since the first one was watched
@@ -85,10 +85,10 @@ void obey(Conversation& conversation, const std::string& text) {
 
 env::Task<void> send_events(std::shared_ptr<Conversation> conversation) {
   while (true) {
-    std::vector<EventPtr> events = co_await conversation->queue->take();
+    std::vector<events::EventPtr> events = co_await conversation->queue->take();
     if (events.empty()) break;
     bool sent = true;
-    for (const EventPtr& event : events) {
+    for (const events::EventPtr& event : events) {
       if (!conversation->reader.renew()) {
         co_await conversation->socket->close(kPolicyViolation, std::string(kLoginEnded));
         co_return;

@@ -1,10 +1,10 @@
-#include "api/internal/event_interests.h"
+#include "events/internal/event_interests.h"
 
 #include <algorithm>
 
 #include "base/mutex.h"
 
-namespace mullion::api {
+namespace mullion::events {
 namespace {
 
 /// A pattern with more combinations of words than this is filed under fewer, wider names.
@@ -88,4 +88,4 @@ bool EventInterests::empty() const {
   return entries_.empty();
 }
 
-}  // namespace mullion::api
+}  // namespace mullion::events

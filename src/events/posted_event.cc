@@ -1,8 +1,8 @@
-#include "api/internal/posted_event.h"
+#include "events/posted_event.h"
 
 #include <boost/json.hpp>
 
-namespace mullion::api {
+namespace mullion::events {
 namespace {
 
 namespace json = boost::json;
@@ -64,4 +64,4 @@ Result<PostedEvent> posted_event(const json::value& body, std::string_view princ
   return out;
 }
 
-}  // namespace mullion::api
+}  // namespace mullion::events

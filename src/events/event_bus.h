@@ -11,14 +11,14 @@
 #include <unordered_map>
 #include <vector>
 
-#include "api/event_pattern.h"
 #include "base/mutex.h"
 #include "base/result.h"
 #include "env/runtime.h"
+#include "events/event_pattern.h"
 #include "store/follower.h"
 #include "store/store.h"
 
-namespace mullion::api {
+namespace mullion::events {
 
 /// An event whose JSON is made when somebody is going to read it, once for all readers.
 class Event {
@@ -186,4 +186,4 @@ class EventBus {
   store::Follower follower_;  // ends before what it uses
 };
 
-}  // namespace mullion::api
+}  // namespace mullion::events

@@ -7,7 +7,7 @@
 #include "base/result.h"
 #include "env/clock.h"
 
-namespace mullion::api {
+namespace mullion::events {
 
 struct PostedEvent {
   std::string type, action, key;
@@ -19,4 +19,4 @@ struct PostedEvent {
 Result<PostedEvent> posted_event(const boost::json::value& body, std::string_view principal,
                                  env::WallTime now);
 
-}  // namespace mullion::api
+}  // namespace mullion::events

@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 
-namespace mullion::api {
+namespace mullion::events {
 
 /// One registration "TYPE.ACTION.KEY": each part `*` or a list of exact words.
 class EventPattern {
@@ -29,4 +29,4 @@ class EventPattern {
   Part type_, action_, key_;
 };
 
-}  // namespace mullion::api
+}  // namespace mullion::events

@@ -5,11 +5,11 @@
 #include <boost/json/object.hpp>
 #include <deque>
 
-#include "api/events.h"
 #include "base/log.h"
 #include "base/mutex.h"
+#include "events/event_bus.h"
 
-namespace mullion::api {
+namespace mullion::events {
 
 /// Type of events that are lines of the log.
 inline constexpr std::string_view kLogEvents = "log";
@@ -39,4 +39,4 @@ class LogFeed {
   LogListener listener_;
 };
 
-}  // namespace mullion::api
+}  // namespace mullion::events

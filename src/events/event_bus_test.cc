@@ -1,4 +1,4 @@
-#include "api/events.h"
+#include "events/event_bus.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include "env/launch.h"
 #include "env/waiting_testing.h"
 
-namespace mullion::api {
+namespace mullion::events {
 namespace {
 
 constexpr size_t kPlenty = 1 << 20;
@@ -224,4 +224,4 @@ TEST(EventQueue, LargeEventsOverflowByTheirSize) {
 }
 
 }  // namespace
-}  // namespace mullion::api
+}  // namespace mullion::events

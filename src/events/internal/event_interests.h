@@ -8,10 +8,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "api/event_pattern.h"
 #include "base/mutex.h"
+#include "events/event_pattern.h"
 
-namespace mullion::api {
+namespace mullion::events {
 
 class EventQueue;
 
@@ -35,4 +35,4 @@ class EventInterests {
   std::unordered_map<std::string, std::vector<Entry>> entries_ GUARDED_BY(mutex_);
 };
 
-}  // namespace mullion::api
+}  // namespace mullion::events

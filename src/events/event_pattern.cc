@@ -1,8 +1,8 @@
-#include "api/event_pattern.h"
+#include "events/event_pattern.h"
 
 #include <algorithm>
 
-namespace mullion::api {
+namespace mullion::events {
 namespace {
 
 std::string_view trim(std::string_view text) {
@@ -59,4 +59,4 @@ bool EventPattern::matches(std::string_view type, std::string_view action, std::
   return type_.matches(type) && action_.matches(action) && key_.matches(key);
 }
 
-}  // namespace mullion::api
+}  // namespace mullion::events

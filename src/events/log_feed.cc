@@ -1,13 +1,11 @@
-#include "api/internal/log_feed.h"
+#include "events/log_feed.h"
 
 #include <boost/asio/this_coro.hpp>
 #include <boost/json.hpp>
 
-#include "api/internal/answers.h"
-#include "api/internal/handlers.h"
 #include "base/mutex.h"
 
-namespace mullion::api {
+namespace mullion::events {
 namespace {
 
 namespace json = boost::json;
@@ -27,7 +25,7 @@ LogLine left_out_line(uint64_t count) {
   return {0,
           std::chrono::system_clock::now(),
           LogLevel::kWarn,
-          "api",
+          "events",
           fmt::format("lines left out because they came faster than they could be published count={}", count),
           LogPlace::of(std::source_location::current()),
           LogOrigin{}};
@@ -85,13 +83,4 @@ env::Task<void> LogFeed::publish(std::shared_ptr<State> state, EventBus& events)
   }
 }
 
-namespace handlers {
-
-env::Task<Result<net::Response>> list_logs(Call&) {
-  json::array lines;
-  for (const LogLine& line : recent_log_lines()) lines.push_back(log_line_object(line));
-  co_return json_response(200, json::value(std::move(lines)));
-}
-
-}  // namespace handlers
-}  // namespace mullion::api
+}  // namespace mullion::events

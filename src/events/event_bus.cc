@@ -1,14 +1,14 @@
-#include "api/events.h"
+#include "events/event_bus.h"
 
 #include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>
 
-#include "api/internal/event_interests.h"
-#include "api/internal/log.h"
 #include "base/mutex.h"
+#include "events/internal/event_interests.h"
+#include "events/internal/log.h"
 #include "model/object.h"
 
-namespace mullion::api {
+namespace mullion::events {
 namespace {
 
 /// From here on entries that nobody waits for are swept out.
@@ -428,4 +428,4 @@ void EventBus::publish_text(std::string type, std::string action, std::string ke
   });
 }
 
-}  // namespace mullion::api
+}  // namespace mullion::events
