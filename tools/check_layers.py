@@ -188,7 +188,7 @@ MAY_ASK = {
     "net/internal/stream.cc": "to be injected: idle limits of connections",
     "net/web.cc": "to be injected: when a list of downloads was read",
     "api/api.h": "to be injected: default of Services::clock",
-    "events/event_bus.cc": "to be injected: time of the greeting event",
+    "events/event_queue.cc": "to be injected: time of acknowledgements",
     "events/log_feed.cc": "to be injected: time of a posted log line",
     "auth/auth.h": "to be injected: defaults of the authenticator and of tokens",
     "api/gateway.cc": "to be injected: how long a request waits for a member that serves",
