@@ -32,6 +32,7 @@ const std::vector<std::string> kFeatures = {
     "regex-string-filters",
     "log-has-head-method",
     "ux-socket-token",
+    "event-resume",
     "ux-fields",
     "ux-group-by",
     "ux-search",

@@ -81,4 +81,14 @@ std::shared_ptr<const std::string> Event::json() const {
   return json_;
 }
 
+std::string Event::json_with_place() const {
+  std::string text = *json();
+  if (!commit_) return text;
+  EventPlace place{commit_->cursor};
+  if (index_ + 1 < commit_->changes.size()) place.changes = index_ + 1;
+  text.pop_back();
+  text += fmt::format(R"(,"Cursor":"{}"}})", place.text());
+  return text;
+}
+
 }  // namespace mullion::events

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "events/event_place.h"
 #include "store/types.h"
 
 namespace mullion::events {
@@ -39,6 +40,8 @@ class Event {
   size_t bytes() const;
   /// Thread-safe.
   std::shared_ptr<const std::string> json() const;
+  /// The same with the place behind it as `Cursor`, which events that are no change of an object do not have.
+  std::string json_with_place() const;
 
  private:
   std::string type_, action_, key_;

@@ -2,6 +2,7 @@
 
 #include "events/internal/event_interests.h"
 #include "events/internal/log.h"
+#include "events/internal/recent_commits.h"
 
 namespace mullion::events {
 namespace {
@@ -20,6 +21,11 @@ std::string watch_key(std::string_view type, std::string_view key) {
 
 store::Interest every_object() { return {.rules = {{"", store::Interest::Owners::kAny}}}; }
 
+/// Whether a change is an event at all.
+bool is_told(const store::AppliedChange& change, bool replicas_shown) {
+  return (replicas_shown || !store::is_remote(change.id.owner)) && change.body != change.old_body;
+}
+
 std::string_view action_of(const store::Commit& commit, const store::AppliedChange& change) {
   // A preference that was never set has its default: setting it makes nothing new.
   if (change.id.type == "preferences") return "save";
@@ -37,9 +43,15 @@ EventBus::EventBus(store::Store& store, env::Runtime& runtime, Event::EndpointNa
       endpoint_(std::move(endpoint)),
       clock_(clock),
       interests_(std::make_shared<EventInterests>()),
+      recent_(std::make_unique<RecentCommits>(RecentCommits::Limit{})),
       follower_(store, runtime,
                 {"events", every_object(), [this](const auto& commit) { follow(commit); },
-                 [] { kLog.warn("events were lost: too many commits at once"); }}) {}
+                 [this] {
+                   kLog.warn("events were lost: too many commits at once");
+                   recent_->lost();
+                 }}) {
+  began_ = {store.newest().epoch, follower_.newest()};  // before anybody has a turn: nothing is open yet
+}
 
 EventBus::~EventBus() { stop(); }
 
@@ -71,7 +83,9 @@ std::shared_ptr<const EventBus::Tap> EventBus::open_tap() const {
 }
 
 std::shared_ptr<EventQueue> EventBus::open(EventQueueLimit limit) {
-  auto queue = std::make_shared<EventQueue>(limit, interests_, follower_.lane());
+  auto queue = std::make_shared<EventQueue>(
+      limit, EventSource{interests_, follower_.lane(), [this] { return place(); },
+                         [this](const auto& from, const auto& wanted) { return since(from, wanted); }});
   Lock lock(mutex_);
   if (queues_.size() >= sweep_at_) {
     std::erase_if(queues_, [](const std::weak_ptr<EventQueue>& weak) { return weak.expired(); });
@@ -145,13 +159,14 @@ void EventBus::deliver(const EventPtr& event, const std::vector<std::shared_ptr<
 
 void EventBus::follow(const std::shared_ptr<const store::Commit>& commit) {
   wake(*commit);
+  last_ = commit->cursor;
+  recent_->add(commit);
   const std::shared_ptr<const Tap> tap = open_tap();
   if (interests_->empty() && !tap) return;
   const bool replicas = store_.replicas_shown();
   for (size_t i = 0; i < commit->changes.size(); ++i) {
     const store::AppliedChange& change = commit->changes[i];
-    if (!replicas && store::is_remote(change.id.owner)) continue;
-    if (change.body == change.old_body) continue;
+    if (!is_told(change, replicas)) continue;
     const auto candidates = interests_->find(change.id.type, change.id.key);
     const bool told = tap && !store::is_remote(change.id.owner);
     if (candidates.empty() && !told) continue;
@@ -159,6 +174,28 @@ void EventBus::follow(const std::shared_ptr<const store::Commit>& commit) {
     if (told) tap->take(event);
     deliver(event, candidates);
   }
+}
+
+EventPlace EventBus::place() {
+  // Before the first commit that is handled in a turn there is none since the beginning.
+  const EventPlace now{last_ ? *last_ : began_};
+  recent_->keep(now.cursor);
+  return now;
+}
+
+Result<std::vector<EventPtr>> EventBus::since(const EventPlace& from, const EventSource::Wanted& wanted) {
+  const bool replicas = store_.replicas_shown();
+  std::vector<EventPtr> out;
+  const auto visit = [&](const std::shared_ptr<const store::Commit>& commit, size_t first) {
+    for (size_t i = first; i < commit->changes.size(); ++i) {
+      const store::AppliedChange& change = commit->changes[i];
+      const std::string_view action = action_of(*commit, change);
+      if (!is_told(change, replicas) || !wanted(change.id.type, action, change.id.key)) continue;
+      out.push_back(std::make_shared<Event>(commit, i, action, endpoint_));
+    }
+  };
+  if (Result<void> known = recent_->since(from, place().cursor, visit); !known) return known.error();
+  return out;
 }
 
 void EventBus::publish(std::string_view type, std::string_view action, std::string_view key,

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -17,10 +18,13 @@
 
 namespace mullion::events {
 
+class RecentCommits;
+
 /// Follows the store and hands events to queues, in the order in which things happened and after they were
 /// answered; wakes those who wait for one object. Thread-safe.
 class EventBus {
  public:
+  /// The newest commits are kept for those who resume (EventQueue::resume()), from the first of them on.
   EventBus(store::Store& store, env::Runtime& runtime, Event::EndpointName endpoint, const env::Clock& clock);
   ~EventBus();
 
@@ -47,6 +51,8 @@ class EventBus {
 
  private:
   void follow(const std::shared_ptr<const store::Commit>& commit);
+  EventPlace place();
+  Result<std::vector<EventPtr>> since(const EventPlace& place, const EventSource::Wanted& wanted);
   void wake(const store::Commit& commit);
   void deliver(const EventPtr& event, const std::vector<std::shared_ptr<EventQueue>>& candidates);
   std::vector<std::shared_ptr<EventQueue>> live_queues() const;
@@ -68,6 +74,9 @@ class EventBus {
   mutable std::vector<std::weak_ptr<EventQueue>> queues_ GUARDED_BY(mutex_);
   size_t sweep_at_ GUARDED_BY(mutex_) = 64;  // number of queues at which dead ones are swept out
   std::unordered_map<std::string, std::weak_ptr<env::Signal>> watches_ GUARDED_BY(mutex_);
+  const std::unique_ptr<RecentCommits> recent_;  // of the bus's turn
+  std::optional<store::Cursor> last_;            // of the bus's turn: of the last commit that was told
+  store::Cursor began_;                          // everything up to it was committed before the bus was made
   std::atomic<uint64_t> dropped_{0};
   std::atomic<size_t> waiting_bytes_{0};  // of published events that wait for their turn
   bool stopped_ GUARDED_BY(mutex_) = false;

@@ -23,10 +23,18 @@ class EventPattern {
   };
   const Part& type() const { return type_; }
   const Part& key() const { return key_; }
+  /// How many there are in all parts.
+  size_t words() const { return type_.words.size() + action_.words.size() + key_.words.size(); }
 
  private:
   static Part parse_part(std::string_view text);
   Part type_, action_, key_;
+};
+
+/// A pattern as its reader wrote it.
+struct Registration {
+  std::string text;
+  EventPattern pattern;
 };
 
 }  // namespace mullion::events

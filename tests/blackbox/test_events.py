@@ -132,6 +132,43 @@ def test_what_triggers_events(server):
         told("contents", "delete", key, lambda: server.call("DELETE", f"contents/{key}"))
 
 
+def test_a_reader_that_comes_back_gets_what_it_missed(server):
+    profile, other = name("resumed"), name("resumed")
+    patterns = "profiles.*.*\nmachines.create.*"
+    first, stayed = events_of(server), events_of(server)
+    began = [tell(events, f"resume\n{patterns}") for events in (first, stayed)]
+    assert all(event["Action"] == "resume" and event["Object"]["Missed"] == 0 for event in began)
+    server.create("profiles", {"Name": profile})
+    place = json.loads(first.recv())["Cursor"]
+    first.sock.close()  # cut, without a word
+    server.patch(f"profiles/{profile}", ("add", "/Description", "new"))
+    server.create("profiles", {"Name": other})
+    server.delete(f"profiles/{profile}")
+    back = events_of(server)
+    back.send(f"resume {place}\n{patterns}")
+    missed = until(back, lambda event: event["Type"] == "websocket")
+    assert missed.pop()["Object"]["Missed"] == 3
+    assert missed == until(stayed, lambda event: event["Action"] == "delete")[1:]
+    assert [(event["Action"], event["Key"]) for event in missed] == [
+        ("update", profile), ("create", other), ("delete", profile)]
+    assert missed[0]["Original"]["Description"] == "" and missed[0]["Principal"] == f"user:{USER}"
+    server.delete(f"profiles/{other}")
+    assert json.loads(back.recv())["Key"] == other
+    assert tell(back, "cursor")["Object"]["Cursor"] != place
+    for events in (back, stayed):
+        events.close()
+
+
+def test_a_reader_that_cannot_come_back_is_told(server):
+    events = events_of(server)
+    for place, reason in (("1-1", "another server"), ("then", "not the Cursor of an event")):
+        refusal = tell(events, f"resume {place}\nprofiles.*.*")
+        assert refusal["Action"] == "error" and reason in refusal["Object"] and refusal["Key"] == f"resume {place}"
+    assert tell(events, "resume\nprofiles.*.*")["Action"] == "resume", "a refusal registers nothing"
+    assert "registrations already" in tell(events, "resume\nprofiles.*.*")["Object"]
+    events.close()
+
+
 def test_posted_events(server):
     with listening(server, "beeblebrox.created.foo") as events:
         expect(204, server.call("POST", "events", {"Type": "beeblebrox", "Action": "created", "Key": "foo",

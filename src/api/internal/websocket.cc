@@ -73,13 +73,19 @@ void obey(Conversation& conversation, const std::string& text) {
     conversation.queue->register_pattern(text.substr(kRegister.size()));
   } else if (text.starts_with(kDeregister)) {
     conversation.queue->deregister_pattern(text.substr(kDeregister.size()));
+  } else if (text.starts_with("resume ") || text.starts_with("resume\n")) {
+    conversation.queue->resume(text.substr(std::string_view("resume").size()));
+  } else if (text == "cursor") {
+    conversation.queue->tell_place();
   } else if (text.starts_with(kWatch)) {
     views_of(conversation).watch(std::string_view(text).substr(kWatch.size()));
   } else if (text.starts_with(kUnwatch)) {
     views_of(conversation).unwatch(std::string_view(text).substr(kUnwatch.size()));
   } else {
-    conversation.queue->acknowledge_error(
-        text, "Expected: register PATTERN, deregister PATTERN, watch NAME COLLECTION?QUERY or unwatch NAME");
+    conversation.queue->acknowledge_error(text,
+                                          "Expected: register PATTERN, deregister PATTERN, resume CURSOR "
+                                          "with a PATTERN in each line behind it, "
+                                          "cursor, watch NAME COLLECTION?QUERY or unwatch NAME");
   }
 }
 
@@ -94,7 +100,7 @@ env::Task<void> send_events(std::shared_ptr<Conversation> conversation) {
         co_return;
       }
       if (!conversation->reader.may_see(*event)) continue;
-      sent = (co_await conversation->socket->write(*event->json(), false)).ok();
+      sent = (co_await conversation->socket->write(conversation->queue->text_of(*event), false)).ok();
       if (!sent) break;
     }
     if (!sent) break;
