@@ -1,7 +1,6 @@
 #include "api/api.h"
 
 #include "api/internal/answers.h"
-#include "api/internal/availability_updater.h"
 #include "api/internal/blobs.h"
 #include "api/internal/bulk_requests.h"
 #include "api/internal/call.h"
@@ -12,11 +11,12 @@
 #include "api/internal/interfaces.h"
 #include "api/internal/job_state_keeper.h"
 #include "api/internal/log.h"
-#include "api/internal/params.h"
 #include "api/internal/plugin_providers.h"
 #include "api/internal/rights.h"
 #include "api/internal/secure_upgrade.h"
 #include "events/log_feed.h"
+#include "objects/availability_updater.h"
+#include "objects/params.h"
 
 namespace mullion::api {
 namespace {
@@ -40,7 +40,9 @@ std::optional<std::string> manager_plugin(const model::ObjectType& plugins) {
 class ApiServer final : public Api {
  public:
   explicit ApiServer(Dependencies dependencies)
-      : services_(std::move(dependencies)), availability_updater_(services_), job_state_keeper_(services_) {
+      : services_(std::move(dependencies)),
+        availability_updater_(services_, services_.runtime, services_.tasks),
+        job_state_keeper_(services_) {
     (void)env::remove_tree(services_.facts.installs / ".unpacking");  // what a crash left half done
     if (services_.facts.address.empty()) services_.facts.address = outside_address();
     services_.preferences.on_change([this](std::string_view name, std::string_view value) {
@@ -151,7 +153,7 @@ class ApiServer final : public Api {
   store::ParamResolver param_resolver(std::string_view prefix,
                                       std::shared_ptr<const store::Snapshot> snapshot) const override {
     if (!hooks_of(prefix).aggregates_params) return {};
-    return aggregate_resolver(std::move(snapshot));
+    return objects::aggregate_resolver(std::move(snapshot));
   }
 
   std::vector<RouteLatency> route_latencies() const override {
@@ -214,7 +216,7 @@ class ApiServer final : public Api {
   }
 
   Services services_;
-  AvailabilityUpdater availability_updater_;
+  objects::AvailabilityUpdater availability_updater_;
   JobStateKeeper job_state_keeper_;
 };
 

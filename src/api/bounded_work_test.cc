@@ -1,5 +1,5 @@
 // Work whose cost clients choose: where it is done, and what they are told when it is too much.
-#include "api/internal/bounded_work.h"
+#include "model/bounded_work.h"
 
 #include <gtest/gtest.h>
 
@@ -27,7 +27,7 @@ std::vector<std::thread::id> threads_of(uint64_t steps) {
   const env::Caller ann{.name = "ann"};
   const auto task = [&]() -> env::Task<bool> {
     threads.push_back(std::this_thread::get_id());
-    Result<bool> done = co_await within_budget<bool>(ann, 10, 1'000, work);
+    Result<bool> done = co_await model::within_budget<bool>(ann, 10, 1'000, work);
     co_return done&&* done;
   };
   const bool done = env::run(runtime, task());

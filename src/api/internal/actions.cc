@@ -3,16 +3,16 @@
 
 #include "api/internal/action_params.h"
 #include "api/internal/answers.h"
-#include "api/internal/bounded_work.h"
 #include "api/internal/bulk_requests.h"
 #include "api/internal/finder.h"
 #include "api/internal/handlers.h"
 #include "api/internal/heavy.h"
 #include "api/internal/manager_actions.h"
 #include "api/internal/objects.h"
-#include "api/internal/params.h"
 #include "api/internal/rollout_actions.h"
+#include "model/bounded_work.h"
 #include "model/json_schema.h"
+#include "objects/params.h"
 
 namespace mullion::api {
 namespace {
@@ -79,10 +79,11 @@ Result<Subject> object_subject(Call& call) {
   Subject subject;
   subject.model = subject.model_name = call.type->prefix;
   subject.key = call.requested_id();
-  subject.params = aggregated_params(*call.type, *call.services.store.snapshot(), *object, call.target,
-                                     {false, &call.services});
+  subject.params = objects::aggregated_params(*call.type, *call.services.store.snapshot(), *object,
+                                              call.target, {false, &call.services});
   if (call.type->traits.has_params && (*object)["Params"].is_object()) {
-    decode_params(call.services, call.type->prefix, call.target.key, (*object)["Params"].get_object());
+    objects::decode_params(call.services, call.type->prefix, call.target.key,
+                           (*object)["Params"].get_object());
   }
   if (call.type->traits.has_endpoint) (*object)["Endpoint"] = call.services.endpoint_name(call.target.owner);
   subject.object = std::move(*object);
@@ -99,7 +100,7 @@ Result<Subject> system_subject(Call& call) {
   if (!global) return subject;
   Result<json::object> object = parse_stored(global->body);
   if (!object) return object.error();
-  subject.params = aggregated_params(profiles, *snapshot, *object, *global, {false, &call.services});
+  subject.params = objects::aggregated_params(profiles, *snapshot, *object, *global, {false, &call.services});
   return subject;
 }
 
@@ -111,9 +112,10 @@ Result<Subject> action_subject(Call& call) {
 ActionSources sources_of(const Call& call, const Subject& subject, const json::object& given,
                          model::Budget& budget) {
   const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
-  return {given, subject.params, [snapshot](std::string_view name) { return param_default(*snapshot, name); },
+  return {given, subject.params,
+          [snapshot](std::string_view name) { return objects::param_default(*snapshot, name); },
           [snapshot, &budget](std::string_view name, const json::value& value) {
-            return param_problems(*snapshot, name, value, budget);
+            return objects::param_problems(*snapshot, name, value, budget);
           }};
 }
 
@@ -188,7 +190,7 @@ Result<json::object> given_parameters(Call& call) {
   if (!body->is_object())
     return object_error(call, ErrorCode::kBadRequest, {"The body is not a JSON object"});
   json::object given = std::move(body->get_object());
-  if (call.type != nullptr) decode_params(call.services, call.type->prefix, call.target.key, given);
+  if (call.type != nullptr) objects::decode_params(call.services, call.type->prefix, call.target.key, given);
   return given;
 }
 
@@ -229,7 +231,7 @@ env::Task<Result<net::Response>> run_action_of(Call& call) {
   Result<json::object> given = given_parameters(call);
   if (!given) co_return given.error();
   const content::OfferedAction& offer = actions.front();
-  Result<json::object> params = co_await within_budget<json::object>(
+  Result<json::object> params = co_await model::within_budget<json::object>(
       caller_of(call), model::kInlineSchemaSteps, model::kSchemaSteps, [&](model::Budget& budget) {
         return action_parameters(offer.action, sources_of(call, *subject, *given, budget));
       });

@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "api/internal/lookup.h"
 #include "api/internal/objects.h"
 #include "model/allocation.h"
 #include "model/members.h"
+#include "objects/lookup.h"
 
 namespace mullion::api {
 namespace {
@@ -31,7 +31,8 @@ void add_addresses_of(const store::Snapshot& snapshot, std::string_view type,
 }
 
 bool is_a_machines(const Services& services, const store::Snapshot& snapshot, uint32_t address) {
-  return !refs_by_index(services, snapshot, "machines", "Address", model::dotted_address(address), true, 1)
+  return !objects::refs_by_index(services, snapshot, "machines", "Address", model::dotted_address(address),
+                                 true, 1)
               .empty();
 }
 

@@ -6,10 +6,10 @@
 #include "api/internal/dispatcher.h"
 #include "api/internal/hooks.h"
 #include "api/internal/objects.h"
-#include "api/internal/params.h"
 #include "api/internal/rights.h"
 #include "manager/unreachable.h"
 #include "model/members.h"
+#include "objects/params.h"
 
 namespace mullion::api {
 namespace {
@@ -44,7 +44,8 @@ Result<std::vector<store::ObjectRef>> select_for(const Services& services, const
   Result<store::Query> query = store::parse_query(known->prefix, net::parse_query_string(filter));
   if (!query) return query.error();
   const std::shared_ptr<const store::Snapshot> snapshot = services.store.snapshot();
-  if (hooks_of(known->prefix).aggregates_params) query->param_resolver = aggregate_resolver(snapshot);
+  if (hooks_of(known->prefix).aggregates_params)
+    query->param_resolver = objects::aggregate_resolver(snapshot);
   query->own_id = services.facts.id;
   query->limit = std::min(query->limit.value_or(most), most);
   bound_by_rights(principal, *known, *query);

@@ -7,8 +7,8 @@
 namespace mullion::api {
 
 Services::Services(Dependencies dependencies)
-    : runtime(dependencies.runtime),
-      store(dependencies.store),
+    : objects::Context(dependencies.store, dependencies.facts.id),
+      runtime(dependencies.runtime),
       authenticator(dependencies.authenticator),
       layers(dependencies.layers),
       preferences(dependencies.preferences),

@@ -18,10 +18,11 @@
 #include "apply/configurator.h"
 #include "apply/lease.h"
 #include "base/mutex.h"
-#include "env/turns.h"
 #include "events/event_bus.h"
 #include "events/log_feed.h"
 #include "model/object.h"
+#include "objects/context.h"
+#include "objects/stored.h"
 
 namespace mullion::rollout {
 class Rollouts;
@@ -29,12 +30,13 @@ class Rollouts;
 
 namespace mullion::api {
 
+using objects::Target;
+
 /// Everything handlers work with; lives as long as the API.
-struct Services {
+struct Services : objects::Context {
   explicit Services(Dependencies dependencies);
 
   env::Runtime& runtime;
-  store::Store& store;
   auth::Authenticator& authenticator;
   content::Layers& layers;
   content::Preferences& preferences;
@@ -62,7 +64,6 @@ struct Services {
   JobLogKeeper job_log_keeper;
   JobLogNews job_log_news;
   apply::LeaseKeeper lease;
-  env::Turns turns;  // of writes that are about the same thing: see write_support.h
   IsoQueue isos_to_unpack;
   UxVersion ux_version;
   UxPack ux_pack;
@@ -80,13 +81,6 @@ struct Services {
   Mutex foreign_mutex_;
   std::vector<std::unique_ptr<model::ObjectType>> foreign_types_ GUARDED_BY(foreign_mutex_);
   std::vector<std::unique_ptr<std::string>> foreign_names_ GUARDED_BY(foreign_mutex_);
-};
-
-/// The object a request is about.
-struct Target {
-  std::string key;
-  std::string owner;  // kOwn, kLayered or an endpoint id
-  std::string body;
 };
 
 /// One request. Lives in the dispatcher's frame until its answer is made: for as long as the client takes, so

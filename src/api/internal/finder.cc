@@ -1,7 +1,7 @@
 #include "api/internal/finder.h"
 
-#include "api/internal/lookup.h"
 #include "api/internal/rights.h"
+#include "objects/lookup.h"
 
 namespace mullion::api {
 namespace {
@@ -54,7 +54,7 @@ std::vector<Target> by_index(const Call& call, const store::Snapshot& snapshot, 
   std::vector<Target> candidates;
   const bool replicas = call.services.store.replicas_shown();
   for (const store::ObjectRef& ref :
-       refs_by_index(call.services, snapshot, call.type->prefix, index, value)) {
+       objects::refs_by_index(call.services, snapshot, call.type->prefix, index, value)) {
     if (!replicas && store::is_remote(ref.owner)) continue;
     std::optional<std::string> body = snapshot.get({std::string(call.type->prefix), ref.owner, ref.key});
     if (body) candidates.push_back({ref.key, ref.owner, std::move(*body)});
@@ -65,7 +65,7 @@ std::vector<Target> by_index(const Call& call, const store::Snapshot& snapshot, 
 /// Every owner's object that `requested` names.
 std::vector<Target> named(const Call& call, const store::Snapshot& snapshot, const std::string& requested) {
   std::string value;
-  const model::Index* index = index_of(*call.type, requested, value);
+  const model::Index* index = objects::index_of(*call.type, requested, value);
   const bool by_other = index != nullptr && index->unique && index->path != "@key";
   if (by_other) return by_index(call, snapshot, index->name, value);
   return by_key(call, snapshot, index != nullptr && index->unique ? value : requested);
@@ -89,7 +89,7 @@ std::optional<Target> find_at(const Call& call, const store::Snapshot& snapshot,
 
 std::optional<Target> find_here(const Call& call, const store::Snapshot& snapshot,
                                 const model::ObjectType& type, const std::string& requested) {
-  std::optional<Target> found = find_local(call.services, snapshot, type, requested);
+  std::optional<Target> found = objects::find_local(call.services, snapshot, type, requested);
   if (found && !exists_for(call, type, *found)) return std::nullopt;
   return found;
 }

@@ -4,9 +4,9 @@
 
 #include "api/internal/handlers.h"
 #include "api/internal/new_references.h"
-#include "api/internal/references.h"
 #include "model/members.h"
 #include "model/object.h"
+#include "objects/references.h"
 
 namespace mullion::api {
 namespace {
@@ -20,7 +20,7 @@ struct Member {
 
 std::vector<Member> members_of(const model::ObjectType& type) {
   std::vector<Member> members;
-  for (const Reference& reference : references()) {
+  for (const objects::Reference& reference : objects::references()) {
     if (reference.referrer != type.prefix) continue;
     const bool indexed = !reference.index.empty();
     members.push_back(

@@ -6,7 +6,7 @@
 #include "api/internal/heavy.h"
 #include "api/internal/hooks.h"
 #include "api/internal/objects.h"
-#include "api/internal/params.h"
+#include "objects/params.h"
 #include "store/read_failure.h"
 
 namespace mullion::api {
@@ -50,7 +50,7 @@ Result<store::GroupResult> count_groups(const Call& call, const store::Grouping&
   const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
   store::Grouping bounded = grouping;
   if (hooks_of(call.type->prefix).aggregates_params)
-    bounded.query.param_resolver = aggregate_resolver(snapshot);
+    bounded.query.param_resolver = objects::aggregate_resolver(snapshot);
   Result<store::GroupResult> result = group_all(call, *snapshot, std::move(bounded));
   if (result) name_own_as_shown(call, grouping, *result);
   return result;

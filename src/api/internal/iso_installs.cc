@@ -3,13 +3,13 @@
 #include <algorithm>
 
 #include "api/internal/log.h"
-#include "api/internal/lookup.h"
-#include "api/internal/params.h"
 #include "base/mutex.h"
 #include "env/pools.h"
 #include "env/random.h"
 #include "model/members.h"
 #include "model/object.h"
+#include "objects/lookup.h"
+#include "objects/params.h"
 
 namespace mullion::api {
 namespace {
@@ -68,11 +68,11 @@ bool is_folder_name(std::string_view name) {
 
 std::vector<IsoInstall> isos_of(const json::object& bootenv) {
   std::vector<IsoInstall> out;
-  const json::object* system = object_member(&bootenv, "OS");
+  const json::object* system = objects::object_member(&bootenv, "OS");
   if (system == nullptr) return out;
   const std::string name = model::text_member(*system, "Name");
   if (!is_folder_name(name)) return out;
-  if (const json::object* architectures = object_member(system, "SupportedArchitectures")) {
+  if (const json::object* architectures = objects::object_member(system, "SupportedArchitectures")) {
     for (const auto& [word, value] : *architectures) {
       const std::string_view architecture = model::canonical_word("archAliases", word);
       if (architecture.empty() || !value.is_object()) continue;
@@ -99,7 +99,7 @@ env::Path install_folder(const env::Path& installs, const std::string& system,
 
 void unpack_iso(Services& services, const std::string& iso) {
   std::vector<IsoInstall> wanted;
-  scan_local(*services.store.snapshot(), "bootenvs", [&](std::string_view, std::string_view body) {
+  objects::scan_local(*services.store.snapshot(), "bootenvs", [&](std::string_view, std::string_view body) {
     const Result<json::value> bootenv = model::parse_json(body);
     if (!bootenv || !bootenv->is_object()) return true;
     for (IsoInstall& install : isos_of(bootenv->get_object())) {

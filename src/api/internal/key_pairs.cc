@@ -3,8 +3,8 @@
 #include "api/internal/finder.h"
 #include "api/internal/handlers.h"
 #include "api/internal/objects.h"
-#include "api/internal/params.h"
 #include "api/internal/write_support.h"
+#include "objects/params.h"
 #include "store/commit_async.h"
 
 namespace mullion::api {
@@ -67,9 +67,9 @@ Result<store::Batch> exchange(const Call& call, const Target& current, const aut
   change.expected_hash = hash128(current.body);
   batch.changes.push_back(std::move(change));
   batch.guards.push_back(no_layer_below(*call.type, current.key));
-  batch.secret_guards.push_back(box_guard(*call.type, current.key, from));
-  batch.secrets.push_back(
-      {std::string(kBoxSpace), box_name(*call.type, current.key), to.public_key + to.private_key});
+  batch.secret_guards.push_back(objects::box_guard(*call.type, current.key, from));
+  batch.secrets.push_back({std::string(objects::kBoxSpace), objects::box_name(*call.type, current.key),
+                           to.public_key + to.private_key});
   batch.principal = call.principal.audit_name();
   return batch;
 }
@@ -81,14 +81,6 @@ Error held_by_pack(const Call& call) {
 }
 
 }  // namespace
-
-std::string box_name(const model::ObjectType& type, std::string_view key) {
-  return fmt::format("{}/{}", type.prefix, key);
-}
-
-store::SecretGuard box_guard(const model::ObjectType& type, std::string_view key, const auth::KeyPair& pair) {
-  return {std::string(kBoxSpace), box_name(type, key), pair.public_key + pair.private_key};
-}
 
 namespace handlers {
 

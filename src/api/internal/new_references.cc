@@ -45,8 +45,8 @@ bool reads_everything(const auth::Principal& principal) {
          auth::covers(principal.claims, {"*", "get", auth::Subject::everything()});
 }
 
-Shows shows_to_writer(const Call& call, const json::object* before, const json::value& wanted,
-                      Unresolved& unresolved) {
+objects::Shows shows_to_writer(const Call& call, const json::object* before, const json::value& wanted,
+                               Unresolved& unresolved) {
   if (reads_everything(call.principal)) return nullptr;
   return [&call, before, &wanted, &unresolved](std::string_view type, std::string_view key,
                                                const store::StoredObject* object) {

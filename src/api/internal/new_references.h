@@ -2,7 +2,7 @@
 #pragma once
 
 #include "api/internal/call.h"
-#include "api/internal/lookup.h"
+#include "objects/lookup.h"
 
 namespace mullion::api {
 
@@ -17,7 +17,7 @@ using Unresolved = std::vector<std::pair<std::string, std::string>>;
 /// stays; so does what is reached through other objects, and what the server fills in, since the caller does
 /// not name it. Adds to `unresolved` what is named anew and hidden or missing: the one must not be told from
 /// the other. The arguments must outlive the result; null for callers that may read everything.
-Shows shows_to_writer(const Call& call, const boost::json::object* before, const boost::json::value& wanted,
-                      Unresolved& unresolved);
+objects::Shows shows_to_writer(const Call& call, const boost::json::object* before,
+                               const boost::json::value& wanted, Unresolved& unresolved);
 
 }  // namespace mullion::api

@@ -13,6 +13,7 @@
 namespace mullion::api {
 
 namespace json = boost::json;
+using objects::parse_stored;
 
 /// How one object is shown: slim=, params=, fields=, decode=.
 struct View {
@@ -67,8 +68,5 @@ Result<json::value> parse_body(const Call& call);
 
 /// 16 characters of URL-safe base64, as token secrets have.
 std::string random_secret();
-
-/// JSON of an object at rest. Stored bytes are trusted; kCorrupt otherwise.
-Result<json::object> parse_stored(std::string_view body);
 
 }  // namespace mullion::api

@@ -7,11 +7,11 @@
 #include "api/internal/live_rights.h"
 #include "api/internal/objects.h"
 #include "api/internal/packed_refs.h"
-#include "api/internal/params.h"
 #include "api/internal/rights.h"
 #include "api/internal/shown_secrets.h"
 #include "base/text.h"
 #include "model/index_value.h"
+#include "objects/params.h"
 
 namespace mullion::api {
 namespace {
@@ -174,7 +174,8 @@ struct Most {
 Result<store::QueryResult> answer_query(const Call& call, store::Query query, const UseResult& use, Most most,
                                         bool& complete) {
   const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
-  if (hooks_of(call.type->prefix).aggregates_params) query.param_resolver = aggregate_resolver(snapshot);
+  if (hooks_of(call.type->prefix).aggregates_params)
+    query.param_resolver = objects::aggregate_resolver(snapshot);
   const uint64_t offset = query.offset, limit = query.limit.value_or(UINT64_MAX);
   const bool counts = query.count_only;
   if (limit > most.refs) query.limit = most.refs;
@@ -280,13 +281,6 @@ Result<View> view_of(const Call& call) {
   return view;
 }
 
-Result<json::object> parse_stored(std::string_view body) {
-  boost::system::error_code failure;
-  json::value value = json::parse(json::string_view(body), failure);
-  if (failure || !value.is_object()) return Error(ErrorCode::kCorrupt, "A stored object is not JSON");
-  return std::move(value.get_object());
-}
-
 Result<void> append_shown(std::string& out, Services& services, const model::ObjectType& type,
                           const Target& target, const View& view) {
   const bool with_endpoint = type.traits.has_endpoint;
@@ -305,9 +299,9 @@ Result<void> append_shown(std::string& out, Services& services, const model::Obj
     json::value& params = (*object)["Params"];
     if (!params.is_object()) params = json::object();
     if (view.slim_params) params = json::object();
-    keep_params(params.get_object(), view.params);
+    objects::keep_params(params.get_object(), view.params);
     if (view.decode && !store::is_remote(target.owner))
-      decode_params(services, type.prefix, target.key, params.get_object());
+      objects::decode_params(services, type.prefix, target.key, params.get_object());
   }
   const bool reduced = view.slim_meta || view.slim_params || !view.params.empty() || view.fields;
   if (view.fields) *object = view.fields->of(*object);
@@ -393,8 +387,8 @@ env::Task<Result<net::Response>> show_object(Call& call) {
   std::string text;
   if (call.flag("aggregate") && call.type->traits.has_params) {
     const bool decode = call.flag("decode") && !store::is_remote(call.target.owner);
-    call.target.body = with_aggregated_params(*call.type, *call.services.store.snapshot(), call.target,
-                                              {false, decode ? &call.services : nullptr});
+    call.target.body = objects::with_aggregated_params(
+        *call.type, *call.services.store.snapshot(), call.target, {false, decode ? &call.services : nullptr});
   }
   const std::string secret =
       visible_secret(call.principal, *call.services.store.snapshot(), *call.type, call.target);

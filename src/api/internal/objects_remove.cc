@@ -2,11 +2,11 @@
 #include "api/internal/finder.h"
 #include "api/internal/handlers.h"
 #include "api/internal/hooks.h"
-#include "api/internal/params.h"
-#include "api/internal/references.h"
 #include "api/internal/shown_secrets.h"
 #include "api/internal/tenant_writes.h"
 #include "api/internal/write_support.h"
+#include "objects/params.h"
+#include "objects/references.h"
 #include "store/commit_async.h"
 
 namespace mullion::api {
@@ -19,7 +19,7 @@ std::vector<std::string> reasons_to_keep(const Call& call, const store::Snapshot
   const TypeHooks& hooks = hooks_of(call.type->prefix);
   if (own && hooks.in_use != nullptr) reasons = hooks.in_use(call.services, snapshot, object);
   std::vector<std::string> referrers =
-      references_to(call.services, snapshot, call.principal, call.type->prefix, call.target.key);
+      objects::references_to(call.services, snapshot, sees_of(call), call.type->prefix, call.target.key);
   reasons.insert(reasons.end(), referrers.begin(), referrers.end());
   return reasons;
 }
@@ -41,9 +41,10 @@ store::Batch removal_batch(const Call& call, const store::Snapshot& snapshot, co
   if (has_secret_fields(*call.type)) {
     batch.secrets.push_back({std::string(call.type->prefix), current.key, std::nullopt});
   }
-  if (may_hold_secure_values(*call.type) && !keep_keys) {
+  if (objects::may_hold_secure_values(*call.type) && !keep_keys) {
     batch.guards.push_back(no_layer_below(*call.type, current.key));
-    batch.secrets.push_back({std::string(kBoxSpace), box_name(*call.type, current.key), std::nullopt});
+    batch.secrets.push_back(
+        {std::string(objects::kBoxSpace), objects::box_name(*call.type, current.key), std::nullopt});
   }
   return batch;
 }
@@ -100,7 +101,7 @@ env::Task<Result<Written>> remove_local(Call& call) {
     }
     if (!cursor) co_return commit_error(call, cursor.error(), current.key);
     if (hooks.on_secrets_changed != nullptr) hooks.on_secrets_changed(call.services, current.key);
-    if (may_hold_secure_values(*call.type) && !keep_keys)
+    if (objects::may_hold_secure_values(*call.type) && !keep_keys)
       auth::forget_told_key_pair(call.type->prefix, current.key);
     co_return Written{current, *cursor, secret};
   }

@@ -1,24 +1,24 @@
 #include "api/internal/answers.h"
-#include "api/internal/bounded_work.h"
 #include "api/internal/field_rights.h"
 #include "api/internal/finder.h"
 #include "api/internal/handlers.h"
 #include "api/internal/heavy.h"
 #include "api/internal/hooks.h"
 #include "api/internal/log.h"
-#include "api/internal/lookup.h"
 #include "api/internal/new_references.h"
 #include "api/internal/objects.h"
-#include "api/internal/params.h"
 #include "api/internal/rights.h"
 #include "api/internal/shown_secrets.h"
 #include "api/internal/tenant_writes.h"
-#include "api/internal/unique_names.h"
 #include "api/internal/write_support.h"
 #include "env/random.h"
+#include "model/bounded_work.h"
 #include "model/index_value.h"
 #include "model/json_schema.h"
 #include "model/members.h"
+#include "objects/lookup.h"
+#include "objects/params.h"
+#include "objects/unique_names.h"
 #include "store/commit_async.h"
 
 namespace mullion::api {
@@ -89,9 +89,10 @@ env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Dr
     co_return object_error(call, ErrorCode::kBadRequest,
                            {fmt::format("Key change from {} to {} is not allowed", draft.key, key)});
   }
-  if (may_hold_secure_values(*call.type)) {
-    Result<void> sealed = co_await prepare_params(call.services, caller_of(call), snapshot, *call.type,
-                                                  draft.key, draft.object, draft.before, draft.sealed_with);
+  if (objects::may_hold_secure_values(*call.type)) {
+    Result<void> sealed =
+        co_await objects::prepare_params(call.services, caller_of(call), snapshot, *call.type, draft.key,
+                                         draft.object, draft.before, draft.sealed_with);
     if (!sealed) co_return with_object(call, sealed.error());
   }
   co_return Result<void>{};
@@ -101,8 +102,8 @@ env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Dr
 std::vector<std::string> broken_rules(const Call& call, Draft& draft, model::Budget& budget) {
   const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
   Unresolved unresolved;
-  const SnapshotLookup lookup(call.services, *snapshot,
-                              shows_to_writer(call, draft.before, draft.wanted, unresolved));
+  const objects::SnapshotLookup lookup(call.services, *snapshot,
+                                       shows_to_writer(call, draft.before, draft.wanted, unresolved));
   model::Verdict verdict =
       model::validate(*call.type, draft.object, draft.before, lookup, call.flag("force"), budget);
   if (!verdict.invalid.empty()) return std::move(verdict.invalid);
@@ -117,7 +118,7 @@ std::vector<std::string> broken_rules(const Call& call, Draft& draft, model::Bud
 
 /// Checks them; fills draft.body.
 env::Task<Result<void>> check(const Call& call, Draft& draft) {
-  Result<std::vector<std::string>> breaches = co_await within_budget<std::vector<std::string>>(
+  Result<std::vector<std::string>> breaches = co_await model::within_budget<std::vector<std::string>>(
       caller_of(call), model::kInlineSchemaSteps, model::kSchemaSteps,
       [&](model::Budget& budget) { return broken_rules(call, draft, budget); });
   if (!breaches) co_return breaches.error();
@@ -155,7 +156,8 @@ store::Batch batch_for(const Call& call, const Draft& draft, const Target* befor
     change.expected_hash = hash128(before->body);
   }
   batch.changes.push_back(std::move(change));
-  if (draft.sealed_with) batch.secret_guards.push_back(box_guard(*call.type, draft.key, *draft.sealed_with));
+  if (draft.sealed_with)
+    batch.secret_guards.push_back(objects::box_guard(*call.type, draft.key, *draft.sealed_with));
   batch.principal = call.principal.audit_name();
   batch.update_action = std::move(action);
   return batch;
@@ -194,7 +196,7 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   json::object shown = *base;
   if (call.type->traits.has_endpoint) shown["Endpoint"] = call.services.endpoint_name(current.owner);
   fill_secret(*call.type, shown, visible_secret(call.principal, *snapshot, *call.type, current));
-  Result<json::value> wanted = co_await within_budget<json::value>(
+  Result<json::value> wanted = co_await model::within_budget<json::value>(
       caller_of(call), model::kInlinePatchSteps, model::kPatchSteps,
       [&edit, &shown](model::Budget& budget) { return edit(shown, budget); });
   if (!wanted) co_return Outcome(with_object(call, wanted.error()));
@@ -221,7 +223,8 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
     co_return Outcome(std::optional<Written>(std::move(written)));
   }
   store::Batch batch = batch_for(call, draft, &current, action);
-  Result<void> unique = keep_unique(call, draft.key, draft.before, draft.object, batch);
+  Result<void> unique = objects::keep_unique(call.services, *call.type, sees_of(call), draft.key,
+                                             draft.before, draft.object, batch);
   if (!unique) co_return Outcome(unique.error());
   if (secrets) batch.secrets.push_back({std::string(call.type->prefix), draft.key, secrets});
   snapshot.reset();
@@ -264,12 +267,13 @@ env::Task<Result<std::optional<Written>>> attempt_create(Call& call, json::value
   Result<void> allowed = authorise_creation(call, draft);
   if (!allowed) co_return Outcome(allowed.error());
   const Error exists = create_error(call, ErrorCode::kConflict, draft.key, {"already exists"});
-  if (is_taken(*snapshot, *call.type, draft.key)) co_return Outcome(exists);
+  if (objects::is_taken(*snapshot, *call.type, draft.key)) co_return Outcome(exists);
   env::Turns::Turn alone;
   Result<void> valid = co_await check_alone(call, draft, alone);
   if (!valid) co_return Outcome(valid.error());
   store::Batch batch = batch_for(call, draft, nullptr, "update");
-  Result<void> unique = keep_unique(call, draft.key, draft.before, draft.object, batch);
+  Result<void> unique = objects::keep_unique(call.services, *call.type, sees_of(call), draft.key,
+                                             draft.before, draft.object, batch);
   if (!unique) co_return Outcome(unique.error());
   if (unless && unless(draft.object))
     co_return Outcome(std::optional<Written>(Written{{}, snapshot->cursor()}));

@@ -2,8 +2,8 @@
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
 #include "api/internal/objects.h"
-#include "api/internal/params.h"
 #include "base/text.h"
+#include "objects/params.h"
 
 namespace mullion::api {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 Result<json::object> params_of(const std::string& body) {
   Result<json::object> object = parse_stored(body);
   if (!object) return object;
-  const json::object* params = object_member(&*object, "Params");
+  const json::object* params = objects::object_member(&*object, "Params");
   return params == nullptr ? json::object() : *params;
 }
 
@@ -29,7 +29,7 @@ Edit edit_params(Edit change) {
   return
       [change = std::move(change)](const json::object& shown, model::Budget& budget) -> Result<json::value> {
         json::object copy = shown;
-        const json::object* params = object_member(&shown, "Params");
+        const json::object* params = objects::object_member(&shown, "Params");
         Result<json::value> wanted = change(params == nullptr ? json::object() : *params, budget);
         if (!wanted) return wanted;
         if (!wanted->is_object()) return Error(ErrorCode::kBadRequest, "Params must be a JSON object");
@@ -43,12 +43,12 @@ Result<json::object> wanted_params(Call& call) {
   if (!object) return object;
   const bool decode = call.flag("decode");
   if (call.flag("aggregate") || call.flag("compose")) {
-    return aggregated_params(*call.type, *call.services.store.snapshot(), *object, call.target,
-                             {call.flag("compose"), decode ? &call.services : nullptr});
+    return objects::aggregated_params(*call.type, *call.services.store.snapshot(), *object, call.target,
+                                      {call.flag("compose"), decode ? &call.services : nullptr});
   }
-  const json::object* own = object_member(&*object, "Params");
+  const json::object* own = objects::object_member(&*object, "Params");
   json::object params = own == nullptr ? json::object() : *own;
-  if (decode) decode_params(call.services, call.type->prefix, call.target.key, params);
+  if (decode) objects::decode_params(call.services, call.type->prefix, call.target.key, params);
   return params;
 }
 
@@ -64,7 +64,7 @@ namespace handlers {
 env::Task<Result<net::Response>> list_params(Call& call) {
   Result<json::object> params = wanted_params(call);
   if (!params) co_return params.error();
-  keep_params(*params, trimmed_list(call.query_text("params")));
+  objects::keep_params(*params, trimmed_list(call.query_text("params")));
   net::Response response = json_response(200, json::value(std::move(*params)));
   Result<void> fresh = add_age(call, response);
   if (!fresh) co_return fresh.error();
@@ -79,7 +79,7 @@ env::Task<Result<net::Response>> show_param(Call& call) {
   if (const json::value* value = params->if_contains(name))
     shown = *value;
   else if (call.flag("aggregate") || call.flag("compose"))
-    shown = param_default(*call.services.store.snapshot(), name, call.target.owner);
+    shown = objects::param_default(*call.services.store.snapshot(), name, call.target.owner);
   net::Response response = json_response(200, shown);
   Result<void> fresh = add_age(call, response);
   if (!fresh) co_return fresh.error();
@@ -149,7 +149,7 @@ env::Task<Result<net::Response>> remove_param(Call& call) {
 env::Task<Result<net::Response>> show_meta(Call& call) {
   Result<json::object> object = parse_stored(call.target.body);
   if (!object) co_return object.error();
-  const json::object* meta = object_member(&*object, "Meta");
+  const json::object* meta = objects::object_member(&*object, "Meta");
   net::Response response = json_response(200, json::value(meta == nullptr ? json::object() : *meta));
   Result<void> fresh = add_age(call, response);
   if (!fresh) co_return fresh.error();
@@ -161,7 +161,7 @@ env::Task<Result<net::Response>> patch_meta(Call& call) {
   if (!patch) co_return patch.error();
   Edit edit = [operations = std::move(*patch), limits = patch_limits(call)](
                   const json::object& shown, model::Budget& budget) -> Result<json::value> {
-    const json::object* meta = object_member(&shown, "Meta");
+    const json::object* meta = objects::object_member(&shown, "Meta");
     Result<json::value> wanted =
         model::apply_patch(json::value(meta == nullptr ? json::object() : *meta), operations, budget, limits);
     if (!wanted) return wanted;
@@ -173,7 +173,7 @@ env::Task<Result<net::Response>> patch_meta(Call& call) {
   if (!written) co_return written.error();
   Result<json::object> object = parse_stored(written->target.body);
   if (!object) co_return object.error();
-  const json::object* meta = object_member(&*object, "Meta");
+  const json::object* meta = objects::object_member(&*object, "Meta");
   net::Response response = json_response(200, json::value(meta == nullptr ? json::object() : *meta));
   add_commit_header(call, written->cursor, response);
   co_return response;

@@ -3,11 +3,11 @@
 #include <set>
 
 #include "api/internal/log.h"
-#include "api/internal/lookup.h"
 #include "api/internal/objects.h"
-#include "api/internal/params.h"
 #include "env/pools.h"
 #include "model/secure_params.h"
+#include "objects/lookup.h"
+#include "objects/params.h"
 #include "store/commit_async.h"
 
 namespace mullion::api {
@@ -21,7 +21,8 @@ constexpr uint64_t kEvery = UINT64_MAX;
 
 std::set<std::string> secure_params(const Services& services, const store::Snapshot& snapshot) {
   std::set<std::string> names;
-  for (store::ObjectRef& ref : refs_by_index(services, snapshot, "params", "Secure", "true", true, kEvery)) {
+  for (store::ObjectRef& ref :
+       objects::refs_by_index(services, snapshot, "params", "Secure", "true", true, kEvery)) {
     names.insert(std::move(ref.key));
   }
   return names;
@@ -30,7 +31,7 @@ std::set<std::string> secure_params(const Services& services, const store::Snaps
 std::vector<const model::ObjectType*> holders(const Services& services) {
   std::vector<const model::ObjectType*> types;
   const auto add = [&](const model::ObjectType& type) {
-    if (may_hold_secure_values(type)) types.push_back(&type);
+    if (objects::may_hold_secure_values(type)) types.push_back(&type);
   };
   for (const model::ObjectType& type : model::object_types()) add(type);
   for (const model::ObjectType* type : services.store.types().declared()) add(*type);
@@ -83,7 +84,7 @@ std::set<std::string> own_keys(const Services& services, const store::Snapshot& 
   }
   for (const std::string& name : names) {
     for (store::ObjectRef& ref :
-         refs_by_index(services, snapshot, type.prefix, "Params", name, true, kEvery)) {
+         objects::refs_by_index(services, snapshot, type.prefix, "Params", name, true, kEvery)) {
       if (ref.owner == store::kOwn) keys.insert(std::move(ref.key));
     }
   }
@@ -109,7 +110,7 @@ env::Task<Result<void>> seal_object(Services& services, const model::ObjectType&
     store::Batch batch;
     batch.changes.push_back(
         {id, sealed_body(type, *before, names, &**pair), store::Expect::kSame, hash128(*before)});
-    batch.secret_guards.push_back(box_guard(type, key, **pair));
+    batch.secret_guards.push_back(objects::box_guard(type, key, **pair));
     batch.principal = "system";
     Result<store::Cursor> done = co_await store::commit_async(services.store, std::move(batch));
     if (done) {

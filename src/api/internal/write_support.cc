@@ -9,11 +9,9 @@
 
 namespace mullion::api {
 
-std::string object_turn(std::string_view type, std::string_view key) {
-  return fmt::format("object\n{}\n{}", type, key);
+objects::Sees sees_of(const Call& call) {
+  return [&call](const auth::Identity& object) { return call.principal.sees(object); };
 }
-
-std::string exclusive_turn(std::string_view name) { return fmt::format("exclusive\n{}", name); }
 
 std::vector<std::string> tenant_turn(const Call& call) {
   if (call.principal.tenant == nullptr) return {};

@@ -2,19 +2,20 @@
 #pragma once
 
 #include "api/internal/objects.h"
+#include "objects/sees.h"
+#include "objects/turns.h"
 
 namespace mullion::api {
 
-/// So often a write is tried again when others change the same object in between.
-inline constexpr int kMostAttempts = 64;
+using objects::exclusive_turn;
+using objects::kMostAttempts;
+using objects::object_turn;
 
-/// Names at which writes take turns: those that do not contradict each other are done one after another
-/// instead of being tried again and again. A turn is held from reading the object to its commit, never while
-/// a client or a peer is waited for. What a write must have alone comes later than objects.
-std::string object_turn(std::string_view type, std::string_view key);
-std::string exclusive_turn(std::string_view name);
 /// The tenant that an object made by this call joins; none for callers without one.
 std::vector<std::string> tenant_turn(const Call& call);
+
+/// What exists for the caller; the call must outlive it.
+objects::Sees sees_of(const Call& call);
 
 bool bool_member(const json::object& object, std::string_view name);
 bool has_secret_fields(const model::ObjectType& type);

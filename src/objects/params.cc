@@ -1,17 +1,18 @@
-#include "api/internal/params.h"
+#include "objects/params.h"
 
 #include <set>
 
-#include "api/internal/answers.h"
-#include "api/internal/hooks.h"
-#include "api/internal/objects.h"
 #include "content/url_params.h"
 #include "manager/endpoint_object.h"
 #include "model/index_value.h"
 #include "model/json_schema.h"
 #include "model/secure_params.h"
+#include "objects/stored.h"
 
-namespace mullion::api {
+namespace mullion::objects {
+
+namespace json = boost::json;
+
 namespace {
 
 /// Profiles within profiles are followed so deep.
@@ -246,9 +247,9 @@ namespace {
 /// Checks and seals the changed values of one map of parameters.
 class ParamSealer {
  public:
-  ParamSealer(Services& services, env::Caller caller, const store::Snapshot& snapshot,
-              std::string_view prefix, const std::string& key, std::optional<auth::KeyPair>& pair)
-      : services_(services),
+  ParamSealer(Context& context, env::Caller caller, const store::Snapshot& snapshot, std::string_view prefix,
+              const std::string& key, std::optional<auth::KeyPair>& pair)
+      : context_(context),
         snapshot_(snapshot),
         prefix_(prefix),
         key_(key),
@@ -335,19 +336,19 @@ class ParamSealer {
     if (pair_) co_return Result<void>{};
     // Another thread only to store one: while it is waited for, others change the object, and this write
     // starts again.
-    Result<auth::KeyPair> known = auth::object_key_pair(services_.store, prefix_, key_);
+    Result<auth::KeyPair> known = auth::object_key_pair(context_.store, prefix_, key_);
     if (known) {
       pair_ = std::move(*known);
       co_return Result<void>{};
     }
     std::optional<Result<auth::KeyPair>> made;
-    co_await env::run_blocking([&] { made = auth::kept_key_pair(services_.store, prefix_, key_); });
+    co_await env::run_blocking([&] { made = auth::kept_key_pair(context_.store, prefix_, key_); });
     if (!*made) co_return made->error();
     pair_ = std::move(**made);
     co_return Result<void>{};
   }
 
-  Services& services_;
+  Context& context_;
   const store::Snapshot& snapshot_;
   std::string_view prefix_;
   const std::string& key_;
@@ -373,16 +374,23 @@ const json::object* params_of_named(const json::object* before, std::string_view
 
 }  // namespace
 
+std::string box_name(const model::ObjectType& type, std::string_view key) {
+  return fmt::format("{}/{}", type.prefix, key);
+}
+
+store::SecretGuard box_guard(const model::ObjectType& type, std::string_view key, const auth::KeyPair& pair) {
+  return {std::string(kBoxSpace), box_name(type, key), pair.public_key + pair.private_key};
+}
+
 bool may_hold_secure_values(const model::ObjectType& type) {
   return type.traits.has_params || !model::param_places(type.prefix).list.empty();
 }
 
-env::Task<Result<void>> prepare_params(Services& services, env::Caller caller,
-                                       const store::Snapshot& snapshot, const model::ObjectType& type,
-                                       std::string key, json::object& object, const json::object* before,
-                                       std::optional<auth::KeyPair>& pair) {
+env::Task<Result<void>> prepare_params(Context& context, env::Caller caller, const store::Snapshot& snapshot,
+                                       const model::ObjectType& type, std::string key, json::object& object,
+                                       const json::object* before, std::optional<auth::KeyPair>& pair) {
   const auto [map, items] = model::param_places(type.prefix);
-  ParamSealer sealer(services, std::move(caller), snapshot, type.prefix, key, pair);
+  ParamSealer sealer(context, std::move(caller), snapshot, type.prefix, key, pair);
   Result<void> sealed = co_await sealer.seal(object.if_contains(map), object_member(before, map));
   if (!sealed) co_return sealed;
   json::value* list = items.empty() ? nullptr : object.if_contains(items);
@@ -406,15 +414,14 @@ void keep_params(json::object& params, const std::vector<std::string>& names) {
   params = std::move(kept);
 }
 
-void decode_params(Services& services, std::string_view prefix, const std::string& key,
-                   json::object& params) {
+void decode_params(Context& context, std::string_view prefix, const std::string& key, json::object& params) {
   std::optional<Result<auth::KeyPair>> pair;
   for (auto& member : params) {
     if (!member.value().is_object()) continue;
     if (model::is_always_secure(member.key())) continue;  // shown in clear to nobody
     const std::string text = json::serialize(member.value());
     if (!auth::is_secure_data(text)) continue;
-    if (!pair) pair = auth::object_key_pair(services.store, prefix, key);
+    if (!pair) pair = auth::object_key_pair(context.store, prefix, key);
     if (!*pair) return;
     Result<std::string> clear = auth::open_sealed(**pair, text);
     if (!clear) continue;
@@ -466,4 +473,4 @@ store::ParamResolver aggregate_resolver(std::shared_ptr<const store::Snapshot> s
       };
 }
 
-}  // namespace mullion::api
+}  // namespace mullion::objects

@@ -6,11 +6,13 @@
 #include <string_view>
 #include <vector>
 
-#include "api/internal/call.h"
+#include "auth/auth.h"
 #include "env/pools.h"
 #include "model/budget.h"
+#include "objects/context.h"
+#include "objects/stored.h"
 
-namespace mullion::api {
+namespace mullion::objects {
 
 /// A member that is an object; null for everything else, and for null.
 const boost::json::object* object_member(const boost::json::object* object, std::string_view name);
@@ -20,10 +22,10 @@ bool may_hold_secure_values(const model::ObjectType& type);
 /// Checks every changed parameter of `object` against its Param schema and seals clear values of secure ones.
 /// kInvalid with one message per bad value; what takes long is done on the account of `caller`.
 /// `pair` becomes the key pair that sealed: the batch that stores the values must guard it (box_guard).
-env::Task<Result<void>> prepare_params(Services& services, env::Caller caller,
-                                       const store::Snapshot& snapshot, const model::ObjectType& type,
-                                       std::string key, boost::json::object& object,
-                                       const boost::json::object* before, std::optional<auth::KeyPair>& pair);
+env::Task<Result<void>> prepare_params(Context& context, env::Caller caller, const store::Snapshot& snapshot,
+                                       const model::ObjectType& type, std::string key,
+                                       boost::json::object& object, const boost::json::object* before,
+                                       std::optional<auth::KeyPair>& pair);
 
 /// Where key pairs of objects are kept: space and key of the store's secrets.
 inline constexpr std::string_view kBoxSpace = "box-keys";
@@ -42,7 +44,7 @@ std::vector<std::string> param_problems(const store::Snapshot& snapshot, std::st
 /// Leaves only `names`; all when empty.
 void keep_params(boost::json::object& params, const std::vector<std::string>& names);
 /// Opens every sealed value with the object's key; values that cannot be opened stay sealed.
-void decode_params(Services& services, std::string_view prefix, const std::string& key,
+void decode_params(Context& context, std::string_view prefix, const std::string& key,
                    boost::json::object& params);
 
 /// How parameters of several levels become one map.
@@ -50,7 +52,7 @@ struct Aggregation {
   /// Maps are merged and lists joined over all levels; otherwise the nearest value stands alone.
   bool compose = false;
   /// Opens sealed values, each with the key of the object that holds it; they stay sealed when absent.
-  Services* decoder = nullptr;
+  Context* decoder = nullptr;
 };
 /// Params of `object`, which is `target`, and of everything it takes parameters from, nearest first wins.
 /// Objects of a remote owner take that owner's profiles, then local ones.
@@ -63,4 +65,4 @@ std::string with_aggregated_params(const model::ObjectType& type, const store::S
 /// For filters: the aggregated value, or the default of the Param.
 store::ParamResolver aggregate_resolver(std::shared_ptr<const store::Snapshot> snapshot);
 
-}  // namespace mullion::api
+}  // namespace mullion::objects

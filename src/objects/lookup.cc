@@ -1,8 +1,8 @@
-#include "api/internal/lookup.h"
+#include "objects/lookup.h"
 
-#include "api/internal/objects.h"
+#include "objects/stored.h"
 
-namespace mullion::api {
+namespace mullion::objects {
 
 namespace json = boost::json;
 
@@ -16,12 +16,12 @@ const model::Index* index_of(const model::ObjectType& type, const std::string& r
   return index;
 }
 
-std::vector<store::ObjectRef> refs_by_index(const Services& services, const store::Snapshot& snapshot,
+std::vector<store::ObjectRef> refs_by_index(const Context& context, const store::Snapshot& snapshot,
                                             std::string_view prefix, std::string_view index,
                                             const std::string& value, bool local_only, uint64_t most) {
   store::Query query;
   query.type = prefix;
-  query.own_id = services.facts.id;
+  query.own_id = context.own_id;
   query.limit = most;
   store::Filter filter;
   filter.name = index;
@@ -39,13 +39,13 @@ std::vector<store::ObjectRef> refs_by_index(const Services& services, const stor
   return std::move(result->refs);
 }
 
-std::optional<Target> find_local(const Services& services, const store::Snapshot& snapshot,
+std::optional<Target> find_local(const Context& context, const store::Snapshot& snapshot,
                                  const model::ObjectType& type, const std::string& requested) {
   std::string value;
   const model::Index* index = index_of(type, requested, value);
   if (index != nullptr && index->unique && index->path != "@key") {
     for (const store::ObjectRef& ref :
-         refs_by_index(services, snapshot, type.prefix, index->name, value, true)) {
+         refs_by_index(context, snapshot, type.prefix, index->name, value, true)) {
       if (store::is_remote(ref.owner)) continue;
       std::optional<std::string> body = snapshot.get({std::string(type.prefix), ref.owner, ref.key});
       if (body) return Target{ref.key, ref.owner, std::move(*body)};
@@ -89,7 +89,7 @@ std::optional<store::StoredObject> SnapshotLookup::shown(std::string_view type, 
 }
 
 bool SnapshotLookup::collection_exists(std::string_view prefix) const {
-  if (services_.store.types().find(prefix) != nullptr) return true;
+  if (context_.store.types().find(prefix) != nullptr) return true;
   const std::vector<std::string> types = snapshot_.types();
   return std::ranges::find(types, prefix) != types.end();
 }
@@ -107,10 +107,10 @@ std::vector<json::object> SnapshotLookup::where(std::string_view type, std::stri
                                                 std::string_view value) const {
   std::vector<json::object> found;
   for (const store::ObjectRef& ref :
-       refs_by_index(services_, snapshot_, type, index, std::string(value), true)) {
+       refs_by_index(context_, snapshot_, type, index, std::string(value), true)) {
     if (std::optional<json::object> object = find(type, ref.key)) found.push_back(std::move(*object));
   }
   return found;
 }
 
-}  // namespace mullion::api
+}  // namespace mullion::objects

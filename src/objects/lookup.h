@@ -4,19 +4,21 @@
 
 #include <functional>
 
-#include "api/internal/call.h"
+#include "model/object.h"
+#include "objects/context.h"
+#include "objects/stored.h"
 
-namespace mullion::api {
+namespace mullion::objects {
 
 /// "Name:bob" cut at its colon when what stands before is an index of the type; else null.
 const model::Index* index_of(const model::ObjectType& type, const std::string& requested, std::string& value);
 
 /// The local (own or layered) object of a type, found by key or unique index.
-std::optional<Target> find_local(const Services& services, const store::Snapshot& snapshot,
+std::optional<Target> find_local(const Context& context, const store::Snapshot& snapshot,
                                  const model::ObjectType& type, const std::string& requested);
 
 /// Objects whose index `index` has `value`, `most` of them; `local_only` leaves replicas out.
-std::vector<store::ObjectRef> refs_by_index(const Services& services, const store::Snapshot& snapshot,
+std::vector<store::ObjectRef> refs_by_index(const Context& context, const store::Snapshot& snapshot,
                                             std::string_view prefix, std::string_view index,
                                             const std::string& value, bool local_only = false,
                                             uint64_t most = 64);
@@ -33,8 +35,8 @@ using Shows =
 /// The local objects of one snapshot, which must outlive it, but for those that `shows` keeps back.
 class SnapshotLookup final : public model::Lookup {
  public:
-  SnapshotLookup(const Services& services, const store::Snapshot& snapshot, Shows shows = nullptr)
-      : services_(services), snapshot_(snapshot), shows_(std::move(shows)) {}
+  SnapshotLookup(const Context& context, const store::Snapshot& snapshot, Shows shows = nullptr)
+      : context_(context), snapshot_(snapshot), shows_(std::move(shows)) {}
   std::optional<boost::json::object> find(std::string_view type, std::string_view key) const override;
   bool exists(std::string_view type, std::string_view key) const override;
   bool collection_exists(std::string_view prefix) const override;
@@ -43,11 +45,11 @@ class SnapshotLookup final : public model::Lookup {
                                          std::string_view value) const override;
 
  private:
-  const Services& services_;
+  const Context& context_;
   std::optional<store::StoredObject> shown(std::string_view type, std::string_view key) const;
 
   const store::Snapshot& snapshot_;
   Shows shows_;
 };
 
-}  // namespace mullion::api
+}  // namespace mullion::objects

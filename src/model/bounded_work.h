@@ -9,23 +9,23 @@
 #include "env/pools.h"
 #include "model/budget.h"
 
-namespace mullion::api {
+namespace mullion::model {
 
 /// What `work` returns. It is done here while it takes at most `inline_steps`; when it takes more it is done
 /// again, on a thread that serves nobody, with `steps` and on the account of `caller`: the error is that of a
 /// pool that has too much to do. So it must leave nothing behind but what it returns.
 template <typename T>
 env::Task<Result<T>> within_budget(env::Caller caller, uint64_t inline_steps, uint64_t steps,
-                                   std::function<Result<T>(model::Budget&)> work) {
-  model::Budget small(inline_steps);
+                                   std::function<Result<T>(Budget&)> work) {
+  Budget small(inline_steps);
   Result<T> answer = work(small);
   if (!small.exhausted()) co_return answer;
   Result<void> run = co_await env::run_blocking(env::Pool::kProcessor, std::move(caller), [&] {
-    model::Budget large(steps);
+    Budget large(steps);
     answer = work(large);
   });
   if (!run) co_return run.error();
   co_return answer;
 }
 
-}  // namespace mullion::api
+}  // namespace mullion::model

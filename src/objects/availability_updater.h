@@ -6,18 +6,18 @@
 #include <string>
 #include <utility>
 
-#include "api/internal/call.h"
 #include "base/mutex.h"
+#include "objects/context.h"
 #include "store/follower.h"
 
-namespace mullion::api {
+namespace mullion::objects {
 
 /// Follows the store. When a local object comes, goes, or changes its own availability, those that refer to
 /// it are judged again in the background and, where the verdict differs, changed by "system". Thread-safe.
 class AvailabilityUpdater {
  public:
-  /// `services` must outlive it; stop() comes before the end of their tasks.
-  explicit AvailabilityUpdater(Services& services);
+  /// What is given must outlive it; stop() comes before the end of `tasks`.
+  AvailabilityUpdater(Context& context, env::Runtime& runtime, env::TaskGroup& tasks);
   void stop();
 
  private:
@@ -38,11 +38,11 @@ class AvailabilityUpdater {
   void give_back(const Work& work);
   env::Task<void> update(const Name& name);
 
-  Services& services_;
+  Context& context_;
   Mutex mutex_;
   Work waiting_ GUARDED_BY(mutex_);
   env::Signal signal_;
   store::Follower follower_;  // ends before what it uses
 };
 
-}  // namespace mullion::api
+}  // namespace mullion::objects

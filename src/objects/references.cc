@@ -1,9 +1,9 @@
-#include "api/internal/references.h"
+#include "objects/references.h"
 
-#include "api/internal/lookup.h"
 #include "model/index_value.h"
+#include "objects/lookup.h"
 
-namespace mullion::api {
+namespace mullion::objects {
 namespace {
 
 namespace json = boost::json;
@@ -75,30 +75,29 @@ std::vector<store::ObjectRef> searched(const store::Snapshot& snapshot, const Re
 
 std::span<const Reference> references() { return kReferences; }
 
-std::vector<store::ObjectRef> referrers(const Services& services, const store::Snapshot& snapshot,
+std::vector<store::ObjectRef> referrers(const Context& context, const store::Snapshot& snapshot,
                                         const Reference& reference, const std::set<std::string>& keys,
                                         size_t most) {
   if (reference.index.empty()) return searched(snapshot, reference, keys);
   std::vector<store::ObjectRef> found;
   for (const std::string& key : keys) {
     for (store::ObjectRef& ref :
-         refs_by_index(services, snapshot, reference.referrer, reference.index, key, true, most)) {
+         refs_by_index(context, snapshot, reference.referrer, reference.index, key, true, most)) {
       found.push_back(std::move(ref));
     }
   }
   return found;
 }
 
-std::vector<std::string> references_to(const Services& services, const store::Snapshot& snapshot,
-                                       const auth::Principal& reader, std::string_view prefix,
-                                       const std::string& key) {
+std::vector<std::string> references_to(const Context& context, const store::Snapshot& snapshot,
+                                       const Sees& sees, std::string_view prefix, const std::string& key) {
   std::vector<std::string> reasons;
   for (const Reference& reference : kReferences) {
     if (reference.target != prefix) continue;
     size_t hidden = 0;
-    for (const store::ObjectRef& ref : referrers(services, snapshot, reference, {key}, kMostNamed)) {
+    for (const store::ObjectRef& ref : referrers(context, snapshot, reference, {key}, kMostNamed)) {
       if (reasons.size() == kMostNamed) return reasons;
-      if (!reader.sees({reference.referrer, ref.owner, ref.key})) {
+      if (!sees({reference.referrer, ref.owner, ref.key})) {
         ++hidden;
         continue;
       }
@@ -110,4 +109,4 @@ std::vector<std::string> references_to(const Services& services, const store::Sn
   return reasons;
 }
 
-}  // namespace mullion::api
+}  // namespace mullion::objects

@@ -8,9 +8,10 @@
 #include <string_view>
 #include <vector>
 
-#include "api/internal/call.h"
+#include "objects/context.h"
+#include "objects/sees.h"
 
-namespace mullion::api {
+namespace mullion::objects {
 
 /// One way in which objects of a collection name objects of another.
 struct Reference {
@@ -24,14 +25,13 @@ struct Reference {
 std::span<const Reference> references();
 
 /// Local objects that name one of `keys` by this reference; at most `most` for each key where an index helps.
-std::vector<store::ObjectRef> referrers(const Services& services, const store::Snapshot& snapshot,
+std::vector<store::ObjectRef> referrers(const Context& context, const store::Snapshot& snapshot,
                                         const Reference& reference, const std::set<std::string>& keys,
                                         size_t most);
 
 /// "In use by KIND NAME" for local objects that refer to (prefix, key), at most a few dozen. Those that do
-/// not exist for `reader` are only counted.
-std::vector<std::string> references_to(const Services& services, const store::Snapshot& snapshot,
-                                       const auth::Principal& reader, std::string_view prefix,
-                                       const std::string& key);
+/// not exist for whoever asks are only counted.
+std::vector<std::string> references_to(const Context& context, const store::Snapshot& snapshot,
+                                       const Sees& sees, std::string_view prefix, const std::string& key);
 
-}  // namespace mullion::api
+}  // namespace mullion::objects

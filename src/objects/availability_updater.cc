@@ -1,20 +1,20 @@
-#include "api/internal/availability_updater.h"
+#include "objects/availability_updater.h"
 
 #include <algorithm>
 
-#include "api/internal/bounded_work.h"
-#include "api/internal/log.h"
-#include "api/internal/lookup.h"
-#include "api/internal/objects.h"
-#include "api/internal/references.h"
-#include "api/internal/write_support.h"
 #include "base/mutex.h"
 #include "env/attempt.h"
+#include "model/bounded_work.h"
 #include "model/index_value.h"
 #include "model/json_schema.h"
+#include "objects/internal/log.h"
+#include "objects/lookup.h"
+#include "objects/references.h"
+#include "objects/stored.h"
+#include "objects/turns.h"
 #include "store/commit_async.h"
 
-namespace mullion::api {
+namespace mullion::objects {
 namespace {
 
 namespace json = boost::json;
@@ -58,14 +58,14 @@ std::string updated_body(const model::ObjectType& type, const std::string& body,
 
 }  // namespace
 
-AvailabilityUpdater::AvailabilityUpdater(Services& services)
-    : services_(services),
-      follower_(services.store, services.runtime,
+AvailabilityUpdater::AvailabilityUpdater(Context& context, env::Runtime& runtime, env::TaskGroup& tasks)
+    : context_(context),
+      follower_(context.store, runtime,
                 {"availability",
                  {.rules = {{""}}},
                  [this](const auto& commit) { follow(*commit); },
                  [this] { doubt_all(); }}) {
-  services_.tasks.spawn("availability", [this] { return run(); });
+  tasks.spawn("availability", [this] { return run(); });
 }
 
 void AvailabilityUpdater::stop() { follower_.stop(); }
@@ -73,7 +73,7 @@ void AvailabilityUpdater::stop() { follower_.stop(); }
 /// Everything that can be judged: what came and went meanwhile is not known.
 void AvailabilityUpdater::doubt_all() {
   Work found;
-  const std::shared_ptr<const store::Snapshot> snapshot = services_.store.snapshot();
+  const std::shared_ptr<const store::Snapshot> snapshot = context_.store.snapshot();
   for (const std::string& type : snapshot->types()) {
     if (!has_availability(type)) continue;
     snapshot->scan(type, "", [&](std::string_view key, std::string_view owner, std::string_view) {
@@ -142,14 +142,14 @@ void AvailabilityUpdater::give_back(const Work& work) {
 
 std::set<AvailabilityUpdater::Name> AvailabilityUpdater::affected(const Work& work) const {
   std::set<Name> names = work.doubted;
-  const std::shared_ptr<const store::Snapshot> snapshot = services_.store.snapshot();
+  const std::shared_ptr<const store::Snapshot> snapshot = context_.store.snapshot();
   for (const Reference& reference : references()) {
     std::set<std::string> keys;
     for (const auto& [type, key] : work.turned) {
       if (type == reference.target) keys.insert(key);
     }
     if (keys.empty() || !reference.judged || !has_availability(reference.referrer)) continue;
-    for (store::ObjectRef& ref : referrers(services_, *snapshot, reference, keys, SIZE_MAX)) {
+    for (store::ObjectRef& ref : referrers(context_, *snapshot, reference, keys, SIZE_MAX)) {
       names.emplace(reference.referrer, std::move(ref.key));
     }
   }
@@ -160,22 +160,22 @@ env::Task<void> AvailabilityUpdater::update(const Name& name) {
   const model::ObjectType* type = model::find_object_type(name.first);
   std::vector<std::string> names{object_turn(name.first, name.second)};
   // Among many writers it would come too late each time. Without a turn it tries all the same.
-  const Result<env::Turns::Turn> turn = co_await services_.turns.take(std::move(names));
+  const Result<env::Turns::Turn> turn = co_await context_.turns.take(std::move(names));
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     std::optional<store::StoredObject> stored;
-    const Result<std::string> body = co_await within_budget<std::string>(
+    const Result<std::string> body = co_await model::within_budget<std::string>(
         env::Caller(), model::kInlineSchemaSteps, model::kSchemaSteps,
         [&](model::Budget& budget) -> Result<std::string> {
-          const std::shared_ptr<const store::Snapshot> snapshot = services_.store.snapshot();
+          const std::shared_ptr<const store::Snapshot> snapshot = context_.store.snapshot();
           stored = snapshot->get_local(name.first, name.second);
           if (!stored) return std::string();
-          return updated_body(*type, stored->body, SnapshotLookup(services_, *snapshot), budget);
+          return updated_body(*type, stored->body, SnapshotLookup(context_, *snapshot), budget);
         });
     if (!body || !stored || *body == stored->body) co_return;
     store::Batch batch;
     batch.changes.push_back({stored->id, *body, store::Expect::kSame, hash128(stored->body)});
     batch.principal = "system";
-    const Result<store::Cursor> done = co_await store::commit_async(services_.store, std::move(batch));
+    const Result<store::Cursor> done = co_await store::commit_async(context_.store, std::move(batch));
     if (done || done.error().code != ErrorCode::kConflict) {
       if (!done)
         kLog.warn("verdict not stored object={}/{} reason={}", name.first, name.second, done.error().text());
@@ -184,4 +184,4 @@ env::Task<void> AvailabilityUpdater::update(const Name& name) {
   }
 }
 
-}  // namespace mullion::api
+}  // namespace mullion::objects
