@@ -11,6 +11,7 @@
 #include "auth/internal/codec.h"
 #include "base/mutex.h"
 #include "model/object.h"
+#include "model/secure_params.h"
 
 namespace mullion::auth {
 
@@ -81,13 +82,7 @@ ToldPairs& told_pairs() {
 /// The three parts of a SecureData value, still base64; absent when `text` is something else.
 std::optional<json::object> parse_secure_data(std::string_view text) {
   auto parsed = model::parse_json(text, 8);
-  if (!parsed || !parsed->is_object()) return std::nullopt;
-  const json::object& object = parsed->get_object();
-  if (object.size() != 3) return std::nullopt;
-  for (const char* name : {"Key", "Nonce", "Payload"}) {
-    const json::value* part = object.if_contains(name);
-    if (part == nullptr || !part->is_string()) return std::nullopt;
-  }
+  if (!parsed || !model::is_sealed(*parsed)) return std::nullopt;
   return std::move(parsed->get_object());
 }
 

@@ -267,7 +267,7 @@ class ParamSealer {
       const bool secure = rule && rule->secure;
       // What came sealed can be opened later, whatever is declared here: the set of a site may be sealed for
       // it.
-      if (secure || is_sealed(member.value())) {
+      if (secure || model::is_sealed(member.value())) {
         Result<void> paired = co_await find_pair();
         if (!paired) co_return paired;
       }
@@ -291,11 +291,6 @@ class ParamSealer {
   }
 
  private:
-  static bool is_sealed(const json::value& value) {
-    return value.is_object() && value.get_object().contains("Payload") &&
-           auth::is_secure_data(json::serialize(value));
-  }
-
   /// Parameters that this server itself understands.
   void check_meaning(std::string_view name, json::value& value) {
     manager::spell_connection_param(name, value);

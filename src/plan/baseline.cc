@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "model/members.h"
+#include "model/secure_params.h"
 #include "versionset/sources.h"
-#include "versionset/values.h"
 
 namespace mullion::plan {
 namespace {
@@ -52,7 +52,7 @@ json::object without_sealed(const std::string& place, const json::object& params
                             std::vector<std::string>& left_out) {
   json::object out;
   for (const auto& [name, value] : params) {
-    if (versionset::is_sealed(value)) {
+    if (model::is_sealed(value)) {
       left_out.push_back(fmt::format("{} {}: a secret", place, std::string_view(name)));
     } else {
       out[name] = value;

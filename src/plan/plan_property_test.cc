@@ -10,7 +10,7 @@ namespace {
 constexpr uint64_t kSeeds = 600;
 
 /// Packs need only packs of a lower number, in either version.
-catalog::Items random_catalog(versionset::Dice& dice) {
+catalog::Items random_catalog(env::Dice& dice) {
   std::vector<catalog::Item> items;
   for (size_t i = 0; i < 6; ++i) {
     for (size_t version = 0; version < 3; ++version) {
@@ -31,7 +31,7 @@ catalog::Items random_catalog(versionset::Dice& dice) {
 }
 
 /// Installs what fits, so that the endpoint is one that could be.
-ModelEndpoint random_endpoint(versionset::Dice& dice, const catalog::Items& items) {
+ModelEndpoint random_endpoint(env::Dice& dice, const catalog::Items& items) {
   ModelEndpoint edge;
   for (const catalog::Item& item : items.all()) {
     if (!dice.one_in(3)) continue;
@@ -48,7 +48,7 @@ ModelEndpoint random_endpoint(versionset::Dice& dice, const catalog::Items& item
     const std::string provider = fmt::format("provider{}", 4 + i % 2);
     if (edge.component(provider) != nullptr && dice.one_in(2))
       edge.has_plugin(fmt::format("plugin{}", i), provider);
-    if (dice.one_in(2)) edge.observed.prefs[fmt::format("pref{}", i)] = dice.name("", 3);
+    if (dice.one_in(2)) edge.observed.prefs[fmt::format("pref{}", i)] = versionset::random_name(dice, "", 3);
     if (dice.one_in(2)) edge.observed.global[fmt::format("param{}", i)] = dice.below(3);
     if (dice.one_in(2)) edge.observed.files[fmt::format("files/f{}", i)] = std::string(64, 'a');
   }
@@ -66,7 +66,7 @@ struct RandomWorld {
   }
   Plan plan() const { return make_plan(edge.observed, wanted, PlanInputs{items}); }
 
-  versionset::Dice dice;
+  env::Dice dice;
   catalog::Items items;
   ModelEndpoint edge;
   std::vector<versionset::VersionSet> sets;
@@ -100,7 +100,7 @@ TEST(PlanProperty, DependenciesAreAllThatMatters) {
     for (size_t i = 0; i < plan.actions.size(); ++i) open.push_back(i);
     std::set<size_t> done;
     while (!open.empty()) {
-      std::ranges::shuffle(open, world.dice.engine());
+      std::ranges::rotate(open, open.begin() + static_cast<std::ptrdiff_t>(world.dice.below(open.size())));
       const auto next = std::ranges::find_if(open, [&](size_t i) {
         return std::ranges::all_of(plan.actions[i].after,
                                    [&](size_t before) { return done.contains(before); });

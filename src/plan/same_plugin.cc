@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "model/members.h"
+#include "model/secure_params.h"
 
 namespace mullion::plan {
 
@@ -13,7 +14,7 @@ std::string plugin_place(std::string_view plugin, std::string_view param) {
 }
 
 bool stays(const json::object& wanted_params, std::string_view param, const json::value& shown) {
-  return versionset::is_sealed(shown) && !wanted_params.contains(param);
+  return model::is_sealed(shown) && !wanted_params.contains(param);
 }
 
 bool same_plugin(const json::object& wanted, const json::object& shown, const SameValue& same_value) {

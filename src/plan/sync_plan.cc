@@ -6,8 +6,8 @@
 
 #include "model/members.h"
 #include "model/object_type.h"
+#include "model/secure_params.h"
 #include "versionset/sources.h"
-#include "versionset/values.h"
 
 namespace mullion::plan {
 namespace {
@@ -39,7 +39,7 @@ using SameSecret =
 /// Equal, where sealed values are what `same_secret` says of them.
 bool same_value(const std::string& place, const json::value& wanted, const json::value& there,
                 const SameSecret& same_secret) {
-  if (versionset::is_sealed(wanted)) return same_secret && same_secret(place, wanted, there);
+  if (model::is_sealed(wanted)) return same_secret && same_secret(place, wanted, there);
   if (wanted.kind() != there.kind()) return wanted == there;
   if (wanted.is_object()) {
     const json::object& other = there.get_object();
@@ -302,7 +302,7 @@ class Packer {
 
 Result<void> seal_within(const std::string& place, json::value& value, const Sealer& sealer,
                          std::vector<SealedAnew>& out) {
-  if (versionset::is_sealed(value)) {
+  if (model::is_sealed(value)) {
     Result<json::value> sealed = sealer(value);
     if (!sealed) return sealed.error();
     out.push_back({place, value, *sealed});
@@ -327,7 +327,7 @@ Result<void> seal_within(const std::string& place, json::value& value, const Sea
 }  // namespace
 
 bool holds_sealed(const json::value& value) {
-  if (versionset::is_sealed(value)) return true;
+  if (model::is_sealed(value)) return true;
   if (value.is_array()) return std::ranges::any_of(value.get_array(), holds_sealed);
   if (!value.is_object()) return false;
   return std::ranges::any_of(value.get_object(),

@@ -144,7 +144,7 @@ void expect_equal(const Wanted& wanted, const VersionSet& folded) {
   EXPECT_EQ(values_of(wanted.files), folded.files);
 }
 
-std::vector<VersionSet> random_sets(Dice& dice) {
+std::vector<VersionSet> random_sets(env::Dice& dice) {
   std::vector<VersionSet> sets;
   const size_t count = dice.below(6);
   for (size_t i = 0; i < count; ++i) sets.push_back(random_set(dice, fmt::format("set{}", i)));
@@ -153,7 +153,7 @@ std::vector<VersionSet> random_sets(Dice& dice) {
 
 TEST(MergeProperty, EqualsTheFoldWrittenNaively) {
   for (uint64_t seed = 0; seed < 500; ++seed) {
-    Dice dice(seed);
+    env::Dice dice(seed);
     const std::vector<VersionSet> sets = random_sets(dice);
     VersionSet folded;
     folded.apply = true;
@@ -164,7 +164,7 @@ TEST(MergeProperty, EqualsTheFoldWrittenNaively) {
 
 TEST(MergeProperty, FirstWinsAndSaysWhom) {
   for (uint64_t seed = 0; seed < 500; ++seed) {
-    Dice dice(seed);
+    env::Dice dice(seed);
     const std::vector<VersionSet> sets = random_sets(dice);
     for (const auto& [name, entry] : merged(sets).prefs) {
       const auto first =
@@ -186,7 +186,7 @@ TEST(MergeProperty, AnEmptySetChangesNothing) {
   empty.id = "empty";
   empty.apply = true;
   for (uint64_t seed = 0; seed < 300; ++seed) {
-    Dice dice(seed);
+    env::Dice dice(seed);
     std::vector<VersionSet> sets = random_sets(dice);
     Wanted before = merged(sets);
     sets.insert(sets.begin() + static_cast<std::ptrdiff_t>(dice.below(sets.size() + 1)), empty);

@@ -5,14 +5,6 @@
 
 namespace mullion::versionset {
 
-bool is_sealed(const json::value& value) {
-  if (!value.is_object() || value.get_object().size() != 3) return false;
-  return std::ranges::all_of(value.get_object(), [](const json::key_value_pair& member) {
-    const std::string_view name = member.key();
-    return member.value().is_string() && (name == "Key" || name == "Nonce" || name == "Payload");
-  });
-}
-
 bool same_version(std::string_view a, std::string_view b) {
   if (a.starts_with('v')) a.remove_prefix(1);
   if (b.starts_with('v')) b.remove_prefix(1);

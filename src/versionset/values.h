@@ -9,8 +9,6 @@ namespace mullion::versionset {
 
 namespace json = boost::json;
 
-/// Whether it is what sealing makes: exactly Key, Nonce and Payload.
-bool is_sealed(const json::value& value);
 /// Whether two words mean the same version ("v1.2.0" and "1.2.0").
 bool same_version(std::string_view a, std::string_view b);
 /// Lower case.

@@ -2,34 +2,25 @@
 #pragma once
 
 #include <boost/json.hpp>
-#include <random>
 #include <string>
 #include <vector>
 
+#include "env/dice_testing.h"
 #include "versionset/merge.h"
 
 namespace mullion::versionset {
 
-class Dice {
- public:
-  explicit Dice(uint64_t seed) : engine_(seed) {}
-  size_t below(size_t bound) { return std::uniform_int_distribution<size_t>(0, bound - 1)(engine_); }
-  bool one_in(size_t n) { return below(n) == 0; }
-  std::string name(std::string_view stem, size_t choices) {
-    return fmt::format("{}{}", stem, below(choices));
-  }
-  std::mt19937_64& engine() { return engine_; }
+/// `stem` with one of `choices` numbers behind it.
+inline std::string random_name(env::Dice& dice, std::string_view stem, size_t choices) {
+  return fmt::format("{}{}", stem, dice.below(choices));
+}
 
- private:
-  std::mt19937_64 engine_;
-};
-
-inline VersionSet random_set(Dice& dice, std::string id) {
+inline VersionSet random_set(env::Dice& dice, std::string id) {
   VersionSet set;
   set.id = std::move(id);
   set.apply = !dice.one_in(3);
-  if (dice.one_in(3)) set.drp_version = dice.name("v4.", 3) + ".0";
-  if (dice.one_in(3)) set.drpux_version = dice.name("v2.", 3) + ".0";
+  if (dice.one_in(3)) set.drp_version = random_name(dice, "v4.", 3) + ".0";
+  if (dice.one_in(3)) set.drpux_version = random_name(dice, "v2.", 3) + ".0";
   for (size_t i = 0; i < 6; ++i) {
     if (!dice.one_in(2)) continue;
     Component component;
@@ -45,7 +36,7 @@ inline VersionSet random_set(Dice& dice, std::string id) {
                            {"Params", json::object{{"a", dice.below(3)}}}});
   }
   for (size_t i = 0; i < 4; ++i) {
-    if (dice.one_in(2)) set.prefs[fmt::format("pref{}", i)] = dice.name("", 3);
+    if (dice.one_in(2)) set.prefs[fmt::format("pref{}", i)] = random_name(dice, "", 3);
     if (dice.one_in(2)) set.global[fmt::format("param{}", i)] = dice.below(3);
     if (dice.one_in(2)) {
       set.files.push_back({fmt::format("files/f{}", i),

@@ -9,6 +9,7 @@
 #include "api/internal/objects.h"
 #include "model/members.h"
 #include "model/pointer.h"
+#include "model/secure_params.h"
 
 namespace mullion::api {
 namespace {
@@ -58,7 +59,7 @@ class Differences {
   void compare(const json::value* before, const json::value& after, const std::string& path) {
     if (before != nullptr && *before == after) return;
     const bool objects = before != nullptr && before->is_object() && after.is_object();
-    if (objects && !auth::is_secure_data(json::serialize(after)))
+    if (objects && !model::is_sealed(after))
       return compare(before->get_object(), after.get_object(), path);
     differ(before, &after, path);
   }

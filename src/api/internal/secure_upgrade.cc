@@ -38,7 +38,7 @@ std::vector<const model::ObjectType*> holders(const Services& services) {
   return types;
 }
 
-bool lies_clear(const json::value& value) { return !auth::is_secure_data(json::serialize(value)); }
+bool lies_clear(const json::value& value) { return !model::is_sealed(value); }
 
 /// Seals the clear values of one map of parameters, or, without keys, only says whether there are any.
 bool seal_map(json::value* params, const std::set<std::string>& names, const auth::KeyPair* pair) {

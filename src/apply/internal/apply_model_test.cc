@@ -4,7 +4,7 @@
 #include "apply/internal/apply_testing.h"
 #include "base/mutex.h"
 #include "model/members.h"
-#include "versionset/values.h"
+#include "model/secure_params.h"
 
 namespace mullion::apply {
 namespace {
@@ -14,7 +14,7 @@ std::string after(const std::string& text, std::string_view prefix) { return tex
 }  // namespace
 
 json::value PretendedEndpoint::stored(const std::string& param, const json::value& value) const {
-  if (!secure.contains(param) || versionset::is_sealed(value)) return value;
+  if (!secure.contains(param) || model::is_sealed(value)) return value;
   return json::parse(auth::seal(keys.public_key, json::serialize(value)));
 }
 

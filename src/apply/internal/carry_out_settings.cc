@@ -8,8 +8,8 @@
 #include "auth/auth.h"
 #include "model/members.h"
 #include "model/pointer.h"
+#include "model/secure_params.h"
 #include "plan/same_plugin.h"
-#include "versionset/values.h"
 
 namespace mullion::apply {
 namespace {
@@ -27,7 +27,7 @@ Task<Result<json::value>> value_to_send(const Target& target, std::string holder
                                         std::string set, json::value wanted) {
   Result<bool> secure = co_await is_secure_there(target.calls, param);
   if (!secure) co_return secure.error();
-  if (!*secure && !versionset::is_sealed(wanted)) co_return wanted;
+  if (!*secure && !model::is_sealed(wanted)) co_return wanted;
   Result<std::string> clear = opened_secret(target.store, set, wanted);
   if (!clear) co_return clear.error();
   if (!*secure)
@@ -46,13 +46,13 @@ Task<Result<json::value>> value_to_send(const Target& target, std::string holder
 bool shows_wanted(const Target& target, const std::string& place, const json::value& wanted,
                   const json::value& shown) {
   if (wanted == shown) return true;
-  return versionset::is_sealed(shown) && target.memory.same_secret(target.endpoint, place, wanted, shown);
+  return model::is_sealed(shown) && target.memory.same_secret(target.endpoint, place, wanted, shown);
 }
 
 /// What the endpoint shows after it took `wanted`: remembered when it is sealed, else it must be equal.
 Task<Result<void>> take_note(const Target& target, std::string place, json::value wanted, json::value shown,
                              const Action& action) {
-  if (versionset::is_sealed(shown))
+  if (model::is_sealed(shown))
     co_return co_await target.memory.remember_secret(target.endpoint, std::move(place), std::move(wanted),
                                                      std::move(shown));
   if (wanted == shown) co_return Result<void>{};

@@ -4,8 +4,8 @@
 #include "base/mutex.h"
 #include "model/members.h"
 #include "model/object.h"
+#include "model/secure_params.h"
 #include "store/commit_async.h"
-#include "versionset/values.h"
 
 namespace mullion::apply {
 namespace {
@@ -18,7 +18,7 @@ constexpr int kMemoryAttempts = 16;
 /// The same text for the same value, however its members are ordered where it is shown.
 std::string text_of(const json::value& value) {
   std::string text;
-  if (!versionset::is_sealed(value)) {
+  if (!model::is_sealed(value)) {
     model::append_json(text, value);
     return text;
   }

@@ -4,13 +4,13 @@
 
 #include "auth/auth.h"
 #include "manager/endpoint_calls.h"
-#include "versionset/values.h"
+#include "model/secure_params.h"
 
 namespace mullion::apply {
 
 Result<std::string> opened_secret(store::Store& store, const std::string& set, const json::value& wanted) {
   const std::string text = json::serialize(wanted);
-  if (!versionset::is_sealed(wanted)) return text;
+  if (!model::is_sealed(wanted)) return text;
   const Result<auth::KeyPair> pair = auth::object_key_pair(store, "version_sets", set);
   if (!pair)
     return Error(ErrorCode::kInvalid,

@@ -11,6 +11,7 @@
 #include "cli/documents/source.h"
 #include "cli/output/output.h"
 #include "env/file.h"
+#include "model/secure_params.h"
 #include "yaml/yaml.h"
 
 namespace mullion::cli {
@@ -97,7 +98,7 @@ Result<void> seal_pack(Invocation& call, json::value& pack) {
   return change_pack_params(
       pack, [&](const std::string& name, const json::value& value) -> Result<json::value> {
         const bool is_secure = std::find(secure->begin(), secure->end(), name) != secure->end();
-        return is_secure && !is_sealed(value) ? seal(keys->public_key, value) : Result<json::value>(value);
+        return is_secure && !model::is_sealed(value) ? seal(keys->public_key, value) : Result<json::value>(value);
       });
 }
 
@@ -111,7 +112,7 @@ Result<void> open_pack(Invocation& call, json::value& pack) {
   Result<SealingKeys> keys = read_keys(call.flags.get("key"));
   if (!keys) return keys.error();
   return change_pack_params(pack, [&](const std::string&, const json::value& value) -> Result<json::value> {
-    return is_sealed(value) ? open_sealed(*keys, value) : Result<json::value>(value);
+    return model::is_sealed(value) ? open_sealed(*keys, value) : Result<json::value>(value);
   });
 }
 

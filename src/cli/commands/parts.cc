@@ -8,6 +8,7 @@
 #include "cli/documents/sealing.h"
 #include "cli/documents/source.h"
 #include "model/pointer.h"
+#include "model/secure_params.h"
 
 namespace mullion::cli {
 namespace {
@@ -37,7 +38,7 @@ Result<void> patch_map(Invocation& call, const std::string& target, const json::
 
 /// The value as the server may see it: sealed for the object when the parameter is secure.
 Result<json::value> sealed_for(Invocation& call, const std::string& key, const json::value& value) {
-  if (is_sealed(value)) return value;
+  if (model::is_sealed(value)) return value;
   Result<json::value> param = call.session.get(api_path({"params", key}));
   if (!param) return param.error().status_override == 404 ? Result<json::value>(value) : std::move(param);
   const json::value* secure = member(*param, "Secure");

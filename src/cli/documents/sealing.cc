@@ -90,12 +90,6 @@ Result<json::value> seal(const std::string& public_key, const json::value& clear
                                   {"Payload", base64_text(payload)}});
 }
 
-bool is_sealed(const json::value& value) {
-  if (!value.is_object() || value.get_object().size() != 3) return false;
-  return member(value, "Key") != nullptr && member(value, "Nonce") != nullptr &&
-         member(value, "Payload") != nullptr;
-}
-
 SealingKeys make_sealing_keys() {
   const KeyPair pair = make_pair_of_keys();
   return {base64_text(pair.public_key), base64_text(pair.private_key)};

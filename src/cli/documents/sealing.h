@@ -18,9 +18,6 @@ Result<std::string> base64_bytes(std::string_view text);
 /// bytes) can open. kInvalid when that is no key.
 Result<boost::json::value> seal(const std::string& public_key, const boost::json::value& clear);
 
-/// True for an object of exactly Key, Nonce and Payload.
-bool is_sealed(const boost::json::value& value);
-
 /// A key pair as base64 texts.
 struct SealingKeys {
   std::string public_key;

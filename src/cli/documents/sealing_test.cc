@@ -9,6 +9,7 @@
 
 #include "cli/cli_testing.h"
 #include "cli/commands/certificate_request.h"
+#include "model/secure_params.h"
 
 namespace mullion::cli {
 namespace {
@@ -35,14 +36,14 @@ TEST(Seal, OpensOnlyForItsKeys) {
   const json::value clear = json::parse(R"({"password":"p","n":[1,2]})");
   Result<json::value> sealed = seal(keys.public_key, clear);
   ASSERT_TRUE(sealed);
-  EXPECT_TRUE(is_sealed(*sealed));
+  EXPECT_TRUE(model::is_sealed(*sealed));
   EXPECT_EQ(json::serialize(*sealed).find("password"), std::string::npos);
   Result<json::value> opened = open_sealed(keys, *sealed);
   ASSERT_TRUE(opened);
   EXPECT_EQ(*opened, clear);
   EXPECT_FALSE(open_sealed(make_sealing_keys(), *sealed));
   EXPECT_FALSE(open_sealed(keys, json::parse(R"({"Key":"","Nonce":"","Payload":""})")));
-  EXPECT_FALSE(is_sealed(clear));
+  EXPECT_FALSE(model::is_sealed(clear));
 }
 
 TEST(Seal, RefusesWhatIsNoKey) {

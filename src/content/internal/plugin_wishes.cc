@@ -7,6 +7,7 @@
 #include "content/internal/sealing.h"
 #include "model/members.h"
 #include "model/object.h"
+#include "model/secure_params.h"
 
 namespace mullion::content {
 
@@ -31,7 +32,7 @@ std::optional<json::value> default_of(const store::Snapshot& snapshot, const std
 /// Opens sealed values; what cannot be opened is handed over as it is.
 void open_values(const WishSources& sources, const std::string& plugin, json::object& params) {
   for (auto& member : params) {
-    if (!is_sealed(member.value())) continue;
+    if (!model::is_sealed(member.value())) continue;
     auto clear = sources.services.open_sealed(kPlugins, plugin, json::serialize(member.value()));
     auto value = clear ? model::parse_json(*clear) : Result<json::value>(clear.error());
     if (value) member.value() = std::move(*value);

@@ -21,7 +21,7 @@ json::object* member_object(json::object& object, std::string_view name) {
 }
 
 bool holds_sealed(const json::value& value) {
-  if (is_sealed(value)) return true;
+  if (model::is_sealed(value)) return true;
   if (value.is_array()) {
     const json::array& list = value.get_array();
     return std::any_of(list.begin(), list.end(), holds_sealed);
@@ -74,7 +74,7 @@ class SecureValues {
       for (const std::string& problem : url_param_problems(name, value)) {
         tell(section, key, problem);
       }
-      const bool sealed = is_sealed(value);
+      const bool sealed = model::is_sealed(value);
       if (!sealed && !is_secure(name)) continue;
       places.push_back(&value);
       values.push_back({std::string(section), std::string(key), json::serialize(value)});
@@ -119,13 +119,6 @@ Result<void> seal(const SecureValues& found, const Layers::Sealer& sealer) {
 }
 
 }  // namespace
-
-bool is_sealed(const json::value& value) {
-  if (!value.is_object()) return false;
-  const json::object& object = value.get_object();
-  return object.size() == 3 && object.contains("Key") && object.contains("Nonce") &&
-         object.contains("Payload");
-}
 
 bool body_holds_sealed(std::string_view body) {
   if (body.find("\"Payload\"") == std::string_view::npos) return false;  // as most

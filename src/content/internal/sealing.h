@@ -8,8 +8,6 @@
 
 namespace mullion::content {
 
-/// Whether `value` is SecureData: an object with exactly Key, Nonce and Payload.
-bool is_sealed(const boost::json::value& value);
 /// Whether there is SecureData anywhere in the body of an object.
 bool body_holds_sealed(std::string_view body);
 

@@ -5,10 +5,10 @@
 
 #include "base/digest.h"
 #include "model/members.h"
+#include "model/secure_params.h"
 #include "plan/internal/planner.h"
 #include "plan/same_plugin.h"
 #include "versionset/sources.h"
-#include "versionset/values.h"
 
 namespace mullion::plan {
 namespace {
@@ -37,14 +37,14 @@ json::object without_secrets(const json::object& plugin,
 }  // namespace
 
 bool Planner::is_secret(const std::string& param, const json::value& wanted, const json::value* shown) const {
-  if (versionset::is_sealed(wanted) || (shown != nullptr && versionset::is_sealed(*shown))) return true;
+  if (model::is_sealed(wanted) || (shown != nullptr && model::is_sealed(*shown))) return true;
   return inputs_.is_secure && inputs_.is_secure(param);
 }
 
 bool Planner::same_value(const std::string& place, const json::value& wanted,
                          const json::value& shown) const {
   if (wanted == shown) return true;
-  if (!versionset::is_sealed(shown)) return false;
+  if (!model::is_sealed(shown)) return false;
   return inputs_.same_secret && inputs_.same_secret(observed_.id, place, wanted, shown);
 }
 

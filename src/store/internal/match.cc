@@ -11,6 +11,7 @@
 
 #include "base/semantic_version.h"
 #include "model/index_value.h"
+#include "model/secure_params.h"
 #include "store/types.h"
 
 namespace mullion::store::internal {
@@ -92,15 +93,6 @@ json::value parse_scalar(std::string_view text) {
   if (whole && digits.find_first_not_of("0123456789.eE+-") == std::string_view::npos) return number;
   if (text.size() >= 2 && text.front() == '\'' && text.back() == '\'') text = text.substr(1, text.size() - 2);
   return json::value(json::string_view(text));
-}
-
-/// SecureData: exactly three texts of these names.
-bool is_sealed(const json::value& value) {
-  if (!value.is_object() || value.get_object().size() != 3) return false;
-  return std::ranges::all_of(std::array{"Key", "Nonce", "Payload"}, [&](std::string_view name) {
-    const json::value* member = value.get_object().if_contains(name);
-    return member != nullptr && member->is_string();
-  });
 }
 
 template <typename Compare>
@@ -251,7 +243,7 @@ bool CompiledFilter::matches_parameter(const std::optional<std::string>& json_te
   if (!json_text) return negated();
   boost::system::error_code failure;
   const json::value value = json::parse(*json_text, failure);
-  if (failure || is_sealed(value)) return false;
+  if (failure || model::is_sealed(value)) return false;
   bool any = false;
   if (regex_) {
     any = value.is_string() && RE2::PartialMatch(std::string(value.get_string()), *regex_);

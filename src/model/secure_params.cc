@@ -1,0 +1,18 @@
+#include "model/secure_params.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/json/value.hpp>
+
+namespace mullion::model {
+
+bool is_sealed(const boost::json::value& value) {
+  constexpr std::array<std::string_view, 3> kParts = {"Key", "Nonce", "Payload"};
+  if (!value.is_object() || value.get_object().size() != kParts.size()) return false;
+  return std::ranges::all_of(kParts, [&](std::string_view name) {
+    const boost::json::value* part = value.get_object().if_contains(name);
+    return part != nullptr && part->is_string();
+  });
+}
+
+}  // namespace mullion::model
