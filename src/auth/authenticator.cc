@@ -14,6 +14,7 @@
 #include "auth/internal/login_memory.h"
 #include "auth/internal/password.h"
 #include "auth/internal/token.h"
+#include "base/base64.h"
 #include "env/random.h"
 #include "model/members.h"
 

@@ -6,6 +6,7 @@
 
 #include "auth/auth.h"
 #include "auth/internal/codec.h"
+#include "base/base64.h"
 #include "model/object.h"
 #include "store/flaky_testing.h"
 

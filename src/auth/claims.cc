@@ -2,16 +2,11 @@
 #include <algorithm>
 
 #include "auth/auth.h"
+#include "base/text.h"
 
 namespace mullion::auth {
 
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
 
 /// Splits a comma list, blanks trimmed. "" is one empty item.
 std::vector<std::string_view> items_of(std::string_view list) {

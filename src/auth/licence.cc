@@ -8,6 +8,7 @@
 #include "auth/internal/codec.h"
 #include "auth/internal/log.h"
 #include "auth/signature.h"
+#include "base/base64.h"
 #include "model/members.h"
 #include "model/object.h"
 

@@ -5,6 +5,7 @@
 
 #include "auth/auth.h"
 #include "auth/internal/codec.h"
+#include "base/base64.h"
 #include "model/object.h"
 
 namespace mullion::auth {

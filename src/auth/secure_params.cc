@@ -1,4 +1,6 @@
 // Secure parameters: NaCl boxes with one key pair per object.
+#include "model/secure_params.h"
+
 #include <fmt/format.h>
 #include <sodium.h>
 
@@ -9,9 +11,10 @@
 
 #include "auth/auth.h"
 #include "auth/internal/codec.h"
+#include "base/base64.h"
+#include "base/letters.h"
 #include "base/mutex.h"
 #include "model/object.h"
-#include "model/secure_params.h"
 
 namespace mullion::auth {
 
@@ -186,10 +189,7 @@ std::string salted_digest(std::string_view salt, std::string_view text) {
   for (const std::string_view part : {std::string_view(length), salt, text})
     crypto_generichash_update(&state, bytes_of(part), part.size());
   crypto_generichash_final(&state, writable(digest), kBytes);
-  std::string hex(2 * kBytes + 1, '\0');
-  sodium_bin2hex(hex.data(), hex.size(), bytes_of(digest), kBytes);
-  hex.pop_back();
-  return hex;
+  return hex_text(digest);
 }
 
 Result<std::string> open_sealed(const KeyPair& pair, std::string_view secure_data_json) {

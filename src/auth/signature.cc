@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "auth/internal/codec.h"
+#include "base/base64.h"
 
 namespace mullion::auth {
 

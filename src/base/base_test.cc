@@ -5,6 +5,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/letters.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "base/text.h"
@@ -247,6 +248,19 @@ TEST(Text, JudgesUtf8) {
                           "\xff", "12345678\xc3(", "\xf0\x82\x82\xac"}) {
     EXPECT_FALSE(is_valid_utf8(bad)) << bad;
   }
+}
+
+TEST(Text, SmallLettersAreThoseOfAscii) {
+  EXPECT_EQ(lower_case("AbZ-09_[@"), "abz-09_[@");
+  EXPECT_EQ(lower_case("\xc3\x84"), "\xc3\x84");  // a letter of two bytes stays
+  EXPECT_TRUE(equal_ignoring_case("Content-TYPE", "content-type"));
+  EXPECT_FALSE(equal_ignoring_case("[", "{"));  // a letter's distance apart
+  EXPECT_FALSE(equal_ignoring_case("a", "ab"));
+}
+
+TEST(Text, HexHasTwoDigitsForEachByte) {
+  EXPECT_EQ(hex_text(std::string_view("\x00\x0f\xa0\xff", 4)), "000fa0ff");
+  EXPECT_EQ(hex_text(""), "");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/letters.h"
 #include "base/semantic_version.h"
 #include "base/text.h"
 #include "base/version.h"
@@ -44,9 +45,8 @@ Result<void> read_checksums(Item& item, const json::object& object) {
   if (!given->is_object()) return wrong(item, "Shasum256", "expected a map");
   for (const auto& [platform, value] : given->get_object()) {
     if (!value.is_string()) return wrong(item, "Shasum256", "expected strings");
-    std::string sum(value.get_string());
-    if (sum == kAbsent) continue;
-    std::transform(sum.begin(), sum.end(), sum.begin(), [](unsigned char c) { return std::tolower(c); });
+    if (value.get_string() == kAbsent) continue;
+    const std::string sum = lower_case(value.get_string());
     const size_t slash = std::string_view(platform).find('/');
     const bool known = slash != std::string_view::npos &&
                        is_item_word(std::string_view(platform).substr(0, slash)) &&

@@ -1,13 +1,13 @@
 #include "cluster/internal/admission.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <unistd.h>
 
 #include <boost/json.hpp>
 #include <charconv>
 #include <filesystem>
 
+#include "base/base64.h"
 #include "cluster/core.h"
 #include "cluster/internal/log.h"
 #include "cluster/journal.h"
@@ -36,21 +36,10 @@ Error field_error(std::string_view field, std::string_view why) {
   return Error(ErrorCode::kInvalid, fmt::format("{}: {}", field, why));
 }
 
-std::optional<std::string> from_base64(const std::string& text) {
-  std::string out(text.size(), '\0');
-  if (text.empty() || text.size() % 4 != 0) return std::nullopt;
-  const int size =
-      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                      reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size < 0) return std::nullopt;
-  out.resize(static_cast<size_t>(size) - (text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0));
-  return out;
-}
-
 /// Of the certificate that an introduction carries.
 Result<std::string> pinned_fingerprint(const HaState& wanted) {
-  const std::optional<std::string> bytes = from_base64(wanted.root);
-  if (!bytes) return field_error("Roots", "the introduction carries no certificate");
+  const std::optional<std::string> bytes = base64_decode(wanted.root);
+  if (!bytes || bytes->empty()) return field_error("Roots", "the introduction carries no certificate");
   env::Sha256 hash;
   hash.add(*bytes);
   return hash.hex();

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include "base/letters.h"
+
 namespace mullion::env {
 
 void Sha256::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
@@ -15,9 +17,7 @@ std::string Sha256::hex() {
   unsigned char hash[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   EVP_DigestFinal_ex(context_.get(), hash, &size);
-  std::string out;
-  for (unsigned i = 0; i < size; ++i) out += fmt::format("{:02x}", hash[i]);
-  return out;
+  return hex_text({reinterpret_cast<const char*>(hash), size});
 }
 
 }  // namespace mullion::env

@@ -1,7 +1,6 @@
 #include "manager/contact.h"
 
-#include <sodium.h>
-
+#include "base/base64.h"
 #include "model/members.h"
 #include "model/object.h"
 
@@ -16,12 +15,7 @@ constexpr env::Duration kPatience = std::chrono::seconds(10);
 constexpr std::string_view kTokenLifetime = "28800";  // seconds
 
 std::string basic_authorization(const std::string& user, const std::string& password) {
-  const std::string clear = user + ":" + password;
-  std::string encoded(sodium_base64_ENCODED_LEN(clear.size(), sodium_base64_VARIANT_ORIGINAL), '\0');
-  sodium_bin2base64(encoded.data(), encoded.size(), reinterpret_cast<const unsigned char*>(clear.data()),
-                    clear.size(), sodium_base64_VARIANT_ORIGINAL);
-  encoded.pop_back();  // the NUL
-  return "Basic " + encoded;
+  return "Basic " + base64_encode(user + ":" + password);
 }
 
 Error not_an_endpoint(std::string_view why) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/text.h"
 #include "net/forwarding.h"
 
 namespace mullion::manager {
@@ -26,17 +27,13 @@ constexpr std::string_view kOwnAnswerHeaders[] = {"X-Request-Id",           "Set
                                                   "Service-Worker-Allowed", "Strict-Transport-Security",
                                                   "X-Content-Type-Options"};
 
-bool same_name(std::string_view a, std::string_view b) {
-  return std::ranges::equal(
-      a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
-
 template <size_t Count>
 net::Headers without(const net::Headers& headers, const std::string_view (&names)[Count]) {
   net::Headers out;
   const net::Headers forwardable = net::end_to_end(headers);
   for (const auto& [name, value] : forwardable.items()) {
-    const bool ours = std::ranges::any_of(names, [&](std::string_view own) { return same_name(own, name); });
+    const bool ours =
+        std::ranges::any_of(names, [&](std::string_view own) { return equal_ignoring_case(own, name); });
     if (!ours) out.add(name, value);
   }
   return out;

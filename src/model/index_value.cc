@@ -8,7 +8,9 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/letters.h"
 #include "base/semantic_version.h"
+#include "base/text.h"
 #include "env/clock.h"
 #include "model/internal/hooks.h"
 #include "model/object.h"
@@ -35,12 +37,6 @@ bool encode_cidr(std::string_view text, std::string& out) {
   const uint32_t mask = bits == 0 ? 0 : ~uint32_t{0} << (32 - bits);
   out = big_endian(network & mask, 4) + static_cast<char>(bits);  // a.b.c.1/24 is a.b.c.0/24
   return true;
-}
-
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
 }
 
 /// Bytes that sort as the numbers do: positive ones get their sign bit set, negative ones are turned over.
@@ -259,11 +255,6 @@ ondemand::parser& thread_parser() {
   return parser;
 }
 
-std::string_view trim(std::string_view text) {
-  const size_t last = text.find_last_not_of(" \t\r\n");
-  return last == std::string_view::npos ? std::string_view() : text.substr(0, last + 1);
-}
-
 /// The raw text of `value` as a part of `body`, whose padded copy starts at `copy`.
 std::string_view raw_text(ondemand::value value, const char* copy, std::string_view body) {
   std::string_view raw;
@@ -279,7 +270,7 @@ std::string_view raw_text(ondemand::value value, const char* copy, std::string_v
     if (value.get_array().get(array) != simdjson::SUCCESS || array.raw_json().get(raw) != simdjson::SUCCESS)
       return {};
   } else {
-    raw = trim(value.raw_json_token());
+    raw = trimmed(value.raw_json_token());
   }
   const size_t offset = static_cast<size_t>(raw.data() - copy);
   return offset + raw.size() <= body.size() ? body.substr(offset, raw.size()) : std::string_view();

@@ -1,4 +1,5 @@
-// Where values of parameters stand in objects, which of them are never stored in clear, and what a sealed one is.
+// Where values of parameters stand in objects, which of them are never stored in clear, and what a sealed one
+// is.
 #pragma once
 
 #include <boost/json/fwd.hpp>

@@ -1,6 +1,7 @@
 #include <boost/json.hpp>
 #include <set>
 
+#include "base/letters.h"
 #include "model/internal/hooks.h"
 #include "model/json_schema.h"
 #include "model/object.h"
@@ -182,7 +183,7 @@ std::string object_key(const ObjectType& type, const json::object& object) {
 std::string canonical_key(const ObjectType& type, std::string_view requested) {
   std::string out(requested);
   if (type.key_kind == "uuid") {
-    for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return lower_case(requested);
   } else if (type.key_kind == "hex-address") {
     uint32_t address = 0;
     if (internal::parse_ipv4(requested, address)) return fmt::format("{:08X}", address);

@@ -12,12 +12,6 @@ constexpr std::string_view kHopByHop[] = {"Connection", "Keep-Alive",         "P
                                           "TE",         "Transfer-Encoding",  "Trailer",
                                           "Upgrade",    "Proxy-Authenticate", "Proxy-Authorization"};
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t";
-  text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
-  return text.substr(0, text.find_last_not_of(kBlanks) + 1);
-}
-
 /// Whether one of the `Connection` headers names `name`.
 bool is_named(const std::vector<std::string_view>& connection, std::string_view name) {
   for (std::string_view list : connection) {

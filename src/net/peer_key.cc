@@ -6,6 +6,8 @@
 
 #include <array>
 
+#include "base/letters.h"
+
 namespace mullion::net {
 namespace {
 
@@ -16,9 +18,7 @@ std::string hex_of(EVP_PKEY* key) {
   size_t size = bytes.size();
   if (key == nullptr || EVP_PKEY_id(key) != EVP_PKEY_ED25519) return {};
   if (EVP_PKEY_get_raw_public_key(key, bytes.data(), &size) != 1 || size != kKeySize) return {};
-  std::string out;
-  for (const unsigned char byte : bytes) out += fmt::format("{:02x}", byte);
-  return out;
+  return hex_text({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 /// Self-signed, valid for as long as the format can say.

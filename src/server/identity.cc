@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "base/text.h"
 #include "env/random.h"
 #include "model/object_type.h"
 #include "server/internal/log.h"
@@ -18,11 +19,6 @@ std::string new_id() {
   return id;
 }
 
-std::string trimmed(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  return text;
-}
-
 Result<void> check_id(std::string_view flag, const std::string& id) {
   const bool plain = std::all_of(id.begin(), id.end(), [](unsigned char c) {
     return std::isalnum(c) || c == '-' || c == '_' || c == '.' || c == ':';
@@ -37,7 +33,7 @@ Result<void> check_id(std::string_view flag, const std::string& id) {
 Result<ServerIds> load_ids(const env::Path& base_root, const settings::Settings& settings) {
   const env::Path file = base_root / "drp-id";
   std::string kept;
-  if (Result<std::string> read = env::read_file(file)) kept = trimmed(std::move(*read));
+  if (Result<std::string> read = env::read_file(file)) kept = trimmed(*read);
   ServerIds ids{settings.text("drp-id"), settings.text("ha-id")};
   if (ids.drp_id.empty()) ids.drp_id = kept.empty() ? new_id() : kept;
   if (ids.ha_id.empty()) ids.ha_id = ids.drp_id;

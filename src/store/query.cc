@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 
+#include "base/letters.h"
 #include "model/index_value.h"
 #include "store/internal/search_text.h"
 
@@ -43,13 +44,6 @@ Error refuse_query(std::string_view type, std::string_view word, std::string tex
   return error;
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
 std::vector<std::string> split_arguments(std::string_view text) {
   std::vector<std::string> out;
   while (true) {
@@ -65,7 +59,7 @@ Filter parse_filter(const std::string& name, std::string_view value) {
   filter.name = name;
   const size_t open = value.find('(');
   if (open != std::string_view::npos && value.ends_with(')')) {
-    const std::string word = lower(value.substr(0, open));
+    const std::string word = lower_case(value.substr(0, open));
     const auto found = std::ranges::find(kOperators, word, &OperatorName::word);
     if (found != kOperators.end()) {
       const std::string_view inside = value.substr(open + 1, value.size() - open - 2);

@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "base/letters.h"
 #include "model/members.h"
 #include "model/object.h"
 #include "versionset/merge.h"
@@ -112,7 +113,7 @@ class Reader {
   void read_file(const json::object& entry) {
     FileWish file;
     file.path = name_of(entry, "Path");
-    file.sha256 = lower(text(entry, "Sha256Sum"));
+    file.sha256 = lower_case(text(entry, "Sha256Sum"));
     file.source = text(entry, "Source");
     file.explode = flag(entry, "Explode");
     if (const Result<void> path = check_target(file.path); !path && !file.path.empty())

@@ -1,7 +1,6 @@
 #include "versionset/values.h"
 
 #include <algorithm>
-#include <cctype>
 
 namespace mullion::versionset {
 
@@ -9,12 +8,6 @@ bool same_version(std::string_view a, std::string_view b) {
   if (a.starts_with('v')) a.remove_prefix(1);
   if (b.starts_with('v')) b.remove_prefix(1);
   return a == b;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
 }
 
 bool is_sha256(std::string_view text) {

@@ -59,8 +59,7 @@ class Differences {
   void compare(const json::value* before, const json::value& after, const std::string& path) {
     if (before != nullptr && *before == after) return;
     const bool objects = before != nullptr && before->is_object() && after.is_object();
-    if (objects && !model::is_sealed(after))
-      return compare(before->get_object(), after.get_object(), path);
+    if (objects && !model::is_sealed(after)) return compare(before->get_object(), after.get_object(), path);
     differ(before, &after, path);
   }
 

@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "auth/internal/codec.h"
+#include "base/base64.h"
 #include "env/random.h"
 #include "model/members.h"
 #include "model/object.h"

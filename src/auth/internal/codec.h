@@ -1,4 +1,4 @@
-// Base64 in its two alphabets, and the start of libsodium.
+// Hexadecimal digits, comparing secrets, and the start of libsodium.
 #pragma once
 
 #include <optional>
@@ -13,12 +13,7 @@ inline const unsigned char* bytes_of(std::string_view text) {
 }
 /// Makes libsodium ready; cheap after the first call, thread-safe.
 void ensure_sodium();
-std::string base64_encode(std::string_view bytes);
-/// Without padding, URL-safe alphabet.
-std::string base64url_encode(std::string_view bytes);
-/// Standard alphabet, with or without padding; absent when malformed.
-std::optional<std::string> base64_decode(std::string_view text);
-std::optional<std::string> base64url_decode(std::string_view text);
+/// Absent when malformed.
 std::optional<std::string> hex_decode(std::string_view text);
 /// Compares in time that depends on the lengths only.
 bool equal_constant_time(std::string_view a, std::string_view b);

@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "auth/internal/codec.h"
+#include "base/base64.h"
 
 namespace mullion::auth {
 

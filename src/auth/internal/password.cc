@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "auth/internal/codec.h"
+#include "base/base64.h"
 
 namespace mullion::auth {
 

@@ -7,6 +7,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "auth/internal/codec.h"
+#include "base/base64.h"
 #include "model/members.h"
 #include "model/object.h"
 

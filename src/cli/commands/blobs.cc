@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <ostream>
 
+#include "base/base64.h"
 #include "cli/commands/handlers.h"
 #include "cli/connection/transfer.h"
 #include "cli/documents/document.h"
@@ -35,7 +36,7 @@ Result<void> download(Invocation& call, const std::string& target, const std::st
 Result<std::string> base64_of_file(const std::string& path) {
   Result<std::string> content = env::read_file(path);
   if (!content) return Error(ErrorCode::kBadRequest, "cannot " + content.error().text());
-  return base64_text(std::move(*content));
+  return base64_encode(std::move(*content));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <ostream>
 
+#include "base/letters.h"
 #include "cli/commands/handlers.h"
 #include "cli/documents/document.h"
 #include "cli/documents/source.h"
@@ -17,18 +18,13 @@ constexpr std::string_view kSwitches[] = {"Observer", "LoadBalanced"};
 constexpr std::string_view kTexts[] = {"VirtInterface", "VirtInterfaceScript", "ConsensusAddr", "VirtAddr",
                                        "HaID"};
 
-std::string lowered(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
-
 /// KEY VALUE pairs of `enroll` into the state that is sent.
 Result<void> set_pairs(json::object& state, std::span<const std::string> words) {
   if (words.size() % 2 != 0) return usage_error("settings are pairs of KEY and VALUE");
   for (size_t i = 0; i < words.size(); i += 2) {
     const std::string& key = words[i];
     if (std::find(std::begin(kSwitches), std::end(kSwitches), key) != std::end(kSwitches)) {
-      state[key] = lowered(words[i + 1]) == "true";
+      state[key] = lower_case(words[i + 1]) == "true";
     } else if (std::find(std::begin(kTexts), std::end(kTexts), key) != std::end(kTexts)) {
       state[key] = words[i + 1];
     } else {

@@ -98,7 +98,8 @@ Result<void> seal_pack(Invocation& call, json::value& pack) {
   return change_pack_params(
       pack, [&](const std::string& name, const json::value& value) -> Result<json::value> {
         const bool is_secure = std::find(secure->begin(), secure->end(), name) != secure->end();
-        return is_secure && !model::is_sealed(value) ? seal(keys->public_key, value) : Result<json::value>(value);
+        return is_secure && !model::is_sealed(value) ? seal(keys->public_key, value)
+                                                     : Result<json::value>(value);
       });
 }
 

@@ -8,6 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "base/base64.h"
+#include "base/letters.h"
+#include "base/text.h"
 #include "cli/documents/sealing.h"
 
 namespace mullion::cli {
@@ -21,9 +24,7 @@ std::string line_of(const fs::path& path) {
   std::ifstream file(path);
   std::string line;
   std::getline(file, line);
-  const size_t begin = line.find_first_not_of(" \t\r");
-  return begin == std::string::npos ? std::string()
-                                    : line.substr(begin, line.find_last_not_of(" \t\r") - begin + 1);
+  return std::string(trimmed(line));
 }
 
 /// Serial numbers leave this computer only as hashes.
@@ -31,7 +32,7 @@ std::string hash_of(const std::string& text) {
   if (text.empty()) return {};
   unsigned char digest[SHA256_DIGEST_LENGTH];
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
-  return base64_text({reinterpret_cast<const char*>(digest), sizeof(digest)});
+  return base64_encode({reinterpret_cast<const char*>(digest), sizeof(digest)});
 }
 
 /// Addresses of real network cards, sorted; loopback and virtual devices have no `device` link.
@@ -52,8 +53,7 @@ std::vector<std::string> card_addresses(const fs::path& sys) {
 
 json::value local_fingerprint(const fs::path& sys) {
   const fs::path dmi = sys / "class/dmi/id";
-  std::string uuid = line_of(dmi / "product_uuid");
-  std::transform(uuid.begin(), uuid.end(), uuid.begin(), [](unsigned char c) { return std::tolower(c); });
+  const std::string uuid = lower_case(line_of(dmi / "product_uuid"));
   return json::object{{"SSNHash", hash_of(line_of(dmi / "product_serial"))},
                       {"CSNHash", hash_of(line_of(dmi / "chassis_serial"))},
                       {"CloudInstanceID", ""},

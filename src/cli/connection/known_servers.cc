@@ -11,6 +11,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/letters.h"
 #include "base/text.h"
 #include "env/file.h"
 
@@ -20,12 +21,6 @@ namespace {
 constexpr std::string_view kPrefix = "sha256:";
 constexpr size_t kLongestServersFile = 1024 * 1024;
 constexpr size_t kDigits = 64;
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
-  return out;
-}
 
 bool is_fingerprint(std::string_view text) {
   return text.size() == kDigits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -52,7 +47,7 @@ class Turn {
 }  // namespace
 
 Result<std::string> parse_fingerprint(std::string_view text) {
-  std::string plain = lower(text);
+  std::string plain = lower_case(text);
   const size_t equals = plain.find("fingerprint=");
   if (equals != std::string::npos) plain.erase(0, equals + std::string_view("fingerprint=").size());
   if (plain.starts_with(kPrefix)) plain.erase(0, kPrefix.size());
@@ -71,8 +66,8 @@ Result<std::string> server_address(const std::string& url) {
   if (!web) return Error(ErrorCode::kBadRequest, "this is no address of a server: " + url);
   const std::string_view standard = parsed->scheme() == "https" ? "443" : "80";
   const std::string port = parsed->port().empty() ? std::string(standard) : std::string(parsed->port());
-  return fmt::format("{}://{}:{}", std::string(parsed->scheme()), lower(std::string(parsed->encoded_host())),
-                     port);
+  return fmt::format("{}://{}:{}", std::string(parsed->scheme()),
+                     lower_case(std::string(parsed->encoded_host())), port);
 }
 
 std::vector<KnownServers::Entry> KnownServers::read() const {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/base64.h"
 #include "cli/connection/server_trust.h"
 #include "cli/connection/session.h"
 #include "cli/connection/token_cache.h"
@@ -29,7 +30,7 @@ struct Session::State {
     runtime.stop();
   }
 
-  std::string basic() const { return "Basic " + base64_text(options.username + ":" + options.password); }
+  std::string basic() const { return "Basic " + base64_encode(options.username + ":" + options.password); }
   std::string target_of(const Call& call, bool through_proxy) const {
     std::string prefix;
     if (through_proxy && !options.url_proxy.empty()) prefix = "/" + options.url_proxy;

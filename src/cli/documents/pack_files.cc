@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <map>
 
+#include "base/text.h"
 #include "cli/documents/document.h"
 #include "model/object_type.h"
 #include "yaml/typed_texts.h"
@@ -85,12 +86,6 @@ Result<void> add_section_files(const std::string& section, const json::value& ob
     files.push_back(std::move(*file));
   }
   return {};
-}
-
-std::string trimmed(std::string_view text) {
-  const size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return {};
-  return std::string(text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1));
 }
 
 /// "._Name.meta" -> "Name"; "" for other files.
@@ -191,7 +186,7 @@ Result<json::value> pack_of_files(const std::vector<PackFile>& files, PackRemark
   for (const PackFile& file : files) {
     const std::string field = meta_field_of(file.path);
     if (!field.empty()) {
-      meta[field] = field == "Documentation" ? file.text : trimmed(file.text);
+      meta[field] = field == "Documentation" ? file.text : std::string(trimmed(file.text));
       continue;
     }
     const std::string section = section_of(file);
@@ -222,7 +217,7 @@ std::string heading(const std::string& text, char line) {
 }
 
 std::string paragraph(const std::string& text) {
-  const std::string kept = trimmed(text);
+  const std::string kept(trimmed(text));
   return kept.empty() ? kept : kept + "\n\n";
 }
 

@@ -5,6 +5,8 @@
 
 #include <boost/json.hpp>
 
+#include "base/base64.h"
+#include "base/letters.h"
 #include "cli/documents/document.h"
 #include "model/object.h"
 
@@ -41,39 +43,16 @@ std::string random_text(size_t count) {
   return out;
 }
 
-std::string hex(std::string_view bytes) {
-  std::string out;
-  for (const char byte : bytes) out += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-  return out;
-}
-
 /// One part of SecureData as bytes; empty when it is missing or no base64.
 std::string part_of(const json::value& sealed, std::string_view name) {
-  Result<std::string> bytes = base64_bytes(text_member(sealed, name));
+  const std::optional<std::string> bytes = base64_decode_lines(text_member(sealed, name));
   return bytes ? *bytes : std::string();
 }
 
 }  // namespace
 
-std::string base64_text(std::string_view bytes) {
-  std::string out(sodium_base64_encoded_len(bytes.size(), sodium_base64_VARIANT_ORIGINAL), '\0');
-  sodium_bin2base64(out.data(), out.size(), bytes_of(bytes), bytes.size(), sodium_base64_VARIANT_ORIGINAL);
-  out.resize(out.size() - 1);  // the library counts its final zero
-  return out;
-}
-
-Result<std::string> base64_bytes(std::string_view text) {
-  std::string out(text.size() / 4 * 3 + 3, '\0');
-  size_t size = 0;
-  const int failed = sodium_base642bin(bytes_of(out), out.size(), text.data(), text.size(), "\r\n", &size,
-                                       nullptr, sodium_base64_VARIANT_ORIGINAL);
-  if (failed != 0) return Error(ErrorCode::kBadRequest, "this is no base64");
-  out.resize(size);
-  return out;
-}
-
 Result<json::value> seal(const std::string& public_key, const json::value& clear) {
-  Result<std::string> receiver = base64_bytes(public_key);
+  const std::optional<std::string> receiver = base64_decode_lines(public_key);
   if (!receiver || receiver->size() != crypto_box_PUBLICKEYBYTES) {
     return Error(ErrorCode::kInvalid, "the server's public key must be 32 bytes long");
   }
@@ -85,21 +64,21 @@ Result<json::value> seal(const std::string& public_key, const json::value& clear
                       bytes_of(sender.private_key)) != 0) {
     return Error(ErrorCode::kInvalid, "the server's public key cannot be used");
   }
-  return json::value(json::object{{"Key", base64_text(sender.public_key)},
-                                  {"Nonce", base64_text(nonce)},
-                                  {"Payload", base64_text(payload)}});
+  return json::value(json::object{{"Key", base64_encode(sender.public_key)},
+                                  {"Nonce", base64_encode(nonce)},
+                                  {"Payload", base64_encode(payload)}});
 }
 
 SealingKeys make_sealing_keys() {
   const KeyPair pair = make_pair_of_keys();
-  return {base64_text(pair.public_key), base64_text(pair.private_key)};
+  return {base64_encode(pair.public_key), base64_encode(pair.private_key)};
 }
 
 Result<json::value> open_sealed(const SealingKeys& keys, const json::value& sealed) {
   const std::string sender = part_of(sealed, "Key");
   const std::string nonce = part_of(sealed, "Nonce");
   const std::string payload = part_of(sealed, "Payload");
-  Result<std::string> own = base64_bytes(keys.private_key);
+  std::optional<std::string> own = base64_decode_lines(keys.private_key);
   if (!own || own->size() != crypto_box_SECRETKEYBYTES) {
     return Error(ErrorCode::kInvalid, "the key file holds no key");
   }
@@ -123,7 +102,7 @@ Result<std::string> hash_password(const std::string& password) {
                                             kCost, kBlock, kParallel, bytes_of(key), key.size()) != 0) {
     return Error(ErrorCode::kInternal, "not enough memory to hash the password");
   }
-  return fmt::format("{}${}${}${}${}", kCost, kBlock, kParallel, hex(salt), hex(key));
+  return fmt::format("{}${}${}${}${}", kCost, kBlock, kParallel, hex_text(salt), hex_text(key));
 }
 
 }  // namespace mullion::cli

@@ -9,11 +9,6 @@
 
 namespace mullion::cli {
 
-/// Standard alphabet with padding.
-std::string base64_text(std::string_view bytes);
-/// kBadRequest when `text` is no base64.
-Result<std::string> base64_bytes(std::string_view text);
-
 /// SecureData (contract: auth.md section 5) that only the holder of the key behind `public_key` (base64 of 32
 /// bytes) can open. kInvalid when that is no key.
 Result<boost::json::value> seal(const std::string& public_key, const boost::json::value& clear);

@@ -20,17 +20,6 @@ using testing::FakeTerminal;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 
-TEST(Base64, GoesBothWays) {
-  for (const std::string& text :
-       {std::string(), std::string("a"), std::string("ab"), std::string("abc\0d", 5)}) {
-    Result<std::string> back = base64_bytes(base64_text(text));
-    ASSERT_TRUE(back);
-    EXPECT_EQ(*back, text);
-  }
-  EXPECT_EQ(base64_text("abcd"), "YWJjZA==");
-  EXPECT_FALSE(base64_bytes("not base64!"));
-}
-
 TEST(Seal, OpensOnlyForItsKeys) {
   const SealingKeys keys = make_sealing_keys();
   const json::value clear = json::parse(R"({"password":"p","n":[1,2]})");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/letters.h"
 #include "base/text.h"
 #include "cli/documents/document.h"
 #include "cli/documents/pack_files.h"
@@ -157,9 +158,7 @@ std::string differences(const json::object& before, const json::object& after) {
 }
 
 bool is_set_file(const fs::path& path) {
-  std::string kind = path.extension();
-  std::ranges::transform(kind, kind.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string kind = lower_case(path.extension().string());
   return kind == ".yaml" || kind == ".yml" || kind == ".json";
 }
 

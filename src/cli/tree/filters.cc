@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/text.h"
 #include "cli/tree/command.h"
 
 namespace mullion::cli {
@@ -13,14 +14,9 @@ namespace {
 constexpr std::string_view kOperators[] = {"Eq", "Ne",      "Lt",     "Lte", "Gt", "Gte",
                                            "Re", "Between", "Except", "In",  "Nin"};
 
-bool equals_ignoring_case(std::string_view left, std::string_view right) {
-  return std::equal(left.begin(), left.end(), right.begin(), right.end(),
-                    [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
-}
-
 std::string_view operator_named(std::string_view word) {
   for (const std::string_view known : kOperators) {
-    if (equals_ignoring_case(known, word)) return known;
+    if (equal_ignoring_case(known, word)) return known;
   }
   return {};
 }

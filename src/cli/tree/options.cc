@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/text.h"
 #include "cli/connection/known_servers.h"
 
 namespace mullion::cli {
@@ -67,27 +68,21 @@ std::vector<std::string> split(std::string_view text, std::string_view separator
   return parts;
 }
 
-std::string_view trim(std::string_view text) {
-  const size_t begin = text.find_first_not_of(" \t\r");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
-}
-
 /// KEY=VALUE lines; quotes around the value and `export ` before the key are tolerated.
 void read_rc_file(const std::string& path, Lookup& values) {
   std::ifstream file(path);
   std::string line;
   while (std::getline(file, line)) {
-    std::string_view text = trim(line);
-    if (text.starts_with("export ")) text = trim(text.substr(7));
+    std::string_view text = trimmed(line);
+    if (text.starts_with("export ")) text = trimmed(text.substr(7));
     const size_t equals = text.find('=');
     if (text.starts_with('#') || equals == std::string_view::npos) continue;
-    std::string_view value = trim(text.substr(equals + 1));
+    std::string_view value = trimmed(text.substr(equals + 1));
     if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'') &&
         value.back() == value.front()) {
       value = value.substr(1, value.size() - 2);
     }
-    values[std::string(trim(text.substr(0, equals)))] = value;
+    values[std::string(trimmed(text.substr(0, equals)))] = value;
   }
 }
 

@@ -22,7 +22,8 @@ constexpr std::string_view kPreferences = "preferences";
 bool open_params(json::object& params, const ObjectName& name, const Layers::Opener& opener) {
   bool opened = false;
   for (auto& [param, value] : params) {
-    if (!model::is_sealed(value) || model::is_always_secure(param)) continue;  // the latter: in clear to nobody
+    if (!model::is_sealed(value) || model::is_always_secure(param))
+      continue;  // the latter: in clear to nobody
     const auto clear = opener(name.first, name.second, json::serialize(value));
     if (!clear) continue;
     auto parsed = model::parse_json(*clear);

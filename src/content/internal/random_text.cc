@@ -1,9 +1,8 @@
 #include "content/internal/random_text.h"
 
-#include <sodium.h>
-
 #include <vector>
 
+#include "base/base64.h"
 #include "env/random.h"
 
 namespace mullion::content {
@@ -11,11 +10,7 @@ namespace mullion::content {
 std::string random_text(size_t bytes) {
   std::vector<unsigned char> random(bytes);
   env::secure_random(random);
-  constexpr int kVariant = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
-  std::string out(sodium_base64_encoded_len(bytes, kVariant), '\0');
-  sodium_bin2base64(out.data(), out.size(), random.data(), random.size(), kVariant);
-  out.pop_back();  // the terminating zero
-  return out;
+  return base64url_encode({reinterpret_cast<const char*>(random.data()), random.size()});
 }
 
 }  // namespace mullion::content

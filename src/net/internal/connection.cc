@@ -100,12 +100,6 @@ std::string_view reason_phrase(int status) {
   }
 }
 
-bool equals_ignoring_case(std::string_view left, std::string_view right) {
-  return std::equal(left.begin(), left.end(), right.begin(), right.end(), [](char a, char b) {
-    return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
-  });
-}
-
 bool has_token(const Headers& headers, std::string_view name, std::string_view token) {
   for (std::string_view list : headers.get_all(name)) {
     while (!list.empty()) {
@@ -114,7 +108,7 @@ bool has_token(const Headers& headers, std::string_view name, std::string_view t
       list.remove_prefix(std::min(comma + 1, list.size()));
       while (!item.empty() && item.front() == ' ') item.remove_prefix(1);
       while (!item.empty() && item.back() == ' ') item.remove_suffix(1);
-      if (equals_ignoring_case(item, token)) return true;
+      if (equal_ignoring_case(item, token)) return true;
     }
   }
   return false;
@@ -122,9 +116,9 @@ bool has_token(const Headers& headers, std::string_view name, std::string_view t
 
 /// Headers that describe the connection or the framing: those are this file's business, not the handler's.
 bool is_framing_header(std::string_view name) {
-  return equals_ignoring_case(name, "Connection") || equals_ignoring_case(name, "Transfer-Encoding") ||
-         equals_ignoring_case(name, "Content-Length") || equals_ignoring_case(name, "Upgrade") ||
-         equals_ignoring_case(name, "Sec-WebSocket-Accept") || equals_ignoring_case(name, "Keep-Alive");
+  return equal_ignoring_case(name, "Connection") || equal_ignoring_case(name, "Transfer-Encoding") ||
+         equal_ignoring_case(name, "Content-Length") || equal_ignoring_case(name, "Upgrade") ||
+         equal_ignoring_case(name, "Sec-WebSocket-Accept") || equal_ignoring_case(name, "Keep-Alive");
 }
 
 /// A line break inside a header would let its author add headers or whole answers.

@@ -11,6 +11,7 @@
 
 #include <array>
 
+#include "base/letters.h"
 #include "base/mutex.h"
 #include "env/file.h"
 #include "env/random.h"
@@ -80,9 +81,7 @@ std::string fingerprint_of(X509* certificate) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
   unsigned size = 0;
   if (X509_digest(certificate, EVP_sha256(), hash.data(), &size) != 1) return "";
-  std::string text;
-  for (unsigned i = 0; i < size; ++i) text += fmt::format("{:02x}", hash[i]);
-  return text;
+  return hex_text({reinterpret_cast<const char*>(hash.data()), size});
 }
 
 /// Signed by itself, with this computer's name and nothing else as its subject: see fill_certificate().

@@ -1,4 +1,5 @@
 // What an endpoint reported of itself, from its Endpoint object and the stream's record `state`.
+#include "base/letters.h"
 #include "model/members.h"
 #include "plan/plan.h"
 #include "versionset/values.h"
@@ -38,7 +39,7 @@ Observed Observed::parse(const json::object& endpoint, const json::object& extra
   }
   for (const auto& [name, value] : model::object_member(endpoint, "Global")) out.global.emplace(name, value);
   for (const auto& [path, sha256] : model::object_member(extra, "files")) {
-    if (sha256.is_string()) out.files.emplace(path, versionset::lower(sha256.get_string()));
+    if (sha256.is_string()) out.files.emplace(path, lower_case(sha256.get_string()));
   }
   const json::value* files = extra.if_contains("files");
   out.files_known = files != nullptr && files->is_object();

@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <limits>
 
+#include "base/letters.h"
+
 namespace mullion::yaml {
 
 namespace {
@@ -131,9 +133,7 @@ bool has_delicate(std::string_view text, std::string_view allowed) {
 bool is_reserved_word(std::string_view text) {
   static constexpr std::string_view kReserved[] = {"true", "false", "null", "yes", "no",
                                                    "on",   "off",   "y",    "n"};
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string lower = lower_case(text);
   return std::find(std::begin(kReserved), std::end(kReserved), lower) != std::end(kReserved);
 }
 
