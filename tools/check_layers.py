@@ -3,8 +3,8 @@
 the command line includes more than it may; when a handler of the API looks objects up past the one place that applies rights
 (src/api/internal/finder.h); when the command line opens a connection past the one place that decides whom it talks to; when a
 coroutine is started without a strand; when a condition decides about an await; when a room asks for time or chance by itself
-instead of being given it; when a lock is one that clang cannot check (base/mutex.h); or when
-a room of the web interface imports another one against the arrows (ux/README.md)."""
+instead of being given it; when a lock is one that clang cannot check (base/mutex.h); when a
+path of the API is written by hand (src/client); or when a room of the web interface imports another one against the arrows (ux/README.md)."""
 import pathlib
 import re
 import sys
@@ -83,7 +83,7 @@ def impure_includes():
 
 
 # The command line is no part of a server: what it may know of the rooms of one (docs/architecture.md says why).
-CLI_INCLUDES = re.compile(r"(?:base|cli|env|model|net|settings|yaml)/|versionset/merge\.h$|catalog/(?:items|installed|catalog_url)\.h$|store/compaction\.h$|cluster/recovery\.h$")
+CLI_INCLUDES = re.compile(r"(?:base|cli|client|env|model|net|settings|yaml)/|versionset/merge\.h$|catalog/(?:items|installed|catalog_url)\.h$|store/compaction\.h$|cluster/recovery\.h$")
 
 
 def server_rooms_in_cli():
@@ -252,6 +252,36 @@ def unchecked_locks():
                 yield f"src/{relative}:{number}: no member is GUARDED_BY({member.group(1)}): say beside it what it is for"
 
 
+# Requests to a server are made by the functions of client/routes.h, which know the routes that there are.
+PATH_OF_API = re.compile(r'"[^"]*/api/v3')
+# Exact file, or a folder that ends with a slash -> why it may.
+MAY_WRITE_PATHS = {
+    "client/": "makes the functions",
+    "server/server.cc": "a text for people",
+    "bulk/internal/judge.cc": "one object to this server itself; whatever follows its key is added",
+    "mirror/internal/target.cc": "takes targets apart",
+    "api/internal/finder.cc": "a text for people",
+    "api/internal/collections.cc": "a text for people",
+    "api/internal/consensus.cc": "the key of an error",
+}
+
+
+def paths_by_hand():
+    used = set()
+    for path in sorted((ROOT / "src").rglob("*")):
+        relative = str(path.relative_to(ROOT / "src"))
+        if path.suffix not in (".h", ".cc") or path.stem.endswith(("_test", "_testing")):
+            continue
+        numbers = [number for number, line in enumerate(path.read_text().splitlines(), 1)
+                   if PATH_OF_API.search(line.split("// ")[0])]
+        reasons = [place for place in (relative, relative.split("/")[0] + "/") if place in MAY_WRITE_PATHS]
+        used.update(reasons if numbers else [])
+        for number in numbers if not reasons else []:
+            yield f"src/{relative}:{number}: a path of the API is written by hand: client/routes.h has a function for each route"
+    for place in sorted(MAY_WRITE_PATHS.keys() - used):
+        yield f"tools/check_layers.py: {place} writes no path of the API any more: take it off the list"
+
+
 # The rooms of ux/src, each of which may import itself and those before it; a file beside the folders is a room of its own.
 UX_ROOMS = ("text", "api", "live", "router", "location", "keys", "parts", "grid", "frame", "pages", "main")
 UX_IMPORT = re.compile(r"""(?:\bfrom|\bimport)\s*(\(?)\s*['"](\.[^'"]+)['"]""")
@@ -290,7 +320,7 @@ def ux_breaches():
 
 
 def main():
-    found = [*breaches(), *ux_breaches(), *impure_includes(), *server_rooms_in_cli(), *files_read_by_iterators(), *coroutines_without_strand(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups(), *unasked_time(), *unchecked_locks()]
+    found = [*breaches(), *ux_breaches(), *impure_includes(), *server_rooms_in_cli(), *files_read_by_iterators(), *coroutines_without_strand(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups(), *unasked_time(), *unchecked_locks(), *paths_by_hand()]
     for line in found:
         print(line)
     sys.exit(1 if found else 0)

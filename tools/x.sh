@@ -157,7 +157,7 @@ test_tidy() {
   say "clang-tidy"
   configure build/tidy Debug -DMULLION_UX=OFF -DMULLION_UNITY=0 -DMULLION_TESTS=OFF -DCMAKE_CXX_COMPILER=clang++-16
   # What the sources include must be there: the precompiled header and the generated tables.
-  ninja -j "$JOBS" -C build/tidy mullion_pch generate_model generate_settings generate_routes
+  ninja -j "$JOBS" -C build/tidy mullion_pch generate_model generate_settings generate_routes generate_client
   python3 tools/run_tidy.py build/tidy "$JOBS" "$@"
 }
 

@@ -11,6 +11,8 @@
 #include "api/internal/interfaces.h"
 #include "api/internal/log.h"
 #include "base/mutex.h"
+#include "client/api.h"
+#include "client/routes.h"
 #include "env/unless.h"
 #include "manager/forward.h"
 #include "net/forwarding.h"
@@ -362,12 +364,9 @@ class GatewayImpl final : public Gateway {
     const std::optional<ActiveMember> active = around_.cluster.active_elsewhere();
     if (!active) co_return nobody_serves();
     const cluster::ClusterView view = around_.cluster.view();
-    const std::string target = fmt::format("/api/v3/system/passive?to={}", view.own_id);
     const std::shared_ptr<net::Client> client = client_of(*active, active->api_url);
     if (!client) co_return nobody_serves();
-    net::ClientRequest out;
-    out.method = "POST";
-    out.target = target;
+    net::ClientRequest out = client::bare_request(client::post_system_passive().with("to", view.own_id));
     out.headers = passed_headers(request);
     Result<net::TextResponse> answer = co_await net::fetch(*client, std::move(out), 1 << 20);
     if (!answer) co_return outcome_unknown();

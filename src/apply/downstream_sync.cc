@@ -12,6 +12,7 @@
 #include "apply/internal/upload.h"
 #include "auth/auth.h"
 #include "base/mutex.h"
+#include "client/routes.h"
 #include "env/attempt.h"
 #include "env/pools.h"
 #include "manager/endpoint_calls.h"
@@ -193,7 +194,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
       }
       ++failures_;
       kLog.warn("version sets do not reach the manager below manager={} reason={}", id,
-                manager::reason_of(done.error()));
+                client::reason_of(done.error()));
       co_await downstream->wake.wait(seen, pause);
       pause = std::min<env::Duration>(pause * 2, kLongestFetchPause);
       plan = downstreams_->next(id, nullptr);
@@ -302,7 +303,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
     Result<void> outcome;
     for (const json::object& object : plan.sets) {
       Result<void> done = co_await put_set(target, object);
-      if (!done && manager::is_broken(done.error())) co_return done;
+      if (!done && client::is_broken(done.error())) co_return done;
       if (!done) outcome = std::move(done);
     }
     co_return outcome;
@@ -313,9 +314,8 @@ class DownstreamSyncImpl final : public DownstreamSync {
     std::vector<plan::SealedAnew> secrets;
     if (plan::holds_sealed(set)) {
       const std::string name = model::text_member(set.get_object(), "Id");
-      const std::string where = fmt::format("{}/{}/pubkey", kSets, name);
       Result<std::optional<json::value>> key =
-          co_await manager::look_up(target.calls, manager::target_of(where));
+          co_await client::look_up(target.calls, client::get_version_sets_pubkey(name));
       if (!key) co_return key.error();
       if (!*key || !(*key)->is_string())
         co_return Error(ErrorCode::kInvalid, fmt::format("{}: secret values cannot be sealed for it", name));
@@ -346,14 +346,15 @@ class DownstreamSyncImpl final : public DownstreamSync {
 
   static Task<Result<void>> put_object(manager::EndpointCalls& calls, std::string collection,
                                        json::object object) {
-    const std::string path = fmt::format("{}/{}", collection, model::text_member(object, "Id"));
-    Result<std::optional<json::value>> there = co_await manager::look_up(calls, manager::target_of(path));
+    const std::string id = model::text_member(object, "Id");
+    Result<std::optional<json::value>> there =
+        co_await client::look_up(calls, client::get_object(collection, id));
     if (!there) co_return there.error();
     const bool exists = there->has_value();
     const json::value body(std::move(object));
-    net::ClientRequest request =
-        manager::json_request(exists ? "PUT" : "POST", manager::target_of(exists ? path : collection), body);
-    Result<manager::Answer> answer = co_await manager::ask(calls, std::move(request));
+    client::Request request =
+        exists ? client::put_object(collection, id) : client::post_collection(collection);
+    Result<client::Answer> answer = co_await client::ask(calls, std::move(request), body);
     if (!answer) co_return answer.error();
     co_return Result<void>{};
   }
@@ -361,36 +362,33 @@ class DownstreamSyncImpl final : public DownstreamSync {
   /// Sets, then items, then the files that nothing needs any more: an object that is there has its files.
   Task<Result<void>> take_back(manager::EndpointCalls& calls, const plan::SyncPlan& plan) {
     for (const std::string& name : plan.stale_sets) {
-      Result<void> gone = co_await remove(calls, fmt::format("{}/{}", kSets, name));
+      Result<void> gone = co_await remove(calls, client::delete_object(kSets, name));
       if (!gone) co_return gone;
     }
     for (const std::string& id : plan.stale_items) {
-      Result<void> gone = co_await remove(calls, fmt::format("{}/{}", kItems, id));
+      Result<void> gone = co_await remove(calls, client::delete_object(kItems, id));
       if (!gone) co_return gone;
     }
     const std::string tree = versionset::travelled_tree(given_.own_id);
-    const std::string list = fmt::format("/api/v3/files?path={}&all=true", net::percent_encode(tree));
-    Result<std::optional<json::value>> names = co_await manager::look_up(calls, list);
+    client::Request list = client::get_files().with("path", tree).with("all", "true");
+    Result<std::optional<json::value>> names = co_await client::look_up(calls, std::move(list));
     if (!names) co_return names.error();
     if (!*names || !(*names)->is_array()) co_return Result<void>{};
     for (const json::value& name : (*names)->get_array()) {
       if (!name.is_string()) continue;
       const std::string path = tree + std::string(name.get_string());
       if (path.ends_with('/') || plan.files_to_keep.contains(path)) continue;
-      Result<void> gone = co_await remove(calls, "files/" + path);
+      Result<void> gone = co_await remove(calls, client::delete_files(path));
       if (!gone) co_return gone;
     }
     co_return Result<void>{};
   }
 
-  static Task<Result<void>> remove(manager::EndpointCalls& calls, std::string path) {
-    net::ClientRequest request = manager::get_request(manager::target_of(path));
-    request.method = "DELETE";
-    const net::ClientRequest named = manager::get_request(request.target);
-    const Result<manager::Answer> answer = co_await calls.send(std::move(request));
+  static Task<Result<void>> remove(manager::EndpointCalls& calls, client::Request request) {
+    const Result<client::Answer> answer = co_await calls.send(client::get_request(request));
     if (!answer) co_return answer.error();
     if (answer->status < 300 || answer->status == 404) co_return Result<void>{};
-    co_return manager::refusal_of(named, *answer);
+    co_return client::refusal_of(request, *answer);
   }
 
   const Dependencies given_;

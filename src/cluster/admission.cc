@@ -8,6 +8,8 @@
 #include <filesystem>
 
 #include "base/base64.h"
+#include "client/api.h"
+#include "client/routes.h"
 #include "cluster/core.h"
 #include "cluster/internal/log.h"
 #include "cluster/journal.h"
@@ -46,14 +48,8 @@ Result<std::string> pinned_fingerprint(const HaState& wanted) {
 }
 
 std::string error_text(const std::string& body) {
-  boost::system::error_code failure;
-  const json::value value = json::parse(body, failure);
-  if (failure || !value.is_object()) return body.substr(0, 200);
-  const json::value* messages = value.get_object().if_contains("Messages");
-  if (messages == nullptr || !messages->is_array() || messages->get_array().empty())
-    return body.substr(0, 200);
-  const json::value& first = messages->get_array().front();
-  return first.is_string() ? std::string(first.get_string()) : body.substr(0, 200);
+  const std::string texts = client::refusal_texts(body);
+  return texts.empty() ? body.substr(0, 200) : texts;
 }
 
 Result<Admission> read_admission(const std::string& body) {
@@ -76,9 +72,7 @@ env::Task<Result<Admission>> ask(env::Runtime& runtime, const HaState& wanted, c
   options.trust.pinned_fingerprint = *pin;
   Result<std::unique_ptr<net::Client>> client = net::make_client(runtime, options);
   if (!client.ok()) co_return field_error("ConsensusJoin", client.error().text());
-  net::ClientRequest request;
-  request.method = "POST";
-  request.target = "/api/v3/system/consensus/admit";
+  net::ClientRequest request = client::bare_request(client::post_system_consensus_admit());
   request.headers.set("Content-Type", "application/json");
   request.body = json::serialize(json::object{{"Token", candidate.token},
                                               {"ConsensusID", candidate.id},

@@ -1,6 +1,8 @@
 #include "manager/contact.h"
 
-#include "base/base64.h"
+#include "client/api.h"
+#include "client/login.h"
+#include "client/routes.h"
 #include "model/members.h"
 #include "model/object.h"
 
@@ -14,10 +16,6 @@ constexpr size_t kMaxAnswer = 16 << 20;
 constexpr env::Duration kPatience = std::chrono::seconds(10);
 constexpr std::string_view kTokenLifetime = "28800";  // seconds
 
-std::string basic_authorization(const std::string& user, const std::string& password) {
-  return "Basic " + base64_encode(user + ":" + password);
-}
-
 Error not_an_endpoint(std::string_view why) {
   return Error(ErrorCode::kInvalid, fmt::format("it does not answer as a DRP endpoint: {}", why));
 }
@@ -30,9 +28,8 @@ env::Task<Result<T>> in_time(const env::Timers& timers, env::Task<Result<T>> con
   co_return Error(ErrorCode::kTimeout, "it did not answer completely in time");
 }
 
-env::Task<Result<json::object>> get_object(Link& link, std::string target, std::string authorization) {
-  net::ClientRequest request;
-  request.target = std::move(target);
+env::Task<Result<json::object>> get_object(Link& link, client::Request asked, std::string authorization) {
+  net::ClientRequest request = client::bare_request(asked);
   request.headers.add("Authorization", std::move(authorization));
   request.headers.add("Accept", "application/json");
   Result<net::ClientResponse> answer = co_await link.request(std::move(request));
@@ -60,10 +57,9 @@ bool has_feature(const json::object& info, std::string_view feature) {
 }
 
 env::Task<Result<std::string>> log_in(Link& link, std::string username, std::string password) {
-  std::string target =
-      fmt::format("/api/v3/users/{}/token?ttl={}", net::percent_encode(username), kTokenLifetime);
+  client::Request request = client::get_users_token(username).with("ttl", kTokenLifetime);
   Result<json::object> answer =
-      co_await get_object(link, std::move(target), basic_authorization(username, password));
+      co_await get_object(link, std::move(request), client::basic(username, password));
   if (!answer) co_return answer.error();
   std::string token = model::text_member(*answer, "Token");
   if (token.empty()) co_return not_an_endpoint("it gave no token");
@@ -76,7 +72,7 @@ env::Task<Result<Contact>> introduce(std::shared_ptr<Link> link, const Connectio
   Result<std::string> token = co_await log_in(*out.link, connection.username, connection.password);
   if (!token) co_return token.error();
   out.token = std::move(*token);
-  Result<json::object> info = co_await get_object(*out.link, "/api/v3/info", "Bearer " + out.token);
+  Result<json::object> info = co_await get_object(*out.link, client::get_info(), client::bearer(out.token));
   if (!info) co_return info.error();
   out.info = std::move(*info);
   out.id = model::text_member(out.info, "ha_id");

@@ -10,9 +10,9 @@ class StreamFollower final : public EndpointFollower {
   StreamFollower(replication::SinkOptions options, replication::SavedPosition position)
       : sink_(std::move(options), std::move(position)) {}
 
-  env::Task<Result<void>> open(std::shared_ptr<Link> link, mirror::Token token) override {
+  env::Task<Result<void>> open(std::shared_ptr<Link> link, mirror::Authorization authorization) override {
     net::Headers headers;
-    headers.add("Authorization", "Bearer " + token());
+    headers.add("Authorization", authorization());
     Result<std::shared_ptr<net::WebSocket>> opened =
         co_await link->stream(sink_.target(), std::move(headers));
     if (!opened) co_return opened.error();
@@ -60,8 +60,8 @@ class EventsFollower final : public EndpointFollower {
   EventsFollower(replication::SinkOptions options, Following following)
       : mirror_(std::move(options), std::move(following.position), following.limits) {}
 
-  env::Task<Result<void>> open(std::shared_ptr<Link> link, mirror::Token token) override {
-    return mirror_.open(std::move(link), std::move(token));
+  env::Task<Result<void>> open(std::shared_ptr<Link> link, mirror::Authorization authorization) override {
+    return mirror_.open(std::move(link), std::move(authorization));
   }
   env::Task<Error> run() override { return mirror_.run(); }
   void abort() override { mirror_.abort(); }

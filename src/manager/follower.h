@@ -30,7 +30,7 @@ class EndpointFollower {
   virtual ~EndpointFollower() = default;
   /// Asks the endpoint to be let in, with the token of now. Errors as those of Link; with a status when it
   /// refuses.
-  virtual env::Task<Result<void>> open(std::shared_ptr<Link> link, mirror::Token token) = 0;
+  virtual env::Task<Result<void>> open(std::shared_ptr<Link> link, mirror::Authorization authorization) = 0;
   /// Follows until it breaks, and says why. Everything received is durable or refused when it returns.
   virtual env::Task<Error> run() = 0;
   /// Ends run() at once; also when it has not begun.

@@ -89,9 +89,10 @@ std::string on_behalf_of(const auth::Principal& principal, std::string_view own_
   return name + hop;
 }
 
-net::Headers forwarded_headers(const net::Request& request, const std::string& token, std::string on_behalf) {
+net::Headers forwarded_headers(const net::Request& request, const std::string& authorization,
+                               std::string on_behalf) {
   net::Headers out = without(request.headers, kOwnRequestHeaders);
-  out.set("Authorization", "Bearer " + token);
+  out.set("Authorization", authorization);
   out.set("X-Mullion-On-Behalf-Of", std::move(on_behalf));
   out.set("X-Request-Id", request.id);
   return out;

@@ -16,8 +16,10 @@ inline constexpr std::string_view kPendingHeader = "X-Mullion-Pending";
 /// Who asks, as the owner shall see it: NAME@HOP, and one @HOP more of each manager that the request came
 /// through, at most auth::kLongestClaim bytes. Pure.
 std::string on_behalf_of(const auth::Principal& principal, std::string_view own_id);
-/// Headers for the next hop: those of the client without what belongs to this connection, with our login.
-net::Headers forwarded_headers(const net::Request& request, const std::string& token, std::string on_behalf);
+/// Headers for the next hop: those of the client without what belongs to this connection, with our login:
+/// `authorization`.
+net::Headers forwarded_headers(const net::Request& request, const std::string& authorization,
+                               std::string on_behalf);
 /// Headers of the answer without what belongs to the other connection.
 net::Headers answered_headers(const net::Headers& headers);
 /// The body of `request` for the next hop: as text, so that it may be sent again, when it says that it has at

@@ -107,7 +107,7 @@ TEST(ForwardedHeaders, AreTheClientsWithoutThoseOfThisHop) {
         std::pair("Sec-WebSocket-Protocol", "mullion.v1, mullion.bearer.of-the-client"),
         std::pair("If-Match", "e"), std::pair("Accept", "a/b")})
     request.headers.add(name, value);
-  const net::Headers out = forwarded_headers(request, "token", "user:ann@M");
+  const net::Headers out = forwarded_headers(request, "Bearer token", "user:ann@M");
   const std::vector<std::pair<std::string, std::string>> wanted{{"If-Match", "e"},
                                                                 {"Accept", "a/b"},
                                                                 {"Authorization", "Bearer token"},

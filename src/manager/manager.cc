@@ -5,6 +5,7 @@
 
 #include "base/mutex.h"
 #include "base/text.h"
+#include "client/login.h"
 #include "env/attempt.h"
 #include "env/memory.h"
 #include "env/pools.h"
@@ -606,7 +607,7 @@ Error ManagerImpl::login_refused(const std::string& owner, const Way& way, int s
 
 Task<Error> ManagerImpl::login_refused(std::string owner, const Way& way, net::ClientResponse answer) const {
   Result<std::string> body = co_await net::read_all(*answer.body, kLongestRefusal);
-  co_return login_refused(owner, way, answer.status, body ? escaped(refusal_texts(*body)) : "");
+  co_return login_refused(owner, way, answer.status, body ? escaped(client::refusal_texts(*body)) : "");
 }
 
 Result<ManagerImpl::Way> ManagerImpl::way_to(const std::string& owner, const std::string& api_target) const {
@@ -634,8 +635,8 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
   net::ClientRequest onwards;
   onwards.method = request.method;
   onwards.target = std::move(way->target);
-  onwards.headers =
-      forwarded_headers(request, way->access.token, on_behalf_of(principal, given_.identity.id));
+  onwards.headers = forwarded_headers(request, way->access.login->authorization(),
+                                      on_behalf_of(principal, given_.identity.id));
   // Its answers are read here: for what they show, and for what they must not.
   if (way->session->is_foreign()) onwards.headers.remove("Accept-Encoding");
   onwards.body = std::move(*body);
@@ -699,21 +700,22 @@ Task<Result<void>> ManagerImpl::take_written(EndpointFollower& follower, mirror:
 /// Once more with a fresh login when the endpoint does not know ours any more and the request can be
 /// repeated: it was refused before anything was done.
 Task<Result<net::ClientResponse>> ManagerImpl::send(const Way& way, net::ClientRequest request) {
+  client::Login& login = *way.access.login;
+  std::string shown(request.headers.get("Authorization").value_or(""));
   std::optional<net::ClientRequest> again = copy_of(request);
   Result<net::ClientResponse> answer = co_await way.access.link->request(std::move(request));
   if (!answer || answer->status != 401) co_return answer;
-  co_await way.session->renew_token(way.access.token);
-  const std::optional<Session::Access> access = way.session->access();
-  if (!again || !access || access->token == way.access.token) co_return answer;
-  again->headers.set("Authorization", "Bearer " + access->token);
-  co_return co_await access->link->request(std::move(*again));
+  const bool renewed = co_await login.renew(std::move(shown));
+  if (!again || !renewed) co_return answer;
+  again->headers.set("Authorization", login.authorization());
+  co_return co_await way.access.link->request(std::move(*again));
 }
 
 Task<Result<net::ClientResponse>> ManagerImpl::call(std::string owner, net::ClientRequest request) {
   Result<Way> way = way_to(owner, request.target);
   if (!way) co_return way.error();
   request.target = std::move(way->target);
-  request.headers.set("Authorization", "Bearer " + way->access.token);
+  request.headers.set("Authorization", way->access.login->authorization());
   request.headers.set("X-Mullion-On-Behalf-Of", "system@" + given_.identity.id);
   if (!request.timeout) request.timeout = kForwardPatience;
   Result<net::ClientResponse> answer = co_await send(*way, std::move(request));
@@ -760,16 +762,16 @@ Task<Result<std::shared_ptr<net::WebSocket>>> ManagerImpl::forward_websocket(
     std::string owner, std::string api_target, const auth::Principal& principal) {
   Result<Way> way = way_to(owner, api_target);
   if (!way) co_return way.error();
+  client::Login& login = *way->access.login;
+  std::string shown = login.authorization();
   net::Headers headers;
-  headers.add("Authorization", "Bearer " + way->access.token);
+  headers.add("Authorization", shown);
   headers.add("X-Mullion-On-Behalf-Of", on_behalf_of(principal, given_.identity.id));
   Result<std::shared_ptr<net::WebSocket>> socket = co_await way->access.link->stream(way->target, headers);
   if (!socket && socket.error().status_override == 401) {
-    co_await way->session->renew_token(way->access.token);
-    if (std::optional<Session::Access> access = way->session->access()) {
-      headers.set("Authorization", "Bearer " + access->token);
-      socket = co_await access->link->stream(way->target, std::move(headers));
-    }
+    const bool renewed = co_await login.renew(std::move(shown));
+    headers.set("Authorization", login.authorization());
+    if (renewed) socket = co_await way->access.link->stream(way->target, std::move(headers));
   }
   if (!socket && is_login_refusal(socket.error().status_override)) {
     const Error& refusal = socket.error();

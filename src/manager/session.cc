@@ -120,38 +120,40 @@ env::Task<Error> Session::converse() {
                     fmt::format("{} is now the endpoint {}", connection.url, contact->id));
   }
   foreign_ = !contact->streams;
-  const Result<std::shared_ptr<EndpointFollower>> opened = co_await open_follower(*contact);
+  const Access access{contact->link, login_of(*contact, connection)};
+  const Result<std::shared_ptr<EndpointFollower>> opened = co_await open_follower(access);
   if (!opened) co_return refused_stream(opened.error());
   const std::shared_ptr<EndpointFollower>& follower = *opened;
-  if (!connected({contact->link, contact->token}, follower, version)) {
+  if (!connected(access, follower, version)) {
     follower->abort();
     co_return Error(ErrorCode::kCancelled, "stopped");
   }
-  options_.tasks.spawn("token of endpoint", [self = shared_from_this(), link = contact->link, connection] {
-    return self->keep_token(link, connection);
-  });
+  options_.tasks.spawn("token of endpoint",
+                       [self = shared_from_this(), access] { return self->keep_token(access); });
   co_return co_await follower->run();
 }
 
-/// The one that was given first, until it is renewed for requests over this link.
-mirror::Token Session::token_of_now(std::shared_ptr<Link> link, std::string first) const {
-  return [weak = weak_from_this(), link = std::move(link), first = std::move(first)] {
-    const std::shared_ptr<const Session> self = weak.lock();
-    const std::optional<Access> access = self ? self->access() : std::nullopt;
-    return access && access->link == link ? access->token : first;
+std::shared_ptr<client::Login> Session::login_of(const Contact& contact, Connection connection) {
+  const auto fetch = [weak = weak_from_this(), link = contact.link,
+                      connection = std::move(connection)]() -> env::Task<Result<std::string>> {
+    const std::shared_ptr<Session> self = weak.lock();
+    if (!self) co_return Error(ErrorCode::kCancelled, "stopped");
+    co_return co_await self->new_token(link, connection);
   };
+  return std::make_shared<client::Login>(client::bearer(contact.token), fetch);
 }
 
-env::Task<Result<std::shared_ptr<EndpointFollower>>> Session::open_follower(const Contact& contact) {
+env::Task<Result<std::shared_ptr<EndpointFollower>>> Session::open_follower(const Access& access) {
   constexpr int kNotFound = 404;
+  const mirror::Authorization shown = [login = access.login] { return login->authorization(); };
   std::shared_ptr<EndpointFollower> follower = make_follower();
-  Result<void> opened = co_await follower->open(contact.link, token_of_now(contact.link, contact.token));
+  Result<void> opened = co_await follower->open(access.link, shown);
   if (!opened && opened.error().status_override == kNotFound &&
       follower->followed_by() == FollowedBy::kStream) {
     // It names a feature of this name and means another thing.
     foreign_ = true;
     follower = make_follower();
-    opened = co_await follower->open(contact.link, token_of_now(contact.link, contact.token));
+    opened = co_await follower->open(access.link, shown);
   }
   if (!opened) co_return opened.error();
   co_return follower;
@@ -270,29 +272,26 @@ void Session::subscribe(std::vector<std::string> owners) {
   if (follower) follower->subscribe(std::move(owners));
 }
 
-env::Task<void> Session::keep_token(std::shared_ptr<Link> link, Connection connection) {
+env::Task<void> Session::keep_token(Access access) {
   while (true) {
     const uint64_t seen = wake_.version();
     {
       Lock lock(mutex_);
-      if (stopping_ || !access_ || access_->link != link) co_return;
+      if (stopping_ || !access_ || access_->link != access.link) co_return;
     }
     const bool woken_up = co_await options_.timers.wait(wake_, seen, kTokenAge);
     if (woken_up) continue;
-    Result<std::string> token =
-        co_await fetch_token(*link, connection.username, connection.password, options_.timers);
-    take_token(link, std::move(token));
+    co_await access.login->renew(access.login->authorization());
   }
 }
 
-void Session::take_token(const std::shared_ptr<Link>& link, Result<std::string> token) {
-  if (!token) {
-    kLog.warn("no new token endpoint={} reason={}", id_, token.error().text());
-    if (token.error().code == ErrorCode::kForbidden) give_up_login(link);
-    return;
-  }
-  Lock lock(mutex_);
-  if (access_ && access_->link == link) access_->token = std::move(*token);
+env::Task<Result<std::string>> Session::new_token(std::shared_ptr<Link> link, Connection connection) {
+  Result<std::string> token =
+      co_await fetch_token(*link, connection.username, connection.password, options_.timers);
+  if (token) co_return token;
+  kLog.warn("no new token endpoint={} reason={}", id_, token.error().text());
+  if (token.error().code == ErrorCode::kForbidden) give_up_login(link);
+  co_return token;
 }
 
 void Session::give_up_login(const std::shared_ptr<Link>& link) {
@@ -305,20 +304,6 @@ void Session::give_up_login(const std::shared_ptr<Link>& link) {
     reason_ = "login refused";
   }
   if (follower) follower->abort();
-}
-
-env::Task<void> Session::renew_token(std::string stale) {
-  std::shared_ptr<Link> link;
-  Connection connection;
-  {
-    Lock lock(mutex_);
-    if (!access_ || access_->token != stale) co_return;
-    link = access_->link;
-    connection = connection_;
-  }
-  Result<std::string> token =
-      co_await fetch_token(*link, connection.username, connection.password, options_.timers);
-  take_token(link, std::move(token));
 }
 
 void Session::take_owners(std::vector<replication::Announcement> owners) {

@@ -9,6 +9,7 @@
 
 #include "base/latency.h"
 #include "base/mutex.h"
+#include "client/login.h"
 #include "manager/contact.h"
 #include "manager/follower.h"
 #include "manager/routes.h"
@@ -69,17 +70,13 @@ class Session : public std::enable_shared_from_this<Session> {
   /// stream of replicas.
   struct Access {
     std::shared_ptr<Link> link;
-    std::string token;
+    std::shared_ptr<client::Login> login;
   };
   std::optional<Access> access() const;
   /// Whether it is a server of another make, see Manager::is_foreign().
   bool is_foreign() const { return foreign_; }
   /// Who keeps the replicas up to date; absent while nobody does.
   std::shared_ptr<EndpointFollower> follower() const;
-  /// The endpoint does not take `stale` any more, because its secrets changed: logs in anew unless somebody
-  /// did.
-  env::Task<void> renew_token(std::string stale);
-
   /// What the endpoint last told of itself; "" before.
   std::string state() const;
   const replication::SinkCounters& counters() const { return counters_; }
@@ -88,16 +85,16 @@ class Session : public std::enable_shared_from_this<Session> {
 
  private:
   env::Task<Error> converse();
-  env::Task<void> keep_token(std::shared_ptr<Link> link, Connection connection);
+  std::shared_ptr<client::Login> login_of(const Contact& contact, Connection connection);
   /// A login that was refused ends the stream as well, which was opened with it.
-  void take_token(const std::shared_ptr<Link>& link, Result<std::string> token);
+  env::Task<Result<std::string>> new_token(std::shared_ptr<Link> link, Connection connection);
+  env::Task<void> keep_token(Access access);
   void give_up_login(const std::shared_ptr<Link>& link);
   env::Task<void> describe();
   env::Task<void> remember();
   void set_status(std::string status);
-  env::Task<Result<std::shared_ptr<EndpointFollower>>> open_follower(const Contact& contact);
+  env::Task<Result<std::shared_ptr<EndpointFollower>>> open_follower(const Access& access);
   std::shared_ptr<EndpointFollower> make_follower();
-  mirror::Token token_of_now(std::shared_ptr<Link> link, std::string first) const;
   /// False: it is to be stopped, or has other parameters than those of `version`.
   bool connected(Access access, std::shared_ptr<EndpointFollower> follower, uint64_t version);
   /// `may_answer`: the stream is over, but nothing says that the endpoint would not take requests.

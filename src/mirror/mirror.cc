@@ -10,8 +10,8 @@ Mirror::Mirror(replication::SinkOptions options, replication::SavedPosition posi
     : conversation_(std::make_shared<Conversation>(std::move(options), std::move(position), limits)) {}
 Mirror::~Mirror() = default;
 
-env::Task<Result<void>> Mirror::open(std::shared_ptr<net::Link> link, Token token) {
-  return conversation_->open(std::move(link), std::move(token));
+env::Task<Result<void>> Mirror::open(std::shared_ptr<net::Link> link, Authorization authorization) {
+  return conversation_->open(std::move(link), std::move(authorization));
 }
 env::Task<Error> Mirror::run() { return conversation_->run(); }
 void Mirror::abort() { conversation_->abort(); }

@@ -13,8 +13,8 @@
 
 namespace mullion::mirror {
 
-/// The token to be shown now; "" when there is none.
-using Token = std::function<std::string()>;
+/// The value of `Authorization` that is to be shown now.
+using Authorization = std::function<std::string()>;
 
 /// An answer to a write that was forwarded to an owner.
 struct Written {
@@ -42,7 +42,7 @@ class Mirror {
 
   /// Opens the WebSocket and registers for every event. Errors as those of net::Link, with a status when it
   /// is refused; kTimeout when the endpoint does not acknowledge.
-  env::Task<Result<void>> open(std::shared_ptr<net::Link> link, Token token);
+  env::Task<Result<void>> open(std::shared_ptr<net::Link> link, Authorization authorization);
   /// Follows until it breaks, and says why. Everything received is durable or refused when it returns.
   env::Task<Error> run();
   /// Ends run() at once; also when it has not begun.

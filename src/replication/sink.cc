@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/mutex.h"
+#include "client/routes.h"
 #include "replication/commit_pipe.h"
 #include "replication/internal/copy.h"
 #include "replication/internal/currency.h"
@@ -674,8 +675,11 @@ Sink::~Sink() = default;
 std::string Sink::target() const {
   Lock lock(state_->mutex);
   const store::Cursor& cursor = state_->position.cursor;
-  if (cursor.epoch == 0) return "/api/v3/replication/stream";
-  return fmt::format("/api/v3/replication/stream?epoch={:016x}&seq={}", cursor.epoch, cursor.seq);
+  const client::Request stream = client::get_replication_stream();
+  if (cursor.epoch == 0) return stream.target();
+  return stream.with("epoch", fmt::format("{:016x}", cursor.epoch))
+      .with("seq", std::to_string(cursor.seq))
+      .target();
 }
 
 env::Task<Error> Sink::run(std::shared_ptr<net::WebSocket> socket) { return state_->run(std::move(socket)); }

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/mutex.h"
+#include "client/routes.h"
 #include "env/attempt.h"
 #include "model/object.h"
 #include "net/http.h"
@@ -273,7 +274,8 @@ Result<std::vector<RolloutTarget>> RolloutsImpl::startable(const store::Snapshot
   for (const RolloutTarget& target : *targets) {
     const auth::Right right{std::string(kEndpointObjects), "update",
                             auth::Subject::of(target.owner, target.id)};
-    Result<void> allowed = auth::authorise(principal, right, fmt::format("/api/v3/endpoints/{}", target.id));
+    Result<void> allowed =
+        auth::authorise(principal, right, client::patch_object(kEndpointObjects, target.id).target());
     if (!allowed) return allowed.error();
   }
   return targets;

@@ -7,6 +7,9 @@
 #include <cstdlib>
 
 #include "base/version.h"
+#include "client/api.h"
+#include "client/login.h"
+#include "client/routes.h"
 #include "env/launch.h"
 #include "env/runtime.h"
 #include "net/http.h"
@@ -35,9 +38,8 @@ Result<std::string> ask_version(env::Runtime& runtime, const std::string& url, c
   options.idle_timeout = kProbeLimit;
   Result<std::unique_ptr<net::Client>> client = net::make_client(runtime, std::move(options));
   if (!client) return client.error();
-  net::ClientRequest request;
-  request.target = "/api/v3/info";
-  request.headers.set("Authorization", "Bearer " + token);
+  net::ClientRequest request = client::bare_request(client::get_info());
+  request.headers.set("Authorization", client::bearer(token));
   const Result<net::TextResponse> answer =
       env::run(runtime, net::fetch(**client, std::move(request), kLargestInfo));
   if (!answer) return answer.error();

@@ -281,7 +281,7 @@ class ForeignFollower final : public Listener {
       Result<std::shared_ptr<net::Link>> link = network_.dial(*this)(connection);
       link_ = *link;
       mirror_ = mirror;
-      const Result<void> opened = co_await mirror->open(link_, [] { return std::string("token"); });
+      const Result<void> opened = co_await mirror->open(link_, [] { return std::string("Bearer token"); });
       if (opened) {
         const Error ended = co_await mirror->run();
         world_.tell("M: ended: {}", ended.text());

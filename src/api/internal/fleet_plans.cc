@@ -13,6 +13,7 @@
 #include "api/internal/objects.h"
 #include "api/internal/version_sets.h"
 #include "apply/configurator.h"
+#include "client/routes.h"
 #include "model/members.h"
 #include "plan/fleet_plan.h"
 
@@ -111,9 +112,9 @@ class FleetPlanner {
   /// can; else one by one.
   env::Task<void> plan_at(std::string owner, std::vector<std::string> ids) {
     const json::object body{{"Sets", to_array(sets_)}, {"Targets", to_array(ids)}};
-    const std::string target = fmt::format("/{}/api/v3/plans", net::percent_encode(owner));
-    const FullAnswer answer =
-        co_await send_as(call_.services, call_.principal, "POST", target, json::serialize(body));
+    const client::Request request = client::post_plans().through(owner);
+    const FullAnswer answer = co_await send_as(call_.services, call_.principal, request.method(),
+                                               request.target(), json::serialize(body));
     if (answer.status == 200) {
       take(model::parse_object(answer.text), ids, owner);
       co_return;
@@ -131,9 +132,9 @@ class FleetPlanner {
  private:
   env::Task<void> plan_one_at(const std::string& owner, const std::string& id) {
     const std::string sets = fmt::format("{}", fmt::join(sets_, ","));
-    const std::string target = fmt::format("/{}/api/v3/endpoints/{}/plan?sets={}", net::percent_encode(owner),
-                                           net::percent_encode(id), net::percent_encode(sets));
-    const FullAnswer answer = co_await send_as(call_.services, call_.principal, "GET", target, "");
+    const client::Request request = client::get_endpoints_plan(id).with("sets", sets).through(owner);
+    const FullAnswer answer =
+        co_await send_as(call_.services, call_.principal, request.method(), request.target(), "");
     if (answer.status == 200) {
       plan_.add(id, content_of(model::parse_object(answer.text)), std::nullopt);
     } else {

@@ -10,6 +10,7 @@
 #include "api/internal/heavy.h"
 #include "api/internal/objects.h"
 #include "api/internal/write_support.h"
+#include "client/routes.h"
 #include "model/allocation.h"
 #include "model/members.h"
 
@@ -23,17 +24,20 @@ Error about_call(const Call& call, ErrorCode code, std::string message) {
   return object_error(call, code, {std::move(message)});
 }
 
-env::Task<FullAnswer> ask_as_caller(Call& call, std::string method, std::string target, std::string body) {
-  co_return co_await send_as(call.services, call.principal, std::move(method), "/api/v3/" + target,
+env::Task<FullAnswer> ask_as_caller(Call& call, client::Request request, std::string body) {
+  co_return co_await send_as(call.services, call.principal, request.method(), request.target(),
                              std::move(body));
 }
 
-std::string reservation_path(uint32_t address) { return "reservations/" + model::dotted_address(address); }
+constexpr std::string_view kMachineObjects = "machines", kReservationObjects = "reservations";
 
-std::string param_path(const json::object& reservation) {
-  return fmt::format("machines/{}/params/{}", model::text_member(reservation, "Machine"),
-                     net::percent_encode(model::text_member(reservation, "Parameter")));
-}
+/// The parameter of a machine that a reservation names.
+struct NamedParam {
+  explicit NamedParam(const json::object& reservation)
+      : machine(model::text_member(reservation, "Machine")),
+        name(model::text_member(reservation, "Parameter")) {}
+  std::string machine, name;
+};
 
 bool names_param(const json::object& reservation) {
   return !model::text_member(reservation, "Machine").empty() &&
@@ -97,7 +101,8 @@ env::Task<Result<FullAnswer>> reserve(Call& call, json::object wanted) {
         co_await heavy(call, env::Pool::kProcessor, [&] { return chosen_address(call, wanted); });
     if (!address) co_return address.error();
     std::string body = json::serialize(reservation_of(call, wanted, *address));
-    FullAnswer answer = co_await ask_as_caller(call, "POST", "reservations", std::move(body));
+    FullAnswer answer =
+        co_await ask_as_caller(call, client::post_collection(kReservationObjects), std::move(body));
     const bool gone = answer.status == 409 && !named && attempt < kMostAttempts;
     if (!gone) co_return std::move(answer);
   }
@@ -108,7 +113,7 @@ env::Task<Result<std::optional<FullAnswer>>> resolve_machine(Call& call, json::o
   using Outcome = Result<std::optional<FullAnswer>>;
   const std::string machine = model::text_member(wanted, "Machine");
   if (machine.empty()) co_return Outcome(std::nullopt);
-  FullAnswer answer = co_await ask_as_caller(call, "GET", "machines/" + net::percent_encode(machine), "");
+  FullAnswer answer = co_await ask_as_caller(call, client::get_object(kMachineObjects, machine), "");
   if (answer.status == 404) {
     std::string message = fmt::format("Machine {} does not exist", machine);
     co_return Outcome(about_call(call, ErrorCode::kInvalid, std::move(message)));
@@ -142,9 +147,11 @@ env::Task<Result<net::Response>> allocate_address(Call& call) {
   const json::object reservation = model::parse_object(made->text);
   if (made->status != 201 || !names_param(reservation)) co_return passed_on(call, std::move(*made));
   const std::string address = model::text_member(reservation, "Addr");
-  FullAnswer set = co_await ask_as_caller(call, "POST", param_path(reservation), quoted_json(address));
+  const NamedParam param(reservation);
+  client::Request change = client::post_object_params(kMachineObjects, param.machine, param.name);
+  FullAnswer set = co_await ask_as_caller(call, std::move(change), quoted_json(address));
   if (set.status < 300) co_return passed_on(call, std::move(*made));
-  FullAnswer undone = co_await ask_as_caller(call, "DELETE", "reservations/" + address, "");
+  FullAnswer undone = co_await ask_as_caller(call, client::delete_object(kReservationObjects, address), "");
   if (undone.status < 300) co_return passed_on(call, std::move(set));
   co_return object_error(call, ErrorCode::kConflict,
                          {messages_of_answer(set),
@@ -155,7 +162,8 @@ env::Task<Result<net::Response>> release_address(Call& call) {
   const std::string& text = call.argument("name");
   const std::optional<uint32_t> address = model::address_number(text);
   if (!address) co_return about_call(call, ErrorCode::kInvalid, fmt::format("{} is no address", text));
-  FullAnswer found = co_await ask_as_caller(call, "GET", reservation_path(*address), "");
+  const std::string dotted = model::dotted_address(*address);
+  FullAnswer found = co_await ask_as_caller(call, client::get_object(kReservationObjects, dotted), "");
   if (found.status == 404)
     co_return about_call(call, ErrorCode::kNotFound, fmt::format("Address {} is not reserved", text));
   if (found.status != 200) co_return passed_on(call, std::move(found));
@@ -169,13 +177,16 @@ env::Task<Result<net::Response>> release_address(Call& call) {
                          fmt::format("Address {} was reserved, not allocated: delete the reservation", text));
   }
   if (names_param(reservation)) {
-    FullAnswer value = co_await ask_as_caller(call, "GET", param_path(reservation), "");
-    const bool ours = value.status == 200 && value.text == quoted_json(model::dotted_address(*address));
+    const NamedParam param(reservation);
+    client::Request look = client::get_object_params(kMachineObjects, param.machine, param.name);
+    FullAnswer value = co_await ask_as_caller(call, std::move(look), "");
+    const bool ours = value.status == 200 && value.text == quoted_json(dotted);
+    client::Request clear = client::delete_object_params(kMachineObjects, param.machine, param.name);
     FullAnswer cleared;
-    if (ours) cleared = co_await ask_as_caller(call, "DELETE", param_path(reservation), "");
+    if (ours) cleared = co_await ask_as_caller(call, std::move(clear), "");
     if (cleared.status >= 300 && cleared.status != 404) co_return passed_on(call, std::move(cleared));
   }
-  FullAnswer removed = co_await ask_as_caller(call, "DELETE", reservation_path(*address), "");
+  FullAnswer removed = co_await ask_as_caller(call, client::delete_object(kReservationObjects, dotted), "");
   co_return passed_on(call, std::move(removed));
 }
 

@@ -356,9 +356,9 @@ void Applier::record(const EntryPtr& entry, const Action& action, const Result<E
     return kApplyLog.info("carried out {}", what);
   }
   ++failed_;
-  const std::string reason = manager::reason_of(result.error());
+  const std::string reason = client::reason_of(result.error());
   kApplyLog.warn("failed {} reason={}", what, reason);
-  if (!manager::is_broken(result.error())) return entry->memory.failed(key, named(action, reason), false);
+  if (!client::is_broken(result.error())) return entry->memory.failed(key, named(action, reason), false);
   entry->memory.broke(key, named(action, reason), bytes > 0);
   entry->memory.unreachable(reason, now());
   lose_lease(entry);  // it may have run out before the endpoint answers again
@@ -393,8 +393,8 @@ Task<void> Applier::take_lease(EntryPtr entry) {
     co_await ask_holder(entry);
     co_return;
   }
-  const std::string reason = manager::reason_of(answer.error());
-  if (!manager::is_broken(answer.error()))
+  const std::string reason = client::reason_of(answer.error());
+  if (!client::is_broken(answer.error()))
     entry->lease_error = "the configuration lease is refused: " + reason;
   entry->memory.unreachable(reason, now());
 }
@@ -439,7 +439,7 @@ Task<void> Applier::renew_lease(EntryPtr entry, uint64_t holding) {
     }
     if (answer) entry->lease.until = asked + kLeaseTime;
     // Lost to somebody else: the worker notices after its action.
-    if (!answer && !manager::is_broken(answer.error())) entry->lease.until = asked;
+    if (!answer && !client::is_broken(answer.error())) entry->lease.until = asked;
   }
 }
 

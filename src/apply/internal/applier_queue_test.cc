@@ -24,7 +24,7 @@ struct Gate {
 class GatedCalls final : public manager::EndpointCalls {
  public:
   GatedCalls(PretendedEndpoint& endpoint, Gate& gate) : calls_(endpoint), gate_(gate) {}
-  Task<Result<manager::Answer>> send(net::ClientRequest request) override {
+  Task<Result<client::Answer>> send(net::ClientRequest request) override {
     const bool lease = request.target.find("configuration_lease") != std::string::npos;
     if (!lease && request.method != "GET") {
       ++gate_.waiting;

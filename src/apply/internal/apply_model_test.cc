@@ -37,10 +37,10 @@ json::object PretendedEndpoint::report() const {
   return out;
 }
 
-Result<manager::Answer> PretendedEndpoint::answer(const std::string& method, const std::string& target,
-                                                  const net::Headers& headers, const std::string& body) {
+Result<client::Answer> PretendedEndpoint::answer(const std::string& method, const std::string& target,
+                                                 const net::Headers& headers, const std::string& body) {
   std::function<void()> tell;
-  Result<manager::Answer> out = manager::Answer{};
+  Result<client::Answer> out = client::Answer{};
   {
     Lock lock(mutex);
     const std::string plain = net::percent_decode(target);
@@ -69,9 +69,9 @@ Result<manager::Answer> PretendedEndpoint::answer(const std::string& method, con
   return out;
 }
 
-manager::Answer PretendedEndpoint::serve(const std::string& method, const std::string& path,
-                                         const std::string& query, const net::Headers& headers,
-                                         const std::string& body) {
+client::Answer PretendedEndpoint::serve(const std::string& method, const std::string& path,
+                                        const std::string& query, const net::Headers& headers,
+                                        const std::string& body) {
   if (path == "configuration_lease") return serve_lease(method, query, body);
   if (path == "info") return shown(200, json::object{{"version", version}});
   if (path == "system/upgrade" && method == "GET") return shown(200, json::object{{"State", "none"}});
@@ -123,8 +123,8 @@ manager::Answer PretendedEndpoint::serve(const std::string& method, const std::s
   return serve_file(method, path, query, headers, body);
 }
 
-manager::Answer PretendedEndpoint::serve_contents(const std::string& method, const std::string& name,
-                                                  const std::string& body) {
+client::Answer PretendedEndpoint::serve_contents(const std::string& method, const std::string& name,
+                                                 const std::string& body) {
   if (method == "GET") {
     json::array out;
     for (const auto& [pack, one] : components)
@@ -135,7 +135,7 @@ manager::Answer PretendedEndpoint::serve_contents(const std::string& method, con
     for (const auto& [pack, need] : needs) {
       if (need == name && components.contains(pack)) return refusal(409, pack + " needs it");
     }
-    return components.erase(name) > 0 ? manager::Answer{204, {}, ""} : refusal(404, "No such content store");
+    return components.erase(name) > 0 ? client::Answer{204, {}, ""} : refusal(404, "No such content store");
   }
   const std::string pack = body.substr(0, body.find(' '));
   if (method == "POST" && components.contains(pack)) return refusal(409, "already exists");
@@ -145,8 +145,8 @@ manager::Answer PretendedEndpoint::serve_contents(const std::string& method, con
   return {method == "POST" ? 201 : 200, {}, "{}"};
 }
 
-manager::Answer PretendedEndpoint::serve_plugins(const std::string& method, const std::string& path,
-                                                 const std::string& body) {
+client::Answer PretendedEndpoint::serve_plugins(const std::string& method, const std::string& path,
+                                                const std::string& body) {
   if (path == "plugins") {
     json::object plugin = json::parse(body).as_object();
     const std::string name = model::text_member(plugin, "Name");
@@ -176,10 +176,10 @@ manager::Answer PretendedEndpoint::serve_plugins(const std::string& method, cons
   return shown(200, plugin);
 }
 
-manager::Answer PretendedEndpoint::serve_file(const std::string& method, const std::string& path,
-                                              const std::string& query, const net::Headers& headers,
-                                              const std::string& body) {
-  manager::Answer out{200, {}, ""};
+client::Answer PretendedEndpoint::serve_file(const std::string& method, const std::string& path,
+                                             const std::string& query, const net::Headers& headers,
+                                             const std::string& body) {
+  client::Answer out{200, {}, ""};
   const bool partial = query == "partial=true";
   if (method == "HEAD") {
     const std::map<std::string, std::string>& where = partial ? pieces : files;
@@ -190,8 +190,8 @@ manager::Answer PretendedEndpoint::serve_file(const std::string& method, const s
     return out;
   }
   if (method == "DELETE")
-    return (partial ? pieces : files).erase(path) > 0 ? manager::Answer{204, {}, ""}
-                                                      : manager::Answer{404, {}, ""};
+    return (partial ? pieces : files).erase(path) > 0 ? client::Answer{204, {}, ""}
+                                                      : client::Answer{404, {}, ""};
   const auto header = headers.get("Content-Range");
   if (!header) {
     files[path] = body;
@@ -222,8 +222,8 @@ manager::Answer PretendedEndpoint::serve_file(const std::string& method, const s
   return out;
 }
 
-manager::Answer PretendedEndpoint::serve_lease(const std::string& method, const std::string& query,
-                                               const std::string& body) {
+client::Answer PretendedEndpoint::serve_lease(const std::string& method, const std::string& query,
+                                              const std::string& body) {
   if (method == "POST") {
     const std::string wanted = model::text_member(json::object(json::parse(body).as_object()), "holder");
     if (!holder.empty() && holder != wanted) return refusal(409, "configured by " + holder);

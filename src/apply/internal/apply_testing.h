@@ -83,8 +83,8 @@ class PretendedEndpoint {
       mutex;  // held by answer(), and by a test that looks at anything above while requests may come
 
   json::object report() const;
-  Result<manager::Answer> answer(const std::string& method, const std::string& target,
-                                 const net::Headers& headers, const std::string& body);
+  Result<client::Answer> answer(const std::string& method, const std::string& target,
+                                const net::Headers& headers, const std::string& body);
   /// A piece of `secret` values in clear, as only the endpoint sees them.
   std::string opened(const json::value& sealed) const {
     const Result<std::string> clear = auth::open_sealed(keys, json::serialize(sealed));
@@ -92,27 +92,27 @@ class PretendedEndpoint {
   }
 
  private:
-  manager::Answer serve(const std::string& method, const std::string& path, const std::string& query,
-                        const net::Headers& headers, const std::string& body);
-  manager::Answer serve_contents(const std::string& method, const std::string& name, const std::string& body);
-  manager::Answer serve_plugins(const std::string& method, const std::string& path, const std::string& body);
-  manager::Answer serve_file(const std::string& method, const std::string& path, const std::string& query,
-                             const net::Headers& headers, const std::string& body);
-  manager::Answer serve_lease(const std::string& method, const std::string& query, const std::string& body);
+  client::Answer serve(const std::string& method, const std::string& path, const std::string& query,
+                       const net::Headers& headers, const std::string& body);
+  client::Answer serve_contents(const std::string& method, const std::string& name, const std::string& body);
+  client::Answer serve_plugins(const std::string& method, const std::string& path, const std::string& body);
+  client::Answer serve_file(const std::string& method, const std::string& path, const std::string& query,
+                            const net::Headers& headers, const std::string& body);
+  client::Answer serve_lease(const std::string& method, const std::string& query, const std::string& body);
   json::value stored(const std::string& param, const json::value& value) const;
 };
 
-inline manager::Answer refusal(int status, const std::string& message) {
+inline client::Answer refusal(int status, const std::string& message) {
   return {status, {}, json::serialize(json::object{{"Messages", json::array{json::value(message)}}})};
 }
-inline manager::Answer shown(int status, const json::value& value) {
+inline client::Answer shown(int status, const json::value& value) {
   return {status, {}, json::serialize(value)};
 }
 
 class ModelCalls final : public manager::EndpointCalls {
  public:
   explicit ModelCalls(PretendedEndpoint& endpoint) : endpoint_(endpoint) {}
-  Task<Result<manager::Answer>> send(net::ClientRequest request) override {
+  Task<Result<client::Answer>> send(net::ClientRequest request) override {
     std::string body;
     if (auto* source = std::get_if<net::BodySourcePtr>(&request.body)) {
       Result<std::string> all = co_await net::read_all(**source, uint64_t{1} << 30);

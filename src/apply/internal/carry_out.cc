@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "client/routes.h"
 #include "model/members.h"
 #include "versionset/values.h"
 
@@ -10,16 +11,14 @@ namespace {
 
 constexpr std::string_view kUxPackage = "files/ux/drp-ux.zip";
 
-std::string with_flag(std::string target, bool flag, std::string_view name) {
-  return flag ? fmt::format("{}?{}=true", target, name) : target;
-}
+constexpr std::string_view kProviders = "plugin_providers";
 
 /// Version of a pack or provider at the endpoint; absent when it is not there.
 Task<Result<std::optional<std::string>>> version_there(manager::EndpointCalls& calls, Kind kind,
                                                        std::string name) {
   const bool provider = kind == Kind::kPluginProvider;
-  const std::string where = provider ? manager::target_of("plugin_providers/" + name) : "/api/v3/contents";
-  Result<std::optional<json::value>> found = co_await manager::look_up(calls, where);
+  client::Request request = provider ? client::get_object(kProviders, name) : client::get_contents();
+  Result<std::optional<json::value>> found = co_await client::look_up(calls, std::move(request));
   if (!found) co_return found.error();
   if (!*found) co_return std::optional<std::string>();
   if ((*found)->is_object()) co_return std::optional(model::text_member((*found)->get_object(), "Version"));
@@ -38,10 +37,10 @@ Task<Result<Effect>> remove_component(const Target& target, const Action& action
   Result<std::optional<std::string>> there = co_await version_there(target.calls, action.kind, action.name);
   if (!there) co_return there.error();
   if (!*there) co_return Effect::kNone;
-  net::ClientRequest request;
-  request.method = "DELETE";
-  request.target = manager::target_of((provider ? "plugin_providers/" : "contents/") + action.name);
-  Result<manager::Answer> removed = co_await manager::ask(target.calls, std::move(request));
+  client::Request request =
+      provider ? client::delete_plugin_providers(action.name) : client::delete_contents(action.name);
+  net::ClientRequest sent = client::bare_request(request);
+  Result<client::Answer> removed = co_await client::ask(target.calls, std::move(request), std::move(sent));
   if (!removed) co_return removed.error();
   there = co_await version_there(target.calls, action.kind, action.name);
   if (!there) co_return there.error();
@@ -49,16 +48,9 @@ Task<Result<Effect>> remove_component(const Target& target, const Action& action
   co_return Effect::kChanged;
 }
 
-net::ClientRequest component_request(const Action& action, bool there) {
-  net::ClientRequest request;
-  const bool provider = action.kind == Kind::kPluginProvider;
-  const bool replace = there && !provider;
-  std::string where = provider ? manager::target_of("plugin_providers/" + action.name) : "/api/v3/contents";
-  if (replace) where = manager::target_of("contents/" + action.name);
-  request.method = replace ? "PUT" : "POST";
-  request.target = with_flag(std::move(where), action.replace_writable, "replaceWritable");
-  request.headers.set("Content-Type", provider ? "application/octet-stream" : "application/json");
-  return request;
+client::Request component_request(const Action& action, bool there) {
+  if (action.kind == Kind::kPluginProvider) return client::post_plugin_providers(action.name);
+  return there ? client::put_contents(action.name) : client::post_contents();
 }
 
 Result<catalog::Artifact> artifact_of(const Action& action) {
@@ -87,8 +79,13 @@ Task<Result<Effect>> carry_out_component(const Target& target, const Action& act
   if (*there && versionset::same_version(**there, action.actual_version)) co_return Effect::kNone;
   Result<content::Blobs::Info> file = co_await fetch(target, action);
   if (!file) co_return file.error();
-  net::ClientRequest request = component_request(action, there->has_value());
-  Result<manager::Answer> sent = co_await send_file(target, std::move(request), std::move(*file));
+  client::Request request = component_request(action, there->has_value());
+  if (action.replace_writable) request = request.with("replaceWritable", "true");
+  net::ClientRequest bytes = client::bare_request(request);
+  const bool provider = action.kind == Kind::kPluginProvider;
+  bytes.headers.set("Content-Type", provider ? "application/octet-stream" : "application/json");
+  Result<client::Answer> sent =
+      co_await send_file(target, std::move(request), std::move(bytes), std::move(*file));
   if (!sent) co_return sent.error();
   there = co_await version_there(target.calls, action.kind, action.name);
   if (!there) co_return there.error();
@@ -115,10 +112,9 @@ Task<Result<Effect>> carry_out_file(const Target& target, const Action& action) 
   there = co_await checksum_there(target.calls, path);
   if (!there) co_return there.error();
   if (*there == sha256) co_return Effect::kChanged;
-  net::ClientRequest request;  // nobody shall boot from it
-  request.method = "DELETE";
-  request.target = manager::target_of(path);
-  Result<manager::Answer> removed = co_await target.calls.send(std::move(request));
+  const client::Request remove = client::blob_request(client::delete_files, client::delete_isos, path);
+  Result<client::Answer> removed =
+      co_await target.calls.send(client::bare_request(remove));  // nobody shall boot from it
   if (!removed) co_return removed.error();
   co_return Error(ErrorCode::kCorrupt, fmt::format("{} arrived damaged: expected sha256 {}, it has {}", path,
                                                    sha256, there->empty() ? "none" : *there));

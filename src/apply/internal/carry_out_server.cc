@@ -5,6 +5,7 @@
 
 #include "apply/internal/carry_out.h"
 #include "apply/internal/log.h"
+#include "client/routes.h"
 #include "content/archive.h"
 #include "model/members.h"
 #include "versionset/values.h"
@@ -15,14 +16,15 @@ namespace {
 constexpr auto kQuickLook = std::chrono::seconds(5);
 
 /// Asked while it restarts: not to be waited for long.
-net::ClientRequest quick_request(std::string target) {
-  net::ClientRequest request = manager::get_request(std::move(target));
-  request.timeout = kQuickLook;
-  return request;
+net::ClientRequest quick_request(const client::Request& request) {
+  net::ClientRequest sent = client::get_request(request);
+  sent.timeout = kQuickLook;
+  return sent;
 }
 
-Task<Result<json::object>> read_object(manager::EndpointCalls& calls, std::string target) {
-  Result<manager::Answer> answer = co_await manager::ask(calls, quick_request(std::move(target)));
+Task<Result<json::object>> read_object(manager::EndpointCalls& calls, client::Request request) {
+  net::ClientRequest sent = quick_request(request);
+  Result<client::Answer> answer = co_await client::ask(calls, std::move(request), std::move(sent));
   if (!answer) co_return answer.error();
   boost::system::error_code failure;
   json::value parsed = json::parse(answer->body, failure);
@@ -32,7 +34,7 @@ Task<Result<json::object>> read_object(manager::EndpointCalls& calls, std::strin
 
 /// Why the endpoint went back from this version; "" when it did not, or does not tell.
 Task<std::string> way_back(manager::EndpointCalls& calls, std::string version) {
-  Result<json::object> status = co_await read_object(calls, "/api/v3/system/upgrade");
+  Result<json::object> status = co_await read_object(calls, client::get_system_upgrade());
   if (!status || model::text_member(*status, "State") != "rolled back") co_return std::string();
   if (!versionset::same_version(model::text_member(*status, "To"), version)) co_return std::string();
   co_return model::text_member(*status, "Text");
@@ -43,7 +45,7 @@ Task<Result<Effect>> await_version(const Target& target, const Action& action, R
   std::string seen = "it did not answer";
   while (env::system_clock().steady() < deadline) {
     co_await env::sleep_for(patience.pause);
-    Result<json::object> info = co_await read_object(target.calls, "/api/v3/info");
+    Result<json::object> info = co_await read_object(target.calls, client::get_info());
     if (!info) continue;
     seen = "it runs " + model::text_member(*info, "version");
     if (versionset::same_version(model::text_member(*info, "version"), action.actual_version))
@@ -57,16 +59,15 @@ Task<Result<Effect>> await_version(const Target& target, const Action& action, R
                   std::chrono::duration_cast<std::chrono::seconds>(patience.deadline).count(), seen));
 }
 
-/// Where the package lies at the endpoint until it runs: there it comes in pieces, and a cut resumes.
+/// Path of the package at the endpoint until it runs: there it comes in pieces, and a cut resumes.
 std::string package_place(const catalog::Artifact& artifact) {
   constexpr size_t kDigits = 16;
   return fmt::format("files/upgrades/{}.zip", artifact.sha256.substr(0, kDigits));
 }
 
 Task<void> remove_package(manager::EndpointCalls& calls, std::string place) {
-  net::ClientRequest request = manager::get_request(manager::target_of(place));
-  request.method = "DELETE";
-  const Result<manager::Answer> removed = co_await calls.send(std::move(request));
+  const Result<client::Answer> removed = co_await calls.send(
+      client::get_request(client::blob_request(client::delete_files, client::delete_isos, place)));
   if (!removed)
     kApplyLog.debug("a package of the server stays at the endpoint reason={}", removed.error().text());
 }
@@ -79,12 +80,10 @@ Task<Result<void>> bring_package(const Target& target, std::string place, conten
 }
 
 /// The package lies at the endpoint already.
-Task<Result<manager::Answer>> ask_for_upgrade(const Target& target, std::string place) {
-  net::ClientRequest request = manager::get_request("");
-  request.method = "POST";
+Task<Result<client::Answer>> ask_for_upgrade(const Target& target, std::string place) {
   // An older version is wanted when it is declared.
-  request.target = fmt::format("/api/v3/system/upgrade?force=true&file={}", net::percent_encode(place));
-  co_return co_await manager::ask(target.calls, std::move(request));
+  client::Request request = client::post_system_upgrade().with("force", "true").with("file", place);
+  co_return co_await client::ask(target.calls, std::move(request));
 }
 
 /// Whether a package holds this program.
@@ -102,7 +101,7 @@ Task<bool> is_ours(content::Blobs::Info package) {
 }
 
 /// A server of another make takes the package with the request; it could not run ours.
-Task<Result<manager::Answer>> send_upgrade(const Target& target, content::Blobs::Info package) {
+Task<Result<client::Answer>> send_upgrade(const Target& target, content::Blobs::Info package) {
   const bool ours = co_await is_ours(package);
   if (ours) {
     co_return Error(
@@ -110,18 +109,18 @@ Task<Result<manager::Answer>> send_upgrade(const Target& target, content::Blobs:
         "the package holds Mullion, and the endpoint is a server of another make: the catalog needs that "
         "server's own package");
   }
-  net::ClientRequest request = manager::get_request("/api/v3/system/upgrade");
-  request.method = "POST";
-  request.headers.set("Content-Type", "application/octet-stream");
-  co_return co_await send_file(target, std::move(request), std::move(package));
+  const client::Request request = client::post_system_upgrade();
+  net::ClientRequest sent = client::get_request(request);
+  sent.headers.set("Content-Type", "application/octet-stream");
+  co_return co_await send_file(target, request, std::move(sent), std::move(package));
 }
 
-Task<Result<Effect>> upgraded(const Target& target, const Action& action, Result<manager::Answer> sent,
+Task<Result<Effect>> upgraded(const Target& target, const Action& action, Result<client::Answer> sent,
                               RestartPatience patience) {
   // The restart may cut the answer; whether it was staged is seen by what comes back.
-  if (!sent && !manager::is_broken(sent.error())) co_return sent.error();
+  if (!sent && !client::is_broken(sent.error())) co_return sent.error();
   if (!sent) {
-    Result<json::object> again = co_await read_object(target.calls, "/api/v3/info");
+    Result<json::object> again = co_await read_object(target.calls, client::get_info());
     if (again) co_return sent.error();
   }
   co_return co_await await_version(target, action, patience);
@@ -130,7 +129,7 @@ Task<Result<Effect>> upgraded(const Target& target, const Action& action, Result
 }  // namespace
 
 Task<Result<Effect>> carry_out_server(const Target& target, const Action& action, RestartPatience patience) {
-  Result<json::object> info = co_await read_object(target.calls, "/api/v3/info");
+  Result<json::object> info = co_await read_object(target.calls, client::get_info());
   if (!info) co_return info.error();
   const bool lies_there = action.artifact && !target.calls.is_foreign();
   const std::string place = lies_there ? package_place(*action.artifact) : "";
@@ -147,14 +146,14 @@ Task<Result<Effect>> carry_out_server(const Target& target, const Action& action
   Result<content::Blobs::Info> package = co_await target.artifacts.fetch(*action.artifact);
   if (!package) co_return package.error();
   if (target.calls.is_foreign()) {
-    Result<manager::Answer> sent = co_await send_upgrade(target, std::move(*package));
+    Result<client::Answer> sent = co_await send_upgrade(target, std::move(*package));
     co_return co_await upgraded(target, action, std::move(sent), patience);
   }
   Result<void> brought = co_await bring_package(target, place, std::move(*package));
   if (!brought) co_return brought.error();
-  Result<manager::Answer> sent = co_await ask_for_upgrade(target, place);
+  Result<client::Answer> sent = co_await ask_for_upgrade(target, place);
   Result<Effect> done = co_await upgraded(target, action, std::move(sent), patience);
-  if (done || !manager::is_broken(done.error())) co_await remove_package(target.calls, place);
+  if (done || !client::is_broken(done.error())) co_await remove_package(target.calls, place);
   co_return done;
 }
 

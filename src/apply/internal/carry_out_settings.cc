@@ -6,6 +6,7 @@
 #include "apply/internal/carry_out.h"
 #include "apply/internal/set_secrets.h"
 #include "auth/auth.h"
+#include "client/routes.h"
 #include "model/members.h"
 #include "model/pointer.h"
 #include "model/secure_params.h"
@@ -14,16 +15,23 @@
 namespace mullion::apply {
 namespace {
 
+constexpr std::string_view kPlugins = "plugins";
+
 Task<Result<bool>> is_secure_there(manager::EndpointCalls& calls, std::string param) {
   Result<std::optional<json::value>> declared =
-      co_await manager::look_up(calls, manager::target_of("params/" + param));
+      co_await client::look_up(calls, client::get_object("params", param));
   if (!declared) co_return declared.error();
   co_return declared->has_value() && (*declared)->is_object() &&
       model::flag_member((*declared)->get_object(), "Secure");
 }
 
-/// A value as it may be sent for a parameter of the object `holder` ("profiles/global").
-Task<Result<json::value>> value_to_send(const Target& target, std::string holder, std::string param,
+/// An object with parameters: "profiles", "global".
+struct Holder {
+  std::string prefix, key;
+};
+
+/// A value as it may be sent for a parameter of `holder`.
+Task<Result<json::value>> value_to_send(const Target& target, Holder holder, std::string param,
                                         std::string set, json::value wanted) {
   Result<bool> secure = co_await is_secure_there(target.calls, param);
   if (!secure) co_return secure.error();
@@ -34,10 +42,10 @@ Task<Result<json::value>> value_to_send(const Target& target, std::string holder
     co_return Error(ErrorCode::kInvalid,
                     fmt::format("{} is secret here, and no secure parameter there", param));
   Result<std::optional<json::value>> key =
-      co_await manager::look_up(target.calls, manager::target_of(holder + "/pubkey"));
+      co_await client::look_up(target.calls, client::get_object_pubkey(holder.prefix, holder.key));
   if (!key) co_return key.error();
   if (!*key || !(*key)->is_string())
-    co_return Error(ErrorCode::kInternal, fmt::format("{} has no public key", holder));
+    co_return Error(ErrorCode::kInternal, fmt::format("{}/{} has no public key", holder.prefix, holder.key));
   Result<std::string> sealed = auth::seal_for((*key)->get_string(), *clear);
   if (!sealed) co_return sealed.error();
   co_return json::parse(*sealed);
@@ -71,7 +79,7 @@ bool is_as_wanted(const Target& target, const Action& action, const json::object
 
 Task<Result<std::optional<json::object>>> plugin_there(manager::EndpointCalls& calls, std::string name) {
   Result<std::optional<json::value>> found =
-      co_await manager::look_up(calls, manager::target_of("plugins/" + name));
+      co_await client::look_up(calls, client::get_object(kPlugins, name));
   if (!found) co_return found.error();
   if (!*found || !(*found)->is_object()) co_return std::optional<json::object>();
   co_return std::optional<json::object>(std::move((*found)->get_object()));
@@ -92,7 +100,7 @@ Task<Result<json::object>> params_to_send(const Target& target, const Action& ac
       out[param] = *now;
       continue;
     }
-    std::string holder = "plugins/" + action.name;
+    Holder holder{std::string(kPlugins), action.name};
     std::string name(param);
     Result<json::value> value =
         co_await value_to_send(target, std::move(holder), std::move(name), action.from.set, wanted);
@@ -103,10 +111,9 @@ Task<Result<json::object>> params_to_send(const Target& target, const Action& ac
 }
 
 Task<Result<void>> remove_plugin(const Target& target, std::string name) {
-  net::ClientRequest request;
-  request.method = "DELETE";
-  request.target = manager::target_of("plugins/" + name);
-  Result<manager::Answer> removed = co_await manager::ask(target.calls, std::move(request));
+  client::Request request = client::delete_object(kPlugins, name);
+  net::ClientRequest sent = client::bare_request(request);
+  Result<client::Answer> removed = co_await client::ask(target.calls, std::move(request), std::move(sent));
   if (!removed) co_return removed.error();
   co_return Result<void>{};
 }
@@ -115,8 +122,7 @@ Task<Result<void>> remove_plugin(const Target& target, std::string name) {
 Task<Result<json::object>> create_plugin(const Target& target, const Action& action) {
   json::object body = action.value.get_object();
   body["Params"] = json::object();
-  Result<manager::Answer> made =
-      co_await manager::ask(target.calls, manager::json_request("POST", "/api/v3/plugins", body));
+  Result<client::Answer> made = co_await client::ask(target.calls, client::post_collection(kPlugins), body);
   if (!made) co_return made.error();
   co_return body;
 }
@@ -143,14 +149,13 @@ Task<Result<void>> update_plugin(const Target& target, const Action& action, jso
   Result<json::object> params =
       co_await params_to_send(target, action, model::object_member(shown, "Params"));
   if (!params) co_return params.error();
-  const std::string where = manager::target_of("plugins/" + action.name);
-  Result<manager::Answer> set =
-      co_await manager::ask(target.calls, manager::json_request("POST", where + "/params", *params));
+  Result<client::Answer> set =
+      co_await client::ask(target.calls, client::post_object_params(kPlugins, action.name), *params);
   if (!set) co_return set.error();
   const json::array patch = meta_patch(shown, model::object_member(action.value.get_object(), "Meta"));
   if (patch.empty()) co_return Result<void>{};
-  Result<manager::Answer> changed =
-      co_await manager::ask(target.calls, manager::json_request("PATCH", where, patch));
+  Result<client::Answer> changed =
+      co_await client::ask(target.calls, client::patch_object(kPlugins, action.name), patch);
   if (!changed) co_return changed.error();
   co_return Result<void>{};
 }
@@ -212,7 +217,7 @@ Task<Result<Effect>> carry_out_plugin(const Target& target, const Action& action
 }
 
 Task<Result<Effect>> carry_out_pref(const Target& target, const Action& action) {
-  Result<std::optional<json::value>> prefs = co_await manager::look_up(target.calls, "/api/v3/prefs");
+  Result<std::optional<json::value>> prefs = co_await client::look_up(target.calls, client::get_prefs());
   if (!prefs) co_return prefs.error();
   const auto shown = [&]() -> json::value {
     if (!*prefs || !(*prefs)->is_object()) return nullptr;
@@ -222,10 +227,9 @@ Task<Result<Effect>> carry_out_pref(const Target& target, const Action& action) 
   if (shown() == action.value) co_return Effect::kNone;
   json::object body;
   body[action.name] = action.value;
-  Result<manager::Answer> set =
-      co_await manager::ask(target.calls, manager::json_request("POST", "/api/v3/prefs", body));
+  Result<client::Answer> set = co_await client::ask(target.calls, client::post_prefs(), body);
   if (!set) co_return set.error();
-  prefs = co_await manager::look_up(target.calls, "/api/v3/prefs");
+  prefs = co_await client::look_up(target.calls, client::get_prefs());
   if (!prefs) co_return prefs.error();
   if (shown() != action.value) co_return not_shown(action, "shows another value");
   co_return Effect::kChanged;
@@ -233,17 +237,18 @@ Task<Result<Effect>> carry_out_pref(const Target& target, const Action& action) 
 
 Task<Result<Effect>> carry_out_global(const Target& target, const Action& action) {
   const std::string place = "Global/" + action.name;
-  const std::string where = manager::target_of("profiles/global/params/" + action.name);
-  Result<std::optional<json::value>> shown = co_await manager::look_up(target.calls, where);
+  const Holder global{"profiles", "global"};
+  const client::Request look = client::get_object_params(global.prefix, global.key, action.name);
+  Result<std::optional<json::value>> shown = co_await client::look_up(target.calls, look);
   if (!shown) co_return shown.error();
   if (*shown && shows_wanted(target, place, action.value, **shown)) co_return Effect::kNone;
   Result<json::value> value =
-      co_await value_to_send(target, "profiles/global", action.name, action.from.set, action.value);
+      co_await value_to_send(target, global, action.name, action.from.set, action.value);
   if (!value) co_return value.error();
-  Result<manager::Answer> set =
-      co_await manager::ask(target.calls, manager::json_request("POST", where, *value));
+  client::Request change = client::post_object_params(global.prefix, global.key, action.name);
+  Result<client::Answer> set = co_await client::ask(target.calls, std::move(change), *value);
   if (!set) co_return set.error();
-  shown = co_await manager::look_up(target.calls, where);
+  shown = co_await client::look_up(target.calls, look);
   if (!shown) co_return shown.error();
   json::value now;
   if (*shown) now = **shown;

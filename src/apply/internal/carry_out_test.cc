@@ -14,8 +14,8 @@ namespace {
 class YesSayer final : public manager::EndpointCalls {
  public:
   explicit YesSayer(PretendedEndpoint& endpoint) : endpoint_(endpoint) {}
-  Task<Result<manager::Answer>> send(net::ClientRequest request) override {
-    if (request.method != "GET" && request.method != "HEAD") co_return manager::Answer{201, {}, "{}"};
+  Task<Result<client::Answer>> send(net::ClientRequest request) override {
+    if (request.method != "GET" && request.method != "HEAD") co_return client::Answer{201, {}, "{}"};
     co_return endpoint_.answer(request.method, request.target, request.headers, "");
   }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "apply/internal/log.h"
+#include "client/routes.h"
 #include "mirror/lease_marker.h"
 #include "model/members.h"
 
@@ -15,18 +16,10 @@ using mirror::kLeaseHolder;
 using mirror::kLeaseMarker;
 using mirror::kLeaseUntil;
 
-constexpr std::string_view kLease = "/api/v3/configuration_lease";
 /// Clocks of managers differ: a lease that ran out by ours may be held by another one's.
 constexpr std::chrono::seconds kClocksDiffer{30};
 
-net::ClientRequest lease_request(std::string method, const std::string& holder) {
-  net::ClientRequest request;
-  request.method = std::move(method);
-  request.target = fmt::format("{}?holder={}", kLease, net::percent_encode(holder));
-  return request;
-}
-
-std::string marker_target() { return manager::target_of(fmt::format("profiles/{}", kLeaseMarker)); }
+constexpr std::string_view kProfiles = "profiles";
 
 struct Marker {
   std::string holder, until;
@@ -34,7 +27,8 @@ struct Marker {
 
 /// Absent: there is none.
 Task<Result<std::optional<Marker>>> read_marker(manager::EndpointCalls& calls) {
-  const Result<std::optional<json::value>> found = co_await manager::look_up(calls, marker_target());
+  const Result<std::optional<json::value>> found =
+      co_await client::look_up(calls, client::get_object(kProfiles, kLeaseMarker));
   if (!found) co_return found.error();
   if (!*found || !(*found)->is_object()) co_return std::optional<Marker>();
   const json::object& params = model::object_member((*found)->get_object(), "Params");
@@ -63,12 +57,11 @@ Task<Result<void>> make_marker(manager::EndpointCalls& calls, std::string holder
   const json::object marker{{"Name", kLeaseMarker},
                             {"Description", fmt::format("Configured by the Mullion manager {}", holder)},
                             {"Params", marker_params(holder, now)}};
-  net::ClientRequest request = manager::json_request("POST", "/api/v3/profiles", marker);
-  const Result<manager::Answer> made = co_await manager::ask(calls, std::move(request));
+  const Result<client::Answer> made = co_await client::ask(calls, client::post_collection(kProfiles), marker);
   if (made) co_return Result<void>{};
   if (!is_refused_right(made.error())) co_return made.error();
   kApplyLog.info("who configures an endpoint cannot be said there reason={}",
-                 manager::reason_of(made.error()));
+                 client::reason_of(made.error()));
   co_return Result<void>{};
 }
 
@@ -79,8 +72,8 @@ Task<Result<void>> renew_marker(manager::EndpointCalls& calls, Marker before, st
       json::object{{"op", "test"}, {"path", "/Params/mullion~1configured-by"}, {"value", before.holder}},
       json::object{{"op", "test"}, {"path", "/Params/mullion~1configured-until"}, {"value", before.until}},
       json::object{{"op", "replace"}, {"path", "/Params"}, {"value", marker_params(holder, now)}}};
-  net::ClientRequest request = manager::json_request("PATCH", marker_target(), patch);
-  const Result<manager::Answer> renewed = co_await manager::ask(calls, std::move(request));
+  const Result<client::Answer> renewed =
+      co_await client::ask(calls, client::patch_object(kProfiles, kLeaseMarker), patch);
   if (renewed || is_refused_right(renewed.error())) co_return Result<void>{};
   co_return renewed.error();
 }
@@ -107,8 +100,8 @@ Task<Result<void>> take_lease_there(manager::EndpointCalls& calls, std::string h
                                     const env::Clock& clock) {
   if (calls.is_foreign()) co_return co_await take_marker(calls, std::move(holder), clock.wall());
   const json::object wanted{{"holder", holder}, {"seconds", kLeaseTime.count()}};
-  net::ClientRequest request = manager::json_request("POST", std::string(kLease), wanted);
-  const Result<manager::Answer> answer = co_await manager::ask(calls, std::move(request));
+  const Result<client::Answer> answer =
+      co_await client::ask(calls, client::post_configuration_lease(), wanted);
   if (!answer) co_return answer.error();
   co_return Result<void>{};
 }
@@ -120,8 +113,7 @@ Task<Result<LeaseThere>> lease_there(manager::EndpointCalls& calls, const env::C
     if (!*marker) co_return LeaseThere{};
     co_return LeaseThere{(*marker)->holder, left_of(**marker, clock.wall()).count()};
   }
-  const Result<manager::Answer> answer =
-      co_await manager::ask(calls, manager::get_request(std::string(kLease)));
+  const Result<client::Answer> answer = co_await client::ask(calls, client::get_configuration_lease());
   if (!answer) co_return answer.error();
   const json::object shown = model::parse_object(answer->body);
   LeaseThere out{model::text_member(shown, "holder"), std::nullopt};
@@ -131,14 +123,15 @@ Task<Result<LeaseThere>> lease_there(manager::EndpointCalls& calls, const env::C
 }
 
 Task<Result<void>> release_lease_there(manager::EndpointCalls& calls, std::string holder) {
-  net::ClientRequest request = lease_request("DELETE", holder);
+  client::Request request = client::delete_configuration_lease().with("holder", holder);
   if (calls.is_foreign()) {
     const Result<std::optional<Marker>> marker = co_await read_marker(calls);
     if (!marker) co_return marker.error();
     if (!*marker || (*marker)->holder != holder) co_return Result<void>{};
-    request.target = marker_target();
+    request = client::delete_object(kProfiles, kLeaseMarker);
   }
-  const Result<manager::Answer> answer = co_await manager::ask(calls, std::move(request));
+  net::ClientRequest sent = client::bare_request(request);
+  const Result<client::Answer> answer = co_await client::ask(calls, std::move(request), std::move(sent));
   if (!answer) co_return answer.error();
   co_return Result<void>{};
 }

@@ -18,7 +18,7 @@ Result<std::string> opened_secret(store::Store& store, const std::string& set, c
   Result<std::string> clear = auth::open_sealed(*pair, text);
   if (!clear)
     return Error(ErrorCode::kInvalid,
-                 fmt::format("a sealed value of {}: {}", set, manager::reason_of(clear.error())));
+                 fmt::format("a sealed value of {}: {}", set, client::reason_of(clear.error())));
   return clear;
 }
 

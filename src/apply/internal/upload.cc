@@ -74,7 +74,7 @@ Result<net::BodySourcePtr> open_counted(const Target& target, const content::Blo
   return net::BodySourcePtr(std::make_unique<CountedBody>(std::move(*body), target.moved));
 }
 
-std::optional<uint64_t> offset_of(const manager::Answer& answer) {
+std::optional<uint64_t> offset_of(const client::Answer& answer) {
   const auto header = answer.headers.get(kOffset);
   if (!header) return std::nullopt;
   uint64_t offset = 0;
@@ -83,23 +83,28 @@ std::optional<uint64_t> offset_of(const manager::Answer& answer) {
   return offset;
 }
 
-net::ClientRequest plain_request(std::string method, std::string target) {
-  net::ClientRequest request;
-  request.method = std::move(method);
-  request.target = std::move(target);
-  return request;
+client::Request upload_of(std::string_view path) {
+  return client::blob_request(client::post_files, client::post_isos, path);
+}
+
+client::Request head_of(std::string_view path) {
+  return client::blob_request(client::head_files, client::head_isos, path);
 }
 
 /// How much of exactly this file arrived earlier. Pieces of anything else are dropped.
-Task<Result<uint64_t>> arrived_before(const Target& target, std::string where, content::Blobs::Info info) {
-  Result<manager::Answer> found = co_await target.calls.send(plain_request("HEAD", where + "?partial=true"));
+Task<Result<uint64_t>> arrived_before(const Target& target, std::string path, content::Blobs::Info info) {
+  const client::Request look = head_of(path).with("partial", "true");
+  Result<client::Answer> found = co_await target.calls.send(client::bare_request(look));
   if (!found) co_return found.error();
   const uint64_t offset = found->status == 200 ? offset_of(*found).value_or(0) : 0;
   if (offset == 0) co_return uint64_t{0};
-  const bool ours = target.memory.unfinished(target.endpoint, where) == info.sha256 && offset < info.size;
+  const bool ours = target.memory.unfinished(target.endpoint, upload_of(path).target()) == info.sha256 &&
+                    offset < info.size;
   if (ours) co_return offset;
-  Result<manager::Answer> dropped =
-      co_await manager::ask(target.calls, plain_request("DELETE", where + "?partial=true"));
+  client::Request drop =
+      client::blob_request(client::delete_files, client::delete_isos, path).with("partial", "true");
+  net::ClientRequest sent = client::bare_request(drop);
+  Result<client::Answer> dropped = co_await client::ask(target.calls, std::move(drop), std::move(sent));
   if (!dropped) co_return dropped.error();
   co_return uint64_t{0};
 }
@@ -108,34 +113,33 @@ struct Piece {
   uint64_t first = 0, last = 0;
 };
 
-Task<Result<manager::Answer>> send_piece(const Target& target, std::string where, content::Blobs::Info info,
-                                         Piece piece) {
+Task<Result<client::Answer>> send_piece(const Target& target, client::Request upload,
+                                        content::Blobs::Info info, Piece piece) {
   Result<net::BodySourcePtr> body = open_counted(target, info, piece.first, piece.last);
   if (!body) co_return body.error();
-  net::ClientRequest request = plain_request("POST", std::move(where));
+  net::ClientRequest request = client::bare_request(upload);
   request.headers.set("Content-Type", "application/octet-stream");
   request.headers.set("Content-Range", fmt::format("bytes {}-{}/{}", piece.first, piece.last, info.size));
-  request.timeout = manager::patience_for(piece.last + 1 == info.size ? info.size : piece.last - piece.first);
+  request.timeout = client::patience_for(piece.last + 1 == info.size ? info.size : piece.last - piece.first);
   request.body = std::move(*body);
   co_return co_await target.calls.send(std::move(request));
 }
 
-Task<Result<void>> send_pieces(const Target& target, std::string where, std::string query,
-                               content::Blobs::Info info, uint64_t offset) {
+Task<Result<void>> send_pieces(const Target& target, client::Request upload, content::Blobs::Info info,
+                               uint64_t offset) {
   uint64_t size = kFirstPiece;
   int surprises = 0;
   while (true) {
     const Piece piece{offset, std::min(offset + size, info.size) - 1};
     const env::SteadyTime begun = env::system_clock().steady();
-    Result<manager::Answer> answer = co_await send_piece(target, where + query, info, piece);
+    Result<client::Answer> answer = co_await send_piece(target, upload, info, piece);
     if (!answer) co_return answer.error();
     if (answer->status == 201) co_return Result<void>{};
     const std::optional<uint64_t> there = offset_of(*answer);
     const bool follows = answer->status == 202 || (answer->status == 409 && there);
-    if (!follows || !there || *there >= info.size)
-      co_return manager::refusal_of(plain_request("POST", where), *answer);
+    if (!follows || !there || *there >= info.size) co_return client::refusal_of(upload, *answer);
     if (*there != piece.last + 1) {
-      if (++surprises > kMostSurprises) co_return manager::refusal_of(plain_request("POST", where), *answer);
+      if (++surprises > kMostSurprises) co_return client::refusal_of(upload, *answer);
       co_await env::sleep_for(kOthersPiece);
     }
     offset = *there;
@@ -155,54 +159,54 @@ uint64_t next_piece(uint64_t piece, env::Duration took) {
   return piece;
 }
 
-Task<Result<manager::Answer>> send_file(const Target& target, net::ClientRequest request,
-                                        content::Blobs::Info info) {
+Task<Result<client::Answer>> send_file(const Target& target, client::Request request, net::ClientRequest sent,
+                                       content::Blobs::Info info) {
   if (info.size > 0) {
     Result<net::BodySourcePtr> body = open_counted(target, info, 0, info.size - 1);
     if (!body) co_return body.error();
-    request.body = std::move(*body);
+    sent.body = std::move(*body);
   }
   const auto in_between = std::chrono::seconds(std::min(info.size, kBuffered) / kSlowLink);
-  request.timeout = manager::patience_for(info.size) + in_between;
-  co_return co_await manager::ask(target.calls, std::move(request));
+  sent.timeout = client::patience_for(info.size) + in_between;
+  co_return co_await client::ask(target.calls, std::move(request), std::move(sent));
 }
 
 Task<Result<std::string>> checksum_there(manager::EndpointCalls& calls, std::string path) {
-  net::ClientRequest request = plain_request("HEAD", manager::target_of(path));
-  net::ClientRequest asked = plain_request("HEAD", request.target);
-  Result<manager::Answer> answer = co_await calls.send(std::move(request));
+  const client::Request request = head_of(path);
+  Result<client::Answer> answer = co_await calls.send(client::bare_request(request));
   if (!answer) co_return answer.error();
   if (answer->status == 404) co_return std::string();
-  if (answer->status >= 400) co_return manager::refusal_of(asked, *answer);
+  if (answer->status >= 400) co_return client::refusal_of(request, *answer);
   co_return std::string(answer->headers.get(kChecksum).value_or(""));
 }
 
 Task<Result<void>> upload_file(const Target& target, std::string path, content::Blobs::Info info,
                                bool explode) {
-  const std::string where = manager::target_of(path);
-  const std::string query = explode ? "?explode=true" : "";
+  const std::string place = upload_of(path).target();
+  const client::Request upload = explode ? upload_of(path).with("explode", "true") : upload_of(path);
   if (target.calls.is_foreign()) {
-    net::ClientRequest request = plain_request("POST", where + query);
-    request.headers.set("Content-Type", "application/octet-stream");
-    const Result<manager::Answer> answer = co_await send_file(target, std::move(request), std::move(info));
+    net::ClientRequest sent = client::bare_request(upload);
+    sent.headers.set("Content-Type", "application/octet-stream");
+    const Result<client::Answer> answer =
+        co_await send_file(target, upload, std::move(sent), std::move(info));
     if (!answer) co_return answer.error();
     co_return Result<void>{};
   }
   if (info.size == 0) {
-    Result<manager::Answer> answer =
-        co_await manager::ask(target.calls, plain_request("POST", where + query));
+    net::ClientRequest sent = client::bare_request(upload);
+    Result<client::Answer> answer = co_await client::ask(target.calls, upload, std::move(sent));
     if (!answer) co_return answer.error();
     co_return Result<void>{};
   }
-  Result<uint64_t> offset = co_await arrived_before(target, where, info);
+  Result<uint64_t> offset = co_await arrived_before(target, path, info);
   if (!offset) co_return offset.error();
   if (*offset == 0) {
-    Result<void> noted = co_await target.memory.remember_unfinished(target.endpoint, where, info.sha256);
+    Result<void> noted = co_await target.memory.remember_unfinished(target.endpoint, place, info.sha256);
     if (!noted) co_return noted;
   }
-  Result<void> sent = co_await send_pieces(target, where, query, info, *offset);
+  Result<void> sent = co_await send_pieces(target, upload, info, *offset);
   if (!sent) co_return sent;
-  co_return co_await target.memory.remember_unfinished(target.endpoint, where, "");
+  co_return co_await target.memory.remember_unfinished(target.endpoint, place, "");
 }
 
 }  // namespace mullion::apply

@@ -6,6 +6,7 @@
 
 #include "apply/internal/endpoint_memory.h"
 #include "catalog/catalog.h"
+#include "client/routes.h"
 #include "content/content.h"
 #include "manager/endpoint_calls.h"
 
@@ -39,9 +40,9 @@ struct Target {
   Moved moved;
 };
 
-/// The whole file as the body of `request`, read as it is sent.
-Task<Result<manager::Answer>> send_file(const Target& target, net::ClientRequest request,
-                                        content::Blobs::Info info);
+/// The whole file as the body of `sent`, which is how `request` goes out; read as it is sent.
+Task<Result<client::Answer>> send_file(const Target& target, client::Request request, net::ClientRequest sent,
+                                       content::Blobs::Info info);
 
 /// SHA-256 of a file at the endpoint ("files/a"); "" when there is none.
 Task<Result<std::string>> checksum_there(manager::EndpointCalls& calls, std::string path);

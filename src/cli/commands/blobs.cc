@@ -16,8 +16,10 @@
 namespace mullion::cli {
 namespace {
 
-std::string blob_target(const Invocation& call, const std::string& name) {
-  return api_path({call.subject, name});
+/// Of the files or the isos, as the command says.
+client::Request blob_request(const Invocation& call, client::RequestForPath files,
+                             client::RequestForPath isos, const std::string& name) {
+  return client::blob_request(files, isos, call.subject + "/" + name);
 }
 
 /// `A [WORD] [B]`: what B says, with or without its small word; "" when it is not there.
@@ -28,9 +30,9 @@ std::string worded_argument(const Invocation& call, std::initializer_list<std::s
 }
 
 /// "-" or nothing is stdout.
-Result<void> download(Invocation& call, const std::string& target, const std::string& destination) {
-  if (destination.empty() || destination == "-") return download_to_stream(call, target, call.terminal.out);
-  return download_to_file(call, target, destination);
+Result<void> download(Invocation& call, const client::Request& request, const std::string& destination) {
+  if (destination.empty() || destination == "-") return download_to_stream(call, request, call.terminal.out);
+  return download_to_file(call, request, destination);
 }
 
 Result<std::string> base64_of_file(const std::string& path) {
@@ -42,7 +44,7 @@ Result<std::string> base64_of_file(const std::string& path) {
 }  // namespace
 
 Result<std::string> static_origin(Invocation& call) {
-  Result<json::value> info = call.session.get("info");
+  Result<json::value> info = call.session.get(client::get_info());
   if (!info) return info.error();
   const json::value* port = member(*info, "file_port");
   if (port == nullptr || !port->is_int64() || port->get_int64() == 0) {
@@ -59,26 +61,28 @@ Result<void> blobs_list(Invocation& call) {
   std::vector<std::pair<std::string, std::string>> query;
   if (!call.arguments.empty()) query.emplace_back("path", call.argument(0));
   if (call.flags.on("recurse")) query.emplace_back("all", "true");
-  return print_answer(call, call.session.get(call.subject + query_text(query)));
+  const client::Request list = call.subject == "isos" ? client::get_isos() : client::get_files();
+  return print_answer(call, call.session.get(list.with(query)));
 }
 
 Result<void> blobs_exists(Invocation& call) {
   Result<net::TextResponse> head =
-      call.session.send({"HEAD", blob_target(call, call.argument(0)), "", {}, {}});
+      call.session.send({blob_request(call, client::head_files, client::head_isos, call.argument(0))});
   if (head) return {};
   if (head.error().status_override != 404) return head.error();
   return Error(ErrorCode::kNotFound, call.subject + ":" + call.argument(0) + " does not exist");
 }
 
 Result<void> blobs_download(Invocation& call) {
-  return download(call, blob_target(call, call.argument(0)), worded_argument(call, {"to"}));
+  return download(call, blob_request(call, client::get_files, client::get_isos, call.argument(0)),
+                  worded_argument(call, {"to"}));
 }
 
 Result<void> blobs_static(Invocation& call) {
   Result<std::string> origin = static_origin(call);
   if (!origin) return origin.error();
-  Result<net::BodySourcePtr> body =
-      call.session.open_static(*origin + "/" + blob_target(call, call.argument(0)));
+  Result<net::BodySourcePtr> body = call.session.open_static(fmt::format(
+      "{}/{}", *origin, blob_request(call, client::get_files, client::get_isos, call.argument(0)).shown()));
   if (!body) return body.error();
   while (true) {
     Result<std::string_view> piece = call.session.next_piece(**body);
@@ -93,14 +97,14 @@ Result<void> blobs_upload(Invocation& call) {
   std::string name = worded_argument(call, {"as", "to"});
   if (name.empty() && source == "-") return usage_error("say as what: upload - as NAME");
   if (name.empty()) name = std::filesystem::path(source.substr(0, source.find('?'))).filename();
-  std::string target = blob_target(call, name);
-  if (call.flags.on("explode")) target += "?explode=true";
-  return print_answer(call, upload_source(call, "POST", target, source));
+  client::Request request = blob_request(call, client::post_files, client::post_isos, name);
+  if (call.flags.on("explode")) request = request.with("explode", "true");
+  return print_answer(call, upload_source(call, request, source));
 }
 
 Result<void> blobs_destroy(Invocation& call) {
-  Result<json::value> gone =
-      call.session.send_json({"DELETE", blob_target(call, call.argument(0)), "", {}, {}});
+  Result<json::value> gone = call.session.send_json(
+      {blob_request(call, client::delete_files, client::delete_isos, call.argument(0))});
   if (!gone) return gone.error();
   call.terminal.out << "Deleted " << call.argument(0);
   return {};
@@ -111,38 +115,40 @@ Result<void> certificate_set(Invocation& call) {
   if (!certificate) return certificate.error();
   Result<std::string> key = base64_of_file(call.argument(1));
   if (!key) return key.error();
-  return print_answer(call, call.session.send_value("POST", call.subject,
-                                                    json::object{{"Cert", *certificate}, {"Key", *key}}));
+  const client::Request request =
+      call.subject == "static/cert" ? client::post_static_cert() : client::post_system_cert();
+  return print_answer(call,
+                      call.session.send_value(request, json::object{{"Cert", *certificate}, {"Key", *key}}));
 }
 
 Result<void> provider_upload(Invocation& call) {
   const std::string name = std::filesystem::path(call.argument(0)).filename();
   std::string source = worded_argument(call, {"from"});
   if (source.empty()) source = call.argument(0);
-  std::string target = api_path({"plugin_providers", name});
-  if (call.flags.on("replace-writable")) target += "?replaceWritable=true";
+  client::Request request = client::post_plugin_providers(name);
+  if (call.flags.on("replace-writable")) request = request.with("replaceWritable", "true");
   if (source.starts_with("catalog:")) {
     Result<catalog::Artifact> artifact = catalog_artifact(call, source.substr(8));
     if (!artifact) return artifact.error();
-    return print_answer(call, upload_artifact(call, "POST", target, *artifact));
+    return print_answer(call, upload_artifact(call, request, *artifact));
   }
-  return print_answer(call, upload_source(call, "POST", target, source));
+  return print_answer(call, upload_source(call, request, source));
 }
 
 Result<void> provider_download(Invocation& call) {
-  return download(call, api_path({"plugin_providers", call.argument(0), "binary"}),
-                  worded_argument(call, {"to"}));
+  return download(call, client::get_plugin_providers_binary(call.argument(0)), worded_argument(call, {"to"}));
 }
 
 namespace {
 
 /// The steps of an upgrade that need no package; files of these names are `./start` and so on.
 struct UpgradeStep {
-  std::string_view word, method, target;
+  std::string_view word;
+  client::Request (*request)();
 };
-constexpr UpgradeStep kUpgradeSteps[] = {{"start", "POST", "system/upgrade/exec"},
-                                         {"remove", "DELETE", "system/upgrade/stage"},
-                                         {"status", "GET", "system/upgrade"}};
+constexpr UpgradeStep kUpgradeSteps[] = {{"start", client::post_system_upgrade_exec},
+                                         {"remove", client::delete_system_upgrade_stage},
+                                         {"status", client::get_system_upgrade}};
 
 }  // namespace
 
@@ -153,22 +159,19 @@ Result<void> system_upgrade(Invocation& call) {
   if (!package.empty() && !staged) return usage_error("only `stage` takes a second word, the package");
   for (const UpgradeStep& step : kUpgradeSteps) {
     if (step.word != word) continue;
-    return print_answer(
-        call, call.session.send_json({std::string(step.method), std::string(step.target), "", {}, {}}));
+    return print_answer(call, call.session.send_json({step.request()}));
   }
-  std::string target = staged ? "system/upgrade/stage" : "system/upgrade";
-  if (call.flags.on("force")) target += "?force=true";
-  return print_answer(call, upload_source(call, "POST", target, staged ? package : word));
+  client::Request request = staged ? client::post_system_upgrade_stage() : client::post_system_upgrade();
+  if (call.flags.on("force")) request = request.with("force", "true");
+  return print_answer(call, upload_source(call, request, staged ? package : word));
 }
 
 Result<void> debug_download(Invocation& call) {
   const std::string& type = call.argument(0);
-  std::string target = api_path({"debug", type});
-  if (type == "index") target = api_path({"drp_debug", "index", call.flags.get("prefix")});
-  if (call.flags.has("seconds")) {
-    target += query_text({{"seconds", call.flags.get("seconds")}});
-  }
-  return download(call, target, call.argument(1));
+  client::Request request =
+      type == "index" ? client::get_drp_debug_index(call.flags.get("prefix")) : client::get_debug(type);
+  if (call.flags.has("seconds")) request = request.with("seconds", call.flags.get("seconds"));
+  return download(call, request, call.argument(1));
 }
 
 }  // namespace mullion::cli

@@ -56,7 +56,7 @@ std::string source_of(const Iso& iso, const std::string& directory, bool may_dow
 Result<void> upload_isos(Invocation& call, const std::vector<Iso>& isos, const std::string& directory,
                          bool may_download) {
   if (isos.empty()) return {};
-  Result<json::value> present = call.session.get("isos");
+  Result<json::value> present = call.session.get(client::get_isos());
   if (!present) return present.error();
   const std::vector<std::string> names = texts_member(json::object{{"isos", *present}}, "isos");
   std::vector<std::string> missing;
@@ -70,7 +70,7 @@ Result<void> upload_isos(Invocation& call, const std::vector<Iso>& isos, const s
       if (may_download) missing.push_back(iso.file);
       continue;
     }
-    Result<json::value> stored = upload_source(call, "POST", api_path({"isos", iso.file}), source);
+    Result<json::value> stored = upload_source(call, client::post_isos(iso.file), source);
     if (!stored) return stored.error();
     call.terminal.err << "uploaded " << escaped(iso.file) << "\n";
   }
@@ -79,15 +79,14 @@ Result<void> upload_isos(Invocation& call, const std::vector<Iso>& isos, const s
 }
 
 Result<void> put_template(Invocation& call, const std::string& id, const std::string& text) {
-  const std::string target = api_path({"templates", id});
-  Result<json::value> known = call.session.get(target);
+  Result<json::value> known = call.session.get(client::get_object("templates", id));
   if (!known && known.error().status_override != 404) return known.error();
   json::value body = known ? *known : json::value(json::object{{"ID", id}});
   if (!body.is_object()) return Error(ErrorCode::kInternal, "the server's template is no object");
   if (text_member(body, "Contents") == text && known) return {};
   body.get_object()["Contents"] = text;
-  Result<json::value> stored = known ? call.session.send_value("PUT", target, body)
-                                     : call.session.send_value("POST", "templates", body);
+  Result<json::value> stored = call.session.send_value(
+      known ? client::put_object("templates", id) : client::post_collection("templates"), body);
   return stored ? Result<void>() : Result<void>(stored.error());
 }
 
@@ -112,16 +111,15 @@ Result<void> put_templates(Invocation& call, const json::value& boot_env, const 
 }
 
 Result<json::value> install_boot_env(Invocation& call, const json::value& boot_env, const std::string& name) {
-  const std::string target = api_path({"bootenvs", name});
-  Result<net::TextResponse> head = call.session.send({"HEAD", target, "", {}, {}});
+  Result<net::TextResponse> head = call.session.send({client::head_object("bootenvs", name)});
   if (head) {
     call.terminal.err << "Bootenv " << escaped(name) << " exists already; it stays as it is\n";
-    return call.session.get(target);
+    return call.session.get(client::get_object("bootenvs", name));
   }
   if (head.error().status_override != 404) return head.error();
   Result<void> stored = put_templates(call, boot_env, call.argument(0));
   if (!stored) return stored.error();
-  return call.session.send_value("POST", "bootenvs", boot_env);
+  return call.session.send_value(client::post_collection("bootenvs"), boot_env);
 }
 
 }  // namespace
@@ -154,18 +152,18 @@ Result<void> boot_env_upload_iso(Invocation& call) {
 Result<void> boot_env_purge(Invocation& call) {
   json::array architectures;
   for (size_t i = 1; i < call.arguments.size(); ++i) architectures.emplace_back(call.argument(i));
-  std::string target = api_path({"bootenvs", call.argument(0), "purgeLocal"});
-  if (call.flags.on("reexplodeIsos")) target += "?reexplodeIsos=true";
-  Result<json::value> purged =
-      call.session.send_value("DELETE", target, json::value(std::move(architectures)));
+  client::Request request = client::delete_bootenvs_purge_local(call.argument(0));
+  if (call.flags.on("reexplodeIsos")) request = request.with("reexplodeIsos", "true");
+  Result<json::value> purged = call.session.send_value(request, json::value(std::move(architectures)));
   if (!purged) return purged.error();
   return purged->is_null() ? Result<void>() : print_answer(call, purged);
 }
 
 /// Isos of the boot environments that the parameter `bootenv-customize` of an object describes.
 Result<void> customized_upload_iso(Invocation& call) {
-  const std::string target = api_path({call.subject, call.argument(0), "params", "bootenv-customize"});
-  Result<json::value> customized = call.session.get(target + "?aggregate=true&compose=true&decode=true");
+  const client::Request look = client::get_object_params(call.subject, call.argument(0), "bootenv-customize")
+                                   .with({{"aggregate", "true"}, {"compose", "true"}, {"decode", "true"}});
+  Result<json::value> customized = call.session.get(look);
   if (!customized) return customized.error();
   std::vector<Iso> isos;
   if (customized->is_object()) {
@@ -186,7 +184,7 @@ Result<void> template_upload(Invocation& call) {
   if (!text) return Error(ErrorCode::kBadRequest, "cannot read " + call.argument(0));
   Result<void> stored = put_template(call, call.argument(2), *text);
   if (!stored) return stored;
-  return print_answer(call, call.session.get(api_path({"templates", call.argument(2)})));
+  return print_answer(call, call.session.get(client::get_object("templates", call.argument(2))));
 }
 
 }  // namespace mullion::cli

@@ -15,6 +15,7 @@
 #include "cli/output/output.h"
 #include "cli/tree/filters.h"
 #include "env/random.h"
+#include "net/target.h"
 
 namespace mullion::cli {
 namespace {
@@ -98,7 +99,7 @@ Result<json::object> operation_of(Invocation& call) {
 }
 
 std::string query_of_words(const QueryItems& items) {
-  const std::string text = query_text(items);
+  const std::string text = net::encode_query(items);
   return text.starts_with('?') ? text.substr(1) : text;
 }
 
@@ -126,7 +127,7 @@ Result<json::object> bulk_of(Invocation& call) {
 }
 
 Result<json::value> steer(Invocation& call, const std::string& id, const std::string& command) {
-  return call.session.send_value("POST", api_path({"bulks", id, "actions", command}), json::object());
+  return call.session.send_value(client::post_object_actions("bulks", id, command), json::object());
 }
 
 Result<void> bulk_outcome(const Invocation& call, const json::value& bulk) {
@@ -140,9 +141,9 @@ Result<void> bulk_outcome(const Invocation& call, const json::value& bulk) {
 
 /// Shows it until it rests; answers how it is then.
 Result<json::value> follow(Invocation& call, const std::string& id) {
-  const std::string target = api_path({"bulks", id});
+  const client::Request look = client::get_object("bulks", id);
   Reconnection connection(call.terminal, call.session.url());
-  Result<json::value> bulk = call.session.get(target);
+  Result<json::value> bulk = call.session.get(look);
   if (!bulk) return bulk;
   std::string last;
   while (true) {
@@ -156,7 +157,7 @@ Result<json::value> follow(Invocation& call, const std::string& id) {
       return bulk;
     }
     std::this_thread::sleep_for(bulk ? env::Duration(kBulkLook) : connection.lost(bulk.error()));
-    bulk = call.session.get(target);
+    bulk = call.session.get(look);
   }
 }
 
@@ -197,13 +198,14 @@ Result<void> bulk_run(Invocation& call) {
   Result<json::object> bulk = bulk_of(call);
   if (!bulk) return bulk.error();
   const std::string id((*bulk)["Id"].as_string());
-  Result<json::value> created = call.session.send_value("POST", "bulks", json::value(std::move(*bulk)));
+  Result<json::value> created =
+      call.session.send_value(client::post_collection("bulks"), json::value(std::move(*bulk)));
   if (!created) return created.error();
   Result<json::value> preview = steer(call, id, "preview");
   const bool dry = call.flags.on("dry-run");
   if (!preview || dry) {
     // It has done nothing, and nobody asked for one that stays.
-    Result<net::TextResponse> removed = call.session.send({"DELETE", api_path({"bulks", id}), "", {}, {}});
+    Result<net::TextResponse> removed = call.session.send({client::delete_object("bulks", id)});
     if (!preview) return preview.error();
     if (!removed) return removed.error();
     print_shown(call, *preview, bulk_preview_text(*preview));
@@ -239,8 +241,7 @@ Result<void> bulk_items(Invocation& call) {
   std::vector<std::pair<std::string, std::string>> query;
   if (call.flags.has("outcome")) query.emplace_back("Outcome", call.flags.get("outcome"));
   for (const std::string_view flag : {"limit", "offset"}) add_flag(call, flag, query);
-  Result<json::value> page =
-      call.session.get(api_path({"bulks", call.argument(0), "items"}) + query_text(query));
+  Result<json::value> page = call.session.get(client::get_bulks_items(call.argument(0)).with(query));
   if (!page) return page.error();
   print_shown(call, *page, bulk_items_text(*page));
   return {};
@@ -253,7 +254,7 @@ Result<void> endpoint_plans(Invocation& call) {
   if (sets.empty()) return usage_error("which sets? --sets A,B; the first wins");
   const json::object body{{"Sets", json::array(sets.begin(), sets.end())},
                           {"Targets", query_of_words(*items)}};
-  Result<json::value> plan = call.session.send_value("POST", "plans", json::value(body));
+  Result<json::value> plan = call.session.send_value(client::post_plans(), json::value(body));
   if (!plan) return plan.error();
   if (as_data(call)) {
     print_value(call.terminal, call.options, "", *plan);

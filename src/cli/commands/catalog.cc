@@ -78,7 +78,7 @@ class Installer {
  private:
   /// What the server has already stays as it is. Providers bring content of their own name.
   Result<void> ensure(const std::string& name) {
-    Result<json::value> present = call_.session.get(api_path({"contents", name}));
+    Result<json::value> present = call_.session.get(client::get_contents(name));
     if (present) return {};
     return present.error().status_override == 404 ? install(name) : Result<void>(present.error());
   }
@@ -93,10 +93,12 @@ class Installer {
       return pack ? upload_pack(call_, *pack, false) : std::move(pack);
     }
     if (kind == "PluginProvider") {
-      return upload_artifact(call_, "POST", api_path({"plugin_providers", item.name}), artifact);
+      return upload_artifact(call_, client::post_plugin_providers(item.name), artifact);
     }
-    if (kind == "DRP") return upload_artifact(call_, "POST", "system/upgrade", artifact);
-    if (kind == "DRPUX") return upload_artifact(call_, "POST", "files/ux/drp-ux.zip?explode=true", artifact);
+    if (kind == "DRP") return upload_artifact(call_, client::post_system_upgrade(), artifact);
+    if (kind == "DRPUX") {
+      return upload_artifact(call_, client::post_files("ux/drp-ux.zip").with("explode", "true"), artifact);
+    }
     return Error(ErrorCode::kBadRequest,
                  fmt::format("items of type {} cannot be installed on a server", kind));
   }
@@ -150,7 +152,7 @@ Result<void> catalog_item_download(Invocation& call) {
 Result<void> catalog_item_install(Invocation& call) {
   Result<catalog::Items> items = read_items(call);
   if (!items) return items.error();
-  Result<json::value> info = call.session.get("info");
+  Result<json::value> info = call.session.get(client::get_info());
   if (!info) return info.error();
   const std::string platform = text_member(*info, "arch") + "/" + text_member(*info, "os");
   return Installer(call, *items, platform).install(item_id(call));

@@ -35,11 +35,11 @@ Result<void> set_pairs(json::object& state, std::span<const std::string> words) 
   return {};
 }
 
-Result<json::object> get_object(Session& session, const std::string& target) {
-  Result<json::value> value = session.get(target);
+Result<json::object> get_state(Session& session, const client::Request& request) {
+  Result<json::value> value = session.get(request);
   if (!value) return value.error();
   if (value->is_object()) return value->get_object();
-  return Error(ErrorCode::kInternal, target + ": the server's answer is no object");
+  return Error(ErrorCode::kInternal, std::string(request.shown()) + ": the server's answer is no object");
 }
 
 /// What the cluster shares laid over what a server is by itself.
@@ -51,7 +51,7 @@ json::object overlaid(json::object state, const json::object& introduction) {
 }  // namespace
 
 Result<void> cluster_introduction(Invocation& call) {
-  Result<json::value> introduction = call.session.get("system/consensus/introduction");
+  Result<json::value> introduction = call.session.get(client::get_system_consensus_introduction());
   if (!introduction) return introduction.error();
   if (call.arguments.empty()) return print_answer(call, introduction);
   // It lets its bearer into the cluster.
@@ -61,19 +61,19 @@ Result<void> cluster_introduction(Invocation& call) {
 }
 
 Result<void> cluster_fail_over_safe(Invocation& call) {
-  std::string target = "system/consensus/failOverSafe";
-  if (!call.arguments.empty()) target += query_text({{"waitFor", call.argument(0)}});
-  return print_answer(call, call.session.send_json({"POST", target, "", {}, {}}));
+  client::Request request = client::post_system_consensus_fail_over_safe();
+  if (!call.arguments.empty()) request = request.with("waitFor", call.argument(0));
+  return print_answer(call, call.session.send_json({request}));
 }
 
 Result<void> cluster_join(Invocation& call) {
   Result<json::value> introduction = read_document(call, call.argument(0));
   if (!introduction) return introduction.error();
   if (!introduction->is_object()) return usage_error(call.argument(0) + " holds no introduction");
-  Result<json::object> state = get_object(call.session, "system/consensus/state");
+  Result<json::object> state = get_state(call.session, client::get_system_consensus("state"));
   if (!state) return state.error();
   const json::value body = overlaid(std::move(*state), introduction->get_object());
-  return print_answer(call, call.session.send_value("POST", "system/consensus/enroll", body));
+  return print_answer(call, call.session.send_value(client::post_system_consensus_enroll(), body));
 }
 
 Result<void> cluster_enroll(Invocation& call) {
@@ -87,19 +87,19 @@ Result<void> cluster_enroll(Invocation& call) {
   options.fingerprint.clear();  // so does this
   options.no_token = true;
   Session target(call.terminal, options);
-  Result<json::object> state = get_object(target, "system/consensus/state");
+  Result<json::object> state = get_state(target, client::get_system_consensus("state"));
   if (!state) return state.error();
-  Result<json::object> introduction = get_object(call.session, "system/consensus/introduction");
+  Result<json::object> introduction = get_state(call.session, client::get_system_consensus_introduction());
   if (!introduction) return introduction.error();
   json::object body = overlaid(std::move(*state), *introduction);
   Result<void> set = set_pairs(body, std::span(call.arguments).subspan(3));
   if (!set) return set;
-  return print_answer(call,
-                      target.send_value("POST", "system/consensus/enroll", json::value(std::move(body))));
+  return print_answer(
+      call, target.send_value(client::post_system_consensus_enroll(), json::value(std::move(body))));
 }
 
 Result<void> cluster_remove(Invocation& call) {
-  Result<json::value> peers = call.session.get("system/consensus/peers");
+  Result<json::value> peers = call.session.get(client::get_system_consensus("peers"));
   if (!peers) return peers.error();
   const std::string& wanted = call.argument(0);
   const json::array none;
@@ -110,8 +110,7 @@ Result<void> cluster_remove(Invocation& call) {
     if (passive == nullptr || !passive->is_bool() || !passive->get_bool()) {
       return Error(ErrorCode::kConflict, wanted + " is not passive: only passive members can be removed");
     }
-    return print_answer(
-        call, call.session.send_json({"DELETE", api_path({"system/consensus/node", id}), "", {}, {}}));
+    return print_answer(call, call.session.send_json({client::delete_system_consensus_node(id)}));
   }
   return Error(ErrorCode::kNotFound, wanted + " is no member of this cluster");
 }

@@ -17,10 +17,8 @@
 namespace mullion::cli {
 namespace {
 
-std::string content_target(const std::string& name) { return api_path({"contents", name}); }
-
-std::string content_query(const Invocation& call) {
-  return call.flags.on("replace-writable") ? "?replaceWritable=true" : "";
+client::Request replacing(const client::Request& request, bool writable) {
+  return writable ? request.with("replaceWritable", "true") : request;
 }
 
 /// Servers with this feature show and take secure values of packs in clear: whoever keeps such a pack in a
@@ -28,7 +26,7 @@ std::string content_query(const Invocation& call) {
 constexpr std::string_view kClearPacks = "secure-params-in-content-packs";
 
 Result<bool> server_has_feature(Invocation& call, std::string_view feature) {
-  Result<json::value> info = call.session.get("info");
+  Result<json::value> info = call.session.get(client::get_info());
   if (!info) return info.error();
   const std::vector<std::string> features = texts_member(*info, "features");
   return std::find(features.begin(), features.end(), feature) != features.end();
@@ -80,7 +78,7 @@ Result<SealingKeys> keep_keys(const std::string& path) {
 }
 
 Result<std::vector<std::string>> secure_param_names(Invocation& call) {
-  Result<json::value> params = call.session.get("params" + query_text({{"Secure", "Eq(true)"}}));
+  Result<json::value> params = call.session.get(client::get_collection("params").with("Secure", "Eq(true)"));
   if (!params) return params.error();
   std::vector<std::string> names;
   if (!params->is_array()) return names;
@@ -137,22 +135,21 @@ Result<json::value> read_pack(Invocation& call, const std::string& argument) {
 
 Result<json::value> upload_pack(Invocation& call, const json::value& pack, bool replace_writable) {
   const std::string name = text_member(*member(pack, "meta"), "Name");
-  const std::string query = replace_writable ? "?replaceWritable=true" : "";
-  Result<json::value> known = call.session.get(content_target(name));
+  Result<json::value> known = call.session.get(client::get_contents(name));
   if (!known && known.error().status_override != 404) return known.error();
-  const std::string target = known ? content_target(name) : "contents";
-  return call.session.send_value(known ? "PUT" : "POST", target + query, pack);
+  const client::Request request = known ? client::put_contents(name) : client::post_contents();
+  return call.session.send_value(replacing(request, replace_writable), pack);
 }
 
 Result<void> contents_list(Invocation& call) {
-  Result<json::value> packs = call.session.get("contents");
+  Result<json::value> packs = call.session.get(client::get_contents());
   if (!packs) return packs.error();
   print_value(call.terminal, call.options, "contents", *packs);
   return {};
 }
 
 Result<void> contents_show(Invocation& call) {
-  Result<json::value> pack = call.session.get(content_target(call.argument(0)));
+  Result<json::value> pack = call.session.get(client::get_contents(call.argument(0)));
   if (!pack) return pack.error();
   if (call.flags.has("key")) {
     Result<void> sealed = seal_pack(call, *pack);
@@ -162,7 +159,7 @@ Result<void> contents_show(Invocation& call) {
 }
 
 Result<void> contents_exists(Invocation& call) {
-  Result<json::value> pack = call.session.get(content_target(call.argument(0)));
+  Result<json::value> pack = call.session.get(client::get_contents(call.argument(0)));
   if (pack) return {};
   if (pack.error().status_override != 404) return pack.error();
   return Error(ErrorCode::kNotFound, "content:" + call.argument(0) + " does not exist");
@@ -171,14 +168,16 @@ Result<void> contents_exists(Invocation& call) {
 Result<void> contents_create(Invocation& call) {
   Result<json::value> pack = pack_to_send(call, call.argument(0));
   if (!pack) return pack.error();
-  return print_answer(call, call.session.send_value("POST", "contents" + content_query(call), *pack));
+  const client::Request request = replacing(client::post_contents(), call.flags.on("replace-writable"));
+  return print_answer(call, call.session.send_value(request, *pack));
 }
 
 Result<void> contents_update(Invocation& call) {
   Result<json::value> pack = pack_to_send(call, call.argument(1));
   if (!pack) return pack.error();
-  return print_answer(
-      call, call.session.send_value("PUT", content_target(call.argument(0)) + content_query(call), *pack));
+  const client::Request request =
+      replacing(client::put_contents(call.argument(0)), call.flags.on("replace-writable"));
+  return print_answer(call, call.session.send_value(request, *pack));
 }
 
 Result<void> contents_upload(Invocation& call) {
@@ -188,7 +187,7 @@ Result<void> contents_upload(Invocation& call) {
 }
 
 Result<void> contents_destroy(Invocation& call) {
-  Result<json::value> gone = call.session.send_json({"DELETE", content_target(call.argument(0)), "", {}, {}});
+  Result<json::value> gone = call.session.send_json({client::delete_contents(call.argument(0))});
   if (!gone) return gone.error();
   call.terminal.out << "Deleted content " << call.argument(0);
   return {};

@@ -26,7 +26,7 @@ std::string age_text(const net::Headers& headers) {
 /// Machines an owner has and how old our copy of them is, in one HEAD.
 Result<void> fill_counts(Invocation& call, TreeNode& node, bool is_root) {
   Result<net::TextResponse> answer =
-      call.session.send({"HEAD", "machines" + query_text({{"Endpoint", "Eq(" + node.id + ")"}}), "", {}, {}});
+      call.session.send({client::head_collection("machines").with("Endpoint", "Eq(" + node.id + ")")});
   if (!answer) return answer.error();
   node.machines = answer->headers.get("X-DRP-LIST-FILTER-COUNT").value_or("?");
   if (!is_root) node.age = age_text(answer->headers);
@@ -67,16 +67,16 @@ Result<void> endpoint_add(Invocation& call) {
   body["manager/url"] = call.argument(0);
   body["manager/username"] = username;
   body["manager/password"] = read_secret(call, password);
-  Result<json::value> added =
-      call.session.send_value("POST", "plugins/manager/actions/addEndpoint", json::value(std::move(body)));
+  Result<json::value> added = call.session.send_value(client::post_plugins_manager_actions("addEndpoint"),
+                                                      json::value(std::move(body)));
   if (!added) return added.error();
   return print_result(call, *added);
 }
 
 Result<void> endpoint_tree(Invocation& call) {
-  Result<json::value> info = call.session.get("info");
+  Result<json::value> info = call.session.get(client::get_info());
   if (!info) return info.error();
-  Result<json::value> endpoints = call.session.get("endpoints");
+  Result<json::value> endpoints = call.session.get(client::get_collection("endpoints"));
   if (!endpoints) return endpoints.error();
   if (!endpoints->is_array()) return Error(ErrorCode::kInternal, "the server's list of endpoints is no list");
   const std::string ha_id = text_member(*info, "ha_id");

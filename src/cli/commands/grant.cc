@@ -106,11 +106,11 @@ void leave_out_unknown(const json::value& info, json::object& role) {
 /// Creates the object, or changes these members of the one that is there.
 Result<void> put(Invocation& call, const std::string& collection, const std::string& name,
                  const json::object& wanted) {
-  const std::string path = collection + "/" + net::percent_encode(name);
-  Result<json::value> present = call.session.get(path);
+  Result<json::value> present = call.session.get(client::get_object(collection, name));
   if (!present && present.error().status() != 404) return present.error();
   if (!present) {
-    Result<json::value> made = call.session.send_value("POST", collection, json::value(wanted));
+    Result<json::value> made =
+        call.session.send_value(client::post_collection(collection), json::value(wanted));
     return made ? Result<void>() : Result<void>(made.error());
   }
   json::array patch;
@@ -119,7 +119,8 @@ Result<void> put(Invocation& call, const std::string& collection, const std::str
     patch.push_back(json::object{
         {"op", "add"}, {"path", fmt::format("/{}", std::string_view(member))}, {"value", value}});
   }
-  Result<json::value> changed = call.session.send_value("PATCH", path, json::value(std::move(patch)));
+  Result<json::value> changed =
+      call.session.send_value(client::patch_object(collection, name), json::value(std::move(patch)));
   return changed ? Result<void>() : Result<void>(changed.error());
 }
 
@@ -130,8 +131,8 @@ Result<void> make_account(Invocation& call, const std::string& name, const json:
   if (!done) return done;
   done = put(call, "users", name, {{"Name", name}, {"Roles", json::array{json::string_view(name)}}});
   if (!done) return done;
-  Result<json::value> set = call.session.send_value("PUT", "users/" + net::percent_encode(name) + "/password",
-                                                    json::object{{"Password", password}});
+  Result<json::value> set =
+      call.session.send_value(client::put_users_password(name), json::object{{"Password", password}});
   return set ? Result<void>() : Result<void>(set.error());
 }
 
@@ -154,9 +155,9 @@ std::string known_of(const json::value& endpoint) {
 Result<void> endpoint_grant(Invocation& call) {
   const std::string given = call.optional_argument(0);
   const std::string name = given.empty() ? std::string(kDefaultAccount) : given;
-  Result<json::value> prefixes = call.session.get("objects");
+  Result<json::value> prefixes = call.session.get(client::get_objects());
   if (!prefixes) return prefixes.error();
-  const Result<json::value> info = call.session.get("info");
+  const Result<json::value> info = call.session.get(client::get_info());
   if (!info) return info.error();
   json::object role = manager_role(name, managed_collections(*prefixes));
   leave_out_unknown(*info, role);
@@ -168,8 +169,7 @@ Result<void> endpoint_grant(Invocation& call) {
 }
 
 Result<void> endpoint_accept(Invocation& call) {
-  const std::string path = "endpoints/" + net::percent_encode(call.argument(0));
-  Result<json::value> endpoint = call.session.get(path);
+  Result<json::value> endpoint = call.session.get(client::get_object("endpoints", call.argument(0)));
   if (!endpoint) return endpoint.error();
   const std::string offered = offered_by(*endpoint);
   std::string wanted = offered;
@@ -187,8 +187,9 @@ Result<void> endpoint_accept(Invocation& call) {
     return Error(ErrorCode::kConflict, fmt::format("endpoint {} shows the certificate {}, not {}",
                                                    call.argument(0), offered, wanted));
   }
-  Result<json::value> set = call.session.send_value(
-      "POST", path + "/params/" + net::percent_encode(kFingerprint), json::value(json::string_view(wanted)));
+  Result<json::value> set =
+      call.session.send_value(client::post_object_params("endpoints", call.argument(0), kFingerprint),
+                              json::value(json::string_view(wanted)));
   if (!set) return set.error();
   return print_result(
       call, json::object{{"Id", call.argument(0)}, {"Was", known_of(*endpoint)}, {"Accepted", wanted}});

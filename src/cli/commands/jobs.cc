@@ -22,9 +22,9 @@ namespace {
 constexpr std::string_view kNoJob = "00000000-0000-0000-0000-000000000000";
 
 Result<json::value> get_machine(Invocation& call, const std::string& id) {
-  Result<json::value> machine = call.session.get(api_path({"machines", id}));
+  Result<json::value> machine = call.session.get(client::get_object("machines", id));
   if (machine || machine.error().status_override != 404 || id.find(':') != std::string::npos) return machine;
-  Result<json::value> named = call.session.get(api_path({"machines", "Name:" + id}));
+  Result<json::value> named = call.session.get(client::get_object("machines", "Name:" + id));
   return named ? std::move(named) : std::move(machine);
 }
 
@@ -38,7 +38,7 @@ Result<std::string> current_job(Invocation& call) {
 }
 
 Result<void> create_job(Invocation& call, const json::value& body) {
-  Result<json::value> job = call.session.send_value("POST", "jobs", body);
+  Result<json::value> job = call.session.send_value(client::post_jobs(), body);
   if (!job) return job.error();
   if (!job->is_null()) return print_result(call, *job);
   call.terminal.err << "nothing to do for this machine\n";
@@ -46,7 +46,7 @@ Result<void> create_job(Invocation& call, const json::value& body) {
 }
 
 Result<void> print_log(Invocation& call, const std::string& job) {
-  return download_to_stream(call, api_path({"jobs", job, "log"}), call.terminal.out);
+  return download_to_stream(call, client::get_jobs_log(job), call.terminal.out);
 }
 
 /// Jobs of a machine, the newest first.
@@ -55,7 +55,7 @@ Result<json::array> machine_jobs(Invocation& call, const json::value& machine,
   std::vector<std::pair<std::string, std::string>> query = {
       {"Machine", "Eq(" + text_member(machine, "Uuid") + ")"}, {"sort", "StartTime"}, {"reverse", "true"}};
   query.insert(query.end(), more.begin(), more.end());
-  Result<json::value> jobs = call.session.get("jobs" + query_text(query));
+  Result<json::value> jobs = call.session.get(client::get_collection("jobs").with(query));
   if (!jobs) return jobs.error();
   return jobs->is_array() ? jobs->get_array() : json::array();
 }
@@ -63,9 +63,9 @@ Result<json::array> machine_jobs(Invocation& call, const json::value& machine,
 /// A job with what it was to do and what it said.
 Result<json::value> whole_job(Invocation& call, const json::value& job) {
   const std::string id = text_member(job, "Uuid");
-  Result<net::TextResponse> log = call.session.send({"GET", api_path({"jobs", id, "log"}), "", {}, {}});
+  Result<net::TextResponse> log = call.session.send({client::get_jobs_log(id)});
   if (!log) return log.error();
-  Result<json::value> actions = call.session.get(api_path({"jobs", id, "actions"}));
+  Result<json::value> actions = call.session.get(client::get_jobs_actions(id));
   if (!actions) return actions.error();
   return json::value(json::object{{"Job", job}, {"Log", log->body}, {"Actions", *actions}});
 }
@@ -120,7 +120,7 @@ Result<void> job_purge(Invocation& call) {
       {"jobs-to-keep", "jobsToKeep"},
       {"failed-after", "failedJobsPurgedAfter"},
       {"complete-after", "completeJobsPurgedAfter"}};
-  Result<json::value> info = call.session.get("info");
+  Result<json::value> info = call.session.get(client::get_info());
   if (!info) return info.error();
   std::vector<std::pair<std::string, std::string>> query;
   if (call.flags.on("dry-run")) query.emplace_back("dryrun", "true");
@@ -134,21 +134,21 @@ Result<void> job_purge(Invocation& call) {
     return Error(ErrorCode::kUnavailable,
                  "this server cannot purge selectively (feature selective-job-purge); nothing was purged");
   }
-  return print_answer(call, call.session.send_json({"DELETE", "jobs" + query_text(query), "", {}, {}}));
+  return print_answer(call, call.session.send_json({client::delete_jobs().with(query)}));
 }
 
 Result<void> job_actions(Invocation& call) {
-  const std::string query = query_text({{"os", call.flags.get("for-os")}});
-  return print_answer(call, call.session.get(api_path({"jobs", call.argument(0), "actions"}) + query));
+  const client::Request request = client::get_jobs_actions(call.argument(0));
+  return print_answer(call, call.session.get(request.with("os", call.flags.get("for-os"))));
 }
 
 Result<void> job_log(Invocation& call) {
   if (call.arguments.size() == 1) return print_log(call, call.argument(0));
-  const std::string target = api_path({"jobs", call.argument(0), "log"});
+  const client::Request request = client::put_jobs_log(call.argument(0));
   const bool from_stdin = call.argument(1) == "-";
-  Result<json::value> sent =
-      from_stdin ? upload_source(call, "PUT", target, "-")
-                 : call.session.upload("PUT", target, net::body_from_string(call.argument(1)));
+  Result<json::value> sent = from_stdin
+                                 ? upload_source(call, request, "-")
+                                 : call.session.upload(request, net::body_from_string(call.argument(1)));
   if (!sent) return sent.error();
   call.terminal.out << "Success\n";
   return {};
@@ -163,17 +163,17 @@ Result<void> machine_job_create(Invocation& call) {
 Result<void> machine_job_current(Invocation& call) {
   Result<std::string> job = current_job(call);
   if (!job) return job.error();
-  return print_answer(call, call.session.get(api_path({"jobs", *job})));
+  return print_answer(call, call.session.get(client::get_object("jobs", *job)));
 }
 
 Result<void> machine_job_state(Invocation& call) {
   Result<std::string> id = current_job(call);
   if (!id) return id.error();
-  Result<json::value> job = call.session.get(api_path({"jobs", *id}));
+  Result<json::value> job = call.session.get(client::get_object("jobs", *id));
   if (!job) return job.error();
   const json::array patch = {patch_operation("test", "/State", json::value(text_member(*job, "State"))),
                              patch_operation("replace", "/State", json::value(call.argument(2)))};
-  return print_answer(call, call.session.send_value("PATCH", api_path({"jobs", *id}), json::value(patch)));
+  return print_answer(call, call.session.send_value(client::patch_object("jobs", *id), json::value(patch)));
 }
 
 Result<void> machine_current_log(Invocation& call) {
@@ -188,7 +188,7 @@ Result<void> machine_delete_jobs(Invocation& call) {
   if (!jobs) return jobs.error();
   for (const json::value& job : *jobs) {
     const std::string id = text_member(job, "Uuid");
-    Result<json::value> gone = call.session.send_json({"DELETE", api_path({"jobs", id}), "", {}, {}});
+    Result<json::value> gone = call.session.send_json({client::delete_object("jobs", id)});
     if (!gone) return gone.error();
     call.terminal.out << "Deleted job " << escaped(id) << "\n";
   }
@@ -225,7 +225,7 @@ Result<void> inspect_jobs(Invocation& call) {
 
 Result<void> support_machine(Invocation& call) {
   Result<json::value> machine =
-      call.session.get(api_path({"machines", call.argument(0)}) + "?aggregate=true");
+      call.session.get(client::get_object("machines", call.argument(0)).with("aggregate", "true"));
   if (!machine) return machine.error();
   const std::string since =
       fmt::format("Gte({})", env::format_rfc3339(env::system_clock().wall() - std::chrono::hours(24)));
@@ -237,7 +237,7 @@ Result<void> support_machine(Invocation& call) {
     // A job without log or script still belongs into the picture.
     whole.push_back(one ? std::move(*one) : json::value(json::object{{"Job", job}}));
   }
-  Result<json::value> logs = call.session.get("logs");
+  Result<json::value> logs = call.session.get(client::get_logs());
   if (!logs) return logs.error();
   const json::value bundle =
       json::object{{"Machine", *machine}, {"Jobs", std::move(whole)}, {"Logs", std::move(*logs)}};
@@ -245,9 +245,9 @@ Result<void> support_machine(Invocation& call) {
 }
 
 Result<void> support_server(Invocation& call) {
-  Result<json::value> facts = call.session.get("debug/support");
+  Result<json::value> facts = call.session.get(client::get_debug("support"));
   if (!facts) return facts.error();
-  Result<json::value> logs = call.session.get("logs");
+  Result<json::value> logs = call.session.get(client::get_logs());
   if (!logs) return logs.error();
   const json::value* info = facts->is_object() ? facts->get_object().if_contains("Info") : nullptr;
   const std::string id = info == nullptr ? "server" : text_member(*info, "id");

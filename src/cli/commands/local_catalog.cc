@@ -18,7 +18,7 @@
 namespace mullion::cli {
 namespace {
 
-constexpr std::string_view kAction = "plugins/manager/actions/";
+constexpr std::string_view kCatalogs = "rebar-catalog/rackn-catalog";
 
 /// Rows for people, unless another format is asked for.
 void print_table(Invocation& call, const json::value& answer, const std::vector<Column>& columns,
@@ -41,7 +41,7 @@ void print_warnings(Invocation& call, const json::value& report) {
 /// The elements of a version set and its server, as names with version words.
 Result<std::vector<std::pair<std::string, std::string>>> items_of_set(Invocation& call,
                                                                       const std::string& id) {
-  Result<json::value> set = call.session.get(api_path({"version_sets", id}));
+  Result<json::value> set = call.session.get(client::get_object("version_sets", id));
   if (!set) return set.error();
   std::vector<std::pair<std::string, std::string>> out;
   const auto add = [&out](std::string name, std::string word) {
@@ -90,13 +90,12 @@ Result<size_t> copies_at_once(Invocation& call) {
 /// Files of the server's own catalog; none when it has no catalog yet.
 Result<std::map<std::string, std::string>> files_of_server(Invocation& call) {
   using Files = std::map<std::string, std::string>;
-  Result<json::value> names =
-      call.session.get("files" + query_text({{"path", "rebar-catalog/rackn-catalog"}}));
+  Result<json::value> names = call.session.get(client::get_files().with("path", kCatalogs));
   if (!names && names.error().status_override != 404) return names.error();
   if (!names) return Files();
   const std::string newest = newest_catalog(texts_member(json::object{{"names", *names}}, "names"));
   if (newest.empty()) return Files();
-  Result<json::value> document = call.session.get(api_path({"files/rebar-catalog/rackn-catalog", newest}));
+  Result<json::value> document = call.session.get(client::get_files(std::string(kCatalogs) + "/" + newest));
   if (!document) return document.error();
   const json::value* sections = member(*document, "sections");
   const json::value* items = sections == nullptr ? nullptr : member(*sections, "catalog_items");
@@ -108,8 +107,7 @@ Result<std::map<std::string, std::string>> files_of_server(Invocation& call) {
 /// so.
 bool is_at_server(Invocation& call, const catalog::Artifact& artifact) {
   if (artifact.sha256.empty()) return false;
-  const Result<net::TextResponse> answer =
-      call.session.send({"HEAD", api_path({"files", artifact.path}), "", {}, {}});
+  const Result<net::TextResponse> answer = call.session.send({client::head_files(artifact.path)});
   return answer && answer->headers.get("X-DRP-SHA256SUM").value_or("") == artifact.sha256;
 }
 
@@ -131,7 +129,7 @@ Result<catalog::Items> source_items(Invocation& call) {
 
 Result<void> catalog_build(Invocation& call) {
   Result<json::value> report =
-      call.session.send_value("POST", std::string(kAction) + "buildCatalog", json::object());
+      call.session.send_value(client::post_plugins_manager_actions("buildCatalog"), json::object());
   if (!report) return report.error();
   print_warnings(call, *report);
   print_table(call, *report,
@@ -145,7 +143,7 @@ Result<void> catalog_build(Invocation& call) {
 }
 
 Result<void> catalog_collect(Invocation& call) {
-  Result<json::value> answer = call.session.send_value("POST", std::string(kAction) + "collectCatalog",
+  Result<json::value> answer = call.session.send_value(client::post_plugins_manager_actions("collectCatalog"),
                                                        json::object{{"dry_run", call.flags.on("dry-run")}});
   if (!answer) return answer.error();
   json::array rows;
@@ -180,12 +178,11 @@ Result<void> catalog_update_local(Invocation& call) {
   std::erase_if(files, [&call](const catalog::Artifact& artifact) { return is_at_server(call, artifact); });
   tell_unchecked(call, files);
   if (files.empty()) call.terminal.err << "the server's catalog has everything already\n";
-  return copy_files(call, files, *at_once,
-                    [](Invocation& own, const catalog::Artifact& artifact) -> Result<void> {
-                      Result<json::value> stored =
-                          upload_artifact(own, "POST", api_path({"files", artifact.path}), artifact);
-                      return stored ? Result<void>() : Result<void>(stored.error());
-                    });
+  return copy_files(
+      call, files, *at_once, [](Invocation& own, const catalog::Artifact& artifact) -> Result<void> {
+        Result<json::value> stored = upload_artifact(own, client::post_files(artifact.path), artifact);
+        return stored ? Result<void>() : Result<void>(stored.error());
+      });
 }
 
 Result<void> catalog_copy_local(Invocation& call) {

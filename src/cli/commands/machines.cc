@@ -58,14 +58,14 @@ Result<void> tasks_delete(Invocation& call) {
 }
 
 Result<void> machine_release(Invocation& call) {
-  const std::string target = api_path({"machines", call.argument(0), "releaseToPool"});
-  return print_answer(call, call.session.send_value("POST", target, json::object()));
+  return print_answer(
+      call, call.session.send_value(client::post_machines_release_to_pool(call.argument(0)), json::object()));
 }
 
 Result<void> show_fingerprint(Invocation& call) { return print_answer(call, local_fingerprint()); }
 
 Result<void> machine_whoami(Invocation& call) {
-  return print_answer(call, call.session.send_value("POST", "whoami", local_whoami()));
+  return print_answer(call, call.session.send_value(client::post_whoami(), local_whoami()));
 }
 
 }  // namespace mullion::cli

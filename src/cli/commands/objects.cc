@@ -19,8 +19,6 @@
 namespace mullion::cli {
 namespace {
 
-std::string object_target(const Invocation& call) { return api_path({call.subject, call.argument(0)}); }
-
 /// A table of the usual columns needs neither Meta nor Params, which are most of what a list weighs.
 bool may_be_slim(const Invocation& call) {
   const bool tabular = call.options.format == Format::kTable || call.options.format == Format::kText;
@@ -61,7 +59,7 @@ Result<void> add_long_poll(Invocation& call, Call& request) {
     return {};
   }
   if (etag.empty()) {
-    Result<net::TextResponse> head = call.session.send({"HEAD", object_target(call), "", {}, {}});
+    Result<net::TextResponse> head = call.session.send({client::head_object(call.subject, call.argument(0))});
     if (!head) return head.error();
     etag = head->headers.get("ETag").value_or("");
   }
@@ -145,12 +143,14 @@ Result<void> print_answer(Invocation& call, const Result<json::value>& answer) {
   return {};
 }
 
-Result<json::value> read_object(Invocation& call) { return call.session.get(object_target(call)); }
+Result<json::value> read_object(Invocation& call) {
+  return call.session.get(client::get_object(call.subject, call.argument(0)));
+}
 
 Result<void> send_patch(Invocation& call, const json::array& patch, bool force_allowed) {
-  std::string target = object_target(call);
-  if (force_allowed && call.options.force) target += "?force=true";
-  Result<json::value> changed = call.session.send_value("PATCH", target, json::value(patch));
+  client::Request request = client::patch_object(call.subject, call.argument(0));
+  if (force_allowed && call.options.force) request = request.with("force", "true");
+  Result<json::value> changed = call.session.send_value(request, json::value(patch));
   if (!changed) return changed.error();
   return print_result(call, *changed);
 }
@@ -167,8 +167,7 @@ Result<void> send_changes(Invocation& call, const json::value& changes) {
 Result<void> list_objects(Invocation& call) {
   Result<QueryItems> query = list_query(call);
   if (!query) return query.error();
-  Result<net::TextResponse> answer =
-      call.session.send({"GET", api_path({call.subject}) + query_text(*query), "", {}, {}});
+  Result<net::TextResponse> answer = call.session.send({client::get_collection(call.subject).with(*query)});
   if (!answer) return answer.error();
   Result<json::value> objects = model::parse_json(answer->body);
   if (!objects) return objects.error();
@@ -181,7 +180,7 @@ namespace {
 
 Result<void> count_by_value(Invocation& call, QueryItems query) {
   query.emplace_back("group-by", call.flags.get("by"));
-  return print_answer(call, call.session.get(api_path({call.subject}) + query_text(query)));
+  return print_answer(call, call.session.get(client::get_collection(call.subject).with(query)));
 }
 
 }  // namespace
@@ -190,8 +189,7 @@ Result<void> count_objects(Invocation& call) {
   Result<QueryItems> query = list_query(call);
   if (!query) return query.error();
   if (call.flags.has("by")) return count_by_value(call, std::move(*query));
-  Result<net::TextResponse> answer =
-      call.session.send({"HEAD", api_path({call.subject}) + query_text(*query), "", {}, {}});
+  Result<net::TextResponse> answer = call.session.send({client::head_collection(call.subject).with(*query)});
   if (!answer) return head_error(call, answer.error());
   const auto count = answer->headers.get("X-DRP-LIST-FILTER-COUNT");
   if (!count) return Error(ErrorCode::kInternal, "the server did not say how many there are");
@@ -200,7 +198,7 @@ Result<void> count_objects(Invocation& call) {
 }
 
 Result<void> list_indexes(Invocation& call) {
-  Result<json::value> indexes = call.session.get(api_path({"indexes", call.subject}));
+  Result<json::value> indexes = call.session.get(client::get_indexes(call.subject));
   if (!indexes) return indexes.error();
   return print_result(call, *indexes);
 }
@@ -211,7 +209,7 @@ Result<void> show_object(Invocation& call) {
   for (const std::string_view flag : {"decode", "aggregate"}) {
     if (call.flags.on(flag)) query.emplace_back(flag, "true");
   }
-  Call request{"GET", object_target(call) + query_text(query), "", {}, {}};
+  Call request{client::get_object(call.subject, call.argument(0)).with(query)};
   Result<void> prepared = add_long_poll(call, request);
   if (!prepared) return prepared;
   Result<net::TextResponse> answer = send_long_poll(call, request);
@@ -227,7 +225,7 @@ Result<void> show_object(Invocation& call) {
 }
 
 Result<void> object_exists(Invocation& call) {
-  Call request{"HEAD", object_target(call), "", {}, {}};
+  Call request{client::head_object(call.subject, call.argument(0))};
   Result<void> prepared = add_long_poll(call, request);
   if (!prepared) return head_error(call, prepared.error());
   Result<net::TextResponse> answer = send_long_poll(call, request);
@@ -237,7 +235,7 @@ Result<void> object_exists(Invocation& call) {
 }
 
 Result<void> object_etag(Invocation& call) {
-  Result<net::TextResponse> answer = call.session.send({"HEAD", object_target(call), "", {}, {}});
+  Result<net::TextResponse> answer = call.session.send({client::head_object(call.subject, call.argument(0))});
   if (!answer) return head_error(call, answer.error());
   call.terminal.out << escaped(answer->headers.get("ETag").value_or("")) << "\n";
   return {};
@@ -246,8 +244,9 @@ Result<void> object_etag(Invocation& call) {
 Result<void> create_object(Invocation& call) {
   Result<json::value> body = creation_body(call);
   if (!body) return body.error();
-  const std::string target = api_path({call.subject}) + (call.options.force ? "?force=true" : "");
-  Result<json::value> created = call.session.send_value("POST", target, *body);
+  client::Request request = client::post_collection(call.subject);
+  if (call.options.force) request = request.with("force", "true");
+  Result<json::value> created = call.session.send_value(request, *body);
   if (!created) return created.error();
   return print_result(call, *created);
 }
@@ -267,7 +266,7 @@ Result<void> patch_object(Invocation& call) {
 }
 
 Result<void> destroy_object(Invocation& call) {
-  Result<json::value> gone = call.session.send_json({"DELETE", object_target(call), "", {}, {}});
+  Result<json::value> gone = call.session.send_json({client::delete_object(call.subject, call.argument(0))});
   if (!gone) return gone.error();
   const std::string_view noun = call.type != nullptr ? call.type->prefix : std::string_view(call.subject);
   std::string word(noun);

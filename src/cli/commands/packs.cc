@@ -136,18 +136,19 @@ Result<json::array> objects_named(Invocation& call, const std::string& word, std
   const std::string rest = word.substr(colon + 1);
   const size_t equals = rest.find('=');
   if (equals == std::string::npos) {
-    Result<json::value> object = call.session.get(api_path({prefix, rest}) + "?decode=true");
+    Result<json::value> object = call.session.get(client::get_object(prefix, rest).with("decode", "true"));
     return object ? Result<json::array>(json::array{*object}) : Result<json::array>(object.error());
   }
-  const std::string query =
-      query_text({{rest.substr(0, equals), rest.substr(equals + 1)}, {"decode", "true"}});
-  Result<json::value> objects = call.session.get(api_path({prefix}) + query);
+  const client::Request list = client::get_collection(prefix)
+                                   .with(rest.substr(0, equals), rest.substr(equals + 1))
+                                   .with("decode", "true");
+  Result<json::value> objects = call.session.get(list);
   if (!objects) return objects.error();
   return objects->is_array() ? objects->get_array() : json::array();
 }
 
 Result<void> collect_objects(Invocation& call, const std::string& word, json::value& pack,
-                             std::vector<std::string>& targets) {
+                             std::vector<client::Request>& deletions) {
   std::string prefix;
   Result<json::array> objects = objects_named(call, word, prefix);
   if (!objects) return objects.error();
@@ -157,7 +158,7 @@ Result<void> collect_objects(Invocation& call, const std::string& word, json::va
     const std::string key = object_key(prefix, object);
     if (key.empty()) return Error(ErrorCode::kInternal, "an object of " + prefix + " came without its key");
     section.get_object()[key] = without_computed(std::move(object));
-    targets.push_back(api_path({prefix, key}));
+    deletions.push_back(client::delete_object(prefix, key));
   }
   return {};
 }
@@ -218,16 +219,17 @@ Result<void> pack_document_command(Invocation& call) {
 Result<void> pack_bundlize(Invocation& call) {
   json::value pack = json::object{{"meta", json::object{{"Name", "Unspecified"}, {"Version", "v0.0.0"}}},
                                   {"sections", json::object()}};
-  std::vector<std::string> targets;
+  std::vector<client::Request> deletions;
   for (const std::string& word : std::span(call.arguments).subspan(1)) {
     const bool is_object = word.find(':') != std::string::npos && word.find(':') < word.find('=');
-    Result<void> taken = is_object ? collect_objects(call, word, pack, targets) : set_meta(pack, {&word, 1});
+    Result<void> taken =
+        is_object ? collect_objects(call, word, pack, deletions) : set_meta(pack, {&word, 1});
     if (!taken) return taken;
   }
   Result<void> written = write_pack(call, call.argument(0), pack);
   // The file is there before anything is deleted: whatever fails from here on, nothing is lost.
-  for (size_t i = 0; written && call.flags.on("delete") && i < targets.size(); ++i) {
-    Result<json::value> gone = call.session.send_json({"DELETE", targets[i], "", {}, {}});
+  for (size_t i = 0; written && call.flags.on("delete") && i < deletions.size(); ++i) {
+    Result<json::value> gone = call.session.send_json({deletions[i]});
     if (!gone) return gone.error();
   }
   if (!written || !call.flags.on("reload")) return written;
@@ -244,7 +246,7 @@ Result<void> pack_convert(Invocation& call) {
     if (!objects.is_object()) continue;
     for (const auto& object : objects.get_object()) {
       Result<json::value> made =
-          call.session.send_value("POST", api_path({section}), without_computed(object.value()));
+          call.session.send_value(client::post_collection(section), without_computed(object.value()));
       if (!made) return made.error();
       call.terminal.out << fmt::format("Created {}:{}\n", escaped(section),
                                        escaped(std::string_view(object.key())));

@@ -15,12 +15,17 @@ namespace {
 
 using Query = std::vector<std::pair<std::string, std::string>>;
 
-std::string meta_target(const Invocation& call) { return api_path({"meta", call.subject, call.argument(0)}); }
-std::string params_target(const Invocation& call) {
-  return api_path({call.subject, call.argument(0), "params"});
+client::Request get_meta(const Invocation& call) {
+  return client::get_meta_object(call.subject, call.argument(0));
 }
-std::string param_target(const Invocation& call, const std::string& key) {
-  return api_path({call.subject, call.argument(0), "params", key});
+client::Request patch_meta(const Invocation& call) {
+  return client::patch_meta_object(call.subject, call.argument(0));
+}
+client::Request get_params(const Invocation& call) {
+  return client::get_object_params(call.subject, call.argument(0));
+}
+client::Request patch_params(const Invocation& call) {
+  return client::patch_object_params(call.subject, call.argument(0));
 }
 
 Query read_query(const Invocation& call) {
@@ -32,18 +37,18 @@ Query read_query(const Invocation& call) {
   return query;
 }
 
-Result<void> patch_map(Invocation& call, const std::string& target, const json::array& patch) {
-  return print_answer(call, call.session.send_value("PATCH", target, json::value(patch)));
+Result<void> patch_map(Invocation& call, const client::Request& request, const json::array& patch) {
+  return print_answer(call, call.session.send_value(request, json::value(patch)));
 }
 
 /// The value as the server may see it: sealed for the object when the parameter is secure.
 Result<json::value> sealed_for(Invocation& call, const std::string& key, const json::value& value) {
   if (model::is_sealed(value)) return value;
-  Result<json::value> param = call.session.get(api_path({"params", key}));
+  Result<json::value> param = call.session.get(client::get_object("params", key));
   if (!param) return param.error().status_override == 404 ? Result<json::value>(value) : std::move(param);
   const json::value* secure = member(*param, "Secure");
   if (secure == nullptr || !secure->is_bool() || !secure->get_bool()) return value;
-  Result<json::value> key_text = call.session.get(api_path({call.subject, call.argument(0), "pubkey"}));
+  Result<json::value> key_text = call.session.get(client::get_object_pubkey(call.subject, call.argument(0)));
   if (!key_text) return key_text;
   if (!key_text->is_string()) return Error(ErrorCode::kInternal, "the server's public key is no text");
   return seal(std::string(key_text->get_string()), value);
@@ -59,20 +64,35 @@ Error already_present(const std::string& key) {
   return Error(ErrorCode::kConflict, "Key, " + key + ", already present");
 }
 
-std::string actions_path_of(const Invocation& call) {
-  const bool special = call.type != nullptr && !call.type->traits.actions_path.empty();
-  return special ? std::string(call.type->traits.actions_path) : "actions";
+/// Where the actions of an object are, when it is not below `actions`.
+bool has_special_actions(const Invocation& call) {
+  return call.type != nullptr && call.type->traits.actions_path == "plugin_actions";
 }
 
-std::string action_target(const Invocation& call, const std::string& command) {
-  std::vector<std::string> parts = {call.subject};
-  const bool of_system = call.subject == "system";
-  if (!of_system) parts.push_back(call.argument(0));
-  parts.push_back(actions_path_of(call));
-  if (!command.empty()) parts.push_back(command);
+client::Request actions_to_list(const Invocation& call) {
+  if (call.subject == "system") return client::get_system_actions();
+  return has_special_actions(call) ? client::get_object_plugin_actions(call.subject, call.argument(0))
+                                   : client::get_object_actions(call.subject, call.argument(0));
+}
+
+client::Request action_to_show(const Invocation& call, const std::string& command) {
+  if (call.subject == "system") return client::get_system_actions(command);
+  return has_special_actions(call)
+             ? client::get_object_plugin_actions(call.subject, call.argument(0), command)
+             : client::get_object_actions(call.subject, call.argument(0), command);
+}
+
+client::Request action_to_run(const Invocation& call, const std::string& command) {
+  if (call.subject == "system") return client::post_system_actions(command);
+  return has_special_actions(call)
+             ? client::post_object_plugin_actions(call.subject, call.argument(0), command)
+             : client::post_object_actions(call.subject, call.argument(0), command);
+}
+
+client::Request with_plugin(const Invocation& call, const client::Request& request) {
   Query query;
   add_flag(call, "plugin", query);
-  return api_path(parts) + query_text(query);
+  return request.with(query);
 }
 
 /// How many arguments name the object: none for the system itself.
@@ -143,10 +163,10 @@ Result<void> remove_all(Invocation& call, std::string_view name) {
 
 }  // namespace
 
-Result<void> meta_show(Invocation& call) { return print_answer(call, call.session.get(meta_target(call))); }
+Result<void> meta_show(Invocation& call) { return print_answer(call, call.session.get(get_meta(call))); }
 
 Result<void> meta_get(Invocation& call) {
-  Result<json::value> meta = call.session.get(meta_target(call));
+  Result<json::value> meta = call.session.get(get_meta(call));
   if (!meta) return meta.error();
   const json::value* found = meta->is_object() ? meta->get_object().if_contains(call.argument(1)) : nullptr;
   if (found == nullptr) return Error(ErrorCode::kNotFound, "no meta value " + call.argument(1));
@@ -154,17 +174,17 @@ Result<void> meta_get(Invocation& call) {
 }
 
 Result<void> meta_add(Invocation& call) {
-  Result<json::value> meta = call.session.get(meta_target(call));
+  Result<json::value> meta = call.session.get(get_meta(call));
   if (!meta) return meta.error();
   if (member(*meta, call.argument(2)) != nullptr) return already_present(call.argument(2));
   const json::value value(json::string_view(call.argument(4)));
   const std::string path = "/" + model::pointer_part(call.argument(2));
-  return patch_map(call, meta_target(call),
+  return patch_map(call, patch_meta(call),
                    {patch_operation("test", "", *meta), patch_operation("add", path, value)});
 }
 
 Result<void> meta_set(Invocation& call) {
-  Result<json::value> meta = call.session.get(meta_target(call));
+  Result<json::value> meta = call.session.get(get_meta(call));
   if (!meta) return meta.error();
   const std::string path = "/" + model::pointer_part(call.argument(2));
   const json::value* old = meta->is_object() ? meta->get_object().if_contains(call.argument(2)) : nullptr;
@@ -172,19 +192,19 @@ Result<void> meta_set(Invocation& call) {
   json::array patch;
   patch.push_back(old != nullptr ? patch_operation("test", path, *old) : patch_operation("test", "", *meta));
   patch.push_back(patch_operation("add", path, value));
-  return patch_map(call, meta_target(call), patch);
+  return patch_map(call, patch_meta(call), patch);
 }
 
 Result<void> meta_remove(Invocation& call) {
   const std::string path = "/" + model::pointer_part(call.argument(2));
-  return patch_map(call, meta_target(call), {patch_operation("remove", path, nullptr)});
+  return patch_map(call, patch_meta(call), {patch_operation("remove", path, nullptr)});
 }
 
 Result<void> params_show(Invocation& call) {
   const bool guarded = !call.options.reference.empty();
   if (call.arguments.size() == 1) {
     if (guarded) return usage_error("--ref is for changes: say which parameters there shall be");
-    return print_answer(call, call.session.get(params_target(call) + query_text(read_query(call))));
+    return print_answer(call, call.session.get(get_params(call).with(read_query(call))));
   }
   Result<json::value> values = read_document(call, call.argument(1));
   if (!values) return values.error();
@@ -194,70 +214,74 @@ Result<void> params_show(Invocation& call) {
     if (!sealed) return sealed.error();
     entry.value() = std::move(*sealed);
   }
-  if (!guarded) return print_answer(call, call.session.send_value("POST", params_target(call), *values));
+  if (!guarded)
+    return print_answer(
+        call, call.session.send_value(client::post_object_params(call.subject, call.argument(0)), *values));
   Result<json::value> before = read_document(call, call.options.reference);
   if (!before) return before.error();
-  return patch_map(call, params_target(call), make_paranoid_patch(*before, *values));
+  return patch_map(call, patch_params(call), make_paranoid_patch(*before, *values));
 }
 
 Result<void> param_get(Invocation& call) {
-  const std::string query = query_text(read_query(call));
-  return print_answer(call, call.session.get(param_target(call, call.argument(2)) + query));
+  const client::Request request = client::get_object_params(call.subject, call.argument(0), call.argument(2));
+  return print_answer(call, call.session.get(request.with(read_query(call))));
 }
 
 Result<void> param_set(Invocation& call) {
   Result<json::value> value = param_value(call, call.argument(2), 4);
   if (!value) return value.error();
   if (call.options.reference.empty()) {
-    Result<json::value> set = call.session.send_value("POST", param_target(call, call.argument(2)), *value);
+    Result<json::value> set = call.session.send_value(
+        client::post_object_params(call.subject, call.argument(0), call.argument(2)), *value);
     return print_answer(call, set ? Result<json::value>(*value) : std::move(set));
   }
   Result<json::value> before = read_document(call, call.options.reference);
   if (!before) return before.error();
   const std::string path = "/" + model::pointer_part(call.argument(2));
-  return patch_map(call, params_target(call),
+  return patch_map(call, patch_params(call),
                    {patch_operation("test", path, *before), patch_operation("replace", path, *value)});
 }
 
 Result<void> param_add(Invocation& call) {
   Result<json::value> value = param_value(call, call.argument(2), 4);
   if (!value) return value.error();
-  Result<json::value> params = call.session.get(params_target(call));
+  Result<json::value> params = call.session.get(get_params(call));
   if (!params) return params.error();
   if (member(*params, call.argument(2)) != nullptr) return already_present(call.argument(2));
   const std::string path = "/" + model::pointer_part(call.argument(2));
   // Tested as it was seen: of two who add the same at once only one may.
   const json::array patch = {patch_operation("test", "", *params), patch_operation("add", path, *value)};
-  Result<json::value> added = call.session.send_value("PATCH", params_target(call), json::value(patch));
+  Result<json::value> added = call.session.send_value(patch_params(call), json::value(patch));
   return print_answer(call, added ? Result<json::value>(*value) : std::move(added));
 }
 
 Result<void> param_remove(Invocation& call) {
   if (call.options.reference.empty()) {
-    return print_answer(call,
-                        call.session.send_json({"DELETE", param_target(call, call.argument(2)), "", {}, {}}));
+    return print_answer(call, call.session.send_json({client::delete_object_params(
+                                  call.subject, call.argument(0), call.argument(2))}));
   }
   Result<json::value> before = read_document(call, call.options.reference);
   if (!before) return before.error();
   const std::string path = "/" + model::pointer_part(call.argument(2));
-  return patch_map(call, params_target(call),
+  return patch_map(call, patch_params(call),
                    {patch_operation("test", path, *before), patch_operation("remove", path, nullptr)});
 }
 
 Result<void> actions_list(Invocation& call) {
-  return print_answer(call, call.session.get(action_target(call, "")));
+  return print_answer(call, call.session.get(with_plugin(call, actions_to_list(call))));
 }
 
 Result<void> action_show(Invocation& call) {
-  return print_answer(call, call.session.get(action_target(call, call.argument(object_arguments(call)))));
+  const client::Request request = action_to_show(call, call.argument(object_arguments(call)));
+  return print_answer(call, call.session.get(with_plugin(call, request)));
 }
 
 Result<void> action_run(Invocation& call) {
   const size_t command = object_arguments(call);
   Result<json::value> body = action_body(call, command + 1);
   if (!body) return body.error();
-  return print_answer(call,
-                      call.session.send_value("POST", action_target(call, call.argument(command)), *body));
+  return print_answer(
+      call, call.session.send_value(with_plugin(call, action_to_run(call, call.argument(command))), *body));
 }
 
 Result<void> add_profile(Invocation& call) { return append_all(call, "Profiles", true); }
@@ -306,8 +330,7 @@ Result<void> set_field(Invocation& call) {
 Result<void> machine_token(Invocation& call) {
   Query query;
   add_flag(call, "ttl", query);
-  return print_answer(
-      call, call.session.get(api_path({"machines", call.argument(0), "token"}) + query_text(query)));
+  return print_answer(call, call.session.get(client::get_machines_token(call.argument(0)).with(query)));
 }
 
 }  // namespace mullion::cli

@@ -77,10 +77,12 @@ Result<json::value> pool_body(Invocation& call) {
 
 }  // namespace
 
-Result<void> pools_active(Invocation& call) { return print_answer(call, call.session.get("pools-active")); }
+Result<void> pools_active(Invocation& call) {
+  return print_answer(call, call.session.get(client::get_pools_active()));
+}
 
 Result<void> pool_status(Invocation& call) {
-  return print_answer(call, call.session.get(api_path({"pools", call.argument(0), "status"})));
+  return print_answer(call, call.session.get(client::get_pools_status(call.argument(0))));
 }
 
 Result<void> pool_manage(Invocation& call) {
@@ -89,8 +91,8 @@ Result<void> pool_manage(Invocation& call) {
   std::vector<std::pair<std::string, std::string>> query;
   if (call.options.force) query.emplace_back("force", "true");
   add_flag(call, "source-pool", query);
-  const std::string target = api_path({"pools", call.argument(0), call.command.name + "Machines"});
-  return print_answer(call, call.session.send_value("POST", target + query_text(query), *body));
+  const client::Request request = client::post_pools(call.argument(0), call.command.name + "Machines");
+  return print_answer(call, call.session.send_value(request.with(query), *body));
 }
 
 }  // namespace mullion::cli

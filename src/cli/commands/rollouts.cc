@@ -19,8 +19,8 @@ constexpr auto kLook = std::chrono::seconds(1);
 constexpr std::string_view kClear = "\x1b[H\x1b[J";
 
 Result<json::value> run_action(Invocation& call) {
-  const std::string target = api_path({"rollouts", call.argument(0), "actions", call.command.name});
-  return call.session.send_value("POST", target, json::object());
+  return call.session.send_value(client::post_object_actions("rollouts", call.argument(0), call.command.name),
+                                 json::object());
 }
 
 size_t terminal_lines() {
@@ -73,8 +73,8 @@ Result<void> rollout_dry_run(Invocation& call) {
 }
 
 Result<void> rollout_watch(Invocation& call) {
-  const std::string target = api_path({"rollouts", call.argument(0)});
-  Result<json::value> rollout = call.session.get(target);
+  const client::Request look = client::get_object("rollouts", call.argument(0));
+  Result<json::value> rollout = call.session.get(look);
   if (!rollout) return rollout.error();
   Reconnection connection(call.terminal, call.session.url());
   std::string last;
@@ -87,7 +87,7 @@ Result<void> rollout_watch(Invocation& call) {
       return rollout.error();
     }
     std::this_thread::sleep_for(rollout ? env::Duration(kLook) : connection.lost(rollout.error()));
-    rollout = call.session.get(target);
+    rollout = call.session.get(look);
   }
 }
 

@@ -85,15 +85,13 @@ Result<json::value> wanted_address(Invocation& call) {
 Result<void> subnet_allocate(Invocation& call) {
   Result<json::value> wanted = wanted_address(call);
   if (!wanted) return wanted.error();
-  const std::string target = api_path({"subnets", call.argument(0), "allocate"});
-  return print_answer(call, call.session.send_value("POST", target, *wanted));
+  return print_answer(call,
+                      call.session.send_value(client::post_subnets_allocate(call.argument(0)), *wanted));
 }
 
 Result<void> subnet_release(Invocation& call) {
   return print_answer(
-      call,
-      call.session.send_json(
-          {"DELETE", api_path({"subnets", call.argument(0), "release", call.argument(1)}), "", {}, {}}));
+      call, call.session.send_json({client::delete_subnets_release(call.argument(0), call.argument(1))}));
 }
 
 Result<void> subnet_get(Invocation& call) {

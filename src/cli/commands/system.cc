@@ -57,26 +57,48 @@ std::string static_server_state(Invocation& call) {
   return answered ? "up" : body.error().messages[0];
 }
 
+/// What a subject of the tree of commands stands for.
+struct SystemStep {
+  std::string_view subject;
+  client::Request (*request)();
+};
+constexpr SystemStep kSystemShown[] = {{"system/cert", client::get_system_cert},
+                                       {"static/cert", client::get_static_cert},
+                                       {"system/upgrade", client::get_system_upgrade}};
+constexpr SystemStep kSystemSteps[] = {{"system/backup", client::post_system_backup},
+                                       {"system/active", client::post_system_active},
+                                       {"system/passive", client::post_system_passive}};
+
+/// One of those, or what a member knows of its cluster: "system/consensus/state".
+client::Request shown_of(std::string_view subject) {
+  for (const SystemStep& shown : kSystemShown) {
+    if (shown.subject == subject) return shown.request();
+  }
+  return client::get_system_consensus(subject.substr(subject.rfind('/') + 1));
+}
+
 }  // namespace
 
-Result<void> prefs_list(Invocation& call) { return print_answer(call, call.session.get("prefs")); }
+Result<void> prefs_list(Invocation& call) {
+  return print_answer(call, call.session.get(client::get_prefs()));
+}
 
 Result<void> prefs_set(Invocation& call) {
   Result<json::value> changes = pairs_or_document(call);
   if (!changes) return changes.error();
-  return print_answer(call, call.session.send_value("POST", "prefs", *changes));
+  return print_answer(call, call.session.send_value(client::post_prefs(), *changes));
 }
 
-Result<void> info_get(Invocation& call) { return print_answer(call, call.session.get("info")); }
+Result<void> info_get(Invocation& call) { return print_answer(call, call.session.get(client::get_info())); }
 
 Result<void> info_check(Invocation& call) {
-  Result<json::value> info = call.session.get("info");
+  Result<json::value> info = call.session.get(client::get_info());
   if (!info) return info.error();
   return print_answer(call, json::value(json::object{{"active", true}}));
 }
 
 Result<void> info_status(Invocation& call) {
-  Result<json::value> info = call.session.get("info");
+  Result<json::value> info = call.session.get(client::get_info());
   if (!info) return info.error();
   json::object status;
   static constexpr std::string_view kFields[] = {"id",           "ha_id",        "version",   "manager",
@@ -96,7 +118,7 @@ Result<void> events_post(Invocation& call) {
   if (!event) return event.error();
   if (!event->is_object())
     return Error(ErrorCode::kBadRequest, "an event is an object with Type, Action and Key");
-  Result<json::value> posted = call.session.send_value("POST", "events", *event);
+  Result<json::value> posted = call.session.send_value(client::post_events(), *event);
   if (!posted) return posted.error();
   return posted->is_null() ? Result<void>() : print_answer(call, posted);
 }
@@ -106,25 +128,32 @@ Result<void> events_watch(Invocation& call) {
   return watch_events(call, pattern.empty() ? "*.*.*" : pattern, false);
 }
 
-Result<void> logs_get(Invocation& call) { return print_answer(call, call.session.get("logs")); }
+Result<void> logs_get(Invocation& call) { return print_answer(call, call.session.get(client::get_logs())); }
 Result<void> logs_watch(Invocation& call) { return watch_events(call, "log.*.*", true); }
-Result<void> objects_list(Invocation& call) { return print_answer(call, call.session.get("objects")); }
-Result<void> system_get(Invocation& call) { return print_answer(call, call.session.get(call.subject)); }
+Result<void> objects_list(Invocation& call) {
+  return print_answer(call, call.session.get(client::get_objects()));
+}
+Result<void> system_get(Invocation& call) {
+  return print_answer(call, call.session.get(shown_of(call.subject)));
+}
 
 Result<void> system_metrics(Invocation& call) {
   std::vector<std::pair<std::string, std::string>> query;
   if (!call.arguments.empty()) query.emplace_back("names", fmt::format("{}", fmt::join(call.arguments, ",")));
-  return print_answer(call, call.session.get(api_path({"system", "metrics"}) + query_text(query)));
+  return print_answer(call, call.session.get(client::get_system_metrics().with(query)));
 }
 
 Result<void> system_post(Invocation& call) {
-  return print_answer(call, call.session.send_json({"POST", call.subject, "", {}, {}}));
+  for (const SystemStep& step : kSystemSteps) {
+    if (step.subject == call.subject) return print_answer(call, call.session.send_json({step.request()}));
+  }
+  return usage_error("no such step of the system");
 }
 
 Result<void> user_password(Invocation& call) {
   json::object body;
   body["Password"] = read_secret(call, call.argument(1));
-  return print_answer(call, call.session.send_value("PUT", api_path({"users", call.argument(0), "password"}),
+  return print_answer(call, call.session.send_value(client::put_users_password(call.argument(0)),
                                                     json::value(std::move(body))));
 }
 
@@ -139,8 +168,7 @@ Result<void> user_token(Invocation& call) {
     }
     query.emplace_back(call.argument(i), call.argument(i + 1));
   }
-  return print_answer(call,
-                      call.session.get(api_path({"users", call.argument(0), "token"}) + query_text(query)));
+  return print_answer(call, call.session.get(client::get_users_token(call.argument(0)).with(query)));
 }
 
 Result<void> show_version(Invocation& call) {

@@ -16,6 +16,7 @@ namespace mullion::cli {
 namespace {
 
 constexpr int kChanged = 2;
+constexpr std::string_view kSets = "version_sets";
 
 bool wants_data(const Invocation& call) {
   const bool as_data = call.options.format == Format::kJson || call.options.format == Format::kYaml;
@@ -137,9 +138,9 @@ void print_plan(Invocation& call, const json::value& plan) {
 }
 
 Result<std::vector<json::object>> sets_of_server(Invocation& call) {
-  Result<json::value> info = call.session.get("info");
+  Result<json::value> info = call.session.get(client::get_info());
   if (!info) return info.error();
-  Result<json::value> list = call.session.get("version_sets");
+  Result<json::value> list = call.session.get(client::get_collection(kSets));
   if (!list) return list.error();
   if (!list->is_array()) return Error(ErrorCode::kInternal, "the server's list of version sets is no list");
   const std::string id = text_member(*info, "ha_id");
@@ -176,18 +177,16 @@ Result<SetMap> read_sets(Invocation& call, const std::string& path) {
   return sets;
 }
 
-std::string address_of(const std::string& id) { return "version_sets/" + net::percent_encode(id); }
-
 /// New and changed ones before anything is removed.
 std::vector<Call> calls_of(const SetChanges& changes) {
   std::vector<Call> calls;
   calls.reserve(changes.created.size() + changes.changed.size() + changes.removed.size());
   for (const SetChanges::Change& change : changes.created)
-    calls.push_back({"POST", "version_sets", json::serialize(change.after), {}, {}});
+    calls.push_back({client::post_collection(kSets), json::serialize(change.after)});
   for (const SetChanges::Change& change : changes.changed)
     calls.push_back(
-        {"PATCH", address_of(change.id), json::serialize(make_patch(change.before, change.after)), {}, {}});
-  for (const std::string& id : changes.removed) calls.push_back({"DELETE", address_of(id), "", {}, {}});
+        {client::patch_object(kSets, change.id), json::serialize(make_patch(change.before, change.after))});
+  for (const std::string& id : changes.removed) calls.push_back({client::delete_object(kSets, id)});
   return calls;
 }
 
@@ -210,8 +209,7 @@ Result<void> carry_out(Invocation& call, const SetChanges& changes) {
 Result<void> endpoint_plan(Invocation& call) {
   std::vector<std::pair<std::string, std::string>> query;
   add_flag(call, "sets", query);
-  Result<json::value> plan =
-      call.session.get("endpoints/" + net::percent_encode(call.argument(0)) + "/plan" + query_text(query));
+  Result<json::value> plan = call.session.get(client::get_endpoints_plan(call.argument(0)).with(query));
   if (!plan) return plan.error();
   if (wants_data(call)) {
     print_value(call.terminal, call.options, "", *plan);
@@ -226,8 +224,7 @@ Result<void> version_set_baseline(Invocation& call) {
   json::object wish;
   wish["Name"] = call.argument(0);
   Result<json::value> answer = call.session.send_value(
-      "POST", "endpoints/" + net::percent_encode(call.flags.get("from")) + "/baseline",
-      json::value(std::move(wish)));
+      client::post_endpoints_baseline(call.flags.get("from")), json::value(std::move(wish)));
   if (!answer) return answer.error();
   for (const std::string& line : texts_member(*answer, "LeftOut"))
     call.terminal.err << escaped("left out: " + line) << "\n";
@@ -237,7 +234,7 @@ Result<void> version_set_baseline(Invocation& call) {
     print_value(call.terminal, call.options, "version_sets", *set);
     return {};
   }
-  Result<json::value> made = call.session.send_value("POST", "version_sets", *set);
+  Result<json::value> made = call.session.send_value(client::post_collection(kSets), *set);
   if (!made) return made.error();
   return print_result(call, *made);
 }

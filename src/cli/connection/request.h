@@ -1,4 +1,4 @@
-// The parts of requests and answers that need no connection.
+// What answers of a server mean.
 #pragma once
 
 #include <string>
@@ -11,10 +11,6 @@
 
 namespace mullion::cli {
 
-/// A path below /api/v3 from parts; each part is encoded except its slashes.
-std::string api_path(const std::vector<std::string>& parts);
-/// "?a=b&c=d" from pairs, encoded; "" when there are none.
-std::string query_text(const std::vector<std::pair<std::string, std::string>>& items);
 /// Type of errors whose words no server chose.
 inline constexpr std::string_view kClientError = "CLIENT_ERROR";
 /// The error an answer of `status` with `body` stands for; without a body the headers may say why.

@@ -48,12 +48,13 @@ void Reconnection::found() {
 
 net::ClientRequest Session::State::request_of(const Call& call, bool through_proxy) const {
   net::ClientRequest request;
-  request.method = call.method;
+  request.method = call.request.method();
   request.target = target_of(call, through_proxy);
-  request.headers.set("Authorization", authorization);
+  request.headers.set("Authorization", login.authorization());
   request.headers.set("Accept", "application/json");
   request.headers.set("Cache-Control", "no-store");
-  if (!call.body.empty() || call.method == "POST" || call.method == "PUT" || call.method == "PATCH") {
+  const std::string& method = request.method;
+  if (!call.body.empty() || method == "POST" || method == "PUT" || method == "PATCH") {
     request.headers.set("Content-Type", "application/json");
   }
   if (!options.trace.empty()) {
@@ -68,22 +69,21 @@ net::ClientRequest Session::State::request_of(const Call& call, bool through_pro
 
 void Session::State::report(const Call& call, std::string_view outcome) const {
   if (!options.debug) return;
-  terminal.err << fmt::format("{} {}/api/v3/{} -> {}\n", call.method, server.url, call.target,
+  terminal.err << fmt::format("{} {}{} -> {}\n", call.request.method(), server.url, call.request.target(),
                               escaped(outcome));
 }
 
-Result<net::TextResponse> Session::State::exchange(const Call& call, bool through_proxy, bool* begun) {
+env::Task<Result<net::TextResponse>> Session::State::exchanged(Call call, bool through_proxy, bool* begun) {
   net::ClientRequest request = request_of(call, through_proxy);
   request.begun = begun;
-  Result<net::TextResponse> answer =
-      env::run(runtime, [&]() { return net::fetch(*server.client, std::move(request), kLargestAnswer); });
+  Result<net::TextResponse> answer = co_await net::fetch(*server.client, std::move(request), kLargestAnswer);
   if (!answer) {
     report(call, answer.error().text());
-    return answer;
+    co_return answer;
   }
   report(call, std::to_string(answer->status));
-  if (answer->status >= 400) return error_from_answer(answer->status, answer->body, answer->headers);
-  return answer;
+  if (answer->status >= 400) co_return error_from_answer(answer->status, answer->body, answer->headers);
+  co_return answer;
 }
 
 Result<void> Session::State::connect(const std::string& wanted) {
@@ -93,47 +93,36 @@ Result<void> Session::State::connect(const std::string& wanted) {
   return {};
 }
 
-Result<void> Session::State::take_token(const std::string& ttl, std::string& token) {
-  Call call;
-  call.target = api_path({"users", options.username, "token"}) + (ttl.empty() ? "" : "?ttl=" + ttl);
-  Result<net::TextResponse> answer = exchange(call, false);
-  if (!answer) return answer.error();
-  Result<json::value> parsed = model::parse_json(answer->body);
-  if (!parsed) return parsed.error();
-  token = text_member(*parsed, "Token");
-  if (!token.empty()) return {};
-  return Error(ErrorCode::kInternal, "the server's answer holds no token");
+env::Task<Result<std::string>> Session::State::fetch_token(std::string ttl, std::string authorization) {
+  Call call{client::get_users_token(options.username)};
+  if (!ttl.empty()) call.request = call.request.with("ttl", ttl);
+  call.headers.emplace_back("Authorization", std::move(authorization));
+  const Result<net::TextResponse> answer = co_await exchanged(std::move(call), false, nullptr);
+  if (!answer) co_return answer.error();
+  std::string token = client::token_in(answer->body);
+  if (token.empty()) co_return Error(ErrorCode::kInternal, "the server's answer holds no token");
+  co_return token;
 }
 
 Result<void> Session::State::log_in() {
   if (!options.token.empty()) {
-    authorization = "Bearer " + options.token;
+    login.show(client::bearer(options.token));
     return {};
   }
   if (keeps_tokens()) {
     const std::string cached = tokens.find(token_owner());
-    authorization = "Bearer " + cached;
-    if (!cached.empty() && exchange({"GET", "info", "", {}, {}}, false)) return {};
+    login.show(client::bearer(cached));
+    if (!cached.empty() && exchange({client::get_info()}, false)) return {};
   }
-  authorization = basic();
-  std::string token;
-  Result<void> taken = take_token("", token);
-  if (!taken || options.no_token) return taken;
-  authorization = "Bearer " + token;
-  std::string lasting;
-  if (keeps_tokens() && take_token("7200", lasting)) tokens.keep(token_owner(), lasting);
+  login.show(basic());
+  const Result<std::string> token = take_token("", basic());
+  if (!token) return token.error();
+  if (options.no_token) return {};
+  login.show(client::bearer(*token));
+  if (!keeps_tokens()) return {};
+  if (const Result<std::string> lasting = take_token("7200", client::bearer(*token)))
+    tokens.keep(token_owner(), *lasting);
   return {};
-}
-
-Result<void> Session::State::renew_login() {
-  if (!options.token.empty() || options.no_token)
-    return Error(ErrorCode::kUnauthorized, "there is no login to renew");
-  const std::string before = authorization;
-  authorization = basic();
-  std::string token;
-  Result<void> taken = take_token("", token);
-  authorization = taken ? "Bearer " + token : before;
-  return taken;
 }
 
 Session::Session(Terminal& terminal, const Options& options)
@@ -173,7 +162,8 @@ Result<std::string> Session::accept_server(const std::string& url, const std::st
 Result<net::TextResponse> Session::send(Call call) {
   Result<void> ready = start();
   if (!ready) return ready.error();
-  const bool harmless = call.method == "GET" || call.method == "HEAD";
+  const bool harmless = call.request.method() == "GET" || call.request.method() == "HEAD";
+  const std::string shown = state_->login.authorization();
   bool begun = false;
   Result<net::TextResponse> answer = state_->exchange(call, true, &begun);
   for (const std::chrono::seconds pause : kPauses) {
@@ -188,7 +178,7 @@ Result<net::TextResponse> Session::send(Call call) {
   }
   // Whoever waits for days outlives tokens. What was refused was not carried out.
   const bool refused = !answer && answer.error().status_override == 401;
-  if (refused && state_->renew_login()) return state_->exchange(call, true);
+  if (refused && state_->renew_login(shown)) return state_->exchange(call, true);
   return answer;
 }
 
@@ -199,12 +189,10 @@ Result<json::value> Session::send_json(Call call) {
   return model::parse_json(answer->body);
 }
 
-Result<json::value> Session::get(std::string target) {
-  return send_json({"GET", std::move(target), "", {}, {}});
-}
+Result<json::value> Session::get(client::Request request) { return send_json({std::move(request)}); }
 
-Result<json::value> Session::send_value(std::string method, std::string target, const json::value& body) {
-  return send_json({std::move(method), std::move(target), json::serialize(body), {}, {}});
+Result<json::value> Session::send_value(client::Request request, const json::value& body) {
+  return send_json({std::move(request), json::serialize(body)});
 }
 
 }  // namespace mullion::cli

@@ -13,6 +13,7 @@
 #include "cli/connection/request.h"
 #include "cli/terminal.h"
 #include "cli/tree/options.h"
+#include "client/routes.h"
 #include "net/http.h"
 
 namespace mullion::cli {
@@ -20,10 +21,9 @@ namespace mullion::cli {
 namespace json = boost::json;
 
 struct Call {
-  std::string method = "GET";
-  std::string target;  // below /api/v3, encoded, with query: "machines?limit=1"
-  std::string body;
-  std::vector<std::pair<std::string, std::string>> headers;
+  client::Request request;
+  std::string body = {};
+  std::vector<std::pair<std::string, std::string>> headers = {};
   env::Duration wait{0};  // added to the time-out: long polls
 };
 
@@ -58,8 +58,8 @@ class Session {
   Result<net::TextResponse> send(Call call);
   /// The JSON value of the answer; null for an empty body.
   Result<json::value> send_json(Call call);
-  Result<json::value> get(std::string target);
-  Result<json::value> send_value(std::string method, std::string target, const json::value& body);
+  Result<json::value> get(client::Request request);
+  Result<json::value> send_value(client::Request request, const json::value& body);
 
   /// What begins a body that streams.
   struct Arrival {
@@ -72,7 +72,7 @@ class Session {
   /// Streams the body of a GET into `sink`. True: there was a body; false: 304.
   Result<bool> download(Call call, const Begin& begin, const Sink& sink);
   /// Streams `body` as octets; the JSON answer.
-  Result<json::value> upload(std::string method, std::string target, net::BodySourcePtr body);
+  Result<json::value> upload(client::Request request, net::BodySourcePtr body);
   /// The body behind an http(s) URL anywhere, for download and upload alike, through the proxy of the
   /// options; follows up to five redirects. Carries no login. Must not outlive the session. Who answers is
   /// judged by `demanded`, or as servers are by the options. kNotFound, kUnreachable ... naming the URL.

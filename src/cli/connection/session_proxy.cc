@@ -111,7 +111,7 @@ class Relay {
 Result<void> Session::serve_proxy(const std::string& path) {
   Result<void> begun = start();
   if (!begun) return begun;
-  auto relay = std::make_shared<Relay>(*state_->server.client, state_->authorization);
+  auto relay = std::make_shared<Relay>(*state_->server.client, state_->login.authorization());
   // From here on a signal ends the proxy, however early it comes.
   asio::signal_set signals(state_->runtime.executor(), SIGINT, SIGTERM);
   net::ListenOptions options;

@@ -7,11 +7,11 @@
 #include <string_view>
 #include <utility>
 
-#include "base/base64.h"
 #include "cli/connection/server_trust.h"
 #include "cli/connection/session.h"
 #include "cli/connection/token_cache.h"
 #include "cli/documents/sealing.h"
+#include "client/login.h"
 #include "env/launch.h"
 #include "env/runtime.h"
 
@@ -30,21 +30,30 @@ struct Session::State {
     runtime.stop();
   }
 
-  std::string basic() const { return "Basic " + base64_encode(options.username + ":" + options.password); }
   std::string target_of(const Call& call, bool through_proxy) const {
     std::string prefix;
     if (through_proxy && !options.url_proxy.empty()) prefix = "/" + options.url_proxy;
-    return prefix + "/api/v3/" + call.target;
+    return prefix + call.request.target();
   }
 
   net::ClientRequest request_of(const Call& call, bool through_proxy) const;
   /// `begun` becomes true before anything is sent.
-  Result<net::TextResponse> exchange(const Call& call, bool through_proxy, bool* begun = nullptr);
+  Result<net::TextResponse> exchange(const Call& call, bool through_proxy, bool* begun = nullptr) {
+    return env::run(runtime, [&] { return exchanged(call, through_proxy, begun); });
+  }
+  env::Task<Result<net::TextResponse>> exchanged(Call call, bool through_proxy, bool* begun);
   Result<void> connect(const std::string& url);
   Result<void> log_in();
-  Result<void> take_token(const std::string& ttl, std::string& token);
-  /// A new token in place of one that is not good any more, by name and password.
-  Result<void> renew_login();
+  std::string basic() const { return client::basic(options.username, options.password); }
+  /// A token of the user; for the server's own time when `ttl` is "".
+  env::Task<Result<std::string>> fetch_token(std::string ttl, std::string authorization);
+  Result<std::string> take_token(const std::string& ttl, const std::string& authorization) {
+    return env::run(runtime, [&] { return fetch_token(ttl, authorization); });
+  }
+  /// Whether there is another login in place of `stale`, which is not good any more.
+  bool renew_login(const std::string& stale) {
+    return env::run(runtime, [&] { return login.renew(stale); });
+  }
   /// The event socket, with a login that is good.
   Result<std::shared_ptr<net::WebSocket>> open_events();
   TokenOwner token_owner() const { return {server.address, server.fingerprint, options.username}; }
@@ -58,7 +67,11 @@ struct Session::State {
   ServerTrust trust{terminal, options, runtime};
   TokenCache tokens{options.token_cache};
   ServerTrust::Server server;
-  std::string authorization;
+  client::Login login{"", [this]() -> env::Task<Result<std::string>> {
+                        if (!options.token.empty() || options.no_token)
+                          co_return Error(ErrorCode::kUnauthorized, "there is no login to renew");
+                        co_return co_await fetch_token("", basic());
+                      }};
   bool started = false;
 };
 

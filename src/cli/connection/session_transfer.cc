@@ -36,10 +36,10 @@ Result<bool> Session::download(Call call, const Begin& begin, const Sink& sink) 
   });
 }
 
-Result<json::value> Session::upload(std::string method, std::string target, net::BodySourcePtr body) {
+Result<json::value> Session::upload(client::Request asked, net::BodySourcePtr body) {
   Result<void> ready = start();
   if (!ready) return ready.error();
-  Call call{std::move(method), std::move(target), "", {{"Content-Type", "application/octet-stream"}}, {}};
+  const Call call{std::move(asked), "", {{"Content-Type", "application/octet-stream"}}};
   net::ClientRequest request = state_->request_of(call, true);
   request.body = std::move(body);
   request.timeout = env::Duration(std::chrono::hours(24));  // the answer comes behind the last byte

@@ -106,16 +106,18 @@ class WatchEnds {
 }  // namespace
 
 Result<std::shared_ptr<net::WebSocket>> Session::State::open_events() {
-  std::string target = "/api/v3/ws";
-  if (!options.url_proxy.empty()) target += "/" + options.url_proxy;
+  const client::Request events =
+      options.url_proxy.empty() ? client::get_ws() : client::get_ws(options.url_proxy);
+  const std::string& target = events.target();
+  const std::string shown = login.authorization();
   const auto connect = [&]() {
     net::Headers headers;
-    headers.set("Authorization", authorization);
+    headers.set("Authorization", login.authorization());
     return env::run(runtime, [&]() { return server.client->connect_websocket(target, headers); });
   };
   Result<std::shared_ptr<net::WebSocket>> socket = connect();
   const bool refused = !socket && socket.error().status() == 401;
-  return refused && renew_login() ? connect() : socket;
+  return refused && renew_login(shown) ? connect() : socket;
 }
 
 Result<void> Session::follow(const std::vector<std::string>& patterns, const WatchSteps& steps,

@@ -92,8 +92,8 @@ Result<void> take_name(const std::string& partial, const std::string& path) {
 }
 
 /// Asks for what PATH.part lacks; without such a part, for anything only if it differs from PATH.
-Call download_request(const std::string& target, const std::string& path, uint64_t have) {
-  Call request{"GET", target, "", {}, {}};
+Call download_request(const client::Request& asked, const std::string& path, uint64_t have) {
+  Call request{asked};
   if (have > 0) {
     request.headers.emplace_back("Range", fmt::format("bytes={}-", have));
   } else if (std::filesystem::is_regular_file(path)) {
@@ -124,11 +124,11 @@ Result<bool> download_part(Invocation& call, Call request, const std::string& pa
   return done && *done && file.fail() ? Result<bool>(cannot_write(partial)) : std::move(done);
 }
 
-Result<Attempt> attempt_download(Invocation& call, const std::string& target, const std::string& path) {
+Result<Attempt> attempt_download(Invocation& call, const client::Request& asked, const std::string& path) {
   const std::string partial = path + ".part";
   const uint64_t have = size_of(partial);
   std::string promised;
-  Result<bool> done = download_part(call, download_request(target, path, have), partial, have, promised);
+  Result<bool> done = download_part(call, download_request(asked, path, have), partial, have, promised);
   if (!done && have > 0 && done.error().status_override == 416) return Attempt{false, true};
   if (!done) return done.error();
   if (!*done) return Attempt{true, false};
@@ -189,22 +189,22 @@ void Progress::draw() {
   terminal_.err.flush();
 }
 
-Result<void> download_to_stream(Invocation& call, const std::string& target, std::ostream& out) {
+Result<void> download_to_stream(Invocation& call, const client::Request& request, std::ostream& out) {
   const auto begin = [](const Session::Arrival&) { return Result<void>(); };
   const auto sink = [&out](std::string_view piece) -> Result<void> {
     out.write(piece.data(), static_cast<std::streamsize>(piece.size()));
     return out ? Result<void>() : Result<void>(cannot_write("the output"));
   };
-  Result<bool> done = call.session.download({"GET", target, "", {}, {}}, begin, sink);
+  Result<bool> done = call.session.download({request}, begin, sink);
   return done ? Result<void>() : Result<void>(done.error());
 }
 
-Result<void> download_to_file(Invocation& call, const std::string& target, const std::string& path) {
+Result<void> download_to_file(Invocation& call, const client::Request& request, const std::string& path) {
   const std::string partial = path + ".part";
-  Result<Attempt> attempt = attempt_download(call, target, path);
+  Result<Attempt> attempt = attempt_download(call, request, path);
   if (attempt && attempt->restart) {
     remove_file(partial);
-    attempt = attempt_download(call, target, path);
+    attempt = attempt_download(call, request, path);
   }
   if (!attempt) return attempt.error();
   return attempt->unchanged ? Result<void>() : take_name(partial, path);
@@ -236,17 +236,17 @@ Result<void> fetch_to_file(Invocation& call, const catalog::Artifact& artifact, 
   return good;
 }
 
-Result<json::value> upload_source(Invocation& call, const std::string& method, const std::string& target,
+Result<json::value> upload_source(Invocation& call, const client::Request& request,
                                   const std::string& source) {
   Progress progress(call.terminal, std::filesystem::path(source).filename());
   if (is_url(source)) {
     Result<net::BodySourcePtr> body = call.session.open_url(source);
     if (!body) return body.error();
     progress.begin((*body)->size().value_or(0));
-    return call.session.upload(method, target, std::make_unique<CountedBody>(std::move(*body), progress));
+    return call.session.upload(request, std::make_unique<CountedBody>(std::move(*body), progress));
   }
   if (source == "-") {
-    return call.session.upload(method, target,
+    return call.session.upload(request,
                                std::make_unique<StreamBody>(call.terminal.in, std::nullopt, progress));
   }
   std::error_code failure;
@@ -254,15 +254,15 @@ Result<json::value> upload_source(Invocation& call, const std::string& method, c
   std::ifstream file(source, std::ios::binary);
   if (failure || !file) return Error(ErrorCode::kBadRequest, "cannot read " + source);
   progress.begin(size);
-  return call.session.upload(method, target, std::make_unique<StreamBody>(file, size, progress));
+  return call.session.upload(request, std::make_unique<StreamBody>(file, size, progress));
 }
 
-Result<json::value> upload_artifact(Invocation& call, const std::string& method, const std::string& target,
+Result<json::value> upload_artifact(Invocation& call, const client::Request& request,
                                     const catalog::Artifact& artifact) {
   const ScratchFile file;
   Result<void> fetched = fetch_to_file(call, artifact, file.path());
   if (!fetched) return fetched.error();
-  return upload_source(call, method, target, file.path());
+  return upload_source(call, request, file.path());
 }
 
 ScratchFile::ScratchFile() {

@@ -40,23 +40,23 @@ class Progress {
 std::string progress_line(const std::string& name, uint64_t done, uint64_t size, double bytes_per_second,
                           size_t width);
 
-/// Streams the body of GET `target` into `out`.
-Result<void> download_to_stream(Invocation& call, const std::string& target, std::ostream& out);
+/// Streams the body of the answer to a GET into `out`.
+Result<void> download_to_stream(Invocation& call, const client::Request& request, std::ostream& out);
 
-/// Streams the body of GET `target` into a file. A file that is there already is fetched only when it
+/// Streams the body of the answer to a GET into a file. A file that is there already is fetched only when it
 /// differs; what an interrupted download left in FILE.part is completed. The checksum that the server gives
 /// is verified before the file takes its name.
-Result<void> download_to_file(Invocation& call, const std::string& target, const std::string& path);
+Result<void> download_to_file(Invocation& call, const client::Request& request, const std::string& path);
 
 /// Streams an artifact of a catalog into a file, which takes its name only with the right checksum; kCorrupt.
 Result<void> fetch_to_file(Invocation& call, const catalog::Artifact& artifact, const std::string& path);
 
-/// Streams a file, "-" (stdin) or an http(s) URL to `target`; the server's answer.
-Result<json::value> upload_source(Invocation& call, const std::string& method, const std::string& target,
+/// Streams a file, "-" (stdin) or an http(s) URL as the body of `request`; the server's answer.
+Result<json::value> upload_source(Invocation& call, const client::Request& request,
                                   const std::string& source);
 
 /// Fetches an artifact to a file of its own, and sends it on when its checksum is right.
-Result<json::value> upload_artifact(Invocation& call, const std::string& method, const std::string& target,
+Result<json::value> upload_artifact(Invocation& call, const client::Request& request,
                                     const catalog::Artifact& artifact);
 
 /// A new name in the folder for temporary files; the file goes with this object.

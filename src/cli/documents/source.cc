@@ -64,11 +64,11 @@ Result<net::BodySourcePtr> open_artifact(Invocation& call, const catalog::Artifa
   constexpr std::string_view kOwn = "self://files/";
   if (const auto installed = catalog::installed_name(artifact.source)) {
     const bool pack = installed->content_type == "ContentPackage";
-    const std::string path = api_path({pack ? "contents" : "plugin_providers", installed->name});
-    return call.session.open({"GET", pack ? path : path + "/binary", "", {}, {}});
+    return call.session.open({pack ? client::get_contents(installed->name)
+                                   : client::get_plugin_providers_binary(installed->name)});
   }
   if (!artifact.source.starts_with(kOwn)) return call.session.open_url(artifact.source);
-  return call.session.open({"GET", api_path({"files", artifact.source.substr(kOwn.size())}), "", {}, {}});
+  return call.session.open({client::get_files(artifact.source.substr(kOwn.size()))});
 }
 
 bool is_url(std::string_view text) { return text.starts_with("http://") || text.starts_with("https://"); }
@@ -154,10 +154,10 @@ Result<CatalogDocument> read_one(Invocation& call, const std::string& source) {
 /// What the server resolves version sets with; of a server that cannot tell, its objects.
 Result<CatalogDocument> read_of_server(Invocation& call) {
   Result<json::value> joined =
-      call.session.send_value("POST", "plugins/manager/actions/showCatalog", json::object());
+      call.session.send_value(client::post_plugins_manager_actions("showCatalog"), json::object());
   if (joined) return document_of(*joined, "the server's answer");
   if (joined.error().status_override != 404) return joined.error();
-  Result<json::value> objects = call.session.get(std::string(kItems));
+  Result<json::value> objects = call.session.get(client::get_collection(kItems));
   if (!objects) return objects.error();
   CatalogDocument out;
   if (!objects->is_array()) return out;

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/mutex.h"
+#include "client/api.h"
 #include "model/members.h"
 
 namespace mullion::mirror {
@@ -29,12 +30,13 @@ std::optional<env::Duration> retry_after(const net::Headers& headers) {
 
 }  // namespace
 
-Api::Api(std::shared_ptr<net::Link> link, Token token, const env::Clock& clock, const env::Timers& timers)
-    : link_(std::move(link)), token_(std::move(token)), clock_(clock), timers_(timers) {}
+Api::Api(std::shared_ptr<net::Link> link, Authorization authorization, const env::Clock& clock,
+         const env::Timers& timers)
+    : link_(std::move(link)), authorization_(std::move(authorization)), clock_(clock), timers_(timers) {}
 
 net::Headers Api::login() const {
   net::Headers out;
-  out.add("Authorization", "Bearer " + token_());
+  out.add("Authorization", authorization_());
   return out;
 }
 
@@ -43,7 +45,7 @@ bool Api::is_failing() const {
   return pace_.is_failing();
 }
 
-env::Task<Result<Answer>> Api::ask(std::string method, std::string path) {
+env::Task<Result<Answer>> Api::ask(client::Request request) {
   while (true) {
     env::Duration wait{};
     {
@@ -55,7 +57,7 @@ env::Task<Result<Answer>> Api::ask(std::string method, std::string path) {
     if (!slept) co_return Error(ErrorCode::kCancelled, "stopped");
   }
   ++requests_;
-  Result<Answer> answer = co_await send(std::move(method), std::move(path));
+  Result<Answer> answer = co_await send(std::move(request));
   if (answer && answer->status == 401)
     co_return Error(ErrorCode::kUnavailable, "it does not take its token any more");
   if (answer) co_return answer;
@@ -64,10 +66,8 @@ env::Task<Result<Answer>> Api::ask(std::string method, std::string path) {
   co_return answer;
 }
 
-env::Task<Result<Answer>> Api::send(std::string method, std::string path) {
-  net::ClientRequest request;
-  request.method = std::move(method);
-  request.target = "/api/v3/" + std::move(path);
+env::Task<Result<Answer>> Api::send(client::Request asked) {
+  net::ClientRequest request = client::bare_request(asked);
   request.headers = login();
   request.headers.add("Accept", "application/json");
   request.timeout = kPatience;

@@ -7,14 +7,15 @@
 #include <string>
 
 #include "base/mutex.h"
+#include "client/routes.h"
 #include "env/timers.h"
 #include "mirror/internal/pace.h"
 #include "net/link.h"
 
 namespace mullion::mirror {
 
-/// The token to be shown now; "" when there is none.
-using Token = std::function<std::string()>;
+/// The value of `Authorization` that is to be shown now.
+using Authorization = std::function<std::string()>;
 
 struct Answer {
   int status = 0;
@@ -29,12 +30,12 @@ class Api {
   static constexpr uint64_t kLongestAnswer = uint64_t{64} << 20;
 
   /// `clock` and `timers` outlive it.
-  Api(std::shared_ptr<net::Link> link, Token token, const env::Clock& clock, const env::Timers& timers);
+  Api(std::shared_ptr<net::Link> link, Authorization authorization, const env::Clock& clock,
+      const env::Timers& timers);
 
-  /// GET of `path`, below /api/v3/, encoded. What the endpoint answers, whatever it is, but: kUnavailable
-  /// when it does not take the token any more; kTooLarge; kUnreachable, kTimeout as those of net::Link.
-  env::Task<Result<Answer>> get(std::string path) { return ask("GET", std::move(path)); }
-  env::Task<Result<Answer>> head(std::string path) { return ask("HEAD", std::move(path)); }
+  /// What the endpoint answers, whatever it is, but: kUnavailable when it does not take the token any more;
+  /// kTooLarge; kUnreachable, kTimeout as those of net::Link.
+  env::Task<Result<Answer>> ask(client::Request request);
 
   net::Headers login() const;
   net::Link& link() { return *link_; }
@@ -43,11 +44,10 @@ class Api {
   uint64_t requests() const { return requests_; }
 
  private:
-  env::Task<Result<Answer>> ask(std::string method, std::string path);
-  env::Task<Result<Answer>> send(std::string method, std::string path);
+  env::Task<Result<Answer>> send(client::Request asked);
 
   const std::shared_ptr<net::Link> link_;
-  const Token token_;
+  const Authorization authorization_;
   const env::Clock& clock_;
   const env::Timers& timers_;
   std::atomic<uint64_t> bytes_{0}, requests_{0};

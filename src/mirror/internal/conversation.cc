@@ -19,10 +19,11 @@ constexpr std::string_view kEverything = "*.*.*";
 Conversation::Conversation(replication::SinkOptions options, replication::SavedPosition saved, Limits limits)
     : options_(std::move(options)), limits_(limits), replica_(options_, std::move(saved)) {}
 
-env::Task<Result<void>> Conversation::open(std::shared_ptr<net::Link> link, Token token) {
+env::Task<Result<void>> Conversation::open(std::shared_ptr<net::Link> link, Authorization authorization) {
   begun_ = options_.clock.steady();
-  api_ = std::make_shared<Api>(std::move(link), std::move(token), options_.clock, options_.timers);
-  Result<std::shared_ptr<net::WebSocket>> opened = co_await api_->link().stream("/api/v3/ws", api_->login());
+  api_ = std::make_shared<Api>(std::move(link), std::move(authorization), options_.clock, options_.timers);
+  Result<std::shared_ptr<net::WebSocket>> opened =
+      co_await api_->link().stream(client::get_ws().target(), api_->login());
   if (!opened) co_return opened.error();
   {
     Lock lock(mutex_);
@@ -122,9 +123,9 @@ void Conversation::add_hint(const std::string& prefix, std::string key) {
   hinted_.notify_all();
 }
 
-env::Task<Result<Answer>> Conversation::repeated(std::string path) {
+env::Task<Result<Answer>> Conversation::repeated(client::Request request) {
   for (int attempt = 1;; ++attempt) {
-    Result<Answer> answer = co_await api_->get(path);
+    Result<Answer> answer = co_await api_->ask(request);
     if (over_) co_return Error(ErrorCode::kCancelled, "stopped");
     if (answer) unanswered_ = 0;
     const bool busy = answer && (answer->status == 429 || answer->status == 503);

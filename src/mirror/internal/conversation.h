@@ -44,7 +44,7 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
   Conversation(replication::SinkOptions options, replication::SavedPosition saved, Limits limits);
 
   // As those of Mirror.
-  env::Task<Result<void>> open(std::shared_ptr<net::Link> link, Token token);
+  env::Task<Result<void>> open(std::shared_ptr<net::Link> link, Authorization authorization);
   env::Task<Error> run();
   void abort();
   void subscribe(std::vector<std::string> owners);
@@ -65,7 +65,7 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
   Collection collection(const std::string& prefix) const;
   void add_hint(const std::string& prefix, std::string key);
   /// GET, again while the endpoint fails for a reason that may pass.
-  env::Task<Result<Answer>> repeated(std::string path);
+  env::Task<Result<Answer>> repeated(client::Request request);
   /// What ends this connection; other failures are tried again.
   bool is_final(const Error& error);
   static Error no_longer_readable(std::string_view prefix);

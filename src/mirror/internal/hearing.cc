@@ -124,7 +124,7 @@ env::Task<void> Conversation::look_at_rights() {
     const std::vector<std::string> held = held_collections();
     if (held.empty()) continue;
     const std::string& prefix = held[turn % held.size()];
-    const Result<Answer> answer = co_await api_->get(prefix + "?limit=1");
+    const Result<Answer> answer = co_await api_->ask(client::get_collection(prefix).with("limit", "1"));
     if (answer && answer->status == 403) co_return end(no_longer_readable(prefix));
     if (!answer && answer.error().code == ErrorCode::kUnavailable) co_return end(answer.error());
     if (!answer || !is_empty_list(*answer) || !replica_.holds(prefix)) continue;

@@ -44,7 +44,7 @@ env::Task<Result<void>> Conversation::learn() {
 }
 
 env::Task<Result<void>> Conversation::learn_collections() {
-  Result<Answer> answer = co_await repeated("objects");
+  Result<Answer> answer = co_await repeated(client::get_objects());
   if (!answer) co_return answer.error();
   const bool tells = answer->status == 200;
   const bool fails = !tells && answer->status != 403 && answer->status != 404;
@@ -93,7 +93,7 @@ env::Task<Result<std::optional<std::vector<Attached>>>> Conversation::attached_e
   const Collection endpoints = collection("endpoints");
   Paging paging;
   while (const std::optional<std::string> query = paging.next()) {
-    Result<Answer> answer = co_await repeated(fmt::format("endpoints?{}", *query));
+    Result<Answer> answer = co_await repeated(client::get_collection("endpoints").with_encoded(*query));
     if (!answer) co_return answer.error();
     if (answer->status == 403 && leads_to_others_) co_return no_longer_readable("endpoints");
     if (answer->status == 403 || answer->status == 404) break;

@@ -52,7 +52,7 @@ std::optional<std::vector<std::string>> Conversation::untold(const std::string& 
 
 env::Task<Result<std::optional<uint64_t>>> Conversation::counted(std::string prefix) {
   if (leads_to_others_ || !replica_.was_seen_wholly(prefix)) co_return std::optional<uint64_t>();
-  const Result<Answer> answer = co_await repeated("info");
+  const Result<Answer> answer = co_await repeated(client::get_info());
   if (!answer) co_return answer.error();
   const Counts counts = read_counts(answer->body);
   const auto found = counts.find(prefix);

@@ -62,8 +62,7 @@ env::Task<Result<void>> Conversation::fetch(Hint hint) {
 }
 
 env::Task<Result<void>> Conversation::fetch_one(Hint hint) {
-  std::string path = fmt::format("{}/{}", hint.prefix, net::percent_encode(hint.key));
-  Result<Answer> answer = co_await api_->get(std::move(path));
+  Result<Answer> answer = co_await api_->ask(client::get_object(hint.prefix, hint.key));
   if (!answer) co_return answer.error();
   unanswered_ = 0;
   if (says_not_found(*answer)) co_return co_await take_shown(std::move(hint), {}, std::nullopt);
@@ -105,9 +104,11 @@ env::Task<Result<void>> Conversation::fetch_of_all(Hint hint) {
 
 env::Task<Result<Conversation::Answered>> Conversation::ask_page_of_key(const Hint& hint,
                                                                         std::vector<Shown>& found) {
-  std::string path = fmt::format("{}?limit={}&offset={}&Key={}", hint.prefix, Paging::kMostObjects,
-                                 found.size(), net::percent_encode(fmt::format("Eq({})", hint.key)));
-  Result<Answer> answer = co_await api_->get(std::move(path));
+  client::Request request = client::get_collection(hint.prefix)
+                                .with("limit", std::to_string(Paging::kMostObjects))
+                                .with("offset", std::to_string(found.size()))
+                                .with("Key", fmt::format("Eq({})", hint.key));
+  Result<Answer> answer = co_await api_->ask(std::move(request));
   if (!answer) co_return answer.error();
   unanswered_ = 0;
   if (answer->status == 403 || answer->status == 404) co_return Answered::kNothing;

@@ -19,8 +19,8 @@ namespace json = boost::json;
 /// Layers that every server has, and those that come with a provider.
 constexpr std::array<std::string_view, 5> kOwnLayers{"basic", "default", "local", "plugin", "writable"};
 
-env::Task<std::optional<json::value>> get(Api& api, std::string path) {
-  const Result<Answer> answer = co_await api.get(std::move(path));
+env::Task<std::optional<json::value>> look_up(Api& api, client::Request request) {
+  const Result<Answer> answer = co_await api.ask(std::move(request));
   if (!answer || answer->status != 200) co_return std::nullopt;
   Result<json::value> value = model::parse_json(answer->body);
   if (!value) co_return std::nullopt;
@@ -86,7 +86,8 @@ json::array own_plugins(const json::value& plugins, const std::string& endpoint)
 
 /// Who marked that it configures the endpoint; the moment until when is that one's business. "" nobody.
 env::Task<std::string> lease_holder(Api& api) {
-  const std::optional<json::value> marker = co_await get(api, fmt::format("profiles/{}", kLeaseMarker));
+  const std::optional<json::value> marker =
+      co_await look_up(api, client::get_object("profiles", kLeaseMarker));
   if (!marker || !marker->is_object()) co_return "";
   co_return model::text_member(model::object_member(marker->get_object(), "Params"), kLeaseHolder);
 }
@@ -94,7 +95,7 @@ env::Task<std::string> lease_holder(Api& api) {
 /// Of the portal that is installed there; "" when none is.
 env::Task<std::string> ux_version(Api& api) {
   constexpr size_t kLongest = 100;
-  const Result<Answer> answer = co_await api.get("files/ux/version");
+  const Result<Answer> answer = co_await api.ask(client::get_files("ux/version"));
   if (!answer || answer->status != 200) co_return "";
   std::string version(trimmed(answer->body));
   co_return version.size() > kLongest || !is_valid_utf8(version) ? "" : version;
@@ -125,7 +126,7 @@ Counts read_counts(std::string_view info) {
 }
 
 env::Task<Result<ReportedState>> read_state(Api& api, std::string endpoint, Uploads uploads) {
-  const Result<Answer> answer = co_await api.get("info");
+  const Result<Answer> answer = co_await api.ask(client::get_info());
   if (!answer) co_return answer.error();
   const std::optional<json::object> info = model::read_object(answer->body);
   if (answer->status != 200 || !info)
@@ -140,18 +141,20 @@ env::Task<Result<ReportedState>> read_state(Api& api, std::string endpoint, Uplo
   state["info"] = *info;
   json::array components, auto_start;
   json::object prerequisites;
-  const std::optional<json::value> packs = co_await get(api, "contents");
-  const std::optional<json::value> providers = co_await get(api, "plugin_providers");
+  const std::optional<json::value> packs = co_await look_up(api, client::get_contents());
+  const std::optional<json::value> providers =
+      co_await look_up(api, client::get_collection("plugin_providers"));
   if (packs) add_packs(*packs, components, prerequisites);
   if (providers) add_providers(*providers, components, auto_start);
   if (packs && providers) state["components"] = std::move(components);
   if (packs) state["prerequisites"] = std::move(prerequisites);
   if (providers) state["auto_start"] = std::move(auto_start);
-  const std::optional<json::value> preferences = co_await get(api, "prefs");
+  const std::optional<json::value> preferences = co_await look_up(api, client::get_prefs());
   if (preferences) state["prefs"] = shared_preferences(*preferences);
-  const std::optional<json::value> global = co_await get(api, "profiles/global/params");
+  const std::optional<json::value> global =
+      co_await look_up(api, client::get_object_params("profiles", "global"));
   if (global && global->is_object()) state["global"] = *global;
-  const std::optional<json::value> plugins = co_await get(api, "plugins");
+  const std::optional<json::value> plugins = co_await look_up(api, client::get_collection("plugins"));
   if (plugins) state["plugins"] = own_plugins(*plugins, endpoint);
   state["ux_version"] = co_await ux_version(api);
   if (const json::value* licence = info->if_contains("License")) state["licence"] = *licence;
@@ -165,10 +168,7 @@ env::Task<Result<ReportedState>> read_state(Api& api, std::string endpoint, Uplo
 }
 
 env::Task<Result<std::string>> checksum_of(Api& api, std::string path) {
-  std::string encoded;
-  for (const std::string& part : split_list(path, '/'))
-    encoded += (encoded.empty() ? "" : "/") + net::percent_encode(part);
-  Result<Answer> answer = co_await api.head(std::move(encoded));
+  Result<Answer> answer = co_await api.ask(client::blob_request(client::head_files, client::head_isos, path));
   if (!answer) co_return answer.error();
   const bool hexadecimal = answer->sha256.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
   co_return answer->status == 200 && hexadecimal ? answer->sha256 : "";

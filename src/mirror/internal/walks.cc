@@ -155,7 +155,7 @@ env::Task<Result<bool>> Conversation::walk_once(Walk kind) {
 
 env::Task<Result<void>> Conversation::erase_vanished(const std::vector<Collection>& known) {
   for (const std::string& prefix : replica_.other_collections(known)) {
-    Result<Answer> answer = co_await repeated(prefix + "?limit=1");
+    Result<Answer> answer = co_await repeated(client::get_collection(prefix).with("limit", "1"));
     if (!answer) co_return answer.error();
     if (answer->status != 404) continue;
     kLog.info("collection is gone endpoint={} type={}", options_.endpoint, prefix);
@@ -195,7 +195,7 @@ env::Task<Result<Conversation::Page>> Conversation::walk_page(const Collection& 
     Lock lock(mutex_);
     hints_.begin_page(one.prefix);
   }
-  Result<Answer> answer = co_await repeated(fmt::format("{}?{}", one.prefix, query));
+  Result<Answer> answer = co_await repeated(client::get_collection(one.prefix).with_encoded(query));
   if (!answer && answer.error().code == ErrorCode::kTooLarge && paging.too_large()) co_return Page::kNext;
   if (!answer) co_return answer.error();
   if (is_refused_query(answer->status) && paging.refused()) co_return Page::kNext;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/mutex.h"
+#include "client/routes.h"
 #include "manager/endpoint_calls.h"
 #include "manager/endpoint_object.h"
 #include "model/object.h"
@@ -100,7 +101,7 @@ void AssignmentWriter::ended(const std::string& endpoint, const Result<void>& ou
     if (outcome) {
       entries_.erase(endpoint);
     } else {
-      entry.trouble = manager::reason_of(outcome.error());
+      entry.trouble = client::reason_of(outcome.error());
       entry.not_before =
           env::system_clock().wall() + kFirstPutPause * (1 << std::min(entry.failures++, kMostDoublings));
     }
@@ -118,11 +119,11 @@ env::Task<Result<void>> AssignmentWriter::put_own(AssignmentChange put) {
 }
 
 env::Task<Result<void>> AssignmentWriter::put_remote(AssignmentChange put) {
-  net::ClientRequest request =
-      manager::json_request("PATCH", manager::target_of("endpoints/" + put.endpoint), patch_of(put));
-  request.timeout = kAnswerLimit;
+  client::Request request = client::patch_object("endpoints", put.endpoint);
+  net::ClientRequest sent = client::json_request(request, patch_of(put));
+  sent.timeout = kAnswerLimit;
   const std::unique_ptr<manager::EndpointCalls> owner = manager::calls_through(manager_, put.owner);
-  Result<manager::Answer> answer = co_await manager::ask(*owner, std::move(request));
+  Result<client::Answer> answer = co_await client::ask(*owner, std::move(request), std::move(sent));
   if (!answer) co_return answer.error();
   co_return Result<void>{};
 }

@@ -5,6 +5,7 @@
 
 #include <iterator>
 
+#include "client/routes.h"
 #include "manager/endpoint_calls.h"
 #include "rollout/internal/targets.h"
 
@@ -34,7 +35,7 @@ env::Task<void> add_preview(const Preview& preview, std::string owner, std::stri
   if (actions) {
     out["Actions"] = std::move(*actions);
   } else {
-    out["Problem"] = manager::reason_of(actions.error());
+    out["Problem"] = client::reason_of(actions.error());
   }
 }
 
@@ -92,10 +93,9 @@ env::Task<std::string> show_dry_run(DryRun dry_run, Preview preview) {
 env::Task<Result<json::array>> preview_at_owner(manager::Manager& manager, std::string owner,
                                                 std::string endpoint, std::vector<std::string> sets) {
   const std::unique_ptr<manager::EndpointCalls> calls = manager::calls_through(manager, owner);
-  const std::string place = fmt::format("endpoints/{}/plan", endpoint);
-  std::string target =
-      manager::target_of(place) + "?sets=" + net::percent_encode(fmt::format("{}", fmt::join(sets, ",")));
-  Result<std::optional<json::value>> plan = co_await manager::look_up(*calls, std::move(target));
+  client::Request request =
+      client::get_endpoints_plan(endpoint).with("sets", fmt::format("{}", fmt::join(sets, ",")));
+  Result<std::optional<json::value>> plan = co_await client::look_up(*calls, std::move(request));
   if (!plan) co_return plan.error();
   if (!*plan || !(*plan)->is_object())
     co_return Error(ErrorCode::kNotFound,
