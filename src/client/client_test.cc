@@ -3,7 +3,7 @@
 #include "client/client_testing.h"
 #include "client/login.h"
 #include "client/routes.h"
-#include "env/runtime.h"
+#include "env/launch.h"
 
 namespace mullion::client {
 namespace {
