@@ -66,17 +66,27 @@ class Certificates {
   virtual Result<void> replace(Port port, const std::string& certificate_pem, const std::string& key_pem) = 0;
 };
 
-/// Replacing the program of this server (docs/operations.md). Thread-safe.
+/// What is asked for with a package.
+struct UpgradeWish {
+  bool force = false;         // also for the same or an older version
+  bool skip_offline = false;  // members of a cluster that are not there are left out
+  std::string member;         // of a cluster: this one alone, by its ConsensusID
+  std::string principal;
+};
+
+/// Replacing the program of this server, or those of all members of its cluster (docs/operations.md,
+/// docs/high-availability.md). Thread-safe.
 class Upgrades {
  public:
   virtual ~Upgrades() = default;
   /// Takes a package whole, checks it, and answers its size when the restart into it is about to begin.
   /// Without `force` only newer versions. kConflict while an upgrade is under way; kInvalid, kTooLarge,
-  /// kInsufficientStorage: then nothing has changed.
-  virtual Task<Result<uint64_t>> upgrade(net::BodySource& package, bool force, std::string principal) = 0;
+  /// kInsufficientStorage: then nothing has changed. In a cluster all members have their turn afterwards.
+  virtual Task<Result<uint64_t>> upgrade(net::BodySource& package, UpgradeWish wish) = 0;
   /// JSON: what is going on, or how the last one ended.
   virtual std::string status_json() const = 0;
-  /// Forgets how the last one ended.
+  /// Forgets how the last one ended; one of a cluster that is under way ends after the member whose turn it
+  /// is.
   virtual void forget() = 0;
   /// Why the last one was rolled back; "" when it was not. Shown in info.errors.
   virtual std::string failure() const = 0;

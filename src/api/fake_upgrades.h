@@ -15,11 +15,13 @@ class FakeUpgrades final : public Upgrades {
   std::string why_not, failed;
   bool trial = false;
   std::vector<std::pair<std::string, bool>> packages;  // body, force
-  Task<Result<uint64_t>> upgrade(net::BodySource& body, bool force, std::string) override {
+  std::vector<UpgradeWish> wishes;
+  Task<Result<uint64_t>> upgrade(net::BodySource& body, UpgradeWish wish) override {
     Result<std::string> text = co_await net::read_all(body, 1 << 20);
     if (!text) co_return text.error();
     if (!why_not.empty()) co_return Error(ErrorCode::kInvalid, why_not);
-    packages.emplace_back(*text, force);
+    packages.emplace_back(*text, wish.force);
+    wishes.push_back(std::move(wish));
     co_return text->size();
   }
   std::string staged;  // body of the package that is kept; "running" is the program that runs

@@ -324,6 +324,10 @@ TEST(UpgradeRoutes, PassOnPackageAndForce) {
   EXPECT_EQ(taken.json().at("Size").to_number<int>(), 3);
   ASSERT_EQ(api.upgrades.packages.size(), 1U);
   EXPECT_EQ(api.upgrades.packages[0], std::pair(std::string("zip"), true));
+  api.call("POST", "/api/v3/system/upgrade?skipOffline=true&member=one", "zip");
+  ASSERT_EQ(api.upgrades.wishes.size(), 2U);
+  EXPECT_TRUE(api.upgrades.wishes[0].member.empty() && !api.upgrades.wishes[0].skip_offline);
+  EXPECT_TRUE(api.upgrades.wishes[1].member == "one" && api.upgrades.wishes[1].skip_offline);
   api.upgrades.why_not = "no package";
   EXPECT_EQ(api.call("POST", "/api/v3/system/upgrade", "zip").message(), "no package");
   EXPECT_EQ(api.call("POST", "/api/v3/system/upgrade", "zip", "nobody").status, 403);

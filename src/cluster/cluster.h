@@ -47,6 +47,7 @@ struct NodeView {
   bool voter = false;
   bool offline = false;
   uint64_t matched = 0;  // up to where it holds the agreed order and all files, as far as this member knows
+  std::string upgrade;   // what it says of an upgrade of the members, see Node::tell_upgrade()
 };
 
 struct ClusterView {

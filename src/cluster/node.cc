@@ -149,6 +149,7 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   store::Store& store() override { return *store_; }
   void set_api(const ApiPlace& place) override;
   FileKeeper& files() override { return *keeper_; }
+  void tell_upgrade(std::string note) override;
   void leave(env::Duration patience) override;
 
   // ---------------------------------------------------------------------------------------- Cluster
@@ -240,6 +241,7 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   OwnMembers own_ GUARDED_BY(mutex_);
   ApiPlace api_ GUARDED_BY(mutex_);
   std::string trouble_ GUARDED_BY(mutex_);
+  std::string upgrade_ GUARDED_BY(mutex_);  // what this member says of an upgrade
   Shown shown_ GUARDED_BY(mutex_);
 
   std::atomic<bool> fetching_{false};
@@ -511,7 +513,7 @@ Result<void> NodeImpl::open_member() {
   options.core.seed = env::random_id();
   options.core.rank = static_cast<uint32_t>(number_ % 7);
   options.core.late_ticks = 50;
-  options.observer = now.find(number_)->observer;
+  options.observer = now.find(number_)->observer || (options_.on_trial && now.members.size() > 1);
   options.tick = kTick * options_.pace;
   options.lease = kLease * options_.pace;
   options.nonce = env::random_id();
@@ -620,13 +622,9 @@ void NodeImpl::show() {
   PeerFacts facts;
   {
     const Lock lock(mutex_);
-    facts = {api_.api_url,
-             api_.static_url,
-             api_.fingerprint,
-             options_.version,
-             shown_.active,
-             shown_.member.term,
-             {}};
+    facts = {
+        api_.api_url, api_.static_url, api_.fingerprint, options_.version, shown_.active, shown_.member.term,
+        {},           upgrade_};
     if (keeper_) facts.files = keeper_->standing();
   }
   link_->set_facts(facts);
@@ -823,6 +821,15 @@ void NodeImpl::set_api(const ApiPlace& place) {
   show();
 }
 
+void NodeImpl::tell_upgrade(std::string note) {
+  {
+    const Lock lock(mutex_);
+    if (upgrade_ == note) return;
+    upgrade_ = std::move(note);
+  }
+  show();
+}
+
 NodeView NodeImpl::node_view(const RosterMember& member, const Shown& shown,
                              const std::map<MemberId, PeerFacts>& facts) const {
   NodeView out;
@@ -836,7 +843,9 @@ NodeView NodeImpl::node_view(const RosterMember& member, const Shown& shown,
   const FileStanding files = standing_of(member.number, facts);
   if (said != facts.end() && !said->second.api_url.empty()) out.api_url = said->second.api_url;
   if (said != facts.end()) out.version = said->second.version;
+  if (said != facts.end()) out.upgrade = said->second.upgrade;
   if (own) {
+    out.upgrade = upgrade_;
     if (!api_.api_url.empty()) out.api_url = api_.api_url;
     out.version = options_.version;
     out.matched = shown.member.applied;

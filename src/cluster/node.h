@@ -40,6 +40,9 @@ struct NodeOptions {
   store::Options store;  // but for its sequencer
   std::string version;
   uint32_t pace = 1;  // multiplies all times, for long lines
+  /// This program has yet to show that it serves, and may be taken back: it votes and stores, and does not
+  /// serve while there are other members.
+  bool on_trial = false;
   KeeperOptions files = {};
   /// Asks for a start anew of the whole process; may be called by any thread, more than once.
   std::function<void(std::string why)> restart;
@@ -59,6 +62,8 @@ class Node : public Cluster {
   virtual void set_api(const ApiPlace& place) = 0;
   /// The files that all members are to have; lives as long as the node.
   virtual FileKeeper& files() = 0;
+  /// Tells the others, as NodeView::upgrade, how far this member is with an upgrade; up to 1 KiB.
+  virtual void tell_upgrade(std::string note) = 0;
   /// Leaves: gives the lead away when it has it and somebody can take it, then takes no part any more. Blocks
   /// for at most `patience`.
   virtual void leave(env::Duration patience) = 0;

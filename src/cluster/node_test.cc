@@ -101,8 +101,9 @@ class Nodes : public ::testing::Test {
     ASSERT_TRUE(admitted.ok()) << admitted.error().text();
     ASSERT_TRUE(settle(request(machine), key, *admitted, wanted(machine)).ok());
   }
-  void start(Machine& machine) {
+  void start(Machine& machine, bool on_trial = false) {
     NodeOptions options;
+    options.on_trial = on_trial;
     options.places = machine.places;
     options.store = small_store(machine.places.data());
     options.version = "v1";
@@ -199,6 +200,35 @@ TEST_F(Nodes, ThreeMembersHoldTheSameAndAFollowerTakesNoCommits) {
     const Result<bool> safe = run(first.node->fail_over_safe(1s));
     return safe.ok() && *safe;
   }));
+}
+
+TEST_F(Nodes, AProgramOnTrialStoresAndVotesAndDoesNotServe) {
+  three_members();
+  Machine &first = *machines_[0], &second = *machines_[1], &third = *machines_[2];
+  second.node.reset();
+  start(second, true);
+  second.node->tell_upgrade("trying u");
+  const auto says = [&](const std::string& note) {
+    return env::eventually([&] { return first.node->view().nodes[1].upgrade == note; });
+  };
+  EXPECT_TRUE(says("trying u"));
+  put(first.node->store(), "meanwhile", "1");
+  ASSERT_TRUE(wait_until_equal(first, second));
+  // Its vote counts, and it leaves the lead to the other one.
+  first.node.reset();
+  ASSERT_TRUE(wait_until_active(third));
+  EXPECT_EQ(get(*third.node, "meanwhile"), "1");
+  restart(second);
+  second.node->tell_upgrade("");
+  ASSERT_TRUE(env::eventually([&] { return third.node->view().nodes[1].upgrade.empty(); }));
+}
+
+TEST_F(Nodes, AProgramOnTrialServesWhereItIsAlone) {
+  Machine& first = found_first();
+  ASSERT_TRUE(wait_until_active(first));
+  first.node.reset();
+  start(first, true);
+  ASSERT_TRUE(wait_until_active(first));
 }
 
 TEST_F(Nodes, WhatWasAcknowledgedOutlivesTheActiveMember) {

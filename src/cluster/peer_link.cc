@@ -33,6 +33,7 @@ constexpr auto kSilence = std::chrono::seconds(60);      // between frames
 constexpr auto kCopyStandstill = std::chrono::seconds(60);
 constexpr char kFrame = 'F';
 constexpr char kFacts = 'I';
+constexpr size_t kLongestNote = 1024;  // of what a member says of an upgrade
 constexpr const char* kDatabaseFile = "data.mdb";
 
 enum class LineKind { kSmall, kBulk };
@@ -48,7 +49,8 @@ std::string facts_json(const PeerFacts& facts, std::string_view kind) {
                                       {"term", facts.term},
                                       {"files_missing", facts.files.missing},
                                       {"files_index", facts.files.index},
-                                      {"files_revision", facts.files.revision}});
+                                      {"files_revision", facts.files.revision},
+                                      {"upgrade", facts.upgrade}});
 }
 
 struct Hello {
@@ -64,9 +66,12 @@ std::optional<Hello> read_hello(std::string_view text) {
     Hello out{word("kind"),
               {word("api_url"), word("static_url"), word("fingerprint"), word("version"),
                object.at("active").as_bool(), object.at("term").to_number<uint64_t>()}};
-    if (!object.contains("files_missing")) return out;  // a member of an older version
-    out.facts.files = {object.at("files_missing").to_number<uint64_t>(),
-                       object.at("files_index").to_number<uint64_t>(), word("files_revision")};
+    // A member of an older version says less.
+    if (object.contains("files_missing")) {
+      out.facts.files = {object.at("files_missing").to_number<uint64_t>(),
+                         object.at("files_index").to_number<uint64_t>(), word("files_revision")};
+    }
+    if (object.contains("upgrade")) out.facts.upgrade = word("upgrade").substr(0, kLongestNote);
     return out;
   } catch (const std::exception&) {
     return std::nullopt;

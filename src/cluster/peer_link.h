@@ -33,6 +33,7 @@ struct PeerFacts {
   bool active = false;  // it serves
   uint64_t term = 0;    // of which it says so
   FileStanding files = {};
+  std::string upgrade = {};  // what it says of an upgrade of the members; "" when there is none
   bool operator==(const PeerFacts&) const = default;
 };
 

@@ -18,7 +18,7 @@ namespace mullion::content {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::string_view kTrees[] = {"files", "isos", "plugins"};
+constexpr std::string_view kTrees[] = {"files", "isos", "plugins", "upgrades"};
 constexpr std::string_view kPartialEnd = ".part";
 constexpr uint64_t kDiskReserve = uint64_t{16} << 20;
 constexpr auto kHeldAge = std::chrono::hours(1);

@@ -67,7 +67,7 @@ class FollowedTree {
   /// Whether anything was ever noted: before, files that are here are of another life of this server.
   virtual bool met() const = 0;
 };
-/// `notes`: a file of this server alone. Trees: files, isos and plugins below `root`.
+/// `notes`: a file of this server alone. Trees: files, isos, plugins and upgrades below `root`.
 std::unique_ptr<FollowedTree> make_followed_tree(env::Path root, env::Path notes);
 
 }  // namespace mullion::content

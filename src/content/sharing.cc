@@ -14,7 +14,7 @@ namespace {
 namespace json = boost::json;
 constexpr size_t kSha256Size = 64;
 constexpr std::string_view kPrograms = "plugins/";
-constexpr std::string_view kFollowedTrees[] = {"files/", "isos/", kPrograms};
+constexpr std::string_view kFollowedTrees[] = {"files/", "isos/", kPrograms, "upgrades/"};
 
 }  // namespace
 

@@ -38,7 +38,9 @@
 #include "server/internal/log.h"
 #include "server/limits.h"
 #include "server/metrics.h"
+#include "server/rolling_upgrades.h"
 #include "server/shared_certificates.h"
+#include "server/upgrade_supervisor.h"
 #include "server/upgrader.h"
 #include "store/compaction.h"
 #include "store/store.h"
@@ -53,6 +55,7 @@ constexpr auto kStopLimit = std::chrono::seconds(10);
 constexpr auto kRolePause = std::chrono::milliseconds(10);  // between looks at what this member is
 constexpr uint64_t kCertificateRounds = 50;                 // such pauses between looks at the certificates
 constexpr auto kLeavePatience = std::chrono::seconds(1);    // for another member to take over
+constexpr std::string_view kUpgradeFiles = "upgrades/";
 constexpr uint64_t kMostViews =
     100'000;  // more than any machine serves; the table of them is mapped as a whole
 
@@ -154,6 +157,7 @@ class ServerProcess final : public Server {
   cluster::ApiPlace api_place(std::string api_url, std::string static_url) const;
   void announce();
   void make_upgrader();
+  api::Upgrades& served_upgrades() const;
   std::string local_url() const;
   void assemble_api();
   void assemble_configurator();
@@ -193,6 +197,7 @@ class ServerProcess final : public Server {
   std::unique_ptr<catalog::Catalog> catalog_;
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<Upgrader> upgrader_;
+  std::unique_ptr<RollingUpgrades> rolling_upgrades_;        // of a member
   std::unique_ptr<api::Gateway> gateway_;                    // of a member
   std::unique_ptr<SharedCertificates> shared_certificates_;  // of a member
   std::unique_ptr<api::Api> api_;
@@ -275,6 +280,7 @@ Result<void> ServerProcess::open_member() {
   options.store = store_options();
   options.version = program_version();
   options.pace = static_cast<uint32_t>(std::clamp<uint64_t>(settings_.number("ha-pace"), 1, 100));
+  options.on_trial = std::getenv(kTrialVariable) != nullptr && UpgradeFolder(base_root_).pending();
   options.restart = [this](const std::string& why) { start_anew(why); };
   Result<std::unique_ptr<cluster::Node>> node = cluster::open_node(*runtime_, std::move(options));
   if (!node) return node.error();
@@ -306,6 +312,7 @@ void ServerProcess::make_files() {
   file_changed_ = [blobs = blobs.get(), providers = providers.get()](const std::string& name) {
     constexpr std::string_view kPrograms = "plugins/";
     if (name.starts_with(kPrograms)) return providers->program_arrived(name.substr(kPrograms.size()));
+    if (name.starts_with(kUpgradeFiles)) return;
     blobs->noticed(name);
   };
   blobs_ = std::move(blobs);
@@ -354,8 +361,7 @@ void ServerProcess::make_upgrader() {
   options.unpacking.max_entries = 1000;
   options.trust = {.keys = split_list(settings_.text("trusted-package-keys")),
                    .unsigned_too = settings_.boolean("allow-unsigned-packages")};
-  if (!node_)
-    options.restart = restart_;  // a member's program is replaced by hand (docs/high-availability.md)
+  options.restart = restart_;
   options.make_token = [this] {
     return authenticator_->make_token(
         {.user = "system",
@@ -367,6 +373,15 @@ void ServerProcess::make_upgrader() {
     return net::certificate_fingerprint(certificates_->files(api::Certificates::Port::kApi).certificate_file);
   };
   upgrader_ = std::make_unique<Upgrader>(*runtime_, std::move(options));
+  if (!node_) return;
+  rolling_upgrades_ = std::make_unique<RollingUpgrades>(
+      RollingUpgrades::Surroundings{*runtime_, *store_, *node_, *upgrader_, base_root_});
+}
+
+/// Those of a member are the cluster's.
+api::Upgrades& ServerProcess::served_upgrades() const {
+  if (rolling_upgrades_) return *rolling_upgrades_;
+  return *upgrader_;
 }
 
 /// The host part of a URL by which this computer reaches a port that listens on `address`.
@@ -433,7 +448,7 @@ void ServerProcess::assemble_api() {
                                          .job_logs = *job_logs_,
                                          .certificates = served_certificates(),
                                          .providers = *providers_,
-                                         .upgrades = *upgrader_,
+                                         .upgrades = served_upgrades(),
                                          .catalog = *catalog_,
                                          .cluster = cluster(),
                                          .ux_pack = built_in_ux(),
@@ -666,6 +681,9 @@ Result<void> ServerProcess::start_member() {
   const auto tell = [this] { node_->set_api(api_place(gateway_->api_url(), gateway_->static_url())); };
   shared_certificates_ = std::make_unique<SharedCertificates>(*certificates_, *store_, tell);
   tell();
+  make_upgrader();
+  rolling_upgrades_->start();
+  upgrader_->announce(local_url());
   role_thread_ = std::thread([this] { follow_role(); });
   return {};
 }
@@ -713,7 +731,6 @@ void ServerProcess::follow_role() {
 Result<void> ServerProcess::start_serving() {
   const env::SteadyTime begun = env::system_clock().steady();
   if (Result<void> opened = open_rooms(); !opened) return opened;
-  make_upgrader();
   assemble_api();
   api_->set_ports(api_server_->port(), static_server_->port(), static_secure_server_->port());
   node_->files().set_listener(file_changed_);
@@ -722,7 +739,8 @@ Result<void> ServerProcess::start_serving() {
   const double seconds = std::chrono::duration<double>(env::system_clock().steady() - begun).count();
   kLog.info("this member serves the cluster term={} seq={} ms={:.0f}", node_->view().term,
             store_->newest().seq, seconds * 1000);
-  return start_all(components());
+  // What a program on trial did to others would stay when it is taken back.
+  return upgrader_->on_trial() ? Result<void>{} : start_all(components());
 }
 
 Result<void> ServerProcess::start_alone() {
@@ -779,6 +797,7 @@ std::vector<Component> ServerProcess::components() {
   add("plugins", providers_, [this] { return start_providers(); });
   add("catalog", catalog_, begin(catalog_));
   add("upgrade", upgrader_, running);
+  add("rolling upgrade", rolling_upgrades_, running);
   add("manager", manager_, begin(manager_));
   add("configurator", configurator_, begin(configurator_));
   add("downstream sync", downstream_sync_, begin(downstream_sync_));
@@ -814,6 +833,7 @@ void ServerProcess::free_rooms() {
   api_.reset();
   shared_certificates_.reset();
   gateway_.reset();
+  rolling_upgrades_.reset();
   upgrader_.reset();
   providers_.reset();
   authenticator_.reset();

@@ -93,6 +93,32 @@ Result<void> UpgradeFolder::keep_staged(const env::Path& package) const {
 
 void UpgradeFolder::forget_staged() const { remove_file(staged()); }
 
+Result<void> UpgradeFolder::offer_staged() const {
+  std::error_code problem;
+  std::filesystem::rename(staged(), offered(), problem);
+  if (problem) return env::error_from_errno(problem.value(), offered().string());
+  return env::sync_directory(root_);
+}
+
+void UpgradeFolder::forget_offered() const { remove_file(offered()); }
+
+std::optional<OwnTurn> UpgradeFolder::turn() const {
+  const std::optional<json::object> object = read_object(root_ / "turn.json");
+  if (!object) return std::nullopt;
+  const auto is_on = [&object](const char* name) {
+    const json::value* found = object->if_contains(name);
+    return found != nullptr && found->is_bool() && found->get_bool();
+  };
+  return OwnTurn{model::text_member(*object, "Upgrade"), is_on("Ordered"), is_on("Same"),
+                 model::text_member(*object, "Failed")};
+}
+
+Result<void> UpgradeFolder::keep_turn(const OwnTurn& turn) const {
+  return write_object(
+      root_ / "turn.json",
+      {{"Upgrade", turn.upgrade}, {"Ordered", turn.ordered}, {"Same", turn.same}, {"Failed", turn.failed}});
+}
+
 std::optional<UpgradeOutcome> UpgradeFolder::outcome() const {
   const std::optional<json::object> object = read_object(root_ / "result.json");
   if (!object) return std::nullopt;

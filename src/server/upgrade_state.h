@@ -39,6 +39,14 @@ struct ReadyNote {
   std::string url;
 };
 
+/// This member's part in an upgrade of its cluster: upgrade/turn.json.
+struct OwnTurn {
+  std::string upgrade;   // id
+  bool ordered = false;  // it was told to run the new program: never twice
+  bool same = false;     // that was the one that ran already
+  std::string failed;    // why it could not begin
+};
+
 /// The folder `upgrade` of a base root. Files are written whole or not at all.
 class UpgradeFolder {
  public:
@@ -53,6 +61,13 @@ class UpgradeFolder {
   /// Moves `package` there, in the place of the one before.
   Result<void> keep_staged(const env::Path& package) const;
   void forget_staged() const;
+  /// A package on its way to the other members, moved from staged().
+  env::Path offered() const { return root_ / "offered.zip"; }
+  Result<void> offer_staged() const;
+  void forget_offered() const;
+
+  std::optional<OwnTurn> turn() const;
+  Result<void> keep_turn(const OwnTurn& turn) const;
 
   std::optional<PendingUpgrade> pending() const;
   Result<void> begin(const PendingUpgrade& pending) const;

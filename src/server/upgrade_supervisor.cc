@@ -29,7 +29,19 @@ constexpr auto kProbeLimit = 5s;
 constexpr auto kChildPatience = 10s;
 constexpr uint64_t kLargestInfo = uint64_t{4} << 20;
 
-/// What GET /info of the new program says its version is.
+/// Why a member of a cluster does not do its part yet, by its /info; "" when it does, or is no member.
+std::string why_out_of_step(const boost::json::object& info) {
+  const boost::json::value* member = info.if_contains("ha_enabled");
+  const boost::json::value* status = info.if_contains("ha_status");
+  if (member == nullptr || !member->is_bool() || !member->get_bool()) return {};
+  const std::string_view word = status != nullptr && status->is_string()
+                                    ? std::string_view(status->get_string())
+                                    : std::string_view("nothing");
+  if (word == "Up" || word == "In-Sync") return {};
+  return fmt::format("it is not in step with the cluster: {}", word);
+}
+
+/// What GET /info of the new program says its version is, once it does its part.
 Result<std::string> ask_version(env::Runtime& runtime, const std::string& url, const std::string& fingerprint,
                                 const std::string& token) {
   net::ClientOptions options;
@@ -51,6 +63,8 @@ Result<std::string> ask_version(env::Runtime& runtime, const std::string& url, c
       !failure && info.is_object() ? info.get_object().if_contains("version") : nullptr;
   if (version == nullptr || !version->is_string())
     return Error(ErrorCode::kUnavailable, "/info names no version");
+  if (const std::string why = why_out_of_step(info.get_object()); !why.empty())
+    return Error(ErrorCode::kUnavailable, why);
   return std::string(version->get_string());
 }
 

@@ -35,17 +35,6 @@ Error in_system(Error error) {
   return error;
 }
 
-/// Takes what a client is sending and forgets it: one that is cut off in the middle would not read the
-/// refusal.
-env::Task<Error> refuse(net::BodySource& body, uint64_t most, Error error) {
-  for (uint64_t taken = 0; taken < most;) {
-    Result<std::string_view> piece = co_await body.next();
-    if (!piece || piece->empty()) break;
-    taken += piece->size();
-  }
-  co_return in_system(std::move(error));
-}
-
 /// Says that an upgrade is under way for as long as it lives, or for good.
 class Claim {
  public:
@@ -86,6 +75,15 @@ void remove_copies(const env::Path& file, bool whole) {
 }
 
 }  // namespace
+
+env::Task<Error> refuse_package(net::BodySource& body, uint64_t most, Error error) {
+  for (uint64_t taken = 0; taken < most;) {
+    Result<std::string_view> piece = co_await body.next();
+    if (!piece || piece->empty()) break;
+    taken += piece->size();
+  }
+  co_return in_system(std::move(error));
+}
 
 Upgrader::Upgrader(env::Runtime& runtime, UpgradeOptions options)
     : options_(std::move(options)),
@@ -241,12 +239,11 @@ env::Task<void> Upgrader::remove_scratch(env::Path scratch) const {
   co_await env::run_blocking(env::Pool::kLong, [&] { (void)env::remove_tree(scratch); });
 }
 
-env::Task<Result<uint64_t>> Upgrader::receive(net::BodySource& package, env::Path file) const {
+env::Task<Result<content::ReceivedFile>> Upgrader::receive(net::BodySource& package, env::Path file) const {
   Result<content::ReceivedFile> received =
       co_await content::receive_file(std::move(file), package, options_.max_package);
-  if (!received) co_return received.error();
-  if (received->size == 0) co_return invalid("The body is empty: expected a package");
-  co_return received->size;
+  if (received && received->size == 0) co_return invalid("The body is empty: expected a package");
+  co_return received;
 }
 
 env::Task<Result<Upgrader::Checked>> Upgrader::check(env::Path file, env::Path scratch, Fits fits) const {
@@ -293,48 +290,55 @@ void Upgrader::begin(Prepared prepared, const std::string& principal) {
   });
 }
 
-env::Task<Result<uint64_t>> Upgrader::upgrade(net::BodySource& package, bool force, std::string principal) {
+env::Task<Result<uint64_t>> Upgrader::upgrade(net::BodySource& package, api::UpgradeWish wish) {
   Claim claim(busy_);
   if (Result<void> possible = check_possible(claim.mine()); !possible)
-    co_return co_await refuse(package, options_.max_package, possible.error());
+    co_return co_await refuse_package(package, options_.max_package, possible.error());
   const env::ScratchDirectory scratch(folder_.path() / "incoming");
   Result<void> made = co_await open_scratch(scratch.path());
   if (!made) co_return in_system(made.error());
   const env::Path file = scratch.path() / "package.zip";
-  Result<uint64_t> size = co_await receive(package, file);
+  Result<content::ReceivedFile> received = co_await receive(package, file);
   Result<Prepared> prepared = Error(ErrorCode::kInternal, "");
-  if (size) prepared = co_await prepare_received(file, scratch.path(), force);
+  if (received) prepared = co_await prepare_received(file, scratch.path(), wish.force);
   co_await remove_scratch(scratch.path());
-  if (!size) co_return in_system(size.error());
+  if (!received) co_return in_system(received.error());
   if (!prepared) co_return in_system(prepared.error());
   claim.keep();
-  begin(std::move(*prepared), principal);
-  co_return *size;
+  begin(std::move(*prepared), wish.principal);
+  co_return received->size;
 }
 
-env::Task<Result<void>> Upgrader::keep_checked(env::Path file, env::Path scratch, bool force) const {
+env::Task<Result<std::string>> Upgrader::keep_checked(env::Path file, env::Path scratch, bool force) const {
   Result<Checked> checked = co_await check(file, std::move(scratch), force ? Fits::kAny : Fits::kNotOlder);
   if (!checked) co_return checked.error();
   Result<void> kept;
   co_await env::run_blocking([&] { kept = folder_.keep_staged(file); });
-  co_return kept;
+  if (!kept) co_return kept.error();
+  co_return std::move(checked->manifest.version);
 }
 
 env::Task<Result<uint64_t>> Upgrader::stage(net::BodySource& package, bool force) {
+  const Result<StagedPackage> staged = co_await stage_package(package, force);
+  if (!staged) co_return staged.error();
+  co_return staged->size;
+}
+
+env::Task<Result<StagedPackage>> Upgrader::stage_package(net::BodySource& package, bool force) {
   const Claim claim(busy_);
   if (Result<void> possible = check_possible(claim.mine()); !possible)
-    co_return co_await refuse(package, options_.max_package, possible.error());
+    co_return co_await refuse_package(package, options_.max_package, possible.error());
   const env::ScratchDirectory scratch(folder_.path() / "incoming");
   Result<void> made = co_await open_scratch(scratch.path());
   if (!made) co_return in_system(made.error());
   const env::Path file = scratch.path() / "package.zip";
-  Result<uint64_t> size = co_await receive(package, file);
-  Result<void> kept;
-  if (size) kept = co_await keep_checked(file, scratch.path(), force);
+  Result<content::ReceivedFile> received = co_await receive(package, file);
+  Result<std::string> version = Error(ErrorCode::kInternal, "");
+  if (received) version = co_await keep_checked(file, scratch.path(), force);
   co_await remove_scratch(scratch.path());
-  if (!size) co_return in_system(size.error());
-  if (!kept) co_return in_system(kept.error());
-  co_return *size;
+  if (!received) co_return in_system(received.error());
+  if (!version) co_return in_system(version.error());
+  co_return StagedPackage{received->size, std::move(received->sha256), std::move(*version)};
 }
 
 env::Task<Result<void>> Upgrader::unstage() {

@@ -29,13 +29,26 @@ struct UpgradeOptions {
   std::function<Result<std::string>()> fingerprint;  // of the API's certificate
 };
 
+/// A package that was checked and is kept.
+struct StagedPackage {
+  uint64_t size = 0;
+  std::string sha256;   // lower-case hex
+  std::string version;  // as its program spells it
+};
+
+/// Takes what a client is sending and forgets it, up to `most` bytes: one that is cut off in the middle would
+/// not read the refusal. Answers the error as one of the system.
+env::Task<Error> refuse_package(net::BodySource& body, uint64_t most, Error error);
+
 class Upgrader final : public api::Upgrades {
  public:
   /// Looks at what an earlier process left, and says in the log how it ended.
   Upgrader(env::Runtime& runtime, UpgradeOptions options);
 
-  env::Task<Result<uint64_t>> upgrade(net::BodySource& package, bool force, std::string principal) override;
+  env::Task<Result<uint64_t>> upgrade(net::BodySource& package, api::UpgradeWish wish) override;
   env::Task<Result<uint64_t>> stage(net::BodySource& package, bool force) override;
+  /// The same as stage(), and tells more.
+  env::Task<Result<StagedPackage>> stage_package(net::BodySource& package, bool force);
   env::Task<Result<void>> unstage() override;
   env::Task<Result<bool>> upgrade_to_staged(std::string principal) override;
   std::string status_json() const override;
@@ -43,6 +56,7 @@ class Upgrader final : public api::Upgrades {
   std::string failure() const override;
   bool on_trial() const override { return on_trial_; }
 
+  uint64_t max_package() const { return options_.max_package; }
   /// Where the new program lies until it has shown that it serves.
   env::Path candidate() const;
   /// To be called when this server serves: tells the supervisor, if there is one.
@@ -66,7 +80,7 @@ class Upgrader final : public api::Upgrades {
   Result<void> check_possible(bool claimed) const;
   env::Task<Result<void>> open_scratch(env::Path scratch) const;
   env::Task<void> remove_scratch(env::Path scratch) const;
-  env::Task<Result<uint64_t>> receive(net::BodySource& package, env::Path file) const;
+  env::Task<Result<content::ReceivedFile>> receive(net::BodySource& package, env::Path file) const;
   /// A package whose program has shown that it starts here.
   struct Checked {
     PackageManifest manifest;
@@ -80,7 +94,8 @@ class Upgrader final : public api::Upgrades {
   };
   env::Task<Result<Prepared>> prepare(Checked package);
   env::Task<Result<Prepared>> prepare_received(env::Path file, env::Path scratch, bool force);
-  env::Task<Result<void>> keep_checked(env::Path file, env::Path scratch, bool force) const;
+  /// Answers the version.
+  env::Task<Result<std::string>> keep_checked(env::Path file, env::Path scratch, bool force) const;
   /// Absent: the program that is kept is the one that runs.
   env::Task<Result<std::optional<Prepared>>> prepare_staged(env::Path scratch);
   void begin(Prepared prepared, const std::string& principal);

@@ -7,9 +7,10 @@ import shutil
 import pytest
 
 import namespaces
-from harness import PASSWORD, ROOT, wait_until
+from harness import BINARY, PASSWORD, ROOT, wait_until
 from test_address import HostedCluster
 from test_cluster import consensus, health
+from test_upgrade import key_pair, programs  # noqa: F401
 
 PAGE = (ROOT / "docs" / "high-availability.md").read_text()
 BASE_ROOT, OTHER_DISK = "/var/lib/mullion", "/mnt/disk-of-another-member"
@@ -30,9 +31,11 @@ LOOK = ["mullion system ha active", "mullion system ha peers", "mullion system h
 HAND_OVER = ["mullion system passive", "mullion system active"]
 COME_AND_GO = ["mullion system ha remove ID", "mullion system ha introduction FILE", "mullion system ha join FILE"]
 KEEP = ["mullion system backup"]
+PACKAGE = "VERSION.ARCH.OS.zip"
+UPGRADE = [f"mullion system upgrade {PACKAGE} --member ID", f"mullion system upgrade {PACKAGE}", "mullion system upgradestatus"]
 RECOVER = [f"mullion cluster recover --base-root {BASE_ROOT}",
            f"mullion cluster recover --base-root {BASE_ROOT} --compare {OTHER_DISK} --yes"]
-ALL = MAKE_A_CLUSTER + TRUST + GIVE_IT_AN_ADDRESS + LOOK + HAND_OVER + COME_AND_GO + KEEP + RECOVER
+ALL = MAKE_A_CLUSTER + TRUST + GIVE_IT_AN_ADDRESS + LOOK + HAND_OVER + COME_AND_GO + KEEP + RECOVER + UPGRADE
 
 needs_line = pytest.mark.skipif(bool(namespaces.why_not()), reason=namespaces.why_not() or "none")
 
@@ -44,6 +47,19 @@ def commands_of_page():
 
 def test_every_command_of_the_page_is_run_here():
     assert commands_of_page() == set(ALL)
+
+
+class UpgradableMachine(namespaces.HostedServer):
+    """One that runs from a program file of its own."""
+
+    def install(self, program):
+        self.program = self.root.parent / f"{self.name}-program" / "mullion"
+        self.program.parent.mkdir()
+        shutil.copy(program, self.program)
+        self.flags += ["--trusted-package-keys", key_pair()[1]]
+
+    def command(self):
+        return [str(self.program) if word == str(BINARY) else word for word in super().command()]
 
 
 class Guide(HostedCluster):
@@ -58,13 +74,16 @@ class Guide(HostedCluster):
         """Output of a command, typed with RS_ENDPOINT at a server; names in capitals stand for something."""
         assert command in ALL
         for name, value in {"PASSWORD": PASSWORD, **words}.items():
-            command = re.sub(rf"\b{name}\b", str(value), command)
+            command = re.sub(rf"\b{re.escape(name)}\b", str(value), command)
         return self.cli(at).run(*shlex.split(command)[1:])
 
-    def machine(self, number):
+    def machine(self, number, program=None):
         """One that serves, as the page has it: with the ports that the page names."""
         name = f"machine-{number}"
-        server = namespaces.HostedServer(self.site.directory, name, self.line.host(name, number))
+        make = namespaces.HostedServer if program is None else UpgradableMachine
+        server = make(self.site.directory, name, self.line.host(name, number))
+        if program is not None:
+            server.install(program)
         self.site.servers[name] = self.members[name] = server
         return server.start()
 
@@ -163,3 +182,27 @@ def test_an_address_that_moves_with_the_member_that_serves(guide):
     guide.wait_active(two)
     wait_until("the address is at two", lambda: "192.0.2.100/24" in two.addresses() and
                "192.0.2.100/24" not in one.addresses(), 10)
+
+
+@needs_line
+def test_a_new_version_of_the_program(guide, programs):  # noqa: F811
+    one, two, three = (guide.machine(number, programs["old"]) for number in (1, 2, 3))
+    for count, command in enumerate(MAKE_A_CLUSTER[1:], 1):
+        guide.type(one, command)
+        guide.wait_active(one)
+        guide.wait_voters(one, count)
+    guide.wait_equal()
+    old = one.get("info")["version"]
+
+    def versions():
+        told = guide.cli(two).call(*shlex.split(UPGRADE[2])[1:])
+        if told.returncode != 0:
+            return None  # it is the one that restarts
+        status = json.loads(told.stdout)
+        return status["State"] == "upgraded" and [member["Version"] for member in status["Members"]]
+    words = {PACKAGE: programs["package"], "ID": consensus(three, "id")}
+    guide.type(two, UPGRADE[0], **words)
+    wait_until("one member runs the new version", lambda: versions() == [old, old, "v9.9.9"], 120, 0.5)
+    guide.type(two, UPGRADE[1], **words)
+    wait_until("all members run the new version", lambda: versions() == ["v9.9.9"] * 3, 180, 0.5)
+    guide.wait_equal()

@@ -58,8 +58,9 @@ env::Task<Result<net::Response>> upgrade_server(Call& call) {
   Result<net::BodySourcePtr> package = co_await named_package(call);
   if (!package) co_return package.error();
   net::BodySource& body = *package ? **package : *call.request.body;
-  Result<uint64_t> size =
-      co_await call.services.upgrades.upgrade(body, call.flag("force"), call.principal.audit_name());
+  UpgradeWish wish{call.flag("force"), call.flag("skipOffline"), call.query_text("member"),
+                   call.principal.audit_name()};
+  Result<uint64_t> size = co_await call.services.upgrades.upgrade(body, std::move(wish));
   if (!size) co_return size.error();
   co_return json_response(201, package_info("system/upgrade", *size));
 }
@@ -79,7 +80,7 @@ env::Task<Result<net::Response>> unstage_upgrade(Call& call) {
   co_return json_response(204, std::string());
 }
 
-/// A server alone is a cluster of one: `run` is `exec` there. Members refuse both, as they do every upgrade.
+/// `run` and `exec` are one: a server alone is a cluster of one, and members have their turns either way.
 env::Task<Result<net::Response>> run_staged_upgrade(Call& call) {
   Result<bool> begun = co_await call.services.upgrades.upgrade_to_staged(call.principal.audit_name());
   if (!begun) co_return begun.error();

@@ -163,6 +163,8 @@ Result<void> system_upgrade(Invocation& call) {
   }
   client::Request request = staged ? client::post_system_upgrade_stage() : client::post_system_upgrade();
   if (call.flags.on("force")) request = request.with("force", "true");
+  if (call.flags.on("skip-offline")) request = request.with("skipOffline", "true");
+  if (call.flags.has("member")) request = request.with("member", call.flags.get("member"));
   return print_answer(call, upload_source(call, request, staged ? package : word));
 }
 

@@ -115,7 +115,10 @@ Command system_commands() {
             "Replace the server's program with the one in a package; in two steps: `stage FILE`, then "
             "`start`, "
             "or `remove`; `status`",
-            system_upgrade, {{"force", 0, "", "also for the same or an older version"}}),
+            system_upgrade,
+            {{"force", 0, "", "also for the same or an older version"},
+             {"skip-offline", 0, "", "of a cluster: leave members out that are not there"},
+             {"member", 0, "ID", "of a cluster: this member alone, by its ConsensusID"}}),
        about("system/upgrade",
              leaf("upgradestatus", "", "Whether an upgrade is under way, or how the last one ended",
                   system_get)),
