@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { handOverTarget, handOverWhy, majorityText, removalWhy, rolesOf, type NodeInfo } from './cluster';
+import { handOverTarget, handOverWhy, majorityText, removalWhy, rolesOf, upgradeWhy, type NodeInfo, type Upgrade } from './cluster';
 
 const node = (ConsensusID: string, more: NodeInfo = {}): NodeInfo => ({ ConsensusID, ...more });
 const three = [node('a'), node('b'), node('c')];
@@ -48,3 +48,19 @@ test('whoever serves gives the lead away, a passive one asks for it', () => {
   expect(handOverTarget(three[1]!, serving)).toBe('system/passive?to=b');
   expect(handOverTarget(three[1]!, { ...serving, asked: 'b' })).toBe('system/active');
 });
+
+const idle: Upgrade = { State: 'none', Text: '' };
+const away = [node('a'), node('b'), node('c', { Offline: true })];
+test.each([
+  ['may', three, idle, true, undefined, ''],
+  ['one alone may', [node('a')], idle, false, undefined, ''],
+  ['two may', [node('a'), node('b')], idle, true, undefined, ''],
+  ['not said', three, undefined, true, undefined, 'The server does not say how upgrades stand'],
+  ['under way', three, { ...idle, State: 'pending', To: 'v2' }, true, undefined, 'An upgrade to v2 is under way'],
+  ['after a failure', three, { ...idle, State: 'rolled back' }, true, undefined, ''],
+  ['somebody is away', away, idle, true, undefined, '1 of 3 is not reached now'],
+  ['that one', away, idle, true, 2, 'It is not reached now'],
+  ['another one', away, idle, true, 1, '2 of 3 are up and 2 must stay; while one restarts 1 would be'],
+  ['an observer', [...away, node('o', { Observer: true })], idle, true, 3, ''],
+  ['unsafe', three, idle, false, undefined, 'No other member has everything yet: wait until it may fail over safely'],
+])('bringing to another version: %s', (_, nodes, upgrade, safe, at, why) => expect(upgradeWhy(nodes, upgrade, safe, at === undefined ? undefined : nodes[at])).toBe(why));

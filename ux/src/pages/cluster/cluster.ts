@@ -75,3 +75,27 @@ export function majorityText(nodes: readonly NodeInfo[]): string {
   const lost = spare > 0 ? `so ${spare} may be lost` : spare === 0 ? 'so none may be lost' : `which is ${-spare} too few: nothing can be written`;
   return `${needed} of ${members} must stay; ${online} ${online === 1 ? 'is' : 'are'} up, ${lost}`;
 }
+
+/** What `GET system/upgrade` of a cluster tells. */
+export interface Upgrade {
+  State: string;
+  To?: string;
+  Text: string;
+  Members?: { ConsensusID: string; Version: string; Stage: string; Text: string }[];
+}
+
+/**
+ * Why no member may be brought to another version now, or not this one, in words and with the sum where the majority is in danger; '' when it may.
+ * `node` absent: all of them.
+ */
+export function upgradeWhy(nodes: readonly NodeInfo[], upgrade: Upgrade | undefined, safe: boolean | undefined, node?: NodeInfo): string {
+  const { members, online, needed } = votes(nodes);
+  const away = nodes.filter((known) => known.Offline);
+  if (upgrade === undefined) return 'The server does not say how upgrades stand';
+  if (upgrade.State === 'pending') return `An upgrade to ${upgrade.To ?? 'another version'} is under way`;
+  if (node?.Offline) return 'It is not reached now';
+  if (!node && away.length > 0) return `${away.length} of ${nodes.length} ${away.length === 1 ? 'is' : 'are'} not reached now`;
+  if (members > 2 && !node?.Observer && online - 1 < needed) return `${online} of ${members} are up and ${needed} must stay; while one restarts ${online - 1} would be`;
+  if (members > 1 && safe === false) return 'No other member has everything yet: wait until it may fail over safely';
+  return '';
+}
