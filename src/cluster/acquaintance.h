@@ -2,12 +2,14 @@
 #pragma once
 
 #include <map>
+#include <string>
+#include <string_view>
 
 #include "cluster/frame.h"
 
 namespace mullion::cluster {
 
-/// Remembers the most that each member has shown of itself, for as long as this process runs. Pure.
+/// Remembers the most that each member has shown of itself. Pure.
 class Acquaintances {
  public:
   enum class Verdict {
@@ -15,6 +17,12 @@ class Acquaintances {
     kStale,    // an earlier life: what it says was said before it ended
     kAmnesia,  // shows less than before, or counts lives that another one counted
   };
+
+  Acquaintances() = default;
+  /// With what an earlier process of this member had seen.
+  explicit Acquaintances(std::map<MemberId, Standing> seen) : seen_(std::move(seen)) {}
+
+  const std::map<MemberId, Standing>& seen() const { return seen_; }
 
   /// Judges a hello and, unless it was stale or amnesia, remembers it.
   Verdict meet(MemberId id, const Standing& shown) {
@@ -48,5 +56,10 @@ class Acquaintances {
 
   std::map<MemberId, Standing> seen_;
 };
+
+/// As a file.
+std::string encode_met(const std::map<MemberId, Standing>& met);
+/// What cannot be read is left out.
+std::map<MemberId, Standing> decode_met(std::string_view text);
 
 }  // namespace mullion::cluster

@@ -93,7 +93,9 @@ env::Task<Result<Admission>> ask(env::Runtime& runtime, const HaState& wanted, c
 
 /// The folder of what a member has for itself, empty of what an earlier membership left.
 Result<void> fresh_folder(const Places& places) {
-  if (Result<void> removed = env::remove_tree(places.own()); !removed.ok()) return removed;
+  for (const env::Path& old : {places.own(), places.returning()}) {
+    if (Result<void> removed = env::remove_tree(old); !removed.ok()) return removed;
+  }
   return env::make_directories(places.own(), 0700);
 }
 

@@ -31,6 +31,8 @@ constexpr Rule kRules[] = {
     RULE(a_lease_counts_from_the_question),
     RULE(a_rolled_back_member_abstains),
     RULE(a_damaged_member_abstains),
+    RULE(a_rolled_back_member_is_known_after_everybody_restarted),
+    RULE(who_forgot_does_not_vote_and_comes_back),
 #undef RULE
 };
 

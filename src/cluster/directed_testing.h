@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cluster/exploration_testing.h"
+#include "cluster/readmission_testing.h"
 
 namespace mullion::cluster::directed {
 
@@ -272,6 +273,76 @@ inline void a_rolled_back_member_abstains(uint32_t core, uint32_t member) {
   world.run_for(500 * kMs);
   if (victim.abstained.empty()) world.fail("a member that was rolled back takes part");
   write(3);
+}
+
+/// So many writes more are acknowledged.
+inline void write_more(World& world, int count) {
+  const uint64_t wanted = world.acknowledged() + static_cast<uint64_t>(count);
+  for (int i = 0; world.acknowledged() < wanted; ++i) {
+    if (i > 2000) world.fail("nothing is acknowledged");
+    if (World::Process* active = world.active(); active != nullptr)
+      (void)active->write(fmt::format("w{}-{}", wanted, i));
+    world.run_for(10 * kMs);
+  }
+}
+
+/// All members stop; one of them is put back to an older state before all start again. The others have
+/// written down what they had seen of it.
+inline void a_rolled_back_member_is_known_after_everybody_restarted(uint32_t core, uint32_t member) {
+  WorldOptions options;
+  options.faults = false;
+  options.core_bugs = core;
+  options.member_bugs = member;
+  World world(options);
+  write_more(world, 3);
+  World::Process& victim = world.process(world.active()->id() % 3 + 1);
+  const World::Process::Image old = victim.image();
+  write_more(world, 5);
+  world.run_for(500 * kMs);
+  for (const auto& [id, process] : world.processes()) process->crash();
+  victim.restore(old);
+  for (const auto& [id, process] : world.processes()) process->start();
+  world.run_for(300 * kMs);  // before anybody may vote
+  if (!victim.forgot) world.fail("a member that was rolled back while all stood still takes part");
+  write_more(world, 3);
+}
+
+/// Only one other member has an acknowledged entry with the leader, and forgets it; then the leader is gone
+/// for a while. Under its old number the forgetful one would elect the third, which never had the entry.
+inline void who_forgot_does_not_vote_and_comes_back(uint32_t core, uint32_t member) {
+  WorldOptions options;
+  options.faults = false;
+  options.core_bugs = core;
+  options.member_bugs = member;
+  World world(options);
+  Repairs repairs(world);
+  const auto run = [&](Time duration) {
+    for (Time gone = 0; gone < duration; gone += 50 * kMs) {
+      repairs.look();
+      world.run_for(50 * kMs);
+    }
+  };
+  write_more(world, 3);
+  World::Process& leader = *world.active();
+  World::Process& forgetful = world.process(leader.id() % 3 + 1);
+  World::Process& third = world.process(forgetful.id() % 3 + 1);
+  world.isolate(third.id());
+  write_more(world, 3);
+  forgetful.crash();
+  leader.crash();
+  world.mend_all();
+  forgetful.wipe_journal();
+  forgetful.start();
+  run(3000 * kMs);
+  if (world.active() != nullptr) world.fail("somebody serves without those who know what was acknowledged");
+  leader.start();
+  run(6000 * kMs);
+  write_more(world, 3);
+  if (repairs.returned() != 1 || !forgetful.gone) world.fail("who forgot did not come back");
+  const World::Process& back = world.process(world.active()->database().back.at(forgetful.id()));
+  if (back.database().index + 5 < world.agreed_to()) world.fail("who came back does not keep up");
+  leader.crash();  // now it counts
+  write_more(world, 3);
 }
 
 /// Answers that come late prove that we led when we asked, not now.

@@ -135,11 +135,6 @@ class Keeper final : public FileKeeper {
   Result<void> keep(MemberId from, const std::vector<FileBytes>& files) override;
 
  private:
-  struct Wanted {
-    WantedFile file;
-    std::set<std::string> names;
-  };
-
   // The main thread
   void run();
   void look();
@@ -190,11 +185,13 @@ class Keeper final : public FileKeeper {
   bool stopping_ GUARDED_BY(mutex_) = false;
   Records records_ GUARDED_BY(mutex_);
   std::multimap<std::string, std::string> names_of_ GUARDED_BY(mutex_);  // by checksum
-  std::map<std::string, Wanted> wanted_ GUARDED_BY(mutex_);              // by checksum
-  std::map<std::string, std::string> wanted_as_ GUARDED_BY(mutex_);      // name -> checksum in wanted_
-  std::map<std::string, MemberId> running_ GUARDED_BY(mutex_);           // checksums on their way
-  std::map<std::string, int> offers_ GUARDED_BY(mutex_);                 // checksums that uploads wait for
-  std::set<std::string> doubtful_ GUARDED_BY(mutex_);                    // names to be looked at
+  WantedFiles missing_ GUARDED_BY(mutex_);
+  std::map<std::string, std::set<std::string>> wanted_
+      GUARDED_BY(mutex_);                                            // names of what is missing, by checksum
+  std::map<std::string, std::string> wanted_as_ GUARDED_BY(mutex_);  // name -> checksum in wanted_
+  std::map<std::string, MemberId> running_ GUARDED_BY(mutex_);       // checksums on their way
+  std::map<std::string, int> offers_ GUARDED_BY(mutex_);             // checksums that uploads wait for
+  std::set<std::string> doubtful_ GUARDED_BY(mutex_);                // names to be looked at
   FileStanding standing_ GUARDED_BY(mutex_);
 
   Mutex listing_;  // one of listing and committing at a time: guards no member
@@ -398,10 +395,8 @@ void Keeper::want(const FileRecord& record) {
     const auto before = wanted_as_.find(record.name);
     if (before != wanted_as_.end() && before->second != record.sha256) unwant_locked(record.name);
     wanted_as_[record.name] = record.sha256;
-    Wanted& wanted = wanted_[record.sha256];
-    wanted.file.sha256 = record.sha256;
-    wanted.file.size = record.size;
-    wanted.names.insert(record.name);
+    missing_.want(record.sha256, record.size);
+    wanted_[record.sha256].insert(record.name);
   }
   changed_.notify_all();
 }
@@ -411,7 +406,7 @@ void Keeper::wait_with(const std::string& sha256) {
   const env::SteadyTime until = clock_.steady() + kStuckPause;
   const std::vector<FilePeer> peers = host_.peers();
   const Lock lock(mutex_);
-  for (const FilePeer& peer : peers) wanted_[sha256].file.not_before[peer.number] = until;
+  for (const FilePeer& peer : peers) missing_.leave_alone(sha256, peer.number, until);
 }
 
 void Keeper::unwant(const std::string& name) {
@@ -423,8 +418,11 @@ void Keeper::unwant_locked(const std::string& name) {
   const auto as = wanted_as_.find(name);
   if (as == wanted_as_.end()) return;
   const auto wanted = wanted_.find(as->second);
-  wanted->second.names.erase(name);
-  if (wanted->second.names.empty()) wanted_.erase(wanted);
+  wanted->second.erase(name);
+  if (wanted->second.empty()) {
+    missing_.forget(wanted->first);
+    wanted_.erase(wanted);
+  }
   wanted_as_.erase(as);
 }
 
@@ -440,7 +438,7 @@ void Keeper::set_standing(uint64_t index) {
     const Lock lock(mutex_);
     FileStanding now = standing_;
     now.missing = 0;
-    for (const auto& [sha256, wanted] : wanted_) now.missing += wanted.names.size();
+    for (const auto& [sha256, names] : wanted_) now.missing += names.size();
     now.revision = *seen_;
     changed = now.missing != standing_.missing || now.revision != standing_.revision;
     if (now.missing == 0) now.index = index;
@@ -509,17 +507,15 @@ void Keeper::run_fetcher() {
     {
       Lock lock(mutex_);
       if (stopping_) return;
-      std::vector<WantedFile> files;
-      files.reserve(wanted_.size());
-      for (const auto& [sha256, one] : wanted_) files.push_back(one.file);
-      const auto choice = next_fetch(files, peers, running_, clock_.steady());
+      const auto choice = missing_.next(peers, running_, clock_.steady());
       if (!choice) {
         changed_.wait_for(lock, kIdle, [this]() REQUIRES(mutex_) { return stopping_; });
         continue;
       }
       wanted.sha256 = choice->sha256;
-      wanted.size = wanted_[choice->sha256].file.size;
-      hurry = wanted_[choice->sha256].file.hurry;
+      const WantedFile* file = missing_.find(choice->sha256);
+      wanted.size = file->size;
+      hurry = file->hurry;
       from = choice->from;
       running_[wanted.sha256] = from;
     }
@@ -529,11 +525,11 @@ void Keeper::run_fetcher() {
     const auto found = wanted_.find(wanted.sha256);
     if (found == wanted_.end()) continue;
     if (done) {
-      doubtful_.insert(found->second.names.begin(), found->second.names.end());
+      doubtful_.insert(found->second.begin(), found->second.end());
       continue;
     }
     kLog.debug("no file {} from member {}: {}", wanted.sha256, from, done.error().text());
-    found->second.file.not_before[from] = clock_.steady() + pause_after(done.error().code);
+    missing_.leave_alone(wanted.sha256, from, clock_.steady() + pause_after(done.error().code));
   }
 }
 
@@ -750,7 +746,7 @@ void Keeper::hurry(std::string_view name) {
   {
     const Lock lock(mutex_);
     const auto as = wanted_as_.find(std::string(name));
-    if (as != wanted_as_.end()) wanted_[as->second].file.hurry = true;
+    if (as != wanted_as_.end()) missing_.hurry(as->second);
   }
   changed_.notify_all();
 }

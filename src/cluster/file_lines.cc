@@ -11,6 +11,8 @@
 #include "cluster/internal/log.h"
 #include "cluster/internal/texts.h"
 #include "env/pools.h"
+#include "model/members.h"
+#include "model/object.h"
 
 namespace mullion::cluster {
 namespace {
@@ -32,21 +34,24 @@ std::string answer(const Result<void>& result, uint64_t size = 0) {
       {"ok", false}, {"code", static_cast<int>(result.error().code)}, {"error", result.error().text()}});
 }
 
+Error unreadable() { return Error(ErrorCode::kCorrupt, "what a member says cannot be read"); }
+
 /// What an answer says; its size when it is a good one.
 Result<uint64_t> read_answer(std::string_view text) {
-  try {
-    const json::value value = json::parse(json::string_view(text.data(), text.size()));
-    const json::object& object = value.as_object();
-    if (object.at("ok").as_bool()) return object.at("size").to_number<uint64_t>();
-    const auto code = object.at("code").to_number<int>();
-    const bool told = code == static_cast<int>(ErrorCode::kNotFound) ||
-                      code == static_cast<int>(ErrorCode::kTooManyRequests) ||
-                      code == static_cast<int>(ErrorCode::kInsufficientStorage);
-    return Error(told ? static_cast<ErrorCode>(code) : ErrorCode::kUnreachable,
-                 std::string(object.at("error").as_string()));
-  } catch (const std::exception& failure) {
-    return Error(ErrorCode::kCorrupt, failure.what());
+  const std::optional<json::object> object = model::read_object(text);
+  if (!object) return unreadable();
+  if (model::flag_member(*object, "ok")) {
+    const std::optional<uint64_t> size = number_member(*object, "size");
+    if (!size) return unreadable();
+    return *size;
   }
+  const std::optional<uint64_t> code = number_member(*object, "code");
+  if (!code) return unreadable();
+  for (const ErrorCode told :
+       {ErrorCode::kNotFound, ErrorCode::kTooManyRequests, ErrorCode::kInsufficientStorage}) {
+    if (*code == static_cast<uint64_t>(told)) return Error(told, model::text_member(*object, "error"));
+  }
+  return Error(ErrorCode::kUnreachable, model::text_member(*object, "error"));
 }
 
 struct GiveRequest {
@@ -58,18 +63,13 @@ std::string give_json(const GiveRequest& request) {
       {"sha256", request.bytes.sha256}, {"size", request.bytes.size}, {"offset", request.offset}});
 }
 Result<GiveRequest> read_give(std::string_view text) {
-  try {
-    const json::value value = json::parse(json::string_view(text.data(), text.size()));
-    const json::object& object = value.as_object();
-    GiveRequest out;
-    out.bytes.sha256 = std::string(object.at("sha256").as_string());
-    out.bytes.size = object.at("size").to_number<uint64_t>();
-    out.offset = object.at("offset").to_number<uint64_t>();
-    if (content::is_sha256(out.bytes.sha256) && out.offset <= out.bytes.size) return out;
-    return Error(ErrorCode::kCorrupt, "a request that cannot be");
-  } catch (const std::exception& failure) {
-    return Error(ErrorCode::kCorrupt, failure.what());
-  }
+  const std::optional<json::object> object = model::read_object(text);
+  if (!object) return unreadable();
+  const std::optional<uint64_t> size = number_member(*object, "size");
+  const std::optional<uint64_t> offset = number_member(*object, "offset");
+  GiveRequest out{{model::text_member(*object, "sha256"), size.value_or(0)}, offset.value_or(0)};
+  if (!size || !offset || *offset > *size || !content::is_sha256(out.bytes.sha256)) return unreadable();
+  return out;
 }
 
 std::string hold_json(const std::vector<FileBytes>& files, size_t from) {
@@ -80,20 +80,18 @@ std::string hold_json(const std::vector<FileBytes>& files, size_t from) {
 }
 /// Adds to `out`; false at the end of the list.
 Result<bool> read_hold(std::string_view text, std::vector<FileBytes>& out) {
-  try {
-    const json::value value = json::parse(json::string_view(text.data(), text.size()));
-    for (const json::value& one : value.as_array()) {
-      FileBytes bytes;
-      bytes.sha256 = std::string(one.as_array().at(0).as_string());
-      bytes.size = one.as_array().at(1).to_number<uint64_t>();
-      if (!content::is_sha256(bytes.sha256)) return Error(ErrorCode::kCorrupt, "no checksum");
-      out.push_back(std::move(bytes));
-    }
-    if (out.size() > kMostHeld) return Error(ErrorCode::kTooLarge, "too many files");
-    return !value.as_array().empty();
-  } catch (const std::exception& failure) {
-    return Error(ErrorCode::kCorrupt, failure.what());
+  const Result<json::value> list = model::parse_json(text);
+  if (!list || !list->is_array()) return unreadable();
+  for (const json::value& one : list->get_array()) {
+    const bool pair = one.is_array() && one.get_array().size() == 2 && one.get_array()[0].is_string();
+    const std::optional<uint64_t> size = pair ? whole_number(one.get_array()[1]) : std::nullopt;
+    if (!size) return unreadable();
+    FileBytes bytes{std::string(one.get_array()[0].get_string()), *size};
+    if (!content::is_sha256(bytes.sha256)) return unreadable();
+    out.push_back(std::move(bytes));
   }
+  if (out.size() > kMostHeld) return Error(ErrorCode::kTooLarge, "too many files");
+  return !list->get_array().empty();
 }
 
 /// Bytes [offset, size) of the file as they come.
@@ -192,13 +190,17 @@ Error too_many() { return Error(ErrorCode::kTooManyRequests, "this member gives 
 Error nothing_here() { return Error(ErrorCode::kNotFound, "this member has no files yet"); }
 
 env::Task<Result<void>> send_bytes(net::KeyedStream& stream, GiveRequest request, env::Path path) {
-  std::error_code failure;
-  const uint64_t size = std::filesystem::file_size(path, failure);
-  std::ifstream file(path, std::ios::binary);
-  file.seekg(static_cast<std::streamoff>(request.offset));
+  uint64_t size = 0;
+  std::ifstream file;
   Result<void> done;
-  if (failure || !file || size != request.bytes.size)
-    done = Error(ErrorCode::kNotFound, "this member has other bytes");
+  co_await env::run_blocking([&] {
+    std::error_code failure;
+    size = std::filesystem::file_size(path, failure);
+    file.open(path, std::ios::binary);
+    file.seekg(static_cast<std::streamoff>(request.offset));
+    if (failure || !file || size != request.bytes.size)
+      done = Error(ErrorCode::kNotFound, "this member has other bytes");
+  });
   const std::string head = answer(done, size);
   const Result<void> said = co_await write_text(stream, head);
   if (!done || !said) co_return done ? said : done;

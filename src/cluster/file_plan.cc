@@ -30,27 +30,57 @@ FileStep next_step(const FileSight& sight) {
   return sight.met ? FileStep::kNothing : FileStep::kSetAside;
 }
 
-std::optional<FetchChoice> next_fetch(const std::vector<WantedFile>& wanted,
-                                      const std::vector<FilePeer>& peers,
-                                      const std::map<std::string, MemberId>& running, env::SteadyTime now) {
-  std::vector<const WantedFile*> files;
-  for (const WantedFile& file : wanted) {
-    if (!running.contains(file.sha256)) files.push_back(&file);
+void WantedFiles::want(const std::string& sha256, uint64_t size) {
+  WantedFile& file = files_[sha256];
+  if (!file.sha256.empty()) order_.erase(place_of(file));
+  file.sha256 = sha256;
+  file.size = size;
+  order_.insert(place_of(file));
+}
+
+void WantedFiles::forget(const std::string& sha256) {
+  const auto found = files_.find(sha256);
+  if (found == files_.end()) return;
+  order_.erase(place_of(found->second));
+  files_.erase(found);
+}
+
+void WantedFiles::hurry(const std::string& sha256) {
+  const auto found = files_.find(sha256);
+  if (found == files_.end()) return;
+  order_.erase(place_of(found->second));
+  found->second.hurry = true;
+  order_.insert(place_of(found->second));
+}
+
+void WantedFiles::leave_alone(const std::string& sha256, MemberId peer, env::SteadyTime until) {
+  const auto found = files_.find(sha256);
+  if (found != files_.end()) found->second.not_before[peer] = until;
+}
+
+const WantedFile* WantedFiles::find(const std::string& sha256) const {
+  const auto found = files_.find(sha256);
+  return found == files_.end() ? nullptr : &found->second;
+}
+
+std::optional<FetchChoice> WantedFiles::next(const std::vector<FilePeer>& peers,
+                                             const std::map<std::string, MemberId>& running,
+                                             env::SteadyTime now) const {
+  std::vector<FilePeer> givers;
+  for (const FilePeer& peer : peers) {
+    const bool gives_already =
+        std::ranges::any_of(running, [&peer](const auto& one) { return one.second == peer.number; });
+    if (peer.reachable && !gives_already) givers.push_back(peer);
   }
-  std::ranges::sort(files, {}, [](const WantedFile* file) {
-    return std::tuple(!file->hurry, file->size, std::string_view(file->sha256));
-  });
-  std::vector<FilePeer> givers = peers;
+  if (givers.empty()) return std::nullopt;
   std::ranges::sort(givers, {}, rank_of);
-  const auto gives_already = [&running](MemberId number) {
-    return std::ranges::any_of(running, [number](const auto& one) { return one.second == number; });
-  };
-  for (const WantedFile* file : files) {
+  for (const auto& [later, size, sha256] : order_) {
+    if (running.contains(sha256)) continue;
+    const WantedFile& file = files_.at(sha256);
     for (const FilePeer& giver : givers) {
-      const auto pause = file->not_before.find(giver.number);
-      const bool waits = pause != file->not_before.end() && pause->second > now;
-      if (giver.reachable && !waits && !gives_already(giver.number))
-        return FetchChoice{file->sha256, giver.number};
+      const auto pause = file.not_before.find(giver.number);
+      const bool waits = pause != file.not_before.end() && pause->second > now;
+      if (!waits) return FetchChoice{sha256, giver.number};
     }
   }
   return std::nullopt;

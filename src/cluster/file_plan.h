@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "cluster/types.h"
@@ -44,12 +45,32 @@ struct FetchChoice {
   std::string sha256;
   MemberId from = 0;
 };
-/// What to fetch next, and from whom: what somebody waits for, then what is small, so that most is here soon;
-/// from a member that has everything rather than from others, and from the serving one last, which has other
-/// work. `running`: checksums on their way, with who gives them; nobody gives two at a time.
-std::optional<FetchChoice> next_fetch(const std::vector<WantedFile>& wanted,
-                                      const std::vector<FilePeer>& peers,
-                                      const std::map<std::string, MemberId>& running, env::SteadyTime now);
+/// The files that are missing here, kept in the order in which they are fetched: a look at what comes next
+/// takes no longer for a million of them.
+class WantedFiles {
+ public:
+  /// What is known of it stays.
+  void want(const std::string& sha256, uint64_t size);
+  void forget(const std::string& sha256);
+  /// Somebody waits for it.
+  void hurry(const std::string& sha256);
+  /// It is not asked for at `peer` before `until`.
+  void leave_alone(const std::string& sha256, MemberId peer, env::SteadyTime until);
+  /// Null: it is not missing.
+  const WantedFile* find(const std::string& sha256) const;
+  /// What to fetch next, and from whom: what somebody waits for, then what is small, so that most is here
+  /// soon; from a member that has everything rather than from others, and from the serving one last, which
+  /// has other work. `running`: checksums on their way, with who gives them; nobody gives two at a time.
+  std::optional<FetchChoice> next(const std::vector<FilePeer>& peers,
+                                  const std::map<std::string, MemberId>& running, env::SteadyTime now) const;
+
+ private:
+  using Place = std::tuple<bool, uint64_t, std::string>;  // the first one is fetched first
+  static Place place_of(const WantedFile& file) { return {!file.hurry, file.size, file.sha256}; }
+
+  std::map<std::string, WantedFile> files_;  // by checksum
+  std::set<Place> order_;
+};
 /// When the same member is asked again for what it did not give.
 env::Duration pause_after(ErrorCode failure);
 

@@ -41,6 +41,15 @@ WantedFile wanted(std::string sha256, uint64_t size, bool hurry = false) {
 FilePeer peer(MemberId number, bool serves, bool complete, bool reachable = true) {
   return {number, true, reachable, serves, complete};
 }
+WantedFiles wanted_files(const std::vector<WantedFile>& files) {
+  WantedFiles out;
+  for (const WantedFile& file : files) {
+    out.want(file.sha256, file.size);
+    if (file.hurry) out.hurry(file.sha256);
+    for (const auto& [peer, until] : file.not_before) out.leave_alone(file.sha256, peer, until);
+  }
+  return out;
+}
 std::string chosen(const std::optional<FetchChoice>& choice) {
   return choice ? choice->sha256 + std::to_string(choice->from) : "none";
 }
@@ -75,7 +84,31 @@ TEST(FilePlan, WhatIsFetchedNextAndFromWhom) {
       {"or not yet", {refused}, {peer(2, false, true)}, {}, "none"},
   };
   for (const Row& row : rows)
-    EXPECT_EQ(chosen(next_fetch(row.files, row.peers, row.running, now)), row.expected) << row.what;
+    EXPECT_EQ(chosen(wanted_files(row.files).next(row.peers, row.running, now)), row.expected) << row.what;
+}
+
+TEST(FilePlan, WhatIsWantedKeepsItsOrderWhateverIsLearntOfIt) {
+  const env::SteadyTime now = env::SteadyTime(1000s);
+  const std::vector<FilePeer> peers{peer(2, false, true)};
+  WantedFiles files = wanted_files({wanted("a", 9), wanted("b", 2), wanted("c", 5)});
+  const auto next = [&] { return chosen(files.next(peers, {}, now)); };
+  EXPECT_EQ(next(), "b2");
+  files.hurry("a");
+  EXPECT_EQ(next(), "a2");
+  files.want("a", 9);
+  EXPECT_EQ(next(), "a2") << "somebody still waits";
+  files.leave_alone("a", 2, now + 1s);
+  EXPECT_EQ(next(), "b2");
+  files.want("b", 7);  // another record of it
+  EXPECT_EQ(next(), "c2");
+  files.forget("c");
+  files.forget("c");
+  EXPECT_EQ(next(), "b2");
+  EXPECT_EQ(files.find("c"), nullptr);
+  EXPECT_EQ(files.find("b")->size, 7U);
+  files.hurry("nobody");
+  files.leave_alone("nobody", 2, now);
+  EXPECT_EQ(files.find("nobody"), nullptr);
 }
 
 TEST(FilePlan, WhoFailedIsLeftAloneForLongerTheWorseItWas) {

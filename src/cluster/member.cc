@@ -31,7 +31,9 @@ std::pair<uint64_t, uint64_t> hash_of(const Tag& tag) { return {tag.hash.low, ta
 }  // namespace
 
 Member::Member(const MemberOptions& options, const Surroundings& surroundings, Standing standing)
-    : options_(options), around_(surroundings), standing_(standing) {}
+    : options_(options), around_(surroundings), standing_(standing), acquaintances_(options.met) {
+  if (planted(kMetForgotten)) acquaintances_ = {};
+}
 
 Result<std::unique_ptr<Member>> Member::open(const MemberOptions& options, const Journal::Contents& journal,
                                              const Database& database, const std::map<MemberId, bool>& others,
@@ -462,10 +464,12 @@ void Member::receive(std::string_view bytes) {
       return receive_welcome(frame);
     case FrameKind::kAmnesia:
       if (frame.about == standing_.nonce && !planted(kAmnesiaIgnored))
-        abstain(fmt::format("member {} has seen more of this server than its journal holds", frame.from));
+        abstain(fmt::format("member {} has seen more of this server than its journal holds", frame.from),
+                Abstention::kForgot);
       return;
     case FrameKind::kRemoved:
-      return abstain(fmt::format("this server is no member of the cluster since entry {}", frame.number));
+      return abstain(fmt::format("this server is no member of the cluster since entry {}", frame.number),
+                     Abstention::kRemoved);
     case FrameKind::kCopied:
       if (frame.from == copying_) end_copy(frame.number == 1);
       return;
@@ -513,7 +517,8 @@ void Member::receive_message(const Frame& frame) {
   const CoreStatus status = core_->step(frame.message, tags, copy);
   if (status == CoreStatus::kAmnesia && !planted(kAmnesiaIgnored)) {
     arrived_.clear();
-    return abstain(fmt::format("member {} counts on entries that this server does not have", frame.from));
+    return abstain(fmt::format("member {} counts on entries that this server does not have", frame.from),
+                   Abstention::kForgot);
   }
   if (status == CoreStatus::kCopy) around_.host->fetch_copy(copy);
   if (status == CoreStatus::kGarbled) kLog.warn("a message of member {} is damaged", frame.from);
@@ -535,12 +540,12 @@ void Member::unreachable(MemberId id) {
   drain();
 }
 
-void Member::abstain(const std::string& why) {
+void Member::abstain(const std::string& why, Abstention kind) {
   if (!abstains_.empty()) return;
   abstains_ = why;
   kLog.error("this server takes no part in the cluster: {}", why);
   stop();
-  around_.host->abstains(why);
+  around_.host->abstains(why, kind);
 }
 
 // ------------------------------------------------------------------------------------------------------

@@ -17,16 +17,18 @@ namespace mullion::cluster {
 
 /// Faults that tests plant into the driver, one bit each; the table of them is in docs/cluster.md.
 enum MemberBug : uint32_t {
-  kSyncedBeforeSync = 1 << 0,       // tells the core before the disk did
-  kLeaseFromConfirmation = 1 << 1,  // the lease starts when a round is confirmed, not when it was asked
-  kLeaseOutlivesLead = 1 << 2,      // kept when the role or the term changes
-  kAgreedWithoutTerm = 1 << 3,      // another entry at the index counts as the proposed one
-  kLostCountsAsAgreed = 1 << 4,     // answers a write whose lead was lost
-  kApplyUnagreed = 1 << 5,          // applies what is appended
-  kVoteForgotten = 1 << 6,          // a sync without entries is left out: term and vote are not stored
-  kAmnesiaIgnored = 1 << 7,         // goes on voting after it was told that it forgot
-  kServesBeforeApplied = 1 << 8,    // active as soon as it leads
-  kRefusesTooLate = 1 << 9,         // looks for space after it has proposed
+  kSyncedBeforeSync = 1 << 0,        // tells the core before the disk did
+  kLeaseFromConfirmation = 1 << 1,   // the lease starts when a round is confirmed, not when it was asked
+  kLeaseOutlivesLead = 1 << 2,       // kept when the role or the term changes
+  kAgreedWithoutTerm = 1 << 3,       // another entry at the index counts as the proposed one
+  kLostCountsAsAgreed = 1 << 4,      // answers a write whose lead was lost
+  kApplyUnagreed = 1 << 5,           // applies what is appended
+  kVoteForgotten = 1 << 6,           // a sync without entries is left out: term and vote are not stored
+  kAmnesiaIgnored = 1 << 7,          // goes on voting after it was told that it forgot
+  kServesBeforeApplied = 1 << 8,     // active as soon as it leads
+  kRefusesTooLate = 1 << 9,          // looks for space after it has proposed
+  kMetForgotten = 1 << 10,           // what others had shown is not known after a restart
+  kReturnsUnderItsNumber = 1 << 11,  // who forgot goes on as who it was (by whoever runs the member)
 };
 
 struct MemberOptions {
@@ -37,10 +39,11 @@ struct MemberOptions {
   uint32_t probe_ticks = 10;
   uint32_t hello_ticks = 10;
   uint32_t copy_silence_ticks = 6000;
-  uint32_t full_disk_ticks = 100;  // pause between looks whether there is space again
-  uint64_t apply_bytes = 4 << 20;  // given to the applier at once, more or less
-  uint64_t nonce = 1;              // drawn at random for each process
-  uint32_t planted_bugs = 0;       // MemberBug, tests only
+  uint32_t full_disk_ticks = 100;         // pause between looks whether there is space again
+  uint64_t apply_bytes = 4 << 20;         // given to the applier at once, more or less
+  uint64_t nonce = 1;                     // drawn at random for each process
+  std::map<MemberId, Standing> met = {};  // Member::met() of the process before this one
+  uint32_t planted_bugs = 0;              // MemberBug, tests only
 };
 
 /// An agreed entry on its way into the database.
@@ -82,6 +85,12 @@ class JournalWriter {
   virtual void trim(uint64_t index) = 0;
 };
 
+/// Why a member takes no part.
+enum class Abstention {
+  kForgot,   // less is left of it than others have seen
+  kRemoved,  // it is no member any more
+};
+
 /// What a member asks of, and tells, the process around it.
 class Host {
  public:
@@ -97,7 +106,7 @@ class Host {
   /// Fetch a copy, restart from it. Asked again while it is under way.
   virtual void fetch_copy(const CopyRequest& request) = 0;
   /// Neither votes nor stores from now on.
-  virtual void abstains(const std::string& why) = 0;
+  virtual void abstains(const std::string& why, Abstention kind) = 0;
   /// The state of the disk is not known: the process must end and verify what is there.
   virtual void must_end(const Error& why) = 0;
 };
@@ -177,6 +186,8 @@ class Member {
 
   View view() const;
   bool member(MemberId id, MemberProgress& out) const { return core_ && core_->member(id, out); }
+  /// The most that each other member has shown of itself: whoever shows less later has lost its memory.
+  const std::map<MemberId, Standing>& met() const { return acquaintances_.seen(); }
   uint64_t term_at(uint64_t index) const { return core_ ? core_->term_at(index) : 0; }
   /// Whether what was read from a snapshot that was taken before this call may be answered: nobody else can
   /// have agreed on anything before the snapshot. Thread-safe.
@@ -222,7 +233,7 @@ class Member {
   void lose_pending();
   bool may_begin(const Done& done) const;
   void begin(CoreStatus status, const Place& place, Done done);
-  void abstain(const std::string& why);
+  void abstain(const std::string& why, Abstention kind);
   void stop();
 
   void tell_removed(MemberId to, uint64_t index);

@@ -11,16 +11,22 @@
 #include <thread>
 
 #include "base/mutex.h"
+#include "cluster/database_check.h"
+#include "cluster/file_plan.h"
 #include "cluster/group.h"
 #include "cluster/internal/admission.h"
 #include "cluster/internal/log.h"
 #include "cluster/internal/own_members.h"
+#include "cluster/internal/returning.h"
+#include "cluster/internal/texts.h"
 #include "cluster/journal_thread.h"
 #include "cluster/member.h"
 #include "cluster/peer_link.h"
+#include "cluster/readmission.h"
 #include "cluster/roster.h"
 #include "cluster/virtual_address.h"
 #include "env/disk.h"
+#include "env/pools.h"
 #include "env/random.h"
 #include "net/keyed_stream.h"
 
@@ -44,6 +50,15 @@ constexpr uint64_t kJournalBytes = uint64_t{4} << 30;
 /// What a group may have; the journal and the lines take no more in one piece.
 constexpr uint64_t kLargestGroup = uint64_t{512} << 20;
 constexpr auto kChangePatience = std::chrono::seconds(10);
+/// Between two times that one member is taken off the list in order to come back.
+constexpr auto kReadmissionPause = std::chrono::seconds(60);
+constexpr uint64_t kLongestReadmission = 1 << 20;
+constexpr auto kReadmissionPatience = std::chrono::seconds(30);
+constexpr int kMostReadmissionSteps = 3;  // taken off, added, found there
+/// The whole database is read after a start, and again after so long; so fast at most, bytes a second.
+constexpr auto kCheckPause = std::chrono::hours(6);
+constexpr uint64_t kCheckRate = uint64_t{64} << 20;
+constexpr int kMetRounds = 20;  // of chores, between two times that what was met is written
 
 Error not_serving() { return Error(ErrorCode::kUnavailable, "this server does not serve the cluster now"); }
 
@@ -144,6 +159,8 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   ~NodeImpl() override;
 
   Result<void> open();
+  /// open() did not go on because another start from the disk will do better.
+  bool opens_again() const { return opens_again_; }
 
   // ------------------------------------------------------------------------------------------- Node
   store::Store& store() override { return *store_; }
@@ -174,6 +191,7 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
     Member::View member;
     bool active = false;  // and the lease holds
     std::map<MemberId, MemberProgress> progress;
+    std::map<MemberId, Standing> met;
   };
 
   // Start
@@ -185,12 +203,24 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   Result<void> fetch_from_anybody();
   Result<void> fetch_from(MemberId from);
   Result<void> open_store();
+  Result<void> replace_damaged(const Error& why);
+  // A member that has forgotten what it promised
+  void forget(const std::string& why);
+  Result<void> ask_to_return();
+  Result<Admission> ask_to_return(MemberId at, const std::string& key);
+  void return_as_another();
+  env::Task<void> serve_readmission(MemberId from, net::KeyedStream& stream);
+  Result<Admission> readmission(MemberId from, const ReadmissionRequest& request);
+  Result<void> take_off(MemberId member);
   Result<void> open_link();
   Result<void> open_member();
   void hold_address();
   void open_files();
   void run_cluster();
   void run_chores();
+  void run_checks();
+  void remember_met();
+  void fetch_another_database();
 
   // On the cluster thread
   void tick_as_due();
@@ -203,7 +233,7 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   CopyOffer offer_copy(MemberId) override;
   void copy_ended(MemberId) override {}
   void fetch_copy(const CopyRequest& request) override;
-  void abstains(const std::string& why) override;
+  void abstains(const std::string& why, Abstention kind) override;
   void must_end(const Error& why) override;
 
   // FileHost
@@ -214,6 +244,7 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   void take_roster(const Roster& roster);
   Roster roster() const;
   void trouble(const std::string& why);
+  bool forgot() const;
   Shown shown() const;
   Result<void> change(ChangeKind kind, MemberId id, const std::string& context);
   void promote_who_keeps_up();
@@ -242,14 +273,21 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   ApiPlace api_ GUARDED_BY(mutex_);
   std::string trouble_ GUARDED_BY(mutex_);
   std::string upgrade_ GUARDED_BY(mutex_);  // what this member says of an upgrade
+  std::string forgot_ GUARDED_BY(mutex_);  // why this member is to come back as another one
+  std::map<std::string, env::SteadyTime> taken_off_ GUARDED_BY(mutex_);  // by ConsensusID
   Shown shown_ GUARDED_BY(mutex_);
 
+  bool opens_again_ = false;  // while it opens
   std::atomic<bool> fetching_{false};
+  std::atomic<bool> database_bad_{false};  // another one is to be fetched
+  std::atomic<bool> readmitting_{false};
   std::atomic<bool> copy_installed_{false};            // since the start: its giver waits to hear of it
   bool told_ = false;                                  // cluster thread
   env::SteadyTime next_tick_{};                        // cluster thread
   uint64_t seen_applied_ = 0, durable_applied_ = 0;    // chores
   std::map<MemberId, env::SteadyTime> in_step_since_;  // chores
+  std::string met_written_;                            // chores
+  bool may_lead_with_it_ = true;                       // cluster thread
 
   std::unique_ptr<Journal> journal_;
   Mutex copy_mutex_;  // while a copy is made the store stays
@@ -263,7 +301,7 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   std::unique_ptr<JournalThread> journal_thread_;
   std::unique_ptr<Member> member_;          // cluster thread, but for may_read()
   std::unique_ptr<AddressKeeper> address_;  // null: this member moves none
-  std::thread cluster_thread_, apply_thread_, chore_thread_, fetch_thread_;
+  std::thread cluster_thread_, apply_thread_, chore_thread_, check_thread_, fetch_thread_, return_thread_;
   std::atomic<bool> stopping_{false};
 };
 
@@ -321,6 +359,9 @@ Result<void> NodeImpl::open() {
   cluster_thread_ = std::thread([this] { run_cluster(); });
   apply_thread_ = std::thread([this] { run_calls(applying_); });
   chore_thread_ = std::thread([this] { run_chores(); });
+  check_thread_ = std::thread([this] { run_checks(); });
+  if (forgot() && !roster().others(number_).empty())
+    return_thread_ = std::thread([this] { return_as_another(); });
   keeper_->start();
   hold_address();
   return {};
@@ -367,6 +408,7 @@ Result<void> NodeImpl::open_link() {
     return store_->copy(folder);
   };
   events.talk = [this](MemberId from, std::string kind, net::KeyedStream& stream) {
+    if (kind == kReadmissionTalk) return serve_readmission(from, stream);
     std::shared_ptr<FileGiver> giver;
     {
       const Lock lock(mutex_);
@@ -389,7 +431,8 @@ Result<void> NodeImpl::install_fetched() {
   const Places& places = options_.places;
   if (!std::filesystem::exists(places.fetched() / kCompleteMark)) return {};
   std::error_code failure;
-  if (std::filesystem::exists(places.set_aside()) && std::filesystem::exists(places.data())) {
+  const Result<std::string> aside = env::read_file(places.set_aside());
+  if (aside.ok() && *aside != kDropped && std::filesystem::exists(places.data())) {
     const env::Path kept = places.base_root / fmt::format("data.before-cluster-{}", env::random_uuid());
     std::filesystem::rename(places.data(), kept, failure);
     if (failure) return Error(ErrorCode::kInternal, "the old data cannot be set aside: " + failure.message());
@@ -406,10 +449,13 @@ Result<void> NodeImpl::install_fetched() {
 
 Result<void> NodeImpl::open_journal_and_data() {
   const Places& places = options_.places;
+  if (is_returning(places)) {
+    forget("it has asked to come back as another one");
+    return wait_for_copy();
+  }
   Result<std::unique_ptr<Journal>> journal = open_journal(places.journal(), {.max_bytes = kJournalBytes});
   if (!journal.ok()) {
-    trouble("its journal cannot be used (" + journal.error().text() +
-            "): remove this member and enroll it again");
+    forget("its journal cannot be used (" + journal.error().text() + ")");
   } else {
     journal_ = std::move(*journal);
   }
@@ -423,7 +469,7 @@ Result<void> NodeImpl::wait_for_copy() {
     if (Result<void> done = install_fetched(); !done.ok()) return done;
     if (!std::filesystem::exists(places.set_aside())) {
       const Result<store::AgreedState> state = store::read_agreed(places.data());
-      if (!state.ok() && state.error().code != ErrorCode::kNotFound) return state.error();
+      if (!state.ok() && state.error().code != ErrorCode::kNotFound) return replace_damaged(state.error());
       const store::AgreedPlace place = state.ok() ? state->place : store::AgreedPlace{};
       if (!journal_ && place.index != 0) return {};
       const Standpoint stands = journal_ ? standpoint(place, journal_->contents()) : Standpoint::kBehind;
@@ -446,7 +492,7 @@ Result<void> NodeImpl::begin_journal(const store::AgreedPlace& place) {
   const Places& places = options_.places;
   if (!std::filesystem::exists(places.data() / kCompleteMark)) {
     journal_.reset();
-    trouble("its journal does not reach as far as its database: remove this member and enroll it again");
+    forget("its journal does not reach as far as its database");
     return {};
   }
   if (Result<void> begun = journal_->begin_at(place.index, place.term); !begun.ok()) return begun;
@@ -466,6 +512,10 @@ Result<void> NodeImpl::fetch_from_anybody() {
       const Result<void> done = fetch_from(number);
       if (done.ok()) return {};
       if (round % 20 == 0) kLog.info("no copy from member {}: {}", number, done.error().text());
+    }
+    if (forgot() && ask_to_return().ok()) {  // nobody gives a copy to who was taken off the list
+      opens_again_ = true;
+      return Error(ErrorCode::kCancelled, "this member comes back as another one");
     }
     if (others.empty())
       return Error(ErrorCode::kCorrupt, "the database of this cluster is gone, and no other member has one");
@@ -492,12 +542,21 @@ Result<void> NodeImpl::open_store() {
   options.sequencer = std::make_shared<ClusterSequencer>(*this);
   options.last_commit_may_go = true;
   Result<std::unique_ptr<store::Store>> store = store::open_store(options);
-  if (!store.ok()) return store.error();
+  if (!store.ok()) return replace_damaged(store.error());
   store_ = std::move(*store);
   const Result<Roster> roster = decode_roster(store_->agreed().members);
   if (!roster.ok()) return roster.error();
   take_roster(*roster);
   return {};
+}
+
+/// The database, not the journal: nothing that was promised is lost. It stays until a copy is whole.
+Result<void> NodeImpl::replace_damaged(const Error& why) {
+  if (why.code != ErrorCode::kCorrupt || roster().others(number_).empty()) return why;
+  kLog.error("the database of this member is damaged and is replaced by a copy: {}", why.text());
+  if (Result<void> fetched = fetch_from_anybody(); !fetched.ok()) return fetched;
+  opens_again_ = true;
+  return Error(ErrorCode::kCancelled, "a copy takes the place of the database");
 }
 
 Result<void> NodeImpl::open_member() {
@@ -517,6 +576,8 @@ Result<void> NodeImpl::open_member() {
   options.tick = kTick * options_.pace;
   options.lease = kLease * options_.pace;
   options.nonce = env::random_id();
+  if (const Result<std::string> met = env::read_file(options_.places.met()); met.ok())
+    options.met = decode_met(*met);
   journal_thread_ = std::make_unique<JournalThread>(
       *journal_, JournalThread::Events{[this](uint64_t number) {
                                          calls_.put([this, number] {
@@ -529,8 +590,7 @@ Result<void> NodeImpl::open_member() {
                    {&env::boot_clock(), journal_thread_.get(), this, link_.get(), this});
   if (!member.ok()) {
     journal_thread_.reset();
-    trouble("what it has stored does not fit together (" + member.error().text() +
-            "): remove this member and enroll it again");
+    forget("what it has stored does not fit together (" + member.error().text() + ")");
     return {};
   }
   member_ = std::move(*member);
@@ -544,6 +604,7 @@ NodeImpl::~NodeImpl() {
   if (keeper_) keeper_->end();
   applying_.stop();
   if (chore_thread_.joinable()) chore_thread_.join();
+  if (check_thread_.joinable()) check_thread_.join();
   if (apply_thread_.joinable()) apply_thread_.join();
   if (link_) link_->stop();
   if (keeper_) keeper_->stop();
@@ -554,6 +615,7 @@ NodeImpl::~NodeImpl() {
   calls_.stop();
   if (cluster_thread_.joinable()) cluster_thread_.join();
   if (fetch_thread_.joinable()) fetch_thread_.join();
+  if (return_thread_.joinable()) return_thread_.join();
   journal_thread_.reset();
   member_.reset();
 }
@@ -598,6 +660,7 @@ void NodeImpl::look() {
     changed = active != shown_.active || view.leader != shown_.member.leader ||
               view.term != shown_.member.term || view.abstains != shown_.member.abstains;
     shown_.member = view;
+    shown_.met = member_->met();
     shown_.active = active;
     shown_.progress.clear();
     for (const RosterMember& one : own_.roster.members) {
@@ -667,11 +730,7 @@ void NodeImpl::apply_now(const std::vector<AgreedEntry>& entries) {
     kLog.error("agreed entries up to {} cannot be applied here: {}", step.place.index,
                applied.error().text());
     trouble("its database differs from that of the others; it fetches theirs");
-    calls_.put([this] {
-      if (!member_) return;
-      member_->may_lead(false);
-      if (const MemberId leader = member_->view().leader; leader != 0) fetch_copy({leader, 0, 0, {}});
-    });
+    database_bad_ = true;
     return;
   }
   if (stopping_) return;
@@ -703,7 +762,12 @@ void NodeImpl::fetch_copy(const CopyRequest& request) {
   });
 }
 
-void NodeImpl::abstains(const std::string& why) { trouble(why); }
+void NodeImpl::abstains(const std::string& why, Abstention kind) {
+  if (kind == Abstention::kRemoved) return trouble(why);
+  if (forgot()) return;
+  forget(why);
+  return_thread_ = std::thread([this] { return_as_another(); });
+}
 
 void NodeImpl::must_end(const Error& why) {
   kLog.error("the state of the disk is not known, the server ends: {}", why.text());
@@ -736,6 +800,11 @@ void NodeImpl::take_roster(const Roster& roster) {
 void NodeImpl::trouble(const std::string& why) {
   const Lock lock(mutex_);
   trouble_ = why;
+}
+
+bool NodeImpl::forgot() const {
+  const Lock lock(mutex_);
+  return !forgot_.empty();
 }
 
 NodeImpl::Shown NodeImpl::shown() const {
@@ -771,6 +840,50 @@ void NodeImpl::run_chores() {
     std::this_thread::sleep_for(kChorePause);
     promote_who_keeps_up();
     if (++round % 50 == 0) trim();
+    if (round % kMetRounds == 0) remember_met();
+    if (database_bad_) fetch_another_database();
+  }
+}
+
+/// From whoever leads; it does not lead with what it has itself.
+void NodeImpl::fetch_another_database() {
+  calls_.put([this] {
+    if (!member_) return;
+    if (may_lead_with_it_) member_->may_lead(may_lead_with_it_ = false);
+    const MemberId leader = member_->view().leader;
+    if (leader != 0 && leader != number_) fetch_copy({leader, 0, 0, {}});
+  });
+}
+
+/// So that a member that was put back to an older state is known by those that have started since, too.
+void NodeImpl::remember_met() {
+  const std::string text = encode_met(shown().met);
+  if (text.empty() || text == met_written_) return;
+  const Result<void> written = env::write_file_atomic(options_.places.met(), text, 0600);
+  if (written.ok()) met_written_ = text;
+}
+
+/// A flipped bit in what nobody reads would be found when this member serves.
+void NodeImpl::run_checks() {
+  env::SteadyTime due = env::boot_clock().steady();
+  while (!stopping_) {
+    std::this_thread::sleep_for(kChorePause);
+    if (database_bad_ || env::boot_clock().steady() < due) continue;
+    FilePace pace(kCheckRate);
+    env::SteadyTime go_on_at{};
+    const auto go_on = [&](uint64_t bytes) {
+      const env::SteadyTime now = env::boot_clock().steady();
+      go_on_at = now + pace.take(bytes, now);
+      while (!stopping_ && env::boot_clock().steady() + kChorePause < go_on_at)
+        std::this_thread::sleep_for(kChorePause);
+      return !stopping_.load();
+    };
+    const Result<void> checked = check_database(*store_, go_on);
+    due = env::boot_clock().steady() + kCheckPause;
+    if (checked.ok() || checked.error().code != ErrorCode::kCorrupt) continue;
+    kLog.error("the database of this member is damaged: {}", checked.error().text());
+    trouble("its database is damaged; it fetches another member's");
+    database_bad_ = true;
   }
 }
 
@@ -1022,6 +1135,134 @@ Result<NodeView> NodeImpl::removal(const std::string& id) {
   return gone;
 }
 
+// ------------------------------------------------------------------------------- members that forgot
+
+/// It may have promised what it does not know: under its number it never votes again.
+void NodeImpl::forget(const std::string& why) {
+  const bool alone = roster().others(number_).empty();
+  kLog.error("this member takes no part any more: {}", why);
+  trouble(alone ? why + ": there is no other member to come back by; see `mullion cluster recover`"
+                : why + ": it comes back by itself as another one, with a copy, as soon as a member serves");
+  const Lock lock(mutex_);
+  forgot_ = why;
+}
+
+/// Until it is admitted; then the process begins anew.
+void NodeImpl::return_as_another() {
+  for (int round = 0; !stopping_; ++round) {
+    const Result<void> asked = ask_to_return();
+    if (asked.ok()) return options_.restart("this member comes back as another one, with a copy");
+    if (asked.error().code == ErrorCode::kForbidden)
+      return trouble("it was removed from the cluster; it may be enrolled again");
+    if (round % 20 == 0) kLog.warn("this member cannot come back yet: {}", asked.error().text());
+    std::this_thread::sleep_for(kRetryPause);
+  }
+}
+
+/// Everybody, once: the one that serves knows.
+Result<void> NodeImpl::ask_to_return() {
+  const Result<std::string> key = prepare_return(options_.places);
+  if (!key.ok()) return key.error();
+  Error last(ErrorCode::kUnavailable, "no other member is known");
+  for (const auto& [number, observes] : roster().others(number_)) {
+    const Result<Admission> admitted = ask_to_return(number, *key);
+    if (admitted.ok()) return settle_return(options_.places, *admitted);
+    last = admitted.error();
+    if (last.code == ErrorCode::kForbidden) break;
+  }
+  return last;
+}
+
+Result<Admission> NodeImpl::ask_to_return(MemberId at, const std::string& key) {
+  std::string request;
+  {
+    const Lock lock(mutex_);
+    request = encode_readmission({key, api_.api_url});
+  }
+  auto answer = std::make_shared<std::promise<Result<Admission>>>();
+  std::future<Result<Admission>> future = answer->get_future();
+  const auto said = std::make_shared<Result<Admission>>(Error(ErrorCode::kUnavailable, "no answer"));
+  link_->talk(
+      at, kReadmissionTalk,
+      [request, said](net::KeyedStream& stream) -> env::Task<Result<void>> {
+        Result<void> asked = co_await write_text(stream, request);
+        if (!asked) co_return asked;
+        const Result<std::string> text =
+            co_await read_text(stream, kLongestReadmission, kReadmissionPatience);
+        if (!text) co_return text.error();
+        *said = decode_readmission_answer(*text);
+        co_return Result<void>();
+      },
+      [answer, said](const Result<void>& done) {
+        answer->set_value(done.ok() ? *said : Result<Admission>(done.error()));
+      });
+  answer.reset();
+  try {
+    return future.get();
+  } catch (const std::future_error&) {  // the work was dropped: the link stops
+    return Error(ErrorCode::kCancelled, "stopping");
+  }
+}
+
+/// At the member that serves; one at a time.
+env::Task<void> NodeImpl::serve_readmission(MemberId from, net::KeyedStream& stream) {
+  const Result<std::string> text = co_await read_text(stream, kLongestReadmission, kReadmissionPatience);
+  if (!text) co_return;
+  const Result<ReadmissionRequest> request = decode_readmission(*text);
+  if (!request) co_return;
+  Result<Admission> out = Error(ErrorCode::kTooManyRequests, "another member is coming back");
+  if (!readmitting_.exchange(true)) {
+    co_await env::run_blocking(env::Pool::kLong, [&] { out = readmission(from, *request); });
+    readmitting_ = false;
+  }
+  const std::string answer = encode_readmission_answer(out);
+  (void)co_await write_text(stream, answer);
+}
+
+Result<Admission> NodeImpl::readmission(MemberId from, const ReadmissionRequest& request) {
+  for (int step = 0; step < kMostReadmissionSteps; ++step) {
+    if (!may_answer()) return not_serving();
+    const Roster now = roster();
+    ReadmissionFacts facts = readmission_facts(now, number_, from, request);
+    const std::optional<RosterMember> member = returning_member(now, from, request);
+    if (member) {
+      const Lock lock(mutex_);
+      const auto before = taken_off_.find(member->id);
+      facts.just_came =
+          before != taken_off_.end() && env::boot_clock().steady() - before->second < kReadmissionPause;
+    }
+    Result<void> done;
+    switch (next_readmission_step(facts)) {
+      case ReadmissionStep::kRefuse:
+        return Error(ErrorCode::kForbidden, "this member was removed from the cluster");
+      case ReadmissionStep::kLater:
+        return Error(ErrorCode::kTooManyRequests, "this member came back a moment ago");
+      case ReadmissionStep::kTakeOff:
+        done = take_off(from);
+        break;
+      case ReadmissionStep::kAdd:
+        done = change(ChangeKind::kAddLearner, member->number, encode_roster_member(*member));
+        break;
+      case ReadmissionStep::kDone:
+        kLog.info("member {} has forgotten what it promised and comes back as member {}", from,
+                  member->number);
+        return Admission{member->number, now.ha_id, encode_roster(now)};
+    }
+    if (!done.ok()) return done.error();
+  }
+  return Error(ErrorCode::kUnavailable, "the list of members changes");
+}
+
+Result<void> NodeImpl::take_off(MemberId member) {
+  Result<void> done = change(ChangeKind::kRemove, member, std::string(kReturns));
+  if (!done.ok()) return done;
+  const Roster now = roster();
+  const auto former = std::ranges::find(now.former, member, &RosterMember::number);
+  const Lock lock(mutex_);
+  if (former != now.former.end()) taken_off_[former->id] = env::boot_clock().steady();
+  return done;
+}
+
 /// Those that could take over.
 std::vector<Successor> NodeImpl::successors() const {
   const Shown now = shown();
@@ -1117,11 +1358,15 @@ Result<std::unique_ptr<Node>> open_node(env::Runtime& runtime, NodeOptions optio
   if (!text.ok()) return text.error();
   Result<HaState> state = decode_state(*text);
   if (!state.ok()) return state.error();
-  Result<OwnMembers> own = read_members(options.places);
-  if (!own.ok()) return own.error();
-  auto node = std::make_unique<NodeImpl>(runtime, std::move(options), std::move(*state), std::move(*own));
-  if (Result<void> opened = node->open(); !opened.ok()) return opened.error();
-  return std::unique_ptr<Node>(std::move(node));
+  while (true) {
+    if (Result<void> finished = finish_return(options.places); !finished.ok()) return finished.error();
+    Result<OwnMembers> own = read_members(options.places);
+    if (!own.ok()) return own.error();
+    auto node = std::make_unique<NodeImpl>(runtime, options, *state, std::move(*own));
+    const Result<void> opened = node->open();
+    if (opened.ok()) return std::unique_ptr<Node>(std::move(node));
+    if (!node->opens_again()) return opened.error();
+  }
 }
 
 }  // namespace mullion::cluster

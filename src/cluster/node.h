@@ -21,6 +21,10 @@ struct Places {
   env::Path key() const { return own() / "key.pem"; }
   env::Path members() const { return own() / "members.json"; }
   env::Path known_files() const { return own() / "known-files"; }
+  /// What other members have shown of themselves.
+  env::Path met() const { return own() / "met"; }
+  /// What takes the place of own() once this member is admitted as another one.
+  env::Path returning() const { return base_root / "cluster.new"; }
   /// There: what is in data() is not of this cluster.
   env::Path set_aside() const { return own() / "set-aside"; }
 };

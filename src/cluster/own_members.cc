@@ -4,11 +4,15 @@
 
 namespace mullion::cluster {
 
-Result<void> write_members(const Places& places, const OwnMembers& own) {
+std::string encode_members(const OwnMembers& own) {
   boost::json::object out;
   out["own"] = own.number;
   out["roster"] = encode_roster(own.roster);
-  return env::write_file_atomic(places.members(), boost::json::serialize(out), 0600);
+  return boost::json::serialize(out);
+}
+
+Result<void> write_members(const Places& places, const OwnMembers& own) {
+  return env::write_file_atomic(places.members(), encode_members(own), 0600);
 }
 
 Result<OwnMembers> read_members(const Places& places) {

@@ -13,9 +13,11 @@
 #include "base/mutex.h"
 #include "cluster/internal/log.h"
 #include "cluster/internal/texts.h"
+#include "cluster/readmission.h"
 #include "env/disk.h"
 #include "env/random.h"
 #include "env/scratch_directory.h"
+#include "model/members.h"
 #include "net/keyed_stream.h"
 #include "store/store.h"
 
@@ -59,23 +61,19 @@ struct Hello {
 };
 
 std::optional<Hello> read_hello(std::string_view text) {
-  try {
-    const json::value value = json::parse(json::string_view(text.data(), text.size()));
-    const json::object& object = value.as_object();
-    const auto word = [&object](std::string_view name) { return std::string(object.at(name).as_string()); };
-    Hello out{word("kind"),
-              {word("api_url"), word("static_url"), word("fingerprint"), word("version"),
-               object.at("active").as_bool(), object.at("term").to_number<uint64_t>()}};
-    // A member of an older version says less.
-    if (object.contains("files_missing")) {
-      out.facts.files = {object.at("files_missing").to_number<uint64_t>(),
-                         object.at("files_index").to_number<uint64_t>(), word("files_revision")};
-    }
-    if (object.contains("upgrade")) out.facts.upgrade = word("upgrade").substr(0, kLongestNote);
-    return out;
-  } catch (const std::exception&) {
-    return std::nullopt;
-  }
+  const std::optional<json::object> object = model::read_object(text);
+  if (!object) return std::nullopt;
+  const auto word = [&object](std::string_view name) { return model::text_member(*object, name); };
+  const std::optional<uint64_t> term = number_member(*object, "term");
+  Hello out{word("kind"),
+            {word("api_url"), word("static_url"), word("fingerprint"), word("version"),
+             model::flag_member(*object, "active"), term.value_or(0)}};
+  if (out.kind.empty() || !term) return std::nullopt;
+  // A member of an older version says nothing of files and upgrades.
+  out.facts.files = {number_member(*object, "files_missing").value_or(0),
+                     number_member(*object, "files_index").value_or(0), word("files_revision")};
+  out.facts.upgrade = word("upgrade").substr(0, kLongestNote);
+  return out;
 }
 
 json::object place_json(const store::AgreedState& state, uint64_t size) {
@@ -326,7 +324,9 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
     }
     const bool small = hello->kind == word_of(LineKind::kSmall);
     if (!small && hello->kind != word_of(LineKind::kBulk)) {
-      if (is_member(from) && events_.talk) co_await events_.talk(from, hello->kind, *stream);
+      // Who was taken off the list in order to come back may ask for that, and for nothing else.
+      const bool may_talk = is_member(from) || hello->kind == kReadmissionTalk;
+      if (may_talk && events_.talk) co_await events_.talk(from, hello->kind, *stream);
       co_return;
     }
     if (small) note(from, hello->facts);
@@ -387,9 +387,13 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
   }
 
   env::Task<Result<void>> send_copy(net::KeyedStream& stream, store::AgreedState state, env::Path path) {
-    std::error_code failure;
-    const uint64_t size = std::filesystem::file_size(path, failure);
-    std::ifstream file(path, std::ios::binary);
+    uint64_t size = 0;
+    std::ifstream file;
+    co_await env::run_blocking([&] {
+      std::error_code failure;
+      size = std::filesystem::file_size(path, failure);
+      file.open(path, std::ios::binary);
+    });
     Result<void> sent = co_await write_text(stream, json::serialize(place_json(state, size)));
     std::string piece(kLinePiece, '\0');
     for (uint64_t left = size; sent.ok() && left > 0;) {
@@ -447,16 +451,14 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
   env::Task<Result<FetchedCopy>> receive(net::KeyedStream& stream, env::Path directory) {
     const Result<std::string> head = co_await read_text(stream, kLongestHello, kCopyStandstill);
     if (!head) co_return head.error();
-    uint64_t size = 0;
-    try {
-      size = json::parse(*head).as_object().at("size").to_number<uint64_t>();
-    } catch (const std::exception& failure) {
-      co_return Error(ErrorCode::kCorrupt, failure.what());
-    }
+    const std::optional<json::object> told = model::read_object(*head);
+    const std::optional<uint64_t> size = told ? number_member(*told, "size") : std::nullopt;
+    if (!size) co_return Error(ErrorCode::kCorrupt, "what a member says of its copy cannot be read");
     const env::Path path = directory / kDatabaseFile;
-    std::ofstream file(path, std::ios::binary | std::ios::trunc);
+    std::ofstream file;
+    co_await env::run_blocking([&] { file.open(path, std::ios::binary | std::ios::trunc); });
     std::string piece(kLinePiece, '\0');
-    for (uint64_t left = size; left > 0;) {
+    for (uint64_t left = *size; left > 0;) {
       const size_t wanted = std::min<uint64_t>(left, piece.size());
       const Result<void> got = co_await stream.read(piece.data(), wanted, kCopyStandstill);
       if (!got) co_return got.error();
@@ -466,7 +468,7 @@ class PeerLink::Implementation : public std::enable_shared_from_this<Implementat
       if (!kept) co_return Error(ErrorCode::kInsufficientStorage, "the copy cannot be written");
       left -= wanted;
     }
-    file.close();
+    co_await env::run_blocking([&] { file.close(); });
     Result<FetchedCopy> out = Error(ErrorCode::kInternal, "the copy cannot be synced");
     co_await env::run_blocking([&] { out = check_copy(path); });
     co_return out;

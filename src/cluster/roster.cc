@@ -9,9 +9,11 @@ namespace {
 namespace json = boost::json;
 
 json::object to_json(const RosterMember& member) {
-  return {{"number", member.number},   {"id", member.id},           {"key", member.key},
-          {"address", member.address}, {"api_url", member.api_url}, {"observer", member.observer},
-          {"voter", member.voter}};
+  json::object out{{"number", member.number},   {"id", member.id},           {"key", member.key},
+                   {"address", member.address}, {"api_url", member.api_url}, {"observer", member.observer},
+                   {"voter", member.voter}};
+  if (member.returns) out["returns"] = true;
+  return out;
 }
 
 /// Throws what boost throws when a member is absent or of another kind.
@@ -24,7 +26,8 @@ RosterMember member_of(const json::value& value) {
           text("address"),
           text("api_url"),
           object.at("observer").as_bool(),
-          object.at("voter").as_bool()};
+          object.at("voter").as_bool(),
+          object.contains("returns")};
 }
 
 template <typename Read>
@@ -99,7 +102,8 @@ Roster changed(Roster roster, const MemberChange& change) {
       Result<RosterMember> added = decode_roster_member(change.context);
       if (!added.ok() || known != roster.members.end()) return roster;
       added->number = change.id;
-      added->voter = false;
+      added->voter = added->returns = false;
+      for (RosterMember& former : roster.former) former.returns = former.returns && former.id != added->id;
       roster.members.push_back(std::move(*added));
       roster.next = std::max(roster.next, change.id + 1);
       return roster;
@@ -109,6 +113,7 @@ Roster changed(Roster roster, const MemberChange& change) {
       return roster;
     case ChangeKind::kRemove:
       if (known == roster.members.end()) return roster;
+      known->returns = change.context == kReturns;
       remember_former(roster, *known);
       roster.members.erase(known);
       return roster;

@@ -21,6 +21,7 @@ struct RosterMember {
   std::string api_url;  // as it was when it joined
   bool observer = false;
   bool voter = false;
+  bool returns = false;  // of a former member: it was taken off the list in order to come back as another one
   bool operator==(const RosterMember&) const = default;
 };
 
@@ -48,6 +49,9 @@ Result<RosterMember> decode_roster_member(std::string_view json);
 
 /// Keeps the newest of those who were removed. Pure.
 void remember_former(Roster& roster, RosterMember member);
+
+/// As the context of a removal: the member is about to come back as another one.
+inline constexpr std::string_view kReturns = "returns";
 
 /// The roster once a change is agreed. Pure. A change that makes no sense leaves it as it is.
 Roster changed(Roster roster, const MemberChange& change);

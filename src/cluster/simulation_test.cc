@@ -7,7 +7,7 @@ namespace mullion::cluster {
 namespace {
 
 struct Sum {
-  uint64_t acknowledged = 0, steps = 0, leaders = 0, copies = 0, changes = 0;
+  uint64_t acknowledged = 0, steps = 0, leaders = 0, copies = 0, changes = 0, returned = 0;
 };
 
 Sum play(WorldOptions options, uint64_t first_seed, uint64_t seeds, Time duration) {
@@ -25,9 +25,10 @@ Sum play(WorldOptions options, uint64_t first_seed, uint64_t seeds, Time duratio
     sum.leaders += history.world.leaders_seen();
     sum.copies += history.world.copies;
     sum.changes += history.world.changes_done;
+    sum.returned += history.repairs.returned();
   }
-  fmt::print("acknowledged {} steps {} leaders {} copies {} changes {}\n", sum.acknowledged, sum.steps,
-             sum.leaders, sum.copies, sum.changes);
+  fmt::print("acknowledged {} steps {} leaders {} copies {} changes {} returned {}\n", sum.acknowledged,
+             sum.steps, sum.leaders, sum.copies, sum.changes, sum.returned);
   return sum;
 }
 
@@ -52,6 +53,17 @@ TEST(ClusterSimulation, MembersComeAndGoUnderFaults) {
   const Sum sum = play({.voters = 3, .changes = true}, 300, 15, 8000 * kMs);
   EXPECT_GT(sum.changes, 20U);
   EXPECT_GT(sum.copies, 0U);
+}
+
+TEST(ClusterSimulation, WhoForgetsComesBackAsAnotherOneUnderFaults) {
+  const Sum sum = play({.voters = 3, .amnesia = true}, 600, 10, 8000 * kMs);
+  EXPECT_GT(sum.acknowledged, 1000U);
+  EXPECT_GT(sum.returned, 8U);
+}
+
+TEST(ClusterSimulation, FiveMembersOfWhichSomeForget) {
+  const Sum sum = play({.voters = 5, .amnesia = true}, 700, 3, 6000 * kMs);
+  EXPECT_GT(sum.returned, 1U);
 }
 
 TEST(ClusterSimulation, OneVoterWithLearners) {

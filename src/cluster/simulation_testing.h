@@ -1,6 +1,9 @@
 // Histories: clients, faults and changes of members in a world, by its seed.
 #pragma once
 
+#include <algorithm>
+
+#include "cluster/readmission_testing.h"
 #include "cluster/world_testing.h"
 
 namespace mullion::cluster {
@@ -14,11 +17,13 @@ class History {
     next_write();
     if (world.options().faults) next_fault();
     if (world.options().changes) next_change();
+    if (world.options().amnesia) next_amnesia(), next_repair();
     world.run_for(duration);
     settle();
   }
 
   World world;
+  Repairs repairs{world};
 
  private:
   using Process = World::Process;
@@ -40,7 +45,7 @@ class History {
 
   void next_fault() {
     world.after(world.dice().between(20 * kMs, 500 * kMs), [this] {
-      if (!ended_) fault();
+      if (!ended_ && world.now() >= quiet_until_) fault();
       if (!ended_) next_fault();
     });
   }
@@ -89,6 +94,64 @@ class History {
           if (victim.alive()) victim.member().may_lead(true);
         });
     }
+  }
+
+  void next_repair() {
+    world.after(50 * kMs, [this] {
+      repairs.look();
+      next_repair();
+    });
+  }
+
+  /// One member at a time forgets: it is damaged, emptied, or put back to what it was a while ago.
+  void next_amnesia() {
+    world.after(world.dice().between(500 * kMs, 1500 * kMs), [this] {
+      if (ended_) return;
+      amnesia();
+      next_amnesia();
+    });
+  }
+
+  void amnesia() {
+    Process& victim = any();
+    if (!victim.alive() || !is_member(victim) || victim.image().database.index == 0 || !whole()) return;
+    const uint64_t kind = world.dice().below(3);
+    if (kind == 2) return put_back(victim);
+    victim.crash();
+    if (kind == 0) victim.disk.hard_damaged = true;
+    if (kind == 1) victim.wipe_journal();
+    world.after(100 * kMs, [&victim] { victim.start(); });
+  }
+
+  /// Found by those who have seen more of it: they must be there.
+  void put_back(Process& victim) {
+    const Process::Image old = victim.image();
+    world.after(300 * kMs, [this, &victim, old] {
+      if (ended_ || !is_member(victim) || !whole() || !everybody_is_well()) return;
+      quiet_until_ = world.now() + 1500 * kMs;
+      victim.crash();
+      victim.restore(old);
+      victim.start();
+    });
+  }
+
+  /// Who forgot before is back and votes.
+  bool whole() {
+    Process* active = world.active();
+    const auto votes = [active](MemberId id) {
+      MemberProgress progress;
+      return active->member().member(id, progress) && progress.voter;
+    };
+    return active != nullptr &&
+           active->database().members.size() == static_cast<size_t>(world.options().voters) &&
+           std::ranges::all_of(active->database().members, votes) &&
+           std::ranges::none_of(world.processes(),
+                                [](const auto& one) { return one.second->forgot && !one.second->gone; });
+  }
+  bool everybody_is_well() {
+    return !world.disturbed() && std::ranges::all_of(world.processes(), [](const auto& one) {
+      return one.second->gone || (one.second->alive() && !one.second->stopped());
+    });
   }
 
   /// One member more, or one less.
@@ -160,6 +223,7 @@ class History {
 
   uint64_t values_ = 0;
   bool ended_ = false;
+  Time quiet_until_ = 0;  // no other faults before
 };
 
 }  // namespace mullion::cluster

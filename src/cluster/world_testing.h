@@ -11,6 +11,7 @@
 
 #include "cluster/journal_testing.h"
 #include "cluster/member.h"
+#include "cluster/roster.h"
 #include "env/dice_testing.h"
 
 namespace mullion::cluster {
@@ -30,7 +31,9 @@ struct WorldDatabase {
   uint64_t index = 0, term = 0;
   std::string conf;
   std::set<MemberId> members;
-  Digest digest;  // over everything applied, in order
+  std::set<MemberId> left_to_come;    // taken off the list in order to come back
+  std::map<MemberId, MemberId> back;  // who came back, and as whom
+  Digest digest;                      // over everything applied, in order
 };
 
 struct WorldOptions {
@@ -39,6 +42,7 @@ struct WorldOptions {
   int learners = 0;
   bool faults = true;    // crashes, pauses, cuts, disks
   bool changes = false;  // members come and go
+  bool amnesia = false;  // members forget what they promised
   std::set<MemberId> observers;
   uint32_t core_bugs = 0, member_bugs = 0;
   Time drift_percent = 10;
@@ -112,6 +116,7 @@ class World {
   void isolate(MemberId id) {
     for (const auto& [other, process] : processes_) cut(id, other), cut(other, id);
   }
+  bool disturbed() const { return !cuts_.empty() || loss_percent > 0; }
   void mend_all() { cuts_.clear(), loss_percent = 0; }
   void transmit(MemberId from, MemberId to, const std::string& frame);
 
@@ -182,12 +187,16 @@ class World::Process final : public JournalWriter,
   // --------------------------------------------------------------------------------------------------- life
 
   void start() {
-    if (alive() || gone) return;
+    if (alive() || gone || forgot) return;
     ++life_;
     database_ = durable_;
+    if (disk.synced.last() < database_.index) {  // what Node finds before it opens the member
+      forget("the journal does not reach as far as the database");
+      return;
+    }
     Result<std::unique_ptr<Journal>> opened = MemoryJournal::open(disk);
     if (!opened.ok()) {
-      abstained = opened.error().text();
+      forget(opened.error().text());
       return;
     }
     journal_ = std::move(opened).value();
@@ -201,6 +210,7 @@ class World::Process final : public JournalWriter,
     options.observer = world_.options().observers.contains(id_);
     options.core.late_ticks = 50;
     options.copy_silence_ticks = 200;
+    options.met = met_;
     options.nonce = id_ * 1000 + life_ + restored_ * 1'000'000;
     auto member = Member::open(options, journal_->contents(), {database_.index, database_.conf}, others(),
                                {this, this, this, this, this});
@@ -239,6 +249,21 @@ class World::Process final : public JournalWriter,
     ++restored_;
   }
 
+  /// Everything of it is gone but for who it is.
+  void wipe_journal() {
+    disk = {};
+    ++restored_;
+  }
+  void begin_with(const WorldDatabase& copy) {
+    wipe_journal();
+    durable_ = before_ = copy;
+    disk.synced.base_index = copy.index;
+    disk.synced.base_term = copy.term;
+    disk.synced.hard = {copy.term, 0, copy.index};
+    abstained.clear();
+    forgot = false;
+  }
+
   /// In this life only, and not while it is stopped.
   void later(Time pause, std::function<void()> what) {
     world_.after(pause, [this, life = life_, what = std::move(what)] { live(life, what); });
@@ -253,10 +278,10 @@ class World::Process final : public JournalWriter,
     member_->propose(payload, [this, payload](Outcome outcome) { settle(payload, std::move(outcome)); });
     return true;
   }
-  bool change(ChangeKind kind, MemberId id) {
+  bool change(ChangeKind kind, MemberId id, const std::string& context = {}) {
     if (!alive() || stopped() || waiting_ || !member_->view().active) return false;
     waiting_ = true;
-    member_->change(kind, id, "", [this](Outcome outcome) { settle({}, std::move(outcome)); });
+    member_->change(kind, id, context, [this](Outcome outcome) { settle({}, std::move(outcome)); });
     return true;
   }
 
@@ -306,7 +331,10 @@ class World::Process final : public JournalWriter,
     if (std::exchange(fetching_, true)) return;
     later(world_.dice().between(20 * kMs, 80 * kMs), [this, from = request.from] { finish_copy(from); });
   }
-  void abstains(const std::string& why) override { abstained = why; }
+  void abstains(const std::string& why, Abstention kind) override {
+    abstained = why;
+    if (kind == Abstention::kForgot) forgot = true;
+  }
   void must_end(const Error&) override {
     later(0, [this] {
       crash();
@@ -334,6 +362,7 @@ class World::Process final : public JournalWriter,
   Time paused_until = 0;
   bool gone = false;  // removed: never started again
   std::string abstained;
+  bool forgot = false;  // less is left than it promised
 
  private:
   std::map<MemberId, bool> others() const {
@@ -346,7 +375,12 @@ class World::Process final : public JournalWriter,
     later(10 * kMs * 100 / rate_, [this] {
       schedule_tick();
       member_->tick();
+      if (++ticks_ % 20 == 0) met_ = member_->met();
     });
+  }
+  void forget(const std::string& why) {
+    abstained = why;
+    forgot = true;
   }
   void look() {
     if (member_->view().role == Role::kLeader) world_.note_leader(id_, *this);
@@ -365,10 +399,21 @@ class World::Process final : public JournalWriter,
     database_.digest = hash128(all);
     if (entry.kind == EntryKind::kChange) {
       database_.conf = entry.conf;
-      if (entry.change.kind == ChangeKind::kRemove) database_.members.erase(entry.change.id);
-      if (entry.change.kind == ChangeKind::kAddLearner) database_.members.insert(entry.change.id);
+      put_change(entry.change);
     }
     world_.note_agreed(id_, entry, payload, database_.digest);
+  }
+  void put_change(const MemberChange& change) {
+    if (change.kind == ChangeKind::kRemove) {
+      database_.members.erase(change.id);
+      if (change.context == kReturns) database_.left_to_come.insert(change.id);
+    }
+    if (change.kind != ChangeKind::kAddLearner) return;
+    database_.members.insert(change.id);
+    if (change.context.empty()) return;
+    const MemberId was = std::stoull(change.context);
+    database_.left_to_come.erase(was);
+    database_.back[was] = change.id;
   }
   /// The last commit may be lost in a crash, those before it are synced.
   void commit(uint64_t index) {
@@ -415,8 +460,9 @@ class World::Process final : public JournalWriter,
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Member> member_;
   Time disk_free_at_ = 0;
-  uint64_t restored_ = 0;
-  std::deque<uint64_t> numbers_;  // of the writes that the disk has not synced
+  uint64_t restored_ = 0, ticks_ = 0;
+  std::map<MemberId, Standing> met_;  // as it was written last
+  std::deque<uint64_t> numbers_;      // of the writes that the disk has not synced
   bool waiting_ = false, fetching_ = false;
 };
 

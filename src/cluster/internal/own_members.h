@@ -15,6 +15,7 @@ struct OwnMembers {
   Roster roster;
 };
 Result<void> write_members(const Places& places, const OwnMembers& own);
+std::string encode_members(const OwnMembers& own);
 /// kNotFound, kCorrupt.
 Result<OwnMembers> read_members(const Places& places);
 

@@ -40,4 +40,15 @@ env::Task<Result<void>> write_text(net::KeyedStream& stream, std::string_view te
   co_return written;
 }
 
+std::optional<uint64_t> whole_number(const boost::json::value& value) {
+  if (value.is_uint64()) return value.get_uint64();
+  if (value.is_int64() && value.get_int64() >= 0) return static_cast<uint64_t>(value.get_int64());
+  return std::nullopt;
+}
+
+std::optional<uint64_t> number_member(const boost::json::object& object, std::string_view name) {
+  const boost::json::value* value = object.if_contains(name);
+  return value == nullptr ? std::nullopt : whole_number(*value);
+}
+
 }  // namespace mullion::cluster

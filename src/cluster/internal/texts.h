@@ -1,6 +1,8 @@
 // Texts on the lines between members: each with its length before it.
 #pragma once
 
+#include <boost/json/object.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,5 +21,9 @@ inline constexpr auto kLineStandstill = std::chrono::seconds(10);
 /// for its beginning.
 env::Task<Result<std::string>> read_text(net::KeyedStream& stream, uint64_t limit, env::Duration patience);
 env::Task<Result<void>> write_text(net::KeyedStream& stream, std::string_view text);
+
+/// Absent when the value is no whole number from 0 on.
+std::optional<uint64_t> whole_number(const boost::json::value& value);
+std::optional<uint64_t> number_member(const boost::json::object& object, std::string_view name);
 
 }  // namespace mullion::cluster
