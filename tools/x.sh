@@ -17,7 +17,7 @@ Usage: ./x COMMAND
   test --changed                after a change: the checks, clang-tidy over what has changed, and the unit tests of
                                 rooms with changes and of those that know them
                                 (MULLION_FUZZ_SECONDS: how long each fuzz target runs, default 10)
-  chaos [--minutes N] [--seed N]
+  chaos [--cluster] [--minutes N] [--seed N]
                                 an hour of histories under faults, checked; --help for more
   build                         build build/mullion (release with debug information); the web interface in it needs
                                 Node.js and npm, and the network once: without them the server is built without it
@@ -200,6 +200,7 @@ test_chaos() {
   /usr/bin/python3 -m pytest -q tests/chaos
   /usr/bin/python3 tests/chaos/run.py --rounds 2 --seed 311
   MULLION_FOLLOW=events /usr/bin/python3 tests/chaos/run.py --rounds 1 --seed 313
+  /usr/bin/python3 tests/chaos/cluster.py --rounds 1 --seed 23 --seconds 8
 }
 
 # The contract as tables, recorded conversations, and requests made from our own OpenAPI document.
@@ -351,7 +352,12 @@ command_run() {
 command_chaos() {
   setup test
   build_release
-  exec /usr/bin/python3 tests/chaos/run.py "$@"
+  local which=run.py
+  if [[ ${1:-} == --cluster ]]; then
+    which=cluster.py
+    shift
+  fi
+  exec /usr/bin/python3 "tests/chaos/$which" "$@"
 }
 
 # Times of pages need a browser, and mean something only on a quiet machine: they are asked for by name.

@@ -58,7 +58,8 @@ constexpr int kMostReadmissionSteps = 3;  // taken off, added, found there
 /// The whole database is read after a start, and again after so long; so fast at most, bytes a second.
 constexpr auto kCheckPause = std::chrono::hours(6);
 constexpr uint64_t kCheckRate = uint64_t{64} << 20;
-constexpr int kMetRounds = 20;  // of chores, between two times that what was met is written
+constexpr int kMetRounds = 20;    // of chores, between two times that what was met is written
+constexpr int kFetchRounds = 10;  // and that another database is asked for
 
 Error not_serving() { return Error(ErrorCode::kUnavailable, "this server does not serve the cluster now"); }
 
@@ -287,7 +288,6 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   uint64_t seen_applied_ = 0, durable_applied_ = 0;    // chores
   std::map<MemberId, env::SteadyTime> in_step_since_;  // chores
   std::string met_written_;                            // chores
-  bool may_lead_with_it_ = true;                       // cluster thread
 
   std::unique_ptr<Journal> journal_;
   Mutex copy_mutex_;  // while a copy is made the store stays
@@ -730,6 +730,9 @@ void NodeImpl::apply_now(const std::vector<AgreedEntry>& entries) {
     kLog.error("agreed entries up to {} cannot be applied here: {}", step.place.index,
                applied.error().text());
     trouble("its database differs from that of the others; it fetches theirs");
+    calls_.put([this] {
+      if (member_) member_->may_lead(false);
+    });
     database_bad_ = true;
     return;
   }
@@ -841,15 +844,16 @@ void NodeImpl::run_chores() {
     promote_who_keeps_up();
     if (++round % 50 == 0) trim();
     if (round % kMetRounds == 0) remember_met();
-    if (database_bad_) fetch_another_database();
+    if (database_bad_ && round % kFetchRounds == 0) fetch_another_database();
   }
 }
 
-/// From whoever leads; it does not lead with what it has itself.
+/// From whoever leads. One that serves gives the lead away first; when nobody can take it, most of what it
+/// has is better than nothing.
 void NodeImpl::fetch_another_database() {
+  if (shown().active) return (void)leadership_to("", kChangePatience);
   calls_.put([this] {
     if (!member_) return;
-    if (may_lead_with_it_) member_->may_lead(may_lead_with_it_ = false);
     const MemberId leader = member_->view().leader;
     if (leader != 0 && leader != number_) fetch_copy({leader, 0, 0, {}});
   });
@@ -882,6 +886,7 @@ void NodeImpl::run_checks() {
     due = env::boot_clock().steady() + kCheckPause;
     if (checked.ok() || checked.error().code != ErrorCode::kCorrupt) continue;
     kLog.error("the database of this member is damaged: {}", checked.error().text());
+    if (roster().others(number_).empty()) continue;  // nobody has another one
     trouble("its database is damaged; it fetches another member's");
     database_bad_ = true;
   }

@@ -177,7 +177,9 @@ Roster alone(const Roster& roster, MemberId own, uint64_t unseen_changes) {
 }
 
 Result<void> recover_alone(const Places& places, const MemberRemains& remains) {
-  if (Result<void> removed = env::remove_tree(places.fetched()); !removed.ok()) return removed;
+  for (const env::Path& old : {places.fetched(), places.returning()}) {
+    if (Result<void> removed = env::remove_tree(old); !removed.ok()) return removed;
+  }
   {
     const Result<std::unique_ptr<store::Store>> old = open_database(places.data());
     if (!old.ok()) return old.error();

@@ -2,7 +2,8 @@
 
 Each writer has a counter of its own, which it only ever raises, one write after the other. So checking is exact and
 needs no search: a read of a counter is right when it is not older than the newest write that was acknowledged before
-the read began, and not newer than the newest write that had begun when it ended.
+the read began, not newer than the newest write that had begun when it ended, and not older than what a read showed that
+ended before it began: what nobody acknowledged may have happened or not, but not happen and then not have happened.
 """
 import dataclasses
 import threading
@@ -55,6 +56,7 @@ class History:
             found += [problem for read in reads if (problem := judge(read, writes))]
             last = Read(counter, "at the end", time.monotonic(), time.monotonic(), final[counter])
             found += [problem for problem in [judge(last, writes)] if problem]
+            found += backwards([*reads, last])
         return found
 
     def longest_gap(self):
@@ -75,6 +77,20 @@ def judge(read, writes):
     if read.value > most:
         return f"{read} is from the future: only {most} had begun"
     return None
+
+
+def backwards(reads):
+    """Reads that show less than another one that had ended before they began."""
+    ended = sorted(reads, key=lambda read: read.ended)
+    found, newest, at = [], None, 0
+    for read in sorted(reads, key=lambda read: read.begun):
+        while ended[at].ended < read.begun:
+            if newest is None or ended[at].value > newest.value:
+                newest = ended[at]
+            at += 1
+        if newest is not None and read.value < newest.value:
+            found.append(f"{read} goes back behind {newest}")
+    return found
 
 
 class Load:

@@ -29,5 +29,14 @@ def test_a_read_of_what_nobody_wrote_yet():
     assert "future" in history(FIRST, SECOND, Read("a", "x", 2.5, 2.6, 2)).violations({"a": 2})[0]
 
 
+def test_a_write_without_an_answer_that_is_there_and_then_is_not():
+    unknown = Write("a", 3, 5.0)
+    early, late = Read("a", "x", 6.0, 6.1, 3), Read("a", "y", 6.2, 6.3, 2)
+    assert "goes back" in history(FIRST, SECOND, unknown, early, late).violations({"a": 3})[0]
+    assert "goes back" in history(FIRST, SECOND, unknown, early).violations({"a": 2})[0], "at the end"
+    at_once = Read("a", "y", 6.05, 6.3, 2)
+    assert history(FIRST, SECOND, unknown, early, at_once).violations({"a": 3}) == []
+
+
 def test_a_lost_write():
     assert "stale" in history(FIRST, SECOND).violations({"a": 1})[0]

@@ -26,12 +26,17 @@ SIZES = {"A": (3, 12), "B": (2, 8), "R1": (1, 4), "M1": (1, 4)}
 START_SECONDS, STOP_SECONDS, CALM_SECONDS = 60, 30, 90
 
 
+def build_library(directory, name):
+    """What a process is preloaded with, from the source of this name."""
+    library = pathlib.Path(directory) / f"{name}.so"
+    subprocess.run(["g++", "-x", "c", "-O2", "-shared", "-fPIC", "-o", library,
+                    pathlib.Path(__file__).with_name(f"{name}.c")], check=True)
+    return library
+
+
 def build_shim(directory):
     """The library that moves the wall clock of a process."""
-    library = pathlib.Path(directory) / "clock_shim.so"
-    subprocess.run(["g++", "-x", "c", "-O2", "-shared", "-fPIC", "-o", library,
-                    pathlib.Path(__file__).with_name("clock_shim.c")], check=True)
-    return library
+    return build_library(directory, "clock_shim")
 
 
 class WallClock:
