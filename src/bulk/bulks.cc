@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
+#include "auth/tenants.h"
 #include "base/mutex.h"
 #include "bulk/internal/judge.h"
 #include "bulk/internal/log.h"
@@ -28,6 +30,7 @@ constexpr int kMostAttempts = 32;
 constexpr size_t kMostLooks = 10'000;      // objects that a preview judges
 constexpr uint64_t kPiecesForgotten = 64;  // in one commit
 constexpr uint64_t kMostItems = 1000;      // of a page
+constexpr size_t kMostActive = 32;         // bulks under way; each has a selection in memory
 
 class BulksImpl final : public Bulks {
  public:
@@ -136,6 +139,8 @@ class BulksImpl final : public Bulks {
   Result<void> check_start(const store::Snapshot& snapshot, const Bulk& bulk,
                            const auth::Principal& principal) const;
   Task<Result<std::string>> preview(std::string id, auth::Principal principal);
+  class Reader;
+  json::object item_of(uint64_t number, const store::ObjectRef& object, Outcome outcome) const;
   Result<std::string> page_of(const std::string& id, const Page& page,
                               const auth::Principal& principal) const;
 
@@ -194,6 +199,17 @@ Result<void> BulksImpl::check_start(const store::Snapshot& snapshot, const Bulk&
   return {};
 }
 
+/// How much goes on in the background is bounded, however many ask for it.
+Result<void> check_room(const store::Snapshot& snapshot, const std::string& id) {
+  const std::vector<Bulk> bulks = internal::all_bulks(snapshot);
+  const auto active = std::ranges::count_if(bulks, [](const Bulk& bulk) { return is_active(bulk.state); });
+  if (static_cast<size_t>(active) < kMostActive) return {};
+  return Error(ErrorCode::kUnavailable, "INVOKE", std::string(internal::kBulks), id,
+               {fmt::format("{} bulks are under way, paused ones included, and no more at once: wait for "
+                            "one, or stop it",
+                            active)});
+}
+
 /// What a command makes of the bulk as it is now. Blocks on the disk.
 Result<store::Batch> BulksImpl::obeyed(const std::string& id, const std::string& command,
                                        const std::string& run, const auth::Principal& principal) const {
@@ -202,6 +218,9 @@ Result<store::Batch> BulksImpl::obeyed(const std::string& id, const std::string&
   if (!record) return record.error();
   Result<Bulk> next = obey(record->bulk, command, principal.audit_name(), run, given_.clock.wall());
   if (!next) return next.error();
+  if (!is_active(record->bulk.state) && is_active(next->state)) {
+    if (Result<void> room = check_room(*snapshot, id); !room) return room.error();
+  }
   if (next->state == State::kFreezing) {
     if (Result<void> fit = check_start(*snapshot, record->bulk, principal); !fit) return fit.error();
   }
@@ -291,12 +310,49 @@ Task<Result<std::string>> BulksImpl::preview(std::string id, auth::Principal pri
 
 // ---- what became of each object
 
+/// Which objects of a bulk are shown to somebody: those that it may read now. Of one that is gone nobody
+/// knows more than its key.
+class BulksImpl::Reader {
+ public:
+  Reader(const UserRequests& requests, const store::Snapshot& snapshot, const model::ObjectType* type,
+         const auth::Principal& principal)
+      : requests_(requests), snapshot_(snapshot), type_(type), principal_(principal) {}
+
+  bool reads_all() const {
+    if (type_ == nullptr || principal_.is_machine()) return false;
+    const bool hides = principal_.tenant != nullptr && principal_.tenant->restricts(type_->prefix);
+    return !hides && !auth::allowed_objects(principal_.claims, type_->prefix, "get");
+  }
+  bool reads(const store::ObjectRef& object) const {
+    if (type_ == nullptr) return false;
+    std::optional<std::string> body;
+    if (!type_->rights_by.empty())
+      body = snapshot_.get({std::string(type_->prefix), object.owner, object.key});
+    return requests_.allows(principal_, type_->prefix, "get", object, body.value_or("{}"));
+  }
+
+ private:
+  const UserRequests& requests_;
+  const store::Snapshot& snapshot_;
+  const model::ObjectType* type_;
+  const auth::Principal& principal_;
+};
+
+json::object BulksImpl::item_of(uint64_t number, const store::ObjectRef& object, Outcome outcome) const {
+  return {{"Number", number},
+          {"Endpoint", object.owner.empty() ? given_.own_id : object.owner},
+          {"Key", object.key},
+          {"Outcome", entry_of(outcome).name}};
+}
+
 Result<std::string> BulksImpl::page_of(const std::string& id, const Page& page,
                                        const auth::Principal& principal) const {
   const std::shared_ptr<const store::Snapshot> snapshot = given_.store.snapshot();
   const Result<Record> record = internal::read_record(*snapshot, id);
   if (!record) return record.error();
   const Bulk& bulk = record->bulk;
+  const Reader reader(given_.requests, *snapshot, given_.store.types().find(bulk.selection.type), principal);
+  const bool all = reader.reads_all();
   const uint64_t limit = std::min(page.limit, kMostItems);
   uint64_t total = 0;
   json::array items;
@@ -304,20 +360,22 @@ Result<std::string> BulksImpl::page_of(const std::string& id, const Page& page,
   for (uint64_t piece = 0; frozen_yet && piece < pieces_of(bulk.selection.count); ++piece) {
     const Result<OutcomePiece> outcomes = internal::read_outcomes(*snapshot, bulk.run, piece);
     if (!outcomes) return outcomes.error();
-    std::optional<Result<std::vector<store::ObjectRef>>> keys;  // read when one is shown
+    std::optional<Result<std::vector<store::ObjectRef>>> keys;  // read when one is looked at
     for (uint64_t place = 0; place < outcomes->outcomes.size(); ++place) {
       const Outcome outcome = outcomes->outcomes[place];
       if (page.outcome && *page.outcome != outcome) continue;
-      const uint64_t number = total++;
-      if (number < page.offset || number >= page.offset + limit) continue;
+      const bool in_page = total >= page.offset && total < page.offset + limit;
+      if (all && !in_page) {
+        ++total;
+        continue;
+      }
       if (!keys) keys = internal::read_keys(*snapshot, bulk.run, piece);
       if (!*keys) return keys->error();
       const store::ObjectRef& object = (**keys)[place];
-      if (!principal.sees({bulk.selection.type, object.owner, object.key})) continue;
-      json::object line{{"Number", piece * kPieceSize + place},
-                        {"Endpoint", object.owner.empty() ? given_.own_id : object.owner},
-                        {"Key", object.key},
-                        {"Outcome", entry_of(outcome).name}};
+      if (!all && !reader.reads(object)) continue;
+      ++total;
+      if (!in_page) continue;
+      json::object line = item_of(piece * kPieceSize + place, object, outcome);
       const auto message = outcomes->messages.find(place);
       if (message != outcomes->messages.end()) line["Message"] = message->second;
       items.emplace_back(std::move(line));

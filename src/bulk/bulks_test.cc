@@ -362,6 +362,34 @@ TEST_F(BulksTest, GoesOnAfterARestart) {
   EXPECT_EQ(last.at("Items").as_array()[1].at("Key").as_string(), "p2999");
 }
 
+TEST_F(BulksTest, OnlySoManyAreUnderWayAtOnce) {
+  profiles(1);
+  create();
+  const auto other = [&](int number, const char* state) {
+    const std::string id = fmt::format("other-{}", number);
+    put("bulks", id, fmt::format(R"({{"Id":"{}","State":"{}"}})", id, state));
+  };
+  for (int i = 0; i < 32; ++i) other(i, "paused");
+  const Result<std::string> refused = tell("start");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(refused.error().text(), HasSubstr("32 bulks are under way"));
+  other(0, "stopped");
+  ASSERT_TRUE(tell("start"));
+  wait_state(State::kDone);
+}
+
+TEST_F(BulksTest, WhatTheReaderMayNotGetIsNeitherShownNorCounted) {
+  profiles(3);
+  create();
+  ASSERT_TRUE(tell("start"));
+  wait_state(State::kDone);
+  EXPECT_EQ(page({}).at("Total"), 3);
+  requests_.forbidden = {"get"};
+  EXPECT_EQ(page({}).at("Total"), 0);
+  EXPECT_EQ(page({}).at("Items"), json::array());
+}
+
 TEST_F(BulksTest, WhatARemovedOneKeptIsForgotten) {
   profiles(3);
   create();

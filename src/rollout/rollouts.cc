@@ -259,25 +259,39 @@ class RolloutsImpl final : public Rollouts {
   std::shared_ptr<store::CommitFeed> feed_;  // of the pass, as are the gates
 };
 
-Result<std::vector<RolloutTarget>> RolloutsImpl::startable(const store::Snapshot& snapshot,
-                                                           const Rollout& rollout,
-                                                           const auth::Principal& principal) const {
-  Result<std::vector<RolloutTarget>> targets =
-      internal::find_targets(snapshot, rollout.plan, given_.own_id, principal);
-  if (!targets) return targets;
-  std::vector<std::string> faults = internal::missing_sets(snapshot, rollout.plan);
-  for (std::string& fault : query_faults(snapshot, rollout.plan)) faults.push_back(std::move(fault));
-  for (std::string& overlap : internal::overlaps(snapshot, rollout.plan.id, *targets))
-    faults.push_back(std::move(overlap));
-  if (!faults.empty())
-    return Error(ErrorCode::kInvalid, "INVOKE", std::string(kRollouts), rollout.plan.id, std::move(faults));
-  for (const RolloutTarget& target : *targets) {
+/// What a rollout writes into endpoints is written for who gave the command.
+Result<void> authorise_targets(const std::vector<RolloutTarget>& targets, const auth::Principal& principal) {
+  for (const RolloutTarget& target : targets) {
     const auth::Right right{std::string(kEndpointObjects), "update",
                             auth::Subject::of(target.owner, target.id)};
     Result<void> allowed =
         auth::authorise(principal, right, client::patch_object(kEndpointObjects, target.id).target());
     if (!allowed) return allowed.error();
   }
+  return {};
+}
+
+std::vector<RolloutTarget> touched_targets(const Rollout& rollout) {
+  std::vector<RolloutTarget> out;
+  for (const Wave& wave : rollout.waves) {
+    for (const EndpointProgress& endpoint : wave.endpoints) out.push_back({endpoint.id, endpoint.owner, {}});
+  }
+  return out;
+}
+
+Result<std::vector<RolloutTarget>> RolloutsImpl::startable(const store::Snapshot& snapshot,
+                                                           const Rollout& rollout,
+                                                           const auth::Principal& principal) const {
+  Result<std::vector<RolloutTarget>> targets =
+      internal::find_targets(snapshot, rollout.plan, given_.own_id, principal);
+  if (!targets) return targets;
+  std::vector<std::string> faults = internal::missing_sets(snapshot, rollout.plan, principal);
+  for (std::string& fault : query_faults(snapshot, rollout.plan)) faults.push_back(std::move(fault));
+  for (std::string& overlap : internal::overlaps(snapshot, rollout.plan.id, *targets))
+    faults.push_back(std::move(overlap));
+  if (!faults.empty())
+    return Error(ErrorCode::kInvalid, "INVOKE", std::string(kRollouts), rollout.plan.id, std::move(faults));
+  if (Result<void> allowed = authorise_targets(*targets, principal); !allowed) return allowed.error();
   return targets;
 }
 
@@ -286,14 +300,13 @@ Result<Rollout> RolloutsImpl::obey(const store::Snapshot& snapshot, Rollout roll
   const env::WallTime now = env::system_clock().wall();
   const std::string who = principal.audit_name();
   if (command == "pause") return pause_rollout(std::move(rollout), now, who);
-  if (command == "resume") return resume_rollout(std::move(rollout), now, who);
   if (command == "abort") return abort_rollout(std::move(rollout), now, who);
+  const std::vector<RolloutTarget> touched = touched_targets(rollout);
+  if (command == "resume" || command == "return") {
+    if (Result<void> allowed = authorise_targets(touched, principal); !allowed) return allowed.error();
+  }
+  if (command == "resume") return resume_rollout(std::move(rollout), now, who);
   if (command == "return") {
-    std::vector<RolloutTarget> touched;
-    for (const Wave& wave : rollout.waves) {
-      for (const EndpointProgress& endpoint : wave.endpoints)
-        touched.push_back({endpoint.id, endpoint.owner, {}});
-    }
     std::vector<std::string> others = internal::overlaps(snapshot, rollout.plan.id, touched);
     if (!others.empty())
       return Error(ErrorCode::kInvalid, "INVOKE", std::string(kRollouts), rollout.plan.id, std::move(others));

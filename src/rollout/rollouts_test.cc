@@ -243,6 +243,28 @@ TEST_F(RolloutsTest, DryRunsShowWhatTheCallerSees) {
   EXPECT_EQ(shown(tenant), "B");
 }
 
+/// What a rollout does and shows needs the rights to what it is about, not to the rollout alone.
+TEST_F(RolloutsTest, TheRightToARolloutIsNoneToItsEndpointsAndSets) {
+  put_endpoint("A");
+  put("rollouts", "roll", {{"Id", "roll"}, {"VersionSets", json::array{"new"}}, {"Targets", "Id=A"}});
+  auth::Principal half = principal_;
+  half.claims = {{"rollouts", "*", "*"}};
+  const Result<std::string> dry = command("dryrun", half);
+  EXPECT_THAT(dry ? *dry : dry.error().text(), ::testing::Not(HasSubstr("\"A\"")));
+  half.claims.push_back({"endpoints", "get,update", "*"});
+  const Result<std::string> started = command("start", half);
+  ASSERT_FALSE(started);
+  EXPECT_THAT(started.error().text(), HasSubstr("there is no version set new here"));
+  start({"A"});
+  half.claims = {{"rollouts", "*", "*"}, {"endpoints", "get", "*"}};
+  ASSERT_TRUE(command("pause", half));
+  for (const char* name : {"resume", "return"}) {
+    const Result<std::string> told = command(name, half);
+    ASSERT_FALSE(told) << name;
+    EXPECT_EQ(told.error().code, ErrorCode::kForbidden) << name;
+  }
+}
+
 TEST_F(RolloutsTest, AFilterByANameThatNobodyKnowsIsAFault) {
   const auto faults = [&](const std::string& targets, const std::string& collection,
                           const std::string& filter) {

@@ -5,6 +5,7 @@
 
 #include <iterator>
 
+#include "auth/tenants.h"
 #include "client/routes.h"
 #include "manager/endpoint_calls.h"
 #include "rollout/internal/targets.h"
@@ -19,7 +20,7 @@ Result<void> cut(const store::Snapshot& snapshot, const std::string& own_id, con
   const RolloutPlan& plan = out.rollout.plan;
   Result<std::vector<RolloutTarget>> targets = find_targets(snapshot, plan, own_id, principal);
   if (!targets) return targets.error();
-  std::ranges::move(missing_sets(snapshot, plan), std::back_inserter(out.problems));
+  std::ranges::move(missing_sets(snapshot, plan, principal), std::back_inserter(out.problems));
   std::ranges::move(overlaps(snapshot, plan.id, *targets), std::back_inserter(out.problems));
   Result<std::vector<Wave>> waves = cut_waves(plan, std::move(*targets));
   if (!waves) return waves.error();
@@ -39,6 +40,12 @@ env::Task<void> add_preview(const Preview& preview, std::string owner, std::stri
   }
 }
 
+/// Actions show what is in the sets, at owners elsewhere by this server's login.
+bool reads_all_sets(const auth::Principal& principal) {
+  const bool hides = principal.tenant != nullptr && principal.tenant->restricts("version_sets");
+  return !hides && auth::covers(principal.claims, {"version_sets", "get", auth::Subject::everything()});
+}
+
 }  // namespace
 
 Result<DryRun> prepare_dry_run(const store::Snapshot& snapshot, RolloutFacts& facts, const std::string& id,
@@ -48,13 +55,14 @@ Result<DryRun> prepare_dry_run(const store::Snapshot& snapshot, RolloutFacts& fa
   DryRun out;
   out.rollout = std::move(*rollout);
   out.problems = plan_gaps(out.rollout.plan);
+  out.shows_actions = reads_all_sets(principal);
   if (out.rollout.waves.empty()) {
     if (Result<void> done = cut(snapshot, own_id, principal, out); !done) return done.error();
   }
   for (Wave& wave : out.rollout.waves) {
     // Who began it may have seen more.
     std::erase_if(wave.endpoints, [&principal](const EndpointProgress& endpoint) {
-      return !principal.sees({kEndpointObjects, endpoint.owner, endpoint.id});
+      return !reads_endpoint(principal, endpoint.owner, endpoint.id);
     });
     for (const EndpointProgress& endpoint : wave.endpoints)
       out.now[endpoint.id] = facts.of_endpoint(snapshot, endpoint).assigned;
@@ -77,7 +85,7 @@ env::Task<std::string> show_dry_run(DryRun dry_run, Preview preview) {
       out["Before"] = json::array(before.sets.begin(), before.sets.end());
       out["VersionSets"] = json::array(wanted.sets.begin(), wanted.sets.end());
       out["Apply"] = wanted.apply;
-      if (preview && previews++ < kMostPreviews)
+      if (preview && dry_run.shows_actions && previews++ < kMostPreviews)
         co_await add_preview(preview, endpoint.owner, endpoint.id, wanted, out);
       endpoints.push_back(std::move(out));
     }

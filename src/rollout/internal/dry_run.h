@@ -16,8 +16,9 @@ struct DryRun {
   Rollout rollout;
   std::map<std::string, Assignment> now;  // by endpoint
   std::vector<std::string> problems;      // what would forbid to start
+  bool shows_actions = false;             // whether the caller may read what sets come to
 };
-/// Endpoints that `principal` does not see are left out. Blocks on the disk. kNotFound, kInvalid.
+/// Endpoints that `principal` may not read are left out. Blocks on the disk. kNotFound, kInvalid.
 Result<DryRun> prepare_dry_run(const store::Snapshot& snapshot, RolloutFacts& facts, const std::string& id,
                                const std::string& own_id, const auth::Principal& principal);
 /// The actions an Endpoint object of `owner` ("": own) would have with these sets.

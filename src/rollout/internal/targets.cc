@@ -35,7 +35,7 @@ Result<std::vector<RolloutTarget>> named_targets(const store::Snapshot& snapshot
   for (const std::string& id : plan.target_ids) {
     std::vector<store::StoredObject> found = snapshot.get_all_owners(kEndpointObjects, id);
     std::erase_if(found, [&](const store::StoredObject& object) {
-      return object.id.owner == store::kLayered || !principal.sees({kEndpointObjects, object.id.owner, id});
+      return object.id.owner == store::kLayered || !reads_endpoint(principal, object.id.owner, id);
     });
     if (found.empty()) {
       if (unknown.size() < kMostNamedTargets)
@@ -48,7 +48,17 @@ Result<std::vector<RolloutTarget>> named_targets(const store::Snapshot& snapshot
   return targets;
 }
 
+bool reads(const auth::Principal& principal, std::string_view type, const std::string& owner,
+           const std::string& key) {
+  return principal.sees({type, owner, key}) &&
+         auth::covers(principal.claims, {std::string(type), "get", auth::Subject::of(owner, key)});
+}
+
 }  // namespace
+
+bool reads_endpoint(const auth::Principal& principal, const std::string& owner, const std::string& id) {
+  return reads(principal, kEndpointObjects, owner, id);
+}
 
 Assignment assignment_of(const json::object& endpoint) {
   return {model::texts_member(endpoint, "VersionSets"), model::text_member(endpoint, "VersionSet"),
@@ -88,7 +98,7 @@ Result<std::vector<RolloutTarget>> find_targets(const store::Snapshot& snapshot,
   if (!found) return found.error();
   std::map<std::string, std::string> owners;  // by id; "" sorts before every other owner
   for (const store::ObjectRef& ref : found->refs) {
-    if (ref.owner == store::kLayered || !principal.sees({kEndpointObjects, ref.owner, ref.key})) continue;
+    if (ref.owner == store::kLayered || !reads_endpoint(principal, ref.owner, ref.key)) continue;
     const auto [known, fresh] = owners.try_emplace(ref.key, ref.owner);
     if (!fresh && ref.owner < known->second) known->second = ref.owner;
   }
@@ -100,10 +110,12 @@ Result<std::vector<RolloutTarget>> find_targets(const store::Snapshot& snapshot,
   return targets;
 }
 
-std::vector<std::string> missing_sets(const store::Snapshot& snapshot, const RolloutPlan& plan) {
+std::vector<std::string> missing_sets(const store::Snapshot& snapshot, const RolloutPlan& plan,
+                                      const auth::Principal& principal) {
   std::vector<std::string> out;
   for (const std::string& set : plan.sets) {
-    if (!snapshot.get_local("version_sets", set))
+    const std::optional<store::StoredObject> found = snapshot.get_local("version_sets", set);
+    if (!found || !reads(principal, "version_sets", found->id.owner, set))
       out.push_back(fmt::format("VersionSets: there is no version set {:.200} here", set));
   }
   return out;

@@ -19,12 +19,15 @@ void assign(json::object& endpoint, const Assignment& assignment);
 /// not looked at.
 EndpointFacts facts_of_object(const json::object& endpoint);
 
-/// The endpoints of a plan that `principal` sees, each once: the own Endpoint object before those of other
-/// managers. kInvalid names ids that are not known.
+/// Whether `principal` may read the Endpoint object `id` of `owner`.
+bool reads_endpoint(const auth::Principal& principal, const std::string& owner, const std::string& id);
+/// The endpoints of a plan that `principal` may read, each once: the own Endpoint object before those of
+/// other managers. kInvalid names ids that are not known.
 Result<std::vector<RolloutTarget>> find_targets(const store::Snapshot& snapshot, const RolloutPlan& plan,
                                                 const std::string& own_id, const auth::Principal& principal);
-/// Sets that are not declared here.
-std::vector<std::string> missing_sets(const store::Snapshot& snapshot, const RolloutPlan& plan);
+/// Sets that are not declared here, as far as `principal` may read: what may not be read does not exist.
+std::vector<std::string> missing_sets(const store::Snapshot& snapshot, const RolloutPlan& plan,
+                                      const auth::Principal& principal);
 /// Ids of own rollouts that are not over.
 std::vector<std::string> active_rollouts(const store::Snapshot& snapshot);
 /// Of an own rollout; kNotFound.
