@@ -24,13 +24,11 @@ TEST(ObjectHistory, ShowsWhatChangedNewestFirst) {
                 R"({"CreatedAt":"t1","LastModifiedAt":"t1","LastModifiedBy":"ann","Name":"a","Tags":["x"]})"),
       change_at(
           4,
-          R"({"CreatedAt":"t1","LastModifiedAt":"t2","LastModifiedBy":"bob","Name":"b","OS":{"Name":"n"}})"),
-      change_at(9, std::nullopt)};
+          R"({"CreatedAt":"t1","LastModifiedAt":"t2","LastModifiedBy":"bob","Name":"b","OS":{"Name":"n"}})")};
   const json::object shown = shown_history(history, {});
   EXPECT_EQ(
       json::serialize(shown.at("Entries")),
-      R"([{"Time":"1970-01-01T00:00:09.000000000Z","Commit":9,"Action":"delete"},)"
-      R"({"Time":"1970-01-01T00:00:04.000000000Z","Commit":4,"Action":"save","By":"bob","Changes":[)"
+      R"([{"Time":"1970-01-01T00:00:04.000000000Z","Commit":4,"Action":"save","By":"bob","Changes":[)"
       R"({"Path":"/Tags","From":["x"]},{"Path":"/Name","From":"a","To":"b"},{"Path":"/OS","To":{"Name":"n"}}]},)"
       R"({"Time":"1970-01-01T00:00:01.000000000Z","Commit":1,"Action":"create","By":"ann"}])");
   EXPECT_EQ(shown.at("Complete"), true);
@@ -67,6 +65,34 @@ TEST(ObjectHistory, KeepsSecretsAndItsBounds) {
   const json::object few = shown_history(history, {.members = 1});
   EXPECT_EQ(few.at("Entries").at(0).at("Changes").as_array().size(), 1U);
   EXPECT_EQ(few.at("Entries").at(0).at("More"), true);
+}
+
+TEST(ObjectHistory, WhatIsSecureNowWasNeverShown) {
+  store::ObjectHistory history;
+  history.changes = {change_at(1, R"({"Params":{"s":"first"},"Endpoints":[{"Params":{"s":"first"}}]})"),
+                     change_at(2, R"({"Params":{"s":"second"},"Endpoints":[{"Params":{"s":"second"}}]})"),
+                     change_at(3, R"({"Params":{},"Endpoints":[]})")};
+  const HiddenParams hidden{{"Params", "Endpoints"}, {"s"}};
+  const std::string text = json::serialize(shown_history(history, {}, hidden));
+  EXPECT_THAT(text, HasSubstr(R"({"Path":"/Params/s","From":"********"})"));
+  EXPECT_THAT(text, ::testing::Not(HasSubstr("first")));
+  EXPECT_THAT(text, ::testing::Not(HasSubstr("second")));
+  EXPECT_THAT(json::serialize(shown_history(history, {})), HasSubstr("second")) << "where it is not secure";
+}
+
+TEST(ObjectHistory, TellsNothingOfAnObjectThatWasRemovedBefore) {
+  store::ObjectHistory history;
+  history.changes = {change_at(1, R"({"Description":"theirs"})"), change_at(2, std::nullopt),
+                     change_at(3, R"({"Description":"mine"})"), change_at(4, R"({"Description":"new"})")};
+  history.more = true;
+  const json::object shown = shown_history(history, {});
+  EXPECT_THAT(json::serialize(shown), ::testing::Not(HasSubstr("theirs")));
+  ASSERT_EQ(shown.at("Entries").as_array().size(), 2U);
+  EXPECT_EQ(shown.at("Entries").at(1).at("Action"), "create");
+  EXPECT_EQ(shown.at("Complete"), true);
+  EXPECT_EQ(shown.at("More"), false);
+  history.changes.push_back(change_at(5, std::nullopt));
+  EXPECT_EQ(shown_history(history, {}).at("Entries"), json::array());
 }
 
 TEST(ObjectHistory, IsReadByWhoMayReadTheObject) {

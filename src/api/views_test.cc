@@ -47,11 +47,16 @@ store::AppliedChange change_of(const std::string& key, std::optional<std::string
   return {{"machines", "", key}, std::move(before), std::move(after)};
 }
 
+void note(ViewChanges& changes, const store::Commit& commit, size_t index) {
+  const std::optional<std::string>& old = commit.changes[index].old_body;
+  changes.note(commit, index, old ? std::make_shared<const std::string>(*old) : nullptr);
+}
+
 TEST(ViewChanges, RemembersHowItWasAtTheLastLook) {
   ViewChanges changes;
   const store::Commit commit = commit_of({change_of("a", "1", "2"), change_of("a", "2", "3"),
                                           change_of("b", std::nullopt, "1"), change_of("c", "same", "same")});
-  for (size_t i = 0; i < commit.changes.size(); ++i) changes.note(commit, i);
+  for (size_t i = 0; i < commit.changes.size(); ++i) note(changes, commit, i);
   ASSERT_EQ(changes.objects().size(), 2U);
   EXPECT_EQ(*changes.objects().at({"a", ""}), "1");
   EXPECT_EQ(changes.objects().at({"b", ""}), nullptr);
@@ -62,21 +67,30 @@ TEST(ViewChanges, KnowsOnlySoMany) {
   ViewChanges changes;
   for (size_t i = 0; i <= ViewChanges::kMostObjects; ++i) {
     const store::Commit commit = commit_of({change_of(fmt::format("m{}", i), std::nullopt, "1")});
-    changes.note(commit, 0);
+    note(changes, commit, 0);
     EXPECT_EQ(changes.more(), i == ViewChanges::kMostObjects);
   }
   EXPECT_EQ(changes.objects().size(), ViewChanges::kMostObjects);
   ViewChanges large;
   const store::Commit commit =
       commit_of({change_of("a", std::string(ViewChanges::kMostBytes + 1, 'x'), "1")});
-  large.note(commit, 0);
+  note(large, commit, 0);
   EXPECT_TRUE(large.more());
   EXPECT_TRUE(large.objects().empty());
   store::Commit logged = commit_of({change_of("a", std::nullopt, "1")});
   logged.from_log = true;
   ViewChanges unknown;
-  unknown.note(logged, 0);
+  note(unknown, logged, 0);
   EXPECT_TRUE(unknown.more()) << "what was there before is not known";
+}
+
+/// Many views may remember the same change.
+TEST(ViewChanges, KeepsNoCopiesOfItsOwn) {
+  const store::Commit commit = commit_of({change_of("a", "1", "2")});
+  const auto before = std::make_shared<const std::string>("1");
+  ViewChanges changes;
+  changes.note(commit, 0, before);
+  EXPECT_EQ(changes.objects().at({"a", ""}), before);
 }
 
 /// Watches over time that stands still, with looks that a test answers.

@@ -1,11 +1,15 @@
 #include "events/posted_event.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 namespace mullion::events {
 namespace {
 
 namespace json = boost::json;
+
+/// Answers to commands, which clients count; what watched views show; how long a log is.
+constexpr std::string_view kTypesOfServer[] = {"websocket", "view", "job_logs"};
 
 Error event_refused(std::string message) {
   return Error(ErrorCode::kBadRequest, "", "events", "", {std::move(message)});
@@ -48,8 +52,8 @@ Result<PostedEvent> posted_event(const json::value& body, std::string_view princ
     *target = std::move(*text);
   }
   if (out.type.empty() || out.action.empty()) return event_refused("Type and Action must not be empty");
-  // Clients count these: each answers one command of theirs.
-  if (out.type == "websocket") return event_refused("Type websocket belongs to the server");
+  if (std::ranges::find(kTypesOfServer, out.type) != std::end(kTypesOfServer))
+    return event_refused(fmt::format("Type {} belongs to the server", out.type));
   Result<std::string> time = event_time(event, now);
   if (!time) return time.error();
   json::object shown;

@@ -43,6 +43,8 @@ TEST(PostedEvent, RefusalsNameTheMember) {
       {R"({"Type":"a","Action":"b","Key":[]})", "Key: expected a text"},
       {R"({"Type":"a","Action":"b","Time":"soon"})", "Time: soon is not a time"},
       {R"({"Type":"websocket","Action":"b"})", "Type websocket belongs to the server"},
+      {R"({"Type":"view","Action":"changed","Key":"v"})", "Type view belongs to the server"},
+      {R"({"Type":"job_logs","Action":"append","Key":"x"})", "Type job_logs belongs to the server"},
   };
   for (const auto& [text, message] : cases) {
     const Result<PostedEvent> event = posted(text);

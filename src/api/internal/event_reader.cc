@@ -14,10 +14,10 @@ constexpr std::string_view kAnswers = "websocket";
 constexpr std::string_view kViews = "view";
 
 /// A deletion takes the object out of its tenant in the same commit: who saw it before hears of its end.
-bool was_member(const events::Event& event, const auth::Tenancy& tenancy) {
-  if (!event.deletes()) return false;
+bool was_member(const events::Event& event, const auth::TenancyPtr& tenancy) {
+  if (tenancy == nullptr || !event.deletes()) return false;
   return std::ranges::any_of(event.commit()->changes, [&](const store::AppliedChange& change) {
-    return change.id.type == "tenants" && change.id.key == tenancy.name() && change.old_body &&
+    return change.id.type == "tenants" && change.id.key == tenancy->name() && change.old_body &&
            auth::tenant_lists(*change.old_body, {event.type(), event.owner(), event.key()});
   });
 }
@@ -52,7 +52,7 @@ bool EventReader::covers(std::string_view type, std::string_view owner, std::str
 bool EventReader::may_see(const events::Event& event) const {
   if (event.is_addressed() || event.type() == kAnswers) return true;
   const auth::Identity object{topic_of(event.type()).type, event.owner(), event.key()};
-  const bool exists = principal().sees(object) || was_member(event, *principal().tenant);
+  const bool exists = principal().sees(object) || was_member(event, principal().tenant);
   std::shared_ptr<const std::string> text;
   std::string_view body = event.body();
   if (event.type() == kJobLogEvents) {

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <span>
 
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
 #include "api/internal/heavy.h"
 #include "api/internal/objects.h"
+#include "api/internal/secure_upgrade.h"
 #include "model/members.h"
 #include "model/pointer.h"
 #include "model/secure_params.h"
@@ -86,16 +88,41 @@ bool is_new(const json::object& object) {
   return !created.empty() && created == model::text_member(object, "LastModifiedAt");
 }
 
+void hide_in(json::value* params, const std::set<std::string>& names) {
+  if (params == nullptr || !params->is_object()) return;
+  for (auto& member : params->get_object()) {
+    if (names.contains(std::string(member.key())) || model::is_always_secure(member.key()))
+      member.value() = kHidden;
+  }
+}
+
+/// What a parameter held in clear before it became secure is as secret as what it holds now.
+json::object without_hidden(const std::string& body, const HiddenParams& hidden) {
+  json::object object = model::parse_object(body);
+  hide_in(object.if_contains(hidden.places.map), hidden.names);
+  json::value* items = hidden.places.list.empty() ? nullptr : object.if_contains(hidden.places.list);
+  if (items == nullptr || !items->is_array()) return object;
+  for (json::value& item : items->get_array()) {
+    if (item.is_object()) hide_in(item.get_object().if_contains("Params"), hidden.names);
+  }
+  return object;
+}
+
+/// What was before the last removal belongs to an object whose rights nobody knows any more.
+std::span<const store::ObjectHistory::Change> of_this_object(const store::ObjectHistory& history) {
+  const std::span<const store::ObjectHistory::Change> all = history.changes;
+  const auto removal =
+      std::find_if(all.rbegin(), all.rend(), [](const auto& change) { return !change.body; });
+  return all.subspan(static_cast<size_t>(all.rend() - removal));
+}
+
 /// `before` is null where nothing is known of the time before.
 json::object shown_change(const store::ObjectHistory::Change* before,
-                          const store::ObjectHistory::Change& change, const HistoryLimits& limits) {
+                          const store::ObjectHistory::Change& change, const HistoryLimits& limits,
+                          const HiddenParams& hidden, bool first) {
   json::object out{{"Time", env::format_rfc3339(change.time)}, {"Commit", change.cursor.seq}};
-  if (!change.body) {
-    out["Action"] = "delete";
-    return out;
-  }
-  const json::object after = model::parse_object(*change.body);
-  const bool created = before == nullptr ? is_new(after) : !before->body;
+  const json::object after = without_hidden(*change.body, hidden);
+  const bool created = before == nullptr && (first || is_new(after));
   out["Action"] = created ? "create" : "save";
   out["By"] = model::text_member(after, "LastModifiedBy");
   if (created) return out;
@@ -104,7 +131,7 @@ json::object shown_change(const store::ObjectHistory::Change* before,
     return out;
   }
   Differences differences(limits);
-  differences.compare(model::parse_object(*before->body), after, "");
+  differences.compare(without_hidden(*before->body, hidden), after, "");
   out["Changes"] = differences.take();
   if (differences.more()) out["More"] = true;
   return out;
@@ -112,13 +139,17 @@ json::object shown_change(const store::ObjectHistory::Change* before,
 
 }  // namespace
 
-json::object shown_history(const store::ObjectHistory& history, const HistoryLimits& limits) {
-  const std::vector<store::ObjectHistory::Change>& changes = history.changes;
+json::object shown_history(const store::ObjectHistory& history, const HistoryLimits& limits,
+                           const HiddenParams& hidden) {
+  const auto changes = of_this_object(history);
+  const bool made_anew = changes.size() < history.changes.size();
   json::array entries;
-  for (size_t i = changes.size(); i > 0 && entries.size() < limits.entries; --i)
-    entries.push_back(shown_change(i > 1 ? &changes[i - 2] : nullptr, changes[i - 1], limits));
+  for (size_t i = changes.size(); i > 0 && entries.size() < limits.entries; --i) {
+    const store::ObjectHistory::Change* before = i > 1 ? &changes[i - 2] : nullptr;
+    entries.push_back(shown_change(before, changes[i - 1], limits, hidden, made_anew));
+  }
   json::object out;
-  out["More"] = history.more || changes.size() > entries.size();
+  out["More"] = (history.more && !made_anew) || changes.size() > entries.size();
   const bool from_its_beginning =
       !entries.empty() && entries.back().at("Action") == "create" && !out.at("More").get_bool();
   out["Complete"] = from_its_beginning;
@@ -146,7 +177,9 @@ env::Task<Result<net::Response>> show_history(Call& call) {
         const Result<store::ObjectHistory> found =
             call.services.store.history(id, limits.entries + 1, kMostBytes);
         if (!found) return found.error();
-        return shown_history(*found, limits);
+        const HiddenParams hidden{model::param_places(call.type->prefix),
+                                  secure_param_names(call.services, *call.services.store.snapshot())};
+        return shown_history(*found, limits, hidden);
       });
   if (!history) co_return history.error();
   co_return json_response(200, json::value(*history));

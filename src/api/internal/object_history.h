@@ -2,7 +2,10 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <set>
+#include <string>
 
+#include "model/secure_params.h"
 #include "store/types.h"
 
 namespace mullion::api {
@@ -14,8 +17,16 @@ struct HistoryLimits {
   size_t value_bytes = 4096;  // of one value; what is longer is left out
 };
 
+/// Parameters whose values are not shown, whatever they were when they were written.
+struct HiddenParams {
+  model::ParamPlaces places;
+  std::set<std::string> names;
+};
+
 /// The answer to GET /TYPE/ID/history: newest entry first, each with the members that changed. Sealed values
-/// are not shown. Pure.
-boost::json::object shown_history(const store::ObjectHistory& history, const HistoryLimits& limits);
+/// and those of `hidden` are not shown. An object that was removed and made anew is another one: nothing is
+/// told of the time before. Pure.
+boost::json::object shown_history(const store::ObjectHistory& history, const HistoryLimits& limits,
+                                  const HiddenParams& hidden = {});
 
 }  // namespace mullion::api

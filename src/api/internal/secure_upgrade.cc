@@ -1,7 +1,5 @@
 #include "api/internal/secure_upgrade.h"
 
-#include <set>
-
 #include "api/internal/log.h"
 #include "api/internal/objects.h"
 #include "env/pools.h"
@@ -18,15 +16,6 @@ namespace json = boost::json;
 /// So often sealing is tried again when others change the same object in between.
 constexpr int kUpgradeAttempts = 64;
 constexpr uint64_t kEvery = UINT64_MAX;
-
-std::set<std::string> secure_params(const Services& services, const store::Snapshot& snapshot) {
-  std::set<std::string> names;
-  for (store::ObjectRef& ref :
-       objects::refs_by_index(services, snapshot, "params", "Secure", "true", true, kEvery)) {
-    names.insert(std::move(ref.key));
-  }
-  return names;
-}
 
 std::vector<const model::ObjectType*> holders(const Services& services) {
   std::vector<const model::ObjectType*> types;
@@ -125,6 +114,15 @@ env::Task<Result<void>> seal_object(Services& services, const model::ObjectType&
 
 }  // namespace
 
+std::set<std::string> secure_param_names(const Services& services, const store::Snapshot& snapshot) {
+  std::set<std::string> names;
+  for (store::ObjectRef& ref :
+       objects::refs_by_index(services, snapshot, "params", "Secure", "true", true, kEvery)) {
+    names.insert(std::move(ref.key));
+  }
+  return names;
+}
+
 env::Task<Result<void>> seal_clear_values(Services& services) {
   Result<void> packs = co_await seal_packs(services);
   if (!packs) co_return packs;
@@ -132,7 +130,7 @@ env::Task<Result<void>> seal_clear_values(Services& services) {
   std::vector<std::pair<const model::ObjectType*, std::string>> found;
   {
     const std::shared_ptr<const store::Snapshot> snapshot = services.store.snapshot();
-    names = secure_params(services, *snapshot);
+    names = secure_param_names(services, *snapshot);
     for (const model::ObjectType* type : holders(services)) {
       for (const std::string& key : own_keys(services, *snapshot, *type, names))
         found.emplace_back(type, key);

@@ -18,8 +18,9 @@ class ViewChanges {
   static constexpr size_t kMostObjects = 200;
   static constexpr size_t kMostBytes = size_t{2} << 20;  // of bodies of before
 
-  /// Change number `index` of `commit`.
-  void note(const store::Commit& commit, size_t index);
+  /// Change number `index` of `commit`; `before` is the body that it replaced, if any. It is shared by all
+  /// who note it: what many views remember is there once.
+  void note(const store::Commit& commit, size_t index, const std::shared_ptr<const std::string>& before);
   /// What changed is not known, or concerns everything.
   void note_all() { more_ = true; }
 

@@ -51,7 +51,10 @@ void ViewHub::follow(const store::Commit& commit) {
     if (!replicas && store::is_remote(id.owner)) continue;
     const auto [found, fresh] = known.try_emplace(id.type);
     if (fresh) found->second = listeners(id.type);
-    for (const std::shared_ptr<ViewListener>& listener : found->second) listener->changed(commit, i);
+    if (found->second.empty()) continue;
+    const std::optional<std::string>& old = commit.changes[i].old_body;
+    const auto before = old ? std::make_shared<const std::string>(*old) : nullptr;
+    for (const std::shared_ptr<ViewListener>& listener : found->second) listener->changed(commit, i, before);
   }
 }
 

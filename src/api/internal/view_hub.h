@@ -16,8 +16,10 @@ namespace mullion::api {
 class ViewListener {
  public:
   virtual ~ViewListener() = default;
-  /// Change number `index` of `commit` is about a collection that it asked for.
-  virtual void changed(const store::Commit& commit, size_t index) = 0;
+  /// Change number `index` of `commit` is about a collection that it asked for. `before` is the body that it
+  /// replaced, if any: one text for all listeners, who may keep it.
+  virtual void changed(const store::Commit& commit, size_t index,
+                       const std::shared_ptr<const std::string>& before) = 0;
   /// Commits went by unseen.
   virtual void missed() = 0;
 };

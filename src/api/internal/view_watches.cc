@@ -115,14 +115,15 @@ void ViewWatches::unwatch(std::string_view name) {
   given_.tell("unwatch", std::string(name.substr(0, kMostName)), "null");
 }
 
-void ViewWatches::changed(const store::Commit& commit, size_t index) {
+void ViewWatches::changed(const store::Commit& commit, size_t index,
+                          const std::shared_ptr<const std::string>& before) {
   const std::string& type = commit.changes[index].id.type;
   bool waken = false;
   {
     Lock lock(mutex_);
     for (auto& [name, view] : views_) {
       if (view.collection == type) {
-        view.changes.note(commit, index);
+        view.changes.note(commit, index, before);
       } else if (!concerns_every_view(type)) {
         continue;
       }

@@ -60,7 +60,8 @@ class ViewWatches final : public ViewListener, public std::enable_shared_from_th
   /// Rights have changed.
   void look_again();
   void missed() override;
-  void changed(const store::Commit& commit, size_t index) override;
+  void changed(const store::Commit& commit, size_t index,
+               const std::shared_ptr<const std::string>& before) override;
 
   /// Looks and tells until close(). Once.
   env::Task<void> run();
