@@ -13,8 +13,8 @@
 namespace mullion::cli {
 namespace {
 
-/// A copy that was never complete is older than everything, as far as the header goes; behind a manager that does not tell
-/// how old its own copy is, the age is a lower bound.
+/// A copy that was never complete is older than everything, as far as the header goes; behind a manager that
+/// does not tell how old its own copy is, the age is a lower bound.
 std::string age_text(const net::Headers& headers) {
   constexpr size_t kDigitsOfACentury = 10;
   const auto seconds = headers.get("X-Mullion-Age");
