@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Fails when a room includes a room it must not know (docs/architecture.md), or another room's internal/; when a pure room or
 the command line includes more than it may; when a handler of the API looks objects up past the one place that applies rights
-(src/api/internal/finder.h); when the command line opens a connection past the one place that decides whom it talks to; when a
+(src/api/internal/finder.h), or asks more of the caller than its route says and nobody asks it before the request is forwarded
+(src/api/internal/owner_asks.h); when the command line opens a connection past the one place that decides whom it talks to; when a
 coroutine is started without a strand; when a condition decides about an await; when a room asks for time or chance by itself
 instead of being given it; when a lock is one that clang cannot check (base/mutex.h); when a
 path of the API is written by hand (src/client); or when a room of the web interface imports another one against the arrows (ux/README.md)."""
@@ -107,6 +108,41 @@ def unguarded_lookups():
         for number, line in enumerate(text.splitlines(), 1):
             if LOOKS_UP.search(line):
                 yield f"{path.relative_to(ROOT)}:{number}: a handler looks objects up past api/internal/finder.h"
+
+
+# Where handlers ask more of the caller than the right of their route; an owner elsewhere would ask it of this server's login.
+ASKS_RIGHTS = re.compile(r"\bauth::(?:authorise|covers)\(|\bauthorise\(|\bmay\(|\bsend_as\(")
+# File -> what keeps a request from being carried out elsewhere with the rights of a manager.
+ASKED_HERE = {
+    "blobs.cc": "asks: files post ?explode, isos post ?explode",
+    "contents.cc": "asks: * getSecure",
+    "pools.cc": "asks: machines get",
+    "subnet_addresses.cc": "asks: reservations ..., machines ...",
+    "version_sets.cc": "asks: version_sets get ?sets",
+    "fleet_plans.cc": "asks: version_sets get",
+    "fleet_targets.cc": "lists of others need the right to read them all (dispatcher.cc)",
+    "interfaces.cc": "lists of others need the right to read them all (dispatcher.cc)",
+    "job_purge_plan.cc": "lists of others need the right to read them all (dispatcher.cc)",
+    "objects_read.cc": "lists of others need the right to read them all; secrets are not shown on behalf of others (shown_secrets.cc)",
+    "shown_secrets.cc": "not shown on behalf of others",
+    "objects_write.cc": "half a right is not forwarded (dispatcher.cc)",
+    "field_rights.cc": "half a right is not forwarded (dispatcher.cc)",
+    "hooks.cc": "forwarded_references.cc: endpoints getSecure for Params",
+    "bulk_requests.cc": "asks_of_writers: * *",
+    "new_references.cc": "forwarded_references.cc",
+    "dispatcher.cc": "decides what is forwarded", "owner_asks.cc": "decides what is forwarded", "rights.cc": "the rights of routes",
+    "finder.cc": "what exists", "live_rights.cc": "the rights of routes, again", "event_reader.cc": "events are cut where they are read",
+}
+
+
+def unasked_rights():
+    for path in sorted((ROOT / "src" / "api" / "internal").glob("*.cc")):
+        if path.name in ASKED_HERE:
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if ASKS_RIGHTS.search(line.split("//")[0]):
+                yield (f"{path.relative_to(ROOT)}:{number}: a handler asks more than the right of its route: say so by `asks` in "
+                       f"schema/routes.yaml (api/internal/owner_asks.h), and here")
 
 
 # GCC 12 destroys temporaries of such an await twice when the condition decides about them, and aggregates in its arguments.
@@ -320,7 +356,7 @@ def ux_breaches():
 
 
 def main():
-    found = [*breaches(), *ux_breaches(), *impure_includes(), *server_rooms_in_cli(), *files_read_by_iterators(), *coroutines_without_strand(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups(), *unasked_time(), *unchecked_locks(), *paths_by_hand()]
+    found = [*breaches(), *ux_breaches(), *impure_includes(), *server_rooms_in_cli(), *files_read_by_iterators(), *coroutines_without_strand(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups(), *unasked_rights(), *unasked_time(), *unchecked_locks(), *paths_by_hand()]
     for line in found:
         print(line)
     sys.exit(1 if found else 0)

@@ -14,7 +14,7 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 KEYS = {"handler", "methods", "path", "root", "collection", "right", "denied", "needs", "object", "remote", "body", "limit",
-        "summary", "since", "mixed"}
+        "summary", "since", "mixed", "asks"}
 DENIED = {"forbidden": "kForbidden", "not_found": "kNotFound", "filter": "kFilter", "fields": "kFields",
           "always": "kAlways", "created": "kCreated"}
 REMOTE = {"local": "kLocal", "forward": "kForward", "decode": "kForwardDecode"}
@@ -54,6 +54,16 @@ def check(route):
         refuse(route, "a right is public, authenticated or SCOPE ACTION [SPECIFIC]")
 
 
+def check_asks(route, scopes):
+    """What is asked beyond the right is a right that roles can give, too."""
+    for asked in route.get("asks", []):
+        words = asked.split()
+        if len(words) not in (2, 3) or (len(words) == 3 and not words[2].startswith("?")):
+            refuse(route, f"asks: {asked} is not SCOPE ACTION [?NAME]")
+        if words[0] != "*":
+            check_right({**route, "right": " ".join(words[:2])}, scopes)
+
+
 def check_right(route, scopes):
     """A right that no claim can name could be given by the claim of everything alone."""
     if len(route["right"].split()) < 2:
@@ -77,7 +87,7 @@ def row(route):
     return (f'    {{"{methods}", "{path}", "{route.get("collection", "")}", "{route["handler"]}", Access::{access}, '
             f'"{parts[0]}", "{parts[1]}", "{parts[2]}", Denied::{DENIED[route.get("denied", "forbidden")]}, '
             f'Needs::{NEEDS[route.get("needs", "")]}, {"true" if route.get("object") else "false"}, '
-            f'{"true" if route.get("mixed") else "false"}, '
+            f'{"true" if route.get("mixed") else "false"}, "{";".join(route.get("asks", []))}", '
             f'Remote::{REMOTE[route.get("remote", "local")]}, BodyKind::{BODY[route.get("body", "none")]}, '
             f'{route.get("limit", 0)}, "{route["summary"]}", "{route["since"]}", &handlers::{route["handler"]}}},')
 
@@ -100,6 +110,7 @@ def main():
     for route in routes:
         check(route)
         check_right(route, scopes)
+        check_asks(route, scopes)
     output = pathlib.Path(sys.argv[1])
     output.mkdir(parents=True, exist_ok=True)
     handlers = sorted({route["handler"] for route in routes})

@@ -113,6 +113,29 @@ TEST_F(EndpointSecrets, CatalogsAreReadOverHttpOnly) {
   }
 }
 
+/// Whoever may write parameters and not read secrets does not have the password sent to a server of theirs.
+TEST_F(EndpointSecrets, ThePasswordGoesNowhereElseWithoutTheRightToSecrets) {
+  ASSERT_EQ(
+      create(R"({"manager/url":"https://host:1","manager/fingerprint":"aa","manager/password":"geheim"})")
+          .status,
+      201);
+  fixture_.authenticator.users["bob"] = {{"endpoints", "get,update", "*"}};
+  const auto bob = [this](const char* method, const std::string& path, const std::string& body) {
+    return fixture_.call(method, path, body, "bob").status;
+  };
+  const std::string params = std::string(kSite) + "/params/manager%2F";
+  const std::string elsewhere = R"([{"op":"replace","path":"/Params/manager~1fingerprint","value":"bb"}])";
+  EXPECT_EQ(bob("PATCH", kSite, elsewhere), 403);
+  EXPECT_EQ(bob("PUT", kSite, R"({"Id":"site","Params":{"manager/url":"https://b:1"}})"), 403);
+  EXPECT_EQ(bob("POST", params + "fingerprint", R"("bb")"), 403);
+  EXPECT_EQ(bob("DELETE", params + "fingerprint", ""), 403);
+  EXPECT_EQ(bob("POST", params + "url", R"("https://other:1")"), 200) << "the same server at another address";
+  EXPECT_EQ(bob("DELETE", params + "password", ""), 200);
+  EXPECT_EQ(bob("PATCH", kSite, elsewhere), 403) << "a sealed one could be put back";
+  fixture_.authenticator.users["bob"].push_back({"endpoints", "getSecure", "site"});
+  EXPECT_EQ(bob("PATCH", kSite, elsewhere), 200);
+}
+
 TEST_F(EndpointSecrets, FingerprintsAreStoredInOneSpelling) {
   ASSERT_EQ(create(R"({"manager/fingerprint":"AB:CD:0F"})").status, 201);
   EXPECT_EQ(fixture_.call("GET", std::string(kSite) + "/params/manager%2Ffingerprint").body, R"("abcd0f")");

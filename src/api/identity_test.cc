@@ -145,6 +145,98 @@ TEST_F(IdentityTest, HalfARightIsNotForwarded) {
 }
 
 /// Spellings that once were authorised as one request and forwarded as another.
+struct Asked {
+  std::vector<auth::Claim> half;
+  const char* method;
+  const char* path;  // at A
+  const char* body;
+  std::vector<auth::Claim> rest;  // what the owner would ask of this server's login
+};
+
+/// A right of the route alone lets nobody act with this server's login where the handler asks for more.
+TEST_F(IdentityTest, WhatTheOwnerWouldAskIsAskedHere) {
+  put("machines", kKnownMachine, R"({"Name":"far"})", "A");
+  put("subnets", "sn", R"({"Name":"sn"})", "A");
+  put("pools", "p", R"({"Id":"p"})", "A");
+  put("endpoints", "B", R"({"Id":"B"})", "A");
+  for (const char* kind : {"bulks", "rollouts"}) put(kind, "b", R"({"Id":"b"})", "A");
+  const std::vector<auth::Claim> addresses{{"reservations", "create,get,delete", "*"},
+                                           {"machines", "get,update", "*"}};
+  const std::vector<auth::Claim> rolls{{"endpoints", "get,update", "*"}, {"version_sets", "get", "*"}};
+  const std::vector<auth::Claim> all{{"*", "*", "*"}};
+  const std::string start = std::string("machines/") + kKnownMachine + "/start";
+  const std::vector<Asked> cases{
+      {{{"subnets", "*", "*"}}, "POST", "subnets/sn/allocate", "{}", addresses},
+      {{{"subnets", "*", "*"}}, "DELETE", "subnets/sn/release/10.0.0.1", "", addresses},
+      {{{"bulks", "*", "*"}}, "POST", "bulks", R"({"Id":"c"})", all},
+      {{{"bulks", "*", "*"}}, "POST", "bulks/b/actions/start", "{}", all},
+      {{{"bulks", "*", "*"}}, "GET", "bulks/b/items", "", {{"*", "get", "*"}}},
+      {{{"rollouts", "*", "*"}}, "POST", "rollouts", R"({"Id":"c","Start":true})", rolls},
+      {{{"rollouts", "*", "*"}},
+       "PATCH",
+       "rollouts/b",
+       R"([{"op":"add","path":"/Start","value":true}])",
+       rolls},
+      {{{"rollouts", "*", "*"}}, "POST", "rollouts/b/actions/start", "{}", rolls},
+      {{{"endpoints", "*", "*"}}, "GET", "endpoints/B/plan?sets=s", "", {{"version_sets", "get", "*"}}},
+      {{{"endpoints", "*", "*"}}, "POST", "plans", "{}", {{"version_sets", "get", "*"}}},
+      {{{"endpoints", "get,update", "*"}},
+       "PATCH",
+       "endpoints/B",
+       R"([{"op":"add","path":"/Params/manager~1url","value":"https://x:1"}])",
+       {{"endpoints", "getSecure", "*"}}},
+      {{{"endpoints", "get,update", "*"}},
+       "POST",
+       "endpoints/B/params/manager%2Ffingerprint",
+       R"("aa")",
+       {{"endpoints", "getSecure", "*"}}},
+      {{{"pools", "*", "*"}}, "GET", "pools/p/status", "", {{"machines", "get", "*"}}},
+      {{{"pools", "*", "*"}}, "GET", "pools-active", "", {{"machines", "get", "*"}}},
+      {{{"contents", "*", "*"}}, "GET", "contents/BackingStore", "", {{"*", "getSecure", "*"}}},
+      {{{"files", "post", "/A/box/u.zip"}},
+       "POST",
+       "files/box/u.zip?explode=true",
+       "x",
+       {{"files", "post", "*"}}},
+      {{{"isos", "post", "/A/u.zip"}}, "POST", "isos/u.zip?explode=true", "x", {{"isos", "post", "*"}}},
+      {{{"jobs", "*", "*"}}, "POST", "jobs", R"({"Machine":"x"})", {{"machines", "get", "*"}}},
+      {{{"machines", "*", "*"}},
+       "PATCH",
+       start.c_str(),
+       R"([{"op":"add","path":"/Profiles","value":["p"]}])",
+       {{"profiles", "get", "*"}}},
+  };
+  for (const Asked& asked : cases) {
+    const std::string path = std::string("/A/api/v3/") + asked.path;
+    fixture.manager.forwarded.clear();
+    allow(asked.half);
+    EXPECT_EQ(bob(asked.method, path, asked.body).status, 403) << asked.method << " " << path;
+    EXPECT_EQ(sent(), 0U) << asked.method << " " << path;
+    std::vector<auth::Claim> whole = asked.half;
+    whole.insert(whole.end(), asked.rest.begin(), asked.rest.end());
+    allow(whole);
+    EXPECT_LT(bob(asked.method, path, asked.body).status, 300) << asked.method << " " << path;
+    EXPECT_EQ(sent(), 1U) << asked.method << " " << path;
+  }
+  // The same by the object's name, without its owner in the path.
+  fixture.manager.forwarded.clear();
+  allow({{"subnets,bulks,rollouts,endpoints", "*", "*"}});
+  EXPECT_EQ(bob("POST", "/api/v3/subnets/sn/allocate", "{}").status, 403);
+  EXPECT_EQ(bob("GET", "/api/v3/endpoints/B/plan?sets=s").status, 403);
+  EXPECT_EQ(sent(), 0U);
+  EXPECT_EQ(bob("GET", "/api/v3/endpoints/B/plan").status, 200) << "no set is named";
+}
+
+/// A tenant here hides things there.
+TEST_F(IdentityTest, WhatATenantHidesIsNotWorkedOnElsewhere) {
+  put("bulks", "b", R"({"Id":"b"})", "A");
+  put("tenants", "t1", R"({"Name":"t1","Members":{"machines":[]},"Users":["bob"]})");
+  allow({{"*", "*", "*"}});
+  EXPECT_EQ(bob("POST", "/A/api/v3/bulks/b/actions/start", "{}").status, 403);
+  EXPECT_EQ(bob("POST", "/A/api/v3/subnets/sn/allocate", "{}").status, 403);
+  EXPECT_EQ(sent(), 0U);
+}
+
 TEST_F(IdentityTest, NoSpellingMakesAnotherRequestOfIt) {
   allow({{"files", "*", "*"}});
   for (const std::string path :

@@ -102,6 +102,23 @@ std::string spelled_fingerprint(std::string_view text) {
   return out;
 }
 
+bool moves_login(const json::object& before, const json::object& after) {
+  const json::object& had = model::object_member(before, "Params");
+  const json::object& has = model::object_member(after, "Params");
+  const bool fresh = !had.contains(kPassword) && !had.contains(kUrl) && !had.contains(kFingerprint) &&
+                     !had.contains(kAuthorities);
+  if (fresh) return false;
+  const auto same = [&](std::string_view name) {
+    const json::value* old = had.if_contains(name);
+    const json::value* now = has.if_contains(name);
+    return (old == nullptr || now == nullptr) ? old == now : *old == *now;
+  };
+  const std::string pinned = spelled_fingerprint(model::text_member(had, kFingerprint));
+  if (pinned != spelled_fingerprint(model::text_member(has, kFingerprint))) return true;
+  if (!pinned.empty()) return false;  // whatever the address, only the one server is spoken to
+  return !same(kUrl) || !same(kAuthorities);
+}
+
 void spell_connection_param(std::string_view parameter, json::value& value) {
   if (parameter == kFingerprint && value.is_string())
     value = json::string(spelled_fingerprint(value.get_string()));

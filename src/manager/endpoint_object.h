@@ -61,6 +61,10 @@ Result<std::string> checked_url(std::string_view url);
 std::string spelled_fingerprint(std::string_view text);
 /// Brings the value of a connection parameter to the one spelling that is stored; others stay. Pure.
 void spell_connection_param(std::string_view parameter, boost::json::value& value);
+/// Whether a password would go to a server that need not be the one it was given for: another certificate is
+/// accepted, or another address without one that is. Whether a password is there does not matter: sealed ones
+/// are shown, and can be put back. Both are Endpoint objects. Pure.
+bool moves_login(const boost::json::object& before, const boost::json::object& after);
 /// The file that `manager/ca-file` names: a plain name inside `folder`, or the whole path of such a file.
 /// kInvalid for everything else, without looking at the disk. Pure.
 Result<env::Path> authorities_file(const env::Path& folder, std::string_view name);

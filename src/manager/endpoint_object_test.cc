@@ -206,6 +206,41 @@ TEST(ReportedState, BecomesMembersOfTheObject) {
   EXPECT_EQ(endpoint.at("Prefs"), json::parse(R"({"p":"1"})"));
 }
 
+TEST(MovedLogin, GoesToWhoIsNotKnownToBeTheSame) {
+  const json::object pinned{{kUrl, "https://a:1"}, {kPassword, "p"}, {kFingerprint, "aa"}};
+  const json::object trusted{{kUrl, "https://a:1"}, {kPassword, "p"}, {kAuthorities, "ca.pem"}};
+  const auto with = [](json::object params, std::string_view name, json::value value) {
+    if (value.is_null()) {
+      params.erase(name);
+    } else {
+      params[name] = std::move(value);
+    }
+    return params;
+  };
+  struct Case {
+    json::object before, after;
+    bool moves;
+  };
+  const std::vector<Case> cases{
+      {pinned, with(pinned, kUrl, "https://b:1"), false},
+      {pinned, with(pinned, kFingerprint, "AA"), false},
+      {pinned, with(pinned, kFingerprint, "bb"), true},
+      {pinned, with(pinned, kFingerprint, nullptr), true},
+      {pinned, with(pinned, kPassword, "other"), false},
+      {with(pinned, kPassword, nullptr), with(pinned, kFingerprint, "bb"), true},
+      {trusted, with(trusted, kUrl, "https://b:1"), true},
+      {trusted, with(trusted, kUrl, nullptr), true},
+      {trusted, with(trusted, kAuthorities, "other.pem"), true},
+      {trusted, with(trusted, kUsername, "other"), false},
+      {{}, trusted, false},
+      {{{kPassword, "p"}}, pinned, true},
+  };
+  for (const Case& one : cases) {
+    EXPECT_EQ(moves_login({{"Params", one.before}}, {{"Params", one.after}}), one.moves)
+        << json::serialize(one.before) << " " << json::serialize(one.after);
+  }
+}
+
 TEST(AuthoritiesFile, OnlyFilesOfTheFolder) {
   const env::Path folder = "/var/lib/x/trust";
   EXPECT_EQ(*authorities_file(folder, "corp.pem"), folder / "corp.pem");

@@ -4,12 +4,15 @@ The matrix is made from schema/routes.yaml: a route without an entry in CALLS fa
 """
 import concurrent.futures
 import contextlib
+import hashlib
 import io
 import itertools
 import json
 import re
 import socket
 import ssl
+import subprocess
+import threading
 import uuid
 import zipfile
 
@@ -820,6 +823,153 @@ def test_a_key_names_the_object_of_this_server(chain, kind):
     assert (after.text, after.headers["ETag"]) == (before.text, before.headers["ETag"])
     assert {row["Endpoint"] for row in caller.get(kind) if row[field] == key} == {"LM"}
     assert expect(200, caller.call("GET", f"{kind}/{key}")).json()["Endpoint"] == "LM"
+
+
+def archive(**files):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as made:
+        for file, text in files.items():
+            made.writestr(file, text)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("hops", [1, 2])
+def test_a_manager_lends_nobody_its_rights(chain, hops):
+    """Whoever has the right of a route alone gets through a manager no more than what the route says: what a handler asks
+    beyond that is not asked of the manager's login."""
+    leaf, middle, top = chain
+    manager = (middle, top)[hops - 1]
+    machine, victim = leaf.create("machines", {"Name": name(), "Secret": SECRET}), leaf.create("profiles", {"Name": name()})
+    subnet = leaf.create("subnets", MADE["subnets"]())["Name"]
+    at = f"/LA/api/v3/machines/{machine['Uuid']}"
+    wait_until("the replicas are there", lambda: manager.call("GET", f"machines/{machine['Uuid']}").ok
+               and manager.call("GET", f"subnets/{subnet}").ok)
+
+    caller = caller_with(manager, ("subnets", "*", "*"))
+    for prefix in ("/LA/api/v3/", "/api/v3/"):
+        wanted = {"Machine": machine["Uuid"], "Parameter": "taken"}
+        expect(403, caller.call("POST", f"{prefix}subnets/{subnet}/allocate", wanted))
+    caller = caller_with(manager, ("contents", "*", "*"))
+    expect(403, caller.call("GET", "/LA/api/v3/contents/BackingStore"))
+    caller = caller_with(manager, ("files", "post", "/LA/box/u.zip"))
+    expect(403, caller.call("POST", "/LA/api/v3/files/box/u.zip?explode=true", archive(other="x")))
+    caller = caller_with(manager, ("pools", "*", "*"))
+    expect(403, caller.call("GET", "/LA/api/v3/pools/default/status"))
+    caller = caller_with(manager, ("machines", "get,list,update", "*"))
+    patch = [{"op": "add", "path": "/Profiles", "value": [victim["Name"]]}]
+    expect(403, caller.call("PATCH", at + "/start", patch))
+    for method, path, body in (("GET", at, None), ("GET", "/LA/api/v3/machines", None),
+                               ("PATCH", at, [{"op": "add", "path": "/Description", "value": name()}])):
+        answer = expect(200, caller.call(method, path, body))
+        assert machine["Uuid"] in answer.text and SECRET not in answer.text, f"{method} {path}"
+    assert SECRET in leaf.call("GET", f"machines/{machine['Uuid']}").text
+    assert "taken" not in leaf.get(f"machines/{machine['Uuid']}/params")
+
+
+def test_work_in_the_background_is_not_begun_with_a_managers_rights(chain):
+    """Bulks, rollouts and plans of the server in between, asked for from above by somebody who may do nothing else."""
+    leaf, middle, top = chain
+    victim = leaf.create("profiles", {"Name": name()})["Name"]
+    wait_until("the replica is there", lambda: victim in {row["Name"] for row in middle.get("profiles")})
+    bulk = middle.create("bulks", {"Id": name(), "What": {"Kind": "delete"}, "Selection": {"Type": "profiles", "Keys": [victim]}})["Id"]
+    sets = middle.create("version_sets", {"Id": name(), "Global": {"hidden": SECRET}})["Id"]
+    caller = caller_with(top, ("bulks,rollouts,endpoints", "*", "*"))
+    expect(403, caller.call("POST", f"/LR/api/v3/bulks/{bulk}/actions/start", {}))
+    expect(403, caller.call("POST", "/LR/api/v3/bulks", {"Id": name(), "What": {"Kind": "delete"},
+                                                         "Selection": {"Type": "profiles", "Keys": [victim]}}))
+    expect(403, caller.call("POST", "/LR/api/v3/rollouts", {"Id": name(), "VersionSets": [sets], "Start": True}))
+    for prefix in ("/LR/api/v3", "/api/v3"):
+        answer = caller.call("GET", f"{prefix}/endpoints/LA/plan?sets={sets}")
+        assert answer.status_code in (403, 404) and SECRET not in answer.text
+    assert SECRET not in caller.call("POST", "plans", {"Sets": [sets], "Targets": ["LA"]}).text
+    expect(403, caller.call("POST", "/LR/api/v3/plans", {"Sets": [sets], "Targets": ["LA"]}))
+    expect(200, leaf.call("GET", f"profiles/{victim}"))
+
+
+def listening_server(folder):
+    """A TLS server of somebody else that notes what it is sent: (URL, fingerprint, the notes)."""
+    key, certificate = folder / "key.pem", folder / "crt.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
+                    "-subj", "/CN=127.0.0.1", "-days", "3"], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    listener = socket.create_server(("127.0.0.1", 0))
+    notes = []
+
+    def serve():
+        while True:
+            with contextlib.suppress(OSError):
+                near = listener.accept()[0]
+                with context.wrap_socket(near, server_side=True) as taken:
+                    taken.settimeout(5)
+                    notes.append(taken.recv(4096))
+            if listener.fileno() < 0:
+                return
+
+    threading.Thread(target=serve, daemon=True).start()
+    shown = hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate.read_text())).hexdigest()
+    return f"https://127.0.0.1:{listener.getsockname()[1]}", shown, notes, listener
+
+
+def test_a_password_goes_to_nobody_elses_server(pair, tmp_path):
+    """Who may write the parameters of an Endpoint object, and read no secrets, has no password sent to a server of theirs."""
+    leaf, manager = pair
+    url, shown, notes, listener = listening_server(tmp_path)
+    caller = caller_with(manager, ("endpoints", "get,update", "*"))
+    before = manager.get("endpoints/A")["Params"]
+    expect(403, caller.call("PATCH", "endpoints/A", [{"op": "replace", "path": "/Params/manager~1url", "value": url},
+                                                     {"op": "replace", "path": "/Params/manager~1fingerprint", "value": shown}]))
+    expect(403, caller.call("POST", "endpoints/A/params/manager%2Ffingerprint", json.dumps(shown)))
+    assert manager.get("endpoints/A")["Params"] == before
+    # An address alone is another way to the one server whose certificate is known.
+    expect(200, caller.call("POST", "endpoints/A/params/manager%2Furl", json.dumps(url)))
+    wait_until("the other server is tried", lambda: not manager.status("A").startswith("Connected"))
+    wait_until("its certificate is refused", lambda: shown in manager.status("A").replace(":", "").lower())
+    assert not any(b"uthorization" in note for note in notes)
+    expect(200, manager.call("POST", "endpoints/A/params/manager%2Furl", json.dumps(before["manager/url"])))
+    manager.wait_status("A", "Connected")
+    listener.close()
+
+
+def test_a_machine_hears_of_no_replica(pair):
+    """An endpoint deletes a member of a tenant while a machine of the manager listens to its events."""
+    leaf, manager = pair
+    machine = manager.create("machines", {"Name": name()})
+    events = events_of(manager, manager.get(f"machines/{machine['Uuid']}/token")["Token"])
+    tell(events, "register *.*.*")
+    gone = leaf.create("profiles", {"Name": name()})["Name"]
+    leaf.create("tenants", {"Name": name(), "Members": {"profiles": [gone]}})
+    seen = lambda: gone in {row["Name"] for row in manager.get("profiles")}  # noqa: E731
+    wait_until("the replica is there", seen)
+    leaf.delete(f"profiles/{gone}")
+    wait_until("the replica is gone", lambda: not seen())
+    mark = manager.patch(f"machines/{machine['Uuid']}", ("add", "/Description", name()))["Description"]
+    while True:
+        event = json.loads(events.recv())
+        assert gone not in json.dumps(event)
+        if mark in json.dumps(event):
+            break
+    events.close()
+
+
+def test_histories_keep_what_is_secret_now(server):
+    """Neither the value that a parameter had before it was secure, nor an object that somebody else had under the same key."""
+    parameter, profile, again = name(), name(), name()
+    server.create("profiles", {"Name": profile, "Params": {parameter: "clear-words"}})
+    server.patch(f"profiles/{profile}", ("replace", f"/Params/{parameter}", "clear-words-again"))
+    server.create("params", {"Name": parameter, "Secure": True, "Schema": {"type": "string"}})
+    reader = caller_with(server, ("profiles", "get", "*"))
+    history = expect(200, reader.call("GET", f"profiles/{profile}/history"))
+    assert len(history.json()["Entries"]) >= 2 and "clear-words" not in history.text
+
+    server.create("profiles", {"Name": again, "Description": "theirs"})
+    server.patch(f"profiles/{again}", ("replace", "/Description", "theirs too"))
+    server.delete(f"profiles/{again}")
+    tenant = server.create("tenants", {"Name": name(), "Members": {"profiles": []}})["Name"]
+    ann = caller_with(server, roles=["superuser"], tenant=tenant)
+    expect(201, ann.call("POST", "profiles", {"Name": again}))
+    history = expect(200, ann.call("GET", f"profiles/{again}/history"))
+    assert "theirs" not in history.text and history.json()["Complete"]
 
 
 def test_no_spelling_of_a_path_makes_a_token(chain):

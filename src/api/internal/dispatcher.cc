@@ -8,6 +8,7 @@
 #include "api/internal/handlers.h"
 #include "api/internal/live_rights.h"
 #include "api/internal/log.h"
+#include "api/internal/owner_asks.h"
 #include "api/internal/request_log.h"
 #include "api/internal/rights.h"
 #include "api/internal/tenant_writes.h"
@@ -157,6 +158,7 @@ class GuardedRequest {
 };
 
 env::Task<Result<net::Response>> forward_guarded(Call& call, std::string owner, std::string target) {
+  if (Result<void> asked = authorise_owner_asks(call); !asked) co_return asked.error();
   const GuardedRequest guarded(call);
   net::BodySourcePtr replayed;
   Result<void> may_refer = co_await check_forwarded_references(call, replayed);

@@ -11,6 +11,7 @@
 #include "api/internal/secure_upgrade.h"
 #include "api/internal/version_sets.h"
 #include "content/url_params.h"
+#include "manager/endpoint_object.h"
 #include "model/index_value.h"
 #include "model/members.h"
 
@@ -151,6 +152,12 @@ std::vector<std::string> logins_in_sources(const Call&, const store::Snapshot&, 
   return content::logins_in_sources(object);
 }
 
+/// A password that is there is sent to whom the Endpoint object says, so who says another one learns it.
+Result<void> authorise_new_server(const Call& call, const json::object& before, const json::object& after) {
+  if (!manager::moves_login(before, after)) return {};
+  return authorise(call, {"endpoints", "getSecure", own_subject(*call.type, call.target.key, before)});
+}
+
 /// What was stored in clear is sealed before whoever asked for it is answered.
 env::Task<Result<std::optional<std::string>>> seal_after_write(Call& call, std::string, std::string body) {
   using Outcome = Result<std::optional<std::string>>;
@@ -167,6 +174,9 @@ env::Task<Result<void>> seal_after_removal(Call& call) {
 
 const std::array kHooks{
     TypeHooks{.prefix = "catalog_items", .conflicts = logins_in_sources},
+    TypeHooks{.prefix = "endpoints",
+              .authorise_change = authorise_new_server,
+              .asks_of_param_writers = "endpoints getSecure"},
     TypeHooks{.prefix = "jobs", .not_removable = job_not_removable},
     TypeHooks{.prefix = "machines",
               .on_create = machine_defaults,
@@ -179,8 +189,12 @@ const std::array kHooks{
     TypeHooks{.prefix = "rollouts",
               .conflicts = rollout_conflicts,
               .not_removable = rollout_not_removable,
-              .after_write = begin_written_rollout},
-    TypeHooks{.prefix = "bulks", .conflicts = bulk_conflicts, .not_removable = bulk::not_removable},
+              .after_write = begin_written_rollout,
+              .asks_of_writers = "endpoints get;endpoints update;version_sets get"},
+    TypeHooks{.prefix = "bulks",
+              .conflicts = bulk_conflicts,
+              .not_removable = bulk::not_removable,
+              .asks_of_writers = "* *"},
     TypeHooks{.prefix = "bootenvs", .in_use = boot_env_in_use, .conflicts = logins_in_sources},
     TypeHooks{.prefix = "profiles", .in_use = profile_in_use},
     TypeHooks{.prefix = "reservations", .exclusive = reservation_exclusive},

@@ -26,6 +26,9 @@ struct TypeHooks {
   /// Problems in relation to other objects that no rule of the model can see.
   std::vector<std::string> (*conflicts)(const Call& call, const store::Snapshot& snapshot,
                                         const std::string& key, const boost::json::object& object) = nullptr;
+  /// What a change needs of the caller beyond the right to make it.
+  Result<void> (*authorise_change)(const Call& call, const boost::json::object& before,
+                                   const boost::json::object& after) = nullptr;
   /// Names that only one write at a time may work on, so that what `conflicts` and the rules saw holds until
   /// the commit.
   std::vector<std::string> (*exclusive)(const boost::json::object& object) = nullptr;
@@ -39,6 +42,10 @@ struct TypeHooks {
   env::Task<Result<void>> (*after_remove)(Call& call) = nullptr;
   /// The secret field that those see who have getSecure; "" when nobody is shown any.
   std::string_view shown_secret = {};
+  /// Rights that writes and actions take beyond their own, as `asks` of schema/routes.yaml has them.
+  std::string_view asks_of_writers = {};
+  /// The same of writes of its parameters, whatever they are.
+  std::string_view asks_of_param_writers = {};
   /// Filters on parameters see the aggregated value.
   bool aggregates_params = false;
 };

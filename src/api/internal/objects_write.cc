@@ -212,6 +212,10 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   }
   Result<void> stays = authorise_new_subject(call, *base, draft);
   if (!stays) co_return Outcome(stays.error());
+  if (const TypeHooks& rules = hooks_of(call.type->prefix); rules.authorise_change != nullptr) {
+    Result<void> allowed = rules.authorise_change(call, *base, draft.object);
+    if (!allowed) co_return Outcome(allowed.error());
+  }
   if (locked_before_and_after(draft)) co_return Outcome(object_error(call, ErrorCode::kLocked, {"Locked"}));
   env::Turns::Turn alone;
   Result<void> valid = co_await check_alone(call, draft, alone);

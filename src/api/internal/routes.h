@@ -39,6 +39,7 @@ struct Route {
   Needs needs;
   bool object;
   bool mixed;
+  std::string_view asks;  // rights beyond its own, separated by semicolons
   Remote remote;
   BodyKind body;
   uint64_t body_limit;  // 0: the setting

@@ -12,6 +12,8 @@ std::string visible_secret(const auth::Principal& principal, const store::Snapsh
                            const model::ObjectType& type, const Target& target) {
   const std::string_view field = hooks_of(type.prefix).shown_secret;
   if (field.empty() || target.owner != store::kOwn) return {};
+  // What a manager may see is not what whoever it asks for may see.
+  if (!principal.on_behalf_of.empty()) return {};
   if (!may(principal, type, "getSecure", {target.key, target.owner}, target.body)) return {};
   const std::optional<std::string> stored = snapshot.secret(type.prefix, target.key);
   const json::object secrets = stored ? model::parse_object(*stored) : json::object();
