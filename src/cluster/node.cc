@@ -274,7 +274,7 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   ApiPlace api_ GUARDED_BY(mutex_);
   std::string trouble_ GUARDED_BY(mutex_);
   std::string upgrade_ GUARDED_BY(mutex_);  // what this member says of an upgrade
-  std::string forgot_ GUARDED_BY(mutex_);  // why this member is to come back as another one
+  std::string forgot_ GUARDED_BY(mutex_);   // why this member is to come back as another one
   std::map<std::string, env::SteadyTime> taken_off_ GUARDED_BY(mutex_);  // by ConsensusID
   Shown shown_ GUARDED_BY(mutex_);
 
