@@ -17,7 +17,7 @@ constexpr size_t kMinBegun = 4096;
 /// An acknowledgement is shorter; bytes.
 constexpr size_t kAcknowledgement = 1024;
 /// So many words of registrations are compared with what was missed; all readers wait meanwhile.
-constexpr size_t kMostCompared = 10'000'000;
+constexpr size_t kMostCompared = 2'000'000;
 
 EventPtr answer(std::string_view action, const std::string& key, std::string_view object_json) {
   return std::make_shared<Event>(
