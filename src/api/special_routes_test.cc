@@ -144,7 +144,16 @@ TEST_F(SpecialRoutes, PurgeLeavesWhatTheCallerMayNotDelete) {
 }
 
 TEST_F(SpecialRoutes, ManyJobsArePurgedInBatches) {
-  for (int i = 0; i < 1201; ++i) add_job(fmt::format("aaaaaaaa-2222-4333-8444-{:012}", i), "finished");
+  add_job(kSpecialJob, "finished");
+  boost::json::object job =
+      fixture.call("GET", fmt::format("/api/v3/jobs/{}", kSpecialJob)).json().as_object();
+  store::Batch others;
+  for (int i = 0; i < 1200; ++i) {
+    const std::string uuid = fmt::format("aaaaaaaa-2222-4333-8444-{:012}", i);
+    job["Uuid"] = uuid;
+    others.changes.push_back({.id = {"jobs", "", uuid}, .body = boost::json::serialize(job)});
+  }
+  ASSERT_TRUE(fixture.store->commit_sync(std::move(others)).ok());
   EXPECT_EQ(fixture.call("DELETE", "/api/v3/jobs?jobsToKeep=1").json().as_array().size(), 1200U);
   EXPECT_EQ(fixture.call("HEAD", "/api/v3/jobs").header("X-DRP-LIST-FILTER-COUNT"), "1");
 }
