@@ -440,7 +440,7 @@ TEST_F(Cli, AcceptsTheCertificateThatIsShown) {
          R"({"Params":{"manager/fingerprint":")" + known +
              R"("},"ConnectionStatus":"Error: certificate fingerprint changed: expected )" + known +
              ", got " + shown + R"(; to accept it: ..."})");
-  const std::string set = "POST /api/v3/endpoints/A/params/manager%2Ffingerprint";
+  const std::string set = "POST /api/v3/endpoints/A/params/manager/fingerprint";
   answer("POST /api/v3/endpoints/A/params/manager/fingerprint", "{}");
   EXPECT_EQ(run({"endpoints", "accept", "A"}), 0) << err();
   EXPECT_EQ(server_.last().line, set);
