@@ -322,8 +322,12 @@ run_all_parts() {
   set +m
   trap "kill -- -$processes -$computing 2>/dev/null || true" EXIT
   wait -n -p ended "$processes" "$computing" || failed=1
-  [ "$failed" = 1 ] || wait $((processes + computing - ended)) || failed=1
-  cat "$said"
+  if [ "$failed" = 0 ]; then
+    ended=$((processes + computing - ended))
+    wait "$ended" || failed=1
+  fi
+  # What failed is shown last.
+  [ "$failed" = 1 ] && [ "$ended" = "$processes" ] || cat "$said"
   [ "$failed" = 1 ] || trap - EXIT
   return "$failed"
 }
