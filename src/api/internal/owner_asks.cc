@@ -20,7 +20,7 @@ std::string_view cut(std::string_view& text, char separator) {
 Error lacks_right(const Call& call, std::string_view scope, std::string_view action) {
   return Error(ErrorCode::kForbidden, "AUTH", "", "",
                {fmt::format("Cannot access {}", call.uri),
-                fmt::format("Requires: {} {} *, to be asked for at another endpoint", scope, action)});
+                fmt::format("Requires: {} {} *, because another endpoint carries this out", scope, action)});
 }
 
 /// `asks`: "SCOPE ACTION" or "SCOPE ACTION ?NAME", separated by semicolons.
