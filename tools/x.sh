@@ -149,7 +149,7 @@ test_unit() {
 # The rooms where threads meet.
 test_tsan() {
   TSAN_OPTIONS="halt_on_error=1 suppressions=$ROOT/tools/tsan.supp" \
-    unit_tests build/tsan thread g++ env net store replication mirror manager api server catalog versionset apply rollout
+    unit_tests build/tsan thread g++ env net store events objects replication mirror manager api server catalog versionset apply rollout
 }
 
 # test_tidy [--all]: of what has changed lately, or of every file.
