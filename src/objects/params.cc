@@ -6,6 +6,7 @@
 #include "manager/endpoint_object.h"
 #include "model/index_value.h"
 #include "model/json_schema.h"
+#include "model/object.h"
 #include "model/secure_params.h"
 #include "objects/stored.h"
 
