@@ -246,12 +246,18 @@ inline void unequal_followers_find_a_leader(uint32_t core, uint32_t) {
        "they agree");
 }
 
-/// A member of which less is left than it showed before takes no part, whoever it is told by.
-inline void a_rolled_back_member_abstains(uint32_t core, uint32_t member) {
+/// A network that does nothing by itself, and members with these bugs planted.
+inline WorldOptions without_faults(uint32_t core, uint32_t member) {
   WorldOptions options;
   options.faults = false;
   options.core_bugs = core;
   options.member_bugs = member;
+  return options;
+}
+
+/// A member of which less is left than it showed before takes no part, whoever it is told by.
+inline void a_rolled_back_member_abstains(uint32_t core, uint32_t member) {
+  WorldOptions options = without_faults(core, member);
   World world(options);
   const auto write = [&](int count) {
     const uint64_t wanted = world.acknowledged() + static_cast<uint64_t>(count);
@@ -289,10 +295,7 @@ inline void write_more(World& world, int count) {
 /// All members stop; one of them is put back to an older state before all start again. The others have
 /// written down what they had seen of it.
 inline void a_rolled_back_member_is_known_after_everybody_restarted(uint32_t core, uint32_t member) {
-  WorldOptions options;
-  options.faults = false;
-  options.core_bugs = core;
-  options.member_bugs = member;
+  WorldOptions options = without_faults(core, member);
   World world(options);
   write_more(world, 3);
   World::Process& victim = world.process(world.active()->id() % 3 + 1);
@@ -310,10 +313,7 @@ inline void a_rolled_back_member_is_known_after_everybody_restarted(uint32_t cor
 /// Only one other member has an acknowledged entry with the leader, and forgets it; then the leader is gone
 /// for a while. Under its old number the forgetful one would elect the third, which never had the entry.
 inline void who_forgot_does_not_vote_and_comes_back(uint32_t core, uint32_t member) {
-  WorldOptions options;
-  options.faults = false;
-  options.core_bugs = core;
-  options.member_bugs = member;
+  WorldOptions options = without_faults(core, member);
   World world(options);
   Repairs repairs(world);
   const auto run = [&](Time duration) {
@@ -366,10 +366,7 @@ inline void a_lease_counts_from_the_question(uint32_t core, uint32_t member) {
 
 /// A bit that flipped is damage: the member does not start, the others go on.
 inline void a_damaged_member_abstains(uint32_t core, uint32_t member) {
-  WorldOptions options;
-  options.faults = false;
-  options.core_bugs = core;
-  options.member_bugs = member;
+  WorldOptions options = without_faults(core, member);
   World world(options);
   if (!world.run_until([&] { return world.active() != nullptr; }, 5000 * kMs)) world.fail("nobody leads");
   World::Process& victim = world.process(world.active()->id() % 3 + 1);
