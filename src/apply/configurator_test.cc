@@ -28,16 +28,24 @@ using ::testing::IsEmpty;
 
 class FakeCatalog final : public catalog::Catalog {
  public:
-  std::shared_ptr<const catalog::Items> current = std::make_shared<const catalog::Items>();
-  std::vector<std::function<void()>> listeners;
-
   void set(std::vector<catalog::Item> items) {
-    current = std::make_shared<const catalog::Items>(std::move(items));
+    std::vector<std::function<void()>> listeners;
+    {
+      const Lock lock(mutex_);
+      current_ = std::make_shared<const catalog::Items>(std::move(items));
+      listeners = listeners_;
+    }
     for (const auto& listener : listeners) listener();
   }
   Task<Result<catalog::BuildReport>> build(std::string) override { co_return catalog::BuildReport(); }
-  std::shared_ptr<const catalog::Items> items() const override { return current; }
-  void on_change(std::function<void()> listener) override { listeners.push_back(std::move(listener)); }
+  std::shared_ptr<const catalog::Items> items() const override {
+    const Lock lock(mutex_);
+    return current_;
+  }
+  void on_change(std::function<void()> listener) override {
+    const Lock lock(mutex_);
+    listeners_.push_back(std::move(listener));
+  }
   Task<Result<content::Blobs::Info>> fetch(catalog::Artifact) override {
     co_return Error(ErrorCode::kNotFound, "");
   }
@@ -48,6 +56,12 @@ class FakeCatalog final : public catalog::Catalog {
   std::vector<std::string> problems() const override { return {}; }
   void start() override {}
   Task<void> stop() override { co_return; }
+
+ private:
+  mutable Mutex mutex_;
+  std::shared_ptr<const catalog::Items> current_ GUARDED_BY(mutex_) =
+      std::make_shared<const catalog::Items>();
+  std::vector<std::function<void()>> listeners_ GUARDED_BY(mutex_);
 };
 
 class FakeBlobs final : public content::Blobs {
