@@ -136,7 +136,7 @@ unit_tests() {
   ninja -j "$JOBS" -C "$directory" "${targets[@]}"
   local only=()
   [ $# -eq 0 ] || only=(-L "^($(IFS='|'; echo "$*"))\$")
-  (cd "$directory" && ctest --output-on-failure -j "$JOBS" "${only[@]}")
+  (cd "$directory" && ctest --output-on-failure -j "$((2 * JOBS))" "${only[@]}")
 }
 
 # With clang, which takes half of the time that GCC takes for the same; the thread sanitizer and the program itself are
