@@ -1,9 +1,11 @@
 #include "env/self.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include "env/random.h"
+#include "env/waiting_testing.h"
 
 namespace mullion::env {
 namespace {
@@ -56,16 +58,27 @@ TEST(Trainee, AProgramThatCannotStartEnds) {
 }
 
 TEST(Trainee, StopsPolitelyThenNot) {
-  Result<Trainee> polite = Trainee::start(shell("trap 'exit 7' TERM; while :; do sleep 0.02; done"));
+  const Path folder = std::filesystem::temp_directory_path() / ("mullion-trainee-" + random_uuid());
+  ASSERT_TRUE(make_directories(folder));
+  // A shell that is asked to end before it has set its trap ends by the signal.
+  const auto trapping = [&](std::string_view action, std::string_view name) {
+    return shell(
+        fmt::format("trap {} TERM; : > {}; while :; do sleep 0.02; done", action, (folder / name).string()));
+  };
+  const auto is_set = [&](std::string_view name) {
+    return eventually([&] { return std::filesystem::exists(folder / name); });
+  };
+  Result<Trainee> polite = Trainee::start(trapping("'exit 7'", "polite"));
   ASSERT_TRUE(polite);
-  ::usleep(200'000);
-  polite->stop(5s);
+  ASSERT_TRUE(is_set("polite"));
+  polite->stop(60s);
   EXPECT_EQ(polite->poll()->text(), "exit code 7");
-  Result<Trainee> stubborn = Trainee::start(shell("trap '' TERM; while :; do sleep 0.02; done"));
+  Result<Trainee> stubborn = Trainee::start(trapping("''", "stubborn"));
   ASSERT_TRUE(stubborn);
-  ::usleep(200'000);
+  ASSERT_TRUE(is_set("stubborn"));
   stubborn->stop(100ms);
   EXPECT_EQ(stubborn->poll()->signal, SIGKILL);
+  (void)remove_tree(folder);
 }
 
 TEST(CopyFile, ReplacesWhole) {

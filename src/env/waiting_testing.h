@@ -4,6 +4,8 @@
 #include <chrono>
 #include <thread>
 
+#include "env/runtime.h"
+
 namespace mullion::env {
 
 /// Asks until `condition` holds, for at most `limit` of real time; whether it held in the end. The limit is
@@ -16,6 +18,18 @@ bool eventually(Condition condition, std::chrono::steady_clock::duration limit =
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   return true;
+}
+
+/// The same for coroutines, which must not hold their thread.
+template <typename Condition>
+Task<bool> comes_true(Condition condition,
+                      std::chrono::steady_clock::duration limit = std::chrono::seconds(30)) {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) co_return condition();
+    (void)co_await sleep_for(std::chrono::milliseconds(2));
+  }
+  co_return true;
 }
 
 }  // namespace mullion::env

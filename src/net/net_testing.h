@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
@@ -181,6 +182,12 @@ inline Response text_response(std::string text) {
   return response;
 }
 
+/// How many requests for /sleep have begun, of every fixture: what a test waits for before it disturbs one.
+inline std::atomic<int>& sleepers() {
+  static std::atomic<int> count{0};
+  return count;
+}
+
 /// Answers by path: what every test needs of a server.
 inline Task<Response> demo_handler(Request& request) {
   if (request.path == "/echo") {
@@ -199,6 +206,7 @@ inline Task<Response> demo_handler(Request& request) {
   if (request.path == "/throw") throw std::runtime_error("handler bug");
   if (request.path == "/ignore-body") co_return text_response("ignored");
   if (request.path == "/sleep") {
+    ++sleepers();
     co_await env::sleep_for(std::chrono::milliseconds(std::stoi(std::string(*request.query_value("ms")))));
     co_return text_response("slept");
   }
