@@ -11,6 +11,7 @@
 #include "objects/lookup.h"
 #include "objects/params.h"
 #include "objects/references.h"
+#include "objects/rights_testing.h"
 #include "objects/unique_names.h"
 
 namespace mullion::objects {
@@ -22,9 +23,6 @@ const model::ObjectType& type_of(std::string_view prefix) { return *model::find_
 
 const std::string kBob = "00000000-0000-4000-8000-00000000000b";
 const std::string kFar = "00000000-0000-4000-8000-00000000000f";
-
-bool everything(const auth::Identity&) { return true; }
-bool nothing(const auth::Identity&) { return false; }
 
 class Objects : public ::testing::Test {
  protected:
@@ -54,6 +52,11 @@ class Objects : public ::testing::Test {
   env::Runtime runtime{2};
   std::unique_ptr<store::Store> store = store::open_memory_store();
   Context context{*store, "M1"};
+  testing::FakeRights everything, nothing = [] {
+    testing::FakeRights rights;
+    rights.all_seen = false;
+    return rights;
+  }();
 };
 
 TEST_F(Objects, AreFoundByKeyAndByWhatIsUnique) {
@@ -111,10 +114,10 @@ TEST_F(Objects, WhoRefersIsNamedOrCounted) {
 
 TEST_F(Objects, AUniqueValueIsGuardedOrRefused) {
   put("machines", kBob, {{"Uuid", kBob}, {"Name", "bob"}});
-  const auto refusal = [this](const std::string& key, const std::string& name, const Sees& sees,
+  const auto refusal = [this](const std::string& key, const std::string& name, const Rights& rights,
                               store::Batch& batch) {
     const json::object object{{"Uuid", key}, {"Name", name}};
-    const Result<void> kept = keep_unique(context, type_of("machines"), sees, key, nullptr, object, batch);
+    const Result<void> kept = keep_unique(context, type_of("machines"), rights, key, nullptr, object, batch);
     return kept ? "" : kept.error().messages.back();
   };
   store::Batch batch;

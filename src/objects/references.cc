@@ -90,14 +90,15 @@ std::vector<store::ObjectRef> referrers(const Context& context, const store::Sna
 }
 
 std::vector<std::string> references_to(const Context& context, const store::Snapshot& snapshot,
-                                       const Sees& sees, std::string_view prefix, const std::string& key) {
+                                       const Rights& rights, std::string_view prefix,
+                                       const std::string& key) {
   std::vector<std::string> reasons;
   for (const Reference& reference : kReferences) {
     if (reference.target != prefix) continue;
     size_t hidden = 0;
     for (const store::ObjectRef& ref : referrers(context, snapshot, reference, {key}, kMostNamed)) {
       if (reasons.size() == kMostNamed) return reasons;
-      if (!sees({reference.referrer, ref.owner, ref.key})) {
+      if (!rights.sees({reference.referrer, ref.owner, ref.key})) {
         ++hidden;
         continue;
       }

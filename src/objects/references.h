@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "objects/caller.h"
 #include "objects/context.h"
-#include "objects/sees.h"
 
 namespace mullion::objects {
 
@@ -32,6 +32,6 @@ std::vector<store::ObjectRef> referrers(const Context& context, const store::Sna
 /// "In use by KIND NAME" for local objects that refer to (prefix, key), at most a few dozen. Those that do
 /// not exist for whoever asks are only counted.
 std::vector<std::string> references_to(const Context& context, const store::Snapshot& snapshot,
-                                       const Sees& sees, std::string_view prefix, const std::string& key);
+                                       const Rights& rights, std::string_view prefix, const std::string& key);
 
 }  // namespace mullion::objects

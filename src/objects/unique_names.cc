@@ -8,7 +8,7 @@ namespace mullion::objects {
 
 namespace json = boost::json;
 
-Result<void> keep_unique(const Context& context, const model::ObjectType& type, const Sees& sees,
+Result<void> keep_unique(const Context& context, const model::ObjectType& type, const Rights& rights,
                          const std::string& key, const json::object* before, const json::object& object,
                          store::Batch& batch) {
   for (const model::Index& index : type.indexes) {
@@ -28,7 +28,7 @@ Result<void> keep_unique(const Context& context, const model::ObjectType& type, 
     const std::shared_ptr<const store::Snapshot> now = context.store.snapshot();
     for (const store::ObjectRef& ref : refs_by_index(context, *now, type.prefix, index.name, value, true)) {
       if (ref.key == key) continue;
-      return taken(sees({type.prefix, ref.owner, ref.key}) ? ref.key : "another object");
+      return taken(rights.sees({type.prefix, ref.owner, ref.key}) ? ref.key : "another object");
     }
   }
   return {};

@@ -3,15 +3,15 @@
 
 #include <boost/json/object.hpp>
 
+#include "objects/caller.h"
 #include "objects/context.h"
-#include "objects/sees.h"
 
 namespace mullion::objects {
 
 /// Sees to it that the values of unique indexes besides the key stay unique: refuses what another object of
-/// this server has, named when it exists for whoever asks (kConflict), and guards the batch against those
+/// this server has, named when it exists for whoever writes (kConflict), and guards the batch against those
 /// that are written meanwhile.
-Result<void> keep_unique(const Context& context, const model::ObjectType& type, const Sees& sees,
+Result<void> keep_unique(const Context& context, const model::ObjectType& type, const Rights& rights,
                          const std::string& key, const boost::json::object* before,
                          const boost::json::object& object, store::Batch& batch);
 

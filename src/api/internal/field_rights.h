@@ -3,12 +3,14 @@
 
 #include <boost/json/object.hpp>
 
-#include "api/internal/call.h"
+#include "objects/caller.h"
 
 namespace mullion::api {
 
-/// kForbidden for the first changed field the caller may not change. `secrets`: private fields that are set.
-Result<void> authorise_fields(const Call& call, const boost::json::object& before,
+/// kForbidden for the first changed field of an own object that the caller may not change. `secrets`: private
+/// fields that are set.
+Result<void> authorise_fields(const objects::Rights& rights, const model::ObjectType& type,
+                              std::string_view key, const boost::json::object& before,
                               const boost::json::object& after, const boost::json::object& secrets);
 
 }  // namespace mullion::api

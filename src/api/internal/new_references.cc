@@ -2,9 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-
-#include "api/internal/rights.h"
-
 namespace mullion::api {
 namespace {
 
@@ -40,19 +37,14 @@ bool names(const json::object& object, std::string_view key) {
 
 }  // namespace
 
-bool reads_everything(const auth::Principal& principal) {
-  return principal.tenant == nullptr &&
-         auth::covers(principal.claims, {"*", "get", auth::Subject::everything()});
-}
-
-objects::Shows shows_to_writer(const Call& call, const json::object* before, const json::value& wanted,
-                               Unresolved& unresolved) {
-  if (reads_everything(call.principal)) return nullptr;
-  return [&call, before, &wanted, &unresolved](std::string_view type, std::string_view key,
-                                               const store::StoredObject* object) {
+objects::Shows shows_to_writer(const objects::Caller& caller, const json::object* before,
+                               const json::value& wanted, Unresolved& unresolved) {
+  if (caller.rights.reads_everything()) return nullptr;
+  return [&rights = caller.rights, before, &wanted, &unresolved](std::string_view type, std::string_view key,
+                                                                 const store::StoredObject* object) {
     const model::ObjectType* known = model::find_object_type(type);
     const bool readable = object != nullptr && known != nullptr &&
-                          may(call, *known, "get", {object->id.key, object->id.owner}, object->body);
+                          rights.may(*known, "get", {object->id.key, object->id.owner}, object->body);
     if (readable) return true;
     const bool anew = !key.empty() && names(wanted, key) && (before == nullptr || !names(*before, key));
     if (!anew) return object != nullptr;

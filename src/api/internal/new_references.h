@@ -1,13 +1,10 @@
 // References that a write makes, resolved with the rights of whoever writes.
 #pragma once
 
-#include "api/internal/call.h"
+#include "objects/caller.h"
 #include "objects/lookup.h"
 
 namespace mullion::api {
-
-/// Whether there is nothing that the caller may not read.
-bool reads_everything(const auth::Principal& principal);
 
 /// Names that a write brings and that lead to nothing the caller may read: collection and key.
 using Unresolved = std::vector<std::pair<std::string, std::string>>;
@@ -17,7 +14,7 @@ using Unresolved = std::vector<std::pair<std::string, std::string>>;
 /// stays; so does what is reached through other objects, and what the server fills in, since the caller does
 /// not name it. Adds to `unresolved` what is named anew and hidden or missing: the one must not be told from
 /// the other. The arguments must outlive the result; null for callers that may read everything.
-objects::Shows shows_to_writer(const Call& call, const boost::json::object* before,
+objects::Shows shows_to_writer(const objects::Caller& caller, const boost::json::object* before,
                                const boost::json::value& wanted, Unresolved& unresolved);
 
 }  // namespace mullion::api

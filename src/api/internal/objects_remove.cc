@@ -13,13 +13,14 @@ namespace mullion::api {
 namespace {
 
 /// What refers to an object is told first; what only keeps one that could go otherwise, of own ones.
-std::vector<std::string> reasons_to_keep(const Call& call, const store::Snapshot& snapshot,
-                                         const json::object& object, bool own) {
+std::vector<std::string> reasons_to_keep(const Call& call, const objects::Rights& rights,
+                                         const store::Snapshot& snapshot, const json::object& object,
+                                         bool own) {
   std::vector<std::string> reasons;
   const TypeHooks& hooks = hooks_of(call.type->prefix);
   if (own && hooks.in_use != nullptr) reasons = hooks.in_use(call.services, snapshot, object);
   std::vector<std::string> referrers =
-      objects::references_to(call.services, snapshot, sees_of(call), call.type->prefix, call.target.key);
+      objects::references_to(call.services, snapshot, rights, call.type->prefix, call.target.key);
   reasons.insert(reasons.end(), referrers.begin(), referrers.end());
   return reasons;
 }
@@ -85,7 +86,7 @@ env::Task<Result<Written>> remove_local(Call& call) {
     if (hooks.not_removable != nullptr) breaches = hooks.not_removable(*object);
     if (!breaches.empty()) co_return validation_error(call, current.key, std::move(breaches));
     std::vector<std::string> reasons =
-        reasons_to_keep(call, *snapshot, *object, current.owner == store::kOwn);
+        reasons_to_keep(call, RequestRights(call), *snapshot, *object, current.owner == store::kOwn);
     if (!reasons.empty()) {
       co_return Error(ErrorCode::kConflict, "StillInUseError", std::string(call.type->prefix), current.key,
                       std::move(reasons));

@@ -2,7 +2,6 @@
 #include "api/internal/field_rights.h"
 #include "api/internal/finder.h"
 #include "api/internal/handlers.h"
-#include "api/internal/heavy.h"
 #include "api/internal/hooks.h"
 #include "api/internal/log.h"
 #include "api/internal/new_references.h"
@@ -65,13 +64,13 @@ void fill_key(const Call& call, json::object& object) {
 }
 
 /// From what the client wants to a body that may be stored.
-env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Draft& draft,
-                                 json::value wanted) {
+env::Task<Result<void>> complete(Call& call, const objects::Caller& caller, const store::Snapshot& snapshot,
+                                 Draft& draft, json::value wanted) {
   if (!wanted.is_object()) {
     co_return Error(ErrorCode::kBadRequest, "", std::string(call.type->prefix), "",
                     {"The body is not a JSON object"});
   }
-  if (!reads_everything(call.principal)) draft.wanted = wanted;
+  if (!caller.rights.reads_everything()) draft.wanted = wanted;
   draft.secrets = set_members(model::take_secrets(*call.type, wanted.get_object()));
   Result<json::object> normal = model::normalise(*call.type, std::move(wanted), draft.before);
   if (!normal) co_return with_object(call, normal.error());
@@ -91,7 +90,7 @@ env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Dr
   }
   if (objects::may_hold_secure_values(*call.type)) {
     Result<void> sealed =
-        co_await objects::prepare_params(call.services, caller_of(call), snapshot, *call.type, draft.key,
+        co_await objects::prepare_params(call.services, caller.account, snapshot, *call.type, draft.key,
                                          draft.object, draft.before, draft.sealed_with);
     if (!sealed) co_return with_object(call, sealed.error());
   }
@@ -99,11 +98,12 @@ env::Task<Result<void>> complete(Call& call, const store::Snapshot& snapshot, Dr
 }
 
 /// The rules that the draft breaks, about itself and about other objects.
-std::vector<std::string> broken_rules(const Call& call, Draft& draft, model::Budget& budget) {
+std::vector<std::string> broken_rules(const Call& call, const objects::Caller& caller, Draft& draft,
+                                      model::Budget& budget) {
   const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
   Unresolved unresolved;
   const objects::SnapshotLookup lookup(call.services, *snapshot,
-                                       shows_to_writer(call, draft.before, draft.wanted, unresolved));
+                                       shows_to_writer(caller, draft.before, draft.wanted, unresolved));
   model::Verdict verdict =
       model::validate(*call.type, draft.object, draft.before, lookup, call.flag("force"), budget);
   if (!verdict.invalid.empty()) return std::move(verdict.invalid);
@@ -117,10 +117,10 @@ std::vector<std::string> broken_rules(const Call& call, Draft& draft, model::Bud
 }
 
 /// Checks them; fills draft.body.
-env::Task<Result<void>> check(const Call& call, Draft& draft) {
+env::Task<Result<void>> check(const Call& call, const objects::Caller& caller, Draft& draft) {
   Result<std::vector<std::string>> breaches = co_await model::within_budget<std::vector<std::string>>(
-      caller_of(call), model::kInlineSchemaSteps, model::kSchemaSteps,
-      [&](model::Budget& budget) { return broken_rules(call, draft, budget); });
+      caller.account, model::kInlineSchemaSteps, model::kSchemaSteps,
+      [&](model::Budget& budget) { return broken_rules(call, caller, draft, budget); });
   if (!breaches) co_return breaches.error();
   if (!breaches->empty()) co_return validation_error(call, draft.key, std::move(*breaches));
   draft.body = model::canonical_body(*call.type, draft.object);
@@ -128,16 +128,17 @@ env::Task<Result<void>> check(const Call& call, Draft& draft) {
 }
 
 /// Judges the draft when nobody else works on what it must have alone; `turn` lasts until it is committed.
-env::Task<Result<void>> check_alone(const Call& call, Draft& draft, env::Turns::Turn& turn) {
+env::Task<Result<void>> check_alone(const Call& call, const objects::Caller& caller, Draft& draft,
+                                    env::Turns::Turn& turn) {
   const TypeHooks& hooks = hooks_of(call.type->prefix);
-  if (hooks.exclusive == nullptr) co_return co_await check(call, draft);
+  if (hooks.exclusive == nullptr) co_return co_await check(call, caller, draft);
   std::vector<std::string> names;
   for (const std::string& name : hooks.exclusive(draft.object)) names.push_back(exclusive_turn(name));
   Result<env::Turns::Turn> taken = co_await call.services.turns.take(std::move(names));
   if (!taken) co_return with_object(call, taken.error());
   turn = std::move(*taken);
   // Who worked on it before has committed, which the view that is taken now shows.
-  co_return co_await check(call, draft);
+  co_return co_await check(call, caller, draft);
 }
 
 /// As reference servers say it: `POST: profiles/KEY: KEY`.
@@ -164,19 +165,19 @@ store::Batch batch_for(const Call& call, const Draft& draft, const Target* befor
 }
 
 /// The right to create is checked against the new object where the caller has it for some only.
-Result<void> authorise_creation(const Call& call, const Draft& draft) {
-  if (call.right_covered) return {};
-  return auth::authorise(
-      call.principal,
-      {std::string(call.type->prefix), "create", own_subject(*call.type, draft.key, draft.object)}, call.uri);
+Result<void> authorise_creation(const Call& call, const objects::Caller& caller, const Draft& draft) {
+  if (caller.allowed) return {};
+  return caller.rights.authorise(
+      {std::string(call.type->prefix), "create", own_subject(*call.type, draft.key, draft.object)});
 }
 
 /// Whom rights to the object go by may change only to what the caller may change, too.
-Result<void> authorise_new_subject(const Call& call, const json::object& before, const Draft& draft) {
+Result<void> authorise_new_subject(const Call& call, const objects::Caller& caller,
+                                   const json::object& before, const Draft& draft) {
   if (call.type->rights_by.empty()) return {};
   const auth::Subject after = own_subject(*call.type, draft.key, draft.object);
   if (own_subject(*call.type, draft.key, before).text() == after.text()) return {};
-  return auth::authorise(call.principal, {std::string(call.type->prefix), "update", after}, call.uri);
+  return caller.rights.authorise({std::string(call.type->prefix), "update", after});
 }
 
 bool locked_before_and_after(const Draft& draft) {
@@ -184,8 +185,8 @@ bool locked_before_and_after(const Draft& draft) {
 }
 
 /// One attempt; kConflict of the store comes back as absent and is tried again.
-env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit& edit,
-                                                         const std::string& action) {
+env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const objects::Caller& caller,
+                                                         const Edit& edit, const std::string& action) {
   using Outcome = Result<std::optional<Written>>;
   std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
   const std::optional<Target> found = find_again(call, *snapshot);
@@ -197,20 +198,21 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   if (call.type->traits.has_endpoint) shown["Endpoint"] = call.services.endpoint_name(current.owner);
   fill_secret(*call.type, shown, visible_secret(call.principal, *snapshot, *call.type, current));
   Result<json::value> wanted = co_await model::within_budget<json::value>(
-      caller_of(call), model::kInlinePatchSteps, model::kPatchSteps,
+      caller.account, model::kInlinePatchSteps, model::kPatchSteps,
       [&edit, &shown](model::Budget& budget) { return edit(shown, budget); });
   if (!wanted) co_return Outcome(with_object(call, wanted.error()));
   Draft draft;
   draft.before = &*base;
   draft.key = current.key;
-  Result<void> completed = co_await complete(call, *snapshot, draft, std::move(*wanted));
+  Result<void> completed = co_await complete(call, caller, *snapshot, draft, std::move(*wanted));
   if (!completed) co_return Outcome(completed.error());
   draft.secrets = changed_secrets(call, *snapshot, draft.key, std::move(draft.secrets));
-  if (!call.right_covered) {
-    Result<void> allowed = authorise_fields(call, *base, draft.object, draft.secrets);
+  if (!caller.allowed) {
+    Result<void> allowed =
+        authorise_fields(caller.rights, *call.type, draft.key, *base, draft.object, draft.secrets);
     if (!allowed) co_return Outcome(allowed.error());
   }
-  Result<void> stays = authorise_new_subject(call, *base, draft);
+  Result<void> stays = authorise_new_subject(call, caller, *base, draft);
   if (!stays) co_return Outcome(stays.error());
   if (const TypeHooks& rules = hooks_of(call.type->prefix); rules.authorise_change != nullptr) {
     Result<void> allowed = rules.authorise_change(call, *base, draft.object);
@@ -218,7 +220,7 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
   }
   if (locked_before_and_after(draft)) co_return Outcome(object_error(call, ErrorCode::kLocked, {"Locked"}));
   env::Turns::Turn alone;
-  Result<void> valid = co_await check_alone(call, draft, alone);
+  Result<void> valid = co_await check_alone(call, caller, draft, alone);
   if (!valid) co_return Outcome(valid.error());
   std::optional<std::string> secrets;
   if (!draft.secrets.empty()) secrets = merged_secrets(call, *snapshot, draft.key, draft.secrets);
@@ -227,7 +229,7 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const Edit&
     co_return Outcome(std::optional<Written>(std::move(written)));
   }
   store::Batch batch = batch_for(call, draft, &current, action);
-  Result<void> unique = objects::keep_unique(call.services, *call.type, sees_of(call), draft.key,
+  Result<void> unique = objects::keep_unique(call.services, *call.type, caller.rights, draft.key,
                                              draft.before, draft.object, batch);
   if (!unique) co_return Outcome(unique.error());
   if (secrets) batch.secrets.push_back({std::string(call.type->prefix), draft.key, secrets});
@@ -261,22 +263,22 @@ env::Task<Result<void>> follow_up(Call& call, Written& written) {
 }
 
 /// One attempt; absent when others changed something meanwhile and it should be tried again.
-env::Task<Result<std::optional<Written>>> attempt_create(Call& call, json::value wanted,
-                                                         const Unless& unless) {
+env::Task<Result<std::optional<Written>>> attempt_create(Call& call, const objects::Caller& caller,
+                                                         json::value wanted, const Unless& unless) {
   using Outcome = Result<std::optional<Written>>;
   std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
   Draft draft;
-  Result<void> completed = co_await complete(call, *snapshot, draft, std::move(wanted));
+  Result<void> completed = co_await complete(call, caller, *snapshot, draft, std::move(wanted));
   if (!completed) co_return Outcome(completed.error());
-  Result<void> allowed = authorise_creation(call, draft);
+  Result<void> allowed = authorise_creation(call, caller, draft);
   if (!allowed) co_return Outcome(allowed.error());
   const Error exists = create_error(call, ErrorCode::kConflict, draft.key, {"already exists"});
   if (objects::is_taken(*snapshot, *call.type, draft.key)) co_return Outcome(exists);
   env::Turns::Turn alone;
-  Result<void> valid = co_await check_alone(call, draft, alone);
+  Result<void> valid = co_await check_alone(call, caller, draft, alone);
   if (!valid) co_return Outcome(valid.error());
   store::Batch batch = batch_for(call, draft, nullptr, "update");
-  Result<void> unique = objects::keep_unique(call.services, *call.type, sees_of(call), draft.key,
+  Result<void> unique = objects::keep_unique(call.services, *call.type, caller.rights, draft.key,
                                              draft.before, draft.object, batch);
   if (!unique) co_return Outcome(unique.error());
   if (unless && unless(draft.object))
@@ -357,8 +359,9 @@ Result<json::value> parse_body(const Call& call) {
 env::Task<Result<Written>> create_local(Call& call, json::value wanted, Unless unless) {
   Result<env::Turns::Turn> turn = co_await call.services.turns.take(tenant_turn(call));
   if (!turn) co_return with_object(call, turn.error());
+  const RequestCaller caller(call);
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
-    Result<std::optional<Written>> outcome = co_await attempt_create(call, wanted, unless);
+    Result<std::optional<Written>> outcome = co_await attempt_create(call, caller.get(), wanted, unless);
     if (!outcome) co_return outcome.error();
     if (*outcome) co_return std::move(**outcome);
   }
@@ -370,8 +373,9 @@ env::Task<Result<Written>> update_local(Call& call, Edit edit, std::string actio
   std::vector<std::string> names{object_turn(call.type->prefix, call.target.key)};
   Result<env::Turns::Turn> turn = co_await call.services.turns.take(std::move(names));
   if (!turn) co_return with_object(call, turn.error());
+  const RequestCaller caller(call);
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
-    Result<std::optional<Written>> outcome = co_await attempt_update(call, edit, action);
+    Result<std::optional<Written>> outcome = co_await attempt_update(call, caller.get(), edit, action);
     if (!outcome) co_return outcome.error();
     if (*outcome) co_return std::move(**outcome);
   }

@@ -2,19 +2,10 @@
 
 #include <array>
 
-#include "model/index_value.h"
-
 namespace mullion::api {
 namespace {
 
-namespace json = boost::json;
-
 constexpr std::string_view kSecureFeature = "secure-params";
-
-std::string unquoted(std::string_view raw) {
-  const bool text = raw.size() >= 2 && raw.front() == '"';
-  return std::string(text ? raw.substr(1, raw.size() - 2) : raw);
-}
 
 bool reads(const auth::Right& right) {
   static constexpr std::array<std::string_view, 3> kReading{"list", "get", "actions"};
@@ -98,20 +89,6 @@ Result<void> without_right(const Call& call, const auth::Right& right, Error ref
 
 }  // namespace
 
-auth::Subject subject_of(const model::ObjectType& type, std::string_view owner, std::string_view key,
-                         std::string_view body) {
-  if (type.rights_by.empty()) return auth::Subject::of(owner, std::string(key));
-  if (store::is_remote(owner)) return auth::Subject::everything();
-  return auth::Subject::here(unquoted(model::raw_member(body, type.find_index(type.rights_by)->path)));
-}
-
-auth::Subject own_subject(const model::ObjectType& type, std::string_view key, const json::object& object) {
-  if (type.rights_by.empty()) return auth::Subject::here(std::string(key));
-  const json::value* value = object.if_contains(type.find_index(type.rights_by)->path);
-  const bool text = value != nullptr && value->is_string();
-  return auth::Subject::here(text ? std::string(value->get_string()) : std::string());
-}
-
 auth::Right right_of(const Call& call) {
   auth::Subject subject = auth::Subject::none();
   if (call.subject) {
@@ -139,13 +116,6 @@ Result<void> authorise_route(Call& call) {
     if (!allowed) return allowed;
   }
   return check_licence(call, right);
-}
-
-bool may(const auth::Principal& principal, const model::ObjectType& type, std::string_view action,
-         const store::ObjectRef& object, std::string_view body) {
-  if (!principal.sees({type.prefix, object.owner, object.key})) return false;
-  return auth::covers(principal.claims, {std::string(type.prefix), std::string(action),
-                                         subject_of(type, object.owner, object.key, body)});
 }
 
 namespace {

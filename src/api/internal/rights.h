@@ -6,19 +6,25 @@
 #include <string_view>
 
 #include "api/internal/call.h"
+#include "objects/rights.h"
 
 namespace mullion::api {
 
-/// What claims call an object of `owner`: its key, or for types with `rights_by` what that index reads from
-/// it. Claims cannot name another owner's objects of such types one by one.
-auth::Subject subject_of(const model::ObjectType& type, std::string_view owner, std::string_view key,
-                         std::string_view body);
-/// The same for an own object that is about to be stored.
-auth::Subject own_subject(const model::ObjectType& type, std::string_view key,
-                          const boost::json::object& object);
+using objects::may;
+using objects::own_subject;
+using objects::subject_of;
 
 /// auth::authorise() for what this request is about; the refusal names the object as the client did.
 Result<void> authorise(const Call& call, const auth::Right& right);
+/// The rights of whoever makes a request, as the writes that it makes ask for them. The call must outlive it.
+class RequestRights final : public objects::PrincipalRights {
+ public:
+  explicit RequestRights(const Call& call) : PrincipalRights(call.principal, call.uri), call_(call) {}
+  Result<void> authorise(const auth::Right& right) const override { return api::authorise(call_, right); }
+
+ private:
+  const Call& call_;
+};
 /// The one check that every route passes before its work: right, secure reading, licence.
 /// With Denied::kFilter, kFields and kCreated a missing right only clears call.right_covered.
 Result<void> authorise_route(Call& call);
@@ -27,8 +33,6 @@ Result<void> authorise_route(Call& call);
 auth::Right right_of(const Call& call);
 
 /// Whether the object exists for the caller and the caller may do `action` to it.
-bool may(const auth::Principal& principal, const model::ObjectType& type, std::string_view action,
-         const store::ObjectRef& object, std::string_view body);
 inline bool may(const Call& call, const model::ObjectType& type, std::string_view action,
                 const store::ObjectRef& object, std::string_view body) {
   return may(call.principal, type, action, object, body);

@@ -3,15 +3,15 @@
 #include <algorithm>
 
 #include "api/internal/answers.h"
+#include "api/internal/heavy.h"
 #include "api/internal/hooks.h"
 #include "api/internal/shown_secrets.h"
 #include "model/members.h"
 
 namespace mullion::api {
 
-objects::Sees sees_of(const Call& call) {
-  return [&call](const auth::Identity& object) { return call.principal.sees(object); };
-}
+RequestCaller::RequestCaller(const Call& call)
+    : rights_(call), caller_{call.principal, rights_, caller_of(call), call.log, call.right_covered} {}
 
 std::vector<std::string> tenant_turn(const Call& call) {
   if (call.principal.tenant == nullptr) return {};

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "api/internal/objects.h"
-#include "objects/sees.h"
+#include "api/internal/rights.h"
 #include "objects/turns.h"
 
 namespace mullion::api {
@@ -14,8 +14,18 @@ using objects::object_turn;
 /// The tenant that an object made by this call joins; none for callers without one.
 std::vector<std::string> tenant_turn(const Call& call);
 
-/// What exists for the caller; the call must outlive it.
-objects::Sees sees_of(const Call& call);
+/// Whoever makes the writes that a request asks for. The call must outlive it.
+class RequestCaller {
+ public:
+  explicit RequestCaller(const Call& call);
+  RequestCaller(const RequestCaller&) = delete;
+  RequestCaller& operator=(const RequestCaller&) = delete;
+  const objects::Caller& get() const { return caller_; }
+
+ private:
+  const RequestRights rights_;
+  const objects::Caller caller_;
+};
 
 bool bool_member(const json::object& object, std::string_view name);
 bool has_secret_fields(const model::ObjectType& type);
