@@ -6,12 +6,12 @@
 #include "api/internal/call.h"
 #include "api/internal/dispatcher.h"
 #include "api/internal/endpoint_state.h"
-#include "api/internal/hooks.h"
 #include "api/internal/info.h"
 #include "api/internal/interfaces.h"
 #include "api/internal/job_state_keeper.h"
 #include "api/internal/log.h"
 #include "api/internal/plugin_providers.h"
+#include "api/internal/request_rules.h"
 #include "api/internal/rights.h"
 #include "api/internal/secure_upgrade.h"
 #include "events/log_feed.h"
@@ -152,7 +152,7 @@ class ApiServer final : public Api {
 
   store::ParamResolver param_resolver(std::string_view prefix,
                                       std::shared_ptr<const store::Snapshot> snapshot) const override {
-    if (!hooks_of(prefix).aggregates_params) return {};
+    if (!request_rules(prefix).aggregates_params) return {};
     return objects::aggregate_resolver(std::move(snapshot));
   }
 

@@ -22,7 +22,7 @@ bool may(const auth::Principal& principal, const model::ObjectType& type, std::s
 /// The rights that a principal has by its claims and its tenant. Refusals name `uri`. Both outlive it.
 class PrincipalRights : public Rights {
  public:
-  PrincipalRights(const auth::Principal& principal, const std::string& uri)
+  PrincipalRights(const auth::Principal& principal, std::string_view uri)
       : principal_(principal), uri_(uri) {}
   Result<void> authorise(const auth::Right& right) const override;
   bool may(const model::ObjectType& type, std::string_view action, const store::ObjectRef& object,
@@ -32,7 +32,7 @@ class PrincipalRights : public Rights {
 
  private:
   const auth::Principal& principal_;
-  const std::string& uri_;
+  const std::string_view uri_;
 };
 
 }  // namespace mullion::objects

@@ -4,8 +4,8 @@
 
 #include "api/internal/answers.h"
 #include "api/internal/dispatcher.h"
-#include "api/internal/hooks.h"
 #include "api/internal/objects.h"
+#include "api/internal/request_rules.h"
 #include "api/internal/rights.h"
 #include "manager/unreachable.h"
 #include "model/members.h"
@@ -44,7 +44,7 @@ Result<std::vector<store::ObjectRef>> select_for(const Services& services, const
   Result<store::Query> query = store::parse_query(known->prefix, net::parse_query_string(filter));
   if (!query) return query.error();
   const std::shared_ptr<const store::Snapshot> snapshot = services.store.snapshot();
-  if (hooks_of(known->prefix).aggregates_params)
+  if (request_rules(known->prefix).aggregates_params)
     query->param_resolver = objects::aggregate_resolver(snapshot);
   query->own_id = services.facts.id;
   query->limit = std::min(query->limit.value_or(most), most);
@@ -103,11 +103,11 @@ env::Task<Result<std::string>> run_bulk_action(Call& call, std::string command) 
   co_return co_await call.services.bulks->command(call.target.key, std::move(command), call.principal);
 }
 
-std::vector<std::string> bulk_conflicts(const Call& call, const store::Snapshot& snapshot,
-                                        const std::string& key, const json::object& bulk) {
+std::vector<std::string> bulk_conflicts(const Services& services, const objects::Draft& draft,
+                                        const store::Snapshot& snapshot) {
   const std::optional<std::string> stored =
-      snapshot.get({std::string(kBulks), std::string(store::kOwn), key});
-  return bulk::written_faults(call.services.store, snapshot, bulk, stored.value_or(""));
+      snapshot.get({std::string(kBulks), std::string(store::kOwn), draft.key});
+  return bulk::written_faults(services.store, snapshot, draft.object, stored.value_or(""));
 }
 
 }  // namespace mullion::api

@@ -9,6 +9,7 @@
 
 #include "api/internal/call.h"
 #include "bulk/bulks.h"
+#include "objects/type_hooks.h"
 
 namespace mullion::api {
 
@@ -36,7 +37,7 @@ inline constexpr auto kBulkCommands =
 env::Task<Result<std::string>> run_bulk_action(Call& call, std::string command);
 
 // TypeHooks of bulks.
-std::vector<std::string> bulk_conflicts(const Call& call, const store::Snapshot& snapshot,
-                                        const std::string& key, const boost::json::object& bulk);
+std::vector<std::string> bulk_conflicts(const Services& services, const objects::Draft& draft,
+                                        const store::Snapshot& snapshot);
 
 }  // namespace mullion::api

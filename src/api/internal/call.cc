@@ -1,13 +1,14 @@
 #include "api/internal/call.h"
 
 #include "api/internal/handlers.h"
+#include "api/internal/hooks.h"
 #include "api/internal/log.h"
 #include "base/mutex.h"
 
 namespace mullion::api {
 
 Services::Services(Dependencies dependencies)
-    : objects::Context(dependencies.store, dependencies.facts.id),
+    : objects::WriteContext(dependencies.store, dependencies.facts.id, dependencies.authenticator.tenants()),
       runtime(dependencies.runtime),
       authenticator(dependencies.authenticator),
       layers(dependencies.layers),
@@ -35,6 +36,11 @@ Services::Services(Dependencies dependencies)
       job_log_news(events, job_logs, tasks, timers),
       lease(store, *dependencies.clock),
       metrics(std::move(dependencies.metrics)) {
+  hooks = type_hooks(*this);
+  held_read_only = [this](std::string_view type, const std::string& key) {
+    return layers.read_only_layer(type, key).has_value();
+  };
+  shown_endpoint = [this](std::string_view owner) { return endpoint_name(owner); };
   Result<UxPack> pack = UxPack::read(dependencies.ux_pack);
   if (pack) {
     ux_pack = std::move(*pack);

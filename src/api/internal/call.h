@@ -33,7 +33,7 @@ namespace mullion::api {
 using objects::Target;
 
 /// Everything handlers work with; lives as long as the API.
-struct Services : objects::Context {
+struct Services : objects::WriteContext {
   explicit Services(Dependencies dependencies);
 
   env::Runtime& runtime;

@@ -4,8 +4,8 @@
 #include "api/internal/answers.h"
 #include "api/internal/finder.h"
 #include "api/internal/heavy.h"
-#include "api/internal/hooks.h"
 #include "api/internal/objects.h"
+#include "api/internal/request_rules.h"
 #include "objects/params.h"
 #include "store/read_failure.h"
 
@@ -49,7 +49,7 @@ void name_own_as_shown(const Call& call, const store::Grouping& grouping, store:
 Result<store::GroupResult> count_groups(const Call& call, const store::Grouping& grouping) {
   const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
   store::Grouping bounded = grouping;
-  if (hooks_of(call.type->prefix).aggregates_params)
+  if (request_rules(call.type->prefix).aggregates_params)
     bounded.query.param_resolver = objects::aggregate_resolver(snapshot);
   Result<store::GroupResult> result = group_all(call, *snapshot, std::move(bounded));
   if (result) name_own_as_shown(call, grouping, *result);

@@ -3,10 +3,10 @@
 #include "api/internal/group_by.h"
 #include "api/internal/handlers.h"
 #include "api/internal/heavy.h"
-#include "api/internal/hooks.h"
 #include "api/internal/live_rights.h"
 #include "api/internal/objects.h"
 #include "api/internal/packed_refs.h"
+#include "api/internal/request_rules.h"
 #include "api/internal/rights.h"
 #include "api/internal/shown_secrets.h"
 #include "base/text.h"
@@ -104,7 +104,7 @@ class ListBody final : public net::BodySource {
     const size_t before = buffer_.size();
     if (written_) buffer_ += ',';
     const std::string secret = visible_secret(rights_.principal(), snapshot, type_, target);
-    target.body = with_secret(type_, std::move(target.body), secret);
+    target.body = objects::with_secret(type_, std::move(target.body), secret);
     if (append_shown(buffer_, services_, type_, target, view_for(target))) {
       written_ = true;
     } else {
@@ -174,7 +174,7 @@ struct Most {
 Result<store::QueryResult> answer_query(const Call& call, store::Query query, const UseResult& use, Most most,
                                         bool& complete) {
   const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
-  if (hooks_of(call.type->prefix).aggregates_params)
+  if (request_rules(call.type->prefix).aggregates_params)
     query.param_resolver = objects::aggregate_resolver(snapshot);
   const uint64_t offset = query.offset, limit = query.limit.value_or(UINT64_MAX);
   const bool counts = query.count_only;
@@ -392,7 +392,7 @@ env::Task<Result<net::Response>> show_object(Call& call) {
   }
   const std::string secret =
       visible_secret(call.principal, *call.services.store.snapshot(), *call.type, call.target);
-  call.target.body = with_secret(*call.type, std::move(call.target.body), secret);
+  call.target.body = objects::with_secret(*call.type, std::move(call.target.body), secret);
   Result<void> shown = append_shown(text, call.services, *call.type, call.target, *view);
   if (!shown) co_return shown.error();
   response.body = std::move(text);

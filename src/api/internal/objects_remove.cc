@@ -1,7 +1,6 @@
 // Removing objects: what keeps one, and what goes with it.
 #include "api/internal/finder.h"
 #include "api/internal/handlers.h"
-#include "api/internal/hooks.h"
 #include "api/internal/shown_secrets.h"
 #include "api/internal/tenant_writes.h"
 #include "api/internal/write_support.h"
@@ -13,14 +12,13 @@ namespace mullion::api {
 namespace {
 
 /// What refers to an object is told first; what only keeps one that could go otherwise, of own ones.
-std::vector<std::string> reasons_to_keep(const Call& call, const objects::Rights& rights,
-                                         const store::Snapshot& snapshot, const json::object& object,
-                                         bool own) {
+std::vector<std::string> reasons_to_keep(const Call& call, const objects::Draft& draft,
+                                         const store::Snapshot& snapshot, bool own) {
   std::vector<std::string> reasons;
-  const TypeHooks& hooks = hooks_of(call.type->prefix);
-  if (own && hooks.in_use != nullptr) reasons = hooks.in_use(call.services, snapshot, object);
-  std::vector<std::string> referrers =
-      objects::references_to(call.services, snapshot, rights, call.type->prefix, call.target.key);
+  const objects::TypeHooks& hooks = call.services.hooks_of(call.type->prefix);
+  if (own && hooks.in_use != nullptr) reasons = hooks.in_use(draft, snapshot);
+  std::vector<std::string> referrers = objects::references_to(call.services, snapshot, draft.caller.rights,
+                                                              call.type->prefix, call.target.key);
   reasons.insert(reasons.end(), referrers.begin(), referrers.end());
   return reasons;
 }
@@ -72,6 +70,7 @@ store::Guard no_layer_below(const model::ObjectType& type, const std::string& ke
 env::Task<Result<Written>> remove_local(Call& call) {
   Result<env::Turns::Turn> turn = co_await call.services.turns.take(removal_turns(call));
   if (!turn) co_return turn.error();
+  const RequestCaller caller(call);
   bool keep_keys = false;
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
@@ -80,13 +79,13 @@ env::Task<Result<Written>> remove_local(Call& call) {
     const Target& current = *found;
     Result<json::object> object = parse_stored(current.body);
     if (!object) co_return object.error();
+    const objects::Draft draft{*call.type, caller.get(), current.key, &*object};
     if (bool_member(*object, "Locked")) co_return object_error(call, ErrorCode::kLocked, {"Locked"});
-    const TypeHooks& hooks = hooks_of(call.type->prefix);
+    const objects::TypeHooks& hooks = call.services.hooks_of(call.type->prefix);
     std::vector<std::string> breaches;
-    if (hooks.not_removable != nullptr) breaches = hooks.not_removable(*object);
+    if (hooks.not_removable != nullptr) breaches = hooks.not_removable(draft);
     if (!breaches.empty()) co_return validation_error(call, current.key, std::move(breaches));
-    std::vector<std::string> reasons =
-        reasons_to_keep(call, RequestRights(call), *snapshot, *object, current.owner == store::kOwn);
+    std::vector<std::string> reasons = reasons_to_keep(call, draft, *snapshot, current.owner == store::kOwn);
     if (!reasons.empty()) {
       co_return Error(ErrorCode::kConflict, "StillInUseError", std::string(call.type->prefix), current.key,
                       std::move(reasons));
@@ -101,7 +100,7 @@ env::Task<Result<Written>> remove_local(Call& call) {
       continue;
     }
     if (!cursor) co_return commit_error(call, cursor.error(), current.key);
-    if (hooks.on_secrets_changed != nullptr) hooks.on_secrets_changed(call.services, current.key);
+    if (hooks.on_secrets_changed != nullptr) hooks.on_secrets_changed(draft);
     if (objects::may_hold_secure_values(*call.type) && !keep_keys)
       auth::forget_told_key_pair(call.type->prefix, current.key);
     co_return Written{current, *cursor, secret};
@@ -114,9 +113,11 @@ namespace handlers {
 env::Task<Result<net::Response>> remove_object(Call& call) {
   Result<Written> written = co_await remove_local(call);
   if (!written) co_return written.error();
-  const TypeHooks& hooks = hooks_of(call.type->prefix);
+  const objects::TypeHooks& hooks = call.services.hooks_of(call.type->prefix);
   if (hooks.after_remove != nullptr) {
-    Result<void> followed = co_await hooks.after_remove(call);
+    const RequestCaller caller(call);
+    const objects::Draft draft{*call.type, caller.get(), written->target.key};
+    Result<void> followed = co_await hooks.after_remove(draft);
     if (!followed) co_return followed.error();
   }
   co_return written_response(call, 200, *written);

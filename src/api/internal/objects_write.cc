@@ -2,7 +2,6 @@
 #include "api/internal/field_rights.h"
 #include "api/internal/finder.h"
 #include "api/internal/handlers.h"
-#include "api/internal/hooks.h"
 #include "api/internal/log.h"
 #include "api/internal/new_references.h"
 #include "api/internal/objects.h"
@@ -24,14 +23,11 @@ namespace mullion::api {
 namespace {
 
 /// A write that is being prepared.
-struct Draft {
-  const json::object* before = nullptr;  // absent: creation
-  json::value wanted;                    // what the client wrote; null when everything exists for it
-  json::object object;
-  json::object secrets;
-  std::optional<auth::KeyPair> sealed_with;
-  std::string key;
-  std::string body;
+struct Draft : objects::Draft {
+  json::value wanted = {};  // what the client wrote; null when everything exists for it
+  json::object secrets = {};
+  std::optional<auth::KeyPair> sealed_with = {};
+  std::string body = {};
 };
 
 Error create_error(const Call& call, ErrorCode code, const std::string& key,
@@ -76,10 +72,10 @@ env::Task<Result<void>> complete(Call& call, const objects::Caller& caller, cons
   if (!normal) co_return with_object(call, normal.error());
   draft.object = std::move(*normal);
   if (draft.before == nullptr) fill_key(call, draft.object);
-  const TypeHooks& hooks = hooks_of(call.type->prefix);
+  const objects::TypeHooks& hooks = call.services.hooks_of(call.type->prefix);
   if (draft.before == nullptr) model::fill_new(*call.type, draft.object);
-  if (draft.before == nullptr && hooks.on_create != nullptr) hooks.on_create(call.services, draft.object);
-  if (hooks.on_write != nullptr) hooks.on_write(draft.object);
+  if (draft.before == nullptr && hooks.on_create != nullptr) hooks.on_create(draft);
+  if (hooks.on_write != nullptr) hooks.on_write(draft);
   const std::string key = model::object_key(*call.type, draft.object);
   if (draft.before == nullptr) {
     if (key.empty()) co_return create_error(call, ErrorCode::kBadRequest, "", {"Empty key not allowed"});
@@ -111,9 +107,9 @@ std::vector<std::string> broken_rules(const Call& call, const objects::Caller& c
   for (const auto& [type, key] : unresolved)
     verdict.invalid.push_back(fmt::format("{} {} does not exist", type, key));
   if (!verdict.invalid.empty()) return std::move(verdict.invalid);
-  const TypeHooks& hooks = hooks_of(call.type->prefix);
+  const objects::TypeHooks& hooks = call.services.hooks_of(call.type->prefix);
   if (hooks.conflicts == nullptr) return {};
-  return hooks.conflicts(call, *snapshot, draft.key, draft.object);
+  return hooks.conflicts(draft, *snapshot);
 }
 
 /// Checks them; fills draft.body.
@@ -130,10 +126,10 @@ env::Task<Result<void>> check(const Call& call, const objects::Caller& caller, D
 /// Judges the draft when nobody else works on what it must have alone; `turn` lasts until it is committed.
 env::Task<Result<void>> check_alone(const Call& call, const objects::Caller& caller, Draft& draft,
                                     env::Turns::Turn& turn) {
-  const TypeHooks& hooks = hooks_of(call.type->prefix);
+  const objects::TypeHooks& hooks = call.services.hooks_of(call.type->prefix);
   if (hooks.exclusive == nullptr) co_return co_await check(call, caller, draft);
   std::vector<std::string> names;
-  for (const std::string& name : hooks.exclusive(draft.object)) names.push_back(exclusive_turn(name));
+  for (const std::string& name : hooks.exclusive(draft)) names.push_back(exclusive_turn(name));
   Result<env::Turns::Turn> taken = co_await call.services.turns.take(std::move(names));
   if (!taken) co_return with_object(call, taken.error());
   turn = std::move(*taken);
@@ -196,12 +192,12 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const objec
   if (!base) co_return Outcome(base.error());
   json::object shown = *base;
   if (call.type->traits.has_endpoint) shown["Endpoint"] = call.services.endpoint_name(current.owner);
-  fill_secret(*call.type, shown, visible_secret(call.principal, *snapshot, *call.type, current));
+  objects::fill_secret(*call.type, shown, visible_secret(call.principal, *snapshot, *call.type, current));
   Result<json::value> wanted = co_await model::within_budget<json::value>(
       caller.account, model::kInlinePatchSteps, model::kPatchSteps,
       [&edit, &shown](model::Budget& budget) { return edit(shown, budget); });
   if (!wanted) co_return Outcome(with_object(call, wanted.error()));
-  Draft draft;
+  Draft draft{{*call.type, caller}};
   draft.before = &*base;
   draft.key = current.key;
   Result<void> completed = co_await complete(call, caller, *snapshot, draft, std::move(*wanted));
@@ -214,8 +210,9 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const objec
   }
   Result<void> stays = authorise_new_subject(call, caller, *base, draft);
   if (!stays) co_return Outcome(stays.error());
-  if (const TypeHooks& rules = hooks_of(call.type->prefix); rules.authorise_change != nullptr) {
-    Result<void> allowed = rules.authorise_change(call, *base, draft.object);
+  if (const objects::TypeHooks& rules = call.services.hooks_of(call.type->prefix);
+      rules.authorise_change != nullptr) {
+    Result<void> allowed = rules.authorise_change(draft);
     if (!allowed) co_return Outcome(allowed.error());
   }
   if (locked_before_and_after(draft)) co_return Outcome(object_error(call, ErrorCode::kLocked, {"Locked"}));
@@ -239,8 +236,8 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const objec
   Result<store::Cursor> cursor = co_await store::commit_async(call.services.store, std::move(batch));
   if (!cursor && cursor.error().code == ErrorCode::kConflict) co_return Outcome(std::optional<Written>());
   if (!cursor) co_return Outcome(commit_error(call, cursor.error(), draft.key));
-  const TypeHooks& hooks = hooks_of(call.type->prefix);
-  if (secrets && hooks.on_secrets_changed != nullptr) hooks.on_secrets_changed(call.services, draft.key);
+  const objects::TypeHooks& hooks = call.services.hooks_of(call.type->prefix);
+  if (secrets && hooks.on_secrets_changed != nullptr) hooks.on_secrets_changed(draft);
   written.cursor = *cursor;
   if (bool_member(*draft.before, "Locked") && !bool_member(draft.object, "Locked")) {
     const LogScope scope(call.log);
@@ -251,10 +248,11 @@ env::Task<Result<std::optional<Written>>> attempt_update(Call& call, const objec
 
 /// What follows from a write that is done; `written` becomes what is stored then.
 env::Task<Result<void>> follow_up(Call& call, Written& written) {
-  const TypeHooks& hooks = hooks_of(call.type->prefix);
+  const objects::TypeHooks& hooks = call.services.hooks_of(call.type->prefix);
   if (hooks.after_write == nullptr) co_return Result<void>();
-  Result<std::optional<std::string>> body =
-      co_await hooks.after_write(call, written.target.key, written.target.body);
+  const RequestCaller caller(call);
+  const objects::Draft draft{*call.type, caller.get(), written.target.key};
+  Result<std::optional<std::string>> body = co_await hooks.after_write(draft, written.target.body);
   if (!body) co_return body.error();
   if (!*body) co_return Result<void>();
   written.target.body = std::move(**body);
@@ -267,7 +265,7 @@ env::Task<Result<std::optional<Written>>> attempt_create(Call& call, const objec
                                                          json::value wanted, const Unless& unless) {
   using Outcome = Result<std::optional<Written>>;
   std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
-  Draft draft;
+  Draft draft{{*call.type, caller}};
   Result<void> completed = co_await complete(call, caller, *snapshot, draft, std::move(wanted));
   if (!completed) co_return Outcome(completed.error());
   Result<void> allowed = authorise_creation(call, caller, draft);

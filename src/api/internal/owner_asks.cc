@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "api/internal/hooks.h"
+#include "api/internal/request_rules.h"
 
 namespace mullion::api {
 namespace {
@@ -49,10 +49,10 @@ Result<void> authorise_owner_asks(const Call& call) {
   if (call.route == nullptr) return {};
   Result<void> allowed = authorise_asks(call, call.route->asks);
   if (!allowed || call.type == nullptr || only_reads(call.request.method)) return allowed;
-  const TypeHooks& hooks = hooks_of(call.type->prefix);
-  allowed = authorise_asks(call, hooks.asks_of_writers);
+  const RequestRules& rules = request_rules(call.type->prefix);
+  allowed = authorise_asks(call, rules.asks_of_writers);
   if (!allowed || call.route->needs != Needs::kParams) return allowed;
-  return authorise_asks(call, hooks.asks_of_param_writers);
+  return authorise_asks(call, rules.asks_of_param_writers);
 }
 
 }  // namespace mullion::api

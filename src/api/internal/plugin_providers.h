@@ -17,6 +17,7 @@ Result<void> publish_posted(Services& services, boost::json::value event, std::s
 env::Task<std::optional<std::string>> plugin_state(Services& services, std::string name);
 /// After a client's write of a plugin: waits for it to be in service, or known to be in trouble, for a
 /// bounded time; then PluginErrors still says that it is starting. Answers its body if that has changed.
-env::Task<Result<std::optional<std::string>>> plugin_started(Call& call, std::string key, std::string body);
+env::Task<Result<std::optional<std::string>>> plugin_started(Services& services, std::string key,
+                                                             std::string body);
 
 }  // namespace mullion::api

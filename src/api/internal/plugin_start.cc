@@ -26,10 +26,11 @@ env::Task<std::optional<std::string>> plugin_state(Services& services, std::stri
   }
 }
 
-env::Task<Result<std::optional<std::string>>> plugin_started(Call& call, std::string key, std::string body) {
+env::Task<Result<std::optional<std::string>>> plugin_started(Services& services, std::string key,
+                                                             std::string body) {
   using Outcome = Result<std::optional<std::string>>;
   if (!is_starting(body)) co_return Outcome(std::optional<std::string>());
-  std::optional<std::string> now = co_await plugin_state(call.services, std::move(key));
+  std::optional<std::string> now = co_await plugin_state(services, std::move(key));
   co_return Outcome(std::move(now));
 }
 

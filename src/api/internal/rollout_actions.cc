@@ -21,27 +21,28 @@ env::Task<Result<std::string>> run_rollout_action(Call& call, std::string comman
   co_return co_await call.services.rollouts->command(call.target.key, std::move(command), call.principal);
 }
 
-std::vector<std::string> rollout_conflicts(const Call&, const store::Snapshot& snapshot,
-                                           const std::string& key, const json::object& rollout) {
+std::vector<std::string> rollout_conflicts(const objects::Draft& draft, const store::Snapshot& snapshot) {
+  const json::object& rollout = draft.object;
   const Result<rollout::Rollout> parsed = rollout::Rollout::parse(rollout);
   if (!parsed) return parsed.error().messages;
   std::vector<std::string> faults = rollout::query_faults(snapshot, parsed->plan);
   if (!faults.empty()) return faults;
   const std::optional<std::string> stored =
-      snapshot.get({std::string(kRollouts), std::string(store::kOwn), key});
+      snapshot.get({std::string(kRollouts), std::string(store::kOwn), draft.key});
   if (!stored) return {};
   const Result<json::object> before = parse_stored(*stored);
   return before ? rollout::plan_changes(*before, rollout) : std::vector<std::string>();
 }
 
-std::vector<std::string> rollout_not_removable(const json::object& rollout) {
-  const Result<rollout::Rollout> parsed = rollout::Rollout::parse(rollout);
+std::vector<std::string> rollout_not_removable(const objects::Draft& draft) {
+  const Result<rollout::Rollout> parsed = rollout::Rollout::parse(*draft.before);
   if (!parsed || !rollout::is_active(parsed->state)) return {};
   return {fmt::format("Rollout {} is {}: abort or return it first", parsed->plan.id,
                       rollout::rollout_state_name(parsed->state))};
 }
 
-env::Task<Result<std::optional<std::string>>> begin_written_rollout(Call& call, std::string key,
+env::Task<Result<std::optional<std::string>>> begin_written_rollout(Services& services,
+                                                                    const objects::Draft& draft,
                                                                     std::string body) {
   using Outcome = Result<std::optional<std::string>>;
   const Result<json::object> object = parse_stored(body);
@@ -49,10 +50,9 @@ env::Task<Result<std::optional<std::string>>> begin_written_rollout(Call& call, 
   const json::value* start = object->if_contains("Start");
   const json::value* state = object->if_contains("State");
   const bool begins = start != nullptr && *start == json::value(true) && state != nullptr &&
-                      *state == json::value("planned") && call.services.rollouts != nullptr;
+                      *state == json::value("planned") && services.rollouts != nullptr;
   if (!begins) co_return Outcome(std::nullopt);
-  Result<std::string> written =
-      co_await call.services.rollouts->begin_written(std::move(key), call.principal);
+  Result<std::string> written = co_await services.rollouts->begin_written(draft.key, draft.caller.principal);
   if (!written) co_return written.error();
   co_return Outcome(std::move(*written));
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/internal/call.h"
+#include "objects/type_hooks.h"
 
 namespace mullion::api {
 
@@ -18,10 +19,10 @@ inline constexpr auto kRolloutCommands =
 env::Task<Result<std::string>> run_rollout_action(Call& call, std::string command);
 
 // TypeHooks of rollouts.
-std::vector<std::string> rollout_conflicts(const Call&, const store::Snapshot& snapshot,
-                                           const std::string& key, const boost::json::object& rollout);
-std::vector<std::string> rollout_not_removable(const boost::json::object& rollout);
-env::Task<Result<std::optional<std::string>>> begin_written_rollout(Call& call, std::string key,
+std::vector<std::string> rollout_conflicts(const objects::Draft& draft, const store::Snapshot& snapshot);
+std::vector<std::string> rollout_not_removable(const objects::Draft& draft);
+env::Task<Result<std::optional<std::string>>> begin_written_rollout(Services& services,
+                                                                    const objects::Draft& draft,
                                                                     std::string body);
 
 }  // namespace mullion::api

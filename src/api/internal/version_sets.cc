@@ -70,12 +70,12 @@ Result<std::optional<std::vector<std::string>>> wanted_sets(const Call& call) {
 
 }  // namespace
 
-std::vector<std::string> version_set_faults(const Call&, const store::Snapshot&, const std::string& key,
-                                            const json::object& object) {
-  std::vector<std::string> faults = content::logins_in_sources(object);
-  const Result<versionset::VersionSet> set = versionset::VersionSet::parse(json::serialize(object));
+std::vector<std::string> version_set_faults(const objects::Draft& draft, const store::Snapshot&) {
+  std::vector<std::string> faults = content::logins_in_sources(draft.object);
+  const Result<versionset::VersionSet> set = versionset::VersionSet::parse(json::serialize(draft.object));
   if (set) return faults;
-  for (const std::string& fault : set.error().messages) faults.push_back(fmt::format("{}: {}", key, fault));
+  for (const std::string& fault : set.error().messages)
+    faults.push_back(fmt::format("{}: {}", draft.key, fault));
   return faults;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/internal/call.h"
+#include "objects/type_hooks.h"
 #include "store/store.h"
 
 namespace mullion::api {
@@ -20,7 +21,6 @@ Error no_configurator();
 Result<void> sets_exist(const Call& call, const std::vector<std::string>& sets);
 
 /// TypeHooks::conflicts of version sets: everything that would make it unusable, each naming its member.
-std::vector<std::string> version_set_faults(const Call&, const store::Snapshot& snapshot,
-                                            const std::string& key, const boost::json::object& object);
+std::vector<std::string> version_set_faults(const objects::Draft& draft, const store::Snapshot&);
 
 }  // namespace mullion::api

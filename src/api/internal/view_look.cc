@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "api/internal/hooks.h"
+#include "api/internal/request_rules.h"
 #include "api/internal/rights.h"
 #include "objects/params.h"
 #include "store/read_failure.h"
@@ -48,7 +48,8 @@ Result<ViewLook> look(Services& services, const auth::Principal& principal, cons
   query->own_id = services.facts.id;
   query->count_only = true;
   query->sort.clear();
-  if (hooks_of(type->prefix).aggregates_params) query->param_resolver = objects::aggregate_resolver(snapshot);
+  if (request_rules(type->prefix).aggregates_params)
+    query->param_resolver = objects::aggregate_resolver(snapshot);
   bound_by_rights(principal, *type, *query);
   const Result<store::QueryResult> found = snapshot->query(*query);
   if (!found) return found.error();

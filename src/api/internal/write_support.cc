@@ -4,7 +4,6 @@
 
 #include "api/internal/answers.h"
 #include "api/internal/heavy.h"
-#include "api/internal/hooks.h"
 #include "api/internal/shown_secrets.h"
 #include "model/members.h"
 
@@ -68,7 +67,8 @@ std::optional<std::string> merged_secrets(const Call& call, const store::Snapsho
   bool changed = false;
   for (const auto& [name, value] : given) {
     secrets[name] = value;
-    if (std::string_view(name) == hooks_of(call.type->prefix).shown_secret) secrets[kChosenMark] = true;
+    if (std::string_view(name) == objects::shown_secret_field(*call.type))
+      secrets[objects::kChosenMark] = true;
     changed = true;
   }
   const model::Field* token_secret = call.type->find_field("Secret");
@@ -87,7 +87,7 @@ net::Response written_response(const Call& call, int status, const Written& writ
       written.secret.empty()
           ? visible_secret(call.principal, *call.services.store.snapshot(), *call.type, target)
           : written.secret;
-  const std::string body = with_secret(*call.type, target.body, secret);
+  const std::string body = objects::with_secret(*call.type, target.body, secret);
   if (call.type->traits.has_endpoint) {
     model::append_with_endpoint(text, body, call.services.endpoint_name(target.owner));
   } else {
