@@ -123,21 +123,24 @@ ASKED_HERE = {
     "fleet_targets.cc": "lists of others need the right to read them all (dispatcher.cc)",
     "interfaces.cc": "lists of others need the right to read them all (dispatcher.cc)",
     "job_purge_plan.cc": "lists of others need the right to read them all (dispatcher.cc)",
-    "objects_read.cc": "lists of others need the right to read them all; secrets are not shown on behalf of others (shown_secrets.cc)",
-    "shown_secrets.cc": "not shown on behalf of others",
-    "objects_write.cc": "half a right is not forwarded (dispatcher.cc)",
-    "field_rights.cc": "half a right is not forwarded (dispatcher.cc)",
+    "objects_read.cc": "lists of others need the right to read them all; secrets are not shown on behalf of others (objects/shown_secrets.cc)",
     "hooks.cc": "forwarded_references.cc: endpoints getSecure for Params",
     "bulk_requests.cc": "asks_of_writers: * *",
-    "new_references.cc": "forwarded_references.cc",
     "dispatcher.cc": "decides what is forwarded", "owner_asks.cc": "decides what is forwarded", "rights.cc": "the rights of routes",
+    "objects/internal/write_checks.cc": "half a right is not forwarded (dispatcher.cc)",
+    "objects/internal/field_rights.cc": "half a right is not forwarded (dispatcher.cc)",
+    "objects/internal/new_references.cc": "forwarded_references.cc",
+    "objects/shown_secrets.cc": "not shown on behalf of others",
+    "objects/rights.cc": "what claims say",
     "finder.cc": "what exists", "live_rights.cc": "the rights of routes, again", "event_reader.cc": "events are cut where they are read",
 }
 
 
 def unasked_rights():
-    for path in sorted((ROOT / "src" / "api" / "internal").glob("*.cc")):
-        if path.name in ASKED_HERE:
+    objects = [path for path in (ROOT / "src" / "objects").rglob("*.cc") if not path.name.endswith("_test.cc")]
+    for path in sorted([*(ROOT / "src" / "api" / "internal").glob("*.cc"), *objects]):
+        name = str(path.relative_to(ROOT / "src")) if path in objects else path.name
+        if name in ASKED_HERE:
             continue
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if ASKS_RIGHTS.search(line.split("//")[0]):
@@ -218,7 +221,7 @@ MAY_ASK = {
     "catalog/internal/scanner.cc": "names of scratch folders",
     "api/internal/iso_installs.cc": "names of scratch folders",
     "api/internal/system.cc": "names of backups",
-    "api/internal/objects_write.cc": "keys of new objects, secrets",
+    "objects/internal/write_checks.cc": "keys of new objects",
     "store/internal/store_impl.cc": "epochs, which must never come twice",
     # Default arguments and uses that are to be injected yet.
     "net/internal/stream.cc": "to be injected: idle limits of connections",

@@ -3,7 +3,6 @@
 #include <boost/json.hpp>
 
 #include "api/internal/handlers.h"
-#include "api/internal/new_references.h"
 #include "api/internal/owner_asks.h"
 #include "model/members.h"
 #include "model/object.h"

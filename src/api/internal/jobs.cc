@@ -139,9 +139,10 @@ namespace handlers {
 env::Task<Result<net::Response>> create_job(Call& call) {
   Result<json::value> wanted = parse_body(call);
   if (!wanted) co_return wanted.error();
-  Unless unless;
+  objects::Unless unless;
   if (asks_for_work(*wanted)) unless = [&call](const json::object& job) { return has_no_work(call, job); };
-  Result<Written> written = co_await create_local(call, std::move(*wanted), std::move(unless));
+  RequestedWrite asked(call);
+  Result<objects::Written> written = co_await asked.write.create(std::move(*wanted), std::move(unless));
   if (!written) co_return written.error();
   if (written->target.key.empty()) co_return json_response(204, std::string());
   co_return written_response(call, 201, *written);

@@ -66,7 +66,7 @@ Result<store::Batch> exchange(const Call& call, const Target& current, const aut
   change.expect = store::Expect::kSame;
   change.expected_hash = hash128(current.body);
   batch.changes.push_back(std::move(change));
-  batch.guards.push_back(no_layer_below(*call.type, current.key));
+  batch.guards.push_back(objects::no_layer_below(*call.type, current.key));
   batch.secret_guards.push_back(objects::box_guard(*call.type, current.key, from));
   batch.secrets.push_back({std::string(objects::kBoxSpace), objects::box_name(*call.type, current.key),
                            to.public_key + to.private_key});

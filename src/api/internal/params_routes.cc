@@ -2,10 +2,16 @@
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
 #include "api/internal/objects.h"
+#include "api/internal/write_support.h"
 #include "base/text.h"
 #include "objects/params.h"
 
 namespace mullion::api {
+
+using objects::Edit;
+using objects::Extent;
+using objects::Written;
+
 namespace {
 
 /// Answer of a write to parameters: the Params of the stored object.
@@ -92,7 +98,8 @@ env::Task<Result<net::Response>> replace_params(Call& call) {
   Edit edit = edit_params([value = std::move(*wanted)](const json::object&, model::Budget&) {
     return Result<json::value>(value);
   });
-  Result<Written> written = co_await update_local(call, std::move(edit), "save");
+  RequestedWrite asked(call);
+  Result<Written> written = co_await asked.write.change(call.target.key, std::move(edit), Extent::kPart);
   if (!written) co_return written.error();
   co_return params_response(call, *written);
 }
@@ -104,7 +111,8 @@ env::Task<Result<net::Response>> patch_params(Call& call) {
                               const json::object& params, model::Budget& budget) {
     return model::apply_patch(json::value(params), operations, budget, limits);
   });
-  Result<Written> written = co_await update_local(call, std::move(edit), "save");
+  RequestedWrite asked(call);
+  Result<Written> written = co_await asked.write.change(call.target.key, std::move(edit), Extent::kPart);
   if (!written) co_return written.error();
   co_return params_response(call, *written);
 }
@@ -118,7 +126,8 @@ env::Task<Result<net::Response>> set_param(Call& call) {
     changed[name] = value;
     return Result<json::value>(json::value(std::move(changed)));
   });
-  Result<Written> written = co_await update_local(call, std::move(edit), "save");
+  RequestedWrite asked(call);
+  Result<Written> written = co_await asked.write.change(call.target.key, std::move(edit), Extent::kPart);
   if (!written) co_return written.error();
   Result<json::object> params = params_of(written->target.body);
   if (!params) co_return params.error();
@@ -139,7 +148,8 @@ env::Task<Result<net::Response>> remove_param(Call& call) {
     changed.erase(name);
     return json::value(std::move(changed));
   });
-  Result<Written> written = co_await update_local(call, std::move(edit), "save");
+  RequestedWrite asked(call);
+  Result<Written> written = co_await asked.write.change(call.target.key, std::move(edit), Extent::kPart);
   if (!written) co_return written.error();
   net::Response response = json_response(200, *removed);
   add_commit_header(call, written->cursor, response);
@@ -169,7 +179,8 @@ env::Task<Result<net::Response>> patch_meta(Call& call) {
     copy["Meta"] = std::move(*wanted);
     return json::value(std::move(copy));
   };
-  Result<Written> written = co_await update_local(call, std::move(edit), "save");
+  RequestedWrite asked(call);
+  Result<Written> written = co_await asked.write.change(call.target.key, std::move(edit), Extent::kPart);
   if (!written) co_return written.error();
   Result<json::object> object = parse_stored(written->target.body);
   if (!object) co_return object.error();

@@ -127,7 +127,7 @@ env::Task<Result<net::Response>> set_user_password(Call& call) {
   if (!hashed) co_return hashed.error();
   json::object secrets;
   secrets["PasswordHash"] = hash;
-  secrets["Secret"] = random_secret();
+  secrets["Secret"] = auth::make_secret();
   store::Batch batch;
   store::Guard guard;
   guard.id = {"users", call.target.owner, call.target.key};

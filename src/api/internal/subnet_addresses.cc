@@ -172,7 +172,7 @@ env::Task<Result<net::Response>> release_address(Call& call) {
     co_return about_call(call, ErrorCode::kNotFound,
                          fmt::format("Address {} is not one of subnet {}", text, call.target.key));
   }
-  if (!bool_member(reservation, "Allocated")) {
+  if (!model::flag_member(reservation, "Allocated")) {
     co_return about_call(call, ErrorCode::kConflict,
                          fmt::format("Address {} was reserved, not allocated: delete the reservation", text));
   }

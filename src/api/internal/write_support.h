@@ -1,9 +1,10 @@
-// What creating, changing and removing objects share.
+// Between requests and the writes that they ask for.
 #pragma once
 
-#include "api/internal/objects.h"
+#include "api/internal/call.h"
 #include "api/internal/rights.h"
 #include "objects/turns.h"
+#include "objects/write.h"
 
 namespace mullion::api {
 
@@ -11,38 +12,20 @@ using objects::exclusive_turn;
 using objects::kMostAttempts;
 using objects::object_turn;
 
-/// The tenant that an object made by this call joins; none for callers without one.
-std::vector<std::string> tenant_turn(const Call& call);
-
-/// Whoever makes the writes that a request asks for. The call must outlive it.
-class RequestCaller {
- public:
-  explicit RequestCaller(const Call& call);
-  RequestCaller(const RequestCaller&) = delete;
-  RequestCaller& operator=(const RequestCaller&) = delete;
-  const objects::Caller& get() const { return caller_; }
-
- private:
+/// The write of an object of the request's collection, made by whoever asks. The call must outlive it.
+class RequestedWrite {
   const RequestRights rights_;
   const objects::Caller caller_;
+
+ public:
+  explicit RequestedWrite(const Call& call);
+  RequestedWrite(const RequestedWrite&) = delete;
+  RequestedWrite& operator=(const RequestedWrite&) = delete;
+
+  objects::Write write;
 };
 
-bool bool_member(const json::object& object, std::string_view name);
-bool has_secret_fields(const model::ObjectType& type);
-
-Error validation_error(const Call& call, const std::string& key, std::vector<std::string> messages);
-/// An error of the store with the collection and key it is about.
-Error commit_error(const Call& call, Error error, const std::string& key);
-
-/// Without the members that are stored already: clients send back what they were shown.
-json::object changed_secrets(const Call& call, const store::Snapshot& snapshot, const std::string& key,
-                             json::object given);
-/// The private values of the object after a write that gives some of them, or absent when they stay as they
-/// are.
-std::optional<std::string> merged_secrets(const Call& call, const store::Snapshot& snapshot,
-                                          const std::string& key, const json::object& given);
-
 /// The object, its ETag and its commit.
-net::Response written_response(const Call& call, int status, const Written& written);
+net::Response written_response(const Call& call, int status, const objects::Written& written);
 
 }  // namespace mullion::api

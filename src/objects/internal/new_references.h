@@ -4,7 +4,7 @@
 #include "objects/caller.h"
 #include "objects/lookup.h"
 
-namespace mullion::api {
+namespace mullion::objects {
 
 /// Names that a write brings and that lead to nothing the caller may read: collection and key.
 using Unresolved = std::vector<std::pair<std::string, std::string>>;
@@ -14,7 +14,7 @@ using Unresolved = std::vector<std::pair<std::string, std::string>>;
 /// stays; so does what is reached through other objects, and what the server fills in, since the caller does
 /// not name it. Adds to `unresolved` what is named anew and hidden or missing: the one must not be told from
 /// the other. The arguments must outlive the result; null for callers that may read everything.
-objects::Shows shows_to_writer(const objects::Caller& caller, const boost::json::object* before,
-                               const boost::json::value& wanted, Unresolved& unresolved);
+Shows shows_to_writer(const Caller& caller, const boost::json::object* before,
+                      const boost::json::value& wanted, Unresolved& unresolved);
 
-}  // namespace mullion::api
+}  // namespace mullion::objects

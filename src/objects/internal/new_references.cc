@@ -1,8 +1,8 @@
-#include "api/internal/new_references.h"
+#include "objects/internal/new_references.h"
 
 #include <algorithm>
 #include <cctype>
-namespace mullion::api {
+namespace mullion::objects {
 namespace {
 
 namespace json = boost::json;
@@ -37,8 +37,8 @@ bool names(const json::object& object, std::string_view key) {
 
 }  // namespace
 
-objects::Shows shows_to_writer(const objects::Caller& caller, const json::object* before,
-                               const json::value& wanted, Unresolved& unresolved) {
+Shows shows_to_writer(const Caller& caller, const json::object* before, const json::value& wanted,
+                      Unresolved& unresolved) {
   if (caller.rights.reads_everything()) return nullptr;
   return [&rights = caller.rights, before, &wanted, &unresolved](std::string_view type, std::string_view key,
                                                                  const store::StoredObject* object) {
@@ -53,4 +53,4 @@ objects::Shows shows_to_writer(const objects::Caller& caller, const json::object
   };
 }
 
-}  // namespace mullion::api
+}  // namespace mullion::objects
