@@ -51,15 +51,25 @@ std::span<const Write::Step> Write::steps(Kind kind) {
       {.name = "state", .now = &Write::check_removable}, {.name = "use", .now = &Write::check_unused},
       {.name = "layer", .now = &Write::refuse_layered},  {.name = "commit", .later = &Write::commit_removal},
   };
+  static constexpr Step kResealing[] = {
+      {.name = "key pair", .later = &Write::keep_old_pair},
+      {.name = "object", .now = &Write::find_stored},
+      {.name = "layer", .now = &Write::refuse_held_by_pack},
+      {.name = "lock", .now = &Write::refuse_locked},
+      {.name = "values", .now = &Write::reseal_values},
+      {.name = "commit", .later = &Write::commit_resealed},
+  };
   switch (kind) {
     case Kind::kCreate:
       return kCreation;
     case Kind::kChange:
       return kChange;
     case Kind::kRemove:
+      return kRemoval;
+    case Kind::kReseal:
       break;
   }
-  return kRemoval;
+  return kResealing;
 }
 
 Write::Write(WriteContext& context, const model::ObjectType& type, const Caller& caller, WriteOptions options)
@@ -104,12 +114,19 @@ env::Task<Result<Written>> Write::remove(std::string key, std::string owner) {
   co_return removed;
 }
 
+env::Task<Result<Written>> Write::reseal(std::string key, auth::KeyPair pair) {
+  key_ = std::move(key);
+  new_pair_ = std::move(pair);
+  std::vector<std::string> turns{object_turn(type_.prefix, key_)};
+  return run(Kind::kReseal, std::move(turns));
+}
+
 env::Task<Result<Written>> Write::run(Kind kind, std::vector<std::string> turns) {
   kind_ = kind;
   Result<env::Turns::Turn> turn = co_await context_.turns.take(std::move(turns));
   if (!turn) {
-    if (kind == Kind::kRemove) co_return turn.error();
-    co_return about_document(turn.error());
+    const bool sent = kind == Kind::kCreate || kind == Kind::kChange;
+    co_return sent ? about_document(turn.error()) : turn.error();
   }
   for (int attempts = 0; attempts < kMostAttempts; ++attempts) {
     attempt_ = std::make_unique<Attempt>(Attempt{context_.store.snapshot(), Draft{type_, caller_}});

@@ -43,7 +43,7 @@ struct WriteOptions {
 /// others change the same object in between. For one use, by one coroutine.
 class Write {
  public:
-  enum class Kind { kCreate, kChange, kRemove };
+  enum class Kind { kCreate, kChange, kRemove, kReseal };
   /// How a step ends that refuses nothing.
   enum class Next { kGoOn, kDone, kAgain };
   struct Step {
@@ -68,6 +68,8 @@ class Write {
   env::Task<Result<Written>> change(std::string key, Edit edit, Extent extent);
   /// Removes the local object of that key; `owner`: whose it was found to be, kOwn or kLayered.
   env::Task<Result<Written>> remove(std::string key, std::string owner);
+  /// Seals the secure parameters of the own object of that key anew: `pair` becomes its key pair.
+  env::Task<Result<Written>> reseal(std::string key, auth::KeyPair pair);
 
  private:
   using Outcome = Result<Next>;
@@ -113,6 +115,11 @@ class Write {
   Outcome refuse_layered();
   env::Task<Outcome> commit_removal();
 
+  env::Task<Outcome> keep_old_pair();
+  Outcome refuse_held_by_pack();
+  Outcome reseal_values();
+  env::Task<Outcome> commit_resealed();
+
   std::vector<std::string> broken_rules(model::Budget& budget);
   Error refusal(ErrorCode code, std::vector<std::string> messages) const;
   Error refused_key(ErrorCode code, std::vector<std::string> messages) const;
@@ -131,11 +138,9 @@ class Write {
   Edit edit_;
   Unless unless_;
   Extent extent_ = Extent::kObject;
+  auth::KeyPair new_pair_;
   bool layer_below_ = false;          // of a removal: a layer's object shows again
   std::unique_ptr<Attempt> attempt_;  // the one that is made, then the one that succeeded
 };
-
-/// A precondition: nothing of a layer lies below the own object.
-store::Guard no_layer_below(const model::ObjectType& type, const std::string& key);
 
 }  // namespace mullion::objects

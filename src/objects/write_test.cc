@@ -73,6 +73,11 @@ class WriteWorld {
     place();
     return write([&](Write& write) { return write.remove(key, std::string(store::kOwn)); });
   }
+  Result<Written> reseal(const std::string& key) {
+    place();
+    return write([&](Write& write) { return write.reseal(key, auth::make_key_pair()); });
+  }
+
   json::object stored(const std::string& key) const {
     const auto found = store->snapshot()->get_local("machines", key);
     return found ? model::parse_object(found->body) : json::object();
@@ -268,6 +273,24 @@ TEST(OrderOfChecks, OfARemoval) {
   expect_order(faults, [&](WriteWorld& world) {
     return world.remove(std::exchange(missing, false) ? std::string("nobody") : kAnn);
   });
+}
+
+TEST(OrderOfChecks, OfAnExchangeOfKeys) {
+  bool missing = false;
+  const std::vector<Fault> faults{
+      {"object", [&missing](WriteWorld&) { missing = true; }, "Not Found"},
+      {"layer", [](WriteWorld& world) { world.layered = true; }, "A content pack holds this object too"},
+      {"lock", [](WriteWorld& world) { world.ann["Locked"] = true; }, "Locked"},
+      {"values",
+       [](WriteWorld& world) {
+         const std::string sealed = auth::seal(auth::make_key_pair().public_key, "1");
+         world.ann["Params"] = {{"secret", json::parse(sealed)}};
+       },
+       "secret: "},
+  };
+  expect_named(Write::Kind::kReseal, faults, {"key pair", "commit"});
+  expect_order(faults,
+               [&](WriteWorld& world) { return world.reseal(std::exchange(missing, false) ? kBen : kAnn); });
 }
 
 // ---- single checks

@@ -17,11 +17,19 @@ struct Write::Attempt {
   boost::json::value named = {};   // the document as it was sent; null for callers that may read everything
   boost::json::object secrets = {};
   std::optional<std::string> merged_secrets = {};  // to be stored; absent: they stay as they are
-  std::optional<auth::KeyPair> sealed_with = {};
+  std::optional<auth::KeyPair> sealed_with = {};   // what the object is sealed with, or was
   std::string body = {};
   store::Batch batch = {};
   env::Turns::Turn alone = {};
   Written written = {};
 };
+
+/// A precondition: nothing of a layer lies below the own object.
+inline store::Guard no_layer_below(const model::ObjectType& type, const std::string& key) {
+  store::Guard guard;
+  guard.id = {std::string(type.prefix), std::string(store::kLayered), key};
+  guard.expect = store::Expect::kAbsent;
+  return guard;
+}
 
 }  // namespace mullion::objects

@@ -268,7 +268,7 @@ Write::Outcome Write::authorise_by_type() {
 /// A change may take the lock away.
 Write::Outcome Write::refuse_locked() {
   const Draft& draft = attempt_->draft;
-  const bool stays = kind_ == Kind::kRemove || model::flag_member(draft.object, "Locked");
+  const bool stays = kind_ != Kind::kChange || model::flag_member(draft.object, "Locked");
   if (!stays || !model::flag_member(*draft.before, "Locked")) return Next::kGoOn;
   return refusal(ErrorCode::kLocked, {"Locked"});
 }

@@ -70,11 +70,4 @@ env::Task<Write::Outcome> Write::commit_removal() {
   co_return Next::kDone;
 }
 
-store::Guard no_layer_below(const model::ObjectType& type, const std::string& key) {
-  store::Guard guard;
-  guard.id = {std::string(type.prefix), std::string(store::kLayered), key};
-  guard.expect = store::Expect::kAbsent;
-  return guard;
-}
-
 }  // namespace mullion::objects
