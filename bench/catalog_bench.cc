@@ -10,6 +10,7 @@
 
 #include "catalog/catalog.h"
 #include "env/launch.h"
+#include "packs/features.h"
 #include "env/random.h"
 
 namespace {
@@ -56,11 +57,11 @@ int main(int count, char** words) {
     options.directory = root / "data";
     const auto store = store::open_store(options).value();
     env::Runtime runtime(2);
-    const auto layers = content::make_layers(*store, content::kFeatures);
+    const auto layers = packs::make_layers(*store, packs::kFeatures);
     if (!layers->start()) return 1;
-    const auto preferences = content::make_preferences(*store, runtime);
-    const auto providers = content::make_providers(runtime, *store, *layers, *preferences);
-    const auto blobs = content::make_blobs(root);
+    const auto preferences = prefs::make_preferences(*store, runtime);
+    const auto providers = plugins::make_providers(runtime, *store, *layers, *preferences);
+    const auto blobs = files::make_blobs(root);
     const auto catalog = catalog::make_catalog({.runtime = runtime,
                                                 .store = *store,
                                                 .layers = *layers,

@@ -1,12 +1,13 @@
 // Archives to be unpacked: whatever they hold, nothing appears outside the directory, and limits hold.
-#include "content/archive.h"
+
+#include "files/archive.h"
 
 #include <archive.h>
 
 #include <filesystem>
 
-#include "content/internal/file_handle.h"
 #include "env/random.h"
+#include "files/file_handle.h"
 #include "fuzz/fuzz.h"
 
 using namespace mullion;
@@ -14,7 +15,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr content::ExplodeLimits kLimits{.max_bytes = 1 << 20, .max_entries = 64};
+constexpr files::ExplodeLimits kLimits{.max_bytes = 1 << 20, .max_entries = 64};
 
 /// A directory of this process, in memory where there is one.
 struct Scratch {
@@ -40,12 +41,12 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const Scratch scratch;
   const fs::path file = scratch.path / "archive";
   {
-    auto output = content::OutputFile::create(scratch.path / "new");
+    auto output = files::OutputFile::create(scratch.path / "new");
     fuzz::require(output.ok() && output->write(fuzz::text_of(data, size)).ok(), "the archive can be written");
     fuzz::require(output->move_to(file).ok(), "the archive can be moved");
   }
   const fs::path target = scratch.path / "target";
-  const auto files = content::explode(file, target, kLimits);
+  const auto files = files::explode(file, target, kLimits);
   if (fs::exists(target)) {
     fuzz::require(size_of_tree(target) <= kLimits.max_bytes, "no more is unpacked than allowed");
   }

@@ -1,12 +1,13 @@
 // Content packs, JSON or YAML: read, sealed, put into a stack, judged against it.
-#include "content/internal/pack.h"
+
+#include "packs/internal/pack.h"
 
 #include <boost/json/serialize.hpp>
 
-#include "content/internal/effective.h"
-#include "content/internal/sealing.h"
 #include "fuzz/fuzz.h"
 #include "model/object.h"
+#include "packs/internal/effective.h"
+#include "packs/internal/sealing.h"
 #include "yaml/yaml.h"
 
 using namespace mullion;
@@ -16,18 +17,18 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const auto snapshot = store->snapshot();
   auto document = yaml::read(fuzz::text_of(data, size));
   if (!document || !document->is_object()) return 0;
-  const content::Layers::Sealer sealer = [](const auto& values) -> Result<std::vector<std::string>> {
+  const packs::Layers::Sealer sealer = [](const auto& values) -> Result<std::vector<std::string>> {
     return std::vector<std::string>(values.size(), R"({"Key":"","Nonce":"","Payload":""})");
   };
   boost::json::object& pack = document->get_object();
-  if (!content::seal_secure_values(pack, {}, *snapshot, sealer)) return 0;
-  auto layer = content::read_layer(pack);
+  if (!packs::seal_secure_values(pack, {}, *snapshot, sealer)) return 0;
+  auto layer = packs::read_layer(pack);
   if (!layer) return 0;
-  const auto shared = std::make_shared<const content::Layer>(std::move(*layer));
-  const content::Stack stack = content::with_layer({}, shared);
-  (void)content::check_conflicts(stack, *shared, [](const auto&) { return false; });
-  (void)content::check_requirements({}, stack, shared->name, {"api-v3"});
-  const content::Effective effective = content::make_effective(stack, *snapshot);
+  const auto shared = std::make_shared<const packs::Layer>(std::move(*layer));
+  const packs::Stack stack = packs::with_layer({}, shared);
+  (void)packs::check_conflicts(stack, *shared, [](const auto&) { return false; });
+  (void)packs::check_requirements({}, stack, shared->name, {"api-v3"});
+  const packs::Effective effective = packs::make_effective(stack, *snapshot);
   for (const auto& [name, body] : effective.bodies) {
     fuzz::require(model::parse_json(body).ok(), "an effective object is JSON");
   }

@@ -67,7 +67,7 @@ def breaches():
 
 # Folder -> all that its sources may include: what is computed there depends on arguments alone.
 PURE = {
-    "plan/": re.compile(r"(?:base|model|plan)/|versionset/(?:fingerprint|merge|sources|values)\.h$|catalog/items\.h$|content/version\.h$"),
+    "plan/": re.compile(r"(?:base|model|plan)/|versionset/(?:fingerprint|merge|sources|values)\.h$|catalog/items\.h$"),
 }
 IMPURE_LIBRARY = re.compile(r"#include <((?:atomic|chrono|condition_variable|coroutine|filesystem|fstream|future|iostream|mutex|random|thread)|boost/asio[^>]*)>")
 
@@ -243,8 +243,13 @@ MAY_ASK = {
     "net/internal/tls.cc": "serial numbers and session keys of certificates",
     "auth/authenticator.cc": "secrets",
     "auth/internal/accounts.cc": "secrets",
-    "content/internal/random_text.cc": "secrets",
-    "content/internal/plugin_child.cc": "names of scratch folders",
+    "prefs/preferences.cc": "secrets",
+    "packs/internal/first_start.cc": "secrets",
+    "plugins/internal/plugin_child.cc": "names of scratch folders",
+    "plugins/internal/provider_files.cc": "names of scratch folders",
+    "files/blobs.cc": "names of scratch folders",
+    "files/followed_tree.cc": "names of scratch folders",
+    "files/sharing.cc": "revisions, which must never come twice",
     "catalog/internal/scanner.cc": "names of scratch folders",
     "api/internal/iso_installs.cc": "names of scratch folders",
     "api/internal/system.cc": "names of backups",
@@ -262,8 +267,8 @@ MAY_ASK = {
     "cluster/peer_link.cc": "names of files on their way between processes",
     "catalog/catalog.cc": "to be injected: default of the catalog",
     "catalog/catalog.h": "to be injected: default of the catalog",
-    "content/providers.h": "to be injected: default of the providers",
-    "content/internal/plugin_runner.cc": "to be injected: jitter of restarts",
+    "plugins/providers.h": "to be injected: default of the providers",
+    "plugins/internal/plugin_runner.cc": "to be injected: jitter of restarts",
     "store/store.h": "to be injected: defaults of the store",
     "store/internal/engine.h": "to be injected: default of the engine",
     "apply/lease.h": "to be injected: default of the lease",

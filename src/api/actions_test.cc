@@ -17,7 +17,7 @@ using ::testing::SizeIs;
 
 constexpr std::string_view kActingMachine = "5d0f0d7a-0000-4000-8000-000000000001";
 
-content::OfferedAction offer(const std::string& plugin, const std::string& model, const std::string& command,
+plugins::OfferedAction offer(const std::string& plugin, const std::string& model, const std::string& command,
                              std::vector<std::string> required = {}, std::vector<std::string> optional = {}) {
   return {plugin, {"provider-of-" + plugin, model, command, std::move(required), std::move(optional)}};
 }

@@ -13,17 +13,19 @@
 #include "bulk/bulks.h"
 #include "catalog/catalog.h"
 #include "cluster/cluster.h"
-#include "content/archive.h"
-#include "content/content.h"
-#include "content/job_logs.h"
-#include "content/providers.h"
 #include "env/clock.h"
 #include "env/file.h"
 #include "env/runtime.h"
 #include "env/timers.h"
 #include "events/event_bus.h"
+#include "files/archive.h"
+#include "files/blobs.h"
+#include "joblogs/job_logs.h"
 #include "manager/manager.h"
 #include "net/http.h"
+#include "packs/layers.h"
+#include "plugins/providers.h"
+#include "prefs/preferences.h"
 #include "store/store.h"
 
 namespace mullion::rollout {
@@ -48,7 +50,7 @@ struct Facts {
   std::vector<std::string> start_errors;  // shown in info.errors
   env::Path backups;                      // where copies of the database go
   env::Path installs;                     // what isos unpack to: OS/[ARCH/]install
-  content::ExplodeLimits unpacking;       // of isos
+  files::ExplodeLimits unpacking;         // of isos
 };
 
 /// The certificates of the listening ports. Thread-safe; blocks on the disk.
@@ -128,12 +130,12 @@ struct Dependencies {
   env::Runtime& runtime;
   store::Store& store;
   auth::Authenticator& authenticator;
-  content::Layers& layers;
-  content::Preferences& preferences;
-  content::Blobs& blobs;
-  content::JobLogs& job_logs;
+  packs::Layers& layers;
+  prefs::Preferences& preferences;
+  files::Blobs& blobs;
+  joblogs::JobLogs& job_logs;
   Certificates& certificates;
-  content::Providers& providers;
+  plugins::Providers& providers;
   Upgrades& upgrades;
   catalog::Catalog& catalog;
   cluster::Cluster& cluster;

@@ -66,7 +66,7 @@ class FakeAuthenticator final : public auth::Authenticator {
   mutable std::atomic<uint64_t> asked_{0};
 };
 
-class FakeLayers final : public content::Layers {
+class FakeLayers final : public packs::Layers {
  public:
   std::map<std::string, std::string> read_only;  // "prefix/key" -> layer
   Result<void> start() override { return {}; }
@@ -95,7 +95,7 @@ class FakeLayers final : public content::Layers {
   void on_change(Listener) override {}
 };
 
-class FakePreferences final : public content::Preferences {
+class FakePreferences final : public prefs::Preferences {
  public:
   std::map<std::string, std::string> values{{"manager", "false"},         {"defaultStage", "none"},
                                             {"defaultBootEnv", "local"},  {"defaultWorkflow", ""},
@@ -149,7 +149,7 @@ class FakeCatalog final : public catalog::Catalog {
     return std::make_shared<const catalog::Items>(std::vector<catalog::Item>{item});
   }
   void on_change(std::function<void()>) override {}
-  Task<Result<content::Blobs::Info>> fetch(catalog::Artifact) override {
+  Task<Result<files::Blobs::Info>> fetch(catalog::Artifact) override {
     co_return Error(ErrorCode::kNotFound, "absent");
   }
   catalog::Collection unused(const std::vector<catalog::Need>& needs) override {
@@ -166,7 +166,7 @@ class FakeCatalog final : public catalog::Catalog {
   Task<void> stop() override { co_return; }
 };
 
-class NoBlobs final : public content::Blobs {
+class NoBlobs final : public files::Blobs {
  public:
   bool uploads_complete = true;
   Result<std::vector<std::string>> list(std::string_view, std::string_view, bool) override {
@@ -246,9 +246,9 @@ class ScratchFolder {
 };
 
 /// Offers what the test puts in, and remembers what was asked of it.
-class FakeProviders final : public content::Providers {
+class FakeProviders final : public plugins::Providers {
  public:
-  std::vector<content::OfferedAction> offers;
+  std::vector<plugins::OfferedAction> offers;
   Result<std::string> answer = std::string(R"({"done":true})");
   std::vector<std::pair<std::string, json::value>> runs;  // plugin, action
   /// The store's thread of events reads and writes these.
@@ -258,7 +258,7 @@ class FakeProviders final : public content::Providers {
     return events_;
   }
 
-  Result<void> start(content::ProviderServices, content::ProviderOptions) override { return {}; }
+  Result<void> start(plugins::ProviderServices, plugins::ProviderOptions) override { return {}; }
   Task<void> stop() override { co_return; }
   Task<Result<Upload>> upload(std::string name, net::BodySource& body, uint64_t limit, bool,
                               std::string) override {
@@ -274,10 +274,10 @@ class FakeProviders final : public content::Providers {
   }
   std::vector<Program> programs() const override { return {}; }
   void on_change(std::function<void()>) override {}
-  std::vector<content::OfferedAction> actions(std::string_view model,
+  std::vector<plugins::OfferedAction> actions(std::string_view model,
                                               std::string_view plugin) const override {
-    std::vector<content::OfferedAction> out;
-    for (const content::OfferedAction& offer : offers) {
+    std::vector<plugins::OfferedAction> out;
+    for (const plugins::OfferedAction& offer : offers) {
       if (offer.action.model == model && (plugin.empty() || offer.plugin == plugin)) out.push_back(offer);
     }
     return out;
@@ -287,7 +287,7 @@ class FakeProviders final : public content::Providers {
     co_return answer;
   }
   bool wants_events() const override { return publishes; }
-  void tell_event(content::EventText event) override {
+  void tell_event(plugins::EventText event) override {
     const Lock lock(mutex_);
     events_.push_back(*event());
   }
@@ -446,7 +446,7 @@ class Fixture {
   FakePreferences preferences;
   NoBlobs blobs;
   ScratchFolder folder;
-  std::unique_ptr<content::JobLogs> job_logs = content::make_job_logs(folder.path() / "job-logs", 1000);
+  std::unique_ptr<joblogs::JobLogs> job_logs = joblogs::make_job_logs(folder.path() / "job-logs", 1000);
   FakeCertificates certificates;
   FakeProviders providers;
   FakeUpgrades upgrades;

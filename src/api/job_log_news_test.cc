@@ -21,7 +21,7 @@ TEST(JobLogNews, TellsAtMostTwiceASecondAndOfTheNewestSize) {
   events::EventBus bus{*store, runtime, [](std::string_view) { return std::string("M1"); },
                        env::system_clock()};
   const testing::ScratchFolder folder;
-  const std::unique_ptr<content::JobLogs> logs = content::make_job_logs(folder.path() / "logs", 1000);
+  const std::unique_ptr<joblogs::JobLogs> logs = joblogs::make_job_logs(folder.path() / "logs", 1000);
   env::TaskGroup tasks(runtime.executor(), "test");
   JobLogNews news(bus, *logs, tasks, time);
   news.grown(kGrowing, "m");

@@ -11,7 +11,7 @@ namespace {
 namespace json = boost::json;
 using ::testing::HasSubstr;
 
-const std::string kStream = content::testing::gzip_of("<html>");
+const std::string kStream = files::testing::gzip_of("<html>");
 
 json::object sound_entry() {
   return {{"name", "index.html"}, {"type", "text/html"},      {"sha256", testing::sha256_of("<html>")},

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "content/blobs_testing.h"
 #include "env/sha256.h"
+#include "files/blobs_testing.h"
 
 namespace mullion::api::testing {
 
@@ -32,7 +32,7 @@ inline std::string make_pack(const std::vector<PackContent>& files) {
   boost::json::array entries;
   std::string streams;
   for (const PackContent& file : files) {
-    const std::string gzip = content::testing::gzip_of(file.text);
+    const std::string gzip = files::testing::gzip_of(file.text);
     entries.push_back(boost::json::object{{"name", file.name},
                                           {"type", file.type},
                                           {"sha256", sha256_of(file.text)},

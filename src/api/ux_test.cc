@@ -4,7 +4,8 @@
 
 #include "api/api_testing.h"
 #include "api/ux_pack_testing.h"
-#include "content/archive.h"
+#include "files/archive.h"
+#include "files/blobs.h"
 
 namespace mullion::api {
 namespace {
@@ -17,7 +18,7 @@ class Ux : public ::testing::Test {
   }
 
   testing::ScratchFolder folder_;
-  std::unique_ptr<content::Blobs> blobs_ = content::make_blobs(folder_.path());
+  std::unique_ptr<files::Blobs> blobs_ = files::make_blobs(folder_.path());
 };
 
 TEST_F(Ux, WithoutAPackageThereIsNone) {
@@ -184,7 +185,7 @@ TEST_F(BuiltInUx, GzipIsSentAsItLiesInTheProgram) {
   const testing::Answer plain = get("/ux/");
   const testing::Answer packed = get("/ux/", {{"Accept-Encoding", "br, gzip"}});
   EXPECT_EQ(packed.header("Content-Encoding"), "gzip");
-  EXPECT_EQ(*content::gunzip(packed.body, 1000), kPage);
+  EXPECT_EQ(*files::gunzip(packed.body, 1000), kPage);
   EXPECT_EQ(plain.body, kPage);
   EXPECT_NE(plain.header("ETag"), packed.header("ETag")) << "different bytes, different strong names";
   EXPECT_EQ(plain.header("ETag"), '"' + testing::sha256_of(kPage) + '"');
@@ -193,7 +194,7 @@ TEST_F(BuiltInUx, GzipIsSentAsItLiesInTheProgram) {
       << "whether there is a page depends on who asks";
   const testing::Answer file = get("/ux/assets/main-BvAbCdEf.js", {{"Accept-Encoding", "gzip"}});
   EXPECT_EQ(file.header("Vary"), "Accept-Encoding");
-  EXPECT_EQ(*content::gunzip(file.body, 1000), kScript);
+  EXPECT_EQ(*files::gunzip(file.body, 1000), kScript);
 }
 
 TEST_F(BuiltInUx, WhatIsKnownIsNotSentAgain) {

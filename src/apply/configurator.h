@@ -21,7 +21,7 @@ struct Dependencies {
   env::Runtime& runtime;
   store::Store& store;
   catalog::Catalog& catalog;
-  content::Blobs& blobs;
+  files::Blobs& blobs;
   manager::Manager& manager;
   std::string own_id;
   std::function<std::string()> static_url, api_url;  // for templates in sources of files

@@ -46,7 +46,7 @@ class FakeCatalog final : public catalog::Catalog {
     const Lock lock(mutex_);
     listeners_.push_back(std::move(listener));
   }
-  Task<Result<content::Blobs::Info>> fetch(catalog::Artifact) override {
+  Task<Result<files::Blobs::Info>> fetch(catalog::Artifact) override {
     co_return Error(ErrorCode::kNotFound, "");
   }
   catalog::Collection unused(const std::vector<catalog::Need>&) override { return {}; }
@@ -64,7 +64,7 @@ class FakeCatalog final : public catalog::Catalog {
   std::vector<std::function<void()>> listeners_ GUARDED_BY(mutex_);
 };
 
-class FakeBlobs final : public content::Blobs {
+class FakeBlobs final : public files::Blobs {
  public:
   void put_file(const std::string& name, const std::string& sha256) {
     std::vector<ChangeListener> listeners;

@@ -249,8 +249,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
 
   std::optional<plan::SyncFile> travel_file(const std::string& path) const {
     const size_t slash = path.find('/');
-    const Result<content::Blobs::Info> info =
-        given_.blobs.stat(path.substr(0, slash), path.substr(slash + 1));
+    const Result<files::Blobs::Info> info = given_.blobs.stat(path.substr(0, slash), path.substr(slash + 1));
     if (!info) return std::nullopt;
     return plan::SyncFile{info->sha256, info->size};
   }
@@ -288,7 +287,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
 
   Task<Result<void>> deliver_file(const Target& target, plan::Upload upload) {
     const std::string path = "files/" + upload.path;
-    Result<content::Blobs::Info> info = co_await artifacts_->fetch(upload.artifact);
+    Result<files::Blobs::Info> info = co_await artifacts_->fetch(upload.artifact);
     if (!info) co_return info.error();
     Result<std::string> there = co_await checksum_there(target.calls, path);
     if (!there) co_return there.error();

@@ -12,12 +12,12 @@
 #include "bulk/internal/log.h"
 #include "bulk/internal/records.h"
 #include "bulk/internal/runner.h"
-#include "content/query_check.h"
 #include "env/attempt.h"
 #include "env/pools.h"
 #include "model/object.h"
 #include "net/http.h"
 #include "store/commit_async.h"
+#include "store/query_check.h"
 
 namespace mullion::bulk {
 namespace {
@@ -187,7 +187,8 @@ Task<void> BulksImpl::forget(std::string run, uint64_t objects) {
 Result<void> BulksImpl::check_start(const store::Snapshot& snapshot, const Bulk& bulk,
                                     const auth::Principal& principal) const {
   std::vector<std::string> faults = form_faults(bulk, given_.store.types().find(bulk.selection.type));
-  const std::string fault = content::query_fault(snapshot, bulk.selection.type, bulk.selection.filter);
+  const std::string fault =
+      store::query_fault(snapshot, bulk.selection.type, net::parse_query_string(bulk.selection.filter));
   if (!fault.empty()) faults.push_back("Selection.Filter: " + fault);
   if (!faults.empty())
     return Error(ErrorCode::kInvalid, "INVOKE", std::string(internal::kBulks), bulk.id, std::move(faults));
@@ -403,7 +404,8 @@ std::vector<std::string> written_faults(const store::Store& store, const store::
                                         const json::object& object, std::string_view stored) {
   const Bulk bulk = Bulk::parse(object);
   std::vector<std::string> faults = form_faults(bulk, store.types().find(bulk.selection.type));
-  const std::string fault = content::query_fault(snapshot, bulk.selection.type, bulk.selection.filter);
+  const std::string fault =
+      store::query_fault(snapshot, bulk.selection.type, net::parse_query_string(bulk.selection.filter));
   if (!fault.empty()) faults.push_back("Selection.Filter: " + fault);
   const Result<json::value> before =
       stored.empty() ? Result<json::value>(json::object()) : model::parse_json(stored, 256);

@@ -76,7 +76,7 @@ class LocalCatalog final : public Catalog {
     Lock lock(mutex_);
     listeners_.push_back(std::move(listener));
   }
-  Task<Result<content::Blobs::Info>> fetch(Artifact artifact) override;
+  Task<Result<files::Blobs::Info>> fetch(Artifact artifact) override;
   Collection unused(const std::vector<Need>& needed) override;
   Task<Result<BuildReport>> remove(std::vector<KeptVersion> versions, std::string principal) override;
   std::vector<std::string> problems() const override { return remote_.problems(); }
@@ -278,9 +278,9 @@ Task<void> LocalCatalog::refresh() {
   }
 }
 
-Task<Result<content::Blobs::Info>> LocalCatalog::fetch(Artifact artifact) {
+Task<Result<files::Blobs::Info>> LocalCatalog::fetch(Artifact artifact) {
   if (!installed_name(artifact.source)) co_return co_await fetcher_.fetch(std::move(artifact));
-  Result<content::Blobs::Info> info = Error(ErrorCode::kNotFound, "");
+  Result<files::Blobs::Info> info = Error(ErrorCode::kNotFound, "");
   co_await env::run_blocking([&] { info = installed_.open(artifact); });
   co_return info;
 }

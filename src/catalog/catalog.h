@@ -7,10 +7,11 @@
 
 #include "catalog/collection.h"
 #include "catalog/items.h"
-#include "content/content.h"
-#include "content/providers.h"
 #include "env/clock.h"
 #include "env/runtime.h"
+#include "files/blobs.h"
+#include "packs/layers.h"
+#include "plugins/providers.h"
 #include "store/store.h"
 
 namespace mullion::catalog {
@@ -42,7 +43,7 @@ class Catalog {
   /// files/rebar-catalog first, once however many ask; what is installed here is given as it is. kCorrupt
   /// when its checksum differs: "NAME: expected sha256 X, the file has Y"; kInvalid when it would come from
   /// elsewhere without a checksum; kUnreachable, kInsufficientStorage.
-  virtual Task<Result<content::Blobs::Info>> fetch(Artifact artifact) = 0;
+  virtual Task<Result<files::Blobs::Info>> fetch(Artifact artifact) = 0;
   /// Versions below files/rebar-catalog that are neither `stable` nor `tip` of any catalog nor in `needed`,
   /// and those that stay. Blocks on the disk.
   virtual Collection unused(const std::vector<Need>& needed) = 0;
@@ -64,9 +65,9 @@ struct Pace {
 struct Dependencies {
   env::Runtime& runtime;
   store::Store& store;
-  content::Layers& layers;
-  content::Providers& providers;
-  content::Blobs& blobs;
+  packs::Layers& layers;
+  plugins::Providers& providers;
+  files::Blobs& blobs;
   env::Path base_root;
   std::function<std::string()> static_url;  // "http://ADDRESS:PORT", for Source of built items
   std::string platform = own_platform();    // "ARCH/OS" of this server

@@ -14,6 +14,7 @@
 #include "env/random.h"
 #include "env/waiting_testing.h"
 #include "net/net_testing.h"
+#include "packs/features.h"
 
 namespace mullion::catalog::testing {
 
@@ -196,9 +197,9 @@ class Elsewhere {
 };
 
 /// The real ones, but files of some names cannot be looked at, or not be read.
-class FaultyBlobs final : public content::Blobs {
+class FaultyBlobs final : public files::Blobs {
  public:
-  explicit FaultyBlobs(std::unique_ptr<content::Blobs> real) : real_(std::move(real)) {}
+  explicit FaultyBlobs(std::unique_ptr<files::Blobs> real) : real_(std::move(real)) {}
   std::string unseen, unreadable;  // ends of paths
 
   Result<std::vector<std::string>> list(std::string_view bucket, std::string_view directory,
@@ -238,11 +239,11 @@ class FaultyBlobs final : public content::Blobs {
   }
 
  private:
-  const std::unique_ptr<content::Blobs> real_;
+  const std::unique_ptr<files::Blobs> real_;
 };
 
 /// Providers that are there because a test says so.
-class FakeProviders final : public content::Providers {
+class FakeProviders final : public plugins::Providers {
  public:
   void set(std::vector<Program> programs) {
     std::vector<std::function<void()>> listeners;
@@ -262,7 +263,7 @@ class FakeProviders final : public content::Providers {
     listeners_.push_back(std::move(listener));
   }
 
-  Result<void> start(content::ProviderServices, content::ProviderOptions) override { return {}; }
+  Result<void> start(plugins::ProviderServices, plugins::ProviderOptions) override { return {}; }
   Task<void> stop() override { co_return; }
   Task<Result<Upload>> upload(std::string, net::BodySource&, uint64_t, bool, std::string) override {
     co_return Error(ErrorCode::kInternal, "not here");
@@ -273,14 +274,14 @@ class FakeProviders final : public content::Providers {
   Result<env::Path> program(std::string_view) const override {
     return Error(ErrorCode::kInternal, "not here");
   }
-  std::vector<content::OfferedAction> actions(std::string_view, std::string_view) const override {
+  std::vector<plugins::OfferedAction> actions(std::string_view, std::string_view) const override {
     return {};
   }
   Task<Result<std::string>> run_action(std::string, std::string) override {
     co_return Error(ErrorCode::kInternal, "not here");
   }
   bool wants_events() const override { return false; }
-  void tell_event(content::EventText) override {}
+  void tell_event(plugins::EventText) override {}
   Counts counts() const override { return {}; }
 
  private:
@@ -294,7 +295,7 @@ class CatalogTest : public ::testing::Test {
   CatalogTest() : root_(fs::temp_directory_path() / ("mullion-catalog-" + env::random_uuid())) {
     fs::create_directories(root_);
     EXPECT_TRUE(layers_->start());
-    blobs_ = std::make_unique<FaultyBlobs>(content::make_blobs(root_));
+    blobs_ = std::make_unique<FaultyBlobs>(files::make_blobs(root_));
     // OpenSSL keeps what its first user's thread learnt until that thread ends: it must be this one.
     write("first", "");
     (void)sha256("first");
@@ -342,7 +343,7 @@ class CatalogTest : public ::testing::Test {
     EXPECT_TRUE(report) << report.error().text();
     return report ? *report : BuildReport();
   }
-  Result<content::Blobs::Info> fetch(Artifact artifact) {
+  Result<files::Blobs::Info> fetch(Artifact artifact) {
     return run([this, artifact] { return catalog_->fetch(artifact); });
   }
   fs::path tree() const { return root_ / "files" / "rebar-catalog"; }
@@ -381,7 +382,7 @@ class CatalogTest : public ::testing::Test {
   const fs::path root_;
   env::Runtime runtime_{2};
   std::unique_ptr<store::Store> store_ = store::open_memory_store();
-  std::unique_ptr<content::Layers> layers_ = content::make_layers(*store_, content::kFeatures);
+  std::unique_ptr<packs::Layers> layers_ = packs::make_layers(*store_, packs::kFeatures);
   FakeProviders providers_;
   std::unique_ptr<FaultyBlobs> blobs_;
   std::atomic<bool> without_url_{false};

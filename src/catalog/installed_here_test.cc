@@ -1,5 +1,6 @@
 // What is installed at this server as the last of its catalogs.
 #include "catalog/catalog_testing.h"
+#include "packs/features.h"
 
 namespace mullion::catalog::testing {
 namespace {
@@ -64,7 +65,7 @@ TEST_F(InstalledTest, TheSameBytesAfterARestart) {
   eventually([this] { return actual("a-stable") == "v1.0.0"; });
   const Artifact before = artifact("a", "stable");
   close();
-  layers_ = content::make_layers(*store_, content::kFeatures);
+  layers_ = packs::make_layers(*store_, packs::kFeatures);
   ASSERT_TRUE(layers_->start());
   open();
   EXPECT_EQ(artifact("a", "stable").sha256, before.sha256) << "there from the start";

@@ -134,7 +134,7 @@ TEST_F(CatalogTest, FetchBringsResumesAndVerifiesWhatIsElsewhere) {
   elsewhere.put("/a.json", text);
   elsewhere.cut_after(40'000);
   Artifact artifact{elsewhere.url() + "/a.json", "rebar-catalog/a/v1.0.0.json", sum};
-  std::vector<std::future<Result<content::Blobs::Info>>> fetches;
+  std::vector<std::future<Result<files::Blobs::Info>>> fetches;
   for (int i = 0; i < 5; ++i) {
     fetches.push_back(env::launch(runtime_, [this, artifact] { return catalog_->fetch(artifact); }));
   }
@@ -186,7 +186,7 @@ TEST_F(CatalogTest, FetchTakesTheSameBytesToSeveralPlaces) {
     told.insert(names.begin(), names.end());
   });
   elsewhere.hold("/a.json");
-  std::vector<std::future<Result<content::Blobs::Info>>> fetches;
+  std::vector<std::future<Result<files::Blobs::Info>>> fetches;
   for (const char* name : {"a", "b", "a", "b"}) {
     const Artifact artifact{elsewhere.url() + "/a.json", fmt::format("rebar-catalog/{}/v1.0.0.json", name),
                             sum};

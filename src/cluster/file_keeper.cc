@@ -14,22 +14,22 @@
 namespace mullion::cluster {
 namespace {
 
-using content::FileChanges;
-using content::FileRecord;
-using content::FollowedTree;
+using files::FileChanges;
+using files::FileRecord;
+using files::FollowedTree;
 using Records = std::map<std::string, FileRecord>;  // by name
 
 constexpr size_t kFetchers = 2;
 constexpr size_t kListedTogether = 1000;  // records in one commit
 constexpr auto kIdle = std::chrono::milliseconds(200);
 constexpr auto kStuckPause = std::chrono::seconds(3);  // after a file that cannot be put in its place
-constexpr std::string_view kListed = "listed";  // in content::kFileState: all that was there has a record
+constexpr std::string_view kListed = "listed";  // in files::kFileState: all that was there has a record
 
 /// Throws store::ReadFailure.
 Records read_records(const store::Snapshot& snapshot) {
   Records out;
-  store::scan_secrets(snapshot, content::kFileRecords, "", [&out](std::string_view, std::string_view value) {
-    Result<FileRecord> record = content::decode_record(value);
+  store::scan_secrets(snapshot, files::kFileRecords, "", [&out](std::string_view, std::string_view value) {
+    Result<FileRecord> record = files::decode_record(value);
     if (record) {
       std::string name = record->name;
       out.emplace(std::move(name), std::move(*record));
@@ -42,10 +42,10 @@ Records read_records(const store::Snapshot& snapshot) {
 }
 
 std::string revision_of(const store::Snapshot& snapshot) {
-  return snapshot.secret(content::kFileState, content::kFileRevision).value_or("");
+  return snapshot.secret(files::kFileState, files::kFileRevision).value_or("");
 }
 bool listed_in(const store::Snapshot& snapshot) {
-  return snapshot.secret(content::kFileState, kListed).has_value();
+  return snapshot.secret(files::kFileState, kListed).has_value();
 }
 
 /// Names whose records differ.
@@ -66,10 +66,10 @@ Error no_majority(std::string_view why) {
                fmt::format("no majority of the cluster's members has the bytes on its disk: {}", why));
 }
 
-std::vector<FileBytes> bytes_of(const std::vector<content::OfferedFile>& files) {
+std::vector<FileBytes> bytes_of(const std::vector<files::OfferedFile>& files) {
   std::vector<FileBytes> out;
   out.reserve(files.size());
-  for (const content::OfferedFile& file : files) {
+  for (const files::OfferedFile& file : files) {
     FileBytes bytes;
     bytes.sha256 = file.record.sha256;
     bytes.size = file.record.size;
@@ -124,7 +124,7 @@ class Keeper final : public FileKeeper {
   }
 
   // Sharing
-  env::Task<Result<void>> hold(std::vector<content::OfferedFile> files) override;
+  env::Task<Result<void>> hold(std::vector<files::OfferedFile> files) override;
   Result<void> commit(const FileChanges& changes) override;
   std::optional<FileRecord> find(std::string_view name) const override;
   std::vector<std::string> names(std::string_view prefix) const override;
@@ -474,8 +474,8 @@ void Keeper::list_own() {
     if (!pause(env::Duration::zero())) return;
   }
   store::Batch batch;
-  batch.secrets = content::secret_changes({});
-  batch.secrets.push_back({std::string(content::kFileState), std::string(kListed), "1"});
+  batch.secrets = files::secret_changes({});
+  batch.secrets.push_back({std::string(files::kFileState), std::string(kListed), "1"});
   const Result<store::Cursor> kept = store_.commit_sync(std::move(batch));
   if (!kept) kLog.warn("files from before are listed later: {}", kept.error().text());
 }
@@ -490,7 +490,7 @@ Result<void> Keeper::list_part(const std::vector<std::string>& names) {
   }
   if (changes.put.empty()) return {};
   store::Batch batch;
-  batch.secrets = content::secret_changes(changes);
+  batch.secrets = files::secret_changes(changes);
   const Result<store::Cursor> kept = store_.commit_sync(std::move(batch));
   if (!kept) return kept.error();
   return {};
@@ -536,7 +536,7 @@ void Keeper::run_fetcher() {
 /// `running_` has it.
 Result<void> Keeper::fetch(MemberId from, const FileBytes& wanted, uint64_t rate) {
   if (tree_.holds(wanted.sha256)) return {};
-  Result<std::unique_ptr<content::PartialFile>> partial = tree_.receive(wanted.sha256, wanted.size);
+  Result<std::unique_ptr<files::PartialFile>> partial = tree_.receive(wanted.sha256, wanted.size);
   if (!partial) return partial.error();
   if (Result<void> got = peers_.fetch(from, wanted, **partial, rate); !got) return got;
   return (*partial)->finish();
@@ -677,14 +677,14 @@ void Keeper::drop_unneeded(const std::string& sha256) {
     tree_.drop(sha256);
 }
 
-env::Task<Result<void>> Keeper::hold(std::vector<content::OfferedFile> files) {
+env::Task<Result<void>> Keeper::hold(std::vector<files::OfferedFile> files) {
   const std::vector<FileBytes> wanted = bytes_of(files);
   uint64_t size = 0;
   for (const FileBytes& one : wanted) size += one.size;
   change_offers(wanted, 1);
   Result<void> held;
   co_await env::run_blocking([&] {
-    for (const content::OfferedFile& file : files) {
+    for (const files::OfferedFile& file : files) {
       if (held) held = tree_.hold(file.path, file.record.sha256);
     }
   });
@@ -717,7 +717,7 @@ env::Task<Result<void>> Keeper::hold(std::vector<content::OfferedFile> files) {
 Result<void> Keeper::commit(const FileChanges& changes) {
   const Lock lock(listing_);
   store::Batch batch;
-  batch.secrets = content::secret_changes(changes);
+  batch.secrets = files::secret_changes(changes);
   batch.principal = "system";
   const Result<store::Cursor> done = store_.commit_sync(std::move(batch));
   if (!done) return done.error();
@@ -725,9 +725,9 @@ Result<void> Keeper::commit(const FileChanges& changes) {
 }
 
 std::optional<FileRecord> Keeper::find(std::string_view name) const {
-  const auto text = store_.snapshot()->secret(content::kFileRecords, content::record_key(name));
+  const auto text = store_.snapshot()->secret(files::kFileRecords, files::record_key(name));
   if (!text) return std::nullopt;
-  Result<FileRecord> record = content::decode_record(*text);
+  Result<FileRecord> record = files::decode_record(*text);
   if (!record) return std::nullopt;
   return std::move(*record);
 }

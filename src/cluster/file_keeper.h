@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "cluster/file_lines.h"
-#include "content/followed_tree.h"
-#include "content/sharing.h"
+#include "files/followed_tree.h"
+#include "files/sharing.h"
 #include "store/store.h"
 
 namespace mullion::cluster {
@@ -32,7 +32,7 @@ struct KeeperOptions {
 };
 
 /// Thread-safe. Works from start() until stop() with threads of its own.
-class FileKeeper : public content::Sharing, public FileGiver {
+class FileKeeper : public files::Sharing, public FileGiver {
  public:
   /// A file came into its place or went.
   using Listener = std::function<void(const std::string& name)>;
@@ -47,8 +47,8 @@ class FileKeeper : public content::Sharing, public FileGiver {
   virtual void set_listener(Listener listener) = 0;
 };
 /// All must outlive it.
-std::shared_ptr<FileKeeper> make_file_keeper(store::Store& store, content::FollowedTree& tree,
-                                             FilePeers& peers, FileHost& host, const env::Clock& clock,
+std::shared_ptr<FileKeeper> make_file_keeper(store::Store& store, files::FollowedTree& tree, FilePeers& peers,
+                                             FileHost& host, const env::Clock& clock,
                                              const KeeperOptions& options = {});
 
 }  // namespace mullion::cluster

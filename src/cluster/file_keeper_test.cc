@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
-using content::FileRecord;
+using files::FileRecord;
 
 FileRecord file_of_text(std::string name, std::string_view text) {
   env::Sha256 hash;
@@ -34,7 +34,7 @@ class Crew;
 /// One member: its disk, what it says of itself, and how it reaches the others.
 struct Mate final : FilePeers, FileHost {
   Mate(Crew& crew, MemberId own, env::Path place) : crew(crew), own(own), root(std::move(place)) {
-    tree = content::make_followed_tree(root, root / "own" / "known");
+    tree = files::make_followed_tree(root, root / "own" / "known");
   }
   ~Mate() override { stop(); }
   void start();
@@ -53,7 +53,7 @@ struct Mate final : FilePeers, FileHost {
     return reachable ? keeper : nullptr;
   }
 
-  Result<void> fetch(MemberId from, const FileBytes& wanted, content::PartialFile& into, uint64_t) override;
+  Result<void> fetch(MemberId from, const FileBytes& wanted, files::PartialFile& into, uint64_t) override;
   void hold(MemberId to, std::vector<FileBytes> files, env::Duration,
             std::function<void(Result<void>)> done) override;
   bool serves() const override { return serving; }
@@ -73,7 +73,7 @@ struct Mate final : FilePeers, FileHost {
   Crew& crew;
   const MemberId own;
   const env::Path root;
-  std::unique_ptr<content::FollowedTree> tree;
+  std::unique_ptr<files::FollowedTree> tree;
   mutable Mutex mutex;                 // held while `keeper` is changed, or read by another member
   std::shared_ptr<FileKeeper> keeper;  // the test changes it, under mutex
   std::vector<std::thread> asked;
@@ -108,7 +108,7 @@ class Crew : public ::testing::Test {
   }
   void wait_listed() {
     EXPECT_TRUE(env::eventually([this] {
-      return store_->snapshot()->secret(content::kFileState, "listed").has_value() && one().complete();
+      return store_->snapshot()->secret(files::kFileState, "listed").has_value() && one().complete();
     }));
   }
   /// As an upload does it: aside, held by a majority, agreed on, in its place.
@@ -116,7 +116,7 @@ class Crew : public ::testing::Test {
     const FileRecord record = file_of_text(name, text);
     const env::Path aside = one().root / fmt::format("aside-{:016x}", env::random_id());
     EXPECT_TRUE(env::write_file_atomic(aside, text).ok());
-    std::vector<content::OfferedFile> offers;
+    std::vector<files::OfferedFile> offers;
     offers.push_back({record, aside});
     Result<void> done = env::run(runtime_, one().keeper->hold(std::move(offers)));
     if (done) done = one().keeper->commit({{record}, {}});
@@ -144,7 +144,7 @@ void Mate::start() {
   keeper = std::move(made);
 }
 
-Result<void> Mate::fetch(MemberId from, const FileBytes& wanted, content::PartialFile& into, uint64_t) {
+Result<void> Mate::fetch(MemberId from, const FileBytes& wanted, files::PartialFile& into, uint64_t) {
   Mate& giver = crew.mate(from);
   const std::shared_ptr<FileKeeper> asked_one = giver.giver();
   if (!asked_one) return Error(ErrorCode::kUnreachable, "away");

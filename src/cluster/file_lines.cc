@@ -8,6 +8,7 @@
 #include <fstream>
 #include <future>
 
+#include "base/letters.h"
 #include "cluster/internal/log.h"
 #include "cluster/internal/texts.h"
 #include "env/pools.h"
@@ -68,7 +69,7 @@ Result<GiveRequest> read_give(std::string_view text) {
   const std::optional<uint64_t> size = number_member(*object, "size");
   const std::optional<uint64_t> offset = number_member(*object, "offset");
   GiveRequest out{{model::text_member(*object, "sha256"), size.value_or(0)}, offset.value_or(0)};
-  if (!size || !offset || *offset > *size || !content::is_sha256(out.bytes.sha256)) return unreadable();
+  if (!size || !offset || *offset > *size || !is_sha256(out.bytes.sha256)) return unreadable();
   return out;
 }
 
@@ -87,7 +88,7 @@ Result<bool> read_hold(std::string_view text, std::vector<FileBytes>& out) {
     const std::optional<uint64_t> size = pair ? whole_number(one.get_array()[1]) : std::nullopt;
     if (!size) return unreadable();
     FileBytes bytes{std::string(one.get_array()[0].get_string()), *size};
-    if (!content::is_sha256(bytes.sha256)) return unreadable();
+    if (!is_sha256(bytes.sha256)) return unreadable();
     out.push_back(std::move(bytes));
   }
   if (out.size() > kMostHeld) return Error(ErrorCode::kTooLarge, "too many files");
@@ -95,7 +96,7 @@ Result<bool> read_hold(std::string_view text, std::vector<FileBytes>& out) {
 }
 
 /// Bytes [offset, size) of the file as they come.
-env::Task<Result<void>> take_bytes(net::KeyedStream& stream, FileBytes wanted, content::PartialFile& into,
+env::Task<Result<void>> take_bytes(net::KeyedStream& stream, FileBytes wanted, files::PartialFile& into,
                                    uint64_t rate, const env::Clock& clock) {
   const std::string request = give_json({wanted, into.size()});
   Result<void> asked = co_await write_text(stream, request);
@@ -139,7 +140,7 @@ class LinkedFilePeers final : public FilePeers {
  public:
   LinkedFilePeers(PeerLink& link, const env::Clock& clock) : link_(link), clock_(clock) {}
 
-  Result<void> fetch(MemberId from, const FileBytes& wanted, content::PartialFile& into,
+  Result<void> fetch(MemberId from, const FileBytes& wanted, files::PartialFile& into,
                      uint64_t rate) override {
     auto promise = std::make_shared<std::promise<Result<void>>>();
     std::future<Result<void>> future = promise->get_future();

@@ -7,7 +7,7 @@
 
 #include "cluster/file_plan.h"
 #include "cluster/peer_link.h"
-#include "content/followed_tree.h"
+#include "files/followed_tree.h"
 
 namespace mullion::cluster {
 
@@ -24,7 +24,7 @@ class FilePeers {
   /// Goes on where `into` stands until it is whole; not verified. kNotFound: the member has no such bytes;
   /// kTooManyRequests: it gives to too many; kUnreachable, kTimeout. `rate` bytes a second at most, 0: any.
   /// Blocks.
-  virtual Result<void> fetch(MemberId from, const FileBytes& wanted, content::PartialFile& into,
+  virtual Result<void> fetch(MemberId from, const FileBytes& wanted, files::PartialFile& into,
                              uint64_t rate) = 0;
   /// Asks a member to have all of them on its disk, and tells how it ended, by a thread of its own or, when
   /// nobody is asked any more, never.

@@ -6,7 +6,7 @@
 namespace mullion::cluster {
 namespace {
 
-using Look = content::FollowedTree::Look;
+using Look = files::FollowedTree::Look;
 constexpr auto kLeastHold = std::chrono::seconds(30);
 constexpr uint64_t kSlowestHold = uint64_t{1} << 20;  // bytes a second
 

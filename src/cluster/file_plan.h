@@ -9,15 +9,15 @@
 #include <vector>
 
 #include "cluster/types.h"
-#include "content/followed_tree.h"
 #include "env/clock.h"
+#include "files/followed_tree.h"
 
 namespace mullion::cluster {
 
 /// What is known of one name.
 struct FileSight {
-  bool agreed = false;                                                      // there is a record of it
-  content::FollowedTree::Look look = content::FollowedTree::Look::kAbsent;  // kSame or kAbsent without one
+  bool agreed = false;                                                  // there is a record of it
+  files::FollowedTree::Look look = files::FollowedTree::Look::kAbsent;  // kSame or kAbsent without one
   bool held = false;    // the bytes of the record lie aside, complete
   bool known = false;   // there was a record of it, as far as this member remembers
   bool met = false;     // this member has compared its files with the records before

@@ -8,7 +8,7 @@
 namespace mullion::cluster {
 namespace {
 
-using Look = content::FollowedTree::Look;
+using Look = files::FollowedTree::Look;
 using namespace std::chrono_literals;
 
 struct StepRow {

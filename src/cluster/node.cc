@@ -294,7 +294,7 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<PeerLink> link_;
   FileServer file_server_;
-  std::unique_ptr<content::FollowedTree> tree_;
+  std::unique_ptr<files::FollowedTree> tree_;
   std::unique_ptr<FilePeers> file_peers_;
   std::shared_ptr<FileKeeper> keeper_;  // set under mutex_
   CallQueue calls_, applying_;
@@ -378,7 +378,7 @@ void NodeImpl::hold_address() {
 }
 
 void NodeImpl::open_files() {
-  tree_ = content::make_followed_tree(options_.places.base_root, options_.places.known_files());
+  tree_ = files::make_followed_tree(options_.places.base_root, options_.places.known_files());
   file_peers_ = make_file_peers(*link_, env::system_clock());
   auto keeper = make_file_keeper(*store_, *tree_, *file_peers_, *this, env::system_clock(), options_.files);
   const Lock lock(mutex_);

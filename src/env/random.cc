@@ -4,6 +4,9 @@
 #include <sodium.h>
 
 #include <array>
+#include <vector>
+
+#include "base/base64.h"
 
 namespace mullion::env {
 namespace {
@@ -44,6 +47,12 @@ std::string random_uuid() {
     out += fmt::format("{:02x}", bytes[i]);
   }
   return out;
+}
+
+std::string random_text(size_t bytes) {
+  std::vector<unsigned char> random(bytes);
+  secure_random(random);
+  return base64url_encode({reinterpret_cast<const char*>(random.data()), random.size()});
 }
 
 double random_unit() { return static_cast<double>(random_id() >> 11) * 0x1.0p-53; }

@@ -14,6 +14,9 @@ void secure_random(std::span<unsigned char> out);
 uint64_t random_id();
 /// A version-4 UUID, lower-case canonical text.
 std::string random_uuid();
+/// URL-safe characters that carry `bytes` random bytes (a multiple of 3), fit for secrets: four for three
+/// bytes.
+std::string random_text(size_t bytes);
 /// Uniform in [0, 1): jitter of back-offs and the like.
 double random_unit();
 

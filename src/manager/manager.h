@@ -11,9 +11,10 @@
 #include "auth/auth.h"
 #include "base/latency.h"
 #include "base/result.h"
-#include "content/content.h"
 #include "manager/follower.h"
 #include "manager/link.h"
+#include "packs/layers.h"
+#include "prefs/preferences.h"
 #include "store/store.h"
 
 namespace mullion::manager {
@@ -68,8 +69,8 @@ using StateProvider = std::function<std::string()>;
 struct Dependencies {
   env::Runtime& runtime;
   store::Store& store;
-  content::Layers& layers;
-  content::Preferences& preferences;
+  packs::Layers& layers;
+  prefs::Preferences& preferences;
   Identity identity;
   StateProvider state;
   std::vector<std::string> own_urls;  // to recognise addEndpoint of itself

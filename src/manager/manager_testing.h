@@ -547,7 +547,7 @@ class Managing {
   store::FlakyStore& flaky() { return flaky_; }
   HeldDrops& drops() { return drops_; }
   store::Store& store() { return *store_; }
-  content::Preferences& preferences() { return *preferences_; }
+  prefs::Preferences& preferences() { return *preferences_; }
   Manager& manager() { return *manager_; }
   std::function<void()> before_start;
   std::atomic<bool> licensed{true};
@@ -604,8 +604,8 @@ class Managing {
   std::unique_ptr<store::Store> store_ = store::open_memory_store();
   HeldDrops drops_{*store_};
   store::FlakyStore flaky_{drops_};
-  std::unique_ptr<content::Layers> layers_ = content::make_layers(*store_, {});
-  std::unique_ptr<content::Preferences> preferences_ = content::make_preferences(*store_, network_.runtime());
+  std::unique_ptr<packs::Layers> layers_ = packs::make_layers(*store_, {});
+  std::unique_ptr<prefs::Preferences> preferences_ = prefs::make_preferences(*store_, network_.runtime());
   std::unique_ptr<Manager> manager_;
 };
 

@@ -2,13 +2,13 @@
 
 #include <set>
 
-#include "content/url_params.h"
 #include "manager/endpoint_object.h"
 #include "model/index_value.h"
 #include "model/json_schema.h"
 #include "model/object.h"
 #include "model/secure_params.h"
 #include "objects/stored.h"
+#include "packs/url_params.h"
 
 namespace mullion::objects {
 
@@ -295,7 +295,7 @@ class ParamSealer {
   /// Parameters that this server itself understands.
   void check_meaning(std::string_view name, json::value& value) {
     manager::spell_connection_param(name, value);
-    for (std::string& problem : content::url_param_problems(name, value)) {
+    for (std::string& problem : packs::url_param_problems(name, value)) {
       problems_.push_back(std::move(problem));
       faulty_.emplace(name);
     }

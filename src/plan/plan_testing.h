@@ -97,7 +97,7 @@ class ModelEndpoint {
     const catalog::Item* item = items.find(action.name + "-" + action.actual_version);
     if (item == nullptr) return "no such item";
     const std::string prerequisites = text_in(item->meta, "Prerequisites");
-    for (const content::Prerequisite& need : read_needs(prerequisites)) {
+    for (const model::Prerequisite& need : read_needs(prerequisites)) {
       if (!is_builtin(need.name) && component(need.name) == nullptr)
         return action.name + " lacks " + need.name;
     }
@@ -109,7 +109,7 @@ class ModelEndpoint {
   std::string remove(const Action& action) {
     if (component(action.name) == nullptr) return action.name + " is not there";
     for (const Observed::Installed& other : observed.components) {
-      for (const content::Prerequisite& need : read_needs(other.prerequisites)) {
+      for (const model::Prerequisite& need : read_needs(other.prerequisites)) {
         if (need.name == action.name) return other.name + " needs " + action.name;
       }
     }

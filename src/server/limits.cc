@@ -41,8 +41,8 @@ api::Limits api_limits(const settings::Settings& settings) {
   return limits;
 }
 
-content::BlobLimits blob_limits(const settings::Settings& settings) {
-  content::BlobLimits limits;
+files::BlobLimits blob_limits(const settings::Settings& settings) {
+  files::BlobLimits limits;
   limits.unpacked_bytes = settings.number("max-unpacked");
   limits.archive_entries = settings.number("max-archive-entries");
   limits.archive_ratio = settings.number("max-archive-ratio");
@@ -50,8 +50,8 @@ content::BlobLimits blob_limits(const settings::Settings& settings) {
   return limits;
 }
 
-content::ExplodeLimits unpack_limits(const settings::Settings& settings) {
-  const content::BlobLimits limits = blob_limits(settings);
+files::ExplodeLimits unpack_limits(const settings::Settings& settings) {
+  const files::BlobLimits limits = blob_limits(settings);
   return {limits.unpacked_bytes, limits.archive_entries, std::max<uint64_t>(limits.archive_ratio, 1)};
 }
 

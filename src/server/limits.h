@@ -2,8 +2,8 @@
 #pragma once
 
 #include "api/api.h"
-#include "content/archive.h"
-#include "content/content.h"
+#include "files/archive.h"
+#include "files/blobs.h"
 #include "net/port.h"
 #include "settings/settings.h"
 
@@ -13,7 +13,7 @@ size_t thread_count(const settings::Settings& settings);
 net::PeerLimits peer_limits(const settings::Settings& settings);
 net::ServerLimits server_limits(const settings::Settings& settings);
 api::Limits api_limits(const settings::Settings& settings);
-content::BlobLimits blob_limits(const settings::Settings& settings);
-content::ExplodeLimits unpack_limits(const settings::Settings& settings);
+files::BlobLimits blob_limits(const settings::Settings& settings);
+files::ExplodeLimits unpack_limits(const settings::Settings& settings);
 
 }  // namespace mullion::server

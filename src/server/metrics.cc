@@ -214,7 +214,7 @@ void add_pools(Page& page) {
 }
 
 void add_plugins(Page& page, const MetricSources& sources) {
-  const content::Providers::Counts counts = sources.providers.counts();
+  const plugins::Providers::Counts counts = sources.providers.counts();
   page.gauge("mullion_plugins", static_cast<double>(counts.serving), {{"serving", "true"}});
   page.gauge("mullion_plugins", static_cast<double>(counts.plugins - counts.serving), {{"serving", "false"}});
   page.counter("mullion_plugin_starts_total", static_cast<double>(counts.starts));

@@ -10,10 +10,10 @@
 #include "apply/downstream_sync.h"
 #include "base/result.h"
 #include "bulk/bulks.h"
-#include "content/providers.h"
 #include "env/clock.h"
 #include "manager/manager.h"
 #include "net/port.h"
+#include "plugins/providers.h"
 #include "rollout/rollouts.h"
 #include "store/store.h"
 
@@ -25,7 +25,7 @@ struct MetricSources {
   const manager::Manager& manager;
   const rollout::Rollouts& rollouts;
   const bulk::Bulks& bulks;
-  const content::Providers& providers;
+  const plugins::Providers& providers;
   const apply::Configurator& configurator;
   const apply::DownstreamSync& downstream_sync;
   const net::Port& api_server;

@@ -8,6 +8,7 @@
 #include "base/version.h"
 #include "env/pools.h"
 #include "env/random.h"
+#include "files/file_body.h"
 #include "server/internal/log.h"
 #include "store/read_failure.h"
 
@@ -92,7 +93,7 @@ RollingUpgrades::Agreed RollingUpgrades::agreed() const {
 
 /// A package goes with the end of its upgrade.
 Result<void> RollingUpgrades::agree(const Agreed& before, const std::optional<RollingUpgrade>& after,
-                                    content::FileChanges files) {
+                                    files::FileChanges files) {
   store::Batch batch;
   batch.principal = "system";
   const std::string space(kRollingSpace), key(kRollingKey);
@@ -102,7 +103,7 @@ Result<void> RollingUpgrades::agree(const Agreed& before, const std::optional<Ro
   if (before.upgrade && !before.upgrade->ended() && !keeps)
     files.remove.push_back(before.upgrade->file_name());
   if (!files.put.empty() || !files.remove.empty()) {
-    for (store::SecretChange& change : content::secret_changes(files))
+    for (store::SecretChange& change : files::secret_changes(files))
       batch.secrets.push_back(std::move(change));
   }
   const Result<store::Cursor> done = around_.store.commit_sync(std::move(batch));
@@ -179,7 +180,7 @@ env::Task<void> RollingUpgrades::follow(const std::optional<RollingUpgrade>& upg
 /// Once the file is here; what speaks against it is told to the one that serves.
 env::Task<void> RollingUpgrades::stage_here(RollingUpgrade upgrade) {
   const env::Path file = around_.base_root / upgrade.file_name();
-  Result<net::BodySourcePtr> package = content::stream_file(file);
+  Result<net::BodySourcePtr> package = files::stream_file(file);
   if (!package) co_return;
   const Result<StagedPackage> staged = co_await around_.own.stage_package(**package, upgrade.force);
   if (!staged && staged.error().code == ErrorCode::kConflict) co_return;  // an upgrade is under way here
@@ -344,8 +345,8 @@ env::Task<Result<RollingUpgrade>> RollingUpgrades::take_package(net::BodySource&
   upgrade.size = staged->size;
   upgrade.sha256 = staged->sha256;
   upgrade.force = force;
-  content::OfferedFile file{{upgrade.file_name(), upgrade.size, upgrade.sha256, false}, folder_.offered()};
-  std::vector<content::OfferedFile> files{std::move(file)};
+  files::OfferedFile file{{upgrade.file_name(), upgrade.size, upgrade.sha256, false}, folder_.offered()};
+  std::vector<files::OfferedFile> files{std::move(file)};
   Result<void> held = co_await around_.node.files().hold(std::move(files));
   co_await env::run_blocking([&] { folder_.forget_offered(); });
   if (!held) co_return held.error();

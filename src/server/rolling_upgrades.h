@@ -48,7 +48,7 @@ class RollingUpgrades final : public api::Upgrades {
   Agreed agreed() const;
   /// `files`: of the packages, in the same commit.
   Result<void> agree(const Agreed& before, const std::optional<RollingUpgrade>& after,
-                     content::FileChanges files = {});
+                     files::FileChanges files = {});
   Result<void> agree_on_package(const Agreed& before, const RollingUpgrade& after);
 
   env::Task<void> look();

@@ -19,17 +19,21 @@
 #include "bulk/bulks.h"
 #include "catalog/catalog.h"
 #include "cluster/node.h"
-#include "content/content.h"
-#include "content/providers.h"
-#include "content/shared_blobs.h"
-#include "content/shared_job_logs.h"
-#include "content/shared_providers.h"
 #include "env/file.h"
 #include "env/random.h"
 #include "env/runtime.h"
 #include "env/timers.h"
+#include "files/blobs.h"
+#include "files/shared_blobs.h"
+#include "joblogs/job_logs.h"
+#include "joblogs/shared_job_logs.h"
 #include "manager/manager.h"
 #include "net/http.h"
+#include "packs/features.h"
+#include "packs/layers.h"
+#include "plugins/providers.h"
+#include "plugins/shared_providers.h"
+#include "prefs/preferences.h"
 #include "rollout/rollouts.h"
 #include "server/built_in_ux.h"
 #include "server/certificates.h"
@@ -76,7 +80,7 @@ void raise_descriptor_limit() {
 /// Each value for the key pair of its object, which is stored: values that came sealed may be for one that
 /// was only told so far.
 Result<std::vector<std::string>> seal_values(store::Store& store,
-                                             const std::vector<content::Layers::SecureValue>& values) {
+                                             const std::vector<packs::Layers::SecureValue>& values) {
   std::vector<std::pair<std::string, std::string>> objects;
   objects.reserve(values.size());
   for (const auto& value : values) objects.emplace_back(value.prefix, value.key);
@@ -188,11 +192,11 @@ class ServerProcess final : public Server {
   std::unique_ptr<cluster::Node> node_;      // of a member, with its store
   std::unique_ptr<cluster::Alone> alone_;
   store::Store* store_ = nullptr;
-  std::unique_ptr<content::Layers> layers_;
-  std::unique_ptr<content::Preferences> preferences_;
-  std::unique_ptr<content::Blobs> blobs_;
-  std::unique_ptr<content::JobLogs> job_logs_;
-  std::unique_ptr<content::Providers> providers_;
+  std::unique_ptr<packs::Layers> layers_;
+  std::unique_ptr<prefs::Preferences> preferences_;
+  std::unique_ptr<files::Blobs> blobs_;
+  std::unique_ptr<joblogs::JobLogs> job_logs_;
+  std::unique_ptr<plugins::Providers> providers_;
   cluster::FileKeeper::Listener file_changed_;  // of a member that serves
   std::unique_ptr<catalog::Catalog> catalog_;
   std::unique_ptr<auth::Authenticator> authenticator_;
@@ -297,17 +301,17 @@ cluster::Cluster& ServerProcess::cluster() const {
 
 /// Members share their files; those of a server that stands alone are its own.
 void ServerProcess::make_files() {
-  const content::BlobLimits limits = blob_limits(settings_);
+  const files::BlobLimits limits = blob_limits(settings_);
   const env::Path logs = base_root_ / "job-logs";
   const uint64_t largest_log = settings_.number("max-job-log");
   if (!node_) {
-    job_logs_ = content::make_job_logs(logs, largest_log);
-    blobs_ = content::make_blobs(base_root_, limits);
-    providers_ = content::make_providers(*runtime_, *store_, *layers_, *preferences_);
+    job_logs_ = joblogs::make_job_logs(logs, largest_log);
+    blobs_ = files::make_blobs(base_root_, limits);
+    providers_ = plugins::make_providers(*runtime_, *store_, *layers_, *preferences_);
     return;
   }
-  auto blobs = content::make_shared_blobs(base_root_, limits, node_->files());
-  auto providers = content::make_shared_providers(*runtime_, *store_, *layers_, *preferences_, node_->files(),
+  auto blobs = files::make_shared_blobs(base_root_, limits, node_->files());
+  auto providers = plugins::make_shared_providers(*runtime_, *store_, *layers_, *preferences_, node_->files(),
                                                   env::system_clock());
   file_changed_ = [blobs = blobs.get(), providers = providers.get()](const std::string& name) {
     constexpr std::string_view kPrograms = "plugins/";
@@ -317,7 +321,7 @@ void ServerProcess::make_files() {
   };
   blobs_ = std::move(blobs);
   providers_ = std::move(providers);
-  job_logs_ = content::make_shared_job_logs(*store_, logs, largest_log);
+  job_logs_ = joblogs::make_shared_job_logs(*store_, logs, largest_log);
 }
 
 void ServerProcess::start_anew(std::string_view why) {
@@ -329,11 +333,11 @@ void ServerProcess::start_anew(std::string_view why) {
 }
 
 Result<void> ServerProcess::open_rooms() {
-  layers_ = content::make_layers(*store_, content::kFeatures);
+  layers_ = packs::make_layers(*store_, packs::kFeatures);
   layers_->set_sealer([this](const auto& values) { return seal_values(*store_, values); });
   Result<void> started = layers_->start();
   if (!started) return started;
-  preferences_ = content::make_preferences(*store_, *runtime_);
+  preferences_ = prefs::make_preferences(*store_, *runtime_);
   preferences_->set_gate([this](std::string_view name, std::string_view value) {
     return gate_manager(*store_, trusted_keys_, name, value);
   });
@@ -627,8 +631,8 @@ Result<void> ServerProcess::listen_everywhere() {
 }
 
 Result<void> ServerProcess::start_providers() {
-  content::ProviderServices services;
-  services.make_token = [this](const std::optional<content::TokenScope>& scope, env::Duration life) {
+  plugins::ProviderServices services;
+  services.make_token = [this](const std::optional<plugins::TokenScope>& scope, env::Duration life) {
     auth::TokenRequest request{.user = "system", .grantor = "system", .ttl = life};
     if (scope) request.restrict_to = auth::Claim{scope->scope, scope->action, scope->specific};
     return authenticator_->make_token(request);
@@ -643,7 +647,7 @@ Result<void> ServerProcess::start_providers() {
     return api_->publish_event(std::move(event), std::move(principal));
   };
   services.objects = [this](const std::string& prefix) { return api_->local_objects(prefix); };
-  content::ProviderOptions options;
+  plugins::ProviderOptions options;
   options.base_root = base_root_;
   const std::string comm_root = settings_.text("plugin-comm-root");
   options.comm_root = comm_root.empty() ? base_root_ / "plugin-comm" : env::Path(comm_root);

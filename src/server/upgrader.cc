@@ -13,6 +13,7 @@
 #include "env/pools.h"
 #include "env/process.h"
 #include "env/scratch_directory.h"
+#include "files/file_handle.h"
 #include "server/internal/log.h"
 #include "server/upgrade_supervisor.h"
 
@@ -56,7 +57,7 @@ class Claim {
 bool is_running(const std::string& sha256) {
   std::error_code problem;
   const env::Path program = fs::read_symlink(env::own_program_file(), problem);
-  const Result<std::string> sum = content::file_sha256(program);
+  const Result<std::string> sum = files::file_sha256(program);
   return sum && *sum == sha256;
 }
 
@@ -142,7 +143,7 @@ Result<void> Upgrader::check_place() const {
 
 /// What the package says of itself, before anything of it is unpacked.
 Result<PackageManifest> Upgrader::trusted_manifest(const env::Path& package) const {
-  const auto entries = content::first_entries(package, kHeadEntries, kLargestManifest);
+  const auto entries = files::first_entries(package, kHeadEntries, kLargestManifest);
   if (!entries) return entries.error();
   const Result<PackageHead> head = package_head(*entries);
   if (!head) return head.error();
@@ -160,11 +161,11 @@ Result<PackageManifest> Upgrader::unpack(const env::Path& package, const env::Pa
   Result<PackageManifest> manifest = trusted_manifest(package);
   if (!manifest) return manifest;
   if (Result<void> good = check_version(*manifest, fits); !good) return good.error();
-  const Result<std::vector<std::string>> files = content::explode(package, target, options_.unpacking);
+  const Result<std::vector<std::string>> files = files::explode(package, target, options_.unpacking);
   if (!files) return files.error();
   if (Result<void> named = check_files(*files, *manifest); !named) return named.error();
   const env::Path program = target / program_path(*manifest);
-  const Result<std::string> sum = content::file_sha256(program);
+  const Result<std::string> sum = files::file_sha256(program);
   if (!sum) return invalid(fmt::format("No {} in the package", program_path(*manifest)));
   if (*sum != manifest->sha256) {
     return invalid(fmt::format("The checksum of {} is {}, the manifest says {}", program_path(*manifest),
@@ -239,9 +240,9 @@ env::Task<void> Upgrader::remove_scratch(env::Path scratch) const {
   co_await env::run_blocking(env::Pool::kLong, [&] { (void)env::remove_tree(scratch); });
 }
 
-env::Task<Result<content::ReceivedFile>> Upgrader::receive(net::BodySource& package, env::Path file) const {
-  Result<content::ReceivedFile> received =
-      co_await content::receive_file(std::move(file), package, options_.max_package);
+env::Task<Result<files::ReceivedFile>> Upgrader::receive(net::BodySource& package, env::Path file) const {
+  Result<files::ReceivedFile> received =
+      co_await files::receive_file(std::move(file), package, options_.max_package);
   if (received && received->size == 0) co_return invalid("The body is empty: expected a package");
   co_return received;
 }
@@ -298,7 +299,7 @@ env::Task<Result<uint64_t>> Upgrader::upgrade(net::BodySource& package, api::Upg
   Result<void> made = co_await open_scratch(scratch.path());
   if (!made) co_return in_system(made.error());
   const env::Path file = scratch.path() / "package.zip";
-  Result<content::ReceivedFile> received = co_await receive(package, file);
+  Result<files::ReceivedFile> received = co_await receive(package, file);
   Result<Prepared> prepared = Error(ErrorCode::kInternal, "");
   if (received) prepared = co_await prepare_received(file, scratch.path(), wish.force);
   co_await remove_scratch(scratch.path());
@@ -332,7 +333,7 @@ env::Task<Result<StagedPackage>> Upgrader::stage_package(net::BodySource& packag
   Result<void> made = co_await open_scratch(scratch.path());
   if (!made) co_return in_system(made.error());
   const env::Path file = scratch.path() / "package.zip";
-  Result<content::ReceivedFile> received = co_await receive(package, file);
+  Result<files::ReceivedFile> received = co_await receive(package, file);
   Result<std::string> version = Error(ErrorCode::kInternal, "");
   if (received) version = co_await keep_checked(file, scratch.path(), force);
   co_await remove_scratch(scratch.path());

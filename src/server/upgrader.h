@@ -9,9 +9,10 @@
 
 #include "api/api.h"
 #include "base/mutex.h"
-#include "content/archive.h"
 #include "env/runtime.h"
 #include "env/self.h"
+#include "files/archive.h"
+#include "files/receive.h"
 #include "server/server.h"
 #include "server/upgrade_package.h"
 #include "server/upgrade_state.h"
@@ -22,7 +23,7 @@ struct UpgradeOptions {
   env::Path base_root;
   uint64_t deadline = 60;  // seconds
   uint64_t max_package = uint64_t{2} << 30;
-  content::ExplodeLimits unpacking;
+  files::ExplodeLimits unpacking;
   PackageTrust trust;
   std::optional<Restart> restart;
   std::function<Result<std::string>()> make_token;   // for the supervisor
@@ -80,7 +81,7 @@ class Upgrader final : public api::Upgrades {
   Result<void> check_possible(bool claimed) const;
   env::Task<Result<void>> open_scratch(env::Path scratch) const;
   env::Task<void> remove_scratch(env::Path scratch) const;
-  env::Task<Result<content::ReceivedFile>> receive(net::BodySource& package, env::Path file) const;
+  env::Task<Result<files::ReceivedFile>> receive(net::BodySource& package, env::Path file) const;
   /// A package whose program has shown that it starts here.
   struct Checked {
     PackageManifest manifest;

@@ -8,10 +8,11 @@
 #include <utility>
 #include <vector>
 
-#include "content/content.h"
 #include "env/launch.h"
 #include "manager/forward.h"
 #include "manager/manager.h"
+#include "packs/layers.h"
+#include "prefs/preferences.h"
 #include "simulation/network_testing.h"
 #include "simulation/truth_testing.h"
 #include "store/commit_async.h"
@@ -58,8 +59,8 @@ class Server final : public Listener {
       });
     };
     runtime_ = std::make_unique<env::Runtime>(std::move(by_hand));
-    layers_ = content::make_layers(*store_, {});
-    preferences_ = content::make_preferences(*store_, *runtime_);
+    layers_ = packs::make_layers(*store_, {});
+    preferences_ = prefs::make_preferences(*store_, *runtime_);
     manager_ = manager::make_manager(
         manager::Dependencies{.runtime = *runtime_,
                               .store = *flaky_,
@@ -292,8 +293,8 @@ class Server final : public Listener {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<store::FlakyStore> flaky_;
   std::shared_ptr<store::CommitFeed> feed_;
-  std::unique_ptr<content::Layers> layers_;
-  std::unique_ptr<content::Preferences> preferences_;
+  std::unique_ptr<packs::Layers> layers_;
+  std::unique_ptr<prefs::Preferences> preferences_;
   std::unique_ptr<manager::Manager> manager_;
 };
 

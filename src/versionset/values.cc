@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/letters.h"
+
 namespace mullion::versionset {
 
 bool same_version(std::string_view a, std::string_view b) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/letters.h"
+
 namespace mullion::versionset {
 
 namespace json = boost::json;

@@ -18,14 +18,14 @@ json::value value_of(std::string_view name, const ActionSources& sources) {
 
 }  // namespace
 
-std::string missing_parameter(const content::ProviderAction& action, const ActionSources& sources) {
+std::string missing_parameter(const plugins::ProviderAction& action, const ActionSources& sources) {
   for (const std::string& name : action.required) {
     if (value_of(name, sources).is_null()) return name;
   }
   return {};
 }
 
-Result<json::object> action_parameters(const content::ProviderAction& action, const ActionSources& sources) {
+Result<json::object> action_parameters(const plugins::ProviderAction& action, const ActionSources& sources) {
   const std::string missing = missing_parameter(action, sources);
   if (!missing.empty()) {
     return Error(ErrorCode::kInvalid, fmt::format("Action {} Missing Parameter {}", action.command, missing));

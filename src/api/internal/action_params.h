@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "content/providers.h"
+#include "plugins/providers.h"
 
 namespace mullion::api {
 
@@ -23,11 +23,11 @@ struct ActionSources {
 };
 
 /// The first required parameter that has no value anywhere; empty when all have one.
-std::string missing_parameter(const content::ProviderAction& action, const ActionSources& sources);
+std::string missing_parameter(const plugins::ProviderAction& action, const ActionSources& sources);
 
 /// Everything the plugin gets: what the caller gave, and the action's own parameters from wherever they come.
 /// kInvalid INVOKE "Action C Missing Parameter P" or "Action C: Invalid Parameter: P: : reason".
-Result<boost::json::object> action_parameters(const content::ProviderAction& action,
+Result<boost::json::object> action_parameters(const plugins::ProviderAction& action,
                                               const ActionSources& sources);
 
 }  // namespace mullion::api

@@ -21,8 +21,8 @@ namespace json = boost::json;
 
 constexpr std::string_view kGlobal = "global";  // whose parameters actions of the system see
 
-content::ProviderAction offer_of(const ManagerAction& action) {
-  content::ProviderAction offer{std::string(kManagerPlugin), "plugins", std::string(action.command), {}, {}};
+plugins::ProviderAction offer_of(const ManagerAction& action) {
+  plugins::ProviderAction offer{std::string(kManagerPlugin), "plugins", std::string(action.command), {}, {}};
   offer.required.assign(action.required.begin(), action.required.end());
   offer.optional.assign(action.optional.begin(), action.optional.end());
   return offer;
@@ -49,7 +49,7 @@ bool is_manager_plugin(const Call& call) {
   return call.type != nullptr && call.type->prefix == "plugins" && call.target.key == kManagerPlugin;
 }
 
-json::object shown_action(const content::ProviderAction& action) {
+json::object shown_action(const plugins::ProviderAction& action) {
   return {{"Provider", action.provider},
           {"Model", action.model},
           {"Command", action.command},
@@ -121,16 +121,16 @@ ActionSources sources_of(const Call& call, const Subject& subject, const json::o
 
 /// The first required parameter that has no value anywhere; empty when all have one.
 std::string missing_parameter_of(const Call& call, const Subject& subject,
-                                 const content::ProviderAction& action) {
+                                 const plugins::ProviderAction& action) {
   const json::object nothing;
   model::Budget unused(0);  // no value is judged
   return missing_parameter(action, sources_of(call, subject, nothing, unused));
 }
 
 /// Actions with the command of this request, of the plugin it names if it does.
-std::vector<content::OfferedAction> offered(const Call& call, const Subject& subject) {
+std::vector<plugins::OfferedAction> offered(const Call& call, const Subject& subject) {
   const std::string plugin(call.request.query_value("plugin").value_or(""));
-  std::vector<content::OfferedAction> actions = call.services.providers.actions(subject.model, plugin);
+  std::vector<plugins::OfferedAction> actions = call.services.providers.actions(subject.model, plugin);
   if (is_manager_plugin(call)) {
     for (const ManagerAction& action : manager_actions()) {
       actions.push_back({std::string(kManagerPlugin), offer_of(action)});
@@ -142,7 +142,7 @@ std::vector<content::OfferedAction> offered(const Call& call, const Subject& sub
       actions.push_back({prefix, {prefix, prefix, std::string(command), {}, {}}});
   }
   if (!call.arguments.has("command")) return actions;
-  std::erase_if(actions, [&call](const content::OfferedAction& offer) {
+  std::erase_if(actions, [&call](const plugins::OfferedAction& offer) {
     return offer.action.command != call.argument("command");
   });
   return actions;
@@ -157,7 +157,7 @@ Error no_action(const Call& call, const Subject& subject) {
 
 json::array shown_without_missing(const Call& call, const Subject& subject) {
   json::array out;
-  for (const content::OfferedAction& offer : offered(call, subject)) {
+  for (const plugins::OfferedAction& offer : offered(call, subject)) {
     // Those of the manager are about what is not there yet: their parameters come with the call.
     const bool built_in = offer.plugin == kManagerPlugin;
     if (built_in || missing_parameter_of(call, subject, offer.action).empty())
@@ -166,11 +166,11 @@ json::array shown_without_missing(const Call& call, const Subject& subject) {
   return out;
 }
 
-std::string event_object(const content::OfferedAction& offer) {
+std::string event_object(const plugins::OfferedAction& offer) {
   return json::serialize(json::object{{"Plugin", offer.plugin}, {"Command", offer.action.command}});
 }
 
-std::string action_text(const content::OfferedAction& offer, Subject& subject, json::object params) {
+std::string action_text(const plugins::OfferedAction& offer, Subject& subject, json::object params) {
   json::object action;
   action["Model"] = std::move(subject.object);
   action["Plugin"] = offer.plugin;
@@ -210,14 +210,14 @@ env::Task<Result<net::Response>> list_actions_of(Call& call) {
 env::Task<Result<net::Response>> show_action_of(Call& call) {
   Result<Subject> subject = action_subject(call);
   if (!subject) co_return subject.error();
-  const std::vector<content::OfferedAction> actions = offered(call, *subject);
+  const std::vector<plugins::OfferedAction> actions = offered(call, *subject);
   if (actions.empty()) {
     Error error(ErrorCode::kNotFound, fmt::format("{}: Not Found", call.argument("command")));
     co_return about(*subject, std::move(error), "GET");
   }
   const json::array fitting = shown_without_missing(call, *subject);
   if (!fitting.empty()) co_return json_response(200, fitting.front());
-  const content::ProviderAction& action = actions.front().action;
+  const plugins::ProviderAction& action = actions.front().action;
   Error error(ErrorCode::kInvalid, fmt::format("Action {} Missing Parameter {}", action.command,
                                                missing_parameter_of(call, *subject, action)));
   co_return about(*subject, std::move(error), "GET");
@@ -226,11 +226,11 @@ env::Task<Result<net::Response>> show_action_of(Call& call) {
 env::Task<Result<net::Response>> run_action_of(Call& call) {
   Result<Subject> subject = action_subject(call);
   if (!subject) co_return subject.error();
-  const std::vector<content::OfferedAction> actions = offered(call, *subject);
+  const std::vector<plugins::OfferedAction> actions = offered(call, *subject);
   if (actions.empty()) co_return no_action(call, *subject);
   Result<json::object> given = given_parameters(call);
   if (!given) co_return given.error();
-  const content::OfferedAction& offer = actions.front();
+  const plugins::OfferedAction& offer = actions.front();
   Result<json::object> params = co_await model::within_budget<json::object>(
       caller_of(call), model::kInlineSchemaSteps, model::kSchemaSteps, [&](model::Budget& budget) {
         return action_parameters(offer.action, sources_of(call, *subject, *given, budget));

@@ -27,7 +27,7 @@ json::object blob_info(const std::string& bucket, const std::string& path, uint6
   return {{"Path", shown_path(bucket, path)}, {"Size", size}};
 }
 
-/// Runs a function of content::Blobs beside the coroutine threads.
+/// Runs a function of files::Blobs beside the coroutine threads.
 template <typename Function>
 auto beside(Function function) -> env::Task<decltype(function())> {
   std::optional<decltype(function())> outcome;
@@ -35,8 +35,7 @@ auto beside(Function function) -> env::Task<decltype(function())> {
   co_return std::move(*outcome);
 }
 
-void describe(net::Response& response, const FileVersion& file, const content::Blobs::Info& info,
-              ServeAs as) {
+void describe(net::Response& response, const FileVersion& file, const files::Blobs::Info& info, ServeAs as) {
   response.headers.set("ETag", file.etag);
   response.headers.set("Last-Modified", net::format_http_date(file.modified));
   if (!info.sha256.empty()) response.headers.set("X-DRP-SHA256SUM", info.sha256);
@@ -57,14 +56,14 @@ net::Response refuse_transfer(const net::Request& request, const std::string& bu
 }
 
 /// Names the content; that of files without a sum by where and when it was written.
-std::string file_etag(const content::Blobs::Info& info) {
+std::string file_etag(const files::Blobs::Info& info) {
   if (!info.sha256.empty()) return "\"SHA256:" + info.sha256 + "\"";
   return fmt::format("\"{:x}-{:x}-{:x}\"", info.number, info.size, info.modified.time_since_epoch().count());
 }
 
 /// The answer about one version of the file; kConflict when it was replaced before it could be opened.
-Result<net::Response> transfer_blob(content::Blobs& blobs, const net::Request& request,
-                                    const std::string& bucket, const content::Blobs::Info& info, ServeAs as) {
+Result<net::Response> transfer_blob(files::Blobs& blobs, const net::Request& request,
+                                    const std::string& bucket, const files::Blobs::Info& info, ServeAs as) {
   const FileVersion file{file_etag(info), info.modified, info.size};
   const Transfer transfer = choose_transfer(request.method, request.headers, file);
   if (transfer.status >= 400) return refuse_transfer(request, bucket, info.path, transfer, info.size);
@@ -93,7 +92,7 @@ net::Response not_here_yet(const net::Request& request, const Error& error) {
 }
 
 /// Between looking at a file and opening it somebody may replace it: then its successor is served.
-Result<net::Response> serve_newest(content::Blobs& blobs, const net::Request& request,
+Result<net::Response> serve_newest(files::Blobs& blobs, const net::Request& request,
                                    const std::string& bucket, const std::string& path, ServeAs as) {
   constexpr int kTries = 5;
   Error failure;
@@ -128,7 +127,7 @@ env::Task<net::Response> refuse_piece(Call& call, const std::string& bucket, con
 }
 
 net::Response uploaded(Call& call, const std::string& bucket, const std::string& path,
-                       const content::Blobs::Info& info) {
+                       const files::Blobs::Info& info) {
   const std::string text = json::serialize(blob_info(bucket, path, info.size));
   call.services.events.publish(bucket, "save", path, call.principal.audit_name(), text);
   if (bucket == "isos") unpack_iso(call.services, info.path);  // the name without detours
@@ -137,7 +136,7 @@ net::Response uploaded(Call& call, const std::string& bucket, const std::string&
 
 env::Task<Result<net::Response>> upload_piece(Call& call, std::string bucket, std::string path,
                                               net::ContentRange piece) {
-  Result<content::Blobs::Progress> progress = co_await call.services.blobs.append(
+  Result<files::Blobs::Progress> progress = co_await call.services.blobs.append(
       bucket, path, *call.request.body, piece, call.flag("explode"), call.services.limits.upload_bytes);
   if (!progress) {
     net::Response refusal =
@@ -153,7 +152,7 @@ env::Task<Result<net::Response>> upload_piece(Call& call, std::string bucket, st
 
 }  // namespace
 
-env::Task<Result<net::Response>> serve_blob(content::Blobs& blobs, const net::Request& request,
+env::Task<Result<net::Response>> serve_blob(files::Blobs& blobs, const net::Request& request,
                                             std::string bucket, std::string path, ServeAs as) {
   co_return co_await beside([&] { return serve_newest(blobs, request, bucket, path, as); });
 }
@@ -193,7 +192,7 @@ env::Task<Result<net::Response>> upload_blob(Call& call, std::string bucket) {
     if (!piece) co_return bad_content_range(bucket, path);
     co_return co_await upload_piece(call, bucket, path, *piece);
   }
-  Result<content::Blobs::Info> info = co_await call.services.blobs.put(
+  Result<files::Blobs::Info> info = co_await call.services.blobs.put(
       bucket, path, *call.request.body, call.flag("explode"), call.services.limits.upload_bytes);
   if (!info) co_return blob_error(bucket, path, info.error());
   co_return uploaded(call, bucket, path, *info);
@@ -203,7 +202,7 @@ env::Task<Result<net::Response>> remove_blob(Call& call, std::string bucket) {
   const std::string path = call.argument("rest");
   const bool partial = call.flag("partial");
   const auto removed = co_await beside([&] {
-    content::Blobs& blobs = call.services.blobs;
+    files::Blobs& blobs = call.services.blobs;
     return partial ? blobs.drop_unfinished(bucket, path) : blobs.remove(bucket, path);
   });
   if (!removed) co_return blob_error(bucket, path, removed.error());

@@ -10,7 +10,7 @@ namespace mullion::api {
 /// How files are served: the API says of every file that it is bytes, the static servers what kind of bytes.
 enum class ServeAs { kBytes, kMediaType };
 /// All bytes, one range of them, or 304, 412, 416 (transfer.h); HEAD gives the headers only.
-env::Task<Result<net::Response>> serve_blob(content::Blobs& blobs, const net::Request& request,
+env::Task<Result<net::Response>> serve_blob(files::Blobs& blobs, const net::Request& request,
                                             std::string bucket, std::string path, ServeAs as);
 /// GET or HEAD with ?partial=true: how far an upload in pieces has come.
 env::Task<Result<net::Response>> show_blob(Call& call, std::string bucket);

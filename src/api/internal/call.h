@@ -38,12 +38,12 @@ struct Services : objects::WriteContext {
 
   env::Runtime& runtime;
   auth::Authenticator& authenticator;
-  content::Layers& layers;
-  content::Preferences& preferences;
-  content::Blobs& blobs;
-  content::JobLogs& job_logs;
+  packs::Layers& layers;
+  prefs::Preferences& preferences;
+  files::Blobs& blobs;
+  joblogs::JobLogs& job_logs;
   Certificates& certificates;
-  content::Providers& providers;
+  plugins::Providers& providers;
   Upgrades& upgrades;
   catalog::Catalog& catalog;
   cluster::Cluster& cluster;

@@ -47,7 +47,7 @@ Error content_error(const Call& call, Error error) {
 }
 
 /// Packs show secure values in clear to those who may read them where they live; others get SecureData.
-content::Layers::Opener opener_for(Call& call) {
+packs::Layers::Opener opener_for(Call& call) {
   return [&call](std::string_view prefix, std::string_view key,
                  std::string_view sealed) -> std::optional<std::string> {
     const auth::Right right{std::string(prefix), "getSecure", auth::Subject::here(std::string(key))};

@@ -116,7 +116,7 @@ json::object event_facts(const Services& services) {
 json::object shown_preferences(const Services& services) {
   json::object out;
   for (const auto& [name, value] : services.preferences.all()) {
-    out[name] = name.ends_with("Secret") ? content::kMaskedPreference : std::string_view(value);
+    out[name] = name.ends_with("Secret") ? prefs::kMaskedPreference : std::string_view(value);
   }
   return out;
 }

@@ -10,7 +10,7 @@ namespace {
 
 json::array components_of(const Services& services) {
   json::array out;
-  for (const content::Layers::Component& component : services.layers.components()) {
+  for (const packs::Layers::Component& component : services.layers.components()) {
     json::object entry;
     entry["Type"] = component.type;
     entry["Name"] = component.name;
@@ -24,7 +24,7 @@ json::array components_of(const Services& services) {
 /// What packs and providers need, by name; those that need nothing are left out.
 json::object prerequisites_of(const Services& services) {
   json::object out;
-  for (const content::Layers::Component& component : services.layers.components()) {
+  for (const packs::Layers::Component& component : services.layers.components()) {
     if (!component.prerequisites.empty()) out[component.name] = component.prerequisites;
   }
   return out;
@@ -33,7 +33,7 @@ json::object prerequisites_of(const Services& services) {
 /// Checksums of uploads, without what the catalog tells of better.
 void add_uploads(const Services& services, json::object& state) {
   constexpr size_t kMostFiles = 10'000;
-  const content::Blobs::Uploads uploads = services.blobs.uploads("files/rebar-catalog/", kMostFiles);
+  const files::Blobs::Uploads uploads = services.blobs.uploads("files/rebar-catalog/", kMostFiles);
   json::object files;
   for (const auto& [name, sha256] : uploads.sums) {
     if (is_valid_utf8(name)) files[name] = sha256;  // older servers took any bytes for a name

@@ -4,7 +4,7 @@
 
 #include "api/internal/bulk_requests.h"
 #include "api/internal/rights.h"
-#include "content/query_check.h"
+#include "store/query_check.h"
 
 namespace mullion::api {
 namespace {
@@ -32,7 +32,9 @@ Result<FleetTargets> fleet_targets(const Call& call, const store::Snapshot& snap
                                    const FleetRequest& wanted, plan::FleetPlan& plan) {
   FleetTargets out;
   if (!wanted.ids) {
-    if (const std::string fault = content::query_fault(snapshot, kEndpoints, wanted.filter); !fault.empty())
+    if (const std::string fault =
+            store::query_fault(snapshot, kEndpoints, net::parse_query_string(wanted.filter));
+        !fault.empty())
       return plan_fault("Targets: " + fault);
     Result<std::vector<store::ObjectRef>> found =
         select_for(call.services, call.principal, kEndpoints, wanted.filter, UINT64_MAX);

@@ -7,7 +7,6 @@
 #include "api/internal/rollout_actions.h"
 #include "api/internal/secure_upgrade.h"
 #include "api/internal/version_sets.h"
-#include "content/url_params.h"
 #include "manager/endpoint_object.h"
 #include "model/index_value.h"
 #include "model/members.h"
@@ -76,7 +75,7 @@ Reasons profile_in_use(const Draft& draft, const store::Snapshot&) {
 }
 
 /// Not Available until its process is in service.
-void new_plugin(Draft& draft) { draft.object["PluginErrors"] = json::array{content::kPluginStarting}; }
+void new_plugin(Draft& draft) { draft.object["PluginErrors"] = json::array{plugins::kPluginStarting}; }
 
 /// TypeHooks::in_use of objects that preferences name: "KIND NAME is the active PREF, cannot remove it".
 auto named_by_preferences(const Services& services, std::string_view kind,
@@ -129,7 +128,7 @@ Reasons job_not_removable(const Draft& draft) {
 }
 
 Reasons logins_in_sources(const Draft& draft, const store::Snapshot&) {
-  return content::logins_in_sources(draft.object);
+  return packs::logins_in_sources(draft.object);
 }
 
 /// A password that is there is sent to whom the Endpoint object says, so who says another one learns it.

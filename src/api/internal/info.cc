@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "model/index_value.h"
+#include "packs/features.h"
 
 namespace mullion::api {
 namespace {
@@ -111,7 +112,7 @@ json::object info_object(const Services& services, const auth::Principal& princi
   return info;
 }
 
-std::vector<std::string> feature_list() { return content::kFeatures; }
+std::vector<std::string> feature_list() { return packs::kFeatures; }
 
 namespace handlers {
 

@@ -25,21 +25,20 @@ bool equal_sums(std::string_view a, std::string_view b) {
 
 /// Unpacks beside the place, then puts the whole tree there: a reader sees the old files or the new ones.
 Result<size_t> unpack(Services& services, const IsoInstall& wanted) {
-  const Result<content::Blobs::Info> iso = services.blobs.stat("isos", wanted.iso);
+  const Result<files::Blobs::Info> iso = services.blobs.stat("isos", wanted.iso);
   if (!iso) return iso.error();
   if (!wanted.sha256.empty() && !equal_sums(wanted.sha256, iso->sha256)) {
     return Error(ErrorCode::kInvalid,
                  fmt::format("its SHA-256 is {}, the boot environment wants {}", iso->sha256, wanted.sha256));
   }
-  content::ExplodeLimits limits = services.facts.unpacking;
+  files::ExplodeLimits limits = services.facts.unpacking;
   limits.leave_links_out = true;
   limits.stop = &services.isos_to_unpack.stopping();
   const env::Path tree = services.facts.installs / kScratch / fmt::format("{:016x}", env::random_id());
-  const Result<std::vector<std::string>> files = content::explode(iso->file, tree, limits);
+  const Result<std::vector<std::string>> files = files::explode(iso->file, tree, limits);
   Result<void> done = files ? Result<void>() : Result<void>(files.error());
   if (done)
-    done =
-        content::put_tree(tree, install_folder(services.facts.installs, wanted.system, wanted.architecture));
+    done = files::put_tree(tree, install_folder(services.facts.installs, wanted.system, wanted.architecture));
   if (done) return files->size();
   (void)env::remove_tree(tree);
   return done.error();

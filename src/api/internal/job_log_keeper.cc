@@ -3,13 +3,13 @@
 namespace mullion::api {
 namespace {
 
-env::Task<void> remove_logs(content::JobLogs& logs, std::vector<std::string> jobs) {
+env::Task<void> remove_logs(joblogs::JobLogs& logs, std::vector<std::string> jobs) {
   co_await env::run_blocking([&] {
     for (const std::string& job : jobs) logs.remove(job);
   });
 }
 
-env::Task<void> sweep(store::Store& store, content::JobLogs& logs) {
+env::Task<void> sweep(store::Store& store, joblogs::JobLogs& logs) {
   co_await env::run_blocking([&] {
     for (const std::string& job : logs.jobs()) {
       if (!store.snapshot()->get_local("jobs", job)) logs.remove(job);
@@ -23,7 +23,7 @@ store::Interest own_jobs_removed() {
 
 }  // namespace
 
-JobLogKeeper::JobLogKeeper(store::Store& store, env::Runtime& runtime, content::JobLogs& logs,
+JobLogKeeper::JobLogKeeper(store::Store& store, env::Runtime& runtime, joblogs::JobLogs& logs,
                            env::TaskGroup& tasks)
     : store_(store),
       logs_(logs),

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "base/mutex.h"
-#include "content/job_logs.h"
 #include "env/timers.h"
 #include "events/event_bus.h"
+#include "joblogs/job_logs.h"
 
 namespace mullion::api {
 
@@ -22,7 +22,7 @@ class JobLogNews {
   /// Jobs of which news may wait; that of more is left out.
   static constexpr size_t kMostJobs = 10'000;
 
-  JobLogNews(events::EventBus& events, content::JobLogs& logs, env::TaskGroup& tasks,
+  JobLogNews(events::EventBus& events, joblogs::JobLogs& logs, env::TaskGroup& tasks,
              const env::Timers& timers)
       : state_(std::make_shared<State>(events, logs, timers)), tasks_(tasks) {}
 
@@ -31,10 +31,10 @@ class JobLogNews {
 
  private:
   struct State {
-    State(events::EventBus& events_given, content::JobLogs& logs_given, const env::Timers& timers_given)
+    State(events::EventBus& events_given, joblogs::JobLogs& logs_given, const env::Timers& timers_given)
         : events(events_given), logs(logs_given), timers(timers_given) {}
     events::EventBus& events;
-    content::JobLogs& logs;
+    joblogs::JobLogs& logs;
     const env::Timers& timers;
     Mutex mutex;
     std::set<std::string> waiting GUARDED_BY(mutex);

@@ -20,7 +20,7 @@ constexpr size_t kPurgedTogether = 500;
 constexpr int kMostRounds = 8;
 
 PurgeWords purge_words(const Call& call) {
-  const content::Preferences& preferences = call.services.preferences;
+  const prefs::Preferences& preferences = call.services.preferences;
   return {call.query_text("machine"),
           call.query_text("jobsToKeep"),
           call.query_text("failedJobsPurgedAfter"),
@@ -110,7 +110,7 @@ bool has_no_work(const Call& call, const json::object& job) {
 
 /// The log, or the part of it that a Range asks for. It grows all the time: what has a size has the one of
 /// now.
-Result<net::Response> log_response(content::JobLogs& logs, const std::string& job,
+Result<net::Response> log_response(joblogs::JobLogs& logs, const std::string& job,
                                    const net::Request& request) {
   const Result<uint64_t> size = logs.size(job);
   if (!size) return size.error();

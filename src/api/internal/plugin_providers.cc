@@ -8,7 +8,8 @@
 #include "api/internal/manager_actions.h"
 #include "api/internal/objects.h"
 #include "api/internal/secure_upgrade.h"
-#include "content/archive.h"
+#include "files/file_body.h"
+#include "plugins/providers.h"
 
 namespace mullion::api {
 namespace json = boost::json;
@@ -21,7 +22,7 @@ env::Task<Result<net::Response>> upload_provider(Call& call) {
         call, ErrorCode::kInvalid,
         {fmt::format("Invalid Name `{}`: the manager's own actions are called by it", kManagerPlugin)});
   }
-  Result<content::Providers::Upload> upload = co_await call.services.providers.upload(
+  Result<plugins::Providers::Upload> upload = co_await call.services.providers.upload(
       call.requested_id(), *call.request.body, call.services.limits.upload_bytes,
       call.flag("replaceWritable"), call.principal.audit_name());
   if (!upload) co_return upload.error();
@@ -35,7 +36,7 @@ env::Task<Result<net::Response>> upload_provider(Call& call) {
 env::Task<Result<net::Response>> download_provider(Call& call) {
   Result<env::Path> program = call.services.providers.program(call.requested_id());
   if (!program) co_return program.error();
-  Result<net::BodySourcePtr> body = content::stream_file(*program);
+  Result<net::BodySourcePtr> body = files::stream_file(*program);
   if (!body) co_return body.error();
   net::Response response;
   response.headers.set("Content-Type", "application/octet-stream");

@@ -1,14 +1,14 @@
 // Waiting for plugins: what starts one is answered when it can be used.
 #include "api/internal/plugin_providers.h"
-#include "content/providers.h"
 #include "model/members.h"
+#include "plugins/providers.h"
 
 namespace mullion::api {
 namespace {
 
 bool is_starting(std::string_view body) {
   const std::vector<std::string> errors = model::texts_member(model::parse_object(body), "PluginErrors");
-  return errors == std::vector<std::string>{std::string(content::kPluginStarting)};
+  return errors == std::vector<std::string>{std::string(plugins::kPluginStarting)};
 }
 
 }  // namespace

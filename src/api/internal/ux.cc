@@ -48,8 +48,8 @@ constexpr FixedHeader kForeignHeaders[] = {
     {"X-Content-Type-Options", "nosniff"},
 };
 
-std::string file_text(content::Blobs& blobs, std::string_view path) {
-  const Result<content::Blobs::Info> info = blobs.stat("files", path);
+std::string file_text(files::Blobs& blobs, std::string_view path) {
+  const Result<files::Blobs::Info> info = blobs.stat("files", path);
   if (!info || info->size > kLargestVersionFile) return "";
   Result<std::string> text = env::read_file(info->file);
   return text ? std::move(*text) : "";
@@ -96,11 +96,11 @@ void add_missing(net::Response& response, const FixedHeader (&headers)[Count]) {
   }
 }
 
-bool is_there(content::Blobs& blobs, std::string_view path) { return blobs.stat("files", path).ok(); }
+bool is_there(files::Blobs& blobs, std::string_view path) { return blobs.stat("files", path).ok(); }
 
 }  // namespace
 
-std::string installed_ux_version(content::Blobs& blobs) {
+std::string installed_ux_version(files::Blobs& blobs) {
   std::string version = version_member(file_text(blobs, "ux/ux-version.json"));
   if (!version.empty()) return version;
   version = file_text(blobs, "ux/version");
@@ -110,7 +110,7 @@ std::string installed_ux_version(content::Blobs& blobs) {
 
 bool is_ux_file(const std::string& name) { return name.starts_with("files/ux/"); }
 
-void UxVersion::read(content::Blobs& blobs) {
+void UxVersion::read(files::Blobs& blobs) {
   const Lock one_at_a_time(reading_);
   std::string version = installed_ux_version(blobs);
   const Lock lock(mutex_);
@@ -122,7 +122,7 @@ std::string UxVersion::get() const {
   return version_;
 }
 
-bool is_ux_installed(content::Blobs& blobs) { return is_there(blobs, kFirstPage); }
+bool is_ux_installed(files::Blobs& blobs) { return is_there(blobs, kFirstPage); }
 
 bool is_fingerprinted(std::string_view path) {
   std::string_view name = file_name(path);

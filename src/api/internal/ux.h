@@ -7,14 +7,14 @@
 #include <string_view>
 
 #include "base/mutex.h"
-#include "content/content.h"
+#include "files/blobs.h"
 #include "net/http.h"
 
 namespace mullion::api {
 
 /// Version of the package in files/ux: member `version` of ux-version.json, else the first line of the file
 /// `version`; "" when nothing is installed or it does not say. Blocks on the disk.
-std::string installed_ux_version(content::Blobs& blobs);
+std::string installed_ux_version(files::Blobs& blobs);
 /// Whether a file ("files/ux/version") belongs to the interface.
 bool is_ux_file(const std::string& name);
 
@@ -22,7 +22,7 @@ bool is_ux_file(const std::string& name);
 class UxVersion {
  public:
   /// Blocks on the disk.
-  void read(content::Blobs& blobs);
+  void read(files::Blobs& blobs);
   std::string get() const;
 
  private:
@@ -32,7 +32,7 @@ class UxVersion {
 };
 
 /// Whether there is a page to show. Blocks on the disk.
-bool is_ux_installed(content::Blobs& blobs);
+bool is_ux_installed(files::Blobs& blobs);
 
 /// Whether a file's name changes with its content ("main-3f9a01cc.js"), so that it may be kept for ever.
 bool is_fingerprinted(std::string_view path);

@@ -8,8 +8,8 @@
 #include <span>
 
 #include "base/text.h"
-#include "content/archive.h"
 #include "env/sha256.h"
+#include "files/archive.h"
 #include "model/members.h"
 #include "model/object.h"
 
@@ -153,7 +153,7 @@ const PackedFile* UxPack::find(std::string_view name) const {
 }
 
 Result<std::string> unpacked(const PackedFile& file) {
-  Result<std::string> bytes = content::gunzip(file.gzip, file.length);
+  Result<std::string> bytes = files::gunzip(file.gzip, file.length);
   if (!bytes) return broken_file(file.name, bytes.error().messages.front());
   env::Sha256 hash;
   hash.add(*bytes);

@@ -9,7 +9,7 @@
 #include "api/internal/rights.h"
 #include "apply/configurator.h"
 #include "base/text.h"
-#include "content/url_params.h"
+#include "packs/url_params.h"
 
 namespace mullion::api {
 
@@ -71,7 +71,7 @@ Result<std::optional<std::vector<std::string>>> wanted_sets(const Call& call) {
 }  // namespace
 
 std::vector<std::string> version_set_faults(const objects::Draft& draft, const store::Snapshot&) {
-  std::vector<std::string> faults = content::logins_in_sources(draft.object);
+  std::vector<std::string> faults = packs::logins_in_sources(draft.object);
   const Result<versionset::VersionSet> set = versionset::VersionSet::parse(json::serialize(draft.object));
   if (set) return faults;
   for (const std::string& fault : set.error().messages)

@@ -32,13 +32,13 @@ class WantedArtifacts final : public Artifacts {
  public:
   WantedArtifacts(Artifacts& all, env::Signal& changed, std::function<bool()> wanted)
       : all_(all), changed_(changed), wanted_(std::move(wanted)) {}
-  Task<Result<content::Blobs::Info>> fetch(catalog::Artifact artifact) override {
+  Task<Result<files::Blobs::Info>> fetch(catalog::Artifact artifact) override {
     Task<void> unwanted = until_unwanted();
     auto fetched = co_await env::unless(all_.fetch(std::move(artifact)), std::move(unwanted));
     if (fetched) co_return *std::move(fetched);
     co_return Error(ErrorCode::kCancelled, "it is not wanted any more");
   }
-  Result<net::BodySourcePtr> open(const content::Blobs::Info& info, uint64_t first, uint64_t last) override {
+  Result<net::BodySourcePtr> open(const files::Blobs::Info& info, uint64_t first, uint64_t last) override {
     return all_.open(info, first, last);
   }
 

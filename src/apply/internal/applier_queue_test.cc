@@ -41,10 +41,10 @@ class GatedCalls final : public manager::EndpointCalls {
 
 class NoArtifacts final : public Artifacts {
  public:
-  Task<Result<content::Blobs::Info>> fetch(catalog::Artifact) override {
+  Task<Result<files::Blobs::Info>> fetch(catalog::Artifact) override {
     co_return Error(ErrorCode::kNotFound, "none");
   }
-  Result<net::BodySourcePtr> open(const content::Blobs::Info&, uint64_t, uint64_t) override {
+  Result<net::BodySourcePtr> open(const files::Blobs::Info&, uint64_t, uint64_t) override {
     return Error(ErrorCode::kNotFound, "none");
   }
 };

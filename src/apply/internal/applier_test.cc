@@ -146,11 +146,10 @@ class ApplyingWorld {
   class Borrowed final : public Artifacts {
    public:
     explicit Borrowed(ModelArtifacts& artifacts) : artifacts_(artifacts) {}
-    Task<Result<content::Blobs::Info>> fetch(catalog::Artifact artifact) override {
+    Task<Result<files::Blobs::Info>> fetch(catalog::Artifact artifact) override {
       return artifacts_.fetch(std::move(artifact));
     }
-    Result<net::BodySourcePtr> open(const content::Blobs::Info& info, uint64_t first,
-                                    uint64_t last) override {
+    Result<net::BodySourcePtr> open(const files::Blobs::Info& info, uint64_t first, uint64_t last) override {
       return artifacts_.open(info, first, last);
     }
 

@@ -28,7 +28,7 @@ class ModelArtifacts final : public Artifacts {
   std::set<std::string> endless;  // sources whose servers never come to an end
   std::atomic<int> asked{0};      // for endless ones
 
-  Task<Result<content::Blobs::Info>> fetch(catalog::Artifact artifact) override {
+  Task<Result<files::Blobs::Info>> fetch(catalog::Artifact artifact) override {
     if (endless.contains(artifact.source)) {
       ++asked;
       for (bool slept = true; slept;) slept = co_await env::sleep_for(std::chrono::hours(1));
@@ -38,13 +38,13 @@ class ModelArtifacts final : public Artifacts {
     if (found == contents.end()) co_return Error(ErrorCode::kNotFound, "no " + artifact.source);
     if (corrupt.contains(artifact.source))
       co_return Error(ErrorCode::kCorrupt, artifact.source + ": expected sha256 x, the file has y");
-    content::Blobs::Info info;
+    files::Blobs::Info info;
     info.path = artifact.source;
     info.size = found->second.size();
     info.sha256 = model_sum(found->second);
     co_return info;
   }
-  Result<net::BodySourcePtr> open(const content::Blobs::Info& info, uint64_t first, uint64_t last) override {
+  Result<net::BodySourcePtr> open(const files::Blobs::Info& info, uint64_t first, uint64_t last) override {
     return net::body_from_string(contents.at(info.path).substr(first, last - first + 1));
   }
 };

@@ -59,7 +59,7 @@ Result<catalog::Artifact> artifact_of(const Action& action) {
                fmt::format("{} {} names nothing to send", versionset::kind_name(action.kind), action.name));
 }
 
-Task<Result<content::Blobs::Info>> fetch(const Target& target, const Action& action) {
+Task<Result<files::Blobs::Info>> fetch(const Target& target, const Action& action) {
   Result<catalog::Artifact> artifact = artifact_of(action);
   if (!artifact) co_return artifact.error();
   co_return co_await target.artifacts.fetch(std::move(*artifact));
@@ -77,7 +77,7 @@ Task<Result<Effect>> carry_out_component(const Target& target, const Action& act
   Result<std::optional<std::string>> there = co_await version_there(target.calls, action.kind, action.name);
   if (!there) co_return there.error();
   if (*there && versionset::same_version(**there, action.actual_version)) co_return Effect::kNone;
-  Result<content::Blobs::Info> file = co_await fetch(target, action);
+  Result<files::Blobs::Info> file = co_await fetch(target, action);
   if (!file) co_return file.error();
   client::Request request = component_request(action, there->has_value());
   if (action.replace_writable) request = request.with("replaceWritable", "true");
@@ -103,7 +103,7 @@ Task<Result<Effect>> carry_out_file(const Target& target, const Action& action) 
   Result<std::string> there = co_await checksum_there(target.calls, path);
   if (!there) co_return there.error();
   if (!wanted.empty() && *there == wanted) co_return Effect::kNone;
-  Result<content::Blobs::Info> file = co_await fetch(target, action);
+  Result<files::Blobs::Info> file = co_await fetch(target, action);
   if (!file) co_return file.error();
   if (*there == file->sha256) co_return Effect::kNone;
   const std::string sha256 = file->sha256;

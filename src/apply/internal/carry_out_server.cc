@@ -6,7 +6,8 @@
 #include "apply/internal/carry_out.h"
 #include "apply/internal/log.h"
 #include "client/routes.h"
-#include "content/archive.h"
+#include "files/archive.h"
+#include "files/blobs.h"
 #include "model/members.h"
 #include "versionset/values.h"
 
@@ -72,7 +73,7 @@ Task<void> remove_package(manager::EndpointCalls& calls, std::string place) {
     kApplyLog.debug("a package of the server stays at the endpoint reason={}", removed.error().text());
 }
 
-Task<Result<void>> bring_package(const Target& target, std::string place, content::Blobs::Info package) {
+Task<Result<void>> bring_package(const Target& target, std::string place, files::Blobs::Info package) {
   Result<std::string> there = co_await checksum_there(target.calls, place);
   if (!there) co_return there.error();
   if (*there == package.sha256) co_return Result<void>{};
@@ -87,12 +88,12 @@ Task<Result<client::Answer>> ask_for_upgrade(const Target& target, std::string p
 }
 
 /// Whether a package holds this program.
-Task<bool> is_ours(content::Blobs::Info package) {
+Task<bool> is_ours(files::Blobs::Info package) {
   constexpr size_t kFirstEntries = 4;
   constexpr uint64_t kLongestManifest = 64 << 10;
   Result<std::vector<std::pair<std::string, std::string>>> entries = Error(ErrorCode::kInternal, "");
   co_await env::run_blocking(
-      [&] { entries = content::first_entries(package.file, kFirstEntries, kLongestManifest); });
+      [&] { entries = files::first_entries(package.file, kFirstEntries, kLongestManifest); });
   if (!entries) co_return false;
   co_return std::ranges::any_of(*entries, [](const auto& entry) {
     return entry.first == "manifest.json" &&
@@ -101,7 +102,7 @@ Task<bool> is_ours(content::Blobs::Info package) {
 }
 
 /// A server of another make takes the package with the request; it could not run ours.
-Task<Result<client::Answer>> send_upgrade(const Target& target, content::Blobs::Info package) {
+Task<Result<client::Answer>> send_upgrade(const Target& target, files::Blobs::Info package) {
   const bool ours = co_await is_ours(package);
   if (ours) {
     co_return Error(
@@ -143,7 +144,7 @@ Task<Result<Effect>> carry_out_server(const Target& target, const Action& action
                     fmt::format("{}; it is not tried again before DELETE /system/upgrade there", reason));
   }
   if (!action.artifact) co_return Error(ErrorCode::kInvalid, "the version names nothing to send");
-  Result<content::Blobs::Info> package = co_await target.artifacts.fetch(*action.artifact);
+  Result<files::Blobs::Info> package = co_await target.artifacts.fetch(*action.artifact);
   if (!package) co_return package.error();
   if (target.calls.is_foreign()) {
     Result<client::Answer> sent = co_await send_upgrade(target, std::move(*package));

@@ -17,12 +17,12 @@ namespace mullion::apply {
 /// the disk.
 class FileFacts {
  public:
-  explicit FileFacts(content::Blobs& blobs) : blobs_(blobs) {}
+  explicit FileFacts(files::Blobs& blobs) : blobs_(blobs) {}
   std::optional<plan::PlanInputs::OwnFile> find(const std::string& path);
   void forget();
 
  private:
-  content::Blobs& blobs_;
+  files::Blobs& blobs_;
   Mutex mutex_;
   std::map<std::string, std::optional<plan::PlanInputs::OwnFile>> known_ GUARDED_BY(mutex_);
   uint64_t forgotten_ GUARDED_BY(mutex_) = 0;

@@ -23,15 +23,15 @@ constexpr int kMostSurprises = 8;
 
 class LocalArtifacts final : public Artifacts {
  public:
-  LocalArtifacts(catalog::Catalog& catalog, content::Blobs& blobs) : catalog_(catalog), blobs_(blobs) {}
+  LocalArtifacts(catalog::Catalog& catalog, files::Blobs& blobs) : catalog_(catalog), blobs_(blobs) {}
 
-  Task<Result<content::Blobs::Info>> fetch(catalog::Artifact artifact) override {
+  Task<Result<files::Blobs::Info>> fetch(catalog::Artifact artifact) override {
     if (!artifact.source.starts_with(versionset::kSelf))
       co_return co_await catalog_.fetch(std::move(artifact));
     const std::string path = artifact.source.substr(versionset::kSelf.size());
     if (Result<void> good = versionset::check_file_path(path); !good) co_return good.error();
     const size_t slash = path.find('/');
-    Result<content::Blobs::Info> info = Error(ErrorCode::kNotFound, "");
+    Result<files::Blobs::Info> info = Error(ErrorCode::kNotFound, "");
     co_await env::run_blocking([&] { info = blobs_.stat(path.substr(0, slash), path.substr(slash + 1)); });
     if (!info) co_return Error(ErrorCode::kNotFound, fmt::format("this server has no {}", path));
     if (!artifact.sha256.empty() && info->sha256 != artifact.sha256) {
@@ -40,13 +40,13 @@ class LocalArtifacts final : public Artifacts {
     }
     co_return info;
   }
-  Result<net::BodySourcePtr> open(const content::Blobs::Info& info, uint64_t first, uint64_t last) override {
+  Result<net::BodySourcePtr> open(const files::Blobs::Info& info, uint64_t first, uint64_t last) override {
     return blobs_.open(info, first, last);
   }
 
  private:
   catalog::Catalog& catalog_;
-  content::Blobs& blobs_;
+  files::Blobs& blobs_;
 };
 
 /// Tells how much of the body went out.
@@ -67,8 +67,8 @@ class CountedBody final : public net::BodySource {
   uint64_t pending_ = 0;  // handed out, and sent when more is asked for
 };
 
-Result<net::BodySourcePtr> open_counted(const Target& target, const content::Blobs::Info& info,
-                                        uint64_t first, uint64_t last) {
+Result<net::BodySourcePtr> open_counted(const Target& target, const files::Blobs::Info& info, uint64_t first,
+                                        uint64_t last) {
   Result<net::BodySourcePtr> body = target.artifacts.open(info, first, last);
   if (!body) return body;
   return net::BodySourcePtr(std::make_unique<CountedBody>(std::move(*body), target.moved));
@@ -92,7 +92,7 @@ client::Request head_of(std::string_view path) {
 }
 
 /// How much of exactly this file arrived earlier. Pieces of anything else are dropped.
-Task<Result<uint64_t>> arrived_before(const Target& target, std::string path, content::Blobs::Info info) {
+Task<Result<uint64_t>> arrived_before(const Target& target, std::string path, files::Blobs::Info info) {
   const client::Request look = head_of(path).with("partial", "true");
   Result<client::Answer> found = co_await target.calls.send(client::bare_request(look));
   if (!found) co_return found.error();
@@ -113,8 +113,8 @@ struct Piece {
   uint64_t first = 0, last = 0;
 };
 
-Task<Result<client::Answer>> send_piece(const Target& target, client::Request upload,
-                                        content::Blobs::Info info, Piece piece) {
+Task<Result<client::Answer>> send_piece(const Target& target, client::Request upload, files::Blobs::Info info,
+                                        Piece piece) {
   Result<net::BodySourcePtr> body = open_counted(target, info, piece.first, piece.last);
   if (!body) co_return body.error();
   net::ClientRequest request = client::bare_request(upload);
@@ -125,7 +125,7 @@ Task<Result<client::Answer>> send_piece(const Target& target, client::Request up
   co_return co_await target.calls.send(std::move(request));
 }
 
-Task<Result<void>> send_pieces(const Target& target, client::Request upload, content::Blobs::Info info,
+Task<Result<void>> send_pieces(const Target& target, client::Request upload, files::Blobs::Info info,
                                uint64_t offset) {
   uint64_t size = kFirstPiece;
   int surprises = 0;
@@ -149,7 +149,7 @@ Task<Result<void>> send_pieces(const Target& target, client::Request upload, con
 
 }  // namespace
 
-std::unique_ptr<Artifacts> make_artifacts(catalog::Catalog& catalog, content::Blobs& blobs) {
+std::unique_ptr<Artifacts> make_artifacts(catalog::Catalog& catalog, files::Blobs& blobs) {
   return std::make_unique<LocalArtifacts>(catalog, blobs);
 }
 
@@ -160,7 +160,7 @@ uint64_t next_piece(uint64_t piece, env::Duration took) {
 }
 
 Task<Result<client::Answer>> send_file(const Target& target, client::Request request, net::ClientRequest sent,
-                                       content::Blobs::Info info) {
+                                       files::Blobs::Info info) {
   if (info.size > 0) {
     Result<net::BodySourcePtr> body = open_counted(target, info, 0, info.size - 1);
     if (!body) co_return body.error();
@@ -180,7 +180,7 @@ Task<Result<std::string>> checksum_there(manager::EndpointCalls& calls, std::str
   co_return std::string(answer->headers.get(kChecksum).value_or(""));
 }
 
-Task<Result<void>> upload_file(const Target& target, std::string path, content::Blobs::Info info,
+Task<Result<void>> upload_file(const Target& target, std::string path, files::Blobs::Info info,
                                bool explode) {
   const std::string place = upload_of(path).target();
   const client::Request upload = explode ? upload_of(path).with("explode", "true") : upload_of(path);

@@ -7,7 +7,7 @@
 #include "apply/internal/endpoint_memory.h"
 #include "catalog/catalog.h"
 #include "client/routes.h"
-#include "content/content.h"
+#include "files/blobs.h"
 #include "manager/endpoint_calls.h"
 
 namespace mullion::apply {
@@ -19,13 +19,12 @@ class Artifacts {
  public:
   virtual ~Artifacts() = default;
   /// A file of this server whose checksum is the artifact's. kCorrupt names the artifact and both checksums.
-  virtual Task<Result<content::Blobs::Info>> fetch(catalog::Artifact artifact) = 0;
+  virtual Task<Result<files::Blobs::Info>> fetch(catalog::Artifact artifact) = 0;
   /// Bytes `first` to `last`, both included; kConflict when the file was replaced since fetch().
-  virtual Result<net::BodySourcePtr> open(const content::Blobs::Info& info, uint64_t first,
-                                          uint64_t last) = 0;
+  virtual Result<net::BodySourcePtr> open(const files::Blobs::Info& info, uint64_t first, uint64_t last) = 0;
 };
 /// Files of this server (self://), and what the catalog fetches.
-std::unique_ptr<Artifacts> make_artifacts(catalog::Catalog& catalog, content::Blobs& blobs);
+std::unique_ptr<Artifacts> make_artifacts(catalog::Catalog& catalog, files::Blobs& blobs);
 
 /// Called with the bytes that went out since the last call, on the thread of the transfer.
 using Moved = std::function<void(uint64_t bytes)>;
@@ -42,14 +41,13 @@ struct Target {
 
 /// The whole file as the body of `sent`, which is how `request` goes out; read as it is sent.
 Task<Result<client::Answer>> send_file(const Target& target, client::Request request, net::ClientRequest sent,
-                                       content::Blobs::Info info);
+                                       files::Blobs::Info info);
 
 /// SHA-256 of a file at the endpoint ("files/a"); "" when there is none.
 Task<Result<std::string>> checksum_there(manager::EndpointCalls& calls, std::string path);
 /// Puts a file to `path` ("files/a", "isos/b") in pieces; goes on where an earlier attempt with
 /// the same content ended.
-Task<Result<void>> upload_file(const Target& target, std::string path, content::Blobs::Info info,
-                               bool explode);
+Task<Result<void>> upload_file(const Target& target, std::string path, files::Blobs::Info info, bool explode);
 
 /// The size of the next piece, so that one takes a few seconds whatever the link.
 uint64_t next_piece(uint64_t piece, env::Duration took);

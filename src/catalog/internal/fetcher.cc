@@ -17,7 +17,7 @@ constexpr int kTries = 4;
 constexpr std::string_view kFilesBucket = "files";
 constexpr std::string_view kIncoming = "rebar-catalog/.incoming";
 
-bool matches(const Artifact& artifact, const content::Blobs::Info& info) {
+bool matches(const Artifact& artifact, const files::Blobs::Info& info) {
   return artifact.sha256.empty() || artifact.sha256 == info.sha256;
 }
 
@@ -113,13 +113,13 @@ void Fetcher::sweep() {
     (void)dependencies_.blobs.remove(kFilesBucket, fmt::format("{}/{}", kIncoming, name));
 }
 
-env::Task<Result<content::Blobs::Info>> Fetcher::look(std::string path) {
+env::Task<Result<files::Blobs::Info>> Fetcher::look(std::string path) {
   Result<Info> info = Info{};
   co_await env::run_blocking([&] { info = dependencies_.blobs.stat(kFilesBucket, path); });
   co_return info;
 }
 
-env::Task<Result<content::Blobs::Info>> Fetcher::join(PendingPtr pending) {
+env::Task<Result<files::Blobs::Info>> Fetcher::join(PendingPtr pending) {
   while (true) {
     const uint64_t seen = pending->changed.version();
     {
@@ -131,7 +131,7 @@ env::Task<Result<content::Blobs::Info>> Fetcher::join(PendingPtr pending) {
   }
 }
 
-env::Task<Result<content::Blobs::Info>> Fetcher::fetch(Artifact artifact) {
+env::Task<Result<files::Blobs::Info>> Fetcher::fetch(Artifact artifact) {
   while (true) {
     Result<Info> local = co_await look(artifact.path);
     if (local && matches(artifact, *local)) co_return local;
@@ -184,7 +184,7 @@ env::Task<void> Fetcher::work(Artifact artifact, PendingPtr pending) {
 env::Task<void> Fetcher::until_over(PendingPtr pending) { (void)co_await join(std::move(pending)); }
 
 /// One try: what an earlier one left is completed.
-env::Task<Result<content::Blobs::Info>> Fetcher::receive(Artifact artifact, std::string part, bool& resumed) {
+env::Task<Result<files::Blobs::Info>> Fetcher::receive(Artifact artifact, std::string part, bool& resumed) {
   uint64_t have = 0;
   co_await env::run_blocking([&] {
     const auto size = dependencies_.blobs.unfinished(kFilesBucket, part);
@@ -210,14 +210,14 @@ env::Task<Result<content::Blobs::Info>> Fetcher::receive(Artifact artifact, std:
     co_return co_await dependencies_.blobs.put(std::string(kFilesBucket), part, body, false,
                                                dependencies_.max_download);
   }
-  Result<content::Blobs::Progress> progress = co_await dependencies_.blobs.append(
+  Result<files::Blobs::Progress> progress = co_await dependencies_.blobs.append(
       std::string(kFilesBucket), part, body, *piece, false, dependencies_.max_download);
   if (!progress) co_return progress.error();
   if (progress->finished) co_return *progress->finished;
   co_return Error(ErrorCode::kUnreachable, artifact.source + ": it ended early");
 }
 
-env::Task<Result<content::Blobs::Info>> Fetcher::download(Artifact artifact) {
+env::Task<Result<files::Blobs::Info>> Fetcher::download(Artifact artifact) {
   const std::string part = fmt::format("{}/{}", kIncoming, artifact.sha256);
   env::Duration pause = std::chrono::seconds(1);
   Result<Info> received = Error(ErrorCode::kUnreachable, artifact.source);

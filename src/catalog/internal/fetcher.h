@@ -18,14 +18,14 @@ class Fetcher {
   explicit Fetcher(const Dependencies& dependencies)
       : dependencies_(dependencies), downloads_(dependencies.runtime.executor(), "downloads") {}
   /// Whoever is cancelled leaves the others their download; it is given up when nobody waits for it.
-  env::Task<Result<content::Blobs::Info>> fetch(Artifact artifact);
+  env::Task<Result<files::Blobs::Info>> fetch(Artifact artifact);
   /// Removes what a crash left between receiving and its place. Before the first fetch(). Blocks.
   void sweep();
   /// Before the runtime ends.
   env::Task<void> stop() { return downloads_.async_stop(); }
 
  private:
-  using Info = content::Blobs::Info;
+  using Info = files::Blobs::Info;
   /// A download and who waits for it.
   struct Pending {
     env::Signal changed;

@@ -16,7 +16,7 @@ namespace mullion::catalog {
 namespace {
 
 namespace fs = std::filesystem;
-using Info = content::Blobs::Info;
+using Info = files::Blobs::Info;
 constexpr std::string_view kPack = "ContentPackage";
 constexpr std::string_view kCatalogBucket = "catalog";
 constexpr std::string_view kPrograms = "plugins";
@@ -24,7 +24,7 @@ constexpr std::string_view kFolder = "installed";
 
 std::string file_of(std::string_view pack) { return fmt::format("{}.json", pack); }
 
-Installed installed_of(const content::Layers::Component& component) {
+Installed installed_of(const packs::Layers::Component& component) {
   Installed out{component.type, component.name, component.version, {}, kept_meta(*component.meta), {}};
   if (!component.secret_holder.empty())
     out.withheld = fmt::format("{} holds a secret", component.secret_holder);
@@ -44,7 +44,7 @@ void InstalledHere::follow(std::function<void()> changed) {
   dependencies_.providers.on_change(tell);
 }
 
-Installed InstalledHere::read_pack(const content::Layers::Component& component) const {
+Installed InstalledHere::read_pack(const packs::Layers::Component& component) const {
   Installed out = installed_of(component);
   if (!out.withheld.empty()) return out;
   const auto text = dependencies_.layers.show(component.name);
@@ -60,8 +60,8 @@ Installed InstalledHere::read_pack(const content::Layers::Component& component) 
 
 std::vector<Installed> InstalledHere::read() const {
   std::vector<Installed> out;
-  const std::vector<content::Providers::Program> programs = dependencies_.providers.programs();
-  for (const content::Layers::Component& component : dependencies_.layers.components()) {
+  const std::vector<plugins::Providers::Program> programs = dependencies_.providers.programs();
+  for (const packs::Layers::Component& component : dependencies_.layers.components()) {
     if (component.name == kPackName) continue;
     if (component.type == kPack) {
       out.push_back(read_pack(component));

@@ -21,13 +21,13 @@ class InstalledHere {
   std::vector<Installed> list();
   /// The bytes of an artifact whose source is_installed(): kNotFound when it is installed no more or
   /// withheld, kCorrupt when its checksum differs.
-  Result<content::Blobs::Info> open(const Artifact& artifact);
+  Result<files::Blobs::Info> open(const Artifact& artifact);
 
  private:
   std::vector<Installed> read() const;
-  Installed read_pack(const content::Layers::Component& component) const;
+  Installed read_pack(const packs::Layers::Component& component) const;
   void forget_files(const std::vector<Installed>& kept) const;
-  Result<content::Blobs::Info> write_pack(const std::string& name, const std::string& sha256) const;
+  Result<files::Blobs::Info> write_pack(const std::string& name, const std::string& sha256) const;
 
   const Dependencies& dependencies_;
   const std::shared_ptr<std::atomic<uint64_t>> changes_ = std::make_shared<std::atomic<uint64_t>>(0);

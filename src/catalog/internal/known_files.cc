@@ -13,7 +13,7 @@ namespace {
 namespace json = boost::json;
 constexpr int64_t kFormat = 2;  // 1 remembered errors of reading as faults of the files
 
-int64_t nanoseconds(const content::Blobs::Info& info) { return info.modified.time_since_epoch().count(); }
+int64_t nanoseconds(const files::Blobs::Info& info) { return info.modified.time_since_epoch().count(); }
 
 template <typename Number>
 Number number_of(const json::object& object, std::string_view name) {
@@ -49,7 +49,7 @@ void KnownFiles::load() {
   }
 }
 
-std::optional<ScannedFile> KnownFiles::find(const std::string& path, const content::Blobs::Info& info) {
+std::optional<ScannedFile> KnownFiles::find(const std::string& path, const files::Blobs::Info& info) {
   load();
   const auto found = entries_.find(path);
   if (found == entries_.end()) return std::nullopt;
@@ -61,7 +61,7 @@ std::optional<ScannedFile> KnownFiles::find(const std::string& path, const conte
   return entry.scanned;
 }
 
-void KnownFiles::keep(const ScannedFile& scanned, const content::Blobs::Info& info) {
+void KnownFiles::keep(const ScannedFile& scanned, const files::Blobs::Info& info) {
   load();
   entries_[scanned.path] = Entry{info.size, info.number, nanoseconds(info), scanned, true};
   changed_ = true;

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "catalog/build.h"
-#include "content/content.h"
 #include "env/file.h"
+#include "files/blobs.h"
 
 namespace mullion::catalog {
 
@@ -18,8 +18,8 @@ class KnownFiles {
   explicit KnownFiles(env::Path file) : file_(std::move(file)) {}
 
   /// What is known of this content of the file.
-  std::optional<ScannedFile> find(const std::string& path, const content::Blobs::Info& info);
-  void keep(const ScannedFile& scanned, const content::Blobs::Info& info);
+  std::optional<ScannedFile> find(const std::string& path, const files::Blobs::Info& info);
+  void keep(const ScannedFile& scanned, const files::Blobs::Info& info);
   /// Forgets what was neither found nor kept since the last call, and stores the rest if anything changed.
   void save();
 

@@ -13,7 +13,6 @@
 #include "base/mutex.h"
 #include "catalog/catalog.h"
 #include "catalog/items.h"
-#include "content/content.h"
 #include "env/runtime.h"
 
 namespace mullion::catalog {

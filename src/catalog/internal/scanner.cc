@@ -157,7 +157,7 @@ Scanner::Read Scanner::read(const std::string& path, const Place& place) {
   return out;
 }
 
-Result<void> Scanner::read_new(ScannedFile& file, const Place& place, const content::Blobs::Info& info) {
+Result<void> Scanner::read_new(ScannedFile& file, const Place& place, const files::Blobs::Info& info) {
   if (place.content_type == "ContentPackage") {
     if (auto done = read_pack(file, place, info.file); !done) return done;
   }

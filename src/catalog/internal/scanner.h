@@ -7,8 +7,8 @@
 #include "catalog/build.h"
 #include "catalog/internal/known_files.h"
 #include "catalog/internal/places.h"
-#include "content/content.h"
 #include "env/runtime.h"
+#include "files/blobs.h"
 
 namespace mullion::catalog {
 
@@ -21,7 +21,7 @@ struct ScannerOptions {
 /// One scan at a time.
 class Scanner {
  public:
-  Scanner(content::Blobs& blobs, env::Path known_file, ScannerOptions options)
+  Scanner(files::Blobs& blobs, env::Path known_file, ScannerOptions options)
       : blobs_(blobs), known_(std::move(known_file)), options_(std::move(options)) {}
 
   struct Scan {
@@ -36,15 +36,15 @@ class Scanner {
   struct Read {
     std::optional<ScannedFile> file;  // absent: vanished, or it could not be read
     std::optional<Error> failure;     // of reading
-    content::Blobs::Info info;
+    files::Blobs::Info info;
     bool fresh = false;
   };
   Read read(const std::string& path, const Place& place);
-  Result<void> read_new(ScannedFile& file, const Place& place, const content::Blobs::Info& info);
+  Result<void> read_new(ScannedFile& file, const Place& place, const files::Blobs::Info& info);
   env::Task<Result<ScannedFile>> ask_provider(ScannedFile file, Place place, env::Path program);
   bool is_askable(const Place& place) const;
 
-  content::Blobs& blobs_;
+  files::Blobs& blobs_;
   KnownFiles known_;
   const ScannerOptions options_;
 };

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "content/version.h"
+#include "model/prerequisites.h"
 #include "plan/plan.h"
 
 namespace mullion::plan {
@@ -18,7 +18,7 @@ using versionset::Sourced;
 /// A component that is to be installed, before it has a place in the order.
 struct Installation {
   Action action;
-  std::vector<content::Prerequisite> needs;
+  std::vector<model::Prerequisite> needs;
 };
 
 class Planner {
@@ -27,7 +27,7 @@ class Planner {
   Plan make();
 
  private:
-  using Needs = std::vector<content::Prerequisite>;
+  using Needs = std::vector<model::Prerequisite>;
 
   // planner_components.cc
   void plan_server();
@@ -82,7 +82,7 @@ class Planner {
 };
 
 /// Prerequisites in the text of a pack's meta; unreadable ones are none.
-std::vector<content::Prerequisite> read_needs(const std::string& text);
+std::vector<model::Prerequisite> read_needs(const std::string& text);
 /// Layers that every server has.
 bool is_builtin(std::string_view name);
 /// A value for people, cut to a line.

@@ -19,7 +19,7 @@ std::string prerequisites_of(const catalog::Item& item) {
   return text != nullptr && text->is_string() ? std::string(text->get_string()) : std::string();
 }
 
-bool allows(const content::Prerequisite& need, const std::string& version) {
+bool allows(const model::Prerequisite& need, const std::string& version) {
   const Result<Version> parsed = parse_version(version);
   return !parsed || need.range.allows(*parsed);  // a version that is no number cannot be compared
 }
@@ -30,9 +30,9 @@ bool is_builtin(std::string_view name) {
   return name == "BackingStore" || name == "LocalStore" || name == "DefaultStore" || name == "BasicStore";
 }
 
-std::vector<content::Prerequisite> read_needs(const std::string& text) {
-  auto needs = content::parse_prerequisites(text);
-  return needs ? std::move(*needs) : std::vector<content::Prerequisite>{};
+std::vector<model::Prerequisite> read_needs(const std::string& text) {
+  auto needs = model::parse_prerequisites(text);
+  return needs ? std::move(*needs) : std::vector<model::Prerequisite>{};
 }
 
 void Planner::plan_server() {
@@ -113,7 +113,7 @@ void Planner::plan_component(const Sourced<Component>& wish) {
 bool Planner::install(const catalog::Item& item, Kind kind, const Sourced<Component>& wish) {
   const Observed::Installed* there = installed(wish.value.name);
   Result<catalog::Artifact> artifact = catalog::artifact_of(item, observed_.arch, observed_.os);
-  auto needs = content::parse_prerequisites(prerequisites_of(item));
+  auto needs = model::parse_prerequisites(prerequisites_of(item));
   if (!artifact || !needs) {
     problem(fmt::format("{}: {} {}: {}", wish.from.set, item.name, item.actual_version,
                         first_text(artifact ? needs.error() : artifact.error())));
@@ -135,7 +135,7 @@ bool Planner::install(const catalog::Item& item, Kind kind, const Sourced<Compon
 }
 
 bool Planner::lacks_needs(const Installation& installation) {
-  for (const content::Prerequisite& need : installation.needs) {
+  for (const model::Prerequisite& need : installation.needs) {
     if (is_builtin(need.name)) continue;
     const auto planned = std::ranges::find_if(
         installations_, [&](const Installation& other) { return other.action.name == need.name; });
@@ -177,14 +177,14 @@ void Planner::order_installations() {
   for (const Installation& installation : installations_) waiting.insert(installation.action.name);
   std::vector<bool> done(installations_.size());
   const auto ready = [&](const Installation& installation) {
-    return std::ranges::none_of(
-        installation.needs, [&](const content::Prerequisite& need) { return waiting.contains(need.name); });
+    return std::ranges::none_of(installation.needs,
+                                [&](const model::Prerequisite& need) { return waiting.contains(need.name); });
   };
   const auto place = [&](size_t i) {
     Installation& installation = installations_[i];
     done[i] = true;
     waiting.erase(installation.action.name);
-    for (const content::Prerequisite& need : installation.needs) {
+    for (const model::Prerequisite& need : installation.needs) {
       const auto before = component_index_.find(need.name);
       if (before != component_index_.end()) installation.action.after.push_back(before->second);
     }

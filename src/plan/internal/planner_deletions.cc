@@ -9,8 +9,8 @@
 namespace mullion::plan {
 namespace {
 
-bool needs(const std::vector<content::Prerequisite>& list, const std::string& name) {
-  return std::ranges::any_of(list, [&](const content::Prerequisite& need) { return need.name == name; });
+bool needs(const std::vector<model::Prerequisite>& list, const std::string& name) {
+  return std::ranges::any_of(list, [&](const model::Prerequisite& need) { return need.name == name; });
 }
 
 }  // namespace
@@ -59,7 +59,7 @@ std::set<std::string> Planner::deletable_components(const std::set<std::string>&
   while (again) {
     again = false;
     const auto keep = [&](const Needs& list) {
-      for (const content::Prerequisite& need : list) again = out.erase(need.name) > 0 || again;
+      for (const model::Prerequisite& need : list) again = out.erase(need.name) > 0 || again;
     };
     for (const auto& [name, installed] : installed_) {
       if (!out.contains(name) && !new_needs_.contains(name)) keep(needs_of(*installed));

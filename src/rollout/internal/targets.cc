@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <set>
 
-#include "content/query_check.h"
 #include "model/members.h"
 #include "model/object.h"
 #include "net/http.h"
 #include "rollout/rollouts.h"
+#include "store/query_check.h"
 #include "versionset/fingerprint.h"
 #include "versionset/set_cache.h"
 
@@ -191,7 +191,8 @@ namespace mullion::rollout {
 
 std::vector<std::string> query_faults(const store::Snapshot& snapshot, const RolloutPlan& plan) {
   std::vector<std::string> out;
-  if (std::string fault = content::query_fault(snapshot, internal::kEndpointObjects, plan.targets);
+  if (std::string fault =
+          store::query_fault(snapshot, internal::kEndpointObjects, net::parse_query_string(plan.targets));
       !fault.empty())
     out.push_back("Targets: " + fault);
   if (!plan.gate) return out;
@@ -200,7 +201,8 @@ std::vector<std::string> query_faults(const store::Snapshot& snapshot, const Rol
   Wave& wave = sample.waves.emplace_back();
   wave.started = env::WallTime{};
   wave.endpoints.emplace_back().id = "A";
-  if (std::string fault = content::query_fault(snapshot, plan.gate->collection, gate_filter(sample));
+  if (std::string fault =
+          store::query_fault(snapshot, plan.gate->collection, net::parse_query_string(gate_filter(sample)));
       !fault.empty())
     out.push_back("Gate.Filter: " + fault);
   return out;
