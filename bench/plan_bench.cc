@@ -6,6 +6,7 @@
 #include <chrono>
 #include <vector>
 
+#include "base/json.h"
 #include "model/object.h"
 #include "plan/plan.h"
 
@@ -126,7 +127,7 @@ std::string endpoint_body(size_t number) {
 }
 
 json::object parsed(const std::string& text) {
-  Result<json::value> value = model::parse_json(text);
+  Result<json::value> value = parse_json(text);
   return value ? std::move(value->get_object()) : json::object();
 }
 

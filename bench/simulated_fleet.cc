@@ -21,6 +21,7 @@
 #include <random>
 #include <thread>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "env/random.h"
 #include "env/runtime.h"
@@ -214,7 +215,7 @@ std::vector<std::string> load_templates(const std::string& file) {
   std::vector<std::string> out;
   const model::ObjectType& type = *model::find_object_type(kMachines);
   for (std::string line; std::getline(in, line);) {
-    Result<model::json::value> parsed = model::parse_json(line);
+    Result<model::json::value> parsed = parse_json(line);
     if (!parsed) fail(parsed.error().text());
     Result<model::json::object> machine = model::normalise(type, std::move(*parsed), nullptr);
     if (!machine) fail(machine.error().text());
@@ -378,7 +379,7 @@ class Endpoint {
       response.body = R"({"holder":"","until":"2100-01-01T00:00:00Z"})";
     } else if (request.method == "POST") {
       const Result<std::string> body = co_await net::read_all(*request.body, kLargestBody);
-      const Result<json::value> value = body ? model::parse_json(*body, 64) : body.error();
+      const Result<json::value> value = body ? parse_json(*body, 64) : body.error();
       const bool written = value && settings_.write(request.path, *value);
       if (written) source_.state_changed();
       response.status = written ? 200 : 400;

@@ -17,6 +17,7 @@
 #include <thread>
 #include <tuple>
 
+#include "base/json.h"
 #include "env/random.h"
 #include "model/object.h"
 #include "store/stamps.h"
@@ -386,7 +387,7 @@ struct Bench {
   void stamps() const {
     constexpr size_t kTimes = 200'000;
     const model::ObjectType& type = *model::find_object_type("profiles");
-    const auto given = must(model::parse_json(R"({"Name":"p-1","Description":"written by a benchmark"})"));
+    const auto given = must(parse_json(R"({"Name":"p-1","Description":"written by a benchmark"})"));
     const model::json::object object = must(model::normalise(type, given, nullptr));
     const std::string body = model::canonical_body(type, object);
     const auto each = [](const auto& work) {

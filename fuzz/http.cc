@@ -2,6 +2,7 @@
 // chooses request or answer, the second the size of the pieces.
 #include "net/http.h"
 
+#include "base/percent.h"
 #include "fuzz/fuzz.h"
 #include "net/internal/parser.h"
 #include "net/range.h"
@@ -26,8 +27,8 @@ void read_headers(MessageParser& parser) {
     }
   }
   (void)net::parse_query_string(parser.target());
-  const std::string decoded = net::percent_decode(parser.target());
-  fuzz::require(net::percent_decode(net::percent_encode(decoded)) == decoded, "escapes undo each other");
+  const std::string decoded = percent_decode(parser.target());
+  fuzz::require(percent_decode(percent_encode(decoded)) == decoded, "escapes undo each other");
 }
 
 /// Feeds everything; answers whether a whole message was read.

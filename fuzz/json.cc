@@ -1,4 +1,6 @@
 // JSON from outside: what parses is written and parses again to the same value.
+#include "base/json.h"
+
 #include <cmath>
 
 #include "fuzz/fuzz.h"
@@ -30,11 +32,11 @@ bool same(const value& a, const value& b) {
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const auto read = model::parse_json(fuzz::text_of(data, size));
+  const auto read = parse_json(fuzz::text_of(data, size));
   if (!read) return 0;
   std::string text;
   model::append_json(text, *read);
-  const auto again = model::parse_json(text);
+  const auto again = parse_json(text);
   fuzz::require(again.ok(), "written JSON can be read");
   fuzz::require(same(*read, *again), "it means the same");
   return 0;

@@ -2,6 +2,7 @@
 // judged, written. The first byte chooses the type.
 #include "model/object.h"
 
+#include "base/json.h"
 #include "fuzz/fuzz.h"
 
 using namespace mullion;
@@ -18,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view rest = fuzz::text_of(data, size);
   const std::string_view prefix = kTypes[fuzz::next_byte(rest) % std::size(kTypes)];
   const model::ObjectType& type = *model::find_object_type(prefix);
-  auto value = model::parse_json(rest);
+  auto value = parse_json(rest);
   if (!value) return 0;
   auto object = model::normalise(type, std::move(*value), nullptr);
   if (!object) return 0;
@@ -26,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)model::take_secrets(type, *object);
   (void)model::validate(type, *object, nullptr, model::NoLookup(), false);
   const std::string body = model::canonical_body(type, *object);
-  auto again = model::parse_json(body);
+  auto again = parse_json(body);
   fuzz::require(again.ok(), "a canonical body is JSON");
   auto object_again = model::normalise(type, std::move(*again), &*object);
   fuzz::require(object_again.ok(), "a canonical body is an object of its type");

@@ -4,6 +4,7 @@
 
 #include <boost/json/serialize.hpp>
 
+#include "base/json.h"
 #include "fuzz/fuzz.h"
 #include "model/object.h"
 #include "packs/internal/effective.h"
@@ -30,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)packs::check_requirements({}, stack, shared->name, {"api-v3"});
   const packs::Effective effective = packs::make_effective(stack, *snapshot);
   for (const auto& [name, body] : effective.bodies) {
-    fuzz::require(model::parse_json(body).ok(), "an effective object is JSON");
+    fuzz::require(parse_json(body).ok(), "an effective object is JSON");
   }
   return 0;
 }

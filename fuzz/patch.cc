@@ -1,4 +1,5 @@
 // RFC 6902 patches on a document: two JSON texts, divided by a zero byte.
+#include "base/json.h"
 #include "fuzz/fuzz.h"
 #include "model/object.h"
 
@@ -6,8 +7,8 @@ using namespace mullion;
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view rest = fuzz::text_of(data, size);
-  const auto document = model::parse_json(fuzz::next_part(rest));
-  const auto patch = model::parse_json(rest);
+  const auto document = parse_json(fuzz::next_part(rest));
+  const auto patch = parse_json(rest);
   if (!document || !patch) return 0;
   const model::json::value before = *document;
   model::Budget budget(model::kInlinePatchSteps);

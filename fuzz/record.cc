@@ -1,6 +1,7 @@
 // Frames of the replication stream. The first byte chooses: the bytes are a frame, or the text inside one.
 #include <zstd.h>
 
+#include "base/json.h"
 #include "fuzz/fuzz.h"
 #include "model/object.h"
 #include "replication/wire.h"
@@ -18,12 +19,12 @@ std::string compressed(std::string_view text) {
 /// What a peer wants stored must be one JSON object: it is spliced into answers as it is.
 void check_body(std::string_view body) {
   fuzz::require(body.starts_with('{'), "a body begins with a brace");
-  const auto value = model::parse_json(body, 300);
+  const auto value = parse_json(body, 300);
   fuzz::require(value && value->is_object(), "a body is an object");
   fuzz::require(!value->get_object().contains("Endpoint"), "a body does not name its owner");
   std::string shown;
   model::append_with_endpoint(shown, body, "A");
-  fuzz::require(model::parse_json(shown, 300).ok(), "a body can be shown with its owner");
+  fuzz::require(parse_json(shown, 300).ok(), "a body can be shown with its owner");
 }
 
 void check(const replication::Record& record) {

@@ -1,6 +1,7 @@
 // Answers of servers of another make: one object, or a list of them. The first byte chooses the collection.
 #include "mirror/internal/shown.h"
 
+#include "base/json.h"
 #include "fuzz/fuzz.h"
 #include "mirror/shown_answer.h"
 #include "model/object.h"
@@ -14,7 +15,7 @@ void check(const mirror::Shown& shown) {
   fuzz::require(!shown.key.empty() && !shown.owner.empty(), "an object has a key and an owner");
   if (!shown.writable) return;
   fuzz::require(shown.body.starts_with('{'), "a body begins with a brace");
-  const auto value = model::parse_json(shown.body);
+  const auto value = parse_json(shown.body);
   fuzz::require(value && value->is_object(), "a body is an object");
   for (const char* name : {"Endpoint", "Password", "PasswordHash"}) {
     const auto* member = value->get_object().if_contains(name);
@@ -37,6 +38,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (const mirror::Shown& shown : *list) check(shown);
   }
   if (const auto answer = mirror::shown_answer(prefix, collection.type, "F", text))
-    fuzz::require(model::parse_json(*answer).ok(), "what clients see is JSON");
+    fuzz::require(parse_json(*answer).ok(), "what clients see is JSON");
   return 0;
 }

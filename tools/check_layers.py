@@ -4,8 +4,8 @@ the command line includes more than it may; when a handler of the API looks obje
 (src/api/internal/finder.h), or asks more of the caller than its route says and nobody asks it before the request is forwarded
 (src/api/internal/owner_asks.h); when the API writes an object past the steps of objects::Write; when the command line opens a connection past the one place that decides whom it talks to; when a
 coroutine is started without a strand; when a condition decides about an await; when a room asks for time or chance by itself
-instead of being given it; when a lock is one that clang cannot check (base/mutex.h); when a
-path of the API is written by hand (src/client); or when a room of the web interface imports another one against the arrows (ux/README.md)."""
+instead of being given it; when a lock is one that clang cannot check (base/mutex.h); when a small
+helper that base has is written once more; when a path of the API is written by hand (src/client); or when a room of the web interface imports another one against the arrows (ux/README.md)."""
 import pathlib
 import re
 import sys
@@ -323,6 +323,46 @@ def unchecked_locks():
                 yield f"src/{relative}:{number}: no member is GUARDED_BY({member.group(1)}): say beside it what it is for"
 
 
+# Small helpers that every room needs exist once: what is written by hand elsewhere is another one of a kind. Kind -> how it
+# looks, where it is (files or folders), which files may do it nevertheless (and why), what to use instead.
+HELPERS = {
+    "JSON is read": (re.compile(r"\bjson::(?:parse|parse_into)\(|\bjson::(?:stream_)?parser\b"), ("base/json.cc",), {},
+                     "base/json.h (parse_json, read_json, own_json)"),
+    "an error object is taken apart or made": (re.compile(r'"Messages"'), ("base/error_object.cc",), {"bulk/ledger.cc": "outcomes of a bulk"}, "base/error_object.h"),
+    "letters are told apart": (re.compile(r"\bstd::(?:to(?:lower|upper)|is(?:x?digit|alnum|alpha|space|upper|lower))\b|>= 'A' && \w+ <= 'Z'"),
+                               ("base/letters.h",), {}, "base/letters.h"),
+    "hexadecimal digits are listed": (re.compile(r'"0123456789abcdef(?:ABCDEF-?)?"'), ("base/letters.cc",), {"base/text.cc": "code points, of any length"},
+                                      "base/letters.h (hex_text, hex_value, is_sha256, is_uuid)"),
+    "base64 is written or read": (re.compile(r'"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789[-+][/_]"'), ("base/base64.cc",), {},
+                                  "base/base64.h, env::random_text"),
+    "percent signs are decoded": (re.compile(r"== '%' [&?]"), ("base/percent.cc",), {}, "base/percent.h"),
+    "text is trimmed": (re.compile(r'find_last_not_of\(" |while \([^;]*front\(\) == \' \''), ("base/text.cc",), {}, "base/text.h (trimmed)"),
+    "random numbers are made": (re.compile(r"0xbf58476d1ce4e5b9"), ("env/dice_testing.h",), {}, "env/dice_testing.h, env/random.h"),
+}
+
+
+def helpers_twice():
+    used = set()
+    for path in sorted((ROOT / "src").rglob("*")):
+        relative = str(path.relative_to(ROOT / "src"))
+        if path.suffix not in (".h", ".cc") or path.stem.endswith("_test"):
+            continue
+        lines = path.read_text().splitlines()
+        for kind, (looks, homes, allowed, instead) in HELPERS.items():
+            if relative in homes or (path.stem.endswith("_testing") and kind != "random numbers are made"):
+                continue
+            for number, line in enumerate(lines, 1):
+                if not looks.search(line.split("// ")[0]):
+                    continue
+                used.add((kind, relative))
+                if relative not in allowed:
+                    yield f"src/{relative}:{number}: {kind} past the one place for it: use {instead}"
+    for kind, (_, _, allowed, _) in HELPERS.items():
+        for place in sorted(allowed):
+            if (kind, place) not in used:
+                yield f"tools/check_layers.py: {place} is no exception of `{kind}` any more: take it off the list"
+
+
 # Requests to a server are made by the functions of client/routes.h, which know the routes that there are.
 PATH_OF_API = re.compile(r'"[^"]*/api/v3')
 # Exact file, or a folder that ends with a slash -> why it may.
@@ -391,7 +431,7 @@ def ux_breaches():
 
 
 def main():
-    found = [*breaches(), *ux_breaches(), *impure_includes(), *server_rooms_in_cli(), *files_read_by_iterators(), *coroutines_without_strand(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups(), *unasked_rights(), *writes_past_their_checks(), *unasked_time(), *unchecked_locks(), *paths_by_hand()]
+    found = [*breaches(), *ux_breaches(), *impure_includes(), *server_rooms_in_cli(), *files_read_by_iterators(), *coroutines_without_strand(), *conditional_awaits(), *loops_past_their_owner(), *unguarded_lookups(), *unasked_rights(), *writes_past_their_checks(), *unasked_time(), *unchecked_locks(), *helpers_twice(), *paths_by_hand()]
     for line in found:
         print(line)
     sys.exit(1 if found else 0)

@@ -14,6 +14,7 @@
 #include "api/internal/request_rules.h"
 #include "api/internal/rights.h"
 #include "api/internal/secure_upgrade.h"
+#include "base/json.h"
 #include "events/log_feed.h"
 #include "objects/availability_updater.h"
 #include "objects/params.h"
@@ -27,7 +28,7 @@ constexpr std::string_view kManagerPluginBody =
     R"({"Name":"manager","Provider":"manager","Description":"Attaches endpoints to this manager and builds its catalog"})";
 
 std::optional<std::string> manager_plugin(const model::ObjectType& plugins) {
-  Result<boost::json::value> wanted = model::parse_json(kManagerPluginBody);
+  Result<boost::json::value> wanted = parse_json(kManagerPluginBody);
   if (!wanted) return std::nullopt;
   Result<boost::json::object> plugin = model::normalise(plugins, std::move(*wanted), nullptr);
   if (!plugin) return std::nullopt;
@@ -139,7 +140,7 @@ class ApiServer final : public Api {
   }
 
   Result<void> publish_event(std::string event_json, std::string principal) override {
-    Result<boost::json::value> event = model::parse_json(event_json, services_.limits.json_depth);
+    Result<boost::json::value> event = parse_json(event_json, services_.limits.json_depth);
     if (!event) return event.error();
     return publish_posted(services_, std::move(*event), std::move(principal));
   }

@@ -5,6 +5,7 @@
 
 #include <random>
 
+#include "base/percent.h"
 #include "net/target.h"
 
 namespace mullion::api {
@@ -104,7 +105,7 @@ class Speller {
     std::string out;
     for (const char c : segment) {
       if (below(3) != 0) {
-        out += net::percent_encode({&c, 1});
+        out += percent_encode({&c, 1});
         continue;
       }
       constexpr std::string_view kUpper = "0123456789ABCDEF", kLower = "0123456789abcdef";

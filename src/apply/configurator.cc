@@ -9,6 +9,7 @@
 #include "apply/internal/plan_maker.h"
 #include "apply/internal/replan_queue.h"
 #include "apply/internal/verdict.h"
+#include "base/json.h"
 #include "base/mutex.h"
 #include "env/attempt.h"
 #include "env/pools.h"
@@ -171,7 +172,7 @@ std::vector<std::string> ConfiguratorImpl::affected(const ReplanQueue::Work& wor
           ids.emplace(key);
           return true;
         }
-        const Result<json::value> parsed = model::parse_json(body, 256);
+        const Result<json::value> parsed = parse_json(body, 256);
         if (!parsed || !parsed->is_object()) return true;
         const std::vector<std::string> names = versionset::set_names(parsed->get_object());
         if (std::ranges::any_of(names, [&](const std::string& name) { return work.sets.contains(name); }))
@@ -191,7 +192,7 @@ void ConfiguratorImpl::plan_one(const std::string& id, std::vector<std::pair<std
 std::optional<store::Change> ConfiguratorImpl::change_of(const std::string& id,
                                                          const Planned& planned) const {
   if (planned.provisional) return std::nullopt;
-  Result<json::value> object = model::parse_json(planned.body, 256);
+  Result<json::value> object = parse_json(planned.body, 256);
   if (!object || !object->is_object()) return std::nullopt;
   const bool idle = planned.disabled || planned.sets.empty();
   const std::string word =

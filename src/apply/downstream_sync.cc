@@ -11,6 +11,7 @@
 #include "apply/internal/set_secrets.h"
 #include "apply/internal/upload.h"
 #include "auth/auth.h"
+#include "base/json.h"
 #include "base/mutex.h"
 #include "client/routes.h"
 #include "env/attempt.h"
@@ -19,6 +20,7 @@
 #include "model/index_value.h"
 #include "model/members.h"
 #include "model/object.h"
+#include "model/secure_params.h"
 #include "plan/sync_plan.h"
 #include "store/failed_reads.h"
 #include "store/follower.h"
@@ -239,7 +241,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
       for (std::string_view name : kEndpointMembers) {
         const std::string_view raw = model::raw_member(body, name);
         if (raw.empty()) continue;
-        if (Result<json::value> value = model::parse_json(raw)) object[name] = std::move(*value);
+        if (Result<json::value> value = parse_json(raw)) object[name] = std::move(*value);
       }
       endpoints.push_back({std::string(id), owner.next_hop, model::text_member(object, "Arch"),
                            model::text_member(object, "Os"), versionset::set_names(object)});
@@ -311,7 +313,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
   /// Secret values are sealed for the set there, and never leave in clear.
   Task<Result<void>> put_set(const Target& target, json::value set) {
     std::vector<plan::SealedAnew> secrets;
-    if (plan::holds_sealed(set)) {
+    if (model::holds_sealed(set)) {
       const std::string name = model::text_member(set.get_object(), "Id");
       Result<std::optional<json::value>> key =
           co_await client::look_up(target.calls, client::get_version_sets_pubkey(name));
@@ -340,7 +342,7 @@ class DownstreamSyncImpl final : public DownstreamSync {
     if (!clear) return clear.error();
     Result<std::string> sealed = auth::seal_for(public_key, *clear);
     if (!sealed) return sealed.error();
-    return model::parse_json(*sealed);
+    return parse_json(*sealed);
   }
 
   static Task<Result<void>> put_object(manager::EndpointCalls& calls, std::string collection,

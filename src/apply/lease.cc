@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/json.h"
 #include "base/mutex.h"
 #include "env/attempt.h"
 #include "model/object.h"
@@ -53,7 +54,7 @@ std::string lease_text(const Lease& lease) {
 }
 
 std::optional<Lease> parse_lease(std::string_view text) {
-  const Result<json::value> parsed = model::parse_json(text, 4);
+  const Result<json::value> parsed = parse_json(text, 4);
   if (!parsed || !parsed->is_object()) return std::nullopt;
   const json::value* holder = parsed->get_object().if_contains("holder");
   const json::value* until = parsed->get_object().if_contains("until");

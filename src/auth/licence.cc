@@ -9,6 +9,7 @@
 #include "auth/internal/log.h"
 #include "auth/signature.h"
 #include "base/base64.h"
+#include "base/json.h"
 #include "model/members.h"
 #include "model/object.h"
 
@@ -66,7 +67,7 @@ Licence community_licence() {
 std::optional<std::string> signed_text(const store::Snapshot& snapshot) {
   const auto profile = snapshot.get_local("profiles", kPack);
   if (!profile) return std::nullopt;
-  const auto parsed = model::parse_json(profile->body);
+  const auto parsed = parse_json(profile->body);
   if (!parsed || !parsed->is_object()) return std::nullopt;
   const json::value* params = parsed->get_object().if_contains("Params");
   if (params == nullptr || !params->is_object()) return std::nullopt;
@@ -83,7 +84,7 @@ std::optional<json::object> verified_bundle(std::string_view text,
   const auto signature = base64_decode(text.substr(dot + 1));
   if (!message || !signature) return std::nullopt;
   if (!is_signed(*message, *signature, trusted_keys)) return std::nullopt;
-  auto parsed = model::parse_json(*message);
+  auto parsed = parse_json(*message);
   if (!parsed || !parsed->is_object()) return std::nullopt;
   return std::move(parsed->get_object());
 }

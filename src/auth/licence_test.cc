@@ -6,6 +6,7 @@
 #include "auth/auth.h"
 #include "auth/internal/codec.h"
 #include "base/base64.h"
+#include "base/json.h"
 #include "model/object.h"
 
 namespace mullion::auth {
@@ -59,7 +60,7 @@ TEST_F(LicenceTest, CommunityGrantsEverything) {
   EXPECT_TRUE(licence.community);
   EXPECT_TRUE(licence.manager);
   EXPECT_TRUE(licence.has("secure-params"));
-  const auto bundle = model::parse_json(licence.bundle_json);
+  const auto bundle = parse_json(licence.bundle_json);
   ASSERT_TRUE(bundle);
   EXPECT_EQ(bundle->at("Owner"), "Community");
   EXPECT_TRUE(bundle->at("Licenses").at(0).at("Active").as_bool());
@@ -71,7 +72,7 @@ TEST_F(LicenceTest, SignedBundleDecides) {
   EXPECT_FALSE(licence.community);
   EXPECT_TRUE(licence.has("rbac"));
   EXPECT_FALSE(licence.manager) << "its hard date has passed";
-  const auto bundle = *model::parse_json(licence.bundle_json);
+  const auto bundle = *parse_json(licence.bundle_json);
   EXPECT_EQ(bundle.at("Owner"), "Acme");
   EXPECT_TRUE(bundle.at("Licenses").at(0).at("Active").as_bool());
   EXPECT_TRUE(bundle.at("Licenses").at(0).at("Expired").as_bool());

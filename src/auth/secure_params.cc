@@ -12,6 +12,7 @@
 #include "auth/auth.h"
 #include "auth/internal/codec.h"
 #include "base/base64.h"
+#include "base/json.h"
 #include "base/letters.h"
 #include "base/mutex.h"
 #include "model/object.h"
@@ -84,7 +85,7 @@ ToldPairs& told_pairs() {
 
 /// The three parts of a SecureData value, still base64; absent when `text` is something else.
 std::optional<json::object> parse_secure_data(std::string_view text) {
-  auto parsed = model::parse_json(text, 8);
+  auto parsed = parse_json(text, 8);
   if (!parsed || !model::is_sealed(*parsed)) return std::nullopt;
   return std::move(parsed->get_object());
 }

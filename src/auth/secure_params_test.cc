@@ -6,13 +6,14 @@
 #include "auth/auth.h"
 #include "auth/internal/codec.h"
 #include "base/base64.h"
+#include "base/json.h"
 #include "model/object.h"
 
 namespace mullion::auth {
 namespace {
 
 std::string with_part(const std::string& sealed, const char* name, const std::string& text) {
-  auto parsed = model::parse_json(sealed);
+  auto parsed = parse_json(sealed);
   parsed->as_object()[name] = text;
   return boost::json::serialize(*parsed);
 }

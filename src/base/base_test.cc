@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/letters.h"
 #include "base/log.h"
+#include "base/percent.h"
 #include "base/result.h"
 #include "base/text.h"
 
@@ -261,6 +262,54 @@ TEST(Text, SmallLettersAreThoseOfAscii) {
 TEST(Text, HexHasTwoDigitsForEachByte) {
   EXPECT_EQ(hex_text(std::string_view("\x00\x0f\xa0\xff", 4)), "000fa0ff");
   EXPECT_EQ(hex_text(""), "");
+}
+
+TEST(Text, DigitsOfHexAreKnown) {
+  for (int c = 0; c < 256; ++c) {
+    const bool digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    EXPECT_EQ(is_hex_digit(static_cast<char>(c)), digit) << c;
+  }
+  EXPECT_EQ(hex_value('0'), 0);
+  EXPECT_EQ(hex_value('a'), 10);
+  EXPECT_EQ(hex_value('F'), 15);
+  const std::string sum(64, 'a');
+  EXPECT_TRUE(is_sha256(sum));
+  for (const std::string& other :
+       {std::string(), sum + "a", sum.substr(1), upper_case(sum), sum.substr(1) + "g"})
+    EXPECT_FALSE(is_sha256(other)) << other;
+}
+
+TEST(Text, UuidsHaveTheirDashes) {
+  const std::string uuid = "01234567-89ab-cdef-0123-456789ABCDEF";
+  EXPECT_TRUE(is_uuid(uuid));
+  for (size_t at = 0; at < uuid.size(); ++at) {
+    std::string other = uuid;
+    other[at] = other[at] == '-' ? '0' : '-';
+    EXPECT_FALSE(is_uuid(other)) << other;
+  }
+  EXPECT_FALSE(is_uuid(uuid + "0"));
+}
+
+TEST(Text, FingerprintsHaveOneSpelling) {
+  for (const char* spelling : {"ab01", "AB:01", " ab 01\n", "A:B:0:1\t"})
+    EXPECT_EQ(plain_fingerprint(spelling), "ab01");
+}
+
+TEST(PercentCoding, RoundTripsEveryByte) {
+  std::string all;
+  for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
+  const std::string encoded = percent_encode(all);
+  EXPECT_EQ(encoded.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%"),
+            std::string::npos);
+  EXPECT_EQ(percent_decode(encoded), all);
+  EXPECT_EQ(percent_encode("a/b c~"), "a%2Fb%20c~");
+}
+
+TEST(PercentCoding, LeavesBrokenEscapesAlone) {
+  EXPECT_EQ(percent_decode("%"), "%");
+  EXPECT_EQ(percent_decode("%4"), "%4");
+  EXPECT_EQ(percent_decode("%zz%41%4"), "%zzA%4");
+  EXPECT_EQ(percent_decode("100%+1"), "100%+1");
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/letters.h"
+
 namespace mullion {
 namespace {
 
@@ -97,7 +99,7 @@ bool is_valid_utf8(std::string_view text) {
 }
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  const auto lower = [](char c) { return lower_case(c); };
   return std::ranges::equal(a, b, {}, lower, lower);
 }
 

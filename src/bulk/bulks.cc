@@ -7,6 +7,7 @@
 #include <set>
 
 #include "auth/tenants.h"
+#include "base/json.h"
 #include "base/mutex.h"
 #include "bulk/internal/judge.h"
 #include "bulk/internal/log.h"
@@ -408,7 +409,7 @@ std::vector<std::string> written_faults(const store::Store& store, const store::
       store::query_fault(snapshot, bulk.selection.type, net::parse_query_string(bulk.selection.filter));
   if (!fault.empty()) faults.push_back("Selection.Filter: " + fault);
   const Result<json::value> before =
-      stored.empty() ? Result<json::value>(json::object()) : model::parse_json(stored, 256);
+      stored.empty() ? Result<json::value>(json::object()) : parse_json(stored, 256);
   const json::object empty;
   const json::object& was = before && before->is_object() ? before->get_object() : empty;
   for (std::string& fixed : fixed_faults(was, object)) faults.push_back(std::move(fixed));

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <set>
 
+#include "base/json.h"
 #include "model/members.h"
 #include "model/object.h"
 #include "store/types.h"
@@ -46,7 +47,7 @@ std::string encode_keys(const std::vector<store::ObjectRef>& objects) {
 }
 
 Result<std::vector<store::ObjectRef>> decode_keys(std::string_view text) {
-  const Result<json::value> value = model::parse_json(text);
+  const Result<json::value> value = parse_json(text);
   if (!value || !value->is_array()) return unreadable("keys");
   std::vector<store::ObjectRef> out;
   for (const json::value& group : value->get_array()) {

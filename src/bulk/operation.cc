@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/percent.h"
 #include "model/budget.h"
 #include "model/members.h"
 #include "model/object.h"
@@ -217,8 +218,8 @@ ItemPlan plan_change(const Operation& operation, const json::object& object) {
 ItemPlan plan_action(const Operation& operation) {
   ItemPlan plan;
   plan.right = "action:" + operation.action;
-  std::string suffix = "/actions/" + net::percent_encode(operation.action);
-  if (!operation.plugin.empty()) suffix += "?plugin=" + net::percent_encode(operation.plugin);
+  std::string suffix = "/actions/" + percent_encode(operation.action);
+  if (!operation.plugin.empty()) suffix += "?plugin=" + percent_encode(operation.plugin);
   plan.request = {"POST", std::move(suffix), json::serialize(operation.arguments)};
   return plan;
 }

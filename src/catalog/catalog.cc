@@ -8,6 +8,7 @@
 #include <boost/system/system_error.hpp>
 #include <map>
 
+#include "base/json.h"
 #include "base/mutex.h"
 #include "catalog/internal/builder.h"
 #include "catalog/internal/fetcher.h"
@@ -40,7 +41,7 @@ std::vector<Item> stored_items(const store::Snapshot& snapshot) {
   std::vector<Item> out;
   for (const std::string_view owner : {store::kOwn, store::kLayered}) {
     snapshot.scan_owner(kType, owner, "", [&out](std::string_view key, std::string_view body) {
-      const auto object = model::parse_json(body);
+      const auto object = parse_json(body);
       auto item = object && object->is_object() ? Item::parse(object->get_object())
                                                 : Result<Item>(Error(ErrorCode::kInvalid, "no object"));
       if (item) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/letters.h"
+
 namespace mullion::catalog {
 
 CatalogUrl catalog_url(std::string_view place) {
@@ -15,9 +17,7 @@ CatalogUrl catalog_url(std::string_view place) {
     return out;
   }
   // As OpenSSL prints it, too: "AB:CD:...".
-  for (const unsigned char c : place.substr(pin + kPin.size())) {
-    if (c != ':') out.trust.pinned_fingerprint += static_cast<char>(std::tolower(c));
-  }
+  out.trust.pinned_fingerprint = plain_fingerprint(place.substr(pin + kPin.size()));
   return out;
 }
 

@@ -35,10 +35,6 @@ Result<std::string> text_of(const Item& item, const json::object& object, std::s
   return std::string(value->get_string());
 }
 
-bool is_checksum(std::string_view text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
 Result<void> read_checksums(Item& item, const json::object& object) {
   const json::value* given = object.if_contains("Shasum256");
   if (given == nullptr || given->is_null()) return {};
@@ -53,7 +49,7 @@ Result<void> read_checksums(Item& item, const json::object& object) {
                        is_item_word(std::string_view(platform).substr(slash + 1));
     if (!known)
       return wrong(item, "Shasum256", fmt::format("`{}` is not ARCH/OS", std::string_view(platform)));
-    if (!is_checksum(sum)) return wrong(item, "Shasum256", fmt::format("`{}` is no SHA-256", sum));
+    if (!is_sha256(sum)) return wrong(item, "Shasum256", fmt::format("`{}` is no SHA-256", sum));
     item.sha256.emplace(platform, std::move(sum));
   }
   return {};

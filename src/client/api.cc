@@ -4,6 +4,9 @@
 
 #include <boost/json/serialize.hpp>
 
+#include "base/error_object.h"
+#include "base/json.h"
+#include "base/percent.h"
 #include "model/members.h"
 #include "model/object.h"
 
@@ -16,6 +19,7 @@ constexpr auto kLeastPatience = std::chrono::seconds(60);
 constexpr uint64_t kWorkedThrough = uint64_t{20}
                                     << 20;  // bytes a second that a slow server hashes and stores
 constexpr size_t kLongestReason = 500;
+constexpr size_t kMostShown = 2000;  // of a body that no server of ours wrote
 
 ErrorCode code_of(int status) {
   for (const ErrorCode code :
@@ -42,13 +46,26 @@ std::string reason_of(const Error& error) {
 }
 
 std::string refusal_texts(std::string_view body) {
-  const json::object refusal = model::parse_object(body);
-  return fmt::format("{}", fmt::join(model::texts_member(refusal, "Messages"), "; "));
+  const std::optional<Error> told = read_error_object(body);
+  return told ? fmt::format("{}", fmt::join(told->messages, "; ")) : "";
+}
+
+Error error_of(int status, std::string_view body, const net::Headers& headers) {
+  std::optional<Error> told = read_error_object(body);
+  if (!told) {
+    const auto reason = body.empty() ? headers.get("X-Mullion-Error") : std::nullopt;
+    told =
+        Error(ErrorCode::kInternal, reason ? std::string(*reason) : std::string(body.substr(0, kMostShown)));
+    if (!reason) told->type = kClientError;
+    if (body.empty() && !reason) told->messages = {fmt::format("HTTP status {}", status)};
+  }
+  told->status_override = status;
+  return std::move(*told);
 }
 
 Error refusal_of(const Request& request, const Answer& answer) {
   const std::string_view shown = request.shown();
-  const std::string path = net::percent_decode(shown.substr(0, shown.find('?')));
+  const std::string path = percent_decode(shown.substr(0, shown.find('?')));
   Error error(code_of(answer.status),
               fmt::format("{} {}: {} {}", request.method(), path, answer.status, refusal_texts(answer.body)));
   error.status_override = answer.status;
@@ -101,7 +118,7 @@ env::Task<Result<std::optional<json::value>>> look_up(Api& api, Request request)
   if (!answer && answer.error().status_override == http_status(ErrorCode::kNotFound))
     co_return std::optional<json::value>();
   if (!answer) co_return answer.error();
-  Result<json::value> parsed = model::parse_json(answer->body, 256);
+  Result<json::value> parsed = parse_json(answer->body, 256);
   if (!parsed)
     co_return Error(ErrorCode::kInternal, fmt::format("GET {}: the answer is no JSON", request.target()));
   co_return std::optional<json::value>(std::move(*parsed));

@@ -32,6 +32,11 @@ bool is_broken(const Error& error);
 std::string reason_of(const Error& error);
 /// What the body of a refusal says, as it was sent: its `Messages`, joined; "" when it says nothing.
 std::string refusal_texts(std::string_view body);
+/// Type of errors whose words no server chose.
+inline constexpr std::string_view kClientError = "CLIENT_ERROR";
+/// The error that an answer of `status` with `body` stands for, in the server's words; without a body the
+/// headers may say why. kClientError when neither is one of ours.
+Error error_of(int status, std::string_view body, const net::Headers& headers);
 /// A refusal as an error: "POST contents/x: 409 already exists".
 Error refusal_of(const Request& request, const Answer& answer);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "base/percent.h"
 #include "net/http.h"
 
 namespace mullion::client {
@@ -21,7 +22,7 @@ namespace {
 
 constexpr std::string_view kRoot = "/api/v3/";
 
-std::string encoded_segment(std::string_view text) { return net::percent_encode(text); }
+std::string encoded_segment(std::string_view text) { return percent_encode(text); }
 
 /// Each part between slashes for itself; slashes at the beginning mean nothing.
 std::string encoded_rest(std::string_view text) {
@@ -29,7 +30,7 @@ std::string encoded_rest(std::string_view text) {
   std::string out;
   while (true) {
     const size_t slash = text.find('/');
-    out += net::percent_encode(text.substr(0, slash));
+    out += percent_encode(text.substr(0, slash));
     if (slash == std::string_view::npos) return out;
     out += '/';
     text.remove_prefix(slash + 1);
@@ -44,7 +45,7 @@ std::string_view Request::shown() const {
 }
 
 Request Request::with(std::string_view name, std::string_view value) const {
-  return with_encoded(fmt::format("{}={}", net::percent_encode(name), net::percent_encode(value)));
+  return with_encoded(fmt::format("{}={}", percent_encode(name), percent_encode(value)));
 }
 
 Request Request::with(const Words& words) const {
@@ -60,7 +61,7 @@ Request Request::with_encoded(std::string_view query) const {
 }
 
 Request Request::through(std::string_view owner) const {
-  return {method_, fmt::format("/{}{}", net::percent_encode(owner), target_)};
+  return {method_, fmt::format("/{}{}", percent_encode(owner), target_)};
 }
 
 #include "client/definitions.inc"

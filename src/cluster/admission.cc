@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "base/base64.h"
+#include "base/json.h"
 #include "client/api.h"
 #include "client/routes.h"
 #include "cluster/core.h"
@@ -53,14 +54,10 @@ std::string error_text(const std::string& body) {
 }
 
 Result<Admission> read_admission(const std::string& body) {
-  try {
-    const json::value value = json::parse(body);
-    const json::object& object = value.as_object();
+  return read_json(body, "the cluster's answer", [](const json::object& object) {
     return Admission{object.at("Number").to_number<MemberId>(), std::string(object.at("HaID").as_string()),
                      std::string(object.at("Roster").as_string())};
-  } catch (const std::exception& failure) {
-    return Error(ErrorCode::kCorrupt, std::string("the cluster's answer cannot be read: ") + failure.what());
-  }
+  });
 }
 
 env::Task<Result<Admission>> ask(env::Runtime& runtime, const HaState& wanted, const Candidate& candidate) {

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <future>
 
+#include "base/json.h"
 #include "base/letters.h"
 #include "cluster/internal/log.h"
 #include "cluster/internal/texts.h"
@@ -81,7 +82,7 @@ std::string hold_json(const std::vector<FileBytes>& files, size_t from) {
 }
 /// Adds to `out`; false at the end of the list.
 Result<bool> read_hold(std::string_view text, std::vector<FileBytes>& out) {
-  const Result<json::value> list = model::parse_json(text);
+  const Result<json::value> list = parse_json(text);
   if (!list || !list->is_array()) return unreadable();
   for (const json::value& one : list->get_array()) {
     const bool pair = one.is_array() && one.get_array().size() == 2 && one.get_array()[0].is_string();

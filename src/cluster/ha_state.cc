@@ -1,5 +1,6 @@
 #include <boost/json.hpp>
 
+#include "base/json.h"
 #include "cluster/cluster.h"
 
 namespace mullion::cluster {
@@ -58,11 +59,9 @@ std::string encode_state(const HaState& state) {
 }
 
 Result<HaState> decode_state(std::string_view text) {
-  boost::system::error_code failure;
-  const json::value value = json::parse(json::string_view(text.data(), text.size()), failure);
-  if (failure || !value.is_object())
-    return Error(ErrorCode::kCorrupt, "the state of a cluster is a JSON object");
-  const json::object& object = value.get_object();
+  const Result<json::object> parsed = parse_json_object(text);
+  if (!parsed) return Error(ErrorCode::kCorrupt, "the state of a cluster is a JSON object");
+  const json::object& object = *parsed;
   HaState out;
   for (const SwitchField& one : kSwitches) {
     const json::value* found = object.if_contains(one.name);

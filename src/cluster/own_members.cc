@@ -2,6 +2,8 @@
 
 #include <boost/json.hpp>
 
+#include "base/json.h"
+
 namespace mullion::cluster {
 
 std::string encode_members(const OwnMembers& own) {
@@ -18,17 +20,15 @@ Result<void> write_members(const Places& places, const OwnMembers& own) {
 Result<OwnMembers> read_members(const Places& places) {
   const Result<std::string> text = env::read_file(places.members());
   if (!text.ok()) return text.error();
-  try {
-    const boost::json::value value = boost::json::parse(*text);
-    OwnMembers out;
-    out.number = value.as_object().at("own").to_number<MemberId>();
-    Result<Roster> roster = decode_roster(std::string_view(value.as_object().at("roster").as_string()));
-    if (!roster.ok()) return roster.error();
-    out.roster = std::move(*roster);
-    return out;
-  } catch (const std::exception& failure) {
-    return Error(ErrorCode::kCorrupt, places.members().string() + ": " + failure.what());
-  }
+  return read_json(*text, places.members().string(),
+                   [](const boost::json::object& object) -> Result<OwnMembers> {
+                     OwnMembers out;
+                     out.number = object.at("own").to_number<MemberId>();
+                     Result<Roster> roster = decode_roster(std::string_view(object.at("roster").as_string()));
+                     if (!roster.ok()) return roster.error();
+                     out.roster = std::move(*roster);
+                     return out;
+                   });
 }
 
 }  // namespace mullion::cluster

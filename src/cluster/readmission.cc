@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/letters.h"
 #include "model/members.h"
 
 namespace mullion::cluster {
@@ -10,10 +11,8 @@ namespace {
 
 namespace json = boost::json;
 
-bool is_key(std::string_view text) {
-  const auto is_hex = [](char one) { return (one >= '0' && one <= '9') || (one >= 'a' && one <= 'f'); };
-  return text.size() == 64 && std::ranges::all_of(text, is_hex);
-}
+/// Spelled as a checksum is: 32 bytes.
+bool is_key(std::string_view text) { return is_sha256(text); }
 
 const RosterMember* find_former(const Roster& roster, MemberId number) {
   const auto found = std::ranges::find(roster.former, number, &RosterMember::number);

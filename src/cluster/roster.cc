@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/json.h"
+
 namespace mullion::cluster {
 namespace {
 
@@ -17,8 +19,7 @@ json::object to_json(const RosterMember& member) {
 }
 
 /// Throws what boost throws when a member is absent or of another kind.
-RosterMember member_of(const json::value& value) {
-  const json::object& object = value.as_object();
+RosterMember member_of(const json::object& object) {
   const auto text = [&object](std::string_view name) { return std::string(object.at(name).as_string()); };
   return {object.at("number").to_number<MemberId>(),
           text("id"),
@@ -30,14 +31,7 @@ RosterMember member_of(const json::value& value) {
           object.contains("returns")};
 }
 
-template <typename Read>
-auto read_or_corrupt(std::string_view text, Read read) -> Result<decltype(read(json::value()))> {
-  try {
-    return read(json::parse(json::string_view(text.data(), text.size())));
-  } catch (const std::exception& failure) {
-    return Error(ErrorCode::kCorrupt, std::string("the list of members cannot be read: ") + failure.what());
-  }
-}
+constexpr std::string_view kWhat = "the list of members";
 
 }  // namespace
 
@@ -71,15 +65,15 @@ std::string encode_roster(const Roster& roster) {
 }
 
 Result<Roster> decode_roster(std::string_view text) {
-  return read_or_corrupt(text, [](const json::value& value) {
-    const json::object& object = value.as_object();
+  return read_json(text, kWhat, [](const json::object& object) {
     Roster out;
     out.ha_id = std::string(object.at("ha_id").as_string());
     out.next = object.at("next").to_number<MemberId>();
     for (const json::value& member : object.at("members").as_array())
-      out.members.push_back(member_of(member));
+      out.members.push_back(member_of(member.as_object()));
     if (const json::value* former = object.if_contains("former")) {
-      for (const json::value& member : former->as_array()) out.former.push_back(member_of(member));
+      for (const json::value& member : former->as_array())
+        out.former.push_back(member_of(member.as_object()));
     }
     return out;
   });
@@ -87,7 +81,7 @@ Result<Roster> decode_roster(std::string_view text) {
 
 std::string encode_roster_member(const RosterMember& member) { return json::serialize(to_json(member)); }
 
-Result<RosterMember> decode_roster_member(std::string_view text) { return read_or_corrupt(text, member_of); }
+Result<RosterMember> decode_roster_member(std::string_view text) { return read_json(text, kWhat, member_of); }
 
 void remember_former(Roster& roster, RosterMember member) {
   constexpr size_t kMostFormer = 64;

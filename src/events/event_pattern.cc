@@ -2,14 +2,10 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace mullion::events {
 namespace {
-
-std::string_view trim(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
 
 /// Undoes \1 = '.', \2 = ',', \3 = '*'.
 std::string unescape(std::string_view text) {
@@ -34,7 +30,7 @@ EventPattern::Part EventPattern::parse_part(std::string_view text) {
   Part part;
   while (true) {
     const size_t comma = text.find(',');
-    const std::string_view element = trim(text.substr(0, comma));
+    const std::string_view element = trimmed(text.substr(0, comma));
     if (element == "*") part.any = true;
     part.words.push_back(unescape(element));
     if (comma == std::string_view::npos) return part;

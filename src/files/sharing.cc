@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/json.h"
 #include "base/letters.h"
 #include "env/random.h"
 #include "env/sha256.h"
@@ -13,15 +14,10 @@ namespace mullion::files {
 namespace {
 
 namespace json = boost::json;
-constexpr size_t kSha256Size = 64;
 constexpr std::string_view kPrograms = "plugins/";
 constexpr std::string_view kFollowedTrees[] = {"files/", "isos/", kPrograms, "upgrades/"};
 
 }  // namespace
-
-bool is_sha256(std::string_view text) {
-  return text.size() == kSha256Size && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
 
 bool is_followed(std::string_view name) {
   for (const std::string_view tree : kFollowedTrees) {
@@ -46,16 +42,12 @@ std::string encode_record(const FileRecord& record) {
 }
 
 Result<FileRecord> decode_record(std::string_view text) {
-  try {
-    const json::value value = json::parse(json::string_view(text.data(), text.size()));
-    const json::object& object = value.as_object();
+  return read_json(text, "the record of a file", [](const json::object& object) -> Result<FileRecord> {
     FileRecord out{std::string(object.at("name").as_string()), object.at("size").to_number<uint64_t>(),
                    std::string(object.at("sha256").as_string()), object.at("upload").as_bool()};
     if (is_followed(out.name) && is_sha256(out.sha256)) return out;
     return Error(ErrorCode::kCorrupt, "a record of a file that cannot be");
-  } catch (const std::exception& failure) {
-    return Error(ErrorCode::kCorrupt, failure.what());
-  }
+  });
 }
 
 std::vector<store::SecretChange> secret_changes(const FileChanges& changes) {

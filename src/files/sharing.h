@@ -29,8 +29,6 @@ struct FileRecord {
   bool operator==(const FileRecord&) const = default;
 };
 
-/// Whether `text` can be a checksum: 64 hexadecimal digits, lower case.
-bool is_sha256(std::string_view text);
 /// Whether a file of this name is followed: below one of the trees, and in its shortest form.
 bool is_followed(std::string_view name);
 /// The key of a record: names may be longer than keys.

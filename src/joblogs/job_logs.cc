@@ -5,6 +5,7 @@
 #include <array>
 #include <optional>
 
+#include "base/letters.h"
 #include "base/mutex.h"
 #include "files/file_body.h"
 #include "files/file_handle.h"
@@ -14,13 +15,6 @@ namespace mullion::joblogs {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr size_t kUuidSize = 36;
-
-/// What may become a file name: hexadecimal digits and dashes.
-bool is_job_key(std::string_view job) {
-  return job.size() == kUuidSize &&
-         job.find_first_not_of("0123456789abcdefABCDEF-") == std::string_view::npos;
-}
 
 class FileJobLogs final : public JobLogs {
  public:
@@ -52,7 +46,7 @@ class FileJobLogs final : public JobLogs {
   }
 
   Result<void> append(std::string_view job, std::string_view text) override {
-    if (!is_job_key(job)) return Error(ErrorCode::kInvalid, fmt::format("{} is not the id of a job", job));
+    if (!is_uuid(job)) return Error(ErrorCode::kInvalid, fmt::format("{} is not the id of a job", job));
     const env::Path path = path_of(job);
     Lock lock(lock_of(job));
     if (Result<void> made = env::make_directories(path.parent_path(), 0750); !made) return made;
@@ -62,7 +56,7 @@ class FileJobLogs final : public JobLogs {
   }
 
   void remove(std::string_view job) override {
-    if (!is_job_key(job)) return;
+    if (!is_uuid(job)) return;
     Lock lock(lock_of(job));
     std::error_code problem;
     fs::remove(path_of(job), problem);
@@ -75,7 +69,7 @@ class FileJobLogs final : public JobLogs {
     for (fs::recursive_directory_iterator at(directory_, problem), end; !problem && at != end;
          at.increment(problem)) {
       const std::string name = at->path().filename().string();
-      if (is_job_key(name)) found.push_back(name);
+      if (is_uuid(name)) found.push_back(name);
     }
     return found;
   }
@@ -83,7 +77,7 @@ class FileJobLogs final : public JobLogs {
  private:
   /// Absent: nothing was written yet.
   Result<std::optional<files::InputFile>> file_of(std::string_view job) const {
-    if (!is_job_key(job)) return std::optional<files::InputFile>();
+    if (!is_uuid(job)) return std::optional<files::InputFile>();
     Result<files::InputFile> file = files::InputFile::open(path_of(job));
     if (file) return std::optional<files::InputFile>(std::move(*file));
     if (file.error().code == ErrorCode::kNotFound) return std::optional<files::InputFile>();

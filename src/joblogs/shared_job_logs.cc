@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 
+#include "base/letters.h"
 #include "base/mutex.h"
 #include "env/runtime.h"
 #include "joblogs/internal/log.h"
@@ -21,10 +22,6 @@ constexpr uint64_t kLargestChunk = uint64_t{256} << 10;
 constexpr size_t kLargestImport = size_t{64} << 20;
 constexpr size_t kRemovedTogether = 1000;
 constexpr size_t kJobSize = 36;  // of a UUID
-
-bool is_job_id(std::string_view job) {
-  return job.size() == kJobSize && job.find_first_not_of("0123456789abcdefABCDEF-") == std::string_view::npos;
-}
 
 struct LogEnd {
   uint64_t size = 0;
@@ -113,7 +110,7 @@ class StoredJobLogs final : public JobLogs {
   }
 
   Result<uint64_t> size(std::string_view job) override {
-    if (!is_job_id(job)) return uint64_t{0};
+    if (!is_uuid(job)) return uint64_t{0};
     return store::as_result([&]() -> Result<uint64_t> {
       const Lock lock(lock_of(job));
       if (Result<void> moved = move_in(job); !moved) return moved.error();
@@ -131,7 +128,7 @@ class StoredJobLogs final : public JobLogs {
   }
 
   Result<void> append(std::string_view job, std::string_view text) override {
-    if (!is_job_id(job)) return Error(ErrorCode::kInvalid, fmt::format("{} is not the id of a job", job));
+    if (!is_uuid(job)) return Error(ErrorCode::kInvalid, fmt::format("{} is not the id of a job", job));
     return store::as_result([&]() -> Result<void> {
       const Lock lock(lock_of(job));
       if (Result<void> moved = move_in(job); !moved) return moved;
@@ -140,7 +137,7 @@ class StoredJobLogs final : public JobLogs {
   }
 
   void remove(std::string_view job) override {
-    if (!is_job_id(job)) return;
+    if (!is_uuid(job)) return;
     const Result<void> removed = store::as_result([&]() -> Result<void> {
       const Lock lock(lock_of(job));
       before_->remove(job);

@@ -1,5 +1,6 @@
 #include "manager/contact.h"
 
+#include "base/json.h"
 #include "client/api.h"
 #include "client/login.h"
 #include "client/routes.h"
@@ -42,7 +43,7 @@ env::Task<Result<json::object>> get_object(Link& link, client::Request asked, st
   if (answer->status == 429)
     co_return Error(ErrorCode::kTooManyRequests, "login refused: slowed down after wrong ones; later again");
   if (answer->status != 200) co_return not_an_endpoint(fmt::format("status {}", answer->status));
-  Result<json::value> parsed = model::parse_json(*body);
+  Result<json::value> parsed = parse_json(*body);
   if (!parsed || !parsed->is_object()) co_return not_an_endpoint("the answer is not a JSON object");
   co_return std::move(parsed->get_object());
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "auth/auth.h"
+#include "base/json.h"
+#include "base/letters.h"
 #include "model/members.h"
 #include "model/object.h"
 #include "net/user_url.h"
@@ -40,7 +42,7 @@ Result<std::string> read_password(store::Store& store, std::string_view id, cons
   if (!pair) return invalid(kPassword, "its key is not here");
   Result<std::string> clear = auth::open_sealed(*pair, sealed);
   if (!clear) return invalid(kPassword, clear.error().messages.front());
-  Result<json::value> parsed = model::parse_json(*clear);
+  Result<json::value> parsed = parse_json(*clear);
   if (!parsed || !parsed->is_string()) return invalid(kPassword, "expected a string");
   return std::string(parsed->get_string());
 }
@@ -59,13 +61,13 @@ Result<bool> seal_params(store::Store& store, const std::string& id, json::objec
   if (auth::is_secure_data(clear)) return changed;
   Result<auth::KeyPair> pair = auth::kept_key_pair(store, kEndpoints, id);
   if (!pair) return pair.error();
-  *password = json::parse(auth::seal(pair->public_key, clear));
+  *password = own_json(auth::seal(pair->public_key, clear));
   return true;
 }
 
 Result<std::optional<store::Change>> sealed_endpoint(store::Store& store, const std::string& id,
                                                      const std::string& body) {
-  Result<json::value> parsed = model::parse_json(body, 256);
+  Result<json::value> parsed = parse_json(body, 256);
   if (!parsed || !parsed->is_object()) return Error(ErrorCode::kCorrupt, "an Endpoint object is unreadable");
   json::value* params = parsed->get_object().if_contains("Params");
   if (params == nullptr || !params->is_object()) return std::optional<store::Change>();
@@ -94,14 +96,6 @@ Result<std::string> checked_url(std::string_view text) {
   return fmt::format("https://{}:{}", url->host, url->port.empty() ? "443" : url->port);
 }
 
-std::string spelled_fingerprint(std::string_view text) {
-  std::string out;
-  for (const unsigned char c : text) {
-    if (c != ':' && !std::isspace(c)) out += static_cast<char>(std::tolower(c));
-  }
-  return out;
-}
-
 bool moves_login(const json::object& before, const json::object& after) {
   const json::object& had = model::object_member(before, "Params");
   const json::object& has = model::object_member(after, "Params");
@@ -113,15 +107,15 @@ bool moves_login(const json::object& before, const json::object& after) {
     const json::value* now = has.if_contains(name);
     return (old == nullptr || now == nullptr) ? old == now : *old == *now;
   };
-  const std::string pinned = spelled_fingerprint(model::text_member(had, kFingerprint));
-  if (pinned != spelled_fingerprint(model::text_member(has, kFingerprint))) return true;
+  const std::string pinned = plain_fingerprint(model::text_member(had, kFingerprint));
+  if (pinned != plain_fingerprint(model::text_member(has, kFingerprint))) return true;
   if (!pinned.empty()) return false;  // whatever the address, only the one server is spoken to
   return !same(kUrl) || !same(kAuthorities);
 }
 
 void spell_connection_param(std::string_view parameter, json::value& value) {
   if (parameter == kFingerprint && value.is_string())
-    value = json::string(spelled_fingerprint(value.get_string()));
+    value = json::string(plain_fingerprint(value.get_string()));
 }
 
 Result<env::Path> authorities_file(const env::Path& folder, std::string_view name) {
@@ -173,7 +167,7 @@ Result<Connection> read_connection(const ConnectionPlaces& places, std::string_v
     if (!text) return text.error();
     *target = std::move(*text);
   }
-  out.fingerprint = spelled_fingerprint(out.fingerprint);
+  out.fingerprint = plain_fingerprint(out.fingerprint);
   if (!out.ca_file.empty()) {
     Result<env::Path> file = authorities_file(places.authorities, out.ca_file);
     if (!file) return file.error();
@@ -195,7 +189,7 @@ Result<Connection> read_connection(const ConnectionPlaces& places, std::string_v
 
 Result<Connection> read_connection(const ConnectionPlaces& places, std::string_view id,
                                    std::string_view body) {
-  Result<json::value> parsed = model::parse_json(body);
+  Result<json::value> parsed = parse_json(body);
   if (!parsed) return parsed.error();
   const json::object& object = parsed->get_object();
   static const json::object kNone;
@@ -298,7 +292,7 @@ env::Task<Result<void>> change_endpoint(store::Store& store, std::string id,
     if (!read) co_return read.error();
     const std::optional<std::string>& before = *read;
     if (!before) co_return Result<void>{};
-    Result<json::value> parsed = model::parse_json(*before, 256);
+    Result<json::value> parsed = parse_json(*before, 256);
     if (!parsed || !parsed->is_object())
       co_return Error(ErrorCode::kCorrupt, "an Endpoint object is unreadable");
     change(parsed->get_object());

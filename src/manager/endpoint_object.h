@@ -57,8 +57,6 @@ struct Connection {
 
 /// Checks and trims a URL to "https://host:port"; kInvalid says what is wrong and repeats nothing of it.
 Result<std::string> checked_url(std::string_view url);
-/// A fingerprint as certificates are compared: lower-case hex without colons and blanks. Pure.
-std::string spelled_fingerprint(std::string_view text);
 /// Brings the value of a connection parameter to the one spelling that is stored; others stay. Pure.
 void spell_connection_param(std::string_view parameter, boost::json::value& value);
 /// Whether a password would go to a server that need not be the one it was given for: another certificate is

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <set>
 
+#include "base/json.h"
 #include "base/mutex.h"
+#include "base/percent.h"
 #include "base/text.h"
 #include "client/login.h"
 #include "env/attempt.h"
@@ -619,8 +621,7 @@ Result<ManagerImpl::Way> ManagerImpl::way_to(const std::string& owner, const std
   std::optional<Session::Access> access = session ? session->access() : std::nullopt;
   if (!access) return unreachable(owner, route, Ran::kNo, "");
   const bool attached = route.next_hop == owner;
-  return Way{session, std::move(*access),
-             attached ? api_target : "/" + net::percent_encode(owner) + api_target};
+  return Way{session, std::move(*access), attached ? api_target : "/" + percent_encode(owner) + api_target};
 }
 
 Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request& request,
@@ -788,7 +789,7 @@ Task<Result<std::string>> ManagerImpl::add_endpoint(std::string params_json,
   if (!may_manage())
     co_return Error(ErrorCode::kConflict,
                     "this server is no manager: set the preference manager to true first");
-  Result<json::value> params = model::parse_json(params_json);
+  Result<json::value> params = parse_json(params_json);
   if (!params) co_return params.error();
   if (!params->is_object()) co_return Error(ErrorCode::kBadRequest, "expected an object of parameters");
   for (const std::string_view name : {kUrl, kUsername, kPassword}) {
@@ -845,7 +846,7 @@ Task<Result<json::object>> ManagerImpl::new_endpoint(const Connection& connectio
   const std::string sealed =
       auth::seal((*pair)->public_key, json::serialize(json::string_view(connection.password)));
   json::object params{{kUrl, connection.url}, {kUsername, connection.username}};
-  params[kPassword] = json::parse(sealed);
+  params[kPassword] = own_json(sealed);
   if (!connection.fingerprint.empty()) params[kFingerprint] = connection.fingerprint;
   if (!connection.ca_file.empty()) params[kAuthorities] = connection.ca_file;
   add_following(connection, params);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/json.h"
 #include "base/mutex.h"
 #include "base/text.h"
 #include "manager/internal/log.h"
@@ -382,8 +383,7 @@ env::Task<void> Session::describe() {
       continue;
     }
     json::object facts;
-    if (Result<json::value> parsed = model::parse_json(state.empty() ? "{}" : state);
-        parsed && parsed->is_object())
+    if (Result<json::value> parsed = parse_json(state.empty() ? "{}" : state); parsed && parsed->is_object())
       facts = std::move(parsed->get_object());
     const Result<void> done = co_await change_endpoint(options_.store, id_, [&](json::object& endpoint) {
       tell_connection(status, options_.clock.wall(), endpoint);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 
+#include "base/text.h"
+
 namespace mullion::model {
 namespace {
 
@@ -51,11 +53,6 @@ json::object chosen(const json::object& object, const Paths& paths) {
   return out;
 }
 
-std::string_view without_blanks(std::string_view text) {
-  const size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
-  return text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
-}
-
 Error refused(std::string text) { return Error(ErrorCode::kNotAcceptable, std::move(text)); }
 
 }  // namespace
@@ -64,7 +61,7 @@ Result<ChosenMembers> ChosenMembers::parse(std::string_view text) {
   ChosenMembers out;
   while (!text.empty()) {
     const size_t comma = std::min(text.find(','), text.size());
-    const std::string_view name = without_blanks(text.substr(0, comma));
+    const std::string_view name = trimmed(text.substr(0, comma));
     text.remove_prefix(std::min(text.size(), comma + 1));
     if (name.empty()) continue;
     if (name.starts_with('.') || name.ends_with('.') || name.find("..") != std::string_view::npos)

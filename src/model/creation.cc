@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <cassert>
 
+#include "base/json.h"
 #include "model/internal/hooks.h"
 #include "model/object.h"
 
@@ -83,7 +84,7 @@ void fill(const Creation& line, json::object& object) {
   if (!line.hook.empty()) return run(line.hook, object);
   const json::value* present = read(object, line.field);
   if (!line.always && present != nullptr && !is_empty(*present)) return;
-  if (line.from.empty()) return write(object, line.field, json::parse(line.value_json));
+  if (line.from.empty()) return write(object, line.field, own_json(line.value_json));
   const json::value* source = read(object, line.from);
   if (source == nullptr || is_empty(*source)) return;
   write(object, line.field, json::value(*source));

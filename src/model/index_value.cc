@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/json.h"
 #include "base/letters.h"
 #include "base/semantic_version.h"
 #include "base/text.h"
@@ -59,8 +60,8 @@ std::string device_text(std::string_view text) {
   std::string digits;
   for (const char c : text) {
     if (c == ':' || c == '-' || c == '.') continue;
-    if (std::isxdigit(static_cast<unsigned char>(c)) == 0) return std::string(text);
-    digits.push_back(static_cast<char>(std::tolower(static_cast<unsigned char>(c))));
+    if (!is_hex_digit(c)) return std::string(text);
+    digits.push_back(lower_case(c));
   }
   const bool is_address = digits.size() == 12 || digits.size() == 16 || digits.size() == 40;
   if (!is_address) return std::string(text);
@@ -86,7 +87,7 @@ bool encode_text(IndexKind kind, std::string_view text, std::string& out) {
       return text == "true" || text == "false";
     case IndexKind::kUuid:
       out = lower_case(text);
-      return text.empty() || internal::is_uuid(text);
+      return text.empty() || is_uuid(text);
     case IndexKind::kIp:
       if (text.empty()) return out.clear(), true;
       if (!internal::parse_ipv4(text, address)) return false;

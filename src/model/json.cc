@@ -1,6 +1,7 @@
+#include "base/json.h"
+
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <boost/json.hpp>
 #include <charconv>
@@ -12,44 +13,13 @@ namespace mullion::model {
 
 namespace {
 
-/// Numbers that are too large for a double arrive as infinity, which no JSON text can say again.
-bool is_finite(const json::value& value) {
-  if (const double* number = value.if_double()) return std::isfinite(*number);
-  if (const json::array* array = value.if_array()) return std::ranges::all_of(*array, is_finite);
-  if (const json::object* object = value.if_object()) {
-    return std::ranges::all_of(*object, [](const auto& member) { return is_finite(member.value()); });
-  }
-  return true;
-}
-
-}  // namespace
-
-Result<json::value> parse_json(std::string_view text, size_t max_depth) {
-  json::parse_options options;
-  options.max_depth = max_depth;
-  boost::system::error_code failure;
-  json::parser parser({}, options);
-  const size_t used = parser.write_some(text.data(), text.size(), failure);
-  if (!failure && text.find_first_not_of(" \t\r\n", used) != std::string_view::npos) {
-    return Error(ErrorCode::kBadRequest, fmt::format("invalid JSON at byte {}: text after the value", used));
-  }
-  if (failure) {
-    return Error(ErrorCode::kBadRequest, fmt::format("invalid JSON at byte {}: {}", used, failure.message()));
-  }
-  json::value value = parser.release();
-  if (!is_finite(value)) return Error(ErrorCode::kBadRequest, "invalid JSON: number out of range");
-  return value;
-}
-
-namespace {
-
 std::string shortest(double number) {
   std::array<char, 32> buffer{};
   const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), number);
   return {buffer.data(), end};
 }
 
-double read_again(const std::string& text) { return json::parse(text).to_number<double>(); }
+double read_again(const std::string& text) { return own_json(text).to_number<double>(); }
 
 bool reads_as_itself(double number) { return read_again(shortest(number)) == number; }
 

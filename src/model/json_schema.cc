@@ -4,6 +4,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/json.h"
 #include "base/mutex.h"
 #include "model/internal/schema_check.h"
 #include "model/internal/schema_compiler.h"

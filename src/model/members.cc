@@ -1,5 +1,6 @@
 #include "model/members.h"
 
+#include "base/json.h"
 #include "model/object.h"
 
 namespace mullion::model {

@@ -3,6 +3,8 @@
 #include <cctype>
 #include <cmath>
 
+#include "base/json.h"
+#include "base/letters.h"
 #include "base/text.h"
 #include "env/clock.h"
 #include "model/internal/hooks.h"
@@ -14,8 +16,6 @@ namespace {
 using internal::is_empty;
 
 constexpr std::string_view kZeroTime = "0001-01-01T00:00:00Z";
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 /// The member called `name`, exactly or else in other capitals (what the reference client's decoder accepts).
 json::value* find_member(json::object& object, std::string_view name) {
@@ -85,7 +85,7 @@ Result<json::object> normalise_fields(std::span<const Field> fields, json::objec
 
 /// The default of a field that was not given.
 json::value default_value(const Field& field) {
-  if (!field.default_json.empty()) return json::parse(field.default_json);
+  if (!field.default_json.empty()) return own_json(field.default_json);
   switch (field.kind) {
     case FieldKind::kString:
       return field.format == "rfc3339" ? json::value(kZeroTime) : json::value("");
@@ -186,9 +186,9 @@ Result<json::value> normalise_kind(FieldKind kind, std::string_view reference, j
 /// Standard base64 with padding: what clients read into bytes.
 bool is_base64(std::string_view text) {
   const size_t digits = text.find_last_not_of('=') + 1;  // none: 0
-  const auto is_digit = [](unsigned char c) { return std::isalnum(c) != 0 || c == '+' || c == '/'; };
+  const auto is_code = [](char c) { return is_letter(c) || is_digit(c) || c == '+' || c == '/'; };
   return text.size() % 4 == 0 && text.size() - digits <= 2 &&
-         std::ranges::all_of(text.substr(0, digits), is_digit);
+         std::ranges::all_of(text.substr(0, digits), is_code);
 }
 
 /// Texts of a format: empty means unset; UUIDs become lower case.
@@ -198,8 +198,8 @@ Result<json::value> normalise_format(const Field& field, json::value value, std:
   uint32_t address = 0;
   env::WallTime time;
   if (field.format == "uuid") {
-    if (!text.empty() && !internal::is_uuid(text)) return wrong_format(where, "a UUID", text);
-    for (char& c : value.get_string()) c = lower(c);
+    if (!text.empty() && !is_uuid(text)) return wrong_format(where, "a UUID", text);
+    for (char& c : value.get_string()) c = lower_case(c);
   } else if (field.format == "ip") {
     if (!text.empty() && !internal::parse_ipv4(text, address))
       return wrong_format(where, "an IPv4 address", text);

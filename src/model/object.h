@@ -17,10 +17,6 @@ namespace mullion::model {
 
 namespace json = boost::json;
 
-/// Parses JSON text from outside. Limits nesting to `max_depth`. kBadRequest with position on failure;
-/// trailing garbage, invalid UTF-8 and numbers that no double can hold are refused.
-Result<json::value> parse_json(std::string_view text, size_t max_depth = 64);
-
 /// Canonical text: members in descriptor order, unknown members of replicas kept by nobody but the bytes
 /// themselves, omit-when-empty honoured, integers without fraction; `Endpoint` left out, secret fields empty.
 std::string canonical_body(const ObjectType& type, const json::object& object);

@@ -15,4 +15,12 @@ bool is_sealed(const boost::json::value& value) {
   });
 }
 
+bool holds_sealed(const boost::json::value& value) {
+  if (is_sealed(value)) return true;
+  if (value.is_array()) return std::ranges::any_of(value.get_array(), holds_sealed);
+  return value.is_object() && std::ranges::any_of(value.get_object(), [](const auto& member) {
+           return holds_sealed(member.value());
+         });
+}
+
 }  // namespace mullion::model

@@ -17,6 +17,8 @@ constexpr bool is_always_secure(std::string_view parameter) { return parameter =
 /// Whether `value` is SecureData (contract: auth.md, section 5): an object of exactly Key, Nonce and Payload,
 /// each a string. What they hold is not looked at. Pure.
 bool is_sealed(const boost::json::value& value);
+/// Whether there is SecureData in `value`, at any depth. Pure.
+bool holds_sealed(const boost::json::value& value);
 
 /// Members of an object that hold values of parameters.
 struct ParamPlaces {

@@ -6,6 +6,7 @@
 #include <boost/json/serialize.hpp>
 #include <deque>
 
+#include "base/letters.h"
 #include "base/mutex.h"
 #include "model/json_schema.h"
 #include "model/object.h"
@@ -22,12 +23,10 @@ constexpr std::string_view kReserved[] = {"actions",     "catalog", "contents", 
                                           "logs",        "meta",    "objects",  "prefs", "static",
                                           "replication", "system",  "whoami",   "ws",    "pools-active"};
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
 bool is_type_prefix(std::string_view text) {
   return !text.empty() && text.size() <= kLongestPrefix && is_letter(text.front()) &&
-         std::ranges::all_of(
-             text, [](char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-'; });
+         std::ranges::all_of(text,
+                             [](char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '-'; });
 }
 
 bool is_required(const json::value& property) {

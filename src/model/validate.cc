@@ -187,10 +187,7 @@ std::string canonical_key(const ObjectType& type, std::string_view requested) {
   } else if (type.key_kind == "hex-address") {
     uint32_t address = 0;
     if (internal::parse_ipv4(requested, address)) return fmt::format("{:08X}", address);
-    const bool is_hex =
-        out.size() == 8 && std::ranges::all_of(out, [](unsigned char c) { return std::isxdigit(c); });
-    if (!is_hex) return out;
-    for (char& c : out) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    if (out.size() == 8 && std::ranges::all_of(out, is_hex_digit)) return upper_case(requested);
   }
   return out;
 }

@@ -5,6 +5,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
+#include "base/error_object.h"
 #include "net/internal/client_pool.h"
 #include "net/internal/conversation.h"
 
@@ -257,29 +258,17 @@ ErrorCode code_of_status(int status) {
   return status >= 500 ? ErrorCode::kInternal : ErrorCode::kUnreachable;
 }
 
-std::string text_member(const boost::json::object& object, std::string_view name) {
-  const boost::json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string().c_str()) : std::string();
-}
-
 /// What a server said instead of opening a WebSocket.
 Error refusal(int status, const std::string& body) {
   Error error(code_of_status(status),
               fmt::format("the server answered {} instead of opening a WebSocket", status));
   error.status_override = status >= 400 ? status : 0;
-  boost::system::error_code broken;
-  const boost::json::value parsed = boost::json::parse(body, broken);
-  if (broken || !parsed.is_object()) return error;
-  const boost::json::object& object = parsed.get_object();
-  error.model = text_member(object, "Model");
-  error.key = text_member(object, "Key");
-  error.type = text_member(object, "Type");
-  const boost::json::value* messages = object.if_contains("Messages");
-  if (messages == nullptr || !messages->is_array() || messages->get_array().empty()) return error;
-  error.messages.clear();
-  for (const boost::json::value& message : messages->get_array()) {
-    if (message.is_string()) error.messages.emplace_back(message.get_string().c_str());
-  }
+  std::optional<Error> told = read_error_object(body);
+  if (!told || told->messages.empty()) return error;
+  error.model = std::move(told->model);
+  error.key = std::move(told->key);
+  error.type = std::move(told->type);
+  error.messages = std::move(told->messages);
   return error;
 }
 

@@ -245,10 +245,6 @@ struct TextResponse {
 };
 Task<Result<TextResponse>> fetch(Client& client, ClientRequest request, uint64_t limit = 256 * 1024 * 1024);
 
-/// RFC 3986 percent-encoding of one path segment or query value; percent_decode() leaves broken escapes as
-/// they are.
-std::string percent_encode(std::string_view text);
-std::string percent_decode(std::string_view text);
 /// Splits "a=b&c=d", '+' as blank.
 std::vector<std::pair<std::string, std::string>> parse_query_string(std::string_view text);
 

@@ -1,6 +1,7 @@
 // Headers, percent coding, query strings and bodies that live in memory.
 #include <fmt/format.h>
 
+#include "base/percent.h"
 #include "base/text.h"
 #include "net/http.h"
 
@@ -8,18 +9,6 @@ namespace mullion::net {
 namespace {
 
 constexpr size_t kPieceBytes = 256 * 1024;
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-bool is_unreserved(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-         c == '_' || c == '~';
-}
 
 std::string form_decode(std::string_view text) {
   std::string with_blanks(text);
@@ -116,39 +105,6 @@ Task<Result<TextResponse>> fetch(Client& client, ClientRequest request, uint64_t
     text.body = std::move(body.value());
   }
   co_return text;
-}
-
-std::string percent_encode(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string out;
-  out.reserve(text.size());
-  for (char c : text) {
-    if (is_unreserved(c)) {
-      out += c;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    out += '%';
-    out += kDigits[byte >> 4];
-    out += kDigits[byte & 15];
-  }
-  return out;
-}
-
-std::string percent_decode(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (size_t i = 0; i < text.size(); ++i) {
-    const int high = text[i] == '%' && i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-    const int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
-    if (low < 0) {
-      out += text[i];
-      continue;
-    }
-    out += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return out;
 }
 
 std::vector<std::pair<std::string, std::string>> parse_query_string(std::string_view text) {

@@ -38,23 +38,6 @@ TEST(Headers, IgnoreCaseAndKeepOrder) {
   EXPECT_EQ(headers.get("X-One"), std::nullopt);
 }
 
-TEST(PercentCoding, RoundTripsEveryByte) {
-  std::string all;
-  for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
-  const std::string encoded = percent_encode(all);
-  EXPECT_EQ(encoded.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%"),
-            std::string::npos);
-  EXPECT_EQ(percent_decode(encoded), all);
-  EXPECT_EQ(percent_encode("a/b c~"), "a%2Fb%20c~");
-}
-
-TEST(PercentCoding, LeavesBrokenEscapesAlone) {
-  EXPECT_EQ(percent_decode("%"), "%");
-  EXPECT_EQ(percent_decode("%4"), "%4");
-  EXPECT_EQ(percent_decode("%zz%41%4"), "%zzA%4");
-  EXPECT_EQ(percent_decode("100%+1"), "100%+1");
-}
-
 TEST(QueryString, SplitsAndDecodes) {
   using Pairs = std::vector<std::pair<std::string, std::string>>;
   EXPECT_EQ(parse_query_string(""), Pairs{});

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/letters.h"
+#include "base/percent.h"
 #include "base/text.h"
 #include "net/http.h"
 
@@ -23,11 +25,9 @@ std::optional<std::string_view> origin_form(std::string_view text) {
   return text;
 }
 
-bool is_hex(char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; }
-
 bool has_broken_escape(std::string_view text) {
   for (size_t at = text.find('%'); at != std::string_view::npos; at = text.find('%', at + 1)) {
-    if (at + 2 >= text.size() || !is_hex(text[at + 1]) || !is_hex(text[at + 2])) return true;
+    if (at + 2 >= text.size() || !is_hex_digit(text[at + 1]) || !is_hex_digit(text[at + 2])) return true;
   }
   return false;
 }

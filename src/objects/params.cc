@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "base/json.h"
 #include "manager/endpoint_object.h"
 #include "model/index_value.h"
 #include "model/json_schema.h"
@@ -104,9 +105,8 @@ class ValueCheck {
 Result<json::value> opened_value(const auth::KeyPair& pair, const std::string& sealed) {
   Result<std::string> clear = auth::open_sealed(pair, sealed);
   if (!clear) return clear.error();
-  boost::system::error_code failure;
-  json::value opened = json::parse(*clear, failure);
-  if (failure) return Error(ErrorCode::kInvalid, "SecureData corrupted");
+  Result<json::value> opened = parse_json(*clear);
+  if (!opened) return Error(ErrorCode::kInvalid, "SecureData corrupted");
   return opened;
 }
 
@@ -204,7 +204,7 @@ json::value default_of(const store::Snapshot& snapshot, const std::string& owner
   if (!rule) return nullptr;
   const std::string_view text = model::raw_member(rule->schema, "default");
   if (text.empty()) return nullptr;
-  Result<json::value> value = model::parse_json(text, kDeepestDefault);
+  Result<json::value> value = parse_json(text, kDeepestDefault);
   return value ? std::move(*value) : json::value();
 }
 
@@ -319,7 +319,7 @@ class ParamSealer {
     if (!auth::is_secure_data(text)) {
       Result<void> checked = co_await check(name, rule, value, shown);
       if (!checked) co_return checked.error();
-      co_return json::parse(auth::seal(pair_->public_key, text));
+      co_return own_json(auth::seal(pair_->public_key, text));
     }
     const Result<json::value> opened = opened_value(*pair_, text);
     if (!opened) co_return opened.error();
@@ -421,9 +421,7 @@ void decode_params(Context& context, std::string_view prefix, const std::string&
     if (!*pair) return;
     Result<std::string> clear = auth::open_sealed(**pair, text);
     if (!clear) continue;
-    boost::system::error_code failure;
-    json::value value = json::parse(*clear, failure);
-    if (!failure) member.value() = std::move(value);
+    if (Result<json::value> value = parse_json(*clear)) member.value() = std::move(*value);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "objects/references.h"
 
+#include "base/json.h"
 #include "model/index_value.h"
 #include "objects/lookup.h"
 
@@ -53,7 +54,7 @@ bool names_one_of(const json::value& item, const std::set<std::string>& keys) {
 bool list_names(std::string_view body, std::string_view member, const std::set<std::string>& keys) {
   const std::string_view text = model::raw_member(body, member);
   if (text.size() <= 2) return false;
-  const Result<json::value> list = model::parse_json(text);
+  const Result<json::value> list = parse_json(text);
   if (!list || !list->is_array()) return false;
   return std::ranges::any_of(list->get_array(),
                              [&](const json::value& item) { return names_one_of(item, keys); });

@@ -1,16 +1,16 @@
 #include "objects/stored.h"
 
-#include <boost/json/parse.hpp>
+#include "base/json.h"
 
 namespace mullion::objects {
 
 namespace json = boost::json;
+constexpr size_t kStoredDepth = 256;
 
 Result<json::object> parse_stored(std::string_view body) {
-  boost::system::error_code failure;
-  json::value value = json::parse(json::string_view(body), failure);
-  if (failure || !value.is_object()) return Error(ErrorCode::kCorrupt, "A stored object is not JSON");
-  return std::move(value.get_object());
+  Result<json::object> object = parse_json_object(body, kStoredDepth);
+  if (!object) return Error(ErrorCode::kCorrupt, "A stored object is not JSON");
+  return object;
 }
 
 }  // namespace mullion::objects

@@ -7,6 +7,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "base/json.h"
 #include "base/mutex.h"
 #include "model/object.h"
 #include "packs/internal/builtin.h"
@@ -135,7 +136,7 @@ Result<json::object> stored_document(const store::Snapshot& snapshot, std::strin
   if (!bytes) return Error(ErrorCode::kCorrupt, "is missing");
   auto text = expand_document(*bytes);
   if (!text) return text.error();
-  auto document = model::parse_json(*text);
+  auto document = parse_json(*text);
   if (!document) return document.error();
   if (!document->is_object()) return Error(ErrorCode::kCorrupt, "is no object");
   return std::move(document->get_object());
@@ -268,7 +269,7 @@ Result<void> StoreLayers::check_provider_layer(const State& current, std::string
 
 Result<void> StoreLayers::load_provider(std::string_view document_json, bool replace_writable,
                                         std::string_view principal, Along along) {
-  auto document = model::parse_json(document_json);
+  auto document = parse_json(document_json);
   if (!document) return document.error();
   const Lock lock(changing_);
   auto meta = read_meta(document->get_object());

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/json.h"
 #include "env/file.h"
 #include "env/launch.h"
 #include "model/index_value.h"
@@ -119,11 +120,11 @@ TEST_F(LayersTest, SurvivesRestart) {
 
 TEST_F(LayersTest, Show) {
   ASSERT_TRUE(post(pack("one", profiles("p", "shown"))));
-  const auto shown = *model::parse_json(*layers_->show("one"));
+  const auto shown = *parse_json(*layers_->show("one"));
   EXPECT_EQ(shown.at("meta").at("Name"), "one");
   EXPECT_EQ(shown.at("sections").at("profiles").at("p").at("Description"), "shown");
   ASSERT_TRUE(put("one", *layers_->show("one"))) << "what is shown can be loaded again";
-  const auto backing = *model::parse_json(*layers_->show("BackingStore"));
+  const auto backing = *parse_json(*layers_->show("BackingStore"));
   EXPECT_TRUE(backing.at("sections").at("profiles").as_object().contains("global"));
   const auto& preferences = backing.at("sections").at("preferences").as_object();
   EXPECT_EQ(preferences.size(), summaries()[0].at("Counts").at("preferences").to_number<size_t>());
@@ -270,8 +271,8 @@ class PackFiles : public LayersTest {
     ASSERT_TRUE(text) << path;
     const auto loaded = post(*text);
     ASSERT_TRUE(loaded) << path << ": " << loaded.error().text();
-    const auto document = *model::parse_json(*text);
-    const auto summary = *model::parse_json(*loaded);
+    const auto document = *parse_json(*text);
+    const auto summary = *parse_json(*loaded);
     for (const auto& [section, items] : document.at("sections").as_object()) {
       EXPECT_EQ(summary.at("Counts").at(section).to_number<uint64_t>(), items.as_object().size()) << section;
       for (const auto& [key, item] : items.as_object()) {

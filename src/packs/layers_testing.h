@@ -6,6 +6,7 @@
 
 #include <boost/json/serialize.hpp>
 
+#include "base/json.h"
 #include "model/object.h"
 #include "packs/features.h"
 #include "packs/layers.h"
@@ -47,9 +48,9 @@ class LayersTest : public ::testing::Test {
   }
   json::object object(const std::string& type, const std::string& key) {
     const auto found = store_->snapshot()->get_local(type, key);
-    return found ? model::parse_json(found->body)->as_object() : json::object();
+    return found ? parse_json(found->body)->as_object() : json::object();
   }
-  json::array summaries() { return model::parse_json(layers_->summaries())->as_array(); }
+  json::array summaries() { return parse_json(layers_->summaries())->as_array(); }
   std::vector<std::string> names() {
     std::vector<std::string> out;
     for (const auto& item : summaries()) out.emplace_back(item.at("meta").at("Name").as_string());

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/json.h"
 #include "model/object.h"
 #include "packs/features.h"
 #include "packs/layers.h"
@@ -35,7 +36,7 @@ class SecurePacksTest : public ::testing::Test {
   static std::string turned(std::string_view clear) { return {clear.rbegin(), clear.rend()}; }
   Result<std::string> post() { return layers_->load(kPack, false, "", false, "user:test"); }
   model::json::object profile() {
-    return model::parse_json(store_->snapshot()->get_local("profiles", "p")->body)->as_object();
+    return parse_json(store_->snapshot()->get_local("profiles", "p")->body)->as_object();
   }
 
   std::unique_ptr<store::Store> store_ = store::open_memory_store();
@@ -45,7 +46,7 @@ class SecurePacksTest : public ::testing::Test {
 /// Opens what set_sealer() made, for profile p only.
 std::optional<std::string> open_of_p(std::string_view prefix, std::string_view key, std::string_view sealed) {
   if (prefix != "profiles" || key != "p") return std::nullopt;
-  const auto data = model::parse_json(sealed);
+  const auto data = parse_json(sealed);
   std::string clear = "\"" + std::string(data->at("Payload").as_string()) + "\"";
   std::reverse(clear.begin(), clear.end());
   return clear;

@@ -326,14 +326,6 @@ Result<void> seal_within(const std::string& place, json::value& value, const Sea
 
 }  // namespace
 
-bool holds_sealed(const json::value& value) {
-  if (model::is_sealed(value)) return true;
-  if (value.is_array()) return std::ranges::any_of(value.get_array(), holds_sealed);
-  if (!value.is_object()) return false;
-  return std::ranges::any_of(value.get_object(),
-                             [](const auto& member) { return holds_sealed(member.value()); });
-}
-
 Result<std::vector<SealedAnew>> seal_anew(json::value& set, const Sealer& sealer) {
   std::vector<SealedAnew> out;
   const std::string name = set.is_object() ? model::text_member(set.get_object(), "Id") : std::string();

@@ -87,7 +87,6 @@ struct SealedAnew {
   json::value here, there;
 };
 using Sealer = std::function<Result<json::value>(const json::value& sealed)>;
-bool holds_sealed(const json::value& value);
 /// Seals every sealed value in a VersionSet object for its manager. The first error ends it.
 Result<std::vector<SealedAnew>> seal_anew(json::value& set, const Sealer& sealer);
 

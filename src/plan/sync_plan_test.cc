@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "model/secure_params.h"
+
 namespace mullion::plan {
 namespace {
 
@@ -252,7 +254,7 @@ TEST_F(SyncPlanTest, SecretsTravelSealedAnew) {
   ASSERT_EQ(made.plans.size(), 1U);
   EXPECT_THAT(made.problems, IsEmpty());
   json::value copy = made.plans[0].sets.at(0);
-  EXPECT_TRUE(holds_sealed(copy));
+  EXPECT_TRUE(model::holds_sealed(copy));
   const auto anew = [](const json::value& here) -> Result<json::value> {
     return json::value(sealed(std::string(here.at("Payload").as_string()) + " there"));
   };

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/json.h"
 #include "model/index_value.h"
 #include "model/object.h"
 #include "prefs/preferences.h"
@@ -159,7 +160,7 @@ std::string preference_body(const store::Snapshot& snapshot, const PreferenceRul
 std::string stored_preference(const store::Snapshot& snapshot, const PreferenceRule& rule) {
   const auto body = snapshot.get({"preferences", std::string(store::kOwn), std::string(rule.name)});
   if (!body) return std::string(rule.default_value);
-  const auto parsed = model::parse_json(*body);
+  const auto parsed = parse_json(*body);
   const auto* object = parsed ? parsed->if_object() : nullptr;
   const auto* value = object != nullptr ? object->if_contains("Val") : nullptr;
   return value != nullptr && value->is_string() ? std::string(std::string_view(value->get_string()))

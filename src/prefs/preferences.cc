@@ -7,6 +7,7 @@
 #include <boost/json/serialize.hpp>
 #include <map>
 
+#include "base/json.h"
 #include "base/mutex.h"
 #include "env/random.h"
 #include "model/object.h"
@@ -26,7 +27,7 @@ constexpr std::string_view kPreferenceType = "preferences";
 using Values = std::map<std::string, std::string, std::less<>>;
 
 std::optional<std::string> value_in(std::string_view body) {
-  const auto parsed = model::parse_json(body);
+  const auto parsed = parse_json(body);
   const json::object* object = parsed ? parsed->if_object() : nullptr;
   const json::value* value = object != nullptr ? object->if_contains("Val") : nullptr;
   if (value == nullptr || !value->is_string()) return std::nullopt;

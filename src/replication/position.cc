@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/json.h"
 #include "replication/internal/log.h"
 
 namespace mullion::replication {
@@ -80,14 +81,14 @@ json::value owners_value(const SavedPosition& position, const env::Clock& clock)
 
 /// The rest is `contact`.
 int64_t read_cursor(const std::string& text, SavedPosition& out) {
-  const json::value value = json::parse(text);
+  const json::value value = own_json(text);
   out.cursor = {value.at("epoch").to_number<uint64_t>(), value.at("seq").to_number<uint64_t>()};
   return value.at("contact").to_number<int64_t>();
 }
 
 void read_saved_owners(const std::string& text, int64_t contact, const env::Clock& clock,
                        SavedPosition& out) {
-  for (SavedOwner& saved : json::value_to<std::vector<SavedOwner>>(json::parse(text))) {
+  for (SavedOwner& saved : json::value_to<std::vector<SavedOwner>>(own_json(text))) {
     if (saved.follows) out.follows.insert(saved.owner);
     const int64_t stale = saved.stale_since == 0 ? contact : saved.stale_since;
     const auto moment = stale > kNever ? steady_moment(stale, clock) : std::nullopt;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/letters.h"
 #include "base/mutex.h"
 #include "client/routes.h"
 #include "replication/commit_pipe.h"
@@ -42,16 +43,12 @@ Error protocol_error(std::string what) {
   return Error(ErrorCode::kCorrupt, fmt::format("replication stream: {}", what));
 }
 
-bool is_fingerprint(std::string_view text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
 /// What a source may say of owners: itself without a way, all others through itself.
 bool is_sound(const Announcement& announced, const std::string& source) {
   const auto is_control = [](unsigned char c) { return c < 0x20; };
   if (announced.owner.empty() || announced.owner.size() > kMaxOwnerName) return false;
   if (std::ranges::any_of(announced.owner, is_control)) return false;
-  if (!announced.certificate.empty() && !is_fingerprint(announced.certificate)) return false;
+  if (!announced.certificate.empty() && !is_sha256(announced.certificate)) return false;
   return announced.owner == source ? announced.via.empty()
                                    : !announced.via.empty() && announced.via.back() == source;
 }

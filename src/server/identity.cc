@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "base/letters.h"
 #include "base/text.h"
 #include "env/random.h"
 #include "model/object_type.h"
@@ -21,7 +22,7 @@ std::string new_id() {
 
 Result<void> check_id(std::string_view flag, const std::string& id) {
   const bool plain = std::all_of(id.begin(), id.end(), [](unsigned char c) {
-    return std::isalnum(c) || c == '-' || c == '_' || c == '.' || c == ':';
+    return is_letter(c) || is_digit(c) || c == '-' || c == '_' || c == '.' || c == ':';
   });
   if (plain && id.size() <= 128) return {};
   return Error(ErrorCode::kInvalid,

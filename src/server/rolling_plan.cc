@@ -6,6 +6,8 @@
 #include <boost/json.hpp>
 #include <map>
 
+#include "base/json.h"
+
 namespace mullion::server {
 namespace {
 
@@ -215,12 +217,7 @@ std::string encode_rolling(const RollingUpgrade& upgrade) {
 }
 
 Result<RollingUpgrade> decode_rolling(std::string_view text) {
-  try {
-    return read_rolling(json::parse(json::string_view(text.data(), text.size())).as_object());
-  } catch (const std::exception& failure) {
-    return Error(ErrorCode::kCorrupt,
-                 std::string("what is agreed of the upgrade cannot be read: ") + failure.what());
-  }
+  return read_json(text, "what is agreed of the upgrade", read_rolling);
 }
 
 std::string encode_note(const UpgradeNote& note) {

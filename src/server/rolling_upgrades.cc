@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/json.h"
 #include "base/version.h"
 #include "env/pools.h"
 #include "env/random.h"
@@ -435,7 +436,7 @@ env::Task<Result<bool>> RollingUpgrades::upgrade_to_staged(std::string principal
 }
 
 std::string RollingUpgrades::status_json() const {
-  json::object status = json::parse(around_.own.status_json()).as_object();
+  json::object status = own_json(around_.own.status_json()).as_object();
   const Agreed now = agreed();
   status.erase("Staged");
   for (const char* name : {"From", "To", "Started", "Finished"}) status.erase(name);

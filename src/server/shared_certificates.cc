@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/json.h"
 #include "env/file.h"
 #include "server/internal/log.h"
 
@@ -21,14 +22,12 @@ std::string_view word_of(Port port) { return port == Port::kApi ? "api" : "stati
 std::optional<Pair> agreed_pair(const store::Store& store, Port port) {
   const auto text = store.snapshot()->secret(kSpace, word_of(port));
   if (!text) return std::nullopt;
-  try {
-    const json::value value = json::parse(*text);
-    return Pair{std::string(value.as_object().at("cert").as_string()),
-                std::string(value.as_object().at("key").as_string())};
-  } catch (const std::exception& failure) {
-    kLog.error("the agreed certificate of port {} cannot be read: {}", word_of(port), failure.what());
-    return std::nullopt;
-  }
+  Result<Pair> pair = read_json(*text, "the agreed certificate", [](const json::object& object) {
+    return Pair{std::string(object.at("cert").as_string()), std::string(object.at("key").as_string())};
+  });
+  if (pair) return std::move(*pair);
+  kLog.error("{} port={}", pair.error().messages.front(), word_of(port));
+  return std::nullopt;
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "auth/signature.h"
+#include "base/json.h"
 #include "base/semantic_version.h"
 #include "model/object.h"
 #include "store/format.h"
@@ -56,7 +57,7 @@ std::string without_v(std::string_view version) {
 }  // namespace
 
 Result<PackageManifest> parse_manifest(std::string_view text) {
-  Result<json::value> value = model::parse_json(text, kManifestDepth);
+  Result<json::value> value = parse_json(text, kManifestDepth);
   if (!value || !value->is_object()) return bad_package(fmt::format("{} is no JSON object", kManifestName));
   PackageManifest manifest;
   for (const auto& [name, field] :
@@ -127,7 +128,7 @@ Result<void> check_manifest(const PackageManifest& manifest, const RunningProgra
 
 Result<std::string> check_self_report(std::string_view report, const PackageManifest& manifest) {
   const Error nonsense = bad_package("The program in the package does not say what it is");
-  Result<json::value> value = model::parse_json(report, kManifestDepth);
+  Result<json::value> value = parse_json(report, kManifestDepth);
   if (!value || !value->is_object()) return nonsense;
   for (const auto& [name, promised] :
        {std::pair("name", &manifest.name), std::pair("version", &manifest.version),

@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/json.h"
 #include "model/members.h"
 
 namespace mullion::server {
@@ -16,10 +17,9 @@ constexpr unsigned kPrivate = 0600;
 std::optional<json::object> read_object(const env::Path& file) {
   const Result<std::string> text = env::read_file(file);
   if (!text) return std::nullopt;
-  boost::system::error_code failure;
-  json::value value = json::parse(*text, failure);
-  if (failure || !value.is_object()) return std::nullopt;
-  return std::move(value.get_object());
+  Result<json::object> object = parse_json_object(*text);
+  if (!object) return std::nullopt;
+  return std::move(*object);
 }
 
 Result<void> write_object(const env::Path& file, const json::object& object) {

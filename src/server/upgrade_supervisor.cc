@@ -12,6 +12,7 @@
 #include "client/routes.h"
 #include "env/launch.h"
 #include "env/runtime.h"
+#include "model/members.h"
 #include "net/http.h"
 #include "server/internal/log.h"
 #include "server/process_settings.h"
@@ -57,14 +58,11 @@ Result<std::string> ask_version(env::Runtime& runtime, const std::string& url, c
   if (!answer) return answer.error();
   if (answer->status != 200)
     return Error(ErrorCode::kUnavailable, fmt::format("/info answers {}", answer->status));
-  boost::system::error_code failure;
-  const boost::json::value info = boost::json::parse(answer->body, failure);
-  const boost::json::value* version =
-      !failure && info.is_object() ? info.get_object().if_contains("version") : nullptr;
+  const boost::json::object info = model::parse_object(answer->body);
+  const boost::json::value* version = info.if_contains("version");
   if (version == nullptr || !version->is_string())
     return Error(ErrorCode::kUnavailable, "/info names no version");
-  if (const std::string why = why_out_of_step(info.get_object()); !why.empty())
-    return Error(ErrorCode::kUnavailable, why);
+  if (const std::string why = why_out_of_step(info); !why.empty()) return Error(ErrorCode::kUnavailable, why);
   return std::string(version->get_string());
 }
 

@@ -8,6 +8,8 @@
 #include <charconv>
 #include <optional>
 
+#include "base/letters.h"
+
 namespace mullion::settings {
 namespace {
 
@@ -108,8 +110,7 @@ size_t index_of(std::string_view name) {
 
 std::string variable_name(std::string_view setting) {
   std::string out = "RS_";
-  for (const char c : setting)
-    out += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  for (const char c : setting) out += c == '-' ? '_' : upper_case(c);
   return out;
 }
 

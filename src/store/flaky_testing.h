@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
+#include "env/dice_testing.h"
 #include "store/forwarding_testing.h"
 
 namespace mullion::store {
@@ -30,18 +32,19 @@ class FlakyStore final : public ForwardingStore {
 
  private:
   struct Dice {
-    explicit Dice(uint64_t seed) : next(seed) {}
+    explicit Dice(uint64_t seed) : numbers(seed) {}
     /// Throws for some.
     void roll() {
       if (percent == 0) return;
-      uint64_t number = next.fetch_add(0x9e3779b97f4a7c15);  // splitmix64
-      number = (number ^ (number >> 30)) * 0xbf58476d1ce4e5b9;
-      number = (number ^ (number >> 27)) * 0x94d049bb133111eb;
-      if (static_cast<int>((number >> 33) % 100) >= percent) return;
+      {
+        const Lock lock(mutex);
+        if (!numbers.chance(static_cast<uint64_t>(percent))) return;
+      }
       ++failures;
       throw ReadFailure(Error(ErrorCode::kInternal, "read: the disk had no luck"));
     }
-    std::atomic<uint64_t> next;
+    Mutex mutex;
+    env::Dice numbers GUARDED_BY(mutex);
     std::atomic<int> percent{0};
     std::atomic<uint64_t> failures{0};
   };

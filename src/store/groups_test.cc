@@ -6,6 +6,7 @@
 #include <map>
 #include <random>
 
+#include "base/letters.h"
 #include "store/internal/search_text.h"
 #include "store/query.h"
 #include "store/store_testing.h"
@@ -198,8 +199,7 @@ TEST_F(Groups, AnswerAsAPlainScanWould) {
     const std::string word = fmt::format("E-{}", any(10));
     for (const auto& [name, body] : now) {
       ++stages[std::string(body.at("Stage").as_string())];
-      const bool has =
-          internal::folded(body.at("Name").as_string()).find(internal::folded(word)) != std::string::npos;
+      const bool has = lower_case(body.at("Name").as_string()).find(lower_case(word)) != std::string::npos;
       if (has) found.push_back(name);
     }
     const Result<GroupResult> result =

@@ -2,12 +2,13 @@
 
 #include <charconv>
 
+#include "base/letters.h"
+
 namespace mullion::store {
 namespace {
 
 constexpr char kCursorVersion = 1;
 constexpr size_t kMostDigits = 16 * 1024;
-constexpr std::string_view kDigits = "0123456789abcdef";
 
 void append_text(std::string& out, std::string_view text) {
   for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>(text.size() >> shift & 0xff));
@@ -35,8 +36,8 @@ bool take_text(std::string_view& in, std::string& out) {
 bool from_digits(std::string_view text, std::string& out) {
   if (text.size() % 2 != 0 || text.size() > kMostDigits) return false;
   for (size_t i = 0; i < text.size(); i += 2) {
-    const size_t high = kDigits.find(text[i]), low = kDigits.find(text[i + 1]);
-    if (high == std::string_view::npos || low == std::string_view::npos) return false;
+    const int high = hex_value(text[i]), low = hex_value(text[i + 1]);
+    if (high < 0 || low < 0) return false;
     out.push_back(static_cast<char>(high << 4 | low));
   }
   return true;
@@ -62,12 +63,7 @@ std::string encode_cursor(std::string_view sort, bool reverse, const PagePositio
   append_text(bytes, position.value.value_or(""));
   append_text(bytes, position.owner);
   append_text(bytes, position.key);
-  std::string out;
-  for (const unsigned char byte : bytes) {
-    out.push_back(kDigits[byte >> 4]);
-    out.push_back(kDigits[byte & 0xf]);
-  }
-  return out;
+  return hex_text(bytes);
 }
 
 Result<PagePosition> decode_cursor(std::string_view text, std::string_view sort, bool reverse) {

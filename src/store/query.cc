@@ -89,7 +89,7 @@ Result<uint64_t> parse_count(std::string_view type, std::string_view name, std::
 Result<void> parse_search(std::string_view type, std::string_view text, std::vector<std::string>& words) {
   if (text.size() > kMaxSearch || text.find('\0') != std::string_view::npos)
     return refuse_query(type, "search", fmt::format("search: at most {} characters of text", kMaxSearch));
-  const std::string folded = internal::folded(text);
+  const std::string folded = lower_case(text);
   std::string_view rest = folded;
   while (!rest.empty()) {
     const size_t blank = std::min(rest.find_first_of(" \t\r\n"), rest.size());

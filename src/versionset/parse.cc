@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "base/json.h"
 #include "base/letters.h"
 #include "model/members.h"
 #include "model/object.h"
@@ -153,7 +154,7 @@ class Reader {
 }  // namespace
 
 Result<VersionSet> VersionSet::parse(std::string_view body) {
-  Result<json::value> parsed = model::parse_json(body, 256);
+  Result<json::value> parsed = parse_json(body, 256);
   if (!parsed) return parsed.error();
   if (!parsed->is_object()) return Error(ErrorCode::kInvalid, "a version set is an object");
   return Reader(parsed->get_object()).read();

@@ -12,9 +12,4 @@ bool same_version(std::string_view a, std::string_view b) {
   return a == b;
 }
 
-bool is_sha256(std::string_view text) {
-  return text.size() == 64 &&
-         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
 }  // namespace mullion::versionset

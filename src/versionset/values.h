@@ -13,7 +13,5 @@ namespace json = boost::json;
 
 /// Whether two words mean the same version ("v1.2.0" and "1.2.0").
 bool same_version(std::string_view a, std::string_view b);
-/// 64 lower-case hexadecimal digits.
-bool is_sha256(std::string_view text);
 
 }  // namespace mullion::versionset

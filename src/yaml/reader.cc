@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 
+#include "base/json.h"
 #include "model/object.h"
 #include "yaml/internal/events.h"
 #include "yaml/internal/exact_numbers.h"
@@ -244,7 +245,7 @@ bool begins_as_json(std::string_view text) {
 }
 
 Result<std::vector<json::value>> read_documents(std::string_view text, size_t most) {
-  Result<json::value> parsed = model::parse_json(text);
+  Result<json::value> parsed = parse_json(text);
   if (parsed) {
     if (const auto repeated = repeated_member(text)) {
       return refusal({fmt::format("member `{}` stands here a second time", repeated->name), repeated->line});

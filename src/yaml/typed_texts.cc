@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 
+#include "base/text.h"
 #include "model/object.h"
 
 namespace mullion::yaml {
@@ -44,10 +45,8 @@ void spell_field(const Field& field, json::value& value, Nulls nulls) {
   }
 }
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
 bool is_name_of(const Field& field, std::string_view member) {
-  return std::ranges::equal(field.name, member, [](char a, char b) { return lower(a) == lower(b); });
+  return equal_ignoring_case(field.name, member);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/error_object.h"
 #include "base/text.h"
 #include "manager/unreachable.h"
 
@@ -11,15 +12,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 constexpr size_t kLongestReason = 1000;
-
-std::string_view trimmed_blanks(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
-}
 
 bool unit_of(std::string_view& text, double& seconds) {
   struct Unit {
@@ -37,9 +30,6 @@ bool unit_of(std::string_view& text, double& seconds) {
   }
   return false;
 }
-
-/// Errors quote what was sent, which may be any bytes; JSON holds UTF-8.
-std::string utf8_of(std::string_view text) { return is_valid_utf8(text) ? std::string(text) : escaped(text); }
 
 /// What a header may hold: one line of printable ASCII.
 std::string reason_of(const Error& error) {
@@ -76,36 +66,6 @@ json::array to_array(const std::vector<std::string>& texts) {
 
 std::string quoted_json(std::string_view text) { return json::serialize(json::string_view(text)); }
 
-std::string base64_encode(std::string_view bytes) {
-  std::string out;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    const std::string_view group = bytes.substr(i, 3);
-    uint32_t bits = 0;
-    for (size_t k = 0; k < 3; ++k)
-      bits = bits << 8 | (k < group.size() ? static_cast<unsigned char>(group[k]) : 0);
-    for (size_t k = 0; k < 4; ++k) out += k > group.size() ? '=' : kAlphabet[bits >> (18 - 6 * k) & 63];
-  }
-  return out;
-}
-
-std::optional<std::string> base64_decode(std::string_view text) {
-  std::string out;
-  uint32_t bits = 0;
-  size_t digits = 0, padding = 0;
-  for (const char c : text) {
-    if (c == '\r' || c == '\n') continue;
-    const size_t digit = c == '=' ? 0 : kAlphabet.find(c);
-    if (c == '=') ++padding;
-    if (digit == std::string_view::npos || padding > 2 || (padding > 0 && c != '=')) return std::nullopt;
-    bits = bits << 6 | static_cast<uint32_t>(digit);
-    if (++digits % 4 != 0) continue;
-    for (int shift = 16; shift >= 0; shift -= 8) out += static_cast<char>(bits >> shift & 255);
-  }
-  if (digits % 4 != 0) return std::nullopt;
-  out.resize(out.size() - padding);
-  return out;
-}
-
 net::Response json_response(int status, std::string body) {
   net::Response response;
   response.status = status;
@@ -121,17 +81,10 @@ net::Response json_response(int status, const json::value& body) {
 }
 
 std::string error_json(const Error& error, std::string_view method) {
-  json::array messages;
-  for (const std::string& message : error.messages) messages.emplace_back(utf8_of(message));
-  json::object body;
-  body["Model"] = utf8_of(error.model);
-  body["Key"] = utf8_of(error.key);
+  json::object body = error_object(error);
   // A login that is refused is so whatever was asked.
   const bool of_method = error.type.empty() && error.code != ErrorCode::kUnauthorized;
-  body["Type"] = utf8_of(of_method ? method : error.type);
-  body["Messages"] = std::move(messages);
-  body["Code"] = error.status();
-  if (!error.field.empty()) body["Field"] = utf8_of(error.field);
+  if (of_method) body["Type"] = method;
   return json::serialize(body);
 }
 
@@ -151,7 +104,7 @@ std::string etag_of(std::string_view body) { return '"' + hash128(body).hex() + 
 bool etag_matches(std::string_view header, std::string_view etag) {
   while (!header.empty()) {
     const size_t comma = header.find(',');
-    std::string_view candidate = trimmed_blanks(header.substr(0, comma));
+    std::string_view candidate = trimmed(header.substr(0, comma));
     if (candidate.starts_with("W/")) candidate.remove_prefix(2);
     if (candidate == "*" || candidate == etag) return true;
     if (comma == std::string_view::npos) return false;

@@ -38,9 +38,4 @@ void add_commit_header(const Call& call, const store::Cursor& cursor, net::Respo
 
 boost::json::array to_array(const std::vector<std::string>& texts);
 std::string quoted_json(std::string_view text);
-/// Standard base64 with padding.
-std::string base64_encode(std::string_view bytes);
-/// Absent when `text` is not standard base64 with padding; line breaks are taken.
-std::optional<std::string> base64_decode(std::string_view text);
-
 }  // namespace mullion::api

@@ -7,6 +7,7 @@
 #include "api/internal/objects.h"
 #include "api/internal/request_rules.h"
 #include "api/internal/rights.h"
+#include "client/api.h"
 #include "manager/unreachable.h"
 #include "model/members.h"
 #include "objects/params.h"
@@ -79,10 +80,7 @@ env::Task<FullAnswer> send_as(Services& services, auth::Principal principal, std
   co_return answer;
 }
 
-std::string messages_of_answer(const FullAnswer& answer) {
-  const std::vector<std::string> messages = model::texts_member(model::parse_object(answer.text), "Messages");
-  return fmt::format("{}", fmt::join(messages, "; "));
-}
+std::string messages_of_answer(const FullAnswer& answer) { return client::refusal_texts(answer.text); }
 
 env::Task<bulk::Answer> perform_as(Services& services, auth::Principal principal, std::string method,
                                    std::string target, std::string body) {

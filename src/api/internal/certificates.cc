@@ -2,6 +2,7 @@
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
 #include "api/internal/objects.h"
+#include "base/base64.h"
 
 namespace mullion::api {
 namespace {
@@ -21,7 +22,7 @@ Result<std::string> pem_member(const json::value& body, std::string_view name) {
   if (value == nullptr || !value->is_string() || value->get_string().empty()) {
     return certificate_refused(ErrorCode::kBadRequest, fmt::format("{}: expected PEM in base64", name));
   }
-  std::optional<std::string> pem = base64_decode(value->get_string());
+  std::optional<std::string> pem = base64_decode_lines(value->get_string());
   if (!pem) return certificate_refused(ErrorCode::kBadRequest, fmt::format("{}: not base64", name));
   return std::move(*pem);
 }

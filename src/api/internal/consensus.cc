@@ -8,6 +8,7 @@
 #include "api/internal/handlers.h"
 #include "api/internal/log.h"
 #include "base/digest.h"
+#include "base/json.h"
 #include "model/members.h"
 
 namespace mullion::api {
@@ -18,7 +19,7 @@ namespace json = boost::json;
 constexpr auto kLongestSafeWait = std::chrono::seconds(5);
 
 json::object parsed(const cluster::HaState& state) {
-  return json::parse(cluster::encode_state(state)).get_object();
+  return own_json(cluster::encode_state(state)).get_object();
 }
 
 /// The members of GlobalHaState in their order; the token and the root only when they are to be shown.
@@ -105,14 +106,12 @@ json::array passives(const cluster::ClusterView& cluster) {
 }
 
 Result<json::object> object_of(const std::string& body) {
-  boost::system::error_code failure;
-  json::value value = json::parse(body, failure);
-  if (failure && !body.empty())
-    return Error(ErrorCode::kBadRequest, "The body is not JSON: " + failure.message());
-  if (failure || !value.is_object())
+  Result<json::value> value = body.empty() ? json::value() : parse_json(body);
+  if (!value) return Error(ErrorCode::kBadRequest, "The body is not JSON: " + value.error().messages.front());
+  if (!value->is_object())
     return Error(ErrorCode::kInvalid, "", "system", "consensus",
                  {"The body is an object that tells of the cluster"});
-  return std::move(value.get_object());
+  return std::move(value->get_object());
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "api/internal/info.h"
 #include "api/internal/objects.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "env/file.h"
 
 namespace mullion::api {
@@ -30,8 +31,7 @@ json::object memory_facts() {
     if (colon == std::string_view::npos) continue;
     const std::string_view name = line.substr(0, colon);
     if (!name.starts_with("Vm") && !name.starts_with("Rss") && name != "Threads") continue;
-    const size_t first = line.find_first_not_of(" \t", colon + 1);
-    if (first != std::string_view::npos) out[name] = line.substr(first);
+    if (const std::string_view value = trimmed(line.substr(colon + 1)); !value.empty()) out[name] = value;
   }
   return out;
 }

@@ -4,6 +4,7 @@
 
 #include "api/internal/handlers.h"
 #include "api/internal/owner_asks.h"
+#include "base/json.h"
 #include "model/members.h"
 #include "model/object.h"
 #include "objects/references.h"
@@ -83,7 +84,7 @@ env::Task<Result<void>> check_forwarded_references(Call& call, net::BodySourcePt
   if (members.empty()) co_return Result<void>{};
   Result<std::string> text = co_await net::read_all(*call.request.body, call.services.limits.body_bytes);
   if (!text) co_return text.error();
-  const Result<json::value> body = model::parse_json(*text, call.services.limits.json_depth);
+  const Result<json::value> body = parse_json(*text, call.services.limits.json_depth);
   if (!body) co_return body.error();
   for (const Member& member : members) {
     if (!writes(*body, member.field)) continue;

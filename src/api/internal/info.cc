@@ -7,6 +7,7 @@
 #include "api/internal/objects.h"
 #include "api/internal/rights.h"
 #include "api/internal/ux.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "model/index_value.h"
@@ -98,9 +99,8 @@ json::object identity(const Services& services) {
 
 json::value licence_of(const Services& services) {
   const auth::Licence licence = auth::current_licence(services.store, services.facts.trusted_keys);
-  boost::system::error_code failure;
-  json::value bundle = json::parse(licence.bundle_json, failure);
-  return failure ? json::value(json::object()) : bundle;
+  Result<json::value> bundle = parse_json(licence.bundle_json);
+  return bundle ? std::move(*bundle) : json::value(json::object());
 }
 
 json::object info_object(const Services& services, const auth::Principal& principal) {

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "api/internal/log.h"
+#include "base/json.h"
 #include "base/mutex.h"
+#include "base/text.h"
 #include "env/pools.h"
 #include "env/random.h"
 #include "model/members.h"
@@ -18,16 +20,11 @@ namespace json = boost::json;
 constexpr std::string_view kPlainArchitecture = "amd64";  // has no folder of its own
 constexpr std::string_view kScratch = ".unpacking";
 
-bool equal_sums(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
-
 /// Unpacks beside the place, then puts the whole tree there: a reader sees the old files or the new ones.
 Result<size_t> unpack(Services& services, const IsoInstall& wanted) {
   const Result<files::Blobs::Info> iso = services.blobs.stat("isos", wanted.iso);
   if (!iso) return iso.error();
-  if (!wanted.sha256.empty() && !equal_sums(wanted.sha256, iso->sha256)) {
+  if (!wanted.sha256.empty() && !equal_ignoring_case(wanted.sha256, iso->sha256)) {
     return Error(ErrorCode::kInvalid,
                  fmt::format("its SHA-256 is {}, the boot environment wants {}", iso->sha256, wanted.sha256));
   }
@@ -99,7 +96,7 @@ env::Path install_folder(const env::Path& installs, const std::string& system,
 void unpack_iso(Services& services, const std::string& iso) {
   std::vector<IsoInstall> wanted;
   objects::scan_local(*services.store.snapshot(), "bootenvs", [&](std::string_view, std::string_view body) {
-    const Result<json::value> bootenv = model::parse_json(body);
+    const Result<json::value> bootenv = parse_json(body);
     if (!bootenv || !bootenv->is_object()) return true;
     for (IsoInstall& install : isos_of(bootenv->get_object())) {
       // Several boot environments may share one system.

@@ -9,6 +9,7 @@
 #include "api/internal/answers.h"
 #include "api/internal/heavy.h"
 #include "apply/needs.h"
+#include "base/json.h"
 #include "model/object.h"
 
 namespace mullion::api {
@@ -48,7 +49,7 @@ json::array versions_array(const std::vector<catalog::KeptVersion>& versions) {
 
 Result<bool> wants_dry_run(const Call& call) {
   if (call.body.empty()) return false;
-  const auto body = model::parse_json(call.body);
+  const auto body = parse_json(call.body);
   if (!body) return body.error();
   if (body->is_null()) return false;
   if (!body->is_object()) return Error(ErrorCode::kBadRequest, "The body is not a JSON object");
@@ -119,7 +120,7 @@ const ManagerAction* find_manager_action(std::string_view command) {
 
 Result<void> check_parameters(const ManagerAction& action, std::string_view body) {
   if (body.empty()) return {};
-  const auto given = model::parse_json(body);
+  const auto given = parse_json(body);
   if (!given) return given.error();
   if (given->is_null()) return {};
   if (!given->is_object()) return Error(ErrorCode::kBadRequest, "The body is not a JSON object");

@@ -34,14 +34,13 @@ env::Task<Result<net::Response>> patch_from(Call& call, json::object begin) {
 model::PatchLimits patch_limits(const Call& call) { return {call.services.limits.body_bytes}; }
 
 std::string text_in(std::string_view body, std::string_view field) {
-  boost::system::error_code failure;
-  const json::value value = json::parse(json::string_view(model::raw_member(body, field)), failure);
-  return failure || !value.is_string() ? std::string() : std::string(value.get_string());
+  const Result<json::value> value = parse_json(model::raw_member(body, field));
+  return value && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
 Result<json::value> parse_body(const Call& call) {
   if (call.body.empty()) return json::value();  // nothing sent is null
-  Result<json::value> value = model::parse_json(call.body, call.services.limits.json_depth);
+  Result<json::value> value = parse_json(call.body, call.services.limits.json_depth);
   if (value) return value;
   Error error = value.error();
   if (call.type != nullptr && error.model.empty()) error.model = call.type->prefix;

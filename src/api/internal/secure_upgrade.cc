@@ -2,6 +2,7 @@
 
 #include "api/internal/log.h"
 #include "api/internal/objects.h"
+#include "base/json.h"
 #include "env/pools.h"
 #include "model/secure_params.h"
 #include "objects/lookup.h"
@@ -37,7 +38,7 @@ bool seal_map(json::value* params, const std::set<std::string>& names, const aut
     if (!names.contains(std::string(member.key())) || !lies_clear(member.value())) continue;
     changed = true;
     if (pair != nullptr)
-      member.value() = json::parse(auth::seal(pair->public_key, json::serialize(member.value())));
+      member.value() = own_json(auth::seal(pair->public_key, json::serialize(member.value())));
   }
   return changed;
 }

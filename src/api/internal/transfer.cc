@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "api/internal/answers.h"
+#include "base/letters.h"
 
 namespace mullion::api {
 namespace {
@@ -119,9 +120,7 @@ net::Response range_refused(std::string_view model, std::string_view key, std::s
 std::string_view media_type(std::string_view path) {
   const std::string_view name = path.substr(path.rfind('/') + 1);
   const size_t dot = name.rfind('.');
-  std::string extension(dot == std::string_view::npos ? "" : name.substr(dot + 1));
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string extension = lower_case(dot == std::string_view::npos ? "" : name.substr(dot + 1));
   const auto* found = std::lower_bound(
       std::begin(kMediaTypes), std::end(kMediaTypes), extension,
       [](const MediaType& entry, const std::string& wanted) { return entry.extension < wanted; });

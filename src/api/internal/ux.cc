@@ -5,6 +5,8 @@
 #include "api/internal/answers.h"
 #include "api/internal/blobs.h"
 #include "api/internal/handlers.h"
+#include "base/json.h"
+#include "base/letters.h"
 #include "base/mutex.h"
 #include "base/text.h"
 #include "model/object.h"
@@ -56,7 +58,7 @@ std::string file_text(files::Blobs& blobs, std::string_view path) {
 }
 
 std::string version_member(const std::string& text) {
-  const Result<json::value> value = model::parse_json(text, kVersionDepth);
+  const Result<json::value> value = parse_json(text, kVersionDepth);
   const json::value* version =
       value && value->is_object() ? value->get_object().if_contains("version") : nullptr;
   return version != nullptr && version->is_string() ? std::string(version->get_string()) : "";
@@ -133,9 +135,9 @@ bool is_fingerprinted(std::string_view path) {
   const size_t mark = name.find_last_of("-.");
   if (mark == std::string_view::npos || mark == 0) return false;
   const std::string_view word = name.substr(mark + 1);
-  const auto is_digit = [](unsigned char c) { return std::isdigit(c) != 0; };
   return word.size() >= kShortestFingerprint && std::any_of(word.begin(), word.end(), is_digit) &&
-         std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isalnum(c) || c == '_'; });
+         std::all_of(word.begin(), word.end(),
+                     [](char c) { return is_letter(c) || is_digit(c) || c == '_'; });
 }
 
 UxAnswer choose_ux_answer(std::span<const std::string> below, bool there, bool navigates) {

@@ -7,6 +7,8 @@
 #include <optional>
 #include <span>
 
+#include "base/json.h"
+#include "base/letters.h"
 #include "base/text.h"
 #include "env/sha256.h"
 #include "files/archive.h"
@@ -70,10 +72,6 @@ bool is_plain_type(std::string_view type) {
          std::ranges::all_of(type, [](char c) { return c >= ' ' && c < 0x7f; });
 }
 
-bool is_hash(std::string_view text) {
-  return text.size() == kHashDigits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
 Result<PackedFile> read_file_entry(const json::value& entry, std::string_view streams) {
   if (!entry.is_object()) return broken_pack("an entry of the index is no object");
   const json::object& object = entry.get_object();
@@ -83,7 +81,7 @@ Result<PackedFile> read_file_entry(const json::value& entry, std::string_view st
   file.sha256 = model::text_member(object, "sha256");
   if (!is_plain_name(file.name)) return broken_file(file.name, "this is no name of a file");
   if (!is_plain_type(file.media_type)) return broken_file(file.name, "its type is no media type");
-  if (!is_hash(file.sha256)) return broken_file(file.name, "its sha256 is not 64 hexadecimal digits");
+  if (!is_sha256(file.sha256)) return broken_file(file.name, "its sha256 is not 64 hexadecimal digits");
   const std::optional<uint64_t> offset = count_member(object, "offset");
   const std::optional<uint64_t> stored = count_member(object, "stored");
   const std::optional<uint64_t> length = count_member(object, "length");
@@ -131,7 +129,7 @@ Result<UxPack> UxPack::read(std::string_view bytes) {
   bytes.remove_prefix(kLengthBytes);
   if (index_length > kLargestIndex || index_length > bytes.size())
     return broken_pack(fmt::format("its index has {} bytes, which is too much", index_length));
-  const Result<json::value> index = model::parse_json(bytes.substr(0, index_length), kIndexDepth);
+  const Result<json::value> index = parse_json(bytes.substr(0, index_length), kIndexDepth);
   if (!index) return broken_pack("its index is no JSON");
   if (!index->is_object()) return broken_pack("its index is no object");
   const json::array& entries = model::list_member(index->get_object(), "files");

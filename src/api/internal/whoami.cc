@@ -7,6 +7,7 @@
 #include "api/internal/heavy.h"
 #include "api/internal/objects.h"
 #include "api/internal/whoami_score.h"
+#include "base/json.h"
 #include "model/index_value.h"
 
 namespace mullion::api {
@@ -44,9 +45,7 @@ json::object scored_part(std::string_view key, std::string_view body) {
   json::object machine;
   for (const std::string_view field : {"Fingerprint", "HardwareAddrs"}) {
     const std::string_view raw = model::raw_member(body, field);
-    boost::system::error_code failure;
-    json::value value = json::parse(json::string_view(raw), failure);
-    if (!failure) machine[field] = std::move(value);
+    if (Result<json::value> value = parse_json(raw)) machine[field] = std::move(*value);
   }
   machine["Uuid"] = key;
   return machine;

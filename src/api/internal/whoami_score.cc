@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/letters.h"
 #include "model/members.h"
 
 namespace mullion::api {
@@ -19,19 +20,13 @@ struct Word {
 constexpr Word kWords[] = {{"SSNHash", 25}, {"CSNHash", 25}, {"SystemUUID", 50}, {"CloudInstanceID", 500}};
 constexpr int kShare = 100;  // points for a list that is present as a whole
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
-
 /// Distinct texts of a list; how they are capitalised does not matter.
 std::set<std::string> texts_of(const json::object& object, std::string_view field) {
   std::set<std::string> texts;
   const json::value* value = object.if_contains(field);
   if (value == nullptr || !value->is_array()) return texts;
   for (const json::value& item : value->get_array()) {
-    if (item.is_string() && !item.get_string().empty()) texts.insert(lower(item.get_string()));
+    if (item.is_string() && !item.get_string().empty()) texts.insert(lower_case(item.get_string()));
   }
   return texts;
 }
@@ -66,8 +61,8 @@ int whoami_score(const json::object& machine, const json::object& asked) {
   int score = same_words(known, given);
   score += share_present(texts_of(known, "MemoryIds"), texts_of(given, "MemoryIds"));
   score += share_present(texts_of(machine, "HardwareAddrs"), texts_of(asked, "MacAddrs"));
-  const std::string uuid = lower(model::text_member(machine, "Uuid"));
-  if (!uuid.empty() && uuid == lower(model::text_member(asked, "OnDiskUUID"))) score += kOnDiskMatch;
+  const std::string uuid = lower_case(model::text_member(machine, "Uuid"));
+  if (!uuid.empty() && uuid == lower_case(model::text_member(asked, "OnDiskUUID"))) score += kOnDiskMatch;
   return score < kLowestMatch ? 0 : score;
 }
 

@@ -3,6 +3,7 @@
 
 #include "apply/internal/apply_testing.h"
 #include "base/mutex.h"
+#include "base/percent.h"
 #include "model/members.h"
 #include "model/secure_params.h"
 
@@ -43,7 +44,7 @@ Result<client::Answer> PretendedEndpoint::answer(const std::string& method, cons
   Result<client::Answer> out = client::Answer{};
   {
     Lock lock(mutex);
-    const std::string plain = net::percent_decode(target);
+    const std::string plain = percent_decode(target);
     const size_t mark = plain.find('?');
     const std::string path = after(plain.substr(0, mark), "/api/v3/");
     const std::string query = mark == std::string::npos ? "" : plain.substr(mark + 1);

@@ -5,6 +5,7 @@
 
 #include "apply/internal/carry_out.h"
 #include "apply/internal/log.h"
+#include "base/json.h"
 #include "client/routes.h"
 #include "files/archive.h"
 #include "files/blobs.h"
@@ -27,10 +28,9 @@ Task<Result<json::object>> read_object(manager::EndpointCalls& calls, client::Re
   net::ClientRequest sent = quick_request(request);
   Result<client::Answer> answer = co_await client::ask(calls, std::move(request), std::move(sent));
   if (!answer) co_return answer.error();
-  boost::system::error_code failure;
-  json::value parsed = json::parse(answer->body, failure);
-  if (failure || !parsed.is_object()) co_return Error(ErrorCode::kInternal, "the answer is no JSON object");
-  co_return std::move(parsed.get_object());
+  Result<json::object> object = parse_json_object(answer->body);
+  if (!object) co_return Error(ErrorCode::kInternal, "the answer is no JSON object");
+  co_return object;
 }
 
 /// Why the endpoint went back from this version; "" when it did not, or does not tell.

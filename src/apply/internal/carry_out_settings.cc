@@ -6,6 +6,7 @@
 #include "apply/internal/carry_out.h"
 #include "apply/internal/set_secrets.h"
 #include "auth/auth.h"
+#include "base/json.h"
 #include "client/routes.h"
 #include "model/members.h"
 #include "model/pointer.h"
@@ -48,7 +49,7 @@ Task<Result<json::value>> value_to_send(const Target& target, Holder holder, std
     co_return Error(ErrorCode::kInternal, fmt::format("{}/{} has no public key", holder.prefix, holder.key));
   Result<std::string> sealed = auth::seal_for((*key)->get_string(), *clear);
   if (!sealed) co_return sealed.error();
-  co_return json::parse(*sealed);
+  co_return own_json(*sealed);
 }
 
 bool shows_wanted(const Target& target, const std::string& place, const json::value& wanted,

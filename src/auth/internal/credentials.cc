@@ -4,6 +4,7 @@
 
 #include "auth/internal/codec.h"
 #include "base/base64.h"
+#include "base/text.h"
 
 namespace mullion::auth {
 
@@ -29,9 +30,8 @@ Presented from_basic(std::string_view value) {
 Presented from_header(std::string_view header) {
   const size_t blank = header.find(' ');
   const std::string_view scheme = header.substr(0, blank);
-  std::string_view value = blank == std::string_view::npos ? std::string_view() : header.substr(blank + 1);
-  while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
-  while (!value.empty() && value.back() == ' ') value.remove_suffix(1);
+  const std::string_view value =
+      blank == std::string_view::npos ? std::string_view() : trimmed(header.substr(blank + 1));
   if (is_word(scheme, "Basic")) return from_basic(value);
   if (is_word(scheme, "Bearer")) return token_of(value);
   return {Presented::Kind::kUnknownScheme, "", "", ""};

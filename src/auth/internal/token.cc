@@ -8,6 +8,7 @@
 
 #include "auth/internal/codec.h"
 #include "base/base64.h"
+#include "base/json.h"
 #include "model/members.h"
 #include "model/object.h"
 
@@ -94,7 +95,7 @@ std::optional<TokenContent> verify_token(std::string_view token, std::string_vie
   if (!signature || expected.empty() || !equal_constant_time(*signature, expected)) return std::nullopt;
   const auto text = base64url_decode(body);
   if (!text) return std::nullopt;
-  const auto parsed = model::parse_json(*text, 8);
+  const auto parsed = parse_json(*text, 8);
   if (!parsed || !parsed->is_object()) return std::nullopt;
   return from_json(parsed->get_object());
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/percent.h"
 #include "bulk/ledger.h"
 #include "model/members.h"
 #include "model/object.h"
@@ -16,8 +17,8 @@ constexpr size_t kMostNamedFaults = 20;
 
 /// Below its owner, so that no other object of the same key is meant.
 std::string item_target(std::string_view type, const store::ObjectRef& object) {
-  const std::string owner = object.owner.empty() ? "" : "/" + net::percent_encode(object.owner);
-  return fmt::format("{}/api/v3/{}/{}", owner, type, net::percent_encode(object.key));
+  const std::string owner = object.owner.empty() ? "" : "/" + percent_encode(object.owner);
+  return fmt::format("{}/api/v3/{}/{}", owner, type, percent_encode(object.key));
 }
 
 Error not_selected(const Bulk& bulk, std::vector<std::string> faults) {

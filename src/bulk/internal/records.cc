@@ -1,6 +1,7 @@
 #include "bulk/internal/records.h"
 
 #include "base/digest.h"
+#include "base/json.h"
 #include "model/object.h"
 
 namespace mullion::bulk::internal {
@@ -17,13 +18,13 @@ Error unreadable_bulk() { return Error(ErrorCode::kCorrupt, "a stored object is 
 Result<Record> read_record(const store::Snapshot& snapshot, const std::string& id) {
   std::optional<std::string> body = snapshot.get(own_bulk(id));
   if (!body) return Error(ErrorCode::kNotFound, "INVOKE", std::string(kBulks), id, {"Not Found"});
-  const Result<json::value> object = model::parse_json(*body, 256);
+  const Result<json::value> object = parse_json(*body, 256);
   if (!object || !object->is_object()) return unreadable_bulk();
   return Record{Bulk::parse(object->get_object()), std::move(*body)};
 }
 
 Result<store::Change> change_of(const Record& record, const Bulk& next) {
-  Result<json::value> object = model::parse_json(record.body, 256);
+  Result<json::value> object = parse_json(record.body, 256);
   if (!object || !object->is_object()) return unreadable_bulk();
   next.write(object->get_object());
   store::Change change;
@@ -41,7 +42,7 @@ store::Guard unchanged(const Record& record) {
 std::vector<Bulk> all_bulks(const store::Snapshot& snapshot) {
   std::vector<Bulk> out;
   snapshot.scan_owner(kBulks, store::kOwn, "", [&out](std::string_view, std::string_view body) {
-    const Result<json::value> object = model::parse_json(body, 256);
+    const Result<json::value> object = parse_json(body, 256);
     if (object && object->is_object()) out.push_back(Bulk::parse(object->get_object()));
     return true;
   });

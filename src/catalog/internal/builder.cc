@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/json.h"
 #include "base/semantic_version.h"
 #include "catalog/internal/log.h"
 #include "env/pools.h"
@@ -57,12 +58,12 @@ std::string meta_text(const json::value& document, std::string_view field) {
 json::value last_catalog(const env::Path& file) {
   const auto text = env::read_file(file);
   if (!text) return nullptr;
-  auto parsed = model::parse_json(*text);
+  auto parsed = parse_json(*text);
   return parsed ? std::move(*parsed) : json::value(nullptr);
 }
 
 bool same_items(const json::value& last, const std::string& text) {
-  const auto built = model::parse_json(text);
+  const auto built = parse_json(text);
   if (!last.is_object() || !built || !built->is_object()) return false;
   const json::value* before = last.get_object().if_contains("sections");
   const json::value* now = built->get_object().if_contains("sections");
@@ -81,7 +82,7 @@ Builder::Builder(const Dependencies& dependencies)
 void Builder::keep_licence() {
   auto document = dependencies_.layers.show(kLicenceName);
   if (!document) return;
-  const auto parsed = model::parse_json(*document);
+  const auto parsed = parse_json(*document);
   if (!parsed) return;
   const std::string version = meta_text(*parsed, "Version");
   if (!parse_full_version(version) || version.find('/') != std::string::npos) return;
@@ -96,7 +97,7 @@ void Builder::keep_licence() {
 bool Builder::is_current(const std::string& version) const {
   const auto summary = dependencies_.layers.summary(kPackName);
   if (!summary) return false;
-  const auto parsed = model::parse_json(*summary);
+  const auto parsed = parse_json(*summary);
   std::error_code problem;
   return parsed && meta_text(*parsed, "Version") == version &&
          fs::exists(tree_ / kPackName / (version + ".json"), problem);
@@ -108,7 +109,7 @@ std::string Builder::next_version(const std::string& present) const {
   const auto files = versions_in(tree_ / kPackName);
   if (!files.empty()) newest = std::max(newest, files.front().first.numbers);
   const auto loaded = dependencies_.layers.summary(kPackName);
-  const auto parsed = loaded ? model::parse_json(*loaded) : Result<json::value>(json::value(nullptr));
+  const auto parsed = loaded ? parse_json(*loaded) : Result<json::value>(json::value(nullptr));
   if (const auto version = parsed ? parse_version(meta_text(*parsed, "Version")) : Result<Version>(newest)) {
     newest = std::max(newest, *version);
   }

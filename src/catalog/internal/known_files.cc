@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/json.h"
 #include "catalog/internal/log.h"
 #include "model/members.h"
 #include "model/object.h"
@@ -29,7 +30,7 @@ void KnownFiles::load() {
   if (std::exchange(loaded_, true)) return;
   const auto text = env::read_file(file_);
   if (!text) return;
-  const auto parsed = model::parse_json(*text);
+  const auto parsed = parse_json(*text);
   if (!parsed || !parsed->is_object() || number_of<int64_t>(parsed->get_object(), "format") != kFormat)
     return;
   const json::value* files = parsed->get_object().if_contains("files");

@@ -9,6 +9,7 @@
 #include <boost/system/system_error.hpp>
 
 #include "base/digest.h"
+#include "base/json.h"
 #include "base/mutex.h"
 #include "base/text.h"
 #include "catalog/catalog_url.h"
@@ -57,7 +58,7 @@ void read_item(const json::value& value, ReadCatalog& out) {
 }  // namespace
 
 Result<ReadCatalog> read_catalog(std::string_view text) {
-  const auto document = model::parse_json(text);
+  const auto document = parse_json(text);
   if (!document) return no_catalog(document.error().messages.front());
   const json::value* section = &*document;
   if (const json::value* sections = member(*document, "sections")) {
@@ -80,7 +81,7 @@ Result<ReadCatalog> read_catalog(std::string_view text) {
 }
 
 std::vector<std::string> catalog_places(std::string_view profile_body) {
-  const auto profile = model::parse_json(profile_body);
+  const auto profile = parse_json(profile_body);
   if (!profile) return {};
   const json::value* params = member(*profile, "Params");
   const json::value* urls = params == nullptr ? nullptr : member(*params, "manager_catalog_urls");

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <fstream>
 
+#include "base/json.h"
 #include "base/semantic_version.h"
 #include "base/text.h"
 #include "catalog/internal/pack_meta.h"
@@ -75,7 +76,7 @@ Result<void> read_pack(ScannedFile& file, const Place& place, const env::Path& p
 
 /// The meta of a provider: what it says of itself, and what its content pack would.
 void read_definition(ScannedFile& file, const Place& place, std::string_view printed) {
-  const auto parsed = model::parse_json(printed);
+  const auto parsed = parse_json(printed);
   if (!parsed || !parsed->is_object()) {
     file.problem = "define did not print a JSON object";
     return;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <ostream>
 
+#include "base/letters.h"
 #include "base/text.h"
 #include "cli/commands/handlers.h"
 #include "cli/connection/transfer.h"
@@ -94,7 +95,7 @@ Result<uint64_t> count_argument(const Invocation& call, size_t index) {
 /// `kind`-`id`.json. What a server calls itself is no way out of this folder.
 Result<void> write_support_file(Invocation& call, std::string_view kind, std::string id,
                                 const json::value& bundle) {
-  const auto is_plain = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '.'; };
+  const auto is_plain = [](char c) { return is_letter(c) || is_digit(c) || c == '-' || c == '.'; };
   std::replace_if(id.begin(), id.end(), std::not_fn(is_plain), '_');
   const std::string path = fmt::format("{}-{}.json", kind, id);
   // Parameters and logs of a machine are nobody's business but the owner's.

@@ -7,12 +7,14 @@
 #include <ostream>
 #include <thread>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "cli/commands/handlers.h"
 #include "cli/documents/document.h"
 #include "cli/documents/source.h"
 #include "cli/output/output.h"
 #include "cli/tree/filters.h"
+#include "client/api.h"
 #include "model/object.h"
 #include "settings/settings.h"
 
@@ -98,7 +100,7 @@ Error does_not_exist(const Invocation& call) {
 /// HEAD answers carry no body: the words come in a header, and are made here when a server sends none.
 Error head_error(const Invocation& call, const Error& error) {
   if (error.status_override == 404) return does_not_exist(call);
-  if (error.status_override == 0 || error.type != kClientError) return error;
+  if (error.status_override == 0 || error.type != client::kClientError) return error;
   return Error(ErrorCode::kInternal,
                fmt::format("{} {}: HTTP status {}", call.command.name, call.subject, error.status_override));
 }
@@ -169,7 +171,7 @@ Result<void> list_objects(Invocation& call) {
   if (!query) return query.error();
   Result<net::TextResponse> answer = call.session.send({client::get_collection(call.subject).with(*query)});
   if (!answer) return answer.error();
-  Result<json::value> objects = model::parse_json(answer->body);
+  Result<json::value> objects = parse_json(answer->body);
   if (!objects) return objects.error();
   print_value(call.terminal, call.options, call.subject, *objects);
   note_staleness(call, answer->headers);
@@ -218,7 +220,7 @@ Result<void> show_object(Invocation& call) {
     call.terminal.out << "Timeout: no change\n";
     return {};
   }
-  Result<json::value> object = model::parse_json(answer->body);
+  Result<json::value> object = parse_json(answer->body);
   if (!object) return object.error();
   note_staleness(call, answer->headers);
   return print_result(call, *object);

@@ -3,6 +3,7 @@
 
 #include <iostream>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "cli/commands/handlers.h"
 #include "cli/documents/document.h"
@@ -52,7 +53,7 @@ bool holds_value(const json::value& line) {
 std::string now_text(const json::value& line) {
   const std::string text = text_member(line, "Current");
   if (!holds_value(line) || !(text.starts_with('[') || text.starts_with('{'))) return text;
-  const Result<json::value> value = model::parse_json(text);
+  const Result<json::value> value = parse_json(text);
   return value ? cell_text(*value) : text;
 }
 

@@ -22,10 +22,6 @@ constexpr std::string_view kPrefix = "sha256:";
 constexpr size_t kLongestServersFile = 1024 * 1024;
 constexpr size_t kDigits = 64;
 
-bool is_fingerprint(std::string_view text) {
-  return text.size() == kDigits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
 /// Keeps other processes from writing between a read and a write; released by its end.
 class Turn {
  public:
@@ -47,12 +43,11 @@ class Turn {
 }  // namespace
 
 Result<std::string> parse_fingerprint(std::string_view text) {
-  std::string plain = lower_case(text);
+  std::string plain = plain_fingerprint(text);
   const size_t equals = plain.find("fingerprint=");
   if (equals != std::string::npos) plain.erase(0, equals + std::string_view("fingerprint=").size());
   if (plain.starts_with(kPrefix)) plain.erase(0, kPrefix.size());
-  std::erase_if(plain, [](unsigned char c) { return c == ':' || std::isspace(c) != 0; });
-  if (is_fingerprint(plain)) return plain;
+  if (is_sha256(plain)) return plain;
   return Error(ErrorCode::kBadRequest,
                fmt::format("`{}` is no fingerprint: the SHA-256 of a certificate has {} hex digits",
                            escaped(text.substr(0, 200)), kDigits));
@@ -82,7 +77,7 @@ std::vector<KnownServers::Entry> KnownServers::read() const {
     words >> entry.address >> entry.fingerprint;
     if (!entry.fingerprint.starts_with(kPrefix)) continue;
     entry.fingerprint.erase(0, kPrefix.size());
-    if (is_fingerprint(entry.fingerprint)) entries.push_back(std::move(entry));
+    if (is_sha256(entry.fingerprint)) entries.push_back(std::move(entry));
   }
   return entries;
 }

@@ -5,9 +5,11 @@
 #include <ostream>
 #include <thread>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "cli/connection/session_state.h"
 #include "cli/documents/document.h"
+#include "client/api.h"
 #include "model/object.h"
 
 namespace mullion::cli {
@@ -82,7 +84,7 @@ env::Task<Result<net::TextResponse>> Session::State::exchanged(Call call, bool t
     co_return answer;
   }
   report(call, std::to_string(answer->status));
-  if (answer->status >= 400) co_return error_from_answer(answer->status, answer->body, answer->headers);
+  if (answer->status >= 400) co_return client::error_of(answer->status, answer->body, answer->headers);
   co_return answer;
 }
 
@@ -186,7 +188,7 @@ Result<json::value> Session::send_json(Call call) {
   Result<net::TextResponse> answer = send(std::move(call));
   if (!answer) return answer.error();
   if (answer->body.find_first_not_of(" \r\n\t") == std::string::npos) return json::value(nullptr);
-  return model::parse_json(answer->body);
+  return parse_json(answer->body);
 }
 
 Result<json::value> Session::get(client::Request request) { return send_json({std::move(request)}); }

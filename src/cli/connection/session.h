@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "base/result.h"
-#include "cli/connection/request.h"
 #include "cli/terminal.h"
 #include "cli/tree/options.h"
 #include "client/routes.h"

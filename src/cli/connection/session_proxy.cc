@@ -3,7 +3,9 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 
+#include "base/error_object.h"
 #include "cli/connection/session_state.h"
+#include "client/api.h"
 
 namespace mullion::cli {
 namespace {
@@ -48,11 +50,9 @@ net::Response refusal(const Error& error) {
   net::Response response;
   response.status = 502;
   response.headers.set("Content-Type", "application/json");
-  response.body = json::serialize(json::object{{"Model", ""},
-                                               {"Key", ""},
-                                               {"Type", "CLIENT_ERROR"},
-                                               {"Messages", json::array{json::string(error.text())}},
-                                               {"Code", 502}});
+  Error told(ErrorCode::kUnreachable, error.text());
+  told.type = client::kClientError;
+  response.body = json::serialize(error_object(told));
   return response;
 }
 

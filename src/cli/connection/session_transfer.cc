@@ -1,7 +1,9 @@
 // Bodies that stream: from the server, to it, and from elsewhere.
 #include <fmt/format.h>
 
+#include "base/json.h"
 #include "cli/connection/session_state.h"
+#include "client/api.h"
 #include "model/object.h"
 
 namespace mullion::cli {
@@ -22,7 +24,7 @@ Result<bool> Session::download(Call call, const Begin& begin, const Sink& sink) 
     state_->report(call, std::to_string(answer->status));
     if (answer->status >= 400) {
       Result<std::string> text = co_await net::read_all(*answer->body, kLargestRefusal);
-      co_return error_from_answer(answer->status, text ? *text : std::string(), answer->headers);
+      co_return client::error_of(answer->status, text ? *text : std::string(), answer->headers);
     }
     if (answer->status == 304) co_return false;
     Result<void> taken = begin({answer->status, answer->headers, answer->body->size().value_or(0)});
@@ -48,9 +50,9 @@ Result<json::value> Session::upload(client::Request asked, net::BodySourcePtr bo
   });
   if (!answer) return answer.error();
   state_->report(call, std::to_string(answer->status));
-  if (answer->status >= 400) return error_from_answer(answer->status, answer->body, answer->headers);
+  if (answer->status >= 400) return client::error_of(answer->status, answer->body, answer->headers);
   if (answer->body.empty()) return json::value(nullptr);
-  return model::parse_json(answer->body);
+  return parse_json(answer->body);
 }
 
 Result<net::BodySourcePtr> Session::open(Call call) {
@@ -64,7 +66,7 @@ Result<net::BodySourcePtr> Session::open(Call call) {
     state_->report(call, std::to_string(answer->status));
     if (answer->status < 400) co_return std::move(answer->body);
     Result<std::string> text = co_await net::read_all(*answer->body, kLargestRefusal);
-    co_return error_from_answer(answer->status, text ? *text : std::string(), answer->headers);
+    co_return client::error_of(answer->status, text ? *text : std::string(), answer->headers);
   });
 }
 

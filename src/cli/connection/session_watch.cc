@@ -4,6 +4,7 @@
 #include <csignal>
 #include <optional>
 
+#include "base/json.h"
 #include "base/mutex.h"
 #include "cli/connection/session_state.h"
 #include "cli/documents/document.h"
@@ -25,7 +26,7 @@ net::Task<Result<void>> read_acknowledgement(net::WebSocket& socket, std::vector
   while (true) {
     Result<net::WebSocket::Message> message = co_await socket.read();
     if (!message) co_return message.error();
-    Result<json::value> event = model::parse_json(message->data);
+    Result<json::value> event = parse_json(message->data);
     if (!event) co_return event.error();
     if (text_member(*event, "Type") != "websocket") {
       early.push_back(std::move(*event));
@@ -134,7 +135,7 @@ Result<void> Session::follow(const std::vector<std::string>& patterns, const Wat
   while (go_on && *go_on) {
     Result<net::WebSocket::Message> message = env::run(state.runtime, [&]() { return watch.socket->read(); });
     if (!message) return message.error();
-    Result<json::value> event = model::parse_json(message->data);
+    Result<json::value> event = parse_json(message->data);
     if (event) go_on = steps.on_event(*event);
     if (!state.terminal.out) return Error(ErrorCode::kInternal, "the output cannot be written");
   }

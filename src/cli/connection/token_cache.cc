@@ -8,6 +8,7 @@
 #include <chrono>
 #include <vector>
 
+#include "base/json.h"
 #include "cli/documents/document.h"
 #include "env/file.h"
 #include "env/sha256.h"
@@ -70,7 +71,7 @@ std::string TokenCache::find(const TokenOwner& owner) const {
   if (fs::file_size(path, failure) > kLongestTokenFile || failure) return {};
   const Result<std::string> text = env::read_file(path);
   if (!text) return {};
-  const Result<json::value> kept = model::parse_json(*text);
+  const Result<json::value> kept = parse_json(*text);
   if (!kept || !kept->is_object() || !belongs_to(*kept, owner)) return {};
   std::string token = text_member(*kept, "Token");
   return is_token(token) ? token : std::string();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/json.h"
 #include "model/object.h"
 #include "model/pointer.h"
 
@@ -110,7 +111,7 @@ std::vector<std::string> texts_member(const json::value& value, std::string_view
 }
 
 json::value scalar_argument(std::string_view text) {
-  Result<json::value> parsed = model::parse_json(text);
+  Result<json::value> parsed = parse_json(text);
   return parsed ? std::move(*parsed) : json::value(json::string_view(text));
 }
 

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "base/base64.h"
+#include "base/json.h"
 #include "base/letters.h"
 #include "cli/documents/document.h"
 #include "model/object.h"
@@ -89,7 +90,7 @@ Result<json::value> open_sealed(const SealingKeys& keys, const json::value& seal
                                      bytes_of(sender), bytes_of(*own)) != 0) {
     return Error(ErrorCode::kInvalid, "a secure value does not belong to this key");
   }
-  return model::parse_json(clear);
+  return parse_json(clear);
 }
 
 Result<std::string> hash_password(const std::string& password) {

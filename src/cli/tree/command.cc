@@ -6,6 +6,8 @@
 #include <optional>
 #include <sstream>
 
+#include "base/letters.h"
+
 namespace mullion::cli {
 namespace {
 
@@ -94,7 +96,7 @@ class Parser {
       return {};
     }
     if (word.starts_with("--")) return take_long(word.substr(2));
-    const bool negative_number = word.size() > 1 && std::isdigit(static_cast<unsigned char>(word[1])) != 0;
+    const bool negative_number = word.size() > 1 && is_digit(word[1]);
     if (word.starts_with('-') && word.size() > 1 && !negative_number) return take_letters(word.substr(1));
     return add_argument(word);
   }

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "base/error_object.h"
 #include "base/mutex.h"
 #include "client/api.h"
 #include "model/members.h"
@@ -92,12 +93,10 @@ env::Task<Result<Answer>> Api::send(client::Request asked) {
 
 bool says_not_found(const Answer& answer) {
   if (answer.status != 404) return false;
-  const std::optional<boost::json::object> error = model::read_object(answer.body);
-  if (!error || !error->contains("Messages")) return false;
-  for (const std::string& message : model::texts_member(*error, "Messages")) {
-    if (message.find("No route") != std::string::npos) return false;
-  }
-  return true;
+  const std::optional<Error> error = read_error_object(answer.body);
+  return error && std::ranges::none_of(error->messages, [](const std::string& message) {
+           return message.find("No route") != std::string::npos;
+         });
 }
 
 }  // namespace mullion::mirror

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/json.h"
 #include "mirror/internal/announced.h"
 #include "mirror/internal/conversation.h"
 #include "model/members.h"
@@ -15,7 +16,7 @@ constexpr size_t kMostOwners = 100'000;
 constexpr size_t kMostChecksums = 10'000;
 
 std::optional<std::vector<std::string>> read_prefixes(std::string_view text) {
-  const Result<boost::json::value> list = model::parse_json(text);
+  const Result<boost::json::value> list = parse_json(text);
   if (!list || !list->is_array()) return std::nullopt;
   std::vector<std::string> out;
   for (const boost::json::value& item : list->get_array()) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/percent.h"
 #include "net/http.h"
 
 namespace mullion::mirror {
@@ -21,8 +22,7 @@ std::optional<std::string> Paging::next() const {
   if (sorted_) query += "&sort=Key";
   if (by_offset_) return query + fmt::format("&offset={}", offset_);
   const std::string_view from = beyond_ ? "Gt" : "Gte";
-  if (!last_.empty())
-    query += fmt::format("&Key={}", net::percent_encode(fmt::format("{}({})", from, last_)));
+  if (!last_.empty()) query += fmt::format("&Key={}", percent_encode(fmt::format("{}({})", from, last_)));
   return query;
 }
 

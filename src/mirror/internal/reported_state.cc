@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/json.h"
+#include "base/letters.h"
 #include "base/text.h"
 #include "mirror/internal/shown.h"
 #include "mirror/lease_marker.h"
@@ -22,7 +24,7 @@ constexpr std::array<std::string_view, 5> kOwnLayers{"basic", "default", "local"
 env::Task<std::optional<json::value>> look_up(Api& api, client::Request request) {
   const Result<Answer> answer = co_await api.ask(std::move(request));
   if (!answer || answer->status != 200) co_return std::nullopt;
-  Result<json::value> value = model::parse_json(answer->body);
+  Result<json::value> value = parse_json(answer->body);
   if (!value) co_return std::nullopt;
   co_return std::move(*value);
 }
@@ -170,7 +172,7 @@ env::Task<Result<ReportedState>> read_state(Api& api, std::string endpoint, Uplo
 env::Task<Result<std::string>> checksum_of(Api& api, std::string path) {
   Result<Answer> answer = co_await api.ask(client::blob_request(client::head_files, client::head_isos, path));
   if (!answer) co_return answer.error();
-  const bool hexadecimal = answer->sha256.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
+  const bool hexadecimal = std::ranges::all_of(answer->sha256, is_hex_digit);
   co_return answer->status == 200 && hexadecimal ? answer->sha256 : "";
 }
 

@@ -7,6 +7,8 @@
 #include <array>
 #include <functional>
 
+#include "base/json.h"
+#include "base/letters.h"
 #include "mirror/shown_answer.h"
 #include "model/members.h"
 #include "model/object.h"
@@ -61,7 +63,7 @@ struct Member {
 
 std::string unescaped(std::string_view name) {
   if (name.find('\\') == std::string_view::npos) return std::string(name);
-  const Result<json::value> text = model::parse_json(fmt::format("\"{}\"", name));
+  const Result<json::value> text = parse_json(fmt::format("\"{}\"", name));
   return text && text->is_string() ? std::string(text->get_string()) : std::string(name);
 }
 
@@ -153,7 +155,7 @@ Result<void> each_entry(const Collection& collection, const simdjson::padded_str
 }
 
 Result<Shown> shown(const Collection& collection, std::string_view endpoint, std::string_view compact) {
-  const Result<json::value> value = model::parse_json(compact);
+  const Result<json::value> value = parse_json(compact);
   if (!value) return unreadable(collection, value.error().text());
   if (!value->is_object()) return unreadable(collection, "an entry is not an object");
   const json::object& object = value->get_object();
@@ -216,7 +218,7 @@ std::string replica_key(const Collection& collection, std::string_view key) {
 }
 
 bool is_mirrored(std::string_view prefix) {
-  const auto is_plain = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '-'; };
+  const auto is_plain = [](char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '-'; };
   if (prefix.empty() || prefix.size() > 64 || !std::ranges::all_of(prefix, is_plain)) return false;
   return std::ranges::find(kNoCollections, prefix) == kNoCollections.end() &&
          replication::is_replicated(prefix);

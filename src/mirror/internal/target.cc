@@ -1,5 +1,6 @@
 #include "mirror/internal/target.h"
 
+#include "base/percent.h"
 #include "net/http.h"
 
 namespace mullion::mirror {
@@ -16,7 +17,7 @@ std::optional<Target> read_target(std::string_view target) {
   if (slash == std::string_view::npos) return Target{std::string(path), "", !is_meta};
   const std::string_view rest = path.substr(slash + 1);
   const size_t end = rest.find('/');
-  return Target{std::string(path.substr(0, slash)), net::percent_decode(rest.substr(0, end)),
+  return Target{std::string(path.substr(0, slash)), percent_decode(rest.substr(0, end)),
                 !is_meta && end == std::string_view::npos};
 }
 

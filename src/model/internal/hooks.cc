@@ -139,13 +139,4 @@ bool parse_cidr(std::string_view text, uint32_t& network, int& bits) {
   return error == std::errc{} && end == length.data() + length.size() && bits >= 0 && bits <= 32;
 }
 
-bool is_uuid(std::string_view text) {
-  if (text.size() != 36) return false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? text[i] != '-' : std::isxdigit(static_cast<unsigned char>(text[i])) == 0) return false;
-  }
-  return true;
-}
-
 }  // namespace mullion::model::internal

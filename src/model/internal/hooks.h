@@ -96,7 +96,5 @@ bool parse_ipv4(std::string_view text, uint32_t& out);
 bool parse_cidr(std::string_view text, uint32_t& network, int& bits);
 /// The dotted text of an address.
 std::string ipv4_text(uint32_t address);
-/// Hyphenated hexadecimal, 36 characters.
-bool is_uuid(std::string_view text);
 
 }  // namespace mullion::model::internal

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/text.h"
 #include "model/internal/hooks.h"
 
 namespace mullion::model::internal {
@@ -9,10 +10,7 @@ std::vector<std::string_view> words_of(std::string_view list) {
   std::vector<std::string_view> words;
   while (true) {
     const size_t comma = list.find(',');
-    std::string_view word = list.substr(0, comma);
-    while (!word.empty() && word.front() == ' ') word.remove_prefix(1);
-    while (!word.empty() && word.back() == ' ') word.remove_suffix(1);
-    words.push_back(word);
+    words.push_back(trimmed(list.substr(0, comma)));
     if (comma == std::string_view::npos) return words;
     list.remove_prefix(comma + 1);
   }

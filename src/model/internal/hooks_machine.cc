@@ -2,6 +2,7 @@
 #include <cctype>
 #include <set>
 
+#include "base/letters.h"
 #include "model/internal/hooks.h"
 
 namespace mullion::model::internal {
@@ -13,7 +14,7 @@ std::string_view mac_trouble(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
     if (i % 3 == 2) {
       if (text[i] != text[2] || (text[i] != ':' && text[i] != '-')) return "bytes must be separated by :";
-    } else if (std::isxdigit(static_cast<unsigned char>(text[i])) == 0) {
+    } else if (!is_hex_digit(text[i])) {
       return "not hexadecimal";
     }
   }

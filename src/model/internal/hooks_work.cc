@@ -2,6 +2,7 @@
 #include <cctype>
 #include <set>
 
+#include "base/letters.h"
 #include "model/internal/hooks.h"
 #include "model/json_schema.h"
 
@@ -62,7 +63,7 @@ std::vector<std::string> systems_of(std::string_view list) {
     if (c == ',') {
       systems.emplace_back();
     } else if (c != ' ') {
-      systems.back().push_back(static_cast<char>(std::tolower(static_cast<unsigned char>(c))));
+      systems.back().push_back(lower_case(c));
     }
   }
   return systems;

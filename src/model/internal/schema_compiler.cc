@@ -5,6 +5,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "base/percent.h"
 #include "model/internal/canonical_value.h"
 
 namespace mullion::model::internal {
@@ -38,27 +39,6 @@ std::string shortened(std::string_view text) {
 }
 
 bool is_schema(const json::value& value) { return value.is_object() || value.is_bool(); }
-
-/// `text` of a URL fragment with %41 as A.
-std::string percent_decoded(std::string_view text) {
-  const auto digit = [](char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    const char lower = static_cast<char>(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-  };
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const bool escaped =
-        text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0;
-    if (escaped) {
-      out.push_back(static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2])));
-      i += 2;
-    } else {
-      out.push_back(text[i]);
-    }
-  }
-  return out;
-}
 
 /// Compiles nodes one after the other; what a node mentions waits in `sources_` until it is its turn, so the
 /// depth of a schema costs no stack.
@@ -186,7 +166,7 @@ class Compiler {
       return refuse(fmt::format("reference to another document: {}", shortened(reference)));
     }
     boost::system::error_code failure;
-    const json::value* target = root_.find_pointer(percent_decoded(reference.substr(1)), failure);
+    const json::value* target = root_.find_pointer(percent_decode(reference.substr(1)), failure);
     if (target == nullptr || !is_schema(*target)) {
       return refuse(fmt::format("reference to nothing: {}", shortened(reference)));
     }

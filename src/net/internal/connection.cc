@@ -5,6 +5,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "base/error_object.h"
+#include "base/letters.h"
 #include "base/text.h"
 #include "env/random.h"
 #include "net/internal/log.h"
@@ -102,12 +104,7 @@ std::string_view reason_phrase(int status) {
 
 bool has_token(const Headers& headers, std::string_view name, std::string_view token) {
   for (std::string_view list : headers.get_all(name)) {
-    while (!list.empty()) {
-      const size_t comma = std::min(list.find(','), list.size());
-      std::string_view item = list.substr(0, comma);
-      list.remove_prefix(std::min(comma + 1, list.size()));
-      while (!item.empty() && item.front() == ' ') item.remove_prefix(1);
-      while (!item.empty() && item.back() == ' ') item.remove_suffix(1);
+    for (const std::string& item : trimmed_list(list)) {
       if (equal_ignoring_case(item, token)) return true;
     }
   }
@@ -165,18 +162,14 @@ std::string upgrade_obstacle(const Request& request, int version) {
   return "";
 }
 
-/// What a peer sent may be any bytes, JSON holds UTF-8.
-std::string utf8_of(std::string_view text) { return is_valid_utf8(text) ? std::string(text) : escaped(text); }
-
 }  // namespace
 
 std::string error_body(std::string_view method, std::string_view path, int status, std::string_view message) {
-  const boost::json::string text(utf8_of(message));
-  const boost::json::string model(utf8_of(path));
-  const boost::json::string type(utf8_of(method));
-  return fmt::format(R"({{"Model":{},"Key":"","Type":{},"Messages":[{}],"Code":{}}})",
-                     boost::json::serialize(model), boost::json::serialize(type),
-                     boost::json::serialize(text), status);
+  Error error(ErrorCode::kInternal, std::string(message));
+  error.status_override = status;
+  error.model = path;
+  error.type = method;
+  return boost::json::serialize(error_object(error));
 }
 
 /// The request's body, straight out of the connection's buffer.
@@ -398,8 +391,7 @@ Task<void> Connection::answer_broken_request() {
 }
 
 Result<void> Connection::fill_request(Request& request) {
-  request.method = std::move(parser_.method());
-  for (char& c : request.method) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  request.method = upper_case(parser_.method());
   request.headers = std::move(parser_.headers());
   request.peer_address = peer_address_;
   request.peer_is_loopback = peer_is_loopback_;

@@ -2,22 +2,20 @@
 
 #include <algorithm>
 #include <cctype>
+
+#include "base/text.h"
+
 namespace mullion::objects {
 namespace {
 
 namespace json = boost::json;
-
-bool equal_but_for_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(
-      a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
 
 /// "KEY", or "stage:KEY" as task lists say it.
 bool is_name(std::string_view text, std::string_view key) {
   if (text.size() < key.size()) return false;
   const std::string_view end = text.substr(text.size() - key.size());
   const bool whole = text.size() == key.size() || text[text.size() - key.size() - 1] == ':';
-  return whole && equal_but_for_case(end, key);
+  return whole && equal_ignoring_case(end, key);
 }
 
 bool names(const json::value& value, std::string_view key) {

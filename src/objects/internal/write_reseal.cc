@@ -22,7 +22,7 @@ std::vector<std::string> reseal_params(json::object& object, const auth::KeyPair
     if (!auth::is_secure_data(text)) continue;
     const Result<std::string> clear = auth::open_sealed(from, text);
     if (clear) {
-      member.value() = json::parse(auth::seal(to.public_key, *clear));
+      member.value() = own_json(auth::seal(to.public_key, *clear));
     } else {
       problems.push_back(
           fmt::format("{}: {}", std::string_view(member.key()), clear.error().messages.front()));

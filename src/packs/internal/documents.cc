@@ -5,6 +5,7 @@
 #include <boost/json/serialize.hpp>
 #include <set>
 
+#include "base/json.h"
 #include "model/object.h"
 #include "model/secure_params.h"
 #include "packs/internal/pack.h"
@@ -28,7 +29,7 @@ bool open_params(json::object& params, const ObjectName& name, const Layers::Ope
       continue;  // the latter: in clear to nobody
     const auto clear = opener(name.first, name.second, json::serialize(value));
     if (!clear) continue;
-    auto parsed = model::parse_json(*clear);
+    auto parsed = parse_json(*clear);
     if (!parsed) continue;
     value = std::move(*parsed);
     opened = true;
@@ -40,7 +41,7 @@ bool open_params(json::object& params, const ObjectName& name, const Layers::Ope
 std::string shown_body(const ObjectName& name, std::string_view stored, const Layers::Opener& opener) {
   std::string body = store::without_stamps(stored);  // an export says what was declared, not when
   if (!opener || body.find("\"Payload\"") == std::string::npos) return body;
-  auto parsed = model::parse_json(body);
+  auto parsed = parse_json(body);
   if (!parsed || !parsed->is_object()) return body;
   json::value* params = parsed->get_object().if_contains("Params");
   const bool opened =

@@ -4,6 +4,7 @@
 #include <boost/json/serialize.hpp>
 #include <set>
 
+#include "base/json.h"
 #include "model/object.h"
 
 namespace mullion::packs {
@@ -18,7 +19,7 @@ std::vector<std::string> stored_pack_names(const store::Snapshot& snapshot) {
   std::vector<std::string> names;
   const auto stored = snapshot.secret("state", kName);
   if (!stored) return names;
-  const auto parsed = model::parse_json(*stored);
+  const auto parsed = parse_json(*stored);
   if (!parsed || !parsed->is_array()) return names;
   for (const auto& item : parsed->get_array()) {
     if (item.is_string()) names.emplace_back(std::string_view(item.get_string()));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 
+#include "base/json.h"
 #include "model/object.h"
 #include "model/secure_params.h"
 #include "packs/internal/pack.h"
@@ -20,18 +21,6 @@ namespace json = boost::json;
 json::object* member_object(json::object& object, std::string_view name) {
   json::value* found = object.if_contains(name);
   return found != nullptr && found->is_object() ? &found->get_object() : nullptr;
-}
-
-bool holds_sealed(const json::value& value) {
-  if (model::is_sealed(value)) return true;
-  if (value.is_array()) {
-    const json::array& list = value.get_array();
-    return std::any_of(list.begin(), list.end(), holds_sealed);
-  }
-  if (!value.is_object()) return false;
-  const json::object& object = value.get_object();
-  return std::any_of(object.begin(), object.end(),
-                     [](const auto& member) { return holds_sealed(member.value()); });
 }
 
 bool says_secure(const json::value* param) {
@@ -96,7 +85,7 @@ class SecureValues {
     const Layer* holder = stack_.holder(name);
     const auto own = snapshot_.get_local("params", param);
     if (holder == nullptr && !own) return false;
-    const auto parsed = model::parse_json(own ? own->body : holder->objects.at(name));
+    const auto parsed = parse_json(own ? own->body : holder->objects.at(name));
     return parsed && says_secure(&parsed.value());
   }
 
@@ -113,7 +102,7 @@ Result<void> seal(const SecureValues& found, const Layers::Sealer& sealer) {
   const auto sealed = sealer(found.values);
   if (!sealed) return sealed.error();
   for (size_t i = 0; i < found.places.size(); ++i) {
-    auto parsed = model::parse_json(sealed->at(i));
+    auto parsed = parse_json(sealed->at(i));
     if (!parsed) return parsed.error();
     *found.places[i] = std::move(*parsed);
   }
@@ -124,8 +113,8 @@ Result<void> seal(const SecureValues& found, const Layers::Sealer& sealer) {
 
 bool body_holds_sealed(std::string_view body) {
   if (body.find("\"Payload\"") == std::string_view::npos) return false;  // as most
-  const auto parsed = model::parse_json(body);
-  return parsed && holds_sealed(*parsed);
+  const auto parsed = parse_json(body);
+  return parsed && model::holds_sealed(*parsed);
 }
 
 Result<void> seal_secure_values(json::object& document, const Stack& stack, const store::Snapshot& snapshot,
@@ -155,7 +144,7 @@ json::object definitions_in(const Layer& layer) {
   for (auto param = layer.objects.lower_bound(ObjectName("params", "")); param != layer.objects.end();
        ++param) {
     if (param->first.first != "params") break;
-    if (auto parsed = model::parse_json(param->second)) params[param->first.second] = std::move(*parsed);
+    if (auto parsed = parse_json(param->second)) params[param->first.second] = std::move(*parsed);
   }
   return params;
 }
@@ -166,7 +155,7 @@ bool holds_clear_values(const Layer& layer, const Stack& stack, const store::Sna
   std::optional<json::object> params;
   for (const auto& [name, body] : layer.objects) {
     if (!has_params(body)) continue;
-    auto object = model::parse_json(body);
+    auto object = parse_json(body);
     if (!object || !object->is_object()) continue;
     if (!params) params = definitions_in(layer);
     SecureValues found(&*params, stack, snapshot);

@@ -7,6 +7,7 @@
 #include <boost/json/object.hpp>
 #include <set>
 
+#include "base/json.h"
 #include "model/members.h"
 #include "model/object.h"
 #include "packs/internal/pack.h"
@@ -19,7 +20,7 @@ constexpr std::string_view kTasks = "tasks";
 constexpr size_t kMostOrderMessages = 100;
 
 void add_task(TaskPrerequisites& tasks, std::string_view name, std::string_view body) {
-  const auto parsed = model::parse_json(body);
+  const auto parsed = parse_json(body);
   if (!parsed || !parsed->is_object()) return;
   tasks[std::string(name)] = model::texts_member(parsed->get_object(), "Prerequisites");
 }

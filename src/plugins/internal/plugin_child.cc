@@ -6,6 +6,8 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "base/error_object.h"
+#include "base/json.h"
 #include "base/mutex.h"
 #include "env/random.h"
 #include "model/members.h"
@@ -33,11 +35,12 @@ constexpr std::string_view kSearchPath = "PATH=/usr/local/sbin:/usr/local/bin:/u
 /// The code of the plugins' library says the first, its documentation the second.
 constexpr std::string_view kPrefixes[] = {"/api-server-plugin/v4/", "/api-plugin-server/v4/"};
 
-std::string error_object(int code, const std::string& message) {
-  json::object out{
-      {"Model", "plugins"}, {"Key", ""}, {"Type", ""}, {"Messages", json::array()}, {"Code", code}};
-  if (!message.empty()) out["Messages"].get_array().emplace_back(message);
-  return json::serialize(out);
+std::string error_text(int code, const std::string& message) {
+  Error error;
+  error.model = "plugins";
+  error.status_override = code;
+  if (!message.empty()) error.messages = {message};
+  return json::serialize(error_object(error));
 }
 
 net::Response json_answer(int status, std::string body) {
@@ -48,31 +51,14 @@ net::Response json_answer(int status, std::string body) {
   return response;
 }
 
-int code_of(const json::object& object) {
-  const json::value* code = object.if_contains("Code");
-  return code != nullptr && code->is_int64() ? static_cast<int>(code->get_int64()) : 0;
-}
-
 /// The error a plugin answered with, or absent. A status below 400 with an error inside happens too.
 std::optional<Error> error_of(int status, const std::string& body) {
-  auto parsed = model::parse_json(body);
-  const json::object* object = parsed ? parsed->if_object() : nullptr;
-  const bool error_shape = object != nullptr && object->contains("Code") && object->contains("Messages");
-  const int code = error_shape ? code_of(*object) : 0;
-  if (status < 400 && code < 400) return std::nullopt;
-  Error error(ErrorCode::kInternal, fmt::format("the plugin answered {}", status));
-  error.status_override = code >= 400 && code <= 599 ? code : status >= 400 && status <= 599 ? status : 500;
-  if (!error_shape) return error;
-  error.model = model::text_member(*object, "Model");
-  error.key = model::text_member(*object, "Key");
-  error.type = model::text_member(*object, "Type");
-  const json::array* messages = object->at("Messages").if_array();
-  if (messages == nullptr || messages->empty()) return error;
-  error.messages.clear();
-  for (const json::value& message : *messages) {
-    error.messages.push_back(message.is_string() ? std::string(message.get_string())
-                                                 : json::serialize(message));
-  }
+  std::optional<Error> told = read_error_object(body);
+  const int code = told ? told->status_override : 0;
+  if (status < 400 && code == 0) return std::nullopt;
+  Error error = told ? std::move(*told) : Error();
+  if (error.messages.empty()) error.messages = {fmt::format("the plugin answered {}", status)};
+  error.status_override = code != 0 ? code : status >= 400 && status <= 599 ? status : 500;
   return error;
 }
 
@@ -82,7 +68,7 @@ bool is_json(const net::Request& request) {
 
 /// A log line as the plugins' library sends it, or as any text.
 std::string log_text(const std::string& body) {
-  auto parsed = model::parse_json(body);
+  auto parsed = parse_json(body);
   if (!parsed) return body;
   if (parsed->is_string()) return std::string(parsed->get_string());
   const std::string message = parsed->is_object() ? model::text_member(parsed->get_object(), "Message") : "";
@@ -154,7 +140,7 @@ Result<void> PluginChild::open_sockets() {
   auto server = net::listen(host_.runtime, std::move(listening),
                             [weak = weak_from_this()](net::Request& request) -> Task<net::Response> {
                               const std::shared_ptr<PluginChild> self = weak.lock();
-                              if (!self) co_return json_answer(503, error_object(503, "stopping"));
+                              if (!self) co_return json_answer(503, error_text(503, "stopping"));
                               co_return co_await self->answer(request);
                             });
   if (!server) return server.error();
@@ -373,7 +359,7 @@ Task<net::Response> PluginChild::answer(net::Request& request) {
   Result<std::string> done = co_await serve(request, what);
   if (done) co_return json_answer(200, std::move(*done));
   const int status = done.error().status();
-  co_return json_answer(status, error_object(status, done.error().messages.front()));
+  co_return json_answer(status, error_text(status, done.error().messages.front()));
 }
 
 Task<Result<std::string>> PluginChild::serve(net::Request& request, std::string_view what) {
@@ -392,16 +378,16 @@ Task<Result<std::string>> PluginChild::serve(net::Request& request, std::string_
   if (what == "log") {
     LogLines lines(token_);
     take_lines(lines.add(log_text(*body) + "\n", host_.clock.steady()), false);
-    co_return error_object(200, "");
+    co_return error_text(200, "");
   }
   if (what == "publish") {
     Result<void> published = host_.services.publish(std::move(*body), "plugin:" + plugin_);
     if (!published) co_return published.error();
-    co_return error_object(200, "");
+    co_return error_text(200, "");
   }
   const std::optional<Error> reason = error_of(500, *body);
   fail(fmt::format("The plugin left: {}", reason ? reason->messages.front() : ""));
-  co_return error_object(200, "");
+  co_return error_text(200, "");
 }
 
 }  // namespace mullion::plugins

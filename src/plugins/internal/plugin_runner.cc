@@ -4,6 +4,7 @@
 
 #include <boost/json/array.hpp>
 
+#include "base/json.h"
 #include "base/mutex.h"
 #include "env/attempt.h"
 #include "env/random.h"
@@ -36,7 +37,7 @@ store::Batch report_batch(const std::string& plugin, const std::string& before, 
 
 Result<std::optional<std::string>> plugin_body_with(std::string_view body,
                                                     const std::vector<std::string>& errors) {
-  auto parsed = model::parse_json(body);
+  auto parsed = parse_json(body);
   if (!parsed) return parsed.error();
   json::object plugin = parsed->get_object();
   plugin["PluginErrors"] = json::array(errors.begin(), errors.end());

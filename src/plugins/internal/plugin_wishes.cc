@@ -4,6 +4,7 @@
 
 #include <boost/json/serialize.hpp>
 
+#include "base/json.h"
 #include "model/members.h"
 #include "model/object.h"
 #include "model/secure_params.h"
@@ -33,7 +34,7 @@ void open_values(const WishSources& sources, const std::string& plugin, json::ob
   for (auto& member : params) {
     if (!model::is_sealed(member.value())) continue;
     auto clear = sources.services.open_sealed(kPlugins, plugin, json::serialize(member.value()));
-    auto value = clear ? model::parse_json(*clear) : Result<json::value>(clear.error());
+    auto value = clear ? parse_json(*clear) : Result<json::value>(clear.error());
     if (value) member.value() = std::move(*value);
   }
 }

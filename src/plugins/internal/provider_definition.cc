@@ -4,6 +4,7 @@
 
 #include <boost/json/array.hpp>
 
+#include "base/json.h"
 #include "model/members.h"
 #include "model/object.h"
 #include "model/type_catalog.h"
@@ -105,7 +106,7 @@ std::string_view shown_as(std::string_view name) {
 }  // namespace
 
 Result<ProviderDefinition> read_definition(std::string_view text, std::string_view name) {
-  auto parsed = model::parse_json(text);
+  auto parsed = parse_json(text);
   if (!parsed || !parsed->is_object()) {
     return bad_definition(fmt::format("define did not print a JSON object but: {}", excerpt(text)));
   }

@@ -31,8 +31,7 @@ Error in_call(Error error, std::string_view call) {
 std::string own_words(std::string errors, const std::string& token) {
   for (size_t at = errors.find(token); at != std::string::npos; at = errors.find(token, at))
     errors.replace(at, token.size(), prefs::kMaskedPreference);
-  std::string_view words = errors;
-  while (!words.empty() && std::isspace(static_cast<unsigned char>(words.back()))) words.remove_suffix(1);
+  std::string_view words = trimmed(errors);
   // The reason stands at the end, behind what was told on the way.
   if (words.size() > kLongestWords) words.remove_prefix(words.size() - kLongestWords);
   return words.empty() ? std::string() : ": " + escaped(words);

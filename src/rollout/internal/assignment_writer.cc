@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/json.h"
 #include "base/mutex.h"
 #include "client/routes.h"
 #include "manager/endpoint_calls.h"
@@ -136,7 +137,7 @@ env::Task<void> AssignmentWriter::await_replica(AssignmentChange put) {
     const std::optional<std::string> body =
         store_.snapshot()->get({std::string(kEndpointObjects), put.owner, put.endpoint});
     if (!body) co_return;
-    const Result<json::value> object = model::parse_json(*body, 256);
+    const Result<json::value> object = parse_json(*body, 256);
     if (object && object->is_object() && assignment_of(object->get_object()) == put.wanted) co_return;
     const env::Duration left = deadline - env::system_clock().steady();
     if (left <= env::Duration::zero()) co_return;

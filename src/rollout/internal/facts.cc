@@ -1,5 +1,6 @@
 #include "rollout/internal/facts.h"
 
+#include "base/json.h"
 #include "base/mutex.h"
 #include "model/members.h"
 #include "model/object.h"
@@ -92,7 +93,7 @@ EndpointFacts RolloutFacts::read(const store::Snapshot& snapshot, const Endpoint
   const std::optional<std::string> body =
       snapshot.get({std::string(kEndpointObjects), endpoint.owner, endpoint.id});
   if (!body) return {};
-  const Result<json::value> parsed = model::parse_json(*body, 256);
+  const Result<json::value> parsed = parse_json(*body, 256);
   if (!parsed || !parsed->is_object()) return {};
   const json::object& object = parsed->get_object();
   EndpointFacts facts = facts_of_object(object);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/json.h"
 #include "model/members.h"
 #include "model/object.h"
 #include "net/http.h"
@@ -144,7 +145,7 @@ Result<std::string> rollout_body(const store::Snapshot& snapshot, const std::str
 Result<Rollout> read_rollout(const store::Snapshot& snapshot, const std::string& id, std::string* body) {
   Result<std::string> stored = rollout_body(snapshot, id);
   if (!stored) return stored.error();
-  const Result<json::value> object = model::parse_json(*stored, kDepth);
+  const Result<json::value> object = parse_json(*stored, kDepth);
   if (!object) return object.error();
   if (!object->is_object()) return Error(ErrorCode::kCorrupt, "a stored object is unreadable");
   if (body != nullptr) *body = std::move(*stored);
@@ -153,7 +154,7 @@ Result<Rollout> read_rollout(const store::Snapshot& snapshot, const std::string&
 
 Result<store::Change> change_of_rollout(const std::string& id, const std::string& before,
                                         const Rollout& rollout) {
-  Result<json::value> object = model::parse_json(before, kDepth);
+  Result<json::value> object = parse_json(before, kDepth);
   if (!object) return object.error();
   if (!object->is_object()) return Error(ErrorCode::kCorrupt, "a stored object is unreadable");
   rollout.write(object->get_object());

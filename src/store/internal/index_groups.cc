@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/letters.h"
 #include "base/mutex.h"
 #include "model/index_value.h"
 #include "store/internal/index.h"
@@ -18,7 +19,7 @@ void append_searched(std::string& text, const model::Index& index, const std::st
   const std::optional<std::string> value = model::index_argument_text(index, encoded);
   if (!value || value->empty()) return;
   text += '\n';
-  text += folded(std::string_view(*value).substr(0, kMostSearched));
+  text += lower_case(std::string_view(*value).substr(0, kMostSearched));
 }
 
 std::optional<std::string> text_of(std::optional<std::string_view> value) {
@@ -34,7 +35,7 @@ size_t TypeIndex::bytes() const {
 
 std::string search_text(const model::ObjectType& type, std::string_view key,
                         const std::vector<std::vector<std::string>>& values) {
-  std::string text = folded(key);
+  std::string text = lower_case(key);
   for (size_t i = 0; i < values.size(); ++i) {
     if (!model::is_searched(type.indexes[i])) continue;
     for (const std::string& value : values[i]) append_searched(text, type.indexes[i], value);
@@ -47,7 +48,7 @@ RowSet TypeIndex::rows_searched(const std::vector<std::string>& words) const {
   Lock lock(search_mutex_);
   if (!search_) {
     std::vector<std::string> texts(rows_.size());
-    for (const auto& [key, row] : by_key_) texts[row] = folded(key.key);
+    for (const auto& [key, row] : by_key_) texts[row] = lower_case(key.key);
     for (size_t i = 0; i < postings_.size(); ++i) {
       if (!model::is_searched(type_->indexes[i])) continue;
       for (const auto& [value, rows] : postings_[i]) {

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <limits>
 
+#include "base/json.h"
 #include "base/semantic_version.h"
 #include "model/index_value.h"
 #include "model/secure_params.h"
@@ -80,9 +81,7 @@ constexpr ScalarWord kScalarWords[] = {{"True", true}, {"TRUE", true}, {"False",
 
 /// A JSON value or a YAML scalar; everything else is a text.
 json::value parse_scalar(std::string_view text) {
-  boost::system::error_code failure;
-  json::value parsed = json::parse(text, failure);
-  if (!failure) return parsed;
+  if (Result<json::value> parsed = parse_json(text)) return std::move(*parsed);
   for (const ScalarWord& known : kScalarWords) {
     if (known.word == text) return known.value ? json::value(*known.value) : json::value(nullptr);
   }
@@ -241,9 +240,9 @@ bool CompiledFilter::matches_containment(std::string_view body) const {
 
 bool CompiledFilter::matches_parameter(const std::optional<std::string>& json_text) const {
   if (!json_text) return negated();
-  boost::system::error_code failure;
-  const json::value value = json::parse(*json_text, failure);
-  if (failure || model::is_sealed(value)) return false;
+  const Result<json::value> parsed = parse_json(*json_text);
+  if (!parsed || model::is_sealed(*parsed)) return false;
+  const json::value& value = *parsed;
   bool any = false;
   if (regex_) {
     any = value.is_string() && RE2::PartialMatch(std::string(value.get_string()), *regex_);

@@ -17,14 +17,6 @@ size_t find_text(std::string_view text, std::string_view word, size_t from) {
 
 }  // namespace
 
-std::string folded(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 void SearchText::set(uint32_t row, std::string_view text) {
   forget(row);
   if (!text.empty()) append(row, text);

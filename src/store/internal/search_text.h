@@ -42,7 +42,4 @@ class SearchText {
   uint64_t dead_ = 0;             // bytes of entries that were replaced
 };
 
-/// Lower case, as far as ASCII goes: how texts and words of searches are compared.
-std::string folded(std::string_view text);
-
 }  // namespace mullion::store::internal
