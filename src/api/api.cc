@@ -149,7 +149,7 @@ class ApiServer final : public Api {
     return api::local_objects(services_, prefix);
   }
 
-  std::string state_json() const override { return state_text(services_); }
+  model::EndpointState endpoint_state() const override { return api::endpoint_state(services_); }
 
   store::ParamResolver param_resolver(std::string_view prefix,
                                       std::shared_ptr<const store::Snapshot> snapshot) const override {

@@ -22,6 +22,7 @@
 #include "files/blobs.h"
 #include "joblogs/job_logs.h"
 #include "manager/manager.h"
+#include "model/messages.h"
 #include "net/http.h"
 #include "packs/layers.h"
 #include "plugins/providers.h"
@@ -85,8 +86,8 @@ class Upgrades {
   /// Without `force` only newer versions. kConflict while an upgrade is under way; kInvalid, kTooLarge,
   /// kInsufficientStorage: then nothing has changed. In a cluster all members have their turn afterwards.
   virtual Task<Result<uint64_t>> upgrade(net::BodySource& package, UpgradeWish wish) = 0;
-  /// JSON: what is going on, or how the last one ended.
-  virtual std::string status_json() const = 0;
+  /// Blocks on the disk.
+  virtual model::UpgradeStatus status() const = 0;
   /// Forgets how the last one ended; one of a cluster that is under way ends after the member whose turn it
   /// is.
   virtual void forget() = 0;
@@ -176,8 +177,8 @@ class Api : public bulk::UserRequests {
   /// JSON array of the local objects of a collection. kNotFound.
   virtual Result<std::string> local_objects(const std::string& prefix) = 0;
 
-  /// JSON of the replication record `state` (manager::StateProvider). No secrets.
-  virtual std::string state_json() const = 0;
+  /// What this server tells managers besides objects. No secrets.
+  virtual model::EndpointState endpoint_state() const = 0;
   /// How queries of a collection see parameters: with those of profiles, where the collection has any. Empty:
   /// own ones only.
   virtual store::ParamResolver param_resolver(std::string_view prefix,

@@ -352,7 +352,9 @@ class FakeManager final : public manager::Manager {
   Task<Result<net::ClientResponse>> call(std::string, net::ClientRequest) override {
     co_return Error(ErrorCode::kUnavailable, "no endpoint in this test");
   }
-  std::string endpoint_state(const std::string&) const override { return ""; }
+  std::shared_ptr<const model::EndpointState> endpoint_state(const std::string&) const override {
+    return std::make_shared<const model::EndpointState>();
+  }
   void on_endpoint_change(std::function<void(const std::string& id)>) override {}
   void state_changed() override {}
 };

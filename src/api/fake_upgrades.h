@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/api.h"
+#include "model/messages.h"
 
 namespace mullion::api::testing {
 
@@ -43,7 +44,7 @@ class FakeUpgrades final : public Upgrades {
     packages.emplace_back(std::exchange(staged, ""), true);
     co_return true;
   }
-  std::string status_json() const override { return R"({"State":"none"})"; }
+  model::UpgradeStatus status() const override { return {.state = "none"}; }
   void forget() override { failed.clear(); }
   std::string failure() const override { return failed; }
   bool on_trial() const override { return trial; }

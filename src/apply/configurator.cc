@@ -288,8 +288,7 @@ Task<Result<Explained>> ConfiguratorImpl::explained(std::string endpoint,
   out.configured_by = state.configured_by;
   out.next_attempt = state.next_attempt;
   if (out.configured_by.empty())
-    out.configured_by =
-        model::text_member(model::parse_object(given_.manager.endpoint_state(endpoint)), "configured_by");
+    out.configured_by = given_.manager.endpoint_state(endpoint)->configured_by.value_or("");
   co_return out;
 }
 

@@ -1,6 +1,7 @@
 // What the rest of a server knows of the cluster that it is, or could be, a member of.
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <functional>
 #include <optional>
 #include <string>
@@ -119,6 +120,7 @@ class Cluster {
 
 /// `ha-state.json`. kCorrupt.
 Result<HaState> decode_state(std::string_view json);
+boost::json::object state_object(const HaState& state);
 std::string encode_state(const HaState& state);
 
 }  // namespace mullion::cluster

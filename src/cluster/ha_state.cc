@@ -48,15 +48,17 @@ std::string root_of(const json::object& object) {
 
 }  // namespace
 
-std::string encode_state(const HaState& state) {
+json::object state_object(const HaState& state) {
   json::object out;
   for (const SwitchField& one : kSwitches) out[one.name] = state.*one.field;
   for (const TextField& one : kTexts) out[one.name] = state.*one.field;
   json::array roots;
   if (!state.root.empty()) roots.push_back(json::object{{"Data", {state.root}}, {"Key", nullptr}});
   out["Roots"] = std::move(roots);
-  return json::serialize(out);
+  return out;
 }
+
+std::string encode_state(const HaState& state) { return json::serialize(state_object(state)); }
 
 Result<HaState> decode_state(std::string_view text) {
   const Result<json::object> parsed = parse_json_object(text);

@@ -82,11 +82,6 @@ Result<std::optional<store::Change>> sealed_endpoint(store::Store& store, const 
   return std::optional(std::move(change));
 }
 
-void copy_text(const json::object& from, const char* name, json::object& to, const char* field) {
-  const json::value* value = from.if_contains(name);
-  if (value != nullptr && value->is_string()) to[field] = *value;
-}
-
 }  // namespace
 
 Result<std::string> checked_url(std::string_view text) {
@@ -229,32 +224,30 @@ Result<void> seal_stored_passwords(store::Store& store) {
   return done ? Result<void>() : Result<void>(done.error());
 }
 
-void apply_state(const json::object& state, json::object& endpoint) {
-  if (const json::value* info = state.if_contains("info"); info != nullptr && info->is_object()) {
-    const json::object& facts = info->get_object();
-    copy_text(facts, "arch", endpoint, "Arch");
-    copy_text(facts, "os", endpoint, "Os");
-    copy_text(facts, "version", endpoint, "DRPVersion");
-    copy_text(facts, "ha_id", endpoint, "HaId");
-  }
-  copy_text(state, "ux_version", endpoint, "DRPUXVersion");
-  if (const json::value* holder = state.if_contains("configured_by");
-      holder != nullptr && holder->is_string()) {
+void apply_state(const model::EndpointState& state, json::object& endpoint) {
+  const auto tell = [&endpoint](std::string_view member, const std::optional<std::string>& text) {
+    if (text) endpoint[member] = *text;
+  };
+  const model::EndpointInfo info = state.info.value_or(model::EndpointInfo{});
+  tell("Arch", info.arch);
+  tell("Os", info.os);
+  tell("DRPVersion", info.version);
+  tell("HaId", info.ha_id);
+  tell("DRPUXVersion", state.ux_version);
+  if (state.configured_by) {
     json::value& meta = endpoint["Meta"];
     if (!meta.is_object()) meta = json::object();
-    if (holder->get_string().empty()) {
+    if (state.configured_by->empty()) {
       meta.get_object().erase(kConfiguredBy);
     } else {
-      meta.get_object()[kConfiguredBy] = *holder;
+      meta.get_object()[kConfiguredBy] = *state.configured_by;
     }
   }
-  for (const auto& [from, to] : {std::pair{"components", "Components"}, std::pair{"plugins", "Plugins"}}) {
-    const json::value* list = state.if_contains(from);
-    if (list != nullptr && list->is_array()) endpoint[to] = *list;
-  }
-  for (const auto& [from, to] : {std::pair{"prefs", "Prefs"}, std::pair{"global", "Global"}}) {
-    const json::value* map = state.if_contains(from);
-    if (map != nullptr && map->is_object()) endpoint[to] = *map;
+  // What it does not tell stays as it was.
+  const json::object told = state.write();
+  for (const auto& [from, to] : {std::pair{"components", "Components"}, std::pair{"plugins", "Plugins"},
+                                 std::pair{"prefs", "Prefs"}, std::pair{"global", "Global"}}) {
+    if (const json::value* value = told.if_contains(from)) endpoint[to] = *value;
   }
 }
 

@@ -11,6 +11,7 @@
 #include "env/file.h"
 #include "env/runtime.h"
 #include "mirror/limits.h"
+#include "model/messages.h"
 #include "model/secure_params.h"
 #include "store/store.h"
 
@@ -88,7 +89,7 @@ void add_following(const Connection& connection, boost::json::object& params);
 Result<void> seal_stored_passwords(store::Store& store);
 
 /// Puts what an endpoint told of itself (record `state`) into its object.
-void apply_state(const boost::json::object& state, boost::json::object& endpoint);
+void apply_state(const model::EndpointState& state, boost::json::object& endpoint);
 
 /// Writes how it stands with the connection: ConnectionStatus, and its parts ConnectionState (the word in
 /// front of the colon) and ConnectionReason. ConnectionSince becomes `now` when the word is another one.

@@ -192,17 +192,20 @@ TEST_F(ChangedEndpoints, NothingNewIsNotWritten) {
 
 TEST(ReportedState, BecomesMembersOfTheObject) {
   json::object endpoint{{"Id", "a"}, {"Meta", {{"mine", "1"}}}};
-  apply_state(json::parse(R"({"info":{"arch":"amd64","os":"linux","version":"v1","ha_id":"h","id":7},
-                              "ux_version":"v2","configured_by":"M","components":[1],"plugins":[2],
-                              "prefs":{"p":"1"},"global":{"g":2}})")
-                  .as_object(),
-              endpoint);
+  const auto apply = [&endpoint](std::string_view told) {
+    apply_state(model::read_message<model::EndpointState>(told).value(), endpoint);
+  };
+  apply(R"({"info":{"arch":"amd64","os":"linux","version":"v1","ha_id":"h","id":7},
+            "ux_version":"v2","configured_by":"M","components":[1,{"Name":"c","New":3}],"plugins":[2,{"Name":"p"}],
+            "prefs":{"p":"1","q":2},"global":{"g":2}})");
   EXPECT_EQ(endpoint, json::parse(R"({"Id":"a","Meta":{"mine":"1","mullion/configured-by":"M"},"Arch":"amd64",
                                       "Os":"linux","DRPVersion":"v1","HaId":"h","DRPUXVersion":"v2",
-                                      "Components":[1],"Plugins":[2],"Prefs":{"p":"1"},"Global":{"g":2}})"));
-  apply_state({{"configured_by", ""}, {"components", "wrong"}, {"prefs", nullptr}}, endpoint);
+                                      "Components":[{"Type":"","Name":"c","Version":"","New":3}],
+                                      "Plugins":[{"Name":"p"}],"Prefs":{"p":"1"},"Global":{"g":2}})"));
+  const json::value components = endpoint.at("Components");
+  apply(R"({"configured_by":"","components":"wrong","prefs":null})");
   EXPECT_EQ(endpoint.at("Meta"), json::parse(R"({"mine":"1"})"));
-  EXPECT_EQ(endpoint.at("Components"), json::parse("[1]")) << "what is malformed changes nothing";
+  EXPECT_EQ(endpoint.at("Components"), components) << "what is malformed changes nothing";
   EXPECT_EQ(endpoint.at("Prefs"), json::parse(R"({"p":"1"})"));
 }
 

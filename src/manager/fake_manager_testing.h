@@ -50,10 +50,12 @@ class FakeManager final : public Manager {
     if (!answer) co_return Error();
     co_return answer(owner, request);
   }
-  std::string endpoint_state(const std::string& id) const override {
+  std::shared_ptr<const model::EndpointState> endpoint_state(const std::string& id) const override {
     const Lock lock(mutex_);
     const auto found = states_.find(id);
-    return found == states_.end() ? "" : found->second;
+    const std::string text = found == states_.end() ? "{}" : found->second;
+    return std::make_shared<const model::EndpointState>(
+        model::read_message<model::EndpointState>(text).value());
   }
   void on_endpoint_change(std::function<void(const std::string&)> listener) override {
     Lock lock(mutex_);

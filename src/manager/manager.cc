@@ -77,9 +77,9 @@ class ManagerImpl final : public Manager {
   explicit ManagerImpl(Dependencies dependencies)
       : given_(std::move(dependencies)),
         tasks_(given_.runtime.executor(), "manager"),
-        source_(given_.runtime,
-                {given_.store, given_.identity.id, given_.identity.version, given_.features, given_.state,
-                 [this] { return announcements(); }, given_.clock, given_.timers}) {
+        source_(given_.runtime, {given_.store, given_.identity.id, given_.identity.version, given_.features,
+                                 [state = given_.state] { return model::message_text(state()); },
+                                 [this] { return announcements(); }, given_.clock, given_.timers}) {
     plan_ = std::make_shared<const Plan>();
     endpoints_feed_ = store::attach_signal(given_.store, "endpoints", own_endpoints_changed(), wake_);
     replicated_feed_ = store::attach_signal(given_.store, "replicas", {.replicated = true}, replicated_);
@@ -143,9 +143,9 @@ class ManagerImpl final : public Manager {
   }
 
   Task<Result<net::ClientResponse>> call(std::string owner, net::ClientRequest request) override;
-  std::string endpoint_state(const std::string& id) const override {
+  std::shared_ptr<const model::EndpointState> endpoint_state(const std::string& id) const override {
     const std::shared_ptr<Session> found = session(id);
-    return found ? found->state() : std::string();
+    return found ? found->state() : std::make_shared<const model::EndpointState>();
   }
   bool is_foreign(const std::string& owner) const override {
     const std::shared_ptr<const Plan> routes = plan();
@@ -858,7 +858,9 @@ Task<Result<json::object>> ManagerImpl::new_endpoint(const Connection& connectio
   if (!verdict.invalid.empty())
     co_return Error(ErrorCode::kInvalid, "ValidationError", std::string(kEndpoints), id, verdict.invalid);
   tell_connection("Connecting", given_.clock.wall(), *object);
-  apply_state({{"info", contact.info}}, *object);
+  model::EndpointState told;
+  told.info = model::EndpointInfo::read(contact.info);
+  apply_state(told, *object);
   co_return object;
 }
 

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "manager/follower.h"
 #include "manager/link.h"
+#include "model/messages.h"
 #include "packs/layers.h"
 #include "prefs/preferences.h"
 #include "store/store.h"
@@ -60,11 +61,8 @@ struct EndpointStatistics {
   Latency forwards;
 };
 
-/// What a source tells managers above besides objects (design section 6, record `state`), as JSON text of
-/// {"info":{},"components":[],"prefs":{},"global":{},"plugins":[],"licence":{},"files":{"files/a": SHA-256},
-/// "files_incomplete": true when there are more files than these, "prerequisites":{"PACK":
-/// meta.Prerequisites},"auto_start":[PROVIDER],"ux_version":"","configured_by":""}.
-using StateProvider = std::function<std::string()>;
+/// What this server tells managers besides objects (record `state` of the stream).
+using StateProvider = std::function<model::EndpointState()>;
 
 struct Dependencies {
   env::Runtime& runtime;
@@ -117,8 +115,8 @@ class Manager {
   /// endpoint, or to one at any depth through the next hop. `request.target` begins with "/api/v3/" and is
   /// encoded. Errors as forward().
   virtual Task<Result<net::ClientResponse>> call(std::string owner, net::ClientRequest request) = 0;
-  /// What an attached endpoint last told of itself (StateProvider); "" before its first word.
-  virtual std::string endpoint_state(const std::string& id) const = 0;
+  /// What an attached endpoint last told of itself; never null, and empty before its first word.
+  virtual std::shared_ptr<const model::EndpointState> endpoint_state(const std::string& id) const = 0;
   /// `id` told something new of itself, came or went. On any thread; be short. To be set before start().
   virtual void on_endpoint_change(std::function<void(const std::string& id)> listener) = 0;
   /// What this server tells of itself changed beside the store (files, lease): managers above hear of it.

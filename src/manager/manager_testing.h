@@ -468,19 +468,20 @@ class Managing {
 
   /// As a new process over the same store would.
   void start() {
-    manager_ = make_manager(Dependencies{.runtime = network_.runtime(),
-                                         .store = flaky_,
-                                         .layers = *layers_,
-                                         .preferences = *preferences_,
-                                         .identity = {.id = id_, .version = "v1"},
-                                         .state = [] { return std::string(R"({"info":{}})"); },
-                                         .own_urls = {},
-                                         .features = {},
-                                         .licensed = [this] { return licensed.load(); },
-                                         .clock = time_,
-                                         .timers = time_,
-                                         .chance = [this] { return chance.load(); },
-                                         .dial = network_.dial()});
+    manager_ =
+        make_manager(Dependencies{.runtime = network_.runtime(),
+                                  .store = flaky_,
+                                  .layers = *layers_,
+                                  .preferences = *preferences_,
+                                  .identity = {.id = id_, .version = "v1"},
+                                  .state = [] { return model::EndpointState{.info = model::EndpointInfo{}}; },
+                                  .own_urls = {},
+                                  .features = {},
+                                  .licensed = [this] { return licensed.load(); },
+                                  .clock = time_,
+                                  .timers = time_,
+                                  .chance = [this] { return chance.load(); },
+                                  .dial = network_.dial()});
     manager_->on_endpoint_change([this](const std::string&) { ++changes_told; });
     if (before_start) before_start();
     manager_->start();

@@ -177,7 +177,7 @@ std::shared_ptr<EndpointFollower> Session::make_follower() {
       with_session([](Session& self, std::vector<replication::Announcement> owners) {
         self.take_owners(std::move(owners));
       }),
-      with_session([](Session& self, std::string state) { self.take_state(std::move(state)); }),
+      with_session([](Session& self, model::EndpointState state) { self.take_state(std::move(state)); }),
       with_session([](Session& self, bool current) { self.take_currency(current); }),
       options_.clock,
       options_.timers,
@@ -328,16 +328,17 @@ void Session::forget_untold_ages(const std::vector<replication::Announcement>& o
   }
 }
 
-void Session::take_state(std::string state) {
+void Session::take_state(model::EndpointState state) {
+  auto told = std::make_shared<const model::EndpointState>(std::move(state));
   {
     Lock lock(mutex_);
-    state_ = std::move(state);
+    state_ = std::move(told);
   }
   describe_.notify_all();
   options_.told();
 }
 
-std::string Session::state() const {
+std::shared_ptr<const model::EndpointState> Session::state() const {
   Lock lock(mutex_);
   return state_;
 }
@@ -364,11 +365,13 @@ void Session::set_status(std::string status) {
 
 /// The one who writes the Endpoint object; what changes meanwhile is written with the next round.
 env::Task<void> Session::describe() {
-  std::string written_status, written_state;
+  std::string written_status;
+  auto written_state = std::make_shared<const model::EndpointState>();
   std::optional<FollowedBy> written_by;
   while (!stopping_ && !ended_) {
     const uint64_t seen = describe_.version();
-    std::string status, state;
+    std::string status;
+    std::shared_ptr<const model::EndpointState> state;
     std::optional<FollowedBy> by;
     env::Duration resolution{};
     {
@@ -378,16 +381,13 @@ env::Task<void> Session::describe() {
       by = followed_by_;
       resolution = resolution_;
     }
-    if (status == written_status && state == written_state && by == written_by) {
+    if (status == written_status && *state == *written_state && by == written_by) {
       co_await describe_.wait(seen, std::chrono::hours(1));
       continue;
     }
-    json::object facts;
-    if (Result<json::value> parsed = parse_json(state.empty() ? "{}" : state); parsed && parsed->is_object())
-      facts = std::move(parsed->get_object());
     const Result<void> done = co_await change_endpoint(options_.store, id_, [&](json::object& endpoint) {
       tell_connection(status, options_.clock.wall(), endpoint);
-      apply_state(facts, endpoint);
+      apply_state(*state, endpoint);
       if (by) tell_way(word_of(*by), resolution, options_.clock.wall(), endpoint);
     });
     if (!done) {

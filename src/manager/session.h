@@ -13,6 +13,7 @@
 #include "manager/contact.h"
 #include "manager/follower.h"
 #include "manager/routes.h"
+#include "model/messages.h"
 
 namespace mullion::manager {
 
@@ -78,7 +79,7 @@ class Session : public std::enable_shared_from_this<Session> {
   /// Who keeps the replicas up to date; absent while nobody does.
   std::shared_ptr<EndpointFollower> follower() const;
   /// What the endpoint last told of itself; "" before.
-  std::string state() const;
+  std::shared_ptr<const model::EndpointState> state() const;
   const replication::SinkCounters& counters() const { return counters_; }
   uint64_t connects() const { return connects_; }
   LatencyHistogram& forwards() { return forwards_; }
@@ -101,7 +102,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void disconnected(std::string reason, bool may_answer);
   void take_owners(std::vector<replication::Announcement> owners);
   void forget_untold_ages(const std::vector<replication::Announcement>& owners) REQUIRES(mutex_);
-  void take_state(std::string state);
+  void take_state(model::EndpointState state);
   void take_currency(bool current);
   std::string certificate() const REQUIRES(mutex_);
 
@@ -125,7 +126,10 @@ class Session : public std::enable_shared_from_this<Session> {
   replication::SavedPosition position_ GUARDED_BY(mutex_);         // while no follower has it
   std::vector<std::string> owners_wanted_ GUARDED_BY(mutex_);
   std::string reason_ GUARDED_BY(mutex_) = "not connected yet";
-  std::string status_ GUARDED_BY(mutex_), state_ GUARDED_BY(mutex_);
+  std::string status_ GUARDED_BY(mutex_);
+  /// Never null.
+  std::shared_ptr<const model::EndpointState> state_ GUARDED_BY(mutex_) =
+      std::make_shared<const model::EndpointState>();
   std::optional<FollowedBy> followed_by_ GUARDED_BY(mutex_);  // by the last connection
   env::Duration resolution_ GUARDED_BY(mutex_){};             // of that
 };

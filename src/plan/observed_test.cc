@@ -6,6 +6,10 @@
 namespace mullion::plan {
 namespace {
 
+model::EndpointState heard(std::string_view told) {
+  return model::read_message<model::EndpointState>(told).value();
+}
+
 TEST(ObservedTest, FromObjectAndState) {
   const json::object endpoint =
       json::parse(R"({"Id":"e","Arch":"amd64","Os":"linux","DRPVersion":"v1","DRPUXVersion":"v2",
@@ -13,9 +17,8 @@ TEST(ObservedTest, FromObjectAndState) {
                   {"Type":"PluginProvider","Name":"b","Version":"v2"}],
     "Plugins":[{"Name":"p","Provider":"b"}],"Prefs":{"manager":"true"},"Global":{"x":1}})")
           .get_object();
-  const json::object state =
-      json::parse(R"({"files":{"files/a":"ABC"},"prerequisites":{"a":"b: >1"},"auto_start":["b"]})")
-          .get_object();
+  const model::EndpointState state =
+      heard(R"({"files":{"files/a":"ABC"},"prerequisites":{"a":"b: >1"},"auto_start":["b"]})");
   const Observed seen = Observed::parse(endpoint, state);
   EXPECT_TRUE(seen.known && seen.told && seen.manager && seen.files_known && seen.files_complete);
   ASSERT_EQ(seen.components.size(), 2u);
@@ -28,8 +31,7 @@ TEST(ObservedTest, FromObjectAndState) {
 }
 
 TEST(ObservedTest, AnEndpointMayHaveMoreFilesThanItTells) {
-  const json::object state =
-      json::parse(R"({"files":{"files/a":"ABC"},"files_incomplete":true})").get_object();
+  const model::EndpointState state = heard(R"({"files":{"files/a":"ABC"},"files_incomplete":true})");
   EXPECT_FALSE(Observed::parse({{"Id", "e"}}, state).files_complete);
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "catalog/items.h"
+#include "model/messages.h"
 #include "versionset/merge.h"
 
 namespace mullion::plan {
@@ -38,12 +39,12 @@ struct Observed {
   std::set<std::string> auto_start;  // providers that make a plugin of their name by themselves
   bool manager = false;
   bool known = false;  // it has reported at least once; without that nothing is planned
-  /// `extra` was there. Without it nobody knows what is needed or starts by itself: nothing is deleted.
+  /// `state` was there. Without it nobody knows what is needed or starts by itself: nothing is deleted.
   bool told = false;
 
-  /// `endpoint`: the Endpoint object. `extra`: the stream's record `state` (manager::StateProvider), empty
-  /// when the endpoint was not heard since this server started.
-  static Observed parse(const json::object& endpoint, const json::object& extra);
+  /// `endpoint`: the Endpoint object. `state`: empty when the endpoint was not heard since this server
+  /// started.
+  static Observed parse(const json::object& endpoint, const model::EndpointState& state);
 };
 
 /// One line of a plan. The first members are the contract's ElementAction.

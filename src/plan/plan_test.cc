@@ -266,9 +266,9 @@ TEST_F(PlanTest, NothingIsDeletedWhileWhatIsNeededIsNotKnown) {
               ElementsAre("AddOrUpdate PluginProvider prov v1.0.0", "AddOrUpdate Plugin wanted "));
   EXPECT_EQ(before.deletions_from, 2u);
   edge.observed =
-      Observed::parse(endpoint, {{"prerequisites", {{"keeper", "needed"}}}, {"auto_start", {"auto"}}});
+      Observed::parse(endpoint, {.prerequisites = {{{"keeper", "needed"}}}, .auto_start = {{"auto"}}});
   EXPECT_THAT(lines(plan({set})), Each(Not(HasSubstr("Delete"))));
-  edge.observed = Observed::parse(endpoint, {{"prerequisites", json::object()}});
+  edge.observed = Observed::parse(endpoint, {.prerequisites = std::map<std::string, std::string>()});
   EXPECT_THAT(lines(plan({set})), Contains("Delete ContentPackage needed v1.0.0"));
 }
 

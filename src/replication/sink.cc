@@ -152,7 +152,10 @@ struct Sink::State : std::enable_shared_from_this<Sink::State> {
     if (const auto* hello = std::get_if<Hello>(&record)) co_return take_hello(*hello);
     if (const auto* owners = std::get_if<Owners>(&record)) co_return take_owners(*owners);
     if (const auto* at = std::get_if<At>(&record)) co_return take_at(*at);
-    if (const auto* state = std::get_if<replication::State>(&record)) options.on_state(state->json);
+    if (const auto* state = std::get_if<replication::State>(&record)) {
+      Result<model::EndpointState> told = model::read_message<model::EndpointState>(state->json);
+      if (told) options.on_state(std::move(*told));
+    }
     if (const auto* ping = std::get_if<Ping>(&record)) take_ping(*ping);
     if (const auto* resume = std::get_if<Resume>(&record)) co_return co_await take_resume(*resume);
     if (const auto* begin = std::get_if<SnapshotBegin>(&record)) co_return co_await begin_snapshot(*begin);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "env/timers.h"
+#include "model/messages.h"
 #include "net/http.h"
 #include "replication/wire.h"
 #include "store/store.h"
@@ -59,7 +60,7 @@ struct SinkOptions {
   SinkCounters& counters;
   /// The source announced these owners (checked: ways end at the source). Then subscribe() is to be called.
   std::function<void(std::vector<Announcement>)> on_owners;
-  std::function<void(std::string json)> on_state;
+  std::function<void(model::EndpointState state)> on_state;
   /// Whether the replicas are as new as what the source told is its newest.
   std::function<void(bool current)> on_current;
   const env::Clock& clock;

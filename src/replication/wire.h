@@ -98,7 +98,7 @@ struct At {
   uint64_t seq = 0;
   bool restart = false;
 };
-/// What is not an object: JSON text of manager::StateProvider.
+/// What is not an object: JSON text of model::EndpointState.
 struct State {
   std::string json;
 };

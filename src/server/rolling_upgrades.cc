@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
-#include "base/json.h"
 #include "base/version.h"
 #include "env/pools.h"
 #include "env/random.h"
@@ -435,43 +434,35 @@ env::Task<Result<bool>> RollingUpgrades::upgrade_to_staged(std::string principal
   co_return begun;
 }
 
-std::string RollingUpgrades::status_json() const {
-  json::object status = own_json(around_.own.status_json()).as_object();
+model::UpgradeStatus RollingUpgrades::status() const {
+  const model::UpgradeStatus own = around_.own.status();
+  model::UpgradeStatus status{.state = "none", .version = own.version, .program = own.program};
   const Agreed now = agreed();
-  status.erase("Staged");
-  for (const char* name : {"From", "To", "Started", "Finished"}) status.erase(name);
-  status["State"] = "none";
-  status["Text"] = "";
   const RollingUpgrade* upgrade = now.upgrade ? &*now.upgrade : nullptr;
-  if (upgrade != nullptr && upgrade->state == Phase::kStaged) status["Staged"] = upgrade->to;
+  if (upgrade != nullptr && upgrade->state == Phase::kStaged) status.staged = upgrade->to;
   if (upgrade != nullptr && upgrade->state != Phase::kStaged) {
-    status["State"] = shown_state(upgrade->state);
-    status["From"] = upgrade->from;
-    status["To"] = upgrade->to;
-    status["Started"] = upgrade->started;
-    status["Text"] = upgrade->text;
-    if (upgrade->ended()) status["Finished"] = upgrade->finished;
+    status.state = shown_state(upgrade->state);
+    status.from = upgrade->from;
+    status.to = upgrade->to;
+    status.started = upgrade->started;
+    status.text = upgrade->text;
+    if (upgrade->ended()) status.finished = upgrade->finished;
     if (upgrade->state == Phase::kRunning) {
       const Lock lock(mutex_);
-      status["Text"] = fmt::format("upgrade of the members to {}: {}", upgrade->to, waiting_);
+      status.text = fmt::format("upgrade of the members to {}: {}", upgrade->to, waiting_);
     }
   }
-  json::array members;
+  status.members.emplace();
   for (const cluster::NodeView& node : around_.node.view().nodes) {
-    json::object member{{"ConsensusID", node.id},
-                        {"ConsensusAddr", node.address},
-                        {"Version", node.version},
-                        {"Stage", ""},
-                        {"Text", ""}};
+    model::UpgradeMember member{node.id, node.address, node.version, {}, {}};
     const RollingMember* part = upgrade == nullptr ? nullptr : upgrade->find(node.id);
     if (part != nullptr) {
-      member["Stage"] = stage_word(part->stage);
-      member["Text"] = part->text;
+      member.stage = stage_word(part->stage);
+      member.text = part->text;
     }
-    members.push_back(std::move(member));
+    status.members->push_back(std::move(member));
   }
-  status["Members"] = std::move(members);
-  return json::serialize(status);
+  return status;
 }
 
 void RollingUpgrades::forget() {

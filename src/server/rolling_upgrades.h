@@ -9,6 +9,7 @@
 #include "api/api.h"
 #include "base/mutex.h"
 #include "cluster/node.h"
+#include "model/messages.h"
 #include "server/rolling_plan.h"
 #include "server/upgrader.h"
 
@@ -34,7 +35,7 @@ class RollingUpgrades final : public api::Upgrades {
   env::Task<Result<uint64_t>> stage(net::BodySource& package, bool force) override;
   env::Task<Result<void>> unstage() override;
   env::Task<Result<bool>> upgrade_to_staged(std::string principal) override;
-  std::string status_json() const override;
+  model::UpgradeStatus status() const override;
   void forget() override;
   std::string failure() const override;
   bool on_trial() const override { return around_.own.on_trial(); }

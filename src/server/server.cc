@@ -465,7 +465,7 @@ void ServerProcess::assemble_api() {
       .layers = *layers_,
       .preferences = *preferences_,
       .identity = {.id = ids_.ha_id, .version = std::string(program_version())},
-      .state = [this] { return api_->state_json(); },
+      .state = [this] { return api_->endpoint_state(); },
       .own_urls = own_urls(),
       .features = api::feature_list(),
       .licensed = [this] { return auth::current_licence(*store_, trusted_keys_).manager; },

@@ -382,29 +382,29 @@ env::Task<Result<bool>> Upgrader::upgrade_to_staged(std::string principal) {
   co_return true;
 }
 
-std::string Upgrader::status_json() const {
-  json::object status{{"State", "none"}, {"Version", running_.version}, {"Text", ""}};
+model::UpgradeStatus Upgrader::status() const {
+  model::UpgradeStatus status{.state = "none", .version = running_.version};
   const std::optional<PendingUpgrade> pending = folder_.pending();
   const std::optional<UpgradeOutcome> outcome = folder_.outcome();
-  if (options_.restart) status["Program"] = options_.restart->image.program.string();
+  if (options_.restart) status.program = options_.restart->image.program.string();
   if (folder_.has_staged()) {
     const Result<PackageManifest> staged = trusted_manifest(folder_.staged());
-    status["Staged"] = staged ? staged->version : "";
+    status.staged = staged ? staged->version : "";
   }
   if (pending) {
-    status["State"] = "pending";
-    status["From"] = pending->from;
-    status["To"] = pending->to;
-    status["Started"] = pending->started;
-    status["Text"] = fmt::format("{} is being tried", pending->to);
+    status.state = "pending";
+    status.from = pending->from;
+    status.to = pending->to;
+    status.started = pending->started;
+    status.text = fmt::format("{} is being tried", pending->to);
   } else if (outcome) {
-    status["State"] = outcome->upgraded ? "upgraded" : "rolled back";
-    status["From"] = outcome->from;
-    status["To"] = outcome->to;
-    status["Finished"] = outcome->finished;
-    status["Text"] = outcome->text();
+    status.state = outcome->upgraded ? "upgraded" : "rolled back";
+    status.from = outcome->from;
+    status.to = outcome->to;
+    status.finished = outcome->finished;
+    status.text = outcome->text();
   }
-  return json::serialize(status);
+  return status;
 }
 
 void Upgrader::forget() {

@@ -13,6 +13,7 @@
 #include "env/self.h"
 #include "files/archive.h"
 #include "files/receive.h"
+#include "model/messages.h"
 #include "server/server.h"
 #include "server/upgrade_package.h"
 #include "server/upgrade_state.h"
@@ -52,7 +53,7 @@ class Upgrader final : public api::Upgrades {
   env::Task<Result<StagedPackage>> stage_package(net::BodySource& package, bool force);
   env::Task<Result<void>> unstage() override;
   env::Task<Result<bool>> upgrade_to_staged(std::string principal) override;
-  std::string status_json() const override;
+  model::UpgradeStatus status() const override;
   void forget() override;
   std::string failure() const override;
   bool on_trial() const override { return on_trial_; }

@@ -300,7 +300,7 @@ class ForeignFollower final : public Listener {
             "F",
             counters_,
             [this](const std::vector<replication::Announcement>&) { mirror_->subscribe({"F"}); },
-            [](const std::string&) {},
+            [](const model::EndpointState&) {},
             [](bool) {},
             clock_,
             timers_};

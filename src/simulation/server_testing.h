@@ -67,7 +67,7 @@ class Server final : public Listener {
                               .layers = *layers_,
                               .preferences = *preferences_,
                               .identity = {.id = name(), .version = "v1"},
-                              .state = [] { return std::string(R"({"info":{}})"); },
+                              .state = [] { return model::EndpointState{.info = model::EndpointInfo{}}; },
                               .own_urls = {Network::url_of(name())},
                               .features = {},
                               .licensed = [] { return true; },

@@ -18,14 +18,10 @@ namespace json = boost::json;
 
 constexpr auto kLongestSafeWait = std::chrono::seconds(5);
 
-json::object parsed(const cluster::HaState& state) {
-  return own_json(cluster::encode_state(state)).get_object();
-}
-
 /// The members of GlobalHaState in their order; the token and the root only when they are to be shown.
 json::object global_state(const cluster::HaState& state) {
   json::object out;
-  const json::object all = parsed(state);
+  const json::object all = cluster::state_object(state);
   for (const std::string_view name :
        {"LoadBalanced", "Enabled", "ConsensusEnabled", "ConsensusJoin", "VirtAddr", "ServerHostname",
         "ActiveUri", "Token", "HaID", "Valid", "Roots"}) {
@@ -42,7 +38,7 @@ cluster::HaState without_secrets_of_joining(cluster::HaState state) {
 
 json::object current_state(const cluster::ClusterView& cluster) {
   json::object out = global_state(without_secrets_of_joining(cluster.state));
-  const json::object all = parsed(cluster.state);
+  const json::object all = cluster::state_object(cluster.state);
   for (const std::string_view name : {"ConsensusID", "VirtInterface", "VirtInterfaceScript", "ConsensusAddr",
                                       "ApiUrl", "Passive", "Observer"}) {
     out[name] = all.at(name);

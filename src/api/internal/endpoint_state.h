@@ -1,14 +1,12 @@
 // What this endpoint reports of itself to managers: the record `state` of the replication stream.
 #pragma once
 
-#include <string>
-
 #include "api/internal/call.h"
+#include "model/messages.h"
 
 namespace mullion::api {
 
-/// manager::StateProvider: info without what changes with every object, components, preferences without
-/// secrets, parameters of profile `global`, plugins, licence.
-std::string state_text(const Services& services);
+/// Info without what changes with every object; preferences without secrets.
+model::EndpointState endpoint_state(const Services& services);
 
 }  // namespace mullion::api

@@ -7,6 +7,7 @@
 #include "env/file.h"
 #include "env/random.h"
 #include "model/members.h"
+#include "model/messages.h"
 
 namespace mullion::api {
 namespace {
@@ -88,17 +89,17 @@ env::Task<Result<net::Response>> run_staged_upgrade(Call& call) {
 }
 
 env::Task<Result<net::Response>> show_upgrade(Call& call) {
-  std::string status;
-  co_await env::run_blocking([&] { status = call.services.upgrades.status_json(); });
-  co_return json_response(200, std::move(status));
+  model::UpgradeStatus status;
+  co_await env::run_blocking([&] { status = call.services.upgrades.status(); });
+  co_return json_response(200, model::message_text(status));
 }
 
 env::Task<Result<net::Response>> show_upgrade_status(Call& call) {
-  std::string status;
-  co_await env::run_blocking([&] { status = call.services.upgrades.status_json(); });
+  model::UpgradeStatus status;
+  co_await env::run_blocking([&] { status = call.services.upgrades.status(); });
   const model::ObjectType& profiles = *model::find_object_type("profiles");
   Result<json::object> profile = model::normalise(
-      profiles, json::object{{"Name", "upgrade-status"}, {"Params", model::parse_object(status)}}, nullptr);
+      profiles, json::object{{"Name", "upgrade-status"}, {"Params", status.write()}}, nullptr);
   if (!profile) co_return profile.error();
   std::string text;
   model::append_with_endpoint(text, model::canonical_body(profiles, *profile), "");

@@ -450,7 +450,7 @@ std::unique_ptr<PlanExecutor> make_applier(const Dependencies& dependencies, App
   parts.calls = [manager](const std::string& endpoint) { return manager::calls_through(*manager, endpoint); };
   parts.artifacts = make_artifacts(dependencies.catalog, dependencies.blobs);
   parts.told_holder = [manager](const std::string& endpoint) {
-    return model::text_member(model::parse_object(manager->endpoint_state(endpoint)), "configured_by");
+    return manager->endpoint_state(endpoint)->configured_by.value_or("");
   };
   parts.news = std::move(news);
   return std::make_unique<Applier>(std::move(parts));

@@ -10,6 +10,7 @@
 #include "files/archive.h"
 #include "files/blobs.h"
 #include "model/members.h"
+#include "model/messages.h"
 #include "versionset/values.h"
 
 namespace mullion::apply {
@@ -24,21 +25,24 @@ net::ClientRequest quick_request(const client::Request& request) {
   return sent;
 }
 
-Task<Result<json::object>> read_object(manager::EndpointCalls& calls, client::Request request) {
+/// A message as it is now.
+template <typename Message>
+Task<Result<Message>> read_now(manager::EndpointCalls& calls, client::Request request) {
   net::ClientRequest sent = quick_request(request);
   Result<client::Answer> answer = co_await client::ask(calls, std::move(request), std::move(sent));
   if (!answer) co_return answer.error();
-  Result<json::object> object = parse_json_object(answer->body);
-  if (!object) co_return Error(ErrorCode::kInternal, "the answer is no JSON object");
-  co_return object;
+  Result<Message> message = model::read_message<Message>(answer->body);
+  if (!message) co_return Error(ErrorCode::kInternal, "the answer is no JSON object");
+  co_return message;
 }
 
 /// Why the endpoint went back from this version; "" when it did not, or does not tell.
 Task<std::string> way_back(manager::EndpointCalls& calls, std::string version) {
-  Result<json::object> status = co_await read_object(calls, client::get_system_upgrade());
-  if (!status || model::text_member(*status, "State") != "rolled back") co_return std::string();
-  if (!versionset::same_version(model::text_member(*status, "To"), version)) co_return std::string();
-  co_return model::text_member(*status, "Text");
+  Result<model::UpgradeStatus> status =
+      co_await read_now<model::UpgradeStatus>(calls, client::get_system_upgrade());
+  if (!status || status->state != "rolled back") co_return std::string();
+  if (!versionset::same_version(status->to.value_or(""), version)) co_return std::string();
+  co_return status->text;
 }
 
 Task<Result<Effect>> await_version(const Target& target, const Action& action, RestartPatience patience) {
@@ -46,10 +50,11 @@ Task<Result<Effect>> await_version(const Target& target, const Action& action, R
   std::string seen = "it did not answer";
   while (env::system_clock().steady() < deadline) {
     co_await env::sleep_for(patience.pause);
-    Result<json::object> info = co_await read_object(target.calls, client::get_info());
+    Result<model::EndpointInfo> info =
+        co_await read_now<model::EndpointInfo>(target.calls, client::get_info());
     if (!info) continue;
-    seen = "it runs " + model::text_member(*info, "version");
-    if (versionset::same_version(model::text_member(*info, "version"), action.actual_version))
+    seen = "it runs " + info->version.value_or("");
+    if (versionset::same_version(info->version.value_or(""), action.actual_version))
       co_return Effect::kChanged;
     const std::string reason = co_await way_back(target.calls, action.actual_version);
     if (!reason.empty()) co_return Error(ErrorCode::kInvalid, reason);
@@ -121,7 +126,8 @@ Task<Result<Effect>> upgraded(const Target& target, const Action& action, Result
   // The restart may cut the answer; whether it was staged is seen by what comes back.
   if (!sent && !client::is_broken(sent.error())) co_return sent.error();
   if (!sent) {
-    Result<json::object> again = co_await read_object(target.calls, client::get_info());
+    Result<model::EndpointInfo> again =
+        co_await read_now<model::EndpointInfo>(target.calls, client::get_info());
     if (again) co_return sent.error();
   }
   co_return co_await await_version(target, action, patience);
@@ -130,11 +136,11 @@ Task<Result<Effect>> upgraded(const Target& target, const Action& action, Result
 }  // namespace
 
 Task<Result<Effect>> carry_out_server(const Target& target, const Action& action, RestartPatience patience) {
-  Result<json::object> info = co_await read_object(target.calls, client::get_info());
+  Result<model::EndpointInfo> info = co_await read_now<model::EndpointInfo>(target.calls, client::get_info());
   if (!info) co_return info.error();
   const bool lies_there = action.artifact && !target.calls.is_foreign();
   const std::string place = lies_there ? package_place(*action.artifact) : "";
-  if (versionset::same_version(model::text_member(*info, "version"), action.actual_version)) {
+  if (versionset::same_version(info->version.value_or(""), action.actual_version)) {
     if (!place.empty()) co_await remove_package(target.calls, place);
     co_return Effect::kNone;
   }

@@ -57,9 +57,9 @@ Result<SeenEndpoint> PlanMaker::read(const std::string& endpoint) const {
   SeenEndpoint out;
   out.object = model::parse_object(*stored);
   out.body = std::move(*stored);
-  const json::object state = model::parse_object(given_.manager.endpoint_state(endpoint));
-  manager::apply_state(state, out.object);
-  out.observed = plan::Observed::parse(out.object, state);
+  const std::shared_ptr<const model::EndpointState> state = given_.manager.endpoint_state(endpoint);
+  manager::apply_state(*state, out.object);
+  out.observed = plan::Observed::parse(out.object, *state);
   return out;
 }
 

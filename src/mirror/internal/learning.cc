@@ -137,7 +137,7 @@ env::Task<Result<void>> Conversation::tell_state() {
     co_return Error(ErrorCode::kConflict, fmt::format("the endpoint calls itself {:.200}", state->id));
   manages_ = state->manages;
   counts_ = std::move(state->counts);
-  options_.on_state(std::move(state->json));
+  options_.on_state(std::move(state->told));
   co_return Result<void>{};
 }
 

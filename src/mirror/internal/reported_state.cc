@@ -29,16 +29,19 @@ env::Task<std::optional<json::value>> look_up(Api& api, client::Request request)
   co_return std::move(*value);
 }
 
-json::object component(std::string_view type, const json::object& described) {
-  json::object out;
-  out["Type"] = type;
-  out["Name"] = model::text_member(described, "Name");
-  out["Version"] = model::text_member(described, "Version");
-  out["ActualVersion"] = out["Version"];
+using Components = std::vector<model::EndpointComponent>;
+using Texts = std::map<std::string, std::string>;
+
+model::EndpointComponent component(std::string_view type, const json::object& described) {
+  model::EndpointComponent out;
+  out.type = type;
+  out.name = model::text_member(described, "Name");
+  out.version = model::text_member(described, "Version");
+  out.actual_version = out.version;
   return out;
 }
 
-void add_packs(const json::value& packs, json::array& components, json::object& prerequisites) {
+void add_packs(const json::value& packs, Components& components, Texts& prerequisites) {
   if (!packs.is_array()) return;
   for (const json::value& pack : packs.get_array()) {
     if (!pack.is_object()) continue;
@@ -52,7 +55,8 @@ void add_packs(const json::value& packs, json::array& components, json::object& 
   }
 }
 
-void add_providers(const json::value& providers, json::array& components, json::array& auto_start) {
+void add_providers(const json::value& providers, Components& components,
+                   std::vector<std::string>& auto_start) {
   if (!providers.is_array()) return;
   for (const json::value& item : providers.get_array()) {
     if (!item.is_object()) continue;
@@ -64,18 +68,18 @@ void add_providers(const json::value& providers, json::array& components, json::
   }
 }
 
-json::object shared_preferences(const json::value& all) {
-  json::object out;
+Texts shared_preferences(const json::value& all) {
+  Texts out;
   if (!all.is_object()) return out;
   for (const auto& [name, value] : all.get_object()) {
-    if (!std::string_view(name).ends_with("Secret")) out[name] = value;
+    if (value.is_string() && !std::string_view(name).ends_with("Secret")) out[name] = value.get_string();
   }
   return out;
 }
 
 /// Those of the writable layer, as replicas hold them.
-json::array own_plugins(const json::value& plugins, const std::string& endpoint) {
-  json::array out;
+std::vector<json::object> own_plugins(const json::value& plugins, const std::string& endpoint) {
+  std::vector<json::object> out;
   const Collection collection{"plugins", model::find_object_type("plugins")};
   const Result<std::vector<Shown>> shown = read_list(collection, endpoint, json::serialize(plugins));
   if (!shown) return out;
@@ -139,33 +143,31 @@ env::Task<Result<ReportedState>> read_state(Api& api, std::string endpoint, Uplo
   if (out.id.empty()) out.id = model::text_member(*info, "id");
   out.manages = model::flag_member(*info, "manager");
   out.counts = counts_of(*info);
-  json::object state;
-  state["info"] = *info;
-  json::array components, auto_start;
-  json::object prerequisites;
+  model::EndpointState& told = out.told;
+  told.info = model::EndpointInfo::read(*info);
+  Components components;
+  std::vector<std::string> auto_start;
+  Texts prerequisites;
   const std::optional<json::value> packs = co_await look_up(api, client::get_contents());
   const std::optional<json::value> providers =
       co_await look_up(api, client::get_collection("plugin_providers"));
   if (packs) add_packs(*packs, components, prerequisites);
   if (providers) add_providers(*providers, components, auto_start);
-  if (packs && providers) state["components"] = std::move(components);
-  if (packs) state["prerequisites"] = std::move(prerequisites);
-  if (providers) state["auto_start"] = std::move(auto_start);
+  if (packs && providers) told.components = std::move(components);
+  if (packs) told.prerequisites = std::move(prerequisites);
+  if (providers) told.auto_start = std::move(auto_start);
   const std::optional<json::value> preferences = co_await look_up(api, client::get_prefs());
-  if (preferences) state["prefs"] = shared_preferences(*preferences);
+  if (preferences) told.prefs = shared_preferences(*preferences);
   const std::optional<json::value> global =
       co_await look_up(api, client::get_object_params("profiles", "global"));
-  if (global && global->is_object()) state["global"] = *global;
+  if (global && global->is_object()) told.global = global->get_object();
   const std::optional<json::value> plugins = co_await look_up(api, client::get_collection("plugins"));
-  if (plugins) state["plugins"] = own_plugins(*plugins, endpoint);
-  state["ux_version"] = co_await ux_version(api);
-  if (const json::value* licence = info->if_contains("License")) state["licence"] = *licence;
-  state["configured_by"] = co_await lease_holder(api);
-  json::object files;
-  for (const auto& [path, sha256] : uploads) files[path] = sha256;
-  state["files"] = std::move(files);
-  state["files_incomplete"] = true;  // checksums are asked for when they matter
-  out.json = json::serialize(state);
+  if (plugins) told.plugins = own_plugins(*plugins, endpoint);
+  told.ux_version = co_await ux_version(api);
+  if (const json::value* licence = info->if_contains("License")) told.licence = *licence;
+  told.configured_by = co_await lease_holder(api);
+  told.files = std::move(uploads);
+  told.files_incomplete = true;  // checksums are asked for when they matter
   co_return out;
 }
 

@@ -7,6 +7,7 @@
 
 #include "mirror/internal/api.h"
 #include "mirror/internal/vanishing.h"
+#include "model/messages.h"
 
 namespace mullion::mirror {
 
@@ -14,8 +15,8 @@ struct ReportedState {
   std::string id;  // "" when it tells none
   bool manages = false;
   Counts counts;
-  /// JSON text as manager::StateProvider gives it. What this account may not read is left out.
-  std::string json;
+  /// What this account may not read is left out.
+  model::EndpointState told;
 };
 
 /// The objects that an answer to `info` counts; none where it counts none.
