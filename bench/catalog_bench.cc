@@ -10,8 +10,8 @@
 
 #include "catalog/catalog.h"
 #include "env/launch.h"
-#include "packs/features.h"
 #include "env/random.h"
+#include "packs/features.h"
 
 namespace {
 
@@ -60,7 +60,8 @@ int main(int count, char** words) {
     const auto layers = packs::make_layers(*store, packs::kFeatures);
     if (!layers->start()) return 1;
     const auto preferences = prefs::make_preferences(*store, runtime);
-    const auto providers = plugins::make_providers(runtime, *store, *layers, *preferences);
+    const auto providers = plugins::make_providers(runtime, *store, *layers, *preferences,
+                                                   env::system_clock(), env::random_unit);
     const auto blobs = files::make_blobs(root);
     const auto catalog = catalog::make_catalog({.runtime = runtime,
                                                 .store = *store,
@@ -68,7 +69,8 @@ int main(int count, char** words) {
                                                 .providers = *providers,
                                                 .blobs = *blobs,
                                                 .base_root = root,
-                                                .static_url = [] { return std::string("http://bench:1"); }});
+                                                .static_url = [] { return std::string("http://bench:1"); },
+                                                .clock = env::system_clock()});
     catalog->start();
     const double cold = seconds_of_build(runtime, *catalog);
     const double unchanged = seconds_of_build(runtime, *catalog);

@@ -35,7 +35,7 @@ void read_signed(std::string_view text) {
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const auth::KeyPair pair = auth::make_key_pair();
   static const std::unique_ptr<store::Store> store = store::open_memory_store();
-  static const auto authenticator = auth::make_authenticator(*store);
+  static const auto authenticator = auth::make_authenticator(*store, env::system_clock());
   const std::string_view text = fuzz::text_of(data, size);
   auth::Credentials credentials;
   credentials.authorization = text;

@@ -61,6 +61,9 @@ class ApiServer final : public Api {
       services_.events.publish("contents", action, name, std::string(principal), summary ? *summary : "null");
       services_.tasks.spawn("manager plugin", [this] { return offer_manager_plugin(); });
     });
+    services_.tasks.spawn("configuration lease", [this] {
+      return services_.lease.watch([this] { services_.manager->state_changed(); });
+    });
     services_.tasks.spawn("manager plugin", [this] { return offer_manager_plugin(); });
     services_.tasks.spawn("clear values", [this] { return seal_what_was_left(); });
     // Plugins hear of own objects only: nothing happens twice because a manager sees it too. And not of log
@@ -72,16 +75,6 @@ class ApiServer final : public Api {
                          });
   }
 
-  void set_manager(manager::Manager& manager) override {
-    services_.manager = &manager;
-    services_.tasks.spawn("configuration lease", [this, &manager] {
-      return services_.lease.watch([&manager] { manager.state_changed(); });
-    });
-  }
-  void set_configurator(apply::Configurator& configurator) override {
-    services_.configurator = &configurator;
-  }
-  void set_rollouts(rollout::Rollouts& rollouts) override { services_.rollouts = &rollouts; }
   void set_bulks(bulk::Bulks& bulks) override { services_.bulks = &bulks; }
 
   Result<std::vector<store::ObjectRef>> select(const auth::Principal& principal, std::string_view type,

@@ -147,17 +147,18 @@ struct Dependencies {
   std::function<Result<std::string>(const std::vector<std::string>& names)> metrics = {};
   Facts facts;
   Limits limits;
-  const env::Clock* clock = &env::system_clock();
-  const env::Timers* timers = &env::system_timers();
+  const env::Clock& clock;
+  const env::Timers& timers;
+  manager::Manager& manager;
+  /// What plans, carries out and rolls out; absent where nothing is configured.
+  apply::Configurator* configurator = nullptr;
+  rollout::Rollouts* rollouts = nullptr;
 };
 
-/// Thread-safe. The manager is given after construction because it asks the API for the state it announces.
+/// Thread-safe.
 class Api : public bulk::UserRequests {
  public:
-  /// To be called before the first request.
-  virtual void set_manager(manager::Manager& manager) = 0;
-  virtual void set_configurator(apply::Configurator& configurator) = 0;
-  virtual void set_rollouts(rollout::Rollouts& rollouts) = 0;
+  /// To be called before the first request. Given late because bulks make their requests here.
   virtual void set_bulks(bulk::Bulks& bulks) = 0;
   /// Ports become known when they are bound.
   virtual void set_ports(uint16_t api, uint16_t static_plain, uint16_t static_secure) = 0;

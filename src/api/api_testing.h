@@ -394,8 +394,10 @@ class Fixture {
                                 .cluster = cluster,
                                 .ux_pack = ux_pack,
                                 .facts = std::move(facts),
-                                .limits = limits});
-    api->set_manager(manager);
+                                .limits = limits,
+                                .clock = env::system_clock(),
+                                .timers = env::system_timers(),
+                                .manager = manager});
   }
   ~Fixture() { run(api->stop()); }
 

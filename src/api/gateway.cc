@@ -140,7 +140,7 @@ class GatewayImpl final : public Gateway {
   }
 
   Task<net::Response> handle_static(net::Request& request) override {
-    const env::SteadyTime deadline = env::system_clock().steady() + around_.hold;
+    const env::SteadyTime deadline = around_.clock.steady() + around_.hold;
     while (true) {
       const uint64_t seen = changes_.version();
       if (serving()) co_return co_await api_.load()->handle_static(request);
@@ -151,8 +151,8 @@ class GatewayImpl final : public Gateway {
             co_await send(request, *active, active->static_url, std::move(nothing), nullptr);
         if (answer) co_return std::move(*answer);
       }
-      if (env::system_clock().steady() >= deadline) co_return refusal(nobody_serves(), request);
-      co_await changes_.wait(seen, kLookPause);
+      if (around_.clock.steady() >= deadline) co_return refusal(nobody_serves(), request);
+      co_await around_.timers.wait(changes_, seen, kLookPause);
     }
   }
 
@@ -176,7 +176,7 @@ class GatewayImpl final : public Gateway {
 
   /// Here, there, or nowhere in time.
   Task<Result<net::Response>> answer_or_hold(net::Request& request, Local local) {
-    const env::SteadyTime deadline = env::system_clock().steady() + around_.hold;
+    const env::SteadyTime deadline = around_.clock.steady() + around_.hold;
     std::optional<std::string> body;  // kept, when it can be sent again
     while (true) {
       const uint64_t seen = changes_.version();
@@ -188,8 +188,8 @@ class GatewayImpl final : public Gateway {
         Result<net::Response> answer = co_await pass_on(request, *active, body, repeat);
         if (answer || !repeat) co_return answer;
       }
-      if (env::system_clock().steady() >= deadline) co_return nobody_serves();
-      co_await changes_.wait(seen, kLookPause);
+      if (around_.clock.steady() >= deadline) co_return nobody_serves();
+      co_await around_.timers.wait(changes_, seen, kLookPause);
     }
   }
 
@@ -235,7 +235,7 @@ class GatewayImpl final : public Gateway {
   Task<void> until_lost(ActiveMember active) {
     while (around_.cluster.active_elsewhere() == active) {
       const uint64_t seen = changes_.version();
-      co_await changes_.wait(seen, kLookPause);
+      co_await around_.timers.wait(changes_, seen, kLookPause);
     }
   }
 

@@ -15,6 +15,8 @@ struct GatewayDependencies {
   cluster::Cluster& cluster;
   Facts facts;
   Limits limits;
+  const env::Clock& clock;
+  const env::Timers& timers;
   env::Duration hold = std::chrono::seconds(3);  // how long a request waits for somebody who serves
 };
 

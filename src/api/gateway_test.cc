@@ -40,6 +40,8 @@ class GatewayTest : public ::testing::Test {
                              .cluster = fixture_.cluster,
                              .facts = facts,
                              .limits = {},
+                             .clock = env::system_clock(),
+                             .timers = env::system_timers(),
                              .hold = std::chrono::milliseconds(100)});
   }
   ~GatewayTest() override { fixture_.run(gateway_->stop()); }

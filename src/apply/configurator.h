@@ -9,6 +9,7 @@
 #include "auth/auth.h"
 #include "catalog/catalog.h"
 #include "env/pools.h"
+#include "env/timers.h"
 #include "manager/manager.h"
 #include "plan/plan.h"
 
@@ -24,6 +25,8 @@ struct Dependencies {
   files::Blobs& blobs;
   manager::Manager& manager;
   std::string own_id;
+  const env::Clock& clock;
+  const env::Timers& timers;
   std::function<std::string()> static_url, api_url;  // for templates in sources of files
   size_t apply_concurrency = 32;                     // endpoints at once
 };

@@ -165,7 +165,9 @@ class ConfiguratorTest : public ::testing::Test {
                                        .catalog = catalog_,
                                        .blobs = blobs_,
                                        .manager = manager_,
-                                       .own_id = "M"},
+                                       .own_id = "M",
+                                       .clock = env::system_clock(),
+                                       .timers = env::system_timers()},
                                       [this](const Dependencies&, ApplyNews news) {
                                         auto made = std::make_unique<FakeExecutor>(std::move(news));
                                         executor_ = made.get();

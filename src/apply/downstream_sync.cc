@@ -267,8 +267,9 @@ class DownstreamSyncImpl final : public DownstreamSync {
   Task<Result<void>> carry_out(plan::SyncPlan plan) {
     const std::unique_ptr<manager::EndpointCalls> calls =
         manager::calls_through(given_.manager, plan.next_hop);
-    const Target target{plan.next_hop, *calls,       *artifacts_,
-                        memory_,       given_.store, [this](uint64_t bytes) { bytes_ += bytes; }};
+    const Target target{
+        plan.next_hop, *calls,       *artifacts_,   memory_,
+        given_.store,  given_.clock, given_.timers, [this](uint64_t bytes) { bytes_ += bytes; }};
     for (const plan::Upload& upload : plan.uploads) {
       Result<void> done = co_await deliver_file(target, upload);
       if (!done) co_return done;

@@ -42,7 +42,7 @@ Result<Lease> grant_lease(const std::optional<Lease>& current, std::string_view 
 /// process finds a lease that another one left. Thread-safe.
 class LeaseKeeper {
  public:
-  explicit LeaseKeeper(store::Store& store, const env::Clock& clock = env::system_clock());
+  explicit LeaseKeeper(store::Store& store, const env::Clock& clock);
   /// Calls `changed` whenever holder() answers something else, also when a lease runs out. Runs until
   /// cancelled.
   env::Task<void> watch(std::function<void()> changed);

@@ -162,8 +162,7 @@ class Authenticator {
   /// Called when a user's password or secrets changed: forgets remembered logins.
   virtual void forget(std::string_view user) = 0;
 };
-std::unique_ptr<Authenticator> make_authenticator(store::Store& store,
-                                                  const env::Clock& clock = env::system_clock());
+std::unique_ptr<Authenticator> make_authenticator(store::Store& store, const env::Clock& clock);
 
 /// A fresh value for User.Secret or Machine.Secret: 16 URL-safe characters.
 std::string make_secret();
@@ -229,6 +228,6 @@ struct Licence {
 /// community licence (every feature). The signed text is base64(LicenseBundle JSON) "." base64(signature over
 /// that JSON).
 Licence current_licence(const store::Store& store, const std::vector<std::string>& trusted_keys,
-                        const env::Clock& clock = env::system_clock());
+                        const env::Clock& clock);
 
 }  // namespace mullion::auth

@@ -263,7 +263,7 @@ Task<void> LocalCatalog::refresh_once(bool all) {
 /// Keeps items() as the catalogs of elsewhere are. A task of its own: own objects do not wait for slow
 /// servers.
 Task<void> LocalCatalog::refresh() {
-  const env::Clock& clock = env::system_clock();
+  const env::Clock& clock = dependencies_.clock;
   env::SteadyTime next_question = clock.steady();
   while (!stopping()) {
     const uint64_t seen = changed_->version();

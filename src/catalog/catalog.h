@@ -75,7 +75,7 @@ struct Dependencies {
   env::Duration refresh_interval = std::chrono::minutes(5);  // of catalogs behind URLs
   uint64_t max_download = uint64_t{64} << 30;
   Pace pace = {};  // of what comes from elsewhere
-  const env::Clock& clock = env::system_clock();
+  const env::Clock& clock;
 };
 std::unique_ptr<Catalog> make_catalog(Dependencies dependencies);
 

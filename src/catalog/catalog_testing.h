@@ -319,10 +319,12 @@ class CatalogTest : public ::testing::Test {
                               .providers = providers_,
                               .blobs = *blobs_,
                               .base_root = root_,
-                              .static_url = [this] {
-                                if (without_url_) throw std::runtime_error("no luck");
-                                return std::string("http://h:1");
-                              }};
+                              .static_url =
+                                  [this] {
+                                    if (without_url_) throw std::runtime_error("no luck");
+                                    return std::string("http://h:1");
+                                  },
+                              .clock = env::system_clock()};
     dependencies.platform = "amd64/linux";
     dependencies.define_limit = std::chrono::milliseconds(1500);
     dependencies.pace = pace_;

@@ -84,8 +84,9 @@ std::shared_ptr<const EventBus::Tap> EventBus::open_tap() const {
 
 std::shared_ptr<EventQueue> EventBus::open(EventQueueLimit limit) {
   auto queue = std::make_shared<EventQueue>(
-      limit, EventSource{interests_, follower_.lane(), [this] { return place(); },
-                         [this](const auto& from, const auto& wanted) { return since(from, wanted); }});
+      limit,
+      EventSource{interests_, follower_.lane(), [this] { return place(); },
+                  [this](const auto& from, const auto& wanted) { return since(from, wanted); }, clock_});
   Lock lock(mutex_);
   if (queues_.size() >= sweep_at_) {
     std::erase_if(queues_, [](const std::weak_ptr<EventQueue>& weak) { return weak.expired(); });

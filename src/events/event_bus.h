@@ -28,6 +28,9 @@ class EventBus {
   EventBus(store::Store& store, env::Runtime& runtime, Event::EndpointName endpoint, const env::Clock& clock);
   ~EventBus();
 
+  /// By the clock that its events bear.
+  env::WallTime now() const { return clock_.wall(); }
+
   std::shared_ptr<EventQueue> open(EventQueueLimit limit);
   /// An event that is not a change of the store. `object_json` is its Object. With too many waiting it is
   /// dropped, and counted.

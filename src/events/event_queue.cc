@@ -19,14 +19,15 @@ constexpr size_t kAcknowledgement = 1024;
 /// So many words of registrations are compared with what was missed; all readers wait meanwhile.
 constexpr size_t kMostCompared = 2'000'000;
 
-EventPtr answer(std::string_view action, const std::string& key, std::string_view object_json) {
-  return std::make_shared<Event>(
-      "websocket", std::string(action), key,
-      event_text(env::system_clock().wall(), "websocket", action, key, "system", object_json));
+EventPtr answer(env::WallTime now, std::string_view action, const std::string& key,
+                std::string_view object_json) {
+  return std::make_shared<Event>("websocket", std::string(action), key,
+                                 event_text(now, "websocket", action, key, "system", object_json));
 }
 
-EventPtr acknowledgement(std::string_view action, const std::string& pattern, std::string_view message) {
-  return answer(action, pattern, json_text(message));
+EventPtr acknowledgement(env::WallTime now, std::string_view action, const std::string& pattern,
+                         std::string_view message) {
+  return answer(now, action, pattern, json_text(message));
 }
 
 bool matches_any(const std::vector<Registration>& registrations, std::string_view type,
@@ -119,7 +120,7 @@ void EventQueue::add_pattern(const std::string& text) {
     if (obstacle.empty()) {
       pattern_bytes_ += text.size();
       patterns_.push_back({text, *pattern});
-      push_locked(acknowledgement("register", text, ""));
+      push_locked(acknowledgement(source_.clock.wall(), "register", text, ""));
     }
   }
   if (!obstacle.empty()) {
@@ -140,7 +141,7 @@ void EventQueue::remove_pattern(const std::string& text) {
       patterns_.erase(found);
       pattern_bytes_ -= text.size();
     }
-    push_locked(acknowledgement("deregister", text, ""));
+    push_locked(acknowledgement(source_.clock.wall(), "deregister", text, ""));
   }
   forget_interests(removed);
   signal_.notify_all();
@@ -195,7 +196,7 @@ std::string EventQueue::take_over(ResumeCommand& command, std::vector<EventPtr> 
   patterns_ = std::move(command.registrations);
   const size_t count = missed.size();
   for (EventPtr& event : missed) push_locked(std::move(event));
-  push_locked(answer("resume", command.place_text,
+  push_locked(answer(source_.clock.wall(), "resume", command.place_text,
                      fmt::format(R"({{"Cursor":"{}","Missed":{}}})", place.text(), count)));
   return "";
 }
@@ -210,7 +211,8 @@ std::string EventQueue::obstacle_of(const ResumeCommand& command, const std::vec
 }
 
 void EventQueue::tell_place_now(const std::string&) {
-  push(answer("cursor", "", fmt::format(R"({{"Cursor":"{}"}})", source_.place().text())));
+  push(answer(source_.clock.wall(), "cursor", "",
+              fmt::format(R"({{"Cursor":"{}"}})", source_.place().text())));
 }
 
 std::string EventQueue::text_of(const Event& event) const {
@@ -218,13 +220,14 @@ std::string EventQueue::text_of(const Event& event) const {
 }
 
 void EventQueue::acknowledge_error(const std::string& text, const std::string& reason) {
-  push(acknowledgement("error", text.substr(0, kShownPattern), reason.substr(0, kShownPattern)));
+  push(acknowledgement(source_.clock.wall(), "error", text.substr(0, kShownPattern),
+                       reason.substr(0, kShownPattern)));
 }
 
 void EventQueue::tell(std::string_view type, std::string_view action, std::string_view key,
                       std::string_view object_json) {
   push(Event::addressed(std::string(type), std::string(action), std::string(key),
-                        event_text(env::system_clock().wall(), type, action, key, "system", object_json)));
+                        event_text(source_.clock.wall(), type, action, key, "system", object_json)));
 }
 
 bool EventQueue::wants(const Event& event) const {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "env/clock.h"
 #include "env/runtime.h"
 #include "events/event.h"
 #include "events/event_pattern.h"
@@ -37,6 +38,7 @@ struct EventSource {
   using Wanted = std::function<bool(std::string_view type, std::string_view action, std::string_view key)>;
   /// The wanted events that were told since `place`, oldest first. kNotFound when that is not known.
   std::function<Result<std::vector<EventPtr>>(const EventPlace& place, const Wanted& wanted)> since;
+  const env::Clock& clock;
 };
 
 /// The queue of one reader. Thread-safe. Made by EventBus::open().

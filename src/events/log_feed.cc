@@ -21,9 +21,9 @@ void publish_one(EventBus& events, const LogLine& line) {
   publishing = false;
 }
 
-LogLine left_out_line(uint64_t count) {
+LogLine left_out_line(uint64_t count, env::WallTime now) {
   return {0,
-          std::chrono::system_clock::now(),
+          std::chrono::time_point_cast<std::chrono::system_clock::duration>(now),
           LogLevel::kWarn,
           "events",
           fmt::format("lines left out because they came faster than they could be published count={}", count),
@@ -76,7 +76,7 @@ env::Task<void> LogFeed::publish(std::shared_ptr<State> state, EventBus& events)
       Lock lock(state->mutex);
       lines.swap(state->waiting);
       const uint64_t left_out = std::exchange(state->left_out, 0);
-      if (left_out > 0) lines.push_back(left_out_line(left_out));
+      if (left_out > 0) lines.push_back(left_out_line(left_out, events.now()));
     }
     for (const LogLine& line : lines) publish_one(events, line);
     co_await state->signal.wait(seen, std::chrono::hours(1));

@@ -4,6 +4,7 @@
 
 #include <boost/url.hpp>
 
+#include "net/internal/stream.h"
 #include "net/user_url.h"
 
 namespace mullion::net {
@@ -45,9 +46,7 @@ class ForeignBody final : public BodySource {
 }  // namespace
 
 env::Task<Result<UrlAnswer>> open_url(env::Runtime& runtime, std::string url, UrlOptions options) {
-  const env::SteadyTime now = env::system_clock().steady();
-  const env::SteadyTime deadline =
-      options.total > env::SteadyTime::max() - now ? env::SteadyTime::max() : now + options.total;
+  const env::SteadyTime deadline = internal::deadline_after(options.total);
   for (int hop = 0; hop <= kMaxRedirects; ++hop) {
     const Result<UserUrl> place = parse_user_url(url);
     if (!place) co_return place.error();

@@ -47,8 +47,13 @@ Error about_provider(Error error, std::string_view method, std::string_view name
 class StoreProviders final : public SharedProviders {
  public:
   StoreProviders(env::Runtime& runtime, store::Store& store, packs::Layers& layers,
-                 prefs::Preferences& preferences, files::Sharing* sharing, const env::Clock& clock)
-      : store_(store), layers_(layers), preferences_(preferences), sharing_(sharing), host_(runtime, clock) {}
+                 prefs::Preferences& preferences, files::Sharing* sharing, const env::Clock& clock,
+                 std::function<double()> chance)
+      : store_(store),
+        layers_(layers),
+        preferences_(preferences),
+        sharing_(sharing),
+        host_(runtime, clock, std::move(chance)) {}
 
   Result<void> start(ProviderServices services, ProviderOptions options) override;
   Task<void> stop() override;
@@ -458,14 +463,18 @@ Providers::Counts StoreProviders::counts() const {
 }  // namespace
 
 std::unique_ptr<Providers> make_providers(env::Runtime& runtime, store::Store& store, packs::Layers& layers,
-                                          prefs::Preferences& preferences, const env::Clock& clock) {
-  return std::make_unique<StoreProviders>(runtime, store, layers, preferences, nullptr, clock);
+                                          prefs::Preferences& preferences, const env::Clock& clock,
+                                          std::function<double()> chance) {
+  return std::make_unique<StoreProviders>(runtime, store, layers, preferences, nullptr, clock,
+                                          std::move(chance));
 }
 
 std::unique_ptr<SharedProviders> make_shared_providers(env::Runtime& runtime, store::Store& store,
                                                        packs::Layers& layers, prefs::Preferences& preferences,
-                                                       files::Sharing& sharing, const env::Clock& clock) {
-  return std::make_unique<StoreProviders>(runtime, store, layers, preferences, &sharing, clock);
+                                                       files::Sharing& sharing, const env::Clock& clock,
+                                                       std::function<double()> chance) {
+  return std::make_unique<StoreProviders>(runtime, store, layers, preferences, &sharing, clock,
+                                          std::move(chance));
 }
 
 }  // namespace mullion::plugins

@@ -122,7 +122,7 @@ class Providers {
   virtual Counts counts() const = 0;
 };
 std::unique_ptr<Providers> make_providers(env::Runtime& runtime, store::Store& store, packs::Layers& layers,
-                                          prefs::Preferences& preferences,
-                                          const env::Clock& clock = env::system_clock());
+                                          prefs::Preferences& preferences, const env::Clock& clock,
+                                          std::function<double()> chance);
 
 }  // namespace mullion::plugins

@@ -1,6 +1,7 @@
 // Plugin providers of a server that shares its files with others.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,6 +21,7 @@ class SharedProviders : public Providers {
 /// `sharing` must outlive it.
 std::unique_ptr<SharedProviders> make_shared_providers(env::Runtime& runtime, store::Store& store,
                                                        packs::Layers& layers, prefs::Preferences& preferences,
-                                                       files::Sharing& sharing, const env::Clock& clock);
+                                                       files::Sharing& sharing, const env::Clock& clock,
+                                                       std::function<double()> chance);
 
 }  // namespace mullion::plugins

@@ -63,7 +63,8 @@ TEST(AssignmentWriter, WhatSomebodyElsePutMeanwhileIsNotOverwritten) {
   meddled.meddle_before(id, [&] { put(by_hand); });
   manager::testing::FakeManager manager;
   std::promise<void> ended;
-  internal::AssignmentWriter writer(runtime, meddled, manager, [&] { ended.set_value(); });
+  internal::AssignmentWriter writer(runtime, meddled, manager, env::system_clock(), env::system_timers(),
+                                    [&] { ended.set_value(); });
   writer.begin({"A", "", seen, wanted}, env::system_clock().wall());
   ended.get_future().wait();
   EXPECT_EQ(internal::assignment_of(json::parse(*store->snapshot()->get(id)).as_object()), by_hand);

@@ -52,7 +52,7 @@ class RolloutsImpl final : public Rollouts {
   explicit RolloutsImpl(Dependencies dependencies)
       : given_(std::move(dependencies)),
         facts_(given_.store, given_.manager),
-        assignment_writer_(given_.runtime, given_.store, given_.manager,
+        assignment_writer_(given_.runtime, given_.store, given_.manager, given_.clock, given_.timers,
                            [wake = wake_] { wake->notify_all(); }),
         steps_(given_, facts_, assignment_writer_),
         tasks_(given_.runtime.executor(), "rollouts") {
@@ -102,8 +102,8 @@ class RolloutsImpl final : public Rollouts {
         const bool passed = co_await env::attempt(kLog, "a pass over the rollouts", pass(pause));
         if (!passed) pause = env::kTryAgain;
       }
-      co_await wake_->wait(seen, pause);
-      co_await env::sleep_for(kRolloutGather);
+      co_await given_.timers.wait(*wake_, seen, pause);
+      co_await given_.timers.sleep_for(kRolloutGather);
     }
   }
 
@@ -139,7 +139,7 @@ class RolloutsImpl final : public Rollouts {
     const env::Duration longest = far ? kRolloutLook : kIdle;
     pause = longest;
     if (!wake) co_return;
-    const env::Duration left = *wake - env::system_clock().wall();
+    const env::Duration left = *wake - given_.clock.wall();
     pause = std::clamp<env::Duration>(left, env::Duration::zero(), longest);
   }
 
@@ -297,7 +297,7 @@ Result<std::vector<RolloutTarget>> RolloutsImpl::startable(const store::Snapshot
 
 Result<Rollout> RolloutsImpl::obey(const store::Snapshot& snapshot, Rollout rollout,
                                    const std::string& command, const auth::Principal& principal) const {
-  const env::WallTime now = env::system_clock().wall();
+  const env::WallTime now = given_.clock.wall();
   const std::string who = principal.audit_name();
   if (command == "pause") return pause_rollout(std::move(rollout), now, who);
   if (command == "abort") return abort_rollout(std::move(rollout), now, who);

@@ -8,6 +8,7 @@
 
 #include "auth/auth.h"
 #include "env/runtime.h"
+#include "env/timers.h"
 #include "manager/manager.h"
 #include "rollout/rollout.h"
 #include "store/store.h"
@@ -22,6 +23,8 @@ struct Dependencies {
   store::Store& store;
   manager::Manager& manager;
   std::string own_id;
+  const env::Clock& clock;
+  const env::Timers& timers;
   /// How queries of a collection see parameters (gates); may be empty.
   std::function<store::ParamResolver(std::string_view type, std::shared_ptr<const store::Snapshot>)> params;
   /// The actions an own Endpoint object would have with these sets, as JSON for dry runs; may be empty.

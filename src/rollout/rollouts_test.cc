@@ -29,7 +29,12 @@ class RolloutsTest : public ::testing::Test {
     manager_.answer = [this](const std::string& owner, const net::ClientRequest& request) {
       return answer(owner, request);
     };
-    rollouts_ = make_rollouts({.runtime = runtime_, .store = flaky_, .manager = manager_, .own_id = "M"});
+    rollouts_ = make_rollouts({.runtime = runtime_,
+                               .store = flaky_,
+                               .manager = manager_,
+                               .own_id = "M",
+                               .clock = env::system_clock(),
+                               .timers = env::system_timers()});
     rollouts_->start();
     principal_.name = "user:tester";
     principal_.claims = {{"*", "*", "*"}};

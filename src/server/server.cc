@@ -119,7 +119,9 @@ Result<void> check_public_keys(const settings::Settings& settings, std::string_v
 
 Result<void> gate_manager(store::Store& store, const std::vector<std::string>& trusted_keys,
                           std::string_view name, std::string_view value) {
-  if (name != "manager" || value != "true" || auth::current_licence(store, trusted_keys).manager) return {};
+  if (name != "manager" || value != "true" ||
+      auth::current_licence(store, trusted_keys, env::system_clock()).manager)
+    return {};
   return Error(ErrorCode::kForbidden, "AUTH", "", "",
                {"Cannot access /api/v3/prefs",
                 "manager is a licensed feature, which the loaded licence does not grant"});
@@ -291,7 +293,7 @@ Result<void> ServerProcess::open_member() {
   node_ = std::move(*node);
   store_ = &node_->store();
   ids_.ha_id = node_->view().state.ha_id;
-  authenticator_ = auth::make_authenticator(*store_);
+  authenticator_ = auth::make_authenticator(*store_, env::system_clock());
   return {};
 }
 
@@ -307,12 +309,13 @@ void ServerProcess::make_files() {
   if (!node_) {
     job_logs_ = joblogs::make_job_logs(logs, largest_log);
     blobs_ = files::make_blobs(base_root_, limits);
-    providers_ = plugins::make_providers(*runtime_, *store_, *layers_, *preferences_);
+    providers_ = plugins::make_providers(*runtime_, *store_, *layers_, *preferences_, env::system_clock(),
+                                         env::random_unit);
     return;
   }
   auto blobs = files::make_shared_blobs(base_root_, limits, node_->files());
   auto providers = plugins::make_shared_providers(*runtime_, *store_, *layers_, *preferences_, node_->files(),
-                                                  env::system_clock());
+                                                  env::system_clock(), env::random_unit);
   file_changed_ = [blobs = blobs.get(), providers = providers.get()](const std::string& name) {
     constexpr std::string_view kPrograms = "plugins/";
     if (name.starts_with(kPrograms)) return providers->program_arrived(name.substr(kPrograms.size()));
@@ -351,8 +354,9 @@ Result<void> ServerProcess::open_rooms() {
                              .base_root = base_root_,
                              .static_url = [this] { return api_->static_url(); },
                              .define_limit = std::chrono::seconds(settings_.number("plugin-start-timeout")),
-                             .max_download = settings_.number("max-upload")});
-  if (!authenticator_) authenticator_ = auth::make_authenticator(*store_);
+                             .max_download = settings_.number("max-upload"),
+                             .clock = env::system_clock()});
+  if (!authenticator_) authenticator_ = auth::make_authenticator(*store_, env::system_clock());
   return {};
 }
 
@@ -442,7 +446,42 @@ cluster::HaSettings ServerProcess::ha_settings() const {
   return out;
 }
 
+/// The manager and what works with it ask the API things, once it serves; the API is given all of them. Bulks
+/// alone come after it: they make their requests there.
 void ServerProcess::assemble_api() {
+  manager_ = manager::make_manager(manager::Dependencies{
+      .runtime = *runtime_,
+      .store = *store_,
+      .layers = *layers_,
+      .preferences = *preferences_,
+      .identity = {.id = ids_.ha_id, .version = std::string(program_version())},
+      .state = [this] { return api_->endpoint_state(); },
+      .own_urls = own_urls(),
+      .features = api::feature_list(),
+      .licensed =
+          [this] { return auth::current_licence(*store_, trusted_keys_, env::system_clock()).manager; },
+      .clock = env::system_clock(),
+      .timers = env::system_timers(),
+      .chance = env::random_unit,
+      .dial = manager::dial_out(*runtime_),
+      .authorities = authorities_folder()});
+  blobs_->on_change([this](const std::vector<std::string>&) { manager_->state_changed(); });
+  assemble_configurator();
+  rollouts_ = rollout::make_rollouts(rollout::Dependencies{
+      .runtime = *runtime_,
+      .store = *store_,
+      .manager = *manager_,
+      .own_id = ids_.ha_id,
+      .clock = env::system_clock(),
+      .timers = env::system_timers(),
+      .params =
+          [this](std::string_view type, std::shared_ptr<const store::Snapshot> snapshot) {
+            return api_->param_resolver(type, std::move(snapshot));
+          },
+      .preview =
+          [this](std::string endpoint, std::vector<std::string> sets) {
+            return preview_actions(std::move(endpoint), std::move(sets));
+          }});
   api_ = api::make_api(api::Dependencies{.runtime = *runtime_,
                                          .store = *store_,
                                          .authenticator = *authenticator_,
@@ -458,39 +497,12 @@ void ServerProcess::assemble_api() {
                                          .ux_pack = built_in_ux(),
                                          .metrics = [this](const auto& names) { return metrics(names); },
                                          .facts = facts(),
-                                         .limits = api_limits(settings_)});
-  manager_ = manager::make_manager(manager::Dependencies{
-      .runtime = *runtime_,
-      .store = *store_,
-      .layers = *layers_,
-      .preferences = *preferences_,
-      .identity = {.id = ids_.ha_id, .version = std::string(program_version())},
-      .state = [this] { return api_->endpoint_state(); },
-      .own_urls = own_urls(),
-      .features = api::feature_list(),
-      .licensed = [this] { return auth::current_licence(*store_, trusted_keys_).manager; },
-      .clock = env::system_clock(),
-      .timers = env::system_timers(),
-      .chance = env::random_unit,
-      .dial = manager::dial_out(*runtime_),
-      .authorities = authorities_folder()});
-  api_->set_manager(*manager_);
-  blobs_->on_change([this](const std::vector<std::string>&) { manager_->state_changed(); });
-  assemble_configurator();
-  rollouts_ = rollout::make_rollouts(rollout::Dependencies{
-      .runtime = *runtime_,
-      .store = *store_,
-      .manager = *manager_,
-      .own_id = ids_.ha_id,
-      .params =
-          [this](std::string_view type, std::shared_ptr<const store::Snapshot> snapshot) {
-            return api_->param_resolver(type, std::move(snapshot));
-          },
-      .preview =
-          [this](std::string endpoint, std::vector<std::string> sets) {
-            return preview_actions(std::move(endpoint), std::move(sets));
-          }});
-  api_->set_rollouts(*rollouts_);
+                                         .limits = api_limits(settings_),
+                                         .clock = env::system_clock(),
+                                         .timers = env::system_timers(),
+                                         .manager = *manager_,
+                                         .configurator = configurator_.get(),
+                                         .rollouts = rollouts_.get()});
   bulks_ = bulk::make_bulks(bulk::Dependencies{.runtime = *runtime_,
                                                .store = *store_,
                                                .authenticator = *authenticator_,
@@ -523,12 +535,13 @@ void ServerProcess::assemble_configurator() {
                                    .blobs = *blobs_,
                                    .manager = *manager_,
                                    .own_id = ids_.ha_id,
+                                   .clock = env::system_clock(),
+                                   .timers = env::system_timers(),
                                    .static_url = [this] { return api_->static_url(); },
                                    .api_url = [this] { return api_->api_url(); },
                                    .apply_concurrency = settings_.number("apply-concurrency")};
   downstream_sync_ = apply::make_downstream_sync(dependencies);
   configurator_ = apply::make_configurator(std::move(dependencies));
-  api_->set_configurator(*configurator_);
 }
 
 env::Path ServerProcess::authorities_folder() const {
@@ -680,7 +693,9 @@ Result<void> ServerProcess::start_member() {
                                 .authenticator = *authenticator_,
                                 .cluster = *node_,
                                 .facts = facts(),
-                                .limits = api_limits(settings_)});
+                                .limits = api_limits(settings_),
+                                .clock = env::system_clock(),
+                                .timers = env::system_timers()});
   if (Result<void> listening = listen_everywhere(); !listening) return listening;
   const auto tell = [this] { node_->set_api(api_place(gateway_->api_url(), gateway_->static_url())); };
   shared_certificates_ = std::make_unique<SharedCertificates>(*certificates_, *store_, tell);

@@ -20,21 +20,24 @@ Services::Services(Dependencies dependencies)
       upgrades(dependencies.upgrades),
       catalog(dependencies.catalog),
       cluster(dependencies.cluster),
+      manager(&dependencies.manager),
+      configurator(dependencies.configurator),
+      rollouts(dependencies.rollouts),
       facts(std::move(dependencies.facts)),
       limits(dependencies.limits),
-      clock(*dependencies.clock),
-      timers(*dependencies.timers),
+      clock(dependencies.clock),
+      timers(dependencies.timers),
       manager_on(dependencies.preferences.get("manager") == "true"),
       events(
           dependencies.store, dependencies.runtime,
-          [this](std::string_view owner) { return endpoint_name(owner); }, *dependencies.clock),
+          [this](std::string_view owner) { return endpoint_name(owner); }, dependencies.clock),
       views(dependencies.store, dependencies.runtime),
       statistics(route_table().size() + 1),
       tasks(dependencies.runtime.executor(), "api"),
       log_feed(events, tasks),
       job_log_keeper(store, runtime, job_logs, tasks),
       job_log_news(events, job_logs, tasks, timers),
-      lease(store, *dependencies.clock),
+      lease(store, dependencies.clock),
       metrics(std::move(dependencies.metrics)) {
   hooks = type_hooks(*this);
   held_read_only = [this](std::string_view type, const std::string& key) {

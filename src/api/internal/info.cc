@@ -98,7 +98,8 @@ json::object identity(const Services& services) {
 }
 
 json::value licence_of(const Services& services) {
-  const auth::Licence licence = auth::current_licence(services.store, services.facts.trusted_keys);
+  const auth::Licence licence =
+      auth::current_licence(services.store, services.facts.trusted_keys, services.clock);
   Result<json::value> bundle = parse_json(licence.bundle_json);
   return bundle ? std::move(*bundle) : json::value(json::object());
 }

@@ -94,8 +94,9 @@ struct Applier::Entry {
 Applier::Applier(ApplierParts parts)
     : parts_(std::move(parts)),
       memory_(parts_.store),
-      limiter_(parts_.concurrency, std::chrono::duration_cast<env::Duration>(kStill / parts_.speed)),
-      begun_(env::system_clock().steady()),
+      limiter_(parts_.concurrency, std::chrono::duration_cast<env::Duration>(kStill / parts_.speed),
+               parts_.clock),
+      begun_(parts_.clock.steady()),
       tasks_(parts_.runtime.executor(), "apply") {}
 
 Applier::~Applier() = default;
@@ -106,7 +107,7 @@ Task<void> Applier::stop() {
 }
 
 env::SteadyTime Applier::now() const {
-  const env::Duration passed = env::system_clock().steady() - begun_;
+  const env::Duration passed = parts_.clock.steady() - begun_;
   return begun_ + std::chrono::duration_cast<env::Duration>(passed * parts_.speed);
 }
 
@@ -216,7 +217,7 @@ Task<void> Applier::keep_working(EntryPtr entry) {
   while (!stopping_) {
     const bool ended = co_await env::attempt(kApplyLog, "configuring an endpoint", work(entry));
     if (ended) co_return;
-    co_await entry->wake.wait(entry->wake.version(), env::kTryAgain);
+    co_await parts_.timers.wait(entry->wake, entry->wake.version(), env::kTryAgain);
   }
 }
 
@@ -266,7 +267,7 @@ Task<void> Applier::work(EntryPtr entry) {
 
 Task<void> Applier::pause(EntryPtr entry, uint64_t seen, env::SteadyTime until) {
   const env::Duration left = std::chrono::duration_cast<env::Duration>((until - now()) / parts_.speed);
-  co_await entry->wake.wait(seen, std::max<env::Duration>(left, std::chrono::milliseconds(1)));
+  co_await parts_.timers.wait(entry->wake, seen, std::max<env::Duration>(left, std::chrono::milliseconds(1)));
 }
 
 void Applier::publish(const EntryPtr& entry, std::string_view state) {
@@ -285,7 +286,7 @@ void Applier::publish(const EntryPtr& entry, std::string_view state) {
       const auto left = std::chrono::duration_cast<std::chrono::seconds>(*resume - now());
       fresh.next_attempt = entry->state.next_attempt;
       if (entry->state.state != "stopped" || fresh.next_attempt.empty())
-        fresh.next_attempt = env::format_rfc3339(env::system_clock().wall() + left);
+        fresh.next_attempt = env::format_rfc3339(parts_.clock.wall() + left);
     }
     if (entry->state == fresh) return;
     entry->state = std::move(fresh);
@@ -306,7 +307,7 @@ Task<void> Applier::act(EntryPtr entry) {
   if (step.kind != Step::Kind::kAct || stopping_) co_return;
   publish(entry, step.state);
   const Action& action = plan->actions[step.action];
-  const env::SteadyTime begun = env::system_clock().steady();
+  const env::SteadyTime begun = parts_.clock.steady();
   uint64_t bytes = 0;
   const Moved moved = [&bytes, &place](uint64_t more) {
     bytes += more;
@@ -314,14 +315,15 @@ Task<void> Applier::act(EntryPtr entry) {
   };
   const auto wanted = [this, &entry, &action] { return wants(entry, action); };
   WantedArtifacts artifacts(*parts_.artifacts, entry->wake, wanted);
-  const Target target{entry->endpoint, *entry->calls, artifacts, memory_, parts_.store, moved};
+  const Target target{entry->endpoint, *entry->calls, artifacts,     memory_,
+                      parts_.store,    parts_.clock,  parts_.timers, moved};
   const Result<Effect> result = co_await carry_out(target, action, parts_.restart);
   if (!result && result.error().code == ErrorCode::kCancelled && !wanted()) {
     kApplyLog.info("given up endpoint={} kind={} name={} reason={}", entry->endpoint,
                    versionset::kind_name(action.kind), action.name, result.error().messages.front());
     co_return;
   }
-  const double ms = std::chrono::duration<double, std::milli>(env::system_clock().steady() - begun).count();
+  const double ms = std::chrono::duration<double, std::milli>(parts_.clock.steady() - begun).count();
   if (result && *result == Effect::kNone) saw_equal(entry, *plan, action);
   record(entry, action, result, bytes, ms);
 }
@@ -375,7 +377,7 @@ void Applier::lose_lease(const EntryPtr& entry) {
 
 Task<void> Applier::take_lease(EntryPtr entry) {
   const env::SteadyTime asked = now();
-  const Result<void> answer = co_await take_lease_there(*entry->calls, parts_.own_id, env::system_clock());
+  const Result<void> answer = co_await take_lease_there(*entry->calls, parts_.own_id, parts_.clock);
   entry->lease_error.clear();
   if (answer) {
     entry->memory.reached();
@@ -401,7 +403,7 @@ Task<void> Applier::take_lease(EntryPtr entry) {
 
 /// Somebody else has it: who, and until when?
 Task<void> Applier::ask_holder(EntryPtr entry) {
-  const Result<LeaseThere> there = co_await lease_there(*entry->calls, env::system_clock());
+  const Result<LeaseThere> there = co_await lease_there(*entry->calls, parts_.clock);
   LeaseView lease;
   lease.other = "another manager";
   lease.asked = now();
@@ -425,13 +427,13 @@ Task<void> Applier::release_lease(EntryPtr entry) {
 
 Task<void> Applier::renew_lease(EntryPtr entry, uint64_t holding) {
   while (!stopping_) {
-    co_await env::sleep_for(std::chrono::duration_cast<env::Duration>(kRenewal / parts_.speed));
+    co_await parts_.timers.sleep_for(std::chrono::duration_cast<env::Duration>(kRenewal / parts_.speed));
     {
       Lock lock(mutex_);
       if (entry->holding != holding) co_return;
     }
     const env::SteadyTime asked = now();
-    const Result<void> answer = co_await take_lease_there(*entry->calls, parts_.own_id, env::system_clock());
+    const Result<void> answer = co_await take_lease_there(*entry->calls, parts_.own_id, parts_.clock);
     Lock lock(mutex_);
     if (entry->holding != holding) {
       if (!entry->lease.held && answer) tasks_.spawn("lease", [this, entry] { return release_lease(entry); });
@@ -444,8 +446,8 @@ Task<void> Applier::renew_lease(EntryPtr entry, uint64_t holding) {
 }
 
 std::unique_ptr<PlanExecutor> make_applier(const Dependencies& dependencies, ApplyNews news) {
-  ApplierParts parts{dependencies.runtime, dependencies.store, dependencies.own_id,
-                     dependencies.apply_concurrency};
+  ApplierParts parts{dependencies.runtime, dependencies.store,  dependencies.own_id,
+                     dependencies.clock,   dependencies.timers, dependencies.apply_concurrency};
   manager::Manager* manager = &dependencies.manager;
   parts.calls = [manager](const std::string& endpoint) { return manager::calls_through(*manager, endpoint); };
   parts.artifacts = make_artifacts(dependencies.catalog, dependencies.blobs);

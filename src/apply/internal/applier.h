@@ -9,6 +9,7 @@
 #include "apply/internal/plan_executor.h"
 #include "apply/internal/step.h"
 #include "base/mutex.h"
+#include "env/timers.h"
 
 namespace mullion::apply {
 
@@ -17,6 +18,8 @@ struct ApplierParts {
   env::Runtime& runtime;
   store::Store& store;
   std::string own_id;  // the holder of leases
+  const env::Clock& clock;
+  const env::Timers& timers;
   size_t concurrency = 32;
   std::function<std::unique_ptr<manager::EndpointCalls>(const std::string& endpoint)> calls;
   std::unique_ptr<Artifacts> artifacts;

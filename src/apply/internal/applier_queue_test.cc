@@ -66,7 +66,7 @@ class ApplierQueue : public ::testing::Test {
   static constexpr int kEndpoints = 8;
 
   ApplierQueue() {
-    ApplierParts parts{runtime_, *store_, "M", 1};
+    ApplierParts parts{runtime_, *store_, "M", env::system_clock(), env::system_timers(), 1};
     parts.calls = [this](const std::string& endpoint) {
       return std::make_unique<GatedCalls>(endpoints_.at(endpoint), gate_);
     };

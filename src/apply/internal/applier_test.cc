@@ -52,7 +52,7 @@ class ApplyingWorld {
   /// As after kill -9: nothing but the store and the endpoint is left.
   void restart() {
     end();
-    ApplierParts parts{*runtime_, *store_, id_, 4};
+    ApplierParts parts{*runtime_, *store_, id_, env::system_clock(), env::system_timers(), 4};
     parts.calls = [this](const std::string&) { return std::make_unique<ModelCalls>(*endpoint_); };
     parts.artifacts = std::make_unique<Borrowed>(*artifacts_);
     parts.told_holder = [this](const std::string&) {
@@ -622,7 +622,7 @@ TEST(Applying, KnowsSecretsAgainAfterARestartAndKeepsNoneInClear) {
 
 TEST(Applying, AHangingPlaceIsLentToOthers) {
   env::Runtime runtime(1);
-  ConcurrencyLimiter limiter(1, std::chrono::milliseconds(40));
+  ConcurrencyLimiter limiter(1, std::chrono::milliseconds(40), env::system_clock());
   auto first = env::run(runtime, limiter.take());
   auto second = env::launch(runtime, limiter.take());
   EXPECT_EQ(second.wait_for(std::chrono::milliseconds(10)), std::future_status::timeout);

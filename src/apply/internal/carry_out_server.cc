@@ -46,10 +46,10 @@ Task<std::string> way_back(manager::EndpointCalls& calls, std::string version) {
 }
 
 Task<Result<Effect>> await_version(const Target& target, const Action& action, RestartPatience patience) {
-  const env::SteadyTime deadline = env::system_clock().steady() + patience.deadline;
+  const env::SteadyTime deadline = target.clock.steady() + patience.deadline;
   std::string seen = "it did not answer";
-  while (env::system_clock().steady() < deadline) {
-    co_await env::sleep_for(patience.pause);
+  while (target.clock.steady() < deadline) {
+    co_await target.timers.sleep_for(patience.pause);
     Result<model::EndpointInfo> info =
         co_await read_now<model::EndpointInfo>(target.calls, client::get_info());
     if (!info) continue;

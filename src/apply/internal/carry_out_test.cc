@@ -45,7 +45,8 @@ TEST(CarryOut, AYesIsNotBelieved) {
   env::Runtime runtime{1};
   const std::unique_ptr<store::Store> store = store::open_memory_store();
   EndpointMemory memory(*store);
-  const Target target{"E", calls, artifacts, memory, *store, [](uint64_t) {}};
+  const Target target{
+      "E", calls, artifacts, memory, *store, env::system_clock(), env::system_timers(), [](uint64_t) {}};
   const std::vector<std::pair<Action, std::string>> cases{
       {action_for(Kind::kContentPackage, "new", "AddOrUpdate"), "does not have it"},
       {action_for(Kind::kContentPackage, "old", "AddOrUpdate"), "shows version v1.0.0, not v2.0.0"},

@@ -16,7 +16,7 @@ ConcurrencyLimiter::Place::~Place() {
 
 void ConcurrencyLimiter::Place::touch() {
   Lock lock(limiter_.mutex_);
-  *at_ = env::system_clock().steady();
+  *at_ = limiter_.clock_.steady();
 }
 
 size_t ConcurrencyLimiter::busy(env::SteadyTime now) const {
@@ -31,7 +31,7 @@ size_t ConcurrencyLimiter::taken() const {
 
 /// With the mutex held.
 std::unique_ptr<ConcurrencyLimiter::Place> ConcurrencyLimiter::place_if_free() {
-  const env::SteadyTime now = env::system_clock().steady();
+  const env::SteadyTime now = clock_.steady();
   if (busy(now) >= most_) return nullptr;
   std::unique_ptr<Place> place(new Place(*this));
   place->at_ = places_.insert(places_.end(), now);

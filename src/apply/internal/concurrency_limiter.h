@@ -13,7 +13,8 @@ namespace mullion::apply {
 class ConcurrencyLimiter {
  public:
   /// `still`: a place that was not touched for so long is lent to somebody else.
-  ConcurrencyLimiter(size_t most, env::Duration still) : most_(std::max<size_t>(most, 1)), still_(still) {}
+  ConcurrencyLimiter(size_t most, env::Duration still, const env::Clock& clock)
+      : most_(std::max<size_t>(most, 1)), still_(still), clock_(clock) {}
 
   class Place {
    public:
@@ -41,6 +42,7 @@ class ConcurrencyLimiter {
 
   const size_t most_;
   const env::Duration still_;
+  const env::Clock& clock_;
   mutable Mutex mutex_;
   std::list<env::SteadyTime> places_ GUARDED_BY(mutex_);  // when each was touched last
   std::list<int> queue_ GUARDED_BY(mutex_);

@@ -131,7 +131,7 @@ Task<Result<void>> send_pieces(const Target& target, client::Request upload, fil
   int surprises = 0;
   while (true) {
     const Piece piece{offset, std::min(offset + size, info.size) - 1};
-    const env::SteadyTime begun = env::system_clock().steady();
+    const env::SteadyTime begun = target.clock.steady();
     Result<client::Answer> answer = co_await send_piece(target, upload, info, piece);
     if (!answer) co_return answer.error();
     if (answer->status == 201) co_return Result<void>{};
@@ -140,10 +140,10 @@ Task<Result<void>> send_pieces(const Target& target, client::Request upload, fil
     if (!follows || !there || *there >= info.size) co_return client::refusal_of(upload, *answer);
     if (*there != piece.last + 1) {
       if (++surprises > kMostSurprises) co_return client::refusal_of(upload, *answer);
-      co_await env::sleep_for(kOthersPiece);
+      co_await target.timers.sleep_for(kOthersPiece);
     }
     offset = *there;
-    size = next_piece(size, env::system_clock().steady() - begun);
+    size = next_piece(size, target.clock.steady() - begun);
   }
 }
 

@@ -7,6 +7,7 @@
 #include "apply/internal/endpoint_memory.h"
 #include "catalog/catalog.h"
 #include "client/routes.h"
+#include "env/timers.h"
 #include "files/blobs.h"
 #include "manager/endpoint_calls.h"
 
@@ -36,6 +37,8 @@ struct Target {
   Artifacts& artifacts;
   EndpointMemory& memory;
   store::Store& store;
+  const env::Clock& clock;
+  const env::Timers& timers;
   Moved moved;
 };
 

@@ -16,10 +16,11 @@ namespace mullion::plugins {
 
 /// What all plugins share. Lives as long as the providers.
 struct PluginHost {
-  PluginHost(env::Runtime& on, const env::Clock& time)
-      : runtime(on), clock(time), tasks(on.executor(), "plugins") {}
+  PluginHost(env::Runtime& on, const env::Clock& time, std::function<double()> dice)
+      : runtime(on), clock(time), chance(std::move(dice)), tasks(on.executor(), "plugins") {}
   env::Runtime& runtime;
   const env::Clock& clock;
+  const std::function<double()> chance;  // in [0, 1)
   ProviderServices services;
   ProviderOptions options;
   env::TaskGroup tasks;

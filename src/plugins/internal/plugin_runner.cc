@@ -176,8 +176,8 @@ Task<void> PluginRunner::bury(std::string reason) {
   ++host_.failures;
   co_await stop_child();
   const std::string generation = state_.generation;
-  state_ = after_failure(std::move(state_), generation, std::move(reason), host_.clock.steady(),
-                         env::random_unit());
+  state_ =
+      after_failure(std::move(state_), generation, std::move(reason), host_.clock.steady(), host_.chance());
 }
 
 Task<void> PluginRunner::run() {

@@ -45,9 +45,12 @@ json::array patch_of(const AssignmentChange& put) {
 }
 
 AssignmentWriter::AssignmentWriter(env::Runtime& runtime, store::Store& store, manager::Manager& manager,
+                                   const env::Clock& clock, const env::Timers& timers,
                                    std::function<void()> ended)
     : store_(store),
       manager_(manager),
+      clock_(clock),
+      timers_(timers),
       notify_(std::move(ended)),
       feed_(store::attach_signal(store, "assignments",
                                  {.rules = {{std::string(kEndpointObjects), store::Interest::Owners::kAny}}},
@@ -103,8 +106,7 @@ void AssignmentWriter::ended(const std::string& endpoint, const Result<void>& ou
       entries_.erase(endpoint);
     } else {
       entry.trouble = client::reason_of(outcome.error());
-      entry.not_before =
-          env::system_clock().wall() + kFirstPutPause * (1 << std::min(entry.failures++, kMostDoublings));
+      entry.not_before = clock_.wall() + kFirstPutPause * (1 << std::min(entry.failures++, kMostDoublings));
     }
   }
   notify_();
@@ -131,7 +133,7 @@ env::Task<Result<void>> AssignmentWriter::put_remote(AssignmentChange put) {
 
 /// What was put counts once the replica shows it.
 env::Task<void> AssignmentWriter::await_replica(AssignmentChange put) {
-  const env::SteadyTime deadline = env::system_clock().steady() + kReplicaLimit;
+  const env::SteadyTime deadline = clock_.steady() + kReplicaLimit;
   while (true) {
     const uint64_t version = seen_->version();
     const std::optional<std::string> body =
@@ -139,9 +141,9 @@ env::Task<void> AssignmentWriter::await_replica(AssignmentChange put) {
     if (!body) co_return;
     const Result<json::value> object = parse_json(*body, 256);
     if (object && object->is_object() && assignment_of(object->get_object()) == put.wanted) co_return;
-    const env::Duration left = deadline - env::system_clock().steady();
+    const env::Duration left = deadline - clock_.steady();
     if (left <= env::Duration::zero()) co_return;
-    co_await seen_->wait(version, left);
+    co_await timers_.wait(*seen_, version, left);
   }
 }
 

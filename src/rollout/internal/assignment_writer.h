@@ -6,6 +6,7 @@
 
 #include "base/mutex.h"
 #include "env/runtime.h"
+#include "env/timers.h"
 #include "manager/manager.h"
 #include "rollout/rollout.h"
 #include "store/store.h"
@@ -19,7 +20,7 @@ json::array patch_of(const AssignmentChange& put);
 class AssignmentWriter {
  public:
   AssignmentWriter(env::Runtime& runtime, store::Store& store, manager::Manager& manager,
-                   std::function<void()> ended);
+                   const env::Clock& clock, const env::Timers& timers, std::function<void()> ended);
 
   /// Begins the change unless one is under way or the last failure is too fresh; then answers when to ask
   /// again.
@@ -44,6 +45,8 @@ class AssignmentWriter {
 
   store::Store& store_;
   manager::Manager& manager_;
+  const env::Clock& clock_;
+  const env::Timers& timers_;
   const std::function<void()> notify_;
   /// A replica or an own Endpoint object changed: who waits for it looks again.
   const std::shared_ptr<env::Signal> seen_ = std::make_shared<env::Signal>();

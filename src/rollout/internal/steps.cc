@@ -44,7 +44,7 @@ Result<RolloutReading> RolloutSteps::read_and_step(const std::string& id) {
   if (!found) return found.error();
   Rollout& rollout = (*found)->rollout;
   RolloutReading reading;
-  reading.now = env::system_clock().wall();
+  reading.now = given_.clock.wall();
   reading.state = rollout.state;
   if (!is_active(reading.state)) return reading;
   const Facts facts = facts_.of_rollout(*snapshot, rollout, assignment_writer_);
