@@ -274,6 +274,29 @@ void tell_way(std::string_view followed_by, env::Duration resolution, env::WallT
   meta.get_object()[kFollowedSince] = env::format_rfc3339(now);
 }
 
+void tell_shortcomings(const mirror::Shortcomings& shortcomings, json::object& endpoint) {
+  constexpr size_t kMostTold = 10;
+  std::string troubles;
+  for (const mirror::Trouble& one : shortcomings.troubles) {
+    if (&one == shortcomings.troubles.data() + kMostTold) {
+      troubles += fmt::format("; and {} more", shortcomings.troubles.size() - kMostTold);
+      break;
+    }
+    troubles += fmt::format("{}{} cannot be read since {}: {:.200}", troubles.empty() ? "" : "; ", one.prefix,
+                            env::format_rfc3339(one.since), one.reason);
+  }
+  const auto tell = [&endpoint](std::string_view name, std::string_view text) {
+    json::value& meta = endpoint["Meta"];
+    if (!meta.is_object()) meta = json::object();
+    if (text.empty())
+      meta.get_object().erase(name);
+    else
+      meta.get_object()[name] = text;
+  };
+  tell(kFollowedTroubles, troubles);
+  tell(kFollowedRights, shortcomings.rights_unknown);
+}
+
 env::Task<Result<void>> change_endpoint(store::Store& store, std::string id,
                                         std::function<void(json::object&)> change) {
   const model::ObjectType& type = *model::find_object_type(kEndpoints);

@@ -11,6 +11,7 @@
 #include "env/file.h"
 #include "env/runtime.h"
 #include "mirror/limits.h"
+#include "mirror/shortcomings.h"
 #include "model/messages.h"
 #include "model/secure_params.h"
 #include "store/store.h"
@@ -39,6 +40,11 @@ inline constexpr std::string_view kFollow = "manager/follow";
 inline constexpr std::string_view kFollowedBy = "mullion/followed";
 inline constexpr std::string_view kFollowedSince = "mullion/followed-since";
 inline constexpr std::string_view kFollowedResolution = "mullion/followed-resolution";
+/// In Meta of an Endpoint object that is followed by its public API, while there is something to say: the
+/// collections that cannot be read, since when and why; why rights that are cut there may look like
+/// deletions.
+inline constexpr std::string_view kFollowedTroubles = "mullion/followed-troubles";
+inline constexpr std::string_view kFollowedRights = "mullion/followed-rights";
 /// In Meta of an Endpoint object: who holds its configuration lease.
 inline constexpr std::string_view kConfiguredBy = "mullion/configured-by";
 
@@ -99,6 +105,9 @@ void tell_connection(std::string_view status, env::WallTime now, boost::json::ob
 /// way before.
 void tell_way(std::string_view followed_by, env::Duration resolution, env::WallTime now,
               boost::json::object& endpoint);
+
+/// Says what the endpoint keeps from whoever follows it, and nothing of it when it keeps nothing.
+void tell_shortcomings(const mirror::Shortcomings& shortcomings, boost::json::object& endpoint);
 
 /// Changes an own Endpoint object; again when somebody else changed it in between. Success when it is gone.
 env::Task<Result<void>> change_endpoint(store::Store& store, std::string id,

@@ -209,6 +209,24 @@ TEST(ReportedState, BecomesMembersOfTheObject) {
   EXPECT_EQ(endpoint.at("Prefs"), json::parse(R"({"p":"1"})"));
 }
 
+TEST(Shortcomings, StandInTheObjectAsLongAsThereAreAny) {
+  mirror::Shortcomings shortcomings;
+  for (int i = 0; i < 12; ++i)
+    shortcomings.troubles.push_back({fmt::format("c{:02}", i), "answers 500", env::WallTime{}, {}});
+  shortcomings.rights_unknown = "this account may not read tenants";
+  json::object endpoint{{"Meta", {{"color", "black"}}}};
+  tell_shortcomings(shortcomings, endpoint);
+  const json::object& meta = endpoint["Meta"].get_object();
+  const std::string troubles(meta.at(kFollowedTroubles).get_string());
+  EXPECT_TRUE(
+      troubles.starts_with("c00 cannot be read since 1970-01-01T00:00:00.000000000Z: answers 500; c01"))
+      << troubles;
+  EXPECT_TRUE(troubles.ends_with("; and 2 more")) << troubles;
+  EXPECT_EQ(meta.at(kFollowedRights), "this account may not read tenants");
+  tell_shortcomings({}, endpoint);
+  EXPECT_EQ(json::serialize(endpoint), R"({"Meta":{"color":"black"}})");
+}
+
 TEST(MovedLogin, GoesToWhoIsNotKnownToBeTheSame) {
   const json::object pinned{{kUrl, "https://a:1"}, {kPassword, "p"}, {kFingerprint, "aa"}};
   const json::object trusted{{kUrl, "https://a:1"}, {kPassword, "p"}, {kAuthorities, "ca.pem"}};

@@ -58,7 +58,8 @@ class StreamFollower final : public EndpointFollower {
 class EventsFollower final : public EndpointFollower {
  public:
   EventsFollower(replication::SinkOptions options, Following following)
-      : mirror_(std::move(options), std::move(following.position), following.limits) {}
+      : mirror_(std::move(options), std::move(following.position), following.limits,
+                std::move(following.known)) {}
 
   env::Task<Result<void>> open(std::shared_ptr<Link> link, mirror::Authorization authorization) override {
     return mirror_.open(std::move(link), std::move(authorization));

@@ -63,7 +63,9 @@ class EndpointFollower {
 struct Following {
   FollowedBy by = FollowedBy::kStream;
   replication::SavedPosition position;
-  mirror::Limits limits;  // for kEvents
+  // For kEvents.
+  mirror::Limits limits;
+  mirror::Known known;
 };
 using MakeFollower =
     std::function<std::shared_ptr<EndpointFollower>(replication::SinkOptions options, Following following)>;

@@ -19,6 +19,7 @@
 #include "manager/routes.h"
 #include "manager/session.h"
 #include "manager/unreachable.h"
+#include "mirror/held.h"
 #include "model/object.h"
 #include "replication/source.h"
 #include "store/commit_async.h"
@@ -432,6 +433,8 @@ class ManagerImpl final : public Manager {
     out.reason = fresh.reason;
     out.untold_by = fresh.untold_by;
     out.next_hop = route->next_hop;
+    for (const auto& [prefix, held_up] : fresh.held_up)
+      out.held_up[prefix] = {std::max(out.age_seconds, age_of(held_up.as_of)), held_up.reason};
     return out;
   }
 
@@ -670,6 +673,11 @@ Task<Result<net::Response>> ManagerImpl::forward(std::string owner, net::Request
     Result<void> taken = co_await take_written(*follower, std::move(written), *answer, response.headers);
     if (!taken) co_return taken.error();
   }
+  // Nobody follows it at this moment, and its answer names no commit: whoever follows it next brings the
+  // change.
+  const bool untaken = !follower && way->session->is_foreign() && is_write(request.method) &&
+                       answer->status < 300 && mirror::is_held(api_target);
+  if (untaken) response.headers.set(kPendingHeader, owner);
   response.body = owned_body(way->access.link, std::move(answer->body));
   if (!shows_change) co_await await_commit(answer->headers, response.headers);
   co_return response;
@@ -865,6 +873,16 @@ Task<Result<json::object>> ManagerImpl::new_endpoint(const Connection& connectio
 }
 
 }  // namespace
+
+OwnerFreshness OwnerFreshness::of_collection(std::string_view prefix) const {
+  OwnerFreshness out = *this;
+  const auto held = held_up.find(prefix);
+  if (held == held_up.end()) return out;
+  out.in_touch = false;
+  out.age_seconds = held->second.age_seconds;
+  out.reason = fmt::format("{} cannot be read there: {}", prefix, held->second.reason);
+  return out;
+}
 
 std::unique_ptr<Manager> make_manager(Dependencies dependencies) {
   if (const Result<void> sealed = seal_stored_passwords(dependencies.store); !sealed)

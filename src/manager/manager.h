@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +37,15 @@ struct OwnerFreshness {
   /// The manager on the way that does not tell how old its own copy of the owner is: `age_seconds` counts
   /// from what it shows, and the truth may be older. Empty: the age is true.
   std::string untold_by = {};
+  /// Collections that the endpoint does not let be read, with what holds for them instead.
+  struct HeldUp {
+    double age_seconds = 0;
+    std::string reason;
+  };
+  std::map<std::string, HeldUp, std::less<>> held_up = {};
+
+  /// The same of the objects of one collection.
+  OwnerFreshness of_collection(std::string_view prefix) const;
 };
 
 /// How requests reach an owner at present, and what is known of the way.

@@ -182,9 +182,16 @@ std::shared_ptr<EndpointFollower> Session::make_follower() {
       options_.clock,
       options_.timers,
       options_.takes_over};
+  const auto take_shortcomings = with_session([](Session& self, mirror::Shortcomings shortcomings) {
+    self.take_shortcomings(std::move(shortcomings));
+  });
   Lock lock(mutex_);
   const bool streams = !foreign_ && !connection_.by_events;
-  Following following{streams ? FollowedBy::kStream : FollowedBy::kEvents, position_, connection_.limits};
+  if (streams) shortcomings_ = {};
+  Following following{streams ? FollowedBy::kStream : FollowedBy::kEvents,
+                      position_,
+                      connection_.limits,
+                      {connection_.username, shortcomings_, take_shortcomings}};
   return options_.make_follower(std::move(options), std::move(following));
 }
 
@@ -338,6 +345,14 @@ void Session::take_state(model::EndpointState state) {
   options_.told();
 }
 
+void Session::take_shortcomings(mirror::Shortcomings shortcomings) {
+  {
+    Lock lock(mutex_);
+    shortcomings_ = std::move(shortcomings);
+  }
+  describe_.notify_all();
+}
+
 std::shared_ptr<const model::EndpointState> Session::state() const {
   Lock lock(mutex_);
   return state_;
@@ -368,20 +383,24 @@ env::Task<void> Session::describe() {
   std::string written_status;
   auto written_state = std::make_shared<const model::EndpointState>();
   std::optional<FollowedBy> written_by;
+  mirror::Shortcomings written_shortcomings;
   while (!stopping_ && !ended_) {
     const uint64_t seen = describe_.version();
     std::string status;
     std::shared_ptr<const model::EndpointState> state;
     std::optional<FollowedBy> by;
     env::Duration resolution{};
+    mirror::Shortcomings shortcomings;
     {
       Lock lock(mutex_);
       status = status_;
       state = state_;
       by = followed_by_;
       resolution = resolution_;
+      shortcomings = shortcomings_;
     }
-    if (status == written_status && *state == *written_state && by == written_by) {
+    if (status == written_status && *state == *written_state && by == written_by &&
+        shortcomings == written_shortcomings) {
       co_await describe_.wait(seen, std::chrono::hours(1));
       continue;
     }
@@ -389,6 +408,7 @@ env::Task<void> Session::describe() {
       tell_connection(status, options_.clock.wall(), endpoint);
       apply_state(*state, endpoint);
       if (by) tell_way(word_of(*by), resolution, options_.clock.wall(), endpoint);
+      tell_shortcomings(shortcomings, endpoint);
     });
     if (!done) {
       kLog.warn("endpoint object is not updated endpoint={} reason={}", id_, done.error().text());
@@ -397,6 +417,7 @@ env::Task<void> Session::describe() {
     }
     written_status = std::move(status);
     written_by = by;
+    written_shortcomings = std::move(shortcomings);
     written_state = std::move(state);
   }
 }
@@ -432,6 +453,12 @@ Session::Freshness Session::freshness(std::string_view owner) const {
   Freshness out;
   out.in_touch = follower_ != nullptr && follower_->follows(owner);
   out.reason = reason_;
+  for (const mirror::Trouble& trouble : shortcomings_.troubles) {
+    HeldUp& held_up = out.held_up[trouble.prefix];
+    if (const auto as_of = trouble.as_of.find(owner); as_of != trouble.as_of.end())
+      held_up.as_of = as_of->second;
+    held_up.reason = trouble.reason;
+  }
   if (follower_) {
     out.as_of = follower_->as_of(owner);
     out.told = follower_->told(owner);

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,6 +52,10 @@ class Session : public std::enable_shared_from_this<Session> {
   const std::string& id() const { return id_; }
   Neighbour neighbour() const;
   /// How fresh the replica of `owner` is, as far as this endpoint knows.
+  struct HeldUp {
+    std::optional<env::SteadyTime> as_of;
+    std::string reason;
+  };
   struct Freshness {
     bool in_touch = false;
     /// The replica holds everything that its owner had committed by then. Absent: never complete through this
@@ -61,6 +66,7 @@ class Session : public std::enable_shared_from_this<Session> {
     std::string reason;
     std::string untold_by;                               // replication::Announcement::untold_by
     env::Duration resolution = std::chrono::seconds(3);  // EndpointFollower::resolution()
+    std::map<std::string, HeldUp> held_up;               // collections that cannot be read
   };
   Freshness freshness(std::string_view owner) const;
   /// What is known elsewhere of the replica of `owner`. Absent: it was dropped, or comes from another
@@ -103,6 +109,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void take_owners(std::vector<replication::Announcement> owners);
   void forget_untold_ages(const std::vector<replication::Announcement>& owners) REQUIRES(mutex_);
   void take_state(model::EndpointState state);
+  void take_shortcomings(mirror::Shortcomings shortcomings);
   void take_currency(bool current);
   std::string certificate() const REQUIRES(mutex_);
 
@@ -130,6 +137,7 @@ class Session : public std::enable_shared_from_this<Session> {
   /// Never null.
   std::shared_ptr<const model::EndpointState> state_ GUARDED_BY(mutex_) =
       std::make_shared<const model::EndpointState>();
+  mirror::Shortcomings shortcomings_ GUARDED_BY(mutex_);
   std::optional<FollowedBy> followed_by_ GUARDED_BY(mutex_);  // by the last connection
   env::Duration resolution_ GUARDED_BY(mutex_){};             // of that
 };

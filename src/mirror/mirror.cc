@@ -6,8 +6,10 @@
 
 namespace mullion::mirror {
 
-Mirror::Mirror(replication::SinkOptions options, replication::SavedPosition position, Limits limits)
-    : conversation_(std::make_shared<Conversation>(std::move(options), std::move(position), limits)) {}
+Mirror::Mirror(replication::SinkOptions options, replication::SavedPosition position, Limits limits,
+               Known known)
+    : conversation_(std::make_shared<Conversation>(std::move(options), std::move(position), limits,
+                                                   std::move(known))) {}
 Mirror::~Mirror() = default;
 
 env::Task<Result<void>> Mirror::open(std::shared_ptr<net::Link> link, Authorization authorization) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mirror/limits.h"
+#include "mirror/shortcomings.h"
 #include "net/link.h"
 #include "replication/sink.h"
 
@@ -35,7 +36,7 @@ class Conversation;
 /// and take_written() are thread-safe.
 class Mirror {
  public:
-  Mirror(replication::SinkOptions options, replication::SavedPosition position, Limits limits);
+  Mirror(replication::SinkOptions options, replication::SavedPosition position, Limits limits, Known known);
   ~Mirror();
   Mirror(const Mirror&) = delete;
   Mirror& operator=(const Mirror&) = delete;

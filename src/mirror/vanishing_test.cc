@@ -37,7 +37,9 @@ INSTANTIATE_TEST_SUITE_P(
                       BeliefCase{"HalfOfThemAreGone", {100, 60, 70, true}, Belief::kAsk},
                       BeliefCase{"TooFewOfThemAreGone", {100, 60, 71, true}, Belief::kFiltered},
                       BeliefCase{"ACountThatAgreesIsNoProof", {100, 100, 0, false}, Belief::kWait},
-                      BeliefCase{"ACountThatAgreesTwice", {100, 100, 0, true}, Belief::kAsk}),
+                      BeliefCase{"ACountThatAgreesTwice", {100, 100, 0, true}, Belief::kAsk},
+                      BeliefCase{"OneThatMayNotBeRead", {100, 2, kNoCount, false, 1}, Belief::kForbidden},
+                      BeliefCase{"ManyThatMayNotBeRead", {100, 90, 10, true, 90}, Belief::kForbidden}),
     [](const auto& one) { return one.param.name; });
 
 TEST(Missing, IsBounded) {

@@ -274,7 +274,7 @@ class ForeignFollower final : public Listener {
   Task<void> follow() {
     replication::SavedPosition position;
     while (alive()) {
-      const auto mirror = std::make_shared<mirror::Mirror>(options(), position, kLimits);
+      const auto mirror = std::make_shared<mirror::Mirror>(options(), position, kLimits, mirror::Known());
       const std::weak_ptr<mirror::Mirror> weak = mirror;
       manager::Connection connection;
       connection.url = Network::url_of("F");

@@ -9,6 +9,7 @@ import time
 import zipfile
 
 import pytest
+import requests
 
 from harness import ROOT, expect, wait_equal, wait_until
 from test_apply import applied, catalog, component, errors, pack, put, want
@@ -456,6 +457,119 @@ def test_a_collection_that_empties_itself_without_a_word_is_looked_at_twice(site
     wait_until("it is current again", lambda: age(manager) <= 3, timeout=50)
     assert differences(server, manager, collections=("profiles",)) == []
     assert "replica corrected endpoint=F type=profiles" not in manager.log()
+
+
+WITH_TENANTS = dataclasses.replace(SMALL, prefixes=SMALL.prefixes + ("tenants",))
+SOME = ["global", "p0", "p1", "p2"]
+# All but some profiles.
+FEWER = [{"scope": "profiles", "action": "*", "specific": ",".join(SOME)},
+         {"scope": "users,roles,tenants,machines,info,objects,preferences,contents,plugin_providers,plugins,bootenvs,stages,"
+                   "interfaces,files", "action": "*", "specific": "*"}]
+
+
+def read_by(site, claims):
+    """A server with six profiles, its manager, and the account and the role of that."""
+    server = foreign(site, "F", WITH_TENANTS, machines=2)
+    for number in range(5):
+        server.put("profiles", {"Name": f"p{number}"})
+    server.put("roles", {"Name": "reading", "Claims": claims})
+    server.add_user("reader", "secret", ["reading"])
+    manager = site.start("M")[0].become_manager()
+    expect(200, manager.add_endpoint(server, user="reader", password="secret", **WALK))
+    manager.wait_status("F", "Connected")
+    return server, manager
+
+
+EVERYTHING = [{"scope": "*", "action": "*", "specific": "*"}]
+CUTS = {
+    "its role": lambda server: server.put("roles", {"Name": "reading", "Claims": FEWER}, silent=True),
+    "another role": lambda server: (server.put("roles", {"Name": "fewer", "Claims": FEWER}),
+                                    server.put("users", {"Name": "reader", "Roles": ["fewer"]})),
+    "no role": lambda server: server.put("users", {"Name": "reader", "Roles": []}),
+    "a tenant": lambda server: server.put("tenants", {"Name": "t", "Users": ["reader"], "Members": {"profiles": SOME}}),
+    "an empty tenant": lambda server: server.put("tenants", {"Name": "t", "Users": ["reader"], "Members": {"profiles": []}}),
+}
+
+
+@pytest.mark.parametrize("cut", list(CUTS))
+def test_few_objects_that_the_account_may_not_read_any_more_are_not_taken_for_deleted(site, cut):
+    server, manager = read_by(site, EVERYTHING)
+    assert "mullion/followed-rights" not in manager.get("endpoints/F")["Meta"]
+    CUTS[cut](server)
+    status = manager.wait_status("F", "Error: login refused", timeout=TWO_WALKS)
+    if cut in ("its role", "another role", "a tenant"):
+        assert "by its roles and its tenant this account may not read 2 of the 6 profiles that it was shown" in status
+    assert manager.count("profiles", "?Endpoint=F") == 6
+    before = age(manager)
+    wait_until("the age counts on", lambda: age(manager) > before)
+    server.put("roles", {"Name": "reading", "Claims": EVERYTHING})
+    server.put("users", {"Name": "reader", "Roles": ["reading"]})
+    server.delete("tenants", "t")
+    manager.wait_status("F", "Connected", timeout=40)
+    server.delete("profiles", "p4", silent=True)
+    wait_same(server, manager, timeout=TWO_WALKS, collections=("profiles",))
+
+
+def test_what_an_account_with_few_rights_may_read_and_is_gone_is_gone(site):
+    server, manager = read_by(site, FEWER)
+    assert [row["Name"] for row in shown(manager, "profiles", "F")] == SOME
+    server.delete("profiles", "p1", silent=True)
+    wait_until("it is gone", lambda: len(shown(manager, "profiles", "F")) == 3, timeout=TWO_WALKS)
+    assert manager.status("F") == "Connected"
+
+
+@pytest.mark.parametrize("hidden, reason", [("roles", "this account may not read its role reading"),
+                                            ("tenants", "this account may not read every tenant")])
+def test_rights_that_cannot_be_known_are_said_to_be(site, hidden, reason):
+    few = [dict(claim, scope=claim["scope"].replace(f"{hidden},", "")) for claim in FEWER]
+    server, manager = read_by(site, few)
+    assert manager.get("endpoints/F")["Meta"]["mullion/followed-rights"] == reason
+    server.put("roles", {"Name": "reading", "Claims": FEWER})
+    wait_until("they are known", lambda: "mullion/followed-rights" not in manager.get("endpoints/F")["Meta"],
+               timeout=TWO_WALKS)
+
+
+@pytest.mark.parametrize("fault", [{"fail_share": 1, "fail_status": 500}, {"invalid_json": 1}])
+def test_a_collection_that_cannot_be_read_holds_up_no_other(site, fault):
+    server = foreign(site, "F", SMALL, machines=3)
+    server.put("stages", {"Name": "s1"})
+    server.faults.set(**fault, fail_paths="v3/stages")
+    manager = manager_of(site, server, **WALK)
+
+    def told():
+        return manager.get("endpoints/F")["Meta"].get("mullion/followed-troubles", "")
+    first = wait_until("the trouble is said", told, timeout=5)
+    assert first.startswith("stages cannot be read since 20")
+    assert age(manager) <= 3 and differences(server, manager, collections=("machines", "profiles")) == []
+    server.put("machines", {"Name": "new"})
+    wait_same(server, manager, collections=("machines",), timeout=5)
+    answer = manager.call("GET", "stages?Endpoint=F")
+    assert int(answer.headers["X-Mullion-Age"]) > 1000 and answer.headers["X-Mullion-Stale"].startswith("F;age="), \
+        "they were never read"
+    expect(503, manager.call("GET", "stages?Endpoint=F", headers={"X-Mullion-Max-Age": "60"}))
+    asked = [one.time for one in server.asked("GET", "stages")]
+    wait_until("it is tried again", lambda: len(server.asked("GET", "stages")) > len(asked) + 1)
+    tried = [one.time for one in server.asked("GET", "stages")]
+    assert all(later - earlier > 3 for earlier, later in zip(tried, tried[1:]))
+    assert told().split(":")[:4] == first.split(":")[:4], "since when stays"
+    server.faults.clear()
+    wait_until("the trouble is over", lambda: told() == "", timeout=TWO_WALKS)
+    assert differences(server, manager, collections=("stages",)) == []
+    wait_until("it is current", lambda: int(manager.call("GET", "stages?Endpoint=F").headers["X-Mullion-Age"]) <= 3)
+
+
+def test_a_write_while_nobody_follows_is_pending(site):
+    server = foreign(site, "F", machines=1)
+    manager = manager_of(site, server)
+    server.faults.set(refuse_websocket=500)
+    server.cut_websockets()
+    wait_until("nobody follows", lambda: manager.status("F") != "Connected")
+    path = f"machines/{uuid_of(server)}"
+    answer = expect(200, manager.call("PATCH", path, describe("in between")))
+    assert answer.headers["X-Mullion-Pending"] == "F"
+    assert "X-Mullion-Pending" not in expect(201, manager.call("POST", "/F/api/v3/files/a", b"content")).headers
+    server.faults.clear()
+    wait_until("the next connection brings it", lambda: manager.get(path)["Description"] == "in between")
 
 
 # More than are asked for one by one when events name them.
@@ -997,6 +1111,48 @@ def test_at_rest_it_costs_one_websocket(site):
     assert age(manager) <= 3
 
 
+def test_at_rest_one_object_is_asked_for_every_15_s(site):
+    """docs/mirror.md, "What it costs the server": each time of another collection."""
+    server = foreign(site, "F", machines=3)
+    manager_of(site, server)
+    first = len(server.requests)
+    wait_until("two of them", lambda: len(server.requests) >= first + 2)
+    asked = server.requests[first:first + 2]
+    assert all(one.method == "GET" and one.path.endswith("?limit=1") for one in asked), asked
+    assert asked[0].path != asked[1].path and asked[1].time - asked[0].time > 14
+
+
+def test_a_walk_costs_what_is_stated(site):
+    server = foreign(site, "F", SMALL, machines=20)
+    manager_of(site, server, **WALK)
+
+    def walks():
+        """The requests of each whole walk after the first; each begins with the collections."""
+        asked = [one for one in list(server.requests) if not one.path.endswith("?limit=1")]
+        begins = [at for at, one in enumerate(asked) if one.path.endswith("/objects")]
+        return [asked[begin:end] for begin, end in zip(begins[1:], begins[2:])]
+    walk = wait_until("a whole walk", walks)[0]
+    assert len(walk) <= 11 + 2 * len(SMALL.prefixes), [one.path for one in walk]
+    pages = [one.time for one in walk if "sort=Key" in one.path]
+    assert all(later - earlier > .9 for earlier, later in zip(pages, pages[1:])), "one a second"
+
+
+def test_the_servers_own_records_name_our_account_and_our_log_names_the_user(site):
+    """Its API has no place for another name: docs/manager.md."""
+    server = foreign(site, "F", "4.17", machines=1)
+    server.add_user("ours", "secret")
+    manager = site.start("M")[0].become_manager()
+    expect(200, manager.add_endpoint(server, user="ours", password="secret"))
+    manager.wait_status("F", "Connected")
+    manager.create("users", {"Name": "alice", "Roles": ["superuser"]})
+    expect(200, manager.call("PUT", "users/alice/password", {"Password": "a long enough secret"}))
+    path = f"machines/{uuid_of(server)}"
+    answer = expect(200, requests.patch(f"{manager.url}/api/v3/{path}", json=describe("by alice"), verify=False,
+                                        auth=("alice", "a long enough secret")))
+    assert server.objects("machines")[0]["LastModifiedBy"] == "ours"
+    assert f"principal=user:alice id={answer.headers['X-Request-Id']}" in manager.log()
+
+
 # -- one way and the other
 
 def way_of(manager, owner):
@@ -1038,7 +1194,8 @@ def test_a_server_that_mullion_replaces_stays_the_same_endpoint(site, tmp_path):
     owner.api_port = server.api_port
     expect(200, manager.add_endpoint(server))
     manager.wait_status("A", "Connected")
-    manager.patch("endpoints/A", ("add", "/Meta/mine", "kept"))
+    manager.create("version_sets", {"Id": "nothing"})
+    manager.patch("endpoints/A", ("add", "/Meta/mine", "kept"), ("add", "/VersionSets", ["nothing"]))
     cli = CommandLine(manager, tmp_path)
     for old, new, way in ((server, owner, "stream"), (owner, server, "events")):
         old.stop()
@@ -1047,7 +1204,9 @@ def test_a_server_that_mullion_replaces_stays_the_same_endpoint(site, tmp_path):
         cli.json("endpoints", "accept", "A")
         wait_until(f"followed by {way}", lambda: way_of(manager, "A") == way)
         manager.wait_status("A", "Connected")
-        assert manager.get("endpoints/A")["Meta"]["mine"] == "kept"
+        known = manager.get("endpoints/A")
+        assert known["Meta"]["mine"] == "kept" and known["VersionSets"] == ["nothing"]
+        assert manager.get("/A/api/v3/info")["id"] in ("A", server.local_id), "requests find it"
         assert manager.count("machines", "?Endpoint=A") == (0 if way == "stream" else 5)
     server.put("machines", {"Name": "after"})
     wait_same(server, manager)

@@ -14,12 +14,16 @@ MACHINE_CLAIMS = [{"scope": scope, "action": "*", "specific": "*"}
 
 
 class Login:
-    """Who asks. `claims` say what it may; `name` stands in the log of requests."""
+    """Who asks. `claims` say what it may; `name` stands in the log of requests; `members` of its tenant are all there is of
+    the collections in them."""
 
-    def __init__(self, name, principal, claims, by_token):
+    def __init__(self, name, principal, claims, by_token, members=None):
         self.name, self.principal, self.claims, self.by_token = name, principal, claims, by_token
+        self.members = members or {}
 
     def may(self, scope, action, specific=""):
+        if specific and specific not in self.members.get(scope, [specific]):
+            return False
         return self.principal == f"user:{specific}" and scope == "users" and action in ("get", "token", "password") or \
             any(_covers(claim, scope, action, specific) for claim in self.claims)
 
@@ -59,6 +63,13 @@ def _claims_of_roles(state, names):
     return [claim for record in records if record for claim in record.body["Claims"]]
 
 
+def _members_of_tenant(state, user):
+    if state.collection("tenants") is None:
+        return {}
+    return next((record.body.get("Members") or {} for record in state.rows("tenants")
+                 if user in (record.body.get("Users") or [])), {})
+
+
 def _secrets(state, prefix, key):
     record = state.get(prefix, key)
     preferences = state.preferences()
@@ -83,13 +94,15 @@ def _by_token(state, token):
     names = state.get("users", held["key"]).body["Roles"]
     if held["roles"] is not None:
         names = [name for name in names if name in held["roles"]]
-    return Login(held["key"], f"user:{held['key']}", _claims_of_roles(state, names), True)
+    return Login(held["key"], f"user:{held['key']}", _claims_of_roles(state, names), True,
+                 _members_of_tenant(state, held["key"]))
 
 
 def _by_password(state, name, password):
     if state.get("users", name) is None or state.passwords.get(name) != password:
         return None
-    return Login(name, f"user:{name}", _claims_of_roles(state, state.get("users", name).body["Roles"]), False)
+    return Login(name, f"user:{name}", _claims_of_roles(state, state.get("users", name).body["Roles"]), False,
+                 _members_of_tenant(state, name))
 
 
 def _by_text(state, text, faults):

@@ -1033,6 +1033,20 @@ def test_rights_that_are_taken_away(plain):
     assert len(client.get("machines")) == 2
 
 
+def test_a_tenant_hides_what_it_does_not_list(plain):
+    one, two = machines(plain, "m1", "m2")
+    plain.add_user("tenant", "secret")
+    client = Client(plain, "tenant", "secret")
+    assert len(client.get("machines")) == 2
+    plain.put("tenants", {"Name": "t", "Users": ["tenant"], "Members": {"machines": [one["Uuid"]]}})
+    assert [row["Uuid"] for row in client.get("machines")] == [one["Uuid"]]
+    client.error(404, "GET", f"machines/{two['Uuid']}")
+    assert len(Client(plain).get("machines")) == 2
+    client.get("profiles")
+    plain.delete("tenants", "t")
+    assert len(client.get("machines")) == 2
+
+
 def test_another_certificate_and_another_server(plain):
     machines(plain, "m1")
     first = fingerprint(plain)

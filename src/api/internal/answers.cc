@@ -146,7 +146,9 @@ Result<void> apply_freshness(const Call& call, const std::vector<std::string>& o
   double oldest = 0;
   std::string stale, untold;
   std::vector<std::string> refused;
-  for (const manager::OwnerFreshness& owner : call.services.manager->freshness(owners)) {
+  const std::string_view prefix = call.type == nullptr ? std::string_view() : call.type->prefix;
+  for (const manager::OwnerFreshness& known : call.services.manager->freshness(owners)) {
+    const manager::OwnerFreshness owner = known.of_collection(prefix);
     oldest = std::max(oldest, owner.age_seconds);
     if (!owner.in_touch) {
       stale += fmt::format("{}{};age={}", stale.empty() ? "" : ", ", owner.owner,

@@ -16,8 +16,14 @@ constexpr std::string_view kEverything = "*.*.*";
 
 }  // namespace
 
-Conversation::Conversation(replication::SinkOptions options, replication::SavedPosition saved, Limits limits)
-    : options_(std::move(options)), limits_(limits), replica_(options_, std::move(saved)) {}
+Conversation::Conversation(replication::SinkOptions options, replication::SavedPosition saved, Limits limits,
+                           Known known)
+    : options_(std::move(options)),
+      limits_(limits),
+      known_(std::move(known)),
+      replica_(options_, std::move(saved)),
+      troubles_(known_.shortcomings.troubles, limits_.walk_every),
+      told_(known_.shortcomings) {}
 
 env::Task<Result<void>> Conversation::open(std::shared_ptr<net::Link> link, Authorization authorization) {
   begun_ = options_.clock.steady();

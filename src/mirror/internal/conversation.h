@@ -21,7 +21,9 @@
 #include "mirror/internal/paging.h"
 #include "mirror/internal/replica.h"
 #include "mirror/internal/reported_state.h"
+#include "mirror/internal/sight.h"
 #include "mirror/internal/target.h"
+#include "mirror/internal/troubles.h"
 #include "mirror/internal/vanishing.h"
 #include "mirror/mirror.h"
 
@@ -33,6 +35,8 @@ inline constexpr Logger kLog("mirror");
 inline constexpr int kMostAttempts = 5;
 /// How long a walk waits for word of a collection that could not be read, or that lost too much at once.
 inline constexpr auto kWalkAgain = std::chrono::seconds(30);
+/// With this a walk says that it does not believe yet what it saw: it is gone through again soon.
+inline constexpr ErrorCode kUndecided = ErrorCode::kConflict;
 /// How long anything is waited for that is told by a signal.
 inline constexpr auto kIdle = std::chrono::minutes(1);
 
@@ -41,7 +45,8 @@ inline constexpr auto kIdle = std::chrono::minutes(1);
 /// writes of ours (writing.cc).
 class Conversation : public std::enable_shared_from_this<Conversation> {
  public:
-  Conversation(replication::SinkOptions options, replication::SavedPosition saved, Limits limits);
+  Conversation(replication::SinkOptions options, replication::SavedPosition saved, Limits limits,
+               Known known);
 
   // As those of Mirror.
   env::Task<Result<void>> open(std::shared_ptr<net::Link> link, Authorization authorization);
@@ -126,9 +131,13 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
   env::Task<Result<void>> learn_collections();
   /// `told`: events said that they changed.
   env::Task<Result<void>> learn_owners(bool told);
-  /// Absent: it fails, and those that were announced on this connection stand.
+  /// The list of them fails: those that were announced before stand.
+  void announce_again(std::vector<replication::Announcement> before);
+  /// Absent: it fails.
   env::Task<Result<std::optional<std::vector<Attached>>>> attached_endpoints();
   env::Task<Result<void>> look_at_uploads();
+  /// What the account may see, for what walks miss.
+  env::Task<void> learn_rights();
   env::Task<Result<void>> tell_state();
 
   // ---- walks through all collections
@@ -152,9 +161,16 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
   env::Task<Result<void>> walk_new_collections();
   /// Collections of which more was told than is remembered.
   env::Task<Result<void>> walk_overflown();
-  void tell_not_walked(const std::string& prefix, const Error& why) const;
-  /// True when every collection was gone through. An error ends the connection.
+  /// True when every collection was gone through that can be read. An error ends the connection.
   env::Task<Result<bool>> walk_once(Walk kind);
+  /// Of one collection. One that cannot be read is noted and tried again: nothing else waits for it. False:
+  /// what it lost is not believed yet.
+  env::Task<Result<bool>> walk_noted(Collection one, Walk kind);
+  void note_walked(const std::string& prefix, env::SteadyTime walk_begun);
+  void note_trouble(const std::string& prefix, const Error& why);
+  /// Collections that could not be read, and are due.
+  env::Task<Result<void>> walk_troubled();
+  void tell_shortcomings();
   /// Collections that the endpoint had once and knows nothing of any more.
   env::Task<Result<void>> erase_vanished(const std::vector<Collection>& known);
   /// What this account may not read, or the server does not have, is passed over. What it may not read any
@@ -174,6 +190,10 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
                                                  Walk kind) const;
   /// How many objects of the collection the endpoint counts, where that says something.
   env::Task<Result<std::optional<uint64_t>>> counted(std::string prefix);
+  /// How many of them the account may not read, by what the endpoint tells of its rights now.
+  env::Task<size_t> forbidden(std::string prefix, std::vector<std::string> keys);
+  /// What is shown although its rights do not allow it shows that they are not understood.
+  void compare_with_rights(const std::string& prefix, const std::vector<Shown>& page);
   /// Whether a walk some time ago saw the collection lose too much at once.
   bool was_emptying(const std::string& prefix) const;
   void note_emptying(const std::string& prefix);
@@ -191,6 +211,7 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
 
   replication::SinkOptions options_;
   const Limits limits_;
+  const Known known_;
   Replica replica_;
   std::shared_ptr<Api> api_;
   std::shared_ptr<net::WebSocket> socket_;
@@ -212,6 +233,11 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
   env::SteadyTime learn_due_{}, overflown_due_{};
   std::optional<std::vector<std::string>> walked_for_;
   bool owners_doubted_ = false;  // the last look missed some that were announced before
+  Troubles troubles_;
+  std::map<std::string, env::SteadyTime> read_at_;  // when the last walk through it began, by collection
+  Rights rights_;                                   // as learnt before the last walk
+  std::string rights_unknown_;                      // why they tell nothing
+  Shortcomings told_;
 
   /// Held while something newer than the replica is decided and handed to it.
   Mutex applying_;  // taken before `mutex_`

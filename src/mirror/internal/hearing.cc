@@ -49,7 +49,8 @@ Result<bool> Conversation::take_event(std::string_view text) {
   if (event->type == "endpoints") owners_changed_ = true;
   if (is_reported(event->type, event->key)) state_changed_ = true;
   if (is_upload(event->type, event->key)) note_upload(event->type + "/" + event->key);
-  if (owners_changed_ || state_changed_) wake_.notify_all();
+  if (tells_of_rights(event->type, event->key, known_.account)) emptied_ = true;
+  if (owners_changed_ || state_changed_ || emptied_) wake_.notify_all();
   return false;
 }
 

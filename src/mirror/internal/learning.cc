@@ -41,7 +41,15 @@ env::Task<Result<void>> Conversation::learn() {
   Result<void> fine = co_await learn_collections();
   if (fine) fine = co_await tell_state();
   if (fine) fine = co_await learn_owners(false);
+  if (fine) co_await learn_rights();
   co_return fine;
+}
+
+env::Task<void> Conversation::learn_rights() {
+  if (known_.account.empty()) co_return;
+  rights_ = co_await read_rights(*api_, known_.account);
+  rights_unknown_ = rights_.unknown();
+  tell_shortcomings();
 }
 
 env::Task<Result<void>> Conversation::learn_collections() {
@@ -61,6 +69,7 @@ env::Task<Result<void>> Conversation::learn_collections() {
   Lock lock(mutex_);
   listed_ = std::set<std::string>(prefixes->begin(), prefixes->end());
   collections_ = std::move(found);
+  troubles_.keep(listed_);
   std::erase_if(emptying_, [this](const auto& one) REQUIRES(mutex_) { return !listed_.contains(one.first); });
   co_return Result<void>{};
 }
@@ -69,11 +78,15 @@ env::Task<Result<void>> Conversation::learn_owners(bool told) {
   Result<std::optional<std::vector<Attached>>> attached = std::optional(std::vector<Attached>());
   if (manages_) attached = co_await attached_endpoints();
   if (!attached) co_return attached.error();
-  if (!*attached) co_return Result<void>{};
-  std::vector<replication::Announcement> announced = announced_owners(options_.endpoint, **attached);
+  const std::vector<replication::Announcement> before = replica_.position().announced;
+  if (!*attached && !before.empty()) {
+    announce_again(before);
+    co_return Result<void>{};
+  }
+  std::vector<replication::Announcement> announced =
+      announced_owners(options_.endpoint, attached->value_or(std::vector<Attached>()));
   std::erase_if(announced,
                 [&](const replication::Announcement& one) { return one.owner == options_.own_id; });
-  const std::vector<replication::Announcement> before = replica_.position().announced;
   // Everything of an owner that is not announced is dropped here: without a word of it, not at once.
   std::vector<replication::Announcement> doubtful = no_longer_announced(before, announced);
   if (told || !manages_ || owners_doubted_) doubtful.clear();
@@ -89,6 +102,15 @@ env::Task<Result<void>> Conversation::learn_owners(bool told) {
   co_return Result<void>{};
 }
 
+void Conversation::announce_again(std::vector<replication::Announcement> before) {
+  for (replication::Announcement& one : before) {
+    if (one.owner != options_.endpoint) one.untold_by = options_.endpoint;  // it may have told ages before
+  }
+  leads_to_others_ = before.size() > 1;
+  replica_.announce(before);
+  options_.on_owners(std::move(before));
+}
+
 env::Task<Result<std::optional<std::vector<Attached>>>> Conversation::attached_endpoints() {
   std::vector<Attached> attached;
   const Collection endpoints = collection("endpoints");
@@ -98,8 +120,7 @@ env::Task<Result<std::optional<std::vector<Attached>>>> Conversation::attached_e
     if (!answer) co_return answer.error();
     if (answer->status == 403 && leads_to_others_) co_return no_longer_readable("endpoints");
     if (answer->status == 403 || answer->status == 404) break;
-    if (answer->status != 200 && leads_to_others_) co_return std::optional<std::vector<Attached>>();
-    if (answer->status != 200) co_return failed("endpoints", answer->status);
+    if (answer->status != 200) co_return std::optional<std::vector<Attached>>();
     Result<std::vector<Shown>> page = read_list(endpoints, options_.endpoint, answer->body);
     if (!page) co_return page.error();
     for (const Shown& shown : *page) {

@@ -22,22 +22,28 @@ env::Task<Result<void>> Conversation::look_for(std::string prefix, Missing missi
     if (!count) co_return count.error();
     seen.counted = *count;
   }
-  const Belief belief = kind == Walk::kTold ? Belief::kAsk : believe(seen);
+  if (!keys->empty()) seen.forbidden = co_await forbidden(prefix, *keys);
+  const Belief belief = kind == Walk::kTold && seen.forbidden == 0 ? Belief::kAsk : believe(seen);
   const size_t shown = seen.held - std::min(seen.held, seen.vanished);
   if (belief == Belief::kFiltered)
     co_return Error(
         ErrorCode::kForbidden,
         fmt::format("login refused: this account is shown {} of the {} {} that the endpoint counts", shown,
                     *seen.counted, prefix));
+  if (belief == Belief::kForbidden)
+    co_return Error(ErrorCode::kForbidden,
+                    fmt::format("login refused: by its roles and its tenant this account may not read {} of "
+                                "the {} {} that it was shown",
+                                seen.forbidden, seen.held, prefix));
   if (belief == Belief::kWait) {
     note_emptying(prefix);
-    co_return Error(ErrorCode::kInternal,
+    co_return Error(kUndecided,
                     fmt::format("{} of {} are not shown any more and no event said so: looked at again",
                                 seen.vanished, seen.held));
   }
   Result<void> asked = co_await ask_for(prefix, *keys, kind == Walk::kRegular);
   if (!asked) co_return asked;
-  if (missing.more) co_return Error(ErrorCode::kInternal, "more are gone than one walk asks for");
+  if (missing.more) co_return Error(kUndecided, "more are gone than one walk asks for");
   co_return not_emptying(prefix);
 }
 
@@ -57,6 +63,29 @@ env::Task<Result<std::optional<uint64_t>>> Conversation::counted(std::string pre
   const Counts counts = read_counts(answer->body);
   const auto found = counts.find(prefix);
   co_return found == counts.end() ? std::nullopt : std::optional(found->second);
+}
+
+env::Task<size_t> Conversation::forbidden(std::string prefix, std::vector<std::string> keys) {
+  if (known_.account.empty() || !rights_unknown_.empty()) co_return 0;
+  const Rights now = co_await read_rights(*api_, known_.account);
+  const std::vector<std::string> own{options_.endpoint};
+  size_t out = 0;
+  for (const std::string& key : keys) {
+    // How rights name what others own behind it is not known of every make.
+    if (leads_to_others_ && replica_.holders(prefix, key) != own) continue;
+    if (now.of(prefix, key) == Sight::kMayNot) ++out;
+  }
+  co_return out;
+}
+
+void Conversation::compare_with_rights(const std::string& prefix, const std::vector<Shown>& page) {
+  if (!rights_unknown_.empty() || rights_.of_all(prefix) == Sight::kMay) return;
+  for (const Shown& one : page) {
+    if (one.owner != options_.endpoint || rights_.of(prefix, one.key) != Sight::kMayNot) continue;
+    rights_unknown_ =
+        fmt::format("the endpoint shows {} that the roles of this account do not allow", prefix);
+    return tell_shortcomings();
+  }
 }
 
 bool Conversation::was_emptying(const std::string& prefix) const {

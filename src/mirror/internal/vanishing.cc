@@ -14,6 +14,7 @@ void Missing::add(const std::vector<std::string>& found) {
 
 Belief believe(const Vanishing& seen) {
   if (seen.vanished == 0) return Belief::kAsk;
+  if (seen.forbidden > 0) return Belief::kForbidden;
   if (seen.counted) {
     const uint64_t gone = seen.held > *seen.counted ? seen.held - *seen.counted : 0;
     if (2 * gone < seen.vanished) return Belief::kFiltered;

@@ -30,12 +30,14 @@ struct Vanishing {
   size_t vanished = 0;              // of these, not shown
   std::optional<uint64_t> counted;  // by the endpoint, see proves_counts()
   bool seen_before = false;         // the walk before saw the collection empty itself as well
+  size_t forbidden = 0;             // of those that vanished: what the account may not read by its rights
 };
 
 enum class Belief {
-  kAsk,       // each may be gone: it is asked for
-  kWait,      // too many at once: the collection is walked through once more before they are asked for
-  kFiltered,  // the endpoint counts what it does not show: the account may not see it any more
+  kAsk,        // each may be gone: it is asked for
+  kWait,       // too many at once: the collection is walked through once more before they are asked for
+  kFiltered,   // the endpoint counts what it does not show: the account may not see it any more
+  kForbidden,  // by its own roles and tenant the account may not see it any more
 };
 
 /// At least so many, and half of a collection, do not go at once without an event unless a second walk says

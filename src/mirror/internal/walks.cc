@@ -59,6 +59,7 @@ env::Task<Result<void>> Conversation::until_walk() {
     const std::optional<std::vector<std::string>> wanted = replica_.wanted();
     if (wanted && walked_for_ != wanted) co_return Result<void>{};
     if (Result<void> walked = co_await walk_overflown(); !walked) co_return walked;
+    if (Result<void> walked = co_await walk_troubled(); !walked) co_return walked;
     const env::Duration left = next_walk_ - options_.clock.steady();
     if (wanted && (left <= env::Duration::zero() || is_walk_due_early())) co_return co_await learn();
     co_await options_.timers.wait(wake_, seen, until_due_work(wanted ? left : env::Duration(kIdle)));
@@ -69,6 +70,7 @@ env::Task<Result<void>> Conversation::until_walk() {
 env::Duration Conversation::until_due_work(env::Duration most) const {
   const env::SteadyTime now = options_.clock.steady();
   if (owners_changed_ || state_changed_) most = std::min(most, learn_due_ - now);
+  if (const std::optional<env::SteadyTime> due = troubles_.next_due()) most = std::min(most, *due - now);
   Lock lock(mutex_);
   if (hints_.overflows()) most = std::min(most, overflown_due_ - now);
   return std::max(most, env::Duration::zero());
@@ -101,8 +103,8 @@ env::Task<Result<void>> Conversation::walk_new_collections() {
   const std::vector<Collection> now = collections_;
   for (const Collection& one : now) {
     if (std::ranges::find(before, one.prefix, &Collection::prefix) != before.end()) continue;
-    const Result<void> walked = co_await walk_collection(one, Walk::kFirst);
-    if (!walked && is_final(walked.error())) co_return walked.error();
+    const Result<bool> walked = co_await walk_noted(one, Walk::kFirst);
+    if (!walked) co_return walked.error();
   }
   co_return Result<void>{};
 }
@@ -119,10 +121,9 @@ env::Task<Result<void>> Conversation::walk_overflown() {
   }
   bool whole = true;
   for (const std::string& prefix : overflown) {
-    const Result<void> walked = co_await walk_collection(collection(prefix), Walk::kTold);
-    if (!walked && is_final(walked.error())) co_return walked.error();
-    if (!walked) tell_not_walked(prefix, walked.error());
-    whole = whole && walked;
+    const Result<bool> walked = co_await walk_noted(collection(prefix), Walk::kTold);
+    if (!walked) co_return walked.error();
+    whole = whole && *walked;
   }
   const env::SteadyTime now = options_.clock.steady();
   {
@@ -135,18 +136,69 @@ env::Task<Result<void>> Conversation::walk_overflown() {
   co_return Result<void>{};
 }
 
-void Conversation::tell_not_walked(const std::string& prefix, const Error& why) const {
-  kLog.warn("collection is not walked endpoint={} type={} reason={}", options_.endpoint, prefix, why.text());
+env::Task<Result<bool>> Conversation::walk_noted(Collection one, Walk kind) {
+  const env::SteadyTime walk_begun = options_.clock.steady();
+  const Result<void> walked = co_await walk_collection(one, kind);
+  if (walked) {
+    note_walked(one.prefix, walk_begun);
+    co_return true;
+  }
+  if (is_final(walked.error())) co_return walked.error();
+  kLog.warn("collection is not walked endpoint={} type={} reason={}", options_.endpoint, one.prefix,
+            walked.error().text());
+  if (walked.error().code == kUndecided) co_return false;
+  note_trouble(one.prefix, walked.error());
+  co_return true;
+}
+
+void Conversation::note_walked(const std::string& prefix, env::SteadyTime walk_begun) {
+  read_at_[prefix] = walk_begun;
+  if (!troubles_.fine(prefix)) return;
+  kLog.info("collection is read again endpoint={} type={}", options_.endpoint, prefix);
+  tell_shortcomings();
+  if (prefix == "endpoints") owners_changed_ = true;
+}
+
+void Conversation::note_trouble(const std::string& prefix, const Error& why) {
+  Trouble trouble{prefix,
+                  why.messages.empty() ? std::string(error_word(why.code)) : why.messages.front(),
+                  options_.clock.wall(),
+                  {}};
+  if (const auto read = read_at_.find(prefix); read != read_at_.end()) {
+    for (const std::string& owner : replica_.wanted().value_or(std::vector<std::string>())) {
+      const std::optional<env::SteadyTime> as_of = replica_.as_of(owner);
+      if (as_of) trouble.as_of[owner] = std::min(*as_of, read->second);
+    }
+  }
+  troubles_.failed(std::move(trouble), options_.clock.steady());
+  tell_shortcomings();
+}
+
+env::Task<Result<void>> Conversation::walk_troubled() {
+  const std::vector<std::string> due = troubles_.due(options_.clock.steady());
+  for (const std::string& prefix : due) {
+    // What was not read yet on this connection is waited for.
+    const Walk kind = read_at_.contains(prefix) ? Walk::kRegular : Walk::kFirst;
+    const Result<bool> walked = co_await walk_noted(collection(prefix), kind);
+    if (!walked) co_return walked.error();
+  }
+  co_return Result<void>{};
+}
+
+void Conversation::tell_shortcomings() {
+  Shortcomings now{troubles_.all(), rights_unknown_};
+  if (now == told_ || !known_.tell) return;
+  told_ = now;
+  known_.tell(std::move(now));
 }
 
 env::Task<Result<bool>> Conversation::walk_once(Walk kind) {
   bool whole = true;
   const std::vector<Collection> through = collections_;
   for (const Collection& one : through) {
-    const Result<void> walked = co_await walk_collection(one, kind);
-    if (!walked && is_final(walked.error())) co_return walked.error();
-    if (!walked) tell_not_walked(one.prefix, walked.error());
-    whole = whole && walked;
+    const Result<bool> walked = co_await walk_noted(one, kind);
+    if (!walked) co_return walked.error();
+    whole = whole && *walked;
   }
   const Result<void> erased = co_await erase_vanished(through);
   if (!erased && is_final(erased.error())) co_return erased.error();
@@ -218,6 +270,7 @@ env::Task<Result<void>> Conversation::take_page(const Collection& one, Paging& p
   const Result<std::optional<Paging::Span>> span = paging.take(*page, answer.body.size(), answer.matching);
   if (!span) co_return span.error();
   if (Result<void> stored = co_await replica_.drain(); !stored) co_return stored;
+  compare_with_rights(one.prefix, *page);
   Result<Replica::Comparison> compared = compare(one, *page, *span);
   if (!compared) co_return compared.error();
   if (kind == Walk::kRegular && compared->changed > 0) {

@@ -1,10 +1,16 @@
 #include <algorithm>
 
+#include "mirror/held.h"
 #include "mirror/internal/conversation.h"
 #include "mirror/internal/target.h"
 #include "store/failed_reads.h"
 
 namespace mullion::mirror {
+
+bool is_held(std::string_view target) {
+  const std::optional<Target> known = read_target(target);
+  return known && is_mirrored(known->prefix);
+}
 
 env::Task<Taken> Conversation::take_written(Written written, env::Duration patience) {
   std::optional<Target> target = read_target(written.target);

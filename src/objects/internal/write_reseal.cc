@@ -1,5 +1,6 @@
 // The steps by which an object gets another key pair: its secure parameters, and the pair, in one commit.
 #include "auth/auth.h"
+#include "base/json.h"
 #include "env/pools.h"
 #include "objects/internal/write_attempt.h"
 #include "objects/params.h"
