@@ -199,7 +199,7 @@ test_chaos() {
   say "histories under faults"
   /usr/bin/python3 -m pytest -q tests/chaos
   /usr/bin/python3 tests/chaos/run.py --rounds 2 --seed 311
-  MULLION_FOLLOW=events /usr/bin/python3 tests/chaos/run.py --rounds 1 --seed 313
+  /usr/bin/python3 tests/chaos/run.py --foreign --rounds 1 --seed 314
   /usr/bin/python3 tests/chaos/cluster.py --rounds 1 --seed 23 --seconds 8
 }
 

@@ -40,6 +40,7 @@ class Chain:
     writes: list = dataclasses.field(default_factory=list)
     reads: list = dataclasses.field(default_factory=list)
     failed: list = dataclasses.field(default_factory=list)
+    operations: list = dataclasses.field(default_factory=list)  # of a key: every read that was answered
     problems: list = dataclasses.field(default_factory=list)
 
     def report(self, rule, text, *operations):
@@ -202,6 +203,7 @@ def key_chain(variable, operations):
     creates = [one for one in operations if one.kind == "create"]
     deletes = [one for one in operations if one.kind == "delete"]
     reads = reads_among(operations)
+    chain.operations = reads
     maker, remover = creation(chain, creates, deletes, reads), deletion(chain, deletes)
     if maker is None:
         return chain
@@ -423,7 +425,10 @@ class Worst:
 
 
 def check_ages(history, chain):
-    """An answer from a replica is never older than it says, nor than the reader allows."""
+    """An answer from a replica is never older than it says, nor than the reader allows. Of an event that a server of another
+    make loses nobody can know: what holds there is the bound."""
+    if chain.reads and chain.reads[0][1].owner in history.foreign:
+        return []
     ends = outdated(chain)
     below, demand = Worst("age-below-truth"), Worst("max-age")
     for position, read in chain.reads:
@@ -437,6 +442,73 @@ def check_ages(history, chain):
         if read.max_age is not None and true > read.max_age:
             demand.add(true - read.max_age, f"{text}, and at most {read.max_age:g} s were allowed", witness, read)
     return below.found() + demand.found()
+
+
+# -- the bound of those that are followed by their public API
+
+# Seconds after a disturbance until it is over for whoever follows: it is noticed, waited for and connected again, and the
+# first walk is made. A manager notices within 5 s, and waits for as long again as it was alone, 15 s at most.
+RECOVERY = 15
+# What disturbs nobody: the time of what follows is steady, and lines of clients are not those of managers.
+UNFELT = {"clock-ahead", "clock-back"}
+
+
+def downtimes(history, owner, at):
+    """When objects of `owner` could not reach the server `at`: (begin, end), in order and apart."""
+    way = history.levels[owner][:history.levels[owner].index(at) + 1]
+    felt = {*way, *(f"{above}-{below}" for below, above in zip(way, way[1:]))}
+    spans = sorted((fault["begin"], fault.get("end", NEVER) + RECOVERY * SECOND) for fault in history.faults
+                   if fault["target"] in felt and fault["kind"] not in UNFELT and not fault.get("misleads"))
+    out = []
+    for begin, end in spans:
+        if out and begin <= out[-1][1]:
+            out[-1] = (out[-1][0], max(end, out[-1][1]))
+        else:
+            out.append((begin, end))
+    return out
+
+
+def time_up(spans, begin, end):
+    """Seconds between two moments that are not in these spans."""
+    down = sum(max(0, min(end, until_) - max(begin, from_)) for from_, until_ in spans)
+    return (end - begin - down) / SECOND
+
+
+def check_bound(history, chain):
+    """What no event told of, a deletion among it, is corrected in time: nobody sees for longer what is over, but for the time
+    in which nothing came through."""
+    if not chain.reads or chain.reads[0][1].owner not in history.bounds:
+        return []
+    owner = chain.reads[0][1].owner
+    ends, worst, spans = outdated(chain), Worst("beyond-bound"), {}
+    for position, read in chain.reads:
+        if history.level(read) == 0 or position >= len(ends) or ends[position][0] > read.begin:
+            continue
+        over, witness = ends[position]
+        if read.at not in spans:
+            spans[read.at] = downtimes(history, owner, read.at)
+        late = time_up(spans[read.at], over, read.begin)
+        if late > history.bounds[owner]:
+            worst.add(late, f"{chain.variable} at {read.at}: wrong for {late:.1f} s in which nothing hindered it; "
+                      f"{history.bounds[owner]:g} s are promised", witness, read)
+    return worst.found()
+
+
+def check_deleted(history, chain):
+    """An object that is gone at a level does not come back there: keys are used once."""
+    if not chain.variable.startswith("key/"):
+        return []
+    for level in range(1, max(map(len, history.levels.values()))):
+        reads = sorted((read for read in chain.operations if history.level(read) == level), key=lambda one: one.begin)
+        gone = None  # the first absence that began after somebody had seen it there
+        for read in reads:
+            if read.seen is not None and gone is not None and gone.end < read.begin:
+                return [Violation("deleted-again", f"{chain.variable}: {level} levels above its owner it was gone and is "
+                                  "shown again", [gone, read])]
+            seen = [one for one in reads if one.seen is not None and one.end < read.begin]
+            if read.seen is None and seen and (gone is None or read.end < gone.end):
+                gone = read
+    return []
 
 
 # What a server says of a replica whose age it cannot know: the time since 1970.
@@ -482,6 +554,8 @@ def check_commits(history):
     by_owner = collections.defaultdict(list)
     for operation in history.operations:
         if operation.outcome != "done" or operation.kind in ("read", "list"):
+            continue
+        if operation.commit is None and not history.owes_commit(operation):
             continue
         if operation.commit is None:
             return [Violation("sequence", f"{operation.variable}: acknowledged without X-Mullion-Commit", [operation])]
@@ -588,6 +662,7 @@ def check(history):
     for chain in made:
         found += check_owner_order(chain) + check_future(chain) + check_levels(history, chain)
         found += check_ages(history, chain) + check_chain_commits(history, chain)
+        found += check_bound(history, chain) + check_deleted(history, chain)
     found += check_moments(history, made) + check_told_ages(history) + check_commits(history)
     return found + check_answers(history) + check_end(history) + check_coverage(history)
 

@@ -20,7 +20,7 @@ DEMANDS = (1, 2, 4, 8)  # seconds, of X-Mullion-Max-Age
 CREATORS = 2  # of each key
 ELEMENTS = 50  # appends to one sequence before the next one is used
 LIKE_NOT_DONE = {400, 401, 403, 404, 405, 406, 409, 412, 413, 422, 423, 429, 503, 507}
-MAYBE_DONE = "may have been carried out"
+MAYBE_DONE = ("may have been carried out", "it was carried out")
 
 
 class Asker:
@@ -93,7 +93,7 @@ class Asker:
             operation.outcome = "done"
             return json.loads(text)
         operation.text = text
-        maybe = MAYBE_DONE in text or operation.status not in LIKE_NOT_DONE
+        maybe = any(words in text for words in MAYBE_DONE) or operation.status not in LIKE_NOT_DONE
         operation.outcome = "unknown" if maybe else "refused"
         return None
 
@@ -311,14 +311,38 @@ class Client(threading.Thread):
 
     def read_everything(self):
         """Every variable once more at its owner: what all that happened must have led to."""
-        for owner, names in self.names.items():
-            where = {"at": owner, "served": "owner"}
-            for name in names.registers:
-                self.read_register(owner, name, **where)
-            for name in names.sequences:
-                self.read_sequence(owner, name, **where)
-            for key in names.keys:
-                self.read_key(owner, key, **where)
-            for name in names.parameter_names:
-                self.read_parameter(owner, name, **where)
+        for owner in self.names:
+            self.read_all_of(owner, at=owner, served="owner")
         self.asker.close()
+
+    def read_all_of(self, owner, **where):
+        names = self.names[owner]
+        for name in names.registers:
+            self.read_register(owner, name, **where)
+        for name in names.sequences:
+            self.read_sequence(owner, name, **where)
+        for key in names.keys:
+            self.read_key(owner, key, **where)
+        for name in names.parameter_names:
+            self.read_parameter(owner, name, **where)
+
+
+class Watcher(Client):
+    """Reads everything of some owners at the levels above them, over and over, until told to stop."""
+
+    def __init__(self, *known, owners):
+        super().__init__(*known)
+        self.owners = owners
+
+    def run(self):
+        try:
+            while not self.stop.is_set():
+                for owner in self.owners:
+                    for manager in self.levels[owner][1:]:
+                        self.read_all_of(owner, at=manager, served="replica")
+                self.stop.wait(1)
+        except Exception as failure:  # of this program: the round is worth nothing
+            self.failure = failure
+            raise
+        finally:
+            self.asker.close()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import clients
+import foreign
 from proxy import Proxy
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -53,9 +54,12 @@ class WallClock:
 
 
 class Hierarchy:
-    """Started, attached, filled and equal at all levels once made."""
+    """Started, attached, filled and equal at all levels once made. With `foreign_seed` A is of another make, and B is
+    followed as if it were: `foreign` names the first."""
 
-    def __init__(self):
+    def __init__(self, foreign_seed=None):
+        self.foreign_seed = foreign_seed
+        self.foreign = [] if foreign_seed is None else ["A"]
         self.site = harness.Site()
         self.proxy = Proxy()
         try:
@@ -70,7 +74,13 @@ class Hierarchy:
 
     def start(self):
         library = build_shim(self.site.directory)
+        for name in self.foreign:
+            self.servers[name] = foreign.Leaf(name, self.foreign_seed).launch()
+            self.clocks[name] = foreign.Clock(self.servers[name])
+            self.site.others.append(self.servers[name])
         for name in LEVELS:
+            if name in self.servers:
+                continue
             self.clocks[name] = WallClock(self.site.directory / f"{name}.clock")
             environment = {"LD_PRELOAD": str(library), "CHAOS_CLOCK": str(self.clocks[name].path)}
             self.servers[name] = self.site.server(name, environment=environment).launch()
@@ -84,12 +94,27 @@ class Hierarchy:
             for name in below:
                 port = self.proxy.open(f"{manager}-{name}", self.servers[name].api_port)
                 # How old a manager's own copies are, its public API does not tell: managers follow each other by the stream.
-                more = {"manager/follow": "auto"} if name in BELOW else {}
+                more = {"manager/follow": "auto"} if name in BELOW else self.following()
+                login = foreign.MANAGER if name in self.foreign else (harness.USER, harness.PASSWORD)
                 url = f"https://127.0.0.1:{port}"
-                expect(200, self.servers[manager].add_endpoint(self.servers[name], url, **more))
+                expect(200, self.servers[manager].add_endpoint(self.servers[name], url, *login, **more))
         for line in CLIENT_LINES:
             name = line.split("-")[1]
             self.ports[name] = self.proxy.open(line, self.servers[name].api_port)
+
+    def following(self):
+        """How the leaves are followed."""
+        if self.foreign_seed is None:
+            return {}
+        return {"manager/follow": "events", "manager/walk-interval": foreign.WALK_INTERVAL}
+
+    def bounds(self):
+        """Of each owner that is followed by events: for how many seconds what no event told of may be wrong."""
+        if self.foreign_seed is None:
+            return {}
+        leaves = [name for below in BELOW.values() for name in below if name not in BELOW]
+        return {name: foreign.bound(len(foreign.FEW.prefixes) if name in self.foreign else len(self.servers[name].get("objects")))
+                for name in leaves}
 
     def fill(self):
         for owner, names in self.names.items():
@@ -105,7 +130,7 @@ class Hierarchy:
         for collection in COLLECTIONS:
             rows = self.servers[server].objects(collection, f"?Endpoint={owner}")
             rows = [dict(row, Endpoint=owner) for row in rows if row.get("Bundle") in (None, "", "BackingStore")]
-            for row in sorted(json.dumps(row) for row in rows):
+            for row in sorted(json.dumps(row, sort_keys=owner in self.foreign) for row in rows):
                 seen.update(row.encode() + b"\n")
         return seen.hexdigest()
 

@@ -56,6 +56,8 @@ class History:
     states: list = dataclasses.field(default_factory=list)  # at the end: {owner, server, digest}
     mismatches: dict = dataclasses.field(default_factory=dict)  # digests that differed, by server
     troubles: list = dataclasses.field(default_factory=list)  # servers that did not stop, start or recover
+    bounds: dict = dataclasses.field(default_factory=dict)  # of owners followed by their public API: seconds, see checker.py
+    foreign: list = dataclasses.field(default_factory=list)  # owners of another make: they number no commits and may mislead
     by_events: bool = False  # owners are followed by their public API: managers name places of their replicas as commits
 
     def level(self, operation):
@@ -64,7 +66,13 @@ class History:
 
     def names_owners_commit(self, operation):
         """Whether the commit of an answer is a place in the owner's log."""
-        return operation.commit is not None and (operation.at == operation.owner or not self.by_events)
+        if operation.commit is None or operation.owner in self.foreign:
+            return False
+        return operation.at == operation.owner or not self.by_events
+
+    def owes_commit(self, operation):
+        """Whether an answer to a write names a commit: servers of another make know none, and one that is pending here none yet."""
+        return operation.owner not in self.foreign or operation.at != operation.owner and not operation.pending
 
     def shows_one_moment(self, operation):
         """Whether a list comes from one state of its owner: who follows by the public API reads objects one by one."""

@@ -11,6 +11,7 @@ import time
 
 import checker
 import clients
+import foreign
 import nemesis
 from hierarchy import LEVELS, ROOT, Hierarchy, harness
 from history import History
@@ -22,17 +23,18 @@ KEPT = ROOT / "build" / "chaos"
 class Round:
     """One hierarchy, one schedule of faults, one history."""
 
-    def __init__(self, seed, seconds):
-        self.seed, self.seconds = seed, seconds
+    def __init__(self, seed, seconds, of_another_make=False):
+        self.seed, self.seconds, self.of_another_make = seed, seconds, of_another_make
         self.directory = KEPT / f"seed-{seed}"
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
 
     def play(self):
         """The history. What does not come to rest afterwards is part of it."""
-        hierarchy = Hierarchy()
+        hierarchy = Hierarchy(self.seed if self.of_another_make else None)
         try:
-            history = History(self.seed, LEVELS, time.monotonic_ns(), by_events=bool(harness.FOLLOWING))
+            history = History(self.seed, LEVELS, time.monotonic_ns(), bounds=hierarchy.bounds(), foreign=hierarchy.foreign,
+                              by_events=self.of_another_make or bool(harness.FOLLOWING))
             self.load(hierarchy, history)
             self.settle(hierarchy, history)
             hierarchy.keep(self.directory)
@@ -49,12 +51,15 @@ class Round:
     def load(self, hierarchy, history):
         stop, numbers = threading.Event(), itertools.count()
         workers = [self.client(hierarchy, number, numbers, stop) for number in range(CLIENTS)]
-        disturber = nemesis.Nemesis(hierarchy, nemesis.schedule(self.seed, self.seconds), stop)
-        for thread in (disturber, *workers):
+        disturber = nemesis.Nemesis(hierarchy, self.faults(hierarchy), stop)
+        liars = [foreign.Liar(hierarchy.servers[name], foreign.lies(self.seed, self.seconds), stop)
+                 for name in hierarchy.foreign]
+        for thread in (disturber, *liars, *workers):
             thread.start()
         try:
             stop.wait(self.seconds)
-            disturber.join()
+            for thread in (disturber, *liars):
+                thread.join()
         finally:
             stop.set()
             disturber.join()  # it starts again what it has killed: nothing must be left running
@@ -64,18 +69,40 @@ class Round:
             if worker.failure is not None:
                 raise worker.failure
         history.faults, history.troubles = disturber.told, disturber.troubles
+        history.faults += [told for liar in liars for told in liar.told]
         self.numbers = numbers
 
+    def faults(self, hierarchy):
+        """The schedule of the seed. With leaves of another make, even seeds leave the way to them alone: only then does a
+        round hold enough time in which nothing but lies hinders what the bound is about."""
+        planned = nemesis.schedule(self.seed, self.seconds)
+        for name in hierarchy.foreign:
+            spared = {name, f"R1-{name}", "R1"} if self.seed % 2 == 0 else set()
+            planned = [fault for fault in planned
+                       if fault.target not in spared and not (fault.target == name and fault.kind == "stop")]
+        return planned
+
+    def known(self, hierarchy, number, stop):
+        """What a client that asks without lines in between is made of."""
+        asker = clients.Asker({name: server.api_port for name, server in hierarchy.servers.items()},
+                              (harness.USER, harness.PASSWORD))
+        return number, self.seed, LEVELS, hierarchy.names, asker, self.numbers, stop
+
     def settle(self, hierarchy, history):
+        calm = threading.Event()
+        watcher = clients.Watcher(*self.known(hierarchy, CLIENTS + 1, calm), owners=list(history.bounds))
+        watcher.start()
         try:
             hierarchy.wait_calm()
         except AssertionError as failure:
             history.troubles.append(f"after the faults: {failure}")
-        asker = clients.Asker({name: server.api_port for name, server in hierarchy.servers.items()},
-                              (harness.USER, harness.PASSWORD))
-        last = clients.Client(CLIENTS, self.seed, LEVELS, hierarchy.names, asker, self.numbers, threading.Event())
+        calm.set()
+        watcher.join()
+        if watcher.failure is not None:
+            raise watcher.failure
+        last = clients.Client(*self.known(hierarchy, CLIENTS, threading.Event()))
         last.read_everything()
-        history.operations += last.operations
+        history.operations += watcher.operations + last.operations
         history.states = [{"owner": owner, "server": server, "digest": digest}
                           for owner, digests in hierarchy.digests().items() for server, digest in digests.items()]
         history.mismatches = hierarchy.mismatches()
@@ -101,10 +128,10 @@ class Totals:
               + ", ".join(f"{kind} {count}" for kind, count in sorted(self.faults.items())))
 
 
-def play(seed, seconds, totals):
+def play(seed, seconds, totals, of_another_make=False):
     """Plays and checks one round, and says what was found."""
     print(f"seed {seed}: ", end="", flush=True)
-    made = Round(seed, seconds)
+    made = Round(seed, seconds, of_another_make)
     history = made.play()
     totals.add(history)
     found = checker.check(history)
@@ -114,7 +141,9 @@ def play(seed, seconds, totals):
         return
     totals.failed.append(seed)
     print(checker.report(history, found))
-    print(f"history and logs: {made.directory}\nagain: ./x chaos --rounds 1 --seed {seed} --seconds {seconds}", flush=True)
+    more = " --foreign" if of_another_make else ""
+    print(f"history and logs: {made.directory}\nagain: ./x chaos{more} --rounds 1 --seed {seed} --seconds {seconds}",
+          flush=True)
 
 
 def arguments():
@@ -123,6 +152,8 @@ def arguments():
     parser.add_argument("--rounds", type=int, help="so many rounds instead")
     parser.add_argument("--seed", type=int, help="of the first round; the next ones count on from it (random)")
     parser.add_argument("--seconds", type=int, default=40, help="load of a round; part of what a seed means (40)")
+    parser.add_argument("--foreign", action="store_true",
+                        help="A is of another make and misleads, B is followed by its public API")
     return parser.parse_args()
 
 
@@ -133,7 +164,7 @@ def main():
     for number in itertools.count():
         if number == options.rounds or options.rounds is None and time.monotonic() >= end:
             break
-        play(seed + number, options.seconds, totals)
+        play(seed + number, options.seconds, totals, options.foreign)
     totals.show()
     if totals.failed:
         print(f"failed: {' '.join(map(str, totals.failed))}")

@@ -557,6 +557,132 @@ def test_a_new_epoch(story):
     assert story.rules() == ["sequence"]
 
 
+# -- owners that are followed by their public API
+
+BOUND = 20
+
+
+@pytest.fixture
+def bounded(story):
+    """A register that is first -> a at 1 s, and whose owner is of another make."""
+    story.history.bounds, story.history.foreign, story.history.by_events = {"A": BOUND}, ["A"], True
+    story.swap(1, 1, "first", "a", commit=None)
+    story.read(990, 990.1, "a")
+    return story
+
+
+def fault(story, kind, target, begin, end, **more):
+    story.history.faults.append({"kind": kind, "target": target, "begin": int(begin * SECOND), "end": int(end * SECOND), **more})
+
+
+@pytest.mark.parametrize("manager", ["R1", "M1"])
+@pytest.mark.parametrize("moment, rules", [(1 + BOUND, []), (1.5 + BOUND, ["beyond-bound"])])
+def test_what_is_over_is_not_shown_for_longer_than_the_bound(bounded, manager, moment, rules):
+    bounded.read(moment, moment + .1, "first", at=manager, age=1)
+    assert bounded.rules() == rules
+
+
+def test_the_bound_is_of_owners_that_are_followed_by_their_public_api(bounded):
+    bounded.history.bounds = {"B": BOUND}
+    bounded.read(500, 500.1, "first", at="R1", age=1)
+    assert bounded.rules() == []
+
+
+# Each disturbance hinders from 5 s to 35 s; then comes the time to recover from it.
+BACK = 35 + checker.RECOVERY
+
+
+@pytest.mark.parametrize("kind, target, manager, hinders", [
+    ("kill", "A", "R1", True), ("cut", "R1-A", "R1", True), ("stop", "R1", "R1", True), ("kill", "R1", "M1", True),
+    ("hold", "M1-R1", "M1", True), ("restart-elsewhen", "M1", "M1", True),
+    ("hold", "M1-R1", "R1", False), ("kill", "M1", "R1", False), ("kill", "B", "R1", False), ("cut", "R1-B", "M1", False),
+    ("client-cut", "client-R1", "R1", False), ("clock-back", "A", "R1", False)])
+def test_time_in_which_nothing_came_through_does_not_count(bounded, kind, target, manager, hinders):
+    fault(bounded, kind, target, 5, 35, seconds=0)
+    late = 1 + BOUND + (BACK - 5)
+    bounded.read(late, late + .1, "first", at=manager, age=1)
+    assert bounded.rules() == ([] if hinders else ["beyond-bound"])
+    bounded.read(late + 1, late + 1.1, "first", at=manager, age=1)
+    assert bounded.rules() == ["beyond-bound"]
+
+
+def test_disturbances_at_one_time_count_once(bounded):
+    fault(bounded, "cut", "R1-A", 5, 30)
+    fault(bounded, "kill", "A", 10, 35)
+    late = 1 + BOUND + (BACK - 5)
+    bounded.read(late + 1, late + 1.1, "first", at="R1", age=1)
+    assert bounded.rules() == ["beyond-bound"]
+
+
+@pytest.mark.parametrize("misleads, rules", [(True, ["beyond-bound"]), (False, [])])
+def test_lies_are_what_the_bound_is_about_unless_they_obstruct(bounded, misleads, rules):
+    fault(bounded, "lie", "A", 0, 900, misleads=misleads)
+    bounded.read(500, 500.1, "first", at="R1", age=1)
+    assert bounded.rules() == rules
+
+
+def test_a_disturbance_that_never_ended_excuses_everything_after_it(bounded):
+    bounded.history.faults.append({"kind": "kill", "target": "A", "begin": 2 * SECOND})
+    bounded.read(500, 500.1, "first", at="R1", age=1)
+    assert bounded.rules() == []
+
+
+@pytest.mark.parametrize("moment, rules", [(5 + BOUND, []), (6 + BOUND, ["beyond-bound"])])
+def test_a_deletion_is_seen_within_the_bound(bounded, moment, rules):
+    bounded.add("create", "key/k", 1, 1.1, value="v", status=201, commit=None)
+    bounded.add("delete", "key/k", 5, 5.1, commit=None)
+    bounded.read(990, 990.1, None, variable="key/k", status=404)
+    bounded.read(moment, moment + .1, "v", variable="key/k", at="R1", age=1)
+    assert bounded.rules() == rules
+
+
+@pytest.mark.parametrize("moment, rules", [(1 + BOUND, []), (2 + BOUND, ["beyond-bound"])])
+def test_a_living_object_is_seen_within_the_bound(bounded, moment, rules):
+    bounded.add("create", "key/k", 1, 1.1, value="v", status=201, commit=None)
+    bounded.read(990, 990.1, "v", variable="key/k")
+    bounded.read(moment, moment + .1, None, variable="key/k", at="R1", status=404, age=1)
+    assert bounded.rules() == rules
+
+
+def test_a_living_object_that_was_seen_is_not_lost_for_a_moment(bounded):
+    bounded.add("create", "key/k", 1, 1.1, value="v", status=201, commit=None)
+    bounded.read(990, 990.1, "v", variable="key/k")
+    bounded.read(3, 3.1, "v", variable="key/k", at="R1", age=1)
+    bounded.read(4, 4.1, None, variable="key/k", at="R1", status=404, age=1)
+    assert bounded.rules() == ["monotonic-reads"]
+
+
+@pytest.mark.parametrize("remover", [{"outcome": "done"}, {"outcome": "unknown", "status": 0}])
+def test_a_deleted_object_is_never_shown_again(bounded, remover):
+    bounded.add("create", "key/k", 1, 1.1, value="v", status=201, commit=None)
+    bounded.add("delete", "key/k", 5, 10, commit=None, **remover)
+    bounded.read(990, 990.1, None, variable="key/k", status=404)
+    bounded.read(4, 4.1, "v", variable="key/k", at="R1", age=1)
+    bounded.read(6, 6.1, None, variable="key/k", at="R1", status=404, age=1)
+    assert bounded.rules() == []
+    bounded.read(7, 7.1, "v", variable="key/k", at="M1", age=1)
+    assert bounded.rules() == [], "another level may be behind"
+    bounded.read(7, 7.1, "v", variable="key/k", at="R1", age=1)
+    assert bounded.rules() == ["deleted-again"]
+
+
+def test_of_another_make_an_age_may_be_below_the_truth_and_answers_name_no_commits(bounded):
+    bounded.read(10, 10.1, "first", at="R1", age=1)
+    bounded.swap(11, 11.1, "x", "y", outcome="unknown", status=0)
+    assert bounded.rules() == []
+    bounded.history.foreign = []
+    assert bounded.rules() == ["age-below-truth", "sequence"]
+
+
+def test_a_write_through_a_manager_names_a_commit_or_is_pending(bounded):
+    bounded.swap(991, 991.1, "a", "b", at="R1", commit=None, pending=True)
+    bounded.read(992, 992.1, "b")
+    assert bounded.rules() == []
+    bounded.swap(993, 993.1, "b", "c", at="R1", commit=None)
+    bounded.read(994, 994.1, "c")
+    assert bounded.rules() == ["sequence"]
+
+
 @pytest.mark.parametrize("commit", [None, ["B", "e", 3]])
 def test_a_commit_that_is_missing_or_not_the_owners(story, commit):
     register(story, final="c")

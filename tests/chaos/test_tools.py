@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+import foreign
 import nemesis
 from hierarchy import ROOT, WallClock, build_shim
 from proxy import Line, Proxy
@@ -247,3 +248,43 @@ def test_the_seeds_that_every_run_plays_hold_every_kind_and_silence_that_is_give
     assert {fault.kind for fault in faults} == set(nemesis.DECK)
     long = {fault.target for fault in faults if fault.kind in nemesis.LASTING and fault.duration > 15.5}
     assert {"R1-A", "M1-R1"} <= long
+
+
+def test_a_seed_replays_its_lies():
+    assert foreign.lies(5, 40) == foreign.lies(5, 40)
+    assert foreign.lies(5, 40) != foreign.lies(6, 40)
+
+
+def test_lies_hold_every_kind_and_obstruct_in_the_first_third_only():
+    kinds = set()
+    for seed in range(40):
+        lies = foreign.lies(seed, 40)
+        kinds |= {lie.kind for lie in lies}
+        assert lies[0] == foreign.Lie("lose-events", 0, 40), "events are lost all the time"
+        for before, lie in zip(lies[1:], lies[2:]):
+            assert before.begin + before.duration <= lie.begin + 0.02
+        assert all(lie.begin + lie.duration < 40 / 3 for lie in lies if lie.obstructs)
+    assert kinds == {*foreign.MISLEADING, *foreign.OBSTRUCTING}
+
+
+def test_the_round_of_another_make_that_every_run_plays_leaves_the_way_alone():
+    """Else little time counts for the bound."""
+    command, = re.findall(r"^  /usr/bin/python3 tests/chaos/run.py --foreign --rounds 1 --seed (\d+)",
+                          (ROOT / "tools" / "x.sh").read_text(), re.MULTILINE)
+    assert int(command) % 2 == 0
+
+
+def test_lies_come_and_go():
+    leaf = foreign.Leaf("A", 1)
+    stop = threading.Event()
+    liar = foreign.Liar(leaf, [foreign.Lie("lose-events", 0, 60), foreign.Lie("no-order", 0, 0)], stop)
+    liar.start()
+    deadline = time.monotonic() + 30
+    while not any("end" in told for told in liar.told) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert (leaf.faults.lose_events, leaf.faults.wrong_order) == (.4, False)
+    stop.set()
+    liar.join()
+    assert leaf.faults.lose_events == 0
+    assert [(told["kind"], told["misleads"], "end" in told) for told in liar.told] == \
+        [("lose-events", True, True), ("no-order", True, True)]

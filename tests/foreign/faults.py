@@ -80,6 +80,7 @@ class Faults:
         self._lock = threading.Lock()
         self.seed(seed)
         self.counts = {}
+        self.lists_of = ""  # faults of lists are meant for this user alone; "": for everybody
         self.clear()
 
     def seed(self, seed):
@@ -135,6 +136,10 @@ class Faults:
     def concerns(self, path):
         """Whether faults of answers are meant for this path."""
         return not self.fail_paths or re.search(self.fail_paths, path) is not None
+
+    def for_lists_of(self, user):
+        """The faults of lists that this user is to see."""
+        return self if self.lists_of in ("", user) else Faults()
 
     def odd(self, texts):
         """The JSON texts of a page's entries as odd_entries leaves them."""

@@ -119,7 +119,7 @@ class Routes:
             raise self.no_route(request)
         if request.truth("decode"):
             demand(request, prefix, "getSecure")
-        version, faults = self.state.version, self.faults
+        version, faults = self.state.version, self.faults.for_lists_of(request.login.name)
         wanted = query.ListQuery(version, self.state.collections[prefix], self._expanded(request, prefix),
                                  faults.ignore_filters, faults.ignore_sort)
         records = self.visible(request, prefix)
@@ -136,7 +136,7 @@ class Routes:
             return Answer(headers=headers, body=b"")
         request.page = (prefix, wanted.offset)
         self.server.touch(prefix)
-        return Answer(headers=headers, text=self._page_text(request, wanted, [row[2] for row in page]))
+        return Answer(headers=headers, text=self._page_text(request, wanted, [row[2] for row in page], faults))
 
     def _expanded(self, request, prefix):
         """The items of the query, with those that a named filter or raw text stands for."""
@@ -153,7 +153,7 @@ class Routes:
                 out += [(one["Name"], f"{one['Op']}({one['Value']})") for one in record.body["Queries"]]
         return out
 
-    def _page_text(self, request, wanted, records):
+    def _page_text(self, request, wanted, records, faults):
         slim, params = wanted.words("slim"), wanted.words("params")
         decode = request.truth("decode")
         grouped = wanted.words("group-by") if "group-by" in self.state.version.list_queries else []
@@ -164,7 +164,7 @@ class Routes:
             texts = [json.dumps(self._shown(record, slim, params, decode, aggregate)) for record in records]
         else:
             texts = [record.text for record in records]
-        return "[" + ",".join(self.faults.odd(texts)) + "]"
+        return "[" + ",".join(faults.odd(texts)) + "]"
 
     def _shown(self, record, slim, params, decode, aggregate):
         """The object as an answer has it."""
