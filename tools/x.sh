@@ -177,9 +177,10 @@ python_tests() {
   /usr/bin/python3 -m pytest -q -n "$((2 * JOBS))" --dist loadfile "$@"
 }
 
-# Files of the black-box tests whose promises hold whatever way an endpoint is followed.
+# Files of the black-box tests whose promises hold whatever way an endpoint is followed; FOLLOWED_TOO in a file says which
+# of its tests are about managers.
 FOLLOWED_BY_EVENTS=(manager.py live_rights.py version_sets.py travel.py rollouts.py apply.py failures.py credentials.py
-  answers.py fleet_plan.py)
+  answers.py fleet_plan.py bulk.py rights.py lists.py peers.py plugins.py stamps.py)
 
 # Benchmarks are run by hand, on a quiet machine; that they build is a part of every test.
 test_blackbox() {

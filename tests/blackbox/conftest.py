@@ -12,6 +12,17 @@ def pytest_runtest_makereport(item, call):
         item.parent.failed = True
 
 
+def pytest_collection_modifyitems(config, items):
+    """With endpoints that are followed by their public API, of a file that says which of its tests are about managers
+    (FOLLOWED_TOO: fixtures, or tests) only those: the others would do the same as before."""
+    if not harness.FOLLOWING:
+        return
+    left_out = [item for item in items if not {*item.fixturenames, item.originalname}
+                & {*getattr(item.module, "FOLLOWED_TOO", [item.originalname])}]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
 def _site(request):
     site = harness.Site()
     yield site

@@ -12,6 +12,8 @@ import websocket
 import provider_scripts as scripts
 from harness import BINARY, PASSWORD, USER, expect, wait_until
 
+# The tests that run again with endpoints that are followed by their public API.
+FOLLOWED_TOO = ("test_managers_forward_actions_and_keep_events_apart",)
 EXAMPLE = BINARY.resolve().parent / "examples" / "incrementer"
 FLAGS = ["--plugin-start-timeout", "10s", "--plugin-action-timeout", "2s"]
 

@@ -25,6 +25,8 @@ from harness import PASSWORD, ROOT, USER, expect, wait_until
 
 ROUTES = yaml.safe_load((ROOT / "schema" / "routes.yaml").read_text())["routes"]
 TYPES = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((ROOT / "schema" / "objects").glob("*.yaml"))}
+# The tests that run again with endpoints that are followed by their public API.
+FOLLOWED_TOO = ("pair", "chain")
 SECRET = "correct-horse-battery-staple"
 
 

@@ -3,6 +3,8 @@ import json
 
 from harness import expect, wait_equal, wait_until
 
+# The tests that run again with endpoints that are followed by their public API.
+FOLLOWED_TOO = ("mission",)
 STAMPS = ("CreatedAt", "CreatedBy", "LastModifiedAt", "LastModifiedBy")
 NOBODY = {"CreatedAt": "0001-01-01T00:00:00Z", "CreatedBy": "", "LastModifiedAt": "0001-01-01T00:00:00Z", "LastModifiedBy": ""}
 
