@@ -24,7 +24,7 @@ def follow(site, folder, name, endpoints, machines, following):
         empty = settled_memory(manager.process.pid)
         begin, used = time.monotonic(), cpu_seconds(manager.process.pid)
         fleet.attach_to(manager)
-        harness.wait_until("all are current", lambda: manager.count("machines") == endpoints * machines, 300, 0.2)
+        harness.wait_until("all are current", lambda: manager.count("machines") == endpoints * machines, 1800, 0.2)
         took = time.monotonic() - begin
         copying = cpu_seconds(manager.process.pid) - used
         full = settled_memory(manager.process.pid)
