@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { EndpointPlan, FleetPlanGroup, PlanLine } from '../api/types';
-import { compareGroups, deletionsOf, groupPlans, letterOf, lineText, staleFacts, summaryOf, targetsText } from './fleet';
+import { compareGroups, deletionsOf, groupPlans, inShort, letterOf, lineText, staleFacts, summaryOf, targetsText, whatOf } from './fleet';
 
 const line = (more: Partial<PlanLine>): PlanLine => ({ Type: 'ContentPackage', Name: 'a', Version: 'stable', ActualVersion: 'v1.1', Action: 'AddOrUpdate', Value: null, Set: 's', Shadows: [], Current: '', Bytes: 10, Restarts: false, After: [], Number: 0, ...more }) as PlanLine;
 const plan = (Endpoint: string, Actions: PlanLine[], more: Partial<EndpointPlan> = {}): EndpointPlan => ({ Endpoint, VersionSets: [], Apply: true, State: 'idle', ConfiguredBy: '', NextAttempt: '', Actions, Deletions: [], Problems: [], Bytes: 10, Restarts: false, ...more });
@@ -18,6 +18,15 @@ test.each([
   [{ Type: 'Plugin', Name: 'ipmi' }, 'install', 'ipmi', '', ''],
   [{ Type: 'Plugin', Name: 'ipmi', Current: '{}' }, 'change', 'ipmi', '', ''],
 ])('%j is %s %s %s %s', (more, verb, name, now, then) => expect(lineText(line(more as Partial<PlanLine>))).toMatchObject({ verb, name, now, then }));
+
+test.each([
+  [{}, 'content pack a'],
+  [{ Type: 'Pref', Name: 'logLevel' }, 'preference logLevel'],
+  [{ Type: 'DRP', Name: 'DRP' }, 'server version'],
+  [{ Type: 'DRPUX', Name: 'DRPUX' }, 'interface version'],
+])('%j is about %s', (more, what) => expect(whatOf(lineText(line(more as Partial<PlanLine>)))).toBe(what));
+
+test('long values are cut beside others', () => expect([inShort('x'.repeat(40)).length, inShort('x'.repeat(41))]).toEqual([40, `${'x'.repeat(39)}…`]));
 
 test('equal plans are one row, largest first; reasons are gathered', () => {
   const fleet = groupPlans(['s'], [plan('e1', [line({})]), plan('e2', [line({ Current: 'v0' })]), plan('e3', [line({})]), plan('e4', [line({})], { Problems: ['no item'] })], [{ endpoint: 'e5', reason: 'dark' }, { endpoint: 'e6', reason: 'dark' }], 'now');

@@ -1,6 +1,6 @@
 /** Plans of many endpoints, grouped by what is the same: five hundred endpoints are a few plans. Pure. */
 import type { EndpointPlan, FleetPlan, FleetPlanGroup, PlanLine } from '../api/types';
-import { kindOfLine, type DeclaredKind } from './declared';
+import { KIND_WORDS, kindOfLine, type DeclaredKind } from './declared';
 
 /** A, B, ... Z, AA, AB. */
 export function letterOf(index: number): string {
@@ -28,6 +28,16 @@ export function lineText(line: PlanLine): LineText {
   if (kind === 'file') return { kind, verb: 'put', name: line.Name, now, then: '' };
   if (kind === 'server' || kind === 'interface') return { kind, verb: 'upgrade', name: kind, now, then: line.ActualVersion || line.Version };
   return { kind, verb: now === '' ? 'install' : 'upgrade', name: line.Name, now, then: line.ActualVersion || line.Version };
+}
+
+const MOST_SHOWN = 40;
+
+/** A value of a plan beside others: a parameter may be a whole document. */
+export const inShort = (value: string) => (value.length > MOST_SHOWN ? `${value.slice(0, MOST_SHOWN - 1)}…` : value);
+
+/** What a line is about, with its kind. */
+export function whatOf({ kind, name }: LineText): string {
+  return kind === name ? KIND_WORDS[kind][0] : `${KIND_WORDS[kind][0]} ${name}`;
 }
 
 const identity = (line: PlanLine) => `${line.Type}\n${line.Name}\n${line.Action}\n${line.Current}\n${line.ActualVersion || line.Version}\n${text(line.Value)}`;

@@ -1,21 +1,9 @@
 import { expect, test } from 'vitest';
 import type { EndpointPlan, PlanLine } from '../../api/types';
-import { lineText, planStory } from './plan';
+import { planStory } from './plan';
 
 const LINE: PlanLine = { Number: 1, Type: 'ContentPackage', Name: 'base', Version: 'stable', ActualVersion: 'v2', Action: 'AddOrUpdate', Value: null, Set: 's', Shadows: [], Current: 'v1', Bytes: 0, Restarts: false, After: [] };
 const PLAN: EndpointPlan = { Endpoint: 'A', VersionSets: ['s'], Apply: true, State: 'idle', ConfiguredBy: '', NextAttempt: '', Actions: [], Deletions: [], Problems: [], Bytes: 0, Restarts: false };
-
-test.each([
-  [{}, ['upgrade', 'pack base', 'v1', 'v2']],
-  [{ Current: '' }, ['install', 'pack base', '–', 'v2']],
-  [{ Type: 'DRP', Name: 'DRP', ActualVersion: '', Version: 'v9' }, ['upgrade', 'server', 'v1', 'v9']],
-  [{ Type: 'Pref', Name: 'logLevel', Action: 'Set', Version: '', ActualVersion: '', Value: 'info', Current: 'warn' }, ['set', 'preference logLevel', 'warn', 'info']],
-  [{ Action: 'Delete' }, ['remove', 'pack base', 'v1', '–']],
-  [{ Type: 'File', Name: 'a', Version: '', ActualVersion: '', Value: false, Current: '' }, ['install', 'file a', '–', 'as declared']],
-] as const)('%o', (more, wanted) => {
-  const { verb, what, now, then } = lineText({ ...LINE, ...(more as Partial<PlanLine>) });
-  expect([verb, what, now, then]).toEqual(wanted);
-});
 
 test.each([
   [{}, 'ok', 'idle'],

@@ -1,29 +1,7 @@
 /** A plan of an endpoint in words. */
-import type { EndpointPlan, PlanLine } from '../../api/types';
+import type { EndpointPlan } from '../../api/types';
 import type { StateKind } from '../../parts/state';
 import { bytes, counted, number } from '../../text/en';
-
-const KINDS: Record<string, string> = {
-  DRP: 'server', DRPUX: 'web interface', File: 'file', Global: 'global parameter', Plugin: 'plugin', Pref: 'preference',
-  PluginProvider: 'provider', PP: 'provider', ContentPackage: 'pack', CP: 'pack',
-};
-
-export function kindOf(type: string): string {
-  return KINDS[type] ?? type.toLowerCase();
-}
-
-export function lineText(line: PlanLine): { verb: string; what: string; now: string; then: string } {
-  const kind = kindOf(line.Type);
-  const what = line.Type === 'DRP' || line.Type === 'DRPUX' ? kind : `${kind} ${line.Name}`;
-  const short = (text: string) => (text.length > 40 ? `${text.slice(0, 39)}…` : text);
-  const now = line.Current ? short(line.Current) : '–';
-  if (line.Action === 'Delete') return { verb: 'remove', what, now, then: '–' };
-  const wanted = line.ActualVersion || line.Version;
-  const value = line.Value === undefined || line.Value === null || line.Type === 'File' ? '' : typeof line.Value === 'string' ? line.Value : JSON.stringify(line.Value);
-  const then = short(wanted || value || 'as declared');
-  const verb = line.Action === 'Set' ? 'set' : line.Type === 'DRP' || line.Type === 'DRPUX' || (line.Current && wanted) ? 'upgrade' : line.Current ? 'replace' : 'install';
-  return { verb, what, now, then };
-}
 
 /** What the plan comes to, and why nothing happens when nothing does. */
 export function planStory(plan: EndpointPlan): { title: string; kind: StateKind; word: string; why: string } {
