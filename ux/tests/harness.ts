@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { createServer } from 'node:net';
+import { connect, createServer, type Server as Listener, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -48,6 +48,8 @@ export async function until<T>(what: string, condition: () => Promise<T | undefi
 
 export class Server {
   private process: ChildProcess | undefined;
+  /** the one that was killed is gone: its folder and ports are free */
+  private gone: Promise<unknown> = Promise.resolve();
   private constructor(
     readonly id: string,
     readonly folder: string,
@@ -80,6 +82,7 @@ export class Server {
   }
 
   async launch(): Promise<void> {
+    await this.gone;
     const log = openSync(join(this.folder, 'log'), 'a');
     const [api, fixed, secure, metrics] = this.ports.map(String);
     this.process = spawn(
@@ -120,7 +123,9 @@ export class Server {
   }
 
   kill(): void {
-    this.process?.kill('SIGKILL');
+    const { process } = this;
+    if (process?.exitCode === null) this.gone = new Promise((resolve) => process.once('exit', resolve));
+    process?.kill('SIGKILL');
     this.process = undefined;
   }
 
@@ -149,6 +154,49 @@ function parsed(text: string): unknown {
   }
 }
 
+/** A way to a server that a test cuts and mends: bytes go through as they are. */
+export class Way {
+  private readonly open = new Set<Socket>();
+  private whole = true;
+  private constructor(
+    private readonly listener: Listener,
+    readonly url: string,
+  ) {}
+
+  static async to(server: Server): Promise<Way> {
+    const listener = createServer();
+    await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+    const address = listener.address();
+    const way = new Way(listener, `https://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`);
+    listener.on('connection', (socket) => way.take(socket, server.port));
+    return way;
+  }
+
+  private take(socket: Socket, port: number): void {
+    if (!this.whole) return void socket.destroy();
+    const onwards = connect(port, '127.0.0.1');
+    for (const end of [socket, onwards]) {
+      this.open.add(end);
+      end.on('error', () => {}).on('close', () => [socket, onwards].forEach((other) => (this.open.delete(other), other.destroy())));
+    }
+    socket.pipe(onwards).pipe(socket);
+  }
+
+  cut(): void {
+    this.whole = false;
+    for (const socket of this.open) socket.destroy();
+  }
+
+  mend(): void {
+    this.whole = true;
+  }
+
+  async stop(): Promise<void> {
+    this.cut();
+    await new Promise((resolve) => this.listener.close(resolve));
+  }
+}
+
 export async function startBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath: CHROMIUM,
@@ -163,8 +211,16 @@ export interface Tab {
   faults: string[];
 }
 
+interface TabOptions {
+  theme?: 'light' | 'dark';
+  width?: number;
+  height?: number;
+  /** whether a test looks at what the worker asks for: the tools see that of a tab's own worker only */
+  ownWorker?: boolean;
+}
+
 /** A tab as a person has it: the policy is enforced, and everything that goes wrong is written down. */
-export async function openTab(browser: Browser, server: Pick<Server, 'url'>, options: { theme?: 'light' | 'dark'; width?: number; height?: number } = {}): Promise<Tab> {
+export async function openTab(browser: Browser, server: Pick<Server, 'url'>, options: TabOptions = {}): Promise<Tab> {
   const context = await browser.newContext({
     ignoreHTTPSErrors: true,
     colorScheme: options.theme ?? 'light',
@@ -173,13 +229,24 @@ export async function openTab(browser: Browser, server: Pick<Server, 'url'>, opt
     // The browser takes answers that a test fulfils for answers from the internet, whose pages may not ask local servers.
     permissions: ['clipboard-read', 'clipboard-write', 'local-network-access'],
   });
-  const faults: string[] = [];
+  if (options.ownWorker) await context.addInitScript(() => Reflect.deleteProperty(window, 'SharedWorker'));
+  const tab = { context, faults: [] as string[] };
+  await enforcePolicy(context, server);
+  return { ...tab, page: await anotherPage(tab) };
+}
+
+/** One more page of the same browser: they share what tabs of a browser share. */
+export async function anotherPage({ context, faults }: Pick<Tab, 'context' | 'faults'>): Promise<Page> {
   const page = await context.newPage();
   if (process.env['MULLION_UX_DEBUG']) page.on('websocket', (socket) => socket.on('socketerror', (text) => console.log('websocket', text)));
   page.on('pageerror', (failure) => faults.push(`exception: ${failure.message}`));
   page.on('console', (message) => {
     if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) faults.push(`console: ${message.text()}`);
   });
+  return page;
+}
+
+async function enforcePolicy(context: BrowserContext, server: Pick<Server, 'url'>): Promise<void> {
   await context.route(`${server.url}/ux/**`, async (route) => {
     const wanted = new URL(route.request().url());
     // A server that a test has killed answers nothing, as it would without this.
@@ -190,7 +257,6 @@ export async function openTab(browser: Browser, server: Pick<Server, 'url'>, opt
     // A tab that was closed meanwhile takes no answer any more.
     await route.fulfill({ response: answer, headers: { ...answer.headers(), 'content-security-policy': CSP } }).catch(() => {});
   });
-  return { page, context, faults };
 }
 
 export async function login(page: Page, server: Pick<Server, 'url'>, path = ''): Promise<void> {

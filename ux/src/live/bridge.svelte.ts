@@ -2,8 +2,11 @@
 import { noAnswer, type Problem } from '../api/errors';
 import type { Tail } from './loglines';
 import type { Ask, LiveEvent, Patch, Row, SocketState, ViewQuery } from './protocol';
-import { session } from './session.svelte';
+import { session, type Login } from './session.svelte';
+import { hearTabs, tellTabs } from './tabs';
 import { trustedScript } from './trusted';
+import carrierUrl from './carrier?worker&url';
+import { bodiesTravel, type Line } from './relay';
 import workerUrl from './worker?worker&url';
 
 /** rows a view keeps on the page: what the worker keeps too */
@@ -35,26 +38,87 @@ function noticeLoss(): void {
   connection.lost = false;
 }
 
-let worker: Worker | undefined;
+/** the worker's end; undefined until it has answered */
+let line: Line<Patch, Ask> | undefined;
+/** asked before that */
+let unsaid: Ask[] = [];
+let welcomed: ((login: Login) => void) | undefined;
 let numbers = 0;
 const views = new Map<number, LiveView>();
 const tailsAsked = new Map<number, (tails: Tail[]) => void>();
-const followers = new Map<number, (events: LiveEvent[], dropped: number) => void>();
+const followers = new Map<number, Follower>();
 
-function ask(message: Ask): void {
-  worker?.postMessage(message);
+interface Follower {
+  told: (events: LiveEvent[], dropped: number) => void;
+  missed: () => void;
 }
 
-export function startWorker(): void {
-  worker = new Worker(trustedScript(workerUrl), { type: 'module' });
-  worker.onmessage = (message: MessageEvent<Patch>) => took(message.data);
-  document.addEventListener('visibilitychange', () => ask({ kind: 'visible', on: !document.hidden }));
+function ask(message: Ask): void {
+  if (line) line.postMessage(message);
+  else unsaid.push(message);
+}
+
+/** Starts the worker, or joins that of the other tabs; answers who is logged in there. */
+export function startWorker(): Promise<Login> {
+  document.addEventListener('visibilitychange', tellVisible);
+  hearTabs('logout', leave);
+  const able = 'SharedWorker' in window && 'locks' in navigator && bodiesTravel();
+  if (able) joined();
+  else alone();
+  return new Promise((resolve) => (welcomed = resolve));
+}
+
+const tellVisible = () => ask({ kind: 'visible', on: !document.hidden });
+
+/** A worker for this tab. */
+function alone(): void {
+  greet(new Worker(trustedScript(workerUrl), { type: 'module' }), []);
+}
+
+/** One for all tabs, and a thread that runs its errands in the network; a browser that cannot start it gets one for this tab. */
+function joined(): void {
+  const worker = new SharedWorker(trustedScript(workerUrl), { type: 'module', name: 'mullion' });
+  const carrier = new Worker(trustedScript(carrierUrl), { type: 'module' });
+  const { port1, port2 } = new MessageChannel();
+  carrier.postMessage('', [port1]);
+  worker.onerror = () => {
+    if (line) return;
+    carrier.terminate();
+    alone();
+  };
+  greet(worker.port, [port2]);
+}
+
+/** The lock ends with this tab, however it ends: so the worker learns that it is gone. */
+function greet(to: Line<Patch, Ask>, network: MessagePort[]): void {
+  to.onmessage = (message: MessageEvent<Patch>) => {
+    if (message.data.kind !== 'welcome') return took(message.data);
+    line = to;
+    tellVisible();
+    for (const message of unsaid.splice(0)) ask(message);
+    welcomed?.(message.data);
+  };
+  const lock = `mullion.tab.${crypto.randomUUID()}`;
+  const hello = () => to.postMessage({ kind: 'hello', lock }, network);
+  if ('locks' in navigator) void navigator.locks.request(lock, () => new Promise(hello));
+  else hello();
 }
 
 /** Tells the worker who asks; call it whenever the token changes. */
 export function tellSession(): void {
   const token = session.state === 'open' ? session.token : '';
-  ask({ kind: 'session', token, features: $state.snapshot(session.features) as string[] });
+  ask({ kind: 'session', user: session.user, token, features: $state.snapshot(session.features) as string[] });
+}
+
+/** In all tabs: who goes away from one does not want to be found in another. */
+export function logout(): void {
+  tellTabs('logout');
+  leave();
+}
+
+function leave(): void {
+  ask({ kind: 'logout' });
+  session.logout();
 }
 
 export function setLive(on: boolean): void {
@@ -68,7 +132,10 @@ function took(patch: Patch): void {
       views.get(patch.view)?.took(patch);
       return;
     case 'events':
-      followers.get(patch.follow)?.(patch.events, patch.dropped);
+      followers.get(patch.follow)?.told(patch.events, patch.dropped);
+      return;
+    case 'missed':
+      for (const follower of [...followers.values()]) follower.missed();
       return;
     case 'socket':
       connection.downSince = patch.state === 'down' ? connection.downSince || performance.now() : 0;
@@ -173,10 +240,13 @@ export class LiveView {
   }
 }
 
-/** Events of a pattern until the answer is called. */
-export function follow(pattern: string, listener: (events: LiveEvent[], dropped: number) => void): () => void {
+/**
+ * Events of a pattern until the answer is called. `missed`: the connection was cut, and what happened meanwhile cannot be had: ask
+ * for what the events keep current.
+ */
+export function follow(pattern: string, told: Follower['told'], missed: Follower['missed']): () => void {
   const id = ++numbers;
-  followers.set(id, listener);
+  followers.set(id, { told, missed });
   ask({ kind: 'follow', follow: id, pattern });
   return () => {
     followers.delete(id);

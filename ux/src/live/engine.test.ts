@@ -4,50 +4,8 @@ import { Engine, patternMatcher } from './engine';
 import { ageOf, oldest, secondsSince, skewFrom } from './freshness';
 import { MOST_PAGES, Pages } from './pages';
 import type { Patch, ViewQuery } from './protocol';
-import { escapePattern, type SocketLike } from './socket';
-
-class FakeClock {
-  time = 0;
-  private timers: { at: number; run: () => void }[] = [];
-  now = () => this.time;
-  after = (ms: number, run: () => void) => {
-    const timer = { at: this.time + ms, run };
-    this.timers.push(timer);
-    return () => void (this.timers = this.timers.filter((known) => known !== timer));
-  };
-  /** Runs what is due, and lets promises settle in between. */
-  async advance(ms: number): Promise<void> {
-    const end = this.time + ms;
-    for (;;) {
-      const next = this.timers.filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at)[0];
-      if (!next) break;
-      this.timers = this.timers.filter((timer) => timer !== next);
-      this.time = next.at;
-      next.run();
-      await settle();
-    }
-    this.time = end;
-    await settle();
-  }
-}
-
-const settle = async () => {
-  for (let at = 0; at < 20; at++) await Promise.resolve();
-};
-
-class FakeSocket implements SocketLike {
-  sent: string[] = [];
-  onopen: (() => void) | null = null;
-  onmessage: ((event: { data: unknown }) => void) | null = null;
-  onclose: ((event: { code: number }) => void) | null = null;
-  send(text: string): void {
-    this.sent.push(text);
-  }
-  close(): void {}
-  event(type: string, action: string, key: string, object: unknown = {}): void {
-    this.onmessage?.({ data: JSON.stringify({ Time: '', Type: type, Action: action, Key: key, Principal: '', Object: object, Original: null }) });
-  }
-}
+import { escapePattern } from './socket';
+import { FakeClock, FakeSocket, last, settle } from './testing';
 
 interface Asked { url: string; answer(rows: unknown[], headers?: Record<string, string>): Promise<void>; fail(status: number): Promise<void>; aborted: boolean }
 
@@ -96,7 +54,6 @@ function made(): Engine {
 const QUERY: ViewQuery = { prefix: 'machines', pairs: [['Stage', 'x']], columns: ['Name'], key: 'Uuid', slim: ['Params', 'Meta'] };
 const row = (at: number) => ({ Uuid: `u${at}`, Name: `m${at}`, Endpoint: '' });
 const rowPatches = () => patches.filter((patch) => patch.kind === 'rows');
-const last = <T>(list: T[]): T => list[list.length - 1]!;
 
 beforeEach(() => {
   clock = new FakeClock();
@@ -196,6 +153,7 @@ describe('a view', () => {
     await clock.advance(8000);
     expect(last(asked).url).toBe('/api/v3/machines?Stage=x');
     await last(asked).answer([1, 2]);
+    await clock.advance(300);
     expect(last(rowPatches())).toMatchObject({ found: 2, waiting: 1 });
   });
 
@@ -251,17 +209,168 @@ describe('the socket', () => {
     expect(sockets.length).toBe(2);
   });
 
-  test('a server that offers it says itself when a view changed', async () => {
+  test('a server that offers it says itself how many there are: nothing is asked for that', async () => {
     engine.ask({ kind: 'session', token: 't', features: ['ux-watch'] });
     engine.ask({ kind: 'open', view: 7, query: QUERY });
     expect(sockets[0]!.sent).toContain('watch 7 machines?Stage=x');
+    // At once, before the list is there: that is no change.
+    sockets[0]!.event('view', 'changed', '7', { Count: 1, Total: 9, Keys: [], More: false });
     await last(asked).answer([row(1)]);
-    sockets[0]!.event('view', 'changed', '7', { Count: 5 });
-    await clock.advance(300);
-    await last(asked).answer([1, 2, 3, 4, 5]);
-    expect(last(rowPatches()).found).toBe(5);
+    expect(last(rowPatches())).toMatchObject({ found: 1, waiting: 0 });
+    sockets[0]!.event('machines', 'create', 'u9', row(9));
+    sockets[0]!.event('view', 'changed', '7', { Count: 5, Total: 9, Keys: ['u9'], More: false });
+    await clock.advance(10_000);
+    expect(last(rowPatches())).toMatchObject({ found: 5, waiting: 4 });
+    expect(asked).toHaveLength(1);
     engine.ask({ kind: 'close', view: 7 });
     expect(sockets[0]!.sent).toContain('unwatch 7');
+  });
+
+  test('a view that is not watched any more is counted again', async () => {
+    engine.ask({ kind: 'session', token: 't', features: ['ux-watch'] });
+    engine.ask({ kind: 'open', view: 7, query: QUERY });
+    await last(asked).answer([row(1)]);
+    sockets[0]!.event('view', 'error', '7', 'too many views');
+    sockets[0]!.event('machines', 'create', 'u9', row(9));
+    await clock.advance(8000);
+    expect(last(asked).url).toBe('/api/v3/machines?Stage=x');
+    expect(asked).toHaveLength(2);
+  });
+});
+
+describe('after a cut', () => {
+  const FEATURES = ['ux-watch', 'event-resume'];
+  const ALL: ViewQuery = { ...QUERY, pairs: [] };
+  const cut = async (code = 1006) => {
+    last(sockets).onclose?.({ code });
+    await clock.advance(2000);
+    last(sockets).onopen?.();
+  };
+
+  beforeEach(async () => {
+    engine.ask({ kind: 'session', token: 't', features: FEATURES });
+    engine.ask({ kind: 'follow', follow: 9, pattern: 'machines.*.*' });
+    engine.ask({ kind: 'open', view: 1, query: ALL });
+    sockets[0]!.told('resume', '', { Cursor: 'a-1', Missed: 0 });
+    sockets[0]!.event('view', 'changed', '1', { Count: 2, Total: 2, Keys: [], More: false });
+    await asked[0]!.answer([row(1), row(2)]);
+    patches = [];
+  });
+
+  test('what was missed is told, by patches as always, and nothing is asked again', async () => {
+    await cut();
+    expect(last(sockets).sent[0]!.split('\n')).toEqual(['resume a-1', 'machines.*.*', 'machines.create,delete.*', 'machines.update,save.u1,u2']);
+    last(sockets).event('machines', 'update', 'u2', { ...row(2), Name: 'while away' }, 'a-2');
+    last(sockets).event('machines', 'create', 'u3', row(3), 'a-3');
+    last(sockets).told('resume', 'a-1', { Cursor: 'a-3', Missed: 2 });
+    expect(last(sockets).sent).toContain('watch 1 machines?');
+    last(sockets).event('view', 'changed', '1', { Count: 3, Total: 3, Keys: [], More: false });
+    await clock.advance(10_000);
+    expect(asked).toHaveLength(1);
+    const seen = patches.flatMap((patch) => (patch.kind === 'events' ? patch.events.map((event) => event.Key) : []));
+    expect(seen).toEqual(['u2', 'u3']);
+    expect(rowPatches().flatMap((patch) => patch.rows).map(([at, shown]) => [at, shown.values['Name']])).toEqual([[1, 'while away']]);
+    expect(last(rowPatches())).toMatchObject({ found: 3, waiting: 1 });
+    expect(patches.some((patch) => patch.kind === 'missed')).toBe(false);
+  });
+
+  test('what cannot be had any more is asked for, behind the events that came before', async () => {
+    sockets[0]!.event('machines', 'update', 'u1', row(1), 'a-2');
+    await cut();
+    last(sockets).told('error', 'resume a-2', 'Cannot resume');
+    expect(asked).toHaveLength(1);
+    last(sockets).told('resume', '', { Cursor: 'b-1', Missed: 0 });
+    expect(asked).toHaveLength(2);
+    const kinds = patches.map((patch) => patch.kind).filter((kind) => kind === 'events' || kind === 'missed');
+    expect(kinds).toEqual(['events', 'missed']);
+  });
+
+  test('an object that was deleted and made anew has its row, and waits for nobody', async () => {
+    await cut();
+    last(sockets).event('machines', 'delete', 'u1', row(1), 'a-2');
+    last(sockets).event('machines', 'create', 'u1', { ...row(1), Name: 'again' }, 'a-3');
+    last(sockets).told('resume', 'a-1', { Cursor: 'a-3', Missed: 2 });
+    await clock.advance(300);
+    const { rows, waiting } = last(rowPatches());
+    expect([rows, waiting]).toEqual([[[0, { key: 'u1', owner: '', values: { Name: 'again' } }]], 0]);
+  });
+
+  test('a connection that does not come back: lists are asked for without it after half a minute', async () => {
+    last(sockets).onclose?.({ code: 1006 });
+    await clock.advance(25_000);
+    expect(asked).toHaveLength(1);
+    await clock.advance(10_000);
+    expect(asked.length).toBeGreaterThan(1);
+  });
+
+  test('closed for reading too slowly: the same is not asked for once more', async () => {
+    last(sockets).onclose?.({ code: 1008 });
+    engine.ask({ kind: 'live', on: true });
+    last(sockets).onopen?.();
+    expect(last(sockets).sent[0]).toMatch(/^resume\n/);
+    last(sockets).told('resume', '', { Cursor: 'a-9', Missed: 0 });
+    expect(patches.some((patch) => patch.kind === 'missed')).toBe(true);
+  });
+
+  test('a pause is told afterwards', async () => {
+    engine.ask({ kind: 'live', on: false });
+    engine.ask({ kind: 'live', on: true });
+    last(sockets).onopen?.();
+    expect(last(sockets).sent[0]).toMatch(/^resume a-1\n/);
+  });
+
+  test('another login does not go on where the one before was', async () => {
+    engine.ask({ kind: 'session', token: '', features: [] });
+    engine.ask({ kind: 'session', token: 'u', features: FEATURES });
+    last(sockets).onopen?.();
+    expect(last(sockets).sent[0]).toMatch(/^resume\n/);
+  });
+});
+
+describe('the same in two tabs', () => {
+  const seen = (view: number) => rowPatches().filter((patch) => patch.view === view);
+  const watched = (view: number, count: number, keys: string[] = []) => sockets[0]!.event('view', 'changed', String(view), { Count: count, Total: count, Keys: keys, More: false });
+
+  beforeEach(async () => {
+    engine.ask({ kind: 'session', token: 't', features: ['ux-watch'] });
+    engine.ask({ kind: 'open', view: 1, query: QUERY });
+    watched(1, 2);
+    await asked[0]!.answer([row(1), row(2)]);
+  });
+
+  test('is asked for once while nothing happened to it', () => {
+    engine.ask({ kind: 'open', view: 2, query: { ...QUERY } });
+    expect(asked).toHaveLength(1);
+    expect(last(seen(2))).toMatchObject({ found: 2, rows: [[0, { key: 'u1' }], [1, { key: 'u2' }]] });
+  });
+
+  test('is followed by each: rows that one asks for again do not move in the other', async () => {
+    engine.ask({ kind: 'open', view: 2, query: { ...QUERY } });
+    engine.ask({ kind: 'refresh', view: 2 });
+    await asked[1]!.answer([row(2), row(1)]);
+    patches = [];
+    sockets[0]!.event('machines', 'update', 'u1', { ...row(1), Name: 'new' });
+    await clock.advance(300);
+    expect([last(seen(1)).rows[0]![0], last(seen(2)).rows[0]![0]]).toEqual([0, 1]);
+  });
+
+  test.each<[string, () => void]>([
+    ['a row changed', () => sockets[0]!.event('machines', 'update', 'u1', row(1))],
+    ['a row came', () => sockets[0]!.event('machines', 'create', 'u9', row(9))],
+    ['the server says that something changed', () => watched(1, 2, ['u7'])],
+    ['the number is another one', () => watched(1, 3)],
+    ['the connection is cut', () => sockets[0]!.onclose?.({ code: 1006 })],
+  ])('is asked for again after %s', (_what, happens) => {
+    happens();
+    engine.ask({ kind: 'open', view: 2, query: { ...QUERY } });
+    expect(asked).toHaveLength(2);
+  });
+
+  test('is asked for again where an owner is not in touch: its age is another one now', async () => {
+    engine.ask({ kind: 'open', view: 3, query: { ...QUERY, pairs: [] } });
+    await last(asked).answer([row(1)], { 'X-Mullion-Stale': 'B;age=720' });
+    engine.ask({ kind: 'open', view: 4, query: { ...QUERY, pairs: [] } });
+    expect(asked).toHaveLength(3);
   });
 });
 

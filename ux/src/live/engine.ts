@@ -8,7 +8,7 @@ import { freshnessOf, type Client, type Pairs } from '../api/client';
 import { noAnswer, RequestError, type Problem } from '../api/errors';
 import { skewFrom } from './freshness';
 import { PAGE_ROWS, Pages } from './pages';
-import type { Ask, LiveEvent, ObjectBody, Patch, Row, SocketState, ViewQuery } from './protocol';
+import { PATIENCE_MS, type EngineAsk, type LiveEvent, type ObjectBody, type Patch, type Row, type SocketState, type ViewQuery } from './protocol';
 import { Queue } from './queue';
 import { escapePattern, EventSocket, POLICY_CLOSE, type Clock, type SocketLike } from './socket';
 
@@ -16,7 +16,7 @@ const REQUESTS_AT_ONCE = 6;
 const FLUSH_MS = 250;
 const POLL_MS = 5000;
 const RECOUNT_MS = 5000;
-const HIDDEN_MS = 60_000;
+export const HIDDEN_MS = 60_000;
 /** rows whose keys are followed one by one; a window is never larger than a screen and a margin */
 const MOST_FOLLOWED = 200;
 const FLOOD_RATE = 1000;
@@ -47,6 +47,12 @@ interface View {
   changed: boolean;
   recountAt: number;
   watching: boolean;
+  /** the generation of the newest answer */
+  answered: number;
+  /** what the server said last, by itself, of how many there are */
+  told: number | undefined;
+  /** nothing happened to the view since the server answered: who asks the same would get the same */
+  whole: boolean;
 }
 
 interface Follower {
@@ -117,18 +123,23 @@ export class Engine {
   private rate = 0;
   private rateSince = 0;
   private lastPoll = 0;
+  /** of all views together, so that no two queries of a page have the same */
+  private generations = 0;
+  /** since when nothing is heard */
+  private deafSince = 0;
   private skew: number | undefined;
   private lastSocketPatch = '';
   private everOpen = false;
   private failedDials = 0;
 
   constructor(private readonly environment: Environment) {
-    this.socket = new EventSocket(() => environment.connect(), environment.clock, () => environment.random(), {
-      opened: (again) => this.opened(again),
-      event: (event) => this.event(event),
-      closed: (code) => this.closed(code),
-    });
-    this.rateSince = environment.clock.now();
+    const listener = {
+      opened: (missed: boolean) => this.opened(missed),
+      event: (event: LiveEvent) => this.event(event),
+      closed: (code: number) => this.closed(code),
+    };
+    this.socket = new EventSocket(() => environment.connect(), environment.clock, () => environment.random(), listener, () => this.features.has('event-resume'));
+    this.rateSince = this.deafSince = environment.clock.now();
     this.tick();
   }
 
@@ -142,7 +153,7 @@ export class Engine {
     this.socket.stop();
   }
 
-  ask(ask: Exclude<Ask, { kind: 'tails' }>): void {
+  ask(ask: EngineAsk): void {
     switch (ask.kind) {
       case 'session':
         return this.start(ask.token, ask.features);
@@ -172,10 +183,12 @@ export class Engine {
     const fresh = !this.session;
     this.session = token !== '';
     if (!this.session) {
-      this.socket.stop();
+      // Whoever comes next is not told what happened for this one.
+      this.disconnect();
+      this.socket.forgetPlace();
     } else if (fresh) {
       this.policyClosed = false;
-      if (this.live) this.socket.start();
+      if (this.live && this.visible) this.connect();
       for (const view of this.views.values()) this.restart(view);
     }
     this.tellSocket();
@@ -184,12 +197,8 @@ export class Engine {
   private setLive(on: boolean): void {
     this.live = on;
     this.policyClosed = false;
-    if (on && this.session) {
-      this.socket.start();
-      for (const view of this.views.values()) this.refresh(view.id);
-    } else {
-      this.socket.stop();
-    }
+    if (on && this.session) this.connect();
+    else this.disconnect();
     this.tellSocket();
   }
 
@@ -199,35 +208,61 @@ export class Engine {
     if (on) {
       const slept = !this.visible;
       this.visible = true;
-      if (slept && this.live && this.session) {
-        this.socket.start();
-        for (const view of this.views.values()) this.refresh(view.id);
-      }
+      if (slept && this.live && this.session && !this.policyClosed) this.connect();
       return;
     }
     this.cancelHide = this.environment.clock.after(HIDDEN_MS, () => {
       this.visible = false;
-      this.socket.stop();
+      this.disconnect();
       this.tellSocket();
     });
   }
 
-  private opened(again: boolean): void {
+  private connect(): void {
+    this.deafSince = this.environment.clock.now();
+    this.socket.start();
+  }
+
+  private disconnect(): void {
+    this.socket.stop();
+    this.forgetWatches();
+  }
+
+  /** Watches end with their connection. */
+  private forgetWatches(): void {
+    for (const view of this.views.values()) this.unwatched(view);
+  }
+
+  private unwatched(view: View): void {
+    view.watching = view.whole = false;
+    view.told = undefined;
+  }
+
+  private opened(missed: boolean): void {
     this.everOpen = true;
     this.failedDials = 0;
     for (const view of this.views.values()) {
-      this.watch(view);
-      if (again) this.refresh(view.id);
+      if (!view.watching) this.watch(view);
+      if (missed) this.refresh(view.id);
     }
+    if (missed) this.tellMissed();
     this.tellSocket();
   }
 
+  /** Behind the events that came before. */
+  private tellMissed(): void {
+    this.flushFollowers();
+    this.environment.send({ kind: 'missed' });
+  }
+
   private closed(code: number): void {
-    this.failedDials++;
+    if (this.failedDials++ === 0) this.deafSince = this.environment.clock.now();
+    this.forgetWatches();
     if (code === POLICY_CLOSE) {
-      // Too slow for what it asked for, or the login ended: the next request tells which.
+      // Too slow for what it asked for, or the login ended: the next request tells which. The same again would not help.
       this.policyClosed = true;
       this.socket.stop();
+      this.socket.forgetPlace();
     }
     this.tellSocket();
   }
@@ -255,7 +290,7 @@ export class Engine {
     const view: View = {
       id,
       query,
-      generation: (old?.generation ?? 0) + 1,
+      generation: ++this.generations,
       pages: new Pages(),
       asked: new Set(),
       first: 0,
@@ -272,12 +307,34 @@ export class Engine {
       changed: false,
       recountAt: Number.POSITIVE_INFINITY,
       watching: false,
+      answered: 0,
+      told: undefined,
+      whole: false,
     };
     this.views.set(id, view);
     // Follow first, then ask: nothing that happens in between is missed.
     this.register(view, `${query.prefix}.create,delete.*`);
     this.watch(view);
-    if (this.session) this.fetchWindow(view);
+    if (!this.session) return;
+    this.takeFromTwin(view);
+    this.fetchWindow(view);
+  }
+
+  /** Where another tab shows the same, and nothing happened to it since the server answered, its rows are the answer. */
+  private takeFromTwin(view: View): void {
+    const asked = JSON.stringify(view.query);
+    const twin = [...this.views.values()].find((other) => other !== view && other.whole && JSON.stringify(other.query) === asked);
+    if (!twin) return;
+    Object.assign(view, { found: twin.found, total: twin.total, age: twin.age, whole: true, answered: view.generation });
+    const taken: [number, Row][] = [];
+    for (const page of Pages.covering(view.first, view.last)) {
+      const rows = twin.pages.get(page);
+      if (!rows) continue;
+      view.pages.put(page, [...rows]);
+      taken.push(...rows.map((row, at): [number, Row] => [page * PAGE_ROWS + at, row]));
+    }
+    this.send(view, taken);
+    this.followWindow(view);
   }
 
   private close(id: number): void {
@@ -333,12 +390,13 @@ export class Engine {
   private restart(view: View): void {
     view.abort.abort();
     view.abort = new AbortController();
-    view.generation++;
+    view.generation = ++this.generations;
     view.asked.clear();
     view.pages.keep(Pages.covering(view.first, view.last));
     view.waiting.clear();
     view.grown = 0;
     view.recountAt = Number.POSITIVE_INFINITY;
+    view.whole = false;
     this.fetchWindow(view, true);
   }
 
@@ -411,6 +469,10 @@ export class Engine {
     view.stale = freshness.stale;
     const rows = objects.map((object) => rowOf(object, view.query));
     view.pages.put(page, rows);
+    view.whole = (view.whole || view.answered !== view.generation) && view.watching && view.query.maxAge === undefined && Object.keys(view.stale).length === 0;
+    view.answered = view.generation;
+    // It was said while the answer was on its way, and is older or newer than that.
+    if (view.told !== undefined && view.told !== view.found) this.recountLater(view);
     this.send(view, rows.map((row, at) => [page * PAGE_ROWS + at, row]));
     this.followWindow(view);
   }
@@ -468,9 +530,18 @@ export class Engine {
     for (const follower of this.followers.values()) if (follower.matches(event)) this.keep(follower, event);
   }
 
+  /** What the server says of a view by itself: at once when it is watched, then when something changed. */
   private viewChanged(event: LiveEvent): void {
     const view = this.views.get(Number.parseInt(event.Key, 10));
-    if (view) view.recountAt = Math.min(view.recountAt, this.environment.clock.now());
+    if (!view) return;
+    const { Count: count, Keys: keys, More: more } = (event.Action === 'error' ? {} : event.Object) as { Count?: number; Keys?: string[]; More?: boolean };
+    if (count === undefined) return this.unwatched(view);
+    if ((keys?.length ?? 0) > 0 || more) view.whole = false;
+    // Owners that are too old are left out by lists, and not by watches.
+    if (view.query.maxAge !== undefined) return this.recountLater(view);
+    view.told = count;
+    view.recountAt = Number.POSITIVE_INFINITY;
+    if (view.answered === view.generation) this.counted(view, count);
   }
 
   private apply(view: View, event: LiveEvent): void {
@@ -480,15 +551,25 @@ export class Engine {
       if (event.Action === 'delete') {
         const at = view.pages.update(event.Key, owner, (row) => ({ ...row, gone: true }));
         if (at !== undefined) this.mark(view, at);
-      } else if (!isFiltered(view.query) && view.waiting.size < MOST_EVENTS) {
-        view.waiting.add(`${owner}\n${event.Key}`);
+      } else {
+        this.created(view, event.Key, owner, object);
       }
       view.changed = true;
+      view.whole = false;
       this.recountLater(view);
       return;
     }
     const at = view.pages.update(event.Key, owner, () => ({ ...rowOf(object, view.query), key: event.Key }));
+    if (at === undefined) return;
+    view.whole = false;
+    this.mark(view, at);
+  }
+
+  private created(view: View, key: string, owner: string, object: ObjectBody): void {
+    // Deleted and made anew, or asked for before this was told: it has its row.
+    const at = view.pages.update(key, owner, () => ({ ...rowOf(object, view.query), key }));
     if (at !== undefined) this.mark(view, at);
+    else if (!isFiltered(view.query) && view.waiting.size < MOST_EVENTS) view.waiting.add(`${owner}\n${key}`);
   }
 
   private mark(view: View, at: number): void {
@@ -497,7 +578,9 @@ export class Engine {
     if (row) view.dirty.set(at, row);
   }
 
+  /** Not where the server says it by itself. */
   private recountLater(view: View): void {
+    if (view.watching && view.query.maxAge === undefined && view.answered === view.generation && view.told === view.found) return;
     const spread = RECOUNT_MS * (0.75 + 0.5 * this.environment.random());
     view.recountAt = Math.min(view.recountAt, this.environment.clock.now() + spread);
   }
@@ -538,18 +621,22 @@ export class Engine {
       if (view.dirty.size > 0 || view.changed) this.send(view, [...view.dirty]);
       if (now >= view.recountAt && this.visible) void this.recount(view);
     }
+    this.flushFollowers();
+    const blind = this.live && this.session && this.visible && !this.watched() && (this.policyClosed || this.flooded || now - this.deafSince >= PATIENCE_MS);
+    if (blind && now - this.lastPoll >= POLL_MS) {
+      this.lastPoll = now;
+      for (const view of this.views.values()) if (view.asked.size === 0) this.reload(view);
+    }
+    this.tellSocket();
+  }
+
+  private flushFollowers(): void {
     for (const follower of this.followers.values()) {
       if (follower.events.length === 0 && follower.dropped === 0) continue;
       this.environment.send({ kind: 'events', follow: follower.id, events: follower.events, dropped: follower.dropped });
       follower.events = [];
       follower.dropped = 0;
     }
-    const blind = this.live && this.session && this.visible && !this.watched();
-    if (blind && now - this.lastPoll >= POLL_MS) {
-      this.lastPoll = now;
-      for (const view of this.views.values()) if (view.asked.size === 0) this.reload(view);
-    }
-    this.tellSocket();
   }
 
   private watched(): boolean {
@@ -568,13 +655,18 @@ export class Engine {
     try {
       const pairs = view.query.pairs.filter(([name]) => name !== 'sort' && name !== 'reverse');
       const found = await this.environment.client.count(view.query.prefix, pairs, view.abort.signal);
-      if (this.stale(view, generation) || found === view.found) return;
-      if (isFiltered(view.query)) view.grown = Math.max(0, view.grown + found - view.found);
-      view.found = found;
-      this.send(view, []);
+      if (!this.stale(view, generation)) this.counted(view, found);
     } catch {
       // The old number stays; the next change asks again.
     }
+  }
+
+  private counted(view: View, found: number): void {
+    if (found === view.found) return;
+    view.whole = false;
+    if (isFiltered(view.query)) view.grown = Math.max(0, view.grown + found - view.found);
+    view.found = found;
+    view.changed = true;
   }
 
   private measure(now: number): void {
@@ -591,7 +683,11 @@ export class Engine {
   private setFlooded(on: boolean, now: number): void {
     this.flooded = on;
     this.calmSince = now;
-    for (const view of this.views.values()) this.followWindow(view);
+    for (const view of this.views.values()) {
+      this.followWindow(view);
+      // Followed first, asked then.
+      if (!on) this.reload(view);
+    }
   }
 }
 

@@ -14,7 +14,7 @@ export abstract class Followed<T> {
   protected constructor(private readonly prefix: string) {}
 
   open(): void {
-    this.ends = [follow(`${this.prefix}.*.*`, (events) => this.happened(events)), askWhileNotLive(() => void this.ask())];
+    this.ends = [follow(`${this.prefix}.*.*`, (events) => this.happened(events), () => void this.ask()), askWhileNotLive(() => void this.ask())];
     void this.ask();
   }
 

@@ -4,7 +4,13 @@ import type { Event } from '../api/types';
 import type { Tail } from './loglines';
 
 /** An event of the server; `Event` is something else in a browser. */
-export type LiveEvent = Event;
+export type LiveEvent = Event & {
+  /** the place behind it, for readers that go on after a cut */
+  Cursor?: string;
+};
+
+/** a connection that was cut comes back and goes on; only when it does not, lists are asked for without it */
+export const PATIENCE_MS = 30_000;
 
 export type ObjectBody = Record<string, unknown>;
 
@@ -32,7 +38,9 @@ export interface Row {
 }
 
 export type Ask =
-  | { kind: 'session'; token: string; features: string[] }
+  | { kind: 'hello'; lock: string }
+  | { kind: 'session'; user: string; token: string; features: string[] }
+  | { kind: 'logout' }
   | { kind: 'open'; view: number; query: ViewQuery }
   | { kind: 'window'; view: number; first: number; last: number }
   | { kind: 'refresh'; view: number }
@@ -42,6 +50,9 @@ export type Ask =
   | { kind: 'tails'; ask: number; jobs: { key: string; owner: string }[] }
   | { kind: 'live'; on: boolean }
   | { kind: 'visible'; on: boolean };
+
+/** What the engine is asked: by numbers of views and followers that no two tabs share. */
+export type EngineAsk = Exclude<Ask, { kind: 'hello' | 'logout' | 'session' | 'tails' }> | { kind: 'session'; token: string; features: string[] };
 
 export type SocketState = 'connecting' | 'live' | 'paused' | 'polling' | 'down';
 
@@ -62,6 +73,10 @@ export type Patch =
     }
   | { kind: 'failed'; view: number; problem: Problem }
   | { kind: 'events'; follow: number; events: LiveEvent[]; dropped: number }
+  /** something happened that nobody was told: what events keep current is to be asked for again */
+  | { kind: 'missed' }
+  /** the answer to `hello`: who is logged in in this browser, if anybody */
+  | { kind: 'welcome'; user: string; token: string }
   | { kind: 'socket'; state: SocketState; delay?: number; rate: number; registrations: number }
   | { kind: 'tails'; ask: number; tails: Tail[] }
   | { kind: 'skew'; ms: number }

@@ -5,11 +5,20 @@ import { may, mayUpdateSomething, type Capabilities, type Claim, type May } from
 import { GENERIC, TYPES, type IndexInfo, type TypeInfo } from '../api/schema';
 import type { Info } from '../api/types';
 import { idleState, inactivityMinutes } from './inactivity';
+import { hearTabs, tellTabs } from './tabs';
 
 const STORED = 'mullion.session';
 const TTL_SECONDS = 600;
 const RENEW_MS = 300_000;
 const IDLE_CHECK_MS = 5000;
+/** how often one tab tells the others that it is used */
+const TELL_USE_MS = 5000;
+
+/** Empty: nobody. */
+export interface Login {
+  user: string;
+  token: string;
+}
 
 export type SessionState = 'anonymous' | 'open' | 'ended';
 
@@ -30,15 +39,18 @@ class Session {
   private idleCheck: ReturnType<typeof setInterval> | undefined;
   private renewal: ReturnType<typeof setInterval> | undefined;
   private lastUse = Date.now();
+  private toldUse = 0;
 
   get features(): string[] {
     return (this.info?.features as string[] | undefined) ?? [];
   }
 
-  /** Takes up the session that this tab had before it was loaded again. */
-  async resume(): Promise<void> {
-    const [user, token] = (sessionStorage.getItem(STORED) ?? '').split('\n');
-    if (!user || !token) return;
+  /** Takes up the session that this tab had before it was loaded again, or the one that another tab has. */
+  async resume(elsewhere: Promise<Login>): Promise<void> {
+    hearTabs('used', () => this.usedAnywhere());
+    const [kept = '', own = ''] = (sessionStorage.getItem(STORED) ?? '').split('\n');
+    const { user, token } = own !== '' ? { user: kept, token: own } : await elsewhere;
+    if (user === '' || token === '') return;
     this.user = user;
     this.token = token;
     try {
@@ -65,6 +77,8 @@ class Session {
   logout(): void {
     sessionStorage.removeItem(STORED);
     this.token = '';
+    // A page with something unsaved may stay; it has no login then.
+    this.ended();
     clearInterval(this.renewal);
     location.assign('/ux/');
   }
@@ -75,6 +89,16 @@ class Session {
   }
 
   used(): void {
+    const now = Date.now();
+    if (now - this.toldUse >= TELL_USE_MS) {
+      this.toldUse = now;
+      tellTabs('used');
+    }
+    this.usedAnywhere();
+  }
+
+  /** Here or in another tab of this browser: a login that is used in one is used in all. */
+  private usedAnywhere(): void {
     this.lastUse = Date.now();
     if (this.secondsLeft !== 0) this.secondsLeft = 0;
   }

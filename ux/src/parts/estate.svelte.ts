@@ -74,16 +74,7 @@ export class Estate {
 
   private start(): void {
     const timer = setInterval(() => void this.tick(), AGES_MS);
-    // After a cut everything is asked again: events are missing.
-    const again = $effect.root(() => {
-      let was = connection.state;
-      $effect(() => {
-        const now = connection.state;
-        if (now === 'live' && was !== 'live' && this.answered) this.refresh();
-        was = now;
-      });
-    });
-    this.stop = [follow('endpoints.*.*', (events, dropped) => this.events(events, dropped)), () => clearInterval(timer), again];
+    this.stop = [follow('endpoints.*.*', (events, dropped) => this.events(events, dropped), () => this.refresh()), () => clearInterval(timer)];
     this.refresh();
   }
 

@@ -214,7 +214,7 @@ test('the server goes away and comes back: said at once, and gone by itself', as
 });
 
 test('a million rows: the end is a key away, and few elements are there', async () => {
-  const { page, context, faults } = await openTab(browser, server);
+  const { page, context, faults } = await openTab(browser, server, { ownWorker: true });
   // A server that holds a million is slow to make; this one is asked for what it would answer, so it may not watch.
   await context.route(/\/api\/v3\/info$/, async (route) => {
     const answer = await route.fetch();

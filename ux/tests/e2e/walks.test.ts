@@ -104,7 +104,7 @@ test('hostile texts are texts on every page, secrets are nowhere, and no page is
 
 test('an idle page asks for little, and a page of a hundred rows is small', async () => {
   for (let number = 0; number < 120; number++) await server.create('machines', { Name: `idle-${number}`, Params: { big: 'x'.repeat(2000) } });
-  const { page, context, faults } = await openTab(browser, server);
+  const { page, context, faults } = await openTab(browser, server, { ownWorker: true });
   await page.clock.install();
   const asked: string[] = [];
   const sizes: number[] = [];

@@ -50,7 +50,7 @@ export class LiveObject {
 
   /** Follows first and asks then, so that nothing in between is missed. */
   open(): void {
-    this.stop = follow(`${this.type.prefix}.*.${escapePattern(this.key)}`, (events) => this.events(events));
+    this.stop = follow(`${this.type.prefix}.*.${escapePattern(this.key)}`, (events, dropped) => this.events(events, dropped), () => void this.ask());
     void this.ask();
   }
 
@@ -89,7 +89,8 @@ export class LiveObject {
     if (body !== null && typeof body === 'object' && !Array.isArray(body)) this.body = body as Body;
   }
 
-  private events(events: LiveEvent[]): void {
+  private events(events: LiveEvent[], dropped: number): void {
+    if (dropped > 0) void this.ask();
     for (const event of events) {
       const object = (event.Object ?? {}) as Body;
       if (this.owner !== '' && String(object['Endpoint'] ?? '') !== this.owner) continue;
