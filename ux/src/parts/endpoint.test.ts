@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ageText, arrange, causesOf, changedCertificate, complianceOf, endpointOf, fingerprintGroups, flatten, pruned, routeOf, shownCertificate, spelledFingerprint, stateOf, tally, treeRows, type Endpoint } from './endpoint';
+import { agesWith, ageText, arrange, causesOf, changedCertificate, complianceOf, endpointOf, fingerprintGroups, flatten, pruned, routeOf, shownCertificate, spelledFingerprint, stateOf, tally, treeRows, type Connection, type Endpoint } from './endpoint';
 
 const A64 = 'a'.repeat(64);
 const B64 = 'b'.repeat(64);
@@ -111,4 +111,14 @@ test('an age behind a manager that tells none is a lower bound', () => {
   expect(ageText({ ...way, AgeUntoldBy: 'B' })).toBe('at least 1.3 s: B does not tell how old its own copy is');
   expect(ageText({ ...way, InTouch: false })).toBe('');
   expect(ageText(undefined)).toBe('');
+});
+
+test('ages are kept for a while, of those that are in touch and there', () => {
+  const way = (Endpoint: string, Age: number | undefined, InTouch = true): Connection => ({ Endpoint, InTouch, Reason: '', NextHop: '', Hops: null, StandBy: null, ...(Age === undefined ? {} : { Age }) });
+  let ages = agesWith(new Map(), [way('A', 0.24), way('B', 1), way('C', undefined), way('D', 9, false)]);
+  expect([...ages]).toEqual([['A', [0.2]], ['B', [1]]]);
+  ages = agesWith(ages, [way('A', 0.31), way('B', 1, false)]);
+  expect([...ages]).toEqual([['A', [0.2, 0.3]]]);
+  for (let at = 0; at < 50; at++) ages = agesWith(ages, [way('A', at)]);
+  expect([ages.get('A')!.length, ages.get('A')!.at(-1)]).toEqual([20, 49]);
 });

@@ -300,6 +300,14 @@ export function ageText(way: Connection | undefined): string {
   return way.AgeUntoldBy ? `at least ${age}: ${way.AgeUntoldBy} does not tell how old its own copy is` : age;
 }
 
+/** ages of an endpoint that are kept: some minutes */
+const MOST_AGES = 20;
+
+/** What was known of ages with what is told now, oldest first; an endpoint that is not in touch has no age to draw. */
+export function agesWith(known: ReadonlyMap<string, readonly number[]>, told: readonly Connection[]): Map<string, number[]> {
+  return new Map(told.flatMap(({ Endpoint: id, InTouch: inTouch, Age: age }) => (inTouch && age !== undefined ? [[id, [...(known.get(id) ?? []), Math.round(age * 10) / 10].slice(-MOST_AGES)] as const] : [])));
+}
+
 export interface Hop {
   id: string;
   /** ok: passed; broken: here it ends; unknown: behind the break */

@@ -5,7 +5,7 @@
 import { onDestroy } from 'svelte';
 import { freshnessOf, type Pairs } from '../api/client';
 import { RequestError, type Problem } from '../api/errors';
-import { arrange, ENDPOINT_FIELDS, endpointOf, flatten, type Connection, type Endpoint, type Node } from './endpoint';
+import { agesWith, arrange, ENDPOINT_FIELDS, endpointOf, flatten, type Connection, type Endpoint, type Node } from './endpoint';
 import { connection, follow, ownProblem } from '../live/bridge.svelte';
 import type { LiveEvent } from '../live/protocol';
 import { api, session } from '../live/session.svelte';
@@ -33,6 +33,8 @@ export class Estate {
   stale = $state.raw<Readonly<Record<string, number>>>({});
   staleAt = $state(0);
   connections = $state.raw<ReadonlyMap<string, Connection>>(new Map());
+  /** endpoint -> its ages lately, seconds, oldest first */
+  ages = $state.raw<ReadonlyMap<string, number[]>>(new Map());
   /** owner -> how many machines */
   machines = $state.raw<ReadonlyMap<string, number>>(new Map());
   private endpoints = $state.raw<ReadonlyMap<string, Endpoint>>(new Map());
@@ -157,6 +159,7 @@ export class Estate {
     if (!session.features.includes('ux-watch')) return;
     const list = await api.get<Connection[]>('connections', [['limit', String(MOST)]]);
     this.connections = new Map(list.map((entry) => [entry.Endpoint, entry]));
+    this.ages = agesWith(this.ages, list);
   }
 
   private async countMachines(): Promise<void> {
