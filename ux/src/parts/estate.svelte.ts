@@ -55,6 +55,12 @@ export class Estate {
     return this.byId.get(id);
   }
 
+  /** As that manager has it: of several that have one with the same id another may be the way that counts. */
+  at({ id, manager }: Pick<Endpoint, 'id' | 'manager'>): Node | undefined {
+    const node = this.find(id);
+    return node?.endpoint.manager === (manager || this.self) ? node : undefined;
+  }
+
   /** Seconds: how old what is known of an owner is; undefined while it is in touch. */
   ageOf(id: string): number | undefined {
     const said = this.stale[id];

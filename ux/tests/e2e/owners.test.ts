@@ -9,7 +9,10 @@ let browser: Browser;
 
 beforeAll(async () => {
   [manager, site, browser] = await Promise.all([Server.start('M1'), Server.start('A'), startBrowser()]);
-  await manager.call('POST', 'prefs', { manager: 'true' });
+  // The site manages others, too; both have an endpoint that is called twin.
+  await Promise.all([manager, site].map((server) => server.call('POST', 'prefs', { manager: 'true' })));
+  await manager.create('endpoints', { Id: 'twin', Description: 'of the manager' });
+  await site.create('endpoints', { Id: 'twin', Description: 'of the site', Apply: true });
   await site.create('machines', { Name: 'edge-1' });
   // The same key at two owners.
   await manager.create('profiles', { Name: 'twice', Description: 'of the manager' });
@@ -73,5 +76,34 @@ test('a key that two owners have: the one that is meant is read, changed and del
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await until('it is gone at the site', async () => (await site.call('GET', 'profiles/twice')).status === 404);
   expect(((await manager.call('GET', 'profiles/twice')).body as Record<string, unknown>)['Description']).toBe('of the manager');
+  await context.close();
+});
+
+test('an endpoint that two managers have: each row opens, changes and removes its own', async () => {
+  const stored = async (server: Server) => (await server.call('GET', 'endpoints/twin')).body as Record<string, unknown>;
+  const { page, context, faults } = await openTab(browser, manager);
+  await until('the site’s endpoint is here', async () => ((await manager.call('GET', 'endpoints?Endpoint=A&Id=twin')).body as unknown[]).length === 1);
+  await until('A is in touch', async () => !('x-mullion-stale' in (await manager.call('GET', 'profiles?Endpoint=A')).headers));
+  await login(page, manager, 'endpoints?_view=table&Id=twin&_cols=Id,Endpoint,Description,Connection,Apply');
+  await until('two rows', async () => (await page.getByRole('grid').getAttribute('aria-rowcount')) === '3');
+  const ofSite = page.getByRole('row').filter({ hasText: 'of the site' });
+  const act = async (name: RegExp) => {
+    await ofSite.click();
+    await page.getByRole('button', { name: /^Actions/ }).last().click();
+    await page.getByRole('menuitem', { name }).click();
+  };
+  await act(/Pause applying/);
+  await until('paused at the site', async () => (await stored(site))['Apply'] !== true);
+  await ofSite.dblclick();
+  await page.getByRole('heading', { level: 1, name: 'twin' }).waitFor();
+  expect(new URL(page.url()).searchParams.get('owner')).toBe('A');
+  await page.getByRole('link', { name: 'A', exact: true }).first().waitFor();
+  await page.goBack();
+  await act(/Remove/);
+  await page.getByRole('dialog').getByText('Removes from A').waitFor();
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove twin' }).click();
+  await until('it is gone at the site', async () => (await site.call('GET', 'endpoints/twin')).status === 404);
+  expect((await stored(manager))['Description']).toBe('of the manager');
+  expect(faults).toEqual([]);
   await context.close();
 });
