@@ -1,7 +1,6 @@
 /** What holds for everybody on the page that is shown, in whatever way it is looked at. */
 import type { Page } from 'playwright-core';
 import { axe, COLOUR_RULES } from './harness';
-import { settled } from './walk';
 
 interface Look {
   theme: 'light' | 'dark';
@@ -16,17 +15,20 @@ interface Look {
 
 export const LOOKS = {
   light: { theme: 'light', forced: false, width: 1280, height: 720, text: '', judged: 'all' },
-  dark: { theme: 'dark', forced: false, width: 1280, height: 720, text: '', judged: 'colours' },
-  wide: { theme: 'dark', forced: false, width: 1920, height: 1080, text: '', judged: 'none' },
+  // Colours are the same at every width, and widths in every theme.
+  'dark and wide': { theme: 'dark', forced: false, width: 1920, height: 1080, text: '', judged: 'colours' },
   'twice the text': { theme: 'light', forced: false, width: 1280, height: 720, text: '200%', judged: 'none' },
   'small and in forced colours': { theme: 'light', forced: true, width: 320, height: 640, text: '', judged: 'all' },
 } as const satisfies Record<string, Look>;
 
-/** What sticks out to the right: of the document, or of the part that holds the page, which scrolls down only. */
-const sticksOut = (page: Page) =>
-  page.evaluate(() => {
+/** What is wrong with how the page is laid out, once it is drawn so: what sticks out, and what moves. */
+const laidOutWrong = (page: Page, size: string) =>
+  page.evaluate(async (text) => {
+    document.documentElement.style.fontSize = text;
+    // Two frames: the first lays out, what that changes is drawn in the second.
+    for (let frame = 0; frame < 2; frame++) await new Promise((resolve) => requestAnimationFrame(resolve));
     const boxes = [document.documentElement, ...document.querySelectorAll('main')];
-    return boxes.flatMap((box) => {
+    const out = boxes.flatMap((box) => {
       const by = box.scrollWidth - box.clientWidth;
       if (by <= 0) return [];
       const right = box.getBoundingClientRect().left + box.clientWidth;
@@ -38,7 +40,9 @@ const sticksOut = (page: Page) =>
       const widest = [...box.querySelectorAll('*')].filter((element) => element.getBoundingClientRect().right > right + 0.5 && free(element));
       return [`${box.tagName} is ${by} px too wide: ${widest.slice(0, 3).map((element) => `${element.tagName}.${element.className} "${(element.textContent ?? '').slice(0, 30)}"`).join('; ')}`];
     });
-  });
+    // Somebody asked for less motion.
+    return [...out, ...document.getAnimations().map((animation) => `moves: ${String(animation.effect && (animation.effect as KeyframeEffect).target?.className)}`)];
+  }, size);
 
 /** Faults of the page, each with the look in which it shows; the page looks as it did before, afterwards. */
 export async function faultsFor(page: Page, looks: readonly (keyof typeof LOOKS)[] = Object.keys(LOOKS) as (keyof typeof LOOKS)[]): Promise<string[]> {
@@ -48,12 +52,8 @@ export async function faultsFor(page: Page, looks: readonly (keyof typeof LOOKS)
     const look: Look = LOOKS[name];
     await page.emulateMedia({ colorScheme: look.theme, forcedColors: look.forced ? 'active' : 'none', reducedMotion: 'reduce' });
     await page.setViewportSize({ width: look.width, height: look.height });
-    await page.evaluate((size) => (document.documentElement.style.fontSize = size), look.text);
-    await settled(page);
-    const found = await sticksOut(page);
+    const found = await laidOutWrong(page, look.text);
     if (look.judged !== 'none') found.push(...(await axe(page, look.judged === 'all' ? undefined : COLOUR_RULES)));
-    // Somebody asked for less motion.
-    found.push(...(await page.evaluate(() => document.getAnimations().map((animation) => `moves: ${String(animation.effect && (animation.effect as KeyframeEffect).target?.className)}`))));
     faults.push(...found.map((fault) => `${name}: ${fault}`));
   }
   await page.evaluate(() => (document.documentElement.style.fontSize = ''));

@@ -1,7 +1,7 @@
 /** Every address of the interface, with keys that exist on a test's server; and going there as a link does. */
-import type { Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { ROUTES } from '../src/router';
-import type { Server } from './harness';
+import { login, openTab, type Server, type Tab } from './harness';
 
 /** Objects that the addresses need; answers path patterns to what stands for their arguments. */
 export async function furnish(server: Server): Promise<Record<string, string>> {
@@ -77,4 +77,24 @@ export async function settled(page: Page): Promise<void> {
         observer.observe(document.body, { childList: true, subtree: true });
       }),
   );
+}
+
+/** One tab for several tests of a file, logged in once; each begins at its own address. A page that is loaded anew costs ten times as much. */
+export class KeptTab {
+  private tab: Promise<Tab> | undefined;
+
+  constructor(
+    private readonly browser: () => Browser,
+    private readonly server: () => Server,
+  ) {}
+
+  async at(path: string): Promise<Tab> {
+    if (!this.tab) {
+      this.tab = openTab(this.browser(), this.server());
+      await login((await this.tab).page, this.server(), path);
+    } else {
+      await go((await this.tab).page, path);
+    }
+    return this.tab;
+  }
 }

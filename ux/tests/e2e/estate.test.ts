@@ -3,13 +3,14 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { faultsFor } from '../everybody';
 import { axe, golden, login, openTab, Server, startBrowser, until } from '../harness';
-import { go } from '../walk';
+import { go, KeptTab } from '../walk';
 
 let m1: Server;
 let r2: Server;
 let a: Server;
 let c: Server;
 let browser: Browser;
+const kept = new KeptTab(() => browser, () => m1);
 
 const LOGIN = { 'manager/username': 'rocketskates', 'manager/password': 'r0cketsk8ts' };
 const type = async (page: Page, ...keys: string[]) => {
@@ -75,8 +76,7 @@ test('an endpoint is joined by keyboard: its certificate is looked at before the
 });
 
 test('another certificate than the one that was given: nothing is sent', async () => {
-  const { page, context } = await openTab(browser, m1);
-  await login(page, m1, 'endpoints/join');
+  const { page } = await kept.at('endpoints/join');
   await page.getByLabel('Address').fill(c.url);
   await page.getByLabel('User there').fill('rocketskates');
   await page.getByLabel('Password').fill('r0cketsk8ts');
@@ -85,13 +85,11 @@ test('another certificate than the one that was given: nothing is sent', async (
   await page.getByText('This is not the fingerprint that you gave').waitFor();
   expect(await page.getByRole('button', { name: 'It is the same: join' }).getAttribute('aria-disabled')).toBe('true');
   expect(await axe(page)).toEqual([]);
-  await context.close();
 });
 
 test('the tree by keyboard, and the order of sets with its effect before it is saved', async () => {
   await joinA();
-  const { page, context, faults } = await openTab(browser, m1);
-  await login(page, m1);
+  const { page, faults } = await kept.at('');
   await type(page, 'g', 'e');
   await page.getByRole('row', { name: /^C / }).waitFor();
   await page.getByRole('treegrid').focus();
@@ -105,7 +103,7 @@ test('the tree by keyboard, and the order of sets with its effect before it is s
   await type(page, 'l');
   await page.getByText('The way to C').waitFor();
   expect(await page.getByRole('list', { name: 'Route' }).innerText()).toMatch(/you[\s\S]*M1[\s\S]*R2[\s\S]*C/);
-  await page.goto(`${m1.url}/ux/endpoints/A?_tab=sets`);
+  await go(page, 'endpoints/A?_tab=sets');
   await page.getByLabel('Add a set').fill('site');
   await type(page, 'Enter');
   await page.getByText('What this order would do').waitFor();
@@ -117,13 +115,11 @@ test('the tree by keyboard, and the order of sets with its effect before it is s
   await page.getByText('● done').waitFor();
   expect((await stored(m1, 'endpoints/A'))['VersionSets']).toEqual(['site', 'base']);
   expect(faults).toEqual([]);
-  await context.close();
 });
 
 test('facets narrow and leave out; all that match are changed at once, and each outcome is told', async () => {
   await joinA();
-  const { page, context, faults } = await openTab(browser, m1);
-  await login(page, m1, 'machines?sort=Name');
+  const { page, faults } = await kept.at('machines?sort=Name');
   await page.getByRole('button', { name: 'Arch', exact: true }).click();
   const arm = page.getByRole('list', { name: 'Arch' }).getByRole('button', { name: /arm64/ });
   await arm.click();
@@ -163,25 +159,21 @@ test('facets narrow and leave out; all that match are changed at once, and each 
   await page.getByRole('link', { name: 'changes of many' }).click();
   await page.getByText('Set Description = changed at once').waitFor();
   expect(faults).toEqual([]);
-  await context.close();
 });
 
 test('groups have the counts of the server, and open', async () => {
   await joinA();
-  const { page, context, faults } = await openTab(browser, m1);
-  await login(page, m1, 'machines?_group=Endpoint');
+  const { page, faults } = await kept.at('machines?_group=Endpoint');
   await page.getByRole('link', { name: 'A: 12 as a list' }).waitFor();
   await page.getByRole('region', { name: 'Grouped by Endpoint' }).getByRole('button', { name: 'C' }).press('Enter');
   await page.getByRole('rowheader', { name: 'web-c-7' }).waitFor();
   expect(await axe(page)).toEqual([]);
   expect(faults).toEqual([]);
-  await context.close();
 });
 
 test('one machine: paused and resumed at its owner; what happened stands in the timeline; the next one is a key away', async () => {
   await joinA();
-  const { page, context, faults } = await openTab(browser, m1);
-  await login(page, m1, 'machines?Endpoint=A&sort=Name');
+  const { page, faults } = await kept.at('machines?Endpoint=A&sort=Name');
   await page.getByRole('rowheader', { name: 'web-a-00' }).waitFor();
   await page.getByRole('grid').focus();
   await type(page, 'Enter');
@@ -198,12 +190,10 @@ test('one machine: paused and resumed at its owner; what happened stands in the 
   await type(page, '[');
   await h1(page, 'web-a-00').waitFor();
   expect(faults).toEqual([]);
-  await context.close();
 });
 
 test('the scope: a manager and all below it, kept from page to page', async () => {
-  const { page, context } = await openTab(browser, m1);
-  await login(page, m1, 'machines');
+  const { page } = await kept.at('machines');
   await page.getByRole('button', { name: 'All endpoints' }).click();
   await page.getByRole('button', { name: 'R2 and all below: 1' }).press('Enter');
   await until('8 rows', async () => (await page.getByRole('grid').getAttribute('aria-rowcount')) === '9');
@@ -213,7 +203,6 @@ test('the scope: a manager and all below it, kept from page to page', async () =
   await page.getByRole('button', { name: 'R2 and below' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'All endpoints' }).press('Enter');
   await until('everything', async () => !page.url().includes('_at'));
-  await context.close();
 });
 
 /** Joined here, whether or not the test that joins it ran before. */
@@ -225,7 +214,7 @@ async function joinA(): Promise<void> {
   await until('A is seen', async () => ((await m1.call('GET', 'machines?Endpoint=A')).body as unknown[]).length === 12);
 }
 
-const PAGES = ['', 'endpoints', 'endpoints?_view=table', 'endpoints?_view=strip', 'endpoints?Id=nobody', 'endpoints/join', 'endpoints/A', 'endpoints/A?_tab=plan', 'endpoints/A?_tab=sets', 'endpoints/A?_tab=installed', 'endpoints/C?owner=R2&_tab=route', 'endpoints/A?_tab=objects', 'machines', 'machines?Arch=x&Stage=y', 'bulk', 'bulk/nowhere'];
+const PAGES = ['', 'endpoints', 'endpoints?_view=table', 'endpoints?_view=strip', 'endpoints?Id=nobody', 'endpoints/join', 'endpoints/A', 'endpoints/A?_tab=plan', 'endpoints/A?_tab=sets', 'endpoints/A?_tab=installed', 'endpoints/C?owner=R2&_tab=route', 'endpoints/A?_tab=objects', 'machines', 'machines?Arch=x&Stage=y', 'bulk'];
 
 test('no page of the estate breaks a rule of WCAG 2.2 AA or sticks out, in any look', async () => {
   await joinA();

@@ -2,9 +2,11 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { axe, login, openTab, Server, startBrowser, until } from '../harness';
+import { KeptTab } from '../walk';
 
 let server: Server;
 let browser: Browser;
+const kept = new KeptTab(() => browser, () => server);
 
 beforeAll(async () => {
   [server, browser] = await Promise.all([Server.start('site-a'), startBrowser()]);
@@ -75,8 +77,7 @@ test('by keyboard alone: log in, list, filter, open, edit, save, delete', async 
 });
 
 test('an object is created by its form, and the server’s words stand at the field', async () => {
-  const { page, context, faults } = await openTab(browser, server);
-  await login(page, server, 'o/profiles/new');
+  const { page, faults } = await kept.at('o/profiles/new');
   await page.getByLabel('Name *').fill('a/b');
   await page.keyboard.press('Control+Enter');
   await page.getByRole('alert').filter({ hasText: 'Invalid Name' }).waitFor();
@@ -86,13 +87,11 @@ test('an object is created by its form, and the server’s words stand at the fi
   await page.getByRole('heading', { level: 1, name: 'made-here' }).waitFor();
   expect((await server.call('GET', 'profiles/made-here')).status).toBe(200);
   expect(faults).toEqual([]);
-  await context.close();
 });
 
 test('an object is changed as JSON and as YAML, and a fault is said where it is', async () => {
-  const { page, context, faults } = await openTab(browser, server);
   await server.create('profiles', { Name: 'as-text', Description: 'before' });
-  await login(page, server, 'o/profiles/as-text?_tab=json');
+  const { page, faults } = await kept.at('o/profiles/as-text?_tab=json');
   const editor = page.getByRole('textbox', { name: 'as-text as json' });
   await editor.click();
   await page.keyboard.press('Control+a');
@@ -109,12 +108,10 @@ test('an object is changed as JSON and as YAML, and a fault is said where it is'
   await page.getByRole('textbox', { name: 'as-text as yaml' }).getByText('as JSON').waitFor();
   expect(await axe(page)).toEqual([]);
   expect(faults).toEqual([]);
-  await context.close();
 });
 
 test('two people change the same field: nothing is overwritten, and one chooses', async () => {
-  const { page, context } = await openTab(browser, server);
-  await login(page, server, 'o/profiles/rack-1');
+  const { page } = await kept.at('o/profiles/rack-1');
   const field = page.getByLabel('Description', { exact: true });
   await field.fill('mine');
   await server.call('PATCH', 'profiles/rack-1', [{ op: 'replace', path: '/Description', value: 'theirs' }]);
@@ -127,12 +124,10 @@ test('two people change the same field: nothing is overwritten, and one chooses'
   await page.keyboard.press('Control+Enter');
   await page.getByText('● done').waitFor();
   expect(((await server.call('GET', 'profiles/rack-1')).body as Record<string, unknown>)['Description']).toBe('mine');
-  await context.close();
 });
 
 test('what others do shows without being asked for', async () => {
-  const { page, context } = await openTab(browser, server);
-  await login(page, server, 'machines?sort=Name&_cols=Name,Description');
+  const { page } = await kept.at('machines?sort=Name&_cols=Name,Description');
   await page.getByRole('rowheader', { name: 'web-01' }).waitFor();
   await page.getByRole('button', { name: 'Live updates: live' }).waitFor();
   await server.call('PATCH', 'machines/Name:web-01', [{ op: 'replace', path: '/Description', value: 'seen at once' }]);
@@ -143,7 +138,6 @@ test('what others do shows without being asked for', async () => {
   await page.keyboard.press('r');
   await page.keyboard.press('End');
   await page.getByRole('rowheader', { name: 'zz-late' }).waitFor();
-  await context.close();
 });
 
 test('a login that ends is asked for over the page, and the same request goes on', async () => {

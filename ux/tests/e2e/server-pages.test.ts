@@ -2,6 +2,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { axe, login, openTab, picture, Server, startBrowser, until } from '../harness';
+import { go } from '../walk';
 
 let server: Server;
 let browser: Browser;
@@ -140,12 +141,12 @@ test('system: a preference is set, a bad one refused in the server’s words; ce
   expect(await page.getByText(/Secret/).count()).toBe(0);
   await picture(page, 'preferences-light');
   expect(await axe(page)).toEqual([]);
-  await page.goto(`${server.url}/ux/system?_tab=certificate`);
+  await go(page, 'system?_tab=certificate');
   await page.getByText(/ends in \d+ d/).waitFor();
   await page.getByText(/^[0-9a-f]{4}( [0-9a-f]{4}){15}/).waitFor();
   await picture(page, 'certificate-light');
   expect(await axe(page)).toEqual([]);
-  await page.goto(`${server.url}/ux/system?_tab=upgrade`);
+  await go(page, 'system?_tab=upgrade');
   await page.getByRole('button', { name: 'Make a backup' }).click();
   await page.getByText(/● In .*backups/).waitFor();
   await page.setInputFiles('input[type=file]', { name: 'v9.9.9.amd64.linux.zip', mimeType: 'application/zip', buffer: Buffer.from('no package') });
@@ -154,11 +155,11 @@ test('system: a preference is set, a bad one refused in the server’s words; ce
   await page.keyboard.press('Enter');
   await page.getByText(/Cannot explode/).waitFor();
   expect(await axe(page)).toEqual([]);
-  await page.goto(`${server.url}/ux/system`);
+  await go(page, 'system');
   await page.getByText('Content is loaded').waitFor();
   await picture(page, 'system-light');
   expect(await axe(page)).toEqual([]);
-  await page.goto(`${server.url}/ux/system?_tab=metrics`);
+  await go(page, 'system?_tab=metrics');
   await page.getByRole('region', { name: 'Metrics' }).or(page.getByText('on a port of their own')).waitFor();
   await picture(page, 'metrics-light');
   expect(await axe(page)).toEqual([]);
@@ -188,7 +189,7 @@ test('me: a key is rebound, one that is taken is refused, one is switched off; a
   await page.getByLabel('Name', { exact: true }).fill('Racks');
   await page.keyboard.press('Enter');
   await page.getByText('View Racks saved').waitFor();
-  await page.goto(`${server.url}/ux/me?_tab=views`);
+  await go(page, 'me?_tab=views');
   await page.getByRole('link', { name: 'Racks' }).click();
   await page.getByRole('row', { name: /rack-1/ }).waitFor();
   expect(new URL(page.url()).searchParams.get('Name')).toBe('Re(^rack)');
