@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "auth/named_users_testing.h"
 #include "base/mutex.h"
 #include "bulk/internal/records.h"
 #include "env/launch.h"
@@ -19,50 +20,8 @@
 namespace mullion::bulk {
 namespace {
 
+using auth::testing::NamedUsers;
 using ::testing::HasSubstr;
-
-/// "NAME" is the login of NAME while it is in `users`.
-class NamedUsers final : public auth::Authenticator {
- public:
-  explicit NamedUsers(store::Store& store) : tenants_(store) {}
-  void end_login(const std::string& name) {
-    const Lock lock(mutex_);
-    ended_.insert(name);
-    ++generation_;
-  }
-  static auth::Principal principal(const std::string& name) {
-    auth::Principal out;
-    out.name = "user:" + name;
-    out.user = name;
-    return out;
-  }
-
-  Result<auth::Principal> authenticate(const auth::Credentials&) override { return Error(); }
-  bool needs_hashing(const auth::Credentials&) const override { return false; }
-  Result<std::string> make_token(const auth::TokenRequest&) override { return Error(); }
-  std::string hash_password(std::string_view) const override { return ""; }
-  Result<auth::Principal> renew(const auth::Principal& principal) override { return recall(principal.user); }
-  Result<std::string> keep(const auth::Principal& principal) const override { return principal.user; }
-  Result<auth::Principal> recall(std::string_view kept) override {
-    const Lock lock(mutex_);
-    if (kept.empty() || ended_.contains(std::string(kept)))
-      return Error(ErrorCode::kUnauthorized, "Invalid token: revoked");
-    auth::Principal out = principal(std::string(kept));
-    out.generation = generation_;
-    return out;
-  }
-  uint64_t generation() const override { return generation_; }
-  env::Signal changes() const override { return changes_; }
-  auth::TenantDirectory& tenants() override { return tenants_; }
-  void forget(std::string_view) override {}
-
- private:
-  mutable Mutex mutex_;
-  std::set<std::string> ended_ GUARDED_BY(mutex_);
-  std::atomic<uint64_t> generation_{1};
-  env::Signal changes_;
-  auth::TenantDirectory tenants_;
-};
 
 /// Finds every object; does to it what the test says.
 class ScriptedRequests final : public UserRequests {

@@ -179,8 +179,10 @@ struct RolloutStep {
   Moment wake;                         // when time alone changes something
 };
 /// One step of the machine. `gate` answers a step that asked. The endpoints of a gate: gate_endpoints().
+/// `lapse`: why it may not go on for who set it going; then nothing new is put: a way forward is paused, a
+/// way back has failed.
 RolloutStep next_step(const Rollout& rollout, const Facts& facts, env::WallTime now,
-                      const std::optional<GateAnswer>& gate = std::nullopt);
+                      const std::optional<GateAnswer>& gate = std::nullopt, const std::string& lapse = "");
 /// Ids of the endpoints of the waves that have begun.
 std::vector<std::string> gate_endpoints(const Rollout& rollout);
 /// The filter with `$endpoints` replaced.

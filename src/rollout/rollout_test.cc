@@ -307,5 +307,67 @@ TEST(RolloutStepper, ApplyIsTrueOnlyMeanwhile) {
   EXPECT_FALSE(world.fleet["E"].assigned.apply);
 }
 
+TEST(RolloutStepper, NothingIsPutForWhoMayNotGoOn) {
+  World world(kPlan, kFive);
+  while (world.step(false)) {
+  }
+  ASSERT_EQ(world.state_of("A"), EndpointState::kPutting);
+  world.fleet["A"].busy = true;  // it is on its way
+  world.lapse = "gone";
+  world.settle();
+  EXPECT_EQ(world.state(), "paused");
+  EXPECT_EQ(world.rollout.reason, "gone");
+  EXPECT_EQ(world.state_of("A"), EndpointState::kPutting);
+  world.fleet["A"].busy = false;  // and did not arrive
+  world.settle();
+  EXPECT_EQ(world.state_of("A"), EndpointState::kWaiting);
+  EXPECT_TRUE(world.last_puts.empty());
+  EXPECT_EQ(world.fleet["A"].assigned.sets, (std::vector<std::string>{"old-A"}));
+  // Whoever goes on begins with what is there then.
+  world.fleet["A"].assigned.sets = {"by hand"};
+  world.lapse.clear();
+  world.rollout = *resume_rollout(world.rollout, at(world.now), "user:other");
+  world.run();
+  EXPECT_EQ(world.state(), "done");
+  EXPECT_EQ(world.fleet["A"].assigned.sets, (std::vector<std::string>{"new", "by hand"}));
+}
+
+TEST(RolloutStepper, WhatIsThereIsFinishedAndTheNextWaveDoesNotBegin) {
+  World world(kPlan, kFive);
+  world.rollout.plan.apply = true;
+  world.fleet["A"].actions = 1;
+  world.settle();
+  world.lapse = "gone";
+  world.settle();
+  ASSERT_EQ(world.state_of("A"), EndpointState::kApplying);
+  world.fleet["A"].actions = 0;
+  world.run();
+  EXPECT_EQ(world.state_of("A"), EndpointState::kDone);
+  EXPECT_FALSE(world.fleet["A"].assigned.apply);
+  EXPECT_EQ(world.state(), "paused");
+  for (const char* id : {"B", "C", "D", "E"})
+    EXPECT_EQ(world.fleet[id].assigned.sets, (std::vector<std::string>{std::string("old-") + id}));
+}
+
+TEST(RolloutStepper, AWayBackForWhoMayNotGoOnHasFailed) {
+  World world(kPlan, kFive);
+  world.fleet["A"].actions = 1;
+  world.settle();
+  world.rollout = *return_rollout(world.rollout, at(world.now), "user:tester");
+  world.fleet["A"].busy = true;
+  world.lapse = "gone";
+  world.settle();
+  EXPECT_EQ(world.state(), "returning") << "what is under way is waited for";
+  world.fleet["A"].busy = false;
+  world.settle();
+  EXPECT_EQ(world.state(), "failed");
+  EXPECT_EQ(world.rollout.reason, "gone; not returned: A");
+  world.lapse.clear();
+  world.rollout = *return_rollout(world.rollout, at(world.now), "user:other");
+  world.fleet["A"].actions = 0;
+  world.run();
+  EXPECT_EQ(world.state(), "returned");
+}
+
 }  // namespace
 }  // namespace mullion::rollout

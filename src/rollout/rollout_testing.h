@@ -52,8 +52,8 @@ class World {
 
   /// One step; puts are carried out when `deliver`. Whether anything was decided or put.
   bool step(bool deliver = true) {
-    RolloutStep next = next_step(rollout, fleet, at(now));
-    if (next.asks_gate) next = next_step(rollout, fleet, at(now), gate);
+    RolloutStep next = next_step(rollout, fleet, at(now), std::nullopt, lapse);
+    if (next.asks_gate) next = next_step(rollout, fleet, at(now), gate, lapse);
     wake = next.wake;
     if (next.changed) {
       json::object object = plan_json;
@@ -108,6 +108,7 @@ class World {
   Rollout rollout;
   Facts fleet;
   GateAnswer gate{0, ""};
+  std::string lapse;  // why it may not go on
   int64_t now = 0;
   bool lags = false;  // plans are made some time after the sets were put: the test does it
   Moment wake;

@@ -6,13 +6,13 @@
 #include <set>
 
 #include "base/mutex.h"
-#include "client/routes.h"
 #include "env/attempt.h"
 #include "model/object.h"
 #include "net/http.h"
 #include "rollout/internal/assignment_writer.h"
 #include "rollout/internal/dry_run.h"
 #include "rollout/internal/facts.h"
+#include "rollout/internal/lenders.h"
 #include "rollout/internal/log.h"
 #include "rollout/internal/steps.h"
 #include "rollout/internal/targets.h"
@@ -54,7 +54,8 @@ class RolloutsImpl final : public Rollouts {
         facts_(given_.store, given_.manager),
         assignment_writer_(given_.runtime, given_.store, given_.manager, given_.clock, given_.timers,
                            [wake = wake_] { wake->notify_all(); }),
-        steps_(given_, facts_, assignment_writer_),
+        lenders_(given_.authenticator),
+        steps_(given_, facts_, assignment_writer_, lenders_),
         tasks_(given_.runtime.executor(), "rollouts") {
     listen_to({});
     // Whether an owner is in touch changes without a commit. This listener cannot be taken back; what it
@@ -66,6 +67,7 @@ class RolloutsImpl final : public Rollouts {
 
   void start() override {
     tasks_.spawn("rollouts", [this] { return run(); });
+    tasks_.spawn("rights of rollouts", [this] { return follow_rights(); });
   }
 
   Task<void> stop() override {
@@ -104,6 +106,16 @@ class RolloutsImpl final : public Rollouts {
       }
       co_await given_.timers.wait(*wake_, seen, pause);
       co_await given_.timers.sleep_for(kRolloutGather);
+    }
+  }
+
+  /// Who set a rollout going may not go on with it.
+  Task<void> follow_rights() {
+    env::Signal changes = given_.authenticator.changes();
+    while (!stopping_) {
+      const uint64_t seen = changes.version();
+      const bool changed = co_await changes.wait(seen, kIdle);
+      if (changed) wake_->notify_all();
     }
   }
 
@@ -190,6 +202,7 @@ class RolloutsImpl final : public Rollouts {
         co_return std::move(step);
       }
       store::Batch batch = batch_of(std::move(*reading.change), "system");
+      if (!is_active(step.next.state)) batch.secrets.push_back(internal::Lenders::forgotten(id));
       given_.store.stamp(batch);
       const Digest written = hash128(*batch.changes.front().body);
       const Result<store::Cursor> stored = co_await store::commit_async(given_.store, std::move(batch));
@@ -215,10 +228,6 @@ class RolloutsImpl final : public Rollouts {
     return batch;
   }
 
-  Task<Result<store::Cursor>> commit(store::Change change, std::string principal) {
-    co_return co_await store::commit_async(given_.store, batch_of(std::move(change), std::move(principal)));
-  }
-
   Result<std::string> stored_body(const std::string& id) const {
     const Result<std::string> body = internal::rollout_body(*given_.store.snapshot(), id);
     return body ? body : Result<std::string>(not_found(id));
@@ -236,8 +245,8 @@ class RolloutsImpl final : public Rollouts {
                                                const auth::Principal& principal) const;
   Result<Rollout> obey(const store::Snapshot& snapshot, Rollout rollout, const std::string& command,
                        const auth::Principal& principal) const;
-  Result<store::Change> obeyed(const std::string& id, const std::string& command,
-                               const auth::Principal& principal) const;
+  Result<store::Batch> obeyed(const std::string& id, const std::string& command,
+                              const auth::Principal& principal) const;
   Result<store::Change> refused(const std::string& id, const std::string& reason) const;
   Task<Result<std::string>> dry_run(std::string id, auth::Principal principal);
   Task<Result<json::array>> actions_with(std::string owner, std::string endpoint,
@@ -254,22 +263,11 @@ class RolloutsImpl final : public Rollouts {
   Statistics statistics_ GUARDED_BY(mutex_);
   internal::RolloutFacts facts_;
   internal::AssignmentWriter assignment_writer_;
+  internal::Lenders lenders_;
   internal::RolloutSteps steps_;
   env::TaskGroup tasks_;
   std::shared_ptr<store::CommitFeed> feed_;  // of the pass, as are the gates
 };
-
-/// What a rollout writes into endpoints is written for who gave the command.
-Result<void> authorise_targets(const std::vector<RolloutTarget>& targets, const auth::Principal& principal) {
-  for (const RolloutTarget& target : targets) {
-    const auth::Right right{std::string(kEndpointObjects), "update",
-                            auth::Subject::of(target.owner, target.id)};
-    Result<void> allowed =
-        auth::authorise(principal, right, client::patch_object(kEndpointObjects, target.id).target());
-    if (!allowed) return allowed.error();
-  }
-  return {};
-}
 
 std::vector<RolloutTarget> touched_targets(const Rollout& rollout) {
   std::vector<RolloutTarget> out;
@@ -291,7 +289,8 @@ Result<std::vector<RolloutTarget>> RolloutsImpl::startable(const store::Snapshot
     faults.push_back(std::move(overlap));
   if (!faults.empty())
     return Error(ErrorCode::kInvalid, "INVOKE", std::string(kRollouts), rollout.plan.id, std::move(faults));
-  if (Result<void> allowed = authorise_targets(*targets, principal); !allowed) return allowed.error();
+  if (Result<void> allowed = internal::authorise_targets(*targets, principal); !allowed)
+    return allowed.error();
   return targets;
 }
 
@@ -303,7 +302,8 @@ Result<Rollout> RolloutsImpl::obey(const store::Snapshot& snapshot, Rollout roll
   if (command == "abort") return abort_rollout(std::move(rollout), now, who);
   const std::vector<RolloutTarget> touched = touched_targets(rollout);
   if (command == "resume" || command == "return") {
-    if (Result<void> allowed = authorise_targets(touched, principal); !allowed) return allowed.error();
+    if (Result<void> allowed = internal::authorise_targets(touched, principal); !allowed)
+      return allowed.error();
   }
   if (command == "resume") return resume_rollout(std::move(rollout), now, who);
   if (command == "return") {
@@ -334,10 +334,10 @@ Task<Result<std::string>> RolloutsImpl::command(std::string id, std::string comm
   const TurnEnd turn{turn_taken_, turn_free_};
   const std::string author = principal.audit_name();
   for (int attempt = 0; attempt < kRolloutAttempts; ++attempt) {
-    std::optional<Result<store::Change>> change;
-    co_await env::run_blocking([&] { change = obeyed(id, command, principal); });
-    if (!*change) co_return change->error();
-    const Result<store::Cursor> stored = co_await commit(std::move(**change), author);
+    std::optional<Result<store::Batch>> batch;
+    co_await env::run_blocking([&] { batch = obeyed(id, command, principal); });
+    if (!*batch) co_return batch->error();
+    const Result<store::Cursor> stored = co_await store::commit_async(given_.store, std::move(**batch));
     if (stored) {
       kLog.audit("rollout={} command={} principal={}", id, command, author);
       co_return shown(id);
@@ -349,15 +349,23 @@ Task<Result<std::string>> RolloutsImpl::command(std::string id, std::string comm
 }
 
 /// What a command makes of the rollout as it is now. Blocks on the disk.
-Result<store::Change> RolloutsImpl::obeyed(const std::string& id, const std::string& command,
-                                           const auth::Principal& principal) const {
+Result<store::Batch> RolloutsImpl::obeyed(const std::string& id, const std::string& command,
+                                          const auth::Principal& principal) const {
   const std::shared_ptr<const store::Snapshot> snapshot = given_.store.snapshot();
   std::string body;
   Result<Rollout> rollout = internal::read_rollout(*snapshot, id, &body);
   if (!rollout) return rollout.error().code == ErrorCode::kNotFound ? not_found(id) : rollout.error();
   Result<Rollout> next = obey(*snapshot, std::move(*rollout), command, principal);
   if (!next) return next.error();
-  return internal::change_of_rollout(id, body, *next);
+  Result<store::Change> change = internal::change_of_rollout(id, body, *next);
+  if (!change) return change.error();
+  store::Batch batch = batch_of(std::move(*change), principal.audit_name());
+  if (internal::lends_rights(command)) {
+    Result<store::SecretChange> kept = lenders_.keep(id, command, principal);
+    if (!kept) return kept.error();
+    batch.secrets.push_back(std::move(*kept));
+  }
+  return batch;
 }
 
 /// A rollout that could not begin, and why. kConflict when it has begun since.
@@ -380,7 +388,8 @@ Task<Result<std::string>> RolloutsImpl::begin_written(std::string id, auth::Prin
     std::optional<Result<store::Change>> change;
     co_await env::run_blocking([&] { change = refused(id, reason); });
     if (!*change) break;
-    const Result<store::Cursor> stored = co_await commit(std::move(**change), author);
+    const Result<store::Cursor> stored =
+        co_await store::commit_async(given_.store, batch_of(std::move(**change), author));
     if (stored || stored.error().code != ErrorCode::kConflict) break;
   }
   co_return stored_body(id);

@@ -22,6 +22,7 @@ struct Dependencies {
   env::Runtime& runtime;
   store::Store& store;
   manager::Manager& manager;
+  auth::Authenticator& authenticator;
   std::string own_id;
   const env::Clock& clock;
   const env::Timers& timers;
@@ -31,8 +32,9 @@ struct Dependencies {
   std::function<env::Task<Result<json::array>>(std::string endpoint, std::vector<std::string> sets)> preview;
 };
 
-/// Thread-safe. Works while the manager is active; everything it knows is in the objects, so a killed server
-/// goes on where it was.
+/// Thread-safe. Works while the manager is active; everything it knows is in the store, so a killed server
+/// goes on where it was. It acts with the rights, as they are now, of who gave the last command that lends
+/// them.
 class Rollouts {
  public:
   virtual ~Rollouts() = default;

@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "auth/named_users_testing.h"
 #include "base/mutex.h"
 #include "env/waiting_testing.h"
 #include "manager/fake_manager_testing.h"
@@ -17,6 +18,7 @@
 namespace mullion::rollout {
 namespace {
 
+using auth::testing::NamedUsers;
 using env::eventually;
 using env::Task;
 using manager::testing::FakeManager;
@@ -29,15 +31,16 @@ class RolloutsTest : public ::testing::Test {
     manager_.answer = [this](const std::string& owner, const net::ClientRequest& request) {
       return answer(owner, request);
     };
+    users_.set_claims("tester", {{"*", "*", "*"}});
+    principal_ = *users_.recall("tester");
     rollouts_ = make_rollouts({.runtime = runtime_,
                                .store = flaky_,
                                .manager = manager_,
+                               .authenticator = users_,
                                .own_id = "M",
                                .clock = env::system_clock(),
                                .timers = env::system_timers()});
     rollouts_->start();
-    principal_.name = "user:tester";
-    principal_.claims = {{"*", "*", "*"}};
     for (const char* set : {"old", "new"}) put("version_sets", set, {{"Id", set}, {"Apply", true}});
   }
   ~RolloutsTest() override {
@@ -132,6 +135,7 @@ class RolloutsTest : public ::testing::Test {
   std::unique_ptr<store::Store> store_ = store::open_memory_store();
   store::FlakyStore flaky_{*store_};
   FakeManager manager_;
+  NamedUsers users_{*store_};
   auth::Principal principal_;
   uint64_t sequence_ = 0;
   std::atomic<bool> away_{false};
@@ -265,6 +269,90 @@ TEST_F(RolloutsTest, TheRightToARolloutIsNoneToItsEndpointsAndSets) {
   ASSERT_TRUE(command("pause", half));
   for (const char* name : {"resume", "return"}) {
     const Result<std::string> told = command(name, half);
+    ASSERT_FALSE(told) << name;
+    EXPECT_EQ(told.error().code, ErrorCode::kForbidden) << name;
+  }
+}
+
+/// Two endpoints one after the other; `tester` loses the right to the second while the first is at its turn.
+TEST_F(RolloutsTest, ItGoesOnWithTheRightsOfNow) {
+  const std::vector<auth::Claim> less{{"rollouts,version_sets", "*", "*"}, {"endpoints", "get,update", "A"}};
+  for (const char* id : {"A", "B"}) put_endpoint(id);
+  start({"A", "B"}, {{"Concurrency", 1}});
+  ASSERT_TRUE(eventually([&] { return state_of(0) == "applying"; }));
+  users_.set_claims("tester", less);
+  ASSERT_TRUE(eventually([&] { return state() == "paused"; }));
+  EXPECT_THAT(json::serialize(get("rollouts", "roll").at("Reason")),
+              HasSubstr("user:tester may not change all of its endpoints any more: "));
+  // What is there already is finished, and nothing begins.
+  set_member("A", "PlannedFor", json::string(word({"new", "old"})));
+  ASSERT_TRUE(eventually([&] { return state_of(0) == "done"; }));
+  EXPECT_EQ(state_of(1), "waiting");
+  EXPECT_EQ(get("endpoints", "B").at("VersionSets"), json::array{"old"});
+  // Whoever may go on with it does so in the own name.
+  users_.set_claims("other", {{"*", "*", "*"}});
+  ASSERT_TRUE(command("resume", *users_.recall("other")));
+  ASSERT_TRUE(eventually([&] { return state_of(1) == "applying"; }));
+  users_.end_login("other");
+  ASSERT_TRUE(eventually([&] { return state() == "paused"; }));
+  EXPECT_EQ(get("rollouts", "roll").at("Reason"), "the login of user:other ended: Invalid token: revoked");
+  ASSERT_FALSE(command("resume", *users_.recall("tester")));
+}
+
+/// What somebody has given back is given back for somebody, what a rollout gives back by itself is not.
+TEST_F(RolloutsTest, AWayBackThatWasAskedForNeedsTheRightsOfNow) {
+  for (const char* id : {"A", "B"}) put_endpoint(id, "R1");
+  set_owned(get("endpoints", "A", "R1"));
+  away_ = true;
+  manager_.current = false;  // and so nobody knows whether it has what it had
+  start({"A"}, {{"StopWhen", json::object{{"EndpointLimit", "1"}}}});
+  ASSERT_TRUE(eventually([&] { return state() == "returning"; }));
+  users_.end_login("tester");
+  away_ = false;
+  manager_.current = true;
+  manager_.tell("R1", "{}");
+  ASSERT_TRUE(eventually([&] { return state() == "returned"; }));
+  EXPECT_FALSE(store_->snapshot()->secret("rollouts", "roll/login")) << "it is over";
+
+  users_.set_claims("other", {{"*", "*", "*"}});
+  principal_ = *users_.recall("other");
+  away_ = true;
+  manager_.current = false;
+  start({"A"});
+  ASSERT_TRUE(eventually([&] { return state_of(0) == "putting"; }));
+  ASSERT_TRUE(command("return", principal_));
+  ASSERT_EQ(state(), "returning");
+  users_.end_login("other");
+  ASSERT_TRUE(eventually([&] { return state() == "failed"; }));
+  EXPECT_THAT(json::serialize(get("rollouts", "roll").at("Reason")),
+              HasSubstr("the login of user:other ended: Invalid token: revoked; not returned: A"));
+}
+
+TEST_F(RolloutsTest, OneOfAnEarlierVersionIsPausedUntilSomebodyLendsItRights) {
+  put_endpoint("A");
+  start({"A"});
+  ASSERT_TRUE(eventually([&] { return state_of(0) == "applying"; }));
+  store::Batch batch;
+  batch.secrets.push_back({"rollouts", "roll/login", std::nullopt});
+  ASSERT_TRUE(store_->commit_sync(std::move(batch)));
+  users_.set_claims("nobody", {});  // something to look at
+  ASSERT_TRUE(eventually([&] { return state() == "paused"; }));
+  ASSERT_TRUE(command("resume", principal_));
+  set_member("A", "PlannedFor", json::string(word({"new", "old"})));
+  EXPECT_TRUE(eventually([&] { return state() == "done"; }));
+  EXPECT_FALSE(store_->snapshot()->secret("rollouts", "roll/login"));
+}
+
+/// What a tenant hides cannot be steered by its users, whatever their roles say.
+TEST_F(RolloutsTest, HiddenEndpointsAreNotSteered) {
+  put_endpoint("A");
+  start({"A"});
+  ASSERT_TRUE(command("pause", principal_));
+  auth::Principal tenant = principal_;
+  const auto members = std::make_shared<const store::ObjectSet>(std::vector<store::ObjectRef>{});
+  tenant.tenant = std::make_shared<const auth::Tenancy>("t", auth::Tenancy::Members{{"endpoints", members}});
+  for (const char* name : {"resume", "return"}) {
+    const Result<std::string> told = command(name, tenant);
     ASSERT_FALSE(told) << name;
     EXPECT_EQ(told.error().code, ErrorCode::kForbidden) << name;
   }

@@ -471,6 +471,7 @@ void ServerProcess::assemble_api() {
       .runtime = *runtime_,
       .store = *store_,
       .manager = *manager_,
+      .authenticator = *authenticator_,
       .own_id = ids_.ha_id,
       .clock = env::system_clock(),
       .timers = env::system_timers(),

@@ -8,6 +8,7 @@
 namespace mullion::rollout::internal {
 
 RolloutStep RolloutStepper::run() {
+  if (!lapse_.empty()) lapse();
   switch (rollout_.state) {
     case RolloutState::kRunning:
     case RolloutState::kSoaking:
@@ -117,8 +118,8 @@ bool RolloutStepper::is_calm(EndpointProgress& endpoint) {
 namespace mullion::rollout {
 
 RolloutStep next_step(const Rollout& rollout, const Facts& facts, env::WallTime now,
-                      const std::optional<GateAnswer>& gate) {
-  return internal::RolloutStepper(rollout, facts, now, gate).run();
+                      const std::optional<GateAnswer>& gate, const std::string& lapse) {
+  return internal::RolloutStepper(rollout, facts, now, gate, lapse).run();
 }
 
 }  // namespace mullion::rollout

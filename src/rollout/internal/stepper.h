@@ -13,8 +13,8 @@ namespace mullion::rollout::internal {
 class RolloutStepper {
  public:
   RolloutStepper(const Rollout& rollout, const Facts& facts, env::WallTime now,
-                 const std::optional<GateAnswer>& gate)
-      : rollout_(step_.next), facts_(facts), now_(now), gate_(gate) {
+                 const std::optional<GateAnswer>& gate, const std::string& lapse)
+      : rollout_(step_.next), facts_(facts), now_(now), gate_(gate), lapse_(lapse) {
     rollout_ = rollout;
   }
 
@@ -73,6 +73,11 @@ class RolloutStepper {
   void carry_back(EndpointProgress& endpoint, const Assignment& had);
   void end_return();
 
+  // Nobody's rights are left to go on with.
+  void lapse();
+  void pause_lapsed();
+  void end_lapsed_return();
+
   // Aside.
   void leave();
   void leave_endpoint(EndpointProgress& endpoint);
@@ -82,6 +87,7 @@ class RolloutStepper {
   const Facts& facts_;
   env::WallTime now_;
   const std::optional<GateAnswer>& gate_;
+  const std::string& lapse_;
 };
 
 /// Why an endpoint without plans can have no turn.

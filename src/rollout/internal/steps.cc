@@ -19,6 +19,7 @@ GateAnswer no_count(std::string problem) {
 }  // namespace
 
 void RolloutSteps::keep(const std::vector<std::string>& ids) {
+  lenders_.keep_only(ids);
   std::erase_if(held_, [&ids](const auto& held) { return std::ranges::find(ids, held.first) == ids.end(); });
 }
 
@@ -48,9 +49,11 @@ Result<RolloutReading> RolloutSteps::read_and_step(const std::string& id) {
   reading.state = rollout.state;
   if (!is_active(reading.state)) return reading;
   const Facts facts = facts_.of_rollout(*snapshot, rollout, assignment_writer_);
-  reading.step = next_step(rollout, facts, reading.now);
+  const Result<std::string> lapse = lenders_.lapse(*snapshot, rollout);
+  if (!lapse) return lapse.error();
+  reading.step = next_step(rollout, facts, reading.now, std::nullopt, *lapse);
   if (reading.step.asks_gate)
-    reading.step = next_step(rollout, facts, reading.now, ask_gate(snapshot, rollout));
+    reading.step = next_step(rollout, facts, reading.now, ask_gate(snapshot, rollout), *lapse);
   if (reading.step.changed) {
     Result<store::Change> change = change_of_rollout(id, *body, reading.step.next);
     if (!change) return change.error();

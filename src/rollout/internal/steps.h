@@ -9,6 +9,7 @@
 #include "base/digest.h"
 #include "rollout/internal/assignment_writer.h"
 #include "rollout/internal/facts.h"
+#include "rollout/internal/lenders.h"
 #include "rollout/rollouts.h"
 
 namespace mullion::rollout::internal {
@@ -24,8 +25,8 @@ struct RolloutReading {
 /// Remembers what steps found out and need not be stored. Not thread-safe.
 class RolloutSteps {
  public:
-  RolloutSteps(const Dependencies& given, RolloutFacts& facts, const AssignmentWriter& puts)
-      : given_(given), facts_(facts), assignment_writer_(puts) {}
+  RolloutSteps(const Dependencies& given, RolloutFacts& facts, const AssignmentWriter& puts, Lenders& lenders)
+      : given_(given), facts_(facts), assignment_writer_(puts), lenders_(lenders) {}
 
   /// Steps a rollout that is active. Blocks on the disk.
   Result<RolloutReading> read_and_step(const std::string& id);
@@ -45,6 +46,7 @@ class RolloutSteps {
   const Dependencies& given_;
   RolloutFacts& facts_;
   const AssignmentWriter& assignment_writer_;
+  Lenders& lenders_;
   std::map<std::string, Held> held_;
 };
 
