@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "store/store_testing.h"
@@ -75,6 +76,9 @@ TEST(Compaction, RunsAtTheStartWhenWorthIt) {
   EXPECT_EQ(size_of(little.path()), little_size) << "a few megabytes are not worth it";
   EXPECT_LT(size_of(much.path()), much_size / 4);
   EXPECT_EQ(objects_in(much.path()), before);
+  EXPECT_EQ(std::filesystem::status(much.path() / kDataFile).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write)
+      << "it holds every secret";
 }
 
 TEST(Compaction, RefusesWhatIsNoDatabase) {

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <random>
 #include <thread>
 
@@ -158,6 +159,8 @@ TEST(Durability, LogIsBoundedInAge) {
   EXPECT_THAT(log_after(*store, {store->newest().epoch, store->newest().seq - 3}), SizeIs(3));
 }
 
+constexpr auto kOwnerOnly = std::filesystem::perms::owner_read | std::filesystem::perms::owner_write;
+
 TEST(Durability, BackupHoldsTheSameObjectsUnderANewEpoch) {
   const TempDirectory directory, target;
   const std::unique_ptr<Store> store = must_open(options_in(directory.path()));
@@ -166,6 +169,8 @@ TEST(Durability, BackupHoldsTheSameObjectsUnderANewEpoch) {
   const env::Path copied = target.path() / "deep" / "copy";
   const Result<void> done = store->backup(copied);
   ASSERT_TRUE(done.ok()) << done.error().text();
+  EXPECT_EQ(std::filesystem::status(copied / "data.mdb").permissions(), kOwnerOnly)
+      << "it holds every secret";
   must_commit(*store, numbered_batch(2));
 
   const std::unique_ptr<Store> copy = must_open(options_in(copied));

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <lmdb.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "env/file.h"
 #include "store/compaction.h"
 #include "store/internal/engine.h"
 #include "store/internal/log.h"
@@ -26,6 +28,13 @@ constexpr std::array<const char*, kTableCount> kTableNames = {
 constexpr const char* kDataFile = "data.mdb";
 /// Where a compact copy is made, beside the database.
 constexpr const char* kCompacting = "compacting";
+
+/// Copies that LMDB makes may be read by everybody who reaches their folder, whatever the database's own mode
+/// is.
+Result<void> keep_private(const env::Path& file) {
+  if (::chmod(file.c_str(), 0600) != 0) return env::error_from_errno(errno, "chmod " + file.string());
+  return {};
+}
 /// Readers beyond those that views may take: kept for reuse, and those of the engine itself.
 constexpr size_t kOwnReaders = 32;
 /// Space above the limit that only deletions may use: even they need new pages before they free old ones.
@@ -362,7 +371,7 @@ class LmdbEngine final : public Engine {
     view->shows(newest_transaction());
     const int code = mdb_env_copy(environment_.get(), directory.c_str());
     if (code != MDB_SUCCESS) return disk_.error(code, "copy to " + directory.string());
-    return {};
+    return keep_private(directory / kDataFile);
   }
 
   size_t views() const override { return views_.open(); }
@@ -479,6 +488,7 @@ class Compactor {
     if (Result<void> made = env::make_directories(copy, 0700); !made) return made.error();
     const int code = mdb_env_copy2(environment_.get(), copy.c_str(), MDB_CP_COMPACT);
     if (code != MDB_SUCCESS) return DataDisk(directory_, env::free_space).error(code, "compact");
+    if (Result<void> closed = keep_private(copy / kDataFile); !closed) return closed.error();
     environment_.reset();
     Result<void> moved = env::move_durably(copy / kDataFile, directory_ / kDataFile);
     if (!moved) return moved.error();
