@@ -65,6 +65,21 @@ TEST(MessageParser, TrailersAreNoHeaders) {
   }
 }
 
+/// Around a few bytes of body nobody sends megabytes that count as none.
+TEST(MessageParser, WhatIsAroundABodyIsBounded) {
+  const std::string head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string end = "0\r\n\r\n";
+  std::string small, large;
+  for (int i = 0; i < 10'000; ++i) small += "1\r\na\r\n";
+  for (int i = 0; i < 10; ++i) large += "1;" + std::string(1000, 'x') + "\r\na\r\n";
+  const auto kind = MessageParser::Kind::kRequest;
+  EXPECT_EQ(body_of(kind, head + small + end, 4096), std::string(10'000, 'a'));
+  EXPECT_EQ(body_of(kind, head + large + end, 4096), std::nullopt);
+  std::string trailers = "0\r\n";
+  for (int i = 0; i < 10; ++i) trailers += "A: " + std::string(1000, 'x') + "\r\n";
+  EXPECT_EQ(body_of(kind, head + trailers + "\r\n", 4096), std::nullopt);
+}
+
 TEST(MessageParser, DoesNotHoldBackTheBodyOfAChunk) {
   MessageParser parser(MessageParser::Kind::kResponse, 4096);
   std::string waiting = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi";

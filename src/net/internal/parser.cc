@@ -24,7 +24,8 @@ struct Message {
   int version = 11;
   std::string_view piece;
   uint64_t header_bytes = 0;
-  uint64_t chunk_left = 0;  // of the body of the chunk that is being read
+  uint64_t chunk_left = 0;                     // of the body of the chunk that is being read
+  uint64_t body_bytes = 0, framing_bytes = 0;  // of the body, and of what is around its chunks
 };
 
 /// Receives the events of Beast's parser, which runs over our own buffer.
@@ -100,6 +101,15 @@ struct MessageParser::State {
     return kind == Kind::kRequest ? function(*request) : function(*response);
   }
 
+  /// A body of a few bytes is not wrapped into megabytes of extensions and trailers.
+  void count_framing(size_t used) {
+    constexpr uint64_t kFramingOfAByte = 16;
+    message.body_bytes += message.piece.size();
+    message.framing_bytes += used - std::min(used, message.piece.size());
+    if (message.framing_bytes > header_limit + kFramingOfAByte * message.body_bytes)
+      fail(http::error::bad_chunk_extension);
+  }
+
   void fail(const BeastError& error) {
     failure = error == http::error::header_limit ? Failure::kHeaderTooLarge : Failure::kMalformed;
     failure_text = error.message();
@@ -142,7 +152,10 @@ size_t MessageParser::feed(std::string_view bytes) {
     state.fail(error);
     return used;
   }
-  if (!in_header) return used;
+  if (!in_header) {
+    state.count_framing(used);
+    return used;
+  }
   state.message.header_bytes += used;
   if (state.message.header_bytes > state.header_limit) state.fail(http::error::header_limit);
   return used;
