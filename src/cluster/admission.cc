@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
-#include <charconv>
 #include <filesystem>
+#include <functional>
+#include <map>
 
 #include "base/base64.h"
 #include "base/json.h"
@@ -16,6 +18,7 @@
 #include "cluster/journal.h"
 #include "cluster/virtual_address.h"
 #include "env/sha256.h"
+#include "model/members.h"
 #include "net/http.h"
 #include "net/keyed_stream.h"
 
@@ -25,18 +28,68 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view kSpace = "cluster";
+constexpr std::string_view kTokensKey = "introductions";
 constexpr auto kTokenLife = std::chrono::minutes(15);
+constexpr size_t kMostTokens = 16;
+constexpr int kTokenAttempts = 32;
 constexpr uint64_t kLongestAnswer = 1 << 20;
 constexpr uint16_t kDefaultPort = 8093;
 
-std::string token_key(std::string_view token) {
+/// Until when each token is good, by its hash, in the clock's smallest unit.
+using Tokens = std::map<std::string, int64_t, std::less<>>;
+
+std::string hash_of_token(std::string_view token) {
   env::Sha256 hash;
   hash.add(token);
-  return "introduction/" + hash.hex();
+  return hash.hex();
+}
+
+/// Those that are good now.
+Tokens decode_tokens(const std::optional<std::string>& text, env::WallTime now) {
+  Tokens out;
+  for (const auto& [hash, until] : model::parse_object(text.value_or(""))) {
+    if (until.is_int64() && until.get_int64() >= now.time_since_epoch().count())
+      out[hash] = until.get_int64();
+  }
+  return out;
+}
+
+Error bad_token() {
+  return Error(ErrorCode::kForbidden, "AUTH", "", "",
+               {"The token of the introduction is unknown, was used already, or is older than 15 minutes"});
+}
+
+/// Changes what is remembered, again when somebody else did so meanwhile.
+Result<void> change_tokens(store::Store& store, const std::function<Result<void>(Tokens&)>& change,
+                           env::WallTime now) {
+  Error last;
+  for (int attempt = 0; attempt < kTokenAttempts; ++attempt) {
+    const std::optional<std::string> kept = store.snapshot()->secret(kSpace, kTokensKey);
+    Tokens tokens = decode_tokens(kept, now);
+    if (Result<void> changed = change(tokens); !changed) return changed;
+    json::object out;
+    for (const auto& [hash, until] : tokens) out[hash] = until;
+    store::Batch batch;
+    batch.principal = "system";
+    batch.secret_guards.push_back({std::string(kSpace), std::string(kTokensKey), kept});
+    batch.secrets.push_back({std::string(kSpace), std::string(kTokensKey), json::serialize(out)});
+    const Result<store::Cursor> stored = store.commit_sync(std::move(batch));
+    if (stored) return {};
+    last = stored.error();
+    if (last.code != ErrorCode::kConflict) break;
+  }
+  return last;
 }
 
 Error field_error(std::string_view field, std::string_view why) {
   return Error(ErrorCode::kInvalid, fmt::format("{}: {}", field, why));
+}
+
+/// What every member keeps and shows of another one.
+bool is_plain(std::string_view text) {
+  constexpr size_t kLongestMemberText = 256;
+  return text.size() <= kLongestMemberText &&
+         std::ranges::all_of(text, [](char c) { return c > ' ' && c < 127; });
 }
 
 /// Of the certificate that an introduction carries.
@@ -157,34 +210,38 @@ Result<void> check_port_is_free(env::Runtime& runtime, const std::string& addres
 
 }  // namespace
 
-store::Batch token_batch(std::string_view token, env::WallTime now) {
-  store::Batch batch;
-  batch.principal = "system";
-  batch.secrets.push_back(
-      {std::string(kSpace), token_key(token), std::to_string((now + kTokenLife).time_since_epoch().count())});
-  return batch;
+Result<void> remember_token(store::Store& store, std::string_view token, env::WallTime now) {
+  return change_tokens(
+      store,
+      [&](Tokens& tokens) -> Result<void> {
+        while (tokens.size() >= kMostTokens)
+          tokens.erase(std::ranges::min_element(tokens, {}, [](const auto& entry) { return entry.second; }));
+        tokens[hash_of_token(token)] = (now + kTokenLife).time_since_epoch().count();
+        return {};
+      },
+      now);
+}
+
+Result<void> check_token(const store::Snapshot& snapshot, std::string_view token, env::WallTime now) {
+  const bool known = !token.empty() &&
+                     decode_tokens(snapshot.secret(kSpace, kTokensKey), now).contains(hash_of_token(token));
+  return known ? Result<void>() : Result<void>(bad_token());
 }
 
 Result<void> use_token(store::Store& store, std::string_view token, env::WallTime now) {
-  const Error refused(
-      ErrorCode::kForbidden, "AUTH", "", "",
-      {"The token of the introduction is unknown, was used already, or is older than 15 minutes"});
-  const std::string key = token_key(token);
-  const std::optional<std::string> kept = store.snapshot()->secret(kSpace, key);
-  if (token.empty() || !kept) return refused;
-  int64_t until = 0;
-  std::from_chars(kept->data(), kept->data() + kept->size(), until);
-  store::Batch batch;
-  batch.principal = "system";
-  batch.secret_guards.push_back({std::string(kSpace), key, kept});
-  batch.secrets.push_back({std::string(kSpace), key, std::nullopt});
-  const Result<store::Cursor> used = store.commit_sync(std::move(batch));
-  if (!used.ok()) return used.error().code == ErrorCode::kConflict ? refused : used.error();
-  return now.time_since_epoch().count() <= until ? Result<void>() : Result<void>(refused);
+  return change_tokens(
+      store,
+      [&](Tokens& tokens) -> Result<void> {
+        if (token.empty() || tokens.erase(hash_of_token(token)) == 0) return bad_token();
+        return {};
+      },
+      now);
 }
 
 Result<void> check_candidate(const Candidate& candidate, const Roster& roster) {
   if (candidate.id.empty()) return field_error("ConsensusID", "is needed");
+  if (!is_plain(candidate.id)) return field_error("ConsensusID", "is at most 256 printable ASCII characters");
+  if (!is_plain(candidate.api_url)) return field_error("ApiUrl", "is at most 256 printable ASCII characters");
   if (candidate.key.size() != 64) return field_error("Key", "is an Ed25519 key in hex");
   if (!net::is_ip_and_port(candidate.address)) return field_error("ConsensusAddr", "is IP:port");
   for (const RosterMember& member : roster.members) {

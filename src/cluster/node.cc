@@ -1071,7 +1071,7 @@ Result<HaState> NodeImpl::introduction() {
     out.root = api_.certificate;
     out.consensus_join = api_.api_url;
   }
-  const Result<store::Cursor> kept = store_->commit_sync(token_batch(out.token, env::system_clock().wall()));
+  const Result<void> kept = remember_token(*store_, out.token, env::system_clock().wall());
   if (!kept.ok()) return kept.error();
   out.consensus_id.clear();
   return out;
@@ -1105,9 +1105,12 @@ env::Task<Result<Admission>> NodeImpl::admit(Candidate candidate) {
 
 Result<Admission> NodeImpl::admission(const Candidate& candidate) {
   if (!may_answer()) return not_serving();
+  // Who has no token learns nothing of the members.
+  const env::WallTime now = env::system_clock().wall();
+  if (Result<void> known = check_token(*store_->snapshot(), candidate.token, now); !known.ok())
+    return known.error();
   if (Result<void> fine = check_candidate(candidate, roster()); !fine.ok()) return fine.error();
-  if (Result<void> used = use_token(*store_, candidate.token, env::system_clock().wall()); !used.ok())
-    return used.error();
+  if (Result<void> used = use_token(*store_, candidate.token, now); !used.ok()) return used.error();
   RosterMember member{roster().next,     candidate.id,       candidate.key, candidate.address,
                       candidate.api_url, candidate.observer, false};
   if (Result<void> added = change(ChangeKind::kAddLearner, member.number, encode_roster_member(member));

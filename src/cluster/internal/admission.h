@@ -12,9 +12,11 @@
 
 namespace mullion::cluster {
 
-/// The change that remembers a token, by its hash, until it is used or too old.
-store::Batch token_batch(std::string_view token, env::WallTime now);
-/// Once: kForbidden when it was never given, was used, or is too old. Blocks.
+/// Remembers a token, by its hash, until it is used or too old; of too many the oldest is forgotten. Blocks.
+Result<void> remember_token(store::Store& store, std::string_view token, env::WallTime now);
+/// kForbidden when it was never given, was used, or is too old.
+Result<void> check_token(const store::Snapshot& snapshot, std::string_view token, env::WallTime now);
+/// The same, and it is used from then on. Blocks.
 Result<void> use_token(store::Store& store, std::string_view token, env::WallTime now);
 
 /// Whether a candidate could be added: kInvalid, kConflict.
