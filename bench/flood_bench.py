@@ -95,8 +95,53 @@ def logins(server):
     return lambda http: http.get(f"{server.url}/api/v3/info", auth=(f"nobody-{next(count)}", "guess"), timeout=60)
 
 
+def searches(server):
+    """Words that nothing has, looked for in 20 000 objects."""
+    filters(server)
+    return lambda http: http.get(f"{server.url}/api/v3/profiles?search=nowhere%20else&limit=1", timeout=60)
+
+
+def groups(server):
+    """Counts of 20 000 objects by a value that each has alone."""
+    filters(server)
+    return lambda http: http.get(f"{server.url}/api/v3/profiles?group-by=Name,Endpoint", timeout=60)
+
+
+def histories(server):
+    """All that the log has of an object that was changed often."""
+    server.create("profiles", {"Name": "changed"})
+    for number in range(300):
+        server.patch("profiles/changed", ("add", "/Description", f"{number} " + "d" * 20_000))
+    return lambda http: http.get(f"{server.url}/api/v3/profiles/changed/history?limit=250", timeout=60)
+
+
+def plans(server):
+    """What a set would do to 500 endpoints."""
+    server.create("version_sets", {"Id": "planned", "Prefs": {"defaultStage": "none"}})
+    for number in range(500):
+        server.create("endpoints", {"Id": f"e-{number}"})
+    body = json.dumps({"Sets": ["planned"], "Targets": ""})
+    return lambda http: http.post(f"{server.url}/api/v3/plans", body, headers=JSON, timeout=60)
+
+
+def previews(server):
+    """What a bulk would do to 20 000 objects."""
+    filters(server)
+    server.create("bulks", {"Id": "previewed", "What": {"Kind": "set-params", "Params": {"rack": 7}}, "Selection": {"Type": "profiles"}})
+    return lambda http: http.post(f"{server.url}/api/v3/bulks/previewed/actions/preview", "{}", headers=JSON, timeout=60)
+
+
+def allocations(server):
+    """Addresses of a subnet of which few are free."""
+    server.create("subnets", {"Name": "crowded", "Subnet": "10.7.0.0/16", "OnlyReservations": True})
+    for number in range(500):
+        server.create("reservations", {"Addr": f"10.7.{number // 250}.{number % 250 + 1}", "Token": f"t-{number}", "Strategy": "MAC"})
+    return lambda http: http.post(f"{server.url}/api/v3/subnets/crowded/allocate", "{}", headers=JSON, timeout=60)
+
+
 KINDS = {"schemas": schemas, "patches": patches, "filters": filters, "lists": lists, "archives": archives, "packs": packs,
-         "logins": logins}
+         "logins": logins, "searches": searches, "groups": groups, "histories": histories, "plans": plans, "previews": previews,
+         "allocations": allocations}
 
 
 class Flood:

@@ -2,12 +2,18 @@
 import contextlib
 import json
 import socket
+import statistics
+import sys
 import threading
+import time
 
 import pytest
 import requests
 
-from harness import PASSWORD, USER, expect, wait_until
+from harness import PASSWORD, ROOT, USER, expect, wait_until
+
+sys.path.insert(0, str(ROOT / "bench"))
+from flood_bench import KINDS, Flood, session  # noqa: E402
 
 FLOOD = 44
 
@@ -255,3 +261,37 @@ def test_a_stop_under_a_flood_ends_in_time(site):
         over.set()
         for thread in threads:
             thread.join()
+
+
+@pytest.mark.parametrize("kind", ["searches", "groups", "histories", "plans", "previews", "allocations"])
+def test_a_flood_of_heavy_work_holds_nobody_else_up(site, kind):
+    """Sixteen at once of one caller wait for each other; another caller's small requests wait for none of them. How long
+    either takes depends on the machine, so they are compared: one of the flood lasts as long as the sixteen in a row."""
+    server = site.server("a").start()
+    server.create("profiles", {"Name": "small"})
+    make_user(server, "flood", "flood")
+    server.patch("users/flood", ("add", "/Roles", ["superuser"]))
+    other = requests.Session()
+    other.headers["Authorization"] = "Bearer " + server.get(f"users/{USER}/token?ttl=1h")["Token"]
+    other.verify, other.trust_env = False, False
+
+    def seconds(method, path, body=None):
+        begin = time.monotonic()
+        assert other.request(method, f"{server.url}/api/v3/{path}", json=body, timeout=60).ok
+        return time.monotonic() - begin
+    request = KINDS[kind](server)
+    with session(login=("flood", "flood")) as http:
+        runs = pool(server, "run_seconds_count", "processor")
+        assert request(http).status_code in (200, 406), kind  # 406: too many groups
+        wait_until("it is done beside the threads that serve", lambda: pool(server, "run_seconds_count", "processor") > runs)
+    with Flood(request, ("flood", "flood"), 16) as flood:
+        wait_until("work of the flood waits for its turn", lambda: pool(server, "waiting", "processor") > 0)
+        begin, sent = time.monotonic(), flood.sent.value
+        reads, writes = [], []
+        for number in range(20):
+            reads.append(seconds("GET", "info"))
+            writes.append(seconds("POST", "profiles/small/params/number", number))
+        wait_until("the flood goes on", lambda: flood.sent.value > sent + 16)
+        one_of_the_flood = 16 * (time.monotonic() - begin) / (flood.sent.value - sent)
+    assert statistics.median(reads) < one_of_the_flood / 2
+    assert statistics.median(writes) < one_of_the_flood

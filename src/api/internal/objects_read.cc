@@ -152,12 +152,13 @@ Result<store::Query> query_of(const Call& call) {
   return query;
 }
 
-/// Filters that no index answers read every object.
-bool reads_bodies(const Call& call, const store::Query& query) {
-  return std::any_of(query.filters.begin(), query.filters.end(), [&call](const store::Filter& filter) {
-    const model::Index* index = call.type->find_index(filter.name);
-    return index == nullptr || !store::answered_by_index(*index, filter.op);
-  });
+/// Filters that no index answers read every object, and words are looked for in the texts of all.
+bool looks_at_everything(const Call& call, const store::Query& query) {
+  return !query.search.empty() ||
+         std::any_of(query.filters.begin(), query.filters.end(), [&call](const store::Filter& filter) {
+           const model::Index* index = call.type->find_index(filter.name);
+           return index == nullptr || !store::answered_by_index(*index, filter.op);
+         });
 }
 
 /// What is made of a result while the view is there that it was found in. False: it takes more than `bytes`
@@ -193,7 +194,7 @@ env::Task<Result<store::QueryResult>> run_query(const Call& call, const store::Q
                                                 const UseResult& use) {
   bool complete = false;
   std::optional<Result<store::QueryResult>> result;
-  if (!reads_bodies(call, query))
+  if (!looks_at_everything(call, query))
     result = answer_query(call, query, use, {kInlineRefs, kInlineBytes}, complete);
   const bool failed = result && !*result;
   if (!complete && !failed) {
