@@ -14,7 +14,7 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 KEYS = {"handler", "methods", "path", "root", "collection", "right", "denied", "needs", "object", "remote", "body", "limit",
-        "summary", "since", "mixed", "asks"}
+        "summary", "since", "mixed", "whole", "asks"}
 DENIED = {"forbidden": "kForbidden", "not_found": "kNotFound", "filter": "kFilter", "fields": "kFields",
           "always": "kAlways", "created": "kCreated"}
 REMOTE = {"local": "kLocal", "forward": "kForward", "decode": "kForwardDecode"}
@@ -87,7 +87,7 @@ def row(route):
     return (f'    {{"{methods}", "{path}", "{route.get("collection", "")}", "{route["handler"]}", Access::{access}, '
             f'"{parts[0]}", "{parts[1]}", "{parts[2]}", Denied::{DENIED[route.get("denied", "forbidden")]}, '
             f'Needs::{NEEDS[route.get("needs", "")]}, {"true" if route.get("object") else "false"}, '
-            f'{"true" if route.get("mixed") else "false"}, "{";".join(route.get("asks", []))}", '
+            f'{"true" if route.get("mixed") else "false"}, {"true" if route.get("whole") else "false"}, "{";".join(route.get("asks", []))}", '
             f'Remote::{REMOTE[route.get("remote", "local")]}, BodyKind::{BODY[route.get("body", "none")]}, '
             f'{route.get("limit", 0)}, "{route["summary"]}", "{route["since"]}", &handlers::{route["handler"]}}},')
 

@@ -306,6 +306,7 @@ class FakeManager final : public manager::Manager {
   };
   std::vector<Forwarded> forwarded;
   std::map<std::string, manager::OwnerFreshness> known;
+  std::optional<std::string> answer;  // to what is forwarded
 
   void start() override {}
   Task<void> stop() override { co_return; }
@@ -327,7 +328,7 @@ class FakeManager final : public manager::Manager {
     }
     net::Response response;
     response.headers.set("Content-Type", "application/json");
-    response.body = std::string(R"({"from":")") + owner + "\"}";
+    response.body = answer.value_or(R"({"from":")" + owner + "\"}");
     co_return response;
   }
   Task<Result<std::shared_ptr<net::WebSocket>>> forward_websocket(std::string owner, std::string target,

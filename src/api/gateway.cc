@@ -10,6 +10,7 @@
 #include "api/internal/info.h"
 #include "api/internal/interfaces.h"
 #include "api/internal/log.h"
+#include "api/internal/rights.h"
 #include "base/mutex.h"
 #include "client/api.h"
 #include "client/routes.h"
@@ -321,7 +322,7 @@ class GatewayImpl final : public Gateway {
         co_return json_response(200, json::value(info(*caller)));
       case Local::kFact: {
         const Result<json::value> fact =
-            consensus_fact(around_.cluster.view(), around_.store, request.segments.back());
+            consensus_fact(around_.cluster.view(), around_.store, *caller, request.segments.back());
         if (!fact) co_return fact.error();
         co_return json_response(200, *fact);
       }
@@ -345,7 +346,8 @@ class GatewayImpl final : public Gateway {
     const bool looks = local == Local::kInfo || local == Local::kFact;
     const std::string_view action = looks ? "get" : local == Local::kPassivate ? "passive" : "active";
     const auth::Right right{looks ? "info" : "system", std::string(action), auth::Subject::none()};
-    return auth::authorise(caller, right, request.target);
+    Result<void> allowed = auth::authorise(caller, right, request.target);
+    return allowed && local == Local::kEnroll ? check_tenant(caller, request.target) : allowed;
   }
 
   json::object info(const auth::Principal&) const {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "api/api_testing.h"
+#include "api/internal/routes.h"
 
 namespace mullion::api {
 namespace {
@@ -235,6 +236,82 @@ TEST_F(IdentityTest, WhatATenantHidesIsNotWorkedOnElsewhere) {
   EXPECT_EQ(bob("POST", "/A/api/v3/bulks/b/actions/start", "{}").status, 403);
   EXPECT_EQ(bob("POST", "/A/api/v3/subnets/sn/allocate", "{}").status, 403);
   EXPECT_EQ(sent(), 0U);
+}
+
+/// Routes that give away, show or take over everything that a server has.
+TEST_F(IdentityTest, WhatIsAboutEverythingIsNotForUsersOfTenants) {
+  put("tenants", "t1", R"({"Name":"t1","Members":{"machines":[]},"Users":["bob"]})");
+  allow({{"*", "*", "*"}});
+  size_t tried = 0;
+  for (const Route& route : route_table()) {
+    if (!route.whole) continue;
+    std::string path(route.pattern);
+    while (path.find('{') != std::string::npos) {
+      const size_t open = path.find('{');
+      path.replace(open, path.find('}') - open + 1, "machines");
+    }
+    for (const std::string prefix : {"", "/A"}) {
+      const Answer answer =
+          bob(std::string(route.methods.substr(0, route.methods.find(' '))), prefix + path, "{}");
+      EXPECT_EQ(answer.status, 403) << prefix << path << answer.body;
+      ++tried;
+    }
+  }
+  EXPECT_GE(tried, 12U);
+  EXPECT_EQ(sent(), 0U);
+}
+
+/// Who may let servers in gets everything that the owner has: more than a manager lends to one right.
+TEST_F(IdentityTest, AnIntroductionElsewhereNeedsEveryRight) {
+  allow({{"system", "active", "*"}, {"info", "get", "*"}});
+  EXPECT_EQ(bob("GET", "/A/api/v3/system/consensus/introduction").status, 403);
+  EXPECT_EQ(bob("POST", "/A/api/v3/system/consensus/enroll", "{}").status, 403);
+  EXPECT_EQ(sent(), 0U);
+  allow({{"*", "*", "*"}});
+  EXPECT_EQ(bob("GET", "/A/api/v3/system/consensus/introduction").status, 200);
+  EXPECT_EQ(sent(), 1U);
+}
+
+/// Owners of earlier versions show it to this server's account, on whoever's behalf it asks.
+TEST_F(IdentityTest, ASecretOfAnotherEndpointIsNotPassedOn) {
+  const std::string rest = machine("[]").substr(1);
+  put("machines", kKnownMachine, machine("[]"), "A");
+  allow({{"*", "*", "*"}});
+  const std::string at = std::string("/api/v3/machines/") + kKnownMachine;
+  fixture.manager.answer = R"({"Endpoint":"","Secret":"hush","Params":{"Secret":"kept"},)" + rest;
+  for (const std::string& path : {"/A" + at, at + "?decode=true"}) {
+    const Answer answer = bob("GET", path);
+    EXPECT_EQ(answer.status, 200) << path;
+    EXPECT_THAT(answer.body, Not(HasSubstr("hush"))) << path;
+    EXPECT_THAT(answer.body, HasSubstr("kept")) << path;
+  }
+  for (const std::string prefix : {"", "/A"}) {
+    const std::string patch = R"([{"op":"add","path":"/Description","value":"x"}])";
+    EXPECT_THAT(bob("PATCH", prefix + at, patch).body, Not(HasSubstr("hush"))) << prefix;
+    EXPECT_THAT(bob("DELETE", prefix + at).body, Not(HasSubstr("hush"))) << prefix;
+  }
+  fixture.manager.answer = "[" + *fixture.manager.answer + "]";
+  const Answer list = bob("GET", "/A/api/v3/machines");
+  EXPECT_THAT(list.body, Not(HasSubstr("hush")));
+  EXPECT_EQ(list.json().at(0).at("Secret"), "");
+}
+
+TEST_F(IdentityTest, CountsOfAnotherEndpointAreOfWhatTheTenantShows) {
+  put("machines", kKnownMachine, R"({"Name":"seen"})", "A");
+  put("machines", kHidden, R"({"Name":"hidden"})", "A");
+  put("machines", kHidden, R"({"Name":"hidden"})");
+  put("tenants", "t1",
+      fmt::format(R"({{"Name":"t1","Members":{{"machines":["/A/{}"]}},"Users":["bob"]}})", kKnownMachine));
+  allow({{"*", "*", "*"}});
+  fixture.manager.answer = R"({"id":"A","stats":[{"name":"machines.count","count":2}]})";
+  const json::value info = bob("GET", "/A/api/v3/info").json();
+  EXPECT_EQ(info.at("id"), "A");
+  EXPECT_EQ(info.at("stats").at(0), json::parse(R"({"name":"machines.count","count":1})"));
+  EXPECT_EQ(bob("GET", "/api/v3/info").json().at("stats").at(0).at("count"), 1);
+  allow({{"*", "*", "*"}});
+  EXPECT_EQ(fixture.call("GET", "/A/api/v3/info").json().at("stats").at(0).at("count"), 2);
+  for (const char* path : {"contents", "system/consensus/fullstate"})
+    EXPECT_EQ(bob("GET", std::string("/A/api/v3/") + path).status, 403) << path;
 }
 
 TEST_F(IdentityTest, NoSpellingMakesAnotherRequestOfIt) {

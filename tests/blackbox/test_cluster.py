@@ -2,6 +2,7 @@
 
 Times are those of a busy machine; what docs/performance.md promises is measured elsewhere, and printed here.
 """
+import concurrent.futures
 import ctypes
 import json
 import os
@@ -18,6 +19,7 @@ from cluster_history import Load
 from harness import PASSWORD, USER, expect, free_port, wait_until
 from test_cli import CommandLine
 from test_events import listening, until
+from test_rights import Caller, caller_with, name
 
 NAMES = ("one", "two", "three")
 
@@ -445,3 +447,41 @@ def test_without_a_majority_nothing_is_answered(cluster):
     active = cluster.active([one, two])
     expect(404, active.call("GET", "profiles/alone"))
     active.create("profiles", {"Name": "together"})
+
+
+def test_who_may_not_let_servers_in_gets_nothing(site, tmp_path):
+    """A member gets everything that the database holds, so whoever introduces one has it all."""
+    one = Cluster(site, tmp_path).found()
+    member = consensus(one, "peers")[0]
+    tenant = one.create("tenants", {"Name": name("tenant"), "Members": {"machines": []}})["Name"]
+    machine = one.create("machines", {"Name": name()})["Uuid"]
+    callers = {"no rights": caller_with(one), "another right": caller_with(one, ("system", "passive", "*")),
+               "reader": caller_with(one, ("info", "get", "*")),
+               "machine": Caller(one, token=one.get(f"machines/{machine}/token")["Token"]),
+               "tenant": caller_with(one, roles=["superuser"], tenant=tenant)}
+    for who, caller in callers.items():
+        for method, path, body in (("GET", "introduction", None), ("POST", "enroll", {})):
+            answer = caller.call(method, f"system/consensus/{path}", body)
+            assert answer.status_code == 403 and "Token" not in answer.text, f"{who}: {path}: {answer.text}"
+        answer = caller.call("GET", "system/consensus/fullstate")
+        told = {row["Type"] for row in answer.json().get("Digests", [])} if answer.ok else set()
+        assert told == set() if who != "tenant" else "machines" not in told and "users" in told, who
+
+    # Who has no token is not told who the members are.
+    known = {"ConsensusID": member["ConsensusID"], "Key": "a" * 64, "ConsensusAddr": member["ConsensusAddr"]}
+    strange = {"ConsensusID": "nobody", "Key": "b" * 64, "ConsensusAddr": "127.0.0.1:9"}
+    nobody = Caller(one)
+    for token in ("", "a guess", ["no text"], None):
+        answers = {expect(403, nobody.call("POST", "system/consensus/admit", body | {"Token": token})).text
+                   for body in (known, strange, {})}
+        assert len(answers) == 1, answers
+
+    # A token is good for one of many that use it at once.
+    token = one.get("system/consensus/introduction")["Token"]
+
+    def join(number):
+        body = {"Token": token, "ConsensusID": f"n-{number}", "Key": f"{number:064x}", "ConsensusAddr": f"127.0.0.1:{number}",
+                "Observer": True}
+        return Caller(one).call("POST", "system/consensus/admit", body).status_code
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(join, range(1, 9))) == [200] + 7 * [403]

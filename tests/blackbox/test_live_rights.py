@@ -104,3 +104,52 @@ def test_forwarded_events_end_with_the_login(shared_site):
             while text := events.recv():  # nothing is the end; a silence too long fails
                 rest.append(text)
         assert not any("never" in text for text in rest), path
+
+
+def test_a_stream_ends_when_its_user_joins_a_tenant(server):
+    """It holds everything, which is not for users of tenants."""
+    reader = caller_with(server, roles=["superuser"])
+    stream = events_of(server, reader.token, "/api/v3/replication/stream")
+    stream.recv()
+    server.create("tenants", {"Name": name("tenant"), "Members": {"profiles": []}, "Users": [reader.user]})
+
+    def ended():
+        try:
+            return not stream.recv()
+        except (websocket.WebSocketConnectionClosedException, ConnectionError):
+            return True
+    wait_until("the stream ends", ended, pause=0)
+    expect(403, reader.call("GET", "replication/stream"))
+
+
+def test_a_rollout_goes_on_with_the_rights_of_now(site):
+    """Whoever has set it going loses the role, then the account: nothing more is put until somebody who may goes on."""
+    manager = site.server("M").start().become_manager()
+    manager.create("version_sets", {"Id": "new-set", "Prefs": {"defaultStage": "none"}})
+    for endpoint in ("site-a", "site-b"):
+        manager.create("endpoints", {"Id": endpoint})  # nobody connects to it, so its turn does not end
+    starter = caller_with(manager, roles=["superuser"])
+    manager.create("rollouts", {"Id": "roll", "VersionSets": ["new-set"], "TargetEndpoints": ["site-a", "site-b"], "Concurrency": 1,
+                                "StopWhen": {"EndpointLimit": "1h"}})
+    expect(200, starter.call("POST", "rollouts/roll/actions/start", {}))
+
+    def sets(endpoint):
+        return manager.get(f"endpoints/{endpoint}").get("VersionSets", [])
+
+    def is_paused():
+        rollout = manager.get("rollouts/roll")
+        return rollout["State"] == "paused" and rollout["Reason"]
+    wait_until("the first has its turn", lambda: sets("site-a") == ["new-set"])
+    manager.patch(f"users/{starter.user}", ("replace", "/Roles", []))
+    assert f"user:{starter.user} may not change" in wait_until("the rollout is paused", is_paused)
+    expect(404, starter.call("POST", "rollouts/roll/actions/resume", {}))
+    manager.patch(f"users/{starter.user}", ("replace", "/Roles", ["superuser"]))
+    expect(200, starter.call("POST", "rollouts/roll/actions/resume", {}))
+    manager.delete(f"users/{starter.user}")
+    assert f"the login of user:{starter.user} ended" in wait_until("the rollout is paused", is_paused)
+    assert sets("site-b") == []
+    manager.stop()
+    manager.start()
+    assert manager.get("rollouts/roll")["State"] == "paused"
+    expect(200, manager.call("POST", "rollouts/roll/actions/resume", {}))
+    assert manager.get("rollouts/roll")["State"] == "running"

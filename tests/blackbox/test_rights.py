@@ -419,7 +419,8 @@ def run_cell(server, callers, route, method, key, prefix):
     if route["methods"] != ["GET", "HEAD"]:
         arguments, body, right = fresh()
     hidden = not public and (route.get("object") or route["handler"] in OF_SUBJECTS)
-    check(route, key, method, "other tenant", callers.tenant, arguments, body, 404 if hidden else okay)
+    hidden_status = 404 if hidden else 403 if route.get("whole") else okay
+    check(route, key, method, "other tenant", callers.tenant, arguments, body, hidden_status)
     if needed:
         arguments, body, right = fresh()
         caller = caller_with(server, exact_right(route, arguments, right))
@@ -825,6 +826,35 @@ def test_a_key_names_the_object_of_this_server(chain, kind):
     assert (after.text, after.headers["ETag"]) == (before.text, before.headers["ETag"])
     assert {row["Endpoint"] for row in caller.get(kind) if row[field] == key} == {"LM"}
     assert expect(200, caller.call("GET", f"{kind}/{key}")).json()["Endpoint"] == "LM"
+
+
+@pytest.mark.parametrize("hops", [1, 2])
+def test_half_a_right_is_none_elsewhere(chain, hops):
+    """A right to one field, one action or one key can only be checked by who carries a request out, and the owner would ask it of
+    the manager's login: nothing is sent."""
+    leaf, manager = chain[0], chain[hops]
+    machine = leaf.create("machines", {"Name": name()})
+    key = machine["Uuid"]
+    wait_until("the replica is there", lambda: manager.call("GET", f"machines/{key}").ok)
+    caller = caller_with(manager, ("machines", "get,list", "*"), ("machines", "update:/Description", "*"),
+                         ("machines", "action:nothing", "*"), ("machines", "create,delete,update", key))
+    before = leaf.call("GET", f"machines/{key}")
+    tried = 0
+    for method, path in about_one_object():
+        if method == "GET" or path.startswith("/users"):
+            continue
+        below = path.replace("{type}", "machines").replace("{key}", key)
+        sent = {"POST": {"Description": "x"}, "PUT": machine | {"Description": "x"}, "DELETE": None,
+                "PATCH": [{"op": "add", "path": "/Description", "value": "x"}]}[method]
+        for prefix in ("", "/LA"):
+            answer = caller.call(method, f"{prefix}/api/v3{below}", sent)
+            assert answer.status_code in (403, 404), f"{method} {prefix}{below}: {answer.status_code} {answer.text}"
+            tried += 1
+    for body in ({"Name": name(), "Uuid": str(uuid.uuid4())}, {"Name": name(), "Uuid": key}):
+        expect(403, caller.call("POST", "/LA/api/v3/machines", body))
+    assert tried > 20
+    after = leaf.call("GET", f"machines/{key}")
+    assert (after.text, after.headers["ETag"]) == (before.text, before.headers["ETag"])
 
 
 def archive(**files):

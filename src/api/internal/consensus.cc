@@ -7,6 +7,7 @@
 #include "api/internal/answers.h"
 #include "api/internal/handlers.h"
 #include "api/internal/log.h"
+#include "api/internal/owner_asks.h"
 #include "base/digest.h"
 #include "base/json.h"
 #include "model/members.h"
@@ -53,9 +54,10 @@ json::array peers(const cluster::ClusterView& cluster) {
 }
 
 /// Whether databases are equal can be compared by these.
-json::array digests_of(const store::Store& store) {
+json::array digests_of(const store::Store& store, const auth::Principal& caller) {
   json::array out;
   for (const store::TypeDigest& digest : store.snapshot()->digests()) {
+    if (caller.is_machine() || !may_all(caller, digest.type, "get")) continue;
     out.push_back(json::object{{"Type", digest.type},
                                {"Owner", digest.owner},
                                {"Digest", digest.digest.hex()},
@@ -64,7 +66,8 @@ json::array digests_of(const store::Store& store) {
   return out;
 }
 
-json::object full_state(const cluster::ClusterView& cluster, const store::Store& store) {
+json::object full_state(const cluster::ClusterView& cluster, const store::Store& store,
+                        const auth::Principal& caller) {
   json::object out = current_state(cluster);
   if (!cluster.enrolled) return out;
   out["Nodes"] = peers(cluster);
@@ -75,7 +78,7 @@ json::object full_state(const cluster::ClusterView& cluster, const store::Store&
   out["Applied"] = cluster.applied;
   out["Trouble"] = cluster.trouble;
   out["Seq"] = store.newest().seq;
-  out["Digests"] = digests_of(store);
+  out["Digests"] = digests_of(store, caller);
   return out;
 }
 
@@ -168,13 +171,13 @@ json::object cluster_state(const cluster::ClusterView& cluster) {
 }
 
 Result<json::value> consensus_fact(const cluster::ClusterView& cluster, const store::Store& store,
-                                   std::string_view what) {
+                                   const auth::Principal& caller, std::string_view what) {
   if (what == "id") return json::value(cluster.own_id);
   if (what == "leader") return json::value(cluster.leader_id);
   if (what == "active") return json::value(cluster.active_id);
   if (what == "peers") return json::value(peers(cluster));
   if (what == "state") return json::value(current_state(cluster));
-  if (what == "fullstate") return json::value(full_state(cluster, store));
+  if (what == "fullstate") return json::value(full_state(cluster, store, caller));
   return Error(ErrorCode::kNotFound, "GET", fmt::format("/api/v3/system/consensus/{}", what), "",
                {"No route"});
 }
@@ -225,8 +228,8 @@ env::Task<Result<net::Response>> admit(cluster::Cluster& cluster, std::string bo
 namespace handlers {
 
 env::Task<Result<net::Response>> show_consensus(Call& call) {
-  const Result<json::value> fact =
-      consensus_fact(call.services.cluster.view(), call.services.store, call.argument("what"));
+  const Result<json::value> fact = consensus_fact(call.services.cluster.view(), call.services.store,
+                                                  call.principal, call.argument("what"));
   if (!fact) co_return fact.error();
   co_return json_response(200, *fact);
 }

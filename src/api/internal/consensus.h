@@ -18,9 +18,10 @@ std::vector<std::string> cluster_errors(const cluster::ClusterView& cluster);
 /// ClusterState of Info. Without token and keys.
 boost::json::object cluster_state(const cluster::ClusterView& cluster);
 
-/// GET /system/consensus/WHAT; kNotFound for what there is not.
+/// GET /system/consensus/WHAT; kNotFound for what there is not. Digests, which count, are shown of
+/// collections of which the caller may read all.
 Result<boost::json::value> consensus_fact(const cluster::ClusterView& cluster, const store::Store& store,
-                                          std::string_view what);
+                                          const auth::Principal& caller, std::string_view what);
 boost::json::object node_json(const cluster::NodeView& node);
 /// GET /healthz/WHAT. `serves`: requests are answered or passed on.
 net::Response health(const cluster::ClusterView& cluster, bool serves, std::string_view what);

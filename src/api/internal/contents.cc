@@ -1,10 +1,12 @@
 // Content packs, files and isos.
 #include "api/internal/answers.h"
 #include "api/internal/blobs.h"
+#include "api/internal/finder.h"
 #include "api/internal/handlers.h"
 #include "api/internal/heavy.h"
 #include "api/internal/objects.h"
 #include "api/internal/secure_upgrade.h"
+#include "model/members.h"
 
 namespace mullion::api {
 namespace {
@@ -37,7 +39,34 @@ Result<std::string> cut_to_tenant(const Call& call, std::string content) {
     }
     objects = std::move(kept);
   }
+  // That there are some of a type is a word about them, too.
+  json::object& all = sections->get_object();
+  for (auto section = all.begin(); section != all.end();) {
+    const bool empty = section->value().is_object() && section->value().get_object().empty();
+    section = empty ? all.erase(section) : section + 1;
+  }
   return json::serialize(*pack);
+}
+
+/// Summaries that count what exists for the caller.
+std::string counted_for_tenant(const Call& call, std::string summaries) {
+  if (call.principal.tenant == nullptr) return summaries;
+  const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
+  json::value parsed = json::parse(summaries);
+  for (json::value& summary : parsed.as_array()) {
+    const std::string layer = model::text_member(model::object_member(summary.as_object(), "meta"), "Name");
+    json::object kept;
+    for (const auto& [prefix, count] : model::object_member(summary.as_object(), "Counts")) {
+      if (!call.principal.tenant->restricts(prefix)) {
+        kept.emplace(prefix, count);
+        continue;
+      }
+      const uint64_t visible = count_of_layer(call.principal, *snapshot, prefix, layer);
+      if (visible > 0) kept.emplace(prefix, visible);
+    }
+    summary.as_object()["Counts"] = std::move(kept);
+  }
+  return json::serialize(parsed);
 }
 
 Error content_error(const Call& call, Error error) {
@@ -64,7 +93,7 @@ packs::Layers::Opener opener_for(Call& call) {
 namespace handlers {
 
 env::Task<Result<net::Response>> list_contents(Call& call) {
-  co_return json_response(200, call.services.layers.summaries());
+  co_return json_response(200, counted_for_tenant(call, call.services.layers.summaries()));
 }
 
 env::Task<Result<net::Response>> show_content(Call& call) {

@@ -115,8 +115,8 @@ Result<void> check_caller(const Call& call) {
   if (call.principal.is_machine()) return not_for(call, "machines of another endpoint");
   if (call.principal.tenant == nullptr) return {};
   const HandlerFunction handler = call.route == nullptr ? nullptr : call.route->handler;
-  const bool hidden = handler == nullptr || handler == &handlers::make_machine_token ||
-                      handler == &handlers::make_user_token || handler == &handlers::open_replication_stream;
+  const bool hidden =
+      handler == nullptr || handler == &handlers::make_machine_token || handler == &handlers::make_user_token;
   return hidden ? not_for(call, "users of tenants") : Result<void>();
 }
 
@@ -186,9 +186,10 @@ env::Task<Result<net::Response>> forward_prefixed(Call& call) {
   const bool created = answer && answer->status == 201 && call.route != nullptr && call.type != nullptr &&
                        call.route->needs == Needs::kCreate;
   if (created && call.principal.tenant) answer = co_await join_forwarded(call, std::move(*answer));
-  // Reads below an owner are the owner's own words; a change is gone on with here.
+  // Reads below an owner are the owner's own words, as far as they are for the caller; a change is gone on
+  // with here.
   if (call.request.method == "GET" || call.request.method == "HEAD")
-    co_return co_await without_secrets(call, call.owner, std::move(answer));
+    co_return co_await shown_to_caller(call, call.owner, std::move(answer));
   co_return co_await with_owner(call, call.owner, std::move(answer));
 }
 

@@ -1,6 +1,9 @@
 #include "api/internal/finder.h"
 
+#include <fmt/format.h>
+
 #include "api/internal/rights.h"
+#include "model/index_value.h"
 #include "objects/lookup.h"
 
 namespace mullion::api {
@@ -126,15 +129,35 @@ std::optional<std::string> read_found(const store::Snapshot& snapshot, const mod
 }
 
 Result<uint64_t> count_all(const Services& services, const auth::Principal& principal,
-                           const store::Snapshot& snapshot, std::string_view prefix) {
+                           const store::Snapshot& snapshot, std::string_view prefix,
+                           const std::string& owner) {
   store::Query query;
   query.type = prefix;
   query.count_only = true;
   query.own_id = services.facts.id;
+  if (!owner.empty()) query.filters.push_back({"Endpoint", store::Operator::kEq, {owner}});
   bound_by_tenant(principal, prefix, query);
   Result<store::QueryResult> result = snapshot.query(query);
   if (!result) return result.error();
   return result->matching;
+}
+
+uint64_t count_of_layer(const auth::Principal& principal, const store::Snapshot& snapshot,
+                        std::string_view prefix, std::string_view layer) {
+  const store::ObjectSetPtr visible = principal.visible_objects(prefix);
+  if (visible == nullptr) return 0;
+  uint64_t count = 0;
+  constexpr std::string_view kWritable = "BackingStore";
+  const std::string wanted = fmt::format("\"{}\"", layer);
+  for (const store::ObjectRef& object : visible->objects()) {
+    if (store::is_remote(object.owner)) continue;
+    const std::optional<store::StoredObject> stored = snapshot.get_local(prefix, object.key);
+    if (!stored) continue;
+    const bool own = stored->id.owner == store::kOwn;
+    const bool of_layer = own ? layer == kWritable : model::raw_member(stored->body, "Bundle") == wanted;
+    count += of_layer ? 1 : 0;
+  }
+  return count;
 }
 
 Result<void> visit_matching(

@@ -37,9 +37,14 @@ Result<store::QueryResult> find_all(const Call& call, const store::Snapshot& sna
 /// The body of an object that a query within the caller's bounds found; nothing when it is gone.
 std::optional<std::string> read_found(const store::Snapshot& snapshot, const model::ObjectType& type,
                                       const store::ObjectRef& object);
-/// How many objects of a collection exist for the caller.
+/// How many objects of a collection exist for the caller: of all owners, or of one.
 Result<uint64_t> count_all(const Services& services, const auth::Principal& principal,
-                           const store::Snapshot& snapshot, std::string_view prefix);
+                           const store::Snapshot& snapshot, std::string_view prefix,
+                           const std::string& owner = "");
+/// How many objects of this server exist for the caller, by the layer that they are from. Only of collections
+/// that the caller's tenant restricts.
+uint64_t count_of_layer(const auth::Principal& principal, const store::Snapshot& snapshot,
+                        std::string_view prefix, std::string_view layer);
 /// The same for counts by value.
 Result<store::GroupResult> group_all(const Call& call, const store::Snapshot& snapshot,
                                      store::Grouping grouping);

@@ -4,7 +4,10 @@
 #include <utility>
 
 #include "api/internal/handlers.h"
+#include "api/internal/hooks.h"
+#include "api/internal/info.h"
 #include "api/internal/objects.h"
+#include "api/internal/secret_blanker.h"
 #include "mirror/shown_answer.h"
 
 namespace mullion::api {
@@ -31,6 +34,26 @@ class JoinedBody final : public net::BodySource {
   bool begun_ = false;
 };
 
+/// A body without the secret of its objects.
+class BlankedBody final : public net::BodySource {
+ public:
+  BlankedBody(net::BodySourcePtr body, std::string_view member) : body_(std::move(body)), blanker_(member) {}
+  env::Task<Result<std::string_view>> next() override {
+    do {
+      Result<std::string_view> piece = co_await body_->next();
+      if (!piece || piece->empty()) co_return piece;
+      text_ = blanker_.pass(*piece);
+    } while (text_.empty());  // an empty piece is the end
+    co_return std::string_view(text_);
+  }
+  std::optional<uint64_t> size() const override { return std::nullopt; }
+
+ private:
+  net::BodySourcePtr body_;
+  SecretBlanker blanker_;
+  std::string text_;
+};
+
 bool shows_object(const Route& route) {
   return route.handler == handlers::show_object || route.handler == handlers::replace_object ||
          route.handler == handlers::patch_object || route.handler == handlers::remove_object ||
@@ -43,21 +66,22 @@ bool is_success(const Call& call, const Result<net::Response>& answer) {
          call.route != nullptr && call.type != nullptr;
 }
 
+env::Task<Result<std::string>> whole_text(net::Response& answer) {
+  constexpr size_t kLongest = size_t{64} << 20;
+  if (auto* text = std::get_if<std::string>(&answer.body)) co_return std::move(*text);
+  net::BodySourcePtr& body = std::get<net::BodySourcePtr>(answer.body);
+  if (body == nullptr) co_return std::string();
+  co_return co_await net::read_all(*body, kLongest);
+}
+
 /// What a server of another make answers, without secrets and with its owner. Text that cannot be read does
 /// not reach the client: nobody knows what stands in it.
 env::Task<Result<net::Response>> made_presentable(const Call& call, std::string owner,
                                                   Result<net::Response> answer) {
-  constexpr size_t kLongest = size_t{64} << 20;
-  std::string text;
-  if (auto* whole = std::get_if<std::string>(&answer->body)) {
-    text = std::move(*whole);
-  } else if (net::BodySourcePtr& body = std::get<net::BodySourcePtr>(answer->body); body != nullptr) {
-    Result<std::string> read = co_await net::read_all(*body, kLongest);
-    if (!read) co_return read.error();
-    text = std::move(*read);
-  }
-  if (text.empty()) co_return answer;
-  Result<std::string> shown = mirror::shown_answer(call.type->prefix, call.type, owner, text);
+  const Result<std::string> text = co_await whole_text(*answer);
+  if (!text) co_return text.error();
+  if (text->empty()) co_return answer;
+  Result<std::string> shown = mirror::shown_answer(call.type->prefix, call.type, owner, *text);
   if (!shown) {
     Error error(ErrorCode::kUnreachable,
                 fmt::format("endpoint {} has carried it out; its answer shows no object", owner));
@@ -66,6 +90,33 @@ env::Task<Result<net::Response>> made_presentable(const Call& call, std::string 
   }
   answer->headers.remove("Content-Length");
   answer->body = std::move(*shown);
+  co_return answer;
+}
+
+/// A server of ours shows no secret on somebody's behalf, since it knows on whose; earlier versions did not
+/// ask. So it is taken out here, whatever the owner is.
+void blank_secret(const Call& call, net::Response& answer) {
+  const std::string_view member = hooks_of(call.type->prefix).shown_secret;
+  if (member.empty()) return;
+  answer.headers.remove("Content-Length");
+  if (auto* text = std::get_if<std::string>(&answer.body)) {
+    *text = SecretBlanker(member).pass(*text);
+    return;
+  }
+  net::BodySourcePtr& body = std::get<net::BodySourcePtr>(answer.body);
+  if (body != nullptr) body = std::make_unique<BlankedBody>(std::move(body), member);
+}
+
+/// The owner counts for the account of this server. Who is told less counts what is known here of the owner.
+env::Task<Result<net::Response>> with_visible_counts(const Call& call, std::string owner,
+                                                     Result<net::Response> answer) {
+  const Result<std::string> text = co_await whole_text(*answer);
+  if (!text) co_return text.error();
+  Result<json::object> info = parse_stored(*text);
+  if (!info) co_return Error(ErrorCode::kUnreachable, fmt::format("endpoint {} shows no info", owner));
+  (*info)["stats"] = statistics(call.services, call.principal, owner);
+  answer->headers.remove("Content-Length");
+  answer->body = json::serialize(*info);
   co_return answer;
 }
 
@@ -83,6 +134,7 @@ env::Task<Result<net::Response>> with_owner(const Call& call, std::string owner,
   if (!is_success(call, answer) || !shows_object(*call.route)) co_return answer;
   if (call.services.manager->is_foreign(owner))
     co_return co_await made_presentable(call, std::move(owner), std::move(answer));
+  blank_secret(call, *answer);
   if (!call.type->traits.has_endpoint) co_return answer;
   if (auto* text = std::get_if<std::string>(&answer->body)) {
     if (name_owner(*text, owner)) answer->headers.remove("Content-Length");
@@ -103,12 +155,19 @@ env::Task<Result<net::Response>> with_owner(const Call& call, std::string owner,
   co_return answer;
 }
 
-env::Task<Result<net::Response>> without_secrets(const Call& call, std::string owner,
+env::Task<Result<net::Response>> shown_to_caller(const Call& call, std::string owner,
                                                  Result<net::Response> answer) {
+  const bool counts = call.route != nullptr && call.route->handler == handlers::show_info;
+  if (counts && call.principal.tenant != nullptr && answer && answer->status == 200 &&
+      call.request.method != "HEAD")
+    co_return co_await with_visible_counts(call, std::move(owner), std::move(answer));
   const bool shows_objects = is_success(call, answer) &&
                              (shows_object(*call.route) || call.route->handler == handlers::list_objects);
-  if (!shows_objects || !call.services.manager->is_foreign(owner)) co_return answer;
-  co_return co_await made_presentable(call, std::move(owner), std::move(answer));
+  if (!shows_objects) co_return answer;
+  if (call.services.manager->is_foreign(owner))
+    co_return co_await made_presentable(call, std::move(owner), std::move(answer));
+  blank_secret(call, *answer);
+  co_return answer;
 }
 
 }  // namespace mullion::api

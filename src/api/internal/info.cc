@@ -36,19 +36,6 @@ json::object scope_table(const Services& services) {
   return scopes;
 }
 
-json::array statistics(const Services& services, const auth::Principal& principal) {
-  const std::shared_ptr<const store::Snapshot> snapshot = services.store.snapshot();
-  json::array out;
-  for (const std::string_view prefix : {"machines", "subnets", "contexts"}) {
-    const Result<uint64_t> count = count_all(services, principal, *snapshot, prefix);
-    json::object entry;
-    entry["name"] = fmt::format("{}.count", prefix);
-    entry["count"] = count ? *count : 0;
-    out.push_back(std::move(entry));
-  }
-  return out;
-}
-
 std::vector<std::string> errors_of(const Services& services) {
   std::vector<std::string> errors = services.facts.start_errors;
   if (const std::string failure = services.upgrades.failure(); !failure.empty()) errors.push_back(failure);
@@ -56,6 +43,19 @@ std::vector<std::string> errors_of(const Services& services) {
 }
 
 }  // namespace
+
+json::array statistics(const Services& services, const auth::Principal& principal, const std::string& owner) {
+  const std::shared_ptr<const store::Snapshot> snapshot = services.store.snapshot();
+  json::array out;
+  for (const std::string_view prefix : {"machines", "subnets", "contexts"}) {
+    const Result<uint64_t> count = count_all(services, principal, *snapshot, prefix, owner);
+    json::object entry;
+    entry["name"] = fmt::format("{}.count", prefix);
+    entry["count"] = count ? *count : 0;
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
 
 json::object identity(const Facts& facts, const cluster::ClusterView& cluster, bool manager,
                       const std::vector<std::string>& errors) {

@@ -10,6 +10,9 @@ namespace mullion::api {
 
 /// The whole Info object; its counts are of what exists for the caller.
 boost::json::object info_object(const Services& services, const auth::Principal& principal);
+/// How many machines, subnets and contexts exist for the caller: of all owners, or of one.
+boost::json::array statistics(const Services& services, const auth::Principal& principal,
+                              const std::string& owner = "");
 /// What does not change while the process runs, except the manager flag, the cluster, and what is wrong.
 boost::json::object identity(const Services& services);
 /// The same for a member of a cluster that does not serve.

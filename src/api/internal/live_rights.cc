@@ -14,17 +14,20 @@ constexpr env::Duration kLook = std::chrono::seconds(30);
 }  // namespace
 
 LiveRights::LiveRights(Services& services, auth::Principal principal, std::vector<auth::Right> needed,
-                       std::optional<store::ObjectId> object)
+                       std::optional<store::ObjectId> object, bool whole)
     : services_(services),
       principal_(std::move(principal)),
       needed_(std::move(needed)),
-      object_(std::move(object)) {}
+      object_(std::move(object)),
+      whole_(whole) {}
 
 Result<void> LiveRights::renew() {
   if (services_.authenticator.generation() == principal_.generation) return {};
   Result<auth::Principal> now = services_.authenticator.renew(principal_);
   if (!now) return now.error();
   principal_ = std::move(*now);
+  if (Result<void> fine = whole_ ? check_tenant(principal_, "what has begun") : Result<void>(); !fine)
+    return fine;
   if (object_ && !principal_.sees({object_->type, object_->owner, object_->key}))
     return Error(ErrorCode::kNotFound, "", object_->type, object_->key, {"Not Found"});
   for (const auth::Right& right : needed_) {
@@ -43,7 +46,8 @@ LiveRights live_rights(const Call& call) {
   std::optional<store::ObjectId> object;
   if (call.subject && call.type != nullptr && !call.target.key.empty())
     object = store::ObjectId{std::string(call.type->prefix), call.target.owner, call.target.key};
-  return {call.services, call.principal, std::move(needed), std::move(object)};
+  const bool whole = call.route != nullptr && call.route->whole;
+  return {call.services, call.principal, std::move(needed), std::move(object), whole};
 }
 
 env::Task<Result<std::string_view>> GuardedBody::next() {

@@ -16,9 +16,10 @@ inline constexpr uint16_t kPolicyViolation = 1008;
 /// coroutine at a time; copies are independent.
 class LiveRights {
  public:
-  /// `needed`: what has to stay covered; `object`: what has to go on existing for the caller, if anything.
+  /// `needed`: what has to stay covered; `object`: what has to go on existing for the caller, if anything;
+  /// `whole`: a tenant must not hide anything from the caller.
   LiveRights(Services& services, auth::Principal principal, std::vector<auth::Right> needed = {},
-             std::optional<store::ObjectId> object = {});
+             std::optional<store::ObjectId> object = {}, bool whole = false);
 
   /// Brings the rights up to date; cheap when nothing changed. Fails when the login ended (kUnauthorized) or
   /// does not allow any more what has begun (kForbidden, kNotFound).
@@ -31,6 +32,7 @@ class LiveRights {
   auth::Principal principal_;
   std::vector<auth::Right> needed_;
   std::optional<store::ObjectId> object_;
+  bool whole_;
 };
 
 /// What the call's route was allowed for.

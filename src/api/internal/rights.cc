@@ -104,12 +104,20 @@ Result<void> authorise(const Call& call, const auth::Right& right) {
   return in_words_of_client(call, right, auth::authorise(call.principal, right, call.uri));
 }
 
+Result<void> check_tenant(const auth::Principal& principal, std::string_view uri) {
+  if (principal.tenant == nullptr) return {};
+  return Error(
+      ErrorCode::kForbidden, "AUTH", "", "",
+      {fmt::format("Cannot access {}", uri), "This is about everything: it is not for users of tenants"});
+}
+
 Result<void> authorise_route(Call& call) {
   if (call.route->access != Access::kRight) return {};
   const auth::Right right = right_of(call);
   Result<void> allowed = authorise(call, right);
   call.right_covered = allowed.ok();
   if (!allowed) allowed = without_right(call, right, allowed.error());
+  if (allowed && call.route->whole) allowed = check_tenant(call.principal, call.uri);
   if (!allowed) return allowed;
   if (decodes(call, right)) {
     allowed = authorise(call, {right.scope, "getSecure", right.subject});

@@ -29,6 +29,9 @@ class RequestRights final : public objects::PrincipalRights {
 /// With Denied::kFilter, kFields and kCreated a missing right only clears call.right_covered.
 Result<void> authorise_route(Call& call);
 
+/// kForbidden for users of tenants: what is asked for is about everything that the server has.
+Result<void> check_tenant(const auth::Principal& principal, std::string_view uri);
+
 /// The right of the route for what this call is about.
 auth::Right right_of(const Call& call);
 

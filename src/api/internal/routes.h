@@ -39,6 +39,7 @@ struct Route {
   Needs needs;
   bool object;
   bool mixed;
+  bool whole;
   std::string_view asks;  // rights beyond its own, separated by semicolons
   Remote remote;
   BodyKind body;
