@@ -6,6 +6,7 @@
 #include "api/internal/heavy.h"
 #include "api/internal/objects.h"
 #include "api/internal/secure_upgrade.h"
+#include "base/json.h"
 #include "model/members.h"
 
 namespace mullion::api {
@@ -52,7 +53,7 @@ Result<std::string> cut_to_tenant(const Call& call, std::string content) {
 std::string counted_for_tenant(const Call& call, std::string summaries) {
   if (call.principal.tenant == nullptr) return summaries;
   const std::shared_ptr<const store::Snapshot> snapshot = call.services.store.snapshot();
-  json::value parsed = json::parse(summaries);
+  json::value parsed = own_json(summaries);
   for (json::value& summary : parsed.as_array()) {
     const std::string layer = model::text_member(model::object_member(summary.as_object(), "meta"), "Name");
     json::object kept;

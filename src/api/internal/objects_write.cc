@@ -4,6 +4,7 @@
 #include "api/internal/handlers.h"
 #include "api/internal/objects.h"
 #include "api/internal/write_support.h"
+#include "base/json.h"
 #include "model/index_value.h"
 
 namespace mullion::api {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "model/members.h"
 #include "model/object.h"
@@ -19,7 +20,7 @@ constexpr std::string_view kRead = "get";
 constexpr size_t kMostTenants = 1000;
 
 std::optional<json::array> read_array(std::string_view text) {
-  Result<json::value> value = model::parse_json(text);
+  Result<json::value> value = parse_json(text);
   if (!value || !value->is_array()) return std::nullopt;
   return std::move(value->get_array());
 }
