@@ -560,6 +560,7 @@ Result<std::unique_ptr<Engine>> open_lmdb_engine(const env::Path& directory, con
 namespace mullion::store {
 
 Result<Compaction> compact(const env::Path& directory) {
+  if (Result<void> sound = check_pages(directory / internal::kDataFile); !sound) return sound.error();
   Result<internal::Compactor> compactor = internal::Compactor::open(directory);
   if (!compactor) return compactor.error();
   return compactor->run();
