@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/cli.h"
+#include "server/database_examiner.h"
 #include "server/server.h"
 #include "server/upgrade_supervisor.h"
 
@@ -20,6 +21,8 @@ int main(int argc, char** argv) {
     return mullion::server::self_check(std::vector<std::string>(argv + 2, argv + argc));
   if (word == mullion::server::kSuperviseWord)
     return mullion::server::supervise_upgrade(std::vector<std::string>(argv + 2, argv + argc));
+  if (word == mullion::server::kExamineWord)
+    return mullion::server::examine_database(std::vector<std::string>(argv + 2, argv + argc));
   const bool called_as_server = argc > 0 && base_name(argv[0]) == "dr-provision";
   const bool called_as_client = argc > 0 && base_name(argv[0]) == "drpcli";
   const bool serve = called_as_server || (!called_as_client && word == "serve");

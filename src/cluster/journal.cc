@@ -110,7 +110,7 @@ Result<void> LmdbJournal::open_environment() {
   if (std::filesystem::exists(file())) {
     // What is verified must come from the device, not from what this machine remembers of it.
     if (const Result<void> forgot = env::forget_cached(file()); !forgot.ok()) return forgot;
-    if (const Result<void> whole = store::check_length(file()); !whole.ok()) return whole;
+    if (const Result<void> whole = store::check_pages(file()); !whole.ok()) return whole;
   }
   if (const int code = mdb_env_create(&environment_); code != MDB_SUCCESS) return lmdb_error(code, "open");
   mdb_env_set_maxdbs(environment_, 2);

@@ -29,6 +29,7 @@
 #include "env/pools.h"
 #include "env/random.h"
 #include "net/keyed_stream.h"
+#include "store/lmdb_file.h"
 
 namespace mullion::cluster {
 namespace {
@@ -38,6 +39,7 @@ constexpr auto kLease = std::chrono::milliseconds(400);
 /// Ticks that a thread which came late makes up for; more would be time that nobody had to act in.
 constexpr int kMostTicksAtOnce = 5;
 constexpr auto kChorePause = std::chrono::milliseconds(100);
+constexpr const char* kDatabaseFile = "data.mdb";
 constexpr auto kRetryPause = std::chrono::milliseconds(500);
 /// A learner that kept up for so long becomes a voter.
 constexpr auto kInStep = std::chrono::seconds(2);
@@ -199,6 +201,7 @@ class NodeImpl final : public Node, private Applier, private Host, private FileH
   Result<void> install_fetched();
   Result<void> open_journal_and_data();
   Result<void> wait_for_copy();
+  Result<void> examine(const env::Path& directory) const;
   Result<void> begin_journal(const store::AgreedPlace& place);
   Result<void> forget_mark();
   Result<void> fetch_from_anybody();
@@ -468,6 +471,8 @@ Result<void> NodeImpl::wait_for_copy() {
   while (true) {
     if (Result<void> done = install_fetched(); !done.ok()) return done;
     if (!std::filesystem::exists(places.set_aside())) {
+      if (const Result<void> sound = examine(places.data()); !sound.ok())
+        return replace_damaged(sound.error());
       const Result<store::AgreedState> state = store::read_agreed(places.data());
       if (!state.ok() && state.error().code != ErrorCode::kNotFound) return replace_damaged(state.error());
       const store::AgreedPlace place = state.ok() ? state->place : store::AgreedPlace{};
@@ -478,6 +483,10 @@ Result<void> NodeImpl::wait_for_copy() {
     }
     if (Result<void> fetched = fetch_from_anybody(); !fetched.ok()) return fetched;
   }
+}
+
+Result<void> NodeImpl::examine(const env::Path& directory) const {
+  return options_.examine ? options_.examine(directory) : Result<void>{};
 }
 
 Result<void> NodeImpl::forget_mark() {
@@ -533,6 +542,8 @@ Result<void> NodeImpl::fetch_from(MemberId from) {
   if (!roster.ok()) return roster.error();
   if (roster->find(number_) == nullptr)
     return Error(ErrorCode::kUnavailable, "the copy does not know this member yet");
+  // What ends its reader would end this member as soon as it were in place.
+  if (Result<void> sound = store::check_pages(places.fetched() / kDatabaseFile); !sound.ok()) return sound;
   kLog.info("copy fetched from member {} at entry {} of term {}", from, copy->place.index, copy->place.term);
   return env::write_file_atomic(places.fetched() / kCompleteMark, "", 0600);
 }

@@ -48,6 +48,9 @@ struct NodeOptions {
   /// serve while there are other members.
   bool on_trial = false;
   KeeperOptions files = {};
+  /// Asked before the database in a folder is opened: kCorrupt when that would end the process. Used while
+  /// the node opens. Null: all are sound.
+  std::function<Result<void>(const env::Path& directory)> examine = {};
   /// Asks for a start anew of the whole process; may be called by any thread, more than once.
   std::function<void(std::string why)> restart;
 };

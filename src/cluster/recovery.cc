@@ -12,6 +12,7 @@
 #include "cluster/internal/log.h"
 #include "cluster/internal/own_members.h"
 #include "cluster/journal.h"
+#include "store/lmdb_file.h"
 #include "store/store.h"
 
 namespace mullion::cluster {
@@ -83,6 +84,7 @@ Result<MemberRemains> inspect_member(const Places& places) {
     return Error(ErrorCode::kNotFound, places.base_root.string() + " belongs to no member of a cluster");
   const Result<OwnMembers> own = read_members(places);
   if (!own.ok()) return own.error();
+  if (Result<void> sound = store::check_pages(places.data() / "data.mdb"); !sound.ok()) return sound.error();
   const Result<store::AgreedState> state = store::read_agreed(places.data());
   if (!state.ok()) return state.error();
   const Result<Roster> roster = decode_roster(state->members);

@@ -11,7 +11,9 @@
 
 #include "base/mutex.h"
 #include "base/version.h"
+#include "env/fault_note.h"
 #include "env/pools.h"
+#include "server/database_examiner.h"
 #include "server/internal/log.h"
 #include "server/process_settings.h"
 #include "server/server.h"
@@ -82,6 +84,13 @@ class HandOver {
   std::atomic<bool> again_{false};
 };
 
+/// Without it a fault is one like any other: the server starts again, whatever it died of.
+void note_faults_in(const env::Path& base_root) {
+  Result<void> noted = env::make_directories(base_root, 0750);
+  if (noted) noted = env::note_faults(faults_file(base_root));
+  if (!noted) kLog.warn("faults are not noted: {}", noted.error().text());
+}
+
 /// The supervisor becomes this process. Should that fail, the program that was to be replaced starts again,
 /// and finds out that nothing happened.
 int give_way(const env::ProcessImage& image, const env::Path& base_root, const std::string& token) {
@@ -106,6 +115,7 @@ int run(const std::vector<std::string>& arguments) {
   Result<env::ProcessImage> image = env::own_image();
   if (!image) return fail(image.error());
   const ProcessSignals signals;
+  note_faults_in(std::filesystem::absolute(settings->text("base-root")));
   HandOver hand_over;
   Result<std::unique_ptr<Server>> server =
       start(*settings, Restart{*image, arguments,

@@ -38,6 +38,7 @@
 #include "server/built_in_ux.h"
 #include "server/certificates.h"
 #include "server/components.h"
+#include "server/database_examiner.h"
 #include "server/identity.h"
 #include "server/internal/log.h"
 #include "server/limits.h"
@@ -146,7 +147,8 @@ class ServerProcess final : public Server {
   Result<void> take_base_root();
   store::Options store_options() const;
   Result<void> open_store();
-  Result<void> open_member();
+  Result<void> open_alone(DatabaseExaminer& examiner);
+  Result<void> open_member(DatabaseExaminer& examiner);
   Result<void> open_rooms();
   Result<void> start_alone();
   Result<void> start_member();
@@ -259,12 +261,19 @@ Result<void> ServerProcess::open_store() {
   store::remove_partial_backups(base_root_ / "backups");
   const Result<bool> enrolled = cluster::is_enrolled({base_root_});
   if (!enrolled) return enrolled.error();
-  if (*enrolled) return open_member();
+  runtime_ = std::make_unique<env::Runtime>(thread_count(settings_));
+  DatabaseExaminer examiner(*runtime_, base_root_);
+  Result<void> opened = *enrolled ? open_member(examiner) : open_alone(examiner);
+  if (opened) examiner.all_open();
+  return opened;
+}
+
+Result<void> ServerProcess::open_alone(DatabaseExaminer& examiner) {
+  if (Result<void> sound = examiner.examine(store_options().directory); !sound) return sound;
   Result<std::unique_ptr<store::Store>> store = store::open_store(store_options());
   if (!store) return store.error();
   own_store_ = std::move(*store);
   store_ = own_store_.get();
-  runtime_ = std::make_unique<env::Runtime>(thread_count(settings_));
   cluster::AloneOptions options;
   options.places = {base_root_};
   options.settings = ha_settings();
@@ -278,8 +287,7 @@ Result<void> ServerProcess::open_store() {
 }
 
 /// The store of a member is its node's.
-Result<void> ServerProcess::open_member() {
-  runtime_ = std::make_unique<env::Runtime>(thread_count(settings_));
+Result<void> ServerProcess::open_member(DatabaseExaminer& examiner) {
   cluster::NodeOptions options;
   options.places = {base_root_};
   options.settings = ha_settings();
@@ -288,6 +296,7 @@ Result<void> ServerProcess::open_member() {
   options.pace = static_cast<uint32_t>(std::clamp<uint64_t>(settings_.number("ha-pace"), 1, 100));
   options.on_trial = std::getenv(kTrialVariable) != nullptr && UpgradeFolder(base_root_).pending();
   options.restart = [this](const std::string& why) { start_anew(why); };
+  options.examine = [&examiner](const env::Path& directory) { return examiner.examine(directory); };
   Result<std::unique_ptr<cluster::Node>> node = cluster::open_node(*runtime_, std::move(options));
   if (!node) return node.error();
   node_ = std::move(*node);
