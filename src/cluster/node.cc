@@ -39,7 +39,6 @@ constexpr auto kLease = std::chrono::milliseconds(400);
 /// Ticks that a thread which came late makes up for; more would be time that nobody had to act in.
 constexpr int kMostTicksAtOnce = 5;
 constexpr auto kChorePause = std::chrono::milliseconds(100);
-constexpr const char* kDatabaseFile = "data.mdb";
 constexpr auto kRetryPause = std::chrono::milliseconds(500);
 /// A learner that kept up for so long becomes a voter.
 constexpr auto kInStep = std::chrono::seconds(2);
@@ -543,7 +542,7 @@ Result<void> NodeImpl::fetch_from(MemberId from) {
   if (roster->find(number_) == nullptr)
     return Error(ErrorCode::kUnavailable, "the copy does not know this member yet");
   // What ends its reader would end this member as soon as it were in place.
-  if (Result<void> sound = store::check_pages(places.fetched() / kDatabaseFile); !sound.ok()) return sound;
+  if (Result<void> sound = store::check_pages(places.fetched() / "data.mdb"); !sound.ok()) return sound;
   kLog.info("copy fetched from member {} at entry {} of term {}", from, copy->place.index, copy->place.term);
   return env::write_file_atomic(places.fetched() / kCompleteMark, "", 0600);
 }

@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Result<env::ProgramOutput> ended(int code, int signal = 0) {
+Result<env::ProgramOutput> run_that_ended(int code, int signal = 0) {
   return env::ProgramOutput{{code, signal}, "", ""};
 }
 
@@ -19,15 +19,15 @@ TEST(Examiner, OnlyWhatDiesOfReadingOrSaysSoIsDamaged) {
     Result<env::ProgramOutput> run;
     Finding finding;
   } cases[] = {
-      {"read to its end", ended(0), Finding::kSound},
-      {"damage in words", ended(3), Finding::kDamaged},
-      {"died of a page", ended(0, SIGSEGV), Finding::kDamaged},
-      {"died of a page that the disk does not give", ended(0, SIGBUS), Finding::kDamaged},
-      {"an assertion of the engine", ended(0, SIGABRT), Finding::kDamaged},
-      {"killed, for want of memory", ended(0, SIGKILL), Finding::kUnknown},
-      {"asked to end", ended(0, SIGTERM), Finding::kUnknown},
-      {"it could not be read", ended(1), Finding::kUnknown},
-      {"no such program", ended(127), Finding::kUnknown},
+      {"read to its end", run_that_ended(0), Finding::kSound},
+      {"damage in words", run_that_ended(3), Finding::kDamaged},
+      {"died of a page", run_that_ended(0, SIGSEGV), Finding::kDamaged},
+      {"died of a page that the disk does not give", run_that_ended(0, SIGBUS), Finding::kDamaged},
+      {"an assertion of the engine", run_that_ended(0, SIGABRT), Finding::kDamaged},
+      {"killed, for want of memory", run_that_ended(0, SIGKILL), Finding::kUnknown},
+      {"asked to end", run_that_ended(0, SIGTERM), Finding::kUnknown},
+      {"it could not be read", run_that_ended(1), Finding::kUnknown},
+      {"no such program", run_that_ended(127), Finding::kUnknown},
       {"out of time", Error(ErrorCode::kTimeout, "did not end"), Finding::kUnknown},
       {"could not be started", Error(ErrorCode::kInternal, "fork"), Finding::kUnknown},
   };

@@ -19,7 +19,7 @@ Error damaged(const env::Path& directory, int code) {
                fmt::format("the database in {} cannot be read: {}", directory.string(), mdb_strerror(code)));
 }
 
-std::string text_of(const MDB_val& value) { return {static_cast<const char*>(value.mv_data), value.mv_size}; }
+std::string copied(const MDB_val& value) { return {static_cast<const char*>(value.mv_data), value.mv_size}; }
 
 /// Every byte of a table. What is added up is of no use but that it was read.
 int read_table(MDB_txn* reader, MDB_dbi table, std::vector<std::string>* names) {
@@ -30,7 +30,7 @@ int read_table(MDB_txn* reader, MDB_dbi table, std::vector<std::string>* names) 
   volatile unsigned sum = 0;
   MDB_val key{}, value{};
   while ((code = mdb_cursor_get(raw, &key, &value, MDB_NEXT)) == MDB_SUCCESS) {
-    if (names != nullptr) names->push_back(text_of(key));
+    if (names != nullptr) names->push_back(copied(key));
     for (const MDB_val& part : {key, value}) {
       const auto* bytes = static_cast<const unsigned char*>(part.mv_data);
       sum = sum + std::accumulate(bytes, bytes + part.mv_size, 0U);
