@@ -12,6 +12,7 @@ import math
 import sys
 
 import history as history_module
+import linearizable
 from history import SECOND
 
 NEVER = math.inf
@@ -655,6 +656,17 @@ def check_coverage(history):
             for kind, level in wanted if (kind, level) not in done]
 
 
+def check_second_opinion(history):
+    """Of registers at their owners, by a search that knows nothing of chains (linearizable.py)."""
+    operations = collections.defaultdict(list)
+    for operation in history.operations:
+        if operation.variable.startswith("register/"):
+            operations[operation.variable].append(operation)
+    said = [linearizable.opinion(variable, linearizable.steps_of_register(found), FIRST)
+            for variable, found in sorted(operations.items())]
+    return [Violation("second-opinion", text) for text in said if text]
+
+
 def check(history):
     """All violations, at most one of each rule for each variable and level."""
     made = chains(history)
@@ -663,6 +675,7 @@ def check(history):
         found += check_owner_order(chain) + check_future(chain) + check_levels(history, chain)
         found += check_ages(history, chain) + check_chain_commits(history, chain)
         found += check_bound(history, chain) + check_deleted(history, chain)
+    found += check_second_opinion(history)
     found += check_moments(history, made) + check_told_ages(history) + check_commits(history)
     return found + check_answers(history) + check_end(history) + check_coverage(history)
 

@@ -17,6 +17,7 @@ import time
 from hierarchy import ROOT, WallClock, build_library, harness
 
 sys.path.insert(0, str(ROOT / "tests" / "blackbox"))
+import linearizable  # noqa: E402
 import namespaces  # noqa: E402
 from cluster_history import Load  # noqa: E402
 from harness import wait_until  # noqa: E402
@@ -365,6 +366,7 @@ class Round:
             active = cluster.active()
             final = {counter: active.get(f"profiles/{counter}/params/number") for counter in load.counters}
             found = load.history.violations(final)
+            found += [f"second opinion: {text}" for text in linearizable.of_cluster(load.history, final, time.monotonic())]
             cluster.wait_equal()
         except (AssertionError, OSError) as failure:
             return [f"after the faults: {failure}"]

@@ -42,7 +42,12 @@ class Story:
         return self.add("read", more.pop("variable", "register/x"), begin, end, seen=seen, **more)
 
     def rules(self, coverage=False):
-        return sorted({found.rule for found in checker.check(self.history) if coverage or found.rule != "coverage"})
+        return sorted({found.rule for found in checker.check(self.history)
+                       if coverage or found.rule not in ("coverage", "second-opinion")})
+
+    def doubted(self):
+        """By the second opinion."""
+        return [found for found in checker.check(self.history) if found.rule == "second-opinion"]
 
 
 @pytest.fixture
@@ -58,6 +63,19 @@ def register(story, final="b"):
 
 
 # -- registers
+
+def test_the_second_opinion_agrees(story):
+    register(story)
+    assert not story.doubted()
+    story.swap(1.5, 1.6, "a", "c", outcome="failed", status=409)
+    assert story.doubted(), "what it expected was there all the time"
+
+
+@pytest.mark.parametrize("final", ["a", "first", "z"])
+def test_the_second_opinion_finds_what_is_lost_or_strange(story, final):
+    register(story, final)
+    assert story.doubted()
+
 
 def test_two_winners(story):
     register(story)
