@@ -29,6 +29,7 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::string_view kBuckets[] = {"files", "isos"};
 constexpr std::string_view kInstalls = "installs";
+constexpr std::string_view kUnfinished = ".unfinished";  // uploads in pieces
 /// What this server writes by itself.
 constexpr std::string_view kReadOnlyBuckets[] = {kInstalls, "plugins", "catalog"};
 
@@ -108,7 +109,7 @@ class FileBlobs final : public SharedBlobs {
         sharing_(sharing),
         sums_(root_ / ".sums"),
         list_(root_, sums_),
-        partials_(root_ / ".unfinished", limits.unfinished_uploads, limits.unfinished_age) {}
+        partials_(root_ / kUnfinished, limits.unfinished_uploads, limits.unfinished_age) {}
 
   Result<std::vector<std::string>> list(std::string_view bucket, std::string_view directory,
                                         bool all) override;
@@ -548,6 +549,9 @@ std::unique_ptr<Blobs> make_blobs(env::Path root, const BlobLimits& limits) {
 }
 
 std::unique_ptr<SharedBlobs> make_shared_blobs(env::Path root, const BlobLimits& limits, Sharing& sharing) {
+  // Another member may have been sent other pieces under the same names meanwhile.
+  if (Result<void> dropped = env::remove_tree(root / kUnfinished); !dropped)
+    kLog.warn("unfinished uploads not removed: {}", dropped.error().text());
   return std::make_unique<FileBlobs>(std::move(root), limits, &sharing);
 }
 

@@ -16,7 +16,8 @@ class SharedBlobs : public Blobs {
   /// A file came into its place, or went, by other hands: listeners are told. Blocks on the disk.
   virtual void noticed(const std::string& name) = 0;
 };
-/// `sharing` must outlive it.
+/// Uploads in pieces that are not complete end with the server that took them: what is left of earlier ones
+/// is dropped here. `sharing` must outlive it.
 std::unique_ptr<SharedBlobs> make_shared_blobs(env::Path root, const BlobLimits& limits, Sharing& sharing);
 
 }  // namespace mullion::files

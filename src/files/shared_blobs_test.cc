@@ -75,6 +75,14 @@ class SharedBlobsTest : public ::testing::Test {
   std::unique_ptr<SharedBlobs> blobs_ = make_shared_blobs(root_, {}, sharing_);
 };
 
+/// Another member may have been sent other pieces under the name meanwhile.
+TEST_F(SharedBlobsTest, PiecesEndWithTheServerThatTookThem) {
+  ASSERT_TRUE(env::make_directories(root_ / ".unfinished"));
+  ASSERT_TRUE(env::write_file_atomic(root_ / ".unfinished" / "piece", "abc"));
+  blobs_ = make_shared_blobs(root_, {}, sharing_);
+  EXPECT_FALSE(std::filesystem::exists(root_ / ".unfinished" / "piece"));
+}
+
 TEST_F(SharedBlobsTest, AFileIsVisibleOnceItIsAgreedOn) {
   sharing_.before_commit = [this] { EXPECT_FALSE(there("d/a")); };
   const Result<Blobs::Info> info = put("d/a", "hello");
