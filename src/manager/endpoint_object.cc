@@ -5,6 +5,7 @@
 #include "auth/auth.h"
 #include "base/json.h"
 #include "base/letters.h"
+#include "base/text.h"
 #include "model/members.h"
 #include "model/object.h"
 #include "net/user_url.h"
@@ -16,6 +17,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr int kAttempts = 16;
+constexpr size_t kMostMembers = 16;  // of a cluster, whose addresses are kept
 
 Error invalid(std::string_view name, std::string_view what) {
   return Error(ErrorCode::kInvalid, fmt::format("{}: {}", name, what));
@@ -194,6 +196,8 @@ Result<Connection> read_connection(const ConnectionPlaces& places, std::string_v
   if (!out) return out;
   const json::value* disabled = object.if_contains("SinglePaneDisabled");
   out->single_pane = disabled == nullptr || !disabled->is_bool() || !disabled->get_bool();
+  if (const json::value* meta = object.if_contains("Meta"); meta != nullptr && meta->is_object())
+    out->members = split_list(model::text_member(meta->get_object(), kMembers));
   return out;
 }
 
@@ -224,7 +228,31 @@ Result<void> seal_stored_passwords(store::Store& store) {
   return done ? Result<void>() : Result<void>(done.error());
 }
 
+std::vector<std::string> other_ways(const Connection& connection) {
+  if (connection.fingerprint.empty() || !connection.authorities.empty()) return {};
+  std::vector<std::string> out = connection.members;
+  std::erase(out, connection.url);
+  return out;
+}
+
+std::vector<std::string> told_members(const model::EndpointState& state) {
+  std::vector<std::string> out;
+  for (const std::string& one : state.members.value_or(std::vector<std::string>())) {
+    if (out.size() >= kMostMembers) break;
+    Result<std::string> url = checked_url(one);
+    if (url) out.push_back(std::move(*url));
+  }
+  return out;
+}
+
 void apply_state(const model::EndpointState& state, json::object& endpoint) {
+  if (state.members) {
+    json::value& meta = endpoint["Meta"];
+    if (!meta.is_object()) meta = json::object();
+    const std::vector<std::string> members = told_members(state);
+    if (members.empty()) meta.get_object().erase(kMembers);
+    if (!members.empty()) meta.get_object()[kMembers] = fmt::format("{}", fmt::join(members, ","));
+  }
   const auto tell = [&endpoint](std::string_view member, const std::optional<std::string>& text) {
     if (text) endpoint[member] = *text;
   };

@@ -45,6 +45,9 @@ inline constexpr std::string_view kFollowedResolution = "mullion/followed-resolu
 /// deletions.
 inline constexpr std::string_view kFollowedTroubles = "mullion/followed-troubles";
 inline constexpr std::string_view kFollowedRights = "mullion/followed-rights";
+/// In Meta of an Endpoint object: where the members of the cluster that it is are reached, separated by
+/// commas.
+inline constexpr std::string_view kMembers = "mullion/members";
 /// In Meta of an Endpoint object: who holds its configuration lease.
 inline constexpr std::string_view kConfiguredBy = "mullion/configured-by";
 
@@ -59,6 +62,8 @@ struct Connection {
   bool single_pane = true;
   bool by_events = false;  // although it may offer the stream
   mirror::Limits limits;   // what following it by its public API may cost it
+  /// Where the members of the cluster that it is are reached, as it told; see other_ways().
+  std::vector<std::string> members = {};
   bool operator==(const Connection&) const = default;
 };
 
@@ -93,6 +98,12 @@ void add_following(const Connection& connection, boost::json::object& params);
 /// Seals the passwords, and cuts the logins out of the URLs, that an earlier version stored in own Endpoint
 /// objects. Blocks until durable: at start, before anybody reads.
 Result<void> seal_stored_passwords(store::Store& store);
+
+/// The addresses to be tried when `connection.url` does not answer: those of other members, as long as the
+/// certificate that all of them show is known, so that the login goes to nobody else. Pure.
+std::vector<std::string> other_ways(const Connection& connection);
+/// The addresses of members in what an endpoint told of itself; those that are none are left out. Pure.
+std::vector<std::string> told_members(const model::EndpointState& state);
 
 /// Puts what an endpoint told of itself (record `state`) into its object.
 void apply_state(const model::EndpointState& state, boost::json::object& endpoint);

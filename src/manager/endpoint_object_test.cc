@@ -276,5 +276,29 @@ TEST(AuthoritiesFile, OnlyFilesOfTheFolder) {
   }
 }
 
+TEST(EndpointObject, OtherMembersAreTriedOnlyWithTheCertificateThatIsKnown) {
+  Connection connection;
+  connection.url = "https://a:1";
+  connection.members = {"https://a:1", "https://b:1"};
+  EXPECT_TRUE(other_ways(connection).empty()) << "whoever answers there would get the login";
+  connection.fingerprint = "ab";
+  EXPECT_EQ(other_ways(connection), std::vector<std::string>{"https://b:1"});
+  connection.authorities = "/authorities/a.pem";
+  EXPECT_TRUE(other_ways(connection).empty());
+}
+
+TEST(EndpointObject, MembersThatAreToldAreKept) {
+  json::object endpoint;
+  const auto tell = [&](std::string_view text) {
+    apply_state(model::read_message<model::EndpointState>(text).value(), endpoint);
+  };
+  tell(R"({"members":["https://a:1","no address",7,"https://b:1/"]})");
+  EXPECT_EQ(endpoint["Meta"].as_object()["mullion/members"], "https://a:1,https://b:1");
+  tell(R"({"info":{}})");
+  EXPECT_TRUE(endpoint["Meta"].as_object().contains("mullion/members")) << "nothing was said of them";
+  tell(R"({"members":[]})");
+  EXPECT_FALSE(endpoint["Meta"].as_object().contains("mullion/members"));
+}
+
 }  // namespace
 }  // namespace mullion::manager

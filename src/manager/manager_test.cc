@@ -554,6 +554,42 @@ TEST_F(ManagerTest, OtherParametersAreUsedAtOnce) {
   EXPECT_TRUE(first.cut_off());
 }
 
+/// Of a cluster: all of them show one certificate, and pass on what they are asked.
+TEST_F(ManagerTest, AnotherMemberIsAskedWhenTheOneThatWasGivenIsGone) {
+  Endpoint first(network_, "A"), second(network_, "A");
+  for (Endpoint* member : {&first, &second}) {
+    member->show_certificate(900);
+    member->open();
+  }
+  Managing m(network_, "M", time_);
+  m.attach_and_wait(first);
+  const std::string members =
+      fmt::format(R"({{"info":{{}},"members":["{}","{}"]}})", first.url(), second.url());
+  first.tell_state(members);
+  second.tell_state(members);
+  pass(1s);
+  first.close();
+  ASSERT_TRUE(soon([&] { return second.streams == 1 && m.status("A") == "Connected"; }));
+  EXPECT_TRUE(m.get("A", "/api/v3/machines"));
+  EXPECT_EQ(second.requests().size(), 1U);
+  first.open();
+  second.close();
+  ASSERT_TRUE(soon([&] { return first.streams == 2 && m.status("A") == "Connected"; })) << "and back";
+}
+
+TEST_F(ManagerTest, TheLoginGoesToNoOtherMemberThanOneWithTheCertificate) {
+  Endpoint first(network_, "A"), second(network_, "A");
+  Managing m(network_, "M", time_);
+  m.attach_and_wait(first);
+  first.tell_state(fmt::format(R"({{"info":{{}},"members":["{}"]}})", second.url()));
+  pass(1s);
+  first.close();
+  pass(60s);
+  EXPECT_EQ(second.logins, 0);
+  first.open();
+  EXPECT_TRUE(soon([&] { return m.status("A") == "Connected"; })) << "it is asked again";
+}
+
 TEST_F(ManagerTest, ParametersThatChangeWhileSomebodyIsGreetedCount) {
   Endpoint first(network_, "A"), second(network_, "A");
   Managing m(network_, "M", time_);

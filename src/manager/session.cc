@@ -113,9 +113,14 @@ env::Task<Error> Session::converse() {
     Lock lock(mutex_);
     connection = connection_;
     version = connection_version_;
+    if (const std::vector<std::string> others = other_ways(connection_); way_ != 0 && way_ <= others.size())
+      connection.url = others[way_ - 1];
   }
   Result<Contact> contact = co_await make_contact(options_.dial, connection, options_.timers);
-  if (!contact) co_return with_remedy(contact.error(), id_);
+  if (!contact) {
+    try_another_way(contact.error());
+    co_return with_remedy(contact.error(), id_);
+  }
   if (contact->id != id_) {
     co_return Error(ErrorCode::kConflict,
                     fmt::format("{} is now the endpoint {}", connection.url, contact->id));
@@ -132,6 +137,14 @@ env::Task<Error> Session::converse() {
   options_.tasks.spawn("token of endpoint",
                        [self = shared_from_this(), access] { return self->keep_token(access); });
   co_return co_await follower->run();
+}
+
+/// Of a cluster, when the member that was asked does not answer: any other one passes requests on.
+void Session::try_another_way(const Error& why) {
+  const bool silent = why.code == ErrorCode::kUnreachable || why.code == ErrorCode::kTimeout ||
+                      why.code == ErrorCode::kUnavailable;
+  Lock lock(mutex_);
+  if (silent) way_ = (way_ + 1) % (other_ways(connection_).size() + 1);
 }
 
 std::shared_ptr<client::Login> Session::login_of(const Contact& contact, Connection connection) {
@@ -259,10 +272,12 @@ void Session::reconnect_with(const Connection& connection) {
     if (connection_ == connection) return;
     Connection same_way = connection;
     same_way.single_pane = connection_.single_pane;
+    same_way.members = connection_.members;
     const bool other_way = !(same_way == connection_);
     connection_ = connection;
     if (!other_way) return;
     ++connection_version_;
+    way_ = 0;
     follower = follower_;
     given_up.swap(access_);
   }
@@ -339,6 +354,7 @@ void Session::take_state(model::EndpointState state) {
   auto told = std::make_shared<const model::EndpointState>(std::move(state));
   {
     Lock lock(mutex_);
+    if (told->members) connection_.members = told_members(*told);
     state_ = std::move(told);
   }
   describe_.notify_all();

@@ -112,6 +112,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void take_shortcomings(mirror::Shortcomings shortcomings);
   void take_currency(bool current);
   std::string certificate() const REQUIRES(mutex_);
+  void try_another_way(const Error& why);
 
   SessionOptions options_;
   const std::string id_;
@@ -128,6 +129,7 @@ class Session : public std::enable_shared_from_this<Session> {
   mutable Mutex mutex_;
   Connection connection_ GUARDED_BY(mutex_);
   uint64_t connection_version_ GUARDED_BY(mutex_) = 0;
+  size_t way_ GUARDED_BY(mutex_) = 0;  // 0: the address that was given, then other_ways()
   std::optional<Access> access_ GUARDED_BY(mutex_);
   std::shared_ptr<EndpointFollower> follower_ GUARDED_BY(mutex_);  // while the endpoint lets us follow
   replication::SavedPosition position_ GUARDED_BY(mutex_);         // while no follower has it

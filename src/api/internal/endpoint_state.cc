@@ -65,6 +65,16 @@ json::object global_params(const store::Snapshot& snapshot) {
   return params == nullptr || !params->is_object() ? json::object() : params->get_object();
 }
 
+/// Where each member passes requests on, so that a manager needs none in particular.
+std::vector<std::string> addresses_of(const cluster::ClusterView& cluster) {
+  std::vector<std::string> out;
+  if (!cluster.enrolled) return out;
+  for (const cluster::NodeView& node : cluster.nodes) {
+    if (!node.api_url.empty()) out.push_back(node.api_url);
+  }
+  return out;
+}
+
 std::vector<json::object> own_plugins(const store::Snapshot& snapshot) {
   std::vector<json::object> out;
   snapshot.scan_owner("plugins", store::kOwn, "", [&out](std::string_view, std::string_view body) {
@@ -91,6 +101,7 @@ model::EndpointState endpoint_state(const Services& services) {
   add_uploads(services, state);
   state.licence = licence_of(services);
   state.configured_by = services.lease.holder();
+  state.members = addresses_of(services.cluster.view());
   return state;
 }
 
