@@ -461,6 +461,8 @@ impl Node {
         let full = conf.voters.len() + conf.learners.len() >= MAX_MEMBERS;
         match change {
             Change::AddLearner if id != 0 && !voter && !learner && !full => Ok(ConfChangeType::AddLearnerNode),
+            // Somebody else keeps a vote: this member, which leads.
+            Change::AddLearner if voter && id != self.options.id => Ok(ConfChangeType::AddLearnerNode),
             Change::Promote if learner => Ok(ConfChangeType::AddNode),
             Change::Remove if learner || (voter && id != self.options.id) => Ok(ConfChangeType::RemoveNode),
             _ => Err(Refusal::Refused),
